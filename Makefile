@@ -1,0 +1,23 @@
+# keepwarm: make demo | test | deps | bench | fuzz | notebooks | install | golden | fidelity.  SAN=1, SAN=thread, CC=clang, MPI=1.
+NVCC ?= $(shell command -v nvcc 2>/dev/null)
+B    ?= build$(if $(SAN),/san-$(SAN))
+PKGS := gsl libcjson zlib $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
+SRC  := $(shell find sim engine workloads platforms calibrate -name '*.c')
+OBJ  := $(SRC:%=$B/%.o)
+SANFLAGS := $(if $(filter thread,$(SAN)),-fsanitize=thread,$(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined))
+override CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. -O2 -g -Wall -Wextra -Wpedantic -Werror -fopenmp \
+  -ffp-contract=off -MMD -MP $(SANFLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
+LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm
+all: $B/keepwarm
+$B/keepwarm: $B/sim/cli/main.c.o $B/libkeepwarm.a
+	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+$B/libkeepwarm.a: $(filter-out %/cli/main.c.o,$(OBJ))
+	rm -f $@ && $(AR) rcs $@ $^
+$B/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c $< -o $@
+$B/tests/%: $B/tests/%.c.o $B/libkeepwarm.a
+	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+.PHONY: all
+.SECONDARY:
+-include $(shell find $B -name '*.d' 2>/dev/null)

@@ -1,0 +1,33 @@
+/* sim/core/units.h - time and money as integers, and decimal text to and from them without a double in between. */
+#ifndef KW_CORE_UNITS_H
+#define KW_CORE_UNITS_H
+#include <stddef.h>
+#include <stdint.h>
+#include "sim/core/status.h"
+
+typedef int64_t kw_ns;   /* nanoseconds since the trace began; 292 years */
+typedef int64_t kw_nusd; /* nano-dollars; 9.2 billion dollars */
+
+#define KW_NS_PER_S INT64_C(1000000000)
+#define KW_NS_PER_MS INT64_C(1000000)
+#define KW_NS_PER_HOUR (INT64_C(3600) * KW_NS_PER_S)
+#define KW_NANO INT64_C(1000000000)
+#define KW_HOURS_PER_MONTH 730 /* the billing month every monthly figure is scaled to (DESIGN section 6) */
+
+/* Reads a plain decimal ("0.25", "-3", "12.") as exact 1e-9 units: "0.25" is 250000000. At most 9 digits after the
+ * point count; further digits must be zero or KW_ERANGE. No exponent, no sign but '-', no blanks.
+ * KW_EPARSE malformed, KW_ERANGE outside int64. *out is unchanged on failure. */
+enum kw_status kw_nano_parse(const char *s, int64_t *out, struct kw_error *err);
+
+/* Writes v * 1e-9 as the shortest plain decimal ("0.25") into buf (32 bytes are enough); returns buf. */
+char *kw_nano_format(char *buf, size_t size, int64_t v);
+
+/* A price per `per` units times a quantity, rounded half away from zero to the nano-dollar once, in 128 bits:
+ *     round(price * quantity / per)
+ * price in nano-dollars, quantity and per in the same unit (ns, tokens, bytes), per > 0. KW_ERANGE on overflow. */
+enum kw_status kw_cost(kw_nusd price, int64_t quantity, int64_t per, kw_nusd *out, struct kw_error *err);
+
+/* The double nearest to v * 1e-9, for reports and physics. */
+double kw_nano_to_double(int64_t v);
+
+#endif
