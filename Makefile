@@ -9,6 +9,7 @@ override CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. -O2 -g -Wall -Wextra -
   -ffp-contract=off -MMD -MP $(SANFLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm
 all: $B/keepwarm
+lib: $B/libkeepwarm.a
 $B/keepwarm: $B/sim/cli/main.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 $B/libkeepwarm.a: $(filter-out %/cli/main.c.o,$(OBJ))
@@ -18,6 +19,6 @@ $B/%.c.o: %.c
 	$(CC) $(CFLAGS) -c $< -o $@
 $B/tests/%: $B/tests/%.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
-.PHONY: all
+.PHONY: all lib
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

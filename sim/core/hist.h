@@ -5,7 +5,7 @@
 #define KW_CORE_HIST_H
 #include <stddef.h>
 #include <stdint.h>
-#include "sim/core/status.h"
+#include "sim/core/units.h"
 
 #define KW_HIST_SUB_BITS 9
 #define KW_HIST_BUCKETS ((64 - KW_HIST_SUB_BITS) << KW_HIST_SUB_BITS)
@@ -13,7 +13,7 @@
 struct kw_hist {
     uint64_t *count; /* [KW_HIST_BUCKETS], owned; calloc, so untouched octaves cost no memory */
     uint64_t n;      /* sum of counts */
-    __int128 sum;    /* exact sum of the values added (ns) */
+    kw_i128 sum;    /* exact sum of the values added (ns) */
     int64_t min, max;
 };
 

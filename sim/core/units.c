@@ -11,7 +11,7 @@ enum kw_status kw_nano_parse(const char *s, int64_t *out, struct kw_error *err)
     if (negative) p++;
     if (!isdigit((unsigned char)*p) && !(*p == '.' && isdigit((unsigned char)p[1])))
         return kw_fail(err, KW_EPARSE, "want a decimal number such as 0.25; got '%.40s'", s);
-    __int128 v = 0;
+    kw_i128 v = 0;
     for (; isdigit((unsigned char)*p); p++) {
         v = v * 10 + (*p - '0');
         if (v > INT64_MAX) return kw_fail(err, KW_ERANGE, "'%.40s' is too large (limit 9223372036.85)", s);
@@ -44,8 +44,8 @@ char *kw_nano_format(char *buf, size_t size, int64_t v)
 
 enum kw_status kw_cost(kw_nusd price, int64_t quantity, int64_t per, kw_nusd *out, struct kw_error *err)
 {
-    __int128 x = (__int128)price * quantity, half = per / 2;
-    __int128 r = x >= 0 ? (x + half) / per : -((-x + half) / per);
+    kw_i128 x = (kw_i128)price * quantity, half = per / 2;
+    kw_i128 r = x >= 0 ? (x + half) / per : -((-x + half) / per);
     if (r > INT64_MAX || r < INT64_MIN) return kw_fail(err, KW_ERANGE, "cost exceeds 9.2 billion dollars");
     *out = (kw_nusd)r;
     return KW_OK;

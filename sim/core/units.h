@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include "sim/core/status.h"
 
+__extension__ typedef __int128 kw_i128; /* for exact sums and products; gcc and clang have it */
+
 typedef int64_t kw_ns;   /* nanoseconds since the trace began; 292 years */
 typedef int64_t kw_nusd; /* nano-dollars; 9.2 billion dollars */
 
