@@ -1,0 +1,58 @@
+/* calibrate/steptime.h - how long one engine step takes, compiled from a profile into exact integers (picoseconds), so
+ * that a jump over k decode steps equals k single steps to the bit.
+ *
+ *   t = fixed + dense(tokens) + head(sequences) + attn_decode(B, C) + attn_prefill(pairs, chunk tokens) + comm(tokens)
+ *
+ * tokens = n_decode + prefill_tokens; sequences = n_decode + n_chunks; B = n_decode; C = decode_context;
+ * pairs = prefill_pairs2 / 2. attn_decode(B, .) is piecewise linear in C with integer slope: between two knots a pure
+ * decode step lasts base_ps + slope_ps * (C - C_lo). Cost: O(log knots) a call, no division by a variable.
+ * Source of the form: ENGINE.md section 4; Vidur (MLSys 2024, arXiv:2405.05465) splits a step alike. */
+#ifndef KW_CALIBRATE_STEPTIME_H
+#define KW_CALIBRATE_STEPTIME_H
+#include <stdint.h>
+#include "engine/scheduler.h"
+#include "sim/core/status.h"
+
+/* A curve: piecewise linear through (x[i], y[i]), x ascending; beyond the last point the last slope goes on, before the
+ * first the value is y[0]. y in seconds (double); compiled once. n >= 1. */
+struct kw_curve {
+    uint32_t n;
+    double *x, *y; /* [n], owned by whoever holds the curve */
+};
+
+/* attn_decode on a grid: for each batch size row b[i] (ascending), a curve over C = sum of context. Between rows, linear
+ * in B at equal C. */
+struct kw_step_tables { /* seconds; what a profile holds, see calibrate/profile.h */
+    double fixed_s;              /* every step: launches, sampling, scheduler, detokenisation that is not hidden */
+    struct kw_curve dense;       /* over tokens of the step */
+    struct kw_curve head;        /* over sequences of the step (lm_head and sampling) */
+    uint32_t n_decode_rows;
+    double *decode_batch;        /* [n_decode_rows] */
+    struct kw_curve *decode;     /* [n_decode_rows] over sum of context */
+    struct kw_curve prefill_attn; /* over pairs (query-key pairs) summed over the chunks of a step */
+    double prefill_token_s;      /* per prefill token on top of it (KV write, launch per chunk folded in) */
+    struct kw_curve comm;        /* over tokens; one point (0,0) when tp = 1 */
+};
+
+struct kw_steptime; /* compiled; immutable, shared by all threads */
+
+/* max_batch: largest n_decode ever asked; max_tokens: largest tokens of a step. KW_ERANGE when a table would give a
+ * negative or non-finite time anywhere in range, or a step longer than 1000 s. */
+enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_step_tables *t, uint32_t max_batch,
+                                   uint32_t max_tokens, struct kw_error *err);
+void kw_steptime_delete(struct kw_steptime *t);
+/* Exactly `step_ps` for every pure-decode step or prefill step, whatever its size: M/D/1 and friends in tests. */
+enum kw_status kw_steptime_constant(struct kw_steptime **out, int64_t decode_ps, int64_t prefill_ps, struct kw_error *err);
+
+/* Duration of any step in ps, > 0. */
+int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step);
+
+/* Pure decode of n_decode sequences, while the context sum is in [lo, hi): duration = base_ps + slope_ps * (C - lo),
+ * equal to kw_steptime_ps for every C in the range. slope_ps >= 0. */
+struct kw_decode_law {
+    uint64_t lo, hi;
+    int64_t base_ps, slope_ps;
+};
+void kw_steptime_decode(const struct kw_steptime *t, uint32_t n_decode, uint64_t context, struct kw_decode_law *law);
+
+#endif
