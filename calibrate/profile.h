@@ -1,0 +1,57 @@
+/* calibrate/profile.h - what one model in one precision on one GPU type (tp of them) takes: step-time tables, KV
+ * capacity, load and start phases; each table with its provenance. Files: calibrate/profiles/GPU-MODEL-PRECISION-tpK.json,
+ * embedded in the binary. */
+#ifndef KW_CALIBRATE_PROFILE_H
+#define KW_CALIBRATE_PROFILE_H
+#include <stddef.h>
+#include "calibrate/steptime.h"
+#include "platforms/autoscaling.h"
+#include "sim/core/provenance.h"
+
+struct kw_model_shape { /* from the model's config.json; calibrate/models.json, embedded */
+    char name[48];     /* llama-3.1-8b */
+    char hf_name[80];  /* meta-llama/Llama-3.1-8B */
+    uint32_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocab, max_position;
+    bool tied_embeddings;
+    double n_params;   /* all parameters, from the shape */
+};
+const struct kw_model_shape *kw_model_find(const char *name); /* by name or hf_name; NULL when unknown */
+size_t kw_model_count(void);
+const struct kw_model_shape *kw_model_at(size_t i);
+double kw_model_weight_bytes(const struct kw_model_shape *m, const char *precision); /* whole model, all GPUs */
+double kw_model_kv_bytes_per_token(const struct kw_model_shape *m, const char *precision); /* all layers */
+
+struct kw_profile {
+    char gpu[24], model[48], precision[8], engine[48]; /* H100, llama-3.1-8b, bf16|fp8, "vllm 0.24.0 operator tables" */
+    uint32_t tp;
+    double weight_bytes, kv_bytes_per_token; /* all tp GPUs together */
+    uint32_t block_size, num_blocks;         /* KV blocks of one replica as the engine reports them, or estimated */
+    uint32_t max_num_seqs, max_num_batched_tokens, max_model_len; /* engine defaults of this profile */
+    struct kw_step_tables tables;
+    struct kw_provenance steps, kv;  /* of the step tables; of num_blocks */
+    double steps_error_median, steps_error_worst; /* leave-out relative error of a decode step, 0.02 = 2 % */
+    double prefill_error_median, prefill_error_worst;
+    struct kw_law load_rate, cached_load_rate; /* bytes/s, weights from disk/network; from page cache or local NVMe */
+    struct kw_law init;              /* s: engine start after weights: compile, graphs, warm-up */
+    enum kw_grade weakest;
+};
+
+/* Refuses what is not physical: negative times, decode faster than weight_bytes / (tp * bandwidth), KV + weights
+ * beyond memory. */
+enum kw_status kw_profile_load(struct kw_profile *p, const char *path, struct kw_error *err);
+enum kw_status kw_profile_parse(struct kw_profile *p, const char *name, const char *text, size_t len,
+                                struct kw_error *err);
+enum kw_status kw_profile_save(const struct kw_profile *p, const char *path, struct kw_error *err); /* tmp + rename */
+void kw_profile_free(struct kw_profile *p);
+
+struct kw_profiles {
+    struct kw_profile *p;
+    size_t n;
+};
+enum kw_status kw_profiles_embedded(struct kw_profiles *all, struct kw_error *err);
+void kw_profiles_free(struct kw_profiles *all);
+/* The best profile for a combination: measured before published before estimated. NULL when there is none. */
+const struct kw_profile *kw_profiles_find(const struct kw_profiles *all, const char *gpu, const char *model,
+                                          const char *precision, uint32_t tp);
+
+#endif

@@ -1,0 +1,30 @@
+/* sim/core/law.h - a random duration or rate as data: constant, lognormal by two quantiles, or a quantile table.
+ * One draw of the stream gives one value (inversion), so streams stay aligned between configurations. */
+#ifndef KW_CORE_LAW_H
+#define KW_CORE_LAW_H
+#include "sim/core/json.h"
+#include "sim/core/provenance.h"
+#include "sim/core/rng.h"
+#include "sim/core/units.h"
+
+#define KW_LAW_MAX_QUANTILES 24
+
+/* kind NONE: absent (draws 0). CONSTANT: v[0]. LOGNORMAL: mu, sigma in v[0], v[1] (of the natural log).
+ * QUANTILES: at probabilities p[0..n) ascending, values v[0..n) non-decreasing, log-linear between points (linear where
+ * a value is 0), constant beyond the outer points. Values are seconds for durations, units per second for rates. */
+struct kw_law {
+    enum kw_law_kind { KW_LAW_NONE, KW_LAW_CONSTANT, KW_LAW_LOGNORMAL, KW_LAW_QUANTILES } kind;
+    int n;
+    double p[KW_LAW_MAX_QUANTILES], v[KW_LAW_MAX_QUANTILES];
+    struct kw_provenance provenance;
+};
+
+/* JSON: {"constant": "12.5"} | {"lognormal": {"p50": "12", "p95": "30"}} | {"quantiles": {"0.05": "3", ...}} each with
+ * kw_provenance_read's keys beside it. Values are decimal strings in the law's unit, >= 0, finite. */
+enum kw_status kw_law_read(struct kw_jnode obj, struct kw_law *out, struct kw_error *err);
+double kw_law_quantile(const struct kw_law *l, double u); /* 0 < u < 1 */
+double kw_law_draw(const struct kw_law *l, struct kw_rng *r); /* always consumes exactly one uniform */
+double kw_law_mean(const struct kw_law *l); /* exact for constant and lognormal; trapezoid over 1000 quantiles else */
+kw_ns kw_law_draw_ns(const struct kw_law *l, struct kw_rng *r); /* seconds to ns, rounded, clamped to [0, 1e15] */
+
+#endif
