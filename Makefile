@@ -4,6 +4,7 @@ B    ?= build$(if $(SAN),/san-$(SAN))
 PKGS := gsl libcjson zlib $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
 SRC  := $(shell find sim engine workloads platforms calibrate -name '*.c')
 OBJ  := $(SRC:%=$B/%.o)
+EMBED := $(sort $(wildcard platforms/*.json calibrate/*.json calibrate/profiles/*.json workloads/*.json))
 SANFLAGS := $(if $(filter thread,$(SAN)),-fsanitize=thread,$(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined))
 override CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. -O2 -g -Wall -Wextra -Wpedantic -Werror -fopenmp \
   -ffp-contract=off -MMD -MP $(SANFLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
@@ -12,13 +13,20 @@ all: $B/keepwarm
 lib: $B/libkeepwarm.a
 $B/keepwarm: $B/sim/cli/main.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
-$B/libkeepwarm.a: $(filter-out %/cli/main.c.o,$(OBJ))
+$B/libkeepwarm.a: $(filter-out %/cli/main.c.o,$(OBJ)) $B/embedded.o
 	rm -f $@ && $(AR) rcs $@ $^
+$B/embedded.S: sim/core/embed.sh $(EMBED) | $B/embedded.list
+	sh sim/core/embed.sh $(EMBED) > $@
+$B/embedded.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(EMBED)' | cmp -s - $@ || { echo '$(EMBED)' > $@; rm -f $B/embedded.S; }
+$B/embedded.o: $B/embedded.S
+	$(CC) -c $< -o $@
 $B/%.c.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@
 $B/tests/%: $B/tests/%.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
-.PHONY: all lib
+.PHONY: all lib FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

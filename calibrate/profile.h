@@ -5,7 +5,7 @@
 #define KW_CALIBRATE_PROFILE_H
 #include <stddef.h>
 #include "calibrate/steptime.h"
-#include "platforms/autoscaling.h"
+#include "sim/core/law.h"
 #include "sim/core/provenance.h"
 
 struct kw_model_shape { /* from the model's config.json; calibrate/models.json, embedded */

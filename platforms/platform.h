@@ -28,7 +28,7 @@ struct kw_price { /* nano-dollars per unit named by the field that holds it */
 };
 
 struct kw_gpu_offer { /* serverless and dedicated */
-    char gpu[24];      /* neutral name: T4 L4 A10G L40S A100-40 A100-80 H100 H200 B200 ... (platforms/gpus.json) */
+    char gpu[24];      /* neutral name: T4 L4 A10G L40S A100-40 A100-80 H100 H200 B200 ... (calibrate/gpus.json) */
     char sku[48];      /* the vendor's own name */
     uint32_t gpus_min, gpus_max; /* GPUs in one replica that can be had (tp); gpus are sold in multiples of gpus_min */
     struct kw_price gpu_hour; /* per GPU-hour, on demand */
@@ -109,16 +109,5 @@ struct kw_platforms {
 enum kw_status kw_platforms_embedded(struct kw_platforms *all, struct kw_error *err);
 void kw_platforms_free(struct kw_platforms *all);
 const struct kw_platform *kw_platforms_find(const struct kw_platforms *all, const char *name);
-
-/* Data-sheet facts of a GPU (platforms/gpus.json, embedded). NULL when not known. */
-struct kw_gpu_spec {
-    char name[24], full_name[40];
-    double memory_bytes, bandwidth, flops_bf16, flops_fp8, nvlink_bandwidth; /* B, B/s, dense FLOP/s, FLOP/s, B/s */
-    int sm;
-    struct kw_provenance provenance;
-};
-const struct kw_gpu_spec *kw_gpu_find(const char *name);
-size_t kw_gpu_count(void);
-const struct kw_gpu_spec *kw_gpu_at(size_t i);
 
 #endif

@@ -1,0 +1,18 @@
+/* calibrate/gpu.h - data-sheet facts of the GPUs we know: memory, bandwidth, FLOP/s. */
+#ifndef KW_CALIBRATE_GPU_H
+#define KW_CALIBRATE_GPU_H
+#include <stddef.h>
+#include "sim/core/provenance.h"
+
+/* Data-sheet facts of a GPU (calibrate/gpus.json, embedded). NULL when not known. */
+struct kw_gpu_spec {
+    char name[24], full_name[40];
+    double memory_bytes, bandwidth, flops_bf16, flops_fp8, nvlink_bandwidth; /* B, B/s, dense FLOP/s, FLOP/s, B/s */
+    int sm;
+    struct kw_provenance provenance;
+};
+const struct kw_gpu_spec *kw_gpu_find(const char *name);
+size_t kw_gpu_count(void);
+const struct kw_gpu_spec *kw_gpu_at(size_t i);
+
+#endif
