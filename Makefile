@@ -15,11 +15,11 @@ $B/keepwarm: $B/sim/cli/main.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 $B/libkeepwarm.a: $(filter-out %/cli/main.c.o,$(OBJ)) $B/embedded.o
 	rm -f $@ && $(AR) rcs $@ $^
-$B/embedded.S: sim/core/embed.sh $(EMBED) | $B/embedded.list
+$B/embedded.S: sim/core/embed.sh $(EMBED) $B/embedded.list
 	sh sim/core/embed.sh $(EMBED) > $@
 $B/embedded.list: FORCE
 	@mkdir -p $(@D)
-	@echo '$(EMBED)' | cmp -s - $@ || { echo '$(EMBED)' > $@; rm -f $B/embedded.S; }
+	@echo '$(EMBED)' | cmp -s - $@ || echo '$(EMBED)' > $@
 $B/embedded.o: $B/embedded.S
 	$(CC) -c $< -o $@
 $B/%.c.o: %.c
