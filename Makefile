@@ -2,13 +2,14 @@
 NVCC ?= $(shell command -v nvcc 2>/dev/null)
 B    ?= build$(if $(SAN),/san-$(SAN))
 PKGS := gsl libcjson zlib $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
-SRC  := $(shell find sim engine workloads platforms calibrate -name '*.c')
+SRC  := $(shell find sim engine workloads platforms calibrate -name '*.c' 2>/dev/null)
 OBJ  := $(SRC:%=$B/%.o)
 EMBED := $(sort $(wildcard platforms/*.json calibrate/*.json calibrate/profiles/*.json workloads/*.json))
 SANFLAGS := $(if $(filter thread,$(SAN)),-fsanitize=thread,$(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined))
 override CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. -O2 -g -Wall -Wextra -Wpedantic -Werror -fopenmp \
   -ffp-contract=off -MMD -MP $(SANFLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
-LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm
+# hdf5_hl holds the dimension scales; it lies beside hdf5 but no .pc file of Debian's names it.
+LDLIBS := -lhdf5_hl $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm
 all: $B/keepwarm
 lib: $B/libkeepwarm.a
 $B/keepwarm: $B/sim/cli/main.c.o $B/libkeepwarm.a

@@ -8,28 +8,34 @@
 #include <stdint.h>
 #include "sim/core/status.h"
 
-struct kw_json { /* a parsed document; owns everything */
+struct kw_json { /* a parsed document; owns everything; read-only once parsed, so threads may share it */
     char *name;  /* file name for messages */
     char *text;  /* the source text, kept so that an error can find its line */
     size_t len;
     cJSON *root;
+    struct kw_jtable *tables; /* [n_tables] random access into containers of many members */
+    size_t n_tables;
 };
 
 /* A place in a document. Cheap to copy; valid while the document lives. item NULL means absent. */
 struct kw_jnode {
     const struct kw_json *doc;
     const cJSON *item;
-    char path[160]; /* "deployments[0].keep_warm"; "" at the root */
+    const cJSON *parent; /* the innermost container that exists, so that an absent item has a line; NULL at the root */
+    unsigned parent_len; /* how much of path names the parent */
+    char path[160];      /* "deployments[0].keep_warm"; "" at the root; "..." stands for what did not fit */
 };
 
-/* Parse text[0..len) (need not be NUL-terminated; NUL bytes inside are an error). Refuses: trailing garbage, duplicate
- * keys in one object, NaN/Infinity, nesting deeper than 64, invalid UTF-8, more than 256 MiB. doc is empty on failure. */
+/* Parse text[0..len) (need not be NUL-terminated; NUL bytes inside are an error, a byte-order mark before it is not).
+ * Refuses: trailing garbage, duplicate keys in one object, NaN/Infinity and numbers that overflow to it, numbers of more
+ * than 63 characters, nesting deeper than 64, invalid UTF-8, \u0000, more than 256 MiB. doc is empty on failure. */
 enum kw_status kw_json_parse(struct kw_json *doc, const char *name, const char *text, size_t len, struct kw_error *err);
 enum kw_status kw_json_load(struct kw_json *doc, const char *path, struct kw_error *err); /* "-" is stdin */
 void kw_json_free(struct kw_json *doc);
 struct kw_jnode kw_json_root(const struct kw_json *doc);
 
-/* Line (from 1) where the value at this path starts in the source text; used in messages. */
+/* Line (from 1) where the value starts in the source text, the parent's line when it is absent; used in messages. Scans
+ * the text: for the error path only. 0 when the document is empty. */
 long kw_json_line(const struct kw_jnode *n);
 /* "file:line: path: <formatted>" into err; returns st. */
 enum kw_status kw_json_fail(struct kw_jnode n, enum kw_status st, struct kw_error *err, const char *fmt, ...)
@@ -37,9 +43,10 @@ enum kw_status kw_json_fail(struct kw_jnode n, enum kw_status st, struct kw_erro
 
 bool kw_json_present(struct kw_jnode n); /* false when absent or null */
 struct kw_jnode kw_json_get(struct kw_jnode obj, const char *key); /* exact key; item NULL when absent or not object */
-struct kw_jnode kw_json_at(struct kw_jnode arr, int i);
+/* at, len and member take O(1), get O(log members), however large the container. */
+struct kw_jnode kw_json_at(struct kw_jnode arr, int i); /* item NULL past the end or when not an array */
 int kw_json_len(struct kw_jnode n); /* members of an array or object, else 0 */
-struct kw_jnode kw_json_member(struct kw_jnode obj, int i, const char **key); /* i-th member of an object */
+struct kw_jnode kw_json_member(struct kw_jnode obj, int i, const char **key); /* i-th member; NULL key past the end */
 bool kw_json_is_object(struct kw_jnode n);
 bool kw_json_is_array(struct kw_jnode n);
 bool kw_json_is_string(struct kw_jnode n);
@@ -48,8 +55,9 @@ bool kw_json_is_number(struct kw_jnode n);
 /* KW_EPARSE if obj is no object or holds a key not in the NULL-terminated list; the message names the nearest one. */
 enum kw_status kw_json_keys(struct kw_jnode obj, const char *const known[], struct kw_error *err);
 
-/* Typed reads. A required read fails when absent; an _or read takes the default then. Ranges are inclusive. Integers
- * must be integral and exact in a double. Strings are borrowed from the document. nano: a decimal string "0.25" (or
+/* Typed reads: KW_EPARSE for an absent value or another type, KW_ERANGE for a value out of range; *out is unchanged on
+ * failure. A required read fails when absent; an _or read takes the default when absent or null. Ranges are inclusive.
+ * Integers must be integral and exact in a double (magnitude below 2^53). Strings are borrowed from the document. nano: a decimal string "0.25" (or
  * an integer number) read by kw_nano_parse to 1e-9 units; a JSON number with a fraction is refused with a hint to
  * quote it, since a double is not exact. */
 enum kw_status kw_json_str(struct kw_jnode n, const char **out, struct kw_error *err);
@@ -67,7 +75,8 @@ enum kw_status kw_json_bool_or(struct kw_jnode n, bool dflt, bool *out, struct k
 enum kw_status kw_json_enum(struct kw_jnode n, const char *const words[], int *out, struct kw_error *err);
 enum kw_status kw_json_enum_or(struct kw_jnode n, int dflt, const char *const words[], int *out, struct kw_error *err);
 
-/* The nearest of the NULL-terminated words by edit distance, or NULL when none is near (distance > 1 + len/3). */
+/* The nearest of the NULL-terminated words by edit distance (insert, delete, replace, swap neighbours; case and '-' for
+ * '_' are free), the first of equals, or NULL when none is near (distance > 1 + len/3). Words over 63 bytes are far. */
 const char *kw_nearest(const char *word, const char *const words[]);
 
 #endif
