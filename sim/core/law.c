@@ -1,0 +1,147 @@
+#include "sim/core/law.h"
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LAW_MAX 1e18          /* the largest value read: 30 billion years, or an exabyte a second */
+#define Z95 1.644853626951473 /* standard normal quantile of 0.95 */
+
+/* A plain decimal: digits with at most one point. Rates in bytes/s pass 2^63 nano, so kw_nano_parse is too narrow; a
+ * law is physics, where a double is enough. */
+static int decimal(const char *s, double *out)
+{
+    size_t digits = strspn(s, "0123456789"), rest = digits;
+    if (s[rest] == '.') {
+        size_t more = strspn(s + rest + 1, "0123456789");
+        rest += 1 + more;
+        digits += more;
+    }
+    if (!digits || s[rest]) return 0;
+    *out = strtod(s, NULL); /* the program never calls setlocale, so the point is a point */
+    return *out <= LAW_MAX;
+}
+
+static enum kw_status read_value(struct kw_jnode n, double *out, struct kw_error *err)
+{
+    const char *s;
+    enum kw_status st = kw_json_str(n, &s, err);
+    if (st != KW_OK) return st;
+    if (!decimal(s, out))
+        return kw_json_fail(n, KW_EPARSE, err, "want a decimal string in 0..1e18, got \"%.40s\"", s);
+    return KW_OK;
+}
+
+static enum kw_status read_lognormal(struct kw_jnode n, struct kw_law *l, struct kw_error *err)
+{
+    static const char *const keys[] = { "p50", "p95", NULL };
+    double p50, p95;
+    enum kw_status st;
+    if ((st = kw_json_keys(n, keys, err)) != KW_OK) return st;
+    if ((st = read_value(kw_json_get(n, "p50"), &p50, err)) != KW_OK) return st;
+    if ((st = read_value(kw_json_get(n, "p95"), &p95, err)) != KW_OK) return st;
+    if (!(p50 > 0)) return kw_json_fail(kw_json_get(n, "p50"), KW_ERANGE, err, "want more than 0, got %g", p50);
+    if (!(p95 >= p50))
+        return kw_json_fail(kw_json_get(n, "p95"), KW_ERANGE, err, "want at least p50 = %g, got %g", p50, p95);
+    l->kind = KW_LAW_LOGNORMAL;
+    l->n = 2;
+    l->v[0] = log(p50);
+    l->v[1] = log(p95 / p50) / Z95;
+    return KW_OK;
+}
+
+static enum kw_status read_quantiles(struct kw_jnode n, struct kw_law *l, struct kw_error *err)
+{
+    if (!kw_json_is_object(n)) return kw_json_fail(n, KW_EPARSE, err, "want an object {\"0.5\": \"12\", ...}");
+    int len = kw_json_len(n);
+    if (len < 1 || len > KW_LAW_MAX_QUANTILES)
+        return kw_json_fail(n, KW_ERANGE, err, "want 1..%d quantiles, got %d", KW_LAW_MAX_QUANTILES, len);
+    l->kind = KW_LAW_QUANTILES;
+    l->n = len;
+    for (int i = 0; i < len; i++) {
+        const char *key;
+        struct kw_jnode m = kw_json_member(n, i, &key);
+        enum kw_status st = read_value(m, &l->v[i], err);
+        if (st != KW_OK) return st;
+        if (!decimal(key, &l->p[i]) || l->p[i] > 1)
+            return kw_json_fail(m, KW_EPARSE, err, "want a probability in 0..1 as key, got \"%.40s\"", key);
+        if (i && !(l->p[i] > l->p[i - 1]))
+            return kw_json_fail(m, KW_ERANGE, err, "probabilities must ascend, got %g after %g", l->p[i], l->p[i - 1]);
+        if (i && !(l->v[i] >= l->v[i - 1]))
+            return kw_json_fail(m, KW_ERANGE, err, "values must not fall, got %g after %g", l->v[i], l->v[i - 1]);
+    }
+    return KW_OK;
+}
+
+enum kw_status kw_law_read(struct kw_jnode obj, struct kw_law *out, struct kw_error *err)
+{
+    static const char *const keys[] = { "constant", "lognormal", "quantiles", "grade", "source", "date", "evidence", NULL };
+    struct kw_law l = { .kind = KW_LAW_NONE };
+    enum kw_status st = kw_json_keys(obj, keys, err);
+    if (st != KW_OK) return st;
+    struct kw_jnode c = kw_json_get(obj, "constant"), g = kw_json_get(obj, "lognormal"),
+                    q = kw_json_get(obj, "quantiles");
+    int forms = kw_json_present(c) + kw_json_present(g) + kw_json_present(q);
+    if (forms != 1)
+        return kw_json_fail(obj, KW_EPARSE, err, "want one of constant, lognormal, quantiles; got %d of them", forms);
+    if (kw_json_present(c)) {
+        l.kind = KW_LAW_CONSTANT;
+        l.n = 1;
+        st = read_value(c, &l.v[0], err);
+    } else if (kw_json_present(g)) {
+        st = read_lognormal(g, &l, err);
+    } else {
+        st = read_quantiles(q, &l, err);
+    }
+    if (st != KW_OK) return st;
+    if ((st = kw_provenance_read(obj, &l.provenance, err)) != KW_OK) return st;
+    *out = l;
+    return KW_OK;
+}
+
+double kw_law_quantile(const struct kw_law *l, double u)
+{
+    switch (l->kind) {
+    case KW_LAW_NONE: return 0;
+    case KW_LAW_CONSTANT: return l->v[0];
+    case KW_LAW_LOGNORMAL: return exp(l->v[0] + l->v[1] * gsl_cdf_ugaussian_Pinv(u));
+    case KW_LAW_QUANTILES: break;
+    }
+    int i = 0;
+    while (i < l->n && l->p[i] < u) i++;
+    if (i == 0) return l->v[0];
+    if (i == l->n) return l->v[l->n - 1];
+    double w = (u - l->p[i - 1]) / (l->p[i] - l->p[i - 1]), a = l->v[i - 1], b = l->v[i];
+    return a > 0 ? a * pow(b / a, w) : a + w * (b - a);
+}
+
+double kw_law_draw(const struct kw_law *l, struct kw_rng *r)
+{
+    double u = kw_rng_uniform(r); /* drawn even where it is not needed: streams stay aligned between configurations */
+    return kw_law_quantile(l, u);
+}
+
+double kw_law_mean(const struct kw_law *l)
+{
+    switch (l->kind) {
+    case KW_LAW_NONE: return 0;
+    case KW_LAW_CONSTANT: return l->v[0];
+    case KW_LAW_LOGNORMAL: return exp(l->v[0] + l->v[1] * l->v[1] / 2);
+    case KW_LAW_QUANTILES: break;
+    }
+    const int n = 1000;
+    double sum = 0, before = kw_law_quantile(l, 0);
+    for (int i = 1; i <= n; i++) {
+        double now = kw_law_quantile(l, (double)i / n);
+        sum += (before + now) / 2;
+        before = now;
+    }
+    return sum / n;
+}
+
+kw_ns kw_law_draw_ns(const struct kw_law *l, struct kw_rng *r)
+{
+    double ns = kw_law_draw(l, r) * 1e9;
+    if (!(ns > 0)) return 0;
+    return ns >= 1e15 ? (kw_ns)1000000000000000 : (kw_ns)llround(ns);
+}
