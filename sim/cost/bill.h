@@ -1,0 +1,41 @@
+/* sim/cost/bill.h - money: line items computed from usage and prices, each rounded once. */
+#ifndef KW_COST_BILL_H
+#define KW_COST_BILL_H
+#include "platforms/platform.h"
+#include "sim/cost/usage.h"
+
+enum kw_item { /* names in kw_item_name, the order of /bill in results */
+    KW_ITEM_ACTIVE, KW_ITEM_KEEP_WARM, KW_ITEM_IDLE, KW_ITEM_LOAD /* load + init + restore */,
+    KW_ITEM_PROVISION /* provision + pull */, KW_ITEM_DRAIN, KW_ITEM_FAILED_START, KW_ITEM_ROUNDING,
+    KW_ITEM_MINIMUM, KW_ITEM_CPU, KW_ITEM_MEMORY, KW_ITEM_RESERVED, KW_ITEM_TOKENS_IN, KW_ITEM_TOKENS_CACHED,
+    KW_ITEM_TOKENS_CACHE_WRITE, KW_ITEM_TOKENS_OUT, KW_ITEM_FEE, KW_ITEM_CREDIT, KW_ITEM_OPERATIONS, KW_ITEMS
+};
+extern const char *const kw_item_name[]; /* "active", ..., NULL */
+
+enum kw_term { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT };
+extern const char *const kw_term_name[];
+
+struct kw_bill {
+    kw_nusd item[KW_ITEMS];
+    kw_nusd total; /* == sum of items, always */
+};
+
+/* What one deployment is charged by. gpu or api, the other NULL. */
+struct kw_tariff {
+    const struct kw_platform *platform;
+    const struct kw_gpu_offer *gpu;
+    const struct kw_api_offer *api;
+    enum kw_term term;
+    kw_nusd operations_month; /* the user's share of an engineer, per month; 0 */
+};
+
+/* The bill of a 730-hour month at this usage rate: item = round(price * quantity * month / (per * window)), once, in
+ * 128 bits (the plan fee and credit are monthly already). KW_ERANGE when a needed price is unknown (named) or on
+ * overflow. */
+enum kw_status kw_bill_month(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
+                             struct kw_error *err);
+/* The bill of the observation window itself, unscaled; monthly fees pro rata. */
+enum kw_status kw_bill_window(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
+                              struct kw_error *err);
+
+#endif
