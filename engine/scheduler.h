@@ -4,8 +4,22 @@
  * the order they were admitted, then waiting ones first come first served, chunked to the budget; KV blocks of
  * block_size tokens; when blocks run out the newest running sequence is preempted, put at the head of the waiting queue
  * and recomputed (its generated tokens become part of the prompt to prefill); nothing waiting is admitted in a step that
- * preempted. Policies: vllm (chunked prefill), prefill_first (V0: a step is either whole prompts or decodes),
- * sarathi (budget = chunk), static (a batch is admitted only when none runs and stays until all have finished).
+ * preempted. Policies, exactly:
+ *   vllm           as above, chunked prefill.
+ *   sarathi        the same; max_num_batched_tokens is the chunk, decodes included.
+ *   prefill_first  (vLLM V0) a step is either prompts or decodes. While the head of the queue has a seat, and blocks for
+ *                  its whole prompt, and fits the rest of the budget, it is admitted as one whole chunk; a prompt longer
+ *                  than the budget is admitted when it is the first of the step, and then alone. If none was admitted,
+ *                  all running sequences decode.
+ *   static         when none runs, the batch is taken: from the head of the queue while there is a seat and blocks for
+ *                  the whole prompt, whatever the budget. Steps then prefill the batch in order, chunked to the budget,
+ *                  without decodes, until every prompt is done; then all decode. The finished leave, nobody joins.
+ *
+ * Prefix caching follows vLLM: a full block is cached when it is scheduled; freed blocks join the tail of the free queue,
+ * a sequence's last block first, and are taken from its head; a hit leaves the queue. Hits: whole leading blocks, at most
+ * (tokens to prefill - 1) / block_size of them. A block is named by all hashes up to its own and its place within that
+ * hash; blocks that no hash covers (the rest of the prompt, generated tokens) can be hit only by their own sequence after
+ * a preemption. One simplification: the last block of a fully cached prompt, which is recomputed, is a private copy.
  *
  * Cost. One step is O(prefill chunks + finished + preempted), not O(running): all decoding sequences advance together,
  * so a decode step is a running sum of context, a ring/heap of completions by tick, and counts of sequences by position
@@ -76,7 +90,9 @@ void kw_sched_delete(struct kw_sched *s);
 void kw_sched_reset(struct kw_sched *s); /* as new (prefix cache empty), memory kept */
 
 /* Appends to the waiting queue. KW_ERANGE when it can never run: prompt + output > max_model_len or more blocks than
- * num_blocks. KW_ENOMEM: unchanged. Must not be called between kw_sched_step and its commit/advance. */
+ * num_blocks (for prompt + output - 1 tokens: the last one never enters the KV cache). KW_ENOMEM: unchanged. Between
+ * kw_sched_step and its commit it is allowed and concerns the next batch; what kw_sched_jumpable said still holds when
+ * the request cannot join that one: others wait already, no seat is free, or the policy is static. */
 enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r, uint32_t *slot, struct kw_error *err);
 
 /* Decides the next batch (allocating blocks, preempting, admitting). False and an empty step when there is nothing to

@@ -1,0 +1,109 @@
+/* sim/fleet/replica.h - one model replica on the simulated clock: engine/scheduler decides each batch, steptime says how
+ * long it takes, the replica keeps the exact time (ns plus a carry in ps) and hands back tokens with their times.
+ *
+ * Use by an event loop. `next` is the time of the replica's next event; read it after every call, INT64_MAX = idle.
+ * Events at equal times: arrivals and cancellations first, then kw_replica_advance of the replicas, in any fixed order.
+ *
+ *     kw_replica_add(r, &request, t, &slot, err);   at any t <= r->next (an idle replica then has next = t)
+ *     kw_replica_advance(r, r->next, &out);         exactly at r->next: ends the step or run, starts the next one
+ *
+ * The time of an event is floor(exact time) in ns. A request that arrives at t joins the batch decided at the first step
+ * boundary whose floored time is >= t; the step in flight always completes. With jumps a run of many steps is cut at
+ * that boundary when the arrival can change the next batch, so `next` may become earlier by add or cancel (never
+ * earlier than the call's now). Both stepping modes give the same times, counters and histogram to the bit.
+ *
+ * ITL: every gap between two consecutive output tokens of a request, exact, in PICOSECONDS (a decode ramp is an
+ * arithmetic series in ps and not in ns); reports divide by 1000. A request with n output tokens adds n - 1 gaps; waits
+ * by preemption, and prefill steps in between (prefill_first, static), are part of the gap. */
+#ifndef KW_FLEET_REPLICA_H
+#define KW_FLEET_REPLICA_H
+#include <stdbool.h>
+#include <stdint.h>
+#include "calibrate/steptime.h"
+#include "engine/scheduler.h"
+#include "sim/core/hist.h"
+#include "sim/core/units.h"
+
+enum kw_stepping {
+    KW_STEPPING_JUMP, /* k decode steps at once, up to the next change of the batch */
+    KW_STEPPING_EACH  /* every step through the scheduler: the reference */
+};
+
+struct kw_replica_seq {
+    uint64_t id;   /* as in kw_sched_request */
+    uint32_t slot; /* kw_sched_cached, _preemptions, _generated answer for it until the next call for this replica */
+};
+
+struct kw_replica_out { /* what happened at the time of one kw_replica_advance; arrays are the replica's, until its next call */
+    uint32_t n_first, n_finished;
+    const struct kw_replica_seq *first;    /* got their first token now */
+    const struct kw_replica_seq *finished; /* got their last token now (may be in first too), in admission order */
+};
+
+struct kw_replica_count {      /* since init or reset; a run under way is not in it yet */
+    uint64_t iterations;       /* engine steps */
+    uint64_t runs;             /* jumps: step decisions that were timed */
+    uint64_t decode_tokens;    /* tokens computed by decoding sequences */
+    uint64_t prefill_tokens;   /* tokens computed in chunks, recomputed ones included */
+    uint64_t recomputed_tokens; /* of them: chunks of sequences that had been preempted */
+    uint64_t cached_tokens;    /* prompt tokens taken from the prefix cache at first admission */
+    uint64_t output_tokens;    /* tokens handed out */
+    uint64_t preemptions, finished, cancelled;
+};
+
+struct kw_replica {
+    kw_ns next; /* time of the next event; INT64_MAX: idle. Read only */
+    struct kw_sched *sched; /* owned; for queries only */
+    uint32_t n_live;        /* requests added and neither finished nor cancelled: the load a router looks at */
+    struct kw_replica_count count;
+    /* the rest is the replica's own */
+    const struct kw_steptime *time;
+    struct kw_hist *itl;
+    enum kw_stepping mode;
+    enum kw_sched_policy policy;
+    uint32_t max_num_seqs;
+    bool in_step;           /* a step is decided and under way */
+    bool stalled;           /* some decoding sequence got its last token before the last step: gaps one by one */
+    kw_ns at;               /* floored time the step or run began, or the last one ended */
+    int64_t at_ps;          /* its carry, 0..999 */
+    kw_ns busy_since, busy; /* the present busy period's begin; length of those that ended */
+    uint64_t k;             /* steps of the run under way */
+    int64_t first_ps;       /* duration of its first step */
+    int64_t rise_ps;        /* each further step takes that much longer */
+    uint32_t n_decode;
+    struct kw_step step;    /* the step under way */
+    struct kw_replica_slot *slot; /* [cap] by scheduler slot */
+    struct kw_replica_seq *first, *finished; /* [cap] */
+    uint32_t *pending;      /* [cap] slots to cancel at the next boundary */
+    uint32_t cap, n_pending;
+    uint64_t token_no;      /* changes with every decode step; see replica.c */
+};
+
+/* Starts idle. Borrowed until free: t, and itl (may be NULL; may be shared by all replicas of one thread). c is copied.
+ * KW_ERANGE from kw_sched_new. t must have been compiled for max_num_seqs and for the largest step: the budget, or
+ * max_model_len with prefill_first. */
+enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_config *c, const struct kw_steptime *t,
+                               enum kw_stepping mode, struct kw_hist *itl, struct kw_error *err);
+void kw_replica_free(struct kw_replica *r);  /* safe to call again */
+void kw_replica_reset(struct kw_replica *r); /* as after init (idle, prefix cache empty, counters 0), memory kept */
+
+/* A request arrives at now <= r->next. Errors as kw_sched_add (KW_ERANGE: can never run here; KW_ENOMEM: unchanged). */
+enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_request *q, kw_ns now, uint32_t *slot,
+                              struct kw_error *err);
+
+/* The step or run that ends at now == r->next is done; decides and starts the next one. */
+void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *out);
+
+/* The request's client is gone. The step under way still computes it (and may finish it); it is never handed out again,
+ * and its blocks are free from the first boundary at or after now. slot must be live and not cancelled before. */
+void kw_replica_cancel(struct kw_replica *r, uint32_t slot, kw_ns now);
+
+/* The replica dies at now: what was under way is lost. Fills ids (room for r->n_live) with the requests that were in it,
+ * running ones in admission order and then the waiting ones, cancelled ones left out; returns how many. The replica is
+ * then idle and empty; counters stay. */
+uint32_t kw_replica_kill(struct kw_replica *r, kw_ns now, uint64_t *ids);
+
+/* ns with a step under way from init or reset to now (busy periods from the decision that starts one to the end). */
+kw_ns kw_replica_busy(const struct kw_replica *r, kw_ns now);
+
+#endif
