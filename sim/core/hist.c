@@ -1,0 +1,122 @@
+#include "sim/core/hist.h"
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUB ((size_t)1 << KW_HIST_SUB_BITS)
+
+static void set_empty(struct kw_hist *h)
+{
+    h->n = 0;
+    h->sum = 0;
+    h->min = INT64_MAX;
+    h->max = -1;
+}
+
+enum kw_status kw_hist_init(struct kw_hist *h, struct kw_error *err)
+{
+    set_empty(h);
+    h->count = calloc(KW_HIST_BUCKETS, sizeof *h->count);
+    return h->count ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a histogram");
+}
+
+void kw_hist_free(struct kw_hist *h)
+{
+    free(h->count);
+    h->count = NULL;
+    set_empty(h);
+}
+
+void kw_hist_clear(struct kw_hist *h)
+{
+    if (h->n) { /* only the touched stretch, so that clearing costs no more than filling did */
+        size_t a = kw_hist_bucket(h->min), b = kw_hist_bucket(h->max);
+        memset(h->count + a, 0, (b - a + 1) * sizeof *h->count);
+    }
+    set_empty(h);
+}
+
+static unsigned shift_of(size_t bucket) { return bucket < SUB ? 0 : (unsigned)(bucket >> KW_HIST_SUB_BITS) - 1; }
+
+int64_t kw_hist_lower(size_t bucket)
+{
+    if (bucket >= KW_HIST_BUCKETS) return INT64_MAX;
+    unsigned shift = shift_of(bucket);
+    return (int64_t)(((uint64_t)bucket - ((uint64_t)shift << KW_HIST_SUB_BITS)) << shift);
+}
+
+void kw_hist_add_ramp(struct kw_hist *h, int64_t first, int64_t step, uint64_t k, uint64_t weight)
+{
+    assert(first >= 0 && step >= 0);
+    if (k == 0 || weight == 0) return;
+    if (step == 0) {
+        kw_hist_add(h, first, k * weight);
+        return;
+    }
+    uint64_t fit = (uint64_t)(INT64_MAX - first) / (uint64_t)step + 1; /* values that do not pass INT64_MAX */
+    if (k > fit) {
+        kw_hist_add(h, INT64_MAX, (k - fit) * weight);
+        k = fit;
+    }
+    uint64_t v = (uint64_t)first, s = (uint64_t)step, left = k;
+    for (size_t b;;) {
+        b = kw_hist_bucket((int64_t)v);
+        uint64_t room = ((uint64_t)1 << shift_of(b)) - (v - (uint64_t)kw_hist_lower(b)); /* to the bucket's upper edge */
+        uint64_t m = room <= s ? 1 : (room - 1) / s + 1;
+        if (m >= left) {
+            h->count[b] += left * weight;
+            v += (left - 1) * s;
+            break;
+        }
+        h->count[b] += m * weight;
+        v += m * s;
+        left -= m;
+    }
+    h->n += k * weight;
+    h->sum += ((kw_i128)first * k + (kw_i128)(v - (uint64_t)first) * k / 2) * weight; /* v is the last; (last-first)*k even */
+    if (first < h->min) h->min = first;
+    if ((int64_t)v > h->max) h->max = (int64_t)v;
+}
+
+void kw_hist_merge(struct kw_hist *into, const struct kw_hist *from)
+{
+    if (from->n == 0) return;
+    size_t a = kw_hist_bucket(from->min), b = kw_hist_bucket(from->max);
+    for (size_t i = a; i <= b; i++) into->count[i] += from->count[i];
+    into->n += from->n;
+    into->sum += from->sum;
+    if (from->min < into->min) into->min = from->min;
+    if (from->max > into->max) into->max = from->max;
+}
+
+/* What stands for a bucket's values: the middle of its integers, but never outside what was seen. */
+static double middle(const struct kw_hist *h, size_t bucket)
+{
+    double m = (double)kw_hist_lower(bucket) + 0.5 * (double)(((uint64_t)1 << shift_of(bucket)) - 1);
+    if (m < (double)h->min) return (double)h->min;
+    return m > (double)h->max ? (double)h->max : m;
+}
+
+double kw_hist_quantile(const struct kw_hist *h, double p)
+{
+    if (h->n == 0 || isnan(p)) return NAN;
+    double want = ceil(p * (double)h->n * (1 - 2 * DBL_EPSILON)); /* p*n may land an ulp above the integer it means */
+    uint64_t rank = want < 1 ? 1 : want >= (double)h->n ? h->n : (uint64_t)want;
+    size_t b = kw_hist_bucket(h->min);
+    for (uint64_t seen = h->count[b]; seen < rank; seen += h->count[b]) b++;
+    return middle(h, b);
+}
+
+double kw_hist_mean(const struct kw_hist *h) { return h->n ? (double)h->sum / (double)h->n : NAN; }
+
+uint64_t kw_hist_count_le(const struct kw_hist *h, int64_t v)
+{
+    if (h->n == 0 || v < h->min) return 0;
+    if (v >= h->max) return h->n;
+    size_t last = kw_hist_bucket(v);
+    uint64_t seen = 0;
+    for (size_t b = kw_hist_bucket(h->min); b < last; b++) seen += h->count[b];
+    return middle(h, last) <= (double)v ? seen + h->count[last] : seen;
+}
