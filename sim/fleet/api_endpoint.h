@@ -4,14 +4,15 @@
 #define KW_FLEET_API_ENDPOINT_H
 #include "sim/fleet/fleet.h"
 
-/* One limit as a token bucket (window == 0: continuous refill of limit per minute, capacity = one minute's worth) or as
- * fixed windows aligned to 0 (window > 0: limit * window / 60 s per window, at least 1). */
+/* One limit. window == 0: a token bucket that holds at most `limit` units and refills continuously by `limit` a period.
+ * window > 0: fixed windows aligned to time 0, max(1, limit * window / period) units each. Levels are exact integers (units
+ * times period_ns), so nothing drifts over months; a settlement may leave a debt (level < 0) that refill pays back. */
 struct kw_bucket {
-    kw_i128 level_e9;    /* units * 1e9 available at `at`; exact integers, so no drift over months */
+    kw_i128 level; /* units * period_ns available at `at` */
     kw_ns at;
-    int64_t per_minute;  /* 0 = no limit */
+    int64_t limit; /* units a period; 0 = no limit */
     kw_ns window;
-    int64_t period_ns;   /* 60 s, or 86400 s for daily limits */
+    kw_ns period_ns; /* 60 s, or 86400 s for daily limits */
 };
 
 struct kw_api_endpoint {
@@ -23,9 +24,10 @@ struct kw_api_endpoint {
 struct kw_api_answer {
     bool accepted;
     int reject_code;
-    kw_ns retry_after;  /* from now until the limiter would accept a request of this size, when rejected */
+    kw_ns retry_after;  /* when rejected: from now until the limiter would accept a request of this size, if nobody else
+                           came; -1: never, the request alone exceeds a limit (a client must not retry) */
     kw_ns ttft, e2e;    /* from now, when accepted: ttft law (+ per 1000 prompt tokens), then (output-1) / output_rate */
-    int64_t reserved_output; /* to settle when it completes (rules that refund) */
+    int64_t reserved_in, reserved_out; /* counted at admission against token limits; settle corrects them */
 };
 
 enum kw_status kw_api_endpoint_init(struct kw_api_endpoint *e, const struct kw_deployment *d, uint64_t seed,
@@ -36,8 +38,15 @@ void kw_api_endpoint_free(struct kw_api_endpoint *e);
  * same number of variates whether accepted or not. */
 void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prompt, uint32_t cached, uint32_t output,
                              uint32_t max_tokens, struct kw_api_answer *a);
-/* Settles the reservation of a completed request under rules that refund or charge the true output. */
-void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct kw_api_answer *a, uint32_t output);
+/* A request completed: limits are corrected to what the rule finally counts (PLATFORMS.md section 3):
+ *   actual                           in at admission, out here
+ *   reserve_max_tokens               in + max_tokens at admission, nothing here (Azure)
+ *   max_of_max_tokens_and_estimate   max(in, max_tokens) at admission, nothing here; refused calls count as requests (OpenAI)
+ *   estimate_then_settle             in at admission, out here against otpm (Anthropic)
+ *   reserve_then_refund              in + cached + max_tokens at admission; here down (or up) to in + burndown * out (Bedrock)
+ * in = prompt, less cached tokens unless cache_reads_count. */
+void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct kw_api_answer *a, uint32_t prompt,
+                            uint32_t cached, uint32_t output);
 
 /* Wait before try number k (from 1 = first retry): full jitter, uniform in [0, min(cap, base * 2^(k-1))], at least
  * retry_after. */
