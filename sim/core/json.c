@@ -271,6 +271,19 @@ long kw_json_line(const struct kw_jnode *n)
     return at ? line_of(doc->text, at) : 0;
 }
 
+bool kw_json_span(const struct kw_jnode *n, size_t *begin, size_t *end)
+{
+    const struct kw_json *doc = n->doc;
+    if (!doc || !doc->root || !n->item) return false;
+    struct scan s = { .p = body(doc->text, doc->len), .end = doc->text + doc->len };
+    const char *at = locate(&s, doc->root, n->item);
+    if (!at) return false;
+    *begin = (size_t)(at - doc->text);
+    scan_value(&s, 0); /* locate leaves the scan at the value */
+    *end = (size_t)(s.p - doc->text);
+    return true;
+}
+
 /* ---- paths */
 
 static size_t utf8_cut(const char *s, size_t n) /* at most n bytes of s, no character cut in two */

@@ -37,6 +37,8 @@ struct kw_jnode kw_json_root(const struct kw_json *doc);
 /* Line (from 1) where the value starts in the source text, the parent's line when it is absent; used in messages. Scans
  * the text: for the error path only. 0 when the document is empty. */
 long kw_json_line(const struct kw_jnode *n);
+/* Where the value's bytes are in doc->text: [*begin, *end). False when the node is absent. */
+bool kw_json_span(const struct kw_jnode *n, size_t *begin, size_t *end);
 /* "file:line: path: <formatted>" into err; returns st. */
 enum kw_status kw_json_fail(struct kw_jnode n, enum kw_status st, struct kw_error *err, const char *fmt, ...)
     KW_PRINTF(4, 5);
