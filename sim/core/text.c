@@ -1,0 +1,87 @@
+#include "sim/core/text.h"
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool reserve(struct kw_text *t, size_t more)
+{
+    if (t->failed) return false;
+    if (t->n + more + 1 > t->cap) {
+        size_t cap = (t->n + more + 1) * 2 + 256;
+        char *s = realloc(t->s, cap);
+        if (!s) {
+            t->failed = true;
+            return false;
+        }
+        t->s = s;
+        t->cap = cap;
+    }
+    return true;
+}
+
+void kw_text_add(struct kw_text *t, const char *fmt, ...)
+{
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n >= 0 && reserve(t, (size_t)n)) {
+        vsnprintf(t->s + t->n, (size_t)n + 1, fmt, again);
+        t->n += (size_t)n;
+    }
+    va_end(again);
+}
+
+int kw_text_width(const char *s)
+{
+    int w = 0;
+    for (; *s; s++) w += ((unsigned char)*s & 0xc0) != 0x80;
+    return w;
+}
+
+void kw_text_pad(struct kw_text *t, const char *s, int width)
+{
+    int want = abs(width), w = kw_text_width(s);
+    if (w > want) { /* keep want - 1 code points */
+        const char *p = s;
+        for (int k = 0; *p; p++)
+            if (((unsigned char)*p & 0xc0) != 0x80 && k++ == want - 1) break;
+        kw_text_add(t, "%.*s…", (int)(p - s), s);
+        return;
+    }
+    if (width < 0) kw_text_add(t, "%*s", want - w, "");
+    kw_text_add(t, "%s", s);
+    if (width > 0) kw_text_add(t, "%*s", want - w, "");
+}
+
+void kw_text_free(struct kw_text *t)
+{
+    free(t->s);
+    *t = (struct kw_text){ 0 };
+}
+
+char *kw_text_si(char buf[16], double v)
+{
+    static const char suffix[] = " kMGTP";
+    int i = 0;
+    double a = fabs(v);
+    if (!isfinite(v)) {
+        snprintf(buf, 16, "-");
+        return buf;
+    }
+    while (a >= 999.5 && i < 5) {
+        a /= 1000;
+        v /= 1000;
+        i++;
+    }
+    int digits = a >= 99.95 ? 0 : a >= 9.995 ? 1 : 2;
+    if (i == 0 && v == floor(v)) digits = 0;
+    if (i)
+        snprintf(buf, 16, "%.*f%c", digits, v, suffix[i]);
+    else
+        snprintf(buf, 16, "%.*f", digits, v);
+    return buf;
+}

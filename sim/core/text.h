@@ -1,0 +1,25 @@
+/* sim/core/text.h - a growing string for what is printed: reports and tables are made as text, and only sim/cli writes it
+ * out. A failed allocation is remembered, so callers check once, at the end. */
+#ifndef KW_CORE_TEXT_H
+#define KW_CORE_TEXT_H
+#include <stdbool.h>
+#include <stddef.h>
+#include "sim/core/status.h"
+
+struct kw_text { /* {0} is empty and valid */
+    char *s;     /* NUL-terminated once anything was added, else NULL; owned */
+    size_t n, cap;
+    bool failed; /* memory ran out: the text is cut short */
+};
+
+void kw_text_add(struct kw_text *t, const char *fmt, ...) KW_PRINTF(2, 3);
+/* s padded with blanks to `width` terminal columns (UTF-8 code points); right-aligned when width < 0; cut with "…" when
+ * longer. */
+void kw_text_pad(struct kw_text *t, const char *s, int width);
+void kw_text_free(struct kw_text *t);
+int kw_text_width(const char *s); /* terminal columns: UTF-8 code points, none of them wide or combining */
+
+/* Three digits and a suffix, for counts and rates: "1.23", "45.6", "789", "12.3k", "4.56M"; "-" when not finite. */
+char *kw_text_si(char buf[16], double v);
+
+#endif
