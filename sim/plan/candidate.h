@@ -36,20 +36,43 @@ struct kw_choice { /* one deployment of a candidate */
 };
 
 struct kw_candidate {
-    struct kw_choice choice[KW_FLEET_MAX_DEPLOYMENTS];
-    uint32_t n;
+    struct kw_choice *choice; /* [n], owned */
+    uint32_t n;               /* 1..KW_FLEET_MAX_DEPLOYMENTS once complete */
     struct kw_routing routing;
 };
 
-/* Fills a choice from the platform's and the profile's defaults (dedicated: `replicas` = keep_warm = max_replicas).
- * KW_ERANGE with a message: model does not fit the GPU, price unknown, platform cannot tp, keep_warm > max_replicas. */
+void kw_candidate_init(struct kw_candidate *c); /* no choices, routing single */
+void kw_candidate_free(struct kw_candidate *c); /* back to empty; safe to call again */
+/* Appends a copy of the choice. KW_ENOMEM, or KW_ERANGE when it is full: unchanged. */
+enum kw_status kw_candidate_add(struct kw_candidate *c, const struct kw_choice *choice, struct kw_error *err);
+enum kw_status kw_candidate_copy(struct kw_candidate *to, const struct kw_candidate *from, struct kw_error *err);
+
+/* Fills a choice from the platform's and the profile's defaults; a dedicated one gets 1 replica (kw_choice_replicas).
+ * KW_ERANGE with a message: model does not fit the GPU, price unknown, platform cannot tp, platform cannot be planned. */
 enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
                              const struct kw_profile *prof, const struct kw_steptime *st, struct kw_error *err);
 enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
                              struct kw_error *err);
-/* The event loop's view of a choice (no money). */
+/* Dedicated: exactly n replicas, n >= 1. */
+void kw_choice_replicas(struct kw_choice *c, uint32_t n);
+/* Idle time before a surplus replica stops; the last one's timeout follows where the platform's default has both equal,
+ * else it is raised to it when needed. */
+void kw_choice_idle_timeout(struct kw_choice *c, kw_ns idle);
+/* The event loop's view of a choice (no money). Fields that kind does not use are zero, so that two choices that differ
+ * only in price give equal deployments (but for the name). */
 void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d);
+struct kw_tariff kw_choice_tariff(const struct kw_choice *c);
 /* Checks a finished choice for consistency, KW_ERANGE with a message naming the field. */
 enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err);
+
+/* The settings in the platform's own words: "min_containers=1 scaledown_window=60 max_containers=8";
+ * "2 x gpu_1x_h100_sxm5, monthly"; an API's sku. Returns buf. */
+char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size);
+/* "modal H100 bf16 tp1 keep_warm=1 idle=60s", "lambda 2 x H100 bf16 tp1", "groq llama-3.1-8b": short, unique in a plan;
+ * a candidate's deployments are joined by " + ". Returns buf. */
+char *kw_choice_label(const struct kw_choice *c, char *buf, size_t size);
+char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size);
+/* The weakest grade of what the choice rests on, unknown facts of its platform that it uses included. */
+enum kw_grade kw_choice_grade(const struct kw_choice *c);
 
 #endif
