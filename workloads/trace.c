@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "sim/core/embedded.h"
 #include "workloads/model.h"
 #include "workloads/reader.h"
 #include "workloads/trace_h5.h"
@@ -105,7 +107,6 @@ static enum kw_status read_model(struct kw_trace *t, struct kw_source *s, struct
     free(text);
     if (st != KW_OK) return st;
     st = kw_synth(t, &w, w.seed, err);
-    kw_workload_free(&w);
     return st;
 }
 
@@ -165,9 +166,11 @@ enum kw_status kw_trace_load(struct kw_trace *t, const char *path, const char *f
                              struct kw_error *err)
 {
     struct kw_source s;
+    size_t len;
     memset(t, 0, sizeof *t);
     t->epoch_unix = INT64_MIN;
-    enum kw_status st = kw_source_open(&s, path, err);
+    const char *built_in = access(path, F_OK) ? kw_embedded_find(path, &len) : NULL;
+    enum kw_status st = built_in ? kw_source_memory(&s, path, built_in, len, err) : kw_source_open(&s, path, err);
     if (st != KW_OK) return st;
     st = read_any(t, &s, strcmp(path, "-") ? path : NULL, format, columns, err);
     kw_source_close(&s);

@@ -46,7 +46,8 @@ struct kw_source;
  *     zero=refuse|drop           a request without prompt or output tokens (every text format; BurstGPT always drops)
  * Errors read "path:line: what is wrong". KW_EIO unreadable; KW_EPARSE malformed, unknown format, truncated gzip;
  * KW_ERANGE well formed but absurd (no tokens, more than KW_TRACE_MAX_TOKENS, no requests); KW_ENOMEM.
- * On failure *t is empty. Format "workload" draws the model's own trace with the seed written in it. */
+ * On failure *t is empty. Format "workload" draws the model's own trace with the seed written in it. A path that does not
+ * exist but names a file built into the program (workloads/chat-week.json) means that one. */
 enum kw_status kw_trace_load(struct kw_trace *t, const char *path, const char *format, const char *columns,
                              struct kw_error *err);
 /* The same from an open source (memory in tests and fuzzers), which is read to its end. Format "keepwarm" (HDF5) needs

@@ -1,0 +1,99 @@
+/* workloads/model.h - a workload as a small model: an arrival law under a weekly rate profile, token lengths by quantile
+ * table with rank correlation, and where every number comes from. JSON in and out, versioned; drawn by kw_synth, fitted
+ * to a trace by kw_workload_fit. */
+#ifndef KW_WORKLOADS_MODEL_H
+#define KW_WORKLOADS_MODEL_H
+#include <stdbool.h>
+#include "workloads/trace.h"
+
+#define KW_WORKLOAD_MAX_BYTES (4u << 20)
+#define KW_WORKLOAD_STATES 6
+#define KW_WORKLOAD_QUANTILES 128
+#define KW_WORKLOAD_CLASSES 32
+#define KW_WORKLOAD_SOURCES 16
+
+enum kw_law { KW_LAW_POISSON, KW_LAW_GAMMA, KW_LAW_MMPP };
+
+/* Arrivals. Let m(t) be the profile at t (mean 1 over a week) times growth. POISSON and GAMMA are renewal processes with
+ * independent gaps of mean 1 in operational time, the integral of rate * m(t); GAMMA's gaps have coefficient of variation
+ * cv (1 is Poisson). MMPP (Markov-modulated Poisson): in state i requests come at rate_i * m(t), the state holds an
+ * exponential time of mean dwell_i, then moves to j with probability next[i][j]; it starts in its stationary law.
+ * Source: Fischer and Meier-Hellstern, Performance Evaluation 18, 1993. tick > 0: arrivals are stamped down to a multiple
+ * of tick, as servers that log in batches do (Mooncake: 3 s). */
+struct kw_workload {
+    char name[64], description[512];
+    kw_ns duration;
+    uint64_t seed; /* the one kw_trace_load draws with; at most 2^53 */
+    enum kw_law law;
+    double rate, cv;                                    /* POISSON, GAMMA: requests/s at profile 1 */
+    int n_states;                                       /* MMPP: 2..KW_WORKLOAD_STATES */
+    double state_rate[KW_WORKLOAD_STATES];              /* requests/s at profile 1 */
+    double dwell_s[KW_WORKLOAD_STATES];                 /* mean */
+    double next[KW_WORKLOAD_STATES][KW_WORKLOAD_STATES]; /* rows sum to 1, diagonal 0 */
+    kw_ns tick;                                         /* 0: none */
+    bool has_profile;
+    double profile[168];  /* hour of week from Monday 00:00, mean 1 */
+    int start_hour;       /* hour of week, 0..167, at which the workload starts */
+    double growth;        /* per week: the rate t weeks after the start is (1 + growth)^t as high; > -1 */
+    int n_q;              /* 2..KW_WORKLOAD_QUANTILES */
+    double q_p[KW_WORKLOAD_QUANTILES], q_prompt[KW_WORKLOAD_QUANTILES], q_output[KW_WORKLOAD_QUANTILES]; /* tokens */
+    double rank_correlation; /* Spearman's rho of prompt and output, by a Gaussian copula */
+    int n_classes;           /* 0: no classes */
+    char class_name[KW_WORKLOAD_CLASSES][48];
+    double class_share[KW_WORKLOAD_CLASSES]; /* sum to 1 */
+    struct kw_workload_origin {              /* "" or NAN where unknown */
+        char source[240], licence[80], span[120], date[16], command[240];
+        int n_parameters; /* which parameter comes from where, for a model composed of several fits */
+        struct {
+            char what[48], from[240];
+        } parameter[KW_WORKLOAD_SOURCES];
+        struct kw_fit_error { /* fitted model drawn with several seeds (mean) against the trace */
+            double rate, cv, peak_minute, peak_hour; /* model / trace - 1 */
+            double ks_prompt, ks_output;             /* Kolmogorov-Smirnov distance */
+            double rank_correlation;                 /* model - trace */
+        } fit;
+    } origin;
+};
+
+/* Reads a model. Refuses unknown keys, another version, rates, shares or tables that are not physical, and a model whose
+ * expected number of requests is above KW_TRACE_MAX_ROWS. KW_EPARSE, KW_ERANGE, KW_ENOMEM, with "name:line: path:". */
+enum kw_status kw_workload_parse(struct kw_workload *w, const char *name, const char *text, size_t n,
+                                 struct kw_error *err);
+enum kw_status kw_workload_load(struct kw_workload *w, const char *path, struct kw_error *err); /* "-": stdin */
+
+/* The model as JSON text (malloc'd, the caller frees); parsed again it is the same model to 9 digits. NULL: no memory. */
+char *kw_workload_text(const struct kw_workload *w);
+/* The text into a file, by a temporary file and rename. KW_EIO, KW_ENOMEM. */
+enum kw_status kw_workload_save(const struct kw_workload *w, const char *path, struct kw_error *err);
+
+/* Mean requests/s over the model's duration, and in *requests (may be NULL) their expected number. */
+double kw_workload_rate(const struct kw_workload *w, double *requests);
+
+/* m(t) of the hour that begins `hour` hours after the start, growth included (held over the hour); 1 without a profile. */
+double kw_workload_factor(const struct kw_workload *w, long hour);
+/* The stationary law of an MMPP's states, pi[n_states]. */
+void kw_workload_stationary(const struct kw_workload *w, double *pi);
+
+/* Draws a trace: deterministic in (w, seed), streams KW_RNG_ARRIVALS, KW_RNG_LENGTHS and KW_RNG_CLASS. Its span is the
+ * model's duration; it is dated (a nominal Monday 2024-01-01 UTC plus start_hour) when the model has a profile.
+ * KW_ERANGE when no request falls into the duration; KW_ENOMEM. On failure *t is empty. */
+enum kw_status kw_synth(struct kw_trace *t, const struct kw_workload *w, uint64_t seed, struct kw_error *err);
+
+struct kw_fit_options {
+    const char *name, *source, *licence, *date, *command; /* provenance; NULL: "", source defaults to the notes' path */
+    int start_hour; /* hour of week (Monday 00:00 = 0) at which the trace begins; -1: from its date, else 0 */
+    uint64_t seed;  /* for the trial draws that choose between laws; also the model's seed */
+};
+
+/* Fits a model to a trace of at least 20 requests:
+ *  - a weekly profile when the span is at least two days, shrunk towards hour-of-day times day-of-week and both towards
+ *    flat by how many requests stand behind each cell (empirical Bayes, gamma-Poisson);
+ *  - the law among Poisson, gamma and MMPPs (Poisson hidden Markov models of binned counts by Baum-Welch, several bin
+ *    widths), the one whose draws come nearest in log of interarrival CV, busiest minute and busiest hour over mean;
+ *  - the tick, when arrivals lie on a grid and share stamps;
+ *  - quantile tables, rank correlation, class shares;
+ * and puts how far its draws are from the trace into origin.fit. KW_ERANGE too few requests; KW_ENOMEM. */
+enum kw_status kw_workload_fit(struct kw_workload *w, const struct kw_trace *t, const struct kw_fit_options *o,
+                               struct kw_error *err);
+
+#endif
