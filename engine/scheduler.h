@@ -123,6 +123,8 @@ uint32_t kw_sched_generated(const struct kw_sched *s, uint32_t slot); /* output 
 uint32_t kw_sched_cached(const struct kw_sched *s, uint32_t slot);    /* prompt tokens taken from the prefix cache at
                                                                          its first admission */
 uint32_t kw_sched_preemptions(const struct kw_sched *s, uint32_t slot);
+/* All sequences: the running in admission order, then the waiting ones in order; slots: room for all. Returns how many. */
+uint32_t kw_sched_list(const struct kw_sched *s, uint32_t *slots);
 uint64_t kw_sched_waiting_tokens(const struct kw_sched *s); /* prompt tokens waiting or still to prefill */
 /* Real engine only (block_tables): physical block ids of a sequence, [*n]; id < num_blocks. */
 const uint32_t *kw_sched_blocks(const struct kw_sched *s, uint32_t slot, uint32_t *n);
