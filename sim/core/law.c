@@ -73,15 +73,13 @@ static enum kw_status read_quantiles(struct kw_jnode n, struct kw_law *l, struct
     return KW_OK;
 }
 
-enum kw_status kw_law_read(struct kw_jnode obj, struct kw_law *out, struct kw_error *err)
+enum kw_status kw_law_read_form(struct kw_jnode obj, struct kw_law *out, struct kw_error *err)
 {
-    static const char *const keys[] = { "constant", "lognormal", "quantiles", "grade", "source", "date", "evidence", NULL };
     struct kw_law l = { .kind = KW_LAW_NONE };
-    enum kw_status st = kw_json_keys(obj, keys, err);
-    if (st != KW_OK) return st;
     struct kw_jnode c = kw_json_get(obj, "constant"), g = kw_json_get(obj, "lognormal"),
                     q = kw_json_get(obj, "quantiles");
     int forms = kw_json_present(c) + kw_json_present(g) + kw_json_present(q);
+    enum kw_status st;
     if (forms != 1)
         return kw_json_fail(obj, KW_EPARSE, err, "want one of constant, lognormal, quantiles; got %d of them", forms);
     if (kw_json_present(c)) {
@@ -93,7 +91,17 @@ enum kw_status kw_law_read(struct kw_jnode obj, struct kw_law *out, struct kw_er
     } else {
         st = read_quantiles(q, &l, err);
     }
+    if (st == KW_OK) *out = l;
+    return st;
+}
+
+enum kw_status kw_law_read(struct kw_jnode obj, struct kw_law *out, struct kw_error *err)
+{
+    static const char *const keys[] = { "constant", "lognormal", "quantiles", "grade", "source", "date", "evidence", NULL };
+    struct kw_law l;
+    enum kw_status st = kw_json_keys(obj, keys, err);
     if (st != KW_OK) return st;
+    if ((st = kw_law_read_form(obj, &l, err)) != KW_OK) return st;
     if ((st = kw_provenance_read(obj, &l.provenance, err)) != KW_OK) return st;
     *out = l;
     return KW_OK;
