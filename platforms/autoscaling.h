@@ -18,8 +18,10 @@ enum kw_scaler {
     KW_SCALER_KPA,          /* Knative pod autoscaler (PLATFORMS.md 7) */
     KW_SCALER_SETUP         /* queueing-theory pool for the closed forms: one setup per waiting customer */
 };
+extern const char *const kw_scaler_name[]; /* "fixed", "capacity", "queue_delay", ..., NULL: the words of platform files */
 
 enum kw_at_zero { KW_ZERO_QUEUE, KW_ZERO_REJECT_AND_START, KW_ZERO_STOPPED };
+extern const char *const kw_at_zero_name[]; /* "queue", "reject_and_start", "stopped", NULL */
 
 struct kw_autoscaling {
     enum kw_scaler scaler;

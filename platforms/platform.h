@@ -52,7 +52,9 @@ struct kw_meter { /* how time becomes money */
 
 enum kw_count_rule { KW_COUNT_ACTUAL, KW_COUNT_RESERVE_MAX_TOKENS, KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE,
                      KW_COUNT_ESTIMATE_THEN_SETTLE, KW_COUNT_RESERVE_THEN_REFUND };
+extern const char *const kw_count_rule_name[]; /* "actual", "reserve_max_tokens", ..., NULL */
 struct kw_rate_limits { /* 0 = no such limit */
+    char tier[32];           /* the customer tier these are the limits of; "" where the platform has no tiers */
     int64_t rpm, rpd, tpm, itpm, otpm, tpd;
     enum kw_count_rule rule;
     bool cache_reads_count;
@@ -75,6 +77,15 @@ struct kw_api_offer { /* one model on a per-token API */
     uint32_t max_model_len;
 };
 
+/* One fact as the file states it, in file order: what `platforms show` prints and `platforms check` dates. A fact graded
+ * UNKNOWN was not found: its value is an assumption, to be printed with every plan that rests on it. */
+struct kw_fact {
+    char path[56];  /* "gpus[H100].hour", "scaling.idle_timeout_s", "meter.bills.load" */
+    char value[88]; /* with its unit: "$3.9492", "60 s", "assumed yes", "p05 0.43 p50 0.52 p95 0.84" */
+    char note[160]; /* "" or what to know about it */
+    struct kw_provenance provenance;
+};
+
 struct kw_platform {
     char name[32], title[64];
     enum kw_kind kind;
@@ -91,11 +102,22 @@ struct kw_platform {
     /* the platform's own words for its settings, for printing a recommendation; "" when it has none */
     char word_keep_warm[40], word_max_replicas[40], word_idle_timeout[40], word_buffer[40], word_target[40];
     int64_t idle_timeout_min_s, idle_timeout_max_s; /* the platform's allowed range */
-    char notes[512]; /* what is not found, assumptions */
+    char notes[512]; /* what the numbers cannot say */
     enum kw_grade weakest; /* over all numbers in the file but UNKNOWN ones */
+    struct kw_fact *facts; /* [n_facts] every number of the file */
+    size_t n_facts;
+    char **not_found;      /* [n_not_found] what was looked for and not found, one line each: print it with a plan */
+    size_t n_not_found;
+    struct kw_rate_limits *tiers; /* [n_tiers] api: every tier the file knows; offers carry the default one's limits */
+    size_t n_tiers;
+    bool can_plan;         /* the facts suffice to simulate and to price it */
+    char why_not[160];     /* when !can_plan: what is missing */
+    char oldest[11];       /* the oldest date of a fact, "" when every one is undated */
 };
 
-/* Reads a platform file. Refuses unknown keys, negative prices, missing provenance, keep_warm > max_replicas. */
+/* Reads a platform file (platforms/platform.schema.json describes it). Refuses unknown keys, a number without a source,
+ * prices outside 0..$1000, keep_warm > max_replicas, an idle timeout outside the platform's own range, offers stated twice.
+ * Every message is "file:line: path: ...". *p is unchanged on failure. */
 enum kw_status kw_platform_load(struct kw_platform *p, const char *path, struct kw_error *err);
 enum kw_status kw_platform_parse(struct kw_platform *p, const char *name, const char *text, size_t len,
                                  struct kw_error *err);
@@ -108,6 +130,12 @@ struct kw_platforms {
 };
 enum kw_status kw_platforms_embedded(struct kw_platforms *all, struct kw_error *err);
 void kw_platforms_free(struct kw_platforms *all);
-const struct kw_platform *kw_platforms_find(const struct kw_platforms *all, const char *name);
+const struct kw_platform *kw_platforms_find(const struct kw_platforms *all, const char *name); /* NULL when unknown */
+
+/* The offer of this GPU a replica of tp GPUs can be had from (tp in gpus_min..gpus_max and a multiple of gpus_min), the
+ * cheapest by the hour of those, one without a known hourly price last; NULL when there is none. */
+const struct kw_gpu_offer *kw_platform_gpu(const struct kw_platform *p, const char *gpu, uint32_t tp);
+const struct kw_api_offer *kw_platform_api(const struct kw_platform *p, const char *model); /* NULL when unknown */
+const struct kw_rate_limits *kw_platform_tier(const struct kw_platform *p, const char *tier); /* NULL when unknown */
 
 #endif
