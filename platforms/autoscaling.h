@@ -23,6 +23,10 @@ extern const char *const kw_scaler_name[]; /* "fixed", "capacity", "queue_delay"
 enum kw_at_zero { KW_ZERO_QUEUE, KW_ZERO_REJECT_AND_START, KW_ZERO_STOPPED };
 extern const char *const kw_at_zero_name[]; /* "queue", "reject_and_start", "stopped", NULL */
 
+/* Two ways down. Replica-driven scalers (CAPACITY, QUEUE_DELAY, REQUEST_COUNT, QUEUE) stop a replica that has been idle
+ * for idle_timeout. Wish-driven ones (LOAD_TARGET, CONCURRENCY, KPA) drain surplus replicas, idle or not, once the wish
+ * has been lower for scale_down_delay; their files state that window in both fields, so that idle_timeout is always the
+ * window a user knows. The last replica goes after zero_timeout without requests. */
 struct kw_autoscaling {
     enum kw_scaler scaler;
     uint32_t keep_warm;      /* floor kept ready when idle; a platform's min_replicas */

@@ -30,7 +30,7 @@ struct kw_price { /* nano-dollars per unit named by the field that holds it */
 struct kw_gpu_offer { /* serverless and dedicated */
     char gpu[24];      /* neutral name: T4 L4 A10G L40S A100-40 A100-80 H100 H200 B200 ... (calibrate/gpus.json) */
     char sku[48];      /* the vendor's own name */
-    uint32_t gpus_min, gpus_max; /* GPUs in one replica that can be had (tp); gpus are sold in multiples of gpus_min */
+    uint32_t gpus_min, gpus_max; /* GPUs in one replica that can be had (tp); GPUs are sold in multiples of gpus_min */
     struct kw_price gpu_hour; /* per GPU-hour, on demand */
     struct kw_price gpu_month; /* dedicated: committed price per GPU-month of 730 h, when there is one */
     struct kw_price gpu_hour_spot;
@@ -80,7 +80,7 @@ struct kw_api_offer { /* one model on a per-token API */
 /* One fact as the file states it, in file order: what `platforms show` prints and `platforms check` dates. A fact graded
  * UNKNOWN was not found: its value is an assumption, to be printed with every plan that rests on it. */
 struct kw_fact {
-    char path[56];  /* "gpus[H100].hour", "scaling.idle_timeout_s", "meter.bills.load" */
+    char path[88];  /* "gpus[H100].hour", "scaling.idle_timeout_s", "meter.bills.load" */
     char value[88]; /* with its unit: "$3.9492", "60 s", "assumed yes", "p05 0.43 p50 0.52 p95 0.84" */
     char note[160]; /* "" or what to know about it */
     struct kw_provenance provenance;
@@ -132,8 +132,11 @@ enum kw_status kw_platforms_embedded(struct kw_platforms *all, struct kw_error *
 void kw_platforms_free(struct kw_platforms *all);
 const struct kw_platform *kw_platforms_find(const struct kw_platforms *all, const char *name); /* NULL when unknown */
 
-/* The offer of this GPU a replica of tp GPUs can be had from (tp in gpus_min..gpus_max and a multiple of gpus_min), the
- * cheapest by the hour of those, one without a known hourly price last; NULL when there is none. */
+/* How many replicas of tp GPUs are bought together, so that dedicated replicas count in multiples of it: 8 for single GPUs
+ * that come in nodes of eight, 1 where tp is a multiple of gpus_min, 0 when a replica of tp GPUs cannot be had. */
+uint32_t kw_gpu_offer_step(const struct kw_gpu_offer *o, uint32_t tp);
+/* The offer of this GPU for replicas of tp GPUs: serverless wants step 1; dedicated prefers the smallest step. Of equal
+ * ones the cheapest by the hour, one without a known hourly price last. NULL when there is none. */
 const struct kw_gpu_offer *kw_platform_gpu(const struct kw_platform *p, const char *gpu, uint32_t tp);
 const struct kw_api_offer *kw_platform_api(const struct kw_platform *p, const char *model); /* NULL when unknown */
 const struct kw_rate_limits *kw_platform_tier(const struct kw_platform *p, const char *tier); /* NULL when unknown */

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Latency laws of per-token APIs from the public LLMPerf leaderboard runs: what platforms/*.json state under ttft_s and
+output_rate comes from here.
+
+    platforms/fit_api_latency.py CSV            prints every law as a JSON fragment
+    platforms/fit_api_latency.py CSV --check    compares them with the platform files; exit 1 where one differs
+
+CSV: data/calibration/llmperf_api_latency_2023-12.csv (ray-project/llmperf-leaderboard @27aa9b6a, Apache-2.0): 1,795
+calls of 19 December 2023, Llama-2 7B, 13B and 70B chat, 550 tokens in and 150 asked for, five at a time.
+
+TTFT: every call that answered; error -100 only says that the answer was short. Output rate: (tokens - 1) / (E2E - TTFT)
+of one request, tokens a second. Fireworks counts stream chunks, so only its calls that ran to the limit of 150 tokens
+are used, with 150 tokens. Replicate sells these models by time today and is left out. Quantiles by linear interpolation
+between order statistics (Hyndman and Fan's type 7), four significant digits.
+"""
+import csv
+import json
+import os
+import sys
+
+PROBABILITIES = ["0.01", "0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95", "0.99"]
+LIMIT = 150  # output tokens asked for
+
+# platform file -> model -> the measured (provider, size) that stands for it. A smaller model than measured is answered
+# faster than this says.
+STANDS_FOR = {
+    "together-api.json": {"llama-3.1-8b": ("together", "7b"), "llama-3.1-70b": ("together", "70b"),
+                      "llama-3.3-70b": ("together", "70b")},
+    "fireworks-api.json": {"llama-3.1-8b": ("fireworks", "7b"), "llama-3.1-70b": ("fireworks", "70b")},
+    "groq.json": {"llama-3.1-8b": ("groq", "70b"), "llama-3.1-70b": ("groq", "70b"), "llama-3.3-70b": ("groq", "70b")},
+    "bedrock.json": {"llama-3.1-8b": ("bedrock", "13b"), "llama-3.1-70b": ("bedrock", "70b"),
+                     "llama-3.3-70b": ("bedrock", "70b"), "llama-3-8b": ("bedrock", "13b"),
+                     "llama-3-70b": ("bedrock", "70b")},
+}
+
+
+def quantile(sorted_values, p):
+    at = p * (len(sorted_values) - 1)
+    low = int(at)
+    high = min(low + 1, len(sorted_values) - 1)
+    return sorted_values[low] + (at - low) * (sorted_values[high] - sorted_values[low])
+
+
+def law(values):
+    values = sorted(values)
+    return {"quantiles": {p: f"{float(f'{quantile(values, float(p)):.4g}'):.10g}" for p in PROBABILITIES}}
+
+
+def fit(path):
+    """{(provider, size): {"ttft_s": law, "output_rate": law, "n": [calls in each]}}"""
+    calls = {}
+    with open(path, newline="") as f:
+        for row in csv.DictReader(f):
+            if row["error_code"] in ("", "-100"):
+                calls.setdefault((row["provider"], row["model_size"]), []).append(row)
+    out = {}
+    for key, rows in sorted(calls.items()):
+        if key[0] == "replicate":
+            continue
+        ttft = [float(r["ttft_s"]) for r in rows]
+        rate = []
+        for r in rows:
+            tokens = float(r["number_output_tokens"])
+            if key[0] == "fireworks":
+                if tokens < LIMIT:
+                    continue
+                tokens = LIMIT
+            rate.append((tokens - 1) / (float(r["end_to_end_latency_s"]) - float(r["ttft_s"])))
+        out[key] = {"ttft_s": law(ttft), "output_rate": law(rate), "n": [len(ttft), len(rate)]}
+    return out
+
+
+def check(laws):
+    here = os.path.dirname(os.path.abspath(__file__))
+    wrong = compared = 0
+    for name, models in STANDS_FOR.items():
+        with open(os.path.join(here, name)) as f:
+            offers = {o["model"]: o for o in json.load(f)["apis"]}
+        for model, key in models.items():
+            for field in ("ttft_s", "output_rate"):
+                compared += 1
+                if offers.get(model, {}).get(field, {}).get("quantiles") != laws[key][field]["quantiles"]:
+                    wrong += 1
+                    print(f"{name}: apis[{model}].{field} is not the fit of {key[0]} {key[1]}", file=sys.stderr)
+    print(f"{compared - wrong} passed, {wrong} failed, 0 skipped")
+    return 1 if wrong else 0
+
+
+def main(argv):
+    if len(argv) < 2 or argv[1] in ("-h", "--help"):
+        print(__doc__)
+        return 0 if len(argv) > 1 else 2
+    laws = fit(argv[1])
+    if "--check" in argv[2:]:
+        return check(laws)
+    for key, fitted in laws.items():
+        print(f"{key[0]} {key[1]}: {fitted['n'][0]} calls for TTFT, {fitted['n'][1]} for the rate")
+        for field in ("ttft_s", "output_rate"):
+            print(f'  "{field}": {json.dumps(fitted[field])}')
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
