@@ -29,8 +29,8 @@ struct kw_tariff {
     kw_nusd operations_month; /* the user's share of an engineer, per month; 0 */
 };
 
-/* The bill of a 730-hour month at this usage rate: item = round(price * quantity * month / (per * window)), once, in
- * 128 bits (the plan fee and credit are monthly already; the credit never exceeds the rest of the bill).
+/* The bill of a 730-hour month at this usage rate: item = round(price * quantity * month / (per * window)), half up,
+ * once, in 384 bits (the plan fee and credit are monthly already; the credit never exceeds the rest of the bill).
  * Time items are multiplied by the meter's multiplier. CPU and memory follow the GPU: the offer's share a GPU times the
  * billed GPU time. Cached tokens whose price is unknown cost what input tokens cost.
  * KW_ERANGE when a needed price is unknown (named) or on overflow; *b is unchanged on failure. */

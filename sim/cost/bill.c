@@ -1,0 +1,241 @@
+#include "sim/cost/bill.h"
+#include <assert.h>
+#include <math.h>
+
+const char *const kw_item_name[] = { "active",       "keep_warm",    "idle",       "load",        "provision",
+                                     "drain",        "failed_start", "rounding",   "minimum",     "cpu",
+                                     "memory",       "reserved",     "tokens_in",  "tokens_cached", "tokens_cache_write",
+                                     "tokens_out",   "fee",          "credit",     "operations",  NULL };
+const char *const kw_term_name[] = { "on_demand", "monthly", "spot", NULL };
+_Static_assert(sizeof kw_item_name / sizeof *kw_item_name == KW_ITEMS + 1, "a name for each item");
+
+#define MONTH_NS (KW_HOURS_PER_MONTH * KW_NS_PER_HOUR)
+
+/* price * GPU-ns * month * share passes 2^128 for a large fleet, so products are 384 bits wide: five factors of 63 bits
+ * and a doubling fit. Little-endian limbs. */
+#define LIMBS 6
+__extension__ typedef unsigned __int128 u128;
+
+static void wide_multiply(uint64_t x[LIMBS], uint64_t by)
+{
+    u128 carry = 0;
+    for (int i = 0; i < LIMBS; i++) {
+        carry += (u128)x[i] * by;
+        x[i] = (uint64_t)carry;
+        carry >>= 64;
+    }
+}
+
+static void wide_divide(uint64_t x[LIMBS], uint64_t by) /* floor */
+{
+    u128 rest = 0;
+    for (int i = LIMBS - 1; i >= 0; i--) {
+        rest = rest << 64 | x[i];
+        x[i] = (uint64_t)(rest / by);
+        rest %= by;
+    }
+}
+
+/* round(prod(num) / prod(den)), half up; all factors >= 0, den > 0. floor((2N + D) / 2D) by one factor of 2D at a time,
+ * which is exact because floor(floor(x / a) / b) == floor(x / ab). False when it does not fit. */
+static bool ratio(kw_nusd *out, const int64_t *num, int n, const int64_t *den, int m)
+{
+    uint64_t x[LIMBS] = { 2 }, d[LIMBS] = { 1 };
+    for (int i = 0; i < n; i++) {
+        assert(num[i] >= 0);
+        wide_multiply(x, (uint64_t)num[i]);
+    }
+    for (int j = 0; j < m; j++) {
+        assert(den[j] > 0);
+        wide_multiply(d, (uint64_t)den[j]);
+    }
+    u128 carry = 0;
+    for (int i = 0; i < LIMBS; i++) {
+        carry += (u128)x[i] + d[i];
+        x[i] = (uint64_t)carry;
+        carry >>= 64;
+    }
+    wide_divide(x, 2);
+    for (int j = 0; j < m; j++) wide_divide(x, (uint64_t)den[j]);
+    for (int i = 1; i < LIMBS; i++)
+        if (x[i]) return false;
+    if (x[0] > INT64_MAX) return false;
+    *out = (kw_nusd)x[0];
+    return true;
+}
+
+struct billing {
+    const struct kw_usage *u;
+    const struct kw_tariff *t;
+    int64_t scale_num, scale_den; /* month / window, or 1 / 1 */
+    struct kw_bill b;
+    struct kw_error *err;
+};
+
+static enum kw_status overflow(struct billing *x, enum kw_item item)
+{
+    return kw_fail(x->err, KW_ERANGE, "%s: the bill's item '%s' exceeds 9.2 billion dollars", x->t->platform->name,
+                   kw_item_name[item]);
+}
+
+static enum kw_status unknown(struct billing *x, const char *what, const char *of)
+{
+    return kw_fail(x->err, KW_ERANGE, "%s %s: %s is not known", x->t->platform->name, of, what);
+}
+
+/* price per `per` units; share_ppb: how much of the resource goes with one unit of quantity, 1e9 = 1. */
+static enum kw_status item(struct billing *x, enum kw_item k, kw_nusd price, int64_t quantity, int64_t per,
+                           int64_t share_ppb, int64_t factor_ppm)
+{
+    const int64_t num[] = { price, quantity, x->scale_num, share_ppb, factor_ppm };
+    const int64_t den[] = { per, x->scale_den, KW_NANO, 1000000 };
+    return ratio(&x->b.item[k], num, 5, den, 4) ? KW_OK : overflow(x, k);
+}
+
+static bool sum64(int64_t *out, const int64_t *v, int n)
+{
+    *out = 0;
+    for (int i = 0; i < n; i++)
+        if (__builtin_add_overflow(*out, v[i], out)) return false;
+    return true;
+}
+
+static enum kw_status bill_gpus(struct billing *x)
+{
+    const struct kw_usage *u = x->u;
+    const struct kw_gpu_offer *o = x->t->gpu;
+    int64_t factor = x->t->platform->meter.multiplier_ppm;
+    if (!o) return kw_fail(x->err, KW_ERANGE, "%s: no GPU offer to bill by", x->t->platform->name);
+    bool dedicated = u->kind == KW_KIND_DEDICATED;
+    enum kw_term term = x->t->term;
+    if (term == KW_TERM_MONTHLY && dedicated) {
+        if (!o->gpu_month.known) return unknown(x, "the monthly price", o->gpu);
+        enum kw_status st =
+            item(x, KW_ITEM_RESERVED, o->gpu_month.v, u->reserved_gpu_ns, MONTH_NS, KW_NANO, factor);
+        if (st != KW_OK) return st;
+    } else {
+        const struct kw_price *p = term == KW_TERM_SPOT ? &o->gpu_hour_spot : &o->gpu_hour;
+        if (!p->known) return unknown(x, term == KW_TERM_SPOT ? "the spot price" : "the hourly price", o->gpu);
+        const int64_t *g = u->gpu_ns;
+        int64_t load = 0, provision = 0;
+        if (!sum64(&load, (int64_t[]){ g[KW_PHASE_LOAD], g[KW_PHASE_INIT], g[KW_PHASE_RESTORE] }, 3) ||
+            !sum64(&provision, (int64_t[]){ g[KW_PHASE_PROVISION], g[KW_PHASE_PULL] }, 2))
+            return overflow(x, KW_ITEM_LOAD);
+        const struct {
+            enum kw_item item;
+            int64_t gpu_ns;
+        } line[] = { { KW_ITEM_ACTIVE, g[KW_PHASE_ACTIVE] },     { KW_ITEM_KEEP_WARM, g[KW_PHASE_KEEP_WARM] },
+                     { KW_ITEM_IDLE, g[KW_PHASE_IDLE] },         { KW_ITEM_LOAD, load },
+                     { KW_ITEM_PROVISION, provision },           { KW_ITEM_DRAIN, g[KW_PHASE_DRAIN] },
+                     { KW_ITEM_FAILED_START, g[KW_PHASE_FAILED_START] },
+                     { KW_ITEM_ROUNDING, u->rounding_gpu_ns },   { KW_ITEM_MINIMUM, u->minimum_gpu_ns },
+                     { KW_ITEM_RESERVED, u->reserved_gpu_ns } };
+        for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
+            enum kw_status st = item(x, line[i].item, p->v, line[i].gpu_ns, KW_NS_PER_HOUR, KW_NANO, factor);
+            if (st != KW_OK) return st;
+        }
+    }
+    int64_t paid = 0, part[KW_PHASES + 3];
+    for (int p = 0; p < KW_PHASES; p++) part[p] = u->gpu_ns[p];
+    part[KW_PHASES] = u->rounding_gpu_ns;
+    part[KW_PHASES + 1] = u->minimum_gpu_ns;
+    part[KW_PHASES + 2] = u->reserved_gpu_ns;
+    if (!sum64(&paid, part, KW_PHASES + 3)) return overflow(x, KW_ITEM_CPU);
+    const struct {
+        enum kw_item item;
+        const struct kw_price *price;
+        double share;
+    } beside[] = { { KW_ITEM_CPU, &o->cpu_core_hour, o->cpu_cores }, { KW_ITEM_MEMORY, &o->memory_gib_hour, o->memory_gib } };
+    for (int i = 0; i < 2; i++) {
+        if (!beside[i].price->known) continue; /* not metered beside the GPU */
+        enum kw_status st = item(x, beside[i].item, beside[i].price->v, paid, KW_NS_PER_HOUR,
+                                 (int64_t)llround(beside[i].share * 1e9), factor);
+        if (st != KW_OK) return st;
+    }
+    return KW_OK;
+}
+
+static enum kw_status bill_tokens(struct billing *x)
+{
+    const struct kw_usage *u = x->u;
+    const struct kw_api_offer *o = x->t->api;
+    if (!o) return kw_fail(x->err, KW_ERANGE, "%s: no model offer to bill by", x->t->platform->name);
+    const struct {
+        enum kw_item item;
+        const struct kw_price *price;
+        int64_t tokens;
+        const char *what;
+    } line[] = {
+        { KW_ITEM_TOKENS_IN, &o->in_mtok, u->tokens_in, "the price of input tokens" },
+        { KW_ITEM_TOKENS_CACHED, o->cached_in_mtok.known ? &o->cached_in_mtok : &o->in_mtok, u->tokens_cached,
+          "the price of input tokens" },
+        { KW_ITEM_TOKENS_CACHE_WRITE, o->cache_write_mtok.known ? &o->cache_write_mtok : &o->in_mtok,
+          u->tokens_cache_write, "the price of input tokens" },
+        { KW_ITEM_TOKENS_OUT, &o->out_mtok, u->tokens_out, "the price of output tokens" },
+    };
+    for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
+        if (!line[i].price->known) return unknown(x, line[i].what, o->model);
+        enum kw_status st = item(x, line[i].item, line[i].price->v, line[i].tokens, 1000000, KW_NANO, 1000000);
+        if (st != KW_OK) return st;
+    }
+    return KW_OK;
+}
+
+static enum kw_status bill(struct kw_bill *out, const struct kw_usage *u, const struct kw_tariff *t, bool month,
+                           struct kw_error *err)
+{
+    struct billing x = { .u = u, .t = t, .scale_num = month ? MONTH_NS : 1, .scale_den = month ? u->window : 1, .err = err };
+    if (u->window <= 0) return kw_fail(err, KW_ERANGE, "usage without an observation window");
+    enum kw_status st = u->kind == KW_KIND_API ? bill_tokens(&x) : bill_gpus(&x);
+    if (st != KW_OK) return st;
+    const struct kw_meter *m = &t->platform->meter;
+    /* Monthly already; for a window, pro rata. */
+    x.scale_num = month ? 1 : u->window;
+    x.scale_den = month ? 1 : MONTH_NS;
+    if ((st = item(&x, KW_ITEM_FEE, m->monthly_fee, 1, 1, KW_NANO, 1000000)) != KW_OK ||
+        (st = item(&x, KW_ITEM_OPERATIONS, t->operations_month, 1, 1, KW_NANO, 1000000)) != KW_OK ||
+        (st = item(&x, KW_ITEM_CREDIT, m->monthly_credit, 1, 1, KW_NANO, 1000000)) != KW_OK)
+        return st;
+    kw_nusd metered = 0, credit = x.b.item[KW_ITEM_CREDIT];
+    x.b.item[KW_ITEM_CREDIT] = 0;
+    if (!sum64(&metered, x.b.item, KW_ITEMS)) return overflow(&x, KW_ITEM_ACTIVE);
+    kw_nusd creditable = metered - x.b.item[KW_ITEM_OPERATIONS]; /* no platform pays for the user's engineer */
+    x.b.item[KW_ITEM_CREDIT] = -(credit < creditable ? credit : creditable);
+    x.b.total = metered + x.b.item[KW_ITEM_CREDIT];
+    *out = x.b;
+    return KW_OK;
+}
+
+enum kw_status kw_bill_month(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, struct kw_error *err)
+{
+    return bill(b, u, t, true, err);
+}
+
+enum kw_status kw_bill_window(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
+                              struct kw_error *err)
+{
+    return bill(b, u, t, false, err);
+}
+
+enum kw_status kw_bill_add(struct kw_bill *sum, const struct kw_bill *b, struct kw_error *err)
+{
+    struct kw_bill r;
+    bool over = __builtin_add_overflow(sum->total, b->total, &r.total);
+    for (int i = 0; i < KW_ITEMS; i++) over |= __builtin_add_overflow(sum->item[i], b->item[i], &r.item[i]);
+    if (over) return kw_fail(err, KW_ERANGE, "the bill exceeds 9.2 billion dollars");
+    *sum = r;
+    return KW_OK;
+}
+
+kw_nusd kw_bill_cold(const struct kw_bill *b)
+{
+    return b->item[KW_ITEM_LOAD] + b->item[KW_ITEM_PROVISION] + b->item[KW_ITEM_FAILED_START];
+}
+
+kw_nusd kw_bill_idle(const struct kw_bill *b, const struct kw_usage *u)
+{
+    if (u->kind != KW_KIND_DEDICATED) return b->item[KW_ITEM_KEEP_WARM] + b->item[KW_ITEM_IDLE];
+    if (u->reserved_gpu_ns <= 0 || u->busy_gpu_ns >= u->reserved_gpu_ns) return 0; /* a backlog outlasts the window */
+    kw_i128 idle = (kw_i128)b->item[KW_ITEM_RESERVED] * (u->reserved_gpu_ns - u->busy_gpu_ns);
+    return (kw_nusd)(idle / u->reserved_gpu_ns);
+}

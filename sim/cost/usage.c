@@ -1,0 +1,116 @@
+#include "sim/cost/usage.h"
+#include <assert.h>
+
+static kw_ns phases_sum(const struct kw_life *l)
+{
+    kw_ns sum = 0;
+    for (int p = 0; p < KW_PHASES; p++) sum += l->phase[p];
+    return sum;
+}
+
+static kw_ns round_up(kw_ns x, kw_ns to) { return to > 1 && x % to ? to - x % to : 0; }
+
+/* Sums in replica-ns, 128 bits wide so that adding can never overflow; multiplied by the GPUs at the end. */
+struct tally {
+    kw_i128 phase[KW_PHASES], rounding, minimum, unbilled, busy, lives;
+};
+
+static void bill_by_phase(struct tally *t, const struct kw_life *l, const struct kw_meter *m)
+{
+    kw_ns billed = 0;
+    for (int p = 0; p < KW_PHASES; p++) {
+        if (m->bills[p]) {
+            t->phase[p] += l->phase[p];
+            billed += l->phase[p];
+        } else {
+            t->unbilled += l->phase[p];
+        }
+    }
+    if (billed == 0) return; /* it never reached the meter: no minimum either */
+    kw_ns minimum = m->min_charge > billed ? m->min_charge - billed : 0;
+    t->minimum += minimum;
+    t->rounding += round_up(billed + minimum, m->granularity);
+}
+
+/* Everything from the first success on is billed, in whole windows. Of the steady phases, what lies before it is the
+ * service of the first request (ACTIVE) and, on a replica kept warm, the idling before it. */
+static void bill_by_window(struct tally *t, const struct kw_life *l, kw_ns window)
+{
+    static const enum kw_phase steady[] = { KW_PHASE_ACTIVE, KW_PHASE_IDLE, KW_PHASE_KEEP_WARM, KW_PHASE_DRAIN };
+    if (l->first_success < 0) {
+        t->unbilled += l->gone - l->born;
+        return;
+    }
+    kw_ns billed = l->gone - l->first_success, before = -billed;
+    for (int i = 0; i < 4; i++) before += l->phase[steady[i]];
+    t->unbilled += l->gone - l->born - billed;
+    for (int i = 0; i < 4; i++) {
+        kw_ns skipped = before < l->phase[steady[i]] ? before : l->phase[steady[i]];
+        before -= skipped;
+        t->phase[steady[i]] += l->phase[steady[i]] - skipped;
+    }
+    assert(before == 0 && "a success happens in a steady phase");
+    t->rounding += billed == 0 ? window : round_up(billed, window);
+}
+
+static bool narrow(int64_t *out, kw_i128 v)
+{
+    if (v > INT64_MAX || v < INT64_MIN) return false;
+    *out = (int64_t)v;
+    return true;
+}
+
+enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *l, const struct kw_meter *m,
+                                    enum kw_kind kind, uint32_t gpus, uint32_t reserved_gpus, kw_ns window,
+                                    struct kw_error *err)
+{
+    if (window <= 0) return kw_fail(err, KW_ERANGE, "the observation window is %lld ns, want more than 0", (long long)window);
+    struct kw_usage r = { .kind = kind,
+                          .window = window,
+                          .gpus = gpus,
+                          .requests = (int64_t)l->completed,
+                          .tokens_in = l->tokens_in - l->tokens_cached,
+                          .tokens_cached = l->tokens_cached,
+                          .tokens_out = l->tokens_out };
+    if (kind == KW_KIND_API) {
+        r.gpus = 0;
+        *u = r;
+        return KW_OK;
+    }
+    struct tally t = { .rounding = 0 };
+    for (uint64_t i = 0; i < l->lives_n; i++) {
+        const struct kw_life *life = &l->lives[i];
+        assert(phases_sum(life) == life->gone - life->born);
+        t.lives += life->gone - life->born;
+        t.busy += life->phase[KW_PHASE_ACTIVE];
+        if (kind == KW_KIND_DEDICATED) t.unbilled += life->gone - life->born;
+        else if (m->window > 0) bill_by_window(&t, life, m->window);
+        else bill_by_phase(&t, life, m);
+    }
+    kw_i128 billed = 0;
+    bool ok = narrow(&r.reserved_gpu_ns, kind == KW_KIND_DEDICATED ? (kw_i128)reserved_gpus * window : 0);
+    for (int p = 0; p < KW_PHASES; p++) {
+        billed += t.phase[p];
+        ok = ok && narrow(&r.gpu_ns[p], t.phase[p] * gpus);
+    }
+    assert(billed + t.unbilled == t.lives);
+    ok = ok && narrow(&r.rounding_gpu_ns, t.rounding * gpus) && narrow(&r.minimum_gpu_ns, t.minimum * gpus) &&
+         narrow(&r.unbilled_gpu_ns, t.unbilled * gpus) && narrow(&r.busy_gpu_ns, t.busy * gpus);
+    if (!ok) return kw_fail(err, KW_ERANGE, "GPU time exceeds 292 GPU-years in one deployment: replay a shorter trace");
+    *u = r;
+    return KW_OK;
+}
+
+uint32_t kw_gpus_per_replica(const struct kw_gpu_offer *o, uint32_t tp)
+{
+    uint32_t unit = o->gpus_min > 0 ? o->gpus_min : 1;
+    return (tp + unit - 1) / unit * unit;
+}
+
+uint32_t kw_gpus_rented(const struct kw_gpu_offer *o, uint32_t tp, uint32_t replicas)
+{
+    uint32_t unit = o->gpus_min > 0 ? o->gpus_min : 1;
+    if (unit <= tp) return replicas * kw_gpus_per_replica(o, tp);
+    uint32_t a_node = unit / tp;
+    return (replicas + a_node - 1) / a_node * unit;
+}

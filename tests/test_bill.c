@@ -1,0 +1,230 @@
+/* Bills against examples worked by hand, one per way of metering, and the identities of money. */
+#include "sim/cost/bill.h"
+#include "sim/core/rng.h"
+#include "tests/check.h"
+
+#define S KW_NS_PER_S
+#define USD KW_NANO
+
+static struct kw_platform platform(void)
+{
+    struct kw_platform p = { .name = "p", .meter = { .granularity = 1, .multiplier_ppm = 1000000 } };
+    return p;
+}
+
+static struct kw_price price(kw_nusd v) { return (struct kw_price){ .known = true, .v = v }; }
+
+static struct kw_bill month(const struct kw_usage *u, const struct kw_tariff *t)
+{
+    struct kw_bill b;
+    struct kw_error err = { "" };
+    memset(&b, 0x5a, sizeof b);
+    CHECK(kw_bill_month(&b, u, t, &err) == KW_OK);
+    CHECK_STR(err.msg, "");
+    kw_nusd sum = 0;
+    for (int i = 0; i < KW_ITEMS; i++) sum += b.item[i];
+    CHECK(sum == b.total);
+    return b;
+}
+
+/* PLATFORMS.md 15, Hugging Face's own example: 1 -> 3 replicas for 15 minutes each hour at $0.50/h = $547.50 a month. */
+static void hugging_face_example(void)
+{
+    struct kw_life l[3] = { { .gone = 3600 * S, .first_success = -1 }, { .gone = 900 * S, .first_success = -1 },
+                            { .gone = 900 * S, .first_success = -1 } };
+    l[0].phase[KW_PHASE_ACTIVE] = 900 * S;
+    l[0].phase[KW_PHASE_KEEP_WARM] = 2700 * S;
+    l[1].phase[KW_PHASE_ACTIVE] = l[2].phase[KW_PHASE_ACTIVE] = 840 * S;
+    l[1].phase[KW_PHASE_INIT] = l[2].phase[KW_PHASE_INIT] = 60 * S;
+    struct kw_ledger g = { .lives_n = 3, .lives = l };
+    struct kw_platform p = platform();
+    p.meter.granularity = 60 * S;
+    p.meter.bills[KW_PHASE_ACTIVE] = p.meter.bills[KW_PHASE_KEEP_WARM] = p.meter.bills[KW_PHASE_INIT] = true;
+    struct kw_gpu_offer o = { .gpu = "T4", .gpus_min = 1, .gpus_max = 4, .gpu_hour = price(USD / 2) };
+    struct kw_tariff t = { .platform = &p, .gpu = &o };
+    struct kw_usage u;
+    CHECK(kw_usage_from_ledger(&u, &g, &p.meter, KW_KIND_SERVERLESS, 1, 0, 3600 * S, NULL) == KW_OK);
+    struct kw_bill b = month(&u, &t);
+    CHECK(b.total == 547500000000);
+    CHECK(kw_bill_idle(&b, &u) == 273750000000); /* 45 min of each hour */
+    CHECK(kw_bill_cold(&b) == 12166666667);      /* 2 minutes of each hour: 730 / 30 * 0.5 */
+}
+
+/* PLATFORMS.md 4 and 15, Bedrock custom import: one window, 2 CMU at $0.0785 a CMU-minute = $0.785. */
+static void bedrock_window_example(void)
+{
+    struct kw_life l = { .gone = 70 * S, .first_success = 65 * S };
+    l.phase[KW_PHASE_LOAD] = 60 * S;
+    l.phase[KW_PHASE_ACTIVE] = 10 * S;
+    struct kw_ledger g = { .lives_n = 1, .lives = &l };
+    struct kw_platform p = platform();
+    p.meter.window = 300 * S;
+    struct kw_gpu_offer o = { .gpu = "CMU", .gpus_min = 1, .gpus_max = 8, .gpu_hour = price(60 * 78500000L) };
+    struct kw_tariff t = { .platform = &p, .gpu = &o };
+    struct kw_usage u;
+    struct kw_bill b;
+    CHECK(kw_usage_from_ledger(&u, &g, &p.meter, KW_KIND_SERVERLESS, 2, 0, 86400 * S, NULL) == KW_OK);
+    CHECK(kw_bill_window(&b, &u, &t, NULL) == KW_OK);
+    CHECK(b.total == 785000000);
+    CHECK(b.item[KW_ITEM_LOAD] == 0 && b.item[KW_ITEM_ACTIVE] == 13083333 && b.item[KW_ITEM_ROUNDING] == 771916667);
+    /* Always on: 12 windows an hour at the 2026 rate $0.05718 is $6.8616/h (PLATFORMS.md: $6.86/h). */
+    o.gpu_hour = price(60 * 57180000L);
+    u = (struct kw_usage){ .kind = KW_KIND_SERVERLESS, .window = 3600 * S, .gpus = 2 };
+    u.gpu_ns[KW_PHASE_ACTIVE] = 2 * 3600 * S;
+    CHECK(kw_bill_window(&b, &u, &t, NULL) == KW_OK && b.total == 6861600000);
+}
+
+/* Modal: GPU + CPU + memory, all times the region factor. One hour of H100 at $3.9492, 0.125 core at $0.0473 a core-hour and
+ * 16 GiB at $0.008 a GiB-hour in a region of x1.15, once in a 730-hour month. */
+static void modal_resources_and_region(void)
+{
+    struct kw_platform p = platform();
+    p.meter.multiplier_ppm = 1150000;
+    p.meter.monthly_credit = 30 * USD;
+    struct kw_gpu_offer o = { .gpu = "H100", .gpus_min = 1, .gpus_max = 8, .gpu_hour = price(3949200000),
+                              .cpu_core_hour = price(47300000), .memory_gib_hour = price(8000000),
+                              .cpu_cores = 0.125, .memory_gib = 16 };
+    struct kw_tariff t = { .platform = &p, .gpu = &o };
+    struct kw_usage u = { .kind = KW_KIND_SERVERLESS, .window = 730 * KW_NS_PER_HOUR, .gpus = 1 };
+    u.gpu_ns[KW_PHASE_ACTIVE] = KW_NS_PER_HOUR / 2;
+    u.gpu_ns[KW_PHASE_IDLE] = KW_NS_PER_HOUR / 2;
+    struct kw_bill b = month(&u, &t);
+    CHECK(b.item[KW_ITEM_ACTIVE] == 2270790000 && b.item[KW_ITEM_IDLE] == 2270790000);
+    CHECK(b.item[KW_ITEM_CPU] == 6799375);      /* 0.0473 * 0.125 * 1.15 */
+    CHECK(b.item[KW_ITEM_MEMORY] == 147200000); /* 0.008 * 16 * 1.15 */
+    CHECK(b.item[KW_ITEM_CREDIT] == -4695579375 && b.total == 0); /* the credit pays what there is, no more */
+    p.meter.monthly_fee = 250 * USD;
+    p.meter.monthly_credit = 100 * USD;
+    t.operations_month = 1000 * USD;
+    b = month(&u, &t);
+    CHECK(b.total == (250 - 100 + 1000) * USD + 4695579375);
+}
+
+static void api_tokens(void)
+{
+    /* gpt-4o: 2.50 in, 1.25 cached, 10 out per million (PLATFORMS.md 2); 3M in of which 1M cached, 0.5M out in half a month. */
+    struct kw_platform p = platform();
+    struct kw_api_offer o = { .model = "gpt-4o", .in_mtok = price(2500000000), .cached_in_mtok = price(1250000000),
+                              .out_mtok = price(10 * USD) };
+    struct kw_tariff t = { .platform = &p, .api = &o };
+    struct kw_usage u = { .kind = KW_KIND_API, .window = 365 * KW_NS_PER_HOUR, .tokens_in = 2000000,
+                          .tokens_cached = 1000000, .tokens_out = 500000 };
+    struct kw_bill b = month(&u, &t);
+    CHECK(b.item[KW_ITEM_TOKENS_IN] == 10 * USD && b.item[KW_ITEM_TOKENS_CACHED] == 2500000000 &&
+          b.item[KW_ITEM_TOKENS_OUT] == 10 * USD);
+    CHECK(b.total == 22500000000);
+    o.cached_in_mtok.known = false; /* then cached ones cost what fresh ones do */
+    CHECK(month(&u, &t).item[KW_ITEM_TOKENS_CACHED] == 5 * USD);
+}
+
+static void dedicated_terms(void)
+{
+    struct kw_platform p = platform();
+    struct kw_gpu_offer o = { .gpu = "A100-80", .gpus_min = 1, .gpus_max = 8, .gpu_hour = price(2 * USD),
+                              .gpu_month = price(1000 * USD) };
+    struct kw_tariff t = { .platform = &p, .gpu = &o };
+    struct kw_usage u = { .kind = KW_KIND_DEDICATED, .window = 168 * KW_NS_PER_HOUR, .gpus = 1,
+                          .reserved_gpu_ns = 3 * 168 * KW_NS_PER_HOUR, .busy_gpu_ns = 168 * KW_NS_PER_HOUR };
+    struct kw_bill b = month(&u, &t);
+    CHECK(b.total == 3 * 1460 * USD && b.item[KW_ITEM_RESERVED] == b.total);
+    CHECK(kw_bill_idle(&b, &u) == 2 * 1460 * USD);
+    t.term = KW_TERM_MONTHLY;
+    CHECK(month(&u, &t).total == 3000 * USD);
+    t.term = KW_TERM_SPOT;
+    struct kw_error err;
+    CHECK(kw_bill_month(&b, &u, &t, &err) == KW_ERANGE);
+    CHECK_STR(err.msg, "p A100-80: the spot price is not known");
+}
+
+/* PLATFORMS.md 12, the seed's table: 500M tokens on an A100 at $1.29/h for 720 h cost $929 (its month has 720 hours, ours
+ * 730: $941.70), and 500M tokens at $0.54/M cost $270, half of what the seed prints. */
+static void the_seeds_numbers(void)
+{
+    struct kw_platform p = platform();
+    struct kw_gpu_offer o = { .gpu = "A100-80", .gpus_min = 1, .gpus_max = 1, .gpu_hour = price(1290000000) };
+    struct kw_api_offer a = { .model = "llama-3-70b", .in_mtok = price(540000000), .out_mtok = price(540000000) };
+    struct kw_usage u = { .kind = KW_KIND_DEDICATED, .window = 720 * KW_NS_PER_HOUR, .reserved_gpu_ns = 720 * KW_NS_PER_HOUR };
+    struct kw_bill b;
+    CHECK(kw_bill_window(&b, &u, &(struct kw_tariff){ .platform = &p, .gpu = &o }, NULL) == KW_OK && b.total == 928800000000);
+    CHECK(month(&u, &(struct kw_tariff){ .platform = &p, .gpu = &o }).total == 941700000000);
+    u = (struct kw_usage){ .kind = KW_KIND_API, .window = 730 * KW_NS_PER_HOUR, .tokens_in = 400000000, .tokens_out = 100000000 };
+    CHECK(month(&u, &(struct kw_tariff){ .platform = &p, .api = &a }).total == 270 * USD);
+}
+
+static void rounding_is_half_away_from_zero_once(void)
+{
+    struct kw_platform p = platform();
+    struct kw_api_offer o = { .model = "m", .in_mtok = price(1), .out_mtok = price(0) };
+    struct kw_tariff t = { .platform = &p, .api = &o };
+    struct kw_usage u = { .kind = KW_KIND_API, .window = 730 * KW_NS_PER_HOUR, .tokens_in = 499999 };
+    CHECK(month(&u, &t).total == 0);
+    u.tokens_in = 500000;
+    CHECK(month(&u, &t).total == 1);
+    u.tokens_in = 1499999;
+    CHECK(month(&u, &t).total == 1);
+}
+
+static void unknown_prices_and_overflow_are_named(void)
+{
+    struct kw_platform p = platform();
+    struct kw_api_offer o = { .model = "m", .in_mtok = price(1000 * USD) };
+    struct kw_tariff t = { .platform = &p, .api = &o };
+    struct kw_usage u = { .kind = KW_KIND_API, .window = 1, .tokens_in = 1000000 };
+    struct kw_bill b = { .total = 42 };
+    struct kw_error err;
+    CHECK(kw_bill_month(&b, &u, &t, &err) == KW_ERANGE && b.total == 42);
+    CHECK_STR(err.msg, "p: the bill's item 'tokens_in' exceeds 9.2 billion dollars");
+    u.window = S;
+    u.tokens_in = 1;
+    CHECK(kw_bill_month(&b, &u, &t, &err) == KW_ERANGE && b.total == 42);
+    CHECK_STR(err.msg, "p m: the price of output tokens is not known");
+    struct kw_gpu_offer g = { .gpu = "H100", .gpu_hour = price(1000 * USD) };
+    u = (struct kw_usage){ .kind = KW_KIND_DEDICATED, .window = 1, .reserved_gpu_ns = INT64_MAX };
+    CHECK(kw_bill_month(&b, &u, &(struct kw_tariff){ .platform = &p, .gpu = &g }, &err) == KW_ERANGE);
+    /* A fleet of 10,000 GPUs at $1000/h for a year is large, but well within range: $730,000,000 * 10... no overflow. */
+    u = (struct kw_usage){ .kind = KW_KIND_DEDICATED, .window = 8760 * KW_NS_PER_HOUR, .reserved_gpu_ns = 290 * 8760 * KW_NS_PER_HOUR };
+    CHECK(month(&u, &(struct kw_tariff){ .platform = &p, .gpu = &g }).total == 290LL * 730 * 1000 * USD);
+}
+
+static void random_bills_add_up_and_scale(void)
+{
+    struct kw_rng r;
+    CHECK(kw_rng_init(&r, 3, 0, KW_RNG_SERVICE, NULL) == KW_OK);
+    for (int round = 0; round < 3000; round++) {
+        struct kw_platform p = platform();
+        p.meter.multiplier_ppm = 500000 + (int64_t)(kw_rng_u64(&r) % 2000000);
+        p.meter.monthly_fee = (kw_nusd)(kw_rng_u64(&r) % (300 * USD));
+        p.meter.monthly_credit = (kw_nusd)(kw_rng_u64(&r) % (300 * USD));
+        struct kw_gpu_offer o = { .gpu = "X", .gpus_min = 1, .gpus_max = 8, .gpu_hour = price((kw_nusd)(kw_rng_u64(&r) % (100 * USD))),
+                                  .cpu_core_hour = price((kw_nusd)(kw_rng_u64(&r) % USD)), .cpu_cores = kw_rng_uniform(&r) * 32 };
+        struct kw_usage u = { .kind = KW_KIND_SERVERLESS, .window = 1 + (kw_ns)(kw_rng_u64(&r) % (8760 * KW_NS_PER_HOUR)), .gpus = 1 };
+        int64_t total = 0;
+        for (int i = 0; i < KW_PHASES; i++) total += u.gpu_ns[i] = (int64_t)(kw_rng_u64(&r) % (uint64_t)u.window);
+        struct kw_tariff t = { .platform = &p, .gpu = &o };
+        struct kw_bill b = month(&u, &t), two = b;
+        long double hours = (long double)total / (long double)u.window * 730;
+        long double want = hours * (long double)(o.gpu_hour.v + (long double)o.cpu_core_hour.v * (long double)o.cpu_cores) *
+                               (long double)p.meter.multiplier_ppm / 1e6L;
+        long double got = (long double)(b.total - b.item[KW_ITEM_FEE] - b.item[KW_ITEM_CREDIT]);
+        CHECK(fabsl(got - want) <= 20 + want * 1e-9L); /* a rounding a line; the CPU share is exact to 1e-9 core */
+        CHECK(b.total >= 0 && b.item[KW_ITEM_CREDIT] <= 0);
+        CHECK(kw_bill_add(&two, &b, NULL) == KW_OK && two.total == 2 * b.total && two.item[KW_ITEM_CPU] == 2 * b.item[KW_ITEM_CPU]);
+    }
+    struct kw_bill big = { .total = INT64_MAX }, one = { .total = 1 };
+    CHECK(kw_bill_add(&big, &one, NULL) == KW_ERANGE && big.total == INT64_MAX);
+    kw_rng_free(&r);
+}
+
+int main(void)
+{
+    RUN(hugging_face_example);
+    RUN(bedrock_window_example);
+    RUN(modal_resources_and_region);
+    RUN(api_tokens);
+    RUN(dedicated_terms);
+    RUN(the_seeds_numbers);
+    RUN(rounding_is_half_away_from_zero_once);
+    RUN(unknown_prices_and_overflow_are_named);
+    RUN(random_bills_add_up_and_scale);
+    return check_report();
+}
