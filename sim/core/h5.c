@@ -1,4 +1,5 @@
 #include "sim/core/h5.h"
+#include "sim/core/h5disk.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,8 @@
 struct kw_h5 {
     hid_t file;
     char *path;
-    char *tmp; /* NULL for a file opened to read */
+    char *tmp;  /* NULL for a file opened to read */
+    int failed; /* errno of the first write that failed, which HDF5 does not get to see */
 };
 
 /* ---- why HDF5 failed. Its own text holds times, pointers and source lines; of it only an errno, or the innermost
@@ -44,6 +46,7 @@ static enum kw_status h5_fail(const struct kw_h5 *f, const char *object, enum kw
 {
     struct reason r = { 0 };
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, note_reason, &r);
+    if (f->failed) r.sys = f->failed;
     const char *sep = object[0] ? ": " : "", *why = r.sys ? strerror(r.sys) : r.memory ? "out of memory" : r.text;
     if (r.sys)
         st = r.sys == ENOMEM ? KW_ENOMEM : KW_EIO;
@@ -56,6 +59,12 @@ static enum kw_status call_fail(const struct kw_h5 *f, const char *object, enum 
                                 struct kw_error *err)
 {
     return kw_fail(err, st, "%.300s: %.120s: %s", f->path, object, what);
+}
+
+/* The status of a write so far, or KW_EIO when the disk has refused one. */
+static enum kw_status settled(const struct kw_h5 *f, const char *object, enum kw_status st, struct kw_error *err)
+{
+    return st == KW_OK && f->failed ? h5_fail(f, object, KW_EIO, "cannot write", err) : st;
 }
 
 /* ---- opening and closing */
@@ -119,19 +128,14 @@ enum kw_status kw_h5_create(struct kw_h5 **out, const char *path, struct kw_erro
     snprintf(suffix, sizeof suffix, ".tmp.%ld", (long)getpid());
     struct kw_h5 *f = handle(path, suffix, err);
     if (!f) return KW_ENOMEM;
-    int fd = open(f->tmp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666); /* HDF5 would hide the reason for a failure */
-    if (fd < 0) {
-        enum kw_status st = kw_fail(err, KW_EIO, "%.300s: cannot write: %s", path, strerror(errno));
-        release(f);
-        return st;
-    }
-    close(fd);
     hid_t access = access_list(), create = untimed(H5P_FILE_CREATE);
-    if (access >= 0 && create >= 0) f->file = H5Fcreate(f->tmp, H5F_ACC_TRUNC, create, access);
-    enum kw_status st = f->file >= 0 ? KW_OK : h5_fail(f, "", KW_EFAIL, "cannot create", err);
+    if (access >= 0 && create >= 0 && kw_h5disk_use(access, &f->failed) >= 0)
+        f->file = H5Fcreate(f->tmp, H5F_ACC_TRUNC, create, access);
+    enum kw_status st = settled(f, "", f->file >= 0 ? KW_OK : h5_fail(f, "", KW_EFAIL, "cannot write", err), err);
     if (access >= 0) H5Pclose(access);
     if (create >= 0) H5Pclose(create);
     if (st != KW_OK) {
+        if (f->file >= 0) H5Fclose(f->file);
         unlink(f->tmp);
         release(f);
         return st;
@@ -171,9 +175,8 @@ enum kw_status kw_h5_commit(struct kw_h5 *f, struct kw_error *err)
 {
     assert(f->tmp);
     enum kw_status st = KW_OK;
-    if (H5Fflush(f->file, H5F_SCOPE_GLOBAL) < 0) st = h5_fail(f, "", KW_EFAIL, "cannot write", err);
-    herr_t closed = H5Fclose(f->file);
-    if (closed < 0 && st == KW_OK) st = h5_fail(f, "", KW_EFAIL, "cannot write", err);
+    if (H5Fclose(f->file) < 0) st = h5_fail(f, "", KW_EFAIL, "cannot write", err);
+    st = settled(f, "", st, err);
     if (st == KW_OK && (sync_path(f->tmp, O_RDWR) < 0 || rename(f->tmp, f->path) < 0))
         st = kw_fail(err, KW_EIO, "%.300s: cannot write: %s", f->path, strerror(errno));
     if (st != KW_OK)
@@ -223,11 +226,12 @@ enum kw_status kw_h5_open(struct kw_h5 **out, const char *path, struct kw_error 
 
 /* ---- writing */
 
-static hid_t string_type(size_t size) /* H5T_VARIABLE or bytes; the caller closes */
+/* Variable-length UTF-8; the caller closes. Fixed-length strings crash Debian 12's netCDF-C, xarray's first choice, and
+ * come out of h5py's attributes as bytes. */
+static hid_t string_type(void)
 {
     hid_t t = H5Tcopy(H5T_C_S1);
-    if (t >= 0 && (H5Tset_size(t, size) < 0 || H5Tset_cset(t, H5T_CSET_UTF8) < 0 ||
-                   (size != H5T_VARIABLE && H5Tset_strpad(t, H5T_STR_NULLPAD) < 0))) {
+    if (t >= 0 && (H5Tset_size(t, H5T_VARIABLE) < 0 || H5Tset_cset(t, H5T_CSET_UTF8) < 0)) {
         H5Tclose(t);
         return H5I_INVALID_HID;
     }
@@ -275,13 +279,13 @@ static enum kw_status put_attr(struct kw_h5 *f, const char *object, const char *
     if (a < 0 || H5Awrite(a, mem, value) < 0) st = h5_fail(f, object, KW_EFAIL, "cannot write an attribute", err);
     if (a >= 0) H5Aclose(a);
     if (space >= 0) H5Sclose(space);
-    return st;
+    return settled(f, object, st, err);
 }
 
 enum kw_status kw_h5_attr_str(struct kw_h5 *f, const char *object, const char *name, const char *value,
                               struct kw_error *err)
 {
-    hid_t t = string_type(H5T_VARIABLE); /* variable length: h5py gives these as str, fixed ones as bytes */
+    hid_t t = string_type();
     if (t < 0) return h5_fail(f, object, KW_EFAIL, "cannot write an attribute", err);
     enum kw_status st = put_attr(f, object, name, t, t, &value, err);
     H5Tclose(t);
@@ -300,6 +304,7 @@ enum kw_status kw_h5_group(struct kw_h5 *f, const char *path, const char *descri
     enum kw_status st = g >= 0 ? KW_OK : h5_fail(f, path, KW_EFAIL, "cannot create the group", err);
     if (g >= 0) H5Gclose(g);
     if (create >= 0) H5Pclose(create);
+    st = settled(f, path, st, err);
     if (st == KW_OK && description) st = kw_h5_attr_str(f, path, "description", description, err);
     return st;
 }
@@ -324,8 +329,7 @@ static hid_t dataset_list(const struct kw_h5_dataset *d, size_t n, size_t elemen
             bytes = bytes / (size_t)chunk[i] * (size_t)((chunk[i] + 1) / 2);
             chunk[i] = (chunk[i] + 1) / 2;
         }
-    if (H5Pset_chunk(l, d->rank, chunk) < 0 || (d->type != KW_H5_STR && H5Pset_shuffle(l) < 0) ||
-        H5Pset_deflate(l, (unsigned)d->deflate) < 0) {
+    if (H5Pset_chunk(l, d->rank, chunk) < 0 || H5Pset_shuffle(l) < 0 || H5Pset_deflate(l, (unsigned)d->deflate) < 0) {
         H5Pclose(l);
         return H5I_INVALID_HID;
     }
@@ -374,24 +378,18 @@ static enum kw_status write_as(struct kw_h5 *f, const struct kw_h5_dataset *d, h
         st = h5_fail(f, d->path, KW_EFAIL, "cannot write the dataset", err);
     if (list >= 0) H5Pclose(list);
     if (space >= 0) H5Sclose(space);
-    return st;
+    return settled(f, d->path, st, err);
 }
 
-static enum kw_status write_strings(struct kw_h5 *f, const struct kw_h5_dataset *d, const char *const *s,
+static enum kw_status write_strings(struct kw_h5 *f, const struct kw_h5_dataset *d, const void *data,
                                     struct kw_error *err)
 {
-    size_t n = elements(d->rank, d->shape), size = 1;
-    for (size_t i = 0; i < n; i++)
-        if (strlen(s[i]) > size) size = strlen(s[i]);
-    if (n > SIZE_MAX / size) return call_fail(f, d->path, KW_ENOMEM, "out of memory", err);
-    char *block = calloc(n ? n : 1, size);
-    if (!block) return call_fail(f, d->path, KW_ENOMEM, "out of memory", err);
-    for (size_t i = 0; i < n; i++) memcpy(block + i * size, s[i], strlen(s[i]));
-    hid_t t = string_type(size);
-    enum kw_status st = t >= 0 ? write_as(f, d, t, t, block, err)
-                               : h5_fail(f, d->path, KW_EFAIL, "cannot create the dataset", err);
-    if (t >= 0) H5Tclose(t);
-    free(block);
+    struct kw_h5_dataset plain = *d;
+    plain.deflate = 0; /* the dataset holds references into a heap that filters do not reach */
+    hid_t t = string_type();
+    if (t < 0) return h5_fail(f, d->path, KW_EFAIL, "cannot create the dataset", err);
+    enum kw_status st = write_as(f, &plain, t, t, data, err);
+    H5Tclose(t);
     return st;
 }
 

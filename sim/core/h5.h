@@ -27,7 +27,8 @@ void kw_h5_abandon(struct kw_h5 *f); /* close without renaming; NULL is allowed;
 enum kw_status kw_h5_group(struct kw_h5 *f, const char *path, const char *description, struct kw_error *err);
 
 /* A dataset of rank 1..4, C order; its group must exist. xarray opens a group only if each dimension of each dataset
- * in it has a scale in that group or one above. type KW_H5_STR: data is const char *const[], stored as fixed-length UTF-8.
+ * in it has a scale in that group or one above. type KW_H5_STR: data is const char *const[], stored as variable-length
+ * UTF-8, never deflated; for columns of millions store codes instead.
  * dims[i] names the scale dataset (path, must exist already, rank 1) of dimension i, or NULL for none.
  * scale != NULL makes this rank-1 dataset a dimension scale with that name. deflate 0..9. */
 struct kw_h5_dataset {
