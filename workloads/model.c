@@ -1,15 +1,14 @@
 #include "workloads/model.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "sim/core/json.h"
 #include "workloads/source.h"
+#include "workloads/text.h"
 
 static const char *const law_name[] = { "poisson", "gamma", "mmpp", NULL };
 static const double MAX_RATE = 1e7; /* requests/s: beyond any service, small enough to keep every sum finite */
@@ -301,82 +300,51 @@ double kw_workload_factor(const struct kw_workload *w, long hour)
     return w->growth == 0 ? m : m * pow(1 + w->growth, ((double)hour + 0.5) / 168);
 }
 
-/* A text that grows. */
-struct text {
-    char *p;
-    size_t n, cap;
-    bool failed;
-};
-
-static void put(struct text *t, const char *fmt, ...) KW_PRINTF(2, 3);
-static void put(struct text *t, const char *fmt, ...)
+static void put_string(struct kw_text *t, const char *s)
 {
-    va_list ap;
-    if (t->failed) return;
-    for (;;) {
-        va_start(ap, fmt);
-        int k = t->p ? vsnprintf(t->p + t->n, t->cap - t->n, fmt, ap) : -1;
-        va_end(ap);
-        if (k >= 0 && (size_t)k < t->cap - t->n) {
-            t->n += (size_t)k;
-            return;
-        }
-        size_t cap = t->cap ? t->cap * 2 : 8192;
-        char *p = realloc(t->p, cap);
-        if (!p) {
-            t->failed = true;
-            return;
-        }
-        t->p = p;
-        t->cap = cap;
-    }
-}
-
-static void put_string(struct text *t, const char *s)
-{
-    put(t, "\"");
+    kw_text_put(t, "\"");
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') put(t, "\\%c", c);
-        else if (c < 0x20) put(t, "\\u%04x", c);
-        else put(t, "%c", c);
+        if (c == '"' || c == '\\') kw_text_put(t, "\\%c", c);
+        else if (c < 0x20) kw_text_put(t, "\\u%04x", c);
+        else kw_text_put(t, "%c", c);
     }
-    put(t, "\"");
+    kw_text_put(t, "\"");
 }
 
 /* A list of numbers, `per` a line. */
-static void put_list(struct text *t, const char *indent, const double *x, int n, int digits, int per)
+static void put_list(struct kw_text *t, const char *indent, const double *x, int n, int digits, int per)
 {
-    put(t, "[");
+    kw_text_put(t, "[");
     for (int i = 0; i < n; i++) {
-        if (i && i % per == 0) put(t, ",\n%s ", indent);
-        else if (i) put(t, ", ");
-        put(t, "%.*g", digits, x[i]);
+        if (i && i % per == 0) kw_text_put(t, ",\n%s ", indent);
+        else if (i) kw_text_put(t, ", ");
+        kw_text_put(t, "%.*g", digits, x[i]);
     }
-    put(t, "]");
+    kw_text_put(t, "]");
 }
 
-static void put_arrivals(struct text *t, const struct kw_workload *w)
+static void put_arrivals(struct kw_text *t, const struct kw_workload *w)
 {
     char ns[32];
-    put(t, "  \"arrivals\": { \"law\": \"%s\"", law_name[w->law]);
-    if (w->law != KW_LAW_MMPP) put(t, ", \"rate_per_s\": %.9g", w->rate);
-    if (w->law == KW_LAW_GAMMA) put(t, ", \"cv\": %.9g", w->cv);
-    if (w->tick) put(t, ", \"tick_s\": \"%s\"", kw_nano_format(ns, sizeof ns, w->tick));
+    kw_text_put(t, "  \"arrivals\": { \"law\": \"%s\"", law_name[w->law]);
+    if (w->law != KW_LAW_MMPP) kw_text_put(t, ", \"rate_per_s\": %.9g", w->rate);
+    if (w->law == KW_LAW_GAMMA) kw_text_put(t, ", \"cv\": %.9g", w->cv);
+    if (w->tick) kw_text_put(t, ", \"tick_s\": \"%s\"", kw_nano_format(ns, sizeof ns, w->tick));
     if (w->law == KW_LAW_MMPP) {
-        put(t, ",\n    \"states\": [");
+        kw_text_put(t, ",\n    \"states\": [");
         for (int i = 0; i < w->n_states; i++) {
-            put(t, "%s\n      { \"rate_per_s\": %.9g, \"dwell_s\": %.9g, \"next\": ", i ? "," : "", w->state_rate[i],
+            kw_text_put(t, "%s\n      { \"rate_per_s\": %.9g, \"dwell_s\": %.9g, \"next\": ", i ? "," : "", w->state_rate[i],
                 w->dwell_s[i]);
             put_list(t, "", w->next[i], w->n_states, 9, KW_WORKLOAD_STATES);
-            put(t, " }");
+            kw_text_put(t, " }");
         }
-        put(t, "\n    ]");
+        kw_text_put(t, "\n    ]");
     }
-    put(t, " },\n");
+    kw_text_put(t, " },\n");
 }
 
-static void put_origin(struct text *t, const struct kw_workload_origin *o)
+static void put_origin(struct kw_text *t, const struct kw_workload_origin *o)
 {
     const double fit[] = { o->fit.rate,      o->fit.cv,        o->fit.peak_minute,     o->fit.peak_hour,
                            o->fit.ks_prompt, o->fit.ks_output, o->fit.rank_correlation };
@@ -385,72 +353,70 @@ static void put_origin(struct text *t, const struct kw_workload_origin *o)
     const char *const text[] = { o->source, o->licence, o->span, o->date, o->command };
     static const char *const text_key[] = { "source", "licence", "span", "date", "command" };
     const char *comma = "";
-    put(t, "  \"provenance\": {");
+    kw_text_put(t, "  \"provenance\": {");
     for (int i = 0; i < 5; i++) {
         if (!*text[i]) continue;
-        put(t, "%s\n    \"%s\": ", comma, text_key[i]);
+        kw_text_put(t, "%s\n    \"%s\": ", comma, text_key[i]);
         put_string(t, text[i]);
         comma = ",";
     }
     if (o->n_parameters) {
-        put(t, "%s\n    \"parameters\": {", comma);
+        kw_text_put(t, "%s\n    \"parameters\": {", comma);
         for (int i = 0; i < o->n_parameters; i++) {
-            put(t, "%s\n      ", i ? "," : "");
+            kw_text_put(t, "%s\n      ", i ? "," : "");
             put_string(t, o->parameter[i].what);
-            put(t, ": ");
+            kw_text_put(t, ": ");
             put_string(t, o->parameter[i].from);
         }
-        put(t, "\n    }");
+        kw_text_put(t, "\n    }");
         comma = ",";
     }
     bool any = false;
     for (int i = 0; i < 7; i++) {
         if (!isfinite(fit[i])) continue;
-        put(t, any ? ", " : "%s\n    \"fit_error\": { ", comma);
-        put(t, "\"%s\": %.4g", key[i], fit[i]);
+        kw_text_put(t, any ? ", " : "%s\n    \"fit_error\": { ", comma);
+        kw_text_put(t, "\"%s\": %.4g", key[i], fit[i]);
         any = true;
     }
-    put(t, any ? " }\n  }\n" : "\n  }\n");
+    kw_text_put(t, any ? " }\n  }\n" : "\n  }\n");
 }
 
 char *kw_workload_text(const struct kw_workload *w)
 {
-    struct text t = { 0 };
+    struct kw_text t = { 0 };
     char ns[32];
-    put(&t, "{\n  \"keepwarm_workload\": 1,\n  \"name\": ");
+    kw_text_put(&t, "{\n  \"keepwarm_workload\": 1,\n  \"name\": ");
     put_string(&t, w->name);
-    put(&t, ",\n  \"description\": ");
+    kw_text_put(&t, ",\n  \"description\": ");
     put_string(&t, w->description);
-    put(&t, ",\n  \"duration_s\": \"%s\",\n  \"seed\": %" PRIu64 ",\n", kw_nano_format(ns, sizeof ns, w->duration),
+    kw_text_put(&t, ",\n  \"duration_s\": \"%s\",\n  \"seed\": %" PRIu64 ",\n", kw_nano_format(ns, sizeof ns, w->duration),
         w->seed);
     put_arrivals(&t, w);
     if (w->has_profile) {
-        put(&t, "  \"profile\": { \"start_hour\": %d, \"growth_per_week\": %.9g,\n    \"hour_of_week\": ", w->start_hour,
+        kw_text_put(&t, "  \"profile\": { \"start_hour\": %d, \"growth_per_week\": %.9g,\n    \"hour_of_week\": ", w->start_hour,
             w->growth);
         put_list(&t, "    ", w->profile, 168, 5, 12);
-        put(&t, " },\n");
+        kw_text_put(&t, " },\n");
     }
-    put(&t, "  \"tokens\": {\n    \"p\": ");
+    kw_text_put(&t, "  \"tokens\": {\n    \"p\": ");
     put_list(&t, "    ", w->q_p, w->n_q, 6, 14);
-    put(&t, ",\n    \"prompt\": ");
+    kw_text_put(&t, ",\n    \"prompt\": ");
     put_list(&t, "    ", w->q_prompt, w->n_q, 9, 14);
-    put(&t, ",\n    \"output\": ");
+    kw_text_put(&t, ",\n    \"output\": ");
     put_list(&t, "    ", w->q_output, w->n_q, 9, 14);
-    put(&t, ",\n    \"rank_correlation\": %.6g },\n", w->rank_correlation);
+    kw_text_put(&t, ",\n    \"rank_correlation\": %.6g },\n", w->rank_correlation);
     if (w->n_classes) {
-        put(&t, "  \"classes\": [");
+        kw_text_put(&t, "  \"classes\": [");
         for (int i = 0; i < w->n_classes; i++) {
-            put(&t, "%s\n    { \"name\": ", i ? "," : "");
+            kw_text_put(&t, "%s\n    { \"name\": ", i ? "," : "");
             put_string(&t, w->class_name[i]);
-            put(&t, ", \"share\": %.9g }", w->class_share[i]);
+            kw_text_put(&t, ", \"share\": %.9g }", w->class_share[i]);
         }
-        put(&t, "\n  ],\n");
+        kw_text_put(&t, "\n  ],\n");
     }
     put_origin(&t, &w->origin);
-    put(&t, "}\n");
-    if (!t.failed) return t.p;
-    free(t.p);
-    return NULL;
+    kw_text_put(&t, "}\n");
+    return kw_text_take(&t);
 }
 
 enum kw_status kw_workload_save(const struct kw_workload *w, const char *path, struct kw_error *err)

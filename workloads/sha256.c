@@ -23,6 +23,14 @@ void kw_sha256_init(struct kw_sha256 *s)
 
 static inline uint32_t ror(uint32_t x, int k) { return x >> k | x << (32 - k); }
 
+#define ROUND(a, b, c, d, e, f, g, h, i)                                                                                \
+    do {                                                                                                                \
+        uint32_t t1 = v[h] + (ror(v[e], 6) ^ ror(v[e], 11) ^ ror(v[e], 25)) + ((v[e] & v[f]) ^ (~v[e] & v[g])) + K[i] + \
+                      w[i];                                                                                             \
+        v[d] += t1;                                                                                                     \
+        v[h] = t1 + (ror(v[a], 2) ^ ror(v[a], 13) ^ ror(v[a], 22)) + ((v[a] & v[b]) ^ (v[a] & v[c]) ^ (v[b] & v[c]));   \
+    } while (0)
+
 static void one_block(uint32_t h[8], const unsigned char *p)
 {
     uint32_t w[64], v[8];
@@ -34,15 +42,15 @@ static void one_block(uint32_t h[8], const unsigned char *p)
         w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
     memcpy(v, h, sizeof v);
-    for (int i = 0; i < 64; i++) { /* v = a..h of the standard */
-        uint32_t S1 = ror(v[4], 6) ^ ror(v[4], 11) ^ ror(v[4], 25);
-        uint32_t ch = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t t1 = v[7] + S1 + ch + K[i] + w[i];
-        uint32_t S0 = ror(v[0], 2) ^ ror(v[0], 13) ^ ror(v[0], 22);
-        uint32_t t2 = S0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
-        memmove(v + 1, v, 7 * sizeof v[0]);
-        v[4] += t1;
-        v[0] = t1 + t2;
+    for (int i = 0; i < 64; i += 8) { /* v = a..h of the standard; names turn instead of values */
+        ROUND(0, 1, 2, 3, 4, 5, 6, 7, i);
+        ROUND(7, 0, 1, 2, 3, 4, 5, 6, i + 1);
+        ROUND(6, 7, 0, 1, 2, 3, 4, 5, i + 2);
+        ROUND(5, 6, 7, 0, 1, 2, 3, 4, i + 3);
+        ROUND(4, 5, 6, 7, 0, 1, 2, 3, i + 4);
+        ROUND(3, 4, 5, 6, 7, 0, 1, 2, i + 5);
+        ROUND(2, 3, 4, 5, 6, 7, 0, 1, i + 6);
+        ROUND(1, 2, 3, 4, 5, 6, 7, 0, i + 7);
     }
     for (int i = 0; i < 8; i++) h[i] += v[i];
 }
