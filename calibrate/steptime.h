@@ -19,9 +19,11 @@ struct kw_curve {
     uint32_t n;
     double *x, *y; /* [n], owned by whoever holds the curve */
 };
+double kw_curve_at(const struct kw_curve *c, double x);
 
 /* attn_decode on a grid: for each batch size row b[i] (ascending), a curve over C = sum of context. Between rows, linear
- * in B at equal C. */
+ * in B at equal C; below the first row as there; beyond the last the growth of the last two goes on (none where it is
+ * negative). Where a curve falls with C (measurement noise) it is levelled: a step never gets faster by longer context. */
 struct kw_step_tables { /* seconds; what a profile holds, see calibrate/profile.h */
     double fixed_s;              /* every step: launches, sampling, scheduler, detokenisation that is not hidden */
     struct kw_curve dense;       /* over tokens of the step */
@@ -36,8 +38,9 @@ struct kw_step_tables { /* seconds; what a profile holds, see calibrate/profile.
 
 struct kw_steptime; /* compiled; immutable, shared by all threads */
 
-/* max_batch: largest n_decode ever asked; max_tokens: largest tokens of a step. KW_ERANGE when a table would give a
- * negative or non-finite time anywhere in range, or a step longer than 1000 s. */
+/* Borrows t only during the call. max_batch: most sequences of a step (n_decode + n_chunks); max_tokens: most tokens of a
+ * step; both are asserted later. KW_ERANGE when a curve is no curve, when a table would give a negative or non-finite
+ * time anywhere in range, or a step longer than 1000 s. Memory: 8 bytes a token and about 24 * knots bytes a batch size. */
 enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_step_tables *t, uint32_t max_batch,
                                    uint32_t max_tokens, struct kw_error *err);
 void kw_steptime_delete(struct kw_steptime *t);
