@@ -31,7 +31,7 @@ enum kw_stepping {
 
 struct kw_replica_seq {
     uint64_t id;   /* as in kw_sched_request */
-    uint32_t slot; /* kw_sched_cached, _preemptions, _generated answer for it until the next call for this replica */
+    uint32_t slot; /* kw_sched_cached, _preemptions, _generated(sched, slot) answer for it until the next add */
 };
 
 struct kw_replica_out { /* what happened at the time of one kw_replica_advance; arrays are the replica's, until its next call */
@@ -42,7 +42,7 @@ struct kw_replica_out { /* what happened at the time of one kw_replica_advance; 
 
 struct kw_replica_count {      /* since init or reset; a run under way is not in it yet */
     uint64_t iterations;       /* engine steps */
-    uint64_t runs;             /* jumps: step decisions that were timed */
+    uint64_t runs;             /* decisions timed: the one counter that stepping modes do not share */
     uint64_t decode_tokens;    /* tokens computed by decoding sequences */
     uint64_t prefill_tokens;   /* tokens computed in chunks, recomputed ones included */
     uint64_t recomputed_tokens; /* of them: chunks of sequences that had been preempted */
@@ -60,23 +60,25 @@ struct kw_replica {
     const struct kw_steptime *time;
     struct kw_hist *itl;
     enum kw_stepping mode;
-    enum kw_sched_policy policy;
+    bool joint;             /* policy: decodes are in every step (vllm, sarathi) */
+    bool closed;            /* policy: nobody joins a running batch (static) */
+    bool in_step;           /* a step or run is under way */
+    bool stalled;           /* steps without decodes since the decoding sequences' last tokens */
     uint32_t max_num_seqs;
-    bool in_step;           /* a step is decided and under way */
-    bool stalled;           /* some decoding sequence got its last token before the last step: gaps one by one */
-    kw_ns at;               /* floored time the step or run began, or the last one ended */
-    int64_t at_ps;          /* its carry, 0..999 */
-    kw_ns busy_since, busy; /* the present busy period's begin; length of those that ended */
-    uint64_t k;             /* steps of the run under way */
-    int64_t first_ps;       /* duration of its first step */
-    int64_t rise_ps;        /* each further step takes that much longer */
-    uint32_t n_decode;
-    struct kw_step step;    /* the step under way */
+    uint32_t n_decode;      /* of the step under way */
+    uint32_t cap, n_slots;  /* slots there is room for, slots seen */
+    uint32_t n_pending, n_resumed;
+    struct kw_replica_time { kw_ns ns; int64_t ps; } at, end, decoded; /* exact, ps 0..999: the run's begin and end; the last
+                               boundary at which every sequence then decoding got a token */
+    uint64_t k;             /* steps of the run under way; the first takes first_ps, each further one rise_ps more */
+    int64_t first_ps, rise_ps;
+    uint32_t law_batch;     /* law holds for this batch size; 0: none */
+    struct kw_decode_law law;
+    kw_ns busy_since, busy; /* begin of the present busy period; length of those that ended */
     struct kw_replica_slot *slot; /* [cap] by scheduler slot */
     struct kw_replica_seq *first, *finished; /* [cap] */
     uint32_t *pending;      /* [cap] slots to cancel at the next boundary */
-    uint32_t cap, n_pending;
-    uint64_t token_no;      /* changes with every decode step; see replica.c */
+    uint32_t *resumed;      /* [cap] preempted sequences whose next token comes with the step under way */
 };
 
 /* Starts idle. Borrowed until free: t, and itl (may be NULL; may be shared by all replicas of one thread). c is copied.

@@ -1,0 +1,311 @@
+#include "sim/fleet/replica.h"
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IDLE INT64_MAX
+#define RUN_PS INT64_C(4000000000000000000) /* longest run, 46 days: sums of ps stay in int64; longer ones are cut */
+
+struct kw_replica_slot {
+    uint64_t id;
+    struct kw_replica_time last; /* of its last token, where `decoded` does not tell; ns -1: none */
+    bool cancelled, resuming;    /* gone for the client; preempted after its first token and not back yet */
+};
+
+static struct kw_replica_time later(struct kw_replica_time a, struct kw_replica_time b)
+{
+    return a.ns > b.ns || (a.ns == b.ns && a.ps > b.ps) ? a : b;
+}
+
+static struct kw_replica_time plus(struct kw_replica_time t, int64_t ps)
+{
+    ps += t.ps;
+    return (struct kw_replica_time){ t.ns + ps / 1000, ps % 1000 };
+}
+
+static int64_t between(struct kw_replica_time from, struct kw_replica_time to) /* ps */
+{
+    return (to.ns - from.ns) * 1000 + to.ps - from.ps;
+}
+
+/* ps from the run's begin to the end of its j-th step: j * first + rise * (0 + 1 + ... + (j - 1)). */
+static int64_t run_ps(const struct kw_replica *r, uint64_t j)
+{
+    return (int64_t)(j * (uint64_t)r->first_ps + (uint64_t)r->rise_ps * (j * (j - 1) / 2));
+}
+
+/* ---- life ---- */
+
+enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_config *c, const struct kw_steptime *t,
+                               enum kw_stepping mode, struct kw_hist *itl, struct kw_error *err)
+{
+    struct kw_sched *s = NULL;
+    enum kw_status st = kw_sched_new(&s, c, err);
+    if (st != KW_OK) return st;
+    *r = (struct kw_replica){ .next = IDLE,
+                              .sched = s,
+                              .time = t,
+                              .itl = itl,
+                              .mode = mode,
+                              .joint = c->policy == KW_SCHED_VLLM || c->policy == KW_SCHED_SARATHI,
+                              .closed = c->policy == KW_SCHED_STATIC,
+                              .max_num_seqs = c->max_num_seqs };
+    return KW_OK;
+}
+
+void kw_replica_free(struct kw_replica *r)
+{
+    kw_sched_delete(r->sched);
+    free(r->slot);
+    free(r->first);
+    free(r->finished);
+    free(r->pending);
+    free(r->resumed);
+    *r = (struct kw_replica){ .next = IDLE };
+}
+
+static void empty(struct kw_replica *r)
+{
+    kw_sched_reset(r->sched);
+    r->next = IDLE;
+    r->n_live = r->n_slots = r->n_pending = r->n_resumed = 0;
+    r->in_step = r->stalled = false;
+    r->decoded = (struct kw_replica_time){ 0, 0 };
+}
+
+void kw_replica_reset(struct kw_replica *r)
+{
+    empty(r);
+    r->count = (struct kw_replica_count){ 0 };
+    r->busy = 0;
+}
+
+static enum kw_status grow(struct kw_replica *r, struct kw_error *err)
+{
+    uint32_t cap = r->cap ? 2 * r->cap : 16;
+    void *p;
+#define GROW(row) ((p = realloc(r->row, cap * sizeof *r->row)) && (r->row = p, true))
+    if (!(GROW(slot) && GROW(first) && GROW(finished) && GROW(pending) && GROW(resumed)))
+        return kw_fail(err, KW_ENOMEM, "replica: no memory for %u requests", cap);
+#undef GROW
+    r->cap = cap;
+    return KW_OK;
+}
+
+/* ---- cutting a run ---- */
+
+/* The run ends at the first boundary whose floored time is >= t: the smallest j with run_ps(j) >= x, the ps from the
+ * run's begin to t. The root of the quadratic in double is off by a step at most where it matters; integers decide. */
+static void cut(struct kw_replica *r, kw_ns t)
+{
+    int64_t x = (t - r->at.ns) * 1000 - r->at.ps; /* t <= next: within RUN_PS */
+    uint64_t j = 1;
+    if (x > r->first_ps) {
+        double rise = (double)r->rise_ps, b = (double)r->first_ps - rise / 2;
+        double root = 2 * (double)x / (b + sqrt(b * b + 2 * rise * (double)x));
+        j = root < (double)r->k ? (uint64_t)root : r->k;
+        if (j < 1) j = 1;
+        while (run_ps(r, j) < x) j++; /* ends by k at the latest: t <= next */
+        while (j > 1 && run_ps(r, j - 1) >= x) j--;
+    }
+    r->k = j;
+    r->end = plus(r->at, run_ps(r, j));
+    r->next = r->end.ns;
+}
+
+enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_request *q, kw_ns now, uint32_t *slot,
+                              struct kw_error *err)
+{
+    assert(now <= r->next);
+    enum kw_status st;
+    if (r->n_slots == r->cap && (st = grow(r, err)) != KW_OK) return st;
+    if ((st = kw_sched_add(r->sched, q, slot, err)) != KW_OK) return st;
+    uint32_t i = *slot;
+    if (i >= r->n_slots) r->n_slots = i + 1;
+    r->slot[i] = (struct kw_replica_slot){ .id = q->id, .last = { -1, 0 } };
+    r->n_live++;
+    if (!r->in_step) {
+        if (r->next == IDLE) {
+            r->at = (struct kw_replica_time){ now, 0 };
+            r->next = now;
+        }
+    } else if (r->k > 1 && !r->closed && kw_sched_waiting(r->sched) == 1 && kw_sched_running(r->sched) < r->max_num_seqs) {
+        cut(r, now); /* otherwise it only queues behind one that waits, or for a seat: the run goes on as it is */
+    }
+    return KW_OK;
+}
+
+void kw_replica_cancel(struct kw_replica *r, uint32_t slot, kw_ns now)
+{
+    assert(now <= r->next && slot < r->n_slots && !r->slot[slot].cancelled);
+    r->n_live--;
+    r->count.cancelled++;
+    if (!r->in_step) {
+        kw_sched_cancel(r->sched, slot);
+        return;
+    }
+    r->slot[slot].cancelled = true;
+    r->pending[r->n_pending++] = slot;
+    if (r->k > 1) cut(r, now);
+}
+
+/* ---- a step ---- */
+
+static void note_chunks(struct kw_replica *r, const struct kw_step *step)
+{
+    r->count.prefill_tokens += step->prefill_tokens;
+    for (uint32_t i = 0; i < step->n_chunks; i++) {
+        const struct kw_sched_chunk *c = &step->chunks[i];
+        if (!kw_sched_preemptions(r->sched, c->slot)) continue;
+        r->count.recomputed_tokens += c->len;
+        if (c->last && r->slot[c->slot].resuming) r->resumed[r->n_resumed++] = c->slot;
+    }
+}
+
+static void note_preempted(struct kw_replica *r, const struct kw_step *step)
+{
+    r->count.preemptions += step->n_preempted;
+    for (uint32_t i = 0; i < step->n_preempted; i++) {
+        struct kw_replica_slot *s = &r->slot[step->preempted[i]];
+        if (s->resuming || !kw_sched_generated(r->sched, step->preempted[i])) continue;
+        s->resuming = true;
+        s->last = later(s->last, r->decoded);
+    }
+}
+
+static void decide(struct kw_replica *r)
+{
+    struct kw_step step;
+    bool was_busy = r->in_step;
+    r->in_step = kw_sched_step(r->sched, &step);
+    if (!r->in_step) {
+        if (was_busy) r->busy += r->at.ns - r->busy_since;
+        r->next = IDLE;
+        return;
+    }
+    if (!was_busy) r->busy_since = r->at.ns;
+    r->n_decode = step.n_decode;
+    r->n_resumed = 0;
+    if (step.n_preempted) note_preempted(r, &step);
+    r->count.runs++;
+    r->k = 1;
+    r->rise_ps = 0;
+    if (step.n_chunks) {
+        note_chunks(r, &step);
+        r->first_ps = kw_steptime_ps(r->time, &step);
+    } else {
+        uint64_t c = step.decode_context;
+        if (r->law_batch != step.n_decode || c < r->law.lo || c >= r->law.hi) {
+            kw_steptime_decode(r->time, step.n_decode, c, &r->law);
+            r->law_batch = step.n_decode;
+        }
+        r->first_ps = r->law.base_ps + r->law.slope_ps * (int64_t)(c - r->law.lo);
+        r->rise_ps = r->law.slope_ps * step.n_decode;
+        if (r->mode == KW_STEPPING_JUMP) {
+            uint64_t k = kw_sched_jumpable(r->sched);
+            if (k > 1) {
+                if (c + (k - 1) * step.n_decode >= r->law.hi) k = (r->law.hi - 1 - c) / step.n_decode + 1;
+                double last = (double)r->first_ps + (double)r->rise_ps * (double)k;
+                if (last * (double)k > (double)RUN_PS) k = last < (double)RUN_PS ? (uint64_t)((double)RUN_PS / last) : 1;
+                r->k = k;
+            }
+        }
+    }
+    r->end = plus(r->at, run_ps(r, r->k));
+    r->next = r->end.ns;
+}
+
+/* Counts the run's steps, and the gaps of the sequences that decoded in them. */
+static void note_run(struct kw_replica *r)
+{
+    r->count.iterations += r->k;
+    r->count.decode_tokens += r->n_decode * r->k;
+    r->count.output_tokens += r->n_decode * r->k;
+    if (!r->n_decode || !r->itl) return;
+    struct kw_hist *h = r->itl;
+    int64_t first = r->first_ps;
+    uint64_t k = r->k;
+    if (r->stalled) {
+        struct kw_replica_time end = plus(r->at, first);
+        for (uint32_t i = 0; i < r->n_decode; i++)
+            kw_hist_add(h, between(later(r->slot[kw_sched_decoding(r->sched, i)].last, r->decoded), end), 1);
+        first += r->rise_ps;
+        k--;
+    }
+    if (k == 1)
+        kw_hist_add(h, first, r->n_decode);
+    else if (k)
+        kw_hist_add_ramp(h, first, r->rise_ps, k, r->n_decode);
+}
+
+void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *out)
+{
+    assert(now == r->next);
+    (void)now;
+    *out = (struct kw_replica_out){ .first = r->first, .finished = r->finished };
+    if (!r->in_step) {
+        decide(r);
+        return;
+    }
+    note_run(r);
+    struct kw_sched_done done;
+    kw_sched_advance(r->sched, r->k, &done);
+    r->count.output_tokens += done.n_first + r->n_resumed;
+    r->at = r->end;
+    if (r->n_decode || r->joint) {
+        r->decoded = r->at;
+        r->stalled = false;
+    } else {
+        r->stalled = true;
+    }
+    for (uint32_t i = 0; i < r->n_resumed; i++) {
+        struct kw_replica_slot *s = &r->slot[r->resumed[i]];
+        if (r->itl) kw_hist_add(r->itl, between(s->last, r->at), 1);
+        s->resuming = false;
+        s->last = r->at;
+    }
+    for (uint32_t i = 0; i < done.n_first; i++) {
+        struct kw_replica_slot *s = &r->slot[done.first[i]];
+        s->last = r->at;
+        r->count.cached_tokens += kw_sched_cached(r->sched, done.first[i]);
+        if (!s->cancelled) r->first[out->n_first++] = (struct kw_replica_seq){ s->id, done.first[i] };
+    }
+    for (uint32_t i = 0; i < done.n_finished; i++) {
+        struct kw_replica_slot *s = &r->slot[done.finished[i]];
+        if (!s->cancelled) {
+            r->finished[out->n_finished++] = (struct kw_replica_seq){ s->id, done.finished[i] };
+            r->n_live--;
+            r->count.finished++;
+        }
+        s->cancelled = false;
+    }
+    for (uint32_t i = 0; i < r->n_pending; i++) {
+        struct kw_replica_slot *s = &r->slot[r->pending[i]];
+        if (!s->cancelled) continue; /* it finished meanwhile */
+        kw_sched_cancel(r->sched, r->pending[i]);
+        s->cancelled = false;
+    }
+    r->n_pending = 0;
+    decide(r);
+}
+
+uint32_t kw_replica_kill(struct kw_replica *r, kw_ns now, uint64_t *ids)
+{
+    assert(now <= r->next || r->next == IDLE);
+    uint32_t n = kw_sched_list(r->sched, r->resumed), live = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (!r->slot[r->resumed[i]].cancelled) ids[live++] = r->slot[r->resumed[i]].id;
+    if (r->in_step) {
+        r->busy += now - r->busy_since;
+        if (r->k > 1) cut(r, now);
+        if (--r->k) note_run(r); /* all but the last of these steps were over before now, and ended nothing */
+    }
+    empty(r);
+    return live;
+}
+
+kw_ns kw_replica_busy(const struct kw_replica *r, kw_ns now)
+{
+    return r->busy + (r->in_step ? now - r->busy_since : 0);
+}

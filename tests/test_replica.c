@@ -1,0 +1,313 @@
+/* A replica on the clock: times worked out by hand, then thousands of random workloads where jumping equals stepping to
+ * the bit: per-request times, counters and the ITL histogram. */
+#include "sim/fleet/replica.h"
+#include "tests/check.h"
+#include <stdlib.h>
+
+static struct kw_error err;
+static uint64_t rng_state;
+static uint32_t rnd(uint32_t n) /* 0..n-1 */
+{
+    rng_state += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t x = rng_state;
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return (uint32_t)((x ^ (x >> 31)) % n);
+}
+
+static struct kw_sched_config base(void)
+{
+    return (struct kw_sched_config){ .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 64, .max_num_seqs = 4,
+        .max_model_len = 1000, .block_size = 4, .num_blocks = 100 };
+}
+
+/* An event loop for one replica: arrivals, cancellations, then the replica, at equal times. */
+enum { MANY = 48 };
+struct load {
+    struct kw_sched_config c;
+    uint32_t n;
+    struct kw_sched_request r[MANY];
+    kw_ns at[MANY], cancel[MANY], kill; /* cancel, kill: INT64_MAX never */
+    uint64_t hash[MANY][6];
+};
+struct outcome {
+    kw_ns first[MANY], finish[MANY], end, busy;
+    uint32_t cached[MANY], lost;
+    struct kw_replica_count count;
+};
+
+static void play(const struct load *l, const struct kw_steptime *time, enum kw_stepping mode, struct kw_hist *itl, struct outcome *o)
+{
+    struct kw_replica r;
+    struct kw_replica_out out;
+    memset(o, 0, sizeof *o);
+    for (uint32_t i = 0; i < MANY; i++) o->first[i] = o->finish[i] = -1;
+    CHECK(kw_replica_init(&r, &l->c, time, mode, itl, &err) == KW_OK);
+    bool live[MANY] = { false }, killed = false;
+    uint32_t slot[MANY], next = 0;
+    for (kw_ns now = 0;;) {
+        kw_ns arrival = next < l->n && !killed ? l->at[next] : INT64_MAX, cancel = INT64_MAX, kill = killed ? INT64_MAX : l->kill;
+        uint32_t who = 0;
+        for (uint32_t i = 0; i < next; i++)
+            if (live[i] && l->cancel[i] < cancel) {
+                cancel = l->cancel[i];
+                who = i;
+            }
+        CHECK(r.next >= now);
+        if (arrival <= cancel && arrival <= r.next && arrival <= kill && arrival != INT64_MAX) {
+            now = arrival;
+            CHECK(kw_replica_add(&r, &l->r[next], now, &slot[next], &err) == KW_OK);
+            live[next++] = true;
+        } else if (cancel <= r.next && cancel <= kill && cancel != INT64_MAX) {
+            now = cancel;
+            kw_replica_cancel(&r, slot[who], now);
+            live[who] = false;
+        } else if (kill <= r.next && kill != INT64_MAX) {
+            uint64_t ids[MANY];
+            uint32_t n = r.n_live;
+            now = kill;
+            CHECK(kw_replica_kill(&r, now, ids) == n);
+            for (uint32_t i = 0; i < n; i++) {
+                CHECK(live[ids[i]]);
+                live[ids[i]] = false;
+            }
+            o->lost = n;
+            o->end = now;
+            killed = true;
+        } else if (r.next != INT64_MAX) {
+            now = r.next;
+            kw_replica_advance(&r, now, &out);
+            for (uint32_t i = 0; i < out.n_first; i++) {
+                uint64_t id = out.first[i].id;
+                CHECK(live[id] && slot[id] == out.first[i].slot && o->first[id] < 0);
+                o->first[id] = now;
+            }
+            for (uint32_t i = 0; i < out.n_finished; i++) {
+                uint64_t id = out.finished[i].id;
+                CHECK(live[id] && slot[id] == out.finished[i].slot && o->first[id] >= 0);
+                o->finish[id] = now;
+                o->cached[id] = kw_sched_cached(r.sched, slot[id]);
+                live[id] = false;
+            }
+            if (!kw_sched_check(r.sched, &err)) CHECK_STR(err.msg, "");
+            o->end = now;
+        } else {
+            break;
+        }
+    }
+    uint32_t n_live = 0;
+    for (uint32_t i = 0; i < next; i++) n_live += live[i];
+    CHECK(n_live == 0 && r.n_live == 0);
+    CHECK(kw_sched_blocks_free(r.sched) == l->c.num_blocks);
+    o->busy = kw_replica_busy(&r, o->end);
+    CHECK(o->busy <= o->end || killed);
+    o->count = r.count;
+    o->count.runs = 0;
+    kw_replica_free(&r);
+}
+
+/* Prefill steps of 1000.5 ns, decode steps of 10.25 ns. */
+static void exact_times(void)
+{
+    for (int mode = 0; mode < 2; mode++) {
+        struct kw_steptime *time = NULL;
+        struct kw_hist itl;
+        CHECK(kw_steptime_constant(&time, 10250, 1000500, &err) == KW_OK && kw_hist_init(&itl, &err) == KW_OK);
+        struct load l = { .c = base(), .n = 4, .kill = INT64_MAX };
+        l.r[0] = (struct kw_sched_request){ .id = 0, .prompt = 10, .output = 101 };
+        l.r[1] = (struct kw_sched_request){ .id = 1, .prompt = 10, .output = 1 };
+        l.r[2] = (struct kw_sched_request){ .id = 2, .prompt = 10, .output = 2 };
+        l.r[3] = (struct kw_sched_request){ .id = 3, .prompt = 10, .output = 1 };
+        l.at[0] = 100;
+        l.at[1] = 100;  /* joins the first batch, ends with it at 1100.5 */
+        l.at[2] = 1162; /* boundaries at 1110.75 1121 1131.25 1141.5 1151.75 1162: joins at the one of its own time */
+        l.at[3] = 9999;
+        for (int i = 0; i < 4; i++) l.cancel[i] = INT64_MAX;
+        struct outcome o;
+        play(&l, time, (enum kw_stepping)mode, &itl, &o);
+        CHECK(o.first[0] == 1100 && o.first[1] == 1100 && o.finish[1] == 1100);
+        CHECK(o.first[2] == 2162);              /* 1162 + 1000.5 = 2162.5 */
+        CHECK(o.finish[2] == 2172);             /* 2172.75 */
+        CHECK(o.finish[0] == 3115);             /* 6 steps to 1162, 1 mixed, 93 more: 2162.5 + 93 * 10.25 = 3115.75 */
+        CHECK(o.first[3] == 9999 + 1000);
+        CHECK(itl.n == 101 && itl.max == 1000500 && itl.min == 10250);
+        CHECK((int64_t)itl.sum == 6 * 10250 + 1000500 + 93 * 10250 + 10250);
+        CHECK(o.busy == (3115 - 100) + 1000);
+        CHECK(o.count.iterations == 102 && o.count.finished == 4 && o.count.output_tokens == 105);
+        kw_steptime_delete(time);
+        kw_hist_free(&itl);
+    }
+}
+
+/* Gaps across prefill steps (prefill_first) and across a preemption are whole. */
+static void long_gaps(void)
+{
+    for (int mode = 0; mode < 2; mode++) {
+        struct kw_steptime *time = NULL;
+        struct kw_hist itl;
+        CHECK(kw_steptime_constant(&time, 10000, 1000000, &err) == KW_OK && kw_hist_init(&itl, &err) == KW_OK);
+        struct load l = { .c = base(), .n = 2, .kill = INT64_MAX, .cancel = { INT64_MAX, INT64_MAX } };
+        l.c.policy = KW_SCHED_PREFILL_FIRST;
+        l.r[0] = (struct kw_sched_request){ .id = 0, .prompt = 10, .output = 3 };
+        l.r[1] = (struct kw_sched_request){ .id = 1, .prompt = 10, .output = 2 };
+        l.at[1] = 1005;
+        struct outcome o;
+        play(&l, time, (enum kw_stepping)mode, &itl, &o);
+        /* 0: tokens at 1000, 1010, (prefill of 1 until 2010), 2020; 1: 2010, 2020 */
+        CHECK(o.finish[0] == 2020 && o.first[1] == 2010 && o.finish[1] == 2020);
+        CHECK(itl.n == 3 && itl.max == 1010000 && (int64_t)itl.sum == 10000 + 1010000 + 10000);
+        kw_hist_clear(&itl);
+        l.c = base();
+        l.c.num_blocks = 4;
+        l.r[0] = (struct kw_sched_request){ .id = 0, .prompt = 5, .output = 3 };
+        l.r[1] = (struct kw_sched_request){ .id = 1, .prompt = 8, .output = 3 };
+        l.at[1] = 0;
+        play(&l, time, (enum kw_stepping)mode, &itl, &o);
+        /* both first at 1000; 1 is preempted; 0: 1010, 1020; 1 recomputed until 2020, 2030 */
+        CHECK(o.finish[0] == 1020 && o.finish[1] == 2030 && o.count.preemptions == 1 && o.count.recomputed_tokens == 9);
+        CHECK(itl.n == 4 && itl.max == 1020000 && (int64_t)itl.sum == 3 * 10000 + 1020000);
+        kw_steptime_delete(time);
+        kw_hist_free(&itl);
+    }
+}
+
+/* ---- random workloads ---- */
+
+static double rx[8][8], ry[8][8], rb[3];
+static struct kw_curve rc[8];
+static struct kw_steptime *draw_time(uint32_t max_batch)
+{
+    struct kw_steptime *t = NULL;
+    if (!rnd(4)) {
+        uint32_t unit = rnd(2) ? 1000 : 333; /* whole ns: many ties with arrivals */
+        CHECK(kw_steptime_constant(&t, unit * (1 + rnd(20)), unit * (1 + rnd(50)), &err) == KW_OK);
+        return t;
+    }
+    double scale = rnd(2) ? 1e-9 : 1e-6;
+    for (int i = 0; i < 8; i++) {
+        double x = rnd(3) ? 0 : rnd(50), y = rnd(20) * scale;
+        rc[i] = (struct kw_curve){ .n = 1 + rnd(8), .x = rx[i], .y = ry[i] };
+        for (uint32_t j = 0; j < rc[i].n; j++) {
+            rx[i][j] = x;
+            ry[i][j] = y;
+            x += 1 + rnd(i < 3 ? 200 : 60);
+            y += rnd(1000) * scale / 100;
+        }
+    }
+    for (int i = 0; i < 3; i++) rb[i] = (i ? rb[i - 1] : 0) + 1 + rnd(6);
+    struct kw_step_tables tab = { .fixed_s = rnd(30) * scale + scale, .dense = rc[3], .head = rc[4], .n_decode_rows = 1 + rnd(3),
+        .decode_batch = rb, .decode = rc, .prefill_attn = rc[5], .prefill_token_s = rnd(10) * scale, .comm = rc[6] };
+    CHECK(kw_steptime_compile(&t, &tab, max_batch, 600, &err) == KW_OK || !fprintf(stderr, "%s\n", err.msg));
+    return t;
+}
+
+static void draw(struct load *l)
+{
+    memset(l, 0, sizeof *l);
+    struct kw_sched_config *c = &l->c;
+    c->policy = (enum kw_sched_policy)rnd(4);
+    c->max_num_seqs = 1 + rnd(12);
+    c->max_num_batched_tokens = c->max_num_seqs + rnd(rnd(2) ? 8 : 100);
+    c->block_size = 1u << rnd(5);
+    c->prefix_caching = rnd(2);
+    c->reserve_full_prompt = rnd(2);
+    c->max_model_len = 500;
+    uint32_t max_prompt = 1 + rnd(150), max_output = 1 + rnd(rnd(3) ? 200 : 5);
+    uint32_t most = (max_prompt + max_output + c->block_size - 1) / c->block_size;
+    c->num_blocks = most + rnd(rnd(2) ? 4 : 3 * most + 1);
+    l->n = 1 + rnd(MANY);
+    l->kill = rnd(10) ? INT64_MAX : (kw_ns)rnd(20000);
+    uint32_t gap = 1 + rnd(rnd(2) ? 50 : 5000), grid = rnd(2) ? 1 : 1 + rnd(20);
+    kw_ns t = rnd(100);
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct kw_sched_request *r = &l->r[i];
+        *r = (struct kw_sched_request){ .id = i, .prompt = 1 + rnd(max_prompt), .output = 1 + rnd(max_output) };
+        if (rnd(2)) {
+            r->hash = l->hash[i];
+            r->hash_block = c->block_size * 2;
+            r->n_hash = 1 + rnd(6);
+            if (r->n_hash > (r->prompt - 1) / r->hash_block + 1) r->n_hash = (r->prompt - 1) / r->hash_block + 1;
+            uint32_t fork = rnd(r->n_hash + 1), family = rnd(3);
+            for (uint32_t j = 0; j < r->n_hash; j++) l->hash[i][j] = j < fork ? 100 * family + j : 1000 + 10 * i + j;
+        }
+        t += rnd(4) ? rnd(gap) / grid * grid : 0;
+        l->at[i] = t;
+        l->cancel[i] = rnd(8) ? INT64_MAX : t + rnd(rnd(2) ? 200 : 5000);
+    }
+}
+
+static void jumps_equal_steps(void)
+{
+    struct kw_hist each, jump;
+    CHECK(kw_hist_init(&each, &err) == KW_OK && kw_hist_init(&jump, &err) == KW_OK);
+    struct kw_replica_count sum = { 0 };
+    uint64_t requests = 0, lost = 0, full = 0;
+    for (uint32_t seed = 0; seed < 5000 && !check_bad; seed++) {
+        static struct load l;
+        static struct outcome a, b;
+        rng_state = seed;
+        draw(&l);
+        struct kw_steptime *time = draw_time(l.c.max_num_seqs);
+        if (!time) return;
+        kw_hist_clear(&each);
+        kw_hist_clear(&jump);
+        play(&l, time, KW_STEPPING_EACH, &each, &a);
+        play(&l, time, KW_STEPPING_JUMP, &jump, &b);
+        CHECK(!memcmp(&a, &b, sizeof a));
+        CHECK(each.n == jump.n && each.sum == jump.sum && each.min == jump.min && each.max == jump.max);
+        CHECK(!memcmp(each.count, jump.count, KW_HIST_BUCKETS * sizeof *each.count));
+        bool whole = l.kill == INT64_MAX;
+        uint64_t gaps = 0;
+        kw_ns length = 0;
+        for (uint32_t i = 0; i < l.n; i++) {
+            if (l.cancel[i] != INT64_MAX) whole = false;
+            gaps += l.r[i].output - 1;
+            length += a.finish[i] - a.first[i];
+        }
+        if (whole) { /* nobody left early: gaps are n - 1 a request and add up to finish - first */
+            full++;
+            CHECK(each.n == gaps && a.count.output_tokens == gaps + l.n && a.count.finished == l.n);
+            CHECK(llabs((int64_t)(each.sum / 1000) - length) <= (int64_t)l.n);
+        }
+        if (check_bad) fprintf(stderr, "seed %u, policy %d\n", seed, (int)l.c.policy);
+        kw_steptime_delete(time);
+        requests += l.n;
+        lost += a.lost;
+        sum.iterations += a.count.iterations;
+        sum.preemptions += a.count.preemptions;
+        sum.cancelled += a.count.cancelled;
+        sum.cached_tokens += a.count.cached_tokens;
+    }
+    printf("random workloads: %ju requests, %ju iterations, %ju preemptions, %ju cancelled, %ju lost, %ju tokens from the cache\n",
+           (uintmax_t)requests, (uintmax_t)sum.iterations, (uintmax_t)sum.preemptions, (uintmax_t)sum.cancelled, (uintmax_t)lost,
+           (uintmax_t)sum.cached_tokens);
+    CHECK(sum.preemptions > 1000 && sum.cancelled > 1000 && lost > 100 && sum.cached_tokens > 1000 && full > 100);
+    kw_hist_free(&each);
+    kw_hist_free(&jump);
+}
+
+/* Very long runs: sums of ps stay exact, a run is cut where int64 would end. */
+static void long_runs(void)
+{
+    for (int mode = 0; mode < 2; mode++) {
+        struct kw_steptime *time = NULL;
+        CHECK(kw_steptime_constant(&time, INT64_C(1000000000000000), 1000000, &err) == KW_OK); /* 1000 s a decode step */
+        struct load l = { .c = base(), .n = 1, .kill = INT64_MAX, .cancel = { INT64_MAX } };
+        l.c.max_model_len = 100000;
+        l.c.num_blocks = 30000;
+        l.r[0] = (struct kw_sched_request){ .id = 0, .prompt = 1, .output = 50001 };
+        struct outcome o;
+        play(&l, time, (enum kw_stepping)mode, NULL, &o);
+        CHECK(o.finish[0] == 1000 + INT64_C(50000) * 1000 * KW_NS_PER_S);
+        kw_steptime_delete(time);
+    }
+}
+
+int main(void)
+{
+    RUN(exact_times);
+    RUN(long_gaps);
+    RUN(long_runs);
+    RUN(jumps_equal_steps);
+    return check_report();
+}
