@@ -4,22 +4,10 @@
 #ifndef KW_CALIBRATE_PROFILE_H
 #define KW_CALIBRATE_PROFILE_H
 #include <stddef.h>
+#include "calibrate/model.h"
 #include "calibrate/steptime.h"
 #include "sim/core/law.h"
 #include "sim/core/provenance.h"
-
-struct kw_model_shape { /* from the model's config.json; calibrate/models.json, embedded */
-    char name[48];     /* llama-3.1-8b */
-    char hf_name[80];  /* meta-llama/Llama-3.1-8B */
-    uint32_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocab, max_position;
-    bool tied_embeddings;
-    double n_params;   /* all parameters, from the shape */
-};
-const struct kw_model_shape *kw_model_find(const char *name); /* by name or hf_name; NULL when unknown */
-size_t kw_model_count(void);
-const struct kw_model_shape *kw_model_at(size_t i);
-double kw_model_weight_bytes(const struct kw_model_shape *m, const char *precision); /* whole model, all GPUs */
-double kw_model_kv_bytes_per_token(const struct kw_model_shape *m, const char *precision); /* all layers */
 
 struct kw_profile {
     char gpu[24], model[48], precision[8], engine[48]; /* H100, llama-3.1-8b, bf16|fp8, "vllm 0.24.0 operator tables" */

@@ -1,0 +1,460 @@
+#include "calibrate/profile.h"
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "calibrate/gpu.h"
+#include "sim/core/embedded.h"
+
+#define MAX_KNOTS 4096
+#define MAX_ROWS 512
+#define MAX_STEP_US 1e9 /* no single table entry above 1000 s */
+#define Z95 1.644853626951473
+
+/* How far below the data-sheet bound a table may lie before it is refused: data sheets round, and so do we. */
+#define PHYSICS_SLACK 0.99
+
+static void curve_free(struct kw_curve *c)
+{
+    free(c->x);
+    free(c->y);
+    *c = (struct kw_curve){ 0 };
+}
+
+void kw_profile_free(struct kw_profile *p)
+{
+    struct kw_step_tables *t = &p->tables;
+    curve_free(&t->dense);
+    curve_free(&t->head);
+    curve_free(&t->prefill_attn);
+    curve_free(&t->comm);
+    if (t->decode)
+        for (uint32_t i = 0; i < t->n_decode_rows; i++) curve_free(&t->decode[i]);
+    free(t->decode);
+    free(t->decode_batch);
+    *p = (struct kw_profile){ 0 };
+}
+
+/* ---- reading ---- */
+
+static enum kw_status read_numbers(struct kw_jnode arr, double lo, double hi, double scale, double *out,
+                                   struct kw_error *err)
+{
+    for (int i = 0; i < kw_json_len(arr); i++) {
+        enum kw_status st = kw_json_f64(kw_json_at(arr, i), lo, hi, &out[i], err);
+        if (st != KW_OK) return st;
+        out[i] *= scale;
+    }
+    return KW_OK;
+}
+
+/* {"tokens": [1, 2], "us": [3.5, 4]} into x and seconds; x strictly ascending. On failure the caller frees c. */
+static enum kw_status read_curve(struct kw_jnode n, const char *x_key, struct kw_curve *c, struct kw_error *err)
+{
+    struct kw_jnode x = kw_json_get(n, x_key), y = kw_json_get(n, "us");
+    enum kw_status st;
+    if (!kw_json_is_array(x)) return kw_json_fail(n, KW_EPARSE, err, "want an array \"%s\"", x_key);
+    if (!kw_json_is_array(y)) return kw_json_fail(n, KW_EPARSE, err, "want an array \"us\"");
+    int len = kw_json_len(x);
+    if (len < 1 || len > MAX_KNOTS)
+        return kw_json_fail(x, KW_ERANGE, err, "want 1..%d numbers, got %d", MAX_KNOTS, len);
+    if (kw_json_len(y) != len)
+        return kw_json_fail(y, KW_ERANGE, err, "want %d numbers as in %s, got %d", len, x_key, kw_json_len(y));
+    c->x = malloc(sizeof *c->x * (size_t)len);
+    c->y = malloc(sizeof *c->y * (size_t)len);
+    if (!c->x || !c->y) return kw_fail(err, KW_ENOMEM, "out of memory");
+    c->n = (uint32_t)len;
+    if ((st = read_numbers(x, 0, 1e15, 1, c->x, err)) != KW_OK) return st;
+    if ((st = read_numbers(y, 0, MAX_STEP_US, 1e-6, c->y, err)) != KW_OK) return st;
+    for (int i = 1; i < len; i++)
+        if (!(c->x[i] > c->x[i - 1]))
+            return kw_json_fail(kw_json_at(x, i), KW_ERANGE, err, "must ascend, got %g after %g", c->x[i], c->x[i - 1]);
+    return KW_OK;
+}
+
+static enum kw_status read_plain_curve(struct kw_jnode n, const char *x_key, struct kw_curve *c, struct kw_error *err)
+{
+    const char *const keys[] = { x_key, "us", NULL };
+    enum kw_status st = kw_json_keys(n, keys, err);
+    return st != KW_OK ? st : read_curve(n, x_key, c, err);
+}
+
+static enum kw_status read_decode(struct kw_jnode n, struct kw_step_tables *t, struct kw_error *err)
+{
+    static const char *const keys[] = { "batch", "context", "us", NULL };
+    if (!kw_json_is_array(n)) return kw_json_fail(n, KW_EPARSE, err, "want an array of rows");
+    int len = kw_json_len(n);
+    if (len < 1 || len > MAX_ROWS) return kw_json_fail(n, KW_ERANGE, err, "want 1..%d rows, got %d", MAX_ROWS, len);
+    t->decode = calloc((size_t)len, sizeof *t->decode);
+    t->decode_batch = calloc((size_t)len, sizeof *t->decode_batch);
+    if (!t->decode || !t->decode_batch) return kw_fail(err, KW_ENOMEM, "out of memory");
+    t->n_decode_rows = (uint32_t)len;
+    for (int i = 0; i < len; i++) {
+        struct kw_jnode row = kw_json_at(n, i), batch = kw_json_get(row, "batch");
+        enum kw_status st;
+        if ((st = kw_json_keys(row, keys, err)) != KW_OK) return st;
+        if ((st = kw_json_f64(batch, 1, 1e6, &t->decode_batch[i], err)) != KW_OK) return st;
+        if (i && !(t->decode_batch[i] > t->decode_batch[i - 1]))
+            return kw_json_fail(batch, KW_ERANGE, err, "must ascend, got %g after %g", t->decode_batch[i],
+                                t->decode_batch[i - 1]);
+        if ((st = read_curve(row, "context", &t->decode[i], err)) != KW_OK) return st;
+        for (uint32_t k = 1; k < t->decode[i].n; k++)
+            if (t->decode[i].y[k] < t->decode[i].y[k - 1])
+                return kw_json_fail(kw_json_at(kw_json_get(row, "us"), (int)k), KW_ERANGE, err,
+                                    "more context cannot take less time: %g us after %g", t->decode[i].y[k] * 1e6,
+                                    t->decode[i].y[k - 1] * 1e6);
+    }
+    return KW_OK;
+}
+
+static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
+{
+    static const char *const keys[] = { "grade", "source", "date", "evidence", "fixed_us", "dense", "head", "decode",
+                                        "prefill_attn", "prefill_token_us", "comm", "errors", NULL };
+    static const char *const error_keys[] = { "decode_median", "decode_worst", "prefill_median", "prefill_worst", NULL };
+    struct kw_step_tables *t = &p->tables;
+    struct kw_jnode e = kw_json_get(n, "errors");
+    double *to[] = { &p->steps_error_median, &p->steps_error_worst, &p->prefill_error_median, &p->prefill_error_worst };
+    enum kw_status st;
+    if ((st = kw_json_keys(n, keys, err)) != KW_OK) return st;
+    if ((st = kw_provenance_read(n, &p->steps, err)) != KW_OK) return st;
+    if ((st = kw_json_f64(kw_json_get(n, "fixed_us"), 0, MAX_STEP_US, &t->fixed_s, err)) != KW_OK) return st;
+    t->fixed_s *= 1e-6;
+    if ((st = read_plain_curve(kw_json_get(n, "dense"), "tokens", &t->dense, err)) != KW_OK) return st;
+    if ((st = read_plain_curve(kw_json_get(n, "head"), "sequences", &t->head, err)) != KW_OK) return st;
+    if ((st = read_decode(kw_json_get(n, "decode"), t, err)) != KW_OK) return st;
+    if ((st = read_plain_curve(kw_json_get(n, "prefill_attn"), "pairs", &t->prefill_attn, err)) != KW_OK) return st;
+    st = kw_json_f64(kw_json_get(n, "prefill_token_us"), 0, MAX_STEP_US, &t->prefill_token_s, err);
+    if (st != KW_OK) return st;
+    t->prefill_token_s *= 1e-6;
+    if ((st = read_plain_curve(kw_json_get(n, "comm"), "tokens", &t->comm, err)) != KW_OK) return st;
+    if ((st = kw_json_keys(e, error_keys, err)) != KW_OK) return st;
+    for (int i = 0; i < 4; i++)
+        if ((st = kw_json_f64(kw_json_get(e, error_keys[i]), 0, 100, to[i], err)) != KW_OK) return st;
+    return KW_OK;
+}
+
+static enum kw_status read_rate(struct kw_jnode n, struct kw_law *l, struct kw_error *err)
+{
+    enum kw_status st = kw_law_read(n, l, err);
+    if (st == KW_OK && !(kw_law_quantile(l, 1e-6) >= 1e3))
+        return kw_json_fail(n, KW_ERANGE, err, "a rate of %g B/s would never load a model", kw_law_quantile(l, 1e-6));
+    return st;
+}
+
+static enum kw_status read_word(struct kw_jnode n, char *to, size_t size, struct kw_error *err)
+{
+    const char *s;
+    enum kw_status st = kw_json_str(n, &s, err);
+    if (st != KW_OK) return st;
+    if (!*s || strlen(s) >= size) return kw_json_fail(n, KW_ERANGE, err, "want 1..%zu bytes, got \"%.60s\"", size - 1, s);
+    memcpy(to, s, strlen(s) + 1);
+    return KW_OK;
+}
+
+static enum kw_status read_u32(struct kw_jnode n, int64_t lo, int64_t hi, uint32_t *to, struct kw_error *err)
+{
+    int64_t v;
+    enum kw_status st = kw_json_i64(n, lo, hi, &v, err);
+    if (st == KW_OK) *to = (uint32_t)v;
+    return st;
+}
+
+static double curve_at(const struct kw_curve *c, double x)
+{
+    if (x <= c->x[0]) return c->y[0];
+    uint32_t i = 1;
+    while (i + 1 < c->n && c->x[i] < x) i++;
+    if (c->n == 1) return c->y[0];
+    return c->y[i - 1] + (c->y[i] - c->y[i - 1]) * (x - c->x[i - 1]) / (c->x[i] - c->x[i - 1]);
+}
+
+/* What the data sheet forbids. A GPU or a model we do not know cannot be judged and passes. */
+static enum kw_status check_physics(struct kw_jnode root, const struct kw_profile *p, struct kw_error *err)
+{
+    const struct kw_gpu_spec *g = kw_gpu_find(p->gpu);
+    const struct kw_model_shape *m = kw_model_find(p->model);
+    struct kw_jnode steps = kw_json_get(root, "steps");
+    const struct kw_step_tables *t = &p->tables;
+    if (!g) return KW_OK;
+    double kv = (double)p->num_blocks * p->block_size * p->kv_bytes_per_token, memory = p->tp * g->memory_bytes;
+    if (p->weight_bytes + kv > memory)
+        return kw_json_fail(kw_json_get(kw_json_get(root, "kv"), "num_blocks"), KW_ERANGE, err,
+                            "weights %.2f GB + KV %.2f GB do not fit in %u x %s = %.2f GB", p->weight_bytes / 1e9,
+                            kv / 1e9, p->tp, p->gpu, memory / 1e9);
+    if (!m) return KW_OK;
+    double unread = m->tied_embeddings ? 0 : 2.0 * m->vocab * m->hidden; /* the embedding table: a row a token */
+    double floor_s = (p->weight_bytes - unread) / (p->tp * g->bandwidth);
+    double step_s = t->fixed_s + curve_at(&t->dense, 1) + curve_at(&t->head, 1) + t->decode[0].y[0] +
+                    curve_at(&t->comm, 1);
+    if (step_s < floor_s * PHYSICS_SLACK)
+        return kw_json_fail(steps, KW_ERANGE, err,
+                            "a decode step of %.4g ms is faster than %s's memory allows (%.4g ms at %.0f GB/s)",
+                            step_s * 1e3, p->gpu, floor_s * 1e3, p->tp * g->bandwidth / 1e9);
+    double tokens = t->dense.x[t->dense.n - 1], flops = !strcmp(p->precision, "fp8") ? g->flops_fp8 : g->flops_bf16;
+    if (!(flops > 0)) return kw_json_fail(kw_json_get(root, "precision"), KW_ERANGE, err, "%s has no %s", p->gpu, p->precision);
+    double bound = 2 * kw_model_linear_params(m) * tokens / (p->tp * flops), took = t->dense.y[t->dense.n - 1];
+    if (took < bound * PHYSICS_SLACK)
+        return kw_json_fail(kw_json_get(steps, "dense"), KW_ERANGE, err,
+                            "%.0f tokens in %.4g ms are faster than %s's %.0f TFLOP/s allow (%.4g ms)", tokens,
+                            took * 1e3, p->gpu, p->tp * flops / 1e12, bound * 1e3);
+    return KW_OK;
+}
+
+static enum kw_status read_profile(struct kw_jnode root, struct kw_profile *p, struct kw_error *err)
+{
+    static const char *const keys[] = { "keepwarm_profile", "gpu", "model", "precision", "tp", "engine", "weight_bytes",
+                                        "kv_bytes_per_token", "kv", "limits", "steps", "cold_start", NULL };
+    static const char *const kv_keys[] = { "block_size", "num_blocks", "grade", "source", "date", "evidence", NULL };
+    static const char *const limit_keys[] = { "max_num_seqs", "max_num_batched_tokens", "max_model_len", NULL };
+    static const char *const cold_keys[] = { "load_rate", "cached_load_rate", "init", NULL };
+    static const char *const precisions[] = { "bf16", "fp16", "fp8", NULL };
+    struct kw_jnode kv = kw_json_get(root, "kv"), limits = kw_json_get(root, "limits"),
+                    cold = kw_json_get(root, "cold_start");
+    enum kw_status st;
+    int64_t version;
+    int precision;
+    if ((st = kw_json_keys(root, keys, err)) != KW_OK) return st;
+    if ((st = kw_json_i64(kw_json_get(root, "keepwarm_profile"), 1, 1, &version, err)) != KW_OK) return st;
+    if ((st = read_word(kw_json_get(root, "gpu"), p->gpu, sizeof p->gpu, err)) != KW_OK) return st;
+    if ((st = read_word(kw_json_get(root, "model"), p->model, sizeof p->model, err)) != KW_OK) return st;
+    if ((st = kw_json_enum(kw_json_get(root, "precision"), precisions, &precision, err)) != KW_OK) return st;
+    snprintf(p->precision, sizeof p->precision, "%s", precisions[precision]);
+    if ((st = read_word(kw_json_get(root, "engine"), p->engine, sizeof p->engine, err)) != KW_OK) return st;
+    if ((st = read_u32(kw_json_get(root, "tp"), 1, 64, &p->tp, err)) != KW_OK) return st;
+    if ((st = kw_json_f64(kw_json_get(root, "weight_bytes"), 1, 1e14, &p->weight_bytes, err)) != KW_OK) return st;
+    st = kw_json_f64(kw_json_get(root, "kv_bytes_per_token"), 1, 1e9, &p->kv_bytes_per_token, err);
+    if (st != KW_OK) return st;
+    if ((st = kw_json_keys(kv, kv_keys, err)) != KW_OK) return st;
+    if ((st = read_u32(kw_json_get(kv, "block_size"), 1, 512, &p->block_size, err)) != KW_OK) return st;
+    if (p->block_size & (p->block_size - 1))
+        return kw_json_fail(kw_json_get(kv, "block_size"), KW_ERANGE, err, "want a power of two, got %u", p->block_size);
+    if ((st = read_u32(kw_json_get(kv, "num_blocks"), 1, 1 << 30, &p->num_blocks, err)) != KW_OK) return st;
+    if ((st = kw_provenance_read(kv, &p->kv, err)) != KW_OK) return st;
+    if ((st = kw_json_keys(limits, limit_keys, err)) != KW_OK) return st;
+    if ((st = read_u32(kw_json_get(limits, "max_num_seqs"), 1, 65536, &p->max_num_seqs, err)) != KW_OK) return st;
+    st = read_u32(kw_json_get(limits, "max_num_batched_tokens"), p->max_num_seqs, 1 << 20, &p->max_num_batched_tokens, err);
+    if (st != KW_OK) return st;
+    st = read_u32(kw_json_get(limits, "max_model_len"), 1, 1 << 24, &p->max_model_len, err);
+    if (st != KW_OK) return st;
+    if ((st = read_steps(kw_json_get(root, "steps"), p, err)) != KW_OK) return st;
+    if ((st = kw_json_keys(cold, cold_keys, err)) != KW_OK) return st;
+    if ((st = read_rate(kw_json_get(cold, "load_rate"), &p->load_rate, err)) != KW_OK) return st;
+    if ((st = read_rate(kw_json_get(cold, "cached_load_rate"), &p->cached_load_rate, err)) != KW_OK) return st;
+    if ((st = kw_law_read(kw_json_get(cold, "init"), &p->init, err)) != KW_OK) return st;
+    return check_physics(root, p, err);
+}
+
+enum kw_status kw_profile_parse(struct kw_profile *p, const char *name, const char *text, size_t len,
+                                struct kw_error *err)
+{
+    struct kw_json doc;
+    struct kw_profile new = { 0 };
+    enum kw_status st = kw_json_parse(&doc, name, text, len, err);
+    if (st != KW_OK) return st;
+    st = read_profile(kw_json_root(&doc), &new, err);
+    kw_json_free(&doc);
+    if (st != KW_OK) {
+        kw_profile_free(&new);
+        return st;
+    }
+    new.weakest = kw_grade_weaker(new.steps.grade, new.kv.grade);
+    const struct kw_law *laws[] = { &new.load_rate, &new.cached_load_rate, &new.init };
+    for (int i = 0; i < 3; i++) new.weakest = kw_grade_weaker(new.weakest, laws[i]->provenance.grade);
+    *p = new;
+    return KW_OK;
+}
+
+enum kw_status kw_profile_load(struct kw_profile *p, const char *path, struct kw_error *err)
+{
+    struct kw_json doc;
+    enum kw_status st = kw_json_load(&doc, path, err);
+    if (st != KW_OK) return st;
+    st = kw_profile_parse(p, path, doc.text, doc.len, err);
+    kw_json_free(&doc);
+    return st;
+}
+
+/* ---- writing ---- */
+
+static void put_string(FILE *f, const char *s)
+{
+    putc('"', f);
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\') putc('\\', f);
+        if ((unsigned char)*s >= 0x20) putc(*s, f);
+    }
+    putc('"', f);
+}
+
+static void put_provenance(FILE *f, const struct kw_provenance *v)
+{
+    fprintf(f, "\"grade\": \"%s\", \"source\": ", kw_grade_name[v->grade]);
+    put_string(f, v->source);
+    fprintf(f, ", \"date\": \"%s\"", v->date);
+    if (v->evidence) fprintf(f, ", \"evidence\": \"%c\"", v->evidence);
+}
+
+static void put_numbers(FILE *f, const char *key, const double *v, uint32_t n, double scale)
+{
+    fprintf(f, "\"%s\": [", key);
+    for (uint32_t i = 0; i < n; i++) fprintf(f, "%s%.*g", i ? ", " : "", scale == 1 ? 15 : 6, v[i] * scale);
+    putc(']', f);
+}
+
+static void put_curve(FILE *f, const char *x_key, const struct kw_curve *c)
+{
+    put_numbers(f, x_key, c->x, c->n, 1);
+    fputs(", ", f);
+    put_numbers(f, "us", c->y, c->n, 1e6);
+}
+
+/* A plain decimal, without the exponent %g falls back to. */
+static void put_decimal(FILE *f, double v)
+{
+    char s[64];
+    snprintf(s, sizeof s, "%.*f", v >= 1e6 ? 0 : 6, v);
+    if (strchr(s, '.')) {
+        size_t n = strlen(s);
+        while (s[n - 1] == '0') s[--n] = 0;
+        if (s[n - 1] == '.') s[--n] = 0;
+    }
+    fprintf(f, "\"%s\"", s);
+}
+
+static void put_law(FILE *f, const char *key, const struct kw_law *l)
+{
+    fprintf(f, "    \"%s\": { ", key);
+    if (l->kind == KW_LAW_LOGNORMAL) {
+        fputs("\"lognormal\": { \"p50\": ", f);
+        put_decimal(f, exp(l->v[0]));
+        fputs(", \"p95\": ", f);
+        put_decimal(f, exp(l->v[0] + l->v[1] * Z95));
+        fputs(" }", f);
+    } else if (l->kind == KW_LAW_QUANTILES) {
+        fputs("\"quantiles\": { ", f);
+        for (int i = 0; i < l->n; i++) {
+            fputs(i ? ", " : "", f);
+            put_decimal(f, l->p[i]);
+            fputs(": ", f);
+            put_decimal(f, l->v[i]);
+        }
+        fputs(" }", f);
+    } else {
+        fputs("\"constant\": ", f);
+        put_decimal(f, kw_law_quantile(l, 0.5));
+    }
+    fputs(",\n      ", f);
+    put_provenance(f, &l->provenance);
+    fputs(" }", f);
+}
+
+static void put_profile(FILE *f, const struct kw_profile *p)
+{
+    const struct kw_step_tables *t = &p->tables;
+    fputs("{ \"keepwarm_profile\": 1,\n  \"gpu\": ", f);
+    put_string(f, p->gpu);
+    fputs(", \"model\": ", f);
+    put_string(f, p->model);
+    fprintf(f, ", \"precision\": \"%s\", \"tp\": %u,\n  \"engine\": ", p->precision, p->tp);
+    put_string(f, p->engine);
+    fprintf(f, ",\n  \"weight_bytes\": %.15g, \"kv_bytes_per_token\": %.15g,\n", p->weight_bytes, p->kv_bytes_per_token);
+    fprintf(f, "  \"kv\": { \"block_size\": %u, \"num_blocks\": %u,\n    ", p->block_size, p->num_blocks);
+    put_provenance(f, &p->kv);
+    fprintf(f, " },\n  \"limits\": { \"max_num_seqs\": %u, \"max_num_batched_tokens\": %u, \"max_model_len\": %u },\n",
+            p->max_num_seqs, p->max_num_batched_tokens, p->max_model_len);
+    fputs("  \"steps\": { ", f);
+    put_provenance(f, &p->steps);
+    fprintf(f, ",\n    \"errors\": { \"decode_median\": %.4g, \"decode_worst\": %.4g, \"prefill_median\": %.4g, "
+               "\"prefill_worst\": %.4g },\n    \"fixed_us\": %.6g,\n    \"dense\": { ",
+            p->steps_error_median, p->steps_error_worst, p->prefill_error_median, p->prefill_error_worst,
+            t->fixed_s * 1e6);
+    put_curve(f, "tokens", &t->dense);
+    fputs(" },\n    \"head\": { ", f);
+    put_curve(f, "sequences", &t->head);
+    fputs(" },\n    \"decode\": [\n", f);
+    for (uint32_t i = 0; i < t->n_decode_rows; i++) {
+        fprintf(f, "      { \"batch\": %.15g, ", t->decode_batch[i]);
+        put_curve(f, "context", &t->decode[i]);
+        fputs(i + 1 < t->n_decode_rows ? " },\n" : " } ],\n", f);
+    }
+    fputs("    \"prefill_attn\": { ", f);
+    put_curve(f, "pairs", &t->prefill_attn);
+    fprintf(f, " },\n    \"prefill_token_us\": %.6g,\n    \"comm\": { ", t->prefill_token_s * 1e6);
+    put_curve(f, "tokens", &t->comm);
+    fputs(" } },\n  \"cold_start\": {\n", f);
+    put_law(f, "load_rate", &p->load_rate);
+    fputs(",\n", f);
+    put_law(f, "cached_load_rate", &p->cached_load_rate);
+    fputs(",\n", f);
+    put_law(f, "init", &p->init);
+    fputs(" } }\n", f);
+}
+
+enum kw_status kw_profile_save(const struct kw_profile *p, const char *path, struct kw_error *err)
+{
+    char tmp[4096];
+    int len = snprintf(tmp, sizeof tmp, "%s.tmp.%ld", path, (long)getpid());
+    if (len < 0 || (size_t)len >= sizeof tmp) return kw_fail(err, KW_EIO, "%.200s...: path too long", path);
+    FILE *f = fopen(tmp, "w");
+    if (!f) return kw_fail(err, KW_EIO, "%s: %s", tmp, strerror(errno));
+    put_profile(f, p);
+    int bad = fflush(f) != 0 || ferror(f) || fsync(fileno(f)) != 0, why = errno;
+    if (fclose(f) != 0 && !bad) {
+        bad = 1;
+        why = errno;
+    }
+    if (!bad && rename(tmp, path) != 0) {
+        bad = 1;
+        why = errno;
+    }
+    if (!bad) return KW_OK;
+    unlink(tmp);
+    return kw_fail(err, KW_EIO, "%s: %s", path, strerror(why));
+}
+
+/* ---- the shipped set ---- */
+
+enum kw_status kw_profiles_embedded(struct kw_profiles *all, struct kw_error *err)
+{
+    static const char dir[] = "calibrate/profiles/";
+    const char *text, *path;
+    size_t len, n = 0;
+    struct kw_profiles set = { 0 };
+    for (size_t i = 0; (path = kw_embedded_at(i, &text, &len)); i++) n += !strncmp(path, dir, sizeof dir - 1);
+    set.p = calloc(n ? n : 1, sizeof *set.p);
+    if (!set.p) return kw_fail(err, KW_ENOMEM, "out of memory");
+    for (size_t i = 0; (path = kw_embedded_at(i, &text, &len)); i++) {
+        if (strncmp(path, dir, sizeof dir - 1)) continue;
+        enum kw_status st = kw_profile_parse(&set.p[set.n], path, text, len, err);
+        if (st != KW_OK) {
+            kw_profiles_free(&set);
+            return st;
+        }
+        set.n++;
+    }
+    *all = set;
+    return KW_OK;
+}
+
+void kw_profiles_free(struct kw_profiles *all)
+{
+    for (size_t i = 0; i < all->n; i++) kw_profile_free(&all->p[i]);
+    free(all->p);
+    *all = (struct kw_profiles){ 0 };
+}
+
+const struct kw_profile *kw_profiles_find(const struct kw_profiles *all, const char *gpu, const char *model,
+                                          const char *precision, uint32_t tp)
+{
+    const struct kw_profile *best = NULL;
+    for (size_t i = 0; i < all->n; i++) {
+        const struct kw_profile *p = &all->p[i];
+        if (strcmp(p->gpu, gpu) || strcmp(p->model, model) || strcmp(p->precision, precision) || p->tp != tp) continue;
+        if (!best || p->steps.grade < best->steps.grade) best = p;
+    }
+    return best;
+}
