@@ -92,6 +92,15 @@ size_t kw_model_count(void) { return load(); }
 
 const struct kw_model_shape *kw_model_at(size_t i) { return i < load() ? &table[i] : NULL; }
 
+bool kw_model_same_shape(const char *a, const char *b)
+{
+    const struct kw_model_shape *m = kw_model_find(a), *n = kw_model_find(b);
+    return m && n && m->layers == n->layers && m->hidden == n->hidden && m->heads == n->heads &&
+           m->kv_heads == n->kv_heads && m->head_dim == n->head_dim && m->intermediate == n->intermediate &&
+           m->vocab == n->vocab && m->tied_embeddings == n->tied_embeddings && m->qkv_bias == n->qkv_bias &&
+           m->qk_norm == n->qk_norm;
+}
+
 double kw_model_linear_params(const struct kw_model_shape *m)
 {
     double q = (double)m->heads * m->head_dim, kv = (double)m->kv_heads * m->head_dim;
@@ -113,8 +122,6 @@ double kw_model_step_bytes(const struct kw_model_shape *m, const char *precision
 
 double kw_model_kv_bytes_per_token(const struct kw_model_shape *m, const char *precision)
 {
-    double values = 2.0 * m->layers * m->kv_heads * m->head_dim;
-    if (!strcmp(precision, "bf16") || !strcmp(precision, "fp16")) return 2 * values;
-    if (!strcmp(precision, "fp8")) return values;
-    return NAN;
+    if (isnan(kw_model_weight_bytes(m, precision))) return NAN;
+    return 2.0 * 2.0 * m->layers * m->kv_heads * m->head_dim;
 }

@@ -453,7 +453,8 @@ const struct kw_profile *kw_profiles_find(const struct kw_profiles *all, const c
     const struct kw_profile *best = NULL;
     for (size_t i = 0; i < all->n; i++) {
         const struct kw_profile *p = &all->p[i];
-        if (strcmp(p->gpu, gpu) || strcmp(p->model, model) || strcmp(p->precision, precision) || p->tp != tp) continue;
+        if (strcmp(p->gpu, gpu) || strcmp(p->precision, precision) || p->tp != tp) continue;
+        if (strcmp(p->model, model) && !kw_model_same_shape(p->model, model)) continue;
         if (!best || p->steps.grade < best->steps.grade) best = p;
     }
     return best;

@@ -38,7 +38,8 @@ struct kw_profiles {
 };
 enum kw_status kw_profiles_embedded(struct kw_profiles *all, struct kw_error *err);
 void kw_profiles_free(struct kw_profiles *all);
-/* The best profile for a combination: measured before published before estimated. NULL when there is none. */
+/* The best profile for a combination: measured before published before estimated. A model of the same shape will do
+ * (llama-3.3-70b runs as llama-3.1-70b does). NULL when there is none. */
 const struct kw_profile *kw_profiles_find(const struct kw_profiles *all, const char *gpu, const char *model,
                                           const char *precision, uint32_t tp);
 

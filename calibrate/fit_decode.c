@@ -1,0 +1,132 @@
+#include "calibrate/fit_decode.h"
+#include <math.h>
+#include <stdlib.h>
+#include "calibrate/regress.h"
+
+static size_t find(double *v, size_t *n, double x)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (v[i] == x) return i;
+    v[*n] = x;
+    return (*n)++;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void kw_decode_fit_free(struct kw_decode_fit *f)
+{
+    free(f->batch);
+    free(f->context);
+    free(f->r);
+    *f = (struct kw_decode_fit){ 0 };
+}
+
+static double bare(const struct kw_decode_fit *f, double batch, double context)
+{
+    return f->a + f->b * batch + f->c * batch * context;
+}
+
+enum kw_status kw_decode_fit(struct kw_decode_fit *f, const struct kw_points *points, double heads, double kv_heads,
+                             struct kw_error *err)
+{
+    double *x = malloc((points->n * 4 + 1) * sizeof *x), *y = x ? x + points->n * 3 : NULL, coef[3];
+    size_t n = 0;
+    *f = (struct kw_decode_fit){ 0 };
+    f->batch = malloc((points->n + 1) * sizeof *f->batch);
+    f->context = malloc((points->n + 1) * sizeof *f->context);
+    enum kw_status st = x && f->batch && f->context ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
+    for (size_t i = 0; st == KW_OK && i < points->n; i++) {
+        const struct kw_point *p = &points->p[i];
+        if (p->x[0] != heads || p->x[1] != kv_heads) continue;
+        find(f->batch, &f->n_b, p->x[2]);
+        find(f->context, &f->n_c, p->x[3]);
+        x[n * 3] = 1;
+        x[n * 3 + 1] = p->x[2];
+        x[n * 3 + 2] = p->x[2] * p->x[3];
+        y[n++] = p->s;
+    }
+    if (st == KW_OK && n < 6)
+        st = kw_fail(err, KW_ERANGE, "%zu decode attention points with %g heads and %g KV heads, want 6", n, heads, kv_heads);
+    if (st == KW_OK) st = kw_regress(n, 3, x, y, coef, err);
+    if (st == KW_OK) {
+        f->a = coef[0];
+        f->b = coef[1];
+        f->c = coef[2];
+        qsort(f->batch, f->n_b, sizeof *f->batch, ascending);
+        qsort(f->context, f->n_c, sizeof *f->context, ascending);
+        f->r = malloc(f->n_b * f->n_c * sizeof *f->r);
+        if (!f->r) st = kw_fail(err, KW_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; st == KW_OK && i < f->n_b * f->n_c; i++) f->r[i] = NAN;
+    for (size_t i = 0; st == KW_OK && i < points->n; i++) {
+        const struct kw_point *p = &points->p[i];
+        if (p->x[0] != heads || p->x[1] != kv_heads) continue;
+        size_t b = find(f->batch, &f->n_b, p->x[2]), c = find(f->context, &f->n_c, p->x[3]);
+        f->r[b * f->n_c + c] = p->s / bare(f, p->x[2], p->x[3]) - 1;
+    }
+    free(x);
+    if (st != KW_OK) kw_decode_fit_free(f);
+    return st;
+}
+
+/* Residual of one batch row at a context: linear in ln C between its measured points, flat beyond; NAN for an empty row. */
+static double row_residual(const struct kw_decode_fit *f, size_t row, double context, size_t skip_b, size_t skip_c)
+{
+    const double *r = &f->r[row * f->n_c];
+    size_t lo = f->n_c, hi = f->n_c;
+    for (size_t j = 0; j < f->n_c; j++) {
+        if (isnan(r[j]) || (row == skip_b && (skip_c == KW_DECODE_ALL || skip_c == j))) continue;
+        if (f->context[j] <= context) lo = j;
+        if (f->context[j] >= context && hi == f->n_c) hi = j;
+    }
+    if (lo == f->n_c) return hi == f->n_c ? NAN : r[hi];
+    if (hi == f->n_c || lo == hi) return r[lo];
+    return r[lo] + (r[hi] - r[lo]) * log(context / f->context[lo]) / log(f->context[hi] / f->context[lo]);
+}
+
+double kw_decode_fit_s(const struct kw_decode_fit *f, double batch, double context, size_t skip_b, size_t skip_c)
+{
+    size_t lo = f->n_b, hi = f->n_b;
+    double r_lo = 0, r_hi = 0;
+    for (size_t i = 0; i < f->n_b; i++) {
+        if (lo != f->n_b && hi != f->n_b && f->batch[i] > f->batch[hi]) break;
+        double r = row_residual(f, i, context, skip_b, skip_c);
+        if (isnan(r)) continue;
+        if (f->batch[i] <= batch) {
+            lo = i;
+            r_lo = r;
+        }
+        if (f->batch[i] >= batch && hi == f->n_b) {
+            hi = i;
+            r_hi = r;
+        }
+    }
+    double r = 0;
+    if (lo == f->n_b)
+        r = hi == f->n_b ? 0 : r_hi;
+    else if (hi == f->n_b || lo == hi)
+        r = r_lo;
+    else
+        r = r_lo + (r_hi - r_lo) * log(batch / f->batch[lo]) / log(f->batch[hi] / f->batch[lo]);
+    double reach = kw_decode_fit_reach(f, batch), inside = fmin(context, reach);
+    return bare(f, batch, inside) * (1 + r) + f->c * batch * (context - inside);
+}
+
+double kw_decode_fit_measured_s(const struct kw_decode_fit *f, size_t b, size_t c)
+{
+    double r = f->r[b * f->n_c + c];
+    return isnan(r) ? NAN : bare(f, f->batch[b], f->context[c]) * (1 + r);
+}
+
+double kw_decode_fit_reach(const struct kw_decode_fit *f, double batch)
+{
+    size_t row = f->n_b - 1;
+    while (row > 0 && f->batch[row - 1] >= batch) row--;
+    size_t c = f->n_c;
+    while (c > 0 && isnan(f->r[row * f->n_c + c - 1])) c--;
+    return c ? f->context[c - 1] : f->context[0];
+}

@@ -1,0 +1,24 @@
+/* calibrate/fit_prefill.h - prefill attention of one layer from tables over whole prompts (batch b, prompt s, h query
+ * heads):
+ *
+ *   t = (a + g h T + c h P) (1 + r(sqrt(h P))),   T = b s tokens, P = b s^2 / 2 query-key pairs
+ *
+ * the regression in the relative error over all rows; its relative residual from the single prompts, linear on a square
+ * root axis (ENGINE.md section 4). Work grows with h: a GPU's share of the heads under tensor parallelism is the same
+ * kernel with fewer of them. */
+#ifndef KW_CALIBRATE_FIT_PREFILL_H
+#define KW_CALIBRATE_FIT_PREFILL_H
+#include "calibrate/points.h"
+
+struct kw_prefill_fit { /* owns its arrays */
+    double a, g, c;
+    size_t n;
+    double *root, *r; /* [n] sqrt(h P) ascending, residual */
+};
+/* points: x = { heads, kv_heads, batch, seq }. KW_ERANGE: fewer than 6 points or no single prompt. */
+enum kw_status kw_prefill_fit(struct kw_prefill_fit *f, const struct kw_points *points, struct kw_error *err);
+void kw_prefill_fit_free(struct kw_prefill_fit *f);
+/* Seconds for T tokens and P pairs with h heads. skip_root: a residual not to use (leave-out), or < 0. */
+double kw_prefill_fit_s(const struct kw_prefill_fit *f, double heads, double tokens, double pairs, double skip_root);
+
+#endif

@@ -1,0 +1,297 @@
+#include "calibrate/import.h"
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "calibrate/fit.h"
+#include "calibrate/import_aic.h"
+#include "calibrate/import_load.h"
+#include "calibrate/import_vidur.h"
+#include "calibrate/import_vllm_bench.h"
+#include "calibrate/kv.h"
+
+#define LAYERS_8B 32.0 /* of the model whose engine start is published */
+
+static const char *const small_boards[] = { "RTX4090", "RTXPRO6000" }; /* whose tables fit the small kernels */
+
+static enum kw_status fit_small_kernels(struct kw_operators *op, const char *dir, FILE *report, struct kw_error *err)
+{
+    const struct kw_model_shape *m = kw_model_find("llama-3.1-8b"); /* the shape those tables were taken at */
+    enum kw_status st = m ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
+    for (int k = 0; st == KW_OK && k < KW_SMALL_KINDS; k++) {
+        struct kw_points points[2] = { { 0 } };
+        double bandwidth[2];
+        for (int b = 0; st == KW_OK && b < 2; b++) {
+            char path[1024];
+            const struct kw_gpu_spec *g = kw_gpu_find(small_boards[b]);
+            if (!g) st = kw_fail(err, KW_ENOMEM, "out of memory");
+            if (st != KW_OK) break;
+            bandwidth[b] = g->bandwidth;
+            snprintf(path, sizeof path, "%s/calibration/vllm_bench/%s_Llama-3.1-8B/%s", dir, small_boards[b],
+                     k == KW_SMALL_SAMPLER ? "profile_per_sequence.csv" : "profile_dense.csv");
+            st = kw_import_vllm_layer(&points[b], path, kw_small_layer[k], err);
+        }
+        if (st == KW_OK) {
+            st = kw_small_fit(&op->small[k], points, bandwidth, 2, kw_small_bytes((enum kw_small_kernel)k, m, 1), err);
+            if (st == KW_OK)
+                fprintf(report, "small kernel %-15s %.1f us + bytes / (%.2f x bandwidth); over both boards median %.0f %%, worst %.0f %%\n",
+                        kw_small_layer[k], op->small[k].t0 * 1e6, 1 / op->small[k].per_byte,
+                        100 * op->small[k].error_median, 100 * op->small[k].error_worst);
+        }
+        kw_points_free(&points[0]);
+        kw_points_free(&points[1]);
+    }
+    return st;
+}
+
+/* NVLink from vidur's DGX tables; a faster NVLink by its rate, the latency as it is. Over PCIe no table exists: a ring
+ * moves 2 (p - 1) / p of the bytes at 0.7 of the link, after 10 us a hop. *estimated tells the caller which it was. */
+static enum kw_status import_all_reduce(struct kw_operators *op, const char *dir, unsigned tp, int *estimated, FILE *report,
+                                        struct kw_error *err)
+{
+    const struct kw_gpu_spec *g = op->gpu;
+    char path[1024];
+    *estimated = 0;
+    if (tp == 1) return KW_OK;
+    if (g->link_bandwidth < 100e9) {
+        *estimated = 1;
+        fprintf(report, "all-reduce: ESTIMATED, a ring over PCIe at 0.7 x %.0f GB/s and 10 us a hop\n", g->link_bandwidth / 1e9);
+        for (double bytes = 1024; bytes <= 1 << 29; bytes *= 2) {
+            struct kw_point p = { { bytes }, 10e-6 * 2 * (tp - 1) + 2.0 * (tp - 1) / tp * bytes / (0.7 * g->link_bandwidth) };
+            enum kw_status st = kw_points_push(&op->all_reduce, p, err);
+            if (st != KW_OK) return st;
+        }
+        return KW_OK;
+    }
+    const char *node = g->sm >= 90 ? "h100" : "a100";
+    double table_link = g->sm >= 90 ? 450e9 : 300e9;
+    snprintf(path, sizeof path, "%s/calibration/vidur/network_%s_dgx_all_reduce.csv.gz", dir, node);
+    enum kw_status st = kw_import_vidur_all_reduce(&op->all_reduce, path, tp, err);
+    if (st != KW_OK) return st;
+    if (g->link_bandwidth != table_link) {
+        *estimated = 1;
+        double latency = op->all_reduce.p[0].s, faster = table_link / g->link_bandwidth;
+        for (size_t i = 0; i < op->all_reduce.n; i++)
+            op->all_reduce.p[i].s = latency + (op->all_reduce.p[i].s - latency) * faster;
+    }
+    fprintf(report, "all-reduce: vidur %s DGX over %u GPUs, %.0f us small, %.0f us at 64 MiB%s\n", node, tp,
+            op->all_reduce.p[0].s * 1e6, op->all_reduce.p[op->all_reduce.n - 1].s * 1e6,
+            *estimated ? ", ESTIMATED: scaled to this NVLink" : "");
+    return KW_OK;
+}
+
+/* Which of vLLM's defaults hold: it gives GPUs of 70 GiB and more, A100 apart, larger batches (vllm/engine/arg_utils.py,
+ * 0.19, API server). */
+static void set_limits(struct kw_profile *p, const struct kw_gpu_spec *g)
+{
+    int large = g->memory_bytes >= 70.0 * (1 << 30) && g->sm != 80;
+    p->max_num_seqs = large ? 1024 : 256;
+    p->max_num_batched_tokens = large ? 8192 : 2048;
+}
+
+static enum kw_status size_kv(struct kw_profile *p, const struct kw_gpu_spec *g, const struct kw_model_shape *m,
+                              FILE *report, struct kw_error *err)
+{
+    enum kw_status st = kw_kv_blocks(&p->num_blocks, g, m, p->precision, p->tp, p->max_num_batched_tokens, err);
+    if (st != KW_OK) return st;
+    p->block_size = KW_KV_BLOCK_SIZE;
+    p->kv.grade = KW_GRADE_ESTIMATED;
+    snprintf(p->kv.source, sizeof p->kv.source,
+             "0.9 memory - weights - 0.99 GB - activations, set by the RTX 4090's reported 2588 blocks (calibrate/kv.h)");
+    snprintf(p->kv.date, sizeof p->kv.date, "2026-08-20");
+    double tokens = (double)p->num_blocks * p->block_size;
+    p->max_model_len = (uint32_t)fmin(m->max_position, tokens);
+    fprintf(report, "KV cache: %u blocks of %u = %.0f tokens, ESTIMATED\n", p->num_blocks, p->block_size, tokens);
+    return KW_OK;
+}
+
+/* ENGINE.md 1: vLLM's 8B start takes 14 s with its compile cache and 39 s without. One start in two is taken to be either,
+ * which is an assumption; and a larger model to take as much more as it has layers to compile and capture. */
+static void set_init(struct kw_profile *p, const struct kw_model_shape *m)
+{
+    double scale = fmax(1, m->layers / LAYERS_8B);
+    p->init = (struct kw_law){ .kind = KW_LAW_QUANTILES, .n = 2, .p = { 0.25, 0.75 } };
+    p->init.v[0] = round(14 * scale * 10) / 10;
+    p->init.v[1] = round(39 * scale * 10) / 10;
+    p->init.provenance = (struct kw_provenance){ .grade = KW_GRADE_ESTIMATED, .date = "2026-11-23" };
+    snprintf(p->init.provenance.source, sizeof p->init.provenance.source,
+             "ENGINE.md 1: vLLM 8B init 14 s, 39 s with compile; half the starts each%s", scale > 1 ? "; scaled by layers" : "");
+}
+
+static enum kw_status import_operators(struct kw_operators *op, const char *dir, const char *precision, unsigned tp,
+                                       char version[16], int *comm_estimated, FILE *report, struct kw_error *err)
+{
+    int fp8 = !strcmp(precision, "fp8");
+    const struct kw_gpu_spec *g = op->gpu;
+    char path[1024];
+    struct kw_points gemm = { 0 }, head = { 0 };
+    struct kw_aic_choice choice = { g->name, "vllm", fp8 ? "fp8" : "bfloat16" }, wide = { g->name, "vllm", "bfloat16" };
+    enum kw_status st;
+    snprintf(path, sizeof path, "%s/published/aic_gemm.csv", dir);
+    if ((st = kw_import_aic_gemm(&gemm, path, &choice, version, err)) != KW_OK) goto out;
+    st = kw_gemm_fit(&op->linear, &gemm, fp8 ? g->flops_fp8 : g->flops_bf16, g->bandwidth, fp8 ? 1 : 2, err);
+    if (st != KW_OK) goto out;
+    if ((st = kw_import_aic_gemm(&head, path, &wide, version, err)) != KW_OK) goto out;
+    if ((st = kw_gemm_fit(&op->head, &head, g->flops_bf16, g->bandwidth, 2, err)) != KW_OK) goto out;
+    snprintf(path, sizeof path, "%s/published/aic_attention_decode.csv", dir);
+    if ((st = kw_import_aic_decode(&op->decode, path, &wide, version, err)) != KW_OK) goto out;
+    snprintf(path, sizeof path, "%s/published/aic_attention_prefill.csv", dir);
+    if ((st = kw_import_aic_prefill(&op->prefill, path, &wide, version, err)) != KW_OK) goto out;
+    if ((st = fit_small_kernels(op, dir, report, err)) != KW_OK) goto out;
+    st = import_all_reduce(op, dir, tp, comm_estimated, report, err);
+out:
+    kw_points_free(&gemm);
+    kw_points_free(&head);
+    return st;
+}
+
+static enum kw_status from_tables(struct kw_profile *p, const char *dir, const struct kw_gpu_spec *g,
+                                  const struct kw_model_shape *m, FILE *report, struct kw_error *err)
+{
+    struct kw_operators op = { .gpu = g, .fixed_s = 0 };
+    char version[16];
+    int comm_estimated;
+    enum kw_status st = import_operators(&op, dir, p->precision, p->tp, version, &comm_estimated, report, err);
+    if (st == KW_OK) st = kw_fit(p, &op, m, p->tp, report, err);
+    if (st == KW_OK) {
+        snprintf(p->engine, sizeof p->engine, "vllm %s operator tables", version);
+        p->steps.grade = comm_estimated ? KW_GRADE_ESTIMATED : KW_GRADE_PUBLISHED;
+        snprintf(p->steps.source, sizeof p->steps.source,
+                 "ai-dynamo/aiconfigurator@095f58a5 operator tables (Apache-2.0); small kernels vllm_bench%s%s",
+                 p->tp == 1 ? "" : "; all-reduce ",
+                 p->tp == 1 ? "" : g->link_bandwidth < 100e9 ? "estimated over PCIe" : comm_estimated ? "scaled from vidur" : "vidur");
+        snprintf(p->steps.date, sizeof p->steps.date, "2026-11-23");
+    }
+    kw_operators_free(&op);
+    return st;
+}
+
+enum kw_status kw_calibrate_import(struct kw_profile *p, const char *dir, const char *gpu, const char *model,
+                                   const char *precision, unsigned tp, char **report, struct kw_error *err)
+{
+    const struct kw_gpu_spec *g = kw_gpu_find(gpu);
+    const struct kw_model_shape *m = kw_model_find(model);
+    struct kw_profile new = { .tp = tp };
+    if (report) *report = NULL;
+    if (!g) return kw_fail(err, KW_ERANGE, "GPU \"%.40s\" is not in calibrate/gpus.json", gpu);
+    if (!m) return kw_fail(err, KW_ERANGE, "model \"%.80s\" is not in calibrate/models.json", model);
+    if (isnan(kw_model_weight_bytes(m, precision)) || (!strcmp(precision, "fp8") && !(g->flops_fp8 > 0)))
+        return kw_fail(err, KW_ERANGE, "%s has no precision \"%.20s\"", g->name, precision);
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) return kw_fail(err, KW_ENOMEM, "out of memory");
+    snprintf(new.gpu, sizeof new.gpu, "%s", g->name);
+    snprintf(new.model, sizeof new.model, "%s", m->name);
+    snprintf(new.precision, sizeof new.precision, "%s", precision);
+    new.weight_bytes = kw_model_weight_bytes(m, precision);
+    new.kv_bytes_per_token = kw_kv_gpu_bytes_per_token(m, precision, tp) * tp;
+    set_limits(&new, g);
+    set_init(&new, m);
+    fprintf(f, "%s, %s %s, tp %u\n", g->name, m->name, precision, tp);
+    enum kw_status st = size_kv(&new, g, m, f, err);
+    if (st == KW_OK) st = kw_import_load_rates(&new.load_rate, &new.cached_load_rate, dir, g, tp, err);
+    if (st == KW_OK) st = from_tables(&new, dir, g, m, f, err);
+    if (fclose(f) != 0 && st == KW_OK) st = kw_fail(err, KW_ENOMEM, "out of memory");
+    if (st != KW_OK) {
+        free(text);
+        kw_profile_free(&new);
+        return st;
+    }
+    new.weakest = kw_grade_weaker(kw_grade_weaker(new.steps.grade, new.kv.grade), new.init.provenance.grade);
+    new.weakest = kw_grade_weaker(new.weakest, new.load_rate.provenance.grade);
+    new.weakest = kw_grade_weaker(new.weakest, new.cached_load_rate.provenance.grade);
+    *p = new;
+    if (report)
+        *report = text;
+    else
+        free(text);
+    return KW_OK;
+}
+
+/* ---- the shipped set ---- */
+
+struct shipment { /* every gpu x model x precision x tp of the lists */
+    const char *gpus[12], *models[8], *precisions[3];
+    unsigned tps[5];
+};
+
+static const struct shipment shipments[] = {
+    { { "A100-80", "B200", "H100", "H200", "L40S" }, { "llama-3.1-8b", "llama-3.1-70b" }, { "bf16", "fp8" }, { 1, 2, 4, 8 } },
+    { { "A100-80", "B200", "H100", "H200", "L40S" }, { "llama-3.2-3b", "mistral-7b", "qwen2.5-7b" }, { "bf16" }, { 1 } },
+};
+
+/* Writes p where the file does not hold the same text already, so that an unchanged profile keeps its time stamp. */
+static enum kw_status write_if_new(const struct kw_profile *p, const char *path, bool *wrote, struct kw_error *err)
+{
+    char tmp[1100], a[4096], b[4096];
+    snprintf(tmp, sizeof tmp, "%s.new", path);
+    enum kw_status st = kw_profile_save(p, tmp, err);
+    if (st != KW_OK) return st;
+    FILE *f = fopen(tmp, "r"), *g = fopen(path, "r");
+    bool same = f && g;
+    for (size_t n = 1; same && n;) {
+        n = fread(a, 1, sizeof a, f);
+        same = fread(b, 1, sizeof b, g) == n && !memcmp(a, b, n);
+    }
+    if (f) fclose(f);
+    if (g) fclose(g);
+    *wrote = !same;
+    if (same) {
+        remove(tmp);
+        return KW_OK;
+    }
+    if (rename(tmp, path) == 0) return KW_OK;
+    remove(tmp);
+    return kw_fail(err, KW_EIO, "%s: %s", path, strerror(errno));
+}
+
+static enum kw_status ship_one(const char *dir, const char *out_dir, const char *gpu, const char *model,
+                               const char *precision, unsigned tp, void (*log)(const char *, void *), void *arg,
+                               struct kw_error *err)
+{
+    char path[1024], line[256];
+    struct kw_profile p, check;
+    bool wrote;
+    const struct kw_gpu_spec *g = kw_gpu_find(gpu);
+    if (!g) return kw_fail(err, KW_ENOMEM, "out of memory");
+    if (!strcmp(precision, "fp8") && !(g->flops_fp8 > 0)) return KW_OK;
+    struct kw_error why;
+    enum kw_status st = kw_calibrate_import(&p, dir, gpu, model, precision, tp, NULL, &why);
+    if (st == KW_ERANGE && strstr(why.msg, "does not fit")) {
+        snprintf(line, sizeof line, "%-11s %-13s %-4s tp%u  %.180s", gpu, model, precision, tp, why.msg);
+        log(line, arg);
+        return KW_OK;
+    }
+    if (st != KW_OK) return kw_fail(err, st, "%s", why.msg);
+    int len = snprintf(path, sizeof path, "%s/%s-%s-%s-tp%u.json", out_dir, gpu, model, precision, tp);
+    if (len < 0 || (size_t)len >= sizeof path) st = kw_fail(err, KW_EIO, "%.200s...: path too long", out_dir);
+    if (st == KW_OK) st = write_if_new(&p, path, &wrote, err);
+    if (st == KW_OK && (st = kw_profile_load(&check, path, err)) == KW_OK) kw_profile_free(&check); /* physics and all */
+    if (st == KW_OK) {
+        snprintf(line, sizeof line, "%-11s %-13s %-4s tp%u  %-9s decode %.1f/%.1f %%, prefill %.1f/%.1f %%, %6u blocks%s", gpu,
+                 model, precision, tp, kw_grade_name[p.steps.grade], 100 * p.steps_error_median, 100 * p.steps_error_worst,
+                 100 * p.prefill_error_median, 100 * p.prefill_error_worst, p.num_blocks, wrote ? "" : " (unchanged)");
+        log(line, arg);
+    }
+    kw_profile_free(&p);
+    return st;
+}
+
+enum kw_status kw_calibrate_ship(const char *dir, const char *out_dir, void (*log)(const char *line, void *arg), void *arg,
+                                 struct kw_error *err)
+{
+    for (size_t i = 0; i < sizeof shipments / sizeof *shipments; i++) {
+        const struct shipment *s = &shipments[i];
+        for (const char *const *gpu = s->gpus; *gpu; gpu++)
+            for (const char *const *model = s->models; *model; model++)
+                for (const char *const *precision = s->precisions; *precision; precision++)
+                    for (const unsigned *tp = s->tps; *tp; tp++) {
+                        enum kw_status st = ship_one(dir, out_dir, *gpu, *model, *precision, *tp, log, arg, err);
+                        if (st != KW_OK) return st;
+                    }
+    }
+    return KW_OK;
+}
