@@ -28,6 +28,9 @@ $B/%.c.o: %.c
 	$(CC) $(CFLAGS) -c $< -o $@
 $B/tests/%: $B/tests/%.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
-.PHONY: all lib FORCE
+profiles: $B/tests/make_profiles
+	@mkdir -p calibrate/profiles
+	$B/tests/make_profiles $${KEEPWARM_DATA:-../shared/data} calibrate/profiles
+.PHONY: all lib profiles FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

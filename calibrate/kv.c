@@ -2,10 +2,10 @@
 #include <math.h>
 
 #define UTILIZATION 0.9 /* vLLM's gpu_memory_utilization */
-/* Solved from the reported count: 0.9 x 25250627584 - 16060522496 - 2588 x 16 x 131072 B, less the activations of 2048
- * tokens of Llama-3.1-8B (4096, 14336): 1,237.7 MB - 243.3 MB. */
 #define SMALLEST_CACHE 8192.0 /* tokens; below it the replica would serve one modest request at a time */
-#define CONTEXT_BYTES 0.9944e9
+/* Solved from the reported count: 0.9 x 25250627584 - 16060522496 - 2588.5 x 16 x 131072 B (the count is a floor), less
+ * the activations of 2048 tokens of Llama-3.1-8B (4096, 14336), 243.3 MB. */
+#define CONTEXT_BYTES 0.9933e9
 
 double kw_kv_gpu_bytes_per_token(const struct kw_model_shape *m, const char *precision, unsigned tp)
 {
