@@ -47,6 +47,7 @@ struct kw_autoscaling {
     enum kw_at_zero at_zero; /* what a request meets when no replica is ready */
     int reject_code;         /* 503, 429 ... for rejections */
     uint64_t queue_limit;    /* requests waiting at the platform; 0 = none */
+    bool no_queue;           /* nobody waits: with no replica that has room a request is rejected (Vertex at its ceiling) */
     kw_ns queue_timeout, request_timeout; /* 0 = none; from arrival */
     double stockout_probability;  /* a start meets no GPU and is tried again after stockout_retry */
     kw_ns stockout_retry;

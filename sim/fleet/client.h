@@ -1,0 +1,14 @@
+/* sim/fleet/client.h - what a client does with a refusal: try again after a backoff, or give up. */
+#ifndef KW_FLEET_CLIENT_H
+#define KW_FLEET_CLIENT_H
+#include "sim/core/rng.h"
+#include "sim/fleet/world.h"
+
+/* The try was refused at now. Arms the next one (KW_EV_RETRY), or ends the request as rejected. */
+enum kw_status kw_client_refused(struct kw_world *w, uint32_t flight, const struct kw_client_retry *policy, kw_ns now,
+                                 kw_ns retry_after, struct kw_rng *rng, struct kw_error *err);
+
+/* The request ends without an answer. */
+void kw_client_lost(struct kw_world *w, uint32_t flight, enum kw_request_status status);
+
+#endif

@@ -1,0 +1,90 @@
+#include "sim/fleet/outcome.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void drop_arrays(struct kw_outcome *o)
+{
+    struct kw_series *s = &o->series;
+    for (uint32_t i = 0; i < KW_FLEET_MAX_DEPLOYMENTS; i++) free(o->ledger[i].lives);
+    free(o->records);
+    free(s->arrivals);
+    free(s->completions);
+    free(s->rejections);
+    free(s->queue);
+    free(s->ready_busy);
+    free(s->ready_idle);
+    free(s->starting);
+}
+
+enum kw_status kw_outcome_init(struct kw_outcome *o, struct kw_error *err)
+{
+    *o = (struct kw_outcome){ 0 };
+    struct kw_hist *h[] = { &o->ttft, &o->tpot, &o->itl, &o->e2e };
+    for (int i = 0; i < 4; i++) {
+        enum kw_status st = kw_hist_init(h[i], err);
+        if (st == KW_OK) continue;
+        kw_outcome_free(o);
+        return st;
+    }
+    return KW_OK;
+}
+
+void kw_outcome_free(struct kw_outcome *o)
+{
+    drop_arrays(o);
+    struct kw_hist *h[] = { &o->ttft, &o->tpot, &o->itl, &o->e2e };
+    for (int i = 0; i < 4; i++) kw_hist_free(h[i]);
+    *o = (struct kw_outcome){ 0 };
+}
+
+void kw_outcome_clear(struct kw_outcome *o)
+{
+    drop_arrays(o);
+    struct kw_hist kept[] = { o->ttft, o->tpot, o->itl, o->e2e };
+    for (int i = 0; i < 4; i++) kw_hist_clear(&kept[i]);
+    *o = (struct kw_outcome){ .ttft = kept[0], .tpot = kept[1], .itl = kept[2], .e2e = kept[3] };
+}
+
+static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, struct kw_error *err)
+{
+    kw_ns sum[KW_PHASES] = { 0 };
+    uint64_t ended = l->completed + l->rejected + l->timed_out + l->too_long, served = 0;
+    if (l->requests != ended)
+        return kw_fail(err, KW_EFAIL, "%s: %llu requests came and %llu ended", name, (unsigned long long)l->requests,
+                       (unsigned long long)ended);
+    for (uint64_t i = 0; i < l->lives_n; i++) {
+        const struct kw_life *life = &l->lives[i];
+        kw_ns all = 0;
+        for (int p = 0; p < KW_PHASES; p++) {
+            if (life->phase[p] < 0) return kw_fail(err, KW_EFAIL, "%s: life %llu has a negative phase", name, (unsigned long long)i);
+            all += life->phase[p];
+            sum[p] += life->phase[p];
+        }
+        if (life->born + all != life->gone)
+            return kw_fail(err, KW_EFAIL, "%s: the phases of life %llu do not add up to it", name, (unsigned long long)i);
+        served += life->requests;
+    }
+    if (memcmp(sum, l->phase, sizeof sum)) return kw_fail(err, KW_EFAIL, "%s: phase sums differ from the sum over lives", name);
+    if (l->lives_n && served != l->completed)
+        return kw_fail(err, KW_EFAIL, "%s: replicas served %llu requests, %llu completed", name, (unsigned long long)served,
+                       (unsigned long long)l->completed);
+    return KW_OK;
+}
+
+enum kw_status kw_outcome_check(const struct kw_outcome *o, const struct kw_deployment *d, struct kw_error *err)
+{
+    uint64_t routed = 0;
+    for (uint32_t i = 0; i < o->n_deployments; i++) {
+        enum kw_status st = check_ledger(&o->ledger[i], d[i].name, err);
+        if (st != KW_OK) return st;
+        routed += o->ledger[i].requests;
+    }
+    if (o->arrived != routed || o->arrived != o->completed + o->rejected + o->timed_out + o->too_long)
+        return kw_fail(err, KW_EFAIL, "%llu requests arrived, %llu were routed, %llu + %llu + %llu + %llu ended",
+                       (unsigned long long)o->arrived, (unsigned long long)routed, (unsigned long long)o->completed,
+                       (unsigned long long)o->rejected, (unsigned long long)o->timed_out, (unsigned long long)o->too_long);
+    if (o->ttft.n != o->completed || o->e2e.n != o->completed || o->tpot.n > o->completed || o->attained > o->completed)
+        return kw_fail(err, KW_EFAIL, "histograms hold %llu and %llu of %llu completed requests", (unsigned long long)o->ttft.n,
+                       (unsigned long long)o->e2e.n, (unsigned long long)o->completed);
+    return KW_OK;
+}

@@ -1,0 +1,20 @@
+/* sim/fleet/scaler_loop.h - what the policies with a control loop share: ticks on a grid, the windowed mean, the delay on
+ * the way down, scale to zero, and sleep while nothing can change. */
+#ifndef KW_FLEET_SCALER_LOOP_H
+#define KW_FLEET_SCALER_LOOP_H
+#include "sim/fleet/scaler.h"
+
+/* A loop of eval_period (or the default) over a window of requests in the pool. */
+enum kw_status kw_scaler_loop_begin(struct kw_autoscaler *s, kw_ns default_period, kw_ns window, struct kw_error *err);
+
+/* The next tick; KW_NEVER while the pool is empty, was empty for the whole window, and is down to its floor. */
+kw_ns kw_scaler_loop_timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now);
+
+/* Between ticks nothing changes, but a request that meets a pool at zero wakes it: one replica at once. */
+uint32_t kw_scaler_loop_wake(const struct kw_signals *g);
+
+/* What remains of a wish once the lower ones have held for scale_down_delay, and zero only after zero_timeout without a
+ * request. */
+uint32_t kw_scaler_loop_hold(struct kw_autoscaler *s, const struct kw_signals *g, uint32_t wish, kw_ns now);
+
+#endif

@@ -1,0 +1,34 @@
+/* sim/fleet/tally.h - keeps the outcome of a run while it goes on: histograms, records, ledgers' request counts and the
+ * series over time. */
+#ifndef KW_FLEET_TALLY_H
+#define KW_FLEET_TALLY_H
+#include "sim/fleet/fleet.h"
+#include "sim/fleet/flight.h"
+
+struct kw_state { /* all deployments together, at one moment */
+    uint32_t queue, ready_busy, ready_idle, starting;
+};
+
+struct kw_tally {
+    struct kw_outcome *o; /* borrowed for the run */
+    const struct kw_trace *trace;
+    struct kw_slo_limits slo;
+    kw_ns next_sample;    /* end of the series' present interval, INT64_MAX without a series */
+    uint32_t arrivals, completions, rejections; /* in it */
+    size_t series_cap;
+};
+
+/* o's records are taken for n requests when asked for. KW_ENOMEM: o holds nothing new. */
+enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const struct kw_trace *trace, uint64_t n,
+                              const struct kw_fleet_options *opt, struct kw_error *err);
+
+/* The request's one end. now: when; rtt is added to TTFT and E2E of a completed one. cached and preemptions: what the
+ * replica says of it. */
+void kw_tally_completed(struct kw_tally *t, const struct kw_flight *f, kw_ns now, kw_ns rtt, uint32_t cached,
+                        uint32_t preemptions);
+void kw_tally_lost(struct kw_tally *t, const struct kw_flight *f, enum kw_request_status status);
+
+/* Closes the interval that ends at t->next_sample, and with it the state then. */
+enum kw_status kw_tally_sample(struct kw_tally *t, const struct kw_state *s, struct kw_error *err);
+
+#endif
