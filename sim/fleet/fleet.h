@@ -114,7 +114,8 @@ struct kw_series { /* sampled at the end of each interval of `step`: n points */
 struct kw_outcome {
     uint64_t arrived, completed, rejected, timed_out, too_long, cold, attained; /* attained: completed within every
                                                                                     asked per-request limit */
-    struct kw_hist ttft, tpot, itl, e2e; /* ns, of completed requests; tpot of those with output >= 2 */
+    struct kw_hist ttft, tpot, e2e; /* ns, of completed requests; tpot of those with output >= 2 */
+    struct kw_hist itl; /* PICOSECONDS: every gap between tokens on replicas (replica.h says why); APIs add none */
     kw_ns window;      /* the observation window: the view's span */
     kw_ns end;         /* when the simulation ended: max(window, last completion); live replicas end here */
     struct kw_ledger ledger[KW_FLEET_MAX_DEPLOYMENTS];
