@@ -93,6 +93,8 @@ static void modal_resources_and_region(void)
     CHECK(b.item[KW_ITEM_CPU] == 6799375);      /* 0.0473 * 0.125 * 1.15 */
     CHECK(b.item[KW_ITEM_MEMORY] == 147200000); /* 0.008 * 16 * 1.15 */
     CHECK(b.item[KW_ITEM_CREDIT] == -4695579375 && b.total == 0); /* the credit pays what there is, no more */
+    t.operations_month = 5 * USD;
+    CHECK(month(&u, &t).total == 5 * USD); /* no platform's credit pays for the user's engineer */
     p.meter.monthly_fee = 250 * USD;
     p.meter.monthly_credit = 100 * USD;
     t.operations_month = 1000 * USD;

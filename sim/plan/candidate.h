@@ -2,18 +2,21 @@
  * settings, and how traffic is routed. What a scenario's point, a sweep's cell and a plan's option all become. */
 #ifndef KW_PLAN_CANDIDATE_H
 #define KW_PLAN_CANDIDATE_H
+#include <stdbool.h>
 #include "calibrate/profile.h"
 #include "platforms/platform.h"
 #include "sim/cost/bill.h"
 #include "sim/fleet/fleet.h"
 
-/* Objectives; 0 (or negative for fractions) = not asked. Percentile objectives over completed requests. */
+/* Objectives; 0 (or negative for fractions) = not asked. Percentile objectives are over completed requests, so something
+ * that refuses much would look good: kw_slo_init therefore asks for error_fraction <= 0.01 and nothing else. */
 struct kw_slo {
     kw_ns ttft_p50, ttft_p95, ttft_p99, tpot_p50, tpot_p95, tpot_p99, e2e_p50, e2e_p95, e2e_p99;
     double cold_fraction, error_fraction, attainment; /* at most, at most, at least; < 0 not asked */
     struct kw_slo_limits per_request; /* what attainment and goodput count */
     kw_nusd budget_month;             /* 0 = none */
 };
+void kw_slo_init(struct kw_slo *s);
 
 struct kw_choice { /* one deployment of a candidate */
     char name[32];
@@ -72,6 +75,9 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size);
  * a candidate's deployments are joined by " + ". Returns buf. */
 char *kw_choice_label(const struct kw_choice *c, char *buf, size_t size);
 char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size);
+/* Whether the choice's result depends on this fact of its platform: not on other offers' prices, terms not taken, or the
+ * billing of phases that take no time here. */
+bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f);
 /* The weakest grade of what the choice rests on, unknown facts of its platform that it uses included. */
 enum kw_grade kw_choice_grade(const struct kw_choice *c);
 

@@ -29,7 +29,8 @@ void kw_resampling_free(struct kw_resampling *r);
 /* The view of replication i; borrows from both. */
 struct kw_trace_view kw_resampling_view(const struct kw_resampling *r, const struct kw_trace *t, uint32_t i);
 
-/* "7 days scaled x4.345 to a month of 730 hours; 8 replications in blocks of 1 day": how monthly figures come about. */
+/* "7 days scaled x4.345 to a month of 730 hours; the trace itself and 7 resamplings of its 7 days": how the figures come
+ * about. Returns buf. */
 char *kw_study_scaling(const struct kw_study *s, char *buf, size_t size);
 
 /* Turns the outcome of one simulation into a replication's figures and usage. usage[c->n]. */

@@ -27,9 +27,9 @@ struct kw_point {
     struct kw_usage *usage;             /* [replications * n], owned: of replication r, deployment d at r * n + d */
     struct kw_estimate m[KW_METRICS];   /* over the replications that have the figure */
     struct kw_bill bill;                /* a month: mean over replications, each item rounded; total == sum of items */
-    struct kw_bill *bill_of;            /* [n], owned: the same by deployment; they sum to bill but for rounding */
+    struct kw_bill *bill_of;            /* [n], owned: the same by deployment; they sum to bill */
     bool feasible;                      /* meets every SLO, judged on the means */
-    char miss[96];                      /* "" or the objective missed by most: "ttft_p95 4.1 s > 2 s" */
+    char miss[96];                      /* "" or the objective missed by most: "ttft_p95_s 4.1 > 2" */
     double miss_ratio;                  /* worst value / limit - 1 over objectives; <= 0 when feasible: the slack */
     double p_best;                      /* probability that it is the cheapest feasible one (kw_stats_p_best) */
     uint32_t rank;                      /* 1 = best: feasible by cost, then the others by miss; 0 = not ranked yet */
