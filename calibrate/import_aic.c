@@ -1,7 +1,7 @@
 #include "calibrate/import_aic.h"
 #include <stdio.h>
 #include <string.h>
-#include "calibrate/table.h"
+#include "calibrate/sheet.h"
 
 /* Our GPU name and theirs. */
 static const char *const gpu_names[][2] = { { "A100-80", "A100-SXM4-80GB" }, { "B200", "B200-180GB" },
@@ -27,27 +27,27 @@ static enum kw_status import(struct kw_points *out, const char *path, const stru
                              const struct layout *l, char version[16], struct kw_error *err)
 {
     const char *gpu = their_name(choice->gpu);
-    struct kw_table c;
+    struct kw_sheet c;
     struct kw_points got = { 0 };
     size_t i_gpu, i_framework, i_version, i_dtype, i_attn = 0, i_ms, i_x[4];
-    enum kw_status st = kw_table_open(&c, path, err);
+    enum kw_status st = kw_sheet_open(&c, path, err);
     if (st != KW_OK) return st;
-    if ((st = kw_table_column(&c, "gpu", &i_gpu, err)) != KW_OK) goto out;
-    if ((st = kw_table_column(&c, "framework", &i_framework, err)) != KW_OK) goto out;
-    if ((st = kw_table_column(&c, "version", &i_version, err)) != KW_OK) goto out;
-    if ((st = kw_table_column(&c, "latency_ms", &i_ms, err)) != KW_OK) goto out;
-    if ((st = kw_table_column(&c, l->dtype, &i_dtype, err)) != KW_OK) goto out;
-    if (l->attn_dtype && (st = kw_table_column(&c, l->attn_dtype, &i_attn, err)) != KW_OK) goto out;
+    if ((st = kw_sheet_column(&c, "gpu", &i_gpu, err)) != KW_OK) goto out;
+    if ((st = kw_sheet_column(&c, "framework", &i_framework, err)) != KW_OK) goto out;
+    if ((st = kw_sheet_column(&c, "version", &i_version, err)) != KW_OK) goto out;
+    if ((st = kw_sheet_column(&c, "latency_ms", &i_ms, err)) != KW_OK) goto out;
+    if ((st = kw_sheet_column(&c, l->dtype, &i_dtype, err)) != KW_OK) goto out;
+    if (l->attn_dtype && (st = kw_sheet_column(&c, l->attn_dtype, &i_attn, err)) != KW_OK) goto out;
     for (int i = 0; i < l->n_x; i++)
-        if ((st = kw_table_column(&c, l->x[i], &i_x[i], err)) != KW_OK) goto out;
-    for (bool more; (st = kw_table_next(&c, &more, err)) == KW_OK && more;) {
+        if ((st = kw_sheet_column(&c, l->x[i], &i_x[i], err)) != KW_OK) goto out;
+    for (bool more; (st = kw_sheet_next(&c, &more, err)) == KW_OK && more;) {
         if (!gpu || strcmp(c.field[i_gpu], gpu) || strcmp(c.field[i_framework], choice->framework) ||
             strcmp(c.field[i_dtype], choice->dtype) || (l->attn_dtype && strcmp(c.field[i_attn], "bfloat16")))
             continue;
         struct kw_point p = { .s = 0 };
         for (int i = 0; i < l->n_x; i++)
-            if ((st = kw_table_f64(&c, i_x[i], 1, 1e7, &p.x[i], err)) != KW_OK) goto out;
-        if ((st = kw_table_f64(&c, i_ms, 1e-6, 1e6, &p.s, err)) != KW_OK) goto out;
+            if ((st = kw_sheet_f64(&c, i_x[i], 1, 1e7, &p.x[i], err)) != KW_OK) goto out;
+        if ((st = kw_sheet_f64(&c, i_ms, 1e-6, 1e6, &p.s, err)) != KW_OK) goto out;
         p.s *= 1e-3;
         if ((st = kw_points_push(&got, p, err)) != KW_OK) goto out;
         snprintf(version, 16, "%.15s", c.field[i_version]);
@@ -60,7 +60,7 @@ static enum kw_status import(struct kw_points *out, const char *path, const stru
     }
 out:
     kw_points_free(&got);
-    kw_table_close(&c);
+    kw_sheet_close(&c);
     return st;
 }
 

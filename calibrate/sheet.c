@@ -1,4 +1,4 @@
-#include "calibrate/table.h"
+#include "calibrate/sheet.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -7,28 +7,28 @@
 
 #define MAX_BYTES ((size_t)64 << 20)
 
-void kw_table_close(struct kw_table *c)
+void kw_sheet_close(struct kw_sheet *c)
 {
     free(c->path);
     free(c->text);
-    *c = (struct kw_table){ 0 };
+    *c = (struct kw_sheet){ 0 };
 }
 
-static enum kw_status fail_at(const struct kw_table *c, enum kw_status st, struct kw_error *err)
+static enum kw_status fail_at(const struct kw_sheet *c, enum kw_status st, struct kw_error *err)
 {
     kw_where(err, c->path, c->line);
     return st;
 }
 
 /* Splits the record at c->next in place: unquotes, ends each field with a NUL. */
-static enum kw_status split(struct kw_table *c, const char **field, size_t *n, struct kw_error *err)
+static enum kw_status split(struct kw_sheet *c, const char **field, size_t *n, struct kw_error *err)
 {
     char *r = c->next, *w = c->next;
     *n = 0;
     c->line++;
     for (;;) {
-        if (*n == KW_TABLE_MAX_COLUMNS)
-            return fail_at(c, kw_fail(err, KW_EPARSE, "more than %d columns", KW_TABLE_MAX_COLUMNS), err);
+        if (*n == KW_SHEET_MAX_COLUMNS)
+            return fail_at(c, kw_fail(err, KW_EPARSE, "more than %d columns", KW_SHEET_MAX_COLUMNS), err);
         field[(*n)++] = w;
         if (*r == '"') {
             for (r++; *r && !(*r == '"' && r[1] != '"');) {
@@ -50,7 +50,7 @@ static enum kw_status split(struct kw_table *c, const char **field, size_t *n, s
     return KW_OK;
 }
 
-static enum kw_status read_header(struct kw_table *c, struct kw_error *err)
+static enum kw_status read_header(struct kw_sheet *c, struct kw_error *err)
 {
     c->next = c->text;
     if (!strncmp(c->next, "\xef\xbb\xbf", 3)) c->next += 3;
@@ -59,9 +59,9 @@ static enum kw_status read_header(struct kw_table *c, struct kw_error *err)
 }
 
 /* Takes text over (one spare byte behind text[len]). */
-static enum kw_status adopt(struct kw_table *c, const char *path, char *text, size_t len, struct kw_error *err)
+static enum kw_status adopt(struct kw_sheet *c, const char *path, char *text, size_t len, struct kw_error *err)
 {
-    *c = (struct kw_table){ .text = text };
+    *c = (struct kw_sheet){ .text = text };
     text[len] = 0;
     c->path = malloc(strlen(path) + 1);
     enum kw_status st = c->path ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
@@ -70,22 +70,22 @@ static enum kw_status adopt(struct kw_table *c, const char *path, char *text, si
         if (strlen(text) != len) st = fail_at(c, kw_fail(err, KW_EPARSE, "a NUL byte: not a CSV file"), err);
     }
     if (st == KW_OK) st = read_header(c, err);
-    if (st != KW_OK) kw_table_close(c);
+    if (st != KW_OK) kw_sheet_close(c);
     return st;
 }
 
-enum kw_status kw_table_parse(struct kw_table *c, const char *name, const char *text, size_t len, struct kw_error *err)
+enum kw_status kw_sheet_parse(struct kw_sheet *c, const char *name, const char *text, size_t len, struct kw_error *err)
 {
-    *c = (struct kw_table){ 0 };
+    *c = (struct kw_sheet){ 0 };
     char *copy = malloc(len + 1);
     if (!copy) return kw_fail(err, KW_ENOMEM, "out of memory");
     memcpy(copy, text, len);
     return adopt(c, name, copy, len, err);
 }
 
-enum kw_status kw_table_open(struct kw_table *c, const char *path, struct kw_error *err)
+enum kw_status kw_sheet_open(struct kw_sheet *c, const char *path, struct kw_error *err)
 {
-    *c = (struct kw_table){ 0 };
+    *c = (struct kw_sheet){ 0 };
     errno = 0;
     gzFile f = gzopen(path, "rb"); /* reads a plain file as it is */
     if (!f) return kw_fail(err, errno ? KW_EIO : KW_ENOMEM, "%s: %s", path, errno ? strerror(errno) : "out of memory");
@@ -119,7 +119,7 @@ enum kw_status kw_table_open(struct kw_table *c, const char *path, struct kw_err
     return adopt(c, path, text, len, err);
 }
 
-enum kw_status kw_table_column(const struct kw_table *c, const char *name, size_t *index, struct kw_error *err)
+enum kw_status kw_sheet_column(const struct kw_sheet *c, const char *name, size_t *index, struct kw_error *err)
 {
     for (size_t i = 0; i < c->n_columns; i++)
         if (!strcmp(c->header[i], name)) {
@@ -129,7 +129,7 @@ enum kw_status kw_table_column(const struct kw_table *c, const char *name, size_
     return kw_fail(err, KW_EPARSE, "%s: no column \"%s\"", c->path, name);
 }
 
-enum kw_status kw_table_next(struct kw_table *c, bool *more, struct kw_error *err)
+enum kw_status kw_sheet_next(struct kw_sheet *c, bool *more, struct kw_error *err)
 {
     while (*c->next == '\n' || (*c->next == '\r' && c->next[1] == '\n')) {
         c->next += *c->next == '\r' ? 2 : 1;
@@ -144,7 +144,7 @@ enum kw_status kw_table_next(struct kw_table *c, bool *more, struct kw_error *er
     return st;
 }
 
-enum kw_status kw_table_f64(const struct kw_table *c, size_t index, double lo, double hi, double *out, struct kw_error *err)
+enum kw_status kw_sheet_f64(const struct kw_sheet *c, size_t index, double lo, double hi, double *out, struct kw_error *err)
 {
     const char *s = c->field[index];
     char *end;
