@@ -59,7 +59,7 @@ static enum kw_status read_arrivals(struct kw_workload *w, struct kw_jnode a, st
 {
     static const char *const keys[3][5] = { { "law", "rate_per_s", "tick_s", NULL },
                                             { "law", "rate_per_s", "cv", "tick_s", NULL },
-                                            { "law", "states", "tick_s", NULL } };
+                                            { "law", "states", "cv", "tick_s", NULL } };
     int law = 0;
     enum kw_status st;
     if (!kw_json_is_object(a)) return kw_json_fail(a, KW_EPARSE, err, "want an object \"arrivals\"");
@@ -67,7 +67,11 @@ static enum kw_status read_arrivals(struct kw_workload *w, struct kw_jnode a, st
     if ((st = kw_json_keys(a, keys[law], err)) != KW_OK) return st;
     if ((st = kw_json_nano_or(kw_json_get(a, "tick_s"), 0, 0, KW_NS_PER_HOUR, &w->tick, err)) != KW_OK) return st;
     w->law = (enum kw_law)law;
-    if (w->law == KW_LAW_MMPP) return read_states(w, a, err);
+    w->cv = 1;
+    if (w->law == KW_LAW_MMPP) {
+        st = kw_json_f64_or(kw_json_get(a, "cv"), 1, 0.01, 100, &w->cv, err);
+        return st == KW_OK ? read_states(w, a, err) : st;
+    }
     if ((st = kw_json_f64(kw_json_get(a, "rate_per_s"), 1e-9, MAX_RATE, &w->rate, err)) != KW_OK) return st;
     return w->law == KW_LAW_GAMMA ? kw_json_f64(kw_json_get(a, "cv"), 0.01, 100, &w->cv, err) : KW_OK;
 }
@@ -329,7 +333,7 @@ static void put_arrivals(struct kw_text *t, const struct kw_workload *w)
     char ns[32];
     kw_text_put(t, "  \"arrivals\": { \"law\": \"%s\"", law_name[w->law]);
     if (w->law != KW_LAW_MMPP) kw_text_put(t, ", \"rate_per_s\": %.9g", w->rate);
-    if (w->law == KW_LAW_GAMMA) kw_text_put(t, ", \"cv\": %.9g", w->cv);
+    if (w->law == KW_LAW_GAMMA || (w->law == KW_LAW_MMPP && w->cv != 1)) kw_text_put(t, ", \"cv\": %.9g", w->cv);
     if (w->tick) kw_text_put(t, ", \"tick_s\": \"%s\"", kw_nano_format(ns, sizeof ns, w->tick));
     if (w->law == KW_LAW_MMPP) {
         kw_text_put(t, ",\n    \"states\": [");

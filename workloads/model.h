@@ -15,9 +15,10 @@
 enum kw_law { KW_LAW_POISSON, KW_LAW_GAMMA, KW_LAW_MMPP };
 
 /* Arrivals. Let m(t) be the profile at t (mean 1 over a week) times growth. POISSON and GAMMA are renewal processes with
- * independent gaps of mean 1 in operational time, the integral of rate * m(t); GAMMA's gaps have coefficient of variation
- * cv (1 is Poisson). MMPP (Markov-modulated Poisson): in state i requests come at rate_i * m(t), the state holds an
- * exponential time of mean dwell_i, then moves to j with probability next[i][j]; it starts in its stationary law.
+ * independent gaps of mean 1 in operational time, the integral of rate * m(t); GAMMA's gaps are gamma distributed with
+ * coefficient of variation cv (1 is Poisson). MMPP (Markov-modulated Poisson): in state i requests come at
+ * rate_i * m(t), the state holds an exponential time of mean dwell_i, then moves to j with probability next[i][j]; it
+ * starts in its stationary law. With cv other than 1 its gaps are gamma instead, a Markov-modulated renewal process.
  * Source: Fischer and Meier-Hellstern, Performance Evaluation 18, 1993. tick > 0: arrivals are stamped down to a multiple
  * of tick, as servers that log in batches do (Mooncake: 3 s). */
 struct kw_workload {
@@ -25,7 +26,8 @@ struct kw_workload {
     kw_ns duration;
     uint64_t seed; /* the one kw_trace_load draws with; at most 2^53 */
     enum kw_law law;
-    double rate, cv;                                    /* POISSON, GAMMA: requests/s at profile 1 */
+    double rate;                                        /* POISSON, GAMMA: requests/s at profile 1 */
+    double cv;                                          /* GAMMA, MMPP: of the gaps in operational time */
     int n_states;                                       /* MMPP: 2..KW_WORKLOAD_STATES */
     double state_rate[KW_WORKLOAD_STATES];              /* requests/s at profile 1 */
     double dwell_s[KW_WORKLOAD_STATES];                 /* mean */
@@ -47,7 +49,7 @@ struct kw_workload {
         struct {
             char what[48], from[240];
         } parameter[KW_WORKLOAD_SOURCES];
-        struct kw_fit_error { /* fitted model drawn with several seeds (mean) against the trace */
+        struct kw_fit_error { /* the median of several draws against the trace */
             double rate, cv, peak_minute, peak_hour; /* model / trace - 1 */
             double ks_prompt, ks_output;             /* Kolmogorov-Smirnov distance */
             double rank_correlation;                 /* model - trace */
@@ -89,7 +91,7 @@ struct kw_fit_options {
  *  - a weekly profile when the span is at least two days, shrunk towards hour-of-day times day-of-week and both towards
  *    flat by how many requests stand behind each cell (empirical Bayes, gamma-Poisson);
  *  - the law among Poisson, gamma and MMPPs (Poisson hidden Markov models of binned counts by Baum-Welch, several bin
- *    widths), the one whose draws come nearest in log of interarrival CV, busiest minute and busiest hour over mean;
+ *    widths; then dwells, contrast and gap CV are tuned), the one whose draws come nearest in log of interarrival CV, busiest minute and busiest hour over mean;
  *  - the tick, when arrivals lie on a grid and share stamps;
  *  - quantile tables, rank correlation, class shares;
  * and puts how far its draws are from the trace into origin.fit. KW_ERANGE too few requests; KW_ENOMEM. */

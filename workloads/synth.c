@@ -47,7 +47,7 @@ static void clock_begin(struct clock *c, const struct kw_workload *w, struct kw_
 /* The next gap in operational time, mean 1. */
 static double gap(struct clock *c)
 {
-    if (c->w->law != KW_LAW_GAMMA) return kw_rng_exp(c->rng, 1);
+    if (c->w->law == KW_LAW_POISSON || c->w->cv == 1) return kw_rng_exp(c->rng, 1);
     double a = 1 / (c->w->cv * c->w->cv); /* shape: the CV of a gamma is 1/sqrt(a) */
     return gsl_ran_gamma(c->rng->g, a, 1 / a);
 }
