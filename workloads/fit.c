@@ -469,7 +469,9 @@ static void describe(struct kw_workload *w, const struct kw_trace *t, const stru
 {
     struct kw_workload_origin *g = &w->origin;
     snprintf(w->name, sizeof w->name, "%s", o->name ? o->name : "fitted");
-    snprintf(w->description, sizeof w->description, "Fitted to %.180s (%s).", t->notes.source, t->notes.format);
+    const char *slash = strrchr(t->notes.source, '/');
+    snprintf(w->description, sizeof w->description, "Fitted to %.180s (%s).", slash ? slash + 1 : t->notes.source,
+             t->notes.format);
     snprintf(g->source, sizeof g->source, "%s", o->source ? o->source : t->notes.source);
     snprintf(g->licence, sizeof g->licence, "%s", o->licence ? o->licence : "");
     snprintf(g->date, sizeof g->date, "%s", o->date ? o->date : "");
@@ -510,7 +512,7 @@ enum kw_status kw_workload_fit(struct kw_workload *w, const struct kw_trace *t, 
     double requests;
     kw_workload_rate(w, &requests);
     struct kw_fit_error *f = &w->origin.fit;
-    f->rate = requests / (double)t->n - 1;
+    f->rate = floor((requests / (double)t->n - 1) * 1e6 + 0.5) / 1e6; /* matched: below that is rounding */
     f->cv = got.cv / search.want.cv - 1;
     f->peak_minute = got.peak_minute / search.want.peak_minute - 1;
     f->peak_hour = got.peak_hour / search.want.peak_hour - 1;
