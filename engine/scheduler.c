@@ -377,7 +377,7 @@ static uint32_t admit_head(struct kw_sched *s, uint32_t budget, bool whole, bool
     if ((s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use > s->kv.n_free) return 0;
     unlink_seq(s, &s->waiting, i);
     push_tail(s, &s->running, i);
-    if (hits) kw_kv_hit(&s->kv, i, hits);
+    if (s->c.prefix_caching) kw_kv_hit(&s->kv, i, hits); /* with 0 hits too: what was a private copy may be shared now */
     take(s, i, total - hits);
     if (!q->preemptions) q->cached = have;
     q->state = PREFILL;
@@ -461,16 +461,13 @@ bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
 
 /* ---- committing ---- */
 
-static void finish(struct kw_sched *s, uint32_t i, struct kw_sched_done *done)
+static void finish(struct kw_sched *s, uint32_t i)
 {
     struct seq *q = &s->seq[i];
     q->generated = q->output;
     give_back(s, i, blocks(s, q->prompt + q->output - 1), 0, false);
     unlink_seq(s, &s->running, i);
     leave(s, i);
-    uint32_t at = done->n_finished++;
-    for (; at && s->seq[s->finished[at - 1]].order > q->order; at--) s->finished[at] = s->finished[at - 1];
-    s->finished[at] = i;
 }
 
 static void end_ticks(struct kw_sched *s, uint64_t k, struct kw_sched_done *done)
@@ -484,8 +481,11 @@ static void end_ticks(struct kw_sched *s, uint64_t k, struct kw_sched_done *done
         ends_down(s->ends, s->n_decode, 0, s->ends[s->n_decode]);
         s->phase[phase_of(s, q)]--;
         s->context -= context_of(s, q);
-        finish(s, i, done);
+        uint32_t at = done->n_finished++; /* the heap knows slots; blocks are freed in admission order, as vLLM does */
+        for (; at && s->seq[s->finished[at - 1]].order > q->order; at--) s->finished[at] = s->finished[at - 1];
+        s->finished[at] = i;
     }
+    for (uint32_t j = 0; j < done->n_finished; j++) finish(s, s->finished[j]);
 }
 
 void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done)
@@ -501,7 +501,8 @@ void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done)
         if (i == s->mid) s->mid = q->next;
         if (!q->generated) s->first[done->n_first++] = i;
         if (++q->generated == q->output) {
-            finish(s, i, done);
+            s->finished[done->n_finished++] = i; /* admitted after every decoding one */
+            finish(s, i);
             continue;
         }
         q->birth = s->tick - q->generated;
