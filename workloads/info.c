@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/text.h"
 #include "workloads/stats.h"
-#include "workloads/text.h"
 
 enum { WIDTH = 80, LEFT = 11, ROWS = 3 };
 
@@ -42,12 +42,12 @@ static void bars(struct kw_text *out, const double *x, int n, int rows, const ch
     for (int i = 0; i < n; i++)
         if (x[i] > top) top = x[i];
     for (int r = rows - 1; r >= 0; r--) {
-        kw_text_put(out, "%-*s", LEFT, label[rows - 1 - r]);
+        kw_text_add(out, "%-*s", LEFT, label[rows - 1 - r]);
         for (int i = 0; i < n; i++) {
             int level = top > 0 ? (int)ceil(x[i] / top * 8 * rows - 1e-9) - 8 * r : 0;
-            kw_text_put(out, "%s", block[level < 0 ? 0 : level > 8 ? 8 : level]);
+            kw_text_add(out, "%s", block[level < 0 ? 0 : level > 8 ? 8 : level]);
         }
-        kw_text_put(out, "\n");
+        kw_text_add(out, "\n");
     }
 }
 
@@ -75,7 +75,7 @@ static void time_axis(struct kw_text *out, double span_s)
         memcpy(line + at, mark, (size_t)n);
         end = at + n;
     }
-    kw_text_put(out, "%-*s%.*s\n", LEFT, "", end, line);
+    kw_text_add(out, "%-*s%.*s\n", LEFT, "", end, line);
 }
 
 static void rate_picture(struct kw_text *out, const struct kw_trace *t)
@@ -115,13 +115,13 @@ static void length_picture(struct kw_text *out, const char *name, const uint32_t
         memcpy(line + at, mark, (size_t)k);
         end = at + k;
     }
-    kw_text_put(out, "%-*s%.*s\n", LEFT, "", end, line);
+    kw_text_add(out, "%-*s%.*s\n", LEFT, "", end, line);
 }
 
 static void token_row(struct kw_text *out, const char *name, const struct kw_token_stats *s)
 {
     char b[7][32];
-    kw_text_put(out, "%-*s%11s%10s%10s%10s%10s%12s%16s\n", LEFT, name, kw_grouped(b[0], 32, s->mean, 1),
+    kw_text_add(out, "%-*s%11s%10s%10s%10s%10s%12s%16s\n", LEFT, name, kw_grouped(b[0], 32, s->mean, 1),
                 kw_grouped(b[1], 32, s->p50, 0), kw_grouped(b[2], 32, s->p90, 0), kw_grouped(b[3], 32, s->p95, 0),
                 kw_grouped(b[4], 32, s->p99, 0), kw_grouped(b[5], 32, s->max, 0),
                 kw_grouped(b[6], 32, (double)s->total, 0));
@@ -133,7 +133,7 @@ static void shares(struct kw_text *out, const char *title, char **name, const ui
     uint64_t below = UINT64_MAX;
     size_t shown = 0, used = 0;
     if (!count) return;
-    kw_text_put(out, "%-*s", LEFT, title);
+    kw_text_add(out, "%-*s", LEFT, title);
     while (shown < names && used < 6) {
         uint64_t best = 0;
         for (size_t i = 0; i < names; i++)
@@ -141,14 +141,14 @@ static void shares(struct kw_text *out, const char *title, char **name, const ui
         if (!best) break;
         for (size_t i = 0; i < names && used < 6; i++) {
             if (count[i] != best) continue;
-            kw_text_put(out, "%s%.24s %.1f %%", used++ ? ", " : "", *name[i] ? name[i] : "(none)",
+            kw_text_add(out, "%s%.24s %.1f %%", used++ ? ", " : "", *name[i] ? name[i] : "(none)",
                         100.0 * (double)best / (double)n);
             shown++;
         }
         below = best;
     }
-    if (names > shown) kw_text_put(out, ", and %zu more", names - shown);
-    kw_text_put(out, "\n");
+    if (names > shown) kw_text_add(out, ", and %zu more", names - shown);
+    kw_text_add(out, "\n");
 }
 
 /* UTC of a Unix time, by the calendar of days since 0000-03-01. */
@@ -166,26 +166,26 @@ static void summary(struct kw_text *out, const struct kw_trace *t, const struct 
 {
     char a[64], b[64], c[64], remarks[700];
     const char *slash = strrchr(t->notes.source, '/');
-    kw_text_put(out, "%-*s%.70s (%s)\n", LEFT, "trace", slash && slash[1] ? slash + 1 : t->notes.source, t->notes.format);
-    kw_text_put(out, "%-*s%s", LEFT, "requests", kw_grouped(a, sizeof a, (double)s->n, 0));
-    if (t->notes.rows != t->n) kw_text_put(out, " of %s rows", kw_grouped(a, sizeof a, (double)t->notes.rows, 0));
+    kw_text_add(out, "%-*s%.70s (%s)\n", LEFT, "trace", slash && slash[1] ? slash + 1 : t->notes.source, t->notes.format);
+    kw_text_add(out, "%-*s%s", LEFT, "requests", kw_grouped(a, sizeof a, (double)s->n, 0));
+    if (t->notes.rows != t->n) kw_text_add(out, " of %s rows", kw_grouped(a, sizeof a, (double)t->notes.rows, 0));
     if (t->epoch_unix >= 0 && t->epoch_unix < INT64_C(253402300800)) {
         utc(a, sizeof a, t->epoch_unix);
-        kw_text_put(out, ", from %s", a);
+        kw_text_add(out, ", from %s", a);
     }
-    kw_text_put(out, "\n%-*s%s s (%s), %.4g requests/s\n", LEFT, "span", kw_grouped(a, sizeof a, s->span_s, 3),
+    kw_text_add(out, "\n%-*s%s s (%s), %.4g requests/s\n", LEFT, "span", kw_grouped(a, sizeof a, s->span_s, 3),
                 spoken(b, sizeof b, s->span_s), s->rate);
-    kw_text_put(out, "%-*sbusiest minute %.2fx the mean (%s requests, at %s), busiest hour %.2fx\n", LEFT, "peaks",
+    kw_text_add(out, "%-*sbusiest minute %.2fx the mean (%s requests, at %s), busiest hour %.2fx\n", LEFT, "peaks",
                 s->peak_minute, kw_grouped(a, sizeof a, (double)s->busiest_minute, 0),
                 spoken(b, sizeof b, (double)s->busiest_minute_at / 1e9), s->peak_hour);
-    kw_text_put(out, "%-*sinterarrival CV ", LEFT, "gaps");
-    if (isnan(s->cv)) kw_text_put(out, "-");
-    else kw_text_put(out, "%.2f", s->cv);
-    kw_text_put(out, ", longest gap %s at %s; empty: %s of %" PRIu64 " minutes, %" PRIu64 " of %" PRIu64 " hours\n",
+    kw_text_add(out, "%-*sinterarrival CV ", LEFT, "gaps");
+    if (isnan(s->cv)) kw_text_add(out, "-");
+    else kw_text_add(out, "%.2f", s->cv);
+    kw_text_add(out, ", longest gap %s at %s; empty: %s of %" PRIu64 " minutes, %" PRIu64 " of %" PRIu64 " hours\n",
                 spoken(a, sizeof a, (double)s->longest_gap / 1e9), spoken(b, sizeof b, (double)s->longest_gap_at / 1e9),
                 kw_grouped(c, sizeof c, (double)s->empty_minutes, 0), s->minutes, s->empty_hours, s->hours);
     if (s->blocks)
-        kw_text_put(out, "%-*s%s distinct %u-token blocks; unbounded cache: %.1f %% of blocks, %.1f %% of prompt tokens\n",
+        kw_text_add(out, "%-*s%s distinct %u-token blocks; unbounded cache: %.1f %% of blocks, %.1f %% of prompt tokens\n",
                     LEFT, "prefixes", kw_grouped(a, sizeof a, (double)s->distinct_blocks, 0), t->hash_block,
                     100 * s->block_hits, 100 * s->token_hits);
     shares(out, "models", t->model_name, s->model_count, t->n_models, t->n);
@@ -193,10 +193,10 @@ static void summary(struct kw_text *out, const struct kw_trace *t, const struct 
     kw_trace_remarks(t, remarks, sizeof remarks);
     for (char *r = remarks; *r;) { /* one remark a line */
         char *semi = strstr(r, "; ");
-        kw_text_put(out, "%-*s%.*s\n", LEFT, r == remarks ? "note" : "", semi ? (int)(semi - r) : (int)strlen(r), r);
+        kw_text_add(out, "%-*s%.*s\n", LEFT, r == remarks ? "note" : "", semi ? (int)(semi - r) : (int)strlen(r), r);
         r = semi ? semi + 2 : r + strlen(r);
     }
-    if (*t->notes.sha256) kw_text_put(out, "%-*s%s\n", LEFT, "sha256", t->notes.sha256);
+    if (*t->notes.sha256) kw_text_add(out, "%-*s%s\n", LEFT, "sha256", t->notes.sha256);
 }
 
 enum kw_status kw_trace_info(char **text, const struct kw_trace *t, const struct kw_trace_stats *given,
@@ -211,18 +211,21 @@ enum kw_status kw_trace_info(char **text, const struct kw_trace *t, const struct
         s = &own;
     }
     summary(&out, t, s);
-    kw_text_put(&out, "\n%-*s%11s%10s%10s%10s%10s%12s%16s\n", LEFT, "tokens", "mean", "p50", "p90", "p95", "p99", "max",
+    kw_text_add(&out, "\n%-*s%11s%10s%10s%10s%10s%12s%16s\n", LEFT, "tokens", "mean", "p50", "p90", "p95", "p99", "max",
                 "total");
     token_row(&out, "prompt", &s->prompt);
     token_row(&out, "output", &s->output);
     if (!isnan(s->rank_correlation))
-        kw_text_put(&out, "%-*s%11.3f  between prompt and output (Spearman)\n", LEFT, "rank corr.", s->rank_correlation);
-    kw_text_put(&out, "\nrequests/s over time\n");
+        kw_text_add(&out, "%-*s%11.3f  between prompt and output (Spearman)\n", LEFT, "rank corr.", s->rank_correlation);
+    kw_text_add(&out, "\nrequests/s over time\n");
     rate_picture(&out, t);
-    kw_text_put(&out, "\ntokens a request, log scale\n");
+    kw_text_add(&out, "\ntokens a request, log scale\n");
     length_picture(&out, "prompt", t->prompt, t->n, s->prompt.max);
     length_picture(&out, "output", t->output, t->n, s->output.max);
     kw_trace_stats_free(&own);
-    *text = kw_text_take(&out);
-    return *text ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for the report");
+    *text = out.s;
+    if (!out.failed) return KW_OK;
+    kw_text_free(&out);
+    *text = NULL;
+    return kw_fail(err, KW_ENOMEM, "out of memory for the report");
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "sim/core/json.h"
+#include "sim/core/text.h"
 #include "workloads/source.h"
-#include "workloads/text.h"
 
 static const char *const law_name[] = { "poisson", "gamma", "mmpp", NULL };
 static const double MAX_RATE = 1e7; /* requests/s: beyond any service, small enough to keep every sum finite */
@@ -306,46 +306,46 @@ double kw_workload_factor(const struct kw_workload *w, long hour)
 
 static void put_string(struct kw_text *t, const char *s)
 {
-    kw_text_put(t, "\"");
+    kw_text_add(t, "\"");
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') kw_text_put(t, "\\%c", c);
-        else if (c < 0x20) kw_text_put(t, "\\u%04x", c);
-        else kw_text_put(t, "%c", c);
+        if (c == '"' || c == '\\') kw_text_add(t, "\\%c", c);
+        else if (c < 0x20) kw_text_add(t, "\\u%04x", c);
+        else kw_text_add(t, "%c", c);
     }
-    kw_text_put(t, "\"");
+    kw_text_add(t, "\"");
 }
 
 /* A list of numbers, `per` a line. */
 static void put_list(struct kw_text *t, const char *indent, const double *x, int n, int digits, int per)
 {
-    kw_text_put(t, "[");
+    kw_text_add(t, "[");
     for (int i = 0; i < n; i++) {
-        if (i && i % per == 0) kw_text_put(t, ",\n%s ", indent);
-        else if (i) kw_text_put(t, ", ");
-        kw_text_put(t, "%.*g", digits, x[i]);
+        if (i && i % per == 0) kw_text_add(t, ",\n%s ", indent);
+        else if (i) kw_text_add(t, ", ");
+        kw_text_add(t, "%.*g", digits, x[i]);
     }
-    kw_text_put(t, "]");
+    kw_text_add(t, "]");
 }
 
 static void put_arrivals(struct kw_text *t, const struct kw_workload *w)
 {
     char ns[32];
-    kw_text_put(t, "  \"arrivals\": { \"law\": \"%s\"", law_name[w->law]);
-    if (w->law != KW_LAW_MMPP) kw_text_put(t, ", \"rate_per_s\": %.9g", w->rate);
-    if (w->law == KW_LAW_GAMMA || (w->law == KW_LAW_MMPP && w->cv != 1)) kw_text_put(t, ", \"cv\": %.9g", w->cv);
-    if (w->tick) kw_text_put(t, ", \"tick_s\": \"%s\"", kw_nano_format(ns, sizeof ns, w->tick));
+    kw_text_add(t, "  \"arrivals\": { \"law\": \"%s\"", law_name[w->law]);
+    if (w->law != KW_LAW_MMPP) kw_text_add(t, ", \"rate_per_s\": %.9g", w->rate);
+    if (w->law == KW_LAW_GAMMA || (w->law == KW_LAW_MMPP && w->cv != 1)) kw_text_add(t, ", \"cv\": %.9g", w->cv);
+    if (w->tick) kw_text_add(t, ", \"tick_s\": \"%s\"", kw_nano_format(ns, sizeof ns, w->tick));
     if (w->law == KW_LAW_MMPP) {
-        kw_text_put(t, ",\n    \"states\": [");
+        kw_text_add(t, ",\n    \"states\": [");
         for (int i = 0; i < w->n_states; i++) {
-            kw_text_put(t, "%s\n      { \"rate_per_s\": %.9g, \"dwell_s\": %.9g, \"next\": ", i ? "," : "", w->state_rate[i],
+            kw_text_add(t, "%s\n      { \"rate_per_s\": %.9g, \"dwell_s\": %.9g, \"next\": ", i ? "," : "", w->state_rate[i],
                 w->dwell_s[i]);
             put_list(t, "", w->next[i], w->n_states, 9, KW_WORKLOAD_STATES);
-            kw_text_put(t, " }");
+            kw_text_add(t, " }");
         }
-        kw_text_put(t, "\n    ]");
+        kw_text_add(t, "\n    ]");
     }
-    kw_text_put(t, " },\n");
+    kw_text_add(t, " },\n");
 }
 
 static void put_origin(struct kw_text *t, const struct kw_workload_origin *o)
@@ -357,70 +357,71 @@ static void put_origin(struct kw_text *t, const struct kw_workload_origin *o)
     const char *const text[] = { o->source, o->licence, o->span, o->date, o->command };
     static const char *const text_key[] = { "source", "licence", "span", "date", "command" };
     const char *comma = "";
-    kw_text_put(t, "  \"provenance\": {");
+    kw_text_add(t, "  \"provenance\": {");
     for (int i = 0; i < 5; i++) {
         if (!*text[i]) continue;
-        kw_text_put(t, "%s\n    \"%s\": ", comma, text_key[i]);
+        kw_text_add(t, "%s\n    \"%s\": ", comma, text_key[i]);
         put_string(t, text[i]);
         comma = ",";
     }
     if (o->n_parameters) {
-        kw_text_put(t, "%s\n    \"parameters\": {", comma);
+        kw_text_add(t, "%s\n    \"parameters\": {", comma);
         for (int i = 0; i < o->n_parameters; i++) {
-            kw_text_put(t, "%s\n      ", i ? "," : "");
+            kw_text_add(t, "%s\n      ", i ? "," : "");
             put_string(t, o->parameter[i].what);
-            kw_text_put(t, ": ");
+            kw_text_add(t, ": ");
             put_string(t, o->parameter[i].from);
         }
-        kw_text_put(t, "\n    }");
+        kw_text_add(t, "\n    }");
         comma = ",";
     }
     bool any = false;
     for (int i = 0; i < 7; i++) {
         if (!isfinite(fit[i])) continue;
-        kw_text_put(t, any ? ", " : "%s\n    \"fit_error\": { ", comma);
-        kw_text_put(t, "\"%s\": %.4g", key[i], fit[i]);
+        kw_text_add(t, any ? ", " : "%s\n    \"fit_error\": { ", comma);
+        kw_text_add(t, "\"%s\": %.4g", key[i], fit[i]);
         any = true;
     }
-    kw_text_put(t, any ? " }\n  }\n" : "\n  }\n");
+    kw_text_add(t, any ? " }\n  }\n" : "\n  }\n");
 }
 
 char *kw_workload_text(const struct kw_workload *w)
 {
     struct kw_text t = { 0 };
     char ns[32];
-    kw_text_put(&t, "{\n  \"keepwarm_workload\": 1,\n  \"name\": ");
+    kw_text_add(&t, "{\n  \"keepwarm_workload\": 1,\n  \"name\": ");
     put_string(&t, w->name);
-    kw_text_put(&t, ",\n  \"description\": ");
+    kw_text_add(&t, ",\n  \"description\": ");
     put_string(&t, w->description);
-    kw_text_put(&t, ",\n  \"duration_s\": \"%s\",\n  \"seed\": %" PRIu64 ",\n", kw_nano_format(ns, sizeof ns, w->duration),
+    kw_text_add(&t, ",\n  \"duration_s\": \"%s\",\n  \"seed\": %" PRIu64 ",\n", kw_nano_format(ns, sizeof ns, w->duration),
         w->seed);
     put_arrivals(&t, w);
     if (w->has_profile) {
-        kw_text_put(&t, "  \"profile\": { \"start_hour\": %d, \"growth_per_week\": %.9g,\n    \"hour_of_week\": ", w->start_hour,
+        kw_text_add(&t, "  \"profile\": { \"start_hour\": %d, \"growth_per_week\": %.9g,\n    \"hour_of_week\": ", w->start_hour,
             w->growth);
         put_list(&t, "    ", w->profile, 168, 5, 12);
-        kw_text_put(&t, " },\n");
+        kw_text_add(&t, " },\n");
     }
-    kw_text_put(&t, "  \"tokens\": {\n    \"p\": ");
+    kw_text_add(&t, "  \"tokens\": {\n    \"p\": ");
     put_list(&t, "    ", w->q_p, w->n_q, 6, 14);
-    kw_text_put(&t, ",\n    \"prompt\": ");
+    kw_text_add(&t, ",\n    \"prompt\": ");
     put_list(&t, "    ", w->q_prompt, w->n_q, 9, 14);
-    kw_text_put(&t, ",\n    \"output\": ");
+    kw_text_add(&t, ",\n    \"output\": ");
     put_list(&t, "    ", w->q_output, w->n_q, 9, 14);
-    kw_text_put(&t, ",\n    \"rank_correlation\": %.6g },\n", w->rank_correlation);
+    kw_text_add(&t, ",\n    \"rank_correlation\": %.6g },\n", w->rank_correlation);
     if (w->n_classes) {
-        kw_text_put(&t, "  \"classes\": [");
+        kw_text_add(&t, "  \"classes\": [");
         for (int i = 0; i < w->n_classes; i++) {
-            kw_text_put(&t, "%s\n    { \"name\": ", i ? "," : "");
+            kw_text_add(&t, "%s\n    { \"name\": ", i ? "," : "");
             put_string(&t, w->class_name[i]);
-            kw_text_put(&t, ", \"share\": %.9g }", w->class_share[i]);
+            kw_text_add(&t, ", \"share\": %.9g }", w->class_share[i]);
         }
-        kw_text_put(&t, "\n  ],\n");
+        kw_text_add(&t, "\n  ],\n");
     }
     put_origin(&t, &w->origin);
-    kw_text_put(&t, "}\n");
-    return kw_text_take(&t);
+    kw_text_add(&t, "}\n");
+    if (t.failed) kw_text_free(&t);
+    return t.s;
 }
 
 enum kw_status kw_workload_save(const struct kw_workload *w, const char *path, struct kw_error *err)
