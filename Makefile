@@ -23,6 +23,13 @@ $B/embedded.list: FORCE
 	@echo '$(EMBED)' | cmp -s - $@ || echo '$(EMBED)' > $@
 $B/embedded.o: $B/embedded.S
 	$(CC) -c $< -o $@
+# Results carry the revision and the flags they were made with; only version.c is compiled anew when those change.
+$B/revision: FORCE
+	@mkdir -p $(@D)
+	@r="$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"; echo "$$r" | cmp -s - $@ || echo "$$r" > $@
+$B/sim/io/version.c.o: $B/revision
+$B/sim/io/version.c.o: override CFLAGS += -DKW_GIT_REVISION='"$(shell cat $B/revision 2>/dev/null || echo unknown)"' \
+  -DKW_BUILD_FLAGS='"$(CC) -O2 -ffp-contract=off -fopenmp$(if $(SAN), SAN=$(SAN))"'
 $B/%.c.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@
