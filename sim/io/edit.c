@@ -149,6 +149,15 @@ enum kw_status kw_edit_put(struct kw_json *doc, const char *path, const char *js
     return st;
 }
 
+enum kw_status kw_edit_put_string(struct kw_json *doc, const char *path, const char *value, struct kw_error *err)
+{
+    char *text = quoted(value);
+    if (!text) return kw_fail(err, KW_ENOMEM, "out of memory");
+    enum kw_status st = kw_edit_put(doc, path, text, err);
+    free(text);
+    return st;
+}
+
 enum kw_status kw_edit_set(struct kw_json *doc, const char *assignment, struct kw_error *err)
 {
     const char *eq = strchr(assignment, '=');
@@ -166,10 +175,7 @@ enum kw_status kw_edit_set(struct kw_json *doc, const char *assignment, struct k
         if ((number && value[strspn(value, "-0123456789")]) || strchr(value, '\n')) json = false;
         kw_json_free(&probe);
     }
-    char *text = json ? NULL : quoted(value);
-    if (!json && !text) return kw_fail(err, KW_ENOMEM, "out of memory");
-    enum kw_status st = kw_edit_put(doc, path, json ? value : text, err);
-    free(text);
+    enum kw_status st = json ? kw_edit_put(doc, path, value, err) : kw_edit_put_string(doc, path, value, err);
     if (st != KW_OK && st != KW_ENOMEM) kw_where(err, "--set", 0);
     return st;
 }

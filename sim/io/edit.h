@@ -12,6 +12,9 @@ enum kw_status kw_edit_find(const struct kw_json *doc, const char *path, struct 
  * object (making objects on the way) or appends to an array when the index is its length. doc is unchanged on failure. */
 enum kw_status kw_edit_put(struct kw_json *doc, const char *path, const char *json, struct kw_error *err);
 
+/* The same with a string as the value. */
+enum kw_status kw_edit_put_string(struct kw_json *doc, const char *path, const char *value, struct kw_error *err);
+
 /* "path=value" from a command line. The value is taken as JSON if it is JSON, else as a string; a number with a
  * fraction or exponent becomes a decimal string, since the reader wants exact decimals. */
 enum kw_status kw_edit_set(struct kw_json *doc, const char *assignment, struct kw_error *err);
