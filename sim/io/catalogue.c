@@ -1,0 +1,113 @@
+#include "sim/io/catalogue.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/core/json.h"
+
+enum kw_status kw_catalogue_load(struct kw_catalogue *c, struct kw_error *err)
+{
+    memset(c, 0, sizeof *c);
+    kw_steptimes_init(&c->steptimes);
+    enum kw_status st = kw_platforms_embedded(&c->platforms, err);
+    if (st == KW_OK) st = kw_profiles_embedded(&c->profiles, err);
+    if (st != KW_OK) kw_catalogue_free(c);
+    return st;
+}
+
+void kw_catalogue_free(struct kw_catalogue *c)
+{
+    kw_steptimes_free(&c->steptimes);
+    for (size_t i = 0; i < c->n_files; i++) {
+        if (c->file[i].platform) kw_platform_free(c->file[i].platform);
+        if (c->file[i].profile) kw_profile_free(c->file[i].profile);
+        free(c->file[i].platform);
+        free(c->file[i].profile);
+        free(c->file[i].path);
+    }
+    free(c->file);
+    kw_profiles_free(&c->profiles);
+    kw_platforms_free(&c->platforms);
+    memset(c, 0, sizeof *c);
+}
+
+/* The slot of a file already read, or a new empty one at the end (not yet counted). */
+static enum kw_status file_slot(struct kw_catalogue *c, const char *path, struct kw_catalogue_file **out,
+                                struct kw_error *err)
+{
+    for (size_t i = 0; i < c->n_files; i++)
+        if (!strcmp(c->file[i].path, path)) {
+            *out = &c->file[i];
+            return KW_OK;
+        }
+    struct kw_catalogue_file *f = realloc(c->file, (c->n_files + 1) * sizeof *f);
+    if (!f) return kw_fail(err, KW_ENOMEM, "out of memory");
+    c->file = f;
+    *out = &f[c->n_files];
+    **out = (struct kw_catalogue_file){ .path = malloc(strlen(path) + 1) };
+    if (!(*out)->path) return kw_fail(err, KW_ENOMEM, "out of memory");
+    strcpy((*out)->path, path);
+    return KW_OK;
+}
+
+static bool is_path(const char *name)
+{
+    size_t n = strlen(name);
+    return strchr(name, '/') || (n > 5 && !strcmp(name + n - 5, ".json"));
+}
+
+static enum kw_status unknown_platform(const struct kw_catalogue *c, const char *name, struct kw_error *err)
+{
+    const char *names[256];
+    size_t n = 0;
+    for (; n < c->platforms.n && n < 255; n++) names[n] = c->platforms.p[n].name;
+    names[n] = NULL;
+    const char *near = kw_nearest(name, names);
+    return kw_fail(err, KW_ERANGE, "there is no platform '%.60s'%s%s%s; `keepwarm platforms list` shows them", name,
+                   near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
+
+enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, const struct kw_platform **out,
+                                     struct kw_error *err)
+{
+    if (!is_path(name)) {
+        *out = kw_platforms_find(&c->platforms, name);
+        return *out ? KW_OK : unknown_platform(c, name, err);
+    }
+    struct kw_catalogue_file *f;
+    enum kw_status st = file_slot(c, name, &f, err);
+    if (st != KW_OK) return st;
+    if (!f->platform) {
+        struct kw_platform *p = calloc(1, sizeof *p);
+        st = p ? kw_platform_load(p, name, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+        if (st != KW_OK) {
+            free(p);
+            free(f->path);
+            return st;
+        }
+        f->platform = p;
+        c->n_files++;
+    }
+    *out = f->platform;
+    return KW_OK;
+}
+
+enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
+                                         struct kw_error *err)
+{
+    struct kw_catalogue_file *f;
+    enum kw_status st = file_slot(c, path, &f, err);
+    if (st != KW_OK) return st;
+    if (!f->profile) {
+        struct kw_profile *p = calloc(1, sizeof *p);
+        st = p ? kw_profile_load(p, path, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+        if (st != KW_OK) {
+            free(p);
+            free(f->path);
+            return st;
+        }
+        f->profile = p;
+        c->n_files++;
+    }
+    *out = f->profile;
+    return KW_OK;
+}

@@ -1,0 +1,31 @@
+/* sim/io/catalogue.h - what scenarios draw on: the embedded platforms and profiles, those loaded from files a scenario
+ * names, and step times compiled from them. Must outlive every candidate made from it. */
+#ifndef KW_IO_CATALOGUE_H
+#define KW_IO_CATALOGUE_H
+#include "calibrate/profile.h"
+#include "platforms/platform.h"
+#include "sim/plan/steptimes.h"
+
+struct kw_catalogue {
+    struct kw_platforms platforms;
+    struct kw_profiles profiles;
+    struct kw_steptimes steptimes;
+    struct kw_catalogue_file { /* [n_files], owned */
+        char *path;
+        struct kw_platform *platform; /* one of the two is set; owned */
+        struct kw_profile *profile;
+    } *file;
+    size_t n_files;
+};
+
+enum kw_status kw_catalogue_load(struct kw_catalogue *c, struct kw_error *err); /* everything embedded */
+void kw_catalogue_free(struct kw_catalogue *c);
+
+/* By name, or by the path of a JSON file (anything with a '/' or ending in ".json"), read once. KW_ERANGE names the
+ * nearest known one. */
+enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, const struct kw_platform **out,
+                                     struct kw_error *err);
+enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
+                                         struct kw_error *err);
+
+#endif
