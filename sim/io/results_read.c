@@ -1,0 +1,240 @@
+#include "sim/io/results.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/core/h5.h"
+
+static enum kw_status open_result(struct kw_h5 **f, const char *path, struct kw_error *err)
+{
+    int64_t version;
+    enum kw_status st = kw_h5_open(f, path, err);
+    if (st != KW_OK) return st;
+    st = kw_h5_read_attr_i64(*f, "/", "schema_version", &version, NULL);
+    if (st != KW_OK)
+        st = kw_fail(err, KW_EPARSE, "%.300s: is no keepwarm result (it has no schema_version)", path);
+    else if (version != KW_RESULTS_SCHEMA)
+        st = kw_fail(err, KW_EPARSE, "%.300s: has schema version %lld; this keepwarm reads %d", path, (long long)version,
+                     KW_RESULTS_SCHEMA);
+    if (st != KW_OK) kw_h5_abandon(*f);
+    return st;
+}
+
+enum kw_status kw_results_head(struct kw_results_head *h, const char *path, struct kw_error *err)
+{
+    struct kw_h5 *f;
+    memset(h, 0, sizeof *h);
+    enum kw_status st = open_result(&f, path, err);
+    if (st != KW_OK) return st;
+    const struct {
+        const char *name;
+        char **out;
+    } strings[] = { { "command", &h->command }, { "config_json", &h->config_json }, { "trace_sha256", &h->trace_sha256 },
+        { "keepwarm_version", &h->keepwarm_version }, { "git_revision", &h->git_revision } };
+    for (size_t i = 0; i < sizeof strings / sizeof *strings && st == KW_OK; i++)
+        st = kw_h5_read_attr_str(f, "/", strings[i].name, strings[i].out, err);
+    if (st == KW_OK) st = kw_h5_read_attr_i64(f, "/", "seed", &h->seed, err);
+    if (st == KW_OK) st = kw_h5_read_attr_i64(f, "/", "schema_version", &h->schema_version, err);
+    if (st == KW_OK && kw_h5_read_attr_str(f, "/", "recommendation", &h->recommendation, NULL) != KW_OK)
+        h->recommendation = NULL; /* only a plan has one */
+    kw_h5_abandon(f);
+    if (st != KW_OK) kw_results_head_free(h);
+    return st;
+}
+
+void kw_results_head_free(struct kw_results_head *h)
+{
+    free(h->command);
+    free(h->config_json);
+    free(h->trace_sha256);
+    free(h->keepwarm_version);
+    free(h->git_revision);
+    free(h->recommendation);
+    memset(h, 0, sizeof *h);
+}
+
+/* What of a file is in memory while it is read. */
+struct reading {
+    struct kw_h5 *f;
+    size_t n, nd, nr; /* points, deployments, replications */
+    char **platform, **sku, **gpu, **model, **precision, **term, **name;
+    uint32_t *tp, *replications;
+    int64_t *operations;
+    double *samples[KW_METRICS]; /* [n * nr] */
+    int64_t **usage;             /* [fields], each [n * nr * nd] */
+    size_t n_fields;
+};
+
+static enum kw_status read_array(struct reading *r, const char *path, enum kw_h5_type type, size_t want, void *out,
+                                 struct kw_error *err)
+{
+    size_t n;
+    void *data;
+    enum kw_status st = kw_h5_read(r->f, path, type, &data, &n, err);
+    if (st != KW_OK) return st;
+    if (n != want) {
+        free(data);
+        return kw_fail(err, KW_EPARSE, "%s: has %zu values; want %zu", path, n, want);
+    }
+    memcpy(out, &data, sizeof data);
+    return KW_OK;
+}
+
+static void reading_free(struct reading *r)
+{
+    char **const strings[] = { r->platform, r->sku, r->gpu, r->model, r->precision, r->term, r->name };
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
+    free(r->tp);
+    free(r->replications);
+    free(r->operations);
+    for (int m = 0; m < KW_METRICS; m++) free(r->samples[m]);
+    for (size_t i = 0; r->usage && i < r->n_fields; i++) free(r->usage[i]);
+    free(r->usage);
+    kw_h5_abandon(r->f);
+}
+
+static enum kw_status read_all(struct reading *r, const char *path, struct kw_error *err)
+{
+    int rank;
+    size_t shape[4];
+    enum kw_status st = open_result(&r->f, path, err);
+    if (st != KW_OK) {
+        r->f = NULL;
+        return st;
+    }
+    st = kw_h5_shape(r->f, "/usage/requests", &rank, shape, err);
+    if (st != KW_OK) return st;
+    if (rank != 3) return kw_fail(err, KW_EPARSE, "%.300s: /usage/requests has rank %d; want 3", path, rank);
+    r->n = shape[0];
+    r->nr = shape[1];
+    r->nd = shape[2];
+    if (r->n == 0 || r->nr == 0 || r->nr > KW_REPLICATIONS_MAX || r->nd == 0 || r->nd > KW_FLEET_MAX_DEPLOYMENTS)
+        return kw_fail(err, KW_EPARSE, "%.300s: /usage/requests has shape [%zu, %zu, %zu]", path, r->n, r->nr, r->nd);
+    const struct {
+        const char *path;
+        char ***out;
+    } strings[] = { { "/deployments/platform", &r->platform }, { "/deployments/sku", &r->sku }, { "/deployments/gpu", &r->gpu },
+        { "/deployments/model", &r->model }, { "/deployments/precision", &r->precision }, { "/deployments/term", &r->term },
+        { "/deployments/name", &r->name } };
+    for (size_t i = 0; i < sizeof strings / sizeof *strings && st == KW_OK; i++)
+        st = read_array(r, strings[i].path, KW_H5_STR, r->n * r->nd, strings[i].out, err);
+    if (st == KW_OK) st = read_array(r, "/deployments/tp", KW_H5_U32, r->n * r->nd, &r->tp, err);
+    if (st == KW_OK) st = read_array(r, "/deployments/operations_nusd_month", KW_H5_I64, r->n * r->nd, &r->operations, err);
+    if (st == KW_OK) st = read_array(r, "/points/replications", KW_H5_U32, r->n, &r->replications, err);
+    for (int m = 0; m < KW_METRICS && st == KW_OK; m++) {
+        char name[96];
+        snprintf(name, sizeof name, "/samples/%s", kw_metric_info[m].name);
+        st = read_array(r, name, KW_H5_F64, r->n * r->nr, &r->samples[m], err);
+    }
+    while (kw_usage_field[r->n_fields].name) r->n_fields++;
+    r->usage = calloc(r->n_fields, sizeof *r->usage);
+    if (!r->usage) return kw_fail(err, KW_ENOMEM, "out of memory");
+    for (size_t i = 0; i < r->n_fields && st == KW_OK; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "/usage/%s", kw_usage_field[i].name);
+        st = read_array(r, name, KW_H5_I64, r->n * r->nr * r->nd, &r->usage[i], err);
+    }
+    return st;
+}
+
+/* Deployment d of point i, looked up in today's catalogue. */
+static enum kw_status resolve(const struct reading *r, size_t at, struct kw_catalogue *c, struct kw_choice *out,
+                              struct kw_error *err)
+{
+    const struct kw_platform *p;
+    enum kw_status st = kw_catalogue_platform(c, r->platform[at], &p, err);
+    if (st != KW_OK) return st;
+    memset(out, 0, sizeof *out);
+    if (p->kind == KW_KIND_API) {
+        for (size_t i = 0; i < p->n_apis; i++)
+            if (!strcmp(p->apis[i].sku, r->sku[at])) {
+                st = kw_choice_api(out, p, &p->apis[i], err);
+                break;
+            }
+    } else {
+        const struct kw_profile *profile =
+            kw_profiles_find(&c->profiles, r->gpu[at], r->model[at], r->precision[at], r->tp[at]);
+        for (size_t i = 0; i < p->n_gpus && profile; i++)
+            if (!strcmp(p->gpus[i].sku, r->sku[at]) && !strcmp(p->gpus[i].gpu, r->gpu[at])) {
+                const struct kw_steptime *time;
+                st = kw_steptimes_get(&c->steptimes, profile, 0, 0, &time, err);
+                if (st == KW_OK) st = kw_choice_gpu(out, p, &p->gpus[i], profile, time, err);
+                break;
+            }
+    }
+    if (st != KW_OK) return st;
+    if (!out->platform)
+        return kw_fail(err, KW_ERANGE, "%s no longer offers '%s' (%s, %s)", p->title, r->sku[at], r->gpu[at], r->model[at]);
+    for (int t = 0; kw_term_name[t]; t++)
+        if (!strcmp(kw_term_name[t], r->term[at])) out->term = (enum kw_term)t;
+    out->operations_month = r->operations[at];
+    snprintf(out->name, sizeof out->name, "%.31s", r->name[at]);
+    return KW_OK;
+}
+
+static enum kw_status fill_point(const struct reading *r, size_t i, const struct kw_candidate *c, struct kw_point *p,
+                                 struct kw_error *err)
+{
+    enum kw_status st = kw_point_init(p, err);
+    if (st != KW_OK) return st;
+    uint32_t nr = r->replications[i];
+    if (nr == 0 || nr > r->nr)
+        return kw_fail(err, KW_EPARSE, "/points/replications[%zu] is %u; want 1 to %zu", i, nr, r->nr);
+    p->replications = nr;
+    p->n = c->n;
+    p->sample = malloc(nr * sizeof *p->sample);
+    p->usage = calloc((size_t)nr * c->n, sizeof *p->usage);
+    p->bill_of = calloc(c->n, sizeof *p->bill_of);
+    if (!p->sample || !p->usage || !p->bill_of) return kw_fail(err, KW_ENOMEM, "out of memory");
+    for (uint32_t rep = 0; rep < nr; rep++) {
+        for (int m = 0; m < KW_METRICS; m++) p->sample[rep][m] = r->samples[m][i * r->nr + rep];
+        for (uint32_t d = 0; d < c->n; d++) {
+            struct kw_usage *u = &p->usage[rep * c->n + d];
+            const struct kw_choice *choice = &c->choice[d];
+            for (size_t f = 0; f < r->n_fields; f++)
+                memcpy((char *)u + kw_usage_field[f].offset, &r->usage[f][(i * r->nr + rep) * r->nd + d], sizeof(int64_t));
+            u->kind = choice->platform->kind;
+            u->gpus = choice->gpu ? kw_gpus_per_replica(choice->gpu, choice->tp) : 0;
+        }
+    }
+    return KW_OK;
+}
+
+enum kw_status kw_results_read_points(const char *path, struct kw_catalogue *c, struct kw_candidate **candidates,
+                                      struct kw_point **points, size_t *n, struct kw_error *err)
+{
+    struct reading r = { 0 };
+    enum kw_status st = read_all(&r, path, err);
+    struct kw_candidate *cand = NULL;
+    struct kw_point *point = NULL;
+    size_t made = 0;
+    if (st == KW_OK) {
+        cand = calloc(r.n, sizeof *cand);
+        point = calloc(r.n, sizeof *point);
+        if (!cand || !point) st = kw_fail(err, KW_ENOMEM, "out of memory");
+    }
+    for (; st == KW_OK && made < r.n; made++) {
+        kw_candidate_init(&cand[made]);
+        for (size_t d = 0; d < r.nd && st == KW_OK; d++) {
+            struct kw_choice choice;
+            if (!r.platform[made * r.nd + d][0]) break;
+            st = resolve(&r, made * r.nd + d, c, &choice, err);
+            if (st == KW_OK) st = kw_candidate_add(&cand[made], &choice, err);
+        }
+        if (st == KW_OK) st = fill_point(&r, made, &cand[made], &point[made], err);
+    }
+    *n = r.n;
+    reading_free(&r);
+    if (st == KW_OK) {
+        *candidates = cand;
+        *points = point;
+        return KW_OK;
+    }
+    for (size_t i = 0; i < made; i++) {
+        kw_candidate_free(&cand[i]);
+        kw_point_free(&point[i]);
+    }
+    free(cand);
+    free(point);
+    return st;
+}
