@@ -1,0 +1,434 @@
+#include "sim/io/summary.h"
+#include <math.h>
+#include <string.h>
+#include "sim/io/slo_text.h"
+#include "sim/io/columns.h"
+
+/* "12,345" or "12,345.67": dollars are read with their thousands apart. */
+static const char *money(double usd, char buf[32])
+{
+    char raw[32], *p = buf;
+    snprintf(raw, sizeof raw, fabs(usd) < 1000 ? "%.2f" : "%.0f", usd);
+    size_t digits = strcspn(raw, ".") - (raw[0] == '-');
+    const char *s = raw;
+    if (*s == '-') *p++ = *s++;
+    for (size_t i = 0; *s && p < buf + 30; i++, s++) {
+        if (i && i < digits && (digits - i) % 3 == 0) *p++ = ',';
+        *p++ = *s;
+    }
+    *p = 0;
+    return buf;
+}
+
+/* Three digits of a time in the unit given; "-" when there is none. */
+static const char *number(double v, char buf[32])
+{
+    if (isnan(v))
+        snprintf(buf, 32, "-");
+    else if (v != 0 && fabs(v) < 0.01)
+        snprintf(buf, 32, "%.4f", v);
+    else
+        snprintf(buf, 32, fabs(v) < 10 ? "%.2f" : fabs(v) < 100 ? "%.1f" : "%.0f", v);
+    return buf;
+}
+
+static const char *percent(double share, char buf[32])
+{
+    if (isnan(share))
+        snprintf(buf, 32, "-");
+    else if (share > 0 && share < 0.0005)
+        snprintf(buf, 32, "<0.05");
+    else
+        snprintf(buf, 32, share < 0.0995 ? "%.2f" : "%.1f", 100 * share);
+    return buf;
+}
+
+void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t, const char *scaling,
+                     struct kw_text *out)
+{
+    char a[16], b[16];
+    uint64_t in = 0, gen = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        in += t->prompt[i];
+        gen += t->output[i];
+    }
+    double span = kw_nano_to_double(t->span);
+    kw_text_add(out, "keepwarm %s%s%s\n", command, s->name[0] ? ": " : "", s->name);
+    kw_text_add(out, "  traffic     %s\n", t->notes.source[0] ? t->notes.source : s->trace_file);
+    kw_text_add(out, "              %zu requests in ", t->n);
+    if (span < 7200)
+        kw_text_add(out, "%.1f min", span / 60);
+    else
+        kw_text_add(out, span < 172800 ? "%.1f h" : "%.2f days", span < 172800 ? span / 3600 : span / 86400);
+    kw_text_add(out, " (%.3g a second), ", span > 0 ? (double)t->n / span : 0);
+    kw_text_add(out, "%s tokens in, %s out\n", kw_text_si(a, (double)in), kw_text_si(b, (double)gen));
+    if (s->model) kw_text_add(out, "  model       %s\n", s->model);
+    kw_text_add(out, "  objectives  ");
+    kw_slo_text_print(&s->slo, out);
+    kw_text_add(out, "\n  month       %s\n\n", scaling);
+}
+
+static void add_metric(struct kw_columns *t, const char *name, double scale, const char *unit, const struct kw_estimate *e)
+{
+    char a[32], b[32], c[32];
+    kw_columns_cell(t, "%s", name);
+    kw_columns_cell(t, "%s", number(e->mean * scale, a));
+    kw_columns_cell(t, "%s", number(e->lo * scale, b));
+    kw_columns_cell(t, "%s", number(e->hi * scale, c));
+    kw_columns_cell(t, "%s", unit);
+}
+
+static void add_bill(const struct kw_bill *bill, struct kw_text *out)
+{
+    struct kw_columns t = { 0 };
+    char buf[32];
+    kw_columns_add(&t, "a month costs", "", false);
+    kw_columns_add(&t, "USD", "", true);
+    kw_columns_add(&t, "share", "%", true);
+    for (int i = 0; i < KW_ITEMS; i++) {
+        if (!bill->item[i]) continue;
+        kw_columns_cell(&t, "%s", kw_item_name[i]);
+        kw_columns_cell(&t, "%s", money(kw_nano_to_double(bill->item[i]), buf));
+        kw_columns_cell(&t, "%.1f", bill->total ? 100.0 * (double)bill->item[i] / (double)bill->total : 0);
+    }
+    kw_columns_cell(&t, "total");
+    kw_columns_cell(&t, "%s", money(kw_nano_to_double(bill->total), buf));
+    kw_columns_cell(&t, "100.0");
+    kw_columns_print(&t, out);
+    kw_columns_free(&t);
+}
+
+void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out)
+{
+    struct kw_columns t = { 0 };
+    char label[320];
+    kw_text_add(out, "%s\n", kw_candidate_label(c, label, sizeof label));
+    for (uint32_t k = 0; k < c->n; k++)
+        kw_text_add(out, "  %s: %s\n", c->choice[k].name, kw_choice_settings(&c->choice[k], label, sizeof label));
+    kw_text_add(out, "\n");
+    kw_columns_add(&t, "figure", "", false);
+    kw_columns_add(&t, "mean", "", true);
+    kw_columns_add(&t, "95 % low", "", true);
+    kw_columns_add(&t, "95 % high", "", true);
+    kw_columns_add(&t, "unit", "", false);
+    static const struct {
+        enum kw_metric m;
+        const char *name, *unit;
+        double scale;
+    } rows[] = {
+        { KW_METRIC_COST, "cost", "USD a month", 1 }, { KW_METRIC_USD_PER_MTOK, "cost per token", "USD per 1e6 tokens", 1 },
+        { KW_METRIC_TTFT_P50, "TTFT p50", "s", 1 }, { KW_METRIC_TTFT_P95, "TTFT p95", "s", 1 },
+        { KW_METRIC_TTFT_P99, "TTFT p99", "s", 1 }, { KW_METRIC_TPOT_P50, "TPOT p50", "ms", 1e3 },
+        { KW_METRIC_TPOT_P95, "TPOT p95", "ms", 1e3 }, { KW_METRIC_TPOT_P99, "TPOT p99", "ms", 1e3 },
+        { KW_METRIC_E2E_P50, "E2E p50", "s", 1 }, { KW_METRIC_E2E_P95, "E2E p95", "s", 1 },
+        { KW_METRIC_E2E_P99, "E2E p99", "s", 1 }, { KW_METRIC_COLD_FRACTION, "requests that met a cold start", "%", 100 },
+        { KW_METRIC_ERROR_FRACTION, "requests that failed", "%", 100 }, { KW_METRIC_UTILISATION, "replicas busy when ready", "%", 100 },
+        { KW_METRIC_GOODPUT, "goodput", "requests/s", 1 }, { KW_METRIC_ATTAINMENT, "attainment", "%", 100 },
+        { KW_METRIC_COLD_COST, "cost of starts", "USD a month", 1 }, { KW_METRIC_IDLE_COST, "cost of waiting", "USD a month", 1 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) add_metric(&t, rows[i].name, rows[i].scale, rows[i].unit, &p->m[rows[i].m]);
+    kw_columns_print(&t, out);
+    kw_columns_free(&t);
+    kw_text_add(out, "\n");
+    add_bill(&p->bill, out);
+    kw_text_add(out, "\n  %u replication%s: %llu requests arrived, %llu completed, %llu rejected, %llu timed out, %llu too long;\n"
+                     "  %llu replica starts (%llu failed), %u replicas at most, %llu preemptions\n",
+                p->replications, p->replications == 1 ? "" : "s", (unsigned long long)p->arrived, (unsigned long long)p->completed,
+                (unsigned long long)p->rejected, (unsigned long long)p->timed_out, (unsigned long long)p->too_long,
+                (unsigned long long)p->starts, (unsigned long long)p->failed_starts, p->peak_replicas,
+                (unsigned long long)p->preemptions);
+    kw_text_add(out, "  objectives: %s%s; weakest input: %s\n", p->feasible ? "met" : "missed, ", p->miss, kw_grade_name[p->grade]);
+}
+
+/* Indices of points by rank. */
+static void by_rank(const struct kw_point *p, size_t n, size_t *order)
+{
+    for (size_t i = 0; i < n; i++) order[i] = i;
+    for (size_t i = 1; i < n; i++) /* insertion: nearly sorted and short */
+        for (size_t k = i; k > 0 && p[order[k]].rank < p[order[k - 1]].rank; k--) {
+            size_t x = order[k];
+            order[k] = order[k - 1];
+            order[k - 1] = x;
+        }
+}
+
+static void figure_columns(struct kw_columns *t)
+{
+    kw_columns_add(t, "cost", "$/month", true);
+    kw_columns_add(t, "±", "$", true);
+    kw_columns_add(t, "TTFT p95", "s", true);
+    kw_columns_add(t, "TPOT p95", "ms", true);
+    kw_columns_add(t, "cold", "%", true);
+    kw_columns_add(t, "err", "%", true);
+    kw_columns_add(t, "best", "%", true);
+    kw_columns_add(t, "verdict", "", false);
+}
+
+static void figure_cells(struct kw_columns *t, const struct kw_point *p)
+{
+    char b[32];
+    const struct kw_estimate *cost = &p->m[KW_METRIC_COST];
+    kw_columns_cell(t, "%s", money(cost->mean, b));
+    if (p->replications > 1 && !p->pruned)
+        kw_columns_cell(t, "%s", money((cost->hi - cost->lo) / 2, b));
+    else
+        kw_columns_cell(t, "-");
+    kw_columns_cell(t, "%s", number(p->m[KW_METRIC_TTFT_P95].mean, b));
+    kw_columns_cell(t, "%s", number(p->m[KW_METRIC_TPOT_P95].mean * 1e3, b));
+    kw_columns_cell(t, "%s", percent(p->m[KW_METRIC_COLD_FRACTION].mean, b));
+    kw_columns_cell(t, "%s", percent(p->m[KW_METRIC_ERROR_FRACTION].mean, b));
+    if (p->pruned)
+        kw_columns_cell(t, "-");
+    else
+        kw_columns_cell(t, "%.0f", 100 * p->p_best);
+    kw_columns_cell(t, "%s", p->feasible ? "meets" : p->miss);
+}
+
+void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c, const struct kw_point *p, size_t n,
+                       size_t limit, struct kw_text *out)
+{
+    struct kw_columns t = { 0 };
+    size_t order[1024]; /* more rows than that nobody reads: they are in the file */
+    size_t shown = n < 1024 ? n : 1024;
+    char buf[320];
+    kw_columns_add(&t, "#", "", true);
+    uint32_t axes = s && s->n_axes <= 4 ? s->n_axes : 0;
+    for (uint32_t a = 0; a < axes; a++) {
+        const char *dot = strrchr(s->axis[a].path, '.');
+        kw_columns_add(&t, dot ? dot + 1 : s->axis[a].path, "", true);
+    }
+    if (!axes) kw_columns_add(&t, "configuration", "", false);
+    figure_columns(&t);
+    by_rank(p, shown, order);
+    if (limit && limit < shown) shown = limit;
+    for (size_t k = 0; k < shown; k++) {
+        size_t i = order[k];
+        kw_columns_cell(&t, "%u", p[i].rank);
+        for (uint32_t a = 0; a < axes; a++) kw_columns_cell(&t, "%s", kw_scenario_axis_value(s, (uint32_t)i, a, buf, sizeof buf));
+        if (!axes) kw_columns_cell(&t, "%s", kw_candidate_label(&c[i], buf, sizeof buf));
+        figure_cells(&t, &p[i]);
+    }
+    kw_columns_print(&t, out);
+    kw_columns_free(&t);
+    if (shown < n) kw_text_add(out, "  ... and %zu more (--all, or the result file)\n", n - shown);
+}
+
+/* ---- the plan */
+
+static const char *place(const struct kw_candidate *c, char *buf, size_t size)
+{
+    size_t n = 0;
+    buf[0] = 0;
+    for (uint32_t k = 0; k < c->n && n < size; k++)
+        n += (size_t)snprintf(buf + n, size - n, "%s%s", k ? "+" : "", c->choice[k].platform->name);
+    return buf;
+}
+
+static void plan_row(struct kw_columns *t, const struct kw_plan *p, size_t i)
+{
+    const struct kw_choice *c = &p->candidates[i].choice[0];
+    char buf[128];
+    kw_columns_cell(t, "%u", p->points[i].rank);
+    kw_columns_cell(t, "%s", place(&p->candidates[i], buf, sizeof buf));
+    if (c->gpu) {
+        kw_columns_cell(t, c->tp > 1 ? "%s x%u" : "%s", c->gpu->gpu, c->tp);
+        kw_columns_cell(t, "%s", c->profile->precision);
+        kw_columns_cell(t, "%u", c->scaling.keep_warm);
+        if (c->platform->kind == KW_KIND_SERVERLESS)
+            kw_columns_cell(t, "%g", kw_nano_to_double(c->scaling.idle_timeout));
+        else
+            kw_columns_cell(t, "-");
+    } else {
+        kw_columns_cell(t, "API");
+        kw_columns_cell(t, "-");
+        kw_columns_cell(t, "-");
+        kw_columns_cell(t, "-");
+    }
+    figure_cells(t, &p->points[i]);
+}
+
+static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
+{
+    struct kw_columns t = { 0 };
+    size_t rows = 0, hidden = 0;
+    kw_columns_add(&t, "#", "", true);
+    kw_columns_add(&t, "platform", "", false);
+    kw_columns_add(&t, "GPU", "", false);
+    kw_columns_add(&t, "prec", "", false);
+    kw_columns_add(&t, "warm", "", true);
+    kw_columns_add(&t, "idle", "s", true);
+    figure_columns(&t);
+    for (size_t k = 0; k < p->n; k++) {
+        size_t i = p->order[k];
+        bool first = true; /* of its platform, unless all are asked for */
+        for (size_t j = 0; j < k && first && !all; j++)
+            first = strcmp(p->candidates[p->order[j]].choice[0].platform->name, p->candidates[i].choice[0].platform->name) != 0;
+        if (!first) {
+            hidden++;
+            continue;
+        }
+        plan_row(&t, p, i);
+        rows++;
+    }
+    kw_text_add(out, all ? "Every configuration, by rank\n" : "The best configuration of each platform, by rank\n");
+    kw_columns_print(&t, out);
+    kw_columns_free(&t);
+    if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
+    (void)rows;
+}
+
+/* A row a serverless platform: its best family, cost and TTFT p95 at each keep_warm. */
+static void plan_curves(const struct kw_plan *p, struct kw_text *out)
+{
+    enum { COLUMNS = 5 };
+    struct kw_columns t = { 0 };
+    char buf[128], heads[COLUMNS][24];
+    uint32_t levels[COLUMNS];
+    size_t n_levels = 0, shown = 0;
+    for (size_t i = 0; i < p->n; i++) { /* the lowest keep_warm values that occur, ascending */
+        const struct kw_choice *c = &p->candidates[i].choice[0];
+        if (c->platform->kind != KW_KIND_SERVERLESS) continue;
+        size_t k = 0;
+        while (k < n_levels && levels[k] < c->scaling.keep_warm) k++;
+        if (k < n_levels && levels[k] == c->scaling.keep_warm) continue;
+        if (k == COLUMNS) continue;
+        size_t last = n_levels < COLUMNS ? n_levels++ : COLUMNS - 1;
+        for (; last > k; last--) levels[last] = levels[last - 1];
+        levels[k] = c->scaling.keep_warm;
+    }
+    if (!n_levels) return;
+    kw_columns_add(&t, "platform", "", false);
+    kw_columns_add(&t, "GPU", "", false);
+    for (size_t k = 0; k < n_levels; k++) {
+        snprintf(heads[k], sizeof heads[k], "keep_warm %u", levels[k]);
+        kw_columns_add(&t, heads[k], "$/month  TTFT p95 s", true);
+    }
+    for (size_t k = 0; k < p->n && shown < 12; k++) {
+        size_t i = p->order[k], curve[64];
+        const struct kw_choice *c = &p->candidates[i].choice[0];
+        if (c->platform->kind != KW_KIND_SERVERLESS) continue;
+        bool first = true;
+        for (size_t j = 0; j < k && first; j++)
+            first = strcmp(p->candidates[p->order[j]].choice[0].platform->name, c->platform->name) != 0;
+        if (!first) continue;
+        size_t n = kw_plan_keep_warm_curve(p, i, curve, 64);
+        kw_columns_cell(&t, "%s", place(&p->candidates[i], buf, sizeof buf));
+        kw_columns_cell(&t, c->tp > 1 ? "%s x%u" : "%s", c->gpu->gpu, c->tp);
+        for (size_t l = 0; l < n_levels; l++) {
+            const struct kw_point *q = NULL;
+            for (size_t m = 0; m < n; m++)
+                if (p->candidates[curve[m]].choice[0].scaling.keep_warm == levels[l]) q = &p->points[curve[m]];
+            char a[32], b[32];
+            if (q)
+                kw_columns_cell(&t, "%s%s %6s", q->feasible ? "✓ " : "", money(q->m[KW_METRIC_COST].mean, a),
+                              number(q->m[KW_METRIC_TTFT_P95].mean, b));
+            else
+                kw_columns_cell(&t, "-");
+        }
+        shown++;
+    }
+    kw_text_add(out, "\nWhat keeping replicas warm buys (✓ meets the objectives)\n");
+    kw_columns_print(&t, out);
+    kw_columns_free(&t);
+}
+
+/* Text folded at blanks to fit the width, hanging under its label. */
+static void paragraph(const char *label, const char *text, struct kw_text *out)
+{
+    int at = 14;
+    kw_text_add(out, "  ");
+    kw_text_pad(out, label, 12);
+    for (const char *p = text; *p;) {
+        size_t n = strcspn(p, " ");
+        char word[256];
+        snprintf(word, sizeof word, "%.*s", (int)(n < 255 ? n : 255), p);
+        int w = kw_text_width(word);
+        if (at + w > KW_COLUMNS_WIDTH && at > 14) {
+            kw_text_add(out, "\n              ");
+            at = 14;
+        }
+        kw_text_add(out, "%s ", word);
+        at += w + 1;
+        p += n;
+        p += strspn(p, " ");
+    }
+    if (out->n && out->s[out->n - 1] == ' ') out->s[--out->n] = 0;
+    kw_text_add(out, "\n");
+}
+
+void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out)
+{
+    char buf[512], a[32], b[32];
+    (void)slo;
+    plan_table(p, all, out);
+    plan_curves(p, out);
+    kw_text_add(out, "\n");
+    if (p->best >= 0) {
+        const struct kw_point *q = &p->points[p->best];
+        kw_text_add(out, "Recommendation\n");
+        paragraph("run", p->recommendation, out);
+        snprintf(buf, sizeof buf, "$%s a month (95 %%: %s to %s), TTFT p95 %.3g s, the cheapest that meets the objectives with "
+                 "probability %.0f %%", money(q->m[KW_METRIC_COST].mean, a), money(q->m[KW_METRIC_COST].lo, b),
+                 money(q->m[KW_METRIC_COST].hi, (char[32]){ 0 }), q->m[KW_METRIC_TTFT_P95].mean, 100 * q->p_best);
+        paragraph("cost", buf, out);
+        paragraph("why", p->why, out);
+        snprintf(buf, sizeof buf, "%s", kw_grade_name[q->grade]);
+        paragraph("inputs", buf, out);
+    } else {
+        kw_text_add(out, "Nothing meets the objectives\n");
+        if (p->nearest_miss >= 0) {
+            const struct kw_point *q = &p->points[p->nearest_miss];
+            char label[320];
+            snprintf(buf, sizeof buf, "%s at $%s a month: %s", kw_candidate_label(&p->candidates[p->nearest_miss], label, sizeof label),
+                     money(q->m[KW_METRIC_COST].mean, a), q->miss);
+            paragraph("nearest", buf, out);
+        }
+    }
+    for (size_t i = 0; i < p->n_flips && i < 4; i++) {
+        char label[320];
+        const struct kw_flip *f = &p->flips[i];
+        snprintf(buf, sizeof buf, "%s %+.0f %% would make it %s (%s%s%s)", f->what, 100 * f->change,
+                 kw_candidate_label(&p->candidates[f->rival], label, sizeof label), kw_grade_name[f->grade], f->date[0] ? ", " : "",
+                 f->date);
+        paragraph(i ? "" : "flips if", buf, out);
+    }
+    for (size_t i = 0; i < p->n_assumptions && i < 6; i++) paragraph(i ? "" : "assumed", p->assumptions[i], out);
+    if (p->n_dropped) {
+        size_t shown = all ? p->n_dropped : p->n_dropped < 3 ? p->n_dropped : 3;
+        for (size_t i = 0; i < shown; i++) {
+            snprintf(buf, sizeof buf, "%s: %s", p->dropped[i].what, p->dropped[i].why);
+            paragraph(i ? "" : "left out", buf, out);
+        }
+        if (shown < p->n_dropped) {
+            snprintf(buf, sizeof buf, "and %zu more (--all)", p->n_dropped - shown);
+            paragraph("", buf, out);
+        }
+    }
+}
+
+void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out)
+{
+    struct kw_columns t = { 0 };
+    char s[16], m[32];
+    kw_text_add(out, "\nWhere the cheapest kind changes with volume (%s)\n", b->method);
+    kw_columns_add(&t, "volume", "x", true);
+    kw_columns_add(&t, "tokens", "1e6/month", true);
+    for (int k = 0; kw_kind_name[k]; k++) kw_columns_add(&t, kw_kind_name[k], "$/month", true);
+    kw_columns_add(&t, "cheapest", "", false);
+    for (uint32_t i = 0; i < b->n_volumes; i++) {
+        int best = -1;
+        kw_columns_cell(&t, "%g", b->factor[i]);
+        kw_columns_cell(&t, "%s", kw_text_si(s, b->mtok_month[i]));
+        for (int k = 0; k < 3; k++) {
+            kw_columns_cell(&t, "%s", isnan(b->cost[i][k]) ? "-" : money(b->cost[i][k], m));
+            if (!isnan(b->cost[i][k]) && (best < 0 || b->cost[i][k] < b->cost[i][best])) best = k;
+        }
+        kw_columns_cell(&t, "%s", best < 0 ? "-" : b->setting[i][best]);
+    }
+    kw_columns_print(&t, out);
+    kw_columns_free(&t);
+    for (uint32_t i = 0; i < b->n_crossings; i++)
+        kw_text_add(out, "  %s gives way to %s at about %s million tokens a month (between %s and %s simulated)\n",
+                    kw_kind_name[b->crossing[i].from], kw_kind_name[b->crossing[i].to], kw_text_si(s, b->crossing[i].mtok_month),
+                    kw_text_si((char[16]){ 0 }, b->crossing[i].lo), kw_text_si((char[16]){ 0 }, b->crossing[i].hi));
+}

@@ -1,0 +1,27 @@
+/* sim/io/summary.h - results as people read them: aligned tables of 100 columns with units. */
+#ifndef KW_IO_SUMMARY_H
+#define KW_IO_SUMMARY_H
+#include "sim/core/text.h"
+#include "sim/io/scenario.h"
+#include "sim/plan/breakeven.h"
+#include "sim/plan/plan.h"
+#include "workloads/trace.h"
+
+/* What was simulated: traffic, model, objectives, scaling to a month. */
+void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t, const char *scaling,
+                     struct kw_text *out);
+/* One configuration in full: latencies, counts, what a month costs by line item. */
+void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out);
+/* A row a configuration, by rank; the columns of a sweep's axes first. limit 0: all rows. */
+void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c, const struct kw_point *p, size_t n,
+                       size_t limit, struct kw_text *out);
+/* The plan: best setting of every option by rank, keep-warm curves, recommendation, why, what would change it. */
+void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out);
+void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out);
+
+/* The same figures for machines: one JSON document, or CSV with a head line. */
+void kw_summary_json(const char *command, const struct kw_candidate *c, const struct kw_point *p, size_t n,
+                     const struct kw_plan *plan, struct kw_text *out);
+void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out);
+
+#endif
