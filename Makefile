@@ -38,6 +38,40 @@ $B/tests/%: $B/tests/%.c.o $B/libkeepwarm.a
 profiles: $B/tests/make_profiles
 	@mkdir -p calibrate/profiles
 	$B/tests/make_profiles $${KEEPWARM_DATA:-../shared/data} calibrate/profiles
-.PHONY: all lib profiles FORCE
+
+# What to install on Debian or Ubuntu, in one place: to build, to test, and to run the notebooks.
+DEPS := gcc make pkg-config zlib1g-dev libgsl-dev libcjson-dev libhdf5-dev \
+  hdf5-tools python3-numpy python3-h5py python3-h5netcdf python3-xarray python3-simpy \
+  python3-matplotlib jupyter-nbconvert python3-ipykernel
+deps:
+	@command -v dpkg-query >/dev/null || { pkg-config --exists $(PKGS) && exit 0; \
+	  echo "make deps knows Debian packages only; install the equivalents of: $(DEPS)" >&2; exit 1; }; \
+	missing=$$(for p in $(DEPS); do dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || \
+	  echo $$p; done | tr '\n' ' '); \
+	[ -n "$$missing" ] || { echo "dependencies: all $(words $(DEPS)) packages are installed"; exit 0; }; \
+	echo "dependencies: missing $$missing"; \
+	if [ $$(id -u) = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as='sudo -n'; else \
+	  echo "run this, then make again: sudo apt-get update && sudo apt-get install -y --no-install-recommends $$missing" >&2; \
+	  exit 1; fi; \
+	$$as apt-get update && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing
+
+# A second make, because the first looked for libraries before deps could install them.
+test: deps
+	@$(MAKE) --no-print-directory -s $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) check
+TESTS := $(patsubst %.c,$B/%,$(wildcard tests/test_*.c))
+check: $(TESTS) $(if $(wildcard sim/cli/main.c),$B/keepwarm)
+	@KEEPWARM=$B/keepwarm tests/run.sh $(TESTS) $(if $(SAN),,$(wildcard tests/test_*.sh))
+
+# Fuzz targets: libFuzzer over every parser, each for FUZZ_S seconds from its seeds. What crashes lies in build/fuzz.
+FUZZ_S ?= 60
+FUZZFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz-lib: # a second make, with its own build folder
+	@$(MAKE) --no-print-directory -s lib CC=clang B=build/fuzz/obj CFLAGS='-fsanitize=fuzzer-no-link $(FUZZFLAGS)'
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c fuzz-lib
+	clang $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=fuzzer $(FUZZFLAGS) $< build/fuzz/obj/libkeepwarm.a $(LDLIBS) -o $@
+fuzz: $(FUZZ)
+	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
+.PHONY: all lib profiles deps test check fuzz fuzz-lib FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
