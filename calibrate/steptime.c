@@ -126,7 +126,7 @@ static enum kw_status compile_row(const struct kw_step_tables *t, uint32_t b, ui
         if (slope > STEEPEST_PS)
             return kw_fail(err, KW_ERANGE, "step time: decode attention of batch %u grows by %g s a token of context at %g, want at most 0.0001",
                            b, slope / PS_PER_S, (double)at[q]);
-        p[q].slope = llround(slope);
+        p[q].slope = (int64_t)slope; /* down: a piece must not end above the next one's base */
     }
     *n = k;
     return KW_OK;
