@@ -735,7 +735,8 @@ static void judge(struct kw_platform *p, bool has_scaling, bool has_meter)
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_provenance *v = &p->facts[i].provenance;
         if (v->grade != KW_GRADE_UNKNOWN) p->weakest = kw_grade_weaker(p->weakest, v->grade);
-        bool dated = v->date[0] >= '0' && v->date[0] <= '9';
+        bool ours = v->grade == KW_GRADE_USER || v->grade == KW_GRADE_UNKNOWN; /* a choice or assumption has no age */
+        bool dated = !ours && v->date[0] >= '0' && v->date[0] <= '9';
         if (dated && (!p->oldest[0] || strcmp(v->date, p->oldest) < 0)) memcpy(p->oldest, v->date, sizeof p->oldest);
     }
     for (size_t i = 0; i < p->n_gpus; i++) priced |= p->gpus[i].gpu_hour.known || p->gpus[i].gpu_month.known;
