@@ -1,70 +1,46 @@
 #include "platforms/show.h"
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include "sim/core/text.h"
 
-/* ---- text that grows: written through a memory stream, whose only failure is want of memory */
-
-struct page {
-    FILE *f;
-    char *text;
-    size_t len;
-};
-
-static enum kw_status page_open(struct page *g, struct kw_error *err)
+/* Hands the text over, or says that memory ran out. */
+static enum kw_status done(struct kw_text *t, char **text, struct kw_error *err)
 {
-    *g = (struct page){ 0 };
-    g->f = open_memstream(&g->text, &g->len);
-    return g->f ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
-}
-
-static enum kw_status page_close(struct page *g, char **text, struct kw_error *err)
-{
-    bool bad = ferror(g->f);
-    bad |= fclose(g->f) != 0;
-    if (bad || !g->text) {
-        free(g->text);
+    if (t->failed || !t->s) {
+        kw_text_free(t);
         return kw_fail(err, KW_ENOMEM, "out of memory");
     }
-    *text = g->text;
+    *text = t->s;
     return KW_OK;
 }
 
-/* How many columns s takes: bytes that do not continue a UTF-8 character. */
-static int columns(const char *s)
+/* s in at least `width` columns; unlike kw_text_pad never cut. */
+static void cell(struct kw_text *t, const char *s, int width)
 {
-    int n = 0;
-    for (; *s; s++) n += ((unsigned char)*s & 0xc0) != 0x80;
-    return n;
-}
-
-/* s in at least `width` columns, never cut. */
-static void cell(FILE *f, const char *s, int width)
-{
-    int pad = width - columns(s);
-    fprintf(f, "%s%*s", s, pad > 0 ? pad : 0, "");
+    int pad = width - kw_text_width(s);
+    kw_text_add(t, "%s%*s", s, pad > 0 ? pad : 0, "");
 }
 
 /* Text wrapped at 100 columns, each line after `indent` blanks; the first line's blanks are written already. */
-static void wrapped(FILE *f, const char *s, int indent)
+static void wrapped(struct kw_text *t, const char *s, int indent)
 {
     int at = indent;
     while (*s) {
         size_t word = strcspn(s, " ");
         if (at > indent && at + 1 + (int)word > 100) {
-            fprintf(f, "\n%*s", indent, "");
+            kw_text_add(t, "\n%*s", indent, "");
             at = indent;
         } else if (at > indent) {
-            fputc(' ', f);
+            kw_text_add(t, " ");
             at++;
         }
-        fprintf(f, "%.*s", (int)word, s);
+        kw_text_add(t, "%.*s", (int)word, s);
         at += (int)word;
         s += word;
         while (*s == ' ') s++;
     }
-    fputc('\n', f);
+    kw_text_add(t, "\n");
 }
 
 /* ---- small pieces */
@@ -81,15 +57,15 @@ static void money(char *buf, size_t size, kw_nusd v) /* two digits at least, fou
     snprintf(buf, size, v % (KW_NANO / 100) ? "%.4g" : "%.2f", usd);
 }
 
-static void duration(char *buf, size_t size, kw_ns t)
+static void duration(char *buf, size_t size, kw_ns d)
 {
     char s[32];
-    if (t == 0) snprintf(buf, size, "0");
-    else if (t % KW_NS_PER_HOUR == 0) snprintf(buf, size, "%" PRId64 " h", t / KW_NS_PER_HOUR);
-    else if (t > 60 * KW_NS_PER_S && t % (60 * KW_NS_PER_S) == 0)
-        snprintf(buf, size, "%" PRId64 " min", t / (60 * KW_NS_PER_S));
-    else if (t < KW_NS_PER_MS) snprintf(buf, size, "exact");
-    else snprintf(buf, size, "%.12s s", kw_nano_format(s, sizeof s, t));
+    if (d == 0) snprintf(buf, size, "0");
+    else if (d % KW_NS_PER_HOUR == 0) snprintf(buf, size, "%" PRId64 " h", d / KW_NS_PER_HOUR);
+    else if (d > 60 * KW_NS_PER_S && d % (60 * KW_NS_PER_S) == 0)
+        snprintf(buf, size, "%" PRId64 " min", d / (60 * KW_NS_PER_S));
+    else if (d < KW_NS_PER_MS) snprintf(buf, size, "exact");
+    else snprintf(buf, size, "%.12s s", kw_nano_format(s, sizeof s, d));
 }
 
 /* The names of what is offered, each once, as many as fit; "+3" for the rest. */
@@ -146,14 +122,12 @@ enum kw_status kw_show_list(const struct kw_platforms *all, char **text, struct 
         int width;
     } column[] = { { "name", 19 }, { "kind", 10 }, { "GPUs or models", 22 }, { "from", 12 },
                    { "meter", 5 }, { "idle", 6 },  { "grade", 9 },           { "oldest", 10 } };
-    struct page g;
-    enum kw_status st = page_open(&g, err);
-    if (st != KW_OK) return st;
+    struct kw_text g = { 0 };
     for (size_t i = 0; i < 8; i++) {
-        if (i) fputc(' ', g.f);
-        cell(g.f, column[i].title, i < 7 ? column[i].width : 0);
+        if (i) kw_text_add(&g, " ");
+        cell(&g, column[i].title, i < 7 ? column[i].width : 0);
     }
-    fputc('\n', g.f);
+    kw_text_add(&g, "\n");
     bool marked = false;
     for (size_t i = 0; i < all->n; i++) {
         const struct kw_platform *p = &all->p[i];
@@ -169,101 +143,99 @@ enum kw_status kw_show_list(const struct kw_platforms *all, char **text, struct 
         const char *value[] = { name,  kw_kind_name[p->kind], offer,        price, meter, idle, kw_grade_name[p->weakest],
                                 p->oldest[0] ? p->oldest : "undated" };
         for (size_t k = 0; k < 8; k++) {
-            if (k) fputc(' ', g.f);
-            cell(g.f, value[k], k < 7 ? column[k].width : 0);
+            if (k) kw_text_add(&g, " ");
+            cell(&g, value[k], k < 7 ? column[k].width : 0);
         }
-        fputc('\n', g.f);
+        kw_text_add(&g, "\n");
     }
-    fprintf(g.f, "\nfrom: the cheapest GPU-hour, or $ per million tokens in and out. grade: the weakest of its numbers.\n");
-    if (marked) fprintf(g.f, "*: not enough is known to plan with it; `platforms show NAME` says what is missing.\n");
-    return page_close(&g, text, err);
+    kw_text_add(&g, "\nfrom: the cheapest GPU-hour, or $ per million tokens in and out. grade: the weakest of its numbers.\n");
+    if (marked) kw_text_add(&g, "*: not enough is known to plan with it; `platforms show NAME` says what is missing.\n");
+    return done(&g, text, err);
 }
 
 /* ---- show */
 
-static void print_sources(FILE *f, const struct kw_platform *p)
+static void print_sources(struct kw_text *t, const struct kw_platform *p)
 {
-    fprintf(f, "\nsources\n");
+    kw_text_add(t, "\nsources\n");
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_provenance *v = &p->facts[i].provenance;
         bool seen = false;
         for (size_t k = 0; k < i && !seen; k++) seen = !strcmp(p->facts[k].provenance.source, v->source);
         if (seen) continue;
-        fprintf(f, "  ");
-        wrapped(f, v->source, 6);
-        fprintf(f, "      %s", v->date);
-        if (v->evidence) fprintf(f, ", evidence %c", v->evidence);
-        fputc('\n', f);
+        kw_text_add(t, "  ");
+        wrapped(t, v->source, 6);
+        kw_text_add(t, "      %s", v->date);
+        if (v->evidence) kw_text_add(t, ", evidence %c", v->evidence);
+        kw_text_add(t, "\n");
     }
 }
 
-static void print_assumptions(FILE *f, const struct kw_platform *p)
+static void print_assumptions(struct kw_text *t, const struct kw_platform *p)
 {
     size_t n = 0;
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_fact *k = &p->facts[i];
         if (k->provenance.grade != KW_GRADE_UNKNOWN) continue;
-        if (!n++) fprintf(f, "\nassumed, because it was not found (set it in the scenario when you know)\n");
-        fprintf(f, "  ");
+        if (!n++) kw_text_add(t, "\nassumed, because it was not found (set it in the scenario when you know)\n");
+        kw_text_add(t, "  ");
         char line[sizeof k->path + sizeof k->value + sizeof k->note + 8];
         snprintf(line, sizeof line, "%s: %s%s%s%s", k->path, k->value, k->note[0] ? " (" : "", k->note,
                  k->note[0] ? ")" : "");
-        wrapped(f, line, 6);
+        wrapped(t, line, 6);
     }
 }
 
-static void print_not_found(FILE *f, const struct kw_platform *p)
+static void print_not_found(struct kw_text *t, const struct kw_platform *p)
 {
-    if (p->n_not_found) fprintf(f, "\nnot found\n");
+    if (p->n_not_found) kw_text_add(t, "\nnot found\n");
     for (size_t i = 0; i < p->n_not_found; i++) {
-        fprintf(f, "  - ");
-        wrapped(f, p->not_found[i], 4);
+        kw_text_add(t, "  - ");
+        wrapped(t, p->not_found[i], 4);
     }
 }
 
 enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct kw_error *err)
 {
-    struct page g;
-    enum kw_status st = page_open(&g, err);
-    if (st != KW_OK) return st;
-    fprintf(g.f, "%s: %s (%s)\n", p->name, p->title, kw_kind_name[p->kind]);
-    if (p->url[0]) fprintf(g.f, "%s\n", p->url);
-    if (!p->can_plan) fprintf(g.f, "cannot be planned: %s\n", p->why_not);
-    fprintf(g.f, "weakest grade %s, oldest date %s\n\n", kw_grade_name[p->weakest], p->oldest[0] ? p->oldest : "undated");
-    cell(g.f, "fact", 38);
-    cell(g.f, " value", 29);
-    cell(g.f, " grade", 11);
-    cell(g.f, "date", 11);
-    fprintf(g.f, "source\n");
+    struct kw_text g = { 0 };
+    kw_text_add(&g, "%s: %s (%s)\n", p->name, p->title, kw_kind_name[p->kind]);
+    if (p->url[0]) kw_text_add(&g, "%s\n", p->url);
+    if (!p->can_plan) kw_text_add(&g, "cannot be planned: %s\n", p->why_not);
+    kw_text_add(&g, "weakest grade %s, oldest date %s\n\n", kw_grade_name[p->weakest], p->oldest[0] ? p->oldest : "undated");
+    cell(&g, "fact", 38);
+    cell(&g, " value", 29);
+    cell(&g, " grade", 11);
+    cell(&g, "date", 11);
+    kw_text_add(&g, "source\n");
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_fact *k = &p->facts[i];
         char id[48];
         snprintf(id, sizeof id, "%.*s", id_length(k->provenance.source), k->provenance.source);
-        cell(g.f, k->path, 38);
-        fputc(' ', g.f);
-        if (columns(k->path) > 38 || columns(k->value) > 27) { /* a long one gets a line of its own */
-            fprintf(g.f, "%s\n%*s", k->value, 67, "");
+        cell(&g, k->path, 38);
+        kw_text_add(&g, " ");
+        if (kw_text_width(k->path) > 38 || kw_text_width(k->value) > 27) { /* a long one gets a line of its own */
+            kw_text_add(&g, "%s\n%*s", k->value, 67, "");
         } else {
-            cell(g.f, k->value, 28);
+            cell(&g, k->value, 28);
         }
-        cell(g.f, kw_grade_name[k->provenance.grade], 10);
-        fputc(' ', g.f);
-        cell(g.f, k->provenance.date, 11);
-        fprintf(g.f, "%s\n", id);
+        cell(&g, kw_grade_name[k->provenance.grade], 10);
+        kw_text_add(&g, " ");
+        cell(&g, k->provenance.date, 11);
+        kw_text_add(&g, "%s\n", id);
         if (k->note[0]) {
-            fprintf(g.f, "      ");
-            wrapped(g.f, k->note, 6);
+            kw_text_add(&g, "      ");
+            wrapped(&g, k->note, 6);
         }
     }
-    if (p->n_tiers) fprintf(g.f, "\ntier in use: %s\n", p->n_apis ? p->apis[0].limits.tier : p->tiers[0].tier);
-    print_assumptions(g.f, p);
-    print_not_found(g.f, p);
-    print_sources(g.f, p);
+    if (p->n_tiers) kw_text_add(&g, "\ntier in use: %s\n", p->n_apis ? p->apis[0].limits.tier : p->tiers[0].tier);
+    print_assumptions(&g, p);
+    print_not_found(&g, p);
+    print_sources(&g, p);
     if (p->notes[0]) {
-        fprintf(g.f, "\nnotes\n  ");
-        wrapped(g.f, p->notes, 2);
+        kw_text_add(&g, "\nnotes\n  ");
+        wrapped(&g, p->notes, 2);
     }
-    return page_close(&g, text, err);
+    return done(&g, text, err);
 }
 
 /* ---- age */
@@ -308,12 +280,10 @@ static bool ours(const struct kw_fact *k) /* a choice or an assumption: it has n
 enum kw_status kw_show_check(const struct kw_platform *p, const char *file, const char *today, char **text,
                              size_t *n_stale, struct kw_error *err)
 {
-    struct page g;
+    struct kw_text g = { 0 };
     int64_t day;
     if (strlen(today) != 10 || !parse_date(today, &day))
         return kw_fail(err, KW_EUSAGE, "'%.20s' is not a date: want YYYY-MM-DD", today);
-    enum kw_status st = page_open(&g, err);
-    if (st != KW_OK) return st;
     size_t stale = 0, undated = 0, assumed = 0;
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_fact *k = &p->facts[i];
@@ -323,23 +293,23 @@ enum kw_status kw_show_check(const struct kw_platform *p, const char *file, cons
         undated += age == INT64_MIN;
         stale += age > KW_SHOW_STALE_DAYS;
     }
-    fprintf(g.f, "%s: valid: platform '%s', %s, %zu offers, %zu facts\n", file, p->name, kw_kind_name[p->kind],
+    kw_text_add(&g, "%s: valid: platform '%s', %s, %zu offers, %zu facts\n", file, p->name, kw_kind_name[p->kind],
             p->n_gpus + p->n_apis, p->n_facts);
-    if (!p->can_plan) fprintf(g.f, "cannot be planned: %s\n", p->why_not);
-    fprintf(g.f, "%zu assumed, %zu not found, %zu undated, %zu older than %d days at %s\n", assumed, p->n_not_found,
+    if (!p->can_plan) kw_text_add(&g, "cannot be planned: %s\n", p->why_not);
+    kw_text_add(&g, "%zu assumed, %zu not found, %zu undated, %zu older than %d days at %s\n", assumed, p->n_not_found,
             undated, stale, KW_SHOW_STALE_DAYS, today);
-    print_assumptions(g.f, p);
+    print_assumptions(&g, p);
     bool head = false;
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_fact *k = &p->facts[i];
         int64_t age = kw_show_age_days(k->provenance.date, today);
         if (ours(k) || age <= KW_SHOW_STALE_DAYS) continue;
-        if (!head) fprintf(g.f, "\nstale\n");
+        if (!head) kw_text_add(&g, "\nstale\n");
         head = true;
-        fprintf(g.f, "  %s: %s, %s, %" PRId64 " days old\n", k->path, k->value, k->provenance.date, age);
+        kw_text_add(&g, "  %s: %s, %s, %" PRId64 " days old\n", k->path, k->value, k->provenance.date, age);
     }
-    print_not_found(g.f, p);
-    st = page_close(&g, text, err);
+    print_not_found(&g, p);
+    enum kw_status st = done(&g, text, err);
     if (st == KW_OK && n_stale) *n_stale = stale;
     return st;
 }
