@@ -113,6 +113,7 @@ double kw_law_quantile(const struct kw_law *l, double u)
     case KW_LAW_NONE: return 0;
     case KW_LAW_CONSTANT: return l->v[0];
     case KW_LAW_LOGNORMAL: return exp(l->v[0] + l->v[1] * gsl_cdf_ugaussian_Pinv(u));
+    case KW_LAW_EXPONENTIAL: return -l->v[0] * log(u);
     case KW_LAW_QUANTILES: break;
     }
     int i = 0;
@@ -133,7 +134,8 @@ double kw_law_mean(const struct kw_law *l)
 {
     switch (l->kind) {
     case KW_LAW_NONE: return 0;
-    case KW_LAW_CONSTANT: return l->v[0];
+    case KW_LAW_CONSTANT:
+    case KW_LAW_EXPONENTIAL: return l->v[0];
     case KW_LAW_LOGNORMAL: return exp(l->v[0] + l->v[1] * l->v[1] / 2);
     case KW_LAW_QUANTILES: break;
     }

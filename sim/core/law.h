@@ -11,9 +11,10 @@
 
 /* kind NONE: absent (draws 0). CONSTANT: v[0]. LOGNORMAL: mu, sigma in v[0], v[1] (of the natural log).
  * QUANTILES: at probabilities p[0..n) ascending, values v[0..n) non-decreasing, log-linear between points (linear where
- * a value is 0), constant beyond the outer points. Values are seconds for durations, units per second for rates. */
+ * a value is 0), constant beyond the outer points. EXPONENTIAL: mean in v[0]; for queueing models, has no JSON form.
+ * Values are seconds for durations, units per second for rates. */
 struct kw_law {
-    enum kw_law_kind { KW_LAW_NONE, KW_LAW_CONSTANT, KW_LAW_LOGNORMAL, KW_LAW_QUANTILES } kind;
+    enum kw_law_kind { KW_LAW_NONE, KW_LAW_CONSTANT, KW_LAW_LOGNORMAL, KW_LAW_QUANTILES, KW_LAW_EXPONENTIAL } kind;
     int n;
     double p[KW_LAW_MAX_QUANTILES], v[KW_LAW_MAX_QUANTILES];
     struct kw_provenance provenance;
