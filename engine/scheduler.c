@@ -12,7 +12,11 @@ enum state { FREE, WAITING, PREFILL, DECODE };
 
 /* All decoding sequences advance together, one token a tick, so none is touched by a decode step: its generated tokens
  * are tick - birth, its context (tokens in the KV cache) prompt + generated - 1. It needs a block in the step at tick t
- * when its context is a multiple of block_size there, i.e. when t = birth + 1 - prompt (mod block_size): its phase. */
+ * when its context is a multiple of block_size there, i.e. when t = birth + 1 - prompt (mod block_size): its phase.
+ *
+ * In the same way the blocks of decoding sequences need no bookkeeping where only their number counts (neither prefix
+ * caching nor tables): kv.n_free then leaves them out, and they are computed from the sum of context and the phases, or
+ * bounded by the sum alone, which nearly always suffices. */
 struct seq {
     uint64_t id;
     uint64_t birth;    /* DECODE: tick - generated, modulo 2^64 */
@@ -241,7 +245,32 @@ enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r
 
 /* ---- blocks ---- */
 
-static void take(struct kw_sched *s, uint32_t slot, uint32_t n)
+/* Blocks of all decoding sequences d steps from now: sum of ceil(context_i / block_size), and what it is at most. */
+static uint64_t decode_blocks(const struct kw_sched *s, uint64_t d)
+{
+    uint64_t tokens = s->context + s->n_decode * d; /* and up to the next multiple for each sequence: */
+    for (uint32_t p = 0; p <= s->mask; p++) tokens += s->phase[p] * ((p - (uint32_t)(s->tick + d)) & s->mask);
+    return tokens >> s->shift;
+}
+static uint64_t decode_blocks_most(const struct kw_sched *s, uint64_t d)
+{
+    return (s->context + s->n_decode * (d + s->mask)) >> s->shift;
+}
+
+/* Whether `need` blocks are free, once all decoding sequences have what they need d steps from now. d is 0 or that of
+ * the step being decided when there are details, since blocks have been taken up to there and no further. */
+static bool blocks_free(const struct kw_sched *s, uint64_t d, uint64_t need)
+{
+    if (s->detailed) return need <= s->kv.n_free;
+    return decode_blocks_most(s, d) + need <= s->kv.n_free || decode_blocks(s, d) + need <= s->kv.n_free;
+}
+
+static uint32_t count_free(const struct kw_sched *s)
+{
+    return s->kv.n_free - (s->detailed ? 0 : (uint32_t)decode_blocks(s, s->step_decode != 0));
+}
+
+static void take(struct kw_sched *s, uint32_t slot, uint32_t n) /* by a sequence that does not decode, or with details */
 {
     if (s->detailed)
         kw_kv_take(&s->kv, slot, n);
@@ -253,7 +282,7 @@ static void give_back(struct kw_sched *s, uint32_t slot, uint32_t held, uint32_t
 {
     if (s->detailed)
         kw_kv_release(&s->kv, slot, held, full, keep);
-    else
+    else if (s->seq[slot].state != DECODE)
         s->kv.n_free += held;
 }
 
@@ -329,22 +358,34 @@ void kw_sched_cancel(struct kw_sched *s, uint32_t i)
 
 /* ---- deciding ---- */
 
+/* Not every decoding sequence can have the block it needs, or each must get its own: in admission order. */
+static void decode_one_by_one(struct kw_sched *s)
+{
+    uint32_t t = (uint32_t)s->tick & s->mask, taken = 0;
+    for (uint32_t i = s->running.head; i != NONE && s->seq[i].state == DECODE; i = s->seq[i].next) {
+        if (phase_of(s, &s->seq[i]) != t) continue;
+        bool out = false;
+        while (!out && !blocks_free(s, 0, s->detailed ? 1 : taken + 1)) {
+            out = s->running.tail == i;
+            preempt_last(s);
+        }
+        if (out) break;
+        if (s->detailed) kw_kv_take(&s->kv, i, 1);
+        taken++;
+    }
+}
+
 static void decode_all(struct kw_sched *s)
 {
-    uint32_t t = (uint32_t)s->tick & s->mask;
-    if (s->phase[t] <= s->kv.n_free && !s->c.block_tables) {
-        take(s, NONE, s->phase[t]);
-    } else if (s->phase[t]) {
-        for (uint32_t i = s->running.head; i != NONE && s->seq[i].state == DECODE; i = s->seq[i].next) {
-            if (phase_of(s, &s->seq[i]) != t) continue;
-            bool out = false;
-            while (!s->kv.n_free && !out) {
-                out = s->running.tail == i;
-                preempt_last(s);
-            }
-            if (out) break;
-            take(s, i, 1);
-        }
+    if (!s->n_decode) return;
+    if (!s->detailed) {
+        if (!blocks_free(s, 1, 0)) decode_one_by_one(s);
+    } else {
+        uint32_t need = s->phase[(uint32_t)s->tick & s->mask];
+        if (s->c.block_tables || need > s->kv.n_free)
+            decode_one_by_one(s);
+        else
+            kw_kv_take(&s->kv, NONE, need);
     }
     s->step_decode = s->n_decode;
 }
@@ -374,7 +415,7 @@ static uint32_t admit_head(struct kw_sched *s, uint32_t budget, bool whole, bool
     uint32_t upto = whole || left <= budget ? all : have + budget; /* KV tokens the blocks taken now are for */
     total = blocks(s, upto);
     /* Hits in the free queue are taken out of it, as new blocks are; hits that others hold cost nothing. */
-    if ((s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use > s->kv.n_free) return 0;
+    if (!blocks_free(s, s->step_decode != 0, (s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use)) return 0;
     unlink_seq(s, &s->waiting, i);
     push_tail(s, &s->running, i);
     if (s->c.prefix_caching) kw_kv_hit(&s->kv, i, hits); /* with 0 hits too: what was a private copy may be shared now */
@@ -395,7 +436,7 @@ static void step_chunked(struct kw_sched *s)
         struct seq *q = &s->seq[s->mid];
         uint32_t left = target(q) - q->computed, len = left < budget ? left : budget;
         uint32_t more = blocks(s, q->computed + len) - blocks(s, q->computed);
-        if (more > s->kv.n_free) {
+        if (!blocks_free(s, s->step_decode != 0, more)) {
             preempt_last(s);
         } else {
             take(s, s->mid, more);
@@ -505,6 +546,7 @@ void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done)
             finish(s, i);
             continue;
         }
+        if (!s->detailed) s->kv.n_free += blocks(s, q->computed); /* counted by its context from now on */
         q->birth = s->tick - q->generated;
         q->state = DECODE;
         s->phase[phase_of(s, q)]++;
@@ -517,13 +559,19 @@ void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done)
 uint64_t kw_sched_jumpable(const struct kw_sched *s)
 {
     if (s->n_chunks || s->n_preempted || !s->step_decode) return 1;
-    uint64_t steps = (s->ends[0] >> SLOT_BITS) - s->tick, more = steps - 1;
-    if (((more + s->mask) >> s->shift) * s->n_decode <= s->kv.n_free) return steps;
-    uint64_t rounds = s->kv.n_free / s->n_decode; /* of block_size steps: each takes one block a sequence */
+    uint64_t steps = (s->ends[0] >> SLOT_BITS) - s->tick, more = steps - 1, n_free;
+    if (s->detailed) {
+        n_free = s->kv.n_free;
+        if (((more + s->mask) >> s->shift) * s->n_decode <= n_free) return steps;
+    } else {
+        if (decode_blocks_most(s, steps) <= s->kv.n_free) return steps;
+        n_free = s->kv.n_free - decode_blocks(s, 1);
+    }
+    uint64_t rounds = n_free / s->n_decode; /* of block_size steps: each takes one block a sequence */
     if (rounds > more >> s->shift) rounds = more >> s->shift;
     uint64_t used = rounds * s->n_decode;
     for (uint64_t i = (rounds << s->shift) + 1; i <= more; i++)
-        if ((used += s->phase[(s->tick + i) & s->mask]) > s->kv.n_free) return i;
+        if ((used += s->phase[(s->tick + i) & s->mask]) > n_free) return i;
     return steps;
 }
 
@@ -534,14 +582,12 @@ void kw_sched_advance(struct kw_sched *s, uint64_t k, struct kw_sched_done *done
         return;
     }
     *done = (struct kw_sched_done){ .first = s->first, .finished = s->finished };
-    uint64_t more = k - 1, used = (more >> s->shift) * s->n_decode;
     if (s->c.block_tables) {
         for (uint64_t t = s->tick + 1; t < s->tick + k; t++)
             for (uint32_t i = s->running.head; i != NONE && s->seq[i].state == DECODE; i = s->seq[i].next)
                 if (phase_of(s, &s->seq[i]) == (t & s->mask)) take(s, i, 1);
-    } else {
-        for (uint64_t i = 1; i <= (more & s->mask); i++) used += s->phase[(s->tick + i) & s->mask];
-        take(s, NONE, (uint32_t)used);
+    } else if (s->c.prefix_caching) {
+        kw_kv_take(&s->kv, NONE, (uint32_t)(decode_blocks(s, k) - decode_blocks(s, 1)));
     }
     end_ticks(s, k, done);
     s->step_decode = 0;
@@ -551,7 +597,7 @@ void kw_sched_advance(struct kw_sched *s, uint64_t k, struct kw_sched_done *done
 
 uint32_t kw_sched_waiting(const struct kw_sched *s) { return s->waiting.n; }
 uint32_t kw_sched_running(const struct kw_sched *s) { return s->running.n; }
-uint32_t kw_sched_blocks_free(const struct kw_sched *s) { return s->kv.n_free; }
+uint32_t kw_sched_blocks_free(const struct kw_sched *s) { return count_free(s); }
 uint64_t kw_sched_id(const struct kw_sched *s, uint32_t slot) { return s->seq[slot].id; }
 uint32_t kw_sched_generated(const struct kw_sched *s, uint32_t slot) { return generated(s, &s->seq[slot]); }
 uint32_t kw_sched_cached(const struct kw_sched *s, uint32_t slot) { return s->seq[slot].cached; }
@@ -630,7 +676,7 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
         if (s->ends[(i - 1) / 2] > s->ends[i]) return kw_fail(err, KW_EFAIL, "completions: no heap"), false;
     if (s->n_decode && s->ends[0] >> SLOT_BITS <= s->tick) return kw_fail(err, KW_EFAIL, "a completion was missed"), false;
     if (s->step_decode || s->n_chunks) return true; /* between step and commit, blocks are ahead of tokens */
-    if (!s->c.prefix_caching && held + s->kv.n_free != s->c.num_blocks)
-        return kw_fail(err, KW_EFAIL, "blocks: %" PRIu64 " held + %" PRIu32 " free != %" PRIu32, held, s->kv.n_free, s->c.num_blocks), false;
+    if (!s->c.prefix_caching && held + count_free(s) != s->c.num_blocks)
+        return kw_fail(err, KW_EFAIL, "blocks: %" PRIu64 " held + %" PRIu32 " free != %" PRIu32, held, count_free(s), s->c.num_blocks), false;
     return !s->detailed || kw_kv_check(&s->kv, (uint32_t)(s->c.prefix_caching ? unshared : held), err);
 }
