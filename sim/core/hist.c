@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+__extension__ typedef unsigned __int128 kw_u128;
 #define SUB ((size_t)1 << KW_HIST_SUB_BITS)
 
 static void set_empty(struct kw_hist *h)
@@ -55,29 +56,27 @@ void kw_hist_add_ramp(struct kw_hist *h, int64_t first, int64_t step, uint64_t k
         kw_hist_add(h, first, k * weight);
         return;
     }
-    uint64_t fit = (uint64_t)(INT64_MAX - first) / (uint64_t)step + 1; /* values that do not pass INT64_MAX */
-    if (k > fit) {
+    uint64_t v = (uint64_t)first, s = (uint64_t)step, span;
+    if (__builtin_mul_overflow(k - 1, s, &span) || span > (uint64_t)INT64_MAX - v) {
+        uint64_t fit = ((uint64_t)INT64_MAX - v) / s + 1; /* values that do not pass INT64_MAX */
         kw_hist_add(h, INT64_MAX, (k - fit) * weight);
         k = fit;
+        span = (k - 1) * s;
     }
-    uint64_t v = (uint64_t)first, s = (uint64_t)step, left = k;
-    for (size_t b;;) {
-        b = kw_hist_bucket((int64_t)v);
-        uint64_t room = ((uint64_t)1 << shift_of(b)) - (v - (uint64_t)kw_hist_lower(b)); /* to the bucket's upper edge */
-        uint64_t m = room <= s ? 1 : (room - 1) / s + 1;
-        if (m >= left) {
-            h->count[b] += left * weight;
-            v += (left - 1) * s;
-            break;
-        }
+    uint64_t last = v + span, left = k;
+    size_t b = kw_hist_bucket((int64_t)v), end = kw_hist_bucket((int64_t)last);
+    while (b != end) {
+        uint64_t m = ((uint64_t)kw_hist_lower(b + 1) - v - 1) / s + 1; /* values below the bucket's upper edge */
         h->count[b] += m * weight;
         v += m * s;
         left -= m;
+        b = kw_hist_bucket((int64_t)v);
     }
+    h->count[b] += left * weight;
     h->n += k * weight;
-    h->sum += ((kw_i128)first * k + (kw_i128)(v - (uint64_t)first) * k / 2) * weight; /* v is the last; (last-first)*k even */
+    h->sum += (kw_i128)(((kw_u128)((uint64_t)first + last) * (k * weight)) >> 1); /* (first + last) * k is even */
     if (first < h->min) h->min = first;
-    if ((int64_t)v > h->max) h->max = (int64_t)v;
+    if ((int64_t)last > h->max) h->max = (int64_t)last;
 }
 
 void kw_hist_merge(struct kw_hist *into, const struct kw_hist *from)
