@@ -271,9 +271,10 @@ enum kw_status kw_steptime_constant(struct kw_steptime **out, int64_t decode_ps,
     return KW_OK;
 }
 
-static const struct piece *find_piece(const struct kw_steptime *t, uint32_t b, uint64_t c)
+static inline const struct piece *find_piece(const struct kw_steptime *t, uint32_t b, uint64_t c)
 {
     uint32_t lo = t->row[b], hi = t->row[b + 1]; /* piece[lo].lo == 0 <= c */
+    if (hi - lo == 1 || c < t->piece[lo + 1].lo) return &t->piece[lo];
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
         if (t->piece[mid].lo <= c)

@@ -379,7 +379,7 @@ static void decode_all(struct kw_sched *s)
 {
     if (!s->n_decode) return;
     if (!s->detailed) {
-        if (!blocks_free(s, 1, 0)) decode_one_by_one(s);
+        if (decode_blocks_most(s, 1) > s->kv.n_free && !blocks_free(s, 1, 0)) decode_one_by_one(s);
     } else {
         uint32_t need = s->phase[(uint32_t)s->tick & s->mask];
         if (s->c.block_tables || need > s->kv.n_free)
@@ -401,12 +401,14 @@ static void add_chunk(struct kw_sched *s, uint32_t i, uint32_t len)
     if (s->c.prefix_caching) kw_kv_filled(&s->kv, i, (q->computed + len) >> s->shift);
 }
 
-/* Admits the head of the queue if it has a seat and its blocks are free: all it will need before it decodes when whole,
+static bool may_admit(const struct kw_sched *s) { return s->waiting.n && s->running.n < s->c.max_num_seqs; }
+
+/* may_admit() being true, admits the head of the queue if its blocks are free: all it will need before it decodes when whole,
  * else those of its first chunk within budget. Returns the tokens left to compute after prefix hits, 0 if it must wait. */
 static uint32_t admit_head(struct kw_sched *s, uint32_t budget, bool whole, bool oversize)
 {
+    if (!budget) return 0;
     uint32_t i = s->waiting.head;
-    if (i == NONE || s->running.n == s->c.max_num_seqs || !budget) return 0;
     struct seq *q = &s->seq[i];
     uint32_t hits = 0, in_use = 0, all = target(q);
     if (s->c.prefix_caching) hits = kw_kv_lookup(&s->kv, i, (all - 1) >> s->shift, &in_use);
@@ -445,7 +447,7 @@ static void step_chunked(struct kw_sched *s)
         }
     }
     if (s->n_preempted) return;
-    for (uint32_t left; (left = admit_head(s, budget, false, false)); ) {
+    for (uint32_t left; may_admit(s) && (left = admit_head(s, budget, false, false));) {
         uint32_t len = left < budget ? left : budget;
         add_chunk(s, s->running.tail, len);
         budget -= len;
@@ -456,7 +458,7 @@ static void step_chunked(struct kw_sched *s)
 static void step_prefill_first(struct kw_sched *s)
 {
     uint32_t budget = s->c.max_num_batched_tokens;
-    for (uint32_t left; (left = admit_head(s, budget, true, !s->n_chunks)); ) {
+    for (uint32_t left; may_admit(s) && (left = admit_head(s, budget, true, !s->n_chunks));) {
         add_chunk(s, s->running.tail, left);
         budget = left < budget ? budget - left : 0;
     }
@@ -466,7 +468,7 @@ static void step_prefill_first(struct kw_sched *s)
 static void step_static(struct kw_sched *s)
 {
     if (!s->running.n) {
-        while (admit_head(s, UINT32_MAX, true, false)) continue;
+        while (may_admit(s) && admit_head(s, UINT32_MAX, true, false)) continue;
         s->mid = s->running.head;
     }
     uint32_t budget = s->c.max_num_batched_tokens;

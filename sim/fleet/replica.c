@@ -35,6 +35,13 @@ static int64_t run_ps(const struct kw_replica *r, uint64_t j)
     return (int64_t)(j * (uint64_t)r->first_ps + (uint64_t)r->rise_ps * (j * (j - 1) / 2));
 }
 
+static void set_end(struct kw_replica *r)
+{
+    struct kw_replica_time end = plus(r->at, run_ps(r, r->k));
+    r->next = end.ns;
+    r->end_ps = end.ps;
+}
+
 /* ---- life ---- */
 
 enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_config *c, const struct kw_steptime *t,
@@ -110,8 +117,7 @@ static void cut(struct kw_replica *r, kw_ns t)
         while (j > 1 && run_ps(r, j - 1) >= x) j--;
     }
     r->k = j;
-    r->end = plus(r->at, run_ps(r, j));
-    r->next = r->end.ns;
+    set_end(r);
 }
 
 enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_request *q, kw_ns now, uint32_t *slot,
@@ -212,8 +218,7 @@ static void decide(struct kw_replica *r)
             }
         }
     }
-    r->end = plus(r->at, run_ps(r, r->k));
-    r->next = r->end.ns;
+    set_end(r);
 }
 
 /* Counts the run's steps, and the gaps of the sequences that decoded in them. */
@@ -252,7 +257,8 @@ void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *
     struct kw_sched_done done;
     kw_sched_advance(r->sched, r->k, &done);
     r->count.output_tokens += done.n_first + r->n_resumed;
-    r->at = r->end;
+    r->at.ns = r->next;
+    r->at.ps = r->end_ps;
     if (r->n_decode || r->joint) {
         r->decoded = r->at;
         r->stalled = false;

@@ -68,8 +68,9 @@ struct kw_replica {
     uint32_t n_decode;      /* of the step under way */
     uint32_t cap, n_slots;  /* slots there is room for, slots seen */
     uint32_t n_pending, n_resumed;
-    struct kw_replica_time { kw_ns ns; int64_t ps; } at, end, decoded; /* exact, ps 0..999: the run's begin and end; the last
-                               boundary at which every sequence then decoding got a token */
+    struct kw_replica_time { kw_ns ns; int64_t ps; } at, decoded; /* exact, ps 0..999: the run's begin; the last boundary
+                               at which every sequence then decoding got a token */
+    int64_t end_ps;         /* the run's end is next and so many ps, 0..999 */
     uint64_t k;             /* steps of the run under way; the first takes first_ps, each further one rise_ps more */
     int64_t first_ps, rise_ps;
     uint32_t law_batch;     /* law holds for this batch size; 0: none */
