@@ -1,0 +1,378 @@
+#include "sim/io/report.h"
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/core/file.h"
+#include "sim/core/h5.h"
+#include "sim/core/text.h"
+
+/* The columns of a result that the page shows. Strings are one block each. */
+struct page {
+    struct kw_h5 *f;
+    size_t n, n_items, n_times;
+    char **label, **platform, **kind, **settings, **miss, **grade, **item_name;
+    uint32_t *keep_warm, *rank;
+    uint8_t *feasible, *pareto, *pruned;
+    double *cost, *cost_lo, *cost_hi, *ttft, *tpot, *cold, *error, *p_best, *bill, *time;
+    uint32_t *arrivals, *busy, *idle, *starting;
+    size_t *order; /* points by rank */
+    char *recommendation, *why, *scaling, *command, *version, *revision, *source, *created;
+};
+
+static enum kw_status column(struct page *g, const char *path, enum kw_h5_type type, size_t want, void *out,
+                             struct kw_error *err)
+{
+    size_t n;
+    void *data;
+    enum kw_status st = kw_h5_read(g->f, path, type, &data, &n, err);
+    if (st == KW_OK && n != want) {
+        free(data);
+        st = kw_fail(err, KW_EPARSE, "%s: has %zu values; want %zu", path, n, want);
+    }
+    if (st == KW_OK) memcpy(out, &data, sizeof data);
+    return st;
+}
+
+static void page_free(struct page *g)
+{
+    void *const all[] = { g->label, g->platform, g->kind, g->settings, g->miss, g->grade, g->item_name, g->keep_warm, g->rank,
+        g->feasible, g->pareto, g->pruned, g->cost, g->cost_lo, g->cost_hi, g->ttft, g->tpot, g->cold, g->error, g->p_best,
+        g->bill, g->time, g->arrivals, g->busy, g->idle, g->starting, g->order, g->recommendation, g->why, g->scaling, g->command,
+        g->version, g->revision, g->source, g->created };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+    kw_h5_abandon(g->f);
+}
+
+static enum kw_status read_series(struct page *g, struct kw_error *err)
+{
+    int rank;
+    size_t shape[4];
+    if (!kw_h5_exists(g->f, "/series/arrivals")) return KW_OK;
+    enum kw_status st = kw_h5_shape(g->f, "/series/arrivals", &rank, shape, err);
+    if (st != KW_OK || rank != 2 || shape[0] != g->n) return st;
+    g->n_times = shape[1];
+    size_t want = g->n * g->n_times;
+    st = column(g, "/series/time", KW_H5_F64, g->n_times, &g->time, err);
+    if (st == KW_OK) st = column(g, "/series/arrivals", KW_H5_U32, want, &g->arrivals, err);
+    if (st == KW_OK) st = column(g, "/series/ready_busy", KW_H5_U32, want, &g->busy, err);
+    if (st == KW_OK) st = column(g, "/series/ready_idle", KW_H5_U32, want, &g->idle, err);
+    if (st == KW_OK) st = column(g, "/series/starting", KW_H5_U32, want, &g->starting, err);
+    return st;
+}
+
+static enum kw_status page_read(struct page *g, const char *path, struct kw_error *err)
+{
+    int rank;
+    size_t shape[4];
+    memset(g, 0, sizeof *g);
+    enum kw_status st = kw_h5_open(&g->f, path, err);
+    if (st != KW_OK) return st;
+    st = kw_h5_shape(g->f, "/bill/usd_month", &rank, shape, err);
+    if (st == KW_OK && (rank != 2 || shape[0] == 0)) st = kw_fail(err, KW_EPARSE, "%.300s: is no keepwarm result with points", path);
+    if (st != KW_OK) return st;
+    g->n = shape[0];
+    g->n_items = shape[1];
+    const struct {
+        const char *path;
+        enum kw_h5_type type;
+        size_t n;
+        void *out;
+    } all[] = {
+        { "/points/label", KW_H5_STR, g->n, &g->label }, { "/points/platform", KW_H5_STR, g->n, &g->platform },
+        { "/points/kind", KW_H5_STR, g->n, &g->kind }, { "/points/settings", KW_H5_STR, g->n, &g->settings },
+        { "/points/miss", KW_H5_STR, g->n, &g->miss }, { "/points/grade", KW_H5_STR, g->n, &g->grade },
+        { "/bill/item_name", KW_H5_STR, g->n_items, &g->item_name }, { "/points/keep_warm", KW_H5_U32, g->n, &g->keep_warm },
+        { "/points/rank", KW_H5_U32, g->n, &g->rank }, { "/points/feasible", KW_H5_U8, g->n, &g->feasible },
+        { "/points/pareto", KW_H5_U8, g->n, &g->pareto }, { "/points/pruned", KW_H5_U8, g->n, &g->pruned },
+        { "/points/cost_usd_month", KW_H5_F64, g->n, &g->cost }, { "/points/cost_usd_month_lo", KW_H5_F64, g->n, &g->cost_lo },
+        { "/points/cost_usd_month_hi", KW_H5_F64, g->n, &g->cost_hi }, { "/points/ttft_p95_s", KW_H5_F64, g->n, &g->ttft },
+        { "/points/tpot_p95_s", KW_H5_F64, g->n, &g->tpot }, { "/points/cold_fraction", KW_H5_F64, g->n, &g->cold },
+        { "/points/error_fraction", KW_H5_F64, g->n, &g->error }, { "/points/p_best", KW_H5_F64, g->n, &g->p_best },
+        { "/bill/usd_month", KW_H5_F64, g->n * g->n_items, &g->bill },
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all && st == KW_OK; i++)
+        st = column(g, all[i].path, all[i].type, all[i].n, all[i].out, err);
+    if (st == KW_OK) st = read_series(g, err);
+    const struct {
+        const char *name;
+        char **out;
+        bool required;
+    } attrs[] = { { "command", &g->command, true }, { "keepwarm_version", &g->version, true }, { "git_revision", &g->revision, true },
+        { "scaling", &g->scaling, true }, { "trace_source", &g->source, true }, { "created_utc", &g->created, true },
+        { "recommendation", &g->recommendation, false }, { "why", &g->why, false } };
+    for (size_t i = 0; i < sizeof attrs / sizeof *attrs && st == KW_OK; i++)
+        if (kw_h5_read_attr_str(g->f, "/", attrs[i].name, attrs[i].out, attrs[i].required ? err : NULL) != KW_OK) {
+            *attrs[i].out = NULL;
+            if (attrs[i].required) st = KW_EPARSE;
+        }
+    if (st == KW_OK && !(g->order = malloc(g->n * sizeof *g->order))) st = kw_fail(err, KW_ENOMEM, "out of memory");
+    for (size_t i = 0; st == KW_OK && i < g->n; i++) { /* ranks are 1..n, each once; anything else keeps the file's order */
+        g->order[i] = i;
+        for (size_t k = i; k > 0 && g->rank[g->order[k]] < g->rank[g->order[k - 1]]; k--) {
+            size_t x = g->order[k];
+            g->order[k] = g->order[k - 1];
+            g->order[k - 1] = x;
+        }
+    }
+    return st;
+}
+
+static void escape(struct kw_text *t, const char *s)
+{
+    for (; *s; s++) {
+        const char *e = *s == '<' ? "&lt;" : *s == '>' ? "&gt;" : *s == '&' ? "&amp;" : *s == '"' ? "&quot;" : NULL;
+        if (e)
+            kw_text_add(t, "%s", e);
+        else
+            kw_text_add(t, "%c", *s);
+    }
+}
+
+/* Colours that stay apart for the colour-blind (Okabe and Ito, 2008). */
+static const char *kind_colour(const char *kind)
+{
+    return !strncmp(kind, "api", 3) ? "#0072B2" : !strncmp(kind, "serverless", 10) ? "#E69F00" : "#009E73";
+}
+static const char *const item_colours[] = { "#0072B2", "#E69F00", "#F0E442", "#D55E00", "#CC79A7", "#56B4E9", "#999999", "#009E73" };
+
+/* ---- axes */
+
+struct axis { /* a log or linear scale from data to pixels */
+    double lo, hi, from, to;
+    bool log;
+};
+
+static double at(const struct axis *a, double v)
+{
+    double u = a->log ? (log10(v) - log10(a->lo)) / (log10(a->hi) - log10(a->lo)) : (v - a->lo) / (a->hi - a->lo);
+    return a->from + u * (a->to - a->from);
+}
+
+static void fit_log(struct axis *a, const double *v, size_t n)
+{
+    a->log = true;
+    a->lo = INFINITY;
+    a->hi = 0;
+    for (size_t i = 0; i < n; i++)
+        if (v[i] > 0 && isfinite(v[i])) {
+            if (v[i] < a->lo) a->lo = v[i];
+            if (v[i] > a->hi) a->hi = v[i];
+        }
+    if (a->hi == 0) a->lo = a->hi = 1;
+    a->lo /= 1.3;
+    a->hi *= 1.3;
+}
+
+static void grid(struct kw_text *t, const struct axis *x, const struct axis *y, const char *x_title, const char *y_title)
+{
+    char b[16];
+    for (int which = 0; which < 2; which++) {
+        const struct axis *a = which ? y : x;
+        double step = a->log ? 0 : pow(10, floor(log10((a->hi - a->lo) / 4)));
+        if (!a->log && (a->hi - a->lo) / step > 8) step *= (a->hi - a->lo) / step > 20 ? 5 : 2;
+        int first = a->log ? (int)floor(log10(a->lo)) * 3 : (int)ceil(a->lo / step);
+        for (int k = first;; k++) {
+            static const double mantissa[] = { 1, 2, 5 };
+            double v = a->log ? mantissa[((k % 3) + 3) % 3] * pow(10, floor(k / 3.0)) : k * step;
+            if (v > a->hi) break;
+            if (v < a->lo) continue;
+            double p = at(a, v);
+            if (which)
+                kw_text_add(t, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' class='g'/><text x='%.1f' y='%.1f' class='r'>%s</text>",
+                            x->from, x->to, p, p, x->from - 6, p + 4, kw_text_si(b, v));
+            else
+                kw_text_add(t, "<line y1='%.1f' y2='%.1f' x1='%.1f' x2='%.1f' class='g'/><text x='%.1f' y='%.1f' class='m'>%s</text>",
+                            y->from, y->to, p, p, p, y->from + 16, kw_text_si(b, v));
+        }
+    }
+    kw_text_add(t, "<text x='%.1f' y='%.1f' class='m t'>%s</text><text transform='translate(%.1f %.1f) rotate(-90)' class='m t'>%s</text>\n",
+                (x->from + x->to) / 2, y->from + 36, x_title, x->from - 46, (y->from + y->to) / 2, y_title);
+}
+
+static void scatter(struct kw_text *t, const struct page *g)
+{
+    struct axis x = { .from = 70, .to = 900 }, y = { .from = 380, .to = 20 };
+    fit_log(&x, g->cost, g->n);
+    fit_log(&y, g->ttft, g->n);
+    kw_text_add(t, "<h2>Cost against latency</h2>\n<p>Each configuration; filled ones meet the objectives, the line joins those that no "
+                   "other beats in both.</p>\n<svg viewBox='0 0 920 430'>");
+    grid(t, &x, &y, "cost, USD a month", "TTFT p95, s");
+    double left = 0;
+    bool begun = false;
+    for (;;) { /* the frontier, cheapest first */
+        size_t next = g->n;
+        for (size_t i = 0; i < g->n; i++)
+            if (g->pareto[i] && g->cost[i] > left && g->ttft[i] > 0 && (next == g->n || g->cost[i] < g->cost[next])) next = i;
+        if (next == g->n) break;
+        left = g->cost[next];
+        kw_text_add(t, "%s%.1f %.1f ", begun ? "L" : "<path class='f' d='M", at(&x, g->cost[next]), at(&y, g->ttft[next]));
+        begun = true;
+    }
+    if (begun) kw_text_add(t, "'/>");
+    for (size_t k = g->n; k-- > 0;) {
+        size_t i = g->order[k];
+        if (!(g->cost[i] > 0) || !(g->ttft[i] > 0)) continue;
+        const char *c = kind_colour(g->kind[i]);
+        kw_text_add(t, "<circle cx='%.1f' cy='%.1f' r='%d' stroke='%s' fill='%s'><title>", at(&x, g->cost[i]), at(&y, g->ttft[i]),
+                    g->rank[i] == 1 ? 8 : 4, c, g->feasible[i] ? c : "#fff");
+        escape(t, g->label[i]);
+        kw_text_add(t, ": $%.2f, %.3g s</title></circle>", g->cost[i], g->ttft[i]);
+    }
+    static const char *const kinds[] = { "api", "serverless", "dedicated" };
+    for (int k = 0; k < 3; k++)
+        kw_text_add(t, "<circle cx='%d' cy='14' r='4' fill='%s'/><text x='%d' y='18'>%s</text>", 640 + 95 * k, kind_colour(kinds[k]),
+                    650 + 95 * k, kinds[k]);
+    kw_text_add(t, "</svg>\n");
+}
+
+static void bills(struct kw_text *t, const struct page *g)
+{
+    size_t rows = g->n < 12 ? g->n : 12;
+    double most = 0;
+    for (size_t k = 0; k < rows; k++)
+        if (g->cost[g->order[k]] > most) most = g->cost[g->order[k]];
+    if (!(most > 0)) return;
+    kw_text_add(t, "<h2>What a month pays for</h2>\n<svg viewBox='0 0 920 %zu'>", rows * 26 + 40);
+    bool used[64] = { false };
+    for (size_t k = 0; k < rows; k++) {
+        size_t i = g->order[k];
+        double x = 330;
+        kw_text_add(t, "<text x='322' y='%zu' class='r'>", k * 26 + 18);
+        struct kw_text cut = { 0 };
+        kw_text_pad(&cut, g->label[i], -46); /* right-aligned: cut at the end when too long */
+        escape(t, cut.s ? cut.s + strspn(cut.s, " ") : "");
+        kw_text_free(&cut);
+        kw_text_add(t, "</text>");
+        for (size_t m = 0; m < g->n_items && m < 64; m++) {
+            double v = g->bill[i * g->n_items + m], w = v / most * 500;
+            if (v <= 0) continue;
+            used[m] = true;
+            kw_text_add(t, "<rect x='%.1f' y='%zu' width='%.1f' height='18' fill='%s'><title>", x, k * 26 + 4, w, item_colours[m % 8]);
+            escape(t, g->item_name[m]);
+            kw_text_add(t, ": $%.2f</title></rect>", v);
+            x += w;
+        }
+        kw_text_add(t, "<text x='%.1f' y='%zu'>$%.0f</text>", x + 6, k * 26 + 18, g->cost[i]);
+    }
+    double x = 330;
+    for (size_t m = 0; m < g->n_items && m < 64; m++)
+        if (used[m]) {
+            kw_text_add(t, "<rect x='%.0f' y='%zu' width='10' height='10' fill='%s'/><text x='%.0f' y='%zu'>", x, rows * 26 + 16,
+                        item_colours[m % 8], x + 14, rows * 26 + 25);
+            escape(t, g->item_name[m]);
+            kw_text_add(t, "</text>");
+            x += 30 + 7.0 * (double)strlen(g->item_name[m]);
+        }
+    kw_text_add(t, "</svg>\n");
+}
+
+static void area(struct kw_text *t, const struct axis *x, const struct axis *y, const double *time, const double *lo,
+                 const double *hi, size_t n, const char *colour)
+{
+    kw_text_add(t, "<path fill='%s' d='M", colour);
+    for (size_t k = 0; k < n; k++) kw_text_add(t, "%.1f %.1f L", at(x, time[k]), at(y, hi[k]));
+    for (size_t k = n; k-- > 0;) kw_text_add(t, "%.1f %.1f%s", at(x, time[k]), at(y, lo[k]), k ? " L" : "Z'/>");
+}
+
+static void replicas(struct kw_text *t, const struct page *g)
+{
+    size_t best = g->order[0], n = g->n_times;
+    double *hours = malloc(5 * (n ? n : 1) * sizeof *hours), most = 1;
+    if (!n || !hours) {
+        free(hours);
+        return;
+    }
+    double *zero = hours + n, *busy = zero + n, *ready = busy + n, *all = ready + n;
+    for (size_t k = 0; k < n; k++) {
+        hours[k] = g->time[k] / 3600;
+        zero[k] = 0;
+        busy[k] = g->busy[best * n + k];
+        ready[k] = busy[k] + g->idle[best * n + k];
+        all[k] = ready[k] + g->starting[best * n + k];
+        if (all[k] > most) most = all[k];
+    }
+    if (all[0] > 0 || most > 1 || ready[n / 2] > 0) {
+        struct axis x = { .lo = 0, .hi = hours[n - 1], .from = 70, .to = 900 }, y = { .lo = 0, .hi = most * 1.05, .from = 220, .to = 20 };
+        kw_text_add(t, "<h2>Replicas over time</h2>\n<p>");
+        escape(t, g->label[best]);
+        kw_text_add(t, ": busy, <span style='color:#E69F00'>ready and idle</span>, <span style='color:#D55E00'>starting</span>.</p>\n"
+                       "<svg viewBox='0 0 920 270'>");
+        grid(t, &x, &y, "hours since the trace began", "replicas");
+        area(t, &x, &y, hours, ready, all, n, "#D55E00");
+        area(t, &x, &y, hours, busy, ready, n, "#E69F00");
+        area(t, &x, &y, hours, zero, busy, n, "#0072B2");
+        kw_text_add(t, "</svg>\n");
+    }
+    free(hours);
+}
+
+static void ranking(struct kw_text *t, const struct page *g)
+{
+    kw_text_add(t, "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration</th><th>settings</th><th>USD a month</th><th>95 %%</th>"
+                   "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, %%</th><th>inputs</th><th>verdict</th></tr>\n");
+    for (size_t k = 0; k < g->n && k < 60; k++) {
+        size_t i = g->order[k];
+        kw_text_add(t, "<tr%s><td>%u</td><td>", g->feasible[i] ? "" : " class='x'", g->rank[i]);
+        escape(t, g->label[i]);
+        kw_text_add(t, "</td><td>");
+        escape(t, g->settings[i]);
+        kw_text_add(t, "</td><td>%.2f</td><td>", g->cost[i]);
+        if (g->pruned[i])
+            kw_text_add(t, "left early");
+        else
+            kw_text_add(t, "%.2f to %.2f", g->cost_lo[i], g->cost_hi[i]);
+        kw_text_add(t, "</td><td>%.3g</td><td>%.3g</td><td>%.2f</td><td>%.2f</td><td>%.0f</td><td>%s</td><td>", g->ttft[i],
+                    1e3 * g->tpot[i], 100 * g->cold[i], 100 * g->error[i], 100 * g->p_best[i], g->grade[i]);
+        escape(t, g->feasible[i] ? "meets all" : g->miss[i]);
+        kw_text_add(t, "</td></tr>\n");
+    }
+    kw_text_add(t, "</table>\n");
+}
+
+static void render(struct kw_text *t, const struct page *g)
+{
+    kw_text_add(t, "<!doctype html>\n<html lang='en'><meta charset='utf-8'><title>keepwarm %s</title>\n<style>\n"
+                   "body{font:15px/1.45 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222}\n"
+                   "table{border-collapse:collapse;font-size:13px}td,th{padding:3px 8px;border-bottom:1px solid #ddd;text-align:right}\n"
+                   "td:nth-child(2),td:nth-child(3),td:last-child,th:nth-child(2),th:nth-child(3){text-align:left}tr.x{color:#888}\n"
+                   "svg{width:100%%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}text.r{text-anchor:end}text.m{text-anchor:middle}\n"
+                   "text.t{font-size:13px}line.g{stroke:#e5e5e5}path.f{fill:none;stroke:#666;stroke-dasharray:4 3}.box{background:#f3f7fa;padding:1em;border-left:4px solid #0072B2}\n"
+                   "</style>\n<h1>keepwarm %s</h1>\n", g->command, g->command);
+    if (g->recommendation && g->recommendation[0]) {
+        kw_text_add(t, "<div class='box'><b>");
+        escape(t, g->recommendation);
+        kw_text_add(t, "</b><br>");
+        escape(t, g->why ? g->why : "");
+        kw_text_add(t, "</div>\n");
+    }
+    kw_text_add(t, "<p>Traffic: ");
+    escape(t, g->source);
+    kw_text_add(t, "; ");
+    escape(t, g->scaling);
+    kw_text_add(t, ".</p>\n");
+    scatter(t, g);
+    bills(t, g);
+    replicas(t, g);
+    ranking(t, g);
+    kw_text_add(t, "<p>keepwarm ");
+    escape(t, g->version);
+    kw_text_add(t, " (");
+    escape(t, g->revision);
+    kw_text_add(t, "), %s.</p>\n</html>\n", g->created);
+}
+
+enum kw_status kw_report_write(const char *result, const char *out, struct kw_error *err)
+{
+    struct page g;
+    struct kw_text t = { 0 };
+    enum kw_status st = page_read(&g, result, err);
+    if (st == KW_OK) {
+        render(&t, &g);
+        st = t.failed ? kw_fail(err, KW_ENOMEM, "out of memory") : kw_file_replace(out, t.s, t.n, err);
+    }
+    kw_text_free(&t);
+    page_free(&g);
+    return st;
+}
