@@ -17,9 +17,9 @@ void kw_operators_free(struct kw_operators *op)
 {
     kw_gemm_fit_free(&op->linear);
     kw_gemm_fit_free(&op->head);
-    kw_points_free(&op->decode);
-    kw_points_free(&op->prefill);
-    kw_points_free(&op->all_reduce);
+    kw_samples_free(&op->decode);
+    kw_samples_free(&op->prefill);
+    kw_samples_free(&op->all_reduce);
     *op = (struct kw_operators){ 0 };
 }
 
@@ -95,7 +95,7 @@ static double head_s(const struct fit *f, double sequences)
 }
 
 /* Linear in bytes between the measured sizes, the last slope beyond. */
-static double all_reduce_s(const struct kw_points *p, double bytes)
+static double all_reduce_s(const struct kw_samples *p, double bytes)
 {
     if (!p->n) return 0;
     if (p->n == 1 || bytes <= p->p[0].x[0]) return p->p[0].s;
@@ -108,7 +108,7 @@ static double all_reduce_s(const struct kw_points *p, double bytes)
         double slope = (p->p[from].s - p->p[i].s) / (p->p[from].x[0] - p->p[i].x[0]);
         return p->p[from].s + slope * (bytes - p->p[from].x[0]);
     }
-    const struct kw_point *a = &p->p[i - 1], *b = &p->p[i];
+    const struct kw_sample *a = &p->p[i - 1], *b = &p->p[i];
     return a->s + (b->s - a->s) * (bytes - a->x[0]) / (b->x[0] - a->x[0]);
 }
 
@@ -274,7 +274,7 @@ static enum kw_status decode_errors(struct fit *f, struct kw_profile *p, FILE *r
 
 static enum kw_status prefill_errors(struct fit *f, struct kw_profile *p, FILE *report, struct kw_error *err)
 {
-    const struct kw_points *q = &f->op->prefill;
+    const struct kw_samples *q = &f->op->prefill;
     double *e = malloc((q->n + 1) * sizeof *e), worst = -1, worst_b = 0, worst_s = 0, heads = 0;
     size_t n = 0;
     if (!e) return kw_fail(err, KW_ENOMEM, "out of memory");

@@ -23,9 +23,9 @@
 struct kw_operators { /* one GPU type's kernels; owns all but gpu */
     const struct kw_gpu_spec *gpu;
     struct kw_gemm_fit linear, head;   /* at the profile's precision; bf16 */
-    struct kw_points decode, prefill;  /* { heads, kv_heads, batch, context }, { heads, kv_heads, batch, seq } */
+    struct kw_samples decode, prefill;  /* { heads, kv_heads, batch, context }, { heads, kv_heads, batch, seq } */
     struct kw_small_fit small[KW_SMALL_KINDS];
-    struct kw_points all_reduce;       /* { bytes } over tp GPUs; empty at tp 1 */
+    struct kw_samples all_reduce;       /* { bytes } over tp GPUs; empty at tp 1 */
     double fixed_s;                    /* host time a step that the GPU waits for */
 };
 void kw_operators_free(struct kw_operators *op);

@@ -30,7 +30,7 @@ static double bare(const struct kw_decode_fit *f, double batch, double context)
     return f->a + f->b * batch + f->c * batch * context;
 }
 
-enum kw_status kw_decode_fit(struct kw_decode_fit *f, const struct kw_points *points, double heads, double kv_heads,
+enum kw_status kw_decode_fit(struct kw_decode_fit *f, const struct kw_samples *points, double heads, double kv_heads,
                              struct kw_error *err)
 {
     double *x = malloc((points->n * 4 + 1) * sizeof *x), *y = x ? x + points->n * 3 : NULL, coef[3];
@@ -40,7 +40,7 @@ enum kw_status kw_decode_fit(struct kw_decode_fit *f, const struct kw_points *po
     f->context = malloc((points->n + 1) * sizeof *f->context);
     enum kw_status st = x && f->batch && f->context ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
     for (size_t i = 0; st == KW_OK && i < points->n; i++) {
-        const struct kw_point *p = &points->p[i];
+        const struct kw_sample *p = &points->p[i];
         if (p->x[0] != heads || p->x[1] != kv_heads) continue;
         find(f->batch, &f->n_b, p->x[2]);
         find(f->context, &f->n_c, p->x[3]);
@@ -63,7 +63,7 @@ enum kw_status kw_decode_fit(struct kw_decode_fit *f, const struct kw_points *po
     }
     for (size_t i = 0; st == KW_OK && i < f->n_b * f->n_c; i++) f->r[i] = NAN;
     for (size_t i = 0; st == KW_OK && i < points->n; i++) {
-        const struct kw_point *p = &points->p[i];
+        const struct kw_sample *p = &points->p[i];
         if (p->x[0] != heads || p->x[1] != kv_heads) continue;
         size_t b = find(f->batch, &f->n_b, p->x[2]), c = find(f->context, &f->n_c, p->x[3]);
         f->r[b * f->n_c + c] = p->s / bare(f, p->x[2], p->x[3]) - 1;

@@ -7,7 +7,7 @@
  * the slope c (ENGINE.md section 4; S, not the mean context, is the feature). */
 #ifndef KW_CALIBRATE_FIT_DECODE_H
 #define KW_CALIBRATE_FIT_DECODE_H
-#include "calibrate/points.h"
+#include "calibrate/samples.h"
 
 struct kw_decode_fit { /* owns its arrays */
     double a, b, c;
@@ -16,7 +16,7 @@ struct kw_decode_fit { /* owns its arrays */
     double *r;               /* [n_b][n_c]; NAN where not measured */
 };
 /* points: x = { heads, kv_heads, batch, context }, one (heads, kv_heads) only is used. KW_ERANGE: fewer than 6 points. */
-enum kw_status kw_decode_fit(struct kw_decode_fit *f, const struct kw_points *points, double heads, double kv_heads,
+enum kw_status kw_decode_fit(struct kw_decode_fit *f, const struct kw_samples *points, double heads, double kv_heads,
                              struct kw_error *err);
 void kw_decode_fit_free(struct kw_decode_fit *f);
 

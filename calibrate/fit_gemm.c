@@ -43,7 +43,7 @@ size_t kw_gemm_fit_site(const struct kw_gemm_fit *f, double n, double k)
     return KW_GEMM_NO_SITE;
 }
 
-enum kw_status kw_gemm_fit(struct kw_gemm_fit *f, const struct kw_points *points, double flops, double bandwidth,
+enum kw_status kw_gemm_fit(struct kw_gemm_fit *f, const struct kw_samples *points, double flops, double bandwidth,
                            double operand_bytes, struct kw_error *err)
 {
     size_t np = points->n;
@@ -67,7 +67,7 @@ enum kw_status kw_gemm_fit(struct kw_gemm_fit *f, const struct kw_points *points
     for (size_t i = 0; i < f->n_sites * f->n_m; i++) f->log_u[i] = NAN;
     for (size_t j = 0; j < f->n_m; j++) f->floor_s[j] = INFINITY;
     for (size_t i = 0; i < np; i++) {
-        const struct kw_point *p = &points->p[i];
+        const struct kw_sample *p = &points->p[i];
         size_t site = kw_gemm_fit_site(f, p->x[1], p->x[2]), j = find(f->m, &f->n_m, p->x[0]);
         f->log_u[site * f->n_m + j] = log(roof(f, p->x[0], p->x[1], p->x[2]) / p->s);
         f->floor_s[j] = fmin(f->floor_s[j], p->s);

@@ -8,7 +8,7 @@
  * Source of the advice: data/published/SOURCES.md ("borrow utilisation"); Williams et al., CACM 52(4), 2009. */
 #ifndef KW_CALIBRATE_FIT_GEMM_H
 #define KW_CALIBRATE_FIT_GEMM_H
-#include "calibrate/points.h"
+#include "calibrate/samples.h"
 
 struct kw_gemm_fit { /* owns its arrays */
     double flops, bandwidth, operand_bytes;
@@ -20,7 +20,7 @@ struct kw_gemm_fit { /* owns its arrays */
 };
 
 /* points: x = { m, n, k }. KW_ERANGE when there are none. *f is empty on failure. */
-enum kw_status kw_gemm_fit(struct kw_gemm_fit *f, const struct kw_points *points, double flops, double bandwidth,
+enum kw_status kw_gemm_fit(struct kw_gemm_fit *f, const struct kw_samples *points, double flops, double bandwidth,
                            double operand_bytes, struct kw_error *err);
 void kw_gemm_fit_free(struct kw_gemm_fit *f);
 

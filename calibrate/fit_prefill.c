@@ -36,7 +36,7 @@ static void add_residual(struct kw_prefill_fit *f, double *count, double root, d
     f->n++;
 }
 
-enum kw_status kw_prefill_fit(struct kw_prefill_fit *f, const struct kw_points *points, struct kw_error *err)
+enum kw_status kw_prefill_fit(struct kw_prefill_fit *f, const struct kw_samples *points, struct kw_error *err)
 {
     size_t n = points->n;
     double *x = malloc((n * 5 + 1) * sizeof *x), coef[3];

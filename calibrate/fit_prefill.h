@@ -8,7 +8,7 @@
  * kernel with fewer of them. */
 #ifndef KW_CALIBRATE_FIT_PREFILL_H
 #define KW_CALIBRATE_FIT_PREFILL_H
-#include "calibrate/points.h"
+#include "calibrate/samples.h"
 
 struct kw_prefill_fit { /* owns its arrays */
     double a, g, c;
@@ -16,7 +16,7 @@ struct kw_prefill_fit { /* owns its arrays */
     double *root, *r; /* [n] sqrt(h P) ascending, residual */
 };
 /* points: x = { heads, kv_heads, batch, seq }. KW_ERANGE: fewer than 6 points or no single prompt. */
-enum kw_status kw_prefill_fit(struct kw_prefill_fit *f, const struct kw_points *points, struct kw_error *err);
+enum kw_status kw_prefill_fit(struct kw_prefill_fit *f, const struct kw_samples *points, struct kw_error *err);
 void kw_prefill_fit_free(struct kw_prefill_fit *f);
 /* Seconds for T tokens and P pairs with h heads. skip_root: a residual not to use (leave-out), or < 0. */
 double kw_prefill_fit_s(const struct kw_prefill_fit *f, double heads, double tokens, double pairs, double skip_root);

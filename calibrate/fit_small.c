@@ -20,7 +20,7 @@ double kw_small_bytes(enum kw_small_kernel k, const struct kw_model_shape *m, un
     return 0;
 }
 
-enum kw_status kw_small_fit(struct kw_small_fit *f, const struct kw_points *points, const double *bandwidth, size_t boards,
+enum kw_status kw_small_fit(struct kw_small_fit *f, const struct kw_samples *points, const double *bandwidth, size_t boards,
                             double bytes, struct kw_error *err)
 {
     size_t n = 0;

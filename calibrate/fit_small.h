@@ -5,7 +5,7 @@
 #ifndef KW_CALIBRATE_FIT_SMALL_H
 #define KW_CALIBRATE_FIT_SMALL_H
 #include "calibrate/model.h"
-#include "calibrate/points.h"
+#include "calibrate/samples.h"
 
 enum kw_small_kernel {
     KW_SMALL_EMBEDDING, /* once a step */
@@ -26,7 +26,7 @@ struct kw_small_fit {
     double error_median, error_worst; /* of the fit over its own points; two boards, one law */
 };
 /* One table a board: points[i].x = { n }, bandwidth[i]; the same shape on all. */
-enum kw_status kw_small_fit(struct kw_small_fit *f, const struct kw_points *points, const double *bandwidth, size_t boards,
+enum kw_status kw_small_fit(struct kw_small_fit *f, const struct kw_samples *points, const double *bandwidth, size_t boards,
                             double bytes, struct kw_error *err);
 double kw_small_fit_s(const struct kw_small_fit *f, double n, double bytes, double bandwidth);
 

@@ -21,7 +21,7 @@ static enum kw_status fit_small_kernels(struct kw_operators *op, const char *dir
     const struct kw_model_shape *m = kw_model_find("llama-3.1-8b"); /* the shape those tables were taken at */
     enum kw_status st = m ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
     for (int k = 0; st == KW_OK && k < KW_SMALL_KINDS; k++) {
-        struct kw_points points[2] = { { 0 } };
+        struct kw_samples points[2] = { { 0 } };
         double bandwidth[2];
         for (int b = 0; st == KW_OK && b < 2; b++) {
             char path[1024];
@@ -40,8 +40,8 @@ static enum kw_status fit_small_kernels(struct kw_operators *op, const char *dir
                         kw_small_layer[k], op->small[k].t0 * 1e6, 1 / op->small[k].per_byte,
                         100 * op->small[k].error_median, 100 * op->small[k].error_worst);
         }
-        kw_points_free(&points[0]);
-        kw_points_free(&points[1]);
+        kw_samples_free(&points[0]);
+        kw_samples_free(&points[1]);
     }
     return st;
 }
@@ -59,8 +59,8 @@ static enum kw_status import_all_reduce(struct kw_operators *op, const char *dir
         *estimated = 1;
         fprintf(report, "all-reduce: ESTIMATED, a ring over PCIe at 0.7 x %.0f GB/s and 10 us a hop\n", g->link_bandwidth / 1e9);
         for (double bytes = 1024; bytes <= 1 << 29; bytes *= 2) {
-            struct kw_point p = { { bytes }, 10e-6 * 2 * (tp - 1) + 2.0 * (tp - 1) / tp * bytes / (0.7 * g->link_bandwidth) };
-            enum kw_status st = kw_points_push(&op->all_reduce, p, err);
+            struct kw_sample p = { { bytes }, 10e-6 * 2 * (tp - 1) + 2.0 * (tp - 1) / tp * bytes / (0.7 * g->link_bandwidth) };
+            enum kw_status st = kw_samples_push(&op->all_reduce, p, err);
             if (st != KW_OK) return st;
         }
         return KW_OK;
@@ -126,7 +126,7 @@ static enum kw_status import_operators(struct kw_operators *op, const char *dir,
     int fp8 = !strcmp(precision, "fp8");
     const struct kw_gpu_spec *g = op->gpu;
     char path[1024];
-    struct kw_points gemm = { 0 }, head = { 0 };
+    struct kw_samples gemm = { 0 }, head = { 0 };
     struct kw_aic_choice choice = { g->name, "vllm", fp8 ? "fp8" : "bfloat16" }, wide = { g->name, "vllm", "bfloat16" };
     enum kw_status st;
     snprintf(path, sizeof path, "%s/published/aic_gemm.csv", dir);
@@ -142,8 +142,8 @@ static enum kw_status import_operators(struct kw_operators *op, const char *dir,
     if ((st = fit_small_kernels(op, dir, report, err)) != KW_OK) goto out;
     st = import_all_reduce(op, dir, tp, comm_estimated, report, err);
 out:
-    kw_points_free(&gemm);
-    kw_points_free(&head);
+    kw_samples_free(&gemm);
+    kw_samples_free(&head);
     return st;
 }
 

@@ -23,12 +23,12 @@ struct layout {
     int n_x;
 };
 
-static enum kw_status import(struct kw_points *out, const char *path, const struct kw_aic_choice *choice,
+static enum kw_status import(struct kw_samples *out, const char *path, const struct kw_aic_choice *choice,
                              const struct layout *l, char version[16], struct kw_error *err)
 {
     const char *gpu = their_name(choice->gpu);
     struct kw_sheet c;
-    struct kw_points got = { 0 };
+    struct kw_samples got = { 0 };
     size_t i_gpu, i_framework, i_version, i_dtype, i_attn = 0, i_ms, i_x[4];
     enum kw_status st = kw_sheet_open(&c, path, err);
     if (st != KW_OK) return st;
@@ -44,41 +44,41 @@ static enum kw_status import(struct kw_points *out, const char *path, const stru
         if (!gpu || strcmp(c.field[i_gpu], gpu) || strcmp(c.field[i_framework], choice->framework) ||
             strcmp(c.field[i_dtype], choice->dtype) || (l->attn_dtype && strcmp(c.field[i_attn], "bfloat16")))
             continue;
-        struct kw_point p = { .s = 0 };
+        struct kw_sample p = { .s = 0 };
         for (int i = 0; i < l->n_x; i++)
             if ((st = kw_sheet_f64(&c, i_x[i], 1, 1e7, &p.x[i], err)) != KW_OK) goto out;
         if ((st = kw_sheet_f64(&c, i_ms, 1e-6, 1e6, &p.s, err)) != KW_OK) goto out;
         p.s *= 1e-3;
-        if ((st = kw_points_push(&got, p, err)) != KW_OK) goto out;
+        if ((st = kw_samples_push(&got, p, err)) != KW_OK) goto out;
         snprintf(version, 16, "%.15s", c.field[i_version]);
     }
     if (st == KW_OK && !got.n)
         st = kw_fail(err, KW_ERANGE, "%s: no rows for %s, %s, %s", path, choice->gpu, choice->framework, choice->dtype);
     if (st == KW_OK) {
-        kw_points_sort(&got);
-        for (size_t i = 0; st == KW_OK && i < got.n; i++) st = kw_points_push(out, got.p[i], err);
+        kw_samples_sort(&got);
+        for (size_t i = 0; st == KW_OK && i < got.n; i++) st = kw_samples_push(out, got.p[i], err);
     }
 out:
-    kw_points_free(&got);
+    kw_samples_free(&got);
     kw_sheet_close(&c);
     return st;
 }
 
-enum kw_status kw_import_aic_gemm(struct kw_points *out, const char *path, const struct kw_aic_choice *c,
+enum kw_status kw_import_aic_gemm(struct kw_samples *out, const char *path, const struct kw_aic_choice *c,
                                   char version[16], struct kw_error *err)
 {
     static const struct layout l = { "dtype", NULL, { "m", "n", "k" }, 3 };
     return import(out, path, c, &l, version, err);
 }
 
-enum kw_status kw_import_aic_decode(struct kw_points *out, const char *path, const struct kw_aic_choice *c,
+enum kw_status kw_import_aic_decode(struct kw_samples *out, const char *path, const struct kw_aic_choice *c,
                                     char version[16], struct kw_error *err)
 {
     static const struct layout l = { "kv_dtype", NULL, { "heads", "kv_heads", "batch", "context" }, 4 };
     return import(out, path, c, &l, version, err);
 }
 
-enum kw_status kw_import_aic_prefill(struct kw_points *out, const char *path, const struct kw_aic_choice *c,
+enum kw_status kw_import_aic_prefill(struct kw_samples *out, const char *path, const struct kw_aic_choice *c,
                                      char version[16], struct kw_error *err)
 {
     static const struct layout l = { "kv_dtype", "attn_dtype", { "heads", "kv_heads", "batch", "seq" }, 4 };

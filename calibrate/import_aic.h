@@ -2,7 +2,7 @@
  * aic_gemm.csv, aic_attention_decode.csv, aic_attention_prefill.csv. */
 #ifndef KW_CALIBRATE_IMPORT_AIC_H
 #define KW_CALIBRATE_IMPORT_AIC_H
-#include "calibrate/points.h"
+#include "calibrate/samples.h"
 
 /* A choice of rows: the GPU by our name (H100), the framework whose kernels were timed, the type of the operands. */
 struct kw_aic_choice {
@@ -16,11 +16,11 @@ struct kw_aic_choice {
  * decode:  x = { heads, kv_heads, batch, context }; one layer, head_dim 128, every sequence has the same context.
  * prefill: x = { heads, kv_heads, batch, seq }; one layer, whole prompts of seq tokens, nothing before them. For kv fp8
  *          the rows with fp8 attention are left out, since vLLM computes it in bf16. */
-enum kw_status kw_import_aic_gemm(struct kw_points *out, const char *path, const struct kw_aic_choice *c,
+enum kw_status kw_import_aic_gemm(struct kw_samples *out, const char *path, const struct kw_aic_choice *c,
                                   char version[16], struct kw_error *err);
-enum kw_status kw_import_aic_decode(struct kw_points *out, const char *path, const struct kw_aic_choice *c,
+enum kw_status kw_import_aic_decode(struct kw_samples *out, const char *path, const struct kw_aic_choice *c,
                                     char version[16], struct kw_error *err);
-enum kw_status kw_import_aic_prefill(struct kw_points *out, const char *path, const struct kw_aic_choice *c,
+enum kw_status kw_import_aic_prefill(struct kw_samples *out, const char *path, const struct kw_aic_choice *c,
                                      char version[16], struct kw_error *err);
 
 #endif

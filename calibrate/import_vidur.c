@@ -1,10 +1,10 @@
 #include "calibrate/import_vidur.h"
 #include "calibrate/sheet.h"
 
-enum kw_status kw_import_vidur_all_reduce(struct kw_points *out, const char *path, unsigned workers, struct kw_error *err)
+enum kw_status kw_import_vidur_all_reduce(struct kw_samples *out, const char *path, unsigned workers, struct kw_error *err)
 {
     struct kw_sheet c;
-    struct kw_points got = { 0 };
+    struct kw_samples got = { 0 };
     size_t i_ms, i_workers, i_here, i_bytes;
     enum kw_status st = kw_sheet_open(&c, path, err);
     if (st != KW_OK) return st;
@@ -14,24 +14,24 @@ enum kw_status kw_import_vidur_all_reduce(struct kw_points *out, const char *pat
     if ((st = kw_sheet_column(&c, "size", &i_bytes, err)) != KW_OK) goto out;
     for (bool more; (st = kw_sheet_next(&c, &more, err)) == KW_OK && more;) {
         double n, here;
-        struct kw_point p = { .s = 0 };
+        struct kw_sample p = { .s = 0 };
         if ((st = kw_sheet_f64(&c, i_workers, 1, 1e6, &n, err)) != KW_OK) goto out;
         if ((st = kw_sheet_f64(&c, i_here, 1, 1e6, &here, err)) != KW_OK) goto out;
         if (n != workers || here != workers) continue;
         if ((st = kw_sheet_f64(&c, i_bytes, 1, 1e12, &p.x[0], err)) != KW_OK) goto out;
         if ((st = kw_sheet_f64(&c, i_ms, 1e-6, 1e6, &p.s, err)) != KW_OK) goto out;
         p.s *= 1e-3;
-        if ((st = kw_points_push(&got, p, err)) != KW_OK) goto out;
+        if ((st = kw_samples_push(&got, p, err)) != KW_OK) goto out;
     }
     if (st == KW_OK && !got.n) st = kw_fail(err, KW_ERANGE, "%s: no all-reduce over %u GPUs of one node", path, workers);
     if (st == KW_OK) {
-        kw_points_sort(&got);
+        kw_samples_sort(&got);
         for (size_t i = got.n - 1; i-- > 0;)
             if (got.p[i].s > got.p[i + 1].s) got.p[i].s = got.p[i + 1].s;
-        for (size_t i = 0; st == KW_OK && i < got.n; i++) st = kw_points_push(out, got.p[i], err);
+        for (size_t i = 0; st == KW_OK && i < got.n; i++) st = kw_samples_push(out, got.p[i], err);
     }
 out:
-    kw_points_free(&got);
+    kw_samples_free(&got);
     kw_sheet_close(&c);
     return st;
 }

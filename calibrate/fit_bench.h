@@ -1,0 +1,20 @@
+/* calibrate/fit_bench.h - step tables of a board and model whose own kernels were timed (data/calibration/vllm_bench): no
+ * utilisation borrowed, every layer as measured.
+ *
+ *   dense(tokens)   = L [ qkv + o + gate_up + down + 2 norm + rope + act ] + embedding + last norm, at the tokens a CUDA
+ *                     graph pads them to
+ *   head(sequences) = lm_head + sampler
+ *   decode(B, S)    = L attention(0, 0, B, S/B)
+ *   prefill(P, T)   = L attention(T, past, 0, 0), the regression of fit_prefill.h in P = T past + T^2/2 and T */
+#ifndef KW_CALIBRATE_FIT_BENCH_H
+#define KW_CALIBRATE_FIT_BENCH_H
+#include <stdio.h>
+#include "calibrate/samples.h"
+#include "calibrate/profile.h"
+
+/* dir: a run's directory with profile_dense.csv, profile_per_sequence.csv and profile_attention.csv.gz. Fills p->tables
+ * and the error fields (a point or prompt left out); lines to report. */
+enum kw_status kw_fit_bench(struct kw_profile *p, const char *dir, const struct kw_model_shape *m, FILE *report,
+                            struct kw_error *err);
+
+#endif
