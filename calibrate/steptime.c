@@ -31,6 +31,8 @@ struct kw_steptime {
     struct ramp *ramp; /* [n_ramp] */
     uint32_t n_ramp;
     uint64_t token_slope; /* ps per prefill token, FRACTION bits */
+    bool mixed;           /* decode beside prefill has a law of its own: */
+    uint64_t mixed_sequence, mixed_context, mixed_pair; /* ps each, FRACTION bits */
 };
 
 double kw_curve_at(const struct kw_curve *c, double x)
@@ -202,6 +204,10 @@ static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables
     if ((st = compile_decode(o, t, err)) != KW_OK || (st = compile_prefill(o, t, err)) != KW_OK) return st;
     if ((st = to_ps(t->prefill_token_s * o->max_tokens, "prefill per token", o->max_tokens, &tokens_ps, err)) != KW_OK) return st;
     o->token_slope = (uint64_t)llround(t->prefill_token_s * PS_PER_S * (1 << FRACTION));
+    o->mixed_sequence = (uint64_t)llround(t->mixed.sequence_s * PS_PER_S * (1 << FRACTION));
+    o->mixed_context = (uint64_t)llround(t->mixed.context_s * PS_PER_S * (1 << FRACTION));
+    o->mixed_pair = (uint64_t)llround(t->mixed.pair_s * PS_PER_S * (1 << FRACTION));
+    o->mixed = o->mixed_sequence || o->mixed_context || o->mixed_pair;
     int64_t most = o->token[o->max_tokens] + o->head[o->max_batch] + tokens_ps + o->ramp[o->n_ramp - 1].base +
                    o->piece[o->row[o->max_batch + 1] - 1].base;
     if (most > LONGEST_PS)
@@ -219,6 +225,10 @@ enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_ste
         return kw_fail(err, KW_ERANGE, "step time: fixed is %g s, want 0 to 1000", t->fixed_s);
     if (!(t->prefill_token_s >= 0 && t->prefill_token_s <= 1))
         return kw_fail(err, KW_ERANGE, "step time: a prefill token takes %g s, want 0 to 1", t->prefill_token_s);
+    const double mixed[] = { t->mixed.sequence_s, t->mixed.context_s, t->mixed.pair_s };
+    for (int i = 0; i < 3; i++)
+        if (!(mixed[i] >= 0 && mixed[i] <= 1e-3))
+            return kw_fail(err, KW_ERANGE, "step time: decode beside prefill takes %g s a unit, want 0 to 0.001", mixed[i]);
     if ((st = check_curve(&t->dense, "dense", err)) != KW_OK || (st = check_curve(&t->head, "head", err)) != KW_OK ||
         (st = check_curve(&t->prefill_attn, "prefill attention", err)) != KW_OK || (st = check_curve(&t->comm, "comm", err)) != KW_OK)
         return st;
@@ -298,7 +308,10 @@ int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step)
     uint32_t tokens = step->n_decode + step->prefill_tokens, seqs = step->n_decode + step->n_chunks;
     assert(tokens <= t->max_tokens && seqs <= t->max_batch);
     int64_t ps = t->token[tokens] + t->head[seqs];
-    if (step->n_decode) {
+    if (step->n_decode && step->n_chunks && t->mixed) {
+        ps += scaled(step->n_decode, t->mixed_sequence, FRACTION) + scaled(step->decode_context, t->mixed_context, FRACTION) +
+              scaled((uint64_t)step->n_decode * step->prefill_tokens, t->mixed_pair, FRACTION);
+    } else if (step->n_decode) {
         const struct piece *p = find_piece(t, step->n_decode, step->decode_context);
         ps += p->base + p->slope * (int64_t)(step->decode_context - p->lo);
     }

@@ -21,6 +21,16 @@ struct kw_curve {
 };
 double kw_curve_at(const struct kw_curve *c, double x);
 
+/* In a step with chunks and decodes, attention is one kernel over sequences of unlike length and decode loses the splits
+ * and packing that a pure-decode step has: it then takes
+ *     sequence_s n_decode + context_s decode_context + pair_s n_decode prefill_tokens
+ * in place of attn_decode (the last term: one launch grid, as deep as its longest chunk, for all). Measured on vLLM's
+ * FlashAttention 2 (data/calibration/vllm_bench), where adding the two parts up is a third too low. All three 0: not
+ * measured, the parts add up. */
+struct kw_step_mixed {
+    double sequence_s, context_s, pair_s; /* each in 0..1e-3 s */
+};
+
 /* attn_decode on a grid: for each batch size row b[i] (ascending), a curve over C = sum of context. Between rows, linear
  * in B at equal C; below the first row as there; beyond the last the growth of the last two goes on (none where it is
  * negative). Where a curve falls with C (measurement noise) it is levelled: a step never gets faster by longer context. */
@@ -34,6 +44,7 @@ struct kw_step_tables { /* seconds; what a profile holds, see calibrate/profile.
     struct kw_curve prefill_attn; /* over pairs (query-key pairs) summed over the chunks of a step */
     double prefill_token_s;      /* per prefill token on top of it (KV write, launch per chunk folded in) */
     struct kw_curve comm;        /* over tokens; one point (0,0) when tp = 1 */
+    struct kw_step_mixed mixed;
 };
 
 struct kw_steptime; /* compiled; immutable, shared by all threads */
