@@ -113,10 +113,11 @@ static enum kw_status read_decode(struct kw_jnode n, struct kw_step_tables *t, s
 static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
 {
     static const char *const keys[] = { "grade", "source", "date", "evidence", "fixed_us", "dense", "head", "decode",
-                                        "prefill_attn", "prefill_token_us", "comm", "errors", NULL };
+                                        "prefill_attn", "prefill_token_us", "comm", "mixed", "errors", NULL };
     static const char *const error_keys[] = { "decode_median", "decode_worst", "prefill_median", "prefill_worst", NULL };
     struct kw_step_tables *t = &p->tables;
-    struct kw_jnode e = kw_json_get(n, "errors");
+    static const char *const mixed_keys[] = { "sequence_us", "context_us", "pair_us", NULL };
+    struct kw_jnode e = kw_json_get(n, "errors"), mixed = kw_json_get(n, "mixed");
     double *to[] = { &p->steps_error_median, &p->steps_error_worst, &p->prefill_error_median, &p->prefill_error_worst };
     enum kw_status st;
     if ((st = kw_json_keys(n, keys, err)) != KW_OK) return st;
@@ -131,6 +132,14 @@ static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct
     if (st != KW_OK) return st;
     t->prefill_token_s *= 1e-6;
     if ((st = read_plain_curve(kw_json_get(n, "comm"), "tokens", &t->comm, err)) != KW_OK) return st;
+    if (kw_json_present(mixed)) {
+        double *const parts[] = { &t->mixed.sequence_s, &t->mixed.context_s, &t->mixed.pair_s };
+        if ((st = kw_json_keys(mixed, mixed_keys, err)) != KW_OK) return st;
+        for (int i = 0; i < 3; i++) {
+            if ((st = kw_json_f64(kw_json_get(mixed, mixed_keys[i]), 0, 1e3, parts[i], err)) != KW_OK) return st;
+            *parts[i] *= 1e-6;
+        }
+    }
     if ((st = kw_json_keys(e, error_keys, err)) != KW_OK) return st;
     for (int i = 0; i < 4; i++)
         if ((st = kw_json_f64(kw_json_get(e, error_keys[i]), 0, 100, to[i], err)) != KW_OK) return st;
@@ -163,15 +172,6 @@ static enum kw_status read_u32(struct kw_jnode n, int64_t lo, int64_t hi, uint32
     return st;
 }
 
-static double curve_at(const struct kw_curve *c, double x)
-{
-    if (x <= c->x[0]) return c->y[0];
-    uint32_t i = 1;
-    while (i + 1 < c->n && c->x[i] < x) i++;
-    if (c->n == 1) return c->y[0];
-    return c->y[i - 1] + (c->y[i] - c->y[i - 1]) * (x - c->x[i - 1]) / (c->x[i] - c->x[i - 1]);
-}
-
 /* What the data sheet forbids. A GPU or a model we do not know cannot be judged and passes. */
 static enum kw_status check_physics(struct kw_jnode root, const struct kw_profile *p, struct kw_error *err)
 {
@@ -188,8 +188,8 @@ static enum kw_status check_physics(struct kw_jnode root, const struct kw_profil
     if (!m) return KW_OK;
     double unread = m->tied_embeddings ? 0 : 2.0 * m->vocab * m->hidden; /* the embedding table: a row a token */
     double floor_s = (p->weight_bytes - unread) / (p->tp * g->bandwidth);
-    double step_s = t->fixed_s + curve_at(&t->dense, 1) + curve_at(&t->head, 1) + t->decode[0].y[0] +
-                    curve_at(&t->comm, 1);
+    double step_s = t->fixed_s + kw_curve_at(&t->dense, 1) + kw_curve_at(&t->head, 1) + t->decode[0].y[0] +
+                    kw_curve_at(&t->comm, 1);
     if (step_s < floor_s * PHYSICS_SLACK)
         return kw_json_fail(steps, KW_ERANGE, err,
                             "a decode step of %.4g ms is faster than %s's memory allows (%.4g ms at %.0f GB/s)",
@@ -385,6 +385,9 @@ static void put_profile(FILE *f, const struct kw_profile *p)
     put_curve(f, "pairs", &t->prefill_attn);
     fprintf(f, " },\n    \"prefill_token_us\": %.6g,\n    \"comm\": { ", t->prefill_token_s * 1e6);
     put_curve(f, "tokens", &t->comm);
+    if (t->mixed.sequence_s > 0 || t->mixed.context_s > 0 || t->mixed.pair_s > 0)
+        fprintf(f, " },\n    \"mixed\": { \"sequence_us\": %.6g, \"context_us\": %.6g, \"pair_us\": %.6g",
+                t->mixed.sequence_s * 1e6, t->mixed.context_s * 1e6, t->mixed.pair_s * 1e6);
     fputs(" } },\n  \"cold_start\": {\n", f);
     put_law(f, "load_rate", &p->load_rate);
     fputs(",\n", f);
