@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "calibrate/curve.h"
 #include "calibrate/regress.h"
 
 #define GRAPH_LIMIT 512.0 /* vLLM's largest captured size */
@@ -30,22 +31,6 @@ double kw_fit_padded(double n)
     if (n <= 4) return 4;
     double step = n <= 256 ? 8 : 16;
     return ceil(n / step) * step;
-}
-
-enum kw_status kw_curve_new(struct kw_curve *c, size_t room, struct kw_error *err)
-{
-    *c = (struct kw_curve){ .n = 0, .x = malloc(room * sizeof *c->x), .y = malloc(room * sizeof *c->y) };
-    if (c->x && c->y) return KW_OK;
-    free(c->x);
-    free(c->y);
-    *c = (struct kw_curve){ 0 };
-    return kw_fail(err, KW_ENOMEM, "out of memory");
-}
-
-static void put(struct kw_curve *c, double x, double y)
-{
-    c->x[c->n] = x;
-    c->y[c->n++] = y;
 }
 
 /* ---- the operators, at this model's shapes ---- */
@@ -117,14 +102,6 @@ static double comm_s(const struct fit *f, double tokens)
     return 2.0 * f->m->layers * all_reduce_s(&f->op->all_reduce, 2 * kw_fit_padded(tokens) * f->m->hidden);
 }
 
-/* One layer's decode attention at our batch; less than one sequence's worth of the table's KV heads is a shorter one. */
-static double decode_s(const struct fit *f, double batch, double context, size_t skip_b, size_t skip_c)
-{
-    double b = batch * f->kv_ratio;
-    return b >= 1 ? kw_decode_fit_s(&f->decode, b, context, skip_b, skip_c)
-                  : kw_decode_fit_s(&f->decode, 1, context * b, skip_b, skip_c);
-}
-
 /* The table whose KV heads are ours, else the fewest above ours, else the most; then the nearest number of query heads. */
 static enum kw_status choose_decode(struct fit *f, double kv_heads, struct kw_error *err)
 {
@@ -142,6 +119,21 @@ static enum kw_status choose_decode(struct fit *f, double kv_heads, struct kw_er
     return kw_decode_fit(&f->decode, &f->op->decode, best_h, best_g, err);
 }
 
+/* Every row of the prefill table: the work grows with the heads, so other head counts tell of ours. */
+static enum kw_status choose_prefill(struct fit *f, struct kw_error *err)
+{
+    struct kw_samples work = { 0 };
+    enum kw_status st = KW_OK;
+    for (size_t i = 0; st == KW_OK && i < f->op->prefill.n; i++) {
+        const struct kw_sample *p = &f->op->prefill.p[i];
+        double tokens = p->x[2] * p->x[3];
+        st = kw_samples_push(&work, (struct kw_sample){ { p->x[0], tokens, tokens * p->x[3] / 2, p->x[2] }, p->s }, err);
+    }
+    if (st == KW_OK) st = kw_prefill_fit(&f->prefill, &work, err);
+    kw_samples_free(&work);
+    return st;
+}
+
 /* ---- curves ---- */
 
 static enum kw_status fit_dense(struct fit *f, struct kw_step_tables *t, struct kw_error *err)
@@ -151,12 +143,12 @@ static enum kw_status fit_dense(struct fit *f, struct kw_step_tables *t, struct 
     for (double n = 1; n <= GRAPH_LIMIT;) { /* a plateau from the first to the last size that pads alike */
         double last = kw_fit_padded(n), s = dense_s(f, n, 0);
         if (t->dense.n && s < t->dense.y[t->dense.n - 1]) s = t->dense.y[t->dense.n - 1]; /* more tokens, not less time */
-        put(&t->dense, n, s);
-        if (last > n) put(&t->dense, last, s);
+        kw_curve_put(&t->dense, n, s);
+        if (last > n) kw_curve_put(&t->dense, last, s);
         n = last + 1;
     }
     for (size_t i = 0; i < COUNT(dense_grid); i++)
-        put(&t->dense, dense_grid[i], fmax(dense_s(f, dense_grid[i], 0), t->dense.y[t->dense.n - 1]));
+        kw_curve_put(&t->dense, dense_grid[i], fmax(dense_s(f, dense_grid[i], 0), t->dense.y[t->dense.n - 1]));
     return KW_OK;
 }
 
@@ -164,26 +156,8 @@ static enum kw_status fit_head(struct fit *f, struct kw_step_tables *t, struct k
 {
     enum kw_status st = kw_curve_new(&t->head, COUNT(sequence_grid), err);
     if (st != KW_OK) return st;
-    for (size_t i = 0; i < COUNT(sequence_grid); i++) put(&t->head, sequence_grid[i], head_s(f, sequence_grid[i]));
+    for (size_t i = 0; i < COUNT(sequence_grid); i++) kw_curve_put(&t->head, sequence_grid[i], head_s(f, sequence_grid[i]));
     kw_regress_isotonic(t->head.y, t->head.n);
-    return KW_OK;
-}
-
-static enum kw_status fit_decode_row(struct fit *f, double batch, struct kw_curve *row, struct kw_error *err)
-{
-    const struct kw_decode_fit *d = &f->decode;
-    double b = batch * f->kv_ratio, shrink = b < 1 ? b : 1; /* contexts stretch where the batch would fall below one */
-    double reach = kw_decode_fit_reach(d, b < 1 ? 1 : b) / shrink;
-    enum kw_status st = kw_curve_new(row, d->n_c + 2, err);
-    if (st != KW_OK) return st;
-    for (size_t j = 0; j < d->n_c && d->context[j] / shrink <= reach; j++) {
-        double c = d->context[j] / shrink;
-        put(row, batch * c, f->m->layers * decode_s(f, batch, c, KW_DECODE_ALL, 0));
-    }
-    kw_regress_isotonic(row->y, row->n);
-    /* Beyond the measured contexts the regression's own slope; a curve goes on with its last one. */
-    double s = row->x[row->n - 1];
-    put(row, 4 * s, row->y[row->n - 1] + f->m->layers * d->c * f->kv_ratio * 3 * s);
     return KW_OK;
 }
 
@@ -193,7 +167,7 @@ static enum kw_status fit_decode_rows(struct fit *f, struct kw_step_tables *t, s
     t->decode_batch = calloc(COUNT(batch_grid), sizeof *t->decode_batch);
     if (!t->decode || !t->decode_batch) return kw_fail(err, KW_ENOMEM, "out of memory");
     for (size_t i = 0; i < COUNT(batch_grid); i++) {
-        enum kw_status st = fit_decode_row(f, batch_grid[i], &t->decode[i], err);
+        enum kw_status st = kw_decode_fit_row(&f->decode, batch_grid[i], f->kv_ratio, f->m->layers, &t->decode[i], err);
         if (st != KW_OK) return st;
         t->decode_batch[i] = batch_grid[i];
         t->n_decode_rows = (uint32_t)i + 1;
@@ -209,7 +183,7 @@ static enum kw_status fit_prefill(struct fit *f, struct kw_step_tables *t, struc
     for (size_t i = 0; i < COUNT(prompt_grid); i++) {
         double n = prompt_grid[i], pairs = n * n / 2;
         double s = kw_prefill_fit_s(&f->prefill, f->heads, n, pairs, -1) - per_token * n;
-        put(&t->prefill_attn, pairs, f->m->layers * fmax(s, 0));
+        kw_curve_put(&t->prefill_attn, pairs, f->m->layers * fmax(s, 0));
     }
     kw_regress_isotonic(t->prefill_attn.y, t->prefill_attn.n);
     t->prefill_token_s = f->m->layers * per_token;
@@ -221,12 +195,12 @@ static enum kw_status fit_comm(struct fit *f, struct kw_step_tables *t, struct k
     enum kw_status st = kw_curve_new(&t->comm, COUNT(sequence_grid) + COUNT(dense_grid), err);
     if (st != KW_OK) return st;
     if (f->tp == 1) {
-        put(&t->comm, 0, 0);
+        kw_curve_put(&t->comm, 0, 0);
         return KW_OK;
     }
     for (size_t i = 0; i < COUNT(sequence_grid) && sequence_grid[i] <= GRAPH_LIMIT; i++)
-        put(&t->comm, sequence_grid[i], comm_s(f, sequence_grid[i]));
-    for (size_t i = 0; i < COUNT(dense_grid); i++) put(&t->comm, dense_grid[i], comm_s(f, dense_grid[i]));
+        kw_curve_put(&t->comm, sequence_grid[i], comm_s(f, sequence_grid[i]));
+    for (size_t i = 0; i < COUNT(dense_grid); i++) kw_curve_put(&t->comm, dense_grid[i], comm_s(f, dense_grid[i]));
     kw_regress_isotonic(t->comm.y, t->comm.n);
     return KW_OK;
 }
@@ -341,7 +315,7 @@ enum kw_status kw_fit(struct kw_profile *p, const struct kw_operators *op, const
     enum kw_status st;
     t->fixed_s = op->fixed_s;
     if ((st = choose_decode(&f, kv_heads, err)) != KW_OK) goto out;
-    if ((st = kw_prefill_fit(&f.prefill, &op->prefill, err)) != KW_OK) goto out;
+    if ((st = choose_prefill(&f, err)) != KW_OK) goto out;
     if ((st = fit_dense(&f, t, err)) != KW_OK) goto out;
     if ((st = fit_head(&f, t, err)) != KW_OK) goto out;
     if ((st = fit_decode_rows(&f, t, err)) != KW_OK) goto out;

@@ -38,7 +38,4 @@ enum kw_status kw_fit(struct kw_profile *p, const struct kw_operators *op, const
 /* Tokens a vLLM step of n runs at: the next captured CUDA graph size up to 512, n itself above. */
 double kw_fit_padded(double n);
 
-/* An empty curve with room for n points; and one that owns copies. */
-enum kw_status kw_curve_new(struct kw_curve *c, size_t room, struct kw_error *err);
-
 #endif

@@ -1,6 +1,7 @@
 #include "calibrate/fit_decode.h"
 #include <math.h>
 #include <stdlib.h>
+#include "calibrate/curve.h"
 #include "calibrate/regress.h"
 
 static size_t find(double *v, size_t *n, double x)
@@ -51,7 +52,7 @@ enum kw_status kw_decode_fit(struct kw_decode_fit *f, const struct kw_samples *p
     }
     if (st == KW_OK && n < 6)
         st = kw_fail(err, KW_ERANGE, "%zu decode attention points with %g heads and %g KV heads, want 6", n, heads, kv_heads);
-    if (st == KW_OK) st = kw_regress(n, 3, x, y, coef, err);
+    if (st == KW_OK) st = kw_regress(n, 3, x, y, NULL, coef, err);
     if (st == KW_OK) {
         f->a = coef[0];
         f->b = coef[1];
@@ -129,4 +130,20 @@ double kw_decode_fit_reach(const struct kw_decode_fit *f, double batch)
     size_t c = f->n_c;
     while (c > 0 && isnan(f->r[row * f->n_c + c - 1])) c--;
     return c ? f->context[c - 1] : f->context[0];
+}
+
+enum kw_status kw_decode_fit_row(const struct kw_decode_fit *f, double batch, double ratio, double layers,
+                                 struct kw_curve *row, struct kw_error *err)
+{
+    double b = batch * ratio, shrink = b < 1 ? b : 1; /* contexts stretch where the batch would fall below one */
+    double reach = kw_decode_fit_reach(f, b < 1 ? 1 : b);
+    enum kw_status st = kw_curve_new(row, f->n_c + 1, err);
+    if (st != KW_OK) return st;
+    for (size_t j = 0; j < f->n_c && f->context[j] <= reach; j++)
+        kw_curve_put(row, batch * f->context[j] / shrink,
+                     layers * kw_decode_fit_s(f, b < 1 ? 1 : b, f->context[j], KW_DECODE_ALL, 0));
+    kw_regress_isotonic(row->y, row->n);
+    double s = row->x[row->n - 1];
+    kw_curve_put(row, 4 * s, row->y[row->n - 1] + layers * f->c * ratio * 3 * s); /* a curve goes on with its last slope */
+    return KW_OK;
 }

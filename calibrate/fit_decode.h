@@ -8,6 +8,7 @@
 #ifndef KW_CALIBRATE_FIT_DECODE_H
 #define KW_CALIBRATE_FIT_DECODE_H
 #include "calibrate/samples.h"
+#include "calibrate/steptime.h"
 
 struct kw_decode_fit { /* owns its arrays */
     double a, b, c;
@@ -27,5 +28,11 @@ double kw_decode_fit_s(const struct kw_decode_fit *f, double batch, double conte
 double kw_decode_fit_measured_s(const struct kw_decode_fit *f, size_t b, size_t c);
 /* Largest context measured at this batch size or the nearest larger one of the grid; beyond it the fit extrapolates. */
 double kw_decode_fit_reach(const struct kw_decode_fit *f, double batch);
+
+/* The curve over S of `layers` layers at a batch, in units of the table's KV heads: ratio = ours / the table's. A batch that
+ * comes to less than one of the table's sequences is read as a shorter one. Measured contexts, non-decreasing; beyond them
+ * the regression's slope. */
+enum kw_status kw_decode_fit_row(const struct kw_decode_fit *f, double batch, double ratio, double layers,
+                                 struct kw_curve *row, struct kw_error *err);
 
 #endif

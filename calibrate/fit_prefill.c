@@ -50,11 +50,11 @@ enum kw_status kw_prefill_fit(struct kw_prefill_fit *f, const struct kw_samples 
         for (size_t i = 0; i < n; i++) {
             const double *p = points->p[i].x;
             x[i * 3] = 1;
-            x[i * 3 + 1] = p[0] * p[2] * p[3];
-            x[i * 3 + 2] = p[0] * p[2] * p[3] * p[3] / 2;
+            x[i * 3 + 1] = p[0] * p[1];
+            x[i * 3 + 2] = p[0] * p[2];
             y[i] = points->p[i].s;
         }
-        st = kw_regress(n, 3, x, y, coef, err);
+        st = kw_regress(n, 3, x, y, NULL, coef, err);
         if (st == KW_OK) {
             f->a = coef[0];
             f->g = coef[1];
@@ -62,11 +62,10 @@ enum kw_status kw_prefill_fit(struct kw_prefill_fit *f, const struct kw_samples 
         }
         for (size_t i = 0; st == KW_OK && i < n; i++) {
             const double *p = points->p[i].x;
-            if (p[2] != 1) continue;
-            double pairs = p[3] * p[3] / 2;
-            add_residual(f, count, sqrt(p[0] * pairs), points->p[i].s / bare(f, p[0], p[3], pairs) - 1);
+            if (p[3] != 1 || p[2] != p[1] * p[1] / 2) continue;
+            add_residual(f, count, sqrt(p[0] * p[2]), points->p[i].s / bare(f, p[0], p[1], p[2]) - 1);
         }
-        if (st == KW_OK && !f->n) st = kw_fail(err, KW_ERANGE, "no prefill attention point with one prompt");
+        if (st == KW_OK && !f->n) st = kw_fail(err, KW_ERANGE, "no prefill attention point with one whole prompt");
     }
     free(x);
     if (st != KW_OK) kw_prefill_fit_free(f);

@@ -34,7 +34,7 @@ enum kw_status kw_small_fit(struct kw_small_fit *f, const struct kw_samples *poi
             x[2 * n + 1] = points[b].p[i].x[0] * bytes / bandwidth[b];
             y[n] = points[b].p[i].s;
         }
-    enum kw_status st = kw_regress(n, 2, x, y, c, err);
+    enum kw_status st = kw_regress(n, 2, x, y, NULL, c, err);
     if (st == KW_OK) {
         for (size_t i = 0; i < n; i++) e[i] = fabs((c[0] + c[1] * x[2 * i + 1]) / y[i] - 1);
         *f = (struct kw_small_fit){ .t0 = c[0], .per_byte = c[1] };

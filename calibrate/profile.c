@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "calibrate/curve.h"
 #include "calibrate/gpu.h"
 #include "sim/core/embedded.h"
 
@@ -17,22 +18,15 @@
 /* How far below the data-sheet bound a table may lie before it is refused: data sheets round, and so do we. */
 #define PHYSICS_SLACK 0.99
 
-static void curve_free(struct kw_curve *c)
-{
-    free(c->x);
-    free(c->y);
-    *c = (struct kw_curve){ 0 };
-}
-
 void kw_profile_free(struct kw_profile *p)
 {
     struct kw_step_tables *t = &p->tables;
-    curve_free(&t->dense);
-    curve_free(&t->head);
-    curve_free(&t->prefill_attn);
-    curve_free(&t->comm);
+    kw_curve_free(&t->dense);
+    kw_curve_free(&t->head);
+    kw_curve_free(&t->prefill_attn);
+    kw_curve_free(&t->comm);
     if (t->decode)
-        for (uint32_t i = 0; i < t->n_decode_rows; i++) curve_free(&t->decode[i]);
+        for (uint32_t i = 0; i < t->n_decode_rows; i++) kw_curve_free(&t->decode[i]);
     free(t->decode);
     free(t->decode_batch);
     *p = (struct kw_profile){ 0 };

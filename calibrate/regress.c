@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 /* Fits the terms in use[0..m). GSL aborts by default; its handler is off while we are in here. */
-static enum kw_status fit(size_t n, size_t k, const double *x, const double *y, const size_t *use, size_t m, double *c,
-                          struct kw_error *err)
+static enum kw_status fit(size_t n, size_t k, const double *x, const double *y, const double *scale, const size_t *use,
+                          size_t m, double *c, struct kw_error *err)
 {
     gsl_error_handler_t *before = gsl_set_error_handler_off();
     gsl_multifit_linear_workspace *w = gsl_multifit_linear_alloc(n, m);
@@ -17,8 +17,8 @@ static enum kw_status fit(size_t n, size_t k, const double *x, const double *y, 
         st = kw_fail(err, KW_ENOMEM, "out of memory");
     } else {
         for (size_t i = 0; i < n; i++) {
-            gsl_vector_set(one, i, 1); /* rows divided by y: the relative error in plain least squares */
-            for (size_t j = 0; j < m; j++) gsl_matrix_set(a, i, j, x[i * k + use[j]] / y[i]);
+            gsl_vector_set(one, i, y[i] / scale[i]); /* rows divided by scale: weighted by plain least squares */
+            for (size_t j = 0; j < m; j++) gsl_matrix_set(a, i, j, x[i * k + use[j]] / scale[i]);
         }
         double chisq;
         int code = gsl_multifit_linear(a, one, coef, cov, &chisq, w);
@@ -34,7 +34,8 @@ static enum kw_status fit(size_t n, size_t k, const double *x, const double *y, 
     return st;
 }
 
-enum kw_status kw_regress(size_t n, size_t k, const double *x, const double *y, double *c, struct kw_error *err)
+enum kw_status kw_regress(size_t n, size_t k, const double *x, const double *y, const double *scale, double *c,
+                          struct kw_error *err)
 {
     size_t use[KW_REGRESS_MAX_TERMS], m = k;
     assert(k >= 1 && k <= KW_REGRESS_MAX_TERMS);
@@ -42,7 +43,7 @@ enum kw_status kw_regress(size_t n, size_t k, const double *x, const double *y, 
     for (size_t j = 0; j < k; j++) use[j] = j;
     while (m) {
         for (size_t j = 0; j < k; j++) c[j] = 0;
-        enum kw_status st = fit(n, k, x, y, use, m, c, err);
+        enum kw_status st = fit(n, k, x, y, scale ? scale : y, use, m, c, err);
         if (st != KW_OK) return st;
         size_t worst = 0;
         for (size_t j = 1; j < m; j++)
