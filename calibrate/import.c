@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "calibrate/fit.h"
+#include "calibrate/fit_bench.h"
 #include "calibrate/import_aic.h"
 #include "calibrate/import_load.h"
 #include "calibrate/import_vidur.h"
@@ -168,6 +169,34 @@ static enum kw_status from_tables(struct kw_profile *p, const char *dir, const s
     return st;
 }
 
+/* The two boards whose own kernels were timed, beside a real vLLM run; the 4090's run reported its KV blocks. */
+static enum kw_status from_bench(struct kw_profile *p, const char *dir, const struct kw_gpu_spec *g,
+                                 const struct kw_model_shape *m, FILE *report, struct kw_error *err)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/calibration/vllm_bench/%s_Llama-3.1-8B", dir, g->name);
+    enum kw_status st = kw_fit_bench(p, path, m, report, err);
+    if (st != KW_OK) return st;
+    snprintf(p->engine, sizeof p->engine, "vllm 0.19.0 kernel tables");
+    p->steps.grade = KW_GRADE_PUBLISHED;
+    snprintf(p->steps.source, sizeof p->steps.source, "casys-kaist/LLMServingSim@5daddb21 profiler/perf %s Llama-3.1-8B (MIT)",
+             g->name);
+    snprintf(p->steps.date, sizeof p->steps.date, "2026-08-20");
+    if (!strcmp(g->name, "RTX4090")) {
+        p->num_blocks = 2588;
+        p->kv.grade = KW_GRADE_PUBLISHED;
+        snprintf(p->kv.source, sizeof p->kv.source, "vLLM 0.19.0 as reported, LLMServingSim@5daddb21 bench RTX4090 meta.json");
+        fprintf(report, "KV cache: 2588 blocks of 16 = 41408 tokens, as the engine reported\n");
+    }
+    return KW_OK;
+}
+
+static int has_bench(const char *gpu, const char *model, const char *precision, unsigned tp)
+{
+    int board = !strcmp(gpu, small_boards[0]) || !strcmp(gpu, small_boards[1]);
+    return board && !strcmp(model, "llama-3.1-8b") && !strcmp(precision, "bf16") && tp == 1;
+}
+
 enum kw_status kw_calibrate_import(struct kw_profile *p, const char *dir, const char *gpu, const char *model,
                                    const char *precision, unsigned tp, char **report, struct kw_error *err)
 {
@@ -193,7 +222,10 @@ enum kw_status kw_calibrate_import(struct kw_profile *p, const char *dir, const 
     fprintf(f, "%s, %s %s, tp %u\n", g->name, m->name, precision, tp);
     enum kw_status st = size_kv(&new, g, m, f, err);
     if (st == KW_OK) st = kw_import_load_rates(&new.load_rate, &new.cached_load_rate, dir, g, tp, err);
-    if (st == KW_OK) st = from_tables(&new, dir, g, m, f, err);
+    if (st == KW_OK && has_bench(gpu, model, precision, tp))
+        st = from_bench(&new, dir, g, m, f, err);
+    else if (st == KW_OK)
+        st = from_tables(&new, dir, g, m, f, err);
     if (fclose(f) != 0 && st == KW_OK) st = kw_fail(err, KW_ENOMEM, "out of memory");
     if (st != KW_OK) {
         free(text);
