@@ -35,6 +35,8 @@ $B/%.c.o: %.c
 	$(CC) $(CFLAGS) -c $< -o $@
 $B/tests/%: $B/tests/%.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+fidelity: $B/tests/fidelity
+	$B/tests/fidelity $${KEEPWARM_DATA:-../shared/data}
 profiles: $B/tests/make_profiles
 	@mkdir -p calibrate/profiles
 	$B/tests/make_profiles $${KEEPWARM_DATA:-../shared/data} calibrate/profiles
@@ -72,6 +74,6 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c fuzz-lib
 	clang $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=fuzzer $(FUZZFLAGS) $< build/fuzz/obj/libkeepwarm.a $(LDLIBS) -o $@
 fuzz: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
-.PHONY: all lib profiles deps test check fuzz fuzz-lib FORCE
+.PHONY: all lib fidelity profiles deps test check fuzz fuzz-lib FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

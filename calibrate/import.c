@@ -253,6 +253,7 @@ struct shipment { /* every gpu x model x precision x tp of the lists */
 static const struct shipment shipments[] = {
     { { "A100-80", "B200", "H100", "H200", "L40S" }, { "llama-3.1-8b", "llama-3.1-70b" }, { "bf16", "fp8" }, { 1, 2, 4, 8 } },
     { { "A100-80", "B200", "H100", "H200", "L40S" }, { "llama-3.2-3b", "mistral-7b", "qwen2.5-7b" }, { "bf16" }, { 1 } },
+    { { "RTX4090", "RTXPRO6000" }, { "llama-3.1-8b" }, { "bf16" }, { 1 } },
 };
 
 /* Writes p where the file does not hold the same text already, so that an unchanged profile keeps its time stamp. */
