@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "sim/io/slo_text.h"
-#include "sim/io/columns.h"
+#include "sim/io/listing.h"
 
 /* "12,345" or "12,345.67": dollars are read with their thousands apart. */
 static const char *money(double usd, char buf[32])
@@ -68,49 +68,49 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     kw_text_add(out, "\n  month       %s\n\n", scaling);
 }
 
-static void add_metric(struct kw_columns *t, const char *name, double scale, const char *unit, const struct kw_estimate *e)
+static void add_metric(struct kw_listing *t, const char *name, double scale, const char *unit, const struct kw_estimate *e)
 {
     char a[32], b[32], c[32];
-    kw_columns_cell(t, "%s", name);
-    kw_columns_cell(t, "%s", number(e->mean * scale, a));
-    kw_columns_cell(t, "%s", number(e->lo * scale, b));
-    kw_columns_cell(t, "%s", number(e->hi * scale, c));
-    kw_columns_cell(t, "%s", unit);
+    kw_listing_cell(t, "%s", name);
+    kw_listing_cell(t, "%s", number(e->mean * scale, a));
+    kw_listing_cell(t, "%s", number(e->lo * scale, b));
+    kw_listing_cell(t, "%s", number(e->hi * scale, c));
+    kw_listing_cell(t, "%s", unit);
 }
 
 static void add_bill(const struct kw_bill *bill, struct kw_text *out)
 {
-    struct kw_columns t = { 0 };
+    struct kw_listing t = { 0 };
     char buf[32];
-    kw_columns_add(&t, "a month costs", "", false);
-    kw_columns_add(&t, "USD", "", true);
-    kw_columns_add(&t, "share", "%", true);
+    kw_listing_column(&t, "a month costs", "", false);
+    kw_listing_column(&t, "USD", "", true);
+    kw_listing_column(&t, "share", "%", true);
     for (int i = 0; i < KW_ITEMS; i++) {
         if (!bill->item[i]) continue;
-        kw_columns_cell(&t, "%s", kw_item_name[i]);
-        kw_columns_cell(&t, "%s", money(kw_nano_to_double(bill->item[i]), buf));
-        kw_columns_cell(&t, "%.1f", bill->total ? 100.0 * (double)bill->item[i] / (double)bill->total : 0);
+        kw_listing_cell(&t, "%s", kw_item_name[i]);
+        kw_listing_cell(&t, "%s", money(kw_nano_to_double(bill->item[i]), buf));
+        kw_listing_cell(&t, "%.1f", bill->total ? 100.0 * (double)bill->item[i] / (double)bill->total : 0);
     }
-    kw_columns_cell(&t, "total");
-    kw_columns_cell(&t, "%s", money(kw_nano_to_double(bill->total), buf));
-    kw_columns_cell(&t, "100.0");
-    kw_columns_print(&t, out);
-    kw_columns_free(&t);
+    kw_listing_cell(&t, "total");
+    kw_listing_cell(&t, "%s", money(kw_nano_to_double(bill->total), buf));
+    kw_listing_cell(&t, "100.0");
+    kw_listing_print(&t, out);
+    kw_listing_free(&t);
 }
 
 void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out)
 {
-    struct kw_columns t = { 0 };
+    struct kw_listing t = { 0 };
     char label[320];
     kw_text_add(out, "%s\n", kw_candidate_label(c, label, sizeof label));
     for (uint32_t k = 0; k < c->n; k++)
         kw_text_add(out, "  %s: %s\n", c->choice[k].name, kw_choice_settings(&c->choice[k], label, sizeof label));
     kw_text_add(out, "\n");
-    kw_columns_add(&t, "figure", "", false);
-    kw_columns_add(&t, "mean", "", true);
-    kw_columns_add(&t, "95 % low", "", true);
-    kw_columns_add(&t, "95 % high", "", true);
-    kw_columns_add(&t, "unit", "", false);
+    kw_listing_column(&t, "figure", "", false);
+    kw_listing_column(&t, "mean", "", true);
+    kw_listing_column(&t, "95 % low", "", true);
+    kw_listing_column(&t, "95 % high", "", true);
+    kw_listing_column(&t, "unit", "", false);
     static const struct {
         enum kw_metric m;
         const char *name, *unit;
@@ -127,8 +127,8 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_COLD_COST, "cost of starts", "USD a month", 1 }, { KW_METRIC_IDLE_COST, "cost of waiting", "USD a month", 1 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) add_metric(&t, rows[i].name, rows[i].scale, rows[i].unit, &p->m[rows[i].m]);
-    kw_columns_print(&t, out);
-    kw_columns_free(&t);
+    kw_listing_print(&t, out);
+    kw_listing_free(&t);
     kw_text_add(out, "\n");
     add_bill(&p->bill, out);
     kw_text_add(out, "\n  %u replication%s: %llu requests arrived, %llu completed, %llu rejected, %llu timed out, %llu too long;\n"
@@ -152,64 +152,64 @@ static void by_rank(const struct kw_point *p, size_t n, size_t *order)
         }
 }
 
-static void figure_columns(struct kw_columns *t)
+static void figure_columns(struct kw_listing *t)
 {
-    kw_columns_add(t, "cost", "$/month", true);
-    kw_columns_add(t, "±", "$", true);
-    kw_columns_add(t, "TTFT p95", "s", true);
-    kw_columns_add(t, "TPOT p95", "ms", true);
-    kw_columns_add(t, "cold", "%", true);
-    kw_columns_add(t, "err", "%", true);
-    kw_columns_add(t, "best", "%", true);
-    kw_columns_add(t, "verdict", "", false);
+    kw_listing_column(t, "cost", "$/month", true);
+    kw_listing_column(t, "±", "$", true);
+    kw_listing_column(t, "TTFT p95", "s", true);
+    kw_listing_column(t, "TPOT p95", "ms", true);
+    kw_listing_column(t, "cold", "%", true);
+    kw_listing_column(t, "err", "%", true);
+    kw_listing_column(t, "best", "%", true);
+    kw_listing_column(t, "verdict", "", false);
 }
 
-static void figure_cells(struct kw_columns *t, const struct kw_point *p)
+static void figure_cells(struct kw_listing *t, const struct kw_point *p)
 {
     char b[32];
     const struct kw_estimate *cost = &p->m[KW_METRIC_COST];
-    kw_columns_cell(t, "%s", money(cost->mean, b));
+    kw_listing_cell(t, "%s", money(cost->mean, b));
     if (p->replications > 1 && !p->pruned)
-        kw_columns_cell(t, "%s", money((cost->hi - cost->lo) / 2, b));
+        kw_listing_cell(t, "%s", money((cost->hi - cost->lo) / 2, b));
     else
-        kw_columns_cell(t, "-");
-    kw_columns_cell(t, "%s", number(p->m[KW_METRIC_TTFT_P95].mean, b));
-    kw_columns_cell(t, "%s", number(p->m[KW_METRIC_TPOT_P95].mean * 1e3, b));
-    kw_columns_cell(t, "%s", percent(p->m[KW_METRIC_COLD_FRACTION].mean, b));
-    kw_columns_cell(t, "%s", percent(p->m[KW_METRIC_ERROR_FRACTION].mean, b));
+        kw_listing_cell(t, "-");
+    kw_listing_cell(t, "%s", number(p->m[KW_METRIC_TTFT_P95].mean, b));
+    kw_listing_cell(t, "%s", number(p->m[KW_METRIC_TPOT_P95].mean * 1e3, b));
+    kw_listing_cell(t, "%s", percent(p->m[KW_METRIC_COLD_FRACTION].mean, b));
+    kw_listing_cell(t, "%s", percent(p->m[KW_METRIC_ERROR_FRACTION].mean, b));
     if (p->pruned)
-        kw_columns_cell(t, "-");
+        kw_listing_cell(t, "-");
     else
-        kw_columns_cell(t, "%.0f", 100 * p->p_best);
-    kw_columns_cell(t, "%s", p->feasible ? "meets" : p->miss);
+        kw_listing_cell(t, "%.0f", 100 * p->p_best);
+    kw_listing_cell(t, "%s", p->feasible ? "meets" : p->miss);
 }
 
 void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c, const struct kw_point *p, size_t n,
                        size_t limit, struct kw_text *out)
 {
-    struct kw_columns t = { 0 };
+    struct kw_listing t = { 0 };
     size_t order[1024]; /* more rows than that nobody reads: they are in the file */
     size_t shown = n < 1024 ? n : 1024;
     char buf[320];
-    kw_columns_add(&t, "#", "", true);
+    kw_listing_column(&t, "#", "", true);
     uint32_t axes = s && s->n_axes <= 4 ? s->n_axes : 0;
     for (uint32_t a = 0; a < axes; a++) {
         const char *dot = strrchr(s->axis[a].path, '.');
-        kw_columns_add(&t, dot ? dot + 1 : s->axis[a].path, "", true);
+        kw_listing_column(&t, dot ? dot + 1 : s->axis[a].path, "", true);
     }
-    if (!axes) kw_columns_add(&t, "configuration", "", false);
+    if (!axes) kw_listing_column(&t, "configuration", "", false);
     figure_columns(&t);
     by_rank(p, shown, order);
     if (limit && limit < shown) shown = limit;
     for (size_t k = 0; k < shown; k++) {
         size_t i = order[k];
-        kw_columns_cell(&t, "%u", p[i].rank);
-        for (uint32_t a = 0; a < axes; a++) kw_columns_cell(&t, "%s", kw_scenario_axis_value(s, (uint32_t)i, a, buf, sizeof buf));
-        if (!axes) kw_columns_cell(&t, "%s", kw_candidate_label(&c[i], buf, sizeof buf));
+        kw_listing_cell(&t, "%u", p[i].rank);
+        for (uint32_t a = 0; a < axes; a++) kw_listing_cell(&t, "%s", kw_scenario_axis_value(s, (uint32_t)i, a, buf, sizeof buf));
+        if (!axes) kw_listing_cell(&t, "%s", kw_candidate_label(&c[i], buf, sizeof buf));
         figure_cells(&t, &p[i]);
     }
-    kw_columns_print(&t, out);
-    kw_columns_free(&t);
+    kw_listing_print(&t, out);
+    kw_listing_free(&t);
     if (shown < n) kw_text_add(out, "  ... and %zu more (--all, or the result file)\n", n - shown);
 }
 
@@ -224,39 +224,39 @@ static const char *place(const struct kw_candidate *c, char *buf, size_t size)
     return buf;
 }
 
-static void plan_row(struct kw_columns *t, const struct kw_plan *p, size_t i)
+static void plan_row(struct kw_listing *t, const struct kw_plan *p, size_t i)
 {
     const struct kw_choice *c = &p->candidates[i].choice[0];
     char buf[128];
-    kw_columns_cell(t, "%u", p->points[i].rank);
-    kw_columns_cell(t, "%s", place(&p->candidates[i], buf, sizeof buf));
+    kw_listing_cell(t, "%u", p->points[i].rank);
+    kw_listing_cell(t, "%s", place(&p->candidates[i], buf, sizeof buf));
     if (c->gpu) {
-        kw_columns_cell(t, c->tp > 1 ? "%s x%u" : "%s", c->gpu->gpu, c->tp);
-        kw_columns_cell(t, "%s", c->profile->precision);
-        kw_columns_cell(t, "%u", c->scaling.keep_warm);
+        kw_listing_cell(t, c->tp > 1 ? "%s x%u" : "%s", c->gpu->gpu, c->tp);
+        kw_listing_cell(t, "%s", c->profile->precision);
+        kw_listing_cell(t, "%u", c->scaling.keep_warm);
         if (c->platform->kind == KW_KIND_SERVERLESS)
-            kw_columns_cell(t, "%g", kw_nano_to_double(c->scaling.idle_timeout));
+            kw_listing_cell(t, "%g", kw_nano_to_double(c->scaling.idle_timeout));
         else
-            kw_columns_cell(t, "-");
+            kw_listing_cell(t, "-");
     } else {
-        kw_columns_cell(t, "API");
-        kw_columns_cell(t, "-");
-        kw_columns_cell(t, "-");
-        kw_columns_cell(t, "-");
+        kw_listing_cell(t, "API");
+        kw_listing_cell(t, "-");
+        kw_listing_cell(t, "-");
+        kw_listing_cell(t, "-");
     }
     figure_cells(t, &p->points[i]);
 }
 
 static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
 {
-    struct kw_columns t = { 0 };
+    struct kw_listing t = { 0 };
     size_t rows = 0, hidden = 0;
-    kw_columns_add(&t, "#", "", true);
-    kw_columns_add(&t, "platform", "", false);
-    kw_columns_add(&t, "GPU", "", false);
-    kw_columns_add(&t, "prec", "", false);
-    kw_columns_add(&t, "warm", "", true);
-    kw_columns_add(&t, "idle", "s", true);
+    kw_listing_column(&t, "#", "", true);
+    kw_listing_column(&t, "platform", "", false);
+    kw_listing_column(&t, "GPU", "", false);
+    kw_listing_column(&t, "prec", "", false);
+    kw_listing_column(&t, "warm", "", true);
+    kw_listing_column(&t, "idle", "s", true);
     figure_columns(&t);
     for (size_t k = 0; k < p->n; k++) {
         size_t i = p->order[k];
@@ -271,8 +271,8 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
         rows++;
     }
     kw_text_add(out, all ? "Every configuration, by rank\n" : "The best configuration of each platform, by rank\n");
-    kw_columns_print(&t, out);
-    kw_columns_free(&t);
+    kw_listing_print(&t, out);
+    kw_listing_free(&t);
     if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
     (void)rows;
 }
@@ -281,7 +281,7 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
 static void plan_curves(const struct kw_plan *p, struct kw_text *out)
 {
     enum { COLUMNS = 5 };
-    struct kw_columns t = { 0 };
+    struct kw_listing t = { 0 };
     char buf[128], heads[COLUMNS][24];
     uint32_t levels[COLUMNS];
     size_t n_levels = 0, shown = 0;
@@ -297,11 +297,11 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
         levels[k] = c->scaling.keep_warm;
     }
     if (!n_levels) return;
-    kw_columns_add(&t, "platform", "", false);
-    kw_columns_add(&t, "GPU", "", false);
+    kw_listing_column(&t, "platform", "", false);
+    kw_listing_column(&t, "GPU", "", false);
     for (size_t k = 0; k < n_levels; k++) {
         snprintf(heads[k], sizeof heads[k], "keep_warm %u", levels[k]);
-        kw_columns_add(&t, heads[k], "$/month  TTFT p95 s", true);
+        kw_listing_column(&t, heads[k], "$/month  TTFT p95 s", true);
     }
     for (size_t k = 0; k < p->n && shown < 12; k++) {
         size_t i = p->order[k], curve[64];
@@ -312,24 +312,24 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
             first = strcmp(p->candidates[p->order[j]].choice[0].platform->name, c->platform->name) != 0;
         if (!first) continue;
         size_t n = kw_plan_keep_warm_curve(p, i, curve, 64);
-        kw_columns_cell(&t, "%s", place(&p->candidates[i], buf, sizeof buf));
-        kw_columns_cell(&t, c->tp > 1 ? "%s x%u" : "%s", c->gpu->gpu, c->tp);
+        kw_listing_cell(&t, "%s", place(&p->candidates[i], buf, sizeof buf));
+        kw_listing_cell(&t, c->tp > 1 ? "%s x%u" : "%s", c->gpu->gpu, c->tp);
         for (size_t l = 0; l < n_levels; l++) {
             const struct kw_point *q = NULL;
             for (size_t m = 0; m < n; m++)
                 if (p->candidates[curve[m]].choice[0].scaling.keep_warm == levels[l]) q = &p->points[curve[m]];
             char a[32], b[32];
             if (q)
-                kw_columns_cell(&t, "%s%s %6s", q->feasible ? "✓ " : "", money(q->m[KW_METRIC_COST].mean, a),
+                kw_listing_cell(&t, "%s%s %6s", q->feasible ? "✓ " : "", money(q->m[KW_METRIC_COST].mean, a),
                               number(q->m[KW_METRIC_TTFT_P95].mean, b));
             else
-                kw_columns_cell(&t, "-");
+                kw_listing_cell(&t, "-");
         }
         shown++;
     }
     kw_text_add(out, "\nWhat keeping replicas warm buys (✓ meets the objectives)\n");
-    kw_columns_print(&t, out);
-    kw_columns_free(&t);
+    kw_listing_print(&t, out);
+    kw_listing_free(&t);
 }
 
 /* Text folded at blanks to fit the width, hanging under its label. */
@@ -343,7 +343,7 @@ static void paragraph(const char *label, const char *text, struct kw_text *out)
         char word[256];
         snprintf(word, sizeof word, "%.*s", (int)(n < 255 ? n : 255), p);
         int w = kw_text_width(word);
-        if (at + w > KW_COLUMNS_WIDTH && at > 14) {
+        if (at + w > KW_LISTING_WIDTH && at > 14) {
             kw_text_add(out, "\n              ");
             at = 14;
         }
@@ -408,25 +408,25 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
 
 void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out)
 {
-    struct kw_columns t = { 0 };
+    struct kw_listing t = { 0 };
     char s[16], m[32];
     kw_text_add(out, "\nWhere the cheapest kind changes with volume (%s)\n", b->method);
-    kw_columns_add(&t, "volume", "x", true);
-    kw_columns_add(&t, "tokens", "1e6/month", true);
-    for (int k = 0; kw_kind_name[k]; k++) kw_columns_add(&t, kw_kind_name[k], "$/month", true);
-    kw_columns_add(&t, "cheapest", "", false);
+    kw_listing_column(&t, "volume", "x", true);
+    kw_listing_column(&t, "tokens", "1e6/month", true);
+    for (int k = 0; kw_kind_name[k]; k++) kw_listing_column(&t, kw_kind_name[k], "$/month", true);
+    kw_listing_column(&t, "cheapest", "", false);
     for (uint32_t i = 0; i < b->n_volumes; i++) {
         int best = -1;
-        kw_columns_cell(&t, "%g", b->factor[i]);
-        kw_columns_cell(&t, "%s", kw_text_si(s, b->mtok_month[i]));
+        kw_listing_cell(&t, "%g", b->factor[i]);
+        kw_listing_cell(&t, "%s", kw_text_si(s, b->mtok_month[i]));
         for (int k = 0; k < 3; k++) {
-            kw_columns_cell(&t, "%s", isnan(b->cost[i][k]) ? "-" : money(b->cost[i][k], m));
+            kw_listing_cell(&t, "%s", isnan(b->cost[i][k]) ? "-" : money(b->cost[i][k], m));
             if (!isnan(b->cost[i][k]) && (best < 0 || b->cost[i][k] < b->cost[i][best])) best = k;
         }
-        kw_columns_cell(&t, "%s", best < 0 ? "-" : b->setting[i][best]);
+        kw_listing_cell(&t, "%s", best < 0 ? "-" : b->setting[i][best]);
     }
-    kw_columns_print(&t, out);
-    kw_columns_free(&t);
+    kw_listing_print(&t, out);
+    kw_listing_free(&t);
     for (uint32_t i = 0; i < b->n_crossings; i++)
         kw_text_add(out, "  %s gives way to %s at about %s million tokens a month (between %s and %s simulated)\n",
                     kw_kind_name[b->crossing[i].from], kw_kind_name[b->crossing[i].to], kw_text_si(s, b->crossing[i].mtok_month),

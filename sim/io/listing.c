@@ -1,18 +1,18 @@
-#include "sim/io/columns.h"
+#include "sim/io/listing.h"
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static void widen(struct kw_columns *t, int c, const char *s)
+static void widen(struct kw_listing *t, int c, const char *s)
 {
     int w = kw_text_width(s);
     if (w > t->column[c].width) t->column[c].width = w;
 }
 
-void kw_columns_add(struct kw_columns *t, const char *head, const char *unit, bool right)
+void kw_listing_column(struct kw_listing *t, const char *head, const char *unit, bool right)
 {
-    assert(t->n_columns < KW_COLUMNS_MAX_COLUMNS && t->n_cells == 0);
+    assert(t->n_columns < KW_LISTING_MAX_COLUMNS && t->n_cells == 0);
     int c = t->n_columns++;
     t->column[c].head = head;
     t->column[c].unit = unit;
@@ -22,7 +22,7 @@ void kw_columns_add(struct kw_columns *t, const char *head, const char *unit, bo
     widen(t, c, unit);
 }
 
-void kw_columns_cell(struct kw_columns *t, const char *fmt, ...)
+void kw_listing_cell(struct kw_listing *t, const char *fmt, ...)
 {
     if (t->failed) return;
     if (t->n_cells == t->cap) {
@@ -52,7 +52,7 @@ void kw_columns_cell(struct kw_columns *t, const char *fmt, ...)
 }
 
 /* Cuts the widest left-aligned column, a column at a time, until the rows fit; a name keeps at least 8 columns. */
-static void fit(const struct kw_columns *t, int width[])
+static void fit(const struct kw_listing *t, int width[])
 {
     for (;;) {
         int sum = 0, widest = -1;
@@ -60,12 +60,12 @@ static void fit(const struct kw_columns *t, int width[])
             sum += width[c] + 2;
             if (!t->column[c].right && width[c] > 8 && (widest < 0 || width[c] > width[widest])) widest = c;
         }
-        if (sum <= KW_COLUMNS_WIDTH || widest < 0) return;
+        if (sum <= KW_LISTING_WIDTH || widest < 0) return;
         width[widest]--;
     }
 }
 
-static void put(const struct kw_columns *t, const int width[], int c, const char *s, struct kw_text *out)
+static void put(const struct kw_listing *t, const int width[], int c, const char *s, struct kw_text *out)
 {
     kw_text_add(out, "  ");
     bool last = c == t->n_columns - 1 && !t->column[c].right; /* no blanks at the end of a line */
@@ -76,9 +76,9 @@ static void put(const struct kw_columns *t, const int width[], int c, const char
     if (c == t->n_columns - 1) kw_text_add(out, "\n");
 }
 
-void kw_columns_print(const struct kw_columns *t, struct kw_text *out)
+void kw_listing_print(const struct kw_listing *t, struct kw_text *out)
 {
-    int width[KW_COLUMNS_MAX_COLUMNS];
+    int width[KW_LISTING_MAX_COLUMNS];
     bool units = false;
     for (int c = 0; c < t->n_columns; c++) {
         width[c] = t->column[c].width;
@@ -96,9 +96,9 @@ void kw_columns_print(const struct kw_columns *t, struct kw_text *out)
     if (t->failed) out->failed = true;
 }
 
-void kw_columns_free(struct kw_columns *t)
+void kw_listing_free(struct kw_listing *t)
 {
     for (size_t i = 0; i < t->n_cells; i++) free(t->cell[i]);
     free(t->cell);
-    *t = (struct kw_columns){ 0 };
+    *t = (struct kw_listing){ 0 };
 }
