@@ -360,6 +360,11 @@ static void range_is_what_was_asked_for(void)
     CHECK(!refused(&t, 8, 150));
     t.fixed_s = 1001;
     CHECK(refused(&t, 8, 150));
+    double half[] = { 600 }; /* each within bounds, the step is not */
+    t.fixed_s = 600;
+    t.dense = (struct kw_curve){ 1, zero, half };
+    CHECK(refused(&t, 8, 150));
+    t.dense = none;
     t.fixed_s = 0; /* nothing takes any time: refused, or at least not 0 ps */
     struct kw_steptime *out = NULL;
     if (kw_steptime_compile(&out, &t, 8, 150, NULL) == KW_OK) {
