@@ -17,7 +17,7 @@ const char *const kw_scaler_name[] = { "fixed",       "capacity",    "queue_dela
                                        "load_target", "concurrency", "kpa",         "setup",         NULL };
 const char *const kw_at_zero_name[] = { "queue", "reject_and_start", "stopped", NULL };
 
-#define PRICE_MAX (1000 * KW_NANO)                   /* $1000 an hour, a GiB-hour or a million tokens: above is a slip */
+#define PRICE_MAX (1000 * KW_NANO) /* $1000 an hour, a GiB-hour or a million tokens: above is a slip */
 #define MONTH_MAX (INT64_C(1000000) * KW_NANO)
 #define SECONDS_MAX (INT64_C(31536000) * KW_NS_PER_S) /* a year */
 
@@ -274,7 +274,8 @@ static enum kw_status read_gpu(struct reader *r, struct kw_jnode n, struct kw_gp
     TRY(read_text(r, kw_json_get(n, "sku"), true, o->sku, sizeof o->sku));
     TRY(open_fact(r, kw_json_get(n, "count"), &src, VALUE, &f));
     if (kw_json_len(f.value) != 2 || !kw_json_is_array(f.value))
-        return kw_json_fail(f.present ? f.value : n, KW_EPARSE, r->err, "want \"count\": [fewest, most] GPUs of a replica");
+        return kw_json_fail(f.present ? f.value : n, KW_EPARSE, r->err,
+                            "want \"count\": [fewest, most] GPUs of a replica");
     int64_t lo, hi;
     TRY(kw_json_i64(kw_json_at(f.value, 0), 1, 64, &lo, r->err));
     TRY(kw_json_i64(kw_json_at(f.value, 1), 1, 64, &hi, r->err));
@@ -338,10 +339,11 @@ static enum kw_status read_host(struct reader *r, struct kw_jnode n)
     return KW_OK;
 }
 
-/* "yes" and "no" as the source says; "inferred": it follows from what the source says; "assumed": the source is silent. */
+/* "yes" and "no" as the source says; "inferred": it follows from what the source says; "assumed": it is silent. */
 static enum kw_status read_bills(struct reader *r, struct kw_jnode n, const struct source *meter, struct kw_meter *m)
 {
-    static const char *const words[] = { "no", "yes", "inferred no", "inferred yes", "assumed no", "assumed yes", NULL };
+    static const char *const words[] = { "no",           "yes",        "inferred no",
+                                         "inferred yes", "assumed no", "assumed yes", NULL };
     const char *keys[KW_PHASES + 2] = { "src" };
     struct source src;
     memcpy(keys + 1, kw_phase_name, (KW_PHASES + 1) * sizeof *keys);
@@ -457,6 +459,7 @@ static enum kw_status read_scaling(struct reader *r, struct kw_jnode n)
         SHARE("panic_window_share", panic_window_share),
         { "reject_code", T_INT, offsetof(struct kw_autoscaling, reject_code), 400, 599 },
         { "queue_limit", T_I64, offsetof(struct kw_autoscaling, queue_limit), 0, 1e15 },
+        { "no_queue", T_BOOL, offsetof(struct kw_autoscaling, no_queue), 0, 0 },
         SECONDS("queue_timeout_s", queue_timeout),
         SECONDS("request_timeout_s", request_timeout),
         SHARE("stockout_probability", stockout_probability),
@@ -697,7 +700,8 @@ static enum kw_status read_words(struct reader *r, struct kw_jnode n)
 {
     static const char *const keys[] = { "keep_warm", "max_replicas", "idle_timeout", "buffer", "target", NULL };
     struct kw_platform *p = &r->p;
-    char *const out[] = { p->word_keep_warm, p->word_max_replicas, p->word_idle_timeout, p->word_buffer, p->word_target };
+    char *const out[] = { p->word_keep_warm, p->word_max_replicas, p->word_idle_timeout, p->word_buffer,
+                          p->word_target };
     if (!kw_json_present(n)) return KW_OK;
     TRY(kw_json_keys(n, keys, r->err));
     for (int i = 0; keys[i]; i++) TRY(read_text(r, kw_json_get(n, keys[i]), false, out[i], sizeof p->word_target));

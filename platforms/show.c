@@ -140,16 +140,18 @@ enum kw_status kw_show_list(const struct kw_platforms *all, char **text, struct 
         if (p->kind == KW_KIND_API) snprintf(meter, sizeof meter, "token");
         duration(idle, sizeof idle, p->scaling.idle_timeout);
         if (p->kind != KW_KIND_SERVERLESS || p->scaling.idle_timeout == 0) snprintf(idle, sizeof idle, "-");
-        const char *value[] = { name,  kw_kind_name[p->kind], offer,        price, meter, idle, kw_grade_name[p->weakest],
-                                p->oldest[0] ? p->oldest : "undated" };
+        const char *oldest = p->oldest[0] ? p->oldest : "undated";
+        const char *value[] = { name, kw_kind_name[p->kind], offer, price, meter, idle, kw_grade_name[p->weakest], oldest };
         for (size_t k = 0; k < 8; k++) {
             if (k) kw_text_add(&g, " ");
             cell(&g, value[k], k < 7 ? column[k].width : 0);
         }
         kw_text_add(&g, "\n");
     }
-    kw_text_add(&g, "\nfrom: the cheapest GPU-hour, or $ per million tokens in and out. grade: the weakest of its numbers.\n");
-    if (marked) kw_text_add(&g, "*: not enough is known to plan with it; `platforms show NAME` says what is missing.\n");
+    kw_text_add(&g, "\nfrom: the cheapest GPU-hour, or $ per million tokens in and out. "
+                    "grade: the weakest of its numbers.\n");
+    if (marked)
+        kw_text_add(&g, "*: not enough is known to plan with it; `platforms show NAME` says what is missing.\n");
     return done(&g, text, err);
 }
 
@@ -201,7 +203,8 @@ enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct
     kw_text_add(&g, "%s: %s (%s)\n", p->name, p->title, kw_kind_name[p->kind]);
     if (p->url[0]) kw_text_add(&g, "%s\n", p->url);
     if (!p->can_plan) kw_text_add(&g, "cannot be planned: %s\n", p->why_not);
-    kw_text_add(&g, "weakest grade %s, oldest date %s\n\n", kw_grade_name[p->weakest], p->oldest[0] ? p->oldest : "undated");
+    kw_text_add(&g, "weakest grade %s, oldest date %s\n\n", kw_grade_name[p->weakest],
+                p->oldest[0] ? p->oldest : "undated");
     cell(&g, "fact", 38);
     cell(&g, " value", 29);
     cell(&g, " grade", 11);
