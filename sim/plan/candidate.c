@@ -135,6 +135,7 @@ void kw_choice_idle_timeout(struct kw_choice *c, kw_ns idle)
 {
     struct kw_autoscaling *s = &c->scaling;
     if (s->zero_timeout == s->idle_timeout || s->zero_timeout < idle) s->zero_timeout = idle;
+    if (s->scale_down_delay == s->idle_timeout) s->scale_down_delay = idle; /* one window under two names: autoscaling.h */
     s->idle_timeout = idle;
 }
 
