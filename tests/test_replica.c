@@ -2,6 +2,7 @@
  * the bit: per-request times, counters and the ITL histogram. */
 #include "sim/fleet/replica.h"
 #include "tests/check.h"
+#include "tests/failmalloc.h"
 #include <stdlib.h>
 
 static struct kw_error err;
@@ -303,8 +304,58 @@ static void long_runs(void)
     }
 }
 
+/* Every allocation of a replica's life fails once: the failing call says so and changes nothing, so that the same requests
+ * then run as ever. With prefix caching and block tables, which take the most memory. */
+static void out_of_memory(void)
+{
+    struct kw_sched_config c = base();
+    c.prefix_caching = c.block_tables = true;
+    c.num_blocks = 2000;
+    static const uint64_t hash[40] = { 1, 2, 3, 4, 5 };
+    long n = 1;
+    for (;; n++) {
+        struct kw_steptime *time = NULL;
+        struct kw_replica r = { .next = 0 };
+        struct kw_replica_out out;
+        double x[] = { 0 }, y[] = { 1e-6 };
+        struct kw_curve flat = { 1, x, y };
+        struct kw_step_tables t = { .dense = flat, .head = flat, .n_decode_rows = 1, .decode_batch = (double[]){ 1 },
+            .decode = &flat, .prefill_attn = flat, .comm = flat };
+        uint32_t failures = 0;
+        failmalloc_at(n);
+        if (kw_steptime_compile(&time, &t, 4, 64, &err) != KW_OK) {
+            failures++;
+            CHECK(!time && kw_steptime_compile(&time, &t, 4, 64, &err) == KW_OK);
+        }
+        if (kw_replica_init(&r, &c, time, KW_STEPPING_JUMP, NULL, &err) != KW_OK) {
+            failures++;
+            CHECK(kw_replica_init(&r, &c, time, KW_STEPPING_JUMP, NULL, &err) == KW_OK);
+        }
+        for (uint32_t i = 0; i < 40; i++) {
+            struct kw_sched_request q = { .id = i, .prompt = 20 * (1 + i % 8), .output = 3, .hash = hash, .n_hash = i < 30 ? i % 8 : 40, .hash_block = 8 };
+            uint32_t slot;
+            enum kw_status st = kw_replica_add(&r, &q, 5, &slot, &err);
+            if (st != KW_OK) {
+                failures++;
+                CHECK(st == KW_ENOMEM && r.n_live == i && kw_sched_check(r.sched, &err));
+                CHECK(kw_replica_add(&r, &q, 5, &slot, &err) == KW_OK);
+            }
+        }
+        bool fired = failmalloc_off();
+        CHECK(failures == fired);
+        uint32_t finished = 0;
+        for (; r.next != INT64_MAX; finished += out.n_finished) kw_replica_advance(&r, r.next, &out);
+        CHECK(finished == 40 && kw_sched_blocks_free(r.sched) == c.num_blocks && kw_sched_check(r.sched, &err));
+        kw_replica_free(&r);
+        kw_steptime_delete(time);
+        if (!fired) break;
+    }
+    CHECK(n > 25); /* else allocations were not counted */
+}
+
 int main(void)
 {
+    RUN(out_of_memory);
     RUN(exact_times);
     RUN(long_gaps);
     RUN(long_runs);
