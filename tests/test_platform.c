@@ -71,6 +71,8 @@ static void refused(int line, const char *base, const char *from, const char *to
     free(text);
 }
 #define REFUSED(from, to, st, want) refused(__LINE__, SERVERLESS, from, to, st, want)
+#define X10 "0123456789"
+#define X150 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
 #define REFUSED_API(from, to, st, want) refused(__LINE__, API, from, to, st, want)
 
 static void refuses_bad_structure(void)
@@ -93,6 +95,10 @@ static void refuses_bad_structure(void)
 static void refuses_numbers_without_provenance(void)
 {
     REFUSED("\"sources\": {", "\"sources\": [ {", KW_EPARSE, "t.json:");
+    REFUSED_API("{ \"S1\": { \"source\": \"page\", \"date\": \"2026-01-02\", \"grade\": \"published\" } }", "[]", KW_EPARSE,
+                "sources: want an object of sources");
+    REFUSED_API("\"source\": \"page\"", "\"source\": \"" X150 "123456\"", KW_ERANGE, "sources.S1: id and source together are longer");
+    REFUSED("\"note\": \"by the second\"", "\"note\": \"" X150 "0123456789\"", KW_ERANGE, "gpus[1].hour.note: longer than 159");
     REFUSED("\"grade\": \"published\", ", "", KW_EPARSE, "missing key 'grade'");
     REFUSED("\"grade\": \"published\"", "\"grade\": \"sure\"", KW_ERANGE, "sources.S1.grade");
     REFUSED("\"date\": \"2026-01-02\"", "\"date\": \"January\"", KW_ERANGE, "want YYYY-MM-DD");
@@ -161,6 +167,7 @@ static void refuses_bad_scaling(void)
     REFUSED("\"idle_timeout_s\": \"60\"", "\"idle_timeout_s\": \"1\"", KW_ERANGE, "outside idle_timeout_range_s 2..1200");
     REFUSED("\"idle_timeout_s\": \"60\"", "\"idle_timeout_s\": \"1201\"", KW_ERANGE, "outside idle_timeout_range_s 2..1200");
     REFUSED("\"idle_timeout_s\": \"60\", ", "", KW_EPARSE, "missing key 'idle_timeout_s'");
+    REFUSED("[2, 1200]", "\"2..1200\"", KW_EPARSE, "want [least, most] seconds");
     REFUSED("[2, 1200]", "[1200, 2]", KW_ERANGE, "scaling.idle_timeout_range_s[1]");
     REFUSED("\"idle_timeout_s\": \"60\"", "\"idle_timeout_s\": \"60\", \"zero_timeout_s\": \"30\"", KW_ERANGE,
             "scaling.zero_timeout_s: want at least idle_timeout_s");
@@ -184,11 +191,30 @@ static void refuses_bad_laws_and_tiers(void)
     REFUSED("\"restore\": { \"quantiles\": { \"0.5\": \"10\", \"0.95\": \"20\" }, \"src\": \"guess\" } }",
             "\"snapshot_probability\": 0.5 }", KW_ERANGE, "cold.snapshot_probability: wants a restore law beside it");
     REFUSED_API("\"tier\": \"two\"", "\"tier\": \"three\"", KW_EPARSE, "tier: \"three\" is not among the tiers");
+    REFUSED_API("\"one\": {", "\"\": {", KW_ERANGE, "want a tier name of 1..31 bytes");
     REFUSED_API("\"tier\": \"two\",", "", KW_EPARSE, "missing key 'tier'");
     REFUSED_API("\"rule\": \"actual\"", "\"rule\": \"guess\"", KW_ERANGE, "tiers.one.rule");
     REFUSED_API("\"rpm\": 10", "\"rpm\": 0", KW_ERANGE, "tiers.one.rpm");
     REFUSED_API("\"rpm\": 10", "\"rpn\": 10", KW_EPARSE, "rpm");
     REFUSED_API("\"p95\": \"1\"", "\"p95\": \"0.1\"", KW_ERANGE, "apis[0].ttft_s.lognormal.p95");
+}
+
+static void refuses_tiers_that_are_none(void)
+{
+    static const char head[] = "{\"keepwarm_platform\":1,\"name\":\"b\",\"title\":\"B\",\"kind\":\"api\",\"sources\":{},";
+    static const struct {
+        const char *tail, *want;
+    } c[] = { { "\"tier\":\"x\",\"tiers\":[]}", "t.json:1: tiers: want an object of tiers" },
+              { "\"tier\":\"x\",\"tiers\":{}}", "t.json:1: tiers: want an object of tiers" },
+              { "\"tier\":\"x\"}", "t.json:1: tier: there are no tiers to choose from" } };
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        char text[400];
+        struct kw_platform p;
+        struct kw_error err = { "" };
+        snprintf(text, sizeof text, "%s%s", head, c[i].tail);
+        CHECK(parse(&p, text, &err) == KW_EPARSE);
+        CHECK(strstr(err.msg, c[i].want) != NULL);
+    }
 }
 
 static void reads_every_field(void)
@@ -668,6 +694,7 @@ int main(void)
     RUN(refuses_bad_meters);
     RUN(refuses_bad_scaling);
     RUN(refuses_bad_laws_and_tiers);
+    RUN(refuses_tiers_that_are_none);
     RUN(reads_every_field);
     RUN(reads_an_api);
     RUN(what_is_absent_cannot_be_planned);
