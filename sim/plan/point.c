@@ -224,40 +224,54 @@ static void mark_pareto(struct kw_point *p, size_t n)
 
 #define BOOTSTRAP 2000 /* resamples: the standard error of p_best is at most 0.011 */
 
+/* Whether any mixture of the point's replications can meet the objectives: each figure at its best. */
+static bool ever_feasible(const struct kw_point *p, const struct kw_slo *slo)
+{
+    double best[KW_METRICS], ratio;
+    char miss[1];
+    for (int m = 0; m < KW_METRICS; m++) {
+        best[m] = NAN;
+        for (uint32_t r = 0; r < p->replications; r++)
+            best[m] = m == KW_METRIC_ATTAINMENT ? fmax(best[m], p->sample[r][m]) : fmin(best[m], p->sample[r][m]);
+    }
+    return kw_slo_judge(slo, best, miss, sizeof miss, &ratio);
+}
+
 /* Resamples whole replications with replacement, the same draws for every point, so that what they share (the traffic)
  * cancels; counts how often each is the cheapest feasible one. Points with fewer replications than the most are proven
- * not to be it. */
-static enum kw_status find_p_best(struct kw_point *p, size_t n, const struct kw_slo *slo, uint64_t seed, struct kw_error *err)
+ * not to be it. order[n]: by merit, so that the winner tends to come first and the others fall to one comparison. */
+static enum kw_status find_p_best(struct kw_point *p, const struct merit *order, size_t n, const struct kw_slo *slo,
+                                  uint64_t seed, struct kw_error *err)
 {
-    uint32_t r = 0;
+    uint32_t all = 0;
     for (size_t i = 0; i < n; i++)
-        if (p[i].replications > r) r = p[i].replications;
+        if (p[i].replications > all) all = p[i].replications;
+    size_t *rival = malloc(n * sizeof *rival), n_rivals = 0; /* in order of merit */
     uint32_t *wins = calloc(n, sizeof *wins);
-    struct kw_rng rng;
-    enum kw_status st = wins ? kw_rng_init(&rng, seed, UINT64_MAX, KW_RNG_RESAMPLE, err)
-                             : kw_fail(err, KW_ENOMEM, "out of memory for the bootstrap");
-    if (st != KW_OK) {
-        free(wins);
-        return st;
+    struct kw_rng rng = { .g = NULL };
+    enum kw_status st = wins && rival ? kw_rng_init(&rng, seed, UINT64_MAX, KW_RNG_RESAMPLE, err)
+                                      : kw_fail(err, KW_ENOMEM, "out of memory for the bootstrap");
+    for (size_t k = 0; k < n && st == KW_OK; k++) {
+        size_t i = order[k].index;
+        if (p[i].replications == all && ever_feasible(&p[i], slo)) rival[n_rivals++] = i;
     }
-    uint32_t rounds = r > 1 ? BOOTSTRAP : 1;
-    for (uint32_t b = 0; b < rounds; b++) {
+    uint32_t rounds = all > 1 ? BOOTSTRAP : 1;
+    for (uint32_t b = 0; b < rounds && st == KW_OK; b++) {
         uint32_t draw[KW_REPLICATIONS_MAX];
-        for (uint32_t k = 0; k < r; k++) draw[k] = r > 1 ? (uint32_t)(kw_rng_u64(&rng) % r) : 0;
-        ptrdiff_t winner = -1;
+        for (uint32_t k = 0; k < all; k++) draw[k] = all > 1 ? (uint32_t)(kw_rng_u64(&rng) % all) : 0;
+        size_t winner = n;
         double least = INFINITY;
-        for (size_t i = 0; i < n; i++) {
-            if (p[i].replications < r) continue;
-            double mean[KW_METRICS], ratio;
+        for (size_t q = 0; q < n_rivals; q++) {
+            const struct kw_point *x = &p[rival[q]];
+            double mean[KW_METRICS], ratio, cost = 0;
             char miss[1];
-            double cost = 0;
-            for (uint32_t k = 0; k < r; k++) cost += p[i].sample[draw[k]][KW_METRIC_COST];
-            if (!(cost < least)) continue; /* cannot win this round: the rest need not be known */
+            for (uint32_t k = 0; k < all; k++) cost += x->sample[draw[k]][KW_METRIC_COST];
+            if (!(cost < least)) continue;
             for (int m = 0; m < KW_METRICS; m++) {
                 double sum = 0;
                 uint32_t have = 0;
-                for (uint32_t k = 0; k < r; k++) {
-                    double v = p[i].sample[draw[k]][m];
+                for (uint32_t k = 0; k < all; k++) {
+                    double v = x->sample[draw[k]][m];
                     if (isnan(v)) continue;
                     sum += v;
                     have++;
@@ -265,15 +279,16 @@ static enum kw_status find_p_best(struct kw_point *p, size_t n, const struct kw_
                 mean[m] = have ? sum / have : NAN;
             }
             if (!kw_slo_judge(slo, mean, miss, sizeof miss, &ratio)) continue;
-            winner = (ptrdiff_t)i;
+            winner = rival[q];
             least = cost;
         }
-        if (winner >= 0) wins[winner]++;
+        if (winner < n) wins[winner]++;
     }
-    for (size_t i = 0; i < n; i++) p[i].p_best = (double)wins[i] / rounds;
+    for (size_t i = 0; i < n && st == KW_OK; i++) p[i].p_best = (double)wins[i] / rounds;
     kw_rng_free(&rng);
+    free(rival);
     free(wins);
-    return KW_OK;
+    return st;
 }
 
 enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, uint64_t seed, struct kw_error *err)
@@ -287,7 +302,8 @@ enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo 
     }
     qsort(order, n, sizeof *order, by_merit);
     for (size_t k = 0; k < n; k++) p[order[k].index].rank = (uint32_t)k + 1;
-    free(order);
     mark_pareto(p, n);
-    return find_p_best(p, n, slo, seed, err);
+    enum kw_status st = find_p_best(p, order, n, slo, seed, err);
+    free(order);
+    return st;
 }

@@ -1,0 +1,539 @@
+#include "sim/plan/plan.h"
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/plan/plan_list.h"
+
+void kw_plan_options_default(struct kw_plan_options *o) { memset(o, 0, sizeof *o); }
+
+void kw_plan_init(struct kw_plan *p)
+{
+    memset(p, 0, sizeof *p);
+    p->best = p->runner_up = p->nearest_miss = -1;
+}
+
+void kw_plan_free(struct kw_plan *p)
+{
+    for (size_t i = 0; p->candidates && i < p->n; i++) kw_candidate_free(&p->candidates[i]);
+    for (size_t i = 0; p->points && i < p->n; i++) kw_point_free(&p->points[i]);
+    free(p->candidates);
+    free(p->points);
+    free(p->family);
+    free(p->order);
+    free(p->dropped);
+    free(p->flips);
+    free(p->assumptions);
+    kw_plan_init(p);
+}
+
+enum kw_status kw_plan_push(struct kw_plan *p, const struct kw_choice *c, struct kw_error *err)
+{
+    struct kw_candidate *grown = realloc(p->candidates, (p->n + 1) * sizeof *grown);
+    if (!grown) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    p->candidates = grown;
+    kw_candidate_init(&p->candidates[p->n]);
+    enum kw_status st = kw_candidate_add(&p->candidates[p->n], c, err);
+    if (st == KW_OK) p->n++;
+    return st;
+}
+
+enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why, struct kw_error *err)
+{
+    for (size_t i = 0; i < p->n_dropped; i++)
+        if (!strcmp(p->dropped[i].what, what) && !strcmp(p->dropped[i].why, why)) return KW_OK;
+    struct kw_dropped *grown = realloc(p->dropped, (p->n_dropped + 1) * sizeof *grown);
+    if (!grown) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    p->dropped = grown;
+    struct kw_dropped *d = &p->dropped[p->n_dropped++];
+    snprintf(d->what, sizeof d->what, "%s", what);
+    snprintf(d->why, sizeof d->why, "%s", why);
+    return KW_OK;
+}
+
+static bool same_family(const struct kw_candidate *a, const struct kw_candidate *b)
+{
+    if (a->n != b->n || a->routing.policy != b->routing.policy) return false;
+    for (uint32_t d = 0; d < a->n; d++) {
+        const struct kw_choice *x = &a->choice[d], *y = &b->choice[d];
+        if (x->platform != y->platform || x->gpu != y->gpu || x->api != y->api || x->profile != y->profile || x->term != y->term)
+            return false;
+    }
+    return true;
+}
+
+static enum kw_status find_families(struct kw_plan *p, struct kw_error *err)
+{
+    size_t *family = realloc(p->family, p->n * sizeof *family);
+    if (!family) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    p->family = family;
+    for (size_t i = 0; i < p->n; i++) {
+        family[i] = i;
+        for (size_t j = 0; j < i && family[i] == i; j++)
+            if (family[j] == j && same_family(&p->candidates[i], &p->candidates[j])) family[i] = j;
+    }
+    return KW_OK;
+}
+
+/* The race. A candidate is `open` until it has every replication or is proven not to matter. */
+struct race {
+    struct kw_plan *p;
+    const struct kw_study *study;
+    struct kw_sweep *sweep;
+    double *floor;   /* [n] least cost a replication can have, USD a month */
+    bool *open;      /* [n] */
+    size_t *batch;   /* [n] scratch */
+    uint32_t all;    /* replications */
+};
+
+/* Kept replicas are billed from the first to the last moment where the meter counts a busy and an idle replica alike and
+ * nothing makes a start fail; rented GPUs always. Everything else is at least 0. */
+static enum kw_status cost_floor(const struct kw_candidate *c, kw_ns window, double *usd, struct kw_error *err)
+{
+    *usd = 0;
+    for (uint32_t d = 0; d < c->n; d++) {
+        const struct kw_choice *x = &c->choice[d];
+        const struct kw_meter *m = &x->platform->meter;
+        const struct kw_autoscaling *s = &x->scaling;
+        struct kw_usage u = { .kind = x->platform->kind, .window = window };
+        if (u.kind == KW_KIND_DEDICATED)
+            u.reserved_gpu_ns = (int64_t)kw_gpus_rented(x->gpu, x->tp, s->max_replicas) * window;
+        else if (u.kind == KW_KIND_SERVERLESS && m->bills[KW_PHASE_ACTIVE] && m->bills[KW_PHASE_KEEP_WARM] && !m->window &&
+                 s->stockout_probability == 0 && s->start_failure_probability == 0)
+            u.gpu_ns[KW_PHASE_ACTIVE] = (int64_t)s->keep_warm * kw_gpus_per_replica(x->gpu, x->tp) * window;
+        struct kw_bill b;
+        struct kw_tariff t = kw_choice_tariff(x);
+        enum kw_status st = kw_bill_month(&b, &u, &t, err);
+        if (st != KW_OK) return st;
+        *usd += kw_nano_to_double(b.total);
+    }
+    return KW_OK;
+}
+
+/* Bounds on the mean of a metric over all replications from those done: figures are >= 0. `least_each` bounds the others. */
+static double least_mean(const struct race *r, size_t i, enum kw_metric m, double least_each)
+{
+    const struct kw_point *p = &r->p->points[i];
+    double sum = 0;
+    for (uint32_t k = 0; k < p->replications; k++)
+        if (!isnan(p->sample[k][m])) sum += p->sample[k][m];
+    return (sum + (r->all - p->replications) * least_each) / r->all;
+}
+
+/* Bounds that decide are taken this much looser than computed, so that rounding of sums can never prune wrongly. */
+#define SLACK 1e-9
+
+static double least_cost(const struct race *r, size_t i)
+{
+    return least_mean(r, i, KW_METRIC_COST, r->floor[i]) * (1 - SLACK) - 1e-6;
+}
+
+/* The metrics as favourable as the missing replications could still make their means. Judged like means, they give a lower
+ * bound of the miss; infeasible here is infeasible in the end. */
+static bool could_be_feasible(const struct race *r, size_t i, double *least_miss)
+{
+    const struct kw_point *p = &r->p->points[i];
+    double bound[KW_METRICS];
+    char miss[1];
+    if (p->replications == 0) {
+        *least_miss = -INFINITY;
+        return true;
+    }
+    for (int m = 0; m < KW_METRICS; m++) bound[m] = least_mean(r, i, (enum kw_metric)m, 0) * (1 - SLACK);
+    double lost = 0; /* attainment is at most 1, so bound what is missing of it */
+    for (uint32_t k = 0; k < p->replications; k++)
+        if (!isnan(p->sample[k][KW_METRIC_ATTAINMENT])) lost += 1 - p->sample[k][KW_METRIC_ATTAINMENT];
+    bound[KW_METRIC_ATTAINMENT] = fmin(1, 1 - lost / r->all + SLACK);
+    bound[KW_METRIC_COST] = least_cost(r, i);
+    return kw_slo_judge(&r->study->slo, bound, miss, sizeof miss, least_miss);
+}
+
+static bool complete(const struct race *r, size_t i) { return r->p->points[i].replications == r->all; }
+
+/* Cheapest complete feasible candidate, of another family than `other` unless that is -1. Ties: the first. */
+static ptrdiff_t cheapest(const struct race *r, ptrdiff_t other)
+{
+    const struct kw_plan *p = r->p;
+    ptrdiff_t best = -1;
+    for (size_t i = 0; i < p->n; i++) {
+        if (!complete(r, i) || !p->points[i].feasible) continue;
+        if (other >= 0 && p->family[i] == p->family[other]) continue;
+        if (best < 0 || p->points[i].m[KW_METRIC_COST].mean < p->points[best].m[KW_METRIC_COST].mean) best = (ptrdiff_t)i;
+    }
+    return best;
+}
+
+static double cost_of(const struct race *r, ptrdiff_t i) { return i < 0 ? INFINITY : r->p->points[i].m[KW_METRIC_COST].mean; }
+
+/* Closes what is complete and what can be neither the best nor the runner-up. Returns how many remain open. */
+static size_t prune(struct race *r)
+{
+    struct kw_plan *p = r->p;
+    ptrdiff_t first = cheapest(r, -1), second = first < 0 ? -1 : cheapest(r, first);
+    size_t left = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        if (!r->open[i]) continue;
+        double least_miss, least = least_cost(r, i);
+        if (complete(r, i)) {
+            r->open[i] = false;
+        } else if (!could_be_feasible(r, i, &least_miss) || least > cost_of(r, second) ||
+                   (first >= 0 && p->family[i] == p->family[first] && least > cost_of(r, first))) {
+            r->open[i] = false;
+            p->points[i].pruned = true;
+        } else {
+            left++;
+        }
+    }
+    return left;
+}
+
+/* A larger dedicated pool of a family is not looked at while a smaller one may still turn out to do. */
+static bool waits(const struct race *r, size_t i)
+{
+    const struct kw_candidate *c = &r->p->candidates[i];
+    if (c->n != 1 || c->choice[0].platform->kind != KW_KIND_DEDICATED || r->p->points[i].replications) return false;
+    for (size_t j = 0; j < r->p->n; j++)
+        if (r->open[j] && r->p->family[j] == r->p->family[i] &&
+            r->p->candidates[j].choice[0].scaling.max_replicas < c->choice[0].scaling.max_replicas)
+            return true;
+    return false;
+}
+
+/* The more promising of two open candidates: feasible so far, then cheaper so far. */
+static bool better_prospect(const struct race *r, size_t a, size_t b)
+{
+    const struct kw_point *x = &r->p->points[a], *y = &r->p->points[b];
+    bool fx = x->replications && x->feasible, fy = y->replications && y->feasible;
+    if (fx != fy) return fx;
+    double cx = x->replications ? x->m[KW_METRIC_COST].mean : r->floor[a], cy = y->replications ? y->m[KW_METRIC_COST].mean : r->floor[b];
+    return cx < cy;
+}
+
+static ptrdiff_t best_prospect(const struct race *r, ptrdiff_t other)
+{
+    ptrdiff_t best = -1;
+    for (size_t i = 0; i < r->p->n; i++) {
+        if (!r->open[i] || waits(r, i) || (other >= 0 && r->p->family[i] == r->p->family[other])) continue;
+        if (best < 0 || better_prospect(r, i, (size_t)best)) best = (ptrdiff_t)i;
+    }
+    return best;
+}
+
+static bool prospective(const struct race *r, ptrdiff_t i)
+{
+    return i >= 0 && r->p->points[i].replications && r->p->points[i].feasible;
+}
+
+/* Replications after which i is likely proven irrelevant, if they come out as the ones so far: at least one more. */
+static uint32_t likely_enough(const struct race *r, size_t i, double limit)
+{
+    const struct kw_point *p = &r->p->points[i];
+    if (p->replications == 0) return 1;
+    double mean = p->m[KW_METRIC_COST].mean, floor = r->floor[i], need = r->all;
+    if (isfinite(limit) && mean > limit && mean > floor) need = fmin(need, ceil(r->all * (limit - floor) / (mean - floor) + 1e-6));
+    if (p->miss_ratio > 0) need = fmin(need, ceil(r->all / (1 + p->miss_ratio) + 1e-6)); /* sum / all passes the limit */
+    if (!(need >= p->replications + 1)) return p->replications + 1;
+    return need < r->all ? (uint32_t)need : r->all;
+}
+
+static enum kw_status advance(struct race *r, size_t n, uint32_t upto, struct kw_error *err)
+{
+    return kw_sweep_advance(r->sweep, r->p->points, r->batch, n, upto, err);
+}
+
+/* Until nothing is open: first complete the two most promising families, then give each other candidate the replications
+ * that probably disprove it. */
+static enum kw_status run_race(struct race *r, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    while (st == KW_OK && prune(r) > 0) {
+        ptrdiff_t first = cheapest(r, -1), second = first < 0 ? -1 : cheapest(r, first);
+        if (first < 0 || second < 0) {
+            ptrdiff_t a = best_prospect(r, first), b = a < 0 || first >= 0 ? -1 : best_prospect(r, a);
+            if (prospective(r, b)) {
+                r->batch[0] = (size_t)(a < b ? a : b);
+                r->batch[1] = (size_t)(a < b ? b : a);
+                st = advance(r, 2, r->all, err);
+                continue;
+            }
+            if (prospective(r, a)) {
+                r->batch[0] = (size_t)a;
+                st = advance(r, 1, r->all, err);
+                continue;
+            }
+        }
+        for (uint32_t upto = 1; upto <= r->all && st == KW_OK; upto++) {
+            size_t n = 0;
+            for (size_t i = 0; i < r->p->n; i++) {
+                if (!r->open[i] || waits(r, i) || complete(r, i)) continue;
+                bool sibling = first >= 0 && r->p->family[i] == r->p->family[first];
+                if (likely_enough(r, i, sibling ? cost_of(r, first) : cost_of(r, second)) == upto) r->batch[n++] = i;
+            }
+            if (n == 0) continue;
+            st = advance(r, n, upto, err);
+            break; /* look again with what is known now */
+        }
+    }
+    return st;
+}
+
+/* Nothing is feasible: the one that misses by least, by the same kind of race on the miss. */
+static enum kw_status race_for_nearest(struct race *r, struct kw_error *err)
+{
+    struct kw_plan *p = r->p;
+    enum kw_status st = KW_OK;
+    for (;;) {
+        double best = INFINITY;
+        ptrdiff_t next = -1;
+        double next_miss = 0;
+        for (size_t i = 0; i < p->n; i++)
+            if (complete(r, i) && p->points[i].miss_ratio < best) best = p->points[i].miss_ratio;
+        for (size_t i = 0; i < p->n; i++) {
+            double least;
+            if (complete(r, i)) continue;
+            could_be_feasible(r, i, &least);
+            if (least > best) continue;
+            if (next < 0 || least < next_miss) {
+                next = (ptrdiff_t)i;
+                next_miss = least;
+            }
+        }
+        if (next < 0) return KW_OK;
+        p->points[next].pruned = false;
+        r->batch[0] = (size_t)next;
+        if ((st = advance(r, 1, r->all, err)) != KW_OK) return st;
+    }
+}
+
+static enum kw_status open_race(struct race *r, struct kw_plan *p, const struct kw_study *study,
+                                const struct kw_sweep_options *run, struct kw_error *err)
+{
+    memset(r, 0, sizeof *r);
+    r->p = p;
+    r->study = study;
+    r->all = study->replications;
+    r->floor = malloc(p->n * sizeof *r->floor);
+    r->open = malloc(p->n * sizeof *r->open);
+    r->batch = malloc(p->n * sizeof *r->batch);
+    enum kw_status st = r->floor && r->open && r->batch ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    if (st == KW_OK) st = kw_sweep_open(&r->sweep, p->candidates, p->n, study, run, err);
+    for (size_t i = 0; i < p->n && st == KW_OK; i++) {
+        r->open[i] = true;
+        st = cost_floor(&p->candidates[i], study->trace->span, &r->floor[i], err);
+    }
+    return st;
+}
+
+static void close_race(struct race *r)
+{
+    kw_sweep_close(r->sweep);
+    free(r->floor);
+    free(r->open);
+    free(r->batch);
+}
+
+/* The first look: one replication of all, but of dedicated pools only the smallest of each family. */
+static enum kw_status first_look(struct race *r, struct kw_error *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->p->n; i++)
+        if (r->p->points[i].replications == 0 && !waits(r, i)) r->batch[n++] = i;
+    return n ? advance(r, n, 1, err) : KW_OK;
+}
+
+static enum kw_status grow_points(struct kw_plan *p, size_t from, struct kw_error *err)
+{
+    struct kw_point *points = realloc(p->points, p->n * sizeof *points);
+    if (!points) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    p->points = points;
+    memset(points + from, 0, (p->n - from) * sizeof *points); /* a zeroed point can be freed */
+    for (size_t i = from; i < p->n; i++) {
+        enum kw_status st = kw_point_init(&points[i], err);
+        if (st == KW_OK) continue;
+        while (i-- > from) kw_point_free(&points[i]);
+        return st;
+    }
+    return KW_OK;
+}
+
+/* Idle timeouts other than the default are tried where the first replication looks best: on the best candidate's offer of
+ * each of three serverless platforms, with each keep_warm that was enumerated there. The first replication is the same in
+ * a pruned and an exhaustive plan, and so is this choice. */
+#define LEADERS 3
+static const int64_t idle_tries_s[] = { 15, 60, 300, 900 };
+
+static enum kw_status add_idle_timeouts(struct kw_plan *p, struct kw_error *err)
+{
+    size_t leader[LEADERS], n_leaders = 0, n = p->n;
+    while (n_leaders < LEADERS) {
+        ptrdiff_t best = -1;
+        for (size_t i = 0; i < n; i++) {
+            const struct kw_candidate *c = &p->candidates[i];
+            const struct kw_point *x = &p->points[i];
+            if (c->n != 1 || c->choice[0].platform->kind != KW_KIND_SERVERLESS || !x->replications) continue;
+            bool taken = false;
+            for (size_t k = 0; k < n_leaders; k++)
+                taken = taken || p->candidates[leader[k]].choice[0].platform == c->choice[0].platform;
+            if (taken) continue;
+            const struct kw_point *y = best < 0 ? NULL : &p->points[best];
+            if (!y || x->feasible > y->feasible ||
+                (x->feasible == y->feasible &&
+                 (x->feasible ? x->sample[0][KW_METRIC_COST] < y->sample[0][KW_METRIC_COST] : x->miss_ratio < y->miss_ratio)))
+                best = (ptrdiff_t)i;
+        }
+        if (best < 0) break;
+        leader[n_leaders++] = (size_t)best;
+    }
+    for (size_t k = 0; k < n_leaders; k++) {
+        for (size_t i = 0; i < n; i++) {
+            if (p->family[i] != p->family[leader[k]]) continue;
+            for (size_t t = 0; t < sizeof idle_tries_s / sizeof *idle_tries_s; t++) {
+                struct kw_choice c = p->candidates[i].choice[0];
+                kw_ns idle = idle_tries_s[t] * KW_NS_PER_S;
+                if (idle == c.scaling.idle_timeout) continue;
+                kw_choice_idle_timeout(&c, idle);
+                if (kw_choice_check(&c, NULL) != KW_OK) continue; /* outside the platform's range */
+                enum kw_status st = kw_plan_push(p, &c, err);
+                if (st != KW_OK) return st;
+            }
+        }
+    }
+    return KW_OK;
+}
+
+/* What was never simulated is not part of the answer: dearer dedicated pools of a family in which a smaller one does. */
+static void drop_untried(struct kw_plan *p)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->points[i].replications == 0) {
+            kw_candidate_free(&p->candidates[i]);
+            kw_point_free(&p->points[i]);
+            continue;
+        }
+        p->candidates[kept] = p->candidates[i];
+        p->points[kept] = p->points[i];
+        kept++;
+    }
+    p->n = kept;
+}
+
+static enum kw_status choose(struct kw_plan *p, const struct kw_study *study, struct kw_error *err)
+{
+    enum kw_status st = find_families(p, err);
+    if (st == KW_OK) st = kw_points_rank(p->points, p->n, &study->slo, study->seed, err);
+    if (st != KW_OK) return st;
+    size_t *order = realloc(p->order, p->n * sizeof *order);
+    if (!order) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    p->order = order;
+    for (size_t i = 0; i < p->n; i++) order[p->points[i].rank - 1] = i;
+    p->best = p->runner_up = p->nearest_miss = -1;
+    for (size_t k = 0; k < p->n; k++) {
+        size_t i = order[k];
+        if (!p->points[i].feasible) break;
+        if (p->best < 0) p->best = (ptrdiff_t)i;
+        else if (p->runner_up < 0 && p->family[i] != p->family[p->best]) p->runner_up = (ptrdiff_t)i;
+    }
+    if (p->best < 0 && p->n) p->nearest_miss = (ptrdiff_t)order[0];
+    p->tie = false;
+    p->margin = (struct kw_estimate){ NAN, NAN, NAN };
+    if (p->runner_up >= 0) {
+        const struct kw_point *a = &p->points[p->best], *b = &p->points[p->runner_up];
+        uint32_t n = a->replications < b->replications ? a->replications : b->replications;
+        p->margin = kw_stats_paired(&a->sample[0][KW_METRIC_COST], &b->sample[0][KW_METRIC_COST], n, KW_METRICS);
+        p->tie = p->margin.lo <= 0;
+    }
+    return KW_OK;
+}
+
+/* Progress over the sweeps of one plan as one count. */
+struct relay {
+    const struct kw_sweep_options *user;
+    uint64_t before;
+};
+
+static void relay_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    const struct relay *r = ctx;
+    r->user->progress(r->user->progress_ctx, r->before + done, r->before + total);
+}
+
+static void count(struct kw_plan *p, const struct race *r, struct relay *relay)
+{
+    struct kw_sweep_count c = kw_sweep_done(r->sweep);
+    p->simulations += c.simulations;
+    p->simulations_shared += c.shared;
+    p->requests += c.requests;
+    relay->before += c.simulations;
+}
+
+static enum kw_status evaluate_all(struct race *r, bool exhaustive, struct kw_error *err)
+{
+    enum kw_status st;
+    r->p->simulations_exhaustive = kw_sweep_size(r->sweep, r->all);
+    if (exhaustive) {
+        for (size_t i = 0; i < r->p->n; i++) r->batch[i] = i;
+        return advance(r, r->p->n, r->all, err);
+    }
+    if ((st = first_look(r, err)) != KW_OK || (st = run_race(r, err)) != KW_OK) return st;
+    return cheapest(r, -1) < 0 ? race_for_nearest(r, err) : KW_OK;
+}
+
+enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                           struct kw_error *err)
+{
+    if (p->n == 0) return kw_fail(err, KW_ERANGE, "nothing to choose from");
+    struct relay relay = { .user = &o->run };
+    struct kw_sweep_options run = o->run;
+    if (run.progress) {
+        run.progress = relay_progress;
+        run.progress_ctx = &relay;
+    }
+    kw_study_scaling(study, p->scaling, sizeof p->scaling);
+    p->simulations = p->simulations_shared = p->requests = 0;
+    struct race r;
+    enum kw_status st = grow_points(p, 0, err);
+    if (st == KW_OK) st = find_families(p, err);
+    if (st == KW_OK && o->n_idle_timeouts == 0) {
+        size_t n = p->n;
+        st = open_race(&r, p, study, &run, err);
+        if (st == KW_OK) st = first_look(&r, err);
+        if (st == KW_OK) count(p, &r, &relay);
+        close_race(&r);
+        if (st == KW_OK) st = add_idle_timeouts(p, err);
+        if (st == KW_OK) st = grow_points(p, n, err);
+        if (st == KW_OK) st = find_families(p, err);
+        while (st != KW_OK && p->n > n) kw_candidate_free(&p->candidates[--p->n]); /* points may be shorter: keep parallel */
+    }
+    if (st != KW_OK) return st;
+    st = open_race(&r, p, study, &run, err);
+    if (st == KW_OK) st = evaluate_all(&r, o->exhaustive, err);
+    if (st == KW_OK) count(p, &r, &relay);
+    close_race(&r);
+    if (st != KW_OK) return st;
+    drop_untried(p);
+    if ((st = choose(p, study, err)) != KW_OK) return st;
+    return kw_plan_explain(p, err);
+}
+
+size_t kw_plan_keep_warm_curve(const struct kw_plan *p, size_t of, size_t *out, size_t max)
+{
+    const struct kw_choice *c = &p->candidates[of].choice[0];
+    size_t n = 0;
+    if (p->candidates[of].n != 1 || c->platform->kind != KW_KIND_SERVERLESS) return 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct kw_choice *x = &p->candidates[i].choice[0];
+        if (p->family[i] != p->family[of] || x->scaling.idle_timeout != c->scaling.idle_timeout ||
+            x->scaling.zero_timeout != c->scaling.zero_timeout)
+            continue;
+        size_t at = n;
+        while (at > 0 && p->candidates[out[at - 1]].choice[0].scaling.keep_warm > x->scaling.keep_warm) at--;
+        if (n == max && at == n) continue;
+        if (n == max) n--;
+        memmove(out + at + 1, out + at, (n - at) * sizeof *out);
+        out[at] = i;
+        n++;
+    }
+    return n;
+}

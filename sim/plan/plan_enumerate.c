@@ -1,0 +1,334 @@
+/* Which configurations exist: offers with a price, profiles that fit, enough capacity. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/plan/plan_list.h"
+
+/* What the trace asks for. */
+struct load {
+    double requests_s;           /* mean rate */
+    double prompt, output;       /* mean tokens a request */
+    double tokens_min;           /* mean tokens computed a minute, prefix hits left out */
+    double computed;             /* tokens that must be computed in all, at the least */
+    double peak_requests_s;      /* of the busiest minute */
+    double peak_prompt_s, peak_output_s; /* tokens arriving a second in the minute with the most of both */
+    uint32_t longest;            /* prompt + output */
+    double span_s;
+};
+
+static void measure_load(struct load *l, const struct kw_trace *t)
+{
+    const kw_ns minute = 60 * KW_NS_PER_S;
+    double prompt = 0, output = 0, in_bin[3] = { 0 };
+    kw_ns bin = 0;
+    memset(l, 0, sizeof *l);
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->arrival[i] / minute != bin) {
+            bin = t->arrival[i] / minute;
+            memset(in_bin, 0, sizeof in_bin);
+        }
+        prompt += t->prompt[i];
+        output += t->output[i];
+        in_bin[0] += 1;
+        in_bin[1] += t->prompt[i];
+        in_bin[2] += t->output[i];
+        if (in_bin[0] / 60 > l->peak_requests_s) l->peak_requests_s = in_bin[0] / 60;
+        if ((in_bin[1] + in_bin[2]) / 60 > l->peak_prompt_s + l->peak_output_s) {
+            l->peak_prompt_s = in_bin[1] / 60;
+            l->peak_output_s = in_bin[2] / 60;
+        }
+        uint64_t length = (uint64_t)t->prompt[i] + t->output[i];
+        if (length > l->longest) l->longest = (uint32_t)(length < UINT32_MAX ? length : UINT32_MAX);
+    }
+    l->span_s = kw_nano_to_double(t->span);
+    if (t->n == 0 || l->span_s <= 0) return;
+    l->requests_s = (double)t->n / l->span_s;
+    l->prompt = prompt / (double)t->n;
+    l->output = output / (double)t->n;
+    l->tokens_min = (prompt + output) / l->span_s * 60;
+    /* The first output token comes with the prompt. With prefix hashes all but a token of each prompt may be cached. */
+    l->computed = (t->hash_at ? (double)t->n : prompt) + output - (double)t->n;
+}
+
+static double curve_at(const struct kw_curve *c, double x)
+{
+    if (c->n == 0) return 0;
+    if (c->n == 1 || x <= c->x[0]) return c->y[0];
+    uint32_t i = 1;
+    while (i + 1 < c->n && x > c->x[i]) i++;
+    return c->y[i - 1] + (c->y[i] - c->y[i - 1]) * (x - c->x[i - 1]) / (c->x[i] - c->x[i - 1]);
+}
+
+/* The least engine time a token can take: min over step sizes x of (fixed + dense(x)) / x, every other term only adds. On
+ * a linear piece the quotient is monotone, so the minimum is at a knot or at the budget. */
+static double least_token_s(const struct kw_profile *p)
+{
+    double budget = p->max_num_batched_tokens, least = INFINITY;
+    const struct kw_curve *d = &p->tables.dense;
+    for (uint32_t i = 0; i <= d->n; i++) {
+        double x = i < d->n ? d->x[i] : budget;
+        if (!(x >= 1) || x > budget) continue;
+        least = fmin(least, (p->tables.fixed_s + curve_at(d, x)) / x);
+    }
+    return isfinite(least) ? least * (1 - 1e-9) : 0; /* compiled step times are rounded to the ps */
+}
+
+/* Replicas that the busiest minute would keep busy: prompts in full steps, outputs at the largest batch that the KV cache
+ * holds. An estimate, for ceilings only. */
+static double busy_replicas(const struct kw_profile *p, const struct kw_steptime *st, const struct load *l)
+{
+    double context = l->prompt + l->output / 2;
+    double fits = (double)p->num_blocks * p->block_size / fmax(context, 1);
+    uint32_t batch = (uint32_t)fmax(1, fmin(fits, p->max_num_seqs)), chunk = p->max_num_batched_tokens;
+    struct kw_step decode = { .n_decode = batch, .decode_context = (uint64_t)(batch * context) };
+    struct kw_step prefill = { .n_chunks = 1, .prefill_tokens = chunk, .prefill_pairs2 = (uint64_t)chunk * chunk };
+    double decode_s = (double)kw_steptime_ps(st, &decode) * 1e-12 / batch;
+    double prefill_s = (double)kw_steptime_ps(st, &prefill) * 1e-12 / chunk;
+    return l->peak_prompt_s * prefill_s + l->peak_output_s * decode_s;
+}
+
+struct enumeration {
+    struct kw_plan *p;
+    const struct kw_plan_options *o;
+    const struct kw_profiles *profiles;
+    struct kw_steptimes *steptimes;
+    const struct kw_trace *trace;
+    const char *model;
+    struct load load;
+    struct kw_error *err;
+};
+
+static bool listed(const char *const *list, size_t n, const char *name)
+{
+    if (n == 0) return true;
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(list[i], name)) return true;
+    return false;
+}
+
+static enum kw_status add_one(struct enumeration *e, const struct kw_choice *c)
+{
+    return kw_plan_push(e->p, c, e->err);
+}
+
+static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p, const struct kw_api_offer *o)
+{
+    struct kw_choice c;
+    struct kw_error why;
+    char what[96];
+    snprintf(what, sizeof what, "%s %s", p->name, o->model);
+    if (kw_choice_api(&c, p, o, &why) != KW_OK) return kw_plan_drop(e->p, what, why.msg, e->err);
+    const struct kw_rate_limits *l = &c.limits;
+    const struct load *load = &e->load;
+    char text[160];
+    double rpm = l->rpd ? fmin(l->rpm ? (double)l->rpm : INFINITY, (double)l->rpd / 1440) : (double)l->rpm;
+    if (rpm > 0 && load->requests_s * 60 > rpm) {
+        snprintf(text, sizeof text, "%.3g requests a minute on average, the limit%s%s allows %.3g", load->requests_s * 60,
+                 l->tier[0] ? " of tier " : "", l->tier, rpm);
+        return kw_plan_drop(e->p, what, text, e->err);
+    }
+    if (l->tpm > 0 && load->tokens_min > (double)l->tpm && !e->trace->hash_at) {
+        snprintf(text, sizeof text, "%.3g tokens a minute on average, the limit%s%s allows %.3g", load->tokens_min,
+                 l->tier[0] ? " of tier " : "", l->tier, (double)l->tpm);
+        return kw_plan_drop(e->p, what, text, e->err);
+    }
+    if (o->max_model_len && load->prompt + load->output > o->max_model_len) {
+        snprintf(text, sizeof text, "requests have %.0f tokens on average, it takes %" PRIu32, load->prompt + load->output,
+                 o->max_model_len);
+        return kw_plan_drop(e->p, what, text, e->err);
+    }
+    return add_one(e, &c);
+}
+
+static enum kw_status add_serverless(struct enumeration *e, struct kw_choice *c)
+{
+    static const uint32_t warm_default[] = { 0, 1, 2, 3, 4 };
+    const struct kw_plan_options *o = e->o;
+    const uint32_t *warm = o->n_keep_warm ? o->keep_warm : warm_default;
+    size_t n_warm = o->n_keep_warm ? o->n_keep_warm : 5, n_idle = o->n_idle_timeouts ? o->n_idle_timeouts : 1;
+    /* Twice what the busiest minute keeps busy: bursts within the minute, and replicas that are still starting. */
+    double need = 2 * busy_replicas(c->profile, c->steptime, &e->load) + 1;
+    uint32_t ceiling = need < KW_PLAN_MAX_REPLICAS ? (uint32_t)ceil(need) : KW_PLAN_MAX_REPLICAS;
+    if (ceiling < c->scaling.max_replicas) ceiling = c->scaling.max_replicas;
+    if (o->max_replicas) ceiling = o->max_replicas;
+    const struct kw_platform *p = c->platform;
+    for (size_t i = 0; i < n_idle; i++) {
+        struct kw_choice d = *c;
+        if (o->n_idle_timeouts) {
+            kw_ns idle = o->idle_timeout[i];
+            if (p->idle_timeout_max_s > 0 &&
+                (idle < p->idle_timeout_min_s * KW_NS_PER_S || idle > p->idle_timeout_max_s * KW_NS_PER_S))
+                continue; /* not allowed there; the default is not what was asked for either */
+            kw_choice_idle_timeout(&d, idle);
+        }
+        for (size_t k = 0; k < n_warm; k++) {
+            d.scaling.keep_warm = warm[k];
+            d.scaling.max_replicas = ceiling > warm[k] ? ceiling : warm[k];
+            if (d.scaling.max_replicas == 0) d.scaling.max_replicas = 1;
+            enum kw_status st = add_one(e, &d);
+            if (st != KW_OK) return st;
+        }
+    }
+    return KW_OK;
+}
+
+static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, uint32_t step)
+{
+    const struct kw_plan_options *o = e->o;
+    double bound = e->load.computed * least_token_s(c->profile) / e->load.span_s;
+    double likely = busy_replicas(c->profile, c->steptime, &e->load);
+    uint32_t lowest = (uint32_t)fmax(1, ceil(fmin(bound, KW_PLAN_MAX_REPLICAS)));
+    uint32_t extra = o->dedicated_extra ? o->dedicated_extra : 4;
+    uint32_t highest = (uint32_t)fmin(KW_PLAN_MAX_REPLICAS, fmax(lowest + extra, ceil(1.5 * likely) + 1));
+    if (bound > KW_PLAN_MAX_REPLICAS) {
+        char what[96], why[160];
+        snprintf(what, sizeof what, "%s %s %s tp%" PRIu32, c->platform->name, c->gpu->gpu, c->profile->precision, c->tp);
+        snprintf(why, sizeof why, "the load needs more than %d replicas", KW_PLAN_MAX_REPLICAS);
+        return kw_plan_drop(e->p, what, why, e->err);
+    }
+    c->operations_month = o->operations_month;
+    const enum kw_term terms[] = { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT };
+    const bool wanted[] = { c->gpu->gpu_hour.known, o->monthly && c->gpu->gpu_month.known, o->spot && c->gpu->gpu_hour_spot.known };
+    for (int t = 0; t < 3; t++) {
+        if (!wanted[t]) continue;
+        struct kw_choice d = *c;
+        d.term = terms[t];
+        lowest = (lowest + step - 1) / step * step;
+        for (uint32_t n = lowest; n <= highest || n == lowest; n += step) {
+            kw_choice_replicas(&d, n);
+            enum kw_status st = add_one(e, &d);
+            if (st != KW_OK) return st;
+        }
+    }
+    return KW_OK;
+}
+
+/* The profile on one offer of the platform. */
+static enum kw_status add_gpu(struct enumeration *e, const struct kw_platform *p, const struct kw_gpu_offer *o,
+                              const struct kw_profile *prof)
+{
+    const struct kw_steptime *steptime;
+    struct kw_choice c;
+    struct kw_error why;
+    char what[96], text[160];
+    snprintf(what, sizeof what, "%s %s %s tp%" PRIu32, p->name, o->gpu, prof->precision, prof->tp);
+    enum kw_status st = kw_steptimes_get(e->steptimes, prof, 0, 0, &steptime, e->err);
+    if (st != KW_OK) return st;
+    if (kw_choice_gpu(&c, p, o, prof, steptime, &why) != KW_OK) return kw_plan_drop(e->p, what, why.msg, e->err);
+    if (!o->gpu_hour.known && !(e->o->monthly && o->gpu_month.known) && !(e->o->spot && o->gpu_hour_spot.known))
+        return kw_plan_drop(e->p, what, "no hourly price; other terms were not asked for", e->err);
+    uint64_t kv_tokens = (uint64_t)prof->num_blocks * prof->block_size;
+    double mean = e->load.prompt + e->load.output;
+    if (mean > (double)kv_tokens || mean > prof->max_model_len) {
+        snprintf(text, sizeof text, "requests have %.0f tokens on average, it holds %.0f", mean,
+                 fmin((double)kv_tokens, prof->max_model_len));
+        return kw_plan_drop(e->p, what, text, e->err);
+    }
+    return p->kind == KW_KIND_SERVERLESS ? add_serverless(e, &c) : add_dedicated(e, &c, kw_gpu_offer_step(o, prof->tp));
+}
+
+static bool tp_wanted(const struct kw_plan_options *o, uint32_t tp)
+{
+    for (size_t i = 0; i < o->n_tp; i++)
+        if (o->tp[i] == tp) return true;
+    return o->n_tp == 0;
+}
+
+/* Unless tp was asked for, only the smallest that exists for the GPU and precision: splitting a model that fits costs more
+ * per token and is for latency objectives that the smallest cannot meet. */
+static bool smallest_tp(const struct enumeration *e, const struct kw_profile *prof)
+{
+    if (e->o->n_tp) return true;
+    for (size_t i = 0; i < e->profiles->n; i++) {
+        const struct kw_profile *q = &e->profiles->p[i];
+        if (q->tp < prof->tp && !strcmp(q->gpu, prof->gpu) && !strcmp(q->model, prof->model) &&
+            !strcmp(q->precision, prof->precision))
+            return false;
+    }
+    return true;
+}
+
+static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *p)
+{
+    const struct kw_plan_options *o = e->o;
+    enum kw_status st = KW_OK;
+    for (size_t g = 0; g < p->n_gpus && st == KW_OK; g++) {
+        const struct kw_gpu_offer *offer = &p->gpus[g];
+        if (!listed(o->gpus, o->n_gpus, offer->gpu)) continue;
+        bool profiled = false;
+        for (size_t i = 0; i < e->profiles->n && st == KW_OK; i++) {
+            const struct kw_profile *prof = &e->profiles->p[i];
+            if (strcmp(prof->gpu, offer->gpu) || strcmp(prof->model, e->model)) continue;
+            profiled = true;
+            if (!listed(o->precisions, o->n_precisions, prof->precision) || !tp_wanted(o, prof->tp) || !smallest_tp(e, prof) ||
+                kw_profiles_find(e->profiles, prof->gpu, prof->model, prof->precision, prof->tp) != prof)
+                continue; /* filtered out, or a weaker profile of the same */
+            uint32_t step = kw_gpu_offer_step(offer, prof->tp);
+            if (step == 0 || (step > 1 && p->kind == KW_KIND_SERVERLESS)) continue; /* another offer of the GPU may do */
+            if (p->kind == KW_KIND_SERVERLESS && kw_platform_gpu(p, offer->gpu, prof->tp) != offer) continue; /* dearer */
+            st = add_gpu(e, p, offer, prof);
+        }
+        if (profiled || st != KW_OK) continue;
+        char what[96], why[160];
+        snprintf(what, sizeof what, "%s %s", p->name, offer->gpu);
+        snprintf(why, sizeof why, "no profile of %s on %s, or it does not fit", e->model, offer->gpu);
+        st = kw_plan_drop(e->p, what, why, e->err);
+    }
+    return st;
+}
+
+static enum kw_status check_names(const struct kw_platforms *all, const struct kw_plan_options *o, struct kw_error *err)
+{
+    for (size_t i = 0; i < o->n_platforms; i++) {
+        if (kw_platforms_find(all, o->platforms[i])) continue;
+        const char **names = calloc(all->n + 1, sizeof *names);
+        if (!names) return kw_fail(err, KW_ENOMEM, "out of memory for a message");
+        for (size_t k = 0; k < all->n; k++) names[k] = all->p[k].name;
+        const char *near = kw_nearest(o->platforms[i], names);
+        kw_fail(err, KW_ERANGE, "unknown platform '%s'%s%s%s", o->platforms[i], near ? ", did you mean '" : "; see keepwarm platforms list",
+                near ? near : "", near ? "'?" : "");
+        free(names);
+        return KW_ERANGE;
+    }
+    return KW_OK;
+}
+
+enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *platforms, const struct kw_profiles *profiles,
+                                 struct kw_steptimes *steptimes, const struct kw_trace *trace, const char *model,
+                                 const struct kw_plan_options *o, struct kw_error *err)
+{
+    struct enumeration e = { .p = p, .o = o, .profiles = profiles, .steptimes = steptimes, .trace = trace, .model = model, .err = err };
+    enum kw_status st = check_names(platforms, o, err);
+    measure_load(&e.load, trace);
+    if (st == KW_OK && !(e.load.span_s > 0)) st = kw_fail(err, KW_ERANGE, "the trace spans no time");
+    for (size_t i = 0; i < platforms->n && st == KW_OK; i++) {
+        const struct kw_platform *q = &platforms->p[i];
+        if ((o->kinds && !(o->kinds & 1u << q->kind)) || !listed(o->platforms, o->n_platforms, q->name)) continue;
+        if (!q->can_plan) {
+            st = kw_plan_drop(p, q->name, q->why_not, err);
+            continue;
+        }
+        if (q->kind != KW_KIND_API) {
+            st = add_gpus(&e, q);
+            continue;
+        }
+        bool any = false;
+        for (size_t k = 0; k < q->n_apis && st == KW_OK; k++) {
+            const struct kw_api_offer *a = &q->apis[k];
+            if (strcmp(a->model, model) && !(o->n_api_models && listed(o->api_models, o->n_api_models, a->model))) continue;
+            any = true;
+            st = add_api(&e, q, a);
+        }
+        if (st == KW_OK && !any) {
+            char why[160];
+            snprintf(why, sizeof why, "does not offer %s; other models stand in for it only when asked", model);
+            st = kw_plan_drop(p, q->name, why, err);
+        }
+    }
+    if (st == KW_OK && p->n == 0)
+        st = kw_fail(err, KW_ERANGE, "nothing can serve %s here%s%s%s%s", model, p->n_dropped ? "; for example " : "",
+                     p->n_dropped ? p->dropped[0].what : "", p->n_dropped ? ": " : "", p->n_dropped ? p->dropped[0].why : "");
+    return st;
+}

@@ -1,0 +1,211 @@
+/* The words around a plan: the recommendation, why the runner-up lost, what would flip it, what it assumes. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/plan/plan_list.h"
+
+static const struct kw_choice *only(const struct kw_plan *p, size_t i)
+{
+    return p->candidates[i].n == 1 ? &p->candidates[i].choice[0] : NULL;
+}
+
+static double cost(const struct kw_plan *p, ptrdiff_t i) { return p->points[i].m[KW_METRIC_COST].mean; }
+
+static void recommend(struct kw_plan *p)
+{
+    const struct kw_candidate *c = &p->candidates[p->best];
+    size_t at = 0, size = sizeof p->recommendation;
+    p->recommendation[0] = 0;
+    for (uint32_t d = 0; d < c->n && at < size; d++) {
+        const struct kw_choice *x = &c->choice[d];
+        char settings[200];
+        kw_choice_settings(x, settings, sizeof settings);
+        if (x->platform->kind == KW_KIND_API)
+            snprintf(p->recommendation + at, size - at, "%s%s: %s", d ? " + " : "", x->platform->title, settings);
+        else
+            snprintf(p->recommendation + at, size - at, "%s%s %s %s tp%u: %s", d ? " + " : "", x->platform->title, x->gpu->gpu,
+                     x->profile->precision, x->tp, settings);
+        at += strlen(p->recommendation + at);
+    }
+}
+
+static void why(struct kw_plan *p)
+{
+    char name[128];
+    size_t at = 0, size = sizeof p->why;
+    if (p->runner_up >= 0) {
+        kw_candidate_label(&p->candidates[p->runner_up], name, sizeof name);
+        double half = p->margin.hi - p->margin.mean;
+        if (p->points[p->best].replications < 2)
+            snprintf(p->why, size, "%s meets the objectives too but costs $%.2f a month more (one replication: no interval)", name,
+                     p->margin.mean);
+        else if (p->tie)
+            snprintf(p->why, size, "a tie: %s costs $%.2f +- %.2f a month more, which is within the noise of the traffic", name,
+                     p->margin.mean, half);
+        else
+            snprintf(p->why, size, "%s meets the objectives too but costs $%.2f +- %.2f a month more", name, p->margin.mean, half);
+        at = strlen(p->why);
+    } else {
+        snprintf(p->why, size, "no other offer meets the objectives");
+        at = strlen(p->why);
+    }
+    /* The cheapest that fails: what the objectives cost. */
+    ptrdiff_t fails = -1;
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->points[i].feasible || cost(p, (ptrdiff_t)i) >= cost(p, p->best)) continue;
+        if (fails < 0 || cost(p, (ptrdiff_t)i) < cost(p, fails)) fails = (ptrdiff_t)i;
+    }
+    if (fails >= 0 && at < size)
+        snprintf(p->why + at, size - at, "; cheaper but not good enough: %s at $%.2f (%s)",
+                 kw_candidate_label(&p->candidates[fails], name, sizeof name), cost(p, fails), p->points[fails].miss);
+}
+
+/* The part of a bill that moves with the offer's main price, and that price. */
+static double priced_part(const struct kw_choice *c, const struct kw_bill *b)
+{
+    kw_nusd part = 0;
+    const enum kw_item time_items[] = { KW_ITEM_ACTIVE, KW_ITEM_KEEP_WARM, KW_ITEM_IDLE, KW_ITEM_LOAD, KW_ITEM_PROVISION, KW_ITEM_DRAIN,
+                                        KW_ITEM_FAILED_START, KW_ITEM_ROUNDING, KW_ITEM_MINIMUM, KW_ITEM_RESERVED };
+    const enum kw_item token_items[] = { KW_ITEM_TOKENS_IN, KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE, KW_ITEM_TOKENS_OUT };
+    if (c->platform->kind == KW_KIND_API)
+        for (size_t i = 0; i < sizeof token_items / sizeof *token_items; i++) part += b->item[token_items[i]];
+    else
+        for (size_t i = 0; i < sizeof time_items / sizeof *time_items; i++) part += b->item[time_items[i]];
+    return kw_nano_to_double(part);
+}
+
+static const struct kw_price *main_price(const struct kw_choice *c)
+{
+    if (c->platform->kind == KW_KIND_API) return &c->api->out_mtok;
+    return c->term == KW_TERM_MONTHLY ? &c->gpu->gpu_month : c->term == KW_TERM_SPOT ? &c->gpu->gpu_hour_spot : &c->gpu->gpu_hour;
+}
+
+static bool same_price(const struct kw_choice *a, const struct kw_choice *b) { return main_price(a) == main_price(b); }
+
+static int by_size(const void *x, const void *y)
+{
+    const struct kw_flip *a = x, *b = y;
+    double p = fabs(a->change), q = fabs(b->change);
+    if (p != q) return p < q ? -1 : 1;
+    return a->rival < b->rival ? -1 : a->rival > b->rival;
+}
+
+static void name_price(struct kw_flip *f, const struct kw_choice *c)
+{
+    const struct kw_price *price = main_price(c);
+    if (c->platform->kind == KW_KIND_API) snprintf(f->what, sizeof f->what, "%s token prices of %s", c->platform->name, c->api->model);
+    else snprintf(f->what, sizeof f->what, "%s price of %s (%s)", c->platform->name, c->gpu->gpu, kw_term_name[c->term]);
+    f->grade = price->provenance.grade;
+    snprintf(f->date, sizeof f->date, "%s", price->provenance.date);
+}
+
+/* Costs are linear in a price while the credit does not bite, so the flipping change is closed form: the best one's price
+ * up to the first rival that does not share it, and each rival's price down. Rivals are the cheapest feasible candidate
+ * of each price. */
+static enum kw_status find_flips(struct kw_plan *p, struct kw_error *err)
+{
+    const struct kw_choice *best = only(p, (size_t)p->best);
+    free(p->flips);
+    p->n_flips = 0;
+    p->flips = calloc(p->n + 1, sizeof *p->flips);
+    if (!p->flips) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    if (!best) return KW_OK;
+    double base = cost(p, p->best);
+    bool first = true;
+    for (size_t k = 0; k < p->n; k++) {
+        size_t i = p->order[k];
+        const struct kw_choice *c = only(p, i);
+        if (!p->points[i].feasible) break;
+        if (!c || same_price(c, best)) continue;
+        bool seen = false; /* a cheaper candidate under the same price */
+        for (size_t j = 0; j < k && !seen; j++) {
+            const struct kw_choice *d = only(p, p->order[j]);
+            seen = d && same_price(c, d);
+        }
+        if (seen) continue;
+        double own = priced_part(best, &p->points[p->best].bill), theirs = priced_part(c, &p->points[i].bill);
+        if (first && own > 0) {
+            struct kw_flip *f = &p->flips[p->n_flips];
+            f->change = (cost(p, (ptrdiff_t)i) - base) / own;
+            f->rival = i;
+            name_price(f, best);
+            if (f->change <= 1) p->n_flips++;
+        }
+        first = false;
+        if (theirs > 0) {
+            struct kw_flip *f = &p->flips[p->n_flips];
+            f->change = (base - cost(p, (ptrdiff_t)i)) / theirs;
+            f->rival = i;
+            name_price(f, c);
+            if (f->change > -1) p->n_flips++;
+        }
+    }
+    qsort(p->flips, p->n_flips, sizeof *p->flips, by_size);
+    return KW_OK;
+}
+
+/* What an unknown billing rule is worth on this candidate: its item when assumed billed, at most all unbilled time when
+ * assumed free. */
+static double worth(const struct kw_plan *p, size_t i, const struct kw_fact *f)
+{
+    const struct kw_choice *c = only(p, i);
+    const struct kw_point *x = &p->points[i];
+    if (!c || strncmp(f->path, "meter.bills.", 12) || !c->gpu || !c->gpu->gpu_hour.known) return NAN;
+    for (int ph = 0; ph < KW_PHASES; ph++) {
+        if (strcmp(f->path + 12, kw_phase_name[ph])) continue;
+        double gpu_ns = c->platform->meter.bills[ph] ? (double)x->usage[0].gpu_ns[ph] : (double)x->usage[0].unbilled_gpu_ns;
+        return gpu_ns / (double)x->usage[0].window * KW_HOURS_PER_MONTH * kw_nano_to_double(c->gpu->gpu_hour.v);
+    }
+    return NAN;
+}
+
+static enum kw_status list_assumptions(struct kw_plan *p, struct kw_error *err)
+{
+    free(p->assumptions);
+    p->assumptions = NULL;
+    p->n_assumptions = 0;
+    const ptrdiff_t about[] = { p->best >= 0 ? p->best : p->nearest_miss, p->runner_up };
+    for (int a = 0; a < 2; a++) {
+        if (about[a] < 0) continue;
+        const struct kw_candidate *c = &p->candidates[about[a]];
+        for (uint32_t d = 0; d < c->n; d++) {
+            const struct kw_platform *q = c->choice[d].platform;
+            for (size_t i = 0; i < q->n_facts; i++) {
+                const struct kw_fact *f = &q->facts[i];
+                if (f->provenance.grade != KW_GRADE_UNKNOWN || !kw_choice_rests_on(&c->choice[d], f)) continue;
+                char text[200];
+                double usd = worth(p, (size_t)about[a], f);
+                int n = snprintf(text, sizeof text, "%s: %s %s", q->name, f->path, f->value);
+                if (n > 0 && (size_t)n < sizeof text && isfinite(usd))
+                    n += snprintf(text + n, sizeof text - (size_t)n, " (at most $%.2f a month)", usd);
+                if (n > 0 && (size_t)n < sizeof text && f->note[0]) snprintf(text + n, sizeof text - (size_t)n, "; %s", f->note);
+                bool seen = false;
+                for (size_t k = 0; k < p->n_assumptions && !seen; k++) seen = !strcmp(p->assumptions[k], text);
+                if (seen) continue;
+                char(*grown)[200] = realloc(p->assumptions, (p->n_assumptions + 1) * sizeof *grown);
+                if (!grown) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+                p->assumptions = grown;
+                memcpy(p->assumptions[p->n_assumptions++], text, sizeof text);
+            }
+        }
+    }
+    return KW_OK;
+}
+
+enum kw_status kw_plan_explain(struct kw_plan *p, struct kw_error *err)
+{
+    p->recommendation[0] = p->why[0] = 0;
+    enum kw_status st = KW_OK;
+    if (p->best >= 0) {
+        recommend(p);
+        why(p);
+        st = find_flips(p, err);
+    } else if (p->nearest_miss >= 0) {
+        char name[128];
+        snprintf(p->why, sizeof p->why, "nothing meets the objectives; the nearest miss is %s at $%.2f a month: %s",
+                 kw_candidate_label(&p->candidates[p->nearest_miss], name, sizeof name), cost(p, p->nearest_miss),
+                 p->points[p->nearest_miss].miss);
+    }
+    return st == KW_OK ? list_assumptions(p, err) : st;
+}
