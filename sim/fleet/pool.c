@@ -105,13 +105,15 @@ static enum kw_status end_life(struct kw_pool *p, struct kw_pool_replica *r, kw_
 static enum kw_status end_engine(struct kw_pool *p, struct kw_pool_replica *r, struct kw_error *err)
 {
     const struct kw_replica_count *c = &r->engine->count;
+    struct kw_replica_out out;
+    /* The step under way for a client that has left ends after the replica: counted all the same. */
+    while (r->engine->n_live == 0 && r->engine->next != KW_NEVER) kw_replica_advance(r->engine, r->engine->next, &out);
     p->ledger->steps += c->runs;
     p->ledger->iterations += c->iterations;
     p->ledger->preemptions += c->preemptions;
     p->ledger->tokens_recomputed += (int64_t)c->recomputed_tokens;
     kw_events_cancel(&p->w->events, r->run_id);
-    if (r->engine->n_live == 0 && r->engine->next == KW_NEVER &&
-        kw_sched_blocks_free(r->engine->sched) != p->d->sched.num_blocks)
+    if (r->engine->n_live == 0 && kw_sched_blocks_free(r->engine->sched) != p->d->sched.num_blocks)
         return kw_fail(err, KW_EFAIL, "%s: an empty replica holds %u of %u KV blocks", p->d->name,
                        p->d->sched.num_blocks - kw_sched_blocks_free(r->engine->sched), p->d->sched.num_blocks);
     return KW_OK;
