@@ -42,7 +42,7 @@ static enum kw_status replay(const char *data, const struct board *b, struct kw_
     /* The run's own configuration (meta.json); vLLM keeps one block of those it reports as a null block. */
     struct kw_sched_config c = { .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 2048, .max_num_seqs = b->max_num_seqs,
                                  .max_model_len = 32768, .block_size = p.block_size, .num_blocks = p.num_blocks - 1,
-                                 .reserve_full_prompt = true };
+                                 .reserve_full_prompt = true, .prefix_caching = true };
     snprintf(path, sizeof path, "%s/calibration/vllm_bench/%s_Llama-3.1-8B/requests.jsonl", data, b->gpu);
     if ((st = kw_run_load(&real, path, err)) != KW_OK) goto out;
     if ((st = kw_steptime_compile(&steps, &p.tables, c.max_num_seqs + c.max_num_batched_tokens, c.max_num_batched_tokens, err)) != KW_OK)
