@@ -1,4 +1,6 @@
 #include "calibrate/fit.h"
+#include "calibrate/fit_decode.h"
+#include "calibrate/fit_prefill.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +15,6 @@ static const double sequence_grid[] = { 1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192
 static const double batch_grid[] = { 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024 };
 static const double prompt_grid[] = { 16, 32, 64, 128, 256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-
-void kw_operators_free(struct kw_operators *op)
-{
-    kw_gemm_fit_free(&op->linear);
-    kw_gemm_fit_free(&op->head);
-    kw_samples_free(&op->decode);
-    kw_samples_free(&op->prefill);
-    kw_samples_free(&op->all_reduce);
-    *op = (struct kw_operators){ 0 };
-}
 
 double kw_fit_padded(double n)
 {

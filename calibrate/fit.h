@@ -13,22 +13,8 @@
 #ifndef KW_CALIBRATE_FIT_H
 #define KW_CALIBRATE_FIT_H
 #include <stdio.h>
-#include "calibrate/fit_decode.h"
-#include "calibrate/fit_gemm.h"
-#include "calibrate/fit_prefill.h"
-#include "calibrate/fit_small.h"
-#include "calibrate/gpu.h"
+#include "calibrate/operators.h"
 #include "calibrate/profile.h"
-
-struct kw_operators { /* one GPU type's kernels; owns all but gpu */
-    const struct kw_gpu_spec *gpu;
-    struct kw_gemm_fit linear, head;   /* at the profile's precision; bf16 */
-    struct kw_samples decode, prefill;  /* { heads, kv_heads, batch, context }, { heads, kv_heads, batch, seq } */
-    struct kw_small_fit small[KW_SMALL_KINDS];
-    struct kw_samples all_reduce;       /* { bytes } over tp GPUs; empty at tp 1 */
-    double fixed_s;                    /* host time a step that the GPU waits for */
-};
-void kw_operators_free(struct kw_operators *op);
 
 /* Fills p->tables and the four error fields from op; everything else of p is the caller's. Leave-out errors, their worst
  * points and where the fit extrapolates go to report as text lines. KW_ERANGE: no table fits the shape. */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include "calibrate/curve.h"
 #include "calibrate/fit.h"
+#include "calibrate/fit_decode.h"
+#include "calibrate/fit_prefill.h"
 #include "calibrate/import_vllm_bench.h"
 #include "calibrate/regress.h"
 

@@ -7,81 +7,10 @@
 #include <string.h>
 #include "calibrate/fit.h"
 #include "calibrate/fit_bench.h"
-#include "calibrate/import_aic.h"
 #include "calibrate/import_load.h"
-#include "calibrate/import_vidur.h"
-#include "calibrate/import_vllm_bench.h"
 #include "calibrate/kv.h"
 
 #define LAYERS_8B 32.0 /* of the model whose engine start is published */
-
-static const char *const small_boards[] = { "RTX4090", "RTXPRO6000" }; /* whose tables fit the small kernels */
-
-static enum kw_status fit_small_kernels(struct kw_operators *op, const char *dir, FILE *report, struct kw_error *err)
-{
-    const struct kw_model_shape *m = kw_model_find("llama-3.1-8b"); /* the shape those tables were taken at */
-    enum kw_status st = m ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
-    for (int k = 0; st == KW_OK && k < KW_SMALL_KINDS; k++) {
-        struct kw_samples points[2] = { { 0 } };
-        double bandwidth[2];
-        for (int b = 0; st == KW_OK && b < 2; b++) {
-            char path[1024];
-            const struct kw_gpu_spec *g = kw_gpu_find(small_boards[b]);
-            if (!g) st = kw_fail(err, KW_ENOMEM, "out of memory");
-            if (st != KW_OK) break;
-            bandwidth[b] = g->bandwidth;
-            snprintf(path, sizeof path, "%s/calibration/vllm_bench/%s_Llama-3.1-8B/%s", dir, small_boards[b],
-                     k == KW_SMALL_SAMPLER ? "profile_per_sequence.csv" : "profile_dense.csv");
-            st = kw_import_vllm_layer(&points[b], path, kw_small_layer[k], err);
-        }
-        if (st == KW_OK) {
-            st = kw_small_fit(&op->small[k], points, bandwidth, 2, kw_small_bytes((enum kw_small_kernel)k, m, 1), err);
-            if (st == KW_OK)
-                fprintf(report, "small kernel %-15s %.1f us + bytes / (%.2f x bandwidth); over both boards median %.0f %%, worst %.0f %%\n",
-                        kw_small_layer[k], op->small[k].t0 * 1e6, 1 / op->small[k].per_byte,
-                        100 * op->small[k].error_median, 100 * op->small[k].error_worst);
-        }
-        kw_samples_free(&points[0]);
-        kw_samples_free(&points[1]);
-    }
-    return st;
-}
-
-/* NVLink from vidur's DGX tables; a faster NVLink by its rate, the latency as it is. Over PCIe no table exists: a ring
- * moves 2 (p - 1) / p of the bytes at 0.7 of the link, after 10 us a hop. *estimated tells the caller which it was. */
-static enum kw_status import_all_reduce(struct kw_operators *op, const char *dir, unsigned tp, int *estimated, FILE *report,
-                                        struct kw_error *err)
-{
-    const struct kw_gpu_spec *g = op->gpu;
-    char path[1024];
-    *estimated = 0;
-    if (tp == 1) return KW_OK;
-    if (g->link_bandwidth < 100e9) {
-        *estimated = 1;
-        fprintf(report, "all-reduce: ESTIMATED, a ring over PCIe at 0.7 x %.0f GB/s and 10 us a hop\n", g->link_bandwidth / 1e9);
-        for (double bytes = 1024; bytes <= 1 << 29; bytes *= 2) {
-            struct kw_sample p = { { bytes }, 10e-6 * 2 * (tp - 1) + 2.0 * (tp - 1) / tp * bytes / (0.7 * g->link_bandwidth) };
-            enum kw_status st = kw_samples_push(&op->all_reduce, p, err);
-            if (st != KW_OK) return st;
-        }
-        return KW_OK;
-    }
-    const char *node = g->sm >= 90 ? "h100" : "a100";
-    double table_link = g->sm >= 90 ? 450e9 : 300e9;
-    snprintf(path, sizeof path, "%s/calibration/vidur/network_%s_dgx_all_reduce.csv.gz", dir, node);
-    enum kw_status st = kw_import_vidur_all_reduce(&op->all_reduce, path, tp, err);
-    if (st != KW_OK) return st;
-    if (g->link_bandwidth != table_link) {
-        *estimated = 1;
-        double latency = op->all_reduce.p[0].s, faster = table_link / g->link_bandwidth;
-        for (size_t i = 0; i < op->all_reduce.n; i++)
-            op->all_reduce.p[i].s = latency + (op->all_reduce.p[i].s - latency) * faster;
-    }
-    fprintf(report, "all-reduce: vidur %s DGX over %u GPUs, %.0f us small, %.0f us at 64 MiB%s\n", node, tp,
-            op->all_reduce.p[0].s * 1e6, op->all_reduce.p[op->all_reduce.n - 1].s * 1e6,
-            *estimated ? ", ESTIMATED: scaled to this NVLink" : "");
-    return KW_OK;
-}
 
 /* Which of vLLM's defaults hold: it gives GPUs of 70 GiB and more, A100 apart, larger batches (vllm/engine/arg_utils.py,
  * 0.19, API server). */
@@ -121,40 +50,15 @@ static void set_init(struct kw_profile *p, const struct kw_model_shape *m)
              "ENGINE.md 1: vLLM 8B init 14 s, 39 s with compile; half the starts each%s", scale > 1 ? "; scaled by layers" : "");
 }
 
-static enum kw_status import_operators(struct kw_operators *op, const char *dir, const char *precision, unsigned tp,
-                                       char version[16], int *comm_estimated, FILE *report, struct kw_error *err)
-{
-    int fp8 = !strcmp(precision, "fp8");
-    const struct kw_gpu_spec *g = op->gpu;
-    char path[1024];
-    struct kw_samples gemm = { 0 }, head = { 0 };
-    struct kw_aic_choice choice = { g->name, "vllm", fp8 ? "fp8" : "bfloat16" }, wide = { g->name, "vllm", "bfloat16" };
-    enum kw_status st;
-    snprintf(path, sizeof path, "%s/published/aic_gemm.csv", dir);
-    if ((st = kw_import_aic_gemm(&gemm, path, &choice, version, err)) != KW_OK) goto out;
-    st = kw_gemm_fit(&op->linear, &gemm, fp8 ? g->flops_fp8 : g->flops_bf16, g->bandwidth, fp8 ? 1 : 2, err);
-    if (st != KW_OK) goto out;
-    if ((st = kw_import_aic_gemm(&head, path, &wide, version, err)) != KW_OK) goto out;
-    if ((st = kw_gemm_fit(&op->head, &head, g->flops_bf16, g->bandwidth, 2, err)) != KW_OK) goto out;
-    snprintf(path, sizeof path, "%s/published/aic_attention_decode.csv", dir);
-    if ((st = kw_import_aic_decode(&op->decode, path, &wide, version, err)) != KW_OK) goto out;
-    snprintf(path, sizeof path, "%s/published/aic_attention_prefill.csv", dir);
-    if ((st = kw_import_aic_prefill(&op->prefill, path, &wide, version, err)) != KW_OK) goto out;
-    if ((st = fit_small_kernels(op, dir, report, err)) != KW_OK) goto out;
-    st = import_all_reduce(op, dir, tp, comm_estimated, report, err);
-out:
-    kw_samples_free(&gemm);
-    kw_samples_free(&head);
-    return st;
-}
-
 static enum kw_status from_tables(struct kw_profile *p, const char *dir, const struct kw_gpu_spec *g,
                                   const struct kw_model_shape *m, FILE *report, struct kw_error *err)
 {
     struct kw_operators op = { .gpu = g, .fixed_s = 0 };
     char version[16];
     int comm_estimated;
-    enum kw_status st = import_operators(&op, dir, p->precision, p->tp, version, &comm_estimated, report, err);
+    enum kw_status st = kw_operators_tables(&op, dir, p->precision, version, err);
+    if (st == KW_OK) st = kw_operators_small(&op, dir, report, err);
+    if (st == KW_OK) st = kw_operators_all_reduce(&op, dir, p->tp, &comm_estimated, report, err);
     if (st == KW_OK) st = kw_fit(p, &op, m, p->tp, report, err);
     if (st == KW_OK) {
         snprintf(p->engine, sizeof p->engine, "vllm %s operator tables", version);
@@ -193,7 +97,7 @@ static enum kw_status from_bench(struct kw_profile *p, const char *dir, const st
 
 static int has_bench(const char *gpu, const char *model, const char *precision, unsigned tp)
 {
-    int board = !strcmp(gpu, small_boards[0]) || !strcmp(gpu, small_boards[1]);
+    int board = !strcmp(gpu, "RTX4090") || !strcmp(gpu, "RTXPRO6000");
     return board && !strcmp(model, "llama-3.1-8b") && !strcmp(precision, "bf16") && tp == 1;
 }
 
