@@ -47,7 +47,7 @@ static enum kw_status fit_dense(struct kw_curve *dense, const char *dir, const s
     enum kw_status st = KW_OK;
     snprintf(path, sizeof path, "%s/profile_dense.csv", dir);
     for (int i = 0; st == KW_OK && i < N_LAYERS; i++) st = read_layer(&layer[i], path, layer_names[i], err);
-    if (st == KW_OK) st = kw_curve_new(dense, 2 * 512 + layer[0].n, err);
+    if (st == KW_OK) st = kw_curve_new(dense, 2 * 512 + layer[0].n + 1, err);
     if (st == KW_OK) {
         double n = 1, last_table = layer[0].x[layer[0].n - 1];
         while (n <= last_table) { /* plateaus where graphs pad, then every size of the table */
@@ -66,6 +66,9 @@ static enum kw_status fit_dense(struct kw_curve *dense, const char *dir, const s
             n = next;
         }
         kw_curve_thin(dense, THIN);
+        /* Beyond the table, the slope over its last half: that of its last pair is noise. */
+        double s = dense->y[dense->n - 1], half = kw_curve_at(dense, last_table / 2);
+        kw_curve_put(dense, 8 * last_table, s + (s - half) / (last_table / 2) * 7 * last_table);
     }
     for (int i = 0; i < N_LAYERS; i++) kw_curve_free(&layer[i]);
     return st;

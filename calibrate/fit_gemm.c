@@ -132,6 +132,11 @@ double kw_gemm_fit_s(const struct kw_gemm_fit *f, double m, double n, double k, 
     return fmax(roof(f, m, n, k) / exp(sum / weight), floor_at(f, m));
 }
 
+double kw_gemm_fit_measured_s(const struct kw_gemm_fit *f, size_t i, size_t j)
+{
+    return roof(f, f->m[j], f->n[i], f->k[i]) / exp(f->log_u[i * f->n_m + j]);
+}
+
 enum kw_status kw_gemm_fit_errors(const struct kw_gemm_fit *f, double *median, double *worst, double worst_at[3],
                                   struct kw_error *err)
 {
@@ -140,9 +145,8 @@ enum kw_status kw_gemm_fit_errors(const struct kw_gemm_fit *f, double *median, d
     if (!e) return kw_fail(err, KW_ENOMEM, "out of memory");
     for (size_t i = 0; i < f->n_sites; i++)
         for (size_t j = 0; j < f->n_m; j++) {
-            double u = f->log_u[i * f->n_m + j];
-            if (isnan(u)) continue;
-            double real = roof(f, f->m[j], f->n[i], f->k[i]) / exp(u);
+            double real = kw_gemm_fit_measured_s(f, i, j);
+            if (isnan(real)) continue;
             e[ne] = fabs(kw_gemm_fit_s(f, f->m[j], f->n[i], f->k[i], i) / real - 1);
             if (e[ne] > top) {
                 top = e[ne];

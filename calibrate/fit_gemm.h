@@ -27,6 +27,8 @@ void kw_gemm_fit_free(struct kw_gemm_fit *f);
 #define KW_GEMM_NO_SITE ((size_t)-1)
 /* Seconds of m x n, inner k; every extent >= 1. leave_out: a site not to use, or KW_GEMM_NO_SITE. */
 double kw_gemm_fit_s(const struct kw_gemm_fit *f, double m, double n, double k, size_t leave_out);
+/* The measured time of site i at m[j]; NAN where not measured. */
+double kw_gemm_fit_measured_s(const struct kw_gemm_fit *f, size_t i, size_t j);
 /* The site at exactly (n, k), or KW_GEMM_NO_SITE. */
 size_t kw_gemm_fit_site(const struct kw_gemm_fit *f, double n, double k);
 /* Leave one site out: relative errors over every measured point, their median and worst, and where the worst is. */
