@@ -71,7 +71,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz-lib: # a second make, with its own build folder
 	@$(MAKE) --no-print-directory -s lib CC=clang B=build/fuzz/obj CFLAGS='-fsanitize=fuzzer-no-link $(FUZZFLAGS)'
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c fuzz-lib
-	clang $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=fuzzer $(FUZZFLAGS) $< build/fuzz/obj/libkeepwarm.a $(LDLIBS) -o $@
+	@clang $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=fuzzer $(FUZZFLAGS) $< build/fuzz/obj/libkeepwarm.a $(LDLIBS) -o $@
 fuzz: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
 .PHONY: all lib fidelity profiles deps test check fuzz fuzz-lib FORCE

@@ -94,8 +94,8 @@ static struct kw_h5 *handle(const char *path, const char *suffix, struct kw_erro
     return f;
 }
 
-/* Access to a file: all objects close with it, and a format that HDF5 1.10 (Debian 12's h5py) reads; 1.8's, at the
- * least, as older ones hold no attribute above 64 KiB. */
+/* Access to a file: all objects close with it. The format is one that HDF5 1.10 (Debian 12's h5py) reads, and 1.8's at
+ * the least, whose metadata carry checksums. */
 static hid_t access_list(void)
 {
     hid_t l = H5Pcreate(H5P_FILE_ACCESS);
