@@ -9,7 +9,7 @@
 #include "workloads/model.h"
 #include "workloads/stats.h"
 
-enum { MIN_REQUESTS = 20, TRIALS = 9, MAX_BINS = 300000, TABLE = 112 };
+enum { MIN_REQUESTS = 20, TRIALS = 9, MAX_BINS = 100000, TABLE = 112 };
 static const double DAY_S = 86400;
 
 /* What a drawn trace is judged by. */
@@ -208,7 +208,7 @@ static enum kw_status fit_mmpp(struct kw_workload *w, const struct kw_trace *t, 
     double seconds = (double)t->span / 1e9;
     size_t n = (size_t)(seconds / width_s);
     *made = false;
-    if (n < 150 || n > MAX_BINS) return KW_OK;
+    if (n < 150 || n > MAX_BINS || n > 10 * t->n) return KW_OK; /* emptier bins say nothing the wider ones do not */
     uint32_t *count = calloc(n, sizeof *count);
     double *exposure = malloc(n * sizeof *exposure);
     struct kw_hmm h = { .k = k };
@@ -220,7 +220,7 @@ static enum kw_status fit_mmpp(struct kw_workload *w, const struct kw_trace *t, 
         }
         for (size_t b = 0; b < n; b++)
             exposure[b] = width_s * kw_workload_factor(w, (long)(((double)b + 0.5) * width_s / 3600));
-        st = kw_hmm_fit(&h, count, exposure, n, 60, err);
+        st = kw_hmm_fit(&h, count, exposure, n, 40, err);
     }
     free(count);
     free(exposure);
@@ -269,7 +269,11 @@ static enum kw_status consider(struct search *s, struct kw_workload *w, struct k
 {
     struct shape got;
     match_rate(w, s->t->n);
-    enum kw_status st = drawn_shape(w, s->seed, s->trials, &got, err);
+    struct kw_workload bare = *w; /* only arrivals are judged: constant lengths cost nothing */
+    bare.n_q = 2;
+    bare.q_p[1] = bare.q_prompt[0] = bare.q_prompt[1] = bare.q_output[0] = bare.q_output[1] = 1;
+    bare.n_classes = 0;
+    enum kw_status st = drawn_shape(&bare, s->seed, s->trials, &got, err);
     if (st != KW_OK) return st;
     double d = distance(&got, &s->want) + 0.02 * (w->law == KW_LAW_POISSON ? 0 : w->law == KW_LAW_GAMMA ? 1 : w->n_states);
     if (d < s->best_distance) s->best_distance = d, s->best = *w;

@@ -121,6 +121,11 @@ static enum kw_status draw_arrivals(struct kw_trace *t, const struct kw_workload
 static void draw_lengths(struct kw_trace *t, const struct kw_workload *w, struct kw_rng *rng)
 {
     double r = 2 * sin(M_PI * w->rank_correlation / 6), rest = sqrt(1 - r * r > 0 ? 1 - r * r : 0);
+    if (w->q_prompt[0] == w->q_prompt[w->n_q - 1] && w->q_output[0] == w->q_output[w->n_q - 1]) { /* constant: no draws */
+        uint32_t prompt = quantile(w, w->q_prompt, 0.5), output = quantile(w, w->q_output, 0.5);
+        for (size_t i = 0; i < t->n; i++) t->prompt[i] = prompt, t->output[i] = output;
+        return;
+    }
     for (size_t i = 0; i < t->n; i++) {
         double a = kw_rng_normal(rng), b = r * a + rest * kw_rng_normal(rng);
         t->prompt[i] = quantile(w, w->q_prompt, gsl_cdf_ugaussian_P(a));
