@@ -255,6 +255,8 @@ static enum kw_status read_law(struct reader *r, struct kw_jnode n, const struct
     if (!f.present) return KW_OK;
     TRY(kw_law_read_form(n, out, r->err));
     out->provenance = f.provenance;
+    if (strcmp(unit, "s") && out->kind != KW_LAW_LOGNORMAL && !(out->v[0] > 0)) /* a lognormal is above 0 by its form */
+        return kw_json_fail(n, KW_ERANGE, r->err, "a rate has to be above 0 throughout: nothing would ever end");
     if (out->kind == KW_LAW_CONSTANT) return keep_fact(r, &f, path, "%.6g %s", out->v[0], unit);
     return keep_fact(r, &f, path, "p5 %.4g, p50 %.4g, p95 %.4g %s", kw_law_quantile(out, 0.05),
                      kw_law_quantile(out, 0.5), kw_law_quantile(out, 0.95), unit);

@@ -196,6 +196,9 @@ static void refuses_bad_laws_and_tiers(void)
     REFUSED_API("\"rule\": \"actual\"", "\"rule\": \"guess\"", KW_ERANGE, "tiers.one.rule");
     REFUSED_API("\"rpm\": 10", "\"rpm\": 0", KW_ERANGE, "tiers.one.rpm");
     REFUSED_API("\"rpm\": 10", "\"rpn\": 10", KW_EPARSE, "rpm");
+    REFUSED_API("{ \"constant\": \"100\" }", "{ \"constant\": \"0\" }", KW_ERANGE, "apis[0].output_rate: a rate has to be above 0");
+    REFUSED("\"provision\": {", "\"load_rate\": { \"quantiles\": { \"0.1\": \"0\", \"0.9\": \"5\" } }, \"provision\": {", KW_ERANGE,
+            "cold.load_rate: a rate has to be above 0");
     REFUSED_API("\"p95\": \"1\"", "\"p95\": \"0.1\"", KW_ERANGE, "apis[0].ttft_s.lognormal.p95");
 }
 
