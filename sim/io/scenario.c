@@ -98,9 +98,28 @@ static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *
     return st;
 }
 
+/* The user's own law. Where it comes from may be said (source, date, grade); else it is the user's word. */
 static enum kw_status read_law_or(struct kw_jnode n, struct kw_law *law, struct kw_error *err)
 {
-    return kw_json_present(n) ? kw_law_read(n, law, err) : KW_OK;
+    static const char *const known[] = { "constant", "lognormal", "quantiles", NULL };
+    if (!kw_json_present(n)) return KW_OK;
+    if (kw_json_present(get(n, "source"))) return kw_law_read(n, law, err);
+    enum kw_status st = kw_json_keys(n, known, err);
+    READ(kw_law_read_form(n, law, err));
+    if (st == KW_OK)
+        law->provenance = (struct kw_provenance){ .grade = KW_GRADE_USER, .source = "scenario", .date = "undated" };
+    return st;
+}
+
+/* The user's own latency of an API, in the order of kw_choice_api_with. */
+static enum kw_status read_latency(struct kw_jnode o, struct kw_law own[3], struct kw_error *err)
+{
+    enum kw_status st = read_law_or(get(o, "ttft"), &own[0], err);
+    READ(read_law_or(get(o, "ttft_per_ktok"), &own[1], err));
+    READ(read_law_or(get(o, "output_rate"), &own[2], err));
+    if (st == KW_OK && own[2].kind != KW_LAW_NONE && !(kw_law_quantile(&own[2], 1e-9) > 0))
+        st = kw_json_fail(get(o, "output_rate"), KW_ERANGE, err, "want a rate above 0 throughout");
+    return st;
 }
 
 static enum kw_status read_cold_start(struct kw_jnode o, struct kw_cold_start *c, struct kw_error *err)
@@ -279,8 +298,11 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
 
     uint32_t policy_tokens = 0;
     if (p->kind == KW_KIND_API) {
+        struct kw_law own[3] = { { .kind = KW_LAW_NONE }, { .kind = KW_LAW_NONE }, { .kind = KW_LAW_NONE } };
         st = find_api(o, p, model, &api, err);
-        if (st == KW_OK && (st = kw_choice_api(c, p, api, &inner)) != KW_OK) return kw_json_fail(o, st, err, "%s", inner.msg);
+        READ(read_latency(o, own, err));
+        if (st == KW_OK && (st = kw_choice_api_with(c, p, api, own, &inner)) != KW_OK)
+            return kw_json_fail(o, st, err, "%s", inner.msg);
     } else {
         READ(find_gpu(o, p, &offer, err));
         READ(find_profile(o, offer, model, cat, &profile, err));

@@ -99,23 +99,35 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
     return KW_OK;
 }
 
-enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
-                             struct kw_error *err)
+enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
+                                  const struct kw_law own[3], struct kw_error *err)
 {
-    enum kw_status status = plannable(p, err);
-    if (status != KW_OK) return status;
     if (p->kind != KW_KIND_API) return kw_fail(err, KW_ERANGE, "%s is not a per-token API", p->name);
     if (!o->in_mtok.known || !o->out_mtok.known)
         return kw_fail(err, KW_ERANGE, "%s: the price of %s is not known", p->name, o->model);
-    if (o->ttft_s.kind == KW_LAW_NONE || o->output_rate.kind == KW_LAW_NONE)
-        return kw_fail(err, KW_ERANGE, "%s: the latency of %s is not known", p->name, o->model);
+    const struct kw_law *law[] = { &o->ttft_s, &o->ttft_per_ktok_s, &o->output_rate };
+    for (int i = 0; i < 3; i++)
+        if (own[i].kind != KW_LAW_NONE) law[i] = &own[i];
+    if (law[0]->kind == KW_LAW_NONE || law[2]->kind == KW_LAW_NONE)
+        return kw_fail(err, KW_ERANGE, "%s: the latency of %s is not known: set ttft and output_rate", p->name, o->model);
     memset(c, 0, sizeof *c);
     snprintf(c->name, sizeof c->name, "%s", p->name);
     c->platform = p;
     c->api = o;
     c->retry = p->retry;
     c->limits = o->limits;
+    c->ttft_s = *law[0];
+    c->ttft_per_ktok_s = *law[1];
+    c->output_rate = *law[2];
     return KW_OK;
+}
+
+enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
+                             struct kw_error *err)
+{
+    static const struct kw_law none[3];
+    enum kw_status status = plannable(p, err);
+    return status == KW_OK ? kw_choice_api_with(c, p, o, none, err) : status;
 }
 
 void kw_choice_replicas(struct kw_choice *c, uint32_t n)
@@ -147,9 +159,9 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->retry = c->retry;
     d->network_rtt = c->network_rtt;
     if (d->kind == KW_KIND_API) {
-        d->ttft_s = c->api->ttft_s;
-        d->ttft_per_ktok_s = c->api->ttft_per_ktok_s;
-        d->output_rate = c->api->output_rate;
+        d->ttft_s = c->ttft_s;
+        d->ttft_per_ktok_s = c->ttft_per_ktok_s;
+        d->output_rate = c->output_rate;
         d->limits = c->limits;
         d->max_tokens = c->max_tokens;
         return;
@@ -298,7 +310,12 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
     if (starts(f->path, "apis[")) {
         if (!c->api) return false;
         int n = snprintf(at, sizeof at, "apis[%s]", c->api->model);
-        return n > 0 && (size_t)n < sizeof at && starts(f->path, at);
+        if (n < 0 || (size_t)n >= sizeof at || !starts(f->path, at)) return false;
+        const struct kw_law *law = !strcmp(f->path + n, ".ttft_s")            ? &c->ttft_s
+                                   : !strcmp(f->path + n, ".ttft_per_ktok_s") ? &c->ttft_per_ktok_s
+                                   : !strcmp(f->path + n, ".output_rate")     ? &c->output_rate
+                                                                              : NULL;
+        return !law || law->provenance.grade != KW_GRADE_USER; /* the user's own stands in its place */
     }
     if (c->platform->kind == KW_KIND_DEDICATED) /* rented the whole month: how it would meter or scale is of no weight */
         return !starts(f->path, "meter.") && !starts(f->path, "scaling.") && !starts(f->path, "cold.");

@@ -32,6 +32,7 @@ struct kw_choice { /* one deployment of a candidate */
     struct kw_cold_start cold;          /* platform + profile */
     struct kw_client_retry retry;
     struct kw_rate_limits limits;       /* api */
+    struct kw_law ttft_s, ttft_per_ktok_s, output_rate; /* api: the offer's, or the user's own (grade USER) */
     enum kw_balance balance;
     kw_ns network_rtt;
     uint32_t max_tokens;
@@ -56,6 +57,10 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
                              const struct kw_profile *prof, const struct kw_steptime *st, struct kw_error *err);
 enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
                              struct kw_error *err);
+/* The same with the user's own TTFT, TTFT per 1000 prompt tokens and output rate, in this order; NONE takes the offer's.
+ * So an API whose latency was not found can be planned. KW_ERANGE when TTFT or rate are still unknown. */
+enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
+                                  const struct kw_law own[3], struct kw_error *err);
 /* Dedicated: exactly n replicas, n >= 1. */
 void kw_choice_replicas(struct kw_choice *c, uint32_t n);
 /* Idle time before a surplus replica stops; the last one's timeout follows where the platform's default has both equal,
