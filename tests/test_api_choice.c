@@ -59,16 +59,18 @@ static void a_known_latency_is_kept_unless_told(void)
     CHECK_STR(err.msg, "");
     if (c.n == 1) {
         CHECK_NEAR(kw_law_quantile(&c.choice[0].ttft_s, 0.5), 0.2219, 1e-9);
-        CHECK(kw_choice_grade(&c.choice[0]) == KW_GRADE_ESTIMATED);
+        CHECK(kw_choice_grade(&c.choice[0]) == KW_GRADE_UNKNOWN); /* how TTFT grows with the prompt was not found */
     }
     kw_candidate_free(&c);
     CHECK(first("{ \"platform\": \"groq\", \"ttft\": { \"constant\": \"0.1\", \"source\": \"our logs\", \"date\": \"2026-11-01\","
-                " \"grade\": \"measured\" } }",
+                " \"grade\": \"measured\" }, \"ttft_per_ktok\": { \"constant\": \"0.05\" } }",
                 &c, &err) == KW_OK);
     CHECK_STR(err.msg, "");
     if (c.n == 1) {
         CHECK_NEAR(kw_law_mean(&c.choice[0].ttft_s), 0.1, 0);
         CHECK_STR(c.choice[0].ttft_s.provenance.source, "our logs");
+        CHECK_NEAR(kw_law_mean(&c.choice[0].ttft_per_ktok_s), 0.05, 0);
+        CHECK(kw_choice_grade(&c.choice[0]) == KW_GRADE_ESTIMATED); /* the output rate is the weakest left */
         CHECK_NEAR(kw_law_quantile(&c.choice[0].output_rate, 0.5), 267.2, 1e-9);
     }
     kw_candidate_free(&c);
