@@ -9,7 +9,8 @@
  *     }
  *
  * failmalloc_from(n) lets every allocation from the n-th on fail. failmalloc_off() stops and says whether one failed.
- * Do not call stdio's first output, dlopen or pthread_create while armed: their own allocations would count.
+ * Do not call stdio's first output, dlopen or pthread_create while armed: their own allocations would count. Nor HDF5,
+ * which crashes on some failed allocations of its own.
  * Works with glibc, and with AddressSanitizer and ThreadSanitizer, whose allocators it calls through. */
 #ifndef KW_TESTS_FAILMALLOC_H
 #define KW_TESTS_FAILMALLOC_H

@@ -14,7 +14,8 @@ struct kw_h5; /* an open file */
 /* Every message begins "FILE: " or "FILE: /object: ". Statuses: KW_EIO with the system's reason (disk full, permission),
  * KW_ENOMEM, KW_EPARSE for a file read that is no HDF5, is damaged or holds another type, KW_EFAIL for a call that makes
  * no sense (a parent group that does not exist, a name taken, a scale of another length). After a failed call the file
- * is still open: the caller commits or abandons it. */
+ * is still open: the caller commits or abandons it. KW_ENOMEM is sure for our own allocations only: HDF5 1.10 does not
+ * survive every failed allocation inside itself. */
 
 /* path must not exist or be a regular file (never renames over /dev/null). *f is NULL on failure. */
 enum kw_status kw_h5_create(struct kw_h5 **f, const char *path, struct kw_error *err);
