@@ -18,7 +18,8 @@ enum kw_purpose { /* what a stream is for; add at the end, the numbers are part 
     KW_RNG_RESAMPLE,
     KW_RNG_RETRY,
     KW_RNG_SERVICE,
-    KW_RNG_CLASS
+    KW_RNG_CLASS,
+    KW_RNG_SAMPLING
 };
 
 struct kw_rng {
