@@ -43,6 +43,30 @@ static const char *percent(double share, char buf[32])
     return buf;
 }
 
+/* Text folded at blanks to fit the width, hanging under its label. */
+static void paragraph(const char *label, const char *text, struct kw_text *out)
+{
+    int at = 14;
+    kw_text_add(out, "  ");
+    kw_text_pad(out, label, 12);
+    for (const char *p = text; *p;) {
+        size_t n = strcspn(p, " ");
+        char word[256];
+        snprintf(word, sizeof word, "%.*s", (int)(n < 255 ? n : 255), p);
+        int w = kw_text_width(word);
+        if (at + w > KW_LISTING_WIDTH && at > 14) {
+            kw_text_add(out, "\n              ");
+            at = 14;
+        }
+        kw_text_add(out, "%s ", word);
+        at += w + 1;
+        p += n;
+        p += strspn(p, " ");
+    }
+    if (out->n && out->s[out->n - 1] == ' ') out->s[--out->n] = 0;
+    kw_text_add(out, "\n");
+}
+
 void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t, const char *scaling,
                      struct kw_text *out)
 {
@@ -65,7 +89,9 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     if (s->model) kw_text_add(out, "  model       %s\n", s->model);
     kw_text_add(out, "  objectives  ");
     kw_slo_text_print(&s->slo, out);
-    kw_text_add(out, "\n  month       %s\n\n", scaling);
+    kw_text_add(out, "\n");
+    paragraph("month", scaling, out);
+    kw_text_add(out, "\n");
 }
 
 static void add_metric(struct kw_listing *t, const char *name, double scale, const char *unit, const struct kw_estimate *e)
@@ -156,8 +182,8 @@ static void figure_columns(struct kw_listing *t)
 {
     kw_listing_column(t, "cost", "$/month", true);
     kw_listing_column(t, "±", "$", true);
-    kw_listing_column(t, "TTFT p95", "s", true);
-    kw_listing_column(t, "TPOT p95", "ms", true);
+    kw_listing_column(t, "TTFT", "p95 s", true);
+    kw_listing_column(t, "TPOT", "p95 ms", true);
     kw_listing_column(t, "cold", "%", true);
     kw_listing_column(t, "err", "%", true);
     kw_listing_column(t, "best", "%", true);
@@ -224,57 +250,60 @@ static const char *place(const struct kw_candidate *c, char *buf, size_t size)
     return buf;
 }
 
+/* "RTX4090 fp8", "H100 bf16 x2", "API". */
+static void gpu_cell(struct kw_listing *t, const struct kw_choice *c)
+{
+    if (!c->gpu)
+        kw_listing_cell(t, "API");
+    else if (c->tp > 1)
+        kw_listing_cell(t, "%s %s x%u", c->gpu->gpu, c->profile->precision, c->tp);
+    else
+        kw_listing_cell(t, "%s %s", c->gpu->gpu, c->profile->precision);
+}
+
 static void plan_row(struct kw_listing *t, const struct kw_plan *p, size_t i)
 {
     const struct kw_choice *c = &p->candidates[i].choice[0];
     char buf[128];
     kw_listing_cell(t, "%u", p->points[i].rank);
     kw_listing_cell(t, "%s", place(&p->candidates[i], buf, sizeof buf));
-    if (c->gpu) {
-        kw_listing_cell(t, c->tp > 1 ? "%s x%u" : "%s", c->gpu->gpu, c->tp);
-        kw_listing_cell(t, "%s", c->profile->precision);
+    gpu_cell(t, c);
+    if (c->gpu)
         kw_listing_cell(t, "%u", c->scaling.keep_warm);
-        if (c->platform->kind == KW_KIND_SERVERLESS)
-            kw_listing_cell(t, "%g", kw_nano_to_double(c->scaling.idle_timeout));
-        else
-            kw_listing_cell(t, "-");
-    } else {
-        kw_listing_cell(t, "API");
+    else
         kw_listing_cell(t, "-");
-        kw_listing_cell(t, "-");
-        kw_listing_cell(t, "-");
-    }
     figure_cells(t, &p->points[i]);
+}
+
+/* The first of order[0..k] that is on the same platform: true when that is k itself. */
+static bool first_of_platform(const struct kw_plan *p, size_t k)
+{
+    const struct kw_platform *mine = p->candidates[p->order[k]].choice[0].platform;
+    for (size_t j = 0; j < k; j++)
+        if (p->candidates[p->order[j]].choice[0].platform == mine) return false;
+    return true;
 }
 
 static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
 {
     struct kw_listing t = { 0 };
-    size_t rows = 0, hidden = 0;
+    size_t hidden = 0;
     kw_listing_column(&t, "#", "", true);
     kw_listing_column(&t, "platform", "", false);
-    kw_listing_column(&t, "GPU", "", false);
-    kw_listing_column(&t, "prec", "", false);
+    kw_listing_column(&t, "on", "", false);
     kw_listing_column(&t, "warm", "", true);
-    kw_listing_column(&t, "idle", "s", true);
     figure_columns(&t);
     for (size_t k = 0; k < p->n; k++) {
-        size_t i = p->order[k];
-        bool first = true; /* of its platform, unless all are asked for */
-        for (size_t j = 0; j < k && first && !all; j++)
-            first = strcmp(p->candidates[p->order[j]].choice[0].platform->name, p->candidates[i].choice[0].platform->name) != 0;
-        if (!first) {
+        if (all || first_of_platform(p, k))
+            plan_row(&t, p, p->order[k]);
+        else
             hidden++;
-            continue;
-        }
-        plan_row(&t, p, i);
-        rows++;
     }
-    kw_text_add(out, all ? "Every configuration, by rank\n" : "The best configuration of each platform, by rank\n");
+    kw_text_add(out, "%s, by rank (warm: replicas kept ready; for dedicated GPUs, all of them)\n",
+                all ? "Every configuration" : "The best configuration of each platform");
     kw_listing_print(&t, out);
     kw_listing_free(&t);
     if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
-    (void)rows;
 }
 
 /* A row a serverless platform: its best family, cost and TTFT p95 at each keep_warm. */
@@ -290,70 +319,41 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
         if (c->platform->kind != KW_KIND_SERVERLESS) continue;
         size_t k = 0;
         while (k < n_levels && levels[k] < c->scaling.keep_warm) k++;
-        if (k < n_levels && levels[k] == c->scaling.keep_warm) continue;
-        if (k == COLUMNS) continue;
+        if (k == COLUMNS || (k < n_levels && levels[k] == c->scaling.keep_warm)) continue;
         size_t last = n_levels < COLUMNS ? n_levels++ : COLUMNS - 1;
         for (; last > k; last--) levels[last] = levels[last - 1];
         levels[k] = c->scaling.keep_warm;
     }
     if (!n_levels) return;
     kw_listing_column(&t, "platform", "", false);
-    kw_listing_column(&t, "GPU", "", false);
+    kw_listing_column(&t, "on", "", false);
     for (size_t k = 0; k < n_levels; k++) {
-        snprintf(heads[k], sizeof heads[k], "keep_warm %u", levels[k]);
-        kw_listing_column(&t, heads[k], "$/month  TTFT p95 s", true);
+        snprintf(heads[k], sizeof heads[k], "warm %u", levels[k]);
+        kw_listing_column(&t, heads[k], "$  s", true);
     }
     for (size_t k = 0; k < p->n && shown < 12; k++) {
         size_t i = p->order[k], curve[64];
         const struct kw_choice *c = &p->candidates[i].choice[0];
-        if (c->platform->kind != KW_KIND_SERVERLESS) continue;
-        bool first = true;
-        for (size_t j = 0; j < k && first; j++)
-            first = strcmp(p->candidates[p->order[j]].choice[0].platform->name, c->platform->name) != 0;
-        if (!first) continue;
+        if (c->platform->kind != KW_KIND_SERVERLESS || !first_of_platform(p, k)) continue;
         size_t n = kw_plan_keep_warm_curve(p, i, curve, 64);
         kw_listing_cell(&t, "%s", place(&p->candidates[i], buf, sizeof buf));
-        kw_listing_cell(&t, c->tp > 1 ? "%s x%u" : "%s", c->gpu->gpu, c->tp);
+        gpu_cell(&t, c);
         for (size_t l = 0; l < n_levels; l++) {
             const struct kw_point *q = NULL;
             for (size_t m = 0; m < n; m++)
                 if (p->candidates[curve[m]].choice[0].scaling.keep_warm == levels[l]) q = &p->points[curve[m]];
-            char a[32], b[32];
+            char b[32];
             if (q)
-                kw_listing_cell(&t, "%s%s %6s", q->feasible ? "✓ " : "", money(q->m[KW_METRIC_COST].mean, a),
-                              number(q->m[KW_METRIC_TTFT_P95].mean, b));
+                kw_listing_cell(&t, "%s%.0f %5s", q->feasible ? "✓" : "", q->m[KW_METRIC_COST].mean,
+                                number(q->m[KW_METRIC_TTFT_P95].mean, b));
             else
                 kw_listing_cell(&t, "-");
         }
         shown++;
     }
-    kw_text_add(out, "\nWhat keeping replicas warm buys (✓ meets the objectives)\n");
+    kw_text_add(out, "\nWhat keeping replicas warm buys: $ a month and TTFT p95 in s at each keep_warm (✓ meets the objectives)\n");
     kw_listing_print(&t, out);
     kw_listing_free(&t);
-}
-
-/* Text folded at blanks to fit the width, hanging under its label. */
-static void paragraph(const char *label, const char *text, struct kw_text *out)
-{
-    int at = 14;
-    kw_text_add(out, "  ");
-    kw_text_pad(out, label, 12);
-    for (const char *p = text; *p;) {
-        size_t n = strcspn(p, " ");
-        char word[256];
-        snprintf(word, sizeof word, "%.*s", (int)(n < 255 ? n : 255), p);
-        int w = kw_text_width(word);
-        if (at + w > KW_LISTING_WIDTH && at > 14) {
-            kw_text_add(out, "\n              ");
-            at = 14;
-        }
-        kw_text_add(out, "%s ", word);
-        at += w + 1;
-        p += n;
-        p += strspn(p, " ");
-    }
-    if (out->n && out->s[out->n - 1] == ' ') out->s[--out->n] = 0;
-    kw_text_add(out, "\n");
 }
 
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out)

@@ -1,0 +1,100 @@
+#include "sim/cli/calibrate.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "calibrate/import.h"
+#include "sim/cli/say.h"
+#include "sim/io/catalogue.h"
+#include "sim/io/listing.h"
+
+static char *file_name(const struct kw_profile *p, char buf[160])
+{
+    snprintf(buf, 160, "%s-%s-%s-tp%u", p->gpu, p->model, p->precision, p->tp);
+    return buf;
+}
+
+static int list_profiles(const struct kw_profiles *all)
+{
+    struct kw_listing t = { 0 };
+    struct kw_text out = { 0 };
+    char buf[160], a[16];
+    kw_listing_column(&t, "profile", "", false);
+    kw_listing_column(&t, "steps", "", false);
+    kw_listing_column(&t, "as of", "", false);
+    kw_listing_column(&t, "decode err", "% med/worst", true);
+    kw_listing_column(&t, "KV", "tokens", true);
+    kw_listing_column(&t, "KV grade", "", false);
+    for (size_t i = 0; i < all->n; i++) {
+        const struct kw_profile *p = &all->p[i];
+        kw_listing_cell(&t, "%s", file_name(p, buf));
+        kw_listing_cell(&t, "%s", kw_grade_name[p->steps.grade]);
+        kw_listing_cell(&t, "%s", p->steps.date);
+        kw_listing_cell(&t, "%.1f / %.1f", 100 * p->steps_error_median, 100 * p->steps_error_worst);
+        kw_listing_cell(&t, "%s", kw_text_si(a, (double)p->num_blocks * p->block_size));
+        kw_listing_cell(&t, "%s", kw_grade_name[p->kv.grade]);
+    }
+    kw_listing_print(&t, &out);
+    kw_listing_free(&t);
+    return kw_cli_print(&out);
+}
+
+static enum kw_status find_profile(struct kw_catalogue *c, const char *name, const struct kw_profile **out,
+                                   struct kw_error *err)
+{
+    const char **names = malloc((c->profiles.n + 1) * sizeof *names);
+    char(*text)[160] = malloc((c->profiles.n + 1) * sizeof *text);
+    enum kw_status st = KW_OK;
+    *out = NULL;
+    if (!names || !text) st = kw_fail(err, KW_ENOMEM, "out of memory");
+    for (size_t i = 0; st == KW_OK && i < c->profiles.n; i++) {
+        names[i] = file_name(&c->profiles.p[i], text[i]);
+        if (!strcmp(names[i], name)) *out = &c->profiles.p[i];
+    }
+    if (st == KW_OK && !*out && (strchr(name, '/') || strstr(name, ".json")))
+        st = kw_catalogue_profile_file(c, name, out, err);
+    if (st == KW_OK && !*out) {
+        names[c->profiles.n] = NULL;
+        const char *near = kw_nearest(name, names);
+        st = kw_fail(err, KW_ERANGE, "there is no profile '%.80s'%s%s%s; `keepwarm calibrate show` lists them", name,
+                     near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    }
+    free(names);
+    free(text);
+    return st;
+}
+
+int kw_cli_calibrate_show(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct kw_catalogue c;
+    const struct kw_profile *p;
+    char *text = NULL;
+    enum kw_status st = kw_catalogue_load(&c, &err);
+    if (st != KW_OK) return kw_cli_fail(st, &err);
+    int code = 0;
+    if (o->args.n == 0) {
+        code = list_profiles(&c.profiles);
+    } else {
+        st = find_profile(&c, o->args.v[0], &p, &err);
+        if (st == KW_OK) st = kw_fail(&err, KW_EFAIL, "%s %s", p->gpu, text ? text : "cannot be drawn yet");
+        code = kw_cli_fail(st, &err);
+    }
+    kw_catalogue_free(&c);
+    return code;
+}
+
+int kw_cli_calibrate_import(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    const char *env = getenv("KEEPWARM_DATA"), *dir = o->source ? o->source : env ? env : "../shared/data";
+    struct kw_profile p;
+    char *report = NULL;
+    if (!o->gpu || !o->model || !o->out)
+        return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "calibrate import wants --gpu, --model and -o FILE"), &err);
+    enum kw_status st = kw_calibrate_import(&p, dir, o->gpu, o->model, o->precision ? o->precision : "bf16", (unsigned)o->tp, &report, &err);
+    if (st != KW_OK) return kw_cli_fail(st, &err);
+    st = kw_profile_save(&p, o->out, &err);
+    kw_profile_free(&p);
+    int code = kw_cli_print_owned(report);
+    return st == KW_OK ? code : kw_cli_fail(st, &err);
+}

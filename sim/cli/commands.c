@@ -1,0 +1,66 @@
+/* The commands, a row each: what keepwarm can do. */
+#include "sim/cli/calibrate.h"
+#include "sim/cli/compare.h"
+#include "sim/cli/options.h"
+#include "sim/cli/platforms.h"
+#include "sim/cli/simulate.h"
+#include "sim/cli/trace.h"
+
+#define SIMULATION KW_OPT_OUT, KW_OPT_THREADS, KW_OPT_SET, KW_OPT_SLO, KW_OPT_SEED, KW_OPT_REPLICATIONS, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET
+
+const struct kw_command kw_commands[] = {
+    { "plan", "[SCENARIO.json]", "the cheapest configuration and keep-warm count that meets the objectives",
+      "Replays the trace against every platform, GPU, precision and keep-warm count that exists, fits and can carry the\n"
+      "load, and ranks them. Needs a scenario file, or --trace and --model.",
+      "keepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s  # no file at all\n"
+      "keepwarm plan chat.json -o plan.h5          # keep everything for notebooks and reprice\n"
+      "keepwarm plan chat.json --platform modal --platform lambda --break-even",
+      { SIMULATION, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_MODEL, KW_OPT_PLATFORM, KW_OPT_EXHAUSTIVE, KW_OPT_ALL,
+        KW_OPT_BREAKEVEN, KW_OPTIONS }, 0, 1, kw_cli_plan },
+    { "run", "SCENARIO.json", "one configuration in full: latencies, errors, and what a month costs",
+      "", "keepwarm run chat.json -o run.h5            # the result has a row for every request\n"
+          "keepwarm run chat.json --set deployments[main].keep_warm=2",
+      { SIMULATION, KW_OPT_RECORDS, KW_OPTIONS }, 1, 1, kw_cli_run },
+    { "sweep", "SCENARIO.json", "every point of the scenario's \"sweep\" grid",
+      "", "keepwarm sweep chat.json -o sweep.h5 -j 8\n"
+          "keepwarm sweep chat.json --set 'sweep={\"deployments[main].keep_warm\": [0, 1, 2]}' --csv",
+      { SIMULATION, KW_OPT_ALL, KW_OPTIONS }, 1, 1, kw_cli_sweep },
+    { "rerun", "RESULT.h5", "simulate again what a result file says, to the same bytes",
+      "Reads the scenario kept in the file and refuses a trace with another checksum.",
+      "keepwarm rerun plan.h5 -o again.h5",
+      { KW_OPT_OUT, KW_OPT_THREADS, KW_OPT_TRACE, KW_OPT_FORCE, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET, KW_OPT_ALL, KW_OPTIONS },
+      1, 1, kw_cli_rerun },
+    { "reprice", "RESULT.h5", "today's prices for a result's usage, with no new simulation",
+      "Prices come from the platforms built in; a platform file given with --platform replaces the one of its name.",
+      "keepwarm reprice plan.h5\nkeepwarm reprice plan.h5 --platform my-modal.json",
+      { KW_OPT_PLATFORM, KW_OPT_SLO, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_ALL, KW_OPTIONS }, 1, 1, kw_cli_reprice },
+    { "compare", "A.h5 B.h5", "two results side by side, configuration by configuration",
+      "", "keepwarm compare before.h5 after.h5", { KW_OPT_ALL, KW_OPTIONS }, 2, 2, kw_cli_compare },
+    { "report", "RESULT.h5", "one HTML page of a result, pictures included, nothing to install",
+      "", "keepwarm report plan.h5 -o report.html", { KW_OPT_OUT, KW_OPTIONS }, 1, 1, kw_cli_report },
+    { "trace info", "FILE", "what a trace looks like: rate, burstiness, token lengths, a picture",
+      "", "keepwarm trace info requests.csv.gz\ncat requests.jsonl | keepwarm trace info -",
+      { KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPTIONS }, 1, 1, kw_cli_trace_info },
+    { "trace formats", "", "the trace formats that are read", "", "", { KW_OPTIONS }, 0, 0, kw_cli_trace_formats },
+    { "trace convert", "FILE", "any trace to HDF5 columns, which load fastest",
+      "", "keepwarm trace convert requests.csv -o requests.h5", { KW_OPT_OUT, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPTIONS }, 1, 1,
+      kw_cli_trace_convert },
+    { "trace synth", "MODEL.json", "draw a trace from a workload model",
+      "", "keepwarm trace synth workloads/chat-week.json -o week.h5 --seed 7", { KW_OPT_OUT, KW_OPT_SEED, KW_OPTIONS }, 1, 1,
+      kw_cli_trace_synth },
+    { "trace fit", "FILE", "turn a trace into a workload model that draws traces like it",
+      "", "keepwarm trace fit requests.csv -o mine.json", { KW_OPT_OUT, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_SEED, KW_OPTIONS },
+      1, 1, kw_cli_trace_fit },
+    { "platforms list", "", "the platforms built in: kinds, cheapest price, meter, grade",
+      "", "", { KW_OPTIONS }, 0, 0, kw_cli_platforms_list },
+    { "platforms show", "NAME|FILE.json", "every fact of a platform with its source, date and grade",
+      "", "keepwarm platforms show modal", { KW_OPTIONS }, 1, 1, kw_cli_platforms_show },
+    { "platforms check", "FILE.json...", "is a platform file sound, and how old are its prices?",
+      "", "keepwarm platforms check my-modal.json", { KW_OPT_AT, KW_OPTIONS }, 1, 64, kw_cli_platforms_check },
+    { "calibrate show", "[PROFILE]", "a profile's tables, grades and ages; all profiles when none is named",
+      "", "keepwarm calibrate show\nkeepwarm calibrate show H100-llama-3.1-8b-bf16-tp1", { KW_OPTIONS }, 0, 1, kw_cli_calibrate_show },
+    { "calibrate import", "", "fit a profile to published measurements",
+      "", "keepwarm calibrate import --gpu H100 --model llama-3.1-8b --precision bf16 --tp 1 -o profile.json",
+      { KW_OPT_SOURCE, KW_OPT_GPU, KW_OPT_MODEL, KW_OPT_PRECISION, KW_OPT_TP, KW_OPT_OUT, KW_OPTIONS }, 0, 0, kw_cli_calibrate_import },
+    { NULL, NULL, NULL, NULL, NULL, { KW_OPTIONS }, 0, 0, NULL },
+};

@@ -1,0 +1,63 @@
+/* sim/cli/main.c - finds the command, reads its options, runs it. */
+#include <gsl/gsl_errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include "sim/cli/options.h"
+#include "sim/cli/session.h"
+#include "sim/io/version.h"
+
+static int print_help(const struct kw_command *c)
+{
+    struct kw_text out = { 0 };
+    if (c)
+        kw_help_command(c, &out);
+    else
+        kw_help_all(&out);
+    return kw_cli_print(&out);
+}
+
+/* `keepwarm man`, `keepwarm completion bash|zsh`: made from the command table for `make install`. */
+static int print_generated(int argc, char **argv)
+{
+    struct kw_text out = { 0 };
+    struct kw_error err;
+    if (!strcmp(argv[0], "man") && argc == 1)
+        kw_help_man(&out);
+    else if (argc == 2 && !strcmp(argv[1], "bash"))
+        kw_help_bash(&out);
+    else if (argc == 2 && !strcmp(argv[1], "zsh"))
+        kw_help_zsh(&out);
+    else
+        return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "usage: keepwarm man | keepwarm completion bash|zsh"), &err);
+    return kw_cli_print(&out);
+}
+
+int main(int argc, char **argv)
+{
+    struct kw_error err = { "" };
+    struct kw_options o;
+    bool help;
+    int used;
+    gsl_set_error_handler_off(); /* GSL aborts by default; every status is checked instead */
+    signal(SIGPIPE, SIG_IGN);    /* a closed pipe is an error of the write, with a message */
+    argc--;
+    argv++;
+    if (argc == 0 || !strcmp(argv[0], "--help") || !strcmp(argv[0], "-h") || !strcmp(argv[0], "help")) {
+        const struct kw_command *c = argc > 1 ? kw_command_find(argc - 1, argv + 1, &used, &err) : NULL;
+        if (argc > 1 && !c) return kw_cli_fail(KW_EUSAGE, &err);
+        int code = print_help(c);
+        return argc == 0 ? 2 : code;
+    }
+    if (!strcmp(argv[0], "--version")) {
+        struct kw_text out = { 0 };
+        kw_text_add(&out, "keepwarm %s (%s)\n", kw_version, kw_git_revision);
+        return kw_cli_print(&out);
+    }
+    if (!strcmp(argv[0], "man") || !strcmp(argv[0], "completion")) return print_generated(argc, argv);
+    const struct kw_command *c = kw_command_find(argc, argv, &used, &err);
+    if (!c) return kw_cli_fail(KW_EUSAGE, &err);
+    enum kw_status st = kw_options_parse(c, argc - used, argv + used, &o, &help, &err);
+    if (st != KW_OK) return kw_cli_fail(st, &err);
+    return help ? print_help(c) : c->run(&o);
+}

@@ -1,0 +1,348 @@
+#include "sim/cli/options.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/core/json.h"
+#include "sim/io/version.h"
+
+enum type { FLAG, WORD, LIST, COUNT };
+
+static const struct {
+    const char *name;
+    char letter;
+    enum type type;
+    const char *value; /* its name in help */
+    const char *help;
+    size_t offset;
+    int64_t lo, hi, dflt; /* COUNT */
+} rows[KW_OPTIONS] = {
+#define AT(field) offsetof(struct kw_options, field)
+    [KW_OPT_OUT] = { "output", 'o', WORD, "FILE", "write the result here", AT(out), 0, 0, 0 },
+    [KW_OPT_THREADS] = { "threads", 'j', COUNT, "N", "threads; 0 takes all cores (default 0)", AT(threads), 0, 1024, 0 },
+    [KW_OPT_SET] = { "set", 's', LIST, "PATH=VALUE", "override a key of the scenario, such as slo.ttft_p95_s=2", AT(set), 0, 0, 0 },
+    [KW_OPT_JSON] = { "json", 0, FLAG, NULL, "print JSON instead of tables", AT(json), 0, 0, 0 },
+    [KW_OPT_CSV] = { "csv", 0, FLAG, NULL, "print CSV instead of tables", AT(csv), 0, 0, 0 },
+    [KW_OPT_QUIET] = { "quiet", 'q', FLAG, NULL, "no progress, no notes", AT(quiet), 0, 0, 0 },
+    [KW_OPT_TRACE] = { "trace", 't', WORD, "FILE", "the traffic, instead of a scenario file", AT(trace), 0, 0, 0 },
+    [KW_OPT_FORMAT] = { "format", 'f', WORD, "NAME", "format of the trace (default auto)", AT(format), 0, 0, 0 },
+    [KW_OPT_COLUMNS] = { "columns", 0, WORD, "MAP", "columns of a generic trace: arrival=T,prompt=IN,output=OUT", AT(columns), 0, 0, 0 },
+    [KW_OPT_MODEL] = { "model", 'm', WORD, "NAME", "model to serve, such as llama-3.1-8b", AT(model), 0, 0, 0 },
+    [KW_OPT_SLO] = { "slo", 0, LIST, "NAME=LIMIT", "objective: ttft_p95=2s, tpot_p95=50ms, cold=1%, error=0.1%, budget=500", AT(slo), 0, 0, 0 },
+    [KW_OPT_SEED] = { "seed", 0, COUNT, "N", "seed of all random streams", AT(seed), 0, INT64_C(9007199254740992), -1 },
+    [KW_OPT_REPLICATIONS] = { "replications", 'r', COUNT, "N", "simulations of each configuration", AT(replications), 1, 64, -1 },
+    [KW_OPT_RECORDS] = { "records", 0, FLAG, NULL, "keep a row for every request in the result", AT(records), 0, 0, 0 },
+    [KW_OPT_EXHAUSTIVE] = { "exhaustive", 0, FLAG, NULL, "simulate every candidate in full, prune nothing", AT(exhaustive), 0, 0, 0 },
+    [KW_OPT_ALL] = { "all", 'a', FLAG, NULL, "print every row", AT(all), 0, 0, 0 },
+    [KW_OPT_BREAKEVEN] = { "break-even", 0, FLAG, NULL, "also simulate other volumes: where does the cheapest kind change?", AT(breakeven), 0, 0, 0 },
+    [KW_OPT_PLATFORM] = { "platform", 'p', LIST, "NAME|FILE", "only this platform (may be given again)", AT(platform), 0, 0, 0 },
+    [KW_OPT_GPU] = { "gpu", 0, WORD, "NAME", "GPU type, such as H100", AT(gpu), 0, 0, 0 },
+    [KW_OPT_PRECISION] = { "precision", 0, WORD, "NAME", "bf16, fp8 or fp16", AT(precision), 0, 0, 0 },
+    [KW_OPT_TP] = { "tp", 0, COUNT, "N", "GPUs a replica (tensor parallel)", AT(tp), 1, 64, 1 },
+    [KW_OPT_SOURCE] = { "source", 0, WORD, "DIR", "folder with published measurements (default $KEEPWARM_DATA)", AT(source), 0, 0, 0 },
+    [KW_OPT_AT] = { "at", 0, COUNT, "UNIX", "judge ages as of this time (s since 1970)", AT(at), 0, INT64_C(253402300799), -1 },
+    [KW_OPT_FORCE] = { "force", 0, FLAG, NULL, "go on although the trace is not the one of the result", AT(force), 0, 0, 0 },
+#undef AT
+};
+
+const struct kw_command *kw_command_find(int argc, char **argv, int *used, struct kw_error *err)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (const struct kw_command *c = kw_commands; c->name; c++) {
+        char word[64];
+        size_t k = strcspn(c->name, " ");
+        memcpy(word, c->name, k);
+        word[k] = 0;
+        if (argc > 0 && !strcmp(argv[0], word)) {
+            if (!c->name[k]) {
+                *used = 1;
+                return c;
+            }
+            if (argc > 1 && !strcmp(argv[1], c->name + k + 1)) {
+                *used = 2;
+                return c;
+            }
+        }
+        if (n < 63) names[n++] = c->name;
+    }
+    names[n] = NULL;
+    char joined[128] = "";
+    if (argc > 1 && argv[1][0] != '-')
+        snprintf(joined, sizeof joined, "%.60s %.60s", argv[0], argv[1]);
+    else
+        snprintf(joined, sizeof joined, "%.120s", argc ? argv[0] : "");
+    const char *near = kw_nearest(joined, names);
+    if (!near && argc) near = kw_nearest(argv[0], names);
+    kw_fail(err, KW_EUSAGE, "there is no command '%s'%s%s%s; `keepwarm --help` lists them", joined, near ? " (did you mean '" : "",
+            near ? near : "", near ? "'?)" : "");
+    return NULL;
+}
+
+static bool takes(const struct kw_command *c, int id)
+{
+    for (int i = 0; c->options[i] != KW_OPTIONS; i++)
+        if ((int)c->options[i] == id) return true;
+    return false;
+}
+
+static enum kw_status unknown_option(const struct kw_command *c, const char *arg, struct kw_error *err)
+{
+    const char *names[KW_OPTIONS + 2];
+    size_t n = 0;
+    for (int i = 0; i < KW_OPTIONS; i++)
+        if (takes(c, i)) names[n++] = rows[i].name;
+    names[n++] = "help";
+    names[n] = NULL;
+    char word[64];
+    snprintf(word, sizeof word, "%.60s", arg + strspn(arg, "-"));
+    word[strcspn(word, "=")] = 0;
+    const char *near = kw_nearest(word, names);
+    return kw_fail(err, KW_EUSAGE, "`keepwarm %s` has no option '%.60s'%s%s%s", c->name, arg, near ? " (did you mean '--" : "",
+                   near ? near : "", near ? "'?)" : "");
+}
+
+static enum kw_status set_value(int id, const char *value, struct kw_options *o, struct kw_error *err)
+{
+    char *field = (char *)o + rows[id].offset;
+    switch (rows[id].type) {
+    case FLAG: *(bool *)(void *)field = true; break;
+    case WORD: *(const char **)(void *)field = value; break;
+    case LIST: {
+        struct kw_list *l = (struct kw_list *)(void *)field;
+        if (l->n == KW_CLI_MAX_LIST)
+            return kw_fail(err, KW_EUSAGE, "--%s: at most %d times", rows[id].name, KW_CLI_MAX_LIST);
+        l->v[l->n++] = value;
+        break;
+    }
+    case COUNT: {
+        size_t digits = strspn(value, "0123456789");
+        long long v = digits && digits < 18 && !value[digits] ? strtoll(value, NULL, 10) : -1;
+        if (v < rows[id].lo || v > rows[id].hi)
+            return kw_fail(err, KW_EUSAGE, "--%s wants a whole number from %lld to %lld; got '%.40s'", rows[id].name,
+                           (long long)rows[id].lo, (long long)rows[id].hi, value);
+        *(int64_t *)(void *)field = v;
+        break;
+    }
+    }
+    return KW_OK;
+}
+
+/* --name, --name=value, --name value, -x, -xvalue, -x value. *i moves past a value taken from the next word. */
+static enum kw_status parse_option(const struct kw_command *c, int argc, char **argv, int *i, struct kw_options *o,
+                                   struct kw_error *err)
+{
+    const char *arg = argv[*i], *value = NULL;
+    int id = KW_OPTIONS;
+    if (arg[1] == '-') {
+        size_t n = strcspn(arg + 2, "=");
+        for (id = 0; id < KW_OPTIONS; id++)
+            if (takes(c, id) && strlen(rows[id].name) == n && !strncmp(rows[id].name, arg + 2, n)) break;
+        if (id < KW_OPTIONS && arg[2 + n]) value = arg + 3 + n;
+    } else {
+        for (id = 0; id < KW_OPTIONS; id++)
+            if (takes(c, id) && rows[id].letter == arg[1]) break;
+        if (id < KW_OPTIONS && arg[2]) value = arg + 2;
+    }
+    if (id == KW_OPTIONS) return unknown_option(c, arg, err);
+    if (rows[id].type == FLAG) {
+        if (value) return kw_fail(err, KW_EUSAGE, "--%s takes no value", rows[id].name);
+    } else if (!value) {
+        if (*i + 1 >= argc) return kw_fail(err, KW_EUSAGE, "--%s wants a value: %s", rows[id].name, rows[id].value);
+        value = argv[++*i];
+    }
+    return set_value(id, value, o, err);
+}
+
+enum kw_status kw_options_parse(const struct kw_command *c, int argc, char **argv, struct kw_options *o, bool *help,
+                                struct kw_error *err)
+{
+    memset(o, 0, sizeof *o);
+    *help = false;
+    for (int id = 0; id < KW_OPTIONS; id++)
+        if (rows[id].type == COUNT) *(int64_t *)(void *)((char *)o + rows[id].offset) = rows[id].dflt;
+    bool options_over = false;
+    for (int i = 0; i < argc; i++) {
+        const char *a = argv[i];
+        if (!options_over && !strcmp(a, "--")) {
+            options_over = true;
+        } else if (!options_over && (!strcmp(a, "--help") || !strcmp(a, "-h"))) {
+            *help = true;
+            return KW_OK;
+        } else if (!options_over && a[0] == '-' && a[1]) {
+            enum kw_status st = parse_option(c, argc, argv, &i, o, err);
+            if (st != KW_OK) return st;
+        } else if (o->args.n == KW_CLI_MAX_LIST) {
+            return kw_fail(err, KW_EUSAGE, "too many arguments");
+        } else {
+            o->args.v[o->args.n++] = a;
+        }
+    }
+    if ((int)o->args.n < c->min_args || (int)o->args.n > c->max_args)
+        return kw_fail(err, KW_EUSAGE, "usage: keepwarm %s %s", c->name, c->args);
+    if (o->json && o->csv) return kw_fail(err, KW_EUSAGE, "--json and --csv exclude each other");
+    return KW_OK;
+}
+
+/* ---- help, from the same rows */
+
+static void option_words(int id, char *buf, size_t size)
+{
+    if (rows[id].letter)
+        snprintf(buf, size, "-%c, --%s%s%s", rows[id].letter, rows[id].name, rows[id].value ? " " : "",
+                 rows[id].value ? rows[id].value : "");
+    else
+        snprintf(buf, size, "    --%s%s%s", rows[id].name, rows[id].value ? " " : "", rows[id].value ? rows[id].value : "");
+}
+
+static void add_examples(const char *lines, struct kw_text *out)
+{
+    for (const char *p = lines; *p;) {
+        size_t n = strcspn(p, "\n");
+        kw_text_add(out, "  %.*s\n", (int)n, p);
+        p += n + (p[n] == '\n');
+    }
+}
+
+void kw_help_command(const struct kw_command *c, struct kw_text *out)
+{
+    kw_text_add(out, "keepwarm %s - %s\n\nusage: keepwarm %s %s%s\n\n", c->name, c->summary, c->name,
+                c->options[0] == KW_OPTIONS ? "" : "[options] ", c->args);
+    if (c->text[0]) kw_text_add(out, "%s\n\n", c->text);
+    if (c->options[0] != KW_OPTIONS) kw_text_add(out, "options:\n");
+    for (int i = 0; c->options[i] != KW_OPTIONS; i++) {
+        char words[64];
+        option_words(c->options[i], words, sizeof words);
+        kw_text_add(out, "  ");
+        kw_text_pad(out, words, 26);
+        kw_text_add(out, " %s\n", rows[c->options[i]].help);
+    }
+    if (c->examples[0]) {
+        kw_text_add(out, "\nexamples:\n");
+        add_examples(c->examples, out);
+    }
+}
+
+void kw_help_all(struct kw_text *out)
+{
+    kw_text_add(out, "keepwarm %s - where should this LLM traffic run, and how many replicas should be kept warm?\n\n"
+                     "usage: keepwarm COMMAND [options] [arguments]\n\ncommands:\n", kw_version);
+    for (const struct kw_command *c = kw_commands; c->name; c++) {
+        kw_text_add(out, "  ");
+        kw_text_pad(out, c->name, 20);
+        kw_text_add(out, " %s\n", c->summary);
+    }
+    kw_text_add(out, "\n`keepwarm COMMAND --help` shows options and examples.\n"
+                     "exit codes: 0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget\n\n"
+                     "start here:\n"
+                     "  keepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s\n");
+}
+
+/* roff wants '-' and '\' escaped, and no '.' or '\'' at the start of a line. */
+static void roff(const char *s, struct kw_text *out)
+{
+    bool start = true;
+    for (; *s; s++) {
+        if (start && (*s == '.' || *s == '\'')) kw_text_add(out, "\\&");
+        if (*s == '-')
+            kw_text_add(out, "\\-");
+        else if (*s == '\\')
+            kw_text_add(out, "\\e");
+        else
+            kw_text_add(out, "%c", *s);
+        start = *s == '\n';
+    }
+}
+
+void kw_help_man(struct kw_text *out)
+{
+    kw_text_add(out, ".TH KEEPWARM 1 \"\" \"keepwarm %s\" \"User Commands\"\n.SH NAME\nkeepwarm \\- simulator and capacity "
+                     "planner for LLM inference\n.SH SYNOPSIS\n.B keepwarm\n.I COMMAND\n[options] [arguments]\n.SH DESCRIPTION\n",
+                kw_version);
+    roff("keepwarm answers one question with evidence: where should this LLM traffic run, and how many replicas should be "
+         "kept warm? It replays a trace against managed per-token APIs, serverless GPU platforms and dedicated GPUs, each "
+         "with the platform's own autoscaling and billing rules, and names the cheapest configuration that meets the "
+         "latency objectives, with its uncertainty.\n", out);
+    kw_text_add(out, ".SH COMMANDS\n");
+    for (const struct kw_command *c = kw_commands; c->name; c++) {
+        kw_text_add(out, ".SS \"keepwarm %s ", c->name);
+        roff(c->args, out);
+        kw_text_add(out, "\"\n");
+        roff(c->summary, out);
+        kw_text_add(out, ".\n");
+        if (c->text[0]) {
+            kw_text_add(out, ".PP\n");
+            roff(c->text, out);
+            kw_text_add(out, "\n");
+        }
+        for (int i = 0; c->options[i] != KW_OPTIONS; i++) {
+            char words[64];
+            option_words(c->options[i], words, sizeof words);
+            kw_text_add(out, ".TP\n\\fB");
+            roff(words + strspn(words, " "), out);
+            kw_text_add(out, "\\fR\n");
+            roff(rows[c->options[i]].help, out);
+            kw_text_add(out, "\n");
+        }
+        if (c->examples[0]) {
+            kw_text_add(out, ".PP\nExamples:\n.PP\n.nf\n");
+            roff(c->examples, out);
+            kw_text_add(out, "\n.fi\n");
+        }
+    }
+    kw_text_add(out, ".SH EXIT STATUS\n0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget.\n");
+}
+
+void kw_help_bash(struct kw_text *out)
+{
+    kw_text_add(out, "# bash completion for keepwarm: keepwarm completion bash > /etc/bash_completion.d/keepwarm\n"
+                     "_keepwarm() {\n    local cur=${COMP_WORDS[COMP_CWORD]} words=\"\"\n"
+                     "    case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n");
+    for (const struct kw_command *c = kw_commands; c->name; c++) {
+        kw_text_add(out, "    '%s'%s) words=\"", c->name, strchr(c->name, ' ') ? "" : "\\ *");
+        for (int i = 0; c->options[i] != KW_OPTIONS; i++) kw_text_add(out, "--%s ", rows[c->options[i]].name);
+        kw_text_add(out, "--help\" ;;\n");
+    }
+    kw_text_add(out, "    esac\n    if [[ $COMP_CWORD == 1 ]]; then\n        COMPREPLY=($(compgen -W \"");
+    const char *last = "";
+    for (const struct kw_command *c = kw_commands; c->name; c++) {
+        size_t n = strcspn(c->name, " ");
+        if (strncmp(last, c->name, n) || (last[n] && last[n] != ' ')) kw_text_add(out, "%.*s ", (int)n, c->name);
+        last = c->name;
+    }
+    kw_text_add(out, "\" -- \"$cur\"))\n    elif [[ $COMP_CWORD == 2 ]]; then\n        case ${COMP_WORDS[1]} in\n");
+    for (const struct kw_command *c = kw_commands; c->name; c++) {
+        size_t n = strcspn(c->name, " ");
+        if (!c->name[n]) continue;
+        if (c > kw_commands && !strncmp(c[-1].name, c->name, n + 1)) continue;
+        kw_text_add(out, "        %.*s) words=\"", (int)n, c->name);
+        for (const struct kw_command *k = c; k->name && !strncmp(k->name, c->name, n + 1); k++)
+            kw_text_add(out, "%s ", k->name + n + 1);
+        kw_text_add(out, "\" ;;\n");
+    }
+    kw_text_add(out, "        esac\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\") $(compgen -f -- \"$cur\"))\n"
+                     "    elif [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+                     "    else\n        COMPREPLY=($(compgen -f -- \"$cur\"))\n    fi\n}\ncomplete -o filenames -F _keepwarm keepwarm\n");
+}
+
+void kw_help_zsh(struct kw_text *out)
+{
+    kw_text_add(out, "#compdef keepwarm\n# zsh completion: keepwarm completion zsh > \"${fpath[1]}/_keepwarm\"\n_keepwarm() {\n"
+                     "    if (( CURRENT == 2 )); then\n        local -a commands=(\n");
+    for (const struct kw_command *c = kw_commands; c->name; c++)
+        if (!strchr(c->name, ' ')) kw_text_add(out, "            '%s:%s'\n", c->name, c->summary);
+    kw_text_add(out, "            'trace:info, convert, synth, fit' 'platforms:list, show, check' 'calibrate:profiles'\n        )\n"
+                     "        _describe command commands\n        return\n    fi\n    case \"$words[2] $words[3]\" in\n");
+    for (const struct kw_command *c = kw_commands; c->name; c++) {
+        kw_text_add(out, "    '%s'%s) _arguments", c->name, strchr(c->name, ' ') ? "" : "\\ *");
+        for (int i = 0; c->options[i] != KW_OPTIONS; i++) {
+            int id = c->options[i];
+            kw_text_add(out, " '--%s%s[", rows[id].name, rows[id].type == FLAG ? "" : "=");
+            for (const char *p = rows[id].help; *p; p++)
+                if (*p != '\'' && *p != '[' && *p != ']' && *p != ':') kw_text_add(out, "%c", *p);
+            kw_text_add(out, "]%s%s%s'", rows[id].type == FLAG ? "" : ":", rows[id].type == FLAG ? "" : rows[id].value,
+                        rows[id].type == FLAG ? "" : ":_files");
+        }
+        kw_text_add(out, " '*:file:_files' ;;\n");
+    }
+    kw_text_add(out, "    esac\n}\n_keepwarm \"$@\"\n");
+}

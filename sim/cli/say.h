@@ -1,0 +1,14 @@
+/* sim/cli/say.h - the only two ways words leave the program: results to stdout, failures to stderr. */
+#ifndef KW_CLI_SAY_H
+#define KW_CLI_SAY_H
+#include "sim/core/text.h"
+
+/* "keepwarm: MESSAGE" on stderr; returns the exit code of st. */
+int kw_cli_fail(enum kw_status st, const struct kw_error *err);
+/* Writes text to stdout and frees it; a broken pipe or a full disk is an error. Returns the exit code. */
+int kw_cli_print(struct kw_text *text);
+
+/* A malloc'd text made elsewhere: prints and frees it. */
+int kw_cli_print_owned(char *text);
+
+#endif

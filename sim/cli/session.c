@@ -1,0 +1,160 @@
+#include "sim/cli/session.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile int stop; /* set by the first Ctrl-C; the second kills as usual */
+
+static void on_interrupt(int sig)
+{
+    stop = 1;
+    signal(sig, SIG_DFL);
+}
+
+/* The options as edits of the document, then the --set ones, which win. Room for all of them. */
+static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *e, char numbers[2][24])
+{
+    size_t n = 0;
+    const struct {
+        const char *path, *value;
+    } words[] = { { "trace.file", o->trace }, { "trace.format", o->format }, { "trace.columns", o->columns }, { "model", o->model } };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (words[i].value) e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, words[i].path, words[i].value };
+    if (o->seed >= 0) {
+        snprintf(numbers[0], 24, "%lld", (long long)o->seed);
+        e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "seed", numbers[0] };
+    }
+    if (o->replications >= 0) {
+        snprintf(numbers[1], 24, "%lld", (long long)o->replications);
+        e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "replications", numbers[1] };
+    }
+    for (size_t i = 0; i < o->slo.n; i++) e[n++] = (struct kw_scenario_edit){ KW_EDIT_SLO, NULL, o->slo.v[i] };
+    for (size_t i = 0; i < o->platform.n; i++) {
+        static const char *const places[] = { "candidates.platforms[0]", "candidates.platforms[1]", "candidates.platforms[2]",
+            "candidates.platforms[3]", "candidates.platforms[4]", "candidates.platforms[5]", "candidates.platforms[6]",
+            "candidates.platforms[7]" };
+        if (i == 0) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.platforms", "[]" };
+        if (i < sizeof places / sizeof *places) e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, places[i], o->platform.v[i] };
+    }
+    if (o->exhaustive) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.exhaustive", "true" };
+    for (size_t i = 0; i < o->set.n; i++) e[n++] = (struct kw_scenario_edit){ KW_EDIT_SET, NULL, o->set.v[i] };
+    return n;
+}
+
+static enum kw_status load_trace(struct kw_session *s, const char *scenario_path, const struct kw_options *o,
+                                 struct kw_error *err)
+{
+    const struct kw_scenario *sc = &s->scenario;
+    const char *slash = scenario_path ? strrchr(scenario_path, '/') : NULL;
+    char beside[1024] = "";
+    const char *path = sc->trace_file;
+    if (slash && path[0] != '/' && strcmp(path, "-") && access(path, F_OK)) {
+        int n = snprintf(beside, sizeof beside, "%.*s/%s", (int)(slash - scenario_path), scenario_path, path);
+        if (n > 0 && (size_t)n < sizeof beside && !access(beside, F_OK)) path = beside;
+    }
+    enum kw_status st = kw_trace_load(&s->trace, path, sc->trace_format, sc->trace_columns, err);
+    if (st != KW_OK) return st;
+    char remarks[400];
+    kw_trace_remarks(&s->trace, remarks, sizeof remarks);
+    if (remarks[0] && !o->quiet) fprintf(stderr, "keepwarm: %s: %s\n", path, remarks);
+    if (sc->trace_from || sc->trace_to) {
+        struct kw_trace cut;
+        st = kw_trace_slice(&cut, &s->trace, sc->trace_from, sc->trace_to ? sc->trace_to : INT64_MAX, err);
+        if (st == KW_OK) {
+            kw_trace_free(&s->trace);
+            s->trace = cut;
+        }
+    }
+    if (st == KW_OK && sc->trace_speed != 1) st = kw_trace_speed(&s->trace, sc->trace_speed, err);
+    if (st != KW_OK) kw_trace_free(&s->trace);
+    return st;
+}
+
+/* The scenario is read: bring in the rest, or close it. */
+static enum kw_status finish_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err)
+{
+    enum kw_status st = load_trace(s, path, o, err);
+    if (st == KW_OK && (st = kw_catalogue_load(&s->catalogue, err)) != KW_OK) kw_trace_free(&s->trace);
+    if (st != KW_OK) {
+        kw_scenario_free(&s->scenario);
+        return st;
+    }
+    struct kw_study study = kw_session_study(s, o);
+    kw_study_scaling(&study, s->scaling, sizeof s->scaling);
+    return KW_OK;
+}
+
+#define MAX_EDITS (2 * KW_CLI_MAX_LIST + 32)
+
+enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err)
+{
+    struct kw_scenario_edit edits[MAX_EDITS];
+    char numbers[2][24];
+    memset(s, 0, sizeof *s);
+    if (o->platform.n > 8) return kw_fail(err, KW_EUSAGE, "--platform: at most 8 times; put more into \"candidates\"");
+    enum kw_status st = kw_scenario_load(&s->scenario, path, edits, gather_edits(o, edits, numbers), err);
+    return st == KW_OK ? finish_open(s, o, path, err) : st;
+}
+
+enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *o, const char *name, const char *config_json,
+                                 struct kw_error *err)
+{
+    struct kw_scenario_edit edits[MAX_EDITS];
+    char numbers[2][24];
+    memset(s, 0, sizeof *s);
+    enum kw_status st =
+        kw_scenario_parse(&s->scenario, name, config_json, strlen(config_json), edits, gather_edits(o, edits, numbers), err);
+    return st == KW_OK ? finish_open(s, o, NULL, err) : st;
+}
+
+void kw_session_close(struct kw_session *s)
+{
+    kw_progress_end(&s->progress);
+    kw_catalogue_free(&s->catalogue);
+    kw_trace_free(&s->trace);
+    kw_scenario_free(&s->scenario);
+}
+
+/* About 336 points over the span: an hour each for two weeks, never finer than a second. */
+static kw_ns default_series_step(kw_ns span)
+{
+    static const int64_t steps_s[] = { 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 86400 };
+    size_t i = 0;
+    while (i + 1 < sizeof steps_s / sizeof *steps_s && span / (steps_s[i] * KW_NS_PER_S) > 336) i++;
+    return steps_s[i] * KW_NS_PER_S;
+}
+
+struct kw_study kw_session_study(struct kw_session *s, const struct kw_options *o)
+{
+    const struct kw_scenario *sc = &s->scenario;
+    return (struct kw_study){ .trace = &s->trace, .slo = sc->slo, .replications = sc->replications, .seed = sc->seed,
+        .stepping_each = sc->stepping_each, .records = o->records,
+        .series_step = sc->series_step ? sc->series_step : default_series_step(s->trace.span) };
+}
+
+struct kw_sweep_options kw_session_sweep(struct kw_session *s, const struct kw_options *o)
+{
+    struct sigaction act = { .sa_handler = on_interrupt };
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+    kw_progress_begin(&s->progress, "simulating", o->quiet);
+    return (struct kw_sweep_options){ .threads = (uint32_t)o->threads, .stop = &stop, .progress = kw_progress_update,
+        .progress_ctx = &s->progress };
+}
+
+enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o, const char *command,
+                               const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
+                               struct kw_error *err)
+{
+    if (!o->out) return KW_OK;
+    struct kw_results r = { .command = command, .config_json = s->scenario.doc.text, .trace_sha256 = s->trace.notes.sha256,
+        .trace_source = s->trace.notes.source, .scaling = s->scaling, .seed = s->scenario.seed, .candidates = c, .points = p,
+        .n = n, .scenario = plan ? NULL : &s->scenario, .trace = &s->trace, .plan = plan };
+    enum kw_status st = kw_results_write(&r, o->out, (int64_t)time(NULL), err);
+    if (st == KW_OK && !o->quiet) fprintf(stderr, "keepwarm: wrote %s\n", o->out);
+    return st;
+}

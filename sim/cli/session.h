@@ -1,0 +1,38 @@
+/* sim/cli/session.h - what run, sweep, plan and rerun share: the catalogue, the scenario with the command line's edits, the
+ * trace, the progress bar, and Ctrl-C. */
+#ifndef KW_CLI_SESSION_H
+#define KW_CLI_SESSION_H
+#include "sim/cli/options.h"
+#include "sim/cli/progress.h"
+#include "sim/cli/say.h"
+#include "sim/io/results.h"
+#include "sim/io/scenario.h"
+#include "workloads/trace.h"
+
+struct kw_session {
+    struct kw_catalogue catalogue;
+    struct kw_scenario scenario;
+    struct kw_trace trace;
+    struct kw_progress progress;
+    char scaling[160];
+};
+
+/* Reads everything: the scenario at `path` (NULL: none, the options say it all), the edits of the options, the trace. A
+ * trace path that does not exist is also looked for beside the scenario file. Remarks of the trace reader go to stderr
+ * unless quiet. On failure nothing is left to close. */
+enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err);
+/* The same from a scenario text kept in a result. */
+enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *o, const char *name, const char *config_json,
+                                 struct kw_error *err);
+void kw_session_close(struct kw_session *s);
+
+struct kw_study kw_session_study(struct kw_session *s, const struct kw_options *o);
+/* Threads, Ctrl-C and the bar. */
+struct kw_sweep_options kw_session_sweep(struct kw_session *s, const struct kw_options *o);
+
+/* The result file of a command, when -o asks for one; says on stderr where it went. */
+enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o, const char *command,
+                               const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
+                               struct kw_error *err);
+
+#endif
