@@ -1,0 +1,46 @@
+/* tests/fuzz/trace.h - what the trace fuzzers share: read the bytes as one format, then hold the trace to its invariants. */
+#ifndef KW_TESTS_FUZZ_TRACE_H
+#define KW_TESTS_FUZZ_TRACE_H
+#include <stdlib.h>
+#include <string.h>
+#include "workloads/source.h"
+#include "workloads/stats.h"
+#include "workloads/trace.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static inline void hold(int true_) { if (!true_) abort(); }
+
+static inline void fuzz_trace(const uint8_t *data, size_t n, const char *format, const char *columns)
+{
+    struct kw_error err = { "" };
+    struct kw_source s;
+    struct kw_trace t;
+    char remarks[300];
+    hold(kw_source_memory(&s, "fuzz", data, n, &err) == KW_OK);
+    enum kw_status st = kw_trace_read(&t, &s, format, columns, &err);
+    kw_source_close(&s);
+    if (st != KW_OK) {
+        hold(t.n == 0 && t.arrival == NULL && err.msg[0]);
+        hold(st == KW_EPARSE || st == KW_ERANGE || st == KW_EUSAGE);
+        return;
+    }
+    hold(t.n > 0 && t.arrival[0] == 0 && t.span >= t.arrival[t.n - 1] && strlen(t.notes.sha256) == 64);
+    for (size_t i = 0; i < t.n; i++) {
+        hold(i == 0 || t.arrival[i] >= t.arrival[i - 1]);
+        hold(t.prompt[i] - 1 < KW_TRACE_MAX_TOKENS && t.output[i] - 1 < KW_TRACE_MAX_TOKENS);
+        hold(!t.model || t.model[i] < t.n_models);
+        hold(!t.klass || t.klass[i] < t.n_classes);
+        hold(!t.hash_at || t.hash_at[i + 1] >= t.hash_at[i]);
+    }
+    hold(t.notes.rows >= t.n);
+    kw_trace_remarks(&t, remarks, sizeof remarks);
+    struct kw_trace_stats stats;
+    char *text = NULL;
+    hold(kw_trace_stats(&stats, &t, &err) == KW_OK && kw_trace_info(&text, &t, &stats, &err) == KW_OK);
+    free(text);
+    kw_trace_stats_free(&stats);
+    kw_trace_free(&t);
+}
+
+#endif
