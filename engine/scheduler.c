@@ -8,7 +8,7 @@
 #define NONE UINT32_MAX
 #define SLOT_BITS 24 /* of a completion key: end tick << SLOT_BITS | slot */
 
-enum state { FREE, WAITING, PREFILL, DECODE };
+enum state { FREE, WAITING, PREFILL, DECODE, DONE }; /* DONE: async, finished but still with its seat and blocks */
 
 /* All decoding sequences advance together, one token a tick, so none is touched by a decode step: its generated tokens
  * are tick - birth, its context (tokens in the KV cache) prompt + generated - 1. It needs a block in the step at tick t
@@ -39,6 +39,10 @@ struct kw_sched {
     struct seq *seq;      /* [cap] */
     uint32_t cap, n_used, spare; /* slots ever used; list of free ones */
     struct list running, waiting;
+    uint32_t unseen;      /* async: first waiting sequence that the next decision does not know; those behind it neither */
+    uint32_t n_leaving;   /* async: the first so many of finished[] are DONE, or were dropped since */
+    bool popped;          /* in the step decided last a sequence lost its seat for want of blocks: nothing is admitted */
+    bool behind;          /* async, in the step decided last: something was not known or not free yet */
     uint32_t mid;         /* first running sequence with prompt left, NONE without; those after it have prompt left too */
     uint32_t n_decode;    /* running sequences in DECODE */
     uint32_t step_decode; /* of them in the step decided last: all or none */
@@ -74,6 +78,8 @@ enum kw_status kw_sched_new(struct kw_sched **out, const struct kw_sched_config 
     if ((uint64_t)c->num_blocks * c->block_size > UINT64_C(1) << 32)
         return kw_fail(err, KW_ERANGE, "scheduler: num_blocks %" PRIu32 " of %" PRIu32 " tokens, want at most 2^32 tokens in all",
                        c->num_blocks, c->block_size);
+    if (c->async_scheduling && c->policy != KW_SCHED_VLLM && c->policy != KW_SCHED_SARATHI)
+        return kw_fail(err, KW_ERANGE, "scheduler: async_scheduling is for the policies vllm and sarathi");
     struct kw_sched *s = calloc(1, sizeof *s);
     uint32_t *phase = calloc(c->block_size, sizeof *phase);
     if (!s || !phase) {
@@ -111,7 +117,9 @@ void kw_sched_reset(struct kw_sched *s)
 {
     kw_kv_reset(&s->kv);
     s->n_used = 0;
-    s->spare = s->mid = NONE;
+    s->spare = s->mid = s->unseen = NONE;
+    s->n_leaving = 0;
+    s->popped = s->behind = false;
     s->running = s->waiting = (struct list){ NONE, NONE, 0 };
     s->n_decode = s->step_decode = s->n_chunks = s->n_preempted = s->prefill_tokens = 0;
     s->tick = s->context = s->next_order = s->waiting_tokens = s->pairs2 = 0;
@@ -185,7 +193,7 @@ static uint32_t generated(const struct kw_sched *s, const struct seq *q)
 {
     return q->state == DECODE ? (uint32_t)(s->tick - q->birth) : q->generated;
 }
-static uint32_t context_of(const struct kw_sched *s, const struct seq *q) { return q->prompt + generated(s, q) - 1; } /* DECODE */
+static uint32_t context_of(const struct kw_sched *s, const struct seq *q) { return q->prompt + generated(s, q) - 1; } /* DECODE, DONE */
 static uint32_t target(const struct seq *q) { return q->prompt + q->generated; } /* tokens to compute before it decodes */
 static uint32_t blocks(const struct kw_sched *s, uint32_t tokens) { return (tokens + s->mask) >> s->shift; }
 
@@ -238,6 +246,7 @@ enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r
         s->n_used++;
     s->seq[i] = (struct seq){ .id = r->id, .prompt = r->prompt, .output = r->output, .state = WAITING };
     push_tail(s, &s->waiting, i);
+    if (s->c.async_scheduling && s->unseen == NONE) s->unseen = i;
     s->waiting_tokens += r->prompt;
     *slot = i;
     return KW_OK;
@@ -288,7 +297,7 @@ static void give_back(struct kw_sched *s, uint32_t slot, uint32_t held, uint32_t
 
 static uint32_t held_blocks(const struct kw_sched *s, const struct seq *q)
 {
-    if (q->state == DECODE) return blocks(s, context_of(s, q));
+    if (q->state == DECODE || q->state == DONE) return blocks(s, context_of(s, q));
     if (q->state == PREFILL) return blocks(s, s->c.policy == KW_SCHED_STATIC ? target(q) : q->computed);
     return 0;
 }
@@ -320,10 +329,23 @@ static void leave(struct kw_sched *s, uint32_t i) /* the slot is free; what quer
     s->spare = i;
 }
 
+static void finish(struct kw_sched *s, uint32_t i) /* gives up blocks, seat and slot */
+{
+    struct seq *q = &s->seq[i];
+    give_back(s, i, blocks(s, q->prompt + q->output - 1), 0, false);
+    unlink_seq(s, &s->running, i);
+    leave(s, i);
+}
+
 static void preempt_last(struct kw_sched *s)
 {
     uint32_t i = s->running.tail;
     struct seq *q = &s->seq[i];
+    s->popped = true;
+    if (q->state == DONE) {
+        finish(s, i);
+        return;
+    }
     uint32_t held = held_blocks(s, q), tokens = q->state == DECODE ? context_of(s, q) : q->computed;
     if (q->state == DECODE) {
         stop_decoding(s, i);
@@ -344,13 +366,14 @@ static void preempt_last(struct kw_sched *s)
 void kw_sched_cancel(struct kw_sched *s, uint32_t i)
 {
     struct seq *q = &s->seq[i];
-    assert(i < s->n_used && q->state != FREE);
+    assert(i < s->n_used && q->state != FREE && q->state != DONE);
     uint32_t held = held_blocks(s, q);
     if (q->state == DECODE)
         stop_decoding(s, i);
     else
         s->waiting_tokens -= target(q) - q->computed;
     if (i == s->mid) s->mid = q->next;
+    if (i == s->unseen) s->unseen = q->next;
     give_back(s, i, held, 0, false);
     unlink_seq(s, q->state == WAITING ? &s->waiting : &s->running, i);
     leave(s, i);
@@ -362,8 +385,8 @@ void kw_sched_cancel(struct kw_sched *s, uint32_t i)
 static void decode_one_by_one(struct kw_sched *s)
 {
     uint32_t t = (uint32_t)s->tick & s->mask, taken = 0;
-    for (uint32_t i = s->running.head; i != NONE && s->seq[i].state == DECODE; i = s->seq[i].next) {
-        if (phase_of(s, &s->seq[i]) != t) continue;
+    for (uint32_t i = s->running.head; i != NONE && s->seq[i].state != PREFILL; i = s->seq[i].next) {
+        if (s->seq[i].state == DONE || phase_of(s, &s->seq[i]) != t) continue;
         bool out = false;
         while (!out && !blocks_free(s, 0, s->detailed ? 1 : taken + 1)) {
             out = s->running.tail == i;
@@ -401,7 +424,10 @@ static void add_chunk(struct kw_sched *s, uint32_t i, uint32_t len)
     if (s->c.prefix_caching) kw_kv_filled(&s->kv, i, (q->computed + len) >> s->shift);
 }
 
-static bool may_admit(const struct kw_sched *s) { return s->waiting.n && s->running.n < s->c.max_num_seqs; }
+static bool may_admit(const struct kw_sched *s)
+{
+    return s->waiting.n && s->running.n < s->c.max_num_seqs && s->waiting.head != s->unseen;
+}
 
 /* may_admit() being true, admits the head of the queue if its blocks are free: all it will need before it decodes when whole,
  * else those of its first chunk within budget. Returns the tokens left to compute after prefix hits, 0 if it must wait. */
@@ -446,13 +472,26 @@ static void step_chunked(struct kw_sched *s)
             budget -= len;
         }
     }
-    if (s->n_preempted) return;
+    if (s->popped) return;
     for (uint32_t left; may_admit(s) && (left = admit_head(s, budget, false, false));) {
         uint32_t len = left < budget ? left : budget;
         add_chunk(s, s->running.tail, len);
         budget -= len;
         if (len < left) s->mid = s->running.tail;
     }
+}
+
+static void step_async(struct kw_sched *s)
+{
+    s->behind = s->n_leaving || s->unseen != NONE;
+    step_chunked(s);
+    for (uint32_t j = 0; j < s->n_leaving; j++)
+        if (s->seq[s->finished[j]].state == DONE) finish(s, s->finished[j]);
+    s->n_leaving = 0;
+    s->unseen = NONE;
+    if (s->step_decode || s->n_chunks || !s->behind) return;
+    s->behind = s->popped = false;
+    step_chunked(s);
 }
 
 static void step_prefill_first(struct kw_sched *s)
@@ -484,10 +523,15 @@ bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
 {
     s->n_chunks = s->n_preempted = s->prefill_tokens = s->step_decode = 0;
     s->pairs2 = 0;
-    s->batch_known = false;
+    s->batch_known = s->popped = false;
     switch (s->c.policy) {
     case KW_SCHED_VLLM:
-    case KW_SCHED_SARATHI: step_chunked(s); break;
+    case KW_SCHED_SARATHI:
+        if (s->c.async_scheduling)
+            step_async(s);
+        else
+            step_chunked(s);
+        break;
     case KW_SCHED_PREFILL_FIRST: step_prefill_first(s); break;
     case KW_SCHED_STATIC: step_static(s); break;
     }
@@ -504,13 +548,17 @@ bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
 
 /* ---- committing ---- */
 
-static void finish(struct kw_sched *s, uint32_t i)
+/* A sequence has its last token. Async: the decision that follows was made before it came. */
+static void end_seq(struct kw_sched *s, uint32_t i)
 {
     struct seq *q = &s->seq[i];
     q->generated = q->output;
-    give_back(s, i, blocks(s, q->prompt + q->output - 1), 0, false);
-    unlink_seq(s, &s->running, i);
-    leave(s, i);
+    if (!s->c.async_scheduling) {
+        finish(s, i);
+        return;
+    }
+    if (!s->detailed && q->state == DECODE) s->kv.n_free -= blocks(s, q->prompt + q->output - 1);
+    q->state = DONE;
 }
 
 static void end_ticks(struct kw_sched *s, uint64_t k, struct kw_sched_done *done)
@@ -528,7 +576,7 @@ static void end_ticks(struct kw_sched *s, uint64_t k, struct kw_sched_done *done
         for (; at && s->seq[s->finished[at - 1]].order > q->order; at--) s->finished[at] = s->finished[at - 1];
         s->finished[at] = i;
     }
-    for (uint32_t j = 0; j < done->n_finished; j++) finish(s, s->finished[j]);
+    for (uint32_t j = 0; j < done->n_finished; j++) end_seq(s, s->finished[j]);
 }
 
 void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done)
@@ -545,7 +593,7 @@ void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done)
         if (!q->generated) s->first[done->n_first++] = i;
         if (++q->generated == q->output) {
             s->finished[done->n_finished++] = i; /* admitted after every decoding one */
-            finish(s, i);
+            end_seq(s, i);
             continue;
         }
         if (!s->detailed) s->kv.n_free += blocks(s, q->computed); /* counted by its context from now on */
@@ -556,11 +604,13 @@ void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done)
         ends_up(s->ends, s->n_decode++, end_key(q, i));
     }
     s->n_chunks = s->step_decode = 0;
+    s->n_leaving = done->n_finished;
 }
 
 uint64_t kw_sched_jumpable(const struct kw_sched *s)
 {
     if (s->n_chunks || s->n_preempted || !s->step_decode) return 1;
+    if (s->waiting.n && (s->popped || s->behind)) return 1;
     uint64_t steps = (s->ends[0] >> SLOT_BITS) - s->tick, more = steps - 1, n_free;
     if (s->detailed) {
         n_free = s->kv.n_free;
@@ -586,13 +636,14 @@ void kw_sched_advance(struct kw_sched *s, uint64_t k, struct kw_sched_done *done
     *done = (struct kw_sched_done){ .first = s->first, .finished = s->finished };
     if (s->c.block_tables) {
         for (uint64_t t = s->tick + 1; t < s->tick + k; t++)
-            for (uint32_t i = s->running.head; i != NONE && s->seq[i].state == DECODE; i = s->seq[i].next)
-                if (phase_of(s, &s->seq[i]) == (t & s->mask)) take(s, i, 1);
+            for (uint32_t i = s->running.head; i != NONE; i = s->seq[i].next)
+                if (s->seq[i].state == DECODE && phase_of(s, &s->seq[i]) == (t & s->mask)) take(s, i, 1);
     } else if (s->c.prefix_caching) {
         kw_kv_take(&s->kv, NONE, (uint32_t)(decode_blocks(s, k) - decode_blocks(s, 1)));
     }
     end_ticks(s, k, done);
     s->step_decode = 0;
+    s->n_leaving = done->n_finished;
 }
 
 /* ---- queries ---- */
@@ -616,7 +667,8 @@ const uint32_t *kw_sched_blocks(const struct kw_sched *s, uint32_t slot, uint32_
 uint32_t kw_sched_list(const struct kw_sched *s, uint32_t *slots)
 {
     uint32_t n = 0;
-    for (uint32_t i = s->running.head; i != NONE; i = s->seq[i].next) slots[n++] = i;
+    for (uint32_t i = s->running.head; i != NONE; i = s->seq[i].next)
+        if (s->seq[i].state != DONE) slots[n++] = i;
     for (uint32_t i = s->waiting.head; i != NONE; i = s->seq[i].next) slots[n++] = i;
     return n;
 }
@@ -625,7 +677,8 @@ uint32_t kw_sched_decoding(const struct kw_sched *s, uint32_t i)
 {
     if (!s->batch_known) {
         uint32_t n = 0;
-        for (uint32_t j = s->running.head; j != NONE && s->seq[j].state == DECODE; j = s->seq[j].next) s->batch[n++] = j;
+        for (uint32_t j = s->running.head; j != NONE; j = s->seq[j].next)
+            if (s->seq[j].state == DECODE) s->batch[n++] = j;
         ((struct kw_sched *)s)->batch_known = true; /* a cache: what it answers does not change */
     }
     return s->batch[i];
@@ -651,6 +704,8 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
             decoding++;
             phase[phase_of(s, q)]++;
             context += context_of(s, q);
+        } else if (q->state == DONE) {
+            if (prompts) return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " cannot be done", i), false;
         } else {
             if (q->state != PREFILL || q->computed > target(q)) return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " is off", i), false;
             if (!prompts && !s->n_chunks && s->mid != i) return kw_fail(err, KW_EFAIL, "mid is not slot %" PRIu32, i), false;

@@ -21,6 +21,13 @@
  * hash; blocks that no hash covers (the rest of the prompt, generated tokens) can be hit only by their own sequence after
  * a preemption. One simplification: the last block of a fully cached prompt, which is recomputed, is a private copy.
  *
+ * Async scheduling. vLLM decides step k + 1 when step k - 1 has ended and k begins, so the decision knows less: requests
+ * that came during step k are not in the queue yet, and sequences whose last token comes with step k are not scheduled
+ * but hold their seat and blocks (as the newest they may be dropped to make room; nothing is admitted then). Here the
+ * caller still asks for step k + 1 after the commit of k, and kw_sched_step leaves out what vLLM could not know. A batch
+ * that would be empty takes no time, so then the next one is decided at once with all that is known.
+ * Source: v1/core/sched/async_scheduler.py and v1/engine/core.py step_with_batch_queue, 0.19.
+ *
  * Cost. One step is O(prefill chunks + finished + preempted), not O(running): all decoding sequences advance together,
  * so a decode step is a running sum of context, a ring/heap of completions by tick, and counts of sequences by position
  * within their block. Between two changes of composition, k decode steps are one kw_sched_advance(k).
@@ -42,10 +49,11 @@ struct kw_sched_config {
     uint32_t max_num_seqs;           /* sequences running at most; >= 1 */
     uint32_t max_model_len;          /* prompt + output at most; longer requests are refused by add */
     uint32_t block_size;             /* tokens a KV block; power of two, 1..512 */
-    uint32_t num_blocks;             /* KV blocks of the replica, as the engine reports them */
+    uint32_t num_blocks;             /* KV blocks of the replica; vLLM's num_gpu_blocks - 1, as it keeps one (the null block) */
     bool prefix_caching;             /* reuse blocks by hash, LRU eviction */
     bool reserve_full_prompt;        /* vLLM 0.19 scheduler_reserve_full_isl: admit only if the whole prompt's blocks fit */
     bool block_tables;               /* real engine: keep each sequence's physical block ids */
+    bool async_scheduling;           /* vLLM 0.19's default: a batch is decided while the one before it runs; vllm, sarathi */
 };
 
 struct kw_sched_request {
@@ -92,7 +100,7 @@ void kw_sched_reset(struct kw_sched *s); /* as new (prefix cache empty), memory 
 /* Appends to the waiting queue. KW_ERANGE when it can never run: prompt + output > max_model_len or more blocks than
  * num_blocks (for prompt + output - 1 tokens: the last one never enters the KV cache). KW_ENOMEM: unchanged. Between
  * kw_sched_step and its commit it is allowed and concerns the next batch; what kw_sched_jumpable said still holds when
- * the request cannot join that one: others wait already, no seat is free, or the policy is static. */
+ * the request cannot join that one: others wait already, no seat is free, or the policy is static (not when async). */
 enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r, uint32_t *slot, struct kw_error *err);
 
 /* Decides the next batch (allocating blocks, preempting, admitting). False and an empty step when there is nothing to

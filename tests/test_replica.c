@@ -140,6 +140,24 @@ static void exact_times(void)
     }
 }
 
+/* Async scheduling: a request that comes during a step starts one step later than else. */
+static void async_times(void)
+{
+    for (int mode = 0; mode < 2; mode++) {
+        struct kw_steptime *time = NULL;
+        CHECK(kw_steptime_constant(&time, 10000, 1000000, &err) == KW_OK);
+        struct load l = { .c = base(), .n = 2, .kill = INT64_MAX, .cancel = { INT64_MAX, INT64_MAX } };
+        l.c.async_scheduling = true;
+        l.r[0] = (struct kw_sched_request){ .id = 0, .prompt = 10, .output = 101 };
+        l.r[1] = (struct kw_sched_request){ .id = 1, .prompt = 10, .output = 1 };
+        l.at[1] = 1095; /* in the step that ends at 1100; the one to 1110 is decided already */
+        struct outcome o;
+        play(&l, time, (enum kw_stepping)mode, NULL, &o);
+        CHECK(o.first[0] == 1000 && o.first[1] == 2110 && o.finish[0] == 2110 + 88 * 10);
+        kw_steptime_delete(time);
+    }
+}
+
 /* Gaps across prefill steps (prefill_first) and across a preemption are whole. */
 static void long_gaps(void)
 {
@@ -213,6 +231,7 @@ static void draw(struct load *l)
     c->prefix_caching = rnd(2);
     c->reserve_full_prompt = rnd(2);
     c->max_model_len = 500;
+    c->async_scheduling = (c->policy == KW_SCHED_VLLM || c->policy == KW_SCHED_SARATHI) && rnd(2);
     uint32_t max_prompt = 1 + rnd(150), max_output = 1 + rnd(rnd(3) ? 200 : 5);
     uint32_t most = (max_prompt + max_output + c->block_size - 1) / c->block_size;
     c->num_blocks = most + rnd(rnd(2) ? 4 : 3 * most + 1);
@@ -357,6 +376,7 @@ int main(void)
 {
     RUN(out_of_memory);
     RUN(exact_times);
+    RUN(async_times);
     RUN(long_gaps);
     RUN(long_runs);
     RUN(jumps_equal_steps);

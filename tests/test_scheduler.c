@@ -249,6 +249,50 @@ static void preempted_hits_its_own(void)
     kw_sched_delete(s);
 }
 
+/* Async: what comes while a step runs joins the batch after the next one; a finished sequence keeps its seat for one. */
+static void async_decides_a_step_ahead(void)
+{
+    struct kw_sched_config c = base();
+    c.async_scheduling = true;
+    c.max_num_seqs = 2;
+    struct kw_sched *s = make(c);
+    add(s, 1, 4, 3);
+    CHECK_STR(one(s), "c1:0+4! | f1");       /* from idle at once */
+    add(s, 2, 4, 5);
+    CHECK_STR(one(s), "d1/5 |");             /* was decided before 2 came */
+    CHECK_STR(one(s), "d1/6 c2:0+4! | f2 x1");
+    add(s, 3, 4, 1);
+    CHECK_STR(one(s), "d1/5 |");             /* 3 is not known, and 1 has its seat still */
+    CHECK_STR(one(s), "d1/6 c3:0+4! | f3 x3");
+    add(s, 4, 4, 1);
+    CHECK_STR(one(s), "d1/7 |");
+    CHECK(kw_sched_jumpable(s) == 1);
+    CHECK_STR(one(s), "d1/8 c4:0+4! | f4 x2 x4");
+    add(s, 5, 4, 1);
+    CHECK_STR(one(s), "c5:0+4! | f5 x5");    /* the batch decided ahead was empty and took no time */
+    CHECK_STR(one(s), "idle");
+    CHECK(kw_sched_blocks_free(s) == c.num_blocks);
+    kw_sched_delete(s);
+}
+
+/* Async under pressure: 4 blocks. 1 and 2 hold 2 each; 2 ends with the step in which 1 fills its second block. For 1's third
+ * block the decision drops 2, which is still in its seat but as good as gone: no preemption, yet 3 is not admitted. */
+static void async_drops_the_finished(void)
+{
+    struct kw_sched_config c = base();
+    c.async_scheduling = true;
+    c.num_blocks = 4;
+    struct kw_sched *s = make(c);
+    add(s, 1, 7, 4);
+    add(s, 2, 7, 2);
+    CHECK_STR(one(s), "c1:0+7! c2:0+7! | f1 f2");
+    add(s, 3, 4, 1);
+    CHECK_STR(one(s), "d2/16 | x2");
+    CHECK_STR(one(s), "d1/9 |");
+    CHECK_STR(one(s), "d1/10 c3:0+4! | f3 x1 x3");
+    kw_sched_delete(s);
+}
+
 static void refuses(void)
 {
     struct kw_sched *s = NULL;
@@ -263,6 +307,10 @@ static void refuses(void)
     bad[6].num_blocks = UINT32_MAX;
     bad[7].max_model_len = UINT32_MAX;
     for (int i = 0; i < 8; i++) CHECK(kw_sched_new(&s, &bad[i], &err) == KW_ERANGE && err.msg[0]);
+    c.async_scheduling = true;
+    c.policy = KW_SCHED_STATIC;
+    CHECK(kw_sched_new(&s, &c, &err) == KW_ERANGE && err.msg[0]);
+    c = base();
     c.num_blocks = 10;
     s = make(c);
     uint32_t slot;
@@ -303,6 +351,7 @@ static void draw(struct load *l)
     c->prefix_caching = rnd(2);
     c->reserve_full_prompt = rnd(2);
     c->max_model_len = 400;
+    c->async_scheduling = (c->policy == KW_SCHED_VLLM || c->policy == KW_SCHED_SARATHI) && rnd(2);
     uint32_t max_prompt = 1 + rnd(150), max_output = 1 + rnd(rnd(2) ? 5 : 100);
     uint32_t most = (max_prompt + max_output + c->block_size - 1) / c->block_size;
     c->num_blocks = most + rnd(rnd(2) ? 4 : 3 * most + 1);
@@ -401,7 +450,7 @@ static void play(const struct load *l, bool jump, bool tables, struct outcome *o
                 kw_sched_blocks(s, list[i], &m);
                 total += m;
             }
-            CHECK(c.prefix_caching || total + kw_sched_blocks_free(s) == c.num_blocks);
+            CHECK(c.prefix_caching || (c.async_scheduling && done.n_finished) || total + kw_sched_blocks_free(s) == c.num_blocks);
         }
     }
     kw_sched_delete(s);
@@ -459,6 +508,8 @@ int main(void)
     RUN(static_batches);
     RUN(prefix_hits);
     RUN(preempted_hits_its_own);
+    RUN(async_decides_a_step_ahead);
+    RUN(async_drops_the_finished);
     RUN(refuses);
     RUN(reset_is_new);
     RUN(jumps_equal_steps);

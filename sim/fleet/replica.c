@@ -57,6 +57,7 @@ enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_confi
                               .mode = mode,
                               .joint = c->policy == KW_SCHED_VLLM || c->policy == KW_SCHED_SARATHI,
                               .closed = c->policy == KW_SCHED_STATIC,
+                              .async = c->async_scheduling,
                               .max_num_seqs = c->max_num_seqs };
     return KW_OK;
 }
@@ -136,7 +137,8 @@ enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_reques
             r->at = (struct kw_replica_time){ now, 0 };
             r->next = now;
         }
-    } else if (r->k > 1 && !r->closed && kw_sched_waiting(r->sched) == 1 && kw_sched_running(r->sched) < r->max_num_seqs) {
+    } else if (r->k > 1 && (r->async || (!r->closed && kw_sched_waiting(r->sched) == 1 &&
+                                         kw_sched_running(r->sched) < r->max_num_seqs))) {
         cut(r, now); /* otherwise it only queues behind one that waits, or for a seat: the run goes on as it is */
     }
     return KW_OK;

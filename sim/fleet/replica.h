@@ -9,7 +9,7 @@
  *
  * The time of an event is floor(exact time) in ns. A request that arrives at t joins the batch decided at the first step
  * boundary whose floored time is >= t; the step in flight always completes. With jumps a run of many steps is cut at
- * that boundary when the arrival can change the next batch, so `next` may become earlier by add or cancel (never
+ * that boundary when the arrival can change the next batch (async scheduling: the one after it), so `next` may become earlier by add or cancel (never
  * earlier than the call's now). Both stepping modes give the same times, counters and histogram to the bit.
  *
  * ITL: every gap between two consecutive output tokens of a request, exact, in PICOSECONDS (a decode ramp is an
@@ -62,6 +62,7 @@ struct kw_replica {
     enum kw_stepping mode;
     bool joint;             /* policy: decodes are in every step (vllm, sarathi) */
     bool closed;            /* policy: nobody joins a running batch (static) */
+    bool async;             /* async scheduling: when an arrival came matters even if it must wait */
     bool in_step;           /* a step or run is under way */
     bool stalled;           /* steps without decodes since the decoding sequences' last tokens */
     uint32_t max_num_seqs;
