@@ -306,6 +306,141 @@ static void jumps_equal_steps(void)
     kw_hist_free(&jump);
 }
 
+/* ---- async scheduling, literally ---- */
+
+/* vLLM's own pipeline without prefix caching: up to two batches in flight, tokens that are not there yet as placeholders,
+ * as in v1/core/sched/scheduler.py, async_scheduler.py and v1/engine/core.py step_with_batch_queue (0.19). */
+struct pipe_seq { uint32_t prompt, output, known, placeholders, computed, blocks; bool decoding; };
+struct pipe_batch { uint32_t n, who[MANY]; bool token[MANY], prefill; kw_ns end; };
+
+static void pipe_remove(uint32_t *list, uint32_t *n, uint32_t who)
+{
+    uint32_t at = 0;
+    while (at < *n && list[at] != who) at++;
+    if (at == *n) return;
+    memmove(list + at, list + at + 1, (--*n - at) * sizeof *list);
+}
+
+static void pipeline(const struct load *l, kw_ns decode, kw_ns prefill, kw_ns *first, kw_ns *finish)
+{
+    static struct pipe_seq q[MANY];
+    uint32_t waiting[MANY], running[MANY], n_waiting = 0, n_running = 0, next = 0, n_free = l->c.num_blocks, left = l->n;
+    struct pipe_batch queue[2]; /* [0] the older */
+    uint32_t n_queue = 0, bs = l->c.block_size;
+    kw_ns now = 0, busy_until = 0;
+    while (left) {
+        if (!n_queue && !n_waiting && !n_running) now = l->at[next];
+        for (; next < l->n && l->at[next] <= now; next++) {
+            q[next] = (struct pipe_seq){ .prompt = l->r[next].prompt, .output = l->r[next].output };
+            waiting[n_waiting++] = next;
+        }
+        if (n_waiting || n_running) { /* schedule() */
+            struct pipe_batch b = { .n = 0 };
+            uint32_t budget = l->c.max_num_batched_tokens;
+            bool popped = false;
+            for (uint32_t i = 0; i < n_running && budget; i++) {
+                uint32_t who = running[i];
+                struct pipe_seq *x = &q[who];
+                if (x->placeholders && x->computed + 2 - x->placeholders >= x->prompt + x->output) continue;
+                uint32_t n = x->prompt + x->known + x->placeholders - x->computed;
+                if (n > budget) n = budget;
+                uint32_t need = (x->computed + n + bs - 1) / bs - x->blocks;
+                bool out = false;
+                while (need > n_free && !out) {
+                    uint32_t last = running[--n_running];
+                    n_free += q[last].blocks;
+                    q[last].blocks = q[last].computed = 0;
+                    memmove(waiting + 1, waiting, n_waiting++ * sizeof *waiting);
+                    waiting[0] = last;
+                    popped = true;
+                    out = last == who;
+                }
+                if (out) break;
+                n_free -= need;
+                x->blocks += need;
+                budget -= n;
+                b.prefill |= !x->decoding;
+                b.token[b.n] = x->computed + n == x->prompt + x->known + x->placeholders;
+                x->computed += n;
+                if (b.token[b.n]) x->placeholders++, x->decoding = true;
+                b.who[b.n++] = who;
+            }
+            while (!popped && n_waiting && budget && n_running < l->c.max_num_seqs) {
+                uint32_t who = waiting[0], all = q[who].prompt + q[who].known, n = all < budget ? all : budget;
+                if ((all + bs - 1) / bs > n_free && l->c.reserve_full_prompt) break;
+                if ((n + bs - 1) / bs > n_free) break;
+                pipe_remove(waiting, &n_waiting, who);
+                running[n_running++] = who;
+                q[who].blocks = (n + bs - 1) / bs;
+                n_free -= q[who].blocks;
+                budget -= n;
+                q[who].computed = n;
+                b.prefill = true;
+                b.token[b.n] = n == all;
+                q[who].placeholders += n == all;
+                q[who].decoding = n == all;
+                b.who[b.n++] = who;
+            }
+            if (b.n) busy_until = (busy_until > now ? busy_until : now) + (b.prefill ? prefill : decode);
+            b.end = b.n ? busy_until : now;
+            queue[n_queue++] = b;
+            if (n_queue < 2 && queue[0].end > now) continue; /* the queue is not full and nothing is done yet */
+        }
+        struct pipe_batch b = queue[0];
+        queue[0] = queue[1];
+        n_queue--;
+        if (b.end > now) now = b.end;
+        for (uint32_t i = 0; i < b.n; i++) { /* update_from_output() */
+            uint32_t who = b.who[i];
+            if (!b.token[i]) continue;
+            q[who].placeholders--;
+            if (!q[who].known++) first[who] = now;
+            if (q[who].known < q[who].output) continue;
+            finish[who] = now;
+            n_free += q[who].blocks;
+            q[who].blocks = 0;
+            pipe_remove(running, &n_running, who);
+            pipe_remove(waiting, &n_waiting, who);
+            left--;
+        }
+    }
+    CHECK(n_free == l->c.num_blocks);
+}
+
+static void async_is_the_pipeline(void)
+{
+    uint64_t preemptions = 0, requests = 0;
+    for (uint32_t seed = 0; seed < 4000 && !check_bad; seed++) {
+        static struct load l;
+        static struct outcome o;
+        rng_state = 77000 + seed;
+        draw(&l);
+        l.c.policy = rnd(2) ? KW_SCHED_VLLM : KW_SCHED_SARATHI;
+        l.c.async_scheduling = true;
+        l.c.prefix_caching = false;
+        l.kill = INT64_MAX;
+        for (uint32_t i = 0; i < l.n; i++) l.cancel[i] = INT64_MAX;
+        kw_ns decode = 1 + rnd(20), prefill = 1 + rnd(60), first[MANY], finish[MANY];
+        struct kw_steptime *time = NULL;
+        CHECK(kw_steptime_constant(&time, decode * 1000, prefill * 1000, &err) == KW_OK);
+        play(&l, time, KW_STEPPING_JUMP, NULL, &o);
+        pipeline(&l, decode, prefill, first, finish);
+        for (uint32_t i = 0; i < l.n; i++) {
+            CHECK(first[i] == o.first[i] && finish[i] == o.finish[i]);
+            if (check_bad) {
+                fprintf(stderr, "seed %u, request %u: first %jd, want %jd; finish %jd, want %jd\n", seed, i, (intmax_t)o.first[i],
+                        (intmax_t)first[i], (intmax_t)o.finish[i], (intmax_t)finish[i]);
+                break;
+            }
+        }
+        requests += l.n;
+        preemptions += o.count.preemptions;
+        kw_steptime_delete(time);
+    }
+    printf("async: %ju requests, %ju preemptions as in the pipeline\n", (uintmax_t)requests, (uintmax_t)preemptions);
+    CHECK(preemptions > 1000);
+}
+
 /* Very long runs: sums of ps stay exact, a run is cut where int64 would end. */
 static void long_runs(void)
 {
@@ -379,6 +514,7 @@ int main(void)
     RUN(async_times);
     RUN(long_gaps);
     RUN(long_runs);
+    RUN(async_is_the_pipeline);
     RUN(jumps_equal_steps);
     return check_report();
 }
