@@ -313,9 +313,7 @@ static void write_deployments(struct writer *w, const struct kw_results *r)
     index_scale(w, "/deployments/deployment", "deployment", nd, "place in the configuration");
     const char *dims[4] = { "/deployments/point", "/deployments/deployment" };
     char *block = calloc(n ? n : 1, NAME_SIZE);
-    uint32_t *tp = calloc(n ? n : 1, sizeof *tp);
-    int64_t *operations = calloc(n ? n : 1, sizeof *operations);
-    if (!block || !tp || !operations) w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+    if (!block) w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
     for (size_t s = 0; s < sizeof strings / sizeof *strings && w->st == KW_OK; s++) {
         memset(block, 0, n * NAME_SIZE);
         for (size_t i = 0; i < n; i++)
@@ -324,18 +322,51 @@ static void write_deployments(struct writer *w, const struct kw_results *r)
         put_names(w, (struct kw_h5_dataset){ strings[s].path, KW_H5_STR, "", strings[s].text, 2, { r->n, nd },
                                              { dims[0], dims[1] }, NULL, 4 }, n, block);
     }
-    for (size_t i = 0; i < n && w->st == KW_OK; i++)
-        if (i % nd < r->candidates[i / nd].n) {
-            tp[i] = r->candidates[i / nd].choice[i % nd].tp;
-            operations[i] = r->candidates[i / nd].choice[i % nd].operations_month;
-        }
-    put(w, (struct kw_h5_dataset){ "/deployments/tp", KW_H5_U32, "GPU", "tensor-parallel degree", 2, { r->n, nd },
-                                   { dims[0], dims[1] }, NULL, 4 }, tp);
-    put(w, (struct kw_h5_dataset){ "/deployments/operations_nusd_month", KW_H5_I64, "1e-9 USD/month", "the user's share of an engineer",
-                                   2, { r->n, nd }, { dims[0], dims[1] }, NULL, 4 }, operations);
     free(block);
-    free(tp);
-    free(operations);
+    int64_t *v = malloc((n ? n : 1) * sizeof *v);
+    if (!v) w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+    for (const struct kw_choice_field *f = kw_choice_field; f->name && w->st == KW_OK; f++) {
+        char path[96];
+        snprintf(path, sizeof path, "/deployments/%s", f->name);
+        for (size_t i = 0; i < n; i++)
+            v[i] = i % nd < r->candidates[i / nd].n ? kw_choice_field_get(f, &r->candidates[i / nd].choice[i % nd]) : 0;
+        put(w, (struct kw_h5_dataset){ path, KW_H5_I64, f->unit, f->description, 2, { r->n, nd }, { dims[0], dims[1] }, NULL, 4 }, v);
+    }
+    free(v);
+}
+
+const struct kw_choice_field kw_choice_field[] = {
+#define FIELD(name, member, unit, text) { name, unit, text, offsetof(struct kw_choice, member), sizeof ((struct kw_choice *)0)->member }
+    FIELD("tp", tp, "GPU", "tensor-parallel degree"),
+    FIELD("keep_warm", scaling.keep_warm, "replica", "replicas kept ready"),
+    FIELD("max_replicas", scaling.max_replicas, "replica", "most replicas"),
+    FIELD("buffer_replicas", scaling.buffer_replicas, "replica", "spare replicas while active"),
+    FIELD("hard_concurrency", scaling.hard_concurrency, "request", "admitted to one replica at once; 0: the engine decides"),
+    FIELD("idle_timeout_ns", scaling.idle_timeout, "ns", "idle time before a surplus replica stops"),
+    FIELD("zero_timeout_ns", scaling.zero_timeout, "ns", "idle time before the last replica stops"),
+    FIELD("balance", balance, "", "0 round robin, 1 least outstanding, 2 power of two, 3 prefix"),
+    FIELD("operations_nusd_month", operations_month, "1e-9 USD/month", "the user's share of an engineer"),
+#undef FIELD
+    { NULL, NULL, NULL, 0, 0 },
+};
+
+int64_t kw_choice_field_get(const struct kw_choice_field *f, const struct kw_choice *c)
+{
+    const char *at = (const char *)c + f->offset;
+    uint32_t narrow;
+    int64_t wide;
+    if (f->size == sizeof narrow) {
+        memcpy(&narrow, at, sizeof narrow);
+        return narrow;
+    }
+    memcpy(&wide, at, sizeof wide);
+    return wide;
+}
+
+void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, int64_t v)
+{
+    uint32_t narrow = (uint32_t)v;
+    memcpy((char *)c + f->offset, f->size == sizeof narrow ? (const void *)&narrow : (const void *)&v, f->size);
 }
 
 const struct kw_usage_field kw_usage_field[] = {

@@ -29,6 +29,15 @@ struct kw_usage_field {
 };
 extern const struct kw_usage_field kw_usage_field[];
 
+/* The settings of a deployment that make its label and its bill, as datasets of /deployments; 4 or 8 bytes each. */
+struct kw_choice_field {
+    const char *name, *unit, *description;
+    size_t offset, size;
+};
+extern const struct kw_choice_field kw_choice_field[];
+int64_t kw_choice_field_get(const struct kw_choice_field *f, const struct kw_choice *c);
+void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, int64_t v);
+
 /* Writes all groups to path (temporary file, sync, rename). created_utc: seconds since 1970, or 0 to leave it out. */
 enum kw_status kw_results_write(const struct kw_results *r, const char *path, int64_t created_utc, struct kw_error *err);
 

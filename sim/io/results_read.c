@@ -58,8 +58,10 @@ struct reading {
     struct kw_h5 *f;
     size_t n, nd, nr; /* points, deployments, replications */
     char **platform, **sku, **gpu, **model, **precision, **term, **name;
-    uint32_t *tp, *replications;
-    int64_t *operations;
+    uint32_t *replications;
+    uint8_t *pruned;
+    int64_t **settings;          /* [kw_choice_field rows], each [n * nd] */
+    size_t n_settings;
     double *samples[KW_METRICS]; /* [n * nr] */
     int64_t **usage;             /* [fields], each [n * nr * nd] */
     size_t n_fields;
@@ -84,9 +86,10 @@ static void reading_free(struct reading *r)
 {
     char **const strings[] = { r->platform, r->sku, r->gpu, r->model, r->precision, r->term, r->name };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
-    free(r->tp);
     free(r->replications);
-    free(r->operations);
+    free(r->pruned);
+    for (size_t i = 0; r->settings && i < r->n_settings; i++) free(r->settings[i]);
+    free(r->settings);
     for (int m = 0; m < KW_METRICS; m++) free(r->samples[m]);
     for (size_t i = 0; r->usage && i < r->n_fields; i++) free(r->usage[i]);
     free(r->usage);
@@ -118,8 +121,15 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         { "/deployments/name", &r->name } };
     for (size_t i = 0; i < sizeof strings / sizeof *strings && st == KW_OK; i++)
         st = read_array(r, strings[i].path, KW_H5_STR, r->n * r->nd, strings[i].out, err);
-    if (st == KW_OK) st = read_array(r, "/deployments/tp", KW_H5_U32, r->n * r->nd, &r->tp, err);
-    if (st == KW_OK) st = read_array(r, "/deployments/operations_nusd_month", KW_H5_I64, r->n * r->nd, &r->operations, err);
+    while (kw_choice_field[r->n_settings].name) r->n_settings++;
+    r->settings = calloc(r->n_settings, sizeof *r->settings);
+    if (!r->settings) return kw_fail(err, KW_ENOMEM, "out of memory");
+    for (size_t i = 0; i < r->n_settings && st == KW_OK; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "/deployments/%s", kw_choice_field[i].name);
+        st = read_array(r, name, KW_H5_I64, r->n * r->nd, &r->settings[i], err);
+    }
+    if (st == KW_OK) st = read_array(r, "/points/pruned", KW_H5_U8, r->n, &r->pruned, err);
     if (st == KW_OK) st = read_array(r, "/points/replications", KW_H5_U32, r->n, &r->replications, err);
     for (int m = 0; m < KW_METRICS && st == KW_OK; m++) {
         char name[96];
@@ -152,8 +162,9 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
                 break;
             }
     } else {
+        int64_t tp = r->settings[0][at]; /* the table's first row */
         const struct kw_profile *profile =
-            kw_profiles_find(&c->profiles, r->gpu[at], r->model[at], r->precision[at], r->tp[at]);
+            kw_profiles_find(&c->profiles, r->gpu[at], r->model[at], r->precision[at], tp > 0 && tp < 1024 ? (uint32_t)tp : 0);
         for (size_t i = 0; i < p->n_gpus && profile; i++)
             if (!strcmp(p->gpus[i].sku, r->sku[at]) && !strcmp(p->gpus[i].gpu, r->gpu[at])) {
                 const struct kw_steptime *time;
@@ -167,7 +178,7 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
         return kw_fail(err, KW_ERANGE, "%s no longer offers '%s' (%s, %s)", p->title, r->sku[at], r->gpu[at], r->model[at]);
     for (int t = 0; kw_term_name[t]; t++)
         if (!strcmp(kw_term_name[t], r->term[at])) out->term = (enum kw_term)t;
-    out->operations_month = r->operations[at];
+    for (size_t i = 0; i < r->n_settings; i++) kw_choice_field_set(&kw_choice_field[i], out, r->settings[i][at]);
     snprintf(out->name, sizeof out->name, "%.31s", r->name[at]);
     return KW_OK;
 }
@@ -182,6 +193,7 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
         return kw_fail(err, KW_EPARSE, "/points/replications[%zu] is %u; want 1 to %zu", i, nr, r->nr);
     p->replications = nr;
     p->n = c->n;
+    p->pruned = r->pruned[i];
     p->sample = malloc(nr * sizeof *p->sample);
     p->usage = calloc((size_t)nr * c->n, sizeof *p->usage);
     p->bill_of = calloc(c->n, sizeof *p->bill_of);
