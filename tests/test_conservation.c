@@ -2,6 +2,7 @@
  * and fails otherwise; what records allow is checked again here), stepping each = jump to the bit, the same outcome twice
  * from one fleet and from two, and a fleet used for anything before makes no difference. */
 #include "sim/core/rng.h"
+#include "tests/failmalloc.h"
 #include "tests/fleet_case.h"
 
 static uint64_t state;
@@ -318,8 +319,43 @@ static void a_stop_flag_ends_the_run_and_the_fleet_can_go_on(void)
     case_end(&c);
 }
 
+static void every_allocation_may_fail_once(void)
+{
+    struct kw_steptime *time = engine_time();
+    struct fleet_case c;
+    struct kw_outcome again;
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    if (kw_outcome_init(&again, NULL)) exit(1);
+    for (int k = 0; k < 6; k++) {
+        state = 7000 + (uint64_t)k;
+        any_case(&c, time);
+        any_trace(&c, false);
+        CHECK(case_run(&c) == KW_OK);
+        struct kw_trace_view view = { .trace = &c.trace };
+        long n = 1;
+        for (;; n++) { /* a new fleet each time, so that every allocation is made */
+            struct kw_fleet *fresh = NULL;
+            failmalloc_at(n);
+            enum kw_status st = kw_fleet_new(&fresh, &c.err);
+            if (st == KW_OK) st = kw_fleet_run(fresh, &view, c.d, c.n, &c.routing, &c.opt, &again, &c.err);
+            bool failed = failmalloc_off();
+            CHECK(st == (failed ? KW_ENOMEM : KW_OK));
+            if (failed && fresh) CHECK(kw_fleet_run(fresh, &view, c.d, c.n, &c.routing, &c.opt, &again, &c.err) == KW_OK);
+            if (fresh) CHECK(same_outcome(&c.o, &again));
+            kw_fleet_delete(fresh);
+            if (!failed || check_bad) break;
+        }
+        CHECK(n > 20);
+        drop_trace(&c);
+    }
+    kw_outcome_free(&again);
+    case_end(&c);
+    kw_steptime_delete(time);
+}
+
 int main(void)
 {
+    RUN(every_allocation_may_fail_once);
     RUN(random_cases_conserve_and_repeat);
     RUN(blocks_in_their_own_order_are_the_trace_itself);
     RUN(a_stop_flag_ends_the_run_and_the_fleet_can_go_on);

@@ -20,6 +20,7 @@ void kw_events_free(struct kw_events *q)
 
 void kw_events_clear(struct kw_events *q)
 {
+    for (uint32_t i = 0; i < q->n; i++) q->heap[i] = KW_EVENT_NEVER;
     q->n = q->n_ids = 0;
     q->free_id = KW_EVENTS_ABSENT;
     q->next_seq = 1; /* 0 is for kw_events_set_first */
@@ -30,7 +31,7 @@ static enum kw_status grow(struct kw_events *q, struct kw_error *err)
 {
     uint32_t cap = q->cap ? 2 * q->cap : 64;
     if (cap > 1u << KW_EVENTS_ID_BITS) return kw_fail(err, KW_ENOMEM, "event queue: more than %u events pending", q->cap);
-    void *block = malloc((cap + 3) * sizeof *q->heap + LINE);
+    void *block = malloc((cap + 3 + 4) * sizeof *q->heap + LINE);
     uint32_t *place = malloc(cap * sizeof *place), *tag = malloc(cap * sizeof *tag);
     if (!block || !place || !tag) {
         free(block);
@@ -40,6 +41,7 @@ static enum kw_status grow(struct kw_events *q, struct kw_error *err)
     }
     struct kw_event *heap = (struct kw_event *)(((uintptr_t)block + LINE - 1) / LINE * LINE) + 3;
     if (q->n) memcpy(heap, q->heap, q->n * sizeof *heap);
+    for (uint32_t i = q->n; i < cap + 4; i++) heap[i] = KW_EVENT_NEVER;
     if (q->n_ids) {
         memcpy(place, q->place, q->n_ids * sizeof *place);
         memcpy(tag, q->tag, q->n_ids * sizeof *tag);

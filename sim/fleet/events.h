@@ -26,8 +26,10 @@ struct kw_event {
     uint64_t key; /* seq << KW_EVENTS_ID_BITS | id: ties break by seq, alike on every machine */
 };
 
+#define KW_EVENT_NEVER ((struct kw_event){ KW_NEVER, UINT64_MAX })
+
 struct kw_events {
-    struct kw_event *heap; /* [n], root at 0, children of i at 4i+1 .. 4i+4; 4i+1 starts a cache line */
+    struct kw_event *heap; /* [n] and four that are never due, root at 0, children of i at 4i+1 .. 4i+4; 4i+1 starts a cache line */
     uint32_t *place;       /* [n_ids] index into heap of an id's event, or KW_EVENTS_ABSENT */
     uint32_t *tag;         /* [n_ids] the owner's own word, handed back with the event; next free id while free */
     void *block;           /* what heap lies in */
@@ -46,7 +48,7 @@ void kw_events_release(struct kw_events *q, uint32_t id);
 
 static inline bool kw_event_before(struct kw_event a, struct kw_event b)
 {
-    return a.at < b.at || (a.at == b.at && a.key < b.key);
+    return (a.at < b.at) | ((a.at == b.at) & (a.key < b.key)); /* which one is a coin toss: no branch to mispredict */
 }
 
 static inline uint32_t kw_event_id(struct kw_event e)
@@ -88,16 +90,27 @@ static inline void kw_events_up_(struct kw_events *q, uint32_t i, struct kw_even
     kw_events_put_(q, i, e);
 }
 
+static inline struct kw_event kw_event_min_(struct kw_event a, struct kw_event b, uint32_t *i, uint32_t j)
+{
+    bool lower = kw_event_before(b, a);
+    *i = lower ? j : *i;
+    a.at = lower ? b.at : a.at;
+    a.key = lower ? b.key : a.key;
+    return a;
+}
+
 static inline void kw_events_down_(struct kw_events *q, uint32_t i, struct kw_event e)
 {
     for (;;) {
-        uint32_t first = 4 * i + 1, least = first, end = first + 4 < q->n ? first + 4 : q->n;
+        uint32_t first = 4 * i + 1, low = first, high = first + 2;
         if (first >= q->n) break;
-        for (uint32_t j = first + 1; j < end; j++)
-            if (kw_event_before(q->heap[j], q->heap[least])) least = j;
-        if (!kw_event_before(q->heap[least], e)) break;
-        kw_events_put_(q, i, q->heap[least]);
-        i = least;
+        const struct kw_event *child = q->heap + first; /* four of them: behind the last event stand events never due */
+        struct kw_event l = kw_event_min_(child[0], child[1], &low, first + 1);
+        struct kw_event h = kw_event_min_(child[2], child[3], &high, first + 3);
+        l = kw_event_min_(l, h, &low, high);
+        if (!kw_event_before(l, e)) break;
+        kw_events_put_(q, i, l);
+        i = low;
     }
     kw_events_put_(q, i, e);
 }
@@ -139,6 +152,7 @@ static inline void kw_events_cancel(struct kw_events *q, uint32_t id)
     if (i == KW_EVENTS_ABSENT) return;
     q->place[id] = KW_EVENTS_ABSENT;
     struct kw_event last = q->heap[--q->n];
+    q->heap[q->n] = KW_EVENT_NEVER;
     if (i == q->n) return;
     if (kw_event_before(last, q->heap[i])) {
         kw_events_up_(q, i, last);

@@ -156,6 +156,7 @@ static bool pool_active(const struct kw_pool *p) { return p->g.queued + p->g.in_
 /* Moves the border between surplus and held so that the newest idle replicas are held as the rule says. */
 static void settle_idle(struct kw_pool *p, kw_ns now)
 {
+    if (!p->n_idle) return;
     const struct kw_autoscaling *c = &p->d->scaling;
     uint32_t want = c->keep_warm > p->g.busy ? c->keep_warm - p->g.busy : 0;
     if (pool_active(p) && c->buffer_replicas > want) want = c->buffer_replicas;
