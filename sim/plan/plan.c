@@ -83,7 +83,7 @@ struct race {
     struct kw_sweep *sweep;
     double *floor;   /* [n] least cost a replication can have, USD a month */
     bool *open;      /* [n] */
-    size_t *batch;   /* [n] scratch */
+    size_t *batch;   /* [2n] scratch */
     uint32_t all;    /* replications */
 };
 
@@ -151,7 +151,7 @@ static bool could_be_feasible(const struct race *r, size_t i, double *least_miss
 
 static bool complete(const struct race *r, size_t i) { return r->p->points[i].replications == r->all; }
 
-/* Cheapest complete feasible candidate, of another family than `other` unless that is -1. Ties: the first. */
+/* Cheapest complete feasible candidate, of another family than `other` unless that is -1; ties as in kw_points_rank. */
 static ptrdiff_t cheapest(const struct race *r, ptrdiff_t other)
 {
     const struct kw_plan *p = r->p;
@@ -159,7 +159,7 @@ static ptrdiff_t cheapest(const struct race *r, ptrdiff_t other)
     for (size_t i = 0; i < p->n; i++) {
         if (!complete(r, i) || !p->points[i].feasible) continue;
         if (other >= 0 && p->family[i] == p->family[other]) continue;
-        if (best < 0 || p->points[i].m[KW_METRIC_COST].mean < p->points[best].m[KW_METRIC_COST].mean) best = (ptrdiff_t)i;
+        if (best < 0 || kw_point_better(&p->points[i], &p->points[best])) best = (ptrdiff_t)i;
     }
     return best;
 }
@@ -315,7 +315,7 @@ static enum kw_status open_race(struct race *r, struct kw_plan *p, const struct 
     r->all = study->replications;
     r->floor = malloc(p->n * sizeof *r->floor);
     r->open = malloc(p->n * sizeof *r->open);
-    r->batch = malloc(p->n * sizeof *r->batch);
+    r->batch = malloc(2 * p->n * sizeof *r->batch);
     enum kw_status st = r->floor && r->open && r->batch ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a plan");
     if (st == KW_OK) st = kw_sweep_open(&r->sweep, p->candidates, p->n, study, run, err);
     for (size_t i = 0; i < p->n && st == KW_OK; i++) {
@@ -333,12 +333,65 @@ static void close_race(struct race *r)
     free(r->batch);
 }
 
-/* The first look: one replication of all, but of dedicated pools only the smallest of each family. */
+static const struct kw_choice *serverless(const struct kw_plan *p, size_t i)
+{
+    const struct kw_candidate *c = &p->candidates[i];
+    return c->n == 1 && c->choice[0].platform->kind == KW_KIND_SERVERLESS ? &c->choice[0] : NULL;
+}
+
+/* Same offer and timeouts; keep_warm may differ. */
+static bool same_but_warm(const struct kw_plan *p, size_t i, size_t j)
+{
+    const struct kw_autoscaling *a = &p->candidates[i].choice[0].scaling, *b = &p->candidates[j].choice[0].scaling;
+    return p->family[i] == p->family[j] && a->idle_timeout == b->idle_timeout && a->zero_timeout == b->zero_timeout;
+}
+
+/* Whether one of the two smallest keep_warm of its offer. */
+static bool little_warm(const struct kw_plan *p, size_t i)
+{
+    int smaller = 0;
+    for (size_t j = 0; j < p->n; j++)
+        smaller += same_but_warm(p, i, j) &&
+                   p->candidates[j].choice[0].scaling.keep_warm < p->candidates[i].choice[0].scaling.keep_warm;
+    return smaller < 2;
+}
+
+/* The best of the first replication on a serverless platform that none of taken[n] is on; -1 when there is none left. */
+static ptrdiff_t leader(const struct kw_plan *p, const size_t *taken, size_t n)
+{
+    ptrdiff_t best = -1;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct kw_choice *c = serverless(p, i);
+        const struct kw_point *x = &p->points[i];
+        if (!c || !x->replications) continue;
+        bool out = false;
+        for (size_t k = 0; k < n && !out; k++) out = p->candidates[taken[k]].choice[0].platform == c->platform;
+        if (out) continue;
+        const struct kw_point *y = best < 0 ? NULL : &p->points[best];
+        if (!y || kw_point_better(x, y)) best = (ptrdiff_t)i;
+    }
+    return best;
+}
+
+/* The first look: one replication of what may be good. Of dedicated pools only the smallest of each family; of serverless
+ * offers the two smallest keep_warm, and all of them on each platform's best offer (for its keep-warm curve). The others
+ * stay open, at what their kept replicas cost at the least. */
 static enum kw_status first_look(struct race *r, struct kw_error *err)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < r->p->n; i++)
-        if (r->p->points[i].replications == 0 && !waits(r, i)) r->batch[n++] = i;
+    struct kw_plan *p = r->p;
+    size_t n = 0, *leaders = r->batch + p->n;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->points[i].replications == 0 && !waits(r, i) && (!serverless(p, i) || little_warm(p, i))) r->batch[n++] = i;
+    enum kw_status st = n ? advance(r, n, 1, err) : KW_OK;
+    if (st != KW_OK) return st;
+    size_t n_leaders = 0;
+    for (ptrdiff_t best; (best = leader(p, leaders, n_leaders)) >= 0;) leaders[n_leaders++] = (size_t)best;
+    n = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        bool curve = false;
+        for (size_t k = 0; k < n_leaders && !curve; k++) curve = serverless(p, i) && same_but_warm(p, i, leaders[k]);
+        if (curve && p->points[i].replications == 0) r->batch[n++] = i;
+    }
     return n ? advance(r, n, 1, err) : KW_OK;
 }
 
@@ -365,29 +418,11 @@ static const int64_t idle_tries_s[] = { 15, 60, 300, 900 };
 
 static enum kw_status add_idle_timeouts(struct kw_plan *p, struct kw_error *err)
 {
-    size_t leader[LEADERS], n_leaders = 0, n = p->n;
-    while (n_leaders < LEADERS) {
-        ptrdiff_t best = -1;
-        for (size_t i = 0; i < n; i++) {
-            const struct kw_candidate *c = &p->candidates[i];
-            const struct kw_point *x = &p->points[i];
-            if (c->n != 1 || c->choice[0].platform->kind != KW_KIND_SERVERLESS || !x->replications) continue;
-            bool taken = false;
-            for (size_t k = 0; k < n_leaders; k++)
-                taken = taken || p->candidates[leader[k]].choice[0].platform == c->choice[0].platform;
-            if (taken) continue;
-            const struct kw_point *y = best < 0 ? NULL : &p->points[best];
-            if (!y || x->feasible > y->feasible ||
-                (x->feasible == y->feasible &&
-                 (x->feasible ? x->sample[0][KW_METRIC_COST] < y->sample[0][KW_METRIC_COST] : x->miss_ratio < y->miss_ratio)))
-                best = (ptrdiff_t)i;
-        }
-        if (best < 0) break;
-        leader[n_leaders++] = (size_t)best;
-    }
+    size_t leaders[LEADERS], n_leaders = 0, n = p->n;
+    for (ptrdiff_t best; n_leaders < LEADERS && (best = leader(p, leaders, n_leaders)) >= 0;) leaders[n_leaders++] = (size_t)best;
     for (size_t k = 0; k < n_leaders; k++) {
         for (size_t i = 0; i < n; i++) {
-            if (p->family[i] != p->family[leader[k]]) continue;
+            if (!same_but_warm(p, i, leaders[k])) continue;
             for (size_t t = 0; t < sizeof idle_tries_s / sizeof *idle_tries_s; t++) {
                 struct kw_choice c = p->candidates[i].choice[0];
                 kw_ns idle = idle_tries_s[t] * KW_NS_PER_S;
@@ -402,12 +437,31 @@ static enum kw_status add_idle_timeouts(struct kw_plan *p, struct kw_error *err)
     return KW_OK;
 }
 
-/* What was never simulated is not part of the answer: dearer dedicated pools of a family in which a smaller one does. */
-static void drop_untried(struct kw_plan *p)
+/* Another idle timeout that changed nothing, in any replication it had. */
+static bool made_no_difference(const struct kw_plan *p, size_t i, size_t enumerated)
+{
+    const struct kw_point *x = &p->points[i];
+    if (i < enumerated) return false;
+    for (size_t j = 0; j < i; j++) {
+        const struct kw_point *y = &p->points[j];
+        if (p->family[i] != p->family[j] || y->replications < x->replications ||
+            p->candidates[i].choice[0].scaling.keep_warm != p->candidates[j].choice[0].scaling.keep_warm)
+            continue;
+        if (!memcmp(x->sample, y->sample, x->replications * sizeof *x->sample)) return true;
+    }
+    return false;
+}
+
+/* What was never simulated is not part of the answer, nor what differs from another in nothing that shows. A twin of the
+ * best or the runner-up comes after it in every order, so dropping it changes neither. */
+static void drop_idle(struct kw_plan *p, bool *drop, size_t enumerated)
 {
     size_t kept = 0;
+    p->n_untried = 0;
+    for (size_t i = 0; i < p->n; i++) drop[i] = p->points[i].replications == 0 || made_no_difference(p, i, enumerated);
     for (size_t i = 0; i < p->n; i++) {
-        if (p->points[i].replications == 0) {
+        if (drop[i]) {
+            p->n_untried += p->points[i].replications == 0;
             kw_candidate_free(&p->candidates[i]);
             kw_point_free(&p->points[i]);
             continue;
@@ -493,26 +547,26 @@ enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, cons
     kw_study_scaling(study, p->scaling, sizeof p->scaling);
     p->simulations = p->simulations_shared = p->requests = 0;
     struct race r;
+    size_t enumerated = p->n;
     enum kw_status st = grow_points(p, 0, err);
     if (st == KW_OK) st = find_families(p, err);
     if (st == KW_OK && o->n_idle_timeouts == 0) {
-        size_t n = p->n;
         st = open_race(&r, p, study, &run, err);
         if (st == KW_OK) st = first_look(&r, err);
         if (st == KW_OK) count(p, &r, &relay);
         close_race(&r);
         if (st == KW_OK) st = add_idle_timeouts(p, err);
-        if (st == KW_OK) st = grow_points(p, n, err);
+        if (st == KW_OK) st = grow_points(p, enumerated, err);
         if (st == KW_OK) st = find_families(p, err);
-        while (st != KW_OK && p->n > n) kw_candidate_free(&p->candidates[--p->n]); /* points may be shorter: keep parallel */
+        while (st != KW_OK && p->n > enumerated) kw_candidate_free(&p->candidates[--p->n]); /* points may be shorter: keep parallel */
     }
     if (st != KW_OK) return st;
     st = open_race(&r, p, study, &run, err);
     if (st == KW_OK) st = evaluate_all(&r, o->exhaustive, err);
     if (st == KW_OK) count(p, &r, &relay);
+    if (st == KW_OK) drop_idle(p, r.open, enumerated);
     close_race(&r);
     if (st != KW_OK) return st;
-    drop_untried(p);
     if ((st = choose(p, study, err)) != KW_OK) return st;
     return kw_plan_explain(p, err);
 }

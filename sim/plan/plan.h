@@ -57,6 +57,7 @@ struct kw_plan {
     size_t n_flips;
     char (*assumptions)[200];        /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
     size_t n_assumptions;
+    size_t n_untried;                /* candidates left out: what they keep or rent alone costs more than the runner-up */
     uint64_t simulations, requests;  /* done: (candidate, replication) pairs, requests replayed */
     uint64_t simulations_exhaustive; /* what the exhaustive plan would do */
     uint64_t simulations_shared;     /* pairs that differ from another only in price, not simulated again */

@@ -164,6 +164,13 @@ static enum kw_status add_serverless(struct enumeration *e, struct kw_choice *c)
             kw_choice_idle_timeout(&d, idle);
         }
         for (size_t k = 0; k < n_warm; k++) {
+            if (warm[k] == 0 && p->scaling.at_zero == KW_ZERO_STOPPED) {
+                char what[96];
+                snprintf(what, sizeof what, "%s with keep_warm 0", p->name);
+                enum kw_status st = kw_plan_drop(e->p, what, "it stops at zero replicas and no request starts it again", e->err);
+                if (st != KW_OK) return st;
+                continue;
+            }
             d.scaling.keep_warm = warm[k];
             d.scaling.max_replicas = ceiling > warm[k] ? ceiling : warm[k];
             if (d.scaling.max_replicas == 0) d.scaling.max_replicas = 1;

@@ -53,7 +53,9 @@ static void why(struct kw_plan *p)
     /* The cheapest that fails: what the objectives cost. */
     ptrdiff_t fails = -1;
     for (size_t i = 0; i < p->n; i++) {
-        if (p->points[i].feasible || cost(p, (ptrdiff_t)i) >= cost(p, p->best)) continue;
+        if (p->points[i].feasible || cost(p, (ptrdiff_t)i) >= cost(p, p->best) ||
+            !(p->points[i].m[KW_METRIC_ERROR_FRACTION].mean < 0.5)) /* what hardly serves is no offer */
+            continue;
         if (fails < 0 || cost(p, (ptrdiff_t)i) < cost(p, fails)) fails = (ptrdiff_t)i;
     }
     if (fails >= 0 && at < size)

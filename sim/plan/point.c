@@ -193,19 +193,27 @@ enum kw_status kw_point_reprice(struct kw_point *p, const struct kw_tariff *tari
     return kw_point_finish(p, tariff, slo, err);
 }
 
-/* Order of merit: feasible by cost, then the others by how much they miss; ties by position. */
+bool kw_point_better(const struct kw_point *a, const struct kw_point *b)
+{
+    if (a->feasible != b->feasible) return a->feasible;
+    if (!a->feasible) return a->miss_ratio < b->miss_ratio;
+    double x = a->m[KW_METRIC_COST].mean, y = b->m[KW_METRIC_COST].mean;
+    if (x != y) return x < y;
+    double s = a->m[KW_METRIC_TTFT_P95].mean, t = b->m[KW_METRIC_TTFT_P95].mean;
+    return (isnan(s) ? INFINITY : s) < (isnan(t) ? INFINITY : t);
+}
+
 struct merit {
-    bool feasible;
-    double key;
+    const struct kw_point *point;
     size_t index;
 };
 
 static int by_merit(const void *x, const void *y)
 {
     const struct merit *a = x, *b = y;
-    if (a->feasible != b->feasible) return a->feasible ? -1 : 1;
-    if (a->key != b->key) return a->key < b->key ? -1 : 1;
-    return a->index < b->index ? -1 : 1;
+    if (kw_point_better(a->point, b->point)) return -1;
+    if (kw_point_better(b->point, a->point)) return 1;
+    return a->index < b->index ? -1 : a->index > b->index;
 }
 
 /* No other point is at most as dear and as slow, and better in one. Points that serve nothing are not on the frontier. */
@@ -296,10 +304,7 @@ enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo 
     if (n == 0) return KW_OK;
     struct merit *order = malloc(n * sizeof *order);
     if (!order) return kw_fail(err, KW_ENOMEM, "out of memory for a ranking");
-    for (size_t i = 0; i < n; i++) {
-        double key = p[i].feasible ? p[i].m[KW_METRIC_COST].mean : p[i].miss_ratio;
-        order[i] = (struct merit){ p[i].feasible, key, i };
-    }
+    for (size_t i = 0; i < n; i++) order[i] = (struct merit){ &p[i], i };
     qsort(order, n, sizeof *order, by_merit);
     for (size_t k = 0; k < n; k++) p[order[k].index].rank = (uint32_t)k + 1;
     mark_pareto(p, n);

@@ -56,6 +56,10 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
 enum kw_status kw_point_reprice(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,
                                 struct kw_error *err);
 
+/* Whether a ranks before b: feasible before not; among feasible the cheaper, then the lower TTFT p95; among the others the
+ * smaller miss. False for equals. */
+bool kw_point_better(const struct kw_point *a, const struct kw_point *b);
+
 /* Rank, p_best and Pareto flags of n points that met the same replications. */
 enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, uint64_t seed,
                               struct kw_error *err);
