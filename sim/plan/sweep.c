@@ -21,7 +21,7 @@ struct kw_sweep {
     struct worker *workers;            /* [n_workers] */
     uint32_t n_workers;
     struct kw_sweep_count count;
-    uint64_t expected; /* simulations, done ones included */
+    uint64_t expected; /* simulations asked for so far, done ones included */
 };
 
 static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
@@ -145,11 +145,6 @@ uint64_t kw_sweep_size(const struct kw_sweep *s, uint32_t upto)
     uint64_t runs = 0;
     for (size_t i = 0; i < s->n; i++) runs += s->twin[i] == i;
     return runs * upto;
-}
-
-void kw_sweep_expect(struct kw_sweep *s, uint64_t simulations)
-{
-    s->expected = simulations ? s->expected + simulations : s->count.simulations;
 }
 
 static enum kw_status make_room(struct kw_sweep *s, struct kw_point *p, const struct kw_candidate *c, struct kw_error *err)

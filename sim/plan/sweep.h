@@ -6,8 +6,8 @@
 struct kw_sweep_options {
     uint32_t threads;  /* 0: as many as OpenMP offers */
     volatile int *stop; /* set from a signal handler: the sweep ends with KW_EFAIL "interrupted"; NULL allowed */
-    void (*progress)(void *ctx, uint64_t done, uint64_t total); /* in simulations; never from two threads at once; NULL
-                                                                   allowed */
+    void (*progress)(void *ctx, uint64_t done, uint64_t total); /* in simulations; total grows
+                       where a plan decides as it goes; never from two threads at once; NULL allowed */
     void *progress_ctx;
 };
 
@@ -35,9 +35,6 @@ struct kw_sweep_count {
 struct kw_sweep_count kw_sweep_done(const struct kw_sweep *s);
 /* How many runs bringing all n points to `upto` from nothing would take. */
 uint64_t kw_sweep_size(const struct kw_sweep *s, uint32_t upto);
-/* Adds to the total that progress is told (for a bar that knows what is still to come); 0 resets it to what is done. */
-void kw_sweep_expect(struct kw_sweep *s, uint64_t simulations);
-
 /* All of it at once: evaluates candidates[i] into points[i] (initialised), i < n, for all replications of the study, and
  * ranks them. */
 enum kw_status kw_sweep(struct kw_point *points, const struct kw_candidate *candidates, size_t n,
