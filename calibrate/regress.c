@@ -1,35 +1,45 @@
 #include "calibrate/regress.h"
 #include <assert.h>
+#include <gsl/gsl_blas.h>
 #include <gsl/gsl_errno.h>
-#include <gsl/gsl_multifit.h>
+#include <gsl/gsl_linalg.h>
+#include <math.h>
 #include <stdlib.h>
 
-/* Fits the terms in use[0..m). GSL aborts by default; its handler is off while we are in here. */
+/* Fits the terms in use[0..m) by QR: gsl_multifit would do the same by SVD, but allocates inside and does not survive it
+ * when that fails. GSL aborts on an error by default; its handler is off while we are in here. */
 static enum kw_status fit(size_t n, size_t k, const double *x, const double *y, const double *scale, const size_t *use,
                           size_t m, double *c, struct kw_error *err)
 {
     gsl_error_handler_t *before = gsl_set_error_handler_off();
-    gsl_multifit_linear_workspace *w = gsl_multifit_linear_alloc(n, m);
-    gsl_matrix *a = gsl_matrix_alloc(n, m), *cov = gsl_matrix_alloc(m, m);
-    gsl_vector *one = gsl_vector_alloc(n), *coef = gsl_vector_alloc(m);
+    gsl_matrix *a = gsl_matrix_alloc(n, m);
+    gsl_vector *one = gsl_vector_alloc(n), *residual = gsl_vector_alloc(n), *coef = gsl_vector_alloc(m),
+               *tau = gsl_vector_alloc(m);
     enum kw_status st = KW_OK;
-    if (!w || !a || !cov || !one || !coef) {
+    if (!a || !one || !residual || !coef || !tau) {
         st = kw_fail(err, KW_ENOMEM, "out of memory");
     } else {
         for (size_t i = 0; i < n; i++) {
             gsl_vector_set(one, i, y[i] / scale[i]); /* rows divided by scale: weighted by plain least squares */
             for (size_t j = 0; j < m; j++) gsl_matrix_set(a, i, j, x[i * k + use[j]] / scale[i]);
         }
-        double chisq;
-        int code = gsl_multifit_linear(a, one, coef, cov, &chisq, w);
+        double norm[KW_REGRESS_MAX_TERMS];
+        for (size_t j = 0; j < m; j++) {
+            gsl_vector_view column = gsl_matrix_column(a, j);
+            norm[j] = gsl_blas_dnrm2(&column.vector);
+        }
+        int code = gsl_linalg_QR_decomp(a, tau);
+        for (size_t j = 0; !code && j < m; j++) /* a column that the ones before it give is no coefficient of its own */
+            if (!(fabs(gsl_matrix_get(a, j, j)) > 1e-10 * norm[j])) code = GSL_ESING;
+        if (!code) code = gsl_linalg_QR_lssolve(a, tau, one, coef, residual);
         if (code) st = kw_fail(err, KW_ERANGE, "least squares over %zu points: %s", n, gsl_strerror(code));
         for (size_t j = 0; st == KW_OK && j < m; j++) c[use[j]] = gsl_vector_get(coef, j);
     }
-    if (w) gsl_multifit_linear_free(w);
     if (a) gsl_matrix_free(a);
-    if (cov) gsl_matrix_free(cov);
     if (one) gsl_vector_free(one);
+    if (residual) gsl_vector_free(residual);
     if (coef) gsl_vector_free(coef);
+    if (tau) gsl_vector_free(tau);
     gsl_set_error_handler(before);
     return st;
 }
