@@ -188,6 +188,33 @@ static void at_zero_a_platform_queues_rejects_or_stays_stopped(void)
     case_end(&c);
 }
 
+/* A request that was turned away is traffic: the start it triggered outlives the loop's ticks, although nothing is in the
+ * pool and the last served request left longer than zero_timeout ago. */
+static void a_start_for_a_turned_away_request_is_not_called_off(void)
+{
+    static const enum kw_scaler scalers[] = { KW_SCALER_CONCURRENCY, KW_SCALER_LOAD_TARGET };
+    for (int i = 0; i < 2; i++) {
+        struct fleet_case c;
+        case_begin(&c, scalers[i], 0, 2);
+        cold_start(&c.d[0]);
+        c.d[0].scaling.at_zero = KW_ZERO_REJECT_AND_START;
+        c.d[0].scaling.target = 1;
+        c.d[0].scaling.utilisation = 1;
+        c.d[0].scaling.eval_period = 1 * S;
+        c.d[0].scaling.scale_up_window = 5 * S;
+        c.d[0].scaling.zero_timeout = 60 * S;
+        c.d[0].retry = (struct kw_client_retry){ .max_attempts = 50, .base = 2 * S, .cap = 2 * S };
+        case_request(&c, 1000 * S, 1000, 1);
+        case_request(&c, 3000 * S, 1000, 1);
+        c.trace.span = 3200 * S;
+        CHECK(case_run(&c) == KW_OK);
+        CHECK(c.o.completed == 2 && c.o.rejected == 0 && c.o.cold == 2);
+        CHECK(c.o.ledger[0].starts == 2);
+        CHECK(c.o.ledger[0].lives_n == 2 && c.o.ledger[0].lives[0].phase[KW_PHASE_IDLE] >= 59 * S);
+        case_end(&c);
+    }
+}
+
 static void the_queue_has_a_limit_and_a_timeout(void)
 {
     struct fleet_case c;
@@ -423,6 +450,7 @@ int main(void)
     RUN(a_buffer_stands_by_only_while_active);
     RUN(one_start_serves_as_many_as_it_has_room_for);
     RUN(at_zero_a_platform_queues_rejects_or_stays_stopped);
+    RUN(a_start_for_a_turned_away_request_is_not_called_off);
     RUN(the_queue_has_a_limit_and_a_timeout);
     RUN(a_request_timeout_reaches_onto_the_replica);
     RUN(stock_outs_delay_and_failed_starts_repeat);

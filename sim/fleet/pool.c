@@ -508,6 +508,7 @@ static enum kw_status ask(struct kw_pool *p, enum kw_scaler_cause cause, bool tu
 static enum kw_status after_arrival(struct kw_pool *p, bool turned_away, kw_ns now, struct kw_error *err)
 {
     track(p, now);
+    if (turned_away) p->scaler.area.empty_since = now; /* traffic all the same: zero_timeout counts from it */
     settle_idle(p, now);
     if (p->scaler.policy->on_arrival || p->d->scaling.buffer_replicas || turned_away)
         return ask(p, KW_CAUSE_ARRIVED, turned_away, now, err);
