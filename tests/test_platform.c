@@ -526,7 +526,7 @@ static void api_latencies_are_the_measured_ones(void)
 /* The arithmetic of PLATFORMS.md section 15 from the files' own numbers, before any bill exists: what a bill has to give. */
 static void worked_examples_follow_from_the_files(void)
 {
-    kw_nusd usd;
+    kw_nusd usd = 0;
     /* Hugging Face: $0.50 an hour, one replica for 730 h and two more for a quarter of it. */
     const struct kw_gpu_offer *o = kw_platform_gpu(at("huggingface"), "T4", 1);
     CHECK(o != NULL);
