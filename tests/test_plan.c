@@ -259,6 +259,33 @@ static void every_allocation_may_fail(void)
     }
 }
 
+static void every_allocation_of_a_sweep_may_fail(void)
+{
+    struct kw_study s = study(2, 5);
+    struct kw_candidate candidates[3];
+    struct kw_sweep_options o = { .threads = 1 };
+    fake_world();
+    s.series_step = KW_NS_PER_S;
+    for (int i = 0; i < 3; i++) fake_candidate(&candidates[i], 3 * i, KW_NS_PER_S, 0, 1, 0);
+    for (long n = 1;; n++) {
+        struct kw_point p[3];
+        struct kw_error err;
+        memset(p, 0, sizeof p);
+        failmalloc_at(n);
+        enum kw_status st = KW_OK;
+        for (int i = 0; i < 3 && st == KW_OK; i++) st = kw_point_init(&p[i], &err);
+        if (st == KW_OK) st = kw_sweep(p, candidates, 3, &s, &o, &err);
+        bool fired = failmalloc_off();
+        for (int i = 0; i < 3; i++) kw_point_free(&p[i]);
+        if (!fired) {
+            CHECK(st == KW_OK && n > 30);
+            break;
+        }
+        CHECK(st == KW_ENOMEM);
+    }
+    for (int i = 0; i < 3; i++) kw_candidate_free(&candidates[i]);
+}
+
 int main(void)
 {
     RUN(a_known_best);
@@ -269,5 +296,6 @@ int main(void)
     RUN(the_keep_warm_curve_ascends);
     RUN(the_frontier_has_no_dominated_point);
     RUN(every_allocation_may_fail);
+    RUN(every_allocation_of_a_sweep_may_fail);
     return check_report();
 }
