@@ -557,8 +557,8 @@ enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, cons
         close_race(&r);
         if (st == KW_OK) st = add_idle_timeouts(p, err);
         if (st == KW_OK) st = grow_points(p, enumerated, err);
+        while (st != KW_OK && p->n > enumerated) kw_candidate_free(&p->candidates[--p->n]); /* those have no points */
         if (st == KW_OK) st = find_families(p, err);
-        while (st != KW_OK && p->n > enumerated) kw_candidate_free(&p->candidates[--p->n]); /* points may be shorter: keep parallel */
     }
     if (st != KW_OK) return st;
     st = open_race(&r, p, study, &run, err);
