@@ -1,6 +1,8 @@
 /* tests/test_synth.c - workload models: what is drawn has the law, profile, lengths and correlation that the model says,
  * within stated standard errors; a fit finds back what made its trace; the shipped models load and say where they come
  * from; bad models are refused with their place. */
+#include "workloads/fit.c" /* the units themselves: shrinkage and one round of EM are checked against their definitions */
+#include "workloads/hmm.c"
 #include <gsl/gsl_math.h>
 #include <gsl/gsl_randist.h>
 #include <stdlib.h>
@@ -9,7 +11,6 @@
 #include "sim/core/rng.h"
 #include "tests/check.h"
 #include "tests/failmalloc.h"
-#include "workloads/hmm.h"
 #include "workloads/model.h"
 #include "workloads/source.h"
 #include "workloads/stats.h"
@@ -102,6 +103,12 @@ static void mmpp_rate_and_dispersion(void)
     struct kw_trace t = drawn(&w, 3);
     CHECK_NEAR((double)t.n / 260000, 1, 4 * sqrt((1 + 2 * A / (0.65 * c)) / 260000));
     CHECK_NEAR(idc(&t, s) / want, 1, 0.08); /* 4,000 windows: standard error of a variance about sqrt(2/4000) = 2.2 % */
+    kw_trace_free(&t);
+    /* dwells shorter than the gaps: what a gap has used up in one state must count in the next */
+    w = parsed(MODEL("400000", "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 0.4, \"dwell_s\": 1}, "
+                               "{\"rate_per_s\": 0.1, \"dwell_s\": 1}]}", ""));
+    t = drawn(&w, 4);
+    CHECK_NEAR((double)t.n, 1e5, 4 * sqrt(1.1e5)); /* IDC in the limit: 1 + 2 * 0.25 * 0.09 / (0.25 * 2) */
     kw_trace_free(&t);
     /* three states by a chain that only goes round: stationary in proportion to the dwells */
     w = parsed(MODEL("1000", "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 1, \"dwell_s\": 1, \"next\": [0, 1, 0]}, "
@@ -264,6 +271,54 @@ static void text_and_back(void)
     free(a), free(b);
 }
 
+static void shrinkage_by_hand(void)
+{
+    static const double observed[3] = { 10, 30, 0 }, expected[3] = { 20, 20, 0 }; /* the third: never seen */
+    static const double want[3][2] = { { 0.6, 1.4 }, { 0.7, 1.3 }, { 1, 1 } }, phi[3] = { 1, 2, 5 };
+    for (int i = 0; i < 3; i++) {
+        /* phi 1: variance (200 - 40) / 800 = 0.2 of the true factors against 1/20 of the counts: 0.8 of the way */
+        double factor[3];
+        shrink(observed, expected, 3, phi[i], factor);
+        CHECK_NEAR(factor[0], want[i][0], 1e-12);
+        CHECK_NEAR(factor[1], want[i][1], 1e-12);
+        CHECK_NEAR(factor[2], 1, 0);
+    }
+}
+
+/* One round of EM against the sum over all 3^5 state sequences. */
+static void em_is_the_sum_over_all_paths(void)
+{
+    enum { N = 5, K = 3, PATHS = 243 };
+    static const uint32_t count[N] = { 0, 4, 1, 9, 0 };
+    static const double exposure[N] = { 1, 2, 1, 1.5, 3 };
+    const struct kw_hmm from = { .k = K, .rate = { 0.2, 1, 5 },
+                                 .move = { { 0.7, 0.2, 0.1 }, { 0.3, 0.4, 0.3 }, { 0.05, 0.15, 0.8 } } };
+    double events[K] = { 0 }, time[K] = { 0 }, move[K][K] = { { 0 } }, total = 0, forward[N][S];
+    for (int p = 0; p < PATHS; p++) {
+        int state[N];
+        double like = 1.0 / K;
+        for (int i = 0, x = p; i < N; i++, x /= 3) state[i] = x % 3;
+        for (int i = 0; i < N; i++) {
+            like *= pow(from.rate[state[i]], count[i]) * exp(-from.rate[state[i]] * exposure[i]);
+            if (i) like *= from.move[state[i - 1]][state[i]];
+        }
+        total += like;
+        for (int i = 0; i < N; i++) {
+            events[state[i]] += like * count[i];
+            time[state[i]] += like * exposure[i];
+            if (i) move[state[i - 1]][state[i]] += like;
+        }
+    }
+    struct kw_hmm h = from;
+    round_of_em(&h, count, exposure, N, forward);
+    CHECK_NEAR(h.log_likelihood, log(total), 1e-12 * fabs(log(total)) + 1e-12);
+    for (int i = 0; i < K; i++) {
+        double out = move[i][0] + move[i][1] + move[i][2];
+        CHECK_NEAR(h.rate[i], events[i] / time[i], 1e-12);
+        for (int j = 0; j < K; j++) CHECK_NEAR(h.move[i][j], move[i][j] / out, 1e-12);
+    }
+}
+
 static void hmm_climbs_and_finds_its_parameters(void)
 {
     enum { N = 6000 };
@@ -357,6 +412,23 @@ static void a_fit_finds_back_what_made_its_trace(void)
     for (int h = 0; h < 168; h++) off += pow(f.profile[h] - w.profile[h], 2) / 168, mean += f.profile[h] / 168;
     CHECK_NEAR(mean, 1, 1e-9);
     CHECK(sqrt(off) < 0.08); /* a cell alone has two hours of 180 requests: 5 % on its own, 1 profile unit = 180 */
+    kw_trace_free(&t);
+
+    /* the same shape in one sparse week, 18 requests a cell: shrunk cells must beat raw ones clearly */
+    w.duration = 604800 * KW_NS_PER_S;
+    w.rate = 0.005;
+    w.start_hour = 0;
+    t = drawn(&w, 27);
+    f = fitted(&t, 0);
+    double raw[168] = { 0 }, off_raw = 0;
+    kw_ns first = (t.epoch_unix - 1704067200) * KW_NS_PER_S;
+    for (size_t i = 0; i < t.n; i++) raw[(t.arrival[i] + first) / KW_NS_PER_HOUR % 168] += 168.0 / (double)t.n;
+    off = 0;
+    for (int h = 0; h < 168; h++) {
+        off += pow(f.profile[h] - w.profile[h], 2) / 168;
+        off_raw += pow(raw[h] - w.profile[h], 2) / 168;
+    }
+    CHECK(off < 0.4 * off_raw);
     kw_trace_free(&t);
 
     /* no profile in the traffic: shrinkage keeps the noise out */
@@ -488,6 +560,8 @@ int main(void)
     RUN(same_seed_same_bytes);
     RUN(bad_models_are_refused_with_their_place);
     RUN(text_and_back);
+    RUN(shrinkage_by_hand);
+    RUN(em_is_the_sum_over_all_paths);
     RUN(hmm_climbs_and_finds_its_parameters);
     RUN(a_fit_finds_back_what_made_its_trace);
     RUN(shipped_models_load_and_say_whence);
