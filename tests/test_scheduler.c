@@ -272,6 +272,13 @@ static void async_decides_a_step_ahead(void)
     CHECK_STR(one(s), "c5:0+4! | f5 x5");    /* the batch decided ahead was empty and took no time */
     CHECK_STR(one(s), "idle");
     CHECK(kw_sched_blocks_free(s) == c.num_blocks);
+    add(s, 6, 4, 3);
+    CHECK_STR(one(s), "c6:0+4! | f6");
+    uint32_t gone = add(s, 7, 4, 1);
+    add(s, 8, 4, 1);
+    kw_sched_cancel(s, gone);                /* 8 is no better known for it */
+    CHECK_STR(one(s), "d1/5 |");
+    CHECK_STR(one(s), "d1/6 c8:0+4! | f8 x6 x8");
     kw_sched_delete(s);
 }
 

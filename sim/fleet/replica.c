@@ -91,10 +91,10 @@ void kw_replica_reset(struct kw_replica *r)
 
 static enum kw_status grow(struct kw_replica *r, struct kw_error *err)
 {
-    uint32_t cap = r->cap ? 2 * r->cap : 16;
+    uint32_t cap = r->cap ? 2 * r->cap : 16, seats = cap < r->max_num_seqs ? cap : r->max_num_seqs;
     void *p;
-#define GROW(row) ((p = realloc(r->row, cap * sizeof *r->row)) && (r->row = p, true))
-    if (!(GROW(slot) && GROW(first) && GROW(finished) && GROW(pending) && GROW(resumed)))
+#define GROW(row, n) ((p = realloc(r->row, (n) * sizeof *r->row)) && (r->row = p, true))
+    if (!(GROW(slot, cap) && GROW(first, seats) && GROW(finished, seats) && GROW(pending, cap) && GROW(resumed, cap)))
         return kw_fail(err, KW_ENOMEM, "replica: no memory for %u requests", cap);
 #undef GROW
     r->cap = cap;
@@ -182,7 +182,14 @@ static void note_preempted(struct kw_replica *r, const struct kw_step *step)
     }
 }
 
-static void decide(struct kw_replica *r)
+static uint64_t at_most_run_ps(const struct kw_replica *r, uint64_t k)
+{
+    double last = (double)r->first_ps + (double)r->rise_ps * (double)k;
+    if (last * (double)k <= (double)RUN_PS) return k;
+    return last < (double)RUN_PS ? (uint64_t)((double)RUN_PS / last) : 1;
+}
+
+static inline void decide(struct kw_replica *r)
 {
     struct kw_step step;
     bool was_busy = r->in_step;
@@ -214,8 +221,8 @@ static void decide(struct kw_replica *r)
             uint64_t k = kw_sched_jumpable(r->sched);
             if (k > 1) {
                 if (c + (k - 1) * step.n_decode >= r->law.hi) k = (r->law.hi - 1 - c) / step.n_decode + 1;
-                double last = (double)r->first_ps + (double)r->rise_ps * (double)k;
-                if (last * (double)k > (double)RUN_PS) k = last < (double)RUN_PS ? (uint64_t)((double)RUN_PS / last) : 1;
+                /* Below 2^40 and 2^24 ps and 2^17 steps the run is far below RUN_PS; else look closer. */
+                if (((uint64_t)r->first_ps >> 40) | ((uint64_t)r->rise_ps >> 24) | (k >> 17)) k = at_most_run_ps(r, k);
                 r->k = k;
             }
         }
@@ -224,7 +231,7 @@ static void decide(struct kw_replica *r)
 }
 
 /* Counts the run's steps, and the gaps of the sequences that decoded in them. */
-static void note_run(struct kw_replica *r)
+static inline void note_run(struct kw_replica *r)
 {
     r->count.iterations += r->k;
     r->count.decode_tokens += r->n_decode * r->k;
@@ -246,17 +253,11 @@ static void note_run(struct kw_replica *r)
         kw_hist_add_ramp(h, first, r->rise_ps, k, r->n_decode);
 }
 
-void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *out)
+/* The run's last step is done. */
+static inline void end_run(struct kw_replica *r, struct kw_replica_out *out)
 {
-    assert(now == r->next);
-    (void)now;
-    *out = (struct kw_replica_out){ .first = r->first, .finished = r->finished };
-    if (!r->in_step) {
-        decide(r);
-        return;
-    }
-    note_run(r);
     struct kw_sched_done done;
+    note_run(r);
     kw_sched_advance(r->sched, r->k, &done);
     r->count.output_tokens += done.n_first + r->n_resumed;
     r->at.ns = r->next;
@@ -295,6 +296,14 @@ void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *
         s->cancelled = false;
     }
     r->n_pending = 0;
+}
+
+void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *out)
+{
+    assert(now == r->next);
+    (void)now;
+    *out = (struct kw_replica_out){ .first = r->first, .finished = r->finished };
+    if (r->in_step) end_run(r, out);
     decide(r);
 }
 

@@ -78,9 +78,9 @@ struct kw_replica {
     struct kw_decode_law law;
     kw_ns busy_since, busy; /* begin of the present busy period; length of those that ended */
     struct kw_replica_slot *slot; /* [cap] by scheduler slot */
-    struct kw_replica_seq *first, *finished; /* [cap] */
+    struct kw_replica_seq *first, *finished; /* [cap, max_num_seqs at most] */
     uint32_t *pending;      /* [cap] slots to cancel at the next boundary */
-    uint32_t *resumed;      /* [cap] preempted sequences whose next token comes with the step under way */
+    uint32_t *resumed;      /* [cap] preempted sequences whose next token comes with the step under way; room for all */
 };
 
 /* Starts idle. Borrowed until free: t, and itl (may be NULL; may be shared by all replicas of one thread). c is copied.
