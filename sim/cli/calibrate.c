@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "calibrate/import.h"
+#include "calibrate/show.h"
 #include "sim/cli/say.h"
 #include "sim/io/catalogue.h"
 #include "sim/io/listing.h"
@@ -68,7 +69,7 @@ int kw_cli_calibrate_show(const struct kw_options *o)
     struct kw_error err = { "" };
     struct kw_catalogue c;
     const struct kw_profile *p;
-    char *text = NULL;
+    char *text = NULL, today[16];
     enum kw_status st = kw_catalogue_load(&c, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     int code = 0;
@@ -76,8 +77,8 @@ int kw_cli_calibrate_show(const struct kw_options *o)
         code = list_profiles(&c.profiles);
     } else {
         st = find_profile(&c, o->args.v[0], &p, &err);
-        if (st == KW_OK) st = kw_fail(&err, KW_EFAIL, "%s %s", p->gpu, text ? text : "cannot be drawn yet");
-        code = kw_cli_fail(st, &err);
+        if (st == KW_OK) st = kw_profile_show(&text, p, kw_cli_date(today, -1), &err);
+        code = st == KW_OK ? kw_cli_print_owned(text) : kw_cli_fail(st, &err);
     }
     kw_catalogue_free(&c);
     return code;

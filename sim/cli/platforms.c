@@ -1,7 +1,4 @@
 #include "sim/cli/platforms.h"
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
 #include "platforms/show.h"
 #include "sim/cli/say.h"
 #include "sim/io/catalogue.h"
@@ -36,10 +33,8 @@ int kw_cli_platforms_show(const struct kw_options *o)
 int kw_cli_platforms_check(const struct kw_options *o)
 {
     struct kw_error err = { "" };
-    char today[16] = "";
-    time_t at = o->at >= 0 ? (time_t)o->at : time(NULL);
-    struct tm tm;
-    if (gmtime_r(&at, &tm)) strftime(today, sizeof today, "%Y-%m-%d", &tm);
+    char today[16];
+    kw_cli_date(today, o->at);
     int code = 0;
     for (size_t i = 0; i < o->args.n && code == 0; i++) {
         struct kw_platform p;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 int kw_cli_fail(enum kw_status st, const struct kw_error *err)
 {
@@ -29,4 +30,12 @@ int kw_cli_print_owned(char *text)
     t.failed |= !text;
     free(text);
     return kw_cli_print(&t);
+}
+
+char *kw_cli_date(char buf[16], int64_t unix_s)
+{
+    time_t at = unix_s >= 0 ? (time_t)unix_s : time(NULL);
+    struct tm tm;
+    if (!gmtime_r(&at, &tm) || !strftime(buf, 16, "%Y-%m-%d", &tm)) snprintf(buf, 16, "undated");
+    return buf;
 }

@@ -1,6 +1,7 @@
 /* sim/cli/say.h - the only two ways words leave the program: results to stdout, failures to stderr. */
 #ifndef KW_CLI_SAY_H
 #define KW_CLI_SAY_H
+#include <stdint.h>
 #include "sim/core/text.h"
 
 /* "keepwarm: MESSAGE" on stderr; returns the exit code of st. */
@@ -10,5 +11,8 @@ int kw_cli_print(struct kw_text *text);
 
 /* A malloc'd text made elsewhere: prints and frees it. */
 int kw_cli_print_owned(char *text);
+
+/* The date of unix_s (s since 1970; < 0: now) as YYYY-MM-DD in UTC, into buf; returns buf. */
+char *kw_cli_date(char buf[16], int64_t unix_s);
 
 #endif
