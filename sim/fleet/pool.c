@@ -600,20 +600,16 @@ static enum kw_status begin_luck(struct kw_pool *p, const struct kw_fleet_option
 /* Engines made for another configuration go; the others are kept for this run. */
 static void keep_engines(struct kw_pool *p, const struct kw_deployment *d, enum kw_stepping stepping, struct kw_hist *itl)
 {
-    const struct kw_sched_config *a = &p->made_for, *b = &d->sched;
-    bool same = a->policy == b->policy && a->max_num_batched_tokens == b->max_num_batched_tokens &&
-                a->max_num_seqs == b->max_num_seqs && a->max_model_len == b->max_model_len &&
-                a->block_size == b->block_size && a->num_blocks == b->num_blocks &&
-                a->prefix_caching == b->prefix_caching && a->reserve_full_prompt == b->reserve_full_prompt &&
-                a->block_tables == b->block_tables && p->made_with == d->steptime && p->stepping == stepping &&
-                p->itl == itl;
+    /* Bytes that differ only in padding rebuild engines that could have stayed: slower once, never wrong. */
+    bool same = !memcmp(&p->made_for, &d->sched, sizeof d->sched) && p->made_with == d->steptime &&
+                p->stepping == stepping && p->itl == itl;
     for (uint32_t i = 0; i < p->n && !same; i++) {
         if (!p->r[i].engine) continue;
         kw_replica_free(p->r[i].engine);
         free(p->r[i].engine);
         p->r[i].engine = NULL;
     }
-    p->made_for = d->sched;
+    memcpy(&p->made_for, &d->sched, sizeof d->sched);
     p->made_with = d->steptime;
     p->stepping = stepping;
     p->itl = itl;
