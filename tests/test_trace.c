@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "sim/core/json.h"
 #include "tests/check.h"
 #include "tests/failmalloc.h"
 #include "workloads/clock.h"
@@ -539,6 +540,17 @@ static void stats_of_a_small_trace(void)
     }
     CHECK(strstr(text, "span       240.000 s (4 min), 0.01667 requests/s\n") != NULL);
     CHECK(strstr(text, "prompt           665.8       513     1,025     1,025     1,025       1,025           2,663\n") != NULL);
+    free(text);
+    struct kw_json doc;
+    CHECK(kw_trace_info_json(&text, &t, NULL, &err) == KW_OK);
+    CHECK(kw_json_parse(&doc, "info", text, strlen(text), &err) == KW_OK);
+    double x = 0;
+    CHECK(kw_json_f64(kw_json_get(kw_json_root(&doc), "span_s"), 0, 1e9, &x, &err) == KW_OK && x == 240);
+    CHECK(kw_json_f64(kw_json_get(kw_json_get(kw_json_root(&doc), "prompt_tokens"), "p90"), 0, 1e9, &x, &err) == KW_OK &&
+          x == 1025);
+    CHECK(kw_json_f64(kw_json_get(kw_json_root(&doc), "prefix_distinct_blocks"), 0, 1e9, &x, &err) == KW_OK && x == 4);
+    CHECK(!kw_json_present(kw_json_get(kw_json_root(&doc), "epoch_unix_s")));
+    kw_json_free(&doc);
     free(text);
     kw_trace_free(&t);
     char buf[64];

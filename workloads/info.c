@@ -229,3 +229,94 @@ enum kw_status kw_trace_info(char **text, const struct kw_trace *t, const struct
     *text = NULL;
     return kw_fail(err, KW_ENOMEM, "out of memory for the report");
 }
+
+static void json_string(struct kw_text *out, const char *s)
+{
+    kw_text_add(out, "\"");
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\') kw_text_add(out, "\\%c", c);
+        else if (c < 0x20) kw_text_add(out, "\\u%04x", c);
+        else kw_text_add(out, "%c", c);
+    }
+    kw_text_add(out, "\"");
+}
+
+static void json_number(struct kw_text *out, const char *key, double x)
+{
+    if (isfinite(x)) kw_text_add(out, ",\n  \"%s\": %.10g", key, x);
+    else kw_text_add(out, ",\n  \"%s\": null", key);
+}
+
+static void json_tokens(struct kw_text *out, const char *key, const struct kw_token_stats *s)
+{
+    kw_text_add(out, ",\n  \"%s\": { \"mean\": %.10g, \"min\": %u, \"p50\": %u, \"p90\": %u, \"p95\": %u, \"p99\": %u, "
+                "\"max\": %u, \"total\": %" PRIu64 " }", key, s->mean, s->min, s->p50, s->p90, s->p95, s->p99, s->max,
+                s->total);
+}
+
+static void json_counts(struct kw_text *out, const char *key, char **name, const uint64_t *count, size_t n)
+{
+    if (!count) return;
+    kw_text_add(out, ",\n  \"%s\": {", key);
+    for (size_t i = 0; i < n; i++) {
+        kw_text_add(out, "%s", i ? ", " : " ");
+        json_string(out, name[i]);
+        kw_text_add(out, ": %" PRIu64, count[i]);
+    }
+    kw_text_add(out, " }");
+}
+
+enum kw_status kw_trace_info_json(char **text, const struct kw_trace *t, const struct kw_trace_stats *given,
+                                  struct kw_error *err)
+{
+    struct kw_trace_stats own = { 0 };
+    const struct kw_trace_stats *s = given;
+    const struct kw_trace_notes *k = &t->notes;
+    struct kw_text out = { 0 };
+    if (!s) {
+        enum kw_status st = kw_trace_stats(&own, t, err);
+        if (st != KW_OK) return st;
+        s = &own;
+    }
+    kw_text_add(&out, "{\n  \"source\": ");
+    json_string(&out, k->source);
+    kw_text_add(&out, ",\n  \"format\": \"%s\",\n  \"sha256\": \"%s\",\n  \"requests\": %zu,\n  \"rows\": %" PRIu64
+                ",\n  \"dropped_failed\": %" PRIu64 ",\n  \"dropped_other\": %" PRIu64 ",\n  \"clock_back\": %" PRIu64
+                ",\n  \"equal_times\": %" PRIu64, k->format, k->sha256, t->n, k->rows, k->dropped_failed, k->dropped_other,
+                k->clock_back, k->equal_times);
+    json_number(&out, "worst_back_s", (double)k->worst_back / 1e9);
+    json_number(&out, "epoch_unix_s", t->epoch_unix == INT64_MIN ? NAN : (double)t->epoch_unix);
+    json_number(&out, "span_s", s->span_s);
+    json_number(&out, "rate_per_s", s->rate);
+    json_number(&out, "interarrival_cv", s->cv);
+    json_number(&out, "peak_minute_over_mean", s->peak_minute);
+    json_number(&out, "peak_hour_over_mean", s->peak_hour);
+    json_number(&out, "busiest_minute_requests", (double)s->busiest_minute);
+    json_number(&out, "busiest_minute_at_s", (double)s->busiest_minute_at / 1e9);
+    json_number(&out, "longest_gap_s", (double)s->longest_gap / 1e9);
+    json_number(&out, "longest_gap_at_s", (double)s->longest_gap_at / 1e9);
+    json_number(&out, "minutes", (double)s->minutes);
+    json_number(&out, "empty_minutes", (double)s->empty_minutes);
+    json_number(&out, "hours", (double)s->hours);
+    json_number(&out, "empty_hours", (double)s->empty_hours);
+    json_tokens(&out, "prompt_tokens", &s->prompt);
+    json_tokens(&out, "output_tokens", &s->output);
+    json_number(&out, "rank_correlation", s->rank_correlation);
+    if (s->blocks) {
+        json_number(&out, "prefix_block_tokens", t->hash_block);
+        json_number(&out, "prefix_blocks", (double)s->blocks);
+        json_number(&out, "prefix_distinct_blocks", (double)s->distinct_blocks);
+        json_number(&out, "prefix_block_hits", s->block_hits);
+        json_number(&out, "prefix_token_hits", s->token_hits);
+    }
+    json_counts(&out, "models", t->model_name, s->model_count, t->n_models);
+    json_counts(&out, "classes", t->class_name, s->class_count, t->n_classes);
+    kw_text_add(&out, "\n}\n");
+    kw_trace_stats_free(&own);
+    *text = out.s;
+    if (!out.failed) return KW_OK;
+    kw_text_free(&out);
+    *text = NULL;
+    return kw_fail(err, KW_ENOMEM, "out of memory for the report");
+}

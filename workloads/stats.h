@@ -36,6 +36,10 @@ void kw_trace_stats_free(struct kw_trace_stats *s); /* safe to call again */
 enum kw_status kw_trace_info(char **text, const struct kw_trace *t, const struct kw_trace_stats *s,
                              struct kw_error *err);
 
+/* The same as one JSON object (notes, stats, shares by name), for programs. null stands for NAN. */
+enum kw_status kw_trace_info_json(char **text, const struct kw_trace *t, const struct kw_trace_stats *s,
+                                  struct kw_error *err);
+
 /* x with thousands separated ("19,366", "-1,234.5") and `decimals` digits after the point, into buf; returns buf. */
 char *kw_grouped(char *buf, size_t size, double x, int decimals);
 
