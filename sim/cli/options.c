@@ -41,6 +41,11 @@ static const struct {
     [KW_OPT_SOURCE] = { "source", 0, WORD, "DIR", "folder with published measurements (default $KEEPWARM_DATA)", AT(source), 0, 0, 0 },
     [KW_OPT_AT] = { "at", 0, COUNT, "UNIX", "judge ages as of this time (s since 1970)", AT(at), 0, INT64_C(253402300799), -1 },
     [KW_OPT_FORCE] = { "force", 0, FLAG, NULL, "go on although the trace is not the one of the result", AT(force), 0, 0, 0 },
+    [KW_OPT_NAME] = { "name", 0, WORD, "NAME", "name of the workload model", AT(name), 0, 0, 0 },
+    [KW_OPT_ORIGIN] = { "origin", 0, WORD, "TEXT", "where the trace comes from, kept in the model (default its path)", AT(origin), 0, 0, 0 },
+    [KW_OPT_LICENCE] = { "licence", 0, WORD, "TEXT", "licence of the trace, kept in the model", AT(licence), 0, 0, 0 },
+    [KW_OPT_DATE] = { "date", 0, WORD, "DATE", "when the trace was recorded, kept in the model", AT(date), 0, 0, 0 },
+    [KW_OPT_START_HOUR] = { "start-hour", 0, COUNT, "H", "hour of the week (0: Monday 00:00) at which the trace begins", AT(start_hour), 0, 167, -1 },
 #undef AT
 };
 

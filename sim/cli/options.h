@@ -19,13 +19,13 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
     KW_OPT_OUT, KW_OPT_THREADS, KW_OPT_SET, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET, KW_OPT_TRACE, KW_OPT_FORMAT,
     KW_OPT_COLUMNS, KW_OPT_MODEL, KW_OPT_SLO, KW_OPT_SEED, KW_OPT_REPLICATIONS, KW_OPT_RECORDS, KW_OPT_EXHAUSTIVE,
     KW_OPT_ALL, KW_OPT_BREAKEVEN, KW_OPT_PLATFORM, KW_OPT_GPU, KW_OPT_PRECISION, KW_OPT_TP, KW_OPT_SOURCE, KW_OPT_AT,
-    KW_OPT_FORCE, KW_OPTIONS
+    KW_OPT_FORCE, KW_OPT_NAME, KW_OPT_ORIGIN, KW_OPT_LICENCE, KW_OPT_DATE, KW_OPT_START_HOUR, KW_OPTIONS
 };
 
 struct kw_options {
-    const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source;
+    const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date;
     struct kw_list set, slo, platform;
-    int64_t threads, seed, replications, tp, at; /* threads 0: all; seed, replications, at -1: not given */
+    int64_t threads, seed, replications, tp, at, start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */
     bool json, csv, quiet, records, exhaustive, all, breakeven, force;
     struct kw_list args; /* what is no option */
 };

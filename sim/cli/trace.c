@@ -25,7 +25,7 @@ int kw_cli_trace_info(const struct kw_options *o)
     char *text = NULL;
     enum kw_status st = load(&t, o, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    st = kw_trace_info(&text, &t, NULL, &err);
+    st = o->json ? kw_trace_info_json(&text, &t, NULL, &err) : kw_trace_info(&text, &t, NULL, &err);
     kw_trace_free(&t);
     return st == KW_OK ? kw_cli_print_owned(text) : kw_cli_fail(st, &err);
 }
@@ -81,9 +81,14 @@ int kw_cli_trace_fit(const struct kw_options *o)
     struct kw_error err = { "" };
     struct kw_workload *w = malloc(sizeof *w);
     struct kw_trace t;
-    char command[240];
-    snprintf(command, sizeof command, "keepwarm trace fit %.200s", o->args.v[0]);
-    struct kw_fit_options fit = { .command = command, .start_hour = -1, .seed = o->seed >= 0 ? (uint64_t)o->seed : 1 };
+    char command[240], hour[32] = "";
+    const char *slash = strrchr(o->args.v[0], '/');
+    uint64_t seed = o->seed >= 0 ? (uint64_t)o->seed : 1;
+    if (o->start_hour >= 0) snprintf(hour, sizeof hour, " --start-hour %d", (int)o->start_hour);
+    snprintf(command, sizeof command, "keepwarm trace fit %.150s%s --seed %llu", slash ? slash + 1 : o->args.v[0], hour,
+             (unsigned long long)seed);
+    struct kw_fit_options fit = { .name = o->name, .source = o->origin, .licence = o->licence, .date = o->date,
+                                  .command = command, .start_hour = (int)o->start_hour, .seed = seed };
     enum kw_status st = w ? load(&t, o, &err) : kw_fail(&err, KW_ENOMEM, "out of memory");
     if (st == KW_OK) {
         st = kw_workload_fit(w, &t, &fit, &err);
