@@ -37,13 +37,36 @@ $B/tests/%: $B/tests/%.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 fidelity: $B/tests/fidelity
 	$B/tests/fidelity $${KEEPWARM_DATA:-../shared/data}
+# Speed beside the peers' figures and the marks; ratios within one run are what to trust.
+bench: deps
+	@$(MAKE) --no-print-directory -s all $B/tests/bench_mm1 $B/tests/bench_fleet
+	@/usr/bin/python3 tests/bench.py $B
+# The main job on the embedded week: which platform, which GPU, how many replicas kept warm?
+demo: deps
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
+	@mkdir -p results
+	$B/keepwarm plan --trace workloads/chat-week.json --model llama-3.1-8b --slo ttft_p95=2s -o results/demo.h5
+	@$B/keepwarm report results/demo.h5 -o results/demo.html
+# Executes the notebooks headless on the demo's result; their pictures are in results/*.ipynb.
+notebooks: results/demo.h5
+	@cd notebooks && for n in *.ipynb; do /usr/bin/python3 -W ignore -m jupyter nbconvert --log-level=ERROR --to notebook --execute \
+	  --output-dir ../results --output "$$n" "$$n" || exit 1; echo "notebooks/$$n -> results/$$n"; done
+results/demo.h5:
+	@$(MAKE) --no-print-directory demo
+PREFIX ?= /usr/local
+install: all
+	install -Dm755 $B/keepwarm $(DESTDIR)$(PREFIX)/bin/keepwarm
+	@mkdir -p $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	$B/keepwarm man > $(DESTDIR)$(PREFIX)/share/man/man1/keepwarm.1
+	$B/keepwarm completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keepwarm
+	$B/keepwarm completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_keepwarm
 profiles: $B/tests/make_profiles
 	@mkdir -p calibrate/profiles
 	$B/tests/make_profiles $${KEEPWARM_DATA:-../shared/data} calibrate/profiles
 
 # What to install on Debian or Ubuntu, in one place: to build, to test, and to run the notebooks.
 DEPS := gcc make pkg-config zlib1g-dev libgsl-dev libcjson-dev libhdf5-dev \
-  hdf5-tools python3-numpy python3-h5py python3-h5netcdf python3-xarray python3-simpy \
+  hdf5-tools python3-numpy python3-jsonschema python3-h5py python3-h5netcdf python3-xarray python3-simpy \
   python3-matplotlib jupyter-nbconvert python3-ipykernel
 deps:
 	@command -v dpkg-query >/dev/null || { pkg-config --exists $(PKGS) && exit 0; \
@@ -74,6 +97,6 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c fuzz-lib
 	@clang $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=fuzzer $(FUZZFLAGS) $< build/fuzz/obj/libkeepwarm.a $(LDLIBS) -o $@
 fuzz: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
-.PHONY: all lib fidelity profiles deps test check fuzz fuzz-lib FORCE
+.PHONY: all lib bench demo notebooks install fidelity profiles deps test check fuzz fuzz-lib FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
