@@ -11,7 +11,7 @@ const char *const kw_run_statistic_name[] = { "mean", "p50", "p90", "p95", "p99"
 
 struct line { /* one request as the file has it: seconds of two clocks */
     uint32_t prompt, output;
-    double arrival, queued, first, last;
+    double arrival, queued, scheduled, first, last;
 };
 
 static enum kw_status read_line(const char *path, const char *text, struct line *l, struct kw_error *err)
@@ -22,10 +22,11 @@ static enum kw_status read_line(const char *path, const char *text, struct line 
     if (st != KW_OK) return st;
     struct kw_jnode n = kw_json_root(&doc);
     struct { const char *key; double *to; } clocks[] = { { "arrival_time", &l->arrival }, { "queued_ts", &l->queued },
+                                                         { "scheduled_ts", &l->scheduled },
                                                          { "first_token_ts", &l->first }, { "last_token_ts", &l->last } };
     if ((st = kw_json_i64(kw_json_get(n, "input_toks"), 1, 1 << 24, &prompt, err)) == KW_OK)
         st = kw_json_i64(kw_json_get(n, "output_toks"), 1, 1 << 24, &output, err);
-    for (int i = 0; st == KW_OK && i < 4; i++)
+    for (int i = 0; st == KW_OK && i < 5; i++)
         st = kw_json_f64(kw_json_get(n, clocks[i].key), 0, 1e12, clocks[i].to, err);
     if (st == KW_OK && !(l->queued <= l->first && l->first <= l->last))
         st = kw_json_fail(n, KW_ERANGE, err, "want queued_ts <= first_token_ts <= last_token_ts");
@@ -83,6 +84,7 @@ enum kw_status kw_run_load(struct kw_run *run, const char *path, struct kw_error
             r->output = lines[i].output;
             r->arrival = llround((lines[i].arrival + shift - zero) * 1e9);
             r->queued = llround((lines[i].queued - zero) * 1e9);
+            r->scheduled = llround((lines[i].scheduled - zero) * 1e9);
             r->first_token = llround((lines[i].first - zero) * 1e9);
             r->last_token = llround((lines[i].last - zero) * 1e9);
         }

@@ -19,7 +19,7 @@
 struct kw_run_request {
     uint32_t prompt, output;
     kw_ns arrival;                     /* client, since the first request */
-    kw_ns queued, first_token, last_token; /* engine, on the same origin after the shift */
+    kw_ns queued, scheduled, first_token, last_token; /* engine, on the same origin after the shift */
 };
 struct kw_run { /* owns r */
     struct kw_run_request *r; /* in order of arrival */
@@ -29,7 +29,7 @@ struct kw_run { /* owns r */
 enum kw_status kw_run_load(struct kw_run *run, const char *path, struct kw_error *err);
 void kw_run_free(struct kw_run *run);
 
-/* out[i].queued, first_token, last_token as simulated; arrival, prompt and output as given. */
+/* out[i].queued, first_token, last_token as simulated (scheduled as in the run); arrival, prompt and output as given. */
 enum kw_status kw_run_replay(struct kw_run *out, const struct kw_run *real, const struct kw_sched_config *config,
                              const struct kw_steptime *steps, bool async_scheduling, struct kw_error *err);
 

@@ -6,42 +6,35 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Fits the terms in use[0..m) by QR: gsl_multifit would do the same by SVD, but allocates inside and does not survive it
- * when that fails. GSL aborts on an error by default; its handler is off while we are in here. */
+/* Fits the terms in use[0..m) by QR in memory of our own: gsl_multifit would do the same by SVD, but GSL neither frees nor
+ * survives an allocation of its own that fails. GSL aborts on an error by default; its handler is off while we are here. */
 static enum kw_status fit(size_t n, size_t k, const double *x, const double *y, const double *scale, const size_t *use,
                           size_t m, double *c, struct kw_error *err)
 {
-    gsl_error_handler_t *before = gsl_set_error_handler_off();
-    gsl_matrix *a = gsl_matrix_alloc(n, m);
-    gsl_vector *one = gsl_vector_alloc(n), *residual = gsl_vector_alloc(n), *coef = gsl_vector_alloc(m),
-               *tau = gsl_vector_alloc(m);
-    enum kw_status st = KW_OK;
-    if (!a || !one || !residual || !coef || !tau) {
-        st = kw_fail(err, KW_ENOMEM, "out of memory");
-    } else {
-        for (size_t i = 0; i < n; i++) {
-            gsl_vector_set(one, i, y[i] / scale[i]); /* rows divided by scale: weighted by plain least squares */
-            for (size_t j = 0; j < m; j++) gsl_matrix_set(a, i, j, x[i * k + use[j]] / scale[i]);
-        }
-        double norm[KW_REGRESS_MAX_TERMS];
-        for (size_t j = 0; j < m; j++) {
-            gsl_vector_view column = gsl_matrix_column(a, j);
-            norm[j] = gsl_blas_dnrm2(&column.vector);
-        }
-        int code = gsl_linalg_QR_decomp(a, tau);
-        for (size_t j = 0; !code && j < m; j++) /* a column that the ones before it give is no coefficient of its own */
-            if (!(fabs(gsl_matrix_get(a, j, j)) > 1e-10 * norm[j])) code = GSL_ESING;
-        if (!code) code = gsl_linalg_QR_lssolve(a, tau, one, coef, residual);
-        if (code) st = kw_fail(err, KW_ERANGE, "least squares over %zu points: %s", n, gsl_strerror(code));
-        for (size_t j = 0; st == KW_OK && j < m; j++) c[use[j]] = gsl_vector_get(coef, j);
+    double *memory = malloc((n * m + 2 * n + 2 * m) * sizeof *memory);
+    if (!memory) return kw_fail(err, KW_ENOMEM, "out of memory");
+    gsl_matrix_view a = gsl_matrix_view_array(memory, n, m);
+    gsl_vector_view right = gsl_vector_view_array(memory + n * m, n), residual = gsl_vector_view_array(memory + n * m + n, n),
+                    coef = gsl_vector_view_array(memory + n * m + 2 * n, m),
+                    tau = gsl_vector_view_array(memory + n * m + 2 * n + m, m);
+    for (size_t i = 0; i < n; i++) {
+        gsl_vector_set(&right.vector, i, y[i] / scale[i]); /* rows divided by scale: weighted by plain least squares */
+        for (size_t j = 0; j < m; j++) gsl_matrix_set(&a.matrix, i, j, x[i * k + use[j]] / scale[i]);
     }
-    if (a) gsl_matrix_free(a);
-    if (one) gsl_vector_free(one);
-    if (residual) gsl_vector_free(residual);
-    if (coef) gsl_vector_free(coef);
-    if (tau) gsl_vector_free(tau);
+    double norm[KW_REGRESS_MAX_TERMS];
+    for (size_t j = 0; j < m; j++) {
+        gsl_vector_view column = gsl_matrix_column(&a.matrix, j);
+        norm[j] = gsl_blas_dnrm2(&column.vector);
+    }
+    gsl_error_handler_t *before = gsl_set_error_handler_off();
+    int code = gsl_linalg_QR_decomp(&a.matrix, &tau.vector);
+    for (size_t j = 0; !code && j < m; j++) /* a column that the ones before it give is no coefficient of its own */
+        if (!(fabs(gsl_matrix_get(&a.matrix, j, j)) > 1e-10 * norm[j])) code = GSL_ESING;
+    if (!code) code = gsl_linalg_QR_lssolve(&a.matrix, &tau.vector, &right.vector, &coef.vector, &residual.vector);
     gsl_set_error_handler(before);
-    return st;
+    for (size_t j = 0; !code && j < m; j++) c[use[j]] = gsl_vector_get(&coef.vector, j);
+    free(memory);
+    return code ? kw_fail(err, KW_ERANGE, "least squares over %zu points: %s", n, gsl_strerror(code)) : KW_OK;
 }
 
 enum kw_status kw_regress(size_t n, size_t k, const double *x, const double *y, const double *scale, double *c,
