@@ -30,22 +30,25 @@ void kw_catalogue_free(struct kw_catalogue *c)
     memset(c, 0, sizeof *c);
 }
 
-/* The slot of a file already read, or a new empty one at the end (not yet counted). */
-static enum kw_status file_slot(struct kw_catalogue *c, const char *path, struct kw_catalogue_file **out,
-                                struct kw_error *err)
+static struct kw_catalogue_file *find_file(struct kw_catalogue *c, const char *path)
 {
     for (size_t i = 0; i < c->n_files; i++)
-        if (!strcmp(c->file[i].path, path)) {
-            *out = &c->file[i];
-            return KW_OK;
-        }
+        if (!strcmp(c->file[i].path, path)) return &c->file[i];
+    return NULL;
+}
+
+/* A new empty slot at the end. */
+static enum kw_status add_file(struct kw_catalogue *c, const char *path, struct kw_catalogue_file **out, struct kw_error *err)
+{
     struct kw_catalogue_file *f = realloc(c->file, (c->n_files + 1) * sizeof *f);
-    if (!f) return kw_fail(err, KW_ENOMEM, "out of memory");
-    c->file = f;
-    *out = &f[c->n_files];
-    **out = (struct kw_catalogue_file){ .path = malloc(strlen(path) + 1) };
-    if (!(*out)->path) return kw_fail(err, KW_ENOMEM, "out of memory");
-    strcpy((*out)->path, path);
+    if (f) c->file = f;
+    char *copy = malloc(strlen(path) + 1);
+    if (!f || !copy) {
+        free(copy);
+        return kw_fail(err, KW_ENOMEM, "out of memory");
+    }
+    *out = &f[c->n_files++];
+    **out = (struct kw_catalogue_file){ .path = strcpy(copy, path) };
     return KW_OK;
 }
 
@@ -73,19 +76,17 @@ enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, c
         *out = kw_platforms_find(&c->platforms, name);
         return *out ? KW_OK : unknown_platform(c, name, err);
     }
-    struct kw_catalogue_file *f;
-    enum kw_status st = file_slot(c, name, &f, err);
+    struct kw_catalogue_file *f = find_file(c, name);
+    enum kw_status st = f ? KW_OK : add_file(c, name, &f, err);
     if (st != KW_OK) return st;
     if (!f->platform) {
         struct kw_platform *p = calloc(1, sizeof *p);
         st = p ? kw_platform_load(p, name, err) : kw_fail(err, KW_ENOMEM, "out of memory");
         if (st != KW_OK) {
             free(p);
-            free(f->path);
             return st;
         }
         f->platform = p;
-        c->n_files++;
     }
     *out = f->platform;
     return KW_OK;
@@ -94,19 +95,17 @@ enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, c
 enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
                                          struct kw_error *err)
 {
-    struct kw_catalogue_file *f;
-    enum kw_status st = file_slot(c, path, &f, err);
+    struct kw_catalogue_file *f = find_file(c, path);
+    enum kw_status st = f ? KW_OK : add_file(c, path, &f, err);
     if (st != KW_OK) return st;
     if (!f->profile) {
         struct kw_profile *p = calloc(1, sizeof *p);
         st = p ? kw_profile_load(p, path, err) : kw_fail(err, KW_ENOMEM, "out of memory");
         if (st != KW_OK) {
             free(p);
-            free(f->path);
             return st;
         }
         f->profile = p;
-        c->n_files++;
     }
     *out = f->profile;
     return KW_OK;

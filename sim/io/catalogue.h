@@ -12,7 +12,7 @@ struct kw_catalogue {
     struct kw_steptimes steptimes;
     struct kw_catalogue_file { /* [n_files], owned */
         char *path;
-        struct kw_platform *platform; /* one of the two is set; owned */
+        struct kw_platform *platform; /* what it was read as, NULL before that went well; owned */
         struct kw_profile *profile;
     } *file;
     size_t n_files;
