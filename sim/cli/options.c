@@ -109,6 +109,8 @@ static enum kw_status unknown_option(const struct kw_command *c, const char *arg
 static enum kw_status set_value(int id, const char *value, struct kw_options *o, struct kw_error *err)
 {
     char *field = (char *)o + rows[id].offset;
+    if (rows[id].type == WORD && !*value) /* an unset shell variable: "" would be taken for a file's name */
+        return kw_fail(err, KW_EUSAGE, "--%s wants a value: %s; got ''", rows[id].name, rows[id].value);
     switch (rows[id].type) {
     case FLAG: *(bool *)(void *)field = true; break;
     case WORD: *(const char **)(void *)field = value; break;
@@ -178,6 +180,8 @@ enum kw_status kw_options_parse(const struct kw_command *c, int argc, char **arg
             if (st != KW_OK) return st;
         } else if (o->args.n == KW_CLI_MAX_LIST) {
             return kw_fail(err, KW_EUSAGE, "too many arguments");
+        } else if (!*a) {
+            return kw_fail(err, KW_EUSAGE, "an argument is empty; usage: keepwarm %s %s", c->name, c->args);
         } else {
             o->args.v[o->args.n++] = a;
         }
