@@ -283,10 +283,13 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     const struct kw_profile *profile = NULL;
     enum kw_status st = kw_json_keys(o, known, err);
     READ(kw_json_str(get(o, "platform"), &platform_name, err));
-    READ(kw_json_str_or(get(o, "name"), platform_name, &name, err));
+    READ(kw_json_str_or(get(o, "name"), NULL, &name, err));
     READ(kw_json_str_or(get(o, "model"), dflt_model, &model, err));
     if (st != KW_OK) return st;
     if (!model) return kw_json_fail(o, KW_EPARSE, err, "no model: set \"model\" here or at the top");
+    if (name && (!*name || strlen(name) >= sizeof c->name || strpbrk(name, "[]")))
+        return kw_json_fail(get(o, "name"), KW_ERANGE, err, "want 1 to %zu bytes, none of them '[' or ']'; got '%.60s'",
+                            sizeof c->name - 1, name);
     struct kw_error inner;
     if ((st = kw_catalogue_platform(cat, platform_name, &p, &inner)) != KW_OK)
         return kw_json_fail(get(o, "platform"), st, err, "%s", inner.msg);
@@ -322,7 +325,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                             : c->sched.max_num_batched_tokens;
     }
     if (st != KW_OK) return st;
-    snprintf(c->name, sizeof c->name, "%.31s", name);
+    snprintf(c->name, sizeof c->name, "%.31s", name ? name : p->name);
     READ(read_retry(get(o, "retry"), &c->retry, err));
     READ(read_limits(get(o, "limits"), &c->limits, err));
     READ(seconds_or(get(o, "network_rtt_s"), c->network_rtt, &c->network_rtt, err));
@@ -354,6 +357,8 @@ static enum kw_status read_route_names(struct kw_jnode o, const char *what, char
                                        struct kw_candidate *c, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
+    if (kw_json_present(o) && !kw_json_is_object(o))
+        return kw_json_fail(o, KW_EPARSE, err, "want an object: the name of a %s -> the name of a deployment", what);
     for (int i = 0; i < kw_json_len(o) && st == KW_OK; i++) {
         const char *key;
         struct kw_jnode m = kw_json_member(o, i, &key);
@@ -405,16 +410,32 @@ static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, 
 static const char *const top_keys[] = { "keepwarm", "name", "trace", "model", "slo", "deployments", "routing", "replications",
     "seed", "stepping", "series_step_s", "sweep", "candidates", NULL };
 
+/* What may differ between the points of a grid: all of it is read again for each. The rest of a scenario is what the
+ * points share. */
+static bool can_sweep(const char *path)
+{
+    static const char *const heads[] = { "deployments", "model", "routing" };
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        size_t n = strlen(heads[i]);
+        if (!strncmp(path, heads[i], n) && (!path[n] || path[n] == '.' || path[n] == '[')) return true;
+    }
+    return false;
+}
+
 static enum kw_status read_axes(struct kw_scenario *s, struct kw_error *err)
 {
     struct kw_jnode sweep = get(kw_json_root(&s->doc), "sweep");
     s->n_points = 1;
+    if (kw_json_present(sweep) && !kw_json_is_object(sweep))
+        return kw_json_fail(sweep, KW_EPARSE, err, "want an object: path of a key -> list of values");
     for (int a = 0; a < kw_json_len(sweep); a++) {
         struct kw_jnode values = kw_json_member(sweep, a, &s->axis[s->n_axes < KW_SCENARIO_MAX_AXES ? s->n_axes : 0].path);
         if (s->n_axes == KW_SCENARIO_MAX_AXES)
             return kw_json_fail(values, KW_ERANGE, err, "a sweep has at most %d axes", KW_SCENARIO_MAX_AXES);
         if (!kw_json_is_array(values) || kw_json_len(values) == 0)
             return kw_json_fail(values, KW_EPARSE, err, "want a list of values");
+        if (!can_sweep(s->axis[s->n_axes].path))
+            return kw_json_fail(values, KW_ERANGE, err, "want a key of deployments, model or routing: what points may differ in");
         struct kw_jnode target;
         struct kw_error inner;
         enum kw_status st = kw_edit_find(&s->doc, s->axis[s->n_axes].path, &target, &inner);
@@ -440,6 +461,7 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
     READ(kw_json_str_or(get(root, "name"), "", &s->name, err));
     if (kw_json_present(trace)) READ(kw_json_keys(trace, trace_keys, err));
     READ(kw_json_str(kw_json_get(trace, "file"), &s->trace_file, err));
+    if (st == KW_OK && !s->trace_file[0]) st = kw_json_fail(get(trace, "file"), KW_ERANGE, err, "want a file name; got ''");
     READ(kw_json_str_or(get(trace, "format"), "auto", &s->trace_format, err));
     READ(kw_json_str_or(get(trace, "columns"), NULL, &s->trace_columns, err));
     READ(ratio_or(get(trace, "speed"), 1, 1e-6, 1e6, &s->trace_speed, err));
@@ -580,13 +602,19 @@ enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, st
 
 /* ---- what plan may choose from */
 
-static enum kw_status read_words(struct kw_jnode list, const char **out, size_t *n, struct kw_error *err)
+/* An absent list is an empty one. */
+static enum kw_status check_list(struct kw_jnode list, int max, struct kw_error *err)
 {
-    enum kw_status st = KW_OK;
     if (!kw_json_present(list)) return KW_OK;
     if (!kw_json_is_array(list)) return kw_json_fail(list, KW_EPARSE, err, "want a list");
-    if (kw_json_len(list) > KW_PLAN_MAX_LIST)
-        return kw_json_fail(list, KW_ERANGE, err, "at most %d entries", KW_PLAN_MAX_LIST);
+    if (kw_json_len(list) == 0) return kw_json_fail(list, KW_EPARSE, err, "the list is empty; leave the key out to allow all");
+    if (kw_json_len(list) > max) return kw_json_fail(list, KW_ERANGE, err, "at most %d entries", max);
+    return KW_OK;
+}
+
+static enum kw_status read_words(struct kw_jnode list, const char **out, size_t *n, struct kw_error *err)
+{
+    enum kw_status st = check_list(list, KW_PLAN_MAX_LIST, err);
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) st = kw_json_str(kw_json_at(list, i), &out[(*n)++], err);
     return st;
 }
@@ -604,26 +632,28 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     READ(read_words(get(c, "precisions"), o->precisions, &o->n_precisions, err));
     READ(read_words(get(c, "api_models"), o->api_models, &o->n_api_models, err));
     list = get(c, "kinds");
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
         int kind = 0;
         st = kw_json_enum(kw_json_at(list, i), kw_kind_name, &kind, err);
         o->kinds |= 1u << kind;
     }
     list = get(c, "tp");
-    if (kw_json_len(list) > 8) return kw_json_fail(list, KW_ERANGE, err, "at most 8 entries");
+    READ(check_list(list, (int)(sizeof o->tp / sizeof *o->tp), err));
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++)
         st = count_or(kw_json_at(list, i), 1, 1, 64, &o->tp[o->n_tp++], err);
     list = get(c, "keep_warm");
-    if (kw_json_len(list) > KW_PLAN_MAX_LIST) return kw_json_fail(list, KW_ERANGE, err, "at most %d entries", KW_PLAN_MAX_LIST);
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++)
         st = count_or(kw_json_at(list, i), 0, 0, 100000, &o->keep_warm[o->n_keep_warm++], err);
     list = get(c, "idle_timeout_s");
-    if (kw_json_len(list) > KW_PLAN_MAX_LIST) return kw_json_fail(list, KW_ERANGE, err, "at most %d entries", KW_PLAN_MAX_LIST);
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++)
         st = seconds_or(kw_json_at(list, i), 0, &o->idle_timeout[o->n_idle_timeouts++], err);
     READ(count_or(get(c, "max_replicas"), o->max_replicas, 0, 100000, &o->max_replicas, err));
     READ(count_or(get(c, "replicas_extra"), o->dedicated_extra, 0, 1000, &o->dedicated_extra, err));
     list = get(c, "terms");
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
         int term = 0;
         st = kw_json_enum(kw_json_at(list, i), kw_term_name, &term, err);
