@@ -108,6 +108,13 @@ static bool listed(const char *const *list, size_t n, const char *name)
     return false;
 }
 
+static bool among(const char *const names[], const char *name)
+{
+    for (; *names; names++)
+        if (!strcmp(*names, name)) return true;
+    return false;
+}
+
 static enum kw_status add_one(struct enumeration *e, const struct kw_choice *c)
 {
     return kw_plan_push(e->p, c, e->err);
@@ -286,20 +293,57 @@ static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *
     return st;
 }
 
-static enum kw_status check_names(const struct kw_platforms *all, const struct kw_plan_options *o, struct kw_error *err)
+/* "PROBLEM 'NAME'", with the nearest of the names. */
+static enum kw_status unknown(const char *problem, const char *name, const char *const names[], struct kw_error *err)
 {
-    for (size_t i = 0; i < o->n_platforms; i++) {
-        if (kw_platforms_find(all, o->platforms[i])) continue;
-        const char **names = calloc(all->n + 1, sizeof *names);
-        if (!names) return kw_fail(err, KW_ENOMEM, "out of memory for a message");
-        for (size_t k = 0; k < all->n; k++) names[k] = all->p[k].name;
-        const char *near = kw_nearest(o->platforms[i], names);
-        kw_fail(err, KW_ERANGE, "unknown platform '%s'%s%s%s", o->platforms[i], near ? ", did you mean '" : "; see keepwarm platforms list",
-                near ? near : "", near ? "'?" : "");
-        free(names);
-        return KW_ERANGE;
-    }
-    return KW_OK;
+    const char *near = kw_nearest(name, names);
+    return kw_fail(err, KW_ERANGE, "%s '%.60s'%s%s%s", problem, name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
+
+/* Every name an option gives must be one that exists: a misspelt one would quietly leave out what was asked for. */
+static enum kw_status check_names(const struct kw_platforms *all, const struct kw_profiles *profiles,
+                                  const struct kw_plan_options *o, struct kw_error *err)
+{
+    size_t n_gpus = 0, n = all->n > profiles->n ? all->n : profiles->n;
+    for (size_t i = 0; i < all->n; i++) n_gpus += all->p[i].n_gpus;
+    const char **names = calloc((n > n_gpus ? n : n_gpus) + 1, sizeof *names);
+    if (!names) return kw_fail(err, KW_ENOMEM, "out of memory for names");
+    enum kw_status st = KW_OK;
+    for (size_t i = 0; i < all->n; i++) names[i] = all->p[i].name;
+    for (size_t i = 0; i < o->n_platforms && st == KW_OK; i++)
+        if (!among(names, o->platforms[i])) st = unknown("there is no platform", o->platforms[i], names, err);
+    n = 0;
+    for (size_t i = 0; i < all->n; i++)
+        for (size_t g = 0; g < all->p[i].n_gpus; g++) names[n++] = all->p[i].gpus[g].gpu;
+    names[n] = NULL;
+    for (size_t i = 0; i < o->n_gpus && st == KW_OK; i++)
+        if (!among(names, o->gpus[i])) st = unknown("no platform has a GPU", o->gpus[i], names, err);
+    for (n = 0; n < profiles->n; n++) names[n] = profiles->p[n].precision;
+    names[n] = NULL;
+    for (size_t i = 0; i < o->n_precisions && st == KW_OK; i++)
+        if (!among(names, o->precisions[i])) st = unknown("no profile is in", o->precisions[i], names, err);
+    free(names);
+    return st;
+}
+
+/* Nothing is left: a name that nobody knows is the likeliest reason, else the first of those dropped tells one. */
+static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_platforms *all, const struct kw_profiles *profiles,
+                                   const char *model, struct kw_error *err)
+{
+    size_t n = profiles->n;
+    for (size_t i = 0; i < all->n; i++) n += all->p[i].n_apis;
+    const char **names = calloc(n + 1, sizeof *names);
+    if (!names) return kw_fail(err, KW_ENOMEM, "out of memory for names");
+    for (n = 0; n < profiles->n; n++) names[n] = profiles->p[n].model;
+    for (size_t i = 0; i < all->n; i++)
+        for (size_t k = 0; k < all->p[i].n_apis; k++) names[n++] = all->p[i].apis[k].model;
+    enum kw_status st =
+        among(names, model)
+            ? kw_fail(err, KW_ERANGE, "nothing can serve '%.60s' here%s%s%s%s", model, p->n_dropped ? "; for example " : "",
+                      p->n_dropped ? p->dropped[0].what : "", p->n_dropped ? ": " : "", p->n_dropped ? p->dropped[0].why : "")
+            : unknown("nothing can serve", model, names, err);
+    free(names);
+    return st;
 }
 
 enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *platforms, const struct kw_profiles *profiles,
@@ -307,7 +351,7 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
                                  const struct kw_plan_options *o, struct kw_error *err)
 {
     struct enumeration e = { .p = p, .o = o, .profiles = profiles, .steptimes = steptimes, .trace = trace, .model = model, .err = err };
-    enum kw_status st = check_names(platforms, o, err);
+    enum kw_status st = check_names(platforms, profiles, o, err);
     measure_load(&e.load, trace);
     if (st == KW_OK && !(e.load.span_s > 0)) st = kw_fail(err, KW_ERANGE, "the trace spans no time");
     for (size_t i = 0; i < platforms->n && st == KW_OK; i++) {
@@ -334,8 +378,6 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
             st = kw_plan_drop(p, q->name, why, err);
         }
     }
-    if (st == KW_OK && p->n == 0)
-        st = kw_fail(err, KW_ERANGE, "nothing can serve %s here%s%s%s%s", model, p->n_dropped ? "; for example " : "",
-                     p->n_dropped ? p->dropped[0].what : "", p->n_dropped ? ": " : "", p->n_dropped ? p->dropped[0].why : "");
+    if (st == KW_OK && p->n == 0) st = nothing_left(p, platforms, profiles, model, err);
     return st;
 }
