@@ -1,4 +1,5 @@
 #include "sim/cli/simulate.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,16 +39,29 @@ static enum kw_status grid_make(struct grid *g, struct kw_session *s, struct kw_
     return st;
 }
 
-/* KW_ESLO when not one point meets the objectives, KW_EBUDGET when the cheapest feasible one is over budget only. */
-static enum kw_status verdict(const struct kw_point *p, size_t n, struct kw_error *err)
+static bool meets(const struct kw_point *p, const struct kw_slo *slo)
 {
+    double mean[KW_METRICS], ratio;
+    for (int m = 0; m < KW_METRICS; m++) mean[m] = p->m[m].mean;
+    return kw_slo_judge(slo, mean, NULL, 0, &ratio);
+}
+
+/* KW_ESLO when not one point meets the objectives, KW_EBUDGET when one does but for the budget. */
+static enum kw_status verdict(const struct kw_point *p, size_t n, const struct kw_slo *slo, struct kw_error *err)
+{
+    struct kw_slo free_of_budget = *slo;
+    free_of_budget.budget_month = 0;
     const struct kw_point *nearest = &p[0];
+    double least = INFINITY;
     for (size_t i = 0; i < n; i++) {
         if (p[i].feasible) return KW_OK;
         if (p[i].miss_ratio < nearest->miss_ratio) nearest = &p[i];
+        if (p[i].m[KW_METRIC_COST].mean < least && meets(&p[i], &free_of_budget)) least = p[i].m[KW_METRIC_COST].mean;
     }
-    enum kw_status st = !strncmp(nearest->miss, "budget", 6) ? KW_EBUDGET : KW_ESLO;
-    return kw_fail(err, st, "nothing meets the objectives; the nearest misses %s", nearest->miss);
+    if (least < INFINITY)
+        return kw_fail(err, KW_EBUDGET, "over budget: the cheapest that meets the other objectives costs $%.2f a month; the budget is $%.2f",
+                       least, kw_nano_to_double(slo->budget_month));
+    return kw_fail(err, KW_ESLO, "nothing meets the objectives; the nearest misses %s", nearest->miss);
 }
 
 static int print_points(const char *command, const struct kw_options *o, struct kw_session *s, const struct grid *g)
@@ -82,7 +96,7 @@ static int simulate(const char *command, const struct kw_options *o, struct kw_s
     if (st == KW_OK) st = kw_session_save(s, o, command, g.candidates, g.points, g.n, NULL, &err);
     int code = 0;
     if (st == KW_OK) code = print_points(command, o, s, &g);
-    if (st == KW_OK && code == 0) st = verdict(g.points, g.n, &err);
+    if (st == KW_OK && code == 0) st = verdict(g.points, g.n, &s->scenario.slo, &err);
     grid_free(&g);
     return st == KW_OK ? code : kw_cli_fail(st, &err);
 }
@@ -149,7 +163,7 @@ static int plan(const struct kw_options *o, struct kw_session *s)
     if (st == KW_OK) st = kw_session_save(s, o, "plan", p.candidates, p.points, p.n, &p, &err);
     int code = 0;
     if (st == KW_OK) code = print_plan(o, s, &p, o->breakeven ? &b : NULL);
-    if (st == KW_OK && code == 0 && p.best < 0) st = verdict(p.points, p.n, &err);
+    if (st == KW_OK && code == 0 && p.best < 0) st = verdict(p.points, p.n, &s->scenario.slo, &err);
     kw_plan_free(&p);
     return st == KW_OK ? code : kw_cli_fail(st, &err);
 }
