@@ -7,6 +7,7 @@
 #include "sim/core/file.h"
 #include "sim/core/h5.h"
 #include "sim/core/text.h"
+#include "sim/io/results.h"
 
 /* The columns of a result that the page shows. Strings are one block each. */
 struct page {
@@ -66,9 +67,12 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
 {
     int rank;
     size_t shape[4];
+    struct kw_results_head head;
     memset(g, 0, sizeof *g);
-    enum kw_status st = kw_h5_open(&g->f, path, err);
+    enum kw_status st = kw_results_head(&head, path, err); /* is it a result, and of a schema that we know? */
     if (st != KW_OK) return st;
+    kw_results_head_free(&head);
+    if ((st = kw_h5_open(&g->f, path, err)) != KW_OK) return st;
     st = kw_h5_shape(g->f, "/bill/usd_month", &rank, shape, err);
     if (st == KW_OK && (rank != 2 || shape[0] == 0)) st = kw_fail(err, KW_EPARSE, "%.300s: is no keepwarm result with points", path);
     if (st != KW_OK) return st;
