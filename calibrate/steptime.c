@@ -306,8 +306,14 @@ int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step)
 {
     if (t->constant) return step->n_chunks ? t->prefill_ps : t->decode_ps;
     uint32_t tokens = step->n_decode + step->prefill_tokens, seqs = step->n_decode + step->n_chunks;
-    assert(tokens <= t->max_tokens && seqs <= t->max_batch);
-    int64_t ps = t->token[tokens] + t->head[seqs];
+    assert(seqs <= t->max_batch);
+    int64_t ps = t->head[seqs];
+    if (tokens <= t->max_tokens) {
+        ps += t->token[tokens];
+    } else { /* the last token's slope goes on, as the curves do */
+        int64_t last = t->token[t->max_tokens], slope = last - t->token[t->max_tokens - 1];
+        ps += last + scaled(tokens - t->max_tokens, slope > 0 ? (uint64_t)slope : 0, 0);
+    }
     if (step->n_decode && step->n_chunks && t->mixed) {
         ps += scaled(step->n_decode, t->mixed_sequence, FRACTION) + scaled(step->decode_context, t->mixed_context, FRACTION) +
               scaled((uint64_t)step->n_decode * step->prefill_tokens, t->mixed_pair, FRACTION);

@@ -49,8 +49,8 @@ struct kw_step_tables { /* seconds; what a profile holds, see calibrate/profile.
 
 struct kw_steptime; /* compiled; immutable, shared by all threads */
 
-/* Borrows t only during the call. max_batch: most sequences of a step (n_decode + n_chunks); max_tokens: most tokens of a
- * step; both are asserted later. KW_ERANGE when a curve is no curve, when a table would give a negative or non-finite
+/* Borrows t only during the call. max_batch: most sequences of a step (n_decode + n_chunks), asserted later; max_tokens:
+ * most tokens of a step (one longer is taken to go on with the last token's slope). KW_ERANGE when a curve is no curve, when a table would give a negative or non-finite
  * time anywhere in range, or a step longer than 1000 s. Memory: 8 bytes a token and about 24 * knots bytes a batch size. */
 enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_step_tables *t, uint32_t max_batch,
                                    uint32_t max_tokens, struct kw_error *err);

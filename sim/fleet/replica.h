@@ -84,8 +84,8 @@ struct kw_replica {
 };
 
 /* Starts idle. Borrowed until free: t, and itl (may be NULL; may be shared by all replicas of one thread). c is copied.
- * KW_ERANGE from kw_sched_new. t must have been compiled for max_num_seqs and for the largest step: the budget, or
- * max_model_len with prefill_first. */
+ * KW_ERANGE from kw_sched_new. t must have been compiled for max_num_seqs, and better for the largest step too: the
+ * budget, or max_model_len with prefill_first. */
 enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_config *c, const struct kw_steptime *t,
                                enum kw_stepping mode, struct kw_hist *itl, struct kw_error *err);
 void kw_replica_free(struct kw_replica *r);  /* safe to call again */
