@@ -1,0 +1,218 @@
+/* Plans through the real event loop, platforms and profiles: what the formulas of test_plan.c cannot show. */
+#include "sim/core/rng.h"
+#include "sim/plan/breakeven.h"
+#include "sim/plan/volume.h"
+#include "tests/check.h"
+#include <stdlib.h>
+
+#define REQUESTS 900
+static struct kw_platforms platforms;
+static struct kw_profiles profiles;
+static struct kw_trace trace; /* two hours, two bursts, silence between */
+
+static void make_trace(void)
+{
+    struct kw_rng r;
+    CHECK(kw_rng_init(&r, 3, 0, KW_RNG_ARRIVALS, NULL) == KW_OK);
+    trace = (struct kw_trace){ .n = REQUESTS, .epoch_unix = INT64_MIN };
+    trace.arrival = malloc(REQUESTS * sizeof *trace.arrival);
+    trace.prompt = malloc(REQUESTS * sizeof *trace.prompt);
+    trace.output = malloc(REQUESTS * sizeof *trace.output);
+    double t = 0;
+    for (int i = 0; i < REQUESTS; i++) {
+        trace.arrival[i] = (kw_ns)(t * 1e9);
+        trace.prompt[i] = 1 + (uint32_t)kw_rng_exp(&r, 700);
+        trace.output[i] = 1 + (uint32_t)kw_rng_exp(&r, 200);
+        t += kw_rng_exp(&r, i == REQUESTS / 2 ? 3000 : 4);
+    }
+    trace.span = trace.arrival[REQUESTS - 1] + KW_NS_PER_S;
+    kw_rng_free(&r);
+}
+
+static struct kw_study study(uint32_t replications)
+{
+    struct kw_study s = { .trace = &trace, .replications = replications, .seed = 11 };
+    kw_slo_init(&s.slo);
+    s.slo.ttft_p95 = 2 * KW_NS_PER_S;
+    return s;
+}
+
+static struct kw_plan_options options(void)
+{
+    struct kw_plan_options o;
+    kw_plan_options_default(&o);
+    const char *some[] = { "modal", "runpod", "lambda", "together-api", "fireworks", "runpod-secure", "aws" };
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) o.platforms[o.n_platforms++] = some[i];
+    o.run.threads = 2;
+    return o;
+}
+
+static void run(struct kw_plan *p, struct kw_steptimes *st, const struct kw_study *s, const struct kw_plan_options *o)
+{
+    struct kw_error err = { "" };
+    kw_plan_init(p);
+    CHECK(kw_plan_enumerate(p, &platforms, &profiles, st, s->trace, "llama-3.1-8b", o, &err) == KW_OK);
+    CHECK(kw_plan_run(p, s, o, &err) == KW_OK);
+    CHECK_STR(err.msg, "");
+}
+
+static void pruned_is_exhaustive(void)
+{
+    struct kw_steptimes st;
+    struct kw_plan pruned, full;
+    char a[160], b[160];
+    kw_steptimes_init(&st);
+    for (int kind = 0; kind < 4; kind++) {
+        struct kw_study s = study(5);
+        struct kw_plan_options o = options();
+        if (kind < 3) o.kinds = 1u << kind;
+        if (kind == KW_KIND_SERVERLESS) s.slo.cold_fraction = 0.002; /* wants warmth */
+        run(&pruned, &st, &s, &o);
+        o.exhaustive = true;
+        run(&full, &st, &s, &o);
+        CHECK(pruned.best >= 0 && full.best >= 0);
+        if (pruned.best < 0 || full.best < 0) return;
+        CHECK_STR(kw_candidate_label(&pruned.candidates[pruned.best], a, sizeof a), kw_candidate_label(&full.candidates[full.best], b, sizeof b));
+        CHECK(!memcmp(pruned.points[pruned.best].m, full.points[full.best].m, sizeof full.points[0].m));
+        CHECK((pruned.runner_up < 0) == (full.runner_up < 0));
+        if (pruned.runner_up >= 0 && full.runner_up >= 0)
+            CHECK_STR(kw_candidate_label(&pruned.candidates[pruned.runner_up], a, sizeof a),
+                      kw_candidate_label(&full.candidates[full.runner_up], b, sizeof b));
+        kw_plan_free(&pruned);
+        kw_plan_free(&full);
+    }
+    kw_steptimes_free(&st);
+}
+
+/* What pruning relies on: kept replicas and rented GPUs are paid for all the time, in every replication. And what any
+ * reader relies on: bills add up, shares are shares. */
+static void figures_hold_together(void)
+{
+    struct kw_steptimes st;
+    struct kw_plan p;
+    struct kw_study s = study(3);
+    struct kw_plan_options o = options();
+    kw_steptimes_init(&st);
+    o.exhaustive = true;
+    run(&p, &st, &s, &o);
+    int warm = 0;
+    double p_best = 0;
+    for (size_t i = 0; i < p.n; i++) {
+        const struct kw_point *x = &p.points[i];
+        const struct kw_choice *c = &p.candidates[i].choice[0];
+        kw_nusd sum = 0;
+        for (int k = 0; k < KW_ITEMS; k++) sum += x->bill.item[k];
+        CHECK(sum == x->bill.total);
+        CHECK_NEAR(kw_nano_to_double(x->bill.total), x->m[KW_METRIC_COST].mean, 1e-6 * x->m[KW_METRIC_COST].mean + 1e-6);
+        CHECK(x->arrived == x->completed + x->rejected + x->timed_out + x->too_long);
+        p_best += x->p_best;
+        for (uint32_t r = 0; r < x->replications; r++) {
+            const double *v = x->sample[r];
+            const struct kw_usage *u = &x->usage[r];
+            CHECK(isnan(v[KW_METRIC_UTILISATION]) || (v[KW_METRIC_UTILISATION] >= 0 && v[KW_METRIC_UTILISATION] <= 1));
+            CHECK(v[KW_METRIC_COLD_FRACTION] >= 0 && v[KW_METRIC_COLD_FRACTION] <= 1 && v[KW_METRIC_ATTAINMENT] <= 1);
+            if (c->platform->kind == KW_KIND_API) continue;
+            double price = kw_nano_to_double(c->gpu->gpu_hour.v), kept = 730 * price * c->scaling.keep_warm * c->tp;
+            if (c->platform->kind == KW_KIND_SERVERLESS) {
+                CHECK(v[KW_METRIC_COST] + kw_nano_to_double(c->platform->meter.monthly_credit) >= kept * (1 - 1e-9));
+                warm += c->scaling.keep_warm > 0;
+            } else {
+                CHECK_NEAR(v[KW_METRIC_COST], 730 * price * kw_gpus_rented(c->gpu, c->tp, c->scaling.max_replicas), 1e-6);
+                CHECK(u->busy_gpu_ns > 0 && u->reserved_gpu_ns >= (int64_t)c->scaling.max_replicas * c->tp * u->window);
+            }
+        }
+    }
+    CHECK(warm > 50 && p_best > 0.99 && p_best <= 1 + 1e-12);
+    /* More replicas kept warm never raise the share of cold requests by more than luck: from 0 to 4 it falls. */
+    size_t curve[8];
+    int curves = 0;
+    for (size_t i = 0; i < p.n; i++) {
+        size_t n = kw_plan_keep_warm_curve(&p, i, curve, 8);
+        if (n < 5 || curve[0] != i) continue;
+        curves++;
+        CHECK(p.points[curve[4]].m[KW_METRIC_COLD_FRACTION].mean <= p.points[curve[0]].m[KW_METRIC_COLD_FRACTION].mean);
+    }
+    CHECK(curves >= 3);
+    kw_plan_free(&p);
+    kw_steptimes_free(&st);
+}
+
+static void volumes_are_subsets_and_multiples(void)
+{
+    struct kw_trace half, quarter, twice;
+    struct kw_error err;
+    CHECK(kw_volume_scale(&half, &trace, 0.5, 1, NULL) == KW_OK && kw_volume_scale(&quarter, &trace, 0.25, 1, NULL) == KW_OK);
+    CHECK(kw_volume_scale(&twice, &trace, 2, 1, NULL) == KW_OK);
+    CHECK(half.n > 400 && half.n < 500 && quarter.n > 180 && quarter.n < 270 && twice.n == 2 * REQUESTS);
+    CHECK(half.span == trace.span && twice.span == trace.span && twice.arrival[0] == 0 && half.arrival[0] == 0);
+    uint64_t tokens = 0, doubled = 0;
+    for (size_t i = 0; i < REQUESTS; i++) tokens += trace.prompt[i] + trace.output[i];
+    for (size_t i = 0; i < twice.n; i++) {
+        doubled += twice.prompt[i] + twice.output[i];
+        CHECK(i == 0 || twice.arrival[i] >= twice.arrival[i - 1]);
+    }
+    CHECK(doubled == 2 * tokens && twice.arrival[twice.n - 1] <= twice.span);
+    kw_trace_free(&half);
+    kw_trace_free(&quarter);
+    kw_trace_free(&twice);
+    CHECK(kw_volume_scale(&half, &trace, 1.5, 1, &err) == KW_ERANGE && kw_volume_scale(&half, &trace, 0, 1, &err) == KW_ERANGE);
+    CHECK(kw_volume_scale(&half, &trace, NAN, 1, &err) == KW_ERANGE);
+    CHECK(kw_volume_scale(&half, &trace, 1e-6, 1, &err) == KW_ERANGE && strstr(err.msg, "no request is left") != NULL);
+}
+
+static void break_even(void)
+{
+    struct kw_steptimes st;
+    struct kw_plan p;
+    struct kw_study s = study(2);
+    struct kw_plan_options o = options();
+    struct kw_breakeven b;
+    kw_steptimes_init(&st);
+    run(&p, &st, &s, &o);
+    CHECK(kw_breakeven_find(&b, &p, &s, &o, 16, NULL) == KW_OK);
+    CHECK(b.n_volumes == 8 && b.factor[0] == 0.125 && b.factor[7] == 16); /* 1/16 leaves fewer than 100 requests */
+    for (uint32_t v = 3; v + 1 < b.n_volumes; v++) /* from 1 on volumes double exactly, and so do tokens */
+        CHECK_NEAR(b.cost[v + 1][KW_KIND_API] / b.cost[v][KW_KIND_API], 2, 1e-6);
+    for (uint32_t v = 0; v < b.n_volumes; v++) CHECK(b.cost[v][KW_KIND_DEDICATED] >= b.cost[v ? v - 1 : 0][KW_KIND_DEDICATED]);
+    CHECK(b.n_crossings >= 1 && b.crossing[0].from == KW_KIND_API && b.crossing[0].to == KW_KIND_DEDICATED);
+    for (uint32_t c = 0; c < b.n_crossings; c++)
+        CHECK(b.crossing[c].mtok_month >= b.crossing[c].lo && b.crossing[c].mtok_month <= b.crossing[c].hi);
+    kw_plan_free(&p);
+    kw_steptimes_free(&st);
+}
+
+static void bad_options_are_named(void)
+{
+    struct kw_steptimes st;
+    struct kw_plan p;
+    struct kw_plan_options o;
+    struct kw_error err;
+    kw_steptimes_init(&st);
+    kw_plan_init(&p);
+    kw_plan_options_default(&o);
+    o.platforms[o.n_platforms++] = "modl";
+    CHECK(kw_plan_enumerate(&p, &platforms, &profiles, &st, &trace, "llama-3.1-8b", &o, &err) == KW_ERANGE);
+    CHECK_STR(err.msg, "unknown platform 'modl', did you mean 'modal'?");
+    o.platforms[0] = "modal";
+    CHECK(kw_plan_enumerate(&p, &platforms, &profiles, &st, &trace, "no-such-model", &o, &err) == KW_ERANGE);
+    CHECK(strstr(err.msg, "nothing can serve no-such-model here; for example modal T4: no profile of no-such-model on T4") != NULL);
+    kw_plan_free(&p);
+    kw_steptimes_free(&st);
+}
+
+int main(void)
+{
+    struct kw_error err = { "" };
+    CHECK(kw_platforms_embedded(&platforms, &err) == KW_OK && kw_profiles_embedded(&profiles, &err) == KW_OK);
+    CHECK_STR(err.msg, "");
+    make_trace();
+    RUN(pruned_is_exhaustive);
+    RUN(figures_hold_together);
+    RUN(volumes_are_subsets_and_multiples);
+    RUN(break_even);
+    RUN(bad_options_are_named);
+    kw_trace_free(&trace);
+    kw_profiles_free(&profiles);
+    kw_platforms_free(&platforms);
+    return check_report();
+}
