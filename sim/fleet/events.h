@@ -73,46 +73,51 @@ static inline bool kw_events_pending(const struct kw_events *q, uint32_t id)
     return q->place[id] != KW_EVENTS_ABSENT;
 }
 
-static inline void kw_events_put_(struct kw_events *q, uint32_t i, struct kw_event e)
-{
-    q->heap[i] = e;
-    q->place[kw_event_id(e)] = i;
-}
-
 static inline void kw_events_up_(struct kw_events *q, uint32_t i, struct kw_event e)
 {
+    struct kw_event *heap = q->heap; /* in registers: a store to place could change q for all the compiler knows */
+    uint32_t *place = q->place;
     while (i) {
         uint32_t parent = (i - 1) / 4;
-        if (!kw_event_before(e, q->heap[parent])) break;
-        kw_events_put_(q, i, q->heap[parent]);
+        struct kw_event p = heap[parent];
+        if (!kw_event_before(e, p)) break;
+        heap[i] = p;
+        place[kw_event_id(p)] = i;
         i = parent;
     }
-    kw_events_put_(q, i, e);
+    heap[i] = e;
+    place[kw_event_id(e)] = i;
 }
 
-static inline struct kw_event kw_event_min_(struct kw_event a, struct kw_event b, uint32_t *i, uint32_t j)
+/* *a = the earlier of *a and b, *i with it. */
+static inline void kw_event_min_(struct kw_event *a, uint32_t *i, struct kw_event b, uint32_t j)
 {
-    bool lower = kw_event_before(b, a);
+    bool lower = kw_event_before(b, *a);
     *i = lower ? j : *i;
-    a.at = lower ? b.at : a.at;
-    a.key = lower ? b.key : a.key;
-    return a;
+    a->at = lower ? b.at : a->at;
+    a->key = lower ? b.key : a->key;
 }
 
 static inline void kw_events_down_(struct kw_events *q, uint32_t i, struct kw_event e)
 {
+    struct kw_event *heap = q->heap;
+    uint32_t *place = q->place, n = q->n;
     for (;;) {
-        uint32_t first = 4 * i + 1, low = first, high = first + 2;
-        if (first >= q->n) break;
-        const struct kw_event *child = q->heap + first; /* four of them: behind the last event stand events never due */
-        struct kw_event l = kw_event_min_(child[0], child[1], &low, first + 1);
-        struct kw_event h = kw_event_min_(child[2], child[3], &high, first + 3);
-        l = kw_event_min_(l, h, &low, high);
-        if (!kw_event_before(l, e)) break;
-        kw_events_put_(q, i, l);
-        i = low;
+        uint32_t first = 4 * i + 1;
+        if (first >= n) break;
+        const struct kw_event *c = heap + first; /* four of them: behind the last event stand events never due */
+        struct kw_event least = c[0], other = c[2];
+        uint32_t low = 0, high = 2;
+        kw_event_min_(&least, &low, c[1], 1);
+        kw_event_min_(&other, &high, c[3], 3);
+        kw_event_min_(&least, &low, other, high);
+        if (!kw_event_before(least, e)) break;
+        heap[i] = least;
+        place[kw_event_id(least)] = i;
+        i = first + low;
     }
-    kw_events_put_(q, i, e);
+    heap[i] = e;
+    place[kw_event_id(e)] = i;
 }
 
 static inline void kw_events_place_(struct kw_events *q, uint32_t id, struct kw_event e)
