@@ -485,6 +485,10 @@ static void shipped_models_load_and_say_whence(void)
     CHECK(getcwd(cwd, sizeof cwd) && chdir("/") == 0);
     CHECK(kw_trace_load(&t, "workloads/azure-conv.json", NULL, NULL, &err) == KW_OK && t.n > 15000);
     kw_trace_free(&t);
+    struct kw_workload w;
+    CHECK(kw_workload_load(&w, "workloads/azure-conv.json", &err) == KW_OK);
+    CHECK(kw_workload_load(&w, "workloads/none.json", &err) == KW_EIO);
+    CHECK_STR(err.msg, "workloads/none.json: No such file or directory");
     CHECK(chdir(cwd) == 0);
 }
 

@@ -326,6 +326,10 @@ static void binary_long_lines_and_files(void)
 {
     CHECK(read_bytes("\0\1\2ELF", 6, NULL, NULL) == KW_EPARSE);
     CHECK(strstr(err.msg, "mem: looks binary and is no trace format known here (azure, ") != NULL);
+    CHECK(read_bytes("\x7f" "ELF\2\1\1", 7, "azure", NULL) == KW_EPARSE);
+    CHECK_STR(err.msg, "mem: looks binary: byte 0x02 at its start");
+    CHECK(read_bytes("\x89HDF\r\n\x1a\n", 8, "servegen", NULL) == KW_EPARSE);
+    CHECK_STR(err.msg, "mem: looks binary: byte 0x1a at its start");
     const char nul[] = AZURE "2023-11-16 18:15:46,3\0,4\n";
     CHECK(read_bytes(nul, sizeof nul - 1, NULL, NULL) == KW_EPARSE);
     CHECK_STR(err.msg, "mem:2: looks binary: a NUL byte in the text");

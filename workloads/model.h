@@ -61,7 +61,8 @@ struct kw_workload {
  * expected number of requests is above KW_TRACE_MAX_ROWS. KW_EPARSE, KW_ERANGE, KW_ENOMEM, with "name:line: path:". */
 enum kw_status kw_workload_parse(struct kw_workload *w, const char *name, const char *text, size_t n,
                                  struct kw_error *err);
-enum kw_status kw_workload_load(struct kw_workload *w, const char *path, struct kw_error *err); /* "-": stdin */
+/* "-" is stdin; a path that does not exist but is built in (workloads/azure-conv.json) means that one. */
+enum kw_status kw_workload_load(struct kw_workload *w, const char *path, struct kw_error *err);
 
 /* The model as JSON text (malloc'd, the caller frees); parsed again it is the same model to 9 digits. NULL: no memory. */
 char *kw_workload_text(const struct kw_workload *w);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "sim/core/embedded.h"
 
 enum { RAW_CHUNK = 128 << 10, FIRST_BUF = 256 << 10 };
 
@@ -25,6 +26,9 @@ enum kw_status kw_source_open(struct kw_source *s, const char *path, struct kw_e
     memset(s, 0, sizeof *s);
     s->fd = -1;
     bool is_stdin = strcmp(path, "-") == 0;
+    size_t len;
+    const char *built_in = is_stdin || access(path, F_OK) == 0 ? NULL : kw_embedded_find(path, &len);
+    if (built_in) return kw_source_memory(s, path, built_in, len, err);
     snprintf(s->name, sizeof s->name, "%s", is_stdin ? "stdin" : path);
     s->fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
     if (s->fd < 0) return kw_fail(err, KW_EIO, "%s: %s", s->name, strerror(errno));
@@ -199,14 +203,20 @@ enum kw_status kw_source_peek(struct kw_source *s, size_t want, const char **hea
     return KW_OK;
 }
 
-static enum kw_status skip_mark(struct kw_source *s, struct kw_error *err)
+/* The start of a text: a byte-order mark is left out; a control character among the first eight bytes, as in the
+ * signatures of HDF5, ELF, PNG and zip, says that it is none. */
+static enum kw_status begin_text(struct kw_source *s, struct kw_error *err)
 {
     const char *head;
     size_t n;
-    enum kw_status st = kw_source_peek(s, 3, &head, &n, err);
-    if (st == KW_OK && n >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0) s->at += 3;
+    enum kw_status st = kw_source_peek(s, 8, &head, &n, err);
+    if (st != KW_OK) return st;
+    for (size_t i = 0; i < n && i < 8; i++)
+        if ((unsigned char)head[i] < ' ' && !strchr("\t\r\n", head[i] ? head[i] : 1))
+            return kw_fail(err, KW_EPARSE, "looks binary: byte 0x%02x at its start", (unsigned)(unsigned char)head[i]);
+    if (n >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0) s->at += 3;
     s->text_checked = true;
-    return st;
+    return KW_OK;
 }
 
 enum kw_status kw_source_line(struct kw_source *s, char **line, size_t *n, struct kw_error *err)
@@ -214,7 +224,7 @@ enum kw_status kw_source_line(struct kw_source *s, char **line, size_t *n, struc
     enum kw_status st = KW_OK;
     *line = NULL;
     *n = 0;
-    if (!s->text_checked && (st = skip_mark(s, err)) != KW_OK) return st;
+    if (!s->text_checked && (st = begin_text(s, err)) != KW_OK) return st;
     char *nl = NULL;
     size_t seen = 0;
     for (;;) {

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include "sim/core/embedded.h"
 #include "workloads/model.h"
 #include "workloads/reader.h"
 #include "workloads/trace_h5.h"
@@ -166,11 +164,9 @@ enum kw_status kw_trace_load(struct kw_trace *t, const char *path, const char *f
                              struct kw_error *err)
 {
     struct kw_source s;
-    size_t len;
     memset(t, 0, sizeof *t);
     t->epoch_unix = INT64_MIN;
-    const char *built_in = access(path, F_OK) ? kw_embedded_find(path, &len) : NULL;
-    enum kw_status st = built_in ? kw_source_memory(&s, path, built_in, len, err) : kw_source_open(&s, path, err);
+    enum kw_status st = kw_source_open(&s, path, err);
     if (st != KW_OK) return st;
     st = read_any(t, &s, strcmp(path, "-") ? path : NULL, format, columns, err);
     kw_source_close(&s);
