@@ -159,6 +159,10 @@ static int plan(const struct kw_options *o, struct kw_session *s)
                                s->scenario.model, &po, &err);
     }
     if (st == KW_OK) st = kw_plan_run(&p, &study, &po, &err);
+    if (st == KW_OK && o->breakeven) {
+        s->progress.what = "other volumes";
+        st = kw_breakeven_find(&b, &p, &study, &po, 16, &err);
+    }
     kw_progress_end(&s->progress);
     if (st == KW_OK) st = kw_session_save(s, o, "plan", p.candidates, p.points, p.n, &p, &err);
     int code = 0;

@@ -306,6 +306,25 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
     if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
 }
 
+/* The best-ranked candidate of the platform of order[k] among those with the longest keep-warm curve: an idle timeout that
+ * was tried on the leader alone has a curve of one. */
+static size_t longest_curve(const struct kw_plan *p, size_t k, size_t curve[64], size_t *n)
+{
+    const struct kw_platform *mine = p->candidates[p->order[k]].choice[0].platform;
+    size_t best = p->order[k], other[64];
+    *n = 0;
+    for (size_t j = k; j < p->n; j++) {
+        size_t i = p->order[j];
+        if (p->candidates[i].choice[0].platform != mine) continue;
+        size_t m = kw_plan_keep_warm_curve(p, i, other, 64);
+        if (m <= *n) continue;
+        *n = m;
+        memcpy(curve, other, m * sizeof *other);
+        best = i;
+    }
+    return best;
+}
+
 /* A row a serverless platform: its best family, cost and TTFT p95 at each keep_warm. */
 static void plan_curves(const struct kw_plan *p, struct kw_text *out)
 {
@@ -332,10 +351,10 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
         kw_listing_column(&t, heads[k], "$  s", true);
     }
     for (size_t k = 0; k < p->n && shown < 12; k++) {
-        size_t i = p->order[k], curve[64];
+        size_t curve[64], n = 0, i = p->order[k];
+        if (p->candidates[i].choice[0].platform->kind != KW_KIND_SERVERLESS || !first_of_platform(p, k)) continue;
+        i = longest_curve(p, k, curve, &n);
         const struct kw_choice *c = &p->candidates[i].choice[0];
-        if (c->platform->kind != KW_KIND_SERVERLESS || !first_of_platform(p, k)) continue;
-        size_t n = kw_plan_keep_warm_curve(p, i, curve, 64);
         kw_listing_cell(&t, "%s", place(&p->candidates[i], buf, sizeof buf));
         gpu_cell(&t, c);
         for (size_t l = 0; l < n_levels; l++) {
@@ -410,7 +429,8 @@ void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out)
 {
     struct kw_listing t = { 0 };
     char s[16], m[32];
-    kw_text_add(out, "\nWhere the cheapest kind changes with volume (%s)\n", b->method);
+    kw_text_add(out, "\nWhere the cheapest kind changes with volume\n");
+    paragraph("method", b->method, out);
     kw_listing_column(&t, "volume", "x", true);
     kw_listing_column(&t, "tokens", "1e6/month", true);
     for (int k = 0; kw_kind_name[k]; k++) kw_listing_column(&t, kw_kind_name[k], "$/month", true);
