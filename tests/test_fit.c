@@ -318,6 +318,27 @@ static void a_profile_adds_up_its_kernels(void)
     fclose(quiet);
 }
 
+static void decode_beside_prefill_has_its_own_law(void)
+{
+    double x[] = { 0, 1e6 }, y[] = { 1e-3, 2e-3 }, zero[] = { 0, 0 }, batch[] = { 1 };
+    struct kw_curve rise = { 2, x, y }, none = { 1, x, zero };
+    struct kw_step_tables t = { .dense = none, .head = none, .n_decode_rows = 1, .decode_batch = batch, .decode = &rise,
+                                .prefill_attn = none, .comm = none };
+    struct kw_step mixed = { .n_decode = 10, .decode_context = 5000, .n_chunks = 1, .prefill_tokens = 100, .prefill_pairs2 = 10000 },
+                   pure = { .n_decode = 10, .decode_context = 5000 };
+    struct kw_steptime *added, *own;
+    CHECK(kw_steptime_compile(&added, &t, 64, 512, &err) == KW_OK);
+    t.mixed = (struct kw_step_mixed){ .sequence_s = 2e-6, .context_s = 3e-9, .pair_s = 5e-9 };
+    CHECK(kw_steptime_compile(&own, &t, 64, 512, &err) == KW_OK);
+    CHECK(kw_steptime_ps(added, &mixed) - kw_steptime_ps(added, &pure) <= 2); /* the parts add up (1 ps a step at least) */
+    CHECK_NEAR((double)kw_steptime_ps(own, &mixed), 1e12 * (10 * 2e-6 + 5000 * 3e-9 + 10 * 100 * 5e-9), 10);
+    CHECK(kw_steptime_ps(own, &pure) == kw_steptime_ps(added, &pure));
+    kw_steptime_delete(added);
+    kw_steptime_delete(own);
+    t.mixed.pair_s = -1;
+    CHECK(kw_steptime_compile(&own, &t, 64, 512, &err) == KW_ERANGE && strstr(err.msg, "decode beside prefill"));
+}
+
 static void no_memory_while_fitting_leaks_nothing(void)
 {
     struct kw_operators op = { 0 };
@@ -356,6 +377,7 @@ int main(void)
     RUN(padding_is_vllms);
     RUN(efficiencies_are_recovered);
     RUN(a_profile_adds_up_its_kernels);
+    RUN(decode_beside_prefill_has_its_own_law);
     RUN(no_memory_while_fitting_leaks_nothing);
     return check_report();
 }
