@@ -70,7 +70,7 @@ enum kw_status kw_efficiency_fit(struct kw_efficiency *e, const struct kw_operat
 
 /* Mean over the donors that have the precision. */
 static enum kw_status mean_efficiency(struct kw_efficiency *mean, const char *dir, const char *precision, const char *except,
-                                      FILE *report, struct kw_error *err)
+                                      FILE *report, FILE *quiet, struct kw_error *err)
 {
     int donors = 0, fp8 = !strcmp(precision, "fp8");
     *mean = (struct kw_efficiency){ { 0 }, { 0 }, { 0 } };
@@ -80,7 +80,7 @@ static enum kw_status mean_efficiency(struct kw_efficiency *mean, const char *di
         char version[16];
         if (!op.gpu) return kw_fail(err, KW_ENOMEM, "out of memory");
         if ((except && !strcmp(*name, except)) || (fp8 && !(op.gpu->flops_fp8 > 0))) continue;
-        enum kw_status st = kw_operators_tables(&op, dir, precision, version, err);
+        enum kw_status st = kw_operators_tables(&op, dir, precision, version, quiet, err);
         if (st == KW_OK) st = kw_efficiency_fit(&e, &op, fp8 ? 1 : 2, err);
         kw_operators_free(&op);
         if (st != KW_OK) return st;
@@ -131,16 +131,13 @@ enum kw_status kw_estimate_operators(struct kw_operators *op, const char *dir, c
     static const double contexts[] = { 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072 };
     int fp8 = !strcmp(precision, "fp8");
     struct kw_efficiency linear, wide;
-    enum kw_status st = mean_efficiency(&linear, dir, precision, except, report, err);
-    if (st != KW_OK) return st;
+    FILE *quiet = fopen("/dev/null", "w");
+    if (!quiet) return kw_fail(err, KW_EIO, "/dev/null cannot be opened");
+    enum kw_status st = mean_efficiency(&linear, dir, precision, except, report, quiet, err);
     wide = linear;
-    if (fp8) { /* lm_head and attention stay in bf16 */
-        FILE *quiet = fopen("/dev/null", "w");
-        if (!quiet) return kw_fail(err, KW_EIO, "/dev/null cannot be opened");
-        st = mean_efficiency(&wide, dir, "bf16", except, quiet, err);
-        fclose(quiet);
-        if (st != KW_OK) return st;
-    }
+    if (st == KW_OK && fp8) st = mean_efficiency(&wide, dir, "bf16", except, quiet, quiet, err); /* lm_head, attention */
+    fclose(quiet);
+    if (st != KW_OK) return st;
     if ((st = gemm_table(&op->linear, op->gpu, linear.gemm, fp8 ? 1 : 2, err)) != KW_OK) return st;
     if ((st = gemm_table(&op->head, op->gpu, wide.gemm, 2, err)) != KW_OK) return st;
     for (double heads = 8; heads <= 64; heads *= 2)
@@ -192,7 +189,7 @@ static enum kw_status tables_of(struct kw_profile *p, const struct kw_gpu_spec *
         return kw_fit_bench(p, path, m, quiet, err);
     }
     enum kw_status st = estimated ? kw_estimate_operators(&op, dir, precision, g->name, quiet, err)
-                                  : kw_operators_tables(&op, dir, precision, version, err);
+                                  : kw_operators_tables(&op, dir, precision, version, quiet, err);
     if (st == KW_OK) st = kw_operators_small(&op, dir, quiet, err);
     if (st == KW_OK) st = kw_fit(p, &op, m, 1, quiet, err);
     kw_operators_free(&op);

@@ -14,7 +14,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the first caller rea
 static enum kw_status read_gpu(struct kw_jnode n, struct kw_gpu_spec *g, struct kw_error *err)
 {
     static const char *const keys[] = { "name", "full_name", "memory_bytes", "bandwidth", "flops_bf16", "flops_fp8",
-                                        "link_bandwidth", "sm", "grade", "source", "date", "evidence", NULL };
+                                        "link_bandwidth", "l2_bytes", "sm", "grade", "source", "date", "evidence", NULL };
     const char *name, *full_name;
     int64_t sm;
     enum kw_status st;
@@ -26,7 +26,7 @@ static enum kw_status read_gpu(struct kw_jnode n, struct kw_gpu_spec *g, struct 
     struct { const char *key; double lo, hi, *to; } facts[] = {
         { "memory_bytes", 1e9, 1e13, &g->memory_bytes }, { "bandwidth", 1e10, 1e14, &g->bandwidth },
         { "flops_bf16", 1e12, 1e17, &g->flops_bf16 },    { "flops_fp8", 0, 1e17, &g->flops_fp8 },
-        { "link_bandwidth", 1e9, 1e13, &g->link_bandwidth } };
+        { "link_bandwidth", 1e9, 1e13, &g->link_bandwidth }, { "l2_bytes", 1e6, 1e9, &g->l2_bytes } };
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         if ((st = kw_json_f64(kw_json_get(n, facts[i].key), facts[i].lo, facts[i].hi, facts[i].to, err)) != KW_OK)
             return st;

@@ -57,11 +57,12 @@ static enum kw_status from_tables(struct kw_profile *p, const char *dir, const s
     struct kw_operators op = { .gpu = g, .fixed_s = 0 };
     char version[16];
     int comm_estimated;
-    enum kw_status st = kw_operators_tables(&op, dir, p->precision, version, err);
+    enum kw_status st = kw_operators_tables(&op, dir, p->precision, version, report, err);
     if (st == KW_OK) st = kw_operators_small(&op, dir, report, err);
     if (st == KW_OK) st = kw_operators_all_reduce(&op, dir, p->tp, &comm_estimated, report, err);
     if (st == KW_OK) st = kw_fit(p, &op, m, p->tp, report, err);
     if (st == KW_OK) {
+        fprintf(report, "fixed time a step: 0, since vLLM's asynchronous scheduling hides its host work (make fidelity: closed loops)\n");
         snprintf(p->engine, sizeof p->engine, "vllm %s operator tables", version);
         p->steps.grade = comm_estimated ? KW_GRADE_ESTIMATED : KW_GRADE_PUBLISHED;
         snprintf(p->steps.source, sizeof p->steps.source,

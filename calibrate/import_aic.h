@@ -13,7 +13,9 @@ struct kw_aic_choice {
 
 /* Appends matching rows, sorted; *version (size >= 16) gets the framework's version. KW_ERANGE when no row matches.
  * GEMM:    x = { m, n, k }; output m x n, inner k.
- * decode:  x = { heads, kv_heads, batch, context }; one layer, head_dim 128, every sequence has the same context.
+ * decode:  x = { heads, kv_heads, batch, context }; one layer, head_dim 128, every sequence has the same context. Times
+ *          are made non-decreasing in context from the longest down: a few points took several times what more context
+ *          took (A100, batch 4, context 512), which is jitter.
  * prefill: x = { heads, kv_heads, batch, seq }; one layer, whole prompts of seq tokens, nothing before them. For kv fp8
  *          the rows with fp8 attention are left out, since vLLM computes it in bf16. */
 enum kw_status kw_import_aic_gemm(struct kw_samples *out, const char *path, const struct kw_aic_choice *c,

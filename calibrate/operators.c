@@ -3,8 +3,12 @@
 #include "calibrate/import_aic.h"
 #include "calibrate/import_vidur.h"
 #include "calibrate/import_vllm_bench.h"
+#include "calibrate/uncache.h"
 
 const char *const kw_operators_gpus[] = { "A100-80", "B200", "H100", "H200", "L40S", NULL };
+
+#define GEMM_COPIES 6.0      /* of the weights, that the vLLM collector rotates over (SOURCES.md) */
+#define TABLE_HEAD_DIM 128.0 /* of every attention table */
 
 void kw_operators_free(struct kw_operators *op)
 {
@@ -82,23 +86,36 @@ enum kw_status kw_operators_all_reduce(struct kw_operators *op, const char *dir,
     return KW_OK;
 }
 
+static void report_raised(FILE *report, const char *what, size_t raised, size_t of, double share)
+{
+    fprintf(report, "%s: %zu of %zu times were read from L2 and are raised to %.0f %% of memory bandwidth\n", what, raised, of,
+            100 * share);
+}
+
 enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, const char *precision, char version[16],
-                                   struct kw_error *err)
+                                   FILE *report, struct kw_error *err)
 {
     int fp8 = !strcmp(precision, "fp8");
     const struct kw_gpu_spec *g = op->gpu;
     char path[1024];
     struct kw_samples gemm = { 0 }, head = { 0 };
+    double share;
+    size_t raised;
     struct kw_aic_choice choice = { g->name, "vllm", fp8 ? "fp8" : "bfloat16" }, wide = { g->name, "vllm", "bfloat16" };
     enum kw_status st;
     snprintf(path, sizeof path, "%s/published/aic_gemm.csv", dir);
     if ((st = kw_import_aic_gemm(&gemm, path, &choice, version, err)) != KW_OK) goto out;
+    raised = kw_uncache_gemm(&gemm, g, fp8 ? 1 : 2, GEMM_COPIES, &share);
+    report_raised(report, "GEMM", raised, gemm.n, share);
     st = kw_gemm_fit(&op->linear, &gemm, fp8 ? g->flops_fp8 : g->flops_bf16, g->bandwidth, fp8 ? 1 : 2, err);
     if (st != KW_OK) goto out;
     if ((st = kw_import_aic_gemm(&head, path, &wide, version, err)) != KW_OK) goto out;
+    kw_uncache_gemm(&head, g, 2, GEMM_COPIES, &share);
     if ((st = kw_gemm_fit(&op->head, &head, g->flops_bf16, g->bandwidth, 2, err)) != KW_OK) goto out;
     snprintf(path, sizeof path, "%s/published/aic_attention_decode.csv", dir);
     if ((st = kw_import_aic_decode(&op->decode, path, &wide, version, err)) != KW_OK) goto out;
+    raised = kw_uncache_decode(&op->decode, g, TABLE_HEAD_DIM, &share);
+    report_raised(report, "decode attention", raised, op->decode.n, share);
     snprintf(path, sizeof path, "%s/published/aic_attention_prefill.csv", dir);
     st = kw_import_aic_prefill(&op->prefill, path, &wide, version, err);
 out:

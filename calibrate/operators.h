@@ -21,9 +21,10 @@ void kw_operators_free(struct kw_operators *op);
 /* The GPUs that have operator tables (aiconfigurator's), NULL at the end; all but A100-80 have fp8. */
 extern const char *const kw_operators_gpus[];
 
-/* Linear layers, lm_head and attention of op->gpu from dir's tables; version gets the framework's. KW_ERANGE: none. */
+/* Linear layers, lm_head and attention of op->gpu from dir's tables, times from L2 raised to memory's (uncache.h); version
+ * gets the framework's. Lines to report. KW_ERANGE: no table for this GPU. */
 enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, const char *precision, char version[16],
-                                   struct kw_error *err);
+                                   FILE *report, struct kw_error *err);
 /* The small kernels, from both boards of vllm_bench carried over by bandwidth. Lines to report. */
 enum kw_status kw_operators_small(struct kw_operators *op, const char *dir, FILE *report, struct kw_error *err);
 /* All-reduce over tp GPUs: NVLink from vidur's DGX tables, a faster NVLink by its rate with the latency as it is. Over PCIe

@@ -8,6 +8,7 @@
 #include "calibrate/import_vidur.h"
 #include "calibrate/import_vllm_bench.h"
 #include "calibrate/sheet.h"
+#include "calibrate/uncache.h"
 #include "tests/check.h"
 #include "tests/failmalloc.h"
 
@@ -123,6 +124,47 @@ static void a_gemm_table_is_filtered_and_sorted(void)
     path = file("gemm.csv", "gpu,framework,dtype,m,n,k,latency_ms\n");
     CHECK(kw_import_aic_gemm(&q, path, &c, version, &err) == KW_EPARSE && strstr(err.msg, "no column \"version\""));
     CHECK(q.n == 2);
+    kw_samples_free(&q);
+}
+
+static void decode_attention_loses_jitter(void)
+{
+    struct kw_samples q = { 0 };
+    char version[16];
+    struct kw_aic_choice c = { "L40S", "vllm", "bfloat16" };
+    const char *path = file("attn.csv", "gpu,framework,version,kernel,kv_dtype,heads,kv_heads,batch,context,latency_ms\n"
+        "L40S,vllm,1,x,bfloat16,32,8,4,256,0.022\nL40S,vllm,1,x,bfloat16,32,8,4,512,0.094\n"
+        "L40S,vllm,1,x,bfloat16,32,8,4,1024,0.027\nL40S,vllm,1,x,bfloat16,32,8,8,64,0.020\n");
+    CHECK(kw_import_aic_decode(&q, path, &c, version, &err) == KW_OK && q.n == 4);
+    CHECK_NEAR(q.p[0].s, 22e-6, 1e-15);
+    CHECK_NEAR(q.p[1].s, 27e-6, 1e-15);
+    CHECK_NEAR(q.p[2].s, 27e-6, 1e-15); /* the next batch is another row */
+    kw_samples_free(&q);
+}
+
+static void times_read_from_l2_are_raised(void)
+{
+    struct kw_gpu_spec g = { .bandwidth = 1e12, .l2_bytes = 50e6 };
+    struct kw_samples q = { 0 };
+    double share;
+    /* 4096 B a KV token: 10 us to start, 80 % of 1 TB/s from memory, twice as fast as that below 100 MB. */
+    static const double context[] = { 1, 4096, 16384, 65536, 262144 };
+    for (int i = 0; i < 5; i++) {
+        double bytes = 4 * 128 * 8 * context[i], s = i == 0 ? 10e-6 : 10e-6 + bytes / (bytes < 100e6 ? 1.6e12 : 0.8e12);
+        CHECK(kw_samples_push(&q, (struct kw_sample){ { 32, 8, 1, context[i] }, s }, &err) == KW_OK);
+    }
+    CHECK(kw_uncache_decode(&q, &g, 128, &share) == 3);
+    CHECK_NEAR(share, 0.8, 1e-9);
+    for (int i = 0; i < 5; i++) CHECK_NEAR(q.p[i].s, 10e-6 + 4 * 128 * 8 * context[i] / 0.8e12, 1e-12);
+    q.n = 2; /* nothing beyond the cache to learn from: left alone */
+    CHECK(kw_uncache_decode(&q, &g, 128, &share) == 0 && isnan(share));
+    kw_samples_free(&q);
+    /* GEMM: six copies of 8 MB stay in L2 and are read at 107 % of memory; a large one shows 90 %. */
+    CHECK(kw_samples_push(&q, (struct kw_sample){ { 1, 2000, 2000 }, 8e6 / 1.07e12 }, &err) == KW_OK);
+    CHECK(kw_samples_push(&q, (struct kw_sample){ { 1, 20000, 20000 }, 800.08e6 / 0.9e12 }, &err) == KW_OK);
+    CHECK(kw_uncache_gemm(&q, &g, 2, 6, &share) == 1);
+    CHECK_NEAR(share, 0.9, 1e-9);
+    CHECK_NEAR(q.p[0].s, (8e6 + 4000 + 4000) / 0.9e12, 1e-15);
     kw_samples_free(&q);
 }
 
@@ -244,6 +286,8 @@ int main(void)
     RUN(a_sheet_reads_quotes_crlf_and_gzip);
     RUN(bad_sheets_are_refused);
     RUN(a_gemm_table_is_filtered_and_sorted);
+    RUN(decode_attention_loses_jitter);
+    RUN(times_read_from_l2_are_raised);
     RUN(all_reduce_loses_launch_jitter_only);
     RUN(layers_and_mixed_attention);
     RUN(load_rates_are_those_of_the_sources);
