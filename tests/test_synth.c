@@ -18,9 +18,9 @@
 static struct kw_error err;
 
 #define TOKENS "\"tokens\": {\"p\": [0, 0.5, 0.9, 1], \"prompt\": [1, 100, 1000, 8000], \"output\": [5, 50, 200, 400]"
-#define MODEL(duration, arrivals, more)                                                                                 \
-    "{\"keepwarm_workload\": 1, \"name\": \"m\", \"duration_s\": \"" duration "\", \"seed\": 7,\n\"arrivals\": " arrivals   \
-    ",\n" more TOKENS "}}"
+#define MODEL(duration, arrivals, more)                                                                                \
+    "{\"keepwarm_workload\": 1, \"name\": \"m\", \"duration_s\": \"" duration                                          \
+    "\", \"seed\": 7,\n\"arrivals\": " arrivals ",\n" more TOKENS "}}"
 
 static struct kw_workload parsed(const char *text)
 {
@@ -91,8 +91,10 @@ static double idc(const struct kw_trace *t, double s)
 
 static void mmpp_rate_and_dispersion(void)
 {
-    struct kw_workload w = parsed(MODEL("400000", "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 2, \"dwell_s\": 20}, "
-                                                  "{\"rate_per_s\": 0.2, \"dwell_s\": 60}]}", ""));
+    struct kw_workload w = parsed(MODEL("400000",
+                                        "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 2, \"dwell_s\": 20}, "
+                                        "{\"rate_per_s\": 0.2, \"dwell_s\": 60}]}",
+                                        ""));
     /* Stationary 1/4, 3/4: 0.65/s. Two states switching at a = 1/20, b = 1/60 (Fischer and Meier-Hellstern 1993, eq. 20):
      * IDC(s) = 1 + 2 A/(rate (a+b)) (1 - (1 - exp(-(a+b) s))/((a+b) s)), A = pi1 pi2 (l1 - l2)^2. */
     double c = 1 / 20.0 + 1 / 60.0, A = 3 / 16.0 * 1.8 * 1.8, s = 100, pi[KW_WORKLOAD_STATES];
@@ -105,22 +107,27 @@ static void mmpp_rate_and_dispersion(void)
     CHECK_NEAR(idc(&t, s) / want, 1, 0.08); /* 4,000 windows: standard error of a variance about sqrt(2/4000) = 2.2 % */
     kw_trace_free(&t);
     /* dwells shorter than the gaps: what a gap has used up in one state must count in the next */
-    w = parsed(MODEL("400000", "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 0.4, \"dwell_s\": 1}, "
-                               "{\"rate_per_s\": 0.1, \"dwell_s\": 1}]}", ""));
+    w = parsed(MODEL("400000",
+                     "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 0.4, \"dwell_s\": 1}, "
+                     "{\"rate_per_s\": 0.1, \"dwell_s\": 1}]}",
+                     ""));
     t = drawn(&w, 4);
     CHECK_NEAR((double)t.n, 1e5, 4 * sqrt(1.1e5)); /* IDC in the limit: 1 + 2 * 0.25 * 0.09 / (0.25 * 2) */
     kw_trace_free(&t);
     /* three states by a chain that only goes round: stationary in proportion to the dwells */
-    w = parsed(MODEL("1000", "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 1, \"dwell_s\": 1, \"next\": [0, 1, 0]}, "
-                             "{\"rate_per_s\": 2, \"dwell_s\": 2, \"next\": [0, 0, 1]}, "
-                             "{\"rate_per_s\": 3, \"dwell_s\": 3, \"next\": [1, 0, 0]}]}", ""));
+    w = parsed(MODEL("1000",
+                     "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 1, \"dwell_s\": 1, \"next\": [0, 1, 0]}, "
+                     "{\"rate_per_s\": 2, \"dwell_s\": 2, \"next\": [0, 0, 1]}, "
+                     "{\"rate_per_s\": 3, \"dwell_s\": 3, \"next\": [1, 0, 0]}]}",
+                     ""));
     CHECK_NEAR(kw_workload_rate(&w, NULL), 14 / 6.0, 1e-9);
 }
 
 static void profile_growth_and_tick(void)
 {
     char text[6000];
-    size_t k = (size_t)snprintf(text, sizeof text, "{\"keepwarm_workload\": 1, \"duration_s\": \"1209600\", \"arrivals\": "
+    size_t k = (size_t)snprintf(text, sizeof text,
+                                "{\"keepwarm_workload\": 1, \"duration_s\": \"1209600\", \"arrivals\": "
                                 "{\"law\": \"poisson\", \"rate_per_s\": 0.5, \"tick_s\": \"0.5\"}, \"profile\": "
                                 "{\"start_hour\": 30, \"growth_per_week\": 1, \"hour_of_week\": [");
     for (int h = 0; h < 168; h++)
@@ -151,8 +158,9 @@ static void profile_growth_and_tick(void)
 
 static void lengths_follow_table_and_copula(void)
 {
-    struct kw_workload w = parsed(MODEL("100000", "{\"law\": \"poisson\", \"rate_per_s\": 1}",
-                                        "\"classes\": [{\"name\": \"a\", \"share\": 0.25}, {\"name\": \"b\", \"share\": 0.75}],\n"));
+    struct kw_workload w =
+        parsed(MODEL("100000", "{\"law\": \"poisson\", \"rate_per_s\": 1}",
+                     "\"classes\": [{\"name\": \"a\", \"share\": 0.25}, {\"name\": \"b\", \"share\": 0.75}],\n"));
     static const double rho[] = { 0, 0.6, -0.9 };
     for (int i = 0; i < 3; i++) {
         w.rank_correlation = rho[i];
@@ -177,11 +185,13 @@ static void lengths_follow_table_and_copula(void)
 
 static void same_seed_same_bytes(void)
 {
-    struct kw_workload w = parsed(MODEL("20000", "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 2, \"dwell_s\": 20}, "
-                                                 "{\"rate_per_s\": 0.2, \"dwell_s\": 60}]}", ""));
+    struct kw_workload w = parsed(MODEL("20000",
+                                        "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 2, \"dwell_s\": 20}, "
+                                        "{\"rate_per_s\": 0.2, \"dwell_s\": 60}]}",
+                                        ""));
     struct kw_trace a = drawn(&w, 1), b = drawn(&w, 1), c = drawn(&w, 2);
-    CHECK(a.n == b.n && !memcmp(a.arrival, b.arrival, a.n * sizeof *a.arrival) && !memcmp(a.prompt, b.prompt, a.n * 4) &&
-          !memcmp(a.output, b.output, a.n * 4));
+    CHECK(a.n == b.n && !memcmp(a.arrival, b.arrival, a.n * sizeof *a.arrival) &&
+          !memcmp(a.prompt, b.prompt, a.n * 4) && !memcmp(a.output, b.output, a.n * 4));
     CHECK(a.n != c.n || memcmp(a.arrival, c.arrival, a.n * sizeof *a.arrival));
     /* another law leaves the lengths alone: their stream is their own */
     w.law = KW_LAW_POISSON;
@@ -214,19 +224,26 @@ static void bad_models_are_refused_with_their_place(void)
             "m.json:2: arrivals.cv: want a number from 0.01 to 100; got 0");
     refused(MODEL("10", "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 1, \"dwell_s\": 1}]}", ""), KW_EPARSE,
             "m.json:2: arrivals.states: mmpp wants a list of 2 to 6 states");
-    refused(MODEL("10", "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 0, \"dwell_s\": 1}, {\"rate_per_s\": 0, "
-                        "\"dwell_s\": 1}]}", ""), KW_ERANGE, "m.json:2: arrivals.states: every state has rate 0");
-    refused(MODEL("10", "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 1, \"dwell_s\": 1, \"next\": [0, 0.5]}, "
-                        "{\"rate_per_s\": 0, \"dwell_s\": 1}]}", ""), KW_ERANGE,
-            "m.json:2: arrivals.states[0].next: probabilities do not sum to 1");
+    refused(MODEL("10",
+                  "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 0, \"dwell_s\": 1}, {\"rate_per_s\": 0, "
+                  "\"dwell_s\": 1}]}",
+                  ""),
+            KW_ERANGE, "m.json:2: arrivals.states: every state has rate 0");
+    refused(MODEL("10",
+                  "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 1, \"dwell_s\": 1, \"next\": [0, 0.5]}, "
+                  "{\"rate_per_s\": 0, \"dwell_s\": 1}]}",
+                  ""),
+            KW_ERANGE, "m.json:2: arrivals.states[0].next: probabilities do not sum to 1");
     refused(MODEL("3155760000", "{\"law\": \"poisson\", \"rate_per_s\": 1000}", ""), KW_ERANGE,
             "m.json:2: arrivals: about 3.16e+12 requests are more than 4294967295");
-    refused(MODEL("10", "{\"law\": \"poisson\", \"rate_per_s\": 1}", "\"profile\": {\"hour_of_week\": [1, 2]}, "), KW_EPARSE,
-            "m.json:3: profile.hour_of_week: want 168 numbers: Monday 00:00 to Sunday 23:00");
-    refused(MODEL("10", "{\"law\": \"poisson\", \"rate_per_s\": 1}", "\"classes\": [{\"name\": \"a\", \"share\": 0.5}], "),
-            KW_ERANGE, "m.json:3: classes: shares do not sum to 1");
-#define BAD(tokens) "{\"keepwarm_workload\": 1, \"duration_s\": \"9\", \"arrivals\": {\"law\": \"poisson\", \"rate_per_s\": 1}," \
-                    " \"tokens\": " tokens "}"
+    refused(MODEL("10", "{\"law\": \"poisson\", \"rate_per_s\": 1}", "\"profile\": {\"hour_of_week\": [1, 2]}, "),
+            KW_EPARSE, "m.json:3: profile.hour_of_week: want 168 numbers: Monday 00:00 to Sunday 23:00");
+    refused(
+        MODEL("10", "{\"law\": \"poisson\", \"rate_per_s\": 1}", "\"classes\": [{\"name\": \"a\", \"share\": 0.5}], "),
+        KW_ERANGE, "m.json:3: classes: shares do not sum to 1");
+#define BAD(tokens)                                                                                                    \
+    "{\"keepwarm_workload\": 1, \"duration_s\": \"9\", \"arrivals\": {\"law\": \"poisson\", \"rate_per_s\": 1},"       \
+    " \"tokens\": " tokens "}"
     refused(BAD("{\"p\": [0, 1], \"prompt\": [1], \"output\": [1, 2]}"), KW_EPARSE,
             "m.json:1: tokens.prompt: want 2 numbers, as many as in \"p\"");
     refused(BAD("{\"p\": [0, 0.5], \"prompt\": [1, 2], \"output\": [1, 2]}"), KW_ERANGE,
@@ -246,10 +263,12 @@ static void bad_models_are_refused_with_their_place(void)
 
 static void text_and_back(void)
 {
-    struct kw_workload w = parsed(MODEL("100.25", "{\"law\": \"mmpp\", \"cv\": 1.5, \"tick_s\": \"3\", \"states\": "
-                                                  "[{\"rate_per_s\": 2, \"dwell_s\": 20}, {\"rate_per_s\": 0.2, \"dwell_s\": 60}]}",
-                                        "\"classes\": [{\"name\": \"a\\\"b\", \"share\": 1}],\n\"provenance\": {\"source\": \"s\", "
-                                        "\"parameters\": {\"x\": \"y\"}, \"fit_error\": {\"cv\": -0.25}},\n"));
+    struct kw_workload w =
+        parsed(MODEL("100.25",
+                     "{\"law\": \"mmpp\", \"cv\": 1.5, \"tick_s\": \"3\", \"states\": "
+                     "[{\"rate_per_s\": 2, \"dwell_s\": 20}, {\"rate_per_s\": 0.2, \"dwell_s\": 60}]}",
+                     "\"classes\": [{\"name\": \"a\\\"b\", \"share\": 1}],\n\"provenance\": {\"source\": \"s\", "
+                     "\"parameters\": {\"x\": \"y\"}, \"fit_error\": {\"cv\": -0.25}},\n"));
     CHECK_STR(w.class_name[0], "a\"b");
     CHECK(w.origin.n_parameters == 1 && w.origin.fit.cv == -0.25 && isnan(w.origin.fit.rate));
     char *a = kw_workload_text(&w);
@@ -258,7 +277,8 @@ static void text_and_back(void)
     CHECK_STR(a, b);
     CHECK(w.duration == v.duration && w.tick == v.tick && w.cv == v.cv && v.n_states == 2 && v.n_q == 4);
     char path[200];
-    snprintf(path, sizeof path, "%s/kw_test_synth_%ld.json", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", (long)getpid());
+    snprintf(path, sizeof path, "%s/kw_test_synth_%ld.json", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp",
+             (long)getpid());
     CHECK(kw_workload_save(&w, path, &err) == KW_OK && kw_workload_load(&v, path, &err) == KW_OK);
     struct kw_trace t, u = drawn(&w, w.seed); /* loading the model as a trace draws it with its own seed */
     CHECK(kw_trace_load(&t, path, NULL, NULL, &err) == KW_OK && t.n == u.n &&
@@ -291,7 +311,8 @@ static void em_is_the_sum_over_all_paths(void)
     enum { N = 5, K = 3, PATHS = 243 };
     static const uint32_t count[N] = { 0, 4, 1, 9, 0 };
     static const double exposure[N] = { 1, 2, 1, 1.5, 3 };
-    const struct kw_hmm from = { .k = K, .rate = { 0.2, 1, 5 },
+    const struct kw_hmm from = { .k = K,
+                                 .rate = { 0.2, 1, 5 },
                                  .move = { { 0.7, 0.2, 0.1 }, { 0.3, 0.4, 0.3 }, { 0.05, 0.15, 0.8 } } };
     double events[K] = { 0 }, time[K] = { 0 }, move[K][K] = { { 0 } }, total = 0, forward[N][S];
     for (int p = 0; p < PATHS; p++) {
@@ -388,8 +409,10 @@ static void a_fit_finds_back_what_made_its_trace(void)
     if (f.law == KW_LAW_GAMMA) CHECK_NEAR(f.cv, 3, 0.3);
     kw_trace_free(&t);
 
-    w = parsed(MODEL("86400", "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 2, \"dwell_s\": 60}, "
-                              "{\"rate_per_s\": 0.01, \"dwell_s\": 600}]}", ""));
+    w = parsed(MODEL("86400",
+                     "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 2, \"dwell_s\": 60}, "
+                     "{\"rate_per_s\": 0.01, \"dwell_s\": 600}]}",
+                     ""));
     t = drawn(&w, 24);
     f = fitted(&t, -1);
     CHECK(f.law == KW_LAW_MMPP);
@@ -523,8 +546,9 @@ static void shipped_fits_repeat(void)
 
 static void no_memory_leaves_nothing(void)
 {
-    const char *text = MODEL("2000", "{\"law\": \"poisson\", \"rate_per_s\": 0.05}",
-                             "\"classes\": [{\"name\": \"a\", \"share\": 0.25}, {\"name\": \"b\", \"share\": 0.75}],\n");
+    const char *text =
+        MODEL("2000", "{\"law\": \"poisson\", \"rate_per_s\": 0.05}",
+              "\"classes\": [{\"name\": \"a\", \"share\": 0.25}, {\"name\": \"b\", \"share\": 0.75}],\n");
     struct kw_workload w = parsed(text);
     for (long k = 1;; k++) {
         struct kw_trace t;

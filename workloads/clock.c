@@ -1,7 +1,10 @@
 #include "workloads/clock.h"
 #include <string.h>
 
-static bool digit(char c) { return c >= '0' && c <= '9'; }
+static bool digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 #define SHOW(s) (int)((s).n < 40 ? (s).n : 40), (s).p
 
@@ -131,7 +134,8 @@ enum kw_status kw_clock_count(struct kw_span s, uint64_t *out, struct kw_error *
     }
     bool any = p > s.p;
     if (any && p < end && *p == '.')
-        for (p++; p < end && *p == '0'; p++) {}
+        for (p++; p < end && *p == '0'; p++) {
+        }
     if (!any || p != end) {
         if (s.n && *s.p == '-') return kw_fail(err, KW_ERANGE, "count %.*s is negative", SHOW(s));
         return s.n ? kw_fail(err, KW_EPARSE, "want a whole number of tokens, got '%.*s'", SHOW(s))

@@ -13,8 +13,7 @@ static enum kw_status split(char *line, size_t n, char sep, struct kw_span *fiel
         if (p < end && *p == '"') { /* "a ""quoted"" field": undo the doubling in place */
             char *w = ++p, *start = p;
             for (;; p++) {
-                if (p == end)
-                    return kw_fail(err, KW_EPARSE, "a quote is left open (a field may not span lines)");
+                if (p == end) return kw_fail(err, KW_EPARSE, "a quote is left open (a field may not span lines)");
                 if (*p == '"' && (p + 1 == end || p[1] != '"')) break;
                 if (*p == '"') p++;
                 *w++ = *p;

@@ -7,8 +7,8 @@
 #define KW_CSV_MAX 128 /* columns */
 
 struct kw_csv {
-    char sep; /* ',' unless the header has none and holds ';' or a tab */
-    size_t n; /* columns of the header */
+    char sep;     /* ',' unless the header has none and holds ';' or a tab */
+    size_t n;     /* columns of the header */
     char *header; /* owned copy, the fields of name point into it */
     struct kw_span name[KW_CSV_MAX], field[KW_CSV_MAX];
 };

@@ -78,8 +78,7 @@ static void shrink(const double *observed, const double *expected, int n, double
     double var = weight > 0 && excess > 0 ? excess / weight : 0;
     for (int i = 0; i < n; i++) {
         factor[i] = 1;
-        if (expected[i] > 0 && var > 0)
-            factor[i] += var / (var + phi / expected[i]) * (observed[i] / expected[i] - 1);
+        if (expected[i] > 0 && var > 0) factor[i] += var / (var + phi / expected[i]) * (observed[i] / expected[i] - 1);
         if (factor[i] < 0) factor[i] = 0;
     }
 }
@@ -163,7 +162,8 @@ static enum kw_status fit_tick(struct kw_workload *w, const struct kw_trace *t, 
             double times = (double)gap[i] / (double)typical;
             on_grid += times > 0.5 && fabs(times - floor(times + 0.5)) < 0.01;
         }
-        if (all >= 10 * KW_NS_PER_MS) w->tick = all;
+        if (all >= 10 * KW_NS_PER_MS)
+            w->tick = all;
         else if (typical >= 10 * KW_NS_PER_MS && (double)on_grid > 0.95 * (double)n)
             w->tick = (typical + KW_NS_PER_MS / 2) / KW_NS_PER_MS * KW_NS_PER_MS;
         if (w->tick > KW_NS_PER_HOUR) w->tick = 0;
@@ -275,7 +275,9 @@ static enum kw_status consider(struct search *s, struct kw_workload *w, struct k
     bare.n_classes = 0;
     enum kw_status st = drawn_shape(&bare, s->seed, s->trials, &got, err);
     if (st != KW_OK) return st;
-    double d = distance(&got, &s->want) + 0.02 * (w->law == KW_LAW_POISSON ? 0 : w->law == KW_LAW_GAMMA ? 1 : w->n_states);
+    double d = distance(&got, &s->want) + 0.02 * (w->law == KW_LAW_POISSON ? 0
+                                                  : w->law == KW_LAW_GAMMA ? 1
+                                                                           : w->n_states);
     if (d < s->best_distance) s->best_distance = d, s->best = *w;
     return KW_OK;
 }
@@ -363,8 +365,10 @@ static double spread_quantile(const struct cdf *c, double p)
     uint32_t lo = c->min, hi = c->max;
     while (lo < hi) { /* the v with below[v] < p <= below[v + 1] */
         uint32_t mid = lo + (hi - lo) / 2;
-        if (c->below[mid + 1] >= p) hi = mid;
-        else lo = mid + 1;
+        if (c->below[mid + 1] >= p)
+            hi = mid;
+        else
+            lo = mid + 1;
     }
     double share = c->below[lo + 1] - c->below[lo], x = lo - 0.5;
     if (share > 0) x += fmin(1, fmax(0, (p - c->below[lo]) / share)) * 0.998;
@@ -381,8 +385,10 @@ static double table_below(const struct kw_workload *w, const double *q, double v
     int lo = 0, hi = w->n_q - 1;
     while (hi - lo > 1) { /* q[lo] < x <= q[hi] */
         int mid = (lo + hi) / 2;
-        if (q[mid] < x) lo = mid;
-        else hi = mid;
+        if (q[mid] < x)
+            lo = mid;
+        else
+            hi = mid;
     }
     return w->q_p[lo] + (w->q_p[hi] - w->q_p[lo]) * (x - q[lo]) / (q[hi] - q[lo]);
 }
@@ -505,11 +511,15 @@ enum kw_status kw_workload_fit(struct kw_workload *w, const struct kw_trace *t, 
         w->start_hour = (int)((t->epoch_unix / 3600 + 72) % 168); /* 1970-01-01 was a Thursday: 72 h after Monday */
     w->rank_correlation = isnan(s.rank_correlation) ? 0 : s.rank_correlation;
     fit_classes(w, t, s.class_count);
-    struct search search = { .t = t, .want = { s.cv, s.peak_minute, s.peak_hour, s.rank_correlation }, .seed = o->seed };
+    struct search search = { .t = t,
+                             .want = { s.cv, s.peak_minute, s.peak_hour, s.rank_correlation },
+                             .seed = o->seed };
     kw_trace_stats_free(&s);
     search.trials = t->n > 200000 ? 1 : t->n > 20000 ? 5 : TRIALS;
-    if ((double)t->span / 1e9 >= 2 * DAY_S) fit_profile(w, t);
-    else w->start_hour = 0;
+    if ((double)t->span / 1e9 >= 2 * DAY_S)
+        fit_profile(w, t);
+    else
+        w->start_hour = 0;
     if ((st = fit_tick(w, t, err)) != KW_OK || (st = fit_tokens(w, t, err)) != KW_OK ||
         (st = fit_law(w, &search, err)) != KW_OK || (st = drawn_shape(w, o->seed + 1000, TRIALS, &got, err)) != KW_OK)
         return st;

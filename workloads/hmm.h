@@ -8,10 +8,10 @@
 #include "workloads/model.h"
 
 struct kw_hmm {
-    int k;                                              /* states */
-    double rate[KW_WORKLOAD_STATES];                    /* events per unit of exposure */
+    int k;                                               /* states */
+    double rate[KW_WORKLOAD_STATES];                     /* events per unit of exposure */
     double move[KW_WORKLOAD_STATES][KW_WORKLOAD_STATES]; /* transition probabilities from bin to bin; rows sum to 1 */
-    double log_likelihood;                              /* up to a constant of the data */
+    double log_likelihood;                               /* up to a constant of the data */
 };
 
 /* count[n] events with exposure[n] >= 0 (mean of a unit-rate process in the bin). h->k is the number of states wanted,

@@ -28,10 +28,14 @@ char *kw_grouped(char *buf, size_t size, double x, int decimals)
 /* Seconds as people say them: "58.4 min", "7.00 days". */
 static char *spoken(char *buf, size_t size, double s)
 {
-    if (s < 120) snprintf(buf, size, "%.4g s", s);
-    else if (s < 7200) snprintf(buf, size, "%.3g min", s / 60);
-    else if (s < 2 * 86400) snprintf(buf, size, "%.3g h", s / 3600);
-    else snprintf(buf, size, "%.4g days", s / 86400);
+    if (s < 120)
+        snprintf(buf, size, "%.4g s", s);
+    else if (s < 7200)
+        snprintf(buf, size, "%.3g min", s / 60);
+    else if (s < 2 * 86400)
+        snprintf(buf, size, "%.3g h", s / 3600);
+    else
+        snprintf(buf, size, "%.4g days", s / 86400);
     return buf;
 }
 
@@ -110,7 +114,8 @@ static void length_picture(struct kw_text *out, const char *name, const uint32_t
     int end = 0, step = octaves > 12 ? 2 : 1;
     for (int o = 0; o <= octaves; o += step) {
         char mark[24];
-        int at = o * WIDTH / octaves, k = snprintf(mark, sizeof mark, o < 10 ? "%d" : "%dk", o < 10 ? 1 << o : 1 << (o - 10));
+        int at = o * WIDTH / octaves,
+            k = snprintf(mark, sizeof mark, o < 10 ? "%d" : "%dk", o < 10 ? 1 << o : 1 << (o - 10));
         if (at + k > WIDTH + 8 || at < end) continue;
         memcpy(line + at, mark, (size_t)k);
         end = at + k;
@@ -166,7 +171,8 @@ static void summary(struct kw_text *out, const struct kw_trace *t, const struct 
 {
     char a[64], b[64], c[64], remarks[700];
     const char *slash = strrchr(t->notes.source, '/');
-    kw_text_add(out, "%-*s%.70s (%s)\n", LEFT, "trace", slash && slash[1] ? slash + 1 : t->notes.source, t->notes.format);
+    kw_text_add(out, "%-*s%.70s (%s)\n", LEFT, "trace", slash && slash[1] ? slash + 1 : t->notes.source,
+                t->notes.format);
     kw_text_add(out, "%-*s%s", LEFT, "requests", kw_grouped(a, sizeof a, (double)s->n, 0));
     if (t->notes.rows != t->n) kw_text_add(out, " of %s rows", kw_grouped(a, sizeof a, (double)t->notes.rows, 0));
     if (t->epoch_unix >= 0 && t->epoch_unix < INT64_C(253402300800)) {
@@ -179,13 +185,16 @@ static void summary(struct kw_text *out, const struct kw_trace *t, const struct 
                 s->peak_minute, kw_grouped(a, sizeof a, (double)s->busiest_minute, 0),
                 spoken(b, sizeof b, (double)s->busiest_minute_at / 1e9), s->peak_hour);
     kw_text_add(out, "%-*sinterarrival CV ", LEFT, "gaps");
-    if (isnan(s->cv)) kw_text_add(out, "-");
-    else kw_text_add(out, "%.2f", s->cv);
+    if (isnan(s->cv))
+        kw_text_add(out, "-");
+    else
+        kw_text_add(out, "%.2f", s->cv);
     kw_text_add(out, ", longest gap %s at %s; empty: %s of %" PRIu64 " minutes, %" PRIu64 " of %" PRIu64 " hours\n",
                 spoken(a, sizeof a, (double)s->longest_gap / 1e9), spoken(b, sizeof b, (double)s->longest_gap_at / 1e9),
                 kw_grouped(c, sizeof c, (double)s->empty_minutes, 0), s->minutes, s->empty_hours, s->hours);
     if (s->blocks)
-        kw_text_add(out, "%-*s%s distinct %u-token blocks; unbounded cache: %.1f %% of blocks, %.1f %% of prompt tokens\n",
+        kw_text_add(out,
+                    "%-*s%s distinct %u-token blocks; unbounded cache: %.1f %% of blocks, %.1f %% of prompt tokens\n",
                     LEFT, "prefixes", kw_grouped(a, sizeof a, (double)s->distinct_blocks, 0), t->hash_block,
                     100 * s->block_hits, 100 * s->token_hits);
     shares(out, "models", t->model_name, s->model_count, t->n_models, t->n);
@@ -216,7 +225,8 @@ enum kw_status kw_trace_info(char **text, const struct kw_trace *t, const struct
     token_row(&out, "prompt", &s->prompt);
     token_row(&out, "output", &s->output);
     if (!isnan(s->rank_correlation))
-        kw_text_add(&out, "%-*s%11.3f  between prompt and output (Spearman)\n", LEFT, "rank corr.", s->rank_correlation);
+        kw_text_add(&out, "%-*s%11.3f  between prompt and output (Spearman)\n", LEFT, "rank corr.",
+                    s->rank_correlation);
     kw_text_add(&out, "\nrequests/s over time\n");
     rate_picture(&out, t);
     kw_text_add(&out, "\ntokens a request, log scale\n");
@@ -235,24 +245,30 @@ static void json_string(struct kw_text *out, const char *s)
     kw_text_add(out, "\"");
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') kw_text_add(out, "\\%c", c);
-        else if (c < 0x20) kw_text_add(out, "\\u%04x", c);
-        else kw_text_add(out, "%c", c);
+        if (c == '"' || c == '\\')
+            kw_text_add(out, "\\%c", c);
+        else if (c < 0x20)
+            kw_text_add(out, "\\u%04x", c);
+        else
+            kw_text_add(out, "%c", c);
     }
     kw_text_add(out, "\"");
 }
 
 static void json_number(struct kw_text *out, const char *key, double x)
 {
-    if (isfinite(x)) kw_text_add(out, ",\n  \"%s\": %.10g", key, x);
-    else kw_text_add(out, ",\n  \"%s\": null", key);
+    if (isfinite(x))
+        kw_text_add(out, ",\n  \"%s\": %.10g", key, x);
+    else
+        kw_text_add(out, ",\n  \"%s\": null", key);
 }
 
 static void json_tokens(struct kw_text *out, const char *key, const struct kw_token_stats *s)
 {
-    kw_text_add(out, ",\n  \"%s\": { \"mean\": %.10g, \"min\": %u, \"p50\": %u, \"p90\": %u, \"p95\": %u, \"p99\": %u, "
-                "\"max\": %u, \"total\": %" PRIu64 " }", key, s->mean, s->min, s->p50, s->p90, s->p95, s->p99, s->max,
-                s->total);
+    kw_text_add(out,
+                ",\n  \"%s\": { \"mean\": %.10g, \"min\": %u, \"p50\": %u, \"p90\": %u, \"p95\": %u, \"p99\": %u, "
+                "\"max\": %u, \"total\": %" PRIu64 " }",
+                key, s->mean, s->min, s->p50, s->p90, s->p95, s->p99, s->max, s->total);
 }
 
 static void json_counts(struct kw_text *out, const char *key, char **name, const uint64_t *count, size_t n)
@@ -281,10 +297,12 @@ enum kw_status kw_trace_info_json(char **text, const struct kw_trace *t, const s
     }
     kw_text_add(&out, "{\n  \"source\": ");
     json_string(&out, k->source);
-    kw_text_add(&out, ",\n  \"format\": \"%s\",\n  \"sha256\": \"%s\",\n  \"requests\": %zu,\n  \"rows\": %" PRIu64
+    kw_text_add(&out,
+                ",\n  \"format\": \"%s\",\n  \"sha256\": \"%s\",\n  \"requests\": %zu,\n  \"rows\": %" PRIu64
                 ",\n  \"dropped_failed\": %" PRIu64 ",\n  \"dropped_other\": %" PRIu64 ",\n  \"clock_back\": %" PRIu64
-                ",\n  \"equal_times\": %" PRIu64, k->format, k->sha256, t->n, k->rows, k->dropped_failed, k->dropped_other,
-                k->clock_back, k->equal_times);
+                ",\n  \"equal_times\": %" PRIu64,
+                k->format, k->sha256, t->n, k->rows, k->dropped_failed, k->dropped_other, k->clock_back,
+                k->equal_times);
     json_number(&out, "worst_back_s", (double)k->worst_back / 1e9);
     json_number(&out, "epoch_unix_s", t->epoch_unix == INT64_MIN ? NAN : (double)t->epoch_unix);
     json_number(&out, "span_s", s->span_s);

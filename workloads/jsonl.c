@@ -23,8 +23,14 @@ static void blanks(struct scan *c)
     while (c->p < c->end && (*c->p == ' ' || *c->p == '\t' || *c->p == '\r' || *c->p == '\n')) c->p++;
 }
 
-static bool digit(const struct scan *c) { return c->p < c->end && *c->p >= '0' && *c->p <= '9'; }
-static bool take(struct scan *c, char ch) { return c->p < c->end && *c->p == ch ? (c->p++, true) : false; }
+static bool digit(const struct scan *c)
+{
+    return c->p < c->end && *c->p >= '0' && *c->p <= '9';
+}
+static bool take(struct scan *c, char ch)
+{
+    return c->p < c->end && *c->p == ch ? (c->p++, true) : false;
+}
 
 static enum kw_status number(struct scan *c)
 {

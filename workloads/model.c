@@ -107,7 +107,8 @@ static enum kw_status read_table(struct kw_jnode list, int n, double lo, double 
     for (int i = 0; i < n; i++) {
         enum kw_status st = kw_json_f64(kw_json_at(list, i), lo, hi, &out[i], err);
         if (st != KW_OK) return st;
-        if (i && out[i] < out[i - 1]) return kw_json_fail(kw_json_at(list, i), KW_ERANGE, err, "quantiles must not fall");
+        if (i && out[i] < out[i - 1])
+            return kw_json_fail(kw_json_at(list, i), KW_ERANGE, err, "quantiles must not fall");
     }
     return KW_OK;
 }
@@ -126,8 +127,10 @@ static enum kw_status read_tokens(struct kw_workload *w, struct kw_jnode t, stru
     if (w->q_p[0] != 0 || w->q_p[w->n_q - 1] != 1) return kw_json_fail(p, KW_ERANGE, err, "want 0 first and 1 last");
     for (int i = 1; i < w->n_q; i++)
         if (w->q_p[i] <= w->q_p[i - 1]) return kw_json_fail(p, KW_ERANGE, err, "probabilities must rise");
-    if ((st = read_table(kw_json_get(t, "prompt"), w->n_q, 1, KW_TRACE_MAX_TOKENS, w->q_prompt, err)) != KW_OK) return st;
-    if ((st = read_table(kw_json_get(t, "output"), w->n_q, 1, KW_TRACE_MAX_TOKENS, w->q_output, err)) != KW_OK) return st;
+    if ((st = read_table(kw_json_get(t, "prompt"), w->n_q, 1, KW_TRACE_MAX_TOKENS, w->q_prompt, err)) != KW_OK)
+        return st;
+    if ((st = read_table(kw_json_get(t, "output"), w->n_q, 1, KW_TRACE_MAX_TOKENS, w->q_output, err)) != KW_OK)
+        return st;
     return kw_json_f64_or(kw_json_get(t, "rank_correlation"), 0, -1, 1, &w->rank_correlation, err);
 }
 
@@ -166,11 +169,13 @@ static enum kw_status text_into(char *buf, size_t size, struct kw_jnode n, struc
 
 static enum kw_status read_origin(struct kw_workload_origin *o, struct kw_jnode p, struct kw_error *err)
 {
-    static const char *const keys[] = { "source", "licence", "span", "date", "command", "parameters", "fit_error", NULL };
-    static const char *const fit_keys[] = { "rate", "cv", "peak_minute", "peak_hour", "ks_prompt", "ks_output",
-                                            "rank_correlation", NULL };
-    double *const fit[] = { &o->fit.rate, &o->fit.cv, &o->fit.peak_minute, &o->fit.peak_hour, &o->fit.ks_prompt,
-                            &o->fit.ks_output, &o->fit.rank_correlation };
+    static const char *const keys[] = {
+        "source", "licence", "span", "date", "command", "parameters", "fit_error", NULL
+    };
+    static const char *const fit_keys[] = { "rate",      "cv",        "peak_minute",      "peak_hour",
+                                            "ks_prompt", "ks_output", "rank_correlation", NULL };
+    double *const fit[] = { &o->fit.rate,      &o->fit.cv,        &o->fit.peak_minute,     &o->fit.peak_hour,
+                            &o->fit.ks_prompt, &o->fit.ks_output, &o->fit.rank_correlation };
     enum kw_status st;
     for (int i = 0; i < 7; i++) *fit[i] = NAN;
     if (!kw_json_present(p)) return KW_OK;
@@ -202,8 +207,8 @@ static enum kw_status read_origin(struct kw_workload_origin *o, struct kw_jnode 
 
 static enum kw_status read_all(struct kw_workload *w, struct kw_jnode root, struct kw_error *err)
 {
-    static const char *const keys[] = { "keepwarm_workload", "name", "description", "duration_s", "seed", "arrivals",
-                                        "profile", "tokens", "classes", "provenance", NULL };
+    static const char *const keys[] = { "keepwarm_workload", "name",   "description", "duration_s", "seed", "arrivals",
+                                        "profile",           "tokens", "classes",     "provenance", NULL };
     int64_t version, seed;
     enum kw_status st;
     if ((st = kw_json_keys(root, keys, err)) != KW_OK ||
@@ -309,9 +314,12 @@ static void put_string(struct kw_text *t, const char *s)
     kw_text_add(t, "\"");
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') kw_text_add(t, "\\%c", c);
-        else if (c < 0x20) kw_text_add(t, "\\u%04x", c);
-        else kw_text_add(t, "%c", c);
+        if (c == '"' || c == '\\')
+            kw_text_add(t, "\\%c", c);
+        else if (c < 0x20)
+            kw_text_add(t, "\\u%04x", c);
+        else
+            kw_text_add(t, "%c", c);
     }
     kw_text_add(t, "\"");
 }
@@ -321,8 +329,10 @@ static void put_list(struct kw_text *t, const char *indent, const double *x, int
 {
     kw_text_add(t, "[");
     for (int i = 0; i < n; i++) {
-        if (i && i % per == 0) kw_text_add(t, ",\n%s ", indent);
-        else if (i) kw_text_add(t, ", ");
+        if (i && i % per == 0)
+            kw_text_add(t, ",\n%s ", indent);
+        else if (i)
+            kw_text_add(t, ", ");
         kw_text_add(t, "%.*g", digits, x[i]);
     }
     kw_text_add(t, "]");
@@ -338,8 +348,8 @@ static void put_arrivals(struct kw_text *t, const struct kw_workload *w)
     if (w->law == KW_LAW_MMPP) {
         kw_text_add(t, ",\n    \"states\": [");
         for (int i = 0; i < w->n_states; i++) {
-            kw_text_add(t, "%s\n      { \"rate_per_s\": %.9g, \"dwell_s\": %.9g, \"next\": ", i ? "," : "", w->state_rate[i],
-                w->dwell_s[i]);
+            kw_text_add(t, "%s\n      { \"rate_per_s\": %.9g, \"dwell_s\": %.9g, \"next\": ", i ? "," : "",
+                        w->state_rate[i], w->dwell_s[i]);
             put_list(t, "", w->next[i], w->n_states, 9, KW_WORKLOAD_STATES);
             kw_text_add(t, " }");
         }
@@ -352,8 +362,8 @@ static void put_origin(struct kw_text *t, const struct kw_workload_origin *o)
 {
     const double fit[] = { o->fit.rate,      o->fit.cv,        o->fit.peak_minute,     o->fit.peak_hour,
                            o->fit.ks_prompt, o->fit.ks_output, o->fit.rank_correlation };
-    static const char *const key[] = { "rate", "cv", "peak_minute", "peak_hour", "ks_prompt", "ks_output",
-                                       "rank_correlation" };
+    static const char *const key[] = { "rate",      "cv",        "peak_minute",     "peak_hour",
+                                       "ks_prompt", "ks_output", "rank_correlation" };
     const char *const text[] = { o->source, o->licence, o->span, o->date, o->command };
     static const char *const text_key[] = { "source", "licence", "span", "date", "command" };
     const char *comma = "";
@@ -393,12 +403,12 @@ char *kw_workload_text(const struct kw_workload *w)
     put_string(&t, w->name);
     kw_text_add(&t, ",\n  \"description\": ");
     put_string(&t, w->description);
-    kw_text_add(&t, ",\n  \"duration_s\": \"%s\",\n  \"seed\": %" PRIu64 ",\n", kw_nano_format(ns, sizeof ns, w->duration),
-        w->seed);
+    kw_text_add(&t, ",\n  \"duration_s\": \"%s\",\n  \"seed\": %" PRIu64 ",\n",
+                kw_nano_format(ns, sizeof ns, w->duration), w->seed);
     put_arrivals(&t, w);
     if (w->has_profile) {
-        kw_text_add(&t, "  \"profile\": { \"start_hour\": %d, \"growth_per_week\": %.9g,\n    \"hour_of_week\": ", w->start_hour,
-            w->growth);
+        kw_text_add(&t, "  \"profile\": { \"start_hour\": %d, \"growth_per_week\": %.9g,\n    \"hour_of_week\": ",
+                    w->start_hour, w->growth);
         put_list(&t, "    ", w->profile, 168, 5, 12);
         kw_text_add(&t, " },\n");
     }

@@ -26,18 +26,18 @@ struct kw_workload {
     kw_ns duration;
     uint64_t seed; /* the one kw_trace_load draws with; at most 2^53 */
     enum kw_law law;
-    double rate;                                        /* POISSON, GAMMA: requests/s at profile 1 */
-    double cv;                                          /* GAMMA, MMPP: of the gaps in operational time */
-    int n_states;                                       /* MMPP: 2..KW_WORKLOAD_STATES */
-    double state_rate[KW_WORKLOAD_STATES];              /* requests/s at profile 1 */
-    double dwell_s[KW_WORKLOAD_STATES];                 /* mean */
+    double rate;                                         /* POISSON, GAMMA: requests/s at profile 1 */
+    double cv;                                           /* GAMMA, MMPP: of the gaps in operational time */
+    int n_states;                                        /* MMPP: 2..KW_WORKLOAD_STATES */
+    double state_rate[KW_WORKLOAD_STATES];               /* requests/s at profile 1 */
+    double dwell_s[KW_WORKLOAD_STATES];                  /* mean */
     double next[KW_WORKLOAD_STATES][KW_WORKLOAD_STATES]; /* rows sum to 1, diagonal 0 */
-    kw_ns tick;                                         /* 0: none */
+    kw_ns tick;                                          /* 0: none */
     bool has_profile;
-    double profile[168];  /* hour of week from Monday 00:00, mean 1 */
-    int start_hour;       /* hour of week, 0..167, at which the workload starts */
-    double growth;        /* per week: the rate t weeks after the start is (1 + growth)^t as high; > -1 */
-    int n_q;              /* 2..KW_WORKLOAD_QUANTILES */
+    double profile[168]; /* hour of week from Monday 00:00, mean 1 */
+    int start_hour;      /* hour of week, 0..167, at which the workload starts */
+    double growth;       /* per week: the rate t weeks after the start is (1 + growth)^t as high; > -1 */
+    int n_q;             /* 2..KW_WORKLOAD_QUANTILES */
     double q_p[KW_WORKLOAD_QUANTILES], q_prompt[KW_WORKLOAD_QUANTILES], q_output[KW_WORKLOAD_QUANTILES]; /* tokens */
     double rank_correlation; /* Spearman's rho of prompt and output, by a Gaussian copula */
     int n_classes;           /* 0: no classes */
@@ -49,7 +49,7 @@ struct kw_workload {
         struct {
             char what[48], from[240];
         } parameter[KW_WORKLOAD_SOURCES];
-        struct kw_fit_error { /* the median of several draws against the trace */
+        struct kw_fit_error {                        /* the median of several draws against the trace */
             double rate, cv, peak_minute, peak_hour; /* model / trace - 1 */
             double ks_prompt, ks_output;             /* Kolmogorov-Smirnov distance */
             double rank_correlation;                 /* model - trace */

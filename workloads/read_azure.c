@@ -5,7 +5,10 @@
 
 static const char *const columns[] = { "TIMESTAMP", "ContextTokens", "GeneratedTokens", NULL };
 
-bool kw_azure_detect(const char *head, size_t n) { return kw_csv_has(head, n, columns); }
+bool kw_azure_detect(const char *head, size_t n)
+{
+    return kw_csv_has(head, n, columns);
+}
 
 enum kw_status kw_azure_read(struct kw_rows *r, struct kw_source *s, const struct kw_columns *c, struct kw_error *err)
 {

@@ -6,7 +6,10 @@
 
 static const char *const columns[] = { "Timestamp", "Model", "Request tokens", "Response tokens", "Log Type", NULL };
 
-bool kw_burstgpt_detect(const char *head, size_t n) { return kw_csv_has(head, n, columns); }
+bool kw_burstgpt_detect(const char *head, size_t n)
+{
+    return kw_csv_has(head, n, columns);
+}
 
 enum kw_status kw_burstgpt_read(struct kw_rows *r, struct kw_source *s, const struct kw_columns *cols,
                                 struct kw_error *err)

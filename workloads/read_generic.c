@@ -13,8 +13,8 @@ static enum kw_status arrival(struct place *w, struct kw_span x, struct kw_row *
 {
     static const int exp10[] = { [KW_UNIT_S] = 9, [KW_UNIT_MS] = 6, [KW_UNIT_US] = 3, [KW_UNIT_NS] = 0 };
     if (w->unit == KW_UNIT_AUTO) w->unit = kw_clock_looks_iso(x) ? KW_UNIT_ISO : KW_UNIT_S;
-    enum kw_status st = w->unit == KW_UNIT_ISO ? kw_clock_iso(x, &row->at, err)
-                                               : kw_clock_decimal(x, exp10[w->unit], &row->at, err);
+    enum kw_status st =
+        w->unit == KW_UNIT_ISO ? kw_clock_iso(x, &row->at, err) : kw_clock_decimal(x, exp10[w->unit], &row->at, err);
     if (st == KW_OK && w->unit != KW_UNIT_ISO && row->at < KW_NANO * KW_NS_PER_S) w->unix_time = false;
     return st;
 }

@@ -15,14 +15,21 @@ static bool hashes_open_with(const char *head, size_t n, char open)
     if (!end) end = head + n;
     for (const char *p = head; (size_t)(end - p) >= sizeof key - 1; p++) {
         if (memcmp(p, key, sizeof key - 1)) continue;
-        for (p += sizeof key - 1; p < end && (*p == ' ' || *p == ':'); p++) {}
+        for (p += sizeof key - 1; p < end && (*p == ' ' || *p == ':'); p++) {
+        }
         return p < end && *p == open;
     }
     return false;
 }
 
-bool kw_mooncake_detect(const char *head, size_t n) { return n && *head == '{' && hashes_open_with(head, n, '['); }
-bool kw_ragpulse_detect(const char *head, size_t n) { return n && *head == '{' && hashes_open_with(head, n, '{'); }
+bool kw_mooncake_detect(const char *head, size_t n)
+{
+    return n && *head == '{' && hashes_open_with(head, n, '[');
+}
+bool kw_ragpulse_detect(const char *head, size_t n)
+{
+    return n && *head == '{' && hashes_open_with(head, n, '{');
+}
 
 enum kw_status kw_mooncake_read(struct kw_rows *r, struct kw_source *s, const struct kw_columns *cols,
                                 struct kw_error *err)

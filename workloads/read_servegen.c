@@ -4,7 +4,10 @@
 
 static const char *const columns[] = { "arrival_s", "input_tokens", "output_tokens", NULL };
 
-bool kw_servegen_detect(const char *head, size_t n) { return kw_csv_has(head, n, columns); }
+bool kw_servegen_detect(const char *head, size_t n)
+{
+    return kw_csv_has(head, n, columns);
+}
 
 enum kw_status kw_servegen_read(struct kw_rows *r, struct kw_source *s, const struct kw_columns *c,
                                 struct kw_error *err)

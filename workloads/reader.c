@@ -12,22 +12,29 @@ enum kw_status kw_columns_parse(struct kw_columns *c, const char *text, struct k
         if (k >= n) return kw_fail(err, KW_EPARSE, "columns: want key=value, got '%.*s'", (int)(n < 40 ? n : 40), text);
         char value[64];
         if (n - k - 1 >= sizeof value || n - k - 1 == 0)
-            return kw_fail(err, KW_EPARSE, "columns: '%.*s' wants a value of 1 to 63 bytes", (int)(k < 40 ? k : 40), text);
+            return kw_fail(err, KW_EPARSE, "columns: '%.*s' wants a value of 1 to 63 bytes", (int)(k < 40 ? k : 40),
+                           text);
         memcpy(value, text + k + 1, n - k - 1);
         value[n - k - 1] = 0;
         char *into = NULL;
-        if (k == 7 && !memcmp(text, "arrival", k)) into = c->arrival;
-        else if (k == 6 && !memcmp(text, "prompt", k)) into = c->prompt;
-        else if (k == 6 && !memcmp(text, "output", k)) into = c->output;
-        else if (k == 5 && !memcmp(text, "model", k)) into = c->model;
-        else if (k == 5 && !memcmp(text, "class", k)) into = c->klass;
+        if (k == 7 && !memcmp(text, "arrival", k))
+            into = c->arrival;
+        else if (k == 6 && !memcmp(text, "prompt", k))
+            into = c->prompt;
+        else if (k == 6 && !memcmp(text, "output", k))
+            into = c->output;
+        else if (k == 5 && !memcmp(text, "model", k))
+            into = c->model;
+        else if (k == 5 && !memcmp(text, "class", k))
+            into = c->klass;
         if (into) {
             if (*into) return kw_fail(err, KW_EPARSE, "columns: '%.*s' is given twice", (int)k, text);
             memcpy(into, value, n - k);
         } else if (k == 4 && !memcmp(text, "unit", k)) {
             int u = 0;
             while (units[u] && strcmp(units[u], value)) u++;
-            if (!units[u]) return kw_fail(err, KW_EPARSE, "columns: unit is auto, s, ms, us, ns or iso, not '%s'", value);
+            if (!units[u])
+                return kw_fail(err, KW_EPARSE, "columns: unit is auto, s, ms, us, ns or iso, not '%s'", value);
             c->unit = u;
         } else if (k == 4 && !memcmp(text, "zero", k)) {
             if (strcmp(value, "drop") && strcmp(value, "refuse"))

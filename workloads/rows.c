@@ -96,8 +96,8 @@ static enum kw_status more_rows(struct kw_rows *r, const struct kw_row *row, str
     struct kw_trace *t = &r->t;
     size_t cap = r->cap ? r->cap + r->cap / 2 : 4096;
     if (t->n >= KW_TRACE_MAX_ROWS) return kw_fail(err, KW_ERANGE, "more than %u requests", KW_TRACE_MAX_ROWS);
-    bool ok = grow((void **)&t->arrival, cap, sizeof *t->arrival) && grow((void **)&t->prompt, cap, sizeof *t->prompt) &&
-              grow((void **)&t->output, cap, sizeof *t->output);
+    bool ok = grow((void **)&t->arrival, cap, sizeof *t->arrival) &&
+              grow((void **)&t->prompt, cap, sizeof *t->prompt) && grow((void **)&t->output, cap, sizeof *t->output);
     if (ok && (t->n ? t->model != NULL : row->model.p != NULL)) ok = grow((void **)&t->model, cap, sizeof *t->model);
     if (ok && (t->n ? t->klass != NULL : row->klass.p != NULL)) ok = grow((void **)&t->klass, cap, sizeof *t->klass);
     if (ok && (t->n ? t->hash_at != NULL : row->hash != NULL)) {
@@ -135,8 +135,10 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
             return kw_fail(err, KW_ERANGE, "0 %s tokens (zero=drop leaves such rows out)",
                            row->prompt == 0 ? "prompt" : "output");
         t->notes.rows++;
-        if (row->output == 0) t->notes.dropped_failed++;
-        else t->notes.dropped_other++;
+        if (row->output == 0)
+            t->notes.dropped_failed++;
+        else
+            t->notes.dropped_other++;
         return KW_OK;
     }
     if (row->prompt > KW_TRACE_MAX_TOKENS || row->output > KW_TRACE_MAX_TOKENS)
@@ -175,13 +177,17 @@ static void merge(const kw_ns *key, uint32_t *p, size_t lo, size_t mid, size_t h
     size_t a = lo, b = mid;
     for (size_t end = mid; a < end;) { /* a: the first on the left that is later than the right's first */
         size_t m = a + (end - a) / 2;
-        if (key[p[m]] <= first) a = m + 1;
-        else end = m;
+        if (key[p[m]] <= first)
+            a = m + 1;
+        else
+            end = m;
     }
     for (size_t end = hi; b < end;) { /* b: the first on the right that is not before the left's last */
         size_t m = b + (end - b) / 2;
-        if (key[p[m]] < last) b = m + 1;
-        else end = m;
+        if (key[p[m]] < last)
+            b = m + 1;
+        else
+            end = m;
     }
     size_t n = mid - a, i = 0, j = mid, k = a;
     memcpy(spare, p + a, n * sizeof *p);
@@ -189,11 +195,11 @@ static void merge(const kw_ns *key, uint32_t *p, size_t lo, size_t mid, size_t h
 }
 
 /* column[i] becomes column[p[i]], through spare[n]. */
-#define GATHER(column, spare, type)                                                                                     \
-    do {                                                                                                                \
-        type *to_ = (type *)(spare);                                                                                    \
-        for (size_t i = 0; i < n; i++) to_[i] = (column)[p[i]];                                                         \
-        memcpy(column, to_, n * sizeof *to_);                                                                           \
+#define GATHER(column, spare, type)                                                                                    \
+    do {                                                                                                               \
+        type *to_ = (type *)(spare);                                                                                   \
+        for (size_t i = 0; i < n; i++) to_[i] = (column)[p[i]];                                                        \
+        memcpy(column, to_, n * sizeof *to_);                                                                          \
     } while (0)
 
 enum kw_status kw_rows_sort(struct kw_trace *t, struct kw_error *err)
@@ -211,7 +217,8 @@ enum kw_status kw_rows_sort(struct kw_trace *t, struct kw_error *err)
     uint32_t *p = order;
     for (size_t i = 0; i < n; i++) p[i] = (uint32_t)i;
     for (size_t w = 1; w < n; w *= 2)
-        for (size_t lo = 0; lo + w < n; lo += 2 * w) merge(t->arrival, p, lo, lo + w, lo + 2 * w < n ? lo + 2 * w : n, spare);
+        for (size_t lo = 0; lo + w < n; lo += 2 * w)
+            merge(t->arrival, p, lo, lo + w, lo + 2 * w < n ? lo + 2 * w : n, spare);
     GATHER(t->arrival, spare, kw_ns);
     GATHER(t->prompt, spare, uint32_t);
     GATHER(t->output, spare, uint32_t);
@@ -247,8 +254,7 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     struct kw_trace *t = &r->t;
     enum kw_status st;
     if (t->n == 0)
-        return kw_fail(err, KW_ERANGE, "holds no requests (rows left out: %llu)",
-                       (unsigned long long)t->notes.rows);
+        return kw_fail(err, KW_ERANGE, "holds no requests (rows left out: %llu)", (unsigned long long)t->notes.rows);
     shrink((void **)&t->arrival, t->n, sizeof *t->arrival);
     shrink((void **)&t->prompt, t->n, sizeof *t->prompt);
     shrink((void **)&t->output, t->n, sizeof *t->output);

@@ -5,19 +5,19 @@
 #include "workloads/clock.h"
 #include "workloads/trace.h"
 
-struct kw_names { /* distinct strings in order of appearance */
+struct kw_names {    /* distinct strings in order of appearance */
     char **name;     /* [n], owned */
     uint32_t *slot;  /* [slots] index + 1 into name; open addressing; 0 is free */
     size_t n, slots; /* slots: a power of two, at least 2 n */
 };
 
 struct kw_rows {
-    struct kw_trace t;  /* columns so far; arrival still absolute and unsorted */
+    struct kw_trace t; /* columns so far; arrival still absolute and unsorted */
     size_t cap, hash_cap;
     struct kw_names models, classes;
-    kw_ns last;         /* arrival of the row before */
-    bool dated;         /* arrival counts from 1970 */
-    bool drop_zero;     /* zero=drop */
+    kw_ns last;     /* arrival of the row before */
+    bool dated;     /* arrival counts from 1970 */
+    bool drop_zero; /* zero=drop */
 };
 
 struct kw_row {

@@ -40,8 +40,7 @@ enum kw_status kw_source_open(struct kw_source *s, const char *path, struct kw_e
     return begin(s, err);
 }
 
-enum kw_status kw_source_memory(struct kw_source *s, const char *name, const void *data, size_t n,
-                                struct kw_error *err)
+enum kw_status kw_source_memory(struct kw_source *s, const char *name, const void *data, size_t n, struct kw_error *err)
 {
     memset(s, 0, sizeof *s);
     s->fd = -1;

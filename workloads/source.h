@@ -12,10 +12,10 @@
 #define KW_SOURCE_MAX_LINE (16u << 20) /* bytes; a longer line is refused, never cut */
 
 struct kw_source {
-    char name[200];  /* path, for messages; "stdin" for "-" */
-    long line;       /* number of the line last returned, from 1; blank ones count */
-    uint64_t raw;    /* bytes read, before gunzip */
-    int fd;          /* -1: memory */
+    char name[200];           /* path, for messages; "stdin" for "-" */
+    long line;                /* number of the line last returned, from 1; blank ones count */
+    uint64_t raw;             /* bytes read, before gunzip */
+    int fd;                   /* -1: memory */
     const unsigned char *mem; /* borrowed; the rest of the memory */
     size_t mem_n;
     unsigned char *in; /* raw bytes waiting for inflate, [in_at, in_n) */

@@ -81,7 +81,8 @@ static enum kw_status lengths(struct kw_trace_stats *s, const struct kw_trace *t
     extremes(&s->prompt, t->prompt, t->n);
     extremes(&s->output, t->output, t->n);
     uint32_t *cp = calloc((size_t)s->prompt.max + 1, sizeof *cp), *co = calloc((size_t)s->output.max + 1, sizeof *co);
-    double *rp = malloc(((size_t)s->prompt.max + 1) * sizeof *rp), *ro = malloc(((size_t)s->output.max + 1) * sizeof *ro);
+    double *rp = malloc(((size_t)s->prompt.max + 1) * sizeof *rp),
+           *ro = malloc(((size_t)s->output.max + 1) * sizeof *ro);
     enum kw_status st = KW_OK;
     if (cp && co && rp && ro) {
         double mean = ((double)t->n + 1) / 2, xx = 0, yy = 0, xy = 0;
@@ -166,7 +167,8 @@ static enum kw_status prefixes(struct kw_trace_stats *s, const struct kw_trace *
 static enum kw_status shares(uint64_t **count, const uint16_t *index, size_t n, size_t names, struct kw_error *err)
 {
     if (!index) return KW_OK;
-    if (!(*count = calloc(names ? names : 1, sizeof **count))) return kw_fail(err, KW_ENOMEM, "out of memory for counts");
+    if (!(*count = calloc(names ? names : 1, sizeof **count)))
+        return kw_fail(err, KW_ENOMEM, "out of memory for counts");
     for (size_t i = 0; i < n; i++) (*count)[index[i]]++;
     return KW_OK;
 }

@@ -13,17 +13,17 @@ struct kw_token_stats {
  * end of the span. "peak" is the fullest bin over the mean of all bins. */
 struct kw_trace_stats {
     size_t n;
-    double span_s, rate;      /* s; requests/s over the span (0 when the span is 0) */
-    double cv;                /* interarrival times: standard deviation (of the population) / mean; NAN below 2 requests */
+    double span_s, rate; /* s; requests/s over the span (0 when the span is 0) */
+    double cv;           /* interarrival times: standard deviation (of the population) / mean; NAN below 2 requests */
     double peak_minute, peak_hour;
-    uint64_t busiest_minute;  /* requests in it */
-    kw_ns busiest_minute_at;  /* its start */
+    uint64_t busiest_minute; /* requests in it */
+    kw_ns busiest_minute_at; /* its start */
     uint64_t minutes, empty_minutes, hours, empty_hours;
     kw_ns longest_gap, longest_gap_at; /* and the arrival it follows */
     struct kw_token_stats prompt, output;
-    double rank_correlation;  /* Spearman's rho of prompt and output, ties by mid-rank; NAN when either is constant */
+    double rank_correlation; /* Spearman's rho of prompt and output, ties by mid-rank; NAN when either is constant */
     uint64_t blocks, distinct_blocks; /* prefix hashes; 0 without */
-    double block_hits, token_hits;    /* share of blocks, and of all prompt tokens, that an unbounded prefix cache finds */
+    double block_hits, token_hits; /* share of blocks, and of all prompt tokens, that an unbounded prefix cache finds */
     uint64_t *model_count, *class_count; /* [n_models], [n_classes]; owned; NULL without */
 };
 

@@ -12,12 +12,12 @@ static const int64_t NOMINAL_MONDAY = 1704067200; /* 2024-01-01 00:00:00 UTC: pr
 struct clock { /* where the arrival process stands */
     const struct kw_workload *w;
     struct kw_rng *rng;
-    double t, end;      /* s */
-    long hour;          /* hours begun since the start */
-    double hour_end;    /* s; infinite without a profile */
-    double factor;      /* profile of this hour */
-    int state;          /* MMPP */
-    double state_end;   /* s; infinite for the other laws */
+    double t, end;    /* s */
+    long hour;        /* hours begun since the start */
+    double hour_end;  /* s; infinite without a profile */
+    double factor;    /* profile of this hour */
+    int state;        /* MMPP */
+    double state_end; /* s; infinite for the other laws */
 };
 
 static int pick(struct kw_rng *rng, const double *p, int n)
@@ -30,8 +30,9 @@ static int pick(struct kw_rng *rng, const double *p, int n)
 
 static void clock_begin(struct clock *c, const struct kw_workload *w, struct kw_rng *rng)
 {
-    *c = (struct clock){ .w = w, .rng = rng, .end = (double)w->duration / 1e9, .hour_end = INFINITY, .factor = 1,
-                         .state_end = INFINITY };
+    *c = (struct clock){
+        .w = w, .rng = rng, .end = (double)w->duration / 1e9, .hour_end = INFINITY, .factor = 1, .state_end = INFINITY
+    };
     if (w->has_profile) {
         c->hour_end = 3600;
         c->factor = kw_workload_factor(w, 0);
@@ -86,8 +87,10 @@ static uint32_t quantile(const struct kw_workload *w, const double *q, double u)
     int lo = 0, hi = w->n_q - 1;
     while (hi - lo > 1) {
         int mid = (lo + hi) / 2;
-        if (w->q_p[mid] <= u) lo = mid;
-        else hi = mid;
+        if (w->q_p[mid] <= u)
+            lo = mid;
+        else
+            hi = mid;
     }
     double x = q[lo] + (q[hi] - q[lo]) * (u - w->q_p[lo]) / (w->q_p[hi] - w->q_p[lo]);
     return x < 1 ? 1 : (uint32_t)(x + 0.5);
@@ -121,7 +124,8 @@ static enum kw_status draw_arrivals(struct kw_trace *t, const struct kw_workload
 static void draw_lengths(struct kw_trace *t, const struct kw_workload *w, struct kw_rng *rng)
 {
     double r = 2 * sin(M_PI * w->rank_correlation / 6), rest = sqrt(1 - r * r > 0 ? 1 - r * r : 0);
-    if (w->q_prompt[0] == w->q_prompt[w->n_q - 1] && w->q_output[0] == w->q_output[w->n_q - 1]) { /* constant: no draws */
+    if (w->q_prompt[0] == w->q_prompt[w->n_q - 1] &&
+        w->q_output[0] == w->q_output[w->n_q - 1]) { /* constant: no draws */
         uint32_t prompt = quantile(w, w->q_prompt, 0.5), output = quantile(w, w->q_output, 0.5);
         for (size_t i = 0; i < t->n; i++) t->prompt[i] = prompt, t->output[i] = output;
         return;

@@ -9,7 +9,10 @@
 
 enum { HEAD = 64 << 10 }; /* bytes looked at to detect a format */
 
-static bool is_hdf5(const char *head, size_t n) { return n >= 8 && memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0; }
+static bool is_hdf5(const char *head, size_t n)
+{
+    return n >= 8 && memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0;
+}
 
 static bool is_workload(const char *head, size_t n)
 {
@@ -79,8 +82,7 @@ static enum kw_status choose(struct kw_source *s, const char *format, const stru
     *out = NULL;
     for (const struct kw_reader *x = kw_readers; x->name; x++) {
         if (*c->arrival ? strcmp(x->name, "generic") != 0 : (!x->detect || !x->detect(head, n))) continue;
-        if (*out)
-            return kw_fail(err, KW_EPARSE, "could be %s or %s: name the format", (*out)->name, x->name);
+        if (*out) return kw_fail(err, KW_EPARSE, "could be %s or %s: name the format", (*out)->name, x->name);
         *out = x;
     }
     if (*out) return KW_OK;
@@ -88,7 +90,8 @@ static enum kw_status choose(struct kw_source *s, const char *format, const stru
         return kw_fail(err, KW_EPARSE, "looks binary and is no trace format known here (%s)", list);
     return kw_fail(err, KW_EPARSE,
                    "format not recognised; known: %s (for another CSV or JSONL give columns "
-                   "arrival=...,prompt=...,output=...)", list);
+                   "arrival=...,prompt=...,output=...)",
+                   list);
 }
 
 static enum kw_status read_model(struct kw_trace *t, struct kw_source *s, struct kw_error *err)
@@ -139,10 +142,14 @@ static enum kw_status read_any(struct kw_trace *t, struct kw_source *s, const ch
         kw_where(err, s->name, 0);
         return st;
     }
-    if (x->read) st = read_with(t, s, x, &c, err);
-    else if (strcmp(x->name, "workload") == 0) st = read_model(t, s, err);
-    else if (!path) st = kw_fail(err, KW_EUSAGE, "%s: an HDF5 trace is read from a file, not a pipe", s->name);
-    else st = kw_trace_h5_load(t, path, err);
+    if (x->read)
+        st = read_with(t, s, x, &c, err);
+    else if (strcmp(x->name, "workload") == 0)
+        st = read_model(t, s, err);
+    else if (!path)
+        st = kw_fail(err, KW_EUSAGE, "%s: an HDF5 trace is read from a file, not a pipe", s->name);
+    else
+        st = kw_trace_h5_load(t, path, err);
     if (st == KW_OK && (st = kw_source_hash(s, hex, err)) != KW_OK) kw_where(err, s->name, 0);
     if (st != KW_OK) {
         kw_trace_free(t);
@@ -179,10 +186,10 @@ char *kw_trace_remarks(const struct kw_trace *t, char *buf, size_t size)
     size_t used = 0;
     char back[32];
     if (size) buf[0] = 0;
-#define SAY(...)                                                                                                        \
-    do {                                                                                                                \
-        if (used < size) used += (size_t)snprintf(buf + used, size - used, "%s", used ? "; " : "");                     \
-        if (used < size) used += (size_t)snprintf(buf + used, size - used, __VA_ARGS__);                                \
+#define SAY(...)                                                                                                       \
+    do {                                                                                                               \
+        if (used < size) used += (size_t)snprintf(buf + used, size - used, "%s", used ? "; " : "");                    \
+        if (used < size) used += (size_t)snprintf(buf + used, size - used, __VA_ARGS__);                               \
     } while (0)
     if (k->dropped_failed) SAY("%" PRIu64 " failed rows without output left out", k->dropped_failed);
     if (k->dropped_other) SAY("%" PRIu64 " rows without a prompt left out", k->dropped_other);

@@ -12,14 +12,14 @@
 /* Invariants: arrival is non-decreasing and starts at 0; requests of equal arrival keep their order in the file;
  * prompt >= 1, output >= 1; hash_at has n + 1 entries when hashes are present. */
 struct kw_trace {
-    size_t n;           /* requests */
-    kw_ns *arrival;     /* [n] ns since the first request */
-    uint32_t *prompt;   /* [n] input tokens, cached ones included */
-    uint32_t *output;   /* [n] output tokens */
-    uint16_t *model;    /* [n] index into model_name, or NULL when the source names none */
-    uint16_t *klass;    /* [n] class: index into class_name (log type, tenant, ...), or NULL */
-    uint32_t *hash_at;  /* [n + 1] offsets into hash, or NULL when the trace carries no prefix hashes */
-    uint64_t *hash;     /* [hash_at[n]] block hashes, prefix order; block i covers prompt tokens [i*hash_block, ...) */
+    size_t n;            /* requests */
+    kw_ns *arrival;      /* [n] ns since the first request */
+    uint32_t *prompt;    /* [n] input tokens, cached ones included */
+    uint32_t *output;    /* [n] output tokens */
+    uint16_t *model;     /* [n] index into model_name, or NULL when the source names none */
+    uint16_t *klass;     /* [n] class: index into class_name (log type, tenant, ...), or NULL */
+    uint32_t *hash_at;   /* [n + 1] offsets into hash, or NULL when the trace carries no prefix hashes */
+    uint64_t *hash;      /* [hash_at[n]] block hashes, prefix order; block i covers prompt tokens [i*hash_block, ...) */
     uint32_t hash_block; /* tokens a hash block covers (Mooncake: 512); 0 without hashes */
     char **model_name, **class_name;
     size_t n_models, n_classes;
@@ -27,9 +27,9 @@ struct kw_trace {
     int64_t epoch_unix; /* UTC seconds of the first arrival when the source has a calendar date, else INT64_MIN */
     struct kw_trace_notes {
         uint64_t rows, dropped_failed, dropped_other; /* rows seen; rows without output (failed); other rows dropped */
-        uint64_t clock_back;      /* rows whose time is before their predecessor's (then sorted, stably) */
-        kw_ns worst_back;         /* the largest jump back, ns */
-        uint64_t equal_times;     /* requests that share the predecessor's arrival */
+        uint64_t clock_back;  /* rows whose time is before their predecessor's (then sorted, stably) */
+        kw_ns worst_back;     /* the largest jump back, ns */
+        uint64_t equal_times; /* requests that share the predecessor's arrival */
         char format[24], source[200], sha256[65]; /* reader; path; of the bytes read (before gunzip) */
     } notes;
 };

@@ -9,24 +9,32 @@ enum { VERSION = 1, DEFLATE = 4 };
 static enum kw_status column(struct kw_h5 *f, const char *path, enum kw_h5_type type, const char *units,
                              const char *description, size_t n, const void *data, struct kw_error *err)
 {
-    struct kw_h5_dataset d = { .path = path, .type = type, .units = units, .description = description, .rank = 1,
-                               .shape = { n }, .deflate = DEFLATE };
+    struct kw_h5_dataset d = { .path = path,
+                               .type = type,
+                               .units = units,
+                               .description = description,
+                               .rank = 1,
+                               .shape = { n },
+                               .deflate = DEFLATE };
     return kw_h5_write(f, &d, data, err);
 }
 
 static enum kw_status write_columns(struct kw_h5 *f, const struct kw_trace *t, struct kw_error *err)
 {
     enum kw_status st;
-    if ((st = column(f, "/arrival", KW_H5_I64, "ns", "arrival since the first request", t->n, t->arrival, err)) != KW_OK ||
+    if ((st = column(f, "/arrival", KW_H5_I64, "ns", "arrival since the first request", t->n, t->arrival, err)) !=
+            KW_OK ||
         (st = column(f, "/prompt", KW_H5_U32, "tokens", "input tokens, cached ones included", t->n, t->prompt, err)) !=
             KW_OK ||
         (st = column(f, "/output", KW_H5_U32, "tokens", "output tokens", t->n, t->output, err)) != KW_OK)
         return st;
-    if (t->model && ((st = column(f, "/model", KW_H5_U16, "", "index into model_name", t->n, t->model, err)) != KW_OK ||
-                     (st = column(f, "/model_name", KW_H5_STR, "", "models", t->n_models, t->model_name, err)) != KW_OK))
+    if (t->model &&
+        ((st = column(f, "/model", KW_H5_U16, "", "index into model_name", t->n, t->model, err)) != KW_OK ||
+         (st = column(f, "/model_name", KW_H5_STR, "", "models", t->n_models, t->model_name, err)) != KW_OK))
         return st;
-    if (t->klass && ((st = column(f, "/class", KW_H5_U16, "", "index into class_name", t->n, t->klass, err)) != KW_OK ||
-                     (st = column(f, "/class_name", KW_H5_STR, "", "classes", t->n_classes, t->class_name, err)) != KW_OK))
+    if (t->klass &&
+        ((st = column(f, "/class", KW_H5_U16, "", "index into class_name", t->n, t->klass, err)) != KW_OK ||
+         (st = column(f, "/class_name", KW_H5_STR, "", "classes", t->n_classes, t->class_name, err)) != KW_OK))
         return st;
     if (!t->hash_at) return KW_OK;
     if ((st = column(f, "/hash_at", KW_H5_U32, "", "n + 1 offsets into hash", t->n + 1, t->hash_at, err)) != KW_OK)
@@ -95,8 +103,10 @@ static enum kw_status read_names(struct kw_h5 *f, const char *path, char ***name
     if (st == KW_OK && !(*name = calloc(n ? n : 1, sizeof **name))) st = kw_fail(err, KW_ENOMEM, "out of memory");
     for (size_t i = 0; i < n && st == KW_OK; i++) {
         size_t k = strlen(block[i]) + 1;
-        if (!((*name)[i] = malloc(k))) st = kw_fail(err, KW_ENOMEM, "out of memory");
-        else memcpy((*name)[i], block[i], k), ++*n_names;
+        if (!((*name)[i] = malloc(k)))
+            st = kw_fail(err, KW_ENOMEM, "out of memory");
+        else
+            memcpy((*name)[i], block[i], k), ++*n_names;
     }
     free(block);
     return st;
@@ -148,7 +158,8 @@ static enum kw_status read_all(struct kw_h5 *f, struct kw_trace *t, struct kw_er
         if (i ? t->arrival[i] < t->arrival[i - 1] : t->arrival[0] != 0)
             return kw_fail(err, KW_ERANGE, "/arrival[%zu] is out of order", i);
         if (t->prompt[i] - 1 >= KW_TRACE_MAX_TOKENS || t->output[i] - 1 >= KW_TRACE_MAX_TOKENS)
-            return kw_fail(err, KW_ERANGE, "request %zu has %u prompt and %u output tokens", i, t->prompt[i], t->output[i]);
+            return kw_fail(err, KW_ERANGE, "request %zu has %u prompt and %u output tokens", i, t->prompt[i],
+                           t->output[i]);
     }
     for (int i = A_BLOCK; i < A_END; i++)
         if (a[i].value < 0) return kw_fail(err, KW_ERANGE, "attribute %s is negative", a[i].name);

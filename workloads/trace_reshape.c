@@ -27,7 +27,8 @@ static enum kw_status shape_like(struct kw_trace *out, const struct kw_trace *in
     if (ok && in->model) ok = (out->model = malloc(n * sizeof *out->model)) != NULL;
     if (ok && in->klass) ok = (out->klass = malloc(n * sizeof *out->klass)) != NULL;
     if (ok && in->hash_at)
-        ok = (out->hash_at = malloc((n + 1) * sizeof *out->hash_at)) && (out->hash = malloc((n_hash + 1) * sizeof *out->hash));
+        ok = (out->hash_at = malloc((n + 1) * sizeof *out->hash_at)) &&
+             (out->hash = malloc((n_hash + 1) * sizeof *out->hash));
     if (ok && in->n_models) ok = (out->model_name = calloc(in->n_models, sizeof *out->model_name)) != NULL;
     if (ok && in->n_classes) ok = (out->class_name = calloc(in->n_classes, sizeof *out->class_name)) != NULL;
     for (size_t i = 0; ok && i < in->n_models; i++)
@@ -52,7 +53,8 @@ enum kw_status kw_trace_slice(struct kw_trace *out, const struct kw_trace *in, k
     memset(out, 0, sizeof *out);
     out->epoch_unix = INT64_MIN;
     while (a < in->n && in->arrival[a] < from) a++;
-    for (b = a; b < in->n && in->arrival[b] < to; b++) {}
+    for (b = a; b < in->n && in->arrival[b] < to; b++) {
+    }
     if (a == b)
         return kw_fail(err, KW_ERANGE, "no request arrives in [%.9g s, %.9g s)", (double)from / 1e9, (double)to / 1e9);
     size_t n = b - a, h = in->hash_at ? in->hash_at[a] : 0, nh = in->hash_at ? in->hash_at[b] - h : 0;

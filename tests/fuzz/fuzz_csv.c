@@ -3,7 +3,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static const char *const map[] = { "arrival=a,prompt=b,output=c", "arrival=a,prompt=b,output=c,unit=ms,model=d,zero=drop",
+    static const char *const map[] = { "arrival=a,prompt=b,output=c",
+                                       "arrival=a,prompt=b,output=c,unit=ms,model=d,zero=drop",
                                        "arrival=a,prompt=b,output=c,unit=iso,class=d",
                                        "arrival=a,prompt=a,output=a,unit=ns,model=a,class=a" };
     if (n == 0) return 0;

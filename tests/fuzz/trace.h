@@ -9,7 +9,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static inline void hold(int true_) { if (!true_) abort(); }
+static inline void hold(int true_)
+{
+    if (!true_) abort();
+}
 
 static inline void fuzz_trace(const uint8_t *data, size_t n, const char *format, const char *columns)
 {
