@@ -241,6 +241,13 @@ static void bad_models_are_refused_with_their_place(void)
     refused(
         MODEL("10", "{\"law\": \"poisson\", \"rate_per_s\": 1}", "\"classes\": [{\"name\": \"a\", \"share\": 0.5}], "),
         KW_ERANGE, "m.json:3: classes: shares do not sum to 1");
+refused(MODEL("3155760000",
+                  "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 1e-3, \"dwell_s\": 1e-3}, {\"rate_per_s\": 0, "
+                  "\"dwell_s\": 1e-3}]}",
+                  ""),
+            KW_ERANGE,
+            "m.json:2: arrivals.states: the state would change about 3.16e+12 times in duration_s (limit 1e+09): dwells are "
+            "too short");
 #define BAD(tokens)                                                                                                    \
     "{\"keepwarm_workload\": 1, \"duration_s\": \"9\", \"arrivals\": {\"law\": \"poisson\", \"rate_per_s\": 1},"       \
     " \"tokens\": " tokens "}"

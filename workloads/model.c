@@ -12,6 +12,7 @@
 
 static const char *const law_name[] = { "poisson", "gamma", "mmpp", NULL };
 static const double MAX_RATE = 1e7; /* requests/s: beyond any service, small enough to keep every sum finite */
+static const double MAX_CHANGES = 1e9; /* of an MMPP's state in one trace: seconds of work, never hours */
 
 /* Shares that should sum to 1: checked loosely, since JSON rounds, then made exact. */
 static bool normalise(double *x, int n)
@@ -225,6 +226,15 @@ static enum kw_status read_all(struct kw_workload *w, struct kw_jnode root, stru
         (st = read_origin(&w->origin, kw_json_get(root, "provenance"), err)) != KW_OK)
         return st;
     w->seed = (uint64_t)seed;
+    if (w->law == KW_LAW_MMPP) { /* drawing one walks through every change of state */
+        double pi[KW_WORKLOAD_STATES], changes = 0;
+        kw_workload_stationary(w, pi);
+        for (int i = 0; i < w->n_states; i++) changes += (double)w->duration / 1e9 * pi[i] / w->dwell_s[i];
+        if (!(changes <= MAX_CHANGES))
+            return kw_json_fail(kw_json_get(kw_json_get(root, "arrivals"), "states"), KW_ERANGE, err,
+                                "the state would change about %.3g times in duration_s (limit %.0g): dwells are too short",
+                                changes, MAX_CHANGES);
+    }
     double requests;
     kw_workload_rate(w, &requests);
     if (!(requests <= 0.9 * KW_TRACE_MAX_ROWS))
