@@ -53,6 +53,9 @@ notebooks: results/demo.h5
 	  --output-dir ../results --output "$$n" "$$n" || exit 1; echo "notebooks/$$n -> results/$$n"; done
 results/demo.h5:
 	@$(MAKE) --no-print-directory demo
+# Rewrites tests/golden/*.txt from what the program prints now: read the difference before you commit it.
+golden: all
+	@KEEPWARM=$B/keepwarm tests/test_golden.sh --rewrite
 PREFIX ?= /usr/local
 install: all
 	install -Dm755 $B/keepwarm $(DESTDIR)$(PREFIX)/bin/keepwarm
@@ -97,6 +100,6 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c fuzz-lib
 	@clang $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=fuzzer $(FUZZFLAGS) $< build/fuzz/obj/libkeepwarm.a $(LDLIBS) -o $@
 fuzz: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
-.PHONY: all lib bench demo notebooks install fidelity profiles deps test check fuzz fuzz-lib FORCE
+.PHONY: all lib bench demo notebooks golden install fidelity profiles deps test check fuzz fuzz-lib FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -139,7 +139,19 @@ static const char *kind_colour(const char *kind)
 {
     return !strncmp(kind, "api", 3) ? "#0072B2" : !strncmp(kind, "serverless", 10) ? "#E69F00" : "#009E73";
 }
-static const char *const item_colours[] = { "#0072B2", "#E69F00", "#F0E442", "#D55E00", "#CC79A7", "#56B4E9", "#999999", "#009E73" };
+static const char *item_colour(const char *item)
+{
+    static const struct {
+        const char *item, *colour;
+    } shade[] = { { "active", "#0072B2" }, { "keep_warm", "#E69F00" }, { "idle", "#F0E442" }, { "load", "#D55E00" },
+        { "provision", "#8C4510" }, { "drain", "#B8B8B8" }, { "failed_start", "#000000" }, { "rounding", "#999999" },
+        { "minimum", "#777777" }, { "cpu", "#56B4E9" }, { "memory", "#A6D8F5" }, { "reserved", "#44AA99" },
+        { "tokens_in", "#CC79A7" }, { "tokens_cached", "#E8BFD3" }, { "tokens_cache_write", "#A34E7A" },
+        { "tokens_out", "#7B3F61" }, { "fee", "#555555" }, { "operations", "#333333" } };
+    for (size_t i = 0; i < sizeof shade / sizeof *shade; i++)
+        if (!strcmp(shade[i].item, item)) return shade[i].colour;
+    return "#DDDDDD";
+}
 
 /* ---- axes */
 
@@ -233,15 +245,20 @@ static void scatter(struct kw_text *t, const struct page *g)
 
 static void bills(struct kw_text *t, const struct page *g)
 {
-    size_t rows = g->n < 12 ? g->n : 12;
+    size_t shown[14], rows = 0;
     double most = 0;
-    for (size_t k = 0; k < rows; k++)
+    for (size_t k = 0; k < g->n && rows < 14; k++) { /* the best configuration of each platform */
+        size_t j = 0;
+        while (j < rows && strcmp(g->platform[shown[j]], g->platform[g->order[k]])) j++;
+        if (j < rows) continue;
+        shown[rows++] = g->order[k];
         if (g->cost[g->order[k]] > most) most = g->cost[g->order[k]];
+    }
     if (!(most > 0)) return;
-    kw_text_add(t, "<h2>What a month pays for</h2>\n<svg viewBox='0 0 920 %zu'>", rows * 26 + 40);
+    kw_text_add(t, "<h2>What a month pays for</h2>\n<p>The best configuration of each platform by line item.</p>\n<svg viewBox='0 0 920 %zu'>", rows * 26 + 40);
     bool used[64] = { false };
     for (size_t k = 0; k < rows; k++) {
-        size_t i = g->order[k];
+        size_t i = shown[k];
         double x = 330;
         kw_text_add(t, "<text x='322' y='%zu' class='r'>", k * 26 + 18);
         struct kw_text cut = { 0 };
@@ -253,7 +270,7 @@ static void bills(struct kw_text *t, const struct page *g)
             double v = g->bill[i * g->n_items + m], w = v / most * 500;
             if (v <= 0) continue;
             used[m] = true;
-            kw_text_add(t, "<rect x='%.1f' y='%zu' width='%.1f' height='18' fill='%s'><title>", x, k * 26 + 4, w, item_colours[m % 8]);
+            kw_text_add(t, "<rect x='%.1f' y='%zu' width='%.1f' height='18' fill='%s'><title>", x, k * 26 + 4, w, item_colour(g->item_name[m]));
             escape(t, g->item_name[m]);
             kw_text_add(t, ": $%.2f</title></rect>", v);
             x += w;
@@ -264,7 +281,7 @@ static void bills(struct kw_text *t, const struct page *g)
     for (size_t m = 0; m < g->n_items && m < 64; m++)
         if (used[m]) {
             kw_text_add(t, "<rect x='%.0f' y='%zu' width='10' height='10' fill='%s'/><text x='%.0f' y='%zu'>", x, rows * 26 + 16,
-                        item_colours[m % 8], x + 14, rows * 26 + 25);
+                        item_colour(g->item_name[m]), x + 14, rows * 26 + 25);
             escape(t, g->item_name[m]);
             kw_text_add(t, "</text>");
             x += 30 + 7.0 * (double)strlen(g->item_name[m]);
@@ -283,6 +300,8 @@ static void area(struct kw_text *t, const struct axis *x, const struct axis *y, 
 static void replicas(struct kw_text *t, const struct page *g)
 {
     size_t best = g->order[0], n = g->n_times;
+    for (size_t k = g->n; k-- > 0;) /* the best serverless one has the most to show */
+        if (!strcmp(g->kind[g->order[k]], "serverless")) best = g->order[k];
     double *hours = malloc(5 * (n ? n : 1) * sizeof *hours), most = 1;
     if (!n || !hours) {
         free(hours);

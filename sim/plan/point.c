@@ -181,6 +181,7 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
     double mean[KW_METRICS];
     for (int k = 0; k < KW_METRICS; k++) {
         p->m[k] = kw_stats_estimate(&p->sample[0][k], p->replications, KW_METRICS);
+        if (p->m[k].lo < 0 && p->m[k].mean >= 0) p->m[k].lo = 0; /* no figure is negative, whatever Student says of a few */
         mean[k] = p->m[k].mean;
     }
     p->feasible = kw_slo_judge(slo, mean, p->miss, sizeof p->miss, &p->miss_ratio);
