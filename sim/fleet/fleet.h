@@ -65,7 +65,7 @@ struct kw_trace_view {
 struct kw_fleet_options {
     uint64_t seed, replication;
     bool stepping_each;     /* every step through the scheduler instead of jumps: the reference */
-    bool records, lives;    /* keep per-request records; keep every replica life (else only sums by phase) */
+    bool records, lives;    /* keep per-request records; lives are always kept, billing needs each (`lives` is not read) */
     kw_ns series_step;      /* 0: no series */
     struct kw_slo_limits slo;
     volatile int *stop;     /* set from outside (signal): the run ends early with KW_EFAIL; NULL allowed */
