@@ -507,11 +507,12 @@ static void write_hist(struct writer *w, const struct kw_results *r)
     static const struct {
         const char *path, *text;
         size_t offset;
+        double ns; /* of a unit of the histogram: ITL is kept in ps (fleet.h) */
     } which[] = {
-        { "/hist/ttft", "arrival to first output token", offsetof(struct kw_point, ttft) },
-        { "/hist/tpot", "(E2E - TTFT) / (output tokens - 1), one a request", offsetof(struct kw_point, tpot) },
-        { "/hist/itl", "each gap between two tokens", offsetof(struct kw_point, itl) },
-        { "/hist/e2e", "arrival to last output token", offsetof(struct kw_point, e2e) },
+        { "/hist/ttft", "arrival to first output token", offsetof(struct kw_point, ttft), 1 },
+        { "/hist/tpot", "(E2E - TTFT) / (output tokens - 1), one a request", offsetof(struct kw_point, tpot), 1 },
+        { "/hist/itl", "each gap between two tokens", offsetof(struct kw_point, itl), 1e-3 },
+        { "/hist/e2e", "arrival to last output token", offsetof(struct kw_point, e2e), 1 },
     };
     group(w, "/hist", "histograms over all replications");
     index_scale(w, "/hist/point", "point", r->n, "configuration");
@@ -528,7 +529,7 @@ static void write_hist(struct writer *w, const struct kw_results *r)
                 const struct kw_hist *hist = (const struct kw_hist *)((const char *)&r->points[i] + which[h].offset);
                 if (!hist->n) continue;
                 for (size_t b = kw_hist_bucket(hist->min); b <= kw_hist_bucket(hist->max); b++)
-                    v[i * BINS + bin_of((double)kw_hist_lower(b))] += hist->count[b];
+                    v[i * BINS + bin_of((double)kw_hist_lower(b) * which[h].ns)] += hist->count[b];
             }
             put(w, (struct kw_h5_dataset){ which[h].path, KW_H5_U64, "1", which[h].text, 2, { r->n, BINS },
                                            { "/hist/point", "/hist/bin" }, NULL, 4 }, v);

@@ -36,7 +36,7 @@ struct kw_point {
     bool pareto;                        /* feasible or not, no other is both cheaper and lower in TTFT p95 */
     bool pruned;                        /* left early: proven not to be the best nor the runner-up */
     enum kw_grade grade;                /* weakest input */
-    struct kw_hist ttft, tpot, itl, e2e; /* ns, merged over replications */
+    struct kw_hist ttft, tpot, itl, e2e; /* ns, itl ps (see kw_outcome); merged over replications */
     struct kw_series series;            /* of replication 0 when asked, owned */
     struct kw_record *records;          /* [n_records] of replication 0 when asked, owned */
     size_t n_records;
