@@ -398,7 +398,7 @@ static void decode_one_by_one(struct kw_sched *s)
     }
 }
 
-static void decode_all(struct kw_sched *s)
+static inline void decode_all(struct kw_sched *s)
 {
     if (!s->n_decode) return;
     if (!s->detailed) {
@@ -456,7 +456,7 @@ static uint32_t admit_head(struct kw_sched *s, uint32_t budget, bool whole, bool
     return left;
 }
 
-static void step_chunked(struct kw_sched *s)
+static inline void step_chunked(struct kw_sched *s)
 {
     decode_all(s);
     uint32_t budget = s->c.max_num_batched_tokens - s->n_decode;
@@ -561,7 +561,7 @@ static void end_seq(struct kw_sched *s, uint32_t i)
     q->state = DONE;
 }
 
-static void end_ticks(struct kw_sched *s, uint64_t k, struct kw_sched_done *done)
+static inline void end_ticks(struct kw_sched *s, uint64_t k, struct kw_sched_done *done)
 {
     s->tick += k;
     s->context += s->n_decode * k;

@@ -58,6 +58,7 @@ enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_confi
                               .joint = c->policy == KW_SCHED_VLLM || c->policy == KW_SCHED_SARATHI,
                               .closed = c->policy == KW_SCHED_STATIC,
                               .async = c->async_scheduling,
+                              .caching = c->prefix_caching,
                               .max_num_seqs = c->max_num_seqs };
     return KW_OK;
 }
@@ -104,7 +105,8 @@ static enum kw_status grow(struct kw_replica *r, struct kw_error *err)
 /* ---- cutting a run ---- */
 
 /* The run ends at the first boundary whose floored time is >= t: the smallest j with run_ps(j) >= x, the ps from the
- * run's begin to t. The root of the quadratic in double is off by a step at most where it matters; integers decide. */
+ * run's begin to t. The root of the quadratic in double is far less than a step off, so cut down to an integer it is not
+ * above j; from there integers decide. */
 static void cut(struct kw_replica *r, kw_ns t)
 {
     int64_t x = (t - r->at.ns) * 1000 - r->at.ps; /* t <= next: within RUN_PS */
@@ -115,7 +117,6 @@ static void cut(struct kw_replica *r, kw_ns t)
         j = root < (double)r->k ? (uint64_t)root : r->k;
         if (j < 1) j = 1;
         while (run_ps(r, j) < x) j++; /* ends by k at the latest: t <= next */
-        while (j > 1 && run_ps(r, j - 1) >= x) j--;
     }
     r->k = j;
     set_end(r);
@@ -163,7 +164,7 @@ void kw_replica_cancel(struct kw_replica *r, uint32_t slot, kw_ns now)
 static void note_chunks(struct kw_replica *r, const struct kw_step *step)
 {
     r->count.prefill_tokens += step->prefill_tokens;
-    for (uint32_t i = 0; i < step->n_chunks; i++) {
+    for (uint32_t i = 0; i < step->n_chunks && r->count.preemptions; i++) {
         const struct kw_sched_chunk *c = &step->chunks[i];
         if (!kw_sched_preemptions(r->sched, c->slot)) continue;
         r->count.recomputed_tokens += c->len;
@@ -277,7 +278,7 @@ static inline void end_run(struct kw_replica *r, struct kw_replica_out *out)
     for (uint32_t i = 0; i < done.n_first; i++) {
         struct kw_replica_slot *s = &r->slot[done.first[i]];
         s->last = r->at;
-        r->count.cached_tokens += kw_sched_cached(r->sched, done.first[i]);
+        if (r->caching) r->count.cached_tokens += kw_sched_cached(r->sched, done.first[i]);
         if (!s->cancelled) r->first[out->n_first++] = (struct kw_replica_seq){ s->id, done.first[i] };
     }
     for (uint32_t i = 0; i < done.n_finished; i++) {

@@ -63,6 +63,7 @@ struct kw_replica {
     bool joint;             /* policy: decodes are in every step (vllm, sarathi) */
     bool closed;            /* policy: nobody joins a running batch (static) */
     bool async;             /* async scheduling: when an arrival came matters even if it must wait */
+    bool caching;           /* prefix caching */
     bool in_step;           /* a step or run is under way */
     bool stalled;           /* steps without decodes since the decoding sequences' last tokens */
     uint32_t max_num_seqs;
