@@ -255,7 +255,7 @@ static void bills(struct kw_text *t, const struct page *g)
         if (g->cost[g->order[k]] > most) most = g->cost[g->order[k]];
     }
     if (!(most > 0)) return;
-    kw_text_add(t, "<h2>What a month pays for</h2>\n<p>The best configuration of each platform by line item.</p>\n<svg viewBox='0 0 920 %zu'>", rows * 26 + 40);
+    kw_text_add(t, "<h2>What a month pays for</h2>\n<p>The best configuration of each platform by line item.</p>\n<svg viewBox='0 0 920 %zu'>", rows * 26 + 60);
     bool used[64] = { false };
     for (size_t k = 0; k < rows; k++) {
         size_t i = shown[k];
@@ -277,11 +277,16 @@ static void bills(struct kw_text *t, const struct page *g)
         }
         kw_text_add(t, "<text x='%.1f' y='%zu'>$%.0f</text>", x + 6, k * 26 + 18, g->cost[i]);
     }
-    double x = 330;
+    double x = 60;
+    size_t y = rows * 26 + 16;
     for (size_t m = 0; m < g->n_items && m < 64; m++)
         if (used[m]) {
-            kw_text_add(t, "<rect x='%.0f' y='%zu' width='10' height='10' fill='%s'/><text x='%.0f' y='%zu'>", x, rows * 26 + 16,
-                        item_colour(g->item_name[m]), x + 14, rows * 26 + 25);
+            if (x > 800) {
+                x = 60;
+                y += 20;
+            }
+            kw_text_add(t, "<rect x='%.0f' y='%zu' width='10' height='10' fill='%s'/><text x='%.0f' y='%zu'>", x, y,
+                        item_colour(g->item_name[m]), x + 14, y + 9);
             escape(t, g->item_name[m]);
             kw_text_add(t, "</text>");
             x += 30 + 7.0 * (double)strlen(g->item_name[m]);
