@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "calibrate/check_gemm.h"
 #include "calibrate/estimate.h"
 #include "calibrate/fit.h"
 #include "calibrate/fit_bench.h"
@@ -61,6 +62,7 @@ static enum kw_status from_tables(struct kw_profile *p, const char *dir, const s
     if (st == KW_OK) st = kw_operators_small(&op, dir, report, err);
     if (st == KW_OK) st = kw_operators_all_reduce(&op, dir, p->tp, &comm_estimated, report, err);
     if (st == KW_OK) st = kw_fit(p, &op, m, p->tp, report, err);
+    if (st == KW_OK && strcmp(p->precision, "fp8")) st = kw_check_gemm(&op.linear, dir, g->name, report, err);
     if (st == KW_OK) {
         fprintf(report, "fixed time a step: 0, since vLLM's asynchronous scheduling hides its host work (make fidelity: closed loops)\n");
         snprintf(p->engine, sizeof p->engine, "vllm %s operator tables", version);

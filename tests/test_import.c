@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <zlib.h>
+#include "calibrate/check_gemm.h"
 #include "calibrate/import_aic.h"
 #include "calibrate/import_load.h"
 #include "calibrate/import_vidur.h"
@@ -200,6 +201,20 @@ static void layers_and_mixed_attention(void)
     kw_samples_free(&q);
 }
 
+static void other_peoples_layers(void)
+{
+    struct kw_samples q = { 0 };
+    const char *path = file("l.csv", "layer_name,input,kv_cache,tp_size,latency(ns)\nq_proj,8,0,1,16000\no_proj,8,0,1,9\n");
+    CHECK(kw_import_llmservingsim_layer(&q, path, "q_proj", &err) == KW_OK && q.n == 1 && q.p[0].x[0] == 8);
+    CHECK_NEAR(q.p[0].s, 16e-6, 1e-18);
+    CHECK(kw_import_llmservingsim_layer(&q, path, "k_proj", &err) == KW_ERANGE && q.n == 1);
+    path = file("v.csv", "time_stats.emb.median,num_tokens,num_tensor_parallel_workers\n0.5,64,1\n0.25,64,2\n");
+    CHECK(kw_import_vidur_layer(&q, path, "emb", 2, &err) == KW_OK && q.n == 2);
+    CHECK_NEAR(q.p[1].s, 0.25e-3, 1e-18);
+    CHECK(kw_import_vidur_layer(&q, path, "act", 2, &err) == KW_EPARSE && strstr(err.msg, "time_stats.act.median"));
+    kw_samples_free(&q);
+}
+
 /* ---- the real files ---- */
 
 static const char *data(void)
@@ -290,6 +305,7 @@ int main(void)
     RUN(times_read_from_l2_are_raised);
     RUN(all_reduce_loses_launch_jitter_only);
     RUN(layers_and_mixed_attention);
+    RUN(other_peoples_layers);
     RUN(load_rates_are_those_of_the_sources);
     RUN(a_whole_import);
     RUN(the_two_boards_with_their_own_kernels);
