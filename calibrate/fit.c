@@ -313,6 +313,10 @@ enum kw_status kw_fit(struct kw_profile *p, const struct kw_operators *op, const
     if ((st = fit_decode_rows(&f, t, err)) != KW_OK) goto out;
     if ((st = fit_prefill(&f, t, err)) != KW_OK) goto out;
     if ((st = fit_comm(&f, t, err)) != KW_OK) goto out;
+    double heads = f.heads / 32; /* the boards' model has 32 query heads */
+    t->mixed.sequence_s = m->layers * op->mixed.sequence_s * heads;
+    t->mixed.pair_s = m->layers * op->mixed.pair_s * heads;
+    t->mixed.context_s = m->layers * op->mixed_context_ratio * f.decode.c * f.kv_ratio;
     if ((st = report_gemm(&f, report, err)) != KW_OK) goto out;
     if ((st = decode_errors(&f, p, report, err)) != KW_OK) goto out;
     st = prefill_errors(&f, p, report, err);

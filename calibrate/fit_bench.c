@@ -206,6 +206,21 @@ static enum kw_status mixed_law(struct attention *a, struct kw_step_tables *t, d
     return st;
 }
 
+enum kw_status kw_bench_mixed(struct kw_step_mixed *law, double *context_ratio, const char *dir, FILE *report,
+                              struct kw_error *err)
+{
+    struct attention a = { .all = { 0 } };
+    struct kw_step_tables t = { .fixed_s = 0 };
+    enum kw_status st = take_apart(&a, dir, err);
+    if (st == KW_OK) st = mixed_law(&a, &t, 1, report, err);
+    if (st == KW_OK) {
+        *law = t.mixed;
+        *context_ratio = t.mixed.context_s / a.decode.c;
+    }
+    attention_free(&a);
+    return st;
+}
+
 static enum kw_status errors(struct attention *a, struct kw_profile *p, double layers, FILE *report, struct kw_error *err)
 {
     const struct kw_decode_fit *d = &a->decode;

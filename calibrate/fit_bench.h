@@ -17,4 +17,9 @@
 enum kw_status kw_fit_bench(struct kw_profile *p, const char *dir, const struct kw_model_shape *m, FILE *report,
                             struct kw_error *err);
 
+/* What decode attention beside prefill costs on that board against decode alone: *context_ratio, its time a context token
+ * over that of a pure-decode step; law's sequence_s and pair_s for one layer of 32 query heads (law->context_s too). */
+enum kw_status kw_bench_mixed(struct kw_step_mixed *law, double *context_ratio, const char *dir, FILE *report,
+                              struct kw_error *err);
+
 #endif

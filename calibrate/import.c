@@ -60,6 +60,7 @@ static enum kw_status from_tables(struct kw_profile *p, const char *dir, const s
     int comm_estimated;
     enum kw_status st = kw_operators_tables(&op, dir, p->precision, version, report, err);
     if (st == KW_OK) st = kw_operators_small(&op, dir, report, err);
+    if (st == KW_OK) st = kw_operators_mixed(&op, dir, report, err);
     if (st == KW_OK) st = kw_operators_all_reduce(&op, dir, p->tp, &comm_estimated, report, err);
     if (st == KW_OK) st = kw_fit(p, &op, m, p->tp, report, err);
     if (st == KW_OK && strcmp(p->precision, "fp8")) st = kw_check_gemm(&op.linear, dir, g->name, report, err);
@@ -68,7 +69,8 @@ static enum kw_status from_tables(struct kw_profile *p, const char *dir, const s
         snprintf(p->engine, sizeof p->engine, "vllm %s operator tables", version);
         p->steps.grade = comm_estimated ? KW_GRADE_ESTIMATED : KW_GRADE_PUBLISHED;
         snprintf(p->steps.source, sizeof p->steps.source,
-                 "ai-dynamo/aiconfigurator@095f58a5 operator tables (Apache-2.0); small kernels vllm_bench%s%s",
+                 "ai-dynamo/aiconfigurator@095f58a5 operator tables (Apache-2.0); small kernels%s vllm_bench%s%s",
+                 op.mixed_context_ratio > 0 ? ", mixed steps" : "",
                  p->tp == 1 ? "" : "; all-reduce ",
                  p->tp == 1 ? "" : g->link_bandwidth < 100e9 ? "estimated over PCIe" : comm_estimated ? "scaled from vidur" : "vidur");
         snprintf(p->steps.date, sizeof p->steps.date, "2026-11-23");
@@ -92,6 +94,7 @@ static enum kw_status from_estimate(struct kw_profile *p, const char *dir, const
     const char *precision = !strcmp(p->precision, "fp8") ? "fp8" : "bf16"; /* fp16 runs as bf16 does */
     enum kw_status st = kw_estimate_operators(&op, dir, precision, NULL, report, err);
     if (st == KW_OK) st = kw_operators_small(&op, dir, report, err);
+    if (st == KW_OK) st = kw_operators_mixed(&op, dir, report, err);
     if (st == KW_OK) st = kw_operators_all_reduce(&op, dir, p->tp, &comm_estimated, report, err);
     FILE *quiet = fopen("/dev/null", "w"); /* leaving points of a computed table out says nothing */
     if (st == KW_OK && !quiet) st = kw_fail(err, KW_EIO, "/dev/null cannot be opened");

@@ -1,5 +1,6 @@
 #include "calibrate/operators.h"
 #include <string.h>
+#include "calibrate/fit_bench.h"
 #include "calibrate/import_aic.h"
 #include "calibrate/import_vidur.h"
 #include "calibrate/import_vllm_bench.h"
@@ -50,6 +51,24 @@ enum kw_status kw_operators_small(struct kw_operators *op, const char *dir, FILE
         kw_samples_free(&points[1]);
     }
     return st;
+}
+
+enum kw_status kw_operators_mixed(struct kw_operators *op, const char *dir, FILE *report, struct kw_error *err)
+{
+    if (op->gpu->sm < 80 || op->gpu->sm >= 90) return KW_OK;
+    for (int b = 0; b < 2; b++) {
+        char path[1024];
+        struct kw_step_mixed law;
+        double ratio;
+        snprintf(path, sizeof path, "%s/calibration/vllm_bench/%s_Llama-3.1-8B", dir, small_boards[b]);
+        enum kw_status st = kw_bench_mixed(&law, &ratio, path, report, err);
+        if (st != KW_OK) return st;
+        op->mixed.sequence_s += law.sequence_s / 2;
+        op->mixed.pair_s += law.pair_s / 2;
+        op->mixed_context_ratio += ratio / 2;
+    }
+    fprintf(report, "decode beside prefill, as on both boards: %.1f x the time a context token takes alone\n", op->mixed_context_ratio);
+    return KW_OK;
 }
 
 enum kw_status kw_operators_all_reduce(struct kw_operators *op, const char *dir, unsigned tp, int *estimated, FILE *report,
