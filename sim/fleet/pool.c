@@ -820,6 +820,12 @@ enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_e
 
 enum kw_status kw_pool_end(struct kw_pool *p, kw_ns end, struct kw_error *err)
 {
+    const struct kw_signals *g = &p->g;
+    if (g->in_flight != p->balancer.total || g->queued != p->queue.tail - p->queue.head || g->ready != p->balancer.n ||
+        g->busy + p->n_idle != g->ready)
+        return kw_fail(err, KW_EFAIL, "%s: the pool's counts drifted: %u ready, %u busy, %u idle, %llu in flight of %llu",
+                       p->d->name, g->ready, g->busy, p->n_idle, (unsigned long long)g->in_flight,
+                       (unsigned long long)p->balancer.total);
     for (uint32_t k = 0; k < p->n; k++) {
         struct kw_pool_replica *r = &p->r[k];
         enum kw_status st;

@@ -95,8 +95,8 @@ enum kw_status kw_pool_scale(struct kw_pool *p, kw_ns now, struct kw_error *err)
 enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
 
-/* The run is over: every life that goes on ends here. KW_EFAIL when a life does not add up or a replica that holds no
- * request still holds KV blocks. */
+/* The run is over: every life that goes on ends here. KW_EFAIL when a life does not add up, a replica that holds no
+ * request still holds KV blocks, or the pool's running counts differ from what they count. */
 enum kw_status kw_pool_end(struct kw_pool *p, kw_ns end, struct kw_error *err);
 
 #endif
