@@ -92,6 +92,63 @@ static void causes(const struct kw_run *run, const struct kw_steptime *steps, ui
     free(found);
 }
 
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Request by request: when its first token came, here and there. Where KV blocks run out, admissions come in bursts with
+ * seconds between them, and a request that falls on the other side of a gap moves a percentile by the whole gap. */
+static void per_request(const struct kw_run *real, const struct kw_run *sim)
+{
+    double *d = malloc((real->n + 1) * sizeof *d);
+    size_t far = 0;
+    if (!d) return;
+    for (size_t i = 0; i < real->n; i++) {
+        d[i] = fabs((double)(sim->r[i].first_token - real->r[i].first_token)) / 1e9;
+        far += d[i] > 5;
+    }
+    qsort(d, real->n, sizeof *d, ascending);
+    printf("  request by request, first token: median |difference| %.2f s, 90 %% within %.2f s, %zu of %zu off by more than 5 s\n",
+           d[real->n / 2], d[real->n * 9 / 10], far, real->n);
+    free(d);
+}
+
+static void lengthen(struct kw_curve *c, double by)
+{
+    for (uint32_t i = 0; i < c->n; i++) c->y[i] *= by;
+}
+
+/* What 1 % more in every step does to each metric's mean: a queue amplifies errors of step times. */
+static enum kw_status amplification(struct kw_profile *p, const struct kw_run *real, const struct kw_sched_config *c,
+                                    double base[KW_RUN_METRICS][KW_RUN_STATISTICS], struct kw_error *err)
+{
+    struct kw_step_tables *t = &p->tables;
+    struct kw_steptime *steps;
+    struct kw_run sim;
+    double longer[KW_RUN_METRICS][KW_RUN_STATISTICS];
+    lengthen(&t->dense, 1.01);
+    lengthen(&t->head, 1.01);
+    lengthen(&t->prefill_attn, 1.01);
+    for (uint32_t i = 0; i < t->n_decode_rows; i++) lengthen(&t->decode[i], 1.01);
+    t->mixed.sequence_s *= 1.01;
+    t->mixed.context_s *= 1.01;
+    t->mixed.pair_s *= 1.01;
+    t->prefill_token_s *= 1.01;
+    enum kw_status st = kw_steptime_compile(&steps, t, c->max_num_seqs + c->max_num_batched_tokens, c->max_num_batched_tokens, err);
+    if (st != KW_OK) return st;
+    st = kw_run_replay(&sim, real, c, steps, true, err);
+    kw_steptime_delete(steps);
+    if (st != KW_OK) return st;
+    st = kw_run_summary(&sim, longer, err);
+    kw_run_free(&sim);
+    if (st == KW_OK)
+        printf("  1 %% longer steps move the means by %+.1f %% (TTFT), %+.1f %% (TPOT), %+.1f %% (latency)\n",
+               100 * (longer[0][0] / base[0][0] - 1), 100 * (longer[1][0] / base[1][0] - 1), 100 * (longer[2][0] / base[2][0] - 1));
+    return st;
+}
+
 /* ---- closed loops: published points that nothing here was fitted to ---- */
 
 static enum kw_status closed_loop(const char *data, struct kw_error *err)
@@ -219,7 +276,9 @@ static enum kw_status replay(const char *data, const struct board *b, struct kw_
             peer_worst = has_peer ? fmax(peer_worst, fabs(peer[m][k])) : 0;
         }
     printf("  worst of 15: ours %.1f %%, peer %.1f %%\n", worst, peer_worst);
+    per_request(&real, &sim);
     causes(&real, steps, c.max_num_batched_tokens);
+    st = amplification(&p, &real, &c, is, err);
 out:
     kw_steptime_delete(steps);
     kw_run_free(&real);
