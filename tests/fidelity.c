@@ -13,17 +13,17 @@ struct board {
     uint32_t max_num_seqs;
 };
 
-/* The peer's figures from summary.txt: metric and statistic in its row order, then vLLM, Sim. */
+/* The peer's errors from summary.txt: metric and statistic in its row order, then vLLM, Sim, Diff%. */
 static int read_peer(const char *path, double peer[KW_RUN_METRICS][KW_RUN_STATISTICS])
 {
     FILE *f = fopen(path, "r");
     char line[256], metric[16], statistic[16];
     int n = 0;
-    double real, sim;
+    double real, sim, diff;
     if (!f) return 0;
     while (n < KW_RUN_METRICS * KW_RUN_STATISTICS && fgets(line, sizeof line, f))
-        if (sscanf(line, "%15s %15s %lf %lf", metric, statistic, &real, &sim) == 4) {
-            peer[n / KW_RUN_STATISTICS][n % KW_RUN_STATISTICS] = 100 * (sim / real - 1);
+        if (sscanf(line, "%15s %15s %lf %lf %lf", metric, statistic, &real, &sim, &diff) == 5) {
+            peer[n / KW_RUN_STATISTICS][n % KW_RUN_STATISTICS] = diff;
             n++;
         }
     fclose(f);
