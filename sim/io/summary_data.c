@@ -4,84 +4,101 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* cJSON's own calls fail by NULL on an exhausted heap; one flag at the end is enough. */
-static void add_number(cJSON *o, const char *key, double v)
+/* cJSON fails by NULL on an exhausted heap, and takes NULL for an object to add to: *lost remembers that a member is
+ * missing, so that half a document is never printed. */
+static void add_text(cJSON *o, const char *key, const char *v, bool *lost)
 {
-    if (isnan(v))
-        cJSON_AddNullToObject(o, key);
-    else
-        cJSON_AddNumberToObject(o, key, v);
+    if (!cJSON_AddStringToObject(o, key, v)) *lost = true;
 }
 
-static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *p)
+static void add_bool(cJSON *o, const char *key, bool v, bool *lost)
+{
+    if (!cJSON_AddBoolToObject(o, key, v)) *lost = true;
+}
+
+static void add_number(cJSON *o, const char *key, double v, bool *lost)
+{
+    if (!(isnan(v) ? cJSON_AddNullToObject(o, key) : cJSON_AddNumberToObject(o, key, v))) *lost = true;
+}
+
+/* Takes item. */
+static void add_element(cJSON *array, cJSON *item, bool *lost)
+{
+    if (cJSON_AddItemToArray(array, item)) return;
+    cJSON_Delete(item);
+    *lost = true;
+}
+
+static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *p, bool *lost)
 {
     char buf[512], exact[32];
     cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "label", kw_candidate_label(c, buf, sizeof buf));
+    add_text(o, "label", kw_candidate_label(c, buf, sizeof buf), lost);
     cJSON *deployments = cJSON_AddArrayToObject(o, "deployments");
     for (uint32_t k = 0; k < c->n; k++) {
         const struct kw_choice *d = &c->choice[k];
         cJSON *x = cJSON_CreateObject();
-        cJSON_AddStringToObject(x, "name", d->name);
-        cJSON_AddStringToObject(x, "platform", d->platform->name);
-        cJSON_AddStringToObject(x, "kind", kw_kind_name[d->platform->kind]);
+        add_text(x, "name", d->name, lost);
+        add_text(x, "platform", d->platform->name, lost);
+        add_text(x, "kind", kw_kind_name[d->platform->kind], lost);
         if (d->gpu) {
-            cJSON_AddStringToObject(x, "gpu", d->gpu->gpu);
-            cJSON_AddStringToObject(x, "precision", d->profile->precision);
-            cJSON_AddNumberToObject(x, "tp", d->tp);
-            cJSON_AddNumberToObject(x, "keep_warm", d->scaling.keep_warm);
-            cJSON_AddNumberToObject(x, "max_replicas", d->scaling.max_replicas);
-            cJSON_AddStringToObject(x, "idle_timeout_s", kw_nano_format(exact, sizeof exact, d->scaling.idle_timeout));
-            cJSON_AddStringToObject(x, "term", kw_term_name[d->term]);
+            add_text(x, "gpu", d->gpu->gpu, lost);
+            add_text(x, "precision", d->profile->precision, lost);
+            add_number(x, "tp", d->tp, lost);
+            add_number(x, "keep_warm", d->scaling.keep_warm, lost);
+            add_number(x, "max_replicas", d->scaling.max_replicas, lost);
+            add_text(x, "idle_timeout_s", kw_nano_format(exact, sizeof exact, d->scaling.idle_timeout), lost);
+            add_text(x, "term", kw_term_name[d->term], lost);
         }
-        cJSON_AddStringToObject(x, "settings", kw_choice_settings(d, buf, sizeof buf));
-        cJSON_AddItemToArray(deployments, x);
+        add_text(x, "settings", kw_choice_settings(d, buf, sizeof buf), lost);
+        add_element(deployments, x, lost);
     }
     for (int m = 0; m < KW_METRICS; m++) {
         const struct kw_metric_info *info = &kw_metric_info[m];
-        add_number(o, info->name, p->m[m].mean);
+        add_number(o, info->name, p->m[m].mean, lost);
         snprintf(buf, sizeof buf, "%s_lo", info->name);
-        add_number(o, buf, p->m[m].lo);
+        add_number(o, buf, p->m[m].lo, lost);
         snprintf(buf, sizeof buf, "%s_hi", info->name);
-        add_number(o, buf, p->m[m].hi);
+        add_number(o, buf, p->m[m].hi, lost);
     }
     cJSON *bill = cJSON_AddObjectToObject(o, "bill_usd_month");
     for (int i = 0; i < KW_ITEMS; i++)
-        if (p->bill.item[i]) cJSON_AddStringToObject(bill, kw_item_name[i], kw_nano_format(exact, sizeof exact, p->bill.item[i]));
-    cJSON_AddStringToObject(bill, "total", kw_nano_format(exact, sizeof exact, p->bill.total));
-    cJSON_AddBoolToObject(o, "feasible", p->feasible);
-    cJSON_AddStringToObject(o, "miss", p->miss);
-    cJSON_AddNumberToObject(o, "rank", p->rank);
-    add_number(o, "p_best", p->p_best);
-    cJSON_AddBoolToObject(o, "pruned", p->pruned);
-    cJSON_AddNumberToObject(o, "replications", p->replications);
-    cJSON_AddStringToObject(o, "grade", kw_grade_name[p->grade]);
+        if (p->bill.item[i]) add_text(bill, kw_item_name[i], kw_nano_format(exact, sizeof exact, p->bill.item[i]), lost);
+    add_text(bill, "total", kw_nano_format(exact, sizeof exact, p->bill.total), lost);
+    add_bool(o, "feasible", p->feasible, lost);
+    add_text(o, "miss", p->miss, lost);
+    add_number(o, "rank", p->rank, lost);
+    add_number(o, "p_best", p->p_best, lost);
+    add_bool(o, "pruned", p->pruned, lost);
+    add_number(o, "replications", p->replications, lost);
+    add_text(o, "grade", kw_grade_name[p->grade], lost);
     return o;
 }
 
 void kw_summary_json(const char *command, const struct kw_candidate *c, const struct kw_point *p, size_t n,
                      const struct kw_plan *plan, struct kw_text *out)
 {
+    bool lost = false;
     cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "command", command);
+    add_text(root, "command", command, &lost);
     if (plan) {
-        cJSON_AddStringToObject(root, "recommendation", plan->recommendation);
-        cJSON_AddStringToObject(root, "why", plan->why);
-        cJSON_AddStringToObject(root, "scaling", plan->scaling);
-        cJSON_AddNumberToObject(root, "best", (double)plan->best);
-        cJSON_AddNumberToObject(root, "runner_up", (double)plan->runner_up);
-        cJSON_AddNumberToObject(root, "nearest_miss", (double)plan->nearest_miss);
+        add_text(root, "recommendation", plan->recommendation, &lost);
+        add_text(root, "why", plan->why, &lost);
+        add_text(root, "scaling", plan->scaling, &lost);
+        add_number(root, "best", (double)plan->best, &lost);
+        add_number(root, "runner_up", (double)plan->runner_up, &lost);
+        add_number(root, "nearest_miss", (double)plan->nearest_miss, &lost);
         cJSON *dropped = cJSON_AddArrayToObject(root, "left_out");
         for (size_t i = 0; i < plan->n_dropped; i++) {
             cJSON *x = cJSON_CreateObject();
-            cJSON_AddStringToObject(x, "what", plan->dropped[i].what);
-            cJSON_AddStringToObject(x, "why", plan->dropped[i].why);
-            cJSON_AddItemToArray(dropped, x);
+            add_text(x, "what", plan->dropped[i].what, &lost);
+            add_text(x, "why", plan->dropped[i].why, &lost);
+            add_element(dropped, x, &lost);
         }
     }
     cJSON *points = cJSON_AddArrayToObject(root, "points");
-    for (size_t i = 0; i < n; i++) cJSON_AddItemToArray(points, point_object(&c[i], &p[i]));
-    char *text = cJSON_Print(root);
+    for (size_t i = 0; i < n; i++) add_element(points, point_object(&c[i], &p[i], &lost), &lost);
+    char *text = lost ? NULL : cJSON_Print(root);
     cJSON_Delete(root);
     if (text)
         kw_text_add(out, "%s\n", text);
