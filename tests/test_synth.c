@@ -64,7 +64,7 @@ static void poisson_and_gamma_gaps(void)
     kw_trace_free(&t);
     static const double cv[] = { 0.3, 2, 4 };
     for (int i = 0; i < 3; i++) {
-        w.law = KW_LAW_GAMMA;
+        w.law = KW_ARRIVALS_GAMMA;
         w.cv = cv[i];
         t = drawn(&w, 2);
         s = stats(&t);
@@ -194,7 +194,7 @@ static void same_seed_same_bytes(void)
           !memcmp(a.prompt, b.prompt, a.n * 4) && !memcmp(a.output, b.output, a.n * 4));
     CHECK(a.n != c.n || memcmp(a.arrival, c.arrival, a.n * sizeof *a.arrival));
     /* another law leaves the lengths alone: their stream is their own */
-    w.law = KW_LAW_POISSON;
+    w.law = KW_ARRIVALS_POISSON;
     w.rate = 0.3;
     struct kw_trace d = drawn(&w, 1);
     size_t both = d.n < a.n ? d.n : a.n;
@@ -241,12 +241,13 @@ static void bad_models_are_refused_with_their_place(void)
     refused(
         MODEL("10", "{\"law\": \"poisson\", \"rate_per_s\": 1}", "\"classes\": [{\"name\": \"a\", \"share\": 0.5}], "),
         KW_ERANGE, "m.json:3: classes: shares do not sum to 1");
-refused(MODEL("3155760000",
+    refused(MODEL("3155760000",
                   "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 1e-3, \"dwell_s\": 1e-3}, {\"rate_per_s\": 0, "
                   "\"dwell_s\": 1e-3}]}",
                   ""),
             KW_ERANGE,
-            "m.json:2: arrivals.states: the state would change about 3.16e+12 times in duration_s (limit 1e+09): dwells are "
+            "m.json:2: arrivals.states: the state would change about 3.16e+12 times in duration_s (limit 1e+09): "
+            "dwells are "
             "too short");
 #define BAD(tokens)                                                                                                    \
     "{\"keepwarm_workload\": 1, \"duration_s\": \"9\", \"arrivals\": {\"law\": \"poisson\", \"rate_per_s\": 1},"       \
@@ -395,7 +396,7 @@ static void a_fit_finds_back_what_made_its_trace(void)
     w.rank_correlation = 0.5;
     struct kw_trace t = drawn(&w, 21);
     f = fitted(&t, -1);
-    CHECK(f.law == KW_LAW_POISSON && !f.has_profile && f.tick == 0);
+    CHECK(f.law == KW_ARRIVALS_POISSON && !f.has_profile && f.tick == 0);
     CHECK_NEAR(f.rank_correlation, 0.5, 0.03);
     CHECK_NEAR(f.origin.fit.cv, 0, 0.05);
     kw_trace_free(&t);
@@ -403,17 +404,17 @@ static void a_fit_finds_back_what_made_its_trace(void)
     w.tick = 3 * KW_NS_PER_S;
     t = drawn(&w, 22);
     f = fitted(&t, -1);
-    CHECK(f.law == KW_LAW_POISSON && f.tick == 3 * KW_NS_PER_S);
+    CHECK(f.law == KW_ARRIVALS_POISSON && f.tick == 3 * KW_NS_PER_S);
     kw_trace_free(&t);
     w.tick = 0;
 
-    w.law = KW_LAW_GAMMA;
+    w.law = KW_ARRIVALS_GAMMA;
     w.cv = 3;
     t = drawn(&w, 23);
     f = fitted(&t, -1);
     CHECK_NEAR(f.origin.fit.cv, 0, 0.15);
     CHECK_NEAR(f.origin.fit.peak_minute, 0, 0.2);
-    if (f.law == KW_LAW_GAMMA) CHECK_NEAR(f.cv, 3, 0.3);
+    if (f.law == KW_ARRIVALS_GAMMA) CHECK_NEAR(f.cv, 3, 0.3);
     kw_trace_free(&t);
 
     w = parsed(MODEL("86400",
@@ -422,7 +423,7 @@ static void a_fit_finds_back_what_made_its_trace(void)
                      ""));
     t = drawn(&w, 24);
     f = fitted(&t, -1);
-    CHECK(f.law == KW_LAW_MMPP);
+    CHECK(f.law == KW_ARRIVALS_MMPP);
     CHECK_NEAR(f.origin.fit.cv, 0, 0.15);
     CHECK_NEAR(f.origin.fit.peak_minute, 0, 0.2); /* 130 bursts in the one day */
     kw_trace_free(&t);

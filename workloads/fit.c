@@ -225,7 +225,7 @@ static enum kw_status fit_mmpp(struct kw_workload *w, const struct kw_trace *t, 
     free(count);
     free(exposure);
     if (st != KW_OK) return st;
-    w->law = KW_LAW_MMPP;
+    w->law = KW_ARRIVALS_MMPP;
     w->cv = 1;
     w->n_states = k;
     for (int i = 0; i < k; i++) {
@@ -275,9 +275,9 @@ static enum kw_status consider(struct search *s, struct kw_workload *w, struct k
     bare.n_classes = 0;
     enum kw_status st = drawn_shape(&bare, s->seed, s->trials, &got, err);
     if (st != KW_OK) return st;
-    double d = distance(&got, &s->want) + 0.02 * (w->law == KW_LAW_POISSON ? 0
-                                                  : w->law == KW_LAW_GAMMA ? 1
-                                                                           : w->n_states);
+    double d = distance(&got, &s->want) + 0.02 * (w->law == KW_ARRIVALS_POISSON ? 0
+                                                  : w->law == KW_ARRIVALS_GAMMA ? 1
+                                                                                : w->n_states);
     if (d < s->best_distance) s->best_distance = d, s->best = *w;
     return KW_OK;
 }
@@ -309,10 +309,10 @@ static enum kw_status fit_law(struct kw_workload *w, struct search *s, struct kw
     enum kw_status st;
     struct kw_workload c = *w;
     s->best_distance = INFINITY;
-    c.law = KW_LAW_POISSON;
+    c.law = KW_ARRIVALS_POISSON;
     c.rate = c.cv = 1;
     if ((st = consider(s, &c, err)) != KW_OK) return st;
-    c.law = KW_LAW_GAMMA;
+    c.law = KW_ARRIVALS_GAMMA;
     c.cv = operational_cv(w, s->t);
     double most = w->tick ? 1 : c.cv; /* on a grid the gaps say nothing about their law */
     if (!w->tick && (st = consider(s, &c, err)) != KW_OK) return st;
@@ -328,7 +328,7 @@ static enum kw_status fit_law(struct kw_workload *w, struct search *s, struct kw
             }
         }
     }
-    if (s->best.law == KW_LAW_MMPP && (st = tune_best(s, err)) != KW_OK) return st;
+    if (s->best.law == KW_ARRIVALS_MMPP && (st = tune_best(s, err)) != KW_OK) return st;
     *w = s->best;
     return KW_OK;
 }

@@ -11,7 +11,7 @@
 #include "workloads/source.h"
 
 static const char *const law_name[] = { "poisson", "gamma", "mmpp", NULL };
-static const double MAX_RATE = 1e7; /* requests/s: beyond any service, small enough to keep every sum finite */
+static const double MAX_RATE = 1e7;    /* requests/s: beyond any service, small enough to keep every sum finite */
 static const double MAX_CHANGES = 1e9; /* of an MMPP's state in one trace: seconds of work, never hours */
 
 /* Shares that should sum to 1: checked loosely, since JSON rounds, then made exact. */
@@ -67,14 +67,14 @@ static enum kw_status read_arrivals(struct kw_workload *w, struct kw_jnode a, st
     if ((st = kw_json_enum(kw_json_get(a, "law"), law_name, &law, err)) != KW_OK) return st;
     if ((st = kw_json_keys(a, keys[law], err)) != KW_OK) return st;
     if ((st = kw_json_nano_or(kw_json_get(a, "tick_s"), 0, 0, KW_NS_PER_HOUR, &w->tick, err)) != KW_OK) return st;
-    w->law = (enum kw_law)law;
+    w->law = (enum kw_arrivals)law;
     w->cv = 1;
-    if (w->law == KW_LAW_MMPP) {
+    if (w->law == KW_ARRIVALS_MMPP) {
         st = kw_json_f64_or(kw_json_get(a, "cv"), 1, 0.01, 100, &w->cv, err);
         return st == KW_OK ? read_states(w, a, err) : st;
     }
     if ((st = kw_json_f64(kw_json_get(a, "rate_per_s"), 1e-9, MAX_RATE, &w->rate, err)) != KW_OK) return st;
-    return w->law == KW_LAW_GAMMA ? kw_json_f64(kw_json_get(a, "cv"), 0.01, 100, &w->cv, err) : KW_OK;
+    return w->law == KW_ARRIVALS_GAMMA ? kw_json_f64(kw_json_get(a, "cv"), 0.01, 100, &w->cv, err) : KW_OK;
 }
 
 static enum kw_status read_profile(struct kw_workload *w, struct kw_jnode p, struct kw_error *err)
@@ -226,14 +226,15 @@ static enum kw_status read_all(struct kw_workload *w, struct kw_jnode root, stru
         (st = read_origin(&w->origin, kw_json_get(root, "provenance"), err)) != KW_OK)
         return st;
     w->seed = (uint64_t)seed;
-    if (w->law == KW_LAW_MMPP) { /* drawing one walks through every change of state */
+    if (w->law == KW_ARRIVALS_MMPP) { /* drawing one walks through every change of state */
         double pi[KW_WORKLOAD_STATES], changes = 0;
         kw_workload_stationary(w, pi);
         for (int i = 0; i < w->n_states; i++) changes += (double)w->duration / 1e9 * pi[i] / w->dwell_s[i];
         if (!(changes <= MAX_CHANGES))
-            return kw_json_fail(kw_json_get(kw_json_get(root, "arrivals"), "states"), KW_ERANGE, err,
-                                "the state would change about %.3g times in duration_s (limit %.0g): dwells are too short",
-                                changes, MAX_CHANGES);
+            return kw_json_fail(
+                kw_json_get(kw_json_get(root, "arrivals"), "states"), KW_ERANGE, err,
+                "the state would change about %.3g times in duration_s (limit %.0g): dwells are too short", changes,
+                MAX_CHANGES);
     }
     double requests;
     kw_workload_rate(w, &requests);
@@ -295,7 +296,7 @@ void kw_workload_stationary(const struct kw_workload *w, double *pi)
 double kw_workload_rate(const struct kw_workload *w, double *requests)
 {
     double seconds = (double)w->duration / 1e9, rate = w->rate, pi[KW_WORKLOAD_STATES];
-    if (w->law == KW_LAW_MMPP) {
+    if (w->law == KW_ARRIVALS_MMPP) {
         kw_workload_stationary(w, pi);
         rate = 0;
         for (int i = 0; i < w->n_states; i++) rate += pi[i] * w->state_rate[i];
@@ -352,10 +353,11 @@ static void put_arrivals(struct kw_text *t, const struct kw_workload *w)
 {
     char ns[32];
     kw_text_add(t, "  \"arrivals\": { \"law\": \"%s\"", law_name[w->law]);
-    if (w->law != KW_LAW_MMPP) kw_text_add(t, ", \"rate_per_s\": %.9g", w->rate);
-    if (w->law == KW_LAW_GAMMA || (w->law == KW_LAW_MMPP && w->cv != 1)) kw_text_add(t, ", \"cv\": %.9g", w->cv);
+    if (w->law != KW_ARRIVALS_MMPP) kw_text_add(t, ", \"rate_per_s\": %.9g", w->rate);
+    if (w->law == KW_ARRIVALS_GAMMA || (w->law == KW_ARRIVALS_MMPP && w->cv != 1))
+        kw_text_add(t, ", \"cv\": %.9g", w->cv);
     if (w->tick) kw_text_add(t, ", \"tick_s\": \"%s\"", kw_nano_format(ns, sizeof ns, w->tick));
-    if (w->law == KW_LAW_MMPP) {
+    if (w->law == KW_ARRIVALS_MMPP) {
         kw_text_add(t, ",\n    \"states\": [");
         for (int i = 0; i < w->n_states; i++) {
             kw_text_add(t, "%s\n      { \"rate_per_s\": %.9g, \"dwell_s\": %.9g, \"next\": ", i ? "," : "",

@@ -12,7 +12,7 @@
 #define KW_WORKLOAD_CLASSES 32
 #define KW_WORKLOAD_SOURCES 16
 
-enum kw_law { KW_LAW_POISSON, KW_LAW_GAMMA, KW_LAW_MMPP };
+enum kw_arrivals { KW_ARRIVALS_POISSON, KW_ARRIVALS_GAMMA, KW_ARRIVALS_MMPP };
 
 /* Arrivals. Let m(t) be the profile at t (mean 1 over a week) times growth. POISSON and GAMMA are renewal processes with
  * independent gaps of mean 1 in operational time, the integral of rate * m(t); GAMMA's gaps are gamma distributed with
@@ -25,7 +25,7 @@ struct kw_workload {
     char name[64], description[512];
     kw_ns duration;
     uint64_t seed; /* the one kw_trace_load draws with; at most 2^53 */
-    enum kw_law law;
+    enum kw_arrivals law;
     double rate;                                         /* POISSON, GAMMA: requests/s at profile 1 */
     double cv;                                           /* GAMMA, MMPP: of the gaps in operational time */
     int n_states;                                        /* MMPP: 2..KW_WORKLOAD_STATES */

@@ -37,7 +37,7 @@ static void clock_begin(struct clock *c, const struct kw_workload *w, struct kw_
         c->hour_end = 3600;
         c->factor = kw_workload_factor(w, 0);
     }
-    if (w->law == KW_LAW_MMPP) {
+    if (w->law == KW_ARRIVALS_MMPP) {
         double pi[KW_WORKLOAD_STATES];
         kw_workload_stationary(w, pi);
         c->state = pick(rng, pi, w->n_states);
@@ -48,7 +48,7 @@ static void clock_begin(struct clock *c, const struct kw_workload *w, struct kw_
 /* The next gap in operational time, mean 1. */
 static double gap(struct clock *c)
 {
-    if (c->w->law == KW_LAW_POISSON || c->w->cv == 1) return kw_rng_exp(c->rng, 1);
+    if (c->w->law == KW_ARRIVALS_POISSON || c->w->cv == 1) return kw_rng_exp(c->rng, 1);
     double a = 1 / (c->w->cv * c->w->cv); /* shape: the CV of a gamma is 1/sqrt(a) */
     return gsl_ran_gamma(c->rng->g, a, 1 / a);
 }
@@ -60,7 +60,7 @@ static bool advance(struct clock *c)
     double need = gap(c);
     for (;;) {
         double stop = c->hour_end < c->state_end ? c->hour_end : c->state_end;
-        double rate = (w->law == KW_LAW_MMPP ? w->state_rate[c->state] : w->rate) * c->factor;
+        double rate = (w->law == KW_ARRIVALS_MMPP ? w->state_rate[c->state] : w->rate) * c->factor;
         if (rate > 0 && need <= rate * (stop - c->t)) {
             c->t += need / rate;
             return c->t < c->end;
