@@ -221,8 +221,7 @@ static const char *data(void)
 {
     const char *d = getenv("KEEPWARM_DATA");
     if (!d) d = "../shared/data";
-    if (access(d, R_OK) == 0) return d;
-    return access("../../shared/data", R_OK) == 0 ? "../../shared/data" : NULL;
+    return access(d, R_OK) == 0 ? d : NULL;
 }
 
 static void load_rates_are_those_of_the_sources(void)
