@@ -11,7 +11,9 @@
  * precision fp32; for 16-bit precisions activations may be rounded to it between operations. fp8: the input of each
  * linear layer is quantised per token by kw_fp8_quantise, products are summed in fp32, then times scale[row] * scale of
  * the token; embedding, lm_head, norms and KV are not fp8 (dtype.h, weights.h). Greedy: the smallest id of the largest
- * logits. Results of a sequence must not depend on what else is in the batch beyond rounding. */
+ * logits. Results of a sequence must not depend on what else is in the batch beyond rounding. In each layer K and V of all
+ * tokens of the batch are in the cache before any of its attention: with prefix caching a sequence may read blocks that
+ * another one fills in the same batch. */
 #ifndef KW_ENGINE_BACKEND_H
 #define KW_ENGINE_BACKEND_H
 #include <stdbool.h>

@@ -23,7 +23,7 @@ struct kw_engine_options { /* {0} with model set is a usable default */
     uint32_t max_model_len; /* 0: the model's, 8192 at most on a CPU */
     uint32_t max_num_seqs;  /* 0: 256 */
     uint32_t max_num_batched_tokens; /* 0: 2048 */
-    double memory_fraction; /* 0: 0.9 */
+    double memory_fraction; /* 0: 0.9 of a GPU, 0.5 of the CPU's memory */
     enum kw_sched_policy policy;
     bool prefix_caching;
     bool eager;
@@ -75,12 +75,13 @@ struct kw_engine_step { /* what one step was and gave; arrays are the engine's, 
     int64_t device_ns;          /* on the device */
     int64_t wall_ns;            /* decide + submit + wait + sample + commit */
 };
-/* Runs one step; *ran is false when there was nothing to run. Greedy sequences never move logits to the host. */
+/* Runs one step; *ran is false when there was nothing to run. Greedy sequences never move logits to the host. After a
+ * failure (the device's) every further step fails with the same message: close the engine. */
 enum kw_status kw_engine_step(struct kw_engine *e, struct kw_engine_step *out, bool *ran, struct kw_error *err);
 
 uint32_t kw_engine_active(const struct kw_engine *e); /* requests added and not finished or cancelled */
 
-/* One prompt to the end, alone: malloc'd ids of the answer (the stop token not included) and its times. */
+/* One prompt to the end, alone (KW_EFAIL when other requests are active): malloc'd ids of the answer (the stop token not included) and its times. */
 struct kw_generated {
     uint32_t *ids;
     uint32_t n;

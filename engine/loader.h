@@ -30,7 +30,7 @@ struct kw_load_stats {
     bool emulated;           /* a token bucket held it back */
 };
 
-/* Reads everything of the plan into b (after weights_alloc; host: the arena's address or NULL). Phases "stage" and
+/* Reads everything of the plan into b (after weights_alloc; host: the arena's address or NULL). Phases "stage buffers" and
  * "weights" are recorded in startup (NULL: nowhere). On failure some weights may have arrived; buffers are given back. */
 enum kw_status kw_load(const struct kw_backend_ops *ops, struct kw_backend *b, void *host,
                        const struct kw_checkpoint *k, const struct kw_weights_plan *plan, const struct kw_load_options *o,

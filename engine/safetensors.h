@@ -35,8 +35,8 @@ struct kw_checkpoint { /* owns everything; read-only once open */
     uint32_t n_files;
     struct kw_tensor *tensors; /* [n_tensors] sorted by name */
     size_t n_tensors;
-    char *names;       /* all names, NUL-terminated one after the other */
-    uint64_t data_bytes;  /* sum over tensors */
+    char **names;      /* [n_files] the names of a file's tensors, NUL-terminated one after the other */
+    uint64_t data_bytes; /* sum over tensors */
 };
 
 /* path: a .safetensors file, a model.safetensors.index.json, or a folder that holds model.safetensors or that index.
@@ -46,7 +46,7 @@ void kw_checkpoint_free(struct kw_checkpoint *k); /* safe to call again */
 const struct kw_tensor *kw_checkpoint_find(const struct kw_checkpoint *k, const char *name); /* NULL when absent */
 
 /* The core under it: adds the tensors of one header, text[0..len) being the JSON, of a file of file_bytes whose data
- * begins at 8 + len. Knows no file. Unchanged on failure. */
+ * begins at 8 + len. Knows no file. A name that another file holds already is refused. Unchanged on failure. */
 enum kw_status kw_checkpoint_add(struct kw_checkpoint *k, const char *path, const char *text, size_t len,
                                  uint64_t file_bytes, struct kw_error *err);
 

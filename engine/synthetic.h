@@ -3,7 +3,8 @@
  *
  * Scale: matrices are uniform in +-sqrt(3) / sqrt(cols) (variance 1/cols, so a normalised input keeps its size), W_o and
  * W_down smaller by sqrt(2 layers) so that the residual stream grows by a factor of two at most over the network; norms
- * are 1; biases uniform with variance 0.01; the embedding has variance 1. Zeros or constants would run faster than real
+ * are 1; biases uniform with variance 0.01; the embedding has variance 1 (1/hidden where it is lm_head too, so that
+ * logits keep a variance of 1). Zeros or constants would run faster than real
  * weights (ENGINE.md 2). */
 #ifndef KW_ENGINE_SYNTHETIC_H
 #define KW_ENGINE_SYNTHETIC_H
@@ -31,7 +32,8 @@ KW_HOST_DEVICE static inline float kw_synthetic_unit(uint64_t seed, uint32_t id,
  * fp8: the fp32 row through kw_fp8_quantise. */
 void kw_synthetic_law(const struct kw_weights_layout *l, const struct kw_weight *w, float *centre, float *amplitude);
 
-/* Rows [row, row + n) of w into dst (dense, the place's dtype); scales: [n], fp8 only; scratch: [cols] fp32. */
+/* Rows [row, row + n) of w into dst (dense, the place's dtype); scales: [n], fp8 only; scratch: [cols] fp32, fp8
+ * only. */
 void kw_synthetic_rows(const struct kw_weights_layout *l, const struct kw_weight *w, uint64_t seed, uint32_t row, uint32_t n,
                    void *dst, float *scales, float *scratch);
 

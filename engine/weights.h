@@ -54,6 +54,14 @@ struct kw_weight {
 };
 bool kw_weights_at(const struct kw_weights_layout *w, size_t i, struct kw_weight *out);
 
+/* The j-th tensor of a checkpoint that makes up a weight: rows [row, row + rows) of its place (values, of a vector), under
+ * the name that Hugging Face's LlamaForCausalLM gives it. False past the last. */
+struct kw_weight_part {
+    char name[96];
+    uint32_t row, rows;
+};
+bool kw_weights_part(const struct kw_model_config *c, const struct kw_weight *w, size_t j, struct kw_weight_part *out);
+
 /* One tensor of the checkpoint on its way to its place. */
 struct kw_copy {
     uint32_t file;
@@ -70,8 +78,7 @@ struct kw_weights_plan { /* owns copies */
     uint64_t read_bytes, arena_bytes;
 };
 
-/* Finds every weight of the layout in the checkpoint (names as Hugging Face's LlamaForCausalLM has them:
- * "model.layers.0.self_attn.q_proj.weight" ...) and checks dtype and shape. KW_ERANGE names what is missing or of the
+/* Finds every weight of the layout in the checkpoint and checks dtype and shape. KW_ERANGE names what is missing or of the
  * wrong shape. Scalar scales are read from the files here (a few bytes each): KW_EIO. A checkpoint in fp8 can be loaded
  * only as fp8; one in fp32, bf16 or fp16 as anything. Extra tensors (rotary inv_freq, input_scale) are left out. */
 enum kw_status kw_weights_plan(struct kw_weights_plan *p, const struct kw_weights_layout *w,
