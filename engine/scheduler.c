@@ -39,8 +39,8 @@ struct kw_sched {
     struct seq *seq;      /* [cap] */
     uint32_t cap, n_used, spare; /* slots ever used; list of free ones */
     struct list running, waiting;
-    uint32_t unseen;      /* async: first waiting sequence that the next decision does not know; those behind it neither */
-    uint32_t n_leaving;   /* async: the first so many of finished[] are DONE, or were dropped since */
+    uint32_t unseen;      /* async: first waiting sequence the next decision does not know, nor those behind it; else NONE */
+    uint32_t n_leaving;   /* async, else 0: the first so many of finished[] are DONE, or were dropped since */
     bool popped;          /* in the step decided last a sequence lost its seat for want of blocks: nothing is admitted */
     bool behind;          /* async, in the step decided last: something was not known or not free yet */
     uint32_t mid;         /* first running sequence with prompt left, NONE without; those after it have prompt left too */
@@ -481,17 +481,16 @@ static inline void step_chunked(struct kw_sched *s)
     }
 }
 
-static void step_async(struct kw_sched *s)
+/* Async: what the decision did not know is so from now on. True when it gave an empty batch and is made again. */
+static bool catch_up(struct kw_sched *s)
 {
-    s->behind = s->n_leaving || s->unseen != NONE;
-    step_chunked(s);
     for (uint32_t j = 0; j < s->n_leaving; j++)
         if (s->seq[s->finished[j]].state == DONE) finish(s, s->finished[j]);
     s->n_leaving = 0;
     s->unseen = NONE;
-    if (s->step_decode || s->n_chunks || !s->behind) return;
+    if (s->step_decode || s->n_chunks) return false;
     s->behind = s->popped = false;
-    step_chunked(s);
+    return true;
 }
 
 static void step_prefill_first(struct kw_sched *s)
@@ -527,10 +526,9 @@ bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
     switch (s->c.policy) {
     case KW_SCHED_VLLM:
     case KW_SCHED_SARATHI:
-        if (s->c.async_scheduling)
-            step_async(s);
-        else
-            step_chunked(s);
+        s->behind = s->n_leaving || s->unseen != NONE;
+        do step_chunked(s);
+        while (s->behind && catch_up(s));
         break;
     case KW_SCHED_PREFILL_FIRST: step_prefill_first(s); break;
     case KW_SCHED_STATIC: step_static(s); break;
@@ -561,28 +559,25 @@ static void end_seq(struct kw_sched *s, uint32_t i)
     q->state = DONE;
 }
 
-static inline void end_ticks(struct kw_sched *s, uint64_t k, struct kw_sched_done *done)
+/* Takes the sequences whose last token came with this tick out of the sums; they end in admission order, as in vLLM. */
+static void end_due(struct kw_sched *s, struct kw_sched_done *done)
 {
-    s->tick += k;
-    s->context += s->n_decode * k;
-    while (s->n_decode && s->ends[0] >> SLOT_BITS == s->tick) {
+    do {
         uint32_t i = (uint32_t)s->ends[0] & ((UINT32_C(1) << SLOT_BITS) - 1);
         struct seq *q = &s->seq[i];
         s->n_decode--;
         ends_down(s->ends, s->n_decode, 0, s->ends[s->n_decode]);
         s->phase[phase_of(s, q)]--;
         s->context -= context_of(s, q);
-        uint32_t at = done->n_finished++; /* the heap knows slots; blocks are freed in admission order, as vLLM does */
+        uint32_t at = done->n_finished++;
         for (; at && s->seq[s->finished[at - 1]].order > q->order; at--) s->finished[at] = s->finished[at - 1];
         s->finished[at] = i;
-    }
+    } while (s->n_decode && s->ends[0] >> SLOT_BITS == s->tick);
     for (uint32_t j = 0; j < done->n_finished; j++) end_seq(s, s->finished[j]);
 }
 
-void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done)
+static void end_chunks(struct kw_sched *s, struct kw_sched_done *done)
 {
-    *done = (struct kw_sched_done){ .first = s->first, .finished = s->finished };
-    if (s->step_decode) end_ticks(s, 1, done);
     for (uint32_t j = 0; j < s->n_chunks; j++) {
         uint32_t i = s->chunks[j].slot;
         struct seq *q = &s->seq[i];
@@ -603,8 +598,7 @@ void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done)
         s->context += q->computed;
         ends_up(s->ends, s->n_decode++, end_key(q, i));
     }
-    s->n_chunks = s->step_decode = 0;
-    s->n_leaving = done->n_finished;
+    s->n_chunks = 0;
 }
 
 uint64_t kw_sched_jumpable(const struct kw_sched *s)
@@ -627,24 +621,30 @@ uint64_t kw_sched_jumpable(const struct kw_sched *s)
     return steps;
 }
 
+/* The blocks of the k - 1 steps after the one decided; with tables each sequence gets its own, step by step. */
+static void take_ahead(struct kw_sched *s, uint64_t k)
+{
+    if (!s->c.block_tables) kw_kv_take(&s->kv, NONE, (uint32_t)(decode_blocks(s, k) - decode_blocks(s, 1)));
+    for (uint64_t t = s->tick + 1; s->c.block_tables && t < s->tick + k; t++)
+        for (uint32_t i = s->running.head; i != NONE; i = s->seq[i].next)
+            if (s->seq[i].state == DECODE && phase_of(s, &s->seq[i]) == (t & s->mask)) kw_kv_take(&s->kv, i, 1);
+}
+
 void kw_sched_advance(struct kw_sched *s, uint64_t k, struct kw_sched_done *done)
 {
-    if (k == 1) {
-        kw_sched_commit(s, done);
-        return;
-    }
     *done = (struct kw_sched_done){ .first = s->first, .finished = s->finished };
-    if (s->c.block_tables) {
-        for (uint64_t t = s->tick + 1; t < s->tick + k; t++)
-            for (uint32_t i = s->running.head; i != NONE; i = s->seq[i].next)
-                if (s->seq[i].state == DECODE && phase_of(s, &s->seq[i]) == (t & s->mask)) take(s, i, 1);
-    } else if (s->c.prefix_caching) {
-        kw_kv_take(&s->kv, NONE, (uint32_t)(decode_blocks(s, k) - decode_blocks(s, 1)));
+    if (s->detailed && k > 1) take_ahead(s, k);
+    if (s->step_decode) {
+        s->tick += k;
+        s->context += s->n_decode * k;
+        if (s->ends[0] >> SLOT_BITS == s->tick) end_due(s, done);
     }
-    end_ticks(s, k, done);
+    if (s->n_chunks) end_chunks(s, done);
     s->step_decode = 0;
-    s->n_leaving = done->n_finished;
+    if (s->c.async_scheduling) s->n_leaving = done->n_finished;
 }
+
+void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done) { kw_sched_advance(s, 1, done); }
 
 /* ---- queries ---- */
 
