@@ -12,6 +12,8 @@ static struct kw_gpu_offer fake_gpu[FAKE_PLATFORMS];
 static struct kw_api_offer fake_api[FAKE_PLATFORMS];
 static struct kw_profile fake_profile;
 static const struct kw_steptime *fake_steptime = (const struct kw_steptime *)&fake_profile; /* never looked into */
+static double fake_x[1] = { 1 }, fake_y[1] = { 1e-3 };
+static struct kw_curve fake_rows[1] = { { 1, fake_x, fake_y } };
 static kw_ns fake_arrival[3] = { 0, 1000, 2000 };
 static uint32_t fake_tokens[3] = { 10, 20, 30 };
 static struct kw_trace fake_trace = { .n = 3, .arrival = fake_arrival, .prompt = fake_tokens, .output = fake_tokens,
@@ -30,6 +32,8 @@ static void fake_world(void)
     snprintf(fake_profile.precision, sizeof fake_profile.precision, "bf16");
     snprintf(fake_profile.model, sizeof fake_profile.model, "m");
     fake_profile.tp = 1;
+    fake_profile.tables = (struct kw_step_tables){ .fixed_s = 1e-3, .n_decode_rows = 1, .decode_batch = fake_x, .decode = fake_rows };
+    fake_profile.tables.dense = fake_profile.tables.head = fake_profile.tables.prefill_attn = fake_profile.tables.comm = fake_rows[0];
     fake_profile.num_blocks = 1000;
     fake_profile.block_size = 16;
     fake_profile.max_num_seqs = 8;

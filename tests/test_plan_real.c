@@ -181,6 +181,44 @@ static void break_even(void)
     kw_steptimes_free(&st);
 }
 
+/* Slower engines and longer starts never help, and a hair's breadth is told from a wide margin. */
+static void stress_breaks_what_is_tight(void)
+{
+    struct kw_steptimes st;
+    struct kw_plan p;
+    struct kw_study s = study(3);
+    struct kw_plan_options o = options();
+    kw_steptimes_init(&st);
+    o.kinds = 1u << KW_KIND_SERVERLESS;
+    run(&p, &st, &s, &o);
+    CHECK(p.best >= 0 && p.n_stress == 2);
+    CHECK(strstr(p.stress[0].what, "engine steps ") == p.stress[0].what && strstr(p.stress[1].what, "cold starts") == p.stress[1].what);
+    for (size_t i = 0; i < p.n_stress; i++) {
+        CHECK(p.stress[i].feasible == (p.stress[i].miss[0] == 0));
+        CHECK(p.stress[i].cost >= p.points[p.best].m[KW_METRIC_COST].mean * 0.999); /* three of the same replications */
+    }
+    s.slo.ttft_p95 = (kw_ns)(p.points[p.best].m[KW_METRIC_TTFT_P95].mean * 1.0001e9);
+    kw_plan_free(&p);
+    o.exhaustive = true;
+    run(&p, &st, &s, &o);
+    CHECK(p.best >= 0);
+    size_t n;
+    struct kw_stress tight[KW_STRESS_MAX];
+    CHECK(kw_stress_run(tight, &n, &p.candidates[p.best], &s, &o.run, NULL) == KW_OK && n == 2);
+    CHECK(tight[0].cost == p.stress[0].cost && tight[0].feasible == p.stress[0].feasible); /* deterministic */
+    s.slo.ttft_p95 = (kw_ns)(p.points[p.best].m[KW_METRIC_TTFT_P95].mean * 1.0001e9);
+    CHECK(kw_stress_run(tight, &n, &p.candidates[p.best], &s, &o.run, NULL) == KW_OK);
+    CHECK(!tight[0].feasible && strstr(tight[0].miss, "ttft_p95_s") != NULL);
+    kw_plan_free(&p);
+    o.kinds = 1u << KW_KIND_API;
+    o.exhaustive = false;
+    s = study(3);
+    run(&p, &st, &s, &o);
+    CHECK(p.n_stress == 1 && p.stress[0].feasible && p.stress[0].cost == p.points[p.best].m[KW_METRIC_COST].mean);
+    kw_plan_free(&p);
+    kw_steptimes_free(&st);
+}
+
 static void bad_options_are_named(void)
 {
     struct kw_steptimes st;
@@ -210,6 +248,7 @@ int main(void)
     RUN(figures_hold_together);
     RUN(volumes_are_subsets_and_multiples);
     RUN(break_even);
+    RUN(stress_breaks_what_is_tight);
     RUN(bad_options_are_named);
     kw_trace_free(&trace);
     kw_profiles_free(&profiles);

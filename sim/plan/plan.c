@@ -606,6 +606,9 @@ enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, cons
     close_race(&r);
     if (st != KW_OK) return st;
     if ((st = choose(p, study, err)) != KW_OK) return st;
+    p->n_stress = 0;
+    if (p->best >= 0 && (st = kw_stress_run(p->stress, &p->n_stress, &p->candidates[p->best], study, &o->run, err)) != KW_OK)
+        return st;
     return kw_plan_explain(p, err);
 }
 

@@ -3,6 +3,7 @@
 #ifndef KW_PLAN_PLAN_H
 #define KW_PLAN_PLAN_H
 #include "sim/plan/steptimes.h"
+#include "sim/plan/stress.h"
 #include "sim/plan/sweep.h"
 
 #define KW_PLAN_MAX_LIST 64
@@ -55,6 +56,8 @@ struct kw_plan {
     bool tie;                        /* its interval includes 0 */
     struct kw_flip *flips;           /* [n_flips], owned: nearest first; |change| <= 1 */
     size_t n_flips;
+    struct kw_stress stress[KW_STRESS_MAX]; /* [n_stress] the best under slower engines, starts, APIs */
+    size_t n_stress;
     char (*assumptions)[200];        /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
     size_t n_assumptions;
     size_t n_untried;                /* candidates left out: what they keep or rent alone costs more than the runner-up */
