@@ -411,6 +411,11 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
                  f->date);
         paragraph(i ? "" : "flips if", buf, out);
     }
+    for (size_t i = 0; i < p->n_stress; i++) {
+        const struct kw_stress *x = &p->stress[i];
+        snprintf(buf, sizeof buf, "%s: $%s a month, %s%s", x->what, money(x->cost, a), x->feasible ? "still meets them" : "misses: ", x->miss);
+        paragraph(i ? "" : "if worse", buf, out);
+    }
     for (size_t i = 0; i < p->n_assumptions && i < 6; i++) paragraph(i ? "" : "assumed", p->assumptions[i], out);
     if (p->n_dropped) {
         size_t shown = all ? p->n_dropped : p->n_dropped < 3 ? p->n_dropped : 3;
