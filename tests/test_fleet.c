@@ -1,4 +1,5 @@
 /* The loop, the router, APIs beside pools, and the series, by timelines computed by hand. */
+#include <pthread.h>
 #include "tests/fleet_case.h"
 
 /* An API that answers after 1 s and then writes 100 tokens a second. */
@@ -222,8 +223,48 @@ static void ties_between_replicas_do_not_depend_on_stepping(void)
     case_end(&c);
 }
 
+/* One thread's runs: its own fleet and outcome, everything else shared and read only. */
+struct worker {
+    const struct fleet_case *c;
+    double mean;
+};
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    struct kw_trace_view view = { .trace = &w->c->trace };
+    struct kw_fleet *f;
+    struct kw_outcome o;
+    if (kw_fleet_new(&f, NULL) != KW_OK || kw_outcome_init(&o, NULL) != KW_OK) exit(1);
+    for (int i = 0; i < 3; i++)
+        if (kw_fleet_run(f, &view, w->c->d, w->c->n, &w->c->routing, &w->c->opt, &o, NULL) != KW_OK) exit(1);
+    w->mean = kw_hist_mean(&o.e2e);
+    kw_outcome_free(&o);
+    kw_fleet_delete(f);
+    return NULL;
+}
+
+static void threads_share_nothing_that_changes(void) /* SAN=thread is the judge */
+{
+    struct fleet_case c;
+    two(&c, KW_ROUTE_OVERFLOW);
+    c.routing.overflow_at = 3;
+    c.d[0].cold.load = (struct kw_law){ .kind = KW_LAW_LOGNORMAL, .n = 2, .v = { 1, 0.5 } };
+    for (int i = 0; i < 2000; i++) case_request(&c, i * 700 * MS, 100 + (uint32_t)(i * 31 % 900), 1);
+    struct worker w[4];
+    pthread_t t[4];
+    for (int i = 0; i < 4; i++) {
+        w[i] = (struct worker){ .c = &c };
+        CHECK(pthread_create(&t[i], NULL, work, &w[i]) == 0);
+    }
+    for (int i = 0; i < 4; i++) pthread_join(t[i], NULL);
+    for (int i = 1; i < 4; i++) CHECK(w[i].mean == w[0].mean && w[i].mean > 0);
+    case_end(&c);
+}
+
 int main(void)
 {
+    RUN(threads_share_nothing_that_changes);
     RUN(an_api_answers_by_its_laws);
     RUN(an_api_refuses_above_its_limit_and_the_client_tries_again);
     RUN(fallback_serves_elsewhere_while_cold_and_warms_the_pool);
