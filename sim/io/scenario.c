@@ -76,7 +76,7 @@ static enum kw_status read_retry(struct kw_jnode o, struct kw_client_retry *r, s
 static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *c, struct kw_error *err)
 {
     static const char *const known[] = { "policy", "max_num_batched_tokens", "max_num_seqs", "max_model_len", "block_size",
-        "num_blocks", "prefix_caching", "reserve_full_prompt", NULL };
+        "num_blocks", "prefix_caching", "reserve_full_prompt", "async_scheduling", NULL };
     static const char *const policies[] = { "vllm", "prefill_first", "sarathi", "static", NULL };
     if (!kw_json_present(o)) return KW_OK;
     int policy = c->policy;
@@ -90,6 +90,10 @@ static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *
     READ(kw_json_bool_or(get(o, "prefix_caching"), c->prefix_caching, &c->prefix_caching, err));
     READ(kw_json_bool_or(get(o, "reserve_full_prompt"), c->reserve_full_prompt, &c->reserve_full_prompt, err));
     c->policy = (enum kw_sched_policy)policy;
+    bool can_async = policy == KW_SCHED_VLLM || policy == KW_SCHED_SARATHI;
+    READ(kw_json_bool_or(get(o, "async_scheduling"), c->async_scheduling && can_async, &c->async_scheduling, err));
+    if (st == KW_OK && c->async_scheduling && !can_async)
+        st = kw_json_fail(get(o, "async_scheduling"), KW_ERANGE, err, "only the policies vllm and sarathi schedule ahead");
     if (st == KW_OK && (c->block_size & (c->block_size - 1)))
         st = kw_json_fail(get(o, "block_size"), KW_ERANGE, err, "want a power of two; got %u", c->block_size);
     if (st == KW_OK && c->max_num_batched_tokens < c->max_num_seqs)

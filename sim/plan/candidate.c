@@ -82,7 +82,8 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
     s->max_model_len = prof->max_model_len;
     s->block_size = prof->block_size;
     s->num_blocks = prof->num_blocks;
-    s->prefix_caching = true; /* vLLM V1's defaults; no effect on traces without hashes */
+    s->async_scheduling = true; /* vLLM 0.19's defaults, as its own resolved configuration prints them */
+    s->prefix_caching = true;   /* no effect on traces without hashes but for sequences that were preempted */
     s->reserve_full_prompt = true;
     c->scaling = p->scaling;
     c->cold = p->cold;
