@@ -199,6 +199,38 @@ static void a_draining_replica_finishes_its_own(void)
     case_end(&c);
 }
 
+static void a_sleeping_loop_costs_no_events(void)
+{
+    /* Ten requests in ten days, each wakes the pool for 1 s of start, 1 s of service and a minute to zero: some 70 ticks
+     * of 1 s each, where the loop run through would be 864,000. */
+    const enum kw_scaler loops[] = { KW_SCALER_CONCURRENCY, KW_SCALER_LOAD_TARGET, KW_SCALER_KPA };
+    for (int i = 0; i < 3; i++) {
+        struct fleet_case c;
+        case_begin(&c, loops[i], 0, 4);
+        struct kw_autoscaling *a = &c.d[0].scaling;
+        a->target = 1;
+        a->utilisation = 1;
+        a->scale_up_window = 30 * S;
+        a->eval_period = 1 * S;
+        a->zero_timeout = 60 * S;
+        a->panic_threshold = 2;
+        a->panic_window_share = 0.1;
+        c.d[0].cold.init = case_seconds(1);
+        for (int k = 0; k < 10; k++) case_request(&c, k * 86400 * S, 1000, 1);
+        c.trace.span = 10 * 86400 * S;
+        CHECK(case_run(&c) == KW_OK && c.o.completed == 10 && c.o.cold == 10 && c.o.ledger[0].lives_n >= 10);
+        CHECK(c.o.events < 1000);
+        case_end(&c);
+        case_begin(&c, loops[i], 1, 4); /* with a floor there is nothing to come down to: asleep after the window */
+        c.d[0].scaling = (struct kw_autoscaling){ .scaler = loops[i], .keep_warm = 1, .max_replicas = 4, .hard_concurrency = 1,
+                                                  .target = 1, .utilisation = 1, .scale_up_window = 30 * S, .eval_period = S,
+                                                  .panic_threshold = 2, .panic_window_share = 0.1 };
+        for (int k = 0; k < 10; k++) case_request(&c, k * 86400 * S, 1000, 1);
+        CHECK(case_run(&c) == KW_OK && c.o.cold == 0 && c.o.events < 500);
+        case_end(&c);
+    }
+}
+
 static void ties_between_replicas_do_not_depend_on_stepping(void)
 {
     /* Three replicas finish at the same ns, again and again; who takes the next from the queue must not depend on how
@@ -273,6 +305,7 @@ int main(void)
     RUN(the_series_samples_at_the_end_of_each_interval);
     RUN(wish_driven_pools_go_to_zero_after_the_zero_timeout);
     RUN(a_draining_replica_finishes_its_own);
+    RUN(a_sleeping_loop_costs_no_events);
     RUN(ties_between_replicas_do_not_depend_on_stepping);
     return check_report();
 }

@@ -21,8 +21,8 @@ void kw_api_desk_free(struct kw_api_desk *a)
     kw_api_desk_init(a);
 }
 
-enum kw_status kw_api_desk_begin(struct kw_api_desk *a, struct kw_world *w, const struct kw_deployment *d, uint32_t index,
-                                 const struct kw_fleet_options *opt, struct kw_error *err)
+enum kw_status kw_api_desk_begin(struct kw_api_desk *a, struct kw_world *w, const struct kw_deployment *d,
+                                 uint32_t index, const struct kw_fleet_options *opt, struct kw_error *err)
 {
     uint64_t seed = index ? kw_mix64(opt->seed + index) : opt->seed;
     end_run(a);
@@ -64,7 +64,8 @@ enum kw_status kw_api_desk_offer(struct kw_api_desk *a, uint32_t flight, kw_ns n
         }
         return kw_client_refused(w, flight, &a->d->retry, now, answer->retry_after, &a->retry, err);
     }
-    if (flight >= KW_TAG_NUMBERS) return kw_fail(err, KW_ENOMEM, "more than %u requests under way at an API", KW_TAG_NUMBERS);
+    if (flight >= KW_TAG_NUMBERS)
+        return kw_fail(err, KW_ENOMEM, "more than %u requests under way at an API", KW_TAG_NUMBERS);
     enum kw_status st = kw_events_id(&w->events, kw_tag(KW_EV_API_DONE, a->index, flight), &f->event, err);
     if (st != KW_OK) return st;
     f->at = KW_AT_API;
@@ -78,7 +79,8 @@ void kw_api_desk_done(struct kw_api_desk *a, uint32_t flight, kw_ns now)
     struct kw_world *w = a->w;
     struct kw_flight *f = &w->flights.f[flight];
     kw_events_release(&w->events, f->event);
-    kw_api_endpoint_settle(&a->endpoint, now, &a->answer[flight], w->trace->prompt[f->request], 0, w->trace->output[f->request]);
+    kw_api_endpoint_settle(&a->endpoint, now, &a->answer[flight], w->trace->prompt[f->request], 0,
+                           w->trace->output[f->request]);
     kw_tally_completed(&w->tally, f, now, a->d->network_rtt, 0, 0);
     kw_flights_drop(&w->flights, flight);
 }

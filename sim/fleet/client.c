@@ -15,7 +15,8 @@ enum kw_status kw_client_refused(struct kw_world *w, uint32_t flight, const stru
         kw_client_lost(w, flight, KW_REQ_REJECTED);
         return KW_OK;
     }
-    if (flight >= KW_TAG_NUMBERS) return kw_fail(err, KW_ENOMEM, "more than %u clients wait to try again", KW_TAG_NUMBERS);
+    if (flight >= KW_TAG_NUMBERS)
+        return kw_fail(err, KW_ENOMEM, "more than %u clients wait to try again", KW_TAG_NUMBERS);
     enum kw_status st = kw_events_id(&w->events, kw_tag(KW_EV_RETRY, f->deployment, flight), &f->event, err);
     if (st != KW_OK) return st;
     f->at = KW_AT_CLIENT;

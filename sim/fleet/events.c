@@ -30,7 +30,8 @@ void kw_events_clear(struct kw_events *q)
 static enum kw_status grow(struct kw_events *q, struct kw_error *err)
 {
     uint32_t cap = q->cap ? 2 * q->cap : 64;
-    if (cap > 1u << KW_EVENTS_ID_BITS) return kw_fail(err, KW_ENOMEM, "event queue: more than %u events pending", q->cap);
+    if (cap > 1u << KW_EVENTS_ID_BITS)
+        return kw_fail(err, KW_ENOMEM, "event queue: more than %u events pending", q->cap);
     void *block = malloc((cap + 3 + 4) * sizeof *q->heap + LINE);
     uint32_t *place = malloc(cap * sizeof *place), *tag = malloc(cap * sizeof *tag);
     if (!block || !place || !tag) {

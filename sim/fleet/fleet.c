@@ -1,4 +1,5 @@
-/* sim/fleet/fleet.c - the loop: the next arrival or the next event, whichever is first; arrivals first when both are due. */
+/* sim/fleet/fleet.c - the loop: the next arrival or the next event, whichever is first; arrivals first when both are
+ * due. */
 #include "sim/fleet/fleet.h"
 #include <stdlib.h>
 #include "sim/fleet/api_desk.h"
@@ -98,7 +99,8 @@ static enum kw_status offer(struct run *run, uint32_t flight, kw_ns now, struct 
 {
     struct kw_flight *f = &run->f->world.flights.f[flight];
     f->attempts++;
-    if (run->d[f->deployment].kind == KW_KIND_API) return kw_api_desk_offer(&run->f->api[f->deployment], flight, now, err);
+    if (run->d[f->deployment].kind == KW_KIND_API)
+        return kw_api_desk_offer(&run->f->api[f->deployment], flight, now, err);
     return kw_pool_offer(&run->f->pool[f->deployment], flight, now, err);
 }
 
@@ -107,7 +109,8 @@ static struct kw_first_choice first_choice(const struct run *run)
     if (run->d[0].kind == KW_KIND_API) return (struct kw_first_choice){ .ready = true };
     const struct kw_signals *g = &run->f->pool[0].g;
     uint64_t room = (uint64_t)g->ready * g->slots;
-    return (struct kw_first_choice){ .ready = g->ready > 0, .waiting = g->queued + (g->in_flight > room ? g->in_flight - room : 0) };
+    return (struct kw_first_choice){ .ready = g->ready > 0,
+                                     .waiting = g->queued + (g->in_flight > room ? g->in_flight - room : 0) };
 }
 
 static enum kw_status arrive(struct run *run, struct kw_error *err)
@@ -120,10 +123,12 @@ static enum kw_status arrive(struct run *run, struct kw_error *err)
     if (f->router.r->policy != KW_ROUTE_SINGLE) {
         struct kw_first_choice first = first_choice(run);
         to = kw_router_pick(&f->router, request, &first);
-        if (f->router.r->policy == KW_ROUTE_FALLBACK && to && (st = kw_pool_knock(&f->pool[0], now, err)) != KW_OK) return st;
+        if (f->router.r->policy == KW_ROUTE_FALLBACK && to && (st = kw_pool_knock(&f->pool[0], now, err)) != KW_OK)
+            return st;
     }
-    f->world.flights.f[flight] = (struct kw_flight){ .arrival = now, .first = -1, .request = request,
-                                                     .place = run->arrived++, .deployment = (uint8_t)to };
+    f->world.flights.f[flight] = (struct kw_flight){
+        .arrival = now, .first = -1, .request = request, .place = run->arrived++, .deployment = (uint8_t)to
+    };
     run->o->ledger[to].requests++;
     f->world.tally.arrivals++;
     kw_cursor_step(&run->cursor);

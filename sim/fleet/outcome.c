@@ -56,18 +56,21 @@ static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, 
         const struct kw_life *life = &l->lives[i];
         kw_ns all = 0;
         for (int p = 0; p < KW_PHASES; p++) {
-            if (life->phase[p] < 0) return kw_fail(err, KW_EFAIL, "%s: life %llu has a negative phase", name, (unsigned long long)i);
+            if (life->phase[p] < 0)
+                return kw_fail(err, KW_EFAIL, "%s: life %llu has a negative phase", name, (unsigned long long)i);
             all += life->phase[p];
             sum[p] += life->phase[p];
         }
         if (life->born + all != life->gone)
-            return kw_fail(err, KW_EFAIL, "%s: the phases of life %llu do not add up to it", name, (unsigned long long)i);
+            return kw_fail(err, KW_EFAIL, "%s: the phases of life %llu do not add up to it", name,
+                           (unsigned long long)i);
         served += life->requests;
     }
-    if (memcmp(sum, l->phase, sizeof sum)) return kw_fail(err, KW_EFAIL, "%s: phase sums differ from the sum over lives", name);
+    if (memcmp(sum, l->phase, sizeof sum))
+        return kw_fail(err, KW_EFAIL, "%s: phase sums differ from the sum over lives", name);
     if (l->lives_n && served != l->completed)
-        return kw_fail(err, KW_EFAIL, "%s: replicas served %llu requests, %llu completed", name, (unsigned long long)served,
-                       (unsigned long long)l->completed);
+        return kw_fail(err, KW_EFAIL, "%s: replicas served %llu requests, %llu completed", name,
+                       (unsigned long long)served, (unsigned long long)l->completed);
     return KW_OK;
 }
 
@@ -82,9 +85,10 @@ enum kw_status kw_outcome_check(const struct kw_outcome *o, const struct kw_depl
     if (o->arrived != routed || o->arrived != o->completed + o->rejected + o->timed_out + o->too_long)
         return kw_fail(err, KW_EFAIL, "%llu requests arrived, %llu were routed, %llu + %llu + %llu + %llu ended",
                        (unsigned long long)o->arrived, (unsigned long long)routed, (unsigned long long)o->completed,
-                       (unsigned long long)o->rejected, (unsigned long long)o->timed_out, (unsigned long long)o->too_long);
+                       (unsigned long long)o->rejected, (unsigned long long)o->timed_out,
+                       (unsigned long long)o->too_long);
     if (o->ttft.n != o->completed || o->e2e.n != o->completed || o->tpot.n > o->completed || o->attained > o->completed)
-        return kw_fail(err, KW_EFAIL, "histograms hold %llu and %llu of %llu completed requests", (unsigned long long)o->ttft.n,
-                       (unsigned long long)o->e2e.n, (unsigned long long)o->completed);
+        return kw_fail(err, KW_EFAIL, "histograms hold %llu and %llu of %llu completed requests",
+                       (unsigned long long)o->ttft.n, (unsigned long long)o->e2e.n, (unsigned long long)o->completed);
     return KW_OK;
 }

@@ -62,8 +62,14 @@ static enum kw_status ring_push(struct kw_ring *q, uint32_t v, struct kw_error *
     return KW_OK;
 }
 
-static bool ring_empty(const struct kw_ring *q) { return q->head == q->tail; }
-static uint32_t ring_front(const struct kw_ring *q) { return q->v[q->head & (q->cap - 1)]; }
+static bool ring_empty(const struct kw_ring *q)
+{
+    return q->head == q->tail;
+}
+static uint32_t ring_front(const struct kw_ring *q)
+{
+    return q->v[q->head & (q->cap - 1)];
+}
 
 /* ---- phases and lives ---- */
 
@@ -133,7 +139,10 @@ static enum kw_status replica_gone(struct kw_pool *p, uint32_t k, kw_ns now, str
 
 /* ---- idle replicas ---- */
 
-static bool is_last(const struct kw_pool *p) { return kw_signals_alive(&p->g) == 1; }
+static bool is_last(const struct kw_pool *p)
+{
+    return kw_signals_alive(&p->g) == 1;
+}
 
 /* When a surplus idle replica has to go. */
 static kw_ns idle_deadline(const struct kw_pool *p, const struct kw_pool_replica *r)
@@ -151,7 +160,10 @@ static void arm_idle(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now)
     kw_events_set(&p->w->events, r->life_id, at > now ? at : now);
 }
 
-static bool pool_active(const struct kw_pool *p) { return p->g.queued + p->g.in_flight > 0; }
+static bool pool_active(const struct kw_pool *p)
+{
+    return p->g.queued + p->g.in_flight > 0;
+}
 
 /* Moves the border between surplus and held so that the newest idle replicas are held as the rule says. */
 static void settle_idle(struct kw_pool *p, kw_ns now)
@@ -228,7 +240,8 @@ static void draw_start(struct kw_pool *p, struct kw_pool_replica *r)
     const struct kw_autoscaling *a = &p->d->scaling;
     kw_ns provision = kw_law_draw_ns(&c->provision, &p->cold_luck), pull = kw_law_draw_ns(&c->pull, &p->cold_luck);
     kw_ns load = kw_law_draw_ns(&c->load, &p->cold_luck);
-    double rate = kw_law_draw(&c->load_rate, &p->cold_luck), cached_rate = kw_law_draw(&c->cached_load_rate, &p->cold_luck);
+    double rate = kw_law_draw(&c->load_rate, &p->cold_luck),
+           cached_rate = kw_law_draw(&c->cached_load_rate, &p->cold_luck);
     kw_ns init = kw_law_draw_ns(&c->init, &p->cold_luck), restore = kw_law_draw_ns(&c->restore, &p->cold_luck);
     bool cached = kw_rng_uniform(&p->cache_luck) < c->cache_hit;
     bool snapshot = kw_rng_uniform(&p->cache_luck) < c->snapshot_probability && c->restore.kind != KW_LAW_NONE;
@@ -333,7 +346,8 @@ static enum kw_status start_replica(struct kw_pool *p, bool cold, kw_ns now, str
 static void unlist_start(struct kw_pool *p, uint32_t k)
 {
     uint32_t i = p->g.starting;
-    while (i-- > 0 && p->starting[i] != k) {}
+    while (i-- > 0 && p->starting[i] != k) {
+    }
     memmove(p->starting + i, p->starting + i + 1, (p->g.starting - i - 1) * sizeof *p->starting);
     p->g.starting--;
 }
@@ -384,7 +398,8 @@ static enum kw_status board(struct kw_pool *p, uint32_t flight, uint32_t k, kw_n
 {
     struct kw_flight *f = &p->w->flights.f[flight];
     struct kw_pool_replica *r = &p->r[k];
-    struct kw_sched_request q = { .id = flight, .prompt = p->w->trace->prompt[f->request],
+    struct kw_sched_request q = { .id = flight,
+                                  .prompt = p->w->trace->prompt[f->request],
                                   .output = p->w->trace->output[f->request] };
     if (p->d->sched.prefix_caching) {
         prefix_of(p, f->request, &q.hash, &q.n_hash);
@@ -470,7 +485,8 @@ static enum kw_status scale_to(struct kw_pool *p, uint32_t want, bool turned_awa
     const struct kw_autoscaling *c = &p->d->scaling;
     enum kw_shrink shrink = p->scaler.policy->shrink;
     enum kw_status st;
-    if (pool_active(p) && c->buffer_replicas && want < p->g.busy + c->buffer_replicas) want = p->g.busy + c->buffer_replicas;
+    if (pool_active(p) && c->buffer_replicas && want < p->g.busy + c->buffer_replicas)
+        want = p->g.busy + c->buffer_replicas;
     if (turned_away && !want) want = 1;
     if (want < c->keep_warm) want = c->keep_warm;
     if (want > c->max_replicas) want = c->max_replicas;
@@ -496,7 +512,8 @@ static void arm_scaler(struct kw_pool *p, kw_ns now)
     if (at != KW_NEVER) kw_events_set(&p->w->events, p->scaler_id, at > now ? at : now);
 }
 
-static enum kw_status ask(struct kw_pool *p, enum kw_scaler_cause cause, bool turned_away, kw_ns now, struct kw_error *err)
+static enum kw_status ask(struct kw_pool *p, enum kw_scaler_cause cause, bool turned_away, kw_ns now,
+                          struct kw_error *err)
 {
     uint32_t want = p->scaler.policy->want(&p->scaler, &p->g, now, cause);
     enum kw_status st = scale_to(p, want, turned_away, now, err);
@@ -558,25 +575,30 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
     const struct kw_autoscaling *c = &d->scaling;
     if (!d->steptime) return kw_fail(err, KW_ERANGE, "%s: no step times", d->name);
     if (c->max_replicas < 1 || c->max_replicas > KW_POOL_MAX_REPLICAS)
-        return kw_fail(err, KW_ERANGE, "%s: max_replicas must be 1..%d, got %u", d->name, KW_POOL_MAX_REPLICAS, c->max_replicas);
+        return kw_fail(err, KW_ERANGE, "%s: max_replicas must be 1..%d, got %u", d->name, KW_POOL_MAX_REPLICAS,
+                       c->max_replicas);
     if (c->keep_warm > c->max_replicas)
-        return kw_fail(err, KW_ERANGE, "%s: keep_warm is %u, more than max_replicas %u", d->name, c->keep_warm, c->max_replicas);
+        return kw_fail(err, KW_ERANGE, "%s: keep_warm is %u, more than max_replicas %u", d->name, c->keep_warm,
+                       c->max_replicas);
     if (c->scaler == KW_SCALER_FIXED && !c->keep_warm && c->at_zero != KW_ZERO_STOPPED)
         return kw_fail(err, KW_ERANGE, "%s: a fixed deployment wants at least one replica, got keep_warm 0", d->name);
     if (!(c->stockout_probability >= 0 && c->stockout_probability < 1))
-        return kw_fail(err, KW_ERANGE, "%s: stockout_probability must be in [0, 1), got %g", d->name, c->stockout_probability);
+        return kw_fail(err, KW_ERANGE, "%s: stockout_probability must be in [0, 1), got %g", d->name,
+                       c->stockout_probability);
     if (!(c->start_failure_probability >= 0 && c->start_failure_probability <= 0.99))
         return kw_fail(err, KW_ERANGE, "%s: start_failure_probability must be in [0, 0.99], got %g", d->name,
                        c->start_failure_probability);
-    const kw_ns times[] = { c->target_delay, c->scale_up_window, c->eval_period, c->idle_timeout, c->zero_timeout,
-                            c->scale_down_delay, c->min_up, c->queue_timeout, c->request_timeout, c->stockout_retry,
-                            d->network_rtt, d->retry.base, d->retry.cap };
+    const kw_ns times[] = { c->target_delay,    c->scale_up_window,  c->eval_period, c->idle_timeout,
+                            c->zero_timeout,    c->scale_down_delay, c->min_up,      c->queue_timeout,
+                            c->request_timeout, c->stockout_retry,   d->network_rtt, d->retry.base,
+                            d->retry.cap };
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         if (times[i] < 0 || times[i] > INT64_MAX / 8)
-            return kw_fail(err, KW_ERANGE, "%s: a duration of %lld ns is not in [0, 36 years]", d->name, (long long)times[i]);
+            return kw_fail(err, KW_ERANGE, "%s: a duration of %lld ns is not in [0, 36 years]", d->name,
+                           (long long)times[i]);
     if (d->sched.prefix_caching && trace->hash_at && (!d->sched.block_size || trace->hash_block % d->sched.block_size))
-        return kw_fail(err, KW_ERANGE, "%s: prefix hashes cover %u tokens, not a multiple of the KV block of %u", d->name,
-                       trace->hash_block, d->sched.block_size);
+        return kw_fail(err, KW_ERANGE, "%s: prefix hashes cover %u tokens, not a multiple of the KV block of %u",
+                       d->name, trace->hash_block, d->sched.block_size);
     return KW_OK;
 }
 
@@ -587,8 +609,11 @@ static enum kw_status begin_luck(struct kw_pool *p, const struct kw_fleet_option
     struct {
         struct kw_rng *rng;
         enum kw_purpose purpose;
-    } luck[] = { { &p->cold_luck, KW_RNG_COLD_START }, { &p->cache_luck, KW_RNG_CACHE_HIT },
-                 { &p->failure_luck, KW_RNG_FAILURE }, { &p->routing, KW_RNG_ROUTING }, { &p->retry, KW_RNG_RETRY } };
+    } luck[] = { { &p->cold_luck, KW_RNG_COLD_START },
+                 { &p->cache_luck, KW_RNG_CACHE_HIT },
+                 { &p->failure_luck, KW_RNG_FAILURE },
+                 { &p->routing, KW_RNG_ROUTING },
+                 { &p->retry, KW_RNG_RETRY } };
     free_luck(p);
     for (size_t i = 0; i < sizeof luck / sizeof *luck; i++) {
         enum kw_status st = kw_rng_init(luck[i].rng, seed, opt->replication, luck[i].purpose, err);
@@ -598,7 +623,8 @@ static enum kw_status begin_luck(struct kw_pool *p, const struct kw_fleet_option
 }
 
 /* Engines made for another configuration go; the others are kept for this run. */
-static void keep_engines(struct kw_pool *p, const struct kw_deployment *d, enum kw_stepping stepping, struct kw_hist *itl)
+static void keep_engines(struct kw_pool *p, const struct kw_deployment *d, enum kw_stepping stepping,
+                         struct kw_hist *itl)
 {
     /* Bytes that differ only in padding rebuild engines that could have stayed: slower once, never wrong. */
     bool same = !memcmp(&p->made_for, &d->sched, sizeof d->sched) && p->made_with == d->steptime &&
@@ -627,7 +653,8 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_world *w, const struct
     p->ledger = &w->tally.o->ledger[index];
     p->lives_cap = 0;
     p->limit = c->hard_concurrency ? c->hard_concurrency : UINT32_MAX;
-    p->g = (struct kw_signals){ .oldest = KW_NEVER, .slots = c->hard_concurrency ? c->hard_concurrency : d->sched.max_num_seqs };
+    p->g = (struct kw_signals){ .oldest = KW_NEVER,
+                                .slots = c->hard_concurrency ? c->hard_concurrency : d->sched.max_num_seqs };
     p->idle_head = p->idle_tail = p->first_held = NONE;
     p->n_idle = p->n_held = p->exist = 0;
     p->queue.head = p->queue.tail = p->aboard.head = p->aboard.tail = 0;
@@ -638,10 +665,15 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_world *w, const struct
     }
     if ((st = begin_luck(p, opt, err)) != KW_OK) return st;
     if ((st = kw_scaler_begin(&p->scaler, c, err)) != KW_OK) return st;
-    if ((st = kw_balancer_begin(&p->balancer, d->balance, p->limit, p->scaler.policy->shrink == KW_SHRINK_ANY, err)) != KW_OK)
+    if ((st = kw_balancer_begin(&p->balancer, d->balance, p->limit, p->scaler.policy->shrink == KW_SHRINK_ANY, err)) !=
+        KW_OK)
         return st;
-    struct { uint32_t *id; enum kw_event_kind kind; } timers[] = {
-        { &p->scaler_id, KW_EV_SCALER }, { &p->queue_id, KW_EV_QUEUE_TIMEOUT }, { &p->request_id, KW_EV_REQUEST_TIMEOUT } };
+    struct {
+        uint32_t *id;
+        enum kw_event_kind kind;
+    } timers[] = { { &p->scaler_id, KW_EV_SCALER },
+                   { &p->queue_id, KW_EV_QUEUE_TIMEOUT },
+                   { &p->request_id, KW_EV_REQUEST_TIMEOUT } };
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
         if ((st = kw_events_id(&w->events, kw_tag(timers[i].kind, index, 0), timers[i].id, err)) != KW_OK) return st;
     for (uint32_t i = 0; i < c->keep_warm; i++) {
@@ -664,8 +696,9 @@ static enum kw_status refuse(struct kw_pool *p, uint32_t flight, kw_ns now, stru
 static void arm_queue_timeout(struct kw_pool *p)
 {
     const struct kw_autoscaling *c = &p->d->scaling;
-    kw_ns limit = c->queue_timeout && (!c->request_timeout || c->queue_timeout < c->request_timeout) ? c->queue_timeout
-                                                                                                      : c->request_timeout;
+    kw_ns limit = c->queue_timeout && (!c->request_timeout || c->queue_timeout < c->request_timeout)
+                      ? c->queue_timeout
+                      : c->request_timeout;
     if (!limit || ring_empty(&p->queue) || kw_events_pending(&p->w->events, p->queue_id)) return;
     kw_events_set(&p->w->events, p->queue_id, p->g.oldest + limit);
 }
@@ -780,8 +813,9 @@ enum kw_status kw_pool_scale(struct kw_pool *p, kw_ns now, struct kw_error *err)
 enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
     const struct kw_autoscaling *c = &p->d->scaling;
-    kw_ns limit = c->queue_timeout && (!c->request_timeout || c->queue_timeout < c->request_timeout) ? c->queue_timeout
-                                                                                                      : c->request_timeout;
+    kw_ns limit = c->queue_timeout && (!c->request_timeout || c->queue_timeout < c->request_timeout)
+                      ? c->queue_timeout
+                      : c->request_timeout;
     kw_events_cancel(&p->w->events, p->queue_id);
     while (!ring_empty(&p->queue) && p->w->flights.f[ring_front(&p->queue)].tried + limit <= now) {
         uint32_t flight = ring_front(&p->queue);
@@ -823,8 +857,9 @@ enum kw_status kw_pool_end(struct kw_pool *p, kw_ns end, struct kw_error *err)
     const struct kw_signals *g = &p->g;
     if (g->in_flight != p->balancer.total || g->queued != p->queue.tail - p->queue.head || g->ready != p->balancer.n ||
         g->busy + p->n_idle != g->ready)
-        return kw_fail(err, KW_EFAIL, "%s: the pool's counts drifted: %u ready, %u busy, %u idle, %llu in flight of %llu",
-                       p->d->name, g->ready, g->busy, p->n_idle, (unsigned long long)g->in_flight,
+        return kw_fail(err, KW_EFAIL,
+                       "%s: the pool's counts drifted: %u ready, %u busy, %u idle, %llu in flight of %llu", p->d->name,
+                       g->ready, g->busy, p->n_idle, (unsigned long long)g->in_flight,
                        (unsigned long long)p->balancer.total);
     for (uint32_t k = 0; k < p->n; k++) {
         struct kw_pool_replica *r = &p->r[k];

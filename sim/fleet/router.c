@@ -13,7 +13,8 @@ enum kw_status kw_router_begin(struct kw_router *r, const struct kw_routing *rou
     if (routing->policy == KW_ROUTE_CLASS || routing->policy == KW_ROUTE_MODEL)
         for (int i = 0; i < 256; i++)
             if (routing->class_to[i] >= n_deployments)
-                return kw_fail(err, KW_ERANGE, "routing sends class %d to deployment %d of %u", i, routing->class_to[i], n_deployments);
+                return kw_fail(err, KW_ERANGE, "routing sends class %d to deployment %d of %u", i, routing->class_to[i],
+                               n_deployments);
     if (routing->policy == KW_ROUTE_SPLIT) {
         for (uint32_t i = 0; i < n_deployments; i++) {
             if (!(routing->share[i] >= 0 && routing->share[i] <= 1e9))
@@ -26,7 +27,10 @@ enum kw_status kw_router_begin(struct kw_router *r, const struct kw_routing *rou
     return kw_rng_init(&r->rng, kw_mix64(opt->seed ^ UINT64_C(0x726f757465)), opt->replication, KW_RNG_ROUTING, err);
 }
 
-void kw_router_free(struct kw_router *r) { kw_rng_free(&r->rng); }
+void kw_router_free(struct kw_router *r)
+{
+    kw_rng_free(&r->rng);
+}
 
 uint32_t kw_router_pick(struct kw_router *r, uint32_t request, const struct kw_first_choice *first)
 {

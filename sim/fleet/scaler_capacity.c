@@ -1,6 +1,7 @@
 /* sim/fleet/scaler_capacity.c - Modal (PLATFORMS.md 6): an input that finds no free slot starts a replica at once; the
  * inputs that wait share the slots of those under way. With a limit of its own a full replica queues nothing, so the
- * queue says what is missing; where the engine decides, max_num_seqs is the capacity. The pool adds buffer_containers. */
+ * queue says what is missing; where the engine decides, max_num_seqs is the capacity. The pool adds buffer_containers.
+ */
 #include "sim/fleet/scaler.h"
 
 static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause)
@@ -15,4 +16,6 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
     return need < UINT32_MAX ? (uint32_t)need : UINT32_MAX;
 }
 
-const struct kw_scaler_policy kw_scaler_capacity = { .name = "capacity", .on_arrival = true, .idle_timeout = true, .want = want };
+const struct kw_scaler_policy kw_scaler_capacity = {
+    .name = "capacity", .on_arrival = true, .idle_timeout = true, .want = want
+};

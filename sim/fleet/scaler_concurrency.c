@@ -1,6 +1,6 @@
-/* sim/fleet/scaler_concurrency.c - Baseten, Together, Ray Serve (PLATFORMS.md 6, 7): replicas = ceil(mean requests in the
- * pool over the window / (target * utilisation)); down when the wish has been lower for scale_down_delay, and where the
- * platform has it by at most a factor max_down_rate a tick. */
+/* sim/fleet/scaler_concurrency.c - Baseten, Together, Ray Serve (PLATFORMS.md 6, 7): replicas = ceil(mean requests in
+ * the pool over the window / (target * utilisation)); down when the wish has been lower for scale_down_delay, and where
+ * the platform has it by at most a factor max_down_rate a tick. */
 #include <math.h>
 #include "sim/fleet/scaler_loop.h"
 
@@ -25,6 +25,10 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
     return hold;
 }
 
-const struct kw_scaler_policy kw_scaler_concurrency = { .name = "concurrency", .shrink = KW_SHRINK_ANY, .on_arrival = true,
-                                                        .tracks = true, .begin = begin, .want = want,
+const struct kw_scaler_policy kw_scaler_concurrency = { .name = "concurrency",
+                                                        .shrink = KW_SHRINK_ANY,
+                                                        .on_arrival = true,
+                                                        .tracks = true,
+                                                        .begin = begin,
+                                                        .want = want,
                                                         .timer = kw_scaler_loop_timer };

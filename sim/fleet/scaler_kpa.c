@@ -1,10 +1,11 @@
-/* sim/fleet/scaler_kpa.c - Knative's pod autoscaler (PLATFORMS.md 7; knative/serving pkg/autoscaler/scaling at 98e5ef9, the
- * rule restated): every 2 s, with ready = max(1, ready pods),
+/* sim/fleet/scaler_kpa.c - Knative's pod autoscaler (PLATFORMS.md 7; knative/serving pkg/autoscaler/scaling at 98e5ef9,
+ * the rule restated): every 2 s, with ready = max(1, ready pods),
  *
  *     stable = ceil(mean over the stable window / target),  panic = ceil(mean over the panic window / target)
  *     both clamped to [floor(ready / max_down_rate), ceil(max_up_rate * ready)]
- *     panicking from the first tick where panic (before the clamp) / ready >= panic_threshold until a whole stable window
- *     has passed without one; while panicking the larger of both, and never less than the most wanted since it began.
+ *     panicking from the first tick where panic (before the clamp) / ready >= panic_threshold until a whole stable
+ * window has passed without one; while panicking the larger of both, and never less than the most wanted since it
+ * began.
  *
  * target = c->target * c->utilisation; stable window = scale_up_window; panic window = panic_window_share of it. Means
  * count from the first request after a stable window without pods, since nothing is measured then. */
@@ -22,9 +23,11 @@ static kw_ns stable_window(const struct kw_autoscaling *c)
 static enum kw_status begin(struct kw_autoscaler *s, struct kw_error *err)
 {
     const struct kw_autoscaling *c = s->c;
-    if (!(c->utilisation > 0) || !(c->panic_threshold > 0) || !(c->panic_window_share > 0 && c->panic_window_share <= 1) ||
-        !(c->max_up_rate == 0 || c->max_up_rate > 1) || !(c->max_down_rate == 0 || c->max_down_rate > 1))
-        return kw_fail(err, KW_ERANGE, "kpa: want utilisation > 0, panic_threshold > 0, panic_window_share in (0, 1], rates > 1");
+    if (!(c->utilisation > 0) || !(c->panic_threshold > 0) ||
+        !(c->panic_window_share > 0 && c->panic_window_share <= 1) || !(c->max_up_rate == 0 || c->max_up_rate > 1) ||
+        !(c->max_down_rate == 0 || c->max_down_rate > 1))
+        return kw_fail(err, KW_ERANGE,
+                       "kpa: want utilisation > 0, panic_threshold > 0, panic_window_share in (0, 1], rates > 1");
     enum kw_status st = kw_scaler_loop_begin(s, PERIOD_DEFAULT, stable_window(c), err);
     if (st != KW_OK) return st;
     double ticks = round(c->panic_window_share * (double)s->mean.n);
@@ -76,5 +79,10 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
     return kw_scaler_loop_hold(s, g, wish, now);
 }
 
-const struct kw_scaler_policy kw_scaler_kpa = { .name = "kpa", .shrink = KW_SHRINK_ANY, .on_arrival = true, .tracks = true,
-                                                .begin = begin, .want = want, .timer = kw_scaler_loop_timer };
+const struct kw_scaler_policy kw_scaler_kpa = { .name = "kpa",
+                                                .shrink = KW_SHRINK_ANY,
+                                                .on_arrival = true,
+                                                .tracks = true,
+                                                .begin = begin,
+                                                .want = want,
+                                                .timer = kw_scaler_loop_timer };

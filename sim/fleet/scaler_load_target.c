@@ -1,7 +1,8 @@
-/* sim/fleet/scaler_load_target.c - Fireworks (PLATFORMS.md 6): load is requests in the pool over what its replicas take at
- * once. Mean over --scale-up-window; replicas = ceil(mean / (target * slots)) up at once, down when the wish has been
- * lower for --scale-down-window, to zero after --scale-to-zero-window. Of the load targets on offer (--load-targets is a
- * max over several) this is the concurrent-requests one; the eval period is not published, 1 s here. */
+/* sim/fleet/scaler_load_target.c - Fireworks (PLATFORMS.md 6): load is requests in the pool over what its replicas take
+ * at once. Mean over --scale-up-window; replicas = ceil(mean / (target * slots)) up at once, down when the wish has
+ * been lower for --scale-down-window, to zero after --scale-to-zero-window. Of the load targets on offer
+ * (--load-targets is a max over several) this is the concurrent-requests one; the eval period is not published, 1 s
+ * here. */
 #include "sim/fleet/scaler_loop.h"
 
 static enum kw_status begin(struct kw_autoscaler *s, struct kw_error *err)
@@ -18,6 +19,10 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
     return kw_scaler_loop_hold(s, g, kw_scaler_ceil(mean / (s->c->target * g->slots)), now);
 }
 
-const struct kw_scaler_policy kw_scaler_load_target = { .name = "load_target", .shrink = KW_SHRINK_ANY, .on_arrival = true,
-                                                        .tracks = true, .begin = begin, .want = want,
+const struct kw_scaler_policy kw_scaler_load_target = { .name = "load_target",
+                                                        .shrink = KW_SHRINK_ANY,
+                                                        .on_arrival = true,
+                                                        .tracks = true,
+                                                        .begin = begin,
+                                                        .want = want,
                                                         .timer = kw_scaler_loop_timer };

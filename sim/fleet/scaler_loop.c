@@ -5,9 +5,11 @@ enum kw_status kw_scaler_loop_begin(struct kw_autoscaler *s, kw_ns default_perio
     const struct kw_autoscaling *c = s->c;
     if (!s->period) s->period = default_period;
     if (s->period < KW_NS_PER_MS)
-        return kw_fail(err, KW_ERANGE, "%s: an eval_period of %lld ns is below 1 ms", s->policy->name, (long long)s->period);
+        return kw_fail(err, KW_ERANGE, "%s: an eval_period of %lld ns is below 1 ms", s->policy->name,
+                       (long long)s->period);
     if (!(c->target > 0) || !(c->utilisation >= 0))
-        return kw_fail(err, KW_ERANGE, "%s: target %g and utilisation %g must be positive", s->policy->name, c->target, c->utilisation);
+        return kw_fail(err, KW_ERANGE, "%s: target %g and utilisation %g must be positive", s->policy->name, c->target,
+                       c->utilisation);
     enum kw_status st = kw_mean_begin(&s->mean, window, s->period, err);
     if (st != KW_OK) return st;
     return kw_peak_begin(&s->down, c->scale_down_delay, s->period, err);

@@ -1,5 +1,6 @@
-/* sim/fleet/scaler_queue.c - Replicate (PLATFORMS.md 6): grows while requests queue that the replicas under way will not
- * take. Replicate publishes no rule, so: one more at a time, on its eval_period's grid or, without one, at every change. */
+/* sim/fleet/scaler_queue.c - Replicate (PLATFORMS.md 6): grows while requests queue that the replicas under way will
+ * not take. Replicate publishes no rule, so: one more at a time, on its eval_period's grid or, without one, at every
+ * change. */
 #include "sim/fleet/scaler.h"
 
 static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause)
@@ -17,5 +18,6 @@ static kw_ns timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw
     return at > s->last ? at : s->last + s->period;
 }
 
-const struct kw_scaler_policy kw_scaler_queue = { .name = "queue", .on_arrival = true, .on_free = true, .idle_timeout = true,
-                                                  .want = want, .timer = timer };
+const struct kw_scaler_policy kw_scaler_queue = {
+    .name = "queue", .on_arrival = true, .on_free = true, .idle_timeout = true, .want = want, .timer = timer
+};

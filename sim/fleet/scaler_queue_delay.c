@@ -1,5 +1,5 @@
-/* sim/fleet/scaler_queue_delay.c - RunPod QUEUE_DELAY (PLATFORMS.md 6, S41): with no worker the first request starts one;
- * from then on one more whenever the oldest queued request has waited for the delay, at most one a delay. With an
+/* sim/fleet/scaler_queue_delay.c - RunPod QUEUE_DELAY (PLATFORMS.md 6, S41): with no worker the first request starts
+ * one; from then on one more whenever the oldest queued request has waited for the delay, at most one a delay. With an
  * eval_period the condition is looked at on its grid only. */
 #include "sim/fleet/scaler.h"
 
@@ -27,9 +27,12 @@ static kw_ns timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw
 
 static enum kw_status begin(struct kw_autoscaler *s, struct kw_error *err)
 {
-    if (s->c->target_delay <= 0) return kw_fail(err, KW_ERANGE, "queue_delay: the delay must be positive, got %lld ns", (long long)s->c->target_delay);
+    if (s->c->target_delay <= 0)
+        return kw_fail(err, KW_ERANGE, "queue_delay: the delay must be positive, got %lld ns",
+                       (long long)s->c->target_delay);
     return KW_OK;
 }
 
-const struct kw_scaler_policy kw_scaler_queue_delay = { .name = "queue_delay", .on_arrival = true, .idle_timeout = true,
-                                                        .begin = begin, .want = want, .timer = timer };
+const struct kw_scaler_policy kw_scaler_queue_delay = {
+    .name = "queue_delay", .on_arrival = true, .idle_timeout = true, .begin = begin, .want = want, .timer = timer
+};

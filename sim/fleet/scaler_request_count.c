@@ -1,4 +1,5 @@
-/* sim/fleet/scaler_request_count.c - RunPod REQUEST_COUNT (PLATFORMS.md 6): ceil((queued + running) / target) workers. */
+/* sim/fleet/scaler_request_count.c - RunPod REQUEST_COUNT (PLATFORMS.md 6): ceil((queued + running) / target) workers.
+ */
 #include "sim/fleet/scaler.h"
 
 static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause)
@@ -9,9 +10,11 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
 
 static enum kw_status begin(struct kw_autoscaler *s, struct kw_error *err)
 {
-    if (!(s->c->target > 0)) return kw_fail(err, KW_ERANGE, "request_count: the target must be positive, got %g", s->c->target);
+    if (!(s->c->target > 0))
+        return kw_fail(err, KW_ERANGE, "request_count: the target must be positive, got %g", s->c->target);
     return KW_OK;
 }
 
-const struct kw_scaler_policy kw_scaler_request_count = { .name = "request_count", .on_arrival = true, .idle_timeout = true,
-                                                          .begin = begin, .want = want };
+const struct kw_scaler_policy kw_scaler_request_count = {
+    .name = "request_count", .on_arrival = true, .idle_timeout = true, .begin = begin, .want = want
+};

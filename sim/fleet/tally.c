@@ -6,9 +6,10 @@
 static enum kw_status grow_series(struct kw_tally *t, size_t cap, struct kw_error *err)
 {
     struct kw_series *s = &t->o->series;
-    uint32_t **column[] = { &s->arrivals, &s->completions, &s->rejections, &s->queue,
-                            &s->ready_busy, &s->ready_idle, &s->starting };
-    if (cap > MAX_POINTS) return kw_fail(err, KW_ERANGE, "the series would have more than %d points: take a longer step", MAX_POINTS);
+    uint32_t **column[] = { &s->arrivals,   &s->completions, &s->rejections, &s->queue,
+                            &s->ready_busy, &s->ready_idle,  &s->starting };
+    if (cap > MAX_POINTS)
+        return kw_fail(err, KW_ERANGE, "the series would have more than %d points: take a longer step", MAX_POINTS);
     for (size_t i = 0; i < sizeof column / sizeof *column; i++) {
         uint32_t *p = realloc(*column[i], cap * sizeof *p);
         if (!p) return kw_fail(err, KW_ENOMEM, "no memory for a series of %zu points", cap);
@@ -25,11 +26,13 @@ enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const st
     o->arrived = n;
     if (opt->records) {
         o->records = malloc(n * sizeof *o->records);
-        if (!o->records) return kw_fail(err, KW_ENOMEM, "no memory for the records of %llu requests", (unsigned long long)n);
+        if (!o->records)
+            return kw_fail(err, KW_ENOMEM, "no memory for the records of %llu requests", (unsigned long long)n);
     }
     if (opt->series_step) {
         o->series.step = t->next_sample = opt->series_step;
-        return grow_series(t, (size_t)(o->window / opt->series_step < 1024 ? o->window / opt->series_step + 2 : 1024), err);
+        return grow_series(t, (size_t)(o->window / opt->series_step < 1024 ? o->window / opt->series_step + 2 : 1024),
+                           err);
     }
     return KW_OK;
 }
@@ -38,9 +41,15 @@ static void record(struct kw_tally *t, const struct kw_flight *f, enum kw_reques
                    uint32_t cached, uint32_t preemptions)
 {
     if (!t->o->records) return;
-    t->o->records[f->place] = (struct kw_record){ .ttft = ttft, .e2e = e2e, .request = f->request, .status = (uint8_t)status,
-                                                  .deployment = f->deployment, .cold = f->cold, .attempts = f->attempts,
-                                                  .cached_tokens = cached, .preemptions = preemptions };
+    t->o->records[f->place] = (struct kw_record){ .ttft = ttft,
+                                                  .e2e = e2e,
+                                                  .request = f->request,
+                                                  .status = (uint8_t)status,
+                                                  .deployment = f->deployment,
+                                                  .cold = f->cold,
+                                                  .attempts = f->attempts,
+                                                  .cached_tokens = cached,
+                                                  .preemptions = preemptions };
 }
 
 void kw_tally_completed(struct kw_tally *t, const struct kw_flight *f, kw_ns now, kw_ns rtt, uint32_t cached,

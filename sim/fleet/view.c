@@ -57,7 +57,8 @@ enum kw_status kw_cursor_init(struct kw_cursor *c, const struct kw_trace_view *v
     const struct kw_trace *t = view->trace;
     if (!t || !t->n) return kw_fail(err, KW_ERANGE, "the trace holds no request");
     if (t->span < t->arrival[t->n - 1] || t->span > LONGEST)
-        return kw_fail(err, KW_ERANGE, "the trace's span of %lld ns is not in [last arrival, 73 years]", (long long)t->span);
+        return kw_fail(err, KW_ERANGE, "the trace's span of %lld ns is not in [last arrival, 73 years]",
+                       (long long)t->span);
     if (view->block < 0 || (view->block && (!view->block_of || !view->n_blocks)))
         return kw_fail(err, KW_ERANGE, "a resampled trace wants blocks of positive length and their order");
     *window = 0;
@@ -71,7 +72,8 @@ enum kw_status kw_cursor_init(struct kw_cursor *c, const struct kw_trace_view *v
         *n += r.end - r.first;
         if (*window > LONGEST) return kw_fail(err, KW_ERANGE, "the resampled trace is longer than 73 years");
     }
-    if (*n >= UINT32_MAX - 1) return kw_fail(err, KW_ERANGE, "%llu requests are more than a run can hold", (unsigned long long)*n);
+    if (*n >= UINT32_MAX - 1)
+        return kw_fail(err, KW_ERANGE, "%llu requests are more than a run can hold", (unsigned long long)*n);
     *c = (struct kw_cursor){ .view = view };
     kw_cursor_block(c);
     return KW_OK;

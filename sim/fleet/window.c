@@ -8,7 +8,8 @@ static enum kw_status ticks_of(kw_ns window, kw_ns period, uint32_t *n, struct k
 {
     kw_ns ticks = window <= period ? 1 : (window + period - 1) / period;
     if (ticks > MAX_TICKS)
-        return kw_fail(err, KW_ERANGE, "a window of %lld s is more than %d times the control loop's period", (long long)(window / KW_NS_PER_S), MAX_TICKS);
+        return kw_fail(err, KW_ERANGE, "a window of %lld s is more than %d times the control loop's period",
+                       (long long)(window / KW_NS_PER_S), MAX_TICKS);
     *n = (uint32_t)ticks;
     return KW_OK;
 }
