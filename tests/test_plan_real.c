@@ -235,6 +235,21 @@ static void bad_options_are_named(void)
     CHECK(kw_plan_enumerate(&p, &platforms, &profiles, &st, &trace, "no-such-model", &o, &err) == KW_ERANGE);
     CHECK(strstr(err.msg, "no-such-model") != NULL);
     kw_plan_free(&p);
+    kw_plan_init(&p);
+    kw_plan_options_default(&o);
+    o.platforms[o.n_platforms++] = "modal";
+    o.idle_timeout[0] = 60 * KW_NS_PER_S;
+    o.idle_timeout[1] = 5000 * KW_NS_PER_S;
+    o.n_idle_timeouts = 2;
+    CHECK(kw_plan_enumerate(&p, &platforms, &profiles, &st, &trace, "llama-3.1-8b", &o, &err) == KW_OK);
+    bool told = false, tp = false;
+    for (size_t i = 0; i < p.n_dropped; i++) {
+        told = told || (!strcmp(p.dropped[i].what, "modal with an idle timeout of 5000 s") && !strcmp(p.dropped[i].why, "it allows 2 to 1200 s"));
+        tp = tp || !strcmp(p.dropped[i].what, "a larger tp");
+    }
+    CHECK(told && tp);
+    for (size_t i = 0; i < p.n; i++) CHECK(p.candidates[i].choice[0].scaling.idle_timeout == 60 * KW_NS_PER_S);
+    kw_plan_free(&p);
     kw_steptimes_free(&st);
 }
 

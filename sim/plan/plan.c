@@ -410,40 +410,6 @@ static enum kw_status grow_points(struct kw_plan *p, size_t from, struct kw_erro
     return KW_OK;
 }
 
-/* Dedicated pools too small for the work. The smallest of a family was replayed; the engine time it spent, in full batches,
- * is about what any pool must find within the window, since smaller batches only take more time a token. A pool with much
- * less than that could never keep up. With prefix hashes more replicas hold more cache, so the margin is wider. The rule
- * rests on the first replication, which pruned and exhaustive plans share. */
-static enum kw_status drop_hopeless(struct kw_plan *p, const struct kw_study *study, struct kw_error *err)
-{
-    const double margin = study->trace->hash_at ? 0.5 : 0.8;
-    size_t kept = 0, n = p->n;
-    enum kw_status st = KW_OK;
-    for (size_t i = 0; i < n; i++) {
-        const struct kw_choice *c = &p->candidates[i].choice[0];
-        double need = 0;
-        if (p->candidates[i].n == 1 && c->platform->kind == KW_KIND_DEDICATED && !p->points[i].replications && st == KW_OK)
-            for (size_t j = 0; j < kept; j++) /* the smallest comes before the larger ones */
-                if (p->points[j].replications && same_family(&p->candidates[j], &p->candidates[i]))
-                    need = fmax(need, (double)p->points[j].usage[0].busy_gpu_ns / c->tp / (double)p->points[j].usage[0].window);
-        if (c->scaling.max_replicas < margin * need) {
-            char what[96], why[160];
-            snprintf(what, sizeof what, "%s %s %s tp%u", c->platform->name, c->gpu->gpu, c->profile->precision, c->tp);
-            snprintf(why, sizeof why, "fewer than %.0f replicas cannot keep up: the work takes %.1f of them all the time",
-                     ceil(margin * need), need);
-            st = kw_plan_drop(p, what, why, err);
-            kw_candidate_free(&p->candidates[i]);
-            kw_point_free(&p->points[i]);
-            continue;
-        }
-        p->candidates[kept] = p->candidates[i];
-        p->points[kept] = p->points[i];
-        kept++;
-    }
-    p->n = kept;
-    return st;
-}
-
 /* Idle timeouts other than the default are tried where the first replication looks best: on the best candidate's offer of
  * each of three serverless platforms, with each keep_warm that was enumerated there. The first replication is the same in
  * a pruned and an exhaustive plan, and so is this choice. */
@@ -589,9 +555,7 @@ enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, cons
     if (st == KW_OK) st = first_look(&r, err);
     if (st == KW_OK) count(p, &r, &relay);
     close_race(&r);
-    if (st == KW_OK) st = drop_hopeless(p, study, err);
     size_t enumerated = p->n;
-    if (st == KW_OK) st = find_families(p, err);
     if (st == KW_OK && o->n_idle_timeouts == 0) {
         st = add_idle_timeouts(p, err);
         if (st == KW_OK) st = grow_points(p, enumerated, err);

@@ -166,8 +166,14 @@ static enum kw_status add_serverless(struct enumeration *e, struct kw_choice *c)
         if (o->n_idle_timeouts) {
             kw_ns idle = o->idle_timeout[i];
             if (p->idle_timeout_max_s > 0 &&
-                (idle < p->idle_timeout_min_s * KW_NS_PER_S || idle > p->idle_timeout_max_s * KW_NS_PER_S))
-                continue; /* not allowed there; the default is not what was asked for either */
+                (idle < p->idle_timeout_min_s * KW_NS_PER_S || idle > p->idle_timeout_max_s * KW_NS_PER_S)) {
+                char what[96], why[160], s[32]; /* the default is not what was asked for either */
+                snprintf(what, sizeof what, "%s with an idle timeout of %s s", p->name, kw_nano_format(s, sizeof s, idle));
+                snprintf(why, sizeof why, "it allows %" PRId64 " to %" PRId64 " s", p->idle_timeout_min_s, p->idle_timeout_max_s);
+                enum kw_status st = kw_plan_drop(e->p, what, why, e->err);
+                if (st != KW_OK) return st;
+                continue;
+            }
             kw_choice_idle_timeout(&d, idle);
         }
         for (size_t k = 0; k < n_warm; k++) {
@@ -276,9 +282,13 @@ static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *
             const struct kw_profile *prof = &e->profiles->p[i];
             if (strcmp(prof->gpu, offer->gpu) || strcmp(prof->model, e->model)) continue;
             profiled = true;
-            if (!listed(o->precisions, o->n_precisions, prof->precision) || !tp_wanted(o, prof->tp) || !smallest_tp(e, prof) ||
+            if (!listed(o->precisions, o->n_precisions, prof->precision) || !tp_wanted(o, prof->tp) ||
                 kw_profiles_find(e->profiles, prof->gpu, prof->model, prof->precision, prof->tp) != prof)
                 continue; /* filtered out, or a weaker profile of the same */
+            if (!smallest_tp(e, prof)) {
+                st = kw_plan_drop(e->p, "a larger tp", "only the smallest that holds the model is tried; ask for others with tp", e->err);
+                continue;
+            }
             uint32_t step = kw_gpu_offer_step(offer, prof->tp);
             if (step == 0 || (step > 1 && p->kind == KW_KIND_SERVERLESS)) continue; /* another offer of the GPU may do */
             if (p->kind == KW_KIND_SERVERLESS && kw_platform_gpu(p, offer->gpu, prof->tp) != offer) continue; /* dearer */
