@@ -534,6 +534,20 @@ static enum kw_status evaluate_all(struct race *r, bool exhaustive, struct kw_er
     return cheapest(r, -1) < 0 ? race_for_nearest(r, err) : KW_OK;
 }
 
+/* The stress replays fewer replications than the best has; its cost is the best's plus what the stress adds in those. */
+static enum kw_status stress_best(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
+                                  struct kw_error *err)
+{
+    p->n_stress = 0;
+    if (p->best < 0) return KW_OK;
+    const struct kw_point *x = &p->points[p->best];
+    uint32_t few = x->replications < KW_STRESS_REPLICATIONS ? x->replications : KW_STRESS_REPLICATIONS;
+    double base = kw_stats_estimate(&x->sample[0][KW_METRIC_COST], few, KW_METRICS).mean;
+    enum kw_status st = kw_stress_run(p->stress, &p->n_stress, &p->candidates[p->best], study, run, err);
+    for (size_t i = 0; i < p->n_stress && st == KW_OK; i++) p->stress[i].cost += x->m[KW_METRIC_COST].mean - base;
+    return st;
+}
+
 enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                            struct kw_error *err)
 {
@@ -570,9 +584,7 @@ enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, cons
     close_race(&r);
     if (st != KW_OK) return st;
     if ((st = choose(p, study, err)) != KW_OK) return st;
-    p->n_stress = 0;
-    if (p->best >= 0 && (st = kw_stress_run(p->stress, &p->n_stress, &p->candidates[p->best], study, &o->run, err)) != KW_OK)
-        return st;
+    if ((st = stress_best(p, study, &o->run, err)) != KW_OK) return st;
     return kw_plan_explain(p, err);
 }
 
