@@ -51,6 +51,7 @@ static void bars(struct kw_text *out, const double *x, int n, int rows, const ch
             int level = top > 0 ? (int)ceil(x[i] / top * 8 * rows - 1e-9) - 8 * r : 0;
             kw_text_add(out, "%s", block[level < 0 ? 0 : level > 8 ? 8 : level]);
         }
+        kw_text_trim(out);
         kw_text_add(out, "\n");
     }
 }

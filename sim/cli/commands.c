@@ -10,8 +10,8 @@
 
 const struct kw_command kw_commands[] = {
     { "plan", "[SCENARIO.json]", "the cheapest configuration and keep-warm count that meets the objectives",
-      "Replays the trace against every platform, GPU, precision and keep-warm count that exists, fits and can carry the\n"
-      "load, and ranks them. Needs a scenario file, or --trace and --model.",
+      "Replays the trace against every platform, GPU, precision and keep-warm count that exists, fits and\n"
+      "can carry the load, and ranks them. Needs a scenario file, or --trace and --model.",
       "keepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s  # no file at all\n"
       "keepwarm plan chat.json -o plan.h5          # keep everything for notebooks and reprice\n"
       "keepwarm plan chat.json --platform modal --platform lambda --break-even",
@@ -31,7 +31,8 @@ const struct kw_command kw_commands[] = {
       { KW_OPT_OUT, KW_OPT_THREADS, KW_OPT_TRACE, KW_OPT_FORCE, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET, KW_OPT_ALL, KW_OPTIONS },
       1, 1, kw_cli_rerun },
     { "reprice", "RESULT.h5", "today's prices for a result's usage, with no new simulation",
-      "Prices come from the platforms built in; a platform file given with --platform replaces the one of its name.",
+      "Prices come from the platforms built in; a platform file given with --platform replaces the one of\n"
+      "its name.",
       "keepwarm reprice plan.h5\nkeepwarm reprice plan.h5 --platform my-modal.json",
       { KW_OPT_PLATFORM, KW_OPT_SLO, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_ALL, KW_OPTIONS }, 1, 1, kw_cli_reprice },
     { "compare", "A.h5 B.h5", "two results side by side, configuration by configuration",

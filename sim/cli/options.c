@@ -214,8 +214,10 @@ static void add_examples(const char *lines, struct kw_text *out)
 
 void kw_help_command(const struct kw_command *c, struct kw_text *out)
 {
-    kw_text_add(out, "keepwarm %s - %s\n\nusage: keepwarm %s %s%s\n\n", c->name, c->summary, c->name,
+    kw_text_add(out, "keepwarm %s - %s\n\nusage: keepwarm %s %s%s", c->name, c->summary, c->name,
                 c->options[0] == KW_OPTIONS ? "" : "[options] ", c->args);
+    kw_text_trim(out);
+    kw_text_add(out, "\n\n");
     if (c->text[0]) kw_text_add(out, "%s\n\n", c->text);
     if (c->options[0] != KW_OPTIONS) kw_text_add(out, "options:\n");
     for (int i = 0; c->options[i] != KW_OPTIONS; i++) {

@@ -57,6 +57,11 @@ void kw_text_pad(struct kw_text *t, const char *s, int width)
     if (width > 0) kw_text_add(t, "%*s", want - w, "");
 }
 
+void kw_text_trim(struct kw_text *t)
+{
+    while (t->n > 0 && t->s[t->n - 1] == ' ') t->s[--t->n] = 0;
+}
+
 void kw_text_free(struct kw_text *t)
 {
     free(t->s);

@@ -68,12 +68,10 @@ static void fit(const struct kw_listing *t, int width[])
 static void put(const struct kw_listing *t, const int width[], int c, const char *s, struct kw_text *out)
 {
     kw_text_add(out, "  ");
-    bool last = c == t->n_columns - 1 && !t->column[c].right; /* no blanks at the end of a line */
-    if (last && kw_text_width(s) <= width[c])
-        kw_text_add(out, "%s", s);
-    else
-        kw_text_pad(out, s, t->column[c].right ? -width[c] : width[c]);
-    if (c == t->n_columns - 1) kw_text_add(out, "\n");
+    kw_text_pad(out, s, t->column[c].right ? -width[c] : width[c]);
+    if (c < t->n_columns - 1) return;
+    kw_text_trim(out);
+    kw_text_add(out, "\n");
 }
 
 void kw_listing_print(const struct kw_listing *t, struct kw_text *out)

@@ -55,6 +55,7 @@ static void paragraph(const char *label, const char *text, struct kw_text *out)
         snprintf(word, sizeof word, "%.*s", (int)(n < 255 ? n : 255), p);
         int w = kw_text_width(word);
         if (at + w > KW_LISTING_WIDTH && at > 14) {
+            kw_text_trim(out);
             kw_text_add(out, "\n              ");
             at = 14;
         }
@@ -63,7 +64,7 @@ static void paragraph(const char *label, const char *text, struct kw_text *out)
         p += n;
         p += strspn(p, " ");
     }
-    if (out->n && out->s[out->n - 1] == ' ') out->s[--out->n] = 0;
+    kw_text_trim(out);
     kw_text_add(out, "\n");
 }
 
@@ -299,7 +300,7 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
         else
             hidden++;
     }
-    kw_text_add(out, "%s, by rank (warm: replicas kept ready; for dedicated GPUs, all of them)\n",
+    kw_text_add(out, "%s, by rank (warm: replicas kept ready; of dedicated GPUs all)\n",
                 all ? "Every configuration" : "The best configuration of each platform");
     kw_listing_print(&t, out);
     kw_listing_free(&t);
@@ -370,7 +371,7 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
         }
         shown++;
     }
-    kw_text_add(out, "\nWhat keeping replicas warm buys: $ a month and TTFT p95 in s at each keep_warm (✓ meets the objectives)\n");
+    kw_text_add(out, "\nWhat keeping replicas warm buys: $ a month and TTFT p95 in s at each keep_warm (✓ meets the SLO)\n");
     kw_listing_print(&t, out);
     kw_listing_free(&t);
 }
