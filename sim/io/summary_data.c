@@ -1,8 +1,19 @@
 #include "sim/io/summary.h"
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The shortest decimal that reads back as v: cJSON's own stops at 15 digits when that is near enough. */
+static const char *shortest(double v, char buf[32])
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(buf, 32, "%.*g", digits, v);
+        if (strtod(buf, NULL) == v) break;
+    }
+    return buf;
+}
 
 /* cJSON fails by NULL on an exhausted heap, and takes NULL for an object to add to: *lost remembers that a member is
  * missing, so that half a document is never printed. */
@@ -18,7 +29,8 @@ static void add_bool(cJSON *o, const char *key, bool v, bool *lost)
 
 static void add_number(cJSON *o, const char *key, double v, bool *lost)
 {
-    if (!(isnan(v) ? cJSON_AddNullToObject(o, key) : cJSON_AddNumberToObject(o, key, v))) *lost = true;
+    char buf[32];
+    if (!(isfinite(v) ? cJSON_AddRawToObject(o, key, shortest(v, buf)) : cJSON_AddNullToObject(o, key))) *lost = true;
 }
 
 /* Takes item. */
@@ -133,12 +145,12 @@ void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size
         csv_field(kw_choice_settings(&c[i].choice[0], buf, sizeof buf), out);
         kw_text_add(out, ",%d,", p[i].feasible);
         csv_field(p[i].miss, out);
-        kw_text_add(out, ",%.9g,%d,%u,%s", p[i].p_best, p[i].pruned, p[i].replications, kw_grade_name[p[i].grade]);
+        kw_text_add(out, ",%s,%d,%u,%s", shortest(p[i].p_best, buf), p[i].pruned, p[i].replications, kw_grade_name[p[i].grade]);
         for (int m = 0; m < KW_METRICS; m++) {
             const double v[] = { p[i].m[m].mean, p[i].m[m].lo, p[i].m[m].hi };
             for (int k = 0; k < 3; k++) {
                 kw_text_add(out, ",");
-                if (!isnan(v[k])) kw_text_add(out, "%.17g", v[k]);
+                if (isfinite(v[k])) kw_text_add(out, "%s", shortest(v[k], buf));
             }
         }
         kw_text_add(out, "\n");
