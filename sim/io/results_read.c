@@ -57,7 +57,7 @@ void kw_results_head_free(struct kw_results_head *h)
 struct reading {
     struct kw_h5 *f;
     size_t n, nd, nr; /* points, deployments, replications */
-    char **platform, **sku, **gpu, **model, **precision, **term, **name;
+    char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade;
     uint32_t *replications;
     uint8_t *pruned;
     int64_t **settings;          /* [kw_choice_field rows], each [n * nd] */
@@ -84,7 +84,7 @@ static enum kw_status read_array(struct reading *r, const char *path, enum kw_h5
 
 static void reading_free(struct reading *r)
 {
-    char **const strings[] = { r->platform, r->sku, r->gpu, r->model, r->precision, r->term, r->name };
+    char **const strings[] = { r->platform, r->sku, r->gpu, r->model, r->precision, r->term, r->name, r->grade };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
     free(r->replications);
     free(r->pruned);
@@ -130,6 +130,7 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         st = read_array(r, name, KW_H5_I64, r->n * r->nd, &r->settings[i], err);
     }
     if (st == KW_OK) st = read_array(r, "/points/pruned", KW_H5_U8, r->n, &r->pruned, err);
+    if (st == KW_OK) st = read_array(r, "/points/grade", KW_H5_STR, r->n, &r->grade, err);
     if (st == KW_OK) st = read_array(r, "/points/replications", KW_H5_U32, r->n, &r->replications, err);
     for (int m = 0; m < KW_METRICS && st == KW_OK; m++) {
         char name[96];
@@ -178,7 +179,14 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
         return kw_fail(err, KW_ERANGE, "%s no longer offers '%s' (%s, %s)", p->title, r->sku[at], r->gpu[at], r->model[at]);
     for (int t = 0; kw_term_name[t]; t++)
         if (!strcmp(kw_term_name[t], r->term[at])) out->term = (enum kw_term)t;
-    for (size_t i = 0; i < r->n_settings; i++) kw_choice_field_set(&kw_choice_field[i], out, r->settings[i][at]);
+    for (size_t i = 0; i < r->n_settings; i++) {
+        const struct kw_choice_field *f = &kw_choice_field[i];
+        int64_t v = r->settings[i][at];
+        bool balance = f->offset == offsetof(struct kw_choice, balance);
+        if (v < 0 || (f->size == sizeof(uint32_t) && v > (balance ? KW_BALANCE_PREFIX : INT32_MAX)))
+            return kw_fail(err, KW_EPARSE, "/deployments/%s: %lld is out of range", f->name, (long long)v);
+        kw_choice_field_set(f, out, v);
+    }
     snprintf(out->name, sizeof out->name, "%.31s", r->name[at]);
     return KW_OK;
 }
@@ -194,6 +202,10 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
     p->replications = nr;
     p->n = c->n;
     p->pruned = r->pruned[i];
+    int grade = 0;
+    while (kw_grade_name[grade] && strcmp(kw_grade_name[grade], r->grade[i])) grade++;
+    if (!kw_grade_name[grade]) return kw_fail(err, KW_EPARSE, "/points/grade[%zu] is '%.20s'", i, r->grade[i]);
+    p->grade = (enum kw_grade)grade; /* what the simulation rests on, whatever is known of the platform today */
     p->sample = malloc(nr * sizeof *p->sample);
     p->usage = calloc((size_t)nr * c->n, sizeof *p->usage);
     p->bill_of = calloc(c->n, sizeof *p->bill_of);
