@@ -32,24 +32,12 @@ static void loaded_free(struct loaded *l)
     kw_catalogue_free(&l->catalogue);
 }
 
-/* Platform files take the place of the embedded platform of their name. */
-static enum kw_status replace_platforms(struct kw_catalogue *c, const struct kw_list *files, struct kw_error *err)
+static bool uses(const struct loaded *l, const char *platform)
 {
-    for (size_t i = 0; i < files->n; i++) {
-        struct kw_platform p;
-        enum kw_status st = kw_platform_load(&p, files->v[i], err);
-        if (st != KW_OK) return st;
-        size_t k = 0;
-        while (k < c->platforms.n && strcmp(c->platforms.p[k].name, p.name)) k++;
-        if (k == c->platforms.n) {
-            st = kw_fail(err, KW_ERANGE, "%s: no platform of a result is named '%s'", files->v[i], p.name);
-            kw_platform_free(&p);
-            return st;
-        }
-        kw_platform_free(&c->platforms.p[k]);
-        c->platforms.p[k] = p;
-    }
-    return KW_OK;
+    for (size_t i = 0; i < l->n; i++)
+        for (uint32_t k = 0; k < l->candidates[i].n; k++)
+            if (!strcmp(l->candidates[i].choice[k].platform->name, platform)) return true;
+    return false;
 }
 
 static enum kw_status load(struct loaded *l, const char *path, const struct kw_options *o, struct kw_error *err)
@@ -68,7 +56,8 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
             kw_scenario_free(&s);
         }
     }
-    if (st == KW_OK) st = replace_platforms(&l->catalogue, &o->platform, err);
+    struct kw_list platforms = o->platform;
+    if (st == KW_OK) st = kw_catalogue_adopt(&l->catalogue, platforms.v, platforms.n, err);
     if (st == KW_OK) {
         st = kw_results_read_points(path, &l->catalogue, &l->candidates, &l->points, &l->n, err);
         if (st != KW_OK) {
@@ -76,6 +65,9 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
             kw_where(err, path, 0);
         }
     }
+    for (size_t i = 0; i < platforms.n && st == KW_OK; i++)
+        if (!uses(l, platforms.v[i]))
+            st = kw_fail(err, KW_ERANGE, "%s: no deployment of %s is on platform '%s'", o->platform.v[i], path, platforms.v[i]);
     for (size_t i = 0; i < l->n && st == KW_OK; i++) {
         struct kw_tariff tariff[KW_FLEET_MAX_DEPLOYMENTS];
         for (uint32_t k = 0; k < l->candidates[i].n; k++) tariff[k] = kw_choice_tariff(&l->candidates[i].choice[k]);

@@ -92,6 +92,29 @@ enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, c
     return KW_OK;
 }
 
+enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, size_t n, struct kw_error *err)
+{
+    if (n == 0) return KW_OK;
+    struct kw_platform *room = realloc(c->platforms.p, (c->platforms.n + n) * sizeof *room); /* so that no name moves below */
+    if (!room) return kw_fail(err, KW_ENOMEM, "out of memory");
+    c->platforms.p = room;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_path(names[i])) continue;
+        struct kw_platform p;
+        enum kw_status st = kw_platform_load(&p, names[i], err);
+        if (st != KW_OK) return st;
+        size_t k = 0;
+        while (k < c->platforms.n && strcmp(room[k].name, p.name)) k++;
+        if (k == c->platforms.n)
+            c->platforms.n++;
+        else
+            kw_platform_free(&room[k]);
+        room[k] = p;
+        names[i] = room[k].name;
+    }
+    return KW_OK;
+}
+
 enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
                                          struct kw_error *err)
 {

@@ -25,6 +25,10 @@ void kw_catalogue_free(struct kw_catalogue *c);
  * nearest known one. */
 enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, const struct kw_platform **out,
                                      struct kw_error *err);
+/* Each of the n names that is the path of a platform file becomes the name inside it, and that platform one of
+ * c->platforms, in place of the embedded one of its name if there is one. Once, and before any candidate is made; the names
+ * then live as long as c. */
+enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, size_t n, struct kw_error *err);
 enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
                                          struct kw_error *err);
 
