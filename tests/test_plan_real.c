@@ -151,6 +151,10 @@ static void volumes_are_subsets_and_multiples(void)
         doubled += twice.prompt[i] + twice.output[i];
         CHECK(i == 0 || twice.arrival[i] >= twice.arrival[i - 1]);
     }
+    size_t at = 0; /* the requests kept at a quarter are among those kept at a half, in order */
+    for (size_t i = 0; i < quarter.n; i++, at++)
+        while (at < half.n && (half.prompt[at] != quarter.prompt[i] || half.output[at] != quarter.output[i])) at++;
+    CHECK(at <= half.n);
     CHECK(doubled == 2 * tokens && twice.arrival[twice.n - 1] <= twice.span);
     kw_trace_free(&half);
     kw_trace_free(&quarter);
