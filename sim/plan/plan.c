@@ -411,8 +411,8 @@ static enum kw_status grow_points(struct kw_plan *p, size_t from, struct kw_erro
 }
 
 /* Idle timeouts other than the default are tried where the first replication looks best: on the best candidate's offer of
- * each of three serverless platforms, with each keep_warm that was enumerated there. The first replication is the same in
- * a pruned and an exhaustive plan, and so is this choice. */
+ * each of three serverless platforms, with the keep_warm enumerated there up to one more than it has. The first replication
+ * is the same in a pruned and an exhaustive plan, and so is this choice. */
 #define LEADERS 3
 static const int64_t idle_tries_s[] = { 15, 60, 300, 900 };
 
@@ -422,7 +422,9 @@ static enum kw_status add_idle_timeouts(struct kw_plan *p, struct kw_error *err)
     for (ptrdiff_t best; n_leaders < LEADERS && (best = leader(p, leaders, n_leaders)) >= 0;) leaders[n_leaders++] = (size_t)best;
     for (size_t k = 0; k < n_leaders; k++) {
         for (size_t i = 0; i < n; i++) {
-            if (!same_but_warm(p, i, leaders[k])) continue;
+            if (!same_but_warm(p, i, leaders[k]) ||
+                p->candidates[i].choice[0].scaling.keep_warm > p->candidates[leaders[k]].choice[0].scaling.keep_warm + 1)
+                continue;
             for (size_t t = 0; t < sizeof idle_tries_s / sizeof *idle_tries_s; t++) {
                 struct kw_choice c = p->candidates[i].choice[0];
                 kw_ns idle = idle_tries_s[t] * KW_NS_PER_S;
