@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "calibrate/curve.h"
 #include "calibrate/gpu.h"
+#include "sim/core/file.h"
 #include "sim/core/embedded.h"
 
 #define MAX_KNOTS 4096
@@ -393,24 +394,15 @@ static void put_profile(FILE *f, const struct kw_profile *p)
 
 enum kw_status kw_profile_save(const struct kw_profile *p, const char *path, struct kw_error *err)
 {
-    char tmp[4096];
-    int len = snprintf(tmp, sizeof tmp, "%s.tmp.%ld", path, (long)getpid());
-    if (len < 0 || (size_t)len >= sizeof tmp) return kw_fail(err, KW_EIO, "%.200s...: path too long", path);
-    FILE *f = fopen(tmp, "w");
-    if (!f) return kw_fail(err, KW_EIO, "%s: %s", tmp, strerror(errno));
-    put_profile(f, p);
-    int bad = fflush(f) != 0 || ferror(f) || fsync(fileno(f)) != 0, why = errno;
-    if (fclose(f) != 0 && !bad) {
-        bad = 1;
-        why = errno;
-    }
-    if (!bad && rename(tmp, path) != 0) {
-        bad = 1;
-        why = errno;
-    }
-    if (!bad) return KW_OK;
-    unlink(tmp);
-    return kw_fail(err, KW_EIO, "%s: %s", path, strerror(why));
+    char *text = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&text, &n);
+    if (f) put_profile(f, p);
+    bool whole = f && !ferror(f);
+    if (f && fclose(f)) whole = false;
+    enum kw_status st = whole ? kw_file_replace(path, text, n, err) : kw_fail(err, KW_ENOMEM, "%.300s: out of memory", path);
+    free(text);
+    return st;
 }
 
 /* ---- the shipped set ---- */

@@ -4,27 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "calibrate/gpu.h"
+#include "sim/core/date.h"
 
 #define CONTEXT 1024.0
 #define BAR 50
-
-/* Days since 0000-03-01, so that leap days come last (Fliegel and Van Flandern's trick). */
-static int day_number(const char *s, long *n)
-{
-    int y, m = 1, d = 1;
-    if (sscanf(s, "%4d-%2d-%2d", &y, &m, &d) < 1 || m < 1 || m > 12 || d < 1 || d > 31) return 0;
-    long a = y - (m < 3), b = (m + 9) % 12;
-    *n = 365 * a + a / 4 - a / 100 + a / 400 + (153 * b + 2) / 5 + d;
-    return 1;
-}
-
-int kw_show_days(const char *from, const char *to, long *days)
-{
-    long a, b;
-    if (!day_number(from, &a) || !day_number(to, &b)) return 0;
-    *days = b - a;
-    return 1;
-}
 
 /* Text wrapped at blanks to KW_SHOW_COLUMNS, every line indented. */
 static void put_wrapped(FILE *f, const char *s, int indent)
@@ -48,9 +31,9 @@ static void put_wrapped(FILE *f, const char *s, int indent)
 
 static void put_grade(FILE *f, const char *what, const struct kw_provenance *v, const char *today)
 {
-    long days;
+    int64_t days = today ? kw_date_age_days(v->date, today) : INT64_MIN;
     char age[32] = "";
-    if (today && kw_show_days(v->date, today, &days)) snprintf(age, sizeof age, "%ld day%s old", days, days == 1 ? "" : "s");
+    if (days != INT64_MIN) snprintf(age, sizeof age, "%lld day%s old", (long long)days, days == 1 ? "" : "s");
     fprintf(f, "  %-16s %-9s  %-10s  %s\n", what, kw_grade_name[v->grade], v->date, age);
     put_wrapped(f, v->source, 19);
 }

@@ -9,8 +9,4 @@
  * shown at context 1024 and batches up to what the KV cache holds. KW_ENOMEM leaves *text alone. */
 enum kw_status kw_profile_show(char **text, const struct kw_profile *p, const char *today, struct kw_error *err);
 
-/* Days from one date to another by the proleptic Gregorian calendar; a month or year alone counts from its first day.
- * Returns 0 and leaves *days alone when either is not a date ("undated"). */
-int kw_show_days(const char *from, const char *to, long *days);
-
 #endif

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "sim/core/date.h"
 #include "sim/core/text.h"
 
 /* Hands the text over, or says that memory ran out. */
@@ -241,40 +242,6 @@ enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct
     return done(&g, text, err);
 }
 
-/* ---- age */
-
-/* Days since 1 March of year 0, by the civil calendar (H. Hinnant, chrono-compatible low-level date algorithms). */
-static int64_t day_number(int y, int m, int d)
-{
-    y -= m <= 2;
-    int64_t era = y / 400, yoe = y - era * 400, doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy;
-}
-
-static bool parse_date(const char *s, int64_t *day)
-{
-    int part[3] = { 0, 1, 1 };
-    for (int i = 0; i < 3; i++) {
-        int digits = i == 0 ? 4 : 2, v = 0;
-        for (int k = 0; k < digits; k++, s++) {
-            if (*s < '0' || *s > '9') return false;
-            v = v * 10 + (*s - '0');
-        }
-        part[i] = v;
-        if (!*s) break;
-        if (i == 2 || *s++ != '-') return false;
-    }
-    if (part[1] < 1 || part[1] > 12 || part[2] < 1 || part[2] > 31) return false;
-    *day = day_number(part[0], part[1], part[2]);
-    return true;
-}
-
-int64_t kw_show_age_days(const char *date, const char *today)
-{
-    int64_t from, to;
-    return parse_date(date, &from) && parse_date(today, &to) ? to - from : INT64_MIN;
-}
-
 static bool ours(const struct kw_fact *k) /* a choice or an assumption: it has no age */
 {
     return k->provenance.grade == KW_GRADE_USER || k->provenance.grade == KW_GRADE_UNKNOWN;
@@ -284,15 +251,14 @@ enum kw_status kw_show_check(const struct kw_platform *p, const char *file, cons
                              size_t *n_stale, struct kw_error *err)
 {
     struct kw_text g = { 0 };
-    int64_t day;
-    if (strlen(today) != 10 || !parse_date(today, &day))
+    if (strlen(today) != 10 || kw_date_age_days(today, today) != 0)
         return kw_fail(err, KW_EUSAGE, "'%.20s' is not a date: want YYYY-MM-DD", today);
     size_t stale = 0, undated = 0, assumed = 0;
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_fact *k = &p->facts[i];
         assumed += k->provenance.grade == KW_GRADE_UNKNOWN;
         if (ours(k)) continue;
-        int64_t age = kw_show_age_days(k->provenance.date, today);
+        int64_t age = kw_date_age_days(k->provenance.date, today);
         undated += age == INT64_MIN;
         stale += age > KW_SHOW_STALE_DAYS;
     }
@@ -305,7 +271,7 @@ enum kw_status kw_show_check(const struct kw_platform *p, const char *file, cons
     bool head = false;
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_fact *k = &p->facts[i];
-        int64_t age = kw_show_age_days(k->provenance.date, today);
+        int64_t age = kw_date_age_days(k->provenance.date, today);
         if (ours(k) || age <= KW_SHOW_STALE_DAYS) continue;
         if (!head) kw_text_add(&g, "\nstale\n");
         head = true;

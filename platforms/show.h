@@ -18,8 +18,4 @@ enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct
 enum kw_status kw_show_check(const struct kw_platform *p, const char *file, const char *today, char **text,
                              size_t *n_stale, struct kw_error *err);
 
-/* Days from `date` (YYYY-MM-DD, YYYY-MM or YYYY: the first day of it) to `today`; negative when it lies ahead. INT64_MIN
- * when either is no date ("undated"). */
-int64_t kw_show_age_days(const char *date, const char *today);
-
 #endif

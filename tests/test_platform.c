@@ -585,22 +585,6 @@ static void listings_fit_a_terminal(void)
     free(text);
 }
 
-static void ages_count_days(void)
-{
-    CHECK(kw_show_age_days("2026-11-24", "2026-11-24") == 0);
-    CHECK(kw_show_age_days("2025-11-24", "2026-11-24") == 365);
-    CHECK(kw_show_age_days("2024-02-28", "2024-03-01") == 2); /* a leap year */
-    CHECK(kw_show_age_days("2023-02-28", "2023-03-01") == 1);
-    CHECK(kw_show_age_days("1970-01-01", "2000-01-01") == 10957);
-    CHECK(kw_show_age_days("2026-08", "2026-08-11") == 10);
-    CHECK(kw_show_age_days("2026", "2026-01-31") == 30);
-    CHECK(kw_show_age_days("2026-11-25", "2026-11-24") == -1);
-    CHECK(kw_show_age_days("undated", "2026-11-24") == INT64_MIN);
-    CHECK(kw_show_age_days("2026-13-01", "2026-11-24") == INT64_MIN);
-    CHECK(kw_show_age_days("2026-1", "2026-11-24") == INT64_MIN);
-    CHECK(kw_show_age_days("2026-11-24x", "2026-11-24") == INT64_MIN);
-}
-
 static void check_names_what_is_stale(void)
 {
     struct kw_platform p;
@@ -709,7 +693,6 @@ int main(void)
     RUN(api_latencies_are_the_measured_ones);
     RUN(worked_examples_follow_from_the_files);
     RUN(listings_fit_a_terminal);
-    RUN(ages_count_days);
     RUN(check_names_what_is_stale);
     RUN(every_allocation_may_fail);
     RUN(loads_from_a_file);

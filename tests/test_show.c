@@ -4,19 +4,6 @@
 
 static struct kw_error err;
 
-static void days_are_counted_by_the_calendar(void)
-{
-    long d;
-    CHECK(kw_show_days("2026-11-23", "2026-11-24", &d) && d == 1);
-    CHECK(kw_show_days("2024-02-28", "2024-03-01", &d) && d == 2);
-    CHECK(kw_show_days("2025-02-28", "2025-03-01", &d) && d == 1);
-    CHECK(kw_show_days("1970-01-01", "2026-11-24", &d) && d == 20781); /* date -u -d 2026-11-24 +%s / 86400 */
-    CHECK(kw_show_days("2025-12", "2026-01-01", &d) && d == 31);
-    CHECK(kw_show_days("2026-11-24", "2026-11-23", &d) && d == -1);
-    d = 7;
-    CHECK(!kw_show_days("undated", "2026-11-24", &d) && d == 7);
-}
-
 static void every_shipped_profile_fits_the_terminal(void)
 {
     struct kw_profiles all;
@@ -64,7 +51,6 @@ static void figures_are_those_of_the_tables(void)
 
 int main(void)
 {
-    RUN(days_are_counted_by_the_calendar);
     RUN(every_shipped_profile_fits_the_terminal);
     RUN(figures_are_those_of_the_tables);
     return check_report();

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "sim/core/file.h"
 #include "sim/core/json.h"
 #include "sim/core/text.h"
 #include "workloads/source.h"
@@ -448,24 +449,9 @@ char *kw_workload_text(const struct kw_workload *w)
 
 enum kw_status kw_workload_save(const struct kw_workload *w, const char *path, struct kw_error *err)
 {
-    size_t n = strlen(path) + 24;
-    char *text = kw_workload_text(w), *tmp = malloc(n);
-    enum kw_status st = KW_OK;
-    if (!text || !tmp) {
-        st = kw_fail(err, KW_ENOMEM, "%s: out of memory", path);
-    } else {
-        snprintf(tmp, n, "%s.tmp.%ld", path, (long)getpid());
-        FILE *f = fopen(tmp, "w");
-        bool ok = f && fputs(text, f) >= 0 && fflush(f) == 0 && fsync(fileno(f)) == 0;
-        int why = errno;
-        if (f && fclose(f) != 0 && ok) ok = false, why = errno;
-        if (ok && rename(tmp, path) != 0) ok = false, why = errno;
-        if (!ok) {
-            if (f) unlink(tmp);
-            st = kw_fail(err, KW_EIO, "%s: %s", path, strerror(why));
-        }
-    }
+    char *text = kw_workload_text(w);
+    if (!text) return kw_fail(err, KW_ENOMEM, "%.300s: out of memory", path);
+    enum kw_status st = kw_file_replace(path, text, strlen(text), err);
     free(text);
-    free(tmp);
     return st;
 }

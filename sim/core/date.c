@@ -1,0 +1,34 @@
+#include "sim/core/date.h"
+#include <stdbool.h>
+
+/* Days since 1 March of year 0, by the civil calendar (H. Hinnant, chrono-compatible low-level date algorithms). */
+static int64_t day_number(int y, int m, int d)
+{
+    y -= m <= 2;
+    int64_t era = y / 400, yoe = y - era * 400, doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy;
+}
+
+static bool parse_date(const char *s, int64_t *day)
+{
+    int part[3] = { 0, 1, 1 };
+    for (int i = 0; i < 3; i++) {
+        int digits = i == 0 ? 4 : 2, v = 0;
+        for (int k = 0; k < digits; k++, s++) {
+            if (*s < '0' || *s > '9') return false;
+            v = v * 10 + (*s - '0');
+        }
+        part[i] = v;
+        if (!*s) break;
+        if (i == 2 || *s++ != '-') return false;
+    }
+    if (part[1] < 1 || part[1] > 12 || part[2] < 1 || part[2] > 31) return false;
+    *day = day_number(part[0], part[1], part[2]);
+    return true;
+}
+
+int64_t kw_date_age_days(const char *date, const char *today)
+{
+    int64_t from, to;
+    return parse_date(date, &from) && parse_date(today, &to) ? to - from : INT64_MIN;
+}
