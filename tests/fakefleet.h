@@ -1,8 +1,10 @@
 /* tests/fakefleet.h - an event loop that computes an outcome from a formula, so that tests of sweep and plan know the
- * answer and run thousands of them. Include it in exactly one file of a test program: it stands in for sim/fleet/fleet.c.
+ * answer and run thousands of them. Include it in exactly one file of a test program: it stands in for
+ * sim/fleet/fleet.c.
  *
- * TTFT of every request = network_rtt * noise(replication) / replicas kept, failures = queue_limit per mille, extra billed
- * life = idle_timeout * noise; noise in [0.5, 1.5] depends on (seed, replication) and the deployment, as real runs do. */
+ * TTFT of every request = network_rtt * noise(replication) / replicas kept, failures = queue_limit per mille, extra
+ * billed life = idle_timeout * noise; noise in [0.5, 1.5] depends on (seed, replication) and the deployment, as real
+ * runs do. */
 #ifndef KW_TESTS_FAKEFLEET_H
 #define KW_TESTS_FAKEFLEET_H
 #include <stdlib.h>
@@ -22,7 +24,10 @@ enum kw_status kw_fleet_new(struct kw_fleet **f, struct kw_error *err)
     return *f ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a fleet");
 }
 
-void kw_fleet_delete(struct kw_fleet *f) { free(f); }
+void kw_fleet_delete(struct kw_fleet *f)
+{
+    free(f);
+}
 
 enum kw_status kw_outcome_init(struct kw_outcome *o, struct kw_error *err)
 {
@@ -58,9 +63,9 @@ static double fakefleet_noise(uint64_t seed, uint64_t replication, uint64_t what
     return 0.5 + (double)(kw_mix64(seed * 31 + replication * 1000003 + kw_mix64(what)) >> 11) * 0x1p-53;
 }
 
-enum kw_status kw_fleet_run(struct kw_fleet *f, const struct kw_trace_view *view, const struct kw_deployment *d, uint32_t n,
-                            const struct kw_routing *routing, const struct kw_fleet_options *opt, struct kw_outcome *o,
-                            struct kw_error *err)
+enum kw_status kw_fleet_run(struct kw_fleet *f, const struct kw_trace_view *view, const struct kw_deployment *d,
+                            uint32_t n, const struct kw_routing *routing, const struct kw_fleet_options *opt,
+                            struct kw_outcome *o, struct kw_error *err)
 {
     (void)routing;
     f->runs++;
@@ -108,7 +113,9 @@ enum kw_status kw_fleet_run(struct kw_fleet *f, const struct kw_trace_view *view
             kw_hist_add(&o->e2e, 3 * ttft, done);
         }
     }
-    o->attained = o->completed - (uint64_t)((double)o->completed * 0.02 * fakefleet_noise(opt->seed, opt->replication, n + (uint64_t)d[0].network_rtt));
+    o->attained =
+        o->completed - (uint64_t)((double)o->completed * 0.02 *
+                                  fakefleet_noise(opt->seed, opt->replication, n + (uint64_t)d[0].network_rtt));
     if (opt->series_step) {
         o->series.step = opt->series_step;
         o->series.n = 2;

@@ -16,10 +16,17 @@ static double fake_x[1] = { 1 }, fake_y[1] = { 1e-3 };
 static struct kw_curve fake_rows[1] = { { 1, fake_x, fake_y } };
 static kw_ns fake_arrival[3] = { 0, 1000, 2000 };
 static uint32_t fake_tokens[3] = { 10, 20, 30 };
-static struct kw_trace fake_trace = { .n = 3, .arrival = fake_arrival, .prompt = fake_tokens, .output = fake_tokens,
-                                      .span = 7 * 24 * KW_NS_PER_HOUR, .epoch_unix = INT64_MIN };
+static struct kw_trace fake_trace = { .n = 3,
+                                      .arrival = fake_arrival,
+                                      .prompt = fake_tokens,
+                                      .output = fake_tokens,
+                                      .span = 7 * 24 * KW_NS_PER_HOUR,
+                                      .epoch_unix = INT64_MIN };
 
-static struct kw_price fake_price(kw_nusd v) { return (struct kw_price){ .known = true, .v = v }; }
+static struct kw_price fake_price(kw_nusd v)
+{
+    return (struct kw_price){ .known = true, .v = v };
+}
 
 /* Prices of $1 an hour and $1 a million tokens; the test changes what it wants. */
 static void fake_world(void)
@@ -32,8 +39,10 @@ static void fake_world(void)
     snprintf(fake_profile.precision, sizeof fake_profile.precision, "bf16");
     snprintf(fake_profile.model, sizeof fake_profile.model, "m");
     fake_profile.tp = 1;
-    fake_profile.tables = (struct kw_step_tables){ .fixed_s = 1e-3, .n_decode_rows = 1, .decode_batch = fake_x, .decode = fake_rows };
-    fake_profile.tables.dense = fake_profile.tables.head = fake_profile.tables.prefill_attn = fake_profile.tables.comm = fake_rows[0];
+    fake_profile.tables =
+        (struct kw_step_tables){ .fixed_s = 1e-3, .n_decode_rows = 1, .decode_batch = fake_x, .decode = fake_rows };
+    fake_profile.tables.dense = fake_profile.tables.head = fake_profile.tables.prefill_attn = fake_profile.tables.comm =
+        fake_rows[0];
     fake_profile.num_blocks = 1000;
     fake_profile.block_size = 16;
     fake_profile.max_num_seqs = 8;
@@ -46,19 +55,25 @@ static void fake_world(void)
         p->can_plan = true;
         p->meter = (struct kw_meter){ .granularity = KW_NS_PER_S, .multiplier_ppm = 1000000 };
         p->meter.bills[KW_PHASE_ACTIVE] = p->meter.bills[KW_PHASE_KEEP_WARM] = p->meter.bills[KW_PHASE_IDLE] = true;
-        p->scaling = (struct kw_autoscaling){ .scaler = KW_SCALER_CAPACITY, .max_replicas = 8, .idle_timeout = 60 * KW_NS_PER_S,
+        p->scaling = (struct kw_autoscaling){ .scaler = KW_SCALER_CAPACITY,
+                                              .max_replicas = 8,
+                                              .idle_timeout = 60 * KW_NS_PER_S,
                                               .zero_timeout = 60 * KW_NS_PER_S };
         p->gpus = &fake_gpu[i];
         p->apis = &fake_api[i];
         p->n_gpus = p->kind != KW_KIND_API;
         p->n_apis = p->kind == KW_KIND_API;
-        fake_gpu[i] = (struct kw_gpu_offer){ .gpu = "H100", .sku = "h", .gpus_min = 1, .gpus_max = 8, .gpu_hour = fake_price(KW_NANO) };
-        fake_api[i] = (struct kw_api_offer){ .model = "m", .in_mtok = fake_price(KW_NANO), .out_mtok = fake_price(KW_NANO) };
+        fake_gpu[i] = (struct kw_gpu_offer){
+            .gpu = "H100", .sku = "h", .gpus_min = 1, .gpus_max = 8, .gpu_hour = fake_price(KW_NANO)
+        };
+        fake_api[i] =
+            (struct kw_api_offer){ .model = "m", .in_mtok = fake_price(KW_NANO), .out_mtok = fake_price(KW_NANO) };
         fake_api[i].ttft_s.kind = fake_api[i].output_rate.kind = KW_LAW_CONSTANT;
     }
 }
 
-/* One candidate on platform i. ttft: of one replica in ns; extra: billed life beside kept replicas; failed per mille. */
+/* One candidate on platform i. ttft: of one replica in ns; extra: billed life beside kept replicas; failed per mille.
+ */
 static void fake_candidate(struct kw_candidate *to, int i, kw_ns ttft, kw_ns extra, uint32_t replicas, uint64_t failed)
 {
     struct kw_choice c;
@@ -68,8 +83,10 @@ static void fake_candidate(struct kw_candidate *to, int i, kw_ns ttft, kw_ns ext
         CHECK(kw_choice_api(&c, &fake_platform[i], &fake_api[i], &err) == KW_OK);
     } else {
         CHECK(kw_choice_gpu(&c, &fake_platform[i], &fake_gpu[i], &fake_profile, fake_steptime, &err) == KW_OK);
-        if (fake_platform[i].kind == KW_KIND_DEDICATED) kw_choice_replicas(&c, replicas);
-        else kw_choice_idle_timeout(&c, extra);
+        if (fake_platform[i].kind == KW_KIND_DEDICATED)
+            kw_choice_replicas(&c, replicas);
+        else
+            kw_choice_idle_timeout(&c, extra);
         c.scaling.keep_warm = replicas;
         c.scaling.queue_limit = failed;
     }

@@ -12,7 +12,10 @@ static struct kw_platform platform(void)
     return p;
 }
 
-static struct kw_price price(kw_nusd v) { return (struct kw_price){ .known = true, .v = v }; }
+static struct kw_price price(kw_nusd v)
+{
+    return (struct kw_price){ .known = true, .v = v };
+}
 
 static struct kw_bill month(const struct kw_usage *u, const struct kw_tariff *t)
 {
@@ -27,10 +30,12 @@ static struct kw_bill month(const struct kw_usage *u, const struct kw_tariff *t)
     return b;
 }
 
-/* PLATFORMS.md 15, Hugging Face's own example: 1 -> 3 replicas for 15 minutes each hour at $0.50/h = $547.50 a month. */
+/* PLATFORMS.md 15, Hugging Face's own example: 1 -> 3 replicas for 15 minutes each hour at $0.50/h = $547.50 a month.
+ */
 static void hugging_face_example(void)
 {
-    struct kw_life l[3] = { { .gone = 3600 * S, .first_success = -1 }, { .gone = 900 * S, .first_success = -1 },
+    struct kw_life l[3] = { { .gone = 3600 * S, .first_success = -1 },
+                            { .gone = 900 * S, .first_success = -1 },
                             { .gone = 900 * S, .first_success = -1 } };
     l[0].phase[KW_PHASE_ACTIVE] = 900 * S;
     l[0].phase[KW_PHASE_KEEP_WARM] = 2700 * S;
@@ -74,24 +79,29 @@ static void bedrock_window_example(void)
     CHECK(kw_bill_window(&b, &u, &t, NULL) == KW_OK && b.total == 6861600000);
 }
 
-/* Modal: GPU + CPU + memory, all times the region factor. One hour of H100 at $3.9492, 0.125 core at $0.0473 a core-hour and
- * 16 GiB at $0.008 a GiB-hour in a region of x1.15, once in a 730-hour month. */
+/* Modal: GPU + CPU + memory, all times the region factor. One hour of H100 at $3.9492, 0.125 core at $0.0473 a
+ * core-hour and 16 GiB at $0.008 a GiB-hour in a region of x1.15, once in a 730-hour month. */
 static void modal_resources_and_region(void)
 {
     struct kw_platform p = platform();
     p.meter.multiplier_ppm = 1150000;
     p.meter.monthly_credit = 30 * USD;
-    struct kw_gpu_offer o = { .gpu = "H100", .gpus_min = 1, .gpus_max = 8, .gpu_hour = price(3949200000),
-                              .cpu_core_hour = price(47300000), .memory_gib_hour = price(8000000),
-                              .cpu_cores = 0.125, .memory_gib = 16 };
+    struct kw_gpu_offer o = { .gpu = "H100",
+                              .gpus_min = 1,
+                              .gpus_max = 8,
+                              .gpu_hour = price(3949200000),
+                              .cpu_core_hour = price(47300000),
+                              .memory_gib_hour = price(8000000),
+                              .cpu_cores = 0.125,
+                              .memory_gib = 16 };
     struct kw_tariff t = { .platform = &p, .gpu = &o };
     struct kw_usage u = { .kind = KW_KIND_SERVERLESS, .window = 730 * KW_NS_PER_HOUR, .gpus = 1 };
     u.gpu_ns[KW_PHASE_ACTIVE] = KW_NS_PER_HOUR / 2;
     u.gpu_ns[KW_PHASE_IDLE] = KW_NS_PER_HOUR / 2;
     struct kw_bill b = month(&u, &t);
     CHECK(b.item[KW_ITEM_ACTIVE] == 2270790000 && b.item[KW_ITEM_IDLE] == 2270790000);
-    CHECK(b.item[KW_ITEM_CPU] == 6799375);      /* 0.0473 * 0.125 * 1.15 */
-    CHECK(b.item[KW_ITEM_MEMORY] == 147200000); /* 0.008 * 16 * 1.15 */
+    CHECK(b.item[KW_ITEM_CPU] == 6799375);                        /* 0.0473 * 0.125 * 1.15 */
+    CHECK(b.item[KW_ITEM_MEMORY] == 147200000);                   /* 0.008 * 16 * 1.15 */
     CHECK(b.item[KW_ITEM_CREDIT] == -4695579375 && b.total == 0); /* the credit pays what there is, no more */
     t.operations_month = 5 * USD;
     CHECK(month(&u, &t).total == 5 * USD); /* no platform's credit pays for the user's engineer */
@@ -104,13 +114,19 @@ static void modal_resources_and_region(void)
 
 static void api_tokens(void)
 {
-    /* gpt-4o: 2.50 in, 1.25 cached, 10 out per million (PLATFORMS.md 2); 3M in of which 1M cached, 0.5M out in half a month. */
+    /* gpt-4o: 2.50 in, 1.25 cached, 10 out per million (PLATFORMS.md 2); 3M in of which 1M cached, 0.5M out in half a
+     * month. */
     struct kw_platform p = platform();
-    struct kw_api_offer o = { .model = "gpt-4o", .in_mtok = price(2500000000), .cached_in_mtok = price(1250000000),
+    struct kw_api_offer o = { .model = "gpt-4o",
+                              .in_mtok = price(2500000000),
+                              .cached_in_mtok = price(1250000000),
                               .out_mtok = price(10 * USD) };
     struct kw_tariff t = { .platform = &p, .api = &o };
-    struct kw_usage u = { .kind = KW_KIND_API, .window = 365 * KW_NS_PER_HOUR, .tokens_in = 2000000,
-                          .tokens_cached = 1000000, .tokens_out = 500000 };
+    struct kw_usage u = { .kind = KW_KIND_API,
+                          .window = 365 * KW_NS_PER_HOUR,
+                          .tokens_in = 2000000,
+                          .tokens_cached = 1000000,
+                          .tokens_out = 500000 };
     struct kw_bill b = month(&u, &t);
     CHECK(b.item[KW_ITEM_TOKENS_IN] == 10 * USD && b.item[KW_ITEM_TOKENS_CACHED] == 2500000000 &&
           b.item[KW_ITEM_TOKENS_OUT] == 10 * USD);
@@ -122,11 +138,15 @@ static void api_tokens(void)
 static void dedicated_terms(void)
 {
     struct kw_platform p = platform();
-    struct kw_gpu_offer o = { .gpu = "A100-80", .gpus_min = 1, .gpus_max = 8, .gpu_hour = price(2 * USD),
-                              .gpu_month = price(1000 * USD) };
+    struct kw_gpu_offer o = {
+        .gpu = "A100-80", .gpus_min = 1, .gpus_max = 8, .gpu_hour = price(2 * USD), .gpu_month = price(1000 * USD)
+    };
     struct kw_tariff t = { .platform = &p, .gpu = &o };
-    struct kw_usage u = { .kind = KW_KIND_DEDICATED, .window = 168 * KW_NS_PER_HOUR, .gpus = 1,
-                          .reserved_gpu_ns = 3 * 168 * KW_NS_PER_HOUR, .busy_gpu_ns = 168 * KW_NS_PER_HOUR };
+    struct kw_usage u = { .kind = KW_KIND_DEDICATED,
+                          .window = 168 * KW_NS_PER_HOUR,
+                          .gpus = 1,
+                          .reserved_gpu_ns = 3 * 168 * KW_NS_PER_HOUR,
+                          .busy_gpu_ns = 168 * KW_NS_PER_HOUR };
     struct kw_bill b = month(&u, &t);
     CHECK(b.total == 3 * 1460 * USD && b.item[KW_ITEM_RESERVED] == b.total);
     CHECK(kw_bill_idle(&b, &u) == 2 * 1460 * USD);
@@ -138,18 +158,23 @@ static void dedicated_terms(void)
     CHECK_STR(err.msg, "p A100-80: the spot price is not known");
 }
 
-/* PLATFORMS.md 12, the seed's table: 500M tokens on an A100 at $1.29/h for 720 h cost $929 (its month has 720 hours, ours
- * 730: $941.70), and 500M tokens at $0.54/M cost $270, half of what the seed prints. */
+/* PLATFORMS.md 12, the seed's table: 500M tokens on an A100 at $1.29/h for 720 h cost $929 (its month has 720 hours,
+ * ours 730: $941.70), and 500M tokens at $0.54/M cost $270, half of what the seed prints. */
 static void the_seeds_numbers(void)
 {
     struct kw_platform p = platform();
     struct kw_gpu_offer o = { .gpu = "A100-80", .gpus_min = 1, .gpus_max = 1, .gpu_hour = price(1290000000) };
     struct kw_api_offer a = { .model = "llama-3-70b", .in_mtok = price(540000000), .out_mtok = price(540000000) };
-    struct kw_usage u = { .kind = KW_KIND_DEDICATED, .window = 720 * KW_NS_PER_HOUR, .reserved_gpu_ns = 720 * KW_NS_PER_HOUR };
+    struct kw_usage u = { .kind = KW_KIND_DEDICATED,
+                          .window = 720 * KW_NS_PER_HOUR,
+                          .reserved_gpu_ns = 720 * KW_NS_PER_HOUR };
     struct kw_bill b;
-    CHECK(kw_bill_window(&b, &u, &(struct kw_tariff){ .platform = &p, .gpu = &o }, NULL) == KW_OK && b.total == 928800000000);
+    CHECK(kw_bill_window(&b, &u, &(struct kw_tariff){ .platform = &p, .gpu = &o }, NULL) == KW_OK &&
+          b.total == 928800000000);
     CHECK(month(&u, &(struct kw_tariff){ .platform = &p, .gpu = &o }).total == 941700000000);
-    u = (struct kw_usage){ .kind = KW_KIND_API, .window = 730 * KW_NS_PER_HOUR, .tokens_in = 400000000, .tokens_out = 100000000 };
+    u = (struct kw_usage){
+        .kind = KW_KIND_API, .window = 730 * KW_NS_PER_HOUR, .tokens_in = 400000000, .tokens_out = 100000000
+    };
     CHECK(month(&u, &(struct kw_tariff){ .platform = &p, .api = &a }).total == 270 * USD);
 }
 
@@ -183,8 +208,11 @@ static void unknown_prices_and_overflow_are_named(void)
     struct kw_gpu_offer g = { .gpu = "H100", .gpu_hour = price(1000 * USD) };
     u = (struct kw_usage){ .kind = KW_KIND_DEDICATED, .window = 1, .reserved_gpu_ns = INT64_MAX };
     CHECK(kw_bill_month(&b, &u, &(struct kw_tariff){ .platform = &p, .gpu = &g }, &err) == KW_ERANGE);
-    /* A fleet of 10,000 GPUs at $1000/h for a year is large, but well within range: $730,000,000 * 10... no overflow. */
-    u = (struct kw_usage){ .kind = KW_KIND_DEDICATED, .window = 8760 * KW_NS_PER_HOUR, .reserved_gpu_ns = 290 * 8760 * KW_NS_PER_HOUR };
+    /* A fleet of 10,000 GPUs at $1000/h for a year is large, but well within range: $730,000,000 * 10... no overflow.
+     */
+    u = (struct kw_usage){ .kind = KW_KIND_DEDICATED,
+                           .window = 8760 * KW_NS_PER_HOUR,
+                           .reserved_gpu_ns = 290 * 8760 * KW_NS_PER_HOUR };
     CHECK(month(&u, &(struct kw_tariff){ .platform = &p, .gpu = &g }).total == 290LL * 730 * 1000 * USD);
 }
 
@@ -197,20 +225,28 @@ static void random_bills_add_up_and_scale(void)
         p.meter.multiplier_ppm = 500000 + (int64_t)(kw_rng_u64(&r) % 2000000);
         p.meter.monthly_fee = (kw_nusd)(kw_rng_u64(&r) % (300 * USD));
         p.meter.monthly_credit = (kw_nusd)(kw_rng_u64(&r) % (300 * USD));
-        struct kw_gpu_offer o = { .gpu = "X", .gpus_min = 1, .gpus_max = 8, .gpu_hour = price((kw_nusd)(kw_rng_u64(&r) % (100 * USD))),
-                                  .cpu_core_hour = price((kw_nusd)(kw_rng_u64(&r) % USD)), .cpu_cores = kw_rng_uniform(&r) * 32 };
-        struct kw_usage u = { .kind = KW_KIND_SERVERLESS, .window = 1 + (kw_ns)(kw_rng_u64(&r) % (8760 * KW_NS_PER_HOUR)), .gpus = 1 };
+        struct kw_gpu_offer o = { .gpu = "X",
+                                  .gpus_min = 1,
+                                  .gpus_max = 8,
+                                  .gpu_hour = price((kw_nusd)(kw_rng_u64(&r) % (100 * USD))),
+                                  .cpu_core_hour = price((kw_nusd)(kw_rng_u64(&r) % USD)),
+                                  .cpu_cores = kw_rng_uniform(&r) * 32 };
+        struct kw_usage u = { .kind = KW_KIND_SERVERLESS,
+                              .window = 1 + (kw_ns)(kw_rng_u64(&r) % (8760 * KW_NS_PER_HOUR)),
+                              .gpus = 1 };
         int64_t total = 0;
         for (int i = 0; i < KW_PHASES; i++) total += u.gpu_ns[i] = (int64_t)(kw_rng_u64(&r) % (uint64_t)u.window);
         struct kw_tariff t = { .platform = &p, .gpu = &o };
         struct kw_bill b = month(&u, &t), two = b;
         long double hours = (long double)total / (long double)u.window * 730;
-        long double want = hours * (long double)(o.gpu_hour.v + (long double)o.cpu_core_hour.v * (long double)o.cpu_cores) *
-                               (long double)p.meter.multiplier_ppm / 1e6L;
+        long double want = hours *
+                           (long double)(o.gpu_hour.v + (long double)o.cpu_core_hour.v * (long double)o.cpu_cores) *
+                           (long double)p.meter.multiplier_ppm / 1e6L;
         long double got = (long double)(b.total - b.item[KW_ITEM_FEE] - b.item[KW_ITEM_CREDIT]);
         CHECK(fabsl(got - want) <= 20 + want * 1e-9L); /* a rounding a line; the CPU share is exact to 1e-9 core */
         CHECK(b.total >= 0 && b.item[KW_ITEM_CREDIT] <= 0);
-        CHECK(kw_bill_add(&two, &b, NULL) == KW_OK && two.total == 2 * b.total && two.item[KW_ITEM_CPU] == 2 * b.item[KW_ITEM_CPU]);
+        CHECK(kw_bill_add(&two, &b, NULL) == KW_OK && two.total == 2 * b.total &&
+              two.item[KW_ITEM_CPU] == 2 * b.item[KW_ITEM_CPU]);
     }
     struct kw_bill big = { .total = INT64_MAX }, one = { .total = 1 };
     CHECK(kw_bill_add(&big, &one, NULL) == KW_ERANGE && big.total == INT64_MAX);

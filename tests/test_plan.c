@@ -15,7 +15,8 @@ static void put(struct kw_plan *p, int platform, double ttft_s, double extra_h, 
     struct kw_candidate *grown = realloc(p->candidates, (p->n + 1) * sizeof *grown);
     CHECK(grown != NULL);
     p->candidates = grown;
-    fake_candidate(&p->candidates[p->n++], platform, (kw_ns)(ttft_s * 1e9), (kw_ns)(extra_h * 3600) * KW_NS_PER_S, replicas, failed);
+    fake_candidate(&p->candidates[p->n++], platform, (kw_ns)(ttft_s * 1e9), (kw_ns)(extra_h * 3600) * KW_NS_PER_S,
+                   replicas, failed);
 }
 
 static struct kw_plan_options options(bool exhaustive)
@@ -40,11 +41,11 @@ static void a_known_best(void)
     fake_gpu[4].gpu_hour.v = KW_NANO * 6 / 5;
     fake_gpu[5].gpu_hour.v = KW_NANO / 10;
     kw_plan_init(&p);
-    put(&p, 3, 0.5, 0, 1, 0);  /* $730 a month and fast */
-    put(&p, 4, 0.5, 0, 1, 0);  /* $876: the runner-up */
-    put(&p, 5, 40, 0, 1, 0);   /* $73, but 20 to 60 s */
-    put(&p, 3, 0.5, 0, 2, 0);  /* $1460 */
-    put(&p, 0, 1, 0, 3, 0);    /* $2190 serverless, always on */
+    put(&p, 3, 0.5, 0, 1, 0);   /* $730 a month and fast */
+    put(&p, 4, 0.5, 0, 1, 0);   /* $876: the runner-up */
+    put(&p, 5, 40, 0, 1, 0);    /* $73, but 20 to 60 s */
+    put(&p, 3, 0.5, 0, 2, 0);   /* $1460 */
+    put(&p, 0, 1, 0, 3, 0);     /* $2190 serverless, always on */
     put(&p, 5, 0.5, 0, 1, 500); /* $73, half of all requests fail */
     CHECK(kw_plan_run(&p, &s, &o, &err) == KW_OK);
     CHECK_STR(err.msg, "");
@@ -53,8 +54,11 @@ static void a_known_best(void)
     CHECK_NEAR(p.margin.lo, 146, 1e-6); /* rent does not vary */
     CHECK(!p.tie);
     CHECK_STR(kw_candidate_label(&p.candidates[p.best], label, sizeof label), "on_demand3 1 x H100 bf16 tp1");
-    CHECK_STR(p.recommendation, " H100 bf16 tp1: 1 x h (1 GPUs), 1 replicas of tp 1, on_demand, balance=least_outstanding");
-    CHECK(strstr(p.why, "on_demand4 1 x H100 bf16 tp1 meets the objectives too but costs $146.00 +- 0.00 a month more") != NULL);
+    CHECK_STR(p.recommendation,
+              " H100 bf16 tp1: 1 x h (1 GPUs), 1 replicas of tp 1, on_demand, balance=least_outstanding");
+    CHECK(
+        strstr(p.why, "on_demand4 1 x H100 bf16 tp1 meets the objectives too but costs $146.00 +- 0.00 a month more") !=
+        NULL);
     CHECK(strstr(p.why, "cheaper but not good enough: on_demand5 1 x H100 bf16 tp1 at $73.00 (") != NULL);
     /* 20 % dearer here or a sixth cheaper there turns it. */
     CHECK(p.n_flips >= 2);
@@ -94,7 +98,8 @@ static void nothing_meets_the_objectives(void)
     put(&p, 5, 300, 0, 1, 0);
     CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
     CHECK(p.best == -1 && p.runner_up == -1 && p.nearest_miss == 1);
-    CHECK(strstr(p.why, "nothing meets the objectives; the nearest miss is on_demand4 1 x H100 bf16 tp1 at $730.00 a month: ttft_p95_s ") != NULL);
+    CHECK(strstr(p.why, "nothing meets the objectives; the nearest miss is on_demand4 1 x H100 bf16 tp1 at $730.00 a "
+                        "month: ttft_p95_s ") != NULL);
     kw_plan_free(&p);
 }
 
@@ -111,16 +116,19 @@ static void random_plan(struct kw_plan *p, uint64_t seed)
     for (int i = 0; i < FAKE_PLATFORMS; i++) {
         fake_gpu[i].gpu_hour.v = (kw_nusd)((0.2 + kw_rng_uniform(&r)) * 1e9);
         fake_api[i].in_mtok.v = (kw_nusd)(kw_rng_uniform(&r) * 1.5e12); /* 0.5 Mtok a month: $100s */
-        if (kw_rng_u64(&r) % 4 == 0) fake_platform[i].meter.monthly_credit = (kw_nusd)(kw_rng_u64(&r) % (200 * (uint64_t)KW_NANO));
-        if (kw_rng_u64(&r) % 4 == 0) fake_platform[i].meter.monthly_fee = (kw_nusd)(kw_rng_u64(&r) % (200 * (uint64_t)KW_NANO));
+        if (kw_rng_u64(&r) % 4 == 0)
+            fake_platform[i].meter.monthly_credit = (kw_nusd)(kw_rng_u64(&r) % (200 * (uint64_t)KW_NANO));
+        if (kw_rng_u64(&r) % 4 == 0)
+            fake_platform[i].meter.monthly_fee = (kw_nusd)(kw_rng_u64(&r) % (200 * (uint64_t)KW_NANO));
     }
     /* How hard the objective is varies by case, from nearly all feasible to none. */
     double hard = pow(10, kw_rng_uniform(&r) * 2 - 1);
     kw_plan_init(p);
     size_t n = 3 + kw_rng_u64(&r) % 25;
     for (size_t i = 0; i < n; i++)
-        put(p, (int)(kw_rng_u64(&r) % FAKE_PLATFORMS), hard * (0.3 + 3 * kw_rng_uniform(&r)), kw_rng_uniform(&r) < 0.5 ? 0 : 200 * kw_rng_uniform(&r),
-            1 + (uint32_t)(kw_rng_u64(&r) % 4), kw_rng_u64(&r) % 5 ? 0 : kw_rng_u64(&r) % 20);
+        put(p, (int)(kw_rng_u64(&r) % FAKE_PLATFORMS), hard * (0.3 + 3 * kw_rng_uniform(&r)),
+            kw_rng_uniform(&r) < 0.5 ? 0 : 200 * kw_rng_uniform(&r), 1 + (uint32_t)(kw_rng_u64(&r) % 4),
+            kw_rng_u64(&r) % 5 ? 0 : kw_rng_u64(&r) % 20);
     kw_rng_free(&r);
 }
 
@@ -142,11 +150,14 @@ static void pruned_is_exhaustive(void)
         CHECK(kw_plan_run(&full, &s, &all, NULL) == KW_OK);
         CHECK((pruned.best < 0) == (full.best < 0) && (pruned.runner_up < 0) == (full.runner_up < 0) &&
               (pruned.nearest_miss < 0) == (full.nearest_miss < 0));
-        const ptrdiff_t x[] = { pruned.best, pruned.runner_up, pruned.nearest_miss }, y[] = { full.best, full.runner_up, full.nearest_miss };
+        const ptrdiff_t x[] = { pruned.best, pruned.runner_up, pruned.nearest_miss },
+                        y[] = { full.best, full.runner_up, full.nearest_miss };
         for (int k = 0; k < 3; k++) {
             if (x[k] < 0 || y[k] < 0) continue;
-            CHECK_STR(kw_candidate_label(&pruned.candidates[x[k]], a, sizeof a), kw_candidate_label(&full.candidates[y[k]], b, sizeof b));
-            for (int m = 0; m < KW_METRICS; m++) CHECK(same_estimate(&pruned.points[x[k]].m[m], &full.points[y[k]].m[m]));
+            CHECK_STR(kw_candidate_label(&pruned.candidates[x[k]], a, sizeof a),
+                      kw_candidate_label(&full.candidates[y[k]], b, sizeof b));
+            for (int m = 0; m < KW_METRICS; m++)
+                CHECK(same_estimate(&pruned.points[x[k]].m[m], &full.points[y[k]].m[m]));
         }
         CHECK(same_estimate(&pruned.margin, &full.margin));
         CHECK(pruned.tie == full.tie);
@@ -182,11 +193,13 @@ static void other_idle_timeouts_are_tried_on_the_leaders(void)
         CHECK(kw_plan_run(&pruned, &s, &cut, NULL) == KW_OK);
         CHECK(kw_plan_run(&full, &s, &all, NULL) == KW_OK);
         bool serverless = false;
-        for (size_t i = 0; i < before; i++) serverless = serverless || full.candidates[i].choice[0].platform->kind == KW_KIND_SERVERLESS;
+        for (size_t i = 0; i < before; i++)
+            serverless = serverless || full.candidates[i].choice[0].platform->kind == KW_KIND_SERVERLESS;
         CHECK(full.n > before || !serverless);
         CHECK((pruned.best < 0) == (full.best < 0));
         if (pruned.best >= 0)
-            CHECK_STR(kw_candidate_label(&pruned.candidates[pruned.best], a, sizeof a), kw_candidate_label(&full.candidates[full.best], b, sizeof b));
+            CHECK_STR(kw_candidate_label(&pruned.candidates[pruned.best], a, sizeof a),
+                      kw_candidate_label(&full.candidates[full.best], b, sizeof b));
         kw_plan_free(&pruned);
         kw_plan_free(&full);
     }

@@ -72,7 +72,8 @@ static void pruned_is_exhaustive(void)
         run(&full, &st, &s, &o);
         CHECK(pruned.best >= 0 && full.best >= 0);
         if (pruned.best < 0 || full.best < 0) return;
-        CHECK_STR(kw_candidate_label(&pruned.candidates[pruned.best], a, sizeof a), kw_candidate_label(&full.candidates[full.best], b, sizeof b));
+        CHECK_STR(kw_candidate_label(&pruned.candidates[pruned.best], a, sizeof a),
+                  kw_candidate_label(&full.candidates[full.best], b, sizeof b));
         CHECK(!memcmp(pruned.points[pruned.best].m, full.points[full.best].m, sizeof full.points[0].m));
         CHECK((pruned.runner_up < 0) == (full.runner_up < 0));
         if (pruned.runner_up >= 0 && full.runner_up >= 0)
@@ -103,7 +104,8 @@ static void figures_hold_together(void)
         kw_nusd sum = 0;
         for (int k = 0; k < KW_ITEMS; k++) sum += x->bill.item[k];
         CHECK(sum == x->bill.total);
-        CHECK_NEAR(kw_nano_to_double(x->bill.total), x->m[KW_METRIC_COST].mean, 1e-6 * x->m[KW_METRIC_COST].mean + 1e-6);
+        CHECK_NEAR(kw_nano_to_double(x->bill.total), x->m[KW_METRIC_COST].mean,
+                   1e-6 * x->m[KW_METRIC_COST].mean + 1e-6);
         CHECK(x->arrived == x->completed + x->rejected + x->timed_out + x->too_long);
         p_best += x->p_best;
         for (uint32_t r = 0; r < x->replications; r++) {
@@ -117,7 +119,8 @@ static void figures_hold_together(void)
                 CHECK(v[KW_METRIC_COST] + kw_nano_to_double(c->platform->meter.monthly_credit) >= kept * (1 - 1e-9));
                 warm += c->scaling.keep_warm > 0;
             } else {
-                CHECK_NEAR(v[KW_METRIC_COST], 730 * price * kw_gpus_rented(c->gpu, c->tp, c->scaling.max_replicas), 1e-6);
+                CHECK_NEAR(v[KW_METRIC_COST], 730 * price * kw_gpus_rented(c->gpu, c->tp, c->scaling.max_replicas),
+                           1e-6);
                 CHECK(u->busy_gpu_ns > 0 && u->reserved_gpu_ns >= (int64_t)c->scaling.max_replicas * c->tp * u->window);
             }
         }
@@ -141,7 +144,8 @@ static void volumes_are_subsets_and_multiples(void)
 {
     struct kw_trace half, quarter, twice;
     struct kw_error err;
-    CHECK(kw_volume_scale(&half, &trace, 0.5, 1, NULL) == KW_OK && kw_volume_scale(&quarter, &trace, 0.25, 1, NULL) == KW_OK);
+    CHECK(kw_volume_scale(&half, &trace, 0.5, 1, NULL) == KW_OK &&
+          kw_volume_scale(&quarter, &trace, 0.25, 1, NULL) == KW_OK);
     CHECK(kw_volume_scale(&twice, &trace, 2, 1, NULL) == KW_OK);
     CHECK(half.n > 400 && half.n < 500 && quarter.n > 180 && quarter.n < 270 && twice.n == 2 * REQUESTS);
     CHECK(half.span == trace.span && twice.span == trace.span && twice.arrival[0] == 0 && half.arrival[0] == 0);
@@ -159,7 +163,8 @@ static void volumes_are_subsets_and_multiples(void)
     kw_trace_free(&half);
     kw_trace_free(&quarter);
     kw_trace_free(&twice);
-    CHECK(kw_volume_scale(&half, &trace, 1.5, 1, &err) == KW_ERANGE && kw_volume_scale(&half, &trace, 0, 1, &err) == KW_ERANGE);
+    CHECK(kw_volume_scale(&half, &trace, 1.5, 1, &err) == KW_ERANGE &&
+          kw_volume_scale(&half, &trace, 0, 1, &err) == KW_ERANGE);
     CHECK(kw_volume_scale(&half, &trace, NAN, 1, &err) == KW_ERANGE);
     CHECK(kw_volume_scale(&half, &trace, 1e-6, 1, &err) == KW_ERANGE && strstr(err.msg, "no request is left") != NULL);
 }
@@ -177,7 +182,8 @@ static void break_even(void)
     CHECK(b.n_volumes == 8 && b.factor[0] == 0.125 && b.factor[7] == 16); /* 1/16 leaves fewer than 100 requests */
     for (uint32_t v = 3; v + 1 < b.n_volumes; v++) /* from 1 on volumes double exactly, and so do tokens */
         CHECK_NEAR(b.cost[v + 1][KW_KIND_API] / b.cost[v][KW_KIND_API], 2, 1e-6);
-    for (uint32_t v = 0; v < b.n_volumes; v++) CHECK(b.cost[v][KW_KIND_DEDICATED] >= b.cost[v ? v - 1 : 0][KW_KIND_DEDICATED]);
+    for (uint32_t v = 0; v < b.n_volumes; v++)
+        CHECK(b.cost[v][KW_KIND_DEDICATED] >= b.cost[v ? v - 1 : 0][KW_KIND_DEDICATED]);
     CHECK(b.n_crossings >= 1 && b.crossing[0].from == KW_KIND_API && b.crossing[0].to == KW_KIND_DEDICATED);
     for (uint32_t c = 0; c < b.n_crossings; c++)
         CHECK(b.crossing[c].mtok_month >= b.crossing[c].lo && b.crossing[c].mtok_month <= b.crossing[c].hi);
@@ -196,7 +202,8 @@ static void stress_breaks_what_is_tight(void)
     o.kinds = 1u << KW_KIND_SERVERLESS;
     run(&p, &st, &s, &o);
     CHECK(p.best >= 0 && p.n_stress == 2);
-    CHECK(strstr(p.stress[0].what, "engine steps ") == p.stress[0].what && strstr(p.stress[1].what, "cold starts") == p.stress[1].what);
+    CHECK(strstr(p.stress[0].what, "engine steps ") == p.stress[0].what &&
+          strstr(p.stress[1].what, "cold starts") == p.stress[1].what);
     for (size_t i = 0; i < p.n_stress; i++) {
         CHECK(p.stress[i].feasible == (p.stress[i].miss[0] == 0));
         CHECK(p.stress[i].cost >= p.points[p.best].m[KW_METRIC_COST].mean * 0.999); /* three of the same replications */
@@ -252,7 +259,8 @@ static void bad_options_are_named(void)
     CHECK(kw_plan_enumerate(&p, &platforms, &profiles, &st, &trace, "llama-3.1-8b", &o, &err) == KW_OK);
     bool told = false, tp = false;
     for (size_t i = 0; i < p.n_dropped; i++) {
-        told = told || (!strcmp(p.dropped[i].what, "modal with an idle timeout of 5000 s") && !strcmp(p.dropped[i].why, "it allows 2 to 1200 s"));
+        told = told || (!strcmp(p.dropped[i].what, "modal with an idle timeout of 5000 s") &&
+                        !strcmp(p.dropped[i].why, "it allows 2 to 1200 s"));
         tp = tp || !strcmp(p.dropped[i].what, "a larger tp");
     }
     CHECK(told && tp);

@@ -2,8 +2,8 @@
 #include "sim/plan/stats.h"
 #include "tests/check.h"
 
-/* Student's t quantiles 0.975 as in any table (Abramowitz & Stegun 26.10; NIST/SEMATECH e-Handbook 1.3.6.7.2): an interval
- * over {-s.. +s} data of known deviation gives them back. */
+/* Student's t quantiles 0.975 as in any table (Abramowitz & Stegun 26.10; NIST/SEMATECH e-Handbook 1.3.6.7.2): an
+ * interval over {-s.. +s} data of known deviation gives them back. */
 static void half_widths_are_students(void)
 {
     const struct {
@@ -32,7 +32,7 @@ static void numerically_hard_sets(void)
     for (int i = 1; i < N; i++) x[i] = i % 2 ? 10000000.1 : 10000000.3;
     struct kw_estimate e = kw_stats_estimate(x, N, 1);
     CHECK_NEAR(e.mean, 10000000.2, 1e-7);
-    CHECK_NEAR((e.hi - e.mean) * sqrt(N) / 1.96234, 0.1, 1e-6); /* t(0.975, 1000) = 1.96234 */
+    CHECK_NEAR((e.hi - e.mean) * sqrt(N) / 1.96234, 0.1, 1e-6);    /* t(0.975, 1000) = 1.96234 */
     static const double lew[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }; /* sd = sqrt(82.5 / 9) = 3.02765; t(9) = 2.26216 */
     e = kw_stats_estimate(lew, 10, 1);
     CHECK_NEAR(e.lo, 5.5 - 2.2621571628 * 3.0276503541 / sqrt(10), 1e-8);

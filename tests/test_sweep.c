@@ -44,10 +44,11 @@ static void points_free(struct kw_point *p)
 static bool equal_points(const struct kw_point *a, const struct kw_point *b)
 {
     return a->replications == b->replications && a->n == b->n && a->rank == b->rank && a->pareto == b->pareto &&
-           a->feasible == b->feasible && a->p_best == b->p_best && a->miss_ratio == b->miss_ratio && !strcmp(a->miss, b->miss) &&
-           !memcmp(a->sample, b->sample, a->replications * sizeof *a->sample) && !memcmp(a->m, b->m, sizeof a->m) &&
-           !memcmp(a->usage, b->usage, a->replications * a->n * sizeof *a->usage) && !memcmp(&a->bill, &b->bill, sizeof a->bill) &&
-           !memcmp(a->bill_of, b->bill_of, a->n * sizeof *a->bill_of) && a->ttft.n == b->ttft.n && a->ttft.sum == b->ttft.sum &&
+           a->feasible == b->feasible && a->p_best == b->p_best && a->miss_ratio == b->miss_ratio &&
+           !strcmp(a->miss, b->miss) && !memcmp(a->sample, b->sample, a->replications * sizeof *a->sample) &&
+           !memcmp(a->m, b->m, sizeof a->m) && !memcmp(a->usage, b->usage, a->replications * a->n * sizeof *a->usage) &&
+           !memcmp(&a->bill, &b->bill, sizeof a->bill) && !memcmp(a->bill_of, b->bill_of, a->n * sizeof *a->bill_of) &&
+           a->ttft.n == b->ttft.n && a->ttft.sum == b->ttft.sum &&
            !memcmp(a->ttft.count, b->ttft.count, KW_HIST_BUCKETS * sizeof *a->ttft.count) && a->arrived == b->arrived &&
            a->completed == b->completed && a->series.n == b->series.n &&
            !memcmp(a->series.arrivals, b->series.arrivals, a->series.n * sizeof *a->series.arrivals);
@@ -111,7 +112,8 @@ static void candidates_that_differ_in_price_share_runs(void)
     CHECK(c.simulations + c.shared == N * 4);
     CHECK_NEAR(p[0].m[KW_METRIC_COST].mean, 730, 1e-9);
     CHECK_NEAR(p[1].m[KW_METRIC_COST].mean, 1460, 1e-9);
-    CHECK(p[0].m[KW_METRIC_TTFT_P95].mean == p[1].m[KW_METRIC_TTFT_P95].mean && p[0].ttft.n == 4000 && p[1].ttft.n == 4000);
+    CHECK(p[0].m[KW_METRIC_TTFT_P95].mean == p[1].m[KW_METRIC_TTFT_P95].mean && p[0].ttft.n == 4000 &&
+          p[1].ttft.n == 4000);
     CHECK(p[6].m[KW_METRIC_TTFT_P95].mean > p[0].m[KW_METRIC_TTFT_P95].mean);
     kw_sweep_close(sweep);
     points_free(p);

@@ -42,7 +42,8 @@ static void phases_are_billed_as_the_meter_says(void)
 static void each_life_is_rounded_up_on_its_own(void)
 {
     /* 1.2 s and 2.0 s in whole seconds: 2 + 2, not ceil(3.2) = 4 by luck: with three of 1.2 s it is 6, not 4. */
-    struct kw_life l[] = { life(0, 0, 1200000000, 0), life(0, 0, 1200000000, 0), life(0, 0, 1200000000, 0), life(0, 0, 2 * S, 0) };
+    struct kw_life l[] = { life(0, 0, 1200000000, 0), life(0, 0, 1200000000, 0), life(0, 0, 1200000000, 0),
+                           life(0, 0, 2 * S, 0) };
     struct kw_meter m = { .granularity = S };
     m.bills[KW_PHASE_ACTIVE] = true;
     struct kw_usage u = usage(l, 4, &m, 1);

@@ -2,10 +2,10 @@
 #include <assert.h>
 #include <math.h>
 
-const char *const kw_item_name[] = { "active",       "keep_warm",    "idle",       "load",        "provision",
-                                     "drain",        "failed_start", "rounding",   "minimum",     "cpu",
-                                     "memory",       "reserved",     "tokens_in",  "tokens_cached", "tokens_cache_write",
-                                     "tokens_out",   "fee",          "credit",     "operations",  NULL };
+const char *const kw_item_name[] = { "active",     "keep_warm",    "idle",      "load",          "provision",
+                                     "drain",      "failed_start", "rounding",  "minimum",       "cpu",
+                                     "memory",     "reserved",     "tokens_in", "tokens_cached", "tokens_cache_write",
+                                     "tokens_out", "fee",          "credit",    "operations",    NULL };
 const char *const kw_term_name[] = { "on_demand", "monthly", "spot", NULL };
 _Static_assert(sizeof kw_item_name / sizeof *kw_item_name == KW_ITEMS + 1, "a name for each item");
 
@@ -110,8 +110,7 @@ static enum kw_status bill_gpus(struct billing *x)
     enum kw_term term = x->t->term;
     if (term == KW_TERM_MONTHLY && dedicated) {
         if (!o->gpu_month.known) return unknown(x, "the monthly price", o->gpu);
-        enum kw_status st =
-            item(x, KW_ITEM_RESERVED, o->gpu_month.v, u->reserved_gpu_ns, MONTH_NS, KW_NANO, factor);
+        enum kw_status st = item(x, KW_ITEM_RESERVED, o->gpu_month.v, u->reserved_gpu_ns, MONTH_NS, KW_NANO, factor);
         if (st != KW_OK) return st;
     } else {
         const struct kw_price *p = term == KW_TERM_SPOT ? &o->gpu_hour_spot : &o->gpu_hour;
@@ -124,11 +123,15 @@ static enum kw_status bill_gpus(struct billing *x)
         const struct {
             enum kw_item item;
             int64_t gpu_ns;
-        } line[] = { { KW_ITEM_ACTIVE, g[KW_PHASE_ACTIVE] },     { KW_ITEM_KEEP_WARM, g[KW_PHASE_KEEP_WARM] },
-                     { KW_ITEM_IDLE, g[KW_PHASE_IDLE] },         { KW_ITEM_LOAD, load },
-                     { KW_ITEM_PROVISION, provision },           { KW_ITEM_DRAIN, g[KW_PHASE_DRAIN] },
+        } line[] = { { KW_ITEM_ACTIVE, g[KW_PHASE_ACTIVE] },
+                     { KW_ITEM_KEEP_WARM, g[KW_PHASE_KEEP_WARM] },
+                     { KW_ITEM_IDLE, g[KW_PHASE_IDLE] },
+                     { KW_ITEM_LOAD, load },
+                     { KW_ITEM_PROVISION, provision },
+                     { KW_ITEM_DRAIN, g[KW_PHASE_DRAIN] },
                      { KW_ITEM_FAILED_START, g[KW_PHASE_FAILED_START] },
-                     { KW_ITEM_ROUNDING, u->rounding_gpu_ns },   { KW_ITEM_MINIMUM, u->minimum_gpu_ns },
+                     { KW_ITEM_ROUNDING, u->rounding_gpu_ns },
+                     { KW_ITEM_MINIMUM, u->minimum_gpu_ns },
                      { KW_ITEM_RESERVED, u->reserved_gpu_ns } };
         for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
             enum kw_status st = item(x, line[i].item, p->v, line[i].gpu_ns, KW_NS_PER_HOUR, KW_NANO, factor);
@@ -145,7 +148,8 @@ static enum kw_status bill_gpus(struct billing *x)
         enum kw_item item;
         const struct kw_price *price;
         double share;
-    } beside[] = { { KW_ITEM_CPU, &o->cpu_core_hour, o->cpu_cores }, { KW_ITEM_MEMORY, &o->memory_gib_hour, o->memory_gib } };
+    } beside[] = { { KW_ITEM_CPU, &o->cpu_core_hour, o->cpu_cores },
+                   { KW_ITEM_MEMORY, &o->memory_gib_hour, o->memory_gib } };
     for (int i = 0; i < 2; i++) {
         if (!beside[i].price->known) continue; /* not metered beside the GPU */
         enum kw_status st = item(x, beside[i].item, beside[i].price->v, paid, KW_NS_PER_HOUR,
@@ -184,7 +188,9 @@ static enum kw_status bill_tokens(struct billing *x)
 static enum kw_status bill(struct kw_bill *out, const struct kw_usage *u, const struct kw_tariff *t, bool month,
                            struct kw_error *err)
 {
-    struct billing x = { .u = u, .t = t, .scale_num = month ? MONTH_NS : 1, .scale_den = month ? u->window : 1, .err = err };
+    struct billing x = {
+        .u = u, .t = t, .scale_num = month ? MONTH_NS : 1, .scale_den = month ? u->window : 1, .err = err
+    };
     if (u->window <= 0) return kw_fail(err, KW_ERANGE, "usage without an observation window");
     enum kw_status st = u->kind == KW_KIND_API ? bill_tokens(&x) : bill_gpus(&x);
     if (st != KW_OK) return st;
@@ -206,7 +212,8 @@ static enum kw_status bill(struct kw_bill *out, const struct kw_usage *u, const 
     return KW_OK;
 }
 
-enum kw_status kw_bill_month(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, struct kw_error *err)
+enum kw_status kw_bill_month(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
+                             struct kw_error *err)
 {
     return bill(b, u, t, true, err);
 }

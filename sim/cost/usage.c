@@ -8,7 +8,10 @@ static kw_ns phases_sum(const struct kw_life *l)
     return sum;
 }
 
-static kw_ns round_up(kw_ns x, kw_ns to) { return to > 1 && x % to ? to - x % to : 0; }
+static kw_ns round_up(kw_ns x, kw_ns to)
+{
+    return to > 1 && x % to ? to - x % to : 0;
+}
 
 /* Sums in replica-ns, 128 bits wide so that adding can never overflow; multiplied by the GPUs at the end. */
 struct tally {
@@ -64,7 +67,8 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
                                     enum kw_kind kind, uint32_t gpus, uint32_t reserved_gpus, kw_ns window,
                                     struct kw_error *err)
 {
-    if (window <= 0) return kw_fail(err, KW_ERANGE, "the observation window is %lld ns, want more than 0", (long long)window);
+    if (window <= 0)
+        return kw_fail(err, KW_ERANGE, "the observation window is %lld ns, want more than 0", (long long)window);
     struct kw_usage r = { .kind = kind,
                           .window = window,
                           .gpus = gpus,
@@ -83,9 +87,12 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
         assert(phases_sum(life) == life->gone - life->born);
         t.lives += life->gone - life->born;
         t.busy += life->phase[KW_PHASE_ACTIVE];
-        if (kind == KW_KIND_DEDICATED) t.unbilled += life->gone - life->born;
-        else if (m->window > 0) bill_by_window(&t, life, m->window);
-        else bill_by_phase(&t, life, m);
+        if (kind == KW_KIND_DEDICATED)
+            t.unbilled += life->gone - life->born;
+        else if (m->window > 0)
+            bill_by_window(&t, life, m->window);
+        else
+            bill_by_phase(&t, life, m);
     }
     kw_i128 billed = 0;
     bool ok = narrow(&r.reserved_gpu_ns, kind == KW_KIND_DEDICATED ? (kw_i128)reserved_gpus * window : 0);

@@ -29,22 +29,24 @@ static size_t leaders_of(const struct kw_plan *p, enum kw_kind kind, size_t out[
             if (seen) continue;
             if (next < 0) next = (ptrdiff_t)i; /* by rank */
             if (round < LEADERS) break;
-            if (replica_price(&p->candidates[i].choice[0]) < replica_price(&p->candidates[next].choice[0])) next = (ptrdiff_t)i;
+            if (replica_price(&p->candidates[i].choice[0]) < replica_price(&p->candidates[next].choice[0]))
+                next = (ptrdiff_t)i;
         }
         if (next >= 0) out[n++] = (size_t)next;
     }
     return n;
 }
 
-/* The offers followed, of one kind, and the smallest dedicated pool that has been enough so far: more volume never needs
- * fewer replicas. */
+/* The offers followed, of one kind, and the smallest dedicated pool that has been enough so far: more volume never
+ * needs fewer replicas. */
 struct followed {
     size_t leader[LEADERS + SMALL], n;
     uint32_t enough[LEADERS + SMALL];
 };
 
-/* Candidates of one kind at one volume: for serverless the settings that the plan tried on the family, with a ceiling that
- * grows with the load; for dedicated every pool from what was enough before to the plan's, scaled, and two more. */
+/* Candidates of one kind at one volume: for serverless the settings that the plan tried on the family, with a ceiling
+ * that grows with the load; for dedicated every pool from what was enough before to the plan's, scaled, and two more.
+ */
 static enum kw_status fill(struct kw_plan *to, const struct kw_plan *p, enum kw_kind kind, const struct followed *f,
                            double factor, struct kw_error *err)
 {
@@ -55,7 +57,8 @@ static enum kw_status fill(struct kw_plan *to, const struct kw_plan *p, enum kw_
         if (kind == KW_KIND_API) {
             st = kw_plan_push(to, &c, err);
         } else if (kind == KW_KIND_DEDICATED) {
-            uint32_t step = kw_gpu_offer_step(c.gpu, c.tp), high = (uint32_t)ceil(c.scaling.max_replicas * factor) + 2 * step;
+            uint32_t step = kw_gpu_offer_step(c.gpu, c.tp),
+                     high = (uint32_t)ceil(c.scaling.max_replicas * factor) + 2 * step;
             if (high < f->enough[k]) high = f->enough[k];
             for (uint32_t r = (f->enough[k] + step - 1) / step * step; r <= high && st == KW_OK; r += step) {
                 kw_choice_replicas(&c, r);
@@ -76,7 +79,8 @@ static enum kw_status fill(struct kw_plan *to, const struct kw_plan *p, enum kw_
 }
 
 static enum kw_status best_of_kind(struct kw_breakeven *b, uint32_t v, enum kw_kind kind, const struct kw_plan *p,
-                                   struct followed *f, const struct kw_study *study, const struct kw_plan_options *o, struct kw_error *err)
+                                   struct followed *f, const struct kw_study *study, const struct kw_plan_options *o,
+                                   struct kw_error *err)
 {
     struct kw_plan sub;
     kw_plan_init(&sub);
@@ -90,7 +94,8 @@ static enum kw_status best_of_kind(struct kw_breakeven *b, uint32_t v, enum kw_k
             const struct kw_choice *best = &sub.candidates[sub.best].choice[0];
             for (size_t k = 0; k < f->n; k++) {
                 const struct kw_choice *c = &p->candidates[f->leader[k]].choice[0];
-                if (c->gpu == best->gpu && c->profile == best->profile && c->term == best->term) f->enough[k] = best->scaling.max_replicas;
+                if (c->gpu == best->gpu && c->profile == best->profile && c->term == best->term)
+                    f->enough[k] = best->scaling.max_replicas;
             }
         }
     }
@@ -112,7 +117,9 @@ static void add_crossing(struct kw_breakeven *b, uint32_t v, int from, int to)
     double d0 = b->cost[v][to] - b->cost[v][from], d1 = b->cost[v + 1][from] - b->cost[v + 1][to];
     double lo = b->mtok_month[v], hi = b->mtok_month[v + 1];
     struct kw_crossing *x = &b->crossing[b->n_crossings++];
-    *x = (struct kw_crossing){ .from = (enum kw_kind)from, .to = (enum kw_kind)to, .lo = lo, .hi = hi, .mtok_month = hi };
+    *x = (struct kw_crossing){
+        .from = (enum kw_kind)from, .to = (enum kw_kind)to, .lo = lo, .hi = hi, .mtok_month = hi
+    };
     if (d0 >= 0 && d1 >= 0 && d0 + d1 > 0) x->mtok_month = lo + (hi - lo) * d0 / (d0 + d1);
 }
 
@@ -147,7 +154,8 @@ enum kw_status kw_breakeven_find(struct kw_breakeven *b, const struct kw_plan *p
         uint32_t v = b->n_volumes++;
         b->factor[v] = factor;
         b->mtok_month[v] = tokens * factor / months / 1e6;
-        for (int k = 0; k < 3 && st == KW_OK; k++) st = best_of_kind(b, v, (enum kw_kind)k, p, &follow[k], &at, &sub, err);
+        for (int k = 0; k < 3 && st == KW_OK; k++)
+            st = best_of_kind(b, v, (enum kw_kind)k, p, &follow[k], &at, &sub, err);
         kw_trace_free(&t);
         if (st != KW_OK) return st;
     }
@@ -156,7 +164,9 @@ enum kw_status kw_breakeven_find(struct kw_breakeven *b, const struct kw_plan *p
         if (from >= 0 && to >= 0 && from != to) add_crossing(b, v, from, to);
     }
     snprintf(b->method, sizeof b->method,
-             "each volume simulated once for the %d best offers of each kind and the %d with the cheapest replica; requests thinned "
-             "or repeated within +-30 s, so the daily shape stays; crossings by straight lines between volumes", LEADERS, SMALL);
+             "each volume simulated once for the %d best offers of each kind and the %d with the cheapest replica; "
+             "requests thinned "
+             "or repeated within +-30 s, so the daily shape stays; crossings by straight lines between volumes",
+             LEADERS, SMALL);
     return KW_OK;
 }

@@ -9,7 +9,10 @@ void kw_slo_init(struct kw_slo *s)
     *s = (struct kw_slo){ .cold_fraction = -1, .error_fraction = 0.01, .attainment = -1 };
 }
 
-void kw_candidate_init(struct kw_candidate *c) { memset(c, 0, sizeof *c); }
+void kw_candidate_init(struct kw_candidate *c)
+{
+    memset(c, 0, sizeof *c);
+}
 
 void kw_candidate_free(struct kw_candidate *c)
 {
@@ -110,7 +113,8 @@ enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform 
     for (int i = 0; i < 3; i++)
         if (own[i].kind != KW_LAW_NONE) law[i] = &own[i];
     if (law[0]->kind == KW_LAW_NONE || law[2]->kind == KW_LAW_NONE)
-        return kw_fail(err, KW_ERANGE, "%s: the latency of %s is not known: set ttft and output_rate", p->name, o->model);
+        return kw_fail(err, KW_ERANGE, "%s: the latency of %s is not known: set ttft and output_rate", p->name,
+                       o->model);
     memset(c, 0, sizeof *c);
     snprintf(c->name, sizeof c->name, "%s", p->name);
     c->platform = p;
@@ -148,7 +152,8 @@ void kw_choice_idle_timeout(struct kw_choice *c, kw_ns idle)
 {
     struct kw_autoscaling *s = &c->scaling;
     if (s->zero_timeout == s->idle_timeout || s->zero_timeout < idle) s->zero_timeout = idle;
-    if (s->scale_down_delay == s->idle_timeout) s->scale_down_delay = idle; /* one window under two names: autoscaling.h */
+    if (s->scale_down_delay == s->idle_timeout)
+        s->scale_down_delay = idle; /* one window under two names: autoscaling.h */
     s->idle_timeout = idle;
 }
 
@@ -176,11 +181,9 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
 
 struct kw_tariff kw_choice_tariff(const struct kw_choice *c)
 {
-    return (struct kw_tariff){ .platform = c->platform,
-                               .gpu = c->gpu,
-                               .api = c->api,
-                               .term = c->term,
-                               .operations_month = c->operations_month };
+    return (struct kw_tariff){
+        .platform = c->platform, .gpu = c->gpu, .api = c->api, .term = c->term, .operations_month = c->operations_month
+    };
 }
 
 enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
@@ -194,7 +197,8 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
     }
     if (!c->gpu || !c->profile || !c->steptime) return kw_fail(err, KW_ERANGE, "%s: no GPU or profile chosen", c->name);
     if (c->tp != c->profile->tp)
-        return kw_fail(err, KW_ERANGE, "%s: tp %" PRIu32 " but the profile is for %" PRIu32, c->name, c->tp, c->profile->tp);
+        return kw_fail(err, KW_ERANGE, "%s: tp %" PRIu32 " but the profile is for %" PRIu32, c->name, c->tp,
+                       c->profile->tp);
     if (s->max_replicas == 0) return kw_fail(err, KW_ERANGE, "%s: max_replicas is 0, want at least 1", c->name);
     if (s->keep_warm > s->max_replicas)
         return kw_fail(err, KW_ERANGE, "%s: keep_warm %" PRIu32 " exceeds max_replicas %" PRIu32, c->name, s->keep_warm,
@@ -211,13 +215,17 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
                                    : c->term == KW_TERM_SPOT  ? &c->gpu->gpu_hour_spot
                                                               : &c->gpu->gpu_hour;
     if (!price->known)
-        return kw_fail(err, KW_ERANGE, "%s: %s has no %s price for %s", c->name, p->name, kw_term_name[c->term], c->gpu->gpu);
+        return kw_fail(err, KW_ERANGE, "%s: %s has no %s price for %s", c->name, p->name, kw_term_name[c->term],
+                       c->gpu->gpu);
     if (c->term == KW_TERM_MONTHLY && p->kind != KW_KIND_DEDICATED)
         return kw_fail(err, KW_ERANGE, "%s: %s is serverless, it has no monthly term", c->name, p->name);
     return KW_OK;
 }
 
-static const char *word(const char *theirs, const char *ours) { return theirs[0] ? theirs : ours; }
+static const char *word(const char *theirs, const char *ours)
+{
+    return theirs[0] ? theirs : ours;
+}
 
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
 {
@@ -225,17 +233,17 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     const struct kw_autoscaling *s = &c->scaling;
     char idle[32];
     switch (p->kind) {
-    case KW_KIND_API:
-        snprintf(buf, size, "model=%s", c->api->sku[0] ? c->api->sku : c->api->model);
-        break;
+    case KW_KIND_API: snprintf(buf, size, "model=%s", c->api->sku[0] ? c->api->sku : c->api->model); break;
     case KW_KIND_SERVERLESS:
         snprintf(buf, size, "%s=%" PRIu32 " %s=%s %s=%" PRIu32, word(p->word_keep_warm, "keep_warm"), s->keep_warm,
                  word(p->word_idle_timeout, "idle_timeout_s"), kw_nano_format(idle, sizeof idle, s->idle_timeout),
                  word(p->word_max_replicas, "max_replicas"), s->max_replicas);
         break;
     case KW_KIND_DEDICATED: {
-        uint32_t rented = kw_gpus_rented(c->gpu, c->tp, s->max_replicas), unit = c->gpu->gpus_min ? c->gpu->gpus_min : 1;
-        snprintf(buf, size, "%" PRIu32 " x %s (%" PRIu32 " GPUs), %" PRIu32 " replicas of tp %" PRIu32 ", %s, balance=%s",
+        uint32_t rented = kw_gpus_rented(c->gpu, c->tp, s->max_replicas),
+                 unit = c->gpu->gpus_min ? c->gpu->gpus_min : 1;
+        snprintf(buf, size,
+                 "%" PRIu32 " x %s (%" PRIu32 " GPUs), %" PRIu32 " replicas of tp %" PRIu32 ", %s, balance=%s",
                  rented / unit, word(c->gpu->sku, c->gpu->gpu), rented, s->max_replicas, c->tp, kw_term_name[c->term],
                  kw_balance_name[c->balance]);
         break;
@@ -249,9 +257,7 @@ char *kw_choice_label(const struct kw_choice *c, char *buf, size_t size)
     const struct kw_autoscaling *s = &c->scaling;
     char idle[32];
     switch (c->platform->kind) {
-    case KW_KIND_API:
-        snprintf(buf, size, "%s %s", c->platform->name, c->api->model);
-        break;
+    case KW_KIND_API: snprintf(buf, size, "%s %s", c->platform->name, c->api->model); break;
     case KW_KIND_SERVERLESS:
         snprintf(buf, size, "%s %s %s tp%" PRIu32 " keep_warm=%" PRIu32 " idle=%ss", c->platform->name, c->gpu->gpu,
                  c->profile->precision, c->tp, s->keep_warm, kw_nano_format(idle, sizeof idle, s->idle_timeout));
@@ -277,7 +283,10 @@ char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size)
     return buf;
 }
 
-static bool starts(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
+static bool starts(const char *s, const char *with)
+{
+    return !strncmp(s, with, strlen(with));
+}
 
 /* Whether the phase can take time on this choice at all. */
 static bool phase_occurs(const struct kw_choice *c, enum kw_phase p)
@@ -318,7 +327,8 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
                                                                               : NULL;
         return !law || law->provenance.grade != KW_GRADE_USER; /* the user's own stands in its place */
     }
-    if (c->platform->kind == KW_KIND_DEDICATED) /* rented the whole month: how it would meter or scale is of no weight */
+    if (c->platform->kind ==
+        KW_KIND_DEDICATED) /* rented the whole month: how it would meter or scale is of no weight */
         return !starts(f->path, "meter.") && !starts(f->path, "scaling.") && !starts(f->path, "cold.");
     for (int p = 0; p < KW_PHASES; p++) {
         snprintf(at, sizeof at, "meter.bills.%s", kw_phase_name[p]);

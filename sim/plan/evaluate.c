@@ -22,8 +22,8 @@ static uint32_t blocks_of(kw_ns span, const char **what)
     return 10;
 }
 
-enum kw_status kw_resampling_init(struct kw_resampling *r, const struct kw_trace *t, uint32_t replications, uint64_t seed,
-                                  struct kw_error *err)
+enum kw_status kw_resampling_init(struct kw_resampling *r, const struct kw_trace *t, uint32_t replications,
+                                  uint64_t seed, struct kw_error *err)
 {
     const char *what;
     *r = (struct kw_resampling){ .replications = replications };
@@ -31,7 +31,8 @@ enum kw_status kw_resampling_init(struct kw_resampling *r, const struct kw_trace
         return kw_fail(err, KW_ERANGE, "replications is %" PRIu32 ", want 1 to %d", replications, KW_REPLICATIONS_MAX);
     if (t->n == 0) return kw_fail(err, KW_ERANGE, "the trace holds no request");
     if (t->span <= 0)
-        return kw_fail(err, KW_ERANGE, "all requests of the trace arrive at once: no time passes that a month could be scaled from");
+        return kw_fail(err, KW_ERANGE,
+                       "all requests of the trace arrive at once: no time passes that a month could be scaled from");
     uint32_t n = blocks_of(t->span, &what);
     r->block = (t->span + n - 1) / n;
     r->n_blocks = (uint32_t)((t->span + r->block - 1) / r->block);
@@ -60,10 +61,9 @@ void kw_resampling_free(struct kw_resampling *r)
 struct kw_trace_view kw_resampling_view(const struct kw_resampling *r, const struct kw_trace *t, uint32_t i)
 {
     if (i == 0) return (struct kw_trace_view){ .trace = t };
-    return (struct kw_trace_view){ .trace = t,
-                                   .block = r->block,
-                                   .n_blocks = r->n_blocks,
-                                   .block_of = r->block_of + (size_t)i * r->n_blocks };
+    return (struct kw_trace_view){
+        .trace = t, .block = r->block, .n_blocks = r->n_blocks, .block_of = r->block_of + (size_t)i * r->n_blocks
+    };
 }
 
 char *kw_study_scaling(const struct kw_study *s, char *buf, size_t size)
@@ -86,7 +86,10 @@ char *kw_study_scaling(const struct kw_study *s, char *buf, size_t size)
     return buf;
 }
 
-static double seconds_or_nan(double ns) { return ns / 1e9; } /* NAN stays NAN */
+static double seconds_or_nan(double ns)
+{
+    return ns / 1e9;
+} /* NAN stays NAN */
 
 enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw_outcome *o, double sample[KW_METRICS],
                                    struct kw_usage *usage, struct kw_error *err)
@@ -102,7 +105,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
             gpus = choice->tp; /* several replicas share a rented node */
             rented = kw_gpus_rented(choice->gpu, choice->tp, choice->scaling.max_replicas);
         }
-        enum kw_status st = kw_usage_from_ledger(&usage[d], l, &choice->platform->meter, kind, gpus, rented, o->window, err);
+        enum kw_status st =
+            kw_usage_from_ledger(&usage[d], l, &choice->platform->meter, kind, gpus, rented, o->window, err);
         if (st != KW_OK) return st;
         kw_ns active = l->phase[KW_PHASE_ACTIVE];
         busy += (kw_i128)active * choice->tp;
@@ -124,6 +128,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_GOODPUT] = (double)o->attained / kw_nano_to_double(o->window);
     sample[KW_METRIC_UTILISATION] = ready > 0 ? (double)busy / (double)ready : NAN;
     /* Costs follow from usage and prices: kw_point_finish. */
-    sample[KW_METRIC_COST] = sample[KW_METRIC_USD_PER_MTOK] = sample[KW_METRIC_COLD_COST] = sample[KW_METRIC_IDLE_COST] = NAN;
+    sample[KW_METRIC_COST] = sample[KW_METRIC_USD_PER_MTOK] = sample[KW_METRIC_COLD_COST] =
+        sample[KW_METRIC_IDLE_COST] = NAN;
     return KW_OK;
 }

@@ -6,7 +6,10 @@
 #include <string.h>
 #include "sim/plan/plan_list.h"
 
-void kw_plan_options_default(struct kw_plan_options *o) { memset(o, 0, sizeof *o); }
+void kw_plan_options_default(struct kw_plan_options *o)
+{
+    memset(o, 0, sizeof *o);
+}
 
 void kw_plan_init(struct kw_plan *p)
 {
@@ -57,7 +60,8 @@ static bool same_family(const struct kw_candidate *a, const struct kw_candidate 
     if (a->n != b->n || a->routing.policy != b->routing.policy) return false;
     for (uint32_t d = 0; d < a->n; d++) {
         const struct kw_choice *x = &a->choice[d], *y = &b->choice[d];
-        if (x->platform != y->platform || x->gpu != y->gpu || x->api != y->api || x->profile != y->profile || x->term != y->term)
+        if (x->platform != y->platform || x->gpu != y->gpu || x->api != y->api || x->profile != y->profile ||
+            x->term != y->term)
             return false;
     }
     return true;
@@ -81,14 +85,14 @@ struct race {
     struct kw_plan *p;
     const struct kw_study *study;
     struct kw_sweep *sweep;
-    double *floor;   /* [n] least cost a replication can have, USD a month */
-    bool *open;      /* [n] */
-    size_t *batch;   /* [2n] scratch */
-    uint32_t all;    /* replications */
+    double *floor; /* [n] least cost a replication can have, USD a month */
+    bool *open;    /* [n] */
+    size_t *batch; /* [2n] scratch */
+    uint32_t all;  /* replications */
 };
 
-/* Kept replicas are billed from the first to the last moment where the meter counts a busy and an idle replica alike and
- * nothing makes a start fail; rented GPUs always. Everything else is at least 0. */
+/* Kept replicas are billed from the first to the last moment where the meter counts a busy and an idle replica alike
+ * and nothing makes a start fail; rented GPUs always. Everything else is at least 0. */
 static enum kw_status cost_floor(const struct kw_candidate *c, kw_ns window, double *usd, struct kw_error *err)
 {
     *usd = 0;
@@ -99,8 +103,8 @@ static enum kw_status cost_floor(const struct kw_candidate *c, kw_ns window, dou
         struct kw_usage u = { .kind = x->platform->kind, .window = window };
         if (u.kind == KW_KIND_DEDICATED)
             u.reserved_gpu_ns = (int64_t)kw_gpus_rented(x->gpu, x->tp, s->max_replicas) * window;
-        else if (u.kind == KW_KIND_SERVERLESS && m->bills[KW_PHASE_ACTIVE] && m->bills[KW_PHASE_KEEP_WARM] && !m->window &&
-                 s->stockout_probability == 0 && s->start_failure_probability == 0)
+        else if (u.kind == KW_KIND_SERVERLESS && m->bills[KW_PHASE_ACTIVE] && m->bills[KW_PHASE_KEEP_WARM] &&
+                 !m->window && s->stockout_probability == 0 && s->start_failure_probability == 0)
             u.gpu_ns[KW_PHASE_ACTIVE] = (int64_t)s->keep_warm * kw_gpus_per_replica(x->gpu, x->tp) * window;
         struct kw_bill b;
         struct kw_tariff t = kw_choice_tariff(x);
@@ -111,7 +115,8 @@ static enum kw_status cost_floor(const struct kw_candidate *c, kw_ns window, dou
     return KW_OK;
 }
 
-/* Bounds on the mean of a metric over all replications from those done: figures are >= 0. `least_each` bounds the others. */
+/* Bounds on the mean of a metric over all replications from those done: figures are >= 0. `least_each` bounds the
+ * others. */
 static double least_mean(const struct race *r, size_t i, enum kw_metric m, double least_each)
 {
     const struct kw_point *p = &r->p->points[i];
@@ -129,8 +134,8 @@ static double least_cost(const struct race *r, size_t i)
     return least_mean(r, i, KW_METRIC_COST, r->floor[i]) * (1 - SLACK) - 1e-6;
 }
 
-/* The metrics as favourable as the missing replications could still make their means. Judged like means, they give a lower
- * bound of the miss; infeasible here is infeasible in the end. */
+/* The metrics as favourable as the missing replications could still make their means. Judged like means, they give a
+ * lower bound of the miss; infeasible here is infeasible in the end. */
 static bool could_be_feasible(const struct race *r, size_t i, double *least_miss)
 {
     const struct kw_point *p = &r->p->points[i];
@@ -149,7 +154,10 @@ static bool could_be_feasible(const struct race *r, size_t i, double *least_miss
     return kw_slo_judge(&r->study->slo, bound, miss, sizeof miss, least_miss);
 }
 
-static bool complete(const struct race *r, size_t i) { return r->p->points[i].replications == r->all; }
+static bool complete(const struct race *r, size_t i)
+{
+    return r->p->points[i].replications == r->all;
+}
 
 /* Cheapest complete feasible candidate, of another family than `other` unless that is -1; ties as in kw_points_rank. */
 static ptrdiff_t cheapest(const struct race *r, ptrdiff_t other)
@@ -164,7 +172,10 @@ static ptrdiff_t cheapest(const struct race *r, ptrdiff_t other)
     return best;
 }
 
-static double cost_of(const struct race *r, ptrdiff_t i) { return i < 0 ? INFINITY : r->p->points[i].m[KW_METRIC_COST].mean; }
+static double cost_of(const struct race *r, ptrdiff_t i)
+{
+    return i < 0 ? INFINITY : r->p->points[i].m[KW_METRIC_COST].mean;
+}
 
 /* Closes what is complete and what can be neither the best nor the runner-up. Returns how many remain open. */
 static size_t prune(struct race *r)
@@ -206,7 +217,8 @@ static bool better_prospect(const struct race *r, size_t a, size_t b)
     const struct kw_point *x = &r->p->points[a], *y = &r->p->points[b];
     bool fx = x->replications && x->feasible, fy = y->replications && y->feasible;
     if (fx != fy) return fx;
-    double cx = x->replications ? x->m[KW_METRIC_COST].mean : r->floor[a], cy = y->replications ? y->m[KW_METRIC_COST].mean : r->floor[b];
+    double cx = x->replications ? x->m[KW_METRIC_COST].mean : r->floor[a],
+           cy = y->replications ? y->m[KW_METRIC_COST].mean : r->floor[b];
     return cx < cy;
 }
 
@@ -231,8 +243,10 @@ static uint32_t likely_enough(const struct race *r, size_t i, double limit)
     const struct kw_point *p = &r->p->points[i];
     if (p->replications == 0) return 1;
     double mean = p->m[KW_METRIC_COST].mean, floor = r->floor[i], need = r->all;
-    if (isfinite(limit) && mean > limit && mean > floor) need = fmin(need, ceil(r->all * (limit - floor) / (mean - floor) + 1e-6));
-    if (p->miss_ratio > 0) need = fmin(need, ceil(r->all / (1 + p->miss_ratio) + 1e-6)); /* sum / all passes the limit */
+    if (isfinite(limit) && mean > limit && mean > floor)
+        need = fmin(need, ceil(r->all * (limit - floor) / (mean - floor) + 1e-6));
+    if (p->miss_ratio > 0)
+        need = fmin(need, ceil(r->all / (1 + p->miss_ratio) + 1e-6)); /* sum / all passes the limit */
     if (!(need >= p->replications + 1)) return p->replications + 1;
     return need < r->all ? (uint32_t)need : r->all;
 }
@@ -242,8 +256,8 @@ static enum kw_status advance(struct race *r, size_t n, uint32_t upto, struct kw
     return kw_sweep_advance(r->sweep, r->p->points, r->batch, n, upto, err);
 }
 
-/* Until nothing is open: first complete the two most promising families, then give each other candidate the replications
- * that probably disprove it. */
+/* Until nothing is open: first complete the two most promising families, then give each other candidate the
+ * replications that probably disprove it. */
 static enum kw_status run_race(struct race *r, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
@@ -356,7 +370,8 @@ static bool little_warm(const struct kw_plan *p, size_t i)
     return smaller < 2;
 }
 
-/* The best of the first replication on a serverless platform that none of taken[n] is on; -1 when there is none left. */
+/* The best of the first replication on a serverless platform that none of taken[n] is on; -1 when there is none left.
+ */
 static ptrdiff_t leader(const struct kw_plan *p, const size_t *taken, size_t n)
 {
     ptrdiff_t best = -1;
@@ -373,15 +388,16 @@ static ptrdiff_t leader(const struct kw_plan *p, const size_t *taken, size_t n)
     return best;
 }
 
-/* The first look: one replication of what may be good. Of dedicated pools only the smallest of each family; of serverless
- * offers the two smallest keep_warm, and all of them on each platform's best offer (for its keep-warm curve). The others
- * stay open, at what their kept replicas cost at the least. */
+/* The first look: one replication of what may be good. Of dedicated pools only the smallest of each family; of
+ * serverless offers the two smallest keep_warm, and all of them on each platform's best offer (for its keep-warm
+ * curve). The others stay open, at what their kept replicas cost at the least. */
 static enum kw_status first_look(struct race *r, struct kw_error *err)
 {
     struct kw_plan *p = r->p;
     size_t n = 0, *leaders = r->batch + p->n;
     for (size_t i = 0; i < p->n; i++)
-        if (p->points[i].replications == 0 && !waits(r, i) && (!serverless(p, i) || little_warm(p, i))) r->batch[n++] = i;
+        if (p->points[i].replications == 0 && !waits(r, i) && (!serverless(p, i) || little_warm(p, i)))
+            r->batch[n++] = i;
     enum kw_status st = n ? advance(r, n, 1, err) : KW_OK;
     if (st != KW_OK) return st;
     size_t n_leaders = 0;
@@ -410,20 +426,21 @@ static enum kw_status grow_points(struct kw_plan *p, size_t from, struct kw_erro
     return KW_OK;
 }
 
-/* Idle timeouts other than the default are tried where the first replication looks best: on the best candidate's offer of
- * each of three serverless platforms, with the keep_warm enumerated there up to one more than it has. The first replication
- * is the same in a pruned and an exhaustive plan, and so is this choice. */
+/* Idle timeouts other than the default are tried where the first replication looks best: on the best candidate's offer
+ * of each of three serverless platforms, with the keep_warm enumerated there up to one more than it has. The first
+ * replication is the same in a pruned and an exhaustive plan, and so is this choice. */
 #define LEADERS 3
 static const int64_t idle_tries_s[] = { 15, 60, 300, 900 };
 
 static enum kw_status add_idle_timeouts(struct kw_plan *p, struct kw_error *err)
 {
     size_t leaders[LEADERS], n_leaders = 0, n = p->n;
-    for (ptrdiff_t best; n_leaders < LEADERS && (best = leader(p, leaders, n_leaders)) >= 0;) leaders[n_leaders++] = (size_t)best;
+    for (ptrdiff_t best; n_leaders < LEADERS && (best = leader(p, leaders, n_leaders)) >= 0;)
+        leaders[n_leaders++] = (size_t)best;
     for (size_t k = 0; k < n_leaders; k++) {
         for (size_t i = 0; i < n; i++) {
-            if (!same_but_warm(p, i, leaders[k]) ||
-                p->candidates[i].choice[0].scaling.keep_warm > p->candidates[leaders[k]].choice[0].scaling.keep_warm + 1)
+            if (!same_but_warm(p, i, leaders[k]) || p->candidates[i].choice[0].scaling.keep_warm >
+                                                        p->candidates[leaders[k]].choice[0].scaling.keep_warm + 1)
                 continue;
             for (size_t t = 0; t < sizeof idle_tries_s / sizeof *idle_tries_s; t++) {
                 struct kw_choice c = p->candidates[i].choice[0];
@@ -454,8 +471,8 @@ static bool made_no_difference(const struct kw_plan *p, size_t i, size_t enumera
     return false;
 }
 
-/* What was never simulated is not part of the answer, nor what differs from another in nothing that shows. A twin of the
- * best or the runner-up comes after it in every order, so dropping it changes neither. */
+/* What was never simulated is not part of the answer, nor what differs from another in nothing that shows. A twin of
+ * the best or the runner-up comes after it in every order, so dropping it changes neither. */
 static void drop_idle(struct kw_plan *p, bool *drop, size_t enumerated)
 {
     size_t kept = 0;
@@ -488,8 +505,10 @@ static enum kw_status choose(struct kw_plan *p, const struct kw_study *study, st
     for (size_t k = 0; k < p->n; k++) {
         size_t i = order[k];
         if (!p->points[i].feasible) break;
-        if (p->best < 0) p->best = (ptrdiff_t)i;
-        else if (p->runner_up < 0 && p->family[i] != p->family[p->best]) p->runner_up = (ptrdiff_t)i;
+        if (p->best < 0)
+            p->best = (ptrdiff_t)i;
+        else if (p->runner_up < 0 && p->family[i] != p->family[p->best])
+            p->runner_up = (ptrdiff_t)i;
     }
     if (p->best < 0 && p->n) p->nearest_miss = (ptrdiff_t)order[0];
     p->tie = false;
@@ -536,7 +555,8 @@ static enum kw_status evaluate_all(struct race *r, bool exhaustive, struct kw_er
     return cheapest(r, -1) < 0 ? race_for_nearest(r, err) : KW_OK;
 }
 
-/* The stress replays fewer replications than the best has; its cost is the best's plus what the stress adds in those. */
+/* The stress replays fewer replications than the best has; its cost is the best's plus what the stress adds in those.
+ */
 static enum kw_status stress_best(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
                                   struct kw_error *err)
 {

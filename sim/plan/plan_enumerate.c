@@ -8,13 +8,13 @@
 
 /* What the trace asks for. */
 struct load {
-    double requests_s;           /* mean rate */
-    double prompt, output;       /* mean tokens a request */
-    double tokens_min;           /* mean tokens computed a minute, prefix hits left out */
-    double computed;             /* tokens that must be computed in all, at the least */
-    double peak_requests_s;      /* of the busiest minute */
+    double requests_s;                   /* mean rate */
+    double prompt, output;               /* mean tokens a request */
+    double tokens_min;                   /* mean tokens computed a minute, prefix hits left out */
+    double computed;                     /* tokens that must be computed in all, at the least */
+    double peak_requests_s;              /* of the busiest minute */
     double peak_prompt_s, peak_output_s; /* tokens arriving a second in the minute with the most of both */
-    uint32_t longest;            /* prompt + output */
+    uint32_t longest;                    /* prompt + output */
     double span_s;
 };
 
@@ -61,8 +61,8 @@ static double curve_at(const struct kw_curve *c, double x)
     return c->y[i - 1] + (c->y[i] - c->y[i - 1]) * (x - c->x[i - 1]) / (c->x[i] - c->x[i - 1]);
 }
 
-/* The least engine time a token can take: min over step sizes x of (fixed + dense(x)) / x, every other term only adds. On
- * a linear piece the quotient is monotone, so the minimum is at a knot or at the budget. */
+/* The least engine time a token can take: min over step sizes x of (fixed + dense(x)) / x, every other term only adds.
+ * On a linear piece the quotient is monotone, so the minimum is at a knot or at the budget. */
 static double least_token_s(const struct kw_profile *p)
 {
     double budget = p->max_num_batched_tokens, least = INFINITY;
@@ -75,8 +75,8 @@ static double least_token_s(const struct kw_profile *p)
     return isfinite(least) ? least * (1 - 1e-9) : 0; /* compiled step times are rounded to the ps */
 }
 
-/* Replicas that the busiest minute would keep busy: prompts in full steps, outputs at the largest batch that the KV cache
- * holds. An estimate, for ceilings only. */
+/* Replicas that the busiest minute would keep busy: prompts in full steps, outputs at the largest batch that the KV
+ * cache holds. An estimate, for ceilings only. */
 static double busy_replicas(const struct kw_profile *p, const struct kw_steptime *st, const struct load *l)
 {
     double context = l->prompt + l->output / 2;
@@ -132,8 +132,8 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
     char text[160];
     double rpm = l->rpd ? fmin(l->rpm ? (double)l->rpm : INFINITY, (double)l->rpd / 1440) : (double)l->rpm;
     if (rpm > 0 && load->requests_s * 60 > rpm) {
-        snprintf(text, sizeof text, "%.3g requests a minute on average, the limit%s%s allows %.3g", load->requests_s * 60,
-                 l->tier[0] ? " of tier " : "", l->tier, rpm);
+        snprintf(text, sizeof text, "%.3g requests a minute on average, the limit%s%s allows %.3g",
+                 load->requests_s * 60, l->tier[0] ? " of tier " : "", l->tier, rpm);
         return kw_plan_drop(e->p, what, text, e->err);
     }
     if (l->tpm > 0 && load->tokens_min > (double)l->tpm && !e->trace->hash_at) {
@@ -142,8 +142,8 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
         return kw_plan_drop(e->p, what, text, e->err);
     }
     if (o->max_model_len && load->prompt + load->output > o->max_model_len) {
-        snprintf(text, sizeof text, "requests have %.0f tokens on average, it takes %" PRIu32, load->prompt + load->output,
-                 o->max_model_len);
+        snprintf(text, sizeof text, "requests have %.0f tokens on average, it takes %" PRIu32,
+                 load->prompt + load->output, o->max_model_len);
         return kw_plan_drop(e->p, what, text, e->err);
     }
     return add_one(e, &c);
@@ -168,8 +168,10 @@ static enum kw_status add_serverless(struct enumeration *e, struct kw_choice *c)
             if (p->idle_timeout_max_s > 0 &&
                 (idle < p->idle_timeout_min_s * KW_NS_PER_S || idle > p->idle_timeout_max_s * KW_NS_PER_S)) {
                 char what[96], why[160], s[32]; /* the default is not what was asked for either */
-                snprintf(what, sizeof what, "%s with an idle timeout of %s s", p->name, kw_nano_format(s, sizeof s, idle));
-                snprintf(why, sizeof why, "it allows %" PRId64 " to %" PRId64 " s", p->idle_timeout_min_s, p->idle_timeout_max_s);
+                snprintf(what, sizeof what, "%s with an idle timeout of %s s", p->name,
+                         kw_nano_format(s, sizeof s, idle));
+                snprintf(why, sizeof why, "it allows %" PRId64 " to %" PRId64 " s", p->idle_timeout_min_s,
+                         p->idle_timeout_max_s);
                 enum kw_status st = kw_plan_drop(e->p, what, why, e->err);
                 if (st != KW_OK) return st;
                 continue;
@@ -180,7 +182,8 @@ static enum kw_status add_serverless(struct enumeration *e, struct kw_choice *c)
             if (warm[k] == 0 && p->scaling.at_zero == KW_ZERO_STOPPED) {
                 char what[96];
                 snprintf(what, sizeof what, "%s with keep_warm 0", p->name);
-                enum kw_status st = kw_plan_drop(e->p, what, "it stops at zero replicas and no request starts it again", e->err);
+                enum kw_status st =
+                    kw_plan_drop(e->p, what, "it stops at zero replicas and no request starts it again", e->err);
                 if (st != KW_OK) return st;
                 continue;
             }
@@ -204,13 +207,15 @@ static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, 
     uint32_t highest = (uint32_t)fmin(KW_PLAN_MAX_REPLICAS, fmax(lowest + extra, ceil(1.5 * likely) + 1));
     if (bound > KW_PLAN_MAX_REPLICAS) {
         char what[96], why[160];
-        snprintf(what, sizeof what, "%s %s %s tp%" PRIu32, c->platform->name, c->gpu->gpu, c->profile->precision, c->tp);
+        snprintf(what, sizeof what, "%s %s %s tp%" PRIu32, c->platform->name, c->gpu->gpu, c->profile->precision,
+                 c->tp);
         snprintf(why, sizeof why, "the load needs more than %d replicas", KW_PLAN_MAX_REPLICAS);
         return kw_plan_drop(e->p, what, why, e->err);
     }
     c->operations_month = o->operations_month;
     const enum kw_term terms[] = { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT };
-    const bool wanted[] = { c->gpu->gpu_hour.known, o->monthly && c->gpu->gpu_month.known, o->spot && c->gpu->gpu_hour_spot.known };
+    const bool wanted[] = { c->gpu->gpu_hour.known, o->monthly && c->gpu->gpu_month.known,
+                            o->spot && c->gpu->gpu_hour_spot.known };
     for (int t = 0; t < 3; t++) {
         if (!wanted[t]) continue;
         struct kw_choice d = *c;
@@ -256,8 +261,8 @@ static bool tp_wanted(const struct kw_plan_options *o, uint32_t tp)
     return o->n_tp == 0;
 }
 
-/* Unless tp was asked for, only the smallest that exists for the GPU and precision: splitting a model that fits costs more
- * per token and is for latency objectives that the smallest cannot meet. */
+/* Unless tp was asked for, only the smallest that exists for the GPU and precision: splitting a model that fits costs
+ * more per token and is for latency objectives that the smallest cannot meet. */
 static bool smallest_tp(const struct enumeration *e, const struct kw_profile *prof)
 {
     if (e->o->n_tp) return true;
@@ -286,12 +291,15 @@ static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *
                 kw_profiles_find(e->profiles, prof->gpu, prof->model, prof->precision, prof->tp) != prof)
                 continue; /* filtered out, or a weaker profile of the same */
             if (!smallest_tp(e, prof)) {
-                st = kw_plan_drop(e->p, "a larger tp", "only the smallest that holds the model is tried; ask for others with tp", e->err);
+                st = kw_plan_drop(e->p, "a larger tp",
+                                  "only the smallest that holds the model is tried; ask for others with tp", e->err);
                 continue;
             }
             uint32_t step = kw_gpu_offer_step(offer, prof->tp);
-            if (step == 0 || (step > 1 && p->kind == KW_KIND_SERVERLESS)) continue; /* another offer of the GPU may do */
-            if (p->kind == KW_KIND_SERVERLESS && kw_platform_gpu(p, offer->gpu, prof->tp) != offer) continue; /* dearer */
+            if (step == 0 || (step > 1 && p->kind == KW_KIND_SERVERLESS))
+                continue; /* another offer of the GPU may do */
+            if (p->kind == KW_KIND_SERVERLESS && kw_platform_gpu(p, offer->gpu, prof->tp) != offer)
+                continue; /* dearer */
             st = add_gpu(e, p, offer, prof);
         }
         if (profiled || st != KW_OK) continue;
@@ -307,7 +315,8 @@ static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *
 static enum kw_status unknown(const char *problem, const char *name, const char *const names[], struct kw_error *err)
 {
     const char *near = kw_nearest(name, names);
-    return kw_fail(err, KW_ERANGE, "%s '%.60s'%s%s%s", problem, name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    return kw_fail(err, KW_ERANGE, "%s '%.60s'%s%s%s", problem, name, near ? " (did you mean '" : "", near ? near : "",
+                   near ? "'?)" : "");
 }
 
 /* Every name an option gives must be one that exists: a misspelt one would quietly leave out what was asked for. */
@@ -337,8 +346,8 @@ static enum kw_status check_names(const struct kw_platforms *all, const struct k
 }
 
 /* Nothing is left: a name that nobody knows is the likeliest reason, else the first of those dropped tells one. */
-static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_platforms *all, const struct kw_profiles *profiles,
-                                   const char *model, struct kw_error *err)
+static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_platforms *all,
+                                   const struct kw_profiles *profiles, const char *model, struct kw_error *err)
 {
     size_t n = profiles->n;
     for (size_t i = 0; i < all->n; i++) n += all->p[i].n_apis;
@@ -347,20 +356,23 @@ static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_plat
     for (n = 0; n < profiles->n; n++) names[n] = profiles->p[n].model;
     for (size_t i = 0; i < all->n; i++)
         for (size_t k = 0; k < all->p[i].n_apis; k++) names[n++] = all->p[i].apis[k].model;
-    enum kw_status st =
-        among(names, model)
-            ? kw_fail(err, KW_ERANGE, "nothing can serve '%.60s' here%s%s%s%s", model, p->n_dropped ? "; for example " : "",
-                      p->n_dropped ? p->dropped[0].what : "", p->n_dropped ? ": " : "", p->n_dropped ? p->dropped[0].why : "")
-            : unknown("nothing can serve", model, names, err);
+    enum kw_status st = among(names, model)
+                            ? kw_fail(err, KW_ERANGE, "nothing can serve '%.60s' here%s%s%s%s", model,
+                                      p->n_dropped ? "; for example " : "", p->n_dropped ? p->dropped[0].what : "",
+                                      p->n_dropped ? ": " : "", p->n_dropped ? p->dropped[0].why : "")
+                            : unknown("nothing can serve", model, names, err);
     free(names);
     return st;
 }
 
-enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *platforms, const struct kw_profiles *profiles,
-                                 struct kw_steptimes *steptimes, const struct kw_trace *trace, const char *model,
-                                 const struct kw_plan_options *o, struct kw_error *err)
+enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *platforms,
+                                 const struct kw_profiles *profiles, struct kw_steptimes *steptimes,
+                                 const struct kw_trace *trace, const char *model, const struct kw_plan_options *o,
+                                 struct kw_error *err)
 {
-    struct enumeration e = { .p = p, .o = o, .profiles = profiles, .steptimes = steptimes, .trace = trace, .model = model, .err = err };
+    struct enumeration e = {
+        .p = p, .o = o, .profiles = profiles, .steptimes = steptimes, .trace = trace, .model = model, .err = err
+    };
     enum kw_status st = check_names(platforms, profiles, o, err);
     measure_load(&e.load, trace);
     if (st == KW_OK && !(e.load.span_s > 0)) st = kw_fail(err, KW_ERANGE, "the trace spans no time");
@@ -378,7 +390,8 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
         bool any = false;
         for (size_t k = 0; k < q->n_apis && st == KW_OK; k++) {
             const struct kw_api_offer *a = &q->apis[k];
-            if (strcmp(a->model, model) && !(o->n_api_models && listed(o->api_models, o->n_api_models, a->model))) continue;
+            if (strcmp(a->model, model) && !(o->n_api_models && listed(o->api_models, o->n_api_models, a->model)))
+                continue;
             any = true;
             st = add_api(&e, q, a);
         }

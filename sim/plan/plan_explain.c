@@ -10,7 +10,10 @@ static const struct kw_choice *only(const struct kw_plan *p, size_t i)
     return p->candidates[i].n == 1 ? &p->candidates[i].choice[0] : NULL;
 }
 
-static double cost(const struct kw_plan *p, ptrdiff_t i) { return p->points[i].m[KW_METRIC_COST].mean; }
+static double cost(const struct kw_plan *p, ptrdiff_t i)
+{
+    return p->points[i].m[KW_METRIC_COST].mean;
+}
 
 static void recommend(struct kw_plan *p)
 {
@@ -24,8 +27,8 @@ static void recommend(struct kw_plan *p)
         if (x->platform->kind == KW_KIND_API)
             snprintf(p->recommendation + at, size - at, "%s%s: %s", d ? " + " : "", x->platform->title, settings);
         else
-            snprintf(p->recommendation + at, size - at, "%s%s %s %s tp%u: %s", d ? " + " : "", x->platform->title, x->gpu->gpu,
-                     x->profile->precision, x->tp, settings);
+            snprintf(p->recommendation + at, size - at, "%s%s %s %s tp%u: %s", d ? " + " : "", x->platform->title,
+                     x->gpu->gpu, x->profile->precision, x->tp, settings);
         at += strlen(p->recommendation + at);
     }
 }
@@ -38,13 +41,16 @@ static void why(struct kw_plan *p)
         kw_candidate_label(&p->candidates[p->runner_up], name, sizeof name);
         double half = p->margin.hi - p->margin.mean;
         if (p->points[p->best].replications < 2)
-            snprintf(p->why, size, "%s meets the objectives too but costs $%.2f a month more (one replication: no interval)", name,
+            snprintf(p->why, size,
+                     "%s meets the objectives too but costs $%.2f a month more (one replication: no interval)", name,
                      p->margin.mean);
         else if (p->tie)
-            snprintf(p->why, size, "a tie: %s costs $%.2f +- %.2f a month more, which is within the noise of the traffic", name,
+            snprintf(p->why, size,
+                     "a tie: %s costs $%.2f +- %.2f a month more, which is within the noise of the traffic", name,
                      p->margin.mean, half);
         else
-            snprintf(p->why, size, "%s meets the objectives too but costs $%.2f +- %.2f a month more", name, p->margin.mean, half);
+            snprintf(p->why, size, "%s meets the objectives too but costs $%.2f +- %.2f a month more", name,
+                     p->margin.mean, half);
         at = strlen(p->why);
     } else {
         snprintf(p->why, size, "no other offer meets the objectives");
@@ -67,9 +73,11 @@ static void why(struct kw_plan *p)
 static double priced_part(const struct kw_choice *c, const struct kw_bill *b)
 {
     kw_nusd part = 0;
-    const enum kw_item time_items[] = { KW_ITEM_ACTIVE, KW_ITEM_KEEP_WARM, KW_ITEM_IDLE, KW_ITEM_LOAD, KW_ITEM_PROVISION, KW_ITEM_DRAIN,
-                                        KW_ITEM_FAILED_START, KW_ITEM_ROUNDING, KW_ITEM_MINIMUM, KW_ITEM_RESERVED };
-    const enum kw_item token_items[] = { KW_ITEM_TOKENS_IN, KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE, KW_ITEM_TOKENS_OUT };
+    const enum kw_item time_items[] = { KW_ITEM_ACTIVE,    KW_ITEM_KEEP_WARM, KW_ITEM_IDLE,         KW_ITEM_LOAD,
+                                        KW_ITEM_PROVISION, KW_ITEM_DRAIN,     KW_ITEM_FAILED_START, KW_ITEM_ROUNDING,
+                                        KW_ITEM_MINIMUM,   KW_ITEM_RESERVED };
+    const enum kw_item token_items[] = { KW_ITEM_TOKENS_IN, KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE,
+                                         KW_ITEM_TOKENS_OUT };
     if (c->platform->kind == KW_KIND_API)
         for (size_t i = 0; i < sizeof token_items / sizeof *token_items; i++) part += b->item[token_items[i]];
     else
@@ -80,10 +88,15 @@ static double priced_part(const struct kw_choice *c, const struct kw_bill *b)
 static const struct kw_price *main_price(const struct kw_choice *c)
 {
     if (c->platform->kind == KW_KIND_API) return &c->api->out_mtok;
-    return c->term == KW_TERM_MONTHLY ? &c->gpu->gpu_month : c->term == KW_TERM_SPOT ? &c->gpu->gpu_hour_spot : &c->gpu->gpu_hour;
+    return c->term == KW_TERM_MONTHLY ? &c->gpu->gpu_month
+           : c->term == KW_TERM_SPOT  ? &c->gpu->gpu_hour_spot
+                                      : &c->gpu->gpu_hour;
 }
 
-static bool same_price(const struct kw_choice *a, const struct kw_choice *b) { return main_price(a) == main_price(b); }
+static bool same_price(const struct kw_choice *a, const struct kw_choice *b)
+{
+    return main_price(a) == main_price(b);
+}
 
 static int by_size(const void *x, const void *y)
 {
@@ -96,15 +109,17 @@ static int by_size(const void *x, const void *y)
 static void name_price(struct kw_flip *f, const struct kw_choice *c)
 {
     const struct kw_price *price = main_price(c);
-    if (c->platform->kind == KW_KIND_API) snprintf(f->what, sizeof f->what, "%s token prices of %s", c->platform->name, c->api->model);
-    else snprintf(f->what, sizeof f->what, "%s price of %s (%s)", c->platform->name, c->gpu->gpu, kw_term_name[c->term]);
+    if (c->platform->kind == KW_KIND_API)
+        snprintf(f->what, sizeof f->what, "%s token prices of %s", c->platform->name, c->api->model);
+    else
+        snprintf(f->what, sizeof f->what, "%s price of %s (%s)", c->platform->name, c->gpu->gpu, kw_term_name[c->term]);
     f->grade = price->provenance.grade;
     snprintf(f->date, sizeof f->date, "%s", price->provenance.date);
 }
 
-/* Costs are linear in a price while the credit does not bite, so the flipping change is closed form: the best one's price
- * up to the first rival that does not share it, and each rival's price down. Rivals are the cheapest feasible candidate
- * of each price. */
+/* Costs are linear in a price while the credit does not bite, so the flipping change is closed form: the best one's
+ * price up to the first rival that does not share it, and each rival's price down. Rivals are the cheapest feasible
+ * candidate of each price. */
 static enum kw_status find_flips(struct kw_plan *p, struct kw_error *err)
 {
     const struct kw_choice *best = only(p, (size_t)p->best);
@@ -156,7 +171,8 @@ static double worth(const struct kw_plan *p, size_t i, const struct kw_fact *f)
     if (!c || strncmp(f->path, "meter.bills.", 12) || !c->gpu || !c->gpu->gpu_hour.known) return NAN;
     for (int ph = 0; ph < KW_PHASES; ph++) {
         if (strcmp(f->path + 12, kw_phase_name[ph])) continue;
-        double gpu_ns = c->platform->meter.bills[ph] ? (double)x->usage[0].gpu_ns[ph] : (double)x->usage[0].unbilled_gpu_ns;
+        double gpu_ns =
+            c->platform->meter.bills[ph] ? (double)x->usage[0].gpu_ns[ph] : (double)x->usage[0].unbilled_gpu_ns;
         return gpu_ns / (double)x->usage[0].window * KW_HOURS_PER_MONTH * kw_nano_to_double(c->gpu->gpu_hour.v);
     }
     return NAN;
@@ -181,7 +197,8 @@ static enum kw_status list_assumptions(struct kw_plan *p, struct kw_error *err)
                 int n = snprintf(text, sizeof text, "%s: %s %s", q->name, f->path, f->value);
                 if (n > 0 && (size_t)n < sizeof text && isfinite(usd))
                     n += snprintf(text + n, sizeof text - (size_t)n, " (at most $%.2f a month)", usd);
-                if (n > 0 && (size_t)n < sizeof text && f->note[0]) snprintf(text + n, sizeof text - (size_t)n, "; %s", f->note);
+                if (n > 0 && (size_t)n < sizeof text && f->note[0])
+                    snprintf(text + n, sizeof text - (size_t)n, "; %s", f->note);
                 bool seen = false;
                 for (size_t k = 0; k < p->n_assumptions && !seen; k++) seen = !strcmp(p->assumptions[k], text);
                 if (seen) continue;

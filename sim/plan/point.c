@@ -20,7 +20,8 @@ const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_E2E_P99] = { "e2e_p99_s", "s", "arrival to last token, 99th percentile" },
     [KW_METRIC_COLD_FRACTION] = { "cold_fraction", "1", "share of requests that waited for a replica to start" },
     [KW_METRIC_COLD_COST] = { "cold_cost_usd_month", "USD/month", "paid for provisioning, loading and failed starts" },
-    [KW_METRIC_IDLE_COST] = { "idle_cost_usd_month", "USD/month", "paid for replicas that served nothing: kept warm or idle" },
+    [KW_METRIC_IDLE_COST] = { "idle_cost_usd_month", "USD/month",
+                              "paid for replicas that served nothing: kept warm or idle" },
     [KW_METRIC_ERROR_FRACTION] = { "error_fraction", "1", "share of requests refused, timed out or too long" },
     [KW_METRIC_UTILISATION] = { "utilisation", "1", "share of ready replica time with at least one request" },
     [KW_METRIC_GOODPUT] = { "goodput_rps", "1/s", "requests a second that met every per-request objective" },
@@ -67,21 +68,23 @@ static size_t objectives(const struct kw_slo *s, struct objective out[KW_METRICS
     const struct {
         enum kw_metric metric;
         kw_ns limit;
-    } times[] = { { KW_METRIC_TTFT_P50, s->ttft_p50 }, { KW_METRIC_TTFT_P95, s->ttft_p95 }, { KW_METRIC_TTFT_P99, s->ttft_p99 },
-                  { KW_METRIC_TPOT_P50, s->tpot_p50 }, { KW_METRIC_TPOT_P95, s->tpot_p95 }, { KW_METRIC_TPOT_P99, s->tpot_p99 },
-                  { KW_METRIC_E2E_P50, s->e2e_p50 },   { KW_METRIC_E2E_P95, s->e2e_p95 },   { KW_METRIC_E2E_P99, s->e2e_p99 },
-                  { KW_METRIC_COST, s->budget_month } };
+    } times[] = { { KW_METRIC_TTFT_P50, s->ttft_p50 }, { KW_METRIC_TTFT_P95, s->ttft_p95 },
+                  { KW_METRIC_TTFT_P99, s->ttft_p99 }, { KW_METRIC_TPOT_P50, s->tpot_p50 },
+                  { KW_METRIC_TPOT_P95, s->tpot_p95 }, { KW_METRIC_TPOT_P99, s->tpot_p99 },
+                  { KW_METRIC_E2E_P50, s->e2e_p50 },   { KW_METRIC_E2E_P95, s->e2e_p95 },
+                  { KW_METRIC_E2E_P99, s->e2e_p99 },   { KW_METRIC_COST, s->budget_month } };
     size_t n = 0;
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
-        if (times[i].limit > 0) out[n++] = (struct objective){ times[i].metric, kw_nano_to_double(times[i].limit), false };
+        if (times[i].limit > 0)
+            out[n++] = (struct objective){ times[i].metric, kw_nano_to_double(times[i].limit), false };
     if (s->cold_fraction >= 0) out[n++] = (struct objective){ KW_METRIC_COLD_FRACTION, s->cold_fraction, false };
     if (s->error_fraction >= 0) out[n++] = (struct objective){ KW_METRIC_ERROR_FRACTION, s->error_fraction, false };
     if (s->attainment >= 0) out[n++] = (struct objective){ KW_METRIC_ATTAINMENT, s->attainment, true };
     return n;
 }
 
-/* How far off: 0.5 = half as much again as allowed (or two thirds of what is wanted). A limit of 0 counts as 1e-6, so that
- * misses of it still compare. */
+/* How far off: 0.5 = half as much again as allowed (or two thirds of what is wanted). A limit of 0 counts as 1e-6, so
+ * that misses of it still compare. */
 static double miss_of(const struct objective *o, double v)
 {
     if (isnan(v)) return INFINITY;
@@ -141,7 +144,8 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
             struct kw_bill b;
             if ((st = kw_bill_month(&b, u, &tariff[d], err)) != KW_OK) break;
             for (int i = 0; i < KW_ITEMS; i++) sum[d][i] += b.item[i];
-            if (__builtin_add_overflow(all, b.total, &all)) st = kw_fail(err, KW_ERANGE, "the bill exceeds 9.2 billion dollars");
+            if (__builtin_add_overflow(all, b.total, &all))
+                st = kw_fail(err, KW_ERANGE, "the bill exceeds 9.2 billion dollars");
             cold += kw_bill_cold(&b); /* parts of the total, so they fit where it does */
             idle += kw_bill_idle(&b, u);
         }
@@ -181,7 +185,8 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
     double mean[KW_METRICS];
     for (int k = 0; k < KW_METRICS; k++) {
         p->m[k] = kw_stats_estimate(&p->sample[0][k], p->replications, KW_METRICS);
-        if (p->m[k].lo < 0 && p->m[k].mean >= 0) p->m[k].lo = 0; /* no figure is negative, whatever Student says of a few */
+        if (p->m[k].lo < 0 && p->m[k].mean >= 0)
+            p->m[k].lo = 0; /* no figure is negative, whatever Student says of a few */
         mean[k] = p->m[k].mean;
     }
     p->feasible = kw_slo_judge(slo, mean, p->miss, sizeof p->miss, &p->miss_ratio);
@@ -217,7 +222,8 @@ static int by_merit(const void *x, const void *y)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* No other point is at most as dear and as slow, and better in one. Points that serve nothing are not on the frontier. */
+/* No other point is at most as dear and as slow, and better in one. Points that serve nothing are not on the frontier.
+ */
 static void mark_pareto(struct kw_point *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -300,7 +306,8 @@ static enum kw_status find_p_best(struct kw_point *p, const struct merit *order,
     return st;
 }
 
-enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, uint64_t seed, struct kw_error *err)
+enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, uint64_t seed,
+                              struct kw_error *err)
 {
     if (n == 0) return KW_OK;
     struct merit *order = malloc(n * sizeof *order);

@@ -3,7 +3,10 @@
 #include <math.h>
 
 /* b[i] - a[i], or b[i] alone. */
-static double difference(const double *a, const double *b, size_t i) { return a ? b[i] - a[i] : b[i]; }
+static double difference(const double *a, const double *b, size_t i)
+{
+    return a ? b[i] - a[i] : b[i];
+}
 
 /* Two passes: the variance of large, close numbers (a month's cost) must not come from a difference of squares. */
 static struct kw_estimate interval(const double *a, const double *b, size_t n, size_t stride)
@@ -27,7 +30,10 @@ static struct kw_estimate interval(const double *a, const double *b, size_t n, s
     return (struct kw_estimate){ mean, mean - half, mean + half };
 }
 
-struct kw_estimate kw_stats_estimate(const double *x, size_t n, size_t stride) { return interval(NULL, x, n, stride); }
+struct kw_estimate kw_stats_estimate(const double *x, size_t n, size_t stride)
+{
+    return interval(NULL, x, n, stride);
+}
 
 struct kw_estimate kw_stats_paired(const double *a, const double *b, size_t n, size_t stride)
 {

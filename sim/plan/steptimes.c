@@ -1,7 +1,10 @@
 #include "sim/plan/steptimes.h"
 #include <stdlib.h>
 
-void kw_steptimes_init(struct kw_steptimes *s) { *s = (struct kw_steptimes){ .e = NULL }; }
+void kw_steptimes_init(struct kw_steptimes *s)
+{
+    *s = (struct kw_steptimes){ .e = NULL };
+}
 
 void kw_steptimes_free(struct kw_steptimes *s)
 {

@@ -37,8 +37,10 @@ static enum kw_status slower_steps(struct kw_steptime **out, const struct kw_cho
 
 static void scale_law(struct kw_law *l, double by)
 {
-    if (l->kind == KW_LAW_CONSTANT) l->v[0] *= by;
-    else if (l->kind == KW_LAW_LOGNORMAL) l->v[0] += log(by);
+    if (l->kind == KW_LAW_CONSTANT)
+        l->v[0] *= by;
+    else if (l->kind == KW_LAW_LOGNORMAL)
+        l->v[0] += log(by);
     else if (l->kind == KW_LAW_QUANTILES)
         for (int i = 0; i < l->n; i++) l->v[i] *= by;
 }

@@ -35,7 +35,8 @@ static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
 static bool same(const struct kw_sweep *s, size_t a, size_t b)
 {
     const struct kw_candidate *x = &s->candidates[a], *y = &s->candidates[b];
-    if (x->n != y->n || x->routing.policy != y->routing.policy || x->routing.overflow_at != y->routing.overflow_at) return false;
+    if (x->n != y->n || x->routing.policy != y->routing.policy || x->routing.overflow_at != y->routing.overflow_at)
+        return false;
     for (uint32_t d = 0; d < x->n; d++)
         if (x->routing.share[d] != y->routing.share[d]) return false;
     if (memcmp(x->routing.class_to, y->routing.class_to, sizeof x->routing.class_to)) return false;
@@ -83,7 +84,8 @@ static enum kw_status open_sweep(struct kw_sweep *s, struct kw_error *err)
     s->first = malloc(s->n * sizeof *s->first);
     s->twin = malloc(s->n * sizeof *s->twin);
     s->workers = calloc(s->n_workers, sizeof *s->workers);
-    if (!s->deployments || !s->first || !s->twin || !s->workers) return kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
+    if (!s->deployments || !s->first || !s->twin || !s->workers)
+        return kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
     all = 0;
     for (size_t i = 0; i < s->n; i++) {
         s->first[i] = all;
@@ -117,8 +119,10 @@ enum kw_status kw_sweep_open(struct kw_sweep **out, const struct kw_candidate *c
     if (opt) s->opt = *opt;
     s->n_workers = s->opt.threads ? s->opt.threads : (uint32_t)omp_get_max_threads();
     enum kw_status st = open_sweep(s, err);
-    if (st != KW_OK) kw_sweep_close(s);
-    else *out = s;
+    if (st != KW_OK)
+        kw_sweep_close(s);
+    else
+        *out = s;
     return st;
 }
 
@@ -138,7 +142,10 @@ void kw_sweep_close(struct kw_sweep *s)
     free(s);
 }
 
-struct kw_sweep_count kw_sweep_done(const struct kw_sweep *s) { return s->count; }
+struct kw_sweep_count kw_sweep_done(const struct kw_sweep *s)
+{
+    return s->count;
+}
 
 uint64_t kw_sweep_size(const struct kw_sweep *s, uint32_t upto)
 {
@@ -147,7 +154,8 @@ uint64_t kw_sweep_size(const struct kw_sweep *s, uint32_t upto)
     return runs * upto;
 }
 
-static enum kw_status make_room(struct kw_sweep *s, struct kw_point *p, const struct kw_candidate *c, struct kw_error *err)
+static enum kw_status make_room(struct kw_sweep *s, struct kw_point *p, const struct kw_candidate *c,
+                                struct kw_error *err)
 {
     if (p->sample) return KW_OK;
     p->n = c->n;
@@ -237,8 +245,8 @@ static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct 
                                     .series_step = j->replication == 0 ? study->series_step : 0,
                                     .slo = study->slo.per_request,
                                     .stop = s->opt.stop };
-    enum kw_status st = kw_fleet_run(w->fleet, &view, s->deployments + s->first[lead], c->n, &c->routing, &opt,
-                                     &w->outcome, err);
+    enum kw_status st =
+        kw_fleet_run(w->fleet, &view, s->deployments + s->first[lead], c->n, &c->routing, &opt, &w->outcome, err);
     if (st != KW_OK) return s->opt.stop && *s->opt.stop ? st : label(c, st, err);
     for (size_t k = j->from; k < j->to; k++) {
         size_t i = which[k];
@@ -314,8 +322,8 @@ enum kw_status kw_sweep_advance(struct kw_sweep *s, struct kw_point *points, con
     if (st == KW_OK) st = list_jobs(s, points, which, n_which, upto, &sorted, &jobs, &n_jobs, err);
     if (st == KW_OK) {
         if (s->expected < s->count.simulations + n_jobs) s->expected = s->count.simulations + n_jobs;
-        /* The lowest job that failed decides the error. A job is left out only if a lower one has failed already, so the
-         * lowest is the same whatever the threads do. */
+        /* The lowest job that failed decides the error. A job is left out only if a lower one has failed already, so
+         * the lowest is the same whatever the threads do. */
         size_t failed = n_jobs;
 #pragma omp parallel num_threads((int)s->n_workers)
         {

@@ -7,7 +7,8 @@
 
 #define SPREAD_NS (30 * KW_NS_PER_S)
 
-static enum kw_status columns(struct kw_trace *out, const struct kw_trace *in, size_t n, size_t n_hash, struct kw_error *err)
+static enum kw_status columns(struct kw_trace *out, const struct kw_trace *in, size_t n, size_t n_hash,
+                              struct kw_error *err)
 {
     bool ok = (out->arrival = malloc(n * sizeof *out->arrival)) && (out->prompt = malloc(n * sizeof *out->prompt)) &&
               (out->output = malloc(n * sizeof *out->output)) &&
@@ -24,9 +25,13 @@ static enum kw_status columns(struct kw_trace *out, const struct kw_trace *in, s
 }
 
 /* Uniform in (0, 1), a function of the request alone, so that thinner traces are subsets of fuller ones. */
-static double lot(uint64_t seed, size_t i) { return ((double)(kw_mix64(seed ^ kw_mix64(i + 1)) >> 11) + 0.5) * 0x1p-53; }
+static double lot(uint64_t seed, size_t i)
+{
+    return ((double)(kw_mix64(seed ^ kw_mix64(i + 1)) >> 11) + 0.5) * 0x1p-53;
+}
 
-enum kw_status kw_volume_scale(struct kw_trace *out, const struct kw_trace *in, double factor, uint64_t seed, struct kw_error *err)
+enum kw_status kw_volume_scale(struct kw_trace *out, const struct kw_trace *in, double factor, uint64_t seed,
+                               struct kw_error *err)
 {
     memset(out, 0, sizeof *out);
     out->epoch_unix = INT64_MIN;
