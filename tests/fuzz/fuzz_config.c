@@ -1,0 +1,34 @@
+/* config.json: any bytes give a config whose sizes can be computed with, and which comes back from what it writes, or an
+ * error. */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "engine/weights.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct kw_model_config c, back;
+    struct kw_weights_layout l;
+    struct kw_weight w;
+    struct kw_error err = { "" };
+    if (kw_config_parse(&c, "fuzz", (const char *)data, size, &err) != KW_OK) {
+        if (!err.msg[0]) abort();
+        return 0;
+    }
+    if (c.heads % c.kv_heads || c.head_dim % 2 || c.n_eos > 8) abort();
+    for (uint32_t i = 0; i < c.head_dim / 2; i++)
+        if (!isfinite(kw_config_inv_freq(&c, i))) abort();
+    for (int p = 0; p < 4; p++) {
+        kw_weights_layout(&l, &c, (enum kw_dtype)p);
+        if (l.bytes / 8 > kw_config_params(&c) + 4096 * ((uint64_t)c.layers + 1)) abort(); /* nothing wrapped around */
+        for (size_t i = 0; i < 64 && kw_weights_at(&l, i, &w); i++)
+            if (w.place.offset % 256 || w.place.bytes > l.bytes || w.place.offset > l.bytes - w.place.bytes) abort();
+    }
+    char *text;
+    if (kw_config_write(&c, &text, &err) != KW_OK) return 0;
+    if (kw_config_parse(&back, "written", text, strlen(text), &err) != KW_OK) abort();
+    if (back.layers != c.layers || back.hidden != c.hidden || back.rope != c.rope || back.bos != c.bos) abort();
+    free(text);
+    return 0;
+}
