@@ -35,6 +35,21 @@ $B/%.c.o: %.c
 	$(CC) $(CFLAGS) -c $< -o $@
 $B/tests/%: $B/tests/%.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+# The CUDA backend, a library of its own that is opened at run time: machine code for A100 and H100/H200, PTX for the rest.
+# It holds copies of the few C files it shares with the program, everything else of theirs is dropped by the linker.
+GENCODE ?= -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a -gencode arch=compute_80,code=compute_80
+NVCCFLAGS := -std=c++17 -O3 -I. -Werror all-warnings -Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden $(GENCODE)
+PLUGIN_C := sim/core/status.c engine/startup.c engine/backend.c engine/config.c engine/dtype.c engine/synthetic.c engine/weights.c
+PLUGIN_O := $(PLUGIN_C:%.c=$B/pic/%.o) $(patsubst %.cu,$B/%.cu.o,$(wildcard engine/cuda/*.cu))
+cuda: $B/libkeepwarm_cuda.so
+$B/pic/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -c $< -o $@
+$B/%.cu.o: %.cu $(wildcard engine/cuda/*.cuh) engine/backend.h engine/weights.h engine/config.h engine/synthetic.h
+	@mkdir -p $(@D)
+	$(NVCC) $(NVCCFLAGS) -c $< -o $@
+$B/libkeepwarm_cuda.so: $(PLUGIN_O)
+	$(NVCC) $(GENCODE) -shared -cudart static -Xlinker --gc-sections,-z,defs $^ -ldl -lm -lpthread -o $@
 fidelity: $B/tests/fidelity
 	$B/tests/fidelity $${KEEPWARM_DATA:-../shared/data}
 # Speed beside the peers' figures and the marks; ratios within one run are what to trust.
@@ -100,6 +115,6 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c fuzz-lib
 	@clang $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=fuzzer $(FUZZFLAGS) $< build/fuzz/obj/libkeepwarm.a $(LDLIBS) -o $@
 fuzz: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
-.PHONY: all lib bench demo notebooks golden install fidelity profiles deps test check fuzz fuzz-lib FORCE
+.PHONY: all lib cuda bench demo notebooks golden install fidelity profiles deps test check fuzz fuzz-lib FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
