@@ -16,7 +16,7 @@ namespace emulate {
 
 order_kind order = FORWARD;
 uint64_t seed = 1, launches;
-uint64_t exchange[1024][8];
+static board boards[2][1024];
 
 [[noreturn]] static void fault(const char *what)
 {
@@ -34,6 +34,7 @@ struct pending {
 struct fiber {
     enum { IDLE, READY, AT_BLOCK, AT_WARP } state;
     bool started;
+    unsigned turn; /* of the boards */
     uint32_t tag;
     jmp_buf at;
     ucontext_t first;
@@ -87,6 +88,7 @@ static void make_fibers(size_t n)
 }
 
 unsigned thread() { return threadIdx.x; }
+board *next_board() { return boards[current->turn ^= 1]; }
 
 void barrier()
 {
@@ -162,7 +164,7 @@ static void run_block(unsigned n)
 {
     const std::vector<unsigned> turn = permutation(n);
     poisoned.clear();
-    for (unsigned i = 0; i < n; i++) fibers[i]->state = fiber::READY;
+    for (unsigned i = 0; i < n; i++) fibers[i]->state = fiber::READY, fibers[i]->turn = 0;
     for (;;) {
         for (unsigned i : turn)
             if (fibers[i]->state == fiber::READY) resume(i);

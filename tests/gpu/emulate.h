@@ -83,7 +83,10 @@ extern uint64_t launches;     /* kernels run so far */
 void shared(void *at, size_t bytes);
 void barrier();               /* of the block */
 void warp_barrier(uint32_t tag); /* of the warp; tag: what the caller does, the same in all its lanes */
-extern uint64_t exchange[1024][8]; /* [thread]: what lanes show each other */
+/* [thread][8]: what lanes show each other, for the caller's next operation: write, warp_barrier, read. Two of them take
+ * turns, so that no second barrier has to keep writers of the next operation off. */
+typedef uint64_t board[8];
+board *next_board();
 unsigned thread();            /* the running one's number in its block */
 void copy(void *shared, const void *global, bool valid);
 void copy_commit();
@@ -97,10 +100,10 @@ inline void __threadfence() {}
 template <class T> T __shfl_xor_sync(uint32_t mask, T v, int lane_mask)
 {
     const unsigned t = emulate::thread();
-    memcpy(emulate::exchange[t], &v, sizeof v);
+    emulate::board *b = emulate::next_board();
+    memcpy(b[t], &v, sizeof v);
     emulate::warp_barrier(mask ^ (uint32_t)lane_mask);
-    memcpy(&v, emulate::exchange[t ^ (unsigned)lane_mask], sizeof v);
-    emulate::warp_barrier(1);
+    memcpy(&v, b[t ^ (unsigned)lane_mask], sizeof v);
     return v;
 }
 inline uint32_t atomicInc(uint32_t *p, uint32_t most)
@@ -160,19 +163,19 @@ inline void begin() {}
 inline void load_matrices_any(uint32_t (&out)[4], const void *row, bool transposed)
 {
     const unsigned t = emulate::thread(), warp = t / 32 * 32, lane = t % 32;
-    memcpy(emulate::exchange[t], &row, sizeof row);
+    emulate::board *b = emulate::next_board();
+    memcpy(b[t], &row, sizeof row);
     emulate::warp_barrier(transposed ? 3 : 2);
     for (unsigned j = 0; j < 4; j++) {
         uint16_t two[2];
         for (unsigned k = 0; k < 2; k++) {
             const unsigned r = transposed ? lane % 4 * 2 + k : lane / 4, c = transposed ? lane / 4 : lane % 4 * 2 + k;
             const uint16_t *at;
-            memcpy(&at, emulate::exchange[warp + j * 8 + r], sizeof at);
+            memcpy(&at, b[warp + j * 8 + r], sizeof at);
             two[k] = at[c];
         }
         out[j] = two[0] | (uint32_t)two[1] << 16;
     }
-    emulate::warp_barrier(1);
 }
 inline void load_matrices(uint32_t (&r)[4], const void *row) { load_matrices_any(r, row, false); }
 inline void load_matrices_transposed(uint32_t (&r)[4], const void *row) { load_matrices_any(r, row, true); }
@@ -181,14 +184,15 @@ template <class T> float half_of(uint32_t word, unsigned which);
 template <class T> void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1)
 {
     const unsigned t = emulate::thread(), warp = t / 32 * 32, lane = t % 32;
-    for (int i = 0; i < 4; i++) emulate::exchange[t][i] = a[i];
-    emulate::exchange[t][4] = b0, emulate::exchange[t][5] = b1;
+    emulate::board *b = emulate::next_board();
+    for (int i = 0; i < 4; i++) b[t][i] = a[i];
+    b[t][4] = b0, b[t][5] = b1;
     emulate::warp_barrier(4);
     auto at_a = [&](unsigned row, unsigned k) {
-        return half_of<T>((uint32_t)emulate::exchange[warp + row % 8 * 4 + k % 8 / 2][row / 8 + k / 8 * 2], k % 2);
+        return half_of<T>((uint32_t)b[warp + row % 8 * 4 + k % 8 / 2][row / 8 + k / 8 * 2], k % 2);
     };
     auto at_b = [&](unsigned k, unsigned col) {
-        return half_of<T>((uint32_t)emulate::exchange[warp + col * 4 + k % 8 / 2][4 + k / 8], k % 2);
+        return half_of<T>((uint32_t)b[warp + col * 4 + k % 8 / 2][4 + k / 8], k % 2);
     };
     for (unsigned i = 0; i < 4; i++) {
         const unsigned row = lane / 4 + i / 2 * 8, col = lane % 4 * 2 + i % 2;
@@ -196,7 +200,6 @@ template <class T> void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t
         for (unsigned k = 0; k < 16; k++) sum += at_a(row, k) * at_b(k, col);
         d[i] += sum;
     }
-    emulate::warp_barrier(1);
 }
 } // namespace kw
 #endif
