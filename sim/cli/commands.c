@@ -1,12 +1,15 @@
 /* The commands, a row each: what keepwarm can do. */
 #include "sim/cli/calibrate.h"
 #include "sim/cli/compare.h"
+#include "sim/cli/engine.h"
 #include "sim/cli/options.h"
 #include "sim/cli/platforms.h"
 #include "sim/cli/simulate.h"
 #include "sim/cli/trace.h"
 
 #define SIMULATION KW_OPT_OUT, KW_OPT_THREADS, KW_OPT_SET, KW_OPT_SLO, KW_OPT_SEED, KW_OPT_REPLICATIONS, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET
+#define ENGINE KW_OPT_MODEL, KW_OPT_BACKEND, KW_OPT_PRECISION, KW_OPT_DEVICE, KW_OPT_THREADS, KW_OPT_SEED, KW_OPT_SYNTHETIC, KW_OPT_MAX_LEN, \
+    KW_OPT_MAX_SEQS, KW_OPT_MAX_BATCHED, KW_OPT_BLOCK_SIZE, KW_OPT_NUM_BLOCKS, KW_OPT_EAGER, KW_OPT_LOAD, KW_OPT_QUIET
 
 const struct kw_command kw_commands[] = {
     { "plan", "[SCENARIO.json]", "the cheapest configuration and keep-warm count that meets the objectives",
@@ -63,5 +66,27 @@ const struct kw_command kw_commands[] = {
     { "calibrate import", "", "fit a profile to published measurements",
       "", "keepwarm calibrate import --gpu H100 --model llama-3.1-8b --precision bf16 --tp 1 -o profile.json",
       { KW_OPT_SOURCE, KW_OPT_GPU, KW_OPT_MODEL, KW_OPT_PRECISION, KW_OPT_TP, KW_OPT_OUT, KW_OPTIONS }, 0, 0, kw_cli_calibrate_import },
+    { "engine generate", "", "answer one prompt with the real engine",
+      "--model is a Hugging Face checkpoint folder, or the name of a shape, which then has random weights.",
+      "keepwarm engine generate --model tiny --ids 1,2,3\n"
+      "keepwarm engine generate --model ./Llama-3.2-1B --prompt 'The capital of France is' -n 16",
+      { ENGINE, KW_OPT_PROMPT, KW_OPT_IDS, KW_OPT_MAX_TOKENS, KW_OPT_TEMPERATURE, KW_OPT_TOP_K, KW_OPT_TOP_P, KW_OPT_JSON, KW_OPTIONS },
+      0, 0, kw_cli_engine_generate },
+    { "engine synth-weights", "", "write a checkpoint of a model's true shape with random weights",
+      "", "keepwarm engine synth-weights --model llama-3.2-1b -o ./random-1b",
+      { KW_OPT_MODEL, KW_OPT_OUT, KW_OPT_PRECISION, KW_OPT_SEED, KW_OPT_QUIET, KW_OPTIONS }, 0, 0, kw_cli_engine_synth_weights },
+    { "engine serve-trace", "TRACE", "replay a trace on the real engine in real time, and keep what every request took",
+      "Prompts are synthetic, of the trace's lengths. -o FILE.h5 keeps every request and every step; FILE.jsonl does so as\n"
+      "JSON lines (steps in FILE.steps.jsonl), which `trace convert --format generic\n"
+      "--columns arrival=arrival,prompt=prompt,output=output` reads back as a trace.",
+      "keepwarm engine serve-trace requests.csv --model tiny --speed 10 -o served.h5",
+      { ENGINE, KW_OPT_POLICY, KW_OPT_PREFIX_CACHING, KW_OPT_SPEED, KW_OPT_LIMIT, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_OUT, KW_OPT_JSON,
+        KW_OPTIONS }, 1, 1, kw_cli_engine_serve_trace },
+    { "engine bench", "", "how fast the engine runs, beside what the device could do at best",
+      "pp512 is a prompt of 512 tokens, tg128 128 decode steps of a batch, from a context that is already in the KV cache. A\n"
+      "CPU's limits are measured first, a GPU's are of its data sheet. --limit ends each row after so many seconds.",
+      "keepwarm engine bench --model tiny --batch 1,8,64 --context 0,512",
+      { ENGINE, KW_OPT_PROMPTS, KW_OPT_BATCHES, KW_OPT_CONTEXTS, KW_OPT_REPEAT, KW_OPT_LIMIT, KW_OPT_JSON, KW_OPTIONS }, 0, 0,
+      kw_cli_engine_bench },
     { NULL, NULL, NULL, NULL, NULL, { KW_OPTIONS }, 0, 0, NULL },
 };

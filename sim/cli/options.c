@@ -46,6 +46,35 @@ static const struct {
     [KW_OPT_LICENCE] = { "licence", 0, WORD, "TEXT", "licence of the trace, kept in the model", AT(licence), 0, 0, 0 },
     [KW_OPT_DATE] = { "date", 0, WORD, "DATE", "when the trace was recorded, kept in the model", AT(date), 0, 0, 0 },
     [KW_OPT_START_HOUR] = { "start-hour", 0, COUNT, "H", "hour of the week (0: Monday 00:00) at which the trace begins", AT(start_hour), 0, 167, -1 },
+    [KW_OPT_BACKEND] = { "backend", 0, WORD, "NAME", "auto, cuda, cpu or reference (default auto)", AT(backend), 0, 0, 0 },
+    [KW_OPT_DEVICE] = { "device", 0, COUNT, "N", "which GPU (default 0)", AT(device), 0, 1023, 0 },
+    [KW_OPT_SYNTHETIC] = { "synthetic", 0, FLAG, NULL, "random weights, although the model is a folder", AT(synthetic), 0, 0, 0 },
+    [KW_OPT_MAX_SEQS] = { "max-num-seqs", 0, COUNT, "N", "sequences in a batch at most (default 256)", AT(max_seqs), 1, 65536, 0 },
+    [KW_OPT_MAX_BATCHED] = { "max-num-batched-tokens", 0, COUNT, "N", "tokens in a step at most (default 2048)", AT(max_batched), 1, 1 << 20, 0 },
+    [KW_OPT_MAX_LEN] = { "max-model-len", 0, COUNT, "N", "prompt and answer at most (default the model's)", AT(max_len), 2, 1 << 24, 0 },
+    [KW_OPT_BLOCK_SIZE] = { "block-size", 0, COUNT, "N", "tokens in a KV block (default 16)", AT(block_size), 1, 512, 0 },
+    [KW_OPT_NUM_BLOCKS] = { "num-blocks", 0, COUNT, "N", "KV blocks (default what memory leaves)", AT(num_blocks), 1, UINT32_MAX, 0 },
+    [KW_OPT_POLICY] = { "policy", 0, WORD, "NAME", "vllm, prefill_first, sarathi or static (default vllm)", AT(policy), 0, 0, 0 },
+    [KW_OPT_PREFIX_CACHING] = { "prefix-caching", 0, FLAG, NULL, "reuse the KV blocks of common prefixes", AT(prefix_caching), 0, 0, 0 },
+    [KW_OPT_EAGER] = { "eager", 0, FLAG, NULL, "no CUDA graphs", AT(eager), 0, 0, 0 },
+    [KW_OPT_LOAD] = { "load", 0, WORD, "MODE", "read weights cached or direct (O_DIRECT; default cached)", AT(load), 0, 0, 0 },
+    [KW_OPT_SPEED] = { "speed", 0, WORD, "X", "replay the trace so many times as fast (default 1)", AT(speed), 0, 0, 0 },
+    [KW_OPT_LIMIT] = { "limit", 0, COUNT, "S", "stop after so many seconds (default never)", AT(limit), 0, 31536000, 0 },
+    [KW_OPT_HOST] = { "host", 0, WORD, "ADDRESS", "listen on this IPv4 address (default 127.0.0.1)", AT(host), 0, 0, 0 },
+    [KW_OPT_PORT] = { "port", 0, COUNT, "N", "listen on this port; 0 takes a free one (default 8000)", AT(port), 0, 65535, 8000 },
+    [KW_OPT_MAX_QUEUE] = { "max-queue", 0, COUNT, "N", "requests waiting for a seat at most (default 1024)", AT(max_queue), 0, 1 << 20, 1024 },
+    [KW_OPT_MAX_BODY] = { "max-body", 0, COUNT, "KIB", "size of a request at most (default 2048)", AT(max_body), 1, 1 << 18, 2048 },
+    [KW_OPT_DRAIN] = { "drain", 0, COUNT, "S", "after SIGTERM, time to finish what runs (default 30)", AT(drain), 0, 86400, 30 },
+    [KW_OPT_BATCHES] = { "batch", 0, WORD, "LIST", "batch sizes of decode (default 1,2,4,...,256)", AT(batches), 0, 0, 0 },
+    [KW_OPT_CONTEXTS] = { "context", 0, WORD, "LIST", "tokens in the KV cache before a decode (default 0,1024)", AT(contexts), 0, 0, 0 },
+    [KW_OPT_PROMPTS] = { "prefill", 0, WORD, "LIST", "prompt lengths of prefill (default 512)", AT(prompts), 0, 0, 0 },
+    [KW_OPT_REPEAT] = { "repeat", 0, COUNT, "N", "decode steps timed a row (default 128)", AT(repeat), 1, 100000, 128 },
+    [KW_OPT_PROMPT] = { "prompt", 0, WORD, "TEXT", "the prompt as text; the model needs a tokenizer.json", AT(prompt), 0, 0, 0 },
+    [KW_OPT_IDS] = { "ids", 0, WORD, "LIST", "the prompt as token ids: 1,2,3", AT(ids), 0, 0, 0 },
+    [KW_OPT_MAX_TOKENS] = { "max-tokens", 'n', COUNT, "N", "tokens to generate at most (default 64)", AT(max_tokens), 1, 1 << 24, 64 },
+    [KW_OPT_TEMPERATURE] = { "temperature", 0, WORD, "T", "0 is greedy (default 0)", AT(temperature), 0, 0, 0 },
+    [KW_OPT_TOP_K] = { "top-k", 0, COUNT, "N", "draw from the N most likely (default all)", AT(top_k), 0, UINT32_MAX, 0 },
+    [KW_OPT_TOP_P] = { "top-p", 0, WORD, "P", "draw from the most likely that make up P (default 1)", AT(top_p), 0, 0, 0 },
 #undef AT
 };
 
@@ -341,7 +370,7 @@ void kw_help_zsh(struct kw_text *out)
                      "    if (( CURRENT == 2 )); then\n        local -a commands=(\n");
     for (const struct kw_command *c = kw_commands; c->name; c++)
         if (!strchr(c->name, ' ')) kw_text_add(out, "            '%s:%s'\n", c->name, c->summary);
-    kw_text_add(out, "            'trace:info, convert, synth, fit' 'platforms:list, show, check' 'calibrate:profiles'\n        )\n"
+    kw_text_add(out, "            'trace:info, convert, synth, fit' 'platforms:list, show, check' 'calibrate:profiles' 'engine:generate, bench, serve'\n        )\n"
                      "        _describe command commands\n        return\n    fi\n    case \"$words[2] $words[3]\" in\n");
     for (const struct kw_command *c = kw_commands; c->name; c++) {
         kw_text_add(out, "    '%s'%s) _arguments", c->name, strchr(c->name, ' ') ? "" : "\\ *");

@@ -19,7 +19,11 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
     KW_OPT_OUT, KW_OPT_THREADS, KW_OPT_SET, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET, KW_OPT_TRACE, KW_OPT_FORMAT,
     KW_OPT_COLUMNS, KW_OPT_MODEL, KW_OPT_SLO, KW_OPT_SEED, KW_OPT_REPLICATIONS, KW_OPT_RECORDS, KW_OPT_EXHAUSTIVE,
     KW_OPT_ALL, KW_OPT_BREAKEVEN, KW_OPT_PLATFORM, KW_OPT_GPU, KW_OPT_PRECISION, KW_OPT_TP, KW_OPT_SOURCE, KW_OPT_AT,
-    KW_OPT_FORCE, KW_OPT_NAME, KW_OPT_ORIGIN, KW_OPT_LICENCE, KW_OPT_DATE, KW_OPT_START_HOUR, KW_OPTIONS
+    KW_OPT_FORCE, KW_OPT_NAME, KW_OPT_ORIGIN, KW_OPT_LICENCE, KW_OPT_DATE, KW_OPT_START_HOUR,
+    KW_OPT_BACKEND, KW_OPT_DEVICE, KW_OPT_SYNTHETIC, KW_OPT_MAX_SEQS, KW_OPT_MAX_BATCHED, KW_OPT_MAX_LEN, KW_OPT_BLOCK_SIZE,
+    KW_OPT_NUM_BLOCKS, KW_OPT_POLICY, KW_OPT_PREFIX_CACHING, KW_OPT_EAGER, KW_OPT_LOAD, KW_OPT_SPEED, KW_OPT_LIMIT,
+    KW_OPT_HOST, KW_OPT_PORT, KW_OPT_MAX_QUEUE, KW_OPT_MAX_BODY, KW_OPT_DRAIN, KW_OPT_BATCHES, KW_OPT_CONTEXTS, KW_OPT_PROMPTS,
+    KW_OPT_REPEAT, KW_OPT_PROMPT, KW_OPT_IDS, KW_OPT_MAX_TOKENS, KW_OPT_TEMPERATURE, KW_OPT_TOP_K, KW_OPT_TOP_P, KW_OPTIONS
 };
 
 struct kw_options {
@@ -27,6 +31,11 @@ struct kw_options {
     struct kw_list set, slo, platform;
     int64_t threads, seed, replications, tp, at, start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */
     bool json, csv, quiet, records, exhaustive, all, breakeven, force;
+    /* The engine's; counts of 0: its defaults. */
+    const char *backend, *policy, *load, *speed, *host, *batches, *contexts, *prompts, *prompt, *ids, *temperature, *top_p;
+    int64_t device, max_seqs, max_batched, max_len, block_size, num_blocks, limit, port, max_queue, max_body, drain, repeat,
+        max_tokens, top_k;
+    bool synthetic, prefix_caching, eager;
     struct kw_list args; /* what is no option */
 };
 
@@ -36,7 +45,7 @@ struct kw_command {
     const char *summary; /* one line */
     const char *text;    /* paragraphs for --help and the man page */
     const char *examples; /* lines: command, then what it does behind " # " */
-    enum kw_option_id options[24]; /* ended by KW_OPTIONS */
+    enum kw_option_id options[32]; /* ended by KW_OPTIONS */
     int min_args, max_args;
     int (*run)(const struct kw_options *o); /* the exit code */
 };

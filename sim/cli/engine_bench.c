@@ -1,0 +1,127 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "engine/bench.h"
+#include "sim/cli/engine.h"
+#include "sim/cli/engine_open.h"
+#include "sim/cli/say.h"
+#include "sim/core/units.h"
+#include "sim/io/listing.h"
+
+static void share(struct kw_listing *t, double rate, double limit)
+{
+    if (limit > 0)
+        kw_listing_cell(t, "%.0f", 100 * rate / limit);
+    else
+        kw_listing_cell(t, "-");
+}
+
+static void print_table(struct kw_text *out, const struct kw_bench_row *rows, size_t n, const struct kw_bench_limits *l)
+{
+    struct kw_listing t = { 0 };
+    char a[16];
+    kw_listing_column(&t, "test", "", false);
+    kw_listing_column(&t, "batch", "", true);
+    kw_listing_column(&t, "context", "", true);
+    kw_listing_column(&t, "step", "ms", true);
+    kw_listing_column(&t, "+-", "%", true);
+    kw_listing_column(&t, "tokens", "/s", true);
+    kw_listing_column(&t, "GB/s", "", true);
+    kw_listing_column(&t, "of limit", "%", true);
+    kw_listing_column(&t, "TFLOP/s", "", true);
+    kw_listing_column(&t, "of limit", "%", true);
+    kw_listing_column(&t, "", "", false);
+    for (size_t i = 0; i < n; i++) {
+        const struct kw_bench_row *r = &rows[i];
+        kw_listing_cell(&t, "%s%u", r->decode ? "tg" : "pp", r->tokens);
+        kw_listing_cell(&t, "%u", r->batch);
+        kw_listing_cell(&t, "%u", r->context);
+        if (r->skipped[0]) {
+            for (int k = 0; k < 7; k++) kw_listing_cell(&t, "-");
+            kw_listing_cell(&t, "%s", r->skipped);
+            continue;
+        }
+        kw_listing_cell(&t, "%.3f", r->step_s * 1e3);
+        kw_listing_cell(&t, "%.1f", 50 * (r->high_s - r->low_s) / r->step_s);
+        kw_listing_cell(&t, "%s", kw_text_si(a, r->token_rate));
+        kw_listing_cell(&t, "%.2f", r->bytes / r->step_s * 1e-9);
+        share(&t, r->bytes / r->step_s, l->bandwidth);
+        kw_listing_cell(&t, "%.3f", r->flops / r->step_s * 1e-12);
+        share(&t, r->flops / r->step_s, l->flops);
+        kw_listing_cell(&t, "%s", r->steps < (r->decode ? r->tokens : 5) ? "cut short" : "");
+    }
+    kw_listing_print(&t, out);
+    if (t.failed) out->failed = true;
+    kw_listing_free(&t);
+}
+
+static void print_json(struct kw_text *out, const struct kw_bench_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct kw_bench_row *r = &rows[i];
+        kw_text_add(out, "%s\n    { \"test\": \"%s%u\", \"batch\": %u, \"context\": %u", i ? "," : "", r->decode ? "tg" : "pp", r->tokens,
+                    r->batch, r->context);
+        if (r->skipped[0])
+            kw_text_add(out, ", \"skipped\": \"%s\" }", r->skipped);
+        else
+            kw_text_add(out, ", \"steps\": %u, \"step_s\": %.9g, \"step_lo_s\": %.9g, \"step_hi_s\": %.9g, \"tokens_per_s\": %.9g, "
+                             "\"bytes\": %.0f, \"flops\": %.0f }",
+                        r->steps, r->step_s, r->low_s, r->high_s, r->token_rate, r->bytes, r->flops);
+    }
+}
+
+static void say_row(void *ctx, const struct kw_bench_row *r)
+{
+    (void)ctx;
+    if (r->skipped[0]) return;
+    fprintf(stderr, "keepwarm: %s%u batch %u context %u: %.3f ms\n", r->decode ? "tg" : "pp", r->tokens, r->batch, r->context, r->step_s * 1e3);
+}
+
+static enum kw_status measure(struct kw_text *out, struct kw_engine *e, const struct kw_device *d, const struct kw_options *o,
+                              struct kw_error *err)
+{
+    uint32_t *prompts = NULL, *batches = NULL, *contexts = NULL;
+    struct kw_bench_options b = { .steps = (uint32_t)o->repeat, .seed = o->seed >= 0 ? (uint64_t)o->seed : 1,
+                                  .row_ns = o->limit * KW_NS_PER_S, .row = o->quiet ? NULL : say_row };
+    struct kw_bench_limits l;
+    struct kw_bench_row *rows = NULL;
+    size_t n = 0;
+    enum kw_status st = kw_cli_engine_numbers(&prompts, &b.n_prompts, o->prompts ? o->prompts : "512", 1, 1 << 24, "prefill", err);
+    if (st == KW_OK)
+        st = kw_cli_engine_numbers(&batches, &b.n_batches, o->batches ? o->batches : "1,2,4,8,16,32,64,128,256", 1, 65536, "batch", err);
+    if (st == KW_OK) st = kw_cli_engine_numbers(&contexts, &b.n_contexts, o->contexts ? o->contexts : "0,1024", 0, 1 << 24, "context", err);
+    b.prompts = prompts, b.batches = batches, b.contexts = contexts;
+    if (st == KW_OK) st = kw_bench_limits(&l, e, (uint32_t)o->threads, err);
+    if (st == KW_OK) st = kw_bench_run(&rows, &n, e, &b, err);
+    if (st == KW_OK && o->json) {
+        kw_text_add(out, "{ \"model\": \"%s\", \"precision\": \"%s\", \"backend\": \"%s\", \"device\": \"%s\", \"driver\": \"%s\", "
+                         "\"bandwidth\": %.9g, \"flop_rate\": %.9g, \"limits\": \"%s\",\n  \"rows\": [",
+                    e->config.name, kw_dtype_name(e->layout.precision), e->ops->name, d->name, d->driver, l.bandwidth, l.flops,
+                    l.measured ? "measured" : "data sheet");
+        print_json(out, rows, n);
+        kw_text_add(out, "\n  ] }\n");
+    } else if (st == KW_OK) {
+        kw_text_add(out, "  %s, %s, %.2f GB of weights read a step; %s (%s)\n", e->config.name, kw_dtype_name(e->layout.precision),
+                    (double)kw_weights_step_bytes(&e->layout) * 1e-9, d->name, e->ops->name);
+        kw_text_add(out, "  limits (%s): %.1f GB/s, %.3f TFLOP/s\n\n", l.measured ? "measured here: STREAM-like, fp32 FMA" : "data sheet",
+                    l.bandwidth * 1e-9, l.flops * 1e-12);
+        print_table(out, rows, n, &l);
+    }
+    free(rows), free(prompts), free(batches), free(contexts);
+    return st;
+}
+
+int kw_cli_engine_bench(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct kw_engine e;
+    struct kw_device d;
+    struct kw_text out = { 0 };
+    enum kw_status st = kw_cli_engine_open(&e, &d, o, o->model ? o->model : "tiny", &err);
+    if (st != KW_OK) return kw_cli_fail(st, &err);
+    st = measure(&out, &e, &d, o, &err);
+    kw_engine_close(&e);
+    if (st == KW_OK) return kw_cli_print(&out);
+    kw_text_free(&out);
+    return kw_cli_fail(st, &err);
+}

@@ -1,0 +1,217 @@
+#include "sim/io/served.h"
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "sim/core/h5.h"
+#include "sim/io/version.h"
+
+/* A writer that stops at the first failure, so that a long row of datasets reads as one. */
+struct writer {
+    struct kw_h5 *f;
+    enum kw_status st;
+    struct kw_error *err;
+};
+
+static void group(struct writer *w, const char *path, const char *description)
+{
+    if (w->st == KW_OK) w->st = kw_h5_group(w->f, path, description, w->err);
+}
+
+static void attr(struct writer *w, const char *name, const char *value)
+{
+    if (w->st == KW_OK) w->st = kw_h5_attr_str(w->f, "/", name, value ? value : "", w->err);
+}
+
+static void attr_i64(struct writer *w, const char *name, int64_t v)
+{
+    if (w->st == KW_OK) w->st = kw_h5_attr_i64(w->f, "/", name, v, w->err);
+}
+
+static void put(struct writer *w, struct kw_h5_dataset d, const void *data)
+{
+    if (w->st == KW_OK) w->st = kw_h5_write(w->f, &d, data, w->err);
+}
+
+/* One member of an array of structs as a dataset: [n] values of 1, 4 or 8 bytes, `stride` bytes apart. */
+struct column {
+    const char *name, *unit, *description;
+    enum kw_h5_type type;
+    size_t offset;
+};
+
+static size_t width(enum kw_h5_type t) { return t == KW_H5_U32 ? 4 : 8; }
+
+static void put_columns(struct writer *w, const char *group_path, const char *scale, const struct column *c, const void *rows,
+                        size_t n, size_t stride)
+{
+    char *buffer = malloc(8 * (n + !n));
+    char path[96], dim[96];
+    if (!buffer) {
+        if (w->st == KW_OK) w->st = kw_fail(w->err, KW_ENOMEM, "out of memory for %zu rows", n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) ((uint32_t *)(void *)buffer)[i] = (uint32_t)i;
+    snprintf(dim, sizeof dim, "%s/%s", group_path, scale);
+    put(w, (struct kw_h5_dataset){ dim, KW_H5_U32, "", "in order", 1, { n }, { NULL }, scale, 0 }, buffer);
+    for (; c->name; c++) {
+        const char *from = (const char *)rows + c->offset;
+        for (size_t i = 0; i < n; i++) memcpy(buffer + i * width(c->type), from + i * stride, width(c->type));
+        snprintf(path, sizeof path, "%s/%s", group_path, c->name);
+        put(w, (struct kw_h5_dataset){ path, c->type, c->unit, c->description, 1, { n }, { dim }, NULL, 4 }, buffer);
+    }
+    free(buffer);
+}
+
+struct request_row { /* a request as the file has it */
+    int64_t arrival, ttft, e2e, itl_max;
+    double tpot;
+    uint32_t prompt, output, generated, status;
+};
+#define AT(member) offsetof(struct request_row, member)
+static const struct column request_columns[] = {
+    { "arrival_ns", "ns", "since the replay began, the trace's time divided by its speed", KW_H5_I64, AT(arrival) },
+    { "prompt_tokens", "token", "input tokens", KW_H5_U32, AT(prompt) },
+    { "output_tokens", "token", "output tokens asked", KW_H5_U32, AT(output) },
+    { "generated_tokens", "token", "output tokens got", KW_H5_U32, AT(generated) },
+    { "ttft_ns", "ns", "arrival to first output token; -1: none", KW_H5_I64, AT(ttft) },
+    { "tpot_ns", "ns", "(e2e - ttft) / (generated - 1); 0 with one token", KW_H5_F64, AT(tpot) },
+    { "e2e_ns", "ns", "arrival to last output token; -1: not completed", KW_H5_I64, AT(e2e) },
+    { "itl_max_ns", "ns", "longest gap between two tokens", KW_H5_I64, AT(itl_max) },
+    { "status", "", "0 done, 1 refused: the engine can never run it, 2 cut: the replay was stopped before", KW_H5_U32, AT(status) },
+    { NULL, NULL, NULL, KW_H5_I64, 0 },
+};
+#undef AT
+
+static void write_requests(struct writer *w, const struct kw_served_trace *s)
+{
+    struct request_row *row = malloc((s->n + !s->n) * sizeof *row);
+    if (!row) {
+        w->st = kw_fail(w->err, KW_ENOMEM, "out of memory for %zu requests", s->n);
+        return;
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        const struct kw_served *r = &s->request[i];
+        row[i] = (struct request_row){ .arrival = r->arrival, .ttft = r->first == INT64_MIN ? -1 : kw_served_ttft(r),
+                                       .e2e = r->status == KW_SERVED_DONE ? kw_served_e2e(r) : -1, .itl_max = r->itl_max,
+                                       .tpot = kw_served_tpot(r), .prompt = r->prompt, .output = r->output,
+                                       .generated = r->generated, .status = r->status };
+    }
+    group(w, "/requests", "one row a request");
+    put_columns(w, "/requests", "request", request_columns, row, s->n, sizeof *row);
+    free(row);
+}
+
+#define AT(member) offsetof(struct kw_served_step, member)
+static const struct column step_columns[] = {
+    { "begin_ns", "ns", "since the replay began", KW_H5_I64, AT(begin) },
+    { "wall_ns", "ns", "decide, submit, wait, sample, commit", KW_H5_I64, AT(wall_ns) },
+    { "device_ns", "ns", "on the device", KW_H5_I64, AT(device_ns) },
+    { "n_decode", "sequence", "that compute one token", KW_H5_U32, AT(n_decode) },
+    { "decode_context", "token", "sum of their tokens in the KV cache, the new one included", KW_H5_U64, AT(decode_context) },
+    { "n_chunks", "chunk", "prefill chunks", KW_H5_U32, AT(n_chunks) },
+    { "prefill_tokens", "token", "in prefill chunks", KW_H5_U32, AT(prefill_tokens) },
+    { "prefill_pairs2", "pair", "twice the query-key pairs of causal attention: sum of 2 len past + len^2", KW_H5_U64, AT(prefill_pairs2) },
+    { "n_preempted", "sequence", "preempted while this step was decided", KW_H5_U32, AT(n_preempted) },
+    { "waiting", "sequence", "in the queue after the step", KW_H5_U32, AT(waiting) },
+    { "running", "sequence", "in the batch after the step", KW_H5_U32, AT(running) },
+    { "blocks_used", "block", "of the KV cache after the step", KW_H5_U32, AT(blocks_used) },
+    { NULL, NULL, NULL, KW_H5_I64, 0 },
+};
+#undef AT
+
+static void write_itl(struct writer *w, const struct kw_hist *h)
+{
+    size_t n = 0, k = 0;
+    for (size_t b = 0; b < KW_HIST_BUCKETS; b++) n += h->count[b] != 0;
+    int64_t *lower = malloc((n + !n) * sizeof *lower);
+    uint64_t *count = malloc((n + !n) * sizeof *count);
+    if (lower && count) {
+        for (size_t b = 0; b < KW_HIST_BUCKETS; b++)
+            if (h->count[b]) lower[k] = kw_hist_lower(b), count[k++] = h->count[b];
+        group(w, "/hist", "histograms, log buckets of 0.1 % relative error; empty ones left out");
+        group(w, "/hist/itl", "gaps between two tokens of a request");
+        put(w, (struct kw_h5_dataset){ "/hist/itl/lower", KW_H5_I64, "ns", "bucket's lower edge", 1, { n }, { NULL }, "lower", 0 }, lower);
+        put(w, (struct kw_h5_dataset){ "/hist/itl/count", KW_H5_U64, "gap", "in the bucket", 1, { n }, { "/hist/itl/lower" }, NULL, 4 }, count);
+    } else if (w->st == KW_OK) {
+        w->st = kw_fail(w->err, KW_ENOMEM, "out of memory for a histogram");
+    }
+    free(lower);
+    free(count);
+}
+
+struct phase_row {
+    int64_t begin, end;
+    uint64_t bytes;
+};
+#define AT(member) offsetof(struct phase_row, member)
+static const struct column phase_columns[] = {
+    { "begin_ns", "ns", "since the process began", KW_H5_I64, AT(begin) },
+    { "end_ns", "ns", "since the process began", KW_H5_I64, AT(end) },
+    { "bytes", "B", "moved; 0 where that has no meaning", KW_H5_U64, AT(bytes) },
+    { NULL, NULL, NULL, KW_H5_I64, 0 },
+};
+#undef AT
+
+static void write_startup(struct writer *w, const struct kw_startup *s)
+{
+    struct phase_row row[KW_STARTUP_MAX];
+    const char *name[KW_STARTUP_MAX];
+    size_t n = s->n < KW_STARTUP_MAX ? s->n : KW_STARTUP_MAX;
+    for (size_t i = 0; i < n; i++) {
+        row[i] = (struct phase_row){ s->at[i].begin - s->origin, s->at[i].end - s->origin, s->at[i].bytes };
+        name[i] = s->at[i].name;
+    }
+    group(w, "/startup", "phases of the cold start; they overlap");
+    put_columns(w, "/startup", "phase", phase_columns, row, n, sizeof *row);
+    put(w, (struct kw_h5_dataset){ "/startup/name", KW_H5_STR, "", "what was done", 1, { n }, { "/startup/phase" }, NULL, 0 }, name);
+}
+
+static void write_attributes(struct writer *w, const struct kw_served_file *s, int64_t created_utc)
+{
+    char text[64] = "";
+    const struct kw_sched_config *l = &s->engine->limits;
+    attr(w, "title", "keepwarm replay on the engine");
+    attr_i64(w, "schema_version", KW_SERVED_SCHEMA);
+    attr(w, "keepwarm_version", kw_version);
+    attr(w, "git_revision", kw_git_revision);
+    attr(w, "build_flags", kw_build_flags);
+    attr(w, "command", "engine serve-trace");
+    attr(w, "model", s->engine->config.name);
+    attr(w, "precision", kw_dtype_name(s->engine->layout.precision));
+    attr(w, "backend", s->engine->ops->name);
+    attr(w, "device", s->device->name);
+    attr(w, "driver", s->device->driver);
+    attr_i64(w, "max_num_seqs", l->max_num_seqs);
+    attr_i64(w, "max_num_batched_tokens", l->max_num_batched_tokens);
+    attr_i64(w, "max_model_len", l->max_model_len);
+    attr_i64(w, "block_size", l->block_size);
+    attr_i64(w, "num_blocks", l->num_blocks);
+    attr_i64(w, "prefix_caching", l->prefix_caching);
+    snprintf(text, sizeof text, "%.9g", s->served->speed);
+    attr(w, "speed", text);
+    attr_i64(w, "wall_ns", s->served->wall_ns);
+    attr_i64(w, "seed", (int64_t)s->seed);
+    attr(w, "trace_sha256", s->trace_sha256);
+    attr(w, "trace_source", s->trace_source);
+    time_t at = (time_t)created_utc;
+    struct tm tm;
+    text[0] = 0;
+    if (created_utc && gmtime_r(&at, &tm)) strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    attr(w, "created_utc", text);
+}
+
+enum kw_status kw_served_write(const struct kw_served_file *s, const char *path, int64_t created_utc, struct kw_error *err)
+{
+    struct writer w = { .err = err };
+    if ((w.st = kw_h5_create(&w.f, path, err)) != KW_OK) return w.st;
+    write_attributes(&w, s, created_utc);
+    write_requests(&w, s->served);
+    group(&w, "/steps", "one row a batch");
+    put_columns(&w, "/steps", "step", step_columns, s->served->step, s->served->n_steps, sizeof *s->served->step);
+    write_itl(&w, &s->served->itl);
+    write_startup(&w, &s->engine->startup);
+    if (w.st == KW_OK) return kw_h5_commit(w.f, err);
+    kw_h5_abandon(w.f);
+    return w.st;
+}
