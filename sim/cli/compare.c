@@ -62,7 +62,7 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
         st = kw_results_read_points(path, &l->catalogue, &l->candidates, &l->points, &l->n, err);
         if (st != KW_OK) {
             l->n = 0;
-            kw_where(err, path, 0);
+            if (strncmp(err->msg, path, strlen(path))) kw_where(err, path, 0); /* HDF5's messages name the file */
         }
     }
     for (size_t i = 0; i < platforms.n && st == KW_OK; i++)

@@ -215,8 +215,12 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
         for (uint32_t d = 0; d < c->n; d++) {
             struct kw_usage *u = &p->usage[rep * c->n + d];
             const struct kw_choice *choice = &c->choice[d];
-            for (size_t f = 0; f < r->n_fields; f++)
-                memcpy((char *)u + kw_usage_field[f].offset, &r->usage[f][(i * r->nr + rep) * r->nd + d], sizeof(int64_t));
+            for (size_t f = 0; f < r->n_fields; f++) {
+                int64_t v = r->usage[f][(i * r->nr + rep) * r->nd + d];
+                if (v < (kw_usage_field[f].offset == offsetof(struct kw_usage, window)))
+                    return kw_fail(err, KW_EPARSE, "/usage/%s[%zu, %u, %u] is %lld", kw_usage_field[f].name, i, rep, d, (long long)v);
+                memcpy((char *)u + kw_usage_field[f].offset, &v, sizeof v);
+            }
             u->kind = choice->platform->kind;
             u->gpus = choice->gpu ? kw_gpus_per_replica(choice->gpu, choice->tp) : 0;
         }
