@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define PARTITION 512u      /* positions whose softmax is taken at once; a multiple of any block size */
-#define ALONE 262144u      /* products that one thread finishes sooner than a team is woken (some 20 us) */
+#define ALONE 524288u      /* products that one thread finishes about as soon as a team is woken and met again */
 #define BLOCK_BYTES 98304u  /* of weights in one piece of work: stays in the second-level cache over all tokens */
 
 struct kw_cpu_work {
