@@ -22,7 +22,8 @@ enum kw_status kw_batch_check(const struct kw_batch *t, const struct kw_backend_
         const uint32_t n = (s->past + s->len + p->block_size - 1) / p->block_size;
         const uint32_t *table = t->tables + (size_t)i * t->table_stride;
         if (n > t->table_stride)
-            return kw_fail(err, KW_ERANGE, "batch: sequence %u needs %u blocks; its table has %u", i, n, t->table_stride);
+            return kw_fail(err, KW_ERANGE, "batch: sequence %u needs %u blocks; its table has %u", i, n,
+                           t->table_stride);
         for (uint32_t j = 0; j < n; j++)
             if (table[j] >= num_blocks)
                 return kw_fail(err, KW_ERANGE, "batch: sequence %u block %u is %u of %u", i, j, table[j], num_blocks);
@@ -37,8 +38,7 @@ enum kw_status kw_batch_check(const struct kw_batch *t, const struct kw_backend_
         }
         at += s->len;
     }
-    if (at != t->n_tokens)
-        return kw_fail(err, KW_ERANGE, "batch: the sequences hold %u of %u tokens", at, t->n_tokens);
+    if (at != t->n_tokens) return kw_fail(err, KW_ERANGE, "batch: the sequences hold %u of %u tokens", at, t->n_tokens);
     for (uint32_t i = 0; i < t->n_logits; i++)
         if (t->logit_tokens[i] >= t->n_tokens || (i && t->logit_tokens[i] <= t->logit_tokens[i - 1]))
             return kw_fail(err, KW_ERANGE, "batch: logit_tokens[%u] is %u; want ascending below %u", i,

@@ -43,7 +43,10 @@ static const struct shape shapes[] = {
 };
 #define N_SHAPES (sizeof shapes / sizeof *shapes)
 
-const char *kw_config_name(size_t i) { return i < N_SHAPES ? shapes[i].name : NULL; }
+const char *kw_config_name(size_t i)
+{
+    return i < N_SHAPES ? shapes[i].name : NULL;
+}
 
 enum kw_status kw_config_named(struct kw_model_config *c, const char *name, struct kw_error *err)
 {
@@ -52,12 +55,22 @@ enum kw_status kw_config_named(struct kw_model_config *c, const char *name, stru
         names[i] = shapes[i].name;
         if (strcmp(name, shapes[i].name)) continue;
         const struct shape *s = &shapes[i];
-        *c = (struct kw_model_config){ .arch = s->arch, .layers = s->layers, .hidden = s->hidden, .heads = s->heads,
-                                       .kv_heads = s->kv_heads, .head_dim = s->head_dim,
-                                       .intermediate = s->intermediate, .vocab = s->vocab,
-                                       .max_position = s->max_position, .rms_eps = (float)s->eps,
-                                       .rope_theta = s->theta, .qkv_bias = s->arch == KW_ARCH_QWEN2,
-                                       .tied_embeddings = s->tied, .dtype = KW_DT_BF16, .bos = 1, .eos = { 2 },
+        *c = (struct kw_model_config){ .arch = s->arch,
+                                       .layers = s->layers,
+                                       .hidden = s->hidden,
+                                       .heads = s->heads,
+                                       .kv_heads = s->kv_heads,
+                                       .head_dim = s->head_dim,
+                                       .intermediate = s->intermediate,
+                                       .vocab = s->vocab,
+                                       .max_position = s->max_position,
+                                       .rms_eps = (float)s->eps,
+                                       .rope_theta = s->theta,
+                                       .qkv_bias = s->arch == KW_ARCH_QWEN2,
+                                       .tied_embeddings = s->tied,
+                                       .dtype = KW_DT_BF16,
+                                       .bos = 1,
+                                       .eos = { 2 },
                                        .n_eos = 1 };
         snprintf(c->name, sizeof c->name, "%s", s->name);
         if (s->llama3_factor > 0) {
@@ -102,7 +115,8 @@ static enum kw_status refuse_flag(struct kw_jnode o, const char *key, const char
 
 static enum kw_status read_rope(struct kw_model_config *c, struct kw_jnode o, struct kw_error *err)
 {
-    /* transformers 5 writes rope_parameters, which holds rope_theta too; before it was rope_scaling beside rope_theta. */
+    /* transformers 5 writes rope_parameters, which holds rope_theta too; before it was rope_scaling beside rope_theta.
+     */
     struct kw_jnode scaling = kw_json_get(o, "rope_parameters"), theta = kw_json_get(o, "rope_theta");
     if (kw_json_present(scaling)) {
         if (kw_json_present(kw_json_get(scaling, "rope_theta"))) theta = kw_json_get(scaling, "rope_theta");
@@ -218,7 +232,8 @@ static enum kw_status read_all(struct kw_model_config *c, struct kw_jnode o, str
     if ((st = read_extents(c, o, err)) != KW_OK ||
         (st = kw_json_enum_or(kw_json_get(o, "hidden_act"), 0, acts, &k, err)) != KW_OK ||
         (st = refuse_flag(o, "mlp_bias", "a bias in the MLP is not implemented", err)) != KW_OK ||
-        (st = refuse_flag(o, "attention_bias", "attention_bias (a bias on o_proj too) is not implemented", err)) != KW_OK)
+        (st = refuse_flag(o, "attention_bias", "attention_bias (a bias on o_proj too) is not implemented", err)) !=
+            KW_OK)
         return st;
     double v;
     struct kw_jnode partial = kw_json_get(o, "partial_rotary_factor");
@@ -300,13 +315,15 @@ enum kw_status kw_config_write(const struct kw_model_config *c, char **text, str
     static const char *const class[] = { "LlamaForCausalLM", "Qwen2ForCausalLM", "MistralForCausalLM" };
     static const char *const dtype[] = { "float32", "bfloat16", "float16" };
     struct kw_text t = { 0 };
-    kw_text_add(&t, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\",\n  \"_name_or_path\": ",
-                class[c->arch], arch_type[c->arch]);
+    kw_text_add(&t,
+                "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\",\n  \"_name_or_path\": ", class[c->arch],
+                arch_type[c->arch]);
     quote(&t, c->name);
-    kw_text_add(&t, ",\n  \"num_hidden_layers\": %u,\n  \"hidden_size\": %u,\n  \"num_attention_heads\": %u,\n"
-                    "  \"num_key_value_heads\": %u,\n  \"head_dim\": %u,\n  \"intermediate_size\": %u,\n"
-                    "  \"vocab_size\": %u,\n  \"max_position_embeddings\": %u,\n  \"hidden_act\": \"silu\",\n"
-                    "  \"rms_norm_eps\": %.9g,\n  \"rope_theta\": %.17g,\n",
+    kw_text_add(&t,
+                ",\n  \"num_hidden_layers\": %u,\n  \"hidden_size\": %u,\n  \"num_attention_heads\": %u,\n"
+                "  \"num_key_value_heads\": %u,\n  \"head_dim\": %u,\n  \"intermediate_size\": %u,\n"
+                "  \"vocab_size\": %u,\n  \"max_position_embeddings\": %u,\n  \"hidden_act\": \"silu\",\n"
+                "  \"rms_norm_eps\": %.9g,\n  \"rope_theta\": %.17g,\n",
                 c->layers, c->hidden, c->heads, c->kv_heads, c->head_dim, c->intermediate, c->vocab, c->max_position,
                 (double)c->rms_eps, c->rope_theta);
     if (c->rope == KW_ROPE_LINEAR)

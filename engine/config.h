@@ -3,11 +3,11 @@
  *
  * The network, for a token at position p with embedding x (hidden):
  *   per layer:  h = rms(x) * attn_norm;  q, k, v = W_qkv h (+ b);  rope(q, p), rope(k, p);
- *               x += W_o softmax(q k^T / sqrt(head_dim)) v  over positions <= p (> p - sliding_window where that is set);
- *               h = rms(x) * mlp_norm;   x += W_down (silu(W_gate h) * (W_up h))
- *   at the end: logits = W_lm_head (rms(x) * final_norm);     rms(x) = x / sqrt(mean(x^2) + rms_eps)
- * Query head h reads KV head h / (heads / kv_heads). RoPE rotates pairs (i, i + head_dim/2) ("split halves", as Hugging
- * Face stores the weights) by the angle p * kw_config_inv_freq(i). */
+ *               x += W_o softmax(q k^T / sqrt(head_dim)) v  over positions <= p (> p - sliding_window where that is
+ * set); h = rms(x) * mlp_norm;   x += W_down (silu(W_gate h) * (W_up h)) at the end: logits = W_lm_head (rms(x) *
+ * final_norm);     rms(x) = x / sqrt(mean(x^2) + rms_eps) Query head h reads KV head h / (heads / kv_heads). RoPE
+ * rotates pairs (i, i + head_dim/2) ("split halves", as Hugging Face stores the weights) by the angle p *
+ * kw_config_inv_freq(i). */
 #ifndef KW_ENGINE_CONFIG_H
 #define KW_ENGINE_CONFIG_H
 #include <stdbool.h>
@@ -23,30 +23,31 @@ struct kw_model_config {
     enum kw_arch arch;
     char name[96]; /* the shape's name or the config's _name_or_path; "" when it has none */
     uint32_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocab;
-    uint32_t max_position;   /* longest context the model was made for */
+    uint32_t max_position; /* longest context the model was made for */
     float rms_eps;
     double rope_theta;
     enum kw_rope rope;
-    double rope_factor;                      /* linear and llama3 */
-    double rope_low_freq, rope_high_freq;    /* llama3: low_freq_factor, high_freq_factor */
-    uint32_t rope_original;                  /* llama3: original_max_position_embeddings */
-    uint32_t sliding_window; /* a query sees this many positions, its own included; 0: all */
-    bool qkv_bias;           /* Qwen2 always; Llama's attention_bias would also bias W_o and is refused */
-    bool tied_embeddings;    /* lm_head is the embedding table */
-    enum kw_dtype dtype;     /* of the checkpoint (torch_dtype) */
-    bool fp8_checkpoint;     /* its linear layers are E4M3 with weight_scale tensors (a scalar or one per row) */
+    double rope_factor;                   /* linear and llama3 */
+    double rope_low_freq, rope_high_freq; /* llama3: low_freq_factor, high_freq_factor */
+    uint32_t rope_original;               /* llama3: original_max_position_embeddings */
+    uint32_t sliding_window;              /* a query sees this many positions, its own included; 0: all */
+    bool qkv_bias;                        /* Qwen2 always; Llama's attention_bias would also bias W_o and is refused */
+    bool tied_embeddings;                 /* lm_head is the embedding table */
+    enum kw_dtype dtype;                  /* of the checkpoint (torch_dtype) */
+    bool fp8_checkpoint;         /* its linear layers are E4M3 with weight_scale tensors (a scalar or one per row) */
     uint32_t bos, eos[8], n_eos; /* token ids; bos UINT32_MAX when absent; generation stops at any eos */
 };
 
-/* Limits, so that no product below overflows: layers <= 1024, hidden, intermediate <= 2^20, vocab <= 2^22, heads <= 1024,
- * head_dim even and <= 512, heads a multiple of kv_heads, hidden and intermediate multiples of 8. KW_EPARSE malformed,
- * KW_ERANGE not implemented or out of range: "config.json:7: hidden_act: want \"silu\"; got \"gelu\"". */
+/* Limits, so that no product below overflows: layers <= 1024, hidden, intermediate <= 2^20, vocab <= 2^22, heads <=
+ * 1024, head_dim even and <= 512, heads a multiple of kv_heads, hidden and intermediate multiples of 8. KW_EPARSE
+ * malformed, KW_ERANGE not implemented or out of range: "config.json:7: hidden_act: want \"silu\"; got \"gelu\"". */
 enum kw_status kw_config_parse(struct kw_model_config *c, const char *name, const char *text, size_t len,
                                struct kw_error *err);
-enum kw_status kw_config_load(struct kw_model_config *c, const char *path, struct kw_error *err); /* file, or its folder */
+enum kw_status kw_config_load(struct kw_model_config *c, const char *path,
+                              struct kw_error *err); /* file, or its folder */
 
-/* The known shapes, for synthetic weights: "llama-3.1-8b", "qwen2.5-7b" ..., and "tiny" (a few MB, for tests and demos).
- * KW_ERANGE with the nearest name when unknown; kw_config_name(i) lists them, NULL past the end. */
+/* The known shapes, for synthetic weights: "llama-3.1-8b", "qwen2.5-7b" ..., and "tiny" (a few MB, for tests and
+ * demos). KW_ERANGE with the nearest name when unknown; kw_config_name(i) lists them, NULL past the end. */
 enum kw_status kw_config_named(struct kw_model_config *c, const char *name, struct kw_error *err);
 const char *kw_config_name(size_t i);
 

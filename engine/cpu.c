@@ -1,6 +1,7 @@
-/* The CPU backend: the network of config.h with the kernels of cpu_kernels.h, shared out over OpenMP threads. Matrices go
- * in blocks of rows small enough for the second-level cache, so that a batch reads each weight from memory once; attention
- * goes in partitions of 512 positions. Both cuts depend on extents alone, so results do not depend on threads or batch. */
+/* The CPU backend: the network of config.h with the kernels of cpu_kernels.h, shared out over OpenMP threads. Matrices
+ * go in blocks of rows small enough for the second-level cache, so that a batch reads each weight from memory once;
+ * attention goes in partitions of 512 positions. Both cuts depend on extents alone, so results do not depend on threads
+ * or batch. */
 #include "engine/cpu_host.h"
 #include "engine/cpu_kernels.h"
 #include "engine/sampler.h"
@@ -10,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARTITION 512u      /* positions whose softmax is taken at once; a multiple of any block size */
+#define PARTITION 512u     /* positions whose softmax is taken at once; a multiple of any block size */
 #define ALONE 524288u      /* products that one thread finishes about as soon as a team is woken and met again */
-#define BLOCK_BYTES 98304u  /* of weights in one piece of work: stays in the second-level cache over all tokens */
+#define BLOCK_BYTES 98304u /* of weights in one piece of work: stays in the second-level cache over all tokens */
 
 struct kw_cpu_work {
     const struct kw_cpu_kernels *k;
@@ -29,8 +30,8 @@ struct kw_cpu_work {
     float *partial;    /* [n_partial][heads / kv_heads][head_dim + 2]: unnormalised sum, maximum, sum of weights */
     float *running;    /* [threads][heads / kv_heads][head_dim + 2] */
     size_t n_partial;
-    float *logits;     /* [max_seqs][vocab] */
-    bool converted;    /* norm and bias hold the arena's values */
+    float *logits;  /* [max_seqs][vocab] */
+    bool converted; /* norm and bias hold the arena's values */
 };
 
 /* ---- matrices */
@@ -100,7 +101,8 @@ static void store_kv(const struct kw_backend *b, const struct kw_batch *batch, u
     const struct kw_model_config *c = b->c;
     const uint32_t width = b->l->qkv.rows, dim = c->head_dim;
     const float *bias = b->work->bias ? b->work->bias + (size_t)layer * width : NULL;
-#pragma omp parallel for schedule(static) num_threads((int)b->threads) if ((uint64_t)batch->n_tokens * width > ALONE / 16)
+#pragma omp parallel for schedule(static)                                                                              \
+    num_threads((int)b->threads) if ((uint64_t)batch->n_tokens * width > ALONE / 16)
     for (uint32_t t = 0; t < batch->n_tokens; t++) {
         float *q = b->work->qkv + (size_t)t * width, *k = q + c->heads * dim, *v = k + c->kv_heads * dim;
         const float *cs = b->rope + (size_t)batch->positions[t] * dim;
@@ -113,9 +115,9 @@ static void store_kv(const struct kw_backend *b, const struct kw_batch *batch, u
     }
 }
 
-struct query { /* the query heads of one token that share a KV head */
-    const float *q;        /* [group][head_dim] */
-    const uint32_t *table; /* of its sequence */
+struct query {                         /* the query heads of one token that share a KV head */
+    const float *q;                    /* [group][head_dim] */
+    const uint32_t *table;             /* of its sequence */
     uint32_t kv_head, first, position; /* it sees positions [first, position] */
 };
 
@@ -145,7 +147,8 @@ static void attend_part(const struct kw_backend *b, const struct query *q, uint3
     for (uint32_t j = begin, n; j < end; j += n) {
         n = bs - j % bs < end - j ? bs - j % bs : end - j;
         w->k->gemm[b->p.kv_dtype](s + (j - begin), PARTITION, q->q, dim,
-                                  kw_host_kv(b, layer, 0, q->table[j / bs] * bs + j % bs, q->kv_head), dim, n, dim, group);
+                                  kw_host_kv(b, layer, 0, q->table[j / bs] * bs + j % bs, q->kv_head), dim, n, dim,
+                                  group);
     }
     const float scale = 1 / sqrtf((float)dim);
     for (uint32_t g = 0; g < group; g++) {
@@ -155,7 +158,8 @@ static void attend_part(const struct kw_backend *b, const struct query *q, uint3
     for (uint32_t j = begin, n; j < end; j += n) {
         n = bs - j % bs < end - j ? bs - j % bs : end - j;
         w->k->weigh[b->p.kv_dtype](to, ldo, s + (j - begin), PARTITION,
-                                   kw_host_kv(b, layer, 1, q->table[j / bs] * bs + j % bs, q->kv_head), dim, n, dim, group);
+                                   kw_host_kv(b, layer, 1, q->table[j / bs] * bs + j % bs, q->kv_head), dim, n, dim,
+                                   group);
     }
 }
 
@@ -233,7 +237,8 @@ static void layer_forward(const struct kw_backend *b, const struct kw_batch *bat
     norm(b, w->norm + (size_t)(2 * l + 1) * b->c->hidden, w->qkv, n);
     linear(b, &b->l->gate_up, l, w->up, w->h, b->c->hidden, n);
 #pragma omp parallel for schedule(static) num_threads((int)b->threads) if ((uint64_t)n * inter > ALONE / 16)
-    for (uint32_t t = 0; t < n; t++) w->k->swiglu(w->up + (size_t)t * 2 * inter, w->up + ((size_t)t * 2 + 1) * inter, inter);
+    for (uint32_t t = 0; t < n; t++)
+        w->k->swiglu(w->up + (size_t)t * 2 * inter, w->up + ((size_t)t * 2 + 1) * inter, inter);
     linear(b, &b->l->down, l, w->att, w->up, (size_t)2 * inter, n); /* att: room for [n][hidden] */
 }
 
@@ -246,7 +251,8 @@ static void convert_vectors(const struct kw_backend *b)
     for (uint32_t i = 0; i < l->layers; i++) {
         const unsigned char *at = b->arena.at + i * l->layer_stride;
         kw_dtype_convert(w->norm + 2 * i * hidden, KW_DT_FP32, at + l->attn_norm.offset, l->attn_norm.dtype, hidden);
-        kw_dtype_convert(w->norm + (2 * i + 1) * hidden, KW_DT_FP32, at + l->mlp_norm.offset, l->mlp_norm.dtype, hidden);
+        kw_dtype_convert(w->norm + (2 * i + 1) * hidden, KW_DT_FP32, at + l->mlp_norm.offset, l->mlp_norm.dtype,
+                         hidden);
         if (w->bias)
             kw_dtype_convert(w->bias + (size_t)i * l->qkv.rows, KW_DT_FP32, at + l->qkv_bias.offset, l->qkv_bias.dtype,
                              l->qkv.rows);
@@ -305,7 +311,10 @@ static void destroy(struct kw_backend *b)
     kw_host_destroy(b);
 }
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
 
 static enum kw_status create(struct kw_backend **out, const struct kw_backend_params *p, struct kw_error *err)
 {

@@ -116,10 +116,12 @@ enum kw_status kw_host_device(struct kw_backend *b, struct kw_device *d, struct 
 {
     (void)err;
     char name[64];
-    *d = (struct kw_device){ .memory_bytes = meminfo("MemTotal"), .memory_free = meminfo("MemAvailable"),
+    *d = (struct kw_device){ .memory_bytes = meminfo("MemTotal"),
+                             .memory_free = meminfo("MemAvailable"),
                              .units = b->threads };
     proc_value("/proc/cpuinfo", "model name", name, sizeof name);
-    snprintf(d->name, sizeof d->name, "%s, %u thread%s", name[0] ? name : "CPU", b->threads, b->threads == 1 ? "" : "s");
+    snprintf(d->name, sizeof d->name, "%s, %u thread%s", name[0] ? name : "CPU", b->threads,
+             b->threads == 1 ? "" : "s");
     return KW_OK;
 }
 

@@ -1,11 +1,12 @@
-/* engine/cpu_host.h - what both CPU backends share: the arena, stage buffers, KV cache and RoPE table in host memory, and
- * the functions of the table that move bytes. A backend adds its own create, submit and work space. */
+/* engine/cpu_host.h - what both CPU backends share: the arena, stage buffers, KV cache and RoPE table in host memory,
+ * and the functions of the table that move bytes. A backend adds its own create, submit and work space. */
 #ifndef KW_ENGINE_CPU_HOST_H
 #define KW_ENGINE_CPU_HOST_H
 #include <pthread.h>
 #include "engine/backend.h"
 
-struct kw_host_memory { /* malloc'd, its use begins 4096-aligned (2 MiB where it is larger, and on huge pages if the system gives them) */
+struct kw_host_memory { /* malloc'd, its use begins 4096-aligned (2 MiB where it is larger, and on huge pages if the
+                           system gives them) */
     void *raw;
     unsigned char *at;
     size_t bytes;
@@ -19,20 +20,20 @@ struct kw_backend {
     const struct kw_weights_layout *l; /* p.layout */
     struct kw_host_memory arena, kv;
     uint32_t num_blocks;
-    uint64_t in_use;           /* bytes of the machine's memory that were taken when the backend was made */
-    uint64_t kv_head_stride;   /* values of one KV head in one block: block_size * head_dim */
-    uint64_t kv_block_stride;  /* values of one block of K (or V) of one layer: kv_heads of those */
-    uint64_t kv_part_stride;   /* values of all blocks of K (or V) of one layer */
+    uint64_t in_use;              /* bytes of the machine's memory that were taken when the backend was made */
+    uint64_t kv_head_stride;      /* values of one KV head in one block: block_size * head_dim */
+    uint64_t kv_block_stride;     /* values of one block of K (or V) of one layer: kv_heads of those */
+    uint64_t kv_part_stride;      /* values of all blocks of K (or V) of one layer */
     struct kw_host_memory *stage; /* [n_stage], handles are indices; guarded by lock */
     uint32_t n_stage;
     pthread_mutex_t lock;
     bool lock_made;
-    float *rope;               /* [max_model_len][head_dim / 2][cos, sin] */
-    uint32_t *previous;        /* [max_seqs] argmax of the batch before, for KW_TOKEN_PREVIOUS */
+    float *rope;        /* [max_model_len][head_dim / 2][cos, sin] */
+    uint32_t *previous; /* [max_seqs] argmax of the batch before, for KW_TOKEN_PREVIOUS */
     uint32_t n_previous;
-    uint32_t under_way;        /* submitted, not yet waited for: 0, 1, 2 */
+    uint32_t under_way; /* submitted, not yet waited for: 0, 1, 2 */
     uint32_t threads;
-    struct kw_cpu_work *work;  /* the backend's own */
+    struct kw_cpu_work *work; /* the backend's own */
 };
 
 /* Checks what no CPU backend can do, takes rope and previous. On failure everything is given back. */

@@ -14,25 +14,70 @@ static float fp8_value(uint8_t v)
 struct four {
     float v[4];
 };
-#define EACH(expr)                                                                                                      \
-    struct four r;                                                                                                      \
-    for (int i = 0; i < 4; i++) r.v[i] = (expr);                                                                        \
+#define EACH(expr)                                                                                                     \
+    struct four r;                                                                                                     \
+    for (int i = 0; i < 4; i++) r.v[i] = (expr);                                                                       \
     return r
-static inline struct four four_set(float f) { EACH(f); }
-static inline struct four four_load(const float *p) { EACH(p[i]); }
-static inline struct four four_bf16(const uint16_t *p) { EACH(kw_bf16_to_f32(p[i])); }
-static inline struct four four_fp16(const uint16_t *p) { EACH(kw_fp16_to_f32(p[i])); }
-static inline struct four four_fp8(const uint8_t *p) { EACH(fp8_value(p[i])); }
-static inline struct four four_add(struct four a, struct four b) { EACH(a.v[i] + b.v[i]); }
-static inline struct four four_mul(struct four a, struct four b) { EACH(a.v[i] * b.v[i]); }
-static inline struct four four_div(struct four a, struct four b) { EACH(a.v[i] / b.v[i]); }
-static inline struct four four_max(struct four a, struct four b) { EACH(a.v[i] > b.v[i] ? a.v[i] : b.v[i]); }
-static inline struct four four_min(struct four a, struct four b) { EACH(a.v[i] < b.v[i] ? a.v[i] : b.v[i]); }
-static inline struct four four_fma(struct four a, struct four b, struct four c) { EACH(a.v[i] * b.v[i] + c.v[i]); }
-static inline struct four four_exp(struct four a) { EACH(expf(a.v[i])); }
-static inline void four_store(float *p, struct four a) { memcpy(p, a.v, sizeof a.v); }
-static inline float four_sum(struct four a) { return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]); }
-static inline float four_largest(struct four a) { return fmaxf(fmaxf(a.v[0], a.v[1]), fmaxf(a.v[2], a.v[3])); }
+static inline struct four four_set(float f)
+{
+    EACH(f);
+}
+static inline struct four four_load(const float *p)
+{
+    EACH(p[i]);
+}
+static inline struct four four_bf16(const uint16_t *p)
+{
+    EACH(kw_bf16_to_f32(p[i]));
+}
+static inline struct four four_fp16(const uint16_t *p)
+{
+    EACH(kw_fp16_to_f32(p[i]));
+}
+static inline struct four four_fp8(const uint8_t *p)
+{
+    EACH(fp8_value(p[i]));
+}
+static inline struct four four_add(struct four a, struct four b)
+{
+    EACH(a.v[i] + b.v[i]);
+}
+static inline struct four four_mul(struct four a, struct four b)
+{
+    EACH(a.v[i] * b.v[i]);
+}
+static inline struct four four_div(struct four a, struct four b)
+{
+    EACH(a.v[i] / b.v[i]);
+}
+static inline struct four four_max(struct four a, struct four b)
+{
+    EACH(a.v[i] > b.v[i] ? a.v[i] : b.v[i]);
+}
+static inline struct four four_min(struct four a, struct four b)
+{
+    EACH(a.v[i] < b.v[i] ? a.v[i] : b.v[i]);
+}
+static inline struct four four_fma(struct four a, struct four b, struct four c)
+{
+    EACH(a.v[i] * b.v[i] + c.v[i]);
+}
+static inline struct four four_exp(struct four a)
+{
+    EACH(expf(a.v[i]));
+}
+static inline void four_store(float *p, struct four a)
+{
+    memcpy(p, a.v, sizeof a.v);
+}
+static inline float four_sum(struct four a)
+{
+    return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]);
+}
+static inline float four_largest(struct four a)
+{
+    return fmaxf(fmaxf(a.v[0], a.v[1]), fmaxf(a.v[2], a.v[3]));
+}
 
 #define KW_NAME(x) portable_##x
 #define KW_SET "portable"
@@ -60,8 +105,9 @@ static inline float four_largest(struct four a) { return fmaxf(fmaxf(a.v[0], a.v
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-/* e^x for |x| up to 88: x = n ln 2 + r, |r| <= ln 2 / 2, a polynomial of degree 6 for e^r (Taylor: the next term is below
- * 2e-8), times 2^n. Below -87 the result is 2^-126 at most and may as well be it: weights that small vanish in any sum. */
+/* e^x for |x| up to 88: x = n ln 2 + r, |r| <= ln 2 / 2, a polynomial of degree 6 for e^r (Taylor: the next term is
+ * below 2e-8), times 2^n. Below -87 the result is 2^-126 at most and may as well be it: weights that small vanish in
+ * any sum. */
 #define LOG2E 1.44269504f
 #define LN2_HIGH 0.693359375f /* few bits, so that n * LN2_HIGH is exact (Cody & Waite, 1980) */
 #define LN2_LOW -2.12194440e-4f
@@ -85,7 +131,8 @@ AVX2 static inline __m256 avx2_exp(__m256 x)
 }
 AVX2 static inline __m256 avx2_bf16(const uint16_t *p)
 {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)), 16));
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)), 16));
 }
 AVX2 static inline __m256 avx2_fp16(const uint16_t *p)
 {
@@ -93,7 +140,8 @@ AVX2 static inline __m256 avx2_fp16(const uint16_t *p)
 }
 AVX2 static inline __m256 avx2_fp8(const uint8_t *p)
 {
-    __m128i b = _mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)p)); /* sign bits fill the upper byte */
+    __m128i b =
+        _mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)p)); /* sign bits fill the upper byte */
     __m128i h = _mm_or_si128(_mm_and_si128(b, _mm_set1_epi16((short)0x8000)),
                              _mm_slli_epi16(_mm_and_si128(b, _mm_set1_epi16(0x7f)), 7));
     return _mm256_mul_ps(_mm256_cvtph_ps(h), _mm256_set1_ps(256));

@@ -1,6 +1,6 @@
 /* engine/cpu_kernels.h - the inner loops of the CPU backend, compiled for several instruction sets into one program and
- * chosen at run time. Every kernel sums one result in an order that depends on its own operands' extents alone, never on
- * how many rows or tokens come with it: a sequence computes the same bits alone and in a batch. */
+ * chosen at run time. Every kernel sums one result in an order that depends on its own operands' extents alone, never
+ * on how many rows or tokens come with it: a sequence computes the same bits alone and in a batch. */
 #ifndef KW_ENGINE_CPU_KERNELS_H
 #define KW_ENGINE_CPU_KERNELS_H
 #include <stddef.h>

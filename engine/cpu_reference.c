@@ -7,18 +7,18 @@
 #include <string.h>
 
 struct kw_cpu_work {
-    float *x, *h;       /* [max_tokens][hidden]: residual stream; what goes into a layer's matrices */
-    float *qkv;         /* [max_tokens][(heads + 2 kv_heads) head_dim] */
-    float *att;         /* [max_tokens][heads head_dim] */
-    float *up;          /* [max_tokens][2 intermediate]: gate, up */
-    float *act;         /* [max_tokens][intermediate] */
-    float *row;         /* [widest]: a row of weights as fp32 */
-    float *in;          /* [max_tokens][widest]: a matrix's input after fp8 */
-    float *in_scale;    /* [max_tokens] */
-    uint8_t *code;      /* [widest] */
-    double *score;      /* [max_model_len] */
-    float *logits;      /* [vocab] */
-    float *kv;          /* [head_dim] */
+    float *x, *h;    /* [max_tokens][hidden]: residual stream; what goes into a layer's matrices */
+    float *qkv;      /* [max_tokens][(heads + 2 kv_heads) head_dim] */
+    float *att;      /* [max_tokens][heads head_dim] */
+    float *up;       /* [max_tokens][2 intermediate]: gate, up */
+    float *act;      /* [max_tokens][intermediate] */
+    float *row;      /* [widest]: a row of weights as fp32 */
+    float *in;       /* [max_tokens][widest]: a matrix's input after fp8 */
+    float *in_scale; /* [max_tokens] */
+    uint8_t *code;   /* [widest] */
+    double *score;   /* [max_model_len] */
+    float *logits;   /* [vocab] */
+    float *kv;       /* [head_dim] */
 };
 
 /* Row r of a weight of layer l (0 for those outside the layers), as fp32. */
@@ -29,7 +29,8 @@ static void weight_row(const struct kw_backend *b, const struct kw_place *w, uin
 }
 
 /* y[t][r] = sum_c w[r][c] x[t][c]. fp8: both sides are E4M3 codes with a scale, the token's and the row's. */
-static void linear(const struct kw_backend *b, const struct kw_place *w, uint32_t l, float *y, const float *x, uint32_t n)
+static void linear(const struct kw_backend *b, const struct kw_place *w, uint32_t l, float *y, const float *x,
+                   uint32_t n)
 {
     struct kw_cpu_work *k = b->work;
     const bool fp8 = w->dtype == KW_DT_FP8;
@@ -140,7 +141,8 @@ static void layer(const struct kw_backend *b, const struct kw_batch *batch, uint
             for (uint32_t h = 0; h < c->heads; h++) {
                 uint32_t t = batch->seqs[s].start + i;
                 attend(b, batch->tables + (size_t)s * batch->table_stride, l, h, batch->positions[t],
-                       k->qkv + (size_t)t * w->qkv.rows + h * c->head_dim, k->att + (size_t)t * q_width + h * c->head_dim);
+                       k->qkv + (size_t)t * w->qkv.rows + h * c->head_dim,
+                       k->att + (size_t)t * q_width + h * c->head_dim);
             }
     linear(b, &w->o, l, k->h, k->att, n);
     add_to(k->x, k->h, (size_t)n * c->hidden);
@@ -149,7 +151,8 @@ static void layer(const struct kw_backend *b, const struct kw_batch *batch, uint
     linear(b, &w->gate_up, l, k->up, k->h, n);
     for (uint32_t t = 0; t < n; t++)
         for (uint32_t i = 0; i < c->intermediate; i++) {
-            double gate = k->up[(size_t)t * w->gate_up.rows + i], up = k->up[(size_t)t * w->gate_up.rows + c->intermediate + i];
+            double gate = k->up[(size_t)t * w->gate_up.rows + i],
+                   up = k->up[(size_t)t * w->gate_up.rows + c->intermediate + i];
             k->act[(size_t)t * c->intermediate + i] = (float)(gate / (1 + exp(-gate)) * up);
         }
     linear(b, &w->down, l, k->h, k->act, n);
@@ -209,8 +212,8 @@ static enum kw_status create(struct kw_backend **out, const struct kw_backend_pa
         k->in = malloc((b->l->precision == KW_DT_FP8 ? n * widest : 1) * f), k->in_scale = malloc(n * f);
         k->score = malloc(p->max_model_len * sizeof *k->score), k->logits = malloc(c->vocab * f);
     }
-    if (k && k->x && k->h && k->qkv && k->att && k->up && k->act && k->row && k->code && k->kv && k->in && k->in_scale &&
-        k->score && k->logits)
+    if (k && k->x && k->h && k->qkv && k->att && k->up && k->act && k->row && k->code && k->kv && k->in &&
+        k->in_scale && k->score && k->logits)
         return KW_OK;
     destroy(b);
     *out = NULL;

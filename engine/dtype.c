@@ -17,7 +17,10 @@ static float float_of(uint32_t u)
     return v;
 }
 
-size_t kw_dtype_bytes(enum kw_dtype t) { return t == KW_DT_FP32 ? 4 : t == KW_DT_FP8 ? 1 : 2; }
+size_t kw_dtype_bytes(enum kw_dtype t)
+{
+    return t == KW_DT_FP32 ? 4 : t == KW_DT_FP8 ? 1 : 2;
+}
 
 const char *kw_dtype_name(enum kw_dtype t)
 {
@@ -30,21 +33,25 @@ int kw_dtype_find(const char *name)
     static const struct {
         const char *name;
         enum kw_dtype t;
-    } known[] = { { "fp32", KW_DT_FP32 },     { "float32", KW_DT_FP32 }, { "F32", KW_DT_FP32 },
-                  { "bf16", KW_DT_BF16 },     { "bfloat16", KW_DT_BF16 }, { "BF16", KW_DT_BF16 },
-                  { "fp16", KW_DT_FP16 },     { "float16", KW_DT_FP16 }, { "F16", KW_DT_FP16 },
-                  { "fp8", KW_DT_FP8 },       { "float8_e4m3fn", KW_DT_FP8 }, { "F8_E4M3", KW_DT_FP8 } };
+    } known[] = { { "fp32", KW_DT_FP32 }, { "float32", KW_DT_FP32 },      { "F32", KW_DT_FP32 },
+                  { "bf16", KW_DT_BF16 }, { "bfloat16", KW_DT_BF16 },     { "BF16", KW_DT_BF16 },
+                  { "fp16", KW_DT_FP16 }, { "float16", KW_DT_FP16 },      { "F16", KW_DT_FP16 },
+                  { "fp8", KW_DT_FP8 },   { "float8_e4m3fn", KW_DT_FP8 }, { "F8_E4M3", KW_DT_FP8 } };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(name, known[i].name)) return (int)known[i].t;
     return -1;
 }
 
-float kw_bf16_to_f32(uint16_t v) { return float_of((uint32_t)v << 16); }
+float kw_bf16_to_f32(uint16_t v)
+{
+    return float_of((uint32_t)v << 16);
+}
 
 uint16_t kw_f32_to_bf16(float v)
 {
     uint32_t u = bits_of(v);
-    if ((u & 0x7fffffff) > 0x7f800000) return (uint16_t)(u >> 16 | 0x40); /* a quiet NaN: rounding could make it infinite */
+    if ((u & 0x7fffffff) > 0x7f800000)
+        return (uint16_t)(u >> 16 | 0x40); /* a quiet NaN: rounding could make it infinite */
     return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
@@ -62,7 +69,7 @@ uint16_t kw_f32_to_fp16(float v)
     uint16_t sign = (uint16_t)(u >> 16 & 0x8000);
     if (mag > 0x7f800000) return sign | 0x7e00;
     if (mag >= 0x477ff000) return sign | 0x7c00; /* 65520 and above round to infinity */
-    if (mag < 0x38800000)                        /* below 2^-14: subnormal; the product is exact, rintf rounds to even */
+    if (mag < 0x38800000) /* below 2^-14: subnormal; the product is exact, rintf rounds to even */
         return sign | (uint16_t)rintf(float_of(mag) * 0x1p24f);
     return sign | (uint16_t)((mag - ((127 - 15) << 23) + 0xfff + (mag >> 13 & 1)) >> 13);
 }
@@ -80,7 +87,7 @@ uint8_t kw_f32_to_fp8(float v)
     uint32_t u = bits_of(v), mag = u & 0x7fffffff;
     uint8_t sign = (uint8_t)(u >> 24 & 0x80);
     if (mag > 0x7f800000) return sign | 0x7f;
-    if (mag >= 0x43e00000) return sign | 0x7e; /* 448 and above */
+    if (mag >= 0x43e00000) return sign | 0x7e;                                  /* 448 and above */
     if (mag < 0x3c800000) return sign | (uint8_t)rintf(float_of(mag) * 0x1p9f); /* below 2^-6: multiples of 2^-9 */
     uint32_t code = (mag - ((127 - 7) << 23) + 0x7ffff + (mag >> 20 & 1)) >> 20;
     return sign | (uint8_t)(code > 0x7e ? 0x7e : code);

@@ -18,14 +18,14 @@ struct seq { /* a request between add and its end; named by its scheduler slot *
     struct kw_sampler sampler;
     bool ignore_eos;
     uint32_t stop[16], n_stop;
-    uint64_t *hash;       /* prefix caching: one per full block of the prompt; the scheduler borrows it */
+    uint64_t *hash; /* prefix caching: one per full block of the prompt; the scheduler borrows it */
 };
 
 struct kw_engine_state {
-    struct seq **seq;     /* [cap] by slot; NULL: free */
+    struct seq **seq; /* [cap] by slot; NULL: free */
     uint32_t cap, active;
     struct kw_sampler_scratch scratch;
-    float *logits;        /* [max_num_seqs][vocab] once a request that samples has come, else NULL */
+    float *logits; /* [max_num_seqs][vocab] once a request that samples has come, else NULL */
     uint32_t max_tokens, table_stride;
     uint32_t *tokens, *positions, *slots; /* [max_tokens] */
     struct kw_batch_seq *seqs;            /* [max_num_seqs] */
@@ -104,7 +104,8 @@ struct reading {
 static void *read_weights(void *arg)
 {
     struct reading *r = arg;
-    r->st = kw_load(r->e->ops, r->e->backend, r->host, &r->k, &r->plan, &r->o->load, &r->e->startup, &r->e->load, &r->err);
+    r->st =
+        kw_load(r->e->ops, r->e->backend, r->host, &r->k, &r->plan, &r->o->load, &r->e->startup, &r->e->load, &r->err);
     return NULL;
 }
 
@@ -187,7 +188,8 @@ static enum kw_status make_state(struct kw_engine *e, uint32_t max_tokens, struc
 static enum kw_status open_tokenizer(struct kw_engine *e, const char *folder, struct kw_error *err)
 {
     char path[4096];
-    if (snprintf(path, sizeof path, "%s/tokenizer.json", folder) >= (int)sizeof path || access(path, R_OK)) return KW_OK;
+    if (snprintf(path, sizeof path, "%s/tokenizer.json", folder) >= (int)sizeof path || access(path, R_OK))
+        return KW_OK;
     uint32_t phase = kw_startup_begin(&e->startup, "tokenizer");
     enum kw_status st = kw_tokenizer_load(&e->tokenizer, path, err);
     kw_startup_end(&e->startup, phase, 0);
@@ -218,7 +220,9 @@ static enum kw_status open_backend(struct kw_engine *e, const struct kw_engine_o
         .max_tokens = step_tokens(&e->limits),
         .max_seqs = e->limits.max_num_seqs,
         .max_model_len = e->limits.max_model_len,
-        .memory_fraction = o->memory_fraction > 0 ? o->memory_fraction : cpu ? 0.5 : 0.9,
+        .memory_fraction = o->memory_fraction > 0 ? o->memory_fraction
+                           : cpu                  ? 0.5
+                                                  : 0.9,
         .eager = o->eager,
         .startup = &e->startup,
     };
@@ -285,8 +289,9 @@ void kw_engine_close(struct kw_engine *e)
 static enum kw_status check_request(const struct kw_engine *e, const struct kw_engine_request *r, struct kw_error *err)
 {
     if (r->n_prompt == 0 || r->max_new == 0)
-        return kw_fail(err, KW_ERANGE, "request %" PRIu64 ": want at least one prompt token and one new one; got %u and %u",
-                       r->id, r->n_prompt, r->max_new);
+        return kw_fail(err, KW_ERANGE,
+                       "request %" PRIu64 ": want at least one prompt token and one new one; got %u and %u", r->id,
+                       r->n_prompt, r->max_new);
     if (r->n_stop > 16)
         return kw_fail(err, KW_ERANGE, "request %" PRIu64 ": want at most 16 stop ids; got %u", r->id, r->n_stop);
     if (r->n_prompt > e->limits.max_model_len || r->max_new > e->limits.max_model_len - r->n_prompt)
@@ -294,8 +299,8 @@ static enum kw_status check_request(const struct kw_engine *e, const struct kw_e
                        r->n_prompt, r->max_new, e->limits.max_model_len);
     for (uint32_t i = 0; i < r->n_prompt; i++)
         if (r->prompt[i] >= e->config.vocab)
-            return kw_fail(err, KW_ERANGE, "request %" PRIu64 ": prompt token %u is id %u; the vocabulary has %u", r->id, i,
-                           r->prompt[i], e->config.vocab);
+            return kw_fail(err, KW_ERANGE, "request %" PRIu64 ": prompt token %u is id %u; the vocabulary has %u",
+                           r->id, i, r->prompt[i], e->config.vocab);
     return KW_OK;
 }
 
@@ -367,7 +372,10 @@ enum kw_status kw_engine_add(struct kw_engine *e, const struct kw_engine_request
     if (st == KW_OK) st = make_seq(e, r, &q, err);
     if (st != KW_OK) return st;
     uint32_t slot;
-    struct kw_sched_request want = { .id = r->id, .prompt = r->n_prompt, .output = r->max_new, .hash = q->hash,
+    struct kw_sched_request want = { .id = r->id,
+                                     .prompt = r->n_prompt,
+                                     .output = r->max_new,
+                                     .hash = q->hash,
                                      .n_hash = q->hash ? r->n_prompt / e->limits.block_size : 0,
                                      .hash_block = e->limits.block_size };
     st = kw_sched_add(e->sched, &want, &slot, err);
@@ -399,7 +407,10 @@ bool kw_engine_cancel(struct kw_engine *e, uint64_t id)
     return false;
 }
 
-uint32_t kw_engine_active(const struct kw_engine *e) { return e->state->active; }
+uint32_t kw_engine_active(const struct kw_engine *e)
+{
+    return e->state->active;
+}
 
 /* ---- a step */
 
@@ -430,8 +441,13 @@ static void put(const struct kw_engine *e, struct kw_batch *t, uint32_t slot, ui
 static bool build(const struct kw_engine *e, const struct kw_step *step, struct kw_batch *t)
 {
     struct kw_engine_state *s = e->state;
-    *t = (struct kw_batch){ .tokens = s->tokens, .positions = s->positions, .slots = s->slots, .seqs = s->seqs,
-                            .tables = s->tables, .table_stride = s->table_stride, .logit_tokens = s->logit_tokens };
+    *t = (struct kw_batch){ .tokens = s->tokens,
+                            .positions = s->positions,
+                            .slots = s->slots,
+                            .seqs = s->seqs,
+                            .tables = s->tables,
+                            .table_stride = s->table_stride,
+                            .logit_tokens = s->logit_tokens };
     for (uint32_t i = 0; i < step->n_decode; i++) {
         uint32_t slot = kw_sched_decoding(e->sched, i);
         put(e, t, slot, s->seq[slot]->n - 1, 1, true);
@@ -465,8 +481,9 @@ static void take_tokens(struct kw_engine *e, const struct kw_batch *t, bool samp
         if (sample && q->sampler.how.temperature > 0)
             token = kw_sampler_next(&q->sampler, &s->scratch, s->logits + (size_t)i * e->config.vocab);
         q->tokens[q->n++] = token;
-        s->events[i] = (struct kw_engine_event){ .id = q->id, .token = token, .index = q->n - q->n_prompt - 1,
-                                                 .finish = finish_of(e, q, token) };
+        s->events[i] = (struct kw_engine_event){
+            .id = q->id, .token = token, .index = q->n - q->n_prompt - 1, .finish = finish_of(e, q, token)
+        };
     }
     struct kw_sched_done done;
     kw_sched_commit(e->sched, &done);
@@ -519,7 +536,8 @@ enum kw_status kw_engine_generate(struct kw_engine *e, const struct kw_engine_re
                                   struct kw_error *err)
 {
     *out = (struct kw_generated){ 0 };
-    if (kw_engine_active(e)) return kw_fail(err, KW_EFAIL, "generate: %u other requests are active", kw_engine_active(e));
+    if (kw_engine_active(e))
+        return kw_fail(err, KW_EFAIL, "generate: %u other requests are active", kw_engine_active(e));
     int64_t began = kw_now_ns();
     uint32_t *ids = malloc(((size_t)r->max_new + 1) * sizeof *ids);
     if (!ids) return kw_fail(err, KW_ENOMEM, "out of memory for %u tokens", r->max_new);

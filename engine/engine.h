@@ -11,19 +11,19 @@
 #include "engine/tokenizer.h"
 
 struct kw_engine_options { /* {0} with model set is a usable default */
-    const char *model;      /* checkpoint folder, or the name of a shape ("llama-3.1-8b") with synthetic weights */
-    const char *backend;    /* kw_backend_find's; NULL: "auto" */
-    const char *precision;  /* "bf16", "fp16", "fp32", "fp8"; NULL: the checkpoint's */
-    bool synthetic;         /* random weights of the config's shape, although model is a folder */
-    uint64_t seed;          /* of synthetic weights */
+    const char *model;     /* checkpoint folder, or the name of a shape ("llama-3.1-8b") with synthetic weights */
+    const char *backend;   /* kw_backend_find's; NULL: "auto" */
+    const char *precision; /* "bf16", "fp16", "fp32", "fp8"; NULL: the checkpoint's */
+    bool synthetic;        /* random weights of the config's shape, although model is a folder */
+    uint64_t seed;         /* of synthetic weights */
     int device;
-    uint32_t threads;       /* CPU backend; 0: OpenMP's */
-    uint32_t block_size;    /* 0: 16 */
-    uint32_t num_blocks;    /* 0: from free memory */
-    uint32_t max_model_len; /* 0: the model's, 8192 at most on a CPU */
-    uint32_t max_num_seqs;  /* 0: 256 */
+    uint32_t threads;                /* CPU backend; 0: OpenMP's */
+    uint32_t block_size;             /* 0: 16 */
+    uint32_t num_blocks;             /* 0: from free memory */
+    uint32_t max_model_len;          /* 0: the model's, 8192 at most on a CPU */
+    uint32_t max_num_seqs;           /* 0: 256 */
     uint32_t max_num_batched_tokens; /* 0: 2048 */
-    double memory_fraction; /* 0: 0.9 of a GPU, 0.5 of the CPU's memory */
+    double memory_fraction;          /* 0: 0.9 of a GPU, 0.5 of the CPU's memory */
     enum kw_sched_policy policy;
     bool prefix_caching;
     bool eager;
@@ -36,27 +36,27 @@ struct kw_engine { /* read its parts freely; only the functions below change the
     const struct kw_backend_ops *ops;
     struct kw_backend *backend;
     struct kw_sched *sched;
-    struct kw_sched_config limits;      /* what the scheduler was made with; num_blocks as the backend said */
-    struct kw_tokenizer *tokenizer;     /* NULL: the folder has no tokenizer.json */
+    struct kw_sched_config limits;  /* what the scheduler was made with; num_blocks as the backend said */
+    struct kw_tokenizer *tokenizer; /* NULL: the folder has no tokenizer.json */
     struct kw_load_stats load;
-    struct kw_startup startup;          /* phases up to the first token */
-    struct kw_engine_state *state;      /* sequences, batch arrays: engine.c */
+    struct kw_startup startup;     /* phases up to the first token */
+    struct kw_engine_state *state; /* sequences, batch arrays: engine.c */
 };
 
-/* Loads and prepares everything. startup: phases so far (kw_startup_init called first thing in main), or NULL. On failure
- * nothing is held and *e is unusable. */
+/* Loads and prepares everything. startup: phases so far (kw_startup_init called first thing in main), or NULL. On
+ * failure nothing is held and *e is unusable. */
 enum kw_status kw_engine_open(struct kw_engine *e, const struct kw_engine_options *o, const struct kw_startup *startup,
                               struct kw_error *err);
 void kw_engine_close(struct kw_engine *e); /* safe to call again */
 
 struct kw_engine_request {
-    uint64_t id;              /* the caller's; handed back in events. Must be unique among those unfinished */
-    const uint32_t *prompt;   /* [n_prompt] ids < vocab; copied */
+    uint64_t id;                /* the caller's; handed back in events. Must be unique among those unfinished */
+    const uint32_t *prompt;     /* [n_prompt] ids < vocab; copied */
     uint32_t n_prompt, max_new; /* both >= 1; n_prompt + max_new <= max_model_len */
     struct kw_sampling sampling;
-    bool ignore_eos;          /* benchmarks: always max_new tokens */
-    const uint32_t *stop;     /* [n_stop] further ids that end it; copied */
-    uint32_t n_stop;          /* <= 16 */
+    bool ignore_eos;      /* benchmarks: always max_new tokens */
+    const uint32_t *stop; /* [n_stop] further ids that end it; copied */
+    uint32_t n_stop;      /* <= 16 */
 };
 /* KW_ERANGE: the request can never run (ids, lengths, blocks, sampling). KW_ENOMEM: unchanged. */
 enum kw_status kw_engine_add(struct kw_engine *e, const struct kw_engine_request *r, struct kw_error *err);
@@ -65,15 +65,15 @@ bool kw_engine_cancel(struct kw_engine *e, uint64_t id); /* false: no such reque
 struct kw_engine_event { /* one token */
     uint64_t id;
     uint32_t token;
-    uint32_t index; /* 0 for the first */
+    uint32_t index;                                                            /* 0 for the first */
     enum kw_finish { KW_FINISH_NOT, KW_FINISH_LENGTH, KW_FINISH_STOP } finish; /* not 0: the request is gone */
 };
-struct kw_engine_step { /* what one step was and gave; arrays are the engine's, valid until its next call */
-    struct kw_step batch;       /* the scheduler's features; its pointers are not kept (NULL) */
+struct kw_engine_step {   /* what one step was and gave; arrays are the engine's, valid until its next call */
+    struct kw_step batch; /* the scheduler's features; its pointers are not kept (NULL) */
     uint32_t n_events;
     const struct kw_engine_event *events; /* in batch order: decodes, then finished prompts */
-    int64_t device_ns;          /* on the device */
-    int64_t wall_ns;            /* decide + submit + wait + sample + commit */
+    int64_t device_ns;                    /* on the device */
+    int64_t wall_ns;                      /* decide + submit + wait + sample + commit */
 };
 /* Runs one step; *ran is false when there was nothing to run. Greedy sequences never move logits to the host. After a
  * failure (the device's) every further step fails with the same message: close the engine. */
@@ -81,7 +81,8 @@ enum kw_status kw_engine_step(struct kw_engine *e, struct kw_engine_step *out, b
 
 uint32_t kw_engine_active(const struct kw_engine *e); /* requests added and not finished or cancelled */
 
-/* One prompt to the end, alone (KW_EFAIL when other requests are active): malloc'd ids of the answer (the stop token not included) and its times. */
+/* One prompt to the end, alone (KW_EFAIL when other requests are active): malloc'd ids of the answer (the stop token
+ * not included) and its times. */
 struct kw_generated {
     uint32_t *ids;
     uint32_t n;

@@ -35,8 +35,8 @@ struct shared {
     int64_t bucket;          /* network: when all bytes granted so far have come. Under lock */
     pthread_mutex_t lock;
     uint64_t file_bytes, weight_bytes, direct_bytes; /* under lock */
-    int64_t first_ns;        /* under lock */
-    enum kw_status st;       /* the first failure. Under lock */
+    int64_t first_ns;                                /* under lock */
+    enum kw_status st;                               /* the first failure. Under lock */
     struct kw_error err;
 };
 
@@ -54,7 +54,10 @@ struct worker {
 
 /* ---- pieces */
 
-static bool by_rows(const struct kw_copy *c) { return c->from != c->to || c->to == KW_DT_FP8; }
+static bool by_rows(const struct kw_copy *c)
+{
+    return c->from != c->to || c->to == KW_DT_FP8;
+}
 
 static uint32_t rows_a_piece(const struct kw_copy *c, size_t buffer)
 {
@@ -75,7 +78,10 @@ static size_t cut(const struct kw_weights_plan *p, size_t buffer, struct piece *
             len = rows ? rows * row : buffer;
             if (len > all - at) len = all - at;
             if (to)
-                to[n] = (struct piece){ .copy = c, .begin = at, .bytes = len, .row = rows ? (uint32_t)(at / row) : 0,
+                to[n] = (struct piece){ .copy = c,
+                                        .begin = at,
+                                        .bytes = len,
+                                        .row = rows ? (uint32_t)(at / row) : 0,
                                         .rows = rows ? (uint32_t)(len / row) : 0 };
             n++;
         }
@@ -88,7 +94,8 @@ static size_t cut(const struct kw_weights_plan *p, size_t buffer, struct piece *
 static void sleep_until(int64_t when)
 {
     struct timespec t = { .tv_sec = (time_t)(when / 1000000000), .tv_nsec = (long)(when % 1000000000) };
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR) {}
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR) {
+    }
 }
 
 /* Returns when the piece's last byte would have come over the wire. */
@@ -113,7 +120,8 @@ static enum kw_status pread_all(int fd, const char *path, unsigned char *to, uin
         ssize_t got = pread(fd, to, n, (off_t)at);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return kw_fail(err, KW_EIO, "%.300s: byte %" PRIu64 ": %s", path, at, strerror(errno));
-        if (got == 0) return kw_fail(err, KW_EIO, "%.300s: ends at byte %" PRIu64 "; it was longer when it was opened", path, at);
+        if (got == 0)
+            return kw_fail(err, KW_EIO, "%.300s: ends at byte %" PRIu64 "; it was longer when it was opened", path, at);
         to += got, at += (uint64_t)got, n -= (uint64_t)got;
     }
     return KW_OK;
@@ -166,7 +174,8 @@ static enum kw_status fetch(struct shared *s, const struct piece *p, struct stag
 /* ---- converting and sending */
 
 /* Rows of a copy to their dtype; scales: one a row, after them. Returns the bytes before the scales. */
-static size_t convert(struct worker *w, const struct piece *p, const unsigned char *from, unsigned char *to, float *scales)
+static size_t convert(struct worker *w, const struct piece *p, const unsigned char *from, unsigned char *to,
+                      float *scales)
 {
     const struct kw_copy *c = p->copy;
     const size_t in = (size_t)c->cols * kw_dtype_bytes(c->from), out = (size_t)c->cols * kw_dtype_bytes(c->to);
@@ -313,9 +322,13 @@ static enum kw_status load_with(struct shared *s, struct worker *w, const struct
         phase = kw_startup_begin(startup, "weights");
         st = run_threads(s, w, err);
         kw_startup_end(startup, phase, s->weight_bytes);
-        *stats = (struct kw_load_stats){ .file_bytes = s->file_bytes, .weight_bytes = s->weight_bytes,
-                                         .direct_bytes = s->direct_bytes, .first_ns = s->first_ns, .last_ns = kw_now_ns(),
-                                         .threads = s->o.threads, .emulated = s->o.mode == KW_LOAD_NETWORK };
+        *stats = (struct kw_load_stats){ .file_bytes = s->file_bytes,
+                                         .weight_bytes = s->weight_bytes,
+                                         .direct_bytes = s->direct_bytes,
+                                         .first_ns = s->first_ns,
+                                         .last_ns = kw_now_ns(),
+                                         .threads = s->o.threads,
+                                         .emulated = s->o.mode == KW_LOAD_NETWORK };
     }
     for (uint32_t i = 0; i < n_stages; i++) s->ops->stage_free(s->b, w[i / s->o.ring].ring[i % s->o.ring].handle);
     for (uint32_t i = 0; i < s->o.threads; i++) {
@@ -347,15 +360,17 @@ static enum kw_status settle(struct kw_load_options *o, const struct kw_weights_
         if (by_rows(&plan->copies[i]) && row > o->buffer_bytes) o->buffer_bytes = row;
     }
     o->buffer_bytes = (o->buffer_bytes + EDGE - 1) & ~(EDGE - 1);
-    if (o->mode == KW_LOAD_NETWORK && !(o->rate > 0 && isfinite(o->rate) && o->first_byte_s >= 0 && o->first_byte_s < 1e6))
+    if (o->mode == KW_LOAD_NETWORK &&
+        !(o->rate > 0 && isfinite(o->rate) && o->first_byte_s >= 0 && o->first_byte_s < 1e6))
         return kw_fail(err, KW_ERANGE, "network: want a rate above 0 and a first-byte latency from 0; got %g B/s, %g s",
                        o->rate, o->first_byte_s);
     return KW_OK;
 }
 
 enum kw_status kw_load(const struct kw_backend_ops *ops, struct kw_backend *b, void *host,
-                       const struct kw_checkpoint *k, const struct kw_weights_plan *plan, const struct kw_load_options *o,
-                       struct kw_startup *startup, struct kw_load_stats *stats, struct kw_error *err)
+                       const struct kw_checkpoint *k, const struct kw_weights_plan *plan,
+                       const struct kw_load_options *o, struct kw_startup *startup, struct kw_load_stats *stats,
+                       struct kw_error *err)
 {
     struct shared s = { .ops = ops, .b = b, .host = host, .k = k, .o = *o };
     enum kw_status st = settle(&s.o, plan, err);

@@ -39,12 +39,16 @@ static enum kw_status open_library(void **lib, const char *file, struct kw_error
     const char *why = dlerror();
     if (!why) why = "cannot be opened";
     if (!strchr(file, '/') || access(file, R_OK))
-        return kw_fail(err, KW_EFAIL,
-                       "no CUDA backend (%.200s): build it with the CUDA toolkit (12.4 or newer; make finds nvcc) or set "
-                       "KEEPWARM_CUDA to %s; --backend cpu needs neither", why, PLUGIN);
-    return kw_fail(err, KW_EFAIL,
-                   "%.300s: install the CUDA runtime libraries (libcudart, libcublasLt) of the version it was built with, "
-                   "or add their folder to LD_LIBRARY_PATH; --backend cpu needs none", why);
+        return kw_fail(
+            err, KW_EFAIL,
+            "no CUDA backend (%.200s): build it with the CUDA toolkit (12.4 or newer; make finds nvcc) or set "
+            "KEEPWARM_CUDA to %s; --backend cpu needs neither",
+            why, PLUGIN);
+    return kw_fail(
+        err, KW_EFAIL,
+        "%.300s: install the CUDA runtime libraries (libcudart, libcublasLt) of the version it was built with, "
+        "or add their folder to LD_LIBRARY_PATH; --backend cpu needs none",
+        why);
 }
 
 enum kw_status kw_plugin_open(const struct kw_backend_ops **ops, const char *path, struct kw_error *err)
@@ -62,8 +66,9 @@ enum kw_status kw_plugin_open(const struct kw_backend_ops **ops, const char *pat
     if (!got)
         st = kw_fail(err, KW_EFAIL, "%.300s: exports no %s: not a backend of keepwarm", file, KW_BACKEND_PLUGIN_SYMBOL);
     else if (got->abi != KW_BACKEND_ABI || got->size != sizeof *got)
-        st = kw_fail(err, KW_EFAIL, "%.300s: built for interface %u (%u bytes), this program has %u (%zu bytes): run make",
-                     file, got->abi, got->size, KW_BACKEND_ABI, sizeof *got);
+        st = kw_fail(err, KW_EFAIL,
+                     "%.300s: built for interface %u (%u bytes), this program has %u (%zu bytes): run make", file,
+                     got->abi, got->size, KW_BACKEND_ABI, sizeof *got);
     else
         st = got->probe(&n, err);
     if (st == KW_OK)

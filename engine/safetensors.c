@@ -24,11 +24,11 @@ static const struct {
     const char *name;
     enum kw_st_dtype type;
     unsigned bytes;
-} dtypes[] = { { "F32", KW_ST_F32, 4 },     { "BF16", KW_ST_BF16, 2 },      { "F16", KW_ST_F16, 2 },
+} dtypes[] = { { "F32", KW_ST_F32, 4 },         { "BF16", KW_ST_BF16, 2 },     { "F16", KW_ST_F16, 2 },
                { "F8_E4M3", KW_ST_F8_E4M3, 1 }, { "F8_E5M2", KW_ST_OTHER, 1 }, { "F64", KW_ST_OTHER, 8 },
-               { "I64", KW_ST_OTHER, 8 },   { "U64", KW_ST_OTHER, 8 },      { "I32", KW_ST_OTHER, 4 },
-               { "U32", KW_ST_OTHER, 4 },   { "I16", KW_ST_OTHER, 2 },      { "U16", KW_ST_OTHER, 2 },
-               { "I8", KW_ST_OTHER, 1 },    { "U8", KW_ST_OTHER, 1 },       { "BOOL", KW_ST_OTHER, 1 } };
+               { "I64", KW_ST_OTHER, 8 },       { "U64", KW_ST_OTHER, 8 },     { "I32", KW_ST_OTHER, 4 },
+               { "U32", KW_ST_OTHER, 4 },       { "I16", KW_ST_OTHER, 2 },     { "U16", KW_ST_OTHER, 2 },
+               { "I8", KW_ST_OTHER, 1 },        { "U8", KW_ST_OTHER, 1 },      { "BOOL", KW_ST_OTHER, 1 } };
 #define N_DTYPES (sizeof dtypes / sizeof *dtypes)
 
 /* One tensor's description; offsets still count from the first data byte. */
@@ -62,7 +62,8 @@ static enum kw_status read_tensor(struct kw_jnode n, uint64_t data_bytes, struct
     if (begin > end || (uint64_t)end > data_bytes)
         return kw_json_fail(range, KW_ERANGE, err, "want begin <= end <= %" PRIu64 " (the file's data)", data_bytes);
     if ((uint64_t)(end - begin) != bytes)
-        return kw_json_fail(range, KW_ERANGE, err, "%" PRId64 " bytes; dtype and shape make %" PRIu64, end - begin, bytes);
+        return kw_json_fail(range, KW_ERANGE, err, "%" PRId64 " bytes; dtype and shape make %" PRIu64, end - begin,
+                            bytes);
     t->offset = (uint64_t)begin, t->bytes = bytes;
     return KW_OK;
 }
@@ -110,7 +111,8 @@ static enum kw_status read_header(const struct kw_json *doc, uint64_t data_bytes
         at += t[i].bytes;
     }
     if (at != data_bytes)
-        return kw_json_fail(root, KW_ERANGE, err, "the tensors end at data byte %" PRIu64 " of %" PRIu64, at, data_bytes);
+        return kw_json_fail(root, KW_ERANGE, err, "the tensors end at data byte %" PRIu64 " of %" PRIu64, at,
+                            data_bytes);
     return KW_OK;
 }
 
@@ -254,7 +256,8 @@ static enum kw_status add_shards(struct kw_checkpoint *k, const struct kw_json *
             enum kw_status st = kw_json_str(m, &name, err);
             if (st != KW_OK) return st;
             if (!*name || name[0] == '.' || strchr(name, '/'))
-                return kw_json_fail(m, KW_ERANGE, err, "want the name of a file in the same folder; got \"%.60s\"", name);
+                return kw_json_fail(m, KW_ERANGE, err, "want the name of a file in the same folder; got \"%.60s\"",
+                                    name);
             if ((st = join(file, path, folder, name, err)) != KW_OK) return st;
             uint32_t f = 0;
             if (pass == 0) {
@@ -294,9 +297,10 @@ enum kw_status kw_checkpoint_open(struct kw_checkpoint *k, const char *path, str
         if (!stat(file, &s)) {
             st = add_file(k, file, err);
         } else if ((st = join(file, path, (int)len, "/model.safetensors.index.json", err)) == KW_OK) {
-            st = stat(file, &s) ? kw_fail(err, KW_EIO,
-                                          "%.300s: holds neither model.safetensors nor model.safetensors.index.json", path)
-                                : add_index(k, file, err);
+            st = stat(file, &s)
+                     ? kw_fail(err, KW_EIO, "%.300s: holds neither model.safetensors nor model.safetensors.index.json",
+                               path)
+                     : add_index(k, file, err);
         }
     } else if (len > 5 && !strcmp(path + len - 5, ".json")) {
         st = add_index(k, path, err);

@@ -13,7 +13,10 @@ enum kw_status kw_sampler_init(struct kw_sampler *s, const struct kw_sampling *h
     return kw_rng_init(&s->rng, how->seed, id, KW_RNG_SAMPLING, err);
 }
 
-void kw_sampler_free(struct kw_sampler *s) { kw_rng_free(&s->rng); }
+void kw_sampler_free(struct kw_sampler *s)
+{
+    kw_rng_free(&s->rng);
+}
 
 enum kw_status kw_sampler_scratch_init(struct kw_sampler_scratch *x, uint32_t vocab, struct kw_error *err)
 {

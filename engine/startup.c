@@ -25,12 +25,14 @@ static int64_t process_start(void)
     line[n] = 0;
     char *p = strrchr(line, ')'); /* the command's name may hold blanks */
     unsigned long long ticks;
-    if (!p || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1)
+    if (!p ||
+        sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1)
         return 0;
     long hz = sysconf(_SC_CLK_TCK);
     struct timespec boot;
     if (hz <= 0 || clock_gettime(7 /* CLOCK_BOOTTIME, a Linux clock that POSIX headers hide */, &boot)) return 0;
-    int64_t age = (int64_t)boot.tv_sec * 1000000000 + boot.tv_nsec - (int64_t)(ticks * (1000000000ull / (unsigned long)hz));
+    int64_t age =
+        (int64_t)boot.tv_sec * 1000000000 + boot.tv_nsec - (int64_t)(ticks * (1000000000ull / (unsigned long)hz));
     return age >= 0 ? kw_now_ns() - age : 0;
 }
 

@@ -94,8 +94,7 @@ static enum kw_status out_close(struct out *o, enum kw_status st, struct kw_erro
 {
     if (st == KW_OK && fsync(o->fd)) st = kw_fail(err, KW_EIO, "%.300s: %s", o->path, strerror(errno));
     close(o->fd);
-    if (st == KW_OK && rename(o->temporary, o->path))
-        st = kw_fail(err, KW_EIO, "%.300s: %s", o->path, strerror(errno));
+    if (st == KW_OK && rename(o->temporary, o->path)) st = kw_fail(err, KW_EIO, "%.300s: %s", o->path, strerror(errno));
     if (st != KW_OK) unlink(o->temporary);
     return st;
 }
@@ -183,8 +182,8 @@ static enum kw_status write_shard(const struct walk *k, const char *folder, uint
     struct out o;
     shard_name(name, shard, n);
     header(k, shard, &t);
-    enum kw_status st = t.failed ? kw_fail(err, KW_ENOMEM, "%s: out of memory for its header", name)
-                                 : out_open(&o, folder, name, err);
+    enum kw_status st =
+        t.failed ? kw_fail(err, KW_ENOMEM, "%s: out of memory for its header", name) : out_open(&o, folder, name, err);
     if (st != KW_OK) {
         kw_text_free(&t);
         return st;
@@ -219,8 +218,8 @@ static enum kw_status write_index(const struct walk *k, const char *folder, uint
         }
     kw_text_add(&t, "\n}, \"metadata\": {\"total_size\": %" PRIu64 "}}\n", total);
     snprintf(path, sizeof path, "%s/model.safetensors.index.json", folder);
-    enum kw_status st = t.failed ? kw_fail(err, KW_ENOMEM, "%s: out of memory", path)
-                                 : kw_file_replace(path, t.s, t.n, err);
+    enum kw_status st =
+        t.failed ? kw_fail(err, KW_ENOMEM, "%s: out of memory", path) : kw_file_replace(path, t.s, t.n, err);
     kw_text_free(&t);
     return st;
 }

@@ -1,5 +1,6 @@
 #include "engine/tokenizer.h"
 #include "engine/unicode.h"
+#include "engine/words.h"
 #include "sim/core/json.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +11,10 @@
 #define NONE UINT32_MAX
 #define BLANK "\xe2\x96\x81" /* U+2581, which stands for a blank in Llama 2's and Mistral's tokens */
 
-enum split { SPLIT_LLAMA3, SPLIT_QWEN2, SPLIT_GPT2, SPLIT_NOTHING };
-
-struct token { /* of an id */
-    char *bytes;   /* what it decodes to, NUL-terminated; NULL: no such token */
+struct token {   /* of an id */
+    char *bytes; /* what it decodes to, NUL-terminated; NULL: no such token */
     size_t len;
-    bool special;  /* decodes to nothing */
+    bool special; /* decodes to nothing */
 };
 struct name { /* what it is called in the file, as bytes of text (BPE over characters: before blanks are put back) */
     const char *s;
@@ -34,24 +33,24 @@ struct added { /* an added token: matched in the text before anything else */
 };
 
 struct kw_tokenizer {
-    struct token *token;   /* [n_ids] */
+    struct token *token; /* [n_ids] */
     uint32_t n_ids;
-    struct name *names;    /* [n_names] sorted by bytes: the model's vocabulary */
+    struct name *names; /* [n_names] sorted by bytes: the model's vocabulary */
     size_t n_names;
-    char **text;           /* [n_names] the names' memory */
-    struct merge *merges;  /* [n_merges] sorted by pair */
+    char **text;          /* [n_names] the names' memory */
+    struct merge *merges; /* [n_merges] sorted by pair */
     size_t n_merges;
-    struct added *added;   /* [n_added] longest first */
+    struct added *added; /* [n_added] longest first */
     size_t n_added;
     bool starts[256];      /* some added token begins with this byte */
     uint32_t byte_id[256]; /* the token of a single byte, or NONE */
     uint32_t unknown;      /* for characters without a token, or NONE: left out */
-    enum split split;
-    bool bytewise;         /* byte-level; else characters, with blanks as U+2581 */
+    enum kw_words words;
+    bool bytewise; /* byte-level; else characters, with blanks as U+2581 */
     bool byte_fallback;
-    bool whole_first;      /* ignore_merges: a word that is a token needs no merging */
+    bool whole_first; /* ignore_merges: a word that is a token needs no merging */
     enum { PREFIX_NEVER, PREFIX_FIRST, PREFIX_ALWAYS } prefix; /* a blank before the text, or before each piece of it */
-    uint32_t before[4], after[4]; /* what the post-processor puts around the text */
+    uint32_t before[4], after[4];                              /* what the post-processor puts around the text */
     uint32_t n_before, n_after;
 };
 
@@ -62,7 +61,10 @@ static enum kw_status no_memory(struct kw_error *err)
 
 /* ---- GPT-2's bytes: printable ones stand for themselves, the 68 others are U+0100 and up, in order. */
 
-static bool plain_byte(unsigned b) { return (b >= 0x21 && b <= 0x7e) || (b >= 0xa1 && b <= 0xac) || b >= 0xae; }
+static bool plain_byte(unsigned b)
+{
+    return (b >= 0x21 && b <= 0x7e) || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
+}
 
 /* The byte that a character of a byte-level token stands for, -1 when it is none. */
 static int byte_of(uint32_t c)
@@ -157,7 +159,8 @@ static enum kw_status set_token(struct kw_tokenizer *t, uint32_t id, const char 
 
 static enum kw_status read_vocab(struct kw_tokenizer *t, struct kw_jnode vocab, struct kw_error *err)
 {
-    if (!kw_json_is_object(vocab) || !kw_json_len(vocab)) return kw_json_fail(vocab, KW_EPARSE, err, "want an object of token: id");
+    if (!kw_json_is_object(vocab) || !kw_json_len(vocab))
+        return kw_json_fail(vocab, KW_EPARSE, err, "want an object of token: id");
     const size_t n = (size_t)kw_json_len(vocab);
     t->names = calloc(n, sizeof *t->names);
     t->text = calloc(n, sizeof *t->text);
@@ -185,7 +188,8 @@ static enum kw_status read_vocab(struct kw_tokenizer *t, struct kw_jnode vocab, 
     qsort(t->names, n, sizeof *t->names, by_bytes);
     for (size_t i = 1; i < n; i++)
         if (!by_bytes(&t->names[i - 1], &t->names[i]))
-            return kw_json_fail(vocab, KW_ERANGE, err, "ids %u and %u are the same token", t->names[i - 1].id, t->names[i].id);
+            return kw_json_fail(vocab, KW_ERANGE, err, "ids %u and %u are the same token", t->names[i - 1].id,
+                                t->names[i].id);
     return KW_OK;
 }
 
@@ -199,14 +203,16 @@ static uint32_t side(const struct kw_tokenizer *t, const char *s, size_t n, char
     return id;
 }
 
-static enum kw_status read_merge(const struct kw_tokenizer *t, struct kw_jnode m, struct merge *out, struct kw_error *err)
+static enum kw_status read_merge(const struct kw_tokenizer *t, struct kw_jnode m, struct merge *out,
+                                 struct kw_error *err)
 {
     const char *a, *b;
     size_t na;
     enum kw_status st;
     if (kw_json_is_array(m)) { /* ["a", "b"], since tokenizers 0.20 */
         if (kw_json_len(m) != 2) return kw_json_fail(m, KW_EPARSE, err, "want two tokens");
-        if ((st = kw_json_str(kw_json_at(m, 0), &a, err)) != KW_OK || (st = kw_json_str(kw_json_at(m, 1), &b, err)) != KW_OK)
+        if ((st = kw_json_str(kw_json_at(m, 0), &a, err)) != KW_OK ||
+            (st = kw_json_str(kw_json_at(m, 1), &b, err)) != KW_OK)
             return st;
         na = strlen(a);
     } else { /* "a b" */
@@ -222,7 +228,9 @@ static enum kw_status read_merge(const struct kw_tokenizer *t, struct kw_jnode m
     free(buf);
     if (left == NONE || right == NONE || both == NONE)
         return kw_json_fail(m, KW_ERANGE, err, "%s is not in the vocabulary",
-                            left == NONE ? "the first token" : right == NONE ? "the second token" : "the merged token");
+                            left == NONE    ? "the first token"
+                            : right == NONE ? "the second token"
+                                            : "the merged token");
     out->pair = (uint64_t)left << 32 | right, out->id = both;
     return KW_OK;
 }
@@ -240,12 +248,14 @@ static enum kw_status read_merges(struct kw_tokenizer *t, struct kw_jnode merges
     }
     qsort(t->merges, n, sizeof *t->merges, by_pair);
     for (size_t i = 0; i < n; i++) /* of a pair that is listed twice the first counts */
-        if (!t->n_merges || t->merges[i].pair != t->merges[t->n_merges - 1].pair) t->merges[t->n_merges++] = t->merges[i];
+        if (!t->n_merges || t->merges[i].pair != t->merges[t->n_merges - 1].pair)
+            t->merges[t->n_merges++] = t->merges[i];
     return KW_OK;
 }
 
 /* Ids of the vocabulary and of the added tokens: the largest + 1. */
-static enum kw_status count_ids(struct kw_tokenizer *t, struct kw_jnode vocab, struct kw_jnode added, struct kw_error *err)
+static enum kw_status count_ids(struct kw_tokenizer *t, struct kw_jnode vocab, struct kw_jnode added,
+                                struct kw_error *err)
 {
     int64_t id, largest = 0;
     enum kw_status st;
@@ -319,7 +329,8 @@ static enum kw_status read_normalizer(struct kw_tokenizer *t, struct kw_jnode n,
         if (st != KW_OK) return st;
         if (k == 1) {
             if ((st = kw_json_str(kw_json_get(s, "prepend"), &to, err)) != KW_OK) return st;
-            if (strcmp(to, BLANK)) return kw_json_fail(s, KW_ERANGE, err, "prepending anything but U+2581 is not implemented");
+            if (strcmp(to, BLANK))
+                return kw_json_fail(s, KW_ERANGE, err, "prepending anything but U+2581 is not implemented");
             t->prefix = PREFIX_ALWAYS;
         } else if (k == 2) {
             if ((st = kw_json_str(kw_json_get(kw_json_get(s, "pattern"), "String"), &from, err)) != KW_OK ||
@@ -339,15 +350,15 @@ static enum kw_status read_pattern(struct kw_tokenizer *t, struct kw_jnode n, st
 #define REST "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
     static const struct {
         const char *regex;
-        enum split split;
-    } known[] = { { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|" WORDS "{1,3}" REST, SPLIT_LLAMA3 },
-                  { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|" WORDS REST, SPLIT_QWEN2 } };
+        enum kw_words words;
+    } known[] = { { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|" WORDS "{1,3}" REST, KW_WORDS_LLAMA3 },
+                  { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|" WORDS REST, KW_WORDS_QWEN2 } };
     const char *s;
     enum kw_status st = kw_json_str(kw_json_get(n, "Regex"), &s, err);
     if (st != KW_OK) return st;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(s, known[i].regex)) {
-            t->split = known[i].split;
+            t->words = known[i].words;
             return KW_OK;
         }
     return kw_json_fail(n, KW_ERANGE, err, "this split pattern is not implemented (those of Llama 3 and Qwen2 are)");
@@ -375,7 +386,7 @@ static enum kw_status read_pre_tokenizer(struct kw_tokenizer *t, struct kw_jnode
     static const char *const types[] = { "Split", "ByteLevel", "Metaspace", NULL };
     static const char *const isolated[] = { "Isolated", NULL };
     struct kw_jnode s;
-    t->split = SPLIT_NOTHING;
+    t->words = KW_WORDS_WHOLE;
     for (int i = 0; (s = step_of(n, "pretokenizers", i)).item; i++) {
         int k, how;
         bool invert, regex, space;
@@ -392,14 +403,15 @@ static enum kw_status read_pre_tokenizer(struct kw_tokenizer *t, struct kw_jnode
             if ((st = kw_json_bool_or(kw_json_get(s, "use_regex"), true, &regex, err)) != KW_OK ||
                 (st = kw_json_bool_or(kw_json_get(s, "add_prefix_space"), true, &space, err)) != KW_OK)
                 return st;
-            if (regex && t->split != SPLIT_NOTHING) return kw_json_fail(s, KW_ERANGE, err, "two split patterns are not implemented");
-            if (regex) t->split = SPLIT_GPT2;
+            if (regex && t->words != KW_WORDS_WHOLE)
+                return kw_json_fail(s, KW_ERANGE, err, "two split patterns are not implemented");
+            if (regex) t->words = KW_WORDS_GPT2;
             if (space) return kw_json_fail(s, KW_ERANGE, err, "add_prefix_space is not implemented");
         } else if ((st = read_metaspace(t, s, err)) != KW_OK) {
             return st;
         }
     }
-    if (t->split != SPLIT_NOTHING && !t->bytewise)
+    if (t->words != KW_WORDS_WHOLE && !t->bytewise)
         return kw_json_fail(n, KW_ERANGE, err, "a split pattern without ByteLevel is not implemented");
     return KW_OK;
 }
@@ -521,104 +533,9 @@ void kw_tokenizer_free(struct kw_tokenizer *t)
     free(t);
 }
 
-uint32_t kw_tokenizer_vocab(const struct kw_tokenizer *t) { return t->n_ids; }
-
-/* ---- splitting text into words */
-
-struct cursor { /* the characters of s[0..len) */
-    const char *s;
-    size_t len;
-};
-
-/* Class of the character at `at`, its bytes in *n and itself in *c; past the end: -1. */
-static int look(const struct cursor *x, size_t at, size_t *n, uint32_t *c)
+uint32_t kw_tokenizer_vocab(const struct kw_tokenizer *t)
 {
-    *n = 0, *c = 0;
-    if (at >= x->len) return -1;
-    *c = kw_unicode_read(x->s + at, x->len - at, n);
-    return (int)kw_unicode_class(*c);
-}
-
-static size_t run_of(const struct cursor *x, size_t at, int class, uint32_t most)
-{
-    size_t n;
-    uint32_t c;
-    while (most-- && look(x, at, &n, &c) == class) at += n;
-    return at;
-}
-
-/* "'s", "'t", "'re", "'ve", "'m", "'ll", "'d" at `at`: their end, or 0. */
-static size_t contraction(const struct cursor *x, size_t at, bool any_case)
-{
-    static const char *const tail[] = { "s", "t", "re", "ve", "m", "ll", "d" };
-    if (x->s[at] != '\'') return 0;
-    for (size_t i = 0; i < sizeof tail / sizeof *tail; i++) {
-        size_t n = strlen(tail[i]), j = 0;
-        if (x->len - at - 1 < n) continue;
-        for (; j < n; j++) {
-            char c = x->s[at + 1 + j];
-            if (any_case && c >= 'A' && c <= 'Z') c = (char)(c + 32);
-            if (c != tail[i][j]) break;
-        }
-        if (j == n) return at + 1 + n;
-    }
-    return 0;
-}
-
-/* "\s+(?!\S)|\s+" from a blank on: a run of blanks without its last one, which belongs to the word after it. newlines:
- * "\s*[\r\n]+" comes first: up to the run's last line end. */
-static size_t blanks(const struct cursor *x, size_t at, bool newlines)
-{
-    size_t n, end = at, last = at, line = 0;
-    uint32_t c;
-    while (look(x, end, &n, &c) == KW_UNICODE_SPACE) {
-        last = end;
-        end += n;
-        if (c == '\n' || c == '\r') line = end;
-    }
-    if (newlines && line) return line;
-    return end < x->len && last > at ? last : end;
-}
-
-/* The patterns of Llama 3 and Qwen2: where the word that begins at `at` < len ends. */
-static size_t word_llama3(const struct cursor *x, size_t at, uint32_t digits)
-{
-    size_t n, n2, end = contraction(x, at, true);
-    uint32_t c, c2;
-    if (end) return end;
-    int k = look(x, at, &n, &c), k2 = look(x, at + n, &n2, &c2);
-    if (k == KW_UNICODE_LETTER) return run_of(x, at, KW_UNICODE_LETTER, UINT32_MAX);
-    if (k != KW_UNICODE_NUMBER && c != '\r' && c != '\n' && k2 == KW_UNICODE_LETTER)
-        return run_of(x, at + n, KW_UNICODE_LETTER, UINT32_MAX);
-    if (k == KW_UNICODE_NUMBER) return run_of(x, at, KW_UNICODE_NUMBER, digits);
-    if (k == KW_UNICODE_OTHER || (c == ' ' && k2 == KW_UNICODE_OTHER)) {
-        end = run_of(x, k == KW_UNICODE_OTHER ? at : at + n, KW_UNICODE_OTHER, UINT32_MAX);
-        while (end < x->len && (x->s[end] == '\r' || x->s[end] == '\n')) end++;
-        return end;
-    }
-    return blanks(x, at, true);
-}
-
-/* GPT-2: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ */
-static size_t word_gpt2(const struct cursor *x, size_t at)
-{
-    size_t n, n2, end = contraction(x, at, false);
-    uint32_t c, c2;
-    if (end) return end;
-    int k = look(x, at, &n, &c), k2 = look(x, at + n, &n2, &c2);
-    if (k != KW_UNICODE_SPACE) return run_of(x, at, k, UINT32_MAX);
-    if (c == ' ' && k2 >= 0 && k2 != KW_UNICODE_SPACE) return run_of(x, at + n, k2, UINT32_MAX);
-    return blanks(x, at, false);
-}
-
-static size_t word_end(const struct kw_tokenizer *t, const struct cursor *x, size_t at)
-{
-    switch (t->split) {
-    case SPLIT_LLAMA3: return word_llama3(x, at, 3);
-    case SPLIT_QWEN2: return word_llama3(x, at, 1);
-    case SPLIT_GPT2: return word_gpt2(x, at);
-    default: return x->len;
-    }
+    return t->n_ids;
 }
 
 /* ---- merging */
@@ -626,7 +543,7 @@ static size_t word_end(const struct kw_tokenizer *t, const struct cursor *x, siz
 struct symbol {
     uint32_t id, prev, next; /* neighbours by index; NONE at the ends; id NONE: merged away */
 };
-struct candidate { /* a pair that could be merged, if it is still there */
+struct candidate {     /* a pair that could be merged, if it is still there */
     uint32_t rank, at; /* the left symbol */
     uint64_t pair;
     uint32_t id;
@@ -696,7 +613,8 @@ static const struct merge *find_merge(const struct kw_tokenizer *t, uint64_t pai
     return NULL;
 }
 
-/* The pair that begins at symbol i, if a merge knows it. Each merge adds two at most, so the heap has room from the start. */
+/* The pair that begins at symbol i, if a merge knows it. Each merge adds two at most, so the heap has room from the
+ * start. */
 static void consider(const struct kw_tokenizer *t, struct ids *x, uint32_t i)
 {
     if (i == NONE || x->sym[i].next == NONE) return;
@@ -769,9 +687,8 @@ static bool encode_plain(const struct kw_tokenizer *t, struct ids *x, const char
 {
     if (!len) return true;
     if (t->bytewise) {
-        struct cursor c = { s, len };
         for (size_t at = 0, end; at < len; at = end) {
-            end = word_end(t, &c, at);
+            end = kw_words_end(t->words, s, len, at);
             if (!encode_word(t, x, s + at, end - at)) return false;
         }
         return true;
@@ -848,10 +765,13 @@ const char *kw_tokenizer_bytes(const struct kw_tokenizer *t, uint32_t id, size_t
     return shown ? k->bytes : "";
 }
 
-bool kw_tokenizer_is_special(const struct kw_tokenizer *t, uint32_t id) { return id < t->n_ids && t->token[id].special; }
+bool kw_tokenizer_is_special(const struct kw_tokenizer *t, uint32_t id)
+{
+    return id < t->n_ids && t->token[id].special;
+}
 
-enum kw_status kw_tokenizer_decode(const struct kw_tokenizer *t, const uint32_t *ids, size_t n, char **text, size_t *len,
-                                   struct kw_error *err)
+enum kw_status kw_tokenizer_decode(const struct kw_tokenizer *t, const uint32_t *ids, size_t n, char **text,
+                                   size_t *len, struct kw_error *err)
 {
     size_t total = 0, k;
     for (size_t i = 0; i < n; i++) {

@@ -19,8 +19,8 @@ void kw_tokenizer_free(struct kw_tokenizer *t); /* NULL is allowed */
 uint32_t kw_tokenizer_vocab(const struct kw_tokenizer *t); /* largest id + 1, added tokens included */
 
 /* text[0..len) (any bytes; invalid UTF-8 is encoded byte by byte) to malloc'd ids. special: the beginning-of-text token
- * that the file's post-processor adds, and special tokens written out in the text ("<|eot_id|>") are recognised; without
- * it they are plain text. */
+ * that the file's post-processor adds, and special tokens written out in the text ("<|eot_id|>") are recognised;
+ * without it they are plain text. */
 enum kw_status kw_tokenizer_encode(const struct kw_tokenizer *t, const char *text, size_t len, bool special,
                                    uint32_t **ids, size_t *n, struct kw_error *err);
 
@@ -29,8 +29,8 @@ enum kw_status kw_tokenizer_encode(const struct kw_tokenizer *t, const char *tex
 const char *kw_tokenizer_bytes(const struct kw_tokenizer *t, uint32_t id, size_t *len);
 bool kw_tokenizer_is_special(const struct kw_tokenizer *t, uint32_t id);
 /* All ids as malloc'd NUL-terminated text; the leading blank that Llama 2 adds is taken off. */
-enum kw_status kw_tokenizer_decode(const struct kw_tokenizer *t, const uint32_t *ids, size_t n, char **text, size_t *len,
-                                   struct kw_error *err);
+enum kw_status kw_tokenizer_decode(const struct kw_tokenizer *t, const uint32_t *ids, size_t n, char **text,
+                                   size_t *len, struct kw_error *err);
 /* How many leading bytes of s[0..len) end on a character's boundary (bytes that cannot begin or continue one count). */
 size_t kw_tokenizer_whole(const char *s, size_t len);
 

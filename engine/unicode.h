@@ -1,5 +1,5 @@
-/* engine/unicode.h - what the split patterns of tokenizers ask of a character: letter (general category L), number (N) or
- * white space. The tables in unicode.c are written by make_unicode.py. */
+/* engine/unicode.h - what the split patterns of tokenizers ask of a character: letter (general category L), number (N)
+ * or white space. The tables in unicode.c are written by make_unicode.py. */
 #ifndef KW_ENGINE_UNICODE_H
 #define KW_ENGINE_UNICODE_H
 #include <stddef.h>

@@ -10,7 +10,10 @@
 
 /* ---- the arena */
 
-static uint64_t aligned(uint64_t v) { return (v + 255) & ~UINT64_C(255); }
+static uint64_t aligned(uint64_t v)
+{
+    return (v + 255) & ~UINT64_C(255);
+}
 
 /* Takes room at *at for a matrix; its scales follow it. */
 static struct kw_place take(uint64_t *at, uint32_t rows, uint32_t cols, enum kw_dtype t)
@@ -54,8 +57,8 @@ static uint64_t place_bytes(const struct kw_place *p)
 
 uint64_t kw_weights_step_bytes(const struct kw_weights_layout *w)
 {
-    uint64_t layer = place_bytes(&w->attn_norm) + place_bytes(&w->qkv) + place_bytes(&w->qkv_bias) + place_bytes(&w->o) +
-                     place_bytes(&w->mlp_norm) + place_bytes(&w->gate_up) + place_bytes(&w->down);
+    uint64_t layer = place_bytes(&w->attn_norm) + place_bytes(&w->qkv) + place_bytes(&w->qkv_bias) +
+                     place_bytes(&w->o) + place_bytes(&w->mlp_norm) + place_bytes(&w->gate_up) + place_bytes(&w->down);
     return w->layers * layer + place_bytes(&w->final_norm) + place_bytes(&w->lm_head);
 }
 
@@ -155,7 +158,8 @@ static enum kw_status read_scalar(const struct kw_checkpoint *k, const struct kw
     int why = errno;
     close(fd);
     if (got != (ssize_t)t->bytes)
-        return kw_fail(err, KW_EIO, "%.300s: %s: %s", path, t->name, got < 0 ? strerror(why) : "the file ends too early");
+        return kw_fail(err, KW_EIO, "%.300s: %s: %s", path, t->name,
+                       got < 0 ? strerror(why) : "the file ends too early");
     kw_dtype_convert(out, KW_DT_FP32, raw, (enum kw_dtype)t->dtype, 1);
     if (!(isfinite(*out) && *out > 0))
         return kw_fail(err, KW_ERANGE, "%.300s: %s: want a scale above 0; got %g", path, t->name, (double)*out);
@@ -176,9 +180,16 @@ static enum kw_status plan_scales(struct kw_weights_plan *p, size_t *cap, const 
         return kw_fail(err, KW_ERANGE, "%.300s: %.200s: want 1 or %u values of F32, BF16 or F16; got %" PRIu64,
                        k->path[t->file], name, c->rows, n);
     if (n == 1) return read_scalar(k, t, &c->scale, err);
-    return push(p, cap, (struct kw_copy){ .file = t->file, .offset = t->offset, .dst = c->dst_scale, .rows = 1,
-                                          .cols = c->rows, .from = (enum kw_dtype)t->dtype, .to = KW_DT_FP32,
-                                          .scale = NAN }, err);
+    return push(p, cap,
+                (struct kw_copy){ .file = t->file,
+                                  .offset = t->offset,
+                                  .dst = c->dst_scale,
+                                  .rows = 1,
+                                  .cols = c->rows,
+                                  .from = (enum kw_dtype)t->dtype,
+                                  .to = KW_DT_FP32,
+                                  .scale = NAN },
+                err);
 }
 
 /* The tensor `name` goes to rows [row, row + rows) of the place (a vector: to values from row on). */
@@ -196,15 +207,20 @@ static enum kw_status plan_tensor(struct kw_weights_plan *p, size_t *cap, const 
         snprintf(want, sizeof want, vector ? "[%u]" : "[%u, %u]", rows, to->cols);
         for (uint32_t i = 0; i < t->n_dims && i < 3; i++)
             snprintf(got + strlen(got), sizeof got - strlen(got), "%s%" PRIu64, i ? ", " : "", t->shape[i]);
-        return kw_fail(err, KW_ERANGE, "%.300s: %s: want shape %s as config.json says; got [%s%s]", path, name, want, got,
-                       t->n_dims > 3 ? ", ..." : "");
+        return kw_fail(err, KW_ERANGE, "%.300s: %s: want shape %s as config.json says; got [%s%s]", path, name, want,
+                       got, t->n_dims > 3 ? ", ..." : "");
     }
     if (t->dtype == KW_ST_OTHER || (t->dtype == KW_ST_F8_E4M3 && to->dtype != KW_DT_FP8))
         return kw_fail(err, KW_ERANGE, "%.300s: %s: %s", path, name,
                        t->dtype == KW_ST_OTHER ? "want F32, BF16, F16 or F8_E4M3"
                                                : "an fp8 tensor can be loaded only with precision fp8");
-    struct kw_copy c = { .file = t->file, .offset = t->offset, .rows = vector ? 1 : rows, .cols = vector ? rows : to->cols,
-                         .from = (enum kw_dtype)t->dtype, .to = to->dtype, .scale = NAN };
+    struct kw_copy c = { .file = t->file,
+                         .offset = t->offset,
+                         .rows = vector ? 1 : rows,
+                         .cols = vector ? rows : to->cols,
+                         .from = (enum kw_dtype)t->dtype,
+                         .to = to->dtype,
+                         .scale = NAN };
     c.dst = to->offset + (uint64_t)row * (vector ? 1 : to->cols) * kw_dtype_bytes(to->dtype);
     if (to->dtype == KW_DT_FP8) c.dst_scale = to->scales + (uint64_t)row * 4;
     if (c.from == KW_DT_FP8) {

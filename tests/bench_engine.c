@@ -19,8 +19,8 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Bytes per second of reading once through n bytes, all threads at once (STREAM without its stores: decode writes next to
- * nothing). */
+/* Bytes per second of reading once through n bytes, all threads at once (STREAM without its stores: decode writes next
+ * to nothing). */
 static double read_rate(const uint64_t *a, size_t n, int threads)
 {
     int64_t began = kw_now_ns();
@@ -85,12 +85,19 @@ int main(int argc, char **argv)
     }
     if (kw_config_named(&x.c, model, &err) != KW_OK) goto failed;
     kw_weights_layout(&x.l, &x.c, (enum kw_dtype)precision);
-    x.p = (struct kw_backend_params){ .config = &x.c, .layout = &x.l, .kv_dtype = precision == KW_DT_FP32 ? KW_DT_FP32 : KW_DT_BF16,
-                                      .threads = argc > 3 ? (uint32_t)atoi(argv[3]) : 0, .block_size = 16, .max_tokens = MOST,
-                                      .max_seqs = 64, .max_model_len = 1024, .memory_fraction = 0.8 };
+    x.p = (struct kw_backend_params){ .config = &x.c,
+                                      .layout = &x.l,
+                                      .kv_dtype = precision == KW_DT_FP32 ? KW_DT_FP32 : KW_DT_BF16,
+                                      .threads = argc > 3 ? (uint32_t)atoi(argv[3]) : 0,
+                                      .block_size = 16,
+                                      .max_tokens = MOST,
+                                      .max_seqs = 64,
+                                      .max_model_len = 1024,
+                                      .memory_fraction = 0.8 };
     if (x.ops->create(&x.b, &x.p, &err) != KW_OK || x.ops->weights_alloc(x.b, &host, &err) != KW_OK ||
         x.ops->weights_fill(x.b, 1, &err) != KW_OK || x.ops->kv_alloc(x.b, 1024, &x.blocks, &err) != KW_OK ||
-        x.ops->kv_fill(x.b, 1, &err) != KW_OK || x.ops->prepare(x.b, &err) != KW_OK || x.ops->device(x.b, &d, &err) != KW_OK)
+        x.ops->kv_fill(x.b, 1, &err) != KW_OK || x.ops->prepare(x.b, &err) != KW_OK ||
+        x.ops->device(x.b, &d, &err) != KW_OK)
         goto failed;
     const int threads = (int)d.units;
     struct kw_host_memory memory;
@@ -98,8 +105,8 @@ int main(int argc, char **argv)
     memset(memory.at, 1, READ_BYTES);
     const double bytes = (double)kw_weights_step_bytes(&x.l),
                  kv = (double)kw_config_kv_values(&x.c) * (double)kw_dtype_bytes(x.p.kv_dtype);
-    printf("%s %s on %s\nweights read per step %.2f GB, KV %.0f B a token\n", model, kw_dtype_name((enum kw_dtype)precision),
-           d.name, bytes / 1e9, kv);
+    printf("%s %s on %s\nweights read per step %.2f GB, KV %.0f B a token\n", model,
+           kw_dtype_name((enum kw_dtype)precision), d.name, bytes / 1e9, kv);
 
     static const uint32_t batches[] = { 1, 2, 4, 8, 16 };
     for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
@@ -114,9 +121,11 @@ int main(int argc, char **argv)
         }
         qsort(took, ROUNDS, sizeof *took, by_value), qsort(rate, ROUNDS, sizeof *rate, by_value);
         qsort(ratio, ROUNDS, sizeof *ratio, by_value);
-        printf("decode B=%-3u ctx %u: %8.2f ms (best %.2f) %7.1f tok/s %6.2f GB/s; plain read %6.2f GB/s (best %.2f); share median "
-               "%.0f %%, best on best %.0f %%\n", n, past, took[ROUNDS / 2] * 1e3, took[0] * 1e3, n / took[ROUNDS / 2],
-               moved / took[ROUNDS / 2] / 1e9, rate[ROUNDS / 2] / 1e9, rate[ROUNDS - 1] / 1e9, 100 * ratio[ROUNDS / 2],
+        printf("decode B=%-3u ctx %u: %8.2f ms (best %.2f) %7.1f tok/s %6.2f GB/s; plain read %6.2f GB/s (best %.2f); "
+               "share median "
+               "%.0f %%, best on best %.0f %%\n",
+               n, past, took[ROUNDS / 2] * 1e3, took[0] * 1e3, n / took[ROUNDS / 2], moved / took[ROUNDS / 2] / 1e9,
+               rate[ROUNDS / 2] / 1e9, rate[ROUNDS - 1] / 1e9, 100 * ratio[ROUNDS / 2],
                100 * moved / took[0] / rate[ROUNDS - 1]);
     }
     for (uint32_t n = 64; n <= MOST; n *= 4) {
@@ -124,7 +133,8 @@ int main(int argc, char **argv)
         for (int r = 0; r < 3; r++) took[r] = step(&x, 1, 0, n);
         qsort(took, 3, sizeof *took, by_value);
         double flops = kw_config_flops(&x.c, n, 1, (double)n * (n + 1) / 2);
-        printf("prefill %-4u: %8.1f ms %7.1f tok/s %6.1f GFLOP/s\n", n, took[1] * 1e3, n / took[1], flops / took[1] / 1e9);
+        printf("prefill %-4u: %8.1f ms %7.1f tok/s %6.1f GFLOP/s\n", n, took[1] * 1e3, n / took[1],
+               flops / took[1] / 1e9);
     }
     kw_host_memory_free(&memory);
     x.ops->destroy(x.b);

@@ -1,5 +1,5 @@
-/* tests/test_engine.c - the network against float64 models written independently (make_engine_fixtures.py), and what must
- * not change a result: chunks, blocks, company in the batch, preemption, threads, the cached prefix. */
+/* tests/test_engine.c - the network against float64 models written independently (make_engine_fixtures.py), and what
+ * must not change a result: chunks, blocks, company in the batch, preemption, threads, the cached prefix. */
 #define _POSIX_C_SOURCE 200809L
 #include "engine/engine.h"
 #include "engine/cpu_kernels.h"
@@ -48,8 +48,10 @@ static void read_expected(const char *model, struct expected *x)
         CHECK(!kw_json_i64(kw_json_at(kw_json_get(root, "rows"), r), 0, PROMPT - 1, &v, &err));
         x->rows[r] = (uint32_t)v;
         for (int i = 0; i < VOCAB; i++) {
-            CHECK(!kw_json_f64(kw_json_at(kw_json_at(kw_json_get(root, "logits"), r), i), -1e6, 1e6, &x->logits[r][i], &err));
-            CHECK(!kw_json_f64(kw_json_at(kw_json_at(kw_json_get(root, "fp8_logits"), r), i), -1e6, 1e6, &x->fp8[r][i], &err));
+            CHECK(!kw_json_f64(kw_json_at(kw_json_at(kw_json_get(root, "logits"), r), i), -1e6, 1e6, &x->logits[r][i],
+                               &err));
+            CHECK(!kw_json_f64(kw_json_at(kw_json_at(kw_json_get(root, "fp8_logits"), r), i), -1e6, 1e6, &x->fp8[r][i],
+                               &err));
         }
     }
     kw_json_free(&doc);
@@ -58,9 +60,15 @@ static void read_expected(const char *model, struct expected *x)
 /* An engine over a fixture: weights from its files, or by the hash the fixture was made with. */
 static struct kw_engine_options options_for(const char *model, const char *backend, const char *precision)
 {
-    return (struct kw_engine_options){ .model = folder_of(model), .backend = backend, .precision = precision,
-                                       .synthetic = strcmp(model, "sharded") != 0, .seed = 7, .threads = 2,
-                                       .num_blocks = 64, .max_model_len = 160, .max_num_seqs = 64,
+    return (struct kw_engine_options){ .model = folder_of(model),
+                                       .backend = backend,
+                                       .precision = precision,
+                                       .synthetic = strcmp(model, "sharded") != 0,
+                                       .seed = 7,
+                                       .threads = 2,
+                                       .num_blocks = 64,
+                                       .max_model_len = 160,
+                                       .max_num_seqs = 64,
                                        .max_num_batched_tokens = 128 };
 }
 
@@ -74,7 +82,8 @@ static bool open_engine(struct kw_engine *e, const struct kw_engine_options *o)
 
 /* Logits of every token: ids in chunks of `chunk`, block i of the sequence in physical block table[i]. Straight to the
  * backend, without the scheduler. out: [n][vocab]. */
-static void forward(struct kw_engine *e, const uint32_t *ids, uint32_t n, uint32_t chunk, const uint32_t *table, float *out)
+static void forward(struct kw_engine *e, const uint32_t *ids, uint32_t n, uint32_t chunk, const uint32_t *table,
+                    float *out)
 {
     enum { MOST = 1024 };
     static uint32_t positions[MOST], slots[MOST], rows[MOST], argmax[MOST];
@@ -87,9 +96,17 @@ static void forward(struct kw_engine *e, const uint32_t *ids, uint32_t n, uint32
             slots[i] = table[(at + i) / bs] * bs + (at + i) % bs;
         }
         struct kw_batch_seq seq = { .start = 0, .len = len, .past = at };
-        struct kw_batch b = { .n_tokens = len, .n_seqs = 1, .n_decode = len == 1, .tokens = ids + at, .positions = positions,
-                              .slots = slots, .seqs = &seq, .tables = table, .table_stride = (n + bs - 1) / bs,
-                              .n_logits = len, .logit_tokens = rows };
+        struct kw_batch b = { .n_tokens = len,
+                              .n_seqs = 1,
+                              .n_decode = len == 1,
+                              .tokens = ids + at,
+                              .positions = positions,
+                              .slots = slots,
+                              .seqs = &seq,
+                              .tables = table,
+                              .table_stride = (n + bs - 1) / bs,
+                              .n_logits = len,
+                              .logit_tokens = rows };
         struct kw_result r = { .argmax = argmax, .logits = out + (size_t)at * vocab };
         CHECK(e->ops->submit(e->backend, &b, &r, &err) == KW_OK);
         CHECK(e->ops->wait(e->backend, &err) == KW_OK);
@@ -157,7 +174,10 @@ static void fp32_matches(const char *backend, const char *which)
         kw_engine_close(&e);
     }
 }
-static void fp32_matches_float64_and_its_greedy_tokens(void) { on_every_backend(fp32_matches); }
+static void fp32_matches_float64_and_its_greedy_tokens(void)
+{
+    on_every_backend(fp32_matches);
+}
 
 static void sixteen_bits(const char *backend, const char *which)
 {
@@ -181,7 +201,10 @@ static void sixteen_bits(const char *backend, const char *which)
             kw_engine_close(&e);
         }
 }
-static void bf16_and_fp16_stay_close(void) { on_every_backend(sixteen_bits); }
+static void bf16_and_fp16_stay_close(void)
+{
+    on_every_backend(sixteen_bits);
+}
 
 static double row_distance(const float *got, const double *want)
 {
@@ -190,8 +213,8 @@ static double row_distance(const float *got, const double *want)
     return sqrt(num / den);
 }
 
-/* One activation that rounds to the other neighbour (fp32 against float64) moves every later logit of its sequence by some
- * 0.5 %, and one in 100,000 does; a row that met none agrees to 1e-6. */
+/* One activation that rounds to the other neighbour (fp32 against float64) moves every later logit of its sequence by
+ * some 0.5 %, and one in 100,000 does; a row that met none agrees to 1e-6. */
 static void fp8_emulated(const char *backend, const char *which)
 {
     for (int m = 0; m < 3; m++) { /* "sharded" is bf16 on disk; its file test quantises it at load */
@@ -212,7 +235,10 @@ static void fp8_emulated(const char *backend, const char *which)
         kw_engine_close(&e);
     }
 }
-static void fp8_matches_its_emulation(void) { on_every_backend(fp8_emulated); }
+static void fp8_matches_its_emulation(void)
+{
+    on_every_backend(fp8_emulated);
+}
 
 /* ---- what must not change a result, to the bit */
 
@@ -236,7 +262,10 @@ static void chunks(const char *backend, const char *which)
         kw_engine_close(&e);
     }
 }
-static void chunked_prefill_is_whole_prefill(void) { on_every_backend(chunks); }
+static void chunked_prefill_is_whole_prefill(void)
+{
+    on_every_backend(chunks);
+}
 
 static void blocks(const char *backend, const char *which)
 {
@@ -258,7 +287,10 @@ static void blocks(const char *backend, const char *which)
         kw_engine_close(&e);
     }
 }
-static void paged_is_contiguous(void) { on_every_backend(blocks); }
+static void paged_is_contiguous(void)
+{
+    on_every_backend(blocks);
+}
 
 /* Contexts beyond one partition of attention, whole and token by token (which cuts a small batch into partitions). */
 static void long_contexts_agree(void)
@@ -266,8 +298,14 @@ static void long_contexts_agree(void)
     enum { N = 1030, LAST = 3 };
     static uint32_t ids[N], table[128];
     struct kw_engine e;
-    struct kw_engine_options o = { .model = "tiny", .backend = "cpu", .precision = "bf16", .threads = 2, .num_blocks = 80,
-                                   .max_model_len = 1100, .max_num_seqs = 16, .max_num_batched_tokens = 1100 };
+    struct kw_engine_options o = { .model = "tiny",
+                                   .backend = "cpu",
+                                   .precision = "bf16",
+                                   .threads = 2,
+                                   .num_blocks = 80,
+                                   .max_model_len = 1100,
+                                   .max_num_seqs = 16,
+                                   .max_num_batched_tokens = 1100 };
     float *one = malloc(N * 2048 * sizeof *one), *two = malloc(N * 2048 * sizeof *two);
     for (uint32_t i = 0; i < N; i++) ids[i] = (i * 7919 + 13) % 2048;
     for (uint32_t i = 0; i < 128; i++) table[i] = (i * 37 + 5) % 80;
@@ -327,8 +365,11 @@ static void company(const char *backend, const char *which)
     static uint32_t alone[SOME][LONG], batched[SOME][LONG], starved[SOME][LONG], cached[SOME][LONG];
     read_expected("llama", &x);
     for (uint32_t i = 0; i < SOME; i++) {
-        r[i] = (struct kw_engine_request){ .id = i, .prompt = x.prompt + (i < 4 ? 0 : i), .n_prompt = 39 - 5 * (i % 3),
-                                           .max_new = LONG - 3 * i, .ignore_eos = true };
+        r[i] = (struct kw_engine_request){ .id = i,
+                                           .prompt = x.prompt + (i < 4 ? 0 : i),
+                                           .n_prompt = 39 - 5 * (i % 3),
+                                           .max_new = LONG - 3 * i,
+                                           .ignore_eos = true };
         if (i % 2) r[i].sampling = (struct kw_sampling){ .temperature = 0.9f, .top_k = 20, .top_p = 0.95f, .seed = i };
     }
     struct kw_engine_options o = options_for("llama", backend, "fp32");
@@ -360,7 +401,10 @@ static void company(const char *backend, const char *which)
     }
     kw_engine_close(&e);
 }
-static void batched_preempted_and_cached_are_alone(void) { on_every_backend(company); }
+static void batched_preempted_and_cached_are_alone(void)
+{
+    on_every_backend(company);
+}
 
 static void threads_change_nothing(void)
 {
@@ -395,7 +439,9 @@ static void tokens_may_stay_on_the_device(const char *backend, const char *which
     uint32_t previous = KW_TOKEN_PREVIOUS;
     struct kw_batch_seq a = { 0, PROMPT, 0 }, b = { 0, 1, PROMPT };
     struct kw_batch one = { PROMPT, 1, 0, x.prompt, positions, slots, &a, blocks_in_order(8), 8, 1, &row };
-    struct kw_batch two = { 1, 1, 1, &previous, positions + PROMPT, slots + PROMPT, &b, blocks_in_order(8), 8, 1, &zero };
+    struct kw_batch two = {
+        1, 1, 1, &previous, positions + PROMPT, slots + PROMPT, &b, blocks_in_order(8), 8, 1, &zero
+    };
     struct kw_result r1 = { .argmax = &first }, r2 = { .argmax = &second };
     CHECK(e.ops->submit(e.backend, &two, &r2, &err) == KW_ERANGE); /* nothing came before */
     CHECK(e.ops->wait(e.backend, &err) == KW_EFAIL);
@@ -405,14 +451,19 @@ static void tokens_may_stay_on_the_device(const char *backend, const char *which
     CHECK(first == x.greedy[0] && second == x.greedy[1]);
     kw_engine_close(&e);
 }
-static void the_next_step_may_come_before_the_token_is_known(void) { on_every_backend(tokens_may_stay_on_the_device); }
+static void the_next_step_may_come_before_the_token_is_known(void)
+{
+    on_every_backend(tokens_may_stay_on_the_device);
+}
 
 static void bad_batches_are_refused(void)
 {
     struct kw_engine e;
     struct kw_engine_options o = options_for("llama", "cpu", "fp32");
     if (!open_engine(&e, &o)) return;
-    struct kw_backend_params p = { .config = &e.config, .max_tokens = 8, .max_seqs = 2, .max_model_len = 64, .block_size = 16 };
+    struct kw_backend_params p = {
+        .config = &e.config, .max_tokens = 8, .max_seqs = 2, .max_model_len = 64, .block_size = 16
+    };
     uint32_t tokens[] = { 1, 2, 3 }, positions[] = { 0, 1, 16 }, slots[] = { 32, 33, 48 }, tables[] = { 2, 0, 1, 3 };
     uint32_t rows[] = { 1, 2 };
     struct kw_batch_seq seqs[] = { { 0, 2, 0 }, { 2, 1, 16 } };

@@ -1,5 +1,5 @@
-/* tests/test_engine_files.c - config.json, safetensors, the plan of the weights, the loader and synthetic weights: what is
- * malformed is refused with its place, what is loaded is what was written, and every allocation may fail. */
+/* tests/test_engine_files.c - config.json, safetensors, the plan of the weights, the loader and synthetic weights: what
+ * is malformed is refused with its place, what is loaded is what was written, and every allocation may fail. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
 #include "engine/engine.h"
 #include "engine/synthetic.h"
@@ -23,7 +23,10 @@ static char *make_folder(char *path)
     CHECK(mkdtemp(path) != NULL);
     return path;
 }
-static void remove_folder(const char *path) { nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS); }
+static void remove_folder(const char *path)
+{
+    nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
 
 /* ---- config */
 
@@ -44,18 +47,25 @@ static void configs_say_what_they_mean(void)
     CHECK(config_of("{\"model_type\":\"qwen2\",\"hidden_size\":56,\"num_hidden_layers\":1,\"num_attention_heads\":7,"
                     "\"num_key_value_heads\":1,\"head_dim\":128,\"use_sliding_window\":false,\"sliding_window\":131072,"
                     "\"rms_norm_eps\":1e-06,\"tie_word_embeddings\":true,\"torch_dtype\":\"bfloat16\","
-                    "\"eos_token_id\":[5,6],\"bos_token_id\":4," TAIL "}", &c, &err) == KW_OK);
+                    "\"eos_token_id\":[5,6],\"bos_token_id\":4," TAIL "}",
+                    &c, &err) == KW_OK);
     CHECK(c.qkv_bias && c.tied_embeddings && c.head_dim == 128 && c.sliding_window == 0 && c.dtype == KW_DT_BF16);
     CHECK(c.n_eos == 2 && c.eos[1] == 6 && c.bos == 4);
     CHECK(config_of("{\"model_type\":\"mistral\",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,"
-                    "\"sliding_window\":null,\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}," TAIL "}", &c, &err) == KW_OK);
+                    "\"sliding_window\":null,\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}," TAIL "}",
+                    &c, &err) == KW_OK);
     CHECK(c.sliding_window == 0 && c.rope == KW_ROPE_LINEAR);
     CHECK_NEAR(kw_config_inv_freq(&c, 0), 0.5, 1e-15);
     /* transformers 5 */
-    CHECK(config_of(HEAD "\"dtype\":\"float16\",\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":500000.0}," TAIL "}",
-                    &c, &err) == KW_OK && c.rope_theta == 500000 && c.dtype == KW_DT_FP16);
-    CHECK(config_of(HEAD "\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"config_groups\":{\"group_0\":"
-                    "{\"weights\":{\"num_bits\":8,\"type\":\"float\",\"strategy\":\"channel\"}}}}," TAIL "}", &c, &err) == KW_OK);
+    CHECK(config_of(
+              HEAD "\"dtype\":\"float16\",\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":500000.0}," TAIL
+                   "}",
+              &c, &err) == KW_OK &&
+          c.rope_theta == 500000 && c.dtype == KW_DT_FP16);
+    CHECK(config_of(HEAD
+                    "\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"config_groups\":{\"group_0\":"
+                    "{\"weights\":{\"num_bits\":8,\"type\":\"float\",\"strategy\":\"channel\"}}}}," TAIL "}",
+                    &c, &err) == KW_OK);
     CHECK(c.fp8_checkpoint);
 }
 
@@ -71,8 +81,10 @@ static void configs_that_are_not_implemented_are_refused(void)
         { HEAD "\"mlp_bias\":true," TAIL "}", "mlp_bias" },
         { HEAD "\"partial_rotary_factor\":0.5," TAIL "}", "partial_rotary_factor" },
         { HEAD "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0}," TAIL "}", "rope_scaling.rope_type" },
-        { HEAD "\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":4.0,\"high_freq_factor\":1.0,"
-               "\"original_max_position_embeddings\":8192}," TAIL "}", "high_freq_factor" },
+        { HEAD
+          "\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":4.0,\"high_freq_factor\":1.0,"
+          "\"original_max_position_embeddings\":8192}," TAIL "}",
+          "high_freq_factor" },
         { HEAD "\"num_key_value_heads\":3," TAIL "}", "num_key_value_heads" },
         { HEAD "\"head_dim\":15," TAIL "}", "head_dim" },
         { HEAD "\"head_dim\":1024," TAIL "}", "head_dim" },
@@ -82,11 +94,16 @@ static void configs_that_are_not_implemented_are_refused(void)
         { HEAD "\"eos_token_id\":100," TAIL "}", "eos_token_id" },
         { HEAD "\"eos_token_id\":[1,2,3,4,5,6,7,8,9]," TAIL "}", "eos_token_id" },
         { HEAD "\"quantization_config\":{\"quant_method\":\"gptq\"}," TAIL "}", "quant_method" },
-        { HEAD "\"quantization_config\":{\"quant_method\":\"fp8\",\"weight_block_size\":[128,128]}," TAIL "}", "weight_block_size" },
+        { HEAD "\"quantization_config\":{\"quant_method\":\"fp8\",\"weight_block_size\":[128,128]}," TAIL "}",
+          "weight_block_size" },
         { "{\"model_type\":\"qwen2\",\"use_sliding_window\":true,\"hidden_size\":64,\"num_hidden_layers\":2,"
-          "\"num_attention_heads\":4," TAIL "}", "use_sliding_window" },
-        { "{\"model_type\":\"llama\",\"hidden_size\":100000000,\"num_hidden_layers\":2,\"num_attention_heads\":4," TAIL "}", "hidden_size" },
-        { "{\"model_type\":\"llama\",\"hidden_size\":72,\"num_hidden_layers\":2,\"num_attention_heads\":5," TAIL "}", "num_attention_heads" },
+          "\"num_attention_heads\":4," TAIL "}",
+          "use_sliding_window" },
+        { "{\"model_type\":\"llama\",\"hidden_size\":100000000,\"num_hidden_layers\":2,\"num_attention_heads\":4," TAIL
+          "}",
+          "hidden_size" },
+        { "{\"model_type\":\"llama\",\"hidden_size\":72,\"num_hidden_layers\":2,\"num_attention_heads\":5," TAIL "}",
+          "num_attention_heads" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct kw_model_config c = { .layers = 77 };
@@ -115,8 +132,9 @@ static void named_shapes_are_the_published_ones(void)
         const char *name;
         double millions;
         uint64_t kv;
-    } known[] = { { "llama-3.1-8b", 8030, 131072 },   { "llama-3.2-1b", 1236, 32768 },  { "llama-3.1-70b", 70554, 327680 },
-                  { "qwen2.5-7b", 7616, 57344 },      { "qwen2.5-0.5b", 494, 12288 },   { "mistral-7b", 7248, 131072 },
+    } known[] = { { "llama-3.1-8b", 8030, 131072 },   { "llama-3.2-1b", 1236, 32768 },
+                  { "llama-3.1-70b", 70554, 327680 }, { "qwen2.5-7b", 7616, 57344 },
+                  { "qwen2.5-0.5b", 494, 12288 },     { "mistral-7b", 7248, 131072 },
                   { "llama-2-7b", 6738, 524288 },     { "llama-3.1-405b", 405853, 516096 } };
     struct kw_model_config c, back;
     struct kw_error err = { "" };
@@ -149,18 +167,21 @@ static void headers_are_read(void)
 {
     struct kw_checkpoint k = { 0 };
     struct kw_error err;
-    const char *text = "{\"__metadata__\":{\"x\":\"y\"}," A ",\"none\":{\"dtype\":\"I64\",\"shape\":[0],\"data_offsets\":[24,24]},"
-                       "\"b\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[24,26]}}  ";
+    const char *text =
+        "{\"__metadata__\":{\"x\":\"y\"}," A ",\"none\":{\"dtype\":\"I64\",\"shape\":[0],\"data_offsets\":[24,24]},"
+        "\"b\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[24,26]}}  ";
     CHECK(add(&k, text, 26, &err) == KW_OK);
     CHECK(k.n_tensors == 3 && k.n_files == 1 && k.data_bytes == 26);
     const struct kw_tensor *t = kw_checkpoint_find(&k, "a");
-    CHECK(t && t->dtype == KW_ST_F32 && t->n_dims == 2 && t->shape[1] == 3 && t->bytes == 24 && t->offset == 8 + strlen(text));
+    CHECK(t && t->dtype == KW_ST_F32 && t->n_dims == 2 && t->shape[1] == 3 && t->bytes == 24 &&
+          t->offset == 8 + strlen(text));
     t = kw_checkpoint_find(&k, "b");
     CHECK(t && t->n_dims == 0 && t->bytes == 2 && t->offset == 8 + strlen(text) + 24);
     CHECK(!kw_checkpoint_find(&k, "c") && !kw_checkpoint_find(&k, "__metadata__"));
     CHECK(add(&k, "{" A "}", 24, &err) == KW_ERANGE && strstr(err.msg, "another file")); /* the same name again */
     CHECK(k.n_tensors == 3 && k.n_files == 1);
-    CHECK(add(&k, "{\"c\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, &err) == KW_OK && k.n_files == 2);
+    CHECK(add(&k, "{\"c\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, &err) == KW_OK &&
+          k.n_files == 2);
     CHECK(kw_checkpoint_find(&k, "c")->file == 1 && kw_checkpoint_find(&k, "a")->file == 0);
     kw_checkpoint_free(&k);
     kw_checkpoint_free(&k);
@@ -177,9 +198,9 @@ static void malformed_headers_are_refused(void)
         { "[]", 0, "object" },
         { "{" A, 24, "," },
         { "{" A "} x", 24, "nothing" },
-        { "{" A "," A "}", 24, "" },                                                             /* duplicate */
-        { "{" A "}", 25, "end at data byte" },                                                   /* data nobody owns */
-        { "{" A "}", 23, "data_offsets" },                                                       /* beyond the file */
+        { "{" A "," A "}", 24, "" },           /* duplicate */
+        { "{" A "}", 25, "end at data byte" }, /* data nobody owns */
+        { "{" A "}", 23, "data_offsets" },     /* beyond the file */
         { "{\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[24,0]}}", 24, "begin <= end" },
         { "{\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,20]}}", 20, "make 24" },
         { "{\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[1,25]}}", 25, "hole" },
@@ -188,7 +209,8 @@ static void malformed_headers_are_refused(void)
         { "{\"a\":{\"dtype\":\"F33\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "F32" },
         { "{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "shape" },
         { "{\"a\":{\"dtype\":\"F32\",\"shape\":[0.5],\"data_offsets\":[0,2]}}", 2, "shape" },
-        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[4503599627370496,4503599627370496],\"data_offsets\":[0,4]}}", 4, "2^64" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[4503599627370496,4503599627370496],\"data_offsets\":[0,4]}}", 4,
+          "2^64" },
         { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, "8 extents" },
         { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, "begin, end" },
         { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4, "unknown key" },
@@ -235,8 +257,13 @@ static void files_that_lie_are_refused(void)
     kw_checkpoint_free(&k);
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
     remove(path);
-    const char *const index[] = { "{\"weight_map\":{\"a\":\"../x\"}}", "{\"weight_map\":{\"a\":\"..\"}}", "{\"weight_map\":{\"a\":\"\"}}",
-                                  "{\"weight_map\":{\"a\":7}}", "{\"weight_map\":[]}", "{}", "{\"weight_map\":{\"a\":\"gone\"}}" };
+    const char *const index[] = { "{\"weight_map\":{\"a\":\"../x\"}}",
+                                  "{\"weight_map\":{\"a\":\"..\"}}",
+                                  "{\"weight_map\":{\"a\":\"\"}}",
+                                  "{\"weight_map\":{\"a\":7}}",
+                                  "{\"weight_map\":[]}",
+                                  "{}",
+                                  "{\"weight_map\":{\"a\":\"gone\"}}" };
     for (size_t i = 0; i < sizeof index / sizeof *index; i++) {
         write_file(folder, "model.safetensors.index.json", index[i], strlen(index[i]));
         err.msg[0] = 0;
@@ -267,7 +294,8 @@ static unsigned char *arena_of(const struct kw_engine_options *o, uint64_t *byte
         CHECK(w.place.offset % 256 == 0 && w.place.offset + w.place.bytes <= e.layout.bytes);
         CHECK(e.ops->weights_read(e.backend, w.place.offset, copy + w.place.offset, w.place.bytes, &err) == KW_OK);
         if (w.place.scales)
-            CHECK(e.ops->weights_read(e.backend, w.place.scales, copy + w.place.scales, w.place.rows * 4, &err) == KW_OK);
+            CHECK(e.ops->weights_read(e.backend, w.place.scales, copy + w.place.scales, w.place.rows * 4, &err) ==
+                  KW_OK);
     }
     CHECK(e.ops->weights_read(e.backend, e.layout.bytes, copy, 1, &err) == KW_ERANGE);
     if (stats) *stats = e.load;
@@ -277,8 +305,15 @@ static unsigned char *arena_of(const struct kw_engine_options *o, uint64_t *byte
 
 static struct kw_engine_options load_options(const char *model, const char *precision, enum kw_load_mode mode)
 {
-    return (struct kw_engine_options){ .model = model, .backend = "cpu", .precision = precision, .seed = 3, .num_blocks = 4,
-                                       .max_model_len = 64, .max_num_seqs = 2, .max_num_batched_tokens = 64, .threads = 1,
+    return (struct kw_engine_options){ .model = model,
+                                       .backend = "cpu",
+                                       .precision = precision,
+                                       .seed = 3,
+                                       .num_blocks = 4,
+                                       .max_model_len = 64,
+                                       .max_num_seqs = 2,
+                                       .max_num_batched_tokens = 64,
+                                       .threads = 1,
                                        .load = { .mode = mode, .threads = 3, .buffer_bytes = 1 << 20, .rate = 1e9 } };
 }
 
@@ -307,7 +342,8 @@ static void loaded_weights_are_the_written_ones(void)
             for (int mode = 0; mode < 3; mode++) {
                 o.load.mode = (enum kw_load_mode)mode;
                 unsigned char *loaded = arena_of(&o, &m, &stats);
-                /* fp8 made in place is quantised from fp32; a 16-bit file is quantised from what was rounded to 16 bits. */
+                /* fp8 made in place is quantised from fp32; a 16-bit file is quantised from what was rounded to 16
+                 * bits. */
                 if (made && loaded && (to != 3 || from == 0)) CHECK(n == m && !memcmp(made, loaded, n));
                 CHECK(stats.weight_bytes > 0 && stats.weight_bytes <= n && stats.first_ns < stats.last_ns);
                 CHECK(stats.file_bytes >= kw_config_params(&c) * kw_dtype_bytes(c.dtype));
@@ -343,9 +379,21 @@ static void the_network_is_as_slow_as_asked(void)
 /* An fp8 checkpoint: q_proj with one scale, k_proj with one per row, the rest unquantised. */
 static void fp8_checkpoints_keep_their_scales(void)
 {
-    struct kw_model_config c = { .arch = KW_ARCH_LLAMA, .layers = 1, .hidden = 8, .heads = 2, .kv_heads = 1, .head_dim = 4,
-                                 .intermediate = 8, .vocab = 8, .max_position = 64, .rms_eps = 1e-5f, .rope_theta = 1e4,
-                                 .dtype = KW_DT_FP32, .fp8_checkpoint = true, .bos = UINT32_MAX, .tied_embeddings = true };
+    struct kw_model_config c = { .arch = KW_ARCH_LLAMA,
+                                 .layers = 1,
+                                 .hidden = 8,
+                                 .heads = 2,
+                                 .kv_heads = 1,
+                                 .head_dim = 4,
+                                 .intermediate = 8,
+                                 .vocab = 8,
+                                 .max_position = 64,
+                                 .rms_eps = 1e-5f,
+                                 .rope_theta = 1e4,
+                                 .dtype = KW_DT_FP32,
+                                 .fp8_checkpoint = true,
+                                 .bos = UINT32_MAX,
+                                 .tied_embeddings = true };
     const struct {
         const char *name, *dtype, *shape;
         uint32_t n, bytes;
@@ -367,8 +415,8 @@ static void fp8_checkpoints_keep_their_scales(void)
     size_t at = 0;
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         size_t bytes = t[i].n * t[i].bytes;
-        sprintf(header + strlen(header), "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}", i ? "," : "",
-                t[i].name, t[i].dtype, t[i].shape, at, at + bytes);
+        sprintf(header + strlen(header), "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}",
+                i ? "," : "", t[i].name, t[i].dtype, t[i].shape, at, at + bytes);
         for (uint32_t j = 0; j < t[i].n; j++) {
             float v = (float)(j % 7) - 2;
             if (t[i].bytes == 4 && t[i].n == 1) v = 0.25f;
@@ -398,7 +446,7 @@ static void fp8_checkpoints_keep_their_scales(void)
     if (arena) {
         float scale[16], want[16] = { .25f, .25f, .25f, .25f, .25f, .25f, .25f, .25f, .5f, 1.5f, 2.5f, 3.5f };
         memcpy(scale, arena + l.qkv.scales, sizeof scale);
-        CHECK(!memcmp(scale, want, 12 * sizeof *scale)); /* q: one for all, k: its own */
+        CHECK(!memcmp(scale, want, 12 * sizeof *scale));                    /* q: one for all, k: its own */
         for (int i = 0; i < 4; i++) CHECK(scale[12 + i] == 4 / KW_FP8_MAX); /* v: quantised here, largest |v| is 4 */
         for (int j = 0; j < 64; j++) CHECK(kw_fp8_to_f32(arena[l.qkv.offset + (uint64_t)j]) == (float)(j % 7) - 2);
         CHECK(arena[l.qkv.offset + 96 + 6] == 0x7e); /* v row 0: 4 / scale is 448 */
@@ -471,8 +519,15 @@ static void every_allocation_may_fail(void)
 
     /* A backend, and loading into it by one thread that is this one. */
     struct kw_backend *b;
-    struct kw_backend_params bp = { .config = &c, .layout = &l, .kv_dtype = KW_DT_BF16, .threads = 1, .block_size = 16,
-                                    .max_tokens = 16, .max_seqs = 2, .max_model_len = 64, .memory_fraction = 0.5 };
+    struct kw_backend_params bp = { .config = &c,
+                                    .layout = &l,
+                                    .kv_dtype = KW_DT_BF16,
+                                    .threads = 1,
+                                    .block_size = 16,
+                                    .max_tokens = 16,
+                                    .max_seqs = 2,
+                                    .max_model_len = 64,
+                                    .memory_fraction = 0.5 };
     const struct kw_backend_ops *ops[] = { &kw_backend_cpu, &kw_backend_reference };
     for (int i = 0; i < 2; i++) EVERY_ALLOCATION_FAILS(ops[i]->create(&b, &bp, &err), ops[i]->destroy(b))
     CHECK(kw_backend_cpu.create(&b, &bp, &err) == KW_OK);
@@ -494,7 +549,9 @@ static void requests_may_find_no_memory(void)
     o.prefix_caching = true;
     CHECK(kw_engine_open(&e, &o, NULL, &err) == KW_OK);
     uint32_t prompt[20] = { 3 };
-    struct kw_engine_request r = { .id = 1, .prompt = prompt, .n_prompt = 20, .max_new = 4, .sampling = { .temperature = 1 } };
+    struct kw_engine_request r = {
+        .id = 1, .prompt = prompt, .n_prompt = 20, .max_new = 4, .sampling = { .temperature = 1 }
+    };
     EVERY_ALLOCATION_FAILS(kw_engine_add(&e, &r, &err), )
     CHECK(kw_engine_active(&e) == 1);
     struct kw_engine_step s;

@@ -22,7 +22,8 @@ static bool library(const char *folder, const char *source, char *path)
 #define BACKEND(abi, probe)                                                                                            \
     "#include \"engine/backend.h\"\n#include <stdio.h>\n"                                                              \
     "static enum kw_status probe(uint32_t *n, struct kw_error *err) { *n = 1; " probe " }\n"                           \
-    "static const struct kw_backend_ops ops = { .abi = " abi ", .size = sizeof ops, .name = \"p\", .probe = probe };\n" \
+    "static const struct kw_backend_ops ops = { .abi = " abi                                                           \
+    ", .size = sizeof ops, .name = \"p\", .probe = probe };\n"                                                         \
     "const struct kw_backend_ops *kw_backend_plugin(void) { return &ops; }\n"
 
 static void refusals_say_what_to_do(void)
@@ -34,7 +35,8 @@ static void refusals_say_what_to_do(void)
     } cases[] = {
         { "int nothing;\n", KW_EFAIL, "not a backend" },
         { BACKEND("99", "return KW_OK;"), KW_EFAIL, "run make" },
-        { BACKEND("KW_BACKEND_ABI", "if (err) sprintf(err->msg, \"no device: install the driver\"); return KW_EFAIL;"), KW_EFAIL, "driver" },
+        { BACKEND("KW_BACKEND_ABI", "if (err) sprintf(err->msg, \"no device: install the driver\"); return KW_EFAIL;"),
+          KW_EFAIL, "driver" },
         { BACKEND("KW_BACKEND_ABI", "return KW_OK;"), KW_OK, "" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -1,4 +1,5 @@
-/* tests/test_sampler.c - number formats against their definitions, and sampling against the distribution it promises. */
+/* tests/test_sampler.c - number formats against their definitions, and sampling against the distribution it promises.
+ */
 #include "engine/dtype.h"
 #include "engine/sampler.h"
 #include "engine/startup.h"
@@ -28,7 +29,8 @@ static void every_code_has_its_value_and_comes_back(void)
     for (unsigned c = 0; c < 65536; c++) {
         float h = kw_fp16_to_f32((uint16_t)c), b = kw_bf16_to_f32((uint16_t)c);
         if ((c & 0x7c00) == 0x7c00)
-            CHECK(c & 0x3ff ? isnan(h) && isnan(kw_fp16_to_f32(kw_f32_to_fp16(h))) : isinf(h) && kw_f32_to_fp16(h) == c);
+            CHECK(c & 0x3ff ? isnan(h) && isnan(kw_fp16_to_f32(kw_f32_to_fp16(h)))
+                            : isinf(h) && kw_f32_to_fp16(h) == c);
         else
             CHECK(h == value(c, 5, 10, 15) && kw_f32_to_fp16(h) == c);
         if ((c & 0x7f80) == 0x7f80)
@@ -58,7 +60,8 @@ static void rounding_is_to_nearest_even(void)
     }
     CHECK(kw_f32_to_fp8(1e30f) == 0x7e && kw_f32_to_fp8(-INFINITY) == 0xfe && kw_f32_to_fp8(464.1f) == 0x7e);
     CHECK(kw_f32_to_fp16(65519.9f) == 0x7bff && kw_f32_to_fp16(65520) == 0x7c00 && kw_f32_to_bf16(3.4e38f) == 0x7f80);
-    CHECK(kw_dtype_find("bfloat16") == KW_DT_BF16 && kw_dtype_find("F8_E4M3") == KW_DT_FP8 && kw_dtype_find("int8") == -1);
+    CHECK(kw_dtype_find("bfloat16") == KW_DT_BF16 && kw_dtype_find("F8_E4M3") == KW_DT_FP8 &&
+          kw_dtype_find("int8") == -1);
 }
 
 static void rows_are_quantised_by_their_largest(void)
@@ -131,12 +134,15 @@ static void greedy_and_odd_logits(void)
     CHECK(times[1] == 10);
     float nan[2] = { NAN, NAN }, inf[3] = { 0, INFINITY, NAN }, low[2] = { -INFINITY, -INFINITY };
     CHECK(kw_argmax(nan, 2) == 0 && kw_argmax(inf, 3) == 1 && kw_argmax(low, 2) == 0 && kw_argmax(logits, N) == 1);
-    const struct kw_sampling how[] = { { .temperature = 1 }, { .temperature = 1, .top_k = 2 }, { .temperature = 1, .top_p = .5f } };
+    const struct kw_sampling how[] = { { .temperature = 1 },
+                                       { .temperature = 1, .top_k = 2 },
+                                       { .temperature = 1, .top_p = .5f } };
     for (int i = 0; i < 3; i++) {
         struct kw_sampler s;
         struct kw_sampler_scratch x;
         CHECK(!kw_sampler_init(&s, &how[i], 1, NULL) && !kw_sampler_scratch_init(&x, 2, NULL));
-        CHECK(kw_sampler_next(&s, &x, nan) == 0 && kw_sampler_next(&s, &x, inf) < 2 && kw_sampler_next(&s, &x, low) < 2);
+        CHECK(kw_sampler_next(&s, &x, nan) == 0 && kw_sampler_next(&s, &x, inf) < 2 &&
+              kw_sampler_next(&s, &x, low) < 2);
         kw_sampler_free(&s);
         kw_sampler_scratch_free(&x);
     }

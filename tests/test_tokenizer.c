@@ -1,20 +1,18 @@
-/* tests/test_tokenizer.c - splits as the published patterns make them, merges in order, bytes that come back, and what is
- * refused. The tokenizers are small ones written here. */
-#include "engine/tokenizer.c" /* its splitter is static */
+/* tests/test_tokenizer.c - splits as the published patterns make them, merges in order, bytes that come back, and what
+ * is refused. The tokenizers are small ones written here. */
+#include "engine/tokenizer.c" /* its byte table is static */
 #include "tests/check.h"
 #include "tests/failmalloc.h"
 
 /* ---- the split patterns */
 
 /* "a|b|c" of the words of s. */
-static const char *words(enum split split, const char *s, size_t len)
+static const char *words(enum kw_words how, const char *s, size_t len)
 {
     static char out[512];
-    struct kw_tokenizer t = { .split = split };
-    struct cursor x = { s, len };
     size_t n = 0;
     for (size_t at = 0, end; at < len; at = end) {
-        end = word_end(&t, &x, at);
+        end = kw_words_end(how, s, len, at);
         if (end <= at || end > len) {
             CHECK(!"a word must have an end");
             break;
@@ -26,58 +24,68 @@ static const char *words(enum split split, const char *s, size_t len)
     out[n] = 0;
     return out;
 }
-#define WORDS_ARE(split, s, want) CHECK_STR(words(split, s, strlen(s)), want)
+#define WORDS_ARE(how, s, want) CHECK_STR(words(how, s, strlen(s)), want)
 
 static void llama3_words(void) /* each worked out from the pattern by hand */
 {
-    WORDS_ARE(SPLIT_LLAMA3, "Hello world", "Hello| world");
-    WORDS_ARE(SPLIT_LLAMA3, "I'm we'LL don't 'sx", "I|'m| we|'LL| don|'t| '|sx"); /* \s takes no letters: " '" first */
-    WORDS_ARE(SPLIT_LLAMA3, "12345 6", "123|45| |6");
-    WORDS_ARE(SPLIT_LLAMA3, "a  b", "a| | b");
-    WORDS_ARE(SPLIT_LLAMA3, "a   ", "a|   ");
-    WORDS_ARE(SPLIT_LLAMA3, "\tx = y;\n\n  z", "\tx| =| y|;\n\n| | z");
-    WORDS_ARE(SPLIT_LLAMA3, "a \n\n  b", "a| \n\n| | b");
-    WORDS_ARE(SPLIT_LLAMA3, "...!?\nq", "...!?\n|q");
-    WORDS_ARE(SPLIT_LLAMA3, "(x)", "(x|)");
-    WORDS_ARE(SPLIT_LLAMA3, "caf\xc3\xa9 \xe4\xbd\xa0\xe5\xa5\xbd", "caf\xc3\xa9| \xe4\xbd\xa0\xe5\xa5\xbd");
-    WORDS_ARE(SPLIT_LLAMA3, "\xd9\xa1\xd9\xa2\xd9\xa3\xd9\xa4", "\xd9\xa1\xd9\xa2\xd9\xa3|\xd9\xa4"); /* Arabic digits */
-    WORDS_ARE(SPLIT_LLAMA3, "x\xff\xfe" "y", "x|\xff\xfe|y");
+    WORDS_ARE(KW_WORDS_LLAMA3, "Hello world", "Hello| world");
+    WORDS_ARE(KW_WORDS_LLAMA3, "I'm we'LL don't 'sx", "I|'m| we|'LL| don|'t| '|sx"); /* \s takes no letters: " '" first */
+    WORDS_ARE(KW_WORDS_LLAMA3, "12345 6", "123|45| |6");
+    WORDS_ARE(KW_WORDS_LLAMA3, "a  b", "a| | b");
+    WORDS_ARE(KW_WORDS_LLAMA3, "a   ", "a|   ");
+    WORDS_ARE(KW_WORDS_LLAMA3, "\tx = y;\n\n  z", "\tx| =| y|;\n\n| | z");
+    WORDS_ARE(KW_WORDS_LLAMA3, "a \n\n  b", "a| \n\n| | b");
+    WORDS_ARE(KW_WORDS_LLAMA3, "...!?\nq", "...!?\n|q");
+    WORDS_ARE(KW_WORDS_LLAMA3, "(x)", "(x|)");
+    WORDS_ARE(KW_WORDS_LLAMA3, "caf\xc3\xa9 \xe4\xbd\xa0\xe5\xa5\xbd", "caf\xc3\xa9| \xe4\xbd\xa0\xe5\xa5\xbd");
+    WORDS_ARE(KW_WORDS_LLAMA3, "\xd9\xa1\xd9\xa2\xd9\xa3\xd9\xa4",
+              "\xd9\xa1\xd9\xa2\xd9\xa3|\xd9\xa4"); /* Arabic digits */
+    WORDS_ARE(KW_WORDS_LLAMA3,
+              "x\xff\xfe"
+              "y",
+              "x|\xff\xfe|y");
 }
 
 static void qwen2_and_gpt2_words(void)
 {
-    WORDS_ARE(SPLIT_QWEN2, "abc 1234", "abc| |1|2|3|4");
-    WORDS_ARE(SPLIT_GPT2, "Hello world 123!! 4", "Hello| world| 123|!!| 4");
-    WORDS_ARE(SPLIT_GPT2, "I'm I'M", "I|'m| I|'|M");
-    WORDS_ARE(SPLIT_GPT2, "a \n b", "a| \n| b");
-    WORDS_ARE(SPLIT_GPT2, "a\n\nb", "a|\n|\n|b");
-    WORDS_ARE(SPLIT_GPT2, "  x", " | x");
+    WORDS_ARE(KW_WORDS_QWEN2, "abc 1234", "abc| |1|2|3|4");
+    WORDS_ARE(KW_WORDS_GPT2, "Hello world 123!! 4", "Hello| world| 123|!!| 4");
+    WORDS_ARE(KW_WORDS_GPT2, "I'm I'M", "I|'m| I|'|M");
+    WORDS_ARE(KW_WORDS_GPT2, "a \n b", "a| \n| b");
+    WORDS_ARE(KW_WORDS_GPT2, "a\n\nb", "a|\n|\n|b");
+    WORDS_ARE(KW_WORDS_GPT2, "  x", " | x");
 }
 
 /* ---- byte-level BPE */
 
 #define LLAMA3_REGEX                                                                                                   \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}| "                             \
+    "?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
 
-/* All 256 bytes (ids 0..255 in GPT-2's order), then the merges' results; <|bos|> 300, <|eot|> 301, an added word 302. */
+/* All 256 bytes (ids 0..255 in GPT-2's order), then the merges' results; <|bos|> 300, <|eot|> 301, an added word 302.
+ */
 static char *byte_level(const char *merges, const char *extra)
 {
     static char text[16384];
     size_t n = 0;
-    n += (size_t)sprintf(text, "{\"added_tokens\":[{\"id\":300,\"content\":\"<|bos|>\",\"special\":true},"
-                               "{\"id\":301,\"content\":\"<|eot|>\",\"special\":true},{\"id\":302,\"content\":\"<tool>\"}],"
-                               "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":"
-                               "{\"Regex\":\"" LLAMA3_REGEX "\"},\"behavior\":\"Isolated\",\"invert\":false},"
-                               "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]},"
-                               "\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},"
-                               "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<|bos|>\"}},"
-                               "{\"Sequence\":{\"id\":\"A\"}}]}]},\"model\":{\"type\":\"BPE\",\"vocab\":{");
+    n += (size_t)sprintf(text,
+                         "{\"added_tokens\":[{\"id\":300,\"content\":\"<|bos|>\",\"special\":true},"
+                         "{\"id\":301,\"content\":\"<|eot|>\",\"special\":true},{\"id\":302,\"content\":\"<tool>\"}],"
+                         "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":"
+                         "{\"Regex\":\"" LLAMA3_REGEX "\"},\"behavior\":\"Isolated\",\"invert\":false},"
+                         "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]},"
+                         "\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},"
+                         "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<|bos|>\"}},"
+                         "{\"Sequence\":{\"id\":\"A\"}}]}]},\"model\":{\"type\":\"BPE\",\"vocab\":{");
     for (unsigned b = 0, k = 256; b < 256; b++) {
         unsigned c = plain_byte(b) ? b : k++;
         n += (size_t)sprintf(text + n, "%s\"\\u%04x\":%u", b ? "," : "", c, b);
     }
-    n += (size_t)sprintf(text + n, ",\"he\":256,\"ll\":257,\"hell\":258,\"\\u0120hell\":259,\"aa\":260,\"aaa\":261,\"hello\":262},"
-                                   "\"merges\":%s%s}}", merges, extra);
+    n +=
+        (size_t)sprintf(text + n,
+                        ",\"he\":256,\"ll\":257,\"hell\":258,\"\\u0120hell\":259,\"aa\":260,\"aaa\":261,\"hello\":262},"
+                        "\"merges\":%s%s}}",
+                        merges, extra);
     return text;
 }
 #define MERGES "[\"h e\",\"l l\",[\"he\",\"ll\"],\"\\u0120 hell\",\"a a\",\"aa a\"]"
@@ -110,9 +118,9 @@ static void merges_apply_by_rank(void)
     struct kw_tokenizer *t = parsed(byte_level(MERGES, ""));
     if (!t) return;
     IDS_ARE(t, "hell", false, "258");
-    IDS_ARE(t, "hello", false, "258 111");      /* "hello" is a token, but no merge makes it */
+    IDS_ARE(t, "hello", false, "258 111"); /* "hello" is a token, but no merge makes it */
     IDS_ARE(t, "x hell", false, "120 259");
-    IDS_ARE(t, "aaaaa", false, "260 261");      /* aa, aa, a: the second aa + a */
+    IDS_ARE(t, "aaaaa", false, "260 261"); /* aa, aa, a: the second aa + a */
     IDS_ARE(t, "aaaa", false, "260 260");
     IDS_ARE(t, "", false, "");
     IDS_ARE(t, "\n", false, "10");
@@ -174,14 +182,23 @@ static void long_words_take_no_quadratic_time(void)
 /* ---- BPE over characters, as Llama 2 and Mistral */
 
 #define CHARACTERS(normalizer, pre)                                                                                    \
-    "{\"normalizer\":" normalizer ",\"pre_tokenizer\":" pre ",\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"special\":true},"   \
-    "{\"id\":1,\"content\":\"<s>\",\"special\":true}],\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":["      \
-    "{\"SpecialToken\":{\"id\":\"<s>\"}},{\"Sequence\":{\"id\":\"A\"}}]},\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\","  \
-    "\"byte_fallback\":true,\"vocab\":{\"<unk>\":0,\"<s>\":1,\"<0x0A>\":2,\"<0xC3>\":3,\"<0xA9>\":4,\"\\u2581\":5,\"h\":6,"      \
-    "\"i\":7,\"hi\":8,\"\\u2581hi\":9,\"\\u2581\\u2581\":10},\"merges\":[\"h i\",\"\\u2581 hi\",\"\\u2581 \\u2581\"]}}"
-#define LLAMA2 CHARACTERS("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"\\u2581\"}," \
-                          "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\\u2581\"}]}", "null")
-#define MISTRAL CHARACTERS("null", "{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\",\"prepend_scheme\":\"first\",\"split\":false}")
+    "{\"normalizer\":" normalizer ",\"pre_tokenizer\":" pre                                                            \
+    ",\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"special\":true},"                                            \
+    "{\"id\":1,\"content\":\"<s>\",\"special\":true}],\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":" \
+    "["                                                                                                                \
+    "{\"SpecialToken\":{\"id\":\"<s>\"}},{\"Sequence\":{\"id\":\"A\"}}]},\"model\":{\"type\":\"BPE\",\"unk_token\":"   \
+    "\"<unk>\","                                                                                                       \
+    "\"byte_fallback\":true,\"vocab\":{\"<unk>\":0,\"<s>\":1,\"<0x0A>\":2,\"<0xC3>\":3,\"<0xA9>\":4,\"\\u2581\":5,"    \
+    "\"h\":6,"                                                                                                         \
+    "\"i\":7,\"hi\":8,\"\\u2581hi\":9,\"\\u2581\\u2581\":10},\"merges\":[\"h i\",\"\\u2581 hi\",\"\\u2581 "            \
+    "\\u2581\"]}}"
+#define LLAMA2                                                                                                         \
+    CHARACTERS("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"\\u2581\"},"               \
+               "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\\u2581\"}]}",                      \
+               "null")
+#define MISTRAL                                                                                                        \
+    CHARACTERS("null",                                                                                                 \
+               "{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\",\"prepend_scheme\":\"first\",\"split\":false}")
 
 static void characters_fall_back_to_bytes(void)
 {
@@ -237,13 +254,19 @@ static void unknown_tokenizers_are_refused(void)
         { "{\"normalizer\":{\"type\":\"NFKC\"},\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}", "normalizer.type" },
         { "{\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"x\"},\"model\":{}}", "U+2581" },
         { "{\"pre_tokenizer\":{\"type\":\"Whitespace\"},\"model\":{}}", "pre_tokenizer.type" },
-        { "{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"a+\"}},\"model\":{}}", "split pattern" },
+        { "{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"a+\"}},\"model\":{"
+          "}}",
+          "split pattern" },
         { "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true},\"model\":{}}", "add_prefix_space" },
-        { "{\"added_tokens\":[{\"id\":1,\"content\":\"x\",\"lstrip\":true}],\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}", "lstrip" },
+        { "{\"added_tokens\":[{\"id\":1,\"content\":\"x\",\"lstrip\":true}],\"model\":{\"vocab\":{\"a\":0},\"merges\":["
+          "]}}",
+          "lstrip" },
         { "{\"added_tokens\":[{\"id\":1,\"content\":\"\"}],\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}", "empty" },
         { "{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}}]},"
-          "\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}", "added token" },
-        { "{\"post_processor\":{\"type\":\"BertProcessing\"},\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}", "post_processor.type" },
+          "\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}",
+          "added token" },
+        { "{\"post_processor\":{\"type\":\"BertProcessing\"},\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}",
+          "post_processor.type" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct kw_tokenizer *t;

@@ -1,5 +1,5 @@
-/* config.json: any bytes give a config whose sizes can be computed with, and which comes back from what it writes, or an
- * error. */
+/* config.json: any bytes give a config whose sizes can be computed with, and which comes back from what it writes, or
+ * an error. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* A safetensors header: any bytes give tensors that tile their file, or an error. The first byte says how much data there
- * is beyond the header. */
+/* A safetensors header: any bytes give tensors that tile their file, or an error. The first byte says how much data
+ * there is beyond the header. */
 #include <stdint.h>
 #include <stdlib.h>
 #include "engine/safetensors.h"
