@@ -206,7 +206,7 @@ static enum kw_status read_profile(struct kw_jnode root, struct kw_profile *p, s
     static const char *const kv_keys[] = { "block_size", "num_blocks", "grade", "source", "date", "evidence", NULL };
     static const char *const limit_keys[] = { "max_num_seqs", "max_num_batched_tokens", "max_model_len", NULL };
     static const char *const cold_keys[] = { "load_rate", "cached_load_rate", "init", NULL };
-    static const char *const precisions[] = { "bf16", "fp16", "fp8", NULL };
+    static const char *const precisions[] = { "bf16", "fp16", "fp8", "fp32", NULL };
     struct kw_jnode kv = kw_json_get(root, "kv"), limits = kw_json_get(root, "limits"),
                     cold = kw_json_get(root, "cold_start");
     enum kw_status st;
