@@ -106,6 +106,16 @@ static void prompts_that_begin_alike_are_computed_once(void)
     for (size_t i = 1; i < kw_run_sharegpt300_n; i++) CHECK(kw_run_sharegpt300[i].request > kw_run_sharegpt300[i - 1].request);
 }
 
+static void a_clock_adds_to_its_law(void)
+{
+    struct kw_run_request r[] = { { .prompt = 10, .output = 3 } };
+    struct kw_run real = { .r = r, .n = 1 }, sim;
+    struct kw_run_clock c = { .ps = ten_ms, .dense_ps = ten_ms, .longer = 0.1, .decode_s = 0.002, .prefill_dense = -0.2 };
+    CHECK(kw_run_replay(&sim, &real, &config, &c, 0, &err) == KW_OK);
+    CHECK(sim.r[0].first_token == 9 * MS && sim.r[0].last_token == (9 + 2 * 13) * MS);
+    kw_run_free(&sim);
+}
+
 /* Steps of 10 ms and 1 ms a sequence or prompt token. */
 static int64_t by_size(const void *law, const struct kw_step *step)
 {
@@ -325,6 +335,7 @@ int main(void)
     RUN(what_can_never_run_is_an_error);
     RUN(a_warm_up_is_found_and_keeps_the_queue_waiting);
     RUN(prompts_that_begin_alike_are_computed_once);
+    RUN(a_clock_adds_to_its_law);
     RUN(a_run_slower_than_its_law_is_found_out);
     RUN(steps_come_from_the_tables_themselves);
     RUN(statistics_are_numpys);
