@@ -228,7 +228,8 @@ enum kw_status kw_host_kv_alloc(struct kw_backend *b, uint32_t num_blocks, uint3
             return kw_fail(err, KW_ENOMEM, "no memory is left for the KV cache (%.1f GiB within memory_fraction %g)",
                            room / 0x1p30, b->p.memory_fraction);
         if (fit > most) fit = most;
-        num_blocks = fit > 0x7fffffff ? 0x7fffffff / b->p.block_size : (uint32_t)fit;
+        const uint32_t slots = UINT32_MAX / b->p.block_size; /* what a slot number can name */
+        num_blocks = fit > slots ? slots : (uint32_t)fit;
     }
     if ((uint64_t)num_blocks * b->p.block_size > UINT32_MAX)
         return kw_fail(err, KW_ERANGE, "%u KV blocks of %u tokens: more than 2^32 slots", num_blocks, b->p.block_size);

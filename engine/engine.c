@@ -539,9 +539,11 @@ enum kw_status kw_engine_generate(struct kw_engine *e, const struct kw_engine_re
     if (kw_engine_active(e))
         return kw_fail(err, KW_EFAIL, "generate: %u other requests are active", kw_engine_active(e));
     int64_t began = kw_now_ns();
+    enum kw_status st = check_request(e, r, err); /* before memory is taken for max_new tokens */
+    if (st != KW_OK) return st;
     uint32_t *ids = malloc(((size_t)r->max_new + 1) * sizeof *ids);
     if (!ids) return kw_fail(err, KW_ENOMEM, "out of memory for %u tokens", r->max_new);
-    enum kw_status st = kw_engine_add(e, r, err);
+    st = kw_engine_add(e, r, err);
     bool ran = st == KW_OK;
     while (st == KW_OK && ran && !out->finish) {
         struct kw_engine_step step;

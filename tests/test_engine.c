@@ -65,7 +65,7 @@ static struct kw_engine_options options_for(const char *model, const char *backe
                                        .precision = precision,
                                        .synthetic = strcmp(model, "sharded") != 0,
                                        .seed = 7,
-                                       .threads = 2,
+                                       .threads = 1,
                                        .num_blocks = 64,
                                        .max_model_len = 160,
                                        .max_num_seqs = 64,
@@ -289,13 +289,13 @@ static void blocks(const char *backend, const char *which)
 }
 static void paged_is_contiguous(void)
 {
-    on_every_backend(blocks);
+    blocks("cpu", "the best kernels");
 }
 
 /* Contexts beyond one partition of attention, whole and token by token (which cuts a small batch into partitions). */
 static void long_contexts_agree(void)
 {
-    enum { N = 1030, LAST = 3 };
+    enum { N = 530, LAST = 3 };
     static uint32_t ids[N], table[128];
     struct kw_engine e;
     struct kw_engine_options o = { .model = "tiny",
@@ -328,6 +328,54 @@ static void long_contexts_agree(void)
     }
     free(one);
     free(two);
+}
+
+/* Beyond one partition of attention the fast path adds up parts; the reference does not. */
+static void long_contexts_match_the_reference(void)
+{
+    enum { N = 1100 };
+    static uint32_t ids[N], table[128];
+    static float got[2][N * 64];
+    const struct kw_backend_ops *ops[] = { &kw_backend_reference, &kw_backend_cpu };
+    for (uint32_t i = 0; i < N; i++) ids[i] = (i * 7919 + 13) % 64;
+    for (uint32_t i = 0; i < 128; i++) table[i] = 127 - i;
+    for (int k = 0; k < 2; k++) {
+        struct kw_engine e = { .ops = ops[k],
+                               .limits.block_size = 16,
+                               .config = { .layers = 1,
+                                           .hidden = 32,
+                                           .heads = 3,
+                                           .kv_heads = 1,
+                                           .head_dim = 16,
+                                           .intermediate = 32,
+                                           .vocab = 64,
+                                           .max_position = 2048,
+                                           .rms_eps = 1e-5f,
+                                           .rope_theta = 1e4,
+                                           .n_eos = 0 } };
+        struct kw_error err = { "" };
+        void *host;
+        uint32_t blocks;
+        kw_weights_layout(&e.layout, &e.config, KW_DT_FP32);
+        struct kw_backend_params p = { .config = &e.config,
+                                       .layout = &e.layout,
+                                       .kv_dtype = KW_DT_FP32,
+                                       .threads = 2,
+                                       .block_size = 16,
+                                       .max_tokens = N,
+                                       .max_seqs = N,
+                                       .max_model_len = N,
+                                       .memory_fraction = 0.5 };
+        CHECK(e.ops->create(&e.backend, &p, &err) == KW_OK && e.ops->weights_alloc(e.backend, &host, &err) == KW_OK);
+        CHECK(e.ops->weights_fill(e.backend, 5, &err) == KW_OK &&
+              e.ops->kv_alloc(e.backend, 128, &blocks, &err) == KW_OK);
+        CHECK_STR(err.msg, "");
+        forward(&e, ids, N, 300, table, got[k]);
+        e.ops->destroy(e.backend);
+    }
+    double most = 0;
+    for (uint32_t i = 0; i < N * 64; i++) most = fmax(most, fabs((double)got[0][i] - got[1][i]));
+    CHECK(most <= 1e-4 && most > 0);
 }
 
 /* Several requests through the engine; tokens of each into out[i]. Returns how many preemptions there were. */
@@ -393,17 +441,29 @@ static void company(const char *backend, const char *which)
 
     o = options_for("llama", backend, "fp32");
     o.prefix_caching = true, o.block_size = 8, o.max_num_batched_tokens = 64;
-    if (!open_engine(&e, &o)) return;
-    for (int twice = 0; twice < 2; twice++) {
-        memset(cached, 0, sizeof cached);
-        run_together(&e, r, SOME, cached);
-        CHECK(!memcmp(alone, cached, sizeof alone));
+    for (int small = 0; small < 2; small++) {
+        if (small) o.num_blocks = 14, o.max_num_seqs = 4; /* evictions and preemptions too */
+        if (!open_engine(&e, &o)) return;
+        for (int twice = 0; twice < 2; twice++) {
+            memset(cached, 0, sizeof cached);
+            CHECK((run_together(&e, r, SOME, cached) > 0) == small);
+            CHECK(!memcmp(alone, cached, sizeof alone));
+        }
+        kw_engine_close(&e);
     }
-    kw_engine_close(&e);
+    for (int policy = 0; policy < 4; policy++) {
+        o = options_for("llama", backend, "fp32");
+        o.policy = (enum kw_sched_policy)policy, o.max_num_seqs = 4, o.max_num_batched_tokens = 32; /* < a prompt */
+        if (!open_engine(&e, &o)) return;
+        memset(batched, 0, sizeof batched);
+        run_together(&e, r, SOME, batched);
+        CHECK(!memcmp(alone, batched, sizeof alone));
+        kw_engine_close(&e);
+    }
 }
 static void batched_preempted_and_cached_are_alone(void)
 {
-    on_every_backend(company);
+    company("cpu", "the best kernels");
 }
 
 static void threads_change_nothing(void)
@@ -568,6 +628,7 @@ int main(void)
     RUN(chunked_prefill_is_whole_prefill);
     RUN(paged_is_contiguous);
     RUN(long_contexts_agree);
+    RUN(long_contexts_match_the_reference);
     RUN(batched_preempted_and_cached_are_alone);
     RUN(threads_change_nothing);
     RUN(the_next_step_may_come_before_the_token_is_known);

@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t file = 8 + (size - 1) + data[0];
     if (kw_checkpoint_add(&k, "fuzz", (const char *)data + 1, size - 1, file, &err) != KW_OK) {
         if (!err.msg[0] || k.n_files || k.n_tensors) abort();
+        kw_checkpoint_free(&k); /* it may have grown */
         return 0;
     }
     uint64_t sum = 0;
