@@ -63,14 +63,21 @@ float kw_fp16_to_f32(uint16_t v)
     return float_of(sign | ((mag << 13) + ((127 - 15) << 23)));
 }
 
+/* To the nearest integer, ties to even, for 0 <= v < 2^22: in the sum the fraction has no bits left. Not rintf, which
+ * is a call where the compiler may not assume SSE4.1. */
+static float to_integer(float v)
+{
+    return (v + 0x1p23f) - 0x1p23f;
+}
+
 uint16_t kw_f32_to_fp16(float v)
 {
     uint32_t u = bits_of(v), mag = u & 0x7fffffff;
     uint16_t sign = (uint16_t)(u >> 16 & 0x8000);
     if (mag > 0x7f800000) return sign | 0x7e00;
     if (mag >= 0x477ff000) return sign | 0x7c00; /* 65520 and above round to infinity */
-    if (mag < 0x38800000) /* below 2^-14: subnormal; the product is exact, rintf rounds to even */
-        return sign | (uint16_t)rintf(float_of(mag) * 0x1p24f);
+    if (mag < 0x38800000)                        /* below 2^-14: subnormal; the product is exact */
+        return sign | (uint16_t)to_integer(float_of(mag) * 0x1p24f);
     return sign | (uint16_t)((mag - ((127 - 15) << 23) + 0xfff + (mag >> 13 & 1)) >> 13);
 }
 
@@ -87,13 +94,15 @@ uint8_t kw_f32_to_fp8(float v)
     uint32_t u = bits_of(v), mag = u & 0x7fffffff;
     uint8_t sign = (uint8_t)(u >> 24 & 0x80);
     if (mag > 0x7f800000) return sign | 0x7f;
-    if (mag >= 0x43e00000) return sign | 0x7e;                                  /* 448 and above */
-    if (mag < 0x3c800000) return sign | (uint8_t)rintf(float_of(mag) * 0x1p9f); /* below 2^-6: multiples of 2^-9 */
+    if (mag >= 0x43e00000) return sign | 0x7e;                                       /* 448 and above */
+    if (mag < 0x3c800000) return sign | (uint8_t)to_integer(float_of(mag) * 0x1p9f); /* below 2^-6: multiples of 2^-9 */
     uint32_t code = (mag - ((127 - 7) << 23) + 0x7ffff + (mag >> 20 & 1)) >> 20;
     return sign | (uint8_t)(code > 0x7e ? 0x7e : code);
 }
 
-static float load(const unsigned char *p, enum kw_dtype t)
+#define INLINED static inline __attribute__((always_inline))
+
+INLINED float load(const unsigned char *p, enum kw_dtype t)
 {
     uint16_t h;
     float f;
@@ -105,7 +114,7 @@ static float load(const unsigned char *p, enum kw_dtype t)
     }
 }
 
-static void store(unsigned char *p, enum kw_dtype t, float f)
+INLINED void store(unsigned char *p, enum kw_dtype t, float f)
 {
     uint16_t h;
     switch (t) {
@@ -116,16 +125,30 @@ static void store(unsigned char *p, enum kw_dtype t, float f)
     }
 }
 
+/* With both formats known to the compiler: one tight loop a pair. */
+INLINED void convert(unsigned char *d, enum kw_dtype to, const unsigned char *s, enum kw_dtype from, size_t n)
+{
+    const size_t in = kw_dtype_bytes(from), out = kw_dtype_bytes(to);
+    for (size_t i = 0; i < n; i++) store(d + i * out, to, load(s + i * in, from));
+}
+
 void kw_dtype_convert(void *dst, enum kw_dtype to, const void *src, enum kw_dtype from, size_t n)
 {
-    size_t in = kw_dtype_bytes(from), out = kw_dtype_bytes(to);
-    const unsigned char *s = src;
-    unsigned char *d = dst;
-    if (to == from) {
-        memmove(d, s, n * in);
-        return;
+#define PAIR(a, b)                                                                                                     \
+    case (a)*4 + (b):                                                                                                  \
+        convert(dst, b, src, a, n);                                                                                    \
+        break
+#define FROM(a, b, c, d)                                                                                               \
+    PAIR(a, b);                                                                                                        \
+    PAIR(a, c);                                                                                                        \
+    PAIR(a, d)
+    switch (from * 4 + to) {
+        FROM(KW_DT_FP32, KW_DT_BF16, KW_DT_FP16, KW_DT_FP8);
+        FROM(KW_DT_BF16, KW_DT_FP32, KW_DT_FP16, KW_DT_FP8);
+        FROM(KW_DT_FP16, KW_DT_FP32, KW_DT_BF16, KW_DT_FP8);
+        FROM(KW_DT_FP8, KW_DT_FP32, KW_DT_BF16, KW_DT_FP16);
+    default: memmove(dst, src, n * kw_dtype_bytes(from)); /* the same format */
     }
-    for (size_t i = 0; i < n; i++) store(d + i * out, to, load(s + i * in, from));
 }
 
 float kw_dtype_round(float v, enum kw_dtype t)
