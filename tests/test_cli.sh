@@ -370,7 +370,7 @@ for i, line in enumerate(sys.stdin, 1):
     assert line == line.rstrip(), f"line {i} ends in blanks: '{line}'"
     assert "\x1b" not in line and "\r" not in line and "\t" not in line, f"line {i} holds a control character"
 PY
-commands=$(keepwarm --help | sed -n '/^commands:/,/^$/s/^  \([a-z]* \?[a-z]*\)  .*/\1/p' | sed 's/ *$//')
+commands=$(keepwarm --help | sed -n '/^commands:/,/^$/s/^  \([a-z]* \?[a-z-]*\)  .*/\1/p' | sed 's/ *$//')
 [ "$(wc -l <<<"$commands")" -ge 17 ] && ok || bad "--help lists $(wc -l <<<"$commands") commands"
 while read -r command; do
     keepwarm $command --help >help.out 2>&1 && grep -q "^usage: keepwarm $command" help.out && ok || bad "$command --help"

@@ -75,16 +75,17 @@ const struct kw_command kw_commands[] = {
     { "engine synth-weights", "", "write a checkpoint of a model's true shape with random weights",
       "", "keepwarm engine synth-weights --model llama-3.2-1b -o ./random-1b",
       { KW_OPT_MODEL, KW_OPT_OUT, KW_OPT_PRECISION, KW_OPT_SEED, KW_OPT_QUIET, KW_OPTIONS }, 0, 0, kw_cli_engine_synth_weights },
-    { "engine serve-trace", "TRACE", "replay a trace on the real engine in real time, and keep what every request took",
-      "Prompts are synthetic, of the trace's lengths. -o FILE.h5 keeps every request and every step; FILE.jsonl does so as\n"
-      "JSON lines (steps in FILE.steps.jsonl), which `trace convert --format generic\n"
+    { "engine serve-trace", "TRACE", "replay a trace on the real engine in real time; what each request took",
+      "Prompts are synthetic, of the trace's lengths. -o FILE.h5 keeps every request and every step;\n"
+      "FILE.jsonl does so as JSON lines (steps in FILE.steps.jsonl), which `trace convert --format generic\n"
       "--columns arrival=arrival,prompt=prompt,output=output` reads back as a trace.",
       "keepwarm engine serve-trace requests.csv --model tiny --speed 10 -o served.h5",
       { ENGINE, KW_OPT_POLICY, KW_OPT_PREFIX_CACHING, KW_OPT_SPEED, KW_OPT_LIMIT, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_OUT, KW_OPT_JSON,
         KW_OPTIONS }, 1, 1, kw_cli_engine_serve_trace },
     { "engine bench", "", "how fast the engine runs, beside what the device could do at best",
-      "pp512 is a prompt of 512 tokens, tg128 128 decode steps of a batch, from a context that is already in the KV cache. A\n"
-      "CPU's limits are measured first, a GPU's are of its data sheet. --limit ends each row after so many seconds.",
+      "pp512 is a prompt of 512 tokens, tg128 128 decode steps of a batch, from a context that is already\n"
+      "in the KV cache. A CPU's limits are measured first, a GPU's are of its data sheet. --limit ends each\n"
+      "row after so many seconds.",
       "keepwarm engine bench --model tiny --batch 1,8,64 --context 0,512",
       { ENGINE, KW_OPT_PROMPTS, KW_OPT_BATCHES, KW_OPT_CONTEXTS, KW_OPT_REPEAT, KW_OPT_LIMIT, KW_OPT_JSON, KW_OPTIONS }, 0, 0,
       kw_cli_engine_bench },

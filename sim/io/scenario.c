@@ -84,7 +84,7 @@ static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *
     READ(kw_json_enum_or(get(o, "policy"), policy, policies, &policy, err));
     READ(count_or(get(o, "max_num_batched_tokens"), c->max_num_batched_tokens, 1, 1 << 20, &c->max_num_batched_tokens, err));
     READ(count_or(get(o, "max_num_seqs"), c->max_num_seqs, 1, 65536, &c->max_num_seqs, err));
-    READ(count_or(get(o, "max_model_len"), c->max_model_len, 1, 10000000, &c->max_model_len, err));
+    READ(count_or(get(o, "max_model_len"), c->max_model_len, 2, 10000000, &c->max_model_len, err));
     READ(count_or(get(o, "block_size"), c->block_size, 1, 512, &c->block_size, err));
     READ(count_or(get(o, "num_blocks"), c->num_blocks, 1, 100000000, &c->num_blocks, err));
     READ(kw_json_bool_or(get(o, "prefix_caching"), c->prefix_caching, &c->prefix_caching, err));
@@ -186,7 +186,7 @@ static enum kw_status read_scaling(struct kw_jnode o, enum kw_kind kind, struct 
     READ(seconds_or(get(o, "queue_timeout_s"), a->queue_timeout, &a->queue_timeout, err));
     READ(seconds_or(get(o, "request_timeout_s"), a->request_timeout, &a->request_timeout, err));
     READ(ratio_or(get(o, "stockout_probability"), a->stockout_probability, 0, 0.999, &a->stockout_probability, err));
-    READ(ratio_or(get(o, "start_failure_probability"), a->start_failure_probability, 0, 0.999,
+    READ(ratio_or(get(o, "start_failure_probability"), a->start_failure_probability, 0, 0.99,
                   &a->start_failure_probability, err));
     if (st == KW_OK && kw_json_present(get(o, "idle_timeout_s"))) {
         struct kw_jnode n = get(o, "idle_timeout_s");
