@@ -50,6 +50,22 @@ $B/%.cu.o: %.cu $(wildcard engine/cuda/*.cuh) engine/backend.h engine/weights.h 
 	$(NVCC) $(NVCCFLAGS) -c $< -o $@
 $B/libkeepwarm_cuda.so: $(PLUGIN_O)
 	$(NVCC) $(GENCODE) -shared -cudart static -Xlinker --gc-sections,-z,defs $^ -ldl -lm -lpthread -o $@
+# The same source for the host, under tests/gpu/emulate.h (tests/test_cuda.sh, for any C++17 compiler).
+EMULATED := rows gemv decode prefill device backend
+EMULATE_FLAGS := -std=c++17 -O2 -g -ffp-contract=off -Wall -Wextra -Werror -Wno-unknown-pragmas -I.
+$B/tests/gpu/%.cu.o: engine/cuda/%.cu tests/gpu/emulate.h tests/gpu/emulate_types.h $(wildcard engine/cuda/*.cuh)
+	@mkdir -p $(@D)
+	$(CXX) -x c++ $(EMULATE_FLAGS) -c $< -o $@
+$B/tests/gpu/%.cpp.o: tests/gpu/%.cpp tests/gpu/emulate.h tests/gpu/emulate_types.h $(wildcard engine/cuda/*.cuh)
+	@mkdir -p $(@D)
+	$(CXX) $(EMULATE_FLAGS) -c $< -o $@
+$B/tests/gpu/test_emulated: $(EMULATED:%=$B/tests/gpu/%.cu.o) $(patsubst %,$B/tests/gpu/%.cpp.o,test_emulated emulate emulate_gemm) \
+  $B/libkeepwarm.a
+	$(CXX) -fopenmp $^ $(LDLIBS) -o $@
+# Two libraries that are not this program's plugin.
+$B/tests/gpu/other_abi.so $B/tests/gpu/no_plugin.so: tests/gpu/other_abi.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fPIC -shared $(if $(findstring no_plugin,$@),-DNO_SYMBOL) $< -o $@
 fidelity: $B/tests/fidelity
 	$B/tests/fidelity $${KEEPWARM_DATA:-../shared/data}
 # Speed beside the peers' figures and the marks; ratios within one run are what to trust.

@@ -1,5 +1,6 @@
 /* engine/cuda/gemm.cuh without a GPU: plain loops in the place of cuBLASLt, run by the emulated stream like a kernel. */
 #include "engine/cuda/gemm.cuh"
+#include <vector>
 
 namespace kw {
 
@@ -17,10 +18,10 @@ kw_status gemm_add(gemm *g, uint32_t id, const product &p, size_t *scratch, kw_e
 }
 void gemm_set_scratch(gemm *, void *) {}
 
-static float value(const void *p, kw_dtype t, size_t i)
+static std::vector<float> values(const void *p, kw_dtype t, size_t first, size_t n)
 {
-    float f;
-    kw_dtype_convert(&f, KW_DT_FP32, (const char *)p + i * kw_dtype_bytes(t), t, 1);
+    std::vector<float> f(n);
+    kw_dtype_convert(f.data(), KW_DT_FP32, (const char *)p + first * kw_dtype_bytes(t), t, n);
     return f;
 }
 
@@ -29,18 +30,20 @@ kw_status gemm_run(gemm *g, queue &q, uint32_t id, uint32_t tokens, const operan
     const product p = g->products[id];
     const operands o = operand;
     emulate::enqueue(q.stream, [=] {
-        for (uint32_t t = 0; t < tokens; t++)
-            for (uint32_t r = 0; r < p.rows; r++) {
+        const std::vector<float> x = values(o.x, p.in, 0, (size_t)tokens * p.cols);
+        std::vector<float> y = values(o.y, p.out, 0, (size_t)tokens * p.rows);
+        for (uint32_t r = 0; r < p.rows; r++) {
+            const std::vector<float> w = values(o.w, p.in, (size_t)r * p.cols, p.cols);
+            for (uint32_t t = 0; t < tokens; t++) {
                 double sum = 0;
-                for (uint32_t c = 0; c < p.cols; c++)
-                    sum += (double)value(o.w, p.in, (size_t)r * p.cols + c) * value(o.x, p.in, (size_t)t * p.cols + c);
+                for (uint32_t c = 0; c < p.cols; c++) sum += (double)w[c] * x[(size_t)t * p.cols + c];
                 if (p.in == KW_DT_FP8) sum *= (double)o.w_scale[r] * o.x_scale[t];
-                if (p.bias) sum += value(o.bias, p.out, r);
-                const size_t at = (size_t)t * p.rows + r;
-                if (p.add) sum += value(o.y, p.out, at);
-                const float f = (float)sum;
-                kw_dtype_convert((char *)o.y + at * kw_dtype_bytes(p.out), p.out, &f, KW_DT_FP32, 1);
+                if (p.bias) sum += values(o.bias, p.out, r, 1)[0];
+                float *to = &y[(size_t)t * p.rows + r];
+                *to = (float)(p.add ? sum + *to : sum);
             }
+        }
+        kw_dtype_convert(o.y, p.out, y.data(), KW_DT_FP32, y.size());
     });
     return KW_OK;
 }
