@@ -62,6 +62,14 @@ $B/tests/gpu/%.cpp.o: tests/gpu/%.cpp tests/gpu/emulate.h tests/gpu/emulate_type
 $B/tests/gpu/test_emulated: $(EMULATED:%=$B/tests/gpu/%.cu.o) $(patsubst %,$B/tests/gpu/%.cpp.o,test_emulated emulate emulate_gemm) \
   $B/libkeepwarm.a
 	$(CXX) -fopenmp $^ $(LDLIBS) -o $@
+# Programs for a GPU machine (tests/gpu.sh); of the libraries they need no more than cJSON and GSL.
+$B/tests/gpu/test_gpu: $B/tests/gpu/test_gpu.cpp.o $B/libkeepwarm.a
+	$(CXX) -fopenmp $^ -Wl,--as-needed $(LDLIBS) -lpthread -o $@
+$B/tests/gpu/bench_gpu $B/tests/gpu/logits: $B/tests/gpu/%: $B/tests/gpu/%.c.o $B/libkeepwarm.a
+	$(CC) -fopenmp $^ -Wl,--as-needed $(LDLIBS) -lpthread -o $@
+gpu-programs: $B/libkeepwarm_cuda.so $B/tests/gpu/test_gpu $B/tests/gpu/bench_gpu $B/tests/gpu/logits
+gpu-test: gpu-programs
+	$B/tests/gpu/test_gpu $B/libkeepwarm_cuda.so
 # Two libraries that are not this program's plugin.
 $B/tests/gpu/other_abi.so $B/tests/gpu/no_plugin.so: tests/gpu/other_abi.c
 	@mkdir -p $(@D)
@@ -131,6 +139,6 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c fuzz-lib
 	@clang $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=fuzzer $(FUZZFLAGS) $< build/fuzz/obj/libkeepwarm.a $(LDLIBS) -o $@
 fuzz: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
-.PHONY: all lib cuda bench demo notebooks golden install fidelity profiles deps test check fuzz fuzz-lib FORCE
+.PHONY: all lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check fuzz fuzz-lib FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
