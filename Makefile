@@ -45,9 +45,10 @@ cuda: $B/libkeepwarm_cuda.so
 $B/pic/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -c $< -o $@
+NVCC_OR_ADVICE = $(or $(NVCC),$(error no nvcc: install the CUDA toolkit (12.9 or newer) or set NVCC; everything but --backend cuda works without))
 $B/%.cu.o: %.cu $(wildcard engine/cuda/*.cuh) engine/backend.h engine/weights.h engine/config.h engine/synthetic.h
 	@mkdir -p $(@D)
-	$(NVCC) $(NVCCFLAGS) -c $< -o $@
+	$(NVCC_OR_ADVICE) $(NVCCFLAGS) -c $< -o $@
 $B/libkeepwarm_cuda.so: $(PLUGIN_O)
 	$(NVCC) $(GENCODE) -shared -cudart static -Xlinker --gc-sections,-z,defs $^ -ldl -lm -lpthread -o $@
 # The same source for the host, under tests/gpu/emulate.h (tests/test_cuda.sh, for any C++17 compiler).

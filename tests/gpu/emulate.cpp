@@ -162,31 +162,31 @@ static std::vector<unsigned> permutation(unsigned n)
     return p;
 }
 
-static bool release_warps(unsigned n)
+/* When all 32 lanes wait at the same operation they may go on. */
+static bool release_warp(unsigned w)
 {
-    bool any = false;
-    for (unsigned w = 0; w < n; w += 32) {
-        unsigned waiting = 0;
-        for (unsigned i = w; i < w + 32; i++) waiting += fibers[i]->state == fiber::AT_WARP;
-        if (waiting != 32) continue;
-        for (unsigned i = w; i < w + 32; i++) {
-            if (fibers[i]->tag != fibers[w]->tag) fault("lanes of a warp met at different operations");
-            fibers[i]->state = fiber::READY;
-        }
-        any = true;
+    for (unsigned i = w; i < w + 32; i++)
+        if (fibers[i]->state != fiber::AT_WARP) return false;
+    for (unsigned i = w; i < w + 32; i++) {
+        if (fibers[i]->tag != fibers[w]->tag) fault("lanes of a warp met at different operations");
+        fibers[i]->state = fiber::READY;
     }
-    return any;
+    return true;
 }
 
+/* A warp runs on to the next barrier of the block before another one moves: what a missing barrier lets it see or overwrite
+ * too early, it does. */
 static void run_block(unsigned n)
 {
-    const std::vector<unsigned> turn = permutation(n);
+    const std::vector<unsigned> warps = permutation(n / 32), lanes = permutation(32);
     poisoned.clear();
     for (unsigned i = 0; i < n; i++) fibers[i]->state = fiber::READY, fibers[i]->turn = 0;
     for (;;) {
-        for (unsigned i : turn)
-            if (fibers[i]->state == fiber::READY) resume(i);
-        if (release_warps(n)) continue;
+        for (unsigned w : warps)
+            do {
+                for (unsigned lane : lanes)
+                    if (fibers[w * 32 + lane]->state == fiber::READY) resume(w * 32 + lane);
+            } while (release_warp(w * 32));
         unsigned idle = 0, at_block = 0;
         for (unsigned i = 0; i < n; i++) idle += fibers[i]->state == fiber::IDLE, at_block += fibers[i]->state == fiber::AT_BLOCK;
         if (idle == n) break;

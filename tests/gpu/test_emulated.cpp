@@ -9,15 +9,14 @@ static const kw_backend_ops *cuda_ops() { return kw_backend_plugin(); }
 
 static void fp32_is_the_reference()
 {
-    for (const shape &s : SHAPES) against_reference(s, KW_DT_FP32, s.heads == 7, 1e-5);
+    for (int i : { 0, 1, 2, 4 }) against_reference(SHAPES[i], KW_DT_FP32, i == 1, 1e-5);
 }
 static void bf16_is_near_the_reference()
 {
-    for (const shape &s : SHAPES) against_reference(s, KW_DT_BF16, s.heads != 7, 1e-2);
+    for (int i : { 0, 1, 3, 5 }) against_reference(SHAPES[i], KW_DT_BF16, i != 1, 1e-2);
 }
 static void fp16_is_near_the_reference()
 {
-    against_reference(SHAPES[0], KW_DT_FP16, true, 2e-3);
     against_reference(SHAPES[2], KW_DT_FP16, false, 2e-3);
 }
 /* Both quantise the same way, but from activations that differ in bf16's last place (2^-9), so about one code in twenty is
@@ -31,7 +30,7 @@ static void fp8_is_near_the_reference()
 /* Threads and blocks in any order give the same bits: no barrier is missing, nothing depends on who comes first. */
 static void order_does_not_matter()
 {
-    const kw_dtype types[] = { KW_DT_FP32, KW_DT_BF16, KW_DT_FP8 };
+    const kw_dtype types[] = { KW_DT_FP32, KW_DT_FP8 }; /* fp8 has bf16's attention */
     for (kw_dtype t : types) {
         vector<float> first[3];
         for (int k = 0; k < 3; k++) {
@@ -260,6 +259,85 @@ static void gemv_is_a_product()
     gemv_of<kw::fp16>(KW_DT_FP16, 4e-4);
 }
 
+/* Both attention kernels on the same random cache against softmax in double: chunks at every kind of edge, windows, groups,
+ * scores large enough that a wrong position shows. */
+template <class T> static void attention_of(kw_dtype t, uint32_t heads, uint32_t kv_heads, uint32_t dim, uint32_t window, double most)
+{
+    using namespace kw;
+    queue q = open_queue();
+    const uint32_t bs = 16, lens[3] = { 67, 1, 129 }, pasts[3] = { 0, 70, 37 }, blocks = 40, width = (heads + 2 * kv_heads) * dim, n = 197;
+    std::mt19937 random(12);
+    auto uniform = [&] { return (float)(random() % 2001) / 1000 - 1; };
+    vector<uint32_t> order(blocks), tables, tokens(n, 1), positions, slots(n, 0), logits{ 0 };
+    vector<kw_batch_seq> seqs;
+    std::iota(order.begin(), order.end(), 0);
+    std::shuffle(order.begin(), order.end(), random);
+    for (uint32_t i = 0, start = 0; i < 3; start += lens[i++]) {
+        seqs.push_back({ start, lens[i], pasts[i] });
+        for (uint32_t j = 0; j < lens[i]; j++) positions.push_back(pasts[i] + j);
+        for (uint32_t j = 0; j < 12; j++) tables.push_back(order[i * 12 + j]);
+    }
+    const kw_batch batch = { n, 3, 0, tokens.data(), positions.data(), slots.data(), seqs.data(), tables.data(), 12, 1, logits.data() };
+    const size_t cache = (size_t)blocks * kv_heads * bs * dim;
+    T *qkv = device<T>((size_t)n * width), *k = device<T>(cache), *v = device<T>(cache), *out = device<T>((size_t)n * heads * dim);
+    for (size_t i = 0; i < (size_t)n * width; i++) qkv[i] = to<T>(3 * uniform());
+    for (size_t i = 0; i < cache; i++) k[i] = to<T>(uniform()), v[i] = to<T>(uniform());
+
+    vector<float> want((size_t)n * heads * dim), got(want.size());
+    for (uint32_t i = 0; i < 3; i++)
+        for (uint32_t j = 0; j < lens[i]; j++)
+            for (uint32_t h = 0; h < heads; h++) {
+                const uint32_t pos = pasts[i] + j, token = seqs[i].start + j, first = window && pos >= window ? pos - window + 1 : 0;
+                auto at = [&](const T *p, uint32_t x, uint32_t d) {
+                    return (double)to_float(p[(((size_t)tables[i * 12 + x / bs] * kv_heads + h / (heads / kv_heads)) * bs + x % bs) * dim + d]);
+                };
+                vector<double> p(pos + 1), o(dim);
+                double sum = 0;
+                for (uint32_t x = first; x <= pos; x++) {
+                    double dot = 0;
+                    for (uint32_t d = 0; d < dim; d++) dot += to_float(qkv[(size_t)token * width + h * dim + d]) * at(k, x, d);
+                    sum += p[x] = exp(dot / sqrt(dim));
+                }
+                for (uint32_t x = first; x <= pos; x++)
+                    for (uint32_t d = 0; d < dim; d++) o[d] += p[x] / sum * at(v, x, d);
+                for (uint32_t d = 0; d < dim; d++) want[((size_t)token * heads + h) * dim + d] = (float)o[d];
+            }
+    for (int run = 0; run < 4; run++) {
+        const bool tiles = run / 2;
+        if (tiles && t == KW_DT_FP32) continue;
+        emulate::order = run % 2 ? emulate::BACKWARD : emulate::FORWARD;
+        const uint32_t extra = 5, single = tiles ? 0 : n, chunks = kv_heads * ((heads / kv_heads + 7) / 8);
+        const step_caps caps = { n, 3, 1, tiles ? 0 : n + extra, tiles ? 6u : 0 };
+        uint32_t *words = device<uint32_t>(step_words(caps, 3 * 12));
+        step_pack(words, caps, batch, { single, extra, window }, 39, bs);
+        const struct kw::step s = step_at(words, caps);
+        float *partial = device<float>((size_t)(n + extra) * heads * (dim + 2));
+        uint32_t *ticket = device<uint32_t>((size_t)n * chunks);
+        memset(ticket, 0, (size_t)n * chunks * sizeof *ticket);
+        memset(out, 0xff, got.size() * sizeof *out);
+        const attention a = { qkv, k, v, out, width, { heads, kv_heads, dim, 4 }, window, partial, ticket };
+        if (tiles) run_prefill_attention(q, t, s, s.header->n_tiles, a);
+        else run_decode_attention(q, t, s, s.header->n_items, a);
+        CHECK(!tiles || s.header->n_tiles == 6); /* 2 + 1 + 3 */
+        cudaStreamSynchronize(q.stream);
+        for (size_t i = 0; i < got.size(); i++) got[i] = to_float(out[i]);
+        check_close(got, want, most, tiles ? "prefill attention" : "decode attention");
+        double worst = 0; /* a single wrong row hides in a norm over all */
+        for (size_t i = 0; i < got.size(); i++) worst = fmax(worst, fabs(got[i] - want[i]));
+        CHECK(worst <= 4 * most);
+        cudaFree(words), cudaFree(partial), cudaFree(ticket);
+    }
+    emulate::order = emulate::FORWARD;
+    cudaFree(qkv), cudaFree(k), cudaFree(v), cudaFree(out), cudaStreamDestroy(q.stream);
+}
+static void attention_is_the_formula()
+{
+    attention_of<kw::fp16>(KW_DT_FP16, 4, 1, 64, 0, 1e-3);
+    attention_of<kw::fp16>(KW_DT_FP16, 2, 2, 128, 50, 1e-3);
+    attention_of<kw::bf16>(KW_DT_BF16, 7, 1, 64, 0, 6e-3);
+    attention_of<float>(KW_DT_FP32, 2, 1, 128, 50, 1e-5);
+}
+
 static void gemv_of_fp8_is_the_scaled_product_of_codes()
 {
     using namespace kw;
@@ -360,6 +438,7 @@ int main(void)
     RUN(quantise_rounds_as_the_cpu);
     RUN(argmax_takes_the_smallest_of_the_largest);
     RUN(gemv_is_a_product);
+    RUN(attention_is_the_formula);
     RUN(gemv_of_fp8_is_the_scaled_product_of_codes);
     RUN(rescale_ends_an_fp8_product);
     RUN(weights_are_the_cpu_s);
