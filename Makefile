@@ -1,4 +1,4 @@
-# keepwarm: make demo | test | deps | bench | fuzz | notebooks | install | golden | fidelity.  SAN=1, SAN=thread, CC=clang, MPI=1.
+# keepwarm: make demo | test | deps | bench | fuzz | notebooks | install | golden | fidelity.  SAN=1, SAN=thread, CC=clang.
 NVCC ?= $(shell command -v nvcc 2>/dev/null)
 B    ?= build$(if $(SAN),/san-$(SAN))
 PKGS := gsl libcjson zlib $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
