@@ -1,4 +1,5 @@
 #include "sim/cli/session.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,10 +74,23 @@ static enum kw_status load_trace(struct kw_session *s, const char *scenario_path
     return st;
 }
 
+/* Whether -o can be written is known before a long simulation, not after it. The write itself still checks. */
+static enum kw_status check_output(const char *path, struct kw_error *err)
+{
+    char dir[1024];
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    if (!path) return KW_OK;
+    int n = slash ? snprintf(dir, sizeof dir, "%.*s/", (int)(slash - path), path) : snprintf(dir, sizeof dir, ".");
+    if (n < 0 || (size_t)n >= sizeof dir || access(dir, W_OK | X_OK))
+        return kw_fail(err, KW_EIO, "%.300s: %s", path, n < (int)sizeof dir ? strerror(errno) : "the path is too long");
+    return KW_OK;
+}
+
 /* The scenario is read: bring in the rest, or close it. */
 static enum kw_status finish_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err)
 {
-    enum kw_status st = load_trace(s, path, o, err);
+    enum kw_status st = check_output(o->out, err);
+    if (st == KW_OK) st = load_trace(s, path, o, err);
     if (st == KW_OK && (st = kw_catalogue_load(&s->catalogue, err)) != KW_OK) kw_trace_free(&s->trace);
     if (st != KW_OK) {
         kw_scenario_free(&s->scenario);
