@@ -66,6 +66,28 @@ const struct kw_command kw_commands[] = {
     { "calibrate import", "", "fit a profile to published measurements",
       "", "keepwarm calibrate import --gpu H100 --model llama-3.1-8b --precision bf16 --tp 1 -o profile.json",
       { KW_OPT_SOURCE, KW_OPT_GPU, KW_OPT_MODEL, KW_OPT_PRECISION, KW_OPT_TP, KW_OPT_OUT, KW_OPTIONS }, 0, 0, kw_cli_calibrate_import },
+    { "calibrate measure", "", "time our engine over batches, contexts, prompts and cold starts",
+      "Writes a line a point as it is measured; killed or out of budget, run it again and it goes on.\n"
+      "What is left of the budget after the grid goes where the fit is least certain. --starts loads a\n"
+      "folder through the page cache and by O_DIRECT (and with --rate an emulated network), each start\n"
+      "in a process of its own.",
+      "keepwarm calibrate measure --model llama-3.1-8b --budget 15m -o points.jsonl\n"
+      "keepwarm calibrate measure --model ./checkpoint --starts 5 -o points.jsonl",
+      { ENGINE, KW_OPT_BUDGET, KW_OPT_STARTS, KW_OPT_RATE, KW_OPT_OUT, KW_OPTIONS }, 0, 0, kw_cli_calibrate_measure },
+    { "calibrate fit", "POINTS.jsonl", "a profile from measured points, with its errors",
+      "Errors are leave-one-out; the worst points are named. --gpu names the device where its driver\n"
+      "does not.",
+      "keepwarm calibrate fit points.jsonl -o H200-llama-3.1-8b-bf16-tp1.json", { KW_OPT_GPU, KW_OPT_OUT, KW_OPTIONS }, 1, 1,
+      kw_cli_calibrate_fit },
+    { "calibrate convert", "POINTS.jsonl", "measured points as HDF5 columns", "", "keepwarm calibrate convert points.jsonl -o points.h5",
+      { KW_OPT_OUT, KW_OPTIONS }, 1, 1, kw_cli_calibrate_convert },
+    { "calibrate validate", "PROFILE.json", "serve on our engine and simulate the same: how far apart?",
+      "The engine serves --trace (its first --requests) or synthetic traffic in bursts of two, so fast\n"
+      "that it offers each of --loads of the simulated capacity; its own spread from run to run stands\n"
+      "beside the error.",
+      "keepwarm calibrate validate tiny.json --loads 0.5,0.8 --runs 5",
+      { ENGINE, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_REQUESTS, KW_OPT_LOADS, KW_OPT_RUNS, KW_OPT_POLICY, KW_OPT_JSON,
+        KW_OPTIONS }, 1, 1, kw_cli_calibrate_validate },
     { "engine generate", "", "answer one prompt with the real engine",
       "--model is a Hugging Face checkpoint folder, or the name of a shape, which then has random weights.",
       "keepwarm engine generate --model tiny --ids 1,2,3\n"

@@ -33,19 +33,17 @@ static enum kw_status choose(int *out, const char *word, const char *const words
                    near ? near : "", near ? "'?)" : "");
 }
 
-enum kw_status kw_cli_engine_open(struct kw_engine *e, struct kw_device *d, const struct kw_options *o, const char *model,
-                                  struct kw_error *err)
+enum kw_status kw_cli_engine_options(struct kw_engine_options *want, const struct kw_options *o, const char *model,
+                                     struct kw_error *err)
 {
     static const char *const policies[] = { "vllm", "prefill_first", "sarathi", "static", NULL }; /* enum kw_sched_policy */
-    struct kw_startup startup = { 0 };
     int policy = 0, load = 0;
-    kw_startup_init(&startup);
     if (!model) return kw_fail(err, KW_EUSAGE, "want --model NAME or FOLDER");
     enum kw_status st = choose(&policy, o->policy, policies, "policy", err);
     if (st == KW_OK) st = choose(&load, o->load, kw_load_modes, "load", err);
     if (st == KW_OK && load == KW_LOAD_NETWORK)
         st = kw_fail(err, KW_EUSAGE, "--load: want cached or direct; the emulated network needs a rate, which this command does not take");
-    struct kw_engine_options want = {
+    *want = (struct kw_engine_options){
         .model = model, .backend = o->backend, .precision = o->precision, .synthetic = o->synthetic,
         .seed = o->seed >= 0 ? (uint64_t)o->seed : 1, .device = (int)o->device, .threads = (uint32_t)o->threads,
         .block_size = (uint32_t)o->block_size, .num_blocks = (uint32_t)o->num_blocks, .max_model_len = (uint32_t)o->max_len,
@@ -53,6 +51,16 @@ enum kw_status kw_cli_engine_open(struct kw_engine *e, struct kw_device *d, cons
         .policy = (enum kw_sched_policy)policy, .prefix_caching = o->prefix_caching, .eager = o->eager,
         .load = { .mode = (enum kw_load_mode)load },
     };
+    return st;
+}
+
+enum kw_status kw_cli_engine_open(struct kw_engine *e, struct kw_device *d, const struct kw_options *o, const char *model,
+                                  struct kw_error *err)
+{
+    struct kw_startup startup = { 0 };
+    struct kw_engine_options want;
+    kw_startup_init(&startup);
+    enum kw_status st = kw_cli_engine_options(&want, o, model, err);
     if (st == KW_OK) st = kw_engine_open(e, &want, &startup, err);
     if (st != KW_OK) return st;
     if ((st = e->ops->device(e->backend, d, err)) != KW_OK) {

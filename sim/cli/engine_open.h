@@ -5,6 +5,10 @@
 #include "engine/engine.h"
 #include "sim/cli/options.h"
 
+/* The engine that --model (or the name given) and the other engine options ask for; strings are borrowed from them. */
+enum kw_status kw_cli_engine_options(struct kw_engine_options *want, const struct kw_options *o, const char *model,
+                                     struct kw_error *err);
+
 /* Opens what --model (or the name given) and the other engine options say; a line on stderr tells what started and how
  * long it took, unless quiet. */
 enum kw_status kw_cli_engine_open(struct kw_engine *e, struct kw_device *d, const struct kw_options *o, const char *model,

@@ -75,6 +75,12 @@ static const struct {
     [KW_OPT_TEMPERATURE] = { "temperature", 0, WORD, "T", "0 is greedy (default 0)", AT(temperature), 0, 0, 0 },
     [KW_OPT_TOP_K] = { "top-k", 0, COUNT, "N", "draw from the N most likely (default all)", AT(top_k), 0, UINT32_MAX, 0 },
     [KW_OPT_TOP_P] = { "top-p", 0, WORD, "P", "draw from the most likely that make up P (default 1)", AT(top_p), 0, 0, 0 },
+    [KW_OPT_BUDGET] = { "budget", 0, WORD, "TIME", "stop after so long: 90s, 15m or 1h (default 2m)", AT(budget), 0, 0, 0 },
+    [KW_OPT_STARTS] = { "starts", 0, COUNT, "N", "cold starts to measure in each way of loading (default 0)", AT(starts), 0, 1000, 0 },
+    [KW_OPT_RATE] = { "rate", 0, WORD, "GB/S", "also load through an emulated network of this speed", AT(rate), 0, 0, 0 },
+    [KW_OPT_LOADS] = { "loads", 0, WORD, "LIST", "shares of capacity to serve at (default 0.2,0.5,0.8,0.95)", AT(loads), 0, 0, 0 },
+    [KW_OPT_RUNS] = { "runs", 0, COUNT, "N", "runs of the engine at each load (default 5)", AT(runs), 1, 32, 5 },
+    [KW_OPT_REQUESTS] = { "requests", 0, COUNT, "N", "requests of the synthetic traffic (default 200)", AT(requests), 2, 1 << 20, 200 },
 #undef AT
 };
 

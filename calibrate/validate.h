@@ -1,0 +1,54 @@
+/* calibrate/validate.h - is the simulator right about our own engine? The engine serves the same arrivals in real time a
+ * few times (engine/serve_trace.h), the simulator's replica replays them once from the profile that was fitted before, and
+ * every figure of one is put beside the other's. The one file of this room that reads sim/fleet: it judges the simulator.
+ *
+ * Figures: TTFT, TPOT, ITL and E2E as serve_trace.h defines them, nearest-rank quantiles and means over all requests. The
+ * engine's figure is the median of its runs; its spread is (largest - smallest) / median, what the machine itself does
+ * not repeat. Nothing is fitted here. */
+#ifndef KW_CALIBRATE_VALIDATE_H
+#define KW_CALIBRATE_VALIDATE_H
+#include "calibrate/profile.h"
+#include "engine/serve_trace.h"
+
+struct kw_validate_traffic { /* the slice; arrays of n, arrivals from 0 and not decreasing */
+    size_t n;
+    int64_t *arrival; /* ns */
+    uint32_t *prompt, *output;
+};
+/* Poisson arrivals at 1 request/s, in bursts of `burst` on average (1: none), lengths lognormal about their medians with sigma
+ * 0.6, cut to what the engine takes. Owns its arrays. KW_ENOMEM. */
+enum kw_status kw_validate_synthetic(struct kw_validate_traffic *t, size_t n, double prompt, double output, double burst,
+                                     uint32_t max_model_len, uint64_t seed, struct kw_error *err);
+void kw_validate_traffic_free(struct kw_validate_traffic *t);
+
+/* Requests/s that a saturated replica of the profile finishes of this traffic: all of it at once, over the time it takes. */
+enum kw_status kw_validate_capacity(double *rate, const struct kw_profile *p, const struct kw_sched_config *limits,
+                                    const struct kw_validate_traffic *t, struct kw_error *err);
+
+enum kw_validate_metric { KW_VALIDATE_TTFT, KW_VALIDATE_TPOT, KW_VALIDATE_ITL, KW_VALIDATE_E2E, KW_VALIDATE_METRICS };
+enum { KW_VALIDATE_STATISTICS = 4 }; /* p50, p95, p99, mean */
+extern const char *const kw_validate_metric_name[], *const kw_validate_statistic_name[];
+
+struct kw_validated { /* one load */
+    double load, rate, speed;  /* of capacity; requests/s; of the traffic's own times */
+    uint32_t runs;
+    struct kw_validated_figure {
+        double engine_s, low_s, high_s; /* median, least and largest of the runs */
+        double sim_s;
+    } figure[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
+    double request[2], request_engine[2]; /* TTFT, E2E: median over requests of |sim / engine - 1|, and of one engine run
+                                             against the next (NAN with one run) */
+    double batch_engine, batch_sim; /* sequences decoding, mean over time */
+    double batch_apart;             /* root mean square difference over 20 slices of time, over batch_engine */
+    double late_s;                  /* median of when the engine's loop took a request that came while it slept, less its
+                                       arrival: the machine's wake-up, which the simulator does not model */
+    uint32_t preempted_engine, preempted_sim;
+};
+
+/* The engine must have no active requests; p fitted on it. traffic is replayed so fast that it offers `load` of capacity.
+ * speed and capacity come from the simulator alone. KW_ERANGE: a request can never run; KW_EFAIL: stopped. */
+enum kw_status kw_validate(struct kw_validated *v, struct kw_engine *e, const struct kw_profile *p,
+                           const struct kw_validate_traffic *traffic, double load, uint32_t runs,
+                           const volatile sig_atomic_t *stop, struct kw_error *err);
+
+#endif

@@ -1,0 +1,373 @@
+/* calibrate measure | fit | convert | validate: our own engine timed, fitted, and the simulator judged by it. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "calibrate/fit_measured.h"
+#include "calibrate/measure.h"
+#include "calibrate/validate.h"
+#include "sim/cli/calibrate.h"
+#include "sim/cli/engine_open.h"
+#include "sim/cli/progress.h"
+#include "sim/cli/say.h"
+#include "sim/io/listing.h"
+#include "sim/io/version.h"
+#include "workloads/trace.h"
+
+/* "90s", "15m", "1h", "30" (seconds). */
+static enum kw_status read_budget(double *s, const char *text, struct kw_error *err)
+{
+    *s = 120;
+    if (!text) return KW_OK;
+    char *end;
+    errno = 0;
+    double v = strtod(text, &end), unit = *end == 'h' ? 3600 : *end == 'm' ? 60 : 1;
+    if (end == text || (*end && (!strchr("smh", *end) || end[1])) || errno || !(v * unit >= 1 && v * unit <= 864000))
+        return kw_fail(err, KW_EUSAGE, "--budget: want a time from 1s to 240h, such as 90s, 15m or 1h; got '%.40s'", text);
+    *s = v * unit;
+    return KW_OK;
+}
+
+/* ---- cold starts: each in a process of its own, so that nothing is warm but what the mode says ---- */
+
+/* The child: opens the engine and writes its line to fd. Never returns. */
+static void start_once(const struct kw_engine_options *want, int fd)
+{
+    struct kw_error err = { "" };
+    struct kw_startup startup;
+    struct kw_engine e;
+    kw_startup_init(&startup);
+    enum kw_status st = kw_engine_open(&e, want, &startup, &err);
+    FILE *f = fdopen(fd, "w");
+    if (st == KW_OK && f) {
+        struct kw_measured_start s = kw_measure_start(&e, want);
+        st = kw_measured_put_start(f, &s, &e.startup, &err);
+    } else if (f) {
+        fprintf(f, "!%s", err.msg);
+    }
+    if (f) fclose(f);
+    _exit(st == KW_OK ? 0 : 1);
+}
+
+/* One start; its line is added to out unless that is NULL. */
+static enum kw_status start_apart(struct kw_text *out, const struct kw_engine_options *want, struct kw_error *err)
+{
+    int fd[2];
+    char buf[4096], origin[32];
+    struct kw_text text = { 0 };
+    if (pipe(fd)) return kw_fail(err, KW_EFAIL, "pipe: %s", strerror(errno));
+    snprintf(origin, sizeof origin, "%lld", (long long)kw_now_ns());
+    setenv("KEEPWARM_EXEC_NS", origin, 1);
+    pid_t child = fork();
+    if (child == 0) {
+        close(fd[0]);
+        start_once(want, fd[1]);
+    }
+    close(fd[1]);
+    unsetenv("KEEPWARM_EXEC_NS");
+    for (ssize_t n; child > 0 && (n = read(fd[0], buf, sizeof buf)) > 0;) kw_text_add(&text, "%.*s", (int)n, buf);
+    close(fd[0]);
+    int code = 1;
+    if (child < 0 || waitpid(child, &code, 0) < 0) kw_fail(err, KW_EFAIL, "fork: %s", strerror(errno));
+    enum kw_status st = child > 0 && !code && text.s ? KW_OK : KW_EFAIL;
+    if (st != KW_OK && child > 0) kw_fail(err, st, "a start failed: %s", text.s && *text.s == '!' ? text.s + 1 : "the process ended early");
+    if (st == KW_OK && out) kw_text_add(out, "%s", text.s);
+    kw_text_free(&text);
+    return st;
+}
+
+static uint32_t had_starts(const struct kw_measured *m, const char *mode)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < m->n_starts; i++) n += !strcmp(m->start[i].mode, mode);
+    return n;
+}
+
+static enum kw_status measure_starts(struct kw_text *lines, const struct kw_measured *m, const struct kw_engine_options *want,
+                                     const struct kw_options *o, struct kw_error *err)
+{
+    struct stat s;
+    bool files = !want->synthetic && !stat(want->model, &s) && S_ISDIR(s.st_mode);
+    double rate = 0;
+    enum kw_status st = o->rate ? kw_cli_engine_decimal(&rate, o->rate, "rate", err) : KW_OK;
+    struct kw_progress bar;
+    kw_progress_begin(&bar, "cold starts", o->quiet);
+    for (int mode = KW_LOAD_CACHED; st == KW_OK && mode <= (files ? KW_LOAD_NETWORK : KW_LOAD_CACHED); mode++) {
+        struct kw_engine_options how = *want;
+        if (mode == KW_LOAD_NETWORK && !(rate > 0)) continue;
+        how.load = (struct kw_load_options){ .mode = (enum kw_load_mode)mode, .rate = rate * 1e9, .first_byte_s = 0.05 };
+        uint32_t had = had_starts(m, files ? kw_load_modes[mode] : "synthetic");
+        if (had < o->starts && mode == KW_LOAD_CACHED) st = start_apart(NULL, &how, err); /* fills the page cache; not kept */
+        for (uint32_t i = had; st == KW_OK && i < o->starts && !*kw_cli_engine_stop(); i++) {
+            st = start_apart(lines, &how, err);
+            kw_progress_update(&bar, i + 1, (uint64_t)o->starts);
+        }
+    }
+    kw_progress_end(&bar);
+    return st;
+}
+
+/* ---- measure ---- */
+
+static enum kw_status same_head(const struct kw_measured_head *a, const struct kw_measured_head *b, const char *path, struct kw_error *err)
+{
+    const struct { const char *what, *x, *y; } words[] = { { "device", a->device, b->device }, { "model", a->model, b->model },
+        { "precision", a->precision, b->precision }, { "backend", a->backend, b->backend }, { "commit", a->commit, b->commit } };
+    const struct { const char *what; uint32_t x, y; } counts[] = { { "block_size", a->block_size, b->block_size },
+        { "max_num_seqs", a->max_num_seqs, b->max_num_seqs }, { "max_model_len", a->max_model_len, b->max_model_len },
+        { "max_num_batched_tokens", a->max_num_batched_tokens, b->max_num_batched_tokens } };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].x, words[i].y))
+            return kw_fail(err, KW_ERANGE, "%s: was measured with %s '%s', this is '%s'; name another file with -o", path, words[i].what,
+                           words[i].x, words[i].y);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (counts[i].x != counts[i].y)
+            return kw_fail(err, KW_ERANGE, "%s: was measured with %s %u, this is %u; name another file with -o", path, counts[i].what,
+                           counts[i].x, counts[i].y);
+    return KW_OK;
+}
+
+/* What the file holds, if there is one: m empty else. */
+static enum kw_status earlier(struct kw_measured *m, const char *path, struct kw_error *err)
+{
+    struct stat s;
+    *m = (struct kw_measured){ 0 };
+    return stat(path, &s) || !s.st_size ? KW_OK : kw_measured_load(m, path, err);
+}
+
+static enum kw_status open_points(FILE **f, struct kw_measured *m, const struct kw_engine *e, const struct kw_options *o,
+                                  struct kw_error *err)
+{
+    struct kw_measured_head h;
+    enum kw_status st = kw_measure_head(&h, e, o->seed >= 0 ? (uint64_t)o->seed : 1, err);
+    snprintf(h.commit, sizeof h.commit, "%.63s", kw_git_revision);
+    char date[16];
+    snprintf(h.date, sizeof h.date, "%.10s", kw_cli_date(date, -1));
+    bool fresh = !m->bytes;
+    if (st == KW_OK && !fresh) st = same_head(&m->head, &h, o->out, err);
+    if (st == KW_OK && !fresh && truncate(o->out, (off_t)m->bytes)) st = kw_fail(err, KW_EIO, "%s: %s", o->out, strerror(errno));
+    if (st != KW_OK) return st;
+    if (!(*f = fopen(o->out, "a"))) return kw_fail(err, KW_EIO, "%s: %s", o->out, strerror(errno));
+    if (!fresh) return KW_OK;
+    m->head = h;
+    return kw_measured_put_head(*f, &h, err);
+}
+
+static enum kw_status measure(struct kw_measured *m, FILE *f, struct kw_engine *e, double budget_s, const struct kw_options *o,
+                              struct kw_error *err)
+{
+    struct kw_progress bar;
+    struct kw_measure_rig rig = kw_measure_rig(e);
+    kw_progress_begin(&bar, "measuring", o->quiet);
+    struct kw_measure_options how = { .budget_s = budget_s, .seed = o->seed >= 0 ? (uint64_t)o->seed : 1,
+                                      .progress = kw_progress_update, .ctx = &bar, .stop = kw_cli_engine_stop() };
+    enum kw_status st = kw_measure_run(m, f, &rig, &how, err);
+    kw_progress_end(&bar);
+    return st;
+}
+
+int kw_cli_calibrate_measure(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct kw_measured m = { 0 };
+    struct kw_engine e = { 0 };
+    struct kw_device d;
+    struct kw_engine_options want;
+    struct kw_text lines = { 0 }, out = { 0 };
+    FILE *f = NULL;
+    double budget_s;
+    enum kw_status st = o->out ? KW_OK : kw_fail(&err, KW_EUSAGE, "calibrate measure wants -o POINTS.jsonl");
+    if (st == KW_OK) st = read_budget(&budget_s, o->budget, &err);
+    if (st == KW_OK) st = kw_cli_engine_options(&want, o, o->model, &err);
+    if (st == KW_OK) st = earlier(&m, o->out, &err);
+    if (st == KW_OK && o->starts) st = measure_starts(&lines, &m, &want, o, &err); /* before this process has threads */
+    if (st == KW_OK) st = kw_cli_engine_open(&e, &d, o, o->model, &err);
+    size_t before = m.n;
+    if (st == KW_OK) st = open_points(&f, &m, &e, o, &err);
+    if (st == KW_OK && lines.s && (fputs(lines.s, f) < 0 || fflush(f))) st = kw_fail(&err, KW_EIO, "%s: %s", o->out, strerror(errno));
+    if (st == KW_OK) st = measure(&m, f, &e, budget_s, o, &err);
+    if (f && fclose(f) && st == KW_OK) st = kw_fail(&err, KW_EIO, "%s: %s", o->out, strerror(errno));
+    kw_text_free(&lines);
+    kw_engine_close(&e);
+    if (st == KW_OK)
+        kw_text_add(&out, "%s: %zu points, %zu of them new; anchor drift at worst %+.1f %%\nfit them: keepwarm calibrate fit %s -o PROFILE.json\n",
+                    o->out, m.n, m.n - before, 100 * m.drift_worst, o->out);
+    kw_measured_free(&m);
+    return st == KW_OK ? kw_cli_print(&out) : kw_cli_fail(st, &err);
+}
+
+/* ---- fit, convert ---- */
+
+int kw_cli_calibrate_fit(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct kw_measured m;
+    struct kw_profile p;
+    char *report = NULL;
+    size_t len;
+    if (!o->out) return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "calibrate fit wants -o PROFILE.json"), &err);
+    enum kw_status st = kw_measured_load(&m, o->args.v[0], &err);
+    if (st != KW_OK) return kw_cli_fail(st, &err);
+    FILE *f = open_memstream(&report, &len);
+    if (!f) st = kw_fail(&err, KW_ENOMEM, "out of memory");
+    if (st == KW_OK) st = kw_fit_measured(&p, &m, o->gpu, f, &err);
+    if (f) fclose(f);
+    if (st == KW_OK) {
+        st = kw_profile_save(&p, o->out, &err);
+        kw_profile_free(&p);
+    }
+    kw_measured_free(&m);
+    if (st == KW_OK && (st = kw_profile_load(&p, o->out, &err)) == KW_OK) kw_profile_free(&p); /* is it physical? */
+    if (st != KW_OK) {
+        free(report);
+        return kw_cli_fail(st, &err);
+    }
+    return kw_cli_print_owned(report);
+}
+
+int kw_cli_calibrate_convert(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct kw_measured m;
+    if (!o->out) return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "calibrate convert wants -o POINTS.h5"), &err);
+    enum kw_status st = kw_measured_load(&m, o->args.v[0], &err);
+    if (st != KW_OK) return kw_cli_fail(st, &err);
+    st = kw_measured_write_h5(&m, o->out, &err);
+    kw_measured_free(&m);
+    return st == KW_OK ? 0 : kw_cli_fail(st, &err);
+}
+
+/* ---- validate ---- */
+
+static enum kw_status read_loads(double *v, size_t room, size_t *n, const char *text, struct kw_error *err)
+{
+    *n = 0;
+    for (const char *s = text; *s; s += strcspn(s, ","), s += *s == ',') {
+        char word[32];
+        size_t len = strcspn(s, ",");
+        if (len >= sizeof word || *n == room) return kw_fail(err, KW_EUSAGE, "--loads: want at most %zu shares such as 0.5", room);
+        memcpy(word, s, len);
+        word[len] = 0;
+        enum kw_status st = kw_cli_engine_decimal(&v[(*n)++], word, "loads", err);
+        if (st != KW_OK) return st;
+    }
+    return *n ? KW_OK : kw_fail(err, KW_EUSAGE, "--loads: want shares of capacity such as 0.2,0.5,0.8");
+}
+
+static void print_load(struct kw_text *out, const struct kw_validated *v)
+{
+    struct kw_listing t = { 0 };
+    kw_text_add(out, "\nat %.0f %% load: %.3g requests/s, median of %u runs\n\n", 100 * v->load, v->rate, v->runs);
+    kw_listing_column(&t, "", "", false);
+    kw_listing_column(&t, "engine", "ms", true);
+    kw_listing_column(&t, "its runs", "ms", true);
+    kw_listing_column(&t, "simulated", "ms", true);
+    kw_listing_column(&t, "error", "%", true);
+    kw_listing_column(&t, "spread", "%", true);
+    kw_listing_column(&t, "", "", false);
+    for (int m = 0; m < KW_VALIDATE_METRICS; m++)
+        for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
+            const struct kw_validated_figure *f = &v->figure[m][k];
+            double error = f->sim_s / f->engine_s - 1, spread = (f->high_s - f->low_s) / f->engine_s;
+            kw_listing_cell(&t, "%s %s", kw_validate_metric_name[m], kw_validate_statistic_name[k]);
+            kw_listing_cell(&t, "%.3f", f->engine_s * 1e3);
+            kw_listing_cell(&t, "%.3f - %.3f", f->low_s * 1e3, f->high_s * 1e3);
+            kw_listing_cell(&t, "%.3f", f->sim_s * 1e3);
+            kw_listing_cell(&t, "%+.1f", 100 * error);
+            kw_listing_cell(&t, "%.1f", 100 * spread);
+            kw_listing_cell(&t, "%s", fabs(error) <= 0.03 ? "within 3 %" : f->sim_s >= f->low_s && f->sim_s <= f->high_s ? "inside its runs" : "off");
+        }
+    kw_listing_print(&t, out);
+    kw_listing_free(&t);
+    kw_text_add(out, "\n  request by request: TTFT %.1f %% apart (runs among themselves %.1f %%), E2E %.1f %% (%.1f %%)\n",
+                100 * v->request[0], 100 * v->request_engine[0], 100 * v->request[1], 100 * v->request_engine[1]);
+    kw_text_add(out, "  decoding: %.2f on the engine, %.2f simulated; %.1f %% apart over 20 slices of time\n", v->batch_engine, v->batch_sim,
+                100 * v->batch_apart);
+    kw_text_add(out, "  preempted: %u and %u; the engine woke %.3f ms after an arrival while idle\n", v->preempted_engine, v->preempted_sim,
+                v->late_s * 1e3);
+}
+
+static void print_load_json(struct kw_text *out, const struct kw_validated *v, bool first)
+{
+    kw_text_add(out, "%s{ \"load\": %.6g, \"requests_per_s\": %.9g, \"runs\": %u", first ? "" : ",\n  ", v->load, v->rate, v->runs);
+    for (int m = 0; m < KW_VALIDATE_METRICS; m++)
+        for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
+            const struct kw_validated_figure *f = &v->figure[m][k];
+            if (!isfinite(f->engine_s) || !isfinite(f->sim_s)) continue; /* nobody had a second token */
+            kw_text_add(out, ", \"%s_%s\": { \"engine_s\": %.9g, \"low_s\": %.9g, \"high_s\": %.9g, \"sim_s\": %.9g }",
+                        kw_validate_metric_name[m], kw_validate_statistic_name[k], f->engine_s, f->low_s, f->high_s, f->sim_s);
+        }
+    kw_text_add(out, ", \"batch_engine\": %.6g, \"batch_sim\": %.6g, \"batch_apart\": %.6g }", v->batch_engine, v->batch_sim, v->batch_apart);
+}
+
+static enum kw_status traffic_of(struct kw_validate_traffic *t, const struct kw_engine *e, const struct kw_options *o, struct kw_error *err)
+{
+    const uint32_t longest = e->limits.max_model_len;
+    if (!o->trace)
+        return kw_validate_synthetic(t, (size_t)o->requests, longest < 2048 ? longest / 8.0 : 256, longest < 2048 ? longest / 16.0 : 64, 2,
+                                     longest, o->seed >= 0 ? (uint64_t)o->seed : 1, err);
+    struct kw_trace trace = { 0 };
+    enum kw_status st = kw_trace_load(&trace, o->trace, o->format, o->columns, err);
+    if (st != KW_OK) return st;
+    size_t n = trace.n < (size_t)o->requests ? trace.n : (size_t)o->requests;
+    *t = (struct kw_validate_traffic){ .n = n, .arrival = malloc((n + 1) * sizeof *t->arrival),
+                                       .prompt = malloc((n + 1) * sizeof *t->prompt), .output = malloc((n + 1) * sizeof *t->output) };
+    if (!t->arrival || !t->prompt || !t->output) {
+        st = kw_fail(err, KW_ENOMEM, "out of memory");
+    } else if (n) {
+        for (size_t i = 0; i < n; i++) t->arrival[i] = trace.arrival[i] - trace.arrival[0];
+        memcpy(t->prompt, trace.prompt, n * sizeof *t->prompt);
+        memcpy(t->output, trace.output, n * sizeof *t->output);
+    }
+    kw_trace_free(&trace);
+    return st;
+}
+
+int kw_cli_calibrate_validate(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct kw_profile p = { 0 };
+    struct kw_engine e = { 0 };
+    struct kw_device d;
+    struct kw_validate_traffic t = { 0 };
+    struct kw_text out = { 0 };
+    struct kw_progress bar;
+    double loads[16];
+    size_t n;
+    enum kw_status st = read_loads(loads, 16, &n, o->loads ? o->loads : "0.2,0.5,0.8,0.95", &err);
+    if (st == KW_OK) st = kw_profile_load(&p, o->args.v[0], &err);
+    if (st != KW_OK) return kw_cli_fail(st, &err);
+    struct kw_options same = *o; /* the engine as it was when it was measured, unless asked otherwise */
+    if (!same.precision) same.precision = p.precision;
+    if (!same.model) same.model = p.model;
+    if (!same.max_seqs) same.max_seqs = p.max_num_seqs;
+    if (!same.max_batched) same.max_batched = p.max_num_batched_tokens;
+    if (!same.max_len) same.max_len = p.max_model_len;
+    if (!same.block_size) same.block_size = p.block_size;
+    if (!same.num_blocks) same.num_blocks = p.num_blocks;
+    st = kw_cli_engine_open(&e, &d, &same, same.model, &err);
+    if (st == KW_OK) st = traffic_of(&t, &e, o, &err);
+    kw_progress_begin(&bar, "serving", o->quiet);
+    if (o->json) kw_text_add(&out, "[ ");
+    for (size_t i = 0; st == KW_OK && i < n; i++) {
+        struct kw_validated v;
+        kw_progress_update(&bar, i, n);
+        st = kw_validate(&v, &e, &p, &t, loads[i], (uint32_t)o->runs, kw_cli_engine_stop(), &err);
+        if (st == KW_OK && o->json)
+            print_load_json(&out, &v, !i);
+        else if (st == KW_OK)
+            print_load(&out, &v);
+    }
+    if (o->json) kw_text_add(&out, " ]\n");
+    kw_progress_end(&bar);
+    kw_validate_traffic_free(&t);
+    kw_engine_close(&e);
+    kw_profile_free(&p);
+    if (st == KW_OK) return kw_cli_print(&out);
+    kw_text_free(&out);
+    return kw_cli_fail(st, &err);
+}
