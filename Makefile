@@ -1,7 +1,7 @@
 # keepwarm: make demo | test | deps | bench | fuzz | notebooks | install | golden | fidelity.  SAN=1, SAN=thread, CC=clang.
 NVCC ?= $(shell command -v nvcc 2>/dev/null)
 B    ?= build$(if $(SAN),/san-$(SAN))
-PKGS := gsl libcjson zlib $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
+PKGS := gsl libcjson libmicrohttpd zlib $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
 SRC  := $(shell find sim engine workloads platforms calibrate -name '*.c' 2>/dev/null)
 OBJ  := $(SRC:%=$B/%.o)
 EMBED := $(sort $(wildcard platforms/*.json calibrate/*.json calibrate/profiles/*.json workloads/*.json))
@@ -109,7 +109,7 @@ profiles: $B/tests/make_profiles
 	$B/tests/make_profiles $${KEEPWARM_DATA:-../shared/data} calibrate/profiles
 
 # What to install on Debian or Ubuntu, in one place: to build, to test, and to run the notebooks.
-DEPS := gcc make pkg-config zlib1g-dev libgsl-dev libcjson-dev libhdf5-dev \
+DEPS := gcc make pkg-config zlib1g-dev libgsl-dev libcjson-dev libhdf5-dev libmicrohttpd-dev \
   hdf5-tools python3-numpy python3-jsonschema python3-h5py python3-h5netcdf python3-xarray python3-simpy \
   python3-matplotlib jupyter-nbconvert python3-ipykernel
 deps:

@@ -332,7 +332,7 @@ static enum kw_status make_seq(struct kw_engine *e, const struct kw_engine_reque
     if (r->n_stop) memcpy(q->stop, r->stop, r->n_stop * sizeof *q->stop);
     q->n_stop = r->n_stop;
     hash_prompt(q->hash, q->tokens, blocks, e->limits.block_size);
-    enum kw_status st = kw_sampler_init(&q->sampler, &r->sampling, r->id, err);
+    enum kw_status st = kw_sampler_init(&q->sampler, &r->sampling, r->stream, err);
     if (st != KW_OK)
         free_seq(q);
     else

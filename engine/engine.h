@@ -54,6 +54,7 @@ struct kw_engine_request {
     const uint32_t *prompt;     /* [n_prompt] ids < vocab; copied */
     uint32_t n_prompt, max_new; /* both >= 1; n_prompt + max_new <= max_model_len */
     struct kw_sampling sampling;
+    uint64_t stream;      /* with sampling.seed it names the draws: equal pairs draw alike, whatever the id */
     bool ignore_eos;      /* benchmarks: always max_new tokens */
     const uint32_t *stop; /* [n_stop] further ids that end it; copied */
     uint32_t n_stop;      /* <= 16 */

@@ -65,6 +65,7 @@ static const struct {
     [KW_OPT_MAX_QUEUE] = { "max-queue", 0, COUNT, "N", "requests waiting for a seat at most (default 1024)", AT(max_queue), 0, 1 << 20, 1024 },
     [KW_OPT_MAX_BODY] = { "max-body", 0, COUNT, "KIB", "size of a request at most (default 2048)", AT(max_body), 1, 1 << 18, 2048 },
     [KW_OPT_DRAIN] = { "drain", 0, COUNT, "S", "after SIGTERM, time to finish what runs (default 30)", AT(drain), 0, 86400, 30 },
+    [KW_OPT_TIMEOUT] = { "timeout", 0, COUNT, "S", "time to send a request, or without reading its answer (default 30)", AT(timeout), 1, 86400, 30 },
     [KW_OPT_BATCHES] = { "batch", 0, WORD, "LIST", "batch sizes of decode (default 1,2,4,...,256)", AT(batches), 0, 0, 0 },
     [KW_OPT_CONTEXTS] = { "context", 0, WORD, "LIST", "tokens in the KV cache before a decode (default 0,1024)", AT(contexts), 0, 0, 0 },
     [KW_OPT_PROMPTS] = { "prefill", 0, WORD, "LIST", "prompt lengths of prefill (default 512)", AT(prompts), 0, 0, 0 },
