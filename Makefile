@@ -68,6 +68,10 @@ $B/tests/gpu/test_gpu: $B/tests/gpu/test_gpu.cpp.o $B/libkeepwarm.a
 	$(CXX) -fopenmp $^ -Wl,--as-needed $(LDLIBS) -lpthread -o $@
 $B/tests/gpu/bench_gpu $B/tests/gpu/logits: $B/tests/gpu/%: $B/tests/gpu/%.c.o $B/libkeepwarm.a
 	$(CC) -fopenmp $^ -Wl,--as-needed $(LDLIBS) -lpthread -o $@
+# Built ahead and side by side for tests/test_cuda.sh, which says what failed.
+cuda-tests: $B/libkeepwarm.a
+	-@$(MAKE) --no-print-directory -s -k $(if $(NVCC),$B/libkeepwarm_cuda.so) \
+	  $(if $(shell command -v $(CXX) 2>/dev/null),$B/tests/gpu/test_emulated) lib
 gpu-programs: $B/libkeepwarm_cuda.so $B/tests/gpu/test_gpu $B/tests/gpu/bench_gpu $B/tests/gpu/logits
 gpu-test: gpu-programs
 	$B/tests/gpu/test_gpu $B/libkeepwarm_cuda.so
@@ -128,7 +132,7 @@ deps:
 test: deps
 	@$(MAKE) --no-print-directory -s $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) check
 TESTS := $(patsubst %.c,$B/%,$(wildcard tests/test_*.c))
-check: $(TESTS) $(if $(wildcard sim/cli/main.c),$B/keepwarm)
+check: $(TESTS) $(if $(wildcard sim/cli/main.c),$B/keepwarm) $(if $(SAN),,cuda-tests)
 	@KEEPWARM=$B/keepwarm tests/run.sh $(TESTS) $(if $(SAN),,$(wildcard tests/test_*.sh))
 
 # Fuzz targets: libFuzzer over every parser, each for FUZZ_S seconds from its seeds. What crashes lies in build/fuzz.
@@ -141,6 +145,6 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c fuzz-lib
 	@clang $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=fuzzer $(FUZZFLAGS) $< build/fuzz/obj/libkeepwarm.a $(LDLIBS) -o $@
 fuzz: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
-.PHONY: all lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check fuzz fuzz-lib FORCE
+.PHONY: all lib cuda cuda-tests gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check fuzz fuzz-lib FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

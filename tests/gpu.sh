@@ -62,7 +62,7 @@ rows() { # model precision seconds row...: bench_gpu keeps its own record of row
     local model=$1 precision=$2 seconds=$3
     shift 3
     echo "== $model $precision ($(date -u +%T))"
-    timeout $((seconds + 60)) "$P/bench_gpu" "$R/bench.jsonl" "$model" "$precision" "$seconds" "$commit" "$@" 2>&1 | tail -n 40
+    timeout $((seconds + 30)) "$P/bench_gpu" "$R/bench.jsonl" "$model" "$precision" "$seconds" "$commit" "$@" 2>&1 | tail -n 40
     copy_out
 }
 
@@ -70,24 +70,31 @@ sanitize() {
     local tool
     for tool in memcheck racecheck synccheck; do
         echo "-- $tool"
-        timeout 120 compute-sanitizer --tool $tool --error-exitcode 9 "$P/test_gpu" "$KEEPWARM_CUDA" small | tail -n 12 || return 1
+        timeout 50 compute-sanitizer --tool $tool --error-exitcode 9 "$P/test_gpu" "$KEEPWARM_CUDA" small | tail -n 12 || return 1
     done
 }
 
-load() { # the checkpoint of 8B from tmpfs and from disk: weights, process to ready
-    local where model=llama-3.1-8b
+checkpoint() { # the checkpoint of 8B in this folder; 1 where there is no room
+    [ -e "$1/kw-8b/config.json" ] && return
+    [ "$(df --output=avail -BG "$1" | tail -n 1 | tr -dc 0-9)" -gt 20 ] || { echo "$1: no room for 17 GB"; return 1; }
+    "$P/keepwarm" engine synth-weights --model llama-3.1-8b -o "$1/kw-8b"
+}
+
+load() { # from tmpfs and from disk: weights, process to ready; then cold starts in processes of their own
+    local where
     for where in /dev/shm "${TMPDIR:-/tmp}"; do
-        [ "$(df --output=avail -BG "$where" | tail -n 1 | tr -dc 0-9)" -gt 20 ] || { echo "$where: no room for 17 GB"; continue; }
-        "$P/keepwarm" engine synth-weights --model $model -o "$where/kw-8b" || return 1
-        KEEPWARM_EXEC_NS=$(awk '{printf "%d", $1 * 1e9}' /proc/uptime) "$P/bench_gpu" "$R/load.jsonl" "$where/kw-8b" bf16 60 "$commit" start
+        checkpoint "$where" || continue
+        "$P/bench_gpu" "$R/load.jsonl" "$where/kw-8b" bf16 60 "$commit" start || return 1
         tail -n 1 "$R/load.jsonl"
-        rm -rf "$where/kw-8b"
     done
+    [ -e "/dev/shm/kw-8b" ] || return 1
+    "$P/keepwarm" calibrate measure --model /dev/shm/kw-8b --backend cuda --precision bf16 --budget 40s --starts 3 -o "$R/starts-8b-bf16.jsonl"
 }
 
-calibrate() {
+calibrate() { # model precision budget
     [ -x "$P/keepwarm" ] || { echo "no keepwarm here: tests/gpu.sh pack carries it"; return 1; }
-    "$P/keepwarm" calibrate measure --model llama-3.1-8b --precision bf16 --backend cuda -o "$R/profile-8b-bf16.json"
+    "$P/keepwarm" calibrate measure --model "$1" --precision "$2" --backend cuda --budget "$3" -o "$R/points-$1-$2.jsonl" &&
+        "$P/keepwarm" calibrate fit "$R/points-$1-$2.jsonl" -o "$R/profile-$1-$2.json"
 }
 
 case $1 in
@@ -101,15 +108,14 @@ nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm,clocks.mem --f
 cat "$R/device.txt"
 if [ "$1" = 1 ]; then
     item gpu-test 200 "$P/test_gpu" "$KEEPWARM_CUDA"
-    rows llama-3.1-8b bf16 120 tg1@1024 pp2048 tg256@1024 tg64@1024 tg1@128 tg8@1024 start tg2@1024 tg4@1024 tg16@1024 tg32@1024 tg128@1024 pp512 tg1@8192 tg1@16384 tg64@8192
-    rows llama-3.1-8b fp8 120 tg1@1024 pp2048 tg256@1024 tg64@1024 start tg8@1024 tg1@128 pp512
+    rows llama-3.1-8b bf16 100 tg1@1024 pp2048 tg256@1024 tg64@1024 tg1@128 tg8@1024 start tg2@1024 tg4@1024 tg16@1024 tg32@1024 tg128@1024 pp512 tg1@8192 tg1@16384 tg64@8192
+    rows llama-3.1-8b fp8 90 tg1@1024 pp2048 tg256@1024 tg64@1024 start tg8@1024 tg1@128 pp512
     item without-overlap 60 env KEEPWARM_CUDA_OVERLAP=0 "$P/bench_gpu" "$R/bench-without-overlap.jsonl" llama-3.1-8b bf16 30 "$commit" tg1@1024 tg8@1024
 else
-    item transformers 150 python3 tests/gpu/check_transformers.py "$P/logits" "$(mktemp -d)"
-    item sanitizer 240 sanitize
-    item load 150 load
-    item calibrate 150 calibrate
-    rows llama-3.1-70b fp8 100 tg1@1024 pp2048 tg64@1024 start
-    rows qwen2.5-7b bf16 60 tg1@1024 tg64@1024 pp2048
+    item transformers 100 python3 tests/gpu/check_transformers.py "$P/logits" "$(mktemp -d)"
+    item sanitizer 120 sanitize
+    item calibrate-bf16 140 calibrate llama-3.1-8b bf16 100s
+    item load 130 load
+    rows llama-3.1-70b fp8 60 tg1@1024 pp2048 tg64@1024 start
 fi
 copy_out

@@ -1,5 +1,5 @@
 /* Measures a model shape with synthetic weights and appends a JSON line a figure; what a line of the file already holds is not
- * measured again, so a run that was cut off goes on. Arguments: file, shape, precision, seconds, commit, and then rows:
+ * measured again for the same commit, so a run that was cut off goes on. Arguments: file, shape, precision, seconds, commit, rows:
  * "pp2048" (a prompt), "tg64@1024" (decode, 64 sequences with 1024 tokens of context), "start" (the phases of the cold
  * start). A checkpoint's folder in the place of the shape loads it. */
 #include <inttypes.h>
@@ -15,10 +15,10 @@ static struct kw_device device;
 static const char *path, *shape, *precision, *commit;
 
 /* What stands at the beginning of a line and names its figure. */
-static void key_of(char key[256], const char *row)
+static void key_of(char key[384], const char *row)
 {
-    snprintf(key, 256, "{\"device\": \"%.90s\", \"model\": \"%.60s\", \"precision\": \"%.8s\", \"row\": \"%.40s\"", device.name,
-             shape, precision, row);
+    snprintf(key, 384, "{\"device\": \"%.90s\", \"model\": \"%.60s\", \"precision\": \"%.8s\", \"row\": \"%.40s\", \"commit\": \"%.40s\"",
+             device.name, shape, precision, row, commit);
 }
 
 static bool measured(const char *key)
@@ -38,7 +38,7 @@ static FILE *begin_line(const char *key)
     FILE *f = fopen(path, "a");
     if (!f) return NULL;
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
-    fprintf(f, "%s, \"driver\": \"%s\", \"commit\": \"%s\", \"date\": \"%s\"", key, device.driver, commit, date);
+    fprintf(f, "%s, \"driver\": \"%s\", \"date\": \"%s\"", key, device.driver, date);
     return f;
 }
 
@@ -111,7 +111,7 @@ int main(int argc, char **argv)
         return fprintf(stderr, "%s %s: %s\n", shape, precision, err.msg), 1;
     int rc = 0;
     for (int i = 6; i < argc && rc == 0; i++) {
-        char key[256];
+        char key[384];
         key_of(key, argv[i]);
         if (measured(key)) continue;
         if (kw_now_ns() > until) {
