@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "calibrate/import.h"
+#include "calibrate/scale.h"
 #include "calibrate/show.h"
 #include "sim/cli/say.h"
 #include "sim/io/catalogue.h"
@@ -98,4 +99,37 @@ int kw_cli_calibrate_import(const struct kw_options *o)
     kw_profile_free(&p);
     int code = kw_cli_print_owned(report);
     return st == KW_OK ? code : kw_cli_fail(st, &err);
+}
+
+int kw_cli_calibrate_scale(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct kw_catalogue c;
+    const struct kw_profile *from;
+    struct kw_profile p;
+    char *report = NULL;
+    size_t len;
+    if (!o->gpu || !o->out) return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "calibrate scale wants --gpu NAME and -o FILE"), &err);
+    const struct kw_gpu_spec *to = kw_gpu_find(o->gpu);
+    if (!to) {
+        const char *names[65] = { NULL };
+        for (size_t i = 0; i < kw_gpu_count() && i < 64; i++) names[i] = kw_gpu_at(i)->name;
+        const char *near = kw_nearest(o->gpu, names);
+        return kw_cli_fail(kw_fail(&err, KW_ERANGE, "there is no GPU '%.40s'%s%s%s", o->gpu, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : ""), &err);
+    }
+    enum kw_status st = kw_catalogue_load(&c, &err);
+    if (st != KW_OK) return kw_cli_fail(st, &err);
+    FILE *f = open_memstream(&report, &len);
+    if (!f) st = kw_fail(&err, KW_ENOMEM, "out of memory");
+    if (st == KW_OK) st = find_profile(&c, o->args.v[0], &from, &err);
+    if (st == KW_OK) st = kw_scale(&p, from, to, &c.profiles, f, &err);
+    if (f) fclose(f);
+    if (st == KW_OK) {
+        st = kw_profile_save(&p, o->out, &err);
+        kw_profile_free(&p);
+    }
+    kw_catalogue_free(&c);
+    if (st == KW_OK) return kw_cli_print_owned(report);
+    free(report);
+    return kw_cli_fail(st, &err);
 }
