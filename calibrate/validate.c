@@ -10,6 +10,12 @@ const char *const kw_validate_statistic_name[] = { "p50", "p95", "p99", "mean", 
 
 enum { SLICES = 20, MOST_RUNS = 32 };
 
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
 /* ---- traffic ---- */
 
 void kw_validate_traffic_free(struct kw_validate_traffic *t)
@@ -163,6 +169,46 @@ static enum kw_status simulate(struct replay *r, const struct kw_profile *p, con
     return st;
 }
 
+/* The same by hand over the scheduler, with step times multiplied by factor[kind] and host_s a step. */
+static enum kw_status simulate_as_run(struct replay *r, const struct kw_steptime *steps, double fixed_s, const double factor[3],
+                                      double host_s, const struct kw_sched_config *limits, const struct kw_validate_traffic *t,
+                                      double speed, struct kw_error *err)
+{
+    struct kw_sched_config c = *limits;
+    struct kw_sched *sched = NULL;
+    size_t next = 0;
+    double now = 0; /* s: a diagnosis need not be exact */
+    c.block_tables = false;
+    *r = (struct replay){ .request = calloc(t->n + 1, sizeof *r->request) };
+    enum kw_status st = r->request ? kw_hist_init(&r->itl, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+    if (st == KW_OK) st = kw_sched_new(&sched, &c, err);
+    while (st == KW_OK) {
+        uint32_t slot;
+        for (; st == KW_OK && next < t->n && (double)t->arrival[next] / speed <= now * 1e9 + 0.5; next++) {
+            struct kw_sched_request q = { .id = next, .prompt = t->prompt[next], .output = t->output[next] };
+            r->request[next] = (struct kw_served){ .arrival = (int64_t)((double)t->arrival[next] / speed), .prompt = q.prompt,
+                                                   .output = q.output, .generated = q.output, .status = KW_SERVED_DONE };
+            st = kw_sched_add(sched, &q, &slot, err);
+        }
+        struct kw_step step;
+        if (st != KW_OK || (next == t->n && !kw_sched_waiting(sched) && !kw_sched_running(sched))) break;
+        if (!kw_sched_step(sched, &step)) {
+            if (next == t->n) break;
+            now = (double)t->arrival[next] / speed * 1e-9;
+            continue;
+        }
+        int kind = !step.n_chunks ? 0 : !step.n_decode ? 1 : 2;
+        now += ((double)kw_steptime_ps(steps, &step) * 1e-12 - fixed_s) * factor[kind] + host_s;
+        struct kw_sched_done done;
+        kw_sched_commit(sched, &done);
+        for (uint32_t i = 0; i < done.n_first; i++) r->request[kw_sched_id(sched, done.first[i])].first = (int64_t)(now * 1e9);
+        for (uint32_t i = 0; i < done.n_finished; i++) r->request[kw_sched_id(sched, done.finished[i])].last = (int64_t)(now * 1e9);
+    }
+    if (sched) kw_sched_delete(sched);
+    if (st != KW_OK) replay_free(r);
+    return st;
+}
+
 enum kw_status kw_validate_capacity(double *rate, const struct kw_profile *p, const struct kw_sched_config *limits,
                                     const struct kw_validate_traffic *t, struct kw_error *err)
 {
@@ -176,8 +222,24 @@ enum kw_status kw_validate_capacity(double *rate, const struct kw_profile *p, co
 
 /* ---- the engine's side ---- */
 
-static enum kw_status serve(struct replay *r, double *late, struct kw_engine *e, const struct kw_validate_traffic *t, double speed,
-                            const volatile sig_atomic_t *stop, struct kw_error *err)
+/* Each batch of the engine's through the profile. */
+static void judge_steps(struct kw_validated *v, const struct kw_served_trace *out, const struct kw_steptime *steps, double fixed_s)
+{
+    for (size_t i = 0; i < out->n_steps; i++) {
+        const struct kw_served_step *s = &out->step[i];
+        struct kw_step like = { .n_decode = s->n_decode, .decode_context = s->decode_context, .n_chunks = s->n_chunks,
+                                .prefill_tokens = s->prefill_tokens, .prefill_pairs2 = s->prefill_pairs2 };
+        struct kw_validated_steps *kind = &v->steps[!s->n_chunks ? 0 : !s->n_decode ? 1 : 2];
+        kind->n++;
+        kind->engine_s += (double)s->device_ns * 1e-9;
+        kind->profile_s += (double)kw_steptime_ps(steps, &like) * 1e-12 - fixed_s;
+        v->host_s += (double)(s->wall_ns - s->device_ns) * 1e-9; /* a sum; kw_validate divides it */
+    }
+}
+
+static enum kw_status serve(struct replay *r, double *late, struct kw_validated *v, struct kw_engine *e, const struct kw_steptime *steps,
+                            double fixed_s, const struct kw_validate_traffic *t, double speed, const volatile sig_atomic_t *stop,
+                            struct kw_error *err)
 {
     struct kw_served_trace out;
     struct kw_serve_trace in = { .n = t->n, .arrival = t->arrival, .prompt = t->prompt, .output = t->output, .speed = speed,
@@ -197,20 +259,19 @@ static enum kw_status serve(struct replay *r, double *late, struct kw_engine *e,
         r->preempted += out.step[i].n_preempted;
     }
     if (st == KW_OK) over_time(r, s, out.n_steps, out.wall_ns);
+    if (st == KW_OK) judge_steps(v, &out, steps, fixed_s);
     size_t n = 0, k = 0; /* what came while no step ran */
-    double *v = malloc((t->n + 1) * sizeof *v);
-    for (size_t i = 0; st == KW_OK && v && i < t->n; i++) {
+    double *wait = malloc((t->n + 1) * sizeof *wait);
+    for (size_t i = 0; st == KW_OK && wait && i < t->n; i++) {
         while (k < out.n_steps && s[k].end < r->request[i].arrival) k++;
-        if (k == out.n_steps || s[k].begin > r->request[i].arrival) v[n++] = (double)(r->request[i].added - r->request[i].arrival) * 1e-9;
+        if (k == out.n_steps || s[k].begin > r->request[i].arrival)
+            wait[n++] = (double)(r->request[i].added - r->request[i].arrival) * 1e-9;
     }
-    for (size_t i = 1; i < n; i++) /* insertion: few */
-        for (size_t j = i; j && v[j] < v[j - 1]; j--) {
-            double x = v[j];
-            v[j] = v[j - 1];
-            v[j - 1] = x;
-        }
-    if (n) *late = v[n / 2];
-    free(v);
+    if (n) {
+        qsort(wait, n, sizeof *wait, ascending);
+        *late = wait[n / 2];
+    }
+    free(wait);
     free(s);
     kw_served_trace_free(&out);
     if (st != KW_OK) replay_free(r);
@@ -218,12 +279,6 @@ static enum kw_status serve(struct replay *r, double *late, struct kw_engine *e,
 }
 
 /* ---- the comparison ---- */
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static void statistics(double *v, size_t n, double out[KW_VALIDATE_STATISTICS])
 {
@@ -288,18 +343,21 @@ static double median_of(const double *v, size_t n)
 }
 
 static enum kw_status compare(struct kw_validated *v, const struct replay *engine, uint32_t runs, const double *late,
-                              const struct replay *sim, size_t n, struct kw_error *err)
+                              const struct replay *sim, const struct replay *as_run, size_t n, struct kw_error *err)
 {
     double real[MOST_RUNS][KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS], guess[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
+    double again[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
     double x[MOST_RUNS], y[MOST_RUNS];
     enum kw_status st = figures(sim, n, 1e-12, guess, err);
+    if (st == KW_OK) st = figures(as_run, n, 1, again, err); /* its histogram is empty: NAN */
     for (uint32_t r = 0; st == KW_OK && r < runs; r++) st = figures(&engine[r], n, 1e-9, real[r], err);
     if (st != KW_OK) return st;
     for (int m = 0; m < KW_VALIDATE_METRICS; m++)
         for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
             struct kw_validated_figure *f = &v->figure[m][k];
             for (uint32_t r = 0; r < runs; r++) x[r] = real[r][m][k];
-            *f = (struct kw_validated_figure){ .engine_s = median_of(x, runs), .low_s = x[0], .high_s = x[0], .sim_s = guess[m][k] };
+            *f = (struct kw_validated_figure){ .engine_s = median_of(x, runs), .low_s = x[0], .high_s = x[0], .sim_s = guess[m][k],
+                                                .as_run_s = again[m][k] };
             for (uint32_t r = 1; r < runs; r++) {
                 f->low_s = fmin(f->low_s, x[r]);
                 f->high_s = fmax(f->high_s, x[r]);
@@ -332,7 +390,7 @@ enum kw_status kw_validate(struct kw_validated *v, struct kw_engine *e, const st
                            const struct kw_validate_traffic *traffic, double load, uint32_t runs,
                            const volatile sig_atomic_t *stop, struct kw_error *err)
 {
-    struct replay sim = { 0 }, engine[MOST_RUNS] = { { 0 } };
+    struct replay sim = { 0 }, as_run = { 0 }, engine[MOST_RUNS] = { { 0 } };
     double capacity = 0, late[MOST_RUNS], span = traffic->n ? (double)traffic->arrival[traffic->n - 1] * 1e-9 : 0;
     if (!traffic->n || !(span > 0)) return kw_fail(err, KW_ERANGE, "the traffic has %zu requests over %g s; want at least two, apart", traffic->n, span);
     if (!(load > 0 && load < 100)) return kw_fail(err, KW_ERANGE, "load: want above 0 and below 100; got %g", load);
@@ -342,9 +400,21 @@ enum kw_status kw_validate(struct kw_validated *v, struct kw_engine *e, const st
     double rate = load * capacity, speed = rate * span / (double)traffic->n;
     *v = (struct kw_validated){ .load = load, .rate = rate, .speed = speed, .runs = runs };
     st = simulate(&sim, p, &e->limits, traffic, speed, err);
-    for (uint32_t r = 0; st == KW_OK && r < runs; r++) st = serve(&engine[r], &late[r], e, traffic, speed, stop, err);
-    if (st == KW_OK) st = compare(v, engine, runs, late, &sim, traffic->n, err);
+    struct kw_steptime *steps = NULL;
+    if (st == KW_OK) st = steptime_of(&steps, p, &e->limits, err);
+    for (uint32_t r = 0; st == KW_OK && r < runs; r++)
+        st = serve(&engine[r], &late[r], v, e, steps, p->tables.fixed_s, traffic, speed, stop, err);
+    uint64_t all = v->steps[0].n + v->steps[1].n + v->steps[2].n;
+    if (all) v->host_s /= (double)all;
+    v->host_profile_s = p->tables.fixed_s;
+    double factor[3];
+    for (int k = 0; k < 3; k++) factor[k] = v->steps[k].profile_s > 0 ? v->steps[k].engine_s / v->steps[k].profile_s : 1;
+    if (st == KW_OK)
+        st = simulate_as_run(&as_run, steps, p->tables.fixed_s, factor, v->host_s, &e->limits, traffic, speed, err);
+    kw_steptime_delete(steps);
+    if (st == KW_OK) st = compare(v, engine, runs, late, &sim, &as_run, traffic->n, err);
     replay_free(&sim);
+    replay_free(&as_run);
     for (uint32_t r = 0; r < runs; r++) replay_free(&engine[r]);
     return st;
 }

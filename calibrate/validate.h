@@ -35,6 +35,9 @@ struct kw_validated { /* one load */
     struct kw_validated_figure {
         double engine_s, low_s, high_s; /* median, least and largest of the runs */
         double sim_s;
+        double as_run_s; /* simulated once more with the profile's step times multiplied, kind by kind, by what the runs took
+                            over what it said: a diagnosis, not a prediction. What is still off is not the step times'
+                            mean; NAN for ITL */
     } figure[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
     double request[2], request_engine[2]; /* TTFT, E2E: median over requests of |sim / engine - 1|, and of one engine run
                                              against the next (NAN with one run) */
@@ -43,6 +46,12 @@ struct kw_validated { /* one load */
     double late_s;                  /* median of when the engine's loop took a request that came while it slept, less its
                                        arrival: the machine's wake-up, which the simulator does not model */
     uint32_t preempted_engine, preempted_sim;
+    struct kw_validated_steps { /* the engine's own batches, all runs: what the profile says of each, beside what it took */
+        uint64_t n;
+        double engine_s, profile_s; /* device time, summed */
+    } steps[3];                     /* decode, prompts, mixed: a miss above that is not in here is the replay's, not the
+                                       step times' */
+    double host_s, host_profile_s;  /* a step's wall less device time, mean; the profile's fixed term */
 };
 
 /* The engine must have no active requests; p fitted on it. traffic is replayed so fast that it offers `load` of capacity.

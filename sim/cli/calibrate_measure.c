@@ -268,6 +268,7 @@ static void print_load(struct kw_text *out, const struct kw_validated *v)
     kw_listing_column(&t, "simulated", "ms", true);
     kw_listing_column(&t, "error", "%", true);
     kw_listing_column(&t, "spread", "%", true);
+    kw_listing_column(&t, "as run", "%", true);
     kw_listing_column(&t, "", "", false);
     for (int m = 0; m < KW_VALIDATE_METRICS; m++)
         for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
@@ -279,6 +280,10 @@ static void print_load(struct kw_text *out, const struct kw_validated *v)
             kw_listing_cell(&t, "%.3f", f->sim_s * 1e3);
             kw_listing_cell(&t, "%+.1f", 100 * error);
             kw_listing_cell(&t, "%.1f", 100 * spread);
+            if (isfinite(f->as_run_s))
+                kw_listing_cell(&t, "%+.1f", 100 * (f->as_run_s / f->engine_s - 1));
+            else
+                kw_listing_cell(&t, "-");
             kw_listing_cell(&t, "%s", fabs(error) <= 0.03 ? "within 3 %" : f->sim_s >= f->low_s && f->sim_s <= f->high_s ? "inside its runs" : "off");
         }
     kw_listing_print(&t, out);
@@ -287,6 +292,13 @@ static void print_load(struct kw_text *out, const struct kw_validated *v)
                 100 * v->request[0], 100 * v->request_engine[0], 100 * v->request[1], 100 * v->request_engine[1]);
     kw_text_add(out, "  decoding: %.2f on the engine, %.2f simulated; %.1f %% apart over 20 slices of time\n", v->batch_engine, v->batch_sim,
                 100 * v->batch_apart);
+    static const char *const kinds[] = { "decode", "prompts", "mixed" };
+    kw_text_add(out, "  step times of the profile over the engine's own batches:");
+    for (int k = 0; k < 3; k++)
+        if (v->steps[k].n)
+            kw_text_add(out, " %s %+.1f %% (%.2f s)", kinds[k], 100 * (v->steps[k].profile_s / v->steps[k].engine_s - 1), v->steps[k].engine_s);
+    kw_text_add(out, "\n  host a step: %.1f us on the engine, %.1f us in the profile\n", v->host_s * 1e6, v->host_profile_s * 1e6);
+    kw_text_add(out, "  'as run': the error had each kind of step taken what it took here; no prediction\n");
     kw_text_add(out, "  preempted: %u and %u; the engine woke %.3f ms after an arrival while idle\n", v->preempted_engine, v->preempted_sim,
                 v->late_s * 1e3);
 }
@@ -301,6 +313,11 @@ static void print_load_json(struct kw_text *out, const struct kw_validated *v, b
             kw_text_add(out, ", \"%s_%s\": { \"engine_s\": %.9g, \"low_s\": %.9g, \"high_s\": %.9g, \"sim_s\": %.9g }",
                         kw_validate_metric_name[m], kw_validate_statistic_name[k], f->engine_s, f->low_s, f->high_s, f->sim_s);
         }
+    static const char *const kinds[] = { "decode", "prompts", "mixed" };
+    for (int k = 0; k < 3; k++)
+        kw_text_add(out, ", \"steps_%s\": { \"n\": %llu, \"engine_s\": %.9g, \"profile_s\": %.9g }", kinds[k],
+                    (unsigned long long)v->steps[k].n, v->steps[k].engine_s, v->steps[k].profile_s);
+    kw_text_add(out, ", \"host_s\": %.9g, \"host_profile_s\": %.9g", v->host_s, v->host_profile_s);
     kw_text_add(out, ", \"batch_engine\": %.6g, \"batch_sim\": %.6g, \"batch_apart\": %.6g }", v->batch_engine, v->batch_sim, v->batch_apart);
 }
 

@@ -1,0 +1,105 @@
+/* The two replays of validate, by the fleet's replica and by hand over the scheduler, give the same times; its statistics. */
+#include "calibrate/validate.c"
+#include "tests/check.h"
+
+static double at[] = { 0, 1, 4096 }, dense[] = { 3e-3, 3.1e-3, 40e-3 }, seqs[] = { 0, 1 }, head[] = { 0, 2e-6 }, zero[] = { 0 };
+static double sum[] = { 0, 1e6 }, decode[] = { 0, 30e-3 }, pairs[] = { 0, 1e8 }, attn[] = { 1e-4, 0.5 }, batch[] = { 1 };
+static struct kw_curve row = { 2, sum, decode };
+
+static const struct kw_sched_config limits = { .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 256, .max_num_seqs = 16,
+                                               .max_model_len = 512, .block_size = 16, .num_blocks = 60 };
+
+static struct kw_profile profile(void)
+{
+    return (struct kw_profile){ .tables = { .fixed_s = 50e-6, .dense = { 3, at, dense }, .head = { 2, seqs, head }, .n_decode_rows = 1,
+        .decode_batch = batch, .decode = &row, .prefill_attn = { 2, pairs, attn }, .comm = { 1, zero, zero } } };
+}
+
+static void both_replays_agree(void)
+{
+    struct kw_profile p = profile();
+    struct kw_validate_traffic t;
+    struct kw_error err = { "" };
+    struct kw_steptime *steps;
+    struct replay a, b;
+    const double one[] = { 1, 1, 1 };
+    CHECK(kw_validate_synthetic(&t, 300, 100, 40, 2, 512, 3, &err) == KW_OK);
+    CHECK(steptime_of(&steps, &p, &limits, &err) == KW_OK);
+    for (double speed = 2; speed < 40; speed *= 2) { /* requests/s: from idle to queueing and preemption */
+        CHECK(simulate(&a, &p, &limits, &t, speed, &err) == KW_OK);
+        CHECK(simulate_as_run(&b, steps, p.tables.fixed_s, one, p.tables.fixed_s, &limits, &t, speed, &err) == KW_OK);
+        CHECK_STR(err.msg, "");
+        for (size_t i = 0; i < t.n; i++) {
+            CHECK_NEAR((double)a.request[i].first, (double)b.request[i].first, 50);
+            CHECK_NEAR((double)a.request[i].last, (double)b.request[i].last, 50);
+            CHECK(a.request[i].arrival <= a.request[i].first && a.request[i].first <= a.request[i].last);
+        }
+        if (speed == 32) CHECK(a.preempted > 0);
+        replay_free(&a);
+        replay_free(&b);
+    }
+    kw_steptime_delete(steps);
+    kw_validate_traffic_free(&t);
+}
+
+static void capacity_is_what_saturates(void)
+{
+    struct kw_profile p = profile();
+    struct kw_validate_traffic t;
+    struct kw_error err = { "" };
+    struct replay r;
+    double rate;
+    CHECK(kw_validate_synthetic(&t, 300, 100, 40, 1, 512, 3, &err) == KW_OK);
+    CHECK(kw_validate_capacity(&rate, &p, &limits, &t, &err) == KW_OK && rate > 5 && rate < 200);
+    double span = (double)t.arrival[299] * 1e-9;
+    CHECK(simulate(&r, &p, &limits, &t, 0.5 * rate * span / 300, &err) == KW_OK); /* half of it: keeps up */
+    CHECK((double)(r.end - r.request[299].arrival) * 1e-9 < 3);
+    CHECK(r.batch > 0.5 && r.batch < 16);
+    replay_free(&r);
+    kw_validate_traffic_free(&t);
+}
+
+static void batches_over_time_add_up(void)
+{
+    struct replay r = { 0 };
+    const struct stretch s[] = { { 0, 100, 4 }, { 100, 150, 0 }, { 400, 1000, 2 } };
+    over_time(&r, s, 3, 1000);
+    CHECK_NEAR(r.batch, (4 * 100 + 2 * 600) / 1000.0, 1e-12);
+    CHECK_NEAR(r.slice[0], 4, 1e-12);
+    CHECK_NEAR(r.slice[2], 0, 1e-12);
+    CHECK_NEAR(r.slice[19], 2, 1e-12);
+}
+
+static void quantiles_are_nearest_rank(void)
+{
+    double v[100], s[KW_VALIDATE_STATISTICS];
+    for (int i = 0; i < 100; i++) v[i] = 100 - i;
+    statistics(v, 100, s);
+    CHECK(s[0] == 50 && s[1] == 95 && s[2] == 99);
+    CHECK_NEAR(s[3], 50.5, 1e-12);
+}
+
+static void synthetic_traffic_is_as_asked(void)
+{
+    struct kw_validate_traffic t;
+    struct kw_error err = { "" };
+    CHECK(kw_validate_synthetic(&t, 4000, 100, 40, 3, 4096, 9, &err) == KW_OK);
+    size_t together = 0;
+    for (size_t i = 1; i < t.n; i++) {
+        CHECK(t.arrival[i] >= t.arrival[i - 1] && t.prompt[i] && t.output[i] && t.prompt[i] + t.output[i] <= 4096);
+        together += t.arrival[i] == t.arrival[i - 1];
+    }
+    CHECK_NEAR((double)t.arrival[t.n - 1] * 1e-9 / 4000, 1, 0.08); /* 1 request/s */
+    CHECK_NEAR((double)together / 4000, 2.0 / 3, 0.03);            /* bursts of three */
+    kw_validate_traffic_free(&t);
+}
+
+int main(void)
+{
+    RUN(both_replays_agree);
+    RUN(capacity_is_what_saturates);
+    RUN(batches_over_time_add_up);
+    RUN(quantiles_are_nearest_rank);
+    RUN(synthetic_traffic_is_as_asked);
+    return check_report();
+}
