@@ -63,11 +63,12 @@ $B/tests/gpu/%.cpp.o: tests/gpu/%.cpp tests/gpu/emulate.h tests/gpu/emulate_type
 $B/tests/gpu/test_emulated: $(EMULATED:%=$B/tests/gpu/%.cu.o) $(patsubst %,$B/tests/gpu/%.cpp.o,test_emulated emulate emulate_gemm) \
   $B/libkeepwarm.a
 	$(CXX) -fopenmp $^ $(LDLIBS) -o $@
-# Programs for a GPU machine (tests/gpu.sh); of the libraries they need no more than cJSON and GSL.
+# Programs for a GPU machine (tests/gpu.sh); of the libraries they need no more than cJSON and GSL, which may lie beside them.
+BESIDE := -Wl,--as-needed,--disable-new-dtags,-rpath,'$$ORIGIN/lib'
 $B/tests/gpu/test_gpu: $B/tests/gpu/test_gpu.cpp.o $B/libkeepwarm.a
-	$(CXX) -fopenmp $^ -Wl,--as-needed $(LDLIBS) -lpthread -o $@
+	$(CXX) -fopenmp $^ $(BESIDE) $(LDLIBS) -lpthread -o $@
 $B/tests/gpu/bench_gpu $B/tests/gpu/logits: $B/tests/gpu/%: $B/tests/gpu/%.c.o $B/libkeepwarm.a
-	$(CC) -fopenmp $^ -Wl,--as-needed $(LDLIBS) -lpthread -o $@
+	$(CC) -fopenmp $^ $(BESIDE) $(LDLIBS) -lpthread -o $@
 # Built ahead and side by side for tests/test_cuda.sh, which says what failed.
 cuda-tests: $B/libkeepwarm.a
 	-@$(MAKE) --no-print-directory -s -k $(if $(NVCC),$B/libkeepwarm_cuda.so) \

@@ -17,7 +17,11 @@ pack() {
     # What a bare machine lacks; libc and its like are its own.
     ldd "$B/keepwarm" | awk '$3 ~ /^\// { print $3 }' | grep -vE '/(libc|libm|libdl|libpthread|librt|libgcc_s|libstdc\+\+|libgomp)\.so' |
         xargs -I{} cp -L {} .gpu/lib/
-    strip .gpu/keepwarm .gpu/test_gpu .gpu/bench_gpu .gpu/logits
+    # keepwarm gets its libraries by a wrapper: on the path of everything else they would meet PyTorch's own.
+    mv .gpu/keepwarm .gpu/keepwarm.bin
+    printf '#!/bin/sh\nd=$(dirname "$0")\nLD_LIBRARY_PATH=$d/lib:$LD_LIBRARY_PATH exec "$d/keepwarm.bin" "$@"\n' >.gpu/keepwarm
+    chmod +x .gpu/keepwarm
+    strip .gpu/keepwarm.bin .gpu/test_gpu .gpu/bench_gpu .gpu/logits
     git describe --always --dirty --abbrev=12 >.gpu/commit
     du -sh .gpu
     echo "carry .gpu to the GPU machine, then run tests/gpu.sh 1 and tests/gpu.sh 2 there"
@@ -27,7 +31,6 @@ pack() {
 programs() {
     if [ -x .gpu/test_gpu ]; then
         P=$PWD/.gpu commit=$(cat .gpu/commit)
-        export LD_LIBRARY_PATH=$P/lib:$LD_LIBRARY_PATH
     else
         make -s -j"$(nproc)" gpu-programs || exit 1
         P=$PWD/$B/tests/gpu commit=$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
@@ -51,7 +54,7 @@ item() {
     echo "== $name ($(date -u +%T))"
     { echo "# $(cat "$R/device.txt") | commit $commit | $(date -u +%FT%TZ) | $*"; timeout "$seconds" "$@" 2>&1; } | tee "$R/$name.txt.new" | tail -n 25
     rc=${PIPESTATUS[0]}
-    rc=$(tail -n 1 "$R/$name.txt.new" | grep -qE '[1-9][0-9]* failed' && echo 1 || echo "$rc")
+    tail -n 1 "$R/$name.txt.new" | grep -qE '^0 passed|[1-9][0-9]* failed' && rc=1
     mv "$R/$name.txt.new" "$R/$name.txt"
     [ "$rc" = 0 ] && echo "$name $commit" >>"$R/done.txt" || echo "== $name: exit status $rc"
     copy_out
@@ -104,7 +107,8 @@ pack) pack; exit ;;
 esac
 programs
 mkdir -p "$R"
-nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm,clocks.mem --format=csv,noheader >"$R/device.txt" 2>/dev/null || echo "no GPU" >"$R/device.txt"
+nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm,clocks.mem --format=csv,noheader >"$R/device.txt" 2>/dev/null ||
+    { echo "no GPU here: nvidia-smi does not answer"; exit 1; }
 cat "$R/device.txt"
 if [ "$1" = 1 ]; then
     item gpu-test 200 "$P/test_gpu" "$KEEPWARM_CUDA"

@@ -307,10 +307,11 @@ static kw_status open_products(kw_backend *b, size_t *scratch, kw_error *err)
 static uint32_t bucket_sizes(uint32_t max_seqs, uint32_t out[BUCKETS])
 {
     static const uint32_t sizes[] = { 1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512 };
+    const uint32_t most = std::min(max_seqs, 512u); /* larger batches go without */
     uint32_t n = 0;
     for (uint32_t s : sizes)
-        if (s < max_seqs) out[n++] = s;
-    out[n++] = std::min(max_seqs, 512u);
+        if (s < most) out[n++] = s;
+    out[n++] = most;
     return n;
 }
 

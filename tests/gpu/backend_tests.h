@@ -246,27 +246,29 @@ static void submitted_ahead_is_one_by_one()
         rig r;
         CHECK(open_rig(&r, cuda_ops(), SHAPES[0], KW_DT_FP32, eager));
         sequence a[2] = { new_sequence(&r, 12, 1), new_sequence(&r, 12, 1) }, b[2] = { new_sequence(&r, 7, 2), new_sequence(&r, 7, 2) };
-        vector<uint32_t> ids, one[8];
-        step(&r, { { &a[0], 12 }, { &b[0], 7 } }, &ids);
-        for (int k = 0; k < 8; k++) {
+        vector<uint32_t> ids, one[9];
+        step(&r, { { &a[0], 12 }, { &b[0], 7 } }, &one[0]);
+        ids = one[0];
+        for (int k = 1; k < 9; k++) {
             a[0].ids.push_back(ids[0]), b[0].ids.push_back(ids[1]);
             step(&r, { { &a[0], 1 }, { &b[0], 1 } }, &ids);
             one[k] = ids;
         }
         uint32_t got[9][2];
+        memset(got, 0xff, sizeof got);
         kw_result out[9];
         built t;
         build(&r, { { &a[1], 12 }, { &b[1], 7 } }, &t);
         for (int k = 0; k < 9; k++) {
             out[k] = { got[k], nullptr, 0 };
             CHECK(r.ops->submit(r.b, &t.t, &out[k], &r.err) == KW_OK);
-            if (k) CHECK(r.ops->wait(r.b, &r.err) == KW_OK);
+            if (k) CHECK(r.ops->wait(r.b, &r.err) == KW_OK && got[k - 1][0] == one[k - 1][0] && got[k][0] == UINT32_MAX);
             a[1].ids.push_back(KW_TOKEN_PREVIOUS | 0), b[1].ids.push_back(KW_TOKEN_PREVIOUS | 1);
             build(&r, { { &a[1], 1 }, { &b[1], 1 } }, &t); /* the arrays of the batch under way may go */
         }
         CHECK(r.ops->wait(r.b, &r.err) == KW_OK);
         CHECK(r.ops->wait(r.b, &r.err) == KW_EFAIL);
-        for (int k = 0; k < 8; k++) CHECK(got[k + 1][0] == one[k][0] && got[k + 1][1] == one[k][1]);
+        for (int k = 0; k < 9; k++) CHECK(got[k][0] == one[k][0] && got[k][1] == one[k][1]);
         r.ops->destroy(r.b);
     }
 }
