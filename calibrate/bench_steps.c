@@ -183,16 +183,14 @@ void kw_bench_steps_delete(struct kw_bench_steps *b)
     free(b);
 }
 
-int64_t kw_bench_steps_dense_ps(const void *of, const struct kw_step *step)
+static double all_but_attention(const struct kw_bench_steps *b, const struct kw_step *step)
 {
-    const struct kw_bench_steps *b = of;
     double tokens = step->n_decode + (double)step->prefill_tokens, sequences = step->n_decode + (double)step->n_chunks;
     double padded = tokens <= 512 ? kw_fit_padded(tokens) : tokens;
     double s = kw_curve_at(&b->lm_head, sequences) + kw_curve_at(&b->sampler, sequences);
     for (int i = 0; i < N_LAYERS; i++)
         s += kw_curve_at(&b->layer[i], padded) * (layer_kinds[i].per_layer ? layer_kinds[i].per_layer * b->layers : 1);
-    int64_t ps = llround(s * 1e12);
-    return ps > 0 ? ps : 1;
+    return s;
 }
 
 int64_t kw_bench_steps_ps(const void *of, const struct kw_step *step)
@@ -208,5 +206,6 @@ int64_t kw_bench_steps_ps(const void *of, const struct kw_step *step)
         double lessened = attn + one_by_one - attention(b, step->prefill_tokens, past, 0, 0);
         if (lessened < attn && lessened > 0) attn = lessened;
     }
-    return kw_bench_steps_dense_ps(b, step) + llround(b->layers * attn * 1e12);
+    int64_t ps = llround((all_but_attention(b, step) + b->layers * attn) * 1e12);
+    return ps > 0 ? ps : 1;
 }

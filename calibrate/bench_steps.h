@@ -24,6 +24,5 @@ void kw_bench_steps_delete(struct kw_bench_steps *b);
 
 /* Duration of a step in ps, > 0; beyond a table's last value the last slope goes on. b: a struct kw_bench_steps. */
 int64_t kw_bench_steps_ps(const void *b, const struct kw_step *step);
-int64_t kw_bench_steps_dense_ps(const void *b, const struct kw_step *step); /* of it, all but attention */
 
 #endif

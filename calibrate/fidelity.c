@@ -155,10 +155,10 @@ int64_t kw_run_profile_ps(const void *steptime, const struct kw_step *step) { re
 static int64_t step_ps(const struct kw_run_clock *clock, const struct kw_step *step)
 {
     double ps = (double)clock->ps(clock->law, step) * (1 + clock->longer);
-    if (!step->n_chunks)
+    if (step->n_chunks)
+        ps += clock->prefill_s * 1e12;
+    else if (step->n_decode >= clock->decode_from && step->n_decode <= clock->decode_to)
         ps += clock->decode_s * 1e12;
-    else if (clock->dense_ps)
-        ps += (double)clock->dense_ps(clock->law, step) * clock->prefill_dense;
     return ps > 1 ? llround(ps) : 1;
 }
 
@@ -328,25 +328,22 @@ enum kw_status kw_run_beyond(struct kw_run_clock *clock, const struct kw_run *re
 {
     static const int way[8][2] = { { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 }, { 1, 1 }, { 1, -1 }, { -1, 1 }, { -1, -1 } };
     struct kw_run_clock best = *clock;
-    double least, stride_s = 1e-3, stride_dense = 0.08;
+    double least, stride = 2e-3;
     enum kw_status st = apart(&least, real, config, &best, until, err);
-    while (st == KW_OK && stride_s > 1e-5) {
+    while (st == KW_OK && stride > 1e-5) {
         struct kw_run_clock centre = best;
         for (int i = 0; st == KW_OK && i < 8; i++) {
             struct kw_run_clock c = centre;
             double sum;
-            c.decode_s += way[i][0] * stride_s;
-            c.prefill_dense += way[i][1] * stride_dense;
+            c.decode_s += way[i][0] * stride;
+            c.prefill_s += way[i][1] * stride;
             st = apart(&sum, real, config, &c, until, err);
             if (st == KW_OK && sum < least) {
                 least = sum;
                 best = c;
             }
         }
-        if (best.decode_s == centre.decode_s && best.prefill_dense == centre.prefill_dense) {
-            stride_s /= 2;
-            stride_dense /= 2;
-        }
+        if (best.decode_s == centre.decode_s && best.prefill_s == centre.prefill_s) stride /= 2;
     }
     if (st == KW_OK) *clock = best;
     return st;

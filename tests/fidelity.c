@@ -13,6 +13,7 @@ typedef double table[KW_RUN_METRICS][KW_RUN_STATISTICS];
 struct board {
     const char *gpu;
     uint32_t max_num_seqs;
+    bool preempts; /* the run did: its KV cache was full */
     /* filled by prepare */
     struct kw_profile profile;
     struct kw_steptime *law;
@@ -74,7 +75,7 @@ static void release(struct board *b)
 
 static struct kw_run_clock by_tables(const struct board *b)
 {
-    return (struct kw_run_clock){ .ps = kw_bench_steps_ps, .dense_ps = kw_bench_steps_dense_ps, .law = b->tables };
+    return (struct kw_run_clock){ .ps = kw_bench_steps_ps, .law = b->tables, .decode_from = 33, .decode_to = 96 };
 }
 
 static struct kw_run_clock by_profile(const struct board *b)
@@ -173,20 +174,70 @@ static enum kw_status second_half(const struct board *b, const struct kw_run *si
 
 /* ---- causes ---- */
 
+/* A decode step of those that run at t, by the tables; *batch: how many. */
+static double decode_at(const struct board *b, kw_ns t, uint32_t *batch)
+{
+    struct kw_step step = { .n_decode = 0 };
+    double context = 0;
+    for (size_t i = 0; i < b->run.n; i++) {
+        const struct kw_run_request *r = &b->run.r[i];
+        if (r->first_token > t || r->last_token <= t) continue;
+        step.n_decode++;
+        context += r->prompt + (double)r->output * (double)(t - r->first_token) / (double)(r->last_token - r->first_token);
+    }
+    step.decode_context = (uint64_t)context;
+    *batch = step.n_decode;
+    return (double)kw_bench_steps_ps(b->tables, &step) / 1e12;
+}
+
+/* Of two requests that got their first token together, the longer one got its last so many steps later as it has more
+ * tokens: exactly, whatever our clock says, if nothing is preempted. Once the last request has been admitted those are decode steps, and their
+ * times can be set against the tables'. */
+static void decode_counted(const struct board *b)
+{
+    static const struct { double from, to; } band[] = { { 0, 33 }, { 33, 60 }, { 60, 80 }, { 80, 100 }, { 100, 1e9 } };
+    double real[5] = { 0 }, ours[5] = { 0 }, steps[5] = { 0 };
+    kw_ns admitted = 0;
+    for (size_t i = 0; i < b->run.n; i++)
+        if (b->run.r[i].first_token > admitted) admitted = b->run.r[i].first_token;
+    for (size_t i = 0; i < b->run.n; i++)
+        for (size_t j = 0; j < b->run.n; j++) {
+            const struct kw_run_request *s = &b->run.r[i], *l = &b->run.r[j];
+            if (s->first_token != l->first_token || s->last_token < admitted || l->output < s->output + 3 || l->last_token <= s->last_token) continue;
+            double mean = 0, batch = 0, n = l->output - s->output, took = (double)(l->last_token - s->last_token) / 1e9;
+            for (int k = 0; k < 64; k++) { /* over the time between */
+                uint32_t m;
+                mean += decode_at(b, s->last_token + (l->last_token - s->last_token) * (2 * k + 1) / 128, &m) / 64;
+                batch += m / 64.0;
+            }
+            for (int k = 0; k < 5; k++) {
+                if (batch < band[k].from || batch >= band[k].to) continue;
+                real[k] += took;
+                ours[k] += n * mean;
+                steps[k] += n;
+            }
+        }
+    for (int k = 0; k < 5; k++)
+        if (steps[k] > 0)
+            printf("    decode, %3.0f to %3.0f sequences      %6.0f steps: tables %+5.1f %%, %+.2f ms a step (counted)\n", band[k].from + (k == 0),
+                   fmin(band[k].to - 1, b->max_num_seqs), steps[k], 100 * (ours[k] / real[k] - 1), 1e3 * (ours[k] - real[k]) / steps[k]);
+}
+
 static void steps_by_size(const struct kw_run_interval *v, size_t n)
 {
     static const struct { uint32_t from, to; const char *what; } band[] = {
-        { 0, 1, "decode only" }, { 1, 513, "with prefill, up to 512 tokens" }, { 513, 769, "with prefill, 513 to 768" },
-        { 769, 929, "with prefill, 769 to 928" }, { 929, 1281, "with prefill, 929 to 1280" }, { 1281, 4096, "with prefill, above 1280" } };
+        { 1, 513, "with prefill, up to 512 tokens" }, { 513, 769, "with prefill, 513 to 768" },
+        { 769, 929, "with prefill, 769 to 928" }, { 929, 1281, "with prefill, 929 to 1280" },
+        { 1281, 4096, "with prefill, above 1280" } };
     printf("  cause, operator tables: the run's own steps against them (run held to, %zu intervals):\n", n);
     for (size_t i = 0; i < sizeof band / sizeof *band; i++) {
         double real = 0, ours = 0, steps = 0;
         for (size_t k = 0; k < n; k++) {
             if (v[k].tokens < band[i].from || v[k].tokens >= band[i].to) continue;
-            if (v[k].prefill_steps > 1 || v[k].decode_steps > (v[k].prefill_steps ? 3 : 1000)) continue;
+            if (v[k].prefill_steps != 1 || v[k].decode_steps > 3) continue;
             real += v[k].real_s;
             ours += v[k].ours_s;
-            steps += v[k].prefill_steps ? 1 : v[k].decode_steps;
+            steps++;
         }
         if (steps > 0)
             printf("    %-32s %6.0f steps: tables %+5.1f %%, %+.2f ms a step\n", band[i].what, steps, 100 * (ours / real - 1),
@@ -283,12 +334,13 @@ static enum kw_status report(struct board *b, struct kw_error *err)
         printf("%8s\n", "-");
     printf("  tables: operator tables, interpolated. profile: the compact law that profiles hold. Nothing in\n"
            "  either is fitted to a run. 1st half: tables and two terms fitted to the requests that ended in the\n"
-           "  run's first half, %+.2f ms a decode step and %+.1f %% of all but attention in steps with prefill.\n"
+           "  run's first half, %+.2f ms a step with prefill and %+.2f ms a decode step of 33 to 96 sequences.\n"
            "  Judged on the %zu requests whose first token came in the second half, which it was not fitted to:\n"
            "  worst of 15 %+.2f %%, where the tables alone have %+.2f %%\n",
-           1e3 * b->halved.decode_s, 100 * b->halved.prefill_dense, n_second, worst_second, worst_plain);
+           1e3 * b->halved.prefill_s, 1e3 * b->halved.decode_s, n_second, worst_second, worst_plain);
     if ((st = per_request(&b->run, &sim, err)) != KW_OK) goto out;
     steps_by_size(v, n);
+    if (!b->preempts) decode_counted(b);
     st = causes(b, straight, err);
 out:
     free(v);
@@ -302,7 +354,7 @@ static enum kw_status swap(const struct board *judged, const struct board *fitte
     struct kw_run_clock clock = by_tables(judged);
     table percent;
     clock.decode_s = fitted->halved.decode_s;
-    clock.prefill_dense = fitted->halved.prefill_dense;
+    clock.prefill_s = fitted->halved.prefill_s;
     enum kw_status st = warmed(judged, &clock, percent, NULL, err);
     if (st == KW_OK)
         printf("  %s with the terms of the %s: worst of 15 %+.1f %%, means %+.1f %+.1f %+.1f %%\n", judged->gpu, fitted->gpu,
@@ -312,7 +364,7 @@ static enum kw_status swap(const struct board *judged, const struct board *fitte
 
 int main(int argc, char **argv)
 {
-    static struct board boards[] = { { .gpu = "RTX4090", .max_num_seqs = 256 }, { .gpu = "RTXPRO6000", .max_num_seqs = 128 } };
+    static struct board boards[] = { { .gpu = "RTX4090", .max_num_seqs = 256, .preempts = true }, { .gpu = "RTXPRO6000", .max_num_seqs = 128 } };
     struct kw_error err;
     enum kw_status st = KW_OK;
     if (argc != 2) {

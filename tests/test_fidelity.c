@@ -110,9 +110,13 @@ static void a_clock_adds_to_its_law(void)
 {
     struct kw_run_request r[] = { { .prompt = 10, .output = 3 } };
     struct kw_run real = { .r = r, .n = 1 }, sim;
-    struct kw_run_clock c = { .ps = ten_ms, .dense_ps = ten_ms, .longer = 0.1, .decode_s = 0.002, .prefill_dense = -0.2 };
+    struct kw_run_clock c = { .ps = ten_ms, .longer = 0.1, .prefill_s = -0.002, .decode_s = 0.002, .decode_from = 1, .decode_to = 1 };
     CHECK(kw_run_replay(&sim, &real, &config, &c, 0, &err) == KW_OK);
     CHECK(sim.r[0].first_token == 9 * MS && sim.r[0].last_token == (9 + 2 * 13) * MS);
+    kw_run_free(&sim);
+    c.decode_from = 2; /* of two sequences and more: there is one */
+    c.decode_to = 5;
+    CHECK(kw_run_replay(&sim, &real, &config, &c, 0, &err) == KW_OK && sim.r[0].last_token == (9 + 2 * 11) * MS);
     kw_run_free(&sim);
 }
 
@@ -122,29 +126,24 @@ static int64_t by_size(const void *law, const struct kw_step *step)
     (void)law;
     return (10 + step->n_decode + step->prefill_tokens) * INT64_C(1000000000);
 }
-static int64_t by_prompt(const void *law, const struct kw_step *step)
-{
-    (void)law;
-    return step->prefill_tokens * INT64_C(1000000000);
-}
 
 static void a_run_slower_than_its_law_is_found_out(void)
 {
     struct kw_run_request r[40];
-    const struct kw_run_clock law = { .ps = by_size, .dense_ps = by_prompt };
+    const struct kw_run_clock law = { .ps = by_size, .decode_from = 1, .decode_to = 2 };
     struct kw_run_clock slower = law, found = law;
     struct kw_run real = { .r = r, .n = 40 }, truth;
     struct kw_run_interval *v;
     size_t n;
     slower.decode_s = 0.002;
-    slower.prefill_dense = 0.25;
+    slower.prefill_s = 0.003;
     for (uint32_t i = 0; i < 40; i++)
         r[i] = (struct kw_run_request){ .prompt = 8 + i * 7 % 29, .output = 5 + i * 11 % 23, .arrival = i * 137 * MS };
     CHECK(kw_run_replay(&truth, &real, &config, &slower, 0, &err) == KW_OK);
     for (size_t i = 0; i < 40; i++) truth.r[i].scheduled = truth.r[i].queued;
     CHECK(kw_run_beyond(&found, &truth, &config, 3 * KW_NS_PER_S, &err) == KW_OK);
     CHECK_NEAR(found.decode_s, 0.002, 2e-5);
-    CHECK_NEAR(found.prefill_dense, 0.25, 2e-3);
+    CHECK_NEAR(found.prefill_s, 0.003, 2e-5);
     CHECK(kw_run_intervals(&v, &n, &truth, &config, &slower, &err) == KW_OK && n > 20 && n <= 80);
     for (size_t i = 0; i < n; i++) {
         CHECK_NEAR(v[i].real_s, v[i].ours_s, 2e-8); /* held to its own times, a law differs from them by rounding */
@@ -180,7 +179,6 @@ static void steps_come_from_the_tables_themselves(void)
     CHECK(kw_bench_steps_load(&b, dir, &two, &err) == KW_OK);
     const double dense = 2 * (1 + 2 + 3 + 4 + 2 * 5 + 6 + 7) + 300 + 0.5; /* us, without lm_head */
     struct kw_step decode = { .n_decode = 2, .decode_context = 48 };
-    CHECK(kw_bench_steps_dense_ps(b, &decode) == llround((dense + 2000) * 1e6));
     CHECK(kw_bench_steps_ps(b, &decode) == llround((dense + 2000 + 2 * 20) * 1e6)); /* context 24: between 16 and 32 */
     decode.decode_context = 80;
     CHECK(kw_bench_steps_ps(b, &decode) == llround((dense + 2000 + 2 * 40) * 1e6)); /* 40: the last slope goes on */
@@ -281,7 +279,7 @@ static double replayed(const struct kw_run *real, const struct kw_sched_config *
 static void both_vllm_runs_stay_as_near_as_they_were(void)
 {
     static const struct { const char *gpu; uint32_t seqs; double tables, profile, halved; } board[] = {
-        { "RTX4090", 256, 1.05, 1.5, 0.6 }, { "RTXPRO6000", 128, 16, 15, 2.6 } };
+        { "RTX4090", 256, 1.05, 1.5, 0.5 }, { "RTXPRO6000", 128, 16, 15, 1.5 } };
     const char *data = getenv("KEEPWARM_DATA");
     struct kw_profiles all;
     double was[KW_RUN_METRICS][KW_RUN_STATISTICS];
@@ -313,7 +311,7 @@ static void both_vllm_runs_stay_as_near_as_they_were(void)
                                      .reserve_full_prompt = true, .prefix_caching = true, .async_scheduling = true };
         CHECK(kw_steptime_compile(&steps, &p->tables, 4096, 2048, &err) == KW_OK);
         struct kw_run_clock by_profile = { .ps = kw_run_profile_ps, .law = steps };
-        struct kw_run_clock by_tables = { .ps = kw_bench_steps_ps, .dense_ps = kw_bench_steps_dense_ps, .law = tables };
+        struct kw_run_clock by_tables = { .ps = kw_bench_steps_ps, .law = tables, .decode_from = 33, .decode_to = 96 };
         CHECK_NEAR(replayed(&real, &c, &by_tables), 0, board[i].tables);
         CHECK_NEAR(replayed(&real, &c, &by_profile), 0, board[i].profile);
         kw_ns end = 0;
