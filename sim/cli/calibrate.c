@@ -50,7 +50,8 @@ static enum kw_status find_profile(struct kw_catalogue *c, const char *name, con
     if (!names || !text) st = kw_fail(err, KW_ENOMEM, "out of memory");
     for (size_t i = 0; st == KW_OK && i < c->profiles.n; i++) {
         names[i] = file_name(&c->profiles.p[i], text[i]);
-        if (!strcmp(names[i], name)) *out = &c->profiles.p[i];
+        const struct kw_profile *p = &c->profiles.p[i];
+        if (!strcmp(names[i], name) && (!*out || p->steps.grade < (*out)->steps.grade)) *out = p; /* measured before published */
     }
     if (st == KW_OK && !*out && (strchr(name, '/') || strstr(name, ".json")))
         st = kw_catalogue_profile_file(c, name, out, err);
