@@ -16,7 +16,7 @@ static void aligns_with_units(void)
     kw_listing_cell(&t, "too slow");
     kw_listing_print(&t, &out);
     CHECK_STR(out.s, "  platform     cost  why\n"
-                     "            $/month  \n"
+                     "            $/month\n"
                      "  ────────  ───────  ────────\n"
                      "  modal       12.50  ok\n"
                      "  é               3  too slow\n");
