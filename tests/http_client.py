@@ -316,8 +316,8 @@ def slow_clients_are_dropped():
 
 
 def a_drain_finishes_what_runs():
-    with Server() as s:
-        c = s.open(prompt=[1, 2], max_tokens=1000, stream=True, ignore_eos=True)
+    with Server("--drain", "100") as s:
+        c = s.open(prompt=[1, 2], max_tokens=600, stream=True, ignore_eos=True)
         assert b"200 OK" in c.recv(100)
         s.process.send_signal(signal.SIGTERM)
         status = 200
@@ -333,7 +333,7 @@ def a_drain_finishes_what_runs():
             data += part
             if data.endswith(b"0\r\n\r\n"):
                 break
-        assert data.count(b"data: {") >= 999 and b"data: [DONE]" in data, data[-200:]
+        assert data.count(b"data: {") >= 599 and b'"finish_reason": "length"' in data and b"data: [DONE]" in data, data[-200:]
         c.close()
         _, err = s.process.communicate(timeout=10)
         assert s.process.returncode == 0 and "stopped" in err, (s.process.returncode, err)
