@@ -1,0 +1,87 @@
+#!/bin/bash
+# The engine's commands from end to end on a tiny model: generate, synth-weights, serve-trace, bench.
+KEEPWARM=${KEEPWARM:-build/keepwarm}
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+export OMP_NUM_THREADS=1
+passed=0 failed=0
+ok() { passed=$((passed + 1)); }
+bad() { failed=$((failed + 1)) && echo "FAIL $*"; }
+# check WHAT COMMAND...: it succeeds. Its output is in out, once it has read what was there.
+check() {
+    local what=$1
+    shift
+    if "$@" >"$dir/new" 2>"$dir/err"; then ok; else bad "$what" && cat "$dir/new" "$dir/err"; fi
+    mv "$dir/new" "$dir/out"
+}
+# refuse CODE WORDS COMMAND...: it exits so, and says so.
+refuse() {
+    local code=$1 words=$2 got
+    shift 2
+    "$@" >"$dir/out" 2>"$dir/err"
+    got=$?
+    if [ $got = "$code" ] && grep -qF -- "$words" "$dir/err"; then ok; else bad "$* (exit $got)"; cat "$dir/err"; fi
+}
+python() { /usr/bin/python3 -c "$@"; }
+E=("$KEEPWARM" engine)
+tiny=(--model tiny --backend cpu --num-blocks 512 --max-model-len 512 -q)
+
+# A checkpoint written and read back answers as the shape with the same seed does.
+check "synth-weights" "${E[@]}" synth-weights --model tiny --seed 5 -o "$dir/tiny" -q
+check "generate" "${E[@]}" generate "${tiny[@]}" --seed 5 --ids 1,2,3 -n 12
+cp "$dir/out" "$dir/shape"
+check "generate from files" "${E[@]}" generate --model "$dir/tiny" --backend cpu --num-blocks 512 --max-model-len 512 -q --ids 1,2,3 -n 12
+check "the same answer" cmp "$dir/out" "$dir/shape"
+check "twelve ids" grep -qE '^([0-9]+,){11}[0-9]+$' "$dir/shape"
+refuse 2 "either --prompt TEXT or --ids" "${E[@]}" generate "${tiny[@]}"
+refuse 2 "no tokenizer.json" "${E[@]}" generate "${tiny[@]}" --prompt hello
+refuse 2 "--ids" "${E[@]}" generate "${tiny[@]}" --ids 1,x
+refuse 2 "--ids" "${E[@]}" generate "${tiny[@]}" --ids 2048
+refuse 2 "want --model" "${E[@]}" generate --ids 1
+refuse 2 "no model shape is called 'nonesuch'" "${E[@]}" generate --model nonesuch --ids 1
+
+# A trace replayed: both forms of the result say the same of the requests, and it is a trace again.
+python 'print("arrival,prompt,output")
+for i in range(15): print(f"{i * 0.02:.3f},{5 + i * 7 % 40},{1 + i % 6}")' >"$dir/t.csv"
+columns=(--format generic --columns arrival=arrival,prompt=prompt,output=output)
+check "serve-trace to HDF5" "${E[@]}" serve-trace "$dir/t.csv" "${columns[@]}" "${tiny[@]}" --speed 2 -o "$dir/s.h5" --json
+check "its summary" python 'import json, sys
+s = json.load(open(sys.argv[1]))
+assert s["requests"] == s["done"] == 15 and 0 < s["ttft_p50_s"] <= s["ttft_p99_s"] <= s["e2e_p99_s"] <= s["duration_s"], s' "$dir/out"
+check "its file" python 'import h5py, numpy as np, sys
+f = h5py.File(sys.argv[1])
+r, s = f["requests"], f["steps"]
+assert (r["status"][:] == 0).all() and (r["generated_tokens"][:] == r["output_tokens"][:]).all()
+assert r["arrival_ns"][14] == 140000000 and (np.diff(r["arrival_ns"][:]) >= 0).all()
+assert (r["ttft_ns"][:] > 0).all() and (r["e2e_ns"][:] >= r["ttft_ns"][:]).all() and r["ttft_ns"].attrs["units"] in ("ns", b"ns")
+assert s["prefill_tokens"][:].sum() == r["prompt_tokens"][:].sum()
+assert s["n_decode"][:].sum() == (r["output_tokens"][:] - 1).sum() == f["hist/itl/count"][:].sum()
+assert (s["wall_ns"][:] >= s["device_ns"][:]).all() and f.attrs["backend"] in ("cpu", b"cpu") and len(f.attrs["trace_sha256"]) == 64
+assert "first token" in [x.decode() for x in f["startup/name"][:]]' "$dir/s.h5"
+check "serve-trace to JSON lines" "${E[@]}" serve-trace "$dir/t.csv" "${columns[@]}" "${tiny[@]}" --speed 2 -o "$dir/s.jsonl"
+check "a table" grep -q "15 done, 0 refused, 0 cut of 15 requests" "$dir/out"
+check "the steps" python 'import json, sys
+steps = [json.loads(l) for l in open(sys.argv[1])]
+assert sum(s["prefill_tokens"] for s in steps) == sum(5 + i * 7 % 40 for i in range(15)), steps[:2]' "$dir/s.steps.jsonl"
+check "a trace again" "$KEEPWARM" trace convert "$dir/s.jsonl" "${columns[@]}" -o "$dir/again.h5"
+check "a limit" "${E[@]}" serve-trace "$dir/t.csv" "${columns[@]}" "${tiny[@]}" --speed 0.001 --limit 1
+check "cut by it" grep -qE "[1-9][0-9]* cut of 15" "$dir/out"
+refuse 2 "ends in .h5 or .jsonl" "${E[@]}" serve-trace "$dir/t.csv" "${tiny[@]}" -o "$dir/x.txt"
+refuse 2 "did you mean 'sarathi'" "${E[@]}" serve-trace "$dir/t.csv" "${columns[@]}" --policy sarati
+refuse 2 "--speed" "${E[@]}" serve-trace "$dir/t.csv" "${tiny[@]}" --speed fast
+
+# Bench: rows of the grid, a row that does not fit, and a share of each limit.
+check "bench" "${E[@]}" bench "${tiny[@]}" --prefill 64 --batch 1,4,64 --context 0,200 --repeat 8 --json
+check "its rows" python 'import json, sys
+b = json.load(open(sys.argv[1]))
+rows = b["rows"]
+assert b["limits"] == "measured" and b["bandwidth"] > 1e8 and b["model"] == "tiny"
+assert [(r["test"], r["batch"], r["context"]) for r in rows] == [("pp64", 1, 0)] + [("tg8", n, c) for c in (0, 200) for n in (1, 4, 64)]
+assert "KV blocks" in rows[-1]["skipped"] and all(r["step_lo_s"] <= r["step_s"] <= r["step_hi_s"] for r in rows[:-1])
+assert rows[1]["bytes"] < rows[2]["bytes"] and rows[4]["flops"] > rows[1]["flops"]' "$dir/out"
+check "a bench table" "${E[@]}" bench "${tiny[@]}" --prefill 64 --batch 1 --context 0 --repeat 8
+check "of 100 columns" python 'import sys
+assert max(len(l.rstrip("\n")) for l in open(sys.argv[1])) <= 100 and "pp64" in open(sys.argv[1]).read()' "$dir/out"
+refuse 2 "--batch" "${E[@]}" bench "${tiny[@]}" --batch 0
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed = 0 ]
