@@ -115,7 +115,7 @@ const struct kw_command kw_commands[] = {
       "keepwarm engine bench --model tiny --batch 1,8,64 --context 0,512",
       { ENGINE, KW_OPT_PROMPTS, KW_OPT_BATCHES, KW_OPT_CONTEXTS, KW_OPT_REPEAT, KW_OPT_LIMIT, KW_OPT_JSON, KW_OPTIONS }, 0, 0,
       kw_cli_engine_bench },
-    { "engine serve", "", "serve a model over OpenAI-compatible HTTP: /v1/completions, /v1/models, /health, /metrics",
+    { "engine serve", "", "serve a model over HTTP as OpenAI does: completions, models, health, metrics",
       "On the loopback address unless --host says otherwise; there is no TLS and no key, so put a proxy before anything wider.\n"
       "More than --max-num-seqs running and --max-queue waiting are answered with 429. SIGTERM finishes what runs.",
       "keepwarm engine serve --model tiny --port 8000\n"
