@@ -234,7 +234,7 @@ static enum kw_status silybench(const char *data, struct kw_error *err)
         if (st != KW_OK) break;
         struct load l = { .at_once = (uint32_t)x[2], .n = 6 * (uint32_t)x[2], .prompt = (uint32_t)x[0], .output = (uint32_t)x[1] };
         if ((st = drive(&o, &p, c.steps, &l, err)) != KW_OK) break;
-        snprintf(at, sizeof at, "%g+%g, %g at once", x[0], x[1], x[2]);
+        snprintf(at, sizeof at, "%g+%g, %g", x[0], x[1], x[2]);
         const char *group = fits(&p, x[2], x[0] + x[1]) ? "silybench H100 qwen3-8b fp8, vLLM" : "  the same, beyond its KV cache";
         note(group, &p, 0, o.itl_median_s * 1e3, x[3], at);
         note(group, &p, 1, o.output_rate, x[4], at);
