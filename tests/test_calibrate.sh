@@ -34,6 +34,19 @@ ok "three cold starts" test "$(grep -c '"kind":"start"' "$D/p.jsonl")" -eq 3
 "$K" calibrate measure $SMALL --block-size 32 --budget 1s -o "$D/p.jsonl" >"$D/out" 2>&1
 ok "another engine does not add to it" says "was measured with block_size 16" "$D/out"
 
+# A folder is loaded through the page cache, by O_DIRECT and through an emulated network of 50 MB/s (8 MB: 0.16 s and more).
+ok "a checkpoint" "$K" engine synth-weights --model tiny -o "$D/ck" -q
+# shellcheck disable=SC2086
+"$K" calibrate measure $SMALL --model "$D/ck" --budget 1s --starts 2 --rate 0.05 -o "$D/s.jsonl" >"$D/out" 2>&1
+for mode in cached direct network; do
+    ok "two starts, $mode" test "$(grep -c "\"start\",\"mode\":\"$mode\"" "$D/s.jsonl")" -eq 2
+done
+ok "the network is as slow as asked" /usr/bin/python3 -c '
+import json, sys
+s = [json.loads(l) for l in open(sys.argv[1]) if "start" in l[:20]]
+assert all(x["load_s"] > 0.15 for x in s if x["mode"] == "network"), s
+assert all(x["load_s"] > 0 and x["init_s"] > 0 and x["bytes"] == 8000000 and x["phases"] for x in s), s' "$D/s.jsonl"
+
 ok "fit" "$K" calibrate fit "$D/p.jsonl" -o "$D/tiny.json"
 "$K" calibrate fit "$D/p.jsonl" -o "$D/tiny.json" >"$D/report" 2>&1
 for line in "decode: left out" "prefill: left out" "host between steps" "extrapolates beyond" "init: 3 measured"; do
