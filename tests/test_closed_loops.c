@@ -332,8 +332,8 @@ static enum kw_status online(const char *data, const struct kw_profiles *all, st
         if (!c.p) continue;
         struct load l = { .rate = qps, .n = (uint32_t)x[2], .prompt = (uint32_t)x[0], .output = (uint32_t)x[1] };
         if ((st = drive(&o, c.p, c.steps, &l, err)) != KW_OK) break;
-        snprintf(at, sizeof at, "%g+%g, %s/s, tp%g", x[0], x[1], text(&t, 8), x[3]);
-        snprintf(group, sizeof group, "TRT-LLM online %s %s bf16", gpu, model);
+        snprintf(at, sizeof at, "%g+%g, %s/s, tp%g", x[0], x[1], at_once ? "all" : text(&t, 8), x[3]);
+        snprintf(group, sizeof group, "TRT-LLM online %s %s bf16", gpu, model + 6);
         note(group, c.p, 0, o.tpot_s * 1e3, x[4], at);
         note(group, c.p, 1, x[2] * x[1] / o.all_s, x[5], at);
     }
@@ -359,8 +359,8 @@ static void medians_stay_where_they_are(void)
     static const struct { const char *group; int metric; double most; size_t n; } bound[] = {
         { "silybench H100 qwen3-8b fp8, vLLM", 0, 4, 41 },      { "silybench H100 qwen3-8b fp8, vLLM", 1, 6, 41 },
         { "silicon H100 3.1-70b fp8, vllm", 0, 5, 41 },         { "silicon H200 3.1-70b fp8, vllm", 0, 7, 56 },
-        { "TRT-LLM online H100 llama-3.1-70b bf16", 1, 8, 18 }, { "TRT-LLM online H100 llama-3.1-8b bf16", 1, 4, 18 },
-        { "TRT-LLM online H200 llama-3.1-70b bf16", 1, 7, 18 }, { "TRT-LLM online H200 llama-3.1-8b bf16", 1, 4, 18 } };
+        { "TRT-LLM online H100 3.1-70b bf16", 1, 8, 18 }, { "TRT-LLM online H100 3.1-8b bf16", 1, 4, 18 },
+        { "TRT-LLM online H200 3.1-70b bf16", 1, 7, 18 }, { "TRT-LLM online H200 3.1-8b bf16", 1, 4, 18 } };
     const char *data = getenv("KEEPWARM_DATA");
     struct kw_error err;
     char path[512];
