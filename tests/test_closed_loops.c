@@ -150,7 +150,7 @@ static double median(const double *e, size_t n, bool absolute)
 
 static void print_groups(void)
 {
-    printf("%-40s %-9s %-5s %3s %6s %6s  %s\n", "servers as published, ours / theirs", "profile", "", "n", "med|e|", "med e", "worst, where");
+    printf("%-39s %-9s %-5s %3s %6s %6s  %s\n", "servers as published, ours / theirs", "profile", "", "n", "med|e|", "med e", "worst, where");
     for (size_t i = 0; i < n_groups; i++)
         for (int m = 0; m < METRICS; m++) {
             const struct group *g = &groups[i];
@@ -158,7 +158,7 @@ static void print_groups(void)
             if (!g->n[m]) continue;
             for (size_t k = 1; k < g->n[m]; k++)
                 if (fabs(g->e[m][k]) > fabs(g->e[m][worst])) worst = k;
-            printf("  %-38s %-9s %-5s %3zu %5.1f%% %+5.1f%% %+5.0f%% %s\n", g->name, kw_grade_name[g->grade], metric_name[m], g->n[m], median(g->e[m], g->n[m], true),
+            printf("  %-37s %-9s %-5s %3zu %5.1f%% %+5.1f%% %+5.0f%% %s\n", g->name, kw_grade_name[g->grade], metric_name[m], g->n[m], median(g->e[m], g->n[m], true),
                    median(g->e[m], g->n[m], false), g->e[m][worst], g->at[m][worst]);
         }
 }
