@@ -115,11 +115,13 @@ const struct kw_command kw_commands[] = {
       "keepwarm engine bench --model tiny --batch 1,8,64 --context 0,512",
       { ENGINE, KW_OPT_PROMPTS, KW_OPT_BATCHES, KW_OPT_CONTEXTS, KW_OPT_REPEAT, KW_OPT_LIMIT, KW_OPT_JSON, KW_OPTIONS }, 0, 0,
       kw_cli_engine_bench },
-    { "engine serve", "", "serve a model over HTTP as OpenAI does: completions, models, health, metrics",
-      "On the loopback address unless --host says otherwise; there is no TLS and no key, so put a proxy before anything wider.\n"
-      "More than --max-num-seqs running and --max-queue waiting are answered with 429. SIGTERM finishes what runs.",
+    { "engine serve", "", "serve a model over OpenAI-compatible HTTP",
+      "POST /v1/completions (whole or streamed), GET /v1/models, /health, /metrics (Prometheus).\n"
+      "On the loopback address unless --host says otherwise; there is no TLS and no key, so put a\n"
+      "proxy before anything wider. Beyond --max-num-seqs running and --max-queue waiting the answer is\n"
+      "429. SIGTERM finishes what runs.",
       "keepwarm engine serve --model tiny --port 8000\n"
-      "curl -N localhost:8000/v1/completions -H 'Content-Type: application/json' -d '{\"prompt\": [1, 2, 3], \"stream\": true}'",
+      "curl -N --json '{\"prompt\": [1, 2, 3], \"stream\": true}' localhost:8000/v1/completions",
       { ENGINE, KW_OPT_POLICY, KW_OPT_PREFIX_CACHING, KW_OPT_HOST, KW_OPT_PORT, KW_OPT_MAX_QUEUE, KW_OPT_MAX_BODY, KW_OPT_TIMEOUT,
         KW_OPT_DRAIN, KW_OPTIONS }, 0, 0, kw_cli_engine_serve },
     { NULL, NULL, NULL, NULL, NULL, { KW_OPTIONS }, 0, 0, NULL },
