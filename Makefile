@@ -30,6 +30,9 @@ $B/revision: FORCE
 $B/sim/io/version.c.o: $B/revision
 $B/sim/io/version.c.o: override CFLAGS += -DKW_GIT_REVISION='"$(shell cat $B/revision 2>/dev/null || echo unknown)"' \
   -DKW_BUILD_FLAGS='"$(CC) -O2 -ffp-contract=off -fopenmp$(if $(SAN), SAN=$(SAN))"'
+# The event loop and what it calls at every event: worth 4 % of a replay. No flag here changes what a double is.
+HOT := engine/scheduler.c engine/kv_blocks.c calibrate/steptime.c $(wildcard sim/fleet/*.c)
+$(HOT:%=$B/%.o): override CFLAGS += $(if $(SAN),,-O3 -fno-math-errno)
 $B/%.c.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@

@@ -191,7 +191,7 @@ static enum kw_status compile_prefill(struct kw_steptime *o, const struct kw_ste
 static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables *t, struct kw_error *err)
 {
     enum kw_status st;
-    int64_t tokens_ps;
+    int64_t tokens_ps = 0;
     for (uint32_t i = 0; i <= o->max_tokens; i++) {
         double dense = kw_curve_at(&t->dense, i), comm = kw_curve_at(&t->comm, i);
         if (dense < 0 || comm < 0)
