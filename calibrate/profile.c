@@ -107,7 +107,7 @@ static enum kw_status read_decode(struct kw_jnode n, struct kw_step_tables *t, s
 
 static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
 {
-    static const char *const keys[] = { "grade", "source", "date", "evidence", "fixed_us", "dense", "head", "decode",
+    static const char *const keys[] = { "grade", "source", "date", "evidence", "fixed_us", "sequence_us", "chunk_us", "dense", "head", "decode",
                                         "prefill_attn", "prefill_token_us", "comm", "mixed", "errors", NULL };
     static const char *const error_keys[] = { "decode_median", "decode_worst", "prefill_median", "prefill_worst", NULL };
     struct kw_step_tables *t = &p->tables;
@@ -119,6 +119,13 @@ static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct
     if ((st = kw_provenance_read(n, &p->steps, err)) != KW_OK) return st;
     if ((st = kw_json_f64(kw_json_get(n, "fixed_us"), 0, MAX_STEP_US, &t->fixed_s, err)) != KW_OK) return st;
     t->fixed_s *= 1e-6;
+    const struct { const char *key; double *to; } host[] = { { "sequence_us", &t->sequence_s }, { "chunk_us", &t->chunk_s } };
+    for (int i = 0; i < 2; i++) {
+        struct kw_jnode us = kw_json_get(n, host[i].key);
+        if (!kw_json_present(us)) continue; /* nobody has measured it: 0 */
+        if ((st = kw_json_f64(us, 0, 1e6, host[i].to, err)) != KW_OK) return st;
+        *host[i].to *= 1e-6;
+    }
     if ((st = read_plain_curve(kw_json_get(n, "dense"), "tokens", &t->dense, err)) != KW_OK) return st;
     if ((st = read_plain_curve(kw_json_get(n, "head"), "sequences", &t->head, err)) != KW_OK) return st;
     if ((st = read_decode(kw_json_get(n, "decode"), t, err)) != KW_OK) return st;
@@ -183,7 +190,7 @@ static enum kw_status check_physics(struct kw_jnode root, const struct kw_profil
     if (!m) return KW_OK;
     double unread = m->tied_embeddings ? 0 : 2.0 * m->vocab * m->hidden; /* the embedding table: a row a token */
     double floor_s = (p->weight_bytes - unread) / (p->tp * g->bandwidth);
-    double step_s = t->fixed_s + kw_curve_at(&t->dense, 1) + kw_curve_at(&t->head, 1) + t->decode[0].y[0] +
+    double step_s = t->fixed_s + t->sequence_s + kw_curve_at(&t->dense, 1) + kw_curve_at(&t->head, 1) + t->decode[0].y[0] +
                     kw_curve_at(&t->comm, 1);
     if (step_s < floor_s * PHYSICS_SLACK)
         return kw_json_fail(steps, KW_ERANGE, err,
@@ -364,9 +371,12 @@ static void put_profile(FILE *f, const struct kw_profile *p)
     fputs("  \"steps\": { ", f);
     put_provenance(f, &p->steps);
     fprintf(f, ",\n    \"errors\": { \"decode_median\": %.4g, \"decode_worst\": %.4g, \"prefill_median\": %.4g, "
-               "\"prefill_worst\": %.4g },\n    \"fixed_us\": %.6g,\n    \"dense\": { ",
+               "\"prefill_worst\": %.4g },\n    \"fixed_us\": %.6g,\n",
             p->steps_error_median, p->steps_error_worst, p->prefill_error_median, p->prefill_error_worst,
             t->fixed_s * 1e6);
+    if (t->sequence_s > 0) fprintf(f, "    \"sequence_us\": %.6g,\n", t->sequence_s * 1e6);
+    if (t->chunk_s > 0) fprintf(f, "    \"chunk_us\": %.6g,\n", t->chunk_s * 1e6);
+    fputs("    \"dense\": { ", f);
     put_curve(f, "tokens", &t->dense);
     fputs(" },\n    \"head\": { ", f);
     put_curve(f, "sequences", &t->head);

@@ -72,7 +72,9 @@ static enum kw_status scale_tables(struct kw_step_tables *to, const struct kw_st
     if (st == KW_OK) st = scale_above(&to->prefill_attn, &from->prefill_attn, flops, err);
     if (st == KW_OK) st = scale_above(&to->comm, &from->comm, s->g->link_bandwidth / s->h->link_bandwidth, err);
     if (st != KW_OK) return st;
-    to->fixed_s = from->fixed_s;
+    to->fixed_s = from->fixed_s; /* the host's time does not scale with the GPU */
+    to->sequence_s = from->sequence_s;
+    to->chunk_s = from->chunk_s;
     to->prefill_token_s = from->prefill_token_s * flops;
     to->mixed = (struct kw_step_mixed){ from->mixed.sequence_s, fmin(1e-3, from->mixed.context_s * memory), fmin(1e-3, from->mixed.pair_s * flops) };
     to->decode = calloc(from->n_decode_rows, sizeof *to->decode);
@@ -108,12 +110,12 @@ static double decode_s(const struct kw_step_tables *t, double batch, double cont
 {
     uint32_t row = 0;
     while (row + 1 < t->n_decode_rows && t->decode_batch[row] < batch) row++;
-    return t->fixed_s + kw_curve_at(&t->dense, batch) + kw_curve_at(&t->head, batch) + kw_curve_at(&t->decode[row], batch * context);
+    return t->fixed_s + t->sequence_s * batch + kw_curve_at(&t->dense, batch) + kw_curve_at(&t->head, batch) + kw_curve_at(&t->decode[row], batch * context);
 }
 
 static double prefill_s(const struct kw_step_tables *t, double n)
 {
-    return t->fixed_s + kw_curve_at(&t->dense, n) + kw_curve_at(&t->head, 1) + kw_curve_at(&t->prefill_attn, n * n / 2) + t->prefill_token_s * n;
+    return t->fixed_s + t->sequence_s + t->chunk_s + kw_curve_at(&t->dense, n) + kw_curve_at(&t->head, 1) + kw_curve_at(&t->prefill_attn, n * n / 2) + t->prefill_token_s * n;
 }
 
 static void free_tables(struct kw_step_tables *t)

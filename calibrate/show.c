@@ -58,7 +58,7 @@ static double decode_parts(const struct kw_step_tables *t, double batch, double 
     part[ATTENTION] = decode_attention_s(t, batch, CONTEXT);
     part[HEAD] = kw_curve_at(&t->head, batch);
     part[COMM] = kw_curve_at(&t->comm, batch);
-    part[FIXED] = t->fixed_s;
+    part[FIXED] = t->fixed_s + t->sequence_s * batch;
     return part[DENSE] + part[ATTENTION] + part[HEAD] + part[COMM] + part[FIXED];
 }
 
@@ -68,7 +68,7 @@ static double prefill_parts(const struct kw_step_tables *t, double tokens, doubl
     part[ATTENTION] = kw_curve_at(&t->prefill_attn, tokens * tokens / 2) + t->prefill_token_s * tokens;
     part[HEAD] = kw_curve_at(&t->head, 1);
     part[COMM] = kw_curve_at(&t->comm, tokens);
-    part[FIXED] = t->fixed_s;
+    part[FIXED] = t->fixed_s + t->sequence_s + t->chunk_s;
     return part[DENSE] + part[ATTENTION] + part[HEAD] + part[COMM] + part[FIXED];
 }
 

@@ -25,7 +25,8 @@ struct kw_steptime {
     int64_t decode_ps, prefill_ps; /* constant */
     uint32_t max_batch, max_tokens;
     int64_t *token;    /* [max_tokens + 1] fixed + dense + comm, >= 1 */
-    int64_t *head;     /* [max_batch + 1] */
+    int64_t *head;     /* [max_batch + 1] head + host time of the sequences */
+    int64_t chunk;     /* host time of a chunk */
     uint32_t *row;     /* [max_batch + 2] first piece of a batch size */
     struct piece *piece;
     struct ramp *ramp; /* [n_ramp] */
@@ -200,9 +201,10 @@ static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables
         if (o->token[i] < 1) o->token[i] = 1;
     }
     for (uint32_t i = 0; i <= o->max_batch; i++)
-        if ((st = to_ps(kw_curve_at(&t->head, i), "head", i, &o->head[i], err)) != KW_OK) return st;
+        if ((st = to_ps(kw_curve_at(&t->head, i) + t->sequence_s * i, "head", i, &o->head[i], err)) != KW_OK) return st;
     if ((st = compile_decode(o, t, err)) != KW_OK || (st = compile_prefill(o, t, err)) != KW_OK) return st;
     if ((st = to_ps(t->prefill_token_s * o->max_tokens, "prefill per token", o->max_tokens, &tokens_ps, err)) != KW_OK) return st;
+    o->chunk = llround(t->chunk_s * PS_PER_S);
     o->token_slope = (uint64_t)llround(t->prefill_token_s * PS_PER_S * (1 << FRACTION));
     o->mixed_sequence = (uint64_t)llround(t->mixed.sequence_s * PS_PER_S * (1 << FRACTION));
     o->mixed_context = (uint64_t)llround(t->mixed.context_s * PS_PER_S * (1 << FRACTION));
@@ -223,6 +225,10 @@ enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_ste
         return kw_fail(err, KW_ERANGE, "step time: %u sequences and %u tokens a step, want 1 to 2^24 and 1 to 2^30", max_batch, max_tokens);
     if (!(t->fixed_s >= 0 && t->fixed_s <= 1000))
         return kw_fail(err, KW_ERANGE, "step time: fixed is %g s, want 0 to 1000", t->fixed_s);
+    if (!(t->sequence_s >= 0 && t->sequence_s <= 1))
+        return kw_fail(err, KW_ERANGE, "step time: a sequence takes the host %g s, want 0 to 1", t->sequence_s);
+    if (!(t->chunk_s >= 0 && t->chunk_s <= 1))
+        return kw_fail(err, KW_ERANGE, "step time: a chunk takes the host %g s, want 0 to 1", t->chunk_s);
     if (!(t->prefill_token_s >= 0 && t->prefill_token_s <= 1))
         return kw_fail(err, KW_ERANGE, "step time: a prefill token takes %g s, want 0 to 1", t->prefill_token_s);
     const double mixed[] = { t->mixed.sequence_s, t->mixed.context_s, t->mixed.pair_s };
@@ -325,7 +331,7 @@ int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step)
         uint32_t i = t->n_ramp - 1;
         while (i && 2 * t->ramp[i].lo > step->prefill_pairs2) i--;
         const struct ramp *r = &t->ramp[i];
-        ps += r->base + scaled(step->prefill_pairs2 - 2 * r->lo, r->slope, FRACTION + 1) +
+        ps += t->chunk * step->n_chunks + r->base + scaled(step->prefill_pairs2 - 2 * r->lo, r->slope, FRACTION + 1) +
               scaled(step->prefill_tokens, t->token_slope, FRACTION);
     }
     return ps;

@@ -1,7 +1,8 @@
 /* calibrate/steptime.h - how long one engine step takes, compiled from a profile into exact integers (picoseconds), so
  * that a jump over k decode steps equals k single steps to the bit.
  *
- *   t = fixed + dense(tokens) + head(sequences) + attn_decode(B, C) + attn_prefill(pairs, chunk tokens) + comm(tokens)
+ *   t = fixed + sequence * sequences + chunk * n_chunks + dense(tokens) + head(sequences) + attn_decode(B, C)
+ *       + attn_prefill(pairs, chunk tokens) + comm(tokens)
  *
  * tokens = n_decode + prefill_tokens; sequences = n_decode + n_chunks; B = n_decode; C = decode_context;
  * pairs = prefill_pairs2 / 2. attn_decode(B, .) is piecewise linear in C with integer slope: between two knots a pure
@@ -36,6 +37,7 @@ struct kw_step_mixed {
  * negative). Where a curve falls with C (measurement noise) it is levelled: a step never gets faster by longer context. */
 struct kw_step_tables { /* seconds; what a profile holds, see calibrate/profile.h */
     double fixed_s;              /* every step: launches, sampling, scheduler, detokenisation that is not hidden */
+    double sequence_s, chunk_s;  /* each sequence and each chunk of a step: the rest of the host's law, calibrate/host_time.h */
     struct kw_curve dense;       /* over tokens of the step */
     struct kw_curve head;        /* over sequences of the step (lm_head and sampling) */
     uint32_t n_decode_rows;
