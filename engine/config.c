@@ -39,6 +39,8 @@ static const struct shape shapes[] = {
     { "qwen2.5-14b", KW_ARCH_QWEN2, 48, 5120, 40, 8, 128, 13824, 152064, 32768, 1e6, 0, 1e-6, false },
     { "qwen2.5-32b", KW_ARCH_QWEN2, 64, 5120, 40, 8, 128, 27648, 152064, 32768, 1e6, 0, 1e-6, false },
     { "qwen2.5-72b", KW_ARCH_QWEN2, 80, 8192, 64, 8, 128, 29568, 152064, 32768, 1e6, 0, 1e-6, false },
+    /* ours, 125 M parameters, 250 MB in bf16: more than any cache holds, small enough for a CPU to serve */
+    { "small", KW_ARCH_LLAMA, 12, 768, 12, 4, 64, 2048, 32000, 4096, 1e4, 0, 1e-5, false },
     { "tiny", KW_ARCH_LLAMA, 4, 256, 4, 2, 64, 704, 2048, 4096, 1e4, 0, 1e-5, false }, /* ours: 8 MB in bf16 */
 };
 #define N_SHAPES (sizeof shapes / sizeof *shapes)
