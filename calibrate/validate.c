@@ -2,13 +2,16 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "calibrate/others.h"
 #include "sim/core/rng.h"
 #include "sim/fleet/replica.h"
 
 const char *const kw_validate_metric_name[] = { "TTFT", "TPOT", "ITL", "E2E", NULL };
 const char *const kw_validate_statistic_name[] = { "p50", "p95", "p99", "mean", NULL };
 
-enum { SLICES = 20, MOST_RUNS = 32 };
+const char *const kw_verdict_name[] = { "within 3 %", "inside its runs", "misses", NULL };
+
+enum { PARTS = 20, MOST_RUNS = KW_VALIDATE_MOST_RUNS, SLICES = KW_VALIDATE_SLICES };
 
 static int ascending(const void *a, const void *b)
 {
@@ -57,20 +60,11 @@ enum kw_status kw_validate_synthetic(struct kw_validate_traffic *t, size_t n, do
 
 /* ---- the simulator's side ---- */
 
-struct replay { /* what either side did; owned */
-    struct kw_served *request; /* [n] */
-    struct kw_hist itl;        /* ps of the simulator, ns of the engine */
-    double slice[SLICES];      /* decoding sequences, time-weighted, and the time */
-    int64_t end;
-    double batch;              /* over all time */
-    uint32_t preempted;
-};
-
-static void replay_free(struct replay *r)
+static void side_free(struct kw_validated_side *r)
 {
     free(r->request);
     kw_hist_free(&r->itl);
-    *r = (struct replay){ 0 };
+    *r = (struct kw_validated_side){ 0 };
 }
 
 struct stretch { /* a batch that ran from begin to end */
@@ -78,19 +72,19 @@ struct stretch { /* a batch that ran from begin to end */
     uint32_t n;
 };
 
-/* Decoding sequences over SLICES equal slices of [0, end), and their mean over all of it. */
-static void over_time(struct replay *r, const struct stretch *s, size_t n, int64_t end)
+/* Decoding sequences over SLICES slices of `width` ns, and their mean until end. */
+static void over_time(struct kw_validated_side *r, const struct stretch *s, size_t n, int64_t end, double width)
 {
-    double width = (double)end / SLICES, all = 0;
+    double all = 0;
     r->end = end;
-    for (int k = 0; k < SLICES; k++) r->slice[k] = 0;
-    for (size_t i = 0; i < n; i++)
-        for (int k = (int)((double)s[i].begin / width); k < SLICES && k * width < (double)s[i].end; k++) {
+    for (int k = 0; k < SLICES; k++) r->decoding[k] = 0;
+    for (size_t i = 0; i < n; i++) {
+        all += s[i].n * (double)(s[i].end - s[i].begin);
+        for (int k = (int)fmin((double)s[i].begin / width, SLICES); k < SLICES && k * width < (double)s[i].end; k++) {
             double from = fmax(k * width, (double)s[i].begin), to = fmin((k + 1) * width, (double)s[i].end);
-            if (to <= from) continue;
-            r->slice[k] += s[i].n * (to - from) / width;
-            all += s[i].n * (to - from);
+            if (to > from) r->decoding[k] += s[i].n * (to - from) / width;
         }
+    }
     r->batch = end > 0 ? all / (double)end : 0;
 }
 
@@ -101,13 +95,13 @@ static enum kw_status steptime_of(struct kw_steptime **t, const struct kw_profil
                                l->max_num_batched_tokens > l->max_num_seqs ? l->max_num_batched_tokens : l->max_num_seqs, err);
 }
 
-static void take(struct replay *r, const struct kw_replica_out *out, int64_t now)
+static void take(struct kw_validated_side *r, const struct kw_replica_out *out, int64_t now)
 {
     for (uint32_t i = 0; i < out->n_first; i++) r->request[out->first[i].id].first = now;
     for (uint32_t i = 0; i < out->n_finished; i++) r->request[out->finished[i].id].last = now;
 }
 
-static enum kw_status add_until(struct kw_replica *rep, const struct kw_validate_traffic *t, struct replay *r, size_t *next,
+static enum kw_status add_until(struct kw_replica *rep, const struct kw_validate_traffic *t, struct kw_validated_side *r, size_t *next,
                                 double speed, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
@@ -125,7 +119,7 @@ static enum kw_status add_until(struct kw_replica *rep, const struct kw_validate
 }
 
 /* speed 0: everything arrives at once. */
-static enum kw_status simulate(struct replay *r, const struct kw_profile *p, const struct kw_sched_config *limits,
+static enum kw_status simulate(struct kw_validated_side *r, const struct kw_profile *p, const struct kw_sched_config *limits,
                                const struct kw_validate_traffic *t, double speed, struct kw_error *err)
 {
     struct kw_sched_config c = *limits;
@@ -134,7 +128,7 @@ static enum kw_status simulate(struct replay *r, const struct kw_profile *p, con
     struct stretch *s = NULL;
     size_t n = 0, cap = 0, next = 0;
     c.block_tables = false; /* the replica has no memory to point to */
-    *r = (struct replay){ .request = calloc(t->n + 1, sizeof *r->request) };
+    *r = (struct kw_validated_side){ .request = calloc(t->n + 1, sizeof *r->request), .itl_unit_s = 1e-12 };
     enum kw_status st = r->request ? kw_hist_init(&r->itl, err) : kw_fail(err, KW_ENOMEM, "out of memory");
     if (st == KW_OK) st = steptime_of(&steps, p, &c, err);
     if (st == KW_OK) st = kw_replica_init(&rep, &c, steps, KW_STEPPING_EACH, &r->itl, err);
@@ -159,27 +153,33 @@ static enum kw_status simulate(struct replay *r, const struct kw_profile *p, con
         st = add_until(&rep, t, r, &next, speed, err);
     }
     if (st == KW_OK) {
-        over_time(r, s, n, now);
+        over_time(r, s, n, now, (double)(now > 0 ? now : 1) / SLICES);
         r->preempted = (uint32_t)rep.count.preemptions;
     }
     kw_replica_free(&rep);
     kw_steptime_delete(steps);
     free(s);
-    if (st != KW_OK) replay_free(r);
+    if (st != KW_OK) side_free(r);
     return st;
 }
 
-/* The same by hand over the scheduler, with step times multiplied by factor[kind] and host_s a step. */
-static enum kw_status simulate_as_run(struct replay *r, const struct kw_steptime *steps, double fixed_s, const double factor[3],
-                                      double host_s, const struct kw_sched_config *limits, const struct kw_validate_traffic *t,
-                                      double speed, struct kw_error *err)
+/* The host's part of a step: calibrate/host_time.h. */
+static double host_of(const struct kw_step_tables *t, const struct kw_step *s)
+{
+    return t->fixed_s + t->sequence_s * ((double)s->n_decode + s->n_chunks) + t->chunk_s * s->n_chunks;
+}
+
+/* The same by hand over the scheduler, with device times multiplied by factor[kind] and host times by host. */
+static enum kw_status simulate_as_run(struct kw_validated_side *r, const struct kw_steptime *steps, const struct kw_step_tables *tables,
+                                      const double factor[3], double host, const struct kw_sched_config *limits,
+                                      const struct kw_validate_traffic *t, double speed, struct kw_error *err)
 {
     struct kw_sched_config c = *limits;
     struct kw_sched *sched = NULL;
     size_t next = 0;
     double now = 0; /* s: a diagnosis need not be exact */
     c.block_tables = false;
-    *r = (struct replay){ .request = calloc(t->n + 1, sizeof *r->request) };
+    *r = (struct kw_validated_side){ .request = calloc(t->n + 1, sizeof *r->request) };
     enum kw_status st = r->request ? kw_hist_init(&r->itl, err) : kw_fail(err, KW_ENOMEM, "out of memory");
     if (st == KW_OK) st = kw_sched_new(&sched, &c, err);
     while (st == KW_OK) {
@@ -198,83 +198,148 @@ static enum kw_status simulate_as_run(struct replay *r, const struct kw_steptime
             continue;
         }
         int kind = !step.n_chunks ? 0 : !step.n_decode ? 1 : 2;
-        now += ((double)kw_steptime_ps(steps, &step) * 1e-12 - fixed_s) * factor[kind] + host_s;
+        double host_s = host_of(tables, &step);
+        now += ((double)kw_steptime_ps(steps, &step) * 1e-12 - host_s) * factor[kind] + host_s * host;
         struct kw_sched_done done;
         kw_sched_commit(sched, &done);
         for (uint32_t i = 0; i < done.n_first; i++) r->request[kw_sched_id(sched, done.first[i])].first = (int64_t)(now * 1e9);
         for (uint32_t i = 0; i < done.n_finished; i++) r->request[kw_sched_id(sched, done.finished[i])].last = (int64_t)(now * 1e9);
     }
     if (sched) kw_sched_delete(sched);
-    if (st != KW_OK) replay_free(r);
+    if (st != KW_OK) side_free(r);
     return st;
 }
 
 enum kw_status kw_validate_capacity(double *rate, const struct kw_profile *p, const struct kw_sched_config *limits,
                                     const struct kw_validate_traffic *t, struct kw_error *err)
 {
-    struct replay r;
+    struct kw_validated_side r;
     enum kw_status st = simulate(&r, p, limits, t, 0, err);
     if (st != KW_OK) return st;
     *rate = r.end > 0 ? (double)t->n / ((double)r.end * 1e-9) : 0;
-    replay_free(&r);
+    side_free(&r);
     return KW_OK;
 }
 
 /* ---- the engine's side ---- */
 
+static struct kw_step batch_of(const struct kw_served_step *s)
+{
+    return (struct kw_step){ .n_decode = s->n_decode, .decode_context = s->decode_context, .n_chunks = s->n_chunks,
+                             .prefill_tokens = s->prefill_tokens, .prefill_pairs2 = s->prefill_pairs2 };
+}
+
 /* Each batch of the engine's through the profile. */
-static void judge_steps(struct kw_validated *v, const struct kw_served_trace *out, const struct kw_steptime *steps, double fixed_s)
+static void judge_steps(struct kw_validated *v, const struct kw_served_trace *out, const struct kw_steptime *steps,
+                        const struct kw_step_tables *t)
 {
     for (size_t i = 0; i < out->n_steps; i++) {
         const struct kw_served_step *s = &out->step[i];
-        struct kw_step like = { .n_decode = s->n_decode, .decode_context = s->decode_context, .n_chunks = s->n_chunks,
-                                .prefill_tokens = s->prefill_tokens, .prefill_pairs2 = s->prefill_pairs2 };
+        struct kw_step like = batch_of(s);
+        double host = host_of(t, &like);
         struct kw_validated_steps *kind = &v->steps[!s->n_chunks ? 0 : !s->n_decode ? 1 : 2];
         kind->n++;
         kind->engine_s += (double)s->device_ns * 1e-9;
-        kind->profile_s += (double)kw_steptime_ps(steps, &like) * 1e-12 - fixed_s;
-        v->host_s += (double)(s->wall_ns - s->device_ns) * 1e-9; /* a sum; kw_validate divides it */
+        kind->profile_s += (double)kw_steptime_ps(steps, &like) * 1e-12 - host;
+        bool at_once = i && out->step[i - 1].running + out->step[i - 1].waiting; /* the loop did not sleep before it */
+        int64_t from = at_once ? out->step[i - 1].begin + out->step[i - 1].wall_ns : s->begin;
+        v->host_s += (double)(s->begin + s->wall_ns - from - s->device_ns) * 1e-9; /* sums; kw_validate divides them */
+        v->host_profile_s += host;
     }
 }
 
-static enum kw_status serve(struct replay *r, double *late, struct kw_validated *v, struct kw_engine *e, const struct kw_steptime *steps,
-                            double fixed_s, const struct kw_validate_traffic *t, double speed, const volatile sig_atomic_t *stop,
+/* The batches of one run beside what the profile says of them. */
+static enum kw_status keep_steps(struct kw_validated *v, const struct kw_served_trace *out, const struct kw_steptime *steps,
+                                 const struct kw_step_tables *t, struct kw_error *err)
+{
+    v->step = malloc((out->n_steps + 1) * sizeof *v->step);
+    if (!v->step) return kw_fail(err, KW_ENOMEM, "out of memory for %zu steps", out->n_steps);
+    v->n_steps = out->n_steps;
+    for (size_t i = 0; i < out->n_steps; i++) {
+        struct kw_step like = batch_of(&out->step[i]);
+        double device = (double)kw_steptime_ps(steps, &like) * 1e-12 - host_of(t, &like);
+        v->step[i] = (struct kw_validated_step){ out->step[i], (int64_t)llround(device * 1e9) };
+    }
+    return KW_OK;
+}
+
+/* Median wait of what came while no step ran. */
+static double lateness(const struct kw_served_trace *out, double *wait)
+{
+    size_t n = 0, k = 0;
+    for (size_t i = 0; i < out->n; i++) {
+        const struct kw_served *r = &out->request[i];
+        while (k < out->n_steps && out->step[k].begin + out->step[k].wall_ns < r->arrival) k++;
+        if (k == out->n_steps || out->step[k].begin > r->arrival) wait[n++] = (double)(r->added - r->arrival) * 1e-9;
+    }
+    qsort(wait, n, sizeof *wait, ascending);
+    return n ? wait[n / 2] : 0;
+}
+
+struct bench { /* what every run needs */
+    struct kw_engine *e;
+    const struct kw_steptime *steps;
+    const struct kw_step_tables *tables;
+    const struct kw_validate_traffic *traffic;
+    double speed, most_others;
+    const volatile sig_atomic_t *stop;
+};
+
+/* One run into *r; *keep is false when others took too much of the machine. */
+static enum kw_status serve(struct kw_validated_side *r, double *late, bool *keep, struct kw_validated *v, const struct bench *b,
                             struct kw_error *err)
 {
+    const struct kw_validate_traffic *t = b->traffic;
     struct kw_served_trace out;
-    struct kw_serve_trace in = { .n = t->n, .arrival = t->arrival, .prompt = t->prompt, .output = t->output, .speed = speed,
-                                 .seed = 1, .stop = stop };
-    enum kw_status st = kw_serve_trace_run(&out, e, &in, err);
+    struct kw_serve_trace in = { .n = t->n, .arrival = t->arrival, .prompt = t->prompt, .output = t->output, .speed = b->speed,
+                                 .seed = 1, .stop = b->stop };
+    struct kw_others others = kw_others_begin();
+    enum kw_status st = kw_serve_trace_run(&out, b->e, &in, err);
     if (st != KW_OK) return st;
+    *r = (struct kw_validated_side){ .itl_unit_s = 1e-9, .others = kw_others_share(&others) };
+    *keep = !(r->others > b->most_others);
     struct stretch *s = malloc((out.n_steps + 1) * sizeof *s);
-    *r = (struct replay){ .request = out.request, .itl = out.itl };
-    out.request = NULL;
-    out.itl = (struct kw_hist){ 0 };
-    *late = 0;
-    if (!s) st = kw_fail(err, KW_ENOMEM, "out of memory");
+    double *wait = malloc((t->n + 1) * sizeof *wait);
+    if (!s || !wait) st = kw_fail(err, KW_ENOMEM, "out of memory");
     if (st == KW_OK && out.cut) st = kw_fail(err, KW_EFAIL, "stopped");
     if (st == KW_OK && out.refused) st = kw_fail(err, KW_ERANGE, "%u of %zu requests can never run: %s", out.refused, t->n, out.refusal.msg);
     for (size_t i = 0; st == KW_OK && i < out.n_steps; i++) {
         s[i] = (struct stretch){ out.step[i].begin, out.step[i].begin + out.step[i].wall_ns, out.step[i].n_decode };
         r->preempted += out.step[i].n_preempted;
     }
-    if (st == KW_OK) over_time(r, s, out.n_steps, out.wall_ns);
-    if (st == KW_OK) judge_steps(v, &out, steps, fixed_s);
-    size_t n = 0, k = 0; /* what came while no step ran */
-    double *wait = malloc((t->n + 1) * sizeof *wait);
-    for (size_t i = 0; st == KW_OK && wait && i < t->n; i++) {
-        while (k < out.n_steps && s[k].end < r->request[i].arrival) k++;
-        if (k == out.n_steps || s[k].begin > r->request[i].arrival)
-            wait[n++] = (double)(r->request[i].added - r->request[i].arrival) * 1e-9;
+    if (st == KW_OK && *keep) {
+        over_time(r, s, out.n_steps, out.wall_ns, v->slice_s * 1e9);
+        *late = lateness(&out, wait);
+        judge_steps(v, &out, b->steps, b->tables);
+        if (!v->step) st = keep_steps(v, &out, b->steps, b->tables, err);
+        r->request = out.request;
+        r->itl = out.itl;
+        out.request = NULL;
+        out.itl = (struct kw_hist){ 0 };
     }
-    if (n) {
-        qsort(wait, n, sizeof *wait, ascending);
-        *late = wait[n / 2];
-    }
-    free(wait);
     free(s);
+    free(wait);
     kw_served_trace_free(&out);
-    if (st != KW_OK) replay_free(r);
+    if (st != KW_OK || !*keep) side_free(r);
+    return st;
+}
+
+/* o->runs runs that are kept, and as many again that are not. */
+static enum kw_status serve_all(struct kw_validated *v, double *late, struct bench *b, uint32_t runs, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    while (st == KW_OK && v->runs < runs) {
+        bool keep;
+        if (v->again == runs) b->most_others = 1; /* it does not get quieter */
+        st = serve(&v->engine[v->runs], &late[v->runs], &keep, v, b, err);
+        if (st != KW_OK) break;
+        if (!keep) {
+            v->again++;
+            continue;
+        }
+        double share = v->engine[v->runs++].others;
+        if (!(v->others >= share)) v->others = share;
+    }
     return st;
 }
 
@@ -293,7 +358,7 @@ static void statistics(double *v, size_t n, double out[KW_VALIDATE_STATISTICS])
     out[3] = n ? sum / (double)n : NAN;
 }
 
-static enum kw_status figures(const struct replay *r, size_t n, double hist_unit_s, double out[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS],
+static enum kw_status figures(const struct kw_validated_side *r, size_t n, double out[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS],
                               struct kw_error *err)
 {
     static const double q[] = { 0.5, 0.95, 0.99 };
@@ -302,8 +367,8 @@ static enum kw_status figures(const struct replay *r, size_t n, double hist_unit
     for (int m = 0; m < KW_VALIDATE_METRICS; m++) {
         size_t k = 0;
         if (m == KW_VALIDATE_ITL) {
-            for (int i = 0; i < 3; i++) out[m][i] = kw_hist_quantile(&r->itl, q[i]) * hist_unit_s;
-            out[m][3] = kw_hist_mean(&r->itl) * hist_unit_s;
+            for (int i = 0; i < 3; i++) out[m][i] = r->itl.n ? kw_hist_quantile(&r->itl, q[i]) * r->itl_unit_s : NAN;
+            out[m][3] = r->itl.n ? kw_hist_mean(&r->itl) * r->itl_unit_s : NAN;
             continue;
         }
         for (size_t i = 0; i < n; i++) {
@@ -319,7 +384,7 @@ static enum kw_status figures(const struct replay *r, size_t n, double hist_unit
 }
 
 /* Median over requests of |a / b - 1|; ttft or e2e. */
-static double apart(const struct replay *a, const struct replay *b, size_t n, bool ttft)
+static double apart(const struct kw_validated_side *a, const struct kw_validated_side *b, size_t n, bool ttft)
 {
     double *v = malloc((n + 1) * sizeof *v), s[KW_VALIDATE_STATISTICS];
     if (!v) return NAN;
@@ -342,79 +407,109 @@ static double median_of(const double *v, size_t n)
     return s[0];
 }
 
-static enum kw_status compare(struct kw_validated *v, const struct replay *engine, uint32_t runs, const double *late,
-                              const struct replay *sim, const struct replay *as_run, size_t n, struct kw_error *err)
+static void judge(struct kw_validated_figure *f, uint32_t runs)
 {
-    double real[MOST_RUNS][KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS], guess[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
-    double again[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
-    double x[MOST_RUNS], y[MOST_RUNS];
-    enum kw_status st = figures(sim, n, 1e-12, guess, err);
-    if (st == KW_OK) st = figures(as_run, n, 1, again, err); /* its histogram is empty: NAN */
-    for (uint32_t r = 0; st == KW_OK && r < runs; r++) st = figures(&engine[r], n, 1e-9, real[r], err);
+    f->low_s = f->high_s = f->run_s[0];
+    for (uint32_t r = 1; r < runs; r++) {
+        f->low_s = fmin(f->low_s, f->run_s[r]);
+        f->high_s = fmax(f->high_s, f->run_s[r]);
+    }
+    f->engine_s = median_of(f->run_s, runs);
+    f->verdict = fabs(f->sim_s / f->engine_s - 1) <= 0.03 ? KW_WITHIN
+               : f->sim_s >= f->low_s && f->sim_s <= f->high_s ? KW_INSIDE : KW_MISSES;
+}
+
+/* Root mean square of the difference over PARTS parts of the time, over the engine's mean. */
+static double batches_apart(const struct kw_validated_side *engine, const struct kw_validated_side *sim)
+{
+    double square = 0;
+    for (int k = 0; k < PARTS; k++) {
+        double d = 0;
+        for (int i = k * SLICES / PARTS; i < (k + 1) * SLICES / PARTS; i++) d += engine->decoding[i] - sim->decoding[i];
+        square += pow(d * PARTS / SLICES, 2);
+    }
+    return engine->batch > 0 ? sqrt(square / PARTS) / engine->batch : 0;
+}
+
+static enum kw_status compare(struct kw_validated *v, const double *late, const struct kw_validated_side *as_run, struct kw_error *err)
+{
+    double guess[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS], again[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
+    double real[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS], x[MOST_RUNS], y[MOST_RUNS];
+    enum kw_status st = figures(&v->sim, v->n, guess, err);
+    if (st == KW_OK) st = figures(as_run, v->n, again, err);
+    for (uint32_t r = 0; st == KW_OK && r < v->runs; r++) {
+        st = figures(&v->engine[r], v->n, real, err);
+        for (int m = 0; st == KW_OK && m < KW_VALIDATE_METRICS; m++)
+            for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) v->figure[m][k].run_s[r] = real[m][k];
+    }
     if (st != KW_OK) return st;
     for (int m = 0; m < KW_VALIDATE_METRICS; m++)
         for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
-            struct kw_validated_figure *f = &v->figure[m][k];
-            for (uint32_t r = 0; r < runs; r++) x[r] = real[r][m][k];
-            *f = (struct kw_validated_figure){ .engine_s = median_of(x, runs), .low_s = x[0], .high_s = x[0], .sim_s = guess[m][k],
-                                                .as_run_s = again[m][k] };
-            for (uint32_t r = 1; r < runs; r++) {
-                f->low_s = fmin(f->low_s, x[r]);
-                f->high_s = fmax(f->high_s, x[r]);
-            }
+            v->figure[m][k].sim_s = guess[m][k];
+            v->figure[m][k].as_run_s = again[m][k];
+            judge(&v->figure[m][k], v->runs);
         }
     for (int k = 0; k < 2; k++) {
-        for (uint32_t r = 0; r < runs; r++) {
-            x[r] = apart(sim, &engine[r], n, !k);
-            y[r] = runs > 1 ? apart(&engine[(r + 1) % runs], &engine[r], n, !k) : NAN;
+        for (uint32_t r = 0; r < v->runs; r++) {
+            x[r] = apart(&v->sim, &v->engine[r], v->n, !k);
+            y[r] = v->runs > 1 ? apart(&v->engine[(r + 1) % v->runs], &v->engine[r], v->n, !k) : NAN;
         }
-        v->request[k] = median_of(x, runs);
-        v->request_engine[k] = runs > 1 ? median_of(y, runs) : NAN;
+        v->request[k] = median_of(x, v->runs);
+        v->request_engine[k] = v->runs > 1 ? median_of(y, v->runs) : NAN;
     }
-    for (uint32_t r = 0; r < runs; r++) x[r] = engine[r].batch;
-    v->batch_engine = median_of(x, runs);
-    v->batch_sim = sim->batch;
-    for (uint32_t r = 0; r < runs; r++) {
-        double square = 0;
-        for (int k = 0; k < SLICES; k++) square += (engine[r].slice[k] - sim->slice[k]) * (engine[r].slice[k] - sim->slice[k]);
-        y[r] = engine[r].batch > 0 ? sqrt(square / SLICES) / engine[r].batch : 0;
+    for (uint32_t r = 0; r < v->runs; r++) {
+        x[r] = v->engine[r].batch;
+        y[r] = batches_apart(&v->engine[r], &v->sim);
     }
-    v->batch_apart = median_of(y, runs);
-    v->late_s = median_of(late, runs);
-    v->preempted_engine = engine[0].preempted;
-    v->preempted_sim = sim->preempted;
+    v->batch_engine = median_of(x, v->runs);
+    v->batch_sim = v->sim.batch;
+    v->batch_apart = median_of(y, v->runs);
+    v->late_s = median_of(late, v->runs);
+    for (uint32_t r = 0; r < v->runs; r++) x[r] = v->engine[r].preempted;
+    v->preempted_engine = (uint32_t)median_of(x, v->runs);
+    v->preempted_sim = v->sim.preempted;
     return KW_OK;
 }
 
-enum kw_status kw_validate(struct kw_validated *v, struct kw_engine *e, const struct kw_profile *p,
-                           const struct kw_validate_traffic *traffic, double load, uint32_t runs,
-                           const volatile sig_atomic_t *stop, struct kw_error *err)
+void kw_validated_free(struct kw_validated *v)
 {
-    struct replay sim = { 0 }, as_run = { 0 }, engine[MOST_RUNS] = { { 0 } };
+    side_free(&v->sim);
+    for (uint32_t r = 0; v->engine && r < v->runs; r++) side_free(&v->engine[r]);
+    free(v->engine);
+    free(v->step);
+    *v = (struct kw_validated){ 0 };
+}
+
+enum kw_status kw_validate(struct kw_validated *v, struct kw_engine *e, const struct kw_profile *p,
+                           const struct kw_validate_traffic *traffic, const struct kw_validate_options *o, struct kw_error *err)
+{
+    struct kw_validated_side as_run = { 0 };
+    struct kw_steptime *steps = NULL;
     double capacity = 0, late[MOST_RUNS], span = traffic->n ? (double)traffic->arrival[traffic->n - 1] * 1e-9 : 0;
+    *v = (struct kw_validated){ 0 };
     if (!traffic->n || !(span > 0)) return kw_fail(err, KW_ERANGE, "the traffic has %zu requests over %g s; want at least two, apart", traffic->n, span);
-    if (!(load > 0 && load < 100)) return kw_fail(err, KW_ERANGE, "load: want above 0 and below 100; got %g", load);
-    if (!runs || runs > MOST_RUNS) return kw_fail(err, KW_ERANGE, "runs: want 1 to %d; got %u", MOST_RUNS, runs);
+    if (!(o->load > 0 && o->load < 100)) return kw_fail(err, KW_ERANGE, "load: want above 0 and below 100; got %g", o->load);
+    if (!o->runs || o->runs > MOST_RUNS) return kw_fail(err, KW_ERANGE, "runs: want 1 to %d; got %u", MOST_RUNS, o->runs);
     enum kw_status st = kw_validate_capacity(&capacity, p, &e->limits, traffic, err);
     if (st != KW_OK) return st;
-    double rate = load * capacity, speed = rate * span / (double)traffic->n;
-    *v = (struct kw_validated){ .load = load, .rate = rate, .speed = speed, .runs = runs };
-    st = simulate(&sim, p, &e->limits, traffic, speed, err);
-    struct kw_steptime *steps = NULL;
+    double rate = o->load * capacity, speed = rate * span / (double)traffic->n;
+    *v = (struct kw_validated){ .load = o->load, .rate = rate, .speed = speed, .n = traffic->n, .others = NAN,
+                                .engine = calloc(o->runs, sizeof *v->engine) };
+    if (!v->engine) return kw_fail(err, KW_ENOMEM, "out of memory for %u runs", o->runs);
+    st = simulate(&v->sim, p, &e->limits, traffic, speed, err);
+    v->slice_s = (double)v->sim.end * 1e-9 / SLICES;
     if (st == KW_OK) st = steptime_of(&steps, p, &e->limits, err);
-    for (uint32_t r = 0; st == KW_OK && r < runs; r++)
-        st = serve(&engine[r], &late[r], v, e, steps, p->tables.fixed_s, traffic, speed, stop, err);
-    uint64_t all = v->steps[0].n + v->steps[1].n + v->steps[2].n;
-    if (all) v->host_s /= (double)all;
-    v->host_profile_s = p->tables.fixed_s;
-    double factor[3];
+    struct bench b = { .e = e, .steps = steps, .tables = &p->tables, .traffic = traffic, .speed = speed,
+                       .most_others = o->most_others > 0 ? o->most_others : 0.03, .stop = o->stop };
+    if (st == KW_OK) st = serve_all(v, late, &b, o->runs, err);
+    double factor[3], host = v->host_profile_s > 0 ? v->host_s / v->host_profile_s : 1;
     for (int k = 0; k < 3; k++) factor[k] = v->steps[k].profile_s > 0 ? v->steps[k].engine_s / v->steps[k].profile_s : 1;
-    if (st == KW_OK)
-        st = simulate_as_run(&as_run, steps, p->tables.fixed_s, factor, v->host_s, &e->limits, traffic, speed, err);
+    if (st == KW_OK) st = simulate_as_run(&as_run, steps, &p->tables, factor, host, &e->limits, traffic, speed, err);
+    uint64_t all = v->steps[0].n + v->steps[1].n + v->steps[2].n;
+    if (all) v->host_s /= (double)all, v->host_profile_s /= (double)all;
     kw_steptime_delete(steps);
-    if (st == KW_OK) st = compare(v, engine, runs, late, &sim, &as_run, traffic->n, err);
-    replay_free(&sim);
-    replay_free(&as_run);
-    for (uint32_t r = 0; r < runs; r++) replay_free(&engine[r]);
+    if (st == KW_OK) st = compare(v, late, &as_run, err);
+    side_free(&as_run);
+    if (st != KW_OK) kw_validated_free(v);
     return st;
 }

@@ -4,7 +4,8 @@
  *
  * Figures: TTFT, TPOT, ITL and E2E as serve_trace.h defines them, nearest-rank quantiles and means over all requests. The
  * engine's figure is the median of its runs; its spread is (largest - smallest) / median, what the machine itself does
- * not repeat. Nothing is fitted here. */
+ * not repeat. Nothing is fitted here. A run during which other processes took more of the machine than allowed
+ * (calibrate/others.h) is served again, whatever it gave; sim/io/validated.h writes all of it to a file. */
 #ifndef KW_CALIBRATE_VALIDATE_H
 #define KW_CALIBRATE_VALIDATE_H
 #include "calibrate/profile.h"
@@ -29,20 +30,38 @@ enum kw_validate_metric { KW_VALIDATE_TTFT, KW_VALIDATE_TPOT, KW_VALIDATE_ITL, K
 enum { KW_VALIDATE_STATISTICS = 4 }; /* p50, p95, p99, mean */
 extern const char *const kw_validate_metric_name[], *const kw_validate_statistic_name[];
 
+enum { KW_VALIDATE_SLICES = 200, KW_VALIDATE_MOST_RUNS = 32 };
+
+struct kw_validated_side { /* what one side did with the traffic; owned */
+    struct kw_served *request; /* [n] */
+    struct kw_hist itl;
+    double itl_unit_s;         /* of itl's values: the simulator counts ps, the engine ns */
+    double decoding[KW_VALIDATE_SLICES]; /* sequences decoding, over equal slices of [0, 200 slice_s), time-weighted */
+    double batch;              /* the same over all the time until its last token */
+    int64_t end;               /* ns */
+    uint32_t preempted;
+    double others;             /* the engine's: share of the machine that others took; NAN unknown */
+};
+
+enum kw_verdict { KW_WITHIN, KW_INSIDE, KW_MISSES }; /* |error| <= 3 %; else between the least and the largest run; else */
+extern const char *const kw_verdict_name[];          /* "within 3 %", "inside its runs", "misses" */
+
 struct kw_validated { /* one load */
     double load, rate, speed;  /* of capacity; requests/s; of the traffic's own times */
-    uint32_t runs;
+    uint32_t runs, again;      /* kept; thrown away because others took too much of the machine */
     struct kw_validated_figure {
         double engine_s, low_s, high_s; /* median, least and largest of the runs */
         double sim_s;
         double as_run_s; /* simulated once more with the profile's step times multiplied, kind by kind, by what the runs took
                             over what it said: a diagnosis, not a prediction. What is still off is not the step times'
                             mean; NAN for ITL */
+        double run_s[KW_VALIDATE_MOST_RUNS];
+        enum kw_verdict verdict;
     } figure[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
     double request[2], request_engine[2]; /* TTFT, E2E: median over requests of |sim / engine - 1|, and of one engine run
                                              against the next (NAN with one run) */
     double batch_engine, batch_sim; /* sequences decoding, mean over time */
-    double batch_apart;             /* root mean square difference over 20 slices of time, over batch_engine */
+    double batch_apart;             /* root mean square difference over 20 parts of the time, over batch_engine */
     double late_s;                  /* median of when the engine's loop took a request that came while it slept, less its
                                        arrival: the machine's wake-up, which the simulator does not model */
     uint32_t preempted_engine, preempted_sim;
@@ -51,13 +70,30 @@ struct kw_validated { /* one load */
         double engine_s, profile_s; /* device time, summed */
     } steps[3];                     /* decode, prompts, mixed: a miss above that is not in here is the replay's, not the
                                        step times' */
-    double host_s, host_profile_s;  /* a step's wall less device time, mean; the profile's fixed term */
+    double host_s, host_profile_s;  /* from the end of a step to the end of the next that follows at once, less its device
+                                       time: mean; and the profile's host law over the same steps */
+    double others;                  /* largest of the runs; NAN unknown */
+    double slice_s;
+    size_t n, n_steps;
+    struct kw_validated_side sim, *engine; /* engine: [runs] */
+    struct kw_validated_step { /* the batches of the first run kept */
+        struct kw_served_step engine;
+        int64_t profile_ns;    /* device time as the profile has it */
+    } *step;
+};
+
+struct kw_validate_options {
+    double load;       /* of capacity, above 0 */
+    uint32_t runs;     /* 1 to KW_VALIDATE_MOST_RUNS */
+    double most_others; /* a run beside more than this share of others is served again, `runs` times at most; 0: 0.03 */
+    const volatile sig_atomic_t *stop;
 };
 
 /* The engine must have no active requests; p fitted on it. traffic is replayed so fast that it offers `load` of capacity.
- * speed and capacity come from the simulator alone. KW_ERANGE: a request can never run; KW_EFAIL: stopped. */
+ * speed and capacity come from the simulator alone. KW_ERANGE: a request can never run; KW_EFAIL: stopped. *v is empty on
+ * failure. */
 enum kw_status kw_validate(struct kw_validated *v, struct kw_engine *e, const struct kw_profile *p,
-                           const struct kw_validate_traffic *traffic, double load, uint32_t runs,
-                           const volatile sig_atomic_t *stop, struct kw_error *err);
+                           const struct kw_validate_traffic *traffic, const struct kw_validate_options *o, struct kw_error *err);
+void kw_validated_free(struct kw_validated *v); /* safe to call again */
 
 #endif

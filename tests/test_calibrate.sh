@@ -71,7 +71,7 @@ else
     echo "skip h5py reads the points: no h5py"
 fi
 
-ok "validate" sh -c '"$0" calibrate validate "$1" -j 1 -q --loads 0.3 --runs 2 --requests 30 --json >"$2"' "$K" "$D/tiny.json" "$D/v.json"
+ok "validate" sh -c '"$0" calibrate validate "$1" -j 1 -q --loads 0.3 --runs 2 --requests 30 -o "$3" --json >"$2"' "$K" "$D/tiny.json" "$D/v.json" "$D/v.h5"
 # The machine may be busy with anything: only what no machine excuses. Errors belong to reports, not to this test.
 ok "simulated and served agree within a factor of five" /usr/bin/python3 -c '
 import json, sys
@@ -81,5 +81,24 @@ for k in ("TTFT_mean", "TPOT_mean", "ITL_mean", "E2E_mean"):
     f = v[k]
     assert 0 < f["low_s"] <= f["engine_s"] <= f["high_s"], (k, f)
     assert f["low_s"] / 5 < f["sim_s"] < f["high_s"] * 5, (k, f)' "$D/v.json"
+if /usr/bin/python3 -c 'import xarray, h5py' 2>/dev/null; then
+    ok "xarray reads the file of validate, and it adds up" /usr/bin/python3 -W ignore -c '
+import sys, numpy as np, xarray as xr
+of = lambda g: xr.open_dataset(sys.argv[1], group=g)
+e, runs, q, itl, b, s = (of(g) for g in ("errors", "runs", "requests", "itl", "batches", "steps"))
+assert dict(e.sizes) == {"load": 1, "metric": 4, "statistic": 4} and of("loads").rate.values[0] > 0
+assert np.allclose(runs.value.median("run"), e.engine) and (e.low <= e.engine).all() and (e.engine <= e.high).all()
+assert np.allclose(e.error, e.sim / e.engine - 1) and set(np.unique(e.verdict)) <= {0, 1, 2}
+assert q.ttft.shape == (1, 2, 30) and (q.ttft > 0).all() and (q.e2e >= q.ttft).all() and (q.sim_e2e >= q.sim_ttft).all()
+assert np.isclose(q.ttft.mean("request").median("run"), e.engine.sel(metric="TTFT", statistic="mean"))
+gaps = 2 * float((q.output_tokens - 1).sum())
+assert itl.engine.sum() == gaps and itl.sim.sum() == gaps, (gaps, itl.engine.sum(), itl.sim.sum())
+assert len(b.slice) == 200 and (b.time.diff("slice") > 0).all() and (b.sim_decoding <= 8).all()
+assert len(s.step) and (s.device > 0).all() and (s.profile > 0).all() and (s.wall >= s.device).all()
+assert abs(s.n_decode.sum() + (s.n_chunks > 0).sum() - q.output_tokens.sum()) < 60' "$D/v.h5"
+else
+    skipped=$((skipped + 1))
+    echo "skip xarray reads the file of validate: no xarray"
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

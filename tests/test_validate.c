@@ -21,13 +21,13 @@ static void both_replays_agree(void)
     struct kw_validate_traffic t;
     struct kw_error err = { "" };
     struct kw_steptime *steps;
-    struct replay a, b;
+    struct kw_validated_side a, b;
     const double one[] = { 1, 1, 1 };
     CHECK(kw_validate_synthetic(&t, 300, 100, 40, 2, 512, 3, &err) == KW_OK);
     CHECK(steptime_of(&steps, &p, &limits, &err) == KW_OK);
     for (double speed = 2; speed < 40; speed *= 2) { /* requests/s: from idle to queueing and preemption */
         CHECK(simulate(&a, &p, &limits, &t, speed, &err) == KW_OK);
-        CHECK(simulate_as_run(&b, steps, p.tables.fixed_s, one, p.tables.fixed_s, &limits, &t, speed, &err) == KW_OK);
+        CHECK(simulate_as_run(&b, steps, &p.tables, one, 1, &limits, &t, speed, &err) == KW_OK);
         CHECK_STR(err.msg, "");
         for (size_t i = 0; i < t.n; i++) {
             CHECK_NEAR((double)a.request[i].first, (double)b.request[i].first, 50);
@@ -35,8 +35,8 @@ static void both_replays_agree(void)
             CHECK(a.request[i].arrival <= a.request[i].first && a.request[i].first <= a.request[i].last);
         }
         if (speed == 32) CHECK(a.preempted > 0);
-        replay_free(&a);
-        replay_free(&b);
+        side_free(&a);
+        side_free(&b);
     }
     kw_steptime_delete(steps);
     kw_validate_traffic_free(&t);
@@ -47,7 +47,7 @@ static void capacity_is_what_saturates(void)
     struct kw_profile p = profile();
     struct kw_validate_traffic t;
     struct kw_error err = { "" };
-    struct replay r;
+    struct kw_validated_side r;
     double rate;
     CHECK(kw_validate_synthetic(&t, 300, 100, 40, 1, 512, 3, &err) == KW_OK);
     CHECK(kw_validate_capacity(&rate, &p, &limits, &t, &err) == KW_OK && rate > 5 && rate < 200);
@@ -55,19 +55,22 @@ static void capacity_is_what_saturates(void)
     CHECK(simulate(&r, &p, &limits, &t, 0.5 * rate * span / 300, &err) == KW_OK); /* half of it: keeps up */
     CHECK((double)(r.end - r.request[299].arrival) * 1e-9 < 3);
     CHECK(r.batch > 0.5 && r.batch < 16);
-    replay_free(&r);
+    side_free(&r);
     kw_validate_traffic_free(&t);
 }
 
 static void batches_over_time_add_up(void)
 {
-    struct replay r = { 0 };
+    struct kw_validated_side r = { 0 };
     const struct stretch s[] = { { 0, 100, 4 }, { 100, 150, 0 }, { 400, 1000, 2 } };
-    over_time(&r, s, 3, 1000);
+    over_time(&r, s, 3, 1000, 5);
     CHECK_NEAR(r.batch, (4 * 100 + 2 * 600) / 1000.0, 1e-12);
-    CHECK_NEAR(r.slice[0], 4, 1e-12);
-    CHECK_NEAR(r.slice[2], 0, 1e-12);
-    CHECK_NEAR(r.slice[19], 2, 1e-12);
+    CHECK_NEAR(r.decoding[0], 4, 1e-12);
+    CHECK_NEAR(r.decoding[25], 0, 1e-12);
+    CHECK_NEAR(r.decoding[199], 2, 1e-12);
+    over_time(&r, s, 3, 1000, 2.5); /* it went on for longer than the slices: they end, the mean does not */
+    CHECK_NEAR(r.batch, (4 * 100 + 2 * 600) / 1000.0, 1e-12);
+    CHECK_NEAR(r.decoding[199], 2, 1e-12);
 }
 
 static void quantiles_are_nearest_rank(void)

@@ -1,6 +1,5 @@
-/* calibrate measure | fit | convert | validate: our own engine timed, fitted, and the simulator judged by it. */
+/* calibrate measure | fit | convert: our own engine timed, and a profile fitted. */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +8,11 @@
 #include <unistd.h>
 #include "calibrate/fit_measured.h"
 #include "calibrate/measure.h"
-#include "calibrate/validate.h"
 #include "sim/cli/calibrate.h"
 #include "sim/cli/engine_open.h"
 #include "sim/cli/progress.h"
 #include "sim/cli/say.h"
-#include "sim/io/listing.h"
 #include "sim/io/version.h"
-#include "workloads/trace.h"
 
 /* "90s", "15m", "1h", "30" (seconds). */
 static enum kw_status read_budget(double *s, const char *text, struct kw_error *err)
@@ -239,152 +235,4 @@ int kw_cli_calibrate_convert(const struct kw_options *o)
     st = kw_measured_write_h5(&m, o->out, &err);
     kw_measured_free(&m);
     return st == KW_OK ? 0 : kw_cli_fail(st, &err);
-}
-
-/* ---- validate ---- */
-
-static enum kw_status read_loads(double *v, size_t room, size_t *n, const char *text, struct kw_error *err)
-{
-    *n = 0;
-    for (const char *s = text; *s; s += strcspn(s, ","), s += *s == ',') {
-        char word[32];
-        size_t len = strcspn(s, ",");
-        if (len >= sizeof word || *n == room) return kw_fail(err, KW_EUSAGE, "--loads: want at most %zu shares such as 0.5", room);
-        memcpy(word, s, len);
-        word[len] = 0;
-        enum kw_status st = kw_cli_engine_decimal(&v[(*n)++], word, "loads", err);
-        if (st != KW_OK) return st;
-    }
-    return *n ? KW_OK : kw_fail(err, KW_EUSAGE, "--loads: want shares of capacity such as 0.2,0.5,0.8");
-}
-
-static void print_load(struct kw_text *out, const struct kw_validated *v)
-{
-    struct kw_listing t = { 0 };
-    kw_text_add(out, "\nat %.0f %% load: %.3g requests/s, median of %u runs\n\n", 100 * v->load, v->rate, v->runs);
-    kw_listing_column(&t, "", "", false);
-    kw_listing_column(&t, "engine", "ms", true);
-    kw_listing_column(&t, "its runs", "ms", true);
-    kw_listing_column(&t, "simulated", "ms", true);
-    kw_listing_column(&t, "error", "%", true);
-    kw_listing_column(&t, "spread", "%", true);
-    kw_listing_column(&t, "as run", "%", true);
-    kw_listing_column(&t, "", "", false);
-    for (int m = 0; m < KW_VALIDATE_METRICS; m++)
-        for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
-            const struct kw_validated_figure *f = &v->figure[m][k];
-            double error = f->sim_s / f->engine_s - 1, spread = (f->high_s - f->low_s) / f->engine_s;
-            kw_listing_cell(&t, "%s %s", kw_validate_metric_name[m], kw_validate_statistic_name[k]);
-            kw_listing_cell(&t, "%.3f", f->engine_s * 1e3);
-            kw_listing_cell(&t, "%.3f - %.3f", f->low_s * 1e3, f->high_s * 1e3);
-            kw_listing_cell(&t, "%.3f", f->sim_s * 1e3);
-            kw_listing_cell(&t, "%+.1f", 100 * error);
-            kw_listing_cell(&t, "%.1f", 100 * spread);
-            if (isfinite(f->as_run_s))
-                kw_listing_cell(&t, "%+.1f", 100 * (f->as_run_s / f->engine_s - 1));
-            else
-                kw_listing_cell(&t, "-");
-            kw_listing_cell(&t, "%s", fabs(error) <= 0.03 ? "within 3 %" : f->sim_s >= f->low_s && f->sim_s <= f->high_s ? "inside its runs" : "off");
-        }
-    kw_listing_print(&t, out);
-    kw_listing_free(&t);
-    kw_text_add(out, "\n  request by request: TTFT %.1f %% apart (runs among themselves %.1f %%), E2E %.1f %% (%.1f %%)\n",
-                100 * v->request[0], 100 * v->request_engine[0], 100 * v->request[1], 100 * v->request_engine[1]);
-    kw_text_add(out, "  decoding: %.2f on the engine, %.2f simulated; %.1f %% apart over 20 slices of time\n", v->batch_engine, v->batch_sim,
-                100 * v->batch_apart);
-    static const char *const kinds[] = { "decode", "prompts", "mixed" };
-    kw_text_add(out, "  step times of the profile over the engine's own batches:");
-    for (int k = 0; k < 3; k++)
-        if (v->steps[k].n)
-            kw_text_add(out, " %s %+.1f %% (%.2f s)", kinds[k], 100 * (v->steps[k].profile_s / v->steps[k].engine_s - 1), v->steps[k].engine_s);
-    kw_text_add(out, "\n  host a step: %.1f us on the engine, %.1f us in the profile\n", v->host_s * 1e6, v->host_profile_s * 1e6);
-    kw_text_add(out, "  'as run': the error had each kind of step taken what it took here; no prediction\n");
-    kw_text_add(out, "  preempted: %u and %u; the engine woke %.3f ms after an arrival while idle\n", v->preempted_engine, v->preempted_sim,
-                v->late_s * 1e3);
-}
-
-static void print_load_json(struct kw_text *out, const struct kw_validated *v, bool first)
-{
-    kw_text_add(out, "%s{ \"load\": %.6g, \"requests_per_s\": %.9g, \"runs\": %u", first ? "" : ",\n  ", v->load, v->rate, v->runs);
-    for (int m = 0; m < KW_VALIDATE_METRICS; m++)
-        for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
-            const struct kw_validated_figure *f = &v->figure[m][k];
-            if (!isfinite(f->engine_s) || !isfinite(f->sim_s)) continue; /* nobody had a second token */
-            kw_text_add(out, ", \"%s_%s\": { \"engine_s\": %.9g, \"low_s\": %.9g, \"high_s\": %.9g, \"sim_s\": %.9g }",
-                        kw_validate_metric_name[m], kw_validate_statistic_name[k], f->engine_s, f->low_s, f->high_s, f->sim_s);
-        }
-    static const char *const kinds[] = { "decode", "prompts", "mixed" };
-    for (int k = 0; k < 3; k++)
-        kw_text_add(out, ", \"steps_%s\": { \"n\": %llu, \"engine_s\": %.9g, \"profile_s\": %.9g }", kinds[k],
-                    (unsigned long long)v->steps[k].n, v->steps[k].engine_s, v->steps[k].profile_s);
-    kw_text_add(out, ", \"host_s\": %.9g, \"host_profile_s\": %.9g", v->host_s, v->host_profile_s);
-    kw_text_add(out, ", \"batch_engine\": %.6g, \"batch_sim\": %.6g, \"batch_apart\": %.6g }", v->batch_engine, v->batch_sim, v->batch_apart);
-}
-
-static enum kw_status traffic_of(struct kw_validate_traffic *t, const struct kw_engine *e, const struct kw_options *o, struct kw_error *err)
-{
-    const uint32_t longest = e->limits.max_model_len;
-    if (!o->trace)
-        return kw_validate_synthetic(t, (size_t)o->requests, longest < 2048 ? longest / 8.0 : 256, longest < 2048 ? longest / 16.0 : 64, 2,
-                                     longest, o->seed >= 0 ? (uint64_t)o->seed : 1, err);
-    struct kw_trace trace = { 0 };
-    enum kw_status st = kw_trace_load(&trace, o->trace, o->format, o->columns, err);
-    if (st != KW_OK) return st;
-    size_t n = trace.n < (size_t)o->requests ? trace.n : (size_t)o->requests;
-    *t = (struct kw_validate_traffic){ .n = n, .arrival = malloc((n + 1) * sizeof *t->arrival),
-                                       .prompt = malloc((n + 1) * sizeof *t->prompt), .output = malloc((n + 1) * sizeof *t->output) };
-    if (!t->arrival || !t->prompt || !t->output) {
-        st = kw_fail(err, KW_ENOMEM, "out of memory");
-    } else if (n) {
-        for (size_t i = 0; i < n; i++) t->arrival[i] = trace.arrival[i] - trace.arrival[0];
-        memcpy(t->prompt, trace.prompt, n * sizeof *t->prompt);
-        memcpy(t->output, trace.output, n * sizeof *t->output);
-    }
-    kw_trace_free(&trace);
-    return st;
-}
-
-int kw_cli_calibrate_validate(const struct kw_options *o)
-{
-    struct kw_error err = { "" };
-    struct kw_profile p = { 0 };
-    struct kw_engine e = { 0 };
-    struct kw_device d;
-    struct kw_validate_traffic t = { 0 };
-    struct kw_text out = { 0 };
-    struct kw_progress bar;
-    double loads[16];
-    size_t n;
-    enum kw_status st = read_loads(loads, 16, &n, o->loads ? o->loads : "0.2,0.5,0.8,0.95", &err);
-    if (st == KW_OK) st = kw_profile_load(&p, o->args.v[0], &err);
-    if (st != KW_OK) return kw_cli_fail(st, &err);
-    struct kw_options same = *o; /* the engine as it was when it was measured, unless asked otherwise */
-    if (!same.precision) same.precision = p.precision;
-    if (!same.model) same.model = p.model;
-    if (!same.max_seqs) same.max_seqs = p.max_num_seqs;
-    if (!same.max_batched) same.max_batched = p.max_num_batched_tokens;
-    if (!same.max_len) same.max_len = p.max_model_len;
-    if (!same.block_size) same.block_size = p.block_size;
-    if (!same.num_blocks) same.num_blocks = p.num_blocks;
-    st = kw_cli_engine_open(&e, &d, &same, same.model, &err);
-    if (st == KW_OK) st = traffic_of(&t, &e, o, &err);
-    kw_progress_begin(&bar, "serving", o->quiet);
-    if (o->json) kw_text_add(&out, "[ ");
-    for (size_t i = 0; st == KW_OK && i < n; i++) {
-        struct kw_validated v;
-        kw_progress_update(&bar, i, n);
-        st = kw_validate(&v, &e, &p, &t, loads[i], (uint32_t)o->runs, kw_cli_engine_stop(), &err);
-        if (st == KW_OK && o->json)
-            print_load_json(&out, &v, !i);
-        else if (st == KW_OK)
-            print_load(&out, &v);
-    }
-    if (o->json) kw_text_add(&out, " ]\n");
-    kw_progress_end(&bar);
-    kw_validate_traffic_free(&t);
-    kw_engine_close(&e);
-    kw_profile_free(&p);
-    if (st == KW_OK) return kw_cli_print(&out);
-    kw_text_free(&out);
-    return kw_cli_fail(st, &err);
 }
