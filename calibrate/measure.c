@@ -217,6 +217,7 @@ static enum kw_status visit_host(struct drive *d, const struct kw_measured_key *
         n++;
     }
     for (uint32_t i = 0; i < added; i++) kw_engine_cancel(e, i);
+    if (st == KW_OK) st = kw_engine_settle(e, err); /* the backend is driven without the engine next */
     return st == KW_OK && n ? keep(d, k, sum, us, n, host, err) : st;
 }
 

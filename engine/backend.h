@@ -119,8 +119,9 @@ struct kw_backend_ops {
     /* Everything that the first step would otherwise pay for: plans, warm-up, graphs; each a phase of startup. */
     enum kw_status (*prepare)(struct kw_backend *b, struct kw_error *err);
 
-    /* Runs the batch; returns once its arrays may be reused. At most two batches are under way. wait: the oldest of
-     * them is done and its result filled. A failed submit leaves nothing under way from that call. */
+    /* Runs the batch; returns once its arrays may be reused. At most two batches are under way; they run in the order of
+     * submission, so a later one may write blocks that an earlier one reads. wait: the oldest of them is done and its
+     * result filled. A failed submit leaves nothing under way from that call. */
     enum kw_status (*submit)(struct kw_backend *b, const struct kw_batch *batch, struct kw_result *out,
                              struct kw_error *err);
     enum kw_status (*wait)(struct kw_backend *b, struct kw_error *err);

@@ -10,28 +10,51 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct seq { /* a request between add and its end; named by its scheduler slot */
+struct seq { /* a request from add until it is over and no batch under way has a row of it */
     uint64_t id;
     uint32_t *tokens;     /* [n_prompt + max_new] prompt, then what was generated */
-    uint32_t n_prompt, n; /* n: tokens so far */
+    uint32_t n_prompt, n; /* n: tokens known so far */
     uint32_t max_new;
+    uint32_t slot;        /* in the scheduler */
+    bool held;            /* the slot is still its own */
+    bool over;            /* the caller has seen its end, or cancelled it */
+    uint32_t pending;     /* tokens of it that batches under way will give */
+    uint32_t row;         /* of logits of the newest of them, in the batch submitted last */
     struct kw_sampler sampler;
     bool ignore_eos;
     uint32_t stop[16], n_stop;
     uint64_t *hash; /* prefix caching: one per full block of the prompt; the scheduler borrows it */
 };
 
+struct flight { /* a batch from its decision until its tokens are taken */
+    struct kw_step batch;
+    struct kw_result result; /* argmax: [max_num_seqs], its own */
+    struct seq **rows;       /* [max_num_seqs] whose logits a row is */
+    uint32_t n_rows;
+    bool sample; /* some row is sampled on the host, so the batch after it cannot take its token on the device */
+};
+
+/* The scheduler's side of a step ahead: batch k + 1 is decided (kw_sched_step_ahead) and submitted while k runs, so k has
+ * its commit before its tokens are known. Blocks that a decision frees are written by later batches only, which the
+ * backend runs in order. A sequence that turns out to have ended with k has a row in k + 1 all the same; it is dropped. */
 struct kw_engine_state {
     struct seq **seq; /* [cap] by slot; NULL: free */
     uint32_t cap, active;
+    uint32_t held;        /* slots in use: the active, and those over that the scheduler does not know of yet */
+    struct seq **leaving; /* [cap] over and held while a decision has no commit */
+    uint32_t n_leaving;
+    struct flight flight[2];
+    uint32_t oldest, under_way;
+    bool open;           /* a decision has no commit yet */
+    uint32_t preempted;  /* by decisions that gave no batch */
+    int64_t last_end;    /* of the batch before, when the next one was under way then; else 0 */
     struct kw_sampler_scratch scratch;
     float *logits; /* [max_num_seqs][vocab] once a request that samples has come, else NULL */
     uint32_t max_tokens, table_stride;
     uint32_t *tokens, *positions, *slots; /* [max_tokens] */
     struct kw_batch_seq *seqs;            /* [max_num_seqs] */
     uint32_t *tables;                     /* [max_num_seqs][table_stride] */
-    uint32_t *logit_tokens, *argmax;      /* [max_num_seqs] */
-    uint32_t *row_slot;                   /* [max_num_seqs] whose logits a row is */
+    uint32_t *logit_tokens;               /* [max_num_seqs] */
     struct kw_engine_event *events;       /* [max_num_seqs] */
     bool failed, first_token;
     struct kw_error why;
@@ -71,6 +94,9 @@ static void choose_limits(struct kw_engine *e, const struct kw_engine_options *o
         .block_size = o->block_size ? o->block_size : 16,
         .prefix_caching = o->prefix_caching,
         .block_tables = true,
+        .async_scheduling = o->async_scheduling == KW_ASYNC_ON ||
+                            (o->async_scheduling == KW_ASYNC_AUTO && !cpu &&
+                             (o->policy == KW_SCHED_VLLM || o->policy == KW_SCHED_SARATHI)),
     };
 }
 
@@ -177,10 +203,14 @@ static enum kw_status make_state(struct kw_engine *e, uint32_t max_tokens, struc
     s->tokens = malloc(max_tokens * sizeof *s->tokens), s->positions = malloc(max_tokens * sizeof *s->positions);
     s->slots = malloc(max_tokens * sizeof *s->slots), s->seqs = malloc(n * sizeof *s->seqs);
     s->tables = malloc(n * s->table_stride * sizeof *s->tables);
-    s->logit_tokens = malloc(n * sizeof *s->logit_tokens), s->argmax = malloc(n * sizeof *s->argmax);
-    s->row_slot = malloc(n * sizeof *s->row_slot), s->events = malloc(n * sizeof *s->events);
-    if (!s->tokens || !s->positions || !s->slots || !s->seqs || !s->tables || !s->logit_tokens || !s->argmax ||
-        !s->row_slot || !s->events)
+    s->logit_tokens = malloc(n * sizeof *s->logit_tokens), s->events = malloc(n * sizeof *s->events);
+    bool all = s->tokens && s->positions && s->slots && s->seqs && s->tables && s->logit_tokens && s->events;
+    for (int i = 0; i < 2; i++) {
+        struct flight *f = &s->flight[i];
+        f->result.argmax = malloc(n * sizeof *f->result.argmax), f->rows = malloc(n * sizeof *f->rows);
+        all = all && f->result.argmax && f->rows;
+    }
+    if (!all)
         return kw_fail(err, KW_ENOMEM, "out of memory for batches of %u tokens", max_tokens);
     return KW_OK;
 }
@@ -271,15 +301,21 @@ static void free_seq(struct seq *q)
 void kw_engine_close(struct kw_engine *e)
 {
     struct kw_engine_state *s = e->state;
+    if (e->backend) e->ops->destroy(e->backend); /* waits for batches under way: they write into their flights */
     if (s) {
+        for (uint32_t k = 0; k < s->under_way; k++) {
+            struct flight *f = &s->flight[s->oldest ^ k];
+            for (uint32_t i = 0; i < f->n_rows; i++)
+                if (!--f->rows[i]->pending && !f->rows[i]->held) free_seq(f->rows[i]);
+        }
         for (uint32_t i = 0; i < s->cap; i++) free_seq(s->seq[i]);
+        for (int i = 0; i < 2; i++) free(s->flight[i].result.argmax), free(s->flight[i].rows);
         kw_sampler_scratch_free(&s->scratch);
-        free(s->seq), free(s->logits), free(s->tokens), free(s->positions), free(s->slots), free(s->seqs);
-        free(s->tables), free(s->logit_tokens), free(s->argmax), free(s->row_slot), free(s->events);
+        free(s->seq), free(s->leaving), free(s->logits), free(s->tokens), free(s->positions), free(s->slots);
+        free(s->seqs), free(s->tables), free(s->logit_tokens), free(s->events);
         free(s);
     }
     if (e->sched) kw_sched_delete(e->sched);
-    if (e->backend) e->ops->destroy(e->backend);
     kw_tokenizer_free(e->tokenizer);
     *e = (struct kw_engine){ 0 };
 }
@@ -354,9 +390,10 @@ static enum kw_status make_room(struct kw_engine *e, bool samples, struct kw_err
         }
         s->logits = logits;
     }
-    if (s->active == s->cap) { /* slots are dense: the next one is below active + 1 or one that was freed */
+    if (s->held == s->cap) { /* slots are dense: the next one is below held + 1 or one that was freed */
         uint32_t cap = s->cap ? 2 * s->cap : 64;
-        struct seq **more = realloc(s->seq, cap * sizeof *more);
+        struct seq **leaving = realloc(s->leaving, cap * sizeof *leaving), **more = NULL;
+        if (leaving) s->leaving = leaving, more = realloc(s->seq, cap * sizeof *more);
         if (!more) return kw_fail(err, KW_ENOMEM, "out of memory for %u requests", cap);
         memset(more + s->cap, 0, (cap - s->cap) * sizeof *more);
         s->seq = more, s->cap = cap;
@@ -384,24 +421,47 @@ enum kw_status kw_engine_add(struct kw_engine *e, const struct kw_engine_request
         return st;
     }
     assert(slot < e->state->cap && !e->state->seq[slot]);
+    q->slot = slot, q->held = true;
     e->state->seq[slot] = q;
-    e->state->active++;
+    e->state->active++, e->state->held++;
     return KW_OK;
 }
 
-static void drop(struct kw_engine *e, uint32_t slot)
+static void free_if_unused(struct seq *q)
 {
-    free_seq(e->state->seq[slot]);
-    e->state->seq[slot] = NULL;
-    e->state->active--;
+    if (q->over && !q->held && !q->pending) free_seq(q);
+}
+
+/* The scheduler has done with its slot. */
+static void let_go(struct kw_engine_state *s, struct seq *q)
+{
+    s->seq[q->slot] = NULL;
+    q->held = false;
+    s->held--;
+}
+
+/* Nothing more is said of it. While a decision has no commit, the scheduler is told after that commit. */
+static void end(struct kw_engine *e, struct seq *q)
+{
+    struct kw_engine_state *s = e->state;
+    q->over = true;
+    s->active--;
+    if (!q->held) return;
+    if (s->open) {
+        s->leaving[s->n_leaving++] = q;
+        return;
+    }
+    kw_sched_cancel(e->sched, q->slot);
+    let_go(s, q);
 }
 
 bool kw_engine_cancel(struct kw_engine *e, uint64_t id)
 {
     for (uint32_t i = 0; i < e->state->cap; i++) {
-        if (!e->state->seq[i] || e->state->seq[i]->id != id) continue;
-        kw_sched_cancel(e->sched, i);
-        drop(e, i);
+        struct seq *q = e->state->seq[i];
+        if (!q || q->over || q->id != id) continue;
+        end(e, q);
+        free_if_unused(q);
         return true;
     }
     return false;
@@ -415,51 +475,97 @@ uint32_t kw_engine_active(const struct kw_engine *e)
 /* ---- a step */
 
 /* Tokens [past, past + len) of a sequence join the batch; a row of logits for the last one if its next token is due. */
-static void put(const struct kw_engine *e, struct kw_batch *t, uint32_t slot, uint32_t past, uint32_t len, bool logits)
+static void put(const struct kw_engine *e, struct kw_batch *t, struct flight *f, struct seq *q, uint32_t past,
+                uint32_t len, bool logits)
 {
     struct kw_engine_state *s = e->state;
-    const struct seq *q = s->seq[slot];
     const uint32_t bs = e->limits.block_size;
     uint32_t n_blocks;
-    const uint32_t *blocks = kw_sched_blocks(e->sched, slot, &n_blocks);
-    assert(past + len <= q->n && (size_t)n_blocks * bs >= past + len && t->n_tokens + len <= s->max_tokens);
+    const uint32_t *blocks = kw_sched_blocks(e->sched, q->slot, &n_blocks);
+    assert(past + len <= q->n + (q->pending != 0) && (size_t)n_blocks * bs >= past + len);
+    assert(t->n_tokens + len <= s->max_tokens);
     uint32_t need = (past + len + bs - 1) / bs; /* what the step reads and writes; more may be held already */
     memcpy(s->tables + (size_t)t->n_seqs * s->table_stride, blocks, need * sizeof *blocks);
     s->seqs[t->n_seqs++] = (struct kw_batch_seq){ .start = t->n_tokens, .len = len, .past = past };
     for (uint32_t i = 0; i < len; i++) {
         uint32_t pos = past + i;
-        s->tokens[t->n_tokens] = q->tokens[pos];
+        s->tokens[t->n_tokens] = pos < q->n ? q->tokens[pos] : KW_TOKEN_PREVIOUS | q->row;
         s->positions[t->n_tokens] = pos;
         s->slots[t->n_tokens++] = blocks[pos / bs] * bs + pos % bs;
     }
     if (!logits) return;
-    s->row_slot[t->n_logits] = slot;
+    f->sample |= !q->over && q->sampler.how.temperature > 0;
+    f->rows[t->n_logits] = q;
     s->logit_tokens[t->n_logits++] = t->n_tokens - 1;
 }
 
-/* The scheduler's decision as the backend wants it. True when some row must be sampled from its logits. */
-static bool build(const struct kw_engine *e, const struct kw_step *step, struct kw_batch *t)
+/* The scheduler's decision as the backend wants it. */
+static struct kw_batch build(const struct kw_engine *e, struct flight *f)
 {
     struct kw_engine_state *s = e->state;
-    *t = (struct kw_batch){ .tokens = s->tokens,
-                            .positions = s->positions,
-                            .slots = s->slots,
-                            .seqs = s->seqs,
-                            .tables = s->tables,
-                            .table_stride = s->table_stride,
-                            .logit_tokens = s->logit_tokens };
-    for (uint32_t i = 0; i < step->n_decode; i++) {
-        uint32_t slot = kw_sched_decoding(e->sched, i);
-        put(e, t, slot, s->seq[slot]->n - 1, 1, true);
+    struct kw_batch t = { .tokens = s->tokens,
+                          .positions = s->positions,
+                          .slots = s->slots,
+                          .seqs = s->seqs,
+                          .tables = s->tables,
+                          .table_stride = s->table_stride,
+                          .logit_tokens = s->logit_tokens };
+    for (uint32_t i = 0; i < f->batch.n_decode; i++) {
+        struct seq *q = s->seq[kw_sched_decoding(e->sched, i)];
+        put(e, &t, f, q, q->n + q->pending - 1, 1, true);
     }
-    t->n_decode = step->n_decode;
-    for (uint32_t i = 0; i < step->n_chunks; i++) {
-        const struct kw_sched_chunk *c = &step->chunks[i];
-        put(e, t, c->slot, c->past, c->len, c->last);
+    t.n_decode = f->batch.n_decode;
+    for (uint32_t i = 0; i < f->batch.n_chunks; i++) {
+        const struct kw_sched_chunk *c = &f->batch.chunks[i];
+        put(e, &t, f, s->seq[c->slot], c->past, c->len, c->last);
     }
-    bool sample = false;
-    for (uint32_t i = 0; i < t->n_logits; i++) sample |= s->seq[s->row_slot[i]]->sampler.how.temperature > 0;
-    return sample;
+    f->n_rows = t.n_logits;
+    for (uint32_t i = 0; i < f->n_rows; i++) f->rows[i]->pending++, f->rows[i]->row = i;
+    return t;
+}
+
+/* Decides the next batch. NULL: there is nothing to run (ahead: as far as is known before the one under way has ended). */
+static struct flight *decide(struct kw_engine *e)
+{
+    struct kw_engine_state *s = e->state;
+    struct flight *f = &s->flight[s->oldest ^ s->under_way];
+    s->open = (e->limits.async_scheduling ? kw_sched_step_ahead : kw_sched_step)(e->sched, &f->batch);
+    f->batch.n_preempted += s->preempted;
+    s->preempted = s->open ? 0 : f->batch.n_preempted;
+    return s->open ? f : NULL;
+}
+
+/* Hands a decided batch to the backend. A failure is kept in s->why. */
+static enum kw_status start(struct kw_engine *e, struct flight *f)
+{
+    struct kw_engine_state *s = e->state;
+    f->sample = false;
+    struct kw_batch t = build(e, f);
+    f->batch.chunks = NULL, f->batch.preempted = NULL;
+    f->result.logits = f->sample ? s->logits : NULL;
+    s->under_way++;
+    enum kw_status st = e->ops->submit(e->backend, &t, &f->result, &s->why);
+    s->failed = st != KW_OK; /* the scheduler waits for a commit that cannot come */
+    return st;
+}
+
+/* The decision without a commit gets it: the scheduler counts its tokens, and learns who is over. */
+static void commit(struct kw_engine *e)
+{
+    struct kw_engine_state *s = e->state;
+    struct kw_sched_done done;
+    kw_sched_commit(e->sched, &done);
+    s->open = false;
+    for (uint32_t i = 0; i < done.n_finished; i++) let_go(s, s->seq[done.finished[i]]);
+    for (uint32_t i = 0; i < s->n_leaving; i++) {
+        struct seq *q = s->leaving[i];
+        if (q->held) {
+            kw_sched_cancel(e->sched, q->slot);
+            let_go(s, q);
+        }
+        free_if_unused(q);
+    }
+    s->n_leaving = 0;
 }
 
 static enum kw_finish finish_of(const struct kw_engine *e, const struct seq *q, uint32_t token)
@@ -471,63 +577,93 @@ static enum kw_finish finish_of(const struct kw_engine *e, const struct seq *q, 
     return q->n - q->n_prompt == q->max_new ? KW_FINISH_LENGTH : KW_FINISH_NOT;
 }
 
-/* The new tokens go to their sequences; what ended leaves the scheduler too. */
-static void take_tokens(struct kw_engine *e, const struct kw_batch *t, bool sample, struct kw_engine_step *out)
+/* The oldest batch has been computed: its new tokens go to their sequences. */
+static void take_tokens(struct kw_engine *e, struct kw_engine_step *out)
 {
     struct kw_engine_state *s = e->state;
-    for (uint32_t i = 0; i < t->n_logits; i++) {
-        struct seq *q = s->seq[s->row_slot[i]];
-        uint32_t token = s->argmax[i];
-        if (sample && q->sampler.how.temperature > 0)
-            token = kw_sampler_next(&q->sampler, &s->scratch, s->logits + (size_t)i * e->config.vocab);
-        q->tokens[q->n++] = token;
-        s->events[i] = (struct kw_engine_event){
-            .id = q->id, .token = token, .index = q->n - q->n_prompt - 1, .finish = finish_of(e, q, token)
-        };
+    struct flight *f = &s->flight[s->oldest];
+    s->oldest ^= 1, s->under_way--;
+    for (uint32_t i = 0; i < f->n_rows; i++) {
+        struct seq *q = f->rows[i];
+        q->pending--;
+        if (!q->over) {
+            uint32_t token = f->result.argmax[i];
+            if (q->sampler.how.temperature > 0)
+                token = kw_sampler_next(&q->sampler, &s->scratch, s->logits + (size_t)i * e->config.vocab);
+            q->tokens[q->n++] = token;
+            enum kw_finish finish = finish_of(e, q, token);
+            s->events[out->n_events++] = (struct kw_engine_event){
+                .id = q->id, .token = token, .index = q->n - q->n_prompt - 1, .finish = finish
+            };
+            if (finish) end(e, q);
+        }
+        free_if_unused(q);
     }
-    struct kw_sched_done done;
-    kw_sched_commit(e->sched, &done);
-    for (uint32_t i = 0; i < t->n_logits; i++) {
-        if (!s->events[i].finish) continue;
-        const struct seq *q = s->seq[s->row_slot[i]];
-        if (q->n - q->n_prompt < q->max_new) kw_sched_cancel(e->sched, s->row_slot[i]); /* else the commit ended it */
-        drop(e, s->row_slot[i]);
-    }
-    out->n_events = t->n_logits;
+    out->batch = f->batch;
     out->events = s->events;
+    out->device_ns = f->result.device_ns;
+}
+
+/* wall_ns, and the first token's phase. */
+static void stamp(struct kw_engine *e, struct kw_engine_step *out, int64_t began, int64_t ended)
+{
+    struct kw_engine_state *s = e->state;
+    if (s->last_end) began = s->last_end;
+    out->wall_ns = ended - began;
+    out->ended = ended;
+    s->last_end = s->under_way ? ended : 0;
+    if (!s->first_token && out->n_events) {
+        s->first_token = true;
+        kw_startup_add(&e->startup, "first token", began, ended, 0);
+    }
 }
 
 enum kw_status kw_engine_step(struct kw_engine *e, struct kw_engine_step *out, bool *ran, struct kw_error *err)
 {
     struct kw_engine_state *s = e->state;
+    const bool ahead = e->limits.async_scheduling;
+    const int64_t began = kw_now_ns();
+    struct flight *next = NULL;
     *ran = false;
-    if (s->failed) {
-        if (err) *err = s->why;
-        return KW_EFAIL;
-    }
-    int64_t began = kw_now_ns();
-    struct kw_batch batch;
     *out = (struct kw_engine_step){ 0 };
-    if (!kw_sched_step(e->sched, &out->batch)) return KW_OK;
-    *ran = true;
-    bool sample = build(e, &out->batch, &batch);
-    out->batch.chunks = NULL, out->batch.preempted = NULL;
-    struct kw_result result = { .argmax = s->argmax, .logits = sample ? s->logits : NULL };
-    enum kw_status st = e->ops->submit(e->backend, &batch, &result, &s->why);
-    if (st == KW_OK) st = e->ops->wait(e->backend, &s->why);
-    if (st != KW_OK) {
-        s->failed = true; /* the scheduler waits for a commit that cannot come */
-        if (err) *err = s->why;
-        return st;
+    enum kw_status st = s->failed ? KW_EFAIL : KW_OK;
+    if (st == KW_OK && !s->under_way) {
+        struct flight *f = decide(e);
+        if (!f) return KW_OK;
+        st = start(e, f);
     }
-    out->device_ns = result.device_ns;
-    take_tokens(e, &batch, sample, out);
-    out->wall_ns = kw_now_ns() - began;
-    if (!s->first_token && out->n_events) {
-        s->first_token = true;
-        kw_startup_add(&e->startup, "first token", began, began + out->wall_ns, 0);
+    if (st == KW_OK) {
+        *ran = true;
+        const bool sample = s->flight[s->oldest].sample;
+        if (ahead) {
+            commit(e);
+            next = decide(e);
+        }
+        /* Where next cannot be submitted, this one's tokens are still due; the call after this one fails. */
+        if (next && !sample) start(e, next);
+        struct kw_error why;
+        st = e->ops->wait(e->backend, s->failed ? &why : &s->why);
+        if (st != KW_OK) {
+            s->failed = true;
+        } else {
+            if (!ahead) commit(e);
+            take_tokens(e, out);
+            const int64_t ended = kw_now_ns();
+            if (next && sample) start(e, next);
+            stamp(e, out, began, ended);
+        }
     }
-    return KW_OK;
+    if (st != KW_OK && err) *err = s->why;
+    return st;
+}
+
+enum kw_status kw_engine_settle(struct kw_engine *e, struct kw_error *err)
+{
+    assert(!kw_engine_active(e));
+    struct kw_engine_step step;
+    enum kw_status st = KW_OK;
+    for (bool ran = true; st == KW_OK && ran;) st = kw_engine_step(e, &step, &ran, err);
+    return st;
 }
 
 /* ---- one prompt, alone */
@@ -554,13 +690,14 @@ enum kw_status kw_engine_generate(struct kw_engine *e, const struct kw_engine_re
             if (out->finish != KW_FINISH_STOP) ids[out->n++] = step.events[i].token;
         }
     }
+    out->total_ns = kw_now_ns() - began;
+    if (st == KW_OK) st = kw_engine_settle(e, err);
     if (st != KW_OK) {
         free(ids);
         *out = (struct kw_generated){ 0 };
         return st;
     }
     out->ids = ids;
-    out->total_ns = kw_now_ns() - began;
     return KW_OK;
 }
 

@@ -10,6 +10,10 @@
 #include "engine/scheduler.h"
 #include "engine/tokenizer.h"
 
+/* Whether a batch is decided and submitted while the one before it runs, as vLLM 0.19 does: the policies vllm and sarathi.
+ * AUTO: on a device that works beside the host (CUDA). ON also on a CPU, where nothing is gained. */
+enum kw_engine_async { KW_ASYNC_AUTO, KW_ASYNC_ON, KW_ASYNC_OFF };
+
 struct kw_engine_options { /* {0} with model set is a usable default */
     const char *model;     /* checkpoint folder, or the name of a shape ("llama-3.1-8b") with synthetic weights */
     const char *backend;   /* kw_backend_find's; NULL: "auto" */
@@ -26,6 +30,7 @@ struct kw_engine_options { /* {0} with model set is a usable default */
     double memory_fraction;          /* 0: 0.9 of a GPU, 0.5 of the CPU's memory */
     enum kw_sched_policy policy;
     bool prefix_caching;
+    enum kw_engine_async async_scheduling;
     bool eager;
     struct kw_load_options load;
 };
@@ -63,24 +68,34 @@ struct kw_engine_request {
 enum kw_status kw_engine_add(struct kw_engine *e, const struct kw_engine_request *r, struct kw_error *err);
 bool kw_engine_cancel(struct kw_engine *e, uint64_t id); /* false: no such request. No event follows */
 
+enum kw_finish { KW_FINISH_NOT, KW_FINISH_LENGTH, KW_FINISH_STOP };
 struct kw_engine_event { /* one token */
     uint64_t id;
     uint32_t token;
-    uint32_t index;                                                            /* 0 for the first */
-    enum kw_finish { KW_FINISH_NOT, KW_FINISH_LENGTH, KW_FINISH_STOP } finish; /* not 0: the request is gone */
+    uint32_t index;        /* 0 for the first */
+    enum kw_finish finish; /* not 0: the request is gone */
 };
 struct kw_engine_step {   /* what one step was and gave; arrays are the engine's, valid until its next call */
     struct kw_step batch; /* the scheduler's features; its pointers are not kept (NULL) */
     uint32_t n_events;
     const struct kw_engine_event *events; /* in batch order: decodes, then finished prompts */
     int64_t device_ns;                    /* on the device */
-    int64_t wall_ns;                      /* decide + submit + wait + sample + commit */
+    int64_t wall_ns; /* decide + submit + wait + sample; async: from the end of the step before, where that ran into this one */
+    int64_t ended;   /* kw_now_ns() when its tokens were known */
 };
 /* Runs one step; *ran is false when there was nothing to run. Greedy sequences never move logits to the host. After a
- * failure (the device's) every further step fails with the same message: close the engine. */
+ * failure (the device's) every further step fails with the same message: close the engine.
+ * Async (limits.async_scheduling): the step whose tokens these are was submitted by an earlier call, and when this one
+ * returns the next step is under way, decided without what the caller does after it. A batch with a sampled row delays
+ * the submission of the next, not its decision, until the host has sampled. A request that a stop token ends has one
+ * more row, of no effect, in the next batch; so steps may run (without events) when no request is active any more. */
 enum kw_status kw_engine_step(struct kw_engine *e, struct kw_engine_step *out, bool *ran, struct kw_error *err);
 
 uint32_t kw_engine_active(const struct kw_engine *e); /* requests added and not finished or cancelled */
+
+/* With no request active: waits for a step that is still under way, so that the backend is free for others. Fails as
+ * kw_engine_step does. */
+enum kw_status kw_engine_settle(struct kw_engine *e, struct kw_error *err);
 
 /* One prompt to the end, alone (KW_EFAIL when other requests are active): malloc'd ids of the answer (the stop token
  * not included) and its times. */

@@ -41,7 +41,7 @@ static enum kw_status open_library(void **lib, const char *file, struct kw_error
     if (!strchr(file, '/') || access(file, R_OK))
         return kw_fail(
             err, KW_EFAIL,
-            "no CUDA backend (%.200s): build it with the CUDA toolkit (12.4 or newer; make finds nvcc) or set "
+            "no CUDA backend (%.200s): build it with the CUDA toolkit (12.9 or newer; make finds nvcc) or set "
             "KEEPWARM_CUDA to %s; --backend cpu needs neither",
             why, PLUGIN);
     return kw_fail(

@@ -518,11 +518,29 @@ static void step_static(struct kw_sched *s)
     if (s->mid == NONE) decode_all(s);
 }
 
-bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
+static void begin_step(struct kw_sched *s)
 {
     s->n_chunks = s->n_preempted = s->prefill_tokens = s->step_decode = 0;
     s->pairs2 = 0;
     s->batch_known = s->popped = false;
+}
+
+static bool describe(const struct kw_sched *s, struct kw_step *step)
+{
+    *step = (struct kw_step){ .n_decode = s->step_decode,
+                              .decode_context = s->step_decode ? s->context + s->step_decode : 0,
+                              .n_chunks = s->n_chunks,
+                              .chunks = s->chunks,
+                              .prefill_tokens = s->prefill_tokens,
+                              .prefill_pairs2 = s->pairs2,
+                              .n_preempted = s->n_preempted,
+                              .preempted = s->preempted };
+    return s->step_decode || s->n_chunks;
+}
+
+bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
+{
+    begin_step(s);
     switch (s->c.policy) {
     case KW_SCHED_VLLM:
     case KW_SCHED_SARATHI:
@@ -533,15 +551,18 @@ bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
     case KW_SCHED_PREFILL_FIRST: step_prefill_first(s); break;
     case KW_SCHED_STATIC: step_static(s); break;
     }
-    *step = (struct kw_step){ .n_decode = s->step_decode,
-                              .decode_context = s->step_decode ? s->context + s->step_decode : 0,
-                              .n_chunks = s->n_chunks,
-                              .chunks = s->chunks,
-                              .prefill_tokens = s->prefill_tokens,
-                              .prefill_pairs2 = s->pairs2,
-                              .n_preempted = s->n_preempted,
-                              .preempted = s->preempted };
-    return s->step_decode || s->n_chunks;
+    return describe(s, step);
+}
+
+bool kw_sched_step_ahead(struct kw_sched *s, struct kw_step *step)
+{
+    assert(s->c.async_scheduling);
+    begin_step(s);
+    s->unseen = NONE;
+    s->behind = s->n_leaving != 0;
+    step_chunked(s);
+    if (s->behind) catch_up(s);
+    return describe(s, step);
 }
 
 /* ---- committing ---- */

@@ -107,6 +107,12 @@ enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r
  * run. Exactly one commit (or advance) must follow a true. Cannot fail: all memory is taken in add. */
 bool kw_sched_step(struct kw_sched *s, struct kw_step *step);
 
+/* As kw_sched_step, for a caller that does run a step ahead (async_scheduling only): it gives the commit of batch k when it
+ * has handed k to the device, and asks for k + 1 while k runs. Requests added by now are known, since those that come
+ * during k cannot have been added yet; and a batch that would be empty stays empty: ask again when k has ended and what
+ * came during it was added. So both calls make the same decisions, each at its own time. */
+bool kw_sched_step_ahead(struct kw_sched *s, struct kw_step *step);
+
 /* The step has been computed: tokens are there, sequences advance, the finished leave. */
 void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done);
 

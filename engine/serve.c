@@ -179,6 +179,7 @@ static void take_step(struct kw_serve *s, const struct kw_engine_step *step)
 static void *loop(void *arg)
 {
     struct kw_serve *s = arg;
+    bool ran = false; /* a step may still be under way when nobody is active */
     pthread_mutex_lock(&s->lock);
     while (!s->stopping) {
         if (!s->failed) {
@@ -186,13 +187,12 @@ static void *loop(void *arg)
             drop_left(s);
             keep_gauges(s);
         }
-        if (s->failed || !kw_engine_active(s->e)) {
+        if (s->failed || (!ran && !kw_engine_active(s->e))) {
             pthread_cond_wait(&s->work, &s->lock);
             continue;
         }
         struct kw_engine_step step;
         struct kw_error err = { "" };
-        bool ran;
         pthread_mutex_unlock(&s->lock);
         enum kw_status st = kw_engine_step(s->e, &step, &ran, &err);
         pthread_mutex_lock(&s->lock);
@@ -413,6 +413,7 @@ void kw_serve_stop(struct kw_serve *s)
         if (!s->failed && t->in_engine) kw_engine_cancel(s->e, t->request.id);
         free_ticket(s, t);
     }
+    if (!s->failed) kw_engine_settle(s->e, NULL);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->work);
     free(s->table);

@@ -154,7 +154,6 @@ static enum kw_status loop(struct replay *p, struct kw_error *err)
         if ((st = add_arrived(p, err)) != KW_OK) break;
         struct kw_engine_step step;
         bool ran;
-        int64_t begin = kw_now_ns() - p->start;
         if ((st = kw_engine_step(p->e, &step, &ran, err)) != KW_OK) {
             p->broken = true;
             break;
@@ -166,7 +165,7 @@ static enum kw_status loop(struct replay *p, struct kw_error *err)
         int64_t now = kw_now_ns() - p->start;
         take_tokens(p, &step, now);
         p->out->wall_ns = now;
-        st = keep_step(p, &step, begin, err);
+        st = keep_step(p, &step, step.ended - step.wall_ns - p->start, err);
         if (p->t->progress) p->t->progress(p->t->progress_ctx, p->finished, p->t->n);
     }
     return st;
@@ -181,6 +180,7 @@ static void cut_rest(struct replay *p)
         if (i < p->next && !p->broken) kw_engine_cancel(p->e, i);
         p->out->cut++;
     }
+    if (!p->broken) kw_engine_settle(p->e, NULL);
 }
 
 enum kw_status kw_serve_trace_run(struct kw_served_trace *out, struct kw_engine *e, const struct kw_serve_trace *t,

@@ -2,7 +2,8 @@
  * step took: what the simulator is compared with. Prompts are synthetic, of the trace's lengths; answers always have the
  * trace's length (no stop token ends them).
  *
- * One thread: what has arrived by the clock is added, a step runs, its tokens are stamped; with nothing to run it sleeps
+ * One thread: what has arrived by the clock is added, a step runs (async: the next one is under way by then), its tokens are
+ * stamped; with nothing to run it sleeps
  * until the next arrival. Times count from the replay's start, which is the first arrival; a request's arrival is when
  * the trace says, not when the loop came to look. */
 #ifndef KW_ENGINE_SERVE_TRACE_H

@@ -12,12 +12,15 @@
 
 static void nap(void) { nanosleep(&(struct timespec){ .tv_nsec = 500000 }, NULL); }
 
+static enum kw_engine_async async; /* every test runs both ways */
+
 static bool open_engine(struct kw_engine *e, uint32_t num_blocks, bool prefix_caching)
 {
     struct kw_error err = { "" };
     struct kw_engine_options o = { .model = "tiny", .backend = "cpu", .precision = "fp32", .seed = 3, .threads = 1,
                                    .num_blocks = num_blocks, .max_model_len = 256, .max_num_seqs = 8, .max_num_batched_tokens = 64,
-                                   .prefix_caching = prefix_caching };
+                                   .prefix_caching = prefix_caching,
+                                   .async_scheduling = async };
     bool ok = kw_engine_open(e, &o, NULL, &err) == KW_OK;
     CHECK_STR(err.msg, "");
     return ok;
@@ -345,6 +348,7 @@ static void sleep_and_wake_come_in_pairs(void)
     struct kw_serve *s;
     uint32_t prompt[60] = { 0 }, ids[64], n;
     if (!open_engine(&e, 0, false)) return;
+    sleeping = woken = 0;
     CHECK(kw_serve_start(&s, &e, &(struct kw_serve_options){ .sleep = rest, .wake = rise }, &err) == KW_OK);
     struct kw_engine_request r = { .prompt = prompt, .n_prompt = 60, .max_new = 40, .ignore_eos = true };
     CHECK(kw_serve_submit(s, &r, NULL, &t, &err) == KW_OK);
@@ -545,17 +549,21 @@ static void bench_rows_say_what_a_step_needs(void)
 
 int main(void)
 {
-    RUN(a_replay_accounts_for_every_token);
-    RUN(a_small_cache_preempts_and_still_serves_all);
-    RUN(equal_hashes_share_their_blocks);
-    RUN(what_cannot_run_is_refused_and_what_lasts_too_long_is_cut);
+    static const enum kw_engine_async both[] = { KW_ASYNC_OFF, KW_ASYNC_ON };
+    for (int k = 0; k < 2; k++) {
+        async = both[k];
+        RUN(a_replay_accounts_for_every_token);
+        RUN(a_small_cache_preempts_and_still_serves_all);
+        RUN(equal_hashes_share_their_blocks);
+        RUN(what_cannot_run_is_refused_and_what_lasts_too_long_is_cut);
+        RUN(tokens_are_those_of_a_prompt_alone);
+        RUN(a_stop_token_ends_and_is_not_shown);
+        RUN(cancelled_requests_leave_nothing_behind);
+        RUN(a_stop_amid_work_gives_the_engine_back);
+        RUN(a_broken_device_fails_every_request);
+        RUN(sleep_and_wake_come_in_pairs);
+    }
     RUN(json_lines_are_a_trace_again);
-    RUN(tokens_are_those_of_a_prompt_alone);
-    RUN(a_stop_token_ends_and_is_not_shown);
-    RUN(cancelled_requests_leave_nothing_behind);
-    RUN(a_stop_amid_work_gives_the_engine_back);
-    RUN(a_broken_device_fails_every_request);
-    RUN(sleep_and_wake_come_in_pairs);
     RUN(a_completion_is_read);
     RUN(what_is_wrong_with_a_completion_is_named);
     RUN(what_may_begin_a_stop_text_is_held_back);

@@ -34,6 +34,7 @@ struct in_flight { /* a batch under way */
     cudaEvent_t began, ended, done;
     kw_result *out;
     uint32_t n_logits;
+    bool logits_due; /* b->logits go to out->logits before anything else is enqueued; from pageable memory that blocks */
 };
 
 struct bucket { /* a decode graph for batches of up to n sequences */
@@ -89,6 +90,10 @@ static kw_status check_config(const kw_backend_params *p, kw_error *err)
     if (p->kv_dtype != act)
         return kw_fail(err, KW_ERANGE, "kv_dtype: the CUDA backend keeps KV in the activations' type, %s; got %s",
                        kw_dtype_name(act), kw_dtype_name(p->kv_dtype));
+    const uint32_t lanes = 16 / (uint32_t)kw_dtype_bytes(act); /* values that a kernel reads at once */
+    if (c->hidden % lanes || c->intermediate % lanes)
+        return kw_fail(err, KW_ERANGE, "%s on CUDA: want hidden and intermediate multiples of %u; got %u and %u", kw_dtype_name(act),
+                       lanes, c->hidden, c->intermediate);
     if (precision == KW_DT_FP8 && (c->hidden % 16 || c->intermediate % 16))
         return kw_fail(err, KW_ERANGE, "fp8 on CUDA: want hidden and intermediate multiples of 16; got %u and %u", c->hidden,
                        c->intermediate);
@@ -157,9 +162,10 @@ static kw_status create(kw_backend **out, const kw_backend_params *p, kw_error *
     }
     kw_startup_add(p->startup, "context", began, kw_now_ns(), 0);
     b->capability = (uint32_t)(major * 10 + minor), b->units = (uint32_t)units;
-    /* KEEPWARM_CUDA_OVERLAP=0 turns programmatic dependent launch off, to tell a fault in it from others. */
+    /* Only the code for 9.0 waits in begin(): newer devices run the PTX of compute_80, where an early launch would race.
+     * KEEPWARM_CUDA_OVERLAP=0 turns programmatic dependent launch off, to tell a fault in it from others. */
     const char *overlap = getenv("KEEPWARM_CUDA_OVERLAP");
-    b->q.overlap = major >= 9 && !(overlap && !strcmp(overlap, "0"));
+    b->q.overlap = b->capability == 90 && !(overlap && !strcmp(overlap, "0"));
     if (e != cudaSuccess) st = cuda_fail(e, "making a context", err);
     else if (major < 8) st = kw_fail(err, KW_ERANGE, "CUDA: want compute capability 8.0 or newer; the device has %d.%d", major, minor);
     else if (b->fp8 && b->capability < 89)
@@ -574,6 +580,17 @@ static kw_status start(kw_backend *b, in_flight *f, const kw_batch *batch, const
     return e == cudaSuccess ? KW_OK : cuda_fail(e, "launching a step", err);
 }
 
+static in_flight *oldest(kw_backend *b) { return &b->flight[b->under_way == 2 ? b->next : b->next ^ 1]; }
+
+static cudaError_t copy_logits(kw_backend *b, in_flight *f)
+{
+    if (!f->logits_due) return cudaSuccess;
+    f->logits_due = false;
+    cudaError_t e = cudaMemcpyAsync(f->out->logits, b->logits, (size_t)f->n_logits * b->c->vocab * sizeof(float),
+                                    cudaMemcpyDeviceToHost, b->q.stream);
+    return e == cudaSuccess ? cudaStreamSynchronize(b->q.stream) : e;
+}
+
 static kw_status submit(kw_backend *b, const kw_batch *batch, kw_result *out, kw_error *err)
 {
     if (!b->arena || !b->kv) return kw_fail(err, KW_EFAIL, "submit before weights_alloc and kv_alloc");
@@ -585,14 +602,12 @@ static kw_status submit(kw_backend *b, const kw_batch *batch, kw_result *out, kw
             st = kw_fail(err, KW_ERANGE, "token %u: the batch before had %u rows of logits", i, b->n_previous);
     if (st != KW_OK) return st;
     cudaError_t e = cudaSetDevice(b->p.device);
+    if (e == cudaSuccess && b->under_way) e = copy_logits(b, oldest(b));
     if (e != cudaSuccess) return cuda_fail(e, "submit", err);
     in_flight *f = &b->flight[b->next];
     st = start(b, f, batch, find_bucket(b, batch), err);
     if (st == KW_OK) {
         e = cudaMemcpyAsync(f->ids, b->result, batch->n_logits * sizeof(uint32_t), cudaMemcpyDeviceToHost, b->q.stream);
-        if (e == cudaSuccess && out->logits) /* pageable memory: this waits for the step */
-            e = cudaMemcpyAsync(out->logits, b->logits, (size_t)batch->n_logits * b->c->vocab * sizeof(float),
-                                cudaMemcpyDeviceToHost, b->q.stream);
         if (e == cudaSuccess) e = cudaEventRecord(f->done, b->q.stream);
         if (e != cudaSuccess) st = cuda_fail(e, "submit", err);
     }
@@ -601,7 +616,7 @@ static kw_status submit(kw_backend *b, const kw_batch *batch, kw_result *out, kw
         b->broken = true;
         return st;
     }
-    f->out = out, f->n_logits = batch->n_logits;
+    f->out = out, f->n_logits = batch->n_logits, f->logits_due = out->logits && batch->n_logits;
     b->n_previous = batch->n_logits;
     b->next ^= 1;
     b->under_way++;
@@ -611,10 +626,11 @@ static kw_status submit(kw_backend *b, const kw_batch *batch, kw_result *out, kw
 static kw_status wait(kw_backend *b, kw_error *err)
 {
     if (!b->under_way) return kw_fail(err, KW_EFAIL, "wait without a batch under way");
-    in_flight *f = &b->flight[b->under_way == 2 ? b->next : b->next ^ 1];
+    in_flight *f = oldest(b);
     b->under_way--;
     float ms = 0;
     cudaError_t e = cudaEventSynchronize(f->done);
+    if (e == cudaSuccess) e = copy_logits(b, f);
     if (e == cudaSuccess) e = cudaEventElapsedTime(&ms, f->began, f->ended);
     if (e != cudaSuccess) {
         b->broken = true;
@@ -667,6 +683,7 @@ static kw_status capture(kw_backend *b, bucket *k, kw_error *err)
     b->q.err = cudaSuccess;
     if (st == KW_OK && e == cudaSuccess) e = cudaGraphInstantiate(&k->graph, graph, 0);
     if (graph) cudaGraphDestroy(graph);
+    if (k->graph && e == cudaSuccess) e = cudaGraphUpload(k->graph, b->q.stream); /* else its first launch would */
     if (st != KW_OK) return st;
     return e == cudaSuccess ? KW_OK : cuda_fail(e, "capturing a graph", err);
 }

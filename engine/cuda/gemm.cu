@@ -151,7 +151,9 @@ static cublasStatus_t make_desc(gemm *g, slot *s)
         st = g->desc_set(s->desc, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof transposed);
     if (st == CUBLAS_STATUS_SUCCESS && s->p.bias && !s->rescale) {
         const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+        const void *some = g->workspace; /* as below */
         st = g->desc_set(s->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue);
+        if (st == CUBLAS_STATUS_SUCCESS) st = g->desc_set(s->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &some, sizeof some);
     }
     if (st == CUBLAS_STATUS_SUCCESS && s->p.in == KW_DT_FP8 && !s->rescale) {
         const cublasLtMatmulMatrixScale_t mode = CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;

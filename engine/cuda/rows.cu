@@ -195,10 +195,10 @@ argmax_rows(const float *logits, uint32_t vocab, unsigned long long *key, uint32
 {
     begin();
     KW_SHARED(unsigned long long, part, [WARPS]);
-    const uint32_t row = blockIdx.y;
+    const uint32_t row = blockIdx.x; /* there may be more rows than a grid is high */
     const float *l = logits + (size_t)row * vocab;
     unsigned long long best = 0;
-    for (uint32_t i = blockIdx.x * THREADS + threadIdx.x; i < vocab; i += ARGMAX_PARTS * THREADS) {
+    for (uint32_t i = blockIdx.y * THREADS + threadIdx.x; i < vocab; i += ARGMAX_PARTS * THREADS) {
         unsigned long long here = logit_key(l[i], i);
         if (here > best) best = here;
     }
@@ -309,7 +309,7 @@ void run_rope(queue &q, kw_dtype t, const step &s, uint32_t n, void *qkv, void *
 void run_argmax(queue &q, uint32_t rows, const float *logits, uint32_t vocab, unsigned long long *key, uint32_t *ticket,
                 uint32_t *previous, uint32_t *result)
 {
-    launch(q, dim3(ARGMAX_PARTS, rows), THREADS, argmax_rows, logits, vocab, key, ticket, previous, result);
+    launch(q, dim3(rows, ARGMAX_PARTS), THREADS, argmax_rows, logits, vocab, key, ticket, previous, result);
 }
 
 void run_fill(queue &q, kw_dtype t, void *out, float *scale, uint32_t rows, uint32_t cols, uint64_t seed, uint32_t id,

@@ -100,7 +100,8 @@ template <> __device__ __forceinline__ void multiply<fp16>(float (&d)[4], const 
 }
 /* Under programmatic dependent launch a kernel begins while the one before it still runs. Every kernel calls begin()
  * before it reads or writes anything another kernel writes or reads: it lets the next kernel start its own prologue, then
- * waits until all before have finished. Without that launch attribute both are no-ops. What no kernel writes (weights)
+ * waits until all before have finished. Without that launch attribute both are no-ops; with it they must be there, so
+ * only 9.0, whose machine code is among what make builds, is launched so. What no kernel writes (weights)
  * may be prefetched before. */
 __device__ __forceinline__ void begin()
 {

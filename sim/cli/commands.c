@@ -108,7 +108,7 @@ const struct kw_command kw_commands[] = {
       "FILE.jsonl does so as JSON lines (steps in FILE.steps.jsonl), which `trace convert --format generic\n"
       "--columns arrival=arrival,prompt=prompt,output=output` reads back as a trace.",
       "keepwarm engine serve-trace requests.csv --model tiny --speed 10 -o served.h5",
-      { ENGINE, KW_OPT_POLICY, KW_OPT_PREFIX_CACHING, KW_OPT_SPEED, KW_OPT_LIMIT, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_OUT, KW_OPT_JSON,
+      { ENGINE, KW_OPT_POLICY, KW_OPT_ASYNC, KW_OPT_PREFIX_CACHING, KW_OPT_SPEED, KW_OPT_LIMIT, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_OUT, KW_OPT_JSON,
         KW_OPTIONS }, 1, 1, kw_cli_engine_serve_trace },
     { "engine bench", "", "how fast the engine runs, beside what the device could do at best",
       "pp512 is a prompt of 512 tokens, tg128 128 decode steps of a batch, from a context that is already\n"
@@ -124,7 +124,7 @@ const struct kw_command kw_commands[] = {
       "429. SIGTERM finishes what runs.",
       "keepwarm engine serve --model tiny --port 8000\n"
       "curl -N --json '{\"prompt\": [1, 2, 3], \"stream\": true}' localhost:8000/v1/completions",
-      { ENGINE, KW_OPT_POLICY, KW_OPT_PREFIX_CACHING, KW_OPT_HOST, KW_OPT_PORT, KW_OPT_MAX_QUEUE, KW_OPT_MAX_BODY, KW_OPT_TIMEOUT,
+      { ENGINE, KW_OPT_POLICY, KW_OPT_ASYNC, KW_OPT_PREFIX_CACHING, KW_OPT_HOST, KW_OPT_PORT, KW_OPT_MAX_QUEUE, KW_OPT_MAX_BODY, KW_OPT_TIMEOUT,
         KW_OPT_DRAIN, KW_OPTIONS }, 0, 0, kw_cli_engine_serve },
     { NULL, NULL, NULL, NULL, NULL, { KW_OPTIONS }, 0, 0, NULL },
 };

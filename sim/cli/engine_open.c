@@ -37,9 +37,11 @@ enum kw_status kw_cli_engine_options(struct kw_engine_options *want, const struc
                                      struct kw_error *err)
 {
     static const char *const policies[] = { "vllm", "prefill_first", "sarathi", "static", NULL }; /* enum kw_sched_policy */
-    int policy = 0, load = 0;
+    static const char *const when[] = { "auto", "on", "off", NULL }; /* enum kw_engine_async */
+    int policy = 0, load = 0, async = 0;
     if (!model) return kw_fail(err, KW_EUSAGE, "want --model NAME or FOLDER");
     enum kw_status st = choose(&policy, o->policy, policies, "policy", err);
+    if (st == KW_OK) st = choose(&async, o->async_scheduling, when, "async-scheduling", err);
     if (st == KW_OK) st = choose(&load, o->load, kw_load_modes, "load", err);
     if (st == KW_OK && load == KW_LOAD_NETWORK)
         st = kw_fail(err, KW_EUSAGE, "--load: want cached or direct; the emulated network needs a rate, which this command does not take");
@@ -48,7 +50,8 @@ enum kw_status kw_cli_engine_options(struct kw_engine_options *want, const struc
         .seed = o->seed >= 0 ? (uint64_t)o->seed : 1, .device = (int)o->device, .threads = (uint32_t)o->threads,
         .block_size = (uint32_t)o->block_size, .num_blocks = (uint32_t)o->num_blocks, .max_model_len = (uint32_t)o->max_len,
         .max_num_seqs = (uint32_t)o->max_seqs, .max_num_batched_tokens = (uint32_t)o->max_batched,
-        .policy = (enum kw_sched_policy)policy, .prefix_caching = o->prefix_caching, .eager = o->eager,
+        .policy = (enum kw_sched_policy)policy, .prefix_caching = o->prefix_caching,
+        .async_scheduling = (enum kw_engine_async)async, .eager = o->eager,
         .load = { .mode = (enum kw_load_mode)load },
     };
     return st;

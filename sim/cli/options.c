@@ -56,6 +56,7 @@ static const struct {
     [KW_OPT_NUM_BLOCKS] = { "num-blocks", 0, COUNT, "N", "KV blocks (default what memory leaves)", AT(num_blocks), 1, UINT32_MAX, 0 },
     [KW_OPT_POLICY] = { "policy", 0, WORD, "NAME", "vllm, prefill_first, sarathi or static (default vllm)", AT(policy), 0, 0, 0 },
     [KW_OPT_PREFIX_CACHING] = { "prefix-caching", 0, FLAG, NULL, "reuse the KV blocks of common prefixes", AT(prefix_caching), 0, 0, 0 },
+    [KW_OPT_ASYNC] = { "async-scheduling", 0, WORD, "HOW", "decide a batch while one runs: auto (on CUDA), on, off", AT(async_scheduling), 0, 0, 0 },
     [KW_OPT_EAGER] = { "eager", 0, FLAG, NULL, "no CUDA graphs", AT(eager), 0, 0, 0 },
     [KW_OPT_LOAD] = { "load", 0, WORD, "MODE", "read weights cached or direct (O_DIRECT; default cached)", AT(load), 0, 0, 0 },
     [KW_OPT_SPEED] = { "speed", 0, WORD, "X", "replay the trace so many times as fast (default 1)", AT(speed), 0, 0, 0 },

@@ -21,7 +21,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
     KW_OPT_ALL, KW_OPT_BREAKEVEN, KW_OPT_PLATFORM, KW_OPT_GPU, KW_OPT_PRECISION, KW_OPT_TP, KW_OPT_SOURCE, KW_OPT_AT,
     KW_OPT_FORCE, KW_OPT_NAME, KW_OPT_ORIGIN, KW_OPT_LICENCE, KW_OPT_DATE, KW_OPT_START_HOUR,
     KW_OPT_BACKEND, KW_OPT_DEVICE, KW_OPT_SYNTHETIC, KW_OPT_MAX_SEQS, KW_OPT_MAX_BATCHED, KW_OPT_MAX_LEN, KW_OPT_BLOCK_SIZE,
-    KW_OPT_NUM_BLOCKS, KW_OPT_POLICY, KW_OPT_PREFIX_CACHING, KW_OPT_EAGER, KW_OPT_LOAD, KW_OPT_SPEED, KW_OPT_LIMIT,
+    KW_OPT_NUM_BLOCKS, KW_OPT_POLICY, KW_OPT_PREFIX_CACHING, KW_OPT_ASYNC, KW_OPT_EAGER, KW_OPT_LOAD, KW_OPT_SPEED, KW_OPT_LIMIT,
     KW_OPT_HOST, KW_OPT_PORT, KW_OPT_MAX_QUEUE, KW_OPT_MAX_BODY, KW_OPT_DRAIN, KW_OPT_TIMEOUT, KW_OPT_BATCHES, KW_OPT_CONTEXTS,
     KW_OPT_PROMPTS, KW_OPT_REPEAT, KW_OPT_PROMPT, KW_OPT_IDS, KW_OPT_MAX_TOKENS, KW_OPT_TEMPERATURE, KW_OPT_TOP_K, KW_OPT_TOP_P,
     KW_OPT_BUDGET, KW_OPT_STARTS, KW_OPT_RATE, KW_OPT_LOADS, KW_OPT_RUNS, KW_OPT_REQUESTS, KW_OPT_BURST,
@@ -34,7 +34,7 @@ struct kw_options {
     int64_t threads, seed, replications, tp, at, start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */
     bool json, csv, quiet, records, exhaustive, all, breakeven, force;
     /* The engine's; counts of 0: its defaults. */
-    const char *backend, *policy, *load, *speed, *host, *batches, *contexts, *prompts, *prompt, *ids, *temperature, *top_p;
+    const char *backend, *policy, *async_scheduling, *load, *speed, *host, *batches, *contexts, *prompts, *prompt, *ids, *temperature, *top_p;
     int64_t device, max_seqs, max_batched, max_len, block_size, num_blocks, limit, port, max_queue, max_body, drain, timeout, repeat,
         max_tokens, top_k;
     bool synthetic, prefix_caching, eager;

@@ -105,7 +105,7 @@ static void write_requests(struct writer *w, const struct kw_served_trace *s)
 #define AT(member) offsetof(struct kw_served_step, member)
 static const struct column step_columns[] = {
     { "begin_ns", "ns", "since the replay began", KW_H5_I64, AT(begin) },
-    { "wall_ns", "ns", "decide, submit, wait, sample, commit", KW_H5_I64, AT(wall_ns) },
+    { "wall_ns", "ns", "decide, submit, wait, sample; async: from the end of the step before, where that ran into this one", KW_H5_I64, AT(wall_ns) },
     { "device_ns", "ns", "on the device", KW_H5_I64, AT(device_ns) },
     { "n_decode", "sequence", "that compute one token", KW_H5_U32, AT(n_decode) },
     { "decode_context", "token", "sum of their tokens in the KV cache, the new one included", KW_H5_U64, AT(decode_context) },
@@ -188,6 +188,7 @@ static void write_attributes(struct writer *w, const struct kw_served_file *s, i
     attr_i64(w, "block_size", l->block_size);
     attr_i64(w, "num_blocks", l->num_blocks);
     attr_i64(w, "prefix_caching", l->prefix_caching);
+    attr_i64(w, "async_scheduling", l->async_scheduling);
     snprintf(text, sizeof text, "%.9g", s->served->speed);
     attr(w, "speed", text);
     attr_i64(w, "wall_ns", s->served->wall_ns);

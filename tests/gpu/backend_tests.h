@@ -3,7 +3,7 @@
 #ifndef KW_TESTS_GPU_BACKEND_TESTS_H
 #define KW_TESTS_GPU_BACKEND_TESTS_H
 extern "C" {
-#include "engine/backend.h"
+#include "engine/engine.h"
 #include "engine/startup.h"
 #include "engine/weights.h"
 #include "tests/check.h"
@@ -247,11 +247,12 @@ static void submitted_ahead_is_one_by_one()
         CHECK(open_rig(&r, cuda_ops(), SHAPES[0], KW_DT_FP32, eager));
         sequence a[2] = { new_sequence(&r, 12, 1), new_sequence(&r, 12, 1) }, b[2] = { new_sequence(&r, 7, 2), new_sequence(&r, 7, 2) };
         vector<uint32_t> ids, one[9];
-        step(&r, { { &a[0], 12 }, { &b[0], 7 } }, &one[0]);
+        vector<float> logits[9], got_logits[9];
+        logits[0] = step(&r, { { &a[0], 12 }, { &b[0], 7 } }, &one[0]);
         ids = one[0];
         for (int k = 1; k < 9; k++) {
             a[0].ids.push_back(ids[0]), b[0].ids.push_back(ids[1]);
-            step(&r, { { &a[0], 1 }, { &b[0], 1 } }, &ids);
+            logits[k] = step(&r, { { &a[0], 1 }, { &b[0], 1 } }, &ids);
             one[k] = ids;
         }
         uint32_t got[9][2];
@@ -260,7 +261,8 @@ static void submitted_ahead_is_one_by_one()
         built t;
         build(&r, { { &a[1], 12 }, { &b[1], 7 } }, &t);
         for (int k = 0; k < 9; k++) {
-            out[k] = { got[k], nullptr, 0 };
+            got_logits[k].resize(k % 3 ? logits[k].size() : 0, NAN); /* the next batch must not take their place too early */
+            out[k] = { got[k], k % 3 ? got_logits[k].data() : nullptr, 0 };
             CHECK(r.ops->submit(r.b, &t.t, &out[k], &r.err) == KW_OK);
             if (k) CHECK(r.ops->wait(r.b, &r.err) == KW_OK && got[k - 1][0] == one[k - 1][0] && got[k][0] == UINT32_MAX);
             a[1].ids.push_back(KW_TOKEN_PREVIOUS | 0), b[1].ids.push_back(KW_TOKEN_PREVIOUS | 1);
@@ -268,8 +270,96 @@ static void submitted_ahead_is_one_by_one()
         }
         CHECK(r.ops->wait(r.b, &r.err) == KW_OK);
         CHECK(r.ops->wait(r.b, &r.err) == KW_EFAIL);
-        for (int k = 0; k < 9; k++) CHECK(got[k][0] == one[k][0] && got[k][1] == one[k][1]);
+        for (int k = 0; k < 9; k++) {
+            CHECK(got[k][0] == one[k][0] && got[k][1] == one[k][1]);
+            if (k % 3) check_close(got_logits[k], logits[k], 1e-6, "logits of a batch with another behind it");
+        }
         r.ops->destroy(r.b);
+    }
+}
+
+/* ---- the engine on top: two batches under way, blocks short, so that they change hands between a batch and the next */
+
+/* An engine over the reference, whose backend is then replaced: kw_engine_open itself opens plugins by file alone. */
+static bool open_engine(kw_engine *e, const kw_backend_ops *ops, kw_engine_async async)
+{
+    kw_error err = {};
+    kw_engine_options o = {};
+    o.model = "tests/engine/llama", o.backend = "reference", o.precision = "fp32", o.synthetic = true, o.seed = 7, o.threads = 1;
+    o.block_size = 4, o.num_blocks = 13, o.max_model_len = 48, o.max_num_seqs = 4, o.max_num_batched_tokens = 16;
+    o.async_scheduling = async;
+    kw_status st = kw_engine_open(e, &o, nullptr, &err);
+    if (st == KW_OK && ops) {
+        kw_backend_params p = {};
+        p.config = &e->config, p.layout = &e->layout, p.kv_dtype = KW_DT_FP32, p.block_size = 4, p.max_tokens = 16, p.max_seqs = 4;
+        p.max_model_len = 48, p.memory_fraction = 0.5;
+        e->ops->destroy(e->backend);
+        e->backend = nullptr, e->ops = ops;
+        uint32_t got = 0;
+        st = ops->create(&e->backend, &p, &err);
+        if (st == KW_OK) st = ops->weights_fill(e->backend, 7, &err);
+        if (st == KW_OK) st = ops->kv_alloc(e->backend, 13, &got, &err);
+        if (st == KW_OK) st = ops->prepare(e->backend, &err);
+    }
+    if (st != KW_OK) fprintf(stderr, "engine: %s\n", err.msg);
+    return st == KW_OK;
+}
+
+enum { GUESTS = 7, GUEST_TOKENS = 20 };
+/* Requests that come one a step: some sampled on the host, one with a stop token, one cancelled after five tokens. Returns
+ * preemptions. */
+static uint32_t serve_guests(kw_engine *e, const uint32_t *stop, uint32_t out[GUESTS][GUEST_TOKENS])
+{
+    kw_error err = {};
+    uint32_t preempted = 0, next = 0;
+    bool ran = true;
+    while (ran || next < GUESTS) {
+        if (next < GUESTS) {
+            kw_engine_request r = {};
+            uint32_t prompt[12];
+            for (uint32_t i = 0; i < 12; i++) prompt[i] = (next * 31 + i * 7) % 128;
+            r.id = r.stream = next, r.prompt = prompt, r.n_prompt = 5 + next, r.max_new = GUEST_TOKENS - next, r.ignore_eos = true;
+            if (next == 2) r.sampling.temperature = 1, r.sampling.top_p = 1, r.sampling.seed = 5;
+            if (next == 3) r.stop = stop, r.n_stop = stop != nullptr;
+            CHECK(kw_engine_add(e, &r, &err) == KW_OK);
+            next++;
+        }
+        struct kw_engine_step s;
+        if (kw_engine_step(e, &s, &ran, &err) != KW_OK) {
+            CHECK(!"a step");
+            fprintf(stderr, "engine: %s\n", err.msg);
+            return 0;
+        }
+        preempted += ran ? s.batch.n_preempted : 0;
+        for (uint32_t i = 0; i < s.n_events; i++) {
+            const kw_engine_event *v = &s.events[i];
+            out[v->id][v->index] = v->token;
+            if (v->id == 4 && v->index == 4) CHECK(kw_engine_cancel(e, 4));
+        }
+    }
+    CHECK(kw_engine_active(e) == 0 && kw_sched_blocks_free(e->sched) == e->limits.num_blocks);
+    return preempted;
+}
+
+static void the_engine_runs_a_step_ahead()
+{
+    uint32_t want[GUESTS][GUEST_TOKENS], got[GUESTS][GUEST_TOKENS], stop = 0;
+    kw_engine e;
+    for (int k = 0; k < 3; k++) { /* the reference, this backend step by step, and ahead */
+        if (!open_engine(&e, k ? cuda_ops() : nullptr, k == 2 ? KW_ASYNC_ON : KW_ASYNC_OFF)) {
+            CHECK(!"an engine opens");
+            return;
+        }
+        memset(got, 0xff, sizeof got);
+        if (k == 0) {
+            serve_guests(&e, nullptr, got);
+            stop = got[3][7]; /* or where it comes first */
+            memset(got, 0xff, sizeof got);
+        }
+        CHECK(serve_guests(&e, &stop, got) > 0);
+        if (k == 0) memcpy(want, got, sizeof want);
+        CHECK(!memcmp(want, got, sizeof want));
+        kw_engine_close(&e);
     }
 }
 

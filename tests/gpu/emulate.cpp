@@ -1,5 +1,6 @@
 #include "tests/gpu/emulate.h"
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <random>
 #include <stdio.h>
@@ -220,14 +221,16 @@ void run(dim3 grid, unsigned block, const std::function<void()> &kernel)
 /* ---- the runtime */
 
 struct emulated_stream {
-    std::vector<std::function<void()>> work;
+    std::deque<std::function<void()>> work;
+    uint64_t done; /* pieces of work so far */
     emulated_graph *capture;
 };
 struct emulated_event {
     emulated_stream *stream;
+    uint64_t at; /* how many pieces of the stream come before it */
 };
 struct emulated_graph {
-    std::vector<std::function<void()>> work;
+    std::deque<std::function<void()>> work;
 };
 
 struct allocation {
@@ -239,12 +242,17 @@ static std::map<void *, allocation> allocations;
 static constexpr size_t DEVICE_BYTES = (size_t)256 << 20;
 static size_t in_use;
 
-static void flush(cudaStream_t s)
+/* What lies behind an event is not run when somebody waits for it: a host that counts on more finds the old values. */
+static void run_until(cudaStream_t s, uint64_t at)
 {
-    std::vector<std::function<void()>> work;
-    work.swap(s->work);
-    for (auto &w : work) w();
+    while (s->done < at && !s->work.empty()) {
+        std::function<void()> w = std::move(s->work.front());
+        s->work.pop_front();
+        s->done++;
+        w();
+    }
 }
+static void flush(cudaStream_t s) { run_until(s, UINT64_MAX); }
 
 void emulate::enqueue(cudaStream_t s, std::function<void()> work)
 {
@@ -292,7 +300,7 @@ const char *cudaGetErrorString(cudaError_t e) { return e == cudaErrorMemoryAlloc
 cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 cudaError_t cudaDeviceGetAttribute(int *v, cudaDeviceAttr a, int)
 {
-    *v = a == cudaDevAttrMultiProcessorCount ? 4 : a == cudaDevAttrComputeCapabilityMajor ? 9 : 0;
+    *v = a == cudaDevAttrMultiProcessorCount ? 4 : a == cudaDevAttrComputeCapabilityMajor ? 9 : 0; /* an H100 of four units */
     return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int)
@@ -324,9 +332,13 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s) { return flush(s), cudaSuccess
 cudaError_t cudaEventCreate(cudaEvent_t *e) { return *e = new emulated_event(), cudaSuccess; }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { return cudaEventCreate(e); }
 cudaError_t cudaEventDestroy(cudaEvent_t e) { return delete e, cudaSuccess; }
-cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) { return e->stream = s, cudaSuccess; }
-cudaError_t cudaEventSynchronize(cudaEvent_t e) { return flush(e->stream), cudaSuccess; }
-cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t, cudaEvent_t) { return *ms = 0.01f, cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) { return e->stream = s, e->at = s->done + s->work.size(), cudaSuccess; }
+cudaError_t cudaEventSynchronize(cudaEvent_t e) { return run_until(e->stream, e->at), cudaSuccess; }
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t a, cudaEvent_t b)
+{
+    if (a->stream->done < a->at || b->stream->done < b->at) return cudaErrorUnknown; /* not ready */
+    return *ms = 0.01f, cudaSuccess;
+}
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, int) { return s->capture = new emulated_graph(), cudaSuccess; }
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
 {
@@ -340,5 +352,6 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s)
     for (auto &w : x->work) emulate::enqueue(s, w);
     return cudaSuccess;
 }
+cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess; }
 cudaError_t cudaGraphDestroy(cudaGraph_t g) { return delete g, cudaSuccess; }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t x) { return delete x, cudaSuccess; }

@@ -1,5 +1,6 @@
 /* tests/gpu/emulate.h - CUDA on the host, enough to run engine/cuda as it stands: each thread of a block is a fiber that
- * yields at barriers, shuffles and matrix operations; blocks run one after another, streams only when somebody waits.
+ * yields at barriers, shuffles and matrix operations; blocks run one after another, streams only when somebody waits, and
+ * no further than he waits for.
  * It is stricter than a GPU where that finds faults:
  *  - threads and blocks run forwards, backwards or shuffled (emulate::order): a missing barrier changes results;
  *  - device and shared memory begin as NaNs, asynchronous copies turn their target into NaNs until they are waited for;
@@ -72,6 +73,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t s, int mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g, unsigned long long flags);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s);
+cudaError_t cudaGraphUpload(cudaGraphExec_t x, cudaStream_t s);
 cudaError_t cudaGraphDestroy(cudaGraph_t g);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t x);
 

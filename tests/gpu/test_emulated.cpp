@@ -116,7 +116,9 @@ static void refusals()
     kw_backend_params p = r.p;
     r.c.head_dim = 96;
     CHECK(ops->create(&b, &p, &r.err) == KW_ERANGE && !b && strstr(r.err.msg, "96"));
-    r.c.head_dim = 64, p.kv_dtype = KW_DT_FP32;
+    r.c.head_dim = 64, r.c.intermediate = 100;
+    CHECK(ops->create(&b, &p, &r.err) == KW_ERANGE && !b && strstr(r.err.msg, "multiples of 8"));
+    r.c.intermediate = s.intermediate, p.kv_dtype = KW_DT_FP32;
     CHECK(ops->create(&b, &p, &r.err) == KW_ERANGE && !b);
     p.kv_dtype = KW_DT_BF16, p.device = 1;
     CHECK(ops->create(&b, &p, &r.err) == KW_ERANGE && !b);
@@ -451,6 +453,7 @@ int main(void)
     RUN(chunked_is_whole);
     RUN(batched_is_alone_and_graph_is_eager);
     RUN(submitted_ahead_is_one_by_one);
+    RUN(the_engine_runs_a_step_ahead);
     RUN(order_does_not_matter);
     return check_report();
 }

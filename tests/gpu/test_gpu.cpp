@@ -94,6 +94,7 @@ int main(int argc, char **argv)
     RUN(chunked_is_whole);
     RUN(batched_is_alone_and_graph_is_eager);
     RUN(submitted_ahead_is_one_by_one);
+    RUN(the_engine_runs_a_step_ahead);
     RUN(results_do_not_move);
     if (!small_only) RUN(greedy_tokens_are_the_reference_s);
     return check_report();
