@@ -10,7 +10,7 @@ override CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. -O2 -g -Wall -Wextra -
   -ffp-contract=off -MMD -MP $(SANFLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
 # hdf5_hl holds the dimension scales; it lies beside hdf5 but no .pc file of Debian's names it.
 LDLIBS := -lhdf5_hl $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm
-all: $B/keepwarm
+all: $B/keepwarm $(if $(NVCC),$(if $(SAN),,plugin))
 lib: $B/libkeepwarm.a
 $B/keepwarm: $B/sim/cli/main.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
@@ -45,22 +45,27 @@ NVCCFLAGS := -std=c++17 -O3 -I. -Werror all-warnings -Xcompiler -Wall,-Wextra,-f
 PLUGIN_C := sim/core/status.c engine/startup.c engine/backend.c engine/config.c engine/dtype.c engine/synthetic.c engine/weights.c
 PLUGIN_O := $(PLUGIN_C:%.c=$B/pic/%.o) $(patsubst %.cu,$B/%.cu.o,$(wildcard engine/cuda/*.cu))
 cuda: $B/libkeepwarm_cuda.so
+# What all, demo, test and install do about it: nothing fails where nvcc or cuBLASLt's header is missing or too old.
+CUDA_FITS = printf '%s\n' '\#include <cublasLt.h>' '\#if CUBLAS_VERSION < 120900' '\#error old' '\#endif' | $(NVCC) -x cu -E - >/dev/null 2>&1
+plugin: # a make of its own: what it needs is only known when the recipe runs
+	@if [ -e $B/libkeepwarm_cuda.so ] || { $(CUDA_FITS); }; then $(MAKE) --no-print-directory -s $B/libkeepwarm_cuda.so; \
+	else echo "no CUDA plugin: $(NVCC) is older than 12.9 or lacks cublasLt.h; everything but --backend cuda works without"; fi
 $B/pic/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -c $< -o $@
 NVCC_OR_ADVICE = $(or $(NVCC),$(error no nvcc: install the CUDA toolkit (12.9 or newer) or set NVCC; everything but --backend cuda works without))
-$B/%.cu.o: %.cu $(wildcard engine/cuda/*.cuh) engine/backend.h engine/weights.h engine/config.h engine/synthetic.h
+$B/%.cu.o: %.cu
 	@mkdir -p $(@D)
-	$(NVCC_OR_ADVICE) $(NVCCFLAGS) -c $< -o $@
+	$(NVCC_OR_ADVICE) $(NVCCFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
 $B/libkeepwarm_cuda.so: $(PLUGIN_O)
 	$(NVCC) $(GENCODE) -shared -cudart static -Xlinker --gc-sections,-z,defs $^ -ldl -lm -lpthread -o $@
 # The same source for the host, under tests/gpu/emulate.h (tests/test_cuda.sh, for any C++17 compiler).
 EMULATED := rows gemv decode prefill device backend
-EMULATE_FLAGS := -std=c++17 -O2 -g -ffp-contract=off -Wall -Wextra -Werror -Wno-unknown-pragmas -I.
-$B/tests/gpu/%.cu.o: engine/cuda/%.cu tests/gpu/emulate.h tests/gpu/emulate_types.h $(wildcard engine/cuda/*.cuh)
+EMULATE_FLAGS := -std=c++17 -MMD -MP -O2 -g -ffp-contract=off -Wall -Wextra -Werror -Wno-unknown-pragmas -I.
+$B/tests/gpu/%.cu.o: engine/cuda/%.cu
 	@mkdir -p $(@D)
 	$(CXX) -x c++ $(EMULATE_FLAGS) -c $< -o $@
-$B/tests/gpu/%.cpp.o: tests/gpu/%.cpp tests/gpu/emulate.h tests/gpu/emulate_types.h $(wildcard engine/cuda/*.cuh)
+$B/tests/gpu/%.cpp.o: tests/gpu/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(EMULATE_FLAGS) -c $< -o $@
 $B/tests/gpu/test_emulated: $(EMULATED:%=$B/tests/gpu/%.cu.o) $(patsubst %,$B/tests/gpu/%.cpp.o,test_emulated emulate emulate_gemm) \
@@ -74,7 +79,7 @@ $B/tests/gpu/bench_gpu $B/tests/gpu/logits: $B/tests/gpu/%: $B/tests/gpu/%.c.o $
 	$(CC) -fopenmp $^ $(BESIDE) $(LDLIBS) -lpthread -o $@
 # Built ahead and side by side for tests/test_cuda.sh, which says what failed.
 cuda-tests: $B/libkeepwarm.a
-	-@$(MAKE) --no-print-directory -s -k $(if $(NVCC),$B/libkeepwarm_cuda.so) \
+	-@$(MAKE) --no-print-directory -s -k $(if $(NVCC),plugin) \
 	  $(if $(shell command -v $(CXX) 2>/dev/null),$B/tests/gpu/test_emulated) lib
 gpu-programs: $B/libkeepwarm_cuda.so $B/tests/gpu/test_gpu $B/tests/gpu/bench_gpu $B/tests/gpu/logits
 gpu-test: gpu-programs
@@ -88,7 +93,7 @@ fidelity: $B/tests/fidelity $B/tests/test_closed_loops
 	@$B/tests/test_closed_loops $${KEEPWARM_DATA:-../shared/data}
 # Speed beside the peers' figures and the marks; ratios within one run are what to trust.
 bench: deps
-	@$(MAKE) --no-print-directory -s all $B/tests/bench_mm1 $B/tests/bench_fleet
+	@$(MAKE) --no-print-directory -s $B/keepwarm $B/tests/bench_mm1 $B/tests/bench_fleet
 	@/usr/bin/python3 tests/bench.py $B
 # The main job on the embedded week: which platform, which GPU, how many replicas kept warm?
 demo: deps
@@ -103,11 +108,12 @@ notebooks: results/demo.h5
 results/demo.h5:
 	@$(MAKE) --no-print-directory demo
 # Rewrites tests/golden/*.txt from what the program prints now: read the difference before you commit it.
-golden: all
+golden: $B/keepwarm
 	@KEEPWARM=$B/keepwarm tests/test_golden.sh --rewrite
 PREFIX ?= /usr/local
 install: all
 	install -Dm755 $B/keepwarm $(DESTDIR)$(PREFIX)/bin/keepwarm
+	@[ ! -e $B/libkeepwarm_cuda.so ] || install -Dm755 $B/libkeepwarm_cuda.so $(DESTDIR)$(PREFIX)/lib/keepwarm/libkeepwarm_cuda.so
 	@mkdir -p $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	$B/keepwarm man > $(DESTDIR)$(PREFIX)/share/man/man1/keepwarm.1
 	$B/keepwarm completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keepwarm
@@ -149,6 +155,6 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c fuzz-lib
 	@clang $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=fuzzer $(FUZZFLAGS) $< build/fuzz/obj/libkeepwarm.a $(LDLIBS) -o $@
 fuzz: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
-.PHONY: all lib cuda cuda-tests gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check fuzz fuzz-lib FORCE
+.PHONY: all lib cuda plugin cuda-tests gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check fuzz fuzz-lib FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -2,35 +2,39 @@
 # tests/gpu.sh - everything that needs a GPU, most valuable first, in two steps of under ten minutes each.
 #   tests/gpu.sh pack   on a machine with the libraries: builds and puts programs and libraries into .gpu/
 #   tests/gpu.sh 1      on the GPU machine: correctness, the marks of 8B in bf16 and fp8
-#   tests/gpu.sh 2      transformers, compute-sanitizer, loading, the calibration of a profile, 70B fp8
+#   tests/gpu.sh 2      the calibration of a profile, steps ahead, loading, transformers, 70B fp8, compute-sanitizer
 # The GPU machine may be bare: with .gpu/ beside the tree nothing is built there; without, `make gpu-programs` needs nvcc,
 # cJSON and GSL. Results go to $RESULTS (results/gpu) as each is made, with device, driver, commit and date; done.txt names what
-# is complete for a commit, so a second run goes on where the first ended. Where $OUT is set they are copied there too.
+# is complete for a commit, so a second run goes on where the first ended. What would not end within $LIMIT seconds (580) of
+# the start is left for it. Where $OUT is set, results.tar.gz there holds them all: unpack it in $RESULTS before going on.
 cd "$(dirname "$0")/.." || exit 1
 R=${RESULTS:-results/gpu}
 B=${B:-build}
+K=${PACK:-.gpu}
+LIMIT=${LIMIT:-580}
 
 pack() {
-    make -j2 -s lib && make -s gpu-programs build/keepwarm || exit 1
-    rm -rf .gpu && mkdir -p .gpu/lib
-    cp "$B/keepwarm" "$B/libkeepwarm_cuda.so" "$B"/tests/gpu/{test_gpu,bench_gpu,logits} .gpu/
-    # What a bare machine lacks; libc and its like are its own.
-    ldd "$B/keepwarm" | awk '$3 ~ /^\// { print $3 }' | grep -vE '/(libc|libm|libdl|libpthread|librt|libgcc_s|libstdc\+\+|libgomp)\.so' |
-        xargs -I{} cp -L {} .gpu/lib/
+    local all=("$B/keepwarm" "$B"/tests/gpu/{test_gpu,bench_gpu,logits})
+    make -j2 -s B="$B" lib && make -j2 -s B="$B" gpu-programs "$B/keepwarm" || exit 1
+    rm -rf "$K" && mkdir -p "$K/lib"
+    cp "${all[@]}" "$B/libkeepwarm_cuda.so" "$K/"
+    # What a bare machine lacks: all but glibc.
+    ldd "${all[@]}" "$B/libkeepwarm_cuda.so" | awk '$3 ~ /^\// { print $3 }' | sort -u |
+        grep -vE '/(libc|libm|libdl|libpthread|librt)\.so' | xargs -I{} cp -L {} "$K/lib/"
     # keepwarm gets its libraries by a wrapper: on the path of everything else they would meet PyTorch's own.
-    mv .gpu/keepwarm .gpu/keepwarm.bin
-    printf '#!/bin/sh\nd=$(dirname "$0")\nLD_LIBRARY_PATH=$d/lib:$LD_LIBRARY_PATH exec "$d/keepwarm.bin" "$@"\n' >.gpu/keepwarm
-    chmod +x .gpu/keepwarm
-    strip .gpu/keepwarm.bin .gpu/test_gpu .gpu/bench_gpu .gpu/logits
-    git describe --always --dirty --abbrev=12 >.gpu/commit
-    du -sh .gpu
-    echo "carry .gpu to the GPU machine, then run tests/gpu.sh 1 and tests/gpu.sh 2 there"
+    mv "$K/keepwarm" "$K/keepwarm.bin"
+    printf '#!/bin/sh\nd=$(dirname "$0")\nLD_LIBRARY_PATH=$d/lib:$LD_LIBRARY_PATH exec "$d/keepwarm.bin" "$@"\n' >"$K/keepwarm"
+    chmod +x "$K/keepwarm"
+    strip "$K"/keepwarm.bin "$K"/test_gpu "$K"/bench_gpu "$K"/logits
+    git describe --always --dirty --abbrev=12 >"$K/commit"
+    du -sh "$K"
+    echo "carry $K to the GPU machine, then run tests/gpu.sh 1 and tests/gpu.sh 2 there"
 }
 
 # Programs: packed ones, else built here.
 programs() {
-    if [ -x .gpu/test_gpu ]; then
-        P=$PWD/.gpu commit=$(cat .gpu/commit)
+    if [ -x "$K/test_gpu" ]; then
+        P=$(cd "$K" && pwd) commit=$(cat "$K/commit")
     else
         make -s -j"$(nproc)" gpu-programs || exit 1
         P=$PWD/$B/tests/gpu commit=$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
@@ -44,15 +48,24 @@ programs() {
     done
 }
 
-copy_out() { [ -z "$OUT" ] || cp -r "$R"/. "$OUT"/; }
+# One file: what comes back from a lent machine is counted in files.
+copy_out() { [ -z "$OUT" ] || tar -C "$R" -czf "$OUT/results.tar.gz" .; }
 
-# item NAME SECONDS COMMAND...: once per commit; its output to NAME.txt, its end noted in done.txt.
+room() { # name seconds: true when that long is left
+    [ $((SECONDS + $2)) -le "$LIMIT" ] && return
+    echo "== $1: left for another run, it may take $2 s"
+    return 1
+}
+
+# item NAME SECONDS COMMAND...: once per commit; its output to NAME.txt, its end noted in done.txt. A command that is a
+# function of this file runs in a shell of its own, which timeout can end.
 item() {
     local name=$1 seconds=$2 rc
     shift 2
     grep -qx "$name $commit" "$R/done.txt" 2>/dev/null && { echo "== $name: done before"; return 0; }
+    room "$name" "$seconds" || return 0
     echo "== $name ($(date -u +%T))"
-    { echo "# $(cat "$R/device.txt") | commit $commit | $(date -u +%FT%TZ) | $*"; timeout "$seconds" "$@" 2>&1; } | tee "$R/$name.txt.new" | tail -n 25
+    { echo "# $(cat "$R/device.txt") | commit $commit | $(date -u +%FT%TZ) | $*"; timeout -k 5 "$seconds" "$@" 2>&1; } | tee "$R/$name.txt.new" | tail -n 25
     rc=${PIPESTATUS[0]}
     tail -n 1 "$R/$name.txt.new" | grep -qE '^0 passed|[1-9][0-9]* failed' && rc=1
     mv "$R/$name.txt.new" "$R/$name.txt"
@@ -60,20 +73,24 @@ item() {
     copy_out
     return 0
 }
+own() { item "$1" "$2" "$BASH" tests/gpu.sh call "${@:3}"; } # a function
 
 rows() { # model precision seconds row...: bench_gpu keeps its own record of rows
     local model=$1 precision=$2 seconds=$3
     shift 3
+    room "$model $precision" $((seconds + 30)) || return 0
     echo "== $model $precision ($(date -u +%T))"
-    timeout $((seconds + 30)) "$P/bench_gpu" "$R/bench.jsonl" "$model" "$precision" "$seconds" "$commit" "$@" 2>&1 | tail -n 40
+    timeout -k 5 $((seconds + 30)) "$P/bench_gpu" "$R/bench.jsonl" "$model" "$precision" "$seconds" "$commit" "$@" 2>&1 | tail -n 40
     copy_out
 }
 
 sanitize() {
     local tool
+    command -v compute-sanitizer >/dev/null || { echo "no compute-sanitizer here"; return 1; }
     for tool in memcheck racecheck synccheck; do
         echo "-- $tool"
-        timeout 50 compute-sanitizer --tool $tool --error-exitcode 9 "$P/test_gpu" "$KEEPWARM_CUDA" small | tail -n 12 || return 1
+        timeout 50 compute-sanitizer --tool $tool --error-exitcode 9 "$P/test_gpu" "$KEEPWARM_CUDA" small | tail -n 12
+        [ "${PIPESTATUS[0]}" = 0 ] || return 1
     done
 }
 
@@ -85,6 +102,7 @@ checkpoint() { # the checkpoint of 8B in this folder; 1 where there is no room
 
 load() { # from tmpfs and from disk: weights, process to ready; then cold starts in processes of their own
     local where
+    "$P/keepwarm" engine generate --model tiny --backend cuda --ids 1 --max-tokens 1 -q || return 1 # before 17 GB are written
     for where in /dev/shm "${TMPDIR:-/tmp}"; do
         checkpoint "$where" || continue
         "$P/bench_gpu" "$R/load.jsonl" "$where/kw-8b" bf16 60 "$commit" start || return 1
@@ -100,15 +118,25 @@ calibrate() { # model precision budget
         "$P/keepwarm" calibrate fit "$R/points-$1-$2.jsonl" -o "$R/profile-$1-$2.json"
 }
 
+ahead() { # the same 25 s of requests with and without a step ahead: what the host's work costs, and that nothing is lost
+    local how
+    awk 'BEGIN { print "arrival,prompt,output"; for (i = 0; i < 300; i++) printf "%.3f,%d,%d\n", i / 12, 100 + i * 37 % 900, 30 + i * 53 % 200 }' >"$R/ahead.csv"
+    for how in on off; do
+        "$P/keepwarm" engine serve-trace "$R/ahead.csv" --format generic --columns arrival=arrival,prompt=prompt,output=output \
+            --model llama-3.1-8b --precision bf16 --backend cuda --async-scheduling $how -o "$R/ahead-$how.jsonl" -q || return 1
+    done
+}
+
 case $1 in
 pack) pack; exit ;;
+call) programs; shift; "$@"; exit ;;
 1 | 2) ;;
-*) sed -n '2,9s/^# //p' "$0"; exit 2 ;;
+*) sed -n '2,10s/^# //p' "$0"; exit 2 ;;
 esac
 programs
 mkdir -p "$R"
 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm,clocks.mem --format=csv,noheader >"$R/device.txt" 2>/dev/null ||
-    { echo "no GPU here: nvidia-smi does not answer"; exit 1; }
+    { echo "no GPU here: nvidia-smi does not answer"; rm -f "$R/device.txt"; exit 1; }
 cat "$R/device.txt"
 if [ "$1" = 1 ]; then
     item gpu-test 200 "$P/test_gpu" "$KEEPWARM_CUDA"
@@ -116,10 +144,11 @@ if [ "$1" = 1 ]; then
     rows llama-3.1-8b fp8 90 tg1@1024 pp2048 tg256@1024 tg64@1024 start tg8@1024 tg1@128 pp512
     item without-overlap 60 env KEEPWARM_CUDA_OVERLAP=0 "$P/bench_gpu" "$R/bench-without-overlap.jsonl" llama-3.1-8b bf16 30 "$commit" tg1@1024 tg8@1024
 else
+    own calibrate-bf16 140 calibrate llama-3.1-8b bf16 100s
+    own ahead 110 ahead
+    own load 130 load
     item transformers 100 python3 tests/gpu/check_transformers.py "$P/logits" "$(mktemp -d)"
-    item sanitizer 120 sanitize
-    item calibrate-bf16 140 calibrate llama-3.1-8b bf16 100s
-    item load 130 load
     rows llama-3.1-70b fp8 60 tg1@1024 pp2048 tg64@1024 start
+    own sanitizer 155 sanitize
 fi
 copy_out
