@@ -47,7 +47,7 @@ static int by_arrival(const void *a, const void *b)
 enum kw_status kw_run_load(struct kw_run *run, const char *path, struct kw_error *err)
 {
     FILE *f = fopen(path, "r");
-    if (!f) return kw_fail(err, KW_EIO, "%s: %s", path, strerror(errno));
+    if (!f) return kw_fail(err, KW_EINPUT, "%s: %s", path, strerror(errno));
     struct line *lines = NULL;
     size_t n = 0, cap = 0;
     char text[4096];
@@ -69,7 +69,7 @@ enum kw_status kw_run_load(struct kw_run *run, const char *path, struct kw_error
         else
             n++;
     }
-    if (st == KW_OK && ferror(f)) st = kw_fail(err, KW_EIO, "%s: read failed", path);
+    if (st == KW_OK && ferror(f)) st = kw_fail(err, KW_EINPUT, "%s: read failed", path);
     fclose(f);
     if (st == KW_OK && !n) st = kw_fail(err, KW_EPARSE, "%s: no requests", path);
     if (st == KW_OK && !(run->r = calloc(n, sizeof *run->r))) st = kw_fail(err, KW_ENOMEM, "out of memory");

@@ -324,7 +324,7 @@ enum kw_status kw_measured_parse(struct kw_measured *m, const char *name, const 
 enum kw_status kw_measured_load(struct kw_measured *m, const char *path, struct kw_error *err)
 {
     FILE *f = fopen(path, "rb");
-    if (!f) return kw_fail(err, KW_EIO, "%s: %s", path, strerror(errno));
+    if (!f) return kw_fail(err, KW_EINPUT, "%s: %s", path, strerror(errno));
     char *text = NULL;
     size_t n = 0, cap = 0, got = 1;
     enum kw_status st = KW_OK;
@@ -341,7 +341,7 @@ enum kw_status kw_measured_load(struct kw_measured *m, const char *path, struct 
         got = fread(text + n, 1, cap - n, f);
         n += got;
     }
-    if (st == KW_OK && ferror(f)) st = kw_fail(err, KW_EIO, "%s: %s", path, strerror(errno));
+    if (st == KW_OK && ferror(f)) st = kw_fail(err, KW_EINPUT, "%s: %s", path, strerror(errno));
     fclose(f);
     if (st == KW_OK) st = kw_measured_parse(m, path, text, n, err);
     free(text);

@@ -88,7 +88,7 @@ enum kw_status kw_sheet_open(struct kw_sheet *c, const char *path, struct kw_err
     *c = (struct kw_sheet){ 0 };
     errno = 0;
     gzFile f = gzopen(path, "rb"); /* reads a plain file as it is */
-    if (!f) return kw_fail(err, errno ? KW_EIO : KW_ENOMEM, "%s: %s", path, errno ? strerror(errno) : "out of memory");
+    if (!f) return kw_fail(err, errno ? KW_EINPUT : KW_ENOMEM, "%s: %s", path, errno ? strerror(errno) : "out of memory");
     size_t len = 0, cap = 1 << 16;
     char *text = malloc(cap + 1);
     enum kw_status st = text ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
@@ -97,7 +97,7 @@ enum kw_status kw_sheet_open(struct kw_sheet *c, const char *path, struct kw_err
         if (got < 0) {
             int code;
             const char *why = gzerror(f, &code);
-            st = kw_fail(err, KW_EIO, "%s: %s", path, code == Z_ERRNO ? strerror(errno) : why);
+            st = kw_fail(err, KW_EINPUT, "%s: %s", path, code == Z_ERRNO ? strerror(errno) : why);
         } else if (got == 0) {
             break;
         } else if ((len += (size_t)got) == cap) {
@@ -111,7 +111,7 @@ enum kw_status kw_sheet_open(struct kw_sheet *c, const char *path, struct kw_err
             }
         }
     }
-    if (gzclose(f) != Z_OK && st == KW_OK) st = kw_fail(err, KW_EIO, "%s: truncated gzip", path);
+    if (gzclose(f) != Z_OK && st == KW_OK) st = kw_fail(err, KW_EINPUT, "%s: truncated gzip", path);
     if (st != KW_OK) {
         free(text);
         return st;

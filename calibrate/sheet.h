@@ -18,7 +18,7 @@ struct kw_sheet {
     long line;                             /* its line, from 1 */
 };
 
-/* Reads the file and its header line. KW_EIO cannot open or a truncated gzip, KW_EPARSE no header, a NUL byte, too many
+/* Reads the file and its header line. KW_EINPUT cannot open or a truncated gzip, KW_EPARSE no header, a NUL byte, too many
  * columns. c is empty on failure. */
 enum kw_status kw_sheet_open(struct kw_sheet *c, const char *path, struct kw_error *err);
 void kw_sheet_close(struct kw_sheet *c); /* safe to call again */

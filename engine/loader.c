@@ -119,9 +119,9 @@ static enum kw_status pread_all(int fd, const char *path, unsigned char *to, uin
     while (n) {
         ssize_t got = pread(fd, to, n, (off_t)at);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return kw_fail(err, KW_EIO, "%.300s: byte %" PRIu64 ": %s", path, at, strerror(errno));
+        if (got < 0) return kw_fail(err, KW_EINPUT, "%.300s: byte %" PRIu64 ": %s", path, at, strerror(errno));
         if (got == 0)
-            return kw_fail(err, KW_EIO, "%.300s: ends at byte %" PRIu64 "; it was longer when it was opened", path, at);
+            return kw_fail(err, KW_EINPUT, "%.300s: ends at byte %" PRIu64 "; it was longer when it was opened", path, at);
         to += got, at += (uint64_t)got, n -= (uint64_t)got;
     }
     return KW_OK;
@@ -269,7 +269,7 @@ static enum kw_status open_files(struct shared *s, struct kw_error *err)
 {
     for (uint32_t f = 0; f < s->k->n_files; f++) {
         s->fd[f] = open(s->k->path[f], O_RDONLY | O_CLOEXEC);
-        if (s->fd[f] < 0) return kw_fail(err, KW_EIO, "%.300s: %s", s->k->path[f], strerror(errno));
+        if (s->fd[f] < 0) return kw_fail(err, KW_EINPUT, "%.300s: %s", s->k->path[f], strerror(errno));
         if (s->o.mode == KW_LOAD_DIRECT) s->fd_direct[f] = open(s->k->path[f], O_RDONLY | O_CLOEXEC | O_DIRECT);
     }
     return KW_OK;

@@ -193,8 +193,8 @@ static enum kw_status read_exactly(int fd, const char *path, void *to, size_t n,
     for (char *p = to; n;) {
         ssize_t got = read(fd, p, n);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return kw_fail(err, KW_EIO, "%.300s: %s", path, strerror(errno));
-        if (got == 0) return kw_fail(err, KW_EIO, "%.300s: the file ends too early", path);
+        if (got < 0) return kw_fail(err, KW_EINPUT, "%.300s: %s", path, strerror(errno));
+        if (got == 0) return kw_fail(err, KW_EINPUT, "%.300s: the file ends too early", path);
         p += got;
         n -= (size_t)got;
     }
@@ -204,8 +204,8 @@ static enum kw_status read_exactly(int fd, const char *path, void *to, size_t n,
 static enum kw_status add_open(struct kw_checkpoint *k, const char *path, int fd, struct kw_error *err)
 {
     struct stat s;
-    if (fstat(fd, &s)) return kw_fail(err, KW_EIO, "%.300s: %s", path, strerror(errno));
-    if (!S_ISREG(s.st_mode)) return kw_fail(err, KW_EIO, "%.300s: not a regular file", path);
+    if (fstat(fd, &s)) return kw_fail(err, KW_EINPUT, "%.300s: %s", path, strerror(errno));
+    if (!S_ISREG(s.st_mode)) return kw_fail(err, KW_EINPUT, "%.300s: not a regular file", path);
     unsigned char b[8];
     if (s.st_size < 8) return kw_fail(err, KW_EPARSE, "%.300s: too short for a safetensors file", path);
     enum kw_status st = read_exactly(fd, path, b, 8, err);
@@ -226,7 +226,7 @@ static enum kw_status add_open(struct kw_checkpoint *k, const char *path, int fd
 static enum kw_status add_file(struct kw_checkpoint *k, const char *path, struct kw_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return kw_fail(err, KW_EIO, "%.300s: %s", path, strerror(errno));
+    if (fd < 0) return kw_fail(err, KW_EINPUT, "%.300s: %s", path, strerror(errno));
     enum kw_status st = add_open(k, path, fd, err);
     close(fd);
     return st;
@@ -290,7 +290,7 @@ enum kw_status kw_checkpoint_open(struct kw_checkpoint *k, const char *path, str
     struct stat s;
     char file[MAX_PATH_BYTES];
     size_t len = strlen(path);
-    if (stat(path, &s)) return kw_fail(err, KW_EIO, "%.300s: %s", path, strerror(errno));
+    if (stat(path, &s)) return kw_fail(err, KW_EINPUT, "%.300s: %s", path, strerror(errno));
     enum kw_status st;
     if (S_ISDIR(s.st_mode)) {
         if ((st = join(file, path, (int)len, "/model.safetensors", err)) != KW_OK) return st;
@@ -298,7 +298,7 @@ enum kw_status kw_checkpoint_open(struct kw_checkpoint *k, const char *path, str
             st = add_file(k, file, err);
         } else if ((st = join(file, path, (int)len, "/model.safetensors.index.json", err)) == KW_OK) {
             st = stat(file, &s)
-                     ? kw_fail(err, KW_EIO, "%.300s: holds neither model.safetensors nor model.safetensors.index.json",
+                     ? kw_fail(err, KW_EINPUT, "%.300s: holds neither model.safetensors nor model.safetensors.index.json",
                                path)
                      : add_index(k, file, err);
         }

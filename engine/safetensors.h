@@ -41,7 +41,7 @@ struct kw_checkpoint {    /* owns everything; read-only once open */
 };
 
 /* path: a .safetensors file, a model.safetensors.index.json, or a folder that holds model.safetensors or that index.
- * KW_EIO, KW_EPARSE, KW_ERANGE with file and tensor named. *k is empty on failure. */
+ * KW_EINPUT, KW_EPARSE, KW_ERANGE with file and tensor named. *k is empty on failure. */
 enum kw_status kw_checkpoint_open(struct kw_checkpoint *k, const char *path, struct kw_error *err);
 void kw_checkpoint_free(struct kw_checkpoint *k);                                            /* safe to call again */
 const struct kw_tensor *kw_checkpoint_find(const struct kw_checkpoint *k, const char *name); /* NULL when absent */

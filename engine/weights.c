@@ -153,12 +153,12 @@ static enum kw_status read_scalar(const struct kw_checkpoint *k, const struct kw
     const char *path = k->path[t->file];
     unsigned char raw[4];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return kw_fail(err, KW_EIO, "%.300s: %s", path, strerror(errno));
+    if (fd < 0) return kw_fail(err, KW_EINPUT, "%.300s: %s", path, strerror(errno));
     ssize_t got = pread(fd, raw, t->bytes, (off_t)t->offset);
     int why = errno;
     close(fd);
     if (got != (ssize_t)t->bytes)
-        return kw_fail(err, KW_EIO, "%.300s: %s: %s", path, t->name,
+        return kw_fail(err, KW_EINPUT, "%.300s: %s: %s", path, t->name,
                        got < 0 ? strerror(why) : "the file ends too early");
     kw_dtype_convert(out, KW_DT_FP32, raw, (enum kw_dtype)t->dtype, 1);
     if (!(isfinite(*out) && *out > 0))

@@ -89,7 +89,7 @@ struct kw_weights_plan {    /* owns copies */
 };
 
 /* Finds every weight of the layout in the checkpoint and checks dtype and shape. KW_ERANGE names what is missing or of
- * the wrong shape. Scalar scales are read from the files here (a few bytes each): KW_EIO. A checkpoint in fp8 can be
+ * the wrong shape. Scalar scales are read from the files here (a few bytes each): KW_EINPUT. A checkpoint in fp8 can be
  * loaded only as fp8; one in fp32, bf16 or fp16 as anything. Extra tensors (rotary inv_freq, input_scale) are left out. */
 enum kw_status kw_weights_plan(struct kw_weights_plan *p, const struct kw_weights_layout *w,
                                const struct kw_model_config *c, const struct kw_checkpoint *k, struct kw_error *err);

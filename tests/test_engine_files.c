@@ -246,8 +246,8 @@ static void files_that_lie_are_refused(void)
     struct kw_checkpoint k;
     struct kw_error err = { "" };
     make_folder(folder);
-    CHECK(kw_checkpoint_open(&k, folder, &err) == KW_EIO && strstr(err.msg, "neither"));
-    CHECK(kw_checkpoint_open(&k, "/nonexistent/x", &err) == KW_EIO);
+    CHECK(kw_checkpoint_open(&k, folder, &err) == KW_EINPUT && strstr(err.msg, "neither"));
+    CHECK(kw_checkpoint_open(&k, "/nonexistent/x", &err) == KW_EINPUT);
     write_file(folder, "model.safetensors", "\1\0\0\0", 4);
     CHECK(kw_checkpoint_open(&k, folder, &err) == KW_EPARSE && strstr(err.msg, "too short"));
     write_file(folder, "model.safetensors", "\377\377\377\377\377\377\377\377{}", 10);

@@ -194,7 +194,7 @@ static void steps_come_from_the_tables_themselves(void)
     put(dir, "profile_attention.csv.gz", "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n0,0,2,16,10\n0,0,2,32,30\n");
     CHECK(kw_bench_steps_load(&b, dir, &two, &err) == KW_ERANGE);
     if (!strstr(err.msg, "want a grid")) CHECK_STR(err.msg, "want a grid");
-    CHECK(kw_bench_steps_load(&b, "/nowhere", &two, &err) == KW_EIO);
+    CHECK(kw_bench_steps_load(&b, "/nowhere", &two, &err) == KW_EINPUT);
     static const char *const files[] = { "profile_dense.csv", "profile_per_sequence.csv", "profile_attention.csv.gz" };
     for (int i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, files[i]);
@@ -252,7 +252,7 @@ static void a_run_is_read_and_set_on_one_clock(void)
         CHECK(kw_run_load(&run, path, &err) != KW_OK);
         if (!strstr(err.msg, bad[i].message)) CHECK_STR(err.msg, bad[i].message);
     }
-    CHECK(kw_run_load(&run, "/nowhere.jsonl", &err) == KW_EIO);
+    CHECK(kw_run_load(&run, "/nowhere.jsonl", &err) == KW_EINPUT);
     remove(path);
 }
 

@@ -66,7 +66,7 @@ static void a_sheet_reads_quotes_crlf_and_gzip(void)
     CHECK(rows == 19999);
     kw_sheet_close(&s);
     CHECK(truncate(path, 20000) == 0);
-    CHECK(kw_sheet_open(&s, path, &err) == KW_EIO && strstr(err.msg, path));
+    CHECK(kw_sheet_open(&s, path, &err) == KW_EINPUT && strstr(err.msg, path));
 }
 
 static void bad_sheets_are_refused(void)
@@ -91,7 +91,7 @@ static void bad_sheets_are_refused(void)
     char wide[400];
     memset(wide, ',', sizeof wide);
     CHECK(kw_sheet_parse(&s, "t.csv", wide, sizeof wide, &err) == KW_EPARSE && strstr(err.msg, "more than 128 columns"));
-    CHECK(kw_sheet_open(&s, "/nowhere.csv", &err) == KW_EIO && strstr(err.msg, "/nowhere.csv"));
+    CHECK(kw_sheet_open(&s, "/nowhere.csv", &err) == KW_EINPUT && strstr(err.msg, "/nowhere.csv"));
     long n = 1;
     for (;; n++) {
         failmalloc_at(n);
@@ -273,7 +273,7 @@ static void a_whole_import(void)
     CHECK(kw_calibrate_import(&p, d, "A100-80", "llama-3.1-8b", "fp8", 1, NULL, &err) == KW_ERANGE && strstr(err.msg, "no precision"));
     CHECK(kw_calibrate_import(&p, d, "H200", "llama-3.1-8b", "bf16", 3, NULL, &err) == KW_ERANGE);
     CHECK(kw_calibrate_import(&p, d, "T4", "llama-3.1-70b", "bf16", 1, NULL, &err) == KW_ERANGE && strstr(err.msg, "does not fit"));
-    CHECK(kw_calibrate_import(&p, "/nowhere", "H200", "llama-3.1-8b", "bf16", 1, NULL, &err) == KW_EIO);
+    CHECK(kw_calibrate_import(&p, "/nowhere", "H200", "llama-3.1-8b", "bf16", 1, NULL, &err) == KW_EINPUT);
 }
 
 static void the_two_boards_with_their_own_kernels(void)

@@ -390,9 +390,9 @@ static void loads_files(void)
     CHECK(kw_json_line(&last) == 5001);
     kw_json_free(&doc);
     unlink(path);
-    CHECK(kw_json_load(&doc, path, &err) == KW_EIO);
+    CHECK(kw_json_load(&doc, path, &err) == KW_EINPUT);
     CHECK(strstr(err.msg, "No such file or directory") && strstr(err.msg, path));
-    CHECK(kw_json_load(&doc, "/", &err) == KW_EIO);
+    CHECK(kw_json_load(&doc, "/", &err) == KW_EINPUT);
     CHECK_STR(err.msg, "/: Is a directory");
     CHECK(!doc.root && !doc.text);
 }

@@ -116,7 +116,7 @@ static void what_is_wrong_is_named_by_line_and_path(void)
     }
     struct kw_profile p;
     struct kw_error err;
-    CHECK(kw_profile_load(&p, "/nowhere/p.json", &err) == KW_EIO && strstr(err.msg, "/nowhere/p.json"));
+    CHECK(kw_profile_load(&p, "/nowhere/p.json", &err) == KW_EINPUT && strstr(err.msg, "/nowhere/p.json"));
     CHECK(kw_profile_parse(&p, "p.json", "\0\1\2", 3, &err) == KW_EPARSE);
     CHECK(kw_profile_parse(&p, "p.json", "", 0, &err) == KW_EPARSE);
 }

@@ -38,7 +38,7 @@ static void long_messages_are_cut(void)
 static void exit_codes(void)
 {
     CHECK(kw_exit_code(KW_OK) == 0);
-    CHECK(kw_exit_code(KW_EIO) == 1 && kw_exit_code(KW_ENOMEM) == 1 && kw_exit_code(KW_EFAIL) == 1);
+    CHECK(kw_exit_code(KW_EINPUT) == 2 && kw_exit_code(KW_EIO) == 1 && kw_exit_code(KW_ENOMEM) == 1 && kw_exit_code(KW_EFAIL) == 1);
     CHECK(kw_exit_code(KW_EPARSE) == 2 && kw_exit_code(KW_ERANGE) == 2 && kw_exit_code(KW_EUSAGE) == 2);
     CHECK(kw_exit_code(KW_ESLO) == 3 && kw_exit_code(KW_EBUDGET) == 4);
 }

@@ -518,7 +518,7 @@ static void shipped_models_load_and_say_whence(void)
     kw_trace_free(&t);
     struct kw_workload w;
     CHECK(kw_workload_load(&w, "workloads/azure-conv.json", &err) == KW_OK);
-    CHECK(kw_workload_load(&w, "workloads/none.json", &err) == KW_EIO);
+    CHECK(kw_workload_load(&w, "workloads/none.json", &err) == KW_EINPUT);
     CHECK_STR(err.msg, "workloads/none.json: No such file or directory");
     CHECK(chdir(cwd) == 0);
 }

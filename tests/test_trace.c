@@ -394,9 +394,9 @@ static void binary_long_lines_and_files(void)
     CHECK(read_bytes(big, 6000000, NULL, MAP) == KW_OK && t.n == 1);
     kw_trace_free(&t);
     free(big);
-    CHECK(kw_trace_load(&t, "/nonexistent/x.csv", NULL, NULL, &err) == KW_EIO);
+    CHECK(kw_trace_load(&t, "/nonexistent/x.csv", NULL, NULL, &err) == KW_EINPUT);
     CHECK_STR(err.msg, "/nonexistent/x.csv: No such file or directory");
-    CHECK(kw_trace_load(&t, "/", NULL, NULL, &err) == KW_EIO);
+    CHECK(kw_trace_load(&t, "/", NULL, NULL, &err) == KW_EINPUT);
     CHECK_STR(err.msg, "/: is a directory");
     CHECK(read_bytes("\x89HDF\r\n\x1a\n", 8, NULL, NULL) == KW_EUSAGE);
     CHECK_STR(err.msg, "mem: an HDF5 trace is read from a file, not a pipe");

@@ -31,11 +31,11 @@ enum kw_status kw_source_open(struct kw_source *s, const char *path, struct kw_e
     if (built_in) return kw_source_memory(s, path, built_in, len, err);
     snprintf(s->name, sizeof s->name, "%s", is_stdin ? "stdin" : path);
     s->fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-    if (s->fd < 0) return kw_fail(err, KW_EIO, "%s: %s", s->name, strerror(errno));
+    if (s->fd < 0) return kw_fail(err, KW_EINPUT, "%s: %s", s->name, strerror(errno));
     struct stat st;
     if (fstat(s->fd, &st) == 0 && S_ISDIR(st.st_mode)) {
         kw_source_close(s);
-        return kw_fail(err, KW_EIO, "%s: is a directory", s->name);
+        return kw_fail(err, KW_EINPUT, "%s: is a directory", s->name);
     }
     return begin(s, err);
 }
@@ -79,7 +79,7 @@ static enum kw_status raw_read(struct kw_source *s, void *dst, size_t room, size
         ssize_t k;
         do k = read(s->fd, dst, room);
         while (k < 0 && errno == EINTR);
-        if (k < 0) return kw_fail(err, KW_EIO, "read failed: %s", strerror(errno));
+        if (k < 0) return kw_fail(err, KW_EINPUT, "read failed: %s", strerror(errno));
         *got = (size_t)k;
     }
     if (*got == 0) s->raw_end = true;

@@ -28,7 +28,7 @@ struct kw_source {
 };
 
 /* "-" is stdin; a path that does not exist but names a file built into the program (workloads/chat-week.json) means that
- * one. KW_EIO when it cannot be opened or is a directory; KW_ENOMEM. On failure nothing is left open. */
+ * one. KW_EINPUT when it cannot be opened or is a directory; KW_ENOMEM. On failure nothing is left open. */
 enum kw_status kw_source_open(struct kw_source *s, const char *path, struct kw_error *err);
 /* data is borrowed until close; gzip is recognised as in a file. */
 enum kw_status kw_source_memory(struct kw_source *s, const char *name, const void *data, size_t n,

@@ -44,7 +44,7 @@ struct kw_source;
  *     unit=auto|s|ms|us|ns|iso   what arrival holds (auto: ISO 8601 when it looks like a date, else seconds); a number
  *                                of at least 1e9 s counts as Unix time
  *     zero=refuse|drop           a request without prompt or output tokens (every text format; BurstGPT always drops)
- * Errors read "path:line: what is wrong". KW_EIO unreadable; KW_EPARSE malformed, unknown format, truncated gzip;
+ * Errors read "path:line: what is wrong". KW_EINPUT unreadable; KW_EPARSE malformed, unknown format, truncated gzip;
  * KW_ERANGE well formed but absurd (no tokens, more than KW_TRACE_MAX_TOKENS, no requests); KW_ENOMEM.
  * On failure *t is empty. Format "workload" draws the model's own trace with the seed written in it. A path that does not
  * exist but names a file built into the program (workloads/chat-week.json) means that one. */

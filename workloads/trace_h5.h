@@ -3,7 +3,7 @@
 #define KW_WORKLOADS_TRACE_H5_H
 #include "workloads/trace.h"
 
-/* Reads what kw_trace_save (trace.h) wrote and checks every invariant, as the file may come from elsewhere. KW_EIO,
+/* Reads what kw_trace_save (trace.h) wrote and checks every invariant, as the file may come from elsewhere. KW_EINPUT,
  * KW_EPARSE, KW_ERANGE, KW_ENOMEM; on failure *t is empty. */
 enum kw_status kw_trace_h5_load(struct kw_trace *t, const char *path, struct kw_error *err);
 

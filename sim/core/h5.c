@@ -202,12 +202,12 @@ enum kw_status kw_h5_open(struct kw_h5 **out, const char *path, struct kw_error 
     struct stat sb;
     int fd = open(path, O_RDONLY);
     if (fd < 0 || fstat(fd, &sb) < 0) {
-        enum kw_status st = kw_fail(err, KW_EIO, "%.300s: %s", path, strerror(errno));
+        enum kw_status st = kw_fail(err, KW_EINPUT, "%.300s: %s", path, strerror(errno));
         if (fd >= 0) close(fd);
         return st;
     }
     close(fd);
-    if (!S_ISREG(sb.st_mode)) return kw_fail(err, KW_EIO, "%.300s: is no regular file", path);
+    if (!S_ISREG(sb.st_mode)) return kw_fail(err, KW_EINPUT, "%.300s: is no regular file", path);
     struct kw_h5 *f = handle(path, NULL, err);
     if (!f) return KW_ENOMEM;
     enum kw_status st = KW_OK;

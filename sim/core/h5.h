@@ -12,7 +12,7 @@ enum kw_h5_type { KW_H5_I64, KW_H5_U64, KW_H5_U32, KW_H5_U16, KW_H5_U8, KW_H5_F6
 struct kw_h5; /* an open file */
 
 /* Every message begins "FILE: " or "FILE: /object: ". Statuses: KW_EIO with the system's reason (disk full, permission),
- * KW_ENOMEM, KW_EPARSE for a file read that is no HDF5, is damaged or holds another type, KW_EFAIL for a call that makes
+ * KW_EINPUT for a file to read that is not there, KW_ENOMEM, KW_EPARSE for a file read that is no HDF5, is damaged or holds another type, KW_EFAIL for a call that makes
  * no sense (a parent group that does not exist, a name taken, a scale of another length). After a failed call the file
  * is still open: the caller commits or abandons it. KW_ENOMEM is sure for our own allocations only: HDF5 1.10 does not
  * survive every failed allocation inside itself. */

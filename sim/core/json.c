@@ -506,7 +506,7 @@ static enum kw_status read_all(FILE *f, const char *name, char **text, size_t *l
         errno = 0;
         n += fread(buf + n, 1, cap - 1 - n, f);
         if (ferror(f)) {
-            st = kw_fail(err, KW_EIO, "%.300s: %s", name, strerror(errno ? errno : EIO));
+            st = kw_fail(err, KW_EINPUT, "%.300s: %s", name, strerror(errno ? errno : EIO));
         } else if (feof(f)) {
             break;
         } else if (n > MAX_BYTES) {
@@ -537,7 +537,7 @@ enum kw_status kw_json_load(struct kw_json *doc, const char *path, struct kw_err
     const char *name = std ? "stdin" : path;
     errno = 0;
     FILE *f = std ? stdin : fopen(path, "rb");
-    if (!f) return kw_fail(err, errno == ENOMEM ? KW_ENOMEM : KW_EIO, "%.300s: %s", path, strerror(errno));
+    if (!f) return kw_fail(err, errno == ENOMEM ? KW_ENOMEM : KW_EINPUT, "%.300s: %s", path, strerror(errno));
     if (!std) setvbuf(f, NULL, _IONBF, 0); /* read_all asks for large pieces; stdio's buffer would be one copy more */
     char *text = NULL;
     size_t len = 0;

@@ -29,6 +29,7 @@ int kw_exit_code(enum kw_status st)
 {
     switch (st) {
     case KW_OK: return 0;
+    case KW_EINPUT:
     case KW_EPARSE:
     case KW_ERANGE:
     case KW_EUSAGE: return 2;

@@ -11,7 +11,8 @@
 
 enum kw_status {
     KW_OK = 0,
-    KW_EIO,     /* the file system said no: open, read, write, sync, rename */
+    KW_EIO,     /* the file system said no to what we write: open, write, sync, rename; or a port is taken */
+    KW_EINPUT,  /* an input is not there, is no file, or cannot be read */
     KW_EPARSE,  /* the input is malformed */
     KW_ERANGE,  /* the input is well formed but its value is not acceptable */
     KW_ENOMEM,  /* out of memory; the callee's state is unchanged */

@@ -29,7 +29,7 @@ static void begin(void)
 
 static void check_error(enum kw_status st, const struct kw_error *err)
 {
-    hold(st == KW_EPARSE || st == KW_ERANGE || st == KW_EUSAGE || st == KW_EIO);
+    hold(st == KW_EPARSE || st == KW_ERANGE || st == KW_EUSAGE || st == KW_EINPUT);
     hold(err->msg[0] && !strchr(err->msg, '\n'));
 }
 
