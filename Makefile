@@ -95,6 +95,7 @@ fidelity: $B/tests/fidelity $B/tests/test_closed_loops
 bench: deps
 	@$(MAKE) --no-print-directory -s $B/keepwarm $B/tests/bench_mm1 $B/tests/bench_fleet
 	@/usr/bin/python3 tests/bench.py $B
+	@/usr/bin/python3 tests/bench_peer.py $B
 # The main job on the embedded week: which platform, which GPU, how many replicas kept warm?
 demo: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
@@ -126,12 +127,15 @@ profiles: $B/tests/make_profiles
 DEPS := gcc make pkg-config zlib1g-dev libgsl-dev libcjson-dev libhdf5-dev libmicrohttpd-dev \
   hdf5-tools python3-numpy python3-jsonschema python3-h5py python3-h5netcdf python3-xarray python3-simpy \
   python3-matplotlib jupyter-nbconvert python3-ipykernel
+# make deps PACKAGES='...' asks for others.
+PACKAGES = $(DEPS)
+FUZZ_DEPS := clang llvm
 deps:
 	@command -v dpkg-query >/dev/null || { pkg-config --exists $(PKGS) && exit 0; \
-	  echo "make deps knows Debian packages only; install the equivalents of: $(DEPS)" >&2; exit 1; }; \
-	missing=$$(for p in $(DEPS); do dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || \
+	  echo "make deps knows Debian packages only; install the equivalents of: $(PACKAGES)" >&2; exit 1; }; \
+	missing=$$(for p in $(PACKAGES); do dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || \
 	  echo $$p; done | tr '\n' ' '); \
-	[ -n "$$missing" ] || { echo "dependencies: all $(words $(DEPS)) packages are installed"; exit 0; }; \
+	[ -n "$$missing" ] || { echo "dependencies: all $(words $(PACKAGES)) packages are installed"; exit 0; }; \
 	echo "dependencies: missing $$missing"; \
 	if [ $$(id -u) = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as='sudo -n'; else \
 	  echo "run this, then make again: sudo apt-get update && sudo apt-get install -y --no-install-recommends $$missing" >&2; \
@@ -153,8 +157,11 @@ fuzz-lib: # a second make, with its own build folder
 	@$(MAKE) --no-print-directory -s lib CC=clang B=build/fuzz/obj CFLAGS='-fsanitize=fuzzer-no-link $(FUZZFLAGS)'
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c fuzz-lib
 	@clang $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=fuzzer $(FUZZFLAGS) $< build/fuzz/obj/libkeepwarm.a $(LDLIBS) -o $@
-fuzz: $(FUZZ)
+fuzz:
+	@$(MAKE) --no-print-directory deps PACKAGES='$(DEPS) $(FUZZ_DEPS)'
+	@$(MAKE) --no-print-directory -s fuzz-run
+fuzz-run: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
-.PHONY: all lib cuda plugin cuda-tests gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check fuzz fuzz-lib FORCE
+.PHONY: all lib cuda plugin cuda-tests gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check fuzz fuzz-run fuzz-lib FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
