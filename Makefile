@@ -10,6 +10,10 @@ override CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. -O2 -g -Wall -Wextra -
   -ffp-contract=off -MMD -MP $(SANFLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
 # hdf5_hl holds the dimension scales; it lies beside hdf5 but no .pc file of Debian's names it.
 LDLIBS := -lhdf5_hl $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm
+# How OpenMP's threads wait in the programs run below: sim/cli/exec_self.h has the reason and the figures.
+ifndef OMP_WAIT_POLICY
+export GOMP_SPINCOUNT ?= 1000
+endif
 all: $B/keepwarm $(if $(NVCC),$(if $(SAN),,plugin))
 lib: $B/libkeepwarm.a
 $B/keepwarm: $B/sim/cli/main.c.o $B/libkeepwarm.a

@@ -4,7 +4,7 @@ KEEPWARM=${KEEPWARM:-build/keepwarm}
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 export OMP_NUM_THREADS=1
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 ok() { passed=$((passed + 1)); }
 bad() { failed=$((failed + 1)) && echo "FAIL $*"; }
 # check WHAT COMMAND...: it succeeds. Its output is in out, once it has read what was there.
@@ -39,6 +39,19 @@ refuse 2 "--ids" "${E[@]}" generate "${tiny[@]}" --ids 1,x
 refuse 2 "--ids" "${E[@]}" generate "${tiny[@]}" --ids 2048
 refuse 2 "want --model" "${E[@]}" generate --ids 1
 refuse 2 "no model shape is called 'nonesuch'" "${E[@]}" generate --model nonesuch --ids 1
+
+# The engine's commands start again with threads that sleep soon at barriers, unless the user said how they wait; others do not.
+spins() { env -u GOMP_SPINCOUNT -u OMP_WAIT_POLICY OMP_DISPLAY_ENV=verbose "$@" 2>&1 >/dev/null | sed -n "s/.*GOMP_SPINCOUNT = '\(.*\)'/\1/p" | tr '\n' ' '; }
+same() { if [ "$2" = "$3" ]; then ok; else bad "$1: '$2', not '$3'"; fi; }
+default=$(spins "$KEEPWARM" --version)
+if [ -z "$default" ]; then
+    echo "skip the wait at barriers: this OpenMP is not libgomp" && skipped=$((skipped + 1))
+else
+    same "engine commands start again" "$(spins "${E[@]}" generate "${tiny[@]}" --ids 1)" "${default}1000 "
+    same "not where the user says so" "$(spins env GOMP_SPINCOUNT=77 "${E[@]}" generate "${tiny[@]}" --ids 1)" "77 "
+    same "nor for a policy" "$(spins env OMP_WAIT_POLICY=active "${E[@]}" generate "${tiny[@]}" --ids 1 | wc -w)" 1
+    same "nor for the simulator" "$(spins "$KEEPWARM" platforms list)" "$default"
+fi
 
 # A trace replayed: both forms of the result say the same of the requests, and it is a trace again.
 python 'print("arrival,prompt,output")
@@ -83,5 +96,5 @@ check "a bench table" "${E[@]}" bench "${tiny[@]}" --prefill 64 --batch 1 --cont
 check "of 100 columns" python 'import sys
 assert max(len(l.rstrip("\n")) for l in open(sys.argv[1])) <= 100 and "pp64" in open(sys.argv[1]).read()' "$dir/out"
 refuse 2 "--batch" "${E[@]}" bench "${tiny[@]}" --batch 0
-echo "$passed passed, $failed failed, 0 skipped"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include "sim/cli/exec_self.h"
 #include "sim/cli/options.h"
 #include "sim/cli/session.h"
 #include "sim/io/version.h"
@@ -37,6 +38,7 @@ int main(int argc, char **argv)
 {
     struct kw_error err = { "" };
     struct kw_options o;
+    char **all = argv;
     bool help;
     int used;
     gsl_set_error_handler_off(); /* GSL aborts by default; every status is checked instead */
@@ -59,5 +61,7 @@ int main(int argc, char **argv)
     if (!c) return kw_cli_fail(KW_EUSAGE, &err);
     enum kw_status st = kw_options_parse(c, argc - used, argv + used, &o, &help, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    return help ? print_help(c) : c->run(&o);
+    if (help) return print_help(c);
+    if (kw_command_takes(c, KW_OPT_BACKEND)) kw_exec_self_sleepy(all);
+    return c->run(&o);
 }

@@ -121,7 +121,7 @@ const struct kw_command *kw_command_find(int argc, char **argv, int *used, struc
     return NULL;
 }
 
-static bool takes(const struct kw_command *c, int id)
+bool kw_command_takes(const struct kw_command *c, int id)
 {
     for (int i = 0; c->options[i] != KW_OPTIONS; i++)
         if ((int)c->options[i] == id) return true;
@@ -133,7 +133,7 @@ static enum kw_status unknown_option(const struct kw_command *c, const char *arg
     const char *names[KW_OPTIONS + 2];
     size_t n = 0;
     for (int i = 0; i < KW_OPTIONS; i++)
-        if (takes(c, i)) names[n++] = rows[i].name;
+        if (kw_command_takes(c, i)) names[n++] = rows[i].name;
     names[n++] = "help";
     names[n] = NULL;
     char word[64];
@@ -181,11 +181,11 @@ static enum kw_status parse_option(const struct kw_command *c, int argc, char **
     if (arg[1] == '-') {
         size_t n = strcspn(arg + 2, "=");
         for (id = 0; id < KW_OPTIONS; id++)
-            if (takes(c, id) && strlen(rows[id].name) == n && !strncmp(rows[id].name, arg + 2, n)) break;
+            if (kw_command_takes(c, id) && strlen(rows[id].name) == n && !strncmp(rows[id].name, arg + 2, n)) break;
         if (id < KW_OPTIONS && arg[2 + n]) value = arg + 3 + n;
     } else {
         for (id = 0; id < KW_OPTIONS; id++)
-            if (takes(c, id) && rows[id].letter == arg[1]) break;
+            if (kw_command_takes(c, id) && rows[id].letter == arg[1]) break;
         if (id < KW_OPTIONS && arg[2]) value = arg + 2;
     }
     if (id == KW_OPTIONS) return unknown_option(c, arg, err);

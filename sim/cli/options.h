@@ -60,6 +60,8 @@ extern const struct kw_command kw_commands[]; /* sim/cli/commands.c; ended by na
  * nearest. */
 const struct kw_command *kw_command_find(int argc, char **argv, int *used, struct kw_error *err);
 
+bool kw_command_takes(const struct kw_command *c, int id); /* id: enum kw_option_id */
+
 /* KW_EUSAGE with one line naming the option and what it wants. --help sets *help. */
 enum kw_status kw_options_parse(const struct kw_command *c, int argc, char **argv, struct kw_options *o, bool *help,
                                 struct kw_error *err);
