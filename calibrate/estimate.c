@@ -80,7 +80,7 @@ static enum kw_status mean_efficiency(struct kw_efficiency *mean, const char *di
         char version[16];
         if (!op.gpu) return kw_fail(err, KW_ENOMEM, "out of memory");
         if ((except && !strcmp(*name, except)) || (fp8 && !(op.gpu->flops_fp8 > 0))) continue;
-        enum kw_status st = kw_operators_tables(&op, dir, precision, version, quiet, err);
+        enum kw_status st = kw_operators_tables(&op, dir, precision, &kw_operators_vllm, version, quiet, err);
         if (st == KW_OK) st = kw_efficiency_fit(&e, &op, fp8 ? 1 : 2, err);
         kw_operators_free(&op);
         if (st != KW_OK) return st;
@@ -189,7 +189,7 @@ static enum kw_status tables_of(struct kw_profile *p, const struct kw_gpu_spec *
         return kw_fit_bench(p, path, m, quiet, err);
     }
     enum kw_status st = estimated ? kw_estimate_operators(&op, dir, precision, g->name, quiet, err)
-                                  : kw_operators_tables(&op, dir, precision, version, quiet, err);
+                                  : kw_operators_tables(&op, dir, precision, &kw_operators_vllm, version, quiet, err);
     if (st == KW_OK) st = kw_operators_small(&op, dir, quiet, err);
     if (st == KW_OK) st = kw_fit(p, &op, m, 1, quiet, err);
     kw_operators_free(&op);

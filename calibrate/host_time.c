@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include "calibrate/regress.h"
 
-enum { TERMS = 4 };
+enum { TERMS = KW_HOST_TERMS };
 
 void kw_host_time_add(struct kw_step_tables *t, const struct kw_host_time *h)
 {
@@ -20,6 +20,7 @@ static void features(const struct kw_host_point *p, double x[TERMS])
     x[1] = p->sequences;
     x[2] = p->chunks;
     x[3] = p->kernel_s;
+    x[4] = p->links_s;
 }
 
 /* Square roots of the diagonal of variance (X'X)^-1 of the m terms use[], rows divided by what was measured. */
@@ -49,7 +50,7 @@ enum kw_status kw_host_time_fit(struct kw_host_fit *f, const struct kw_host_poin
 {
     int use[TERMS];
     size_t k = 0, m = 0;
-    bool kernels = terms & KW_HOST_KERNELS;
+    const bool kernels = terms & KW_HOST_KERNELS, links = terms & KW_HOST_LINKS;
     for (int j = 0; j < TERMS; j++)
         if (terms >> j & 1) use[k++] = j;
     if (!k) return kw_fail(err, KW_ERANGE, "host time: no term to fit");
@@ -59,10 +60,10 @@ enum kw_status kw_host_time_fit(struct kw_host_fit *f, const struct kw_host_poin
         double all[TERMS];
         features(&p[i], all);
         for (size_t j = 0; j < k; j++) x[i * k + j] = all[use[j]];
-        y[i] = p[i].measured_s - (kernels ? 0 : p[i].kernel_s);
+        y[i] = p[i].measured_s - (kernels ? 0 : p[i].kernel_s) - (links ? 0 : p[i].links_s);
         scale[i] = p[i].measured_s;
     }
-    double c[TERMS] = { 0 }, at[TERMS] = { 0, 0, 0, kernels ? 0 : 1 }, sum = 0;
+    double c[TERMS] = { 0 }, at[TERMS] = { 0, 0, 0, kernels ? 0 : 1, links ? 0 : 1 }, sum = 0;
     enum kw_status st = kw_regress(n, k, x, y, scale, c, err);
     free(x);
     if (st != KW_OK) return st;
@@ -76,7 +77,7 @@ enum kw_status kw_host_time_fit(struct kw_host_fit *f, const struct kw_host_poin
         for (int j = 0; j < TERMS; j++) fitted += at[j] * all[j];
         sum += pow(fitted / p[i].measured_s - 1, 2);
     }
-    struct kw_host_fit fit = { { at[0], at[1], at[2] }, at[3], { NAN, NAN, NAN, NAN }, sqrt(sum / (double)n) };
+    struct kw_host_fit fit = { { at[0], at[1], at[2] }, at[3], at[4], { NAN, NAN, NAN, NAN, NAN }, sqrt(sum / (double)n) };
     if (n > m && m) st = standard_errors(p, n, use, m, sum / (double)(n - m), fit.error, err);
     if (st == KW_OK) *f = fit;
     return st;

@@ -10,8 +10,9 @@
  * "vLLM v0.6.0: 2.7x throughput" (blog.vllm.ai, 2024-09-05: API server 33 %, scheduling 29 % and device 38 % of a step of
  * Llama 8B on an H100 before that version).
  *
- * A server of another version also has other kernels. That is no host time: it is a factor on the kernels, has its own name
- * and is fitted beside the law only when asked for. The two tell apart where kernels differ in length from point to point. */
+ * A server of another version also has other kernels, and another all-reduce between its GPUs. That is no host time: each is
+ * a factor of its own name, fitted beside the law only when asked for. They tell apart where kernels differ in length, and
+ * tp in size, from point to point. */
 #ifndef KW_CALIBRATE_HOST_TIME_H
 #define KW_CALIBRATE_HOST_TIME_H
 #include <stddef.h>
@@ -28,20 +29,23 @@ void kw_host_time_add(struct kw_step_tables *t, const struct kw_host_time *h);
 
 struct kw_host_point { /* an observation over one step or many: their sums */
     double steps, sequences, chunks;
-    double kernel_s;   /* the kernels of those steps */
+    double kernel_s;   /* the kernels of those steps, less: */
+    double links_s;    /* all-reduce between GPUs */
     double measured_s; /* what they took, > 0; for a gap between two steps that was itself measured, kernel_s is 0 */
 };
 
-enum kw_host_term { KW_HOST_FIXED = 1, KW_HOST_SEQUENCE = 2, KW_HOST_CHUNK = 4, KW_HOST_KERNELS = 8 };
+enum kw_host_term { KW_HOST_FIXED = 1, KW_HOST_SEQUENCE = 2, KW_HOST_CHUNK = 4, KW_HOST_KERNELS = 8, KW_HOST_LINKS = 16 };
+enum { KW_HOST_TERMS = 5 };
 
 struct kw_host_fit {
     struct kw_host_time host;
-    double kernels;  /* factor on kernel_s; 1 where KW_HOST_KERNELS was not asked for */
-    double error[4]; /* standard errors of fixed_s, sequence_s, chunk_s, kernels; NAN: not asked for, or left at 0 */
+    double kernels, links; /* factors on kernel_s and links_s; 1 where not asked for */
+    double error[KW_HOST_TERMS]; /* standard errors of fixed_s, sequence_s, chunk_s, kernels, links; NAN: not asked for, or
+                                    left at 0 */
     double residual; /* root mean square of fitted / measured - 1 */
 };
 
-/* measured_s = kernels kernel_s + fixed_s steps + sequence_s sequences + chunk_s chunks by least squares in the relative
+/* measured_s = kernels kernel_s + links links_s + fixed_s steps + sequence_s sequences + chunk_s chunks by least squares in the relative
  * error with no coefficient below 0 (kw_regress). terms: a sum of kw_host_term. Standard errors are the usual ones of the
  * terms that stayed, from the residual's own variance. KW_ERANGE: fewer points than terms, or points that cannot tell the
  * terms apart; KW_ENOMEM. *f is unchanged on failure. */

@@ -52,21 +52,21 @@ static void set_init(struct kw_profile *p, const struct kw_model_shape *m)
              "ENGINE.md 1: vLLM 8B init 14 s, 39 s with compile; half the starts each%s", scale > 1 ? "; scaled by layers" : "");
 }
 
-static enum kw_status from_tables(struct kw_profile *p, const char *dir, const struct kw_gpu_spec *g,
-                                  const struct kw_model_shape *m, FILE *report, struct kw_error *err)
+static enum kw_status from_tables(struct kw_profile *p, const char *dir, const struct kw_gpu_spec *g, const struct kw_model_shape *m,
+                                  const struct kw_operators_engine *engine, FILE *report, struct kw_error *err)
 {
     struct kw_operators op = { .gpu = g, .fixed_s = 0 };
     char version[16];
     int comm_estimated;
-    enum kw_status st = kw_operators_tables(&op, dir, p->precision, version, report, err);
+    enum kw_status st = kw_operators_tables(&op, dir, p->precision, engine, version, report, err);
     if (st == KW_OK) st = kw_operators_small(&op, dir, report, err);
-    if (st == KW_OK) st = kw_operators_mixed(&op, dir, report, err);
+    if (st == KW_OK && !strcmp(engine->framework, "vllm")) st = kw_operators_mixed(&op, dir, report, err); /* its kernels */
     if (st == KW_OK) st = kw_operators_all_reduce(&op, dir, p->tp, &comm_estimated, report, err);
     if (st == KW_OK) st = kw_fit(p, &op, m, p->tp, report, err);
     if (st == KW_OK && strcmp(p->precision, "fp8")) st = kw_check_gemm(&op.linear, dir, g->name, report, err);
     if (st == KW_OK) {
         fprintf(report, "fixed time a step: 0, since vLLM's asynchronous scheduling hides its host work (make fidelity: closed loops)\n");
-        snprintf(p->engine, sizeof p->engine, "vllm %s operator tables", version);
+        snprintf(p->engine, sizeof p->engine, "%s %s operator tables%s", engine->framework, version, engine->kv_fp8 ? ", fp8 KV" : "");
         p->steps.grade = comm_estimated ? KW_GRADE_ESTIMATED : KW_GRADE_PUBLISHED;
         snprintf(p->steps.source, sizeof p->steps.source,
                  "ai-dynamo/aiconfigurator@095f58a5 operator tables (Apache-2.0); small kernels%s vllm_bench%s%s",
@@ -149,6 +149,13 @@ static int has_bench(const char *gpu, const char *model, const char *precision, 
 enum kw_status kw_calibrate_import(struct kw_profile *p, const char *dir, const char *gpu, const char *model,
                                    const char *precision, unsigned tp, char **report, struct kw_error *err)
 {
+    return kw_calibrate_import_engine(p, dir, gpu, model, precision, tp, &kw_operators_vllm, report, err);
+}
+
+enum kw_status kw_calibrate_import_engine(struct kw_profile *p, const char *dir, const char *gpu, const char *model,
+                                          const char *precision, unsigned tp, const struct kw_operators_engine *engine, char **report,
+                                          struct kw_error *err)
+{
     const struct kw_gpu_spec *g = kw_gpu_find(gpu);
     const struct kw_model_shape *m = kw_model_find(model);
     struct kw_profile new = { .tp = tp };
@@ -157,6 +164,9 @@ enum kw_status kw_calibrate_import(struct kw_profile *p, const char *dir, const 
     if (!m) return kw_fail(err, KW_ERANGE, "model \"%.80s\" is not in calibrate/models.json", model);
     if (isnan(kw_model_weight_bytes(m, precision)) || (!strcmp(precision, "fp8") && !(g->flops_fp8 > 0)))
         return kw_fail(err, KW_ERANGE, "%s has no precision \"%.20s\"", g->name, precision);
+    bool shipped = !strcmp(engine->framework, "vllm") && !engine->kv_fp8;
+    if (!shipped && !has_tables(gpu))
+        return kw_fail(err, KW_ERANGE, "no operator tables of %.20s for %s", engine->framework, g->name);
     char *text = NULL;
     size_t size;
     FILE *f = open_memstream(&text, &size);
@@ -170,11 +180,16 @@ enum kw_status kw_calibrate_import(struct kw_profile *p, const char *dir, const 
     set_init(&new, m);
     fprintf(f, "%s, %s %s, tp %u\n", g->name, m->name, precision, tp);
     enum kw_status st = size_kv(&new, g, m, f, err);
+    if (engine->kv_fp8) { /* sized at 2 bytes a value */
+        new.kv_bytes_per_token /= 2;
+        new.num_blocks *= 2;
+        new.max_model_len = (uint32_t)fmin(m->max_position, (double)new.num_blocks * new.block_size);
+    }
     if (st == KW_OK) st = kw_import_load_rates(&new.load_rate, &new.cached_load_rate, dir, g, tp, err);
-    if (st == KW_OK && has_bench(gpu, model, precision, tp))
+    if (st == KW_OK && shipped && has_bench(gpu, model, precision, tp))
         st = from_bench(&new, dir, g, m, f, err);
     else if (st == KW_OK && has_tables(gpu))
-        st = from_tables(&new, dir, g, m, f, err);
+        st = from_tables(&new, dir, g, m, engine, f, err);
     else if (st == KW_OK)
         st = from_estimate(&new, dir, g, m, f, err);
     if (fclose(f) != 0 && st == KW_OK) st = kw_fail(err, KW_ENOMEM, "out of memory");

@@ -2,6 +2,7 @@
  * adds the cold-start laws. What `keepwarm calibrate import` and `make profiles` call. */
 #ifndef KW_CALIBRATE_IMPORT_H
 #define KW_CALIBRATE_IMPORT_H
+#include "calibrate/operators.h"
 #include "calibrate/profile.h"
 
 /* Builds the profile of `model` in `precision` on tp x `gpu` from dir (it holds published/ and calibration/).
@@ -15,6 +16,12 @@
  * *p is empty on failure, else the caller frees it. */
 enum kw_status kw_calibrate_import(struct kw_profile *p, const char *dir, const char *gpu, const char *model,
                                    const char *precision, unsigned tp, char **report, struct kw_error *err);
+
+/* The same with the kernels of another engine, or its KV cache in another type: to judge what was measured on that engine. No
+ * such profile ships. KW_ERANGE also for a GPU without that engine's tables. */
+enum kw_status kw_calibrate_import_engine(struct kw_profile *p, const char *dir, const char *gpu, const char *model,
+                                          const char *precision, unsigned tp, const struct kw_operators_engine *engine, char **report,
+                                          struct kw_error *err);
 
 /* Every combination that calibrate/profiles ships, one file each in out_dir; combinations that do not fit in memory are
  * passed over. Files are written only when their text changes. log gets one line a profile. */

@@ -18,7 +18,7 @@ static const char *their_name(const char *gpu)
 /* One table: which columns hold the coordinates, which the type the choice speaks of. */
 struct layout {
     const char *dtype;      /* column of the type */
-    const char *attn_dtype; /* NULL, or a column that must say bfloat16 */
+    const char *attn_dtype; /* NULL, or the column that must say what choice->attention says */
     const char *x[4];
     int n_x;
     bool rising;            /* more of the last coordinate cannot take less time */
@@ -43,7 +43,7 @@ static enum kw_status import(struct kw_samples *out, const char *path, const str
         if ((st = kw_sheet_column(&c, l->x[i], &i_x[i], err)) != KW_OK) goto out;
     for (bool more; (st = kw_sheet_next(&c, &more, err)) == KW_OK && more;) {
         if (!gpu || strcmp(c.field[i_gpu], gpu) || strcmp(c.field[i_framework], choice->framework) ||
-            strcmp(c.field[i_dtype], choice->dtype) || (l->attn_dtype && strcmp(c.field[i_attn], "bfloat16")))
+            strcmp(c.field[i_dtype], choice->dtype) || (l->attn_dtype && strcmp(c.field[i_attn], choice->attention ? choice->attention : "bfloat16")))
             continue;
         struct kw_sample p = { .s = 0 };
         for (int i = 0; i < l->n_x; i++)

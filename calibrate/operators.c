@@ -6,6 +6,7 @@
 #include "calibrate/import_vllm_bench.h"
 #include "calibrate/uncache.h"
 
+const struct kw_operators_engine kw_operators_vllm = { .framework = "vllm" };
 const char *const kw_operators_gpus[] = { "A100-80", "B200", "H100", "H200", "L40S", NULL };
 
 #define GEMM_COPIES 6.0      /* of the weights, that the vLLM collector rotates over (SOURCES.md) */
@@ -111,16 +112,18 @@ static void report_raised(FILE *report, const char *what, size_t raised, size_t 
             100 * share);
 }
 
-enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, const char *precision, char version[16],
-                                   FILE *report, struct kw_error *err)
+enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, const char *precision, const struct kw_operators_engine *engine,
+                                   char version[16], FILE *report, struct kw_error *err)
 {
-    int fp8 = !strcmp(precision, "fp8");
+    bool fp8 = !strcmp(precision, "fp8"), attends_in_fp8 = engine->kv_fp8 && !strcmp(engine->framework, "trtllm");
     const struct kw_gpu_spec *g = op->gpu;
     char path[1024];
     struct kw_samples gemm = { 0 }, head = { 0 };
     double share;
     size_t raised;
-    struct kw_aic_choice choice = { g->name, "vllm", fp8 ? "fp8" : "bfloat16" }, wide = { g->name, "vllm", "bfloat16" };
+    const struct kw_aic_choice choice = { g->name, engine->framework, fp8 ? "fp8" : "bfloat16", NULL },
+                               wide = { g->name, engine->framework, "bfloat16", NULL },
+                               kv = { g->name, engine->framework, engine->kv_fp8 ? "fp8" : "bfloat16", attends_in_fp8 ? "fp8" : "bfloat16" };
     enum kw_status st;
     snprintf(path, sizeof path, "%s/published/aic_gemm.csv", dir);
     if ((st = kw_import_aic_gemm(&gemm, path, &choice, version, err)) != KW_OK) goto out;
@@ -132,11 +135,11 @@ enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, con
     kw_uncache_gemm(&head, g, 2, GEMM_COPIES, &share);
     if ((st = kw_gemm_fit(&op->head, &head, g->flops_bf16, g->bandwidth, 2, err)) != KW_OK) goto out;
     snprintf(path, sizeof path, "%s/published/aic_attention_decode.csv", dir);
-    if ((st = kw_import_aic_decode(&op->decode, path, &wide, version, err)) != KW_OK) goto out;
-    raised = kw_uncache_decode(&op->decode, g, TABLE_HEAD_DIM, &share);
+    if ((st = kw_import_aic_decode(&op->decode, path, &kv, version, err)) != KW_OK) goto out;
+    raised = kw_uncache_decode(&op->decode, g, engine->kv_fp8 ? TABLE_HEAD_DIM / 2 : TABLE_HEAD_DIM, &share); /* half the bytes */
     report_raised(report, "decode attention", raised, op->decode.n, share);
     snprintf(path, sizeof path, "%s/published/aic_attention_prefill.csv", dir);
-    st = kw_import_aic_prefill(&op->prefill, path, &wide, version, err);
+    st = kw_import_aic_prefill(&op->prefill, path, &kv, version, err);
 out:
     kw_samples_free(&gemm);
     kw_samples_free(&head);

@@ -2,12 +2,20 @@
  * kernels, all-reduce. Filled from published tables here, or from fitted efficiencies by estimate.h. */
 #ifndef KW_CALIBRATE_OPERATORS_H
 #define KW_CALIBRATE_OPERATORS_H
+#include <stdbool.h>
 #include <stdio.h>
 #include "calibrate/fit_gemm.h"
 #include "calibrate/fit_small.h"
 #include "calibrate/gpu.h"
 #include "calibrate/samples.h"
 #include "calibrate/steptime.h"
+
+/* Whose kernels: the tables hold vLLM's and TensorRT-LLM's. */
+struct kw_operators_engine {
+    const char *framework; /* "vllm" or "trtllm" */
+    bool kv_fp8;           /* the KV cache holds fp8; TensorRT-LLM then attends to prompts in fp8 too */
+};
+extern const struct kw_operators_engine kw_operators_vllm; /* vLLM, KV cache in bf16: what profiles ship */
 
 struct kw_operators { /* owns all but gpu */
     const struct kw_gpu_spec *gpu;
@@ -25,9 +33,9 @@ void kw_operators_free(struct kw_operators *op);
 extern const char *const kw_operators_gpus[];
 
 /* Linear layers, lm_head and attention of op->gpu from dir's tables, times from L2 raised to memory's (uncache.h); version
- * gets the framework's. Lines to report. KW_ERANGE: no table for this GPU. */
-enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, const char *precision, char version[16],
-                                   FILE *report, struct kw_error *err);
+ * gets the framework's. Lines to report. KW_ERANGE: no table for this GPU and engine. */
+enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, const char *precision, const struct kw_operators_engine *engine,
+                                   char version[16], FILE *report, struct kw_error *err);
 /* The small kernels, from both boards of vllm_bench carried over by bandwidth. Lines to report. */
 enum kw_status kw_operators_small(struct kw_operators *op, const char *dir, FILE *report, struct kw_error *err);
 /* Decode attention beside prefill, for GPUs that run FlashAttention 2 (compute capability 8.x): the mean of both boards of

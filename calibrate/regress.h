@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include "sim/core/status.h"
 
-#define KW_REGRESS_MAX_TERMS 4
+#define KW_REGRESS_MAX_TERMS 5
 
 /* Coefficients c >= 0 that minimise sum_i ((sum_j c[j] x[i*k + j] - y[i]) / scale[i])^2 over n rows of k terms
  * (Householder QR, GSL). scale NULL: y itself, the relative error; times span four decades and each counts alike. A term whose best

@@ -1,5 +1,6 @@
-/* tests/fidelity.c - `make fidelity`, first half: both real vLLM runs of data/calibration/vllm_bench replayed, beside the
- * run itself and the peer's simulator, and what each cause of error contributes. Usage: fidelity DATA_DIR */
+/* tests/fidelity.c - `make fidelity`: both real vLLM runs of data/calibration/vllm_bench replayed, beside the run itself and
+ * the peer's simulator, and what each cause of error contributes; then every other server that published figures
+ * (fidelity_servers.h). All of it goes to an HDF5 file, sim/io/real_servers.h. Usage: fidelity DATA_DIR [OUT.h5] */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,8 @@
 #include "calibrate/bench_steps.h"
 #include "calibrate/fidelity.h"
 #include "calibrate/import.h"
+#include "sim/io/real_servers.h"
+#include "tests/fidelity_servers.h"
 
 typedef double table[KW_RUN_METRICS][KW_RUN_STATISTICS];
 
@@ -23,6 +26,8 @@ struct board {
     table real, peer;
     bool has_peer;
     struct kw_run_clock halved; /* the tables and the terms fitted on the run's first half */
+    struct kw_run sim[KW_REPLAY_CLOCKS];
+    kw_ns half;
 };
 
 /* The peer's errors from summary.txt: metric and statistic in its row order, then vLLM, Sim, Diff%. */
@@ -70,6 +75,7 @@ static void release(struct board *b)
     kw_profile_free(&b->profile);
     kw_steptime_delete(b->law);
     kw_bench_steps_delete(b->tables);
+    for (int i = 0; i < KW_REPLAY_CLOCKS; i++) kw_run_free(&b->sim[i]);
     kw_run_free(&b->run);
 }
 
@@ -297,7 +303,6 @@ static enum kw_status causes(const struct board *b, table base, struct kw_error 
 static enum kw_status report(struct board *b, struct kw_error *err)
 {
     struct kw_run_clock tables = by_tables(b), profile = by_profile(b);
-    struct kw_run sim = { 0 };
     struct kw_run_interval *v = NULL;
     table straight, law, halved;
     size_t n, n_second = 0;
@@ -308,13 +313,13 @@ static enum kw_status report(struct board *b, struct kw_error *err)
     enum kw_status st = kw_run_intervals(&v, &n, &b->run, &b->config, &tables, err);
     if (st != KW_OK) return st;
     b->halved = tables;
-    if ((st = kw_run_beyond(&b->halved, &b->run, &b->config, end / 2, err)) != KW_OK) goto out;
-    if ((st = warmed(b, &profile, law, NULL, err)) != KW_OK) goto out;
-    if ((st = warmed(b, &b->halved, halved, &sim, err)) != KW_OK) goto out;
-    st = second_half(b, &sim, end / 2, &worst_second, &n_second, err);
-    kw_run_free(&sim);
-    if (st != KW_OK || (st = warmed(b, &tables, straight, &sim, err)) != KW_OK) goto out;
-    if ((st = second_half(b, &sim, end / 2, &worst_plain, &n_second, err)) != KW_OK) goto out;
+    b->half = end / 2;
+    if ((st = kw_run_beyond(&b->halved, &b->run, &b->config, b->half, err)) != KW_OK) goto out;
+    if ((st = warmed(b, &profile, law, &b->sim[KW_REPLAY_PROFILE], err)) != KW_OK) goto out;
+    if ((st = warmed(b, &b->halved, halved, &b->sim[KW_REPLAY_HALVED], err)) != KW_OK) goto out;
+    if ((st = warmed(b, &tables, straight, &b->sim[KW_REPLAY_TABLES], err)) != KW_OK) goto out;
+    if ((st = second_half(b, &b->sim[KW_REPLAY_HALVED], b->half, &worst_second, &n_second, err)) != KW_OK) goto out;
+    if ((st = second_half(b, &b->sim[KW_REPLAY_TABLES], b->half, &worst_plain, &n_second, err)) != KW_OK) goto out;
     printf("%s, llama-3.1-8b bf16, vLLM 0.19, %zu requests, %u sequences, %u KV blocks (%s)\n", b->gpu, b->run.n, b->max_num_seqs,
            b->profile.num_blocks, kw_grade_name[b->profile.kv.grade]);
     printf("  %-7s %-4s %12s %9s %9s %9s %8s\n", "", "", "vLLM ms", "tables", "profile", "1st half", "peer");
@@ -338,13 +343,12 @@ static enum kw_status report(struct board *b, struct kw_error *err)
            "  Judged on the %zu requests whose first token came in the second half, which it was not fitted to:\n"
            "  worst of 15 %+.2f %%, where the tables alone have %+.2f %%\n",
            1e3 * b->halved.prefill_s, 1e3 * b->halved.decode_s, n_second, worst_second, worst_plain);
-    if ((st = per_request(&b->run, &sim, err)) != KW_OK) goto out;
+    if ((st = per_request(&b->run, &b->sim[KW_REPLAY_TABLES], err)) != KW_OK) goto out;
     steps_by_size(v, n);
     if (!b->preempts) decode_counted(b);
     st = causes(b, straight, err);
 out:
     free(v);
-    kw_run_free(&sim);
     return st;
 }
 
@@ -362,13 +366,36 @@ static enum kw_status swap(const struct board *judged, const struct board *fitte
     return st;
 }
 
+static enum kw_status servers(const struct board *boards, const char *data, const char *out, struct kw_error *err)
+{
+    struct kw_servers published;
+    struct kw_judged judged;
+    struct kw_replayed run[2];
+    size_t left_out;
+    enum kw_status st = kw_servers_load(&published, data, err);
+    if (st != KW_OK) return st;
+    if ((st = kw_judge(&judged, &left_out, &published, data, err)) == KW_OK) {
+        print_servers(&judged, left_out);
+        for (int i = 0; i < 2; i++) {
+            run[i] = (struct kw_replayed){ .gpu = boards[i].gpu, .real = &boards[i].run, .half = boards[i].half,
+                                           .peer = boards[i].has_peer ? boards[i].peer : NULL };
+            memcpy(run[i].sim, boards[i].sim, sizeof run[i].sim);
+        }
+        if (out) st = kw_real_servers_write(out, run, 2, &judged, err);
+        if (out && st == KW_OK) printf("%s: every request, point and law\n", out);
+        kw_judged_free(&judged);
+    }
+    kw_servers_free(&published);
+    return st;
+}
+
 int main(int argc, char **argv)
 {
     static struct board boards[] = { { .gpu = "RTX4090", .max_num_seqs = 256, .preempts = true }, { .gpu = "RTXPRO6000", .max_num_seqs = 128 } };
     struct kw_error err;
     enum kw_status st = KW_OK;
-    if (argc != 2) {
-        fprintf(stderr, "usage: fidelity DATA_DIR\n");
+    if (argc != 2 && argc != 3) {
+        fprintf(stderr, "usage: fidelity DATA_DIR [OUT.h5]\n");
         return 2;
     }
     for (int i = 0; st == KW_OK && i < 2; i++) {
@@ -378,6 +405,7 @@ int main(int argc, char **argv)
     if (st == KW_OK) printf("fitted terms do not carry from board to board: no law of host time, and profiles hold none\n");
     if (st == KW_OK) st = swap(&boards[0], &boards[1], &err);
     if (st == KW_OK) st = swap(&boards[1], &boards[0], &err);
+    if (st == KW_OK) st = servers(boards, argv[1], argc == 3 ? argv[2] : NULL, &err);
     for (int i = 0; i < 2; i++) release(&boards[i]);
     if (st != KW_OK) fprintf(stderr, "fidelity: %s\n", err.msg);
     return kw_exit_code(st);

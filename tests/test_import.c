@@ -107,7 +107,7 @@ static void a_gemm_table_is_filtered_and_sorted(void)
 {
     struct kw_samples q = { 0 };
     char version[16];
-    struct kw_aic_choice c = { "H100", "vllm", "bfloat16" };
+    struct kw_aic_choice c = { "H100", "vllm", "bfloat16", NULL };
     const char *path = file("gemm.csv",
         "gpu,framework,version,kernel,dtype,m,n,k,latency_ms,origin_path\n"
         "H100-SXM-80GB,vllm,0.24.0,x,bfloat16,8,64,128,0.5,p\nH100-SXM-80GB,vllm,0.24.0,x,bfloat16,1,64,128,0.25,p\n"
@@ -132,7 +132,7 @@ static void decode_attention_loses_jitter(void)
 {
     struct kw_samples q = { 0 };
     char version[16];
-    struct kw_aic_choice c = { "L40S", "vllm", "bfloat16" };
+    struct kw_aic_choice c = { "L40S", "vllm", "bfloat16", NULL };
     const char *path = file("attn.csv", "gpu,framework,version,kernel,kv_dtype,heads,kv_heads,batch,context,latency_ms\n"
         "L40S,vllm,1,x,bfloat16,32,8,4,256,0.022\nL40S,vllm,1,x,bfloat16,32,8,4,512,0.094\n"
         "L40S,vllm,1,x,bfloat16,32,8,4,1024,0.027\nL40S,vllm,1,x,bfloat16,32,8,8,64,0.020\n");
