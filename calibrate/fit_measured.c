@@ -6,6 +6,7 @@
 #include "calibrate/curve.h"
 #include "calibrate/fit_decode.h"
 #include "calibrate/gpu.h"
+#include "calibrate/host_time.h"
 #include "calibrate/regress.h"
 
 #define NOBODY SIZE_MAX  /* no point is left out */
@@ -17,7 +18,7 @@ struct fit { /* device times; owns decode and tables */
     struct kw_decode_fit decode;
     struct kw_step_tables t; /* fixed_s apart: what the device does not see */
     double head_s, pair_s;   /* per sequence; per query-key pair */
-    double host_seq_s;       /* f1 */
+    struct kw_host_fit host;
     double widest;           /* largest batch decoded */
 };
 
@@ -236,28 +237,153 @@ static enum kw_status fit_rows(struct fit *f, struct kw_error *err)
     return KW_OK;
 }
 
-/* f0 + f1 B over the host points; without any, what submit and wait took above the device. */
-static enum kw_status fit_host(struct fit *f, struct kw_error *err)
+/* ---- the host ---- */
+
+static size_t host_points(const struct fit *f, size_t skip, struct kw_host_point *to)
 {
     size_t n = 0;
-    double x[2 * 64], y[64], coef[2], sum = 0, count = 0;
     for (size_t i = 0; i < f->m->n; i++) {
         const struct kw_measured_point *p = &f->m->point[i];
-        if (p->key.kind == KW_MEASURED_HOST && n < 64) {
-            x[2 * n] = 1;
-            x[2 * n + 1] = p->key.batch;
-            y[n++] = p->median_s;
-        } else if (p->key.kind == KW_MEASURED_DECODE) {
-            sum += p->host_s;
-            count++;
-        }
+        if (p->key.kind != KW_MEASURED_HOST || i == skip) continue;
+        to[n++] = (struct kw_host_point){ .steps = 1, .sequences = (double)p->key.batch + p->key.chunks, .chunks = p->key.chunks,
+                                          .measured_s = p->median_s };
     }
-    f->t.fixed_s = n == 1 ? y[0] : count > 0 && sum > 0 ? sum / count : 0;
-    if (n < 2) return KW_OK;
-    enum kw_status st = kw_regress(n, 2, x, y, NULL, coef, err);
-    if (st != KW_OK) return st;
-    f->t.fixed_s = coef[0];
-    f->host_seq_s = coef[1];
+    return n;
+}
+
+/* Terms that stand out of twice their standard error; the loop itself always stays. */
+static enum kw_status fit_significant(struct kw_host_fit *to, const struct kw_host_point *p, size_t n, struct kw_error *err)
+{
+    unsigned terms = KW_HOST_FIXED;
+    double sequences = p[0].sequences, chunks = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (p[i].sequences != sequences) terms |= KW_HOST_SEQUENCE;
+        if (p[i].chunks > 0) chunks++;
+    }
+    if (chunks > 0 && chunks < (double)n) terms |= KW_HOST_CHUNK;
+    for (;;) {
+        enum kw_status st = kw_host_time_fit(to, p, n, terms, err);
+        if (st != KW_OK) return st;
+        const double t[] = { INFINITY, to->host.sequence_s / to->error[1], to->host.chunk_s / to->error[2] };
+        int least = 0;
+        for (int j = 1; j < 3; j++)
+            if (terms >> j & 1 && !(t[j] >= 2) && (!least || !(t[j] >= t[least]))) least = j;
+        if (!least) return KW_OK;
+        terms &= ~(1u << least);
+    }
+}
+
+/* The law of host_time.h over the host points; without any, what submit and wait took above the device. */
+static enum kw_status fit_host(struct fit *f, struct kw_error *err)
+{
+    struct kw_host_point *p = malloc((f->m->n + 1) * sizeof *p);
+    double sum = 0, count = 0;
+    if (!p) return kw_fail(err, KW_ENOMEM, "out of memory");
+    size_t n = host_points(f, NOBODY, p);
+    f->host = (struct kw_host_fit){ .kernels = 1, .error = { NAN, NAN, NAN, NAN }, .residual = NAN };
+    for (size_t i = 0; i < f->m->n; i++) {
+        if (f->m->point[i].key.kind != KW_MEASURED_DECODE) continue;
+        sum += f->m->point[i].host_s;
+        count++;
+    }
+    f->host.host.fixed_s = count > 0 && sum > 0 ? sum / count : 0;
+    enum kw_status st = KW_OK;
+    if (n >= 4)
+        st = fit_significant(&f->host, p, n, err);
+    else if (n)
+        st = kw_host_time_fit(&f->host, p, n, KW_HOST_FIXED, err);
+    kw_host_time_add(&f->t, &f->host.host);
+    free(p);
+    return st;
+}
+
+/* The law and its leave-out errors in words. */
+static enum kw_status host_words(const struct fit *f, FILE *report, struct kw_error *err)
+{
+    static const char *const unit[] = { "", " a sequence", " a new request" };
+    const double v[] = { f->host.host.fixed_s, f->host.host.sequence_s, f->host.host.chunk_s };
+    struct kw_host_point *p = malloc((f->m->n + 1) * sizeof *p);
+    double *e = malloc((f->m->n + 1) * sizeof *e), median = 0, worst = 0;
+    enum kw_status st = p && e ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
+    size_t n = 0;
+    fputs("host between steps:", report);
+    for (int j = 0; j < 3; j++) {
+        fprintf(report, "%s %.2f", j ? " +" : "", v[j] * 1e6);
+        if (f->host.error[j] > 0) fprintf(report, " (+-%.2f)", f->host.error[j] * 1e6);
+        fprintf(report, " us%s", unit[j]);
+    }
+    for (size_t i = 0; st == KW_OK && i < f->m->n; i++) {
+        const struct kw_measured_point *at = &f->m->point[i];
+        struct kw_host_fit without;
+        if (at->key.kind != KW_MEASURED_HOST) continue;
+        size_t rest = host_points(f, i, p);
+        if (rest < 4) continue;
+        if ((st = fit_significant(&without, p, rest, err)) != KW_OK) break;
+        double guess = without.host.fixed_s + without.host.sequence_s * ((double)at->key.batch + at->key.chunks) +
+                       without.host.chunk_s * at->key.chunks;
+        e[n++] = fabs(guess / at->median_s - 1);
+    }
+    if (st == KW_OK && n) {
+        kw_regress_errors(e, n, &median, &worst);
+        fprintf(report, "; left out, median %.0f %%, worst %.0f %% of %zu points", 100 * median, 100 * worst, n);
+        for (int j = 1; j < 3; j++)
+            if (!(v[j] > 0)) fprintf(report, ";%s: not significant, 0", unit[j]);
+    } else if (st == KW_OK) {
+        fputs("; not measured in the serving loop", report);
+    }
+    fputc('\n', report);
+    free(p);
+    free(e);
+    return st;
+}
+
+/* ---- caches that hold something else ---- */
+
+struct cold { /* what the pairs of one kind say */
+    size_t n, clear; /* pairs; of them with intervals apart */
+    double median_s, low_s, high_s;
+};
+
+/* Median over the pairs of one kind of what comes first less what comes settled; 0 unless most pairs' intervals are apart. */
+static enum kw_status cold_of(const struct fit *f, enum kw_measured_kind kind, struct cold *c, struct kw_error *err)
+{
+    double *v = malloc((f->m->n + 1) * sizeof *v), worst;
+    if (!v) return kw_fail(err, KW_ENOMEM, "out of memory");
+    *c = (struct cold){ .low_s = INFINITY };
+    for (size_t i = 0; i < f->m->n; i++) {
+        const struct kw_measured_point *p = &f->m->point[i];
+        struct kw_measured_key k = p->key;
+        if (k.kind != kind || k.shape) continue;
+        k.shape = 1;
+        const struct kw_measured_point *settled = kw_measured_find(f->m, &k);
+        if (!settled) continue;
+        v[c->n] = p->median_s - settled->median_s;
+        c->clear += p->low_s > settled->high_s;
+        c->low_s = fmin(c->low_s, v[c->n]);
+        c->high_s = fmax(c->high_s, v[c->n]);
+        c->n++;
+    }
+    kw_regress_errors(v, c->n, &c->median_s, &worst);
+    if (2 * c->clear <= c->n || !(c->median_s > 0)) c->median_s = 0;
+    if (c->median_s > 1) c->median_s = 1;
+    free(v);
+    return KW_OK;
+}
+
+static enum kw_status fit_cold(struct fit *f, FILE *report, struct kw_error *err)
+{
+    static const enum kw_measured_kind kind[] = { KW_MEASURED_AFTER_IDLE, KW_MEASURED_AFTER_PROMPT };
+    static const char *const words[] = { "a step after idle time", "the decodes after a prompt, together," };
+    double *to[] = { &f->t.cold.after_idle_s, &f->t.cold.after_prompt_s };
+    for (int j = 0; j < 2; j++) {
+        struct cold c;
+        enum kw_status st = cold_of(f, kind[j], &c, err);
+        if (st != KW_OK) return st;
+        *to[j] = c.median_s;
+        if (!c.n) continue;
+        fprintf(report, "caches: %s: %.0f us more (%zu pairs, %.0f to %.0f; %zu clear of their intervals%s)\n", words[j], c.median_s * 1e6,
+                c.n, c.low_s * 1e6, c.high_s * 1e6, c.clear, c.median_s > 0 ? "" : ": not significant, 0");
+    }
     return KW_OK;
 }
 
@@ -277,7 +403,7 @@ static enum kw_status build(struct fit *f, const struct kw_measured *m, size_t s
     if (st == KW_OK) st = kw_curve_new(&f->t.head, 2, err);
     if (st == KW_OK) {
         kw_curve_put(&f->t.head, 0, 0);
-        kw_curve_put(&f->t.head, 1, f->head_s + f->host_seq_s);
+        kw_curve_put(&f->t.head, 1, f->head_s);
     }
     kw_curve_free(&prompt);
     if (st != KW_OK) fit_free(f);
@@ -471,7 +597,7 @@ static void quality(const struct fit *f, double *interval, FILE *report)
     const struct kw_measured_point *at = NULL;
     for (size_t i = 0; i < f->m->n; i++) {
         const struct kw_measured_point *p = &f->m->point[i];
-        if (p->key.kind == KW_MEASURED_HOST || p->key.kind == KW_MEASURED_ANCHOR) continue;
+        if (p->key.kind >= KW_MEASURED_HOST) continue; /* no single step, or the anchor */
         double w = (p->high_s - p->low_s) / p->median_s;
         if (e) e[n++] = w;
         few += p->coverage < 0.95;
@@ -495,7 +621,7 @@ static void quality(const struct fit *f, double *interval, FILE *report)
     fprintf(report, "\nanchor: %zu visits, drift at worst %+.1f %%", f->m->n_anchors, 100 * f->m->drift_worst);
     if (drifted) fprintf(report, "; %zu points measured while it was over 2 %%: NOT A STEADY DEVICE", drifted);
     if (skewed) fprintf(report, "\nunlike contexts: the sum of context is off by %.1f %% at worst (%zu batches)", 100 * off, skewed);
-    fprintf(report, "\nhost between steps: %.1f us + %.2f us a sequence\n", f->t.fixed_s * 1e6, f->host_seq_s * 1e6);
+    fputc('\n', report);
     double longest = f->decode.context[f->decode.n_c - 1];
     fprintf(report, "extrapolates beyond batch %.0f, context %.0f and prompts of %.0f tokens\n", f->widest, longest,
             f->t.dense.x[f->t.dense.n - 1]);
@@ -597,6 +723,9 @@ static enum kw_status fit_starts(struct kw_profile *p, const struct kw_measured 
             fprintf(report, "cold start, %s: not measured; estimated\n", rows[i].name);
         }
     }
+    struct kw_law memory;
+    size_t n = law_of(&memory, m, "tmpfs", v);
+    if (n) fprintf(report, "cold start, tmpfs: %zu measured, median %.3g GB/s; no part of the profile\n", n, kw_law_quantile(&memory, 0.5) * 1e-9);
     free(v);
     return KW_OK;
 }
@@ -663,6 +792,8 @@ enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m
         st = errors_of(&f, KW_MEASURED_PREFILL, &p->prefill_error_median, &p->prefill_error_worst, report, err);
     if (st == KW_OK) st = fit_mixed(&f, report, err);
     if (st == KW_OK) quality(&f, &interval, report);
+    if (st == KW_OK) st = host_words(&f, report, err);
+    if (st == KW_OK) st = fit_cold(&f, report, err);
     if (st == KW_OK) st = fit_starts(p, m, report, err);
     if (st == KW_OK) {
         p->tables = f.t;

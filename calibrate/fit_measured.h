@@ -7,8 +7,11 @@
  *               t(T) - t(B = T) = p - q T. Never falling: what a row is above it is attention's
  *   prefill     t(T, past) - dense(T) - h over pairs T past + T^2 / 2: g pairs from the regression a + b T + g pairs, plus
  *               its residual, plus what a prompt costs above a decode of as many tokens
- *   fixed       the host's time from step to step less the device's, f0 + f1 B over the batch (f1 joins h): the
- *               scheduler, building the batch, submitting, sampling, taking tokens. The named term of ENGINE.md 4
+ *   host        from step to step less the device's time, in the serving loop: f0 + f1 sequences + f2 new requests, the law
+ *               of host_time.h; f1 and f2 stay where they are above twice their standard error, else they are 0. The
+ *               scheduler, building the batch, submitting, sampling, taking tokens; a request's admission and end
+ *   cold        the step after idle time, and the decodes after a prompt, above the same ones settled: median over pairs of
+ *               points, where most of their intervals are apart; else 0
  *   mixed       dense + head + both attentions; where that misses, kw_step_mixed, if it is better left out
  *   cold start  empirical quantiles; lognormal from 20 starts on, where Lilliefors's test does not refuse it at 5 %
  *

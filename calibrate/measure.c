@@ -1,23 +1,40 @@
 #include "calibrate/measure.h"
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
+#include <time.h>
 #include "calibrate/fit_measured.h"
+#include "calibrate/others.h"
 #include "sim/core/rng.h"
 
 enum {
     SAMPLES_LEAST = 6,   /* the fewest whose extremes cover 95 % */
-    SAMPLES_VISIT = 50,  /* of one visit at most */
-    SAMPLES_POINT = 400, /* of one point at most */
+    SAMPLES_VISIT = 50,  /* of one visit, unless they take less than VISIT_NS */
+    SAMPLES_MOST = 400,  /* of one visit */
+    SAMPLES_POINT = 1000, /* of one point at most */
+    VISITS = 2,          /* to a point of the grid, far apart in time: what was off for a while shows */
     ANCHOR_EVERY = 10,
+    ANCHOR_SAMPLES = 13,
+    AFTER_STEPS = 12,    /* decode steps until the caches are as before a prompt */
+    HOST_PROMPT = 8,     /* tokens of the requests whose host time is measured */
     MOST_PLANNED = 1024, /* grid and what refinement adds */
-    MOST_ADDED = 64
+    MOST_ADDED = 64,
+    MOST_TRIES = 5       /* of one visit beside too much of others */
 };
+#define VISIT_NS INT64_C(100000000) /* so long, others are seen by ticks of 10 ms */
 
 struct planned {
     struct kw_measured_key key;
     uint64_t rank; /* coarse grid first, then random */
+};
+
+struct samples { /* of one visit */
+    double us[SAMPLES_MOST], host[SAMPLES_MOST];
+    size_t n;
+    uint64_t sum; /* of context */
 };
 
 struct drive {
@@ -36,6 +53,8 @@ struct drive {
     struct kw_batch_seq *seqs;
     struct planned *plan;
     size_t n_plan, n_grid;
+    uint32_t pass;           /* over the grid: 1 to VISITS */
+    struct samples got, settled; /* settled: of the kinds whose point is a pair */
 };
 
 static int64_t now(const struct drive *d) { return d->o->now ? d->o->now(d->o->ctx) : kw_now_ns(); }
@@ -109,9 +128,8 @@ static void put(struct drive *d, uint32_t *block, uint32_t past, uint32_t len)
     d->rows[b->n_logits++] = b->n_tokens - 1;
 }
 
-static uint64_t build(struct drive *d, const struct kw_measured_key *k)
+static uint64_t build(struct drive *d, const struct kw_measured_key *k, uint32_t block)
 {
-    uint32_t block = 0;
     uint64_t sum = contexts(d, k);
     d->batch = (struct kw_batch){ .tokens = d->tokens, .positions = d->positions, .slots = d->slots, .seqs = d->seqs,
                                   .tables = d->tables, .table_stride = d->stride, .logit_tokens = d->rows };
@@ -127,34 +145,44 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Are us[0..n) and what the point had before enough? */
-static bool enough(const struct drive *d, const struct kw_measured_point *had, const double *us, size_t n)
+/* Is what the visit has enough, with what the point had before? */
+static bool enough(const struct drive *d, const struct kw_measured_point *had)
 {
-    double all[SAMPLES_POINT + SAMPLES_VISIT], median, low, high, coverage;
+    double all[SAMPLES_POINT + SAMPLES_MOST], median, low, high, coverage;
+    const struct samples *g = &d->got;
     size_t before = had ? had->n : 0;
-    if (before + n < SAMPLES_LEAST) return false;
+    if (g->n < SAMPLES_LEAST) return false;
     if (before > SAMPLES_POINT) return true;
     if (had) memcpy(all, had->us, before * sizeof *all);
-    memcpy(all + before, us, n * sizeof *all);
-    qsort(all, before + n, sizeof *all, ascending);
-    kw_measured_interval(all, before + n, &median, &low, &high, &coverage);
+    memcpy(all + before, g->us, g->n * sizeof *all);
+    qsort(all, before + g->n, sizeof *all, ascending);
+    kw_measured_interval(all, before + g->n, &median, &low, &high, &coverage);
     return coverage >= 0.95 && high - low <= d->precision * median;
 }
 
-static bool visit_over(const struct drive *d, const struct kw_measured_point *had, const double *us, size_t n, int64_t began)
+static bool visit_over(const struct drive *d, const struct kw_measured_point *had, int64_t began)
 {
-    int64_t at = now(d);
-    if (n == SAMPLES_VISIT || enough(d, had, us, n)) return true;
-    return n >= 3 && (at - began > d->visit_ns || at > d->deadline);
+    const size_t n = d->got.n;
+    int64_t took = now(d) - began, least = d->visit_ns < 4 * VISIT_NS ? d->visit_ns / 4 : VISIT_NS;
+    if (n == SAMPLES_MOST || (took >= least && (n >= SAMPLES_VISIT || enough(d, had)))) return true;
+    return n >= 3 && (took > d->visit_ns || began + took > d->deadline);
 }
 
-static enum kw_status keep(struct drive *d, const struct kw_measured_key *k, uint64_t sum, const double *us, size_t n,
-                           double *host, struct kw_error *err)
+/* Others in the machine: more than a compiler on one of eight cores, beyond what ticks can tell in the time. */
+static bool disturbed(const struct drive *d, const struct kw_others *before, int64_t began)
+{
+    if (d->o->now) return false; /* not the machine's own clock */
+    double took = (double)(now(d) - began) * 1e-9;
+    return took > 0 && kw_others_share(before) > 0.05 + 0.02 / took;
+}
+
+/* The visit's samples to the points and the file. */
+static enum kw_status keep(struct drive *d, struct samples *g, const struct kw_measured_key *k, struct kw_error *err)
 {
     double median, low, high, coverage;
-    qsort(host, n, sizeof *host, ascending);
-    kw_measured_interval(host, n, &median, &low, &high, &coverage);
-    return kw_measured_visit(d->m, d->f, k, sum, us, n, median * 1e-6, d->before_s + (double)(now(d) - d->began) * 1e-9,
+    qsort(g->host, g->n, sizeof *g->host, ascending);
+    kw_measured_interval(g->host, g->n, &median, &low, &high, &coverage);
+    return kw_measured_visit(d->m, d->f, k, g->sum, g->us, g->n, median * 1e-6, d->before_s + (double)(now(d) - d->began) * 1e-9,
                              d->clock_mhz, err);
 }
 
@@ -170,60 +198,132 @@ static enum kw_status time_step(struct drive *d, double *us, double *host, struc
     return KW_OK;
 }
 
-static enum kw_status visit_steps(struct drive *d, const struct kw_measured_key *k, struct kw_error *err)
+static enum kw_status one_sample(struct drive *d, struct samples *g, struct kw_error *err)
 {
-    double us[SAMPLES_VISIT], host[SAMPLES_VISIT];
-    const struct kw_measured_point *had = kw_measured_find(d->m, k);
-    uint64_t sum = build(d, k);
-    size_t n = 0;
-    int64_t began = now(d);
-    enum kw_status st = KW_OK;
-    for (uint32_t i = 0; st == KW_OK && i < (d->o->warmups ? d->o->warmups : 3); i++) {
-        st = time_step(d, us, host, err);
-        if (i && now(d) - began > d->visit_ns) break; /* steps so long are warm after one */
-    }
-    while (st == KW_OK && !visit_over(d, had, us, n, began)) {
-        st = time_step(d, us + n, host + n, err);
-        if (st == KW_OK) n++;
-    }
-    return st == KW_OK ? keep(d, k, sum, us, n, host, err) : st;
+    enum kw_status st = time_step(d, g->us + g->n, g->host + g->n, err);
+    g->n += st == KW_OK;
+    return st;
 }
 
-/* Serves batch requests through the engine; the samples are the gaps between its steps. */
+static enum kw_status visit_steps(struct drive *d, const struct kw_measured_key *k, struct kw_error *err)
+{
+    const struct kw_measured_point *had = kw_measured_find(d->m, k);
+    double us, host;
+    int64_t began = now(d);
+    enum kw_status st = KW_OK;
+    d->got.sum = build(d, k, 0);
+    for (uint32_t i = 0; st == KW_OK && i < (d->o->warmups ? d->o->warmups : 3); i++) {
+        st = time_step(d, &us, &host, err);
+        if (i && now(d) - began > d->visit_ns) break; /* steps so long are warm after one */
+    }
+    while (st == KW_OK && !visit_over(d, had, began)) st = one_sample(d, &d->got, err);
+    return st;
+}
+
+/* AFTER_STEPS decode steps in a row, together. */
+static enum kw_status time_row(struct drive *d, struct samples *to, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    double us = 0, host = 0, all_us = 0, all_host = 0;
+    for (int i = 0; st == KW_OK && i < AFTER_STEPS; i++) {
+        st = time_step(d, &us, &host, err);
+        all_us += us;
+        all_host += host;
+    }
+    to->us[to->n] = all_us;
+    to->host[to->n] = all_host;
+    to->n += st == KW_OK;
+    return st;
+}
+
+static enum kw_status visit_after_prompt(struct drive *d, const struct kw_measured_key *k, struct kw_error *err)
+{
+    const struct kw_measured_point *had = kw_measured_find(d->m, k);
+    struct kw_measured_key decode = { .kind = KW_MEASURED_DECODE, .batch = k->batch, .context = k->context };
+    struct kw_measured_key prompt = { .kind = KW_MEASURED_PREFILL, .chunks = 1, .tokens = k->tokens };
+    double us, host;
+    int64_t began = now(d);
+    enum kw_status st = KW_OK;
+    for (bool warm = false; st == KW_OK && !(warm && visit_over(d, had, began)); warm = true) {
+        build(d, &prompt, k->batch * blocks_of(d, k->context));
+        st = time_step(d, &us, &host, err);
+        d->got.sum = d->settled.sum = build(d, &decode, 0);
+        if (st == KW_OK) st = time_row(d, &d->got, err);
+        if (st == KW_OK) st = time_row(d, &d->settled, err);
+        if (!warm) d->got.n = d->settled.n = 0;
+    }
+    return st;
+}
+
+static enum kw_status visit_after_idle(struct drive *d, const struct kw_measured_key *k, struct kw_error *err)
+{
+    const struct kw_measured_point *had = kw_measured_find(d->m, k);
+    struct kw_measured_key prompt = { .kind = KW_MEASURED_PREFILL, .chunks = 1, .tokens = k->tokens };
+    int64_t began = now(d);
+    enum kw_status st = KW_OK;
+    d->got.sum = d->settled.sum = build(d, &prompt, 0);
+    for (bool warm = false; st == KW_OK && !(warm && visit_over(d, had, began)); warm = true) {
+        const struct timespec idle = { .tv_nsec = 20 * 1000 * 1000 };
+        if (!d->o->now) nanosleep(&idle, NULL); /* a clock that is not the machine's stands still meanwhile */
+        st = one_sample(d, &d->got, err);
+        if (st == KW_OK) st = one_sample(d, &d->settled, err);
+        if (!warm) d->got.n = d->settled.n = 0;
+    }
+    return st;
+}
+
+static enum kw_status host_add(struct drive *d, uint64_t id, uint32_t answer, struct kw_error *err)
+{
+    return kw_engine_add(d->rig->engine, &(struct kw_engine_request){ .id = id, .prompt = d->tokens, .n_prompt = HOST_PROMPT,
+                                                                      .max_new = answer, .ignore_eos = true }, err);
+}
+
+/* Serves batch requests through the engine, and with chunks so many more that come and end in each step; the samples are
+ * the gaps between its steps less the device's time. */
 static enum kw_status visit_host(struct drive *d, const struct kw_measured_key *k, struct kw_error *err)
 {
     struct kw_engine *e = d->rig->engine;
-    const uint32_t prompt = 8, most = SAMPLES_VISIT + 8;
-    double us[SAMPLES_VISIT], host[SAMPLES_VISIT];
-    size_t n = 0;
-    uint64_t sum = 0;
+    const struct kw_measured_point *had = kw_measured_find(d->m, k);
+    struct samples *g = &d->got;
     enum kw_status st = KW_OK;
-    for (uint32_t i = 0; i < prompt; i++) d->tokens[i] = (i + 1) % d->rig->vocab;
-    uint32_t added = 0;
-    for (; st == KW_OK && added < k->batch; added += st == KW_OK)
-        st = kw_engine_add(e, &(struct kw_engine_request){ .id = added, .prompt = d->tokens, .n_prompt = prompt, .max_new = most,
-                                                           .ignore_eos = true }, err);
+    uint64_t added = 0, left = 0;
+    for (uint32_t i = 0; i < HOST_PROMPT; i++) d->tokens[i] = (i + 1) % d->rig->vocab;
+    for (; st == KW_OK && added < k->batch; added += st == KW_OK) st = host_add(d, added, SAMPLES_VISIT + 8, err);
     int64_t began = now(d), last = began;
     bool ran = true;
-    for (uint32_t warm = 0; st == KW_OK && ran && !visit_over(d, kw_measured_find(d->m, k), us, n, began);) {
+    for (uint32_t warm = 0; st == KW_OK && g->n < SAMPLES_VISIT && !visit_over(d, had, began);) {
         struct kw_engine_step step;
-        st = kw_engine_step(e, &step, &ran, err);
+        for (uint32_t i = 0; st == KW_OK && warm && i < k->chunks; i++, left++) st = host_add(d, k->batch + left, 1, err);
+        if (st == KW_OK) st = kw_engine_step(e, &step, &ran, err);
         if (st != KW_OK || !ran) break;
         int64_t at = now(d), gap = at - last - step.device_ns;
         last = at;
-        if (step.batch.n_chunks || warm++ < 3) continue;
-        sum = step.batch.decode_context;
-        host[n] = us[n] = (double)(gap > 1 ? gap : 1) * 1e-3;
-        n++;
+        if (warm++ < 4 || step.batch.n_decode != k->batch || step.batch.n_chunks != k->chunks) continue;
+        g->sum = step.batch.decode_context;
+        g->host[g->n] = g->us[g->n] = (double)(gap > 1 ? gap : 1) * 1e-3;
+        g->n++;
     }
-    for (uint32_t i = 0; i < added; i++) kw_engine_cancel(e, i);
-    if (st == KW_OK) st = kw_engine_settle(e, err); /* the backend is driven without the engine next */
-    return st == KW_OK && n ? keep(d, k, sum, us, n, host, err) : st;
+    for (uint64_t i = 0; i < added + left; i++) kw_engine_cancel(e, i);
+    return st == KW_OK ? kw_engine_settle(e, err) : st; /* the backend is driven without the engine next */
 }
 
 static enum kw_status visit(struct drive *d, const struct kw_measured_key *k, struct kw_error *err)
 {
-    return k->kind == KW_MEASURED_HOST ? visit_host(d, k, err) : visit_steps(d, k, err);
+    enum kw_status st = KW_OK;
+    for (int tries = 0; st == KW_OK && tries < MOST_TRIES; tries++) {
+        struct kw_others before = kw_others_begin();
+        int64_t began = now(d);
+        d->got.n = d->settled.n = 0;
+        st = k->kind == KW_MEASURED_HOST ? visit_host(d, k, err)
+           : k->kind == KW_MEASURED_AFTER_PROMPT ? visit_after_prompt(d, k, err)
+           : k->kind == KW_MEASURED_AFTER_IDLE ? visit_after_idle(d, k, err) : visit_steps(d, k, err);
+        if (!disturbed(d, &before, began) || now(d) >= d->deadline) break;
+        d->m->n_again++;
+    }
+    if (st == KW_OK && d->got.n) st = keep(d, &d->got, k, err);
+    struct kw_measured_key again = *k;
+    again.shape = 1;
+    return st == KW_OK && d->settled.n ? keep(d, &d->settled, &again, err) : st;
 }
 
 static enum kw_status anchor(struct drive *d, struct kw_error *err)
@@ -236,16 +336,12 @@ static enum kw_status anchor(struct drive *d, struct kw_error *err)
     struct kw_error ignored;
     d->clock_mhz = d->rig->ops->device(d->rig->backend, &device, &ignored) == KW_OK ? device.clock_mhz : 0;
     /* each anchor stands alone: enough() must not take the earlier ones' samples for its own */
-    double us[SAMPLES_LEAST * 2 + 1], host[SAMPLES_LEAST * 2 + 1];
-    const size_t most = sizeof us / sizeof *us;
-    uint64_t sum = build(d, &k);
-    enum kw_status st = time_step(d, us, host, err);
-    size_t n = 0;
-    while (st == KW_OK && n < most && (n < 3 || now(d) < d->deadline)) {
-        st = time_step(d, us + n, host + n, err);
-        n += st == KW_OK;
-    }
-    return st == KW_OK ? keep(d, &k, sum, us, n, host, err) : st;
+    double us, host;
+    d->got.n = 0;
+    d->got.sum = build(d, &k, 0);
+    enum kw_status st = time_step(d, &us, &host, err);
+    while (st == KW_OK && d->got.n < ANCHOR_SAMPLES && (d->got.n < 3 || now(d) < d->deadline)) st = one_sample(d, &d->got, err);
+    return st == KW_OK ? keep(d, &d->got, &k, err) : st;
 }
 
 /* ---- the plan ---- */
@@ -280,6 +376,8 @@ static void plan_decode(struct drive *d)
         if (b >= 2 && b < most) /* does the engine pad to the next size? */
             plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_DECODE, .batch = b + 1, .context = 128 < longest ? 128 : longest }, 1);
     }
+    for (uint32_t b = 3; b <= most && b <= 64; b += b < 16 ? 1 : 4) /* kernels work in tiles of a few sequences */
+        plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_DECODE, .batch = b, .context = 128 < longest ? 128 : longest }, 1);
     for (uint32_t b = 8; b <= 32; b *= 4)
         for (uint32_t shape = 0; shape < 3; shape++)
             plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_SKEWED, .batch = b, .shape = shape,
@@ -296,23 +394,33 @@ static void plan_prefill(struct drive *d)
                        p < 2 && (step % 2 == 0 || t == most) ? 0 : 1);
     for (uint32_t n = 4; n <= 16; n *= 4) /* what a sequence costs beside its tokens */
         plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_PREFILL, .chunks = n, .tokens = most / (2 * n) < 64 ? most / (2 * n) : 64 }, 1);
-    const uint32_t chunk[] = { most / 2 < 512 ? most / 2 : 512, most > 128 ? most - 64 : most / 2 };
-    for (size_t c = 0; c < 2; c++)
-        for (uint32_t b = 8; b <= 64; b *= 8)
-            for (uint32_t context = 128; context <= 2048; context *= 16)
-                plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_MIXED, .batch = b, .context = context, .chunks = 1,
-                                                        .tokens = chunk[c] < 2048 ? chunk[c] : 2048 }, 1);
+    static const uint32_t chunk[] = { 32, 128, 512, 2048 }, batch[] = { 4, 24, 64 };
+    for (size_t c = 0; c < 4; c++)
+        for (size_t b = 0; b < 3; b++)
+            for (uint32_t context = 128; context <= 2048; context *= 4)
+                plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_MIXED, .batch = batch[b], .context = context, .chunks = 1,
+                                                        .tokens = chunk[c] + batch[b] > most && chunk[c] <= most ? most - batch[b] : chunk[c] },
+                           c == 1 && b < 2 ? 0 : 1);
 }
 
 static void plan_all(struct drive *d)
 {
     plan_decode(d);
     plan_prefill(d);
-    for (uint32_t b = 1; b <= 64; b *= 4) {
-        uint64_t tokens = (uint64_t)b * blocks_of(d, 8 + SAMPLES_VISIT + 8);
-        if (tokens <= d->rig->num_blocks && 8 + SAMPLES_VISIT + 8 <= d->rig->max_model_len && 8 * b <= d->rig->max_tokens)
-            plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_HOST, .batch = b }, b == 1 || b == 16 ? 0 : 1);
-    }
+    const uint32_t most = d->rig->max_tokens / 2 < 512 ? d->rig->max_tokens / 2 : 512;
+    const struct { uint32_t batch, tokens; } after[] = { { 1, 128 }, { 4, 128 }, { 1, most }, { 0, 32 }, { 0, 128 } };
+    for (size_t i = 0; i < sizeof after / sizeof *after; i++)
+        plan_point(d, (struct kw_measured_key){ .kind = after[i].batch ? KW_MEASURED_AFTER_PROMPT : KW_MEASURED_AFTER_IDLE,
+                                                .batch = after[i].batch, .context = after[i].batch ? 128 : 0, .chunks = 1,
+                                                .tokens = after[i].tokens }, 1);
+    for (uint32_t b = 1; b <= 64; b *= 4)
+        for (uint32_t chunks = 0; chunks <= 4; chunks = chunks ? 4 * chunks : 1) {
+            uint64_t blocks = (uint64_t)(b + chunks) * blocks_of(d, HOST_PROMPT + SAMPLES_VISIT + 8);
+            if (blocks <= d->rig->num_blocks && HOST_PROMPT + SAMPLES_VISIT + 8 <= d->rig->max_model_len && b + chunks <= d->rig->max_seqs &&
+                HOST_PROMPT * b + HOST_PROMPT * chunks <= d->rig->max_tokens)
+                plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_HOST, .batch = b, .chunks = chunks,
+                                                        .tokens = chunks ? HOST_PROMPT : 0 }, b == 1 || b == 16 ? 0 : 1);
+        }
     qsort(d->plan, d->n_plan, sizeof *d->plan, by_rank);
     d->n_grid = d->n_plan;
 }
@@ -326,6 +434,11 @@ static double work(const struct kw_measured_key *k)
     return k->batch + t + (double)k->batch * k->context / 500 + t * (k->past + k->tokens / 2.0) / 2000;
 }
 
+static bool is_step(const struct kw_measured_key *k) /* its samples are single steps on the device */
+{
+    return k->kind != KW_MEASURED_HOST && k->kind != KW_MEASURED_AFTER_PROMPT && k->kind != KW_MEASURED_AFTER_IDLE;
+}
+
 /* Seconds a visit of the fewest samples would take, from the measured points of at least a sixteenth of its work. */
 static double guess_s(const struct drive *d, const struct kw_measured_key *k)
 {
@@ -333,11 +446,11 @@ static double guess_s(const struct drive *d, const struct kw_measured_key *k)
     for (size_t i = 0; i < d->m->n; i++) {
         const struct kw_measured_point *p = &d->m->point[i];
         double v = work(&p->key);
-        if (p->key.kind == KW_MEASURED_HOST || 16 * v < w) continue;
+        if (!is_step(&p->key) || 16 * v < w) continue;
         double s = p->median_s * (w > v ? w / v : 1);
         if (worst == 0 || s < worst) worst = s;
     }
-    return 4 * worst; /* a warm-up and three samples */
+    return (k->kind == KW_MEASURED_AFTER_PROMPT ? 4 * 2 * AFTER_STEPS : 4) * worst; /* a warm-up and three samples */
 }
 
 static void report(const struct drive *d, size_t done)
@@ -354,9 +467,10 @@ static bool stopped(const struct drive *d) { return (d->o->stop && *d->o->stop) 
 static bool is_done(const struct drive *d, const struct kw_measured_key *k)
 {
     const struct kw_measured_point *p = kw_measured_find(d->m, k);
-    return p && (p->n >= SAMPLES_VISIT || (p->coverage >= 0.95 && p->high_s - p->low_s <= d->precision * p->median_s));
+    return p && p->visits >= d->pass && (p->n >= SAMPLES_VISIT || (p->coverage >= 0.95 && p->high_s - p->low_s <= d->precision * p->median_s));
 }
 
+/* Visits every point that has had fewer than d->pass visits. */
 static enum kw_status walk_grid(struct drive *d, struct kw_error *err)
 {
     enum kw_status st = anchor(d, err);
@@ -396,7 +510,7 @@ static bool least_certain(struct drive *d, size_t *added, struct kw_measured_key
         for (size_t i = 0; i < n; i++) error[i] = 0;
     for (size_t i = 0; i < n; i++) {
         const struct kw_measured_point *p = &d->m->point[i];
-        if (p->key.kind == KW_MEASURED_ANCHOR || p->key.kind == KW_MEASURED_HOST) continue;
+        if (p->key.kind == KW_MEASURED_ANCHOR || !is_step(&p->key)) continue;
         double w = p->n < SAMPLES_POINT ? width(p) : 0, e = *added < MOST_ADDED && error[i] > 2 * w ? error[i] : 0;
         if (fmax(w, e) <= worst) continue;
         struct kw_measured_key next = p->key; /* the neighbour: a step of half the grid's towards the larger */
@@ -479,8 +593,8 @@ enum kw_status kw_measure_run(struct kw_measured *m, FILE *f, const struct kw_me
     }
     if (st == KW_OK) st = rig->ops->kv_fill(rig->backend, o->seed, err);
     if (st == KW_OK) {
-        d.visit_ns = o->budget_s > 0 ? (int64_t)(2e9 * o->budget_s / (double)d.n_plan) : INT64_C(5000000000);
-        st = walk_grid(&d, err);
+        d.visit_ns = o->budget_s > 0 ? (int64_t)(1e9 * o->budget_s / (double)d.n_plan) : INT64_C(5000000000);
+        for (d.pass = 1; st == KW_OK && d.pass <= VISITS && !stopped(&d); d.pass++) st = walk_grid(&d, err);
     }
     if (st == KW_OK) st = refine(&d, err);
     free(d.tokens), free(d.positions), free(d.slots), free(d.tables), free(d.rows), free(d.argmax), free(d.seqs);
@@ -510,11 +624,18 @@ enum kw_status kw_measure_head(struct kw_measured_head *h, const struct kw_engin
     return KW_OK;
 }
 
+bool kw_measure_on_tmpfs(const char *folder)
+{
+    struct statfs s;
+    return !statfs(folder, &s) && s.f_type == TMPFS_MAGIC;
+}
+
 struct kw_measured_start kw_measure_start(const struct kw_engine *e, const struct kw_engine_options *o)
 {
     struct kw_measured_start s = { .bytes = (double)e->load.weight_bytes,
                                    .load_s = (double)(e->load.last_ns - e->load.first_ns) * 1e-9 };
     s.init_s = (double)kw_startup_wall(&e->startup) * 1e-9 - s.load_s;
-    snprintf(s.mode, sizeof s.mode, "%s", e->load.file_bytes ? kw_load_modes[o->load.mode] : "synthetic");
+    bool memory = o->load.mode == KW_LOAD_CACHED && kw_measure_on_tmpfs(o->model);
+    snprintf(s.mode, sizeof s.mode, "%s", !e->load.file_bytes ? "synthetic" : memory ? "tmpfs" : kw_load_modes[o->load.mode]);
     return s;
 }

@@ -4,8 +4,11 @@
  * KV values are random (kv_fill), so no point needs a prefill; block tables are a random permutation. Each point is warmed
  * up, then repeated until the order-statistic interval of its median is under `precision` or a cap is met. The order is
  * random from the seed, a coarse grid first; every ten points the anchor (a small decode) is timed again, and its drift is
- * kept with the points. When the grid is done, what is left of the budget goes where the fit is least certain: to the
- * point with the widest interval or the largest leave-out error, which is repeated, or gets a new neighbour. */
+ * kept with the points. The grid is walked twice, so that what was off for a while gives a wide interval and not a wrong
+ * point. When it is done, what is left of the budget goes where the fit is least certain: to the point with the widest
+ * interval or the largest leave-out error, which is repeated, or gets a new neighbour. On the machine's own clock a visit
+ * beside which other processes took more than 5 % of it (and 2 % s over the visit's length, what the kernel's ticks leave
+ * open) is thrown away and made again, five times at most. */
 #ifndef KW_CALIBRATE_MEASURE_H
 #define KW_CALIBRATE_MEASURE_H
 #include <signal.h>
@@ -44,6 +47,7 @@ uint64_t kw_measure_lengths(uint32_t *lengths, uint32_t shape, uint32_t batch, u
 /* Device, limits and sizes of an open engine; commit and date are the caller's. */
 enum kw_status kw_measure_head(struct kw_measured_head *h, const struct kw_engine *e, uint64_t seed, struct kw_error *err);
 /* Bytes, load and init times of the start that e's phases record, from their origin. */
+bool kw_measure_on_tmpfs(const char *folder); /* its files lie in memory: read as from the page cache, never from a disk */
 struct kw_measured_start kw_measure_start(const struct kw_engine *e, const struct kw_engine_options *o);
 
 #endif

@@ -8,7 +8,7 @@
 
 #define MAX_SAMPLES 4096 /* of one line */
 
-const char *const kw_measured_kind_name[] = { "decode", "prefill", "mixed", "skewed", "host", "anchor", NULL };
+const char *const kw_measured_kind_name[] = { "decode", "prefill", "mixed", "skewed", "host", "after_prompt", "after_idle", "anchor", NULL };
 
 static int ascending(const void *a, const void *b)
 {
@@ -113,6 +113,7 @@ static enum kw_status merge(struct kw_measured *m, const struct kw_measured_key 
     }
     p->host_s = (p->host_s * (double)had + host_s * (double)n) / (double)(had + n);
     p->n = had + n;
+    p->visits++;
     p->context_sum = context_sum;
     p->at_s = at_s;
     qsort(p->us, p->n, sizeof *p->us, ascending);
@@ -297,7 +298,7 @@ static enum kw_status read_line(struct kw_jnode o, struct kw_measured *m, bool f
     int i = 0;
     while (kw_measured_kind_name[i] && strcmp(kind, kw_measured_kind_name[i])) i++;
     if (i == KW_MEASURED_KINDS)
-        return kw_json_fail(kw_json_get(o, "kind"), KW_EPARSE, err, "want decode, prefill, mixed, skewed, host, anchor or start; got '%.40s'", kind);
+        return kw_json_fail(kw_json_get(o, "kind"), KW_EPARSE, err, "want decode, prefill, mixed, skewed, host, after_prompt, after_idle, anchor or start; got '%.40s'", kind);
     return read_visit(o, i, m, err);
 }
 

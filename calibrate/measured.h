@@ -5,7 +5,7 @@
  * point, each with its samples in microseconds in the order they were taken:
  *   {"kind":"decode","batch":8,"context":512,"chunks":0,"tokens":0,"past":0,"shape":0,"sum":4096,"at_s":3.2,"clock_mhz":0,
  *    "host_us":1.5,"us":[812.1,809.8,...]}
- * Kinds: decode, prefill, mixed, skewed, host, anchor. A cold start is {"kind":"start","mode":"cached","bytes":...,
+ * Kinds: decode, prefill, mixed, skewed, host, after_prompt, after_idle, anchor. A cold start is {"kind":"start","mode":"cached","bytes":...,
  * "load_s":...,"init_s":...,"phases":[{"name":"context","begin_s":...,"s":...,"bytes":0},...]}. Visits to one point are
  * merged on reading. */
 #ifndef KW_CALIBRATE_MEASURED_H
@@ -21,7 +21,10 @@ enum kw_measured_kind {
     KW_MEASURED_PREFILL, /* chunks prompts of `tokens` each after `past` */
     KW_MEASURED_MIXED,   /* both in one step */
     KW_MEASURED_SKEWED,  /* decode with unlike contexts of mean about `context`: kw_measure_lengths */
-    KW_MEASURED_HOST,    /* serving `batch` sequences: from step to step, less the device's time */
+    KW_MEASURED_HOST,    /* serving `batch` sequences, and `chunks` short prompts that come and end in each step: from step to
+                            step, less the device's time */
+    KW_MEASURED_AFTER_PROMPT, /* shape 0: 12 decode steps in a row after a step with one prompt of `tokens`, together; 1: the 12 after those */
+    KW_MEASURED_AFTER_IDLE,   /* shape 0: a prompt of `tokens` after 20 ms without work; 1: the same again at once */
     KW_MEASURED_ANCHOR,  /* a decode or prefill point again, every ten points: did the device drift? */
     KW_MEASURED_KINDS
 };
@@ -39,6 +42,7 @@ struct kw_measured_point { /* all visits to one key; owns us */
     uint64_t context_sum;   /* decodes: sum over them of tokens in the KV cache after the step */
     double *us;             /* [n] samples, ascending */
     size_t n;
+    uint32_t visits;
     double median_s, low_s, high_s, coverage; /* kw_measured_interval of them, in s */
     double host_s;          /* submit to wait less the device's time, median of a visit, mean over visits */
     double at_s;            /* the last visit, since the first point of its run */
@@ -46,7 +50,7 @@ struct kw_measured_point { /* all visits to one key; owns us */
 };
 
 struct kw_measured_start { /* one cold start */
-    char mode[16];          /* "cached", "direct", "network", "synthetic" (no file was read) */
+    char mode[16];          /* "cached", "direct", "network", "tmpfs" (cached, of a folder in memory), "synthetic" (no file was read) */
     double bytes, load_s;   /* weights; first byte to last */
     double init_s;          /* all the rest of process (or open) to ready */
 };
@@ -65,6 +69,7 @@ struct kw_measured { /* owns its arrays */
     size_t n, cap;
     struct kw_measured_start *start; /* [n_starts] */
     size_t n_starts, cap_starts;
+    size_t n_again;         /* visits of this process thrown away beside others (calibrate/others.h); not in the file */
     size_t n_anchors;       /* visits to the anchor */
     double drift_worst;     /* largest |drift| of an anchor */
     double anchor_first_s;  /* its first median; 0 before it */

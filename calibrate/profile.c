@@ -107,7 +107,8 @@ static enum kw_status read_decode(struct kw_jnode n, struct kw_step_tables *t, s
 
 static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
 {
-    static const char *const keys[] = { "grade", "source", "date", "evidence", "fixed_us", "sequence_us", "chunk_us", "dense", "head", "decode",
+    static const char *const keys[] = { "grade", "source", "date", "evidence", "fixed_us", "sequence_us", "chunk_us", "after_idle_us",
+                                        "after_prompt_us", "dense", "head", "decode",
                                         "prefill_attn", "prefill_token_us", "comm", "mixed", "errors", NULL };
     static const char *const error_keys[] = { "decode_median", "decode_worst", "prefill_median", "prefill_worst", NULL };
     struct kw_step_tables *t = &p->tables;
@@ -119,8 +120,9 @@ static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct
     if ((st = kw_provenance_read(n, &p->steps, err)) != KW_OK) return st;
     if ((st = kw_json_f64(kw_json_get(n, "fixed_us"), 0, MAX_STEP_US, &t->fixed_s, err)) != KW_OK) return st;
     t->fixed_s *= 1e-6;
-    const struct { const char *key; double *to; } host[] = { { "sequence_us", &t->sequence_s }, { "chunk_us", &t->chunk_s } };
-    for (int i = 0; i < 2; i++) {
+    const struct { const char *key; double *to; } host[] = { { "sequence_us", &t->sequence_s }, { "chunk_us", &t->chunk_s },
+        { "after_idle_us", &t->cold.after_idle_s }, { "after_prompt_us", &t->cold.after_prompt_s } };
+    for (int i = 0; i < 4; i++) {
         struct kw_jnode us = kw_json_get(n, host[i].key);
         if (!kw_json_present(us)) continue; /* nobody has measured it: 0 */
         if ((st = kw_json_f64(us, 0, 1e6, host[i].to, err)) != KW_OK) return st;
@@ -376,6 +378,8 @@ static void put_profile(FILE *f, const struct kw_profile *p)
             t->fixed_s * 1e6);
     if (t->sequence_s > 0) fprintf(f, "    \"sequence_us\": %.6g,\n", t->sequence_s * 1e6);
     if (t->chunk_s > 0) fprintf(f, "    \"chunk_us\": %.6g,\n", t->chunk_s * 1e6);
+    if (t->cold.after_idle_s > 0) fprintf(f, "    \"after_idle_us\": %.6g,\n", t->cold.after_idle_s * 1e6);
+    if (t->cold.after_prompt_s > 0) fprintf(f, "    \"after_prompt_us\": %.6g,\n", t->cold.after_prompt_s * 1e6);
     fputs("    \"dense\": { ", f);
     put_curve(f, "tokens", &t->dense);
     fputs(" },\n    \"head\": { ", f);

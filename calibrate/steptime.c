@@ -26,6 +26,7 @@ struct kw_steptime {
     uint32_t max_batch, max_tokens;
     int64_t *token;    /* [max_tokens + 1] fixed + dense + comm, >= 1 */
     int64_t *head;     /* [max_batch + 1] head + host time of the sequences */
+    int64_t after_idle, after_prompt;
     int64_t chunk;     /* host time of a chunk */
     uint32_t *row;     /* [max_batch + 2] first piece of a batch size */
     struct piece *piece;
@@ -205,6 +206,8 @@ static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables
     if ((st = compile_decode(o, t, err)) != KW_OK || (st = compile_prefill(o, t, err)) != KW_OK) return st;
     if ((st = to_ps(t->prefill_token_s * o->max_tokens, "prefill per token", o->max_tokens, &tokens_ps, err)) != KW_OK) return st;
     o->chunk = llround(t->chunk_s * PS_PER_S);
+    o->after_idle = llround(t->cold.after_idle_s * PS_PER_S);
+    o->after_prompt = llround(t->cold.after_prompt_s * PS_PER_S);
     o->token_slope = (uint64_t)llround(t->prefill_token_s * PS_PER_S * (1 << FRACTION));
     o->mixed_sequence = (uint64_t)llround(t->mixed.sequence_s * PS_PER_S * (1 << FRACTION));
     o->mixed_context = (uint64_t)llround(t->mixed.context_s * PS_PER_S * (1 << FRACTION));
@@ -231,6 +234,10 @@ enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_ste
         return kw_fail(err, KW_ERANGE, "step time: a chunk takes the host %g s, want 0 to 1", t->chunk_s);
     if (!(t->prefill_token_s >= 0 && t->prefill_token_s <= 1))
         return kw_fail(err, KW_ERANGE, "step time: a prefill token takes %g s, want 0 to 1", t->prefill_token_s);
+    const double cold[] = { t->cold.after_idle_s, t->cold.after_prompt_s };
+    for (int i = 0; i < 2; i++)
+        if (!(cold[i] >= 0 && cold[i] <= 1))
+            return kw_fail(err, KW_ERANGE, "step time: a step after %s takes %g s more, want 0 to 1", i ? "a prompt" : "idle time", cold[i]);
     const double mixed[] = { t->mixed.sequence_s, t->mixed.context_s, t->mixed.pair_s };
     for (int i = 0; i < 3; i++)
         if (!(mixed[i] >= 0 && mixed[i] <= 1e-3))
@@ -336,6 +343,10 @@ int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step)
     }
     return ps;
 }
+
+int64_t kw_steptime_after_idle_ps(const struct kw_steptime *t) { return t->after_idle; }
+
+int64_t kw_steptime_after_prompt_ps(const struct kw_steptime *t) { return t->after_prompt; }
 
 void kw_steptime_decode(const struct kw_steptime *t, uint32_t n_decode, uint64_t context, struct kw_decode_law *law)
 {

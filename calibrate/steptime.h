@@ -32,6 +32,13 @@ struct kw_step_mixed {
     double sequence_s, context_s, pair_s; /* each in 0..1e-3 s */
 };
 
+/* What a step takes more when the caches hold something else than the step before it would have left there: the first step
+ * after idle time, and all the decode steps together that follow a step with chunks (charged to the first of them; on a CPU
+ * the weights that a prompt pushed out come back over about eight steps). Both 0: not measured, or not significant. */
+struct kw_step_cold {
+    double after_idle_s, after_prompt_s; /* each in 0..1 s */
+};
+
 /* attn_decode on a grid: for each batch size row b[i] (ascending), a curve over C = sum of context. Between rows, linear
  * in B at equal C; below the first row as there; beyond the last the growth of the last two goes on (none where it is
  * negative). Where a curve falls with C (measurement noise) it is levelled: a step never gets faster by longer context. */
@@ -47,6 +54,7 @@ struct kw_step_tables { /* seconds; what a profile holds, see calibrate/profile.
     double prefill_token_s;      /* per prefill token on top of it (KV write, launch per chunk folded in) */
     struct kw_curve comm;        /* over tokens; one point (0,0) when tp = 1 */
     struct kw_step_mixed mixed;
+    struct kw_step_cold cold;    /* of a step's place among others; not in kw_steptime_ps: kw_steptime_cold_ps */
 };
 
 struct kw_steptime; /* compiled; immutable, shared by all threads */
@@ -62,6 +70,10 @@ enum kw_status kw_steptime_constant(struct kw_steptime **out, int64_t decode_ps,
 
 /* Duration of any step in ps, > 0. */
 int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step);
+
+/* On top of it, from what ran before: after_idle: nothing did; after_prompt: a step with chunks, and this one has none. */
+int64_t kw_steptime_after_idle_ps(const struct kw_steptime *t);
+int64_t kw_steptime_after_prompt_ps(const struct kw_steptime *t);
 
 /* Pure decode of n_decode sequences, while the context sum is in [lo, hi): duration = base_ps + slope_ps * (C - lo),
  * equal to kw_steptime_ps for every C in the range. slope_ps >= 0. */

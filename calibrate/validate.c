@@ -169,6 +169,12 @@ static double host_of(const struct kw_step_tables *t, const struct kw_step *s)
     return t->fixed_s + t->sequence_s * ((double)s->n_decode + s->n_chunks) + t->chunk_s * s->n_chunks;
 }
 
+/* What a step takes more because of what ran before it: nothing, or (before) a step with chunks. */
+static double cold_of(const struct kw_step_tables *t, bool idle, bool prompted, const struct kw_step *s)
+{
+    return idle ? t->cold.after_idle_s : prompted && !s->n_chunks ? t->cold.after_prompt_s : 0;
+}
+
 /* The same by hand over the scheduler, with device times multiplied by factor[kind] and host times by host. */
 static enum kw_status simulate_as_run(struct kw_validated_side *r, const struct kw_steptime *steps, const struct kw_step_tables *tables,
                                       const double factor[3], double host, const struct kw_sched_config *limits,
@@ -178,6 +184,7 @@ static enum kw_status simulate_as_run(struct kw_validated_side *r, const struct 
     struct kw_sched *sched = NULL;
     size_t next = 0;
     double now = 0; /* s: a diagnosis need not be exact */
+    bool idle = true, prompted = false;
     c.block_tables = false;
     *r = (struct kw_validated_side){ .request = calloc(t->n + 1, sizeof *r->request) };
     enum kw_status st = r->request ? kw_hist_init(&r->itl, err) : kw_fail(err, KW_ENOMEM, "out of memory");
@@ -194,12 +201,15 @@ static enum kw_status simulate_as_run(struct kw_validated_side *r, const struct 
         if (st != KW_OK || (next == t->n && !kw_sched_waiting(sched) && !kw_sched_running(sched))) break;
         if (!kw_sched_step(sched, &step)) {
             if (next == t->n) break;
+            idle = true;
             now = (double)t->arrival[next] / speed * 1e-9;
             continue;
         }
         int kind = !step.n_chunks ? 0 : !step.n_decode ? 1 : 2;
-        double host_s = host_of(tables, &step);
-        now += ((double)kw_steptime_ps(steps, &step) * 1e-12 - host_s) * factor[kind] + host_s * host;
+        double host_s = host_of(tables, &step), cold_s = cold_of(tables, idle, prompted, &step);
+        now += ((double)kw_steptime_ps(steps, &step) * 1e-12 - host_s + cold_s) * factor[kind] + host_s * host;
+        idle = false;
+        prompted = step.n_chunks;
         struct kw_sched_done done;
         kw_sched_commit(sched, &done);
         for (uint32_t i = 0; i < done.n_first; i++) r->request[kw_sched_id(sched, done.first[i])].first = (int64_t)(now * 1e9);
@@ -229,6 +239,20 @@ static struct kw_step batch_of(const struct kw_served_step *s)
                              .prefill_tokens = s->prefill_tokens, .prefill_pairs2 = s->prefill_pairs2 };
 }
 
+/* Did the loop sleep before step i? */
+static bool slept(const struct kw_served_trace *out, size_t i)
+{
+    return !i || !(out->step[i - 1].running + out->step[i - 1].waiting);
+}
+
+/* Device time of step i as the profile has it. */
+static double profile_device_s(const struct kw_served_trace *out, size_t i, const struct kw_steptime *steps, const struct kw_step_tables *t)
+{
+    struct kw_step like = batch_of(&out->step[i]);
+    return (double)kw_steptime_ps(steps, &like) * 1e-12 - host_of(t, &like) +
+           cold_of(t, slept(out, i), i && out->step[i - 1].n_chunks, &like);
+}
+
 /* Each batch of the engine's through the profile. */
 static void judge_steps(struct kw_validated *v, const struct kw_served_trace *out, const struct kw_steptime *steps,
                         const struct kw_step_tables *t)
@@ -240,9 +264,8 @@ static void judge_steps(struct kw_validated *v, const struct kw_served_trace *ou
         struct kw_validated_steps *kind = &v->steps[!s->n_chunks ? 0 : !s->n_decode ? 1 : 2];
         kind->n++;
         kind->engine_s += (double)s->device_ns * 1e-9;
-        kind->profile_s += (double)kw_steptime_ps(steps, &like) * 1e-12 - host;
-        bool at_once = i && out->step[i - 1].running + out->step[i - 1].waiting; /* the loop did not sleep before it */
-        int64_t from = at_once ? out->step[i - 1].begin + out->step[i - 1].wall_ns : s->begin;
+        kind->profile_s += profile_device_s(out, i, steps, t);
+        int64_t from = slept(out, i) ? s->begin : out->step[i - 1].begin + out->step[i - 1].wall_ns;
         v->host_s += (double)(s->begin + s->wall_ns - from - s->device_ns) * 1e-9; /* sums; kw_validate divides them */
         v->host_profile_s += host;
     }
@@ -255,11 +278,8 @@ static enum kw_status keep_steps(struct kw_validated *v, const struct kw_served_
     v->step = malloc((out->n_steps + 1) * sizeof *v->step);
     if (!v->step) return kw_fail(err, KW_ENOMEM, "out of memory for %zu steps", out->n_steps);
     v->n_steps = out->n_steps;
-    for (size_t i = 0; i < out->n_steps; i++) {
-        struct kw_step like = batch_of(&out->step[i]);
-        double device = (double)kw_steptime_ps(steps, &like) * 1e-12 - host_of(t, &like);
-        v->step[i] = (struct kw_validated_step){ out->step[i], (int64_t)llround(device * 1e9) };
-    }
+    for (size_t i = 0; i < out->n_steps; i++)
+        v->step[i] = (struct kw_validated_step){ out->step[i], (int64_t)llround(profile_device_s(out, i, steps, t) * 1e9) };
     return KW_OK;
 }
 

@@ -9,7 +9,10 @@
 
 const char *const kw_served_status_name[] = { "done", "refused", "cut", NULL };
 
-enum { NAP_NS = 50 * 1000 * 1000 }; /* longest sleep: how soon a stop is seen */
+enum {
+    NAP_NS = 50 * 1000 * 1000, /* longest sleep: how soon a stop is seen */
+    AWAKE_NS = 200 * 1000      /* a timer wakes 50 us late by default (prctl(2), PR_SET_TIMERSLACK), and a core has to wake up */
+};
 
 struct replay {
     struct kw_served_trace *out;
@@ -134,8 +137,10 @@ static void take_tokens(struct replay *p, const struct kw_engine_step *step, int
     }
 }
 
+/* Sleeps until shortly before it is time; the loop then looks at the clock again and again. */
 static void nap(int64_t ns)
 {
+    ns -= AWAKE_NS;
     if (ns > NAP_NS) ns = NAP_NS;
     if (ns <= 0) return;
     struct timespec t = { .tv_sec = 0, .tv_nsec = (long)ns };

@@ -3,9 +3,9 @@
  * trace's length (no stop token ends them).
  *
  * One thread: what has arrived by the clock is added, a step runs (async: the next one is under way by then), its tokens are
- * stamped; with nothing to run it sleeps
- * until the next arrival. Times count from the replay's start, which is the first arrival; a request's arrival is when
- * the trace says, not when the loop came to look. */
+ * stamped; with nothing to run it sleeps until 0.2 ms before the next arrival and then watches the clock. Times count from
+ * the replay's start, which is the first arrival; a request's arrival is when the trace says, not when the loop came to
+ * look. */
 #ifndef KW_ENGINE_SERVE_TRACE_H
 #define KW_ENGINE_SERVE_TRACE_H
 #include <signal.h>

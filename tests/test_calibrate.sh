@@ -49,7 +49,7 @@ assert all(x["load_s"] > 0 and x["init_s"] > 0 and x["bytes"] == 8000000 and x["
 
 ok "fit" "$K" calibrate fit "$D/p.jsonl" -o "$D/tiny.json"
 "$K" calibrate fit "$D/p.jsonl" -o "$D/tiny.json" >"$D/report" 2>&1
-for line in "decode: left out" "prefill: left out" "host between steps" "extrapolates beyond" "init: 3 measured"; do
+for line in "decode: left out" "prefill: left out" "host between steps" "caches: a step after idle" "caches: the decodes after a prompt" "extrapolates beyond" "init: 3 measured"; do
     ok "the report says '$line'" says "$line" "$D/report"
 done
 "$K" calibrate show "$D/tiny.json" >"$D/show" 2>&1
@@ -72,15 +72,21 @@ else
 fi
 
 ok "validate" sh -c '"$0" calibrate validate "$1" -j 1 -q --loads 0.3 --runs 2 --requests 30 -o "$3" --json >"$2"' "$K" "$D/tiny.json" "$D/v.json" "$D/v.h5"
-# The machine may be busy with anything: only what no machine excuses. Errors belong to reports, not to this test.
-ok "simulated and served agree within a factor of five" /usr/bin/python3 -c '
+# The machine may be busy with anything: a factor of five is what no machine excuses. Where the run says that others took less
+# than 3 % of it, the means are also within half of themselves or twice the runs' own spread. Errors belong to reports.
+ok "simulated and served agree as far as the machine lets them" /usr/bin/python3 -c '
 import json, sys
+import re
 (v,) = json.load(open(sys.argv[1]))
+drift = abs(float(re.search(r"anchor: .* drift at worst ([-+0-9.]+) %", open(sys.argv[2]).read()).group(1)))
 assert v["load"] == 0.3 and v["runs"] == 2
 for k in ("TTFT_mean", "TPOT_mean", "ITL_mean", "E2E_mean"):
     f = v[k]
     assert 0 < f["low_s"] <= f["engine_s"] <= f["high_s"], (k, f)
-    assert f["low_s"] / 5 < f["sim_s"] < f["high_s"] * 5, (k, f)' "$D/v.json"
+    assert f["low_s"] / 5 < f["sim_s"] < f["high_s"] * 5, (k, f)
+    if v.get("others", 1) < 0.03 and drift < 5:
+        slack = max(0.5 * f["engine_s"], 2 * (f["high_s"] - f["low_s"]))
+        assert abs(f["sim_s"] - f["engine_s"]) < slack, (k, f)' "$D/v.json" "$D/report"
 if /usr/bin/python3 -c 'import xarray, h5py' 2>/dev/null; then
     ok "xarray reads the file of validate, and it adds up" /usr/bin/python3 -W ignore -c '
 import sys, numpy as np, xarray as xr

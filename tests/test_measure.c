@@ -11,6 +11,8 @@ struct kw_backend { /* its law, seconds; and the state of its clock */
     double beside;   /* per decode and prompt token of a mixed step */
     double noise;    /* relative, uniform +- */
     double drift;    /* relative a second of device time */
+    double cold;     /* seconds that the first three decode steps after a prompt take more, together */
+    uint32_t since;  /* steps without prompts since the last one with */
     bool padded;     /* pure decode runs at the next power of two */
     int64_t now_ns, host_ns, pending_ns;
     uint64_t steps, fail_at;
@@ -38,6 +40,8 @@ static enum kw_status fake_submit(struct kw_backend *b, const struct kw_batch *t
         else pairs += len * past + len * len / 2;
     }
     double s = law_s(b, t->n_decode, sum, chunks, tokens, pairs);
+    if (!chunks && b->since < 3) s += b->cold / 3;
+    b->since = chunks > 0 ? 0 : b->since + 1;
     s *= 1 + b->noise * (2.0 * (double)(kw_mix64(++b->steps) >> 11) / 9007199254740992.0 - 1) + b->drift * (double)b->now_ns * 1e-9;
     b->pending_ns = (int64_t)(s * 1e9);
     out->device_ns = b->pending_ns;
@@ -217,6 +221,57 @@ static void takes_a_mixed_law_where_parts_do_not_add_up(void)
     CHECK(strstr(report_text, "taken") != NULL);
     kw_profile_free(&p);
     kw_measured_free(&m);
+}
+
+static void sees_caches_that_a_prompt_emptied(void)
+{
+    for (int cold = 0; cold < 2; cold++) {
+        struct kw_backend b = usual;
+        struct kw_measured m = { 0 };
+        struct kw_profile p;
+        double worst[3];
+        b.cold = cold ? 1.2e-3 : 0;
+        b.noise = 0.01;
+        measure(&m, &b, 120, NULL);
+        if (!fit(&p, &m)) return;
+        CHECK_NEAR(p.tables.cold.after_prompt_s, b.cold, cold ? 0.1e-3 : 0);
+        CHECK(p.tables.cold.after_idle_s == 0); /* this clock stands still while idle */
+        CHECK(strstr(report_text, cold ? "the decodes after a prompt, together,: 1" : "not significant") != NULL);
+        b.cold = 0;
+        worst_errors(&p, &b, worst); /* the settled steps are as before */
+        CHECK(worst[0] < 0.03 && worst[1] < 0.03);
+        kw_profile_free(&p);
+        kw_measured_free(&m);
+    }
+}
+
+/* 4 us a step, and where asked 0.3 us a sequence and 2 us a new request, from gaps with 5 % of noise. */
+static void host_terms_stay_where_they_are_significant(void)
+{
+    for (int law = 0; law < 2; law++) {
+        struct kw_backend b = usual;
+        struct kw_measured m = { 0 };
+        struct kw_profile p;
+        struct kw_error err = { "" };
+        measure(&m, &b, 0, NULL);
+        uint64_t n = 0;
+        for (uint32_t batch = 1; batch <= 64; batch *= 4)
+            for (uint32_t chunks = 0; chunks <= 4; chunks = chunks ? 4 * chunks : 1) {
+                struct kw_measured_key k = { .kind = KW_MEASURED_HOST, .batch = batch, .chunks = chunks, .tokens = chunks ? 8 : 0 };
+                double us[20], is = 4 + law * (0.3 * (batch + chunks) + 2 * chunks);
+                double bias = 1 + 0.05 * ((double)(kw_mix64(++n) >> 11) / 9007199254740992.0 - 0.5);
+                for (int i = 0; i < 20; i++) us[i] = is * bias;
+                CHECK(kw_measured_visit(&m, NULL, &k, batch, us, 20, 0, 0, 0, &err) == KW_OK);
+            }
+        if (!fit(&p, &m)) return;
+        CHECK_NEAR(p.tables.fixed_s * 1e6, 4, 0.3);
+        CHECK_NEAR(p.tables.sequence_s * 1e6, law ? 0.3 : 0, law ? 0.05 : 0.002);
+        CHECK_NEAR(p.tables.chunk_s * 1e6, law ? 2 : 0, law ? 0.4 : 0.1);
+        if (!law) CHECK(strstr(report_text, "not significant, 0") != NULL);
+        CHECK(strstr(report_text, "left out, median") != NULL);
+        kw_profile_free(&p);
+        kw_measured_free(&m);
+    }
 }
 
 static void drift_is_flagged(void)
@@ -440,6 +495,8 @@ int main(void)
     RUN(recovers_a_law_through_noise);
     RUN(sees_the_sizes_a_batch_is_padded_to);
     RUN(takes_a_mixed_law_where_parts_do_not_add_up);
+    RUN(sees_caches_that_a_prompt_emptied);
+    RUN(host_terms_stay_where_they_are_significant);
     RUN(drift_is_flagged);
     RUN(keeps_to_its_budget);
     RUN(more_time_makes_it_surer);

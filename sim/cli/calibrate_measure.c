@@ -95,8 +95,10 @@ static enum kw_status measure_starts(struct kw_text *lines, const struct kw_meas
     for (int mode = KW_LOAD_CACHED; st == KW_OK && mode <= (files ? KW_LOAD_NETWORK : KW_LOAD_CACHED); mode++) {
         struct kw_engine_options how = *want;
         if (mode == KW_LOAD_NETWORK && !(rate > 0)) continue;
+        bool memory = files && kw_measure_on_tmpfs(want->model);
+        if (mode == KW_LOAD_DIRECT && memory) continue; /* there is no disk below */
         how.load = (struct kw_load_options){ .mode = (enum kw_load_mode)mode, .rate = rate * 1e9, .first_byte_s = 0.05 };
-        uint32_t had = had_starts(m, files ? kw_load_modes[mode] : "synthetic");
+        uint32_t had = had_starts(m, !files ? "synthetic" : memory && mode == KW_LOAD_CACHED ? "tmpfs" : kw_load_modes[mode]);
         if (had < o->starts && mode == KW_LOAD_CACHED) st = start_apart(NULL, &how, err); /* fills the page cache; not kept */
         for (uint32_t i = had; st == KW_OK && i < o->starts && !*kw_cli_engine_stop(); i++) {
             st = start_apart(lines, &how, err);
@@ -190,8 +192,9 @@ int kw_cli_calibrate_measure(const struct kw_options *o)
     kw_text_free(&lines);
     kw_engine_close(&e);
     if (st == KW_OK)
-        kw_text_add(&out, "%s: %zu points, %zu of them new; anchor drift at worst %+.1f %%\nfit them: keepwarm calibrate fit %s -o PROFILE.json\n",
-                    o->out, m.n, m.n - before, 100 * m.drift_worst, o->out);
+        kw_text_add(&out, "%s: %zu points, %zu of them new; anchor drift at worst %+.1f %%; %zu visits made again, others took the machine\n"
+                    "fit them: keepwarm calibrate fit %s -o PROFILE.json\n",
+                    o->out, m.n, m.n - before, 100 * m.drift_worst, m.n_again, o->out);
     kw_measured_free(&m);
     return st == KW_OK ? kw_cli_print(&out) : kw_cli_fail(st, &err);
 }

@@ -69,8 +69,8 @@ const struct kw_command kw_commands[] = {
     { "calibrate measure", "", "time our engine over batches, contexts, prompts and cold starts",
       "Writes a line a point as it is measured; killed or out of budget, run it again and it goes on.\n"
       "What is left of the budget after the grid goes where the fit is least certain. --starts loads a\n"
-      "folder through the page cache and by O_DIRECT (and with --rate an emulated network), each start\n"
-      "in a process of its own.",
+      "folder through the page cache and by O_DIRECT (and with --rate an emulated network; a copy of it in\n"
+      "/dev/shm counts as tmpfs), each start in a process of its own.",
       "keepwarm calibrate measure --model llama-3.1-8b --budget 15m -o points.jsonl\n"
       "keepwarm calibrate measure --model ./checkpoint --starts 5 -o points.jsonl",
       { ENGINE, KW_OPT_BUDGET, KW_OPT_STARTS, KW_OPT_RATE, KW_OPT_OUT, KW_OPTIONS }, 0, 0, kw_cli_calibrate_measure },

@@ -53,6 +53,8 @@ enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_confi
     *r = (struct kw_replica){ .next = IDLE,
                               .sched = s,
                               .time = t,
+                              .after_idle_ps = kw_steptime_after_idle_ps(t),
+                              .after_prompt_ps = kw_steptime_after_prompt_ps(t),
                               .itl = itl,
                               .mode = mode,
                               .joint = c->policy == KW_SCHED_VLLM || c->policy == KW_SCHED_SARATHI,
@@ -200,6 +202,8 @@ static inline void decide(struct kw_replica *r)
         r->next = IDLE;
         return;
     }
+    int64_t cold_ps = !was_busy ? r->after_idle_ps : r->prompted && !step.n_chunks ? r->after_prompt_ps : 0;
+    r->prompted = step.n_chunks != 0;
     if (!was_busy) r->busy_since = r->at.ns;
     r->n_decode = step.n_decode;
     r->n_resumed = 0;
@@ -227,6 +231,10 @@ static inline void decide(struct kw_replica *r)
                 r->k = k;
             }
         }
+    }
+    if (cold_ps) { /* one step that is none of a run */
+        r->first_ps += cold_ps;
+        r->k = 1;
     }
     set_end(r);
 }

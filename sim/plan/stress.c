@@ -20,6 +20,8 @@ static enum kw_status slower_steps(struct kw_steptime **out, const struct kw_cho
     to.fixed_s *= by;
     to.sequence_s *= by;
     to.chunk_s *= by;
+    to.cold.after_idle_s *= by;
+    to.cold.after_prompt_s *= by;
     to.prefill_token_s *= by;
     to.dense.y = to.head.y = to.prefill_attn.y = to.comm.y = NULL;
     to.decode = calloc(from->n_decode_rows ? from->n_decode_rows : 1, sizeof *to.decode);
