@@ -74,19 +74,61 @@ enum kw_status kw_decode_fit(struct kw_decode_fit *f, const struct kw_samples *p
     return st;
 }
 
-/* Residual of one batch row at a context: linear in ln C between its measured points, flat beyond; NAN for an empty row. */
-static double row_residual(const struct kw_decode_fit *f, size_t row, double context, size_t skip_b, size_t skip_c)
+/* Measured contexts of a row on both sides of one; f->n_c where there is none. */
+static void sides(const struct kw_decode_fit *f, size_t row, double context, size_t skip_b, size_t skip_c, size_t *lo, size_t *hi)
 {
     const double *r = &f->r[row * f->n_c];
-    size_t lo = f->n_c, hi = f->n_c;
+    *lo = *hi = f->n_c;
     for (size_t j = 0; j < f->n_c; j++) {
         if (isnan(r[j]) || (row == skip_b && (skip_c == KW_DECODE_ALL || skip_c == j))) continue;
-        if (f->context[j] <= context) lo = j;
-        if (f->context[j] >= context && hi == f->n_c) hi = j;
+        if (f->context[j] <= context) *lo = j;
+        if (f->context[j] >= context && *hi == f->n_c) *hi = j;
     }
-    if (lo == f->n_c) return hi == f->n_c ? NAN : r[hi];
-    if (hi == f->n_c || lo == hi) return r[lo];
+}
+
+static double between(const struct kw_decode_fit *f, size_t row, double context, size_t lo, size_t hi)
+{
+    const double *r = &f->r[row * f->n_c];
+    if (lo == hi) return r[lo];
     return r[lo] + (r[hi] - r[lo]) * log(context / f->context[lo]) / log(f->context[hi] / f->context[lo]);
+}
+
+static double grid_s(const struct kw_decode_fit *f, size_t row, double context, double r)
+{
+    return bare(f, f->batch[row], context) * (1 + r);
+}
+
+/* Seconds a sequence that a step grows by from context `edge` to `to`, in the nearest rows that were measured around both. */
+static double growth_beside(const struct kw_decode_fit *f, size_t row, double edge, double to, size_t skip_b, size_t skip_c)
+{
+    double growth[2] = { NAN, NAN }, at[2] = { 0 };
+    for (int side = 0; side < 2; side++)
+        for (size_t i = row; isnan(growth[side]) && (side ? i + 1 < f->n_b : i > 0);) {
+            size_t lo, hi, lo_edge, hi_edge;
+            i += side ? 1 : (size_t)-1;
+            sides(f, i, to, skip_b, skip_c, &lo, &hi);
+            sides(f, i, edge, skip_b, skip_c, &lo_edge, &hi_edge);
+            if (lo == f->n_c || hi == f->n_c || lo_edge == f->n_c || hi_edge == f->n_c) continue;
+            growth[side] = (grid_s(f, i, to, between(f, i, to, lo, hi)) - grid_s(f, i, edge, between(f, i, edge, lo_edge, hi_edge))) / f->batch[i];
+            at[side] = log(f->batch[i]);
+        }
+    if (isnan(growth[0])) return growth[1];
+    if (isnan(growth[1])) return growth[0];
+    return growth[0] + (growth[1] - growth[0]) * (log(f->batch[row]) - at[0]) / (at[1] - at[0]);
+}
+
+/* Residual of one batch row at a context: linear in ln C between its measured points; beyond them the step grows as in the
+ * rows beside it, or the residual stays; NAN for an empty row. */
+static double row_residual(const struct kw_decode_fit *f, size_t row, double context, size_t skip_b, size_t skip_c)
+{
+    size_t lo, hi;
+    sides(f, row, context, skip_b, skip_c, &lo, &hi);
+    if (lo == f->n_c && hi == f->n_c) return NAN;
+    if (lo != f->n_c && hi != f->n_c) return between(f, row, context, lo, hi);
+    size_t at = lo == f->n_c ? hi : lo;
+    double edge = f->context[at], r = f->r[row * f->n_c + at], growth = growth_beside(f, row, edge, context, skip_b, skip_c);
+    if (isnan(growth)) return r;
+    return (grid_s(f, row, edge, r) + f->batch[row] * growth) / bare(f, f->batch[row], context) - 1;
 }
 
 double kw_decode_fit_s(const struct kw_decode_fit *f, double batch, double context, size_t skip_b, size_t skip_c)
@@ -125,11 +167,16 @@ double kw_decode_fit_measured_s(const struct kw_decode_fit *f, size_t b, size_t 
 
 double kw_decode_fit_reach(const struct kw_decode_fit *f, double batch)
 {
-    size_t row = f->n_b - 1;
-    while (row > 0 && f->batch[row - 1] >= batch) row--;
-    size_t c = f->n_c;
-    while (c > 0 && isnan(f->r[row * f->n_c + c - 1])) c--;
-    return c ? f->context[c - 1] : f->context[0];
+    double reach = 0;
+    for (size_t i = f->n_b; i-- > 0;) {
+        if (f->batch[i] < batch && reach > 0) break; /* beyond the last row: that one */
+        for (size_t c = f->n_c; c-- > 0;)
+            if (!isnan(f->r[i * f->n_c + c])) {
+                reach = fmax(reach, f->context[c]);
+                break;
+            }
+    }
+    return reach;
 }
 
 enum kw_status kw_decode_fit_row(const struct kw_decode_fit *f, double batch, double ratio, double layers,

@@ -3,7 +3,8 @@
  *   t(B, C) = (a + b B + c S) (1 + r(B, C)),   S = B C
  *
  * the three-term regression in the relative error, with its relative residual r bilinear in (ln B, ln C) inside the
- * measured grid, so a measured point gives its own time back; outside the grid r is that of the edge and t goes on with
+ * measured grid, so a measured point gives its own time back (a batch size measured at few contexts goes on beyond them as its
+ * neighbours do); outside the grid r is that of the edge and t goes on with
  * the slope c (ENGINE.md section 4; S, not the mean context, is the feature). */
 #ifndef KW_CALIBRATE_FIT_DECODE_H
 #define KW_CALIBRATE_FIT_DECODE_H
@@ -26,7 +27,7 @@ void kw_decode_fit_free(struct kw_decode_fit *f);
 double kw_decode_fit_s(const struct kw_decode_fit *f, double batch, double context, size_t skip_b, size_t skip_c);
 /* The measured time at a grid point; NAN where not measured. */
 double kw_decode_fit_measured_s(const struct kw_decode_fit *f, size_t b, size_t c);
-/* Largest context measured at this batch size or the nearest larger one of the grid; beyond it the fit extrapolates. */
+/* Largest context measured at this batch size or a larger one; beyond it the fit extrapolates. */
 double kw_decode_fit_reach(const struct kw_decode_fit *f, double batch);
 
 /* The curve over S of `layers` layers at a batch, in units of the table's KV heads: ratio = ours / the table's. A batch that
