@@ -7,9 +7,9 @@
 #include "calibrate/import_vllm_bench.h"
 #include "calibrate/samples.h"
 
-static const struct { const char *name; int per_layer; } layer_kinds[] = {
-    { "qkv_proj", 1 }, { "o_proj", 1 }, { "gate_up_proj", 1 }, { "down_proj", 1 }, { "layernorm", 2 },
-    { "rotary_emb", 1 }, { "act_fn", 1 }, { "embedding", 0 }, { "final_layernorm", 0 } };
+static const struct { const char *name; int per_layer; bool product; } layer_kinds[] = {
+    { "qkv_proj", 1, true }, { "o_proj", 1, true }, { "gate_up_proj", 1, true }, { "down_proj", 1, true }, { "layernorm", 2, false },
+    { "rotary_emb", 1, false }, { "act_fn", 1, false }, { "embedding", 0, false }, { "final_layernorm", 0, false } };
 enum { N_LAYERS = sizeof layer_kinds / sizeof *layer_kinds, WIDEST = 32, AXES = 4 };
 
 enum { CHUNK, PAST, DECODING, CONTEXT }; /* the attention table's coordinates */
@@ -129,12 +129,20 @@ static void bracket(const struct axis *a, double v, int *lo, double *w)
     *w = (v - a->at[*lo]) / (a->at[*lo + 1] - a->at[*lo]);
 }
 
+/* Where between two chunk sizes a chunk stands, by query-key pairs. */
+static double pairs_weight(const struct axis *a, int lo, double chunk, double past)
+{
+    double below = a->at[lo] * (past + a->at[lo] / 2), above = a->at[lo + 1] * (past + a->at[lo + 1] / 2);
+    return (chunk * (past + chunk / 2) - below) / (above - below);
+}
+
 static double attention(const struct kw_bench_steps *b, double chunk, double past, double decoding, double context)
 {
     const double v[AXES] = { chunk, past, decoding, context };
     int lo[AXES];
     double w[AXES], s = 0;
     for (int k = 0; k < AXES; k++) bracket(&b->axis[k], v[k], &lo[k], &w[k]);
+    if (lo[CHUNK] > 0) w[CHUNK] = pairs_weight(&b->axis[CHUNK], lo[CHUNK], chunk, past);
     for (int corner = 0; corner < 1 << AXES; corner++) {
         int i[AXES];
         double share = 1;
@@ -183,13 +191,22 @@ void kw_bench_steps_delete(struct kw_bench_steps *b)
     free(b);
 }
 
+/* A matrix product over n rows takes as long as one over the table's next number of rows. */
+static double product(const struct kw_curve *c, double n)
+{
+    uint32_t i = 0;
+    while (i < c->n && c->x[i] < n) i++;
+    return i < c->n ? c->y[i] : kw_curve_at(c, n);
+}
+
 static double all_but_attention(const struct kw_bench_steps *b, const struct kw_step *step)
 {
     double tokens = step->n_decode + (double)step->prefill_tokens, sequences = step->n_decode + (double)step->n_chunks;
     double padded = tokens <= 512 ? kw_fit_padded(tokens) : tokens;
-    double s = kw_curve_at(&b->lm_head, sequences) + kw_curve_at(&b->sampler, sequences);
+    double s = product(&b->lm_head, sequences) + kw_curve_at(&b->sampler, sequences);
     for (int i = 0; i < N_LAYERS; i++)
-        s += kw_curve_at(&b->layer[i], padded) * (layer_kinds[i].per_layer ? layer_kinds[i].per_layer * b->layers : 1);
+        s += (layer_kinds[i].product ? product(&b->layer[i], padded) : kw_curve_at(&b->layer[i], padded)) *
+             (layer_kinds[i].per_layer ? layer_kinds[i].per_layer * b->layers : 1);
     return s;
 }
 

@@ -70,8 +70,8 @@ static void put_law(const char *name, const struct kw_host_fit *f)
 static void print_laws(const struct kw_judged *j)
 {
     printf("servers as published: median |ours / theirs - 1|. plain: nothing fitted, all points. held out: the\n"
-           "half that no law saw; host: a step's and a sequence's host time, fitted on the other half; whole: and\n"
-           "that version's kernels and links (all-reduce)\n");
+           "half that no law saw; host: host time of a step and a sequence, fitted on the other half; whole:\n"
+           "and that version's kernels and links (all-reduce)\n");
     printf("  %-16s %-17s %-7s %-5s %4s %7s  | held out %6s %6s %6s\n", "source", "engine", "GPU", "", "n", "plain", "plain", "host", "whole");
     for (size_t i = 0; i < j->n_laws; i++) {
         const struct kw_judged_law *l = &j->law[i];
@@ -95,7 +95,7 @@ static void print_laws(const struct kw_judged *j)
 /* Nothing fitted, model by model: how far, and the point that is furthest. */
 static void print_models(const struct kw_judged *j)
 {
-    printf("nothing fitted, by model\n  %-16s %-17s %-7s %-13s %-4s %-5s %3s %6s %5s  %s\n", "source", "engine", "GPU", "model", "", "", "n", "median", "worst", "at");
+    printf("nothing fitted, by model\n %-16s %-17s %-7s %-13s %-4s %-5s %3s %6s %5s  %s\n", "source", "engine", "GPU", "model", "", "", "n", "median", "worst", "at");
     for (size_t i = 0; i < j->n; i++) {
         const struct kw_server_point *first = j->point[i].p;
         bool seen = false;
@@ -121,7 +121,7 @@ static void print_models(const struct kw_judged *j)
                 e[to] = fabs(off);
             }
             if (!n) continue;
-            printf("  %-16s %-17s %-7s %-13s %-4s %-5s %3zu %5.1f%% %+4.0f%%  %u+%u", first->source, first->engine, first->gpu, first->model, first->precision,
+            printf(" %-16s %-17s %-7s %-13s %-4s %-5s %3zu %5.1f%% %+4.0f%%  %u+%u", first->source, first->engine, first->gpu, first->model, first->precision,
                    tpot ? "TPOT" : "tok/s", n, 100 * e[n / 2], 100 * worst, at->load.prompt, at->load.output);
             if (at->load.at_once)
                 printf(", %u", at->load.at_once);
