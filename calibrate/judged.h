@@ -47,7 +47,7 @@ struct kw_judged { /* owns both */
 };
 
 /* Points for which no profile can be made (a GPU without tables, a model that does not fit) are left out; *left_out counts
- * them. Same result for any number of threads. KW_EIO and KW_EPARSE from the tables, KW_ENOMEM. */
+ * them. Same result for any number of threads. KW_EINPUT and KW_EPARSE from the tables, KW_ENOMEM. */
 enum kw_status kw_judge(struct kw_judged *j, size_t *left_out, const struct kw_servers *s, const char *dir, struct kw_error *err);
 void kw_judged_free(struct kw_judged *j);
 

@@ -208,7 +208,7 @@ static const char *const mlperf_columns[] = { "accelerators", "nodes", "target_q
 static bool mlperf(struct kw_server_point *p, const struct table *t, const double *x)
 {
     const char *system = text(t, 8);
-    bool h100 = strstr(system, "H100_SXM_80GB") || strstr(system, "H100-SXM-80GB"), h200 = strstr(system, "H200") != NULL, server = !strcmp(text(t, 10), "Server");
+    bool h100 = strstr(system, "H100_SXM_80GB") || strstr(system, "H100-SXM-80GB"), h200 = strstr(system, "H200") && !strstr(system, "GH200"), server = !strcmp(text(t, 10), "Server");
     if (strcmp(text(t, 12), "closed") || strcmp(text(t, 9), "llama2-70b-99.9") || strncmp(text(t, 11), "TensorRT", 8) || (!h100 && !h200) ||
         strstr(system, "MaxQ") || x[1] != 1 || !(x[0] >= 1) || (h100 && (int)x[0] % 2))
         return false;

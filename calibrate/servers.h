@@ -52,7 +52,7 @@ struct kw_servers { /* owns p; points in order of source and line */
 };
 
 /* dir: the data directory. Leaves out what nothing here can say anything of: sglang, fp4, llama.cpp, models other than
- * Llama 3 8B and 70B, Mistral 7B, Qwen3 8B and (mlperf) Llama 2 70B. KW_EIO, KW_EPARSE with path and line. */
+ * Llama 3 8B and 70B, Mistral 7B, Qwen3 8B and (mlperf) Llama 2 70B. KW_EINPUT, KW_EPARSE with path and line. */
 enum kw_status kw_servers_load(struct kw_servers *s, const char *dir, struct kw_error *err);
 void kw_servers_free(struct kw_servers *s);
 
