@@ -49,7 +49,8 @@ struct kw_backend_params {
     uint32_t max_tokens;                    /* tokens of a batch at most */
     uint32_t max_seqs;                      /* sequences of a batch, and rows of logits, at most */
     uint32_t max_model_len;                 /* tokens of one sequence at most */
-    double memory_fraction;     /* of the device's memory that weights, KV and workspace may take, 0 < f <= 1 */
+    double memory_fraction;     /* of a GPU's memory, or of what is available on a CPU's machine: what weights, KV and workspace
+                                   may take, 0 < f <= 1 */
     bool eager;                 /* no captured graphs: every step launches its kernels one by one */
     struct kw_startup *startup; /* phases are recorded here; NULL: nowhere. Borrowed while the backend lives */
 };

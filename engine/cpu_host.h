@@ -20,7 +20,7 @@ struct kw_backend {
     const struct kw_weights_layout *l; /* p.layout */
     struct kw_host_memory arena, kv;
     uint32_t num_blocks;
-    uint64_t in_use;              /* bytes of the machine's memory that were taken when the backend was made */
+    uint64_t available;           /* bytes of the machine's memory that could be had when the backend was made */
     uint64_t kv_head_stride;      /* values of one KV head in one block: block_size * head_dim */
     uint64_t kv_block_stride;     /* values of one block of K (or V) of one layer: kv_heads of those */
     uint64_t kv_part_stride;      /* values of all blocks of K (or V) of one layer */

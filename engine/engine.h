@@ -27,7 +27,7 @@ struct kw_engine_options { /* {0} with model set is a usable default */
     uint32_t max_model_len;          /* 0: the model's, 8192 at most on a CPU */
     uint32_t max_num_seqs;           /* 0: 256 */
     uint32_t max_num_batched_tokens; /* 0: 2048 */
-    double memory_fraction;          /* 0: 0.9 of a GPU, 0.5 of the CPU's memory */
+    double memory_fraction;          /* 0: 0.9 of a GPU's memory, 0.5 of what is available on a CPU's machine */
     enum kw_sched_policy policy;
     bool prefix_caching;
     enum kw_engine_async async_scheduling;

@@ -1,6 +1,7 @@
 /* tests/test_engine_files.c - config.json, safetensors, the plan of the weights, the loader and synthetic weights: what
  * is malformed is refused with its place, what is loaded is what was written, and every allocation may fail. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
+#include "engine/cpu_host.h"
 #include "engine/engine.h"
 #include "engine/synthetic.h"
 #include "tests/check.h"
@@ -537,6 +538,14 @@ static void every_allocation_may_fail(void)
     EVERY_ALLOCATION_FAILS(kw_backend_cpu.kv_alloc(b, 4, &got, &err), )
     CHECK(got == 4);
     CHECK(kw_backend_cpu.kv_alloc(b, 0, &got, &err) == KW_OK && got == 8); /* 2 sequences of 64 tokens at most */
+
+    /* A share of what was available when it was made, whatever the machine has in all and others hold of it. */
+    uint64_t block = 2 * (uint64_t)c.layers * 16 * c.kv_heads * c.head_dim * 2;
+    b->available = 2 * (l.bytes + 5 * block);
+    CHECK(kw_backend_cpu.kv_alloc(b, 0, &got, &err) == KW_OK && got == 5);
+    b->available = 2 * l.bytes;
+    CHECK(kw_backend_cpu.kv_alloc(b, 0, &got, &err) == KW_ENOMEM && strstr(err.msg, "--num-blocks"));
+    CHECK(kw_backend_cpu.kv_alloc(b, 4, &got, &err) == KW_OK && got == 4);
     kw_backend_cpu.destroy(b);
     kw_checkpoint_free(&k);
 }
