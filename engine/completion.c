@@ -4,10 +4,13 @@
 #include <string.h>
 #include "sim/core/json.h"
 
+#define PLACE "request" /* the name under which the body is parsed */
+
 static const char *const known[] = {
     "model", "prompt", "max_tokens", "temperature", "top_p", "seed", "n", "stream", "stream_options", "stop", "top_k", "stop_token_ids",
     "ignore_eos", "return_token_ids", "best_of", "echo", "logprobs", "suffix", "presence_penalty", "frequency_penalty",
-    "repetition_penalty", "logit_bias", "min_tokens", "min_p", "skip_special_tokens", "user", NULL,
+    "repetition_penalty", "logit_bias", "min_tokens", "min_p", "skip_special_tokens", "user", "add_special_tokens", "request_id",
+    "use_beam_search", "length_penalty", "spaces_between_special_tokens", "include_stop_str_in_output", NULL,
 };
 
 /* Fields that are taken with the one value that changes nothing. */
@@ -16,7 +19,14 @@ static const struct {
     double value;
 } neutral[] = {
     { "n", 1 }, { "best_of", 1 }, { "presence_penalty", 0 }, { "frequency_penalty", 0 }, { "repetition_penalty", 1 },
-    { "min_tokens", 0 }, { "min_p", 0 },
+    { "min_p", 0 }, { "length_penalty", 1 },
+};
+static const struct {
+    const char *key;
+    bool value;
+} flags[] = { /* likewise */
+    { "echo", false }, { "skip_special_tokens", true }, { "use_beam_search", false }, { "spaces_between_special_tokens", true },
+    { "include_stop_str_in_output", false },
 };
 
 static enum kw_status read_neutral(struct kw_jnode root, const char **param, struct kw_error *err)
@@ -44,10 +54,11 @@ static enum kw_status read_unused(struct kw_jnode root, const char **param, stru
     x = kw_json_get(root, *param = "suffix");
     enum kw_status st = kw_json_str_or(x, "", &text, err);
     if (st == KW_OK && *text) st = kw_json_fail(x, KW_ERANGE, err, "is not implemented; want \"\" or null");
-    if (st == KW_OK) st = kw_json_bool_or(x = kw_json_get(root, *param = "echo"), false, &flag, err);
-    if (st == KW_OK && flag) st = kw_json_fail(x, KW_ERANGE, err, "is not implemented; want false");
-    if (st == KW_OK) st = kw_json_bool_or(x = kw_json_get(root, *param = "skip_special_tokens"), true, &flag, err);
-    if (st == KW_OK && !flag) st = kw_json_fail(x, KW_ERANGE, err, "false is not implemented");
+    for (size_t i = 0; st == KW_OK && i < sizeof flags / sizeof *flags; i++) {
+        st = kw_json_bool_or(x = kw_json_get(root, *param = flags[i].key), flags[i].value, &flag, err);
+        if (st == KW_OK && flag != flags[i].value)
+            st = kw_json_fail(x, KW_ERANGE, err, "is not implemented; want %s", flags[i].value ? "true" : "false");
+    }
     if (st == KW_OK) st = kw_json_str_or(kw_json_get(root, *param = "user"), "", &text, err);
     return st;
 }
@@ -69,14 +80,40 @@ static enum kw_status read_ids(struct kw_completion *c, struct kw_jnode list, co
     return KW_OK;
 }
 
-static enum kw_status read_text(struct kw_completion *c, struct kw_jnode x, const struct kw_completion_limits *l, struct kw_error *err)
+/* Load generators name their requests; vLLM answers with that name. */
+static enum kw_status read_request_id(struct kw_completion *c, struct kw_jnode x, struct kw_error *err)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    const char *text;
+    enum kw_status st = kw_json_str_or(x, "", &text, err);
+    if (st != KW_OK) return st;
+    size_t n = strlen(text);
+    if (n >= sizeof c->request_id || text[strspn(text, allowed)])
+        return kw_json_fail(x, KW_ERANGE, err, "want at most %zu letters, digits, '-', '_' and '.'", sizeof c->request_id - 1);
+    memcpy(c->request_id, text, n + 1);
+    return KW_OK;
+}
+
+/* At least so many tokens: what ignore_eos does anyway. Without it a token that ends would have to be left undrawn. */
+static enum kw_status read_min_tokens(const struct kw_completion *c, struct kw_jnode x, struct kw_error *err)
+{
+    int64_t least;
+    enum kw_status st = kw_json_i64_or(x, 0, 0, UINT32_MAX, &least, err);
+    if (st == KW_OK && least > c->max_tokens) st = kw_json_fail(x, KW_ERANGE, err, "%lld is more than max_tokens, %u", (long long)least, c->max_tokens);
+    if (st == KW_OK && least && (!c->ignore_eos || c->n_stop || c->n_stop_ids))
+        st = kw_json_fail(x, KW_ERANGE, err, "is implemented with ignore_eos and without stops only");
+    return st;
+}
+
+static enum kw_status read_text(struct kw_completion *c, struct kw_jnode x, bool special, const struct kw_completion_limits *l,
+                                struct kw_error *err)
 {
     const char *text;
     size_t n;
     if (!l->tokenizer)
-        return kw_json_fail(x, KW_ERANGE, err, "this model has no tokenizer; want a list of token ids");
+        return kw_json_fail(x, KW_ERANGE, err, "the model has no tokenizer.json, so no text can be read; want a list of token ids");
     enum kw_status st = kw_json_str(x, &text, err);
-    if (st == KW_OK) st = kw_tokenizer_encode(l->tokenizer, text, strlen(text), true, &c->prompt, &n, err);
+    if (st == KW_OK) st = kw_tokenizer_encode(l->tokenizer, text, strlen(text), special, &c->prompt, &n, err);
     if (st != KW_OK) return st;
     if (n >= l->longest)
         return kw_json_fail(x, KW_ERANGE, err, "%zu tokens; prompt and answer may have %u", n, l->longest);
@@ -85,7 +122,8 @@ static enum kw_status read_text(struct kw_completion *c, struct kw_jnode x, cons
 }
 
 /* A text, a list of ids, or a list with one of these. */
-static enum kw_status read_prompt(struct kw_completion *c, struct kw_jnode x, const struct kw_completion_limits *l, struct kw_error *err)
+static enum kw_status read_prompt(struct kw_completion *c, struct kw_jnode x, bool special, const struct kw_completion_limits *l,
+                                  struct kw_error *err)
 {
     if (kw_json_is_array(x) && kw_json_len(x) && !kw_json_is_number(kw_json_at(x, 0))) {
         if (kw_json_len(x) > 1) return kw_json_fail(x, KW_ERANGE, err, "one prompt a request; got %d", kw_json_len(x));
@@ -93,7 +131,7 @@ static enum kw_status read_prompt(struct kw_completion *c, struct kw_jnode x, co
     }
     if (!kw_json_is_array(x) && !kw_json_is_string(x))
         return kw_json_fail(x, KW_EPARSE, err, "want a text or a list of token ids");
-    enum kw_status st = kw_json_is_array(x) ? read_ids(c, x, l, err) : read_text(c, x, l, err);
+    enum kw_status st = kw_json_is_array(x) ? read_ids(c, x, l, err) : read_text(c, x, special, l, err);
     if (st == KW_OK && !c->n_prompt) st = kw_json_fail(x, KW_ERANGE, err, "want at least one token");
     return st;
 }
@@ -155,7 +193,6 @@ static enum kw_status read_sampling(struct kw_completion *c, struct kw_jnode roo
 static enum kw_status read_stream(struct kw_completion *c, struct kw_jnode root, const char **param, struct kw_error *err)
 {
     static const char *const options[] = { "include_usage", "continuous_usage_stats", NULL };
-    bool each = false;
     enum kw_status st = kw_json_bool_or(kw_json_get(root, *param = "stream"), false, &c->stream, err);
     struct kw_jnode x = kw_json_get(root, "stream_options");
     if (st != KW_OK || !kw_json_present(x)) return st;
@@ -163,8 +200,7 @@ static enum kw_status read_stream(struct kw_completion *c, struct kw_jnode root,
     if ((st = kw_json_keys(x, options, err)) != KW_OK) return st;
     if (!c->stream) return kw_json_fail(x, KW_ERANGE, err, "is for streams only");
     st = kw_json_bool_or(kw_json_get(x, "include_usage"), false, &c->include_usage, err);
-    if (st == KW_OK) st = kw_json_bool_or(kw_json_get(x, "continuous_usage_stats"), false, &each, err);
-    if (st == KW_OK && each) st = kw_json_fail(x, KW_ERANGE, err, "continuous_usage_stats is not implemented");
+    if (st == KW_OK) st = kw_json_bool_or(kw_json_get(x, "continuous_usage_stats"), false, &c->usage_each, err);
     return st;
 }
 
@@ -172,6 +208,7 @@ static enum kw_status read_all(struct kw_completion *c, struct kw_jnode root, co
                                struct kw_error *err)
 {
     const char *model;
+    bool special;
     int64_t max_tokens = 0;
     *param = NULL;
     if (!kw_json_is_object(root)) return kw_json_fail(root, KW_EPARSE, err, "want an object");
@@ -181,7 +218,8 @@ static enum kw_status read_all(struct kw_completion *c, struct kw_jnode root, co
         size_t n = strlen(model);
         if (n >= sizeof c->model) return kw_json_fail(kw_json_get(root, "model"), KW_ERANGE, err, "want at most 255 bytes");
         memcpy(c->model, model, n + 1);
-        st = read_prompt(c, kw_json_get(root, *param = "prompt"), l, err);
+        st = kw_json_bool_or(kw_json_get(root, *param = "add_special_tokens"), true, &special, err);
+        if (st == KW_OK) st = read_prompt(c, kw_json_get(root, *param = "prompt"), special, l, err);
     }
     struct kw_jnode x = kw_json_get(root, "max_tokens");
     if (st == KW_OK) st = kw_json_i64_or(x, 16, 1, UINT32_MAX, &max_tokens, (*param = "max_tokens", err));
@@ -193,10 +231,22 @@ static enum kw_status read_all(struct kw_completion *c, struct kw_jnode root, co
     if (st == KW_OK) st = read_stream(c, root, param, err);
     if (st == KW_OK) st = read_stops(c, root, param, err);
     if (st == KW_OK) st = kw_json_bool_or(kw_json_get(root, *param = "ignore_eos"), false, &c->ignore_eos, err);
+    if (st == KW_OK) st = read_min_tokens(c, kw_json_get(root, *param = "min_tokens"), err);
+    if (st == KW_OK) st = read_request_id(c, kw_json_get(root, *param = "request_id"), err);
     if (st == KW_OK) st = kw_json_bool_or(kw_json_get(root, *param = "return_token_ids"), false, &c->token_ids, err);
     if (st == KW_OK) st = read_neutral(root, param, err);
     if (st == KW_OK) st = read_unused(root, param, err);
     return st;
+}
+
+/* A client's body is one line as a rule, so "request:1: " before a message tells it nothing. */
+static void drop_place(struct kw_error *err)
+{
+    size_t n = strlen(PLACE);
+    if (!err || strncmp(err->msg, PLACE ":", n + 1)) return;
+    n += 1 + strspn(err->msg + n + 1, "0123456789");
+    n += strspn(err->msg + n, ": ");
+    memmove(err->msg, err->msg + n, strlen(err->msg + n) + 1);
 }
 
 enum kw_status kw_completion_parse(struct kw_completion *c, const char **param, const char *body, size_t len,
@@ -205,11 +255,13 @@ enum kw_status kw_completion_parse(struct kw_completion *c, const char **param, 
     struct kw_json doc;
     *c = (struct kw_completion){ 0 };
     *param = NULL;
-    enum kw_status st = kw_json_parse(&doc, "request", body, len, err);
-    if (st != KW_OK) return st;
-    st = read_all(c, kw_json_root(&doc), param, l, err);
-    kw_json_free(&doc);
+    enum kw_status st = kw_json_parse(&doc, PLACE, body, len, err);
+    if (st == KW_OK) {
+        st = read_all(c, kw_json_root(&doc), param, l, err);
+        kw_json_free(&doc);
+    }
     if (st != KW_OK) kw_completion_free(c);
+    if (st != KW_OK) drop_place(err);
     return st;
 }
 

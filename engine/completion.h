@@ -15,6 +15,8 @@ struct kw_completion { /* a request; owns its arrays */
     struct kw_sampling sampling;
     bool seeded;            /* it gave a seed; else the server draws one */
     bool stream, include_usage;
+    bool usage_each;        /* every event of a stream carries the usage so far */
+    char request_id[65];    /* letters, digits, '-', '_', '.'; "" for none: the answer's id is "cmpl-" and it */
     char *stop[KW_COMPLETION_STOPS]; /* texts that end the answer, none empty */
     size_t stop_len[KW_COMPLETION_STOPS], n_stop;
     uint32_t stop_ids[16], n_stop_ids;

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 #include "engine/completion.h"
 #include "sim/core/rng.h"
 
@@ -21,6 +22,7 @@ enum {
     WATCH_MS = 100,    /* how often connections are looked after */
     DISCARD = 4,       /* a body too large is read up to so many times the limit, so that the client reads the answer */
     HEADER_BYTES = 32768,
+    SEND_BYTES = 131072, /* the kernel doubles it; 5 MB/s where a packet takes 50 ms: far more than tokens need */
 };
 
 static const unsigned codes[] = { 200, 400, 404, 405, 413, 415, 429, 500, 503 };
@@ -112,8 +114,11 @@ static enum MHD_Result refuse(struct exchange *x, unsigned status, const char *p
 
 static void head_json(struct kw_text *out, const struct exchange *x)
 {
-    kw_text_add(out, "{\"id\": \"cmpl-%016" PRIx64 "\", \"object\": \"text_completion\", \"created\": %lld, \"model\": ",
-                kw_mix64(x->h->birth + x->serial), (long long)x->created);
+    if (x->want.request_id[0])
+        kw_text_add(out, "{\"id\": \"cmpl-%s\"", x->want.request_id);
+    else
+        kw_text_add(out, "{\"id\": \"cmpl-%016" PRIx64 "\"", kw_mix64(x->h->birth + x->serial));
+    kw_text_add(out, ", \"object\": \"text_completion\", \"created\": %lld, \"model\": ", (long long)x->created);
     kw_completion_quote(out, x->h->model, strlen(x->h->model));
 }
 
@@ -209,6 +214,10 @@ static void event(struct exchange *x, const char *text, size_t n, const uint32_t
     head_json(&x->out, x);
     kw_text_add(&x->out, ", ");
     choice_json(&x->out, x, text, n, ids, n_ids, finish);
+    if (x->want.usage_each) {
+        kw_text_add(&x->out, ", ");
+        usage_json(&x->out, x);
+    }
     kw_text_add(&x->out, "}\n\n");
 }
 
@@ -479,6 +488,10 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         if (!c) return; /* served all the same, but not watched */
         c->fd = i ? i->connect_fd : -1;
         c->since = kw_now_ns();
+        /* What a client that does not read may pin in the kernel, which would grow to 4 MB a connection by itself; and only a
+         * full buffer shows that there is no progress. */
+        int most = SEND_BYTES;
+        setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &most, sizeof most);
         pthread_mutex_lock(&h->lock);
         c->next = h->list;
         if (c->next) c->next->prev = c;
@@ -553,21 +566,44 @@ static unsigned connection_limit(const struct kw_engine *e, const struct kw_http
     return (unsigned)(want < most ? want : most);
 }
 
+static enum kw_status read_address(struct sockaddr_in *at, const struct kw_http_options *o, struct kw_error *err)
+{
+    const char *host = o->host ? o->host : "127.0.0.1";
+    *at = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(o->port) };
+    if (inet_pton(AF_INET, host, &at->sin_addr) == 1) return KW_OK;
+    return kw_fail(err, KW_ERANGE, "host: want an IPv4 address such as 127.0.0.1; got '%.60s'", host);
+}
+
+static enum kw_status cannot_listen(const struct kw_http_options *o, int why, struct kw_error *err)
+{
+    return kw_fail(err, KW_EFAIL, "cannot listen on %s port %u: %s", o->host ? o->host : "127.0.0.1", o->port,
+                   why ? strerror(why) : "libmicrohttpd refused");
+}
+
+enum kw_status kw_http_check(const struct kw_http_options *o, struct kw_error *err)
+{
+    struct sockaddr_in at;
+    enum kw_status st = read_address(&at, o, err);
+    int fd = st == KW_OK ? socket(AF_INET, SOCK_STREAM, 0) : -1, yes = 1;
+    if (st == KW_OK && (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) || bind(fd, (struct sockaddr *)&at, sizeof at) ||
+                        listen(fd, 1)))
+        st = cannot_listen(o, errno, err);
+    if (fd >= 0) close(fd);
+    return st;
+}
+
 static enum kw_status start_daemon(struct kw_http *h, const struct kw_http_options *o, struct kw_error *err)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(o->port) };
-    const char *host = o->host ? o->host : "127.0.0.1";
-    if (inet_pton(AF_INET, host, &at.sin_addr) != 1)
-        return kw_fail(err, KW_ERANGE, "host: want an IPv4 address such as 127.0.0.1; got '%.60s'", host);
+    struct sockaddr_in at;
+    enum kw_status st = read_address(&at, o, err);
+    if (st != KW_OK) return st;
     errno = 0;
     h->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, o->port, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR,
         (struct sockaddr *)&at, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
         MHD_OPTION_CONNECTION_LIMIT, connection_limit(h->e, o), MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(h->timeout_ns / 1000000000),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POOL, MHD_OPTION_END);
-    if (!h->daemon)
-        return kw_fail(err, KW_EFAIL, "cannot listen on %s port %u: %s", host, o->port, errno ? strerror(errno) : "libmicrohttpd refused");
-    return KW_OK;
+    return h->daemon ? KW_OK : cannot_listen(o, errno, err);
 }
 
 enum kw_status kw_http_start(struct kw_http **out, struct kw_engine *e, const struct kw_http_options *o, struct kw_error *err)

@@ -21,6 +21,8 @@ struct kw_http_options { /* {0} is usable */
 
 struct kw_http; /* opaque */
 
+/* Could it listen there? Asked before a model is loaded for minutes. KW_ERANGE: host; KW_EFAIL: the address is taken. */
+enum kw_status kw_http_check(const struct kw_http_options *o, struct kw_error *err);
 /* Takes over the engine until stop. KW_EFAIL: the address is taken or not ours, no threads; KW_ERANGE: host; KW_ENOMEM. */
 enum kw_status kw_http_start(struct kw_http **h, struct kw_engine *e, const struct kw_http_options *o, struct kw_error *err);
 uint16_t kw_http_port(const struct kw_http *h);

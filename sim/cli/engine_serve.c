@@ -9,14 +9,6 @@
 
 static void nap(void) { nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL); }
 
-/* The folder's name, for a checkpoint whose config names no model. */
-static const char *served_name(const struct kw_engine *e, const char *model)
-{
-    const char *slash = strrchr(model, '/');
-    if (e->config.name[0]) return e->config.name;
-    return slash && slash[1] ? slash + 1 : model;
-}
-
 /* Until a signal, or until the engine fails; then what runs may finish for a while. */
 static enum kw_status serve(struct kw_http *h, const struct kw_options *o, struct kw_error *err)
 {
@@ -40,11 +32,12 @@ int kw_cli_engine_serve(const struct kw_options *o)
     struct kw_device d;
     struct kw_http *h;
     const char *model = o->model ? o->model : "tiny";
-    enum kw_status st = kw_cli_engine_open(&e, &d, o, model, &err);
+    struct kw_http_options http = { .host = o->host, .port = (uint16_t)o->port, .max_queue = (uint32_t)o->max_queue,
+                                    .max_body = (size_t)o->max_body << 10, .timeout_s = (uint32_t)o->timeout };
+    enum kw_status st = kw_http_check(&http, &err);
+    if (st == KW_OK) st = kw_cli_engine_open(&e, &d, o, model, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    struct kw_http_options http = { .host = o->host, .port = (uint16_t)o->port, .model = served_name(&e, model),
-                                    .max_queue = (uint32_t)o->max_queue, .max_body = (size_t)o->max_body << 10,
-                                    .timeout_s = (uint32_t)o->timeout };
+    http.model = e.config.name;
     st = kw_http_start(&h, &e, &http, &err);
     if (st == KW_OK) st = serve(h, o, &err);
     kw_engine_close(&e);
