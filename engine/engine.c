@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "engine/engine.h"
 #include "engine/plugin.h"
 #include <assert.h>
@@ -66,6 +67,15 @@ static bool is_folder(const char *path)
 {
     struct stat s;
     return !stat(path, &s) && S_ISDIR(s.st_mode);
+}
+
+/* A checkpoint whose config has no _name_or_path is called as its folder: a profile, a server and a report need a name. */
+static void name_by_folder(struct kw_model_config *c, const char *path)
+{
+    char *real = realpath(path, NULL); /* "." and "x/" name a folder too */
+    const char *slash = real ? strrchr(real, '/') : NULL;
+    snprintf(c->name, sizeof c->name, "%.90s", slash && slash[1] ? slash + 1 : path);
+    free(real);
 }
 
 static enum kw_status choose_precision(const struct kw_engine *e, const char *name, enum kw_dtype *out,
@@ -276,6 +286,7 @@ enum kw_status kw_engine_open(struct kw_engine *e, const struct kw_engine_option
     const bool folder = is_folder(o->model);
     enum kw_dtype precision = KW_DT_FP32;
     enum kw_status st = folder ? kw_config_load(&e->config, o->model, err) : kw_config_named(&e->config, o->model, err);
+    if (st == KW_OK && !e->config.name[0]) name_by_folder(&e->config, o->model);
     if (st == KW_OK) st = choose_precision(e, o->precision, &precision, err);
     if (st == KW_OK) st = kw_backend_find(&e->ops, o->backend ? o->backend : "auto", err);
     if (st == KW_OK) {
@@ -283,8 +294,8 @@ enum kw_status kw_engine_open(struct kw_engine *e, const struct kw_engine_option
         choose_limits(e, o);
         st = check_limits(e, err);
     }
+    if (st == KW_OK && folder) st = open_tokenizer(e, o->model, err); /* before the weights: a bad one is known at once */
     if (st == KW_OK) st = open_backend(e, o, folder, err);
-    if (st == KW_OK && folder) st = open_tokenizer(e, o->model, err);
     if (st != KW_OK) kw_engine_close(e);
     return st;
 }

@@ -36,7 +36,7 @@ struct kw_engine_options { /* {0} with model set is a usable default */
 };
 
 struct kw_engine { /* read its parts freely; only the functions below change them */
-    struct kw_model_config config;
+    struct kw_model_config config; /* its name is the folder's where the config has none */
     struct kw_weights_layout layout;
     const struct kw_backend_ops *ops;
     struct kw_backend *backend;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "engine/serve_trace.h"
 #include "engine/synthetic.h"
 #include "sim/cli/engine_open.h"
@@ -128,14 +129,16 @@ static int serve_trace(struct kw_engine *e, const struct kw_device *d, const str
     enum kw_status st = replay(&s, e, t, speed, o, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     if (s.refused && !o->quiet)
-        fprintf(stderr, "keepwarm: %u requests were refused; the first: %s\n", s.refused, s.refusal.msg);
+        fprintf(stderr, "keepwarm: %u request%s refused; the first: %s\n", s.refused, s.refused == 1 ? " was" : "s were", s.refusal.msg);
     struct kw_served_file f = { .served = &s, .engine = e, .device = d, .trace_source = t->notes.source,
                                 .trace_sha256 = t->notes.sha256, .seed = o->seed >= 0 ? (uint64_t)o->seed : 1 };
-    st = save(o, &f, &err);
-    if (st == KW_OK) st = kw_served_summarise(&m, &s, &err);
-    if (st == KW_OK) (o->json ? print_json : print_table)(&out, &s, &m);
+    st = kw_served_summarise(&m, &s, &err);
+    bool known = st == KW_OK; /* then it is printed even where the requests cannot be saved */
+    if (known) (o->json ? print_json : print_table)(&out, &s, &m);
+    if (known) st = save(o, &f, &err);
     kw_served_trace_free(&s);
-    return st == KW_OK ? kw_cli_print(&out) : kw_cli_fail(st, &err);
+    int code = known ? kw_cli_print(&out) : 0;
+    return st == KW_OK ? code : kw_cli_fail(st, &err);
 }
 
 int kw_cli_engine_serve_trace(const struct kw_options *o)
@@ -147,8 +150,10 @@ int kw_cli_engine_serve_trace(const struct kw_options *o)
     double speed = 1;
     char remarks[400];
     enum kw_status st = o->speed ? kw_cli_engine_decimal(&speed, o->speed, "speed", &err) : KW_OK;
+    if (st == KW_OK && !(speed > 0)) st = kw_fail(&err, KW_EUSAGE, "--speed wants a number above 0; got '%.40s'", o->speed);
     if (st == KW_OK && o->out && !ends_with(o->out, ".jsonl") && !ends_with(o->out, ".h5"))
         st = kw_fail(&err, KW_EUSAGE, "-o: want a name that ends in .h5 or .jsonl; got '%.80s'", o->out);
+    if (st == KW_OK && o->out) st = kw_file_check(o->out, &err);
     if (st == KW_OK) st = kw_trace_load(&t, o->args.v[0], o->format, o->columns, &err);
     if (st == KW_OK && !o->quiet && kw_trace_remarks(&t, remarks, sizeof remarks)[0])
         fprintf(stderr, "keepwarm: %s: %s\n", o->args.v[0], remarks);
@@ -164,9 +169,7 @@ int kw_cli_engine_serve_trace(const struct kw_options *o)
 static enum kw_status read_prompt(uint32_t **ids, size_t *n, const struct kw_engine *e, const struct kw_options *o,
                                   struct kw_error *err)
 {
-    if (!o->prompt == !o->ids) return kw_fail(err, KW_EUSAGE, "want either --prompt TEXT or --ids LIST");
     if (o->ids) return kw_cli_engine_numbers(ids, n, o->ids, 0, e->config.vocab - 1, "ids", err);
-    if (!e->tokenizer) return kw_fail(err, KW_EUSAGE, "--prompt: the model has no tokenizer.json; give token ids with --ids");
     return kw_tokenizer_encode(e->tokenizer, o->prompt, strlen(o->prompt), true, ids, n, err);
 }
 
@@ -191,20 +194,37 @@ static enum kw_status print_answer(struct kw_text *out, const struct kw_engine *
     return KW_OK;
 }
 
-static enum kw_status generate(struct kw_text *out, struct kw_engine *e, const struct kw_options *o, struct kw_error *err)
+/* What can be said of the options before minutes of loading: only the vocabulary's range needs the model. */
+static enum kw_status read_sampling(struct kw_sampling *how, const struct kw_options *o, struct kw_error *err)
 {
     double temperature = 0, top_p = 1;
+    uint32_t *ids;
+    size_t n;
+    struct kw_sampler sampler;
+    enum kw_status st = o->temperature ? kw_cli_engine_decimal(&temperature, o->temperature, "temperature", err) : KW_OK;
+    if (st == KW_OK && o->top_p) st = kw_cli_engine_decimal(&top_p, o->top_p, "top-p", err);
+    *how = (struct kw_sampling){ (float)temperature, (uint32_t)o->top_k, (float)top_p, o->seed >= 0 ? (uint64_t)o->seed : 1 };
+    if (st == KW_OK && (st = kw_sampler_init(&sampler, how, 0, err)) == KW_OK) kw_sampler_free(&sampler);
+    if (st == KW_OK && !o->prompt == !o->ids) st = kw_fail(err, KW_EUSAGE, "want either --prompt TEXT or --ids LIST");
+    char path[1200];
+    if (st == KW_OK && o->prompt && snprintf(path, sizeof path, "%.1100s/tokenizer.json", o->model ? o->model : "") > 0 && access(path, F_OK))
+        st = kw_fail(err, KW_EUSAGE, "--prompt: the model has no tokenizer.json; give token ids with --ids");
+    if (st == KW_OK && o->ids && (st = kw_cli_engine_numbers(&ids, &n, o->ids, 0, UINT32_MAX, "ids", err)) == KW_OK) free(ids);
+    return st;
+}
+
+static enum kw_status generate(struct kw_text *out, struct kw_engine *e, const struct kw_sampling *how, const struct kw_options *o,
+                               struct kw_error *err)
+{
     uint32_t *ids = NULL;
     size_t n = 0;
     struct kw_generated g = { 0 };
-    enum kw_status st = o->temperature ? kw_cli_engine_decimal(&temperature, o->temperature, "temperature", err) : KW_OK;
-    if (st == KW_OK && o->top_p) st = kw_cli_engine_decimal(&top_p, o->top_p, "top-p", err);
-    if (st == KW_OK) st = read_prompt(&ids, &n, e, o, err);
+    enum kw_status st = read_prompt(&ids, &n, e, o, err);
     if (st == KW_OK && (n == 0 || n > e->limits.max_model_len))
         st = kw_fail(err, KW_ERANGE, "the prompt has %zu tokens; want 1 to %u", n, e->limits.max_model_len);
     if (st == KW_OK)
         st = kw_engine_generate(e, &(struct kw_engine_request){ .prompt = ids, .n_prompt = (uint32_t)n, .max_new = (uint32_t)o->max_tokens,
-                                    .sampling = { (float)temperature, (uint32_t)o->top_k, (float)top_p, o->seed >= 0 ? (uint64_t)o->seed : 1 } },
+                                    .sampling = *how },
                                 &g, err);
     if (st == KW_OK) st = print_answer(out, e, &g, o, err);
     if (st == KW_OK && !o->quiet)
@@ -221,9 +241,11 @@ int kw_cli_engine_generate(const struct kw_options *o)
     struct kw_engine e;
     struct kw_device d;
     struct kw_text out = { 0 };
-    enum kw_status st = kw_cli_engine_open(&e, &d, o, o->model, &err);
+    struct kw_sampling how;
+    enum kw_status st = read_sampling(&how, o, &err);
+    if (st == KW_OK) st = kw_cli_engine_open(&e, &d, o, o->model, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    st = generate(&out, &e, o, &err);
+    st = generate(&out, &e, &how, o, &err);
     kw_engine_close(&e);
     if (st == KW_OK) return kw_cli_print(&out);
     kw_text_free(&out);

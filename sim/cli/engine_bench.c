@@ -77,22 +77,33 @@ static void say_row(void *ctx, const struct kw_bench_row *r)
     fprintf(stderr, "keepwarm: %s%u batch %u context %u: %.3f ms\n", r->decode ? "tg" : "pp", r->tokens, r->batch, r->context, r->step_s * 1e3);
 }
 
-static enum kw_status measure(struct kw_text *out, struct kw_engine *e, const struct kw_device *d, const struct kw_options *o,
-                              struct kw_error *err)
+/* The lists of the options, known before the model is loaded. Free them with free_lists. */
+static enum kw_status read_lists(struct kw_bench_options *b, uint32_t *list[3], const struct kw_options *o, struct kw_error *err)
 {
-    uint32_t *prompts = NULL, *batches = NULL, *contexts = NULL;
-    struct kw_bench_options b = { .steps = (uint32_t)o->repeat, .seed = o->seed >= 0 ? (uint64_t)o->seed : 1,
-                                  .row_ns = o->limit * KW_NS_PER_S, .row = o->quiet ? NULL : say_row };
+    *b = (struct kw_bench_options){ .steps = (uint32_t)o->repeat, .seed = o->seed >= 0 ? (uint64_t)o->seed : 1,
+                                    .row_ns = o->limit * KW_NS_PER_S, .row = o->quiet ? NULL : say_row };
+    list[0] = list[1] = list[2] = NULL;
+    enum kw_status st = kw_cli_engine_numbers(&list[0], &b->n_prompts, o->prompts ? o->prompts : "512", 1, 1 << 24, "prefill", err);
+    if (st == KW_OK)
+        st = kw_cli_engine_numbers(&list[1], &b->n_batches, o->batches ? o->batches : "1,2,4,8,16,32,64,128,256", 1, 65536, "batch", err);
+    if (st == KW_OK) st = kw_cli_engine_numbers(&list[2], &b->n_contexts, o->contexts ? o->contexts : "0,1024", 0, 1 << 24, "context", err);
+    b->prompts = list[0], b->batches = list[1], b->contexts = list[2];
+    return st;
+}
+
+static void free_lists(uint32_t *list[3])
+{
+    for (int i = 0; i < 3; i++) free(list[i]);
+}
+
+static enum kw_status measure(struct kw_text *out, struct kw_engine *e, const struct kw_device *d, const struct kw_bench_options *b,
+                              const struct kw_options *o, struct kw_error *err)
+{
     struct kw_bench_limits l;
     struct kw_bench_row *rows = NULL;
     size_t n = 0;
-    enum kw_status st = kw_cli_engine_numbers(&prompts, &b.n_prompts, o->prompts ? o->prompts : "512", 1, 1 << 24, "prefill", err);
-    if (st == KW_OK)
-        st = kw_cli_engine_numbers(&batches, &b.n_batches, o->batches ? o->batches : "1,2,4,8,16,32,64,128,256", 1, 65536, "batch", err);
-    if (st == KW_OK) st = kw_cli_engine_numbers(&contexts, &b.n_contexts, o->contexts ? o->contexts : "0,1024", 0, 1 << 24, "context", err);
-    b.prompts = prompts, b.batches = batches, b.contexts = contexts;
-    if (st == KW_OK) st = kw_bench_limits(&l, e, (uint32_t)o->threads, err);
-    if (st == KW_OK) st = kw_bench_run(&rows, &n, e, &b, err);
+    enum kw_status st = kw_bench_limits(&l, e, (uint32_t)o->threads, err);
+    if (st == KW_OK) st = kw_bench_run(&rows, &n, e, b, err);
     if (st == KW_OK && o->json) {
         kw_text_add(out, "{ \"model\": \"%s\", \"precision\": \"%s\", \"backend\": \"%s\", \"device\": \"%s\", \"driver\": \"%s\", "
                          "\"bandwidth\": %.9g, \"flop_rate\": %.9g, \"limits\": \"%s\",\n  \"rows\": [",
@@ -107,7 +118,7 @@ static enum kw_status measure(struct kw_text *out, struct kw_engine *e, const st
                     l.bandwidth * 1e-9, l.flops * 1e-12);
         print_table(out, rows, n, &l);
     }
-    free(rows), free(prompts), free(batches), free(contexts);
+    free(rows);
     return st;
 }
 
@@ -117,10 +128,14 @@ int kw_cli_engine_bench(const struct kw_options *o)
     struct kw_engine e;
     struct kw_device d;
     struct kw_text out = { 0 };
-    enum kw_status st = kw_cli_engine_open(&e, &d, o, o->model ? o->model : "tiny", &err);
-    if (st != KW_OK) return kw_cli_fail(st, &err);
-    st = measure(&out, &e, &d, o, &err);
-    kw_engine_close(&e);
+    struct kw_bench_options b;
+    uint32_t *list[3];
+    enum kw_status st = read_lists(&b, list, o, &err);
+    if (st == KW_OK && (st = kw_cli_engine_open(&e, &d, o, o->model ? o->model : "tiny", &err)) == KW_OK) {
+        st = measure(&out, &e, &d, &b, o, &err);
+        kw_engine_close(&e);
+    }
+    free_lists(list);
     if (st == KW_OK) return kw_cli_print(&out);
     kw_text_free(&out);
     return kw_cli_fail(st, &err);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "sim/core/file.h"
 
 static volatile int stop; /* set by the first Ctrl-C; the second kills as usual */
 
@@ -74,22 +75,10 @@ static enum kw_status load_trace(struct kw_session *s, const char *scenario_path
     return st;
 }
 
-/* Whether -o can be written is known before a long simulation, not after it. The write itself still checks. */
-static enum kw_status check_output(const char *path, struct kw_error *err)
-{
-    char dir[1024];
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    if (!path) return KW_OK;
-    int n = slash ? snprintf(dir, sizeof dir, "%.*s/", (int)(slash - path), path) : snprintf(dir, sizeof dir, ".");
-    if (n < 0 || (size_t)n >= sizeof dir || access(dir, W_OK | X_OK))
-        return kw_fail(err, KW_EIO, "%.300s: %s", path, n < (int)sizeof dir ? strerror(errno) : "the path is too long");
-    return KW_OK;
-}
-
 /* The scenario is read: bring in the rest, or close it. */
 static enum kw_status finish_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err)
 {
-    enum kw_status st = check_output(o->out, err);
+    enum kw_status st = o->out ? kw_file_check(o->out, err) : KW_OK; /* known before a long simulation, not after it */
     if (st == KW_OK) st = load_trace(s, path, o, err);
     if (st == KW_OK && (st = kw_catalogue_load(&s->catalogue, err)) != KW_OK) kw_trace_free(&s->trace);
     if (st != KW_OK) {

@@ -93,9 +93,10 @@ static int simulate(const char *command, const struct kw_options *o, struct kw_s
     struct kw_sweep_options sweep = kw_session_sweep(s, o);
     st = kw_sweep(g.points, g.candidates, g.n, &study, &sweep, &err);
     kw_progress_end(&s->progress);
-    if (st == KW_OK) st = kw_session_save(s, o, command, g.candidates, g.points, g.n, NULL, &err);
+    bool done = st == KW_OK; /* then the points are printed even where they cannot be saved */
+    if (done) st = kw_session_save(s, o, command, g.candidates, g.points, g.n, NULL, &err);
     int code = 0;
-    if (st == KW_OK) code = print_points(command, o, s, &g);
+    if (done) code = print_points(command, o, s, &g);
     if (st == KW_OK && code == 0) st = verdict(g.points, g.n, &s->scenario.slo, &err);
     grid_free(&g);
     return st == KW_OK ? code : kw_cli_fail(st, &err);
@@ -165,9 +166,10 @@ static int plan(const struct kw_options *o, struct kw_session *s)
         st = kw_breakeven_find(&b, &p, &study, &po, 16, &err);
     }
     kw_progress_end(&s->progress);
-    if (st == KW_OK) st = kw_session_save(s, o, "plan", p.candidates, p.points, p.n, &p, &err);
+    bool done = st == KW_OK;
+    if (done) st = kw_session_save(s, o, "plan", p.candidates, p.points, p.n, &p, &err);
     int code = 0;
-    if (st == KW_OK) code = print_plan(o, s, &p, o->breakeven ? &b : NULL);
+    if (done) code = print_plan(o, s, &p, o->breakeven ? &b : NULL);
     if (st == KW_OK && code == 0 && p.best < 0) st = verdict(p.points, p.n, &s->scenario.slo, &err);
     kw_plan_free(&p);
     return st == KW_OK ? code : kw_cli_fail(st, &err);

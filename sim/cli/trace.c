@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/cli/say.h"
+#include "sim/core/file.h"
 #include "workloads/model.h"
 #include "workloads/stats.h"
 #include "workloads/trace.h"
@@ -44,7 +45,7 @@ int kw_cli_trace_formats(const struct kw_options *o)
 
 static enum kw_status need_output(const struct kw_options *o, struct kw_error *err)
 {
-    return o->out ? KW_OK : kw_fail(err, KW_EUSAGE, "want -o FILE for the result");
+    return o->out ? kw_file_check(o->out, err) : kw_fail(err, KW_EUSAGE, "want -o FILE for the result");
 }
 
 int kw_cli_trace_convert(const struct kw_options *o)
@@ -89,8 +90,9 @@ int kw_cli_trace_fit(const struct kw_options *o)
              (unsigned long long)seed);
     struct kw_fit_options fit = { .name = o->name, .source = o->origin, .licence = o->licence, .date = o->date,
                                   .command = command, .start_hour = (int)o->start_hour, .seed = seed };
-    enum kw_status st = w ? load(&t, o, &err) : kw_fail(&err, KW_ENOMEM, "out of memory");
-    if (st == KW_OK) {
+    enum kw_status st = w ? KW_OK : kw_fail(&err, KW_ENOMEM, "out of memory");
+    if (st == KW_OK && o->out) st = kw_file_check(o->out, &err);
+    if (st == KW_OK && (st = load(&t, o, &err)) == KW_OK) {
         st = kw_workload_fit(w, &t, &fit, &err);
         kw_trace_free(&t);
     }

@@ -21,15 +21,34 @@ static void sync_directory(const char *path)
     close(fd);
 }
 
+/* The temporary file, open to write; its name in tmp. */
+static enum kw_status open_beside(FILE **f, char tmp[1024], const char *path, struct kw_error *err)
+{
+    struct stat s;
+    if (!stat(path, &s) && !S_ISREG(s.st_mode)) return kw_fail(err, KW_EIO, "%.300s: is no regular file", path);
+    if (snprintf(tmp, 1024, "%s.tmp.%ld", path, (long)getpid()) >= 1024)
+        return kw_fail(err, KW_EIO, "%.300s: %s", path, strerror(ENAMETOOLONG));
+    *f = fopen(tmp, "w");
+    return *f ? KW_OK : kw_fail(err, KW_EIO, "%.300s: %s", path, strerror(errno));
+}
+
+enum kw_status kw_file_check(const char *path, struct kw_error *err)
+{
+    char tmp[1024];
+    FILE *f;
+    enum kw_status st = open_beside(&f, tmp, path, err);
+    if (st != KW_OK) return st;
+    fclose(f);
+    unlink(tmp);
+    return KW_OK;
+}
+
 enum kw_status kw_file_replace(const char *path, const char *text, size_t n, struct kw_error *err)
 {
     char tmp[1024];
-    struct stat s;
-    if (!stat(path, &s) && !S_ISREG(s.st_mode)) return kw_fail(err, KW_EIO, "%.300s: is no regular file", path);
-    if (snprintf(tmp, sizeof tmp, "%s.tmp.%ld", path, (long)getpid()) >= (int)sizeof tmp)
-        return kw_fail(err, KW_EIO, "%.300s: %s", path, strerror(ENAMETOOLONG));
-    FILE *f = fopen(tmp, "w");
-    if (!f) return kw_fail(err, KW_EIO, "%.300s: %s", path, strerror(errno));
+    FILE *f;
+    enum kw_status st = open_beside(&f, tmp, path, err);
+    if (st != KW_OK) return st;
     int why = 0;
     if ((n && fwrite(text, 1, n, f) != n) || fflush(f) || fsync(fileno(f))) why = errno ? errno : EIO;
     if (fclose(f) && !why) why = errno;
