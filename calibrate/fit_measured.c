@@ -676,16 +676,18 @@ static void to_law(struct kw_law *l, double *v, size_t n)
     }
 }
 
-/* rate: bytes over load time of the starts in that mode; else init time of all. Returns how many. */
-static size_t law_of(struct kw_law *l, const struct kw_measured *m, const char *mode, double *v)
+/* Bytes over load time, less a network's first byte, of the starts in that mode; or their init time. Returns how many. A
+ * start whose file system refused O_DIRECT says nothing of a disk. */
+static size_t law_of(struct kw_law *l, const struct kw_measured *m, const char *mode, bool init, double *v)
 {
     size_t n = 0;
     for (size_t i = 0; i < m->n_starts; i++) {
         const struct kw_measured_start *s = &m->start[i];
-        if (!mode)
+        if (strcmp(s->mode, mode)) continue;
+        if (init)
             v[n++] = s->init_s;
-        else if (!strcmp(s->mode, mode) && s->load_s > 0 && s->bytes > 0)
-            v[n++] = s->bytes / s->load_s;
+        else if (s->load_s > s->first_byte_s && s->bytes > 0 && (strcmp(mode, "direct") || 2 * s->direct_bytes >= s->file_bytes))
+            v[n++] = s->bytes / (s->load_s - s->first_byte_s);
     }
     if (n) to_law(l, v, n);
     return n;
@@ -703,18 +705,29 @@ static void measured_source(struct kw_provenance *v, const struct kw_measured *m
 static enum kw_status fit_starts(struct kw_profile *p, const struct kw_measured *m, FILE *report, struct kw_error *err)
 {
     double *v = malloc((m->n_starts + 1) * sizeof *v);
-    char what[64];
+    char what[128], emulated[96] = "";
     if (!v) return kw_fail(err, KW_ENOMEM, "out of memory");
+    /* Modes are not pooled: what loads beside the rest of the start leaves less of it for later. */
+    static const char *const modes[] = { "direct", "cached", "tmpfs", "network", "synthetic" };
+    size_t first = 0, direct, network;
+    while (first < 4 && !law_of(&p->init, m, modes[first], true, v)) first++;
+    direct = law_of(&p->load_rate, m, "direct", false, v);
+    network = law_of(&p->load_rate, m, "network", false, v);
+    for (size_t i = 0; i < m->n_starts && network; i++)
+        if (!strcmp(m->start[i].mode, "network"))
+            snprintf(emulated, sizeof emulated, " emulated at %.4g GB/s, first byte %.3g s",
+                     m->start[i].rate * 1e-9, m->start[i].first_byte_s);
     const struct { struct kw_law *l; const char *mode; double otherwise; const char *name, *source; } rows[] = {
-        { &p->load_rate, "direct", 3.3e9, "disk", "safetensors, cold, ServerlessLLM on an H100; no load was measured here" },
+        { &p->load_rate, direct || !network ? "direct" : "network", 3.3e9, direct || !network ? "disk" : "network", "safetensors, cold, ServerlessLLM on an H100; no load was measured here" },
         { &p->cached_load_rate, "cached", 5.3e9, "page cache", "safetensors, cached, ServerlessLLM on an H100; no load was measured here" },
-        { &p->init, NULL, 10, "init", "vLLM 8B engine start without compile; no start was measured here" } };
+        { &p->init, modes[first], 10, "init", "vLLM 8B engine start without compile; no start was measured here" } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        size_t n = law_of(rows[i].l, m, rows[i].mode, v);
+        size_t n = law_of(rows[i].l, m, rows[i].mode, rows[i].l == &p->init, v);
         if (n) {
-            snprintf(what, sizeof what, "%zu start%s", n, n > 1 ? "s" : "");
+            const char *how = strcmp(rows[i].mode, "network") ? "" : emulated;
+            snprintf(what, sizeof what, "%zu start%s, %s%s", n, n > 1 ? "s" : "", rows[i].mode, how);
             measured_source(&rows[i].l->provenance, m, what);
-            fprintf(report, "cold start, %s: %zu measured, %s\n", rows[i].name, n,
+            fprintf(report, "cold start, %s: %zu measured (%s%s), %s\n", rows[i].name, n, rows[i].mode, how,
                     rows[i].l->kind == KW_LAW_LOGNORMAL ? "lognormal" : rows[i].l->kind == KW_LAW_QUANTILES ? "quantiles" : "their median");
         } else {
             *rows[i].l = (struct kw_law){ .kind = KW_LAW_CONSTANT, .v = { rows[i].otherwise },
@@ -724,8 +737,13 @@ static enum kw_status fit_starts(struct kw_profile *p, const struct kw_measured 
         }
     }
     struct kw_law memory;
-    size_t n = law_of(&memory, m, "tmpfs", v);
+    size_t n = law_of(&memory, m, "tmpfs", false, v);
     if (n) fprintf(report, "cold start, tmpfs: %zu measured, median %.3g GB/s; no part of the profile\n", n, kw_law_quantile(&memory, 0.5) * 1e-9);
+    if (direct && network) {
+        law_of(&memory, m, "network", false, v);
+        fprintf(report, "cold start, network: %zu measured%s, median %.3g GB/s; no part of the profile, which has the disk's\n", network,
+                emulated, kw_law_quantile(&memory, 0.5) * 1e-9);
+    }
     free(v);
     return KW_OK;
 }

@@ -634,8 +634,14 @@ struct kw_measured_start kw_measure_start(const struct kw_engine *e, const struc
 {
     struct kw_measured_start s = { .bytes = (double)e->load.weight_bytes,
                                    .load_s = (double)(e->load.last_ns - e->load.first_ns) * 1e-9 };
-    s.init_s = (double)kw_startup_wall(&e->startup) * 1e-9 - s.load_s;
-    bool memory = o->load.mode == KW_LOAD_CACHED && kw_measure_on_tmpfs(o->model);
+    struct kw_startup_figures f;
+    kw_startup_figures(&e->startup, &f);
+    s.ready_s = (double)f.ready * 1e-9, s.first_token_s = (double)f.first_token * 1e-9;
+    s.sum_s = (double)f.sum * 1e-9, s.critical_s = (double)f.critical * 1e-9;
+    s.init_s = s.ready_s - s.load_s;
+    s.file_bytes = (double)e->load.file_bytes, s.direct_bytes = (double)e->load.direct_bytes;
+    if (e->load.emulated) s.rate = o->load.rate, s.first_byte_s = o->load.first_byte_s;
+    bool memory = o->load.mode != KW_LOAD_NETWORK && kw_measure_on_tmpfs(o->model); /* a tmpfs may take O_DIRECT and mean nothing by it */
     snprintf(s.mode, sizeof s.mode, "%s", !e->load.file_bytes ? "synthetic" : memory ? "tmpfs" : kw_load_modes[o->load.mode]);
     return s;
 }

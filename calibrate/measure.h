@@ -46,7 +46,7 @@ uint64_t kw_measure_lengths(uint32_t *lengths, uint32_t shape, uint32_t batch, u
 
 /* Device, limits and sizes of an open engine; commit and date are the caller's. */
 enum kw_status kw_measure_head(struct kw_measured_head *h, const struct kw_engine *e, uint64_t seed, struct kw_error *err);
-/* Bytes, load and init times of the start that e's phases record, from their origin. */
+/* The start that e's phases record, from their origin. */
 bool kw_measure_on_tmpfs(const char *folder); /* its files lie in memory: read as from the page cache, never from a disk */
 struct kw_measured_start kw_measure_start(const struct kw_engine *e, const struct kw_engine_options *o);
 

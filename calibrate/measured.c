@@ -1,6 +1,7 @@
 #include "calibrate/measured.h"
 #include <errno.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sim/core/h5.h"
@@ -51,6 +52,7 @@ void kw_measured_free(struct kw_measured *m)
     for (size_t i = 0; i < m->n; i++) free(m->point[i].us);
     free(m->point);
     free(m->start);
+    free(m->phase);
     *m = (struct kw_measured){ 0 };
 }
 
@@ -163,13 +165,19 @@ enum kw_status kw_measured_put_start(FILE *f, const struct kw_measured_start *s,
 {
     fputs("{\"kind\":\"start\",", f);
     put_string(f, "mode", s->mode);
-    fprintf(f, ",\"bytes\":%.0f,\"load_s\":%.9f,\"init_s\":%.9f,\"phases\":[", s->bytes, s->load_s, s->init_s);
+    fprintf(f, ",\"bytes\":%.0f,\"load_s\":%.9f,\"init_s\":%.9f,\"ready_s\":%.9f,\"first_token_s\":%.9f,\"sum_s\":%.9f,\"critical_s\":%.9f,"
+               "\"file_bytes\":%.0f,\"direct_bytes\":%.0f,\"rate\":%.15g,\"first_byte_s\":%.9g,\"phases\":[",
+            s->bytes, s->load_s, s->init_s, s->ready_s, s->first_token_s, s->sum_s, s->critical_s, s->file_bytes, s->direct_bytes,
+            s->rate, s->first_byte_s);
+    bool critical[KW_STARTUP_MAX] = { false };
+    uint32_t path[KW_STARTUP_MAX], n_path = startup ? kw_startup_critical(startup, path) : 0;
+    for (uint32_t i = 0; i < n_path; i++) critical[path[i]] = true;
     for (uint32_t i = 0; startup && i < startup->n && i < KW_STARTUP_MAX; i++) {
         const struct kw_startup_phase *p = &startup->at[i];
         fputs(i ? ",{" : "{", f);
         put_string(f, "name", p->name);
-        fprintf(f, ",\"begin_s\":%.9f,\"s\":%.9f,\"bytes\":%llu}", (double)(p->begin - startup->origin) * 1e-9,
-                (double)((p->end ? p->end : p->begin) - p->begin) * 1e-9, (unsigned long long)p->bytes);
+        fprintf(f, ",\"begin_s\":%.9f,\"s\":%.9f,\"bytes\":%llu,\"critical\":%s}", (double)(p->begin - startup->origin) * 1e-9,
+                (double)((p->end ? p->end : p->begin) - p->begin) * 1e-9, (unsigned long long)p->bytes, critical[i] ? "true" : "false");
     }
     fputs("]}\n", f);
     return flush(f, err);
@@ -250,13 +258,41 @@ static enum kw_status read_head(struct kw_jnode o, struct kw_measured_head *h, s
     return st;
 }
 
+static enum kw_status read_phase(struct kw_jnode o, struct kw_measured *m, struct kw_error *err)
+{
+    if (m->n_phases == m->cap_phases) {
+        size_t cap = m->cap_phases ? 2 * m->cap_phases : 64;
+        struct kw_measured_phase *more = realloc(m->phase, cap * sizeof *more);
+        if (!more) return kw_fail(err, KW_ENOMEM, "out of memory for %zu phases", cap);
+        m->phase = more;
+        m->cap_phases = cap;
+    }
+    struct kw_measured_phase p = { .start = (uint32_t)m->n_starts };
+    enum kw_status st = read_word(o, "name", p.name, sizeof p.name, err);
+    if (st == KW_OK) st = kw_json_f64(kw_json_get(o, "begin_s"), 0, 1e6, &p.begin_s, err);
+    if (st == KW_OK) st = kw_json_f64(kw_json_get(o, "s"), 0, 1e6, &p.s, err);
+    if (st == KW_OK) st = kw_json_f64(kw_json_get(o, "bytes"), 0, 1e14, &p.bytes, err);
+    if (st == KW_OK) st = kw_json_bool_or(kw_json_get(o, "critical"), false, &p.critical, err);
+    if (st == KW_OK) m->phase[m->n_phases++] = p;
+    return st;
+}
+
 static enum kw_status read_start(struct kw_jnode o, struct kw_measured *m, struct kw_error *err)
 {
-    struct kw_measured_start s;
+    struct kw_measured_start s = { .bytes = 0 };
+    const struct { const char *key; double hi, *to; } later[] = { { "ready_s", 1e6, &s.ready_s }, { "first_token_s", 1e6, &s.first_token_s },
+        { "sum_s", 1e6, &s.sum_s }, { "critical_s", 1e6, &s.critical_s }, { "file_bytes", 1e14, &s.file_bytes },
+        { "direct_bytes", 1e14, &s.direct_bytes }, { "rate", 1e14, &s.rate }, { "first_byte_s", 1e6, &s.first_byte_s } };
     enum kw_status st = read_word(o, "mode", s.mode, sizeof s.mode, err);
     if (st == KW_OK) st = kw_json_f64(kw_json_get(o, "bytes"), 0, 1e14, &s.bytes, err);
     if (st == KW_OK) st = kw_json_f64(kw_json_get(o, "load_s"), 0, 1e6, &s.load_s, err);
     if (st == KW_OK) st = kw_json_f64(kw_json_get(o, "init_s"), 0, 1e6, &s.init_s, err);
+    for (size_t i = 0; st == KW_OK && i < sizeof later / sizeof *later; i++)
+        st = kw_json_f64_or(kw_json_get(o, later[i].key), 0, 0, later[i].hi, later[i].to, err);
+    struct kw_jnode phases = kw_json_get(o, "phases");
+    int n = kw_json_is_array(phases) ? kw_json_len(phases) : 0;
+    if (st == KW_OK && n > KW_STARTUP_MAX) st = kw_json_fail(phases, KW_ERANGE, err, "want at most %d phases; got %d", KW_STARTUP_MAX, n);
+    for (int i = 0; st == KW_OK && i < n; i++) st = read_phase(kw_json_at(phases, i), m, err);
     return st == KW_OK ? kw_measured_add_start(m, &s, err) : st;
 }
 
@@ -395,19 +431,89 @@ static enum kw_status write_points(struct kw_h5 *f, const struct kw_measured *m,
     return st;
 }
 
+/* v: room for a value a row. */
+static enum kw_status write_starts(struct kw_h5 *f, const struct kw_measured *m, double *v, struct kw_error *err)
+{
+#define AT(member) offsetof(struct kw_measured_start, member)
+    static const struct { const char *path, *units, *description; size_t at; } columns[] = {
+        { "/starts/bytes", "B", "weights", AT(bytes) },
+        { "/starts/load", "s", "weights, first byte to last", AT(load_s) },
+        { "/starts/init", "s", "all the rest until ready", AT(init_s) },
+        { "/starts/ready", "s", "from before exec; 0: not known", AT(ready_s) },
+        { "/starts/first_token", "s", "from before exec; 0: not known", AT(first_token_s) },
+        { "/starts/sum", "s", "all phases one after the other", AT(sum_s) },
+        { "/starts/critical", "s", "phases on the critical path", AT(critical_s) },
+        { "/starts/file_bytes", "B", "read from files", AT(file_bytes) },
+        { "/starts/direct_bytes", "B", "of them by O_DIRECT", AT(direct_bytes) },
+        { "/starts/rate", "B/s", "of an emulated network, else 0", AT(rate) },
+        { "/starts/first_byte", "s", "of an emulated network, before each file", AT(first_byte_s) } };
+#undef AT
+    const char **mode = malloc(m->n_starts * sizeof *mode);
+    if (!mode) return kw_fail(err, KW_ENOMEM, "out of memory");
+    enum kw_status st = kw_h5_group(f, "/starts", "one row a cold start, each in a process of its own", err);
+    for (size_t i = 0; i < m->n_starts; i++) v[i] = (double)i, mode[i] = m->start[i].mode;
+    struct kw_h5_dataset d = { .path = "/starts/start", .type = KW_H5_F64, .units = "", .description = "row", .rank = 1,
+                               .shape = { m->n_starts }, .scale = "start" };
+    if (st == KW_OK) st = kw_h5_write(f, &d, v, err);
+    d = (struct kw_h5_dataset){ .path = "/starts/mode", .type = KW_H5_STR, .units = "", .description = "how the weights were read", .rank = 1,
+                                .shape = { m->n_starts }, .dims = { "/starts/start" } };
+    if (st == KW_OK) st = kw_h5_write(f, &d, mode, err);
+    free(mode);
+    for (size_t c = 0; st == KW_OK && c < sizeof columns / sizeof *columns; c++) {
+        for (size_t i = 0; i < m->n_starts; i++) memcpy(&v[i], (const char *)&m->start[i] + columns[c].at, sizeof *v);
+        d.path = columns[c].path, d.type = KW_H5_F64, d.units = columns[c].units, d.description = columns[c].description;
+        st = kw_h5_write(f, &d, v, err);
+    }
+    return st;
+}
+
+static enum kw_status write_phases(struct kw_h5 *f, const struct kw_measured *m, double *v, struct kw_error *err)
+{
+    static const struct { const char *path, *units, *description; } columns[] = {
+        { "/phases/start", "", "row of /starts" },
+        { "/phases/begin", "s", "from before exec" },
+        { "/phases/duration", "s", "phases overlap" },
+        { "/phases/bytes", "B", "moved; 0 where that has no meaning" },
+        { "/phases/critical", "", "1: on the critical path" } };
+    const char **name = malloc(m->n_phases * sizeof *name);
+    if (!name) return kw_fail(err, KW_ENOMEM, "out of memory");
+    enum kw_status st = kw_h5_group(f, "/phases", "phases of the cold starts", err);
+    for (size_t i = 0; i < m->n_phases; i++) v[i] = (double)i, name[i] = m->phase[i].name;
+    struct kw_h5_dataset d = { .path = "/phases/phase", .type = KW_H5_F64, .units = "", .description = "row", .rank = 1,
+                               .shape = { m->n_phases }, .scale = "phase" };
+    if (st == KW_OK) st = kw_h5_write(f, &d, v, err);
+    d = (struct kw_h5_dataset){ .path = "/phases/name", .type = KW_H5_STR, .units = "", .description = "what was done", .rank = 1,
+                                .shape = { m->n_phases }, .dims = { "/phases/phase" } };
+    if (st == KW_OK) st = kw_h5_write(f, &d, name, err);
+    free(name);
+    for (size_t c = 0; st == KW_OK && c < sizeof columns / sizeof *columns; c++) {
+        for (size_t i = 0; i < m->n_phases; i++) {
+            const struct kw_measured_phase *p = &m->phase[i];
+            const double row[] = { p->start, p->begin_s, p->s, p->bytes, p->critical };
+            v[i] = row[c];
+        }
+        d.path = columns[c].path, d.type = KW_H5_F64, d.units = columns[c].units, d.description = columns[c].description;
+        st = kw_h5_write(f, &d, v, err);
+    }
+    return st;
+}
+
 enum kw_status kw_measured_write_h5(const struct kw_measured *m, const char *path, struct kw_error *err)
 {
     const struct kw_measured_head *h = &m->head;
     const struct { const char *name, *s; } words[] = { { "device", h->device }, { "driver", h->driver }, { "backend", h->backend },
         { "model", h->model }, { "precision", h->precision }, { "commit", h->commit }, { "date", h->date } };
     struct kw_h5 *f;
-    double *v = malloc((m->n + 1) * sizeof *v);
+    size_t rows = m->n > m->n_phases ? m->n : m->n_phases;
+    double *v = malloc(((rows > m->n_starts ? rows : m->n_starts) + 1) * sizeof *v);
     if (!v) return kw_fail(err, KW_ENOMEM, "out of memory");
     enum kw_status st = kw_h5_create(&f, path, err);
     if (st == KW_OK) {
         for (size_t i = 0; st == KW_OK && i < sizeof words / sizeof *words; i++)
             st = kw_h5_attr_str(f, "/", words[i].name, words[i].s, err);
         if (st == KW_OK && m->n) st = write_points(f, m, v, err);
+        if (st == KW_OK && m->n_starts) st = write_starts(f, m, v, err);
+        if (st == KW_OK && m->n_phases) st = write_phases(f, m, v, err);
         if (st == KW_OK)
             st = kw_h5_commit(f, err);
         else

@@ -6,8 +6,9 @@
  *   {"kind":"decode","batch":8,"context":512,"chunks":0,"tokens":0,"past":0,"shape":0,"sum":4096,"at_s":3.2,"clock_mhz":0,
  *    "host_us":1.5,"us":[812.1,809.8,...]}
  * Kinds: decode, prefill, mixed, skewed, host, after_prompt, after_idle, anchor. A cold start is {"kind":"start","mode":"cached","bytes":...,
- * "load_s":...,"init_s":...,"phases":[{"name":"context","begin_s":...,"s":...,"bytes":0},...]}. Visits to one point are
- * merged on reading. */
+ * "load_s":...,"init_s":...,"ready_s":...,"first_token_s":...,"sum_s":...,"critical_s":...,"file_bytes":...,
+ * "direct_bytes":...,"rate":...,"first_byte_s":...,"phases":[{"name":"context","begin_s":...,"s":...,"bytes":0,
+ * "critical":true},...]}; those after init_s are missing in older files. Visits to one point are merged on reading. */
 #ifndef KW_CALIBRATE_MEASURED_H
 #define KW_CALIBRATE_MEASURED_H
 #include <stdbool.h>
@@ -50,9 +51,20 @@ struct kw_measured_point { /* all visits to one key; owns us */
 };
 
 struct kw_measured_start { /* one cold start */
-    char mode[16];          /* "cached", "direct", "network", "tmpfs" (cached, of a folder in memory), "synthetic" (no file was read) */
+    char mode[16];          /* "cached", "direct", "network", "tmpfs" (of a folder in memory), "synthetic" (no file was read) */
     double bytes, load_s;   /* weights; first byte to last */
     double init_s;          /* all the rest of process (or open) to ready */
+    double ready_s, first_token_s;   /* from before exec; 0: not known, no token */
+    double sum_s, critical_s;        /* kw_startup_figures */
+    double file_bytes, direct_bytes; /* read from files; of them by O_DIRECT, which a file system may refuse; 0: not known */
+    double rate, first_byte_s;       /* "network": as emulated, bytes/s and before each file's first byte; else 0 */
+};
+
+struct kw_measured_phase { /* one phase of a cold start */
+    uint32_t start;           /* of which: index in kw_measured.start */
+    char name[40];
+    double begin_s, s, bytes; /* from before exec; how long; moved by it */
+    bool critical;            /* on the critical path (engine/startup.h) */
 };
 
 struct kw_measured_head {
@@ -69,6 +81,8 @@ struct kw_measured { /* owns its arrays */
     size_t n, cap;
     struct kw_measured_start *start; /* [n_starts] */
     size_t n_starts, cap_starts;
+    struct kw_measured_phase *phase; /* [n_phases] of all starts, in their order */
+    size_t n_phases, cap_phases;
     size_t n_again;         /* visits of this process thrown away beside others (calibrate/others.h); not in the file */
     size_t n_anchors;       /* visits to the anchor */
     double drift_worst;     /* largest |drift| of an anchor */
@@ -100,8 +114,9 @@ enum kw_status kw_measured_put_start(FILE *f, const struct kw_measured_start *s,
  * extremes; *coverage says what they cover. */
 void kw_measured_interval(const double *v, size_t n, double *median, double *low, double *high, double *coverage);
 
-/* The points as HDF5 columns for notebooks: /points (kind, batch, context, ... median, low, high), the head as
- * attributes of the file. Written whole or not at all. */
+/* The points as HDF5 columns for notebooks: /points (kind, batch, context, ... median, low, high), the cold starts as
+ * /starts (mode, load, ready, first_token, ...) and /phases, the head as attributes of the file. Written whole or not at
+ * all. */
 enum kw_status kw_measured_write_h5(const struct kw_measured *m, const char *path, struct kw_error *err);
 
 #endif

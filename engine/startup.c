@@ -123,3 +123,19 @@ uint32_t kw_startup_critical(const struct kw_startup *p, uint32_t *path)
     }
     return n;
 }
+
+void kw_startup_figures(const struct kw_startup *p, struct kw_startup_figures *f)
+{
+    uint32_t path[KW_STARTUP_MAX], n = kw_startup_critical(p, path);
+    *f = (struct kw_startup_figures){ .sum = kw_startup_sum(p) };
+    for (uint32_t i = 0; i < n; i++) f->critical += p->at[path[i]].end - p->at[path[i]].begin;
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct kw_startup_phase *a = &p->at[i];
+        if (!a->end) continue;
+        if (!strcmp(a->name, "first token"))
+            f->first_token = a->end - p->origin;
+        else if (a->end - p->origin > f->ready)
+            f->ready = a->end - p->origin;
+        if (!strcmp(a->name, "weights") || !strcmp(a->name, "synthetic weights")) f->weights = a->end - a->begin;
+    }
+}

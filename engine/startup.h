@@ -38,4 +38,14 @@ int64_t kw_startup_wall(const struct kw_startup *p); /* ns from the origin to th
  * is kw_startup_wall minus their durations. */
 uint32_t kw_startup_critical(const struct kw_startup *p, uint32_t *path);
 
+/* What a cold start comes to, ns. Others' "load time" may be any of the three first: say which. */
+struct kw_startup_figures {
+    int64_t weights;     /* the phase "weights", or "synthetic weights": first byte to last */
+    int64_t ready;       /* origin to the end of the last phase but "first token" */
+    int64_t first_token; /* origin to the end of "first token"; 0 before it */
+    int64_t sum;         /* kw_startup_sum */
+    int64_t critical;    /* what the phases on the critical path last */
+};
+void kw_startup_figures(const struct kw_startup *p, struct kw_startup_figures *f);
+
 #endif

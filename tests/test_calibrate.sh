@@ -47,6 +47,28 @@ s = [json.loads(l) for l in open(sys.argv[1]) if "start" in l[:20]]
 assert all(x["load_s"] > 0.15 for x in s if x["mode"] == "network"), s
 assert all(x["load_s"] > 0 and x["init_s"] > 0 and x["bytes"] == 8000000 and x["phases"] for x in s), s' "$D/s.jsonl"
 
+ok "each start is a process of its own, run to its first token, from before exec" /usr/bin/python3 -c '
+import json, sys
+s = [json.loads(l) for l in open(sys.argv[1]) if "start" in l[:20]]
+for x in s:
+    names = [p["name"] for p in x["phases"]]
+    assert names[0] == "exec" and "weights" in names and names[-1] == "first token", names
+    assert x["phases"][0]["begin_s"] == 0 and 0.0005 < x["phases"][0]["s"], x
+    assert 0 < x["ready_s"] < x["first_token_s"] <= x["sum_s"] + 1 and abs(x["ready_s"] - x["load_s"] - x["init_s"]) < 1e-6, x
+    on = [p for p in x["phases"] if p["critical"]]
+    assert abs(sum(p["s"] for p in on) - x["critical_s"]) < 1e-6 and x["critical_s"] <= x["first_token_s"] and on[-1]["name"] == "first token", x
+    if x["mode"] == "network": assert x["rate"] == 5e7 and x["first_byte_s"] == 0.05, x
+    assert x["file_bytes"] >= x["bytes"] and (x["mode"] != "direct" or x["direct_bytes"] > 0.9 * x["file_bytes"]), x' "$D/s.jsonl"
+ok "starts as HDF5" "$K" calibrate convert "$D/s.jsonl" -o "$D/s.h5"
+ok "what they hold" /usr/bin/python3 -c '
+import h5py, sys
+f = h5py.File(sys.argv[1])
+n = len(f["starts/mode"])
+assert n == 6 and (f["starts/first_token"][:] > f["starts/ready"][:]).all() and (f["starts/ready"][:] > 0).all()
+assert set(f["phases/start"][:]) == set(range(n)) and b"first token" in f["phases/name"][:]' "$D/s.h5"
+"$K" calibrate measure $SMALL --model "$D/none" --budget 1s --starts 1 -o "$D/none.jsonl" >"$D/out" 2>&1
+ok "a start that fails says why" says "a start failed: keepwarm: no model shape is called" "$D/out"
+
 ok "fit" "$K" calibrate fit "$D/p.jsonl" -o "$D/tiny.json"
 "$K" calibrate fit "$D/p.jsonl" -o "$D/tiny.json" >"$D/report" 2>&1
 for line in "decode: left out" "prefill: left out" "host between steps" "caches: a step after idle" "caches: the decodes after a prompt" "extrapolates beyond" "init: 3 measured"; do
@@ -55,6 +77,11 @@ done
 "$K" calibrate show "$D/tiny.json" >"$D/show" 2>&1
 ok "show knows it is measured" says "step times *measured" "$D/show"
 ok "refuses nothing to fit" no "$K" calibrate fit /dev/null -o "$D/x.json"
+"$K" calibrate measure $SMALL --starts 1 -o "$D/none/p.jsonl" >"$D/out" 2>&1
+ok "an output that cannot be is named" says "none/p.jsonl: No such file" "$D/out"
+"$K" calibrate validate "$D/tiny.json" -o "$D/none/v.h5" >"$D/out" 2>&1
+ok "by validate too, before it loads" says "none/v.h5: No such file" "$D/out"
+ok "without a load" no says "ready after" "$D/out"
 ok "wants an output" no "$K" calibrate measure --model tiny
 ok "names a bad budget" no "$K" calibrate measure --model tiny --budget soon -o "$D/x.jsonl"
 

@@ -33,9 +33,6 @@ cp "$dir/out" "$dir/shape"
 check "generate from files" "${E[@]}" generate --model "$dir/tiny" --backend cpu --num-blocks 512 --max-model-len 512 -q --ids 1,2,3 -n 12
 check "the same answer" cmp "$dir/out" "$dir/shape"
 check "twelve ids" grep -qE '^([0-9]+,){11}[0-9]+$' "$dir/shape"
-refuse 2 "either --prompt TEXT or --ids" "${E[@]}" generate "${tiny[@]}"
-refuse 2 "no tokenizer.json" "${E[@]}" generate "${tiny[@]}" --prompt hello
-refuse 2 "--ids" "${E[@]}" generate "${tiny[@]}" --ids 1,x
 refuse 2 "--ids" "${E[@]}" generate "${tiny[@]}" --ids 2048
 refuse 2 "want --model" "${E[@]}" generate --ids 1
 refuse 2 "no model shape is called 'nonesuch'" "${E[@]}" generate --model nonesuch --ids 1
@@ -53,10 +50,66 @@ else
     same "nor for the simulator" "$(spins "$KEEPWARM" platforms list)" "$default"
 fi
 
+# A checkpoint whose config names no model is called as its folder; a folder wins over a shape's name, and that is said.
+mkdir "$dir/Mine-1B" && cp "$dir"/tiny/* "$dir/Mine-1B/" && sed -i '/_name_or_path/d' "$dir/Mine-1B/config.json"
+check "a checkpoint without a name" "${E[@]}" generate --model "$dir/Mine-1B/" --backend cpu --num-blocks 64 --max-model-len 256 --ids 1 -n 1
+cp "$dir/err" "$dir/said"
+check "is called as its folder" grep -q 'keepwarm: Mine-1B in ' "$dir/said"
+bin=$(realpath "$KEEPWARM")
+(cd "$dir" && "$bin" engine generate --model tiny --backend cpu --num-blocks 64 --max-model-len 256 --ids 1 -n 1 >/dev/null 2>"$dir/said")
+check "a folder wins and says so" grep -q "'tiny' is a folder here and the name of a shape: the folder is taken" "$dir/said"
+
+# What is wrong with the options is said before the model is loaded: no line says that it is ready.
+early() { # WORDS COMMAND...
+    refuse 2 "$@"
+    if grep -q 'ready after' "$dir/err"; then bad "$* (after the load)"; else ok; fi
+}
+shape=(--model tiny --backend cpu --num-blocks 64 --max-model-len 256)
+early "either --prompt TEXT or --ids" "${E[@]}" generate "${shape[@]}"
+early "no tokenizer.json" "${E[@]}" generate "${shape[@]}" --prompt hello
+early "--ids" "${E[@]}" generate "${shape[@]}" --ids 1,x
+early "--temperature" "${E[@]}" generate "${shape[@]}" --ids 1 --temperature hot
+early "top_p" "${E[@]}" generate "${shape[@]}" --ids 1 --top-p 1.5
+early "--speed" "${E[@]}" serve-trace "$dir/none.csv" "${shape[@]}" --speed 0
+early "--batch" "${E[@]}" bench "${shape[@]}" --batch 0
+early "--context" "${E[@]}" bench "${shape[@]}" --context x
+early "want an IPv4 address" "${E[@]}" serve "${shape[@]}" --host nowhere
+echo '{' >"$dir/Mine-1B/tokenizer.json"
+early "tokenizer.json" "${E[@]}" generate --model "$dir/Mine-1B" --backend cpu --num-blocks 64 --max-model-len 256 --ids 1
+
+# A cold start shows its phases, from a stamp before exec on where the launcher left one.
+check "start" "${E[@]}" start --model "$dir/tiny" --load direct -j 1 --max-model-len 512 -q
+cp "$dir/out" "$dir/out.start"
+for words in "^ *exec " "weights .*\*$" "first token .*\*$" "process to ready" "process to first token" "critical path"; do
+    check "start shows '$words'" grep -qE -- "$words" "$dir/out.start"
+done
+check "start counts from the stamp" env KEEPWARM_EXEC_NS=$(($(python 'import time; print(time.monotonic_ns())') - 3000000000)) \
+    "${E[@]}" start "${tiny[@]}" --json
+check "three seconds ago" python 'import json, sys
+s = json.load(open(sys.argv[1]))
+assert s["phases"][0]["name"] == "exec" and 3 < s["phases"][0]["s"] < 30 and s["first_token_s"] > s["ready_s"] > 3 and s["mode"] == "synthetic", s' "$dir/out"
+check "start over a network" "${E[@]}" start --model "$dir/tiny" --load network --rate 0.05 -j 1 --max-model-len 512 -q --json
+check "as slow as asked" python 'import json, sys
+s = json.load(open(sys.argv[1]))
+assert s["mode"] == "network" and s["load_s"] > 0.15 and s["rate"] == 5e7, s' "$dir/out"
+refuse 2 "needs a --rate" "${E[@]}" start "${tiny[@]}" --load network
+
 # A trace replayed: both forms of the result say the same of the requests, and it is a trace again.
 python 'print("arrival,prompt,output")
 for i in range(15): print(f"{i * 0.02:.3f},{5 + i * 7 % 40},{1 + i % 6}")' >"$dir/t.csv"
 columns=(--format generic --columns arrival=arrival,prompt=prompt,output=output)
+# A result that cannot be written is known before the replay; when it fails all the same, the table is there.
+refuse 1 "/none/s.h5" "${E[@]}" serve-trace "$dir/t.csv" "${columns[@]}" "${shape[@]}" -o "$dir/none/s.h5"
+if grep -q 'ready after' "$dir/err"; then bad "serve-trace checks -o after the load"; else ok; fi
+mkdir "$dir/full"
+if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=4k none "$dir/full" 2>/dev/null; then
+    "${E[@]}" serve-trace "$dir/t.csv" "${columns[@]}" "${tiny[@]}" --speed 9 -o "$dir/full/s.h5" >"$dir/out" 2>"$dir/err"
+    same "a full disk fails" "$?" 1
+    check "and the table is printed" grep -q "15 done" "$dir/out"
+    umount "$dir/full"
+else
+    echo "skip a full disk: cannot mount a tmpfs" && skipped=$((skipped + 1))
+fi
 check "serve-trace to HDF5" "${E[@]}" serve-trace "$dir/t.csv" "${columns[@]}" "${tiny[@]}" --speed 2 -o "$dir/s.h5" --json
 check "its summary" python 'import json, sys
 s = json.load(open(sys.argv[1]))

@@ -364,6 +364,67 @@ static void resumes_after_a_kill(void)
     unlink(path);
 }
 
+/* A start's line, with its phases, comes back as it was written; lines of older files hold less. */
+static void a_start_comes_back(void)
+{
+    char *text;
+    size_t len;
+    struct kw_measured m;
+    struct kw_error err = { "" };
+    struct kw_startup phases = { .origin = 0 };
+    struct kw_measured_start s = { .mode = "network", .bytes = 8e6, .load_s = 0.25, .init_s = 0.125, .ready_s = 0.375, .first_token_s = 0.5,
+                                   .sum_s = 1, .critical_s = 0.4375, .file_bytes = 8.5e6, .direct_bytes = 3, .rate = 5e7, .first_byte_s = 0.05 };
+    kw_startup_add(&phases, "exec", 0, 500000000, 0);
+    kw_startup_add(&phases, "hidden", 100000000, 600000000, 0);
+    kw_startup_add(&phases, "weights", 500000000, 1500000000, 8000000);
+    FILE *f = open_memstream(&text, &len);
+    CHECK(kw_measured_put_head(f, &head, &err) == KW_OK && kw_measured_put_start(f, &s, &phases, &err) == KW_OK);
+    fputs("{\"kind\":\"start\",\"mode\":\"cached\",\"bytes\":1,\"load_s\":2,\"init_s\":3,\"phases\":[]}\n", f);
+    fclose(f);
+    CHECK(kw_measured_parse(&m, "f", text, len, &err) == KW_OK);
+    CHECK_STR(err.msg, "");
+    if (err.msg[0]) return;
+    CHECK(m.n_starts == 2 && m.n_phases == 3 && !memcmp(&m.start[0], &s, sizeof s));
+    CHECK(m.start[1].load_s == 2 && m.start[1].ready_s == 0 && m.start[1].direct_bytes == 0);
+    CHECK_STR(m.phase[2].name, "weights");
+    CHECK(m.phase[2].begin_s == 0.5 && m.phase[2].s == 1 && m.phase[2].bytes == 8e6);
+    CHECK(m.phase[0].critical && !m.phase[1].critical && m.phase[2].critical);
+    kw_measured_free(&m);
+    free(text);
+}
+
+/* Rates of each way of loading apart, init times of one way only. */
+static void starts_are_fitted_by_mode(void)
+{
+    struct kw_backend b = usual;
+    struct kw_measured m = { 0 };
+    struct kw_profile p;
+    struct kw_error err = { "" };
+    measure(&m, &b, 0, NULL);
+    for (int i = 0; i < 3; i++) {
+        struct kw_measured_start refused = { .mode = "direct", .bytes = 1e9, .load_s = 0.1, .init_s = 9, .file_bytes = 1e9 };
+        struct kw_measured_start network = { .mode = "network", .bytes = 1e9, .load_s = 2.05, .init_s = 1, .rate = 5e8, .first_byte_s = 0.05 };
+        CHECK(kw_measured_add_start(&m, &network, &err) == KW_OK);
+        if (!i) CHECK(kw_measured_add_start(&m, &refused, &err) == KW_OK); /* O_DIRECT was refused: no disk's rate */
+    }
+    if (fit(&p, &m)) {
+        CHECK_NEAR(kw_law_quantile(&p.load_rate, 0.5), 5e8, 1);
+        CHECK(strstr(p.load_rate.provenance.source, "network emulated at 0.5 GB/s") != NULL);
+        CHECK(p.cached_load_rate.provenance.grade == KW_GRADE_ESTIMATED);
+        CHECK_NEAR(kw_law_quantile(&p.init, 0.5), 9, 1e-9);
+        kw_profile_free(&p);
+    }
+    for (int i = 0; i < 3; i++) {
+        struct kw_measured_start direct = { .mode = "direct", .bytes = 1e9, .load_s = 0.5, .init_s = 9, .file_bytes = 1e9, .direct_bytes = 1e9 };
+        CHECK(kw_measured_add_start(&m, &direct, &err) == KW_OK);
+    }
+    if (fit(&p, &m)) {
+        CHECK_NEAR(kw_law_quantile(&p.load_rate, 0.5), 2e9, 1);
+        kw_profile_free(&p);
+    }
+    kw_measured_free(&m);
+}
+
 static void a_profile_survives_its_file(void)
 {
     char path[] = "/tmp/test_measure_profile.XXXXXX";
@@ -501,6 +562,8 @@ int main(void)
     RUN(keeps_to_its_budget);
     RUN(more_time_makes_it_surer);
     RUN(resumes_after_a_kill);
+    RUN(a_start_comes_back);
+    RUN(starts_are_fitted_by_mode);
     RUN(a_profile_survives_its_file);
     RUN(intervals_are_those_of_the_binomial);
     RUN(refuses_with_a_reason);

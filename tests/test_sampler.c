@@ -172,6 +172,9 @@ static void the_critical_path_is_found(void)
     kw_startup_add(&p, "first token", 2000, 2100, 0);
     uint32_t open = kw_startup_begin(&p, "never ends");
     CHECK(open == 4 && kw_startup_sum(&p) == 100 + 800 + 550 + 100 && kw_startup_wall(&p) == 1100);
+    struct kw_startup_figures f;
+    kw_startup_figures(&p, &f);
+    CHECK(f.weights == 800 && f.ready == 1000 && f.first_token == 1100 && f.sum == 1550 && f.critical == 1000);
     uint32_t n = kw_startup_critical(&p, path);
     CHECK(n == 3 && path[0] == 3 && path[1] == 1 && path[2] == 0);
     kw_startup_end(NULL, 3, 0);

@@ -10,8 +10,11 @@
 #include "calibrate/measure.h"
 #include "sim/cli/calibrate.h"
 #include "sim/cli/engine_open.h"
+#include "sim/cli/exec_self.h"
+#include "sim/cli/options.h"
 #include "sim/cli/progress.h"
 #include "sim/cli/say.h"
+#include "sim/core/file.h"
 #include "sim/io/version.h"
 
 /* "90s", "15m", "1h", "30" (seconds). */
@@ -30,47 +33,43 @@ static enum kw_status read_budget(double *s, const char *text, struct kw_error *
 
 /* ---- cold starts: each in a process of its own, so that nothing is warm but what the mode says ---- */
 
-/* The child: opens the engine and writes its line to fd. Never returns. */
-static void start_once(const struct kw_engine_options *want, int fd)
+/* The child: becomes `keepwarm engine start --json`, whose output goes to fd. Never returns. */
+static void start_once(const struct kw_options *o, int fd)
 {
-    struct kw_error err = { "" };
-    struct kw_startup startup;
-    struct kw_engine e;
-    kw_startup_init(&startup);
-    enum kw_status st = kw_engine_open(&e, want, &startup, &err);
-    FILE *f = fdopen(fd, "w");
-    if (st == KW_OK && f) {
-        struct kw_measured_start s = kw_measure_start(&e, want);
-        st = kw_measured_put_start(f, &s, &e.startup, &err);
-    } else if (f) {
-        fprintf(f, "!%s", err.msg);
-    }
-    if (f) fclose(f);
-    _exit(st == KW_OK ? 0 : 1);
+    static const char *words[] = { "engine", "start" };
+    int used;
+    struct kw_error err;
+    struct kw_option_words w;
+    const struct kw_command *start = kw_command_find(2, (char **)words, &used, &err);
+    const char *argv[sizeof w.v / sizeof *w.v + 3] = { "keepwarm", words[0], words[1] };
+    kw_options_words(&w, start, o);
+    memcpy(argv + 3, w.v, (w.n + 1) * sizeof *w.v);
+    unsetenv("KEEPWARM_EXEC_NS"); /* of this process's own start */
+    if (dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0) kw_exec_self((char **)argv);
+    dprintf(fd, "keepwarm: cannot start the program anew: %s", strerror(errno));
+    _exit(1);
 }
 
 /* One start; its line is added to out unless that is NULL. */
-static enum kw_status start_apart(struct kw_text *out, const struct kw_engine_options *want, struct kw_error *err)
+static enum kw_status start_apart(struct kw_text *out, const struct kw_options *o, struct kw_error *err)
 {
     int fd[2];
-    char buf[4096], origin[32];
+    char buf[4096];
     struct kw_text text = { 0 };
     if (pipe(fd)) return kw_fail(err, KW_EFAIL, "pipe: %s", strerror(errno));
-    snprintf(origin, sizeof origin, "%lld", (long long)kw_now_ns());
-    setenv("KEEPWARM_EXEC_NS", origin, 1);
     pid_t child = fork();
     if (child == 0) {
         close(fd[0]);
-        start_once(want, fd[1]);
+        start_once(o, fd[1]);
     }
     close(fd[1]);
-    unsetenv("KEEPWARM_EXEC_NS");
     for (ssize_t n; child > 0 && (n = read(fd[0], buf, sizeof buf)) > 0;) kw_text_add(&text, "%.*s", (int)n, buf);
     close(fd[0]);
     int code = 1;
     if (child < 0 || waitpid(child, &code, 0) < 0) kw_fail(err, KW_EFAIL, "fork: %s", strerror(errno));
-    enum kw_status st = child > 0 && !code && text.s ? KW_OK : KW_EFAIL;
-    if (st != KW_OK && child > 0) kw_fail(err, st, "a start failed: %s", text.s && *text.s == '!' ? text.s + 1 : "the process ended early");
+    enum kw_status st = child > 0 && !code && text.s && *text.s == '{' ? KW_OK : KW_EFAIL;
+    if (st != KW_OK && child > 0)
+        kw_fail(err, st, "a start failed: %.*s", text.s ? (int)strcspn(text.s, "\n") : 23, text.s ? text.s : "the process ended early");
     if (st == KW_OK && out) kw_text_add(out, "%s", text.s);
     kw_text_free(&text);
     return st;
@@ -88,16 +87,17 @@ static enum kw_status measure_starts(struct kw_text *lines, const struct kw_meas
 {
     struct stat s;
     bool files = !want->synthetic && !stat(want->model, &s) && S_ISDIR(s.st_mode);
-    double rate = 0;
-    enum kw_status st = o->rate ? kw_cli_engine_decimal(&rate, o->rate, "rate", err) : KW_OK;
+    enum kw_status st = KW_OK;
     struct kw_progress bar;
     kw_progress_begin(&bar, "cold starts", o->quiet);
     for (int mode = KW_LOAD_CACHED; st == KW_OK && mode <= (files ? KW_LOAD_NETWORK : KW_LOAD_CACHED); mode++) {
-        struct kw_engine_options how = *want;
-        if (mode == KW_LOAD_NETWORK && !(rate > 0)) continue;
+        struct kw_options how = *o;
+        if (mode == KW_LOAD_NETWORK && !(want->load.rate > 0)) continue;
         bool memory = files && kw_measure_on_tmpfs(want->model);
         if (mode == KW_LOAD_DIRECT && memory) continue; /* there is no disk below */
-        how.load = (struct kw_load_options){ .mode = (enum kw_load_mode)mode, .rate = rate * 1e9, .first_byte_s = 0.05 };
+        how.load = kw_load_modes[mode];
+        if (mode != KW_LOAD_NETWORK) how.rate = NULL;
+        how.json = how.quiet = true;
         uint32_t had = had_starts(m, !files ? "synthetic" : memory && mode == KW_LOAD_CACHED ? "tmpfs" : kw_load_modes[mode]);
         if (had < o->starts && mode == KW_LOAD_CACHED) st = start_apart(NULL, &how, err); /* fills the page cache; not kept */
         for (uint32_t i = had; st == KW_OK && i < o->starts && !*kw_cli_engine_stop(); i++) {
@@ -181,6 +181,8 @@ int kw_cli_calibrate_measure(const struct kw_options *o)
     enum kw_status st = o->out ? KW_OK : kw_fail(&err, KW_EUSAGE, "calibrate measure wants -o POINTS.jsonl");
     if (st == KW_OK) st = read_budget(&budget_s, o->budget, &err);
     if (st == KW_OK) st = kw_cli_engine_options(&want, o, o->model, &err);
+    if (st == KW_OK && access(o->out, F_OK)) st = kw_file_check(o->out, &err); /* before the engine is loaded for it */
+    if (st == KW_OK && !access(o->out, F_OK) && access(o->out, W_OK)) st = kw_fail(&err, KW_EIO, "%s: %s", o->out, strerror(errno));
     if (st == KW_OK) st = earlier(&m, o->out, &err);
     if (st == KW_OK && o->starts) st = measure_starts(&lines, &m, &want, o, &err); /* before this process has threads */
     if (st == KW_OK) st = kw_cli_engine_open(&e, &d, o, o->model, &err);

@@ -100,6 +100,14 @@ const struct kw_command kw_commands[] = {
       "keepwarm engine generate --model ./Llama-3.2-1B --prompt 'The capital of France is' -n 16",
       { ENGINE, KW_OPT_PROMPT, KW_OPT_IDS, KW_OPT_MAX_TOKENS, KW_OPT_TEMPERATURE, KW_OPT_TOP_K, KW_OPT_TOP_P, KW_OPT_JSON, KW_OPTIONS },
       0, 0, kw_cli_engine_generate },
+    { "engine start", "", "one cold start, phase by phase, from before exec to the first token",
+      "Three figures: weights, process to ready, process to first token. Phases overlap, so beside their\n"
+      "sum stands the critical path: from the phase that ended last, each time the one that ended last\n"
+      "before it began. --load network, with --rate, emulates remote storage. Whether a file is in the\n"
+      "page cache is up to you.",
+      "keepwarm engine start --model ./Llama-3.2-1B --load direct\n"
+      "keepwarm engine start --model ./Llama-3.2-1B --load network --rate 1.25 --json",
+      { ENGINE, KW_OPT_RATE, KW_OPT_JSON, KW_OPTIONS }, 0, 0, kw_cli_engine_start },
     { "engine synth-weights", "", "write a checkpoint of a model's true shape with random weights",
       "", "keepwarm engine synth-weights --model llama-3.2-1b -o ./random-1b",
       { KW_OPT_MODEL, KW_OPT_OUT, KW_OPT_PRECISION, KW_OPT_SEED, KW_OPT_QUIET, KW_OPTIONS }, 0, 0, kw_cli_engine_synth_weights },

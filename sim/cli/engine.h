@@ -1,9 +1,10 @@
-/* sim/cli/engine.h - engine generate | synth-weights | serve-trace | bench | serve. Each returns the exit code. */
+/* sim/cli/engine.h - engine generate | start | synth-weights | serve-trace | bench | serve. Each returns the exit code. */
 #ifndef KW_CLI_ENGINE_H
 #define KW_CLI_ENGINE_H
 #include "sim/cli/options.h"
 
 int kw_cli_engine_generate(const struct kw_options *o);
+int kw_cli_engine_start(const struct kw_options *o);
 int kw_cli_engine_synth_weights(const struct kw_options *o);
 int kw_cli_engine_serve_trace(const struct kw_options *o);
 int kw_cli_engine_bench(const struct kw_options *o);

@@ -2,10 +2,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "sim/core/json.h"
 #include "sim/core/units.h"
 
+#define FIRST_BYTE_S 0.05 /* of an emulated network: object storage, tens of ms (ENGINE.md 3) */
+
 static volatile sig_atomic_t stop;
+static struct kw_startup began;
+
+void kw_cli_engine_begin(void) { kw_startup_init(&began); }
 
 static void on_signal(int sig)
 {
@@ -43,8 +49,10 @@ enum kw_status kw_cli_engine_options(struct kw_engine_options *want, const struc
     enum kw_status st = choose(&policy, o->policy, policies, "policy", err);
     if (st == KW_OK) st = choose(&async, o->async_scheduling, when, "async-scheduling", err);
     if (st == KW_OK) st = choose(&load, o->load, kw_load_modes, "load", err);
-    if (st == KW_OK && load == KW_LOAD_NETWORK)
-        st = kw_fail(err, KW_EUSAGE, "--load: want cached or direct; the emulated network needs a rate, which this command does not take");
+    double rate = 0;
+    if (st == KW_OK && o->rate) st = kw_cli_engine_decimal(&rate, o->rate, "rate", err);
+    if (st == KW_OK && load == KW_LOAD_NETWORK && !(rate > 0))
+        st = kw_fail(err, KW_EUSAGE, "--load: want cached or direct; the emulated network needs a --rate, which only `engine start` takes");
     *want = (struct kw_engine_options){
         .model = model, .backend = o->backend, .precision = o->precision, .synthetic = o->synthetic,
         .seed = o->seed >= 0 ? (uint64_t)o->seed : 1, .device = (int)o->device, .threads = (uint32_t)o->threads,
@@ -52,7 +60,7 @@ enum kw_status kw_cli_engine_options(struct kw_engine_options *want, const struc
         .max_num_seqs = (uint32_t)o->max_seqs, .max_num_batched_tokens = (uint32_t)o->max_batched,
         .policy = (enum kw_sched_policy)policy, .prefix_caching = o->prefix_caching,
         .async_scheduling = (enum kw_engine_async)async, .eager = o->eager,
-        .load = { .mode = (enum kw_load_mode)load },
+        .load = { .mode = (enum kw_load_mode)load, .rate = rate * 1e9, .first_byte_s = load == KW_LOAD_NETWORK ? FIRST_BYTE_S : 0 },
     };
     return st;
 }
@@ -60,11 +68,13 @@ enum kw_status kw_cli_engine_options(struct kw_engine_options *want, const struc
 enum kw_status kw_cli_engine_open(struct kw_engine *e, struct kw_device *d, const struct kw_options *o, const char *model,
                                   struct kw_error *err)
 {
-    struct kw_startup startup = { 0 };
     struct kw_engine_options want;
-    kw_startup_init(&startup);
     enum kw_status st = kw_cli_engine_options(&want, o, model, err);
-    if (st == KW_OK) st = kw_engine_open(e, &want, &startup, err);
+    struct kw_model_config shape;
+    struct stat s;
+    if (st == KW_OK && !o->quiet && !stat(model, &s) && S_ISDIR(s.st_mode) && kw_config_named(&shape, model, NULL) == KW_OK)
+        fprintf(stderr, "keepwarm: '%s' is a folder here and the name of a shape: the folder is taken\n", model);
+    if (st == KW_OK) st = kw_engine_open(e, &want, &began, err);
     if (st != KW_OK) return st;
     if ((st = e->ops->device(e->backend, d, err)) != KW_OK) {
         kw_engine_close(e);

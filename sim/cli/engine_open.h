@@ -5,6 +5,9 @@
 #include "engine/engine.h"
 #include "sim/cli/options.h"
 
+/* First thing in main: from then on (in truth from before exec, engine/startup.h) the cold start of kw_cli_engine_open counts. */
+void kw_cli_engine_begin(void);
+
 /* The engine that --model (or the name given) and the other engine options ask for; strings are borrowed from them. */
 enum kw_status kw_cli_engine_options(struct kw_engine_options *want, const struct kw_options *o, const char *model,
                                      struct kw_error *err);

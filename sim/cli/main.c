@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include "sim/cli/engine_open.h"
 #include "sim/cli/exec_self.h"
 #include "sim/cli/options.h"
 #include "sim/cli/session.h"
@@ -41,6 +42,7 @@ int main(int argc, char **argv)
     char **all = argv;
     bool help;
     int used;
+    kw_cli_engine_begin();
     gsl_set_error_handler_off(); /* GSL aborts by default; every status is checked instead */
     signal(SIGPIPE, SIG_IGN);    /* a closed pipe is an error of the write, with a message */
     argc--;

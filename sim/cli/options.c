@@ -230,6 +230,27 @@ enum kw_status kw_options_parse(const struct kw_command *c, int argc, char **arg
     return KW_OK;
 }
 
+void kw_options_words(struct kw_option_words *w, const struct kw_command *c, const struct kw_options *o)
+{
+    w->n = 0;
+    for (size_t i = 0; c->options[i] != KW_OPTIONS; i++) {
+        const int id = c->options[i];
+        const char *field = (const char *)o + rows[id].offset, *value = NULL;
+        if (rows[id].type == WORD) {
+            value = *(const char *const *)(const void *)field;
+        } else if (rows[id].type == COUNT) {
+            int64_t count = *(const int64_t *)(const void *)field;
+            snprintf(w->number[i], sizeof w->number[i], "%lld", (long long)count);
+            if (count != rows[id].dflt) value = w->number[i];
+        }
+        if (!value && !(rows[id].type == FLAG && *(const bool *)(const void *)field)) continue;
+        snprintf(w->name[i], sizeof w->name[i], "--%.29s", rows[id].name);
+        w->v[w->n++] = w->name[i];
+        if (value) w->v[w->n++] = value;
+    }
+    w->v[w->n] = NULL;
+}
+
 /* ---- help, from the same rows */
 
 static void option_words(int id, char *buf, size_t size)

@@ -60,6 +60,15 @@ extern const struct kw_command kw_commands[]; /* sim/cli/commands.c; ended by na
  * nearest. */
 const struct kw_command *kw_command_find(int argc, char **argv, int *used, struct kw_error *err);
 
+/* The values that are not the default, as words of a command line, for those options that c takes (no lists). The words point
+ * into o and into the struct itself. */
+struct kw_option_words {
+    const char *v[2 * 32 + 1]; /* ended by NULL */
+    size_t n;
+    char name[32][32], number[32][24];
+};
+void kw_options_words(struct kw_option_words *w, const struct kw_command *c, const struct kw_options *o);
+
 bool kw_command_takes(const struct kw_command *c, int id); /* id: enum kw_option_id */
 
 /* KW_EUSAGE with one line naming the option and what it wants. --help sets *help. */
