@@ -288,7 +288,9 @@ enum kw_status kw_engine_open(struct kw_engine *e, const struct kw_engine_option
     enum kw_status st = folder ? kw_config_load(&e->config, o->model, err) : kw_config_named(&e->config, o->model, err);
     if (st == KW_OK && !e->config.name[0]) name_by_folder(&e->config, o->model);
     if (st == KW_OK) st = choose_precision(e, o->precision, &precision, err);
+    uint32_t phase = kw_startup_begin(&e->startup, "backend"); /* the plugin with its libraries, where there is one */
     if (st == KW_OK) st = kw_backend_find(&e->ops, o->backend ? o->backend : "auto", err);
+    kw_startup_end(&e->startup, phase, 0);
     if (st == KW_OK) {
         kw_weights_layout(&e->layout, &e->config, precision);
         choose_limits(e, o);
