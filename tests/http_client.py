@@ -428,16 +428,17 @@ def main():
             import traceback
             traceback.print_exc()
             print(f"FAIL {test.__name__}: {e!r}")
-    with Server("--max-body", "64") as s:
-        for test in (tells_of_itself, whole_and_streamed_agree, draws_follow_the_seed, stop_texts_end_it, what_is_wrong_is_told,
-                     garbage_is_not_http, large_requests_are_refused, clients_that_leave_are_cancelled, keep_alive_serves_many, many_at_once,
-                     load_generators_are_served):
-            run(test, s)
-        m = s.metrics()
-        code, err = s.terminate()
-        if code or m["keepwarm_requests_received_total"] != ended(m):
-            failed += 1
-            print("FAIL the end of the first server", code, err, m)
+    for ahead in "off", "on":  # both ways of stepping
+        with Server("--max-body", "64", "--async-scheduling", ahead) as s:
+            for test in (tells_of_itself, whole_and_streamed_agree, draws_follow_the_seed, stop_texts_end_it, what_is_wrong_is_told,
+                         garbage_is_not_http, large_requests_are_refused, clients_that_leave_are_cancelled, keep_alive_serves_many,
+                         many_at_once, load_generators_are_served):
+                run(test, s)
+            m = s.metrics()
+            code, err = s.terminate()
+            if code or m["keepwarm_requests_received_total"] != ended(m):
+                failed += 1
+                print("FAIL the end of the first server", ahead, code, err, m)
     for test in (a_full_queue_says_later, slow_clients_are_dropped, readers_that_stop_are_dropped, a_drain_finishes_what_runs, a_drain_has_an_end, a_taken_port_is_told):
         run(test)
     if len(sys.argv) > 2:
