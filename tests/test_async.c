@@ -271,6 +271,25 @@ static uint32_t simulate(const struct scene *s, const struct kw_sched_config *c,
     return n;
 }
 
+/* Everyone ends with the same step, so that the decision during it is empty, and somebody comes during it: the batch that
+ * follows is decided when all of that is known. */
+static void end_together(struct scene *s, uint32_t seats)
+{
+    const uint32_t length = 2 + rnd(8);
+    for (uint32_t i = 0; i < s->n; i++) {
+        s->p[i].n_prompt = 1 + rnd(4), s->p[i].max_new = length;
+        s->p[i].at = i < seats ? 0 : 1 + i / seats * length - rnd(3);
+    }
+    for (uint32_t i = s->n; i-- > 1;)
+        if (s->p[i - 1].at > s->p[i].at) s->p[i - 1].at = s->p[i].at;
+}
+
+/* Two seats and blocks for about two: when one ends as the other needs a block, that one is preempted by an empty decision. */
+static void crowd(struct scene *s)
+{
+    for (uint32_t i = 0; i < s->n; i++) s->p[i].n_prompt = 60 + rnd(18), s->p[i].max_new = 1 + rnd(24), s->p[i].at = i;
+}
+
 static void decisions_are_the_simulators(void)
 {
     enum { ROOM = 4000 };
@@ -285,7 +304,9 @@ static void decisions_are_the_simulators(void)
         struct kw_engine e;
         struct kw_engine_options o = options(KW_ASYNC_ON);
         o.max_num_seqs = 2 + rnd(15);
+        if (k % 5 == 4) end_together(&s, o.max_num_seqs = 2 + rnd(4));
         if (k % 2) o.num_blocks = 20 + rnd(8);
+        if (k % 5 == 3) crowd(&s), o.max_num_seqs = 2, o.num_blocks = 20;
         o.prefix_caching = k % 4 > 1;
         if (!open_engine(&e, &o)) return;
         e.config.n_eos = 0;
