@@ -198,12 +198,46 @@ static void published_servers_stay_as_near_as_they_were(void)
     kw_servers_free(&servers);
 }
 
+/* The law comes out the same to the bit when the points it is judged by are falsified; and not when those it is fitted to are. */
+static void a_law_never_sees_what_it_is_judged_by(void)
+{
+    const char *data = getenv("KEEPWARM_DATA");
+    struct kw_servers servers;
+    struct kw_judged j, other;
+    size_t left_out, n = 0;
+    if (!data) data = "../shared/data";
+    if (kw_servers_load(&servers, data, &err) != KW_OK) {
+        SKIP("no KEEPWARM_DATA");
+        return;
+    }
+    for (size_t i = 0; i < servers.n; i++) /* one batch, a few models and tp: quick */
+        if (!strcmp(servers.p[i].source, "ALCF") && !strcmp(servers.p[i].engine, "vllm 2024") && !strcmp(servers.p[i].gpu, "H100") && servers.p[i].load.prompt < 512)
+            servers.p[n++] = servers.p[i];
+    servers.n = n;
+    CHECK(n > 50 && kw_judge(&j, &left_out, &servers, data, &err) == KW_OK && j.n_laws == 1 && left_out == 0);
+    for (size_t i = 0; i < n; i++)
+        if (j.point[i].held_out) servers.p[i].output_rate *= 3;
+    CHECK(kw_judge(&other, &left_out, &servers, data, &err) == KW_OK);
+    for (int way = KW_JUDGED_HOST; way < KW_JUDGED_WAYS; way++) {
+        CHECK(memcmp(&other.law[0].fit[way].host, &j.law[0].fit[way].host, sizeof j.law[0].fit[way].host) == 0);
+        CHECK(other.law[0].fit[way].kernels == j.law[0].fit[way].kernels && other.law[0].fit[way].links == j.law[0].fit[way].links);
+    }
+    kw_judged_free(&other);
+    servers.p[0].output_rate *= 1.1; /* the first is fitted to */
+    CHECK(!j.point[0].held_out && kw_judge(&other, &left_out, &servers, data, &err) == KW_OK);
+    CHECK(other.law[0].fit[KW_JUDGED_HOST].host.fixed_s != j.law[0].fit[KW_JUDGED_HOST].host.fixed_s);
+    kw_judged_free(&other);
+    kw_judged_free(&j);
+    kw_servers_free(&servers);
+}
+
 int main(void)
 {
     RUN(a_lone_request_takes_its_steps);
     RUN(in_flight_is_rate_times_time);
     RUN(a_law_adds_up_over_a_plain_replay);
     RUN(a_bad_table_is_named);
+    RUN(a_law_never_sees_what_it_is_judged_by);
     RUN(published_servers_stay_as_near_as_they_were);
     return check_report();
 }
