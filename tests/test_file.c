@@ -62,9 +62,9 @@ static void what_cannot_be_written_says_why(void)
     CHECK(kw_file_replace("/nowhere/at/all", "x", 1, &err) == KW_EIO);
     CHECK_STR(err.msg, "/nowhere/at/all: No such file or directory");
     CHECK(kw_file_replace("/dev/null", "x", 1, &err) == KW_EIO);
-    CHECK_STR(err.msg, "/dev/null: is no regular file");
+    CHECK_STR(err.msg, "/dev/null: is no regular file; results need one");
     CHECK(kw_file_check("/nowhere/at/all", &err) == KW_EIO && kw_file_check("/dev/null", &err) == KW_EIO);
-    CHECK_STR(err.msg, "/dev/null: is no regular file");
+    CHECK_STR(err.msg, "/dev/null: is no regular file; results need one");
     char path[200];
     snprintf(path, sizeof path, "%s/checked", dir);
     int before = entries();
