@@ -129,7 +129,15 @@ check "a table" grep -q "15 done, 0 refused, 0 cut of 15 requests" "$dir/out"
 check "the steps" python 'import json, sys
 steps = [json.loads(l) for l in open(sys.argv[1])]
 assert sum(s["prefill_tokens"] for s in steps) == sum(5 + i * 7 % 40 for i in range(15)), steps[:2]' "$dir/s.steps.jsonl"
-check "a trace again" "$KEEPWARM" trace convert "$dir/s.jsonl" "${columns[@]}" -o "$dir/again.h5"
+check "a trace again" "$KEEPWARM" trace convert "$dir/s.jsonl" -o "$dir/again.h5"
+check "from HDF5 too" "$KEEPWARM" trace convert "$dir/s.h5" -o "$dir/again2.h5"
+check "the same requests" python 'import h5py, sys
+a, b = h5py.File(sys.argv[1]), h5py.File(sys.argv[2])
+assert len(b["arrival"]) == 15 and all((a[k][:] == b[k][:]).all() for k in ("prompt", "output")) and b["arrival"][14] == 140000000, b["arrival"][:]' \
+    "$dir/again.h5" "$dir/again2.h5"
+refuse 2 "takes options only; got 'hello'" "${E[@]}" generate hello
+refuse 2 "wants TRACE" "${E[@]}" serve-trace
+refuse 2 "'b.csv' is one too many" "${E[@]}" serve-trace a.csv b.csv
 check "a limit" "${E[@]}" serve-trace "$dir/t.csv" "${columns[@]}" "${tiny[@]}" --speed 0.001 --limit 1
 check "cut by it" grep -qE "[1-9][0-9]* cut of 15" "$dir/out"
 refuse 2 "ends in .h5 or .jsonl" "${E[@]}" serve-trace "$dir/t.csv" "${tiny[@]}" -o "$dir/x.txt"

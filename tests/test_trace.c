@@ -158,7 +158,7 @@ static void mooncake_hashes_and_batches(void)
     refuse(MOON("0", "5", "[1, ]"), NULL, KW_EPARSE, "mem:1: column 73: want a value, got ']}'");
     refuse(
         MOON("0", "5", "7") MOON("0", "5", "[1]"), NULL, KW_EPARSE,
-        "mem: format not recognised; known: azure, burstgpt, mooncake, ragpulse, vidur, servegen, generic, keepwarm, "
+        "mem: format not recognised; known: azure, burstgpt, mooncake, ragpulse, vidur, servegen, served, generic, keepwarm, "
         "workload (for another CSV or JSONL give columns arrival=...,prompt=...,output=...)");
 }
 
@@ -250,7 +250,7 @@ static void generic_csv_and_jsonl(void)
     CHECK(read_text("ts,in,out\n1,1,1\n", "csv", MAP) == KW_EUSAGE);
     CHECK_STR(err.msg,
               "mem: unknown trace format 'csv'; known: auto, azure, burstgpt, mooncake, ragpulse, vidur, servegen, "
-              "generic, keepwarm, workload");
+              "served, generic, keepwarm, workload");
 }
 
 static void clocks_are_exact(void)

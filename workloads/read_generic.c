@@ -1,4 +1,5 @@
 /* Any CSV with a header or JSONL, by a column map: arrival=ts,prompt=in,output=out[,model=m][,class=c][,unit=ms]. */
+#include <string.h>
 #include "workloads/csv.h"
 #include "workloads/jsonl.h"
 #include "workloads/reader.h"
@@ -83,4 +84,23 @@ enum kw_status kw_generic_read(struct kw_rows *r, struct kw_source *s, const str
     st = i < n && head[i] == '{' ? jsonl(r, s, &w, err) : csv(r, s, &w, err);
     r->dated = w.unit == KW_UNIT_ISO || (w.unix_time && w.unit != KW_UNIT_AUTO);
     return st;
+}
+
+/* Our own replays: engine serve-trace writes {"arrival":0.5,"prompt":7,"output":3,"generated":3,"status":"done",...}. */
+bool kw_served_detect(const char *head, size_t n)
+{
+    static const char begin[] = "{\"arrival\":", inner[] = ",\"generated\":";
+    if (n < sizeof begin - 1 || memcmp(head, begin, sizeof begin - 1)) return false;
+    const char *end = memchr(head, '\n', n);
+    size_t line = end ? (size_t)(end - head) : n;
+    for (size_t i = 0; i + sizeof inner - 1 <= line; i++)
+        if (!memcmp(head + i, inner, sizeof inner - 1)) return true;
+    return false;
+}
+
+enum kw_status kw_served_read(struct kw_rows *r, struct kw_source *s, const struct kw_columns *c, struct kw_error *err)
+{
+    static const struct kw_columns ours = { .arrival = "arrival", .prompt = "prompt", .output = "output", .unit = KW_UNIT_S };
+    (void)c;
+    return kw_generic_read(r, s, &ours, err);
 }

@@ -30,8 +30,9 @@ bool kw_mooncake_detect(const char *head, size_t n);
 bool kw_ragpulse_detect(const char *head, size_t n);
 bool kw_vidur_detect(const char *head, size_t n);
 bool kw_servegen_detect(const char *head, size_t n);
+bool kw_served_detect(const char *head, size_t n);
 kw_read_fn kw_azure_read, kw_burstgpt_read, kw_mooncake_read, kw_ragpulse_read, kw_vidur_read, kw_servegen_read,
-    kw_generic_read;
+    kw_generic_read, kw_served_read;
 
 /* The plainest CSV: a time in units of 10^exp10 ns and two counts, by column name. Azure, vidur and ServeGen are this. */
 enum kw_status kw_reader_plain_csv(struct kw_rows *r, struct kw_source *s, const char *const names[3], bool iso,

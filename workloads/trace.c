@@ -31,6 +31,7 @@ const struct kw_reader kw_readers[] = {
     { "ragpulse", "RAGPulse JSONL with nested hash lists", kw_ragpulse_detect, kw_ragpulse_read },
     { "vidur", "vidur CSV: arrived_at,num_prefill_tokens,num_decode_tokens", kw_vidur_detect, kw_vidur_read },
     { "servegen", "ServeGen-derived CSV: arrival_s,input_tokens,output_tokens", kw_servegen_detect, kw_servegen_read },
+    { "served", "JSONL or HDF5 that `engine serve-trace` wrote: its arrivals and lengths", kw_served_detect, kw_served_read },
     { "generic", "any CSV or JSONL with columns arrival=...,prompt=...,output=...[,model=,class=,unit=]", NULL,
       kw_generic_read },
     { "keepwarm", "HDF5 written by keepwarm trace convert", is_hdf5, NULL },

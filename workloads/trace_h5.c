@@ -137,11 +137,40 @@ static enum kw_status read_hashes(struct kw_h5 *f, struct kw_trace *t, struct kw
     return read_column(f, "/hash", KW_H5_U64, t->hash_at[t->n], (void **)&t->hash, NULL, err);
 }
 
+/* Sorted arrivals from 0 and lengths within the limits, whoever wrote them. */
+static enum kw_status check_rows(const struct kw_trace *t, const char *arrival, struct kw_error *err)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (i ? t->arrival[i] < t->arrival[i - 1] : t->arrival[0] != 0)
+            return kw_fail(err, KW_ERANGE, "%s[%zu] is out of order", arrival, i);
+        if (t->prompt[i] - 1 >= KW_TRACE_MAX_TOKENS || t->output[i] - 1 >= KW_TRACE_MAX_TOKENS)
+            return kw_fail(err, KW_ERANGE, "request %zu has %u prompt and %u output tokens", i, t->prompt[i],
+                           t->output[i]);
+    }
+    return KW_OK;
+}
+
+/* The requests of a replay (engine serve-trace -o FILE.h5) as the trace they were, at the replay's speed. */
+static enum kw_status read_served(struct kw_h5 *f, struct kw_trace *t, struct kw_error *err)
+{
+    enum kw_status st = read_column(f, "/requests/arrival_ns", KW_H5_I64, SIZE_MAX, (void **)&t->arrival, &t->n, err);
+    if (st == KW_OK && (t->n == 0 || t->n > KW_TRACE_MAX_ROWS)) st = kw_fail(err, KW_ERANGE, "holds %zu requests", t->n);
+    if (st == KW_OK) st = read_column(f, "/requests/prompt_tokens", KW_H5_U32, t->n, (void **)&t->prompt, NULL, err);
+    if (st == KW_OK) st = read_column(f, "/requests/output_tokens", KW_H5_U32, t->n, (void **)&t->output, NULL, err);
+    if (st == KW_OK) st = check_rows(t, "/requests/arrival_ns", err);
+    if (st != KW_OK) return st;
+    t->span = t->arrival[t->n - 1];
+    t->notes.rows = t->n;
+    return KW_OK;
+}
+
 static enum kw_status read_all(struct kw_h5 *f, struct kw_trace *t, struct kw_error *err)
 {
     struct attr a[A_END];
     enum kw_status st;
     attrs_of(t, a);
+    /* A simulation's result keeps requests too, but no steps: it is no traffic that anybody offered. */
+    if (!kw_h5_exists(f, "/arrival") && kw_h5_exists(f, "/steps/wall_ns")) return read_served(f, t, err);
     if (!kw_h5_exists(f, "/arrival")) return kw_fail(err, KW_EPARSE, "is HDF5 but no keepwarm trace: no /arrival");
     for (int i = 0; i < A_END; i++)
         if ((st = kw_h5_read_attr_i64(f, "/", a[i].name, &a[i].value, err)) != KW_OK) return st;
@@ -154,13 +183,7 @@ static enum kw_status read_all(struct kw_h5 *f, struct kw_trace *t, struct kw_er
         (st = read_index(f, "/model", "/model_name", t->n, &t->model, &t->model_name, &t->n_models, err)) != KW_OK ||
         (st = read_index(f, "/class", "/class_name", t->n, &t->klass, &t->class_name, &t->n_classes, err)) != KW_OK)
         return st;
-    for (size_t i = 0; i < t->n; i++) {
-        if (i ? t->arrival[i] < t->arrival[i - 1] : t->arrival[0] != 0)
-            return kw_fail(err, KW_ERANGE, "/arrival[%zu] is out of order", i);
-        if (t->prompt[i] - 1 >= KW_TRACE_MAX_TOKENS || t->output[i] - 1 >= KW_TRACE_MAX_TOKENS)
-            return kw_fail(err, KW_ERANGE, "request %zu has %u prompt and %u output tokens", i, t->prompt[i],
-                           t->output[i]);
-    }
+    if ((st = check_rows(t, "/arrival", err)) != KW_OK) return st;
     for (int i = A_BLOCK; i < A_END; i++)
         if (a[i].value < 0) return kw_fail(err, KW_ERANGE, "attribute %s is negative", a[i].name);
     if (a[A_BLOCK].value > KW_TRACE_MAX_TOKENS) return kw_fail(err, KW_ERANGE, "hash_block_tokens is absurd");

@@ -109,12 +109,11 @@ const struct kw_command kw_commands[] = {
       "keepwarm engine start --model ./Llama-3.2-1B --load network --rate 1.25 --json",
       { ENGINE, KW_OPT_RATE, KW_OPT_JSON, KW_OPTIONS }, 0, 0, kw_cli_engine_start },
     { "engine synth-weights", "", "write a checkpoint of a model's true shape with random weights",
-      "", "keepwarm engine synth-weights --model llama-3.2-1b -o ./random-1b",
+      "In bf16, fp16 or fp32; fp8 is made from those when the engine loads them with --precision fp8.", "keepwarm engine synth-weights --model llama-3.2-1b -o ./random-1b",
       { KW_OPT_MODEL, KW_OPT_OUT, KW_OPT_PRECISION, KW_OPT_SEED, KW_OPT_QUIET, KW_OPTIONS }, 0, 0, kw_cli_engine_synth_weights },
     { "engine serve-trace", "TRACE", "replay a trace on the real engine in real time; what each request took",
       "Prompts are synthetic, of the trace's lengths. -o FILE.h5 keeps every request and every step;\n"
-      "FILE.jsonl does so as JSON lines (steps in FILE.steps.jsonl), which `trace convert --format generic\n"
-      "--columns arrival=arrival,prompt=prompt,output=output` reads back as a trace.",
+      "FILE.jsonl does so as JSON lines (steps in FILE.steps.jsonl). Both are traces again.",
       "keepwarm engine serve-trace requests.csv --model tiny --speed 10 -o served.h5",
       { ENGINE, KW_OPT_POLICY, KW_OPT_ASYNC, KW_OPT_PREFIX_CACHING, KW_OPT_SPEED, KW_OPT_LIMIT, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_OUT, KW_OPT_JSON,
         KW_OPTIONS }, 1, 1, kw_cli_engine_serve_trace },

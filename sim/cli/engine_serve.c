@@ -22,7 +22,7 @@ static enum kw_status serve(struct kw_http *h, const struct kw_options *o, struc
     uint32_t cut = 0;
     kw_http_stop(h, &cut);
     if (failed) return KW_EFAIL;
-    return cut ? kw_fail(err, KW_EFAIL, "%u requests were cut short after %d s", cut, (int)o->drain) : KW_OK;
+    return cut ? kw_fail(err, KW_EFAIL, "%u request%s cut short after %d s", cut, cut == 1 ? " was" : "s were", (int)o->drain) : KW_OK;
 }
 
 int kw_cli_engine_serve(const struct kw_options *o)

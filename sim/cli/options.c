@@ -28,7 +28,7 @@ static const struct {
     [KW_OPT_COLUMNS] = { "columns", 0, WORD, "MAP", "columns of a generic trace: arrival=T,prompt=IN,output=OUT", AT(columns), 0, 0, 0 },
     [KW_OPT_MODEL] = { "model", 'm', WORD, "NAME", "model to serve, such as llama-3.1-8b", AT(model), 0, 0, 0 },
     [KW_OPT_SLO] = { "slo", 0, LIST, "NAME=LIMIT", "objective: ttft_p95=2s, tpot_p95=50ms, cold=1%, error=0.1%, budget=500", AT(slo), 0, 0, 0 },
-    [KW_OPT_SEED] = { "seed", 0, COUNT, "N", "seed of all random streams", AT(seed), 0, INT64_C(9007199254740992), -1 },
+    [KW_OPT_SEED] = { "seed", 0, COUNT, "N", "seed of all random streams, synthetic weights too", AT(seed), 0, INT64_C(9007199254740992), -1 },
     [KW_OPT_REPLICATIONS] = { "replications", 'r', COUNT, "N", "simulations of each configuration", AT(replications), 1, 64, -1 },
     [KW_OPT_RECORDS] = { "records", 0, FLAG, NULL, "keep a row for every request in the result", AT(records), 0, 0, 0 },
     [KW_OPT_EXHAUSTIVE] = { "exhaustive", 0, FLAG, NULL, "simulate every candidate in full, prune nothing", AT(exhaustive), 0, 0, 0 },
@@ -36,7 +36,7 @@ static const struct {
     [KW_OPT_BREAKEVEN] = { "break-even", 0, FLAG, NULL, "also simulate other volumes: where does the cheapest kind change?", AT(breakeven), 0, 0, 0 },
     [KW_OPT_PLATFORM] = { "platform", 'p', LIST, "NAME|FILE", "only this platform (may be given again)", AT(platform), 0, 0, 0 },
     [KW_OPT_GPU] = { "gpu", 0, WORD, "NAME", "GPU type, such as H100", AT(gpu), 0, 0, 0 },
-    [KW_OPT_PRECISION] = { "precision", 0, WORD, "NAME", "bf16, fp8 or fp16", AT(precision), 0, 0, 0 },
+    [KW_OPT_PRECISION] = { "precision", 0, WORD, "NAME", "bf16, fp16, fp8 or fp32", AT(precision), 0, 0, 0 },
     [KW_OPT_TP] = { "tp", 0, COUNT, "N", "GPUs a replica (tensor parallel)", AT(tp), 1, 64, 1 },
     [KW_OPT_SOURCE] = { "source", 0, WORD, "DIR", "folder with published measurements (default $KEEPWARM_DATA)", AT(source), 0, 0, 0 },
     [KW_OPT_AT] = { "at", 0, COUNT, "UNIX", "judge ages as of this time (s since 1970)", AT(at), 0, INT64_C(253402300799), -1 },
@@ -51,7 +51,7 @@ static const struct {
     [KW_OPT_SYNTHETIC] = { "synthetic", 0, FLAG, NULL, "random weights, although the model is a folder", AT(synthetic), 0, 0, 0 },
     [KW_OPT_MAX_SEQS] = { "max-num-seqs", 0, COUNT, "N", "sequences in a batch at most (default 256)", AT(max_seqs), 1, 65536, 0 },
     [KW_OPT_MAX_BATCHED] = { "max-num-batched-tokens", 0, COUNT, "N", "tokens in a step at most (default 2048)", AT(max_batched), 1, 1 << 20, 0 },
-    [KW_OPT_MAX_LEN] = { "max-model-len", 0, COUNT, "N", "prompt and answer at most (default the model's)", AT(max_len), 2, 1 << 24, 0 },
+    [KW_OPT_MAX_LEN] = { "max-model-len", 0, COUNT, "N", "prompt and answer at most (default the model's; on a CPU no more than 8192)", AT(max_len), 2, 1 << 24, 0 },
     [KW_OPT_BLOCK_SIZE] = { "block-size", 0, COUNT, "N", "tokens in a KV block (default 16)", AT(block_size), 1, 512, 0 },
     [KW_OPT_NUM_BLOCKS] = { "num-blocks", 0, COUNT, "N", "KV blocks (default what memory leaves)", AT(num_blocks), 1, UINT32_MAX, 0 },
     [KW_OPT_POLICY] = { "policy", 0, WORD, "NAME", "vllm, prefill_first, sarathi or static (default vllm)", AT(policy), 0, 0, 0 },
@@ -198,6 +198,19 @@ static enum kw_status parse_option(const struct kw_command *c, int argc, char **
     return set_value(id, value, o, err);
 }
 
+/* Arguments are missing, or one is there that the command has no use for. */
+static enum kw_status wrong_count(const struct kw_command *c, const struct kw_options *o, struct kw_error *err)
+{
+    const char *blank = *c->args ? " " : "";
+    if ((int)o->args.n < c->min_args)
+        return kw_fail(err, KW_EUSAGE, "`keepwarm %s` wants %s%s; usage: keepwarm %s%s%s", c->name, o->args.n ? "one more of " : "", c->args, c->name,
+                       blank, c->args);
+    if (!c->max_args)
+        return kw_fail(err, KW_EUSAGE, "`keepwarm %s` takes options only; got '%.80s'; `keepwarm %s --help` lists them", c->name, o->args.v[0], c->name);
+    return kw_fail(err, KW_EUSAGE, "`keepwarm %s` takes %d argument%s; '%.80s' is one too many; usage: keepwarm %s%s%s", c->name, c->max_args,
+                   c->max_args == 1 ? "" : "s", o->args.v[c->max_args], c->name, blank, c->args);
+}
+
 enum kw_status kw_options_parse(const struct kw_command *c, int argc, char **argv, struct kw_options *o, bool *help,
                                 struct kw_error *err)
 {
@@ -224,8 +237,7 @@ enum kw_status kw_options_parse(const struct kw_command *c, int argc, char **arg
             o->args.v[o->args.n++] = a;
         }
     }
-    if ((int)o->args.n < c->min_args || (int)o->args.n > c->max_args)
-        return kw_fail(err, KW_EUSAGE, "usage: keepwarm %s %s", c->name, c->args);
+    if ((int)o->args.n < c->min_args || (int)o->args.n > c->max_args) return wrong_count(c, o, err);
     if (o->json && o->csv) return kw_fail(err, KW_EUSAGE, "--json and --csv exclude each other");
     return KW_OK;
 }
