@@ -106,7 +106,8 @@ demo: deps
 	@mkdir -p results
 	$B/keepwarm plan --trace workloads/chat-week.json --model llama-3.1-8b --slo ttft_p95=2s -o results/demo.h5
 	@$B/keepwarm report results/demo.h5 -o results/demo.html
-# Executes the notebooks headless on the demo's result; their pictures are in results/*.ipynb.
+# Executes the notebooks headless on the demo's result and on what `make fidelity` and `calibrate validate` left in results/;
+# their pictures are in results/*.ipynb.
 notebooks: results/demo.h5
 	@cd notebooks && for n in *.ipynb; do /usr/bin/python3 -W ignore -m jupyter nbconvert --log-level=ERROR --to notebook --execute \
 	  --output-dir ../results --output "$$n" "$$n" || exit 1; echo "notebooks/$$n -> results/$$n"; done

@@ -1,4 +1,5 @@
-/* The file of `make fidelity`: written from two small runs and three points, read back. */
+/* The file of `make fidelity`: written from two small runs and three points, read back. With a path it stays there, for the
+ * test of the notebook. */
 #include "sim/io/real_servers.h"
 #include <math.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@ static double at(struct kw_h5 *f, const char *path, size_t i, size_t n)
     return x;
 }
 
+static const char *kept; /* NULL: removed at the end */
+
 static void everything_is_read_back(void)
 {
     struct kw_run_request real[] = { served(100 * MS, 5), served(200 * MS, 5) }, sim[] = { served(110 * MS, 5), served(220 * MS, 5) };
@@ -45,11 +48,12 @@ static void everything_is_read_back(void)
     law.fit[KW_JUDGED_HOST] = (struct kw_host_fit){ { 2e-3, 70e-6, 0 }, 1, 1, { 1e-4, 8e-6, NAN, NAN, NAN }, 0.05 };
     law.fit[KW_JUDGED_WHOLE] = (struct kw_host_fit){ { 1e-3, 60e-6, 0 }, 1.1, 1.3, { 1e-4, 8e-6, NAN, 0.02, 0.1 }, 0.04 };
     const struct kw_judged judged = { point, 3, &law, 1 };
-    char path[64];
+    char path[512];
     struct kw_h5 *f;
     void *words;
     size_t n;
     snprintf(path, sizeof path, "/tmp/kw_real_servers_%ld.h5", (long)getpid());
+    if (kept) snprintf(path, sizeof path, "%s", kept);
     CHECK(kw_real_servers_write(path, run, 2, &judged, &err) == KW_OK);
     CHECK(kw_h5_open(&f, path, &err) == KW_OK);
     CHECK_NEAR(at(f, "/runs/real", 0, 2 * 15), 150, 1e-9); /* mean TTFT of the first run, ms */
@@ -71,15 +75,16 @@ static void everything_is_read_back(void)
     CHECK_STR(((char **)words)[2], "llama-3.1-8b");
     free(words);
     kw_h5_abandon(f);
-    remove(path);
+    if (!kept) remove(path);
     struct kw_run one = { .r = real, .n = 1 };
     run[1].real = &one;
     CHECK(kw_real_servers_write(path, run, 2, &judged, &err) == KW_ERANGE && strstr(err.msg, "want 2"));
     CHECK(kw_real_servers_write("/nowhere/x.h5", run, 1, &judged, &err) == KW_EIO);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) kept = argv[1];
     RUN(everything_is_read_back);
     return check_report();
 }
