@@ -39,6 +39,7 @@ ok "a checkpoint" "$K" engine synth-weights --model tiny -o "$D/ck" -q
 # shellcheck disable=SC2086
 "$K" calibrate measure $SMALL --model "$D/ck" --budget 1s --starts 2 --rate 0.05 -o "$D/s.jsonl" >"$D/out" 2>&1
 for mode in cached direct network; do
+    ok "its figures, $mode" says "^cold start, $mode: weights .* ready .* to first token .* (median of 2)" "$D/out"
     ok "two starts, $mode" test "$(grep -c "\"start\",\"mode\":\"$mode\"" "$D/s.jsonl")" -eq 2
 done
 ok "the network is as slow as asked" /usr/bin/python3 -c '

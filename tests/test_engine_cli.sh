@@ -123,7 +123,10 @@ assert (r["ttft_ns"][:] > 0).all() and (r["e2e_ns"][:] >= r["ttft_ns"][:]).all()
 assert s["prefill_tokens"][:].sum() == r["prompt_tokens"][:].sum()
 assert s["n_decode"][:].sum() == (r["output_tokens"][:] - 1).sum() == f["hist/itl/count"][:].sum()
 assert (s["wall_ns"][:] >= s["device_ns"][:]).all() and f.attrs["backend"] in ("cpu", b"cpu") and len(f.attrs["trace_sha256"]) == 64
-assert "first token" in [x.decode() for x in f["startup/name"][:]]' "$dir/s.h5"
+names, on, a = [x.decode() for x in f["startup/name"][:]], f["startup/critical"][:], f["startup"].attrs
+took = f["startup/end_ns"][:] - f["startup/begin_ns"][:]
+assert "first token" in names and on[names.index("first token")] == 1 and (took * on).sum() == a["critical_ns"] <= a["first_token_ns"]
+assert took.sum() == a["sum_ns"] and 0 < a["weights_ns"] < a["ready_ns"] < a["first_token_ns"]' "$dir/s.h5"
 check "serve-trace to JSON lines" "${E[@]}" serve-trace "$dir/t.csv" "${columns[@]}" "${tiny[@]}" --speed 2 -o "$dir/s.jsonl"
 check "a table" grep -q "15 done, 0 refused, 0 cut of 15 requests" "$dir/out"
 check "the steps" python 'import json, sys

@@ -168,6 +168,44 @@ static enum kw_status measure(struct kw_measured *m, FILE *f, struct kw_engine *
     return st;
 }
 
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double middle(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, ascending);
+    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+/* The three figures of the file's cold starts, a line a way of loading. */
+static enum kw_status print_starts(struct kw_text *out, const char *path, struct kw_error *err)
+{
+    struct kw_measured m;
+    enum kw_status st = kw_measured_load(&m, path, err);
+    if (st != KW_OK) return st;
+    double *v = malloc((3 * m.n_starts + 1) * sizeof *v);
+    if (!v) st = kw_fail(err, KW_ENOMEM, "out of memory");
+    for (size_t i = 0; st == KW_OK && i < m.n_starts; i++) {
+        size_t n = 0, j = 0;
+        while (strcmp(m.start[j].mode, m.start[i].mode)) j++;
+        if (j < i) continue; /* told already */
+        for (; j < m.n_starts; j++) {
+            const struct kw_measured_start *s = &m.start[j];
+            if (strcmp(s->mode, m.start[i].mode) || !(s->first_token_s > 0)) continue; /* an older file's has no token */
+            v[n] = s->load_s, v[m.n_starts + n] = s->ready_s, v[2 * m.n_starts + n++] = s->first_token_s;
+        }
+        if (n)
+            kw_text_add(out, "cold start, %s: weights %.4f s, process to ready %.4f s, to first token %.4f s (median of %zu)\n", m.start[i].mode,
+                        middle(v, n), middle(v + m.n_starts, n), middle(v + 2 * m.n_starts, n), n);
+    }
+    free(v);
+    kw_measured_free(&m);
+    return st;
+}
+
 int kw_cli_calibrate_measure(const struct kw_options *o)
 {
     struct kw_error err = { "" };
@@ -197,6 +235,8 @@ int kw_cli_calibrate_measure(const struct kw_options *o)
         kw_text_add(&out, "%s: %zu points, %zu of them new; anchor drift at worst %+.1f %%; %zu visits made again, others took the machine\n"
                     "fit them: keepwarm calibrate fit %s -o PROFILE.json\n",
                     o->out, m.n, m.n - before, 100 * m.drift_worst, m.n_again, o->out);
+    if (st == KW_OK) st = print_starts(&out, o->out, &err);
+    if (st != KW_OK) kw_text_free(&out);
     kw_measured_free(&m);
     return st == KW_OK ? kw_cli_print(&out) : kw_cli_fail(st, &err);
 }

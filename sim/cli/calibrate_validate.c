@@ -123,20 +123,27 @@ static void print_load_json(struct kw_text *out, const struct kw_validated *v, b
     kw_text_add(out, ", \"batch_engine\": %.6g, \"batch_sim\": %.6g, \"batch_apart\": %.6g }", v->batch_engine, v->batch_sim, v->batch_apart);
 }
 
-static enum kw_status traffic_of(struct kw_validate_traffic *t, double *burst, const struct kw_engine *e, const struct kw_options *o,
-                                 struct kw_error *err)
+static enum kw_status read_burst(double *burst, const struct kw_options *o, struct kw_error *err)
 {
-    const uint32_t longest = e->limits.max_model_len;
     *burst = o->trace ? 0 : 2;
     enum kw_status st = o->burst ? kw_cli_engine_decimal(burst, o->burst, "burst", err) : KW_OK;
     if (st == KW_OK && o->burst && (o->trace || !(*burst >= 1 && *burst <= 1000)))
         st = kw_fail(err, KW_EUSAGE, "--burst: want 1 to 1000 requests, of synthetic traffic; got '%.40s'", o->burst);
-    if (st != KW_OK) return st;
-    if (!o->trace)
-        return kw_validate_synthetic(t, (size_t)o->requests, longest < 2048 ? longest / 8.0 : 256, longest < 2048 ? longest / 16.0 : 64, *burst,
-                                     longest, o->seed >= 0 ? (uint64_t)o->seed : 1, err);
+    return st;
+}
+
+static enum kw_status synthetic_traffic(struct kw_validate_traffic *t, double burst, uint32_t longest, const struct kw_options *o,
+                                        struct kw_error *err)
+{
+    return kw_validate_synthetic(t, (size_t)o->requests, longest < 2048 ? longest / 8.0 : 256, longest < 2048 ? longest / 16.0 : 64, burst,
+                                 longest, o->seed >= 0 ? (uint64_t)o->seed : 1, err);
+}
+
+/* The first requests of --trace. */
+static enum kw_status trace_traffic(struct kw_validate_traffic *t, const struct kw_options *o, struct kw_error *err)
+{
     struct kw_trace trace = { 0 };
-    st = kw_trace_load(&trace, o->trace, o->format, o->columns, err);
+    enum kw_status st = kw_trace_load(&trace, o->trace, o->format, o->columns, err);
     if (st != KW_OK) return st;
     size_t n = trace.n < (size_t)o->requests ? trace.n : (size_t)o->requests;
     *t = (struct kw_validate_traffic){ .n = n, .arrival = malloc((n + 1) * sizeof *t->arrival),
@@ -195,11 +202,13 @@ int kw_cli_calibrate_validate(const struct kw_options *o)
     size_t n, done = 0;
     enum kw_status st = o->out ? kw_file_check(o->out, &err) : KW_OK;
     if (st == KW_OK) st = read_loads(loads, MOST_LOADS, &n, o->loads ? o->loads : "0.2,0.5,0.8,0.95", &err);
+    if (st == KW_OK) st = read_burst(&burst, o, &err);
     if (st == KW_OK) st = kw_profile_load(&p, o->args.v[0], &err);
+    if (st == KW_OK && o->trace && (st = trace_traffic(&t, o, &err)) != KW_OK) kw_profile_free(&p);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     struct kw_options same = as_measured(o, &p);
     st = kw_cli_engine_open(&e, &d, &same, same.model, &err);
-    if (st == KW_OK) st = traffic_of(&t, &burst, &e, o, &err);
+    if (st == KW_OK && !o->trace) st = synthetic_traffic(&t, burst, e.limits.max_model_len, o, &err);
     if (st == KW_OK) st = validate_all(v, &done, loads, n, &e, &p, &t, o, &err);
     bool served = st == KW_OK; /* then the table is printed even where it cannot be saved */
     if (served && o->json) kw_text_add(&out, "[ ");

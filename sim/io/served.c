@@ -143,12 +143,14 @@ static void write_itl(struct writer *w, const struct kw_hist *h)
 struct phase_row {
     int64_t begin, end;
     uint64_t bytes;
+    uint32_t critical;
 };
 #define AT(member) offsetof(struct phase_row, member)
 static const struct column phase_columns[] = {
     { "begin_ns", "ns", "since the process began", KW_H5_I64, AT(begin) },
     { "end_ns", "ns", "since the process began", KW_H5_I64, AT(end) },
     { "bytes", "B", "moved; 0 where that has no meaning", KW_H5_U64, AT(bytes) },
+    { "critical", "", "1: on the critical path", KW_H5_U32, AT(critical) },
     { NULL, NULL, NULL, KW_H5_I64, 0 },
 };
 #undef AT
@@ -158,11 +160,19 @@ static void write_startup(struct writer *w, const struct kw_startup *s)
     struct phase_row row[KW_STARTUP_MAX];
     const char *name[KW_STARTUP_MAX];
     size_t n = s->n < KW_STARTUP_MAX ? s->n : KW_STARTUP_MAX;
+    uint32_t path[KW_STARTUP_MAX], n_path = kw_startup_critical(s, path);
     for (size_t i = 0; i < n; i++) {
-        row[i] = (struct phase_row){ s->at[i].begin - s->origin, s->at[i].end - s->origin, s->at[i].bytes };
+        row[i] = (struct phase_row){ s->at[i].begin - s->origin, s->at[i].end - s->origin, s->at[i].bytes, 0 };
         name[i] = s->at[i].name;
     }
+    for (uint32_t i = 0; i < n_path; i++) row[path[i]].critical = 1;
+    struct kw_startup_figures f;
+    kw_startup_figures(s, &f);
     group(w, "/startup", "phases of the cold start; they overlap");
+    const struct { const char *name; int64_t ns; } figures[] = { { "weights_ns", f.weights }, { "ready_ns", f.ready },
+        { "first_token_ns", f.first_token }, { "sum_ns", f.sum }, { "critical_ns", f.critical } };
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        if (w->st == KW_OK) w->st = kw_h5_attr_i64(w->f, "/startup", figures[i].name, figures[i].ns, w->err);
     put_columns(w, "/startup", "phase", phase_columns, row, n, sizeof *row);
     put(w, (struct kw_h5_dataset){ "/startup/name", KW_H5_STR, "", "what was done", 1, { n }, { "/startup/phase" }, NULL, 0 }, name);
 }
