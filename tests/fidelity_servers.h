@@ -141,7 +141,8 @@ static void print_models(const struct kw_judged *j)
 static void print_verdicts(const struct kw_judged *j, size_t left_out)
 {
     size_t kept[4] = { 0 };
-    printf("verdict, median absolute error of TPOT and output rate against 8 %%\n");
+    printf("verdict: median absolute error of TPOT and output rate against 8 %%, in the first of plain, host and\n"
+           "whole that is within it. Plain is over all points, the others over the half held out of the fit\n");
     for (size_t i = 0; i < j->n_laws; i++) {
         const struct kw_judged_law *l = &j->law[i];
         double plain = law_error(j, i, KW_JUDGED_PLAIN, false), host = law_error(j, i, KW_JUDGED_HOST, true), whole = law_error(j, i, KW_JUDGED_WHOLE, true);
