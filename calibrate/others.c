@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 static double seconds(struct timeval t) { return (double)t.tv_sec + (double)t.tv_usec * 1e-6; }
@@ -31,4 +32,15 @@ double kw_others_share(const struct kw_others *begin)
     if (begin->all < 0 || end.all <= begin->all) return NAN;
     double share = ((end.busy - begin->busy) - (end.own - begin->own)) / (end.all - begin->all);
     return share < 0 ? 0 : share > 1 ? 1 : share;
+}
+
+void kw_others_wait(double most_s)
+{
+    const double window_s = 0.2; /* 20 ticks a processor */
+    const struct timespec window = { .tv_nsec = (long)(window_s * 1e9) };
+    for (double waited = 0; waited < most_s; waited += window_s) {
+        struct kw_others o = kw_others_begin();
+        nanosleep(&window, NULL);
+        if (!(kw_others_share(&o) > 0.1)) return;
+    }
 }

@@ -14,5 +14,7 @@ struct kw_others { /* at the beginning of a span, in processor seconds; all < 0 
 struct kw_others kw_others_begin(void);
 /* Since then: the others' share of all processors, 0 to 1. NAN when it cannot be read or no tick has passed. */
 double kw_others_share(const struct kw_others *begin);
+/* Sleeps until others took at most 10 % of a fifth of a second, for most_s seconds at most. */
+void kw_others_wait(double most_s);
 
 #endif

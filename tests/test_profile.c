@@ -155,9 +155,11 @@ static void what_is_saved_is_read_back_the_same(void)
     CHECK(kw_profile_parse(&p, "p.json", text, strlen(text), &err) == KW_OK);
     p.tables.sequence_s = 20e-6;
     p.tables.chunk_s = 300e-6;
+    p.tables.cold = (struct kw_step_cold){ 400e-6, 1500e-6 };
     CHECK(kw_profile_save(&p, a_path, &err) == KW_OK);
     CHECK(kw_profile_load(&q, a_path, &err) == KW_OK);
     CHECK(fabs(q.tables.sequence_s - 20e-6) < 1e-15 && fabs(q.tables.chunk_s - 300e-6) < 1e-15);
+    CHECK(fabs(q.tables.cold.after_idle_s - 400e-6) < 1e-15 && fabs(q.tables.cold.after_prompt_s - 1500e-6) < 1e-15);
     CHECK_STR(q.engine, "a \"quoted\" \\ name");
     CHECK(q.num_blocks == p.num_blocks && q.weakest == p.weakest && q.tables.dense.y[1] == p.tables.dense.y[1]);
     CHECK_NEAR(kw_law_quantile(&q.init, 0.95), kw_law_quantile(&p.init, 0.95), 1e-5);
