@@ -25,6 +25,7 @@ enum {
     MOST_TRIES = 5       /* of one visit beside too much of others */
 };
 #define MOST_WAIT_S 10.0 /* for others to be done, before a visit is made again */
+#define MOST_LOST_S 300.0 /* to visits thrown away and to waiting, without a budget; a quarter of it with one */
 #define VISIT_NS INT64_C(100000000) /* so long, others are seen by ticks of 10 ms */
 
 struct planned {
@@ -54,6 +55,7 @@ struct drive {
     struct kw_batch_seq *seqs;
     struct planned *plan;
     size_t n_plan, n_grid;
+    double lost_s;           /* to visits thrown away, and to waiting */
     uint32_t pass;           /* over the grid: 1 to VISITS */
     struct samples got, settled; /* settled: of the kinds whose point is a pair */
 };
@@ -311,16 +313,22 @@ static enum kw_status visit_host(struct drive *d, const struct kw_measured_key *
 static enum kw_status visit(struct drive *d, const struct kw_measured_key *k, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
-    for (int tries = 0; st == KW_OK && tries < MOST_TRIES; tries++) {
+    for (int tries = 0; st == KW_OK; tries++) {
         struct kw_others before = kw_others_begin();
         int64_t began = now(d);
         d->got.n = d->settled.n = 0;
         st = k->kind == KW_MEASURED_HOST ? visit_host(d, k, err)
            : k->kind == KW_MEASURED_AFTER_PROMPT ? visit_after_prompt(d, k, err)
            : k->kind == KW_MEASURED_AFTER_IDLE ? visit_after_idle(d, k, err) : visit_steps(d, k, err);
-        if (!disturbed(d, &before, began) || now(d) >= d->deadline) break;
+        if (!disturbed(d, &before, began)) break;
+        double left = (d->o->budget_s > 0 ? d->o->budget_s / 4 : MOST_LOST_S) - d->lost_s;
+        if (left <= 0 || now(d) >= d->deadline || tries + 1 == MOST_TRIES) {
+            d->m->n_beside++;
+            break;
+        }
         d->m->n_again++;
-        kw_others_wait(fmin(MOST_WAIT_S, (double)(d->deadline - now(d)) * 1e-9));
+        kw_others_wait(fmin(MOST_WAIT_S, left));
+        d->lost_s += (double)(now(d) - began) * 1e-9;
     }
     if (st == KW_OK && d->got.n) st = keep(d, &d->got, k, err);
     struct kw_measured_key again = *k;

@@ -8,7 +8,8 @@
  * point. When it is done, what is left of the budget goes where the fit is least certain: to the point with the widest
  * interval or the largest leave-out error, which is repeated, or gets a new neighbour. On the machine's own clock a visit
  * beside which other processes took more than 5 % of it (and 2 % s over the visit's length, what the kernel's ticks leave
- * open) is thrown away and made again when they are done, five times at most (not so for a GPU, which others leave alone). */
+ * open) is thrown away and made again when they are done, five times at most and for a quarter of the budget in all (not so for a
+ * GPU, which others leave alone). */
 #ifndef KW_CALIBRATE_MEASURE_H
 #define KW_CALIBRATE_MEASURE_H
 #include <signal.h>

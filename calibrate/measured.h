@@ -83,7 +83,7 @@ struct kw_measured { /* owns its arrays */
     size_t n_starts, cap_starts;
     struct kw_measured_phase *phase; /* [n_phases] of all starts, in their order */
     size_t n_phases, cap_phases;
-    size_t n_again;         /* visits of this process thrown away beside others (calibrate/others.h); not in the file */
+    size_t n_again, n_beside; /* visits of this process beside others (calibrate/others.h), thrown away or kept; not in the file */
     size_t n_anchors;       /* visits to the anchor */
     double drift_worst;     /* largest |drift| of an anchor */
     double anchor_first_s;  /* its first median; 0 before it */

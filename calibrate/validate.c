@@ -344,14 +344,14 @@ static enum kw_status serve(struct kw_validated_side *r, double *late, bool *kee
     return st;
 }
 
-/* o->runs runs that are kept, and twice as many at most that are not. */
+/* o->runs runs that are kept, and twice as many less two at most that are not. */
 static enum kw_status serve_all(struct kw_validated *v, double *late, struct bench *b, uint32_t runs, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
     while (st == KW_OK && v->runs < runs) {
         bool keep;
-        if (v->again == 2 * runs) b->most_others = 1; /* it does not get quieter */
-        kw_others_wait(20);
+        if (v->again == 2 * (runs - 1)) b->most_others = 1; /* it does not get quieter */
+        if (v->again) kw_others_wait(5);
         st = serve(&v->engine[v->runs], &late[v->runs], &keep, v, b, err);
         if (st != KW_OK) break;
         if (!keep) {

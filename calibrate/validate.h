@@ -85,7 +85,7 @@ struct kw_validated { /* one load */
 struct kw_validate_options {
     double load;       /* of capacity, above 0 */
     uint32_t runs;     /* 1 to KW_VALIDATE_MOST_RUNS */
-    double most_others; /* a run beside more than this share of others is served again, twice `runs` times at most; 0: 0.03 */
+    double most_others; /* a run beside more than this share of others is served again, 2 (runs - 1) times at most; 0: 0.03 */
     const volatile sig_atomic_t *stop;
 };
 

@@ -232,9 +232,9 @@ int kw_cli_calibrate_measure(const struct kw_options *o)
     kw_text_free(&lines);
     kw_engine_close(&e);
     if (st == KW_OK)
-        kw_text_add(&out, "%s: %zu points, %zu of them new; anchor drift at worst %+.1f %%; %zu visits made again, others took the machine\n"
+        kw_text_add(&out, "%s: %zu points, %zu of them new; anchor drift at worst %+.1f %%; beside other processes %zu visits were made again, %zu kept\n"
                     "fit them: keepwarm calibrate fit %s -o PROFILE.json\n",
-                    o->out, m.n, m.n - before, 100 * m.drift_worst, m.n_again, o->out);
+                    o->out, m.n, m.n - before, 100 * m.drift_worst, m.n_again, m.n_beside, o->out);
     if (st == KW_OK) st = print_starts(&out, o->out, &err);
     if (st != KW_OK) kw_text_free(&out);
     kw_measured_free(&m);
