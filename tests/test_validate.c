@@ -23,6 +23,8 @@ static void both_replays_agree(void)
     struct kw_steptime *steps;
     struct kw_validated_side a, b;
     const double one[] = { 1, 1, 1 };
+    p.tables.cold = (struct kw_step_cold){ 3e-3, 2e-3 };
+    p.tables.sequence_s = 3e-6, p.tables.chunk_s = 40e-6;
     CHECK(kw_validate_synthetic(&t, 300, 100, 40, 2, 512, 3, &err) == KW_OK);
     CHECK(steptime_of(&steps, &p, &limits, &err) == KW_OK);
     for (double speed = 2; speed < 40; speed *= 2) { /* requests/s: from idle to queueing and preemption */
@@ -73,6 +75,52 @@ static void batches_over_time_add_up(void)
     CHECK_NEAR(r.decoding[199], 2, 1e-12);
 }
 
+static void verdicts(void)
+{
+    const struct { double sim; enum kw_verdict want; } rows[] = {
+        { 1.029, KW_WITHIN }, { 0.971, KW_WITHIN }, { 1.04, KW_INSIDE }, { 0.9, KW_INSIDE }, { 1.06, KW_MISSES }, { 0.89, KW_MISSES } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct kw_validated_figure f = { .sim_s = rows[i].sim, .run_s = { 1.05, 0.9, 1 } };
+        judge(&f, 3);
+        CHECK(f.engine_s == 1 && f.low_s == 0.9 && f.high_s == 1.05);
+        CHECK(f.verdict == rows[i].want);
+    }
+    struct kw_validated_figure none = { .sim_s = NAN, .run_s = { NAN, NAN } };
+    judge(&none, 2);
+    CHECK(none.verdict == KW_MISSES); /* nobody had a second token: nothing is claimed */
+}
+
+/* Half the parts 2 of 4 sequences off, the other half right: root of the mean square is sqrt(2) of a mean of 4. */
+static void batches_that_differ(void)
+{
+    struct kw_validated_side a = { .batch = 4 }, b = { .batch = 4 };
+    for (int i = 0; i < SLICES; i++) a.decoding[i] = b.decoding[i] = 4;
+    CHECK(batches_apart(&a, &b) == 0);
+    for (int i = 0; i < SLICES / 2; i++) b.decoding[i] = 6;
+    CHECK_NEAR(batches_apart(&a, &b), sqrt(2) / 4, 1e-12);
+    for (int i = 0; i < SLICES / 2; i++) b.decoding[i] = i % 2 ? 5 : 3; /* within a part it averages out */
+    CHECK_NEAR(batches_apart(&a, &b), 0, 1e-12);
+}
+
+/* After idle time and after a prompt the profile's own step is longer, and only then. */
+static void cold_steps_are_judged_as_such(void)
+{
+    struct kw_profile p = profile();
+    struct kw_steptime *steps;
+    struct kw_error err = { "" };
+    p.tables.cold = (struct kw_step_cold){ 2e-3, 1e-3 };
+    CHECK(steptime_of(&steps, &p, &limits, &err) == KW_OK);
+    struct kw_served_step s[] = { { .n_chunks = 1, .prefill_tokens = 50, .prefill_pairs2 = 2500, .running = 1 },
+                                  { .n_decode = 1, .decode_context = 51, .running = 1 },
+                                  { .n_decode = 1, .decode_context = 51, .running = 0 },
+                                  { .n_decode = 1, .decode_context = 51, .running = 1 } };
+    struct kw_served_trace out = { .n_steps = 4, .step = s };
+    double settled = profile_device_s(&out, 2, steps, &p.tables);
+    CHECK_NEAR(profile_device_s(&out, 1, steps, &p.tables) - settled, 1e-3, 1e-9);
+    CHECK_NEAR(profile_device_s(&out, 3, steps, &p.tables) - settled, 2e-3, 1e-9);
+    kw_steptime_delete(steps);
+}
+
 static void quantiles_are_nearest_rank(void)
 {
     double v[100], s[KW_VALIDATE_STATISTICS];
@@ -102,6 +150,9 @@ int main(void)
     RUN(both_replays_agree);
     RUN(capacity_is_what_saturates);
     RUN(batches_over_time_add_up);
+    RUN(verdicts);
+    RUN(batches_that_differ);
+    RUN(cold_steps_are_judged_as_such);
     RUN(quantiles_are_nearest_rank);
     RUN(synthetic_traffic_is_as_asked);
     return check_report();
