@@ -247,10 +247,13 @@ static enum kw_status visit_after_prompt(struct drive *d, const struct kw_measur
     double us, host;
     int64_t began = now(d);
     enum kw_status st = KW_OK;
-    for (bool warm = false; st == KW_OK && !(warm && visit_over(d, had, began)); warm = true) {
-        build(d, &prompt, k->batch * blocks_of(d, k->context));
+    const uint32_t held = k->batch * blocks_of(d, k->context), need = held + blocks_of(d, k->tokens);
+    uint32_t at = 0; /* each time in other blocks: a request that comes finds none of its KV in a cache */
+    for (bool warm = false; st == KW_OK && !(warm && visit_over(d, had, began)); warm = true, at += need) {
+        if (at + need > d->rig->num_blocks) at = 0;
+        build(d, &prompt, at + held);
         st = time_step(d, &us, &host, err);
-        d->got.sum = d->settled.sum = build(d, &decode, 0);
+        d->got.sum = d->settled.sum = build(d, &decode, at);
         if (st == KW_OK) st = time_row(d, &d->got, err);
         if (st == KW_OK) st = time_row(d, &d->settled, err);
         if (!warm) d->got.n = d->settled.n = 0;
@@ -418,11 +421,11 @@ static void plan_all(struct drive *d)
     plan_decode(d);
     plan_prefill(d);
     const uint32_t most = d->rig->max_tokens / 2 < 512 ? d->rig->max_tokens / 2 : 512;
-    const struct { uint32_t batch, tokens; } after[] = { { 1, 128 }, { 4, 128 }, { 1, most }, { 0, 32 }, { 0, 128 } };
+    const struct { uint32_t batch, tokens; } after[] = { { 1, 64 }, { 1, 128 }, { 1, most }, { 4, 128 }, { 0, 32 }, { 0, 128 } };
     for (size_t i = 0; i < sizeof after / sizeof *after; i++)
         plan_point(d, (struct kw_measured_key){ .kind = after[i].batch ? KW_MEASURED_AFTER_PROMPT : KW_MEASURED_AFTER_IDLE,
                                                 .batch = after[i].batch, .context = after[i].batch ? 128 : 0, .chunks = 1,
-                                                .tokens = after[i].tokens }, 1);
+                                                .tokens = after[i].tokens }, 0);
     for (uint32_t b = 1; b <= 64; b *= 4)
         for (uint32_t chunks = 0; chunks <= 4; chunks = chunks ? 4 * chunks : 1) {
             uint64_t blocks = (uint64_t)(b + chunks) * blocks_of(d, HOST_PROMPT + SAMPLES_VISIT + 8);

@@ -204,7 +204,7 @@ static void cold_caches(void)
         struct load l = { .c = base(), .n = 3, .kill = INT64_MAX, .cancel = { INT64_MAX, INT64_MAX, INT64_MAX } };
         l.r[0] = (struct kw_sched_request){ .id = 0, .prompt = 10, .output = 7 };
         l.r[1] = (struct kw_sched_request){ .id = 1, .prompt = 10, .output = 1 };
-        l.r[2] = (struct kw_sched_request){ .id = 2, .prompt = 10, .output = 1 };
+        l.r[2] = (struct kw_sched_request){ .id = 2, .prompt = 130, .output = 1 }; /* three chunks: two follow a prompt */
         l.at[0] = 100;
         l.at[1] = 1485; /* in the decode that ends at 1490: 1400, 1480, 1490 */
         l.at[2] = 9999;
@@ -212,7 +212,7 @@ static void cold_caches(void)
         play(&l, time, (enum kw_stepping)mode, &itl, &o);
         CHECK(o.first[0] == 100 + 300 + 1000 && o.first[1] == 2490); /* a mixed step is none that follows a prompt */
         CHECK(o.finish[0] == 2490 + 80 + 10 + 10);
-        CHECK(o.first[2] == 9999 + 300 + 1000); /* idle again */
+        CHECK(o.first[2] == 9999 + 300 + 3 * 1000); /* idle again */
         CHECK(itl.n == 6 && (int64_t)itl.sum == 80000 + 10000 + 1000000 + 80000 + 10000 + 10000);
         kw_steptime_delete(time);
         kw_hist_free(&itl);
