@@ -421,7 +421,7 @@ static void plan_all(struct drive *d)
     plan_decode(d);
     plan_prefill(d);
     const uint32_t most = d->rig->max_tokens / 2 < 512 ? d->rig->max_tokens / 2 : 512;
-    const struct { uint32_t batch, tokens; } after[] = { { 1, 64 }, { 1, 128 }, { 1, most }, { 4, 128 }, { 0, 32 }, { 0, 128 } };
+    const struct { uint32_t batch, tokens; } after[] = { { 1, 64 }, { 1, 128 }, { 1, most }, { 4, 128 }, { 16, 128 }, { 0, 32 }, { 0, 128 } };
     for (size_t i = 0; i < sizeof after / sizeof *after; i++)
         plan_point(d, (struct kw_measured_key){ .kind = after[i].batch ? KW_MEASURED_AFTER_PROMPT : KW_MEASURED_AFTER_IDLE,
                                                 .batch = after[i].batch, .context = after[i].batch ? 128 : 0, .chunks = 1,

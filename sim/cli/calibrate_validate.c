@@ -178,10 +178,12 @@ static enum kw_status validate_all(struct kw_validated *v, size_t *done, const d
                                    struct kw_error *err)
 {
     struct kw_progress bar;
-    enum kw_status st = KW_OK;
+    double beside = 0;
+    enum kw_status st = o->beside ? kw_cli_engine_decimal(&beside, o->beside, "beside", err) : KW_OK;
     kw_progress_begin(&bar, "serving", o->quiet);
     for (*done = 0; st == KW_OK && *done < n; *done += st == KW_OK) {
-        struct kw_validate_options how = { .load = loads[*done], .runs = (uint32_t)o->runs, .stop = kw_cli_engine_stop() };
+        struct kw_validate_options how = { .load = loads[*done], .runs = (uint32_t)o->runs, .most_others = beside,
+                                           .stop = kw_cli_engine_stop() };
         kw_progress_update(&bar, *done, n);
         st = kw_validate(&v[*done], e, p, t, &how, err);
     }
