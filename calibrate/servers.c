@@ -56,6 +56,9 @@ static void named(struct kw_server_point *p, const char *source, const char *eng
     p->kernels.framework = strstr(engine, "vllm") ? "vllm" : "trtllm";
 }
 
+/* A count from a cell; 0: none, or more than any benchmark has. */
+static uint32_t count(double x) { return x >= 1 && x <= 1e5 ? (uint32_t)x : 0; }
+
 /* A reader makes a point of the current row; false: not judged. */
 typedef bool (*reader)(struct kw_server_point *p, const struct table *t, const double *x);
 
@@ -75,7 +78,11 @@ static enum kw_status read_table(struct kw_servers *s, const char *dir, const ch
                 x[i] = NAN; /* not said, or no bound */
             else
                 st = number(&t, i, &x[i], err);
-        if (st == KW_OK && make(&p, &t, x)) st = push(s, &p, err);
+        if (st != KW_OK || !make(&p, &t, x)) continue;
+        if (!p.load.n || !p.load.prompt || !p.load.output || !p.tp || !p.replicas)
+            st = kw_fail(err, KW_ERANGE, "%s:%ld: requests, tokens and GPUs, want 1 to 100000 of each", path, t.s.line);
+        else
+            st = push(s, &p, err);
     }
     kw_sheet_close(&t.s);
     return st;
@@ -92,7 +99,7 @@ static bool silybench(struct kw_server_point *p, const struct table *t, const do
     snprintf(p->gpu, sizeof p->gpu, "H100");
     snprintf(p->model, sizeof p->model, "qwen3-8b");
     snprintf(p->precision, sizeof p->precision, "fp8");
-    p->load = (struct kw_loadtest){ .at_once = (uint32_t)x[2], .n = 6 * (uint32_t)x[2], .prompt = (uint32_t)x[0], .output = (uint32_t)x[1] };
+    p->load = (struct kw_loadtest){ .at_once = count(x[2]), .n = 6 * count(x[2]), .prompt = count(x[0]), .output = count(x[1]) };
     p->tpot_s = x[3] / 1e3;
     p->median = true;
     p->output_rate = x[4];
@@ -114,8 +121,8 @@ static bool silicon(struct kw_server_point *p, const struct table *t, const doub
     p->no_evict = !strcmp(backend, "trtllm");
     p->kv_share = p->no_evict ? 0.9 : 0; /* TensorRT-LLM's default */
     p->kernels.kv_fp8 = fp8 && p->no_evict;
-    p->tp = (unsigned)x[3];
-    p->load = (struct kw_loadtest){ .at_once = (uint32_t)x[2], .n = 6 * (uint32_t)x[2], .prompt = (uint32_t)x[0], .output = (uint32_t)x[1] };
+    p->tp = count(x[3]);
+    p->load = (struct kw_loadtest){ .at_once = count(x[2]), .n = 6 * count(x[2]), .prompt = count(x[0]), .output = count(x[1]) };
     p->tpot_s = x[4] / 1e3;
     p->ttft_s = x[5] / 1e3;
     return true;
@@ -132,8 +139,8 @@ static bool online(struct kw_server_point *p, const struct table *t, const doubl
     gpu_of(p->gpu, text(t, 8));
     snprintf(p->model, sizeof p->model, "%s", model);
     snprintf(p->precision, sizeof p->precision, "bf16");
-    p->tp = (unsigned)x[3];
-    p->load = (struct kw_loadtest){ .rate = isnan(x[6]) ? 0 : x[6], .n = (uint32_t)x[2], .prompt = (uint32_t)x[0], .output = (uint32_t)x[1] };
+    p->tp = count(x[3]);
+    p->load = (struct kw_loadtest){ .rate = isnan(x[6]) ? 0 : x[6], .n = count(x[2]), .prompt = count(x[0]), .output = count(x[1]) };
     p->load.config.max_num_batched_tokens = 8192; /* TensorRT-LLM's default, and: */
     p->no_evict = true;
     p->kv_share = 0.9;
@@ -151,7 +158,7 @@ static bool in_flight(struct kw_server_point *p, const struct table *t, const do
     double requests = x[5] / x[1] * (x[7] + x[4] * (x[1] - 1)) / 1e3; /* rate times time in the system */
     snprintf(p->source, sizeof p->source, "trtllm in flight");
     p->load.rate = 0;
-    p->load.at_once = (uint32_t)fmax(1, round(requests));
+    p->load.at_once = count(fmax(1, round(requests)));
     p->load.n = 6 * p->load.at_once;
     p->output_rate = NAN; /* follows from TPOT at a number in flight that was taken from it */
     p->ttft_s = NAN;
@@ -175,10 +182,10 @@ static bool offline(struct kw_server_point *p, const struct table *t, const doub
     snprintf(p->model, sizeof p->model, "%s", model);
     snprintf(p->precision, sizeof p->precision, "%s", strcmp(precision, "fp8") ? "bf16" : "fp8"); /* fp16 runs as bf16 does */
     p->kernels.kv_fp8 = !strcmp(precision, "fp8");
-    p->tp = (unsigned)x[2];
+    p->tp = count(x[2]);
     p->kv_share = 0.95;
     p->no_evict = true;
-    p->load = (struct kw_loadtest){ .n = offline_requests(x[0], x[1]), .prompt = (uint32_t)x[0], .output = (uint32_t)x[1] };
+    p->load = (struct kw_loadtest){ .n = offline_requests(x[0], x[1]), .prompt = count(x[0]), .output = count(x[1]) };
     p->load.config = (struct kw_sched_config){ .max_num_seqs = 4096, .max_num_batched_tokens = 8192 };
     p->output_rate = x[4];
     return true;
@@ -195,8 +202,8 @@ static bool alcf(struct kw_server_point *p, const struct table *t, const double 
     snprintf(p->gpu, sizeof p->gpu, "%s", *gpu == 'A' ? "A100-40" : gpu);
     snprintf(p->model, sizeof p->model, "%s", model);
     snprintf(p->precision, sizeof p->precision, "bf16");
-    p->tp = (unsigned)x[3];
-    p->load = (struct kw_loadtest){ .n = (uint32_t)x[2], .prompt = (uint32_t)x[0], .output = (uint32_t)x[1] };
+    p->tp = count(x[3]);
+    p->load = (struct kw_loadtest){ .n = count(x[2]), .prompt = count(x[0]), .output = count(x[1]) };
     p->load.config.policy = vllm ? KW_SCHED_PREFILL_FIRST : KW_SCHED_STATIC;
     p->output_rate = x[2] * x[1] / x[4];
     return true;
@@ -210,7 +217,7 @@ static bool mlperf(struct kw_server_point *p, const struct table *t, const doubl
     const char *system = text(t, 8);
     bool h100 = strstr(system, "H100_SXM_80GB") || strstr(system, "H100-SXM-80GB"), h200 = strstr(system, "H200") && !strstr(system, "GH200"), server = !strcmp(text(t, 10), "Server");
     if (strcmp(text(t, 12), "closed") || strcmp(text(t, 9), "llama2-70b-99.9") || strncmp(text(t, 11), "TensorRT", 8) || (!h100 && !h200) ||
-        strstr(system, "MaxQ") || x[1] != 1 || !(x[0] >= 1) || (h100 && (int)x[0] % 2))
+        strstr(system, "MaxQ") || x[1] != 1 || !(x[0] >= 1) || (h100 && count(x[0]) % 2))
         return false;
     named(p, server ? "mlperf server" : "mlperf offline", "trtllm", "mlperf 4.1");
     snprintf(p->gpu, sizeof p->gpu, "%s", h100 ? "H100" : "H200");
@@ -218,9 +225,9 @@ static bool mlperf(struct kw_server_point *p, const struct table *t, const doubl
     snprintf(p->precision, sizeof p->precision, "fp8");
     p->kernels.kv_fp8 = true;
     p->tp = h100 ? 2 : 1;
-    p->replicas = (unsigned)x[0] / p->tp;
-    uint32_t mean = (uint32_t)lround(x[4] / x[3]);
-    uint32_t requests = server ? (uint32_t)round(x[3] * x[7] / 1e3 / p->replicas) : 0; /* in flight: rate times time in the system */
+    p->replicas = count(x[0]) / p->tp;
+    uint32_t mean = count(round(x[4] / x[3]));
+    uint32_t requests = server ? count(round(x[3] * x[7] / 1e3 / p->replicas)) : 0; /* in flight: rate times time in the system */
     p->load = (struct kw_loadtest){ .at_once = requests, .n = server ? 4 * requests : 6000, .prompt = mean, .output = mean, .spread = 0.54 };
     p->load.config = (struct kw_sched_config){ .max_num_seqs = h100 ? 1024 : 896, .max_num_batched_tokens = 8192 };
     p->kv_share = 0.9;

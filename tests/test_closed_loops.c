@@ -106,7 +106,11 @@ static void a_bad_table_is_named(void)
     put(path, "silybench_h100_qwen3-8b_fp8.csv", "input_len,output_len,concurrency,itl_median_ms\n1,2,3,4\n");
     CHECK(kw_servers_load(&s, dir, &err) == KW_EPARSE && strstr(err.msg, "output_throughput"));
     put(path, "silybench_h100_qwen3-8b_fp8.csv", "input_len,output_len,concurrency,itl_median_ms,output_throughput\n1,2,3,4,5\n1,2,-3,4,5\n");
-    CHECK(kw_servers_load(&s, dir, &err) == KW_ERANGE || strstr(err.msg, ":3: concurrency"));
+    CHECK(kw_servers_load(&s, dir, &err) != KW_OK && strstr(err.msg, ":3: concurrency"));
+    put(path, "silybench_h100_qwen3-8b_fp8.csv", "input_len,output_len,concurrency,itl_median_ms,output_throughput\n1,2,3,4,5\n1,,3,4,5\n");
+    CHECK(kw_servers_load(&s, dir, &err) == KW_ERANGE && strstr(err.msg, ":3: requests, tokens and GPUs"));
+    put(path, "silybench_h100_qwen3-8b_fp8.csv", "input_len,output_len,concurrency,itl_median_ms,output_throughput\n1,2,900000000,4,5\n");
+    CHECK(kw_servers_load(&s, dir, &err) == KW_ERANGE && strstr(err.msg, ":2: requests"));
     snprintf(path, sizeof path, "%s/calibration/silybench_h100_qwen3-8b_fp8.csv", dir);
     remove(path);
     snprintf(path, sizeof path, "%s/calibration", dir);
