@@ -413,7 +413,7 @@ void kw_help_zsh(struct kw_text *out)
                      "    if (( CURRENT == 2 )); then\n        local -a commands=(\n");
     for (const struct kw_command *c = kw_commands; c->name; c++)
         if (!strchr(c->name, ' ')) kw_text_add(out, "            '%s:%s'\n", c->name, c->summary);
-    kw_text_add(out, "            'trace:info, convert, synth, fit' 'platforms:list, show, check' 'calibrate:profiles' 'engine:generate, bench, serve'\n        )\n"
+    kw_text_add(out, "            'trace:info, convert, synth, fit' 'platforms:list, show, check' 'calibrate:profiles' 'engine:generate, start, bench, serve'\n        )\n"
                      "        _describe command commands\n        return\n    fi\n    case \"$words[2] $words[3]\" in\n");
     for (const struct kw_command *c = kw_commands; c->name; c++) {
         kw_text_add(out, "    '%s'%s) _arguments", c->name, strchr(c->name, ' ') ? "" : "\\ *");

@@ -55,7 +55,7 @@ int kw_cli_trace_convert(const struct kw_options *o)
     enum kw_status st = need_output(o, &err);
     if (st == KW_OK && (st = load(&t, o, &err)) == KW_OK) {
         st = kw_trace_save(&t, o->out, &err);
-        if (st == KW_OK) fprintf(stderr, "keepwarm: wrote %zu requests to %s\n", t.n, o->out);
+        if (st == KW_OK) fprintf(stderr, "keepwarm: wrote %zu request%s to %s\n", t.n, t.n == 1 ? "" : "s", o->out);
         kw_trace_free(&t);
     }
     return st == KW_OK ? 0 : kw_cli_fail(st, &err);
@@ -70,7 +70,7 @@ int kw_cli_trace_synth(const struct kw_options *o)
     if (st == KW_OK) st = kw_workload_load(w, o->args.v[0], &err);
     if (st == KW_OK && (st = kw_synth(&t, w, o->seed >= 0 ? (uint64_t)o->seed : w->seed, &err)) == KW_OK) {
         st = kw_trace_save(&t, o->out, &err);
-        if (st == KW_OK) fprintf(stderr, "keepwarm: wrote %zu requests to %s\n", t.n, o->out);
+        if (st == KW_OK) fprintf(stderr, "keepwarm: wrote %zu request%s to %s\n", t.n, t.n == 1 ? "" : "s", o->out);
         kw_trace_free(&t);
     }
     free(w);
