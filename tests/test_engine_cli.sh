@@ -92,6 +92,15 @@ check "start over a network" "${E[@]}" start --model "$dir/tiny" --load network 
 check "as slow as asked" python 'import json, sys
 s = json.load(open(sys.argv[1]))
 assert s["mode"] == "network" and s["load_s"] > 0.15 and s["rate"] == 5e7, s' "$dir/out"
+shm=$(mktemp -d /dev/shm/kw-test.XXXXXX 2>/dev/null)
+if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && [ -n "$shm" ] && cp -r "$dir/tiny" "$shm/"; then
+    check "O_DIRECT from memory" "${E[@]}" start --model "$shm/tiny" --load direct -j 1 --max-model-len 512 -q --json
+    cp "$dir/out" "$dir/said"
+    check "is no disk" grep -q '"mode":"tmpfs"' "$dir/said"
+else
+    echo "skip a start from tmpfs: /dev/shm is none" && skipped=$((skipped + 1))
+fi
+[ -z "$shm" ] || rm -rf "$shm"
 refuse 2 "needs a --rate" "${E[@]}" start "${tiny[@]}" --load network
 
 # A trace replayed: both forms of the result say the same of the requests, and it is a trace again.
