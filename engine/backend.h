@@ -25,7 +25,7 @@
 #include "engine/weights.h"
 #include "sim/core/status.h"
 
-#define KW_BACKEND_ABI 1u /* raised with any change below; a plugin of another number is refused */
+#define KW_BACKEND_ABI 2u /* raised with any change below; a plugin of another number is refused */
 
 struct kw_backend; /* the backend's own */
 

@@ -1,8 +1,10 @@
+#define _DEFAULT_SOURCE /* syscall */
 #include "engine/startup.h"
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,6 +66,7 @@ uint32_t kw_startup_begin(struct kw_startup *p, const char *name)
     struct kw_startup_phase *at = &p->at[i];
     memset(at, 0, sizeof *at);
     strncpy(at->name, name, sizeof at->name - 1);
+    at->thread = syscall(SYS_gettid);
     at->begin = kw_now_ns();
     return i;
 }
@@ -82,11 +85,22 @@ void kw_startup_add(struct kw_startup *p, const char *name, int64_t begin, int64
     p->at[i].begin = begin, p->at[i].end = end, p->at[i].bytes = bytes;
 }
 
+static bool is_part(const struct kw_startup *p, uint32_t i)
+{
+    const struct kw_startup_phase *a = &p->at[i];
+    for (uint32_t j = 0; j < p->n; j++) {
+        const struct kw_startup_phase *b = &p->at[j];
+        bool same = b->begin == a->begin && b->end == a->end;
+        if (b->thread == a->thread && b->begin <= a->begin && a->end <= b->end && (!same || j < i)) return true;
+    }
+    return false;
+}
+
 int64_t kw_startup_sum(const struct kw_startup *p)
 {
     int64_t sum = 0;
     for (uint32_t i = 0; i < p->n; i++)
-        if (p->at[i].end) sum += p->at[i].end - p->at[i].begin;
+        if (p->at[i].end && !is_part(p, i)) sum += p->at[i].end - p->at[i].begin;
     return sum;
 }
 

@@ -11,6 +11,7 @@ struct kw_startup_phase {
     char name[40];      /* "weights", "context", "graph 16" */
     int64_t begin, end; /* ns, CLOCK_MONOTONIC; end 0 while it runs */
     uint64_t bytes;     /* moved by it, 0 where that has no meaning */
+    int64_t thread;     /* that began it: a phase inside another of its thread is a part of that one */
 };
 struct kw_startup {
     int64_t origin; /* when the process began, or just before: see init */
@@ -31,7 +32,7 @@ void kw_startup_end(struct kw_startup *p, uint32_t phase, uint64_t bytes);
 void kw_startup_add(struct kw_startup *p, const char *name, int64_t begin, int64_t end, uint64_t bytes);
 
 /* When no phase runs any more: */
-int64_t kw_startup_sum(const struct kw_startup *p);  /* ns, over all phases: what a start without overlap would take */
+int64_t kw_startup_sum(const struct kw_startup *p);  /* ns, over all phases but parts of others: what a start without overlap would take */
 int64_t kw_startup_wall(const struct kw_startup *p); /* ns from the origin to the last end */
 /* The critical path, last phase first: from the phase that ended last, each time the phase that ended last before the
  * one found began. path: [KW_STARTUP_MAX] phase numbers; returns how many. What of the wall no phase of the path covers

@@ -170,6 +170,11 @@ static void the_critical_path_is_found(void)
     kw_startup_add(&p, "weights", 1200, 2000, 10);
     kw_startup_add(&p, "plans", 1150, 1700, 0); /* hidden behind the weights */
     kw_startup_add(&p, "first token", 2000, 2100, 0);
+    kw_startup_add(&p, "part of the weights", 1300, 1900, 0); /* of its thread: counted with them */
+    kw_startup_add(&p, "beside them", 1300, 1900, 0);
+    p.at[5].thread++;
+    CHECK(kw_startup_sum(&p) == 100 + 800 + 550 + 100 + 600);
+    p.n -= 2;
     uint32_t open = kw_startup_begin(&p, "never ends");
     CHECK(open == 4 && kw_startup_sum(&p) == 100 + 800 + 550 + 100 && kw_startup_wall(&p) == 1100);
     struct kw_startup_figures f;
