@@ -405,7 +405,7 @@ static void plan_prefill(struct drive *d)
         for (uint32_t t = 16, step = 0; t <= most; t = t < most && 2 * t > most ? most : 2 * t, step++)
             plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_PREFILL, .chunks = 1, .tokens = t, .past = pasts[p] },
                        p < 2 && (step % 2 == 0 || t == most) ? 0 : 1);
-    for (uint32_t n = 4; n <= 16; n *= 4) /* what a sequence costs beside its tokens */
+    for (uint32_t n = 2; n <= 32; n *= 2) /* what a sequence costs beside its tokens; 256 of them in the widest batch */
         plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_PREFILL, .chunks = n, .tokens = most / (2 * n) < 64 ? most / (2 * n) : 64 }, 1);
     static const uint32_t chunk[] = { 32, 128, 512, 2048 }, batch[] = { 4, 24, 64 };
     for (size_t c = 0; c < 4; c++)
@@ -421,7 +421,7 @@ static void plan_all(struct drive *d)
     plan_decode(d);
     plan_prefill(d);
     const uint32_t most = d->rig->max_tokens / 2 < 512 ? d->rig->max_tokens / 2 : 512;
-    const struct { uint32_t batch, tokens; } after[] = { { 1, 64 }, { 1, 128 }, { 1, most }, { 4, 128 }, { 16, 128 }, { 0, 32 }, { 0, 128 } };
+    const struct { uint32_t batch, tokens; } after[] = { { 1, 64 }, { 1, 128 }, { 1, most }, { 4, 128 }, { 0, 32 }, { 0, 128 } };
     for (size_t i = 0; i < sizeof after / sizeof *after; i++)
         plan_point(d, (struct kw_measured_key){ .kind = after[i].batch ? KW_MEASURED_AFTER_PROMPT : KW_MEASURED_AFTER_IDLE,
                                                 .batch = after[i].batch, .context = after[i].batch ? 128 : 0, .chunks = 1,
