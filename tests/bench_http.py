@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""What HTTP costs beside the engine: the same requests, one after another, through `engine serve` (one kept connection, nothing
-but sockets here) and through `engine serve-trace`; medians of N. Usage: bench_http.py KEEPWARM [MODEL [N]]
+"""What HTTP costs beside the engine: the same requests, one right after another, through `engine serve` (one kept connection,
+nothing but sockets here; medians of N) and through `engine serve-trace` (one seat, all come at once; the time over N). Usage:
+bench_http.py KEEPWARM [MODEL [N]]; give it the machine, or nice -n -20.
 
 A request of 1 token gives the cost of a request, one of 65 tokens less that one the cost of a token; whole answers and
 streamed ones. This client's own time (about 20 us a request) is in it."""
@@ -64,17 +65,16 @@ def alone():
     out = {}
     for tokens in (SHORT, LONG):
         with tempfile.NamedTemporaryFile("w", suffix=".csv") as trace:
-            apart = 0.005 + tokens * 0.002
-            trace.write("at,in,out\n" + "".join(f"{apart * i:.6f},{len(PROMPT)},{tokens}\n" for i in range(N + 5)))
+            trace.write("at,in,out\n" + f"0,{len(PROMPT)},{tokens}\n" * N)
             trace.flush()
             text = subprocess.run([KEEPWARM, "engine", "serve-trace", trace.name, "--format", "generic", "--columns",
-                                   "arrival=at,prompt=in,output=out", *ENGINE, "--json"], check=True, capture_output=True, text=True).stdout
-        out[tokens] = json.loads(text)["e2e_p50_s"]
+                                   "arrival=at,prompt=in,output=out", "--max-num-seqs", "1", *ENGINE, "--json"], check=True, capture_output=True, text=True).stdout
+        out[tokens] = json.loads(text)["duration_s"] / N
     return out
 
 
 engine, http = alone(), through_http()
-print(f"{MODEL}, one thread, prompts of {len(PROMPT)} tokens, medians of {N}, us")
+print(f"{MODEL}, one thread, prompts of {len(PROMPT)} tokens, {N} requests, us")
 print(f"  engine alone     a request of 1 token {engine[SHORT] * 1e6:8.0f}   a token more {(engine[LONG] - engine[SHORT]) / (LONG - SHORT) * 1e6:7.1f}")
 for stream in (False, True):
     request = http[stream, SHORT] - engine[SHORT]
