@@ -295,7 +295,10 @@ def a_full_queue_says_later():
         for c in held:
             c.close()
         s.until(lambda m: m["keepwarm_requests_running"] + m["keepwarm_requests_waiting"] == 0)
-        assert s.complete(prompt=[1], max_tokens=2)[0] == 200
+        end = time.monotonic() + 5 # a seat is free a moment after its request counts as over
+        while s.complete(prompt=[1], max_tokens=2)[0] != 200:
+            assert time.monotonic() < end
+            time.sleep(0.02)
 
 
 def slow_clients_are_dropped():

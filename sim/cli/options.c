@@ -51,7 +51,7 @@ static const struct {
     [KW_OPT_SYNTHETIC] = { "synthetic", 0, FLAG, NULL, "random weights, although the model is a folder", AT(synthetic), 0, 0, 0 },
     [KW_OPT_MAX_SEQS] = { "max-num-seqs", 0, COUNT, "N", "sequences in a batch at most (default 256)", AT(max_seqs), 1, 65536, 0 },
     [KW_OPT_MAX_BATCHED] = { "max-num-batched-tokens", 0, COUNT, "N", "tokens in a step at most (default 2048)", AT(max_batched), 1, 1 << 20, 0 },
-    [KW_OPT_MAX_LEN] = { "max-model-len", 0, COUNT, "N", "prompt and answer at most (default the model's; on a CPU no more than 8192)", AT(max_len), 2, 1 << 24, 0 },
+    [KW_OPT_MAX_LEN] = { "max-model-len", 0, COUNT, "N", "prompt and answer at most (default the model's, <= 8192 on a CPU)", AT(max_len), 2, 1 << 24, 0 },
     [KW_OPT_BLOCK_SIZE] = { "block-size", 0, COUNT, "N", "tokens in a KV block (default 16)", AT(block_size), 1, 512, 0 },
     [KW_OPT_NUM_BLOCKS] = { "num-blocks", 0, COUNT, "N", "KV blocks (default what memory leaves)", AT(num_blocks), 1, UINT32_MAX, 0 },
     [KW_OPT_POLICY] = { "policy", 0, WORD, "NAME", "vllm, prefill_first, sarathi or static (default vllm)", AT(policy), 0, 0, 0 },
