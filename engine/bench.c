@@ -101,10 +101,12 @@ static enum kw_status submit_decode(struct rig *r, const struct kw_bench_row *ro
     return submit(r, &b, result, err);
 }
 
-/* A step's time is from the end of the one before to its own end: what a stream of tokens sees. */
+/* A step's time is from the end of the one before to its own end: what a stream of tokens sees. One more is submitted than
+ * is timed, so that another is under way at each end that counts: a CPU computes inside submit, and its last wait returns
+ * at once. */
 static enum kw_status time_decode(struct rig *r, struct kw_bench_row *row, uint32_t stride, struct kw_error *err)
 {
-    const uint32_t n = WARM_UP + row->tokens;
+    const uint32_t n = WARM_UP + row->tokens + 1;
     const struct kw_backend_ops *ops = r->e->ops;
     struct kw_result result[2];
     int64_t began = kw_now_ns(), last = began;
@@ -119,7 +121,7 @@ static enum kw_status time_decode(struct rig *r, struct kw_bench_row *row, uint3
         }
         if ((st = ops->wait(r->e->backend, err)) != KW_OK) break;
         int64_t now = kw_now_ns();
-        if (got++ >= WARM_UP) r->sample[row->steps++] = now - last;
+        if (got++ >= WARM_UP && got < sent) r->sample[row->steps++] = now - last;
         last = now;
         if (r->o->row_ns && now - began > r->o->row_ns && row->steps) more = false;
     }
@@ -215,7 +217,7 @@ static void needs(const struct rig *r, struct kw_bench_row *row)
 static enum kw_status run_row(struct rig *r, struct kw_bench_row *row, struct kw_error *err)
 {
     const struct kw_sched_config *l = &r->e->limits;
-    uint64_t longest = (uint64_t)row->context + row->tokens + (row->decode ? WARM_UP : 0);
+    uint64_t longest = (uint64_t)row->context + row->tokens + (row->decode ? WARM_UP + 1 : 0);
     uint64_t stride = (longest + l->block_size - 1) / l->block_size;
     if (longest > l->max_model_len)
         snprintf(row->skipped, sizeof row->skipped, "longer than max_model_len %u", l->max_model_len);

@@ -164,10 +164,14 @@ rows = b["rows"]
 assert b["limits"] == "measured" and b["bandwidth"] > 1e8 and b["model"] == "tiny"
 assert [(r["test"], r["batch"], r["context"]) for r in rows] == [("pp64", 1, 0)] + [("tg8", n, c) for c in (0, 200) for n in (1, 4, 64)]
 assert "KV blocks" in rows[-1]["skipped"] and all(r["step_lo_s"] <= r["step_s"] <= r["step_hi_s"] for r in rows[:-1])
+for r in rows[:-1]:
+    memory, compute = r["bytes"] / b["bandwidth"], r["flops"] / b["flop_rate"] if b["flop_rate"] else 0
+    assert abs(r["floor_s"] / max(memory, compute) - 1) < 1e-6 and r["limit"] == ("memory" if memory >= compute else "compute")
 assert rows[1]["bytes"] < rows[2]["bytes"] and rows[4]["flops"] > rows[1]["flops"]' "$dir/out"
 check "a bench table" "${E[@]}" bench "${tiny[@]}" --prefill 64 --batch 1 --context 0 --repeat 8
 check "of 100 columns" python 'import sys
-assert max(len(l.rstrip("\n")) for l in open(sys.argv[1])) <= 100 and "pp64" in open(sys.argv[1]).read()' "$dir/out"
+assert max(len(l.rstrip("\n")) for l in open(sys.argv[1])) <= 100 and "pp64" in open(sys.argv[1]).read()
+assert "of limit" in open(sys.argv[1]).read()' "$dir/out"
 refuse 2 "--batch" "${E[@]}" bench "${tiny[@]}" --batch 0
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

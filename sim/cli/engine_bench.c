@@ -8,18 +8,19 @@
 #include "sim/core/units.h"
 #include "sim/io/listing.h"
 
-static void share(struct kw_listing *t, double rate, double limit)
+/* The least a step could take: the later of memory and arithmetic, whichever are known. */
+static double floor_s(const struct kw_bench_row *r, const struct kw_bench_limits *l, const char **by)
 {
-    if (limit > 0)
-        kw_listing_cell(t, "%.0f", 100 * rate / limit);
-    else
-        kw_listing_cell(t, "-");
+    double memory = l->bandwidth > 0 ? r->bytes / l->bandwidth : 0, compute = l->flops > 0 ? r->flops / l->flops : 0;
+    *by = memory == 0 && compute == 0 ? "-" : memory >= compute ? "memory" : "compute";
+    return memory >= compute ? memory : compute;
 }
 
 static void print_table(struct kw_text *out, const struct kw_bench_row *rows, size_t n, const struct kw_bench_limits *l)
 {
     struct kw_listing t = { 0 };
     char a[16];
+    const char *by;
     kw_listing_column(&t, "test", "", false);
     kw_listing_column(&t, "batch", "", true);
     kw_listing_column(&t, "context", "", true);
@@ -27,9 +28,9 @@ static void print_table(struct kw_text *out, const struct kw_bench_row *rows, si
     kw_listing_column(&t, "+-", "%", true);
     kw_listing_column(&t, "tokens", "/s", true);
     kw_listing_column(&t, "GB/s", "", true);
+    kw_listing_column(&t, "GFLOP/s", "", true);
     kw_listing_column(&t, "of limit", "%", true);
-    kw_listing_column(&t, "TFLOP/s", "", true);
-    kw_listing_column(&t, "of limit", "%", true);
+    kw_listing_column(&t, "limit", "", false);
     kw_listing_column(&t, "", "", false);
     for (size_t i = 0; i < n; i++) {
         const struct kw_bench_row *r = &rows[i];
@@ -41,13 +42,17 @@ static void print_table(struct kw_text *out, const struct kw_bench_row *rows, si
             kw_listing_cell(&t, "%s", r->skipped);
             continue;
         }
+        const double least = floor_s(r, l, &by);
         kw_listing_cell(&t, "%.3f", r->step_s * 1e3);
         kw_listing_cell(&t, "%.1f", 50 * (r->high_s - r->low_s) / r->step_s);
         kw_listing_cell(&t, "%s", kw_text_si(a, r->token_rate));
         kw_listing_cell(&t, "%.2f", r->bytes / r->step_s * 1e-9);
-        share(&t, r->bytes / r->step_s, l->bandwidth);
-        kw_listing_cell(&t, "%.3f", r->flops / r->step_s * 1e-12);
-        share(&t, r->flops / r->step_s, l->flops);
+        kw_listing_cell(&t, "%.1f", r->flops / r->step_s * 1e-9);
+        if (least > 0)
+            kw_listing_cell(&t, "%.0f", 100 * least / r->step_s);
+        else
+            kw_listing_cell(&t, "-");
+        kw_listing_cell(&t, "%s", by);
         kw_listing_cell(&t, "%s", r->steps < (r->decode ? r->tokens : 5) ? "cut short" : "");
     }
     kw_listing_print(&t, out);
@@ -55,18 +60,20 @@ static void print_table(struct kw_text *out, const struct kw_bench_row *rows, si
     kw_listing_free(&t);
 }
 
-static void print_json(struct kw_text *out, const struct kw_bench_row *rows, size_t n)
+static void print_json(struct kw_text *out, const struct kw_bench_row *rows, size_t n, const struct kw_bench_limits *l)
 {
+    const char *by;
     for (size_t i = 0; i < n; i++) {
         const struct kw_bench_row *r = &rows[i];
+        const double least = floor_s(r, l, &by);
         kw_text_add(out, "%s\n    { \"test\": \"%s%u\", \"batch\": %u, \"context\": %u", i ? "," : "", r->decode ? "tg" : "pp", r->tokens,
                     r->batch, r->context);
         if (r->skipped[0])
             kw_text_add(out, ", \"skipped\": \"%s\" }", r->skipped);
         else
             kw_text_add(out, ", \"steps\": %u, \"step_s\": %.9g, \"step_lo_s\": %.9g, \"step_hi_s\": %.9g, \"tokens_per_s\": %.9g, "
-                             "\"bytes\": %.0f, \"flops\": %.0f }",
-                        r->steps, r->step_s, r->low_s, r->high_s, r->token_rate, r->bytes, r->flops);
+                             "\"bytes\": %.0f, \"flops\": %.0f, \"floor_s\": %.9g, \"limit\": \"%s\" }",
+                        r->steps, r->step_s, r->low_s, r->high_s, r->token_rate, r->bytes, r->flops, least, by);
     }
 }
 
@@ -109,13 +116,13 @@ static enum kw_status measure(struct kw_text *out, struct kw_engine *e, const st
                          "\"bandwidth\": %.9g, \"flop_rate\": %.9g, \"limits\": \"%s\",\n  \"rows\": [",
                     e->config.name, kw_dtype_name(e->layout.precision), e->ops->name, d->name, d->driver, l.bandwidth, l.flops,
                     l.measured ? "measured" : "data sheet");
-        print_json(out, rows, n);
+        print_json(out, rows, n, &l);
         kw_text_add(out, "\n  ] }\n");
     } else if (st == KW_OK) {
         kw_text_add(out, "  %s, %s, %.2f GB of weights read a step; %s (%s)\n", e->config.name, kw_dtype_name(e->layout.precision),
                     (double)kw_weights_step_bytes(&e->layout) * 1e-9, d->name, e->ops->name);
-        kw_text_add(out, "  limits (%s): %.1f GB/s, %.3f TFLOP/s\n\n", l.measured ? "measured here: STREAM-like, fp32 FMA" : "data sheet",
-                    l.bandwidth * 1e-9, l.flops * 1e-12);
+        kw_text_add(out, "  limits %s: %.1f GB/s, %.0f GFLOP/s; a step is held to the later\n\n",
+                    l.measured ? "measured here (STREAM-like, fp32 FMA)" : "of the data sheet", l.bandwidth * 1e-9, l.flops * 1e-9);
         print_table(out, rows, n, &l);
     }
     free(rows);
