@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARTITION 512u     /* positions whose softmax is taken at once; a multiple of any block size */
-#define ALONE 524288u      /* products that one thread finishes about as soon as a team is woken and met again */
-#define BLOCK_BYTES 98304u /* of weights in one piece of work: stays in the second-level cache over all tokens */
+#define PARTITION 512u /* positions whose softmax is taken at once; a multiple of any block size */
+#define ALONE 524288u  /* products that one thread finishes about as soon as a team is woken and met again */
+#define BLOCK                                                                                                          \
+    24u /* rows in one piece of work: whole tiles of 4 and of 3; a chunk of them stays in the                          \
+           second-level cache over all tokens */
 
 struct kw_cpu_work {
     const struct kw_cpu_kernels *k;
@@ -23,7 +25,8 @@ struct kw_cpu_work {
     float *up;         /* [max_tokens][2 intermediate]: gate, then up; silu(gate) * up overwrites gate */
     float *norm;       /* [2 layers + 1][hidden]: attn_norm, mlp_norm of each layer, final_norm, as fp32 */
     float *bias;       /* [layers][(heads + 2 kv_heads) head_dim] fp32, or NULL */
-    float *codes;      /* fp8: [max_tokens][widest] inputs of a matrix as E4M3 values, without their scale */
+    float *in;         /* [max_tokens][widest]: the input of a matrix as its kernel reads it */
+    float *query;      /* [threads][heads / kv_heads][head_dim]: the same of attention */
     float *code_scale; /* fp8: [max_tokens] */
     uint8_t *code;     /* fp8: [threads][widest] */
     float *scores;     /* [threads][heads / kv_heads][PARTITION] */
@@ -36,40 +39,56 @@ struct kw_cpu_work {
 
 /* ---- matrices */
 
-/* The input of an fp8 matrix: each token to codes with its own scale. */
-static void quantise(const struct kw_backend *b, const float *x, size_t ldx, uint32_t cols, uint32_t n)
+/* The input of a matrix as its kernel reads it, dense: arranged, or of an fp8 matrix each token's codes with a scale of
+ * its own. */
+static const float *input(const struct kw_backend *b, enum kw_dtype of, const float *x, size_t *ldx, uint32_t cols,
+                          uint32_t n)
 {
     struct kw_cpu_work *w = b->work;
+    if (of != KW_DT_FP8 && !w->k->arrange[of]) return x;
 #pragma omp parallel for schedule(static) num_threads((int)b->threads) if ((uint64_t)n * cols > ALONE / 16)
     for (uint32_t t = 0; t < n; t++) {
-        uint8_t *code = w->code + (size_t)omp_get_thread_num() * cols;
-        w->code_scale[t] = kw_fp8_quantise(code, x + t * ldx, cols);
-        kw_dtype_convert(w->codes + (size_t)t * cols, KW_DT_FP32, code, KW_DT_FP8, cols);
+        float *to = w->in + (size_t)t * cols;
+        if (of == KW_DT_FP8) {
+            uint8_t *code = w->code + (size_t)omp_get_thread_num() * cols;
+            w->code_scale[t] = kw_fp8_quantise(code, x + t * *ldx, cols);
+            kw_dtype_convert(to, KW_DT_FP32, code, KW_DT_FP8, cols);
+        } else {
+            w->k->arrange[of](to, x + t * *ldx, cols);
+        }
     }
+    *ldx = cols;
+    return w->in;
 }
 
-/* y[t][r] = sum_c w[r][c] x[t][c], y [n][rows] dense. */
+/* y[t][r] = sum_c w[r][c] x[t][c], y [n][rows] dense. A thread takes its next block of rows before it has done the one
+ * at hand, so that the kernel can fetch it meanwhile. */
 static void linear(const struct kw_backend *b, const struct kw_place *p, uint32_t layer, float *y, const float *x,
                    size_t ldx, uint32_t n)
 {
     struct kw_cpu_work *w = b->work;
     const unsigned char *at = b->arena.at + p->offset + layer * b->l->layer_stride;
-    const float *scale = NULL;
-    if (p->dtype == KW_DT_FP8) {
-        scale = (const float *)(const void *)(b->arena.at + p->scales + layer * b->l->layer_stride);
-        quantise(b, x, ldx, p->cols, n);
-        x = w->codes, ldx = p->cols;
-    }
+    const float *scale = p->dtype == KW_DT_FP8
+                             ? (const float *)(const void *)(b->arena.at + p->scales + layer * b->l->layer_stride)
+                             : NULL;
     const size_t row_bytes = p->cols * kw_dtype_bytes(p->dtype);
-    uint32_t block = (uint32_t)(BLOCK_BYTES / row_bytes) / 12 * 12; /* 12: whole tiles of 4 and of 3 rows */
-    if (block < 12) block = 12;
-    const uint32_t n_blocks = (p->rows + block - 1) / block;
-#pragma omp parallel for schedule(dynamic) num_threads((int)b->threads) if ((uint64_t)p->rows * p->cols * n > ALONE)
-    for (uint32_t i = 0; i < n_blocks; i++) {
-        uint32_t r = i * block, rows = p->rows - r < block ? p->rows - r : block;
-        w->k->gemm[p->dtype](y + r, p->rows, x, ldx, at + r * row_bytes, p->cols, rows, p->cols, n);
-        for (uint32_t t = 0; scale && t < n; t++)
-            for (uint32_t j = r; j < r + rows; j++) y[(size_t)t * p->rows + j] *= scale[j] * w->code_scale[t];
+    const uint32_t n_blocks = (p->rows + BLOCK - 1) / BLOCK;
+    uint32_t claimed = 0;
+    x = input(b, p->dtype, x, &ldx, p->cols, n);
+#pragma omp parallel num_threads((int)b->threads) if ((uint64_t)p->rows * p->cols * n > ALONE)
+    {
+        uint32_t i, next;
+#pragma omp atomic capture
+        i = claimed++;
+        for (; i < n_blocks; i = next) {
+#pragma omp atomic capture
+            next = claimed++;
+            uint32_t r = i * BLOCK, rows = p->rows - r < BLOCK ? p->rows - r : BLOCK;
+            w->k->gemm[p->dtype](y + r, p->rows, x, ldx, at + r * row_bytes, p->cols, rows, p->cols, n,
+                                 next < p->rows / BLOCK ? at + next * BLOCK * row_bytes : NULL);
+            for (uint32_t t = 0; scale && t < n; t++)
+                for (uint32_t j = r; j < r + rows; j++) y[(size_t)t * p->rows + j] *= scale[j] * w->code_scale[t];
+        }
     }
 }
 
@@ -143,12 +162,18 @@ static void attend_part(const struct kw_backend *b, const struct query *q, uint3
     if (begin < q->first) begin = q->first;
     if (end > q->position + 1) end = q->position + 1;
     if (begin >= end) return;
+    const float *qs = q->q;
+    if (w->k->arrange[b->p.kv_dtype]) {
+        float *to = w->query + (size_t)omp_get_thread_num() * group * dim;
+        for (uint32_t g = 0; g < group; g++) w->k->arrange[b->p.kv_dtype](to + g * dim, q->q + g * dim, dim);
+        qs = to;
+    }
     float *s = w->scores + (size_t)omp_get_thread_num() * group * PARTITION;
     for (uint32_t j = begin, n; j < end; j += n) {
         n = bs - j % bs < end - j ? bs - j % bs : end - j;
-        w->k->gemm[b->p.kv_dtype](s + (j - begin), PARTITION, q->q, dim,
+        w->k->gemm[b->p.kv_dtype](s + (j - begin), PARTITION, qs, dim,
                                   kw_host_kv(b, layer, 0, q->table[j / bs] * bs + j % bs, q->kv_head), dim, n, dim,
-                                  group);
+                                  group, NULL);
     }
     const float scale = 1 / sqrtf((float)dim);
     for (uint32_t g = 0; g < group; g++) {
@@ -304,7 +329,8 @@ static void destroy(struct kw_backend *b)
 {
     if (b && b->work) {
         struct kw_cpu_work *w = b->work;
-        free(w->x), free(w->h), free(w->qkv), free(w->att), free(w->up), free(w->norm), free(w->bias), free(w->codes);
+        free(w->x), free(w->h), free(w->qkv), free(w->att), free(w->up), free(w->norm), free(w->bias), free(w->in),
+            free(w->query);
         free(w->code_scale), free(w->code), free(w->scores), free(w->partial), free(w->running), free(w->logits);
         free(w);
     }
@@ -335,13 +361,15 @@ static enum kw_status create(struct kw_backend **out, const struct kw_backend_pa
         w->qkv = malloc(n * larger(b->l->qkv.rows, hidden) * f), w->att = malloc(n * larger(q, hidden) * f);
         w->up = malloc(n * 2 * c->intermediate * f), w->norm = malloc((2 * (size_t)c->layers + 1) * hidden * f);
         w->bias = c->qkv_bias ? malloc((size_t)c->layers * b->l->qkv.rows * f) : NULL;
-        w->codes = fp8 ? malloc(n * widest * f) : NULL, w->code = fp8 ? malloc(threads * widest) : NULL;
+        w->in = malloc(larger(n * widest, p->max_seqs * hidden) * f),
+        w->query = malloc(threads * group * c->head_dim * f);
+        w->code = fp8 ? malloc(threads * widest) : NULL;
         w->code_scale = fp8 ? malloc(n * f) : NULL;
         w->scores = malloc(threads * group * PARTITION * f), w->partial = malloc(w->n_partial * size * f);
         w->running = malloc(threads * 2 * size * f), w->logits = malloc((size_t)p->max_seqs * c->vocab * f);
     }
     if (w && w->x && w->h && w->qkv && w->att && w->up && w->norm && (w->bias || !c->qkv_bias) && w->scores &&
-        w->partial && w->running && w->logits && (!fp8 || (w->codes && w->code && w->code_scale)))
+        w->partial && w->running && w->logits && w->in && w->query && (!fp8 || (w->code && w->code_scale)))
         return KW_OK;
     destroy(b);
     *out = NULL;
@@ -366,23 +394,6 @@ static enum kw_status prepare(struct kw_backend *b, struct kw_error *err)
 }
 
 const struct kw_backend_ops kw_backend_cpu = {
-    .abi = KW_BACKEND_ABI,
-    .size = sizeof(struct kw_backend_ops),
-    .name = "cpu",
-    .probe = kw_host_probe,
-    .create = create,
-    .destroy = destroy,
-    .device = device,
-    .weights_alloc = kw_host_weights_alloc,
-    .stage_alloc = kw_host_stage_alloc,
-    .stage_free = kw_host_stage_free,
-    .upload = kw_host_upload,
-    .upload_wait = kw_host_upload_wait,
-    .weights_fill = kw_host_weights_fill,
-    .weights_read = kw_host_weights_read,
-    .kv_alloc = kw_host_kv_alloc,
-    .kv_fill = kw_host_kv_fill,
-    .prepare = prepare,
-    .submit = submit,
-    .wait = kw_host_wait,
+    KW_HOST_OPS,      .name = "cpu",      .create = create, .destroy = destroy,
+    .device = device, .prepare = prepare, .submit = submit,
 };

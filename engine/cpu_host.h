@@ -62,4 +62,13 @@ uint32_t kw_host_token(const struct kw_backend *b, uint32_t token); /* the id, a
 /* Address of the K (v = 0) or V (v = 1) values of one token slot and KV head: [head_dim] of kv_dtype. */
 void *kw_host_kv(const struct kw_backend *b, uint32_t layer, int v, uint32_t slot, uint32_t kv_head);
 
+/* The entries of the table that are the same in both: a backend states its name, create, destroy, device, prepare and
+ * submit beside them. */
+#define KW_HOST_OPS                                                                                                    \
+    .abi = KW_BACKEND_ABI, .size = sizeof(struct kw_backend_ops), .probe = kw_host_probe,                              \
+    .weights_alloc = kw_host_weights_alloc, .stage_alloc = kw_host_stage_alloc, .stage_free = kw_host_stage_free,      \
+    .upload = kw_host_upload, .upload_wait = kw_host_upload_wait, .weights_fill = kw_host_weights_fill,                \
+    .weights_read = kw_host_weights_read, .kv_alloc = kw_host_kv_alloc, .kv_fill = kw_host_kv_fill,                    \
+    .wait = kw_host_wait
+
 #endif

@@ -227,23 +227,6 @@ static enum kw_status prepare(struct kw_backend *b, struct kw_error *err)
 }
 
 const struct kw_backend_ops kw_backend_reference = {
-    .abi = KW_BACKEND_ABI,
-    .size = sizeof(struct kw_backend_ops),
-    .name = "reference",
-    .probe = kw_host_probe,
-    .create = create,
-    .destroy = destroy,
-    .device = kw_host_device,
-    .weights_alloc = kw_host_weights_alloc,
-    .stage_alloc = kw_host_stage_alloc,
-    .stage_free = kw_host_stage_free,
-    .upload = kw_host_upload,
-    .upload_wait = kw_host_upload_wait,
-    .weights_fill = kw_host_weights_fill,
-    .weights_read = kw_host_weights_read,
-    .kv_alloc = kw_host_kv_alloc,
-    .kv_fill = kw_host_kv_fill,
-    .prepare = prepare,
-    .submit = submit,
-    .wait = kw_host_wait,
+    KW_HOST_OPS,        .name = "reference", .create = create, .destroy = destroy, .device = kw_host_device,
+    .prepare = prepare, .submit = submit,
 };
