@@ -1,18 +1,11 @@
 #include "calibrate/gpu.h"
-#include <assert.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include "sim/core/embedded.h"
+#include "calibrate/table.h"
 
-#define MAX_GPUS 64
-
-static struct kw_gpu_spec table[MAX_GPUS];
-static size_t n_table;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the first caller reads the table; OpenMP threads may race */
-
-static enum kw_status read_gpu(struct kw_jnode n, struct kw_gpu_spec *g, struct kw_error *err)
+static enum kw_status read_gpu(struct kw_jnode n, void *row, struct kw_error *err)
 {
+    struct kw_gpu_spec *g = row;
     static const char *const keys[] = { "name", "full_name", "memory_bytes", "bandwidth", "flops_bf16", "flops_fp8",
                                         "link_bandwidth", "l2_bytes", "sm", "grade", "source", "date", "evidence", NULL };
     const char *name, *full_name;
@@ -35,39 +28,19 @@ static enum kw_status read_gpu(struct kw_jnode n, struct kw_gpu_spec *g, struct 
     return kw_provenance_read(n, &g->provenance, err);
 }
 
-/* Out of memory leaves the table empty and the next call tries again; any other failure is our own file's. */
-static size_t load(void)
-{
-    pthread_mutex_lock(&lock);
-    size_t n = n_table;
-    if (!n) {
-        size_t len;
-        struct kw_json doc;
-        struct kw_error err = { .msg = "not embedded" };
-        const char *text = kw_embedded_find("calibrate/gpus.json", &len);
-        enum kw_status st = text ? kw_json_parse(&doc, "calibrate/gpus.json", text, len, &err) : KW_EFAIL;
-        if (st == KW_OK) {
-            struct kw_jnode list = kw_json_get(kw_json_root(&doc), "gpus");
-            int count = kw_json_len(list);
-            assert(count > 0 && count <= MAX_GPUS);
-            for (int i = 0; st == KW_OK && i < count; i++) st = read_gpu(kw_json_at(list, i), &table[i], &err);
-            kw_json_free(&doc);
-            if (st == KW_OK) n = n_table = (size_t)count;
-        }
-        assert(st == KW_OK || st == KW_ENOMEM);
-    }
-    pthread_mutex_unlock(&lock);
-    return n;
-}
+static struct kw_gpu_spec gpus[64];
+static struct kw_table table = { .path = "calibrate/gpus.json", .key = "gpus", .read = read_gpu, .rows = gpus,
+                                 .size = sizeof *gpus, .cap = sizeof gpus / sizeof *gpus,
+                                 .lock = PTHREAD_MUTEX_INITIALIZER };
 
 const struct kw_gpu_spec *kw_gpu_find(const char *name)
 {
-    size_t n = load();
+    size_t n = kw_table_load(&table);
     for (size_t i = 0; i < n; i++)
-        if (!strcmp(table[i].name, name)) return &table[i];
+        if (!strcmp(gpus[i].name, name)) return &gpus[i];
     return NULL;
 }
 
-size_t kw_gpu_count(void) { return load(); }
+size_t kw_gpu_count(void) { return kw_table_load(&table); }
 
-const struct kw_gpu_spec *kw_gpu_at(size_t i) { return i < load() ? &table[i] : NULL; }
+const struct kw_gpu_spec *kw_gpu_at(size_t i) { return i < kw_table_load(&table) ? &gpus[i] : NULL; }

@@ -1,17 +1,8 @@
 #include "calibrate/model.h"
-#include <assert.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include "sim/core/embedded.h"
-#include "sim/core/json.h"
-
-#define MAX_MODELS 64
-
-static struct kw_model_shape table[MAX_MODELS];
-static size_t n_table;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the first caller reads the table; OpenMP threads may race */
+#include "calibrate/table.h"
 
 static double n_params(const struct kw_model_shape *m)
 {
@@ -30,8 +21,9 @@ static enum kw_status read_count(struct kw_jnode m, const char *key, uint32_t *o
     return st;
 }
 
-static enum kw_status read_model(struct kw_jnode n, struct kw_model_shape *m, struct kw_error *err)
+static enum kw_status read_model(struct kw_jnode n, void *row, struct kw_error *err)
 {
+    struct kw_model_shape *m = row;
     static const char *const keys[] = { "name", "hf_name", "layers", "hidden", "heads", "kv_heads", "head_dim",
                                         "intermediate", "vocab", "max_position", "tied_embeddings", "qkv_bias",
                                         "qk_norm", NULL };
@@ -55,42 +47,22 @@ static enum kw_status read_model(struct kw_jnode n, struct kw_model_shape *m, st
     return KW_OK;
 }
 
-/* Out of memory leaves the table empty and the next call tries again; any other failure is our own file's. */
-static size_t load(void)
-{
-    pthread_mutex_lock(&lock);
-    size_t n = n_table;
-    if (!n) {
-        size_t len;
-        struct kw_json doc;
-        struct kw_error err = { .msg = "not embedded" };
-        const char *text = kw_embedded_find("calibrate/models.json", &len);
-        enum kw_status st = text ? kw_json_parse(&doc, "calibrate/models.json", text, len, &err) : KW_EFAIL;
-        if (st == KW_OK) {
-            struct kw_jnode list = kw_json_get(kw_json_root(&doc), "models");
-            int count = kw_json_len(list);
-            assert(count > 0 && count <= MAX_MODELS);
-            for (int i = 0; st == KW_OK && i < count; i++) st = read_model(kw_json_at(list, i), &table[i], &err);
-            kw_json_free(&doc);
-            if (st == KW_OK) n = n_table = (size_t)count;
-        }
-        assert(st == KW_OK || st == KW_ENOMEM);
-    }
-    pthread_mutex_unlock(&lock);
-    return n;
-}
+static struct kw_model_shape models[64];
+static struct kw_table table = { .path = "calibrate/models.json", .key = "models", .read = read_model, .rows = models,
+                                 .size = sizeof *models, .cap = sizeof models / sizeof *models,
+                                 .lock = PTHREAD_MUTEX_INITIALIZER };
 
 const struct kw_model_shape *kw_model_find(const char *name)
 {
-    size_t n = load();
+    size_t n = kw_table_load(&table);
     for (size_t i = 0; i < n; i++)
-        if (!strcmp(table[i].name, name) || !strcmp(table[i].hf_name, name)) return &table[i];
+        if (!strcmp(models[i].name, name) || !strcmp(models[i].hf_name, name)) return &models[i];
     return NULL;
 }
 
-size_t kw_model_count(void) { return load(); }
+size_t kw_model_count(void) { return kw_table_load(&table); }
 
-const struct kw_model_shape *kw_model_at(size_t i) { return i < load() ? &table[i] : NULL; }
+const struct kw_model_shape *kw_model_at(size_t i) { return i < kw_table_load(&table) ? &models[i] : NULL; }
 
 bool kw_model_same_shape(const char *a, const char *b)
 {
