@@ -67,39 +67,47 @@ static void index_scale(struct writer *w, const char *path, const char *name, si
         free(v_);                                                                                                       \
     } while (0)
 
-typedef void name_fn(const struct kw_candidate *c, char *buf, size_t size);
+/* ---- names: of a deployment a word, of a point the words of its deployments, or a text of its own */
 
-/* Joins a word of each deployment by " + ". */
-static void join(const struct kw_candidate *c, char *buf, size_t size, const char *(*word)(const struct kw_choice *))
-{
-    size_t n = 0;
-    buf[0] = 0;
-    for (uint32_t k = 0; k < c->n && n < size; k++)
-        n += (size_t)snprintf(buf + n, size - n, "%s%s", k ? " + " : "", word(&c->choice[k]));
-}
-
+static const char *word_name(const struct kw_choice *c) { return c->name; }
 static const char *word_platform(const struct kw_choice *c) { return c->platform->name; }
 static const char *word_kind(const struct kw_choice *c) { return kw_kind_name[c->platform->kind]; }
+static const char *word_sku(const struct kw_choice *c) { return c->gpu ? c->gpu->sku : c->api ? c->api->sku : ""; }
 static const char *word_gpu(const struct kw_choice *c) { return c->gpu ? c->gpu->gpu : "-"; }
+static const char *word_model(const struct kw_choice *c) { return c->profile ? c->profile->model : c->api ? c->api->model : "-"; }
 static const char *word_precision(const struct kw_choice *c) { return c->profile ? c->profile->precision : "-"; }
 static const char *word_term(const struct kw_choice *c) { return kw_term_name[c->term]; }
-static const char *word_model(const struct kw_choice *c) { return c->profile ? c->profile->model : c->api ? c->api->model : "-"; }
-static void name_platform(const struct kw_candidate *c, char *b, size_t n) { join(c, b, n, word_platform); }
-static void name_kind(const struct kw_candidate *c, char *b, size_t n) { join(c, b, n, word_kind); }
-static void name_gpu(const struct kw_candidate *c, char *b, size_t n) { join(c, b, n, word_gpu); }
-static void name_precision(const struct kw_candidate *c, char *b, size_t n) { join(c, b, n, word_precision); }
-static void name_term(const struct kw_candidate *c, char *b, size_t n) { join(c, b, n, word_term); }
-static void name_model(const struct kw_candidate *c, char *b, size_t n) { join(c, b, n, word_model); }
-static void name_label(const struct kw_candidate *c, char *b, size_t n) { kw_candidate_label(c, b, n); }
-static void name_settings(const struct kw_candidate *c, char *b, size_t n)
+
+static void text_label(const struct kw_results *r, size_t i, char *buf, size_t size)
 {
-    size_t at = 0;
-    b[0] = 0;
-    for (uint32_t k = 0; k < c->n && at < n; k++) {
+    kw_candidate_label(&r->candidates[i], buf, size);
+}
+
+static void text_settings(const struct kw_results *r, size_t i, char *buf, size_t size)
+{
+    const struct kw_candidate *c = &r->candidates[i];
+    size_t n = 0;
+    for (uint32_t k = 0; k < c->n && n < size; k++) {
         char one[256];
-        at += (size_t)snprintf(b + at, n - at, "%s%s", k ? " + " : "", kw_choice_settings(&c->choice[k], one, sizeof one));
+        n += (size_t)snprintf(buf + n, size - n, "%s%s", k ? " + " : "", kw_choice_settings(&c->choice[k], one, sizeof one));
     }
 }
+
+static void text_miss(const struct kw_results *r, size_t i, char *buf, size_t size)
+{
+    snprintf(buf, size, "%s", r->points[i].miss);
+}
+
+static void text_grade(const struct kw_results *r, size_t i, char *buf, size_t size)
+{
+    snprintf(buf, size, "%s", kw_grade_name[r->points[i].grade]);
+}
+
+struct name_column { /* one of word and text */
+    const char *path, *description;
+    const char *(*word)(const struct kw_choice *c); /* of each deployment, joined by " + " */
+    void (*text)(const struct kw_results *r, size_t point, char *buf, size_t size); /* buf is "" before */
+};
 
 /* A string dataset made row by row; rows * 320 bytes. */
 #define NAME_SIZE 320
@@ -115,33 +123,27 @@ static void put_names(struct writer *w, struct kw_h5_dataset d, size_t n, char *
     free(p);
 }
 
-static void point_names(struct writer *w, const struct kw_results *r, const char *path, const char *text, name_fn *fn)
+static void point_name(const struct kw_results *r, size_t i, const struct name_column *c, char *buf)
 {
-    char *block = calloc(r->n ? r->n : 1, NAME_SIZE);
-    if (!block) {
-        w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
-        return;
-    }
-    for (size_t i = 0; i < r->n; i++) fn(&r->candidates[i], block + i * NAME_SIZE, NAME_SIZE);
-    put_names(w, (struct kw_h5_dataset){ path, KW_H5_STR, "", text, 1, { r->n }, { POINT }, NULL, 0 }, r->n, block);
-    free(block);
+    const struct kw_candidate *candidate = &r->candidates[i];
+    size_t n = 0;
+    if (c->text) c->text(r, i, buf, NAME_SIZE);
+    for (uint32_t k = 0; c->word && k < candidate->n && n < NAME_SIZE; k++)
+        n += (size_t)snprintf(buf + n, NAME_SIZE - n, "%s%s", k ? " + " : "", c->word(&candidate->choice[k]));
 }
 
-static void point_misses(struct writer *w, const struct kw_results *r)
+static void point_names(struct writer *w, const struct kw_results *r, const struct name_column *c, size_t n)
 {
-    char *block = calloc(r->n ? r->n : 1, NAME_SIZE);
-    if (!block) {
-        w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
-        return;
+    for (; n > 0; n--, c++) {
+        char *block = calloc(r->n ? r->n : 1, NAME_SIZE);
+        if (!block) {
+            w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+            return;
+        }
+        for (size_t i = 0; i < r->n; i++) point_name(r, i, c, block + i * NAME_SIZE);
+        put_names(w, (struct kw_h5_dataset){ c->path, KW_H5_STR, "", c->description, 1, { r->n }, { POINT }, NULL, 0 }, r->n, block);
+        free(block);
     }
-    for (size_t i = 0; i < r->n; i++) snprintf(block + i * NAME_SIZE, NAME_SIZE, "%s", r->points[i].miss);
-    put_names(w, (struct kw_h5_dataset){ "/points/miss", KW_H5_STR, "", "objective missed by most, empty when all are met", 1,
-                                         { r->n }, { POINT }, NULL, 0 }, r->n, block);
-    for (size_t i = 0; i < r->n; i++)
-        snprintf(block + i * NAME_SIZE, NAME_SIZE, "%s", kw_grade_name[r->points[i].grade]);
-    put_names(w, (struct kw_h5_dataset){ "/points/grade", KW_H5_STR, "", "weakest grade of the inputs", 1, { r->n }, { POINT },
-                                         NULL, 0 }, r->n, block);
-    free(block);
 }
 
 /* Columns for swept keys: numbers when every value is one, else text. The dataset is named by the path, '/' and '.' kept
@@ -202,16 +204,23 @@ static void point_metrics(struct writer *w, const struct kw_results *r)
 
 static void write_points(struct writer *w, const struct kw_results *r)
 {
+    static const struct name_column names[] = {
+        { "/points/label", "short name, unique in this file", NULL, text_label },
+        { "/points/platform", "platform of each deployment", word_platform, NULL },
+        { "/points/kind", "api, serverless or dedicated", word_kind, NULL },
+        { "/points/model", "model served", word_model, NULL },
+        { "/points/gpu", "GPU type", word_gpu, NULL },
+        { "/points/precision", "precision of the weights", word_precision, NULL },
+        { "/points/term", "on_demand, monthly or spot", word_term, NULL },
+        { "/points/settings", "in the platform's own words", NULL, text_settings },
+    };
+    static const struct name_column judged[] = {
+        { "/points/miss", "objective missed by most, empty when all are met", NULL, text_miss },
+        { "/points/grade", "weakest grade of the inputs", NULL, text_grade },
+    };
     group(w, "/points", "one value a configuration");
     index_scale(w, POINT, "point", r->n, "configuration");
-    point_names(w, r, "/points/label", "short name, unique in this file", name_label);
-    point_names(w, r, "/points/platform", "platform of each deployment", name_platform);
-    point_names(w, r, "/points/kind", "api, serverless or dedicated", name_kind);
-    point_names(w, r, "/points/model", "model served", name_model);
-    point_names(w, r, "/points/gpu", "GPU type", name_gpu);
-    point_names(w, r, "/points/precision", "precision of the weights", name_precision);
-    point_names(w, r, "/points/term", "on_demand, monthly or spot", name_term);
-    point_names(w, r, "/points/settings", "in the platform's own words", name_settings);
+    point_names(w, r, names, sizeof names / sizeof *names);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "tp", "GPU", "tensor-parallel degree of the first deployment", c->choice[0].tp);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "keep_warm", "replica", "replicas kept ready, first deployment",
               c->choice[0].scaling.keep_warm);
@@ -227,7 +236,7 @@ static void write_points(struct writer *w, const struct kw_results *r)
     PER_POINT(w, r, double, KW_H5_F64, "miss_ratio", "", "worst value / limit - 1 over the objectives", p->miss_ratio);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "pareto", "", "1: no other is both cheaper and lower in TTFT p95", p->pareto);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "pruned", "", "1: left early, proven not to be the best nor the runner-up", p->pruned);
-    point_misses(w, r);
+    point_names(w, r, judged, sizeof judged / sizeof *judged);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "replications", "", "replications simulated", p->replications);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "arrived", "request", "over all replications", p->arrived);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "completed", "request", "over all replications", p->completed);
@@ -289,22 +298,16 @@ static uint32_t max_replications(const struct kw_results *r)
     return n;
 }
 
-static const char *word_name(const struct kw_choice *c) { return c->name; }
-static const char *word_sku(const struct kw_choice *c) { return c->gpu ? c->gpu->sku : c->api ? c->api->sku : ""; }
-
 static void write_deployments(struct writer *w, const struct kw_results *r)
 {
-    static const struct {
-        const char *path, *text;
-        const char *(*word)(const struct kw_choice *);
-    } strings[] = {
-        { "/deployments/name", "name in the scenario", word_name },
-        { "/deployments/platform", "platform", word_platform },
-        { "/deployments/sku", "the platform's name of the offer", word_sku },
-        { "/deployments/gpu", "GPU type, - for an API", word_gpu },
-        { "/deployments/model", "model served", word_model },
-        { "/deployments/precision", "precision, - for an API", word_precision },
-        { "/deployments/term", "on_demand, monthly or spot", word_term },
+    static const struct name_column strings[] = {
+        { "/deployments/name", "name in the scenario", word_name, NULL },
+        { "/deployments/platform", "platform", word_platform, NULL },
+        { "/deployments/sku", "the platform's name of the offer", word_sku, NULL },
+        { "/deployments/gpu", "GPU type, - for an API", word_gpu, NULL },
+        { "/deployments/model", "model served", word_model, NULL },
+        { "/deployments/precision", "precision, - for an API", word_precision, NULL },
+        { "/deployments/term", "on_demand, monthly or spot", word_term, NULL },
     };
     uint32_t nd = max_deployments(r);
     size_t n = r->n * nd;
@@ -319,7 +322,7 @@ static void write_deployments(struct writer *w, const struct kw_results *r)
         for (size_t i = 0; i < n; i++)
             if (i % nd < r->candidates[i / nd].n)
                 snprintf(block + i * NAME_SIZE, NAME_SIZE, "%s", strings[s].word(&r->candidates[i / nd].choice[i % nd]));
-        put_names(w, (struct kw_h5_dataset){ strings[s].path, KW_H5_STR, "", strings[s].text, 2, { r->n, nd },
+        put_names(w, (struct kw_h5_dataset){ strings[s].path, KW_H5_STR, "", strings[s].description, 2, { r->n, nd },
                                              { dims[0], dims[1] }, NULL, 4 }, n, block);
     }
     free(block);
