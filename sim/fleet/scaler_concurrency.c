@@ -14,9 +14,7 @@ static enum kw_status begin(struct kw_autoscaler *s, struct kw_error *err)
 static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause)
 {
     if (cause != KW_CAUSE_TIMER) return kw_scaler_loop_wake(g);
-    kw_mean_tick(&s->mean, &s->area, now);
-    s->last = now;
-    double mean = kw_mean_over(&s->mean, s->mean.n);
+    double mean = kw_scaler_loop_sample(s, now);
     uint32_t hold = kw_scaler_loop_hold(s, g, kw_scaler_ceil(mean / (s->c->target * s->c->utilisation)), now);
     if (s->c->max_down_rate > 1 && hold) {
         double least = floor(g->ready / s->c->max_down_rate);
@@ -25,10 +23,4 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
     return hold;
 }
 
-const struct kw_scaler_policy kw_scaler_concurrency = { .name = "concurrency",
-                                                        .shrink = KW_SHRINK_ANY,
-                                                        .on_arrival = true,
-                                                        .tracks = true,
-                                                        .begin = begin,
-                                                        .want = want,
-                                                        .timer = kw_scaler_loop_timer };
+const struct kw_scaler_policy kw_scaler_concurrency = { .name = "concurrency", .begin = begin, .want = want, KW_SCALER_LOOP };

@@ -57,8 +57,7 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
         if (!kw_signals_alive(g) && (now - s->area.empty_since >= stable_window(c) || !s->area.sum)) s->first = now;
         return kw_scaler_loop_wake(g);
     }
-    kw_mean_tick(&s->mean, &s->area, now);
-    s->last = now;
+    kw_scaler_loop_sample(s, now);
     double target = c->target * c->utilisation, ready = g->ready > 1 ? g->ready : 1;
     double most = c->max_up_rate ? ceil(c->max_up_rate * ready) : 0x1p31;
     double least = c->max_down_rate ? floor(ready / c->max_down_rate) : 0;
@@ -79,10 +78,4 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
     return kw_scaler_loop_hold(s, g, wish, now);
 }
 
-const struct kw_scaler_policy kw_scaler_kpa = { .name = "kpa",
-                                                .shrink = KW_SHRINK_ANY,
-                                                .on_arrival = true,
-                                                .tracks = true,
-                                                .begin = begin,
-                                                .want = want,
-                                                .timer = kw_scaler_loop_timer };
+const struct kw_scaler_policy kw_scaler_kpa = { .name = "kpa", .begin = begin, .want = want, KW_SCALER_LOOP };

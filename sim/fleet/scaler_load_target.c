@@ -13,16 +13,8 @@ static enum kw_status begin(struct kw_autoscaler *s, struct kw_error *err)
 static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause)
 {
     if (cause != KW_CAUSE_TIMER) return kw_scaler_loop_wake(g);
-    kw_mean_tick(&s->mean, &s->area, now);
-    s->last = now;
-    double mean = kw_mean_over(&s->mean, s->mean.n);
+    double mean = kw_scaler_loop_sample(s, now);
     return kw_scaler_loop_hold(s, g, kw_scaler_ceil(mean / (s->c->target * g->slots)), now);
 }
 
-const struct kw_scaler_policy kw_scaler_load_target = { .name = "load_target",
-                                                        .shrink = KW_SHRINK_ANY,
-                                                        .on_arrival = true,
-                                                        .tracks = true,
-                                                        .begin = begin,
-                                                        .want = want,
-                                                        .timer = kw_scaler_loop_timer };
+const struct kw_scaler_policy kw_scaler_load_target = { .name = "load_target", .begin = begin, .want = want, KW_SCALER_LOOP };

@@ -15,6 +15,13 @@ enum kw_status kw_scaler_loop_begin(struct kw_autoscaler *s, kw_ns default_perio
     return kw_peak_begin(&s->down, c->scale_down_delay, s->period, err);
 }
 
+double kw_scaler_loop_sample(struct kw_autoscaler *s, kw_ns now)
+{
+    kw_mean_tick(&s->mean, &s->area, now);
+    s->last = now;
+    return kw_mean_over(&s->mean, s->mean.n);
+}
+
 kw_ns kw_scaler_loop_timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now)
 {
     bool empty = g->queued + g->in_flight == 0 && s->area.sum == s->mean.sum[s->mean.at] &&

@@ -7,6 +7,12 @@
 /* A loop of eval_period (or the default) over a window of requests in the pool. */
 enum kw_status kw_scaler_loop_begin(struct kw_autoscaler *s, kw_ns default_period, kw_ns window, struct kw_error *err);
 
+/* What these policies say of themselves beside name, begin and want. */
+#define KW_SCALER_LOOP .shrink = KW_SHRINK_ANY, .on_arrival = true, .tracks = true, .timer = kw_scaler_loop_timer
+
+/* The tick at now: what was in the pool until now joins the window. The mean over the whole window. */
+double kw_scaler_loop_sample(struct kw_autoscaler *s, kw_ns now);
+
 /* The next tick; KW_NEVER while the pool is empty, was empty for the whole window, and is down to its floor. */
 kw_ns kw_scaler_loop_timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now);
 
