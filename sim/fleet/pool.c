@@ -1,12 +1,9 @@
 #include "sim/fleet/pool.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sim/fleet/client.h"
 
 #define NONE UINT32_MAX
-#define LONGEST_LAW 1e15      /* ns; what kw_law_draw_ns clamps to */
-#define MOST_STOCKOUTS 100000 /* of one start */
 
 void kw_pool_init(struct kw_pool *p)
 {
@@ -17,9 +14,7 @@ void kw_pool_init(struct kw_pool *p)
 
 static void free_luck(struct kw_pool *p)
 {
-    kw_rng_free(&p->cold_luck);
-    kw_rng_free(&p->cache_luck);
-    kw_rng_free(&p->failure_luck);
+    kw_start_luck_free(&p->start_luck);
     kw_rng_free(&p->routing);
     kw_rng_free(&p->retry);
 }
@@ -34,41 +29,12 @@ void kw_pool_free(struct kw_pool *p)
     free(p->r);
     free(p->spare);
     free(p->starting);
-    free(p->queue.v);
-    free(p->aboard.v);
+    kw_ring_free(&p->queue);
+    kw_ring_free(&p->aboard);
     kw_balancer_free(&p->balancer);
     kw_scaler_free(&p->scaler);
     free_luck(p);
     kw_pool_init(p);
-}
-
-/* ---- rings ---- */
-
-static enum kw_status ring_push(struct kw_ring *q, uint32_t v, struct kw_error *err)
-{
-    if (q->tail - q->head == q->cap) {
-        uint32_t cap = q->cap ? 2 * q->cap : 256;
-        if (!cap) return kw_fail(err, KW_ENOMEM, "more than %u requests wait", q->cap);
-        uint32_t *grown = malloc(cap * sizeof *grown);
-        if (!grown) return kw_fail(err, KW_ENOMEM, "no memory for a queue of %u requests", cap);
-        for (uint64_t i = q->head; i < q->tail; i++) grown[i - q->head] = q->v[i & (q->cap - 1)];
-        free(q->v);
-        q->v = grown;
-        q->tail -= q->head;
-        q->head = 0;
-        q->cap = cap;
-    }
-    q->v[q->tail++ & (q->cap - 1)] = v;
-    return KW_OK;
-}
-
-static bool ring_empty(const struct kw_ring *q)
-{
-    return q->head == q->tail;
-}
-static uint32_t ring_front(const struct kw_ring *q)
-{
-    return q->v[q->head & (q->cap - 1)];
 }
 
 /* ---- phases and lives ---- */
@@ -233,50 +199,17 @@ static void leave_idle(struct kw_pool *p, uint32_t k)
 
 /* ---- starts ---- */
 
-/* One start's luck: eleven variates, whatever comes of them. */
-static void draw_start(struct kw_pool *p, struct kw_pool_replica *r)
-{
-    const struct kw_cold_start *c = &p->d->cold;
-    const struct kw_autoscaling *a = &p->d->scaling;
-    kw_ns provision = kw_law_draw_ns(&c->provision, &p->cold_luck), pull = kw_law_draw_ns(&c->pull, &p->cold_luck);
-    kw_ns load = kw_law_draw_ns(&c->load, &p->cold_luck);
-    double rate = kw_law_draw(&c->load_rate, &p->cold_luck),
-           cached_rate = kw_law_draw(&c->cached_load_rate, &p->cold_luck);
-    kw_ns init = kw_law_draw_ns(&c->init, &p->cold_luck), restore = kw_law_draw_ns(&c->restore, &p->cold_luck);
-    bool cached = kw_rng_uniform(&p->cache_luck) < c->cache_hit;
-    bool snapshot = kw_rng_uniform(&p->cache_luck) < c->snapshot_probability && c->restore.kind != KW_LAW_NONE;
-    double no_gpu = kw_rng_uniform(&p->failure_luck);
-    r->fails = kw_rng_uniform(&p->failure_luck) < a->start_failure_probability;
-
-    if (a->stockout_probability > 0) { /* P(at least k) = q^k */
-        double k = floor(log(no_gpu) / log(a->stockout_probability));
-        uint64_t times = k < MOST_STOCKOUTS ? (uint64_t)k : MOST_STOCKOUTS;
-        p->ledger->stockouts += times;
-        double wait = (double)provision + (double)times * (double)a->stockout_retry;
-        provision = wait < LONGEST_LAW ? provision + (kw_ns)times * a->stockout_retry : (kw_ns)LONGEST_LAW;
-    }
-    if (cached && c->cached_load_rate.kind != KW_LAW_NONE) rate = cached_rate;
-    if (c->weight_bytes > 0 && rate > 0) {
-        double ns = c->weight_bytes / rate * 1e9;
-        load += ns < LONGEST_LAW ? (kw_ns)llround(ns) : (kw_ns)LONGEST_LAW;
-    }
-    r->plan[KW_PHASE_PROVISION] = provision;
-    r->plan[KW_PHASE_PULL] = snapshot ? 0 : pull;
-    r->plan[KW_PHASE_LOAD] = snapshot ? 0 : load;
-    r->plan[KW_PHASE_INIT] = snapshot ? 0 : init;
-    r->plan[KW_PHASE_RESTORE] = snapshot ? restore : 0;
-    p->ledger->starts++;
-    p->ledger->restores += snapshot;
-}
-
 static void begin_start(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now)
 {
-    draw_start(p, r);
+    r->start = kw_start_draw(&p->d->cold, &p->d->scaling, &p->start_luck);
+    p->ledger->starts++;
+    p->ledger->restores += r->start.restores;
+    p->ledger->stockouts += r->start.stockouts;
     r->life = (struct kw_life){ .born = now, .first_success = -1 };
     r->state = KW_REPLICA_STARTING;
     r->phase = KW_PHASE_PROVISION;
     r->since = now;
-    kw_events_set(&p->w->events, r->life_id, now + r->plan[KW_PHASE_PROVISION]);
+    kw_events_set(&p->w->events, r->life_id, now + r->start.phase[KW_PHASE_PROVISION]);
 }
 
 static enum kw_status grow_replicas(struct kw_pool *p, struct kw_error *err)
@@ -323,7 +256,7 @@ static enum kw_status take_replica(struct kw_pool *p, uint32_t *out, struct kw_e
     p->n_spare--;
     p->exist++;
     if (p->exist > p->ledger->peak_replicas) p->ledger->peak_replicas = p->exist;
-    r->idle = r->held = r->fails = false;
+    r->idle = r->held = false;
     *out = k;
     return KW_OK;
 }
@@ -413,8 +346,8 @@ static enum kw_status board(struct kw_pool *p, uint32_t flight, uint32_t k, kw_n
     if (st != KW_OK) return st;
     if ((st = kw_balancer_up(&p->balancer, k, err)) != KW_OK) return st;
     if (p->d->scaling.request_timeout) {
-        if ((st = ring_push(&p->aboard, flight, err)) != KW_OK) return st;
-        if ((st = ring_push(&p->aboard, f->place, err)) != KW_OK) return st;
+        if ((st = kw_ring_push(&p->aboard, flight, err)) != KW_OK) return st;
+        if ((st = kw_ring_push(&p->aboard, f->place, err)) != KW_OK) return st;
         if (!kw_events_pending(&p->w->events, p->request_id))
             kw_events_set(&p->w->events, p->request_id, f->tried + p->d->scaling.request_timeout);
     }
@@ -434,18 +367,18 @@ static enum kw_status board(struct kw_pool *p, uint32_t flight, uint32_t k, kw_n
 /* Boards the waiting ones, first come first served, while any replica has room. */
 static enum kw_status board_waiting(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
-    while (!ring_empty(&p->queue)) {
-        uint32_t flight = ring_front(&p->queue), n_hash;
+    while (!kw_ring_empty(&p->queue)) {
+        uint32_t flight = kw_ring_at(&p->queue, 0), n_hash;
         const uint64_t *hash;
         prefix_of(p, p->w->flights.f[flight].request, &hash, &n_hash);
         uint32_t k = kw_balancer_pick(&p->balancer, hash, n_hash, &p->routing);
         if (k == KW_NO_REPLICA) break;
-        p->queue.head++;
+        kw_ring_drop(&p->queue, 1);
         p->g.queued--;
         enum kw_status st = board(p, flight, k, now, err);
         if (st != KW_OK) return st;
     }
-    p->g.oldest = ring_empty(&p->queue) ? KW_NEVER : p->w->flights.f[ring_front(&p->queue)].tried;
+    p->g.oldest = kw_ring_empty(&p->queue) ? KW_NEVER : p->w->flights.f[kw_ring_at(&p->queue, 0)].tried;
     return KW_OK;
 }
 
@@ -555,7 +488,7 @@ static enum kw_status after_disembarking(struct kw_pool *p, uint32_t k, kw_ns no
     struct kw_pool_replica *r = &p->r[k];
     enum kw_status st;
     if (r->state == KW_REPLICA_READY) {
-        if (!ring_empty(&p->queue) && (st = board_waiting(p, now, err)) != KW_OK) return st;
+        if (!kw_ring_empty(&p->queue) && (st = board_waiting(p, now, err)) != KW_OK) return st;
         if (r->engine->n_live == 0) {
             p->g.busy--;
             go_idle(p, k, now);
@@ -606,20 +539,11 @@ static enum kw_status begin_luck(struct kw_pool *p, const struct kw_fleet_option
 {
     /* Deployments of one run have streams of their own; deployment 0 has the run's. */
     uint64_t seed = p->index ? kw_mix64(opt->seed + p->index) : opt->seed;
-    struct {
-        struct kw_rng *rng;
-        enum kw_purpose purpose;
-    } luck[] = { { &p->cold_luck, KW_RNG_COLD_START },
-                 { &p->cache_luck, KW_RNG_CACHE_HIT },
-                 { &p->failure_luck, KW_RNG_FAILURE },
-                 { &p->routing, KW_RNG_ROUTING },
-                 { &p->retry, KW_RNG_RETRY } };
     free_luck(p);
-    for (size_t i = 0; i < sizeof luck / sizeof *luck; i++) {
-        enum kw_status st = kw_rng_init(luck[i].rng, seed, opt->replication, luck[i].purpose, err);
-        if (st != KW_OK) return st;
-    }
-    return KW_OK;
+    enum kw_status st = kw_start_luck_begin(&p->start_luck, seed, opt->replication, err);
+    if (st == KW_OK) st = kw_rng_init(&p->routing, seed, opt->replication, KW_RNG_ROUTING, err);
+    if (st == KW_OK) st = kw_rng_init(&p->retry, seed, opt->replication, KW_RNG_RETRY, err);
+    return st;
 }
 
 /* Engines made for another configuration go; the others are kept for this run. */
@@ -657,7 +581,8 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_world *w, const struct
                                 .slots = c->hard_concurrency ? c->hard_concurrency : d->sched.max_num_seqs };
     p->idle_head = p->idle_tail = p->first_held = NONE;
     p->n_idle = p->n_held = p->exist = 0;
-    p->queue.head = p->queue.tail = p->aboard.head = p->aboard.tail = 0;
+    kw_ring_clear(&p->queue);
+    kw_ring_clear(&p->aboard);
     p->n_spare = 0;
     for (uint32_t k = p->n; k-- > 0;) { /* replica 0 on top of the stack */
         p->r[k].state = KW_REPLICA_GONE;
@@ -693,13 +618,18 @@ static enum kw_status refuse(struct kw_pool *p, uint32_t flight, kw_ns now, stru
     return kw_client_refused(p->w, flight, &p->d->retry, now, 0, &p->retry, err);
 }
 
-static void arm_queue_timeout(struct kw_pool *p)
+/* How long a request may wait in the queue: the shorter of the two timeouts there are; 0: for ever. */
+static kw_ns queue_limit(const struct kw_pool *p)
 {
     const struct kw_autoscaling *c = &p->d->scaling;
-    kw_ns limit = c->queue_timeout && (!c->request_timeout || c->queue_timeout < c->request_timeout)
-                      ? c->queue_timeout
-                      : c->request_timeout;
-    if (!limit || ring_empty(&p->queue) || kw_events_pending(&p->w->events, p->queue_id)) return;
+    bool queue_first = c->queue_timeout && (!c->request_timeout || c->queue_timeout < c->request_timeout);
+    return queue_first ? c->queue_timeout : c->request_timeout;
+}
+
+static void arm_queue_timeout(struct kw_pool *p)
+{
+    kw_ns limit = queue_limit(p);
+    if (!limit || kw_ring_empty(&p->queue) || kw_events_pending(&p->w->events, p->queue_id)) return;
     kw_events_set(&p->w->events, p->queue_id, p->g.oldest + limit);
 }
 
@@ -719,7 +649,7 @@ enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, stru
         if ((st = refuse(p, flight, now, err)) != KW_OK) return st;
         return c->at_zero == KW_ZERO_STOPPED ? KW_OK : after_arrival(p, true, now, err);
     }
-    if (ring_empty(&p->queue) && p->balancer.n_room) {
+    if (kw_ring_empty(&p->queue) && p->balancer.n_room) {
         const uint64_t *hash;
         uint32_t n_hash;
         prefix_of(p, f->request, &hash, &n_hash);
@@ -731,7 +661,7 @@ enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, stru
         if ((st = refuse(p, flight, now, err)) != KW_OK) return st;
         return after_arrival(p, !p->g.ready, now, err);
     }
-    if ((st = ring_push(&p->queue, flight, err)) != KW_OK) return st;
+    if ((st = kw_ring_push(&p->queue, flight, err)) != KW_OK) return st;
     f->at = KW_AT_QUEUE;
     if (!p->g.queued++) p->g.oldest = now;
     arm_queue_timeout(p);
@@ -774,12 +704,12 @@ static enum kw_status start_goes_on(struct kw_pool *p, uint32_t k, kw_ns now, st
     struct kw_pool_replica *r = &p->r[k];
     enum kw_status st;
     for (int phase = r->phase + 1; phase <= KW_PHASE_RESTORE; phase++) {
-        if (!r->plan[phase]) continue;
+        if (!r->start.phase[phase]) continue;
         set_phase(r, (enum kw_phase)phase, now);
-        kw_events_set(&p->w->events, r->life_id, now + r->plan[phase]);
+        kw_events_set(&p->w->events, r->life_id, now + r->start.phase[phase]);
         return KW_OK;
     }
-    if (r->fails) {
+    if (r->start.fails) {
         r->life.failed = true;
         if ((st = end_life(p, r, now, err)) != KW_OK) return st;
         begin_start(p, r, now);
@@ -812,19 +742,16 @@ enum kw_status kw_pool_scale(struct kw_pool *p, kw_ns now, struct kw_error *err)
 
 enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
-    const struct kw_autoscaling *c = &p->d->scaling;
-    kw_ns limit = c->queue_timeout && (!c->request_timeout || c->queue_timeout < c->request_timeout)
-                      ? c->queue_timeout
-                      : c->request_timeout;
+    kw_ns limit = queue_limit(p);
     kw_events_cancel(&p->w->events, p->queue_id);
-    while (!ring_empty(&p->queue) && p->w->flights.f[ring_front(&p->queue)].tried + limit <= now) {
-        uint32_t flight = ring_front(&p->queue);
-        p->queue.head++;
+    while (!kw_ring_empty(&p->queue) && p->w->flights.f[kw_ring_at(&p->queue, 0)].tried + limit <= now) {
+        uint32_t flight = kw_ring_at(&p->queue, 0);
+        kw_ring_drop(&p->queue, 1);
         p->g.queued--;
         p->w->flights.f[flight].cold |= !p->g.ready;
         kw_client_lost(p->w, flight, KW_REQ_TIMED_OUT);
     }
-    p->g.oldest = ring_empty(&p->queue) ? KW_NEVER : p->w->flights.f[ring_front(&p->queue)].tried;
+    p->g.oldest = kw_ring_empty(&p->queue) ? KW_NEVER : p->w->flights.f[kw_ring_at(&p->queue, 0)].tried;
     arm_queue_timeout(p);
     return after_leaving(p, now, err);
 }
@@ -833,15 +760,15 @@ enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_e
 {
     enum kw_status st;
     kw_events_cancel(&p->w->events, p->request_id);
-    while (!ring_empty(&p->aboard)) {
-        uint32_t flight = ring_front(&p->aboard), place = p->aboard.v[(p->aboard.head + 1) & (p->aboard.cap - 1)];
+    while (!kw_ring_empty(&p->aboard)) {
+        uint32_t flight = kw_ring_at(&p->aboard, 0), place = kw_ring_at(&p->aboard, 1);
         struct kw_flight *f = &p->w->flights.f[flight];
         bool here = f->at == KW_AT_REPLICA && f->place == place && f->deployment == p->index;
         if (here && f->tried + p->d->scaling.request_timeout > now) {
             kw_events_set(&p->w->events, p->request_id, f->tried + p->d->scaling.request_timeout);
             break;
         }
-        p->aboard.head += 2;
+        kw_ring_drop(&p->aboard, 2);
         if (!here) continue;
         uint32_t k = f->replica;
         kw_replica_cancel(p->r[k].engine, f->slot, now);
@@ -855,7 +782,7 @@ enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_e
 enum kw_status kw_pool_end(struct kw_pool *p, kw_ns end, struct kw_error *err)
 {
     const struct kw_signals *g = &p->g;
-    if (g->in_flight != p->balancer.total || g->queued != p->queue.tail - p->queue.head || g->ready != p->balancer.n ||
+    if (g->in_flight != p->balancer.total || g->queued != kw_ring_count(&p->queue) || g->ready != p->balancer.n ||
         g->busy + p->n_idle != g->ready)
         return kw_fail(err, KW_EFAIL,
                        "%s: the pool's counts drifted: %u ready, %u busy, %u idle, %llu in flight of %llu", p->d->name,

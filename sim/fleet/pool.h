@@ -1,11 +1,9 @@
 /* sim/fleet/pool.h - a deployment's replicas and the queue in front of them.
  *
- * Life of a replica: provision -> pull -> load -> init (or restore) -> ready -> drain -> gone. A start draws the same
- * number of variates whatever happens, so the k-th start of a deployment has the same luck in every configuration. The
- * keep_warm floor is ready at time 0: it was started before the window, draws nothing, and its lives begin at 0.
- *
- * Stock-outs: a start finds no GPU a geometric number of times and waits stockout_retry after each; that time is
- * PROVISION. Failed starts: at the end of init the life ends, all of it FAILED_START, and a new start follows at once.
+ * Life of a replica: provision -> pull -> load -> init (or restore) -> ready -> drain -> gone; start.h draws how long the
+ * phases of its start take. The keep_warm floor is ready at time 0: it was started before the window, draws nothing, and
+ * its lives begin at 0. A start that fails ends its life after its last phase, all of it FAILED_START, and a new start
+ * follows at once.
  *
  * Idle replicas stand in the order in which they became idle. The newest ones are held, phase KEEP_WARM, as many as
  *     max(keep_warm - busy replicas, buffer_replicas while any request is in the pool);
@@ -20,7 +18,9 @@
 #include "sim/fleet/balance.h"
 #include "sim/fleet/fleet.h"
 #include "sim/fleet/replica.h"
+#include "sim/fleet/ring.h"
 #include "sim/fleet/scaler.h"
+#include "sim/fleet/start.h"
 #include "sim/fleet/world.h"
 
 #define KW_POOL_MAX_REPLICAS 100000 /* of one deployment, starting and draining ones too */
@@ -34,15 +34,9 @@ struct kw_pool_replica {
     uint32_t run_id, life_id;  /* its events */
     uint32_t prev, next;       /* neighbours among the idle ones */
     uint8_t state, phase;
-    bool idle, held, fails;    /* held: idle by keep_warm or buffer; fails: this start will */
-    kw_ns plan[KW_PHASE_RESTORE + 1]; /* of a start: how long each phase takes; 0 = skipped */
+    bool idle, held;           /* held: idle by keep_warm or buffer */
+    struct kw_start start;     /* of this life; a replica of the floor at time 0 had none */
     struct kw_life life;
-};
-
-struct kw_ring { /* requests in the order of their tries; a power of two of places */
-    uint32_t *v;
-    uint64_t head, tail;
-    uint32_t cap;
 };
 
 struct kw_pool {
@@ -65,12 +59,13 @@ struct kw_pool {
     uint32_t *starting;      /* [g.starting] replicas in the order of their starts */
     uint32_t idle_head, idle_tail, first_held; /* idle list; first_held and all after it are held */
     uint32_t n_idle, n_held;
-    struct kw_ring queue;    /* waiting at the platform */
-    struct kw_ring aboard;   /* on replicas, when there is a request timeout; those gone meanwhile are skipped */
+    struct kw_ring queue;    /* waiting at the platform, in the order of their tries */
+    struct kw_ring aboard;   /* with a request timeout: flight and place of each on a replica; those gone meanwhile are skipped */
     uint32_t scaler_id, queue_id, request_id; /* events */
     uint32_t exist;          /* replicas not gone */
     size_t lives_cap;
-    struct kw_rng cold_luck, cache_luck, failure_luck, routing, retry;
+    struct kw_start_luck start_luck;
+    struct kw_rng routing, retry;
 };
 
 void kw_pool_init(struct kw_pool *p);

@@ -1,0 +1,53 @@
+#include "sim/fleet/start.h"
+#include <math.h>
+
+#define LONGEST_LAW 1e15      /* ns; what kw_law_draw_ns clamps to */
+#define MOST_STOCKOUTS 100000 /* of one start */
+
+enum kw_status kw_start_luck_begin(struct kw_start_luck *luck, uint64_t seed, uint64_t replication, struct kw_error *err)
+{
+    kw_start_luck_free(luck);
+    enum kw_status st = kw_rng_init(&luck->cold, seed, replication, KW_RNG_COLD_START, err);
+    if (st == KW_OK) st = kw_rng_init(&luck->cache, seed, replication, KW_RNG_CACHE_HIT, err);
+    if (st == KW_OK) st = kw_rng_init(&luck->failure, seed, replication, KW_RNG_FAILURE, err);
+    return st;
+}
+
+void kw_start_luck_free(struct kw_start_luck *luck)
+{
+    kw_rng_free(&luck->cold);
+    kw_rng_free(&luck->cache);
+    kw_rng_free(&luck->failure);
+}
+
+/* Eleven variates, whatever comes of them. */
+struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_autoscaling *a, struct kw_start_luck *luck)
+{
+    struct kw_start s = { .stockouts = 0 };
+    kw_ns provision = kw_law_draw_ns(&c->provision, &luck->cold), pull = kw_law_draw_ns(&c->pull, &luck->cold);
+    kw_ns load = kw_law_draw_ns(&c->load, &luck->cold);
+    double rate = kw_law_draw(&c->load_rate, &luck->cold), cached_rate = kw_law_draw(&c->cached_load_rate, &luck->cold);
+    kw_ns init = kw_law_draw_ns(&c->init, &luck->cold), restore = kw_law_draw_ns(&c->restore, &luck->cold);
+    bool cached = kw_rng_uniform(&luck->cache) < c->cache_hit;
+    s.restores = kw_rng_uniform(&luck->cache) < c->snapshot_probability && c->restore.kind != KW_LAW_NONE;
+    double no_gpu = kw_rng_uniform(&luck->failure);
+    s.fails = kw_rng_uniform(&luck->failure) < a->start_failure_probability;
+
+    if (a->stockout_probability > 0) { /* P(at least k) = q^k */
+        double k = floor(log(no_gpu) / log(a->stockout_probability));
+        s.stockouts = k < MOST_STOCKOUTS ? (uint32_t)k : MOST_STOCKOUTS;
+        double wait = (double)provision + (double)s.stockouts * (double)a->stockout_retry;
+        provision = wait < LONGEST_LAW ? provision + (kw_ns)s.stockouts * a->stockout_retry : (kw_ns)LONGEST_LAW;
+    }
+    if (cached && c->cached_load_rate.kind != KW_LAW_NONE) rate = cached_rate;
+    if (c->weight_bytes > 0 && rate > 0) {
+        double ns = c->weight_bytes / rate * 1e9;
+        load += ns < LONGEST_LAW ? (kw_ns)llround(ns) : (kw_ns)LONGEST_LAW;
+    }
+    s.phase[KW_PHASE_PROVISION] = provision;
+    s.phase[KW_PHASE_PULL] = s.restores ? 0 : pull;
+    s.phase[KW_PHASE_LOAD] = s.restores ? 0 : load;
+    s.phase[KW_PHASE_INIT] = s.restores ? 0 : init;
+    s.phase[KW_PHASE_RESTORE] = s.restores ? restore : 0;
+    return s;
+}
