@@ -269,6 +269,27 @@ static void bad_options_are_named(void)
     kw_steptimes_free(&st);
 }
 
+static void a_failure_names_its_deployment(void)
+{
+    struct kw_steptimes st;
+    struct kw_plan p;
+    struct kw_plan_options o;
+    struct kw_error err = { "" };
+    struct kw_study s = study(1);
+    kw_steptimes_init(&st);
+    kw_plan_init(&p);
+    kw_plan_options_default(&o);
+    o.platforms[o.n_platforms++] = "modal";
+    CHECK(kw_plan_enumerate(&p, &platforms, &profiles, &st, &trace, "llama-3.1-8b", &o, &err) == KW_OK && p.n > 0);
+    struct kw_choice *c = &p.candidates[0].choice[0];
+    snprintf(c->name, sizeof c->name, "chat");
+    c->scaling.max_replicas = 200000;
+    CHECK(kw_sweep(p.points, p.candidates, 1, &s, &o.run, &err) == KW_ERANGE);
+    CHECK(strstr(err.msg, ": chat: max_replicas must be 1..100000, got 200000") != NULL);
+    kw_plan_free(&p);
+    kw_steptimes_free(&st);
+}
+
 int main(void)
 {
     struct kw_error err = { "" };
@@ -281,6 +302,7 @@ int main(void)
     RUN(break_even);
     RUN(stress_breaks_what_is_tight);
     RUN(bad_options_are_named);
+    RUN(a_failure_names_its_deployment);
     kw_trace_free(&trace);
     kw_profiles_free(&profiles);
     kw_platforms_free(&platforms);

@@ -92,10 +92,15 @@ static enum kw_status open_sweep(struct kw_sweep *s, struct kw_error *err)
         for (uint32_t d = 0; d < s->candidates[i].n; d++) {
             struct kw_deployment *to = &s->deployments[all++];
             kw_choice_deployment(&s->candidates[i].choice[d], to);
-            memset(to->name, 0, sizeof to->name); /* not part of what happens */
+            memset(to->name, 0, sizeof to->name); /* twins may differ in it: no part of what happens */
         }
     }
     if ((st = find_twins(s, err)) != KW_OK) return st;
+    for (size_t i = 0; i < s->n; i++) /* messages want them */
+        for (uint32_t d = 0; d < s->candidates[i].n; d++) {
+            struct kw_deployment *to = &s->deployments[s->first[i] + d];
+            memcpy(to->name, s->candidates[i].choice[d].name, sizeof to->name);
+        }
     for (uint32_t w = 0; w < s->n_workers; w++) {
         if ((st = kw_fleet_new(&s->workers[w].fleet, err)) != KW_OK) return st;
         if ((st = kw_outcome_init(&s->workers[w].outcome, err)) != KW_OK) {
