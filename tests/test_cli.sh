@@ -378,6 +378,18 @@ while read -r command; do
     holds "help $command is the same" cmp help.out <(keepwarm help $command)
     grep -q "keepwarm $command" <(keepwarm man | sed 's/\\-/-/g') && ok || bad "the man page lacks $command"
 done <<<"$commands"
+groups=$(sed -n 's/^\([a-z]*\) .*/\1/p' <<<"$commands" | sort -u) # of commands of two words
+[ "$(wc -l <<<"$groups")" -ge 4 ] && ok || bad "--help lists $(wc -l <<<"$groups") groups"
+for group in $groups; do
+    keepwarm $group --help >help.out 2>&1 && ok || bad "$group --help: exit $?"
+    holds "$group --help lists its commands" cmp <(sed -n '/^commands:/,/^$/p' help.out) \
+        <(echo commands: && keepwarm --help | grep "^  $group " && echo)
+    holds "$group --help" $python columns.py <help.out
+    holds "help $group is the same" cmp help.out <(keepwarm help $group)
+    keepwarm $group >group.out 2>group.err
+    [ $? = 2 ] && [ ! -s group.out ] && cmp -s group.err help.out && ok || bad "$group alone: want its list on stderr and exit 2"
+    grep -q "keepwarm $group COMMAND" <(keepwarm man) && ok || bad "the man page lacks the group $group"
+done
 keepwarm trace info t.csv >info.out
 keepwarm plan base.json -q --all >all.out
 for printed in "--help" "--version" "trace formats" "platforms list" "platforms show modal" "platforms show groq" \
@@ -404,12 +416,28 @@ check() { # WORDS... = WANT: completing the last word offers WANT
 }
 check sw = sweep
 check trace sy = synth
+check eng = engine
+check engine ser = serve-trace
+check calibrate --h = --help
 check plan --tr = --trace
 check trace info --fo = --format
 check run base = base.json'
 if command -v zsh >/dev/null; then
     keepwarm completion zsh >_keepwarm
-    holds "zsh completion" zsh -n _keepwarm
+    holds "zsh completion" zsh -f -n _keepwarm
+    sed '/^_keepwarm /d' _keepwarm >functions.zsh # without the call
+    holds "zsh completion of commands" zsh -f -c '
+source ./functions.zsh
+_describe() { offered=("${(P@)2}") }
+check() { # WORDS... = NAME: after these words NAME is among those offered
+    words=(keepwarm "${@[1,-3]}" "") CURRENT=$#
+    _keepwarm
+    [[ -n ${offered[(r)${@[-1]}:*]} ]] || { print -r -- "$words: offers $offered, want ${@[-1]}"; exit 1 }
+}
+check = reprice
+check = engine
+check engine = serve
+check trace = formats'
 else
     skip "zsh completion: zsh is not installed"
 fi

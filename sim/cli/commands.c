@@ -136,3 +136,11 @@ const struct kw_command kw_commands[] = {
         KW_OPT_DRAIN, KW_OPTIONS }, 0, 0, kw_cli_engine_serve },
     { NULL, NULL, NULL, NULL, NULL, { KW_OPTIONS }, 0, 0, NULL },
 };
+
+const struct kw_command_group kw_command_groups[] = {
+    { "trace", "look at a trace, convert it, or turn it into a workload model that draws traces like it" },
+    { "platforms", "what platforms bill and how they scale, each fact with its source" },
+    { "calibrate", "import, measure, fit, show and validate engine profiles" },
+    { "engine", "generate, serve and time with the real inference engine" },
+    { NULL, NULL },
+};

@@ -19,6 +19,24 @@ static int print_help(const struct kw_command *c)
     return kw_cli_print(&out);
 }
 
+/* A group alone: its list is help that was asked for, or, without --help, what was wrong. */
+static int print_group(const struct kw_command_group *g, bool asked)
+{
+    struct kw_text out = { 0 };
+    struct kw_error err;
+    kw_help_group(g, &out);
+    if (asked) return kw_cli_print(&out);
+    if (!out.failed) fputs(out.s, stderr);
+    int code = out.failed ? kw_cli_fail(kw_fail(&err, KW_ENOMEM, "out of memory"), &err) : 2;
+    kw_text_free(&out);
+    return code;
+}
+
+static bool is_help(const char *word)
+{
+    return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
 /* `keepwarm man`, `keepwarm completion bash|zsh`: made from the command table for `make install`. */
 static int print_generated(int argc, char **argv)
 {
@@ -47,7 +65,9 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);    /* a closed pipe is an error of the write, with a message */
     argc--;
     argv++;
-    if (argc == 0 || !strcmp(argv[0], "--help") || !strcmp(argv[0], "-h") || !strcmp(argv[0], "help")) {
+    if (argc == 0 || is_help(argv[0]) || !strcmp(argv[0], "help")) {
+        const struct kw_command_group *g = kw_command_group_find(argc - 1, argv + 1);
+        if (g) return print_group(g, true);
         const struct kw_command *c = argc > 1 ? kw_command_find(argc - 1, argv + 1, &used, &err) : NULL;
         if (argc > 1 && !c) return kw_cli_fail(KW_EUSAGE, &err);
         int code = print_help(c);
@@ -59,6 +79,8 @@ int main(int argc, char **argv)
         return kw_cli_print(&out);
     }
     if (!strcmp(argv[0], "man") || !strcmp(argv[0], "completion")) return print_generated(argc, argv);
+    const struct kw_command_group *g = kw_command_group_find(argc, argv);
+    if (g) return print_group(g, argc > 1 && is_help(argv[1]));
     const struct kw_command *c = kw_command_find(argc, argv, &used, &err);
     if (!c) return kw_cli_fail(KW_EUSAGE, &err);
     enum kw_status st = kw_options_parse(c, argc - used, argv + used, &o, &help, &err);

@@ -88,6 +88,21 @@ static const struct {
 #undef AT
 };
 
+/* Whether c is one of g's: its first word is g's name. */
+static bool in_group(const struct kw_command *c, const struct kw_command_group *g)
+{
+    size_t n = strlen(g->name);
+    return !strncmp(c->name, g->name, n) && c->name[n] == ' ';
+}
+
+const struct kw_command_group *kw_command_group_find(int argc, char **argv)
+{
+    if (argc < 1 || (argc > 1 && argv[1][0] != '-')) return NULL;
+    for (const struct kw_command_group *g = kw_command_groups; g->name; g++)
+        if (!strcmp(argv[0], g->name)) return g;
+    return NULL;
+}
+
 const struct kw_command *kw_command_find(int argc, char **argv, int *used, struct kw_error *err)
 {
     const char *names[64];
@@ -109,6 +124,8 @@ const struct kw_command *kw_command_find(int argc, char **argv, int *used, struc
         }
         if (n < 63) names[n++] = c->name;
     }
+    const struct kw_command_group *group = kw_command_group_find(argc < 1 ? argc : 1, argv); /* its word is right */
+    for (const struct kw_command_group *g = kw_command_groups; g->name && !group && n < 63; g++) names[n++] = g->name;
     names[n] = NULL;
     char joined[128] = "";
     if (argc > 1 && argv[1][0] != '-')
@@ -116,9 +133,9 @@ const struct kw_command *kw_command_find(int argc, char **argv, int *used, struc
     else
         snprintf(joined, sizeof joined, "%.120s", argc ? argv[0] : "");
     const char *near = kw_nearest(joined, names);
-    if (!near && argc) near = kw_nearest(argv[0], names);
-    kw_fail(err, KW_EUSAGE, "there is no command '%s'%s%s%s; `keepwarm --help` lists them", joined, near ? " (did you mean '" : "",
-            near ? near : "", near ? "'?)" : "");
+    if (!near && argc && !group) near = kw_nearest(argv[0], names);
+    kw_fail(err, KW_EUSAGE, "there is no command '%s'%s%s%s; `keepwarm %s%s--help` lists them", joined,
+            near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "", group ? group->name : "", group ? " " : "");
     return NULL;
 }
 
@@ -305,15 +322,27 @@ void kw_help_command(const struct kw_command *c, struct kw_text *out)
     }
 }
 
+static void command_row(const char *name, const char *summary, struct kw_text *out)
+{
+    kw_text_add(out, "  ");
+    kw_text_pad(out, name, 20);
+    kw_text_add(out, " %s\n", summary);
+}
+
+void kw_help_group(const struct kw_command_group *g, struct kw_text *out)
+{
+    kw_text_add(out, "keepwarm %s - %s\n\nusage: keepwarm %s COMMAND [options] [arguments]\n\ncommands:\n", g->name, g->summary,
+                g->name);
+    for (const struct kw_command *c = kw_commands; c->name; c++)
+        if (in_group(c, g)) command_row(c->name, c->summary, out);
+    kw_text_add(out, "\n`keepwarm %s COMMAND --help` shows options and examples.\n", g->name);
+}
+
 void kw_help_all(struct kw_text *out)
 {
     kw_text_add(out, "keepwarm %s - where should this LLM traffic run, and how many replicas should be kept warm?\n\n"
                      "usage: keepwarm COMMAND [options] [arguments]\n\ncommands:\n", kw_version);
-    for (const struct kw_command *c = kw_commands; c->name; c++) {
-        kw_text_add(out, "  ");
-        kw_text_pad(out, c->name, 20);
-        kw_text_add(out, " %s\n", c->summary);
-    }
+    for (const struct kw_command *c = kw_commands; c->name; c++) command_row(c->name, c->summary, out);
     kw_text_add(out, "\n`keepwarm COMMAND --help` shows options and examples.\n"
                      "exit codes: 0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget\n\n"
                      "start here:\n"
@@ -346,6 +375,19 @@ void kw_help_man(struct kw_text *out)
          "with the platform's own autoscaling and billing rules, and names the cheapest configuration that meets the "
          "latency objectives, with its uncertainty.\n", out);
     kw_text_add(out, ".SH COMMANDS\n");
+    for (const struct kw_command_group *g = kw_command_groups; g->name; g++) {
+        kw_text_add(out, ".SS \"keepwarm %s COMMAND\"\n", g->name);
+        roff(g->summary, out);
+        kw_text_add(out, ":\n");
+        const char *comma = "";
+        for (const struct kw_command *c = kw_commands; c->name; c++) {
+            if (!in_group(c, g)) continue;
+            kw_text_add(out, "%s", comma);
+            roff(c->name + strlen(g->name) + 1, out);
+            comma = ", ";
+        }
+        kw_text_add(out, ".\n");
+    }
     for (const struct kw_command *c = kw_commands; c->name; c++) {
         kw_text_add(out, ".SS \"keepwarm %s ", c->name);
         roff(c->args, out);
@@ -386,25 +428,31 @@ void kw_help_bash(struct kw_text *out)
         kw_text_add(out, "--help\" ;;\n");
     }
     kw_text_add(out, "    esac\n    if [[ $COMP_CWORD == 1 ]]; then\n        COMPREPLY=($(compgen -W \"");
-    const char *last = "";
-    for (const struct kw_command *c = kw_commands; c->name; c++) {
-        size_t n = strcspn(c->name, " ");
-        if (strncmp(last, c->name, n) || (last[n] && last[n] != ' ')) kw_text_add(out, "%.*s ", (int)n, c->name);
-        last = c->name;
-    }
-    kw_text_add(out, "\" -- \"$cur\"))\n    elif [[ $COMP_CWORD == 2 ]]; then\n        case ${COMP_WORDS[1]} in\n");
-    for (const struct kw_command *c = kw_commands; c->name; c++) {
-        size_t n = strcspn(c->name, " ");
-        if (!c->name[n]) continue;
-        if (c > kw_commands && !strncmp(c[-1].name, c->name, n + 1)) continue;
-        kw_text_add(out, "        %.*s) words=\"", (int)n, c->name);
-        for (const struct kw_command *k = c; k->name && !strncmp(k->name, c->name, n + 1); k++)
-            kw_text_add(out, "%s ", k->name + n + 1);
-        kw_text_add(out, "\" ;;\n");
+    for (const struct kw_command *c = kw_commands; c->name; c++)
+        if (!strchr(c->name, ' ')) kw_text_add(out, "%s ", c->name);
+    for (const struct kw_command_group *g = kw_command_groups; g->name; g++) kw_text_add(out, "%s ", g->name);
+    kw_text_add(out, "--help --version\" -- \"$cur\"))\n    elif [[ $COMP_CWORD == 2 ]]; then\n        case ${COMP_WORDS[1]} in\n");
+    for (const struct kw_command_group *g = kw_command_groups; g->name; g++) {
+        kw_text_add(out, "        %s) words=\"", g->name);
+        for (const struct kw_command *c = kw_commands; c->name; c++)
+            if (in_group(c, g)) kw_text_add(out, "%s ", c->name + strlen(g->name) + 1);
+        kw_text_add(out, "--help\" ;;\n");
     }
     kw_text_add(out, "        esac\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\") $(compgen -f -- \"$cur\"))\n"
                      "    elif [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
                      "    else\n        COMPREPLY=($(compgen -f -- \"$cur\"))\n    fi\n}\ncomplete -o filenames -F _keepwarm keepwarm\n");
+}
+
+/* 'name:what it does' for zsh's _describe, in single quotes. */
+static void zsh_row(const char *name, const char *summary, struct kw_text *out)
+{
+    kw_text_add(out, "            '%s:", name);
+    for (const char *p = summary; *p; p++)
+        if (*p == '\'')
+            kw_text_add(out, "'\\''");
+        else
+            kw_text_add(out, "%c", *p);
+    kw_text_add(out, "'\n");
 }
 
 void kw_help_zsh(struct kw_text *out)
@@ -412,9 +460,18 @@ void kw_help_zsh(struct kw_text *out)
     kw_text_add(out, "#compdef keepwarm\n# zsh completion: keepwarm completion zsh > \"${fpath[1]}/_keepwarm\"\n_keepwarm() {\n"
                      "    if (( CURRENT == 2 )); then\n        local -a commands=(\n");
     for (const struct kw_command *c = kw_commands; c->name; c++)
-        if (!strchr(c->name, ' ')) kw_text_add(out, "            '%s:%s'\n", c->name, c->summary);
-    kw_text_add(out, "            'trace:info, convert, synth, fit' 'platforms:list, show, check' 'calibrate:profiles' 'engine:generate, start, bench, serve'\n        )\n"
-                     "        _describe command commands\n        return\n    fi\n    case \"$words[2] $words[3]\" in\n");
+        if (!strchr(c->name, ' ')) zsh_row(c->name, c->summary, out);
+    for (const struct kw_command_group *g = kw_command_groups; g->name; g++) zsh_row(g->name, g->summary, out);
+    kw_text_add(out, "        )\n        _describe command commands\n        return\n    elif (( CURRENT == 3 )); then\n"
+                     "        local -a commands=()\n        case $words[2] in\n");
+    for (const struct kw_command_group *g = kw_command_groups; g->name; g++) {
+        kw_text_add(out, "        %s) commands=(\n", g->name);
+        for (const struct kw_command *c = kw_commands; c->name; c++)
+            if (in_group(c, g)) zsh_row(c->name + strlen(g->name) + 1, c->summary, out);
+        kw_text_add(out, "        ) ;;\n");
+    }
+    kw_text_add(out, "        esac\n        if (( $#commands )); then\n            _describe command commands\n            return\n"
+                     "        fi\n    fi\n    case \"$words[2] $words[3]\" in\n");
     for (const struct kw_command *c = kw_commands; c->name; c++) {
         kw_text_add(out, "    '%s'%s) _arguments", c->name, strchr(c->name, ' ') ? "" : "\\ *");
         for (int i = 0; c->options[i] != KW_OPTIONS; i++) {

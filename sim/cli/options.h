@@ -56,6 +56,15 @@ struct kw_command {
 };
 extern const struct kw_command kw_commands[]; /* sim/cli/commands.c; ended by name NULL */
 
+struct kw_command_group {
+    const char *name;    /* "trace": the first word of its commands */
+    const char *summary; /* one line */
+};
+extern const struct kw_command_group kw_command_groups[]; /* sim/cli/commands.c; ended by name NULL */
+
+/* The group that argv names without one of its commands: "trace", "trace --help". NULL: it does not. */
+const struct kw_command_group *kw_command_group_find(int argc, char **argv);
+
 /* The command argv names ("trace info" is two words); *used is how many of argv it took. NULL: none; err says which is
  * nearest. */
 const struct kw_command *kw_command_find(int argc, char **argv, int *used, struct kw_error *err);
@@ -76,6 +85,7 @@ enum kw_status kw_options_parse(const struct kw_command *c, int argc, char **arg
                                 struct kw_error *err);
 
 void kw_help_command(const struct kw_command *c, struct kw_text *out);
+void kw_help_group(const struct kw_command_group *g, struct kw_text *out); /* its commands, a line each */
 void kw_help_all(struct kw_text *out);
 void kw_help_man(struct kw_text *out);        /* roff: keepwarm(1) */
 void kw_help_bash(struct kw_text *out);       /* a completion function */
