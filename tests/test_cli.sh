@@ -101,6 +101,15 @@ fi
 mkdir away && cp base.json t.csv away
 keepwarm run away/base.json -q -o run2.h5 >/dev/null || bad "a trace beside the scenario is not found"
 same "scenario and trace in another folder" run.h5 run2.h5
+(cd away && keepwarm run base.json -q -o kept.h5 >/dev/null) || bad "run in another folder: exit $?"
+mv t.csv gone.csv
+keepwarm rerun away/kept.h5 -q -o run5.h5 >/dev/null || bad "a trace beside the result is not found"
+mv away/t.csv away/gone.csv
+keepwarm rerun away/kept.h5 -q 2>rerun.err
+[ $? = 1 ] && grep -q '^keepwarm: t.csv: No such file or directory (nor is there away/t.csv)$' rerun.err && ok ||
+    bad "rerun without its trace: $(cat rerun.err)"
+mv gone.csv t.csv
+same "rerun of a result in another folder" run.h5 run5.h5
 keepwarm run - -q -o run3.h5 <base.json >run3.out || bad "scenario from stdin"
 same "scenario from stdin" run.h5 run3.h5
 sed 's/t.csv/-/' base.json >stdin.json
@@ -175,6 +184,17 @@ a, b = (json.load(open(f))["points"][0]["bill_usd_month"] for f in ("b0.json", "
 for k in ("active", "keep_warm"):
     assert abs(float(b[k]) - 2 * float(a[k])) < 1e-8, (k, a[k], b[k])'
 fi
+
+# What a result was simulated with may have been the user's own: a profile, or the latency of an API.
+sed 's/"model": "llama-3.1-8b"/"model": "mine"/' "$repo/calibrate/profiles/H100-llama-3.1-8b-bf16-tp1.json" >profile.json
+reprices() { # OPTIONS...: a run with them reprices to its own figures
+    keepwarm run base.json -q "$@" -o own.h5 --csv >own.csv || bad "run $*: exit $?"
+    keepwarm reprice own.h5 --csv >again.csv || bad "reprice of run $*: exit $?"
+    holds "reprice of run $*" cmp own.csv again.csv
+}
+reprices --set model=mine --set 'deployments[main].profile=profile.json'
+reprices --set 'deployments=[{"platform": "anthropic", "model": "claude-haiku-4.5", "ttft": {"constant": "0.5"},
+    "output_rate": {"constant": "50"}}]'
 
 # ---- the other commands
 

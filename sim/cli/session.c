@@ -46,18 +46,23 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
     return n;
 }
 
-static enum kw_status load_trace(struct kw_session *s, const char *scenario_path, const struct kw_options *o,
-                                 struct kw_error *err)
+/* The trace as the scenario names it, or else beside the file that the scenario stands in (a result keeps one). */
+static enum kw_status load_trace(struct kw_session *s, const char *document, const struct kw_options *o, struct kw_error *err)
 {
     const struct kw_scenario *sc = &s->scenario;
-    const char *slash = scenario_path ? strrchr(scenario_path, '/') : NULL;
+    const char *slash = document ? strrchr(document, '/') : NULL;
     char beside[1024] = "";
     const char *path = sc->trace_file;
     if (slash && path[0] != '/' && strcmp(path, "-") && access(path, F_OK)) {
-        int n = snprintf(beside, sizeof beside, "%.*s/%s", (int)(slash - scenario_path), scenario_path, path);
-        if (n > 0 && (size_t)n < sizeof beside && !access(beside, F_OK)) path = beside;
+        int n = snprintf(beside, sizeof beside, "%.*s/%s", (int)(slash - document), document, path);
+        if (n < 0 || (size_t)n >= sizeof beside) beside[0] = 0;
+        if (beside[0] && !access(beside, F_OK)) path = beside;
     }
     enum kw_status st = kw_trace_load(&s->trace, path, sc->trace_format, sc->trace_columns, err);
+    if (st == KW_EIO && beside[0] && path != beside) {
+        struct kw_error first = *err;
+        kw_fail(err, st, "%.400s (nor is there %.300s)", first.msg, beside);
+    }
     if (st != KW_OK) return st;
     char remarks[400];
     kw_trace_remarks(&s->trace, remarks, sizeof remarks);
@@ -102,15 +107,15 @@ enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o,
     return st == KW_OK ? finish_open(s, o, path, err) : st;
 }
 
-enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *o, const char *name, const char *config_json,
+enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *o, const char *path, const char *config_json,
                                  struct kw_error *err)
 {
     struct kw_scenario_edit edits[MAX_EDITS];
     char numbers[2][24];
     memset(s, 0, sizeof *s);
     enum kw_status st =
-        kw_scenario_parse(&s->scenario, name, config_json, strlen(config_json), edits, gather_edits(o, edits, numbers), err);
-    return st == KW_OK ? finish_open(s, o, NULL, err) : st;
+        kw_scenario_parse(&s->scenario, path, config_json, strlen(config_json), edits, gather_edits(o, edits, numbers), err);
+    return st == KW_OK ? finish_open(s, o, path, err) : st;
 }
 
 void kw_session_close(struct kw_session *s)

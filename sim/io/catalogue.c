@@ -25,6 +25,8 @@ void kw_catalogue_free(struct kw_catalogue *c)
         free(c->file[i].path);
     }
     free(c->file);
+    for (size_t i = 0; i < c->n_named; i++) free(c->named[i]);
+    free(c->named);
     kw_profiles_free(&c->profiles);
     kw_platforms_free(&c->platforms);
     memset(c, 0, sizeof *c);
@@ -131,5 +133,36 @@ enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *pat
         f->profile = p;
     }
     *out = f->profile;
+    return KW_OK;
+}
+
+enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const char *gpu, const char *model, const char *precision,
+                                          uint32_t tp, const struct kw_profile **out, struct kw_error *err)
+{
+    for (size_t i = 0; i < c->n_named; i++) {
+        const struct kw_profile *p = c->named[i];
+        if (p->tp == tp && !strcmp(p->gpu, gpu) && !strcmp(p->model, model) && !strcmp(p->precision, precision)) {
+            *out = p;
+            return KW_OK;
+        }
+    }
+    struct kw_profile **more = realloc(c->named, (c->n_named + 1) * sizeof *more);
+    if (more) c->named = more;
+    struct kw_profile *p = calloc(1, sizeof *p);
+    if (!more || !p) {
+        free(p);
+        return kw_fail(err, KW_ENOMEM, "out of memory");
+    }
+    p->tp = tp;
+    p->num_blocks = 1; /* it did fit */
+    if (snprintf(p->gpu, sizeof p->gpu, "%s", gpu) >= (int)sizeof p->gpu ||
+        snprintf(p->model, sizeof p->model, "%s", model) >= (int)sizeof p->model ||
+        snprintf(p->precision, sizeof p->precision, "%s", precision) >= (int)sizeof p->precision) {
+        free(p);
+        return kw_fail(err, KW_ERANGE, "no profile has these names: GPU '%.40s', model '%.60s', precision '%.20s'", gpu, model,
+                       precision);
+    }
+    c->named[c->n_named++] = p;
+    *out = p;
     return KW_OK;
 }

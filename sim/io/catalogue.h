@@ -16,6 +16,8 @@ struct kw_catalogue {
         struct kw_profile *profile;
     } *file;
     size_t n_files;
+    struct kw_profile **named; /* [n_named], owned: profiles by name alone */
+    size_t n_named;
 };
 
 enum kw_status kw_catalogue_load(struct kw_catalogue *c, struct kw_error *err); /* everything embedded */
@@ -31,5 +33,9 @@ enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, c
 enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, size_t n, struct kw_error *err);
 enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
                                          struct kw_error *err);
+/* A profile of which a result file knows no more than these words: it may have been the user's own. Enough to price what
+ * was simulated with it, not to simulate. KW_ERANGE: a word is longer than a profile's. */
+enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const char *gpu, const char *model, const char *precision,
+                                          uint32_t tp, const struct kw_profile **out, struct kw_error *err);
 
 #endif

@@ -49,8 +49,9 @@ struct kw_results_head {
 enum kw_status kw_results_head(struct kw_results_head *h, const char *path, struct kw_error *err);
 void kw_results_head_free(struct kw_results_head *h);
 
-/* The points of a result as far as repricing needs them: samples, usage, deployments resolved in the catalogue (new
- * prices), counters. Both arrays are malloc'd, [*n]. KW_ERANGE when a platform or an offer no longer exists (named). */
+/* The points of a result as far as repricing needs them: samples, usage, deployments with their offers of the catalogue
+ * (new prices), counters. Of profiles only the names are known, of APIs no latency: the choices cannot be simulated. Both
+ * arrays are malloc'd, [*n]. KW_ERANGE when a platform or an offer no longer exists (named). */
 enum kw_status kw_results_read_points(const char *path, struct kw_catalogue *c, struct kw_candidate **candidates,
                                       struct kw_point **points, size_t *n, struct kw_error *err);
 

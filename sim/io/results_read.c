@@ -148,7 +148,8 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     return st;
 }
 
-/* Deployment d of point i, looked up in today's catalogue. */
+/* Deployment d of point i: the offer is looked up in today's catalogue. What it was simulated with, a profile or an API's
+ * latency, may have been the user's own and asks nothing of prices. */
 static enum kw_status resolve(const struct reading *r, size_t at, struct kw_catalogue *c, struct kw_choice *out,
                               struct kw_error *err)
 {
@@ -157,20 +158,20 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
     if (st != KW_OK) return st;
     memset(out, 0, sizeof *out);
     if (p->kind == KW_KIND_API) {
+        static const struct kw_law any[3] = { { .kind = KW_LAW_CONSTANT }, { .kind = KW_LAW_CONSTANT }, { .kind = KW_LAW_CONSTANT } };
         for (size_t i = 0; i < p->n_apis; i++)
             if (!strcmp(p->apis[i].sku, r->sku[at])) {
-                st = kw_choice_api(out, p, &p->apis[i], err);
+                st = kw_choice_api_with(out, p, &p->apis[i], any, err);
                 break;
             }
     } else {
         int64_t tp = r->settings[0][at]; /* the table's first row */
-        const struct kw_profile *profile =
-            kw_profiles_find(&c->profiles, r->gpu[at], r->model[at], r->precision[at], tp > 0 && tp < 1024 ? (uint32_t)tp : 0);
-        for (size_t i = 0; i < p->n_gpus && profile; i++)
+        const struct kw_profile *profile;
+        st = kw_catalogue_profile_named(c, r->gpu[at], r->model[at], r->precision[at], tp > 0 && tp < 1024 ? (uint32_t)tp : 0,
+                                        &profile, err);
+        for (size_t i = 0; i < p->n_gpus && st == KW_OK; i++)
             if (!strcmp(p->gpus[i].sku, r->sku[at]) && !strcmp(p->gpus[i].gpu, r->gpu[at])) {
-                const struct kw_steptime *time;
-                st = kw_steptimes_get(&c->steptimes, profile, 0, 0, &time, err);
-                if (st == KW_OK) st = kw_choice_gpu(out, p, &p->gpus[i], profile, time, err);
+                st = kw_choice_gpu(out, p, &p->gpus[i], profile, NULL, err);
                 break;
             }
     }
