@@ -153,5 +153,5 @@ kw_ns kw_law_draw_ns(const struct kw_law *l, struct kw_rng *r)
 {
     double ns = kw_law_draw(l, r) * 1e9;
     if (!(ns > 0)) return 0;
-    return ns >= 1e15 ? (kw_ns)1000000000000000 : (kw_ns)llround(ns);
+    return ns < (double)KW_LAW_LONGEST ? (kw_ns)llround(ns) : KW_LAW_LONGEST;
 }

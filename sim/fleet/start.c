@@ -1,7 +1,6 @@
 #include "sim/fleet/start.h"
 #include <math.h>
 
-#define LONGEST_LAW 1e15      /* ns; what kw_law_draw_ns clamps to */
 #define MOST_STOCKOUTS 100000 /* of one start */
 
 enum kw_status kw_start_luck_begin(struct kw_start_luck *luck, uint64_t seed, uint64_t replication, struct kw_error *err)
@@ -37,12 +36,12 @@ struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_aut
         double k = floor(log(no_gpu) / log(a->stockout_probability));
         s.stockouts = k < MOST_STOCKOUTS ? (uint32_t)k : MOST_STOCKOUTS;
         double wait = (double)provision + (double)s.stockouts * (double)a->stockout_retry;
-        provision = wait < LONGEST_LAW ? provision + (kw_ns)s.stockouts * a->stockout_retry : (kw_ns)LONGEST_LAW;
+        provision = wait < (double)KW_LAW_LONGEST ? provision + (kw_ns)s.stockouts * a->stockout_retry : KW_LAW_LONGEST;
     }
     if (cached && c->cached_load_rate.kind != KW_LAW_NONE) rate = cached_rate;
     if (c->weight_bytes > 0 && rate > 0) {
         double ns = c->weight_bytes / rate * 1e9;
-        load += ns < LONGEST_LAW ? (kw_ns)llround(ns) : (kw_ns)LONGEST_LAW;
+        load += ns < (double)KW_LAW_LONGEST ? (kw_ns)llround(ns) : KW_LAW_LONGEST;
     }
     s.phase[KW_PHASE_PROVISION] = provision;
     s.phase[KW_PHASE_PULL] = s.restores ? 0 : pull;

@@ -3,58 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include "sim/core/h5.h"
-#include "sim/io/version.h"
+#include "sim/io/writer.h"
 
 #define POINT "/points/point" /* each group has its own scales: netCDF readers look no further than their group */
-
-/* A writer that stops at the first failure, so that a long row of datasets reads as one. */
-struct writer {
-    struct kw_h5 *f;
-    enum kw_status st;
-    struct kw_error *err;
-};
-
-static void group(struct writer *w, const char *path, const char *description)
-{
-    if (w->st == KW_OK) w->st = kw_h5_group(w->f, path, description, w->err);
-}
-
-static void attr(struct writer *w, const char *object, const char *name, const char *value)
-{
-    if (w->st == KW_OK) w->st = kw_h5_attr_str(w->f, object, name, value ? value : "", w->err);
-}
-
-static void attr_i64(struct writer *w, const char *object, const char *name, int64_t v)
-{
-    if (w->st == KW_OK) w->st = kw_h5_attr_i64(w->f, object, name, v, w->err);
-}
-
-static void put(struct writer *w, struct kw_h5_dataset d, const void *data)
-{
-    if (w->st == KW_OK) w->st = kw_h5_write(w->f, &d, data, w->err);
-}
-
-/* A scale 0, 1, ... n - 1. */
-static void index_scale(struct writer *w, const char *path, const char *name, size_t n, const char *description)
-{
-    uint32_t *v = malloc((n ? n : 1) * sizeof *v);
-    if (!v) {
-        w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
-        return;
-    }
-    for (size_t i = 0; i < n; i++) v[i] = (uint32_t)i;
-    put(w, (struct kw_h5_dataset){ path, KW_H5_U32, "", description, 1, { n }, { NULL }, name, 0 }, v);
-    free(v);
-}
 
 /* One value a point, computed by a function of (results, point). */
 #define PER_POINT(w, r, ctype, h5type, name, unit, text, expr)                                                          \
     do {                                                                                                                \
         ctype *v_ = malloc(((r)->n ? (r)->n : 1) * sizeof *v_);                                                         \
         if (!v_) {                                                                                                      \
-            (w)->st = kw_fail((w)->err, KW_ENOMEM, "out of memory");                                                    \
+            kw_writer_no_memory(w);                                                                                     \
             break;                                                                                                      \
         }                                                                                                               \
         for (size_t i = 0; i < (r)->n; i++) {                                                                           \
@@ -63,7 +21,8 @@ static void index_scale(struct writer *w, const char *path, const char *name, si
             (void)p, (void)c;                                                                                           \
             v_[i] = (expr);                                                                                             \
         }                                                                                                               \
-        put((w), (struct kw_h5_dataset){ "/points/" name, h5type, unit, text, 1, { (r)->n }, { POINT }, NULL, 0 }, v_); \
+        kw_writer_put(w, (struct kw_h5_dataset){ "/points/" name, h5type, unit, text, 1, { (r)->n }, { POINT }, NULL, 0 }, \
+                      v_);                                                                                              \
         free(v_);                                                                                                       \
     } while (0)
 
@@ -111,15 +70,15 @@ struct name_column { /* one of word and text */
 
 /* A string dataset made row by row; rows * 320 bytes. */
 #define NAME_SIZE 320
-static void put_names(struct writer *w, struct kw_h5_dataset d, size_t n, char *block)
+static void put_names(struct kw_writer *w, struct kw_h5_dataset d, size_t n, char *block)
 {
     const char **p = malloc((n ? n : 1) * sizeof *p);
     if (!p) {
-        w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+        kw_writer_no_memory(w);
         return;
     }
     for (size_t i = 0; i < n; i++) p[i] = block + i * NAME_SIZE;
-    put(w, d, p);
+    kw_writer_put(w, d, p);
     free(p);
 }
 
@@ -132,23 +91,24 @@ static void point_name(const struct kw_results *r, size_t i, const struct name_c
         n += (size_t)snprintf(buf + n, NAME_SIZE - n, "%s%s", k ? " + " : "", c->word(&candidate->choice[k]));
 }
 
-static void point_names(struct writer *w, const struct kw_results *r, const struct name_column *c, size_t n)
+static void point_names(struct kw_writer *w, const struct kw_results *r, const struct name_column *c, size_t n)
 {
     for (; n > 0; n--, c++) {
         char *block = calloc(r->n ? r->n : 1, NAME_SIZE);
         if (!block) {
-            w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+            kw_writer_no_memory(w);
             return;
         }
         for (size_t i = 0; i < r->n; i++) point_name(r, i, c, block + i * NAME_SIZE);
-        put_names(w, (struct kw_h5_dataset){ c->path, KW_H5_STR, "", c->description, 1, { r->n }, { POINT }, NULL, 0 }, r->n, block);
+        put_names(w, (struct kw_h5_dataset){ c->path, KW_H5_STR, "", c->description, 1, { r->n }, { POINT }, NULL, 0 },
+                  r->n, block);
         free(block);
     }
 }
 
 /* Columns for swept keys: numbers when every value is one, else text. The dataset is named by the path, '/' and '.' kept
  * out: "sweep_deployments[main]_keep_warm". */
-static void point_axes(struct writer *w, const struct kw_results *r)
+static void point_axes(struct kw_writer *w, const struct kw_results *r)
 {
     const struct kw_scenario *s = r->scenario;
     for (uint32_t a = 0; s && a < s->n_axes; a++) {
@@ -161,7 +121,7 @@ static void point_axes(struct writer *w, const struct kw_results *r)
         double *v = malloc(r->n * sizeof *v);
         bool numbers = true;
         if (!block || !v) {
-            w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+            kw_writer_no_memory(w);
         } else {
             for (size_t i = 0; i < r->n; i++) {
                 char *end, *cell = block + i * NAME_SIZE;
@@ -170,7 +130,7 @@ static void point_axes(struct writer *w, const struct kw_results *r)
                 if (end == cell || *end) numbers = false;
             }
             if (numbers)
-                put(w, (struct kw_h5_dataset){ path, KW_H5_F64, "", text, 1, { r->n }, { POINT }, NULL, 0 }, v);
+                kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_F64, "", text, 1, { r->n }, { POINT }, NULL, 0 }, v);
             else
                 put_names(w, (struct kw_h5_dataset){ path, KW_H5_STR, "", text, 1, { r->n }, { POINT }, NULL, 0 }, r->n, block);
         }
@@ -179,11 +139,11 @@ static void point_axes(struct writer *w, const struct kw_results *r)
     }
 }
 
-static void point_metrics(struct writer *w, const struct kw_results *r)
+static void point_metrics(struct kw_writer *w, const struct kw_results *r)
 {
     double *v = malloc((r->n ? r->n : 1) * sizeof *v);
     if (!v) {
-        w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+        kw_writer_no_memory(w);
         return;
     }
     for (int m = 0; m < KW_METRICS; m++)
@@ -197,12 +157,13 @@ static void point_metrics(struct writer *w, const struct kw_results *r)
                 const struct kw_estimate *e = &r->points[i].m[m];
                 v[i] = side == 0 ? e->mean : side == 1 ? e->lo : e->hi;
             }
-            put(w, (struct kw_h5_dataset){ path, KW_H5_F64, kw_metric_info[m].unit, text, 1, { r->n }, { POINT }, NULL, 0 }, v);
+            kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_F64, kw_metric_info[m].unit, text, 1, { r->n }, { POINT }, NULL, 0 },
+                          v);
         }
     free(v);
 }
 
-static void write_points(struct writer *w, const struct kw_results *r)
+static void write_points(struct kw_writer *w, const struct kw_results *r)
 {
     static const struct name_column names[] = {
         { "/points/label", "short name, unique in this file", NULL, text_label },
@@ -218,8 +179,8 @@ static void write_points(struct writer *w, const struct kw_results *r)
         { "/points/miss", "objective missed by most, empty when all are met", NULL, text_miss },
         { "/points/grade", "weakest grade of the inputs", NULL, text_grade },
     };
-    group(w, "/points", "one value a configuration");
-    index_scale(w, POINT, "point", r->n, "configuration");
+    kw_writer_group(w, "/points", "one value a configuration");
+    kw_writer_index(w, POINT, "point", r->n, "configuration");
     point_names(w, r, names, sizeof names / sizeof *names);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "tp", "GPU", "tensor-parallel degree of the first deployment", c->choice[0].tp);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "keep_warm", "replica", "replicas kept ready, first deployment",
@@ -251,17 +212,17 @@ static void write_points(struct writer *w, const struct kw_results *r)
     PER_POINT(w, r, uint32_t, KW_H5_U32, "peak_replicas", "replica", "most at once", p->peak_replicas);
 }
 
-static void write_bill(struct writer *w, const struct kw_results *r)
+static void write_bill(struct kw_writer *w, const struct kw_results *r)
 {
-    group(w, "/bill", "line items of a 730-hour month, mean over replications");
-    index_scale(w, "/bill/point", "point", r->n, "configuration");
-    index_scale(w, "/bill/item", "item", KW_ITEMS, "line item, named in item_name");
-    put(w, (struct kw_h5_dataset){ "/bill/item_name", KW_H5_STR, "", "name of each line item", 1, { KW_ITEMS }, { "/bill/item" },
+    kw_writer_group(w, "/bill", "line items of a 730-hour month, mean over replications");
+    kw_writer_index(w, "/bill/point", "point", r->n, "configuration");
+    kw_writer_index(w, "/bill/item", "item", KW_ITEMS, "line item, named in item_name");
+    kw_writer_put(w, (struct kw_h5_dataset){ "/bill/item_name", KW_H5_STR, "", "name of each line item", 1, { KW_ITEMS }, { "/bill/item" },
                                    NULL, 0 }, kw_item_name);
     size_t n = r->n * KW_ITEMS;
     int64_t *exact = malloc((n ? n : 1) * sizeof *exact);
     double *usd = malloc((n ? n : 1) * sizeof *usd);
-    if (!exact || !usd) w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+    if (!exact || !usd) kw_writer_no_memory(w);
     for (size_t i = 0; i < n && exact && usd; i++) {
         exact[i] = r->points[i / KW_ITEMS].bill.item[i % KW_ITEMS];
         usd[i] = kw_nano_to_double(exact[i]);
@@ -269,12 +230,12 @@ static void write_bill(struct writer *w, const struct kw_results *r)
     if (exact && usd) {
         struct kw_h5_dataset d = { "/bill/nusd_month", KW_H5_I64, "1e-9 USD/month", "exact, in nano-dollars", 2, { r->n, KW_ITEMS },
                                    { "/bill/point", "/bill/item" }, NULL, 4 };
-        put(w, d, exact);
+        kw_writer_put(w, d, exact);
         d.path = "/bill/usd_month";
         d.type = KW_H5_F64;
         d.units = "USD/month";
         d.description = "the same in dollars";
-        put(w, d, usd);
+        kw_writer_put(w, d, usd);
     }
     free(exact);
     free(usd);
@@ -298,7 +259,7 @@ static uint32_t max_replications(const struct kw_results *r)
     return n;
 }
 
-static void write_deployments(struct writer *w, const struct kw_results *r)
+static void write_deployments(struct kw_writer *w, const struct kw_results *r)
 {
     static const struct name_column strings[] = {
         { "/deployments/name", "name in the scenario", word_name, NULL },
@@ -311,12 +272,12 @@ static void write_deployments(struct writer *w, const struct kw_results *r)
     };
     uint32_t nd = max_deployments(r);
     size_t n = r->n * nd;
-    group(w, "/deployments", "what each configuration consists of");
-    index_scale(w, "/deployments/point", "point", r->n, "configuration");
-    index_scale(w, "/deployments/deployment", "deployment", nd, "place in the configuration");
+    kw_writer_group(w, "/deployments", "what each configuration consists of");
+    kw_writer_index(w, "/deployments/point", "point", r->n, "configuration");
+    kw_writer_index(w, "/deployments/deployment", "deployment", nd, "place in the configuration");
     const char *dims[4] = { "/deployments/point", "/deployments/deployment" };
     char *block = calloc(n ? n : 1, NAME_SIZE);
-    if (!block) w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+    if (!block) kw_writer_no_memory(w);
     for (size_t s = 0; s < sizeof strings / sizeof *strings && w->st == KW_OK; s++) {
         memset(block, 0, n * NAME_SIZE);
         for (size_t i = 0; i < n; i++)
@@ -327,13 +288,14 @@ static void write_deployments(struct writer *w, const struct kw_results *r)
     }
     free(block);
     int64_t *v = malloc((n ? n : 1) * sizeof *v);
-    if (!v) w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+    if (!v) kw_writer_no_memory(w);
     for (const struct kw_choice_field *f = kw_choice_field; f->name && w->st == KW_OK; f++) {
         char path[96];
         snprintf(path, sizeof path, "/deployments/%s", f->name);
         for (size_t i = 0; i < n; i++)
             v[i] = i % nd < r->candidates[i / nd].n ? kw_choice_field_get(f, &r->candidates[i / nd].choice[i % nd]) : 0;
-        put(w, (struct kw_h5_dataset){ path, KW_H5_I64, f->unit, f->description, 2, { r->n, nd }, { dims[0], dims[1] }, NULL, 4 }, v);
+        kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_I64, f->unit, f->description, 2, { r->n, nd }, { dims[0], dims[1] }, NULL, 4 },
+                      v);
     }
     free(v);
 }
@@ -399,16 +361,16 @@ const struct kw_usage_field kw_usage_field[] = {
     { NULL, NULL, NULL, 0 },
 };
 
-static void write_usage(struct writer *w, const struct kw_results *r)
+static void write_usage(struct kw_writer *w, const struct kw_results *r)
 {
     uint32_t nd = max_deployments(r), nr = max_replications(r);
     size_t n = r->n * nr * nd;
-    group(w, "/usage", "what was consumed: exact quantities, no prices; rows of a replication that was not simulated are 0");
-    index_scale(w, "/usage/point", "point", r->n, "configuration");
-    index_scale(w, "/usage/replication", "replication", nr, "0 is the trace as it is");
-    index_scale(w, "/usage/deployment", "deployment", nd, "place in the configuration");
+    kw_writer_group(w, "/usage", "what was consumed: exact quantities, no prices; rows of a replication that was not simulated are 0");
+    kw_writer_index(w, "/usage/point", "point", r->n, "configuration");
+    kw_writer_index(w, "/usage/replication", "replication", nr, "0 is the trace as it is");
+    kw_writer_index(w, "/usage/deployment", "deployment", nd, "place in the configuration");
     int64_t *v = malloc((n ? n : 1) * sizeof *v);
-    if (!v) w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+    if (!v) kw_writer_no_memory(w);
     for (const struct kw_usage_field *f = kw_usage_field; f->name && w->st == KW_OK; f++) {
         char path[96];
         snprintf(path, sizeof path, "/usage/%s", f->name);
@@ -419,21 +381,21 @@ static void write_usage(struct writer *w, const struct kw_results *r)
             if (rep < p->replications && dep < p->n)
                 memcpy(&v[i], (const char *)&p->usage[rep * p->n + dep] + f->offset, sizeof v[i]);
         }
-        put(w, (struct kw_h5_dataset){ path, KW_H5_I64, f->unit, f->description, 3, { r->n, nr, nd },
+        kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_I64, f->unit, f->description, 3, { r->n, nr, nd },
                                        { "/usage/point", "/usage/replication", "/usage/deployment" }, NULL, 4 }, v);
     }
     free(v);
 }
 
-static void write_samples(struct writer *w, const struct kw_results *r)
+static void write_samples(struct kw_writer *w, const struct kw_results *r)
 {
     uint32_t nr = max_replications(r);
     size_t n = r->n * nr;
-    group(w, "/samples", "the figures of each replication; NaN where it was not simulated");
-    index_scale(w, "/samples/point", "point", r->n, "configuration");
-    index_scale(w, "/samples/replication", "replication", nr, "0 is the trace as it is");
+    kw_writer_group(w, "/samples", "the figures of each replication; NaN where it was not simulated");
+    kw_writer_index(w, "/samples/point", "point", r->n, "configuration");
+    kw_writer_index(w, "/samples/replication", "replication", nr, "0 is the trace as it is");
     double *v = malloc((n ? n : 1) * sizeof *v);
-    if (!v) w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+    if (!v) kw_writer_no_memory(w);
     for (int m = 0; m < KW_METRICS && w->st == KW_OK; m++) {
         char path[96];
         snprintf(path, sizeof path, "/samples/%s", kw_metric_info[m].name);
@@ -441,7 +403,7 @@ static void write_samples(struct writer *w, const struct kw_results *r)
             const struct kw_point *p = &r->points[i / nr];
             v[i] = i % nr < p->replications ? p->sample[i % nr][m] : NAN;
         }
-        put(w, (struct kw_h5_dataset){ path, KW_H5_F64, kw_metric_info[m].unit, kw_metric_info[m].description, 2, { r->n, nr },
+        kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_F64, kw_metric_info[m].unit, kw_metric_info[m].description, 2, { r->n, nr },
                                        { "/samples/point", "/samples/replication" }, NULL, 4 }, v);
     }
     free(v);
@@ -449,7 +411,7 @@ static void write_samples(struct writer *w, const struct kw_results *r)
 
 /* ---- /series and /hist */
 
-static void write_series(struct writer *w, const struct kw_results *r)
+static void write_series(struct kw_writer *w, const struct kw_results *r)
 {
     size_t nt = 0;
     kw_ns step = 0;
@@ -471,14 +433,14 @@ static void write_series(struct writer *w, const struct kw_results *r)
         { "/series/ready_idle", "replica", "ready without, at the interval's end", offsetof(struct kw_series, ready_idle) },
         { "/series/starting", "replica", "starting, at the interval's end", offsetof(struct kw_series, starting) },
     };
-    group(w, "/series", "over time, replication 0");
-    index_scale(w, "/series/point", "point", r->n, "configuration");
+    kw_writer_group(w, "/series", "over time, replication 0");
+    kw_writer_index(w, "/series/point", "point", r->n, "configuration");
     double *t = malloc(nt * sizeof *t);
     uint32_t *v = malloc(r->n * nt * sizeof *v);
-    if (!t || !v) w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+    if (!t || !v) kw_writer_no_memory(w);
     if (t && v) {
         for (size_t k = 0; k < nt; k++) t[k] = kw_nano_to_double(step) * (double)(k + 1);
-        put(w, (struct kw_h5_dataset){ "/series/time", KW_H5_F64, "s", "end of the interval since the trace began", 1, { nt },
+        kw_writer_put(w, (struct kw_h5_dataset){ "/series/time", KW_H5_F64, "s", "end of the interval since the trace began", 1, { nt },
                                        { NULL }, "time", 4 }, t);
         for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
             for (size_t i = 0; i < r->n; i++) {
@@ -487,7 +449,7 @@ static void write_series(struct writer *w, const struct kw_results *r)
                 memcpy(&from, (const char *)s + columns[c].offset, sizeof from);
                 for (size_t k = 0; k < nt; k++) v[i * nt + k] = k < s->n ? from[k] : 0;
             }
-            put(w, (struct kw_h5_dataset){ columns[c].path, KW_H5_U32, columns[c].unit, columns[c].text, 2, { r->n, nt },
+            kw_writer_put(w, (struct kw_h5_dataset){ columns[c].path, KW_H5_U32, columns[c].unit, columns[c].text, 2, { r->n, nt },
                                            { "/series/point", "/series/time" }, NULL, 4 }, v);
         }
     }
@@ -505,7 +467,7 @@ static size_t bin_of(double ns)
     return b < 0 ? 0 : b >= BINS ? BINS - 1 : (size_t)b;
 }
 
-static void write_hist(struct writer *w, const struct kw_results *r)
+static void write_hist(struct kw_writer *w, const struct kw_results *r)
 {
     static const struct {
         const char *path, *text;
@@ -517,14 +479,14 @@ static void write_hist(struct writer *w, const struct kw_results *r)
         { "/hist/itl", "each gap between two tokens", offsetof(struct kw_point, itl), 1e-3 },
         { "/hist/e2e", "arrival to last output token", offsetof(struct kw_point, e2e), 1 },
     };
-    group(w, "/hist", "histograms over all replications");
-    index_scale(w, "/hist/point", "point", r->n, "configuration");
+    kw_writer_group(w, "/hist", "histograms over all replications");
+    kw_writer_index(w, "/hist/point", "point", r->n, "configuration");
     double *edge = malloc(BINS * sizeof *edge);
     uint64_t *v = malloc((r->n ? r->n : 1) * BINS * sizeof *v);
-    if (!edge || !v) w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+    if (!edge || !v) kw_writer_no_memory(w);
     if (edge && v) {
         for (int b = 0; b < BINS; b++) edge[b] = exp2(10 + b / 16.0) * 1e-9;
-        put(w, (struct kw_h5_dataset){ "/hist/bin", KW_H5_F64, "s", "lower edge; 16 bins an octave; the first and last take the rest",
+        kw_writer_put(w, (struct kw_h5_dataset){ "/hist/bin", KW_H5_F64, "s", "lower edge; 16 bins an octave; the first and last take the rest",
                                        1, { BINS }, { NULL }, "bin", 4 }, edge);
         for (size_t h = 0; h < 4; h++) {
             memset(v, 0, r->n * BINS * sizeof *v);
@@ -534,7 +496,7 @@ static void write_hist(struct writer *w, const struct kw_results *r)
                 for (size_t b = kw_hist_bucket(hist->min); b <= kw_hist_bucket(hist->max); b++)
                     v[i * BINS + bin_of((double)kw_hist_lower(b) * which[h].ns)] += hist->count[b];
             }
-            put(w, (struct kw_h5_dataset){ which[h].path, KW_H5_U64, "1", which[h].text, 2, { r->n, BINS },
+            kw_writer_put(w, (struct kw_h5_dataset){ which[h].path, KW_H5_U64, "1", which[h].text, 2, { r->n, BINS },
                                            { "/hist/point", "/hist/bin" }, NULL, 4 }, v);
         }
     }
@@ -551,10 +513,10 @@ static void write_hist(struct writer *w, const struct kw_results *r)
             const struct kw_record *q = &p->records[i];                                                                 \
             v_[i] = (expr);                                                                                             \
         }                                                                                                               \
-        put((w), (struct kw_h5_dataset){ "/requests/" name, h5type, unit, text, 1, { n }, { "/requests/request" }, NULL, 4 }, v_); \
+        kw_writer_put(w, (struct kw_h5_dataset){ "/requests/" name, h5type, unit, text, 1, { n }, { "/requests/request" }, NULL, 4 }, v_); \
     } while (0)
 
-static void write_requests(struct writer *w, const struct kw_results *r)
+static void write_requests(struct kw_writer *w, const struct kw_results *r)
 {
     if (!r->trace || r->n != 1 || !r->points[0].records) return;
     const struct kw_point *p = &r->points[0];
@@ -562,11 +524,11 @@ static void write_requests(struct writer *w, const struct kw_results *r)
     size_t n = p->n_records;
     void *buffer = malloc((n ? n : 1) * sizeof(double));
     if (!buffer) {
-        w->st = kw_fail(w->err, KW_ENOMEM, "out of memory");
+        kw_writer_no_memory(w);
         return;
     }
-    group(w, "/requests", "one row a request, replication 0; status 0 completed, 1 rejected, 2 timed out, 3 too long");
-    index_scale(w, "/requests/request", "request", n, "in order of arrival");
+    kw_writer_group(w, "/requests", "one row a request, replication 0; status 0 completed, 1 rejected, 2 timed out, 3 too long");
+    kw_writer_index(w, "/requests/request", "request", n, "in order of arrival");
     PER_REQUEST(w, int64_t, KW_H5_I64, "arrival_ns", "ns", "since the trace began", t->arrival[q->request]);
     PER_REQUEST(w, uint32_t, KW_H5_U32, "prompt_tokens", "token", "input tokens", t->prompt[q->request]);
     PER_REQUEST(w, uint32_t, KW_H5_U32, "output_tokens", "token", "output tokens asked", t->output[q->request]);
@@ -581,39 +543,29 @@ static void write_requests(struct writer *w, const struct kw_results *r)
     free(buffer);
 }
 
-static void write_plan(struct writer *w, const struct kw_results *r)
+static void write_plan(struct kw_writer *w, const struct kw_results *r)
 {
     const struct kw_plan *p = r->plan;
     if (!p) return;
-    attr(w, "/", "recommendation", p->recommendation);
-    attr(w, "/", "why", p->why);
-    attr_i64(w, "/", "best", (int64_t)p->best);
-    attr_i64(w, "/", "runner_up", (int64_t)p->runner_up);
-    attr_i64(w, "/", "nearest_miss", (int64_t)p->nearest_miss);
+    kw_writer_attr(w, "recommendation", p->recommendation);
+    kw_writer_attr(w, "why", p->why);
+    kw_writer_attr_i64(w, "best", (int64_t)p->best);
+    kw_writer_attr_i64(w, "runner_up", (int64_t)p->runner_up);
+    kw_writer_attr_i64(w, "nearest_miss", (int64_t)p->nearest_miss);
 }
 
 enum kw_status kw_results_write(const struct kw_results *r, const char *path, int64_t created_utc, struct kw_error *err)
 {
-    struct writer w = { .err = err };
-    if ((w.st = kw_h5_create(&w.f, path, err)) != KW_OK) return w.st;
-    attr(&w, "/", "title", "keepwarm result");
-    attr_i64(&w, "/", "schema_version", KW_RESULTS_SCHEMA);
-    attr(&w, "/", "keepwarm_version", kw_version);
-    attr(&w, "/", "git_revision", kw_git_revision);
-    attr(&w, "/", "build_flags", kw_build_flags);
-    attr(&w, "/", "command", r->command);
-    attr(&w, "/", "config_json", r->config_json);
-    attr_i64(&w, "/", "seed", (int64_t)r->seed);
-    attr(&w, "/", "trace_sha256", r->trace_sha256);
-    attr(&w, "/", "trace_source", r->trace_source);
-    attr(&w, "/", "scaling", r->scaling);
-    char created[32] = "";
-    if (created_utc) {
-        time_t at = (time_t)created_utc;
-        struct tm tm;
-        if (gmtime_r(&at, &tm)) strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    }
-    attr(&w, "/", "created_utc", created);
+    struct kw_writer w;
+    enum kw_status st = kw_writer_open(&w, path, err);
+    if (st != KW_OK) return st;
+    kw_writer_about(&w, "keepwarm result", KW_RESULTS_SCHEMA, r->command);
+    kw_writer_attr(&w, "config_json", r->config_json);
+    kw_writer_attr_i64(&w, "seed", (int64_t)r->seed);
+    kw_writer_attr(&w, "trace_sha256", r->trace_sha256);
+    kw_writer_attr(&w, "trace_source", r->trace_source);
+    kw_writer_attr(&w, "scaling", r->scaling);
+    kw_writer_created(&w, created_utc);
     write_points(&w, r);
     write_bill(&w, r);
     write_deployments(&w, r);
@@ -623,9 +575,5 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     write_hist(&w, r);
     write_requests(&w, r);
     write_plan(&w, r);
-    if (w.st != KW_OK) {
-        kw_h5_abandon(w.f);
-        return w.st;
-    }
-    return kw_h5_commit(w.f, err);
+    return kw_writer_close(&w);
 }

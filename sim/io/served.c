@@ -2,38 +2,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include "sim/core/h5.h"
-#include "sim/io/version.h"
+#include "sim/io/writer.h"
 
-/* A writer that stops at the first failure, so that a long row of datasets reads as one. */
-struct writer {
-    struct kw_h5 *f;
-    enum kw_status st;
-    struct kw_error *err;
-};
-
-static void group(struct writer *w, const char *path, const char *description)
-{
-    if (w->st == KW_OK) w->st = kw_h5_group(w->f, path, description, w->err);
-}
-
-static void attr(struct writer *w, const char *name, const char *value)
-{
-    if (w->st == KW_OK) w->st = kw_h5_attr_str(w->f, "/", name, value ? value : "", w->err);
-}
-
-static void attr_i64(struct writer *w, const char *name, int64_t v)
-{
-    if (w->st == KW_OK) w->st = kw_h5_attr_i64(w->f, "/", name, v, w->err);
-}
-
-static void put(struct writer *w, struct kw_h5_dataset d, const void *data)
-{
-    if (w->st == KW_OK) w->st = kw_h5_write(w->f, &d, data, w->err);
-}
-
-/* One member of an array of structs as a dataset: [n] values of 1, 4 or 8 bytes, `stride` bytes apart. */
+/* One member of an array of structs as a dataset: [n] values of 4 or 8 bytes, `stride` bytes apart. */
 struct column {
     const char *name, *unit, *description;
     enum kw_h5_type type;
@@ -42,23 +13,23 @@ struct column {
 
 static size_t width(enum kw_h5_type t) { return t == KW_H5_U32 ? 4 : 8; }
 
-static void put_columns(struct writer *w, const char *group_path, const char *scale, const struct column *c, const void *rows,
+static void put_columns(struct kw_writer *w, const char *group_path, const char *scale, const struct column *c, const void *rows,
                         size_t n, size_t stride)
 {
     char *buffer = malloc(8 * (n + !n));
     char path[96], dim[96];
     if (!buffer) {
-        if (w->st == KW_OK) w->st = kw_fail(w->err, KW_ENOMEM, "out of memory for %zu rows", n);
+        kw_writer_no_memory(w);
         return;
     }
     for (size_t i = 0; i < n; i++) ((uint32_t *)(void *)buffer)[i] = (uint32_t)i;
     snprintf(dim, sizeof dim, "%s/%s", group_path, scale);
-    put(w, (struct kw_h5_dataset){ dim, KW_H5_U32, "", "in order", 1, { n }, { NULL }, scale, 0 }, buffer);
+    kw_writer_put(w, (struct kw_h5_dataset){ dim, KW_H5_U32, "", "in order", 1, { n }, { NULL }, scale, 0 }, buffer);
     for (; c->name; c++) {
         const char *from = (const char *)rows + c->offset;
         for (size_t i = 0; i < n; i++) memcpy(buffer + i * width(c->type), from + i * stride, width(c->type));
         snprintf(path, sizeof path, "%s/%s", group_path, c->name);
-        put(w, (struct kw_h5_dataset){ path, c->type, c->unit, c->description, 1, { n }, { dim }, NULL, 4 }, buffer);
+        kw_writer_put(w, (struct kw_h5_dataset){ path, c->type, c->unit, c->description, 1, { n }, { dim }, NULL, 4 }, buffer);
     }
     free(buffer);
 }
@@ -83,11 +54,11 @@ static const struct column request_columns[] = {
 };
 #undef AT
 
-static void write_requests(struct writer *w, const struct kw_served_trace *s)
+static void write_requests(struct kw_writer *w, const struct kw_served_trace *s)
 {
     struct request_row *row = malloc((s->n + !s->n) * sizeof *row);
     if (!row) {
-        w->st = kw_fail(w->err, KW_ENOMEM, "out of memory for %zu requests", s->n);
+        kw_writer_no_memory(w);
         return;
     }
     for (size_t i = 0; i < s->n; i++) {
@@ -97,7 +68,7 @@ static void write_requests(struct writer *w, const struct kw_served_trace *s)
                                        .tpot = kw_served_tpot(r), .prompt = r->prompt, .output = r->output,
                                        .generated = r->generated, .status = r->status };
     }
-    group(w, "/requests", "one row a request");
+    kw_writer_group(w, "/requests", "one row a request");
     put_columns(w, "/requests", "request", request_columns, row, s->n, sizeof *row);
     free(row);
 }
@@ -120,7 +91,7 @@ static const struct column step_columns[] = {
 };
 #undef AT
 
-static void write_itl(struct writer *w, const struct kw_hist *h)
+static void write_itl(struct kw_writer *w, const struct kw_hist *h)
 {
     size_t n = 0, k = 0;
     for (size_t b = 0; b < KW_HIST_BUCKETS; b++) n += h->count[b] != 0;
@@ -129,12 +100,14 @@ static void write_itl(struct writer *w, const struct kw_hist *h)
     if (lower && count) {
         for (size_t b = 0; b < KW_HIST_BUCKETS; b++)
             if (h->count[b]) lower[k] = kw_hist_lower(b), count[k++] = h->count[b];
-        group(w, "/hist", "histograms, log buckets of 0.1 % relative error; empty ones left out");
-        group(w, "/hist/itl", "gaps between two tokens of a request");
-        put(w, (struct kw_h5_dataset){ "/hist/itl/lower", KW_H5_I64, "ns", "bucket's lower edge", 1, { n }, { NULL }, "lower", 0 }, lower);
-        put(w, (struct kw_h5_dataset){ "/hist/itl/count", KW_H5_U64, "gap", "in the bucket", 1, { n }, { "/hist/itl/lower" }, NULL, 4 }, count);
-    } else if (w->st == KW_OK) {
-        w->st = kw_fail(w->err, KW_ENOMEM, "out of memory for a histogram");
+        kw_writer_group(w, "/hist", "histograms, log buckets of 0.1 % relative error; empty ones left out");
+        kw_writer_group(w, "/hist/itl", "gaps between two tokens of a request");
+        kw_writer_put(w, (struct kw_h5_dataset){ "/hist/itl/lower", KW_H5_I64, "ns", "bucket's lower edge", 1, { n }, { NULL }, "lower", 0 },
+                      lower);
+        kw_writer_put(w, (struct kw_h5_dataset){ "/hist/itl/count", KW_H5_U64, "gap", "in the bucket", 1, { n }, { "/hist/itl/lower" }, NULL, 4 },
+                      count);
+    } else {
+        kw_writer_no_memory(w);
     }
     free(lower);
     free(count);
@@ -155,7 +128,7 @@ static const struct column phase_columns[] = {
 };
 #undef AT
 
-static void write_startup(struct writer *w, const struct kw_startup *s)
+static void write_startup(struct kw_writer *w, const struct kw_startup *s)
 {
     struct phase_row row[KW_STARTUP_MAX];
     const char *name[KW_STARTUP_MAX];
@@ -168,61 +141,52 @@ static void write_startup(struct writer *w, const struct kw_startup *s)
     for (uint32_t i = 0; i < n_path; i++) row[path[i]].critical = 1;
     struct kw_startup_figures f;
     kw_startup_figures(s, &f);
-    group(w, "/startup", "phases of the cold start; they overlap");
+    kw_writer_group(w, "/startup", "phases of the cold start; they overlap");
     const struct { const char *name; int64_t ns; } figures[] = { { "weights_ns", f.weights }, { "ready_ns", f.ready },
         { "first_token_ns", f.first_token }, { "sum_ns", f.sum }, { "critical_ns", f.critical } };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         if (w->st == KW_OK) w->st = kw_h5_attr_i64(w->f, "/startup", figures[i].name, figures[i].ns, w->err);
     put_columns(w, "/startup", "phase", phase_columns, row, n, sizeof *row);
-    put(w, (struct kw_h5_dataset){ "/startup/name", KW_H5_STR, "", "what was done", 1, { n }, { "/startup/phase" }, NULL, 0 }, name);
+    kw_writer_put(w, (struct kw_h5_dataset){ "/startup/name", KW_H5_STR, "", "what was done", 1, { n }, { "/startup/phase" }, NULL, 0 },
+                  name);
 }
 
-static void write_attributes(struct writer *w, const struct kw_served_file *s, int64_t created_utc)
+static void write_attributes(struct kw_writer *w, const struct kw_served_file *s, int64_t created_utc)
 {
     char text[64] = "";
     const struct kw_sched_config *l = &s->engine->limits;
-    attr(w, "title", "keepwarm replay on the engine");
-    attr_i64(w, "schema_version", KW_SERVED_SCHEMA);
-    attr(w, "keepwarm_version", kw_version);
-    attr(w, "git_revision", kw_git_revision);
-    attr(w, "build_flags", kw_build_flags);
-    attr(w, "command", "engine serve-trace");
-    attr(w, "model", s->engine->config.name);
-    attr(w, "precision", kw_dtype_name(s->engine->layout.precision));
-    attr(w, "backend", s->engine->ops->name);
-    attr(w, "device", s->device->name);
-    attr(w, "driver", s->device->driver);
-    attr_i64(w, "max_num_seqs", l->max_num_seqs);
-    attr_i64(w, "max_num_batched_tokens", l->max_num_batched_tokens);
-    attr_i64(w, "max_model_len", l->max_model_len);
-    attr_i64(w, "block_size", l->block_size);
-    attr_i64(w, "num_blocks", l->num_blocks);
-    attr_i64(w, "prefix_caching", l->prefix_caching);
-    attr_i64(w, "async_scheduling", l->async_scheduling);
+    kw_writer_about(w, "keepwarm replay on the engine", KW_SERVED_SCHEMA, "engine serve-trace");
+    kw_writer_attr(w, "model", s->engine->config.name);
+    kw_writer_attr(w, "precision", kw_dtype_name(s->engine->layout.precision));
+    kw_writer_attr(w, "backend", s->engine->ops->name);
+    kw_writer_attr(w, "device", s->device->name);
+    kw_writer_attr(w, "driver", s->device->driver);
+    kw_writer_attr_i64(w, "max_num_seqs", l->max_num_seqs);
+    kw_writer_attr_i64(w, "max_num_batched_tokens", l->max_num_batched_tokens);
+    kw_writer_attr_i64(w, "max_model_len", l->max_model_len);
+    kw_writer_attr_i64(w, "block_size", l->block_size);
+    kw_writer_attr_i64(w, "num_blocks", l->num_blocks);
+    kw_writer_attr_i64(w, "prefix_caching", l->prefix_caching);
+    kw_writer_attr_i64(w, "async_scheduling", l->async_scheduling);
     snprintf(text, sizeof text, "%.9g", s->served->speed);
-    attr(w, "speed", text);
-    attr_i64(w, "wall_ns", s->served->wall_ns);
-    attr_i64(w, "seed", (int64_t)s->seed);
-    attr(w, "trace_sha256", s->trace_sha256);
-    attr(w, "trace_source", s->trace_source);
-    time_t at = (time_t)created_utc;
-    struct tm tm;
-    text[0] = 0;
-    if (created_utc && gmtime_r(&at, &tm)) strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    attr(w, "created_utc", text);
+    kw_writer_attr(w, "speed", text);
+    kw_writer_attr_i64(w, "wall_ns", s->served->wall_ns);
+    kw_writer_attr_i64(w, "seed", (int64_t)s->seed);
+    kw_writer_attr(w, "trace_sha256", s->trace_sha256);
+    kw_writer_attr(w, "trace_source", s->trace_source);
+    kw_writer_created(w, created_utc);
 }
 
 enum kw_status kw_served_write(const struct kw_served_file *s, const char *path, int64_t created_utc, struct kw_error *err)
 {
-    struct writer w = { .err = err };
-    if ((w.st = kw_h5_create(&w.f, path, err)) != KW_OK) return w.st;
+    struct kw_writer w;
+    enum kw_status st = kw_writer_open(&w, path, err);
+    if (st != KW_OK) return st;
     write_attributes(&w, s, created_utc);
     write_requests(&w, s->served);
-    group(&w, "/steps", "one row a batch");
+    kw_writer_group(&w, "/steps", "one row a batch");
     put_columns(&w, "/steps", "step", step_columns, s->served->step, s->served->n_steps, sizeof *s->served->step);
     write_itl(&w, &s->served->itl);
     write_startup(&w, &s->engine->startup);
-    if (w.st == KW_OK) return kw_h5_commit(w.f, err);
-    kw_h5_abandon(w.f);
-    return w.st;
+    return kw_writer_close(&w);
 }
