@@ -5,6 +5,8 @@
 #include "sim/core/date.h"
 #include "sim/core/text.h"
 
+#define WIDTH 100 /* terminal columns of what is printed */
+
 /* Hands the text over, or says that memory ran out. */
 static enum kw_status done(struct kw_text *t, char **text, struct kw_error *err)
 {
@@ -21,27 +23,6 @@ static void cell(struct kw_text *t, const char *s, int width)
 {
     int pad = width - kw_text_width(s);
     kw_text_add(t, "%s%*s", s, pad > 0 ? pad : 0, "");
-}
-
-/* Text wrapped at 100 columns, each line after `indent` blanks; the first line's blanks are written already. */
-static void wrapped(struct kw_text *t, const char *s, int indent)
-{
-    int at = indent;
-    while (*s) {
-        size_t word = strcspn(s, " ");
-        if (at > indent && at + 1 + (int)word > 100) {
-            kw_text_add(t, "\n%*s", indent, "");
-            at = indent;
-        } else if (at > indent) {
-            kw_text_add(t, " ");
-            at++;
-        }
-        kw_text_add(t, "%.*s", (int)word, s);
-        at += (int)word;
-        s += word;
-        while (*s == ' ') s++;
-    }
-    kw_text_add(t, "\n");
 }
 
 /* ---- small pieces */
@@ -167,7 +148,7 @@ static void print_sources(struct kw_text *t, const struct kw_platform *p)
         for (size_t k = 0; k < i && !seen; k++) seen = !strcmp(p->facts[k].provenance.source, v->source);
         if (seen) continue;
         kw_text_add(t, "  ");
-        wrapped(t, v->source, 6);
+        kw_text_fold(t, v->source, 6, WIDTH);
         kw_text_add(t, "      %s", v->date);
         if (v->evidence) kw_text_add(t, ", evidence %c", v->evidence);
         kw_text_add(t, "\n");
@@ -185,7 +166,7 @@ static void print_assumptions(struct kw_text *t, const struct kw_platform *p)
         char line[sizeof k->path + sizeof k->value + sizeof k->note + 8];
         snprintf(line, sizeof line, "%s: %s%s%s%s", k->path, k->value, k->note[0] ? " (" : "", k->note,
                  k->note[0] ? ")" : "");
-        wrapped(t, line, 6);
+        kw_text_fold(t, line, 6, WIDTH);
     }
 }
 
@@ -194,7 +175,7 @@ static void print_not_found(struct kw_text *t, const struct kw_platform *p)
     if (p->n_not_found) kw_text_add(t, "\nnot found\n");
     for (size_t i = 0; i < p->n_not_found; i++) {
         kw_text_add(t, "  - ");
-        wrapped(t, p->not_found[i], 4);
+        kw_text_fold(t, p->not_found[i], 4, WIDTH);
     }
 }
 
@@ -228,7 +209,7 @@ enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct
         kw_text_add(&g, "%s\n", id);
         if (k->note[0]) {
             kw_text_add(&g, "      ");
-            wrapped(&g, k->note, 6);
+            kw_text_fold(&g, k->note, 6, WIDTH);
         }
     }
     if (p->n_tiers) kw_text_add(&g, "\ntier in use: %s\n", p->n_apis ? p->apis[0].limits.tier : p->tiers[0].tier);
@@ -237,7 +218,7 @@ enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct
     print_sources(&g, p);
     if (p->notes[0]) {
         kw_text_add(&g, "\nnotes\n  ");
-        wrapped(&g, p->notes, 2);
+        kw_text_fold(&g, p->notes, 2, WIDTH);
     }
     return done(&g, text, err);
 }

@@ -171,7 +171,7 @@ static void repricing_needs_no_simulation(void)
     double cost = q->m[KW_METRIC_COST].mean, lo = q->m[KW_METRIC_COST].lo, ttft = q->m[KW_METRIC_TTFT_P95].mean;
     struct kw_tariff t = kw_choice_tariff(&candidates[0].choice[0]);
     fake_gpu[0].gpu_hour.v = 3 * KW_NANO;
-    CHECK(kw_point_reprice(q, &t, &s.slo, NULL) == KW_OK);
+    CHECK(kw_point_finish(q, &t, &s.slo, NULL) == KW_OK);
     CHECK_NEAR(q->m[KW_METRIC_COST].mean, 3 * cost, 1e-6);
     CHECK_NEAR(q->m[KW_METRIC_COST].lo, 3 * lo, 1e-6);
     CHECK(q->m[KW_METRIC_TTFT_P95].mean == ttft);

@@ -32,9 +32,26 @@ static void si_has_three_digits(void)
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) CHECK_STR(kw_text_si(buf, c[i].v), c[i].want);
 }
 
+static void folds_at_blanks(void)
+{
+    struct kw_text t = { 0 };
+    kw_text_add(&t, "  ");
+    kw_text_fold(&t, " ab cd  efg äöü h", 2, 7); /* two words fill a line of 7; code points count, not bytes */
+    CHECK_STR(t.s, "  ab cd\n  efg\n  äöü h\n");
+    kw_text_free(&t);
+    kw_text_fold(&t, "longer-than-a-line x", 0, 7);
+    CHECK_STR(t.s, "longer-than-a-line\nx\n");
+    kw_text_free(&t);
+    kw_text_add(&t, "label   ");
+    kw_text_fold(&t, "", 8, 20);
+    CHECK_STR(t.s, "label\n");
+    kw_text_free(&t);
+}
+
 int main(void)
 {
     RUN(adds_and_pads);
+    RUN(folds_at_blanks);
     RUN(si_has_three_digits);
     return check_report();
 }

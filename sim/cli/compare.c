@@ -71,7 +71,7 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
     for (size_t i = 0; i < l->n && st == KW_OK; i++) {
         struct kw_tariff tariff[KW_FLEET_MAX_DEPLOYMENTS];
         for (uint32_t k = 0; k < l->candidates[i].n; k++) tariff[k] = kw_choice_tariff(&l->candidates[i].choice[k]);
-        st = kw_point_reprice(&l->points[i], tariff, &l->slo, err);
+        st = kw_point_finish(&l->points[i], tariff, &l->slo, err);
     }
     if (st == KW_OK) st = kw_points_rank(l->points, l->n, &l->slo, (uint64_t)l->head.seed, err);
     if (st != KW_OK) loaded_free(l);

@@ -35,12 +35,14 @@ void kw_text_add(struct kw_text *t, const char *fmt, ...)
     va_end(again);
 }
 
-int kw_text_width(const char *s)
+static int columns(const char *s, size_t n)
 {
     int w = 0;
-    for (; *s; s++) w += ((unsigned char)*s & 0xc0) != 0x80;
+    for (size_t i = 0; i < n; i++) w += ((unsigned char)s[i] & 0xc0) != 0x80;
     return w;
 }
+
+int kw_text_width(const char *s) { return columns(s, strlen(s)); }
 
 void kw_text_pad(struct kw_text *t, const char *s, int width)
 {
@@ -55,6 +57,27 @@ void kw_text_pad(struct kw_text *t, const char *s, int width)
     if (width < 0) kw_text_add(t, "%*s", want - w, "");
     kw_text_add(t, "%s", s);
     if (width > 0) kw_text_add(t, "%*s", want - w, "");
+}
+
+void kw_text_fold(struct kw_text *t, const char *s, int indent, int width)
+{
+    int at = indent;
+    for (s += strspn(s, " "); *s; s += strspn(s, " ")) {
+        size_t n = strcspn(s, " ");
+        int w = columns(s, n);
+        if (at > indent && at + 1 + w > width) {
+            kw_text_add(t, "\n%*s", indent, "");
+            at = indent;
+        } else if (at > indent) {
+            kw_text_add(t, " ");
+            at++;
+        }
+        kw_text_add(t, "%.*s", (int)n, s);
+        at += w;
+        s += n;
+    }
+    kw_text_trim(t); /* an empty text leaves the indent */
+    kw_text_add(t, "\n");
 }
 
 void kw_text_trim(struct kw_text *t)

@@ -16,6 +16,9 @@ void kw_text_add(struct kw_text *t, const char *fmt, ...) KW_PRINTF(2, 3);
 /* s padded with blanks to `width` terminal columns (UTF-8 code points); right-aligned when width < 0; cut with "…" when
  * longer. */
 void kw_text_pad(struct kw_text *t, const char *s, int width);
+/* s folded at blanks so that no line passes `width` columns where a word does not alone; further lines after `indent`
+ * blanks. The first line's indent is written already. Ends with a newline. */
+void kw_text_fold(struct kw_text *t, const char *s, int indent, int width);
 void kw_text_trim(struct kw_text *t); /* drops blanks at the end: a line is done */
 void kw_text_free(struct kw_text *t);
 int kw_text_width(const char *s); /* terminal columns: UTF-8 code points, none of them wide or combining */

@@ -43,29 +43,12 @@ static const char *percent(double share, char buf[32])
     return buf;
 }
 
-/* Text folded at blanks to fit the width, hanging under its label. */
+/* Text that hangs under its label. */
 static void paragraph(const char *label, const char *text, struct kw_text *out)
 {
-    int at = 14;
     kw_text_add(out, "  ");
     kw_text_pad(out, label, 12);
-    for (const char *p = text; *p;) {
-        size_t n = strcspn(p, " ");
-        char word[256];
-        snprintf(word, sizeof word, "%.*s", (int)(n < 255 ? n : 255), p);
-        int w = kw_text_width(word);
-        if (at + w > KW_LISTING_WIDTH && at > 14) {
-            kw_text_trim(out);
-            kw_text_add(out, "\n              ");
-            at = 14;
-        }
-        kw_text_add(out, "%s ", word);
-        at += w + 1;
-        p += n;
-        p += strspn(p, " ");
-    }
-    kw_text_trim(out);
-    kw_text_add(out, "\n");
+    kw_text_fold(out, text, 14, KW_LISTING_WIDTH);
 }
 
 void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t, const char *scaling,

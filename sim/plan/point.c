@@ -193,12 +193,6 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
     return KW_OK;
 }
 
-enum kw_status kw_point_reprice(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,
-                                struct kw_error *err)
-{
-    return kw_point_finish(p, tariff, slo, err);
-}
-
 bool kw_point_better(const struct kw_point *a, const struct kw_point *b)
 {
     if (a->feasible != b->feasible) return a->feasible;

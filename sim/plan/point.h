@@ -48,13 +48,10 @@ struct kw_point {
 enum kw_status kw_point_init(struct kw_point *p, struct kw_error *err);
 void kw_point_free(struct kw_point *p); /* safe to call again on an initialised point */
 
-/* Means, intervals, bill and feasibility from sample and usage. tariff[n]; called by the evaluation, again by reprice. */
+/* Means, intervals, bill and feasibility from sample and usage. tariff[n]. Called by the evaluation, and again to price old
+ * usage anew: cost figures of every replication are computed again, the simulated ones stay. kw_points_rank ranks. */
 enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,
                                struct kw_error *err);
-/* New prices for old usage: cost figures of every replication, bill, intervals and feasibility are computed again; the
- * simulated figures stay. kw_points_rank ranks anew. */
-enum kw_status kw_point_reprice(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,
-                                struct kw_error *err);
 
 /* Whether a ranks before b: feasible before not; among feasible the cheaper, then the lower TTFT p95; among the others the
  * smaller miss. False for equals. */
