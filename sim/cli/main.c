@@ -5,7 +5,7 @@
 #include <string.h>
 #include "sim/cli/engine_open.h"
 #include "sim/cli/exec_self.h"
-#include "sim/cli/options.h"
+#include "sim/cli/help.h"
 #include "sim/cli/session.h"
 #include "sim/io/version.h"
 

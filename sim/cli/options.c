@@ -3,19 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/core/json.h"
-#include "sim/io/version.h"
 
-enum type { FLAG, WORD, LIST, COUNT };
+/* So that a row fits its line. */
+#define FLAG KW_OPTION_FLAG
+#define WORD KW_OPTION_WORD
+#define LIST KW_OPTION_LIST
+#define COUNT KW_OPTION_COUNT
 
-static const struct {
-    const char *name;
-    char letter;
-    enum type type;
-    const char *value; /* its name in help */
-    const char *help;
-    size_t offset;
-    int64_t lo, hi, dflt; /* COUNT */
-} rows[KW_OPTIONS] = {
+const struct kw_option kw_option[KW_OPTIONS] = {
 #define AT(field) offsetof(struct kw_options, field)
     [KW_OPT_OUT] = { "output", 'o', WORD, "FILE", "write the result here", AT(out), 0, 0, 0 },
     [KW_OPT_THREADS] = { "threads", 'j', COUNT, "N", "threads; 0 takes all cores (default 0)", AT(threads), 0, 1024, 0 },
@@ -88,8 +83,7 @@ static const struct {
 #undef AT
 };
 
-/* Whether c is one of g's: its first word is g's name. */
-static bool in_group(const struct kw_command *c, const struct kw_command_group *g)
+bool kw_command_in_group(const struct kw_command *c, const struct kw_command_group *g)
 {
     size_t n = strlen(g->name);
     return !strncmp(c->name, g->name, n) && c->name[n] == ' ';
@@ -151,7 +145,7 @@ static enum kw_status unknown_option(const struct kw_command *c, const char *arg
     const char *names[KW_OPTIONS + 2];
     size_t n = 0;
     for (int i = 0; i < KW_OPTIONS; i++)
-        if (kw_command_takes(c, i)) names[n++] = rows[i].name;
+        if (kw_command_takes(c, i)) names[n++] = kw_option[i].name;
     names[n++] = "help";
     names[n] = NULL;
     char word[64];
@@ -164,25 +158,25 @@ static enum kw_status unknown_option(const struct kw_command *c, const char *arg
 
 static enum kw_status set_value(int id, const char *value, struct kw_options *o, struct kw_error *err)
 {
-    char *field = (char *)o + rows[id].offset;
-    if (rows[id].type == WORD && !*value) /* an unset shell variable: "" would be taken for a file's name */
-        return kw_fail(err, KW_EUSAGE, "--%s wants a value: %s; got ''", rows[id].name, rows[id].value);
-    switch (rows[id].type) {
+    char *field = (char *)o + kw_option[id].offset;
+    if (kw_option[id].type == WORD && !*value) /* an unset shell variable: "" would be taken for a file's name */
+        return kw_fail(err, KW_EUSAGE, "--%s wants a value: %s; got ''", kw_option[id].name, kw_option[id].value);
+    switch (kw_option[id].type) {
     case FLAG: *(bool *)(void *)field = true; break;
     case WORD: *(const char **)(void *)field = value; break;
     case LIST: {
         struct kw_list *l = (struct kw_list *)(void *)field;
         if (l->n == KW_CLI_MAX_LIST)
-            return kw_fail(err, KW_EUSAGE, "--%s: at most %d times", rows[id].name, KW_CLI_MAX_LIST);
+            return kw_fail(err, KW_EUSAGE, "--%s: at most %d times", kw_option[id].name, KW_CLI_MAX_LIST);
         l->v[l->n++] = value;
         break;
     }
     case COUNT: {
         size_t digits = strspn(value, "0123456789");
         long long v = digits && digits < 18 && !value[digits] ? strtoll(value, NULL, 10) : -1;
-        if (v < rows[id].lo || v > rows[id].hi)
-            return kw_fail(err, KW_EUSAGE, "--%s wants a whole number from %lld to %lld; got '%.40s'", rows[id].name,
-                           (long long)rows[id].lo, (long long)rows[id].hi, value);
+        if (v < kw_option[id].lo || v > kw_option[id].hi)
+            return kw_fail(err, KW_EUSAGE, "--%s wants a whole number from %lld to %lld; got '%.40s'", kw_option[id].name,
+                           (long long)kw_option[id].lo, (long long)kw_option[id].hi, value);
         *(int64_t *)(void *)field = v;
         break;
     }
@@ -199,18 +193,18 @@ static enum kw_status parse_option(const struct kw_command *c, int argc, char **
     if (arg[1] == '-') {
         size_t n = strcspn(arg + 2, "=");
         for (id = 0; id < KW_OPTIONS; id++)
-            if (kw_command_takes(c, id) && strlen(rows[id].name) == n && !strncmp(rows[id].name, arg + 2, n)) break;
+            if (kw_command_takes(c, id) && strlen(kw_option[id].name) == n && !strncmp(kw_option[id].name, arg + 2, n)) break;
         if (id < KW_OPTIONS && arg[2 + n]) value = arg + 3 + n;
     } else {
         for (id = 0; id < KW_OPTIONS; id++)
-            if (kw_command_takes(c, id) && rows[id].letter == arg[1]) break;
+            if (kw_command_takes(c, id) && kw_option[id].letter == arg[1]) break;
         if (id < KW_OPTIONS && arg[2]) value = arg + 2;
     }
     if (id == KW_OPTIONS) return unknown_option(c, arg, err);
-    if (rows[id].type == FLAG) {
-        if (value) return kw_fail(err, KW_EUSAGE, "--%s takes no value", rows[id].name);
+    if (kw_option[id].type == FLAG) {
+        if (value) return kw_fail(err, KW_EUSAGE, "--%s takes no value", kw_option[id].name);
     } else if (!value) {
-        if (*i + 1 >= argc) return kw_fail(err, KW_EUSAGE, "--%s wants a value: %s", rows[id].name, rows[id].value);
+        if (*i + 1 >= argc) return kw_fail(err, KW_EUSAGE, "--%s wants a value: %s", kw_option[id].name, kw_option[id].value);
         value = argv[++*i];
     }
     return set_value(id, value, o, err);
@@ -235,7 +229,7 @@ enum kw_status kw_options_parse(const struct kw_command *c, int argc, char **arg
     memset(o, 0, sizeof *o);
     *help = false;
     for (int id = 0; id < KW_OPTIONS; id++)
-        if (rows[id].type == COUNT) *(int64_t *)(void *)((char *)o + rows[id].offset) = rows[id].dflt;
+        if (kw_option[id].type == COUNT) *(int64_t *)(void *)((char *)o + kw_option[id].offset) = kw_option[id].dflt;
     bool options_over = false;
     for (int i = 0; i < argc; i++) {
         const char *a = argv[i];
@@ -265,224 +259,18 @@ void kw_options_words(struct kw_option_words *w, const struct kw_command *c, con
     w->n = 0;
     for (size_t i = 0; c->options[i] != KW_OPTIONS; i++) {
         const int id = c->options[i];
-        const char *field = (const char *)o + rows[id].offset, *value = NULL;
-        if (rows[id].type == WORD) {
+        const char *field = (const char *)o + kw_option[id].offset, *value = NULL;
+        if (kw_option[id].type == WORD) {
             value = *(const char *const *)(const void *)field;
-        } else if (rows[id].type == COUNT) {
+        } else if (kw_option[id].type == COUNT) {
             int64_t count = *(const int64_t *)(const void *)field;
             snprintf(w->number[i], sizeof w->number[i], "%lld", (long long)count);
-            if (count != rows[id].dflt) value = w->number[i];
+            if (count != kw_option[id].dflt) value = w->number[i];
         }
-        if (!value && !(rows[id].type == FLAG && *(const bool *)(const void *)field)) continue;
-        snprintf(w->name[i], sizeof w->name[i], "--%.29s", rows[id].name);
+        if (!value && !(kw_option[id].type == FLAG && *(const bool *)(const void *)field)) continue;
+        snprintf(w->name[i], sizeof w->name[i], "--%.29s", kw_option[id].name);
         w->v[w->n++] = w->name[i];
         if (value) w->v[w->n++] = value;
     }
     w->v[w->n] = NULL;
-}
-
-/* ---- help, from the same rows */
-
-static void option_words(int id, char *buf, size_t size)
-{
-    if (rows[id].letter)
-        snprintf(buf, size, "-%c, --%s%s%s", rows[id].letter, rows[id].name, rows[id].value ? " " : "",
-                 rows[id].value ? rows[id].value : "");
-    else
-        snprintf(buf, size, "    --%s%s%s", rows[id].name, rows[id].value ? " " : "", rows[id].value ? rows[id].value : "");
-}
-
-static void add_examples(const char *lines, struct kw_text *out)
-{
-    for (const char *p = lines; *p;) {
-        size_t n = strcspn(p, "\n");
-        kw_text_add(out, "  %.*s\n", (int)n, p);
-        p += n + (p[n] == '\n');
-    }
-}
-
-void kw_help_command(const struct kw_command *c, struct kw_text *out)
-{
-    kw_text_add(out, "keepwarm %s - %s\n\nusage: keepwarm %s %s%s", c->name, c->summary, c->name,
-                c->options[0] == KW_OPTIONS ? "" : "[options] ", c->args);
-    kw_text_trim(out);
-    kw_text_add(out, "\n\n");
-    if (c->text[0]) kw_text_add(out, "%s\n\n", c->text);
-    if (c->options[0] != KW_OPTIONS) kw_text_add(out, "options:\n");
-    for (int i = 0; c->options[i] != KW_OPTIONS; i++) {
-        char words[64];
-        option_words(c->options[i], words, sizeof words);
-        kw_text_add(out, "  ");
-        kw_text_pad(out, words, 26);
-        kw_text_add(out, " %s\n", rows[c->options[i]].help);
-    }
-    if (c->examples[0]) {
-        kw_text_add(out, "\nexamples:\n");
-        add_examples(c->examples, out);
-    }
-}
-
-static void command_row(const char *name, const char *summary, struct kw_text *out)
-{
-    kw_text_add(out, "  ");
-    kw_text_pad(out, name, 20);
-    kw_text_add(out, " %s\n", summary);
-}
-
-void kw_help_group(const struct kw_command_group *g, struct kw_text *out)
-{
-    kw_text_add(out, "keepwarm %s - %s\n\nusage: keepwarm %s COMMAND [options] [arguments]\n\ncommands:\n", g->name, g->summary,
-                g->name);
-    for (const struct kw_command *c = kw_commands; c->name; c++)
-        if (in_group(c, g)) command_row(c->name, c->summary, out);
-    kw_text_add(out, "\n`keepwarm %s COMMAND --help` shows options and examples.\n", g->name);
-}
-
-void kw_help_all(struct kw_text *out)
-{
-    kw_text_add(out, "keepwarm %s - where should this LLM traffic run, and how many replicas should be kept warm?\n\n"
-                     "usage: keepwarm COMMAND [options] [arguments]\n\ncommands:\n", kw_version);
-    for (const struct kw_command *c = kw_commands; c->name; c++) command_row(c->name, c->summary, out);
-    kw_text_add(out, "\n`keepwarm COMMAND --help` shows options and examples.\n"
-                     "exit codes: 0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget\n\n"
-                     "start here:\n"
-                     "  keepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s\n");
-}
-
-/* roff wants '-' and '\' escaped, and no '.' or '\'' at the start of a line. */
-static void roff(const char *s, struct kw_text *out)
-{
-    bool start = true;
-    for (; *s; s++) {
-        if (start && (*s == '.' || *s == '\'')) kw_text_add(out, "\\&");
-        if (*s == '-')
-            kw_text_add(out, "\\-");
-        else if (*s == '\\')
-            kw_text_add(out, "\\e");
-        else
-            kw_text_add(out, "%c", *s);
-        start = *s == '\n';
-    }
-}
-
-void kw_help_man(struct kw_text *out)
-{
-    kw_text_add(out, ".TH KEEPWARM 1 \"\" \"keepwarm %s\" \"User Commands\"\n.SH NAME\nkeepwarm \\- simulator and capacity "
-                     "planner for LLM inference\n.SH SYNOPSIS\n.B keepwarm\n.I COMMAND\n[options] [arguments]\n.SH DESCRIPTION\n",
-                kw_version);
-    roff("keepwarm answers one question with evidence: where should this LLM traffic run, and how many replicas should be "
-         "kept warm? It replays a trace against managed per-token APIs, serverless GPU platforms and dedicated GPUs, each "
-         "with the platform's own autoscaling and billing rules, and names the cheapest configuration that meets the "
-         "latency objectives, with its uncertainty.\n", out);
-    kw_text_add(out, ".SH COMMANDS\n");
-    for (const struct kw_command_group *g = kw_command_groups; g->name; g++) {
-        kw_text_add(out, ".SS \"keepwarm %s COMMAND\"\n", g->name);
-        roff(g->summary, out);
-        kw_text_add(out, ":\n");
-        const char *comma = "";
-        for (const struct kw_command *c = kw_commands; c->name; c++) {
-            if (!in_group(c, g)) continue;
-            kw_text_add(out, "%s", comma);
-            roff(c->name + strlen(g->name) + 1, out);
-            comma = ", ";
-        }
-        kw_text_add(out, ".\n");
-    }
-    for (const struct kw_command *c = kw_commands; c->name; c++) {
-        kw_text_add(out, ".SS \"keepwarm %s ", c->name);
-        roff(c->args, out);
-        kw_text_add(out, "\"\n");
-        roff(c->summary, out);
-        kw_text_add(out, ".\n");
-        if (c->text[0]) {
-            kw_text_add(out, ".PP\n");
-            roff(c->text, out);
-            kw_text_add(out, "\n");
-        }
-        for (int i = 0; c->options[i] != KW_OPTIONS; i++) {
-            char words[64];
-            option_words(c->options[i], words, sizeof words);
-            kw_text_add(out, ".TP\n\\fB");
-            roff(words + strspn(words, " "), out);
-            kw_text_add(out, "\\fR\n");
-            roff(rows[c->options[i]].help, out);
-            kw_text_add(out, "\n");
-        }
-        if (c->examples[0]) {
-            kw_text_add(out, ".PP\nExamples:\n.PP\n.nf\n");
-            roff(c->examples, out);
-            kw_text_add(out, "\n.fi\n");
-        }
-    }
-    kw_text_add(out, ".SH EXIT STATUS\n0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget.\n");
-}
-
-void kw_help_bash(struct kw_text *out)
-{
-    kw_text_add(out, "# bash completion for keepwarm: keepwarm completion bash > /etc/bash_completion.d/keepwarm\n"
-                     "_keepwarm() {\n    local cur=${COMP_WORDS[COMP_CWORD]} words=\"\"\n"
-                     "    case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n");
-    for (const struct kw_command *c = kw_commands; c->name; c++) {
-        kw_text_add(out, "    '%s'%s) words=\"", c->name, strchr(c->name, ' ') ? "" : "\\ *");
-        for (int i = 0; c->options[i] != KW_OPTIONS; i++) kw_text_add(out, "--%s ", rows[c->options[i]].name);
-        kw_text_add(out, "--help\" ;;\n");
-    }
-    kw_text_add(out, "    esac\n    if [[ $COMP_CWORD == 1 ]]; then\n        COMPREPLY=($(compgen -W \"");
-    for (const struct kw_command *c = kw_commands; c->name; c++)
-        if (!strchr(c->name, ' ')) kw_text_add(out, "%s ", c->name);
-    for (const struct kw_command_group *g = kw_command_groups; g->name; g++) kw_text_add(out, "%s ", g->name);
-    kw_text_add(out, "--help --version\" -- \"$cur\"))\n    elif [[ $COMP_CWORD == 2 ]]; then\n        case ${COMP_WORDS[1]} in\n");
-    for (const struct kw_command_group *g = kw_command_groups; g->name; g++) {
-        kw_text_add(out, "        %s) words=\"", g->name);
-        for (const struct kw_command *c = kw_commands; c->name; c++)
-            if (in_group(c, g)) kw_text_add(out, "%s ", c->name + strlen(g->name) + 1);
-        kw_text_add(out, "--help\" ;;\n");
-    }
-    kw_text_add(out, "        esac\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\") $(compgen -f -- \"$cur\"))\n"
-                     "    elif [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-                     "    else\n        COMPREPLY=($(compgen -f -- \"$cur\"))\n    fi\n}\ncomplete -o filenames -F _keepwarm keepwarm\n");
-}
-
-/* 'name:what it does' for zsh's _describe, in single quotes. */
-static void zsh_row(const char *name, const char *summary, struct kw_text *out)
-{
-    kw_text_add(out, "            '%s:", name);
-    for (const char *p = summary; *p; p++)
-        if (*p == '\'')
-            kw_text_add(out, "'\\''");
-        else
-            kw_text_add(out, "%c", *p);
-    kw_text_add(out, "'\n");
-}
-
-void kw_help_zsh(struct kw_text *out)
-{
-    kw_text_add(out, "#compdef keepwarm\n# zsh completion: keepwarm completion zsh > \"${fpath[1]}/_keepwarm\"\n_keepwarm() {\n"
-                     "    if (( CURRENT == 2 )); then\n        local -a commands=(\n");
-    for (const struct kw_command *c = kw_commands; c->name; c++)
-        if (!strchr(c->name, ' ')) zsh_row(c->name, c->summary, out);
-    for (const struct kw_command_group *g = kw_command_groups; g->name; g++) zsh_row(g->name, g->summary, out);
-    kw_text_add(out, "        )\n        _describe command commands\n        return\n    elif (( CURRENT == 3 )); then\n"
-                     "        local -a commands=()\n        case $words[2] in\n");
-    for (const struct kw_command_group *g = kw_command_groups; g->name; g++) {
-        kw_text_add(out, "        %s) commands=(\n", g->name);
-        for (const struct kw_command *c = kw_commands; c->name; c++)
-            if (in_group(c, g)) zsh_row(c->name + strlen(g->name) + 1, c->summary, out);
-        kw_text_add(out, "        ) ;;\n");
-    }
-    kw_text_add(out, "        esac\n        if (( $#commands )); then\n            _describe command commands\n            return\n"
-                     "        fi\n    fi\n    case \"$words[2] $words[3]\" in\n");
-    for (const struct kw_command *c = kw_commands; c->name; c++) {
-        kw_text_add(out, "    '%s'%s) _arguments", c->name, strchr(c->name, ' ') ? "" : "\\ *");
-        for (int i = 0; c->options[i] != KW_OPTIONS; i++) {
-            int id = c->options[i];
-            kw_text_add(out, " '--%s%s[", rows[id].name, rows[id].type == FLAG ? "" : "=");
-            for (const char *p = rows[id].help; *p; p++)
-                if (*p != '\'' && *p != '[' && *p != ']' && *p != ':') kw_text_add(out, "%c", *p);
-            kw_text_add(out, "]%s%s%s'", rows[id].type == FLAG ? "" : ":", rows[id].type == FLAG ? "" : rows[id].value,
-                        rows[id].type == FLAG ? "" : ":_files");
-        }
-        kw_text_add(out, " '*:file:_files' ;;\n");
-    }
-    kw_text_add(out, "    esac\n}\n_keepwarm \"$@\"\n");
 }

@@ -1,12 +1,11 @@
-/* sim/cli/options.h - the command line as tables: a row an option, a row a command. The parser, --help, the man page and
- * the shell completions all read them. */
+/* sim/cli/options.h - the command line as tables: a row an option, a row a command, a row a group. The parser reads them
+ * here, --help, the man page and the shell completions in help.h. */
 #ifndef KW_CLI_OPTIONS_H
 #define KW_CLI_OPTIONS_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "sim/core/status.h"
-#include "sim/core/text.h"
 
 #define KW_CLI_MAX_LIST 128
 
@@ -44,6 +43,17 @@ struct kw_options {
     struct kw_list args; /* what is no option */
 };
 
+struct kw_option {
+    const char *name;
+    char letter; /* 0: none */
+    enum { KW_OPTION_FLAG, KW_OPTION_WORD, KW_OPTION_LIST, KW_OPTION_COUNT } type;
+    const char *value;    /* its name in help; NULL: a flag */
+    const char *help;
+    size_t offset;        /* of its field in kw_options: bool, const char *, kw_list, int64_t */
+    int64_t lo, hi, dflt; /* COUNT */
+};
+extern const struct kw_option kw_option[KW_OPTIONS]; /* by kw_option_id */
+
 struct kw_command {
     const char *name;    /* "plan", "trace info" */
     const char *args;    /* "SCENARIO.json" */
@@ -62,6 +72,7 @@ struct kw_command_group {
 };
 extern const struct kw_command_group kw_command_groups[]; /* sim/cli/commands.c; ended by name NULL */
 
+bool kw_command_in_group(const struct kw_command *c, const struct kw_command_group *g); /* its first word is g's name */
 /* The group that argv names without one of its commands: "trace", "trace --help". NULL: it does not. */
 const struct kw_command_group *kw_command_group_find(int argc, char **argv);
 
@@ -83,12 +94,5 @@ bool kw_command_takes(const struct kw_command *c, int id); /* id: enum kw_option
 /* KW_EUSAGE with one line naming the option and what it wants. --help sets *help. */
 enum kw_status kw_options_parse(const struct kw_command *c, int argc, char **argv, struct kw_options *o, bool *help,
                                 struct kw_error *err);
-
-void kw_help_command(const struct kw_command *c, struct kw_text *out);
-void kw_help_group(const struct kw_command_group *g, struct kw_text *out); /* its commands, a line each */
-void kw_help_all(struct kw_text *out);
-void kw_help_man(struct kw_text *out);        /* roff: keepwarm(1) */
-void kw_help_bash(struct kw_text *out);       /* a completion function */
-void kw_help_zsh(struct kw_text *out);
 
 #endif
