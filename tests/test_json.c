@@ -163,23 +163,6 @@ static void unknown_keys_name_the_nearest(void)
     kw_json_free(&doc);
 }
 
-static void nearest_words(void)
-{
-    static const char *const w[] = { "keep_warm", "max_replicas", "region", "gpu", "tp", NULL };
-    CHECK_STR(kw_nearest("keepwarm", w), "keep_warm");
-    CHECK_STR(kw_nearest("KEEP-WARM", w), "keep_warm");
-    CHECK_STR(kw_nearest("maxreplicas", w), "max_replicas");
-    CHECK_STR(kw_nearest("ergion", w), "region");
-    CHECK_STR(kw_nearest("pt", w), "tp");  /* a swap is one edit */
-    CHECK(!kw_nearest("bandwidth", w));
-    CHECK(!kw_nearest("", (const char *const[]){ "abc", NULL }));
-    CHECK(!kw_nearest("x", (const char *const[]){ NULL }));
-    char big[300];
-    memset(big, 'a', sizeof big);
-    big[299] = 0;
-    CHECK(!kw_nearest(big, w) && !kw_nearest("a", (const char *const[]){ big, NULL }));
-}
-
 static void refuses_bad_syntax(void)
 {
     REFUSED("", "f.json:1: column 1: want a JSON value; got the end of the file");
@@ -443,7 +426,6 @@ int main(void)
     RUN(defaults_stand_in_for_absent_and_null);
     RUN(errors_name_file_line_and_path);
     RUN(unknown_keys_name_the_nearest);
-    RUN(nearest_words);
     RUN(refuses_bad_syntax);
     RUN(refuses_bad_utf8);
     RUN(refuses_overflow_and_deep_nesting);

@@ -57,9 +57,9 @@ static enum kw_status find_profile(struct kw_catalogue *c, const char *name, con
         st = kw_catalogue_profile_file(c, name, out, err);
     if (st == KW_OK && !*out) {
         names[c->profiles.n] = NULL;
-        const char *near = kw_nearest(name, names);
-        st = kw_fail(err, KW_ERANGE, "there is no profile '%.80s'%s%s%s; `keepwarm calibrate show` lists them", name,
-                     near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+        char hint[KW_NEAREST_HINT];
+        st = kw_fail(err, KW_ERANGE, "there is no profile '%.80s'%s; `keepwarm calibrate show` lists them", name,
+                     kw_nearest_hint(hint, name, names));
     }
     free(names);
     free(text);
@@ -115,8 +115,8 @@ int kw_cli_calibrate_scale(const struct kw_options *o)
     if (!to) {
         const char *names[65] = { NULL };
         for (size_t i = 0; i < kw_gpu_count() && i < 64; i++) names[i] = kw_gpu_at(i)->name;
-        const char *near = kw_nearest(o->gpu, names);
-        return kw_cli_fail(kw_fail(&err, KW_ERANGE, "there is no GPU '%.40s'%s%s%s", o->gpu, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : ""), &err);
+        char hint[KW_NEAREST_HINT];
+        return kw_cli_fail(kw_fail(&err, KW_ERANGE, "there is no GPU '%.40s'%s", o->gpu, kw_nearest_hint(hint, o->gpu, names)), &err);
     }
     enum kw_status st = kw_catalogue_load(&c, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);

@@ -34,9 +34,8 @@ static enum kw_status choose(int *out, const char *word, const char *const words
     if (!word) return KW_OK;
     for (; words[*out]; ++*out)
         if (!strcmp(word, words[*out])) return KW_OK;
-    const char *near = kw_nearest(word, words);
-    return kw_fail(err, KW_EUSAGE, "--%s: there is no '%.40s'%s%s%s", name, word, near ? " (did you mean '" : "",
-                   near ? near : "", near ? "'?)" : "");
+    char hint[KW_NEAREST_HINT];
+    return kw_fail(err, KW_EUSAGE, "--%s: there is no '%.40s'%s", name, word, kw_nearest_hint(hint, word, words));
 }
 
 enum kw_status kw_cli_engine_options(struct kw_engine_options *want, const struct kw_options *o, const char *model,

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim/core/json.h"
+#include "sim/core/nearest.h"
 
 /* So that a row fits its line. */
 #define FLAG KW_OPTION_FLAG
@@ -126,10 +126,10 @@ const struct kw_command *kw_command_find(int argc, char **argv, int *used, struc
         snprintf(joined, sizeof joined, "%.60s %.60s", argv[0], argv[1]);
     else
         snprintf(joined, sizeof joined, "%.120s", argc ? argv[0] : "");
-    const char *near = kw_nearest(joined, names);
-    if (!near && argc && !group) near = kw_nearest(argv[0], names);
-    kw_fail(err, KW_EUSAGE, "there is no command '%s'%s%s%s; `keepwarm %s%s--help` lists them", joined,
-            near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "", group ? group->name : "", group ? " " : "");
+    char hint[KW_NEAREST_HINT];
+    if (!kw_nearest_hint(hint, joined, names)[0] && argc && !group) kw_nearest_hint(hint, argv[0], names);
+    kw_fail(err, KW_EUSAGE, "there is no command '%s'%s; `keepwarm %s%s--help` lists them", joined, hint,
+            group ? group->name : "", group ? " " : "");
     return NULL;
 }
 

@@ -622,47 +622,6 @@ struct kw_jnode kw_json_member(struct kw_jnode obj, int i, const char **key)
     return m ? child_of(obj, m, m->string, 0) : child_of(obj, NULL, NULL, i);
 }
 
-/* ---- nearest words */
-
-static int fold(char c) { return c == '-' ? '_' : tolower((unsigned char)c); }
-
-/* Optimal string alignment distance; both words at most 63 bytes. */
-static int distance(const char *a, const char *b)
-{
-    int row[3][64], n = (int)strlen(b);
-    int *before = row[0], *last = row[1], *now = row[2];
-    for (int j = 0; j <= n; j++) last[j] = j;
-    for (int i = 1; a[i - 1]; i++) {
-        now[0] = i;
-        for (int j = 1; j <= n; j++) {
-            int d = last[j - 1] + (fold(a[i - 1]) != fold(b[j - 1]));
-            if (last[j] + 1 < d) d = last[j] + 1;
-            if (now[j - 1] + 1 < d) d = now[j - 1] + 1;
-            if (i > 1 && j > 1 && fold(a[i - 1]) == fold(b[j - 2]) && fold(a[i - 2]) == fold(b[j - 1]) &&
-                before[j - 2] + 1 < d)
-                d = before[j - 2] + 1;
-            now[j] = d;
-        }
-        int *t = before;
-        before = last, last = now, now = t;
-    }
-    return last[n];
-}
-
-const char *kw_nearest(const char *word, const char *const words[])
-{
-    size_t len = strlen(word);
-    if (len > 63) return NULL;
-    const char *best = NULL;
-    int limit = 1 + (int)len / 3;
-    for (int i = 0; words[i]; i++) {
-        if (strlen(words[i]) > 63) continue;
-        int d = distance(word, words[i]);
-        if (d <= limit) best = words[i], limit = d - 1;
-    }
-    return best;
-}
-
 /* "a, b, c", with "..." for those that do not fit. size >= 8. */
 static void list(char *buf, size_t size, const char *const words[])
 {

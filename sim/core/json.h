@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "sim/core/nearest.h"
 #include "sim/core/status.h"
 
 struct kw_json { /* a parsed document; owns everything; read-only once parsed, so threads may share it */
@@ -76,9 +77,5 @@ enum kw_status kw_json_bool_or(struct kw_jnode n, bool dflt, bool *out, struct k
 /* One of the NULL-terminated words; *out is its index. The message lists them and names the nearest. */
 enum kw_status kw_json_enum(struct kw_jnode n, const char *const words[], int *out, struct kw_error *err);
 enum kw_status kw_json_enum_or(struct kw_jnode n, int dflt, const char *const words[], int *out, struct kw_error *err);
-
-/* The nearest of the NULL-terminated words by edit distance (insert, delete, replace, swap neighbours; case and '-' for
- * '_' are free), the first of equals, or NULL when none is near (distance > 1 + len/3). Words over 63 bytes are far. */
-const char *kw_nearest(const char *word, const char *const words[]);
 
 #endif

@@ -66,9 +66,9 @@ static enum kw_status unknown_platform(const struct kw_catalogue *c, const char 
     size_t n = 0;
     for (; n < c->platforms.n && n < 255; n++) names[n] = c->platforms.p[n].name;
     names[n] = NULL;
-    const char *near = kw_nearest(name, names);
-    return kw_fail(err, KW_ERANGE, "there is no platform '%.60s'%s%s%s; `keepwarm platforms list` shows them", name,
-                   near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    char hint[KW_NEAREST_HINT];
+    return kw_fail(err, KW_ERANGE, "there is no platform '%.60s'%s; `keepwarm platforms list` shows them", name,
+                   kw_nearest_hint(hint, name, names));
 }
 
 enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, const struct kw_platform **out,

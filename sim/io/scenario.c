@@ -221,9 +221,9 @@ static enum kw_status find_gpu(struct kw_jnode o, const struct kw_platform *p, c
         names[n++] = p->gpus[i].gpu;
     }
     names[n] = NULL;
-    const char *near = kw_nearest(gpu, names);
-    return kw_json_fail(get(o, "gpu"), KW_ERANGE, err, "%s offers no GPU '%.40s'%s%s%s; `keepwarm platforms show %s` lists them",
-                        p->title, gpu, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "", p->name);
+    char hint[KW_NEAREST_HINT];
+    return kw_json_fail(get(o, "gpu"), KW_ERANGE, err, "%s offers no GPU '%.40s'%s; `keepwarm platforms show %s` lists them",
+                        p->title, gpu, kw_nearest_hint(hint, gpu, names), p->name);
 }
 
 static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer *offer, const char *model,
@@ -263,9 +263,9 @@ static enum kw_status find_api(struct kw_jnode o, const struct kw_platform *p, c
         names[n++] = p->apis[i].model;
     }
     names[n] = NULL;
-    const char *near = kw_nearest(model, names);
-    return kw_json_fail(o, KW_ERANGE, err, "%s has no model '%.48s'%s%s%s; set \"model\" here to one it has", p->title, model,
-                        near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    char hint[KW_NEAREST_HINT];
+    return kw_json_fail(o, KW_ERANGE, err, "%s has no model '%.48s'%s; set \"model\" here to one it has", p->title, model,
+                        kw_nearest_hint(hint, model, names));
 }
 
 static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model, struct kw_catalogue *cat,

@@ -55,9 +55,9 @@ static enum kw_status apply_one(struct kw_json *doc, const char *part, size_t n,
         for (size_t w = 0; w < N_WORDS; w++) names[w] = words[w].name;
         names[N_WORDS] = NULL;
         snprintf(word, sizeof word, "%.*s", (int)k, part);
-        const char *near = kw_nearest(word, names);
-        return kw_fail(err, KW_EUSAGE, "--slo wants NAME=LIMIT such as ttft_p95=2s; got '%.*s'%s%s%s", (int)(n > 60 ? 60 : n), part,
-                       near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+        char hint[KW_NEAREST_HINT];
+        return kw_fail(err, KW_EUSAGE, "--slo wants NAME=LIMIT such as ttft_p95=2s; got '%.*s'%s", (int)(n > 60 ? 60 : n), part,
+                       kw_nearest_hint(hint, word, names));
     }
     int64_t v = 0;
     struct kw_error inner;

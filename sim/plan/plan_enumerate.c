@@ -314,9 +314,8 @@ static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *
 /* "PROBLEM 'NAME'", with the nearest of the names. */
 static enum kw_status unknown(const char *problem, const char *name, const char *const names[], struct kw_error *err)
 {
-    const char *near = kw_nearest(name, names);
-    return kw_fail(err, KW_ERANGE, "%s '%.60s'%s%s%s", problem, name, near ? " (did you mean '" : "", near ? near : "",
-                   near ? "'?)" : "");
+    char hint[KW_NEAREST_HINT];
+    return kw_fail(err, KW_ERANGE, "%s '%.60s'%s", problem, name, kw_nearest_hint(hint, name, names));
 }
 
 /* Every name an option gives must be one that exists: a misspelt one would quietly leave out what was asked for. */
