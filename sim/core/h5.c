@@ -549,6 +549,21 @@ enum kw_status kw_h5_read(struct kw_h5 *f, const char *path, enum kw_h5_type typ
     return st;
 }
 
+enum kw_status kw_h5_read_n(struct kw_h5 *f, const char *path, enum kw_h5_type type, size_t want, void *out,
+                            struct kw_error *err)
+{
+    size_t n;
+    void *data;
+    enum kw_status st = kw_h5_read(f, path, type, &data, &n, err);
+    if (st != KW_OK) return st;
+    if (n != want) {
+        free(data);
+        return kw_fail(err, KW_EPARSE, "%.300s: %.120s: has %zu values; want %zu", f->path, path, n, want);
+    }
+    memcpy(out, &data, sizeof data);
+    return KW_OK;
+}
+
 /* Opens an attribute that must hold one value of the class. */
 static hid_t open_attr(struct kw_h5 *f, const char *object, const char *name, H5T_class_t class, hid_t *type,
                        struct kw_error *err)

@@ -60,6 +60,10 @@ int kw_h5_exists(struct kw_h5 *f, const char *path);
  * followed by the bytes, so one free() is enough. */
 enum kw_status kw_h5_read(struct kw_h5 *f, const char *path, enum kw_h5_type type, void **data, size_t *n,
                           struct kw_error *err);
+/* The same of a dataset that has to hold `want` values; out is the address of the pointer. KW_EPARSE: it holds another
+ * number. */
+enum kw_status kw_h5_read_n(struct kw_h5 *f, const char *path, enum kw_h5_type type, size_t want, void *out,
+                            struct kw_error *err);
 /* *out is malloc'd, the caller frees. An attribute that is not there is KW_EPARSE. */
 enum kw_status kw_h5_read_attr_str(struct kw_h5 *f, const char *object, const char *name, char **out,
                                    struct kw_error *err);

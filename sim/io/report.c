@@ -22,20 +22,6 @@ struct page {
     char *recommendation, *why, *scaling, *command, *version, *revision, *source, *created;
 };
 
-static enum kw_status column(struct page *g, const char *path, enum kw_h5_type type, size_t want, void *out,
-                             struct kw_error *err)
-{
-    size_t n;
-    void *data;
-    enum kw_status st = kw_h5_read(g->f, path, type, &data, &n, err);
-    if (st == KW_OK && n != want) {
-        free(data);
-        st = kw_fail(err, KW_EPARSE, "%s: has %zu values; want %zu", path, n, want);
-    }
-    if (st == KW_OK) memcpy(out, &data, sizeof data);
-    return st;
-}
-
 static void page_free(struct page *g)
 {
     void *const all[] = { g->label, g->platform, g->kind, g->settings, g->miss, g->grade, g->item_name, g->keep_warm, g->rank,
@@ -55,11 +41,11 @@ static enum kw_status read_series(struct page *g, struct kw_error *err)
     if (st != KW_OK || rank != 2 || shape[0] != g->n) return st;
     g->n_times = shape[1];
     size_t want = g->n * g->n_times;
-    st = column(g, "/series/time", KW_H5_F64, g->n_times, &g->time, err);
-    if (st == KW_OK) st = column(g, "/series/arrivals", KW_H5_U32, want, &g->arrivals, err);
-    if (st == KW_OK) st = column(g, "/series/ready_busy", KW_H5_U32, want, &g->busy, err);
-    if (st == KW_OK) st = column(g, "/series/ready_idle", KW_H5_U32, want, &g->idle, err);
-    if (st == KW_OK) st = column(g, "/series/starting", KW_H5_U32, want, &g->starting, err);
+    st = kw_h5_read_n(g->f, "/series/time", KW_H5_F64, g->n_times, &g->time, err);
+    if (st == KW_OK) st = kw_h5_read_n(g->f, "/series/arrivals", KW_H5_U32, want, &g->arrivals, err);
+    if (st == KW_OK) st = kw_h5_read_n(g->f, "/series/ready_busy", KW_H5_U32, want, &g->busy, err);
+    if (st == KW_OK) st = kw_h5_read_n(g->f, "/series/ready_idle", KW_H5_U32, want, &g->idle, err);
+    if (st == KW_OK) st = kw_h5_read_n(g->f, "/series/starting", KW_H5_U32, want, &g->starting, err);
     return st;
 }
 
@@ -97,7 +83,7 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
         { "/bill/usd_month", KW_H5_F64, g->n * g->n_items, &g->bill },
     };
     for (size_t i = 0; i < sizeof all / sizeof *all && st == KW_OK; i++)
-        st = column(g, all[i].path, all[i].type, all[i].n, all[i].out, err);
+        st = kw_h5_read_n(g->f, all[i].path, all[i].type, all[i].n, all[i].out, err);
     if (st == KW_OK) st = read_series(g, err);
     const struct {
         const char *name;

@@ -67,21 +67,6 @@ struct reading {
     size_t n_fields;
 };
 
-static enum kw_status read_array(struct reading *r, const char *path, enum kw_h5_type type, size_t want, void *out,
-                                 struct kw_error *err)
-{
-    size_t n;
-    void *data;
-    enum kw_status st = kw_h5_read(r->f, path, type, &data, &n, err);
-    if (st != KW_OK) return st;
-    if (n != want) {
-        free(data);
-        return kw_fail(err, KW_EPARSE, "%s: has %zu values; want %zu", path, n, want);
-    }
-    memcpy(out, &data, sizeof data);
-    return KW_OK;
-}
-
 static void reading_free(struct reading *r)
 {
     char **const strings[] = { r->platform, r->sku, r->gpu, r->model, r->precision, r->term, r->name, r->grade };
@@ -120,22 +105,22 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         { "/deployments/model", &r->model }, { "/deployments/precision", &r->precision }, { "/deployments/term", &r->term },
         { "/deployments/name", &r->name } };
     for (size_t i = 0; i < sizeof strings / sizeof *strings && st == KW_OK; i++)
-        st = read_array(r, strings[i].path, KW_H5_STR, r->n * r->nd, strings[i].out, err);
+        st = kw_h5_read_n(r->f, strings[i].path, KW_H5_STR, r->n * r->nd, strings[i].out, err);
     while (kw_choice_field[r->n_settings].name) r->n_settings++;
     r->settings = calloc(r->n_settings, sizeof *r->settings);
     if (!r->settings) return kw_fail(err, KW_ENOMEM, "out of memory");
     for (size_t i = 0; i < r->n_settings && st == KW_OK; i++) {
         char name[96];
         snprintf(name, sizeof name, "/deployments/%s", kw_choice_field[i].name);
-        st = read_array(r, name, KW_H5_I64, r->n * r->nd, &r->settings[i], err);
+        st = kw_h5_read_n(r->f, name, KW_H5_I64, r->n * r->nd, &r->settings[i], err);
     }
-    if (st == KW_OK) st = read_array(r, "/points/pruned", KW_H5_U8, r->n, &r->pruned, err);
-    if (st == KW_OK) st = read_array(r, "/points/grade", KW_H5_STR, r->n, &r->grade, err);
-    if (st == KW_OK) st = read_array(r, "/points/replications", KW_H5_U32, r->n, &r->replications, err);
+    if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/pruned", KW_H5_U8, r->n, &r->pruned, err);
+    if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/grade", KW_H5_STR, r->n, &r->grade, err);
+    if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/replications", KW_H5_U32, r->n, &r->replications, err);
     for (int m = 0; m < KW_METRICS && st == KW_OK; m++) {
         char name[96];
         snprintf(name, sizeof name, "/samples/%s", kw_metric_info[m].name);
-        st = read_array(r, name, KW_H5_F64, r->n * r->nr, &r->samples[m], err);
+        st = kw_h5_read_n(r->f, name, KW_H5_F64, r->n * r->nr, &r->samples[m], err);
     }
     while (kw_usage_field[r->n_fields].name) r->n_fields++;
     r->usage = calloc(r->n_fields, sizeof *r->usage);
@@ -143,7 +128,7 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     for (size_t i = 0; i < r->n_fields && st == KW_OK; i++) {
         char name[96];
         snprintf(name, sizeof name, "/usage/%s", kw_usage_field[i].name);
-        st = read_array(r, name, KW_H5_I64, r->n * r->nr * r->nd, &r->usage[i], err);
+        st = kw_h5_read_n(r->f, name, KW_H5_I64, r->n * r->nr * r->nd, &r->usage[i], err);
     }
     return st;
 }
