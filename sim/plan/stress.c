@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNSTATED_ERROR 0.2 /* our assumption, which the stress's name says */
+
 static bool scale_curve(struct kw_curve *to, const struct kw_curve *from, double by)
 {
     *to = (struct kw_curve){ .n = from->n, .x = from->x }; /* x is borrowed, y is owned */
@@ -65,10 +67,10 @@ static enum kw_status replay(struct kw_stress *s, const struct kw_candidate *c, 
     return st;
 }
 
+/* 0: nobody stated one. */
 static double worst_error(const struct kw_profile *p)
 {
-    double e = fmax(p->steps_error_worst, p->prefill_error_worst);
-    return e > 0 ? e : 0.2;
+    return fmax(p->steps_error_worst, p->prefill_error_worst);
 }
 
 static enum kw_status stress_steps(struct kw_stress *s, const struct kw_candidate *c, const struct kw_study *study,
@@ -84,7 +86,10 @@ static enum kw_status stress_steps(struct kw_stress *s, const struct kw_candidat
         struct kw_choice *x = &worse.choice[d];
         if (!x->profile) continue;
         double e = worst_error(x->profile);
-        stated = stated && fmax(x->profile->steps_error_worst, x->profile->prefill_error_worst) > 0;
+        if (!(e > 0)) {
+            e = UNSTATED_ERROR;
+            stated = false;
+        }
         most = fmax(most, e);
         st = slower_steps(&made[d], x, 1 + e, err);
         x->steptime = made[d];
