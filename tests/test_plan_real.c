@@ -276,16 +276,19 @@ static void a_failure_names_its_deployment(void)
     struct kw_plan_options o;
     struct kw_error err = { "" };
     struct kw_study s = study(1);
+    struct kw_point point;
     kw_steptimes_init(&st);
     kw_plan_init(&p);
     kw_plan_options_default(&o);
     o.platforms[o.n_platforms++] = "modal";
     CHECK(kw_plan_enumerate(&p, &platforms, &profiles, &st, &trace, "llama-3.1-8b", &o, &err) == KW_OK && p.n > 0);
+    CHECK(kw_point_init(&point, NULL) == KW_OK);
     struct kw_choice *c = &p.candidates[0].choice[0];
     snprintf(c->name, sizeof c->name, "chat");
     c->scaling.max_replicas = 200000;
-    CHECK(kw_sweep(p.points, p.candidates, 1, &s, &o.run, &err) == KW_ERANGE);
+    CHECK(kw_sweep(&point, p.candidates, 1, &s, &o.run, &err) == KW_ERANGE);
     CHECK(strstr(err.msg, ": chat: max_replicas must be 1..100000, got 200000") != NULL);
+    kw_point_free(&point);
     kw_plan_free(&p);
     kw_steptimes_free(&st);
 }
