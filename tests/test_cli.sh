@@ -193,8 +193,8 @@ reprices() { # OPTIONS...: a run with them reprices to its own figures
     holds "reprice of run $*" cmp own.csv again.csv
 }
 reprices --set model=mine --set 'deployments[main].profile=profile.json'
-reprices --set 'deployments=[{"platform": "anthropic", "model": "claude-haiku-4.5", "ttft": {"constant": "0.5"},
-    "output_rate": {"constant": "50"}}]'
+reprices --set model=claude-haiku-4.5 --set \
+    'deployments=[{"platform": "anthropic", "ttft": {"constant": "0.5"}, "output_rate": {"constant": "50"}}]'
 
 # ---- the other commands
 

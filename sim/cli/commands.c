@@ -138,7 +138,7 @@ const struct kw_command kw_commands[] = {
 };
 
 const struct kw_command_group kw_command_groups[] = {
-    { "trace", "look at a trace, convert it, or turn it into a workload model that draws traces like it" },
+    { "trace", "look at, convert, fit and draw traces" },
     { "platforms", "what platforms bill and how they scale, each fact with its source" },
     { "calibrate", "import, measure, fit, show and validate engine profiles" },
     { "engine", "generate, serve and time with the real inference engine" },

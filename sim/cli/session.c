@@ -64,6 +64,9 @@ static enum kw_status load_trace(struct kw_session *s, const char *document, con
         kw_fail(err, st, "%.400s (nor is there %.300s)", first.msg, beside);
     }
     if (st != KW_OK) return st;
+    struct kw_trace_notes *notes = &s->trace.notes;
+    if (path == beside && !strncmp(notes->source, beside, sizeof notes->source - 1))
+        snprintf(notes->source, sizeof notes->source, "%.199s", sc->trace_file); /* results are the same from any folder */
     char remarks[400];
     kw_trace_remarks(&s->trace, remarks, sizeof remarks);
     if (remarks[0] && !o->quiet) fprintf(stderr, "keepwarm: %s: %s\n", path, remarks);
