@@ -106,7 +106,7 @@ mv t.csv gone.csv
 keepwarm rerun away/kept.h5 -q -o run5.h5 >/dev/null || bad "a trace beside the result is not found"
 mv away/t.csv away/gone.csv
 keepwarm rerun away/kept.h5 -q 2>rerun.err
-[ $? = 1 ] && grep -q '^keepwarm: t.csv: No such file or directory (nor is there away/t.csv)$' rerun.err && ok ||
+[ $? = 2 ] && grep -q '^keepwarm: t.csv: No such file or directory (nor is there away/t.csv)$' rerun.err && ok ||
     bad "rerun without its trace: $(cat rerun.err)"
 mv gone.csv t.csv
 same "rerun of a result in another folder" run.h5 run5.h5

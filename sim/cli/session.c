@@ -59,7 +59,7 @@ static enum kw_status load_trace(struct kw_session *s, const char *document, con
         if (beside[0] && !access(beside, F_OK)) path = beside;
     }
     enum kw_status st = kw_trace_load(&s->trace, path, sc->trace_format, sc->trace_columns, err);
-    if (st == KW_EIO && beside[0] && path != beside) {
+    if (st == KW_EINPUT && beside[0] && path != beside) {
         struct kw_error first = *err;
         kw_fail(err, st, "%.400s (nor is there %.300s)", first.msg, beside);
     }
