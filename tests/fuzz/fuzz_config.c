@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (c.heads % c.kv_heads || c.head_dim % 2 || c.n_eos > 8) abort();
     for (uint32_t i = 0; i < c.head_dim / 2; i++)
         if (!isfinite(kw_config_inv_freq(&c, i))) abort();
+    if (!kw_config_kv_values(&c) || !(kw_config_flops(&c, 1, 1, 1) > 0)) abort();
     for (int p = 0; p < 4; p++) {
         kw_weights_layout(&l, &c, (enum kw_dtype)p);
         if (l.bytes / 8 > kw_config_params(&c) + 4096 * ((uint64_t)c.layers + 1)) abort(); /* nothing wrapped around */

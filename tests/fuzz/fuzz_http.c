@@ -6,8 +6,8 @@
 #include "engine/completion.h"
 #include "sim/core/json.h"
 
-static const char letters[] = /* the bytes a, b, blank, 0xc3 and 0xa9 as tokens, and "ab" */
-    "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"\\u0120\": 2, \"\\u00c3\": 3, \"\\u00a9\": 4, \"ab\": 5},"
+static const char letters[] = /* the bytes a, b, blank, 0xc3, 0xa9, newline, quote and 1 as tokens, and "ab" */
+    "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"\\u0120\": 2, \"\\u00c3\": 3, \"\\u00a9\": 4, \"ab\": 5, \"\\u010a\": 6, \"\\\"\": 7, \"\\u0101\": 8},"
     " \"merges\": [\"a b\"]},"
     " \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true},"
     " \"decoder\": {\"type\": \"ByteLevel\"}, \"added_tokens\": []}";
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct kw_tokenizer *t;
     if (!t && kw_tokenizer_parse(&t, "letters", letters, sizeof letters - 1, NULL) != KW_OK) abort();
     if (!size) return 0;
-    struct kw_completion_limits l = { .vocab = 6, .longest = 4096, .tokenizer = data[0] & 1 ? t : NULL };
+    struct kw_completion_limits l = { .vocab = 9, .longest = 512, .tokenizer = data[0] & 1 ? t : NULL };
     struct kw_completion c;
     struct kw_error err = { "" };
     const char *param;
