@@ -81,26 +81,24 @@ def main():
         print("  llama.cpp: skipped (LLAMA_BENCH=/path/to/llama-bench names none)")
         return
     checkpoint, gguf = files()
-    got = {}
-    bandwidth, commit = [], "?"
-    for i in range(rounds):
-        for p in gguf:
+    for p in gguf:  # a precision is printed when it is done
+        got, bandwidth, commit = {}, [], "?"
+        for _ in range(rounds):
             a, rate = ours(checkpoint, p)
             b, commit = theirs(gguf[p])
             bandwidth.append(rate)
-            for key in a:
-                if key in b:
-                    got.setdefault((p, key), []).append((a[key][0], b[key], a[key][1]))
-    print(f"  {model}, {threads} threads, {rounds} rounds in turns, llama.cpp {commit}; memory reads at {statistics.median(bandwidth) / 1e9:.1f} GB/s")
-    print(f"  {'':<6} {'':<8} {'ours tok/s':>11} {'GB/s':>6} {'llama.cpp':>11} {'GB/s':>6} {'ratio':>6}   spread of the ratio")
-    words = {"tg": "tg128", "pp512": "pp512"}
-    for (p, key), v in got.items():
-        a, b = (statistics.median(x[i] for x in v) for i in (0, 1))
-        ratios = [x[0] / x[1] for x in v]
-        n = 1 if key in words else int(key.split("x")[1])
-        rate = ["" if key == "pp512" else f"{t / n * v[0][2] / 1e9:.1f}" for t in (a, b)]
-        print(f"  {p:<6} {words.get(key, key):<8} {a:>11.2f} {rate[0]:>6} {b:>11.2f} {rate[1]:>6} {statistics.median(ratios):>6.2f}   "
-              f"{min(ratios):.2f} to {max(ratios):.2f}", flush=True)
+            for key in a.keys() & b.keys():
+                got.setdefault(key, []).append((a[key][0], b[key], a[key][1]))
+        print(f"  {model} in {p}, {threads} threads, {rounds} rounds in turns, llama.cpp {commit}; memory reads at "
+              f"{statistics.median(bandwidth) / 1e9:.1f} GB/s")
+        print(f"  {'':<8} {'ours tok/s':>11} {'GB/s':>6} {'llama.cpp':>11} {'GB/s':>6} {'ratio':>6}   spread of the ratio")
+        for key, v in sorted(got.items(), key=lambda kv: (len(kv[0]), kv[0])):
+            x, y = (statistics.median(r[i] for r in v) for i in (0, 1))
+            ratios = [r[0] / r[1] for r in v]
+            n = int(key.split("x")[1]) if "x" in key else 1
+            rate = ["" if key == "pp512" else f"{t / n * v[0][2] / 1e9:.1f}" for t in (x, y)]
+            print(f"  {'tg128' if key == 'tg' else key:<8} {x:>11.2f} {rate[0]:>6} {y:>11.2f} {rate[1]:>6} {statistics.median(ratios):>6.2f}   "
+                  f"{min(ratios):.2f} to {max(ratios):.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "engine/completion.h"
 #include "sim/core/json.h"
+#include "tests/fuzz/elements.h"
 
 static const char letters[] = /* the bytes a, b, blank, 0xc3, 0xa9, newline, quote and 1 as tokens, and "ab" */
     "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"\\u0120\": 2, \"\\u00c3\": 3, \"\\u00a9\": 4, \"ab\": 5, \"\\u010a\": 6, \"\\\"\": 7, \"\\u0101\": 8},"

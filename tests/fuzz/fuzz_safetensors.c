@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "engine/weights.h"
+#include "tests/fuzz/elements.h"
 
 static const char model[] = /* so small that a file of a few hundred bytes holds it */
     "{\"model_type\": \"llama\", \"num_hidden_layers\": 1, \"hidden_size\": 8, \"num_attention_heads\": 1, \"head_dim\": 2,"

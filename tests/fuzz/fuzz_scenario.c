@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/io/scenario.h"
+#include "tests/fuzz/elements.h"
 #include "workloads/source.h"
 #include "workloads/trace.h"
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "engine/tokenizer.h"
+#include "tests/fuzz/elements.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
