@@ -108,8 +108,8 @@ static enum kw_status read_decode(struct kw_jnode n, struct kw_step_tables *t, s
 static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
 {
     static const char *const keys[] = { "grade", "source", "date", "evidence", "fixed_us", "sequence_us", "chunk_us", "after_idle_us",
-                                        "after_prompt_us", "dense", "head", "decode",
-                                        "prefill_attn", "prefill_token_us", "comm", "mixed", "errors", NULL };
+                                        "after_prompt_us", "dense", "head", "decode", "prefill_attn", "prefill_token_us", "comm",
+                                        "mixed", "errors", "drift", "steady", NULL };
     static const char *const error_keys[] = { "decode_median", "decode_worst", "prefill_median", "prefill_worst", NULL };
     struct kw_step_tables *t = &p->tables;
     static const char *const mixed_keys[] = { "sequence_us", "context_us", "pair_us", NULL };
@@ -144,6 +144,10 @@ static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct
             *parts[i] *= 1e-6;
         }
     }
+    bool steady;
+    if ((st = kw_json_f64_or(kw_json_get(n, "drift"), 0, 0, 100, &p->drift, err)) != KW_OK) return st;
+    if ((st = kw_json_bool_or(kw_json_get(n, "steady"), true, &steady, err)) != KW_OK) return st;
+    p->unsteady = !steady;
     if ((st = kw_json_keys(e, error_keys, err)) != KW_OK) return st;
     for (int i = 0; i < 4; i++)
         if ((st = kw_json_f64(kw_json_get(e, error_keys[i]), 0, 100, to[i], err)) != KW_OK) return st;
@@ -211,7 +215,7 @@ static enum kw_status check_physics(struct kw_jnode root, const struct kw_profil
 static enum kw_status read_profile(struct kw_jnode root, struct kw_profile *p, struct kw_error *err)
 {
     static const char *const keys[] = { "keepwarm_profile", "gpu", "model", "precision", "tp", "engine", "weight_bytes",
-                                        "kv_bytes_per_token", "kv", "limits", "steps", "cold_start", NULL };
+                                        "kv_bytes_per_token", "kv", "limits", "steps", "cold_start", "device", NULL };
     static const char *const kv_keys[] = { "block_size", "num_blocks", "grade", "source", "date", "evidence", NULL };
     static const char *const limit_keys[] = { "max_num_seqs", "max_num_batched_tokens", "max_model_len", NULL };
     static const char *const cold_keys[] = { "load_rate", "cached_load_rate", "init", NULL };
@@ -228,6 +232,9 @@ static enum kw_status read_profile(struct kw_jnode root, struct kw_profile *p, s
     if ((st = kw_json_enum(kw_json_get(root, "precision"), precisions, &precision, err)) != KW_OK) return st;
     snprintf(p->precision, sizeof p->precision, "%s", precisions[precision]);
     if ((st = read_word(kw_json_get(root, "engine"), p->engine, sizeof p->engine, err)) != KW_OK) return st;
+    if (kw_json_present(kw_json_get(root, "device")) &&
+        (st = read_word(kw_json_get(root, "device"), p->device, sizeof p->device, err)) != KW_OK)
+        return st;
     if ((st = read_u32(kw_json_get(root, "tp"), 1, 64, &p->tp, err)) != KW_OK) return st;
     if ((st = kw_json_f64(kw_json_get(root, "weight_bytes"), 1, 1e14, &p->weight_bytes, err)) != KW_OK) return st;
     st = kw_json_f64(kw_json_get(root, "kv_bytes_per_token"), 1, 1e9, &p->kv_bytes_per_token, err);
@@ -365,6 +372,10 @@ static void put_profile(FILE *f, const struct kw_profile *p)
     put_string(f, p->model);
     fprintf(f, ", \"precision\": \"%s\", \"tp\": %u,\n  \"engine\": ", p->precision, p->tp);
     put_string(f, p->engine);
+    if (p->device[0]) {
+        fputs(",\n  \"device\": ", f);
+        put_string(f, p->device);
+    }
     fprintf(f, ",\n  \"weight_bytes\": %.15g, \"kv_bytes_per_token\": %.15g,\n", p->weight_bytes, p->kv_bytes_per_token);
     fprintf(f, "  \"kv\": { \"block_size\": %u, \"num_blocks\": %u,\n    ", p->block_size, p->num_blocks);
     put_provenance(f, &p->kv);
@@ -376,6 +387,7 @@ static void put_profile(FILE *f, const struct kw_profile *p)
                "\"prefill_worst\": %.4g },\n    \"fixed_us\": %.6g,\n",
             p->steps_error_median, p->steps_error_worst, p->prefill_error_median, p->prefill_error_worst,
             t->fixed_s * 1e6);
+    if (p->drift > 0 || p->unsteady) fprintf(f, "    \"drift\": %.4g, \"steady\": %s,\n", p->drift, p->unsteady ? "false" : "true");
     if (t->sequence_s > 0) fprintf(f, "    \"sequence_us\": %.6g,\n", t->sequence_s * 1e6);
     if (t->chunk_s > 0) fprintf(f, "    \"chunk_us\": %.6g,\n", t->chunk_s * 1e6);
     if (t->cold.after_idle_s > 0) fprintf(f, "    \"after_idle_us\": %.6g,\n", t->cold.after_idle_s * 1e6);
@@ -450,15 +462,67 @@ void kw_profiles_free(struct kw_profiles *all)
     *all = (struct kw_profiles){ 0 };
 }
 
+static bool same_combination(const struct kw_profile *p, const char *gpu, const char *model, const char *precision, uint32_t tp)
+{
+    return !strcmp(p->gpu, gpu) && !strcmp(p->precision, precision) && p->tp == tp &&
+           (!strcmp(p->model, model) || kw_model_same_shape(p->model, model));
+}
+
+unsigned kw_profiles_others(const struct kw_profiles *all, const struct kw_profile *p)
+{
+    unsigned grades = 0;
+    for (size_t i = 0; i < all->n; i++)
+        if (&all->p[i] != p && same_combination(&all->p[i], p->gpu, p->model, p->precision, p->tp))
+            grades |= 1u << all->p[i].steps.grade;
+    return grades;
+}
+
+enum kw_status kw_profiles_add(struct kw_profiles *all, struct kw_profile *p, struct kw_error *err)
+{
+    struct kw_profile *more = realloc(all->p, (all->n + 1) * sizeof *more);
+    if (!more) return kw_fail(err, KW_ENOMEM, "out of memory");
+    all->p = more;
+    struct kw_profile *added = &more[all->n++];
+    *added = *p;
+    *p = (struct kw_profile){ 0 };
+    for (size_t i = 0; i < all->n; i++)
+        if (same_combination(&all->p[i], added->gpu, added->model, added->precision, added->tp))
+            all->p[i].set_aside = kw_profiles_others(all, &all->p[i]);
+    return KW_OK;
+}
+
 const struct kw_profile *kw_profiles_find(const struct kw_profiles *all, const char *gpu, const char *model,
                                           const char *precision, uint32_t tp)
 {
     const struct kw_profile *best = NULL;
     for (size_t i = 0; i < all->n; i++) {
         const struct kw_profile *p = &all->p[i];
-        if (strcmp(p->gpu, gpu) || strcmp(p->precision, precision) || p->tp != tp) continue;
-        if (strcmp(p->model, model) && !kw_model_same_shape(p->model, model)) continue;
-        if (!best || p->steps.grade < best->steps.grade) best = p;
+        if (same_combination(p, gpu, model, precision, tp) && (!best || p->steps.grade <= best->steps.grade)) best = p;
     }
     return best;
+}
+
+/* ---- in words ---- */
+
+char *kw_profile_name(const struct kw_profile *p, char buf[KW_PROFILE_TEXT])
+{
+    if (p->file[0])
+        snprintf(buf, KW_PROFILE_TEXT, "%s", p->file);
+    else
+        snprintf(buf, KW_PROFILE_TEXT, "%s-%s-%s-tp%u", p->gpu, p->model, p->precision, p->tp);
+    return buf;
+}
+
+char *kw_profile_basis(const struct kw_profile *p, char buf[KW_PROFILE_TEXT])
+{
+    char aside[80] = "", drift[64] = "";
+    size_t n = 0;
+    for (int g = 0; kw_grade_name[g]; g++)
+        if (p->set_aside & 1u << g) n += (size_t)snprintf(aside + n, sizeof aside - n, "%s%s", n ? " and " : " (", kw_grade_name[g]);
+    if (n) snprintf(aside + n, sizeof aside - n, " set aside)");
+    if (p->unsteady) snprintf(drift, sizeof drift, ", NOT A STEADY DEVICE (drift %.0f %%)", 100 * p->drift);
+    bool on = p->steps.grade == KW_GRADE_MEASURED && p->device[0];
+    snprintf(buf, KW_PROFILE_TEXT, "%s%s %s, %s%s%s%s%s", kw_grade_name[p->steps.grade], on ? " on" : ",", on ? p->device : p->engine,
+             p->steps.date, drift, aside, p->file[0] ? "; " : "", p->file);
+    return buf;
 }

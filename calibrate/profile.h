@@ -3,6 +3,7 @@
  * embedded in the binary. */
 #ifndef KW_CALIBRATE_PROFILE_H
 #define KW_CALIBRATE_PROFILE_H
+#include <stdbool.h>
 #include <stddef.h>
 #include "calibrate/model.h"
 #include "calibrate/steptime.h"
@@ -22,6 +23,12 @@ struct kw_profile {
     struct kw_law load_rate, cached_load_rate; /* bytes/s, weights from disk/network; from page cache or local NVMe */
     struct kw_law init;              /* s: engine start after weights: compile, graphs, warm-up */
     enum kw_grade weakest;
+    char device[96];                 /* measured: the device by its driver's name; "" where nobody measured */
+    double drift;                    /* measured: largest |drift| of the anchor over the run, 0.02 = 2 % */
+    bool unsteady;                   /* points were measured while it had drifted by more than 2 %: trust it less */
+    /* Not in the file: */
+    char file[256], sha256[65];      /* where it was read from and what stood there; "" for one built in */
+    unsigned set_aside;              /* kw_profiles_others when it joined a kw_profiles */
 };
 
 /* Refuses what is not physical: negative times, decode faster than weight_bytes / (tp * bandwidth), KV + weights
@@ -38,9 +45,20 @@ struct kw_profiles {
 };
 enum kw_status kw_profiles_embedded(struct kw_profiles *all, struct kw_error *err);
 void kw_profiles_free(struct kw_profiles *all);
-/* The best profile for a combination: measured before published before estimated. A model of the same shape will do
- * (llama-3.3-70b runs as llama-3.1-70b does). NULL when there is none. */
+/* Takes *p over, which is empty afterwards; the profiles move, so before anything points at one. KW_ENOMEM: unchanged. */
+enum kw_status kw_profiles_add(struct kw_profiles *all, struct kw_profile *p, struct kw_error *err);
+/* Grades of the other profiles of p's combination: bit 1 << grade. p need not be one of all. */
+unsigned kw_profiles_others(const struct kw_profiles *all, const struct kw_profile *p);
+/* The best profile for a combination: measured before published before estimated, and of equal ones the last added. A model
+ * of the same shape will do (llama-3.3-70b runs as llama-3.1-70b does). NULL when there is none. */
 const struct kw_profile *kw_profiles_find(const struct kw_profiles *all, const char *gpu, const char *model,
                                           const char *precision, uint32_t tp);
+
+#define KW_PROFILE_TEXT 400
+/* Its file, or "H100-llama-3.1-8b-bf16-tp1" for one built in. Returns buf. */
+char *kw_profile_name(const struct kw_profile *p, char buf[KW_PROFILE_TEXT]);
+/* Where its step times come from: "measured on NVIDIA H100 80GB HBM3, 2026-11-24 (published set aside); mine.json". Returns
+ * buf. */
+char *kw_profile_basis(const struct kw_profile *p, char buf[KW_PROFILE_TEXT]);
 
 #endif

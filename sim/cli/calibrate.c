@@ -5,6 +5,7 @@
 #include "calibrate/import.h"
 #include "calibrate/scale.h"
 #include "calibrate/show.h"
+#include "sim/cli/profiles.h"
 #include "sim/cli/say.h"
 #include "sim/io/catalogue.h"
 #include "sim/io/listing.h"
@@ -74,6 +75,10 @@ int kw_cli_calibrate_show(const struct kw_options *o)
     char *text = NULL, today[16];
     enum kw_status st = kw_catalogue_load(&c, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
+    if ((st = kw_cli_profiles(&c, o, &err)) != KW_OK) {
+        kw_catalogue_free(&c);
+        return kw_cli_fail(st, &err);
+    }
     int code = 0;
     if (o->args.n == 0) {
         code = list_profiles(&c.profiles);

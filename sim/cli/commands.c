@@ -7,17 +7,22 @@
 #include "sim/cli/simulate.h"
 #include "sim/cli/trace.h"
 
-#define SIMULATION KW_OPT_OUT, KW_OPT_THREADS, KW_OPT_SET, KW_OPT_SLO, KW_OPT_SEED, KW_OPT_REPLICATIONS, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET
+#define SIMULATION KW_OPT_OUT, KW_OPT_PROFILE, KW_OPT_THREADS, KW_OPT_SET, KW_OPT_SLO, KW_OPT_SEED, KW_OPT_REPLICATIONS, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET
 #define ENGINE KW_OPT_MODEL, KW_OPT_BACKEND, KW_OPT_PRECISION, KW_OPT_DEVICE, KW_OPT_THREADS, KW_OPT_SEED, KW_OPT_SYNTHETIC, KW_OPT_MAX_LEN, \
     KW_OPT_MAX_SEQS, KW_OPT_MAX_BATCHED, KW_OPT_BLOCK_SIZE, KW_OPT_NUM_BLOCKS, KW_OPT_EAGER, KW_OPT_LOAD, KW_OPT_QUIET
 
 const struct kw_command kw_commands[] = {
     { "plan", "[SCENARIO.json]", "the cheapest configuration and keep-warm count that meets the objectives",
       "Replays the trace against every platform, GPU, precision and keep-warm count that exists, fits and\n"
-      "can carry the load, and ranks them. Needs a scenario file, or --trace and --model.",
+      "can carry the load, and ranks them. Needs a scenario file, or --trace and --model.\n"
+      "Step times come from the best profile of each GPU, model, precision and tp: measured before\n"
+      "published before estimated, and of equal ones the user's. Profiles of the user's are the *.json of\n"
+      "the folder $KEEPWARM_PROFILES (./profiles where it is not set; none where it is empty), and those\n"
+      "given with --profile. The result names what was taken.",
       "keepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s  # no file at all\n"
       "keepwarm plan chat.json -o plan.h5          # keep everything for notebooks and reprice\n"
-      "keepwarm plan chat.json --platform modal --platform lambda --break-even",
+      "keepwarm plan chat.json --platform modal --platform lambda --break-even\n"
+      "keepwarm plan chat.json --profile H100-llama-3.1-8b-bf16-tp1.json # measured by calibrate",
       { SIMULATION, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_MODEL, KW_OPT_PLATFORM, KW_OPT_EXHAUSTIVE, KW_OPT_ALL,
         KW_OPT_BREAKEVEN, KW_OPTIONS }, 0, 1, kw_cli_plan },
     { "run", "SCENARIO.json", "one configuration in full: latencies, errors, and what a month costs",
@@ -58,7 +63,9 @@ const struct kw_command kw_commands[] = {
     { "platforms list", "", "the platforms built in: kinds, cheapest price, meter, grade",
       "", "", { KW_OPTIONS }, 0, 0, kw_cli_platforms_list },
     { "platforms show", "NAME|FILE.json", "every fact of a platform with its source, date and grade",
-      "", "keepwarm platforms show modal", { KW_OPTIONS }, 1, 1, kw_cli_platforms_show },
+      "With --model also the profile at hand for it on each GPU offered, and its grade.",
+      "keepwarm platforms show modal\nkeepwarm platforms show modal --model llama-3.1-8b",
+      { KW_OPT_MODEL, KW_OPT_PROFILE, KW_OPTIONS }, 1, 1, kw_cli_platforms_show },
     { "platforms check", "FILE.json...", "is a platform file sound, and how old are its prices?",
       "", "keepwarm platforms check my-modal.json", { KW_OPT_AT, KW_OPTIONS }, 1, 64, kw_cli_platforms_check },
     { "calibrate show", "[PROFILE]", "a profile's tables, grades and ages; all profiles when none is named",

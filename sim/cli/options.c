@@ -30,6 +30,7 @@ const struct kw_option kw_option[KW_OPTIONS] = {
     [KW_OPT_ALL] = { "all", 'a', FLAG, NULL, "print every row", AT(all), 0, 0, 0 },
     [KW_OPT_BREAKEVEN] = { "break-even", 0, FLAG, NULL, "also simulate other volumes: where does the cheapest kind change?", AT(breakeven), 0, 0, 0 },
     [KW_OPT_PLATFORM] = { "platform", 'p', LIST, "NAME|FILE", "only this platform (may be given again)", AT(platform), 0, 0, 0 },
+    [KW_OPT_PROFILE] = { "profile", 0, LIST, "FILE", "a profile of yours; the best grade is taken (may be given again)", AT(profile), 0, 0, 0 },
     [KW_OPT_GPU] = { "gpu", 0, WORD, "NAME", "GPU type, such as H100", AT(gpu), 0, 0, 0 },
     [KW_OPT_PRECISION] = { "precision", 0, WORD, "NAME", "bf16, fp16, fp8 or fp32", AT(precision), 0, 0, 0 },
     [KW_OPT_TP] = { "tp", 0, COUNT, "N", "GPUs a replica (tensor parallel)", AT(tp), 1, 64, 1 },

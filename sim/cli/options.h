@@ -24,12 +24,13 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
     KW_OPT_HOST, KW_OPT_PORT, KW_OPT_MAX_QUEUE, KW_OPT_MAX_BODY, KW_OPT_DRAIN, KW_OPT_TIMEOUT, KW_OPT_BATCHES, KW_OPT_CONTEXTS,
     KW_OPT_PROMPTS, KW_OPT_REPEAT, KW_OPT_PROMPT, KW_OPT_IDS, KW_OPT_MAX_TOKENS, KW_OPT_TEMPERATURE, KW_OPT_TOP_K, KW_OPT_TOP_P,
     KW_OPT_BUDGET, KW_OPT_STARTS, KW_OPT_RATE, KW_OPT_LOADS, KW_OPT_RUNS, KW_OPT_REQUESTS, KW_OPT_BURST, KW_OPT_BESIDE,
+    KW_OPT_PROFILE,
     KW_OPTIONS
 };
 
 struct kw_options {
     const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date;
-    struct kw_list set, slo, platform;
+    struct kw_list set, slo, platform, profile;
     int64_t threads, seed, replications, tp, at, start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */
     bool json, csv, quiet, records, exhaustive, all, breakeven, force;
     /* The engine's; counts of 0: its defaults. */

@@ -1,7 +1,11 @@
 #include "sim/cli/platforms.h"
+#include <stdlib.h>
+#include <string.h>
 #include "platforms/show.h"
+#include "sim/cli/profiles.h"
 #include "sim/cli/say.h"
 #include "sim/io/catalogue.h"
+#include "sim/io/listing.h"
 
 int kw_cli_platforms_list(const struct kw_options *o)
 {
@@ -16,6 +20,44 @@ int kw_cli_platforms_list(const struct kw_options *o)
     return st == KW_OK ? kw_cli_print_owned(text) : kw_cli_fail(st, &err);
 }
 
+/* The best profile of the model on each GPU offered. KW_ERANGE: nobody knows the model. */
+static enum kw_status profiles_at_hand(const struct kw_catalogue *c, const struct kw_platform *p, const char *model, struct kw_text *out,
+                                       struct kw_error *err)
+{
+    const struct kw_model_shape *shape = kw_model_find(model);
+    const char *name = shape ? shape->name : model;
+    struct kw_listing t = { 0 };
+    bool known = shape;
+    char basis[KW_PROFILE_TEXT];
+    kw_text_add(out, "\nProfiles of %s on its GPUs\n", model);
+    kw_listing_column(&t, "GPU", "", false);
+    kw_listing_column(&t, "precision", "", false);
+    kw_listing_column(&t, "tp", "", true);
+    kw_listing_column(&t, "step times", "", false);
+    for (size_t g = 0; g < p->n_gpus; g++) {
+        bool any = false, before = false;
+        for (size_t k = 0; k < g; k++) before |= !strcmp(p->gpus[k].gpu, p->gpus[g].gpu);
+        for (size_t i = 0; !before && i < c->profiles.n; i++) {
+            const struct kw_profile *q = &c->profiles.p[i];
+            known |= !strcmp(q->model, name);
+            if (strcmp(q->gpu, p->gpus[g].gpu) || kw_profiles_find(&c->profiles, q->gpu, name, q->precision, q->tp) != q) continue;
+            kw_listing_cell(&t, "%s", any ? "" : q->gpu);
+            kw_listing_cell(&t, "%s", q->precision);
+            kw_listing_cell(&t, "%u", q->tp);
+            kw_listing_cell(&t, "%s", kw_profile_basis(q, basis));
+            any = true;
+        }
+        if (any || before) continue;
+        kw_listing_cell(&t, "%s", p->gpus[g].gpu);
+        kw_listing_cell(&t, "-");
+        kw_listing_cell(&t, "-");
+        kw_listing_cell(&t, "none, or it does not fit");
+    }
+    kw_listing_print(&t, out);
+    kw_listing_free(&t);
+    return known ? KW_OK : kw_fail(err, KW_ERANGE, "no profile and no model shape is called '%.60s'", model);
+}
+
 int kw_cli_platforms_show(const struct kw_options *o)
 {
     struct kw_error err = { "" };
@@ -26,8 +68,17 @@ int kw_cli_platforms_show(const struct kw_options *o)
     if (st != KW_OK) return kw_cli_fail(st, &err);
     st = kw_catalogue_platform(&c, o->args.v[0], &p, &err);
     if (st == KW_OK) st = kw_show_platform(p, &text, &err);
+    struct kw_text out = { 0 };
+    if (st == KW_OK) kw_text_add(&out, "%s", text);
+    free(text);
+    if (st == KW_OK && o->model && p->kind == KW_KIND_API)
+        st = kw_fail(&err, KW_ERANGE, "%s is a per-token API: it rests on no profile", p->title);
+    else if (st == KW_OK && o->model && (st = kw_cli_profiles(&c, o, &err)) == KW_OK)
+        st = profiles_at_hand(&c, p, o->model, &out, &err);
     kw_catalogue_free(&c);
-    return st == KW_OK ? kw_cli_print_owned(text) : kw_cli_fail(st, &err);
+    if (st == KW_OK) return kw_cli_print(&out);
+    kw_text_free(&out);
+    return kw_cli_fail(st, &err);
 }
 
 int kw_cli_platforms_check(const struct kw_options *o)

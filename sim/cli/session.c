@@ -1,4 +1,5 @@
 #include "sim/cli/session.h"
+#include "sim/cli/profiles.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -83,12 +84,27 @@ static enum kw_status load_trace(struct kw_session *s, const char *document, con
     return st;
 }
 
+/* Everything embedded and the profiles on top: of the result opened again, or the user's of today. */
+static enum kw_status load_catalogue(struct kw_catalogue *c, const struct kw_options *o, const struct kw_results_head *head,
+                                     struct kw_error *err)
+{
+    enum kw_status st = kw_catalogue_load(c, err);
+    if (st != KW_OK) return st;
+    if (!head)
+        st = kw_cli_profiles(c, o, err);
+    else if (head->profiles)
+        st = kw_catalogue_offer_pinned(c, head->profiles, !o->force, err);
+    if (st != KW_OK) kw_catalogue_free(c);
+    return st;
+}
+
 /* The scenario is read: bring in the rest, or close it. */
-static enum kw_status finish_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err)
+static enum kw_status finish_open(struct kw_session *s, const struct kw_options *o, const char *path,
+                                  const struct kw_results_head *head, struct kw_error *err)
 {
     enum kw_status st = o->out ? kw_file_check(o->out, err) : KW_OK; /* known before a long simulation, not after it */
     if (st == KW_OK) st = load_trace(s, path, o, err);
-    if (st == KW_OK && (st = kw_catalogue_load(&s->catalogue, err)) != KW_OK) kw_trace_free(&s->trace);
+    if (st == KW_OK && (st = load_catalogue(&s->catalogue, o, head, err)) != KW_OK) kw_trace_free(&s->trace);
     if (st != KW_OK) {
         kw_scenario_free(&s->scenario);
         return st;
@@ -107,18 +123,18 @@ enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o,
     memset(s, 0, sizeof *s);
     if (o->platform.n > 8) return kw_fail(err, KW_EUSAGE, "--platform: at most 8 times; put more into \"candidates\"");
     enum kw_status st = kw_scenario_load(&s->scenario, path, edits, gather_edits(o, edits, numbers), err);
-    return st == KW_OK ? finish_open(s, o, path, err) : st;
+    return st == KW_OK ? finish_open(s, o, path, NULL, err) : st;
 }
 
-enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *o, const char *path, const char *config_json,
-                                 struct kw_error *err)
+enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *o, const char *path,
+                                 const struct kw_results_head *head, struct kw_error *err)
 {
     struct kw_scenario_edit edits[MAX_EDITS];
     char numbers[2][24];
     memset(s, 0, sizeof *s);
     enum kw_status st =
-        kw_scenario_parse(&s->scenario, path, config_json, strlen(config_json), edits, gather_edits(o, edits, numbers), err);
-    return st == KW_OK ? finish_open(s, o, path, err) : st;
+        kw_scenario_parse(&s->scenario, path, head->config_json, strlen(head->config_json), edits, gather_edits(o, edits, numbers), err);
+    return st == KW_OK ? finish_open(s, o, path, head, err) : st;
 }
 
 void kw_session_close(struct kw_session *s)
@@ -162,10 +178,13 @@ enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o,
                                struct kw_error *err)
 {
     if (!o->out) return KW_OK;
-    struct kw_results r = { .command = command, .config_json = s->scenario.doc.text, .trace_sha256 = s->trace.notes.sha256,
+    struct kw_text profiles = { 0 };
+    kw_catalogue_profiles_text(&s->catalogue, &profiles);
+    struct kw_results r = { .command = command, .profiles = profiles.s, .config_json = s->scenario.doc.text, .trace_sha256 = s->trace.notes.sha256,
         .trace_source = s->trace.notes.source, .scaling = s->scaling, .seed = s->scenario.seed, .candidates = c, .points = p,
         .n = n, .scenario = plan ? NULL : &s->scenario, .trace = &s->trace, .plan = plan };
-    enum kw_status st = kw_results_write(&r, o->out, (int64_t)time(NULL), err);
+    enum kw_status st = profiles.failed ? kw_fail(err, KW_ENOMEM, "out of memory") : kw_results_write(&r, o->out, (int64_t)time(NULL), err);
+    kw_text_free(&profiles);
     if (st == KW_OK && !o->quiet) fprintf(stderr, "keepwarm: wrote %s\n", o->out);
     return st;
 }

@@ -21,9 +21,10 @@ struct kw_session {
  * trace path that does not exist is also looked for beside the scenario file. Remarks of the trace reader go to stderr
  * unless quiet. On failure nothing is left to close. */
 enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err);
-/* The same from a scenario text kept in the result at `path`, beside which the trace is looked for, too. */
-enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *o, const char *path, const char *config_json,
-                                 struct kw_error *err);
+/* The same from what the result at `path` keeps, beside which the trace is looked for, too: with the profiles it was made
+ * with, and no others; unless forced, each must be what it was. head must outlive s. */
+enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *o, const char *path,
+                                 const struct kw_results_head *head, struct kw_error *err);
 void kw_session_close(struct kw_session *s);
 
 struct kw_study kw_session_study(struct kw_session *s, const struct kw_options *o);

@@ -197,7 +197,7 @@ int kw_cli_rerun(const struct kw_options *o)
     const char *path = o->args.v[0];
     enum kw_status st = kw_results_head(&h, path, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    st = kw_session_reopen(&s, o, path, h.config_json, &err);
+    st = kw_session_reopen(&s, o, path, &h, &err);
     if (st == KW_OK && strcmp(s.trace.notes.sha256, h.trace_sha256) && !o->force) {
         st = kw_fail(&err, KW_ERANGE, "%s was made from a trace with sha256 %.16s..., but %s has %.16s... (--force goes on)", path,
                      h.trace_sha256, s.scenario.trace_file, s.trace.notes.sha256);

@@ -1,10 +1,16 @@
-/* sim/io/catalogue.h - what scenarios draw on: the embedded platforms and profiles, those loaded from files a scenario
+/* sim/io/catalogue.h - what scenarios draw on: the embedded platforms and profiles, those the user offers or a scenario
  * names, and step times compiled from them. Must outlive every candidate made from it. */
 #ifndef KW_IO_CATALOGUE_H
 #define KW_IO_CATALOGUE_H
 #include "calibrate/profile.h"
 #include "platforms/platform.h"
+#include "sim/core/text.h"
 #include "sim/plan/steptimes.h"
+
+struct kw_profile_words { /* borrowed; file, sha256 and grade may be NULL: not known */
+    const char *gpu, *model, *precision, *file, *sha256, *grade;
+    uint32_t tp;
+};
 
 struct kw_catalogue {
     struct kw_platforms platforms;
@@ -18,6 +24,7 @@ struct kw_catalogue {
     size_t n_files;
     struct kw_profile **named; /* [n_named], owned: profiles by name alone */
     size_t n_named;
+    const char *pinned; /* as kw_catalogue_profiles_text has it, or NULL: what each profile file must be; borrowed */
 };
 
 enum kw_status kw_catalogue_load(struct kw_catalogue *c, struct kw_error *err); /* everything embedded */
@@ -31,11 +38,22 @@ enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, c
  * c->platforms, in place of the embedded one of its name if there is one. Once, and before any candidate is made; the names
  * then live as long as c. */
 enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, size_t n, struct kw_error *err);
+/* The profile in a file, read once. It serves whoever names it and nobody else. */
 enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
                                          struct kw_error *err);
 /* A profile of which a result file knows no more than these words: it may have been the user's own. Enough to price what
  * was simulated with it, not to simulate. KW_ERANGE: a word is longer than a profile's. */
-enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const char *gpu, const char *model, const char *precision,
-                                          uint32_t tp, const struct kw_profile **out, struct kw_error *err);
+enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct kw_profile_words *w, const struct kw_profile **out,
+                                          struct kw_error *err);
+/* The profile in a file becomes one of c->profiles, where the best grade of each combination is taken by itself. Before any
+ * candidate is made. Messages name the file. KW_ERANGE: what stands there is not what c->pinned has of it. */
+enum kw_status kw_catalogue_offer_profile(struct kw_catalogue *c, const char *path, struct kw_error *err);
+/* All *.json of a folder, by name. KW_EINPUT: it cannot be read. */
+enum kw_status kw_catalogue_offer_folder(struct kw_catalogue *c, const char *folder, struct kw_error *err);
+/* The profile files read, a line "SHA256 offered PATH" or "SHA256 named PATH" each, in the order in which offering them again
+ * gives the same catalogue; what a result keeps. */
+void kw_catalogue_profiles_text(const struct kw_catalogue *c, struct kw_text *out);
+/* Offers the files such a text says were offered; pin: each file of the text must be what it was. text must outlive c. */
+enum kw_status kw_catalogue_offer_pinned(struct kw_catalogue *c, const char *text, bool pin, struct kw_error *err);
 
 #endif

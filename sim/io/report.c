@@ -13,7 +13,7 @@
 struct page {
     struct kw_h5 *f;
     size_t n, n_items, n_times;
-    char **label, **platform, **kind, **settings, **miss, **grade, **item_name;
+    char **label, **platform, **kind, **settings, **miss, **grade, **profile, **profile_grade, **item_name;
     uint32_t *keep_warm, *rank;
     uint8_t *feasible, *pareto, *pruned;
     double *cost, *cost_lo, *cost_hi, *ttft, *tpot, *cold, *error, *p_best, *bill, *time;
@@ -24,8 +24,8 @@ struct page {
 
 static void page_free(struct page *g)
 {
-    void *const all[] = { g->label, g->platform, g->kind, g->settings, g->miss, g->grade, g->item_name, g->keep_warm, g->rank,
-        g->feasible, g->pareto, g->pruned, g->cost, g->cost_lo, g->cost_hi, g->ttft, g->tpot, g->cold, g->error, g->p_best,
+    void *const all[] = { g->label, g->platform, g->kind, g->settings, g->miss, g->grade, g->profile, g->profile_grade, g->item_name,
+        g->keep_warm, g->rank, g->feasible, g->pareto, g->pruned, g->cost, g->cost_lo, g->cost_hi, g->ttft, g->tpot, g->cold, g->error, g->p_best,
         g->bill, g->time, g->arrivals, g->busy, g->idle, g->starting, g->order, g->recommendation, g->why, g->scaling, g->command,
         g->version, g->revision, g->source, g->created };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
@@ -84,6 +84,10 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
     };
     for (size_t i = 0; i < sizeof all / sizeof *all && st == KW_OK; i++)
         st = kw_h5_read_n(g->f, all[i].path, all[i].type, all[i].n, all[i].out, err);
+    if (st == KW_OK && kw_h5_exists(g->f, "/points/profile") > 0) { /* not in the first results */
+        st = kw_h5_read_n(g->f, "/points/profile", KW_H5_STR, g->n, &g->profile, err);
+        if (st == KW_OK) st = kw_h5_read_n(g->f, "/points/profile_grade", KW_H5_STR, g->n, &g->profile_grade, err);
+    }
     if (st == KW_OK) st = read_series(g, err);
     const struct {
         const char *name;
@@ -325,7 +329,7 @@ static void replicas(struct kw_text *t, const struct page *g)
 static void ranking(struct kw_text *t, const struct page *g)
 {
     kw_text_add(t, "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration</th><th>settings</th><th>USD a month</th><th>95 %%</th>"
-                   "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, %%</th><th>inputs</th><th>verdict</th></tr>\n");
+                   "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, %%</th><th>inputs</th><th>profile</th><th>verdict</th></tr>\n");
     for (size_t k = 0; k < g->n && k < 60; k++) {
         size_t i = g->order[k];
         kw_text_add(t, "<tr%s><td>%u</td><td>", g->feasible[i] ? "" : " class='x'", g->rank[i]);
@@ -339,6 +343,13 @@ static void ranking(struct kw_text *t, const struct page *g)
             kw_text_add(t, "%.2f to %.2f", g->cost_lo[i], g->cost_hi[i]);
         kw_text_add(t, "</td><td>%.3g</td><td>%.3g</td><td>%.2f</td><td>%.2f</td><td>%.0f</td><td>%s</td><td>", g->ttft[i],
                     1e3 * g->tpot[i], 100 * g->cold[i], 100 * g->error[i], 100 * g->p_best[i], g->grade[i]);
+        if (g->profile && g->profile_grade && strcmp(g->profile[i], "-")) {
+            escape(t, g->profile[i]);
+            kw_text_add(t, " (");
+            escape(t, g->profile_grade[i]);
+            kw_text_add(t, ")");
+        }
+        kw_text_add(t, "</td><td>");
         escape(t, g->feasible[i] ? "meets all" : g->miss[i]);
         kw_text_add(t, "</td></tr>\n");
     }

@@ -35,6 +35,9 @@ static const char *word_sku(const struct kw_choice *c) { return c->gpu ? c->gpu-
 static const char *word_gpu(const struct kw_choice *c) { return c->gpu ? c->gpu->gpu : "-"; }
 static const char *word_model(const struct kw_choice *c) { return c->profile ? c->profile->model : c->api ? c->api->model : "-"; }
 static const char *word_precision(const struct kw_choice *c) { return c->profile ? c->profile->precision : "-"; }
+static const char *word_profile_file(const struct kw_choice *c) { return c->profile ? c->profile->file : ""; }
+static const char *word_profile_sha256(const struct kw_choice *c) { return c->profile ? c->profile->sha256 : ""; }
+static const char *word_profile_grade(const struct kw_choice *c) { return c->profile ? kw_grade_name[c->profile->steps.grade] : "-"; }
 static const char *word_term(const struct kw_choice *c) { return kw_term_name[c->term]; }
 
 static void text_label(const struct kw_results *r, size_t i, char *buf, size_t size)
@@ -49,6 +52,17 @@ static void text_settings(const struct kw_results *r, size_t i, char *buf, size_
     for (uint32_t k = 0; k < c->n && n < size; k++) {
         char one[256];
         n += (size_t)snprintf(buf + n, size - n, "%s%s", k ? " + " : "", kw_choice_settings(&c->choice[k], one, sizeof one));
+    }
+}
+
+static void text_profile(const struct kw_results *r, size_t i, char *buf, size_t size)
+{
+    const struct kw_candidate *c = &r->candidates[i];
+    size_t n = 0;
+    for (uint32_t k = 0; k < c->n && n < size; k++) {
+        char one[KW_PROFILE_TEXT];
+        const struct kw_profile *p = c->choice[k].profile;
+        n += (size_t)snprintf(buf + n, size - n, "%s%s", k ? " + " : "", p ? kw_profile_name(p, one) : "-");
     }
 }
 
@@ -172,6 +186,8 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
         { "/points/model", "model served", word_model, NULL },
         { "/points/gpu", "GPU type", word_gpu, NULL },
         { "/points/precision", "precision of the weights", word_precision, NULL },
+        { "/points/profile", "profile the step times are of: a built-in one's name, or a file", NULL, text_profile },
+        { "/points/profile_grade", "measured, published or estimated step times", word_profile_grade, NULL },
         { "/points/term", "on_demand, monthly or spot", word_term, NULL },
         { "/points/settings", "in the platform's own words", NULL, text_settings },
     };
@@ -268,6 +284,9 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
         { "/deployments/gpu", "GPU type, - for an API", word_gpu, NULL },
         { "/deployments/model", "model served", word_model, NULL },
         { "/deployments/precision", "precision, - for an API", word_precision, NULL },
+        { "/deployments/profile_file", "profile the step times are of; empty: a built-in one", word_profile_file, NULL },
+        { "/deployments/profile_sha256", "of that file", word_profile_sha256, NULL },
+        { "/deployments/profile_grade", "measured, published or estimated step times", word_profile_grade, NULL },
         { "/deployments/term", "on_demand, monthly or spot", word_term, NULL },
     };
     uint32_t nd = max_deployments(r);
@@ -565,6 +584,7 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     kw_writer_attr(&w, "trace_sha256", r->trace_sha256);
     kw_writer_attr(&w, "trace_source", r->trace_source);
     kw_writer_attr(&w, "scaling", r->scaling);
+    if (r->profiles && *r->profiles) kw_writer_attr(&w, "profiles", r->profiles);
     kw_writer_created(&w, created_utc);
     write_points(&w, r);
     write_bill(&w, r);

@@ -37,6 +37,7 @@ enum kw_status kw_results_head(struct kw_results_head *h, const char *path, stru
     if (st == KW_OK) st = kw_h5_read_attr_i64(f, "/", "schema_version", &h->schema_version, err);
     if (st == KW_OK && kw_h5_read_attr_str(f, "/", "recommendation", &h->recommendation, NULL) != KW_OK)
         h->recommendation = NULL; /* only a plan has one */
+    if (st == KW_OK && kw_h5_read_attr_str(f, "/", "profiles", &h->profiles, NULL) != KW_OK) h->profiles = NULL; /* all built in */
     kw_h5_abandon(f);
     if (st != KW_OK) kw_results_head_free(h);
     return st;
@@ -50,6 +51,7 @@ void kw_results_head_free(struct kw_results_head *h)
     free(h->keepwarm_version);
     free(h->git_revision);
     free(h->recommendation);
+    free(h->profiles);
     memset(h, 0, sizeof *h);
 }
 
@@ -57,7 +59,7 @@ void kw_results_head_free(struct kw_results_head *h)
 struct reading {
     struct kw_h5 *f;
     size_t n, nd, nr; /* points, deployments, replications */
-    char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade;
+    char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade, **file, **sha256, **profile_grade;
     uint32_t *replications;
     uint8_t *pruned;
     int64_t **settings;          /* [kw_choice_field rows], each [n * nd] */
@@ -69,7 +71,7 @@ struct reading {
 
 static void reading_free(struct reading *r)
 {
-    char **const strings[] = { r->platform, r->sku, r->gpu, r->model, r->precision, r->term, r->name, r->grade };
+    char **const strings[] = { r->platform, r->sku, r->gpu, r->model, r->precision, r->term, r->name, r->grade, r->file, r->sha256, r->profile_grade };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
     free(r->replications);
     free(r->pruned);
@@ -106,6 +108,11 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         { "/deployments/name", &r->name } };
     for (size_t i = 0; i < sizeof strings / sizeof *strings && st == KW_OK; i++)
         st = kw_h5_read_n(r->f, strings[i].path, KW_H5_STR, r->n * r->nd, strings[i].out, err);
+    if (st == KW_OK && kw_h5_exists(r->f, "/deployments/profile_file") > 0) { /* not in the first results */
+        st = kw_h5_read_n(r->f, "/deployments/profile_file", KW_H5_STR, r->n * r->nd, &r->file, err);
+        if (st == KW_OK) st = kw_h5_read_n(r->f, "/deployments/profile_sha256", KW_H5_STR, r->n * r->nd, &r->sha256, err);
+        if (st == KW_OK) st = kw_h5_read_n(r->f, "/deployments/profile_grade", KW_H5_STR, r->n * r->nd, &r->profile_grade, err);
+    }
     while (kw_choice_field[r->n_settings].name) r->n_settings++;
     r->settings = calloc(r->n_settings, sizeof *r->settings);
     if (!r->settings) return kw_fail(err, KW_ENOMEM, "out of memory");
@@ -152,8 +159,10 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
     } else {
         int64_t tp = r->settings[0][at]; /* the table's first row */
         const struct kw_profile *profile;
-        st = kw_catalogue_profile_named(c, r->gpu[at], r->model[at], r->precision[at], tp > 0 && tp < 1024 ? (uint32_t)tp : 0,
-                                        &profile, err);
+        struct kw_profile_words words = { r->gpu[at], r->model[at], r->precision[at], r->file ? r->file[at] : NULL,
+                                          r->sha256 ? r->sha256[at] : NULL, r->profile_grade ? r->profile_grade[at] : NULL,
+                                          tp > 0 && tp < 1024 ? (uint32_t)tp : 0 };
+        st = kw_catalogue_profile_named(c, &words, &profile, err);
         for (size_t i = 0; i < p->n_gpus && st == KW_OK; i++)
             if (!strcmp(p->gpus[i].sku, r->sku[at]) && !strcmp(p->gpus[i].gpu, r->gpu[at])) {
                 st = kw_choice_gpu(out, p, &p->gpus[i], profile, NULL, err);

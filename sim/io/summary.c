@@ -108,6 +108,28 @@ static void add_bill(const struct kw_bill *bill, struct kw_text *out)
     kw_listing_free(&t);
 }
 
+/* Which profiles the candidates stand on, each once: all of `first` (when >= 0), of the others those that are files of the
+ * user's, set better ones aside or are not steady. */
+static void step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, struct kw_text *out)
+{
+    enum { MOST = 6 };
+    const struct kw_profile *said[MOST];
+    size_t shown = 0;
+    for (size_t i = 0; i <= n; i++) {
+        const struct kw_candidate *x = i ? &c[i - 1] : first >= 0 ? &c[first] : NULL;
+        for (uint32_t k = 0; x && k < x->n; k++) {
+            const struct kw_profile *p = x->choice[k].profile;
+            char basis[KW_PROFILE_TEXT];
+            size_t j = 0;
+            if (!p || (i && !p->file[0] && !p->unsteady && !p->set_aside)) continue;
+            while (j < shown && said[j] != p) j++;
+            if (j < shown || shown == MOST) continue;
+            said[shown++] = p;
+            paragraph(shown == 1 ? "step times" : "", kw_profile_basis(p, basis), out);
+        }
+    }
+}
+
 void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out)
 {
     struct kw_listing t = { 0 };
@@ -115,6 +137,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     kw_text_add(out, "%s\n", kw_candidate_label(c, label, sizeof label));
     for (uint32_t k = 0; k < c->n; k++)
         kw_text_add(out, "  %s: %s\n", c->choice[k].name, kw_choice_settings(&c->choice[k], label, sizeof label));
+    step_times(c, 1, 0, out);
     kw_text_add(out, "\n");
     kw_listing_column(&t, "figure", "", false);
     kw_listing_column(&t, "mean", "", true);
@@ -221,6 +244,7 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
     kw_listing_print(&t, out);
     kw_listing_free(&t);
     if (shown < n) kw_text_add(out, "  ... and %zu more (--all, or the result file)\n", n - shown);
+    if (s) step_times(c, n, -1, out);
 }
 
 /* ---- the plan */
@@ -387,6 +411,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
             paragraph("nearest", buf, out);
         }
     }
+    step_times(p->candidates, p->n, p->best, out);
     for (size_t i = 0; i < p->n_flips && i < 4; i++) {
         char label[320];
         const struct kw_flip *f = &p->flips[i];
