@@ -8,6 +8,7 @@
 #include "calibrate/gpu.h"
 #include "calibrate/host_time.h"
 #include "calibrate/regress.h"
+#include "sim/core/nearest.h"
 
 #define NOBODY SIZE_MAX  /* no point is left out */
 #define NEAR_PAIRS 1.2   /* attention knots closer than this factor are averaged: they differ by noise and T only */
@@ -796,6 +797,18 @@ static void model_name(char model[48], const char *name)
     }
 }
 
+/* The name somebody gives the device: of one in gpus.json, and only where a GPU was measured. */
+static enum kw_status check_gpu(const char *gpu, const char *backend, struct kw_error *err)
+{
+    const char *names[128] = { NULL };
+    char hint[KW_NEAREST_HINT];
+    if (strcmp(backend, "cuda"))
+        return kw_fail(err, KW_EUSAGE, "--gpu %.24s: the points are of the %.16s backend; what a processor takes is no GPU's time", gpu, backend);
+    if (kw_gpu_find(gpu)) return KW_OK;
+    for (size_t i = 0; i < kw_gpu_count() && i < 127; i++) names[i] = kw_gpu_at(i)->name;
+    return kw_fail(err, KW_ERANGE, "--gpu: there is no GPU '%.40s'%s", gpu, kw_nearest_hint(hint, gpu, names));
+}
+
 enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m, const char *gpu, FILE *report,
                                struct kw_error *err)
 {
@@ -804,7 +817,8 @@ enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m
     double interval = 0;
     char what[64];
     *p = (struct kw_profile){ 0 };
-    enum kw_status st = build(&f, m, NOBODY, err);
+    enum kw_status st = gpu ? check_gpu(gpu, h->backend, err) : KW_OK;
+    if (st == KW_OK) st = build(&f, m, NOBODY, err);
     if (st != KW_OK) return st;
     if ((st = errors_of(&f, KW_MEASURED_DECODE, &p->steps_error_median, &p->steps_error_worst, report, err)) == KW_OK)
         st = errors_of(&f, KW_MEASURED_PREFILL, &p->prefill_error_median, &p->prefill_error_worst, report, err);

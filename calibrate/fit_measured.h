@@ -24,7 +24,7 @@
 
 /* Everything of p, provenance measured; gpu: its short name, or NULL to find it from the device's. Errors, the worst points,
  * drift, extrapolation and how far unlike lengths and mixed steps are off go to report. KW_ERANGE says which points are
- * missing. p is empty on failure. */
+ * missing, or that gpu is not in gpus.json; KW_EUSAGE: gpu is given although no GPU was measured. p is empty on failure. */
 enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m, const char *gpu, FILE *report,
                                struct kw_error *err);
 

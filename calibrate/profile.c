@@ -180,6 +180,23 @@ static enum kw_status read_u32(struct kw_jnode n, int64_t lo, int64_t hi, uint32
     return st;
 }
 
+/* A known model has so many bytes in a precision. Half as many again are room for padding and copies (KV heads beyond tp); KV
+ * may be kept in 8 bits beside any weights. */
+static enum kw_status check_bytes(struct kw_jnode root, const struct kw_profile *p, const struct kw_model_shape *m, struct kw_error *err)
+{
+    bool wide = !strcmp(p->precision, "fp32");
+    double weights = wide ? 4 * m->n_params : kw_model_weight_bytes(m, p->precision);
+    double kv = kw_model_kv_bytes_per_token(m, wide ? "bf16" : p->precision), copies = p->tp > m->kv_heads ? (double)p->tp / m->kv_heads : 1;
+    double least = !strcmp(p->precision, "fp8") ? m->n_params : weights; /* embedding and lm_head in 8 bits, too */
+    if (p->weight_bytes < 0.95 * least || p->weight_bytes > 1.5 * weights)
+        return kw_json_fail(kw_json_get(root, "weight_bytes"), KW_ERANGE, err, "%s in %s has %.2f GB of weights, not %.2f", m->name,
+                            p->precision, weights / 1e9, p->weight_bytes / 1e9);
+    if (p->kv_bytes_per_token < 0.475 * kv || p->kv_bytes_per_token > (wide ? 3 : 1.5) * kv * copies)
+        return kw_json_fail(kw_json_get(root, "kv_bytes_per_token"), KW_ERANGE, err, "%s keeps %.0f B a token in 16 bits, not %.0f", m->name,
+                            kv * copies, p->kv_bytes_per_token);
+    return KW_OK;
+}
+
 /* What the data sheet forbids. A GPU or a model we do not know cannot be judged and passes. */
 static enum kw_status check_physics(struct kw_jnode root, const struct kw_profile *p, struct kw_error *err)
 {
@@ -187,7 +204,8 @@ static enum kw_status check_physics(struct kw_jnode root, const struct kw_profil
     const struct kw_model_shape *m = kw_model_find(p->model);
     struct kw_jnode steps = kw_json_get(root, "steps");
     const struct kw_step_tables *t = &p->tables;
-    if (!g) return KW_OK;
+    enum kw_status st = m ? check_bytes(root, p, m, err) : KW_OK;
+    if (st != KW_OK || !g) return st;
     double kv = (double)p->num_blocks * p->block_size * p->kv_bytes_per_token, memory = p->tp * g->memory_bytes;
     if (p->weight_bytes + kv > memory)
         return kw_json_fail(kw_json_get(kw_json_get(root, "kv"), "num_blocks"), KW_ERANGE, err,

@@ -32,7 +32,7 @@ struct kw_profile {
 };
 
 /* Refuses what is not physical: negative times, decode faster than weight_bytes / (tp * bandwidth), KV + weights
- * beyond memory. */
+ * beyond memory, weights or KV bytes unlike those of the known model of the name. */
 enum kw_status kw_profile_load(struct kw_profile *p, const char *path, struct kw_error *err);
 enum kw_status kw_profile_parse(struct kw_profile *p, const char *name, const char *text, size_t len,
                                 struct kw_error *err);

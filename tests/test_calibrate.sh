@@ -77,6 +77,8 @@ for line in "decode: left out" "prefill: left out" "host between steps" "caches:
 done
 "$K" calibrate show "$D/tiny.json" >"$D/show" 2>&1
 ok "show knows it is measured" says "step times *measured" "$D/show"
+"$K" calibrate fit "$D/p.jsonl" --gpu H100 -o "$D/x.json" >"$D/out" 2>&1
+ok "a processor's points are not an H100's" sh -c 'test "$1" = 2 && ! test -e "$2" && grep -q "points are of the cpu backend" "$3"' - $? "$D/x.json" "$D/out"
 ok "refuses nothing to fit" no "$K" calibrate fit /dev/null -o "$D/x.json"
 "$K" calibrate measure $SMALL --starts 1 -o "$D/none/p.jsonl" >"$D/out" 2>&1
 ok "an output that cannot be is named" says "none/p.jsonl: No such file" "$D/out"

@@ -507,6 +507,9 @@ static void refuses_with_a_reason(void)
     }
     CHECK(kw_measured_parse(&m, "f", start, sizeof start - 1, &err) == KW_OK);
     FILE *f = fopen("/dev/null", "w");
+    CHECK(kw_fit_measured(&p, &m, "H100", f, &err) == KW_EUSAGE && strstr(err.msg, "cpu backend"));
+    snprintf(m.head.backend, sizeof m.head.backend, "cuda");
+    CHECK(kw_fit_measured(&p, &m, "H10O", f, &err) == KW_ERANGE && strstr(err.msg, "did you mean 'H100'"));
     CHECK(kw_fit_measured(&p, &m, NULL, f, &err) == KW_ERANGE && strstr(err.msg, "want 6"));
     fclose(f);
     kw_measured_free(&m);

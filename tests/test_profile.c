@@ -77,6 +77,8 @@ static void what_is_wrong_is_named_by_line_and_path(void)
         { "\"tp\": 1", "\"tp\": 1.5", "tp" },
         { "\"weight_bytes\": 16060522496", "\"weight_bytes\": -1", "weight_bytes" },
         { "\"weight_bytes\": 16060522496", "\"weight_bytes\": 1e999", "weight_bytes" },
+        { "\"weight_bytes\": 16060522496", "\"weight_bytes\": 10000000", "llama-3.1-8b in bf16 has 16.06 GB of weights, not 0.01" },
+        { "\"kv_bytes_per_token\": 131072", "\"kv_bytes_per_token\": 1000", "keeps 131072 B a token in 16 bits, not 1000" },
         { "\"block_size\": 16", "\"block_size\": 24", "want a power of two, got 24" },
         { "\"num_blocks\": 28000", "\"num_blocks\": 0", "p.json:4: kv.num_blocks:" },
         { "\"num_blocks\": 28000", "\"num_blocks\": 40000", "do not fit in 1 x H100" },
