@@ -590,7 +590,22 @@ static enum kw_status errors_of(const struct fit *f, enum kw_measured_kind kind,
     return st;
 }
 
-static void quality(const struct fit *f, double *interval, FILE *report)
+/* Where a batch of one more takes over 2 % longer: it is padded to the next size that a graph was captured for. Both points
+ * are knots of the tables, so the profile holds the step. */
+static void bucket_words(const struct fit *f, FILE *report)
+{
+    const struct kw_decode_fit *d = &f->decode;
+    unsigned n = 0;
+    for (size_t i = 0; i + 1 < d->n_b; i++) {
+        if (d->batch[i + 1] != d->batch[i] + 1) continue;
+        double rise = kw_decode_fit_s(d, d->batch[i + 1], d->context[0], KW_DECODE_ALL, 0) /
+                          kw_decode_fit_s(d, d->batch[i], d->context[0], KW_DECODE_ALL, 0) - 1;
+        if (rise > 0.02) fprintf(report, "%s after %.0f by %.0f %%", n++ ? "," : "steps of the batch buckets:", d->batch[i], 100 * rise);
+    }
+    if (n) fputc('\n', report);
+}
+
+static void quality(const struct fit *f, double *interval, size_t *unsteady, FILE *report)
 {
     double wide = 0, off = 0, median = 0, *e = malloc((f->m->n + 1) * sizeof *e);
     size_t n = 0, few = 0, skewed = 0, drifted = 0;
@@ -615,6 +630,8 @@ static void quality(const struct fit *f, double *interval, FILE *report)
     if (e) kw_regress_errors(e, n, &median, &wide);
     free(e);
     *interval = median;
+    *unsteady = drifted;
+    bucket_words(f, report);
     if (!at) return;
     point_text(words, sizeof words, at);
     fprintf(report, "%zu points; width of the 95 %% intervals: median %.1f %%, worst %.1f %% (%s)", n, 100 * median, 100 * wide, words);
@@ -815,6 +832,7 @@ enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m
     const struct kw_measured_head *h = &m->head;
     struct fit f;
     double interval = 0;
+    size_t unsteady = 0;
     char what[64];
     *p = (struct kw_profile){ 0 };
     enum kw_status st = gpu ? check_gpu(gpu, h->backend, err) : KW_OK;
@@ -823,7 +841,7 @@ enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m
     if ((st = errors_of(&f, KW_MEASURED_DECODE, &p->steps_error_median, &p->steps_error_worst, report, err)) == KW_OK)
         st = errors_of(&f, KW_MEASURED_PREFILL, &p->prefill_error_median, &p->prefill_error_worst, report, err);
     if (st == KW_OK) st = fit_mixed(&f, report, err);
-    if (st == KW_OK) quality(&f, &interval, report);
+    if (st == KW_OK) quality(&f, &interval, &unsteady, report);
     if (st == KW_OK) st = host_words(&f, report, err);
     if (st == KW_OK) st = fit_cold(&f, report, err);
     if (st == KW_OK) st = fit_starts(p, m, report, err);
@@ -835,6 +853,9 @@ enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m
         model_name(p->model, h->model);
         snprintf(p->precision, sizeof p->precision, "%s", h->precision);
         snprintf(p->engine, sizeof p->engine, "keepwarm %.6s %.31s", h->backend, h->commit);
+        snprintf(p->device, sizeof p->device, "%s", h->device);
+        p->drift = fabs(m->drift_worst);
+        p->unsteady = unsteady > 0;
         p->tp = 1;
         p->weight_bytes = h->weight_bytes;
         p->kv_bytes_per_token = h->kv_bytes_per_token;

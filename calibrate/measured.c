@@ -503,6 +503,11 @@ enum kw_status kw_measured_write_h5(const struct kw_measured *m, const char *pat
     const struct kw_measured_head *h = &m->head;
     const struct { const char *name, *s; } words[] = { { "device", h->device }, { "driver", h->driver }, { "backend", h->backend },
         { "model", h->model }, { "precision", h->precision }, { "commit", h->commit }, { "date", h->date } };
+    const struct { const char *name; int64_t v; } counts[] = { { "units", h->units }, { "clock_mhz", h->clock_mhz },
+        { "memory_clock_mhz", h->memory_clock_mhz }, { "memory_bytes", (int64_t)h->memory_bytes }, { "weight_bytes", (int64_t)h->weight_bytes },
+        { "kv_bytes_per_token", (int64_t)h->kv_bytes_per_token }, { "block_size", h->block_size }, { "num_blocks", h->num_blocks },
+        { "max_num_seqs", h->max_num_seqs }, { "max_num_batched_tokens", h->max_num_batched_tokens },
+        { "max_model_len", h->max_model_len }, { "seed", (int64_t)h->seed } };
     struct kw_h5 *f;
     size_t rows = m->n > m->n_phases ? m->n : m->n_phases;
     double *v = malloc(((rows > m->n_starts ? rows : m->n_starts) + 1) * sizeof *v);
@@ -511,6 +516,8 @@ enum kw_status kw_measured_write_h5(const struct kw_measured *m, const char *pat
     if (st == KW_OK) {
         for (size_t i = 0; st == KW_OK && i < sizeof words / sizeof *words; i++)
             st = kw_h5_attr_str(f, "/", words[i].name, words[i].s, err);
+        for (size_t i = 0; st == KW_OK && i < sizeof counts / sizeof *counts; i++)
+            st = kw_h5_attr_i64(f, "/", counts[i].name, counts[i].v, err);
         if (st == KW_OK && m->n) st = write_points(f, m, v, err);
         if (st == KW_OK && m->n_starts) st = write_starts(f, m, v, err);
         if (st == KW_OK && m->n_phases) st = write_phases(f, m, v, err);

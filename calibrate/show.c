@@ -124,6 +124,15 @@ static void put_prefill(FILE *f, const struct kw_profile *p, const struct kw_gpu
                 p->tables.mixed.sequence_s * 1e6, p->tables.mixed.context_s * 1e9, p->tables.mixed.pair_s * 1e9);
 }
 
+/* Seconds, or milliseconds where a tenth of a second would hide them. */
+static void put_seconds(FILE *f, double s)
+{
+    if (s < 0.0995)
+        fprintf(f, " %5.*f ms", s < 0.00995 ? 2 : 1, s * 1e3);
+    else
+        fprintf(f, " %8.1f", s);
+}
+
 static void put_cold_start(FILE *f, const struct kw_profile *p)
 {
     static const double q[] = { 0.05, 0.5, 0.95 };
@@ -132,11 +141,12 @@ static void put_cold_start(FILE *f, const struct kw_profile *p)
     static const char *const names[] = { "load", "load, cached" };
     for (int i = 0; i < 2; i++) {
         fprintf(f, "  %-16s", names[i]);
-        for (int k = 0; k < 3; k++) fprintf(f, " %8.1f", p->weight_bytes / kw_law_quantile(laws[i], 1 - q[k]));
-        fprintf(f, "   %.1f GB at %.2f GB/s (median)\n", p->weight_bytes / 1e9, kw_law_quantile(laws[i], 0.5) / 1e9);
+        for (int k = 0; k < 3; k++) put_seconds(f, p->weight_bytes / kw_law_quantile(laws[i], 1 - q[k]));
+        bool small = p->weight_bytes < 1e8;
+        fprintf(f, "   %.1f %s at %.2f GB/s (median)\n", p->weight_bytes / (small ? 1e6 : 1e9), small ? "MB" : "GB", kw_law_quantile(laws[i], 0.5) / 1e9);
     }
     fprintf(f, "  %-16s", "engine start");
-    for (int k = 0; k < 3; k++) fprintf(f, " %8.1f", kw_law_quantile(&p->init, q[k]));
+    for (int k = 0; k < 3; k++) put_seconds(f, kw_law_quantile(&p->init, q[k]));
     putc('\n', f);
 }
 
@@ -150,6 +160,7 @@ enum kw_status kw_profile_show(char **text, const struct kw_profile *p, const ch
     if (!f) return kw_fail(err, KW_ENOMEM, "out of memory");
     double tokens = (double)p->num_blocks * p->block_size;
     fprintf(f, "%u x %s, %s, %s    (%s)\n", p->tp, g ? g->full_name : p->gpu, p->model, p->precision, p->engine);
+    if (p->device[0]) fprintf(f, "  measured on %s; drift at worst %.1f %%%s\n", p->device, 100 * p->drift, p->unsteady ? ": NOT A STEADY DEVICE" : "");
     fprintf(f, "  weights %.2f GB; KV cache %u blocks of %u = %.0f tokens, %.1f GB, %.0f B a token\n", p->weight_bytes / 1e9,
             p->num_blocks, p->block_size, tokens, tokens * p->kv_bytes_per_token / 1e9, p->kv_bytes_per_token);
     fprintf(f, "  at most %u sequences, %u tokens a step, %u tokens a request\n", p->max_num_seqs, p->max_num_batched_tokens,
@@ -165,6 +176,77 @@ enum kw_status kw_profile_show(char **text, const struct kw_profile *p, const ch
     put_decode(f, p, g, m);
     put_prefill(f, p, g, m);
     put_cold_start(f, p);
+    int bad = ferror(f);
+    if (fclose(f) != 0 || bad || !out) {
+        free(out);
+        return kw_fail(err, KW_ENOMEM, "out of memory");
+    }
+    *text = out;
+    return KW_OK;
+}
+
+static void json_string(FILE *f, const char *key, const char *s)
+{
+    fprintf(f, "\"%s\": \"", key);
+    for (; *s; s++) fprintf(f, *s == '"' || *s == '\\' ? "\\%c" : "%c", (unsigned char)*s < 0x20 ? ' ' : *s);
+    fputc('"', f);
+}
+
+static void json_part(FILE *f, const char *key, const struct kw_provenance *v)
+{
+    fprintf(f, "    \"%s\": { \"grade\": \"%s\", \"date\": \"%s\", ", key, kw_grade_name[v->grade], v->date);
+    json_string(f, "source", v->source);
+    fputs(" }", f);
+}
+
+static void json_quantiles(FILE *f, const char *key, const struct kw_law *l, double bytes, const char *end)
+{
+    static const double q[] = { 0.05, 0.5, 0.95 };
+    fprintf(f, "\"%s\": [", key);
+    for (int k = 0; k < 3; k++)
+        fprintf(f, "%s%.6g", k ? ", " : "", bytes > 0 ? bytes / kw_law_quantile(l, 1 - q[k]) : kw_law_quantile(l, q[k]));
+    fprintf(f, "]%s", end);
+}
+
+enum kw_status kw_profile_show_json(char **text, const struct kw_profile *p, struct kw_error *err)
+{
+    char *out = NULL, name[KW_PROFILE_TEXT];
+    size_t size;
+    double part[PARTS], tokens = (double)p->num_blocks * p->block_size;
+    FILE *f = open_memstream(&out, &size);
+    if (!f) return kw_fail(err, KW_ENOMEM, "out of memory");
+    fputs("{ ", f);
+    json_string(f, "profile", kw_profile_name(p, name));
+    const struct { const char *key, *s; } words[] = { { "gpu", p->gpu }, { "model", p->model }, { "precision", p->precision },
+        { "engine", p->engine }, { "device", p->device }, { "sha256", p->sha256 } };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        fputs(i % 3 ? ", " : ",\n  ", f);
+        json_string(f, words[i].key, words[i].s);
+    }
+    fprintf(f, ", \"tp\": %u,\n  \"grade\": \"%s\", \"weakest\": \"%s\", \"steady\": %s, \"drift\": %.6g,\n", p->tp,
+            kw_grade_name[p->steps.grade], kw_grade_name[p->weakest], p->unsteady ? "false" : "true", p->drift);
+    fprintf(f, "  \"weight_bytes\": %.15g, \"kv_bytes_per_token\": %.15g, \"kv_tokens\": %.15g,\n", p->weight_bytes, p->kv_bytes_per_token, tokens);
+    fprintf(f, "  \"max_num_seqs\": %u, \"max_num_batched_tokens\": %u, \"max_model_len\": %u,\n", p->max_num_seqs,
+            p->max_num_batched_tokens, p->max_model_len);
+    fputs("  \"parts\": {\n", f);
+    const struct { const char *key; const struct kw_provenance *v; } parts[] = { { "step_times", &p->steps }, { "kv_blocks", &p->kv },
+        { "load", &p->load_rate.provenance }, { "load_cached", &p->cached_load_rate.provenance }, { "engine_start", &p->init.provenance } };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        json_part(f, parts[i].key, parts[i].v);
+        fputs(i + 1 < sizeof parts / sizeof *parts ? ",\n" : " },\n", f);
+    }
+    fprintf(f, "  \"errors\": { \"decode_median\": %.6g, \"decode_worst\": %.6g, \"prefill_median\": %.6g, \"prefill_worst\": %.6g },\n",
+            p->steps_error_median, p->steps_error_worst, p->prefill_error_median, p->prefill_error_worst);
+    fprintf(f, "  \"decode_context\": %.0f, \"decode\": [", CONTEXT);
+    for (uint32_t b = 1; b <= p->max_num_seqs && (b == 1 || b * CONTEXT <= tokens); b *= 2)
+        fprintf(f, "%s{ \"batch\": %u, \"s\": %.9g }", b > 1 ? ", " : "", b, decode_parts(&p->tables, b, part));
+    fputs("],\n  \"prefill\": [", f);
+    for (uint32_t n = 128; n <= p->max_num_batched_tokens; n *= 2)
+        fprintf(f, "%s{ \"tokens\": %u, \"s\": %.9g }", n > 128 ? ", " : "", n, prefill_parts(&p->tables, n, part));
+    fputs("],\n  \"cold_start_s\": { \"quantiles\": [0.05, 0.5, 0.95], ", f);
+    json_quantiles(f, "load", &p->load_rate, p->weight_bytes, ", ");
+    json_quantiles(f, "load_cached", &p->cached_load_rate, p->weight_bytes, ", ");
+    json_quantiles(f, "engine_start", &p->init, 0, " } }\n");
     int bad = ferror(f);
     if (fclose(f) != 0 || bad || !out) {
         free(out);

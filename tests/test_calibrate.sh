@@ -77,6 +77,19 @@ for line in "decode: left out" "prefill: left out" "host between steps" "caches:
 done
 "$K" calibrate show "$D/tiny.json" >"$D/show" 2>&1
 ok "show knows it is measured" says "step times *measured" "$D/show"
+ok "show names the device" says "measured on .*; drift at worst" "$D/show"
+ok "a fast start is in ms" says "engine start .* ms" "$D/show"
+ok "show as JSON" /usr/bin/python3 -c '
+import json, subprocess, sys
+p = json.loads(subprocess.run(sys.argv[1:], capture_output=True, text=True, check=True).stdout)
+assert p["grade"] == "measured" and p["gpu"] == "CPU" and p["device"] and isinstance(p["steady"], bool), p
+assert p["decode"][0]["batch"] == 1 and p["decode"][0]["s"] > 0 and len(p["cold_start_s"]["engine_start"]) == 3, p' \
+    "$K" calibrate show "$D/tiny.json" --json
+ok "all profiles as JSON" /usr/bin/python3 -c '
+import json, subprocess, sys
+assert len(json.loads(subprocess.run(sys.argv[1:], capture_output=True, text=True, check=True).stdout)) > 100' "$K" calibrate show --json
+"$K" calibrate show "$D/p.jsonl" 2>"$D/out"
+ok "a file that is no profile is called so" says "p.jsonl is there, but is no profile" "$D/out"
 "$K" calibrate fit "$D/p.jsonl" --gpu H100 -o "$D/x.json" >"$D/out" 2>&1
 ok "a processor's points are not an H100's" sh -c 'test "$1" = 2 && ! test -e "$2" && grep -q "points are of the cpu backend" "$3"' - $? "$D/x.json" "$D/out"
 ok "refuses nothing to fit" no "$K" calibrate fit /dev/null -o "$D/x.json"
@@ -89,11 +102,15 @@ ok "wants an output" no "$K" calibrate measure --model tiny
 ok "names a bad budget" no "$K" calibrate measure --model tiny --budget soon -o "$D/x.jsonl"
 
 ok "convert" "$K" calibrate convert "$D/p.jsonl" -o "$D/p.h5"
+"$K" calibrate convert "$D/p.jsonl" -o "$D/p.h5" 2>"$D/out"
+ok "convert says what it wrote" says "wrote $D/p.h5" "$D/out"
 if /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
     ok "h5py reads the points" /usr/bin/python3 -c '
 import h5py, sys
 f = h5py.File(sys.argv[1])
 assert f.attrs["model"] in ("tiny", b"tiny"), f.attrs["model"]
+assert f.attrs["units"] >= 1 and f.attrs["num_blocks"] == 256 and "seed" in f.attrs and "clock_mhz" in f.attrs
+assert len(f["starts/init"]) == 3 and set(f["starts/mode"].asstr()[:]) == {"synthetic"} and (f["starts/init"][:] > 0).all()
 m, lo, hi = f["points/median"][:], f["points/low"][:], f["points/high"][:]
 assert len(m) >= 10 and (lo <= m).all() and (m <= hi).all() and (m > 0).all()' "$D/p.h5"
 else

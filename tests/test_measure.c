@@ -202,6 +202,10 @@ static void sees_the_sizes_a_batch_is_padded_to(void)
     if (!fit(&p, &m)) return;
     worst_errors(&p, &b, worst);
     CHECK(worst[0] < 0.02); /* a straight line from 129 to 256 would be 12 % off */
+    double at[3];
+    for (int i = 0; i < 3; i++) at[i] = kw_curve_at(&p.tables.dense, i == 0 ? 64 : i == 1 ? 65 : 127);
+    CHECK(at[1] > at[0] * 1.05 && fabs(at[2] / at[1] - 1) < 0.05); /* 65 to 127 pay for 128 */
+    CHECK(strstr(report_text, "steps of the batch buckets:") && strstr(report_text, "after 64 by"));
     kw_profile_free(&p);
     kw_measured_free(&m);
 }
@@ -288,6 +292,8 @@ static void drift_is_flagged(void)
     CHECK(flagged > 10);
     if (!fit(&p, &m)) return;
     CHECK(strstr(report_text, "NOT A STEADY DEVICE") != NULL);
+    char basis[KW_PROFILE_TEXT];
+    CHECK(p.unsteady && p.drift > 0.05 && strstr(kw_profile_basis(&p, basis), "measured on NVIDIA H200, 2026-11-24, NOT A STEADY DEVICE (drift"));
     kw_profile_free(&p);
     kw_measured_free(&m);
 }
@@ -441,9 +447,14 @@ static void a_profile_survives_its_file(void)
     }
     close(mkstemp(path));
     if (!fit(&p, &m)) return;
+    CHECK(!p.unsteady);
+    p.unsteady = true;
+    p.drift = 0.07;
     CHECK(kw_profile_save(&p, path, &err) == KW_OK && kw_profile_load(&q, path, &err) == KW_OK);
     CHECK_STR(err.msg, "");
     if (!err.msg[0]) {
+        CHECK(q.unsteady && q.drift == 0.07);
+        CHECK_STR(q.device, "NVIDIA H200");
         CHECK(q.steps.grade == KW_GRADE_MEASURED && q.tables.n_decode_rows == p.tables.n_decode_rows);
         CHECK_STR(q.engine, "keepwarm cuda abc");
         CHECK_NEAR(kw_law_quantile(&q.init, 0.5), 10.4, 0.3);

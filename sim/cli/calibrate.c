@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "calibrate/import.h"
 #include "calibrate/scale.h"
 #include "calibrate/show.h"
@@ -29,8 +30,8 @@ static int list_profiles(const struct kw_profiles *all)
     kw_listing_column(&t, "KV grade", "", false);
     for (size_t i = 0; i < all->n; i++) {
         const struct kw_profile *p = &all->p[i];
-        kw_listing_cell(&t, "%s", file_name(p, buf));
-        kw_listing_cell(&t, "%s", kw_grade_name[p->steps.grade]);
+        kw_listing_cell(&t, "%s%s", file_name(p, buf), p->file[0] ? " (yours)" : "");
+        kw_listing_cell(&t, "%s%s", kw_grade_name[p->steps.grade], p->unsteady ? ", unsteady" : "");
         kw_listing_cell(&t, "%s", p->steps.date);
         kw_listing_cell(&t, "%.1f / %.1f", 100 * p->steps_error_median, 100 * p->steps_error_worst);
         kw_listing_cell(&t, "%s", kw_text_si(a, (double)p->num_blocks * p->block_size));
@@ -38,6 +39,25 @@ static int list_profiles(const struct kw_profiles *all)
     }
     kw_listing_print(&t, &out);
     kw_listing_free(&t);
+    return kw_cli_print(&out);
+}
+
+static int list_profiles_json(const struct kw_profiles *all)
+{
+    struct kw_text out = { 0 };
+    struct kw_error err = { "" };
+    for (size_t i = 0; i < all->n; i++) {
+        char *one;
+        enum kw_status st = kw_profile_show_json(&one, &all->p[i], &err);
+        if (st != KW_OK) {
+            kw_text_free(&out);
+            return kw_cli_fail(st, &err);
+        }
+        one[strlen(one) - 1] = 0; /* its newline */
+        kw_text_add(&out, "%s%s", i ? ",\n" : "[", one);
+        free(one);
+    }
+    kw_text_add(&out, "]\n");
     return kw_cli_print(&out);
 }
 
@@ -52,10 +72,15 @@ static enum kw_status find_profile(struct kw_catalogue *c, const char *name, con
     for (size_t i = 0; st == KW_OK && i < c->profiles.n; i++) {
         names[i] = file_name(&c->profiles.p[i], text[i]);
         const struct kw_profile *p = &c->profiles.p[i];
-        if (!strcmp(names[i], name) && (!*out || p->steps.grade < (*out)->steps.grade)) *out = p; /* measured before published */
+        if (!strcmp(names[i], name) && (!*out || p->steps.grade <= (*out)->steps.grade)) *out = p; /* as a plan takes it */
     }
-    if (st == KW_OK && !*out && (strchr(name, '/') || strstr(name, ".json")))
+    if (st == KW_OK && !*out && (strchr(name, '/') || strstr(name, ".json") || !access(name, F_OK))) {
         st = kw_catalogue_profile_file(c, name, out, err);
+        if (st == KW_EPARSE) {
+            struct kw_error why = *err;
+            kw_fail(err, st, "%.200s is there, but is no profile: %.480s", name, why.msg);
+        }
+    }
     if (st == KW_OK && !*out) {
         names[c->profiles.n] = NULL;
         char hint[KW_NEAREST_HINT];
@@ -81,10 +106,10 @@ int kw_cli_calibrate_show(const struct kw_options *o)
     }
     int code = 0;
     if (o->args.n == 0) {
-        code = list_profiles(&c.profiles);
+        code = o->json ? list_profiles_json(&c.profiles) : list_profiles(&c.profiles);
     } else {
         st = find_profile(&c, o->args.v[0], &p, &err);
-        if (st == KW_OK) st = kw_profile_show(&text, p, kw_cli_date(today, -1), &err);
+        if (st == KW_OK) st = o->json ? kw_profile_show_json(&text, p, &err) : kw_profile_show(&text, p, kw_cli_date(today, -1), &err);
         code = st == KW_OK ? kw_cli_print_owned(text) : kw_cli_fail(st, &err);
     }
     kw_catalogue_free(&c);

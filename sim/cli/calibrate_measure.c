@@ -279,5 +279,7 @@ int kw_cli_calibrate_convert(const struct kw_options *o)
     if (st != KW_OK) return kw_cli_fail(st, &err);
     st = kw_measured_write_h5(&m, o->out, &err);
     kw_measured_free(&m);
-    return st == KW_OK ? 0 : kw_cli_fail(st, &err);
+    if (st != KW_OK) return kw_cli_fail(st, &err);
+    fprintf(stderr, "keepwarm: wrote %s\n", o->out);
+    return 0;
 }

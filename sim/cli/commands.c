@@ -69,7 +69,7 @@ const struct kw_command kw_commands[] = {
     { "platforms check", "FILE.json...", "is a platform file sound, and how old are its prices?",
       "", "keepwarm platforms check my-modal.json", { KW_OPT_AT, KW_OPTIONS }, 1, 64, kw_cli_platforms_check },
     { "calibrate show", "[PROFILE]", "a profile's tables, grades and ages; all profiles when none is named",
-      "", "keepwarm calibrate show\nkeepwarm calibrate show H100-llama-3.1-8b-bf16-tp1", { KW_OPTIONS }, 0, 1, kw_cli_calibrate_show },
+      "", "keepwarm calibrate show\nkeepwarm calibrate show H100-llama-3.1-8b-bf16-tp1", { KW_OPT_PROFILE, KW_OPT_JSON, KW_OPTIONS }, 0, 1, kw_cli_calibrate_show },
     { "calibrate import", "", "fit a profile to published measurements",
       "", "keepwarm calibrate import --gpu H100 --model llama-3.1-8b --precision bf16 --tp 1 -o profile.json",
       { KW_OPT_SOURCE, KW_OPT_GPU, KW_OPT_MODEL, KW_OPT_PRECISION, KW_OPT_TP, KW_OPT_OUT, KW_OPTIONS }, 0, 0, kw_cli_calibrate_import },
