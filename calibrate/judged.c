@@ -42,7 +42,7 @@ static enum kw_status import(struct kw_profile *out, struct makers *k, const cha
     enum kw_status st = kw_calibrate_import_engine(&larger, dir, "A100-80", q->model, q->precision, q->tp, engine, NULL, err);
     if (st != KW_OK) return st;
     FILE *quiet = fopen("/dev/null", "w");
-    st = quiet ? kw_scale(out, &larger, kw_gpu_find("A100-40"), &k->known, quiet, err) : kw_fail(err, KW_EIO, "/dev/null cannot be opened");
+    st = quiet ? kw_scale(out, &larger, &(struct kw_scale_to){ .gpu = kw_gpu_find("A100-40") }, &k->known, quiet, err) : kw_fail(err, KW_EIO, "/dev/null cannot be opened");
     if (quiet) fclose(quiet);
     kw_profile_free(&larger);
     return st;

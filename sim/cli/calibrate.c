@@ -132,33 +132,50 @@ int kw_cli_calibrate_import(const struct kw_options *o)
     return st == KW_OK ? code : kw_cli_fail(st, &err);
 }
 
+/* What the options name, each known. */
+static enum kw_status scale_target(struct kw_scale_to *to, const struct kw_options *o, struct kw_error *err)
+{
+    const char *names[128] = { NULL };
+    char hint[KW_NEAREST_HINT];
+    *to = (struct kw_scale_to){ .precision = o->precision };
+    if (o->gpu && !(to->gpu = kw_gpu_find(o->gpu))) {
+        for (size_t i = 0; i < kw_gpu_count() && i < 127; i++) names[i] = kw_gpu_at(i)->name;
+        return kw_fail(err, KW_ERANGE, "there is no GPU '%.40s'%s", o->gpu, kw_nearest_hint(hint, o->gpu, names));
+    }
+    if (o->model && !(to->model = kw_model_find(o->model))) {
+        for (size_t i = 0; i < kw_model_count() && i < 127; i++) names[i] = kw_model_at(i)->name;
+        return kw_fail(err, KW_ERANGE, "there is no model '%.60s'%s", o->model, kw_nearest_hint(hint, o->model, names));
+    }
+    return KW_OK;
+}
+
 int kw_cli_calibrate_scale(const struct kw_options *o)
 {
     struct kw_error err = { "" };
     struct kw_catalogue c;
     const struct kw_profile *from;
     struct kw_profile p;
+    struct kw_scale_to to;
+    struct kw_profiles known = { 0 };
     char *report = NULL;
     size_t len;
-    if (!o->gpu || !o->out) return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "calibrate scale wants --gpu NAME and -o FILE"), &err);
-    const struct kw_gpu_spec *to = kw_gpu_find(o->gpu);
-    if (!to) {
-        const char *names[65] = { NULL };
-        for (size_t i = 0; i < kw_gpu_count() && i < 64; i++) names[i] = kw_gpu_at(i)->name;
-        char hint[KW_NEAREST_HINT];
-        return kw_cli_fail(kw_fail(&err, KW_ERANGE, "there is no GPU '%.40s'%s", o->gpu, kw_nearest_hint(hint, o->gpu, names)), &err);
-    }
-    enum kw_status st = kw_catalogue_load(&c, &err);
+    if (!o->out || (!o->gpu && !o->model && !o->precision))
+        return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "calibrate scale wants one or more of --gpu, --model and --precision, and -o FILE"), &err);
+    enum kw_status st = scale_target(&to, o, &err);
+    if (st == KW_OK) st = kw_profiles_embedded(&known, &err);
+    if (st == KW_OK && (st = kw_catalogue_load(&c, &err)) != KW_OK) kw_profiles_free(&known);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     FILE *f = open_memstream(&report, &len);
     if (!f) st = kw_fail(&err, KW_ENOMEM, "out of memory");
+    if (st == KW_OK) st = kw_cli_profiles(&c, o, &err);
     if (st == KW_OK) st = find_profile(&c, o->args.v[0], &from, &err);
-    if (st == KW_OK) st = kw_scale(&p, from, to, &c.profiles, f, &err);
+    if (st == KW_OK) st = kw_scale(&p, from, &to, &known, f, &err);
     if (f) fclose(f);
     if (st == KW_OK) {
         st = kw_profile_save(&p, o->out, &err);
         kw_profile_free(&p);
     }
+    kw_profiles_free(&known);
     kw_catalogue_free(&c);
     if (st == KW_OK) return kw_cli_print_owned(report);
     free(report);
