@@ -88,10 +88,11 @@ const struct kw_command kw_commands[] = {
       kw_cli_calibrate_fit },
     { "calibrate convert", "POINTS.jsonl", "measured points as HDF5 columns", "", "keepwarm calibrate convert points.jsonl -o points.h5",
       { KW_OPT_OUT, KW_OPTIONS }, 1, 1, kw_cli_calibrate_convert },
-    { "calibrate scale", "PROFILE", "a profile carried to another GPU, model or precision by the roofline, and how wrong that is",
-      "The error is that of doing the same between all published profiles built in that differ in just that.",
+    { "calibrate scale", "PROFILE", "a profile carried to another GPU, model or precision, and its error",
+      "By the roofline. The error is that of doing the same between all published profiles built in that\n"
+      "differ in just that.",
       "keepwarm calibrate scale H200-llama-3.1-8b-bf16-tp1 --gpu L40S -o guess.json\n"
-      "keepwarm calibrate scale H100-llama-3.1-8b-bf16-tp4 --model llama-3.1-70b --precision fp8 -o guess.json",
+      "keepwarm calibrate scale H100-llama-3.1-8b-bf16-tp4 --model llama-3.1-70b -o guess.json",
       { KW_OPT_GPU, KW_OPT_MODEL, KW_OPT_PRECISION, KW_OPT_OUT, KW_OPTIONS }, 1, 1, kw_cli_calibrate_scale },
     { "calibrate validate", "PROFILE.json", "serve on our engine and simulate the same: how far apart?",
       "The engine serves --trace (its first --requests) or synthetic traffic in bursts, so fast that it\n"
