@@ -39,6 +39,9 @@ static void folds_at_blanks(void)
     kw_text_fold(&t, " ab cd  efg äöü h", 2, 7); /* two words fill a line of 7; code points count, not bytes */
     CHECK_STR(t.s, "  ab cd\n  efg\n  äöü h\n");
     kw_text_free(&t);
+    kw_text_fold(&t, "ab cdef", 0, 6); /* 7 columns with the blank */
+    CHECK_STR(t.s, "ab\ncdef\n");
+    kw_text_free(&t);
     kw_text_fold(&t, "longer-than-a-line x", 0, 7);
     CHECK_STR(t.s, "longer-than-a-line\nx\n");
     kw_text_free(&t);
