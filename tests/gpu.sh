@@ -1,8 +1,9 @@
 #!/bin/bash
-# tests/gpu.sh - everything that needs a GPU, most valuable first, in two steps of under ten minutes each.
+# tests/gpu.sh - everything that needs a GPU, most valuable first, in three steps of under ten minutes each.
 #   tests/gpu.sh pack   on a machine with the libraries: builds and puts programs and libraries into .gpu/
 #   tests/gpu.sh 1      on the GPU machine: correctness, the marks of 8B in bf16 and fp8
 #   tests/gpu.sh 2      the calibration of a profile, steps ahead, loading, transformers, 70B fp8, compute-sanitizer
+#   tests/gpu.sh 3      the other profiles to ship: 8B and 70B in fp8, Qwen2.5 and Mistral 7B
 # The GPU machine may be bare: with .gpu/ beside the tree nothing is built there; without, `make gpu-programs` needs nvcc,
 # cJSON and GSL. Results go to $RESULTS (results/gpu) as each is made, with device, driver, commit and date; done.txt names what
 # is complete for a commit, so a second run goes on where the first ended. What would not end within $LIMIT seconds (580) of
@@ -130,8 +131,8 @@ ahead() { # the same 25 s of requests with and without a step ahead: what the ho
 case $1 in
 pack) pack; exit ;;
 call) programs; shift; "$@"; exit ;;
-1 | 2) ;;
-*) sed -n '2,10s/^# //p' "$0"; exit 2 ;;
+1 | 2 | 3) ;;
+*) sed -n '2,11s/^# //p' "$0"; exit 2 ;;
 esac
 programs
 mkdir -p "$R"
@@ -143,12 +144,17 @@ if [ "$1" = 1 ]; then
     rows llama-3.1-8b bf16 100 tg1@1024 pp2048 tg256@1024 tg64@1024 tg1@128 tg8@1024 start tg2@1024 tg4@1024 tg16@1024 tg32@1024 tg128@1024 pp512 tg1@8192 tg1@16384 tg64@8192
     rows llama-3.1-8b fp8 90 tg1@1024 pp2048 tg256@1024 tg64@1024 start tg8@1024 tg1@128 pp512
     item without-overlap 60 env KEEPWARM_CUDA_OVERLAP=0 "$P/bench_gpu" "$R/bench-without-overlap.jsonl" llama-3.1-8b bf16 30 "$commit" tg1@1024 tg8@1024
-else
+elif [ "$1" = 2 ]; then
     own calibrate-bf16 140 calibrate llama-3.1-8b bf16 100s
     own ahead 110 ahead
     own load 130 load
     item transformers 100 python3 tests/gpu/check_transformers.py "$P/logits" "$(mktemp -d)"
     rows llama-3.1-70b fp8 60 tg1@1024 pp2048 tg64@1024 start
     own sanitizer 155 sanitize
+else
+    own calibrate-8b-fp8 130 calibrate llama-3.1-8b fp8 90s
+    own calibrate-70b-fp8 150 calibrate llama-3.1-70b fp8 90s
+    own calibrate-qwen 130 calibrate qwen2.5-7b bf16 90s
+    own calibrate-mistral 130 calibrate mistral-7b bf16 90s
 fi
 copy_out

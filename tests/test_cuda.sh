@@ -56,10 +56,10 @@ packed() {
     # With a device that is none every item runs to its own refusal, none counts as done, and results are named and brought back.
     mkdir -p "$B/tests/gpu/fake" "$B/tests/gpu/out" && printf '#!/bin/sh\necho "none, 0, 0 MiB"\n' >"$B/tests/gpu/fake/nvidia-smi"
     chmod +x "$B/tests/gpu/fake/nvidia-smi"
-    for step in 1 2; do
+    for step in 1 2 3; do
         said+=$(PATH=$PWD/$B/tests/gpu/fake:$PATH PACK=$pack RESULTS=$B/tests/gpu/results OUT=$PWD/$B/tests/gpu/out tests/gpu.sh $step 2>&1)
     done
-    for item in gpu-test without-overlap calibrate-bf16 ahead load transformers sanitizer; do
+    for item in gpu-test without-overlap calibrate-bf16 ahead load transformers sanitizer calibrate-8b-fp8 calibrate-70b-fp8 calibrate-qwen calibrate-mistral; do
         [[ $said == *"== $item: exit status "* ]] && head -n 1 "$B/tests/gpu/results/$item.txt" | grep -q "^# none, 0, 0 MiB | commit .* | 20"
         check "gpu.sh: $item refuses" $?
     done
