@@ -3,41 +3,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim/core/h5.h"
-#include "sim/io/version.h"
+#include "sim/io/writer.h"
 
 static const char *const clock_name[] = { "tables", "profile", "halved", NULL };
 
-struct writer { /* stops at the first failure */
-    struct kw_h5 *f;
+struct writer {
+    struct kw_writer out;
     const struct kw_replayed *run;
     const struct kw_judged *j;
     size_t runs, requests;
     double *value;        /* room for the largest column of doubles */
     const char **word;    /* and of strings */
-    enum kw_status st;
-    struct kw_error *err;
 };
-
-static void put(struct writer *w, const struct kw_h5_dataset *d, const void *data)
-{
-    if (w->st == KW_OK) w->st = kw_h5_write(w->f, d, data, w->err);
-}
-
-static void attr(struct writer *w, const char *name, const char *value)
-{
-    if (w->st == KW_OK) w->st = kw_h5_attr_str(w->f, "/", name, value, w->err);
-}
-
-static void group(struct writer *w, const char *path, const char *description)
-{
-    if (w->st == KW_OK) w->st = kw_h5_group(w->f, path, description, w->err);
-}
 
 static void scale(struct writer *w, const char *path, const char *description, size_t n, const char *const *words)
 {
     for (size_t i = 0; !words && i < n; i++) w->value[i] = (double)i;
-    put(w, &(struct kw_h5_dataset){ path, words ? KW_H5_STR : KW_H5_F64, "", description, 1, { n }, { NULL }, strrchr(path, '/') + 1, 0 },
+    kw_writer_put(&w->out, (struct kw_h5_dataset){ path, words ? KW_H5_STR : KW_H5_F64, "", description, 1, { n }, { NULL }, strrchr(path, '/') + 1, 0 },
         words ? (const void *)words : w->value);
 }
 
@@ -57,7 +39,7 @@ static void put_runs(struct writer *w, const char *path, const char *unit, const
         d.shape[d.rank] = length(w, c);
         d.dims[d.rank] = c == 'r' ? "/runs/run" : c == 'c' ? "/runs/clock" : c == 'm' ? "/runs/metric" : c == 's' ? "/runs/statistic" : "/runs/request";
     }
-    put(w, &d, w->value);
+    kw_writer_put(&w->out, d, w->value);
 }
 
 static double request_value(const struct kw_run_request *r, int metric)
@@ -101,22 +83,22 @@ static void runs(struct writer *w)
     double real[KW_RUN_METRICS][KW_RUN_STATISTICS], sim[KW_RUN_METRICS][KW_RUN_STATISTICS];
     enum { TABLE = KW_RUN_METRICS * KW_RUN_STATISTICS };
     for (size_t r = 0; r < w->runs; r++) w->word[r] = w->run[r].gpu;
-    group(w, "/runs", "two vLLM 0.19 runs of 300 requests, replayed");
+    kw_writer_group(&w->out, "/runs", "two vLLM 0.19 runs of 300 requests, replayed");
     scale(w, "/runs/run", "GPU of the run", w->runs, w->word);
     scale(w, "/runs/clock", "what step times come from", KW_REPLAY_CLOCKS, clock_name);
     scale(w, "/runs/metric", "of a request", KW_RUN_METRICS, kw_run_metric_name);
     scale(w, "/runs/statistic", "over requests of two tokens and more", KW_RUN_STATISTICS, kw_run_statistic_name);
     scale(w, "/runs/request", "in order of arrival", w->requests, NULL);
-    for (size_t r = 0; w->st == KW_OK && r < w->runs; r++)
-        if ((w->st = kw_run_summary(w->run[r].real, real, w->err)) == KW_OK) memcpy(&w->value[r * TABLE], real, sizeof real);
+    for (size_t r = 0; w->out.st == KW_OK && r < w->runs; r++)
+        if ((w->out.st = kw_run_summary(w->run[r].real, real, w->out.err)) == KW_OK) memcpy(&w->value[r * TABLE], real, sizeof real);
     put_runs(w, "/runs/real", "ms", "as the run was measured", "rms");
     for (size_t r = 0; r < w->runs; r++)
         for (size_t i = 0; i < TABLE; i++) w->value[r * TABLE + i] = w->run[r].peer ? w->run[r].peer[i / KW_RUN_STATISTICS][i % KW_RUN_STATISTICS] : NAN;
     put_runs(w, "/runs/peer", "percent", "LLMServingSim off the run, its own figure", "rms");
-    for (size_t r = 0; w->st == KW_OK && r < w->runs; r++) {
-        w->st = kw_run_summary(w->run[r].real, real, w->err);
-        for (int c = 0; w->st == KW_OK && c < KW_REPLAY_CLOCKS; c++) {
-            w->st = kw_run_summary(&w->run[r].sim[c], sim, w->err);
+    for (size_t r = 0; w->out.st == KW_OK && r < w->runs; r++) {
+        w->out.st = kw_run_summary(w->run[r].real, real, w->out.err);
+        for (int c = 0; w->out.st == KW_OK && c < KW_REPLAY_CLOCKS; c++) {
+            w->out.st = kw_run_summary(&w->run[r].sim[c], sim, w->out.err);
             for (int i = 0; i < TABLE; i++) w->value[(r * KW_REPLAY_CLOCKS + (size_t)c) * TABLE + (size_t)i] = 100 * ((&sim[0][0])[i] / (&real[0][0])[i] - 1);
         }
     }
@@ -131,7 +113,7 @@ static void column(struct writer *w, const char *group_of, const char *name, con
     char path[64], dim[64];
     snprintf(path, sizeof path, "/%ss/%s", group_of, name);
     snprintf(dim, sizeof dim, "/%ss/%s", group_of, group_of);
-    put(w, &(struct kw_h5_dataset){ path, words ? KW_H5_STR : KW_H5_F64, unit, description, 1, { n }, { dim }, NULL, words ? 0 : 4 },
+    kw_writer_put(&w->out, (struct kw_h5_dataset){ path, words ? KW_H5_STR : KW_H5_F64, unit, description, 1, { n }, { dim }, NULL, words ? 0 : 4 },
         words ? (const void *)w->word : w->value);
 }
 
@@ -163,7 +145,7 @@ static void points(struct writer *w)
         { "whole_tpot", "s", "ours, with host time and factors" }, { "plain_rate", "1/s", "ours" }, { "host_rate", "1/s", "ours, with host time" },
         { "whole_rate", "1/s", "ours, with host time and factors" } };
     size_t n = w->j->n;
-    group(w, "/points", "published points of servers, judged");
+    kw_writer_group(&w->out, "/points", "published points of servers, judged");
     scale(w, "/points/point", "in order of source and file", n, NULL);
     for (int k = 0; k < (int)(sizeof words / sizeof *words); k++) {
         for (size_t i = 0; i < n; i++) w->word[i] = point_word(w->j->point[i].p, k);
@@ -220,7 +202,7 @@ static void laws(struct writer *w)
     static const struct { const char *name, *description; } numbers[] = {
         { "own_kernels", "1: operator tables of that engine" }, { "points", "judged" }, { "fitted", "points the law was fitted on" } };
     size_t n = w->j->n_laws;
-    group(w, "/laws", "what a source's engine version takes beside the tables");
+    kw_writer_group(&w->out, "/laws", "what a source's engine version takes beside the tables");
     scale(w, "/laws/law", "source, engine version and GPU type", n, NULL);
     for (int k = 0; k < 4; k++) {
         for (size_t i = 0; i < n; i++) {
@@ -245,7 +227,7 @@ static void laws(struct writer *w)
 enum kw_status kw_real_servers_write(const char *path, const struct kw_replayed *run, size_t n, const struct kw_judged *judged,
                                      struct kw_error *err)
 {
-    struct writer w = { .run = run, .j = judged, .runs = n, .err = err };
+    struct writer w = { .run = run, .j = judged, .runs = n };
     for (size_t i = 0; i < n; i++) {
         if (run[i].real->n != run[0].real->n)
             return kw_fail(err, KW_ERANGE, "run %zu has %zu requests, want %zu as the first", i, run[i].real->n, run[0].real->n);
@@ -254,24 +236,15 @@ enum kw_status kw_real_servers_write(const char *path, const struct kw_replayed 
     size_t values = n * KW_REPLAY_CLOCKS * (w.requests + KW_RUN_METRICS * KW_RUN_STATISTICS) + judged->n + w.requests + 1;
     w.value = malloc(values * sizeof *w.value);
     w.word = malloc((n + judged->n + 1) * sizeof *w.word);
-    if (!w.value || !w.word)
-        w.st = kw_fail(err, KW_ENOMEM, "out of memory");
-    else
-        w.st = kw_h5_create(&w.f, path, err);
-    attr(&w, "title", "real servers beside what keepwarm says of them");
-    if (w.st == KW_OK) w.st = kw_h5_attr_i64(w.f, "/", "schema_version", KW_REAL_SERVERS_SCHEMA, err);
-    attr(&w, "keepwarm_version", kw_version);
-    attr(&w, "git_revision", kw_git_revision);
-    attr(&w, "build_flags", kw_build_flags);
-    attr(&w, "command", "make fidelity");
-    runs(&w);
-    points(&w);
-    laws(&w);
-    if (w.st == KW_OK)
-        w.st = kw_h5_commit(w.f, err);
-    else if (w.f)
-        kw_h5_abandon(w.f);
+    enum kw_status st = w.value && w.word ? kw_writer_open(&w.out, path, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+    if (st == KW_OK) {
+        kw_writer_about(&w.out, "real servers beside what keepwarm says of them", KW_REAL_SERVERS_SCHEMA, "make fidelity");
+        runs(&w);
+        points(&w);
+        laws(&w);
+        st = kw_writer_close(&w.out);
+    }
     free(w.value);
     free(w.word);
-    return w.st;
+    return st;
 }

@@ -4,36 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include "sim/core/h5.h"
-#include "sim/io/version.h"
+#include "sim/io/writer.h"
 
 enum { BINS_A_DECADE = 40, BINS = 40 * 8 + 1 }; /* ITL from 1 us to 100 s */
 #define FIRST_BIN_S 1e-6
 
-struct writer { /* stops at the first failure */
-    struct kw_h5 *f;
+struct writer {
+    struct kw_writer out;
     const struct kw_validated_file *s;
     size_t loads, runs, n, n_steps; /* n: requests */
     double *value;         /* room for the largest column of doubles */
-    enum kw_status st;
-    struct kw_error *err;
 };
-
-static void attr(struct writer *w, const char *name, const char *value)
-{
-    if (w->st == KW_OK) w->st = kw_h5_attr_str(w->f, "/", name, value ? value : "", w->err);
-}
-
-static void attr_i64(struct writer *w, const char *name, int64_t v)
-{
-    if (w->st == KW_OK) w->st = kw_h5_attr_i64(w->f, "/", name, v, w->err);
-}
-
-static void put(struct writer *w, const struct kw_h5_dataset *d, const void *data)
-{
-    if (w->st == KW_OK) w->st = kw_h5_write(w->f, d, data, w->err);
-}
 
 static const char *const kind_name[] = { "decode", "prompts", "mixed", NULL };
 
@@ -63,14 +44,14 @@ static struct scale scale_of(const struct writer *w, const char *name)
 /* The group and the scales of its datasets: xarray finds the coordinates of a group in the group itself. */
 static void group(struct writer *w, const char *path, const char *description, const char *const dims[])
 {
-    if (w->st == KW_OK) w->st = kw_h5_group(w->f, path, description, w->err);
+    kw_writer_group(&w->out, path, description);
     for (; *dims; dims++) {
         struct scale s = scale_of(w, *dims);
         char at[64];
         bool load = !strcmp(s.name, "load");
         snprintf(at, sizeof at, "%s/%s", path, s.name);
         for (size_t i = 0; i < s.n; i++) w->value[i] = load ? w->s->at[i].load : (double)i;
-        put(w, &(struct kw_h5_dataset){ at, s.words ? KW_H5_STR : KW_H5_F64, load ? "1" : "", s.description, 1, { s.n }, { NULL }, s.name, 0 },
+        kw_writer_put(&w->out, (struct kw_h5_dataset){ at, s.words ? KW_H5_STR : KW_H5_F64, load ? "1" : "", s.description, 1, { s.n }, { NULL }, s.name, 0 },
             s.words ? (const void *)s.words : w->value);
     }
 }
@@ -85,45 +66,36 @@ static void put_values(struct writer *w, const char *path, const char *unit, con
         d.dims[d.rank] = at[d.rank];
         d.shape[d.rank] = scale_of(w, dims[d.rank]).n;
     }
-    put(w, &d, w->value);
+    kw_writer_put(&w->out, d, w->value);
 }
 
 static void attributes(struct writer *w, int64_t created_utc)
 {
     const struct kw_validated_file *s = w->s;
     const struct kw_sched_config *l = &s->engine->limits;
-    char text[64] = "";
-    attr(w, "title", "keepwarm's engine beside its simulator");
-    attr_i64(w, "schema_version", KW_VALIDATED_SCHEMA);
-    attr(w, "keepwarm_version", kw_version);
-    attr(w, "git_revision", kw_git_revision);
-    attr(w, "build_flags", kw_build_flags);
-    attr(w, "command", "calibrate validate");
-    attr(w, "model", s->engine->config.name);
-    attr(w, "precision", kw_dtype_name(s->engine->layout.precision));
-    attr(w, "backend", s->engine->ops->name);
-    attr(w, "device", s->device->name);
-    attr(w, "driver", s->device->driver);
-    attr_i64(w, "threads", s->device->units);
-    attr_i64(w, "block_size", l->block_size);
-    attr_i64(w, "num_blocks", l->num_blocks);
-    attr_i64(w, "max_num_seqs", l->max_num_seqs);
-    attr_i64(w, "max_num_batched_tokens", l->max_num_batched_tokens);
-    attr_i64(w, "max_model_len", l->max_model_len);
-    attr(w, "profile", s->profile_path);
-    attr(w, "profile_source", s->profile->steps.source);
-    attr(w, "profile_date", s->profile->steps.date);
-    attr(w, "traffic", s->traffic);
+    char text[64];
+    kw_writer_about(&w->out, "keepwarm's engine beside its simulator", KW_VALIDATED_SCHEMA, "calibrate validate");
+    kw_writer_attr(&w->out, "model", s->engine->config.name);
+    kw_writer_attr(&w->out, "precision", kw_dtype_name(s->engine->layout.precision));
+    kw_writer_attr(&w->out, "backend", s->engine->ops->name);
+    kw_writer_attr(&w->out, "device", s->device->name);
+    kw_writer_attr(&w->out, "driver", s->device->driver);
+    kw_writer_attr_i64(&w->out, "threads", s->device->units);
+    kw_writer_attr_i64(&w->out, "block_size", l->block_size);
+    kw_writer_attr_i64(&w->out, "num_blocks", l->num_blocks);
+    kw_writer_attr_i64(&w->out, "max_num_seqs", l->max_num_seqs);
+    kw_writer_attr_i64(&w->out, "max_num_batched_tokens", l->max_num_batched_tokens);
+    kw_writer_attr_i64(&w->out, "max_model_len", l->max_model_len);
+    kw_writer_attr(&w->out, "profile", s->profile_path);
+    kw_writer_attr(&w->out, "profile_source", s->profile->steps.source);
+    kw_writer_attr(&w->out, "profile_date", s->profile->steps.date);
+    kw_writer_attr(&w->out, "traffic", s->traffic);
     snprintf(text, sizeof text, "%.6g", s->burst);
-    attr(w, "burst", text);
-    attr_i64(w, "seed", (int64_t)s->seed);
-    attr_i64(w, "requests", (int64_t)w->n);
-    attr_i64(w, "runs", (int64_t)w->runs);
-    time_t at = (time_t)created_utc;
-    struct tm tm;
-    text[0] = 0;
-    if (created_utc && gmtime_r(&at, &tm)) strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    attr(w, "created_utc", text);
+    kw_writer_attr(&w->out, "burst", text);
+    kw_writer_attr_i64(&w->out, "seed", (int64_t)s->seed);
+    kw_writer_attr_i64(&w->out, "requests", (int64_t)w->n);
+    kw_writer_attr_i64(&w->out, "runs", (int64_t)w->runs);
+    kw_writer_created(&w->out, created_utc);
 }
 
 struct load_column { /* a member of struct kw_validated */
@@ -341,13 +313,13 @@ static void steps(struct writer *w)
 enum kw_status kw_validated_write(const struct kw_validated_file *s, const char *path, int64_t created_utc, struct kw_error *err)
 {
     if (!s->n) return kw_fail(err, KW_ERANGE, "%.300s: no load was validated", path);
-    struct writer w = { .s = s, .loads = s->n, .runs = s->at[0].runs, .n = s->at[0].n, .err = err };
+    struct writer w = { .s = s, .loads = s->n, .runs = s->at[0].runs, .n = s->at[0].n };
     size_t widest = w.n > BINS ? w.n : BINS, most = w.loads * w.runs * widest; /* BINS > KW_VALIDATE_SLICES */
     for (size_t i = 0; i < s->n; i++) w.n_steps += s->at[i].n_steps;
     w.value = malloc((most > w.n_steps ? most : w.n_steps) * sizeof *w.value);
     if (!w.value) return kw_fail(err, KW_ENOMEM, "out of memory for %zu requests", w.n);
-    w.st = kw_h5_create(&w.f, path, err);
-    if (w.st == KW_OK) {
+    enum kw_status st = kw_writer_open(&w.out, path, err);
+    if (st == KW_OK) {
         attributes(&w, created_utc);
         loads(&w);
         errors(&w);
@@ -356,11 +328,8 @@ enum kw_status kw_validated_write(const struct kw_validated_file *s, const char 
         batches(&w);
         itl(&w);
         steps(&w);
-        if (w.st == KW_OK)
-            w.st = kw_h5_commit(w.f, err);
-        else
-            kw_h5_abandon(w.f);
+        st = kw_writer_close(&w.out);
     }
     free(w.value);
-    return w.st;
+    return st;
 }
