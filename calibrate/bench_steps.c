@@ -129,7 +129,7 @@ static void bracket(const struct axis *a, double v, int *lo, double *w)
     *w = (v - a->at[*lo]) / (a->at[*lo + 1] - a->at[*lo]);
 }
 
-/* Where between two chunk sizes a chunk stands, by query-key pairs. */
+/* Where between two chunk sizes a chunk stands, by query-key pairs; below the first size, where most is the launch, tokens say. */
 static double pairs_weight(const struct axis *a, int lo, double chunk, double past)
 {
     double below = a->at[lo] * (past + a->at[lo] / 2), above = a->at[lo + 1] * (past + a->at[lo + 1] / 2);

@@ -43,6 +43,31 @@ static void a_lone_request_takes_its_steps(void)
     kw_steptime_delete(steps);
 }
 
+/* Two at once, 40 + 11 tokens, 64 a step: the second is computed in two chunks and waits for both, later ones begin alone, in one
+ * step; the last has nobody begin beside its last token. What counts is what lies between those ends. */
+static void only_the_middle_of_a_closed_loop_counts(void)
+{
+    struct kw_steptime *steps; /* 2 ms a step without chunks, 10 ms one with chunks */
+    struct kw_loadtest_seen o;
+    struct kw_loadtest l = { .config = config, .at_once = 2, .n = 6, .prompt = 40, .output = 11 };
+    CHECK(kw_steptime_constant(&steps, INT64_C(2000000000), INT64_C(10000000000), &err) == KW_OK);
+    CHECK(kw_loadtest_run(&o, &l, steps, 1, &err) == KW_OK);
+    CHECK_NEAR(o.ttft_s, 0.010, 1e-12);                  /* of all six (5 x 10 + 20) / 6 */
+    CHECK_NEAR(o.tpot_s, (0.010 + 9 * 0.002) / 10, 1e-12); /* one step beside a newcomer; of the last none */
+    CHECK_NEAR(o.whole.measured_s, 0.038, 1e-12);        /* the second ends at 48 ms, the fourth at 86 ms */
+    CHECK(o.tokens == 22);
+    l = (struct kw_loadtest){ .config = config, .at_once = 1, .n = 40, .prompt = 1, .output = 30, .spread = 0.5 };
+    CHECK(kw_loadtest_run(&o, &l, steps, 1, &err) == KW_OK); /* one by one, no two alike: the tokens are those of that time */
+    CHECK_NEAR(o.whole.measured_s, 38 * 0.010 + (o.tokens - 38) * 0.002, 1e-9);
+    CHECK_NEAR(o.tpot_s, 0.002, 1e-12);
+    /* Three prompts that fill a step each: beside decodes, the gaps of 10 ms are the first's and the second's, that of 2 ms the third's. */
+    l = (struct kw_loadtest){ .config = config, .n = 3, .prompt = 64, .output = 2 };
+    CHECK(kw_loadtest_run(&o, &l, steps, 1, &err) == KW_OK);
+    CHECK_NEAR(o.itl_median_s, 0.010, 1e-12);
+    CHECK_NEAR(o.tpot_s, (0.010 + 0.010 + 0.002) / 3, 1e-12);
+    kw_steptime_delete(steps);
+}
+
 /* Saturated, so many in flight see so many times their share: rate x time in the system = at_once (Little). */
 static void in_flight_is_rate_times_time(void)
 {
@@ -238,6 +263,7 @@ static void a_law_never_sees_what_it_is_judged_by(void)
 int main(void)
 {
     RUN(a_lone_request_takes_its_steps);
+    RUN(only_the_middle_of_a_closed_loop_counts);
     RUN(in_flight_is_rate_times_time);
     RUN(a_law_adds_up_over_a_plain_replay);
     RUN(a_bad_table_is_named);

@@ -185,6 +185,9 @@ static void steps_come_from_the_tables_themselves(void)
     struct kw_sched_chunk chunk[] = { { .past = 8, .len = 24, .last = true }, { .len = 16, .last = true } };
     struct kw_step prefill = { .n_chunks = 1, .chunks = chunk, .prefill_tokens = 24 };
     CHECK(kw_bench_steps_ps(b, &prefill) == llround((dense + 1000 + 2 * (50 + 0.4375 * 70)) * 1e6)); /* 24 after 8: 480 pairs, where 16 has 256 and 32 has 768 */
+    struct kw_sched_chunk short_chunk = { .past = 16, .len = 8, .last = true };
+    struct kw_step brief = { .n_chunks = 1, .chunks = &short_chunk, .prefill_tokens = 8 };
+    CHECK(kw_bench_steps_ps(b, &brief) == llround((dense + 1000 + 2 * 0.5 * 60) * 1e6)); /* below the first size by tokens: half of 16 after 16 */
     struct kw_step mixed = { .n_decode = 2, .decode_context = 48, .n_chunks = 1, .chunks = chunk + 1, .prefill_tokens = 16 };
     CHECK(kw_bench_steps_ps(b, &mixed) == llround((dense + 3000 + 2 * 67.5) * 1e6));
     struct kw_sched_chunk both[] = { { .len = 16, .last = true }, { .len = 16, .last = true } };

@@ -212,6 +212,19 @@ static void prefill_attention_recovers_its_terms_over_heads(void)
     kw_samples_free(&q);
 }
 
+/* A measured prompt gives its own time back; between two, what the terms miss is linear in sqrt(h P); beyond, it stays. */
+static void prefill_attention_interpolates_what_its_terms_miss(void)
+{
+    struct kw_prefill_fit f = { .a = 10e-6, .g = 1e-10, .c = 2e-13, .n = 2, .root = (double[]){ 1000, 3000 }, .r = (double[]){ 0.1, -0.3 } };
+    double heads = 32, tokens = 500;
+    static const double at[] = { 500, 1000, 1500, 2000, 3000, 9000 }, off[] = { 0.1, 0.1, 0, -0.1, -0.3, -0.3 };
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+        double pairs = at[i] * at[i] / heads, terms = f.a + f.g * heads * tokens + f.c * heads * pairs;
+        CHECK_NEAR(kw_prefill_fit_s(&f, heads, tokens, pairs, -1) / terms - 1, off[i], 1e-9);
+        CHECK_NEAR(kw_prefill_fit_s(&f, heads, tokens, pairs, 1000) / terms - 1, -0.3, 1e-9); /* left out: the other one */
+    }
+}
+
 static void small_kernels_recover_start_up_and_bandwidth(void)
 {
     struct kw_samples q[2] = { { 0 } };
@@ -373,6 +386,7 @@ int main(void)
     RUN(decode_attention_recovers_its_three_terms);
     RUN(a_measured_point_is_given_back_and_its_neighbours_answer_when_it_is_left_out);
     RUN(prefill_attention_recovers_its_terms_over_heads);
+    RUN(prefill_attention_interpolates_what_its_terms_miss);
     RUN(small_kernels_recover_start_up_and_bandwidth);
     RUN(padding_is_vllms);
     RUN(efficiencies_are_recovered);
