@@ -128,5 +128,40 @@ says "named" out "$line; kept.json"
 sed -i 's/2026-11-24/2026-11-25/' kept.json
 exits "named, changed" 2 keepwarm rerun n.h5 -q
 says "named, changed" err "kept.json: the result was made with"
+
+# Files that a scenario names lie beside it, whatever lies in the working folder; a result elsewhere knows where they were.
+mkdir -p deep/sc results
+cp "$repo/platforms/modal.json" deep/sc/mine.json
+sed -i 's/"name": "modal"/"name": "mine"/; s/"title": "[^"]*"/"title": "My own cloud"/' deep/sc/mine.json
+sed 's/2026-11-25/2026-11-20/' kept.json >deep/sc/named.json
+sed 's/"gpu": "H100"/"gpu": "H100", "profile": "named.json"/; s/"platform": "modal"/"platform": "mine.json"/' s.json >deep/sc/s.json
+mv t.csv deep/sc/
+echo '{ "not": "this one" }' | tee named.json mine.json >t.csv
+exits "files beside the scenario" 0 keepwarm run deep/sc/s.json -q -o results/b.h5
+says "files beside the scenario" out "measured on NVIDIA H100 80GB HBM3, 2026-11-20 (published set aside); named.json"
+says "files beside the scenario" out "mine H100 bf16 tp1"
+exits "and again from the result" 0 keepwarm rerun results/b.h5 -q -o results/c.h5
+says "and again from the result" out "2026-11-20 (published set aside); named.json"
+dump() { h5dump -a /folder -a /profiles -g /points "$1" | tail -n +2; }
+if command -v h5dump >/dev/null; then
+    dump results/b.h5 | grep -qF '"deep/sc"' && ok || bad "the result does not tell its scenario's folder"
+    cmp <(dump results/b.h5) <(dump results/c.h5) && ok || bad "rerun of a result whose files lay beside the scenario"
+else
+    skipped=$((skipped + 1))
+    echo "skip HDF5 of files beside the scenario: no h5dump"
+fi
+exits "a plan with a platform beside the scenario" 0 keepwarm plan deep/sc/s.json -q --set 'candidates={"platforms":["mine.json"]}'
+says "a plan with a platform beside the scenario" out "mine"
+exits "--platform is the working folder's" 2 keepwarm plan deep/sc/s.json -q --platform ./mine.json
+says "--platform is the working folder's" err "mine.json:1:"
+(cd deep/sc && keepwarm run s.json -q >here.out) && tail -n +3 deep/sc/here.out | cmp -s - <(keepwarm run deep/sc/s.json -q | tail -n +3) && ok ||
+    bad "run in the scenario's own folder"
+mv deep/sc/t.csv t.csv
+mv deep/sc/named.json named.json
+exits "else in the working folder" 0 keepwarm run deep/sc/s.json -q
+says "else in the working folder" out "2026-11-20 (published set aside); named.json"
+rm named.json
+exits "in neither" 2 keepwarm run deep/sc/s.json -q
+says "in neither" err "named.json: No such file or directory (nor is there deep/sc/named.json)"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

@@ -8,6 +8,8 @@
 #include "sim/cli/trace.h"
 
 #define SIMULATION KW_OPT_OUT, KW_OPT_PROFILE, KW_OPT_THREADS, KW_OPT_SET, KW_OPT_SLO, KW_OPT_SEED, KW_OPT_REPLICATIONS, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET
+#define PLACES "Relative paths in the scenario (trace, profiles, platforms) are looked for in its folder, then in\n" \
+    "the working folder; those on the command line in the working folder."
 #define ENGINE KW_OPT_MODEL, KW_OPT_BACKEND, KW_OPT_PRECISION, KW_OPT_DEVICE, KW_OPT_THREADS, KW_OPT_SEED, KW_OPT_SYNTHETIC, KW_OPT_MAX_LEN, \
     KW_OPT_MAX_SEQS, KW_OPT_MAX_BATCHED, KW_OPT_BLOCK_SIZE, KW_OPT_NUM_BLOCKS, KW_OPT_EAGER, KW_OPT_LOAD, KW_OPT_QUIET
 
@@ -18,7 +20,7 @@ const struct kw_command kw_commands[] = {
       "Step times come from the best profile of each GPU, model, precision and tp: measured before\n"
       "published before estimated, and of equal ones the user's. Profiles of the user's are the *.json of\n"
       "the folder $KEEPWARM_PROFILES (./profiles where it is not set; none where it is empty), and those\n"
-      "given with --profile. The result names what was taken.",
+      "given with --profile. The result names what was taken.\n" PLACES,
       "keepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s  # no file at all\n"
       "keepwarm plan chat.json -o plan.h5          # keep everything for notebooks and reprice\n"
       "keepwarm plan chat.json --platform modal --platform lambda --break-even\n"
@@ -26,15 +28,16 @@ const struct kw_command kw_commands[] = {
       { SIMULATION, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_MODEL, KW_OPT_PLATFORM, KW_OPT_EXHAUSTIVE, KW_OPT_ALL,
         KW_OPT_BREAKEVEN, KW_OPTIONS }, 0, 1, kw_cli_plan },
     { "run", "SCENARIO.json", "one configuration in full: latencies, errors, and what a month costs",
-      "", "keepwarm run chat.json -o run.h5            # the result has a row for every request\n"
+      PLACES, "keepwarm run chat.json -o run.h5            # the result has a row for every request\n"
           "keepwarm run chat.json --set deployments[main].keep_warm=2",
       { SIMULATION, KW_OPT_RECORDS, KW_OPTIONS }, 1, 1, kw_cli_run },
     { "sweep", "SCENARIO.json", "every point of the scenario's \"sweep\" grid",
-      "", "keepwarm sweep chat.json -o sweep.h5 -j 8\n"
+      PLACES, "keepwarm sweep chat.json -o sweep.h5 -j 8\n"
           "keepwarm sweep chat.json --set 'sweep={\"deployments[main].keep_warm\": [0, 1, 2]}' --csv",
       { SIMULATION, KW_OPT_ALL, KW_OPTIONS }, 1, 1, kw_cli_sweep },
     { "rerun", "RESULT.h5", "simulate again what a result file says, to the same bytes",
-      "Reads the scenario kept in the file and refuses a trace with another checksum.",
+      "Reads the scenario kept in the file and refuses a trace with another checksum. Files it names are\n"
+      "looked for where the scenario was, beside the result, and in the working folder.",
       "keepwarm rerun plan.h5 -o again.h5",
       { KW_OPT_OUT, KW_OPT_THREADS, KW_OPT_TRACE, KW_OPT_FORCE, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET, KW_OPT_ALL, KW_OPTIONS },
       1, 1, kw_cli_rerun },

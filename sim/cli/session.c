@@ -1,6 +1,5 @@
 #include "sim/cli/session.h"
 #include "sim/cli/profiles.h"
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,23 +46,15 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
     return n;
 }
 
-/* The trace as the scenario names it, or else beside the file that the scenario stands in (a result keeps one). */
-static enum kw_status load_trace(struct kw_session *s, const char *document, const struct kw_options *o, struct kw_error *err)
+/* The trace that the scenario names, or --trace. */
+static enum kw_status load_trace(struct kw_session *s, const struct kw_options *o, struct kw_error *err)
 {
     const struct kw_scenario *sc = &s->scenario;
-    const char *slash = document ? strrchr(document, '/') : NULL;
-    char beside[1024] = "";
-    const char *path = sc->trace_file;
-    if (slash && path[0] != '/' && strcmp(path, "-") && access(path, F_OK)) {
-        int n = snprintf(beside, sizeof beside, "%.*s/%s", (int)(slash - document), document, path);
-        if (n < 0 || (size_t)n >= sizeof beside) beside[0] = 0;
-        if (beside[0] && !access(beside, F_OK)) path = beside;
-    }
+    char beside[KW_PLACES_PATH];
+    bool by_option = o->trace && !access(sc->trace_file, F_OK);
+    const char *path = by_option ? sc->trace_file : kw_places_find(&s->places, sc->trace_file, beside, NULL);
     enum kw_status st = kw_trace_load(&s->trace, path, sc->trace_format, sc->trace_columns, err);
-    if (st == KW_EINPUT && beside[0] && path != beside) {
-        struct kw_error first = *err;
-        kw_fail(err, st, "%.400s (nor is there %.300s)", first.msg, beside);
-    }
+    if (st == KW_EINPUT && !by_option) kw_places_nor(&s->places, sc->trace_file, st, err);
     if (st != KW_OK) return st;
     struct kw_trace_notes *notes = &s->trace.notes;
     if (path == beside && !strncmp(notes->source, beside, sizeof notes->source - 1))
@@ -85,26 +76,27 @@ static enum kw_status load_trace(struct kw_session *s, const char *document, con
 }
 
 /* Everything embedded and the profiles on top: of the result opened again, or the user's of today. */
-static enum kw_status load_catalogue(struct kw_catalogue *c, const struct kw_options *o, const struct kw_results_head *head,
-                                     struct kw_error *err)
+static enum kw_status load_catalogue(struct kw_session *s, const struct kw_options *o, struct kw_error *err)
 {
+    struct kw_catalogue *c = &s->catalogue;
     enum kw_status st = kw_catalogue_load(c, err);
     if (st != KW_OK) return st;
-    if (!head)
+    c->places = &s->places;
+    if (!s->head)
         st = kw_cli_profiles(c, o, err);
-    else if (head->profiles)
-        st = kw_catalogue_offer_pinned(c, head->profiles, !o->force, err);
+    else if (s->head->profiles)
+        st = kw_catalogue_offer_pinned(c, s->head->profiles, !o->force, err);
     if (st != KW_OK) kw_catalogue_free(c);
     return st;
 }
 
 /* The scenario is read: bring in the rest, or close it. */
-static enum kw_status finish_open(struct kw_session *s, const struct kw_options *o, const char *path,
-                                  const struct kw_results_head *head, struct kw_error *err)
+static enum kw_status finish_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err)
 {
+    kw_places_init(&s->places, path, s->head ? s->head->folder : NULL);
     enum kw_status st = o->out ? kw_file_check(o->out, err) : KW_OK; /* known before a long simulation, not after it */
-    if (st == KW_OK) st = load_trace(s, path, o, err);
-    if (st == KW_OK && (st = load_catalogue(&s->catalogue, o, head, err)) != KW_OK) kw_trace_free(&s->trace);
+    if (st == KW_OK) st = load_trace(s, o, err);
+    if (st == KW_OK && (st = load_catalogue(s, o, err)) != KW_OK) kw_trace_free(&s->trace);
     if (st != KW_OK) {
         kw_scenario_free(&s->scenario);
         return st;
@@ -123,7 +115,7 @@ enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o,
     memset(s, 0, sizeof *s);
     if (o->platform.n > 8) return kw_fail(err, KW_EUSAGE, "--platform: at most 8 times; put more into \"candidates\"");
     enum kw_status st = kw_scenario_load(&s->scenario, path, edits, gather_edits(o, edits, numbers), err);
-    return st == KW_OK ? finish_open(s, o, path, NULL, err) : st;
+    return st == KW_OK ? finish_open(s, o, path, err) : st;
 }
 
 enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *o, const char *path,
@@ -134,7 +126,9 @@ enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *
     memset(s, 0, sizeof *s);
     enum kw_status st =
         kw_scenario_parse(&s->scenario, path, head->config_json, strlen(head->config_json), edits, gather_edits(o, edits, numbers), err);
-    return st == KW_OK ? finish_open(s, o, path, head, err) : st;
+    if (st != KW_OK) return st;
+    s->head = head;
+    return finish_open(s, o, path, err);
 }
 
 void kw_session_close(struct kw_session *s)
@@ -180,7 +174,8 @@ enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o,
     if (!o->out) return KW_OK;
     struct kw_text profiles = { 0 };
     kw_catalogue_profiles_text(&s->catalogue, &profiles);
-    struct kw_results r = { .command = command, .profiles = profiles.s, .config_json = s->scenario.doc.text, .trace_sha256 = s->trace.notes.sha256,
+    const char *folder = s->head ? s->head->folder : s->catalogue.beside ? s->places.folder[0] : NULL;
+    struct kw_results r = { .command = command, .profiles = profiles.s, .folder = folder, .config_json = s->scenario.doc.text, .trace_sha256 = s->trace.notes.sha256,
         .trace_source = s->trace.notes.source, .scaling = s->scaling, .seed = s->scenario.seed, .candidates = c, .points = p,
         .n = n, .scenario = plan ? NULL : &s->scenario, .trace = &s->trace, .plan = plan };
     enum kw_status st = profiles.failed ? kw_fail(err, KW_ENOMEM, "out of memory") : kw_results_write(&r, o->out, (int64_t)time(NULL), err);

@@ -13,16 +13,18 @@ struct kw_session {
     struct kw_catalogue catalogue;
     struct kw_scenario scenario;
     struct kw_trace trace;
+    struct kw_places places;            /* where what the scenario names lies */
+    const struct kw_results_head *head; /* of the result that was opened again, or NULL; borrowed */
     struct kw_progress progress;
     char scaling[160];
 };
 
-/* Reads everything: the scenario at `path` (NULL: none, the options say it all), the edits of the options, the trace. A
- * trace path that does not exist is also looked for beside the scenario file. Remarks of the trace reader go to stderr
- * unless quiet. On failure nothing is left to close. */
+/* Reads everything: the scenario at `path` (NULL: none, the options say it all), the edits of the options, the trace. Files that
+ * the scenario names are looked for beside it, then in the working folder (sim/io/places.h); those that options name in the
+ * working folder. Remarks of the trace reader go to stderr unless quiet. On failure nothing is left to close. */
 enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err);
-/* The same from what the result at `path` keeps, beside which the trace is looked for, too: with the profiles it was made
- * with, and no others; unless forced, each must be what it was. head must outlive s. */
+/* The same from what the result at `path` keeps: files are looked for where the scenario was, beside the result, and in the
+ * working folder; with the profiles it was made with, and no others; unless forced, each must be what it was. head must outlive s. */
 enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *o, const char *path,
                                  const struct kw_results_head *head, struct kw_error *err);
 void kw_session_close(struct kw_session *s);

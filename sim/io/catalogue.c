@@ -74,6 +74,16 @@ static enum kw_status unknown_platform(const struct kw_catalogue *c, const char 
                    kw_nearest_hint(hint, name, names));
 }
 
+/* The platform in the file a scenario names. */
+static enum kw_status load_platform(struct kw_catalogue *c, struct kw_platform *p, const char *name, struct kw_error *err)
+{
+    char buf[KW_PLACES_PATH];
+    bool beside = false;
+    enum kw_status st = kw_platform_load(p, c->places ? kw_places_find(c->places, name, buf, &beside) : name, err);
+    c->beside |= beside;
+    return st == KW_EINPUT && c->places ? kw_places_nor(c->places, name, st, err) : st;
+}
+
 enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, const struct kw_platform **out,
                                      struct kw_error *err)
 {
@@ -86,7 +96,7 @@ enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, c
     if (st != KW_OK) return st;
     if (!f->platform) {
         struct kw_platform *p = calloc(1, sizeof *p);
-        st = p ? kw_platform_load(p, name, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+        st = p ? load_platform(c, p, name, err) : kw_fail(err, KW_ENOMEM, "out of memory");
         if (st != KW_OK) {
             free(p);
             return st;
@@ -106,7 +116,7 @@ enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, si
     for (size_t i = 0; i < n; i++) {
         if (!is_path(names[i])) continue;
         struct kw_platform p;
-        enum kw_status st = kw_platform_load(&p, names[i], err);
+        enum kw_status st = load_platform(c, &p, names[i], err);
         if (st != KW_OK) return st;
         size_t k = 0;
         while (k < c->platforms.n && strcmp(room[k].name, p.name)) k++;
@@ -136,16 +146,17 @@ static enum kw_status check_pinned(const struct kw_catalogue *c, const struct kw
     return KW_OK;
 }
 
-static enum kw_status load_profile(const struct kw_catalogue *c, struct kw_profile *p, const char *path, struct kw_error *err)
+/* p->file is `path`, as whoever names it has it; `file` is opened. */
+static enum kw_status load_profile(const struct kw_catalogue *c, struct kw_profile *p, const char *path, const char *file, struct kw_error *err)
 {
     struct kw_json doc;
     struct kw_sha256 sha;
     *p = (struct kw_profile){ 0 };
     if (strlen(path) >= sizeof p->file || strpbrk(path, "\r\n"))
         return kw_fail(err, KW_ERANGE, "%.80s...: a profile's path may have %zu bytes, none of them a newline", path, sizeof p->file - 1);
-    enum kw_status st = kw_json_load(&doc, path, err);
+    enum kw_status st = kw_json_load(&doc, file, err);
     if (st != KW_OK) return st;
-    st = kw_profile_parse(p, path, doc.text, doc.len, err);
+    st = kw_profile_parse(p, file, doc.text, doc.len, err);
     kw_sha256_init(&sha);
     kw_sha256_add(&sha, doc.text, doc.len);
     kw_json_free(&doc);
@@ -163,8 +174,13 @@ enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *pat
     enum kw_status st = f ? KW_OK : add_file(c, path, &f, err);
     if (st != KW_OK) return st;
     if (!f->profile) {
+        char buf[KW_PLACES_PATH];
+        bool beside = false;
+        const char *file = c->places ? kw_places_find(c->places, path, buf, &beside) : path;
         struct kw_profile *p = calloc(1, sizeof *p);
-        st = p ? load_profile(c, p, path, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+        st = p ? load_profile(c, p, path, file, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+        c->beside |= beside;
+        if (st == KW_EINPUT && c->places) kw_places_nor(c->places, path, st, err);
         if (st != KW_OK) {
             free(p);
             return st;
@@ -223,7 +239,7 @@ enum kw_status kw_catalogue_offer_profile(struct kw_catalogue *c, const char *pa
     struct kw_profile p;
     for (size_t i = 0; i < c->profiles.n; i++)
         if (!strcmp(c->profiles.p[i].file, path)) return KW_OK; /* offered twice */
-    enum kw_status st = load_profile(c, &p, path, err);
+    enum kw_status st = load_profile(c, &p, path, path, err);
     if (st == KW_OK && (st = kw_profiles_add(&c->profiles, &p, err)) != KW_OK) kw_profile_free(&p);
     return st;
 }

@@ -585,6 +585,7 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     kw_writer_attr(&w, "trace_source", r->trace_source);
     kw_writer_attr(&w, "scaling", r->scaling);
     if (r->profiles && *r->profiles) kw_writer_attr(&w, "profiles", r->profiles);
+    if (r->folder) kw_writer_attr(&w, "folder", r->folder);
     kw_writer_created(&w, created_utc);
     write_points(&w, r);
     write_bill(&w, r);

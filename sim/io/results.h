@@ -14,6 +14,7 @@ struct kw_results { /* what is written; all borrowed but in a result that was re
     const char *config_json; /* the scenario after --set */
     const char *trace_sha256, *trace_source, *scaling;
     const char *profiles; /* kw_catalogue_profiles_text; NULL or "": all are built in */
+    const char *folder;   /* the scenario's, where platforms or profiles it names were found; NULL: there were none */
     uint64_t seed;
     const struct kw_candidate *candidates; /* [n] */
     const struct kw_point *points;         /* [n] */
@@ -44,7 +45,7 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
 
 /* What a finished result says of itself; strings owned. */
 struct kw_results_head {
-    char *command, *config_json, *trace_sha256, *keepwarm_version, *git_revision, *recommendation, *profiles; /* the last two may be NULL */
+    char *command, *config_json, *trace_sha256, *keepwarm_version, *git_revision, *recommendation, *profiles, *folder; /* the last three may be NULL */
     int64_t seed, schema_version;
 };
 enum kw_status kw_results_head(struct kw_results_head *h, const char *path, struct kw_error *err);

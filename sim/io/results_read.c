@@ -38,6 +38,7 @@ enum kw_status kw_results_head(struct kw_results_head *h, const char *path, stru
     if (st == KW_OK && kw_h5_read_attr_str(f, "/", "recommendation", &h->recommendation, NULL) != KW_OK)
         h->recommendation = NULL; /* only a plan has one */
     if (st == KW_OK && kw_h5_read_attr_str(f, "/", "profiles", &h->profiles, NULL) != KW_OK) h->profiles = NULL; /* all built in */
+    if (st == KW_OK && kw_h5_read_attr_str(f, "/", "folder", &h->folder, NULL) != KW_OK) h->folder = NULL; /* no file was in it */
     kw_h5_abandon(f);
     if (st != KW_OK) kw_results_head_free(h);
     return st;
@@ -52,6 +53,7 @@ void kw_results_head_free(struct kw_results_head *h)
     free(h->git_revision);
     free(h->recommendation);
     free(h->profiles);
+    free(h->folder);
     memset(h, 0, sizeof *h);
 }
 
