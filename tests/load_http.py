@@ -1,7 +1,8 @@
 """tests/load_http.py KEEPWARM [SECONDS [STREAMS]] - a long load on `engine serve` (default 300 s, 200 concurrent streams): most
 clients read their stream to its end; some leave half-way (a goodbye or a reset), some ask for a whole answer and leave, some
 read slowly, some send what is not a request. At the end the server's own account must match the clients', nothing may be left
-in its batch, queue or KV cache, its memory must have stopped growing, and SIGTERM must end it well. Only the standard library.
+in its batch, queue or KV cache, its memory must have stopped growing, every file descriptor the load opened must be closed again,
+and SIGTERM must end it well. tests/test_load.sh runs a short one. Only the standard library.
 Prints its figures and the closing line "N passed, N failed, N skipped"."""
 import json
 import os
@@ -106,6 +107,10 @@ def rss_kib(pid):
         return int(re.search(r"VmRSS:\s*(\d+)", f.read()).group(1))
 
 
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def metrics(port):
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as r:
         return {k: float(v) for k, v in (line.rsplit(" ", 1) for line in r.read().decode().splitlines() if line[0] != "#")}
@@ -113,7 +118,7 @@ def metrics(port):
 
 def load(port, pid, seconds, streams):
     selector = selectors.DefaultSelector()
-    rng, counts, number, ttft, memory = random.Random(1), Counter(), 0, [], []
+    rng, counts, number, ttft, memory, fds = random.Random(1), Counter(), 0, [], [], []
     began = time.monotonic()
     clients, next_sample, most = set(), 0.0, 0
     while clients or time.monotonic() - began < seconds:
@@ -121,6 +126,7 @@ def load(port, pid, seconds, streams):
         assert now < seconds + 120, ("clients left", [(c.kind, len(c.data)) for c in clients][:5])
         if now >= next_sample:
             memory.append(rss_kib(pid))
+            fds.append(descriptors(pid))
             next_sample = now + max(seconds / 60, 0.5)
         while now < seconds and len(clients) < streams:
             c = Client(port, rng, number)
@@ -152,7 +158,7 @@ def load(port, pid, seconds, streams):
                 ttft.append(c.first - c.began)
         if slow and not done:
             time.sleep(0.002) # a slow client's socket is always readable
-    return counts, number, sorted(ttft), memory, most
+    return counts, number, sorted(ttft), memory, fds, most
 
 
 def main():
@@ -162,13 +168,16 @@ def main():
     server = subprocess.Popen([keepwarm, "engine", "serve", "--model", "tiny", "--backend", "cpu", "--port", "0", "--threads", "1", "--num-blocks", "1024",
                                "--max-model-len", "1024", "--max-num-seqs", "128", "--max-queue", "256", "-q"], stdout=subprocess.PIPE, text=True)
     port = int(server.stdout.readline().rsplit(":", 1)[1])
+    metrics(port) # what the first connection opens for good is no part of the load
+    before = descriptors(server.pid)
     began = time.monotonic()
-    counts, number, ttft, memory, most = load(port, server.pid, seconds, streams)
+    counts, number, ttft, memory, fds, most = load(port, server.pid, seconds, streams)
     took = time.monotonic() - began
     end = time.monotonic() + 20
     while True: # those whose clients left are found by and by
         m = metrics(port)
-        if not m["keepwarm_requests_running"] + m["keepwarm_requests_waiting"] or time.monotonic() > end:
+        after = descriptors(server.pid)
+        if not m["keepwarm_requests_running"] + m["keepwarm_requests_waiting"] and after <= before or time.monotonic() > end:
             break
         time.sleep(0.1)
     ended = {f: m[f'keepwarm_requests_total{{finish="{f}"}}'] for f in ("stop", "length", "abort", "error")}
@@ -184,6 +193,7 @@ def main():
         "none lost": m["keepwarm_requests_received_total"] <= counts["stream"] + counts["whole"] + counts["left"],
         "malformed ones refused": m['keepwarm_http_responses_total{code="400"}'] >= counts["400"],
         "nothing left in the engine": not m["keepwarm_requests_running"] + m["keepwarm_requests_waiting"] + m["keepwarm_kv_cache_usage_ratio"],
+        f"as many descriptors as before ({before}, then {after})": after <= before,
         f"memory stopped growing ({growth} KiB between the halves' peaks)": growth < 2048,
         "SIGTERM ends it well": code == 0,
     }
@@ -192,6 +202,7 @@ def main():
           f"{m['keepwarm_steps_total']:.0f} steps, {m['keepwarm_http_disconnects_total']:.0f} disconnects")
     if ttft:
         print(f"clients' TTFT p50 {1e3 * ttft[len(ttft) // 2]:.0f} ms, p99 {1e3 * ttft[len(ttft) * 99 // 100]:.0f} ms")
+    print(f"descriptors: {before} before, {max(fds)} at most, {after} after")
     print(f"RSS MiB: {[round(k / 1024, 1) for k in memory[:: max(1, len(memory) // 12)]]}")
     for name, ok in checks.items():
         if not ok:

@@ -433,21 +433,23 @@ static enum kw_status read_axes(struct kw_scenario *s, struct kw_error *err)
     if (kw_json_present(sweep) && !kw_json_is_object(sweep))
         return kw_json_fail(sweep, KW_EPARSE, err, "want an object: path of a key -> list of values");
     for (int a = 0; a < kw_json_len(sweep); a++) {
-        struct kw_jnode values = kw_json_member(sweep, a, &s->axis[s->n_axes < KW_SCENARIO_MAX_AXES ? s->n_axes : 0].path);
-        if (s->n_axes == KW_SCENARIO_MAX_AXES)
+        const char *path;
+        struct kw_jnode values = kw_json_member(sweep, a, &path), target;
+        struct kw_error inner;
+        if (a == KW_SCENARIO_MAX_AXES)
             return kw_json_fail(values, KW_ERANGE, err, "a sweep has at most %d axes", KW_SCENARIO_MAX_AXES);
         if (!kw_json_is_array(values) || kw_json_len(values) == 0)
             return kw_json_fail(values, KW_EPARSE, err, "want a list of values");
-        if (!can_sweep(s->axis[s->n_axes].path))
+        if (!can_sweep(path))
             return kw_json_fail(values, KW_ERANGE, err, "want a key of deployments, model or routing: what points may differ in");
-        struct kw_jnode target;
-        struct kw_error inner;
-        enum kw_status st = kw_edit_find(&s->doc, s->axis[s->n_axes].path, &target, &inner);
+        enum kw_status st = kw_edit_find(&s->doc, path, &target, &inner);
         if (st != KW_OK) return kw_json_fail(values, KW_EPARSE, err, "%s", inner.msg);
-        s->axis[s->n_axes].n = (uint32_t)kw_json_len(values);
-        if ((uint64_t)s->n_points * s->axis[s->n_axes].n > KW_SCENARIO_MAX_POINTS)
+        uint32_t n = (uint32_t)kw_json_len(values);
+        if ((uint64_t)s->n_points * n > KW_SCENARIO_MAX_POINTS)
             return kw_json_fail(sweep, KW_ERANGE, err, "the grid has more than %d points", KW_SCENARIO_MAX_POINTS);
-        s->n_points *= s->axis[s->n_axes].n;
+        s->n_points *= n;
+        s->axis[a].path = path;
+        s->axis[a].n = n;
         s->n_axes++;
     }
     return KW_OK;
@@ -616,11 +618,17 @@ static enum kw_status check_list(struct kw_jnode list, int max, struct kw_error 
     return KW_OK;
 }
 
+/* Lists are read into a local and stored by index: AddressSanitizer sees nothing of a write from one member of a struct into
+ * the next, and UBSan only an index into an array whose length it knows. */
 static enum kw_status read_words(struct kw_jnode list, const char **out, size_t *n, struct kw_error *err)
 {
+    const char *words[KW_PLAN_MAX_LIST];
     enum kw_status st = check_list(list, KW_PLAN_MAX_LIST, err);
-    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) st = kw_json_str(kw_json_at(list, i), &out[(*n)++], err);
-    return st;
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) st = kw_json_str(kw_json_at(list, i), &words[i], err);
+    if (st != KW_OK || !kw_json_len(list)) return st;
+    *n = (size_t)kw_json_len(list);
+    memcpy(out, words, *n * sizeof *out);
+    return KW_OK;
 }
 
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
@@ -628,6 +636,8 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     static const char *const known[] = { "kinds", "platforms", "gpus", "precisions", "tp", "api_models", "keep_warm",
         "idle_timeout_s", "max_replicas", "replicas_extra", "terms", "exhaustive", "operations_usd_month", NULL };
     struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
+    uint32_t count;
+    kw_ns idle;
     kw_plan_options_default(o);
     if (!kw_json_present(c)) return KW_OK;
     enum kw_status st = kw_json_keys(c, known, err);
@@ -644,16 +654,22 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     }
     list = get(c, "tp");
     READ(check_list(list, (int)(sizeof o->tp / sizeof *o->tp), err));
-    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++)
-        st = count_or(kw_json_at(list, i), 1, 1, 64, &o->tp[o->n_tp++], err);
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        st = count_or(kw_json_at(list, i), 1, 1, 64, &count, err);
+        if (st == KW_OK) o->tp[o->n_tp++] = count;
+    }
     list = get(c, "keep_warm");
     READ(check_list(list, KW_PLAN_MAX_LIST, err));
-    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++)
-        st = count_or(kw_json_at(list, i), 0, 0, 100000, &o->keep_warm[o->n_keep_warm++], err);
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        st = count_or(kw_json_at(list, i), 0, 0, 100000, &count, err);
+        if (st == KW_OK) o->keep_warm[o->n_keep_warm++] = count;
+    }
     list = get(c, "idle_timeout_s");
     READ(check_list(list, KW_PLAN_MAX_LIST, err));
-    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++)
-        st = seconds_or(kw_json_at(list, i), 0, &o->idle_timeout[o->n_idle_timeouts++], err);
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        st = seconds_or(kw_json_at(list, i), 0, &idle, err);
+        if (st == KW_OK) o->idle_timeout[o->n_idle_timeouts++] = idle;
+    }
     READ(count_or(get(c, "max_replicas"), o->max_replicas, 0, 100000, &o->max_replicas, err));
     READ(count_or(get(c, "replicas_extra"), o->dedicated_extra, 0, 1000, &o->dedicated_extra, err));
     list = get(c, "terms");

@@ -34,6 +34,77 @@ static void check_error(enum kw_status st, const struct kw_error *err)
     hold(err->msg[0] && !strchr(err->msg, '\n'));
 }
 
+static struct kw_jnode top(const struct kw_scenario *s, const char *key)
+{
+    return kw_json_get(kw_json_root(&s->doc), key);
+}
+
+/* Every axis is the document's, in its order, and the grid has as many points as they make. */
+static void axes(const struct kw_scenario *s)
+{
+    uint64_t points = 1;
+    hold(s->n_axes <= KW_SCENARIO_MAX_AXES && (int)s->n_axes == kw_json_len(top(s, "sweep")));
+    for (uint32_t a = 0; a < s->n_axes; a++) {
+        const char *path;
+        struct kw_jnode values = kw_json_member(top(s, "sweep"), (int)a, &path);
+        hold(s->axis[a].path == path && s->axis[a].n >= 1 && (int)s->axis[a].n == kw_json_len(values));
+        points *= s->axis[a].n;
+    }
+    hold(s->n_points == points && points <= KW_SCENARIO_MAX_POINTS);
+}
+
+/* As many as the document lists and the array holds. A list one too long overwrites the count that follows it in the struct,
+ * which no sanitizer sees and which may leave a count that is small. */
+static size_t listed(const struct kw_scenario *s, const char *key, size_t n, size_t capacity)
+{
+    hold(n <= capacity && n == (size_t)kw_json_len(kw_json_get(top(s, "candidates"), key)));
+    return n;
+}
+
+static void options(const struct kw_scenario *s, const struct kw_plan_options *o)
+{
+    const kw_ns ten_years = 87600 * KW_NS_PER_HOUR;
+    const struct {
+        const char *key, *const *word;
+        size_t n;
+    } words[] = { { "platforms", o->platforms, o->n_platforms },
+                  { "gpus", o->gpus, o->n_gpus },
+                  { "precisions", o->precisions, o->n_precisions },
+                  { "api_models", o->api_models, o->n_api_models } };
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+        for (size_t i = listed(s, words[k].key, words[k].n, KW_PLAN_MAX_LIST); i-- > 0;) {
+            const char *word;
+            struct kw_jnode list = kw_json_get(top(s, "candidates"), words[k].key);
+            hold(kw_json_str(kw_json_at(list, (int)i), &word, NULL) == KW_OK && words[k].word[i] == word);
+        }
+    for (size_t i = listed(s, "tp", o->n_tp, sizeof o->tp / sizeof *o->tp); i-- > 0;) hold(o->tp[i] >= 1 && o->tp[i] <= 64);
+    for (size_t i = listed(s, "keep_warm", o->n_keep_warm, KW_PLAN_MAX_LIST); i-- > 0;) hold(o->keep_warm[i] <= 100000);
+    for (size_t i = listed(s, "idle_timeout_s", o->n_idle_timeouts, KW_PLAN_MAX_LIST); i-- > 0;)
+        hold(o->idle_timeout[i] >= 0 && o->idle_timeout[i] <= ten_years);
+    hold(!(o->kinds >> (KW_KIND_DEDICATED + 1)) && o->max_replicas <= 100000 && o->dedicated_extra <= 1000);
+    hold(o->operations_month >= 0);
+}
+
+/* What the scenario set or the platform's defaults are, within what scenario.c asks for. */
+static void choice(const struct kw_choice *x)
+{
+    const struct kw_sched_config *c = &x->sched;
+    const struct kw_autoscaling *a = &x->scaling;
+    const kw_ns ten_years = 87600 * KW_NS_PER_HOUR;
+    hold(x->retry.max_attempts >= 1 && x->retry.max_attempts <= 1000 && x->retry.base >= 0 && x->retry.cap <= ten_years);
+    hold(x->network_rtt >= 0 && x->network_rtt <= ten_years && x->max_tokens <= 10000000 && x->operations_month >= 0);
+    if (x->platform->kind == KW_KIND_API) return;
+    hold(a->max_replicas >= 1 && a->max_replicas <= 100000 && a->keep_warm <= a->max_replicas);
+    hold(a->buffer_replicas <= 100000 && a->hard_concurrency <= 1000000 && a->target >= 0 && a->target <= 1e9);
+    hold(a->stockout_probability >= 0 && a->stockout_probability <= 0.999 && a->start_failure_probability >= 0 &&
+         a->start_failure_probability <= 0.99);
+    hold(c->block_size >= 1 && c->block_size <= 512 && !(c->block_size & (c->block_size - 1)));
+    hold(c->max_num_seqs >= 1 && c->max_num_seqs <= 65536 && c->max_num_batched_tokens >= c->max_num_seqs &&
+         c->max_num_batched_tokens <= 1 << 20);
+    hold(c->max_model_len >= 2 && c->max_model_len <= 10000000 && c->num_blocks >= 1 && c->num_blocks <= 100000000);
+    hold(x->cold.cache_hit >= 0 && x->cold.cache_hit <= 1 && x->cold.snapshot_probability >= 0 && x->cold.snapshot_probability <= 1);
+}
+
 static void candidates(const struct kw_scenario *s)
 {
     uint32_t step = s->n_points > 3 ? s->n_points / 3 : 1;
@@ -54,7 +125,7 @@ static void candidates(const struct kw_scenario *s)
             const struct kw_choice *x = &c.choice[k];
             hold(x->name[0] && kw_choice_settings(x, text, sizeof text));
             hold(x->platform->kind == KW_KIND_API ? x->api != NULL : x->gpu && x->profile && x->steptime);
-            hold(x->platform->kind == KW_KIND_API || x->scaling.keep_warm <= x->scaling.max_replicas);
+            choice(x);
             shares += c.routing.share[k];
         }
         hold(c.routing.policy != KW_ROUTE_SPLIT || (shares > 0.99 && shares < 1.01));
@@ -98,14 +169,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         check_error(st, &err);
         return 0;
     }
-    hold(s.n_points >= 1 && s.n_points <= KW_SCENARIO_MAX_POINTS && s.n_axes <= KW_SCENARIO_MAX_AXES);
+    axes(&s);
     hold(s.replications >= 1 && s.replications <= KW_REPLICATIONS_MAX && s.trace_file[0]);
     hold(s.trace_speed >= 1e-6 && s.trace_speed <= 1e6 && s.trace_from >= 0);
     struct kw_plan_options o;
     if ((st = kw_scenario_plan_options(&s, &o, &err)) != KW_OK) {
         check_error(st, &err);
     } else {
-        hold(o.n_platforms <= KW_PLAN_MAX_LIST && o.n_tp <= 8 && o.n_keep_warm <= KW_PLAN_MAX_LIST);
+        options(&s, &o);
     }
     candidates(&s);
     kw_scenario_free(&s);
