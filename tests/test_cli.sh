@@ -153,12 +153,23 @@ for i, (p, r) in enumerate(zip(points, rows)):
                 have = float(h5[k][i])
                 assert have == want or (have != have and want is None), (i, k, have, want)
             checked += 1
+    deployments = p["deployments"] # a row names what its step times rest on
+    assert r["profile"] == " + ".join(d.get("profile", "-") for d in deployments), (i, r["profile"])
+    assert r["profile_grade"] == " + ".join(d.get("profile_grade", "-") for d in deployments), (i, r["profile_grade"])
+    assert r["settings"] == " + ".join(d["settings"] for d in deployments), (i, r["settings"])
+    assert not h5 or (h5["profile"].asstr()[i], h5["profile_grade"].asstr()[i]) == (r["profile"], r["profile_grade"])
     total = p["bill_usd_month"]["total"]
     lines = sum(round(float(v) * 1e9) for k, v in p["bill_usd_month"].items() if k != "total")
     assert abs(lines - round(float(total) * 1e9)) <= 1 + 1e-9 * abs(lines), (i, lines, total)
 print(checked)
 assert checked >= 50
+assert list(rows[0])[-2:] == ["profile", "profile_grade"]
 PY
+keepwarm run base.json -q --set 'deployments[1]={"name":"api","platform":"together-api"}' --set 'routing={"policy":"fallback"}' -o two.h5 --csv >two.csv
+keepwarm rerun two.h5 -q --json >two.json
+# shellcheck disable=SC2046
+holds "two deployments: --json, --csv and -o agree" $python figures.py two.json two.csv $([ -z "$h5py" ] || echo two.h5)
+holds "two deployments: the row names both" grep -q ',H100-llama-3.1-8b-bf16-tp1 + -,published + -$' two.csv
 for command in run sweep plan; do
     case $command in run) file=base.json ;; *) file=$command.json ;; esac
     keepwarm $command $file -q --json >a.json || bad "$command --json: exit $?"
@@ -249,7 +260,8 @@ holds "calibrate show of one" keepwarm calibrate show H100-llama-3.1-8b-bf16-tp1
 if [ -d "$data/published" ]; then
     holds "calibrate import" keepwarm calibrate import --gpu H100 --model llama-3.1-8b --source "$data" -o imported.json
     keepwarm run base.json -q --csv --set 'deployments[main].profile=imported.json' >variant.out || bad "run with an imported profile"
-    holds "the imported profile is the one shipped" cmp <(cut -d, -f10- variant.out) <(keepwarm run base.json -q --csv | cut -d, -f10-)
+    figures() { cut -d, -f10- | sed -E 's/(,[^,]*){2}$//'; } # without the profile's name
+    holds "the imported profile is the one shipped" cmp <(figures <variant.out) <(keepwarm run base.json -q --csv | figures)
 else
     skip "calibrate import: $data/published is not there (set KEEPWARM_DATA)"
 fi

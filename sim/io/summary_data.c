@@ -135,18 +135,49 @@ static void csv_field(const char *s, struct kw_text *out)
     kw_text_add(out, "\"");
 }
 
+/* A word of each deployment, as /points of a result has it: joined by " + ". */
+typedef const char *(*deployment_word)(const struct kw_choice *c, char buf[KW_PROFILE_TEXT]);
+
+static const char *settings_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    return kw_choice_settings(c, buf, KW_PROFILE_TEXT);
+}
+
+static const char *profile_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    return c->profile ? kw_profile_name(c->profile, buf) : "-";
+}
+
+static const char *profile_grade_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    (void)buf;
+    return c->profile ? kw_grade_name[c->profile->steps.grade] : "-";
+}
+
+static void csv_words(const struct kw_candidate *c, deployment_word word, struct kw_text *out)
+{
+    struct kw_text joined = { 0 };
+    char buf[KW_PROFILE_TEXT];
+    for (uint32_t k = 0; k < c->n; k++) kw_text_add(&joined, "%s%s", k ? " + " : "", word(&c->choice[k], buf));
+    if (joined.failed)
+        out->failed = true;
+    else
+        csv_field(joined.s ? joined.s : "", out);
+    kw_text_free(&joined);
+}
+
 void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out)
 {
     kw_text_add(out, "rank,label,settings,feasible,miss,p_best,pruned,replications,grade");
     for (int m = 0; m < KW_METRICS; m++)
         kw_text_add(out, ",%s,%s_lo,%s_hi", kw_metric_info[m].name, kw_metric_info[m].name, kw_metric_info[m].name);
-    kw_text_add(out, "\n");
+    kw_text_add(out, ",profile,profile_grade\n");
     for (size_t i = 0; i < n; i++) {
         char buf[320];
         kw_text_add(out, "%u,", p[i].rank);
         csv_field(kw_candidate_label(&c[i], buf, sizeof buf), out);
         kw_text_add(out, ",");
-        csv_field(kw_choice_settings(&c[i].choice[0], buf, sizeof buf), out);
+        csv_words(&c[i], settings_of, out);
         kw_text_add(out, ",%d,", p[i].feasible);
         csv_field(p[i].miss, out);
         kw_text_add(out, ",%s,%d,%u,%s", shortest(p[i].p_best, buf), p[i].pruned, p[i].replications, kw_grade_name[p[i].grade]);
@@ -157,6 +188,10 @@ void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size
                 if (isfinite(v[k])) kw_text_add(out, "%s", shortest(v[k], buf));
             }
         }
+        kw_text_add(out, ",");
+        csv_words(&c[i], profile_of, out);
+        kw_text_add(out, ",");
+        csv_words(&c[i], profile_grade_of, out);
         kw_text_add(out, "\n");
     }
 }
