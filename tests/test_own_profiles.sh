@@ -64,6 +64,9 @@ says "a plan as JSON" out '"profile_grade":	"published"'
 exits "platforms show" 0 keepwarm platforms show modal --model llama-3.1-8b
 says "platforms show" out "$line"
 says "platforms show" out "published, vllm 0.24.0 operator tables"
+says "platforms show names the file" out "$line profiles/h100.json" # whole, on a line of its own
+says "platforms show, in order" out "H100 bf16 1 measured on"       # the user's stands where the built-in one would
+[ "$(wc -L <out)" -le 100 ] && ok || bad "platforms show is wider than 100 columns"
 exits "platforms show of nobody's model" 2 keepwarm platforms show modal --model nosuch
 exits "calibrate show by name" 0 keepwarm calibrate show H100-llama-3.1-8b-bf16-tp1
 says "calibrate show by name" out "measured on NVIDIA H100 80GB HBM3"

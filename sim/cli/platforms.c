@@ -20,6 +20,39 @@ int kw_cli_platforms_list(const struct kw_options *o)
     return st == KW_OK ? kw_cli_print_owned(text) : kw_cli_fail(st, &err);
 }
 
+static bool after(const struct kw_profile *a, const struct kw_profile *b)
+{
+    int order = strcmp(a->precision, b->precision);
+    return order ? order > 0 : a->tp > b->tp;
+}
+
+/* Of the profiles that serve `model` on `gpu` (the best of each precision and tp) the one after `last` in that order; NULL at the end. */
+static const struct kw_profile *next_serving(const struct kw_profiles *all, const char *gpu, const char *model, const struct kw_profile *last)
+{
+    const struct kw_profile *next = NULL;
+    for (size_t i = 0; i < all->n; i++) {
+        const struct kw_profile *q = &all->p[i];
+        if (strcmp(q->gpu, gpu) || kw_profiles_find(all, gpu, model, q->precision, q->tp) != q) continue;
+        if ((!last || after(q, last)) && (!next || after(next, q))) next = q;
+    }
+    return next;
+}
+
+static void profile_row(struct kw_listing *t, const char *gpu, const struct kw_profile *q)
+{
+    char basis[KW_PROFILE_TEXT];
+    kw_profile_basis(q, basis);
+    size_t file = strlen(q->file);
+    if (file) basis[strlen(basis) - file - strlen("; ")] = 0; /* has a row of its own: both are too wide for one */
+    kw_listing_cell(t, "%s", gpu);
+    kw_listing_cell(t, "%s", q->precision);
+    kw_listing_cell(t, "%u", q->tp);
+    kw_listing_cell(t, "%s", basis);
+    if (!file) return;
+    for (int i = 0; i < 3; i++) kw_listing_cell(t, "%s", "");
+    kw_listing_cell(t, "  %s", q->file);
+}
+
 /* The best profile of the model on each GPU offered. KW_ERANGE: nobody knows the model. */
 static enum kw_status profiles_at_hand(const struct kw_catalogue *c, const struct kw_platform *p, const char *model, struct kw_text *out,
                                        struct kw_error *err)
@@ -28,30 +61,25 @@ static enum kw_status profiles_at_hand(const struct kw_catalogue *c, const struc
     const char *name = shape ? shape->name : model;
     struct kw_listing t = { 0 };
     bool known = shape;
-    char basis[KW_PROFILE_TEXT];
+    for (size_t i = 0; i < c->profiles.n; i++) known |= !strcmp(c->profiles.p[i].model, name);
     kw_text_add(out, "\nProfiles of %s on its GPUs\n", model);
     kw_listing_column(&t, "GPU", "", false);
     kw_listing_column(&t, "precision", "", false);
     kw_listing_column(&t, "tp", "", true);
     kw_listing_column(&t, "step times", "", false);
     for (size_t g = 0; g < p->n_gpus; g++) {
-        bool any = false, before = false;
-        for (size_t k = 0; k < g; k++) before |= !strcmp(p->gpus[k].gpu, p->gpus[g].gpu);
-        for (size_t i = 0; !before && i < c->profiles.n; i++) {
-            const struct kw_profile *q = &c->profiles.p[i];
-            known |= !strcmp(q->model, name);
-            if (strcmp(q->gpu, p->gpus[g].gpu) || kw_profiles_find(&c->profiles, q->gpu, name, q->precision, q->tp) != q) continue;
-            kw_listing_cell(&t, "%s", any ? "" : q->gpu);
-            kw_listing_cell(&t, "%s", q->precision);
-            kw_listing_cell(&t, "%u", q->tp);
-            kw_listing_cell(&t, "%s", kw_profile_basis(q, basis));
-            any = true;
+        const char *gpu = p->gpus[g].gpu;
+        bool before = false;
+        for (size_t k = 0; k < g; k++) before |= !strcmp(p->gpus[k].gpu, gpu);
+        if (before) continue;
+        const struct kw_profile *q = next_serving(&c->profiles, gpu, name, NULL);
+        if (!q) {
+            kw_listing_cell(&t, "%s", gpu);
+            kw_listing_cell(&t, "-");
+            kw_listing_cell(&t, "-");
+            kw_listing_cell(&t, "none, or it does not fit");
         }
-        if (any || before) continue;
-        kw_listing_cell(&t, "%s", p->gpus[g].gpu);
-        kw_listing_cell(&t, "-");
-        kw_listing_cell(&t, "-");
-        kw_listing_cell(&t, "none, or it does not fit");
+        for (const char *head = gpu; q; q = next_serving(&c->profiles, gpu, name, q), head = "") profile_row(&t, head, q);
     }
     kw_listing_print(&t, out);
     kw_listing_free(&t);
