@@ -6,6 +6,7 @@
 #include "calibrate/fit.h"
 #include "calibrate/import_vllm_bench.h"
 #include "calibrate/samples.h"
+#include "sim/core/ascending.h"
 
 static const struct { const char *name; int per_layer; bool product; } layer_kinds[] = {
     { "qkv_proj", 1, true }, { "o_proj", 1, true }, { "gate_up_proj", 1, true }, { "down_proj", 1, true }, { "layernorm", 2, false },
@@ -40,12 +41,6 @@ static enum kw_status read_curve(struct kw_curve *c, const char *dir, const char
 }
 
 /* ---- the attention table ---- */
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static bool power_of_two(double x) { return !((uint64_t)x & ((uint64_t)x - 1)) || x == 0; }
 
@@ -101,7 +96,7 @@ static enum kw_status read_attention(struct kw_bench_steps *b, const char *dir, 
         q.p[kept++] = q.p[i];
     }
     for (int k = 0; k < AXES; k++) {
-        qsort(b->axis[k].at, (size_t)b->axis[k].n, sizeof(double), ascending);
+        qsort(b->axis[k].at, (size_t)b->axis[k].n, sizeof(double), kw_ascending);
         room *= (size_t)b->axis[k].n;
         if (st == KW_OK && (b->axis[k].n < 2 || b->axis[k].at[0] != 0))
             st = kw_fail(err, KW_ERANGE, "%s: coordinate %d has no 0 and other values, want a grid", path, k);

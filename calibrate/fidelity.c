@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/ascending.h"
 #include "sim/core/json.h"
 
 const char *const kw_run_metric_name[] = { "TTFT", "TPOT", "latency", NULL };
@@ -349,12 +350,6 @@ enum kw_status kw_run_beyond(struct kw_run_clock *clock, const struct kw_run *re
     return st;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double percentile(const double *v, size_t n, double p)
 {
     double at = p * (double)(n - 1);
@@ -380,7 +375,7 @@ enum kw_status kw_run_summary(const struct kw_run *run, double s[KW_RUN_METRICS]
         }
         for (int k = 0; k < KW_RUN_STATISTICS; k++) s[metric][k] = NAN;
         if (!n) continue;
-        qsort(v, n, sizeof *v, ascending);
+        qsort(v, n, sizeof *v, kw_ascending);
         s[metric][0] = sum / (double)n;
         for (int k = 1; k < KW_RUN_STATISTICS; k++) s[metric][k] = percentile(v, n, p[k - 1]);
     }

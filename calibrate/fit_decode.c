@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "calibrate/curve.h"
 #include "calibrate/regress.h"
+#include "sim/core/ascending.h"
 
 static size_t find(double *v, size_t *n, double x)
 {
@@ -10,12 +11,6 @@ static size_t find(double *v, size_t *n, double x)
         if (v[i] == x) return i;
     v[*n] = x;
     return (*n)++;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 void kw_decode_fit_free(struct kw_decode_fit *f)
@@ -57,8 +52,8 @@ enum kw_status kw_decode_fit(struct kw_decode_fit *f, const struct kw_samples *p
         f->a = coef[0];
         f->b = coef[1];
         f->c = coef[2];
-        qsort(f->batch, f->n_b, sizeof *f->batch, ascending);
-        qsort(f->context, f->n_c, sizeof *f->context, ascending);
+        qsort(f->batch, f->n_b, sizeof *f->batch, kw_ascending);
+        qsort(f->context, f->n_c, sizeof *f->context, kw_ascending);
         f->r = malloc(f->n_b * f->n_c * sizeof *f->r);
         if (!f->r) st = kw_fail(err, KW_ENOMEM, "out of memory");
     }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include "calibrate/regress.h"
+#include "sim/core/ascending.h"
 
 #define NEAREST 4
 
@@ -18,12 +19,6 @@ static size_t find(double *v, size_t *n, double x) /* index of x in v, appended 
         if (v[i] == x) return i;
     v[*n] = x;
     return (*n)++;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 void kw_gemm_fit_free(struct kw_gemm_fit *f)
@@ -60,7 +55,7 @@ enum kw_status kw_gemm_fit(struct kw_gemm_fit *f, const struct kw_samples *point
         f->n[f->n_sites] = x[1];
         f->k[f->n_sites++] = x[2];
     }
-    qsort(f->m, f->n_m, sizeof *f->m, ascending);
+    qsort(f->m, f->n_m, sizeof *f->m, kw_ascending);
     f->log_u = malloc(f->n_sites * f->n_m * sizeof *f->log_u);
     f->floor_s = malloc(f->n_m * sizeof *f->floor_s);
     if (!f->log_u || !f->floor_s) goto nomem;

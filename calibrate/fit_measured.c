@@ -8,6 +8,7 @@
 #include "calibrate/gpu.h"
 #include "calibrate/host_time.h"
 #include "calibrate/regress.h"
+#include "sim/core/ascending.h"
 #include "sim/core/nearest.h"
 
 #define NOBODY SIZE_MAX  /* no point is left out */
@@ -647,12 +648,6 @@ static void quality(const struct fit *f, double *interval, size_t *unsteady, FIL
 
 /* ---- cold start ---- */
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Lilliefors at 5 %: the largest distance of the sample's distribution of logs from the normal with its mean and deviation. */
 static bool lognormal(const double *v, size_t n, double *mu, double *sigma)
 {
@@ -677,7 +672,7 @@ static void to_law(struct kw_law *l, double *v, size_t n)
 {
     static const double p[] = { 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99 };
     double mu, sigma;
-    qsort(v, n, sizeof *v, ascending);
+    qsort(v, n, sizeof *v, kw_ascending);
     *l = (struct kw_law){ .kind = KW_LAW_CONSTANT, .v = { n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2 } };
     if (n >= 20 && lognormal(v, n, &mu, &sigma)) {
         *l = (struct kw_law){ .kind = KW_LAW_LOGNORMAL, .v = { mu, sigma } };

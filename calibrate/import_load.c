@@ -5,6 +5,7 @@
 #include <string.h>
 #include "calibrate/sheet.h"
 #include "calibrate/model.h"
+#include "sim/core/ascending.h"
 
 #define MAX_LOADS 256
 #define DATA_CENTRE_BYTES 40e9 /* GPUs of this memory and more sit in servers with local NVMe, as the H100 measured */
@@ -13,12 +14,6 @@ struct rates {
     double v[MAX_LOADS]; /* B/s */
     size_t n;
 };
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* The bf16 bytes of a model by its repository's name; DeepSeek-R1-Distill-Qwen-32B has Qwen2.5-32B's shape. */
 static double model_bytes(const char *hf_name)
@@ -97,7 +92,7 @@ out:
 static void to_law(struct kw_law *l, struct rates *r, double factor)
 {
     static const double p[] = { 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95 };
-    qsort(r->v, r->n, sizeof *r->v, ascending);
+    qsort(r->v, r->n, sizeof *r->v, kw_ascending);
     *l = (struct kw_law){ .kind = KW_LAW_QUANTILES };
     for (size_t i = 0; i < sizeof p / sizeof *p; i++) {
         double at = p[i] * (double)r->n - 0.5;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "calibrate/import.h"
 #include "calibrate/scale.h"
+#include "sim/core/ascending.h"
 
 const char *const kw_judged_way_name[] = { "plain", "host", "whole", NULL };
 
@@ -317,15 +318,9 @@ void kw_judged_free(struct kw_judged *j)
     *j = (struct kw_judged){ 0 };
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double middle(double *v, size_t n)
 {
-    qsort(v, n, sizeof *v, ascending);
+    qsort(v, n, sizeof *v, kw_ascending);
     return n ? n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2 : NAN;
 }
 

@@ -4,18 +4,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/ascending.h"
 #include "sim/core/h5.h"
 #include "sim/core/json.h"
 
 #define MAX_SAMPLES 4096 /* of one line */
 
 const char *const kw_measured_kind_name[] = { "decode", "prefill", "mixed", "skewed", "host", "after_prompt", "after_idle", "anchor", NULL };
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 void kw_measured_interval(const double *v, size_t n, double *median, double *low, double *high, double *coverage)
 {
@@ -101,7 +96,7 @@ static enum kw_status merge(struct kw_measured *m, const struct kw_measured_key 
         p = &m->point[m->n++];
         *p = (struct kw_measured_point){ .key = *k, .us = all };
     }
-    qsort(visit, n, sizeof *visit, ascending);
+    qsort(visit, n, sizeof *visit, kw_ascending);
     kw_measured_interval(visit, n, &median, &low, &high, &coverage);
     free(visit);
     if (k->kind == KW_MEASURED_ANCHOR) {
@@ -118,7 +113,7 @@ static enum kw_status merge(struct kw_measured *m, const struct kw_measured_key 
     p->visits++;
     p->context_sum = context_sum;
     p->at_s = at_s;
-    qsort(p->us, p->n, sizeof *p->us, ascending);
+    qsort(p->us, p->n, sizeof *p->us, kw_ascending);
     statistics(p);
     if (at_s > m->last_s) m->last_s = at_s;
     return KW_OK;

@@ -5,6 +5,7 @@
 #include <gsl/gsl_linalg.h>
 #include <math.h>
 #include <stdlib.h>
+#include "sim/core/ascending.h"
 
 /* Fits the terms in use[0..m) by QR in memory of our own: gsl_multifit would do the same by SVD, but GSL neither frees nor
  * survives an allocation of its own that fails. GSL aborts on an error by default; its handler is off while we are here. */
@@ -74,17 +75,11 @@ void kw_regress_isotonic(double *y, size_t n)
     }
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 void kw_regress_errors(double *e, size_t n, double *median, double *worst)
 {
     *median = *worst = 0;
     if (!n) return;
-    qsort(e, n, sizeof *e, ascending);
+    qsort(e, n, sizeof *e, kw_ascending);
     *median = n % 2 ? e[n / 2] : (e[n / 2 - 1] + e[n / 2]) / 2;
     *worst = e[n - 1];
 }

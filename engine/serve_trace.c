@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "sim/core/ascending.h"
 #include "sim/core/rng.h"
 
 const char *const kw_served_status_name[] = { "done", "refused", "cut", NULL };
@@ -231,17 +232,11 @@ double kw_served_tpot(const struct kw_served *r)
     return r->generated > 1 ? (double)(r->last - r->first) / (r->generated - 1) : 0;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* v is sorted here; ns to s. */
 static void quantiles(double out[4], double *v, size_t n)
 {
     static const unsigned percent[] = { 50, 95, 99 };
-    qsort(v, n, sizeof *v, by_value);
+    qsort(v, n, sizeof *v, kw_ascending);
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += v[i];
     for (int k = 0; k < 3; k++) out[k] = n ? v[(percent[k] * n + 99) / 100 - 1] * 1e-9 : NAN;

@@ -8,6 +8,7 @@
 #include "calibrate/bench_steps.h"
 #include "calibrate/fidelity.h"
 #include "calibrate/import.h"
+#include "sim/core/ascending.h"
 #include "sim/io/real_servers.h"
 #include "tests/fidelity_servers.h"
 
@@ -124,15 +125,9 @@ static enum kw_status warmed(const struct board *b, const struct kw_run_clock *c
 
 /* ---- request by request ---- */
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void quantiles(const char *what, double *d, size_t n, const char *unit)
 {
-    qsort(d, n, sizeof *d, ascending);
+    qsort(d, n, sizeof *d, kw_ascending);
     printf("    %-22s median %.3f %s, 90 %% within %.3f, worst %.3f\n", what, d[n / 2], unit, d[n * 9 / 10], d[n - 1]);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "workloads/hmm.h"
+#include "sim/core/ascending.h"
 #include "workloads/model.h"
 #include "workloads/stats.h"
 
@@ -17,15 +18,9 @@ struct shape {
     double cv, peak_minute, peak_hour, rank_correlation;
 };
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *x, int n)
 {
-    qsort(x, (size_t)n, sizeof *x, by_value);
+    qsort(x, (size_t)n, sizeof *x, kw_ascending);
     return n % 2 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
 }
 

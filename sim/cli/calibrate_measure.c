@@ -14,6 +14,7 @@
 #include "sim/cli/options.h"
 #include "sim/cli/progress.h"
 #include "sim/cli/say.h"
+#include "sim/core/ascending.h"
 #include "sim/core/file.h"
 #include "sim/io/version.h"
 
@@ -168,15 +169,9 @@ static enum kw_status measure(struct kw_measured *m, FILE *f, struct kw_engine *
     return st;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double middle(double *v, size_t n)
 {
-    qsort(v, n, sizeof *v, ascending);
+    qsort(v, n, sizeof *v, kw_ascending);
     return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
