@@ -422,6 +422,8 @@ for group in $groups; do
     [ $? = 2 ] && [ ! -s group.out ] && cmp -s group.err help.out && ok || bad "$group alone: want its list on stderr and exit 2"
     grep -q "keepwarm $group COMMAND" <(keepwarm man) && ok || bad "the man page lacks the group $group"
 done
+keepwarm >none.out 2>none.err
+[ $? = 2 ] && [ ! -s none.out ] && cmp -s none.err <(keepwarm --help) && ok || bad "no command: want help on stderr and exit 2"
 keepwarm trace info t.csv >info.out
 keepwarm plan base.json -q --all >all.out
 for printed in "--help" "--version" "trace formats" "platforms list" "platforms show modal" "platforms show groq" \

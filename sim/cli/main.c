@@ -12,19 +12,19 @@
 static int print_help(const struct kw_command *c)
 {
     struct kw_text out = { 0 };
-    if (c)
-        kw_help_command(c, &out);
-    else
-        kw_help_all(&out);
+    kw_help_command(c, &out);
     return kw_cli_print(&out);
 }
 
-/* A group alone: its list is help that was asked for, or, without --help, what was wrong. */
-static int print_group(const struct kw_command_group *g, bool asked)
+/* All commands, or those of a group (NULL: all): help that was asked for, or, without --help, what was wrong. */
+static int print_commands(const struct kw_command_group *g, bool asked)
 {
     struct kw_text out = { 0 };
     struct kw_error err;
-    kw_help_group(g, &out);
+    if (g)
+        kw_help_group(g, &out);
+    else
+        kw_help_all(&out);
     if (asked) return kw_cli_print(&out);
     if (!out.failed) fputs(out.s, stderr);
     int code = out.failed ? kw_cli_fail(kw_fail(&err, KW_ENOMEM, "out of memory"), &err) : 2;
@@ -67,11 +67,9 @@ int main(int argc, char **argv)
     argv++;
     if (argc == 0 || is_help(argv[0]) || !strcmp(argv[0], "help")) {
         const struct kw_command_group *g = kw_command_group_find(argc - 1, argv + 1);
-        if (g) return print_group(g, true);
-        const struct kw_command *c = argc > 1 ? kw_command_find(argc - 1, argv + 1, &used, &err) : NULL;
-        if (argc > 1 && !c) return kw_cli_fail(KW_EUSAGE, &err);
-        int code = print_help(c);
-        return argc == 0 ? 2 : code;
+        if (g || argc < 2) return print_commands(g, argc > 0);
+        const struct kw_command *c = kw_command_find(argc - 1, argv + 1, &used, &err);
+        return c ? print_help(c) : kw_cli_fail(KW_EUSAGE, &err);
     }
     if (!strcmp(argv[0], "--version")) {
         struct kw_text out = { 0 };
@@ -80,7 +78,7 @@ int main(int argc, char **argv)
     }
     if (!strcmp(argv[0], "man") || !strcmp(argv[0], "completion")) return print_generated(argc, argv);
     const struct kw_command_group *g = kw_command_group_find(argc, argv);
-    if (g) return print_group(g, argc > 1 && is_help(argv[1]));
+    if (g) return print_commands(g, argc > 1 && is_help(argv[1]));
     const struct kw_command *c = kw_command_find(argc, argv, &used, &err);
     if (!c) return kw_cli_fail(KW_EUSAGE, &err);
     enum kw_status st = kw_options_parse(c, argc - used, argv + used, &o, &help, &err);
