@@ -56,7 +56,7 @@ struct drive {
     struct planned *plan;
     size_t n_plan, n_grid;
     double lost_s;           /* to visits thrown away, and to waiting */
-    uint32_t pass;           /* over the grid: 1 to VISITS */
+    uint32_t pass;           /* over the grid, from 1 */
     struct samples got, settled; /* settled: of the kinds whose point is a pair */
 };
 
@@ -607,9 +607,9 @@ enum kw_status kw_measure_run(struct kw_measured *m, FILE *f, const struct kw_me
     if (st == KW_OK) st = rig->ops->kv_fill(rig->backend, o->seed, err);
     if (st == KW_OK) {
         d.visit_ns = o->budget_s > 0 ? (int64_t)(1e9 * o->budget_s / (double)d.n_plan) : INT64_C(5000000000);
-        for (d.pass = 1; st == KW_OK && d.pass <= VISITS && !stopped(&d); d.pass++) st = walk_grid(&d, err);
+        for (d.pass = 1; st == KW_OK && d.pass <= (o->passes ? o->passes : VISITS) && !stopped(&d); d.pass++) st = walk_grid(&d, err);
     }
-    if (st == KW_OK) st = refine(&d, err);
+    if (st == KW_OK && !o->passes) st = refine(&d, err);
     free(d.tokens), free(d.positions), free(d.slots), free(d.tables), free(d.rows), free(d.argmax), free(d.seqs);
     free(d.lengths), free(d.order), free(d.plan);
     return st;

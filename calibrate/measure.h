@@ -29,6 +29,7 @@ struct kw_measure_options {
     double precision;   /* width of the interval over the median at which a point is done; 0: 0.02 */
     uint64_t seed;      /* of the order, the tokens and the block tables */
     uint32_t warmups;   /* steps not timed at each visit; 0: 3 */
+    uint32_t passes;    /* walk the grid so often and refine nothing; 0: twice, and refine while the budget lasts */
     int64_t (*now)(void *ctx); /* ns; NULL: kw_now_ns */
     void (*progress)(void *ctx, uint64_t done, uint64_t total); /* after each point: of the grid, or ms of the budget; NULL: none */
     void *ctx;          /* of now and progress */

@@ -63,6 +63,7 @@ enum kw_status kw_validate_synthetic(struct kw_validate_traffic *t, size_t n, do
 static void side_free(struct kw_validated_side *r)
 {
     free(r->request);
+    free(r->step);
     kw_hist_free(&r->itl);
     *r = (struct kw_validated_side){ 0 };
 }
@@ -118,9 +119,9 @@ static enum kw_status add_until(struct kw_replica *rep, const struct kw_validate
     return st;
 }
 
-/* speed 0: everything arrives at once. */
+/* speed 0: everything arrives at once. slice_s 0: the slices divide what it takes. */
 static enum kw_status simulate(struct kw_validated_side *r, const struct kw_profile *p, const struct kw_sched_config *limits,
-                               const struct kw_validate_traffic *t, double speed, struct kw_error *err)
+                               const struct kw_validate_traffic *t, double speed, double slice_s, struct kw_error *err)
 {
     struct kw_sched_config c = *limits;
     struct kw_steptime *steps = NULL;
@@ -153,7 +154,7 @@ static enum kw_status simulate(struct kw_validated_side *r, const struct kw_prof
         st = add_until(&rep, t, r, &next, speed, err);
     }
     if (st == KW_OK) {
-        over_time(r, s, n, now, (double)(now > 0 ? now : 1) / SLICES);
+        over_time(r, s, n, now, slice_s > 0 ? slice_s * 1e9 : (double)(now > 0 ? now : 1) / SLICES);
         r->preempted = (uint32_t)rep.count.preemptions;
     }
     kw_replica_free(&rep);
@@ -224,7 +225,7 @@ enum kw_status kw_validate_capacity(double *rate, const struct kw_profile *p, co
                                     const struct kw_validate_traffic *t, struct kw_error *err)
 {
     struct kw_validated_side r;
-    enum kw_status st = simulate(&r, p, limits, t, 0, err);
+    enum kw_status st = simulate(&r, p, limits, t, 0, 0, err);
     if (st != KW_OK) return st;
     *rate = r.end > 0 ? (double)t->n / ((double)r.end * 1e-9) : 0;
     side_free(&r);
@@ -240,47 +241,36 @@ static struct kw_step batch_of(const struct kw_served_step *s)
 }
 
 /* Did the loop sleep before step i? */
-static bool slept(const struct kw_served_trace *out, size_t i)
-{
-    return !i || !(out->step[i - 1].running + out->step[i - 1].waiting);
-}
+static bool slept(const struct kw_served_step *step, size_t i) { return !i || !(step[i - 1].running + step[i - 1].waiting); }
 
 /* Device time of step i as the profile has it. */
-static double profile_device_s(const struct kw_served_trace *out, size_t i, const struct kw_steptime *steps, const struct kw_step_tables *t)
+static double profile_device_s(const struct kw_served_step *step, size_t i, const struct kw_steptime *steps, const struct kw_step_tables *t)
 {
-    struct kw_step like = batch_of(&out->step[i]);
+    struct kw_step like = batch_of(&step[i]);
     return (double)kw_steptime_ps(steps, &like) * 1e-12 - host_of(t, &like) +
-           cold_of(t, slept(out, i), i && out->step[i - 1].n_chunks, &like);
+           cold_of(t, slept(step, i), i && step[i - 1].n_chunks, &like);
 }
 
-/* Each batch of the engine's through the profile. */
-static void judge_steps(struct kw_validated *v, const struct kw_served_trace *out, const struct kw_steptime *steps,
-                        const struct kw_step_tables *t)
+struct judged { /* a run's batches: what they took, and what its profile says */
+    struct kw_validated_steps kind[3];
+    double host_s, host_profile_s;
+};
+
+static struct judged judge_steps(const struct kw_validated_side *r, const struct kw_steptime *steps, const struct kw_step_tables *t)
 {
-    for (size_t i = 0; i < out->n_steps; i++) {
-        const struct kw_served_step *s = &out->step[i];
+    struct judged j = { 0 };
+    for (size_t i = 0; i < r->n_steps; i++) {
+        const struct kw_served_step *s = &r->step[i];
         struct kw_step like = batch_of(s);
-        double host = host_of(t, &like);
-        struct kw_validated_steps *kind = &v->steps[!s->n_chunks ? 0 : !s->n_decode ? 1 : 2];
+        struct kw_validated_steps *kind = &j.kind[!s->n_chunks ? 0 : !s->n_decode ? 1 : 2];
         kind->n++;
         kind->engine_s += (double)s->device_ns * 1e-9;
-        kind->profile_s += profile_device_s(out, i, steps, t);
-        int64_t from = slept(out, i) ? s->begin : out->step[i - 1].begin + out->step[i - 1].wall_ns;
-        v->host_s += (double)(s->begin + s->wall_ns - from - s->device_ns) * 1e-9; /* sums; kw_validate divides them */
-        v->host_profile_s += host;
+        kind->profile_s += profile_device_s(r->step, i, steps, t);
+        int64_t from = slept(r->step, i) ? s->begin : s[-1].begin + s[-1].wall_ns;
+        j.host_s += (double)(s->begin + s->wall_ns - from - s->device_ns) * 1e-9;
+        j.host_profile_s += host_of(t, &like);
     }
-}
-
-/* The batches of one run beside what the profile says of them. */
-static enum kw_status keep_steps(struct kw_validated *v, const struct kw_served_trace *out, const struct kw_steptime *steps,
-                                 const struct kw_step_tables *t, struct kw_error *err)
-{
-    v->step = malloc((out->n_steps + 1) * sizeof *v->step);
-    if (!v->step) return kw_fail(err, KW_ENOMEM, "out of memory for %zu steps", out->n_steps);
-    v->n_steps = out->n_steps;
-    for (size_t i = 0; i < out->n_steps; i++)
-        v->step[i] = (struct kw_validated_step){ out->step[i], (int64_t)llround(profile_device_s(out, i, steps, t) * 1e9) };
-    return KW_OK;
+    return j;
 }
 
 /* Median wait of what came while no step ran. */
@@ -296,28 +286,19 @@ static double lateness(const struct kw_served_trace *out, double *wait)
     return n ? wait[n / 2] : 0;
 }
 
-struct bench { /* what every run needs */
-    struct kw_engine *e;
-    const struct kw_steptime *steps;
-    const struct kw_step_tables *tables;
-    const struct kw_validate_traffic *traffic;
-    double speed, most_others;
-    const volatile sig_atomic_t *stop;
-};
-
 /* One run into *r; *keep is false when others took too much of the machine. */
-static enum kw_status serve(struct kw_validated_side *r, double *late, bool *keep, struct kw_validated *v, const struct bench *b,
+static enum kw_status serve(struct kw_validated_side *r, bool *keep, const struct kw_validated *v, struct kw_engine *e,
+                            const struct kw_validate_traffic *t, double most_others, const volatile sig_atomic_t *stop,
                             struct kw_error *err)
 {
-    const struct kw_validate_traffic *t = b->traffic;
     struct kw_served_trace out;
-    struct kw_serve_trace in = { .n = t->n, .arrival = t->arrival, .prompt = t->prompt, .output = t->output, .speed = b->speed,
-                                 .seed = 1, .stop = b->stop };
+    struct kw_serve_trace in = { .n = t->n, .arrival = t->arrival, .prompt = t->prompt, .output = t->output, .speed = v->speed,
+                                 .seed = 1, .stop = stop };
     struct kw_others others = kw_others_begin();
-    enum kw_status st = kw_serve_trace_run(&out, b->e, &in, err);
+    enum kw_status st = kw_serve_trace_run(&out, e, &in, err);
     if (st != KW_OK) return st;
     *r = (struct kw_validated_side){ .itl_unit_s = 1e-9, .others = kw_others_share(&others) };
-    *keep = !(r->others > b->most_others);
+    *keep = !(r->others > most_others);
     struct stretch *s = malloc((out.n_steps + 1) * sizeof *s);
     double *wait = malloc((t->n + 1) * sizeof *wait);
     if (!s || !wait) st = kw_fail(err, KW_ENOMEM, "out of memory");
@@ -329,12 +310,13 @@ static enum kw_status serve(struct kw_validated_side *r, double *late, bool *kee
     }
     if (st == KW_OK && *keep) {
         over_time(r, s, out.n_steps, out.wall_ns, v->slice_s * 1e9);
-        *late = lateness(&out, wait);
-        judge_steps(v, &out, b->steps, b->tables);
-        if (!v->step) st = keep_steps(v, &out, b->steps, b->tables, err);
+        r->late_s = lateness(&out, wait);
         r->request = out.request;
+        r->step = out.step;
+        r->n_steps = out.n_steps;
         r->itl = out.itl;
         out.request = NULL;
+        out.step = NULL;
         out.itl = (struct kw_hist){ 0 };
     }
     free(s);
@@ -344,24 +326,20 @@ static enum kw_status serve(struct kw_validated_side *r, double *late, bool *kee
     return st;
 }
 
-/* o->runs runs that are kept, and twice as many less two at most that are not. */
-static enum kw_status serve_all(struct kw_validated *v, double *late, struct bench *b, uint32_t runs, struct kw_error *err)
+/* Twice as many runs less two may be thrown away in all: after that it does not get quieter. */
+enum kw_status kw_validate_serve(struct kw_validated *v, struct kw_engine *e, const struct kw_validate_traffic *traffic,
+                                 const struct kw_validate_options *o, struct kw_error *err)
 {
-    enum kw_status st = KW_OK;
-    while (st == KW_OK && v->runs < runs) {
-        bool keep;
-        if (v->again == 2 * (runs - 1)) b->most_others = 1; /* it does not get quieter */
+    for (bool keep = false; !keep;) {
+        double most = v->again >= 2 * (o->runs - 1) ? 1 : o->most_others > 0 ? o->most_others : 0.03;
         if (v->again) kw_others_wait(5);
-        st = serve(&v->engine[v->runs], &late[v->runs], &keep, v, b, err);
-        if (st != KW_OK) break;
-        if (!keep) {
-            v->again++;
-            continue;
-        }
-        double share = v->engine[v->runs++].others;
-        if (!(v->others >= share)) v->others = share;
+        enum kw_status st = serve(&v->engine[v->runs], &keep, v, e, traffic, most, o->stop, err);
+        if (st != KW_OK) return st;
+        v->again += !keep;
     }
-    return st;
+    double share = v->engine[v->runs++].others;
+    if (!(v->others >= share)) v->others = share;
+    return KW_OK;
 }
 
 /* ---- the comparison ---- */
@@ -430,14 +408,17 @@ static double median_of(const double *v, size_t n)
 
 static void judge(struct kw_validated_figure *f, uint32_t runs)
 {
+    double off[MOST_RUNS];
     f->low_s = f->high_s = f->run_s[0];
-    for (uint32_t r = 1; r < runs; r++) {
+    for (uint32_t r = 0; r < runs; r++) {
         f->low_s = fmin(f->low_s, f->run_s[r]);
         f->high_s = fmax(f->high_s, f->run_s[r]);
+        off[r] = f->sim_run_s[r] / f->run_s[r] - 1;
     }
     f->engine_s = median_of(f->run_s, runs);
-    f->verdict = fabs(f->sim_s / f->engine_s - 1) <= 0.03 ? KW_WITHIN
-               : f->sim_s >= f->low_s && f->sim_s <= f->high_s ? KW_INSIDE : KW_MISSES;
+    f->sim_s = median_of(f->sim_run_s, runs);
+    f->error = median_of(off, runs);
+    f->verdict = fabs(f->error) <= 0.03 ? KW_WITHIN : f->sim_s >= f->low_s && f->sim_s <= f->high_s ? KW_INSIDE : KW_MISSES;
 }
 
 /* Root mean square of the difference over PARTS parts of the time, over the engine's mean. */
@@ -452,61 +433,64 @@ static double batches_apart(const struct kw_validated_side *engine, const struct
     return engine->batch > 0 ? sqrt(square / PARTS) / engine->batch : 0;
 }
 
-static enum kw_status compare(struct kw_validated *v, const double *late, const struct kw_validated_side *as_run, struct kw_error *err)
+/* Figures of run r: as served, as simulated, and as simulated with the run's own mean step times (relative to the run's). */
+static enum kw_status compare_run(struct kw_validated *v, uint32_t r, const struct kw_validated_side *as_run,
+                                  double as[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS][MOST_RUNS], struct kw_error *err)
 {
-    double guess[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS], again[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
-    double real[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS], x[MOST_RUNS], y[MOST_RUNS];
-    enum kw_status st = figures(&v->sim, v->n, guess, err);
+    double real[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS], guess[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
+    double again[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
+    enum kw_status st = figures(&v->engine[r], v->n, real, err);
+    if (st == KW_OK) st = figures(&v->sim[r], v->n, guess, err);
     if (st == KW_OK) st = figures(as_run, v->n, again, err);
-    for (uint32_t r = 0; st == KW_OK && r < v->runs; r++) {
-        st = figures(&v->engine[r], v->n, real, err);
-        for (int m = 0; st == KW_OK && m < KW_VALIDATE_METRICS; m++)
-            for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) v->figure[m][k].run_s[r] = real[m][k];
-    }
-    if (st != KW_OK) return st;
-    for (int m = 0; m < KW_VALIDATE_METRICS; m++)
+    for (int m = 0; st == KW_OK && m < KW_VALIDATE_METRICS; m++)
         for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
-            v->figure[m][k].sim_s = guess[m][k];
-            v->figure[m][k].as_run_s = again[m][k];
-            judge(&v->figure[m][k], v->runs);
+            v->figure[m][k].run_s[r] = real[m][k];
+            v->figure[m][k].sim_run_s[r] = guess[m][k];
+            as[m][k][r] = again[m][k] / real[m][k] - 1;
         }
+    return st;
+}
+
+/* What is one number a load, from the runs. */
+static void compare_runs(struct kw_validated *v)
+{
+    double x[MOST_RUNS], y[MOST_RUNS];
     for (int k = 0; k < 2; k++) {
         for (uint32_t r = 0; r < v->runs; r++) {
-            x[r] = apart(&v->sim, &v->engine[r], v->n, !k);
+            x[r] = apart(&v->sim[r], &v->engine[r], v->n, !k);
             y[r] = v->runs > 1 ? apart(&v->engine[(r + 1) % v->runs], &v->engine[r], v->n, !k) : NAN;
         }
         v->request[k] = median_of(x, v->runs);
         v->request_engine[k] = v->runs > 1 ? median_of(y, v->runs) : NAN;
     }
-    for (uint32_t r = 0; r < v->runs; r++) {
-        x[r] = v->engine[r].batch;
-        y[r] = batches_apart(&v->engine[r], &v->sim);
-    }
+    for (uint32_t r = 0; r < v->runs; r++) x[r] = v->engine[r].batch, y[r] = v->sim[r].batch;
     v->batch_engine = median_of(x, v->runs);
-    v->batch_sim = v->sim.batch;
-    v->batch_apart = median_of(y, v->runs);
-    v->late_s = median_of(late, v->runs);
-    for (uint32_t r = 0; r < v->runs; r++) x[r] = v->engine[r].preempted;
+    v->batch_sim = median_of(y, v->runs);
+    for (uint32_t r = 0; r < v->runs; r++) x[r] = batches_apart(&v->engine[r], &v->sim[r]), y[r] = v->engine[r].late_s;
+    v->batch_apart = median_of(x, v->runs);
+    v->late_s = median_of(y, v->runs);
+    for (uint32_t r = 0; r < v->runs; r++) x[r] = v->engine[r].preempted, y[r] = v->sim[r].preempted;
     v->preempted_engine = (uint32_t)median_of(x, v->runs);
-    v->preempted_sim = v->sim.preempted;
-    return KW_OK;
+    v->preempted_sim = (uint32_t)median_of(y, v->runs);
 }
 
 void kw_validated_free(struct kw_validated *v)
 {
-    side_free(&v->sim);
     for (uint32_t r = 0; v->engine && r < v->runs; r++) side_free(&v->engine[r]);
+    for (uint32_t r = 0; v->sim && r < v->runs; r++) side_free(&v->sim[r]);
     free(v->engine);
-    free(v->step);
+    free(v->sim);
+    free(v->profile_ns);
     *v = (struct kw_validated){ 0 };
 }
 
-enum kw_status kw_validate(struct kw_validated *v, struct kw_engine *e, const struct kw_profile *p,
-                           const struct kw_validate_traffic *traffic, const struct kw_validate_options *o, struct kw_error *err)
+/* ---- all of it ---- */
+
+enum kw_status kw_validate_begin(struct kw_validated *v, const struct kw_engine *e, const struct kw_profile *p,
+                                 const struct kw_validate_traffic *traffic, const struct kw_validate_options *o, struct kw_error *err)
 {
-    struct kw_validated_side as_run = { 0 };
-    struct kw_steptime *steps = NULL;
-    double capacity = 0, late[MOST_RUNS], span = traffic->n ? (double)traffic->arrival[traffic->n - 1] * 1e-9 : 0;
+    struct kw_validated_side r;
+    double capacity = 0, span = traffic->n ? (double)traffic->arrival[traffic->n - 1] * 1e-9 : 0;
     *v = (struct kw_validated){ 0 };
     if (!traffic->n || !(span > 0)) return kw_fail(err, KW_ERANGE, "the traffic has %zu requests over %g s; want at least two, apart", traffic->n, span);
     if (!(o->load > 0 && o->load < 100)) return kw_fail(err, KW_ERANGE, "load: want above 0 and below 100; got %g", o->load);
@@ -514,23 +498,74 @@ enum kw_status kw_validate(struct kw_validated *v, struct kw_engine *e, const st
     enum kw_status st = kw_validate_capacity(&capacity, p, &e->limits, traffic, err);
     if (st != KW_OK) return st;
     double rate = o->load * capacity, speed = rate * span / (double)traffic->n;
+    st = simulate(&r, p, &e->limits, traffic, speed, 0, err);
+    if (st != KW_OK) return st;
     *v = (struct kw_validated){ .load = o->load, .rate = rate, .speed = speed, .n = traffic->n, .others = NAN,
-                                .engine = calloc(o->runs, sizeof *v->engine) };
-    if (!v->engine) return kw_fail(err, KW_ENOMEM, "out of memory for %u runs", o->runs);
-    st = simulate(&v->sim, p, &e->limits, traffic, speed, err);
-    v->slice_s = (double)v->sim.end * 1e-9 / SLICES;
+                                .slice_s = (double)r.end * 1e-9 / SLICES, .engine = calloc(o->runs, sizeof *v->engine),
+                                .sim = calloc(o->runs, sizeof *v->sim) };
+    side_free(&r);
+    return v->engine && v->sim ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %u runs", o->runs);
+}
+
+/* Run r from its profile, twice; its figures. */
+static enum kw_status judge_run(struct kw_validated *v, uint32_t r, const struct kw_engine *e, const struct kw_profile *p,
+                                const struct kw_validate_traffic *traffic,
+                                double as[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS][MOST_RUNS], struct kw_error *err)
+{
+    struct kw_validated_side as_run = { 0 }, *real = &v->engine[r];
+    struct kw_steptime *steps = NULL;
+    double factor[3];
+    enum kw_status st = simulate(&v->sim[r], p, &e->limits, traffic, v->speed, v->slice_s, err);
     if (st == KW_OK) st = steptime_of(&steps, p, &e->limits, err);
-    struct bench b = { .e = e, .steps = steps, .tables = &p->tables, .traffic = traffic, .speed = speed,
-                       .most_others = o->most_others > 0 ? o->most_others : 0.03, .stop = o->stop };
-    if (st == KW_OK) st = serve_all(v, late, &b, o->runs, err);
-    double factor[3], host = v->host_profile_s > 0 ? v->host_s / v->host_profile_s : 1;
-    for (int k = 0; k < 3; k++) factor[k] = v->steps[k].profile_s > 0 ? v->steps[k].engine_s / v->steps[k].profile_s : 1;
-    if (st == KW_OK) st = simulate_as_run(&as_run, steps, &p->tables, factor, host, &e->limits, traffic, speed, err);
+    if (st != KW_OK) return st;
+    struct judged j = judge_steps(real, steps, &p->tables);
+    for (int k = 0; k < 3; k++) {
+        factor[k] = j.kind[k].profile_s > 0 ? j.kind[k].engine_s / j.kind[k].profile_s : 1;
+        v->steps[k].n += j.kind[k].n;
+        v->steps[k].engine_s += j.kind[k].engine_s;
+        v->steps[k].profile_s += j.kind[k].profile_s;
+    }
+    v->host_s += j.host_s;
+    v->host_profile_s += j.host_profile_s;
+    if (!r && !(v->profile_ns = malloc((real->n_steps + 1) * sizeof *v->profile_ns)))
+        st = kw_fail(err, KW_ENOMEM, "out of memory for %zu steps", real->n_steps);
+    for (size_t i = 0; st == KW_OK && !r && i < real->n_steps; i++)
+        v->profile_ns[i] = llround(profile_device_s(real->step, i, steps, &p->tables) * 1e9);
+    if (st == KW_OK) st = simulate_as_run(&as_run, steps, &p->tables, factor, j.host_profile_s > 0 ? j.host_s / j.host_profile_s : 1,
+                                          &e->limits, traffic, v->speed, err);
+    kw_steptime_delete(steps);
+    if (st == KW_OK) st = compare_run(v, r, &as_run, as, err);
+    side_free(&as_run);
+    return st;
+}
+
+enum kw_status kw_validate_judge(struct kw_validated *v, const struct kw_engine *e, const struct kw_profile *const profile[],
+                                 const struct kw_validate_traffic *traffic, struct kw_error *err)
+{
+    double as[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS][MOST_RUNS];
+    for (uint32_t r = 0; r < v->runs; r++) {
+        enum kw_status st = judge_run(v, r, e, profile[r], traffic, as, err);
+        if (st != KW_OK) return st;
+    }
     uint64_t all = v->steps[0].n + v->steps[1].n + v->steps[2].n;
     if (all) v->host_s /= (double)all, v->host_profile_s /= (double)all;
-    kw_steptime_delete(steps);
-    if (st == KW_OK) st = compare(v, late, &as_run, err);
-    side_free(&as_run);
+    for (int m = 0; m < KW_VALIDATE_METRICS; m++)
+        for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
+            judge(&v->figure[m][k], v->runs);
+            v->figure[m][k].as_run = median_of(as[m][k], v->runs);
+        }
+    compare_runs(v);
+    return KW_OK;
+}
+
+enum kw_status kw_validate(struct kw_validated *v, struct kw_engine *e, const struct kw_profile *p,
+                           const struct kw_validate_traffic *traffic, const struct kw_validate_options *o, struct kw_error *err)
+{
+    const struct kw_profile *same[MOST_RUNS];
+    for (uint32_t r = 0; r < MOST_RUNS; r++) same[r] = p;
+    enum kw_status st = kw_validate_begin(v, e, p, traffic, o, err);
+    while (st == KW_OK && v->runs < o->runs) st = kw_validate_serve(v, e, traffic, o, err);
+    if (st == KW_OK) st = kw_validate_judge(v, e, same, traffic, err);
     if (st != KW_OK) kw_validated_free(v);
     return st;
 }

@@ -141,8 +141,9 @@ of = lambda g: xr.open_dataset(sys.argv[1], group=g)
 e, runs, q, itl, b, s = (of(g) for g in ("errors", "runs", "requests", "itl", "batches", "steps"))
 assert dict(e.sizes) == {"load": 1, "metric": 4, "statistic": 4} and of("loads").rate.values[0] > 0
 assert np.allclose(runs.value.median("run"), e.engine) and (e.low <= e.engine).all() and (e.engine <= e.high).all()
-assert np.allclose(e.error, e.sim / e.engine - 1) and set(np.unique(e.verdict)) <= {0, 1, 2}
+assert np.allclose(e.error, (runs.sim / runs.value - 1).median("run")) and np.allclose(runs.sim.median("run"), e.sim) and set(np.unique(e.verdict)) <= {0, 1, 2}
 assert q.ttft.shape == (1, 2, 30) and (q.ttft > 0).all() and (q.e2e >= q.ttft).all() and (q.sim_e2e >= q.sim_ttft).all()
+assert q.sim_ttft.shape == (1, 2, 30) and (q.sim_ttft.sel(run=0) == q.sim_ttft.sel(run=1)).all() # one profile, one simulation
 assert np.isclose(q.ttft.mean("request").median("run"), e.engine.sel(metric="TTFT", statistic="mean"))
 gaps = 2 * float((q.output_tokens - 1).sum())
 assert itl.engine.sum() == gaps and itl.sim.sum() == gaps, (gaps, itl.engine.sum(), itl.sim.sum())
@@ -153,5 +154,26 @@ else
     skipped=$((skipped + 1))
     echo "skip xarray reads the file of validate: no xarray"
 fi
+
+"$K" calibrate validate "$D/tiny.json" --in-turns "$D/turns.jsonl" >"$D/out" 2>&1
+ok "a profile or points, not both" sh -c 'test "$1" = 2 && grep -q "wants either PROFILE.json or --in-turns" "$2"' - $? "$D/out"
+"$K" calibrate validate >"$D/out" 2>&1
+ok "nor neither" sh -c 'test "$1" = 2 && grep -q "wants either PROFILE.json or --in-turns" "$2"' - $? "$D/out"
+"$K" calibrate validate "$D/tiny.json" --budget 5s >"$D/out" 2>&1
+ok "a budget without measuring is refused" sh -c 'test "$1" = 2 && grep -q "budget is for" "$2"' - $? "$D/out"
+"$K" calibrate validate $SMALL --in-turns "$D/p.jsonl" >"$D/out" 2>&1
+ok "points of another time are not written to" sh -c 'test "$1" = 2 && grep -q "p.jsonl: File exists" "$2"' - $? "$D/out"
+ok "validate in turns" sh -c '"$0" calibrate validate $1 -j 1 -q --in-turns "$2" --budget 18s --loads 0.3 --runs 2 --requests 20 --beside 1 --json >"$2.out"' "$K" "$SMALL" "$D/turns.jsonl"
+ok "each run has a profile of its own, from three rounds" /usr/bin/python3 -c '
+import json, sys
+from collections import Counter
+lines = [json.loads(x) for x in open(sys.argv[1])]
+visits = Counter((p["kind"], p["batch"], p["context"], p["chunks"], p["tokens"], p["past"], p["shape"]) for p in lines[1:] if p["kind"] != "anchor")
+assert lines[0]["model"] == "tiny" and len(visits) > 10 and max(visits.values()) == 3, (len(visits), Counter(visits.values()))
+at = [p["at_s"] for p in lines[1:]]
+assert at == sorted(at) # one clock over all rounds
+(v,) = json.load(open(sys.argv[1] + ".out"))
+assert v["runs"] == 2 and all(0 < v[k]["sim_s"] < 5 * v[k]["high_s"] for k in ("TTFT_mean", "E2E_mean"))' "$D/turns.jsonl"
+ok "the points of all rounds are fit's too" "$K" calibrate fit "$D/turns.jsonl" -o "$D/turns.json"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

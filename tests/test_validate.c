@@ -28,7 +28,7 @@ static void both_replays_agree(void)
     CHECK(kw_validate_synthetic(&t, 300, 100, 40, 2, 512, 3, &err) == KW_OK);
     CHECK(steptime_of(&steps, &p, &limits, &err) == KW_OK);
     for (double speed = 2; speed < 40; speed *= 2) { /* requests/s: from idle to queueing and preemption */
-        CHECK(simulate(&a, &p, &limits, &t, speed, &err) == KW_OK);
+        CHECK(simulate(&a, &p, &limits, &t, speed, 0, &err) == KW_OK);
         CHECK(simulate_as_run(&b, steps, &p.tables, one, 1, &limits, &t, speed, &err) == KW_OK);
         CHECK_STR(err.msg, "");
         for (size_t i = 0; i < t.n; i++) {
@@ -54,7 +54,7 @@ static void capacity_is_what_saturates(void)
     CHECK(kw_validate_synthetic(&t, 300, 100, 40, 1, 512, 3, &err) == KW_OK);
     CHECK(kw_validate_capacity(&rate, &p, &limits, &t, &err) == KW_OK && rate > 5 && rate < 200);
     double span = (double)t.arrival[299] * 1e-9;
-    CHECK(simulate(&r, &p, &limits, &t, 0.5 * rate * span / 300, &err) == KW_OK); /* half of it: keeps up */
+    CHECK(simulate(&r, &p, &limits, &t, 0.5 * rate * span / 300, 0, &err) == KW_OK); /* half of it: keeps up */
     CHECK((double)(r.end - r.request[299].arrival) * 1e-9 < 3);
     CHECK(r.batch > 0.5 && r.batch < 16);
     side_free(&r);
@@ -80,12 +80,12 @@ static void verdicts(void)
     const struct { double sim; enum kw_verdict want; } rows[] = {
         { 1.029, KW_WITHIN }, { 0.971, KW_WITHIN }, { 1.04, KW_INSIDE }, { 0.9, KW_INSIDE }, { 1.06, KW_MISSES }, { 0.89, KW_MISSES } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct kw_validated_figure f = { .sim_s = rows[i].sim, .run_s = { 1.05, 0.9, 1 } };
+        struct kw_validated_figure f = { .sim_run_s = { rows[i].sim * 1.05, rows[i].sim * 0.9, rows[i].sim }, .run_s = { 1.05, 0.9, 1 } };
         judge(&f, 3);
         CHECK(f.engine_s == 1 && f.low_s == 0.9 && f.high_s == 1.05);
         CHECK(f.verdict == rows[i].want);
     }
-    struct kw_validated_figure none = { .sim_s = NAN, .run_s = { NAN, NAN } };
+    struct kw_validated_figure none = { .sim_run_s = { NAN, NAN }, .run_s = { NAN, NAN } };
     judge(&none, 2);
     CHECK(none.verdict == KW_MISSES); /* nobody had a second token: nothing is claimed */
 }
@@ -114,10 +114,9 @@ static void cold_steps_are_judged_as_such(void)
                                   { .n_decode = 1, .decode_context = 51, .running = 1 },
                                   { .n_decode = 1, .decode_context = 51, .running = 0 },
                                   { .n_decode = 1, .decode_context = 51, .running = 1 } };
-    struct kw_served_trace out = { .n_steps = 4, .step = s };
-    double settled = profile_device_s(&out, 2, steps, &p.tables);
-    CHECK_NEAR(profile_device_s(&out, 1, steps, &p.tables) - settled, 1e-3, 1e-9);
-    CHECK_NEAR(profile_device_s(&out, 3, steps, &p.tables) - settled, 2e-3, 1e-9);
+    double settled = profile_device_s(s, 2, steps, &p.tables);
+    CHECK_NEAR(profile_device_s(s, 1, steps, &p.tables) - settled, 1e-3, 1e-9);
+    CHECK_NEAR(profile_device_s(s, 3, steps, &p.tables) - settled, 2e-3, 1e-9);
     kw_steptime_delete(steps);
 }
 

@@ -1,6 +1,7 @@
 /* sim/cli/calibrate.h - calibrate show | import | measure | fit | convert | validate | scale. Each returns the exit code. */
 #ifndef KW_CLI_CALIBRATE_H
 #define KW_CLI_CALIBRATE_H
+#include "calibrate/measure.h"
 #include "sim/cli/options.h"
 
 int kw_cli_calibrate_show(const struct kw_options *o);
@@ -10,5 +11,10 @@ int kw_cli_calibrate_measure(const struct kw_options *o);
 int kw_cli_calibrate_fit(const struct kw_options *o);
 int kw_cli_calibrate_convert(const struct kw_options *o);
 int kw_cli_calibrate_validate(const struct kw_options *o);
+
+/* Seconds of --budget "90s", "15m", "1h" or "30" (s); 120 for NULL. KW_EUSAGE. */
+enum kw_status kw_cli_calibrate_budget(double *s, const char *text, struct kw_error *err);
+/* kw_measure_head with this build's revision and today's date. */
+enum kw_status kw_cli_calibrate_head(struct kw_measured_head *h, const struct kw_engine *e, const struct kw_options *o, struct kw_error *err);
 
 #endif

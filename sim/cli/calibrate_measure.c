@@ -18,8 +18,7 @@
 #include "sim/core/file.h"
 #include "sim/io/version.h"
 
-/* "90s", "15m", "1h", "30" (seconds). */
-static enum kw_status read_budget(double *s, const char *text, struct kw_error *err)
+enum kw_status kw_cli_calibrate_budget(double *s, const char *text, struct kw_error *err)
 {
     *s = 120;
     if (!text) return KW_OK;
@@ -138,14 +137,20 @@ static enum kw_status earlier(struct kw_measured *m, const char *path, struct kw
     return stat(path, &s) || !s.st_size ? KW_OK : kw_measured_load(m, path, err);
 }
 
+enum kw_status kw_cli_calibrate_head(struct kw_measured_head *h, const struct kw_engine *e, const struct kw_options *o, struct kw_error *err)
+{
+    char date[16];
+    enum kw_status st = kw_measure_head(h, e, o->seed >= 0 ? (uint64_t)o->seed : 1, err);
+    snprintf(h->commit, sizeof h->commit, "%.63s", kw_git_revision);
+    snprintf(h->date, sizeof h->date, "%.10s", kw_cli_date(date, -1));
+    return st;
+}
+
 static enum kw_status open_points(FILE **f, struct kw_measured *m, const struct kw_engine *e, const struct kw_options *o,
                                   struct kw_error *err)
 {
     struct kw_measured_head h;
-    enum kw_status st = kw_measure_head(&h, e, o->seed >= 0 ? (uint64_t)o->seed : 1, err);
-    snprintf(h.commit, sizeof h.commit, "%.63s", kw_git_revision);
-    char date[16];
-    snprintf(h.date, sizeof h.date, "%.10s", kw_cli_date(date, -1));
+    enum kw_status st = kw_cli_calibrate_head(&h, e, o, err);
     bool fresh = !m->bytes;
     if (st == KW_OK && !fresh) st = same_head(&m->head, &h, o->out, err);
     if (st == KW_OK && !fresh && truncate(o->out, (off_t)m->bytes)) st = kw_fail(err, KW_EIO, "%s: %s", o->out, strerror(errno));
@@ -212,7 +217,7 @@ int kw_cli_calibrate_measure(const struct kw_options *o)
     FILE *f = NULL;
     double budget_s;
     enum kw_status st = o->out ? KW_OK : kw_fail(&err, KW_EUSAGE, "calibrate measure wants -o POINTS.jsonl");
-    if (st == KW_OK) st = read_budget(&budget_s, o->budget, &err);
+    if (st == KW_OK) st = kw_cli_calibrate_budget(&budget_s, o->budget, &err);
     if (st == KW_OK) st = kw_cli_engine_options(&want, o, o->model, &err);
     if (st == KW_OK && access(o->out, F_OK)) st = kw_file_check(o->out, &err); /* before the engine is loaded for it */
     if (st == KW_OK && !access(o->out, F_OK) && access(o->out, W_OK)) st = kw_fail(&err, KW_EIO, "%s: %s", o->out, strerror(errno));

@@ -1,9 +1,11 @@
 /* calibrate validate: the simulator judged by our own engine. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "calibrate/validate.h"
+#include <unistd.h>
+#include "calibrate/in_turns.h"
 #include "sim/cli/calibrate.h"
 #include "sim/cli/engine_open.h"
 #include "sim/cli/progress.h"
@@ -33,7 +35,8 @@ static enum kw_status read_loads(double *v, size_t room, size_t *n, const char *
 static void print_load(struct kw_text *out, const struct kw_validated *v)
 {
     struct kw_listing t = { 0 };
-    kw_text_add(out, "\nat %.0f %% load: %.3g requests/s, median of %u runs\n\n", 100 * v->load, v->rate, v->runs);
+    kw_text_add(out, "\nat %.0f %% load: %.3g requests/s, median of %u runs%s\n\n", 100 * v->load, v->rate, v->runs,
+                v->in_turns ? ", each judged by what was measured just before and after it" : "");
     kw_listing_column(&t, "", "", false);
     kw_listing_column(&t, "engine", "ms", true);
     kw_listing_column(&t, "its runs", "ms", true);
@@ -49,10 +52,10 @@ static void print_load(struct kw_text *out, const struct kw_validated *v)
             kw_listing_cell(&t, "%.3f", f->engine_s * 1e3);
             kw_listing_cell(&t, "%.3f - %.3f", f->low_s * 1e3, f->high_s * 1e3);
             kw_listing_cell(&t, "%.3f", f->sim_s * 1e3);
-            kw_listing_cell(&t, "%+.1f", 100 * (f->sim_s / f->engine_s - 1));
+            kw_listing_cell(&t, "%+.1f", 100 * f->error);
             kw_listing_cell(&t, "%.1f", 100 * (f->high_s - f->low_s) / f->engine_s);
-            if (isfinite(f->as_run_s))
-                kw_listing_cell(&t, "%+.1f", 100 * (f->as_run_s / f->engine_s - 1));
+            if (isfinite(f->as_run))
+                kw_listing_cell(&t, "%+.1f", 100 * f->as_run);
             else
                 kw_listing_cell(&t, "-");
             kw_listing_cell(&t, "%s", kw_verdict_name[f->verdict]);
@@ -89,11 +92,10 @@ static void print_verdict(struct kw_text *out, const struct kw_validated *at, si
         for (int m = 0; m < KW_VALIDATE_METRICS && at[i].load <= 0.8001; m++)
             for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
                 const struct kw_validated_figure *f = &at[i].figure[m][k];
-                double error = f->sim_s / f->engine_s - 1;
-                if (!isfinite(error)) continue;
+                if (!isfinite(f->error)) continue;
                 count[f->verdict]++;
-                if (fabs(error) <= fabs(worst)) continue;
-                worst = error;
+                if (fabs(f->error) <= fabs(worst)) continue;
+                worst = f->error;
                 snprintf(words, sizeof words, "%s %s at %.0f %%", kw_validate_metric_name[m], kw_validate_statistic_name[k], 100 * at[i].load);
             }
     unsigned all = count[0] + count[1] + count[2];
@@ -109,8 +111,8 @@ static void print_load_json(struct kw_text *out, const struct kw_validated *v, b
         for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
             const struct kw_validated_figure *f = &v->figure[m][k];
             if (!isfinite(f->engine_s) || !isfinite(f->sim_s)) continue; /* nobody had a second token */
-            kw_text_add(out, ", \"%s_%s\": { \"engine_s\": %.9g, \"low_s\": %.9g, \"high_s\": %.9g, \"sim_s\": %.9g, \"verdict\": \"%s\" }",
-                        kw_validate_metric_name[m], kw_validate_statistic_name[k], f->engine_s, f->low_s, f->high_s, f->sim_s,
+            kw_text_add(out, ", \"%s_%s\": { \"engine_s\": %.9g, \"low_s\": %.9g, \"high_s\": %.9g, \"sim_s\": %.9g, \"error\": %.6g, \"verdict\": \"%s\" }",
+                        kw_validate_metric_name[m], kw_validate_statistic_name[k], f->engine_s, f->low_s, f->high_s, f->sim_s, f->error,
                         kw_verdict_name[f->verdict]);
         }
     static const char *const kinds[] = { "decode", "prompts", "mixed" };
@@ -163,6 +165,7 @@ static enum kw_status trace_traffic(struct kw_validate_traffic *t, const struct 
 static struct kw_options as_measured(const struct kw_options *o, const struct kw_profile *p)
 {
     struct kw_options same = *o;
+    if (o->in_turns) return same;
     if (!same.precision) same.precision = p->precision;
     if (!same.model) same.model = p->model;
     if (!same.max_seqs) same.max_seqs = p->max_num_seqs;
@@ -173,22 +176,59 @@ static struct kw_options as_measured(const struct kw_options *o, const struct kw
     return same;
 }
 
-static enum kw_status validate_all(struct kw_validated *v, size_t *done, const double *loads, size_t n, struct kw_engine *e,
-                                   const struct kw_profile *p, const struct kw_validate_traffic *t, const struct kw_options *o,
-                                   struct kw_error *err)
+/* Where the points of --in-turns go: a file of its own. */
+static enum kw_status open_points(FILE **f, const char *path, const struct kw_measured_head *h, struct kw_error *err)
+{
+    *f = fopen(path, "wx");
+    if (!*f) return kw_fail(err, errno == EEXIST ? KW_EUSAGE : KW_EIO, "--in-turns %s: %s", path, strerror(errno));
+    return kw_measured_put_head(*f, h, err);
+}
+
+struct session { /* what every load needs */
+    struct kw_engine *e;
+    struct kw_profile *p; /* in turns: of the last run */
+    const struct kw_validate_traffic *t;
+    const struct kw_options *o;
+    FILE *points;         /* in turns */
+    struct kw_measured_head head;
+    double beside, budget_s;
+};
+
+static enum kw_status validate_one(struct kw_validated *v, double load, double from_s, const struct session *s, struct kw_error *err)
+{
+    struct kw_validate_options how = { .load = load, .runs = (uint32_t)s->o->runs, .most_others = s->beside, .stop = kw_cli_engine_stop() };
+    if (!s->o->in_turns) return kw_validate(v, s->e, s->p, s->t, &how, err);
+    struct kw_measure_options round = { .budget_s = s->budget_s / (double)(s->o->runs + 1), .seed = s->head.seed, .stop = how.stop };
+    kw_profile_free(s->p);
+    return kw_validate_in_turns(v, s->p, s->e, &s->head, s->points, from_s, &round, s->t, &how, err);
+}
+
+static enum kw_status validate_all(struct kw_validated *v, size_t *done, const double *loads, size_t n, struct session *s, struct kw_error *err)
 {
     struct kw_progress bar;
-    double beside = 0;
-    enum kw_status st = o->beside ? kw_cli_engine_decimal(&beside, o->beside, "beside", err) : KW_OK;
-    kw_progress_begin(&bar, "serving", o->quiet);
+    const int64_t began = kw_now_ns();
+    enum kw_status st = s->o->beside ? kw_cli_engine_decimal(&s->beside, s->o->beside, "beside", err) : KW_OK;
+    if (st == KW_OK && s->o->in_turns) st = kw_cli_calibrate_head(&s->head, s->e, s->o, err);
+    if (st == KW_OK && s->o->in_turns) st = open_points(&s->points, s->o->in_turns, &s->head, err);
+    kw_progress_begin(&bar, s->o->in_turns ? "in turns" : "serving", s->o->quiet);
     for (*done = 0; st == KW_OK && *done < n; *done += st == KW_OK) {
-        struct kw_validate_options how = { .load = loads[*done], .runs = (uint32_t)o->runs, .most_others = beside,
-                                           .stop = kw_cli_engine_stop() };
         kw_progress_update(&bar, *done, n);
-        st = kw_validate(&v[*done], e, p, t, &how, err);
+        st = validate_one(&v[*done], loads[*done], (double)(kw_now_ns() - began) * 1e-9, s, err);
     }
     kw_progress_end(&bar);
+    if (s->points && fclose(s->points) && st == KW_OK) st = kw_fail(err, KW_EIO, "%s: %s", s->o->in_turns, strerror(errno));
     return st;
+}
+
+static enum kw_status check_words(double *burst, double *budget_s, const struct kw_options *o, struct kw_error *err)
+{
+    enum kw_status st = o->out ? kw_file_check(o->out, err) : KW_OK;
+    if (st == KW_OK && !o->args.n == !o->in_turns)
+        st = kw_fail(err, KW_EUSAGE, "calibrate validate wants either PROFILE.json or --in-turns POINTS.jsonl");
+    if (st == KW_OK && o->budget && !o->in_turns) st = kw_fail(err, KW_EUSAGE, "--budget is for the measuring of --in-turns");
+    if (st == KW_OK && o->in_turns) st = kw_file_check(o->in_turns, err);
+    if (st == KW_OK) st = kw_cli_calibrate_budget(budget_s, o->budget, err);
+    return st == KW_OK ? read_burst(burst, o, err) : st;
 }
 
 int kw_cli_calibrate_validate(const struct kw_options *o)
@@ -202,16 +242,16 @@ int kw_cli_calibrate_validate(const struct kw_options *o)
     struct kw_text out = { 0 };
     double loads[MOST_LOADS], burst = 0;
     size_t n, done = 0;
-    enum kw_status st = o->out ? kw_file_check(o->out, &err) : KW_OK;
+    struct session s = { .e = &e, .p = &p, .t = &t, .o = o };
+    enum kw_status st = check_words(&burst, &s.budget_s, o, &err);
     if (st == KW_OK) st = read_loads(loads, MOST_LOADS, &n, o->loads ? o->loads : "0.2,0.5,0.8,0.95", &err);
-    if (st == KW_OK) st = read_burst(&burst, o, &err);
-    if (st == KW_OK) st = kw_profile_load(&p, o->args.v[0], &err);
+    if (st == KW_OK && !o->in_turns) st = kw_profile_load(&p, o->args.v[0], &err);
     if (st == KW_OK && o->trace && (st = trace_traffic(&t, o, &err)) != KW_OK) kw_profile_free(&p);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     struct kw_options same = as_measured(o, &p);
     st = kw_cli_engine_open(&e, &d, &same, same.model, &err);
     if (st == KW_OK && !o->trace) st = synthetic_traffic(&t, burst, e.limits.max_model_len, o, &err);
-    if (st == KW_OK) st = validate_all(v, &done, loads, n, &e, &p, &t, o, &err);
+    if (st == KW_OK) st = validate_all(v, &done, loads, n, &s, &err);
     bool served = st == KW_OK; /* then the table is printed even where it cannot be saved */
     if (served && o->json) kw_text_add(&out, "[ ");
     for (size_t i = 0; served && i < n; i++)
@@ -221,7 +261,7 @@ int kw_cli_calibrate_validate(const struct kw_options *o)
             print_load(&out, &v[i]);
     if (served && o->json) kw_text_add(&out, " ]\n");
     if (served && !o->json) print_verdict(&out, v, n);
-    struct kw_validated_file f = { .at = v, .n = n, .engine = &e, .device = &d, .profile = &p, .profile_path = o->args.v[0],
+    struct kw_validated_file f = { .at = v, .n = n, .engine = &e, .device = &d, .profile = &p, .profile_path = o->in_turns ? o->in_turns : o->args.v[0],
                                    .traffic = o->trace ? o->trace : "synthetic", .burst = burst,
                                    .seed = o->seed >= 0 ? (uint64_t)o->seed : 1 };
     if (st == KW_OK && o->out) st = kw_validated_write(&f, o->out, (int64_t)time(NULL), &err);

@@ -97,16 +97,19 @@ const struct kw_command kw_commands[] = {
       "keepwarm calibrate scale H200-llama-3.1-8b-bf16-tp1 --gpu L40S -o guess.json\n"
       "keepwarm calibrate scale H100-llama-3.1-8b-bf16-tp4 --model llama-3.1-70b -o guess.json",
       { KW_OPT_GPU, KW_OPT_MODEL, KW_OPT_PRECISION, KW_OPT_OUT, KW_OPTIONS }, 1, 1, kw_cli_calibrate_scale },
-    { "calibrate validate", "PROFILE.json", "serve on our engine and simulate the same: how far apart?",
+    { "calibrate validate", "[PROFILE.json]", "serve on our engine and simulate the same: how far apart?",
       "The engine serves --trace (its first --requests) or synthetic traffic in bursts, so fast that it\n"
       "offers each of --loads of the simulated capacity; its own spread from run to run stands beside the\n"
       "error. A run beside which other processes took over 3 % of the machine is served again; where they\n"
-      "never rest, leave them a core (-j), run under nice -n -20 and say --beside 1. -o keeps every\n"
-      "request, every batch over time and all errors as HDF5.",
+      "never rest, leave them a core (-j), run under nice -n -20 and say --beside 1. Where the machine\n"
+      "itself changes its speed, --in-turns measures before and after each run (for --budget at each\n"
+      "load) and judges it by a profile of just that. -o keeps every request, every batch over time and\n"
+      "all errors as HDF5.",
       "keepwarm calibrate validate tiny.json --loads 0.5,0.8 --runs 5 -o validate.h5\n"
+      "keepwarm calibrate validate --model tiny --in-turns points.jsonl --loads 0.8 -o validate.h5\n"
       "keepwarm calibrate validate tiny.json --loads 0.8 --num-blocks 200 # when KV blocks run out",
-      { ENGINE, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_REQUESTS, KW_OPT_BURST, KW_OPT_BESIDE, KW_OPT_LOADS, KW_OPT_RUNS, KW_OPT_POLICY,
-        KW_OPT_JSON, KW_OPT_OUT, KW_OPTIONS }, 1, 1, kw_cli_calibrate_validate },
+      { ENGINE, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_REQUESTS, KW_OPT_BURST, KW_OPT_BESIDE, KW_OPT_LOADS, KW_OPT_RUNS, KW_OPT_IN_TURNS, KW_OPT_BUDGET,
+        KW_OPT_POLICY, KW_OPT_JSON, KW_OPT_OUT, KW_OPTIONS }, 0, 1, kw_cli_calibrate_validate },
     { "engine generate", "", "answer one prompt with the real engine",
       "--model is a Hugging Face checkpoint folder, or the name of a shape, which then has random weights.",
       "keepwarm engine generate --model tiny --ids 1,2,3\n"

@@ -77,6 +77,7 @@ const struct kw_option kw_option[KW_OPTIONS] = {
     [KW_OPT_STARTS] = { "starts", 0, COUNT, "N", "cold starts to measure in each way of loading (default 0)", AT(starts), 0, 1000, 0 },
     [KW_OPT_RATE] = { "rate", 0, WORD, "GB/S", "also load through an emulated network of this speed", AT(rate), 0, 0, 0 },
     [KW_OPT_LOADS] = { "loads", 0, WORD, "LIST", "shares of capacity to serve at (default 0.2,0.5,0.8,0.95)", AT(loads), 0, 0, 0 },
+    [KW_OPT_IN_TURNS] = { "in-turns", 0, WORD, "POINTS", "measure between the runs, into this file, instead of a profile", AT(in_turns), 0, 0, 0 },
     [KW_OPT_RUNS] = { "runs", 0, COUNT, "N", "runs of the engine at each load (default 5)", AT(runs), 1, 32, 5 },
     [KW_OPT_REQUESTS] = { "requests", 0, COUNT, "N", "requests of the synthetic traffic (default 200)", AT(requests), 2, 1 << 20, 200 },
     [KW_OPT_BESIDE] = { "beside", 0, WORD, "SHARE", "serve a run again if others took more of it (default 0.03; 1: never)", AT(beside), 0, 0, 0 },

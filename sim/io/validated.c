@@ -87,6 +87,7 @@ static void attributes(struct writer *w, int64_t created_utc)
     kw_writer_attr_i64(&w->out, "max_num_batched_tokens", l->max_num_batched_tokens);
     kw_writer_attr_i64(&w->out, "max_model_len", l->max_model_len);
     kw_writer_attr(&w->out, "profile", s->profile_path);
+    kw_writer_attr_i64(&w->out, "in_turns", s->at[0].in_turns);
     kw_writer_attr(&w->out, "profile_source", s->profile->steps.source);
     kw_writer_attr(&w->out, "profile_date", s->profile->steps.date);
     kw_writer_attr(&w->out, "traffic", s->traffic);
@@ -156,9 +157,9 @@ static void errors(struct writer *w)
         { "/errors/engine", "s", "median of the runs" },
         { "/errors/low", "s", "least of the runs" },
         { "/errors/high", "s", "largest of the runs" },
-        { "/errors/sim", "s", "simulated from the profile" },
-        { "/errors/as_run", "s", "simulated with the step times that the runs had on average, kind by kind: no prediction" },
-        { "/errors/error", "1", "sim / engine - 1" },
+        { "/errors/sim", "s", "simulated, median over the runs" },
+        { "/errors/error", "1", "simulated / served - 1, median over the runs" },
+        { "/errors/as_run", "1", "the same with the step times that the run had on average, kind by kind: no prediction" },
         { "/errors/spread", "1", "(high - low) / engine" },
         { "/errors/verdict", "", "0 within 3 %, 1 between the least and the largest run, 2 misses" } };
     group(w, "/errors", "figures over requests", (const char *const[]){ "load", "metric", "statistic", NULL });
@@ -168,7 +169,7 @@ static void errors(struct writer *w)
             for (int m = 0; m < KW_VALIDATE_METRICS; m++)
                 for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
                     const struct kw_validated_figure *f = &w->s->at[i].figure[m][k];
-                    const double v[] = { f->engine_s, f->low_s, f->high_s, f->sim_s, f->as_run_s, f->sim_s / f->engine_s - 1,
+                    const double v[] = { f->engine_s, f->low_s, f->high_s, f->sim_s, f->error, f->as_run,
                                          (f->high_s - f->low_s) / f->engine_s, f->verdict };
                     w->value[n++] = v[c];
                 }
@@ -186,7 +187,13 @@ static void runs(struct writer *w)
         for (size_t r = 0; r < w->runs; r++)
             for (int m = 0; m < KW_VALIDATE_METRICS; m++)
                 for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) w->value[n++] = w->s->at[i].figure[m][k].run_s[r];
-    put_values(w, "/runs/value", "s", "of the run", dims);
+    put_values(w, "/runs/value", "s", "served", dims);
+    n = 0;
+    for (size_t i = 0; i < w->loads; i++)
+        for (size_t r = 0; r < w->runs; r++)
+            for (int m = 0; m < KW_VALIDATE_METRICS; m++)
+                for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) w->value[n++] = w->s->at[i].figure[m][k].sim_run_s[r];
+    put_values(w, "/runs/sim", "s", "simulated from the run's profile", dims);
     static const struct { const char *path, *unit, *description; } columns[] = {
         { "/runs/others", "1", "share of the machine that other processes took" },
         { "/runs/preempted", "1", "preemptions" },
@@ -206,61 +213,62 @@ static double metric_of(const struct kw_served *r, int c)
 {
     if (c == 0) return (double)kw_served_ttft(r) * 1e-9;
     if (c == 1) return r->generated > 1 ? kw_served_tpot(r) * 1e-9 : NAN;
-    return c == 2 ? (double)kw_served_e2e(r) * 1e-9 : (double)r->arrival * 1e-9;
+    return (double)kw_served_e2e(r) * 1e-9;
 }
 
 static void requests(struct writer *w)
 {
-    static const struct { const char *sim, *engine, *description; } columns[] = {
-        { "/requests/sim_ttft", "/requests/ttft", "arrival to first output token" },
-        { "/requests/sim_tpot", "/requests/tpot", "(e2e - ttft) / (tokens - 1)" },
-        { "/requests/sim_e2e", "/requests/e2e", "arrival to last output token" },
-        { "/requests/arrival", NULL, "since the run began" } };
+    static const struct { const char *name, *description; } columns[] = { { "ttft", "arrival to first output token" },
+                                                                          { "tpot", "(e2e - ttft) / (tokens - 1)" },
+                                                                          { "e2e", "arrival to last output token" } };
     static const char *const one[] = { "load", "request", NULL }, *const all[] = { "load", "run", "request", NULL };
     static const char *const length[] = { "request", NULL };
-    group(w, "/requests", "one row a request", (const char *const[]){ "load", "run", "request", NULL });
-    for (int c = 0; c < 4; c++) {
-        size_t n = 0;
-        for (size_t i = 0; i < w->loads; i++)
-            for (size_t q = 0; q < w->n; q++) w->value[n++] = metric_of(&w->s->at[i].sim.request[q], c);
-        put_values(w, columns[c].sim, "s", columns[c].description, one);
-        if (!columns[c].engine) continue;
-        n = 0;
-        for (size_t i = 0; i < w->loads; i++)
-            for (size_t r = 0; r < w->runs; r++)
-                for (size_t q = 0; q < w->n; q++) w->value[n++] = metric_of(&w->s->at[i].engine[r].request[q], c);
-        put_values(w, columns[c].engine, "s", columns[c].description, all);
-    }
-    for (size_t q = 0; q < w->n; q++) w->value[q] = w->s->at[0].sim.request[q].prompt;
+    group(w, "/requests", "one row a request", all);
+    for (int c = 0; c < 3; c++)
+        for (int sim = 0; sim < 2; sim++) {
+            char path[32];
+            size_t n = 0;
+            for (size_t i = 0; i < w->loads; i++)
+                for (size_t r = 0; r < w->runs; r++)
+                    for (size_t q = 0; q < w->n; q++)
+                        w->value[n++] = metric_of(&(sim ? w->s->at[i].sim : w->s->at[i].engine)[r].request[q], c);
+            snprintf(path, sizeof path, "/requests/%s%s", sim ? "sim_" : "", columns[c].name);
+            put_values(w, path, "s", columns[c].description, all);
+        }
+    for (size_t i = 0; i < w->loads; i++)
+        for (size_t q = 0; q < w->n; q++) w->value[i * w->n + q] = (double)w->s->at[i].sim[0].request[q].arrival * 1e-9;
+    put_values(w, "/requests/arrival", "s", "since the run began", one);
+    for (size_t q = 0; q < w->n; q++) w->value[q] = w->s->at[0].sim[0].request[q].prompt;
     put_values(w, "/requests/prompt_tokens", "token", "input", length);
-    for (size_t q = 0; q < w->n; q++) w->value[q] = w->s->at[0].sim.request[q].output;
+    for (size_t q = 0; q < w->n; q++) w->value[q] = w->s->at[0].sim[0].request[q].output;
     put_values(w, "/requests/output_tokens", "token", "output", length);
 }
 
 static void batches(struct writer *w)
 {
     static const char *const one[] = { "load", "slice", NULL }, *const all[] = { "load", "run", "slice", NULL };
-    group(w, "/batches", "sequences decoding, over time", (const char *const[]){ "load", "run", "slice", NULL });
+    group(w, "/batches", "sequences decoding, over time", all);
     for (size_t i = 0; i < w->loads; i++)
         for (size_t k = 0; k < KW_VALIDATE_SLICES; k++) w->value[i * KW_VALIDATE_SLICES + k] = (double)k * w->s->at[i].slice_s;
     put_values(w, "/batches/time", "s", "the slice's begin", one);
-    for (size_t i = 0; i < w->loads; i++)
-        memcpy(w->value + i * KW_VALIDATE_SLICES, w->s->at[i].sim.decoding, sizeof w->s->at[i].sim.decoding);
-    put_values(w, "/batches/sim_decoding", "sequence", "mean over the slice", one);
-    for (size_t i = 0; i < w->loads; i++)
-        for (size_t r = 0; r < w->runs; r++)
-            memcpy(w->value + (i * w->runs + r) * KW_VALIDATE_SLICES, w->s->at[i].engine[r].decoding, sizeof w->s->at[i].engine[r].decoding);
-    put_values(w, "/batches/decoding", "sequence", "mean over the slice", all);
+    for (int sim = 0; sim < 2; sim++) {
+        for (size_t i = 0; i < w->loads; i++)
+            for (size_t r = 0; r < w->runs; r++) {
+                const struct kw_validated_side *of = &(sim ? w->s->at[i].sim : w->s->at[i].engine)[r];
+                memcpy(w->value + (i * w->runs + r) * KW_VALIDATE_SLICES, of->decoding, sizeof of->decoding);
+            }
+        put_values(w, sim ? "/batches/sim_decoding" : "/batches/decoding", "sequence", "mean over the slice", all);
+    }
 }
 
 static double bin_lower(size_t bin) { return bin ? FIRST_BIN_S * pow(10, (double)(bin - 1) / BINS_A_DECADE) : 0; }
 
-static void add_gaps(double *bin, const struct kw_hist *h, double unit_s, double weight)
+static void add_gaps(double *bin, const struct kw_hist *h, double unit_s)
 {
     for (size_t b = 0; b < KW_HIST_BUCKETS; b++) {
         if (!h->count[b]) continue;
         double s = (double)kw_hist_lower(b) * unit_s, at = s >= FIRST_BIN_S ? 1 + floor(log10(s / FIRST_BIN_S) * BINS_A_DECADE + 1e-9) : 0;
-        bin[(size_t)fmin(at, BINS - 1)] += (double)h->count[b] * weight;
+        bin[(size_t)fmin(at, BINS - 1)] += (double)h->count[b];
     }
 }
 
@@ -272,11 +280,12 @@ static void itl(struct writer *w)
     put_values(w, "/itl/lower", "s", "the bin's lower edge; the last has no upper one", (const char *const[]){ "bin", NULL });
     memset(w->value, 0, w->loads * BINS * sizeof *w->value);
     for (size_t i = 0; i < w->loads; i++)
-        for (size_t r = 0; r < w->runs; r++) add_gaps(w->value + i * BINS, &w->s->at[i].engine[r].itl, w->s->at[i].engine[r].itl_unit_s, 1);
+        for (size_t r = 0; r < w->runs; r++) add_gaps(w->value + i * BINS, &w->s->at[i].engine[r].itl, w->s->at[i].engine[r].itl_unit_s);
     put_values(w, "/itl/engine", "gap", "all runs", dims);
     memset(w->value, 0, w->loads * BINS * sizeof *w->value);
-    for (size_t i = 0; i < w->loads; i++) add_gaps(w->value + i * BINS, &w->s->at[i].sim.itl, w->s->at[i].sim.itl_unit_s, (double)w->runs);
-    put_values(w, "/itl/sim", "gap", "times the number of runs", dims);
+    for (size_t i = 0; i < w->loads; i++)
+        for (size_t r = 0; r < w->runs; r++) add_gaps(w->value + i * BINS, &w->s->at[i].sim[r].itl, w->s->at[i].sim[r].itl_unit_s);
+    put_values(w, "/itl/sim", "gap", "all runs", dims);
 }
 
 static void steps(struct writer *w)
@@ -298,11 +307,10 @@ static void steps(struct writer *w)
     for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
         size_t n = 0;
         for (size_t i = 0; i < w->loads; i++)
-            for (size_t k = 0; k < w->s->at[i].n_steps; k++) {
-                const struct kw_validated_step *p = &w->s->at[i].step[k];
-                const struct kw_served_step *e = &p->engine;
+            for (size_t k = 0; k < w->s->at[i].engine[0].n_steps; k++) {
+                const struct kw_served_step *e = &w->s->at[i].engine[0].step[k];
                 const double row[] = { (double)i, (double)e->begin * 1e-9, (double)e->wall_ns * 1e-9, (double)e->device_ns * 1e-9,
-                                       (double)p->profile_ns * 1e-9, e->n_decode, (double)e->decode_context, e->n_chunks, e->prefill_tokens,
+                                       (double)w->s->at[i].profile_ns[k] * 1e-9, e->n_decode, (double)e->decode_context, e->n_chunks, e->prefill_tokens,
                                        (double)e->prefill_pairs2, e->waiting, e->running };
                 w->value[n++] = row[c];
             }
@@ -315,7 +323,7 @@ enum kw_status kw_validated_write(const struct kw_validated_file *s, const char 
     if (!s->n) return kw_fail(err, KW_ERANGE, "%.300s: no load was validated", path);
     struct writer w = { .s = s, .loads = s->n, .runs = s->at[0].runs, .n = s->at[0].n };
     size_t widest = w.n > BINS ? w.n : BINS, most = w.loads * w.runs * widest; /* BINS > KW_VALIDATE_SLICES */
-    for (size_t i = 0; i < s->n; i++) w.n_steps += s->at[i].n_steps;
+    for (size_t i = 0; i < s->n; i++) w.n_steps += s->at[i].engine[0].n_steps;
     w.value = malloc((most > w.n_steps ? most : w.n_steps) * sizeof *w.value);
     if (!w.value) return kw_fail(err, KW_ENOMEM, "out of memory for %zu requests", w.n);
     enum kw_status st = kw_writer_open(&w.out, path, err);
