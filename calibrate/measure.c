@@ -269,7 +269,7 @@ static enum kw_status visit_after_idle(struct drive *d, const struct kw_measured
     enum kw_status st = KW_OK;
     d->got.sum = d->settled.sum = build(d, &prompt, 0);
     for (bool warm = false; st == KW_OK && !(warm && visit_over(d, had, began)); warm = true) {
-        const struct timespec idle = { .tv_nsec = 20 * 1000 * 1000 };
+        const struct timespec idle = { .tv_sec = k->idle_ms / 1000, .tv_nsec = k->idle_ms % 1000 * 1000000L };
         if (!d->o->now) nanosleep(&idle, NULL); /* a clock that is not the machine's stands still meanwhile */
         st = one_sample(d, &d->got, err);
         if (st == KW_OK) st = one_sample(d, &d->settled, err);
@@ -377,13 +377,14 @@ static int by_rank(const void *a, const void *b)
 
 static void plan_decode(struct drive *d)
 {
-    static const uint32_t contexts[] = { 16, 128, 512, 2048, 8192, 32768, 65536 };
+    /* By twos: where the KV cache leaves a processor's caches, steps rise so steeply that a factor of four misses by a tenth. */
+    static const uint32_t contexts[] = { 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536 };
     const uint32_t longest = d->rig->max_model_len, most = d->rig->max_seqs < 256 ? d->rig->max_seqs : 256;
     for (uint32_t b = 1, step = 0; b <= most; b = b < most && 2 * b > most ? most : 2 * b, step++) {
         for (size_t c = 0; c <= sizeof contexts / sizeof *contexts; c++) {
             uint32_t context = c < sizeof contexts / sizeof *contexts ? contexts[c] : longest;
             if (context > longest) continue;
-            bool coarse = (step % 2 == 0 || b == most) && (c % 2 == 0 || context == longest);
+            bool coarse = (step % 2 == 0 || b == most) && (c % 4 == 0 || context == longest);
             plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_DECODE, .batch = b, .context = context }, coarse ? 0 : 1);
         }
         if (b >= 2 && b < most) /* does the engine pad to the next size? */
@@ -421,11 +422,13 @@ static void plan_all(struct drive *d)
     plan_decode(d);
     plan_prefill(d);
     const uint32_t most = d->rig->max_tokens / 2 < 512 ? d->rig->max_tokens / 2 : 512;
-    const struct { uint32_t batch, tokens; } after[] = { { 1, 64 }, { 1, 128 }, { 1, most }, { 4, 128 }, { 0, 32 }, { 0, 128 } };
+    const struct { uint32_t batch, tokens; } after[] = { { 1, 64 }, { 1, 128 }, { 1, most }, { 4, 128 } };
     for (size_t i = 0; i < sizeof after / sizeof *after; i++)
-        plan_point(d, (struct kw_measured_key){ .kind = after[i].batch ? KW_MEASURED_AFTER_PROMPT : KW_MEASURED_AFTER_IDLE,
-                                                .batch = after[i].batch, .context = after[i].batch ? 128 : 0, .chunks = 1,
+        plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_AFTER_PROMPT, .batch = after[i].batch, .context = 128, .chunks = 1,
                                                 .tokens = after[i].tokens }, 0);
+    static const uint32_t idle_ms[] = { 5, 20, 60, 200 };
+    for (size_t i = 0; i < sizeof idle_ms / sizeof *idle_ms; i++)
+        plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_AFTER_IDLE, .chunks = 1, .tokens = 64, .idle_ms = idle_ms[i] }, 0);
     for (uint32_t b = 1; b <= 64; b *= 4)
         for (uint32_t chunks = 0; chunks <= 4; chunks = chunks ? 4 * chunks : 1) {
             uint64_t blocks = (uint64_t)(b + chunks) * blocks_of(d, HOST_PROMPT + SAMPLES_VISIT + 8);

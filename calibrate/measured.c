@@ -54,7 +54,8 @@ void kw_measured_free(struct kw_measured *m)
 static bool same(const struct kw_measured_key *a, const struct kw_measured_key *b)
 {
     return a->kind == b->kind && a->batch == b->batch && a->context == b->context && a->chunks == b->chunks &&
-           a->tokens == b->tokens && a->past == b->past && a->shape == b->shape;
+           a->tokens == b->tokens && a->past == b->past && a->shape == b->shape &&
+           a->idle_ms == b->idle_ms;
 }
 
 static struct kw_measured_point *find(const struct kw_measured *m, const struct kw_measured_key *k)
@@ -184,9 +185,10 @@ enum kw_status kw_measured_visit(struct kw_measured *m, FILE *f, const struct kw
 {
     enum kw_status st = merge(m, k, context_sum, us, n, host_s, at_s, err);
     if (st != KW_OK || !f) return st;
-    fprintf(f, "{\"kind\":\"%s\",\"batch\":%u,\"context\":%u,\"chunks\":%u,\"tokens\":%u,\"past\":%u,\"shape\":%u,\"sum\":%llu,"
-               "\"at_s\":%.6f,\"clock_mhz\":%u,\"host_us\":%.4f,\"us\":[",
-            kw_measured_kind_name[k->kind], k->batch, k->context, k->chunks, k->tokens, k->past, k->shape,
+    fprintf(f, "{\"kind\":\"%s\",\"batch\":%u,\"context\":%u,\"chunks\":%u,\"tokens\":%u,\"past\":%u,\"shape\":%u,",
+            kw_measured_kind_name[k->kind], k->batch, k->context, k->chunks, k->tokens, k->past, k->shape);
+    if (k->idle_ms) fprintf(f, "\"idle_ms\":%u,", k->idle_ms);
+    fprintf(f, "\"sum\":%llu,\"at_s\":%.6f,\"clock_mhz\":%u,\"host_us\":%.4f,\"us\":[",
             (unsigned long long)context_sum, at_s, clock_mhz, host_s * 1e6);
     for (size_t i = 0; i < n; i++) fprintf(f, "%s%.9g", i ? "," : "", us[i]);
     fputs("]}\n", f);
@@ -301,6 +303,7 @@ static enum kw_status read_visit(struct kw_jnode o, int kind, struct kw_measured
     enum kw_status st = KW_OK;
     for (size_t i = 0; st == KW_OK && i < sizeof counts / sizeof *counts; i++)
         st = read_u32(o, counts[i].key, 0, 1 << 24, counts[i].to, err);
+    if (st == KW_OK && k.kind == KW_MEASURED_AFTER_IDLE) st = read_u32(o, "idle_ms", 1, 1 << 24, &k.idle_ms, err);
     if (st == KW_OK) st = kw_json_i64(kw_json_get(o, "sum"), 0, INT64_C(1) << 48, &sum, err);
     if (st == KW_OK) st = kw_json_f64(kw_json_get(o, "at_s"), 0, 1e9, &at, err);
     if (st == KW_OK) st = kw_json_f64(kw_json_get(o, "host_us"), -1e9, 1e9, &host, err);
@@ -382,12 +385,12 @@ enum kw_status kw_measured_load(struct kw_measured *m, const char *path, struct 
 
 /* ---- HDF5 ---- */
 
-enum { POINT_COLUMNS = 16 };
+enum { POINT_COLUMNS = 17 };
 
 static double column(const struct kw_measured_point *p, int c)
 {
     const double v[POINT_COLUMNS] = { p->key.kind, p->key.batch, p->key.context, (double)p->context_sum, p->key.chunks,
-                                      p->key.tokens, p->key.past, p->key.shape, (double)p->n, p->median_s, p->low_s,
+                                      p->key.tokens, p->key.past, p->key.shape, p->key.idle_ms * 1e-3, (double)p->n, p->median_s, p->low_s,
                                       p->high_s, p->coverage, p->host_s, p->drift, p->at_s };
     return v[c];
 }
@@ -395,14 +398,15 @@ static double column(const struct kw_measured_point *p, int c)
 static enum kw_status write_points(struct kw_h5 *f, const struct kw_measured *m, double *v, struct kw_error *err)
 {
     static const struct { const char *path, *units, *description; } columns[POINT_COLUMNS] = {
-        { "/points/kind", "", "0 decode, 1 prefill, 2 mixed, 3 skewed, 4 host, 5 anchor" },
+        { "/points/kind", "", "0 decode, 1 prefill, 2 mixed, 3 skewed, 4 host, 5 after a prompt, 6 after idle time, 7 anchor" },
         { "/points/batch", "sequences", "decoding sequences" },
         { "/points/context", "tokens", "of each decoding sequence after the step; skewed: the mean" },
         { "/points/context_sum", "tokens", "sum over the decoding sequences" },
         { "/points/chunks", "sequences", "prefill chunks" },
         { "/points/tokens", "tokens", "of each chunk" },
         { "/points/past", "tokens", "before each chunk" },
-        { "/points/shape", "", "skewed: which lengths" },
+        { "/points/shape", "", "skewed: which lengths; after something: 0 at once, 1 settled" },
+        { "/points/idle", "s", "without work before the step; 0: of no point that has it" },
         { "/points/samples", "", "steps timed" },
         { "/points/median", "s", "median step on the device" },
         { "/points/low", "s", "lower end of the median's order-statistic interval" },

@@ -4,7 +4,7 @@
  * The file: a first line {"keepwarm_measured": 1, "device": ..., ...} (struct kw_measured_head), then one line a visit to a
  * point, each with its samples in microseconds in the order they were taken:
  *   {"kind":"decode","batch":8,"context":512,"chunks":0,"tokens":0,"past":0,"shape":0,"sum":4096,"at_s":3.2,"clock_mhz":0,
- *    "host_us":1.5,"us":[812.1,809.8,...]}
+ *    "host_us":1.5,"us":[812.1,809.8,...]}; after_idle has "idle_ms" too
  * Kinds: decode, prefill, mixed, skewed, host, after_prompt, after_idle, anchor. A cold start is {"kind":"start","mode":"cached","bytes":...,
  * "load_s":...,"init_s":...,"ready_s":...,"first_token_s":...,"sum_s":...,"critical_s":...,"file_bytes":...,
  * "direct_bytes":...,"rate":...,"first_byte_s":...,"phases":[{"name":"context","begin_s":...,"s":...,"bytes":0,
@@ -25,7 +25,7 @@ enum kw_measured_kind {
     KW_MEASURED_HOST,    /* serving `batch` sequences, and `chunks` short prompts that come and end in each step: from step to
                             step, less the device's time */
     KW_MEASURED_AFTER_PROMPT, /* shape 0: 12 decode steps in a row after a step with one prompt of `tokens`, together; 1: the 12 after those */
-    KW_MEASURED_AFTER_IDLE,   /* shape 0: a prompt of `tokens` after 20 ms without work; 1: the same again at once */
+    KW_MEASURED_AFTER_IDLE,   /* shape 0: a prompt of `tokens` after idle_ms without work; 1: the same again at once */
     KW_MEASURED_ANCHOR,  /* a decode or prefill point again, every ten points: did the device drift? */
     KW_MEASURED_KINDS
 };
@@ -36,6 +36,7 @@ struct kw_measured_key { /* which point */
     uint32_t batch, context;       /* 0 without decodes */
     uint32_t chunks, tokens, past; /* 0 without prefill */
     uint32_t shape;                /* skewed: which lengths */
+    uint32_t idle_ms;              /* after_idle: how long */
 };
 
 struct kw_measured_point { /* all visits to one key; owns us */

@@ -105,9 +105,30 @@ static enum kw_status read_decode(struct kw_jnode n, struct kw_step_tables *t, s
     return KW_OK;
 }
 
+/* { "idle_us": [...], "us": [...] }, both ascending; absent: nobody has measured it. */
+static enum kw_status read_idle(struct kw_jnode n, struct kw_step_cold *c, struct kw_error *err)
+{
+    static const char *const keys[] = { "idle_us", "us", NULL };
+    struct kw_jnode x = kw_json_get(n, "idle_us"), y = kw_json_get(n, "us");
+    if (!kw_json_present(n)) return KW_OK;
+    enum kw_status st = kw_json_keys(n, keys, err);
+    if (st != KW_OK) return st;
+    int len = kw_json_is_array(x) ? kw_json_len(x) : 0;
+    if (len < 1 || len > KW_STEP_IDLES) return kw_json_fail(x, KW_ERANGE, err, "want 1 to %d idle times", KW_STEP_IDLES);
+    if (!kw_json_is_array(y) || kw_json_len(y) != len) return kw_json_fail(y, KW_ERANGE, err, "want as many values as idle_us has, %d", len);
+    for (int i = 0; i < len; i++) {
+        if ((st = kw_json_f64(kw_json_at(x, i), i ? c->idle[i - 1].idle_s * 1e6 + 1 : 1, 1e12, &c->idle[i].idle_s, err)) != KW_OK) return st;
+        if ((st = kw_json_f64(kw_json_at(y, i), i ? c->idle[i - 1].more_s * 1e6 : 0, 1e6, &c->idle[i].more_s, err)) != KW_OK) return st;
+        c->idle[i].idle_s *= 1e-6;
+        c->idle[i].more_s *= 1e-6;
+    }
+    c->n_idle = (uint32_t)len;
+    return KW_OK;
+}
+
 static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
 {
-    static const char *const keys[] = { "grade", "source", "date", "evidence", "fixed_us", "sequence_us", "chunk_us", "after_idle_us",
+    static const char *const keys[] = { "grade", "source", "date", "evidence", "fixed_us", "sequence_us", "chunk_us", "after_idle",
                                         "after_prompt_us", "dense", "head", "decode", "prefill_attn", "prefill_token_us", "comm",
                                         "mixed", "errors", "drift", "steady", NULL };
     static const char *const error_keys[] = { "decode_median", "decode_worst", "prefill_median", "prefill_worst", NULL };
@@ -121,13 +142,14 @@ static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct
     if ((st = kw_json_f64(kw_json_get(n, "fixed_us"), 0, MAX_STEP_US, &t->fixed_s, err)) != KW_OK) return st;
     t->fixed_s *= 1e-6;
     const struct { const char *key; double *to; } host[] = { { "sequence_us", &t->sequence_s }, { "chunk_us", &t->chunk_s },
-        { "after_idle_us", &t->cold.after_idle_s }, { "after_prompt_us", &t->cold.after_prompt_s } };
-    for (int i = 0; i < 4; i++) {
+        { "after_prompt_us", &t->cold.after_prompt_s } };
+    for (int i = 0; i < 3; i++) {
         struct kw_jnode us = kw_json_get(n, host[i].key);
         if (!kw_json_present(us)) continue; /* nobody has measured it: 0 */
         if ((st = kw_json_f64(us, 0, 1e6, host[i].to, err)) != KW_OK) return st;
         *host[i].to *= 1e-6;
     }
+    if ((st = read_idle(kw_json_get(n, "after_idle"), &t->cold, err)) != KW_OK) return st;
     if ((st = read_plain_curve(kw_json_get(n, "dense"), "tokens", &t->dense, err)) != KW_OK) return st;
     if ((st = read_plain_curve(kw_json_get(n, "head"), "sequences", &t->head, err)) != KW_OK) return st;
     if ((st = read_decode(kw_json_get(n, "decode"), t, err)) != KW_OK) return st;
@@ -408,7 +430,13 @@ static void put_profile(FILE *f, const struct kw_profile *p)
     if (p->drift > 0 || p->unsteady) fprintf(f, "    \"drift\": %.4g, \"steady\": %s,\n", p->drift, p->unsteady ? "false" : "true");
     if (t->sequence_s > 0) fprintf(f, "    \"sequence_us\": %.6g,\n", t->sequence_s * 1e6);
     if (t->chunk_s > 0) fprintf(f, "    \"chunk_us\": %.6g,\n", t->chunk_s * 1e6);
-    if (t->cold.after_idle_s > 0) fprintf(f, "    \"after_idle_us\": %.6g,\n", t->cold.after_idle_s * 1e6);
+    if (t->cold.n_idle) {
+        fputs("    \"after_idle\": { \"idle_us\": [", f);
+        for (uint32_t i = 0; i < t->cold.n_idle; i++) fprintf(f, "%s%.6g", i ? ", " : "", t->cold.idle[i].idle_s * 1e6);
+        fputs("], \"us\": [", f);
+        for (uint32_t i = 0; i < t->cold.n_idle; i++) fprintf(f, "%s%.6g", i ? ", " : "", t->cold.idle[i].more_s * 1e6);
+        fputs("] },\n", f);
+    }
     if (t->cold.after_prompt_s > 0) fprintf(f, "    \"after_prompt_us\": %.6g,\n", t->cold.after_prompt_s * 1e6);
     fputs("    \"dense\": { ", f);
     put_curve(f, "tokens", &t->dense);

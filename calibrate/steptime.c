@@ -26,7 +26,9 @@ struct kw_steptime {
     uint32_t max_batch, max_tokens;
     int64_t *token;    /* [max_tokens + 1] fixed + dense + comm, >= 1 */
     int64_t *head;     /* [max_batch + 1] head + host time of the sequences */
-    int64_t after_idle, after_prompt;
+    uint32_t n_idle;
+    struct { int64_t idle_ns, more; } idle[KW_STEP_IDLES];
+    int64_t after_prompt;
     int64_t chunk;     /* host time of a chunk */
     uint32_t *row;     /* [max_batch + 2] first piece of a batch size */
     struct piece *piece;
@@ -206,7 +208,11 @@ static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables
     if ((st = compile_decode(o, t, err)) != KW_OK || (st = compile_prefill(o, t, err)) != KW_OK) return st;
     if ((st = to_ps(t->prefill_token_s * o->max_tokens, "prefill per token", o->max_tokens, &tokens_ps, err)) != KW_OK) return st;
     o->chunk = llround(t->chunk_s * PS_PER_S);
-    o->after_idle = llround(t->cold.after_idle_s * PS_PER_S);
+    o->n_idle = t->cold.n_idle;
+    for (uint32_t i = 0; i < o->n_idle; i++) {
+        o->idle[i].idle_ns = llround(t->cold.idle[i].idle_s * 1e9);
+        o->idle[i].more = llround(t->cold.idle[i].more_s * PS_PER_S);
+    }
     o->after_prompt = llround(t->cold.after_prompt_s * PS_PER_S);
     o->token_slope = (uint64_t)llround(t->prefill_token_s * PS_PER_S * (1 << FRACTION));
     o->mixed_sequence = (uint64_t)llround(t->mixed.sequence_s * PS_PER_S * (1 << FRACTION));
@@ -217,6 +223,25 @@ static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables
                    o->piece[o->row[o->max_batch + 1] - 1].base;
     if (most > LONGEST_PS)
         return kw_fail(err, KW_ERANGE, "step time: the largest step takes %g s, want at most 1000 s", (double)most / PS_PER_S);
+    return KW_OK;
+}
+
+double kw_step_after_idle_s(const struct kw_step_cold *c, double idle_s)
+{
+    double x = 0, y = 0;
+    for (uint32_t i = 0; i < c->n_idle; x = c->idle[i].idle_s, y = c->idle[i].more_s, i++)
+        if (idle_s < c->idle[i].idle_s) return y + (c->idle[i].more_s - y) * (idle_s - x) / (c->idle[i].idle_s - x);
+    return y;
+}
+
+static enum kw_status check_idle(const struct kw_step_cold *c, struct kw_error *err)
+{
+    double x = 0, y = 0;
+    if (c->n_idle > KW_STEP_IDLES) return kw_fail(err, KW_ERANGE, "step time: %u idle times, want at most %d", c->n_idle, KW_STEP_IDLES);
+    for (uint32_t i = 0; i < c->n_idle; x = c->idle[i].idle_s, y = c->idle[i].more_s, i++)
+        if (!(c->idle[i].idle_s >= x + 1e-6 && c->idle[i].idle_s <= 1e6 && c->idle[i].more_s >= y && c->idle[i].more_s <= 1))
+            return kw_fail(err, KW_ERANGE, "step time: after %g s idle a step takes %g s more, want both ascending and at most 1 s more",
+                           c->idle[i].idle_s, c->idle[i].more_s);
     return KW_OK;
 }
 
@@ -234,10 +259,9 @@ enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_ste
         return kw_fail(err, KW_ERANGE, "step time: a chunk takes the host %g s, want 0 to 1", t->chunk_s);
     if (!(t->prefill_token_s >= 0 && t->prefill_token_s <= 1))
         return kw_fail(err, KW_ERANGE, "step time: a prefill token takes %g s, want 0 to 1", t->prefill_token_s);
-    const double cold[] = { t->cold.after_idle_s, t->cold.after_prompt_s };
-    for (int i = 0; i < 2; i++)
-        if (!(cold[i] >= 0 && cold[i] <= 1))
-            return kw_fail(err, KW_ERANGE, "step time: a step after %s takes %g s more, want 0 to 1", i ? "a prompt" : "idle time", cold[i]);
+    if (!(t->cold.after_prompt_s >= 0 && t->cold.after_prompt_s <= 1))
+        return kw_fail(err, KW_ERANGE, "step time: a step after a prompt takes %g s more, want 0 to 1", t->cold.after_prompt_s);
+    if ((st = check_idle(&t->cold, err)) != KW_OK) return st;
     const double mixed[] = { t->mixed.sequence_s, t->mixed.context_s, t->mixed.pair_s };
     for (int i = 0; i < 3; i++)
         if (!(mixed[i] >= 0 && mixed[i] <= 1e-3))
@@ -344,7 +368,14 @@ int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step)
     return ps;
 }
 
-int64_t kw_steptime_after_idle_ps(const struct kw_steptime *t) { return t->after_idle; }
+int64_t kw_steptime_after_idle_ps(const struct kw_steptime *t, int64_t idle_ns)
+{
+    int64_t x = 0, y = 0;
+    for (uint32_t i = 0; i < t->n_idle; x = t->idle[i].idle_ns, y = t->idle[i].more, i++)
+        if (idle_ns < t->idle[i].idle_ns)
+            return y + (int64_t)((kw_i128)(t->idle[i].more - y) * (idle_ns - x) / (t->idle[i].idle_ns - x));
+    return y;
+}
 
 int64_t kw_steptime_after_prompt_ps(const struct kw_steptime *t) { return t->after_prompt; }
 

@@ -33,11 +33,16 @@ struct kw_step_mixed {
 };
 
 /* What a step takes more when the caches hold something else than the step before it would have left there: the first step
- * after idle time, and all the decode steps together that follow a step with chunks (charged to the first of them; on a CPU
- * the weights that a prompt pushed out come back over about eight steps). Both 0: not measured, or not significant. */
+ * after idle time, the more the longer it was (neighbours take the caches over, clocks come down), and all the decode steps
+ * together that follow a step with chunks (charged to the first of them; on a CPU the weights that a prompt pushed out come
+ * back over about eight steps). All 0: not measured, or not significant. */
+enum { KW_STEP_IDLES = 6 };
 struct kw_step_cold {
-    double after_idle_s, after_prompt_s; /* each in 0..1 s */
+    uint32_t n_idle;                                       /* up to KW_STEP_IDLES */
+    struct { double idle_s, more_s; } idle[KW_STEP_IDLES]; /* both ascending, more_s in 0..1 s; linear from (0, 0), constant beyond the last */
+    double after_prompt_s;                                 /* 0..1 s */
 };
+double kw_step_after_idle_s(const struct kw_step_cold *c, double idle_s);
 
 /* attn_decode on a grid: for each batch size row b[i] (ascending), a curve over C = sum of context. Between rows, linear
  * in B at equal C; below the first row as there; beyond the last the growth of the last two goes on (none where it is
@@ -71,8 +76,9 @@ enum kw_status kw_steptime_constant(struct kw_steptime **out, int64_t decode_ps,
 /* Duration of any step in ps, > 0. */
 int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step);
 
-/* On top of it, from what ran before: after_idle: nothing did; after_prompt: a step with chunks, and this one has none. */
-int64_t kw_steptime_after_idle_ps(const struct kw_steptime *t);
+/* On top of it, from what ran before: after_idle: nothing did, for idle_ns; after_prompt: a step with chunks, and this one
+ * has none. */
+int64_t kw_steptime_after_idle_ps(const struct kw_steptime *t, int64_t idle_ns);
 int64_t kw_steptime_after_prompt_ps(const struct kw_steptime *t);
 
 /* Pure decode of n_decode sequences, while the context sum is in [lo, hi): duration = base_ps + slope_ps * (C - lo),

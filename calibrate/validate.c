@@ -170,10 +170,10 @@ static double host_of(const struct kw_step_tables *t, const struct kw_step *s)
     return t->fixed_s + t->sequence_s * ((double)s->n_decode + s->n_chunks) + t->chunk_s * s->n_chunks;
 }
 
-/* What a step takes more because of what ran before it: nothing, or (before) a step with chunks. */
-static double cold_of(const struct kw_step_tables *t, bool idle, bool prompted, const struct kw_step *s)
+/* What a step takes more because of what ran before it: nothing for idle_s (negative: not so), or a step with chunks. */
+static double cold_of(const struct kw_step_tables *t, double idle_s, bool prompted, const struct kw_step *s)
 {
-    return idle ? t->cold.after_idle_s : prompted && !s->n_chunks ? t->cold.after_prompt_s : 0;
+    return idle_s >= 0 ? kw_step_after_idle_s(&t->cold, idle_s) : prompted && !s->n_chunks ? t->cold.after_prompt_s : 0;
 }
 
 /* The same by hand over the scheduler, with device times multiplied by factor[kind] and host times by host. */
@@ -185,7 +185,8 @@ static enum kw_status simulate_as_run(struct kw_validated_side *r, const struct 
     struct kw_sched *sched = NULL;
     size_t next = 0;
     double now = 0; /* s: a diagnosis need not be exact */
-    bool idle = true, prompted = false;
+    double idle_s = INFINITY; /* before the first step: as if for long */
+    bool prompted = false;
     c.block_tables = false;
     *r = (struct kw_validated_side){ .request = calloc(t->n + 1, sizeof *r->request) };
     enum kw_status st = r->request ? kw_hist_init(&r->itl, err) : kw_fail(err, KW_ENOMEM, "out of memory");
@@ -202,14 +203,15 @@ static enum kw_status simulate_as_run(struct kw_validated_side *r, const struct 
         if (st != KW_OK || (next == t->n && !kw_sched_waiting(sched) && !kw_sched_running(sched))) break;
         if (!kw_sched_step(sched, &step)) {
             if (next == t->n) break;
-            idle = true;
-            now = (double)t->arrival[next] / speed * 1e-9;
+            double until = (double)t->arrival[next] / speed * 1e-9;
+            if (isfinite(idle_s) || now > 0) idle_s = until - now;
+            now = until;
             continue;
         }
         int kind = !step.n_chunks ? 0 : !step.n_decode ? 1 : 2;
-        double host_s = host_of(tables, &step), cold_s = cold_of(tables, idle, prompted, &step);
+        double host_s = host_of(tables, &step), cold_s = cold_of(tables, idle_s, prompted, &step);
         now += ((double)kw_steptime_ps(steps, &step) * 1e-12 - host_s + cold_s) * factor[kind] + host_s * host;
-        idle = false;
+        idle_s = -1;
         prompted = step.n_chunks;
         struct kw_sched_done done;
         kw_sched_commit(sched, &done);
@@ -243,12 +245,18 @@ static struct kw_step batch_of(const struct kw_served_step *s)
 /* Did the loop sleep before step i? */
 static bool slept(const struct kw_served_step *step, size_t i) { return !i || !(step[i - 1].running + step[i - 1].waiting); }
 
+/* How long; negative when it did not, infinite before the first step. */
+static double slept_s(const struct kw_served_step *step, size_t i)
+{
+    return !slept(step, i) ? -1 : !i ? INFINITY : (double)(step[i].begin - step[i - 1].begin - step[i - 1].wall_ns) * 1e-9;
+}
+
 /* Device time of step i as the profile has it. */
 static double profile_device_s(const struct kw_served_step *step, size_t i, const struct kw_steptime *steps, const struct kw_step_tables *t)
 {
     struct kw_step like = batch_of(&step[i]);
     return (double)kw_steptime_ps(steps, &like) * 1e-12 - host_of(t, &like) +
-           cold_of(t, slept(step, i), i && step[i - 1].n_chunks, &like);
+           cold_of(t, slept_s(step, i), i && step[i - 1].n_chunks, &like);
 }
 
 struct judged { /* a run's batches: what they took, and what its profile says */

@@ -99,6 +99,10 @@ static void what_is_wrong_is_named_by_line_and_path(void)
         { "\"decode\": [", "\"decode\": 3, \"x\": [", "steps" },
         { "\"decode_median\": 0.01, ", "", "missing key 'decode_median'" },
         { "\"comm\": {", "\"mixed\": { \"pair_us\": -1 }, \"comm\": {", "steps.mixed" },
+        { "\"comm\": {", "\"after_idle\": { \"idle_us\": [5000, 4000], \"us\": [1, 2] }, \"comm\": {", "steps.after_idle.idle_us[1]" },
+        { "\"comm\": {", "\"after_idle\": { \"idle_us\": [5000, 6000], \"us\": [2, 1] }, \"comm\": {", "steps.after_idle.us[1]" },
+        { "\"comm\": {", "\"after_idle\": { \"idle_us\": [5000, 6000], \"us\": [2] }, \"comm\": {", "as many values as idle_us has, 2" },
+        { "\"comm\": {", "\"after_idle\": { \"idle_us\": [1, 20, 30, 40, 50, 60, 70], \"us\": [] }, \"comm\": {", "want 1 to 6 idle times" },
         { "\"comm\": {", "\"mixed\": { \"pairs_us\": 1 }, \"comm\": {", "pair_us" },
         { "\"0.1\": \"3000000000\"", "\"0.1\": \"3\"", "would never load a model" },
         { "\"constant\": \"5300000000\"", "\"constant\": \"0\"", "cold_start.cached_load_rate" },
@@ -157,11 +161,14 @@ static void what_is_saved_is_read_back_the_same(void)
     CHECK(kw_profile_parse(&p, "p.json", text, strlen(text), &err) == KW_OK);
     p.tables.sequence_s = 20e-6;
     p.tables.chunk_s = 300e-6;
-    p.tables.cold = (struct kw_step_cold){ 400e-6, 1500e-6 };
+    p.tables.cold = (struct kw_step_cold){ 2, { { 20e-3, 400e-6 }, { 200e-3, 1300e-6 } }, 1500e-6 };
     CHECK(kw_profile_save(&p, a_path, &err) == KW_OK);
     CHECK(kw_profile_load(&q, a_path, &err) == KW_OK);
     CHECK(fabs(q.tables.sequence_s - 20e-6) < 1e-15 && fabs(q.tables.chunk_s - 300e-6) < 1e-15);
-    CHECK(fabs(q.tables.cold.after_idle_s - 400e-6) < 1e-15 && fabs(q.tables.cold.after_prompt_s - 1500e-6) < 1e-15);
+    CHECK(q.tables.cold.n_idle == 2 && fabs(q.tables.cold.after_prompt_s - 1500e-6) < 1e-15);
+    CHECK_NEAR(kw_step_after_idle_s(&q.tables.cold, 10e-3), 200e-6, 1e-12);
+    CHECK_NEAR(kw_step_after_idle_s(&q.tables.cold, 110e-3), 850e-6, 1e-12);
+    CHECK_NEAR(kw_step_after_idle_s(&q.tables.cold, INFINITY), 1300e-6, 1e-12);
     CHECK_STR(q.engine, "a \"quoted\" \\ name");
     CHECK(q.num_blocks == p.num_blocks && q.weakest == p.weakest && q.tables.dense.y[1] == p.tables.dense.y[1]);
     CHECK_NEAR(kw_law_quantile(&q.init, 0.95), kw_law_quantile(&p.init, 0.95), 1e-5);

@@ -190,13 +190,13 @@ static void long_gaps(void)
     }
 }
 
-/* Steps of 10 ns and 1000 ns with a prompt; 300 ns more after idle time, 70 ns more in the first decode after a prompt. */
+/* Steps of 10 ns and 1000 ns with a prompt; up to 300 ns more after idle time, 70 ns more in the first decode after a prompt. */
 static void cold_caches(void)
 {
     double x[] = { 0 }, ten[] = { 10e-9 }, chunk[] = { 990e-9 }, zero[] = { 0 }, batch[] = { 1 };
     struct kw_curve none = { 1, x, zero };
     struct kw_step_tables t = { .dense = { 1, x, ten }, .head = none, .n_decode_rows = 1, .decode_batch = batch, .decode = &none,
-                                .prefill_attn = { 1, x, chunk }, .comm = none, .cold = { 300e-9, 70e-9 } };
+                                .prefill_attn = { 1, x, chunk }, .comm = none, .cold = { 2, { { 4e-6, 100e-9 }, { 10e-6, 300e-9 } }, 70e-9 } };
     for (int mode = 0; mode < 2; mode++) {
         struct kw_steptime *time = NULL;
         struct kw_hist itl;
@@ -207,12 +207,12 @@ static void cold_caches(void)
         l.r[2] = (struct kw_sched_request){ .id = 2, .prompt = 130, .output = 1 }; /* three chunks: two follow a prompt */
         l.at[0] = 100;
         l.at[1] = 1485; /* in the decode that ends at 1490: 1400, 1480, 1490 */
-        l.at[2] = 9999;
+        l.at[2] = 9590;
         struct outcome o;
         play(&l, time, (enum kw_stepping)mode, &itl, &o);
         CHECK(o.first[0] == 100 + 300 + 1000 && o.first[1] == 2490); /* a mixed step is none that follows a prompt */
         CHECK(o.finish[0] == 2490 + 80 + 10 + 10);
-        CHECK(o.first[2] == 9999 + 300 + 3 * 1000); /* idle again */
+        CHECK(o.first[2] == 9590 + 200 + 3 * 1000); /* idle for 7000 ns: half of the way from 100 to 300 */
         CHECK(itl.n == 6 && (int64_t)itl.sum == 80000 + 10000 + 1000000 + 80000 + 10000 + 10000);
         kw_steptime_delete(time);
         kw_hist_free(&itl);
@@ -246,7 +246,7 @@ static struct kw_steptime *draw_time(uint32_t max_batch)
     for (int i = 0; i < 3; i++) rb[i] = (i ? rb[i - 1] : 0) + 1 + rnd(6);
     struct kw_step_tables tab = { .fixed_s = rnd(30) * scale + scale, .dense = rc[3], .head = rc[4], .n_decode_rows = 1 + rnd(3),
         .decode_batch = rb, .decode = rc, .prefill_attn = rc[5], .prefill_token_s = rnd(10) * scale, .comm = rc[6] };
-    if (cold) tab.cold = (struct kw_step_cold){ rnd(40) * scale, rnd(40) * scale };
+    if (cold) tab.cold = (struct kw_step_cold){ 2, { { 2e-6, rnd(20) * scale }, { 5e-6, 20 * scale + rnd(20) * scale } }, rnd(40) * scale };
     CHECK(kw_steptime_compile(&t, &tab, max_batch, 600, &err) == KW_OK || !fprintf(stderr, "%s\n", err.msg));
     return t;
 }

@@ -89,6 +89,28 @@ static void levels_what_falls(void)
     kw_steptime_delete(s);
 }
 
+/* 1 us after 4 us without work, 5 us after 10: linear from nothing, and no more beyond. */
+static void after_idle(void)
+{
+    struct kw_step_tables t = tables();
+    struct kw_steptime *c;
+    t.cold = (struct kw_step_cold){ 2, { { 4e-6, 1e-6 }, { 10e-6, 5e-6 } }, 0 };
+    CHECK(kw_steptime_compile(&c, &t, 8, 4000, &err) == KW_OK);
+    const struct { int64_t idle_ns, more_ps; } rows[] = { { 0, 0 }, { 1000, 250000 }, { 4000, 1000000 }, { 7000, 3000000 }, { 9999, 4999333 },
+                                                          { 10000, 5000000 }, { INT64_MAX, 5000000 } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CHECK(kw_steptime_after_idle_ps(c, rows[i].idle_ns) == rows[i].more_ps);
+        CHECK_NEAR(kw_step_after_idle_s(&t.cold, (double)rows[i].idle_ns * 1e-9), (double)rows[i].more_ps * 1e-12, 1e-12);
+    }
+    kw_steptime_delete(c);
+    t.cold.idle[1].idle_s = 4e-6;
+    CHECK(kw_steptime_compile(&c, &t, 8, 4000, &err) == KW_ERANGE && strstr(err.msg, "want both ascending"));
+    t.cold.idle[1].idle_s = 10e-6, t.cold.idle[1].more_s = 0.5e-6;
+    CHECK(kw_steptime_compile(&c, &t, 8, 4000, &err) == KW_ERANGE);
+    t.cold.n_idle = KW_STEP_IDLES + 1;
+    CHECK(kw_steptime_compile(&c, &t, 8, 4000, &err) == KW_ERANGE && strstr(err.msg, "7 idle times"));
+}
+
 static void constants(void)
 {
     struct kw_steptime *s = NULL;
@@ -135,6 +157,7 @@ int main(void)
     RUN(by_hand);
     RUN(law_is_the_step);
     RUN(levels_what_falls);
+    RUN(after_idle);
     RUN(constants);
     RUN(refuses);
     return check_report();

@@ -23,7 +23,7 @@ static void both_replays_agree(void)
     struct kw_steptime *steps;
     struct kw_validated_side a, b;
     const double one[] = { 1, 1, 1 };
-    p.tables.cold = (struct kw_step_cold){ 3e-3, 2e-3 };
+    p.tables.cold = (struct kw_step_cold){ 2, { { 10e-3, 1e-3 }, { 500e-3, 3e-3 } }, 2e-3 };
     p.tables.sequence_s = 3e-6, p.tables.chunk_s = 40e-6;
     CHECK(kw_validate_synthetic(&t, 300, 100, 40, 2, 512, 3, &err) == KW_OK);
     CHECK(steptime_of(&steps, &p, &limits, &err) == KW_OK);
@@ -108,15 +108,17 @@ static void cold_steps_are_judged_as_such(void)
     struct kw_profile p = profile();
     struct kw_steptime *steps;
     struct kw_error err = { "" };
-    p.tables.cold = (struct kw_step_cold){ 2e-3, 1e-3 };
+    p.tables.cold = (struct kw_step_cold){ 2, { { 10e-3, 1e-3 }, { 20e-3, 3e-3 } }, 1e-3 };
     CHECK(steptime_of(&steps, &p, &limits, &err) == KW_OK);
     struct kw_served_step s[] = { { .n_chunks = 1, .prefill_tokens = 50, .prefill_pairs2 = 2500, .running = 1 },
                                   { .n_decode = 1, .decode_context = 51, .running = 1 },
-                                  { .n_decode = 1, .decode_context = 51, .running = 0 },
-                                  { .n_decode = 1, .decode_context = 51, .running = 1 } };
+                                  { .n_decode = 1, .decode_context = 51, .running = 0, .begin = 7000000, .wall_ns = 1000000 },
+                                  { .n_decode = 1, .decode_context = 51, .running = 1, .begin = 23000000 } };
     double settled = profile_device_s(s, 2, steps, &p.tables);
     CHECK_NEAR(profile_device_s(s, 1, steps, &p.tables) - settled, 1e-3, 1e-9);
-    CHECK_NEAR(profile_device_s(s, 3, steps, &p.tables) - settled, 2e-3, 1e-9);
+    CHECK_NEAR(profile_device_s(s, 3, steps, &p.tables) - settled, 2e-3, 1e-9); /* idle for 15 ms */
+    struct kw_step first = batch_of(s);
+    CHECK_NEAR(profile_device_s(s, 0, steps, &p.tables), (double)kw_steptime_ps(steps, &first) * 1e-12 - host_of(&p.tables, &first) + 3e-3, 1e-9);
     kw_steptime_delete(steps);
 }
 

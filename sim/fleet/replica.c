@@ -53,7 +53,7 @@ enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_confi
     *r = (struct kw_replica){ .next = IDLE,
                               .sched = s,
                               .time = t,
-                              .after_idle_ps = kw_steptime_after_idle_ps(t),
+                              .idle_since = INT64_MIN,
                               .after_prompt_ps = kw_steptime_after_prompt_ps(t),
                               .itl = itl,
                               .mode = mode,
@@ -192,17 +192,25 @@ static uint64_t at_most_run_ps(const struct kw_replica *r, uint64_t k)
     return last < (double)RUN_PS ? (uint64_t)((double)RUN_PS / last) : 1;
 }
 
+static int64_t after_idle_ps(const struct kw_replica *r)
+{
+    return kw_steptime_after_idle_ps(r->time, r->idle_since == INT64_MIN ? INT64_MAX : r->at.ns - r->idle_since);
+}
+
 static inline void decide(struct kw_replica *r)
 {
     struct kw_step step;
     bool was_busy = r->in_step;
     r->in_step = kw_sched_step(r->sched, &step);
     if (!r->in_step) {
-        if (was_busy) r->busy += r->at.ns - r->busy_since;
+        if (was_busy) {
+            r->busy += r->at.ns - r->busy_since;
+            r->idle_since = r->at.ns;
+        }
         r->next = IDLE;
         return;
     }
-    int64_t cold_ps = !was_busy ? r->after_idle_ps : r->prompted && !step.n_chunks ? r->after_prompt_ps : 0;
+    int64_t cold_ps = !was_busy ? after_idle_ps(r) : r->prompted && !step.n_chunks ? r->after_prompt_ps : 0;
     r->prompted = step.n_chunks != 0;
     if (!was_busy) r->busy_since = r->at.ns;
     r->n_decode = step.n_decode;

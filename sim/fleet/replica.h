@@ -65,7 +65,8 @@ struct kw_replica {
     bool async;             /* async scheduling: when an arrival came matters even if it must wait */
     bool caching;           /* prefix caching */
     bool prompted;          /* the step under way has chunks */
-    int64_t after_idle_ps, after_prompt_ps; /* of kw_steptime */
+    int64_t after_prompt_ps; /* of kw_steptime */
+    int64_t idle_since;     /* its last step's end; INT64_MIN before the first: as if for long */
     bool in_step;           /* a step or run is under way */
     bool stalled;           /* steps without decodes since the decoding sequences' last tokens */
     uint32_t max_num_seqs;

@@ -22,7 +22,7 @@ static enum kw_status slower_steps(struct kw_steptime **out, const struct kw_cho
     to.fixed_s *= by;
     to.sequence_s *= by;
     to.chunk_s *= by;
-    to.cold.after_idle_s *= by;
+    for (uint32_t i = 0; i < to.cold.n_idle; i++) to.cold.idle[i].more_s *= by;
     to.cold.after_prompt_s *= by;
     to.prefill_token_s *= by;
     to.dense.y = to.head.y = to.prefill_attn.y = to.comm.y = NULL;
