@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "calibrate/curve.h"
+#include "calibrate/fit_cold.h"
 #include "calibrate/fit_decode.h"
 #include "calibrate/gpu.h"
 #include "calibrate/host_time.h"
@@ -339,88 +340,6 @@ static enum kw_status host_words(const struct fit *f, FILE *report, struct kw_er
     return st;
 }
 
-/* ---- caches that hold something else ---- */
-
-struct cold { /* what the pairs of one kind say */
-    size_t n, clear; /* pairs; of them clearly above settled */
-    double median_s, low_s, high_s;
-};
-
-/* Median over the pairs of one kind (and idle time) of what comes first less what comes settled; 0 unless most pairs' firsts
- * are above it by their intervals. */
-static enum kw_status cold_of(const struct fit *f, enum kw_measured_kind kind, uint32_t idle_ms, struct cold *c, struct kw_error *err)
-{
-    double *v = malloc((f->m->n + 1) * sizeof *v), worst;
-    if (!v) return kw_fail(err, KW_ENOMEM, "out of memory");
-    *c = (struct cold){ .low_s = INFINITY };
-    for (size_t i = 0; i < f->m->n; i++) {
-        const struct kw_measured_point *p = &f->m->point[i];
-        struct kw_measured_key k = p->key;
-        if (k.kind != kind || k.shape || k.idle_ms != idle_ms) continue;
-        k.shape = 1;
-        const struct kw_measured_point *settled = kw_measured_find(f->m, &k);
-        if (!settled) continue;
-        v[c->n] = p->median_s - settled->median_s;
-        c->clear += p->low_s > settled->median_s;
-        c->low_s = fmin(c->low_s, v[c->n]);
-        c->high_s = fmax(c->high_s, v[c->n]);
-        c->n++;
-    }
-    kw_regress_errors(v, c->n, &c->median_s, &worst);
-    if (2 * c->clear <= c->n || !(c->median_s > 0)) c->median_s = 0;
-    if (c->median_s > 1) c->median_s = 1;
-    free(v);
-    return KW_OK;
-}
-
-/* Idle times measured, ascending; at most KW_STEP_IDLES. */
-static uint32_t idle_times(const struct kw_measured *m, uint32_t ms[KW_STEP_IDLES])
-{
-    uint32_t n = 0;
-    for (uint32_t least = 0; n < KW_STEP_IDLES; n++) {
-        uint32_t next = UINT32_MAX;
-        for (size_t i = 0; i < m->n; i++)
-            if (m->point[i].key.idle_ms > least && m->point[i].key.idle_ms < next) next = m->point[i].key.idle_ms;
-        if (next == UINT32_MAX) break;
-        ms[n] = least = next;
-    }
-    return n;
-}
-
-/* The longer without work, the more: what a shorter time shows, a longer one does not undo. */
-static enum kw_status fit_idle(struct fit *f, FILE *report, struct kw_error *err)
-{
-    uint32_t ms[KW_STEP_IDLES], n = idle_times(f->m, ms);
-    struct kw_step_cold *to = &f->t.cold;
-    double most = 0;
-    if (!n) return KW_OK;
-    fputs("caches: a step after idle time:", report);
-    for (uint32_t i = 0; i < n; i++) {
-        struct cold c;
-        enum kw_status st = cold_of(f, KW_MEASURED_AFTER_IDLE, ms[i], &c, err);
-        if (st != KW_OK) return st;
-        most = fmax(most, c.median_s);
-        to->idle[i].idle_s = ms[i] * 1e-3;
-        to->idle[i].more_s = most;
-        fprintf(report, "%s %.0f us more after %u ms%s", i ? "," : "", c.median_s * 1e6, ms[i], c.median_s > 0 ? "" : " (not significant)");
-    }
-    fputc('\n', report);
-    to->n_idle = most > 0 ? n : 0;
-    return KW_OK;
-}
-
-static enum kw_status fit_cold(struct fit *f, FILE *report, struct kw_error *err)
-{
-    struct cold c;
-    enum kw_status st = cold_of(f, KW_MEASURED_AFTER_PROMPT, 0, &c, err);
-    if (st != KW_OK) return st;
-    f->t.cold.after_prompt_s = c.median_s;
-    if (c.n)
-        fprintf(report, "caches: the decodes after a prompt, together,: %.0f us more (%zu pairs, %.0f to %.0f; %zu clear of what is settled%s)\n",
-                c.median_s * 1e6, c.n, c.low_s * 1e6, c.high_s * 1e6, c.clear, c.median_s > 0 ? "" : ": not significant, 0");
-    return fit_idle(f, report, err);
-}
-
 static enum kw_status build(struct fit *f, const struct kw_measured *m, size_t skip, struct kw_error *err)
 {
     struct kw_curve prompt = { 0 };
@@ -678,6 +597,44 @@ static void quality(const struct fit *f, double *interval, size_t *unsteady, FIL
             f->t.dense.x[f->t.dense.n - 1]);
 }
 
+/* ---- means ---- */
+
+/* Mean over median of the samples of all single steps, in the mean over the points. */
+static double mean_over_median(const struct kw_measured *m)
+{
+    double ratio = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        const struct kw_measured_point *p = &m->point[i];
+        double sum = 0;
+        if (p->key.kind >= KW_MEASURED_HOST) continue;
+        for (size_t k = 0; k < p->n; k++) sum += p->us[k] * 1e-6;
+        ratio += sum / (double)p->n / p->median_s;
+        n++;
+    }
+    return n ? ratio / (double)n : 1;
+}
+
+static void scale_curve(struct kw_curve *c, double by)
+{
+    for (uint32_t i = 0; i < c->n; i++) c->y[i] *= by;
+}
+
+/* Points are medians, which a hiccup of the machine does not move; but serving adds steps up, hiccups and all, and sums go
+ * with means. One factor for all steps: of a single point the mean says little. */
+static enum kw_status mean_steps(struct fit *f, FILE *report, struct kw_error *err)
+{
+    struct kw_step_tables *t = &f->t;
+    double by = mean_over_median(f->m);
+    if (!(by > 0.5 && by < 2)) return kw_fail(err, KW_ERANGE, "a step's mean is %.2f times its median over all points: no steady device", by);
+    scale_curve(&t->dense, by), scale_curve(&t->head, by), scale_curve(&t->prefill_attn, by);
+    for (uint32_t i = 0; i < t->n_decode_rows; i++) scale_curve(&t->decode[i], by);
+    t->prefill_token_s *= by;
+    t->mixed.sequence_s *= by, t->mixed.context_s *= by, t->mixed.pair_s *= by;
+    fprintf(report, "means: a step takes %.3f times its median in the mean over the points; step times are scaled by it\n", by);
+    return KW_OK;
+}
+
 /* ---- cold start ---- */
 
 /* Lilliefors at 5 %: the largest distance of the sample's distribution of logs from the normal with its mean and deviation. */
@@ -870,7 +827,8 @@ enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m
     if (st == KW_OK) st = fit_mixed(&f, report, err);
     if (st == KW_OK) quality(&f, &interval, &unsteady, report);
     if (st == KW_OK) st = host_words(&f, report, err);
-    if (st == KW_OK) st = fit_cold(&f, report, err);
+    if (st == KW_OK) st = mean_steps(&f, report, err);
+    if (st == KW_OK) st = kw_fit_cold(&f.t.cold, m, report, err);
     if (st == KW_OK) st = fit_starts(p, m, report, err);
     if (st == KW_OK) {
         p->tables = f.t;

@@ -10,12 +10,14 @@
  *   host        from step to step less the device's time, in the serving loop: f0 + f1 sequences + f2 new requests, the law
  *               of host_time.h; f1 and f2 stay where they are above twice their standard error, else they are 0. The
  *               scheduler, building the batch, submitting, sampling, taking tokens; a request's admission and end
- *   cold        the step after so much idle time, and the decodes after a prompt, above the same ones settled: median over
- *               pairs of points, where most are above by their intervals; else 0
+ *   cold        fit_cold.h
  *   mixed       dense + head + both attentions; where that misses, kw_step_mixed, if it is better left out
  *   cold start  empirical quantiles; lognormal from 20 starts on, where Lilliefors's test does not refuse it at 5 %
  *
- * A measured point that is none of a fall gives its own time back. Errors are leave-one-out. */
+ *   mean        all of it but host and cold times the mean over the median of a point's samples, in the mean over the points:
+ *               medians stand against hiccups, but what is served adds up means
+ *
+ * Up to that factor a measured point that is none of a fall gives its own time back. Errors are leave-one-out, of medians. */
 #ifndef KW_CALIBRATE_FIT_MEASURED_H
 #define KW_CALIBRATE_FIT_MEASURED_H
 #include <stdio.h>

@@ -11,6 +11,7 @@ struct kw_backend { /* its law, seconds; and the state of its clock */
     double beside;   /* per decode and prompt token of a mixed step */
     double noise;    /* relative, uniform +- */
     double drift;    /* relative a second of device time */
+    double hiccup;   /* relative, of every tenth step */
     double cold;     /* seconds that the first three decode steps after a prompt take more, together */
     uint32_t since;  /* steps without prompts since the last one with */
     bool padded;     /* pure decode runs at the next power of two */
@@ -43,6 +44,7 @@ static enum kw_status fake_submit(struct kw_backend *b, const struct kw_batch *t
     if (!chunks && b->since < 3) s += b->cold / 3;
     b->since = chunks > 0 ? 0 : b->since + 1;
     s *= 1 + b->noise * (2.0 * (double)(kw_mix64(++b->steps) >> 11) / 9007199254740992.0 - 1) + b->drift * (double)b->now_ns * 1e-9;
+    if (b->steps % 10 == 3) s *= 1 + b->hiccup;
     b->pending_ns = (int64_t)(s * 1e9);
     out->device_ns = b->pending_ns;
     b->out = out;
@@ -188,6 +190,46 @@ static void recovers_a_law_through_noise(void)
     CHECK(p.steps_error_worst < 0.05 && p.steps_error_worst > 0.001); /* says what it does not know */
     kw_profile_free(&p);
     kw_measured_free(&m);
+}
+
+/* Every tenth step half as long again: no median sees it, but 5 % of all time is that. */
+static void sums_go_with_means(void)
+{
+    struct kw_backend b = usual;
+    struct kw_measured m = { 0 };
+    struct kw_profile p;
+    double worst[3];
+    b.hiccup = 0.5;
+    measure(&m, &b, 120, NULL);
+    for (size_t i = 0; i < m.n; i++)
+        if (m.point[i].key.kind == KW_MEASURED_DECODE && m.point[i].n > 40) CHECK(m.point[i].median_s == m.point[i].us[0] * 1e-6);
+    if (!fit(&p, &m)) return;
+    struct kw_backend longer = usual;
+    for (double *v = &longer.step; v <= &longer.prompt; v++) *v *= 1.05;
+    worst_errors(&p, &longer, worst);
+    CHECK(worst[0] < 0.03 && worst[1] < 0.03 && worst[2] < 0.03);
+    CHECK(strstr(report_text, "means: a step takes 1.05") || strstr(report_text, "means: a step takes 1.04"));
+    kw_profile_free(&p);
+    kw_measured_free(&m);
+}
+
+/* What validation in turns does: each point once, whatever its interval, and no more. */
+static void a_pass_visits_each_point_once(void)
+{
+    struct kw_backend b = usual;
+    struct kw_measured m = { .head = head }, all = { .head = head };
+    struct kw_measure_rig rig = rig_of(&b);
+    struct kw_measure_options o = options_of(&b, 600);
+    struct kw_error err = { "" };
+    b.noise = 0.3;
+    o.passes = 1;
+    CHECK(kw_measure_run(&m, NULL, &rig, &o, &err) == KW_OK);
+    o.passes = 0;
+    CHECK(kw_measure_run(&all, NULL, &rig, &o, &err) == KW_OK);
+    CHECK(m.n > 100 && m.n <= all.n);
+    for (size_t i = 0; i < m.n; i++) CHECK(m.point[i].visits == 1 || m.point[i].key.kind == KW_MEASURED_ANCHOR);
+    kw_measured_free(&m);
+    kw_measured_free(&all);
 }
 
 static void sees_the_sizes_a_batch_is_padded_to(void)
@@ -594,6 +636,8 @@ int main(void)
 {
     RUN(recovers_a_law_without_noise);
     RUN(recovers_a_law_through_noise);
+    RUN(sums_go_with_means);
+    RUN(a_pass_visits_each_point_once);
     RUN(sees_the_sizes_a_batch_is_padded_to);
     RUN(takes_a_mixed_law_where_parts_do_not_add_up);
     RUN(sees_caches_that_others_took_while_idle);
