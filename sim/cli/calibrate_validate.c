@@ -82,15 +82,15 @@ static void print_load(struct kw_text *out, const struct kw_validated *v)
     }
 }
 
-/* How many of the figures at loads up to 80 % are what, and which is worst. */
-static void print_verdict(struct kw_text *out, const struct kw_validated *at, size_t n)
+/* How many of the figures of these metrics at loads up to 80 % are what, and which is worst. */
+static void print_verdict(struct kw_text *out, const struct kw_validated *at, size_t n, bool itl)
 {
     unsigned count[3] = { 0 };
     double worst = 0;
     char words[64] = "";
     for (size_t i = 0; i < n; i++)
         for (int m = 0; m < KW_VALIDATE_METRICS && at[i].load <= 0.8001; m++)
-            for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
+            for (int k = 0; k < KW_VALIDATE_STATISTICS && (m == KW_VALIDATE_ITL) == itl; k++) {
                 const struct kw_validated_figure *f = &at[i].figure[m][k];
                 if (!isfinite(f->error)) continue;
                 count[f->verdict]++;
@@ -100,8 +100,8 @@ static void print_verdict(struct kw_text *out, const struct kw_validated *at, si
             }
     unsigned all = count[0] + count[1] + count[2];
     if (all)
-        kw_text_add(out, "\nup to 80 %% load: %u of %u figures within 3 %%, %u more inside the engine's own runs, %u off; worst %+.1f %% (%s)\n",
-                    count[KW_WITHIN], all, count[KW_INSIDE], count[KW_MISSES], 100 * worst, words);
+        kw_text_add(out, "%s up to 80 %% load: %u of %u within 3 %%, %u more inside the engine's own runs, %u off; worst %+.1f %% (%s)\n",
+                    itl ? "ITL" : "\nTTFT, TPOT, E2E", count[KW_WITHIN], all, count[KW_INSIDE], count[KW_MISSES], 100 * worst, words);
 }
 
 static void print_load_json(struct kw_text *out, const struct kw_validated *v, bool first)
@@ -260,7 +260,7 @@ int kw_cli_calibrate_validate(const struct kw_options *o)
         else
             print_load(&out, &v[i]);
     if (served && o->json) kw_text_add(&out, " ]\n");
-    if (served && !o->json) print_verdict(&out, v, n);
+    for (int itl = 0; served && !o->json && itl < 2; itl++) print_verdict(&out, v, n, itl);
     struct kw_validated_file f = { .at = v, .n = n, .engine = &e, .device = &d, .profile = &p, .profile_path = o->in_turns ? o->in_turns : o->args.v[0],
                                    .traffic = o->trace ? o->trace : "synthetic", .burst = burst,
                                    .seed = o->seed >= 0 ? (uint64_t)o->seed : 1 };
