@@ -29,6 +29,20 @@
 #else
 #define FAILMALLOC_REAL(name) __libc_##name
 #endif
+/* The dynamic loader and OpenMP's runtime allocate before ThreadSanitizer is ready for instrumented code. */
+#if defined(__clang__) && defined(FAILMALLOC_SANITIZED)
+#define FAILMALLOC_PLAIN __attribute__((disable_sanitizer_instrumentation))
+#elif defined(__SANITIZE_THREAD__)
+#define FAILMALLOC_PLAIN __attribute__((no_sanitize_thread))
+#else
+#define FAILMALLOC_PLAIN
+#endif
+/* Whether what runs OpenMP may be tested so: clang's runtime ends the program where its own allocation fails. */
+#ifdef __clang__
+#define FAILMALLOC_OPENMP false
+#else
+#define FAILMALLOC_OPENMP true
+#endif
 extern void *FAILMALLOC_REAL(malloc)(size_t);
 extern void *FAILMALLOC_REAL(calloc)(size_t, size_t);
 extern void *FAILMALLOC_REAL(realloc)(void *, size_t);
@@ -37,7 +51,7 @@ static atomic_long failmalloc_left; /* allocations until the failing one; 0 when
 static atomic_bool failmalloc_all;  /* and all after it */
 static atomic_bool failmalloc_fired;
 
-static bool failmalloc_now(void)
+FAILMALLOC_PLAIN static bool failmalloc_now(void)
 {
     if (atomic_load(&failmalloc_left) == 0) return failmalloc_all && failmalloc_fired ? (errno = ENOMEM, true) : false;
     if (atomic_fetch_sub(&failmalloc_left, 1) != 1) return false;
@@ -46,17 +60,17 @@ static bool failmalloc_now(void)
     return true;
 }
 
-void *malloc(size_t size)
+FAILMALLOC_PLAIN void *malloc(size_t size)
 {
     return failmalloc_now() ? NULL : FAILMALLOC_REAL(malloc)(size);
 }
 
-void *calloc(size_t n, size_t size)
+FAILMALLOC_PLAIN void *calloc(size_t n, size_t size)
 {
     return failmalloc_now() ? NULL : FAILMALLOC_REAL(calloc)(n, size);
 }
 
-void *realloc(void *p, size_t size)
+FAILMALLOC_PLAIN void *realloc(void *p, size_t size)
 {
     return failmalloc_now() ? NULL : FAILMALLOC_REAL(realloc)(p, size);
 }

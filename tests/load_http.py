@@ -168,7 +168,8 @@ def main():
     server = subprocess.Popen([keepwarm, "engine", "serve", "--model", "tiny", "--backend", "cpu", "--port", "0", "--threads", "1", "--num-blocks", "1024",
                                "--max-model-len", "1024", "--max-num-seqs", "128", "--max-queue", "256", "-q"], stdout=subprocess.PIPE, text=True)
     port = int(server.stdout.readline().rsplit(":", 1)[1])
-    metrics(port) # what the first connection opens for good is no part of the load
+    metrics(port) # what the first connection opens for good is no part of the load; itself it is closed a moment later
+    time.sleep(0.5)
     before = descriptors(server.pid)
     began = time.monotonic()
     counts, number, ttft, memory, fds, most = load(port, server.pid, seconds, streams)

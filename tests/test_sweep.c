@@ -1,9 +1,5 @@
 /* Sweeps: the same bytes on any number of threads, twins simulated once, and clean ends. Failing allocations are in
- * test_plan.c, so that ThreadSanitizer's own malloc is left alone here:
- *     make SAN=thread CC=clang build/san-thread/tests/test_sweep
- *     OMP_TOOL_LIBRARIES=/usr/lib/llvm-14/lib/libarcher.so TSAN_OPTIONS=ignore_noninstrumented_modules=1 (one line)
- *         build/san-thread/tests/test_sweep
- * (gcc's libgomp is not instrumented and gives false alarms; clang's libomp with archer tells TSan of its barriers.) */
+ * test_plan.c, as clang's OpenMP, which ThreadSanitizer wants (make test SAN=thread CC=clang), ends the program at its own. */
 #include "tests/fakeplan.h"
 #include "sim/plan/sweep.h"
 
