@@ -124,6 +124,17 @@ static void put_prefill(FILE *f, const struct kw_profile *p, const struct kw_gpu
                 p->tables.mixed.sequence_s * 1e6, p->tables.mixed.context_s * 1e9, p->tables.mixed.pair_s * 1e9);
 }
 
+/* What a step takes beside its own work; nothing where nobody measured it. */
+static void put_beside(FILE *f, const struct kw_step_tables *t)
+{
+    if (t->fixed_s > 0 || t->sequence_s > 0 || t->chunk_s > 0)
+        fprintf(f, "\nhost a step: %.3g us, %.3g us a sequence, %.3g us a new request\n", t->fixed_s * 1e6, t->sequence_s * 1e6, t->chunk_s * 1e6);
+    for (uint32_t i = 0; i < t->cold.n_idle; i++)
+        fprintf(f, "%s%.3g ms after %.3g ms", i ? ", " : "cold caches add: ", t->cold.idle[i].more_s * 1e3, t->cold.idle[i].idle_s * 1e3);
+    if (t->cold.n_idle) fputs(" without work\n", f);
+    if (t->cold.after_prompt_s > 0) fprintf(f, "and %.3g ms to the decode after a prompt\n", t->cold.after_prompt_s * 1e3);
+}
+
 /* Seconds, or milliseconds where a tenth of a second would hide them. */
 static void put_seconds(FILE *f, double s)
 {
@@ -175,6 +186,7 @@ enum kw_status kw_profile_show(char **text, const struct kw_profile *p, const ch
             100 * p->steps_error_median, 100 * p->steps_error_worst, 100 * p->prefill_error_median, 100 * p->prefill_error_worst);
     put_decode(f, p, g, m);
     put_prefill(f, p, g, m);
+    put_beside(f, &p->tables);
     put_cold_start(f, p);
     int bad = ferror(f);
     if (fclose(f) != 0 || bad || !out) {
