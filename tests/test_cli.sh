@@ -214,6 +214,9 @@ holds "compare of two" keepwarm compare run.h5 plan.h5
 for h5 in run sweep plan; do
     keepwarm report $h5.h5 -o $h5.html 2>report.err && grep -q '<svg' $h5.html && grep -q '</html>' $h5.html && ok ||
         bad "report $h5.h5: $(head -1 report.err)"
+    for fact in "<dt>model</dt><dd>llama-3.1-8b</dd>" "<dt>objectives</dt><dd>TTFT p95 &lt;= 600 s</dd>" ": base</h1>"; do
+        grep -qF "$fact" $h5.html && ok || bad "report of $h5: no $fact"
+    done
     holds "report of $h5 is well formed" $python -c '
 import sys
 from html.parser import HTMLParser
@@ -229,6 +232,11 @@ p = P()
 p.feed(open(sys.argv[1], encoding="utf-8").read())
 assert not p.open, p.open' $h5.html
 done
+grep -qE "[$][0-9.]+ a month \(95 %: [0-9.]+ to [0-9.]+\), TTFT p95" plan.html && ok || bad "report of plan: no cost beside the recommendation"
+values() { seq -s, "$@"; }
+keepwarm sweep base.json -q --set replications=1 --set 'deployments[main].max_replicas=64' --set \
+    "sweep={\"deployments[main].keep_warm\":[$(values 40 -1 0)],\"deployments[main].idle_timeout_s\":[$(values 35 -1 10 | sed -E 's/[0-9]+/"&"/g')]}" >large.out
+grep -qE '^ +1 +0 +10 ' large.out && ok || bad "the best of 1,066 points, the last, is not the first row: $(sed -n 10p large.out)"
 holds "trace formats" keepwarm trace formats
 holds "trace info" keepwarm trace info t.csv
 keepwarm trace convert t.csv -o t.h5 2>/dev/null || bad "trace convert: exit $?"

@@ -55,7 +55,7 @@ static void a_known_best(void)
     CHECK(!p.tie);
     CHECK_STR(kw_candidate_label(&p.candidates[p.best], label, sizeof label), "on_demand3 1 x H100 bf16 tp1");
     CHECK_STR(p.recommendation,
-              " H100 bf16 tp1: 1 x h (1 GPUs), 1 replicas of tp 1, on_demand, balance=least_outstanding");
+              " H100 bf16 tp1: 1 x h (1 GPU), 1 replica of tp 1, on_demand, balance=least_outstanding");
     CHECK(
         strstr(p.why, "on_demand4 1 x H100 bf16 tp1 meets the objectives too but costs $146.00 +- 0.00 a month more") !=
         NULL);

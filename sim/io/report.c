@@ -8,6 +8,7 @@
 #include "sim/core/h5.h"
 #include "sim/core/text.h"
 #include "sim/io/results.h"
+#include "sim/io/slo_text.h"
 
 /* The columns of a result that the page shows. Strings are one block each. */
 struct page {
@@ -20,6 +21,7 @@ struct page {
     uint32_t *arrivals, *busy, *idle, *starting;
     size_t *order; /* points by rank */
     char *recommendation, *why, *scaling, *command, *version, *revision, *source, *created;
+    struct kw_text name, model, objectives; /* of the scenario; empty where this keepwarm cannot read it any more */
 };
 
 static void page_free(struct page *g)
@@ -29,7 +31,21 @@ static void page_free(struct page *g)
         g->bill, g->time, g->arrivals, g->busy, g->idle, g->starting, g->order, g->recommendation, g->why, g->scaling, g->command,
         g->version, g->revision, g->source, g->created };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+    kw_text_free(&g->name);
+    kw_text_free(&g->model);
+    kw_text_free(&g->objectives);
     kw_h5_abandon(g->f);
+}
+
+static void read_scenario(struct page *g, const char *path, const char *config_json)
+{
+    struct kw_scenario s;
+    struct kw_error unreadable;
+    if (kw_scenario_parse(&s, path, config_json, strlen(config_json), NULL, 0, &unreadable) != KW_OK) return;
+    kw_text_add(&g->name, "%s", s.name);
+    kw_text_add(&g->model, "%s", s.model ? s.model : "");
+    kw_slo_text_print(&s.slo, &g->objectives);
+    kw_scenario_free(&s);
 }
 
 static enum kw_status read_series(struct page *g, struct kw_error *err)
@@ -57,6 +73,7 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
     memset(g, 0, sizeof *g);
     enum kw_status st = kw_results_head(&head, path, err); /* is it a result, and of a schema that we know? */
     if (st != KW_OK) return st;
+    read_scenario(g, path, head.config_json);
     kw_results_head_free(&head);
     if ((st = kw_h5_open(&g->f, path, err)) != KW_OK) return st;
     st = kw_h5_shape(g->f, "/bill/usd_month", &rank, shape, err);
@@ -147,13 +164,19 @@ static const char *item_colour(const char *item)
 
 struct axis { /* a log or linear scale from data to pixels */
     double lo, hi, from, to;
-    bool log;
+    bool log, whole; /* whole: of counts, no tick between two */
 };
 
 static double at(const struct axis *a, double v)
 {
     double u = a->log ? (log10(v) - log10(a->lo)) / (log10(a->hi) - log10(a->lo)) : (v - a->lo) / (a->hi - a->lo);
     return a->from + u * (a->to - a->from);
+}
+
+static double tick(int k) /* the k-th of ..., 1, 2, 5, 10, 20, ... */
+{
+    static const double mantissa[] = { 1, 2, 5 };
+    return mantissa[((k % 3) + 3) % 3] * pow(10, floor(k / 3.0));
 }
 
 static void fit_log(struct axis *a, const double *v, size_t n)
@@ -167,8 +190,19 @@ static void fit_log(struct axis *a, const double *v, size_t n)
             if (v[i] > a->hi) a->hi = v[i];
         }
     if (a->hi == 0) a->lo = a->hi = 1;
-    a->lo /= 1.3;
-    a->hi *= 1.3;
+    int lo = (int)floor(log10(a->lo)) * 3 - 1, hi = lo; /* out to ticks, so that each end has one */
+    while (tick(lo + 1) < a->lo / 1.05) lo++;
+    while (tick(hi) < a->hi * 1.05) hi++;
+    a->lo = tick(lo);
+    a->hi = tick(hi);
+}
+
+/* "0.5", "200", "5k": a tick has one digit, or few. */
+static const char *tick_text(char buf[16], double v)
+{
+    const char *unit = v >= 1e6 ? "M" : v >= 1e3 ? "k" : "";
+    snprintf(buf, 16, "%.4g%s", v / (v >= 1e6 ? 1e6 : v >= 1e3 ? 1e3 : 1), unit);
+    return buf;
 }
 
 static void grid(struct kw_text *t, const struct axis *x, const struct axis *y, const char *x_title, const char *y_title)
@@ -178,19 +212,19 @@ static void grid(struct kw_text *t, const struct axis *x, const struct axis *y, 
         const struct axis *a = which ? y : x;
         double step = a->log ? 0 : pow(10, floor(log10((a->hi - a->lo) / 4)));
         if (!a->log && (a->hi - a->lo) / step > 8) step *= (a->hi - a->lo) / step > 20 ? 5 : 2;
+        if (a->whole && step < 1) step = 1;
         int first = a->log ? (int)floor(log10(a->lo)) * 3 : (int)ceil(a->lo / step);
         for (int k = first;; k++) {
-            static const double mantissa[] = { 1, 2, 5 };
-            double v = a->log ? mantissa[((k % 3) + 3) % 3] * pow(10, floor(k / 3.0)) : k * step;
-            if (v > a->hi) break;
-            if (v < a->lo) continue;
+            double v = a->log ? tick(k) : k * step;
+            if (v > a->hi * (1 + 1e-9)) break;
+            if (v < a->lo * (1 - 1e-9)) continue;
             double p = at(a, v);
             if (which)
                 kw_text_add(t, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' class='g'/><text x='%.1f' y='%.1f' class='r'>%s</text>",
-                            x->from, x->to, p, p, x->from - 6, p + 4, kw_text_si(b, v));
+                            x->from, x->to, p, p, x->from - 6, p + 4, tick_text(b, v));
             else
                 kw_text_add(t, "<line y1='%.1f' y2='%.1f' x1='%.1f' x2='%.1f' class='g'/><text x='%.1f' y='%.1f' class='m'>%s</text>",
-                            y->from, y->to, p, p, p, y->from + 16, kw_text_si(b, v));
+                            y->from, y->to, p, p, p, y->from + 16, tick_text(b, v));
         }
     }
     kw_text_add(t, "<text x='%.1f' y='%.1f' class='m t'>%s</text><text transform='translate(%.1f %.1f) rotate(-90)' class='m t'>%s</text>\n",
@@ -227,17 +261,19 @@ static void scatter(struct kw_text *t, const struct page *g)
         kw_text_add(t, ": $%.2f, %.3g s</title></circle>", g->cost[i], g->ttft[i]);
     }
     static const char *const kinds[] = { "api", "serverless", "dedicated" };
+    static const int kind_x[] = { 700, 745, 830 };
     for (int k = 0; k < 3; k++)
-        kw_text_add(t, "<circle cx='%d' cy='14' r='4' fill='%s'/><text x='%d' y='18'>%s</text>", 640 + 95 * k, kind_colour(kinds[k]),
-                    650 + 95 * k, kinds[k]);
+        kw_text_add(t, "<circle cx='%d' cy='8' r='4' fill='%s'/><text x='%d' y='12'>%s</text>", kind_x[k], kind_colour(kinds[k]),
+                    kind_x[k] + 9, kinds[k]);
     kw_text_add(t, "</svg>\n");
 }
 
 static void bills(struct kw_text *t, const struct page *g)
 {
-    size_t shown[14], rows = 0;
+    enum { MOST = 24 };
+    size_t shown[MOST], rows = 0;
     double most = 0;
-    for (size_t k = 0; k < g->n && rows < 14; k++) { /* the best configuration of each platform */
+    for (size_t k = 0; k < g->n && rows < MOST; k++) { /* the best configuration of each platform */
         size_t j = 0;
         while (j < rows && strcmp(g->platform[shown[j]], g->platform[g->order[k]])) j++;
         if (j < rows) continue;
@@ -284,12 +320,15 @@ static void bills(struct kw_text *t, const struct page *g)
     kw_text_add(t, "</svg>\n");
 }
 
+/* Between lo and hi, each holding from its time to the next. */
 static void area(struct kw_text *t, const struct axis *x, const struct axis *y, const double *time, const double *lo,
                  const double *hi, size_t n, const char *colour)
 {
-    kw_text_add(t, "<path fill='%s' d='M", colour);
-    for (size_t k = 0; k < n; k++) kw_text_add(t, "%.1f %.1f L", at(x, time[k]), at(y, hi[k]));
-    for (size_t k = n; k-- > 0;) kw_text_add(t, "%.1f %.1f%s", at(x, time[k]), at(y, lo[k]), k ? " L" : "Z'/>");
+    kw_text_add(t, "<path fill='%s' d='M%.1f %.1f", colour, at(x, time[0]), at(y, hi[0]));
+    for (size_t k = 1; k < n; k++) kw_text_add(t, "H%.1fV%.1f", at(x, time[k]), at(y, hi[k]));
+    kw_text_add(t, "V%.1f", at(y, lo[n - 1]));
+    for (size_t k = n - 1; k-- > 0;) kw_text_add(t, "V%.1fH%.1f", at(y, lo[k]), at(x, time[k]));
+    kw_text_add(t, "Z'/>");
 }
 
 static void replicas(struct kw_text *t, const struct page *g)
@@ -312,10 +351,11 @@ static void replicas(struct kw_text *t, const struct page *g)
         if (all[k] > most) most = all[k];
     }
     if (all[0] > 0 || most > 1 || ready[n / 2] > 0) {
-        struct axis x = { .lo = 0, .hi = hours[n - 1], .from = 70, .to = 900 }, y = { .lo = 0, .hi = most * 1.05, .from = 220, .to = 20 };
+        struct axis x = { .lo = 0, .hi = hours[n - 1], .from = 70, .to = 900 };
+        struct axis y = { .lo = 0, .hi = most * 1.05, .from = 220, .to = 20, .whole = true };
         kw_text_add(t, "<h2>Replicas over time</h2>\n<p>");
         escape(t, g->label[best]);
-        kw_text_add(t, ": busy, <span style='color:#E69F00'>ready and idle</span>, <span style='color:#D55E00'>starting</span>.</p>\n"
+        kw_text_add(t, ": <span style='color:#0072B2'>busy</span>, <span style='color:#E69F00'>ready and idle</span>, <span style='color:#D55E00'>starting</span>.</p>\n"
                        "<svg viewBox='0 0 920 270'>");
         grid(t, &x, &y, "hours since the trace began", "replicas");
         area(t, &x, &y, hours, ready, all, n, "#D55E00");
@@ -326,58 +366,99 @@ static void replicas(struct kw_text *t, const struct page *g)
     free(hours);
 }
 
+/* A second line of a cell, smaller. */
+static void small(struct kw_text *t, const char *s, const char *in_brackets)
+{
+    kw_text_add(t, "<br><small>");
+    escape(t, s);
+    if (in_brackets) kw_text_add(t, " (");
+    if (in_brackets) escape(t, in_brackets);
+    kw_text_add(t, in_brackets ? ")</small>" : "</small>");
+}
+
 static void ranking(struct kw_text *t, const struct page *g)
 {
-    kw_text_add(t, "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration</th><th>settings</th><th>USD a month</th><th>95 %%</th>"
-                   "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, %%</th><th>inputs</th><th>profile</th><th>verdict</th></tr>\n");
-    for (size_t k = 0; k < g->n && k < 60; k++) {
+    enum { MOST = 60 };
+    kw_text_add(t, "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration, settings, profile</th><th>USD a month</th><th title='half of the 95 %% interval'>±</th>"
+                   "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, %%</th><th>weakest input</th>"
+                   "<th>verdict</th></tr>\n");
+    bool left_early = false;
+    for (size_t k = 0; k < g->n && k < MOST; k++) {
         size_t i = g->order[k];
         kw_text_add(t, "<tr%s><td>%u</td><td>", g->feasible[i] ? "" : " class='x'", g->rank[i]);
         escape(t, g->label[i]);
-        kw_text_add(t, "</td><td>");
-        escape(t, g->settings[i]);
+        small(t, g->settings[i], NULL);
+        if (g->profile && g->profile_grade && strcmp(g->profile[i], "-")) small(t, g->profile[i], g->profile_grade[i]);
         kw_text_add(t, "</td><td>%.2f</td><td>", g->cost[i]);
         if (g->pruned[i])
-            kw_text_add(t, "left early");
+            kw_text_add(t, "-");
         else
-            kw_text_add(t, "%.2f to %.2f", g->cost_lo[i], g->cost_hi[i]);
-        kw_text_add(t, "</td><td>%.3g</td><td>%.3g</td><td>%.2f</td><td>%.2f</td><td>%.0f</td><td>%s</td><td>", g->ttft[i],
-                    1e3 * g->tpot[i], 100 * g->cold[i], 100 * g->error[i], 100 * g->p_best[i], g->grade[i]);
-        if (g->profile && g->profile_grade && strcmp(g->profile[i], "-")) {
-            escape(t, g->profile[i]);
-            kw_text_add(t, " (");
-            escape(t, g->profile_grade[i]);
-            kw_text_add(t, ")");
-        }
+            kw_text_add(t, "%.2f", (g->cost_hi[i] - g->cost_lo[i]) / 2);
+        kw_text_add(t, "</td><td>%.3g</td><td>%.3g</td><td>%.2f</td><td>%.2f</td><td>", g->ttft[i], 1e3 * g->tpot[i], 100 * g->cold[i],
+                    100 * g->error[i]);
+        if (g->pruned[i])
+            kw_text_add(t, "-");
+        else
+            kw_text_add(t, "%.0f", 100 * g->p_best[i]);
         kw_text_add(t, "</td><td>");
-        escape(t, g->feasible[i] ? "meets all" : g->miss[i]);
+        escape(t, g->grade[i]);
+        kw_text_add(t, "</td><td>");
+        escape(t, g->feasible[i] ? "meets" : g->miss[i]);
         kw_text_add(t, "</td></tr>\n");
+        left_early |= g->pruned[i];
     }
     kw_text_add(t, "</table>\n");
+    if (left_early)
+        kw_text_add(t, "<p>-: not simulated in all replications, because it could not have become the best.</p>\n");
+    if (g->n > MOST) kw_text_add(t, "<p>%zu more configurations are in the result.</p>\n", g->n - MOST);
+}
+
+static void facts(struct kw_text *t, const struct page *g)
+{
+    const struct {
+        const char *name, *value;
+    } row[] = { { "traffic", g->source }, { "month", g->scaling }, { "model", g->model.s }, { "objectives", g->objectives.s } };
+    kw_text_add(t, "<dl>");
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        if (!row[i].value || !row[i].value[0]) continue;
+        kw_text_add(t, "<dt>%s</dt><dd>", row[i].name);
+        escape(t, row[i].value);
+        kw_text_add(t, "</dd>");
+    }
+    kw_text_add(t, "</dl>\n");
 }
 
 static void render(struct kw_text *t, const struct page *g)
 {
     kw_text_add(t, "<!doctype html>\n<html lang='en'><meta charset='utf-8'><title>keepwarm %s</title>\n<style>\n"
                    "body{font:15px/1.45 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222}\n"
-                   "table{border-collapse:collapse;font-size:13px}td,th{padding:3px 8px;border-bottom:1px solid #ddd;text-align:right}\n"
-                   "td:nth-child(2),td:nth-child(3),td:last-child,th:nth-child(2),th:nth-child(3){text-align:left}tr.x{color:#888}\n"
-                   "svg{width:100%%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}text.r{text-anchor:end}text.m{text-anchor:middle}\n"
-                   "text.t{font-size:13px}line.g{stroke:#e5e5e5}path.f{fill:none;stroke:#666;stroke-dasharray:4 3}.box{background:#f3f7fa;padding:1em;border-left:4px solid #0072B2}\n"
-                   "</style>\n<h1>keepwarm %s</h1>\n", g->command, g->command);
+                   "table{border-collapse:collapse;font-size:13px;width:100%%}\n"
+                   "td,th{padding:3px 8px;border-bottom:1px solid #ddd;text-align:right;vertical-align:top}\n"
+                   "td:nth-child(2),td:last-child,th:nth-child(2),th:last-child{text-align:left}tr.x{color:#888}\n"
+                   "small{font-size:11px;color:#777}dl{display:grid;grid-template-columns:6em auto;gap:2px 1em}dt{color:#777}dd{margin:0}\n"
+                   "svg{width:100%%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}text.r{text-anchor:end}\n"
+                   "text.m{text-anchor:middle}text.t{font-size:13px}line.g{stroke:#e5e5e5}\n"
+                   "path.f{fill:none;stroke:#666;stroke-dasharray:4 3}\n"
+                   ".box{background:#f3f7fa;padding:1em;border-left:4px solid #0072B2}\n"
+                   "</style>\n<h1>keepwarm %s", g->command, g->command);
+    if (g->name.s && g->name.s[0]) {
+        kw_text_add(t, ": ");
+        escape(t, g->name.s);
+    }
+    kw_text_add(t, "</h1>\n");
     if (g->recommendation && g->recommendation[0]) {
+        size_t best = g->order[0];
         kw_text_add(t, "<div class='box'><b>");
         escape(t, g->recommendation);
         kw_text_add(t, "</b><br>");
+        if (g->feasible[best])
+            kw_text_add(t, "$%.2f a month (95 %%: %.2f to %.2f), TTFT p95 %.3g s, the cheapest that meets the objectives with "
+                           "probability %.0f %%<br>", g->cost[best], g->cost_lo[best], g->cost_hi[best], g->ttft[best], 100 * g->p_best[best]);
         escape(t, g->why ? g->why : "");
         kw_text_add(t, "</div>\n");
     }
-    kw_text_add(t, "<p>Traffic: ");
-    escape(t, g->source);
-    kw_text_add(t, "; ");
-    escape(t, g->scaling);
-    kw_text_add(t, ".</p>\n");
-    scatter(t, g);
+    facts(t, g);
+    if (g->n > 1) scatter(t, g);
     bills(t, g);
     replicas(t, g);
     ranking(t, g);

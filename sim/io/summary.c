@@ -80,11 +80,11 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
 
 static void add_metric(struct kw_listing *t, const char *name, double scale, const char *unit, const struct kw_estimate *e)
 {
-    char a[32], b[32], c[32];
+    char buf[32];
+    const double v[] = { e->mean, e->lo, e->hi };
     kw_listing_cell(t, "%s", name);
-    kw_listing_cell(t, "%s", number(e->mean * scale, a));
-    kw_listing_cell(t, "%s", number(e->lo * scale, b));
-    kw_listing_cell(t, "%s", number(e->hi * scale, c));
+    for (int i = 0; i < 3; i++)
+        kw_listing_cell(t, "%s", strcmp(unit, "USD a month") ? number(v[i] * scale, buf) : money(v[i] * scale, buf));
     kw_listing_cell(t, "%s", unit);
 }
 
@@ -165,24 +165,23 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     kw_text_add(out, "\n");
     add_bill(&p->bill, out);
     kw_text_add(out, "\n  %u replication%s: %llu requests arrived, %llu completed, %llu rejected, %llu timed out, %llu too long;\n"
-                     "  %llu replica starts (%llu failed), %u replicas at most, %llu preemptions\n",
+                     "  %llu replica start%s (%llu failed), %u replica%s at most, %llu preemption%s\n",
                 p->replications, p->replications == 1 ? "" : "s", (unsigned long long)p->arrived, (unsigned long long)p->completed,
                 (unsigned long long)p->rejected, (unsigned long long)p->timed_out, (unsigned long long)p->too_long,
-                (unsigned long long)p->starts, (unsigned long long)p->failed_starts, p->peak_replicas,
-                (unsigned long long)p->preemptions);
+                (unsigned long long)p->starts, p->starts == 1 ? "" : "s", (unsigned long long)p->failed_starts, p->peak_replicas,
+                p->peak_replicas == 1 ? "" : "s", (unsigned long long)p->preemptions, p->preemptions == 1 ? "" : "s");
     kw_text_add(out, "  objectives: %s%s; weakest input: %s\n", p->feasible ? "met" : "missed, ", p->miss, kw_grade_name[p->grade]);
 }
 
-/* Indices of points by rank. */
-static void by_rank(const struct kw_point *p, size_t n, size_t *order)
+/* Indices of the `room` points that rank first, of n >= room. */
+static void by_rank(const struct kw_point *p, size_t n, size_t *order, size_t room)
 {
-    for (size_t i = 0; i < n; i++) order[i] = i;
-    for (size_t i = 1; i < n; i++) /* insertion: nearly sorted and short */
-        for (size_t k = i; k > 0 && p[order[k]].rank < p[order[k - 1]].rank; k--) {
-            size_t x = order[k];
-            order[k] = order[k - 1];
-            order[k - 1] = x;
-        }
+    for (size_t i = 0, held = 0; i < n; i++) {
+        if (held == room && (!room || p[i].rank >= p[order[room - 1]].rank)) continue;
+        size_t k = held < room ? held++ : room - 1;
+        for (; k > 0 && p[i].rank < p[order[k - 1]].rank; k--) order[k] = order[k - 1];
+        order[k] = i;
+    }
 }
 
 static void figure_columns(struct kw_listing *t)
@@ -232,8 +231,8 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
     }
     if (!axes) kw_listing_column(&t, "configuration", "", false);
     figure_columns(&t);
-    by_rank(p, shown, order);
     if (limit && limit < shown) shown = limit;
+    by_rank(p, n, order, shown);
     for (size_t k = 0; k < shown; k++) {
         size_t i = order[k];
         kw_listing_cell(&t, "%u", p[i].rank);
@@ -244,7 +243,7 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
     kw_listing_print(&t, out);
     kw_listing_free(&t);
     if (shown < n) kw_text_add(out, "  ... and %zu more (--all, or the result file)\n", n - shown);
-    if (s) step_times(c, n, -1, out);
+    if (s && n) step_times(c, n, (ptrdiff_t)order[0], out);
 }
 
 /* ---- the plan */
