@@ -49,6 +49,8 @@ $B/%.c.o: %.c
 	$(CC) $(CFLAGS) -c $< -o $@
 $B/tests/%: $B/tests/%.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+# Sees what each linear layer quantises (tests/test_fp8.sh).
+$B/tests/fp8_trace: override LDLIBS += -Wl,--wrap=kw_fp8_quantise
 # The CUDA backend, a library of its own that is opened at run time: machine code for A100 and H100/H200, PTX for the rest.
 # It holds copies of the few C files it shares with the program, everything else of theirs is dropped by the linker.
 GENCODE ?= -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a -gencode arch=compute_80,code=compute_80
@@ -158,7 +160,7 @@ deps:
 test: deps
 	@$(MAKE) --no-print-directory -s $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) check
 TESTS := $(patsubst %.c,$B/%,$(wildcard tests/test_*.c))
-check: $(TESTS) $(if $(wildcard sim/cli/main.c),$B/keepwarm) $(if $(SAN),,cuda-tests)
+check: $(TESTS) $(if $(wildcard sim/cli/main.c),$B/keepwarm) $(if $(SAN),,$B/tests/fp8_trace cuda-tests)
 	@KEEPWARM=$B/keepwarm tests/run.sh $(TESTS) $(if $(SAN),$(if $(filter thread,$(SAN)),tests/test_http.sh tests/test_load.sh),$(wildcard tests/test_*.sh))
 
 # Fuzz targets: libFuzzer over every parser, each for FUZZ_S seconds from its seeds. What crashes lies in build/fuzz.

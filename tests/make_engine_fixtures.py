@@ -159,18 +159,33 @@ def quantised(x):
     return e4m3(x / s), s
 
 
-def forward(c, w, ids, fp8=False):
+class Rounding:
+    """What fp8 rounds on the way, each as its own values say. tests/fp8.py puts another's roundings in their place."""
+
+    def input(self, x, name):
+        """The input of a linear layer, [n][cols]: E4M3 values and a scale a row. Layers that share an input are asked once."""
+        return quantised(x)
+
+    def stored(self, x, name):
+        """K or V of one layer, [n][kv_heads][head_dim], as the cache holds it."""
+        return as_bf16(x)
+
+
+def forward(c, w, ids, fp8=False, rounding=Rounding()):
     """Logits [n][vocab] of all positions, everything in float64. fp8: the layers' matrices and their inputs in E4M3, all
-    other weights and the KV cache in bf16."""
-    w = {k: as_bf16(v) if fp8 and not k.endswith("proj.weight") else v.astype(np.float64) for k, v in w.items()}
+    other weights and the KV cache in bf16. A matrix that is E4M3 already is a pair: values, scales of the rows [rows][1]."""
+    w = {k: v if isinstance(v, tuple) else as_bf16(v) if fp8 and not k.endswith("proj.weight") else v.astype(np.float64)
+         for k, v in w.items()}
 
-    def linear(x, name):
+    def linears(x, prefix, names):
         if not fp8:
-            return x @ w[name].T
-        (xq, xs), (wq, ws) = quantised(x), quantised(w[name])
-        return xq @ wq.T * xs * ws.T
+            return [x @ w[prefix + name].T for name in names]
+        xq, xs = rounding.input(x, prefix + names[0])
+        pairs = [w[prefix + name] if isinstance(w[prefix + name], tuple) else quantised(w[prefix + name]) for name in names]
+        return [xq @ wq.T * xs * ws.T for wq, ws in pairs]
 
-    stored = as_bf16 if fp8 else lambda x: x
+    def stored(x, name):
+        return rounding.stored(x, name) if fp8 else x
     n, heads, kv, dim, eps = len(ids), c["num_attention_heads"], c["num_key_value_heads"], head_dim(c), c["rms_norm_eps"]
     angle = np.concatenate([np.outer(np.arange(n), inv_freq(c))] * 2, -1)[:, None, :]
     cos, sin = np.cos(angle), np.sin(angle)
@@ -187,19 +202,20 @@ def forward(c, w, ids, fp8=False):
     for layer in range(c["num_hidden_layers"]):
         p = f"model.layers.{layer}."
         h = rms(x, w[p + "input_layernorm.weight"], eps)
-        q, k, v = (linear(h, p + f"self_attn.{a}_proj.weight") + w.get(p + f"self_attn.{a}_proj.bias", 0.0) for a in "qkv")
+        q, k, v = (y + w.get(p + f"self_attn.{a}_proj.bias", 0.0)
+                   for a, y in zip("qkv", linears(h, p, [f"self_attn.{a}_proj.weight" for a in "qkv"])))
         q, k, v = rope(q.reshape(n, heads, dim)), rope(k.reshape(n, kv, dim)), v.reshape(n, kv, dim)
-        k, v = stored(k), stored(v)
+        k, v = stored(k, p + "k"), stored(v, p + "v")
         k, v = np.repeat(k, heads // kv, 1), np.repeat(v, heads // kv, 1)
         s = np.einsum("ihd,jhd->hij", q, k) / np.sqrt(dim)
         s = np.where(seen, s, -np.inf)
         s = np.exp(s - s.max(-1, keepdims=True))
         s /= s.sum(-1, keepdims=True)
         a = np.einsum("hij,jhd->ihd", s, v).reshape(n, heads * dim)
-        x = x + linear(a, p + "self_attn.o_proj.weight")
+        x = x + linears(a, p, ["self_attn.o_proj.weight"])[0]
         h = rms(x, w[p + "post_attention_layernorm.weight"], eps)
-        gate, up = (linear(h, p + f"mlp.{m}_proj.weight") for m in ("gate", "up"))
-        x = x + linear(gate / (1 + np.exp(-gate)) * up, p + "mlp.down_proj.weight")
+        gate, up = linears(h, p, [f"mlp.{m}_proj.weight" for m in ("gate", "up")])
+        x = x + linears(gate / (1 + np.exp(-gate)) * up, p, ["mlp.down_proj.weight"])[0]
     head = "model.embed_tokens.weight" if c["tie_word_embeddings"] else "lm_head.weight"
     return rms(x, w["model.norm.weight"], eps) @ w[head].T
 
@@ -241,4 +257,5 @@ def main():
         print(name, "done")
 
 
-main()
+if __name__ == "__main__":
+    main()
