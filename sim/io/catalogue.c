@@ -43,7 +43,8 @@ static struct kw_catalogue_file *find_file(struct kw_catalogue *c, const char *p
 }
 
 /* A new empty slot at the end. */
-static enum kw_status add_file(struct kw_catalogue *c, const char *path, struct kw_catalogue_file **out, struct kw_error *err)
+static enum kw_status add_file(struct kw_catalogue *c, const char *path, struct kw_catalogue_file **out,
+                               struct kw_error *err)
 {
     struct kw_catalogue_file *f = realloc(c->file, (c->n_files + 1) * sizeof *f);
     if (f) c->file = f;
@@ -75,7 +76,8 @@ static enum kw_status unknown_platform(const struct kw_catalogue *c, const char 
 }
 
 /* The platform in the file a scenario names. */
-static enum kw_status load_platform(struct kw_catalogue *c, struct kw_platform *p, const char *name, struct kw_error *err)
+static enum kw_status load_platform(struct kw_catalogue *c, struct kw_platform *p, const char *name,
+                                    struct kw_error *err)
 {
     char buf[KW_PLACES_PATH];
     bool beside = false;
@@ -110,7 +112,8 @@ enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, c
 enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, size_t n, struct kw_error *err)
 {
     if (n == 0) return KW_OK;
-    struct kw_platform *room = realloc(c->platforms.p, (c->platforms.n + n) * sizeof *room); /* so that no name moves below */
+    /* so that no name moves below */
+    struct kw_platform *room = realloc(c->platforms.p, (c->platforms.n + n) * sizeof *room);
     if (!room) return kw_fail(err, KW_ENOMEM, "out of memory");
     c->platforms.p = room;
     for (size_t i = 0; i < n; i++) {
@@ -140,20 +143,24 @@ static enum kw_status check_pinned(const struct kw_catalogue *c, const struct kw
         const char *how = strchr(line, ' '), *path = how ? strchr(how + 1, ' ') : NULL;
         if (!path || strcspn(path + 1, "\n") != n || strncmp(path + 1, p->file, n)) continue;
         if (!strncmp(line, p->sha256, strlen(p->sha256))) return KW_OK;
-        return kw_fail(err, KW_ERANGE, "%s: the result was made with a profile of sha256 %.16s..., this one has %.16s... (--force goes on)",
-                       p->file, line, p->sha256);
+        return kw_fail(
+            err, KW_ERANGE,
+            "%s: the result was made with a profile of sha256 %.16s..., this one has %.16s... (--force goes on)",
+            p->file, line, p->sha256);
     }
     return KW_OK;
 }
 
 /* p->file is `path`, as whoever names it has it; `file` is opened. */
-static enum kw_status load_profile(const struct kw_catalogue *c, struct kw_profile *p, const char *path, const char *file, struct kw_error *err)
+static enum kw_status load_profile(const struct kw_catalogue *c, struct kw_profile *p, const char *path,
+                                   const char *file, struct kw_error *err)
 {
     struct kw_json doc;
     struct kw_sha256 sha;
     *p = (struct kw_profile){ 0 };
     if (strlen(path) >= sizeof p->file || strpbrk(path, "\r\n"))
-        return kw_fail(err, KW_ERANGE, "%.80s...: a profile's path may have %zu bytes, none of them a newline", path, sizeof p->file - 1);
+        return kw_fail(err, KW_ERANGE, "%.80s...: a profile's path may have %zu bytes, none of them a newline", path,
+                       sizeof p->file - 1);
     enum kw_status st = kw_json_load(&doc, file, err);
     if (st != KW_OK) return st;
     st = kw_profile_parse(p, file, doc.text, doc.len, err);
@@ -197,8 +204,8 @@ static bool put_word(char *to, size_t size, const char *word)
     return snprintf(to, size, "%s", word ? word : "") < (int)size;
 }
 
-enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct kw_profile_words *w, const struct kw_profile **out,
-                                          struct kw_error *err)
+enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct kw_profile_words *w,
+                                          const struct kw_profile **out, struct kw_error *err)
 {
     const char *file = w->file ? w->file : "", *sha256 = w->sha256 ? w->sha256 : "";
     int grade = 0;
@@ -206,8 +213,9 @@ enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct k
     if (!w->grade || !kw_grade_name[grade]) grade = KW_GRADE_UNKNOWN;
     for (size_t i = 0; i < c->n_named; i++) {
         const struct kw_profile *p = c->named[i];
-        if (p->tp == w->tp && !strcmp(p->gpu, w->gpu) && !strcmp(p->model, w->model) && !strcmp(p->precision, w->precision) &&
-            !strcmp(p->file, file) && !strcmp(p->sha256, sha256) && (int)p->steps.grade == grade) {
+        if (p->tp == w->tp && !strcmp(p->gpu, w->gpu) && !strcmp(p->model, w->model) &&
+            !strcmp(p->precision, w->precision) && !strcmp(p->file, file) && !strcmp(p->sha256, sha256) &&
+            (int)p->steps.grade == grade) {
             *out = p;
             return KW_OK;
         }
@@ -226,8 +234,8 @@ enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct k
         !put_word(p->precision, sizeof p->precision, w->precision) || !put_word(p->file, sizeof p->file, file) ||
         !put_word(p->sha256, sizeof p->sha256, sha256)) {
         free(p);
-        return kw_fail(err, KW_ERANGE, "no profile has these names: GPU '%.40s', model '%.60s', precision '%.20s'", w->gpu, w->model,
-                       w->precision);
+        return kw_fail(err, KW_ERANGE, "no profile has these names: GPU '%.40s', model '%.60s', precision '%.20s'",
+                       w->gpu, w->model, w->precision);
     }
     c->named[c->n_named++] = p;
     *out = p;
@@ -275,7 +283,8 @@ enum kw_status kw_catalogue_offer_folder(struct kw_catalogue *c, const char *fol
 void kw_catalogue_profiles_text(const struct kw_catalogue *c, struct kw_text *out)
 {
     for (size_t i = 0; i < c->profiles.n; i++)
-        if (c->profiles.p[i].file[0]) kw_text_add(out, "%s offered %s\n", c->profiles.p[i].sha256, c->profiles.p[i].file);
+        if (c->profiles.p[i].file[0])
+            kw_text_add(out, "%s offered %s\n", c->profiles.p[i].sha256, c->profiles.p[i].file);
     for (size_t i = 0; i < c->n_files; i++)
         if (c->file[i].profile) kw_text_add(out, "%s named %s\n", c->file[i].profile->sha256, c->file[i].path);
 }

@@ -33,30 +33,32 @@ struct kw_catalogue {
 enum kw_status kw_catalogue_load(struct kw_catalogue *c, struct kw_error *err); /* everything embedded */
 void kw_catalogue_free(struct kw_catalogue *c);
 
-/* By name, or by the path of a JSON file (anything with a '/' or ending in ".json"; places say where), read once. KW_ERANGE names the
- * nearest known one. */
+/* By name, or by the path of a JSON file (anything with a '/' or ending in ".json"; places say where), read once.
+ * KW_ERANGE names the nearest known one. */
 enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, const struct kw_platform **out,
                                      struct kw_error *err);
-/* Each of the n names that is the path of a platform file (places say where) becomes the name inside it, and that platform
- * one of c->platforms, in place of the embedded one of its name if there is one. Once, and before any candidate is made; the
- * names then live as long as c. */
+/* Each of the n names that is the path of a platform file (places say where) becomes the name inside it, and that
+ * platform one of c->platforms, in place of the embedded one of its name if there is one. Once, and before any
+ * candidate is made; the names then live as long as c. */
 enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, size_t n, struct kw_error *err);
 /* The profile in a file (places say where), read once. It serves whoever names it and nobody else. */
 enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
                                          struct kw_error *err);
-/* A profile of which a result file knows no more than these words: it may have been the user's own. Enough to price what
- * was simulated with it, not to simulate. KW_ERANGE: a word is longer than a profile's. */
-enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct kw_profile_words *w, const struct kw_profile **out,
-                                          struct kw_error *err);
-/* The profile in a file becomes one of c->profiles, where the best grade of each combination is taken by itself. Before any
- * candidate is made. Messages name the file. KW_ERANGE: what stands there is not what c->pinned has of it. */
+/* A profile of which a result file knows no more than these words: it may have been the user's own. Enough to price
+ * what was simulated with it, not to simulate. KW_ERANGE: a word is longer than a profile's. */
+enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct kw_profile_words *w,
+                                          const struct kw_profile **out, struct kw_error *err);
+/* The profile in a file becomes one of c->profiles, where the best grade of each combination is taken by itself.
+ * Before any candidate is made. Messages name the file. KW_ERANGE: what stands there is not what c->pinned has of
+ * it. */
 enum kw_status kw_catalogue_offer_profile(struct kw_catalogue *c, const char *path, struct kw_error *err);
 /* All *.json of a folder, by name. KW_EINPUT: it cannot be read. */
 enum kw_status kw_catalogue_offer_folder(struct kw_catalogue *c, const char *folder, struct kw_error *err);
-/* The profile files read, a line "SHA256 offered PATH" or "SHA256 named PATH" each, in the order in which offering them again
- * gives the same catalogue; what a result keeps. */
+/* The profile files read, a line "SHA256 offered PATH" or "SHA256 named PATH" each, in the order in which offering
+ * them again gives the same catalogue; what a result keeps. */
 void kw_catalogue_profiles_text(const struct kw_catalogue *c, struct kw_text *out);
-/* Offers the files such a text says were offered; pin: each file of the text must be what it was. text must outlive c. */
+/* Offers the files such a text says were offered; pin: each file of the text must be what it was. text must outlive
+ * c. */
 enum kw_status kw_catalogue_offer_pinned(struct kw_catalogue *c, const char *text, bool pin, struct kw_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* sim/io/edit.h - edits a JSON document by path, as `--set` and a sweep's axes do. The text is spliced in place, so every
- * other value keeps its line and errors still point into the user's file. */
+/* sim/io/edit.h - edits a JSON document by path, as `--set` and a sweep's axes do. The text is spliced in place, so
+ * every other value keeps its line and errors still point into the user's file. */
 #ifndef KW_IO_EDIT_H
 #define KW_IO_EDIT_H
 #include "sim/core/json.h"
@@ -9,7 +9,8 @@
 enum kw_status kw_edit_find(const struct kw_json *doc, const char *path, struct kw_jnode *out, struct kw_error *err);
 
 /* Puts the JSON text `json` (one value, no newline) at path: replaces what is there, else adds the last key to its
- * object (making objects on the way) or appends to an array when the index is its length. doc is unchanged on failure. */
+ * object (making objects on the way) or appends to an array when the index is its length. doc is unchanged on
+ * failure. */
 enum kw_status kw_edit_put(struct kw_json *doc, const char *path, const char *json, struct kw_error *err);
 
 /* The same with a string as the value. */

@@ -8,7 +8,8 @@ void kw_places_init(struct kw_places *p, const char *document, const char *recor
     const char *slash = document ? strrchr(document, '/') : NULL;
     int n = 0;
     *p = (struct kw_places){ .folder = { "" } };
-    if (recorded && *recorded && strlen(recorded) < KW_PLACES_PATH) snprintf(p->folder[n++], KW_PLACES_PATH, "%s", recorded);
+    if (recorded && *recorded && strlen(recorded) < KW_PLACES_PATH)
+        snprintf(p->folder[n++], KW_PLACES_PATH, "%s", recorded);
     if (slash && slash - document < KW_PLACES_PATH - 1)
         snprintf(p->folder[n], KW_PLACES_PATH, "%.*s", slash == document ? 1 : (int)(slash - document), document);
 }

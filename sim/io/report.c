@@ -26,10 +26,10 @@ struct page {
 
 static void page_free(struct page *g)
 {
-    void *const all[] = { g->label, g->platform, g->kind, g->settings, g->miss, g->grade, g->profile, g->profile_grade, g->item_name,
-        g->keep_warm, g->rank, g->feasible, g->pareto, g->pruned, g->cost, g->cost_lo, g->cost_hi, g->ttft, g->tpot, g->cold, g->error, g->p_best,
-        g->bill, g->time, g->arrivals, g->busy, g->idle, g->starting, g->order, g->recommendation, g->why, g->scaling, g->command,
-        g->version, g->revision, g->source, g->created };
+    void *const all[] = { g->label, g->platform, g->kind, g->settings, g->miss, g->grade, g->profile, g->profile_grade,
+        g->item_name, g->keep_warm, g->rank, g->feasible, g->pareto, g->pruned, g->cost, g->cost_lo, g->cost_hi,
+        g->ttft, g->tpot, g->cold, g->error, g->p_best, g->bill, g->time, g->arrivals, g->busy, g->idle, g->starting,
+        g->order, g->recommendation, g->why, g->scaling, g->command, g->version, g->revision, g->source, g->created };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     kw_text_free(&g->name);
     kw_text_free(&g->model);
@@ -77,7 +77,8 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
     kw_results_head_free(&head);
     if ((st = kw_h5_open(&g->f, path, err)) != KW_OK) return st;
     st = kw_h5_shape(g->f, "/bill/usd_month", &rank, shape, err);
-    if (st == KW_OK && (rank != 2 || shape[0] == 0)) st = kw_fail(err, KW_EPARSE, "%.300s: is no keepwarm result with points", path);
+    if (st == KW_OK && (rank != 2 || shape[0] == 0))
+        st = kw_fail(err, KW_EPARSE, "%.300s: is no keepwarm result with points", path);
     if (st != KW_OK) return st;
     g->n = shape[0];
     g->n_items = shape[1];
@@ -90,11 +91,14 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
         { "/points/label", KW_H5_STR, g->n, &g->label }, { "/points/platform", KW_H5_STR, g->n, &g->platform },
         { "/points/kind", KW_H5_STR, g->n, &g->kind }, { "/points/settings", KW_H5_STR, g->n, &g->settings },
         { "/points/miss", KW_H5_STR, g->n, &g->miss }, { "/points/grade", KW_H5_STR, g->n, &g->grade },
-        { "/bill/item_name", KW_H5_STR, g->n_items, &g->item_name }, { "/points/keep_warm", KW_H5_U32, g->n, &g->keep_warm },
+        { "/bill/item_name", KW_H5_STR, g->n_items, &g->item_name },
+        { "/points/keep_warm", KW_H5_U32, g->n, &g->keep_warm },
         { "/points/rank", KW_H5_U32, g->n, &g->rank }, { "/points/feasible", KW_H5_U8, g->n, &g->feasible },
         { "/points/pareto", KW_H5_U8, g->n, &g->pareto }, { "/points/pruned", KW_H5_U8, g->n, &g->pruned },
-        { "/points/cost_usd_month", KW_H5_F64, g->n, &g->cost }, { "/points/cost_usd_month_lo", KW_H5_F64, g->n, &g->cost_lo },
-        { "/points/cost_usd_month_hi", KW_H5_F64, g->n, &g->cost_hi }, { "/points/ttft_p95_s", KW_H5_F64, g->n, &g->ttft },
+        { "/points/cost_usd_month", KW_H5_F64, g->n, &g->cost },
+        { "/points/cost_usd_month_lo", KW_H5_F64, g->n, &g->cost_lo },
+        { "/points/cost_usd_month_hi", KW_H5_F64, g->n, &g->cost_hi },
+        { "/points/ttft_p95_s", KW_H5_F64, g->n, &g->ttft },
         { "/points/tpot_p95_s", KW_H5_F64, g->n, &g->tpot }, { "/points/cold_fraction", KW_H5_F64, g->n, &g->cold },
         { "/points/error_fraction", KW_H5_F64, g->n, &g->error }, { "/points/p_best", KW_H5_F64, g->n, &g->p_best },
         { "/bill/usd_month", KW_H5_F64, g->n * g->n_items, &g->bill },
@@ -110,16 +114,22 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
         const char *name;
         char **out;
         bool required;
-    } attrs[] = { { "command", &g->command, true }, { "keepwarm_version", &g->version, true }, { "git_revision", &g->revision, true },
-        { "scaling", &g->scaling, true }, { "trace_source", &g->source, true }, { "created_utc", &g->created, true },
-        { "recommendation", &g->recommendation, false }, { "why", &g->why, false } };
+    } attrs[] = { { "command", &g->command, true },
+                  { "keepwarm_version", &g->version, true },
+                  { "git_revision", &g->revision, true },
+                  { "scaling", &g->scaling, true },
+                  { "trace_source", &g->source, true },
+                  { "created_utc", &g->created, true },
+                  { "recommendation", &g->recommendation, false },
+                  { "why", &g->why, false } };
     for (size_t i = 0; i < sizeof attrs / sizeof *attrs && st == KW_OK; i++)
         if (kw_h5_read_attr_str(g->f, "/", attrs[i].name, attrs[i].out, attrs[i].required ? err : NULL) != KW_OK) {
             *attrs[i].out = NULL;
             if (attrs[i].required) st = KW_EPARSE;
         }
     if (st == KW_OK && !(g->order = malloc(g->n * sizeof *g->order))) st = kw_fail(err, KW_ENOMEM, "out of memory");
-    for (size_t i = 0; st == KW_OK && i < g->n; i++) { /* ranks are 1..n, each once; anything else keeps the file's order */
+    /* ranks are 1..n, each once; anything else keeps the file's order */
+    for (size_t i = 0; st == KW_OK && i < g->n; i++) {
         g->order[i] = i;
         for (size_t k = i; k > 0 && g->rank[g->order[k]] < g->rank[g->order[k - 1]]; k--) {
             size_t x = g->order[k];
@@ -205,7 +215,8 @@ static const char *tick_text(char buf[16], double v)
     return buf;
 }
 
-static void grid(struct kw_text *t, const struct axis *x, const struct axis *y, const char *x_title, const char *y_title)
+static void grid(struct kw_text *t, const struct axis *x, const struct axis *y, const char *x_title,
+                 const char *y_title)
 {
     char b[16];
     for (int which = 0; which < 2; which++) {
@@ -220,15 +231,21 @@ static void grid(struct kw_text *t, const struct axis *x, const struct axis *y, 
             if (v < a->lo * (1 - 1e-9)) continue;
             double p = at(a, v);
             if (which)
-                kw_text_add(t, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' class='g'/><text x='%.1f' y='%.1f' class='r'>%s</text>",
-                            x->from, x->to, p, p, x->from - 6, p + 4, tick_text(b, v));
+                kw_text_add(t,
+                    "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' class='g'/>"
+                    "<text x='%.1f' y='%.1f' class='r'>%s</text>",
+                    x->from, x->to, p, p, x->from - 6, p + 4, tick_text(b, v));
             else
-                kw_text_add(t, "<line y1='%.1f' y2='%.1f' x1='%.1f' x2='%.1f' class='g'/><text x='%.1f' y='%.1f' class='m'>%s</text>",
-                            y->from, y->to, p, p, p, y->from + 16, tick_text(b, v));
+                kw_text_add(t,
+                    "<line y1='%.1f' y2='%.1f' x1='%.1f' x2='%.1f' class='g'/>"
+                    "<text x='%.1f' y='%.1f' class='m'>%s</text>",
+                    y->from, y->to, p, p, p, y->from + 16, tick_text(b, v));
         }
     }
-    kw_text_add(t, "<text x='%.1f' y='%.1f' class='m t'>%s</text><text transform='translate(%.1f %.1f) rotate(-90)' class='m t'>%s</text>\n",
-                (x->from + x->to) / 2, y->from + 36, x_title, x->from - 46, (y->from + y->to) / 2, y_title);
+    kw_text_add(t,
+        "<text x='%.1f' y='%.1f' class='m t'>%s</text>"
+        "<text transform='translate(%.1f %.1f) rotate(-90)' class='m t'>%s</text>\n",
+        (x->from + x->to) / 2, y->from + 36, x_title, x->from - 46, (y->from + y->to) / 2, y_title);
 }
 
 static void scatter(struct kw_text *t, const struct page *g)
@@ -236,18 +253,22 @@ static void scatter(struct kw_text *t, const struct page *g)
     struct axis x = { .from = 70, .to = 900 }, y = { .from = 380, .to = 20 };
     fit_log(&x, g->cost, g->n);
     fit_log(&y, g->ttft, g->n);
-    kw_text_add(t, "<h2>Cost against latency</h2>\n<p>Each configuration; filled ones meet the objectives, the line joins those that no "
-                   "other beats in both.</p>\n<svg viewBox='0 0 920 430'>");
+    kw_text_add(t,
+        "<h2>Cost against latency</h2>\n"
+        "<p>Each configuration; filled ones meet the objectives, the line joins those that no "
+        "other beats in both.</p>\n<svg viewBox='0 0 920 430'>");
     grid(t, &x, &y, "cost, USD a month", "TTFT p95, s");
     double left = 0;
     bool begun = false;
     for (;;) { /* the frontier, cheapest first */
         size_t next = g->n;
         for (size_t i = 0; i < g->n; i++)
-            if (g->pareto[i] && g->cost[i] > left && g->ttft[i] > 0 && (next == g->n || g->cost[i] < g->cost[next])) next = i;
+            if (g->pareto[i] && g->cost[i] > left && g->ttft[i] > 0 && (next == g->n || g->cost[i] < g->cost[next]))
+                next = i;
         if (next == g->n) break;
         left = g->cost[next];
-        kw_text_add(t, "%s%.1f %.1f ", begun ? "L" : "<path class='f' d='M", at(&x, g->cost[next]), at(&y, g->ttft[next]));
+        kw_text_add(t, "%s%.1f %.1f ", begun ? "L" : "<path class='f' d='M", at(&x, g->cost[next]),
+                    at(&y, g->ttft[next]));
         begun = true;
     }
     if (begun) kw_text_add(t, "'/>");
@@ -255,16 +276,16 @@ static void scatter(struct kw_text *t, const struct page *g)
         size_t i = g->order[k];
         if (!(g->cost[i] > 0) || !(g->ttft[i] > 0)) continue;
         const char *c = kind_colour(g->kind[i]);
-        kw_text_add(t, "<circle cx='%.1f' cy='%.1f' r='%d' stroke='%s' fill='%s'><title>", at(&x, g->cost[i]), at(&y, g->ttft[i]),
-                    g->rank[i] == 1 ? 8 : 4, c, g->feasible[i] ? c : "#fff");
+        kw_text_add(t, "<circle cx='%.1f' cy='%.1f' r='%d' stroke='%s' fill='%s'><title>", at(&x, g->cost[i]),
+                    at(&y, g->ttft[i]), g->rank[i] == 1 ? 8 : 4, c, g->feasible[i] ? c : "#fff");
         escape(t, g->label[i]);
         kw_text_add(t, ": $%.2f, %.3g s</title></circle>", g->cost[i], g->ttft[i]);
     }
     static const char *const kinds[] = { "api", "serverless", "dedicated" };
     static const int kind_x[] = { 700, 745, 830 };
     for (int k = 0; k < 3; k++)
-        kw_text_add(t, "<circle cx='%d' cy='8' r='4' fill='%s'/><text x='%d' y='12'>%s</text>", kind_x[k], kind_colour(kinds[k]),
-                    kind_x[k] + 9, kinds[k]);
+        kw_text_add(t, "<circle cx='%d' cy='8' r='4' fill='%s'/><text x='%d' y='12'>%s</text>", kind_x[k],
+                    kind_colour(kinds[k]), kind_x[k] + 9, kinds[k]);
     kw_text_add(t, "</svg>\n");
 }
 
@@ -281,7 +302,11 @@ static void bills(struct kw_text *t, const struct page *g)
         if (g->cost[g->order[k]] > most) most = g->cost[g->order[k]];
     }
     if (!(most > 0)) return;
-    kw_text_add(t, "<h2>What a month pays for</h2>\n<p>The best configuration of each platform by line item.</p>\n<svg viewBox='0 0 920 %zu'>", rows * 26 + 60);
+    kw_text_add(t,
+        "<h2>What a month pays for</h2>\n"
+        "<p>The best configuration of each platform by line item.</p>\n"
+        "<svg viewBox='0 0 920 %zu'>",
+        rows * 26 + 60);
     bool used[64] = { false };
     for (size_t k = 0; k < rows; k++) {
         size_t i = shown[k];
@@ -296,7 +321,8 @@ static void bills(struct kw_text *t, const struct page *g)
             double v = g->bill[i * g->n_items + m], w = v / most * 500;
             if (v <= 0) continue;
             used[m] = true;
-            kw_text_add(t, "<rect x='%.1f' y='%zu' width='%.1f' height='18' fill='%s'><title>", x, k * 26 + 4, w, item_colour(g->item_name[m]));
+            kw_text_add(t, "<rect x='%.1f' y='%zu' width='%.1f' height='18' fill='%s'><title>", x, k * 26 + 4, w,
+                        item_colour(g->item_name[m]));
             escape(t, g->item_name[m]);
             kw_text_add(t, ": $%.2f</title></rect>", v);
             x += w;
@@ -355,8 +381,10 @@ static void replicas(struct kw_text *t, const struct page *g)
         struct axis y = { .lo = 0, .hi = most * 1.05, .from = 220, .to = 20, .whole = true };
         kw_text_add(t, "<h2>Replicas over time</h2>\n<p>");
         escape(t, g->label[best]);
-        kw_text_add(t, ": <span style='color:#0072B2'>busy</span>, <span style='color:#E69F00'>ready and idle</span>, <span style='color:#D55E00'>starting</span>.</p>\n"
-                       "<svg viewBox='0 0 920 270'>");
+        kw_text_add(t,
+            ": <span style='color:#0072B2'>busy</span>, <span style='color:#E69F00'>ready and idle</span>, "
+            "<span style='color:#D55E00'>starting</span>.</p>\n"
+            "<svg viewBox='0 0 920 270'>");
         grid(t, &x, &y, "hours since the trace began", "replicas");
         area(t, &x, &y, hours, ready, all, n, "#D55E00");
         area(t, &x, &y, hours, busy, ready, n, "#E69F00");
@@ -379,9 +407,11 @@ static void small(struct kw_text *t, const char *s, const char *in_brackets)
 static void ranking(struct kw_text *t, const struct page *g)
 {
     enum { MOST = 60 };
-    kw_text_add(t, "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration, settings, profile</th><th>USD a month</th><th title='half of the 95 %% interval'>±</th>"
-                   "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, %%</th><th>weakest input</th>"
-                   "<th>verdict</th></tr>\n");
+    kw_text_add(t,
+        "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration, settings, profile</th><th>USD a month</th>"
+        "<th title='half of the 95 %% interval'>±</th>"
+        "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, %%</th>"
+        "<th>weakest input</th><th>verdict</th></tr>\n");
     bool left_early = false;
     for (size_t k = 0; k < g->n && k < MOST; k++) {
         size_t i = g->order[k];
@@ -394,8 +424,8 @@ static void ranking(struct kw_text *t, const struct page *g)
             kw_text_add(t, "-");
         else
             kw_text_add(t, "%.2f", (g->cost_hi[i] - g->cost_lo[i]) / 2);
-        kw_text_add(t, "</td><td>%.3g</td><td>%.3g</td><td>%.2f</td><td>%.2f</td><td>", g->ttft[i], 1e3 * g->tpot[i], 100 * g->cold[i],
-                    100 * g->error[i]);
+        kw_text_add(t, "</td><td>%.3g</td><td>%.3g</td><td>%.2f</td><td>%.2f</td><td>", g->ttft[i], 1e3 * g->tpot[i],
+                    100 * g->cold[i], 100 * g->error[i]);
         if (g->pruned[i])
             kw_text_add(t, "-");
         else
@@ -417,7 +447,9 @@ static void facts(struct kw_text *t, const struct page *g)
 {
     const struct {
         const char *name, *value;
-    } row[] = { { "traffic", g->source }, { "month", g->scaling }, { "model", g->model.s }, { "objectives", g->objectives.s } };
+    } row[] = {
+        { "traffic", g->source }, { "month", g->scaling }, { "model", g->model.s }, { "objectives", g->objectives.s }
+    };
     kw_text_add(t, "<dl>");
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         if (!row[i].value || !row[i].value[0]) continue;
@@ -430,17 +462,20 @@ static void facts(struct kw_text *t, const struct page *g)
 
 static void render(struct kw_text *t, const struct page *g)
 {
-    kw_text_add(t, "<!doctype html>\n<html lang='en'><meta charset='utf-8'><title>keepwarm %s</title>\n<style>\n"
-                   "body{font:15px/1.45 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222}\n"
-                   "table{border-collapse:collapse;font-size:13px;width:100%%}\n"
-                   "td,th{padding:3px 8px;border-bottom:1px solid #ddd;text-align:right;vertical-align:top}\n"
-                   "td:nth-child(2),td:last-child,th:nth-child(2),th:last-child{text-align:left}tr.x{color:#888}\n"
-                   "small{font-size:11px;color:#777}dl{display:grid;grid-template-columns:6em auto;gap:2px 1em}dt{color:#777}dd{margin:0}\n"
-                   "svg{width:100%%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}text.r{text-anchor:end}\n"
-                   "text.m{text-anchor:middle}text.t{font-size:13px}line.g{stroke:#e5e5e5}\n"
-                   "path.f{fill:none;stroke:#666;stroke-dasharray:4 3}\n"
-                   ".box{background:#f3f7fa;padding:1em;border-left:4px solid #0072B2}\n"
-                   "</style>\n<h1>keepwarm %s", g->command, g->command);
+    kw_text_add(t,
+        "<!doctype html>\n<html lang='en'><meta charset='utf-8'><title>keepwarm %s</title>\n<style>\n"
+        "body{font:15px/1.45 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222}\n"
+        "table{border-collapse:collapse;font-size:13px;width:100%%}\n"
+        "td,th{padding:3px 8px;border-bottom:1px solid #ddd;text-align:right;vertical-align:top}\n"
+        "td:nth-child(2),td:last-child,th:nth-child(2),th:last-child{text-align:left}tr.x{color:#888}\n"
+        "small{font-size:11px;color:#777}\n"
+        "dl{display:grid;grid-template-columns:6em auto;gap:2px 1em}dt{color:#777}dd{margin:0}\n"
+        "svg{width:100%%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}text.r{text-anchor:end}\n"
+        "text.m{text-anchor:middle}text.t{font-size:13px}line.g{stroke:#e5e5e5}\n"
+        "path.f{fill:none;stroke:#666;stroke-dasharray:4 3}\n"
+        ".box{background:#f3f7fa;padding:1em;border-left:4px solid #0072B2}\n"
+        "</style>\n<h1>keepwarm %s",
+        g->command, g->command);
     if (g->name.s && g->name.s[0]) {
         kw_text_add(t, ": ");
         escape(t, g->name.s);
@@ -452,8 +487,10 @@ static void render(struct kw_text *t, const struct page *g)
         escape(t, g->recommendation);
         kw_text_add(t, "</b><br>");
         if (g->feasible[best])
-            kw_text_add(t, "$%.2f a month (95 %%: %.2f to %.2f), TTFT p95 %.3g s, the cheapest that meets the objectives with "
-                           "probability %.0f %%<br>", g->cost[best], g->cost_lo[best], g->cost_hi[best], g->ttft[best], 100 * g->p_best[best]);
+            kw_text_add(t,
+                "$%.2f a month (95 %%: %.2f to %.2f), TTFT p95 %.3g s, the cheapest that meets the objectives with "
+                "probability %.0f %%<br>",
+                g->cost[best], g->cost_lo[best], g->cost_hi[best], g->ttft[best], 100 * g->p_best[best]);
         escape(t, g->why ? g->why : "");
         kw_text_add(t, "</div>\n");
     }

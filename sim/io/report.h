@@ -1,5 +1,5 @@
-/* sim/io/report.h - a result as one self-contained HTML page: the ranking, cost against latency, the keep-warm curve, cost
- * by line item, replicas over time; SVG drawn here, no script, nothing fetched. */
+/* sim/io/report.h - a result as one self-contained HTML page: the ranking, cost against latency, the keep-warm
+ * curve, cost by line item, replicas over time; SVG drawn here, no script, nothing fetched. */
 #ifndef KW_IO_REPORT_H
 #define KW_IO_REPORT_H
 #include "sim/core/status.h"

@@ -8,22 +8,22 @@
 #define POINT "/points/point" /* each group has its own scales: netCDF readers look no further than their group */
 
 /* One value a point, computed by a function of (results, point). */
-#define PER_POINT(w, r, ctype, h5type, name, unit, text, expr)                                                          \
-    do {                                                                                                                \
-        ctype *v_ = malloc(((r)->n ? (r)->n : 1) * sizeof *v_);                                                         \
-        if (!v_) {                                                                                                      \
-            kw_writer_no_memory(w);                                                                                     \
-            break;                                                                                                      \
-        }                                                                                                               \
-        for (size_t i = 0; i < (r)->n; i++) {                                                                           \
-            const struct kw_point *p = &(r)->points[i];                                                                 \
-            const struct kw_candidate *c = &(r)->candidates[i];                                                         \
-            (void)p, (void)c;                                                                                           \
-            v_[i] = (expr);                                                                                             \
-        }                                                                                                               \
-        kw_writer_put(w, (struct kw_h5_dataset){ "/points/" name, h5type, unit, text, 1, { (r)->n }, { POINT }, NULL, 0 }, \
-                      v_);                                                                                              \
-        free(v_);                                                                                                       \
+#define PER_POINT(w, r, ctype, h5type, name, unit, text, expr)                                                         \
+    do {                                                                                                               \
+        ctype *v_ = malloc(((r)->n ? (r)->n : 1) * sizeof *v_);                                                        \
+        if (!v_) {                                                                                                     \
+            kw_writer_no_memory(w);                                                                                    \
+            break;                                                                                                     \
+        }                                                                                                              \
+        for (size_t i = 0; i < (r)->n; i++) {                                                                          \
+            const struct kw_point *p = &(r)->points[i];                                                                \
+            const struct kw_candidate *c = &(r)->candidates[i];                                                        \
+            (void)p, (void)c;                                                                                          \
+            v_[i] = (expr);                                                                                            \
+        }                                                                                                              \
+        kw_writer_put(                                                                                                 \
+            w, (struct kw_h5_dataset){ "/points/" name, h5type, unit, text, 1, { (r)->n }, { POINT }, NULL, 0 }, v_);  \
+        free(v_);                                                                                                      \
     } while (0)
 
 /* ---- names: of a deployment a word, of a point the words of its deployments, or a text of its own */
@@ -33,11 +33,17 @@ static const char *word_platform(const struct kw_choice *c) { return c->platform
 static const char *word_kind(const struct kw_choice *c) { return kw_kind_name[c->platform->kind]; }
 static const char *word_sku(const struct kw_choice *c) { return c->gpu ? c->gpu->sku : c->api ? c->api->sku : ""; }
 static const char *word_gpu(const struct kw_choice *c) { return c->gpu ? c->gpu->gpu : "-"; }
-static const char *word_model(const struct kw_choice *c) { return c->profile ? c->profile->model : c->api ? c->api->model : "-"; }
+static const char *word_model(const struct kw_choice *c)
+{
+    return c->profile ? c->profile->model : c->api ? c->api->model : "-";
+}
 static const char *word_precision(const struct kw_choice *c) { return c->profile ? c->profile->precision : "-"; }
 static const char *word_profile_file(const struct kw_choice *c) { return c->profile ? c->profile->file : ""; }
 static const char *word_profile_sha256(const struct kw_choice *c) { return c->profile ? c->profile->sha256 : ""; }
-static const char *word_profile_grade(const struct kw_choice *c) { return c->profile ? kw_grade_name[c->profile->steps.grade] : "-"; }
+static const char *word_profile_grade(const struct kw_choice *c)
+{
+    return c->profile ? kw_grade_name[c->profile->steps.grade] : "-";
+}
 static const char *word_term(const struct kw_choice *c) { return kw_term_name[c->term]; }
 
 static void text_label(const struct kw_results *r, size_t i, char *buf, size_t size)
@@ -51,7 +57,8 @@ static void text_settings(const struct kw_results *r, size_t i, char *buf, size_
     size_t n = 0;
     for (uint32_t k = 0; k < c->n && n < size; k++) {
         char one[256];
-        n += (size_t)snprintf(buf + n, size - n, "%s%s", k ? " + " : "", kw_choice_settings(&c->choice[k], one, sizeof one));
+        n += (size_t)snprintf(buf + n, size - n, "%s%s", k ? " + " : "",
+                              kw_choice_settings(&c->choice[k], one, sizeof one));
     }
 }
 
@@ -120,8 +127,8 @@ static void point_names(struct kw_writer *w, const struct kw_results *r, const s
     }
 }
 
-/* Columns for swept keys: numbers when every value is one, else text. The dataset is named by the path, '/' and '.' kept
- * out: "sweep_deployments[main]_keep_warm". */
+/* Columns for swept keys: numbers when every value is one, else text. The dataset is named by the path, '/' and '.'
+ * kept out: "sweep_deployments[main]_keep_warm". */
 static void point_axes(struct kw_writer *w, const struct kw_results *r)
 {
     const struct kw_scenario *s = r->scenario;
@@ -144,9 +151,11 @@ static void point_axes(struct kw_writer *w, const struct kw_results *r)
                 if (end == cell || *end) numbers = false;
             }
             if (numbers)
-                kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_F64, "", text, 1, { r->n }, { POINT }, NULL, 0 }, v);
+                kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_F64, "", text, 1, { r->n }, { POINT }, NULL, 0 },
+                              v);
             else
-                put_names(w, (struct kw_h5_dataset){ path, KW_H5_STR, "", text, 1, { r->n }, { POINT }, NULL, 0 }, r->n, block);
+                put_names(w, (struct kw_h5_dataset){ path, KW_H5_STR, "", text, 1, { r->n }, { POINT }, NULL, 0 }, r->n,
+                          block);
         }
         free(block);
         free(v);
@@ -171,7 +180,9 @@ static void point_metrics(struct kw_writer *w, const struct kw_results *r)
                 const struct kw_estimate *e = &r->points[i].m[m];
                 v[i] = side == 0 ? e->mean : side == 1 ? e->lo : e->hi;
             }
-            kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_F64, kw_metric_info[m].unit, text, 1, { r->n }, { POINT }, NULL, 0 },
+            kw_writer_put(w,
+                          (struct kw_h5_dataset){
+                              path, KW_H5_F64, kw_metric_info[m].unit, text, 1, { r->n }, { POINT }, NULL, 0 },
                           v);
         }
     free(v);
@@ -198,21 +209,26 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     kw_writer_group(w, "/points", "one value a configuration");
     kw_writer_index(w, POINT, "point", r->n, "configuration");
     point_names(w, r, names, sizeof names / sizeof *names);
-    PER_POINT(w, r, uint32_t, KW_H5_U32, "tp", "GPU", "tensor-parallel degree of the first deployment", c->choice[0].tp);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "tp", "GPU", "tensor-parallel degree of the first deployment",
+              c->choice[0].tp);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "keep_warm", "replica", "replicas kept ready, first deployment",
               c->choice[0].scaling.keep_warm);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "max_replicas", "replica", "most replicas, first deployment",
               c->choice[0].scaling.max_replicas);
-    PER_POINT(w, r, double, KW_H5_F64, "idle_timeout_s", "s", "idle time before a surplus replica stops, first deployment",
+    PER_POINT(w, r, double, KW_H5_F64, "idle_timeout_s", "s",
+              "idle time before a surplus replica stops, first deployment",
               kw_nano_to_double(c->choice[0].scaling.idle_timeout));
     point_axes(w, r);
     point_metrics(w, r);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "feasible", "", "1: meets every objective", p->feasible);
-    PER_POINT(w, r, uint32_t, KW_H5_U32, "rank", "", "1 is the best: feasible ones by cost, then the others by miss", p->rank);
-    PER_POINT(w, r, double, KW_H5_F64, "p_best", "", "probability of being the cheapest feasible configuration", p->p_best);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "rank", "", "1 is the best: feasible ones by cost, then the others by miss",
+              p->rank);
+    PER_POINT(w, r, double, KW_H5_F64, "p_best", "", "probability of being the cheapest feasible configuration",
+              p->p_best);
     PER_POINT(w, r, double, KW_H5_F64, "miss_ratio", "", "worst value / limit - 1 over the objectives", p->miss_ratio);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "pareto", "", "1: no other is both cheaper and lower in TTFT p95", p->pareto);
-    PER_POINT(w, r, uint8_t, KW_H5_U8, "pruned", "", "1: left early, proven not to be the best nor the runner-up", p->pruned);
+    PER_POINT(w, r, uint8_t, KW_H5_U8, "pruned", "", "1: left early, proven not to be the best nor the runner-up",
+              p->pruned);
     point_names(w, r, judged, sizeof judged / sizeof *judged);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "replications", "", "replications simulated", p->replications);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "arrived", "request", "over all replications", p->arrived);
@@ -221,10 +237,12 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     PER_POINT(w, r, uint64_t, KW_H5_U64, "timed_out", "request", "over all replications", p->timed_out);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "too_long", "request", "over all replications", p->too_long);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "cold", "request", "met a cold start, over all replications", p->cold);
-    PER_POINT(w, r, uint64_t, KW_H5_U64, "attained", "request", "met every per-request limit, over all replications", p->attained);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "attained", "request", "met every per-request limit, over all replications",
+              p->attained);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "starts", "replica", "replica starts, over all replications", p->starts);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "failed_starts", "replica", "over all replications", p->failed_starts);
-    PER_POINT(w, r, uint64_t, KW_H5_U64, "preemptions", "", "sequences preempted, over all replications", p->preemptions);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "preemptions", "", "sequences preempted, over all replications",
+              p->preemptions);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "peak_replicas", "replica", "most at once", p->peak_replicas);
 }
 
@@ -233,8 +251,11 @@ static void write_bill(struct kw_writer *w, const struct kw_results *r)
     kw_writer_group(w, "/bill", "line items of a 730-hour month, mean over replications");
     kw_writer_index(w, "/bill/point", "point", r->n, "configuration");
     kw_writer_index(w, "/bill/item", "item", KW_ITEMS, "line item, named in item_name");
-    kw_writer_put(w, (struct kw_h5_dataset){ "/bill/item_name", KW_H5_STR, "", "name of each line item", 1, { KW_ITEMS }, { "/bill/item" },
-                                   NULL, 0 }, kw_item_name);
+    kw_writer_put(
+        w,
+        (struct kw_h5_dataset){
+            "/bill/item_name", KW_H5_STR, "", "name of each line item", 1, { KW_ITEMS }, { "/bill/item" }, NULL, 0 },
+        kw_item_name);
     size_t n = r->n * KW_ITEMS;
     int64_t *exact = malloc((n ? n : 1) * sizeof *exact);
     double *usd = malloc((n ? n : 1) * sizeof *usd);
@@ -244,8 +265,8 @@ static void write_bill(struct kw_writer *w, const struct kw_results *r)
         usd[i] = kw_nano_to_double(exact[i]);
     }
     if (exact && usd) {
-        struct kw_h5_dataset d = { "/bill/nusd_month", KW_H5_I64, "1e-9 USD/month", "exact, in nano-dollars", 2, { r->n, KW_ITEMS },
-                                   { "/bill/point", "/bill/item" }, NULL, 4 };
+        struct kw_h5_dataset d = { "/bill/nusd_month", KW_H5_I64, "1e-9 USD/month", "exact, in nano-dollars", 2,
+                                   { r->n, KW_ITEMS }, { "/bill/point", "/bill/item" }, NULL, 4 };
         kw_writer_put(w, d, exact);
         d.path = "/bill/usd_month";
         d.type = KW_H5_F64;
@@ -284,7 +305,8 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
         { "/deployments/gpu", "GPU type, - for an API", word_gpu, NULL },
         { "/deployments/model", "model served", word_model, NULL },
         { "/deployments/precision", "precision, - for an API", word_precision, NULL },
-        { "/deployments/profile_file", "profile the step times are of; empty: a built-in one", word_profile_file, NULL },
+        { "/deployments/profile_file", "profile the step times are of; empty: a built-in one", word_profile_file,
+          NULL },
         { "/deployments/profile_sha256", "of that file", word_profile_sha256, NULL },
         { "/deployments/profile_grade", "measured, published or estimated step times", word_profile_grade, NULL },
         { "/deployments/term", "on_demand, monthly or spot", word_term, NULL },
@@ -301,7 +323,8 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
         memset(block, 0, n * NAME_SIZE);
         for (size_t i = 0; i < n; i++)
             if (i % nd < r->candidates[i / nd].n)
-                snprintf(block + i * NAME_SIZE, NAME_SIZE, "%s", strings[s].word(&r->candidates[i / nd].choice[i % nd]));
+                snprintf(block + i * NAME_SIZE, NAME_SIZE, "%s",
+                         strings[s].word(&r->candidates[i / nd].choice[i % nd]));
         put_names(w, (struct kw_h5_dataset){ strings[s].path, KW_H5_STR, "", strings[s].description, 2, { r->n, nd },
                                              { dims[0], dims[1] }, NULL, 4 }, n, block);
     }
@@ -313,19 +336,25 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
         snprintf(path, sizeof path, "/deployments/%s", f->name);
         for (size_t i = 0; i < n; i++)
             v[i] = i % nd < r->candidates[i / nd].n ? kw_choice_field_get(f, &r->candidates[i / nd].choice[i % nd]) : 0;
-        kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_I64, f->unit, f->description, 2, { r->n, nd }, { dims[0], dims[1] }, NULL, 4 },
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){
+                          path, KW_H5_I64, f->unit, f->description, 2, { r->n, nd }, { dims[0], dims[1] }, NULL, 4 },
                       v);
     }
     free(v);
 }
 
 const struct kw_choice_field kw_choice_field[] = {
-#define FIELD(name, member, unit, text) { name, unit, text, offsetof(struct kw_choice, member), sizeof ((struct kw_choice *)0)->member }
+#define FIELD(name, member, unit, text)                                                                                \
+    {                                                                                                                  \
+        name, unit, text, offsetof(struct kw_choice, member), sizeof((struct kw_choice *)0)->member                    \
+    }
     FIELD("tp", tp, "GPU", "tensor-parallel degree"),
     FIELD("keep_warm", scaling.keep_warm, "replica", "replicas kept ready"),
     FIELD("max_replicas", scaling.max_replicas, "replica", "most replicas"),
     FIELD("buffer_replicas", scaling.buffer_replicas, "replica", "spare replicas while active"),
-    FIELD("hard_concurrency", scaling.hard_concurrency, "request", "admitted to one replica at once; 0: the engine decides"),
+    FIELD("hard_concurrency", scaling.hard_concurrency, "request",
+          "admitted to one replica at once; 0: the engine decides"),
     FIELD("idle_timeout_ns", scaling.idle_timeout, "ns", "idle time before a surplus replica stops"),
     FIELD("zero_timeout_ns", scaling.zero_timeout, "ns", "idle time before the last replica stops"),
     FIELD("balance", balance, "", "0 round robin, 1 least outstanding, 2 power of two, 3 prefix"),
@@ -365,7 +394,8 @@ const struct kw_usage_field kw_usage_field[] = {
     { "gpu_keep_warm", "ns", "billed GPU-ns kept warm", offsetof(struct kw_usage, gpu_ns[KW_PHASE_KEEP_WARM]) },
     { "gpu_idle", "ns", "billed GPU-ns of idle tails", offsetof(struct kw_usage, gpu_ns[KW_PHASE_IDLE]) },
     { "gpu_drain", "ns", "billed GPU-ns draining", offsetof(struct kw_usage, gpu_ns[KW_PHASE_DRAIN]) },
-    { "gpu_failed_start", "ns", "billed GPU-ns of failed starts", offsetof(struct kw_usage, gpu_ns[KW_PHASE_FAILED_START]) },
+    { "gpu_failed_start", "ns", "billed GPU-ns of failed starts",
+      offsetof(struct kw_usage, gpu_ns[KW_PHASE_FAILED_START]) },
     FIELD(rounding_gpu_ns, "ns", "added by the meter's granularity"),
     FIELD(minimum_gpu_ns, "ns", "added by the minimum charge"),
     FIELD(unbilled_gpu_ns, "ns", "replica life the meter does not count"),
@@ -384,7 +414,9 @@ static void write_usage(struct kw_writer *w, const struct kw_results *r)
 {
     uint32_t nd = max_deployments(r), nr = max_replications(r);
     size_t n = r->n * nr * nd;
-    kw_writer_group(w, "/usage", "what was consumed: exact quantities, no prices; rows of a replication that was not simulated are 0");
+    kw_writer_group(
+        w, "/usage",
+        "what was consumed: exact quantities, no prices; rows of a replication that was not simulated are 0");
     kw_writer_index(w, "/usage/point", "point", r->n, "configuration");
     kw_writer_index(w, "/usage/replication", "replication", nr, "0 is the trace as it is");
     kw_writer_index(w, "/usage/deployment", "deployment", nd, "place in the configuration");
@@ -422,8 +454,11 @@ static void write_samples(struct kw_writer *w, const struct kw_results *r)
             const struct kw_point *p = &r->points[i / nr];
             v[i] = i % nr < p->replications ? p->sample[i % nr][m] : NAN;
         }
-        kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_F64, kw_metric_info[m].unit, kw_metric_info[m].description, 2, { r->n, nr },
-                                       { "/samples/point", "/samples/replication" }, NULL, 4 }, v);
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){
+                          path, KW_H5_F64, kw_metric_info[m].unit, kw_metric_info[m].description, 2, { r->n, nr },
+                          { "/samples/point", "/samples/replication" }, NULL, 4 },
+                      v);
     }
     free(v);
 }
@@ -448,8 +483,10 @@ static void write_series(struct kw_writer *w, const struct kw_results *r)
         { "/series/completions", "request", "completions in the interval", offsetof(struct kw_series, completions) },
         { "/series/rejections", "request", "rejections in the interval", offsetof(struct kw_series, rejections) },
         { "/series/queue", "request", "waiting at the interval's end", offsetof(struct kw_series, queue) },
-        { "/series/ready_busy", "replica", "ready with requests, at the interval's end", offsetof(struct kw_series, ready_busy) },
-        { "/series/ready_idle", "replica", "ready without, at the interval's end", offsetof(struct kw_series, ready_idle) },
+        { "/series/ready_busy", "replica", "ready with requests, at the interval's end",
+          offsetof(struct kw_series, ready_busy) },
+        { "/series/ready_idle", "replica", "ready without, at the interval's end",
+          offsetof(struct kw_series, ready_idle) },
         { "/series/starting", "replica", "starting, at the interval's end", offsetof(struct kw_series, starting) },
     };
     kw_writer_group(w, "/series", "over time, replication 0");
@@ -459,8 +496,11 @@ static void write_series(struct kw_writer *w, const struct kw_results *r)
     if (!t || !v) kw_writer_no_memory(w);
     if (t && v) {
         for (size_t k = 0; k < nt; k++) t[k] = kw_nano_to_double(step) * (double)(k + 1);
-        kw_writer_put(w, (struct kw_h5_dataset){ "/series/time", KW_H5_F64, "s", "end of the interval since the trace began", 1, { nt },
-                                       { NULL }, "time", 4 }, t);
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){
+                          "/series/time", KW_H5_F64, "s", "end of the interval since the trace began", 1, { nt },
+                          { NULL }, "time", 4 },
+                      t);
         for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
             for (size_t i = 0; i < r->n; i++) {
                 const struct kw_series *s = &r->points[i].series;
@@ -468,8 +508,11 @@ static void write_series(struct kw_writer *w, const struct kw_results *r)
                 memcpy(&from, (const char *)s + columns[c].offset, sizeof from);
                 for (size_t k = 0; k < nt; k++) v[i * nt + k] = k < s->n ? from[k] : 0;
             }
-            kw_writer_put(w, (struct kw_h5_dataset){ columns[c].path, KW_H5_U32, columns[c].unit, columns[c].text, 2, { r->n, nt },
-                                           { "/series/point", "/series/time" }, NULL, 4 }, v);
+            kw_writer_put(w,
+                          (struct kw_h5_dataset){
+                              columns[c].path, KW_H5_U32, columns[c].unit, columns[c].text, 2, { r->n, nt },
+                              { "/series/point", "/series/time" }, NULL, 4 },
+                          v);
         }
     }
     free(t);
@@ -505,8 +548,11 @@ static void write_hist(struct kw_writer *w, const struct kw_results *r)
     if (!edge || !v) kw_writer_no_memory(w);
     if (edge && v) {
         for (int b = 0; b < BINS; b++) edge[b] = exp2(10 + b / 16.0) * 1e-9;
-        kw_writer_put(w, (struct kw_h5_dataset){ "/hist/bin", KW_H5_F64, "s", "lower edge; 16 bins an octave; the first and last take the rest",
-                                       1, { BINS }, { NULL }, "bin", 4 }, edge);
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){
+                          "/hist/bin", KW_H5_F64, "s", "lower edge; 16 bins an octave; the first and last take the rest",
+                          1, { BINS }, { NULL }, "bin", 4 },
+                      edge);
         for (size_t h = 0; h < 4; h++) {
             memset(v, 0, r->n * BINS * sizeof *v);
             for (size_t i = 0; i < r->n; i++) {
@@ -525,14 +571,17 @@ static void write_hist(struct kw_writer *w, const struct kw_results *r)
 
 /* ---- /requests */
 
-#define PER_REQUEST(w, ctype, h5type, name, unit, text, expr)                                                           \
-    do {                                                                                                                \
-        ctype *v_ = (ctype *)buffer;                                                                                    \
-        for (size_t i = 0; i < n; i++) {                                                                                \
-            const struct kw_record *q = &p->records[i];                                                                 \
-            v_[i] = (expr);                                                                                             \
-        }                                                                                                               \
-        kw_writer_put(w, (struct kw_h5_dataset){ "/requests/" name, h5type, unit, text, 1, { n }, { "/requests/request" }, NULL, 4 }, v_); \
+#define PER_REQUEST(w, ctype, h5type, name, unit, text, expr)                                                          \
+    do {                                                                                                               \
+        ctype *v_ = (ctype *)buffer;                                                                                   \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            const struct kw_record *q = &p->records[i];                                                                \
+            v_[i] = (expr);                                                                                            \
+        }                                                                                                              \
+        kw_writer_put(w,                                                                                               \
+                      (struct kw_h5_dataset){                                                                          \
+                          "/requests/" name, h5type, unit, text, 1, { n }, { "/requests/request" }, NULL, 4 },         \
+                      v_);                                                                                             \
     } while (0)
 
 static void write_requests(struct kw_writer *w, const struct kw_results *r)
@@ -546,7 +595,8 @@ static void write_requests(struct kw_writer *w, const struct kw_results *r)
         kw_writer_no_memory(w);
         return;
     }
-    kw_writer_group(w, "/requests", "one row a request, replication 0; status 0 completed, 1 rejected, 2 timed out, 3 too long");
+    kw_writer_group(w, "/requests",
+                    "one row a request, replication 0; status 0 completed, 1 rejected, 2 timed out, 3 too long");
     kw_writer_index(w, "/requests/request", "request", n, "in order of arrival");
     PER_REQUEST(w, int64_t, KW_H5_I64, "arrival_ns", "ns", "since the trace began", t->arrival[q->request]);
     PER_REQUEST(w, uint32_t, KW_H5_U32, "prompt_tokens", "token", "input tokens", t->prompt[q->request]);
@@ -557,7 +607,8 @@ static void write_requests(struct kw_writer *w, const struct kw_results *r)
     PER_REQUEST(w, uint8_t, KW_H5_U8, "deployment", "", "which deployment answered", q->deployment);
     PER_REQUEST(w, uint8_t, KW_H5_U8, "cold", "", "1: waited for a replica to start", q->cold);
     PER_REQUEST(w, uint8_t, KW_H5_U8, "attempts", "", "tries by the client", q->attempts);
-    PER_REQUEST(w, uint32_t, KW_H5_U32, "cached_tokens", "token", "prompt tokens found in the prefix cache", q->cached_tokens);
+    PER_REQUEST(w, uint32_t, KW_H5_U32, "cached_tokens", "token", "prompt tokens found in the prefix cache",
+                q->cached_tokens);
     PER_REQUEST(w, uint32_t, KW_H5_U32, "preemptions", "", "times preempted and recomputed", q->preemptions);
     free(buffer);
 }

@@ -1,5 +1,5 @@
-/* sim/io/results.h - a result file: HDF5, DESIGN section 7. Everything notebooks, `reprice`, `compare` and `rerun` need, and
- * nothing that differs between two runs of the same inputs but created_utc. */
+/* sim/io/results.h - a result file: HDF5, DESIGN section 7. Everything notebooks, `reprice`, `compare` and `rerun`
+ * need, and nothing that differs between two runs of the same inputs but created_utc. */
 #ifndef KW_IO_RESULTS_H
 #define KW_IO_RESULTS_H
 #include <stddef.h>
@@ -41,19 +41,21 @@ int64_t kw_choice_field_get(const struct kw_choice_field *f, const struct kw_cho
 void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, int64_t v);
 
 /* Writes all groups to path (temporary file, sync, rename). created_utc: seconds since 1970, or 0 to leave it out. */
-enum kw_status kw_results_write(const struct kw_results *r, const char *path, int64_t created_utc, struct kw_error *err);
+enum kw_status kw_results_write(const struct kw_results *r, const char *path, int64_t created_utc,
+                                struct kw_error *err);
 
 /* What a finished result says of itself; strings owned. */
 struct kw_results_head {
-    char *command, *config_json, *trace_sha256, *keepwarm_version, *git_revision, *recommendation, *profiles, *folder; /* the last three may be NULL */
+    char *command, *config_json, *trace_sha256, *keepwarm_version, *git_revision;
+    char *recommendation, *profiles, *folder; /* each may be NULL */
     int64_t seed, schema_version;
 };
 enum kw_status kw_results_head(struct kw_results_head *h, const char *path, struct kw_error *err);
 void kw_results_head_free(struct kw_results_head *h);
 
-/* The points of a result as far as repricing needs them: samples, usage, deployments with their offers of the catalogue
- * (new prices), counters. Of profiles only the names are known, of APIs no latency: the choices cannot be simulated. Both
- * arrays are malloc'd, [*n]. KW_ERANGE when a platform or an offer no longer exists (named). */
+/* The points of a result as far as repricing needs them: samples, usage, deployments with their offers of the
+ * catalogue (new prices), counters. Of profiles only the names are known, of APIs no latency: the choices cannot be
+ * simulated. Both arrays are malloc'd, [*n]. KW_ERANGE when a platform or an offer no longer exists (named). */
 enum kw_status kw_results_read_points(const char *path, struct kw_catalogue *c, struct kw_candidate **candidates,
                                       struct kw_point **points, size_t *n, struct kw_error *err);
 

@@ -14,8 +14,8 @@ static enum kw_status open_result(struct kw_h5 **f, const char *path, struct kw_
     if (st != KW_OK)
         st = kw_fail(err, KW_EPARSE, "%.300s: is no keepwarm result (it has no schema_version)", path);
     else if (version != KW_RESULTS_SCHEMA)
-        st = kw_fail(err, KW_EPARSE, "%.300s: has schema version %lld; this keepwarm reads %d", path, (long long)version,
-                     KW_RESULTS_SCHEMA);
+        st = kw_fail(err, KW_EPARSE, "%.300s: has schema version %lld; this keepwarm reads %d", path,
+                     (long long)version, KW_RESULTS_SCHEMA);
     if (st != KW_OK) kw_h5_abandon(*f);
     return st;
 }
@@ -29,16 +29,21 @@ enum kw_status kw_results_head(struct kw_results_head *h, const char *path, stru
     const struct {
         const char *name;
         char **out;
-    } strings[] = { { "command", &h->command }, { "config_json", &h->config_json }, { "trace_sha256", &h->trace_sha256 },
-        { "keepwarm_version", &h->keepwarm_version }, { "git_revision", &h->git_revision } };
+    } strings[] = { { "command", &h->command },
+                    { "config_json", &h->config_json },
+                    { "trace_sha256", &h->trace_sha256 },
+                    { "keepwarm_version", &h->keepwarm_version },
+                    { "git_revision", &h->git_revision } };
     for (size_t i = 0; i < sizeof strings / sizeof *strings && st == KW_OK; i++)
         st = kw_h5_read_attr_str(f, "/", strings[i].name, strings[i].out, err);
     if (st == KW_OK) st = kw_h5_read_attr_i64(f, "/", "seed", &h->seed, err);
     if (st == KW_OK) st = kw_h5_read_attr_i64(f, "/", "schema_version", &h->schema_version, err);
     if (st == KW_OK && kw_h5_read_attr_str(f, "/", "recommendation", &h->recommendation, NULL) != KW_OK)
         h->recommendation = NULL; /* only a plan has one */
-    if (st == KW_OK && kw_h5_read_attr_str(f, "/", "profiles", &h->profiles, NULL) != KW_OK) h->profiles = NULL; /* all built in */
-    if (st == KW_OK && kw_h5_read_attr_str(f, "/", "folder", &h->folder, NULL) != KW_OK) h->folder = NULL; /* no file was in it */
+    /* all built in */
+    if (st == KW_OK && kw_h5_read_attr_str(f, "/", "profiles", &h->profiles, NULL) != KW_OK) h->profiles = NULL;
+    /* no file was in it */
+    if (st == KW_OK && kw_h5_read_attr_str(f, "/", "folder", &h->folder, NULL) != KW_OK) h->folder = NULL;
     kw_h5_abandon(f);
     if (st != KW_OK) kw_results_head_free(h);
     return st;
@@ -73,7 +78,8 @@ struct reading {
 
 static void reading_free(struct reading *r)
 {
-    char **const strings[] = { r->platform, r->sku, r->gpu, r->model, r->precision, r->term, r->name, r->grade, r->file, r->sha256, r->profile_grade };
+    char **const strings[] = { r->platform, r->sku,   r->gpu,  r->model,  r->precision,    r->term,
+                               r->name,     r->grade, r->file, r->sha256, r->profile_grade };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
     free(r->replications);
     free(r->pruned);
@@ -105,15 +111,21 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     const struct {
         const char *path;
         char ***out;
-    } strings[] = { { "/deployments/platform", &r->platform }, { "/deployments/sku", &r->sku }, { "/deployments/gpu", &r->gpu },
-        { "/deployments/model", &r->model }, { "/deployments/precision", &r->precision }, { "/deployments/term", &r->term },
-        { "/deployments/name", &r->name } };
+    } strings[] = { { "/deployments/platform", &r->platform },
+                    { "/deployments/sku", &r->sku },
+                    { "/deployments/gpu", &r->gpu },
+                    { "/deployments/model", &r->model },
+                    { "/deployments/precision", &r->precision },
+                    { "/deployments/term", &r->term },
+                    { "/deployments/name", &r->name } };
     for (size_t i = 0; i < sizeof strings / sizeof *strings && st == KW_OK; i++)
         st = kw_h5_read_n(r->f, strings[i].path, KW_H5_STR, r->n * r->nd, strings[i].out, err);
     if (st == KW_OK && kw_h5_exists(r->f, "/deployments/profile_file") > 0) { /* not in the first results */
         st = kw_h5_read_n(r->f, "/deployments/profile_file", KW_H5_STR, r->n * r->nd, &r->file, err);
-        if (st == KW_OK) st = kw_h5_read_n(r->f, "/deployments/profile_sha256", KW_H5_STR, r->n * r->nd, &r->sha256, err);
-        if (st == KW_OK) st = kw_h5_read_n(r->f, "/deployments/profile_grade", KW_H5_STR, r->n * r->nd, &r->profile_grade, err);
+        if (st == KW_OK)
+            st = kw_h5_read_n(r->f, "/deployments/profile_sha256", KW_H5_STR, r->n * r->nd, &r->sha256, err);
+        if (st == KW_OK)
+            st = kw_h5_read_n(r->f, "/deployments/profile_grade", KW_H5_STR, r->n * r->nd, &r->profile_grade, err);
     }
     while (kw_choice_field[r->n_settings].name) r->n_settings++;
     r->settings = calloc(r->n_settings, sizeof *r->settings);
@@ -142,8 +154,8 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     return st;
 }
 
-/* Deployment d of point i: the offer is looked up in today's catalogue. What it was simulated with, a profile or an API's
- * latency, may have been the user's own and asks nothing of prices. */
+/* Deployment d of point i: the offer is looked up in today's catalogue. What it was simulated with, a profile or an
+ * API's latency, may have been the user's own and asks nothing of prices. */
 static enum kw_status resolve(const struct reading *r, size_t at, struct kw_catalogue *c, struct kw_choice *out,
                               struct kw_error *err)
 {
@@ -152,7 +164,9 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
     if (st != KW_OK) return st;
     memset(out, 0, sizeof *out);
     if (p->kind == KW_KIND_API) {
-        static const struct kw_law any[3] = { { .kind = KW_LAW_CONSTANT }, { .kind = KW_LAW_CONSTANT }, { .kind = KW_LAW_CONSTANT } };
+        static const struct kw_law any[3] = { { .kind = KW_LAW_CONSTANT },
+                                              { .kind = KW_LAW_CONSTANT },
+                                              { .kind = KW_LAW_CONSTANT } };
         for (size_t i = 0; i < p->n_apis; i++)
             if (!strcmp(p->apis[i].sku, r->sku[at])) {
                 st = kw_choice_api_with(out, p, &p->apis[i], any, err);
@@ -162,7 +176,8 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
         int64_t tp = r->settings[0][at]; /* the table's first row */
         const struct kw_profile *profile;
         struct kw_profile_words words = { r->gpu[at], r->model[at], r->precision[at], r->file ? r->file[at] : NULL,
-                                          r->sha256 ? r->sha256[at] : NULL, r->profile_grade ? r->profile_grade[at] : NULL,
+                                          r->sha256 ? r->sha256[at] : NULL,
+                                          r->profile_grade ? r->profile_grade[at] : NULL,
                                           tp > 0 && tp < 1024 ? (uint32_t)tp : 0 };
         st = kw_catalogue_profile_named(c, &words, &profile, err);
         for (size_t i = 0; i < p->n_gpus && st == KW_OK; i++)
@@ -173,7 +188,8 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
     }
     if (st != KW_OK) return st;
     if (!out->platform)
-        return kw_fail(err, KW_ERANGE, "%s no longer offers '%s' (%s, %s)", p->title, r->sku[at], r->gpu[at], r->model[at]);
+        return kw_fail(err, KW_ERANGE, "%s no longer offers '%s' (%s, %s)", p->title, r->sku[at], r->gpu[at],
+                       r->model[at]);
     for (int t = 0; kw_term_name[t]; t++)
         if (!strcmp(kw_term_name[t], r->term[at])) out->term = (enum kw_term)t;
     for (size_t i = 0; i < r->n_settings; i++) {
@@ -215,7 +231,8 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
             for (size_t f = 0; f < r->n_fields; f++) {
                 int64_t v = r->usage[f][(i * r->nr + rep) * r->nd + d];
                 if (v < (kw_usage_field[f].offset == offsetof(struct kw_usage, window)))
-                    return kw_fail(err, KW_EPARSE, "/usage/%s[%zu, %u, %u] is %lld", kw_usage_field[f].name, i, rep, d, (long long)v);
+                    return kw_fail(err, KW_EPARSE, "/usage/%s[%zu, %u, %u] is %lld", kw_usage_field[f].name, i, rep, d,
+                                   (long long)v);
                 memcpy((char *)u + kw_usage_field[f].offset, &v, sizeof v);
             }
             u->kind = choice->platform->kind;

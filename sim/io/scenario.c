@@ -42,9 +42,9 @@ static enum kw_status count_or(struct kw_jnode n, uint32_t dflt, int64_t lo, int
 
 static enum kw_status read_slo(struct kw_jnode o, struct kw_slo *slo, struct kw_error *err)
 {
-    static const char *const known[] = { "ttft_p50_s", "ttft_p95_s", "ttft_p99_s", "tpot_p50_s", "tpot_p95_s", "tpot_p99_s",
-        "e2e_p50_s", "e2e_p95_s", "e2e_p99_s", "cold_fraction", "error_fraction", "attainment", "ttft_s", "tpot_s", "e2e_s",
-        "budget_usd_month", NULL };
+    static const char *const known[] = { "ttft_p50_s", "ttft_p95_s", "ttft_p99_s", "tpot_p50_s", "tpot_p95_s",
+        "tpot_p99_s", "e2e_p50_s", "e2e_p95_s", "e2e_p99_s", "cold_fraction", "error_fraction", "attainment", "ttft_s",
+        "tpot_s", "e2e_s", "budget_usd_month", NULL };
     *slo = (struct kw_slo){ .cold_fraction = -1, .error_fraction = -1, .attainment = -1 };
     if (!kw_json_present(o)) return KW_OK;
     kw_ns *const times[] = { &slo->ttft_p50, &slo->ttft_p95, &slo->ttft_p99, &slo->tpot_p50, &slo->tpot_p95,
@@ -75,14 +75,15 @@ static enum kw_status read_retry(struct kw_jnode o, struct kw_client_retry *r, s
 
 static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *c, struct kw_error *err)
 {
-    static const char *const known[] = { "policy", "max_num_batched_tokens", "max_num_seqs", "max_model_len", "block_size",
-        "num_blocks", "prefix_caching", "reserve_full_prompt", "async_scheduling", NULL };
+    static const char *const known[] = { "policy", "max_num_batched_tokens", "max_num_seqs", "max_model_len",
+        "block_size", "num_blocks", "prefix_caching", "reserve_full_prompt", "async_scheduling", NULL };
     static const char *const policies[] = { "vllm", "prefill_first", "sarathi", "static", NULL };
     if (!kw_json_present(o)) return KW_OK;
     int policy = c->policy;
     enum kw_status st = kw_json_keys(o, known, err);
     READ(kw_json_enum_or(get(o, "policy"), policy, policies, &policy, err));
-    READ(count_or(get(o, "max_num_batched_tokens"), c->max_num_batched_tokens, 1, 1 << 20, &c->max_num_batched_tokens, err));
+    READ(count_or(get(o, "max_num_batched_tokens"), c->max_num_batched_tokens, 1, 1 << 20, &c->max_num_batched_tokens,
+                  err));
     READ(count_or(get(o, "max_num_seqs"), c->max_num_seqs, 1, 65536, &c->max_num_seqs, err));
     READ(count_or(get(o, "max_model_len"), c->max_model_len, 2, 10000000, &c->max_model_len, err));
     READ(count_or(get(o, "block_size"), c->block_size, 1, 512, &c->block_size, err));
@@ -93,7 +94,8 @@ static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *
     bool can_async = policy == KW_SCHED_VLLM || policy == KW_SCHED_SARATHI;
     READ(kw_json_bool_or(get(o, "async_scheduling"), c->async_scheduling && can_async, &c->async_scheduling, err));
     if (st == KW_OK && c->async_scheduling && !can_async)
-        st = kw_json_fail(get(o, "async_scheduling"), KW_ERANGE, err, "only the policies vllm and sarathi schedule ahead");
+        st = kw_json_fail(get(o, "async_scheduling"), KW_ERANGE, err,
+                          "only the policies vllm and sarathi schedule ahead");
     if (st == KW_OK && (c->block_size & (c->block_size - 1)))
         st = kw_json_fail(get(o, "block_size"), KW_ERANGE, err, "want a power of two; got %u", c->block_size);
     if (st == KW_OK && c->max_num_batched_tokens < c->max_num_seqs)
@@ -128,8 +130,8 @@ static enum kw_status read_latency(struct kw_jnode o, struct kw_law own[3], stru
 
 static enum kw_status read_cold_start(struct kw_jnode o, struct kw_cold_start *c, struct kw_error *err)
 {
-    static const char *const known[] = { "provision", "pull", "load", "load_rate", "cached_load_rate", "cache_hit", "init",
-        "restore", "snapshot_probability", NULL };
+    static const char *const known[] = { "provision", "pull", "load", "load_rate", "cached_load_rate", "cache_hit",
+        "init", "restore", "snapshot_probability", NULL };
     if (!kw_json_present(o)) return KW_OK;
     enum kw_status st = kw_json_keys(o, known, err);
     READ(read_law_or(get(o, "provision"), &c->provision, err));
@@ -165,17 +167,19 @@ static enum kw_status read_scaling(struct kw_jnode o, enum kw_kind kind, struct 
         uint32_t n = 1;
         for (int i = 0; i < 4; i++)
             if (st == KW_OK && kw_json_present(get(o, serverless[i])))
-                st = kw_json_fail(get(o, serverless[i]), KW_ERANGE, err, "a dedicated deployment has 'replicas' instead");
+                st = kw_json_fail(get(o, serverless[i]), KW_ERANGE, err,
+                                  "a dedicated deployment has 'replicas' instead");
         READ(count_or(replicas, 1, 1, 100000, &n, err));
         if (st == KW_OK) kw_choice_replicas(c, n);
     } else if (kw_json_present(replicas)) {
-        return kw_json_fail(replicas, KW_ERANGE, err, "a serverless deployment has 'keep_warm' and 'max_replicas' instead");
+        return kw_json_fail(replicas, KW_ERANGE, err,
+                            "a serverless deployment has 'keep_warm' and 'max_replicas' instead");
     }
     READ(count_or(get(o, "max_replicas"), a->max_replicas, 1, 100000, &a->max_replicas, err));
     READ(count_or(get(o, "keep_warm"), a->keep_warm, 0, 100000, &a->keep_warm, err));
     if (st == KW_OK && a->keep_warm > a->max_replicas)
-        st = kw_json_fail(kw_json_present(get(o, "keep_warm")) ? get(o, "keep_warm") : get(o, "max_replicas"), KW_ERANGE, err,
-                          "keep_warm (%u) must be <= max_replicas (%u)", a->keep_warm, a->max_replicas);
+        st = kw_json_fail(kw_json_present(get(o, "keep_warm")) ? get(o, "keep_warm") : get(o, "max_replicas"),
+                          KW_ERANGE, err, "keep_warm (%u) must be <= max_replicas (%u)", a->keep_warm, a->max_replicas);
     READ(count_or(get(o, "buffer_replicas"), a->buffer_replicas, 0, 100000, &a->buffer_replicas, err));
     READ(count_or(get(o, "hard_concurrency"), a->hard_concurrency, 0, 1000000, &a->hard_concurrency, err));
     READ(ratio_or(get(o, "target"), a->target, 0, 1e9, &a->target, err));
@@ -222,8 +226,9 @@ static enum kw_status find_gpu(struct kw_jnode o, const struct kw_platform *p, c
     }
     names[n] = NULL;
     char hint[KW_NEAREST_HINT];
-    return kw_json_fail(get(o, "gpu"), KW_ERANGE, err, "%s offers no GPU '%.40s'%s; `keepwarm platforms show %s` lists them",
-                        p->title, gpu, kw_nearest_hint(hint, gpu, names), p->name);
+    return kw_json_fail(get(o, "gpu"), KW_ERANGE, err,
+                        "%s offers no GPU '%.40s'%s; `keepwarm platforms show %s` lists them", p->title, gpu,
+                        kw_nearest_hint(hint, gpu, names), p->name);
 }
 
 static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer *offer, const char *model,
@@ -238,8 +243,8 @@ static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer 
     if (path) {
         st = kw_catalogue_profile_file(c, path, out, err);
         if (st == KW_OK && (strcmp((*out)->gpu, offer->gpu) || strcmp((*out)->model, model)))
-            st = kw_json_fail(get(o, "profile"), KW_ERANGE, err, "is of %s on %s; want %s on %s", (*out)->model, (*out)->gpu,
-                              model, offer->gpu);
+            st = kw_json_fail(get(o, "profile"), KW_ERANGE, err, "is of %s on %s; want %s on %s", (*out)->model,
+                              (*out)->gpu, model, offer->gpu);
         return st;
     }
     const struct kw_model_shape *shape = kw_model_find(model);
@@ -264,19 +269,19 @@ static enum kw_status find_api(struct kw_jnode o, const struct kw_platform *p, c
     }
     names[n] = NULL;
     char hint[KW_NEAREST_HINT];
-    return kw_json_fail(o, KW_ERANGE, err, "%s has no model '%.48s'%s; set \"model\" here to one it has", p->title, model,
-                        kw_nearest_hint(hint, model, names));
+    return kw_json_fail(o, KW_ERANGE, err, "%s has no model '%.48s'%s; set \"model\" here to one it has", p->title,
+                        model, kw_nearest_hint(hint, model, names));
 }
 
 static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model, struct kw_catalogue *cat,
                                       struct kw_choice *c, struct kw_error *err)
 {
-    static const char *const known[] = { "name", "platform", "model", "gpu", "precision", "tp", "profile", "term", "replicas",
-        "keep_warm", "max_replicas", "buffer_replicas", "idle_timeout_s", "zero_timeout_s", "hard_concurrency", "target",
-        "utilisation", "target_delay_s", "scale_up_window_s", "scale_down_delay_s", "queue_limit", "queue_timeout_s",
-        "request_timeout_s", "stockout_probability", "start_failure_probability", "balance", "network_rtt_s", "retry",
-        "scheduler", "cold_start", "limits", "ttft", "ttft_per_ktok", "output_rate", "max_tokens", "operations_usd_month",
-        NULL };
+    static const char *const known[] = { "name", "platform", "model", "gpu", "precision", "tp", "profile", "term",
+        "replicas", "keep_warm", "max_replicas", "buffer_replicas", "idle_timeout_s", "zero_timeout_s",
+        "hard_concurrency", "target", "utilisation", "target_delay_s", "scale_up_window_s", "scale_down_delay_s",
+        "queue_limit", "queue_timeout_s", "request_timeout_s", "stockout_probability", "start_failure_probability",
+        "balance", "network_rtt_s", "retry", "scheduler", "cold_start", "limits", "ttft", "ttft_per_ktok",
+        "output_rate", "max_tokens", "operations_usd_month", NULL };
     static const char *const gpu_only[] = { "gpu", "precision", "tp", "profile", "term", "replicas", "keep_warm",
         "max_replicas", "buffer_replicas", "idle_timeout_s", "scheduler", "cold_start", "balance", NULL };
     static const char *const api_only[] = { "limits", "ttft", "ttft_per_ktok", "output_rate", "max_tokens", NULL };
@@ -324,7 +329,8 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         READ(kw_json_enum_or(get(o, "balance"), balance, kw_balance_name, &balance, err));
         c->term = (enum kw_term)term;
         c->balance = (enum kw_balance)balance;
-        policy_tokens = c->sched.policy == KW_SCHED_PREFILL_FIRST && c->sched.max_model_len > c->sched.max_num_batched_tokens
+        policy_tokens = c->sched.policy == KW_SCHED_PREFILL_FIRST &&
+                                c->sched.max_model_len > c->sched.max_num_batched_tokens
                             ? c->sched.max_model_len
                             : c->sched.max_num_batched_tokens;
     }
@@ -336,7 +342,8 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     READ(count_or(get(o, "max_tokens"), c->max_tokens, 0, 10000000, &c->max_tokens, err));
     READ(kw_json_nano_or(get(o, "operations_usd_month"), 0, 0, INT64_MAX, &c->operations_month, err));
     if (st == KW_OK && profile &&
-        (st = kw_steptimes_get(&cat->steptimes, profile, c->sched.max_num_seqs, policy_tokens, &c->steptime, &inner)) != KW_OK)
+        (st = kw_steptimes_get(&cat->steptimes, profile, c->sched.max_num_seqs, policy_tokens, &c->steptime, &inner)) !=
+            KW_OK)
         return kw_json_fail(o, st, err, "%s", inner.msg);
     if (st == KW_OK && (st = kw_choice_check(c, &inner)) != KW_OK) return kw_json_fail(o, st, err, "%s", inner.msg);
     return st;
@@ -344,7 +351,8 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
 
 /* ---- routing */
 
-static enum kw_status deployment_index(struct kw_jnode n, const struct kw_candidate *c, uint8_t *out, struct kw_error *err)
+static enum kw_status deployment_index(struct kw_jnode n, const struct kw_candidate *c, uint8_t *out,
+                                       struct kw_error *err)
 {
     const char *name;
     enum kw_status st = kw_json_str(n, &name, err);
@@ -374,7 +382,8 @@ static enum kw_status read_route_names(struct kw_jnode o, const char *what, char
     return st;
 }
 
-static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, struct kw_candidate *c, struct kw_error *err)
+static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, struct kw_candidate *c,
+                                   struct kw_error *err)
 {
     static const char *const known[] = { "policy", "overflow_at", "classes", "models", "shares", NULL };
     static const char *const policies[] = { "single", "fallback", "overflow", "class", "model", "split", NULL };
@@ -393,7 +402,8 @@ static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, 
         return kw_json_fail(o, KW_ERANGE, err, "%s wants exactly 2 deployments; there are %u", policies[policy], c->n);
     if (policy == KW_ROUTE_CLASS && t)
         st = read_route_names(get(o, "classes"), "class", t->class_name, t->n_classes, c, err);
-    if (policy == KW_ROUTE_MODEL && t) st = read_route_names(get(o, "models"), "model", t->model_name, t->n_models, c, err);
+    if (policy == KW_ROUTE_MODEL && t)
+        st = read_route_names(get(o, "models"), "model", t->model_name, t->n_models, c, err);
     if (policy == KW_ROUTE_SPLIT) {
         struct kw_jnode shares = get(o, "shares");
         double sum = 0;
@@ -411,8 +421,8 @@ static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, 
 
 /* ---- the document */
 
-static const char *const top_keys[] = { "keepwarm", "name", "trace", "model", "slo", "deployments", "routing", "replications",
-    "seed", "stepping", "series_step_s", "sweep", "candidates", NULL };
+static const char *const top_keys[] = { "keepwarm", "name", "trace", "model", "slo", "deployments", "routing",
+    "replications", "seed", "stepping", "series_step_s", "sweep", "candidates", NULL };
 
 /* What may differ between the points of a grid: all of it is read again for each. The rest of a scenario is what the
  * points share. */
@@ -441,7 +451,8 @@ static enum kw_status read_axes(struct kw_scenario *s, struct kw_error *err)
         if (!kw_json_is_array(values) || kw_json_len(values) == 0)
             return kw_json_fail(values, KW_EPARSE, err, "want a list of values");
         if (!can_sweep(path))
-            return kw_json_fail(values, KW_ERANGE, err, "want a key of deployments, model or routing: what points may differ in");
+            return kw_json_fail(values, KW_ERANGE, err,
+                                "want a key of deployments, model or routing: what points may differ in");
         enum kw_status st = kw_edit_find(&s->doc, path, &target, &inner);
         if (st != KW_OK) return kw_json_fail(values, KW_EPARSE, err, "%s", inner.msg);
         uint32_t n = (uint32_t)kw_json_len(values);
@@ -467,7 +478,8 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
     READ(kw_json_str_or(get(root, "name"), "", &s->name, err));
     if (kw_json_present(trace)) READ(kw_json_keys(trace, trace_keys, err));
     READ(kw_json_str(kw_json_get(trace, "file"), &s->trace_file, err));
-    if (st == KW_OK && !s->trace_file[0]) st = kw_json_fail(get(trace, "file"), KW_ERANGE, err, "want a file name; got ''");
+    if (st == KW_OK && !s->trace_file[0])
+        st = kw_json_fail(get(trace, "file"), KW_ERANGE, err, "want a file name; got ''");
     READ(kw_json_str_or(get(trace, "format"), "auto", &s->trace_format, err));
     READ(kw_json_str_or(get(trace, "columns"), NULL, &s->trace_columns, err));
     READ(ratio_or(get(trace, "speed"), 1, 1e-6, 1e6, &s->trace_speed, err));
@@ -498,7 +510,8 @@ static enum kw_status make_edit(struct kw_json *doc, const struct kw_scenario_ed
     return kw_edit_put(doc, e->path, e->value, err);
 }
 
-static enum kw_status edit_and_read(struct kw_scenario *s, const struct kw_scenario_edit *e, size_t n, struct kw_error *err)
+static enum kw_status edit_and_read(struct kw_scenario *s, const struct kw_scenario_edit *e, size_t n,
+                                    struct kw_error *err)
 {
     enum kw_status st = KW_OK;
     for (size_t i = 0; i < n && st == KW_OK; i++) st = make_edit(&s->doc, &e[i], err);
@@ -613,13 +626,14 @@ static enum kw_status check_list(struct kw_jnode list, int max, struct kw_error 
 {
     if (!kw_json_present(list)) return KW_OK;
     if (!kw_json_is_array(list)) return kw_json_fail(list, KW_EPARSE, err, "want a list");
-    if (kw_json_len(list) == 0) return kw_json_fail(list, KW_EPARSE, err, "the list is empty; leave the key out to allow all");
+    if (kw_json_len(list) == 0)
+        return kw_json_fail(list, KW_EPARSE, err, "the list is empty; leave the key out to allow all");
     if (kw_json_len(list) > max) return kw_json_fail(list, KW_ERANGE, err, "at most %d entries", max);
     return KW_OK;
 }
 
-/* Lists are read into a local and stored by index: AddressSanitizer sees nothing of a write from one member of a struct into
- * the next, and UBSan only an index into an array whose length it knows. */
+/* Lists are read into a local and stored by index: AddressSanitizer sees nothing of a write from one member of a
+ * struct into the next, and UBSan only an index into an array whose length it knows. */
 static enum kw_status read_words(struct kw_jnode list, const char **out, size_t *n, struct kw_error *err)
 {
     const char *words[KW_PLAN_MAX_LIST];

@@ -1,6 +1,6 @@
-/* sim/io/scenario.h - a scenario file (DESIGN section 7): what traffic, which model, which objectives, which deployments;
- * read with every key checked, turned into candidates for the plan. Grid points of "sweep" and `--set path=value` edit the
- * document before it is read, so every key can be swept and every error names its path. */
+/* sim/io/scenario.h - a scenario file (DESIGN section 7): what traffic, which model, which objectives, which
+ * deployments; read with every key checked, turned into candidates for the plan. Grid points of "sweep" and `--set
+ * path=value` edit the document before it is read, so every key can be swept and every error names its path. */
 #ifndef KW_IO_SCENARIO_H
 #define KW_IO_SCENARIO_H
 #include "sim/core/json.h"

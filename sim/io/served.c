@@ -13,8 +13,8 @@ struct column {
 
 static size_t width(enum kw_h5_type t) { return t == KW_H5_U32 ? 4 : 8; }
 
-static void put_columns(struct kw_writer *w, const char *group_path, const char *scale, const struct column *c, const void *rows,
-                        size_t n, size_t stride)
+static void put_columns(struct kw_writer *w, const char *group_path, const char *scale, const struct column *c,
+                        const void *rows, size_t n, size_t stride)
 {
     char *buffer = malloc(8 * (n + !n));
     char path[96], dim[96];
@@ -29,7 +29,8 @@ static void put_columns(struct kw_writer *w, const char *group_path, const char 
         const char *from = (const char *)rows + c->offset;
         for (size_t i = 0; i < n; i++) memcpy(buffer + i * width(c->type), from + i * stride, width(c->type));
         snprintf(path, sizeof path, "%s/%s", group_path, c->name);
-        kw_writer_put(w, (struct kw_h5_dataset){ path, c->type, c->unit, c->description, 1, { n }, { dim }, NULL, 4 }, buffer);
+        kw_writer_put(w, (struct kw_h5_dataset){ path, c->type, c->unit, c->description, 1, { n }, { dim }, NULL, 4 },
+                      buffer);
     }
     free(buffer);
 }
@@ -49,7 +50,8 @@ static const struct column request_columns[] = {
     { "tpot_ns", "ns", "(e2e - ttft) / (generated - 1); 0 with one token", KW_H5_F64, AT(tpot) },
     { "e2e_ns", "ns", "arrival to last output token; -1: not completed", KW_H5_I64, AT(e2e) },
     { "itl_max_ns", "ns", "longest gap between two tokens", KW_H5_I64, AT(itl_max) },
-    { "status", "", "0 done, 1 refused: the engine can never run it, 2 cut: the replay was stopped before", KW_H5_U32, AT(status) },
+    { "status", "", "0 done, 1 refused: the engine can never run it, 2 cut: the replay was stopped before", KW_H5_U32,
+      AT(status) },
     { NULL, NULL, NULL, KW_H5_I64, 0 },
 };
 #undef AT
@@ -64,9 +66,9 @@ static void write_requests(struct kw_writer *w, const struct kw_served_trace *s)
     for (size_t i = 0; i < s->n; i++) {
         const struct kw_served *r = &s->request[i];
         row[i] = (struct request_row){ .arrival = r->arrival, .ttft = r->first == INT64_MIN ? -1 : kw_served_ttft(r),
-                                       .e2e = r->status == KW_SERVED_DONE ? kw_served_e2e(r) : -1, .itl_max = r->itl_max,
-                                       .tpot = kw_served_tpot(r), .prompt = r->prompt, .output = r->output,
-                                       .generated = r->generated, .status = r->status };
+                                       .e2e = r->status == KW_SERVED_DONE ? kw_served_e2e(r) : -1,
+                                       .itl_max = r->itl_max, .tpot = kw_served_tpot(r), .prompt = r->prompt,
+                                       .output = r->output, .generated = r->generated, .status = r->status };
     }
     kw_writer_group(w, "/requests", "one row a request");
     put_columns(w, "/requests", "request", request_columns, row, s->n, sizeof *row);
@@ -76,13 +78,17 @@ static void write_requests(struct kw_writer *w, const struct kw_served_trace *s)
 #define AT(member) offsetof(struct kw_served_step, member)
 static const struct column step_columns[] = {
     { "begin_ns", "ns", "since the replay began", KW_H5_I64, AT(begin) },
-    { "wall_ns", "ns", "decide, submit, wait, sample; async: from the end of the step before, where that ran into this one", KW_H5_I64, AT(wall_ns) },
+    { "wall_ns", "ns",
+      "decide, submit, wait, sample; async: from the end of the step before, where that ran into this one", KW_H5_I64,
+      AT(wall_ns) },
     { "device_ns", "ns", "on the device", KW_H5_I64, AT(device_ns) },
     { "n_decode", "sequence", "that compute one token", KW_H5_U32, AT(n_decode) },
-    { "decode_context", "token", "sum of their tokens in the KV cache, the new one included", KW_H5_U64, AT(decode_context) },
+    { "decode_context", "token", "sum of their tokens in the KV cache, the new one included", KW_H5_U64,
+      AT(decode_context) },
     { "n_chunks", "chunk", "prefill chunks", KW_H5_U32, AT(n_chunks) },
     { "prefill_tokens", "token", "in prefill chunks", KW_H5_U32, AT(prefill_tokens) },
-    { "prefill_pairs2", "pair", "twice the query-key pairs of causal attention: sum of 2 len past + len^2", KW_H5_U64, AT(prefill_pairs2) },
+    { "prefill_pairs2", "pair", "twice the query-key pairs of causal attention: sum of 2 len past + len^2", KW_H5_U64,
+      AT(prefill_pairs2) },
     { "n_preempted", "sequence", "preempted while this step was decided", KW_H5_U32, AT(n_preempted) },
     { "waiting", "sequence", "in the queue after the step", KW_H5_U32, AT(waiting) },
     { "running", "sequence", "in the batch after the step", KW_H5_U32, AT(running) },
@@ -102,10 +108,15 @@ static void write_itl(struct kw_writer *w, const struct kw_hist *h)
             if (h->count[b]) lower[k] = kw_hist_lower(b), count[k++] = h->count[b];
         kw_writer_group(w, "/hist", "histograms, log buckets of 0.1 % relative error; empty ones left out");
         kw_writer_group(w, "/hist/itl", "gaps between two tokens of a request");
-        kw_writer_put(w, (struct kw_h5_dataset){ "/hist/itl/lower", KW_H5_I64, "ns", "bucket's lower edge", 1, { n }, { NULL }, "lower", 0 },
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){
+                          "/hist/itl/lower", KW_H5_I64, "ns", "bucket's lower edge", 1, { n }, { NULL }, "lower", 0 },
                       lower);
-        kw_writer_put(w, (struct kw_h5_dataset){ "/hist/itl/count", KW_H5_U64, "gap", "in the bucket", 1, { n }, { "/hist/itl/lower" }, NULL, 4 },
-                      count);
+        kw_writer_put(
+            w,
+            (struct kw_h5_dataset){
+                "/hist/itl/count", KW_H5_U64, "gap", "in the bucket", 1, { n }, { "/hist/itl/lower" }, NULL, 4 },
+            count);
     } else {
         kw_writer_no_memory(w);
     }
@@ -147,7 +158,9 @@ static void write_startup(struct kw_writer *w, const struct kw_startup *s)
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         if (w->st == KW_OK) w->st = kw_h5_attr_i64(w->f, "/startup", figures[i].name, figures[i].ns, w->err);
     put_columns(w, "/startup", "phase", phase_columns, row, n, sizeof *row);
-    kw_writer_put(w, (struct kw_h5_dataset){ "/startup/name", KW_H5_STR, "", "what was done", 1, { n }, { "/startup/phase" }, NULL, 0 },
+    kw_writer_put(w,
+                  (struct kw_h5_dataset){
+                      "/startup/name", KW_H5_STR, "", "what was done", 1, { n }, { "/startup/phase" }, NULL, 0 },
                   name);
 }
 
@@ -177,7 +190,8 @@ static void write_attributes(struct kw_writer *w, const struct kw_served_file *s
     kw_writer_created(w, created_utc);
 }
 
-enum kw_status kw_served_write(const struct kw_served_file *s, const char *path, int64_t created_utc, struct kw_error *err)
+enum kw_status kw_served_write(const struct kw_served_file *s, const char *path, int64_t created_utc,
+                               struct kw_error *err)
 {
     struct kw_writer w;
     enum kw_status st = kw_writer_open(&w, path, err);

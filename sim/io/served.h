@@ -14,6 +14,7 @@ struct kw_served_file { /* all borrowed */
     uint64_t seed;
 };
 /* created_utc: seconds since 1970, or 0 to leave it out. */
-enum kw_status kw_served_write(const struct kw_served_file *s, const char *path, int64_t created_utc, struct kw_error *err);
+enum kw_status kw_served_write(const struct kw_served_file *s, const char *path, int64_t created_utc,
+                               struct kw_error *err);
 
 #endif

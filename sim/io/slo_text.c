@@ -31,7 +31,8 @@ static enum kw_status parse_value(const char *s, size_t n, int type, int64_t *ou
     for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
         size_t k = strlen(units[u].suffix);
         if (k > n || strcmp(number + n - k, units[u].suffix)) continue;
-        if (units[u].type >= 0 && units[u].type != type) return kw_fail(err, KW_EUSAGE, "'%s' does not fit here", units[u].suffix);
+        if (units[u].type >= 0 && units[u].type != type)
+            return kw_fail(err, KW_EUSAGE, "'%s' does not fit here", units[u].suffix);
         number[n - k] = 0;
         int64_t v;
         enum kw_status st = kw_nano_parse(number, &v, err);
@@ -56,15 +57,15 @@ static enum kw_status apply_one(struct kw_json *doc, const char *part, size_t n,
         names[N_WORDS] = NULL;
         snprintf(word, sizeof word, "%.*s", (int)k, part);
         char hint[KW_NEAREST_HINT];
-        return kw_fail(err, KW_EUSAGE, "--slo wants NAME=LIMIT such as ttft_p95=2s; got '%.*s'%s", (int)(n > 60 ? 60 : n), part,
-                       kw_nearest_hint(hint, word, names));
+        return kw_fail(err, KW_EUSAGE, "--slo wants NAME=LIMIT such as ttft_p95=2s; got '%.*s'%s",
+                       (int)(n > 60 ? 60 : n), part, kw_nearest_hint(hint, word, names));
     }
     int64_t v = 0;
     struct kw_error inner;
     enum kw_status st = parse_value(part + k + 1, n - k - 1, words[i].type, &v, &inner);
     if (st != KW_OK)
-        return kw_fail(err, KW_EUSAGE, "--slo %s: %s; got '%.*s'", words[i].name, inner.msg, (int)(n - k - 1 > 40 ? 40 : n - k - 1),
-                       part + k + 1);
+        return kw_fail(err, KW_EUSAGE, "--slo %s: %s; got '%.*s'", words[i].name, inner.msg,
+                       (int)(n - k - 1 > 40 ? 40 : n - k - 1), part + k + 1);
     char path[48], number[40], json[48];
     snprintf(path, sizeof path, "slo.%s", words[i].key);
     snprintf(json, sizeof json, "\"%s\"", kw_nano_format(number, sizeof number, v));
@@ -89,7 +90,8 @@ void kw_slo_text_print(const struct kw_slo *s, struct kw_text *out)
         const char *what;
         kw_ns limit;
     } times[] = { { "TTFT p50", s->ttft_p50 }, { "TTFT p95", s->ttft_p95 }, { "TTFT p99", s->ttft_p99 },
-        { "TPOT p50", s->tpot_p50 }, { "TPOT p95", s->tpot_p95 }, { "TPOT p99", s->tpot_p99 }, { "E2E p50", s->e2e_p50 },
+        { "TPOT p50", s->tpot_p50 }, { "TPOT p95", s->tpot_p95 }, { "TPOT p99", s->tpot_p99 },
+        { "E2E p50", s->e2e_p50 },
         { "E2E p95", s->e2e_p95 }, { "E2E p99", s->e2e_p99 }, { "each TTFT", s->per_request.ttft },
         { "each TPOT", s->per_request.tpot }, { "each E2E", s->per_request.e2e } };
     const char *sep = "";
@@ -103,7 +105,9 @@ void kw_slo_text_print(const struct kw_slo *s, struct kw_text *out)
         const char *what;
         double limit;
         const char *sign;
-    } shares[] = { { "cold", s->cold_fraction, "<=" }, { "errors", s->error_fraction, "<=" }, { "attainment", s->attainment, ">=" } };
+    } shares[] = { { "cold", s->cold_fraction, "<=" },
+                   { "errors", s->error_fraction, "<=" },
+                   { "attainment", s->attainment, ">=" } };
     for (int i = 0; i < 3; i++)
         if (shares[i].limit >= 0) {
             kw_text_add(out, "%s%s %s %g %%", sep, shares[i].what, shares[i].sign, 100 * shares[i].limit);

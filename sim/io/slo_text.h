@@ -5,8 +5,8 @@
 #include "sim/core/text.h"
 #include "sim/plan/candidate.h"
 
-/* Puts each objective into doc's "slo" object. Times take s, ms or us (none: seconds), fractions take % or none. KW_EUSAGE names the
- * part that is off and the nearest known name. */
+/* Puts each objective into doc's "slo" object. Times take s, ms or us (none: seconds), fractions take % or none.
+ * KW_EUSAGE names the part that is off and the nearest known name. */
 enum kw_status kw_slo_text_apply(struct kw_json *doc, const char *text, struct kw_error *err);
 
 /* "TTFT p95 <= 2 s, cold <= 1 %"; "none" when nothing is asked. */

@@ -78,7 +78,8 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     kw_text_add(out, "\n");
 }
 
-static void add_metric(struct kw_listing *t, const char *name, double scale, const char *unit, const struct kw_estimate *e)
+static void add_metric(struct kw_listing *t, const char *name, double scale, const char *unit,
+                       const struct kw_estimate *e)
 {
     char buf[32];
     const double v[] = { e->mean, e->lo, e->hi };
@@ -108,8 +109,8 @@ static void add_bill(const struct kw_bill *bill, struct kw_text *out)
     kw_listing_free(&t);
 }
 
-/* Which profiles the candidates stand on, each once: all of `first` (when >= 0), of the others those that are files of the
- * user's, set better ones aside or are not steady. */
+/* Which profiles the candidates stand on, each once: all of `first` (when >= 0), of the others those that are files
+ * of the user's, set better ones aside or are not steady. */
 static void step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, struct kw_text *out)
 {
     enum { MOST = 6 };
@@ -149,28 +150,37 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         const char *name, *unit;
         double scale;
     } rows[] = {
-        { KW_METRIC_COST, "cost", "USD a month", 1 }, { KW_METRIC_USD_PER_MTOK, "cost per token", "USD per 1e6 tokens", 1 },
+        { KW_METRIC_COST, "cost", "USD a month", 1 },
+        { KW_METRIC_USD_PER_MTOK, "cost per token", "USD per 1e6 tokens", 1 },
         { KW_METRIC_TTFT_P50, "TTFT p50", "s", 1 }, { KW_METRIC_TTFT_P95, "TTFT p95", "s", 1 },
         { KW_METRIC_TTFT_P99, "TTFT p99", "s", 1 }, { KW_METRIC_TPOT_P50, "TPOT p50", "ms", 1e3 },
         { KW_METRIC_TPOT_P95, "TPOT p95", "ms", 1e3 }, { KW_METRIC_TPOT_P99, "TPOT p99", "ms", 1e3 },
         { KW_METRIC_E2E_P50, "E2E p50", "s", 1 }, { KW_METRIC_E2E_P95, "E2E p95", "s", 1 },
-        { KW_METRIC_E2E_P99, "E2E p99", "s", 1 }, { KW_METRIC_COLD_FRACTION, "requests that met a cold start", "%", 100 },
-        { KW_METRIC_ERROR_FRACTION, "requests that failed", "%", 100 }, { KW_METRIC_UTILISATION, "replicas busy when ready", "%", 100 },
+        { KW_METRIC_E2E_P99, "E2E p99", "s", 1 },
+        { KW_METRIC_COLD_FRACTION, "requests that met a cold start", "%", 100 },
+        { KW_METRIC_ERROR_FRACTION, "requests that failed", "%", 100 },
+        { KW_METRIC_UTILISATION, "replicas busy when ready", "%", 100 },
         { KW_METRIC_GOODPUT, "goodput", "requests/s", 1 }, { KW_METRIC_ATTAINMENT, "attainment", "%", 100 },
-        { KW_METRIC_COLD_COST, "cost of starts", "USD a month", 1 }, { KW_METRIC_IDLE_COST, "cost of waiting", "USD a month", 1 },
+        { KW_METRIC_COLD_COST, "cost of starts", "USD a month", 1 },
+        { KW_METRIC_IDLE_COST, "cost of waiting", "USD a month", 1 },
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) add_metric(&t, rows[i].name, rows[i].scale, rows[i].unit, &p->m[rows[i].m]);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        add_metric(&t, rows[i].name, rows[i].scale, rows[i].unit, &p->m[rows[i].m]);
     kw_listing_print(&t, out);
     kw_listing_free(&t);
     kw_text_add(out, "\n");
     add_bill(&p->bill, out);
-    kw_text_add(out, "\n  %u replication%s: %llu requests arrived, %llu completed, %llu rejected, %llu timed out, %llu too long;\n"
-                     "  %llu replica start%s (%llu failed), %u replica%s at most, %llu preemption%s\n",
-                p->replications, p->replications == 1 ? "" : "s", (unsigned long long)p->arrived, (unsigned long long)p->completed,
-                (unsigned long long)p->rejected, (unsigned long long)p->timed_out, (unsigned long long)p->too_long,
-                (unsigned long long)p->starts, p->starts == 1 ? "" : "s", (unsigned long long)p->failed_starts, p->peak_replicas,
-                p->peak_replicas == 1 ? "" : "s", (unsigned long long)p->preemptions, p->preemptions == 1 ? "" : "s");
-    kw_text_add(out, "  objectives: %s%s; weakest input: %s\n", p->feasible ? "met" : "missed, ", p->miss, kw_grade_name[p->grade]);
+    kw_text_add(
+        out,
+        "\n  %u replication%s: %llu requests arrived, %llu completed, %llu rejected, %llu timed out, %llu too long;\n"
+        "  %llu replica start%s (%llu failed), %u replica%s at most, %llu preemption%s\n",
+        p->replications, p->replications == 1 ? "" : "s", (unsigned long long)p->arrived,
+        (unsigned long long)p->completed, (unsigned long long)p->rejected, (unsigned long long)p->timed_out,
+        (unsigned long long)p->too_long, (unsigned long long)p->starts, p->starts == 1 ? "" : "s",
+        (unsigned long long)p->failed_starts, p->peak_replicas, p->peak_replicas == 1 ? "" : "s",
+        (unsigned long long)p->preemptions, p->preemptions == 1 ? "" : "s");
+    kw_text_add(out, "  objectives: %s%s; weakest input: %s\n", p->feasible ? "met" : "missed, ", p->miss,
+                kw_grade_name[p->grade]);
 }
 
 /* Indices of the `room` points that rank first, of n >= room. */
@@ -236,7 +246,8 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
     for (size_t k = 0; k < shown; k++) {
         size_t i = order[k];
         kw_listing_cell(&t, "%u", p[i].rank);
-        for (uint32_t a = 0; a < axes; a++) kw_listing_cell(&t, "%s", kw_scenario_axis_value(s, (uint32_t)i, a, buf, sizeof buf));
+        for (uint32_t a = 0; a < axes; a++)
+            kw_listing_cell(&t, "%s", kw_scenario_axis_value(s, (uint32_t)i, a, buf, sizeof buf));
         if (!axes) kw_listing_cell(&t, "%s", kw_candidate_label(&c[i], buf, sizeof buf));
         figure_cells(&t, &p[i]);
     }
@@ -313,8 +324,8 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
     if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
 }
 
-/* The best-ranked candidate of the platform of order[k] among those with the longest keep-warm curve: an idle timeout that
- * was tried on the leader alone has a curve of one. */
+/* The best-ranked candidate of the platform of order[k] among those with the longest keep-warm curve: an idle
+ * timeout that was tried on the leader alone has a curve of one. */
 static size_t longest_curve(const struct kw_plan *p, size_t k, size_t curve[64], size_t *n)
 {
     const struct kw_platform *mine = p->candidates[p->order[k]].choice[0].platform;
@@ -377,7 +388,8 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
         }
         shown++;
     }
-    kw_text_add(out, "\nWhat keeping replicas warm buys: $ a month and TTFT p95 in s at each keep_warm (✓ meets the SLO)\n");
+    kw_text_add(out,
+                "\nWhat keeping replicas warm buys: $ a month and TTFT p95 in s at each keep_warm (✓ meets the SLO)\n");
     kw_listing_print(&t, out);
     kw_listing_free(&t);
 }
@@ -393,8 +405,10 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         const struct kw_point *q = &p->points[p->best];
         kw_text_add(out, "Recommendation\n");
         paragraph("run", p->recommendation, out);
-        snprintf(buf, sizeof buf, "$%s a month (95 %%: %s to %s), TTFT p95 %.3g s, the cheapest that meets the objectives with "
-                 "probability %.0f %%", money(q->m[KW_METRIC_COST].mean, a), money(q->m[KW_METRIC_COST].lo, b),
+        snprintf(buf, sizeof buf,
+                 "$%s a month (95 %%: %s to %s), TTFT p95 %.3g s, the cheapest that meets the objectives with "
+                 "probability %.0f %%",
+                 money(q->m[KW_METRIC_COST].mean, a), money(q->m[KW_METRIC_COST].lo, b),
                  money(q->m[KW_METRIC_COST].hi, (char[32]){ 0 }), q->m[KW_METRIC_TTFT_P95].mean, 100 * q->p_best);
         paragraph("cost", buf, out);
         paragraph("why", p->why, out);
@@ -405,7 +419,8 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         if (p->nearest_miss >= 0) {
             const struct kw_point *q = &p->points[p->nearest_miss];
             char label[320];
-            snprintf(buf, sizeof buf, "%s at $%s a month: %s", kw_candidate_label(&p->candidates[p->nearest_miss], label, sizeof label),
+            snprintf(buf, sizeof buf, "%s at $%s a month: %s",
+                     kw_candidate_label(&p->candidates[p->nearest_miss], label, sizeof label),
                      money(q->m[KW_METRIC_COST].mean, a), q->miss);
             paragraph("nearest", buf, out);
         }
@@ -415,13 +430,14 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         char label[320];
         const struct kw_flip *f = &p->flips[i];
         snprintf(buf, sizeof buf, "%s %+.0f %% would make it %s (%s%s%s)", f->what, 100 * f->change,
-                 kw_candidate_label(&p->candidates[f->rival], label, sizeof label), kw_grade_name[f->grade], f->date[0] ? ", " : "",
-                 f->date);
+                 kw_candidate_label(&p->candidates[f->rival], label, sizeof label), kw_grade_name[f->grade],
+                 f->date[0] ? ", " : "", f->date);
         paragraph(i ? "" : "flips if", buf, out);
     }
     for (size_t i = 0; i < p->n_stress; i++) {
         const struct kw_stress *x = &p->stress[i];
-        snprintf(buf, sizeof buf, "%s: $%s a month, %s%s", x->what, money(x->cost, a), x->feasible ? "still meets them" : "misses: ", x->miss);
+        snprintf(buf, sizeof buf, "%s: $%s a month, %s%s", x->what, money(x->cost, a),
+                 x->feasible ? "still meets them" : "misses: ", x->miss);
         paragraph(i ? "" : "if worse", buf, out);
     }
     for (size_t i = 0; i < p->n_assumptions && i < 6; i++) paragraph(i ? "" : "assumed", p->assumptions[i], out);
@@ -462,6 +478,7 @@ void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out)
     kw_listing_free(&t);
     for (uint32_t i = 0; i < b->n_crossings; i++)
         kw_text_add(out, "  %s gives way to %s at about %s million tokens a month (between %s and %s simulated)\n",
-                    kw_kind_name[b->crossing[i].from], kw_kind_name[b->crossing[i].to], kw_text_si(s, b->crossing[i].mtok_month),
-                    kw_text_si((char[16]){ 0 }, b->crossing[i].lo), kw_text_si((char[16]){ 0 }, b->crossing[i].hi));
+                    kw_kind_name[b->crossing[i].from], kw_kind_name[b->crossing[i].to],
+                    kw_text_si(s, b->crossing[i].mtok_month), kw_text_si((char[16]){ 0 }, b->crossing[i].lo),
+                    kw_text_si((char[16]){ 0 }, b->crossing[i].hi));
 }

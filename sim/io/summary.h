@@ -19,8 +19,9 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out);
 void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out);
 
-/* The same figures for machines: one JSON document, or CSV with a head line, whose last two columns name the profile that the
- * step times are of, and its grade ("-" of an API; of several deployments joined by " + ", as /points of a result has them). */
+/* The same figures for machines: one JSON document, or CSV with a head line, whose last two columns name the profile
+ * that the step times are of, and its grade ("-" of an API; of several deployments joined by " + ", as /points of a
+ * result has them). */
 void kw_summary_json(const char *command, const struct kw_candidate *c, const struct kw_point *p, size_t n,
                      const struct kw_plan *plan, struct kw_text *out);
 void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out);

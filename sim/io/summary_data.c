@@ -79,7 +79,8 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     }
     cJSON *bill = cJSON_AddObjectToObject(o, "bill_usd_month");
     for (int i = 0; i < KW_ITEMS; i++)
-        if (p->bill.item[i]) add_text(bill, kw_item_name[i], kw_nano_format(exact, sizeof exact, p->bill.item[i]), lost);
+        if (p->bill.item[i])
+            add_text(bill, kw_item_name[i], kw_nano_format(exact, sizeof exact, p->bill.item[i]), lost);
     add_text(bill, "total", kw_nano_format(exact, sizeof exact, p->bill.total), lost);
     add_bool(o, "feasible", p->feasible, lost);
     add_text(o, "miss", p->miss, lost);
@@ -180,7 +181,8 @@ void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size
         csv_words(&c[i], settings_of, out);
         kw_text_add(out, ",%d,", p[i].feasible);
         csv_field(p[i].miss, out);
-        kw_text_add(out, ",%s,%d,%u,%s", shortest(p[i].p_best, buf), p[i].pruned, p[i].replications, kw_grade_name[p[i].grade]);
+        kw_text_add(out, ",%s,%d,%u,%s", shortest(p[i].p_best, buf), p[i].pruned, p[i].replications,
+                    kw_grade_name[p[i].grade]);
         for (int m = 0; m < KW_METRICS; m++) {
             const double v[] = { p[i].m[m].mean, p[i].m[m].lo, p[i].m[m].hi };
             for (int k = 0; k < 3; k++) {
