@@ -1,301 +1,57 @@
 #include "platforms/platform.h"
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim/core/json.h"
+#include "platforms/fact.h"
 
-#define PRICE_MAX (1000 * KW_NANO) /* $1000 an hour, a GiB-hour or a million tokens: above is a slip */
-#define MONTH_MAX (INT64_C(1000000) * KW_NANO)
 #define SECONDS_MAX (INT64_C(31536000) * KW_NS_PER_S) /* a year */
-
-#define TRY(call)                                                                                                      \
-    do {                                                                                                               \
-        enum kw_status st_ = (call);                                                                                   \
-        if (st_ != KW_OK) return st_;                                                                                  \
-    } while (0)
-
-/* ---- reading. Every number is a fact: it is stated as a plain value, whose source is its section's "src", or as
- * {"value": ..., "src": "S41", "note": "..."}. A price is {"usd": "3.95", "src": ...}, a law {"constant": ...}. */
-
-struct reader {
-    struct kw_platform p;
-    const char **ids;              /* [n_sources + 1] NULL-terminated, borrowed from the document */
-    struct kw_provenance *sources; /* [n_sources] */
-    size_t n_sources, facts_cap;
-    struct kw_error *err;
-};
-
-struct source { /* a section's own "src", or none */
-    bool known;
-    struct kw_provenance provenance;
-};
-
-struct fact { /* one opened fact */
-    struct kw_jnode at, value; /* where it stands; its plain value or the object that holds it */
-    bool present;
-    struct kw_provenance provenance;
-    const char *note;
-};
-
-static enum kw_status no_memory(struct reader *r)
-{
-    return kw_fail(r->err, KW_ENOMEM, "platform %.40s: out of memory", r->p.name);
-}
-
-static enum kw_status read_sources(struct reader *r, struct kw_jnode obj)
-{
-    static const char *const keys[] = { "source", "date", "grade", "evidence", NULL };
-    if (!kw_json_is_object(obj))
-        return kw_json_fail(obj, KW_EPARSE, r->err, "want an object of sources: {\"S41\": {\"source\": ...}}");
-    size_t n = (size_t)kw_json_len(obj);
-    r->ids = calloc(n + 1, sizeof *r->ids);
-    r->sources = calloc(n + 1, sizeof *r->sources);
-    if (!r->ids || !r->sources) return no_memory(r);
-    for (size_t i = 0; i < n; i++) {
-        const char *id;
-        struct kw_jnode s = kw_json_member(obj, (int)i, &id);
-        struct kw_provenance *v = &r->sources[i];
-        TRY(kw_json_keys(s, keys, r->err));
-        TRY(kw_provenance_read(s, v, r->err));
-        char named[sizeof v->source + 64];
-        if (snprintf(named, sizeof named, "%.40s: %s", id, v->source) >= (int)sizeof v->source)
-            return kw_json_fail(s, KW_ERANGE, r->err, "id and source together are longer than %zu bytes",
-                                sizeof v->source - 1);
-        memcpy(v->source, named, strlen(named) + 1);
-        r->ids[i] = id;
-    }
-    r->n_sources = n;
-    return KW_OK;
-}
-
-static enum kw_status cite(struct reader *r, struct kw_jnode src, struct kw_provenance *out)
-{
-    const char *id;
-    TRY(kw_json_str(src, &id, r->err));
-    for (size_t i = 0; i < r->n_sources; i++)
-        if (!strcmp(r->ids[i], id)) {
-            *out = r->sources[i];
-            return KW_OK;
-        }
-    const char *near = kw_nearest(id, r->ids);
-    return kw_json_fail(src, KW_EPARSE, r->err, "\"%.40s\" is not among the sources%s%.40s%s", id,
-                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-}
-
-static enum kw_status section_source(struct reader *r, struct kw_jnode section, struct source *s)
-{
-    struct kw_jnode src = kw_json_get(section, "src");
-    s->known = kw_json_present(src);
-    return s->known ? cite(r, src, &s->provenance) : KW_OK;
-}
-
-/* Opens the fact at `at`. form names the keys of an object form beside src and note: {"value", NULL} for numbers. */
-static enum kw_status open_fact(struct reader *r, struct kw_jnode at, const struct source *section,
-                                const char *const form[], struct fact *f)
-{
-    *f = (struct fact){ .at = at, .value = at, .present = kw_json_present(at), .note = "" };
-    if (!f->present) return KW_OK;
-    struct source own = { .known = false };
-    if (kw_json_is_object(at)) {
-        const char *keys[8] = { "src", "note" };
-        for (int i = 0; form[i]; i++) keys[2 + i] = form[i];
-        TRY(kw_json_keys(at, keys, r->err));
-        TRY(section_source(r, at, &own));
-        TRY(kw_json_str_or(kw_json_get(at, "note"), "", &f->note, r->err));
-        if (strlen(f->note) >= sizeof((struct kw_fact *)0)->note)
-            return kw_json_fail(kw_json_get(at, "note"), KW_ERANGE, r->err, "longer than %zu bytes",
-                                sizeof((struct kw_fact *)0)->note - 1);
-        if (!strcmp(form[0], "value")) f->value = kw_json_get(at, "value");
-    }
-    if (!own.known && !section->known)
-        return kw_json_fail(at, KW_EPARSE, r->err, "a number without a source: want \"src\" here or in its section");
-    f->provenance = own.known ? own.provenance : section->provenance;
-    return KW_OK;
-}
-
-static enum kw_status keep_fact(struct reader *r, const struct fact *f, const char *path, const char *fmt, ...)
-    KW_PRINTF(4, 5);
-static enum kw_status keep_fact(struct reader *r, const struct fact *f, const char *path, const char *fmt, ...)
-{
-    struct kw_platform *p = &r->p;
-    if (p->n_facts == r->facts_cap) {
-        size_t cap = r->facts_cap ? 2 * r->facts_cap : 64;
-        struct kw_fact *more = realloc(p->facts, cap * sizeof *more);
-        if (!more) return no_memory(r);
-        p->facts = more;
-        r->facts_cap = cap;
-    }
-    struct kw_fact *k = &p->facts[p->n_facts++];
-    *k = (struct kw_fact){ .provenance = f->provenance };
-    snprintf(k->path, sizeof k->path, "%.80s", path ? path : f->at.path);
-    snprintf(k->note, sizeof k->note, "%.159s", f->note);
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(k->value, sizeof k->value, fmt, ap);
-    va_end(ap);
-    return KW_OK;
-}
-
-/* Copies a required or optional string that has to fit. */
-static enum kw_status read_text(struct reader *r, struct kw_jnode n, bool required, char *out, size_t size)
-{
-    const char *s = "";
-    TRY(required ? kw_json_str(n, &s, r->err) : kw_json_str_or(n, "", &s, r->err));
-    if (required && !*s) return kw_json_fail(n, KW_ERANGE, r->err, "want some text, got \"\"");
-    if (strlen(s) >= size) return kw_json_fail(n, KW_ERANGE, r->err, "longer than %zu bytes", size - 1);
-    memcpy(out, s, strlen(s) + 1);
-    return KW_OK;
-}
-
-/* A table of numbers: one row a key, read into base + offset. */
-enum type { T_U32, T_I64, T_INT, T_F64, T_SECONDS, T_USD, T_BOOL };
-struct row {
-    const char *key;
-    enum type type;
-    size_t offset;
-    double lo, hi; /* inclusive; in seconds or dollars for those types */
-};
-
-static const char *const VALUE[] = { "value", NULL };
-
-static enum kw_status read_row(struct reader *r, struct kw_jnode obj, const struct source *src, const struct row *w,
-                               void *base)
-{
-    struct fact f;
-    void *out = (char *)base + w->offset;
-    char buf[32];
-    TRY(open_fact(r, kw_json_get(obj, w->key), src, VALUE, &f));
-    if (!f.present) return KW_OK;
-    switch (w->type) {
-    case T_U32:
-    case T_INT:
-    case T_I64: {
-        int64_t v;
-        TRY(kw_json_i64(f.value, (int64_t)w->lo, (int64_t)w->hi, &v, r->err));
-        if (w->type == T_I64) *(int64_t *)out = v;
-        else if (w->type == T_U32) *(uint32_t *)out = (uint32_t)v;
-        else *(int *)out = (int)v;
-        return keep_fact(r, &f, NULL, "%" PRId64, v);
-    }
-    case T_F64:
-        TRY(kw_json_f64(f.value, w->lo, w->hi, out, r->err));
-        return keep_fact(r, &f, NULL, "%.12g", *(double *)out);
-    case T_SECONDS:
-    case T_USD:
-        TRY(kw_json_nano(f.value, (int64_t)(w->lo * 1e9), (int64_t)(w->hi * 1e9), out, r->err));
-        kw_nano_format(buf, sizeof buf, *(int64_t *)out);
-        return w->type == T_USD ? keep_fact(r, &f, NULL, "$%s", buf) : keep_fact(r, &f, NULL, "%s s", buf);
-    case T_BOOL:
-        TRY(kw_json_bool_or(f.value, false, out, r->err));
-        return keep_fact(r, &f, NULL, "%s", *(bool *)out ? "yes" : "no");
-    }
-    return KW_OK;
-}
-
-static enum kw_status read_rows(struct reader *r, struct kw_jnode obj, const struct source *src,
-                                const struct row rows[], size_t n, void *base)
-{
-    for (size_t i = 0; i < n; i++) TRY(read_row(r, obj, src, &rows[i], base));
-    return KW_OK;
-}
-
-/* A word from a list, as a fact. */
-static enum kw_status read_word(struct reader *r, struct kw_jnode n, const struct source *src,
-                                const char *const words[], int *out)
-{
-    struct fact f;
-    TRY(open_fact(r, n, src, VALUE, &f));
-    TRY(kw_json_enum(f.value, words, out, r->err));
-    return keep_fact(r, &f, NULL, "%s", words[*out]);
-}
-
-/* {"usd": "3.95"} per the unit the key names, or {"usd_per_second": "0.001097"} where hours are meant and the vendor
- * quotes seconds. unit: for the fact's text. */
-static enum kw_status read_price(struct reader *r, struct kw_jnode n, const struct source *src, const char *path,
-                                 const char *unit, bool per_hour, struct kw_price *out)
-{
-    static const char *const form[] = { "usd", "usd_per_second", NULL };
-    struct fact f;
-    TRY(open_fact(r, n, src, form, &f));
-    out->known = f.present;
-    if (!f.present) return KW_OK;
-    struct kw_jnode usd = kw_json_is_object(n) ? kw_json_get(n, "usd") : n, second = kw_json_get(n, "usd_per_second");
-    if (kw_json_present(second)) {
-        if (!per_hour || kw_json_present(usd))
-            return kw_json_fail(second, KW_EPARSE, r->err, "want \"usd\" %s", per_hour ? "or this, not both" : "here");
-        TRY(kw_json_nano(second, 0, PRICE_MAX / 3600, &out->v, r->err));
-        out->v *= 3600;
-    } else {
-        TRY(kw_json_nano(usd, 0, strcmp(unit, "GPU-month") ? PRICE_MAX : MONTH_MAX, &out->v, r->err));
-    }
-    out->provenance = f.provenance;
-    char buf[32];
-    return keep_fact(r, &f, path, "$%s per %s", kw_nano_format(buf, sizeof buf, out->v), unit);
-}
-
-static enum kw_status read_law(struct reader *r, struct kw_jnode n, const struct source *src, const char *path,
-                               const char *unit, struct kw_law *out)
-{
-    static const char *const form[] = { "constant", "lognormal", "quantiles", NULL };
-    struct fact f;
-    TRY(open_fact(r, n, src, form, &f));
-    if (!f.present) return KW_OK;
-    TRY(kw_law_read_form(n, out, r->err));
-    out->provenance = f.provenance;
-    if (strcmp(unit, "s") && out->kind != KW_LAW_LOGNORMAL && !(out->v[0] > 0)) /* a lognormal is above 0 by its form */
-        return kw_json_fail(n, KW_ERANGE, r->err, "a rate has to be above 0 throughout: nothing would ever end");
-    if (out->kind == KW_LAW_CONSTANT) return keep_fact(r, &f, path, "%.6g %s", out->v[0], unit);
-    return keep_fact(r, &f, path, "p5 %.4g, p50 %.4g, p95 %.4g %s", kw_law_quantile(out, 0.05),
-                     kw_law_quantile(out, 0.5), kw_law_quantile(out, 0.95), unit);
-}
 
 /* ---- sections */
 
-static enum kw_status read_gpu(struct reader *r, struct kw_jnode n, struct kw_gpu_offer *o)
+static enum kw_status read_gpu(struct kw_fact_reader *r, struct kw_jnode n, struct kw_gpu_offer *o)
 {
     static const char *const keys[] = { "gpu", "sku", "count", "src", "hour", "month", "spot_hour", NULL };
-    struct source src;
-    struct fact f;
+    struct kw_fact_source src;
+    struct kw_fact_found f;
     char path[88];
-    TRY(kw_json_keys(n, keys, r->err));
-    TRY(section_source(r, n, &src));
-    TRY(read_text(r, kw_json_get(n, "gpu"), true, o->gpu, sizeof o->gpu));
-    TRY(read_text(r, kw_json_get(n, "sku"), true, o->sku, sizeof o->sku));
-    TRY(open_fact(r, kw_json_get(n, "count"), &src, VALUE, &f));
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    KW_TRY(kw_fact_text(r, kw_json_get(n, "gpu"), true, o->gpu, sizeof o->gpu));
+    KW_TRY(kw_fact_text(r, kw_json_get(n, "sku"), true, o->sku, sizeof o->sku));
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "count"), &src, &f));
     if (kw_json_len(f.value) != 2 || !kw_json_is_array(f.value))
         return kw_json_fail(f.present ? f.value : n, KW_EPARSE, r->err,
                             "want \"count\": [fewest, most] GPUs of a replica");
     int64_t lo, hi;
-    TRY(kw_json_i64(kw_json_at(f.value, 0), 1, 64, &lo, r->err));
-    TRY(kw_json_i64(kw_json_at(f.value, 1), 1, 64, &hi, r->err));
+    KW_TRY(kw_json_i64(kw_json_at(f.value, 0), 1, 64, &lo, r->err));
+    KW_TRY(kw_json_i64(kw_json_at(f.value, 1), 1, 64, &hi, r->err));
     if (hi < lo || hi % lo)
         return kw_json_fail(f.value, KW_ERANGE, r->err,
                             "the most (%" PRId64 ") has to be a multiple of the fewest (%" PRId64 ")", hi, lo);
     o->gpus_min = (uint32_t)lo;
     o->gpus_max = (uint32_t)hi;
     snprintf(path, sizeof path, "gpus[%s].count", o->sku);
-    TRY(keep_fact(r, &f, path, "%" PRId64 "..%" PRId64 " GPUs of type %s", lo, hi, o->gpu));
+    KW_TRY(kw_fact_keep(r, &f, path, "%" PRId64 "..%" PRId64 " GPUs of type %s", lo, hi, o->gpu));
     snprintf(path, sizeof path, "gpus[%s].hour", o->sku);
-    TRY(read_price(r, kw_json_get(n, "hour"), &src, path, "GPU-hour", true, &o->gpu_hour));
+    KW_TRY(kw_fact_price(r, kw_json_get(n, "hour"), &src, path, "GPU-hour", true, &o->gpu_hour));
     snprintf(path, sizeof path, "gpus[%s].month", o->sku);
-    TRY(read_price(r, kw_json_get(n, "month"), &src, path, "GPU-month", false, &o->gpu_month));
+    KW_TRY(kw_fact_price(r, kw_json_get(n, "month"), &src, path, "GPU-month", false, &o->gpu_month));
     snprintf(path, sizeof path, "gpus[%s].spot_hour", o->sku);
-    return read_price(r, kw_json_get(n, "spot_hour"), &src, path, "GPU-hour", true, &o->gpu_hour_spot);
+    return kw_fact_price(r, kw_json_get(n, "spot_hour"), &src, path, "GPU-hour", true, &o->gpu_hour_spot);
 }
 
-static enum kw_status read_gpus(struct reader *r, struct kw_jnode arr)
+static enum kw_status read_gpus(struct kw_fact_reader *r, struct kw_jnode arr)
 {
     struct kw_platform *p = &r->p;
     if (!kw_json_present(arr)) return KW_OK;
     if (!kw_json_is_array(arr)) return kw_json_fail(arr, KW_EPARSE, r->err, "want an array of GPU offers");
     size_t n = (size_t)kw_json_len(arr);
-    if (!(p->gpus = calloc(n + 1, sizeof *p->gpus))) return no_memory(r);
+    if (!(p->gpus = calloc(n + 1, sizeof *p->gpus))) return kw_fact_no_memory(r);
     for (size_t i = 0; i < n; i++) {
         struct kw_jnode at = kw_json_at(arr, (int)i);
-        TRY(read_gpu(r, at, &p->gpus[i]));
+        KW_TRY(read_gpu(r, at, &p->gpus[i]));
         for (size_t k = 0; k < i; k++)
             if (!strcmp(p->gpus[k].gpu, p->gpus[i].gpu) && !strcmp(p->gpus[k].sku, p->gpus[i].sku))
                 return kw_json_fail(at, KW_ERANGE, r->err, "offer '%s' is stated twice (first as gpus[%zu])",
@@ -306,21 +62,21 @@ static enum kw_status read_gpus(struct reader *r, struct kw_jnode arr)
 }
 
 /* CPU and memory metered beside each GPU; the same for every offer of a platform. */
-static enum kw_status read_host(struct reader *r, struct kw_jnode n)
+static enum kw_status read_host(struct kw_fact_reader *r, struct kw_jnode n)
 {
     static const char *const keys[] = { "src", "cpu_core_hour", "memory_gib_hour", "cpu_cores", "memory_gib", NULL };
-    static const struct row rows[] = {
-        { "cpu_cores", T_F64, offsetof(struct kw_gpu_offer, cpu_cores), 0, 1024 },
-        { "memory_gib", T_F64, offsetof(struct kw_gpu_offer, memory_gib), 0, 65536 },
+    static const struct kw_fact_row rows[] = {
+        { "cpu_cores", KW_FACT_F64, offsetof(struct kw_gpu_offer, cpu_cores), 0, 1024 },
+        { "memory_gib", KW_FACT_F64, offsetof(struct kw_gpu_offer, memory_gib), 0, 65536 },
     };
     struct kw_gpu_offer h = { 0 };
-    struct source src;
+    struct kw_fact_source src;
     if (!kw_json_present(n)) return KW_OK;
-    TRY(kw_json_keys(n, keys, r->err));
-    TRY(section_source(r, n, &src));
-    TRY(read_price(r, kw_json_get(n, "cpu_core_hour"), &src, NULL, "core-hour", true, &h.cpu_core_hour));
-    TRY(read_price(r, kw_json_get(n, "memory_gib_hour"), &src, NULL, "GiB-hour", true, &h.memory_gib_hour));
-    TRY(read_rows(r, n, &src, rows, sizeof rows / sizeof *rows, &h));
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    KW_TRY(kw_fact_price(r, kw_json_get(n, "cpu_core_hour"), &src, NULL, "core-hour", true, &h.cpu_core_hour));
+    KW_TRY(kw_fact_price(r, kw_json_get(n, "memory_gib_hour"), &src, NULL, "GiB-hour", true, &h.memory_gib_hour));
+    KW_TRY(kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, &h));
     for (size_t i = 0; i < r->p.n_gpus; i++) {
         struct kw_gpu_offer *o = &r->p.gpus[i];
         o->cpu_core_hour = h.cpu_core_hour;
@@ -332,62 +88,63 @@ static enum kw_status read_host(struct reader *r, struct kw_jnode n)
 }
 
 /* "yes" and "no" as the source says; "inferred": it follows from what the source says; "assumed": it is silent. */
-static enum kw_status read_bills(struct reader *r, struct kw_jnode n, const struct source *meter, struct kw_meter *m)
+static enum kw_status read_bills(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *meter,
+                                 struct kw_meter *m)
 {
     static const char *const words[] = { "no",           "yes",        "inferred no",
                                          "inferred yes", "assumed no", "assumed yes", NULL };
     const char *keys[KW_PHASES + 2] = { "src" };
-    struct source src;
+    struct kw_fact_source src;
     memcpy(keys + 1, kw_phase_name, (KW_PHASES + 1) * sizeof *keys);
-    TRY(kw_json_keys(n, keys, r->err));
-    TRY(section_source(r, n, &src));
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
     if (!src.known) src = *meter;
     for (int i = 0; i < KW_PHASES; i++) {
-        struct fact f;
+        struct kw_fact_found f;
         int word;
         struct kw_jnode at = kw_json_get(n, kw_phase_name[i]);
-        TRY(open_fact(r, at, &src, VALUE, &f));
-        TRY(kw_json_enum(f.value, words, &word, r->err));
+        KW_TRY(kw_fact_open(r, at, &src, &f));
+        KW_TRY(kw_json_enum(f.value, words, &word, r->err));
         m->bills[i] = word & 1;
         f.provenance.grade = word >= 4 ? KW_GRADE_UNKNOWN
                              : word >= 2 ? kw_grade_weaker(f.provenance.grade, KW_GRADE_ESTIMATED)
                                          : f.provenance.grade;
         m->bills_grade[i] = f.provenance.grade;
-        TRY(keep_fact(r, &f, NULL, "%s", words[word]));
+        KW_TRY(kw_fact_keep(r, &f, NULL, "%s", words[word]));
     }
     return KW_OK;
 }
 
-static enum kw_status read_meter(struct reader *r, struct kw_jnode n)
+static enum kw_status read_meter(struct kw_fact_reader *r, struct kw_jnode n)
 {
     static const char *const keys[] = { "src", "granularity_s", "min_charge_s", "window_s", "multiplier",
                                         "monthly_fee_usd", "monthly_credit_usd", "bills", NULL };
-    static const struct row rows[] = {
-        { "granularity_s", T_SECONDS, offsetof(struct kw_meter, granularity), 0, 86400 },
-        { "min_charge_s", T_SECONDS, offsetof(struct kw_meter, min_charge), 0, 86400 },
-        { "window_s", T_SECONDS, offsetof(struct kw_meter, window), 0, 86400 },
-        { "monthly_fee_usd", T_USD, offsetof(struct kw_meter, monthly_fee), 0, 1e6 },
-        { "monthly_credit_usd", T_USD, offsetof(struct kw_meter, monthly_credit), 0, 1e6 },
+    static const struct kw_fact_row rows[] = {
+        { "granularity_s", KW_FACT_SECONDS, offsetof(struct kw_meter, granularity), 0, 86400 },
+        { "min_charge_s", KW_FACT_SECONDS, offsetof(struct kw_meter, min_charge), 0, 86400 },
+        { "window_s", KW_FACT_SECONDS, offsetof(struct kw_meter, window), 0, 86400 },
+        { "monthly_fee_usd", KW_FACT_USD, offsetof(struct kw_meter, monthly_fee), 0, 1e6 },
+        { "monthly_credit_usd", KW_FACT_USD, offsetof(struct kw_meter, monthly_credit), 0, 1e6 },
     };
     struct kw_meter *m = &r->p.meter;
-    struct source src;
+    struct kw_fact_source src;
     m->granularity = 1;
     m->multiplier_ppm = 1000000;
     if (!kw_json_present(n)) return KW_OK;
-    TRY(kw_json_keys(n, keys, r->err));
-    TRY(section_source(r, n, &src));
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
     m->provenance = src.provenance;
-    TRY(read_rows(r, n, &src, rows, sizeof rows / sizeof *rows, m));
+    KW_TRY(kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, m));
     if (m->granularity == 0) m->granularity = 1;
-    struct fact f;
-    TRY(open_fact(r, kw_json_get(n, "multiplier"), &src, VALUE, &f));
+    struct kw_fact_found f;
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "multiplier"), &src, &f));
     if (f.present) {
         int64_t v;
-        TRY(kw_json_nano(f.value, KW_NANO / 100, 100 * KW_NANO, &v, r->err));
+        KW_TRY(kw_json_nano(f.value, KW_NANO / 100, 100 * KW_NANO, &v, r->err));
         if (v % 1000) return kw_json_fail(f.value, KW_ERANGE, r->err, "want at most six digits after the point");
         m->multiplier_ppm = v / 1000;
         char buf[32];
-        TRY(keep_fact(r, &f, NULL, "x %s", kw_nano_format(buf, sizeof buf, v)));
+        KW_TRY(kw_fact_keep(r, &f, NULL, "x %s", kw_nano_format(buf, sizeof buf, v)));
     }
     struct kw_jnode bills = kw_json_get(n, "bills");
     if (r->p.kind == KW_KIND_API && !kw_json_present(bills)) return KW_OK;
@@ -397,7 +154,7 @@ static enum kw_status read_meter(struct reader *r, struct kw_jnode n)
     return read_bills(r, bills, &src, m);
 }
 
-static enum kw_status check_scaling(struct reader *r, struct kw_jnode n)
+static enum kw_status check_scaling(struct kw_fact_reader *r, struct kw_jnode n)
 {
     const struct kw_platform *p = &r->p;
     const struct kw_autoscaling *a = &p->scaling;
@@ -427,16 +184,16 @@ static enum kw_status check_scaling(struct reader *r, struct kw_jnode n)
     return KW_OK;
 }
 
-static enum kw_status read_scaling(struct reader *r, struct kw_jnode n)
+static enum kw_status read_scaling(struct kw_fact_reader *r, struct kw_jnode n)
 {
-#define SECONDS(key, field) { key, T_SECONDS, offsetof(struct kw_autoscaling, field), 0, 31536000 }
-#define SHARE(key, field) { key, T_F64, offsetof(struct kw_autoscaling, field), 0, 1 }
-    static const struct row rows[] = {
-        { "keep_warm", T_U32, offsetof(struct kw_autoscaling, keep_warm), 0, 100000 },
-        { "max_replicas", T_U32, offsetof(struct kw_autoscaling, max_replicas), 1, 100000 },
-        { "buffer_replicas", T_U32, offsetof(struct kw_autoscaling, buffer_replicas), 0, 100000 },
-        { "hard_concurrency", T_U32, offsetof(struct kw_autoscaling, hard_concurrency), 0, 1000000 },
-        { "target", T_F64, offsetof(struct kw_autoscaling, target), 0, 1e9 },
+#define SECONDS(key, field) { key, KW_FACT_SECONDS, offsetof(struct kw_autoscaling, field), 0, 31536000 }
+#define SHARE(key, field) { key, KW_FACT_F64, offsetof(struct kw_autoscaling, field), 0, 1 }
+    static const struct kw_fact_row rows[] = {
+        { "keep_warm", KW_FACT_U32, offsetof(struct kw_autoscaling, keep_warm), 0, 100000 },
+        { "max_replicas", KW_FACT_U32, offsetof(struct kw_autoscaling, max_replicas), 1, 100000 },
+        { "buffer_replicas", KW_FACT_U32, offsetof(struct kw_autoscaling, buffer_replicas), 0, 100000 },
+        { "hard_concurrency", KW_FACT_U32, offsetof(struct kw_autoscaling, hard_concurrency), 0, 1000000 },
+        { "target", KW_FACT_F64, offsetof(struct kw_autoscaling, target), 0, 1e9 },
         SHARE("utilisation", utilisation),
         SECONDS("target_delay_s", target_delay),
         SECONDS("scale_up_window_s", scale_up_window),
@@ -445,13 +202,13 @@ static enum kw_status read_scaling(struct reader *r, struct kw_jnode n)
         SECONDS("zero_timeout_s", zero_timeout),
         SECONDS("scale_down_delay_s", scale_down_delay),
         SECONDS("min_up_s", min_up),
-        { "max_up_rate", T_F64, offsetof(struct kw_autoscaling, max_up_rate), 0, 1e6 },
-        { "max_down_rate", T_F64, offsetof(struct kw_autoscaling, max_down_rate), 0, 1e6 },
-        { "panic_threshold", T_F64, offsetof(struct kw_autoscaling, panic_threshold), 0, 1000 },
+        { "max_up_rate", KW_FACT_F64, offsetof(struct kw_autoscaling, max_up_rate), 0, 1e6 },
+        { "max_down_rate", KW_FACT_F64, offsetof(struct kw_autoscaling, max_down_rate), 0, 1e6 },
+        { "panic_threshold", KW_FACT_F64, offsetof(struct kw_autoscaling, panic_threshold), 0, 1000 },
         SHARE("panic_window_share", panic_window_share),
-        { "reject_code", T_INT, offsetof(struct kw_autoscaling, reject_code), 400, 599 },
-        { "queue_limit", T_I64, offsetof(struct kw_autoscaling, queue_limit), 0, 1e15 },
-        { "no_queue", T_BOOL, offsetof(struct kw_autoscaling, no_queue), 0, 0 },
+        { "reject_code", KW_FACT_INT, offsetof(struct kw_autoscaling, reject_code), 400, 599 },
+        { "queue_limit", KW_FACT_I64, offsetof(struct kw_autoscaling, queue_limit), 0, 1e15 },
+        { "no_queue", KW_FACT_BOOL, offsetof(struct kw_autoscaling, no_queue), 0, 0 },
         SECONDS("queue_timeout_s", queue_timeout),
         SECONDS("request_timeout_s", request_timeout),
         SHARE("stockout_probability", stockout_probability),
@@ -463,37 +220,37 @@ static enum kw_status read_scaling(struct reader *r, struct kw_jnode n)
     enum { N = sizeof rows / sizeof *rows };
     struct kw_platform *p = &r->p;
     struct kw_autoscaling *a = &p->scaling;
-    struct source src;
+    struct kw_fact_source src;
     a->max_replicas = 1;
     a->utilisation = 1;
     p->idle_timeout_max_s = SECONDS_MAX / KW_NS_PER_S;
     if (!kw_json_present(n)) return KW_OK;
     const char *keys[N + 5] = { "src", "scaler", "at_zero", "idle_timeout_range_s" };
     for (int i = 0; i < N; i++) keys[4 + i] = rows[i].key;
-    TRY(kw_json_keys(n, keys, r->err));
-    TRY(section_source(r, n, &src));
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
     p->scaling_provenance = src.provenance;
     int word;
-    TRY(read_word(r, kw_json_get(n, "scaler"), &src, kw_scaler_name, &word));
+    KW_TRY(kw_fact_word(r, kw_json_get(n, "scaler"), &src, kw_scaler_name, &word));
     a->scaler = (enum kw_scaler)word;
-    TRY(read_word(r, kw_json_get(n, "at_zero"), &src, kw_at_zero_name, &word));
+    KW_TRY(kw_fact_word(r, kw_json_get(n, "at_zero"), &src, kw_at_zero_name, &word));
     a->at_zero = (enum kw_at_zero)word;
-    TRY(read_rows(r, n, &src, rows, N, a));
+    KW_TRY(kw_fact_rows(r, n, &src, rows, N, a));
     if (!kw_json_present(kw_json_get(n, "zero_timeout_s"))) a->zero_timeout = a->idle_timeout;
-    struct fact f;
-    TRY(open_fact(r, kw_json_get(n, "idle_timeout_range_s"), &src, VALUE, &f));
+    struct kw_fact_found f;
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "idle_timeout_range_s"), &src, &f));
     if (f.present) {
         if (!kw_json_is_array(f.value) || kw_json_len(f.value) != 2)
             return kw_json_fail(f.value, KW_EPARSE, r->err, "want [least, most] seconds");
-        TRY(kw_json_i64(kw_json_at(f.value, 0), 0, p->idle_timeout_max_s, &p->idle_timeout_min_s, r->err));
-        TRY(kw_json_i64(kw_json_at(f.value, 1), p->idle_timeout_min_s, p->idle_timeout_max_s, &p->idle_timeout_max_s,
+        KW_TRY(kw_json_i64(kw_json_at(f.value, 0), 0, p->idle_timeout_max_s, &p->idle_timeout_min_s, r->err));
+        KW_TRY(kw_json_i64(kw_json_at(f.value, 1), p->idle_timeout_min_s, p->idle_timeout_max_s, &p->idle_timeout_max_s,
                         r->err));
-        TRY(keep_fact(r, &f, NULL, "%" PRId64 "..%" PRId64 " s", p->idle_timeout_min_s, p->idle_timeout_max_s));
+        KW_TRY(kw_fact_keep(r, &f, NULL, "%" PRId64 "..%" PRId64 " s", p->idle_timeout_min_s, p->idle_timeout_max_s));
     }
     return check_scaling(r, n);
 }
 
-static enum kw_status read_cold(struct reader *r, struct kw_jnode n)
+static enum kw_status read_cold(struct kw_fact_reader *r, struct kw_jnode n)
 {
     static const struct {
         const char *key, *unit;
@@ -507,72 +264,72 @@ static enum kw_status read_cold(struct reader *r, struct kw_jnode n)
         { "init", "s", offsetof(struct kw_cold_start, init) },
         { "restore", "s", offsetof(struct kw_cold_start, restore) },
     };
-    static const struct row rows[] = {
-        { "cache_hit", T_F64, offsetof(struct kw_cold_start, cache_hit), 0, 1 },
-        { "snapshot_probability", T_F64, offsetof(struct kw_cold_start, snapshot_probability), 0, 1 },
+    static const struct kw_fact_row rows[] = {
+        { "cache_hit", KW_FACT_F64, offsetof(struct kw_cold_start, cache_hit), 0, 1 },
+        { "snapshot_probability", KW_FACT_F64, offsetof(struct kw_cold_start, snapshot_probability), 0, 1 },
     };
     static const char *const keys[] = { "src", "provision", "pull", "load", "load_rate", "cached_load_rate", "init",
                                         "restore", "cache_hit", "snapshot_probability", NULL };
-    struct source src;
+    struct kw_fact_source src;
     if (!kw_json_present(n)) return KW_OK;
-    TRY(kw_json_keys(n, keys, r->err));
-    TRY(section_source(r, n, &src));
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
     for (size_t i = 0; i < sizeof laws / sizeof *laws; i++)
-        TRY(read_law(r, kw_json_get(n, laws[i].key), &src, NULL, laws[i].unit,
+        KW_TRY(kw_fact_law(r, kw_json_get(n, laws[i].key), &src, NULL, laws[i].unit,
                      (struct kw_law *)((char *)&r->p.cold + laws[i].offset)));
-    TRY(read_rows(r, n, &src, rows, sizeof rows / sizeof *rows, &r->p.cold));
+    KW_TRY(kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, &r->p.cold));
     if (r->p.cold.snapshot_probability > 0 && r->p.cold.restore.kind == KW_LAW_NONE)
         return kw_json_fail(kw_json_get(n, "snapshot_probability"), KW_ERANGE, r->err, "wants a restore law beside it");
     return KW_OK;
 }
 
-static enum kw_status read_retry(struct reader *r, struct kw_jnode n)
+static enum kw_status read_retry(struct kw_fact_reader *r, struct kw_jnode n)
 {
     static const char *const keys[] = { "src", "max_attempts", "base_s", "cap_s", NULL };
-    static const struct row rows[] = {
-        { "max_attempts", T_U32, offsetof(struct kw_client_retry, max_attempts), 1, 1000 },
-        { "base_s", T_SECONDS, offsetof(struct kw_client_retry, base), 0, 3600 },
-        { "cap_s", T_SECONDS, offsetof(struct kw_client_retry, cap), 0, 86400 },
+    static const struct kw_fact_row rows[] = {
+        { "max_attempts", KW_FACT_U32, offsetof(struct kw_client_retry, max_attempts), 1, 1000 },
+        { "base_s", KW_FACT_SECONDS, offsetof(struct kw_client_retry, base), 0, 3600 },
+        { "cap_s", KW_FACT_SECONDS, offsetof(struct kw_client_retry, cap), 0, 86400 },
     };
-    struct source src;
+    struct kw_fact_source src;
     r->p.retry.max_attempts = 1;
     if (!kw_json_present(n)) return KW_OK;
-    TRY(kw_json_keys(n, keys, r->err));
-    TRY(section_source(r, n, &src));
-    TRY(read_rows(r, n, &src, rows, sizeof rows / sizeof *rows, &r->p.retry));
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    KW_TRY(kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, &r->p.retry));
     if (r->p.retry.cap < r->p.retry.base)
         return kw_json_fail(kw_json_get(n, "cap_s"), KW_ERANGE, r->err, "want at least base_s");
     return KW_OK;
 }
 
-static enum kw_status read_tier(struct reader *r, struct kw_jnode n, const char *name, struct kw_rate_limits *l)
+static enum kw_status read_tier(struct kw_fact_reader *r, struct kw_jnode n, const char *name, struct kw_rate_limits *l)
 {
-#define LIMIT(field) { #field, T_I64, offsetof(struct kw_rate_limits, field), 1, 1e15 }
-    static const struct row rows[] = {
+#define LIMIT(field) { #field, KW_FACT_I64, offsetof(struct kw_rate_limits, field), 1, 1e15 }
+    static const struct kw_fact_row rows[] = {
         LIMIT(rpm), LIMIT(rpd), LIMIT(tpm), LIMIT(itpm), LIMIT(otpm), LIMIT(tpd),
-        { "cache_reads_count", T_BOOL, offsetof(struct kw_rate_limits, cache_reads_count), 0, 0 },
-        { "output_burndown", T_F64, offsetof(struct kw_rate_limits, output_burndown), 0, 1000 },
-        { "window_s", T_SECONDS, offsetof(struct kw_rate_limits, window), 0, 86400 },
-        { "reject_code", T_INT, offsetof(struct kw_rate_limits, reject_code), 400, 599 },
+        { "cache_reads_count", KW_FACT_BOOL, offsetof(struct kw_rate_limits, cache_reads_count), 0, 0 },
+        { "output_burndown", KW_FACT_F64, offsetof(struct kw_rate_limits, output_burndown), 0, 1000 },
+        { "window_s", KW_FACT_SECONDS, offsetof(struct kw_rate_limits, window), 0, 86400 },
+        { "reject_code", KW_FACT_INT, offsetof(struct kw_rate_limits, reject_code), 400, 599 },
     };
 #undef LIMIT
     static const char *const keys[] = { "src", "rule", "rpm", "rpd", "tpm", "itpm", "otpm", "tpd", "cache_reads_count",
                                         "output_burndown", "window_s", "reject_code", NULL };
-    struct source src;
+    struct kw_fact_source src;
     int rule;
     *l = (struct kw_rate_limits){ .cache_reads_count = true, .output_burndown = 1, .reject_code = 429 };
-    TRY(kw_json_keys(n, keys, r->err));
-    TRY(section_source(r, n, &src));
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
     if (strlen(name) >= sizeof l->tier || !*name)
         return kw_json_fail(n, KW_ERANGE, r->err, "want a tier name of 1..%zu bytes", sizeof l->tier - 1);
     memcpy(l->tier, name, strlen(name) + 1);
     l->provenance = src.provenance;
-    TRY(read_word(r, kw_json_get(n, "rule"), &src, kw_count_rule_name, &rule));
+    KW_TRY(kw_fact_word(r, kw_json_get(n, "rule"), &src, kw_count_rule_name, &rule));
     l->rule = (enum kw_count_rule)rule;
-    return read_rows(r, n, &src, rows, sizeof rows / sizeof *rows, l);
+    return kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, l);
 }
 
-static enum kw_status read_tiers(struct reader *r, struct kw_jnode root, const struct kw_rate_limits **chosen)
+static enum kw_status read_tiers(struct kw_fact_reader *r, struct kw_jnode root, const struct kw_rate_limits **chosen)
 {
     struct kw_platform *p = &r->p;
     struct kw_jnode obj = kw_json_get(root, "tiers"), tier = kw_json_get(root, "tier");
@@ -584,21 +341,21 @@ static enum kw_status read_tiers(struct reader *r, struct kw_jnode root, const s
     if (!kw_json_is_object(obj) || kw_json_len(obj) == 0)
         return kw_json_fail(obj, KW_EPARSE, r->err, "want an object of tiers: {\"Tier 1\": {\"rpm\": 50, ...}}");
     size_t n = (size_t)kw_json_len(obj);
-    if (!(p->tiers = calloc(n, sizeof *p->tiers))) return no_memory(r);
+    if (!(p->tiers = calloc(n, sizeof *p->tiers))) return kw_fact_no_memory(r);
     for (size_t i = 0; i < n; i++) {
         const char *name;
         struct kw_jnode at = kw_json_member(obj, (int)i, &name);
-        TRY(read_tier(r, at, name, &p->tiers[i]));
+        KW_TRY(read_tier(r, at, name, &p->tiers[i]));
         p->n_tiers = i + 1;
     }
     const char *want;
-    TRY(kw_json_str(tier, &want, r->err));
+    KW_TRY(kw_json_str(tier, &want, r->err));
     *chosen = kw_platform_tier(p, want);
     if (!*chosen) return kw_json_fail(tier, KW_EPARSE, r->err, "\"%.40s\" is not among the tiers", want);
     return KW_OK;
 }
 
-static enum kw_status read_api(struct reader *r, struct kw_jnode n, const struct kw_rate_limits *tier,
+static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_rate_limits *tier,
                                struct kw_api_offer *o)
 {
     static const char *const keys[] = { "model", "sku", "src", "params_b", "max_model_len", "in_mtok", "cached_in_mtok",
@@ -621,64 +378,64 @@ static enum kw_status read_api(struct reader *r, struct kw_jnode n, const struct
         { "ttft_per_ktok_s", "s", offsetof(struct kw_api_offer, ttft_per_ktok_s) },
         { "output_rate", "tok/s", offsetof(struct kw_api_offer, output_rate) },
     };
-    struct source src;
-    struct fact f;
+    struct kw_fact_source src;
+    struct kw_fact_found f;
     char path[88];
-    TRY(kw_json_keys(n, keys, r->err));
-    TRY(section_source(r, n, &src));
-    TRY(read_text(r, kw_json_get(n, "model"), true, o->model, sizeof o->model));
-    TRY(read_text(r, kw_json_get(n, "sku"), true, o->sku, sizeof o->sku));
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    KW_TRY(kw_fact_text(r, kw_json_get(n, "model"), true, o->model, sizeof o->model));
+    KW_TRY(kw_fact_text(r, kw_json_get(n, "sku"), true, o->sku, sizeof o->sku));
     if (tier) o->limits = *tier;
     o->batch_ppm = 1000000;
     int64_t v;
-    TRY(kw_json_i64_or(kw_json_get(n, "params_b"), 0, 0, 100000, &v, r->err)); /* 0: closed, not published */
+    KW_TRY(kw_json_i64_or(kw_json_get(n, "params_b"), 0, 0, 100000, &v, r->err)); /* 0: closed, not published */
     o->quality_class = (int)v;
     for (size_t i = 0; i < sizeof prices / sizeof *prices; i++) {
         snprintf(path, sizeof path, "apis[%s].%s", o->model, prices[i].key);
-        TRY(read_price(r, kw_json_get(n, prices[i].key), &src, path, "Mtok", false,
+        KW_TRY(kw_fact_price(r, kw_json_get(n, prices[i].key), &src, path, "Mtok", false,
                        (struct kw_price *)((char *)o + prices[i].offset)));
     }
-    TRY(open_fact(r, kw_json_get(n, "max_model_len"), &src, VALUE, &f));
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "max_model_len"), &src, &f));
     if (f.present) {
-        TRY(kw_json_i64(f.value, 1, UINT32_MAX, &v, r->err));
+        KW_TRY(kw_json_i64(f.value, 1, UINT32_MAX, &v, r->err));
         o->max_model_len = (uint32_t)v;
         snprintf(path, sizeof path, "apis[%s].max_model_len", o->model);
-        TRY(keep_fact(r, &f, path, "%" PRId64 " tokens", v));
+        KW_TRY(kw_fact_keep(r, &f, path, "%" PRId64 " tokens", v));
     }
-    TRY(open_fact(r, kw_json_get(n, "batch"), &src, VALUE, &f));
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "batch"), &src, &f));
     if (f.present) {
-        TRY(kw_json_nano(f.value, 0, KW_NANO, &v, r->err));
+        KW_TRY(kw_json_nano(f.value, 0, KW_NANO, &v, r->err));
         o->batch_ppm = v / 1000;
         snprintf(path, sizeof path, "apis[%s].batch", o->model);
-        TRY(keep_fact(r, &f, path, "x %g", (double)o->batch_ppm / 1e6));
+        KW_TRY(kw_fact_keep(r, &f, path, "x %g", (double)o->batch_ppm / 1e6));
     }
-    TRY(open_fact(r, kw_json_get(n, "output_burndown"), &src, VALUE, &f));
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "output_burndown"), &src, &f));
     if (f.present) {
-        TRY(kw_json_f64(f.value, 0, 1000, &o->limits.output_burndown, r->err));
+        KW_TRY(kw_json_f64(f.value, 0, 1000, &o->limits.output_burndown, r->err));
         snprintf(path, sizeof path, "apis[%s].output_burndown", o->model);
-        TRY(keep_fact(r, &f, path, "x %g", o->limits.output_burndown));
+        KW_TRY(kw_fact_keep(r, &f, path, "x %g", o->limits.output_burndown));
     }
     for (size_t i = 0; i < sizeof laws / sizeof *laws; i++) {
         snprintf(path, sizeof path, "apis[%s].%s", o->model, laws[i].key);
-        TRY(read_law(r, kw_json_get(n, laws[i].key), &src, path, laws[i].unit,
+        KW_TRY(kw_fact_law(r, kw_json_get(n, laws[i].key), &src, path, laws[i].unit,
                      (struct kw_law *)((char *)o + laws[i].offset)));
     }
     return KW_OK;
 }
 
-static enum kw_status read_apis(struct reader *r, struct kw_jnode root)
+static enum kw_status read_apis(struct kw_fact_reader *r, struct kw_jnode root)
 {
     struct kw_platform *p = &r->p;
     struct kw_jnode arr = kw_json_get(root, "apis");
     const struct kw_rate_limits *tier;
-    TRY(read_tiers(r, root, &tier));
+    KW_TRY(read_tiers(r, root, &tier));
     if (!kw_json_present(arr)) return KW_OK;
     if (!kw_json_is_array(arr)) return kw_json_fail(arr, KW_EPARSE, r->err, "want an array of model offers");
     size_t n = (size_t)kw_json_len(arr);
-    if (!(p->apis = calloc(n + 1, sizeof *p->apis))) return no_memory(r);
+    if (!(p->apis = calloc(n + 1, sizeof *p->apis))) return kw_fact_no_memory(r);
     for (size_t i = 0; i < n; i++) {
         struct kw_jnode at = kw_json_at(arr, (int)i);
-        TRY(read_api(r, at, tier, &p->apis[i]));
+        KW_TRY(read_api(r, at, tier, &p->apis[i]));
         for (size_t k = 0; k < i; k++)
             if (!strcmp(p->apis[k].model, p->apis[i].model))
                 return kw_json_fail(at, KW_ERANGE, r->err, "model '%s' is stated twice (first as apis[%zu])",
@@ -688,29 +445,30 @@ static enum kw_status read_apis(struct reader *r, struct kw_jnode root)
     return KW_OK;
 }
 
-static enum kw_status read_words(struct reader *r, struct kw_jnode n)
+static enum kw_status read_words(struct kw_fact_reader *r, struct kw_jnode n)
 {
     static const char *const keys[] = { "keep_warm", "max_replicas", "idle_timeout", "buffer", "target", NULL };
     struct kw_platform *p = &r->p;
     char *const out[] = { p->word_keep_warm, p->word_max_replicas, p->word_idle_timeout, p->word_buffer,
                           p->word_target };
     if (!kw_json_present(n)) return KW_OK;
-    TRY(kw_json_keys(n, keys, r->err));
-    for (int i = 0; keys[i]; i++) TRY(read_text(r, kw_json_get(n, keys[i]), false, out[i], sizeof p->word_target));
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    for (int i = 0; keys[i]; i++)
+        KW_TRY(kw_fact_text(r, kw_json_get(n, keys[i]), false, out[i], sizeof p->word_target));
     return KW_OK;
 }
 
-static enum kw_status read_not_found(struct reader *r, struct kw_jnode arr)
+static enum kw_status read_not_found(struct kw_fact_reader *r, struct kw_jnode arr)
 {
     struct kw_platform *p = &r->p;
     if (!kw_json_present(arr)) return KW_OK;
     if (!kw_json_is_array(arr)) return kw_json_fail(arr, KW_EPARSE, r->err, "want an array of sentences");
     size_t n = (size_t)kw_json_len(arr);
-    if (!(p->not_found = calloc(n + 1, sizeof *p->not_found))) return no_memory(r);
+    if (!(p->not_found = calloc(n + 1, sizeof *p->not_found))) return kw_fact_no_memory(r);
     for (size_t i = 0; i < n; i++) {
         char line[200];
-        TRY(read_text(r, kw_json_at(arr, (int)i), true, line, sizeof line));
-        if (!(p->not_found[i] = malloc(strlen(line) + 1))) return no_memory(r);
+        KW_TRY(kw_fact_text(r, kw_json_at(arr, (int)i), true, line, sizeof line));
+        if (!(p->not_found[i] = malloc(strlen(line) + 1))) return kw_fact_no_memory(r);
         memcpy(p->not_found[i], line, strlen(line) + 1);
         p->n_not_found = i + 1;
     }
@@ -750,7 +508,7 @@ static void judge(struct kw_platform *p, bool has_scaling, bool has_meter)
     else if (p->kind != KW_KIND_API && !has_scaling) say_why_not(p, "how it scales was not found");
 }
 
-static enum kw_status read_root(struct reader *r, struct kw_jnode root)
+static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
 {
     static const char *const keys[] = { "keepwarm_platform", "name", "title", "kind", "url", "sources", "gpus", "host",
                                         "tier", "tiers", "apis", "meter", "scaling", "cold", "retry", "words",
@@ -758,38 +516,38 @@ static enum kw_status read_root(struct reader *r, struct kw_jnode root)
     struct kw_platform *p = &r->p;
     int64_t version;
     int kind;
-    TRY(kw_json_keys(root, keys, r->err));
-    TRY(kw_json_i64(kw_json_get(root, "keepwarm_platform"), 1, 1, &version, r->err));
-    TRY(read_text(r, kw_json_get(root, "name"), true, p->name, sizeof p->name));
-    TRY(read_text(r, kw_json_get(root, "title"), true, p->title, sizeof p->title));
-    TRY(kw_json_enum(kw_json_get(root, "kind"), kw_kind_name, &kind, r->err));
+    KW_TRY(kw_json_keys(root, keys, r->err));
+    KW_TRY(kw_json_i64(kw_json_get(root, "keepwarm_platform"), 1, 1, &version, r->err));
+    KW_TRY(kw_fact_text(r, kw_json_get(root, "name"), true, p->name, sizeof p->name));
+    KW_TRY(kw_fact_text(r, kw_json_get(root, "title"), true, p->title, sizeof p->title));
+    KW_TRY(kw_json_enum(kw_json_get(root, "kind"), kw_kind_name, &kind, r->err));
     p->kind = (enum kw_kind)kind;
-    TRY(read_text(r, kw_json_get(root, "url"), false, p->url, sizeof p->url));
-    TRY(read_sources(r, kw_json_get(root, "sources")));
+    KW_TRY(kw_fact_text(r, kw_json_get(root, "url"), false, p->url, sizeof p->url));
+    KW_TRY(kw_fact_sources(r, kw_json_get(root, "sources")));
     static const char *const gpu_only[] = { "gpus", "host", "cold" }, *const api_only[] = { "apis", "tiers", "tier" };
     for (int i = 0; i < 3; i++) {
         struct kw_jnode n = kw_json_get(root, p->kind == KW_KIND_API ? gpu_only[i] : api_only[i]);
         if (kw_json_present(n))
             return kw_json_fail(n, KW_EPARSE, r->err, "a platform of kind '%s' has none", kw_kind_name[p->kind]);
     }
-    TRY(read_gpus(r, kw_json_get(root, "gpus")));
-    TRY(read_host(r, kw_json_get(root, "host")));
-    TRY(read_apis(r, root));
-    TRY(read_meter(r, kw_json_get(root, "meter")));
-    TRY(read_scaling(r, kw_json_get(root, "scaling")));
-    TRY(read_cold(r, kw_json_get(root, "cold")));
-    TRY(read_retry(r, kw_json_get(root, "retry")));
-    TRY(read_words(r, kw_json_get(root, "words")));
-    TRY(read_text(r, kw_json_get(root, "cannot_plan"), false, p->why_not, sizeof p->why_not));
-    TRY(read_not_found(r, kw_json_get(root, "not_found")));
-    TRY(read_text(r, kw_json_get(root, "notes"), false, p->notes, sizeof p->notes));
+    KW_TRY(read_gpus(r, kw_json_get(root, "gpus")));
+    KW_TRY(read_host(r, kw_json_get(root, "host")));
+    KW_TRY(read_apis(r, root));
+    KW_TRY(read_meter(r, kw_json_get(root, "meter")));
+    KW_TRY(read_scaling(r, kw_json_get(root, "scaling")));
+    KW_TRY(read_cold(r, kw_json_get(root, "cold")));
+    KW_TRY(read_retry(r, kw_json_get(root, "retry")));
+    KW_TRY(read_words(r, kw_json_get(root, "words")));
+    KW_TRY(kw_fact_text(r, kw_json_get(root, "cannot_plan"), false, p->why_not, sizeof p->why_not));
+    KW_TRY(read_not_found(r, kw_json_get(root, "not_found")));
+    KW_TRY(kw_fact_text(r, kw_json_get(root, "notes"), false, p->notes, sizeof p->notes));
     judge(p, kw_json_present(kw_json_get(root, "scaling")), kw_json_present(kw_json_get(root, "meter")));
     return KW_OK;
 }
 
 static enum kw_status read_document(struct kw_platform *p, const struct kw_json *doc, struct kw_error *err)
 {
-    struct reader r = { .err = err };
+    struct kw_fact_reader r = { .err = err };
     enum kw_status st = read_root(&r, kw_json_root(doc));
     free(r.ids);
     free(r.sources);
@@ -802,7 +560,7 @@ enum kw_status kw_platform_parse(struct kw_platform *p, const char *name, const 
                                  struct kw_error *err)
 {
     struct kw_json doc;
-    TRY(kw_json_parse(&doc, name, text, len, err));
+    KW_TRY(kw_json_parse(&doc, name, text, len, err));
     enum kw_status st = read_document(p, &doc, err);
     kw_json_free(&doc);
     return st;
@@ -811,7 +569,7 @@ enum kw_status kw_platform_parse(struct kw_platform *p, const char *name, const 
 enum kw_status kw_platform_load(struct kw_platform *p, const char *path, struct kw_error *err)
 {
     struct kw_json doc;
-    TRY(kw_json_load(&doc, path, err));
+    KW_TRY(kw_json_load(&doc, path, err));
     enum kw_status st = read_document(p, &doc, err);
     kw_json_free(&doc);
     return st;

@@ -29,6 +29,13 @@ struct kw_error {
 /* Formats the message into err (NULL is allowed) and returns st, so callers write `return kw_fail(...)`. */
 enum kw_status kw_fail(struct kw_error *err, enum kw_status st, const char *fmt, ...) KW_PRINTF(3, 4);
 
+/* Leaves the function with what a call failed with: only where nothing is held that has to be given back. */
+#define KW_TRY(call)                                                                                                   \
+    do {                                                                                                               \
+        enum kw_status st_ = (call);                                                                                   \
+        if (st_ != KW_OK) return st_;                                                                                  \
+    } while (0)
+
 /* Puts "path:line: " (or "path: " when line <= 0) before the message in err. NULL err is allowed. */
 void kw_where(struct kw_error *err, const char *path, long line);
 

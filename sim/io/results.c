@@ -550,8 +550,8 @@ static void write_hist(struct kw_writer *w, const struct kw_results *r)
         for (int b = 0; b < BINS; b++) edge[b] = exp2(10 + b / 16.0) * 1e-9;
         kw_writer_put(w,
                       (struct kw_h5_dataset){
-                          "/hist/bin", KW_H5_F64, "s", "lower edge; 16 bins an octave; the first and last take the rest",
-                          1, { BINS }, { NULL }, "bin", 4 },
+                          "/hist/bin", KW_H5_F64, "s",
+                          "lower edge; 16 bins an octave; the first and last take the rest", 1, { BINS }, { NULL }, "bin", 4 },
                       edge);
         for (size_t h = 0; h < 4; h++) {
             memset(v, 0, r->n * BINS * sizeof *v);
