@@ -13,9 +13,9 @@
 
 #define PARTITION 512u /* positions whose softmax is taken at once; a multiple of any block size */
 #define ALONE 524288u  /* products that one thread finishes about as soon as a team is woken and met again */
-#define BLOCK                                                                                                          \
-    24u /* rows in one piece of work: whole tiles of 4 and of 3; a chunk of them stays in the                          \
-           second-level cache over all tokens */
+#define BLOCK 48u      /* rows in one piece of work at most: a chunk of them stays in the second-level cache */
+#define BLOCK_LEAST 12u /* whole tiles of 4 and of 3 rows */
+#define PANEL 64u      /* tokens whose sums are kept together, 12 KiB; a multiple of KW_CPU_STRIP */
 
 struct kw_cpu_work {
     const struct kw_cpu_kernels *k;
@@ -29,6 +29,7 @@ struct kw_cpu_work {
     float *query;      /* [threads][heads / kv_heads][head_dim]: the same of attention */
     float *code_scale; /* fp8: [max_tokens] */
     uint8_t *code;     /* fp8: [threads][widest] */
+    float *decoded;    /* fp8: the same */
     float *scores;     /* [threads][heads / kv_heads][PARTITION] */
     float *partial;    /* [n_partial][heads / kv_heads][head_dim + 2]: unnormalised sum, maximum, sum of weights */
     float *running;    /* [threads][heads / kv_heads][head_dim + 2] */
@@ -39,30 +40,40 @@ struct kw_cpu_work {
 
 /* ---- matrices */
 
-/* The input of a matrix as its kernel reads it, dense: arranged, or of an fp8 matrix each token's codes with a scale of
- * its own. */
-static const float *input(const struct kw_backend *b, enum kw_dtype of, const float *x, size_t *ldx, uint32_t cols,
+/* The input of a matrix as its kernel reads it: packed, of an fp8 matrix each token's codes with a scale of its own. */
+static const float *input(const struct kw_backend *b, enum kw_dtype of, const float *x, size_t ldx, uint32_t cols,
                           uint32_t n)
 {
     struct kw_cpu_work *w = b->work;
-    if (of != KW_DT_FP8 && !w->k->arrange[of]) return x;
-#pragma omp parallel for schedule(static) num_threads((int)b->threads) if ((uint64_t)n * cols > ALONE / 16)
-    for (uint32_t t = 0; t < n; t++) {
-        float *to = w->in + (size_t)t * cols;
-        if (of == KW_DT_FP8) {
-            uint8_t *code = w->code + (size_t)omp_get_thread_num() * cols;
-            w->code_scale[t] = kw_fp8_quantise(code, x + t * *ldx, cols);
-            kw_dtype_convert(to, KW_DT_FP32, code, KW_DT_FP8, cols);
-        } else {
-            w->k->arrange[of](to, x + t * *ldx, cols);
+    const uint32_t strips = (n + KW_CPU_STRIP - 1) / KW_CPU_STRIP;
+#pragma omp parallel for schedule(static) num_threads((int)b->threads) if ((uint64_t)n * cols > ALONE / 4)
+    for (uint32_t s = 0; s < strips; s++)
+        for (uint32_t t = s * KW_CPU_STRIP; t < n && t < (s + 1) * KW_CPU_STRIP; t++) {
+            const float *from = x + t * ldx;
+            if (of == KW_DT_FP8) {
+                uint8_t *code = w->code + (size_t)omp_get_thread_num() * cols;
+                float *decoded = w->decoded + (size_t)omp_get_thread_num() * cols;
+                w->code_scale[t] = kw_fp8_quantise(code, from, cols);
+                kw_dtype_convert(decoded, KW_DT_FP32, code, KW_DT_FP8, cols);
+                from = decoded;
+            }
+            w->k->pack[of](w->in, from, cols, t, n);
         }
-    }
-    *ldx = cols;
     return w->in;
 }
 
+/* Rows in one piece of work. x is read anew for each, so large ones cost less; but every thread shall have several. */
+static uint32_t block_of(uint32_t rows, uint32_t threads)
+{
+    uint32_t block = BLOCK;
+    while (block > BLOCK_LEAST && rows / block < 8 * threads) block /= 2;
+    return block;
+}
+
 /* y[t][r] = sum_c w[r][c] x[t][c], y [n][rows] dense. A thread takes its next block of rows before it has done the one
- * at hand, so that the kernel can fetch it meanwhile. */
+ * at hand, so that the kernel can fetch it meanwhile. The kernel adds into a small array of the thread's own: rows of y
+ * lie a power of two apart in many models, where a few of them fill a set of the caches, and two threads would meet in
+ * its lines. */
 static void linear(const struct kw_backend *b, const struct kw_place *p, uint32_t layer, float *y, const float *x,
                    size_t ldx, uint32_t n)
 {
@@ -72,22 +83,28 @@ static void linear(const struct kw_backend *b, const struct kw_place *p, uint32_
                              ? (const float *)(const void *)(b->arena.at + p->scales + layer * b->l->layer_stride)
                              : NULL;
     const size_t row_bytes = p->cols * kw_dtype_bytes(p->dtype);
-    const uint32_t n_blocks = (p->rows + BLOCK - 1) / BLOCK;
+    const uint32_t block = block_of(p->rows, b->threads), n_blocks = (p->rows + block - 1) / block;
     uint32_t claimed = 0;
-    x = input(b, p->dtype, x, &ldx, p->cols, n);
+    x = input(b, p->dtype, x, ldx, p->cols, n);
 #pragma omp parallel num_threads((int)b->threads) if ((uint64_t)p->rows * p->cols * n > ALONE)
     {
+        float sum[PANEL * BLOCK];
         uint32_t i, next;
 #pragma omp atomic capture
         i = claimed++;
         for (; i < n_blocks; i = next) {
 #pragma omp atomic capture
             next = claimed++;
-            uint32_t r = i * BLOCK, rows = p->rows - r < BLOCK ? p->rows - r : BLOCK;
-            w->k->gemm[p->dtype](y + r, p->rows, x, ldx, at + r * row_bytes, p->cols, rows, p->cols, n,
-                                 next < p->rows / BLOCK ? at + next * BLOCK * row_bytes : NULL);
-            for (uint32_t t = 0; scale && t < n; t++)
-                for (uint32_t j = r; j < r + rows; j++) y[(size_t)t * p->rows + j] *= scale[j] * w->code_scale[t];
+            const uint32_t r = i * block, rows = p->rows - r < block ? p->rows - r : block;
+            for (uint32_t t = 0, take; t < n; t += take) {
+                take = n - t < PANEL ? n - t : PANEL;
+                w->k->gemm[p->dtype](sum, block, x + (size_t)t * p->cols, at + r * row_bytes, p->cols, rows, p->cols,
+                                     take, next < p->rows / block ? at + next * block * row_bytes : NULL);
+                for (uint32_t k = 0; k < take; k++)
+                    for (uint32_t j = 0; j < rows; j++)
+                        y[(size_t)(t + k) * p->rows + r + j] =
+                            scale ? sum[k * block + j] * (scale[r + j] * w->code_scale[t + k]) : sum[k * block + j];
+            }
         }
     }
 }
@@ -152,6 +169,18 @@ static struct query query_of(const struct kw_backend *b, const struct kw_batch *
     return q;
 }
 
+/* The K (v = 0) or V values of position j and on to the end of its block. */
+static const void *cached(const struct kw_backend *b, const struct query *q, uint32_t layer, int v, uint32_t j)
+{
+    const uint32_t bs = b->p.block_size;
+    return kw_host_kv(b, layer, v, q->table[j / bs] * bs + j % bs, q->kv_head);
+}
+
+static void fetch(const void *at, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)at + i); /* a cache line */
+}
+
 /* The part of a query's attention that lies in one partition of positions: to[g] = { sum of exp(s - m) v, m, sum of
  * exp(s - m) }; nothing is written when it sees none of them. */
 static void attend_part(const struct kw_backend *b, const struct query *q, uint32_t layer, uint32_t part, float *to)
@@ -162,18 +191,14 @@ static void attend_part(const struct kw_backend *b, const struct query *q, uint3
     if (begin < q->first) begin = q->first;
     if (end > q->position + 1) end = q->position + 1;
     if (begin >= end) return;
-    const float *qs = q->q;
-    if (w->k->arrange[b->p.kv_dtype]) {
-        float *to = w->query + (size_t)omp_get_thread_num() * group * dim;
-        for (uint32_t g = 0; g < group; g++) w->k->arrange[b->p.kv_dtype](to + g * dim, q->q + g * dim, dim);
-        qs = to;
-    }
+    float *qs = w->query + (size_t)omp_get_thread_num() * group * dim;
+    for (uint32_t g = 0; g < group; g++) w->k->pack[b->p.kv_dtype](qs, q->q + g * dim, dim, g, group);
     float *s = w->scores + (size_t)omp_get_thread_num() * group * PARTITION;
-    for (uint32_t j = begin, n; j < end; j += n) {
+    const size_t block = (size_t)bs * dim * kw_dtype_bytes(b->p.kv_dtype);
+    for (uint32_t j = begin, n; j < end; j += n) { /* each block is fetched while the one before is used */
         n = bs - j % bs < end - j ? bs - j % bs : end - j;
-        w->k->gemm[b->p.kv_dtype](s + (j - begin), PARTITION, qs, dim,
-                                  kw_host_kv(b, layer, 0, q->table[j / bs] * bs + j % bs, q->kv_head), dim, n, dim,
-                                  group, NULL);
+        fetch(j + n < end ? cached(b, q, layer, 0, j + n) : cached(b, q, layer, 1, begin), block);
+        w->k->gemm[b->p.kv_dtype](s + (j - begin), PARTITION, qs, cached(b, q, layer, 0, j), dim, n, dim, group, NULL);
     }
     const float scale = 1 / sqrtf((float)dim);
     for (uint32_t g = 0; g < group; g++) {
@@ -182,9 +207,8 @@ static void attend_part(const struct kw_backend *b, const struct query *q, uint3
     }
     for (uint32_t j = begin, n; j < end; j += n) {
         n = bs - j % bs < end - j ? bs - j % bs : end - j;
-        w->k->weigh[b->p.kv_dtype](to, ldo, s + (j - begin), PARTITION,
-                                   kw_host_kv(b, layer, 1, q->table[j / bs] * bs + j % bs, q->kv_head), dim, n, dim,
-                                   group);
+        if (j + n < end) fetch(cached(b, q, layer, 1, j + n), block);
+        w->k->weigh[b->p.kv_dtype](to, ldo, s + (j - begin), PARTITION, cached(b, q, layer, 1, j), dim, n, dim, group);
     }
 }
 
@@ -331,7 +355,8 @@ static void destroy(struct kw_backend *b)
         struct kw_cpu_work *w = b->work;
         free(w->x), free(w->h), free(w->qkv), free(w->att), free(w->up), free(w->norm), free(w->bias), free(w->in),
             free(w->query);
-        free(w->code_scale), free(w->code), free(w->scores), free(w->partial), free(w->running), free(w->logits);
+        free(w->code_scale), free(w->code), free(w->decoded), free(w->scores), free(w->partial), free(w->running);
+        free(w->logits);
         free(w);
     }
     kw_host_destroy(b);
@@ -364,12 +389,14 @@ static enum kw_status create(struct kw_backend **out, const struct kw_backend_pa
         w->in = malloc(larger(n * widest, p->max_seqs * hidden) * f),
         w->query = malloc(threads * group * c->head_dim * f);
         w->code = fp8 ? malloc(threads * widest) : NULL;
+        w->decoded = fp8 ? malloc(threads * widest * f) : NULL;
         w->code_scale = fp8 ? malloc(n * f) : NULL;
         w->scores = malloc(threads * group * PARTITION * f), w->partial = malloc(w->n_partial * size * f);
         w->running = malloc(threads * 2 * size * f), w->logits = malloc((size_t)p->max_seqs * c->vocab * f);
     }
     if (w && w->x && w->h && w->qkv && w->att && w->up && w->norm && (w->bias || !c->qkv_bias) && w->scores &&
-        w->partial && w->running && w->logits && w->in && w->query && (!fp8 || (w->code && w->code_scale)))
+        w->partial && w->running && w->logits && w->in && w->query &&
+        (!fp8 || (w->code && w->decoded && w->code_scale)))
         return KW_OK;
     destroy(b);
     *out = NULL;

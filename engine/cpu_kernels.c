@@ -1,7 +1,6 @@
 #include "engine/cpu_kernels.h"
 #include <math.h>
 #include <stdbool.h>
-#include <stdbool.h>
 #include <string.h>
 
 /* As the vector kernels read it: through fp16, whose exponent bias is 8 more, so NaN codes come out as +-480. */
@@ -99,7 +98,7 @@ static inline float four_largest(struct four a)
 #define LOAD_BF16 four_bf16
 #define LOW_BF16 four_bf16
 #define HIGH_BF16(p) four_bf16((p) + 4)
-#define ARRANGE NULL
+#define PAIRS_BF16 false
 #define LOAD_FP16 four_fp16
 #define LOAD_FP8 four_fp8
 #define SUM four_sum
@@ -140,7 +139,7 @@ AVX2 static inline __m256 avx2_bf16(const uint16_t *p)
         _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)), 16));
 }
 /* Of two neighbouring bf16 one is a float but for a shift, the other but for a mask: half the work of widening each by
- * itself. So a vector holds every other column, and x is arranged alike. */
+ * itself. So a vector holds every other column, and x is packed alike. */
 AVX2 static inline __m256 avx2_even(const uint16_t *p)
 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p), 16));
@@ -152,17 +151,6 @@ AVX2 static inline __m256 avx2_odd(const uint16_t *p)
     __m256 v; /* as text, or GCC keeps the mask in a register, and there is none to spare */
     __asm__("vmovups %1, %0\n\tvandps %2, %0, %0" : "=x"(v) : "m"(*(const uint16_t(*)[16])p), "m"(mask));
     return v;
-}
-static void even_odd(float *to, const float *x, uint32_t n, uint32_t lanes)
-{
-    uint32_t c = 0;
-    for (; c + 2 * lanes <= n; c += 2 * lanes)
-        for (uint32_t i = 0; i < lanes; i++) to[c + i] = x[c + 2 * i], to[c + lanes + i] = x[c + 2 * i + 1];
-    for (; c < n; c++) to[c] = x[c];
-}
-static void avx2_arrange(float *to, const float *x, uint32_t n)
-{
-    even_odd(to, x, n, 8);
 }
 AVX2 static inline __m256 avx2_fp16(const uint16_t *p)
 {
@@ -208,7 +196,7 @@ AVX2 static inline float avx2_largest(__m256 v)
 #define LOAD_BF16 avx2_bf16
 #define LOW_BF16 avx2_even
 #define HIGH_BF16 avx2_odd
-#define ARRANGE avx2_arrange
+#define PAIRS_BF16 true
 #define LOAD_FP16 avx2_fp16
 #define LOAD_FP8 avx2_fp8
 #define SUM avx2_sum
@@ -246,10 +234,6 @@ AVX512 static inline __m512 avx512_odd(const uint16_t *p)
 {
     return _mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32((int)0xffff0000u)));
 }
-static void avx512_arrange(float *to, const float *x, uint32_t n)
-{
-    even_odd(to, x, n, 16);
-}
 AVX512 static inline __m512 avx512_fp16(const uint16_t *p)
 {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
@@ -281,7 +265,7 @@ AVX512 static inline __m512 avx512_fp8(const uint8_t *p)
 #define LOAD_BF16 avx512_bf16
 #define LOW_BF16 avx512_even
 #define HIGH_BF16 avx512_odd
-#define ARRANGE avx512_arrange
+#define PAIRS_BF16 true
 #define LOAD_FP16 avx512_fp16
 #define LOAD_FP8 avx512_fp8
 #define SUM _mm512_reduce_add_ps

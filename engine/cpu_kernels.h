@@ -7,15 +7,18 @@
 #include <stdint.h>
 #include "engine/dtype.h"
 
+#define KW_CPU_STRIP 4 /* tokens that gemm reads side by side */
+
 struct kw_cpu_kernels {
     const char *name; /* "avx512", "avx2", "portable" */
-    /* By the dtype of w: y[t * ldy + r] = sum_c w[r * ldw + c] * x[t * ldx + c], r < rows, t < n, c < cols. Strides in
-     * values. fp8: codes without their scale; the two NaN codes read as +-480. x as `arrange` left it. next: as many rows
-     * of the same stride that will be wanted next, to be fetched from memory meanwhile; NULL: none. */
-    void (*gemm[4])(float *y, size_t ldy, const float *x, size_t ldx, const void *w, size_t ldw, uint32_t rows,
-                    uint32_t cols, uint32_t n, const void *next);
-    /* By the dtype of w: a row of x, n values, in the order in which gemm reads it; NULL: as it is. */
-    void (*arrange[4])(float *to, const float *x, uint32_t n);
+    /* By the dtype of w: y[t * ldy + r] = sum_c w[r * ldw + c] * x_t[c], r < rows, t < n, c < cols. Strides in values.
+     * fp8: codes without their scale; the two NaN codes read as +-480. x [n * cols] as `pack` left it. next: as many
+     * rows of the same stride that will be wanted next, to be fetched from memory meanwhile; NULL: none. */
+    void (*gemm[4])(float *y, size_t ldy, const float *x, const void *w, size_t ldw, uint32_t rows, uint32_t cols,
+                    uint32_t n, const void *next);
+    /* By the dtype of w: the cols values of token t of n to where gemm reads them in to [n * cols]. Tokens come in
+     * strips of KW_CPU_STRIP, the last of what is left; a strip beginning with token t begins at to + t * cols. */
+    void (*pack[4])(float *to, const float *x, uint32_t cols, uint32_t t, uint32_t n);
     /* By the dtype of v (fp8: NULL): acc[t * lda + i] += sum_j p[t * ldp + j] * v[j * ldv + i], j < len ascending,
      * i < dim, t < n. */
     void (*weigh[4])(float *acc, size_t lda, const float *p, size_t ldp, const void *v, size_t ldv, uint32_t len,

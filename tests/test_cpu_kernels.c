@@ -9,27 +9,22 @@ enum { ROWS = 29, COLS = 2150, TOKENS = 17, LDX = COLS + 3, LDW = COLS + 5 };
 
 static const char *const sets[] = { "avx512", "avx2", "portable" };
 static unsigned char weights[(ROWS + 1) * LDW * 4];
-static float plain[TOKENS * LDX], x[TOKENS * LDX], y[TOKENS * ROWS], alone[ROWS];
+static float plain[TOKENS * LDX], x[TOKENS * COLS], one[COLS], y[TOKENS * ROWS], alone[ROWS];
 
 static float value(uint32_t i)
 {
     return (float)((i * 2654435761u >> 8) % 2001) / 1000 - 1;
 }
 
-static void fill(const struct kw_cpu_kernels *k, enum kw_dtype dt, uint32_t cols)
+static void fill(enum kw_dtype dt)
 {
     static float row[LDW];
     for (uint32_t r = 0; r < ROWS; r++) {
         for (uint32_t c = 0; c < LDW; c++) row[c] = value(r * LDW + c);
         kw_dtype_convert(weights + (size_t)r * LDW * kw_dtype_bytes(dt), dt, row, KW_DT_FP32, LDW);
     }
-    for (uint32_t t = 0; t < TOKENS; t++) {
+    for (uint32_t t = 0; t < TOKENS; t++)
         for (uint32_t c = 0; c < LDX; c++) plain[t * LDX + c] = value(77 + t * 4001 + c);
-        if (k->arrange[dt])
-            k->arrange[dt](x + t * LDX, plain + t * LDX, cols);
-        else
-            memcpy(x + t * LDX, plain + t * LDX, cols * sizeof *x);
-    }
 }
 
 static double exact(enum kw_dtype dt, uint32_t r, uint32_t t, uint32_t cols, double *size)
@@ -47,12 +42,13 @@ static double exact(enum kw_dtype dt, uint32_t r, uint32_t t, uint32_t cols, dou
 
 static void products(const struct kw_cpu_kernels *k, enum kw_dtype dt, uint32_t cols)
 {
-    fill(k, dt, cols);
+    fill(dt);
     int wrong = 0, differ = 0;
-    for (uint32_t n = 1; n <= TOKENS; n++)
+    for (uint32_t n = 1; n <= TOKENS; n++) {
+        for (uint32_t t = 0; t < n; t++) k->pack[dt](x, plain + t * LDX, cols, t, n);
         for (uint32_t rows = ROWS - 6; rows <= ROWS; rows++) {
             memset(y, 0xff, sizeof y);
-            k->gemm[dt](y, ROWS, x, LDX, weights, LDW, rows, cols, n, n % 2 ? weights : NULL);
+            k->gemm[dt](y, ROWS, x, weights, LDW, rows, cols, n, n % 2 ? weights : NULL);
             for (uint32_t r = 0; r < ROWS; r++) {
                 const unsigned char *w = weights + (size_t)r * LDW * kw_dtype_bytes(dt);
                 uint32_t t = (r + n) % n, bits;
@@ -63,10 +59,12 @@ static void products(const struct kw_cpu_kernels *k, enum kw_dtype dt, uint32_t 
                 }
                 double size, want = exact(dt, r, t, cols, &size);
                 wrong += !(fabs(y[t * ROWS + r] - want) <= 1e-6 * size);
-                k->gemm[dt](&alone[r], ROWS, x + t * LDX, LDX, w, LDW, 1, cols, 1, NULL);
+                k->pack[dt](one, plain + t * LDX, cols, 0, 1);
+                k->gemm[dt](&alone[r], ROWS, one, w, LDW, 1, cols, 1, NULL);
                 differ += memcmp(&alone[r], &y[t * ROWS + r], sizeof *y) != 0;
             }
         }
+    }
     if (wrong || differ)
         printf("%s %s, %u columns: %d wrong, %d not as alone\n", k->name, kw_dtype_name(dt), cols, wrong, differ);
     CHECK(wrong == 0);

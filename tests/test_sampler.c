@@ -4,6 +4,7 @@
 #include "engine/sampler.h"
 #include "engine/startup.h"
 #include "tests/check.h"
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* ---- number formats */
@@ -190,6 +191,28 @@ static void the_critical_path_is_found(void)
     CHECK(p.n == 1 && p.at[0].end >= p.origin && p.at[0].end - p.origin < INT64_C(600) * 1000000000);
 }
 
+/* Lengths around whole blocks, values that repeat, NaN and infinities among them. */
+static void argmax_is_the_first_of_the_largest(void)
+{
+    static float v[1100];
+    uint32_t state = 1, wrong = 0;
+    for (uint32_t n = 1; n <= 1100; n++) {
+        uint32_t want = 0;
+        bool any = false;
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t r = (state = state * 1664525u + 1013904223u) >> 24;
+            v[i] = (float)(r % 5) - 3 - (float)(n % 4);
+            if (r < 130) v[i] = -0.0f;
+            if (r < 80 || n % 7 == 0) v[i] = -INFINITY;
+            if (r < 40 || n % 11 == 0) v[i] = NAN;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            if (v[i] == v[i] && (!any || v[i] > v[want])) want = i, any = true;
+        wrong += kw_argmax(v, n) != want;
+    }
+    CHECK(wrong == 0);
+}
+
 int main(void)
 {
     RUN(every_code_has_its_value_and_comes_back);
@@ -197,6 +220,7 @@ int main(void)
     RUN(rows_are_quantised_by_their_largest);
     RUN(draws_follow_the_distribution);
     RUN(greedy_and_odd_logits);
+    RUN(argmax_is_the_first_of_the_largest);
     RUN(streams_differ_by_request_and_repeat);
     RUN(the_critical_path_is_found);
     return check_report();
