@@ -163,17 +163,23 @@ ok "nor neither" sh -c 'test "$1" = 2 && grep -q "wants either PROFILE.json or -
 ok "a budget without measuring is refused" sh -c 'test "$1" = 2 && grep -q "budget is for" "$2"' - $? "$D/out"
 "$K" calibrate validate $SMALL --in-turns "$D/p.jsonl" >"$D/out" 2>&1
 ok "points of another time are not written to" sh -c 'test "$1" = 2 && grep -q "p.jsonl: File exists" "$2"' - $? "$D/out"
-ok "validate in turns" sh -c '"$0" calibrate validate $1 -j 1 -q --in-turns "$2" --budget 18s --loads 0.3 --runs 2 --requests 20 --beside 1 --json >"$2.out"' "$K" "$SMALL" "$D/turns.jsonl"
-ok "each run has a profile of its own, from three rounds" /usr/bin/python3 -c '
+in_turns() { # BUDGET: serves and measures, then looks whether each point was visited in three rounds, on one clock
+    rm -f "$D/turns.jsonl"
+    "$K" calibrate validate $SMALL -j 1 -q --in-turns "$D/turns.jsonl" --budget "$1" --loads 0.3 --runs 2 --requests 20 --beside 1 --json \
+        >"$D/turns.out" && /usr/bin/python3 -c '
 import json, sys
 from collections import Counter
 lines = [json.loads(x) for x in open(sys.argv[1])]
-visits = Counter((p["kind"], p["batch"], p["context"], p["chunks"], p["tokens"], p["past"], p["shape"]) for p in lines[1:] if p["kind"] != "anchor")
+visits = Counter((p["kind"], p["batch"], p["context"], p["chunks"], p["tokens"], p["past"], p["shape"], p.get("idle_ms")) for p in lines[1:] if p["kind"] != "anchor")
 assert lines[0]["model"] == "tiny" and len(visits) > 10 and max(visits.values()) == 3, (len(visits), Counter(visits.values()))
+assert {k[7] for k in visits if k[0] == "after_idle"} == {5, 20, 60, 200}
 at = [p["at_s"] for p in lines[1:]]
-assert at == sorted(at) # one clock over all rounds
-(v,) = json.load(open(sys.argv[1] + ".out"))
-assert v["runs"] == 2 and all(0 < v[k]["sim_s"] < 5 * v[k]["high_s"] for k in ("TTFT_mean", "E2E_mean"))' "$D/turns.jsonl"
+assert at == sorted(at)
+(v,) = json.load(open(sys.argv[2]))
+assert v["runs"] == 2 and all(0 < v[k]["sim_s"] < 5 * v[k]["high_s"] for k in ("TTFT_mean", "E2E_mean"))' "$D/turns.jsonl" "$D/turns.out"
+}
+in_turns 18s 2>"$D/turns.err" || in_turns 120s # longer only where others hold the machine
+ok "in turns, each run has a profile of its own, from three rounds" test $? = 0
 ok "the points of all rounds are fit's too" "$K" calibrate fit "$D/turns.jsonl" -o "$D/turns.json"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
