@@ -318,12 +318,6 @@ void kw_judged_free(struct kw_judged *j)
     *j = (struct kw_judged){ 0 };
 }
 
-static double middle(double *v, size_t n)
-{
-    qsort(v, n, sizeof *v, kw_ascending);
-    return n ? n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2 : NAN;
-}
-
 size_t kw_judged_error(double *absolute, double *median, const struct kw_judged *j, size_t law, bool tpot, enum kw_judged_way way,
                        bool held_out_only)
 {
@@ -336,9 +330,9 @@ size_t kw_judged_error(double *absolute, double *median, const struct kw_judged 
         if (o->law == law && (o->held_out || !held_out_only) && isfinite(ours) && isfinite(theirs)) v[n++] = ours / theirs - 1;
     }
     if (n) {
-        *median = middle(v, n);
+        *median = kw_median(v, n);
         for (size_t i = 0; i < n; i++) v[i] = fabs(v[i]);
-        *absolute = middle(v, n);
+        *absolute = kw_median(v, n);
     }
     free(v);
     return n;

@@ -8,6 +8,7 @@
 #include <time.h>
 #include "calibrate/fit_measured.h"
 #include "calibrate/others.h"
+#include "sim/core/ascending.h"
 #include "sim/core/rng.h"
 
 enum {
@@ -142,12 +143,6 @@ static uint64_t build(struct drive *d, const struct kw_measured_key *k, uint32_t
     return sum;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Is what the visit has enough, with what the point had before? */
 static bool enough(const struct drive *d, const struct kw_measured_point *had)
 {
@@ -158,7 +153,7 @@ static bool enough(const struct drive *d, const struct kw_measured_point *had)
     if (before > SAMPLES_POINT) return true;
     if (had) memcpy(all, had->us, before * sizeof *all);
     memcpy(all + before, g->us, g->n * sizeof *all);
-    qsort(all, before + g->n, sizeof *all, ascending);
+    qsort(all, before + g->n, sizeof *all, kw_ascending);
     kw_measured_interval(all, before + g->n, &median, &low, &high, &coverage);
     return coverage >= 0.95 && high - low <= d->precision * median;
 }
@@ -183,7 +178,7 @@ static bool disturbed(const struct drive *d, const struct kw_others *before, int
 static enum kw_status keep(struct drive *d, struct samples *g, const struct kw_measured_key *k, struct kw_error *err)
 {
     double median, low, high, coverage;
-    qsort(g->host, g->n, sizeof *g->host, ascending);
+    qsort(g->host, g->n, sizeof *g->host, kw_ascending);
     kw_measured_interval(g->host, g->n, &median, &low, &high, &coverage);
     return kw_measured_visit(d->m, d->f, k, g->sum, g->us, g->n, median * 1e-6, d->before_s + (double)(now(d) - d->began) * 1e-9,
                              d->clock_mhz, err);

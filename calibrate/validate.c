@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "calibrate/others.h"
+#include "sim/core/ascending.h"
 #include "sim/core/rng.h"
 #include "sim/fleet/replica.h"
 
@@ -12,12 +13,6 @@ const char *const kw_validate_statistic_name[] = { "p50", "p95", "p99", "mean", 
 const char *const kw_verdict_name[] = { "within 3 %", "inside its runs", "misses", NULL };
 
 enum { PARTS = 20, MOST_RUNS = KW_VALIDATE_MOST_RUNS, SLICES = KW_VALIDATE_SLICES };
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* ---- traffic ---- */
 
@@ -290,7 +285,7 @@ static double lateness(const struct kw_served_trace *out, double *wait)
         while (k < out->n_steps && out->step[k].begin + out->step[k].wall_ns < r->arrival) k++;
         if (k == out->n_steps || out->step[k].begin > r->arrival) wait[n++] = (double)(r->added - r->arrival) * 1e-9;
     }
-    qsort(wait, n, sizeof *wait, ascending);
+    qsort(wait, n, sizeof *wait, kw_ascending);
     return n ? wait[n / 2] : 0;
 }
 
@@ -356,7 +351,7 @@ static void statistics(double *v, size_t n, double out[KW_VALIDATE_STATISTICS])
 {
     static const double q[] = { 0.5, 0.95, 0.99 };
     double sum = 0;
-    qsort(v, n, sizeof *v, ascending);
+    qsort(v, n, sizeof *v, kw_ascending);
     for (size_t i = 0; i < n; i++) sum += v[i];
     for (int k = 0; k < 3; k++) {
         size_t rank = (size_t)ceil(q[k] * (double)n - 1e-9);
@@ -407,11 +402,9 @@ static double apart(const struct kw_validated_side *a, const struct kw_validated
 
 static double median_of(const double *v, size_t n)
 {
-    double copy[MOST_RUNS], s[KW_VALIDATE_STATISTICS];
+    double copy[MOST_RUNS];
     memcpy(copy, v, n * sizeof *v);
-    qsort(copy, n, sizeof *copy, ascending);
-    s[0] = n % 2 ? copy[n / 2] : (copy[n / 2 - 1] + copy[n / 2]) / 2;
-    return s[0];
+    return kw_median(copy, n);
 }
 
 static void judge(struct kw_validated_figure *f, uint32_t runs)

@@ -174,12 +174,6 @@ static enum kw_status measure(struct kw_measured *m, FILE *f, struct kw_engine *
     return st;
 }
 
-static double middle(double *v, size_t n)
-{
-    qsort(v, n, sizeof *v, kw_ascending);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
 /* The three figures of the file's cold starts, a line a way of loading. */
 static enum kw_status print_starts(struct kw_text *out, const char *path, struct kw_error *err)
 {
@@ -199,7 +193,7 @@ static enum kw_status print_starts(struct kw_text *out, const char *path, struct
         }
         if (n)
             kw_text_add(out, "cold start, %s: weights %.4f s, process to ready %.4f s, to first token %.4f s (median of %zu)\n", m.start[i].mode,
-                        middle(v, n), middle(v + m.n_starts, n), middle(v + 2 * m.n_starts, n), n);
+                        kw_median(v, n), kw_median(v + m.n_starts, n), kw_median(v + 2 * m.n_starts, n), n);
     }
     free(v);
     kw_measured_free(&m);
