@@ -4,7 +4,7 @@ B    ?= build$(if $(SAN),/san-$(SAN))
 PKGS := gsl libcjson libmicrohttpd zlib $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
 SRC  := $(shell find sim engine workloads platforms calibrate -name '*.c' 2>/dev/null)
 OBJ  := $(SRC:%=$B/%.o)
-EMBED := $(sort $(wildcard platforms/*.json calibrate/*.json calibrate/profiles/*.json workloads/*.json))
+EMBED := $(sort $(wildcard platforms/*.json calibrate/data/*.json calibrate/data/profiles/*.json workloads/models/*.json))
 SANFLAGS := $(if $(filter thread,$(SAN)),-fsanitize=thread,$(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined))
 override CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. -O2 -g -Wall -Wextra -Wpedantic -Werror -fopenmp \
   -ffp-contract=off -MMD -MP $(SANFLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
@@ -25,8 +25,8 @@ $B/keepwarm: $B/sim/cli/main.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 $B/libkeepwarm.a: $(filter-out %/cli/main.c.o,$(OBJ)) $B/embedded.o
 	rm -f $@ && $(AR) rcs $@ $^
-$B/embedded.S: sim/core/embed.sh $(EMBED) $B/embedded.list
-	sh sim/core/embed.sh $(EMBED) > $@
+$B/embedded.S: sim/core/files/embed.sh $(EMBED) $B/embedded.list
+	sh sim/core/files/embed.sh $(EMBED) > $@
 $B/embedded.list: FORCE
 	@mkdir -p $(@D)
 	@echo '$(EMBED)' | cmp -s - $@ || echo '$(EMBED)' > $@
@@ -36,26 +36,30 @@ $B/embedded.o: $B/embedded.S
 $B/revision: FORCE
 	@mkdir -p $(@D)
 	@r="$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"; echo "$$r" | cmp -s - $@ || echo "$$r" > $@
-$B/sim/io/version.c.o: $B/revision
-$B/sim/io/version.c.o: override CFLAGS += -DKW_GIT_REVISION='"$(shell cat $B/revision 2>/dev/null || echo unknown)"' \
+$B/sim/io/results/version.c.o: $B/revision
+$B/sim/io/results/version.c.o: override CFLAGS += -DKW_GIT_REVISION='"$(shell cat $B/revision 2>/dev/null || echo unknown)"' \
   -DKW_BUILD_FLAGS='"$(CC) -O2 -ffp-contract=off -fopenmp$(if $(SAN), SAN=$(SAN))"'
 # The event loop and what it calls at every event: worth 4 % of a replay. No flag here changes what a double is.
-HOT := engine/scheduler.c engine/kv_blocks.c calibrate/steptime.c $(wildcard sim/fleet/*.c)
+HOT := engine/scheduler/scheduler.c engine/scheduler/kv_blocks.c calibrate/profile/steptime.c $(shell find sim/fleet -name '*.c')
 $(HOT:%=$B/%.o): override CFLAGS += $(if $(SAN),,-O3 -fno-math-errno)
 # gcc 12 takes more than five minutes for the inlined matrix kernels under both sanitizers; the one that sees reads beyond an array stays.
-$B/engine/cpu_kernels.c.o: override CFLAGS += $(if $(filter-out thread,$(SAN)),-fno-sanitize=undefined)
+$B/engine/cpu/cpu_kernels.c.o: override CFLAGS += $(if $(filter-out thread,$(SAN)),-fno-sanitize=undefined)
 $B/%.c.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@
+# What judges published servers and real runs: for `make fidelity` and its tests, no part of the program.
+FIDELITY_O := $(patsubst %.c,$B/%.c.o,$(filter-out %/main.c tests/fidelity/test_%,$(wildcard tests/fidelity/*.c)))
+$B/tests/fidelity/main $B/tests/fidelity/test_closed_loops $B/tests/fidelity/test_fidelity \
+  $B/tests/fidelity/test_real_servers: $(FIDELITY_O)
 $B/tests/%: $B/tests/%.c.o $B/libkeepwarm.a
-	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
-# Sees what each linear layer quantises (tests/test_fp8.sh).
-$B/tests/fp8_trace: override LDLIBS += -Wl,--wrap=kw_fp8_quantise
+	$(CC) $(CFLAGS) $(filter %.o,$^) $B/libkeepwarm.a $(LDLIBS) -o $@
+# Sees what each linear layer quantises (tests/engine/test_fp8.sh).
+$B/tests/engine/fp8_trace: override LDLIBS += -Wl,--wrap=kw_fp8_quantise
 # The CUDA backend, a library of its own that is opened at run time: machine code for A100 and H100/H200, PTX for the rest.
 # It holds copies of the few C files it shares with the program, everything else of theirs is dropped by the linker.
 GENCODE ?= -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a -gencode arch=compute_80,code=compute_80
 NVCCFLAGS := -std=c++17 -O3 -I. -Werror all-warnings -Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden $(GENCODE)
-PLUGIN_C := sim/core/status.c engine/startup.c engine/backend.c engine/config.c engine/dtype.c engine/synthetic.c engine/weights.c
+PLUGIN_C := sim/core/status.c engine/startup.c engine/backend.c engine/model/config.c engine/model/dtype.c engine/model/synthetic.c engine/model/weights.c
 PLUGIN_O := $(PLUGIN_C:%.c=$B/pic/%.o) $(patsubst %.cu,$B/%.cu.o,$(wildcard engine/cuda/*.cu))
 cuda: $B/libkeepwarm_cuda.so
 # What all, demo, test and install do about it: nothing fails where nvcc or cuBLASLt's header is missing or too old.
@@ -72,9 +76,9 @@ $B/%.cu.o: %.cu
 	$(NVCC_OR_ADVICE) $(NVCCFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
 $B/libkeepwarm_cuda.so: $(PLUGIN_O)
 	$(NVCC) $(GENCODE) -shared -cudart static -Xlinker --gc-sections,-z,defs $^ -ldl -lm -lpthread -o $@
-# The same source for the host, under tests/gpu/emulate.h (tests/test_cuda.sh, for any C++17 compiler).
+# The same source for the host, under tests/gpu/emulate.h (tests/gpu/test_cuda.sh, for any C++17 compiler).
 EMULATED := rows gemv decode prefill device backend
-EMULATE_FLAGS := -std=c++17 -MMD -MP -O2 -g -ffp-contract=off -Wall -Wextra -Werror -Wno-unknown-pragmas -I.
+EMULATE_FLAGS := -std=c++17 -MMD -MP -O2 -g -ffp-contract=off -Wall -Wextra -Werror -Wno-unknown-pragmas -I. -Itests/gpu
 $B/tests/gpu/%.cu.o: engine/cuda/%.cu
 	@mkdir -p $(@D)
 	$(CXX) -x c++ $(EMULATE_FLAGS) -c $< -o $@
@@ -90,7 +94,7 @@ $B/tests/gpu/test_gpu: $B/tests/gpu/test_gpu.cpp.o $B/libkeepwarm.a
 	$(CXX) -fopenmp $^ $(BESIDE) $(LDLIBS) -lpthread -o $@
 $B/tests/gpu/bench_gpu $B/tests/gpu/logits: $B/tests/gpu/%: $B/tests/gpu/%.c.o $B/libkeepwarm.a
 	$(CC) -fopenmp $^ $(BESIDE) $(LDLIBS) -lpthread -o $@
-# Built ahead and side by side for tests/test_cuda.sh, which says what failed.
+# Built ahead and side by side for tests/gpu/test_cuda.sh, which says what failed.
 cuda-tests: $B/libkeepwarm.a
 	-@$(MAKE) --no-print-directory -s -k $(if $(NVCC),plugin) \
 	  $(if $(shell command -v $(CXX) 2>/dev/null),$B/tests/gpu/test_emulated) lib
@@ -101,14 +105,14 @@ gpu-test: gpu-programs
 $B/tests/gpu/other_abi.so $B/tests/gpu/no_plugin.so: tests/gpu/other_abi.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fPIC -shared $(if $(findstring no_plugin,$@),-DNO_SYMBOL) $< -o $@
-fidelity: $B/tests/fidelity
+fidelity: $B/tests/fidelity/main
 	@mkdir -p results
-	@$B/tests/fidelity $${KEEPWARM_DATA:-../shared/data} results/fidelity.h5
+	@$B/tests/fidelity/main $${KEEPWARM_DATA:-../shared/data} results/fidelity.h5
 # Speed beside the peers' figures and the marks; ratios within one run are what to trust.
 bench: deps
-	@$(MAKE) --no-print-directory -s $B/keepwarm $B/tests/bench_mm1 $B/tests/bench_fleet
-	@/usr/bin/python3 tests/bench.py $B
-	@/usr/bin/python3 tests/bench_peer.py $B
+	@$(MAKE) --no-print-directory -s $B/keepwarm $B/tests/bench/bench_mm1 $B/tests/bench/bench_fleet
+	@/usr/bin/python3 tests/bench/bench.py $B
+	@/usr/bin/python3 tests/bench/bench_peer.py $B
 # The main job on the embedded week: which platform, which GPU, how many replicas kept warm?
 demo: deps
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
@@ -122,9 +126,9 @@ notebooks: results/demo.h5
 	  --output-dir ../results --output "$$n" "$$n" || exit 1; echo "notebooks/$$n -> results/$$n"; done
 results/demo.h5:
 	@$(MAKE) --no-print-directory demo
-# Rewrites tests/golden/*.txt from what the program prints now: read the difference before you commit it.
+# Rewrites tests/sim/cli/golden/*.txt from what the program prints now: read the difference before you commit it.
 golden: $B/keepwarm
-	@KEEPWARM=$B/keepwarm tests/test_golden.sh --rewrite
+	@KEEPWARM=$B/keepwarm tests/sim/cli/test_golden.sh --rewrite
 PREFIX ?= /usr/local
 install: all
 	install -Dm755 $B/keepwarm $(DESTDIR)$(PREFIX)/bin/keepwarm
@@ -133,9 +137,9 @@ install: all
 	$B/keepwarm man > $(DESTDIR)$(PREFIX)/share/man/man1/keepwarm.1
 	$B/keepwarm completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keepwarm
 	$B/keepwarm completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_keepwarm
-profiles: $B/tests/make_profiles
-	@mkdir -p calibrate/profiles
-	$B/tests/make_profiles $${KEEPWARM_DATA:-../shared/data} calibrate/profiles
+profiles: $B/tests/calibrate/make_profiles
+	@mkdir -p calibrate/data/profiles
+	$B/tests/calibrate/make_profiles $${KEEPWARM_DATA:-../shared/data} calibrate/data/profiles
 
 # What to install on Debian or Ubuntu, in one place: to build, to test, and to run the notebooks.
 DEPS := gcc make pkg-config zlib1g-dev libgsl-dev libcjson-dev libhdf5-dev libmicrohttpd-dev \
@@ -159,9 +163,11 @@ deps:
 # A second make, because the first looked for libraries before deps could install them.
 test: deps
 	@$(MAKE) --no-print-directory -s $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) check
-TESTS := $(patsubst %.c,$B/%,$(wildcard tests/test_*.c))
-check: $(TESTS) $(if $(wildcard sim/cli/main.c),$B/keepwarm) $(if $(SAN),,$B/tests/fp8_trace cuda-tests)
-	@KEEPWARM=$B/keepwarm tests/run.sh $(TESTS) $(if $(SAN),$(if $(filter thread,$(SAN)),tests/test_http.sh tests/test_load.sh),$(wildcard tests/test_*.sh))
+# Every tests/**/test_*.c is a program and every test_*.sh a script of its own; those in tests/gpu run from test_cuda.sh.
+TESTS := $(patsubst %.c,$B/%,$(shell find tests -path tests/gpu -prune -o -name 'test_*.c' -print | sort))
+SCRIPTS := $(shell find tests -name 'test_*.sh' | sort)
+check: $(TESTS) $(if $(wildcard sim/cli/main.c),$B/keepwarm) $(if $(SAN),,$B/tests/engine/fp8_trace cuda-tests)
+	@KEEPWARM=$B/keepwarm tests/run.sh $(TESTS) $(if $(SAN),$(if $(filter thread,$(SAN)),tests/engine/test_http.sh tests/engine/test_load.sh),$(SCRIPTS))
 
 # Fuzz targets: libFuzzer over every parser, each for FUZZ_S seconds from its seeds. What crashes lies in build/fuzz.
 FUZZ_S ?= 60

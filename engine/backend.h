@@ -1,4 +1,4 @@
-/* engine/backend.h - the seam to the hardware: one struct of function pointers. engine/cpu.c fills it twice
+/* engine/backend.h - the seam to the hardware: one struct of function pointers. engine/cpu/cpu.c fills it twice
  * ("reference", "cpu"), libkeepwarm_cuda.so fills it and is opened at run time by engine/plugin.h. Callers know no
  * device.
  *
@@ -20,9 +20,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "engine/config.h"
+#include "engine/model/config.h"
 #include "engine/startup.h"
-#include "engine/weights.h"
+#include "engine/model/weights.h"
 #include "sim/core/status.h"
 
 #define KW_BACKEND_ABI 2u /* raised with any change below; a plugin of another number is refused */
@@ -107,7 +107,7 @@ struct kw_backend_ops {
     enum kw_status (*upload)(struct kw_backend *b, uint32_t handle, uint64_t dst, const void *src, size_t bytes,
                              struct kw_error *err);
     enum kw_status (*upload_wait)(struct kw_backend *b, uint32_t handle, struct kw_error *err);
-    enum kw_status (*weights_fill)(struct kw_backend *b, uint64_t seed, struct kw_error *err); /* engine/synthetic.h */
+    enum kw_status (*weights_fill)(struct kw_backend *b, uint64_t seed, struct kw_error *err); /* engine/model/synthetic.h */
     enum kw_status (*weights_read)(struct kw_backend *b, uint64_t offset, void *dst, size_t bytes,
                                    struct kw_error *err);
 
@@ -133,8 +133,8 @@ struct kw_backend_ops {
 enum kw_status kw_batch_check(const struct kw_batch *batch, const struct kw_backend_params *p, uint32_t num_blocks,
                               struct kw_error *err);
 
-extern const struct kw_backend_ops kw_backend_reference; /* engine/cpu_reference.c: fp32 sums, one loop after another */
-extern const struct kw_backend_ops kw_backend_cpu;       /* engine/cpu.c: blocked, vectorised, OpenMP */
+extern const struct kw_backend_ops kw_backend_reference; /* engine/cpu/cpu_reference.c: fp32 sums, one loop after another */
+extern const struct kw_backend_ops kw_backend_cpu;       /* engine/cpu/cpu.c: blocked, vectorised, OpenMP */
 
 /* What a plugin exports: extern "C" const struct kw_backend_ops *kw_backend_plugin(void); */
 typedef const struct kw_backend_ops *kw_backend_plugin_fn(void);

@@ -5,10 +5,10 @@
 #ifndef KW_ENGINE_ENGINE_H
 #define KW_ENGINE_ENGINE_H
 #include "engine/backend.h"
-#include "engine/loader.h"
+#include "engine/model/loader.h"
 #include "engine/sampler.h"
-#include "engine/scheduler.h"
-#include "engine/tokenizer.h"
+#include "engine/scheduler/scheduler.h"
+#include "engine/text/tokenizer.h"
 
 /* Whether a batch is decided and submitted while the one before it runs, as vLLM 0.19 does: the policies vllm and sarathi.
  * AUTO: on a device that works beside the host (CUDA). ON also on a CPU, where nothing is gained. */

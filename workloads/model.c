@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "sim/core/file.h"
-#include "sim/core/json.h"
+#include "sim/core/files/file.h"
+#include "sim/core/files/json.h"
 #include "sim/core/text.h"
-#include "workloads/source.h"
+#include "workloads/readers/source.h"
 
 static const char *const law_name[] = { "poisson", "gamma", "mmpp", NULL };
 static const double MAX_RATE = 1e7;    /* requests/s: beyond any service, small enough to keep every sum finite */

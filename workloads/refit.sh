@@ -11,7 +11,7 @@ case ${1:-} in
 esac
 data=${1:-${KEEPWARM_DATA:-../shared/data}/traces}
 kw=${KEEPWARM:-build/keepwarm}
-out=${OUT:-workloads}
+out=${OUT:-workloads/models}
 
 fit() { # FILE NAME DATE LICENCE ORIGIN [OPTION...]
     file=$1 name=$2 date=$3 licence=$4 origin=$5

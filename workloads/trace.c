@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "workloads/model.h"
-#include "workloads/reader.h"
+#include "workloads/readers/reader.h"
 #include "workloads/trace_h5.h"
 
 enum { HEAD = 64 << 10 }; /* bytes looked at to detect a format */

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim/core/h5.h"
+#include "sim/core/files/h5.h"
 
 enum { VERSION = 1, DEFLATE = 4 };
 

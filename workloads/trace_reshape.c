@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/core/rng.h"
-#include "workloads/rows.h"
+#include "workloads/readers/rows.h"
 
 enum kw_status kw_trace_speed(struct kw_trace *t, double speed, struct kw_error *err)
 {

@@ -3,8 +3,8 @@
 #include "engine/cuda/gemm.cuh"
 extern "C" {
 #include "engine/startup.h"
-#include "engine/synthetic.h"
-#include "engine/weights.h"
+#include "engine/model/synthetic.h"
+#include "engine/model/weights.h"
 /* synthetic.h shows it to C alone */
 void kw_synthetic_law(const struct kw_weights_layout *l, const struct kw_weight *w, float *centre, float *amplitude);
 }

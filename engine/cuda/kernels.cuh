@@ -39,7 +39,7 @@ void run_rope(queue &q, kw_dtype t, const step &s, uint32_t n, void *qkv, void *
 void run_argmax(queue &q, uint32_t rows, const float *logits, uint32_t vocab, unsigned long long *key, uint32_t *ticket,
                 uint32_t *previous, uint32_t *result);
 
-/* Synthetic values (engine/synthetic.h): rows of cols values, row r beginning with index r * cols. scale: [rows], fp8. */
+/* Synthetic values (engine/model/synthetic.h): rows of cols values, row r beginning with index r * cols. scale: [rows], fp8. */
 void run_fill(queue &q, kw_dtype t, void *out, float *scale, uint32_t rows, uint32_t cols, uint64_t seed, uint32_t id,
               float centre, float amplitude);
 /* n KV values, the first of them with this index. */

@@ -1,5 +1,5 @@
 #include "engine/cuda/kernels.cuh"
-#include "engine/synthetic.h"
+#include "engine/model/synthetic.h"
 #include <float.h>
 
 namespace kw {

@@ -1,6 +1,7 @@
 /* engine/cuda/target.cuh - what kernels are written against: number formats, 16-byte vectors, reductions, tensor-core and
  * asynchronous-copy primitives, kernel launches. nvcc compiles it for the device; a host compiler gets the same names from
- * tests/gpu/emulate.h, where every thread of a block is a fiber, so that each kernel's own source runs without a GPU. */
+ * the emulate.h that the build offers (-Itests/gpu), where every thread of a block is a fiber, so that each kernel's own
+ * source runs without a GPU. */
 #ifndef KW_CUDA_TARGET_CUH
 #define KW_CUDA_TARGET_CUH
 #include <stddef.h>
@@ -12,7 +13,7 @@
 #include <cuda_runtime.h>
 #define KW_SHARED(type, name, dims) __shared__ __align__(16) type name dims
 #else
-#include "tests/gpu/emulate.h"
+#include "emulate.h"
 #endif
 
 namespace kw {
@@ -32,7 +33,7 @@ struct queue {
 };
 #ifndef __CUDACC__
 } // namespace kw
-#include "tests/gpu/emulate_types.h"
+#include "emulate_types.h"
 namespace kw {
 #else
 __device__ __forceinline__ float to_float(float x) { return x; }

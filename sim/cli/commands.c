@@ -1,11 +1,11 @@
 /* The commands, a row each: what keepwarm can do. */
-#include "sim/cli/calibrate.h"
-#include "sim/cli/compare.h"
-#include "sim/cli/engine.h"
+#include "sim/cli/commands/calibrate.h"
+#include "sim/cli/commands/compare.h"
+#include "sim/cli/commands/engine.h"
 #include "sim/cli/options.h"
-#include "sim/cli/platforms.h"
-#include "sim/cli/simulate.h"
-#include "sim/cli/trace.h"
+#include "sim/cli/commands/platforms.h"
+#include "sim/cli/commands/simulate.h"
+#include "sim/cli/commands/trace.h"
 
 #define SIMULATION KW_OPT_OUT, KW_OPT_PROFILE, KW_OPT_THREADS, KW_OPT_SET, KW_OPT_SLO, KW_OPT_SEED, KW_OPT_REPLICATIONS, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET
 #define PLACES "Relative paths in the scenario (trace, profiles, platforms) are looked for in its folder, then in\n" \
@@ -102,13 +102,13 @@ const struct kw_command kw_commands[] = {
       "offers each of --loads of the simulated capacity; its own spread from run to run stands beside the\n"
       "error. A run beside which other processes took over 3 % of the machine is served again; where they\n"
       "never rest, leave them a core (-j), run under nice -n -20 and say --beside 1. Where the machine\n"
-      "itself changes its speed, --in-turns measures before and after each run (for --budget at each\n"
+      "itself changes its speed, --interleaved measures before and after each run (for --budget at each\n"
       "load) and judges it by a profile of just that. -o keeps every request, every batch over time and\n"
       "all errors as HDF5.",
       "keepwarm calibrate validate tiny.json --loads 0.5,0.8 --runs 5 -o validate.h5\n"
-      "keepwarm calibrate validate --model tiny --in-turns points.jsonl --loads 0.8 -o validate.h5\n"
+      "keepwarm calibrate validate --model tiny --interleaved points.jsonl --loads 0.8 -o validate.h5\n"
       "keepwarm calibrate validate tiny.json --loads 0.8 --num-blocks 200 # when KV blocks run out",
-      { ENGINE, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_REQUESTS, KW_OPT_BURST, KW_OPT_BESIDE, KW_OPT_LOADS, KW_OPT_RUNS, KW_OPT_IN_TURNS, KW_OPT_BUDGET,
+      { ENGINE, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_REQUESTS, KW_OPT_BURST, KW_OPT_BESIDE, KW_OPT_LOADS, KW_OPT_RUNS, KW_OPT_INTERLEAVED, KW_OPT_BUDGET,
         KW_OPT_POLICY, KW_OPT_JSON, KW_OPT_OUT, KW_OPTIONS }, 0, 1, kw_cli_calibrate_validate },
     { "engine generate", "", "answer one prompt with the real engine",
       "--model is a Hugging Face checkpoint folder, or the name of a shape, which then has random weights.",

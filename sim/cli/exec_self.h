@@ -1,7 +1,7 @@
 /* sim/cli/exec_self.h - this program executed anew: with an environment that libraries read before main, and stamped so
  * that the new process knows when it began. */
-#ifndef KW_CLI_EXEC_SELF_H
-#define KW_CLI_EXEC_SELF_H
+#ifndef KW_SIM_CLI_EXEC_SELF_H
+#define KW_SIM_CLI_EXEC_SELF_H
 
 /* Replaces this process by the same program with argv (argv[0] included, NULL at the end). Sets KEEPWARM_EXEC_NS to now
  * (engine/startup.h) unless it is set. Returns only when that failed; errno says why. */

@@ -1,7 +1,7 @@
 #include "sim/cli/help.h"
 #include <stdio.h>
 #include <string.h>
-#include "sim/io/version.h"
+#include "sim/io/results/version.h"
 
 static void option_words(int id, char *buf, size_t size)
 {

@@ -1,6 +1,6 @@
 /* sim/cli/help.h - what the tables of options.h say to a reader: --help, the man page, the shell completions. */
-#ifndef KW_CLI_HELP_H
-#define KW_CLI_HELP_H
+#ifndef KW_SIM_CLI_HELP_H
+#define KW_SIM_CLI_HELP_H
 #include "sim/cli/options.h"
 #include "sim/core/text.h"
 

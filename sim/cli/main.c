@@ -3,11 +3,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include "sim/cli/engine_open.h"
+#include "sim/cli/commands/engine_open.h"
 #include "sim/cli/exec_self.h"
 #include "sim/cli/help.h"
 #include "sim/cli/session.h"
-#include "sim/io/version.h"
+#include "sim/io/results/version.h"
 
 static int print_help(const struct kw_command *c)
 {

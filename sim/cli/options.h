@@ -1,7 +1,7 @@
 /* sim/cli/options.h - the command line as tables: a row an option, a row a command, a row a group. The parser reads them
  * here, --help, the man page and the shell completions in help.h. */
-#ifndef KW_CLI_OPTIONS_H
-#define KW_CLI_OPTIONS_H
+#ifndef KW_SIM_CLI_OPTIONS_H
+#define KW_SIM_CLI_OPTIONS_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +23,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
     KW_OPT_NUM_BLOCKS, KW_OPT_POLICY, KW_OPT_PREFIX_CACHING, KW_OPT_ASYNC, KW_OPT_EAGER, KW_OPT_LOAD, KW_OPT_SPEED, KW_OPT_LIMIT,
     KW_OPT_HOST, KW_OPT_PORT, KW_OPT_MAX_QUEUE, KW_OPT_MAX_BODY, KW_OPT_DRAIN, KW_OPT_TIMEOUT, KW_OPT_BATCHES, KW_OPT_CONTEXTS,
     KW_OPT_PROMPTS, KW_OPT_REPEAT, KW_OPT_PROMPT, KW_OPT_IDS, KW_OPT_MAX_TOKENS, KW_OPT_TEMPERATURE, KW_OPT_TOP_K, KW_OPT_TOP_P,
-    KW_OPT_BUDGET, KW_OPT_STARTS, KW_OPT_RATE, KW_OPT_LOADS, KW_OPT_RUNS, KW_OPT_IN_TURNS, KW_OPT_REQUESTS, KW_OPT_BURST, KW_OPT_BESIDE,
+    KW_OPT_BUDGET, KW_OPT_STARTS, KW_OPT_RATE, KW_OPT_LOADS, KW_OPT_RUNS, KW_OPT_INTERLEAVED, KW_OPT_REQUESTS, KW_OPT_BURST, KW_OPT_BESIDE,
     KW_OPT_PROFILE,
     KW_OPTIONS
 };
@@ -39,7 +39,7 @@ struct kw_options {
         max_tokens, top_k;
     bool synthetic, prefix_caching, eager;
     /* Calibration's. */
-    const char *budget, *rate, *loads, *burst, *beside, *in_turns;
+    const char *budget, *rate, *loads, *burst, *beside, *interleaved;
     int64_t starts, runs, requests;
     struct kw_list args; /* what is no option */
 };

@@ -1,6 +1,6 @@
 /* sim/cli/progress.h - a bar on stderr for long work: only on a terminal, never in a pipe. */
-#ifndef KW_CLI_PROGRESS_H
-#define KW_CLI_PROGRESS_H
+#ifndef KW_SIM_CLI_PROGRESS_H
+#define KW_SIM_CLI_PROGRESS_H
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "sim/core/file.h"
+#include "sim/core/files/file.h"
 
 static volatile int stop; /* set by the first Ctrl-C; the second kills as usual */
 
@@ -52,9 +52,9 @@ static enum kw_status load_trace(struct kw_session *s, const struct kw_options *
     const struct kw_scenario *sc = &s->scenario;
     char beside[KW_PLACES_PATH];
     bool by_option = o->trace && !access(sc->trace_file, F_OK);
-    const char *path = by_option ? sc->trace_file : kw_places_find(&s->places, sc->trace_file, beside, NULL);
+    const char *path = by_option ? sc->trace_file : kw_search_path_find(&s->places, sc->trace_file, beside, NULL);
     enum kw_status st = kw_trace_load(&s->trace, path, sc->trace_format, sc->trace_columns, err);
-    if (st == KW_EINPUT && !by_option) kw_places_nor(&s->places, sc->trace_file, st, err);
+    if (st == KW_EINPUT && !by_option) kw_search_path_nor(&s->places, sc->trace_file, st, err);
     if (st != KW_OK) return st;
     struct kw_trace_notes *notes = &s->trace.notes;
     if (path == beside && !strncmp(notes->source, beside, sizeof notes->source - 1))
@@ -93,7 +93,7 @@ static enum kw_status load_catalogue(struct kw_session *s, const struct kw_optio
 /* The scenario is read: bring in the rest, or close it. */
 static enum kw_status finish_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err)
 {
-    kw_places_init(&s->places, path, s->head ? s->head->folder : NULL);
+    kw_search_path_init(&s->places, path, s->head ? s->head->folder : NULL);
     enum kw_status st = o->out ? kw_file_check(o->out, err) : KW_OK; /* known before a long simulation, not after it */
     if (st == KW_OK) st = load_trace(s, o, err);
     if (st == KW_OK && (st = load_catalogue(s, o, err)) != KW_OK) kw_trace_free(&s->trace);

@@ -1,26 +1,26 @@
 /* sim/cli/session.h - what run, sweep, plan and rerun share: the catalogue, the scenario with the command line's edits, the
  * trace, the progress bar, and Ctrl-C. */
-#ifndef KW_CLI_SESSION_H
-#define KW_CLI_SESSION_H
+#ifndef KW_SIM_CLI_SESSION_H
+#define KW_SIM_CLI_SESSION_H
 #include "sim/cli/options.h"
 #include "sim/cli/progress.h"
-#include "sim/cli/say.h"
-#include "sim/io/results.h"
-#include "sim/io/scenario.h"
+#include "sim/cli/output.h"
+#include "sim/io/results/results.h"
+#include "sim/io/scenario/scenario.h"
 #include "workloads/trace.h"
 
 struct kw_session {
     struct kw_catalogue catalogue;
     struct kw_scenario scenario;
     struct kw_trace trace;
-    struct kw_places places;            /* where what the scenario names lies */
+    struct kw_search_path places;            /* where what the scenario names lies */
     const struct kw_results_head *head; /* of the result that was opened again, or NULL; borrowed */
     struct kw_progress progress;
     char scaling[160];
 };
 
 /* Reads everything: the scenario at `path` (NULL: none, the options say it all), the edits of the options, the trace. Files that
- * the scenario names are looked for beside it, then in the working folder (sim/io/places.h); those that options name in the
+ * the scenario names are looked for beside it, then in the working folder (sim/io/scenario/search_path.h); those that options name in the
  * working folder. Remarks of the trace reader go to stderr unless quiet. On failure nothing is left to close. */
 enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err);
 /* The same from what the result at `path` keeps: files are looked for where the scenario was, beside the result, and in the

@@ -1,6 +1,6 @@
 /* sim/core/ascending.h - the order of doubles for qsort: from the smallest. None of them may be NAN. */
-#ifndef KW_CORE_ASCENDING_H
-#define KW_CORE_ASCENDING_H
+#ifndef KW_SIM_CORE_ASCENDING_H
+#define KW_SIM_CORE_ASCENDING_H
 #include <stddef.h>
 
 int kw_ascending(const void *a, const void *b);

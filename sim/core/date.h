@@ -1,6 +1,6 @@
 /* sim/core/date.h - how old a dated fact is. */
-#ifndef KW_CORE_DATE_H
-#define KW_CORE_DATE_H
+#ifndef KW_SIM_CORE_DATE_H
+#define KW_SIM_CORE_DATE_H
 #include <stdint.h>
 
 /* Days from `date` (YYYY-MM-DD, YYYY-MM or YYYY: the first day of it) to `today`; negative when it lies ahead. INT64_MIN

@@ -1,8 +1,8 @@
 /* sim/core/hist.h - mergeable log-bucket histograms of non-negative int64 (ns): relative error of any percentile
  * <= 0.1 %. 512 buckets an octave above 512, exact integers below. Adding is O(1); merging is a sum, so the order of
  * merging does not matter and any number of threads gives the same bytes. */
-#ifndef KW_CORE_HIST_H
-#define KW_CORE_HIST_H
+#ifndef KW_SIM_CORE_HIST_H
+#define KW_SIM_CORE_HIST_H
 #include <stddef.h>
 #include <stdint.h>
 #include "sim/core/status.h"

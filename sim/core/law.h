@@ -1,8 +1,8 @@
 /* sim/core/law.h - a random duration or rate as data: constant, lognormal by two quantiles, or a quantile table.
  * One draw of the stream gives one value (inversion), so streams stay aligned between configurations. */
-#ifndef KW_CORE_LAW_H
-#define KW_CORE_LAW_H
-#include "sim/core/json.h"
+#ifndef KW_SIM_CORE_LAW_H
+#define KW_SIM_CORE_LAW_H
+#include "sim/core/files/json.h"
 #include "sim/core/provenance.h"
 #include "sim/core/rng.h"
 #include "sim/core/units.h"

@@ -1,6 +1,6 @@
 /* sim/core/nearest.h - the word somebody may have meant. */
-#ifndef KW_CORE_NEAREST_H
-#define KW_CORE_NEAREST_H
+#ifndef KW_SIM_CORE_NEAREST_H
+#define KW_SIM_CORE_NEAREST_H
 
 /* The nearest of the NULL-terminated words by edit distance (insert, delete, replace, swap neighbours; case and '-' for
  * '_' are free), the first of equals, or NULL when none is near (distance > 1 + len/3). Words over 63 bytes are far. */

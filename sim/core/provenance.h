@@ -1,7 +1,7 @@
 /* sim/core/provenance.h - where a number comes from. Every number shipped carries one. */
-#ifndef KW_CORE_PROVENANCE_H
-#define KW_CORE_PROVENANCE_H
-#include "sim/core/json.h"
+#ifndef KW_SIM_CORE_PROVENANCE_H
+#define KW_SIM_CORE_PROVENANCE_H
+#include "sim/core/files/json.h"
 
 /* Strongest first; the weakest of several is the largest. USER: set by the user in a scenario. UNKNOWN: not found; such a
  * value is never used silently, the user must set it. */

@@ -1,8 +1,8 @@
 /* sim/core/rng.h - random streams. One stream per purpose, so a change of policy leaves the others' draws alone and two
  * configurations meet the same requests and the same luck (common random numbers). The generator is xoshiro256++
  * (Blackman & Vigna, ACM TOMS 47(4), 2021), wrapped as a gsl_rng_type so that every GSL distribution works on it. */
-#ifndef KW_CORE_RNG_H
-#define KW_CORE_RNG_H
+#ifndef KW_SIM_CORE_RNG_H
+#define KW_SIM_CORE_RNG_H
 #include <gsl/gsl_rng.h>
 #include <stdint.h>
 #include "sim/core/status.h"

@@ -1,7 +1,7 @@
 /* sim/core/status.h - how a call says that it failed. Every fallible call returns kw_status and fills the caller's
  * kw_error with one line that names the place and the value. Only sim/cli prints or exits. */
-#ifndef KW_CORE_STATUS_H
-#define KW_CORE_STATUS_H
+#ifndef KW_SIM_CORE_STATUS_H
+#define KW_SIM_CORE_STATUS_H
 
 #if defined(__GNUC__)
 #define KW_PRINTF(fmt_at, args_at) __attribute__((format(printf, fmt_at, args_at)))

@@ -1,6 +1,6 @@
 /* sim/core/units.h - time and money as integers, and decimal text to and from them without a double in between. */
-#ifndef KW_CORE_UNITS_H
-#define KW_CORE_UNITS_H
+#ifndef KW_SIM_CORE_UNITS_H
+#define KW_SIM_CORE_UNITS_H
 #include <stddef.h>
 #include <stdint.h>
 #include "sim/core/status.h"

@@ -1,7 +1,7 @@
 /* sim/cost/bill.h - money: line items computed from usage and prices, each rounded once. */
-#ifndef KW_COST_BILL_H
-#define KW_COST_BILL_H
-#include "platforms/platform.h"
+#ifndef KW_SIM_COST_BILL_H
+#define KW_SIM_COST_BILL_H
+#include "platforms/facts/platform.h"
 #include "sim/cost/usage.h"
 
 enum kw_item { /* names in kw_item_name, the order of /bill in results */

@@ -1,8 +1,8 @@
 /* sim/cost/usage.h - what a deployment consumed as its platform's meter counts it: exact quantities, no prices. Saved with
  * every result, so `keepwarm reprice` needs no simulation. */
-#ifndef KW_COST_USAGE_H
-#define KW_COST_USAGE_H
-#include "platforms/platform.h"
+#ifndef KW_SIM_COST_USAGE_H
+#define KW_SIM_COST_USAGE_H
+#include "platforms/facts/platform.h"
 #include "sim/fleet/fleet.h"
 
 struct kw_usage {

@@ -9,8 +9,8 @@
  *
  * The event under way stays on top until its handler sets or cancels its id: a handler that sets the same id again, the
  * common case, costs one sift instead of a pop and a push. */
-#ifndef KW_FLEET_EVENTS_H
-#define KW_FLEET_EVENTS_H
+#ifndef KW_SIM_FLEET_EVENTS_H
+#define KW_SIM_FLEET_EVENTS_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

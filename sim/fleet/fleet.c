@@ -2,22 +2,22 @@
  * due. */
 #include "sim/fleet/fleet.h"
 #include <stdlib.h>
-#include "sim/fleet/api_desk.h"
+#include "sim/fleet/api/api_gateway.h"
 #include "sim/fleet/outcome.h"
-#include "sim/fleet/pool.h"
+#include "sim/fleet/pool/pool.h"
 #include "sim/fleet/router.h"
-#include "sim/fleet/view.h"
+#include "sim/fleet/trace_view.h"
 
 /* Beyond the window a run only finishes what is under way; what a year more could not finish has timed out. */
 #define HORIZON (INT64_C(366) * 24 * KW_NS_PER_HOUR)
 #define STOP_EVERY 4096 /* events between looks at the stop flag */
 
 struct kw_fleet {
-    struct kw_world world;
+    struct kw_run_context context;
     struct kw_router router;
     struct kw_hist itl; /* engines keep its address; its content is swapped into the outcome */
     struct kw_pool pool[KW_FLEET_MAX_DEPLOYMENTS];
-    struct kw_api_desk api[KW_FLEET_MAX_DEPLOYMENTS];
+    struct kw_api_gateway api[KW_FLEET_MAX_DEPLOYMENTS];
 };
 
 enum kw_status kw_fleet_new(struct kw_fleet **out, struct kw_error *err)
@@ -29,11 +29,11 @@ enum kw_status kw_fleet_new(struct kw_fleet **out, struct kw_error *err)
         free(f);
         return st;
     }
-    kw_events_init(&f->world.events);
-    kw_flights_init(&f->world.flights);
+    kw_events_init(&f->context.events);
+    kw_inflight_table_init(&f->context.flights);
     for (int i = 0; i < KW_FLEET_MAX_DEPLOYMENTS; i++) {
         kw_pool_init(&f->pool[i]);
-        kw_api_desk_init(&f->api[i]);
+        kw_api_gateway_init(&f->api[i]);
     }
     *out = f;
     return KW_OK;
@@ -44,12 +44,12 @@ void kw_fleet_delete(struct kw_fleet *f)
     if (!f) return;
     for (int i = 0; i < KW_FLEET_MAX_DEPLOYMENTS; i++) {
         kw_pool_free(&f->pool[i]);
-        kw_api_desk_free(&f->api[i]);
+        kw_api_gateway_free(&f->api[i]);
     }
     kw_router_free(&f->router);
     kw_hist_free(&f->itl);
-    kw_events_free(&f->world.events);
-    kw_flights_free(&f->world.flights);
+    kw_events_free(&f->context.events);
+    kw_inflight_table_free(&f->context.flights);
     free(f);
 }
 
@@ -73,22 +73,22 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
     enum kw_status st;
     kw_outcome_clear(o);
     kw_hist_clear(&f->itl);
-    kw_events_clear(&f->world.events);
-    kw_flights_clear(&f->world.flights);
+    kw_events_clear(&f->context.events);
+    kw_inflight_table_clear(&f->context.flights);
     if (run->n < 1 || run->n > KW_FLEET_MAX_DEPLOYMENTS)
         return kw_fail(err, KW_ERANGE, "a run wants 1..%d deployments, got %u", KW_FLEET_MAX_DEPLOYMENTS, run->n);
     if (run->opt->series_step < 0) return kw_fail(err, KW_ERANGE, "the step of the series is negative");
     if ((st = kw_cursor_init(&run->cursor, view, &o->window, &n, err)) != KW_OK) return st;
-    f->world.trace = view->trace;
+    f->context.trace = view->trace;
     o->n_deployments = run->n;
-    if ((st = kw_tally_begin(&f->world.tally, o, view->trace, n, run->opt, err)) != KW_OK) return st;
+    if ((st = kw_tally_begin(&f->context.tally, o, view->trace, n, run->opt, err)) != KW_OK) return st;
     if ((st = kw_router_begin(&f->router, routing, view->trace, run->n, run->opt, err)) != KW_OK) return st;
     for (uint32_t i = 0; i < run->n; i++) {
         const struct kw_deployment *d = &run->d[i];
         if (d->kind == KW_KIND_API) {
-            st = kw_api_desk_begin(&f->api[i], &f->world, d, i, run->opt, err);
+            st = kw_api_gateway_begin(&f->api[i], &f->context, d, i, run->opt, err);
         } else if ((st = kw_pool_check(d, view->trace, err)) == KW_OK) {
-            st = kw_pool_begin(&f->pool[i], &f->world, d, i, run->opt, &f->itl, err);
+            st = kw_pool_begin(&f->pool[i], &f->context, d, i, run->opt, &f->itl, err);
         }
         if (st != KW_OK) return st;
     }
@@ -97,10 +97,10 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
 
 static enum kw_status offer(struct run *run, uint32_t flight, kw_ns now, struct kw_error *err)
 {
-    struct kw_flight *f = &run->f->world.flights.f[flight];
+    struct kw_inflight *f = &run->f->context.flights.f[flight];
     f->attempts++;
     if (run->d[f->deployment].kind == KW_KIND_API)
-        return kw_api_desk_offer(&run->f->api[f->deployment], flight, now, err);
+        return kw_api_gateway_offer(&run->f->api[f->deployment], flight, now, err);
     return kw_pool_offer(&run->f->pool[f->deployment], flight, now, err);
 }
 
@@ -118,34 +118,34 @@ static enum kw_status arrive(struct run *run, struct kw_error *err)
     struct kw_fleet *f = run->f;
     kw_ns now = run->cursor.next;
     uint32_t flight, to = 0, request = (uint32_t)run->cursor.request;
-    enum kw_status st = kw_flights_take(&f->world.flights, &flight, err);
+    enum kw_status st = kw_inflight_table_take(&f->context.flights, &flight, err);
     if (st != KW_OK) return st;
     if (f->router.r->policy != KW_ROUTE_SINGLE) {
         struct kw_first_choice first = first_choice(run);
         to = kw_router_pick(&f->router, request, &first);
-        if (f->router.r->policy == KW_ROUTE_FALLBACK && to && (st = kw_pool_knock(&f->pool[0], now, err)) != KW_OK)
+        if (f->router.r->policy == KW_ROUTE_FALLBACK && to && (st = kw_pool_note_diverted(&f->pool[0], now, err)) != KW_OK)
             return st;
     }
-    f->world.flights.f[flight] = (struct kw_flight){
+    f->context.flights.f[flight] = (struct kw_inflight){
         .arrival = now, .first = -1, .request = request, .place = run->arrived++, .deployment = (uint8_t)to
     };
     run->o->ledger[to].requests++;
-    f->world.tally.arrivals++;
+    f->context.tally.arrivals++;
     kw_cursor_step(&run->cursor);
     return offer(run, flight, now, err);
 }
 
 static enum kw_status retry(struct run *run, uint32_t flight, kw_ns now, struct kw_error *err)
 {
-    struct kw_flight *f = &run->f->world.flights.f[flight];
-    kw_events_release(&run->f->world.events, f->event);
+    struct kw_inflight *f = &run->f->context.flights.f[flight];
+    kw_events_release(&run->f->context.events, f->event);
     run->o->ledger[f->deployment].retries++;
     return offer(run, flight, now, err);
 }
 
 static enum kw_status happen(struct run *run, kw_ns now, struct kw_error *err)
 {
-    struct kw_events *q = &run->f->world.events;
+    struct kw_events *q = &run->f->context.events;
     uint32_t tag = q->tag[kw_events_top(q)], number = kw_tag_number(tag), k = kw_tag_deployment(tag);
     struct kw_pool *p = &run->f->pool[k];
     switch (kw_tag_kind(tag)) {
@@ -155,14 +155,14 @@ static enum kw_status happen(struct run *run, kw_ns now, struct kw_error *err)
     case KW_EV_QUEUE_TIMEOUT: return kw_pool_queue_timeout(p, now, err);
     case KW_EV_REQUEST_TIMEOUT: return kw_pool_request_timeout(p, now, err);
     case KW_EV_RETRY: return retry(run, number, now, err);
-    case KW_EV_API_DONE: kw_api_desk_done(&run->f->api[k], number, now); return KW_OK;
+    case KW_EV_API_DONE: kw_api_gateway_done(&run->f->api[k], number, now); return KW_OK;
     }
     return kw_fail(err, KW_EFAIL, "an event of unknown kind");
 }
 
 static enum kw_status sample_until(struct run *run, kw_ns until, struct kw_error *err)
 {
-    struct kw_tally *t = &run->f->world.tally;
+    struct kw_tally *t = &run->f->context.tally;
     while (t->next_sample <= until) {
         struct kw_state s = { 0 };
         for (uint32_t i = 0; i < run->n; i++) {
@@ -183,19 +183,19 @@ static enum kw_status loop(struct run *run, struct kw_error *err)
 {
     struct kw_fleet *f = run->f;
     struct kw_outcome *o = run->o;
-    const struct kw_tally *t = &f->world.tally;
+    const struct kw_tally *t = &f->context.tally;
     kw_ns horizon = o->window + HORIZON, last = 0;
     uint64_t events = 0;
     for (;;) {
-        kw_ns event = kw_events_next(&f->world.events), now = run->cursor.next <= event ? run->cursor.next : event;
-        if (!f->world.flights.live && run->cursor.next == KW_NEVER && now >= o->window) break;
+        kw_ns event = kw_events_next(&f->context.events), now = run->cursor.next <= event ? run->cursor.next : event;
+        if (!f->context.flights.live && run->cursor.next == KW_NEVER && now >= o->window) break;
         if (now > horizon) break; /* KW_NEVER too: nothing will ever move what is still there */
         enum kw_status st;
         if (now >= t->next_sample && (st = sample_until(run, now, err)) != KW_OK) return st;
-        uint32_t live = f->world.flights.live;
+        uint32_t live = f->context.flights.live;
         st = run->cursor.next <= event ? arrive(run, err) : happen(run, now, err);
         if (st != KW_OK) return st;
-        if (f->world.flights.live < live) last = now;
+        if (f->context.flights.live < live) last = now;
         if (++events % STOP_EVERY == 0 && run->opt->stop && *run->opt->stop)
             return kw_fail(err, KW_EFAIL, "stopped before the end, after %u of %llu requests", run->arrived,
                            (unsigned long long)o->arrived);
@@ -208,11 +208,11 @@ static enum kw_status loop(struct run *run, struct kw_error *err)
 /* Requests that nothing will ever serve: a stopped deployment's queue, or what outlasted the horizon. */
 static void give_up(struct run *run)
 {
-    struct kw_flights *t = &run->f->world.flights;
+    struct kw_inflight_table *t = &run->f->context.flights;
     for (uint32_t i = 0; i < t->n && t->live; i++) {
         if (t->f[i].at == KW_AT_NOWHERE) continue;
-        kw_tally_lost(&run->f->world.tally, &t->f[i], KW_REQ_TIMED_OUT);
-        kw_flights_drop(t, i);
+        kw_tally_lost(&run->f->context.tally, &t->f[i], KW_REQ_TIMED_OUT);
+        kw_inflight_table_drop(t, i);
     }
 }
 

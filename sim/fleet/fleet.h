@@ -1,13 +1,13 @@
 /* sim/fleet/fleet.h - the event loop: a trace meets deployments, and what happened is an outcome. It knows no file, JSON or
  * money. Deterministic: the same inputs, seed and replication give the same outcome to the bit, on any machine. */
-#ifndef KW_FLEET_FLEET_H
-#define KW_FLEET_FLEET_H
+#ifndef KW_SIM_FLEET_FLEET_H
+#define KW_SIM_FLEET_FLEET_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "calibrate/steptime.h"
-#include "engine/scheduler.h"
-#include "platforms/platform.h"
+#include "calibrate/profile/steptime.h"
+#include "engine/scheduler/scheduler.h"
+#include "platforms/facts/platform.h"
 #include "sim/core/hist.h"
 #include "sim/core/units.h"
 #include "workloads/trace.h"

@@ -1,6 +1,6 @@
 /* sim/fleet/outcome.h - what every outcome must satisfy. kw_outcome_init and _free are declared in fleet.h. */
-#ifndef KW_FLEET_OUTCOME_H
-#define KW_FLEET_OUTCOME_H
+#ifndef KW_SIM_FLEET_OUTCOME_H
+#define KW_SIM_FLEET_OUTCOME_H
 #include "sim/fleet/fleet.h"
 
 void kw_outcome_clear(struct kw_outcome *o); /* as after init; histograms keep their memory */

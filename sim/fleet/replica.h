@@ -15,12 +15,12 @@
  * ITL: every gap between two consecutive output tokens of a request, exact, in PICOSECONDS (a decode ramp is an
  * arithmetic series in ps and not in ns); reports divide by 1000. A request with n output tokens adds n - 1 gaps; waits
  * by preemption, and prefill steps in between (prefill_first, static), are part of the gap. */
-#ifndef KW_FLEET_REPLICA_H
-#define KW_FLEET_REPLICA_H
+#ifndef KW_SIM_FLEET_REPLICA_H
+#define KW_SIM_FLEET_REPLICA_H
 #include <stdbool.h>
 #include <stdint.h>
-#include "calibrate/steptime.h"
-#include "engine/scheduler.h"
+#include "calibrate/profile/steptime.h"
+#include "engine/scheduler/scheduler.h"
 #include "sim/core/hist.h"
 #include "sim/core/units.h"
 

@@ -1,6 +1,6 @@
 /* sim/fleet/ring.h - a queue of requests, first in first out. */
-#ifndef KW_FLEET_RING_H
-#define KW_FLEET_RING_H
+#ifndef KW_SIM_FLEET_RING_H
+#define KW_SIM_FLEET_RING_H
 #include <stdbool.h>
 #include <stdint.h>
 #include "sim/core/status.h"

@@ -1,6 +1,6 @@
 /* sim/fleet/router.h - which deployment an arriving request goes to. A client that was refused tries the same one again. */
-#ifndef KW_FLEET_ROUTER_H
-#define KW_FLEET_ROUTER_H
+#ifndef KW_SIM_FLEET_ROUTER_H
+#define KW_SIM_FLEET_ROUTER_H
 #include "sim/core/rng.h"
 #include "sim/fleet/fleet.h"
 

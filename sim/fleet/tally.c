@@ -37,7 +37,7 @@ enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const st
     return KW_OK;
 }
 
-static void record(struct kw_tally *t, const struct kw_flight *f, enum kw_request_status status, kw_ns ttft, kw_ns e2e,
+static void record(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status, kw_ns ttft, kw_ns e2e,
                    uint32_t cached, uint32_t preemptions)
 {
     if (!t->o->records) return;
@@ -52,7 +52,7 @@ static void record(struct kw_tally *t, const struct kw_flight *f, enum kw_reques
                                                   .preemptions = preemptions };
 }
 
-void kw_tally_completed(struct kw_tally *t, const struct kw_flight *f, kw_ns now, kw_ns rtt, uint32_t cached,
+void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt, uint32_t cached,
                         uint32_t preemptions)
 {
     struct kw_outcome *o = t->o;
@@ -78,7 +78,7 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_flight *f, kw_ns now
     record(t, f, KW_REQ_COMPLETED, ttft, e2e, cached, preemptions);
 }
 
-void kw_tally_lost(struct kw_tally *t, const struct kw_flight *f, enum kw_request_status status)
+void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status)
 {
     struct kw_outcome *o = t->o;
     struct kw_ledger *l = &o->ledger[f->deployment];

@@ -1,9 +1,9 @@
 /* sim/fleet/tally.h - keeps the outcome of a run while it goes on: histograms, records, ledgers' request counts and the
  * series over time. */
-#ifndef KW_FLEET_TALLY_H
-#define KW_FLEET_TALLY_H
+#ifndef KW_SIM_FLEET_TALLY_H
+#define KW_SIM_FLEET_TALLY_H
 #include "sim/fleet/fleet.h"
-#include "sim/fleet/flight.h"
+#include "sim/fleet/inflight.h"
 
 struct kw_state { /* all deployments together, at one moment */
     uint32_t queue, ready_busy, ready_idle, starting;
@@ -24,9 +24,9 @@ enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const st
 
 /* The request's one end. now: when; rtt is added to TTFT and E2E of a completed one. cached and preemptions: what the
  * replica says of it. */
-void kw_tally_completed(struct kw_tally *t, const struct kw_flight *f, kw_ns now, kw_ns rtt, uint32_t cached,
+void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt, uint32_t cached,
                         uint32_t preemptions);
-void kw_tally_lost(struct kw_tally *t, const struct kw_flight *f, enum kw_request_status status);
+void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status);
 
 /* Closes the interval that ends at t->next_sample, and with it the state then. */
 enum kw_status kw_tally_sample(struct kw_tally *t, const struct kw_state *s, struct kw_error *err);

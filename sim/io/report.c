@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim/core/file.h"
-#include "sim/core/h5.h"
+#include "sim/core/files/file.h"
+#include "sim/core/files/h5.h"
 #include "sim/core/text.h"
-#include "sim/io/results.h"
-#include "sim/io/slo_text.h"
+#include "sim/io/results/results.h"
+#include "sim/io/scenario/slo_text.h"
 
 /* The columns of a result that the page shows. Strings are one block each. */
 struct page {

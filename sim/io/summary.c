@@ -1,8 +1,8 @@
 #include "sim/io/summary.h"
 #include <math.h>
 #include <string.h>
-#include "sim/io/slo_text.h"
-#include "sim/io/listing.h"
+#include "sim/io/scenario/slo_text.h"
+#include "sim/io/text_table.h"
 
 /* "12,345" or "12,345.67": dollars are read with their thousands apart. */
 static const char *money(double usd, char buf[32])
@@ -78,35 +78,35 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     kw_text_add(out, "\n");
 }
 
-static void add_metric(struct kw_listing *t, const char *name, double scale, const char *unit,
+static void add_metric(struct kw_text_table *t, const char *name, double scale, const char *unit,
                        const struct kw_estimate *e)
 {
     char buf[32];
     const double v[] = { e->mean, e->lo, e->hi };
-    kw_listing_cell(t, "%s", name);
+    kw_text_table_cell(t, "%s", name);
     for (int i = 0; i < 3; i++)
-        kw_listing_cell(t, "%s", strcmp(unit, "USD a month") ? number(v[i] * scale, buf) : money(v[i] * scale, buf));
-    kw_listing_cell(t, "%s", unit);
+        kw_text_table_cell(t, "%s", strcmp(unit, "USD a month") ? number(v[i] * scale, buf) : money(v[i] * scale, buf));
+    kw_text_table_cell(t, "%s", unit);
 }
 
 static void add_bill(const struct kw_bill *bill, struct kw_text *out)
 {
-    struct kw_listing t = { 0 };
+    struct kw_text_table t = { 0 };
     char buf[32];
-    kw_listing_column(&t, "a month costs", "", false);
-    kw_listing_column(&t, "USD", "", true);
-    kw_listing_column(&t, "share", "%", true);
+    kw_text_table_column(&t, "a month costs", "", false);
+    kw_text_table_column(&t, "USD", "", true);
+    kw_text_table_column(&t, "share", "%", true);
     for (int i = 0; i < KW_ITEMS; i++) {
         if (!bill->item[i]) continue;
-        kw_listing_cell(&t, "%s", kw_item_name[i]);
-        kw_listing_cell(&t, "%s", money(kw_nano_to_double(bill->item[i]), buf));
-        kw_listing_cell(&t, "%.1f", bill->total ? 100.0 * (double)bill->item[i] / (double)bill->total : 0);
+        kw_text_table_cell(&t, "%s", kw_item_name[i]);
+        kw_text_table_cell(&t, "%s", money(kw_nano_to_double(bill->item[i]), buf));
+        kw_text_table_cell(&t, "%.1f", bill->total ? 100.0 * (double)bill->item[i] / (double)bill->total : 0);
     }
-    kw_listing_cell(&t, "total");
-    kw_listing_cell(&t, "%s", money(kw_nano_to_double(bill->total), buf));
-    kw_listing_cell(&t, "100.0");
-    kw_listing_print(&t, out);
-    kw_listing_free(&t);
+    kw_text_table_cell(&t, "total");
+    kw_text_table_cell(&t, "%s", money(kw_nano_to_double(bill->total), buf));
+    kw_text_table_cell(&t, "100.0");
+    kw_text_table_print(&t, out);
+    kw_text_table_free(&t);
 }
 
 /* Which profiles the candidates stand on, each once: all of `first` (when >= 0), of the others those that are files
@@ -133,18 +133,18 @@ static void step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, 
 
 void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out)
 {
-    struct kw_listing t = { 0 };
+    struct kw_text_table t = { 0 };
     char label[320];
     kw_text_add(out, "%s\n", kw_candidate_label(c, label, sizeof label));
     for (uint32_t k = 0; k < c->n; k++)
         kw_text_add(out, "  %s: %s\n", c->choice[k].name, kw_choice_settings(&c->choice[k], label, sizeof label));
     step_times(c, 1, 0, out);
     kw_text_add(out, "\n");
-    kw_listing_column(&t, "figure", "", false);
-    kw_listing_column(&t, "mean", "", true);
-    kw_listing_column(&t, "95 % low", "", true);
-    kw_listing_column(&t, "95 % high", "", true);
-    kw_listing_column(&t, "unit", "", false);
+    kw_text_table_column(&t, "figure", "", false);
+    kw_text_table_column(&t, "mean", "", true);
+    kw_text_table_column(&t, "95 % low", "", true);
+    kw_text_table_column(&t, "95 % high", "", true);
+    kw_text_table_column(&t, "unit", "", false);
     static const struct {
         enum kw_metric m;
         const char *name, *unit;
@@ -166,8 +166,8 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         add_metric(&t, rows[i].name, rows[i].scale, rows[i].unit, &p->m[rows[i].m]);
-    kw_listing_print(&t, out);
-    kw_listing_free(&t);
+    kw_text_table_print(&t, out);
+    kw_text_table_free(&t);
     kw_text_add(out, "\n");
     add_bill(&p->bill, out);
     kw_text_add(
@@ -194,65 +194,65 @@ static void by_rank(const struct kw_point *p, size_t n, size_t *order, size_t ro
     }
 }
 
-static void figure_columns(struct kw_listing *t)
+static void figure_columns(struct kw_text_table *t)
 {
-    kw_listing_column(t, "cost", "$/month", true);
-    kw_listing_column(t, "±", "$", true);
-    kw_listing_column(t, "TTFT", "p95 s", true);
-    kw_listing_column(t, "TPOT", "p95 ms", true);
-    kw_listing_column(t, "cold", "%", true);
-    kw_listing_column(t, "err", "%", true);
-    kw_listing_column(t, "best", "%", true);
-    kw_listing_column(t, "verdict", "", false);
+    kw_text_table_column(t, "cost", "$/month", true);
+    kw_text_table_column(t, "±", "$", true);
+    kw_text_table_column(t, "TTFT", "p95 s", true);
+    kw_text_table_column(t, "TPOT", "p95 ms", true);
+    kw_text_table_column(t, "cold", "%", true);
+    kw_text_table_column(t, "err", "%", true);
+    kw_text_table_column(t, "best", "%", true);
+    kw_text_table_column(t, "verdict", "", false);
 }
 
-static void figure_cells(struct kw_listing *t, const struct kw_point *p)
+static void figure_cells(struct kw_text_table *t, const struct kw_point *p)
 {
     char b[32];
     const struct kw_estimate *cost = &p->m[KW_METRIC_COST];
-    kw_listing_cell(t, "%s", money(cost->mean, b));
+    kw_text_table_cell(t, "%s", money(cost->mean, b));
     if (p->replications > 1 && !p->pruned)
-        kw_listing_cell(t, "%s", money((cost->hi - cost->lo) / 2, b));
+        kw_text_table_cell(t, "%s", money((cost->hi - cost->lo) / 2, b));
     else
-        kw_listing_cell(t, "-");
-    kw_listing_cell(t, "%s", number(p->m[KW_METRIC_TTFT_P95].mean, b));
-    kw_listing_cell(t, "%s", number(p->m[KW_METRIC_TPOT_P95].mean * 1e3, b));
-    kw_listing_cell(t, "%s", percent(p->m[KW_METRIC_COLD_FRACTION].mean, b));
-    kw_listing_cell(t, "%s", percent(p->m[KW_METRIC_ERROR_FRACTION].mean, b));
+        kw_text_table_cell(t, "-");
+    kw_text_table_cell(t, "%s", number(p->m[KW_METRIC_TTFT_P95].mean, b));
+    kw_text_table_cell(t, "%s", number(p->m[KW_METRIC_TPOT_P95].mean * 1e3, b));
+    kw_text_table_cell(t, "%s", percent(p->m[KW_METRIC_COLD_FRACTION].mean, b));
+    kw_text_table_cell(t, "%s", percent(p->m[KW_METRIC_ERROR_FRACTION].mean, b));
     if (p->pruned)
-        kw_listing_cell(t, "-");
+        kw_text_table_cell(t, "-");
     else
-        kw_listing_cell(t, "%.0f", 100 * p->p_best);
-    kw_listing_cell(t, "%s", p->feasible ? "meets" : p->miss);
+        kw_text_table_cell(t, "%.0f", 100 * p->p_best);
+    kw_text_table_cell(t, "%s", p->feasible ? "meets" : p->miss);
 }
 
 void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c, const struct kw_point *p, size_t n,
                        size_t limit, struct kw_text *out)
 {
-    struct kw_listing t = { 0 };
+    struct kw_text_table t = { 0 };
     size_t order[1024]; /* more rows than that nobody reads: they are in the file */
     size_t shown = n < 1024 ? n : 1024;
     char buf[320];
-    kw_listing_column(&t, "#", "", true);
+    kw_text_table_column(&t, "#", "", true);
     uint32_t axes = s && s->n_axes <= 4 ? s->n_axes : 0;
     for (uint32_t a = 0; a < axes; a++) {
         const char *dot = strrchr(s->axis[a].path, '.');
-        kw_listing_column(&t, dot ? dot + 1 : s->axis[a].path, "", true);
+        kw_text_table_column(&t, dot ? dot + 1 : s->axis[a].path, "", true);
     }
-    if (!axes) kw_listing_column(&t, "configuration", "", false);
+    if (!axes) kw_text_table_column(&t, "configuration", "", false);
     figure_columns(&t);
     if (limit && limit < shown) shown = limit;
     by_rank(p, n, order, shown);
     for (size_t k = 0; k < shown; k++) {
         size_t i = order[k];
-        kw_listing_cell(&t, "%u", p[i].rank);
+        kw_text_table_cell(&t, "%u", p[i].rank);
         for (uint32_t a = 0; a < axes; a++)
-            kw_listing_cell(&t, "%s", kw_scenario_axis_value(s, (uint32_t)i, a, buf, sizeof buf));
-        if (!axes) kw_listing_cell(&t, "%s", kw_candidate_label(&c[i], buf, sizeof buf));
+            kw_text_table_cell(&t, "%s", kw_scenario_axis_value(s, (uint32_t)i, a, buf, sizeof buf));
+        if (!axes) kw_text_table_cell(&t, "%s", kw_candidate_label(&c[i], buf, sizeof buf));
         figure_cells(&t, &p[i]);
     }
-    kw_listing_print(&t, out);
-    kw_listing_free(&t);
+    kw_text_table_print(&t, out);
+    kw_text_table_free(&t);
     if (shown < n) kw_text_add(out, "  ... and %zu more (--all, or the result file)\n", n - shown);
     if (s && n) step_times(c, n, (ptrdiff_t)order[0], out);
 }
@@ -269,27 +269,27 @@ static const char *place(const struct kw_candidate *c, char *buf, size_t size)
 }
 
 /* "RTX4090 fp8", "H100 bf16 x2", "API". */
-static void gpu_cell(struct kw_listing *t, const struct kw_choice *c)
+static void gpu_cell(struct kw_text_table *t, const struct kw_choice *c)
 {
     if (!c->gpu)
-        kw_listing_cell(t, "API");
+        kw_text_table_cell(t, "API");
     else if (c->tp > 1)
-        kw_listing_cell(t, "%s %s x%u", c->gpu->gpu, c->profile->precision, c->tp);
+        kw_text_table_cell(t, "%s %s x%u", c->gpu->gpu, c->profile->precision, c->tp);
     else
-        kw_listing_cell(t, "%s %s", c->gpu->gpu, c->profile->precision);
+        kw_text_table_cell(t, "%s %s", c->gpu->gpu, c->profile->precision);
 }
 
-static void plan_row(struct kw_listing *t, const struct kw_plan *p, size_t i)
+static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i)
 {
     const struct kw_choice *c = &p->candidates[i].choice[0];
     char buf[128];
-    kw_listing_cell(t, "%u", p->points[i].rank);
-    kw_listing_cell(t, "%s", place(&p->candidates[i], buf, sizeof buf));
+    kw_text_table_cell(t, "%u", p->points[i].rank);
+    kw_text_table_cell(t, "%s", place(&p->candidates[i], buf, sizeof buf));
     gpu_cell(t, c);
     if (c->gpu)
-        kw_listing_cell(t, "%u", c->scaling.keep_warm);
+        kw_text_table_cell(t, "%u", c->scaling.keep_warm);
     else
-        kw_listing_cell(t, "-");
+        kw_text_table_cell(t, "-");
     figure_cells(t, &p->points[i]);
 }
 
@@ -304,12 +304,12 @@ static bool first_of_platform(const struct kw_plan *p, size_t k)
 
 static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
 {
-    struct kw_listing t = { 0 };
+    struct kw_text_table t = { 0 };
     size_t hidden = 0;
-    kw_listing_column(&t, "#", "", true);
-    kw_listing_column(&t, "platform", "", false);
-    kw_listing_column(&t, "on", "", false);
-    kw_listing_column(&t, "warm", "", true);
+    kw_text_table_column(&t, "#", "", true);
+    kw_text_table_column(&t, "platform", "", false);
+    kw_text_table_column(&t, "on", "", false);
+    kw_text_table_column(&t, "warm", "", true);
     figure_columns(&t);
     for (size_t k = 0; k < p->n; k++) {
         if (all || first_of_platform(p, k))
@@ -319,8 +319,8 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
     }
     kw_text_add(out, "%s, by rank (warm: replicas kept ready; of dedicated GPUs all)\n",
                 all ? "Every configuration" : "The best configuration of each platform");
-    kw_listing_print(&t, out);
-    kw_listing_free(&t);
+    kw_text_table_print(&t, out);
+    kw_text_table_free(&t);
     if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
 }
 
@@ -347,7 +347,7 @@ static size_t longest_curve(const struct kw_plan *p, size_t k, size_t curve[64],
 static void plan_curves(const struct kw_plan *p, struct kw_text *out)
 {
     enum { COLUMNS = 5 };
-    struct kw_listing t = { 0 };
+    struct kw_text_table t = { 0 };
     char buf[128], heads[COLUMNS][24];
     uint32_t levels[COLUMNS];
     size_t n_levels = 0, shown = 0;
@@ -362,18 +362,18 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
         levels[k] = c->scaling.keep_warm;
     }
     if (!n_levels) return;
-    kw_listing_column(&t, "platform", "", false);
-    kw_listing_column(&t, "on", "", false);
+    kw_text_table_column(&t, "platform", "", false);
+    kw_text_table_column(&t, "on", "", false);
     for (size_t k = 0; k < n_levels; k++) {
         snprintf(heads[k], sizeof heads[k], "warm %u", levels[k]);
-        kw_listing_column(&t, heads[k], "$  s", true);
+        kw_text_table_column(&t, heads[k], "$  s", true);
     }
     for (size_t k = 0; k < p->n && shown < 12; k++) {
         size_t curve[64], n = 0, i = p->order[k];
         if (p->candidates[i].choice[0].platform->kind != KW_KIND_SERVERLESS || !first_of_platform(p, k)) continue;
         i = longest_curve(p, k, curve, &n);
         const struct kw_choice *c = &p->candidates[i].choice[0];
-        kw_listing_cell(&t, "%s", place(&p->candidates[i], buf, sizeof buf));
+        kw_text_table_cell(&t, "%s", place(&p->candidates[i], buf, sizeof buf));
         gpu_cell(&t, c);
         for (size_t l = 0; l < n_levels; l++) {
             const struct kw_point *q = NULL;
@@ -381,17 +381,17 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
                 if (p->candidates[curve[m]].choice[0].scaling.keep_warm == levels[l]) q = &p->points[curve[m]];
             char b[32];
             if (q)
-                kw_listing_cell(&t, "%s%.0f %5s", q->feasible ? "✓" : "", q->m[KW_METRIC_COST].mean,
+                kw_text_table_cell(&t, "%s%.0f %5s", q->feasible ? "✓" : "", q->m[KW_METRIC_COST].mean,
                                 number(q->m[KW_METRIC_TTFT_P95].mean, b));
             else
-                kw_listing_cell(&t, "-");
+                kw_text_table_cell(&t, "-");
         }
         shown++;
     }
     kw_text_add(out,
                 "\nWhat keeping replicas warm buys: $ a month and TTFT p95 in s at each keep_warm (✓ meets the SLO)\n");
-    kw_listing_print(&t, out);
-    kw_listing_free(&t);
+    kw_text_table_print(&t, out);
+    kw_text_table_free(&t);
 }
 
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out)
@@ -456,26 +456,26 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
 
 void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out)
 {
-    struct kw_listing t = { 0 };
+    struct kw_text_table t = { 0 };
     char s[16], m[32];
     kw_text_add(out, "\nWhere the cheapest kind changes with volume\n");
     paragraph("method", b->method, out);
-    kw_listing_column(&t, "volume", "x", true);
-    kw_listing_column(&t, "tokens", "1e6/month", true);
-    for (int k = 0; kw_kind_name[k]; k++) kw_listing_column(&t, kw_kind_name[k], "$/month", true);
-    kw_listing_column(&t, "cheapest", "", false);
+    kw_text_table_column(&t, "volume", "x", true);
+    kw_text_table_column(&t, "tokens", "1e6/month", true);
+    for (int k = 0; kw_kind_name[k]; k++) kw_text_table_column(&t, kw_kind_name[k], "$/month", true);
+    kw_text_table_column(&t, "cheapest", "", false);
     for (uint32_t i = 0; i < b->n_volumes; i++) {
         int best = -1;
-        kw_listing_cell(&t, "%g", b->factor[i]);
-        kw_listing_cell(&t, "%s", kw_text_si(s, b->mtok_month[i]));
+        kw_text_table_cell(&t, "%g", b->factor[i]);
+        kw_text_table_cell(&t, "%s", kw_text_si(s, b->mtok_month[i]));
         for (int k = 0; k < 3; k++) {
-            kw_listing_cell(&t, "%s", isnan(b->cost[i][k]) ? "-" : money(b->cost[i][k], m));
+            kw_text_table_cell(&t, "%s", isnan(b->cost[i][k]) ? "-" : money(b->cost[i][k], m));
             if (!isnan(b->cost[i][k]) && (best < 0 || b->cost[i][k] < b->cost[i][best])) best = k;
         }
-        kw_listing_cell(&t, "%s", best < 0 ? "-" : b->setting[i][best]);
+        kw_text_table_cell(&t, "%s", best < 0 ? "-" : b->setting[i][best]);
     }
-    kw_listing_print(&t, out);
-    kw_listing_free(&t);
+    kw_text_table_print(&t, out);
+    kw_text_table_free(&t);
     for (uint32_t i = 0; i < b->n_crossings; i++)
         kw_text_add(out, "  %s gives way to %s at about %s million tokens a month (between %s and %s simulated)\n",
                     kw_kind_name[b->crossing[i].from], kw_kind_name[b->crossing[i].to],

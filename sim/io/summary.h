@@ -1,8 +1,8 @@
 /* sim/io/summary.h - results as people read them: aligned tables of 100 columns with units. */
-#ifndef KW_IO_SUMMARY_H
-#define KW_IO_SUMMARY_H
+#ifndef KW_SIM_IO_SUMMARY_H
+#define KW_SIM_IO_SUMMARY_H
 #include "sim/core/text.h"
-#include "sim/io/scenario.h"
+#include "sim/io/scenario/scenario.h"
 #include "sim/plan/breakeven.h"
 #include "sim/plan/plan.h"
 #include "workloads/trace.h"

@@ -1,6 +1,6 @@
 /* sim/plan/breakeven.h - at which volume another kind of platform becomes the cheapest. */
-#ifndef KW_PLAN_BREAKEVEN_H
-#define KW_PLAN_BREAKEVEN_H
+#ifndef KW_SIM_PLAN_BREAKEVEN_H
+#define KW_SIM_PLAN_BREAKEVEN_H
 #include "sim/plan/plan.h"
 
 #define KW_BREAKEVEN_VOLUMES 9 /* the study's volume times 1/16 .. 16 */

@@ -471,7 +471,7 @@ static bool made_no_difference(const struct kw_plan *p, size_t i, size_t enumera
     return false;
 }
 
-/* What was never simulated is not part of the answer, nor what differs from another in nothing that shows. A twin of
+/* What was never simulated is not part of the answer, nor what differs from another in nothing that shows. An equal of
  * the best or the runner-up comes after it in every order, so dropping it changes neither. */
 static void drop_idle(struct kw_plan *p, bool *drop, size_t enumerated)
 {

@@ -1,10 +1,10 @@
 /* sim/plan/plan.h - which configuration should carry this traffic: enumerate what exists, fits and can carry the load;
  * simulate; choose the cheapest that meets the objectives, and say why and how surely. */
-#ifndef KW_PLAN_PLAN_H
-#define KW_PLAN_PLAN_H
-#include "sim/plan/steptimes.h"
+#ifndef KW_SIM_PLAN_PLAN_H
+#define KW_SIM_PLAN_PLAN_H
+#include "sim/plan/sweep/steptimes.h"
 #include "sim/plan/stress.h"
-#include "sim/plan/sweep.h"
+#include "sim/plan/sweep/sweep.h"
 
 #define KW_PLAN_MAX_LIST 64
 
@@ -72,7 +72,7 @@ struct kw_plan {
 void kw_plan_init(struct kw_plan *p);
 void kw_plan_free(struct kw_plan *p); /* safe to call again */
 
-/* Fills candidates, family and dropped. model: a neutral model name (calibrate/models.json). A candidate needs a known
+/* Fills candidates, family and dropped. model: a neutral model name (calibrate/data/models.json). A candidate needs a known
  * price, a profile for the GPU, room in memory and, for dedicated ones, N replicas from the capacity bound upward.
  * KW_ERANGE when the model is unknown, an option names what does not exist, or nothing is left. */
 enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *platforms,

@@ -1,6 +1,6 @@
 /* sim/plan/plan_list.h - the plan's growing lists, shared by the files that make a plan. */
-#ifndef KW_PLAN_PLAN_LIST_H
-#define KW_PLAN_PLAN_LIST_H
+#ifndef KW_SIM_PLAN_PLAN_LIST_H
+#define KW_SIM_PLAN_PLAN_LIST_H
 #include "sim/plan/plan.h"
 
 #define KW_PLAN_MAX_REPLICAS 64 /* above this a plan is a capacity contract, not a keep-warm count */

@@ -1,8 +1,8 @@
 /* sim/plan/stress.h - the recommendation under worse inputs: prices have a closed form (kw_flip), times do not, so they are
  * simulated again. */
-#ifndef KW_PLAN_STRESS_H
-#define KW_PLAN_STRESS_H
-#include "sim/plan/sweep.h"
+#ifndef KW_SIM_PLAN_STRESS_H
+#define KW_SIM_PLAN_STRESS_H
+#include "sim/plan/sweep/sweep.h"
 
 #define KW_STRESS_MAX 3
 #define KW_STRESS_REPLICATIONS 4 /* at most: enough to see whether an objective breaks */

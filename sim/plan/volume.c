@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/core/rng.h"
-#include "workloads/rows.h"
+#include "workloads/readers/rows.h"
 
 #define SPREAD_NS (30 * KW_NS_PER_S)
 

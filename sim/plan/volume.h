@@ -1,6 +1,6 @@
 /* sim/plan/volume.h - the same traffic, more or less of it: daily and weekly shape stays. */
-#ifndef KW_PLAN_VOLUME_H
-#define KW_PLAN_VOLUME_H
+#ifndef KW_SIM_PLAN_VOLUME_H
+#define KW_SIM_PLAN_VOLUME_H
 #include "workloads/trace.h"
 
 /* out = in at `factor` times the volume over the same span. Below 1 each request is kept with that probability (requests

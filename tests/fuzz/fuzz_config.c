@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "engine/weights.h"
+#include "engine/model/weights.h"
 #include "tests/fuzz/elements.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

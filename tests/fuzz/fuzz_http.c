@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "engine/completion.h"
-#include "sim/core/json.h"
+#include "engine/serve/completion.h"
+#include "sim/core/files/json.h"
 #include "tests/fuzz/elements.h"
 
 static const char letters[] = /* the bytes a, b, blank, 0xc3, 0xa9, newline, quote and 1 as tokens, and "ab" */

@@ -1,5 +1,5 @@
 /* tests/fuzz/fuzz_json.c - any bytes: parse, then read every value in every way. */
-#include "sim/core/json.h"
+#include "sim/core/files/json.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

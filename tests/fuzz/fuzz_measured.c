@@ -1,7 +1,7 @@
 /* tests/fuzz/fuzz_measured.c - any bytes as measured points; what is accepted is fitted or refused, never more than it says. */
 #include <stdlib.h>
 #include <string.h>
-#include "calibrate/fit_measured.h"
+#include "calibrate/measure/fit_measured.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* The platform reader and the texts made from what it read: any bytes give a platform or an error, never more. */
 #include <stdint.h>
 #include <stdlib.h>
-#include "platforms/show.h"
+#include "platforms/facts/show.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

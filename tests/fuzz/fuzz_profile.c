@@ -1,5 +1,5 @@
 /* tests/fuzz/fuzz_profile.c - any bytes as a profile; what is accepted must compile or be refused, and print. */
-#include "calibrate/profile.h"
+#include "calibrate/profile/profile.h"
 #include <stdlib.h>
 #include <string.h>
 

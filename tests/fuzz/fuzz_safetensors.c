@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "engine/weights.h"
+#include "engine/model/weights.h"
 #include "tests/fuzz/elements.h"
 
 static const char model[] = /* so small that a file of a few hundred bytes holds it */

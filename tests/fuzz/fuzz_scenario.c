@@ -4,9 +4,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim/io/scenario.h"
+#include "sim/io/scenario/scenario.h"
 #include "tests/fuzz/elements.h"
-#include "workloads/source.h"
+#include "workloads/readers/source.h"
 #include "workloads/trace.h"
 
 static struct kw_catalogue catalogue;

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include "engine/http.h"
+#include "engine/serve/http.h"
 
 enum { PATIENCE_MS = 3, CHECK_EVERY = 256 };
 

@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "engine/tokenizer.h"
+#include "engine/text/tokenizer.h"
 #include "tests/fuzz/elements.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

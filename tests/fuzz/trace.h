@@ -3,7 +3,7 @@
 #define KW_TESTS_FUZZ_TRACE_H
 #include <stdlib.h>
 #include <string.h>
-#include "workloads/source.h"
+#include "workloads/readers/source.h"
 #include "workloads/stats.h"
 #include "workloads/trace.h"
 

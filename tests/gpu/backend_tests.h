@@ -5,7 +5,7 @@
 extern "C" {
 #include "engine/engine.h"
 #include "engine/startup.h"
-#include "engine/weights.h"
+#include "engine/model/weights.h"
 #include "tests/check.h"
 }
 #include <algorithm>
@@ -285,7 +285,7 @@ static bool open_engine(kw_engine *e, const kw_backend_ops *ops, kw_engine_async
 {
     kw_error err = {};
     kw_engine_options o = {};
-    o.model = "tests/engine/llama", o.backend = "reference", o.precision = "fp32", o.synthetic = true, o.seed = 7, o.threads = 1;
+    o.model = "tests/engine/models/llama", o.backend = "reference", o.precision = "fp32", o.synthetic = true, o.seed = 7, o.threads = 1;
     o.block_size = 4, o.num_blocks = 13, o.max_model_len = 48, o.max_num_seqs = 4, o.max_num_batched_tokens = 16;
     o.async_scheduling = async;
     kw_status st = kw_engine_open(e, &o, nullptr, &err);

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 extern "C" {
-#include "engine/dtype.h"
+#include "engine/model/dtype.h"
 }
 
 #define __global__

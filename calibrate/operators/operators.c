@@ -1,0 +1,147 @@
+#include "calibrate/operators/operators.h"
+#include <string.h>
+#include "calibrate/import/fit_bench.h"
+#include "calibrate/import/import_aic.h"
+#include "calibrate/import/import_vidur.h"
+#include "calibrate/import/import_vllm_bench.h"
+#include "calibrate/operators/l2_correction.h"
+
+const struct kw_operators_engine kw_operators_vllm = { .framework = "vllm" };
+const char *const kw_operators_gpus[] = { "A100-80", "B200", "H100", "H200", "L40S", NULL };
+
+#define GEMM_COPIES 6.0      /* of the weights, that the vLLM collector rotates over (SOURCES.md) */
+#define TABLE_HEAD_DIM 128.0 /* of every attention table */
+
+void kw_operators_free(struct kw_operators *op)
+{
+    kw_gemm_fit_free(&op->linear);
+    kw_gemm_fit_free(&op->head);
+    kw_samples_free(&op->decode);
+    kw_samples_free(&op->prefill);
+    kw_samples_free(&op->all_reduce);
+    *op = (struct kw_operators){ 0 };
+}
+
+static const char *const small_boards[] = { "RTX4090", "RTXPRO6000" }; /* whose tables the small kernels are fitted on */
+
+enum kw_status kw_operators_small(struct kw_operators *op, const char *dir, FILE *report, struct kw_error *err)
+{
+    const struct kw_model_shape *m = kw_model_find("llama-3.1-8b"); /* the shape those tables were taken at */
+    enum kw_status st = m ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
+    for (int k = 0; st == KW_OK && k < KW_SMALL_KINDS; k++) {
+        struct kw_samples points[2] = { { 0 } };
+        double bandwidth[2];
+        for (int b = 0; st == KW_OK && b < 2; b++) {
+            char path[1024];
+            const struct kw_gpu_spec *g = kw_gpu_find(small_boards[b]);
+            if (!g) st = kw_fail(err, KW_ENOMEM, "out of memory");
+            if (st != KW_OK) break;
+            bandwidth[b] = g->bandwidth;
+            snprintf(path, sizeof path, "%s/calibration/vllm_bench/%s_Llama-3.1-8B/%s", dir, small_boards[b],
+                     k == KW_SMALL_SAMPLER ? "profile_per_sequence.csv" : "profile_dense.csv");
+            st = kw_import_vllm_layer(&points[b], path, kw_small_layer[k], err);
+        }
+        if (st == KW_OK) {
+            st = kw_small_fit(&op->small[k], points, bandwidth, 2, kw_small_bytes((enum kw_small_kernel)k, m, 1), err);
+            if (st == KW_OK)
+                fprintf(report, "small kernel %-15s %.1f us + bytes / (%.2f x bandwidth); over both boards median %.0f %%, worst %.0f %%\n",
+                        kw_small_layer[k], op->small[k].t0 * 1e6, 1 / op->small[k].per_byte,
+                        100 * op->small[k].error_median, 100 * op->small[k].error_worst);
+        }
+        kw_samples_free(&points[0]);
+        kw_samples_free(&points[1]);
+    }
+    return st;
+}
+
+enum kw_status kw_operators_mixed(struct kw_operators *op, const char *dir, FILE *report, struct kw_error *err)
+{
+    if (op->gpu->sm < 80 || op->gpu->sm >= 90) return KW_OK;
+    for (int b = 0; b < 2; b++) {
+        char path[1024];
+        struct kw_step_mixed law;
+        double ratio;
+        snprintf(path, sizeof path, "%s/calibration/vllm_bench/%s_Llama-3.1-8B", dir, small_boards[b]);
+        enum kw_status st = kw_bench_mixed(&law, &ratio, path, report, err);
+        if (st != KW_OK) return st;
+        op->mixed.sequence_s += law.sequence_s / 2;
+        op->mixed.pair_s += law.pair_s / 2;
+        op->mixed_context_ratio += ratio / 2;
+    }
+    fprintf(report, "decode beside prefill, as on both boards: %.1f x the time a context token takes alone\n", op->mixed_context_ratio);
+    return KW_OK;
+}
+
+enum kw_status kw_operators_all_reduce(struct kw_operators *op, const char *dir, unsigned tp, int *estimated, FILE *report,
+                                       struct kw_error *err)
+{
+    const struct kw_gpu_spec *g = op->gpu;
+    char path[1024];
+    *estimated = 0;
+    if (tp == 1) return KW_OK;
+    if (g->link_bandwidth < 100e9) {
+        *estimated = 1;
+        fprintf(report, "all-reduce: ESTIMATED, a ring over PCIe at 0.7 x %.0f GB/s and 10 us a hop\n", g->link_bandwidth / 1e9);
+        for (double bytes = 1024; bytes <= 1 << 29; bytes *= 2) {
+            struct kw_sample p = { { bytes }, 10e-6 * 2 * (tp - 1) + 2.0 * (tp - 1) / tp * bytes / (0.7 * g->link_bandwidth) };
+            enum kw_status st = kw_samples_push(&op->all_reduce, p, err);
+            if (st != KW_OK) return st;
+        }
+        return KW_OK;
+    }
+    const char *node = g->sm >= 90 ? "h100" : "a100";
+    double table_link = g->sm >= 90 ? 450e9 : 300e9;
+    snprintf(path, sizeof path, "%s/calibration/vidur/network_%s_dgx_all_reduce.csv.gz", dir, node);
+    enum kw_status st = kw_import_vidur_all_reduce(&op->all_reduce, path, tp, err);
+    if (st != KW_OK) return st;
+    if (g->link_bandwidth != table_link) {
+        *estimated = 1;
+        double latency = op->all_reduce.p[0].s, faster = table_link / g->link_bandwidth;
+        for (size_t i = 0; i < op->all_reduce.n; i++)
+            op->all_reduce.p[i].s = latency + (op->all_reduce.p[i].s - latency) * faster;
+    }
+    fprintf(report, "all-reduce: vidur %s DGX over %u GPUs, %.0f us small, %.0f us at 64 MiB%s\n", node, tp,
+            op->all_reduce.p[0].s * 1e6, op->all_reduce.p[op->all_reduce.n - 1].s * 1e6,
+            *estimated ? ", ESTIMATED: scaled to this NVLink" : "");
+    return KW_OK;
+}
+
+static void report_raised(FILE *report, const char *what, size_t raised, size_t of, double share)
+{
+    fprintf(report, "%s: %zu of %zu times were read from L2 and are raised to %.0f %% of memory bandwidth\n", what, raised, of,
+            100 * share);
+}
+
+enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, const char *precision, const struct kw_operators_engine *engine,
+                                   char version[16], FILE *report, struct kw_error *err)
+{
+    bool fp8 = !strcmp(precision, "fp8"), attends_in_fp8 = engine->kv_fp8 && !strcmp(engine->framework, "trtllm");
+    const struct kw_gpu_spec *g = op->gpu;
+    char path[1024];
+    struct kw_samples gemm = { 0 }, head = { 0 };
+    double share;
+    size_t raised;
+    const struct kw_aic_choice choice = { g->name, engine->framework, fp8 ? "fp8" : "bfloat16", NULL },
+                               wide = { g->name, engine->framework, "bfloat16", NULL },
+                               kv = { g->name, engine->framework, engine->kv_fp8 ? "fp8" : "bfloat16", attends_in_fp8 ? "fp8" : "bfloat16" };
+    enum kw_status st;
+    snprintf(path, sizeof path, "%s/published/aic_gemm.csv", dir);
+    if ((st = kw_import_aic_gemm(&gemm, path, &choice, version, err)) != KW_OK) goto out;
+    raised = kw_l2_correct_gemm(&gemm, g, fp8 ? 1 : 2, GEMM_COPIES, &share);
+    report_raised(report, "GEMM", raised, gemm.n, share);
+    st = kw_gemm_fit(&op->linear, &gemm, fp8 ? g->flops_fp8 : g->flops_bf16, g->bandwidth, fp8 ? 1 : 2, err);
+    if (st != KW_OK) goto out;
+    if ((st = kw_import_aic_gemm(&head, path, &wide, version, err)) != KW_OK) goto out;
+    kw_l2_correct_gemm(&head, g, 2, GEMM_COPIES, &share);
+    if ((st = kw_gemm_fit(&op->head, &head, g->flops_bf16, g->bandwidth, 2, err)) != KW_OK) goto out;
+    snprintf(path, sizeof path, "%s/published/aic_attention_decode.csv", dir);
+    if ((st = kw_import_aic_decode(&op->decode, path, &kv, version, err)) != KW_OK) goto out;
+    raised = kw_l2_correct_decode(&op->decode, g, engine->kv_fp8 ? TABLE_HEAD_DIM / 2 : TABLE_HEAD_DIM, &share); /* half the bytes */
+    report_raised(report, "decode attention", raised, op->decode.n, share);
+    snprintf(path, sizeof path, "%s/published/aic_attention_prefill.csv", dir);
+    st = kw_import_aic_prefill(&op->prefill, path, &kv, version, err);
+out:
+    kw_samples_free(&gemm);
+    kw_samples_free(&head);
+    return st;
+}

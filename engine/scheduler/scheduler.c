@@ -1,0 +1,760 @@
+#include "engine/scheduler/scheduler.h"
+#include "engine/scheduler/kv_blocks.h"
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NONE UINT32_MAX
+#define SLOT_BITS 24 /* of a completion key: end tick << SLOT_BITS | slot */
+
+enum state { FREE, WAITING, PREFILL, DECODE, DONE }; /* DONE: async, finished but still with its seat and blocks */
+
+/* All decoding sequences advance together, one token a tick, so none is touched by a decode step: its generated tokens
+ * are tick - birth, its context (tokens in the KV cache) prompt + generated - 1. It needs a block in the step at tick t
+ * when its context is a multiple of block_size there, i.e. when t = birth + 1 - prompt (mod block_size): its phase.
+ *
+ * In the same way the blocks of decoding sequences need no bookkeeping where only their number counts (neither prefix
+ * caching nor tables): kv.n_free then leaves them out, and they are computed from the sum of context and the phases, or
+ * bounded by the sum alone, which nearly always suffices. */
+struct seq {
+    uint64_t id;
+    uint64_t birth;    /* DECODE: tick - generated, modulo 2^64 */
+    uint64_t order;    /* of admission */
+    uint32_t prompt, output;
+    uint32_t computed; /* not DECODE: tokens in the KV cache */
+    uint32_t generated; /* not DECODE */
+    uint32_t prev, next; /* in the running list (admission order) or the waiting list; free slots by next */
+    uint32_t cached, preemptions;
+    uint8_t state;
+};
+
+struct list { uint32_t head, tail, n; };
+
+struct kw_sched {
+    struct kw_sched_config c;
+    uint32_t mask, shift; /* of block_size */
+    bool detailed;        /* kv.seq[] is in use: prefix caching or tables */
+    struct kw_kv kv;
+    struct seq *seq;      /* [cap] */
+    uint32_t cap, n_used, spare; /* slots ever used; list of free ones */
+    struct list running, waiting;
+    uint32_t unseen;      /* async: first waiting sequence the next decision does not know, nor those behind it; else NONE */
+    uint32_t n_leaving;   /* async, else 0: the first so many of finished[] are DONE, or were dropped since */
+    bool preempted_any;          /* in the step decided last a sequence lost its seat for want of blocks: nothing is admitted */
+    bool stale_decision;          /* async, in the step decided last: something was not known or not free yet */
+    uint32_t mid;         /* first running sequence with prompt left, NONE without; those after it have prompt left too */
+    uint32_t n_decode;    /* running sequences in DECODE */
+    uint32_t step_decode; /* of them in the step decided last: all or none */
+    uint64_t tick, context; /* decode steps so far; sum of tokens in the KV cache of decoding sequences */
+    uint64_t next_order, waiting_tokens;
+    uint64_t *ends;       /* [cap] min-heap of completion keys of the decoding sequences, n_decode of them */
+    uint32_t *phase;      /* [block_size] decoding sequences by phase */
+    struct kw_sched_chunk *chunks; /* [cap] */
+    uint32_t n_chunks, n_preempted, prefill_tokens;
+    uint64_t pairs2;
+    uint32_t *first, *finished, *preempted; /* [cap] */
+    uint32_t *batch;      /* [cap] decoding slots of the last step, filled when asked */
+    bool batch_known;
+};
+
+/* ---- life ---- */
+
+enum kw_status kw_sched_new(struct kw_sched **out, const struct kw_sched_config *c, struct kw_error *err)
+{
+    if (c->policy > KW_SCHED_STATIC) return kw_fail(err, KW_ERANGE, "scheduler: policy %d is not known", (int)c->policy);
+    if (!c->max_num_seqs) return kw_fail(err, KW_ERANGE, "scheduler: max_num_seqs is 0, want at least 1");
+    if (c->max_num_batched_tokens < c->max_num_seqs)
+        return kw_fail(err, KW_ERANGE, "scheduler: max_num_batched_tokens %" PRIu32 " is less than max_num_seqs %" PRIu32,
+                       c->max_num_batched_tokens, c->max_num_seqs);
+    if (c->max_model_len < 2) return kw_fail(err, KW_ERANGE, "scheduler: max_model_len %" PRIu32 ", want at least 2", c->max_model_len);
+    if (c->max_model_len > UINT32_C(1) << 30)
+        return kw_fail(err, KW_ERANGE, "scheduler: max_model_len %" PRIu32 ", want at most 2^30", c->max_model_len);
+    if (c->max_num_batched_tokens > UINT32_C(1) << 30)
+        return kw_fail(err, KW_ERANGE, "scheduler: max_num_batched_tokens %" PRIu32 ", want at most 2^30", c->max_num_batched_tokens);
+    if (!c->block_size || c->block_size > 512 || c->block_size & (c->block_size - 1))
+        return kw_fail(err, KW_ERANGE, "scheduler: block_size %" PRIu32 ", want a power of two from 1 to 512", c->block_size);
+    if (!c->num_blocks) return kw_fail(err, KW_ERANGE, "scheduler: num_blocks is 0, want at least 1");
+    if ((uint64_t)c->num_blocks * c->block_size > UINT64_C(1) << 32)
+        return kw_fail(err, KW_ERANGE, "scheduler: num_blocks %" PRIu32 " of %" PRIu32 " tokens, want at most 2^32 tokens in all",
+                       c->num_blocks, c->block_size);
+    if (c->async_scheduling && c->policy != KW_SCHED_VLLM && c->policy != KW_SCHED_SARATHI)
+        return kw_fail(err, KW_ERANGE, "scheduler: async_scheduling is for the policies vllm and sarathi");
+    struct kw_sched *s = calloc(1, sizeof *s);
+    uint32_t *phase = calloc(c->block_size, sizeof *phase);
+    if (!s || !phase) {
+        free(s);
+        free(phase);
+        return kw_fail(err, KW_ENOMEM, "scheduler: no memory");
+    }
+    s->c = *c;
+    s->phase = phase;
+    s->mask = c->block_size - 1;
+    while (UINT32_C(1) << s->shift < c->block_size) s->shift++;
+    s->detailed = c->prefix_caching || c->block_tables;
+    kw_kv_init(&s->kv, c->num_blocks, c->prefix_caching, c->block_tables);
+    kw_sched_reset(s);
+    *out = s;
+    return KW_OK;
+}
+
+void kw_sched_delete(struct kw_sched *s)
+{
+    if (!s) return;
+    kw_kv_free(&s->kv);
+    free(s->seq);
+    free(s->ends);
+    free(s->phase);
+    free(s->chunks);
+    free(s->first);
+    free(s->finished);
+    free(s->preempted);
+    free(s->batch);
+    free(s);
+}
+
+void kw_sched_reset(struct kw_sched *s)
+{
+    kw_kv_reset(&s->kv);
+    s->n_used = 0;
+    s->spare = s->mid = s->unseen = NONE;
+    s->n_leaving = 0;
+    s->preempted_any = s->stale_decision = false;
+    s->running = s->waiting = (struct list){ NONE, NONE, 0 };
+    s->n_decode = s->step_decode = s->n_chunks = s->n_preempted = s->prefill_tokens = 0;
+    s->tick = s->context = s->next_order = s->waiting_tokens = s->pairs2 = 0;
+    s->batch_known = false;
+    memset(s->phase, 0, s->c.block_size * sizeof *s->phase);
+}
+
+/* ---- lists and the heap of completions ---- */
+
+static void push_tail(struct kw_sched *s, struct list *l, uint32_t i)
+{
+    s->seq[i].prev = l->tail;
+    s->seq[i].next = NONE;
+    if (l->tail == NONE)
+        l->head = i;
+    else
+        s->seq[l->tail].next = i;
+    l->tail = i;
+    l->n++;
+}
+
+static void push_head(struct kw_sched *s, struct list *l, uint32_t i)
+{
+    s->seq[i].prev = NONE;
+    s->seq[i].next = l->head;
+    if (l->head == NONE)
+        l->tail = i;
+    else
+        s->seq[l->head].prev = i;
+    l->head = i;
+    l->n++;
+}
+
+static void unlink_seq(struct kw_sched *s, struct list *l, uint32_t i)
+{
+    uint32_t prev = s->seq[i].prev, next = s->seq[i].next;
+    if (prev == NONE)
+        l->head = next;
+    else
+        s->seq[prev].next = next;
+    if (next == NONE)
+        l->tail = prev;
+    else
+        s->seq[next].prev = prev;
+    l->n--;
+}
+
+static void ends_up(uint64_t *h, uint32_t i, uint64_t key)
+{
+    for (; i; i = (i - 1) / 2) {
+        uint64_t up = h[(i - 1) / 2];
+        if (up <= key) break;
+        h[i] = up;
+    }
+    h[i] = key;
+}
+
+static void ends_down(uint64_t *h, uint32_t n, uint32_t i, uint64_t key)
+{
+    for (uint32_t c; (c = 2 * i + 1) < n; i = c) {
+        if (c + 1 < n && h[c + 1] < h[c]) c++;
+        if (h[c] >= key) break;
+        h[i] = h[c];
+    }
+    h[i] = key;
+}
+
+static uint64_t end_key(const struct seq *q, uint32_t slot) { return (q->birth + q->output) << SLOT_BITS | slot; }
+static uint32_t phase_of(const struct kw_sched *s, const struct seq *q) { return (uint32_t)(q->birth + 1 - q->prompt) & s->mask; }
+static uint32_t generated(const struct kw_sched *s, const struct seq *q)
+{
+    return q->state == DECODE ? (uint32_t)(s->tick - q->birth) : q->generated;
+}
+static uint32_t context_of(const struct kw_sched *s, const struct seq *q) { return q->prompt + generated(s, q) - 1; } /* DECODE, DONE */
+static uint32_t target(const struct seq *q) { return q->prompt + q->generated; } /* tokens to compute before it decodes */
+static uint32_t blocks(const struct kw_sched *s, uint32_t tokens) { return (tokens + s->mask) >> s->shift; }
+
+/* ---- adding ---- */
+
+static enum kw_status grow(struct kw_sched *s, struct kw_error *err)
+{
+    if (s->cap >> SLOT_BITS) return kw_fail(err, KW_ERANGE, "scheduler: more than %d sequences in one replica", 1 << SLOT_BITS);
+    uint32_t cap = s->cap ? 2 * s->cap : 16, seats = cap < s->c.max_num_seqs ? cap : s->c.max_num_seqs;
+    void *p; /* rows that grew before a failure are merely larger than needed */
+#define GROW(row, n) ((p = realloc(s->row, (n) * sizeof *s->row)) && (s->row = p, true))
+    if (!(GROW(ends, seats) && GROW(chunks, seats) && GROW(first, seats) && GROW(finished, seats) &&
+          GROW(preempted, seats) && GROW(batch, seats) && GROW(seq, cap)))
+        return kw_fail(err, KW_ENOMEM, "scheduler: no memory for %" PRIu32 " sequences", cap);
+#undef GROW
+    s->cap = cap;
+    return KW_OK;
+}
+
+enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r, uint32_t *slot, struct kw_error *err)
+{
+    if (!r->prompt || !r->output)
+        return kw_fail(err, KW_ERANGE, "request of %" PRIu32 " prompt and %" PRIu32 " output tokens: want at least 1 of each",
+                       r->prompt, r->output);
+    uint64_t tokens = (uint64_t)r->prompt + r->output;
+    if (tokens > s->c.max_model_len)
+        return kw_fail(err, KW_ERANGE, "request of %" PRIu64 " tokens is longer than max_model_len %" PRIu32, tokens,
+                       s->c.max_model_len);
+    uint32_t most = blocks(s, (uint32_t)tokens - 1);
+    if (most > s->c.num_blocks)
+        return kw_fail(err, KW_ERANGE, "request of %" PRIu64 " tokens needs %" PRIu32 " KV blocks; the replica has %" PRIu32,
+                       tokens, most, s->c.num_blocks);
+    bool hashes = s->c.prefix_caching && r->n_hash;
+    if (hashes && (!r->hash_block || r->hash_block & s->mask))
+        return kw_fail(err, KW_ERANGE, "prefix hashes of %" PRIu32 " tokens: want a multiple of block_size %" PRIu32,
+                       r->hash_block, s->c.block_size);
+    enum kw_status st;
+    if (s->spare == NONE && s->n_used == s->cap && (st = grow(s, err)) != KW_OK) return st;
+    uint32_t i = s->spare != NONE ? s->spare : s->n_used;
+    if (s->detailed) {
+        uint64_t covered = hashes ? (uint64_t)r->n_hash * r->hash_block : 0;
+        uint32_t hashed = (uint32_t)(covered < r->prompt ? covered : r->prompt) >> s->shift;
+        st = kw_kv_admit(&s->kv, i, s->cap, hashes ? r->hash : NULL, hashes ? r->n_hash : 0,
+                         hashes ? r->hash_block >> s->shift : 0, hashed, most, err);
+        if (st != KW_OK) return st;
+    }
+    if (s->spare != NONE)
+        s->spare = s->seq[i].next;
+    else
+        s->n_used++;
+    s->seq[i] = (struct seq){ .id = r->id, .prompt = r->prompt, .output = r->output, .state = WAITING };
+    push_tail(s, &s->waiting, i);
+    if (s->c.async_scheduling && s->unseen == NONE) s->unseen = i;
+    s->waiting_tokens += r->prompt;
+    *slot = i;
+    return KW_OK;
+}
+
+/* ---- blocks ---- */
+
+/* Blocks of all decoding sequences d steps from now: sum of ceil(context_i / block_size), and what it is at most. */
+static uint64_t decode_blocks(const struct kw_sched *s, uint64_t d)
+{
+    uint64_t tokens = s->context + s->n_decode * d; /* and up to the next multiple for each sequence: */
+    for (uint32_t p = 0; p <= s->mask; p++) tokens += s->phase[p] * ((p - (uint32_t)(s->tick + d)) & s->mask);
+    return tokens >> s->shift;
+}
+static uint64_t decode_blocks_most(const struct kw_sched *s, uint64_t d)
+{
+    return (s->context + s->n_decode * (d + s->mask)) >> s->shift;
+}
+
+/* Whether `need` blocks are free, once all decoding sequences have what they need d steps from now. d is 0 or that of
+ * the step being decided when there are details, since blocks have been taken up to there and no further. */
+static bool blocks_free(const struct kw_sched *s, uint64_t d, uint64_t need)
+{
+    if (s->detailed) return need <= s->kv.n_free;
+    return decode_blocks_most(s, d) + need <= s->kv.n_free || decode_blocks(s, d) + need <= s->kv.n_free;
+}
+
+static uint32_t count_free(const struct kw_sched *s)
+{
+    return s->kv.n_free - (s->detailed ? 0 : (uint32_t)decode_blocks(s, s->step_decode != 0));
+}
+
+static void take(struct kw_sched *s, uint32_t slot, uint32_t n) /* by a sequence that does not decode, or with details */
+{
+    if (s->detailed)
+        kw_kv_take(&s->kv, slot, n);
+    else
+        s->kv.n_free -= n;
+}
+
+static void give_back(struct kw_sched *s, uint32_t slot, uint32_t held, uint32_t full, bool keep)
+{
+    if (s->detailed)
+        kw_kv_release(&s->kv, slot, held, full, keep);
+    else if (s->seq[slot].state != DECODE)
+        s->kv.n_free += held;
+}
+
+static uint32_t held_blocks(const struct kw_sched *s, const struct seq *q)
+{
+    if (q->state == DECODE || q->state == DONE) return blocks(s, context_of(s, q));
+    if (q->state == PREFILL) return blocks(s, s->c.policy == KW_SCHED_STATIC ? target(q) : q->computed);
+    return 0;
+}
+
+/* ---- leaving ---- */
+
+static void stop_decoding(struct kw_sched *s, uint32_t i) /* out of the sums, not of the list; not for those that finish */
+{
+    struct seq *q = &s->seq[i];
+    uint64_t key = end_key(q, i);
+    uint32_t at = 0;
+    while (s->ends[at] != key) at++;
+    uint64_t last = s->ends[--s->n_decode];
+    if (at < s->n_decode) {
+        if (at && s->ends[(at - 1) / 2] > last)
+            ends_up(s->ends, at, last);
+        else
+            ends_down(s->ends, s->n_decode, at, last);
+    }
+    s->phase[phase_of(s, q)]--;
+    s->context -= context_of(s, q);
+    q->generated = generated(s, q);
+}
+
+static void leave(struct kw_sched *s, uint32_t i) /* the slot is free; what queries answer stays until it is reused */
+{
+    s->seq[i].state = FREE;
+    s->seq[i].next = s->spare;
+    s->spare = i;
+}
+
+static void finish(struct kw_sched *s, uint32_t i) /* gives up blocks, seat and slot */
+{
+    struct seq *q = &s->seq[i];
+    give_back(s, i, blocks(s, q->prompt + q->output - 1), 0, false);
+    unlink_seq(s, &s->running, i);
+    leave(s, i);
+}
+
+static void preempt_last(struct kw_sched *s)
+{
+    uint32_t i = s->running.tail;
+    struct seq *q = &s->seq[i];
+    s->preempted_any = true;
+    if (q->state == DONE) {
+        finish(s, i);
+        return;
+    }
+    uint32_t held = held_blocks(s, q), tokens = q->state == DECODE ? context_of(s, q) : q->computed;
+    if (q->state == DECODE) {
+        stop_decoding(s, i);
+        s->waiting_tokens += target(q);
+    } else {
+        s->waiting_tokens += q->computed;
+        s->mid = NONE; /* a sequence with prompt left is preempted only where it is the only one */
+    }
+    give_back(s, i, held, tokens >> s->shift, true);
+    unlink_seq(s, &s->running, i);
+    push_head(s, &s->waiting, i);
+    q->state = WAITING;
+    q->computed = 0;
+    q->preemptions++;
+    s->preempted[s->n_preempted++] = i;
+}
+
+void kw_sched_cancel(struct kw_sched *s, uint32_t i)
+{
+    struct seq *q = &s->seq[i];
+    assert(i < s->n_used && q->state != FREE && q->state != DONE);
+    uint32_t held = held_blocks(s, q);
+    if (q->state == DECODE)
+        stop_decoding(s, i);
+    else
+        s->waiting_tokens -= target(q) - q->computed;
+    if (i == s->mid) s->mid = q->next;
+    if (i == s->unseen) s->unseen = q->next;
+    give_back(s, i, held, 0, false);
+    unlink_seq(s, q->state == WAITING ? &s->waiting : &s->running, i);
+    leave(s, i);
+}
+
+/* ---- deciding ---- */
+
+/* Not every decoding sequence can have the block it needs, or each must get its own: in admission order. */
+static void decode_one_by_one(struct kw_sched *s)
+{
+    uint32_t t = (uint32_t)s->tick & s->mask, taken = 0;
+    for (uint32_t i = s->running.head; i != NONE && s->seq[i].state != PREFILL; i = s->seq[i].next) {
+        if (s->seq[i].state == DONE || phase_of(s, &s->seq[i]) != t) continue;
+        bool out = false;
+        while (!out && !blocks_free(s, 0, s->detailed ? 1 : taken + 1)) {
+            out = s->running.tail == i;
+            preempt_last(s);
+        }
+        if (out) break;
+        if (s->detailed) kw_kv_take(&s->kv, i, 1);
+        taken++;
+    }
+}
+
+static inline void decode_all(struct kw_sched *s)
+{
+    if (!s->n_decode) return;
+    if (!s->detailed) {
+        if (decode_blocks_most(s, 1) > s->kv.n_free && !blocks_free(s, 1, 0)) decode_one_by_one(s);
+    } else {
+        uint32_t need = s->phase[(uint32_t)s->tick & s->mask];
+        if (s->c.block_tables || need > s->kv.n_free)
+            decode_one_by_one(s);
+        else
+            kw_kv_take(&s->kv, NONE, need);
+    }
+    s->step_decode = s->n_decode;
+}
+
+static void add_chunk(struct kw_sched *s, uint32_t i, uint32_t len)
+{
+    struct seq *q = &s->seq[i];
+    uint64_t past = q->computed;
+    s->chunks[s->n_chunks++] =
+        (struct kw_sched_chunk){ .slot = i, .past = q->computed, .len = len, .last = q->computed + len == target(q) };
+    s->prefill_tokens += len;
+    s->pairs2 += 2 * past * len + (uint64_t)len * len;
+    if (s->c.prefix_caching) kw_kv_filled(&s->kv, i, (q->computed + len) >> s->shift);
+}
+
+static bool may_admit(const struct kw_sched *s)
+{
+    return s->waiting.n && s->running.n < s->c.max_num_seqs && s->waiting.head != s->unseen;
+}
+
+/* may_admit() being true, admits the head of the queue if its blocks are free: all it will need before it decodes when whole,
+ * else those of its first chunk within budget. Returns the tokens left to compute after prefix hits, 0 if it must wait. */
+static uint32_t admit_head(struct kw_sched *s, uint32_t budget, bool whole, bool oversize)
+{
+    if (!budget) return 0;
+    uint32_t i = s->waiting.head;
+    struct seq *q = &s->seq[i];
+    uint32_t hits = 0, in_use = 0, all = target(q);
+    if (s->c.prefix_caching) hits = kw_kv_lookup(&s->kv, i, (all - 1) >> s->shift, &in_use);
+    uint32_t have = hits << s->shift, left = all - have, total;
+    if (s->c.policy == KW_SCHED_PREFILL_FIRST && left > budget && !oversize) return 0;
+    uint32_t upto = whole || left <= budget ? all : have + budget; /* KV tokens the blocks taken now are for */
+    total = blocks(s, upto);
+    /* Hits in the free queue are taken out of it, as new blocks are; hits that others hold cost nothing. */
+    if (!blocks_free(s, s->step_decode != 0, (s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use)) return 0;
+    unlink_seq(s, &s->waiting, i);
+    push_tail(s, &s->running, i);
+    if (s->c.prefix_caching) kw_kv_hit(&s->kv, i, hits); /* with 0 hits too: what was a private copy may be shared now */
+    take(s, i, total - hits);
+    if (!q->preemptions) q->cached = have;
+    q->state = PREFILL;
+    q->computed = have;
+    q->order = s->next_order++;
+    s->waiting_tokens -= have;
+    return left;
+}
+
+static inline void step_chunked(struct kw_sched *s)
+{
+    decode_all(s);
+    uint32_t budget = s->c.max_num_batched_tokens - s->n_decode;
+    if (s->mid != NONE) {
+        struct seq *q = &s->seq[s->mid];
+        uint32_t left = target(q) - q->computed, len = left < budget ? left : budget;
+        uint32_t more = blocks(s, q->computed + len) - blocks(s, q->computed);
+        if (!blocks_free(s, s->step_decode != 0, more)) {
+            preempt_last(s);
+        } else {
+            take(s, s->mid, more);
+            add_chunk(s, s->mid, len);
+            budget -= len;
+        }
+    }
+    if (s->preempted_any) return;
+    for (uint32_t left; may_admit(s) && (left = admit_head(s, budget, false, false));) {
+        uint32_t len = left < budget ? left : budget;
+        add_chunk(s, s->running.tail, len);
+        budget -= len;
+        if (len < left) s->mid = s->running.tail;
+    }
+}
+
+/* Async: what the decision did not know is so from now on. True when it gave an empty batch and is made again. */
+static bool catch_up(struct kw_sched *s)
+{
+    for (uint32_t j = 0; j < s->n_leaving; j++)
+        if (s->seq[s->finished[j]].state == DONE) finish(s, s->finished[j]);
+    s->n_leaving = 0;
+    s->unseen = NONE;
+    if (s->step_decode || s->n_chunks) return false;
+    s->stale_decision = s->preempted_any = false;
+    return true;
+}
+
+static void step_prefill_first(struct kw_sched *s)
+{
+    uint32_t budget = s->c.max_num_batched_tokens;
+    for (uint32_t left; may_admit(s) && (left = admit_head(s, budget, true, !s->n_chunks));) {
+        add_chunk(s, s->running.tail, left);
+        budget = left < budget ? budget - left : 0;
+    }
+    if (!s->n_chunks) decode_all(s);
+}
+
+static void step_static(struct kw_sched *s)
+{
+    if (!s->running.n) {
+        while (may_admit(s) && admit_head(s, UINT32_MAX, true, false)) continue;
+        s->mid = s->running.head;
+    }
+    uint32_t budget = s->c.max_num_batched_tokens;
+    for (uint32_t i = s->mid; i != NONE && budget; i = s->seq[i].next) {
+        uint32_t left = target(&s->seq[i]) - s->seq[i].computed, len = left < budget ? left : budget;
+        add_chunk(s, i, len);
+        budget -= len;
+    }
+    if (s->mid == NONE) decode_all(s);
+}
+
+static void begin_step(struct kw_sched *s)
+{
+    s->n_chunks = s->n_preempted = s->prefill_tokens = s->step_decode = 0;
+    s->pairs2 = 0;
+    s->batch_known = s->preempted_any = false;
+}
+
+static bool describe(const struct kw_sched *s, struct kw_step *step)
+{
+    *step = (struct kw_step){ .n_decode = s->step_decode,
+                              .decode_context = s->step_decode ? s->context + s->step_decode : 0,
+                              .n_chunks = s->n_chunks,
+                              .chunks = s->chunks,
+                              .prefill_tokens = s->prefill_tokens,
+                              .prefill_pairs2 = s->pairs2,
+                              .n_preempted = s->n_preempted,
+                              .preempted = s->preempted };
+    return s->step_decode || s->n_chunks;
+}
+
+bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
+{
+    begin_step(s);
+    switch (s->c.policy) {
+    case KW_SCHED_VLLM:
+    case KW_SCHED_SARATHI:
+        s->stale_decision = s->n_leaving || s->unseen != NONE;
+        do step_chunked(s);
+        while (s->stale_decision && catch_up(s));
+        break;
+    case KW_SCHED_PREFILL_FIRST: step_prefill_first(s); break;
+    case KW_SCHED_STATIC: step_static(s); break;
+    }
+    return describe(s, step);
+}
+
+bool kw_sched_step_ahead(struct kw_sched *s, struct kw_step *step)
+{
+    assert(s->c.async_scheduling);
+    begin_step(s);
+    s->unseen = NONE;
+    s->stale_decision = s->n_leaving != 0;
+    step_chunked(s);
+    if (s->stale_decision) catch_up(s);
+    return describe(s, step);
+}
+
+/* ---- committing ---- */
+
+/* A sequence has its last token. Async: the decision that follows was made before it came. */
+static void end_seq(struct kw_sched *s, uint32_t i)
+{
+    struct seq *q = &s->seq[i];
+    q->generated = q->output;
+    if (!s->c.async_scheduling) {
+        finish(s, i);
+        return;
+    }
+    if (!s->detailed && q->state == DECODE) s->kv.n_free -= blocks(s, q->prompt + q->output - 1);
+    q->state = DONE;
+}
+
+/* Takes the sequences whose last token came with this tick out of the sums; they end in admission order, as in vLLM. */
+static void end_due(struct kw_sched *s, struct kw_sched_done *done)
+{
+    do {
+        uint32_t i = (uint32_t)s->ends[0] & ((UINT32_C(1) << SLOT_BITS) - 1);
+        struct seq *q = &s->seq[i];
+        s->n_decode--;
+        ends_down(s->ends, s->n_decode, 0, s->ends[s->n_decode]);
+        s->phase[phase_of(s, q)]--;
+        s->context -= context_of(s, q);
+        uint32_t at = done->n_finished++;
+        for (; at && s->seq[s->finished[at - 1]].order > q->order; at--) s->finished[at] = s->finished[at - 1];
+        s->finished[at] = i;
+    } while (s->n_decode && s->ends[0] >> SLOT_BITS == s->tick);
+    for (uint32_t j = 0; j < done->n_finished; j++) end_seq(s, s->finished[j]);
+}
+
+static void end_chunks(struct kw_sched *s, struct kw_sched_done *done)
+{
+    for (uint32_t j = 0; j < s->n_chunks; j++) {
+        uint32_t i = s->chunks[j].slot;
+        struct seq *q = &s->seq[i];
+        q->computed += s->chunks[j].len;
+        s->waiting_tokens -= s->chunks[j].len;
+        if (!s->chunks[j].last) continue;
+        if (i == s->mid) s->mid = q->next;
+        if (!q->generated) s->first[done->n_first++] = i;
+        if (++q->generated == q->output) {
+            s->finished[done->n_finished++] = i; /* admitted after every decoding one */
+            end_seq(s, i);
+            continue;
+        }
+        if (!s->detailed) s->kv.n_free += blocks(s, q->computed); /* counted by its context from now on */
+        q->birth = s->tick - q->generated;
+        q->state = DECODE;
+        s->phase[phase_of(s, q)]++;
+        s->context += q->computed;
+        ends_up(s->ends, s->n_decode++, end_key(q, i));
+    }
+    s->n_chunks = 0;
+}
+
+uint64_t kw_sched_jumpable(const struct kw_sched *s)
+{
+    if (s->n_chunks || s->n_preempted || !s->step_decode) return 1;
+    if (s->waiting.n && (s->preempted_any || s->stale_decision)) return 1;
+    uint64_t steps = (s->ends[0] >> SLOT_BITS) - s->tick, more = steps - 1, n_free;
+    if (s->detailed) {
+        n_free = s->kv.n_free;
+        if (((more + s->mask) >> s->shift) * s->n_decode <= n_free) return steps;
+    } else {
+        if (decode_blocks_most(s, steps) <= s->kv.n_free) return steps;
+        n_free = s->kv.n_free - decode_blocks(s, 1);
+    }
+    uint64_t rounds = n_free / s->n_decode; /* of block_size steps: each takes one block a sequence */
+    if (rounds > more >> s->shift) rounds = more >> s->shift;
+    uint64_t used = rounds * s->n_decode;
+    for (uint64_t i = (rounds << s->shift) + 1; i <= more; i++)
+        if ((used += s->phase[(s->tick + i) & s->mask]) > n_free) return i;
+    return steps;
+}
+
+/* The blocks of the k - 1 steps after the one decided; with tables each sequence gets its own, step by step. */
+static void take_ahead(struct kw_sched *s, uint64_t k)
+{
+    if (!s->c.block_tables) kw_kv_take(&s->kv, NONE, (uint32_t)(decode_blocks(s, k) - decode_blocks(s, 1)));
+    for (uint64_t t = s->tick + 1; s->c.block_tables && t < s->tick + k; t++)
+        for (uint32_t i = s->running.head; i != NONE; i = s->seq[i].next)
+            if (s->seq[i].state == DECODE && phase_of(s, &s->seq[i]) == (t & s->mask)) kw_kv_take(&s->kv, i, 1);
+}
+
+void kw_sched_advance(struct kw_sched *s, uint64_t k, struct kw_sched_done *done)
+{
+    *done = (struct kw_sched_done){ .first = s->first, .finished = s->finished };
+    if (s->detailed && k > 1) take_ahead(s, k);
+    if (s->step_decode) {
+        s->tick += k;
+        s->context += s->n_decode * k;
+        if (s->ends[0] >> SLOT_BITS == s->tick) end_due(s, done);
+    }
+    if (s->n_chunks) end_chunks(s, done);
+    s->step_decode = 0;
+    if (s->c.async_scheduling) s->n_leaving = done->n_finished;
+}
+
+void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done) { kw_sched_advance(s, 1, done); }
+
+/* ---- queries ---- */
+
+uint32_t kw_sched_waiting(const struct kw_sched *s) { return s->waiting.n; }
+uint32_t kw_sched_running(const struct kw_sched *s) { return s->running.n; }
+uint32_t kw_sched_blocks_free(const struct kw_sched *s) { return count_free(s); }
+uint64_t kw_sched_id(const struct kw_sched *s, uint32_t slot) { return s->seq[slot].id; }
+uint32_t kw_sched_generated(const struct kw_sched *s, uint32_t slot) { return generated(s, &s->seq[slot]); }
+uint32_t kw_sched_cached(const struct kw_sched *s, uint32_t slot) { return s->seq[slot].cached; }
+uint32_t kw_sched_preemptions(const struct kw_sched *s, uint32_t slot) { return s->seq[slot].preemptions; }
+uint64_t kw_sched_waiting_tokens(const struct kw_sched *s) { return s->waiting_tokens; }
+
+const uint32_t *kw_sched_blocks(const struct kw_sched *s, uint32_t slot, uint32_t *n)
+{
+    assert(s->c.block_tables);
+    *n = s->kv.seq[slot].n_table;
+    return s->kv.seq[slot].table;
+}
+
+uint32_t kw_sched_list(const struct kw_sched *s, uint32_t *slots)
+{
+    uint32_t n = 0;
+    for (uint32_t i = s->running.head; i != NONE; i = s->seq[i].next)
+        if (s->seq[i].state != DONE) slots[n++] = i;
+    for (uint32_t i = s->waiting.head; i != NONE; i = s->seq[i].next) slots[n++] = i;
+    return n;
+}
+
+uint32_t kw_sched_decoding(const struct kw_sched *s, uint32_t i)
+{
+    if (!s->batch_known) {
+        uint32_t n = 0;
+        for (uint32_t j = s->running.head; j != NONE; j = s->seq[j].next)
+            if (s->seq[j].state == DECODE) s->batch[n++] = j;
+        ((struct kw_sched *)s)->batch_known = true; /* a cache: what it answers does not change */
+    }
+    return s->batch[i];
+}
+
+bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
+{
+    uint64_t context = 0, tokens = 0, held = 0, unshared = 0, order = 0;
+    uint32_t n = 0, decoding = 0, phase[512] = { 0 };
+    bool prompts = false;
+    for (uint32_t i = s->running.head, prev = NONE; i != NONE; prev = i, i = s->seq[i].next, n++) {
+        const struct seq *q = &s->seq[i];
+        if (q->prev != prev || n == s->running.n) return kw_fail(err, KW_EFAIL, "running list is off at slot %" PRIu32, i), false;
+        if (n && q->order <= order) return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " is out of admission order", i), false;
+        order = q->order;
+        if (q->state == DECODE) {
+            uint64_t key = end_key(q, i);
+            uint32_t at = 0;
+            while (at < s->n_decode && s->ends[at] != key) at++;
+            if (at == s->n_decode) return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " has no completion", i), false;
+            if (prompts || generated(s, q) < 1 || generated(s, q) >= q->output)
+                return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " cannot be decoding", i), false;
+            decoding++;
+            phase[phase_of(s, q)]++;
+            context += context_of(s, q);
+        } else if (q->state == DONE) {
+            if (prompts) return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " cannot be done", i), false;
+        } else {
+            if (q->state != PREFILL || q->computed > target(q)) return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " is off", i), false;
+            if (!prompts && !s->n_chunks && s->mid != i) return kw_fail(err, KW_EFAIL, "mid is not slot %" PRIu32, i), false;
+            prompts = true;
+            tokens += target(q) - q->computed;
+        }
+        held += held_blocks(s, q);
+        unshared += held_blocks(s, q) - (s->c.prefix_caching ? s->kv.seq[i].shared : 0);
+        if (s->c.block_tables && !s->step_decode && !s->n_chunks && s->kv.seq[i].n_table != held_blocks(s, q))
+            return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " has %" PRIu32 " block ids", i, s->kv.seq[i].n_table), false;
+    }
+    uint32_t w = 0;
+    for (uint32_t i = s->waiting.head, prev = NONE; i != NONE; prev = i, i = s->seq[i].next, w++) {
+        if (s->seq[i].prev != prev || s->seq[i].state != WAITING || w == s->waiting.n)
+            return kw_fail(err, KW_EFAIL, "waiting list is off at slot %" PRIu32, i), false;
+        tokens += target(&s->seq[i]);
+    }
+    if (n != s->running.n || w != s->waiting.n || decoding != s->n_decode)
+        return kw_fail(err, KW_EFAIL, "counts: %" PRIu32 " running, %" PRIu32 " waiting, %" PRIu32 " decoding", n, w, decoding), false;
+    if (context != s->context) return kw_fail(err, KW_EFAIL, "context is %" PRIu64 ", sum says %" PRIu64, s->context, context), false;
+    if (tokens != s->waiting_tokens)
+        return kw_fail(err, KW_EFAIL, "waiting tokens are %" PRIu64 ", sum says %" PRIu64, s->waiting_tokens, tokens), false;
+    if (memcmp(phase, s->phase, s->c.block_size * sizeof *phase)) return kw_fail(err, KW_EFAIL, "phases are off"), false;
+    for (uint32_t i = 1; i < s->n_decode; i++)
+        if (s->ends[(i - 1) / 2] > s->ends[i]) return kw_fail(err, KW_EFAIL, "completions: no heap"), false;
+    if (s->n_decode && s->ends[0] >> SLOT_BITS <= s->tick) return kw_fail(err, KW_EFAIL, "a completion was missed"), false;
+    if (s->step_decode || s->n_chunks) return true; /* between step and commit, blocks are ahead of tokens */
+    if (!s->c.prefix_caching && held + count_free(s) != s->c.num_blocks)
+        return kw_fail(err, KW_EFAIL, "blocks: %" PRIu64 " held + %" PRIu32 " free != %" PRIu32, held, count_free(s), s->c.num_blocks), false;
+    return !s->detailed || kw_kv_check(&s->kv, (uint32_t)(s->c.prefix_caching ? unshared : held), err);
+}

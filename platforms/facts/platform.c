@@ -1,0 +1,116 @@
+#include "platforms/facts/platform.h"
+#include <stdlib.h>
+#include <string.h>
+#include "sim/core/files/embedded.h"
+
+const char *const kw_kind_name[] = { "api", "serverless", "dedicated", NULL };
+const char *const kw_phase_name[] = { "provision", "pull",      "load", "init",  "restore",
+                                      "active",    "keep_warm", "idle", "drain", "failed_start", NULL };
+const char *const kw_count_rule_name[] = { "actual", "reserve_max_tokens", "max_of_max_tokens_and_estimate",
+                                           "estimate_then_settle", "reserve_then_refund", NULL };
+const char *const kw_scaler_name[] = { "fixed",       "capacity",    "queue_delay", "request_count", "queue",
+                                       "load_target", "concurrency", "kpa",         "setup",         NULL };
+const char *const kw_at_zero_name[] = { "queue", "reject_and_start", "stopped", NULL };
+
+void kw_platform_free(struct kw_platform *p)
+{
+    for (size_t i = 0; i < p->n_not_found; i++) free(p->not_found[i]);
+    free(p->not_found);
+    free(p->facts);
+    free(p->gpus);
+    free(p->apis);
+    free(p->tiers);
+    *p = (struct kw_platform){ 0 };
+}
+
+/* ---- all of them */
+
+static bool is_platform_file(const char *path)
+{
+    size_t n = strlen(path);
+    return !strncmp(path, "platforms/", 10) && n > 15 && !strcmp(path + n - 5, ".json") &&
+           !(n > 12 && !strcmp(path + n - 12, ".schema.json"));
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct kw_platform *)a)->name, ((const struct kw_platform *)b)->name);
+}
+
+enum kw_status kw_platforms_embedded(struct kw_platforms *all, struct kw_error *err)
+{
+    const char *path, *text;
+    size_t n = 0, len;
+    for (size_t i = 0; (path = kw_embedded_at(i, &text, &len)); i++) n += is_platform_file(path);
+    struct kw_platforms got = { .p = calloc(n + 1, sizeof *got.p) };
+    if (!got.p) return kw_fail(err, KW_ENOMEM, "platforms: out of memory");
+    for (size_t i = 0; (path = kw_embedded_at(i, &text, &len)); i++) {
+        if (!is_platform_file(path)) continue;
+        enum kw_status st = kw_platform_parse(&got.p[got.n], path, text, len, err);
+        if (st != KW_OK) {
+            kw_platforms_free(&got);
+            return st;
+        }
+        got.n++;
+    }
+    qsort(got.p, got.n, sizeof *got.p, by_name);
+    *all = got;
+    return KW_OK;
+}
+
+void kw_platforms_free(struct kw_platforms *all)
+{
+    for (size_t i = 0; i < all->n; i++) kw_platform_free(&all->p[i]);
+    free(all->p);
+    *all = (struct kw_platforms){ 0 };
+}
+
+const struct kw_platform *kw_platforms_find(const struct kw_platforms *all, const char *name)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (!strcmp(all->p[i].name, name)) return &all->p[i];
+    return NULL;
+}
+
+/* ---- what a platform offers */
+
+uint32_t kw_gpu_offer_step(const struct kw_gpu_offer *o, uint32_t tp)
+{
+    if (tp == 0 || tp > o->gpus_max) return 0;
+    if (tp % o->gpus_min == 0) return 1;
+    return o->gpus_min % tp == 0 ? o->gpus_min / tp : 0;
+}
+
+/* Is a the better of two offers for the same GPU? Known prices before unknown, then the lower. */
+static bool cheaper(const struct kw_gpu_offer *a, const struct kw_gpu_offer *b)
+{
+    if (a->gpu_hour.known != b->gpu_hour.known) return a->gpu_hour.known;
+    return a->gpu_hour.known && a->gpu_hour.v < b->gpu_hour.v;
+}
+
+const struct kw_gpu_offer *kw_platform_gpu(const struct kw_platform *p, const char *gpu, uint32_t tp)
+{
+    const struct kw_gpu_offer *best = NULL;
+    uint32_t best_step = 0;
+    for (size_t i = 0; i < p->n_gpus; i++) {
+        const struct kw_gpu_offer *o = &p->gpus[i];
+        uint32_t step = strcmp(o->gpu, gpu) ? 0 : kw_gpu_offer_step(o, tp);
+        if (step == 0 || (step > 1 && p->kind != KW_KIND_DEDICATED)) continue;
+        if (!best || step < best_step || (step == best_step && cheaper(o, best))) best = o, best_step = step;
+    }
+    return best;
+}
+
+const struct kw_api_offer *kw_platform_api(const struct kw_platform *p, const char *model)
+{
+    for (size_t i = 0; i < p->n_apis; i++)
+        if (!strcmp(p->apis[i].model, model)) return &p->apis[i];
+    return NULL;
+}
+
+const struct kw_rate_limits *kw_platform_tier(const struct kw_platform *p, const char *tier)
+{
+    for (size_t i = 0; i < p->n_tiers; i++)
+        if (!strcmp(p->tiers[i].tier, tier)) return &p->tiers[i];
+    return NULL;
+}

@@ -1,0 +1,265 @@
+#include "platforms/facts/show.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "sim/core/date.h"
+#include "sim/core/text.h"
+
+#define WIDTH 100 /* terminal columns of what is printed */
+
+/* Hands the text over, or says that memory ran out. */
+static enum kw_status done(struct kw_text *t, char **text, struct kw_error *err)
+{
+    if (t->failed || !t->s) {
+        kw_text_free(t);
+        return kw_fail(err, KW_ENOMEM, "out of memory");
+    }
+    *text = t->s;
+    return KW_OK;
+}
+
+/* s in at least `width` columns; unlike kw_text_pad never cut. */
+static void cell(struct kw_text *t, const char *s, int width)
+{
+    int pad = width - kw_text_width(s);
+    kw_text_add(t, "%s%*s", s, pad > 0 ? pad : 0, "");
+}
+
+/* ---- small pieces */
+
+/* "S41" of "S41: runpod/docs ..." */
+static int id_length(const char *source)
+{
+    return (int)strcspn(source, ":");
+}
+
+static void money(char *buf, size_t size, kw_nusd v) /* two digits at least, four at most */
+{
+    double usd = kw_nano_to_double(v);
+    snprintf(buf, size, v % (KW_NANO / 100) ? "%.4g" : "%.2f", usd);
+}
+
+static void duration(char *buf, size_t size, kw_ns d)
+{
+    char s[32];
+    if (d == 0) snprintf(buf, size, "0");
+    else if (d % KW_NS_PER_HOUR == 0) snprintf(buf, size, "%" PRId64 " h", d / KW_NS_PER_HOUR);
+    else if (d > 60 * KW_NS_PER_S && d % (60 * KW_NS_PER_S) == 0)
+        snprintf(buf, size, "%" PRId64 " min", d / (60 * KW_NS_PER_S));
+    else if (d < KW_NS_PER_MS) snprintf(buf, size, "exact");
+    else snprintf(buf, size, "%.12s s", kw_nano_format(s, sizeof s, d));
+}
+
+/* The names of what is offered, each once, as many as fit; "+3" for the rest. */
+static void offers(char *buf, size_t size, const struct kw_platform *p)
+{
+    size_t n = p->kind == KW_KIND_API ? p->n_apis : p->n_gpus, used = 0, left = 0;
+    buf[0] = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = p->kind == KW_KIND_API ? p->apis[i].model : p->gpus[i].gpu;
+        bool seen = false;
+        for (size_t k = 0; k < i && !seen; k++)
+            seen = !strcmp(name, p->kind == KW_KIND_API ? p->apis[k].model : p->gpus[k].gpu);
+        if (seen) continue;
+        size_t len = strlen(name);
+        if (left || used + len + 5 > size) { /* room for " +99" and the NUL */
+            left++;
+            continue;
+        }
+        used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? " " : "", name);
+    }
+    if (left) snprintf(buf + used, size - used, "%s+%zu", used ? " " : "", left);
+    if (!buf[0]) snprintf(buf, size, "-");
+}
+
+/* "$0.58/h" for time, "$0.18 $0.18" per million tokens in and out. */
+static void cheapest(char *buf, size_t size, const struct kw_platform *p)
+{
+    const struct kw_gpu_offer *g = NULL;
+    const struct kw_api_offer *a = NULL;
+    char in[24], out[24];
+    for (size_t i = 0; i < p->n_gpus; i++)
+        if (p->gpus[i].gpu_hour.known && (!g || p->gpus[i].gpu_hour.v < g->gpu_hour.v)) g = &p->gpus[i];
+    for (size_t i = 0; i < p->n_apis; i++) {
+        const struct kw_api_offer *o = &p->apis[i];
+        if (o->in_mtok.known && o->out_mtok.known &&
+            (!a || o->in_mtok.v + o->out_mtok.v < a->in_mtok.v + a->out_mtok.v))
+            a = o;
+    }
+    snprintf(buf, size, "not found");
+    if (g) {
+        money(in, sizeof in, g->gpu_hour.v);
+        snprintf(buf, size, "$%s/h", in);
+    } else if (a) {
+        money(in, sizeof in, a->in_mtok.v);
+        money(out, sizeof out, a->out_mtok.v);
+        snprintf(buf, size, "$%s $%s", in, out);
+    }
+}
+
+enum kw_status kw_show_list(const struct kw_platforms *all, char **text, struct kw_error *err)
+{
+    static const struct {
+        const char *title;
+        int width;
+    } column[] = { { "name", 19 }, { "kind", 10 }, { "GPUs or models", 22 }, { "from", 12 },
+                   { "meter", 5 }, { "idle", 6 },  { "grade", 9 },           { "oldest", 10 } };
+    struct kw_text g = { 0 };
+    for (size_t i = 0; i < 8; i++) {
+        if (i) kw_text_add(&g, " ");
+        cell(&g, column[i].title, i < 7 ? column[i].width : 0);
+    }
+    kw_text_add(&g, "\n");
+    bool marked = false;
+    for (size_t i = 0; i < all->n; i++) {
+        const struct kw_platform *p = &all->p[i];
+        char name[48], offer[23], price[64], meter[24], idle[24];
+        snprintf(name, sizeof name, "%s%s", p->name, p->can_plan ? "" : "*");
+        marked |= !p->can_plan;
+        offers(offer, sizeof offer, p);
+        cheapest(price, sizeof price, p);
+        duration(meter, sizeof meter, p->meter.granularity);
+        if (p->kind == KW_KIND_API) snprintf(meter, sizeof meter, "token");
+        duration(idle, sizeof idle, p->scaling.idle_timeout);
+        if (p->kind != KW_KIND_SERVERLESS || p->scaling.idle_timeout == 0) snprintf(idle, sizeof idle, "-");
+        const char *oldest = p->oldest[0] ? p->oldest : "undated";
+        const char *value[] = { name, kw_kind_name[p->kind], offer, price, meter, idle, kw_grade_name[p->weakest], oldest };
+        for (size_t k = 0; k < 8; k++) {
+            if (k) kw_text_add(&g, " ");
+            cell(&g, value[k], k < 7 ? column[k].width : 0);
+        }
+        kw_text_add(&g, "\n");
+    }
+    kw_text_add(&g, "\nfrom: the cheapest GPU-hour, or $ per million tokens in and out. "
+                    "grade: the weakest of its numbers.\n");
+    if (marked)
+        kw_text_add(&g, "*: not enough is known to plan with it; `platforms show NAME` says what is missing.\n");
+    return done(&g, text, err);
+}
+
+/* ---- show */
+
+static void print_sources(struct kw_text *t, const struct kw_platform *p)
+{
+    kw_text_add(t, "\nsources\n");
+    for (size_t i = 0; i < p->n_facts; i++) {
+        const struct kw_provenance *v = &p->facts[i].provenance;
+        bool seen = false;
+        for (size_t k = 0; k < i && !seen; k++) seen = !strcmp(p->facts[k].provenance.source, v->source);
+        if (seen) continue;
+        kw_text_add(t, "  ");
+        kw_text_fold(t, v->source, 6, WIDTH);
+        kw_text_add(t, "      %s", v->date);
+        if (v->evidence) kw_text_add(t, ", evidence %c", v->evidence);
+        kw_text_add(t, "\n");
+    }
+}
+
+static void print_assumptions(struct kw_text *t, const struct kw_platform *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_facts; i++) {
+        const struct kw_fact *k = &p->facts[i];
+        if (k->provenance.grade != KW_GRADE_UNKNOWN) continue;
+        if (!n++) kw_text_add(t, "\nassumed, because it was not found (set it in the scenario when you know)\n");
+        kw_text_add(t, "  ");
+        char line[sizeof k->path + sizeof k->value + sizeof k->note + 8];
+        snprintf(line, sizeof line, "%s: %s%s%s%s", k->path, k->value, k->note[0] ? " (" : "", k->note,
+                 k->note[0] ? ")" : "");
+        kw_text_fold(t, line, 6, WIDTH);
+    }
+}
+
+static void print_not_found(struct kw_text *t, const struct kw_platform *p)
+{
+    if (p->n_not_found) kw_text_add(t, "\nnot found\n");
+    for (size_t i = 0; i < p->n_not_found; i++) {
+        kw_text_add(t, "  - ");
+        kw_text_fold(t, p->not_found[i], 4, WIDTH);
+    }
+}
+
+enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct kw_error *err)
+{
+    struct kw_text g = { 0 };
+    kw_text_add(&g, "%s: %s (%s)\n", p->name, p->title, kw_kind_name[p->kind]);
+    if (p->url[0]) kw_text_add(&g, "%s\n", p->url);
+    if (!p->can_plan) kw_text_add(&g, "cannot be planned: %s\n", p->why_not);
+    kw_text_add(&g, "weakest grade %s, oldest date %s\n\n", kw_grade_name[p->weakest],
+                p->oldest[0] ? p->oldest : "undated");
+    cell(&g, "fact", 38);
+    cell(&g, " value", 29);
+    cell(&g, " grade", 11);
+    cell(&g, "date", 11);
+    kw_text_add(&g, "source\n");
+    for (size_t i = 0; i < p->n_facts; i++) {
+        const struct kw_fact *k = &p->facts[i];
+        char id[48];
+        snprintf(id, sizeof id, "%.*s", id_length(k->provenance.source), k->provenance.source);
+        cell(&g, k->path, 38);
+        kw_text_add(&g, " ");
+        if (kw_text_width(k->path) > 38 || kw_text_width(k->value) > 27) { /* a long one gets a line of its own */
+            kw_text_add(&g, "%s\n%*s", k->value, 67, "");
+        } else {
+            cell(&g, k->value, 28);
+        }
+        cell(&g, kw_grade_name[k->provenance.grade], 10);
+        kw_text_add(&g, " ");
+        cell(&g, k->provenance.date, 11);
+        kw_text_add(&g, "%s\n", id);
+        if (k->note[0]) {
+            kw_text_add(&g, "      ");
+            kw_text_fold(&g, k->note, 6, WIDTH);
+        }
+    }
+    if (p->n_tiers) kw_text_add(&g, "\ntier in use: %s\n", p->n_apis ? p->apis[0].limits.tier : p->tiers[0].tier);
+    print_assumptions(&g, p);
+    print_not_found(&g, p);
+    print_sources(&g, p);
+    if (p->notes[0]) {
+        kw_text_add(&g, "\nnotes\n  ");
+        kw_text_fold(&g, p->notes, 2, WIDTH);
+    }
+    return done(&g, text, err);
+}
+
+static bool ours(const struct kw_fact *k) /* a choice or an assumption: it has no age */
+{
+    return k->provenance.grade == KW_GRADE_USER || k->provenance.grade == KW_GRADE_UNKNOWN;
+}
+
+enum kw_status kw_show_check(const struct kw_platform *p, const char *file, const char *today, char **text,
+                             size_t *n_stale, struct kw_error *err)
+{
+    struct kw_text g = { 0 };
+    if (strlen(today) != 10 || kw_date_age_days(today, today) != 0)
+        return kw_fail(err, KW_EUSAGE, "'%.20s' is not a date: want YYYY-MM-DD", today);
+    size_t stale = 0, undated = 0, assumed = 0;
+    for (size_t i = 0; i < p->n_facts; i++) {
+        const struct kw_fact *k = &p->facts[i];
+        assumed += k->provenance.grade == KW_GRADE_UNKNOWN;
+        if (ours(k)) continue;
+        int64_t age = kw_date_age_days(k->provenance.date, today);
+        undated += age == INT64_MIN;
+        stale += age > KW_SHOW_STALE_DAYS;
+    }
+    kw_text_add(&g, "%s: valid: platform '%s', %s, %zu offers, %zu facts\n", file, p->name, kw_kind_name[p->kind],
+            p->n_gpus + p->n_apis, p->n_facts);
+    if (!p->can_plan) kw_text_add(&g, "cannot be planned: %s\n", p->why_not);
+    kw_text_add(&g, "%zu assumed, %zu not found, %zu undated, %zu older than %d days at %s\n", assumed, p->n_not_found,
+            undated, stale, KW_SHOW_STALE_DAYS, today);
+    print_assumptions(&g, p);
+    bool head = false;
+    for (size_t i = 0; i < p->n_facts; i++) {
+        const struct kw_fact *k = &p->facts[i];
+        int64_t age = kw_date_age_days(k->provenance.date, today);
+        if (ours(k) || age <= KW_SHOW_STALE_DAYS) continue;
+        if (!head) kw_text_add(&g, "\nstale\n");
+        head = true;
+        kw_text_add(&g, "  %s: %s, %s, %" PRId64 " days old\n", k->path, k->value, k->provenance.date, age);
+    }
+    print_not_found(&g, p);
+    enum kw_status st = done(&g, text, err);
+    if (st == KW_OK && n_stale) *n_stale = stale;
+    return st;
+}

@@ -1,0 +1,108 @@
+#include "sim/cli/commands/trace.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/cli/output.h"
+#include "sim/core/files/file.h"
+#include "workloads/model.h"
+#include "workloads/stats.h"
+#include "workloads/trace.h"
+
+/* Loads args[0]; what the reader had to mend goes to stderr. */
+static enum kw_status load(struct kw_trace *t, const struct kw_options *o, struct kw_error *err)
+{
+    char remarks[400];
+    enum kw_status st = kw_trace_load(t, o->args.v[0], o->format, o->columns, err);
+    if (st != KW_OK) return st;
+    kw_trace_remarks(t, remarks, sizeof remarks);
+    if (remarks[0]) fprintf(stderr, "keepwarm: %s: %s\n", o->args.v[0], remarks);
+    return KW_OK;
+}
+
+int kw_cli_trace_info(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct kw_trace t;
+    char *text = NULL;
+    enum kw_status st = load(&t, o, &err);
+    if (st != KW_OK) return kw_cli_fail(st, &err);
+    st = o->json ? kw_trace_info_json(&text, &t, NULL, &err) : kw_trace_info(&text, &t, NULL, &err);
+    kw_trace_free(&t);
+    return st == KW_OK ? kw_cli_print_owned(text) : kw_cli_fail(st, &err);
+}
+
+int kw_cli_trace_formats(const struct kw_options *o)
+{
+    struct kw_text out = { 0 };
+    const char *name, *what;
+    (void)o;
+    for (size_t i = 0; (name = kw_trace_format(i, &what)); i++) {
+        kw_text_pad(&out, name, 14);
+        kw_text_add(&out, "%s\n", what);
+    }
+    return kw_cli_print(&out);
+}
+
+static enum kw_status need_output(const struct kw_options *o, struct kw_error *err)
+{
+    return o->out ? kw_file_check(o->out, err) : kw_fail(err, KW_EUSAGE, "want -o FILE for the result");
+}
+
+int kw_cli_trace_convert(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct kw_trace t;
+    enum kw_status st = need_output(o, &err);
+    if (st == KW_OK && (st = load(&t, o, &err)) == KW_OK) {
+        st = kw_trace_save(&t, o->out, &err);
+        if (st == KW_OK) fprintf(stderr, "keepwarm: wrote %zu request%s to %s\n", t.n, t.n == 1 ? "" : "s", o->out);
+        kw_trace_free(&t);
+    }
+    return st == KW_OK ? 0 : kw_cli_fail(st, &err);
+}
+
+int kw_cli_trace_synth(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct kw_workload *w = malloc(sizeof *w);
+    struct kw_trace t;
+    enum kw_status st = w ? need_output(o, &err) : kw_fail(&err, KW_ENOMEM, "out of memory");
+    if (st == KW_OK) st = kw_workload_load(w, o->args.v[0], &err);
+    if (st == KW_OK && (st = kw_synth(&t, w, o->seed >= 0 ? (uint64_t)o->seed : w->seed, &err)) == KW_OK) {
+        st = kw_trace_save(&t, o->out, &err);
+        if (st == KW_OK) fprintf(stderr, "keepwarm: wrote %zu request%s to %s\n", t.n, t.n == 1 ? "" : "s", o->out);
+        kw_trace_free(&t);
+    }
+    free(w);
+    return st == KW_OK ? 0 : kw_cli_fail(st, &err);
+}
+
+int kw_cli_trace_fit(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct kw_workload *w = malloc(sizeof *w);
+    struct kw_trace t;
+    char command[240], hour[32] = "";
+    const char *slash = strrchr(o->args.v[0], '/');
+    uint64_t seed = o->seed >= 0 ? (uint64_t)o->seed : 1;
+    if (o->start_hour >= 0) snprintf(hour, sizeof hour, " --start-hour %d", (int)o->start_hour);
+    snprintf(command, sizeof command, "keepwarm trace fit %.150s%s --seed %llu", slash ? slash + 1 : o->args.v[0], hour,
+             (unsigned long long)seed);
+    struct kw_fit_options fit = { .name = o->name, .source = o->origin, .licence = o->licence, .date = o->date,
+                                  .command = command, .start_hour = (int)o->start_hour, .seed = seed };
+    enum kw_status st = w ? KW_OK : kw_fail(&err, KW_ENOMEM, "out of memory");
+    if (st == KW_OK && o->out) st = kw_file_check(o->out, &err);
+    if (st == KW_OK && (st = load(&t, o, &err)) == KW_OK) {
+        st = kw_workload_fit(w, &t, &fit, &err);
+        kw_trace_free(&t);
+    }
+    int code = 0;
+    if (st == KW_OK && o->out) {
+        st = kw_workload_save(w, o->out, &err);
+        if (st == KW_OK) fprintf(stderr, "keepwarm: wrote %s\n", o->out);
+    } else if (st == KW_OK) {
+        code = kw_cli_print_owned(kw_workload_text(w));
+    }
+    free(w);
+    return st == KW_OK ? code : kw_cli_fail(st, &err);
+}

@@ -1,0 +1,41 @@
+#include "sim/cli/output.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int kw_cli_fail(enum kw_status st, const struct kw_error *err)
+{
+    fprintf(stderr, "keepwarm: %s\n", err->msg[0] ? err->msg : "failed");
+    return kw_exit_code(st);
+}
+
+int kw_cli_print(struct kw_text *text)
+{
+    struct kw_error err;
+    enum kw_status st = KW_OK;
+    if (text->failed)
+        st = kw_fail(&err, KW_ENOMEM, "out of memory");
+    else if ((text->n && fwrite(text->s, 1, text->n, stdout) != text->n) || fflush(stdout))
+        st = kw_fail(&err, KW_EIO, "standard output: %s", strerror(errno));
+    kw_text_free(text);
+    return st == KW_OK ? 0 : kw_cli_fail(st, &err);
+}
+
+int kw_cli_print_owned(char *text)
+{
+    struct kw_text t = { 0 };
+    if (text) kw_text_add(&t, "%s", text);
+    t.failed |= !text;
+    free(text);
+    return kw_cli_print(&t);
+}
+
+char *kw_cli_date(char buf[16], int64_t unix_s)
+{
+    time_t at = unix_s >= 0 ? (time_t)unix_s : time(NULL);
+    struct tm tm;
+    if (!gmtime_r(&at, &tm) || !strftime(buf, 16, "%Y-%m-%d", &tm)) snprintf(buf, 16, "undated");
+    return buf;
+}

@@ -1,0 +1,159 @@
+#include "sim/fleet/api/api_endpoint.h"
+#include <assert.h>
+#include <math.h>
+
+#define MINUTE (60 * KW_NS_PER_S)
+#define DAY (86400 * KW_NS_PER_S)
+
+/* Most a bucket can hold: one period's worth, or one window's, whole units and at least one. */
+static kw_i128 bucket_capacity(const struct kw_bucket *b)
+{
+    if (!b->window) return (kw_i128)b->limit * b->period_ns;
+    kw_i128 units = (kw_i128)b->limit * b->window / b->period_ns;
+    return (units < 1 ? 1 : units) * b->period_ns;
+}
+
+static void bucket_init(struct kw_bucket *b, int64_t limit, kw_ns window, kw_ns period)
+{
+    *b = (struct kw_bucket){ .limit = limit, .window = window, .period_ns = period };
+    if (limit) b->level = bucket_capacity(b); /* starts full: nothing was used before the trace */
+}
+
+static void bucket_advance(struct kw_bucket *b, kw_ns now)
+{
+    assert(now >= b->at);
+    if (!b->limit) return;
+    kw_i128 capacity = bucket_capacity(b);
+    if (b->window)
+        b->level += capacity * (now / b->window - b->at / b->window);
+    else
+        b->level += (kw_i128)b->limit * (now - b->at); /* limit units a period is limit * ns in units of 1/period_ns */
+    if (b->level > capacity) b->level = capacity;
+    b->at = now;
+}
+
+/* ns until `units` are there; 0 now, -1 never. */
+static kw_ns bucket_wait(const struct kw_bucket *b, int64_t units)
+{
+    if (!b->limit) return 0;
+    kw_i128 need = (kw_i128)units * b->period_ns, capacity = bucket_capacity(b);
+    if (need <= b->level) return 0;
+    if (need > capacity) return -1;
+    kw_i128 lack = need - b->level;
+    if (b->window) {
+        kw_i128 windows = (lack + capacity - 1) / capacity;
+        kw_i128 at = ((kw_i128)(b->at / b->window) + windows) * b->window;
+        return (kw_ns)(at - b->at);
+    }
+    return (kw_ns)((lack + b->limit - 1) / b->limit);
+}
+
+static void bucket_take(struct kw_bucket *b, int64_t units)
+{
+    if (b->limit) b->level -= (kw_i128)units * b->period_ns;
+}
+
+enum kw_status kw_api_endpoint_init(struct kw_api_endpoint *e, const struct kw_deployment *d, uint64_t seed,
+                                    uint64_t replication, struct kw_error *err)
+{
+    *e = (struct kw_api_endpoint){ .d = d };
+    if (d->ttft_s.kind == KW_LAW_NONE || d->output_rate.kind == KW_LAW_NONE)
+        return kw_fail(err, KW_ERANGE, "%s: this API's latency is not known: set its ttft_s and output_rate laws", d->name);
+    const struct kw_rate_limits *l = &d->limits;
+    bucket_init(&e->rpm, l->rpm, l->window, MINUTE);
+    bucket_init(&e->tpm, l->tpm, l->window, MINUTE);
+    bucket_init(&e->itpm, l->itpm, l->window, MINUTE);
+    bucket_init(&e->otpm, l->otpm, l->window, MINUTE);
+    bucket_init(&e->rpd, l->rpd, l->rpd ? DAY : 0, DAY); /* daily quotas reset at midnight, they do not trickle */
+    bucket_init(&e->tpd, l->tpd, l->tpd ? DAY : 0, DAY);
+    return kw_rng_init(&e->latency, seed, replication, KW_RNG_API_LATENCY, err);
+}
+
+void kw_api_endpoint_free(struct kw_api_endpoint *e) { kw_rng_free(&e->latency); }
+
+/* What the rule counts at admission: `in` and `out` for split limits, both added for tpm and tpd. */
+static void admission_count(const struct kw_rate_limits *l, uint32_t prompt, uint32_t cached, uint32_t max_tokens,
+                            int64_t *in, int64_t *out)
+{
+    int64_t fresh = l->cache_reads_count ? prompt : (int64_t)prompt - cached;
+    *in = fresh;
+    *out = 0;
+    switch (l->rule) {
+    case KW_COUNT_RESERVE_MAX_TOKENS: *out = max_tokens; break;
+    case KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE: *out = max_tokens > fresh ? max_tokens - fresh : 0; break;
+    case KW_COUNT_RESERVE_THEN_REFUND:
+        *in = prompt;
+        *out = max_tokens;
+        break;
+    case KW_COUNT_ACTUAL:
+    case KW_COUNT_ESTIMATE_THEN_SETTLE: break;
+    }
+}
+
+void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prompt, uint32_t cached, uint32_t output,
+                             uint32_t max_tokens, struct kw_api_answer *a)
+{
+    const struct kw_deployment *d = e->d;
+    struct kw_bucket *const all[] = { &e->rpm, &e->rpd, &e->tpm, &e->tpd, &e->itpm, &e->otpm };
+    double ttft = kw_law_draw(&d->ttft_s, &e->latency);
+    double per_ktok = kw_law_draw(&d->ttft_per_ktok_s, &e->latency);
+    double rate = kw_law_draw(&d->output_rate, &e->latency);
+
+    *a = (struct kw_api_answer){ 0 };
+    admission_count(&d->limits, prompt, cached, max_tokens ? max_tokens : output, &a->reserved_in, &a->reserved_out);
+    int64_t total = a->reserved_in + a->reserved_out;
+    /* otpm that is charged on completion still needs a positive level to admit */
+    const int64_t need[] = { 1, 1, total, total, a->reserved_in, a->reserved_out ? a->reserved_out : 1 };
+    kw_ns wait = 0;
+    for (int i = 0; i < 6; i++) {
+        bucket_advance(all[i], now);
+        kw_ns w = bucket_wait(all[i], need[i]);
+        if (w < 0 || wait < 0)
+            wait = -1;
+        else if (w > wait)
+            wait = w;
+    }
+    if (wait) {
+        a->reject_code = d->limits.reject_code;
+        a->retry_after = wait;
+        if (d->limits.rule == KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE && !bucket_wait(&e->rpm, 1)) bucket_take(&e->rpm, 1);
+        return;
+    }
+    const int64_t take[] = { 1, 1, total, total, a->reserved_in, a->reserved_out };
+    for (int i = 0; i < 6; i++) bucket_take(all[i], take[i]);
+    a->accepted = true;
+    a->ttft = (kw_ns)llround((ttft + per_ktok * prompt / 1000) * 1e9);
+    a->e2e = a->ttft + (kw_ns)llround((output - 1) / rate * 1e9);
+}
+
+void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct kw_api_answer *a, uint32_t prompt,
+                            uint32_t cached, uint32_t output)
+{
+    const struct kw_rate_limits *l = &e->d->limits;
+    int64_t in = l->cache_reads_count ? prompt : (int64_t)prompt - cached;
+    int64_t out = (int64_t)llround(output * (l->output_burndown > 0 ? l->output_burndown : 1));
+    switch (l->rule) {
+    case KW_COUNT_RESERVE_MAX_TOKENS:
+    case KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE: return;
+    case KW_COUNT_ACTUAL:
+    case KW_COUNT_ESTIMATE_THEN_SETTLE:
+    case KW_COUNT_RESERVE_THEN_REFUND: break;
+    }
+    struct kw_bucket *const total[] = { &e->tpm, &e->tpd };
+    for (int i = 0; i < 2; i++) {
+        bucket_advance(total[i], now);
+        bucket_take(total[i], in + out - a->reserved_in - a->reserved_out);
+    }
+    bucket_advance(&e->itpm, now);
+    bucket_take(&e->itpm, in - a->reserved_in);
+    bucket_advance(&e->otpm, now);
+    bucket_take(&e->otpm, out - a->reserved_out);
+}
+
+kw_ns kw_client_backoff(const struct kw_client_retry *r, uint32_t k, kw_ns retry_after, struct kw_rng *rng)
+{
+    double ceiling = ldexp((double)r->base, k > 1 ? (int)(k - 1 < 60 ? k - 1 : 60) : 0);
+    if (ceiling > (double)r->cap) ceiling = (double)r->cap;
+    kw_ns wait = (kw_ns)(kw_rng_uniform(rng) * ceiling);
+    return wait > retry_after ? wait : retry_after;
+}

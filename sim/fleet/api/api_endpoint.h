@@ -1,0 +1,55 @@
+/* sim/fleet/api/api_endpoint.h - a managed per-token API: latency laws, rate limits with the provider's counting rule, and
+ * rejections. Stateless but for the limiter's buckets and the random streams. */
+#ifndef KW_SIM_FLEET_API_API_ENDPOINT_H
+#define KW_SIM_FLEET_API_API_ENDPOINT_H
+#include "sim/fleet/fleet.h"
+
+/* One limit. window == 0: a token bucket that holds at most `limit` units and refills continuously by `limit` a period.
+ * window > 0: fixed windows aligned to time 0, max(1, limit * window / period) units each. Levels are exact integers (units
+ * times period_ns), so nothing drifts over months; a settlement may leave a debt (level < 0) that refill pays back. */
+struct kw_bucket {
+    kw_i128 level; /* units * period_ns available at `at` */
+    kw_ns at;
+    int64_t limit; /* units a period; 0 = no limit */
+    kw_ns window;
+    kw_ns period_ns; /* 60 s, or 86400 s for daily limits */
+};
+
+struct kw_api_endpoint {
+    const struct kw_deployment *d;
+    struct kw_rng latency;
+    struct kw_bucket rpm, rpd, tpm, itpm, otpm, tpd;
+};
+
+struct kw_api_answer {
+    bool accepted;
+    int reject_code;
+    kw_ns retry_after;  /* when rejected: from now until the limiter would accept a request of this size, if nobody else
+                           came; -1: never, the request alone exceeds a limit (a client must not retry) */
+    kw_ns ttft, e2e;    /* from now, when accepted: ttft law (+ per 1000 prompt tokens), then (output-1) / output_rate */
+    int64_t reserved_in, reserved_out; /* counted at admission against token limits; settle corrects them */
+};
+
+enum kw_status kw_api_endpoint_init(struct kw_api_endpoint *e, const struct kw_deployment *d, uint64_t seed,
+                                    uint64_t replication, struct kw_error *err);
+void kw_api_endpoint_free(struct kw_api_endpoint *e);
+
+/* A request meets the API at `now` (non-decreasing over calls). max_tokens: what the client states. Draws exactly the
+ * same number of variates whether accepted or not. */
+void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prompt, uint32_t cached, uint32_t output,
+                             uint32_t max_tokens, struct kw_api_answer *a);
+/* A request completed: limits are corrected to what the rule finally counts (PLATFORMS.md section 3):
+ *   actual                           in at admission, out here
+ *   reserve_max_tokens               in + max_tokens at admission, nothing here (Azure)
+ *   max_of_max_tokens_and_estimate   max(in, max_tokens) at admission, nothing here; refused calls count as requests (OpenAI)
+ *   estimate_then_settle             in at admission, out here against otpm (Anthropic)
+ *   reserve_then_refund              in + cached + max_tokens at admission; here down (or up) to in + burndown * out (Bedrock)
+ * in = prompt, less cached tokens unless cache_reads_count. */
+void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct kw_api_answer *a, uint32_t prompt,
+                            uint32_t cached, uint32_t output);
+
+/* Wait before try number k (from 1 = first retry): full jitter, uniform in [0, min(cap, base * 2^(k-1))], at least
+ * retry_after. */
+kw_ns kw_client_backoff(const struct kw_client_retry *r, uint32_t k, kw_ns retry_after, struct kw_rng *rng);
+
+#endif

@@ -1,0 +1,86 @@
+#include "sim/fleet/api/api_gateway.h"
+#include <stdlib.h>
+#include "sim/fleet/api/client.h"
+
+void kw_api_gateway_init(struct kw_api_gateway *a)
+{
+    *a = (struct kw_api_gateway){ 0 };
+}
+
+static void end_run(struct kw_api_gateway *a)
+{
+    if (a->endpoint.d) kw_api_endpoint_free(&a->endpoint);
+    a->endpoint.d = NULL;
+    kw_rng_free(&a->retry);
+}
+
+void kw_api_gateway_free(struct kw_api_gateway *a)
+{
+    end_run(a);
+    free(a->answer);
+    kw_api_gateway_init(a);
+}
+
+enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_context *w, const struct kw_deployment *d,
+                                 uint32_t index, const struct kw_fleet_options *opt, struct kw_error *err)
+{
+    uint64_t seed = index ? kw_mix64(opt->seed + index) : opt->seed;
+    end_run(a);
+    a->d = d;
+    a->w = w;
+    a->index = index;
+    enum kw_status st = kw_rng_init(&a->retry, seed, opt->replication, KW_RNG_RETRY, err);
+    if (st != KW_OK) return st;
+    if ((st = kw_api_endpoint_init(&a->endpoint, d, seed, opt->replication, err)) != KW_OK) a->endpoint.d = NULL;
+    return st;
+}
+
+static uint32_t stated_max_tokens(const struct kw_api_gateway *a, uint32_t output)
+{
+    return a->d->max_tokens > output ? a->d->max_tokens : output;
+}
+
+enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, kw_ns now, struct kw_error *err)
+{
+    struct kw_run_context *w = a->w;
+    struct kw_inflight *f = &w->flights.f[flight];
+    uint32_t prompt = w->trace->prompt[f->request], output = w->trace->output[f->request];
+    if (flight >= a->cap) {
+        uint32_t cap = w->flights.cap;
+        struct kw_api_answer *answer = realloc(a->answer, cap * sizeof *answer);
+        if (!answer) return kw_fail(err, KW_ENOMEM, "%s: no memory for %u answers", a->d->name, cap);
+        a->answer = answer;
+        a->cap = cap;
+    }
+    struct kw_api_answer *answer = &a->answer[flight];
+    f->tried = now;
+    kw_api_endpoint_request(&a->endpoint, now, prompt, 0, output, stated_max_tokens(a, output), answer);
+    if (!answer->accepted) {
+        bool hopeless = answer->retry_after < 0;
+        if (hopeless || f->attempts >= a->d->retry.max_attempts) {
+            w->tally.o->ledger[a->index].failed_tokens_in += prompt;
+            kw_client_lost(w, flight, KW_REQ_REJECTED);
+            return KW_OK;
+        }
+        return kw_client_refused(w, flight, &a->d->retry, now, answer->retry_after, &a->retry, err);
+    }
+    if (flight >= KW_TAG_NUMBERS)
+        return kw_fail(err, KW_ENOMEM, "more than %u requests under way at an API", KW_TAG_NUMBERS);
+    enum kw_status st = kw_events_id(&w->events, kw_tag(KW_EV_API_DONE, a->index, flight), &f->event, err);
+    if (st != KW_OK) return st;
+    f->at = KW_AT_API;
+    f->first = now + answer->ttft;
+    kw_events_set(&w->events, f->event, now + answer->e2e);
+    return KW_OK;
+}
+
+void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now)
+{
+    struct kw_run_context *w = a->w;
+    struct kw_inflight *f = &w->flights.f[flight];
+    kw_events_release(&w->events, f->event);
+    kw_api_endpoint_settle(&a->endpoint, now, &a->answer[flight], w->trace->prompt[f->request], 0,
+                           w->trace->output[f->request]);
+    kw_tally_completed(&w->tally, f, now, a->d->network_rtt, 0, 0);
+    kw_inflight_table_drop(&w->flights, flight);
+}

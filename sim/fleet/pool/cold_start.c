@@ -1,0 +1,52 @@
+#include "sim/fleet/pool/cold_start.h"
+#include <math.h>
+
+#define MOST_STOCKOUTS 100000 /* of one start */
+
+enum kw_status kw_start_streams_begin(struct kw_start_streams *streams, uint64_t seed, uint64_t replication, struct kw_error *err)
+{
+    kw_start_streams_free(streams);
+    enum kw_status st = kw_rng_init(&streams->cold, seed, replication, KW_RNG_COLD_START, err);
+    if (st == KW_OK) st = kw_rng_init(&streams->cache, seed, replication, KW_RNG_CACHE_HIT, err);
+    if (st == KW_OK) st = kw_rng_init(&streams->failure, seed, replication, KW_RNG_FAILURE, err);
+    return st;
+}
+
+void kw_start_streams_free(struct kw_start_streams *streams)
+{
+    kw_rng_free(&streams->cold);
+    kw_rng_free(&streams->cache);
+    kw_rng_free(&streams->failure);
+}
+
+/* Eleven variates, whatever comes of them. */
+struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_autoscaling *a, struct kw_start_streams *streams)
+{
+    struct kw_start s = { .stockouts = 0 };
+    kw_ns provision = kw_law_draw_ns(&c->provision, &streams->cold), pull = kw_law_draw_ns(&c->pull, &streams->cold);
+    kw_ns load = kw_law_draw_ns(&c->load, &streams->cold);
+    double rate = kw_law_draw(&c->load_rate, &streams->cold), cached_rate = kw_law_draw(&c->cached_load_rate, &streams->cold);
+    kw_ns init = kw_law_draw_ns(&c->init, &streams->cold), restore = kw_law_draw_ns(&c->restore, &streams->cold);
+    bool cached = kw_rng_uniform(&streams->cache) < c->cache_hit;
+    s.restores = kw_rng_uniform(&streams->cache) < c->snapshot_probability && c->restore.kind != KW_LAW_NONE;
+    double no_gpu = kw_rng_uniform(&streams->failure);
+    s.fails = kw_rng_uniform(&streams->failure) < a->start_failure_probability;
+
+    if (a->stockout_probability > 0) { /* P(at least k) = q^k */
+        double k = floor(log(no_gpu) / log(a->stockout_probability));
+        s.stockouts = k < MOST_STOCKOUTS ? (uint32_t)k : MOST_STOCKOUTS;
+        double wait = (double)provision + (double)s.stockouts * (double)a->stockout_retry;
+        provision = wait < (double)KW_LAW_LONGEST ? provision + (kw_ns)s.stockouts * a->stockout_retry : KW_LAW_LONGEST;
+    }
+    if (cached && c->cached_load_rate.kind != KW_LAW_NONE) rate = cached_rate;
+    if (c->weight_bytes > 0 && rate > 0) {
+        double ns = c->weight_bytes / rate * 1e9;
+        load += ns < (double)KW_LAW_LONGEST ? (kw_ns)llround(ns) : KW_LAW_LONGEST;
+    }
+    s.phase[KW_PHASE_PROVISION] = provision;
+    s.phase[KW_PHASE_PULL] = s.restores ? 0 : pull;
+    s.phase[KW_PHASE_LOAD] = s.restores ? 0 : load;
+    s.phase[KW_PHASE_INIT] = s.restores ? 0 : init;
+    s.phase[KW_PHASE_RESTORE] = s.restores ? restore : 0;
+    return s;
+}

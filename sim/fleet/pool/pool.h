@@ -1,0 +1,97 @@
+/* sim/fleet/pool/pool.h - a deployment's replicas and the queue in front of them.
+ *
+ * Life of a replica: provision -> pull -> load -> init (or restore) -> ready -> drain -> gone; start.h draws how long the
+ * phases of its start take. The keep_warm floor is ready at time 0: it was started before the window, draws nothing, and
+ * its lives begin at 0. A start that fails ends its life after its last phase, all of it FAILED_START, and a new start
+ * follows at once.
+ *
+ * Idle replicas stand in the order in which they became idle. The newest ones are held, phase KEEP_WARM, as many as
+ *     max(keep_warm - busy replicas, buffer_replicas while any request is in the pool);
+ * the older ones are surplus, phase IDLE, and stop idle_timeout after they became idle (the last replica of all:
+ * zero_timeout), never before min_up has passed since their start. That is the platforms' own rule: idle for the whole
+ * window, and more alive than the floor asks for.
+ *
+ * A request is cold when it is served by a replica that became ready only after the request arrived.
+ * Events at equal times: arrivals, then step ends in order of replica, then timers first in, first out. */
+#ifndef KW_SIM_FLEET_POOL_POOL_H
+#define KW_SIM_FLEET_POOL_POOL_H
+#include "sim/fleet/pool/balance.h"
+#include "sim/fleet/fleet.h"
+#include "sim/fleet/replica.h"
+#include "sim/fleet/ring.h"
+#include "sim/fleet/scalers/scaler.h"
+#include "sim/fleet/pool/cold_start.h"
+#include "sim/fleet/run_context.h"
+
+#define KW_POOL_MAX_REPLICAS 100000 /* of one deployment, starting and draining ones too */
+
+enum kw_replica_state { KW_REPLICA_GONE, KW_REPLICA_STARTING, KW_REPLICA_READY, KW_REPLICA_DRAINING };
+
+struct kw_pool_replica {
+    struct kw_replica *engine; /* owned; made at the first life, kept for the next ones and for the next run */
+    kw_ns since;               /* begin of the present phase */
+    kw_ns ready_at, idle_since;
+    uint32_t run_id, life_id;  /* its events */
+    uint32_t prev, next;       /* neighbours among the idle ones */
+    uint8_t state, phase;
+    bool idle, held;           /* held: idle by keep_warm or buffer */
+    struct kw_start start;     /* of this life; a replica of the floor at time 0 had none */
+    struct kw_life life;
+};
+
+struct kw_pool {
+    const struct kw_deployment *d; /* borrowed for the run, like the next two */
+    struct kw_run_context *w;
+    struct kw_ledger *ledger;
+    uint32_t index;          /* of the deployment */
+    enum kw_stepping stepping; /* what the engines were made for, with the next three */
+    struct kw_sched_config made_for;
+    const struct kw_steptime *made_with;
+    struct kw_hist *itl;
+    uint32_t limit;          /* requests a replica takes at once, UINT32_MAX: the engine decides */
+    struct kw_signals g;
+    struct kw_autoscaler scaler;
+    struct kw_balancer balancer;
+    struct kw_pool_replica *r; /* [n] */
+    uint32_t n, cap;
+    uint32_t *spare;         /* [n_spare] gone replicas, a stack */
+    uint32_t n_spare;
+    uint32_t *starting;      /* [g.starting] replicas in the order of their starts */
+    uint32_t idle_head, idle_tail, first_held; /* idle list; first_held and all after it are held */
+    uint32_t n_idle, n_held;
+    struct kw_ring queue;    /* waiting at the platform, in the order of their tries */
+    struct kw_ring on_replicas;   /* with a request timeout: flight and place of each on a replica; those gone meanwhile are skipped */
+    uint32_t scaler_id, queue_id, request_id; /* events */
+    uint32_t exist;          /* replicas not gone */
+    size_t lives_cap;
+    struct kw_start_streams start_streams;
+    struct kw_rng routing, retry;
+};
+
+void kw_pool_init(struct kw_pool *p);
+void kw_pool_free(struct kw_pool *p);
+
+/* The deployment is consistent and can run on this trace. KW_ERANGE with a message that names it. */
+enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trace *trace, struct kw_error *err);
+
+/* Time 0 of a run: the floor is ready. All pointers are borrowed until kw_pool_end. */
+enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const struct kw_deployment *d, uint32_t index,
+                             const struct kw_fleet_options *opt, struct kw_hist *itl, struct kw_error *err);
+
+/* A try of a request reaches the platform. */
+enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, struct kw_error *err);
+/* A request was sent elsewhere because nothing is ready here: the autoscaler sees it all the same. */
+enum kw_status kw_pool_note_diverted(struct kw_pool *p, kw_ns now, struct kw_error *err);
+
+/* The event on top of the queue is of this kind and for this pool (and replica). */
+enum kw_status kw_pool_run(struct kw_pool *p, uint32_t replica, kw_ns now, struct kw_error *err);
+enum kw_status kw_pool_life(struct kw_pool *p, uint32_t replica, kw_ns now, struct kw_error *err);
+enum kw_status kw_pool_scale(struct kw_pool *p, kw_ns now, struct kw_error *err);
+enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
+enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
+
+/* The run is over: every life that goes on ends here. KW_EFAIL when a life does not add up, a replica that holds no
+ * request still holds KV blocks, or the pool's running counts differ from what they count. */
+enum kw_status kw_pool_end(struct kw_pool *p, kw_ns end, struct kw_error *err);
+
+#endif

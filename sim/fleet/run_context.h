@@ -1,0 +1,37 @@
+/* sim/fleet/run_context.h - what all parts of one run share: the trace, the future events, the requests under way, and the
+ * keeper of the outcome. */
+#ifndef KW_SIM_FLEET_RUN_CONTEXT_H
+#define KW_SIM_FLEET_RUN_CONTEXT_H
+#include "sim/fleet/events.h"
+#include "sim/fleet/inflight.h"
+#include "sim/fleet/tally.h"
+#include "workloads/trace.h"
+
+/* Whose event it is: an event's tag is kind, deployment and number. */
+enum kw_event_kind {
+    KW_EV_RUN,             /* a replica's step or run of steps ends; number = replica */
+    KW_EV_LIFE,            /* a replica's start phase or idle time ends; number = replica */
+    KW_EV_SCALER,          /* an autoscaler's control loop or timer */
+    KW_EV_QUEUE_TIMEOUT,   /* the head of a platform's queue has waited too long */
+    KW_EV_REQUEST_TIMEOUT, /* the oldest request on the replicas has been there too long */
+    KW_EV_RETRY,           /* a client tries again; number = flight */
+    KW_EV_API_DONE         /* an API has answered; number = flight */
+};
+#define KW_TAG_NUMBERS (1u << 24)
+
+static inline uint32_t kw_tag(enum kw_event_kind kind, uint32_t deployment, uint32_t number)
+{
+    return (uint32_t)kind << 28 | deployment << 24 | number;
+}
+static inline enum kw_event_kind kw_tag_kind(uint32_t tag) { return (enum kw_event_kind)(tag >> 28); }
+static inline uint32_t kw_tag_deployment(uint32_t tag) { return tag >> 24 & 15; }
+static inline uint32_t kw_tag_number(uint32_t tag) { return tag & (KW_TAG_NUMBERS - 1); }
+
+struct kw_run_context {
+    const struct kw_trace *trace; /* borrowed for the run */
+    struct kw_events events;
+    struct kw_inflight_table flights;
+    struct kw_tally tally;
+};
+
+#endif

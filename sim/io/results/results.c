@@ -1,0 +1,651 @@
+#include "sim/io/results/results.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/io/results/writer.h"
+
+#define POINT "/points/point" /* each group has its own scales: netCDF readers look no further than their group */
+
+/* One value a point, computed by a function of (results, point). */
+#define PER_POINT(w, r, ctype, h5type, name, unit, text, expr)                                                         \
+    do {                                                                                                               \
+        ctype *v_ = malloc(((r)->n ? (r)->n : 1) * sizeof *v_);                                                        \
+        if (!v_) {                                                                                                     \
+            kw_writer_no_memory(w);                                                                                    \
+            break;                                                                                                     \
+        }                                                                                                              \
+        for (size_t i = 0; i < (r)->n; i++) {                                                                          \
+            const struct kw_point *p = &(r)->points[i];                                                                \
+            const struct kw_candidate *c = &(r)->candidates[i];                                                        \
+            (void)p, (void)c;                                                                                          \
+            v_[i] = (expr);                                                                                            \
+        }                                                                                                              \
+        kw_writer_put(                                                                                                 \
+            w, (struct kw_h5_dataset){ "/points/" name, h5type, unit, text, 1, { (r)->n }, { POINT }, NULL, 0 }, v_);  \
+        free(v_);                                                                                                      \
+    } while (0)
+
+/* ---- names: of a deployment a word, of a point the words of its deployments, or a text of its own */
+
+static const char *word_name(const struct kw_choice *c) { return c->name; }
+static const char *word_platform(const struct kw_choice *c) { return c->platform->name; }
+static const char *word_kind(const struct kw_choice *c) { return kw_kind_name[c->platform->kind]; }
+static const char *word_sku(const struct kw_choice *c) { return c->gpu ? c->gpu->sku : c->api ? c->api->sku : ""; }
+static const char *word_gpu(const struct kw_choice *c) { return c->gpu ? c->gpu->gpu : "-"; }
+static const char *word_model(const struct kw_choice *c)
+{
+    return c->profile ? c->profile->model : c->api ? c->api->model : "-";
+}
+static const char *word_precision(const struct kw_choice *c) { return c->profile ? c->profile->precision : "-"; }
+static const char *word_profile_file(const struct kw_choice *c) { return c->profile ? c->profile->file : ""; }
+static const char *word_profile_sha256(const struct kw_choice *c) { return c->profile ? c->profile->sha256 : ""; }
+static const char *word_profile_grade(const struct kw_choice *c)
+{
+    return c->profile ? kw_grade_name[c->profile->steps.grade] : "-";
+}
+static const char *word_term(const struct kw_choice *c) { return kw_term_name[c->term]; }
+
+static void text_label(const struct kw_results *r, size_t i, char *buf, size_t size)
+{
+    kw_candidate_label(&r->candidates[i], buf, size);
+}
+
+static void text_settings(const struct kw_results *r, size_t i, char *buf, size_t size)
+{
+    const struct kw_candidate *c = &r->candidates[i];
+    size_t n = 0;
+    for (uint32_t k = 0; k < c->n && n < size; k++) {
+        char one[256];
+        n += (size_t)snprintf(buf + n, size - n, "%s%s", k ? " + " : "",
+                              kw_choice_settings(&c->choice[k], one, sizeof one));
+    }
+}
+
+static void text_profile(const struct kw_results *r, size_t i, char *buf, size_t size)
+{
+    const struct kw_candidate *c = &r->candidates[i];
+    size_t n = 0;
+    for (uint32_t k = 0; k < c->n && n < size; k++) {
+        char one[KW_PROFILE_TEXT];
+        const struct kw_profile *p = c->choice[k].profile;
+        n += (size_t)snprintf(buf + n, size - n, "%s%s", k ? " + " : "", p ? kw_profile_name(p, one) : "-");
+    }
+}
+
+static void text_miss(const struct kw_results *r, size_t i, char *buf, size_t size)
+{
+    snprintf(buf, size, "%s", r->points[i].miss);
+}
+
+static void text_grade(const struct kw_results *r, size_t i, char *buf, size_t size)
+{
+    snprintf(buf, size, "%s", kw_grade_name[r->points[i].grade]);
+}
+
+struct name_column { /* one of word and text */
+    const char *path, *description;
+    const char *(*word)(const struct kw_choice *c); /* of each deployment, joined by " + " */
+    void (*text)(const struct kw_results *r, size_t point, char *buf, size_t size); /* buf is "" before */
+};
+
+/* A string dataset made row by row; rows * 320 bytes. */
+#define NAME_SIZE 320
+static void put_names(struct kw_writer *w, struct kw_h5_dataset d, size_t n, char *block)
+{
+    const char **p = malloc((n ? n : 1) * sizeof *p);
+    if (!p) {
+        kw_writer_no_memory(w);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) p[i] = block + i * NAME_SIZE;
+    kw_writer_put(w, d, p);
+    free(p);
+}
+
+static void point_name(const struct kw_results *r, size_t i, const struct name_column *c, char *buf)
+{
+    const struct kw_candidate *candidate = &r->candidates[i];
+    size_t n = 0;
+    if (c->text) c->text(r, i, buf, NAME_SIZE);
+    for (uint32_t k = 0; c->word && k < candidate->n && n < NAME_SIZE; k++)
+        n += (size_t)snprintf(buf + n, NAME_SIZE - n, "%s%s", k ? " + " : "", c->word(&candidate->choice[k]));
+}
+
+static void point_names(struct kw_writer *w, const struct kw_results *r, const struct name_column *c, size_t n)
+{
+    for (; n > 0; n--, c++) {
+        char *block = calloc(r->n ? r->n : 1, NAME_SIZE);
+        if (!block) {
+            kw_writer_no_memory(w);
+            return;
+        }
+        for (size_t i = 0; i < r->n; i++) point_name(r, i, c, block + i * NAME_SIZE);
+        put_names(w, (struct kw_h5_dataset){ c->path, KW_H5_STR, "", c->description, 1, { r->n }, { POINT }, NULL, 0 },
+                  r->n, block);
+        free(block);
+    }
+}
+
+/* Columns for swept keys: numbers when every value is one, else text. The dataset is named by the path, '/' and '.'
+ * kept out: "sweep_deployments[main]_keep_warm". */
+static void point_axes(struct kw_writer *w, const struct kw_results *r)
+{
+    const struct kw_scenario *s = r->scenario;
+    for (uint32_t a = 0; s && a < s->n_axes; a++) {
+        char path[200], text[200];
+        snprintf(path, sizeof path, "/points/sweep_%.150s", s->axis[a].path);
+        for (char *p = path + 8; *p; p++)
+            if (*p == '/' || *p == '.') *p = '_';
+        snprintf(text, sizeof text, "swept key %.150s", s->axis[a].path);
+        char *block = calloc(r->n, NAME_SIZE);
+        double *v = malloc(r->n * sizeof *v);
+        bool numbers = true;
+        if (!block || !v) {
+            kw_writer_no_memory(w);
+        } else {
+            for (size_t i = 0; i < r->n; i++) {
+                char *end, *cell = block + i * NAME_SIZE;
+                kw_scenario_axis_value(s, (uint32_t)i, a, cell, NAME_SIZE);
+                v[i] = strtod(cell, &end);
+                if (end == cell || *end) numbers = false;
+            }
+            if (numbers)
+                kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_F64, "", text, 1, { r->n }, { POINT }, NULL, 0 },
+                              v);
+            else
+                put_names(w, (struct kw_h5_dataset){ path, KW_H5_STR, "", text, 1, { r->n }, { POINT }, NULL, 0 }, r->n,
+                          block);
+        }
+        free(block);
+        free(v);
+    }
+}
+
+static void point_metrics(struct kw_writer *w, const struct kw_results *r)
+{
+    double *v = malloc((r->n ? r->n : 1) * sizeof *v);
+    if (!v) {
+        kw_writer_no_memory(w);
+        return;
+    }
+    for (int m = 0; m < KW_METRICS; m++)
+        for (int side = 0; side < 3; side++) {
+            static const char *const suffix[] = { "", "_lo", "_hi" }, *const tail[] = { "", ", 95 % interval, low end",
+                ", 95 % interval, high end" };
+            char path[96], text[200];
+            snprintf(path, sizeof path, "/points/%s%s", kw_metric_info[m].name, suffix[side]);
+            snprintf(text, sizeof text, "%.150s%s", kw_metric_info[m].description, tail[side]);
+            for (size_t i = 0; i < r->n; i++) {
+                const struct kw_estimate *e = &r->points[i].m[m];
+                v[i] = side == 0 ? e->mean : side == 1 ? e->lo : e->hi;
+            }
+            kw_writer_put(w,
+                          (struct kw_h5_dataset){
+                              path, KW_H5_F64, kw_metric_info[m].unit, text, 1, { r->n }, { POINT }, NULL, 0 },
+                          v);
+        }
+    free(v);
+}
+
+static void write_points(struct kw_writer *w, const struct kw_results *r)
+{
+    static const struct name_column names[] = {
+        { "/points/label", "short name, unique in this file", NULL, text_label },
+        { "/points/platform", "platform of each deployment", word_platform, NULL },
+        { "/points/kind", "api, serverless or dedicated", word_kind, NULL },
+        { "/points/model", "model served", word_model, NULL },
+        { "/points/gpu", "GPU type", word_gpu, NULL },
+        { "/points/precision", "precision of the weights", word_precision, NULL },
+        { "/points/profile", "profile the step times are of: a built-in one's name, or a file", NULL, text_profile },
+        { "/points/profile_grade", "measured, published or estimated step times", word_profile_grade, NULL },
+        { "/points/term", "on_demand, monthly or spot", word_term, NULL },
+        { "/points/settings", "in the platform's own words", NULL, text_settings },
+    };
+    static const struct name_column judged[] = {
+        { "/points/miss", "objective missed by most, empty when all are met", NULL, text_miss },
+        { "/points/grade", "weakest grade of the inputs", NULL, text_grade },
+    };
+    kw_writer_group(w, "/points", "one value a configuration");
+    kw_writer_index(w, POINT, "point", r->n, "configuration");
+    point_names(w, r, names, sizeof names / sizeof *names);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "tp", "GPU", "tensor-parallel degree of the first deployment",
+              c->choice[0].tp);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "keep_warm", "replica", "replicas kept ready, first deployment",
+              c->choice[0].scaling.keep_warm);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "max_replicas", "replica", "most replicas, first deployment",
+              c->choice[0].scaling.max_replicas);
+    PER_POINT(w, r, double, KW_H5_F64, "idle_timeout_s", "s",
+              "idle time before a surplus replica stops, first deployment",
+              kw_nano_to_double(c->choice[0].scaling.idle_timeout));
+    point_axes(w, r);
+    point_metrics(w, r);
+    PER_POINT(w, r, uint8_t, KW_H5_U8, "feasible", "", "1: meets every objective", p->feasible);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "rank", "", "1 is the best: feasible ones by cost, then the others by miss",
+              p->rank);
+    PER_POINT(w, r, double, KW_H5_F64, "p_best", "", "probability of being the cheapest feasible configuration",
+              p->p_best);
+    PER_POINT(w, r, double, KW_H5_F64, "miss_ratio", "", "worst value / limit - 1 over the objectives", p->miss_ratio);
+    PER_POINT(w, r, uint8_t, KW_H5_U8, "pareto", "", "1: no other is both cheaper and lower in TTFT p95", p->pareto);
+    PER_POINT(w, r, uint8_t, KW_H5_U8, "pruned", "", "1: left early, proven not to be the best nor the runner-up",
+              p->pruned);
+    point_names(w, r, judged, sizeof judged / sizeof *judged);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "replications", "", "replications simulated", p->replications);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "arrived", "request", "over all replications", p->arrived);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "completed", "request", "over all replications", p->completed);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "rejected", "request", "over all replications", p->rejected);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "timed_out", "request", "over all replications", p->timed_out);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "too_long", "request", "over all replications", p->too_long);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "cold", "request", "met a cold start, over all replications", p->cold);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "attained", "request", "met every per-request limit, over all replications",
+              p->attained);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "starts", "replica", "replica starts, over all replications", p->starts);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "failed_starts", "replica", "over all replications", p->failed_starts);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "preemptions", "", "sequences preempted, over all replications",
+              p->preemptions);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "peak_replicas", "replica", "most at once", p->peak_replicas);
+}
+
+static void write_bill(struct kw_writer *w, const struct kw_results *r)
+{
+    kw_writer_group(w, "/bill", "line items of a 730-hour month, mean over replications");
+    kw_writer_index(w, "/bill/point", "point", r->n, "configuration");
+    kw_writer_index(w, "/bill/item", "item", KW_ITEMS, "line item, named in item_name");
+    kw_writer_put(
+        w,
+        (struct kw_h5_dataset){
+            "/bill/item_name", KW_H5_STR, "", "name of each line item", 1, { KW_ITEMS }, { "/bill/item" }, NULL, 0 },
+        kw_item_name);
+    size_t n = r->n * KW_ITEMS;
+    int64_t *exact = malloc((n ? n : 1) * sizeof *exact);
+    double *usd = malloc((n ? n : 1) * sizeof *usd);
+    if (!exact || !usd) kw_writer_no_memory(w);
+    for (size_t i = 0; i < n && exact && usd; i++) {
+        exact[i] = r->points[i / KW_ITEMS].bill.item[i % KW_ITEMS];
+        usd[i] = kw_nano_to_double(exact[i]);
+    }
+    if (exact && usd) {
+        struct kw_h5_dataset d = { "/bill/nusd_month", KW_H5_I64, "1e-9 USD/month", "exact, in nano-dollars", 2,
+                                   { r->n, KW_ITEMS }, { "/bill/point", "/bill/item" }, NULL, 4 };
+        kw_writer_put(w, d, exact);
+        d.path = "/bill/usd_month";
+        d.type = KW_H5_F64;
+        d.units = "USD/month";
+        d.description = "the same in dollars";
+        kw_writer_put(w, d, usd);
+    }
+    free(exact);
+    free(usd);
+}
+
+/* ---- /deployments, /usage and /samples: what reprice needs */
+
+static uint32_t max_deployments(const struct kw_results *r)
+{
+    uint32_t n = 1;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->candidates[i].n > n) n = r->candidates[i].n;
+    return n;
+}
+
+static uint32_t max_replications(const struct kw_results *r)
+{
+    uint32_t n = 1;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->points[i].replications > n) n = r->points[i].replications;
+    return n;
+}
+
+static void write_deployments(struct kw_writer *w, const struct kw_results *r)
+{
+    static const struct name_column strings[] = {
+        { "/deployments/name", "name in the scenario", word_name, NULL },
+        { "/deployments/platform", "platform", word_platform, NULL },
+        { "/deployments/sku", "the platform's name of the offer", word_sku, NULL },
+        { "/deployments/gpu", "GPU type, - for an API", word_gpu, NULL },
+        { "/deployments/model", "model served", word_model, NULL },
+        { "/deployments/precision", "precision, - for an API", word_precision, NULL },
+        { "/deployments/profile_file", "profile the step times are of; empty: a built-in one", word_profile_file,
+          NULL },
+        { "/deployments/profile_sha256", "of that file", word_profile_sha256, NULL },
+        { "/deployments/profile_grade", "measured, published or estimated step times", word_profile_grade, NULL },
+        { "/deployments/term", "on_demand, monthly or spot", word_term, NULL },
+    };
+    uint32_t nd = max_deployments(r);
+    size_t n = r->n * nd;
+    kw_writer_group(w, "/deployments", "what each configuration consists of");
+    kw_writer_index(w, "/deployments/point", "point", r->n, "configuration");
+    kw_writer_index(w, "/deployments/deployment", "deployment", nd, "place in the configuration");
+    const char *dims[4] = { "/deployments/point", "/deployments/deployment" };
+    char *block = calloc(n ? n : 1, NAME_SIZE);
+    if (!block) kw_writer_no_memory(w);
+    for (size_t s = 0; s < sizeof strings / sizeof *strings && w->st == KW_OK; s++) {
+        memset(block, 0, n * NAME_SIZE);
+        for (size_t i = 0; i < n; i++)
+            if (i % nd < r->candidates[i / nd].n)
+                snprintf(block + i * NAME_SIZE, NAME_SIZE, "%s",
+                         strings[s].word(&r->candidates[i / nd].choice[i % nd]));
+        put_names(w, (struct kw_h5_dataset){ strings[s].path, KW_H5_STR, "", strings[s].description, 2, { r->n, nd },
+                                             { dims[0], dims[1] }, NULL, 4 }, n, block);
+    }
+    free(block);
+    int64_t *v = malloc((n ? n : 1) * sizeof *v);
+    if (!v) kw_writer_no_memory(w);
+    for (const struct kw_choice_field *f = kw_choice_field; f->name && w->st == KW_OK; f++) {
+        char path[96];
+        snprintf(path, sizeof path, "/deployments/%s", f->name);
+        for (size_t i = 0; i < n; i++)
+            v[i] = i % nd < r->candidates[i / nd].n ? kw_choice_field_get(f, &r->candidates[i / nd].choice[i % nd]) : 0;
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){
+                          path, KW_H5_I64, f->unit, f->description, 2, { r->n, nd }, { dims[0], dims[1] }, NULL, 4 },
+                      v);
+    }
+    free(v);
+}
+
+const struct kw_choice_field kw_choice_field[] = {
+#define FIELD(name, member, unit, text)                                                                                \
+    {                                                                                                                  \
+        name, unit, text, offsetof(struct kw_choice, member), sizeof((struct kw_choice *)0)->member                    \
+    }
+    FIELD("tp", tp, "GPU", "tensor-parallel degree"),
+    FIELD("keep_warm", scaling.keep_warm, "replica", "replicas kept ready"),
+    FIELD("max_replicas", scaling.max_replicas, "replica", "most replicas"),
+    FIELD("buffer_replicas", scaling.buffer_replicas, "replica", "spare replicas while active"),
+    FIELD("hard_concurrency", scaling.hard_concurrency, "request",
+          "admitted to one replica at once; 0: the engine decides"),
+    FIELD("idle_timeout_ns", scaling.idle_timeout, "ns", "idle time before a surplus replica stops"),
+    FIELD("zero_timeout_ns", scaling.zero_timeout, "ns", "idle time before the last replica stops"),
+    FIELD("balance", balance, "", "0 round robin, 1 least outstanding, 2 power of two, 3 prefix"),
+    FIELD("operations_nusd_month", operations_month, "1e-9 USD/month", "the user's share of an engineer"),
+#undef FIELD
+    { NULL, NULL, NULL, 0, 0 },
+};
+
+int64_t kw_choice_field_get(const struct kw_choice_field *f, const struct kw_choice *c)
+{
+    const char *at = (const char *)c + f->offset;
+    uint32_t narrow;
+    int64_t wide;
+    if (f->size == sizeof narrow) {
+        memcpy(&narrow, at, sizeof narrow);
+        return narrow;
+    }
+    memcpy(&wide, at, sizeof wide);
+    return wide;
+}
+
+void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, int64_t v)
+{
+    uint32_t narrow = (uint32_t)v;
+    memcpy((char *)c + f->offset, f->size == sizeof narrow ? (const void *)&narrow : (const void *)&v, f->size);
+}
+
+const struct kw_usage_field kw_usage_field[] = {
+#define FIELD(member, unit, text) { #member, unit, text, offsetof(struct kw_usage, member) }
+    FIELD(window, "ns", "observation window"),
+    { "gpu_provision", "ns", "billed GPU-ns in provision", offsetof(struct kw_usage, gpu_ns[KW_PHASE_PROVISION]) },
+    { "gpu_pull", "ns", "billed GPU-ns in image pull", offsetof(struct kw_usage, gpu_ns[KW_PHASE_PULL]) },
+    { "gpu_load", "ns", "billed GPU-ns in weight load", offsetof(struct kw_usage, gpu_ns[KW_PHASE_LOAD]) },
+    { "gpu_init", "ns", "billed GPU-ns in engine init", offsetof(struct kw_usage, gpu_ns[KW_PHASE_INIT]) },
+    { "gpu_restore", "ns", "billed GPU-ns in snapshot restore", offsetof(struct kw_usage, gpu_ns[KW_PHASE_RESTORE]) },
+    { "gpu_active", "ns", "billed GPU-ns with requests", offsetof(struct kw_usage, gpu_ns[KW_PHASE_ACTIVE]) },
+    { "gpu_keep_warm", "ns", "billed GPU-ns kept warm", offsetof(struct kw_usage, gpu_ns[KW_PHASE_KEEP_WARM]) },
+    { "gpu_idle", "ns", "billed GPU-ns of idle tails", offsetof(struct kw_usage, gpu_ns[KW_PHASE_IDLE]) },
+    { "gpu_drain", "ns", "billed GPU-ns draining", offsetof(struct kw_usage, gpu_ns[KW_PHASE_DRAIN]) },
+    { "gpu_failed_start", "ns", "billed GPU-ns of failed starts",
+      offsetof(struct kw_usage, gpu_ns[KW_PHASE_FAILED_START]) },
+    FIELD(rounding_gpu_ns, "ns", "added by the meter's granularity"),
+    FIELD(minimum_gpu_ns, "ns", "added by the minimum charge"),
+    FIELD(unbilled_gpu_ns, "ns", "replica life the meter does not count"),
+    FIELD(reserved_gpu_ns, "ns", "dedicated GPUs rented"),
+    FIELD(busy_gpu_ns, "ns", "GPU-ns with requests, billed or not"),
+    FIELD(requests, "request", "completed"),
+    FIELD(tokens_in, "token", "prompt tokens, cached ones not included"),
+    FIELD(tokens_cached, "token", "prompt tokens read from a cache"),
+    FIELD(tokens_cache_write, "token", "prompt tokens written to a cache"),
+    FIELD(tokens_out, "token", "output tokens"),
+#undef FIELD
+    { NULL, NULL, NULL, 0 },
+};
+
+static void write_usage(struct kw_writer *w, const struct kw_results *r)
+{
+    uint32_t nd = max_deployments(r), nr = max_replications(r);
+    size_t n = r->n * nr * nd;
+    kw_writer_group(
+        w, "/usage",
+        "what was consumed: exact quantities, no prices; rows of a replication that was not simulated are 0");
+    kw_writer_index(w, "/usage/point", "point", r->n, "configuration");
+    kw_writer_index(w, "/usage/replication", "replication", nr, "0 is the trace as it is");
+    kw_writer_index(w, "/usage/deployment", "deployment", nd, "place in the configuration");
+    int64_t *v = malloc((n ? n : 1) * sizeof *v);
+    if (!v) kw_writer_no_memory(w);
+    for (const struct kw_usage_field *f = kw_usage_field; f->name && w->st == KW_OK; f++) {
+        char path[96];
+        snprintf(path, sizeof path, "/usage/%s", f->name);
+        for (size_t i = 0; i < n; i++) {
+            size_t point = i / (nr * nd), rep = i / nd % nr, dep = i % nd;
+            const struct kw_point *p = &r->points[point];
+            v[i] = 0;
+            if (rep < p->replications && dep < p->n)
+                memcpy(&v[i], (const char *)&p->usage[rep * p->n + dep] + f->offset, sizeof v[i]);
+        }
+        kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_I64, f->unit, f->description, 3, { r->n, nr, nd },
+                                       { "/usage/point", "/usage/replication", "/usage/deployment" }, NULL, 4 }, v);
+    }
+    free(v);
+}
+
+static void write_samples(struct kw_writer *w, const struct kw_results *r)
+{
+    uint32_t nr = max_replications(r);
+    size_t n = r->n * nr;
+    kw_writer_group(w, "/samples", "the figures of each replication; NaN where it was not simulated");
+    kw_writer_index(w, "/samples/point", "point", r->n, "configuration");
+    kw_writer_index(w, "/samples/replication", "replication", nr, "0 is the trace as it is");
+    double *v = malloc((n ? n : 1) * sizeof *v);
+    if (!v) kw_writer_no_memory(w);
+    for (int m = 0; m < KW_METRICS && w->st == KW_OK; m++) {
+        char path[96];
+        snprintf(path, sizeof path, "/samples/%s", kw_metric_info[m].name);
+        for (size_t i = 0; i < n; i++) {
+            const struct kw_point *p = &r->points[i / nr];
+            v[i] = i % nr < p->replications ? p->sample[i % nr][m] : NAN;
+        }
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){
+                          path, KW_H5_F64, kw_metric_info[m].unit, kw_metric_info[m].description, 2, { r->n, nr },
+                          { "/samples/point", "/samples/replication" }, NULL, 4 },
+                      v);
+    }
+    free(v);
+}
+
+/* ---- /series and /hist */
+
+static void write_series(struct kw_writer *w, const struct kw_results *r)
+{
+    size_t nt = 0;
+    kw_ns step = 0;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->points[i].series.n > nt) {
+            nt = r->points[i].series.n;
+            step = r->points[i].series.step;
+        }
+    if (!nt) return;
+    static const struct {
+        const char *path, *unit, *text;
+        size_t offset;
+    } columns[] = {
+        { "/series/arrivals", "request", "arrivals in the interval", offsetof(struct kw_series, arrivals) },
+        { "/series/completions", "request", "completions in the interval", offsetof(struct kw_series, completions) },
+        { "/series/rejections", "request", "rejections in the interval", offsetof(struct kw_series, rejections) },
+        { "/series/queue", "request", "waiting at the interval's end", offsetof(struct kw_series, queue) },
+        { "/series/ready_busy", "replica", "ready with requests, at the interval's end",
+          offsetof(struct kw_series, ready_busy) },
+        { "/series/ready_idle", "replica", "ready without, at the interval's end",
+          offsetof(struct kw_series, ready_idle) },
+        { "/series/starting", "replica", "starting, at the interval's end", offsetof(struct kw_series, starting) },
+    };
+    kw_writer_group(w, "/series", "over time, replication 0");
+    kw_writer_index(w, "/series/point", "point", r->n, "configuration");
+    double *t = malloc(nt * sizeof *t);
+    uint32_t *v = malloc(r->n * nt * sizeof *v);
+    if (!t || !v) kw_writer_no_memory(w);
+    if (t && v) {
+        for (size_t k = 0; k < nt; k++) t[k] = kw_nano_to_double(step) * (double)(k + 1);
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){
+                          "/series/time", KW_H5_F64, "s", "end of the interval since the trace began", 1, { nt },
+                          { NULL }, "time", 4 },
+                      t);
+        for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
+            for (size_t i = 0; i < r->n; i++) {
+                const struct kw_series *s = &r->points[i].series;
+                uint32_t *from;
+                memcpy(&from, (const char *)s + columns[c].offset, sizeof from);
+                for (size_t k = 0; k < nt; k++) v[i * nt + k] = k < s->n ? from[k] : 0;
+            }
+            kw_writer_put(w,
+                          (struct kw_h5_dataset){
+                              columns[c].path, KW_H5_U32, columns[c].unit, columns[c].text, 2, { r->n, nt },
+                              { "/series/point", "/series/time" }, NULL, 4 },
+                          v);
+        }
+    }
+    free(t);
+    free(v);
+}
+
+/* The file's bins: 16 an octave of ns from 2^10 (about 1 us) to 2^50 (13 days); the exact buckets stay in memory. */
+#define BIN_OCTAVES 40
+#define BINS (BIN_OCTAVES * 16)
+
+static size_t bin_of(double ns)
+{
+    double b = 16 * (log2(ns > 1 ? ns : 1) - 10);
+    return b < 0 ? 0 : b >= BINS ? BINS - 1 : (size_t)b;
+}
+
+static void write_hist(struct kw_writer *w, const struct kw_results *r)
+{
+    static const struct {
+        const char *path, *text;
+        size_t offset;
+        double ns; /* of a unit of the histogram: ITL is kept in ps (fleet.h) */
+    } which[] = {
+        { "/hist/ttft", "arrival to first output token", offsetof(struct kw_point, ttft), 1 },
+        { "/hist/tpot", "(E2E - TTFT) / (output tokens - 1), one a request", offsetof(struct kw_point, tpot), 1 },
+        { "/hist/itl", "each gap between two tokens", offsetof(struct kw_point, itl), 1e-3 },
+        { "/hist/e2e", "arrival to last output token", offsetof(struct kw_point, e2e), 1 },
+    };
+    kw_writer_group(w, "/hist", "histograms over all replications");
+    kw_writer_index(w, "/hist/point", "point", r->n, "configuration");
+    double *edge = malloc(BINS * sizeof *edge);
+    uint64_t *v = malloc((r->n ? r->n : 1) * BINS * sizeof *v);
+    if (!edge || !v) kw_writer_no_memory(w);
+    if (edge && v) {
+        for (int b = 0; b < BINS; b++) edge[b] = exp2(10 + b / 16.0) * 1e-9;
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){
+                          "/hist/bin", KW_H5_F64, "s",
+                          "lower edge; 16 bins an octave; the first and last take the rest", 1, { BINS }, { NULL }, "bin", 4 },
+                      edge);
+        for (size_t h = 0; h < 4; h++) {
+            memset(v, 0, r->n * BINS * sizeof *v);
+            for (size_t i = 0; i < r->n; i++) {
+                const struct kw_hist *hist = (const struct kw_hist *)((const char *)&r->points[i] + which[h].offset);
+                if (!hist->n) continue;
+                for (size_t b = kw_hist_bucket(hist->min); b <= kw_hist_bucket(hist->max); b++)
+                    v[i * BINS + bin_of((double)kw_hist_lower(b) * which[h].ns)] += hist->count[b];
+            }
+            kw_writer_put(w, (struct kw_h5_dataset){ which[h].path, KW_H5_U64, "1", which[h].text, 2, { r->n, BINS },
+                                           { "/hist/point", "/hist/bin" }, NULL, 4 }, v);
+        }
+    }
+    free(edge);
+    free(v);
+}
+
+/* ---- /requests */
+
+#define PER_REQUEST(w, ctype, h5type, name, unit, text, expr)                                                          \
+    do {                                                                                                               \
+        ctype *v_ = (ctype *)buffer;                                                                                   \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            const struct kw_record *q = &p->records[i];                                                                \
+            v_[i] = (expr);                                                                                            \
+        }                                                                                                              \
+        kw_writer_put(w,                                                                                               \
+                      (struct kw_h5_dataset){                                                                          \
+                          "/requests/" name, h5type, unit, text, 1, { n }, { "/requests/request" }, NULL, 4 },         \
+                      v_);                                                                                             \
+    } while (0)
+
+static void write_requests(struct kw_writer *w, const struct kw_results *r)
+{
+    if (!r->trace || r->n != 1 || !r->points[0].records) return;
+    const struct kw_point *p = &r->points[0];
+    const struct kw_trace *t = r->trace;
+    size_t n = p->n_records;
+    void *buffer = malloc((n ? n : 1) * sizeof(double));
+    if (!buffer) {
+        kw_writer_no_memory(w);
+        return;
+    }
+    kw_writer_group(w, "/requests",
+                    "one row a request, replication 0; status 0 completed, 1 rejected, 2 timed out, 3 too long");
+    kw_writer_index(w, "/requests/request", "request", n, "in order of arrival");
+    PER_REQUEST(w, int64_t, KW_H5_I64, "arrival_ns", "ns", "since the trace began", t->arrival[q->request]);
+    PER_REQUEST(w, uint32_t, KW_H5_U32, "prompt_tokens", "token", "input tokens", t->prompt[q->request]);
+    PER_REQUEST(w, uint32_t, KW_H5_U32, "output_tokens", "token", "output tokens asked", t->output[q->request]);
+    PER_REQUEST(w, int64_t, KW_H5_I64, "ttft_ns", "ns", "arrival to first output token; -1: none", q->ttft);
+    PER_REQUEST(w, int64_t, KW_H5_I64, "e2e_ns", "ns", "arrival to last output token; -1: not completed", q->e2e);
+    PER_REQUEST(w, uint8_t, KW_H5_U8, "status", "", "see the group's description", q->status);
+    PER_REQUEST(w, uint8_t, KW_H5_U8, "deployment", "", "which deployment answered", q->deployment);
+    PER_REQUEST(w, uint8_t, KW_H5_U8, "cold", "", "1: waited for a replica to start", q->cold);
+    PER_REQUEST(w, uint8_t, KW_H5_U8, "attempts", "", "tries by the client", q->attempts);
+    PER_REQUEST(w, uint32_t, KW_H5_U32, "cached_tokens", "token", "prompt tokens found in the prefix cache",
+                q->cached_tokens);
+    PER_REQUEST(w, uint32_t, KW_H5_U32, "preemptions", "", "times preempted and recomputed", q->preemptions);
+    free(buffer);
+}
+
+static void write_plan(struct kw_writer *w, const struct kw_results *r)
+{
+    const struct kw_plan *p = r->plan;
+    if (!p) return;
+    kw_writer_attr(w, "recommendation", p->recommendation);
+    kw_writer_attr(w, "why", p->why);
+    kw_writer_attr_i64(w, "best", (int64_t)p->best);
+    kw_writer_attr_i64(w, "runner_up", (int64_t)p->runner_up);
+    kw_writer_attr_i64(w, "nearest_miss", (int64_t)p->nearest_miss);
+}
+
+enum kw_status kw_results_write(const struct kw_results *r, const char *path, int64_t created_utc, struct kw_error *err)
+{
+    struct kw_writer w;
+    enum kw_status st = kw_writer_open(&w, path, err);
+    if (st != KW_OK) return st;
+    kw_writer_about(&w, "keepwarm result", KW_RESULTS_SCHEMA, r->command);
+    kw_writer_attr(&w, "config_json", r->config_json);
+    kw_writer_attr_i64(&w, "seed", (int64_t)r->seed);
+    kw_writer_attr(&w, "trace_sha256", r->trace_sha256);
+    kw_writer_attr(&w, "trace_source", r->trace_source);
+    kw_writer_attr(&w, "scaling", r->scaling);
+    if (r->profiles && *r->profiles) kw_writer_attr(&w, "profiles", r->profiles);
+    if (r->folder) kw_writer_attr(&w, "folder", r->folder);
+    kw_writer_created(&w, created_utc);
+    write_points(&w, r);
+    write_bill(&w, r);
+    write_deployments(&w, r);
+    write_usage(&w, r);
+    write_samples(&w, r);
+    write_series(&w, r);
+    write_hist(&w, r);
+    write_requests(&w, r);
+    write_plan(&w, r);
+    return kw_writer_close(&w);
+}

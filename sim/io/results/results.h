@@ -1,0 +1,62 @@
+/* sim/io/results/results.h - a result file: HDF5, DESIGN section 7. Everything notebooks, `reprice`, `compare` and `rerun`
+ * need, and nothing that differs between two runs of the same inputs but created_utc. */
+#ifndef KW_SIM_IO_RESULTS_RESULTS_H
+#define KW_SIM_IO_RESULTS_RESULTS_H
+#include <stddef.h>
+#include "sim/io/scenario/scenario.h"
+#include "sim/plan/plan.h"
+#include "workloads/trace.h"
+
+#define KW_RESULTS_SCHEMA 1
+
+struct kw_results { /* what is written; all borrowed but in a result that was read */
+    const char *command;     /* "run", "sweep", "plan", "reprice" */
+    const char *config_json; /* the scenario after --set */
+    const char *trace_sha256, *trace_source, *scaling;
+    const char *profiles; /* kw_catalogue_profiles_text; NULL or "": all are built in */
+    const char *folder;   /* the scenario's, where platforms or profiles it names were found; NULL: there were none */
+    uint64_t seed;
+    const struct kw_candidate *candidates; /* [n] */
+    const struct kw_point *points;         /* [n] */
+    size_t n;
+    const struct kw_scenario *scenario; /* its axes become columns of /points when it sweeps; may be NULL */
+    const struct kw_trace *trace;       /* for /requests; NULL: none */
+    const struct kw_plan *plan;         /* recommendation and reasons; NULL: none */
+};
+
+/* The int64 members of kw_usage as datasets of /usage: one table drives writing and reading. name NULL ends it. */
+struct kw_usage_field {
+    const char *name, *unit, *description;
+    size_t offset;
+};
+extern const struct kw_usage_field kw_usage_field[];
+
+/* The settings of a deployment that make its label and its bill, as datasets of /deployments; 4 or 8 bytes each. */
+struct kw_choice_field {
+    const char *name, *unit, *description;
+    size_t offset, size;
+};
+extern const struct kw_choice_field kw_choice_field[];
+int64_t kw_choice_field_get(const struct kw_choice_field *f, const struct kw_choice *c);
+void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, int64_t v);
+
+/* Writes all groups to path (temporary file, sync, rename). created_utc: seconds since 1970, or 0 to leave it out. */
+enum kw_status kw_results_write(const struct kw_results *r, const char *path, int64_t created_utc,
+                                struct kw_error *err);
+
+/* What a finished result says of itself; strings owned. */
+struct kw_results_head {
+    char *command, *config_json, *trace_sha256, *keepwarm_version, *git_revision;
+    char *recommendation, *profiles, *folder; /* each may be NULL */
+    int64_t seed, schema_version;
+};
+enum kw_status kw_results_head(struct kw_results_head *h, const char *path, struct kw_error *err);
+void kw_results_head_free(struct kw_results_head *h);
+
+/* The points of a result as far as repricing needs them: samples, usage, deployments with their offers of the
+ * catalogue (new prices), counters. Of profiles only the names are known, of APIs no latency: the choices cannot be
+ * simulated. Both arrays are malloc'd, [*n]. KW_ERANGE when a platform or an offer no longer exists (named). */
+enum kw_status kw_results_read_points(const char *path, struct kw_catalogue *c, struct kw_candidate **candidates,
+                                      struct kw_point **points, size_t *n, struct kw_error *err);
+
+#endif

@@ -1,0 +1,282 @@
+#include "sim/io/results/results.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/core/files/h5.h"
+
+static enum kw_status open_result(struct kw_h5 **f, const char *path, struct kw_error *err)
+{
+    int64_t version;
+    enum kw_status st = kw_h5_open(f, path, err);
+    if (st != KW_OK) return st;
+    st = kw_h5_read_attr_i64(*f, "/", "schema_version", &version, NULL);
+    if (st != KW_OK)
+        st = kw_fail(err, KW_EPARSE, "%.300s: is no keepwarm result (it has no schema_version)", path);
+    else if (version != KW_RESULTS_SCHEMA)
+        st = kw_fail(err, KW_EPARSE, "%.300s: has schema version %lld; this keepwarm reads %d", path,
+                     (long long)version, KW_RESULTS_SCHEMA);
+    if (st != KW_OK) kw_h5_abandon(*f);
+    return st;
+}
+
+enum kw_status kw_results_head(struct kw_results_head *h, const char *path, struct kw_error *err)
+{
+    struct kw_h5 *f;
+    memset(h, 0, sizeof *h);
+    enum kw_status st = open_result(&f, path, err);
+    if (st != KW_OK) return st;
+    const struct {
+        const char *name;
+        char **out;
+    } strings[] = { { "command", &h->command },
+                    { "config_json", &h->config_json },
+                    { "trace_sha256", &h->trace_sha256 },
+                    { "keepwarm_version", &h->keepwarm_version },
+                    { "git_revision", &h->git_revision } };
+    for (size_t i = 0; i < sizeof strings / sizeof *strings && st == KW_OK; i++)
+        st = kw_h5_read_attr_str(f, "/", strings[i].name, strings[i].out, err);
+    if (st == KW_OK) st = kw_h5_read_attr_i64(f, "/", "seed", &h->seed, err);
+    if (st == KW_OK) st = kw_h5_read_attr_i64(f, "/", "schema_version", &h->schema_version, err);
+    if (st == KW_OK && kw_h5_read_attr_str(f, "/", "recommendation", &h->recommendation, NULL) != KW_OK)
+        h->recommendation = NULL; /* only a plan has one */
+    /* all built in */
+    if (st == KW_OK && kw_h5_read_attr_str(f, "/", "profiles", &h->profiles, NULL) != KW_OK) h->profiles = NULL;
+    /* no file was in it */
+    if (st == KW_OK && kw_h5_read_attr_str(f, "/", "folder", &h->folder, NULL) != KW_OK) h->folder = NULL;
+    kw_h5_abandon(f);
+    if (st != KW_OK) kw_results_head_free(h);
+    return st;
+}
+
+void kw_results_head_free(struct kw_results_head *h)
+{
+    free(h->command);
+    free(h->config_json);
+    free(h->trace_sha256);
+    free(h->keepwarm_version);
+    free(h->git_revision);
+    free(h->recommendation);
+    free(h->profiles);
+    free(h->folder);
+    memset(h, 0, sizeof *h);
+}
+
+/* What of a file is in memory while it is read. */
+struct reading {
+    struct kw_h5 *f;
+    size_t n, nd, nr; /* points, deployments, replications */
+    char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade, **file, **sha256, **profile_grade;
+    uint32_t *replications;
+    uint8_t *pruned;
+    int64_t **settings;          /* [kw_choice_field rows], each [n * nd] */
+    size_t n_settings;
+    double *samples[KW_METRICS]; /* [n * nr] */
+    int64_t **usage;             /* [fields], each [n * nr * nd] */
+    size_t n_fields;
+};
+
+static void reading_free(struct reading *r)
+{
+    char **const strings[] = { r->platform, r->sku,   r->gpu,  r->model,  r->precision,    r->term,
+                               r->name,     r->grade, r->file, r->sha256, r->profile_grade };
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
+    free(r->replications);
+    free(r->pruned);
+    for (size_t i = 0; r->settings && i < r->n_settings; i++) free(r->settings[i]);
+    free(r->settings);
+    for (int m = 0; m < KW_METRICS; m++) free(r->samples[m]);
+    for (size_t i = 0; r->usage && i < r->n_fields; i++) free(r->usage[i]);
+    free(r->usage);
+    kw_h5_abandon(r->f);
+}
+
+static enum kw_status read_all(struct reading *r, const char *path, struct kw_error *err)
+{
+    int rank;
+    size_t shape[4];
+    enum kw_status st = open_result(&r->f, path, err);
+    if (st != KW_OK) {
+        r->f = NULL;
+        return st;
+    }
+    st = kw_h5_shape(r->f, "/usage/requests", &rank, shape, err);
+    if (st != KW_OK) return st;
+    if (rank != 3) return kw_fail(err, KW_EPARSE, "%.300s: /usage/requests has rank %d; want 3", path, rank);
+    r->n = shape[0];
+    r->nr = shape[1];
+    r->nd = shape[2];
+    if (r->n == 0 || r->nr == 0 || r->nr > KW_REPLICATIONS_MAX || r->nd == 0 || r->nd > KW_FLEET_MAX_DEPLOYMENTS)
+        return kw_fail(err, KW_EPARSE, "%.300s: /usage/requests has shape [%zu, %zu, %zu]", path, r->n, r->nr, r->nd);
+    const struct {
+        const char *path;
+        char ***out;
+    } strings[] = { { "/deployments/platform", &r->platform },
+                    { "/deployments/sku", &r->sku },
+                    { "/deployments/gpu", &r->gpu },
+                    { "/deployments/model", &r->model },
+                    { "/deployments/precision", &r->precision },
+                    { "/deployments/term", &r->term },
+                    { "/deployments/name", &r->name } };
+    for (size_t i = 0; i < sizeof strings / sizeof *strings && st == KW_OK; i++)
+        st = kw_h5_read_n(r->f, strings[i].path, KW_H5_STR, r->n * r->nd, strings[i].out, err);
+    if (st == KW_OK && kw_h5_exists(r->f, "/deployments/profile_file") > 0) { /* not in the first results */
+        st = kw_h5_read_n(r->f, "/deployments/profile_file", KW_H5_STR, r->n * r->nd, &r->file, err);
+        if (st == KW_OK)
+            st = kw_h5_read_n(r->f, "/deployments/profile_sha256", KW_H5_STR, r->n * r->nd, &r->sha256, err);
+        if (st == KW_OK)
+            st = kw_h5_read_n(r->f, "/deployments/profile_grade", KW_H5_STR, r->n * r->nd, &r->profile_grade, err);
+    }
+    while (kw_choice_field[r->n_settings].name) r->n_settings++;
+    r->settings = calloc(r->n_settings, sizeof *r->settings);
+    if (!r->settings) return kw_fail(err, KW_ENOMEM, "out of memory");
+    for (size_t i = 0; i < r->n_settings && st == KW_OK; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "/deployments/%s", kw_choice_field[i].name);
+        st = kw_h5_read_n(r->f, name, KW_H5_I64, r->n * r->nd, &r->settings[i], err);
+    }
+    if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/pruned", KW_H5_U8, r->n, &r->pruned, err);
+    if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/grade", KW_H5_STR, r->n, &r->grade, err);
+    if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/replications", KW_H5_U32, r->n, &r->replications, err);
+    for (int m = 0; m < KW_METRICS && st == KW_OK; m++) {
+        char name[96];
+        snprintf(name, sizeof name, "/samples/%s", kw_metric_info[m].name);
+        st = kw_h5_read_n(r->f, name, KW_H5_F64, r->n * r->nr, &r->samples[m], err);
+    }
+    while (kw_usage_field[r->n_fields].name) r->n_fields++;
+    r->usage = calloc(r->n_fields, sizeof *r->usage);
+    if (!r->usage) return kw_fail(err, KW_ENOMEM, "out of memory");
+    for (size_t i = 0; i < r->n_fields && st == KW_OK; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "/usage/%s", kw_usage_field[i].name);
+        st = kw_h5_read_n(r->f, name, KW_H5_I64, r->n * r->nr * r->nd, &r->usage[i], err);
+    }
+    return st;
+}
+
+/* Deployment d of point i: the offer is looked up in today's catalogue. What it was simulated with, a profile or an
+ * API's latency, may have been the user's own and asks nothing of prices. */
+static enum kw_status resolve(const struct reading *r, size_t at, struct kw_catalogue *c, struct kw_choice *out,
+                              struct kw_error *err)
+{
+    const struct kw_platform *p;
+    enum kw_status st = kw_catalogue_platform(c, r->platform[at], &p, err);
+    if (st != KW_OK) return st;
+    memset(out, 0, sizeof *out);
+    if (p->kind == KW_KIND_API) {
+        static const struct kw_law any[3] = { { .kind = KW_LAW_CONSTANT },
+                                              { .kind = KW_LAW_CONSTANT },
+                                              { .kind = KW_LAW_CONSTANT } };
+        for (size_t i = 0; i < p->n_apis; i++)
+            if (!strcmp(p->apis[i].sku, r->sku[at])) {
+                st = kw_choice_api_with(out, p, &p->apis[i], any, err);
+                break;
+            }
+    } else {
+        int64_t tp = r->settings[0][at]; /* the table's first row */
+        const struct kw_profile *profile;
+        struct kw_profile_words words = { r->gpu[at], r->model[at], r->precision[at], r->file ? r->file[at] : NULL,
+                                          r->sha256 ? r->sha256[at] : NULL,
+                                          r->profile_grade ? r->profile_grade[at] : NULL,
+                                          tp > 0 && tp < 1024 ? (uint32_t)tp : 0 };
+        st = kw_catalogue_profile_named(c, &words, &profile, err);
+        for (size_t i = 0; i < p->n_gpus && st == KW_OK; i++)
+            if (!strcmp(p->gpus[i].sku, r->sku[at]) && !strcmp(p->gpus[i].gpu, r->gpu[at])) {
+                st = kw_choice_gpu(out, p, &p->gpus[i], profile, NULL, err);
+                break;
+            }
+    }
+    if (st != KW_OK) return st;
+    if (!out->platform)
+        return kw_fail(err, KW_ERANGE, "%s no longer offers '%s' (%s, %s)", p->title, r->sku[at], r->gpu[at],
+                       r->model[at]);
+    for (int t = 0; kw_term_name[t]; t++)
+        if (!strcmp(kw_term_name[t], r->term[at])) out->term = (enum kw_term)t;
+    for (size_t i = 0; i < r->n_settings; i++) {
+        const struct kw_choice_field *f = &kw_choice_field[i];
+        int64_t v = r->settings[i][at];
+        bool balance = f->offset == offsetof(struct kw_choice, balance);
+        if (v < 0 || (f->size == sizeof(uint32_t) && v > (balance ? KW_BALANCE_PREFIX : INT32_MAX)))
+            return kw_fail(err, KW_EPARSE, "/deployments/%s: %lld is out of range", f->name, (long long)v);
+        kw_choice_field_set(f, out, v);
+    }
+    snprintf(out->name, sizeof out->name, "%.31s", r->name[at]);
+    return KW_OK;
+}
+
+static enum kw_status fill_point(const struct reading *r, size_t i, const struct kw_candidate *c, struct kw_point *p,
+                                 struct kw_error *err)
+{
+    enum kw_status st = kw_point_init(p, err);
+    if (st != KW_OK) return st;
+    uint32_t nr = r->replications[i];
+    if (nr == 0 || nr > r->nr)
+        return kw_fail(err, KW_EPARSE, "/points/replications[%zu] is %u; want 1 to %zu", i, nr, r->nr);
+    p->replications = nr;
+    p->n = c->n;
+    p->pruned = r->pruned[i];
+    int grade = 0;
+    while (kw_grade_name[grade] && strcmp(kw_grade_name[grade], r->grade[i])) grade++;
+    if (!kw_grade_name[grade]) return kw_fail(err, KW_EPARSE, "/points/grade[%zu] is '%.20s'", i, r->grade[i]);
+    p->grade = (enum kw_grade)grade; /* what the simulation rests on, whatever is known of the platform today */
+    p->sample = malloc(nr * sizeof *p->sample);
+    p->usage = calloc((size_t)nr * c->n, sizeof *p->usage);
+    p->bill_of = calloc(c->n, sizeof *p->bill_of);
+    if (!p->sample || !p->usage || !p->bill_of) return kw_fail(err, KW_ENOMEM, "out of memory");
+    for (uint32_t rep = 0; rep < nr; rep++) {
+        for (int m = 0; m < KW_METRICS; m++) p->sample[rep][m] = r->samples[m][i * r->nr + rep];
+        for (uint32_t d = 0; d < c->n; d++) {
+            struct kw_usage *u = &p->usage[rep * c->n + d];
+            const struct kw_choice *choice = &c->choice[d];
+            for (size_t f = 0; f < r->n_fields; f++) {
+                int64_t v = r->usage[f][(i * r->nr + rep) * r->nd + d];
+                if (v < (kw_usage_field[f].offset == offsetof(struct kw_usage, window)))
+                    return kw_fail(err, KW_EPARSE, "/usage/%s[%zu, %u, %u] is %lld", kw_usage_field[f].name, i, rep, d,
+                                   (long long)v);
+                memcpy((char *)u + kw_usage_field[f].offset, &v, sizeof v);
+            }
+            u->kind = choice->platform->kind;
+            u->gpus = choice->gpu ? kw_gpus_per_replica(choice->gpu, choice->tp) : 0;
+        }
+    }
+    return KW_OK;
+}
+
+enum kw_status kw_results_read_points(const char *path, struct kw_catalogue *c, struct kw_candidate **candidates,
+                                      struct kw_point **points, size_t *n, struct kw_error *err)
+{
+    struct reading r = { 0 };
+    enum kw_status st = read_all(&r, path, err);
+    struct kw_candidate *cand = NULL;
+    struct kw_point *point = NULL;
+    size_t made = 0;
+    if (st == KW_OK) {
+        cand = calloc(r.n, sizeof *cand);
+        point = calloc(r.n, sizeof *point);
+        if (!cand || !point) st = kw_fail(err, KW_ENOMEM, "out of memory");
+    }
+    for (; st == KW_OK && made < r.n; made++) {
+        kw_candidate_init(&cand[made]);
+        for (size_t d = 0; d < r.nd && st == KW_OK; d++) {
+            struct kw_choice choice;
+            if (!r.platform[made * r.nd + d][0]) break;
+            st = resolve(&r, made * r.nd + d, c, &choice, err);
+            if (st == KW_OK) st = kw_candidate_add(&cand[made], &choice, err);
+        }
+        if (st == KW_OK) st = fill_point(&r, made, &cand[made], &point[made], err);
+    }
+    *n = r.n;
+    reading_free(&r);
+    if (st == KW_OK) {
+        *candidates = cand;
+        *points = point;
+        return KW_OK;
+    }
+    for (size_t i = 0; i < made; i++) {
+        kw_candidate_free(&cand[i]);
+        kw_point_free(&point[i]);
+    }
+    free(cand);
+    free(point);
+    return st;
+}

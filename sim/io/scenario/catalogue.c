@@ -1,0 +1,309 @@
+#include "sim/io/scenario/catalogue.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/core/files/json.h"
+#include "workloads/readers/sha256.h"
+
+enum kw_status kw_catalogue_load(struct kw_catalogue *c, struct kw_error *err)
+{
+    memset(c, 0, sizeof *c);
+    kw_steptimes_init(&c->steptimes);
+    enum kw_status st = kw_platforms_embedded(&c->platforms, err);
+    if (st == KW_OK) st = kw_profiles_embedded(&c->profiles, err);
+    if (st != KW_OK) kw_catalogue_free(c);
+    return st;
+}
+
+void kw_catalogue_free(struct kw_catalogue *c)
+{
+    kw_steptimes_free(&c->steptimes);
+    for (size_t i = 0; i < c->n_files; i++) {
+        if (c->file[i].platform) kw_platform_free(c->file[i].platform);
+        if (c->file[i].profile) kw_profile_free(c->file[i].profile);
+        free(c->file[i].platform);
+        free(c->file[i].profile);
+        free(c->file[i].path);
+    }
+    free(c->file);
+    for (size_t i = 0; i < c->n_named; i++) free(c->named[i]);
+    free(c->named);
+    kw_profiles_free(&c->profiles);
+    kw_platforms_free(&c->platforms);
+    memset(c, 0, sizeof *c);
+}
+
+static struct kw_catalogue_file *find_file(struct kw_catalogue *c, const char *path)
+{
+    for (size_t i = 0; i < c->n_files; i++)
+        if (!strcmp(c->file[i].path, path)) return &c->file[i];
+    return NULL;
+}
+
+/* A new empty slot at the end. */
+static enum kw_status add_file(struct kw_catalogue *c, const char *path, struct kw_catalogue_file **out,
+                               struct kw_error *err)
+{
+    struct kw_catalogue_file *f = realloc(c->file, (c->n_files + 1) * sizeof *f);
+    if (f) c->file = f;
+    char *copy = malloc(strlen(path) + 1);
+    if (!f || !copy) {
+        free(copy);
+        return kw_fail(err, KW_ENOMEM, "out of memory");
+    }
+    *out = &f[c->n_files++];
+    **out = (struct kw_catalogue_file){ .path = strcpy(copy, path) };
+    return KW_OK;
+}
+
+static bool is_path(const char *name)
+{
+    size_t n = strlen(name);
+    return strchr(name, '/') || (n > 5 && !strcmp(name + n - 5, ".json"));
+}
+
+static enum kw_status unknown_platform(const struct kw_catalogue *c, const char *name, struct kw_error *err)
+{
+    const char *names[256];
+    size_t n = 0;
+    for (; n < c->platforms.n && n < 255; n++) names[n] = c->platforms.p[n].name;
+    names[n] = NULL;
+    char hint[KW_NEAREST_HINT];
+    return kw_fail(err, KW_ERANGE, "there is no platform '%.60s'%s; `keepwarm platforms list` shows them", name,
+                   kw_nearest_hint(hint, name, names));
+}
+
+/* The platform in the file a scenario names. */
+static enum kw_status load_platform(struct kw_catalogue *c, struct kw_platform *p, const char *name,
+                                    struct kw_error *err)
+{
+    char buf[KW_PLACES_PATH];
+    bool beside = false;
+    enum kw_status st = kw_platform_load(p, c->places ? kw_search_path_find(c->places, name, buf, &beside) : name, err);
+    c->beside |= beside;
+    return st == KW_EINPUT && c->places ? kw_search_path_nor(c->places, name, st, err) : st;
+}
+
+enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, const struct kw_platform **out,
+                                     struct kw_error *err)
+{
+    if (!is_path(name)) {
+        *out = kw_platforms_find(&c->platforms, name);
+        return *out ? KW_OK : unknown_platform(c, name, err);
+    }
+    struct kw_catalogue_file *f = find_file(c, name);
+    enum kw_status st = f ? KW_OK : add_file(c, name, &f, err);
+    if (st != KW_OK) return st;
+    if (!f->platform) {
+        struct kw_platform *p = calloc(1, sizeof *p);
+        st = p ? load_platform(c, p, name, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+        if (st != KW_OK) {
+            free(p);
+            return st;
+        }
+        f->platform = p;
+    }
+    *out = f->platform;
+    return KW_OK;
+}
+
+enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, size_t n, struct kw_error *err)
+{
+    if (n == 0) return KW_OK;
+    /* so that no name moves below */
+    struct kw_platform *room = realloc(c->platforms.p, (c->platforms.n + n) * sizeof *room);
+    if (!room) return kw_fail(err, KW_ENOMEM, "out of memory");
+    c->platforms.p = room;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_path(names[i])) continue;
+        struct kw_platform p;
+        enum kw_status st = load_platform(c, &p, names[i], err);
+        if (st != KW_OK) return st;
+        size_t k = 0;
+        while (k < c->platforms.n && strcmp(room[k].name, p.name)) k++;
+        if (k == c->platforms.n)
+            c->platforms.n++;
+        else
+            kw_platform_free(&room[k]);
+        room[k] = p;
+        names[i] = room[k].name;
+    }
+    return KW_OK;
+}
+
+/* ---- profiles in files */
+
+/* The line of path in c->pinned begins with its hash. */
+static enum kw_status check_pinned(const struct kw_catalogue *c, const struct kw_profile *p, struct kw_error *err)
+{
+    size_t n = strlen(p->file);
+    for (const char *line = c->pinned; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        const char *how = strchr(line, ' '), *path = how ? strchr(how + 1, ' ') : NULL;
+        if (!path || strcspn(path + 1, "\n") != n || strncmp(path + 1, p->file, n)) continue;
+        if (!strncmp(line, p->sha256, strlen(p->sha256))) return KW_OK;
+        return kw_fail(
+            err, KW_ERANGE,
+            "%s: the result was made with a profile of sha256 %.16s..., this one has %.16s... (--force goes on)",
+            p->file, line, p->sha256);
+    }
+    return KW_OK;
+}
+
+/* p->file is `path`, as whoever names it has it; `file` is opened. */
+static enum kw_status load_profile(const struct kw_catalogue *c, struct kw_profile *p, const char *path,
+                                   const char *file, struct kw_error *err)
+{
+    struct kw_json doc;
+    struct kw_sha256 sha;
+    *p = (struct kw_profile){ 0 };
+    if (strlen(path) >= sizeof p->file || strpbrk(path, "\r\n"))
+        return kw_fail(err, KW_ERANGE, "%.80s...: a profile's path may have %zu bytes, none of them a newline", path,
+                       sizeof p->file - 1);
+    enum kw_status st = kw_json_load(&doc, file, err);
+    if (st != KW_OK) return st;
+    st = kw_profile_parse(p, file, doc.text, doc.len, err);
+    kw_sha256_init(&sha);
+    kw_sha256_add(&sha, doc.text, doc.len);
+    kw_json_free(&doc);
+    if (st != KW_OK) return st;
+    kw_sha256_hex(&sha, p->sha256);
+    snprintf(p->file, sizeof p->file, "%s", path);
+    if ((st = check_pinned(c, p, err)) != KW_OK) kw_profile_free(p);
+    return st;
+}
+
+enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
+                                         struct kw_error *err)
+{
+    struct kw_catalogue_file *f = find_file(c, path);
+    enum kw_status st = f ? KW_OK : add_file(c, path, &f, err);
+    if (st != KW_OK) return st;
+    if (!f->profile) {
+        char buf[KW_PLACES_PATH];
+        bool beside = false;
+        const char *file = c->places ? kw_search_path_find(c->places, path, buf, &beside) : path;
+        struct kw_profile *p = calloc(1, sizeof *p);
+        st = p ? load_profile(c, p, path, file, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+        c->beside |= beside;
+        if (st == KW_EINPUT && c->places) kw_search_path_nor(c->places, path, st, err);
+        if (st != KW_OK) {
+            free(p);
+            return st;
+        }
+        p->set_aside = kw_profiles_others(&c->profiles, p);
+        f->profile = p;
+    }
+    *out = f->profile;
+    return KW_OK;
+}
+
+static bool put_word(char *to, size_t size, const char *word)
+{
+    return snprintf(to, size, "%s", word ? word : "") < (int)size;
+}
+
+enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct kw_profile_words *w,
+                                          const struct kw_profile **out, struct kw_error *err)
+{
+    const char *file = w->file ? w->file : "", *sha256 = w->sha256 ? w->sha256 : "";
+    int grade = 0;
+    while (kw_grade_name[grade] && w->grade && strcmp(kw_grade_name[grade], w->grade)) grade++;
+    if (!w->grade || !kw_grade_name[grade]) grade = KW_GRADE_UNKNOWN;
+    for (size_t i = 0; i < c->n_named; i++) {
+        const struct kw_profile *p = c->named[i];
+        if (p->tp == w->tp && !strcmp(p->gpu, w->gpu) && !strcmp(p->model, w->model) &&
+            !strcmp(p->precision, w->precision) && !strcmp(p->file, file) && !strcmp(p->sha256, sha256) &&
+            (int)p->steps.grade == grade) {
+            *out = p;
+            return KW_OK;
+        }
+    }
+    struct kw_profile **more = realloc(c->named, (c->n_named + 1) * sizeof *more);
+    if (more) c->named = more;
+    struct kw_profile *p = calloc(1, sizeof *p);
+    if (!more || !p) {
+        free(p);
+        return kw_fail(err, KW_ENOMEM, "out of memory");
+    }
+    p->tp = w->tp;
+    p->num_blocks = 1; /* it did fit */
+    p->steps.grade = (enum kw_grade)grade;
+    if (!put_word(p->gpu, sizeof p->gpu, w->gpu) || !put_word(p->model, sizeof p->model, w->model) ||
+        !put_word(p->precision, sizeof p->precision, w->precision) || !put_word(p->file, sizeof p->file, file) ||
+        !put_word(p->sha256, sizeof p->sha256, sha256)) {
+        free(p);
+        return kw_fail(err, KW_ERANGE, "no profile has these names: GPU '%.40s', model '%.60s', precision '%.20s'",
+                       w->gpu, w->model, w->precision);
+    }
+    c->named[c->n_named++] = p;
+    *out = p;
+    return KW_OK;
+}
+
+enum kw_status kw_catalogue_offer_profile(struct kw_catalogue *c, const char *path, struct kw_error *err)
+{
+    struct kw_profile p;
+    for (size_t i = 0; i < c->profiles.n; i++)
+        if (!strcmp(c->profiles.p[i].file, path)) return KW_OK; /* offered twice */
+    enum kw_status st = load_profile(c, &p, path, path, err);
+    if (st == KW_OK && (st = kw_profiles_add(&c->profiles, &p, err)) != KW_OK) kw_profile_free(&p);
+    return st;
+}
+
+static int is_json(const struct dirent *d)
+{
+    size_t n = strlen(d->d_name);
+    return d->d_name[0] != '.' && n > 5 && !strcmp(d->d_name + n - 5, ".json");
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+
+enum kw_status kw_catalogue_offer_folder(struct kw_catalogue *c, const char *folder, struct kw_error *err)
+{
+    struct dirent **entry;
+    char path[1024];
+    errno = 0;
+    int n = scandir(folder, &entry, is_json, by_bytes);
+    if (n < 0) return kw_fail(err, errno == ENOMEM ? KW_ENOMEM : KW_EINPUT, "%.300s: %s", folder, strerror(errno));
+    enum kw_status st = KW_OK;
+    for (int i = 0; i < n; i++) {
+        if (st == KW_OK) {
+            int len = snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
+            st = len < (int)sizeof path ? kw_catalogue_offer_profile(c, path, err)
+                                        : kw_fail(err, KW_ERANGE, "%.80s...: the path is too long", folder);
+        }
+        free(entry[i]);
+    }
+    free(entry);
+    return st;
+}
+
+void kw_catalogue_profiles_text(const struct kw_catalogue *c, struct kw_text *out)
+{
+    for (size_t i = 0; i < c->profiles.n; i++)
+        if (c->profiles.p[i].file[0])
+            kw_text_add(out, "%s offered %s\n", c->profiles.p[i].sha256, c->profiles.p[i].file);
+    for (size_t i = 0; i < c->n_files; i++)
+        if (c->file[i].profile) kw_text_add(out, "%s named %s\n", c->file[i].profile->sha256, c->file[i].path);
+}
+
+enum kw_status kw_catalogue_offer_pinned(struct kw_catalogue *c, const char *text, bool pin, struct kw_error *err)
+{
+    static const char mark[] = " offered ";
+    enum kw_status st = KW_OK;
+    if (pin) c->pinned = text;
+    for (const char *line = text; st == KW_OK && *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        char path[sizeof c->profiles.p->file];
+        const char *how = strchr(line, ' ');
+        if (!how || strncmp(how, mark, sizeof mark - 1)) continue;
+        const char *at = how + sizeof mark - 1;
+        size_t n = strcspn(at, "\n");
+        if (n >= sizeof path) return kw_fail(err, KW_EPARSE, "profiles: the path %.80s... is too long", at);
+        memcpy(path, at, n);
+        path[n] = 0;
+        st = kw_catalogue_offer_profile(c, path, err);
+    }
+    return st;
+}

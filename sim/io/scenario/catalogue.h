@@ -1,0 +1,64 @@
+/* sim/io/scenario/catalogue.h - what scenarios draw on: the embedded platforms and profiles, those the user offers or a scenario
+ * names, and step times compiled from them. Must outlive every candidate made from it. */
+#ifndef KW_SIM_IO_SCENARIO_CATALOGUE_H
+#define KW_SIM_IO_SCENARIO_CATALOGUE_H
+#include "calibrate/profile/profile.h"
+#include "platforms/facts/platform.h"
+#include "sim/core/text.h"
+#include "sim/io/scenario/search_path.h"
+#include "sim/plan/sweep/steptimes.h"
+
+struct kw_profile_words { /* borrowed; file, sha256 and grade may be NULL: not known */
+    const char *gpu, *model, *precision, *file, *sha256, *grade;
+    uint32_t tp;
+};
+
+struct kw_catalogue {
+    struct kw_platforms platforms;
+    struct kw_profiles profiles;
+    struct kw_steptimes steptimes;
+    struct kw_catalogue_file { /* [n_files], owned */
+        char *path;
+        struct kw_platform *platform; /* what it was read as, NULL before that went well; owned */
+        struct kw_profile *profile;
+    } *file;
+    size_t n_files;
+    struct kw_profile **named; /* [n_named], owned: profiles by name alone */
+    size_t n_named;
+    const struct kw_search_path *places; /* where files that a scenario names lie; NULL: the working folder; borrowed */
+    bool beside;                     /* one of them was found in places->folder[0] */
+    const char *pinned; /* as kw_catalogue_profiles_text has it, or NULL: what each profile file must be; borrowed */
+};
+
+enum kw_status kw_catalogue_load(struct kw_catalogue *c, struct kw_error *err); /* everything embedded */
+void kw_catalogue_free(struct kw_catalogue *c);
+
+/* By name, or by the path of a JSON file (anything with a '/' or ending in ".json"; places say where), read once.
+ * KW_ERANGE names the nearest known one. */
+enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, const struct kw_platform **out,
+                                     struct kw_error *err);
+/* Each of the n names that is the path of a platform file (places say where) becomes the name inside it, and that
+ * platform one of c->platforms, in place of the embedded one of its name if there is one. Once, and before any
+ * candidate is made; the names then live as long as c. */
+enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, size_t n, struct kw_error *err);
+/* The profile in a file (places say where), read once. It serves whoever names it and nobody else. */
+enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
+                                         struct kw_error *err);
+/* A profile of which a result file knows no more than these words: it may have been the user's own. Enough to price
+ * what was simulated with it, not to simulate. KW_ERANGE: a word is longer than a profile's. */
+enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct kw_profile_words *w,
+                                          const struct kw_profile **out, struct kw_error *err);
+/* The profile in a file becomes one of c->profiles, where the best grade of each combination is taken by itself.
+ * Before any candidate is made. Messages name the file. KW_ERANGE: what stands there is not what c->pinned has of
+ * it. */
+enum kw_status kw_catalogue_offer_profile(struct kw_catalogue *c, const char *path, struct kw_error *err);
+/* All *.json of a folder, by name. KW_EINPUT: it cannot be read. */
+enum kw_status kw_catalogue_offer_folder(struct kw_catalogue *c, const char *folder, struct kw_error *err);
+/* The profile files read, a line "SHA256 offered PATH" or "SHA256 named PATH" each, in the order in which offering
+ * them again gives the same catalogue; what a result keeps. */
+void kw_catalogue_profiles_text(const struct kw_catalogue *c, struct kw_text *out);
+/* Offers the files such a text says were offered; pin: each file of the text must be what it was. text must outlive
+ * c. */
+enum kw_status kw_catalogue_offer_pinned(struct kw_catalogue *c, const char *text, bool pin, struct kw_error *err);
+
+#endif

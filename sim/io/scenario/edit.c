@@ -1,0 +1,181 @@
+#include "sim/io/scenario/edit.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One step of a path: a key or the inside of brackets. *p moves past it. */
+static bool next_step(const char **p, char *step, size_t size, bool *bracket)
+{
+    const char *s = *p;
+    *bracket = *s == '[';
+    size_t n;
+    if (*bracket) {
+        s++;
+        n = strcspn(s, "]");
+        if (s[n] != ']') return false;
+    } else {
+        if (*s == '.') s++;
+        n = strcspn(s, ".[");
+    }
+    if (n == 0 || n >= size) return false;
+    memcpy(step, s, n);
+    step[n] = 0;
+    *p = s + n + *bracket;
+    return true;
+}
+
+static bool is_index(const char *s)
+{
+    size_t n = strspn(s, "0123456789");
+    return n > 0 && n < 9 && !s[n];
+}
+
+static struct kw_jnode element(struct kw_jnode arr, const char *step)
+{
+    if (is_index(step)) return kw_json_at(arr, atoi(step));
+    for (int i = 0; i < kw_json_len(arr); i++) {
+        struct kw_jnode e = kw_json_at(arr, i);
+        const char *name;
+        if (!kw_json_str(kw_json_get(e, "name"), &name, NULL) && !strcmp(name, step)) return e;
+    }
+    return kw_json_at(arr, kw_json_len(arr)); /* absent */
+}
+
+/* Walks path as far as values exist. *last is the deepest that does, *rest what of the path is left ("" when all). */
+static enum kw_status walk(const struct kw_json *doc, const char *path, struct kw_jnode *last, const char **rest,
+                           struct kw_error *err)
+{
+    struct kw_jnode at = kw_json_root(doc);
+    const char *p = path;
+    *rest = p;
+    *last = at;
+    while (*p) {
+        char step[128];
+        bool bracket;
+        if (!next_step(&p, step, sizeof step, &bracket))
+            return kw_fail(err, KW_EUSAGE, "'%.120s' is no path: want keys joined by dots and [index] or [name]", path);
+        if (bracket ? !kw_json_is_array(at) : !kw_json_is_object(at))
+            return kw_fail(err, KW_EUSAGE, "%.200s: '%.120s' leads through %s, which is no %s", doc->name, path,
+                           at.path[0] ? at.path : "the document", bracket ? "array" : "object");
+        struct kw_jnode next = bracket ? element(at, step) : kw_json_get(at, step);
+        if (!next.item) return KW_OK;
+        at = next;
+        *last = at;
+        *rest = p;
+    }
+    return KW_OK;
+}
+
+enum kw_status kw_edit_find(const struct kw_json *doc, const char *path, struct kw_jnode *out, struct kw_error *err)
+{
+    const char *rest;
+    enum kw_status st = walk(doc, path, out, &rest, err);
+    if (st == KW_OK && *rest) {
+        out->item = NULL;
+        snprintf(out->path, sizeof out->path, "%s", path);
+    }
+    return st;
+}
+
+/* doc with text[begin, end) replaced by `with`, parsed anew; doc is swapped only when that went well. */
+static enum kw_status splice(struct kw_json *doc, size_t begin, size_t end, const char *with, struct kw_error *err)
+{
+    size_t n = strlen(with), len = doc->len - (end - begin) + n;
+    char *text = malloc(len + 1);
+    if (!text) return kw_fail(err, KW_ENOMEM, "out of memory");
+    memcpy(text, doc->text, begin);
+    memcpy(text + begin, with, n);
+    memcpy(text + begin + n, doc->text + end, doc->len - end);
+    struct kw_json edited;
+    enum kw_status st = kw_json_parse(&edited, doc->name, text, len, err);
+    free(text);
+    if (st != KW_OK) return st;
+    kw_json_free(doc);
+    *doc = edited;
+    return KW_OK;
+}
+
+/* "key" as JSON text, quotes escaped by cJSON. */
+static char *quoted(const char *s)
+{
+    cJSON *item = cJSON_CreateString(s);
+    char *text = item ? cJSON_PrintUnformatted(item) : NULL;
+    cJSON_Delete(item);
+    return text;
+}
+
+enum kw_status kw_edit_put(struct kw_json *doc, const char *path, const char *json, struct kw_error *err)
+{
+    struct kw_jnode at;
+    const char *rest;
+    enum kw_status st = walk(doc, path, &at, &rest, err);
+    if (st != KW_OK) return st;
+    size_t begin = 0, end = 0;
+    if (!kw_json_span(&at, &begin, &end)) return kw_fail(err, KW_EUSAGE, "%.200s: the document is empty", doc->name);
+    if (!*rest) return splice(doc, begin, end, json, err);
+
+    /* Build the missing part from the inside out: a.b = v under {} becomes "a":{"b":v}. */
+    char *value = malloc(strlen(json) + 1);
+    if (!value) return kw_fail(err, KW_ENOMEM, "out of memory");
+    strcpy(value, json);
+    char steps[16][128];
+    bool brackets[16];
+    int n = 0;
+    for (const char *p = rest; *p && st == KW_OK; n++)
+        if (n == 16 || !next_step(&p, steps[n], sizeof steps[n], &brackets[n]))
+            st = kw_fail(err, KW_EUSAGE, "'%.120s' is no path: want keys joined by dots and [index] or [name]", path);
+    for (int i = n - 1; i >= 0 && st == KW_OK; i--) {
+        if (brackets[i] && (i > 0 || !is_index(steps[i]) || atoi(steps[i]) != kw_json_len(at))) {
+            st = kw_fail(err, KW_EUSAGE, "%.200s: there is no element [%.60s] in %s (it has %d)", doc->name, steps[i],
+                         i > 0 ? "the path" : at.path, i > 0 ? 0 : kw_json_len(at));
+            break;
+        }
+        char *key = brackets[i] ? NULL : quoted(steps[i]);
+        size_t size = strlen(value) + (key ? strlen(key) : 0) + 8;
+        char *more = malloc(size);
+        if (!more || (!brackets[i] && !key))
+            st = kw_fail(err, KW_ENOMEM, "out of memory");
+        else if (i == 0) /* goes in before the closing bracket of `at` */
+            snprintf(more, size, "%s%s%s%s", kw_json_len(at) ? "," : "", key ? key : "", key ? ":" : "", value);
+        else
+            snprintf(more, size, "{%s:%s}", key, value);
+        free(key);
+        free(value);
+        value = more;
+    }
+    if (st == KW_OK) st = splice(doc, end - 1, end - 1, value, err);
+    free(value);
+    return st;
+}
+
+enum kw_status kw_edit_put_string(struct kw_json *doc, const char *path, const char *value, struct kw_error *err)
+{
+    char *text = quoted(value);
+    if (!text) return kw_fail(err, KW_ENOMEM, "out of memory");
+    enum kw_status st = kw_edit_put(doc, path, text, err);
+    free(text);
+    return st;
+}
+
+enum kw_status kw_edit_set(struct kw_json *doc, const char *assignment, struct kw_error *err)
+{
+    const char *eq = strchr(assignment, '=');
+    char path[160];
+    if (!eq || eq == assignment || (size_t)(eq - assignment) >= sizeof path)
+        return kw_fail(err, KW_EUSAGE, "--set wants path=value, such as slo.ttft_p95_s=2; got '%.120s'", assignment);
+    memcpy(path, assignment, (size_t)(eq - assignment));
+    path[eq - assignment] = 0;
+
+    const char *value = eq + 1;
+    struct kw_json probe;
+    bool json = !kw_json_parse(&probe, "--set", value, strlen(value), NULL);
+    if (json) {
+        bool number = kw_json_is_number(kw_json_root(&probe));
+        if ((number && value[strspn(value, "-0123456789")]) || strchr(value, '\n')) json = false;
+        kw_json_free(&probe);
+    }
+    enum kw_status st = json ? kw_edit_put(doc, path, value, err) : kw_edit_put_string(doc, path, value, err);
+    if (st != KW_OK && st != KW_ENOMEM) kw_where(err, "--set", 0);
+    return st;
+}

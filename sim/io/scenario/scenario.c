@@ -1,0 +1,700 @@
+#include "sim/io/scenario/scenario.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/io/scenario/edit.h"
+#include "sim/io/scenario/slo_text.h"
+
+/* Reads one after another and stops at the first failure; `st` and `err` are in scope where it is used. */
+#define READ(call) if (st == KW_OK) st = (call)
+
+static struct kw_jnode get(struct kw_jnode obj, const char *key) { return kw_json_get(obj, key); }
+
+/* A decimal given as a string or as a JSON number: only for ratios, never for time or money. */
+static enum kw_status ratio_or(struct kw_jnode n, double dflt, double lo, double hi, double *out, struct kw_error *err)
+{
+    if (!kw_json_is_string(n)) return kw_json_f64_or(n, dflt, lo, hi, out, err);
+    int64_t v;
+    enum kw_status st = kw_json_nano(n, INT64_MIN, INT64_MAX, &v, err);
+    if (st != KW_OK) return st;
+    double d = kw_nano_to_double(v);
+    if (d < lo || d > hi) return kw_json_fail(n, KW_ERANGE, err, "want %g to %g; got %g", lo, hi, d);
+    *out = d;
+    return KW_OK;
+}
+
+/* Seconds, >= 0, at most ten years; 0 when absent unless a default is given. */
+static enum kw_status seconds_or(struct kw_jnode n, kw_ns dflt, kw_ns *out, struct kw_error *err)
+{
+    return kw_json_nano_or(n, dflt, 0, 87600 * KW_NS_PER_HOUR, out, err);
+}
+
+static enum kw_status count_or(struct kw_jnode n, uint32_t dflt, int64_t lo, int64_t hi, uint32_t *out,
+                               struct kw_error *err)
+{
+    int64_t v;
+    enum kw_status st = kw_json_i64_or(n, dflt, lo, hi, &v, err);
+    if (st == KW_OK) *out = (uint32_t)v;
+    return st;
+}
+
+/* ---- objectives */
+
+static enum kw_status read_slo(struct kw_jnode o, struct kw_slo *slo, struct kw_error *err)
+{
+    static const char *const known[] = { "ttft_p50_s", "ttft_p95_s", "ttft_p99_s", "tpot_p50_s", "tpot_p95_s",
+        "tpot_p99_s", "e2e_p50_s", "e2e_p95_s", "e2e_p99_s", "cold_fraction", "error_fraction", "attainment", "ttft_s",
+        "tpot_s", "e2e_s", "budget_usd_month", NULL };
+    *slo = (struct kw_slo){ .cold_fraction = -1, .error_fraction = -1, .attainment = -1 };
+    if (!kw_json_present(o)) return KW_OK;
+    kw_ns *const times[] = { &slo->ttft_p50, &slo->ttft_p95, &slo->ttft_p99, &slo->tpot_p50, &slo->tpot_p95,
+        &slo->tpot_p99, &slo->e2e_p50, &slo->e2e_p95, &slo->e2e_p99, NULL, NULL, NULL, &slo->per_request.ttft,
+        &slo->per_request.tpot, &slo->per_request.e2e };
+    double *const fractions[] = { &slo->cold_fraction, &slo->error_fraction, &slo->attainment };
+    enum kw_status st = kw_json_keys(o, known, err);
+    for (int i = 0; i < 15 && st == KW_OK; i++)
+        if (times[i] && kw_json_present(get(o, known[i])))
+            st = kw_json_nano(get(o, known[i]), 1, 87600 * KW_NS_PER_HOUR, times[i], err);
+    for (int i = 0; i < 3; i++) READ(ratio_or(get(o, known[9 + i]), -1, 0, 1, fractions[i], err));
+    READ(kw_json_nano_or(get(o, "budget_usd_month"), 0, 1, INT64_MAX, &slo->budget_month, err));
+    return st;
+}
+
+/* ---- one deployment */
+
+static enum kw_status read_retry(struct kw_jnode o, struct kw_client_retry *r, struct kw_error *err)
+{
+    static const char *const known[] = { "max_attempts", "base_s", "cap_s", NULL };
+    if (!kw_json_present(o)) return KW_OK;
+    enum kw_status st = kw_json_keys(o, known, err);
+    READ(count_or(get(o, "max_attempts"), r->max_attempts, 1, 1000, &r->max_attempts, err));
+    READ(seconds_or(get(o, "base_s"), r->base, &r->base, err));
+    READ(seconds_or(get(o, "cap_s"), r->cap, &r->cap, err));
+    return st;
+}
+
+static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *c, struct kw_error *err)
+{
+    static const char *const known[] = { "policy", "max_num_batched_tokens", "max_num_seqs", "max_model_len",
+        "block_size", "num_blocks", "prefix_caching", "reserve_full_prompt", "async_scheduling", NULL };
+    static const char *const policies[] = { "vllm", "prefill_first", "sarathi", "static", NULL };
+    if (!kw_json_present(o)) return KW_OK;
+    int policy = c->policy;
+    enum kw_status st = kw_json_keys(o, known, err);
+    READ(kw_json_enum_or(get(o, "policy"), policy, policies, &policy, err));
+    READ(count_or(get(o, "max_num_batched_tokens"), c->max_num_batched_tokens, 1, 1 << 20, &c->max_num_batched_tokens,
+                  err));
+    READ(count_or(get(o, "max_num_seqs"), c->max_num_seqs, 1, 65536, &c->max_num_seqs, err));
+    READ(count_or(get(o, "max_model_len"), c->max_model_len, 2, 10000000, &c->max_model_len, err));
+    READ(count_or(get(o, "block_size"), c->block_size, 1, 512, &c->block_size, err));
+    READ(count_or(get(o, "num_blocks"), c->num_blocks, 1, 100000000, &c->num_blocks, err));
+    READ(kw_json_bool_or(get(o, "prefix_caching"), c->prefix_caching, &c->prefix_caching, err));
+    READ(kw_json_bool_or(get(o, "reserve_full_prompt"), c->reserve_full_prompt, &c->reserve_full_prompt, err));
+    c->policy = (enum kw_sched_policy)policy;
+    bool can_async = policy == KW_SCHED_VLLM || policy == KW_SCHED_SARATHI;
+    READ(kw_json_bool_or(get(o, "async_scheduling"), c->async_scheduling && can_async, &c->async_scheduling, err));
+    if (st == KW_OK && c->async_scheduling && !can_async)
+        st = kw_json_fail(get(o, "async_scheduling"), KW_ERANGE, err,
+                          "only the policies vllm and sarathi schedule ahead");
+    if (st == KW_OK && (c->block_size & (c->block_size - 1)))
+        st = kw_json_fail(get(o, "block_size"), KW_ERANGE, err, "want a power of two; got %u", c->block_size);
+    if (st == KW_OK && c->max_num_batched_tokens < c->max_num_seqs)
+        st = kw_json_fail(o, KW_ERANGE, err, "max_num_batched_tokens (%u) must be >= max_num_seqs (%u)",
+                          c->max_num_batched_tokens, c->max_num_seqs);
+    return st;
+}
+
+/* The user's own law. Where it comes from may be said (source, date, grade); else it is the user's word. */
+static enum kw_status read_law_or(struct kw_jnode n, struct kw_law *law, struct kw_error *err)
+{
+    static const char *const known[] = { "constant", "lognormal", "quantiles", NULL };
+    if (!kw_json_present(n)) return KW_OK;
+    if (kw_json_present(get(n, "source"))) return kw_law_read(n, law, err);
+    enum kw_status st = kw_json_keys(n, known, err);
+    READ(kw_law_read_form(n, law, err));
+    if (st == KW_OK)
+        law->provenance = (struct kw_provenance){ .grade = KW_GRADE_USER, .source = "scenario", .date = "undated" };
+    return st;
+}
+
+/* The user's own latency of an API, in the order of kw_choice_api_with. */
+static enum kw_status read_latency(struct kw_jnode o, struct kw_law own[3], struct kw_error *err)
+{
+    enum kw_status st = read_law_or(get(o, "ttft"), &own[0], err);
+    READ(read_law_or(get(o, "ttft_per_ktok"), &own[1], err));
+    READ(read_law_or(get(o, "output_rate"), &own[2], err));
+    if (st == KW_OK && own[2].kind != KW_LAW_NONE && !(kw_law_quantile(&own[2], 1e-9) > 0))
+        st = kw_json_fail(get(o, "output_rate"), KW_ERANGE, err, "want a rate above 0 throughout");
+    return st;
+}
+
+static enum kw_status read_cold_start(struct kw_jnode o, struct kw_cold_start *c, struct kw_error *err)
+{
+    static const char *const known[] = { "provision", "pull", "load", "load_rate", "cached_load_rate", "cache_hit",
+        "init", "restore", "snapshot_probability", NULL };
+    if (!kw_json_present(o)) return KW_OK;
+    enum kw_status st = kw_json_keys(o, known, err);
+    READ(read_law_or(get(o, "provision"), &c->provision, err));
+    READ(read_law_or(get(o, "pull"), &c->pull, err));
+    READ(read_law_or(get(o, "load"), &c->load, err));
+    READ(read_law_or(get(o, "load_rate"), &c->load_rate, err));
+    READ(read_law_or(get(o, "cached_load_rate"), &c->cached_load_rate, err));
+    READ(ratio_or(get(o, "cache_hit"), c->cache_hit, 0, 1, &c->cache_hit, err));
+    READ(read_law_or(get(o, "init"), &c->init, err));
+    READ(read_law_or(get(o, "restore"), &c->restore, err));
+    READ(ratio_or(get(o, "snapshot_probability"), c->snapshot_probability, 0, 1, &c->snapshot_probability, err));
+    return st;
+}
+
+static enum kw_status read_limits(struct kw_jnode o, struct kw_rate_limits *l, struct kw_error *err)
+{
+    static const char *const known[] = { "rpm", "rpd", "tpm", "itpm", "otpm", "tpd", NULL };
+    if (!kw_json_present(o)) return KW_OK;
+    int64_t *const v[] = { &l->rpm, &l->rpd, &l->tpm, &l->itpm, &l->otpm, &l->tpd };
+    enum kw_status st = kw_json_keys(o, known, err);
+    for (int i = 0; i < 6; i++) READ(kw_json_i64_or(get(o, known[i]), *v[i], 0, INT64_C(1000000000000), v[i], err));
+    return st;
+}
+
+/* Replica counts, windows and overload rules, over the platform's defaults. */
+static enum kw_status read_scaling(struct kw_jnode o, enum kw_kind kind, struct kw_choice *c, struct kw_error *err)
+{
+    struct kw_autoscaling *a = &c->scaling;
+    struct kw_jnode replicas = get(o, "replicas");
+    enum kw_status st = KW_OK;
+    if (kind == KW_KIND_DEDICATED) {
+        static const char *const serverless[] = { "keep_warm", "max_replicas", "buffer_replicas", "idle_timeout_s" };
+        uint32_t n = 1;
+        for (int i = 0; i < 4; i++)
+            if (st == KW_OK && kw_json_present(get(o, serverless[i])))
+                st = kw_json_fail(get(o, serverless[i]), KW_ERANGE, err,
+                                  "a dedicated deployment has 'replicas' instead");
+        READ(count_or(replicas, 1, 1, 100000, &n, err));
+        if (st == KW_OK) kw_choice_replicas(c, n);
+    } else if (kw_json_present(replicas)) {
+        return kw_json_fail(replicas, KW_ERANGE, err,
+                            "a serverless deployment has 'keep_warm' and 'max_replicas' instead");
+    }
+    READ(count_or(get(o, "max_replicas"), a->max_replicas, 1, 100000, &a->max_replicas, err));
+    READ(count_or(get(o, "keep_warm"), a->keep_warm, 0, 100000, &a->keep_warm, err));
+    if (st == KW_OK && a->keep_warm > a->max_replicas)
+        st = kw_json_fail(kw_json_present(get(o, "keep_warm")) ? get(o, "keep_warm") : get(o, "max_replicas"),
+                          KW_ERANGE, err, "keep_warm (%u) must be <= max_replicas (%u)", a->keep_warm, a->max_replicas);
+    READ(count_or(get(o, "buffer_replicas"), a->buffer_replicas, 0, 100000, &a->buffer_replicas, err));
+    READ(count_or(get(o, "hard_concurrency"), a->hard_concurrency, 0, 1000000, &a->hard_concurrency, err));
+    READ(ratio_or(get(o, "target"), a->target, 0, 1e9, &a->target, err));
+    READ(ratio_or(get(o, "utilisation"), a->utilisation, 0.01, 1, &a->utilisation, err));
+    READ(seconds_or(get(o, "target_delay_s"), a->target_delay, &a->target_delay, err));
+    READ(seconds_or(get(o, "scale_up_window_s"), a->scale_up_window, &a->scale_up_window, err));
+    READ(seconds_or(get(o, "scale_down_delay_s"), a->scale_down_delay, &a->scale_down_delay, err));
+    READ(seconds_or(get(o, "queue_timeout_s"), a->queue_timeout, &a->queue_timeout, err));
+    READ(seconds_or(get(o, "request_timeout_s"), a->request_timeout, &a->request_timeout, err));
+    READ(ratio_or(get(o, "stockout_probability"), a->stockout_probability, 0, 0.999, &a->stockout_probability, err));
+    READ(ratio_or(get(o, "start_failure_probability"), a->start_failure_probability, 0, 0.99,
+                  &a->start_failure_probability, err));
+    if (st == KW_OK && kw_json_present(get(o, "idle_timeout_s"))) {
+        struct kw_jnode n = get(o, "idle_timeout_s");
+        const struct kw_platform *p = c->platform;
+        kw_ns idle;
+        st = seconds_or(n, 0, &idle, err);
+        int64_t lo = p->idle_timeout_min_s, hi = p->idle_timeout_max_s;
+        if (st == KW_OK && ((lo && idle < lo * KW_NS_PER_S) || (hi && idle > hi * KW_NS_PER_S)))
+            return kw_json_fail(n, KW_ERANGE, err, "%s allows %lld to %lld s", p->title, (long long)lo, (long long)hi);
+        if (st == KW_OK) kw_choice_idle_timeout(c, idle);
+    }
+    READ(seconds_or(get(o, "zero_timeout_s"), a->zero_timeout, &a->zero_timeout, err));
+    int64_t queue_limit = (int64_t)a->queue_limit;
+    READ(kw_json_i64_or(get(o, "queue_limit"), queue_limit, 0, INT64_C(1000000000), &queue_limit, err));
+    if (st == KW_OK) a->queue_limit = (uint64_t)queue_limit;
+    return st;
+}
+
+static enum kw_status find_gpu(struct kw_jnode o, const struct kw_platform *p, const struct kw_gpu_offer **out,
+                               struct kw_error *err)
+{
+    const char *gpu;
+    enum kw_status st = kw_json_str(get(o, "gpu"), &gpu, err);
+    if (st != KW_OK) return st;
+    const char *names[256];
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_gpus && n < 255; i++) {
+        if (!strcmp(p->gpus[i].gpu, gpu) || !strcmp(p->gpus[i].sku, gpu)) {
+            *out = &p->gpus[i];
+            return KW_OK;
+        }
+        names[n++] = p->gpus[i].gpu;
+    }
+    names[n] = NULL;
+    char hint[KW_NEAREST_HINT];
+    return kw_json_fail(get(o, "gpu"), KW_ERANGE, err,
+                        "%s offers no GPU '%.40s'%s; `keepwarm platforms show %s` lists them", p->title, gpu,
+                        kw_nearest_hint(hint, gpu, names), p->name);
+}
+
+static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer *offer, const char *model,
+                                   struct kw_catalogue *c, const struct kw_profile **out, struct kw_error *err)
+{
+    const char *path, *precision;
+    uint32_t tp;
+    enum kw_status st = kw_json_str_or(get(o, "profile"), NULL, &path, err);
+    READ(kw_json_str_or(get(o, "precision"), "bf16", &precision, err));
+    READ(count_or(get(o, "tp"), 1, 1, 64, &tp, err));
+    if (st != KW_OK) return st;
+    if (path) {
+        st = kw_catalogue_profile_file(c, path, out, err);
+        if (st == KW_OK && (strcmp((*out)->gpu, offer->gpu) || strcmp((*out)->model, model)))
+            st = kw_json_fail(get(o, "profile"), KW_ERANGE, err, "is of %s on %s; want %s on %s", (*out)->model,
+                              (*out)->gpu, model, offer->gpu);
+        return st;
+    }
+    const struct kw_model_shape *shape = kw_model_find(model);
+    *out = kw_profiles_find(&c->profiles, offer->gpu, shape ? shape->name : model, precision, tp);
+    if (*out) return KW_OK;
+    return kw_json_fail(o, KW_ERANGE, err,
+                        "there is no profile of %.48s in %.8s on %u x %.24s (it does not fit, or was never measured); "
+                        "`keepwarm calibrate show` lists them", model, precision, tp, offer->gpu);
+}
+
+static enum kw_status find_api(struct kw_jnode o, const struct kw_platform *p, const char *model,
+                               const struct kw_api_offer **out, struct kw_error *err)
+{
+    const char *names[256];
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_apis && n < 255; i++) {
+        if (!strcmp(p->apis[i].model, model) || !strcmp(p->apis[i].sku, model)) {
+            *out = &p->apis[i];
+            return KW_OK;
+        }
+        names[n++] = p->apis[i].model;
+    }
+    names[n] = NULL;
+    char hint[KW_NEAREST_HINT];
+    return kw_json_fail(o, KW_ERANGE, err, "%s has no model '%.48s'%s; set \"model\" here to one it has", p->title,
+                        model, kw_nearest_hint(hint, model, names));
+}
+
+static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model, struct kw_catalogue *cat,
+                                      struct kw_choice *c, struct kw_error *err)
+{
+    static const char *const known[] = { "name", "platform", "model", "gpu", "precision", "tp", "profile", "term",
+        "replicas", "keep_warm", "max_replicas", "buffer_replicas", "idle_timeout_s", "zero_timeout_s",
+        "hard_concurrency", "target", "utilisation", "target_delay_s", "scale_up_window_s", "scale_down_delay_s",
+        "queue_limit", "queue_timeout_s", "request_timeout_s", "stockout_probability", "start_failure_probability",
+        "balance", "network_rtt_s", "retry", "scheduler", "cold_start", "limits", "ttft", "ttft_per_ktok",
+        "output_rate", "max_tokens", "operations_usd_month", NULL };
+    static const char *const gpu_only[] = { "gpu", "precision", "tp", "profile", "term", "replicas", "keep_warm",
+        "max_replicas", "buffer_replicas", "idle_timeout_s", "scheduler", "cold_start", "balance", NULL };
+    static const char *const api_only[] = { "limits", "ttft", "ttft_per_ktok", "output_rate", "max_tokens", NULL };
+    const char *name, *platform_name, *model;
+    const struct kw_platform *p = NULL;
+    const struct kw_gpu_offer *offer = NULL;
+    const struct kw_api_offer *api = NULL;
+    const struct kw_profile *profile = NULL;
+    enum kw_status st = kw_json_keys(o, known, err);
+    READ(kw_json_str(get(o, "platform"), &platform_name, err));
+    READ(kw_json_str_or(get(o, "name"), NULL, &name, err));
+    READ(kw_json_str_or(get(o, "model"), dflt_model, &model, err));
+    if (st != KW_OK) return st;
+    if (!model) return kw_json_fail(o, KW_EPARSE, err, "no model: set \"model\" here or at the top");
+    if (name && (!*name || strlen(name) >= sizeof c->name || strpbrk(name, "[]")))
+        return kw_json_fail(get(o, "name"), KW_ERANGE, err, "want 1 to %zu bytes, none of them '[' or ']'; got '%.60s'",
+                            sizeof c->name - 1, name);
+    struct kw_error inner;
+    if ((st = kw_catalogue_platform(cat, platform_name, &p, &inner)) != KW_OK)
+        return kw_json_fail(get(o, "platform"), st, err, "%s", inner.msg);
+    const char *const *wrong = p->kind == KW_KIND_API ? gpu_only : api_only;
+    for (int i = 0; wrong[i]; i++)
+        if (kw_json_present(get(o, wrong[i])))
+            return kw_json_fail(get(o, wrong[i]), KW_ERANGE, err, "has no meaning for %s, which is %s", p->title,
+                                p->kind == KW_KIND_API ? "a per-token API" : "made of replicas");
+
+    uint32_t policy_tokens = 0;
+    if (p->kind == KW_KIND_API) {
+        struct kw_law own[3] = { { .kind = KW_LAW_NONE }, { .kind = KW_LAW_NONE }, { .kind = KW_LAW_NONE } };
+        st = find_api(o, p, model, &api, err);
+        READ(read_latency(o, own, err));
+        if (st == KW_OK && (st = kw_choice_api_with(c, p, api, own, &inner)) != KW_OK)
+            return kw_json_fail(o, st, err, "%s", inner.msg);
+    } else {
+        READ(find_gpu(o, p, &offer, err));
+        READ(find_profile(o, offer, model, cat, &profile, err));
+        if (st != KW_OK) return st;
+        if ((st = kw_choice_gpu(c, p, offer, profile, NULL, &inner)) != KW_OK)
+            return kw_json_fail(o, st, err, "%s", inner.msg);
+        st = read_scheduler(get(o, "scheduler"), &c->sched, err);
+        READ(read_cold_start(get(o, "cold_start"), &c->cold, err));
+        READ(read_scaling(o, p->kind, c, err));
+        int term = c->term, balance = c->balance;
+        READ(kw_json_enum_or(get(o, "term"), term, kw_term_name, &term, err));
+        READ(kw_json_enum_or(get(o, "balance"), balance, kw_balance_name, &balance, err));
+        c->term = (enum kw_term)term;
+        c->balance = (enum kw_balance)balance;
+        policy_tokens = c->sched.policy == KW_SCHED_PREFILL_FIRST &&
+                                c->sched.max_model_len > c->sched.max_num_batched_tokens
+                            ? c->sched.max_model_len
+                            : c->sched.max_num_batched_tokens;
+    }
+    if (st != KW_OK) return st;
+    snprintf(c->name, sizeof c->name, "%.31s", name ? name : p->name);
+    READ(read_retry(get(o, "retry"), &c->retry, err));
+    READ(read_limits(get(o, "limits"), &c->limits, err));
+    READ(seconds_or(get(o, "network_rtt_s"), c->network_rtt, &c->network_rtt, err));
+    READ(count_or(get(o, "max_tokens"), c->max_tokens, 0, 10000000, &c->max_tokens, err));
+    READ(kw_json_nano_or(get(o, "operations_usd_month"), 0, 0, INT64_MAX, &c->operations_month, err));
+    if (st == KW_OK && profile &&
+        (st = kw_steptimes_get(&cat->steptimes, profile, c->sched.max_num_seqs, policy_tokens, &c->steptime, &inner)) !=
+            KW_OK)
+        return kw_json_fail(o, st, err, "%s", inner.msg);
+    if (st == KW_OK && (st = kw_choice_check(c, &inner)) != KW_OK) return kw_json_fail(o, st, err, "%s", inner.msg);
+    return st;
+}
+
+/* ---- routing */
+
+static enum kw_status deployment_index(struct kw_jnode n, const struct kw_candidate *c, uint8_t *out,
+                                       struct kw_error *err)
+{
+    const char *name;
+    enum kw_status st = kw_json_str(n, &name, err);
+    if (st != KW_OK) return st;
+    for (uint32_t i = 0; i < c->n; i++)
+        if (!strcmp(c->choice[i].name, name)) {
+            *out = (uint8_t)i;
+            return KW_OK;
+        }
+    return kw_json_fail(n, KW_ERANGE, err, "there is no deployment named '%.40s'", name);
+}
+
+static enum kw_status read_route_names(struct kw_jnode o, const char *what, char *const *names, size_t n_names,
+                                       struct kw_candidate *c, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    if (kw_json_present(o) && !kw_json_is_object(o))
+        return kw_json_fail(o, KW_EPARSE, err, "want an object: the name of a %s -> the name of a deployment", what);
+    for (int i = 0; i < kw_json_len(o) && st == KW_OK; i++) {
+        const char *key;
+        struct kw_jnode m = kw_json_member(o, i, &key);
+        size_t k = 0;
+        while (k < n_names && strcmp(names[k], key)) k++;
+        if (k == n_names || k > 255) return kw_json_fail(m, KW_ERANGE, err, "the trace has no %s '%.60s'", what, key);
+        st = deployment_index(m, c, &c->routing.class_to[k], err);
+    }
+    return st;
+}
+
+static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, struct kw_candidate *c,
+                                   struct kw_error *err)
+{
+    static const char *const known[] = { "policy", "overflow_at", "classes", "models", "shares", NULL };
+    static const char *const policies[] = { "single", "fallback", "overflow", "class", "model", "split", NULL };
+    int policy = KW_ROUTE_SINGLE;
+    enum kw_status st = KW_OK;
+    if (kw_json_present(o)) {
+        st = kw_json_keys(o, known, err);
+        READ(kw_json_enum_or(get(o, "policy"), policy, policies, &policy, err));
+        READ(count_or(get(o, "overflow_at"), 1, 1, 1000000, &c->routing.overflow_at, err));
+    }
+    if (st != KW_OK) return st;
+    c->routing.policy = (enum kw_route_policy)policy;
+    if (policy == KW_ROUTE_SINGLE && c->n > 1)
+        return kw_json_fail(o, KW_ERANGE, err, "%u deployments need a routing policy other than single", c->n);
+    if ((policy == KW_ROUTE_FALLBACK || policy == KW_ROUTE_OVERFLOW) && c->n != 2)
+        return kw_json_fail(o, KW_ERANGE, err, "%s wants exactly 2 deployments; there are %u", policies[policy], c->n);
+    if (policy == KW_ROUTE_CLASS && t)
+        st = read_route_names(get(o, "classes"), "class", t->class_name, t->n_classes, c, err);
+    if (policy == KW_ROUTE_MODEL && t)
+        st = read_route_names(get(o, "models"), "model", t->model_name, t->n_models, c, err);
+    if (policy == KW_ROUTE_SPLIT) {
+        struct kw_jnode shares = get(o, "shares");
+        double sum = 0;
+        if (kw_json_len(shares) != (int)c->n)
+            return kw_json_fail(shares, KW_ERANGE, err, "want %u shares, one a deployment", c->n);
+        for (uint32_t i = 0; i < c->n; i++) {
+            READ(ratio_or(kw_json_at(shares, (int)i), 0, 0, 1, &c->routing.share[i], err));
+            sum += c->routing.share[i];
+        }
+        if (st == KW_OK && (sum < 0.999999 || sum > 1.000001))
+            st = kw_json_fail(shares, KW_ERANGE, err, "shares must add up to 1; they add up to %g", sum);
+    }
+    return st;
+}
+
+/* ---- the document */
+
+static const char *const top_keys[] = { "keepwarm", "name", "trace", "model", "slo", "deployments", "routing",
+    "replications", "seed", "stepping", "series_step_s", "sweep", "candidates", NULL };
+
+/* What may differ between the points of a grid: all of it is read again for each. The rest of a scenario is what the
+ * points share. */
+static bool can_sweep(const char *path)
+{
+    static const char *const heads[] = { "deployments", "model", "routing" };
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        size_t n = strlen(heads[i]);
+        if (!strncmp(path, heads[i], n) && (!path[n] || path[n] == '.' || path[n] == '[')) return true;
+    }
+    return false;
+}
+
+static enum kw_status read_axes(struct kw_scenario *s, struct kw_error *err)
+{
+    struct kw_jnode sweep = get(kw_json_root(&s->doc), "sweep");
+    s->n_points = 1;
+    if (kw_json_present(sweep) && !kw_json_is_object(sweep))
+        return kw_json_fail(sweep, KW_EPARSE, err, "want an object: path of a key -> list of values");
+    for (int a = 0; a < kw_json_len(sweep); a++) {
+        const char *path;
+        struct kw_jnode values = kw_json_member(sweep, a, &path), target;
+        struct kw_error inner;
+        if (a == KW_SCENARIO_MAX_AXES)
+            return kw_json_fail(values, KW_ERANGE, err, "a sweep has at most %d axes", KW_SCENARIO_MAX_AXES);
+        if (!kw_json_is_array(values) || kw_json_len(values) == 0)
+            return kw_json_fail(values, KW_EPARSE, err, "want a list of values");
+        if (!can_sweep(path))
+            return kw_json_fail(values, KW_ERANGE, err,
+                                "want a key of deployments, model or routing: what points may differ in");
+        enum kw_status st = kw_edit_find(&s->doc, path, &target, &inner);
+        if (st != KW_OK) return kw_json_fail(values, KW_EPARSE, err, "%s", inner.msg);
+        uint32_t n = (uint32_t)kw_json_len(values);
+        if ((uint64_t)s->n_points * n > KW_SCENARIO_MAX_POINTS)
+            return kw_json_fail(sweep, KW_ERANGE, err, "the grid has more than %d points", KW_SCENARIO_MAX_POINTS);
+        s->n_points *= n;
+        s->axis[a].path = path;
+        s->axis[a].n = n;
+        s->n_axes++;
+    }
+    return KW_OK;
+}
+
+static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
+{
+    static const char *const trace_keys[] = { "file", "format", "columns", "speed", "from_s", "to_s", NULL };
+    static const char *const steppings[] = { "jump", "each", NULL };
+    struct kw_jnode root = kw_json_root(&s->doc), trace = get(root, "trace");
+    int64_t version, seed;
+    int stepping;
+    enum kw_status st = kw_json_keys(root, top_keys, err);
+    READ(kw_json_i64(get(root, "keepwarm"), 1, 1, &version, err));
+    READ(kw_json_str_or(get(root, "name"), "", &s->name, err));
+    if (kw_json_present(trace)) READ(kw_json_keys(trace, trace_keys, err));
+    READ(kw_json_str(kw_json_get(trace, "file"), &s->trace_file, err));
+    if (st == KW_OK && !s->trace_file[0])
+        st = kw_json_fail(get(trace, "file"), KW_ERANGE, err, "want a file name; got ''");
+    READ(kw_json_str_or(get(trace, "format"), "auto", &s->trace_format, err));
+    READ(kw_json_str_or(get(trace, "columns"), NULL, &s->trace_columns, err));
+    READ(ratio_or(get(trace, "speed"), 1, 1e-6, 1e6, &s->trace_speed, err));
+    READ(seconds_or(get(trace, "from_s"), 0, &s->trace_from, err));
+    READ(seconds_or(get(trace, "to_s"), 0, &s->trace_to, err));
+    if (st == KW_OK && s->trace_to && s->trace_to <= s->trace_from)
+        st = kw_json_fail(get(trace, "to_s"), KW_ERANGE, err, "must be later than from_s");
+    READ(kw_json_str_or(get(root, "model"), NULL, &s->model, err));
+    READ(read_slo(get(root, "slo"), &s->slo, err));
+    READ(count_or(get(root, "replications"), 8, 1, KW_REPLICATIONS_MAX, &s->replications, err));
+    READ(kw_json_i64_or(get(root, "seed"), 1, 0, INT64_C(9007199254740992), &seed, err));
+    READ(kw_json_enum_or(get(root, "stepping"), 0, steppings, &stepping, err));
+    READ(seconds_or(get(root, "series_step_s"), 0, &s->series_step, err));
+    if (st != KW_OK) return st;
+    s->seed = (uint64_t)seed;
+    s->stepping_each = stepping == 1;
+    return read_axes(s, err);
+}
+
+static enum kw_status make_edit(struct kw_json *doc, const struct kw_scenario_edit *e, struct kw_error *err)
+{
+    switch (e->kind) {
+    case KW_EDIT_SET: return kw_edit_set(doc, e->value, err);
+    case KW_EDIT_SLO: return kw_slo_text_apply(doc, e->value, err);
+    case KW_EDIT_STRING: return kw_edit_put_string(doc, e->path, e->value, err);
+    case KW_EDIT_JSON: break;
+    }
+    return kw_edit_put(doc, e->path, e->value, err);
+}
+
+static enum kw_status edit_and_read(struct kw_scenario *s, const struct kw_scenario_edit *e, size_t n,
+                                    struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (size_t i = 0; i < n && st == KW_OK; i++) st = make_edit(&s->doc, &e[i], err);
+    if (st == KW_OK) st = read_top(s, err);
+    if (st != KW_OK) kw_scenario_free(s);
+    return st;
+}
+
+enum kw_status kw_scenario_load(struct kw_scenario *s, const char *path, const struct kw_scenario_edit *edits,
+                                size_t n_edits, struct kw_error *err)
+{
+    static const char empty[] = "{\"keepwarm\": 1}";
+    memset(s, 0, sizeof *s);
+    enum kw_status st = path ? kw_json_load(&s->doc, path, err)
+                             : kw_json_parse(&s->doc, "command line", empty, sizeof empty - 1, err);
+    return st == KW_OK ? edit_and_read(s, edits, n_edits, err) : st;
+}
+
+enum kw_status kw_scenario_parse(struct kw_scenario *s, const char *name, const char *text, size_t len,
+                                 const struct kw_scenario_edit *edits, size_t n_edits, struct kw_error *err)
+{
+    memset(s, 0, sizeof *s);
+    enum kw_status st = kw_json_parse(&s->doc, name, text, len, err);
+    return st == KW_OK ? edit_and_read(s, edits, n_edits, err) : st;
+}
+
+void kw_scenario_free(struct kw_scenario *s)
+{
+    kw_json_free(&s->doc);
+    memset(s, 0, sizeof *s);
+}
+
+/* Which value of axis a point i has. */
+static uint32_t axis_index(const struct kw_scenario *s, uint32_t i, uint32_t a)
+{
+    for (uint32_t k = s->n_axes; --k > a;) i /= s->axis[k].n;
+    return i % s->axis[a].n;
+}
+
+static struct kw_jnode axis_node(const struct kw_scenario *s, uint32_t i, uint32_t a)
+{
+    const char *key;
+    struct kw_jnode values = kw_json_member(get(kw_json_root(&s->doc), "sweep"), (int)a, &key);
+    return kw_json_at(values, (int)axis_index(s, i, a));
+}
+
+/* The value's own JSON text; malloc'd. */
+static char *axis_json(const struct kw_scenario *s, uint32_t i, uint32_t a)
+{
+    struct kw_jnode v = axis_node(s, i, a);
+    size_t begin, end;
+    if (!kw_json_span(&v, &begin, &end)) return NULL;
+    char *text = malloc(end - begin + 1);
+    if (!text) return NULL;
+    memcpy(text, s->doc.text + begin, end - begin);
+    text[end - begin] = 0;
+    return text;
+}
+
+char *kw_scenario_axis_value(const struct kw_scenario *s, uint32_t i, uint32_t a, char *buf, size_t size)
+{
+    const char *str;
+    if (!kw_json_str(axis_node(s, i, a), &str, NULL)) {
+        snprintf(buf, size, "%s", str);
+        return buf;
+    }
+    char *json = axis_json(s, i, a);
+    snprintf(buf, size, "%s", json ? json : "");
+    free(json);
+    return buf;
+}
+
+enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, struct kw_catalogue *c,
+                                     const struct kw_trace *t, struct kw_candidate *out, struct kw_error *err)
+{
+    struct kw_json doc;
+    enum kw_status st = kw_json_parse(&doc, s->doc.name, s->doc.text, s->doc.len, err);
+    if (st != KW_OK) return st;
+    for (uint32_t a = 0; a < s->n_axes && st == KW_OK; a++) {
+        char *json = axis_json(s, i, a);
+        st = json ? kw_edit_put(&doc, s->axis[a].path, json, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+        free(json);
+    }
+    struct kw_jnode root = kw_json_root(&doc), list = get(root, "deployments");
+    const char *model = NULL;
+    READ(kw_json_str_or(get(root, "model"), NULL, &model, err));
+    int n = kw_json_len(list);
+    if (st == KW_OK && (!kw_json_is_array(list) || n == 0))
+        st = kw_json_fail(list, KW_EPARSE, err, "want a list of at least one deployment");
+    if (st == KW_OK && n > KW_FLEET_MAX_DEPLOYMENTS)
+        st = kw_json_fail(list, KW_ERANGE, err, "at most %d deployments; there are %d", KW_FLEET_MAX_DEPLOYMENTS, n);
+    for (int k = 0; k < n && st == KW_OK; k++) {
+        struct kw_choice choice;
+        memset(&choice, 0, sizeof choice);
+        st = read_deployment(kw_json_at(list, k), model, c, &choice, err);
+        for (uint32_t j = 0; j < out->n && st == KW_OK; j++)
+            if (!strcmp(out->choice[j].name, choice.name))
+                st = kw_json_fail(kw_json_at(list, k), KW_ERANGE, err, "the name '%s' is taken by deployments[%u]",
+                                  choice.name, j);
+        READ(kw_candidate_add(out, &choice, err));
+    }
+    READ(read_routing(get(root, "routing"), t, out, err));
+    kw_json_free(&doc);
+    if (st != KW_OK) kw_candidate_free(out);
+    return st;
+}
+
+/* ---- what plan may choose from */
+
+/* An absent list is an empty one. */
+static enum kw_status check_list(struct kw_jnode list, int max, struct kw_error *err)
+{
+    if (!kw_json_present(list)) return KW_OK;
+    if (!kw_json_is_array(list)) return kw_json_fail(list, KW_EPARSE, err, "want a list");
+    if (kw_json_len(list) == 0)
+        return kw_json_fail(list, KW_EPARSE, err, "the list is empty; leave the key out to allow all");
+    if (kw_json_len(list) > max) return kw_json_fail(list, KW_ERANGE, err, "at most %d entries", max);
+    return KW_OK;
+}
+
+/* Lists are read into a local and stored by index: AddressSanitizer sees nothing of a write from one member of a
+ * struct into the next, and UBSan only an index into an array whose length it knows. */
+static enum kw_status read_words(struct kw_jnode list, const char **out, size_t *n, struct kw_error *err)
+{
+    const char *words[KW_PLAN_MAX_LIST];
+    enum kw_status st = check_list(list, KW_PLAN_MAX_LIST, err);
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) st = kw_json_str(kw_json_at(list, i), &words[i], err);
+    if (st != KW_OK || !kw_json_len(list)) return st;
+    *n = (size_t)kw_json_len(list);
+    memcpy(out, words, *n * sizeof *out);
+    return KW_OK;
+}
+
+enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
+{
+    static const char *const known[] = { "kinds", "platforms", "gpus", "precisions", "tp", "api_models", "keep_warm",
+        "idle_timeout_s", "max_replicas", "replicas_extra", "terms", "exhaustive", "operations_usd_month", NULL };
+    struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
+    uint32_t count;
+    kw_ns idle;
+    kw_plan_options_default(o);
+    if (!kw_json_present(c)) return KW_OK;
+    enum kw_status st = kw_json_keys(c, known, err);
+    READ(read_words(get(c, "platforms"), o->platforms, &o->n_platforms, err));
+    READ(read_words(get(c, "gpus"), o->gpus, &o->n_gpus, err));
+    READ(read_words(get(c, "precisions"), o->precisions, &o->n_precisions, err));
+    READ(read_words(get(c, "api_models"), o->api_models, &o->n_api_models, err));
+    list = get(c, "kinds");
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        int kind = 0;
+        st = kw_json_enum(kw_json_at(list, i), kw_kind_name, &kind, err);
+        o->kinds |= 1u << kind;
+    }
+    list = get(c, "tp");
+    READ(check_list(list, (int)(sizeof o->tp / sizeof *o->tp), err));
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        st = count_or(kw_json_at(list, i), 1, 1, 64, &count, err);
+        if (st == KW_OK) o->tp[o->n_tp++] = count;
+    }
+    list = get(c, "keep_warm");
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        st = count_or(kw_json_at(list, i), 0, 0, 100000, &count, err);
+        if (st == KW_OK) o->keep_warm[o->n_keep_warm++] = count;
+    }
+    list = get(c, "idle_timeout_s");
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        st = seconds_or(kw_json_at(list, i), 0, &idle, err);
+        if (st == KW_OK) o->idle_timeout[o->n_idle_timeouts++] = idle;
+    }
+    READ(count_or(get(c, "max_replicas"), o->max_replicas, 0, 100000, &o->max_replicas, err));
+    READ(count_or(get(c, "replicas_extra"), o->dedicated_extra, 0, 1000, &o->dedicated_extra, err));
+    list = get(c, "terms");
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        int term = 0;
+        st = kw_json_enum(kw_json_at(list, i), kw_term_name, &term, err);
+        o->monthly |= term == KW_TERM_MONTHLY;
+        o->spot |= term == KW_TERM_SPOT;
+    }
+    READ(kw_json_bool_or(get(c, "exhaustive"), o->exhaustive, &o->exhaustive, err));
+    READ(kw_json_nano_or(get(c, "operations_usd_month"), 0, 0, INT64_MAX, &o->operations_month, err));
+    return st;
+}

@@ -1,0 +1,59 @@
+/* sim/io/scenario/scenario.h - a scenario file (DESIGN section 7): what traffic, which model, which objectives, which
+ * deployments; read with every key checked, turned into candidates for the plan. Grid points of "sweep" and `--set
+ * path=value` edit the document before it is read, so every key can be swept and every error names its path. */
+#ifndef KW_SIM_IO_SCENARIO_SCENARIO_H
+#define KW_SIM_IO_SCENARIO_SCENARIO_H
+#include "sim/core/files/json.h"
+#include "sim/io/scenario/catalogue.h"
+#include "sim/plan/sweep/candidate.h"
+#include "sim/plan/plan.h"
+
+#define KW_SCENARIO_MAX_AXES 8
+#define KW_SCENARIO_MAX_POINTS 100000
+
+struct kw_scenario {
+    struct kw_json doc; /* after --set; config_json of a result is this document printed */
+    const char *name, *trace_file, *trace_format, *trace_columns, *model; /* borrowed from doc */
+    double trace_speed;         /* arrivals this many times as fast; > 0 */
+    kw_ns trace_from, trace_to; /* slice of the trace; to 0 = its end */
+    struct kw_slo slo;
+    uint32_t replications;
+    uint64_t seed;
+    bool stepping_each;
+    kw_ns series_step; /* 0: chosen from the span */
+    struct {           /* one swept key */
+        const char *path;
+        uint32_t n;
+    } axis[KW_SCENARIO_MAX_AXES];
+    uint32_t n_axes, n_points; /* product of the axes; 1 without "sweep" */
+};
+
+struct kw_scenario_edit { /* one change to the document before it is read, as the command line asks */
+    enum kw_edit_kind {
+        KW_EDIT_SET,    /* value is "path=value": kw_edit_set */
+        KW_EDIT_SLO,    /* value is "ttft_p95=2s,...": kw_slo_text_apply */
+        KW_EDIT_STRING, /* value becomes a JSON string at path */
+        KW_EDIT_JSON    /* value is JSON text for path */
+    } kind;
+    const char *path, *value;
+};
+
+/* Reads path ("-" is stdin; NULL starts from an empty document, as `plan --trace ...` does), makes the edits in order,
+ * checks all top-level keys. KW_EPARSE/KW_ERANGE with "file:line: path: ..."; KW_EUSAGE for an edit that is off. */
+enum kw_status kw_scenario_load(struct kw_scenario *s, const char *path, const struct kw_scenario_edit *edits,
+                                size_t n_edits, struct kw_error *err);
+enum kw_status kw_scenario_parse(struct kw_scenario *s, const char *name, const char *text, size_t len,
+                                 const struct kw_scenario_edit *edits, size_t n_edits, struct kw_error *err);
+void kw_scenario_free(struct kw_scenario *s);
+
+/* Grid point i (0 <= i < n_points, the last axis fastest) as a candidate; out must be initialised. The trace tells the
+ * names of its classes and models, for routing by them; NULL when routing does not ask. */
+enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, struct kw_catalogue *c,
+                                     const struct kw_trace *t, struct kw_candidate *out, struct kw_error *err);
+/* The value of axis a at point i as text ("30", "modal"); into buf; returns buf. */
+char *kw_scenario_axis_value(const struct kw_scenario *s, uint32_t i, uint32_t a, char *buf, size_t size);
+
+/* "candidates": what plan may choose from; everything known when absent. */
+enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err);
+
+#endif

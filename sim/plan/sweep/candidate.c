@@ -1,0 +1,348 @@
+#include "sim/plan/sweep/candidate.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void kw_slo_init(struct kw_slo *s)
+{
+    *s = (struct kw_slo){ .cold_fraction = -1, .error_fraction = 0.01, .attainment = -1 };
+}
+
+void kw_candidate_init(struct kw_candidate *c)
+{
+    memset(c, 0, sizeof *c);
+}
+
+void kw_candidate_free(struct kw_candidate *c)
+{
+    free(c->choice);
+    kw_candidate_init(c);
+}
+
+enum kw_status kw_candidate_add(struct kw_candidate *c, const struct kw_choice *choice, struct kw_error *err)
+{
+    if (c->n == KW_FLEET_MAX_DEPLOYMENTS)
+        return kw_fail(err, KW_ERANGE, "more than %d deployments in one configuration", KW_FLEET_MAX_DEPLOYMENTS);
+    struct kw_choice *grown = realloc(c->choice, (c->n + 1) * sizeof *grown);
+    if (!grown) return kw_fail(err, KW_ENOMEM, "out of memory for a configuration");
+    c->choice = grown;
+    c->choice[c->n++] = *choice;
+    return KW_OK;
+}
+
+enum kw_status kw_candidate_copy(struct kw_candidate *to, const struct kw_candidate *from, struct kw_error *err)
+{
+    kw_candidate_init(to);
+    for (uint32_t i = 0; i < from->n; i++) {
+        enum kw_status st = kw_candidate_add(to, &from->choice[i], err);
+        if (st != KW_OK) {
+            kw_candidate_free(to);
+            return st;
+        }
+    }
+    to->routing = from->routing;
+    return KW_OK;
+}
+
+static enum kw_status plannable(const struct kw_platform *p, struct kw_error *err)
+{
+    if (p->can_plan) return KW_OK;
+    return kw_fail(err, KW_ERANGE, "%s cannot be planned: %s", p->name, p->why_not);
+}
+
+enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
+                             const struct kw_profile *prof, const struct kw_steptime *st, struct kw_error *err)
+{
+    enum kw_status status = plannable(p, err);
+    if (status != KW_OK) return status;
+    if (p->kind == KW_KIND_API)
+        return kw_fail(err, KW_ERANGE, "%s is a per-token API: it takes a model, not a GPU", p->name);
+    if (strcmp(o->gpu, prof->gpu))
+        return kw_fail(err, KW_ERANGE, "the profile is for %s, the offer of %s for %s", prof->gpu, p->name, o->gpu);
+    uint32_t step = kw_gpu_offer_step(o, prof->tp);
+    if (step == 0 || (p->kind == KW_KIND_SERVERLESS && step > 1))
+        return kw_fail(err, KW_ERANGE, "%s has no replica of %" PRIu32 " %s: it sells %" PRIu32 " to %" PRIu32, p->name,
+                       prof->tp, o->gpu, o->gpus_min, o->gpus_max);
+    if (!o->gpu_hour.known && !o->gpu_month.known && !o->gpu_hour_spot.known)
+        return kw_fail(err, KW_ERANGE, "%s: the price of %s is not known", p->name, o->gpu);
+    if (prof->num_blocks == 0)
+        return kw_fail(err, KW_ERANGE, "%s in %s does not fit %" PRIu32 " x %s", prof->model, prof->precision, prof->tp,
+                       prof->gpu);
+    memset(c, 0, sizeof *c);
+    snprintf(c->name, sizeof c->name, "%s", p->name);
+    c->platform = p;
+    c->gpu = o;
+    c->profile = prof;
+    c->steptime = st;
+    c->tp = prof->tp;
+    c->term = o->gpu_hour.known ? KW_TERM_ON_DEMAND : o->gpu_month.known ? KW_TERM_MONTHLY : KW_TERM_SPOT;
+    /* Field by field, so that padding stays zero and equal deployments are equal bytes (sim/plan/sweep/sweep.c). */
+    struct kw_sched_config *s = &c->sched;
+    s->policy = KW_SCHED_VLLM;
+    s->max_num_batched_tokens = prof->max_num_batched_tokens;
+    s->max_num_seqs = prof->max_num_seqs;
+    s->max_model_len = prof->max_model_len;
+    s->block_size = prof->block_size;
+    s->num_blocks = prof->num_blocks;
+    s->async_scheduling = true; /* vLLM 0.19's defaults, as its own resolved configuration prints them */
+    s->prefix_caching = true;   /* no effect on traces without hashes but for sequences that were preempted */
+    s->reserve_full_prompt = true;
+    c->scaling = p->scaling;
+    c->cold = p->cold;
+    c->cold.weight_bytes = prof->weight_bytes;
+    /* A platform that publishes its own loading times is believed; else the profile's hold. */
+    if (c->cold.load.kind == KW_LAW_NONE && c->cold.load_rate.kind == KW_LAW_NONE) {
+        c->cold.load_rate = prof->load_rate;
+        c->cold.cached_load_rate = prof->cached_load_rate;
+    }
+    if (c->cold.init.kind == KW_LAW_NONE) c->cold.init = prof->init;
+    c->retry = p->retry;
+    c->balance = KW_BALANCE_LEAST_OUTSTANDING;
+    if (p->kind == KW_KIND_DEDICATED) kw_choice_replicas(c, step);
+    return KW_OK;
+}
+
+enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
+                                  const struct kw_law own[3], struct kw_error *err)
+{
+    if (p->kind != KW_KIND_API) return kw_fail(err, KW_ERANGE, "%s is not a per-token API", p->name);
+    if (!o->in_mtok.known || !o->out_mtok.known)
+        return kw_fail(err, KW_ERANGE, "%s: the price of %s is not known", p->name, o->model);
+    const struct kw_law *law[] = { &o->ttft_s, &o->ttft_per_ktok_s, &o->output_rate };
+    for (int i = 0; i < 3; i++)
+        if (own[i].kind != KW_LAW_NONE) law[i] = &own[i];
+    if (law[0]->kind == KW_LAW_NONE || law[2]->kind == KW_LAW_NONE)
+        return kw_fail(err, KW_ERANGE, "%s: the latency of %s is not known: set ttft and output_rate", p->name,
+                       o->model);
+    memset(c, 0, sizeof *c);
+    snprintf(c->name, sizeof c->name, "%s", p->name);
+    c->platform = p;
+    c->api = o;
+    c->retry = p->retry;
+    c->limits = o->limits;
+    c->ttft_s = *law[0];
+    c->ttft_per_ktok_s = *law[1];
+    c->output_rate = *law[2];
+    return KW_OK;
+}
+
+enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
+                             struct kw_error *err)
+{
+    static const struct kw_law none[3];
+    enum kw_status status = plannable(p, err);
+    return status == KW_OK ? kw_choice_api_with(c, p, o, none, err) : status;
+}
+
+void kw_choice_replicas(struct kw_choice *c, uint32_t n)
+{
+    struct kw_autoscaling *s = &c->scaling, was = c->scaling;
+    memset(s, 0, sizeof *s);
+    s->scaler = KW_SCALER_FIXED;
+    s->keep_warm = s->max_replicas = n;
+    s->target = s->utilisation = 1;
+    s->at_zero = KW_ZERO_QUEUE;
+    s->queue_limit = was.queue_limit;
+    s->queue_timeout = was.queue_timeout;
+    s->request_timeout = was.request_timeout;
+}
+
+void kw_choice_idle_timeout(struct kw_choice *c, kw_ns idle)
+{
+    struct kw_autoscaling *s = &c->scaling;
+    if (s->zero_timeout == s->idle_timeout || s->zero_timeout < idle) s->zero_timeout = idle;
+    if (s->scale_down_delay == s->idle_timeout)
+        s->scale_down_delay = idle; /* one window under two names: autoscaling.h */
+    s->idle_timeout = idle;
+}
+
+void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
+{
+    memset(d, 0, sizeof *d);
+    memcpy(d->name, c->name, sizeof d->name);
+    d->kind = c->platform->kind;
+    d->retry = c->retry;
+    d->network_rtt = c->network_rtt;
+    if (d->kind == KW_KIND_API) {
+        d->ttft_s = c->ttft_s;
+        d->ttft_per_ktok_s = c->ttft_per_ktok_s;
+        d->output_rate = c->output_rate;
+        d->limits = c->limits;
+        d->max_tokens = c->max_tokens;
+        return;
+    }
+    d->steptime = c->steptime;
+    d->sched = c->sched;
+    d->scaling = c->scaling;
+    d->balance = c->balance;
+    if (d->kind == KW_KIND_SERVERLESS) d->cold = c->cold; /* dedicated replicas are up when the window begins */
+}
+
+struct kw_tariff kw_choice_tariff(const struct kw_choice *c)
+{
+    return (struct kw_tariff){
+        .platform = c->platform, .gpu = c->gpu, .api = c->api, .term = c->term, .operations_month = c->operations_month
+    };
+}
+
+enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
+{
+    const struct kw_autoscaling *s = &c->scaling;
+    const struct kw_platform *p = c->platform;
+    if (!p) return kw_fail(err, KW_ERANGE, "%s: no platform", c->name);
+    if (p->kind == KW_KIND_API) {
+        if (!c->api) return kw_fail(err, KW_ERANGE, "%s: no model chosen", c->name);
+        return KW_OK;
+    }
+    if (!c->gpu || !c->profile || !c->steptime) return kw_fail(err, KW_ERANGE, "%s: no GPU or profile chosen", c->name);
+    if (c->tp != c->profile->tp)
+        return kw_fail(err, KW_ERANGE, "%s: tp %" PRIu32 " but the profile is for %" PRIu32, c->name, c->tp,
+                       c->profile->tp);
+    if (s->max_replicas == 0) return kw_fail(err, KW_ERANGE, "%s: max_replicas is 0, want at least 1", c->name);
+    if (s->keep_warm > s->max_replicas)
+        return kw_fail(err, KW_ERANGE, "%s: keep_warm %" PRIu32 " exceeds max_replicas %" PRIu32, c->name, s->keep_warm,
+                       s->max_replicas);
+    int64_t idle_s = s->idle_timeout / KW_NS_PER_S;
+    if (p->kind == KW_KIND_SERVERLESS && p->idle_timeout_max_s > 0 &&
+        (idle_s < p->idle_timeout_min_s || s->idle_timeout > p->idle_timeout_max_s * KW_NS_PER_S)) {
+        char buf[32];
+        return kw_fail(err, KW_ERANGE, "%s: idle_timeout_s %s, but %s allows %" PRId64 " to %" PRId64, c->name,
+                       kw_nano_format(buf, sizeof buf, s->idle_timeout), p->name, p->idle_timeout_min_s,
+                       p->idle_timeout_max_s);
+    }
+    const struct kw_price *price = c->term == KW_TERM_MONTHLY ? &c->gpu->gpu_month
+                                   : c->term == KW_TERM_SPOT  ? &c->gpu->gpu_hour_spot
+                                                              : &c->gpu->gpu_hour;
+    if (!price->known)
+        return kw_fail(err, KW_ERANGE, "%s: %s has no %s price for %s", c->name, p->name, kw_term_name[c->term],
+                       c->gpu->gpu);
+    if (c->term == KW_TERM_MONTHLY && p->kind != KW_KIND_DEDICATED)
+        return kw_fail(err, KW_ERANGE, "%s: %s is serverless, it has no monthly term", c->name, p->name);
+    return KW_OK;
+}
+
+static const char *word(const char *theirs, const char *ours)
+{
+    return theirs[0] ? theirs : ours;
+}
+
+char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
+{
+    const struct kw_platform *p = c->platform;
+    const struct kw_autoscaling *s = &c->scaling;
+    char idle[32];
+    switch (p->kind) {
+    case KW_KIND_API: snprintf(buf, size, "model=%s", c->api->sku[0] ? c->api->sku : c->api->model); break;
+    case KW_KIND_SERVERLESS:
+        snprintf(buf, size, "%s=%" PRIu32 " %s=%s %s=%" PRIu32, word(p->word_keep_warm, "keep_warm"), s->keep_warm,
+                 word(p->word_idle_timeout, "idle_timeout_s"), kw_nano_format(idle, sizeof idle, s->idle_timeout),
+                 word(p->word_max_replicas, "max_replicas"), s->max_replicas);
+        break;
+    case KW_KIND_DEDICATED: {
+        uint32_t rented = kw_gpus_rented(c->gpu, c->tp, s->max_replicas),
+                 unit = c->gpu->gpus_min ? c->gpu->gpus_min : 1;
+        snprintf(buf, size,
+                 "%" PRIu32 " x %s (%" PRIu32 " GPU%s), %" PRIu32 " replica%s of tp %" PRIu32 ", %s, balance=%s", rented / unit,
+                 word(c->gpu->sku, c->gpu->gpu), rented, rented == 1 ? "" : "s", s->max_replicas, s->max_replicas == 1 ? "" : "s",
+                 c->tp, kw_term_name[c->term], kw_balance_name[c->balance]);
+        break;
+    }
+    }
+    return buf;
+}
+
+char *kw_choice_label(const struct kw_choice *c, char *buf, size_t size)
+{
+    const struct kw_autoscaling *s = &c->scaling;
+    char idle[32];
+    switch (c->platform->kind) {
+    case KW_KIND_API: snprintf(buf, size, "%s %s", c->platform->name, c->api->model); break;
+    case KW_KIND_SERVERLESS:
+        snprintf(buf, size, "%s %s %s tp%" PRIu32 " keep_warm=%" PRIu32 " idle=%ss", c->platform->name, c->gpu->gpu,
+                 c->profile->precision, c->tp, s->keep_warm, kw_nano_format(idle, sizeof idle, s->idle_timeout));
+        break;
+    case KW_KIND_DEDICATED:
+        snprintf(buf, size, "%s %" PRIu32 " x %s %s tp%" PRIu32 "%s%s", c->platform->name, s->max_replicas, c->gpu->gpu,
+                 c->profile->precision, c->tp, c->term == KW_TERM_ON_DEMAND ? "" : " ",
+                 c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term]);
+        break;
+    }
+    return buf;
+}
+
+char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size)
+{
+    size_t at = 0;
+    if (size) buf[0] = 0;
+    for (uint32_t i = 0; i < c->n && at + 4 < size; i++) {
+        if (i) at += (size_t)snprintf(buf + at, size - at, " + ");
+        kw_choice_label(&c->choice[i], buf + at, size - at);
+        at += strlen(buf + at);
+    }
+    return buf;
+}
+
+static bool starts(const char *s, const char *with)
+{
+    return !strncmp(s, with, strlen(with));
+}
+
+/* Whether the phase can take time on this choice at all. */
+static bool phase_occurs(const struct kw_choice *c, enum kw_phase p)
+{
+    switch (p) {
+    case KW_PHASE_PROVISION: return c->cold.provision.kind != KW_LAW_NONE;
+    case KW_PHASE_PULL: return c->cold.pull.kind != KW_LAW_NONE;
+    case KW_PHASE_LOAD: return c->cold.load.kind != KW_LAW_NONE || c->cold.load_rate.kind != KW_LAW_NONE;
+    case KW_PHASE_INIT: return c->cold.init.kind != KW_LAW_NONE;
+    case KW_PHASE_RESTORE: return c->cold.restore.kind != KW_LAW_NONE && c->cold.snapshot_probability > 0;
+    case KW_PHASE_KEEP_WARM: return c->scaling.keep_warm > 0 || c->scaling.buffer_replicas > 0;
+    case KW_PHASE_FAILED_START: return c->scaling.start_failure_probability > 0;
+    default: return true;
+    }
+}
+
+bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
+{
+    char at[96];
+    if (starts(f->path, "gpus[")) {
+        if (!c->gpu) return false;
+        int n = snprintf(at, sizeof at, "gpus[%s]", c->gpu->sku);
+        if (n < 0 || (size_t)n >= sizeof at || !starts(f->path, at)) return false;
+        const char *what = f->path + n;
+        if (starts(what, ".count")) return c->tp > 1;
+        if (starts(what, ".hour")) return c->term == KW_TERM_ON_DEMAND;
+        if (starts(what, ".month")) return c->term == KW_TERM_MONTHLY;
+        if (starts(what, ".spot_hour")) return c->term == KW_TERM_SPOT;
+        return true;
+    }
+    if (starts(f->path, "apis[")) {
+        if (!c->api) return false;
+        int n = snprintf(at, sizeof at, "apis[%s]", c->api->model);
+        if (n < 0 || (size_t)n >= sizeof at || !starts(f->path, at)) return false;
+        const struct kw_law *law = !strcmp(f->path + n, ".ttft_s")            ? &c->ttft_s
+                                   : !strcmp(f->path + n, ".ttft_per_ktok_s") ? &c->ttft_per_ktok_s
+                                   : !strcmp(f->path + n, ".output_rate")     ? &c->output_rate
+                                                                              : NULL;
+        return !law || law->provenance.grade != KW_GRADE_USER; /* the user's own stands in its place */
+    }
+    if (c->platform->kind ==
+        KW_KIND_DEDICATED) /* rented the whole month: how it would meter or scale is of no weight */
+        return !starts(f->path, "meter.") && !starts(f->path, "scaling.") && !starts(f->path, "cold.");
+    for (int p = 0; p < KW_PHASES; p++) {
+        snprintf(at, sizeof at, "meter.bills.%s", kw_phase_name[p]);
+        if (!strcmp(f->path, at)) return phase_occurs(c, (enum kw_phase)p);
+    }
+    if (starts(f->path, "cold.restore") || starts(f->path, "cold.snapshot")) return phase_occurs(c, KW_PHASE_RESTORE);
+    return true;
+}
+
+enum kw_grade kw_choice_grade(const struct kw_choice *c)
+{
+    enum kw_grade g = c->profile ? c->profile->weakest : KW_GRADE_MEASURED;
+    for (size_t i = 0; i < c->platform->n_facts; i++)
+        if (kw_choice_rests_on(c, &c->platform->facts[i]))
+            g = kw_grade_weaker(g, c->platform->facts[i].provenance.grade);
+    return g;
+}

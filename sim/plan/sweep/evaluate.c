@@ -1,0 +1,134 @@
+#include "sim/plan/sweep/evaluate.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "sim/core/rng.h"
+
+#define DAY_NS (24 * KW_NS_PER_HOUR)
+
+/* How many blocks a span is cut into, and what they are called. */
+static uint32_t blocks_of(kw_ns span, const char **what)
+{
+    if (span >= 4 * DAY_NS) {
+        *what = "days";
+        return (uint32_t)((span + DAY_NS / 2) / DAY_NS);
+    }
+    if (span >= 10 * KW_NS_PER_HOUR) {
+        *what = "hours";
+        return (uint32_t)((span + KW_NS_PER_HOUR / 2) / KW_NS_PER_HOUR);
+    }
+    *what = "tenths of the trace";
+    return 10;
+}
+
+enum kw_status kw_resampling_init(struct kw_resampling *r, const struct kw_trace *t, uint32_t replications,
+                                  uint64_t seed, struct kw_error *err)
+{
+    const char *what;
+    *r = (struct kw_resampling){ .replications = replications };
+    if (replications < 1 || replications > KW_REPLICATIONS_MAX)
+        return kw_fail(err, KW_ERANGE, "replications is %" PRIu32 ", want 1 to %d", replications, KW_REPLICATIONS_MAX);
+    if (t->n == 0) return kw_fail(err, KW_ERANGE, "the trace holds no request");
+    if (t->span <= 0)
+        return kw_fail(err, KW_ERANGE,
+                       "all requests of the trace arrive at once: no time passes that a month could be scaled from");
+    uint32_t n = blocks_of(t->span, &what);
+    r->block = (t->span + n - 1) / n;
+    r->n_blocks = (uint32_t)((t->span + r->block - 1) / r->block);
+    r->block_of = malloc((size_t)replications * r->n_blocks * sizeof *r->block_of);
+    if (!r->block_of) return kw_fail(err, KW_ENOMEM, "out of memory for the resampled traces");
+    for (uint32_t k = 0; k < replications; k++) {
+        uint32_t *row = r->block_of + (size_t)k * r->n_blocks;
+        struct kw_rng rng;
+        enum kw_status st = kw_rng_init(&rng, seed, k, KW_RNG_RESAMPLE, err);
+        if (st != KW_OK) {
+            kw_resampling_free(r);
+            return st;
+        }
+        for (uint32_t i = 0; i < r->n_blocks; i++) row[i] = k == 0 ? i : (uint32_t)(kw_rng_u64(&rng) % r->n_blocks);
+        kw_rng_free(&rng);
+    }
+    return KW_OK;
+}
+
+void kw_resampling_free(struct kw_resampling *r)
+{
+    free(r->block_of);
+    *r = (struct kw_resampling){ .block_of = NULL };
+}
+
+struct kw_trace_view kw_resampling_view(const struct kw_resampling *r, const struct kw_trace *t, uint32_t i)
+{
+    if (i == 0) return (struct kw_trace_view){ .trace = t };
+    return (struct kw_trace_view){
+        .trace = t, .block = r->block, .n_blocks = r->n_blocks, .block_of = r->block_of + (size_t)i * r->n_blocks
+    };
+}
+
+char *kw_study_scaling(const struct kw_study *s, char *buf, size_t size)
+{
+    const char *what;
+    double span = kw_nano_to_double(s->trace->span), hours = span / 3600;
+    uint32_t n = blocks_of(s->trace->span, &what);
+    int at = hours >= 48  ? snprintf(buf, size, "%.3g days", hours / 24)
+             : hours >= 2 ? snprintf(buf, size, "%.3g hours", hours)
+                          : snprintf(buf, size, "%.3g minutes", hours * 60);
+    if (at < 0 || (size_t)at >= size) return buf;
+    at += snprintf(buf + at, size - (size_t)at, " scaled x%.4g to a month of %d hours", KW_HOURS_PER_MONTH / hours,
+                   KW_HOURS_PER_MONTH);
+    if (at < 0 || (size_t)at >= size) return buf;
+    if (s->replications > 1)
+        snprintf(buf + at, size - (size_t)at, "; the trace itself and %" PRIu32 " resamplings of its %" PRIu32 " %s",
+                 s->replications - 1, n, what);
+    else
+        snprintf(buf + at, size - (size_t)at, "; one replication, so no intervals");
+    return buf;
+}
+
+static double seconds_or_nan(double ns)
+{
+    return ns / 1e9;
+} /* NAN stays NAN */
+
+enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw_outcome *o, double sample[KW_METRICS],
+                                   struct kw_usage *usage, struct kw_error *err)
+{
+    kw_i128 busy = 0, ready = 0;
+    for (uint32_t d = 0; d < c->n; d++) {
+        const struct kw_choice *choice = &c->choice[d];
+        const struct kw_ledger *l = &o->ledger[d];
+        enum kw_kind kind = choice->platform->kind;
+        uint32_t gpus = 0, rented = 0;
+        if (kind != KW_KIND_API) gpus = kw_gpus_per_replica(choice->gpu, choice->tp);
+        if (kind == KW_KIND_DEDICATED) {
+            gpus = choice->tp; /* several replicas share a rented node */
+            rented = kw_gpus_rented(choice->gpu, choice->tp, choice->scaling.max_replicas);
+        }
+        enum kw_status st =
+            kw_usage_from_ledger(&usage[d], l, &choice->platform->meter, kind, gpus, rented, o->window, err);
+        if (st != KW_OK) return st;
+        kw_ns active = l->phase[KW_PHASE_ACTIVE];
+        busy += (kw_i128)active * choice->tp;
+        ready += ((kw_i128)active + l->phase[KW_PHASE_KEEP_WARM] + l->phase[KW_PHASE_IDLE]) * choice->tp;
+    }
+    const struct {
+        enum kw_metric first; /* P50; P95 and P99 follow */
+        const struct kw_hist *h;
+    } times[] = { { KW_METRIC_TTFT_P50, &o->ttft }, { KW_METRIC_TPOT_P50, &o->tpot }, { KW_METRIC_E2E_P50, &o->e2e } };
+    for (int i = 0; i < 3; i++) {
+        sample[times[i].first] = seconds_or_nan(kw_hist_quantile(times[i].h, 0.50));
+        sample[times[i].first + 1] = seconds_or_nan(kw_hist_quantile(times[i].h, 0.95));
+        sample[times[i].first + 2] = seconds_or_nan(kw_hist_quantile(times[i].h, 0.99));
+    }
+    double arrived = (double)o->arrived;
+    sample[KW_METRIC_COLD_FRACTION] = o->arrived ? (double)o->cold / arrived : NAN;
+    sample[KW_METRIC_ERROR_FRACTION] = o->arrived ? (double)(o->rejected + o->timed_out + o->too_long) / arrived : NAN;
+    sample[KW_METRIC_ATTAINMENT] = o->arrived ? (double)o->attained / arrived : NAN;
+    sample[KW_METRIC_GOODPUT] = (double)o->attained / kw_nano_to_double(o->window);
+    sample[KW_METRIC_UTILISATION] = ready > 0 ? (double)busy / (double)ready : NAN;
+    /* Costs follow from usage and prices: kw_point_finish. */
+    sample[KW_METRIC_COST] = sample[KW_METRIC_USD_PER_MTOK] = sample[KW_METRIC_COLD_COST] =
+        sample[KW_METRIC_IDLE_COST] = NAN;
+    return KW_OK;
+}

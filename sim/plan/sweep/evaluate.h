@@ -1,0 +1,40 @@
+/* sim/plan/sweep/evaluate.h - one candidate under one replication: view of the trace -> fleet -> usage -> bill -> figures. */
+#ifndef KW_SIM_PLAN_SWEEP_EVALUATE_H
+#define KW_SIM_PLAN_SWEEP_EVALUATE_H
+#include "sim/plan/sweep/point.h"
+
+/* What all candidates of a study share. */
+struct kw_study {
+    const struct kw_trace *trace;
+    struct kw_slo slo;
+    uint32_t replications;  /* 1..KW_REPLICATIONS_MAX */
+    uint64_t seed;
+    bool stepping_each;
+    bool records;           /* keep per-request records of replication 0 */
+    kw_ns series_step;      /* of replication 0; 0: none */
+};
+
+/* How replications resample the trace: 0 is the trace as it is, the others draw its blocks with replacement. Blocks are
+ * days for traces of 4 days and more, hours for 10 hours and more, else tenths; their length is the span divided evenly
+ * (rounded up to the ns), so a span of 6.97 days gives 7 blocks. */
+struct kw_resampling {
+    kw_ns block;
+    uint32_t n_blocks;
+    uint32_t *block_of; /* [replications * n_blocks], owned; row r is replication r's; row 0 the identity */
+    uint32_t replications;
+};
+enum kw_status kw_resampling_init(struct kw_resampling *r, const struct kw_trace *t, uint32_t replications, uint64_t seed,
+                                  struct kw_error *err);
+void kw_resampling_free(struct kw_resampling *r);
+/* The view of replication i; borrows from both. */
+struct kw_trace_view kw_resampling_view(const struct kw_resampling *r, const struct kw_trace *t, uint32_t i);
+
+/* "7 days scaled x4.345 to a month of 730 hours; the trace itself and 7 resamplings of its 7 days": how the figures come
+ * about. Returns buf. */
+char *kw_study_scaling(const struct kw_study *s, char *buf, size_t size);
+
+/* Turns the outcome of one simulation into a replication's figures and usage. usage[c->n]. */
+enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw_outcome *o, double sample[KW_METRICS],
+                                   struct kw_usage *usage, struct kw_error *err);
+
+#endif

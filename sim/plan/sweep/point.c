@@ -1,0 +1,315 @@
+#include "sim/plan/sweep/point.h"
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/core/rng.h"
+
+const struct kw_metric_info kw_metric_info[] = {
+    [KW_METRIC_COST] = { "cost_usd_month", "USD/month", "cost of a 730-hour month" },
+    [KW_METRIC_USD_PER_MTOK] = { "usd_per_mtok", "USD/Mtok", "cost of a million tokens, input and output, as served" },
+    [KW_METRIC_TTFT_P50] = { "ttft_p50_s", "s", "time to first token, median" },
+    [KW_METRIC_TTFT_P95] = { "ttft_p95_s", "s", "time to first token, 95th percentile" },
+    [KW_METRIC_TTFT_P99] = { "ttft_p99_s", "s", "time to first token, 99th percentile" },
+    [KW_METRIC_TPOT_P50] = { "tpot_p50_s", "s", "time per output token after the first, median over requests" },
+    [KW_METRIC_TPOT_P95] = { "tpot_p95_s", "s", "time per output token, 95th percentile over requests" },
+    [KW_METRIC_TPOT_P99] = { "tpot_p99_s", "s", "time per output token, 99th percentile over requests" },
+    [KW_METRIC_E2E_P50] = { "e2e_p50_s", "s", "arrival to last token, median" },
+    [KW_METRIC_E2E_P95] = { "e2e_p95_s", "s", "arrival to last token, 95th percentile" },
+    [KW_METRIC_E2E_P99] = { "e2e_p99_s", "s", "arrival to last token, 99th percentile" },
+    [KW_METRIC_COLD_FRACTION] = { "cold_fraction", "1", "share of requests that waited for a replica to start" },
+    [KW_METRIC_COLD_COST] = { "cold_cost_usd_month", "USD/month", "paid for provisioning, loading and failed starts" },
+    [KW_METRIC_IDLE_COST] = { "idle_cost_usd_month", "USD/month",
+                              "paid for replicas that served nothing: kept warm or idle" },
+    [KW_METRIC_ERROR_FRACTION] = { "error_fraction", "1", "share of requests refused, timed out or too long" },
+    [KW_METRIC_UTILISATION] = { "utilisation", "1", "share of ready replica time with at least one request" },
+    [KW_METRIC_GOODPUT] = { "goodput_rps", "1/s", "requests a second that met every per-request objective" },
+    [KW_METRIC_ATTAINMENT] = { "attainment", "1", "share of requests that met every per-request objective" },
+};
+_Static_assert(sizeof kw_metric_info / sizeof *kw_metric_info == KW_METRICS, "a row for each metric");
+
+enum kw_status kw_point_init(struct kw_point *p, struct kw_error *err)
+{
+    memset(p, 0, sizeof *p);
+    enum kw_status st;
+    if ((st = kw_hist_init(&p->ttft, err)) == KW_OK && (st = kw_hist_init(&p->tpot, err)) == KW_OK &&
+        (st = kw_hist_init(&p->itl, err)) == KW_OK && (st = kw_hist_init(&p->e2e, err)) == KW_OK)
+        return KW_OK;
+    kw_point_free(p);
+    return st;
+}
+
+void kw_point_free(struct kw_point *p)
+{
+    free(p->sample);
+    free(p->usage);
+    free(p->bill_of);
+    kw_hist_free(&p->ttft);
+    kw_hist_free(&p->tpot);
+    kw_hist_free(&p->itl);
+    kw_hist_free(&p->e2e);
+    uint32_t *columns[] = { p->series.arrivals,   p->series.completions, p->series.rejections, p->series.queue,
+                            p->series.ready_busy, p->series.ready_idle,  p->series.starting };
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) free(columns[i]);
+    free(p->records);
+    memset(p, 0, sizeof *p);
+}
+
+/* One objective: a metric against a limit. */
+struct objective {
+    enum kw_metric metric;
+    double limit;
+    bool at_least;
+};
+
+static size_t objectives(const struct kw_slo *s, struct objective out[KW_METRICS])
+{
+    const struct {
+        enum kw_metric metric;
+        kw_ns limit;
+    } times[] = { { KW_METRIC_TTFT_P50, s->ttft_p50 }, { KW_METRIC_TTFT_P95, s->ttft_p95 },
+                  { KW_METRIC_TTFT_P99, s->ttft_p99 }, { KW_METRIC_TPOT_P50, s->tpot_p50 },
+                  { KW_METRIC_TPOT_P95, s->tpot_p95 }, { KW_METRIC_TPOT_P99, s->tpot_p99 },
+                  { KW_METRIC_E2E_P50, s->e2e_p50 },   { KW_METRIC_E2E_P95, s->e2e_p95 },
+                  { KW_METRIC_E2E_P99, s->e2e_p99 },   { KW_METRIC_COST, s->budget_month } };
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        if (times[i].limit > 0)
+            out[n++] = (struct objective){ times[i].metric, kw_nano_to_double(times[i].limit), false };
+    if (s->cold_fraction >= 0) out[n++] = (struct objective){ KW_METRIC_COLD_FRACTION, s->cold_fraction, false };
+    if (s->error_fraction >= 0) out[n++] = (struct objective){ KW_METRIC_ERROR_FRACTION, s->error_fraction, false };
+    if (s->attainment >= 0) out[n++] = (struct objective){ KW_METRIC_ATTAINMENT, s->attainment, true };
+    return n;
+}
+
+/* How far off: 0.5 = half as much again as allowed (or two thirds of what is wanted). A limit of 0 counts as 1e-6, so
+ * that misses of it still compare. */
+static double miss_of(const struct objective *o, double v)
+{
+    if (isnan(v)) return INFINITY;
+    const double least = 1e-6;
+    return o->at_least ? fmax(o->limit, least) / fmax(v, least) - 1 : fmax(v, 0) / fmax(o->limit, least) - 1;
+}
+
+bool kw_slo_judge(const struct kw_slo *slo, const double mean[KW_METRICS], char *miss, size_t size, double *ratio)
+{
+    struct objective o[KW_METRICS];
+    size_t n = objectives(slo, o), worst = 0;
+    double worst_miss = -INFINITY;
+    bool feasible = true;
+    for (size_t i = 0; i < n; i++) {
+        double m = miss_of(&o[i], mean[o[i].metric]);
+        feasible = feasible && (o[i].at_least ? mean[o[i].metric] >= o[i].limit : mean[o[i].metric] <= o[i].limit);
+        if (m > worst_miss) {
+            worst_miss = m;
+            worst = i;
+        }
+    }
+    if (size) miss[0] = 0;
+    if (!(mean[KW_METRIC_ERROR_FRACTION] < 1)) { /* nothing was served: no percentile can speak for it */
+        snprintf(miss, size, "no request completes");
+        *ratio = INFINITY;
+        return false;
+    }
+    *ratio = n ? worst_miss : -1;
+    if (!feasible) {
+        const struct kw_metric_info *info = &kw_metric_info[o[worst].metric];
+        snprintf(miss, size, "%s %.4g %s %.4g", info->name, mean[o[worst].metric], o[worst].at_least ? "<" : ">",
+                 o[worst].limit);
+        if (*ratio <= 0) *ratio = 1e-9; /* a limit of 0 missed by less than the scale of its misses */
+    }
+    return feasible;
+}
+
+static int64_t rounded_mean(kw_i128 sum, int64_t n)
+{
+    kw_i128 half = n / 2;
+    return (int64_t)(sum >= 0 ? (sum + half) / n : -((-sum + half) / n));
+}
+
+enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,
+                               struct kw_error *err)
+{
+    assert(p->replications > 0);
+    kw_i128(*sum)[KW_ITEMS] = calloc(p->n, sizeof *sum);
+    struct kw_bill *bill_of = calloc(p->n, sizeof *bill_of);
+    double(*cost)[3] = malloc(p->replications * sizeof *cost);
+    enum kw_status st = sum && bill_of && cost ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a bill");
+    struct kw_bill total = { .total = 0 };
+    for (uint32_t r = 0; r < p->replications && st == KW_OK; r++) {
+        kw_nusd all = 0, cold = 0, idle = 0;
+        for (uint32_t d = 0; d < p->n && st == KW_OK; d++) {
+            const struct kw_usage *u = &p->usage[(size_t)r * p->n + d];
+            struct kw_bill b;
+            if ((st = kw_bill_month(&b, u, &tariff[d], err)) != KW_OK) break;
+            for (int i = 0; i < KW_ITEMS; i++) sum[d][i] += b.item[i];
+            if (__builtin_add_overflow(all, b.total, &all))
+                st = kw_fail(err, KW_ERANGE, "the bill exceeds 9.2 billion dollars");
+            cold += kw_bill_cold(&b); /* parts of the total, so they fit where it does */
+            idle += kw_bill_idle(&b, u);
+        }
+        cost[r][0] = kw_nano_to_double(all);
+        cost[r][1] = kw_nano_to_double(cold);
+        cost[r][2] = kw_nano_to_double(idle);
+    }
+    for (uint32_t d = 0; d < p->n && st == KW_OK; d++) {
+        for (int i = 0; i < KW_ITEMS; i++) {
+            bill_of[d].item[i] = rounded_mean(sum[d][i], p->replications);
+            bill_of[d].total += bill_of[d].item[i];
+        }
+        st = kw_bill_add(&total, &bill_of[d], err);
+    }
+    free(sum);
+    if (st != KW_OK) {
+        free(bill_of);
+        free(cost);
+        return st;
+    }
+    for (uint32_t r = 0; r < p->replications; r++) {
+        double tokens_month = 0;
+        for (uint32_t d = 0; d < p->n; d++) {
+            const struct kw_usage *u = &p->usage[(size_t)r * p->n + d];
+            double served = (double)u->tokens_in + (double)u->tokens_cached + (double)u->tokens_out;
+            tokens_month += served * ((double)(KW_HOURS_PER_MONTH * KW_NS_PER_HOUR) / (double)u->window);
+        }
+        p->sample[r][KW_METRIC_COST] = cost[r][0];
+        p->sample[r][KW_METRIC_COLD_COST] = cost[r][1];
+        p->sample[r][KW_METRIC_IDLE_COST] = cost[r][2];
+        p->sample[r][KW_METRIC_USD_PER_MTOK] = tokens_month > 0 ? cost[r][0] / (tokens_month / 1e6) : NAN;
+    }
+    free(cost);
+    free(p->bill_of);
+    p->bill_of = bill_of;
+    p->bill = total;
+    double mean[KW_METRICS];
+    for (int k = 0; k < KW_METRICS; k++) {
+        p->m[k] = kw_stats_estimate(&p->sample[0][k], p->replications, KW_METRICS);
+        if (p->m[k].lo < 0 && p->m[k].mean >= 0)
+            p->m[k].lo = 0; /* no figure is negative, whatever Student says of a few */
+        mean[k] = p->m[k].mean;
+    }
+    p->feasible = kw_slo_judge(slo, mean, p->miss, sizeof p->miss, &p->miss_ratio);
+    return KW_OK;
+}
+
+bool kw_point_better(const struct kw_point *a, const struct kw_point *b)
+{
+    if (a->feasible != b->feasible) return a->feasible;
+    if (!a->feasible) return a->miss_ratio < b->miss_ratio;
+    double x = a->m[KW_METRIC_COST].mean, y = b->m[KW_METRIC_COST].mean;
+    if (x != y) return x < y;
+    double s = a->m[KW_METRIC_TTFT_P95].mean, t = b->m[KW_METRIC_TTFT_P95].mean;
+    return (isnan(s) ? INFINITY : s) < (isnan(t) ? INFINITY : t);
+}
+
+struct merit {
+    const struct kw_point *point;
+    size_t index;
+};
+
+static int by_merit(const void *x, const void *y)
+{
+    const struct merit *a = x, *b = y;
+    if (kw_point_better(a->point, b->point)) return -1;
+    if (kw_point_better(b->point, a->point)) return 1;
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+/* No other point is at most as dear and as slow, and better in one. Points that serve nothing are not on the frontier. */
+static void mark_pareto(struct kw_point *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        double cost = p[i].m[KW_METRIC_COST].mean, ttft = p[i].m[KW_METRIC_TTFT_P95].mean;
+        p[i].pareto = !isnan(ttft) && p[i].m[KW_METRIC_ERROR_FRACTION].mean < 0.5;
+        for (size_t j = 0; j < n && p[i].pareto; j++) {
+            double c = p[j].m[KW_METRIC_COST].mean, t = p[j].m[KW_METRIC_TTFT_P95].mean;
+            bool serves = p[j].m[KW_METRIC_ERROR_FRACTION].mean <= p[i].m[KW_METRIC_ERROR_FRACTION].mean + 0.01;
+            if (serves && c <= cost && t <= ttft && (c < cost || t < ttft)) p[i].pareto = false;
+        }
+    }
+}
+
+#define BOOTSTRAP 2000 /* resamples: the standard error of p_best is at most 0.011 */
+
+/* Whether any mixture of the point's replications can meet the objectives: each figure at its best. */
+static bool ever_feasible(const struct kw_point *p, const struct kw_slo *slo)
+{
+    double best[KW_METRICS], ratio;
+    char miss[1];
+    for (int m = 0; m < KW_METRICS; m++) {
+        best[m] = NAN;
+        for (uint32_t r = 0; r < p->replications; r++)
+            best[m] = m == KW_METRIC_ATTAINMENT ? fmax(best[m], p->sample[r][m]) : fmin(best[m], p->sample[r][m]);
+    }
+    return kw_slo_judge(slo, best, miss, sizeof miss, &ratio);
+}
+
+/* Resamples whole replications with replacement, the same draws for every point, so that what they share (the traffic)
+ * cancels; counts how often each is the cheapest feasible one. Points with fewer replications than the most are proven
+ * not to be it. order[n]: by merit, so that the winner tends to come first and the others fall to one comparison. */
+static enum kw_status find_p_best(struct kw_point *p, const struct merit *order, size_t n, const struct kw_slo *slo,
+                                  uint64_t seed, struct kw_error *err)
+{
+    uint32_t all = 0;
+    for (size_t i = 0; i < n; i++)
+        if (p[i].replications > all) all = p[i].replications;
+    size_t *rival = malloc(n * sizeof *rival), n_rivals = 0; /* in order of merit */
+    uint32_t *wins = calloc(n, sizeof *wins);
+    struct kw_rng rng = { .g = NULL };
+    enum kw_status st = wins && rival ? kw_rng_init(&rng, seed, UINT64_MAX, KW_RNG_RESAMPLE, err)
+                                      : kw_fail(err, KW_ENOMEM, "out of memory for the bootstrap");
+    for (size_t k = 0; k < n && st == KW_OK; k++) {
+        size_t i = order[k].index;
+        if (p[i].replications == all && ever_feasible(&p[i], slo)) rival[n_rivals++] = i;
+    }
+    uint32_t rounds = all > 1 ? BOOTSTRAP : 1;
+    for (uint32_t b = 0; b < rounds && st == KW_OK; b++) {
+        uint32_t draw[KW_REPLICATIONS_MAX];
+        for (uint32_t k = 0; k < all; k++) draw[k] = all > 1 ? (uint32_t)(kw_rng_u64(&rng) % all) : 0;
+        size_t winner = n;
+        double least = INFINITY;
+        for (size_t q = 0; q < n_rivals; q++) {
+            const struct kw_point *x = &p[rival[q]];
+            double mean[KW_METRICS], ratio, cost = 0;
+            char miss[1];
+            for (uint32_t k = 0; k < all; k++) cost += x->sample[draw[k]][KW_METRIC_COST];
+            if (!(cost < least)) continue;
+            for (int m = 0; m < KW_METRICS; m++) {
+                double sum = 0;
+                uint32_t have = 0;
+                for (uint32_t k = 0; k < all; k++) {
+                    double v = x->sample[draw[k]][m];
+                    if (isnan(v)) continue;
+                    sum += v;
+                    have++;
+                }
+                mean[m] = have ? sum / have : NAN;
+            }
+            if (!kw_slo_judge(slo, mean, miss, sizeof miss, &ratio)) continue;
+            winner = rival[q];
+            least = cost;
+        }
+        if (winner < n) wins[winner]++;
+    }
+    for (size_t i = 0; i < n && st == KW_OK; i++) p[i].p_best = (double)wins[i] / rounds;
+    kw_rng_free(&rng);
+    free(rival);
+    free(wins);
+    return st;
+}
+
+enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, uint64_t seed,
+                              struct kw_error *err)
+{
+    if (n == 0) return KW_OK;
+    struct merit *order = malloc(n * sizeof *order);
+    if (!order) return kw_fail(err, KW_ENOMEM, "out of memory for a ranking");
+    for (size_t i = 0; i < n; i++) order[i] = (struct merit){ &p[i], i };
+    qsort(order, n, sizeof *order, by_merit);
+    for (size_t k = 0; k < n; k++) p[order[k].index].rank = (uint32_t)k + 1;
+    mark_pareto(p, n);
+    enum kw_status st = find_p_best(p, order, n, slo, seed, err);
+    free(order);
+    return st;
+}

@@ -1,0 +1,363 @@
+/* Random deployments meet random traces: every outcome conserves requests, time and KV blocks (kw_fleet_run checks itself
+ * and fails otherwise; what records allow is checked again here), stepping each = jump to the bit, the same outcome twice
+ * from one fleet and from two, and a fleet used for anything before makes no difference. */
+#include "sim/core/rng.h"
+#include "tests/failmalloc.h"
+#include "tests/sim/fleet/fleet_case.h"
+
+static uint64_t state;
+static uint64_t draw(uint64_t below) /* [0, below) */
+{
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return kw_mix64(state) % below;
+}
+
+static struct kw_steptime *engine_time(void) /* fixed 8 ms, 40 us a token, 20 ns a token of context */
+{
+    double zero_x[] = { 0 }, zero_y[] = { 0 }, x[] = { 0, 1e6 }, y[] = { 0, 0.02 }, batch[] = { 1 };
+    struct kw_curve none = { 1, zero_x, zero_y }, context = { 2, x, y };
+    struct kw_step_tables t = { .fixed_s = 8e-3, .dense = none, .head = none, .n_decode_rows = 1, .decode_batch = batch,
+                                .decode = &context, .prefill_attn = none, .prefill_token_s = 40e-6, .comm = none };
+    struct kw_steptime *out;
+    if (kw_steptime_compile(&out, &t, 256, 8192, NULL) != KW_OK) exit(1);
+    return out;
+}
+
+static struct kw_law any_law(double mean)
+{
+    switch (draw(3)) {
+    case 0: return (struct kw_law){ .kind = KW_LAW_NONE };
+    case 1: return case_seconds(mean);
+    default: return (struct kw_law){ .kind = KW_LAW_LOGNORMAL, .n = 2, .v = { log(mean), 0.6 } };
+    }
+}
+
+static void any_replicas(struct kw_deployment *d, const struct kw_steptime *time)
+{
+    struct kw_autoscaling *c = &d->scaling;
+    *d = (struct kw_deployment){ .kind = KW_KIND_SERVERLESS, .steptime = time, .balance = (enum kw_balance)draw(4) };
+    d->sched = (struct kw_sched_config){ .policy = (enum kw_sched_policy)draw(4), .max_num_batched_tokens = draw(2) ? 8192 : 512,
+                                         .max_num_seqs = draw(2) ? 64 : 4, .max_model_len = 6000, .block_size = 16,
+                                         .num_blocks = draw(2) ? 4000 : 380, .prefix_caching = draw(2),
+                                         .reserve_full_prompt = draw(2) };
+    if (d->sched.policy == KW_SCHED_PREFILL_FIRST || d->sched.policy == KW_SCHED_STATIC) d->sched.max_num_batched_tokens = 8192;
+    c->scaler = (enum kw_scaler)draw(KW_SCALER_SETUP + 1);
+    c->max_replicas = 1 + (uint32_t)draw(6);
+    c->keep_warm = (uint32_t)draw(c->max_replicas + 1);
+    if (c->scaler == KW_SCALER_FIXED) c->keep_warm = c->max_replicas;
+    c->buffer_replicas = (uint32_t)(draw(3) / 2);
+    c->hard_concurrency = draw(2) ? 0 : 1 + (uint32_t)draw(8);
+    c->target = 1 + (double)draw(8);
+    c->utilisation = 0.7;
+    if (c->scaler == KW_SCALER_LOAD_TARGET) c->target = 0.8;
+    c->target_delay = 4 * S;
+    c->scale_up_window = (kw_ns)draw(60) * S;
+    c->eval_period = draw(2) ? 0 : (1 + (kw_ns)draw(9)) * S;
+    c->idle_timeout = (kw_ns)draw(60) * S;
+    c->zero_timeout = draw(2) ? 0 : c->idle_timeout + (kw_ns)draw(300) * S;
+    c->scale_down_delay = draw(2) ? 0 : (kw_ns)draw(100) * S;
+    c->min_up = draw(3) ? 0 : (kw_ns)draw(100) * S;
+    c->max_up_rate = 3;
+    c->max_down_rate = 2;
+    c->panic_threshold = 2;
+    c->panic_window_share = 0.1;
+    c->at_zero = (enum kw_at_zero)draw(2);
+    c->reject_code = 503;
+    c->queue_limit = draw(2) ? 0 : 1 + draw(30);
+    c->no_queue = draw(8) == 0;
+    c->queue_timeout = draw(2) ? 0 : (1 + (kw_ns)draw(100)) * S;
+    c->request_timeout = draw(3) ? 0 : (1 + (kw_ns)draw(100)) * S;
+    c->stockout_probability = draw(2) ? 0 : 0.3;
+    c->stockout_retry = 10 * S;
+    c->start_failure_probability = draw(2) ? 0 : 0.2;
+    d->cold.provision = any_law(2);
+    d->cold.pull = any_law(5);
+    d->cold.load = any_law(5);
+    d->cold.init = any_law(10);
+    d->cold.restore = any_law(3);
+    d->cold.snapshot_probability = 0.4;
+    d->cold.weight_bytes = draw(2) ? 0 : 16e9;
+    d->cold.load_rate = case_seconds(2e9);
+    d->cold.cached_load_rate = case_seconds(20e9);
+    d->cold.cache_hit = 0.5;
+    d->retry = (struct kw_client_retry){ .max_attempts = 1 + (uint32_t)draw(6), .base = 1 * S, .cap = 20 * S };
+    d->network_rtt = (kw_ns)draw(3) * 10 * MS;
+}
+
+static void any_api(struct kw_deployment *d)
+{
+    *d = (struct kw_deployment){ .kind = KW_KIND_API };
+    d->ttft_s = (struct kw_law){ .kind = KW_LAW_LOGNORMAL, .n = 2, .v = { log(0.4), 0.5 } };
+    d->output_rate = case_seconds(80);
+    d->limits = (struct kw_rate_limits){ .rpm = draw(2) ? 0 : 30, .tpm = draw(2) ? 0 : 60000, .rule = (enum kw_count_rule)draw(5),
+                                         .output_burndown = 1, .window = draw(2) ? 0 : 10 * S, .reject_code = 429 };
+    d->retry = (struct kw_client_retry){ .max_attempts = 1 + (uint32_t)draw(6), .base = 1 * S, .cap = 60 * S };
+}
+
+static void any_trace(struct fleet_case *c, bool hashes)
+{
+    kw_ns t = 0;
+    uint32_t n = 50 + (uint32_t)draw(250), at = 0;
+    c->trace.n = 0;
+    c->trace.span = 0;
+    c->trace.hash_at = hashes ? malloc((n + 1) * sizeof(uint32_t)) : NULL;
+    c->trace.hash = hashes ? malloc(n * 8 * sizeof(uint64_t)) : NULL;
+    c->trace.hash_block = hashes ? 512 : 0;
+    c->trace.klass = malloc(n * sizeof(uint16_t));
+    if (!c->trace.klass || (hashes && (!c->trace.hash_at || !c->trace.hash))) exit(1);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t prompt = 1 + (uint32_t)draw(draw(20) ? 1500 : 8000); /* some exceed max_model_len */
+        case_request(c, t, prompt, 1 + (uint32_t)draw(draw(3) ? 300 : 1500));
+        c->trace.klass[i] = (uint16_t)draw(4);
+        if (hashes) {
+            c->trace.hash_at[i] = at;
+            uint64_t h = 1 + draw(6);
+            for (uint32_t b = 0; b < prompt / 512 && b < 8; b++) c->trace.hash[at++] = h = kw_mix64(h + b / 2 * draw(3));
+        }
+        if (draw(4)) t += (kw_ns)draw(draw(15) ? 2000 : 200000) * MS; /* bursts at one instant, busy stretches, silences */
+    }
+    if (hashes) c->trace.hash_at[n] = at;
+    c->trace.span = t + (kw_ns)draw(100) * S;
+}
+
+static void drop_trace(struct fleet_case *c)
+{
+    free(c->trace.hash_at);
+    free(c->trace.hash);
+    free(c->trace.klass);
+    c->trace.hash_at = NULL;
+    c->trace.hash = NULL;
+    c->trace.klass = NULL;
+}
+
+static bool same_hist(const struct kw_hist *a, const struct kw_hist *b)
+{
+    return a->n == b->n && a->sum == b->sum && a->min == b->min && a->max == b->max &&
+           !memcmp(a->count, b->count, KW_HIST_BUCKETS * sizeof *a->count);
+}
+
+/* Everything but how many events and engine decisions it took. */
+static bool same_outcome(const struct kw_outcome *a, const struct kw_outcome *b)
+{
+    if (a->arrived != b->arrived || a->completed != b->completed || a->rejected != b->rejected || a->timed_out != b->timed_out ||
+        a->too_long != b->too_long || a->cold != b->cold || a->attained != b->attained || a->window != b->window ||
+        a->end != b->end || !same_hist(&a->ttft, &b->ttft) || !same_hist(&a->tpot, &b->tpot) ||
+        !same_hist(&a->itl, &b->itl) || !same_hist(&a->e2e, &b->e2e) || a->series.n != b->series.n)
+        return false;
+    for (uint64_t i = 0; i < a->arrived; i++) {
+        const struct kw_record *x = &a->records[i], *y = &b->records[i];
+        if (x->ttft != y->ttft || x->e2e != y->e2e || x->request != y->request || x->status != y->status ||
+            x->deployment != y->deployment || x->cold != y->cold || x->attempts != y->attempts ||
+            x->cached_tokens != y->cached_tokens || x->preemptions != y->preemptions)
+            return false;
+    }
+    for (uint32_t k = 0; k < a->n_deployments; k++) {
+        const struct kw_ledger *x = &a->ledger[k], *y = &b->ledger[k];
+        if (x->requests != y->requests || x->retries != y->retries || x->tokens_in != y->tokens_in || x->tokens_out != y->tokens_out ||
+            x->tokens_cached != y->tokens_cached || x->tokens_recomputed != y->tokens_recomputed || x->starts != y->starts ||
+            x->cold_starts != y->cold_starts || x->stockouts != y->stockouts || x->iterations != y->iterations ||
+            x->preemptions != y->preemptions || x->lives_n != y->lives_n || x->peak_replicas != y->peak_replicas ||
+            memcmp(x->phase, y->phase, sizeof x->phase))
+            return false;
+        for (uint64_t i = 0; i < x->lives_n; i++)
+            if (x->lives[i].born != y->lives[i].born || x->lives[i].gone != y->lives[i].gone ||
+                x->lives[i].requests != y->lives[i].requests || x->lives[i].first_success != y->lives[i].first_success ||
+                memcmp(x->lives[i].phase, y->lives[i].phase, sizeof x->lives[i].phase))
+                return false;
+    }
+    const struct kw_series *s = &a->series, *t = &b->series;
+    size_t bytes = s->n * sizeof *s->queue;
+    return !s->n || (!memcmp(s->arrivals, t->arrivals, bytes) && !memcmp(s->completions, t->completions, bytes) &&
+                     !memcmp(s->rejections, t->rejections, bytes) && !memcmp(s->queue, t->queue, bytes) &&
+                     !memcmp(s->ready_busy, t->ready_busy, bytes) && !memcmp(s->ready_idle, t->ready_idle, bytes) &&
+                     !memcmp(s->starting, t->starting, bytes));
+}
+
+static void check_records(const struct fleet_case *c)
+{
+    const struct kw_outcome *o = &c->o;
+    uint64_t by_status[4] = { 0 }, cold = 0;
+    int64_t out = 0;
+    for (uint64_t i = 0; i < o->arrived; i++) {
+        const struct kw_record *r = &o->records[i];
+        by_status[r->status]++;
+        cold += r->cold;
+        if (r->status != KW_REQ_COMPLETED) {
+            CHECK(r->ttft == -1 && r->e2e == -1);
+            continue;
+        }
+        out += c->trace.output[r->request];
+        CHECK(r->ttft > 0 && r->ttft <= r->e2e && (c->trace.output[r->request] > 1 || r->ttft == r->e2e));
+        CHECK(r->cached_tokens < c->trace.prompt[r->request] && r->attempts >= 1);
+    }
+    CHECK(by_status[KW_REQ_COMPLETED] == o->completed && by_status[KW_REQ_REJECTED] == o->rejected &&
+          by_status[KW_REQ_TIMED_OUT] == o->timed_out && by_status[KW_REQ_TOO_LONG] == o->too_long && cold == o->cold);
+    uint64_t arrivals = 0, completions = 0, rejections = 0, gaps = 0;
+    for (size_t i = 0; i < o->series.n; i++)
+        arrivals += o->series.arrivals[i], completions += o->series.completions[i], rejections += o->series.rejections[i];
+    for (uint32_t k = 0; k < o->n_deployments; k++) {
+        const struct kw_ledger *l = &o->ledger[k];
+        out -= l->tokens_out;
+        gaps += c->d[k].kind == KW_KIND_API;
+        if (c->d[k].kind != KW_KIND_API) CHECK(l->peak_replicas >= c->d[k].scaling.keep_warm);
+        for (uint64_t i = 0; i < l->lives_n; i++) CHECK(l->lives[i].gone <= o->end && l->lives[i].born >= 0);
+    }
+    CHECK(out == 0);
+    /* The last interval may be cut off by the end. */
+    CHECK(arrivals <= o->arrived && completions <= o->completed && rejections <= o->arrived - o->completed);
+    if (!gaps && o->timed_out == 0) { /* every gap between tokens is in the histogram, for replicas */
+        int64_t expect = 0;
+        for (uint32_t k = 0; k < o->n_deployments; k++) expect += o->ledger[k].tokens_out - (int64_t)o->ledger[k].completed;
+        CHECK((int64_t)o->itl.n == expect);
+    }
+}
+
+static void any_case(struct fleet_case *c, const struct kw_steptime *time)
+{
+    c->n = 1 + (uint32_t)draw(3);
+    for (uint32_t i = 0; i < c->n; i++) {
+        if (draw(4) == 0) {
+            any_api(&c->d[i]);
+        } else {
+            any_replicas(&c->d[i], time);
+        }
+        snprintf(c->d[i].name, sizeof c->d[i].name, "d%u", i);
+    }
+    c->routing = (struct kw_routing){ .policy = KW_ROUTE_SINGLE, .overflow_at = 1 + (uint32_t)draw(10) };
+    if (c->n > 1) c->routing.policy = (enum kw_route_policy)draw(KW_ROUTE_SPLIT + 1);
+    for (uint32_t i = 0; i < c->n; i++) c->routing.share[i] = 1 + (double)draw(3);
+    for (int i = 0; i < 256; i++) c->routing.class_to[i] = (uint8_t)((uint32_t)i % c->n);
+    c->opt = (struct kw_fleet_options){ .seed = draw(1000), .replication = draw(10), .records = true,
+                                        .series_step = draw(2) ? 0 : 7 * S, .slo = { .ttft = 2 * S, .e2e = 30 * S } };
+}
+
+static void random_cases_conserve_and_repeat(void)
+{
+    enum { CASES = 1500 };
+    struct kw_steptime *time = engine_time();
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    struct kw_fleet *other;
+    struct kw_outcome again;
+    if (kw_fleet_new(&other, NULL) || kw_outcome_init(&again, NULL)) exit(1);
+    uint64_t completed = 0, rejected = 0, timed_out = 0, too_long = 0, cold = 0, preemptions = 0;
+    for (int k = 0; k < CASES && !check_bad; k++) {
+        state = (uint64_t)k;
+        any_case(&c, time);
+        any_trace(&c, draw(2));
+        CHECK(case_run(&c) == KW_OK);
+        if (c.err.msg[0]) fprintf(stderr, "case %d: %s\n", k, c.err.msg);
+        check_records(&c);
+        struct kw_trace_view view = { .trace = &c.trace };
+        for (int twice = 0; twice < 3; twice++) { /* the same fleet; another one that ran something else; each step */
+            struct kw_fleet_options opt = c.opt;
+            opt.stepping_each = twice == 2;
+            CHECK(kw_fleet_run(twice == 0 ? c.fleet : other, &view, c.d, c.n, &c.routing, &opt, &again, &c.err) == KW_OK);
+            CHECK(same_outcome(&c.o, &again));
+            if (check_bad) fprintf(stderr, "case %d, %s\n", k, (const char *[]){ "same fleet", "other fleet", "each step" }[twice]);
+        }
+        completed += c.o.completed, rejected += c.o.rejected, timed_out += c.o.timed_out, too_long += c.o.too_long, cold += c.o.cold;
+        for (uint32_t i = 0; i < c.n; i++) preemptions += c.o.ledger[i].preemptions;
+        drop_trace(&c);
+    }
+    printf("%d random cases: %llu completed, %llu rejected, %llu timed out, %llu too long, %llu cold, %llu preemptions\n", CASES,
+           (unsigned long long)completed, (unsigned long long)rejected, (unsigned long long)timed_out,
+           (unsigned long long)too_long, (unsigned long long)cold, (unsigned long long)preemptions);
+    CHECK(completed > 10000 && rejected > 1000 && timed_out > 1000 && too_long > 1000 && cold > 1000 && preemptions > 500);
+    kw_outcome_free(&again);
+    kw_fleet_delete(other);
+    case_end(&c);
+    kw_steptime_delete(time);
+}
+
+static void blocks_in_their_own_order_are_the_trace_itself(void)
+{
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_CAPACITY, 0, 3);
+    c.d[0].scaling.idle_timeout = 5 * S;
+    c.d[0].cold.init = case_seconds(3);
+    for (int i = 0; i < 400; i++) case_request(&c, i * 1700 * MS, 100 + (uint32_t)(i * 37 % 4000), 1);
+    c.trace.span = 700 * S;
+    CHECK(case_run(&c) == KW_OK);
+    struct kw_outcome whole = c.o;
+    CHECK(kw_outcome_init(&c.o, NULL) == KW_OK);
+    uint32_t order[7] = { 0, 1, 2, 3, 4, 5, 6 };
+    struct kw_trace_view view = { .trace = &c.trace, .block = 110 * S, .n_blocks = 7, .block_of = order };
+    CHECK(kw_fleet_run(c.fleet, &view, c.d, 1, &c.routing, &c.opt, &c.o, &c.err) == KW_OK);
+    CHECK(c.o.window == 700 * S && same_outcome(&whole, &c.o));
+    /* The last, short block first: 40 s, then the others; one block twice. */
+    uint32_t moved[4] = { 6, 0, 2, 2 };
+    view.block_of = moved;
+    view.n_blocks = 4;
+    CHECK(kw_fleet_run(c.fleet, &view, c.d, 1, &c.routing, &c.opt, &c.o, &c.err) == KW_OK);
+    CHECK(c.o.window == (40 + 3 * 110) * S);
+    size_t first = 0, n = 0; /* requests of blocks 6, 0, 2, 2 in order */
+    for (int b = 0; b < 4; b++)
+        for (size_t i = 0; i < c.trace.n; i++)
+            if (c.trace.arrival[i] / (110 * S) == moved[b]) {
+                if (n < c.o.arrived && c.o.records[n].request != i) first++;
+                n++;
+            }
+    CHECK(n == c.o.arrived && first == 0);
+    moved[0] = 7;
+    CHECK(kw_fleet_run(c.fleet, &view, c.d, 1, &c.routing, &c.opt, &c.o, &c.err) == KW_ERANGE);
+    kw_outcome_free(&whole);
+    case_end(&c);
+}
+
+static void a_stop_flag_ends_the_run_and_the_fleet_can_go_on(void)
+{
+    struct fleet_case c;
+    volatile int stop = 1;
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    for (int i = 0; i < 20000; i++) case_request(&c, i * 1000 * MS, 100, 1);
+    c.opt.stop = &stop;
+    struct kw_trace_view view = { .trace = &c.trace };
+    CHECK(kw_fleet_run(c.fleet, &view, c.d, 1, &c.routing, &c.opt, &c.o, &c.err) == KW_EFAIL && strstr(c.err.msg, "stopped"));
+    stop = 0;
+    CHECK(case_run(&c) == KW_OK && c.o.completed == 20000);
+    case_end(&c);
+}
+
+static void every_allocation_may_fail_once(void)
+{
+    struct kw_steptime *time = engine_time();
+    struct fleet_case c;
+    struct kw_outcome again;
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    if (kw_outcome_init(&again, NULL)) exit(1);
+    for (int k = 0; k < 6; k++) {
+        state = 7000 + (uint64_t)k;
+        any_case(&c, time);
+        any_trace(&c, false);
+        CHECK(case_run(&c) == KW_OK);
+        struct kw_trace_view view = { .trace = &c.trace };
+        long n = 1;
+        for (;; n++) { /* a new fleet each time, so that every allocation is made */
+            struct kw_fleet *fresh = NULL;
+            failmalloc_at(n);
+            enum kw_status st = kw_fleet_new(&fresh, &c.err);
+            if (st == KW_OK) st = kw_fleet_run(fresh, &view, c.d, c.n, &c.routing, &c.opt, &again, &c.err);
+            bool failed = failmalloc_off();
+            CHECK(st == (failed ? KW_ENOMEM : KW_OK));
+            if (failed && fresh) CHECK(kw_fleet_run(fresh, &view, c.d, c.n, &c.routing, &c.opt, &again, &c.err) == KW_OK);
+            if (fresh) CHECK(same_outcome(&c.o, &again));
+            kw_fleet_delete(fresh);
+            if (!failed || check_bad) break;
+        }
+        CHECK(n > 20);
+        drop_trace(&c);
+    }
+    kw_outcome_free(&again);
+    case_end(&c);
+    kw_steptime_delete(time);
+}
+
+int main(void)
+{
+    RUN(every_allocation_may_fail_once);
+    RUN(random_cases_conserve_and_repeat);
+    RUN(blocks_in_their_own_order_are_the_trace_itself);
+    RUN(a_stop_flag_ends_the_run_and_the_fleet_can_go_on);
+    return check_report();
+}

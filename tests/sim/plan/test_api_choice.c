@@ -1,0 +1,97 @@
+/* An API whose latency was not found is planned with the user's own; one that has it keeps the file's unless told. */
+#include "sim/io/scenario/scenario.h"
+#include "tests/check.h"
+
+static struct kw_catalogue cat;
+
+static enum kw_status first(const char *deployment, struct kw_candidate *c, struct kw_error *err)
+{
+    char text[900];
+    struct kw_scenario s;
+    snprintf(text, sizeof text,
+             "{ \"keepwarm\": 1, \"trace\": { \"file\": \"t.csv\" }, \"model\": \"llama-3.1-8b\",\n"
+             "  \"deployments\": [ %s ] }",
+             deployment);
+    kw_candidate_init(c);
+    enum kw_status st = kw_scenario_parse(&s, "s.json", text, strlen(text), NULL, 0, err);
+    if (st != KW_OK) return st;
+    st = kw_scenario_candidate(&s, 0, &cat, NULL, c, err);
+    kw_scenario_free(&s);
+    return st;
+}
+
+static void refused(const char *deployment, const char *want)
+{
+    struct kw_candidate c;
+    struct kw_error err = { "" };
+    CHECK(first(deployment, &c, &err) == KW_ERANGE);
+    if (!strstr(err.msg, want)) fprintf(stderr, "got '%s', want '%s'\n", err.msg, want);
+    CHECK(strstr(err.msg, want) != NULL);
+    kw_candidate_free(&c);
+}
+
+static void own_latency_makes_a_plan_possible(void)
+{
+    struct kw_candidate c;
+    struct kw_error err = { "" };
+    struct kw_deployment d;
+    CHECK(first("{ \"platform\": \"openai\", \"model\": \"gpt-4o\", \"ttft\": { \"lognormal\": { \"p50\": \"0.4\", \"p95\": \"1.2\" } },"
+                " \"output_rate\": { \"constant\": \"80\" }, \"limits\": { \"rpm\": 500 } }",
+                &c, &err) == KW_OK);
+    CHECK_STR(err.msg, "");
+    if (c.n == 1) {
+        const struct kw_choice *x = &c.choice[0];
+        kw_choice_deployment(x, &d);
+        CHECK_NEAR(kw_law_quantile(&d.ttft_s, 0.95), 1.2, 1e-9);
+        CHECK_NEAR(kw_law_mean(&d.output_rate), 80, 0);
+        CHECK(d.ttft_per_ktok_s.kind == KW_LAW_NONE && d.limits.rpm == 500);
+        CHECK(x->ttft_s.provenance.grade == KW_GRADE_USER);
+        CHECK(kw_choice_grade(x) == KW_GRADE_PUBLISHED); /* the price is; the latency is the user's word */
+    }
+    kw_candidate_free(&c);
+}
+
+static void a_known_latency_is_kept_unless_told(void)
+{
+    struct kw_candidate c;
+    struct kw_error err = { "" };
+    CHECK(first("{ \"platform\": \"groq\" }", &c, &err) == KW_OK);
+    CHECK_STR(err.msg, "");
+    if (c.n == 1) {
+        CHECK_NEAR(kw_law_quantile(&c.choice[0].ttft_s, 0.5), 0.2219, 1e-9);
+        CHECK(kw_choice_grade(&c.choice[0]) == KW_GRADE_UNKNOWN); /* how TTFT grows with the prompt was not found */
+    }
+    kw_candidate_free(&c);
+    CHECK(first("{ \"platform\": \"groq\", \"ttft\": { \"constant\": \"0.1\", \"source\": \"our logs\", \"date\": \"2026-11-01\","
+                " \"grade\": \"measured\" }, \"ttft_per_ktok\": { \"constant\": \"0.05\" } }",
+                &c, &err) == KW_OK);
+    CHECK_STR(err.msg, "");
+    if (c.n == 1) {
+        CHECK_NEAR(kw_law_mean(&c.choice[0].ttft_s), 0.1, 0);
+        CHECK_STR(c.choice[0].ttft_s.provenance.source, "our logs");
+        CHECK_NEAR(kw_law_mean(&c.choice[0].ttft_per_ktok_s), 0.05, 0);
+        CHECK(kw_choice_grade(&c.choice[0]) == KW_GRADE_ESTIMATED); /* the output rate is the weakest left */
+        CHECK_NEAR(kw_law_quantile(&c.choice[0].output_rate, 0.5), 267.2, 1e-9);
+    }
+    kw_candidate_free(&c);
+}
+
+static void what_is_missing_is_named(void)
+{
+    refused("{ \"platform\": \"openai\", \"model\": \"gpt-4o\" }", "the latency of gpt-4o is not known: set ttft and output_rate");
+    refused("{ \"platform\": \"openai\", \"model\": \"gpt-4o\", \"ttft\": { \"constant\": \"1\" } }", "the latency of gpt-4o");
+    refused("{ \"platform\": \"groq\", \"output_rate\": { \"constant\": \"0\" } }",
+            "deployments[0].output_rate: want a rate above 0");
+}
+
+int main(void)
+{
+    struct kw_error err = { "" };
+    CHECK(kw_catalogue_load(&cat, &err) == KW_OK);
+    CHECK_STR(err.msg, "");
+    RUN(own_latency_makes_a_plan_possible);
+    RUN(a_known_latency_is_kept_unless_told);
+    RUN(what_is_missing_is_named);
+    kw_catalogue_free(&cat);
+    return check_report();
+}

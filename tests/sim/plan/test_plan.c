@@ -1,0 +1,322 @@
+/* Plans: a known best, ties, nothing feasible, and pruned == exhaustive on thousands of random cases. */
+#include "tests/sim/plan/fakeplan.h"
+#include "tests/failmalloc.h"
+
+static struct kw_study study(uint32_t replications, uint64_t seed)
+{
+    struct kw_study s = { .trace = &fake_trace, .replications = replications, .seed = seed };
+    kw_slo_init(&s.slo);
+    s.slo.ttft_p95 = 2 * KW_NS_PER_S;
+    return s;
+}
+
+static void put(struct kw_plan *p, int platform, double ttft_s, double extra_h, uint32_t replicas, uint64_t failed)
+{
+    struct kw_candidate *grown = realloc(p->candidates, (p->n + 1) * sizeof *grown);
+    CHECK(grown != NULL);
+    p->candidates = grown;
+    fake_candidate(&p->candidates[p->n++], platform, (kw_ns)(ttft_s * 1e9), (kw_ns)(extra_h * 3600) * KW_NS_PER_S,
+                   replicas, failed);
+}
+
+static struct kw_plan_options options(bool exhaustive)
+{
+    struct kw_plan_options o;
+    kw_plan_options_default(&o);
+    o.exhaustive = exhaustive;
+    o.idle_timeout[0] = 60 * KW_NS_PER_S; /* asked for, so none are added */
+    o.n_idle_timeouts = 1;
+    o.run.threads = 1;
+    return o;
+}
+
+static void a_known_best(void)
+{
+    struct kw_study s = study(8, 1);
+    struct kw_plan_options o = options(false);
+    struct kw_plan p;
+    struct kw_error err = { "" };
+    char label[128];
+    fake_world();
+    fake_gpu[4].gpu_hour.v = KW_NANO * 6 / 5;
+    fake_gpu[5].gpu_hour.v = KW_NANO / 10;
+    kw_plan_init(&p);
+    put(&p, 3, 0.5, 0, 1, 0);   /* $730 a month and fast */
+    put(&p, 4, 0.5, 0, 1, 0);   /* $876: the runner-up */
+    put(&p, 5, 40, 0, 1, 0);    /* $73, but 20 to 60 s */
+    put(&p, 3, 0.5, 0, 2, 0);   /* $1460 */
+    put(&p, 0, 1, 0, 3, 0);     /* $2190 serverless, always on */
+    put(&p, 5, 0.5, 0, 1, 500); /* $73, half of all requests fail */
+    CHECK(kw_plan_run(&p, &s, &o, &err) == KW_OK);
+    CHECK_STR(err.msg, "");
+    CHECK(p.best == 0 && p.runner_up == 1 && p.nearest_miss == -1);
+    CHECK_NEAR(p.margin.mean, 146, 1e-6);
+    CHECK_NEAR(p.margin.lo, 146, 1e-6); /* rent does not vary */
+    CHECK(!p.tie);
+    CHECK_STR(kw_candidate_label(&p.candidates[p.best], label, sizeof label), "on_demand3 1 x H100 bf16 tp1");
+    CHECK_STR(p.recommendation,
+              " H100 bf16 tp1: 1 x h (1 GPU), 1 replica of tp 1, on_demand, balance=least_outstanding");
+    CHECK(
+        strstr(p.why, "on_demand4 1 x H100 bf16 tp1 meets the objectives too but costs $146.00 +- 0.00 a month more") !=
+        NULL);
+    CHECK(strstr(p.why, "cheaper but not good enough: on_demand5 1 x H100 bf16 tp1 at $73.00 (") != NULL);
+    /* 20 % dearer here or a sixth cheaper there turns it. */
+    CHECK(p.n_flips >= 2);
+    CHECK_NEAR(p.flips[0].change, -146.0 / 876, 1e-9);
+    CHECK_STR(p.flips[0].what, "on_demand4 price of H100 (on_demand)");
+    CHECK_NEAR(p.flips[1].change, 0.2, 1e-9);
+    CHECK_STR(p.flips[1].what, "on_demand3 price of H100 (on_demand)");
+    CHECK(p.simulations < p.simulations_exhaustive);
+    CHECK(p.points[p.best].p_best == 1 && p.points[p.best].rank == 1);
+    kw_plan_free(&p);
+}
+
+static void equal_costs_tie_and_the_first_wins(void)
+{
+    struct kw_study s = study(8, 2);
+    struct kw_plan_options o = options(false);
+    struct kw_plan p;
+    fake_world();
+    kw_plan_init(&p);
+    put(&p, 4, 0.5, 0, 1, 0);
+    put(&p, 3, 0.5, 0, 1, 0);
+    CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+    CHECK(p.best == 0 && p.runner_up == 1 && p.tie);
+    CHECK(strstr(p.why, "a tie: on_demand3") != NULL);
+    kw_plan_free(&p);
+}
+
+static void nothing_meets_the_objectives(void)
+{
+    struct kw_study s = study(8, 3);
+    struct kw_plan_options o = options(false);
+    struct kw_plan p;
+    fake_world();
+    kw_plan_init(&p);
+    put(&p, 3, 40, 0, 1, 0);
+    put(&p, 4, 5, 0, 1, 0);
+    put(&p, 5, 300, 0, 1, 0);
+    CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+    CHECK(p.best == -1 && p.runner_up == -1 && p.nearest_miss == 1);
+    CHECK(strstr(p.why, "nothing meets the objectives; the nearest miss is on_demand4 1 x H100 bf16 tp1 at $730.00 a "
+                        "month: ttft_p95_s ") != NULL);
+    kw_plan_free(&p);
+}
+
+static bool same_estimate(const struct kw_estimate *a, const struct kw_estimate *b)
+{
+    return !memcmp(a, b, sizeof *a) || (isnan(a->mean) && isnan(b->mean));
+}
+
+static void random_plan(struct kw_plan *p, uint64_t seed)
+{
+    struct kw_rng r;
+    CHECK(kw_rng_init(&r, seed, 0, KW_RNG_SERVICE, NULL) == KW_OK);
+    fake_world();
+    for (int i = 0; i < FAKE_PLATFORMS; i++) {
+        fake_gpu[i].gpu_hour.v = (kw_nusd)((0.2 + kw_rng_uniform(&r)) * 1e9);
+        fake_api[i].in_mtok.v = (kw_nusd)(kw_rng_uniform(&r) * 1.5e12); /* 0.5 Mtok a month: $100s */
+        if (kw_rng_u64(&r) % 4 == 0)
+            fake_platform[i].meter.monthly_credit = (kw_nusd)(kw_rng_u64(&r) % (200 * (uint64_t)KW_NANO));
+        if (kw_rng_u64(&r) % 4 == 0)
+            fake_platform[i].meter.monthly_fee = (kw_nusd)(kw_rng_u64(&r) % (200 * (uint64_t)KW_NANO));
+    }
+    /* How hard the objective is varies by case, from nearly all feasible to none. */
+    double hard = pow(10, kw_rng_uniform(&r) * 2 - 1);
+    kw_plan_init(p);
+    size_t n = 3 + kw_rng_u64(&r) % 25;
+    for (size_t i = 0; i < n; i++)
+        put(p, (int)(kw_rng_u64(&r) % FAKE_PLATFORMS), hard * (0.3 + 3 * kw_rng_uniform(&r)),
+            kw_rng_uniform(&r) < 0.5 ? 0 : 200 * kw_rng_uniform(&r), 1 + (uint32_t)(kw_rng_u64(&r) % 4),
+            kw_rng_u64(&r) % 5 ? 0 : kw_rng_u64(&r) % 20);
+    kw_rng_free(&r);
+}
+
+static void pruned_is_exhaustive(void)
+{
+    uint64_t done = 0, would = 0;
+    int infeasible = 0, ties = 0;
+    for (uint64_t seed = 1; seed <= 600; seed++) {
+        struct kw_plan pruned, full;
+        struct kw_study s = study(2 + (uint32_t)(seed % 11), seed);
+        if (seed % 5 == 0) s.slo.error_fraction = 0.005;
+        if (seed % 7 == 0) s.slo.attainment = 0.98;
+        if (seed % 6 == 0) s.slo.budget_month = 600 * KW_NANO;
+        struct kw_plan_options cut = options(false), all = options(true);
+        char a[128] = "", b[128] = "";
+        random_plan(&pruned, seed);
+        random_plan(&full, seed);
+        CHECK(kw_plan_run(&pruned, &s, &cut, NULL) == KW_OK);
+        CHECK(kw_plan_run(&full, &s, &all, NULL) == KW_OK);
+        CHECK((pruned.best < 0) == (full.best < 0) && (pruned.runner_up < 0) == (full.runner_up < 0) &&
+              (pruned.nearest_miss < 0) == (full.nearest_miss < 0));
+        const ptrdiff_t x[] = { pruned.best, pruned.runner_up, pruned.nearest_miss },
+                        y[] = { full.best, full.runner_up, full.nearest_miss };
+        for (int k = 0; k < 3; k++) {
+            if (x[k] < 0 || y[k] < 0) continue;
+            CHECK_STR(kw_candidate_label(&pruned.candidates[x[k]], a, sizeof a),
+                      kw_candidate_label(&full.candidates[y[k]], b, sizeof b));
+            for (int m = 0; m < KW_METRICS; m++)
+                CHECK(same_estimate(&pruned.points[x[k]].m[m], &full.points[y[k]].m[m]));
+        }
+        CHECK(same_estimate(&pruned.margin, &full.margin));
+        CHECK(pruned.tie == full.tie);
+        CHECK(full.simulations == full.simulations_exhaustive && pruned.simulations <= full.simulations);
+        infeasible += full.best < 0;
+        ties += full.tie;
+        done += pruned.simulations;
+        would += full.simulations;
+        kw_plan_free(&pruned);
+        kw_plan_free(&full);
+        if (check_bad) {
+            fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
+            break;
+        }
+    }
+    printf("pruned == exhaustive: 600 plans, %d with nothing feasible, %d ties; %llu of %llu runs\n", infeasible, ties,
+           (unsigned long long)done, (unsigned long long)would);
+    CHECK(infeasible > 40 && infeasible < 500 && ties > 10);
+    CHECK(done < would * 3 / 4); /* and it is worth it */
+}
+
+static void other_idle_timeouts_are_tried_on_the_leaders(void)
+{
+    struct kw_plan_options cut = options(false), all = options(true);
+    cut.n_idle_timeouts = all.n_idle_timeouts = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct kw_plan pruned, full;
+        struct kw_study s = study(4, seed);
+        char a[128], b[128];
+        random_plan(&pruned, seed);
+        random_plan(&full, seed);
+        size_t before = full.n;
+        CHECK(kw_plan_run(&pruned, &s, &cut, NULL) == KW_OK);
+        CHECK(kw_plan_run(&full, &s, &all, NULL) == KW_OK);
+        bool serverless = false;
+        for (size_t i = 0; i < before; i++)
+            serverless = serverless || full.candidates[i].choice[0].platform->kind == KW_KIND_SERVERLESS;
+        CHECK(full.n > before || !serverless);
+        CHECK((pruned.best < 0) == (full.best < 0));
+        if (pruned.best >= 0)
+            CHECK_STR(kw_candidate_label(&pruned.candidates[pruned.best], a, sizeof a),
+                      kw_candidate_label(&full.candidates[full.best], b, sizeof b));
+        kw_plan_free(&pruned);
+        kw_plan_free(&full);
+    }
+}
+
+static void the_keep_warm_curve_ascends(void)
+{
+    struct kw_study s = study(2, 9);
+    struct kw_plan_options o = options(true);
+    struct kw_plan p;
+    size_t curve[8];
+    fake_world();
+    kw_plan_init(&p);
+    put(&p, 0, 1, 1, 2, 0);
+    put(&p, 1, 1, 1, 3, 0);
+    put(&p, 0, 1, 1, 4, 0);
+    put(&p, 0, 1, 1, 1, 0);
+    put(&p, 0, 1, 2, 3, 0); /* another idle timeout */
+    CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+    CHECK(kw_plan_keep_warm_curve(&p, 0, curve, 8) == 3);
+    CHECK(curve[0] == 3 && curve[1] == 0 && curve[2] == 2);
+    CHECK(kw_plan_keep_warm_curve(&p, 0, curve, 2) == 2 && curve[0] == 3 && curve[1] == 0);
+    kw_plan_free(&p);
+}
+
+static void the_frontier_has_no_dominated_point(void)
+{
+    for (uint64_t seed = 1; seed < 50; seed++) {
+        struct kw_study s = study(3, seed);
+        struct kw_plan_options o = options(true);
+        struct kw_plan p;
+        random_plan(&p, seed);
+        CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+        int on = 0;
+        double p_best = 0;
+        for (size_t i = 0; i < p.n; i++) {
+            on += p.points[i].pareto;
+            p_best += p.points[i].p_best;
+            for (size_t j = 0; j < p.n; j++)
+                if (p.points[i].pareto && p.points[j].m[KW_METRIC_ERROR_FRACTION].mean == 0)
+                    CHECK(!(p.points[j].m[KW_METRIC_COST].mean < p.points[i].m[KW_METRIC_COST].mean &&
+                            p.points[j].m[KW_METRIC_TTFT_P95].mean < p.points[i].m[KW_METRIC_TTFT_P95].mean));
+        }
+        CHECK(on >= 1 && p_best <= 1 + 1e-12);
+        kw_plan_free(&p);
+    }
+}
+
+static void every_allocation_may_fail(void)
+{
+    if (!FAILMALLOC_OPENMP) {
+        SKIP("clang's OpenMP ends the program where an allocation of its own fails");
+        return;
+    }
+    struct kw_study s = study(2, 4);
+    struct kw_plan_options o = options(false);
+    o.n_idle_timeouts = 0;
+    o.run.threads = 1;
+    for (long n = 1;; n++) {
+        struct kw_plan p;
+        fake_world();
+        kw_plan_init(&p);
+        put(&p, 0, 0.2, 1, 1, 0);
+        put(&p, 3, 0.2, 0, 1, 0);
+        failmalloc_at(n);
+        enum kw_status st = kw_plan_run(&p, &s, &o, NULL);
+        bool fired = failmalloc_off();
+        kw_plan_free(&p);
+        if (!fired) {
+            CHECK(st == KW_OK && n > 50);
+            break;
+        }
+        CHECK(st == KW_ENOMEM);
+    }
+}
+
+static void every_allocation_of_a_sweep_may_fail(void)
+{
+    if (!FAILMALLOC_OPENMP) {
+        SKIP("clang's OpenMP ends the program where an allocation of its own fails");
+        return;
+    }
+    struct kw_study s = study(2, 5);
+    struct kw_candidate candidates[3];
+    struct kw_sweep_options o = { .threads = 1 };
+    fake_world();
+    s.series_step = KW_NS_PER_S;
+    for (int i = 0; i < 3; i++) fake_candidate(&candidates[i], 3 * i, KW_NS_PER_S, 0, 1, 0);
+    for (long n = 1;; n++) {
+        struct kw_point p[3];
+        struct kw_error err;
+        memset(p, 0, sizeof p);
+        failmalloc_at(n);
+        enum kw_status st = KW_OK;
+        for (int i = 0; i < 3 && st == KW_OK; i++) st = kw_point_init(&p[i], &err);
+        if (st == KW_OK) st = kw_sweep(p, candidates, 3, &s, &o, &err);
+        bool fired = failmalloc_off();
+        for (int i = 0; i < 3; i++) kw_point_free(&p[i]);
+        if (!fired) {
+            CHECK(st == KW_OK && n > 30);
+            break;
+        }
+        CHECK(st == KW_ENOMEM);
+    }
+    for (int i = 0; i < 3; i++) kw_candidate_free(&candidates[i]);
+}
+
+int main(void)
+{
+    RUN(a_known_best);
+    RUN(equal_costs_tie_and_the_first_wins);
+    RUN(nothing_meets_the_objectives);
+    RUN(pruned_is_exhaustive);
+    RUN(other_idle_timeouts_are_tried_on_the_leaders);
+    RUN(the_keep_warm_curve_ascends);
+    RUN(the_frontier_has_no_dominated_point);
+    RUN(every_allocation_may_fail);
+    RUN(every_allocation_of_a_sweep_may_fail);
+    return check_report();
+}

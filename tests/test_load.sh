@@ -1,3 +1,0 @@
-#!/bin/bash
-# tests/load_http.py for 10 seconds with 64 streams; the long run is started by hand.
-exec /usr/bin/python3 tests/load_http.py "${KEEPWARM:-build/keepwarm}" 10 64

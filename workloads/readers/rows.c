@@ -1,0 +1,283 @@
+#include "workloads/readers/rows.h"
+#include <stdlib.h>
+#include <string.h>
+
+void kw_rows_init(struct kw_rows *r)
+{
+    memset(r, 0, sizeof *r);
+    r->t.epoch_unix = INT64_MIN;
+}
+
+static void names_free(struct kw_names *s)
+{
+    for (size_t i = 0; i < s->n; i++) free(s->name[i]);
+    free(s->name);
+    free(s->slot);
+    memset(s, 0, sizeof *s);
+}
+
+void kw_rows_free(struct kw_rows *r)
+{
+    kw_trace_free(&r->t);
+    names_free(&r->models);
+    names_free(&r->classes);
+    r->cap = r->hash_cap = 0;
+}
+
+static uint32_t spread(const char *p, size_t n) /* FNV-1a, Fowler, Noll, Vo; only for finding slots */
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)p[i]) * 16777619u;
+    return h;
+}
+
+static size_t names_slot(const struct kw_names *s, const char *p, size_t n)
+{
+    size_t i = spread(p, n) & (s->slots - 1);
+    for (; s->slot[i]; i = (i + 1) & (s->slots - 1)) {
+        const char *have = s->name[s->slot[i] - 1];
+        if (strlen(have) == n && memcmp(have, p, n) == 0) break;
+    }
+    return i;
+}
+
+static enum kw_status names_grow(struct kw_names *s, struct kw_error *err)
+{
+    size_t slots = s->slots ? s->slots * 2 : 64;
+    char **name = realloc(s->name, slots / 2 * sizeof *name);
+    if (name) s->name = name;
+    uint32_t *slot = calloc(slots, sizeof *slot);
+    if (!name || !slot) {
+        free(slot);
+        return kw_fail(err, KW_ENOMEM, "out of memory for names");
+    }
+    free(s->slot);
+    s->slot = slot;
+    s->slots = slots;
+    for (size_t i = 0; i < s->n; i++) s->slot[names_slot(s, s->name[i], strlen(s->name[i]))] = (uint32_t)i + 1;
+    return KW_OK;
+}
+
+static enum kw_status names_index(struct kw_names *s, struct kw_span x, uint16_t *out, struct kw_error *err)
+{
+    if (x.n > 200) x.n = 200; /* a name is a label; longer text is not one */
+    size_t at = 0;
+    if (s->slots && s->slot[at = names_slot(s, x.p, x.n)]) {
+        *out = (uint16_t)(s->slot[at] - 1);
+        return KW_OK;
+    }
+    if (s->n > UINT16_MAX)
+        return kw_fail(err, KW_ERANGE, "more than 65536 different models or classes: is it the right column?");
+    if (2 * (s->n + 1) > s->slots) {
+        enum kw_status st = names_grow(s, err);
+        if (st != KW_OK) return st;
+        at = names_slot(s, x.p, x.n);
+    }
+    char *copy = malloc(x.n + 1);
+    if (!copy) return kw_fail(err, KW_ENOMEM, "out of memory for names");
+    memcpy(copy, x.p, x.n);
+    copy[x.n] = 0;
+    s->name[s->n] = copy;
+    s->slot[at] = (uint32_t)++s->n;
+    *out = (uint16_t)(s->n - 1);
+    return KW_OK;
+}
+
+/* One column to cap entries; the old block stays valid when it fails. */
+static bool grow(void **column, size_t cap, size_t size)
+{
+    void *p = realloc(*column, cap * size);
+    if (p) *column = p;
+    return p != NULL;
+}
+
+static enum kw_status more_rows(struct kw_rows *r, const struct kw_row *row, struct kw_error *err)
+{
+    struct kw_trace *t = &r->t;
+    size_t cap = r->cap ? r->cap + r->cap / 2 : 4096;
+    if (t->n >= KW_TRACE_MAX_ROWS) return kw_fail(err, KW_ERANGE, "more than %u requests", KW_TRACE_MAX_ROWS);
+    bool ok = grow((void **)&t->arrival, cap, sizeof *t->arrival) &&
+              grow((void **)&t->prompt, cap, sizeof *t->prompt) && grow((void **)&t->output, cap, sizeof *t->output);
+    if (ok && (t->n ? t->model != NULL : row->model.p != NULL)) ok = grow((void **)&t->model, cap, sizeof *t->model);
+    if (ok && (t->n ? t->klass != NULL : row->klass.p != NULL)) ok = grow((void **)&t->klass, cap, sizeof *t->klass);
+    if (ok && (t->n ? t->hash_at != NULL : row->hash != NULL)) {
+        ok = grow((void **)&t->hash_at, cap + 1, sizeof *t->hash_at);
+        if (ok && t->n == 0) t->hash_at[0] = 0;
+    }
+    if (!ok) return kw_fail(err, KW_ENOMEM, "out of memory for %zu requests", cap);
+    r->cap = cap;
+    return KW_OK;
+}
+
+static enum kw_status more_hashes(struct kw_rows *r, size_t need, struct kw_error *err)
+{
+    if (need > UINT32_MAX) return kw_fail(err, KW_ERANGE, "more than %u prefix hashes", UINT32_MAX);
+    size_t cap = r->hash_cap ? r->hash_cap : 4096;
+    while (cap < need) cap += cap / 2;
+    if (!grow((void **)&r->t.hash, cap, sizeof *r->t.hash))
+        return kw_fail(err, KW_ENOMEM, "out of memory for %zu prefix hashes", cap);
+    r->hash_cap = cap;
+    return KW_OK;
+}
+
+void kw_rows_drop_failed(struct kw_rows *r)
+{
+    r->t.notes.rows++;
+    r->t.notes.dropped_failed++;
+}
+
+enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct kw_error *err)
+{
+    struct kw_trace *t = &r->t;
+    enum kw_status st;
+    if (row->prompt == 0 || row->output == 0) {
+        if (!r->drop_zero)
+            return kw_fail(err, KW_ERANGE, "0 %s tokens (zero=drop leaves such rows out)",
+                           row->prompt == 0 ? "prompt" : "output");
+        t->notes.rows++;
+        if (row->output == 0)
+            t->notes.dropped_failed++;
+        else
+            t->notes.dropped_other++;
+        return KW_OK;
+    }
+    if (row->prompt > KW_TRACE_MAX_TOKENS || row->output > KW_TRACE_MAX_TOKENS)
+        return kw_fail(err, KW_ERANGE, "%llu %s tokens in one request (limit %d)",
+                       (unsigned long long)(row->prompt > KW_TRACE_MAX_TOKENS ? row->prompt : row->output),
+                       row->prompt > KW_TRACE_MAX_TOKENS ? "prompt" : "output", KW_TRACE_MAX_TOKENS);
+    if (t->n == r->cap && (st = more_rows(r, row, err)) != KW_OK) return st;
+    size_t n = t->n;
+    if (t->model && (st = names_index(&r->models, row->model, &t->model[n], err)) != KW_OK) return st;
+    if (t->klass && (st = names_index(&r->classes, row->klass, &t->klass[n], err)) != KW_OK) return st;
+    if (t->hash_at) {
+        size_t have = t->hash_at[n], need = have + row->n_hash;
+        if (need > r->hash_cap && (st = more_hashes(r, need, err)) != KW_OK) return st;
+        if (row->n_hash) memcpy(t->hash + have, row->hash, row->n_hash * sizeof *t->hash);
+        t->hash_at[n + 1] = (uint32_t)need;
+    }
+    t->arrival[n] = row->at;
+    t->prompt[n] = (uint32_t)row->prompt;
+    t->output[n] = (uint32_t)row->output;
+    if (n && row->at < r->last) {
+        t->notes.clock_back++;
+        if (r->last - row->at > t->notes.worst_back) t->notes.worst_back = r->last - row->at;
+    }
+    r->last = row->at;
+    t->notes.rows++;
+    t->n++;
+    return KW_OK;
+}
+
+/* Merges the sorted p[lo, mid) and p[mid, hi) in place, stably, through spare. Only where the two overlap is anything
+ * moved, so a trace that is nearly in order costs nearly nothing. */
+static void merge(const kw_ns *key, uint32_t *p, size_t lo, size_t mid, size_t hi, uint32_t *spare)
+{
+    if (key[p[mid - 1]] <= key[p[mid]]) return;
+    kw_ns first = key[p[mid]], last = key[p[mid - 1]];
+    size_t a = lo, b = mid;
+    for (size_t end = mid; a < end;) { /* a: the first on the left that is later than the right's first */
+        size_t m = a + (end - a) / 2;
+        if (key[p[m]] <= first)
+            a = m + 1;
+        else
+            end = m;
+    }
+    for (size_t end = hi; b < end;) { /* b: the first on the right that is not before the left's last */
+        size_t m = b + (end - b) / 2;
+        if (key[p[m]] < last)
+            b = m + 1;
+        else
+            end = m;
+    }
+    size_t n = mid - a, i = 0, j = mid, k = a;
+    memcpy(spare, p + a, n * sizeof *p);
+    while (i < n) p[k++] = j < b && key[p[j]] < key[spare[i]] ? p[j++] : spare[i++];
+}
+
+/* column[i] becomes column[p[i]], through spare[n]. */
+#define GATHER(column, spare, type)                                                                                    \
+    do {                                                                                                               \
+        type *to_ = (type *)(spare);                                                                                   \
+        for (size_t i = 0; i < n; i++) to_[i] = (column)[p[i]];                                                        \
+        memcpy(column, to_, n * sizeof *to_);                                                                          \
+    } while (0)
+
+enum kw_status kw_rows_sort(struct kw_trace *t, struct kw_error *err)
+{
+    /* All memory up front, 12 bytes a request: a hundred million must sort within 4 GiB, and failure must change nothing.
+     * The spare block serves the merges, then the columns one after another. */
+    size_t n = t->n, n_hash = t->hash_at ? t->hash_at[n] : 0;
+    uint32_t *order = malloc((n + 1) * sizeof *order), *hash_at = t->hash_at ? malloc((n + 1) * sizeof *hash_at) : NULL;
+    void *spare = malloc((n + 1) * sizeof(kw_ns));
+    uint64_t *hash = t->hash_at ? malloc((n_hash + 1) * sizeof *hash) : NULL;
+    if (!order || !spare || (t->hash_at && (!hash_at || !hash))) {
+        free(order), free(spare), free(hash_at), free(hash);
+        return kw_fail(err, KW_ENOMEM, "out of memory sorting %zu requests", n);
+    }
+    uint32_t *p = order;
+    for (size_t i = 0; i < n; i++) p[i] = (uint32_t)i;
+    for (size_t w = 1; w < n; w *= 2)
+        for (size_t lo = 0; lo + w < n; lo += 2 * w)
+            merge(t->arrival, p, lo, lo + w, lo + 2 * w < n ? lo + 2 * w : n, spare);
+    GATHER(t->arrival, spare, kw_ns);
+    GATHER(t->prompt, spare, uint32_t);
+    GATHER(t->output, spare, uint32_t);
+    if (t->model) GATHER(t->model, spare, uint16_t);
+    if (t->klass) GATHER(t->klass, spare, uint16_t);
+    if (t->hash_at) {
+        hash_at[0] = 0;
+        for (size_t i = 0; i < n; i++) {
+            uint32_t from = t->hash_at[p[i]], k = t->hash_at[p[i] + 1] - from;
+            if (k) memcpy(hash + hash_at[i], t->hash + from, k * sizeof *hash);
+            hash_at[i + 1] = hash_at[i] + k;
+        }
+        free(t->hash_at);
+        free(t->hash);
+        t->hash_at = hash_at;
+        t->hash = hash;
+    }
+    free(order);
+    free(spare);
+    return KW_OK;
+}
+
+/* Gives back what a column over-allocated; a failed shrink keeps the block. */
+static void shrink(void **column, size_t n, size_t size)
+{
+    if (!*column) return;
+    void *p = realloc(*column, (n ? n : 1) * size);
+    if (p) *column = p;
+}
+
+enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw_error *err)
+{
+    struct kw_trace *t = &r->t;
+    enum kw_status st;
+    if (t->n == 0)
+        return kw_fail(err, KW_ERANGE, "holds no requests (rows left out: %llu)", (unsigned long long)t->notes.rows);
+    shrink((void **)&t->arrival, t->n, sizeof *t->arrival);
+    shrink((void **)&t->prompt, t->n, sizeof *t->prompt);
+    shrink((void **)&t->output, t->n, sizeof *t->output);
+    shrink((void **)&t->model, t->n, sizeof *t->model);
+    shrink((void **)&t->klass, t->n, sizeof *t->klass);
+    shrink((void **)&t->hash_at, t->n + 1, sizeof *t->hash_at);
+    shrink((void **)&t->hash, t->hash_at ? t->hash_at[t->n] : 0, sizeof *t->hash);
+    if (t->notes.clock_back && (st = kw_rows_sort(t, err)) != KW_OK) return st;
+    kw_ns first = t->arrival[0];
+    if (r->dated) t->epoch_unix = first / KW_NS_PER_S;
+    for (size_t i = 0; i < t->n; i++) {
+        t->arrival[i] -= first;
+        t->notes.equal_times += i && t->arrival[i] == t->arrival[i - 1];
+    }
+    t->span = t->arrival[t->n - 1];
+    if (t->hash_at == NULL) t->hash_block = 0;
+    t->model_name = r->models.name;
+    t->n_models = r->models.n;
+    t->class_name = r->classes.name;
+    t->n_classes = r->classes.n;
+    free(r->models.slot);
+    free(r->classes.slot);
+    *out = *t;
+    kw_rows_init(r);
+    return KW_OK;
+}

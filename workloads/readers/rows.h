@@ -1,0 +1,49 @@
+/* workloads/readers/rows.h - a trace in the making: readers push rows, finish turns them into a kw_trace that keeps its
+ * invariants. Columns only: 16 bytes a row, 18 with models, 20 with classes. */
+#ifndef KW_WORKLOADS_READERS_ROWS_H
+#define KW_WORKLOADS_READERS_ROWS_H
+#include "workloads/readers/timestamp.h"
+#include "workloads/trace.h"
+
+struct kw_names {    /* distinct strings in order of appearance */
+    char **name;     /* [n], owned */
+    uint32_t *slot;  /* [slots] index + 1 into name; open addressing; 0 is free */
+    size_t n, slots; /* slots: a power of two, at least 2 n */
+};
+
+struct kw_rows {
+    struct kw_trace t; /* columns so far; arrival still absolute and unsorted */
+    size_t cap, hash_cap;
+    struct kw_names models, classes;
+    kw_ns last;     /* arrival of the row before */
+    bool dated;     /* arrival counts from 1970 */
+    bool drop_zero; /* zero=drop */
+};
+
+struct kw_row {
+    kw_ns at; /* >= 0 */
+    uint64_t prompt, output;
+    struct kw_span model, klass; /* p NULL: the source has none */
+    const uint64_t *hash;        /* [n_hash], copied */
+    size_t n_hash;
+};
+
+void kw_rows_init(struct kw_rows *r);
+void kw_rows_free(struct kw_rows *r);
+
+/* Adds a row. KW_ERANGE: no prompt or output tokens (counted and left out instead when drop_zero is set), more than
+ * KW_TRACE_MAX_TOKENS, too many rows, names or hashes. KW_ENOMEM. The trace is then not usable; free it. A source that
+ * names a model (class, hashes) in one row must do so in all: the columns are made by the first row that is kept. */
+enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct kw_error *err);
+
+/* A failed row, left out and counted. */
+void kw_rows_drop_failed(struct kw_rows *r);
+
+/* Sorts stably if a clock jumped back, rebases to 0, moves everything into *t and leaves *r empty. KW_ERANGE when there
+ * are no rows; then, and on KW_ENOMEM, *t is untouched. */
+enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *t, struct kw_error *err);
+
+/* Stable sort of t's columns by arrival. KW_ENOMEM: unchanged. */
+enum kw_status kw_rows_sort(struct kw_trace *t, struct kw_error *err);
+
+#endif

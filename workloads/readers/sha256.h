@@ -1,0 +1,18 @@
+/* workloads/readers/sha256.h - SHA-256 of a byte stream (FIPS 180-4), so that a result can name the exact trace it used. */
+#ifndef KW_WORKLOADS_READERS_SHA256_H
+#define KW_WORKLOADS_READERS_SHA256_H
+#include <stddef.h>
+#include <stdint.h>
+
+struct kw_sha256 {
+    uint32_t h[8];
+    uint64_t bytes; /* added so far */
+    unsigned char block[64];
+};
+
+void kw_sha256_init(struct kw_sha256 *s);
+void kw_sha256_add(struct kw_sha256 *s, const void *data, size_t n);
+/* The digest as 64 lower-case hex digits and a NUL. s needs another init before it is used again. */
+void kw_sha256_hex(struct kw_sha256 *s, char hex[65]);
+
+#endif

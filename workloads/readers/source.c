@@ -1,0 +1,278 @@
+#include "workloads/readers/source.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "sim/core/files/embedded.h"
+
+enum { RAW_CHUNK = 128 << 10, FIRST_BUF = 256 << 10 };
+
+static enum kw_status begin(struct kw_source *s, struct kw_error *err)
+{
+    kw_sha256_init(&s->sha);
+    s->in = malloc(RAW_CHUNK);
+    s->buf = malloc(FIRST_BUF + 1);
+    s->cap = FIRST_BUF;
+    if (s->in && s->buf) return KW_OK;
+    kw_source_close(s);
+    return kw_fail(err, KW_ENOMEM, "out of memory reading %s", s->name);
+}
+
+enum kw_status kw_source_open(struct kw_source *s, const char *path, struct kw_error *err)
+{
+    memset(s, 0, sizeof *s);
+    s->fd = -1;
+    bool is_stdin = strcmp(path, "-") == 0;
+    size_t len;
+    const char *built_in = is_stdin || access(path, F_OK) == 0 ? NULL : kw_embedded_find(path, &len);
+    if (built_in) return kw_source_memory(s, path, built_in, len, err);
+    snprintf(s->name, sizeof s->name, "%s", is_stdin ? "stdin" : path);
+    s->fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    if (s->fd < 0) return kw_fail(err, KW_EINPUT, "%s: %s", s->name, strerror(errno));
+    struct stat st;
+    if (fstat(s->fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        kw_source_close(s);
+        return kw_fail(err, KW_EINPUT, "%s: is a directory", s->name);
+    }
+    return begin(s, err);
+}
+
+enum kw_status kw_source_memory(struct kw_source *s, const char *name, const void *data, size_t n, struct kw_error *err)
+{
+    memset(s, 0, sizeof *s);
+    s->fd = -1;
+    snprintf(s->name, sizeof s->name, "%s", name);
+    s->mem = data;
+    s->mem_n = n;
+    return begin(s, err);
+}
+
+void kw_source_close(struct kw_source *s)
+{
+    if (s->member_open) inflateEnd(&s->z);
+    if (s->fd >= 0) close(s->fd);
+    free(s->in);
+    free(s->buf);
+    s->member_open = false;
+    s->fd = -1;
+    s->in = NULL;
+    s->buf = NULL;
+    s->mem = NULL;
+    s->mem_n = s->at = s->n = s->cap = s->in_at = s->in_n = 0;
+    s->raw_end = s->end = true;
+}
+
+/* Raw bytes into dst; *got == 0 only at the end. */
+static enum kw_status raw_read(struct kw_source *s, void *dst, size_t room, size_t *got, struct kw_error *err)
+{
+    *got = 0;
+    if (s->raw_end) return KW_OK;
+    if (s->fd < 0) {
+        *got = room < s->mem_n ? room : s->mem_n;
+        if (*got) memcpy(dst, s->mem, *got);
+        s->mem += *got;
+        s->mem_n -= *got;
+    } else {
+        ssize_t k;
+        do k = read(s->fd, dst, room);
+        while (k < 0 && errno == EINTR);
+        if (k < 0) return kw_fail(err, KW_EINPUT, "read failed: %s", strerror(errno));
+        *got = (size_t)k;
+    }
+    if (*got == 0) s->raw_end = true;
+    kw_sha256_add(&s->sha, dst, *got);
+    s->raw += *got;
+    return KW_OK;
+}
+
+static enum kw_status member_begin(struct kw_source *s, struct kw_error *err)
+{
+    memset(&s->z, 0, sizeof s->z);
+    int rc = inflateInit2(&s->z, 15 + 16); /* 15: largest window; 16: gzip wrapping, CRC and length checked */
+    if (rc == Z_MEM_ERROR) return kw_fail(err, KW_ENOMEM, "out of memory for gzip");
+    if (rc != Z_OK) return kw_fail(err, KW_EFAIL, "zlib would not start (%d)", rc);
+    s->member_open = true;
+    return KW_OK;
+}
+
+/* After a gzip member: another one may follow, or zero padding (tapes), or the end; anything else is not ours. */
+static enum kw_status member_next(struct kw_source *s, struct kw_error *err)
+{
+    inflateEnd(&s->z);
+    s->member_open = false;
+    for (;;) {
+        while (s->in_at < s->in_n && s->in[s->in_at] == 0) s->in_at++;
+        if (s->in_at < s->in_n) break;
+        s->in_at = 0;
+        enum kw_status st = raw_read(s, s->in, RAW_CHUNK, &s->in_n, err);
+        if (st != KW_OK) return st;
+        if (s->in_n == 0) {
+            s->end = true;
+            return KW_OK;
+        }
+    }
+    if (s->in[s->in_at] != 0x1f)
+        return kw_fail(err, KW_EPARSE, "something that is not gzip follows the gzip data (near byte %llu)",
+                       (unsigned long long)(s->raw - (s->in_n - s->in_at)));
+    return member_begin(s, err);
+}
+
+/* More decoded bytes behind buf[n). Sets end when there are none. */
+static enum kw_status fill(struct kw_source *s, struct kw_error *err)
+{
+    size_t got;
+    enum kw_status st = KW_OK;
+    if (s->raw == 0 && !s->raw_end) { /* the first bytes tell gzip from plain */
+        do {
+            if ((st = raw_read(s, s->in + s->in_n, RAW_CHUNK - s->in_n, &got, err)) != KW_OK) return st;
+            s->in_n += got;
+        } while (got && s->in_n < 2);
+        s->gzip = s->in_n >= 2 && s->in[0] == 0x1f && s->in[1] == 0x8b;
+        if (s->gzip && (st = member_begin(s, err)) != KW_OK) return st;
+    }
+    if (!s->gzip) {
+        if (s->in_at < s->in_n) { /* the first bytes, read above */
+            got = s->in_n - s->in_at < s->cap - s->n ? s->in_n - s->in_at : s->cap - s->n;
+            memcpy(s->buf + s->n, s->in + s->in_at, got);
+            s->in_at += got;
+        } else if ((st = raw_read(s, s->buf + s->n, s->cap - s->n, &got, err)) != KW_OK) {
+            return st;
+        }
+        s->n += got;
+        if (got == 0) s->end = true;
+        return KW_OK;
+    }
+    size_t had = s->n;
+    while (s->n == had && !s->end) {
+        if (s->in_at == s->in_n) {
+            s->in_at = 0;
+            if ((st = raw_read(s, s->in, RAW_CHUNK, &s->in_n, err)) != KW_OK) return st;
+            if (s->in_n == 0)
+                return kw_fail(err, KW_EPARSE, "gzip data ends early: the file is truncated after %llu bytes",
+                               (unsigned long long)s->raw);
+        }
+        s->z.next_in = s->in + s->in_at;
+        s->z.avail_in = (uInt)(s->in_n - s->in_at);
+        s->z.next_out = (unsigned char *)s->buf + s->n;
+        s->z.avail_out = (uInt)(s->cap - s->n);
+        int rc = inflate(&s->z, Z_NO_FLUSH);
+        s->in_at = s->in_n - s->z.avail_in;
+        s->n = s->cap - s->z.avail_out;
+        if (rc == Z_STREAM_END) {
+            if ((st = member_next(s, err)) != KW_OK) return st;
+        } else if (rc == Z_MEM_ERROR) {
+            return kw_fail(err, KW_ENOMEM, "out of memory for gzip");
+        } else if (rc != Z_OK && rc != Z_BUF_ERROR) {
+            return kw_fail(err, KW_EPARSE, "gzip data is corrupt near byte %llu: %s",
+                           (unsigned long long)(s->raw - (s->in_n - s->in_at)), s->z.msg ? s->z.msg : "bad data");
+        }
+    }
+    return KW_OK;
+}
+
+/* Room for more bytes: what was consumed makes way, then the buffer doubles up to a line's limit. */
+static enum kw_status make_room(struct kw_source *s, size_t limit, struct kw_error *err)
+{
+    if (s->at) {
+        memmove(s->buf, s->buf + s->at, s->n - s->at);
+        s->n -= s->at;
+        s->at = 0;
+    }
+    if (s->n < s->cap) return KW_OK;
+    if (s->cap >= limit) return kw_fail(err, KW_EPARSE, "a line is longer than %u MiB", KW_SOURCE_MAX_LINE >> 20);
+    size_t cap = s->cap * 2;
+    char *buf = realloc(s->buf, cap + 1);
+    if (!buf) return kw_fail(err, KW_ENOMEM, "out of memory for a line of %zu bytes", cap);
+    s->buf = buf;
+    s->cap = cap;
+    return KW_OK;
+}
+
+enum kw_status kw_source_peek(struct kw_source *s, size_t want, const char **head, size_t *n, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    while (s->n - s->at < want && !s->end) {
+        if ((st = make_room(s, KW_SOURCE_MAX_LINE, err)) != KW_OK || (st = fill(s, err)) != KW_OK) return st;
+    }
+    *head = s->buf + s->at;
+    *n = s->n - s->at;
+    return KW_OK;
+}
+
+/* The start of a text: a byte-order mark is left out; a control character among the first eight bytes, as in the
+ * signatures of HDF5, ELF, PNG and zip, says that it is none. */
+static enum kw_status begin_text(struct kw_source *s, struct kw_error *err)
+{
+    const char *head;
+    size_t n;
+    enum kw_status st = kw_source_peek(s, 8, &head, &n, err);
+    if (st != KW_OK) return st;
+    for (size_t i = 0; i < n && i < 8; i++)
+        if ((unsigned char)head[i] < ' ' && !strchr("\t\r\n", head[i] ? head[i] : 1))
+            return kw_fail(err, KW_EPARSE, "looks binary: byte 0x%02x at its start", (unsigned)(unsigned char)head[i]);
+    if (n >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0) s->at += 3;
+    s->text_checked = true;
+    return KW_OK;
+}
+
+enum kw_status kw_source_line(struct kw_source *s, char **line, size_t *n, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    *line = NULL;
+    *n = 0;
+    if (!s->text_checked && (st = begin_text(s, err)) != KW_OK) return st;
+    char *nl = NULL;
+    size_t seen = 0;
+    for (;;) {
+        nl = memchr(s->buf + s->at + seen, '\n', s->n - s->at - seen);
+        if (nl || s->end) break;
+        seen = s->n - s->at;
+        if ((st = make_room(s, KW_SOURCE_MAX_LINE, err)) != KW_OK || (st = fill(s, err)) != KW_OK) {
+            s->line++;
+            return st;
+        }
+    }
+    if (!nl && s->at == s->n) return KW_OK;
+    s->line++;
+    char *p = s->buf + s->at, *stop = nl ? nl : s->buf + s->n;
+    s->at = (size_t)(stop - s->buf) + (nl ? 1 : 0);
+    if (memchr(p, 0, (size_t)(stop - p))) return kw_fail(err, KW_EPARSE, "looks binary: a NUL byte in the text");
+    if (stop > p && stop[-1] == '\r') stop--;
+    *stop = 0;
+    *line = p;
+    *n = (size_t)(stop - p);
+    return KW_OK;
+}
+
+enum kw_status kw_source_all(struct kw_source *s, size_t limit, char **text, size_t *n, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    *text = NULL;
+    while (!s->end && s->n - s->at <= limit) {
+        if ((st = make_room(s, limit + 1, err)) != KW_OK || (st = fill(s, err)) != KW_OK) return st;
+    }
+    if (s->n - s->at > limit) return kw_fail(err, KW_EPARSE, "is larger than %zu bytes", limit);
+    *n = s->n - s->at;
+    char *copy = malloc(*n + 1);
+    if (!copy) return kw_fail(err, KW_ENOMEM, "out of memory for %zu bytes", *n);
+    memcpy(copy, s->buf + s->at, *n);
+    copy[*n] = 0;
+    s->at = s->n;
+    *text = copy;
+    return KW_OK;
+}
+
+enum kw_status kw_source_hash(struct kw_source *s, char hex[65], struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    while (!s->raw_end) {
+        size_t got;
+        if ((st = raw_read(s, s->in, RAW_CHUNK, &got, err)) != KW_OK) return st;
+    }
+    s->end = true;
+    kw_sha256_hex(&s->sha, hex);
+    return KW_OK;
+}

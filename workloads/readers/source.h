@@ -1,0 +1,53 @@
+/* workloads/readers/source.h - a source of lines: a file, stdin or memory, gzip decoded on the way, the SHA-256 of the raw bytes
+ * kept. Readers see only this, so that tests and fuzzers hand them memory. */
+#ifndef KW_WORKLOADS_READERS_SOURCE_H
+#define KW_WORKLOADS_READERS_SOURCE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <zlib.h>
+#include "sim/core/status.h"
+#include "workloads/readers/sha256.h"
+
+#define KW_SOURCE_MAX_LINE (16u << 20) /* bytes; a longer line is refused, never cut */
+
+struct kw_source {
+    char name[200];           /* path, for messages; "stdin" for "-" */
+    long line;                /* number of the line last returned, from 1; blank ones count */
+    uint64_t raw;             /* bytes read, before gunzip */
+    int fd;                   /* -1: memory */
+    const unsigned char *mem; /* borrowed; the rest of the memory */
+    size_t mem_n;
+    unsigned char *in; /* raw bytes waiting for inflate, [in_at, in_n) */
+    size_t in_at, in_n;
+    bool gzip, member_open, raw_end, end, text_checked;
+    z_stream z;
+    char *buf; /* decoded bytes, [at, n); one more byte is allocated for a NUL */
+    size_t at, n, cap;
+    struct kw_sha256 sha;
+};
+
+/* "-" is stdin; a path that does not exist but names a file built into the program (workloads/chat-week.json) means that
+ * one. KW_EINPUT when it cannot be opened or is a directory; KW_ENOMEM. On failure nothing is left open. */
+enum kw_status kw_source_open(struct kw_source *s, const char *path, struct kw_error *err);
+/* data is borrowed until close; gzip is recognised as in a file. */
+enum kw_status kw_source_memory(struct kw_source *s, const char *name, const void *data, size_t n,
+                                struct kw_error *err);
+void kw_source_close(struct kw_source *s); /* safe to call again */
+
+/* The next line, NUL-terminated in place of its newline and without a CR before it; *line is NULL at the end. It may be
+ * changed by the caller and lives until the next call. A byte-order mark at the start of the file is left out.
+ * KW_EPARSE: a NUL byte ("looks binary"), a line above KW_SOURCE_MAX_LINE, gzip truncated, corrupt or followed by
+ * something else. */
+enum kw_status kw_source_line(struct kw_source *s, char **line, size_t *n, struct kw_error *err);
+
+/* The first decoded bytes without consuming them, at least `want` unless the source ends before. */
+enum kw_status kw_source_peek(struct kw_source *s, size_t want, const char **head, size_t *n, struct kw_error *err);
+
+/* Everything that is left, NUL-terminated (malloc'd, the caller frees), refused above `limit` bytes. */
+enum kw_status kw_source_all(struct kw_source *s, size_t limit, char **text, size_t *n, struct kw_error *err);
+
+/* Reads what is left without keeping it, then the SHA-256 of all raw bytes. */
+enum kw_status kw_source_hash(struct kw_source *s, char hex[65], struct kw_error *err);
+
+#endif

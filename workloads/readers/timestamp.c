@@ -1,0 +1,146 @@
+#include "workloads/readers/timestamp.h"
+#include <string.h>
+
+static bool digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+#define SHOW(s) (int)((s).n < 40 ? (s).n : 40), (s).p
+
+static enum kw_status not_a_number(struct kw_span s, struct kw_error *err)
+{
+    return s.n ? kw_fail(err, KW_EPARSE, "want a number, got '%.*s'", SHOW(s))
+               : kw_fail(err, KW_EPARSE, "want a number, got an empty field");
+}
+
+enum kw_status kw_timestamp_decimal(struct kw_span s, int exp10, kw_ns *out, struct kw_error *err)
+{
+    const char *p = s.p, *end = s.p + s.n;
+    bool negative = p < end && *p == '-';
+    if (negative || (p < end && *p == '+')) p++;
+    uint64_t v = 0;
+    int scale = exp10, used = 0; /* the value is v * 10^scale ns; 19 significant digits fit v, the rest is below a ns */
+    bool any = false, point = false;
+    for (; p < end && (digit(*p) || (*p == '.' && !point)); p++) {
+        if (*p == '.') {
+            point = true;
+            continue;
+        }
+        any = true;
+        if (used < 19) {
+            v = v * 10 + (uint64_t)(*p - '0');
+            used += v != 0;
+            scale -= point;
+        } else {
+            scale += !point;
+        }
+    }
+    if (!any) return not_a_number(s, err);
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        bool down = ++p < end && *p == '-', had = false;
+        if (p < end && (*p == '-' || *p == '+')) p++;
+        int e = 0;
+        for (; p < end && digit(*p); p++, had = true)
+            if (e < 1000) e = e * 10 + (*p - '0');
+        if (!had) return not_a_number(s, err);
+        scale += down ? -e : e;
+    }
+    if (p != end) return not_a_number(s, err);
+    if (negative && v) return kw_fail(err, KW_ERANGE, "time %.*s is negative", SHOW(s));
+    for (; v && scale > 0 && v <= INT64_MAX / 10; scale--) v *= 10;
+    if (v && scale < 0) {
+        uint64_t d = 1;
+        for (; scale < 0 && d <= v && d < UINT64_C(10000000000000000000); scale++) d *= 10;
+        uint64_t rest = v % d;
+        v = scale < 0 ? 0 : v / d + (rest >= d - rest); /* still too fine once d > v: less than half a ns */
+        scale = 0;
+    }
+    if (v && (scale > 0 || v > INT64_MAX))
+        return kw_fail(err, KW_ERANGE, "time %.*s is beyond 292 years (is its unit right? unit=s|ms|us|ns)", SHOW(s));
+    *out = (kw_ns)v;
+    return KW_OK;
+}
+
+int64_t kw_timestamp_days(int year, int month, int day)
+{
+    /* Counting years from March puts the leap day last; 719468 days from 0000-03-01 to 1970-01-01. */
+    int64_t y = month <= 2 ? year - 1 : year;
+    int64_t m = (month + 9) % 12;
+    return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
+}
+
+/* k digits at p; false when one is none. */
+static bool fixed(const char *p, int k, int *out)
+{
+    int v = 0;
+    for (int i = 0; i < k; i++) {
+        if (!digit(p[i])) return false;
+        v = v * 10 + (p[i] - '0');
+    }
+    *out = v;
+    return true;
+}
+
+bool kw_timestamp_looks_iso(struct kw_span s)
+{
+    int x;
+    return s.n >= 7 && fixed(s.p, 4, &x) && s.p[4] == '-' && fixed(s.p + 5, 2, &x);
+}
+
+enum kw_status kw_timestamp_iso(struct kw_span s, kw_ns *out, struct kw_error *err)
+{
+    static const int month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    const char *p = s.p, *end = s.p + s.n;
+    int Y, M, D, h, m, sec;
+    if (s.n < 19 || !fixed(p, 4, &Y) || p[4] != '-' || !fixed(p + 5, 2, &M) || p[7] != '-' || !fixed(p + 8, 2, &D) ||
+        (p[10] != ' ' && p[10] != 'T') || !fixed(p + 11, 2, &h) || p[13] != ':' || !fixed(p + 14, 2, &m) ||
+        p[16] != ':' || !fixed(p + 17, 2, &sec))
+        return kw_fail(err, KW_EPARSE, "want a time such as 2023-11-16 18:17:03.97996, got '%.*s'", SHOW(s));
+    p += 19;
+    int64_t frac = 0, unit = KW_NS_PER_S / 10;
+    if (p < end && *p == '.')
+        for (p++; p < end && digit(*p); p++, unit /= 10) frac += (*p - '0') * unit;
+    int64_t zone = 0;
+    if (p < end && *p == 'Z') {
+        p++;
+    } else if (p < end && (*p == '+' || *p == '-')) {
+        int zh, zm = 0, sign = *p++ == '-' ? -1 : 1;
+        if (end - p < 2 || !fixed(p, 2, &zh) || zh > 15)
+            return kw_fail(err, KW_EPARSE, "time zone of '%.*s' is malformed", SHOW(s));
+        p += 2;
+        if (p < end && *p == ':') p++;
+        if (end - p >= 2 && fixed(p, 2, &zm) && zm < 60) p += 2;
+        zone = sign * (zh * 60 + zm) * 60;
+    }
+    if (p != end) return kw_fail(err, KW_EPARSE, "text after the time in '%.*s'", SHOW(s));
+    int leap = (Y % 4 == 0 && Y % 100 != 0) || Y % 400 == 0;
+    if (Y < 1970 || Y > 2261 || M < 1 || M > 12 || D < 1 || D > month_days[M - 1] + (M == 2 && leap) || h > 23 ||
+        m > 59 || sec > 60)
+        return kw_fail(err, KW_ERANGE, "no such time: '%.*s' (years 1970 to 2261)", SHOW(s));
+    int64_t t = kw_timestamp_days(Y, M, D) * 86400 + h * 3600 + m * 60 + sec - zone;
+    if (t < 0) return kw_fail(err, KW_ERANGE, "'%.*s' is before 1970", SHOW(s));
+    *out = t * KW_NS_PER_S + frac;
+    return KW_OK;
+}
+
+enum kw_status kw_timestamp_count(struct kw_span s, uint64_t *out, struct kw_error *err)
+{
+    const char *p = s.p, *end = s.p + s.n;
+    uint64_t v = 0;
+    for (; p < end && digit(*p); p++) {
+        v = v * 10 + (uint64_t)(*p - '0');
+        if (v > UINT64_C(1) << 53) return kw_fail(err, KW_ERANGE, "count %.*s is absurd", SHOW(s));
+    }
+    bool any = p > s.p;
+    if (any && p < end && *p == '.')
+        for (p++; p < end && *p == '0'; p++) {
+        }
+    if (!any || p != end) {
+        if (s.n && *s.p == '-') return kw_fail(err, KW_ERANGE, "count %.*s is negative", SHOW(s));
+        return s.n ? kw_fail(err, KW_EPARSE, "want a whole number of tokens, got '%.*s'", SHOW(s))
+                   : kw_fail(err, KW_EPARSE, "want a whole number of tokens, got an empty field");
+    }
+    *out = v;
+    return KW_OK;
+}
