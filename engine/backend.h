@@ -2,11 +2,11 @@
  * ("reference", "cpu"), libkeepwarm_cuda.so fills it and is opened at run time by engine/plugin.h. Callers know no
  * device.
  *
- * Life: create (context only) -> weights_alloc -> upload ... (or weights_fill) -> kv_alloc -> prepare -> submit and wait,
- * again and again -> destroy. All calls on one backend come from one thread, except upload and upload_wait, which the loader's threads
- * call at once (each with stage buffers of its own), and which may overlap prepare. Functions return kw_status and fill
- * err; a plugin includes this header inside extern "C" and compiles sim/core/status.c and engine/startup.c into itself.
- * No function may print, exit or abort on what its input or the device does.
+ * Life: create (context only) -> weights_alloc -> upload ... (or weights_fill) -> kv_alloc -> prepare -> submit and
+ * wait, again and again -> destroy. All calls on one backend come from one thread, except upload and upload_wait, which
+ * the loader's threads call at once (each with stage buffers of its own), and which may overlap prepare. Functions
+ * return kw_status and fill err; a plugin includes this header inside extern "C" and compiles sim/core/status.c and
+ * engine/startup.c into itself. No function may print, exit or abort on what its input or the device does.
  *
  * Numerics every backend keeps: sums, softmax, norms, RoPE angles and the residual stream in fp32 or better for
  * precision fp32; for 16-bit precisions activations may be rounded to it between operations. fp8: the input of each
@@ -49,8 +49,8 @@ struct kw_backend_params {
     uint32_t max_tokens;                    /* tokens of a batch at most */
     uint32_t max_seqs;                      /* sequences of a batch, and rows of logits, at most */
     uint32_t max_model_len;                 /* tokens of one sequence at most */
-    double memory_fraction;     /* of a GPU's memory, or of what is available on a CPU's machine: what weights, KV and workspace
-                                   may take, 0 < f <= 1 */
+    double memory_fraction;     /* of a GPU's memory, or of what is available on a CPU's machine: what weights, KV and
+                                   workspace     may take, 0 < f <= 1 */
     bool eager;                 /* no captured graphs: every step launches its kernels one by one */
     struct kw_startup *startup; /* phases are recorded here; NULL: nowhere. Borrowed while the backend lives */
 };
@@ -61,7 +61,8 @@ struct kw_batch_seq {
     uint32_t past; /* tokens of it in the KV cache before this step */
 };
 
-/* A ragged batch. Decodes come first: sequences [0, n_decode) have len 1; n_decode == n_seqs is the fast path (graphs). */
+/* A ragged batch. Decodes come first: sequences [0, n_decode) have len 1; n_decode == n_seqs is the fast path (graphs).
+ */
 struct kw_batch {
     uint32_t n_tokens, n_seqs, n_decode;
     const uint32_t *tokens;    /* [n_tokens] ids, or KW_TOKEN_PREVIOUS | row */
@@ -90,7 +91,8 @@ struct kw_backend_ops {
 
     /* How many devices there are; KW_EFAIL with what to install when the driver or a device is missing. */
     enum kw_status (*probe)(uint32_t *n_devices, struct kw_error *err);
-    /* KW_ERANGE for a config, precision or kv_dtype it does not implement; KW_ENOMEM; KW_EFAIL. *b is NULL on failure. */
+    /* KW_ERANGE for a config, precision or kv_dtype it does not implement; KW_ENOMEM; KW_EFAIL. *b is NULL on failure.
+     */
     enum kw_status (*create)(struct kw_backend **b, const struct kw_backend_params *p, struct kw_error *err);
     void (*destroy)(struct kw_backend *b); /* NULL is allowed; waits for what is under way */
     enum kw_status (*device)(struct kw_backend *b, struct kw_device *d, struct kw_error *err);
@@ -107,7 +109,8 @@ struct kw_backend_ops {
     enum kw_status (*upload)(struct kw_backend *b, uint32_t handle, uint64_t dst, const void *src, size_t bytes,
                              struct kw_error *err);
     enum kw_status (*upload_wait)(struct kw_backend *b, uint32_t handle, struct kw_error *err);
-    enum kw_status (*weights_fill)(struct kw_backend *b, uint64_t seed, struct kw_error *err); /* engine/model/synthetic.h */
+    enum kw_status (*weights_fill)(struct kw_backend *b, uint64_t seed,
+                                   struct kw_error *err); /* engine/model/synthetic.h */
     enum kw_status (*weights_read)(struct kw_backend *b, uint64_t offset, void *dst, size_t bytes,
                                    struct kw_error *err);
 
@@ -120,9 +123,9 @@ struct kw_backend_ops {
     /* Everything that the first step would otherwise pay for: plans, warm-up, graphs; each a phase of startup. */
     enum kw_status (*prepare)(struct kw_backend *b, struct kw_error *err);
 
-    /* Runs the batch; returns once its arrays may be reused. At most two batches are under way; they run in the order of
-     * submission, so a later one may write blocks that an earlier one reads. wait: the oldest of them is done and its
-     * result filled. A failed submit leaves nothing under way from that call. */
+    /* Runs the batch; returns once its arrays may be reused. At most two batches are under way; they run in the order
+     * of submission, so a later one may write blocks that an earlier one reads. wait: the oldest of them is done and
+     * its result filled. A failed submit leaves nothing under way from that call. */
     enum kw_status (*submit)(struct kw_backend *b, const struct kw_batch *batch, struct kw_result *out,
                              struct kw_error *err);
     enum kw_status (*wait)(struct kw_backend *b, struct kw_error *err);
@@ -133,8 +136,9 @@ struct kw_backend_ops {
 enum kw_status kw_batch_check(const struct kw_batch *batch, const struct kw_backend_params *p, uint32_t num_blocks,
                               struct kw_error *err);
 
-extern const struct kw_backend_ops kw_backend_reference; /* engine/cpu/cpu_reference.c: fp32 sums, one loop after another */
-extern const struct kw_backend_ops kw_backend_cpu;       /* engine/cpu/cpu.c: blocked, vectorised, OpenMP */
+extern const struct kw_backend_ops
+    kw_backend_reference;                          /* engine/cpu/cpu_reference.c: fp32 sums, one loop after another */
+extern const struct kw_backend_ops kw_backend_cpu; /* engine/cpu/cpu.c: blocked, vectorised, OpenMP */
 
 /* What a plugin exports: extern "C" const struct kw_backend_ops *kw_backend_plugin(void); */
 typedef const struct kw_backend_ops *kw_backend_plugin_fn(void);

@@ -26,12 +26,12 @@ enum kw_status kw_bench_limits(struct kw_bench_limits *l, struct kw_engine *e, u
 struct rig { /* the arrays of a batch and of two results */
     struct kw_engine *e;
     const struct kw_bench_options *o;
-    uint32_t *tokens, *positions, *slots;   /* [max_tokens] */
-    struct kw_batch_seq *seqs;              /* [max_seqs] */
-    uint32_t *logit_tokens, *argmax[2];     /* [max_seqs] */
-    uint32_t *tables;                       /* [num_blocks]: all blocks, shuffled as in use they would be */
-    uint64_t n_batches;                     /* submitted so far: their parity picks argmax */
-    int64_t *sample;                        /* [steps or PROMPT_RUNS] ns */
+    uint32_t *tokens, *positions, *slots; /* [max_tokens] */
+    struct kw_batch_seq *seqs;            /* [max_seqs] */
+    uint32_t *logit_tokens, *argmax[2];   /* [max_seqs] */
+    uint32_t *tables;                     /* [num_blocks]: all blocks, shuffled as in use they would be */
+    uint64_t n_batches;                   /* submitted so far: their parity picks argmax */
+    int64_t *sample;                      /* [steps or PROMPT_RUNS] ns */
 };
 
 static void rig_free(struct rig *r)
@@ -75,8 +75,13 @@ static void place(struct rig *r, const uint32_t *table, uint32_t at, uint32_t po
 
 static struct kw_batch batch_of(struct rig *r, uint32_t stride)
 {
-    return (struct kw_batch){ .tokens = r->tokens, .positions = r->positions, .slots = r->slots, .seqs = r->seqs,
-                              .tables = r->tables, .table_stride = stride, .logit_tokens = r->logit_tokens };
+    return (struct kw_batch){ .tokens = r->tokens,
+                              .positions = r->positions,
+                              .slots = r->slots,
+                              .seqs = r->seqs,
+                              .tables = r->tables,
+                              .table_stride = stride,
+                              .logit_tokens = r->logit_tokens };
 }
 
 static enum kw_status submit(struct rig *r, const struct kw_batch *b, struct kw_result *result, struct kw_error *err)
@@ -101,9 +106,9 @@ static enum kw_status submit_decode(struct rig *r, const struct kw_bench_row *ro
     return submit(r, &b, result, err);
 }
 
-/* A step's time is from the end of the one before to its own end: what a stream of tokens sees. One more is submitted than
- * is timed, so that another is under way at each end that counts: a CPU computes inside submit, and its last wait returns
- * at once. */
+/* A step's time is from the end of the one before to its own end: what a stream of tokens sees. One more is submitted
+ * than is timed, so that another is under way at each end that counts: a CPU computes inside submit, and its last wait
+ * returns at once. */
 static enum kw_status time_decode(struct rig *r, struct kw_bench_row *row, uint32_t stride, struct kw_error *err)
 {
     const uint32_t n = WARM_UP + row->tokens + 1;
@@ -198,10 +203,12 @@ static void needs(const struct rig *r, struct kw_bench_row *row)
 {
     const struct kw_engine *e = r->e;
     enum kw_dtype kv = e->layout.precision == KW_DT_FP8 ? KW_DT_BF16 : e->layout.precision;
-    double weights = (double)kw_weights_step_bytes(&e->layout), kv_bytes = (double)kw_config_kv_values(&e->config) * (double)kw_dtype_bytes(kv);
+    double weights = (double)kw_weights_step_bytes(&e->layout),
+           kv_bytes = (double)kw_config_kv_values(&e->config) * (double)kw_dtype_bytes(kv);
     double embed_row = (double)e->layout.embed.cols * (double)kw_dtype_bytes(e->layout.embed.dtype);
     if (row->decode) {
-        double context = seen(&e->config, row->context + WARM_UP + (row->steps + 1) / 2.0); /* mean, the new token included */
+        double context =
+            seen(&e->config, row->context + WARM_UP + (row->steps + 1) / 2.0); /* mean, the new token included */
         row->bytes = weights + row->batch * (embed_row + kv_bytes * (context + 1));
         row->flops = kw_config_flops(&e->config, row->batch, row->batch, row->batch * context);
         return;
@@ -224,7 +231,8 @@ static enum kw_status run_row(struct rig *r, struct kw_bench_row *row, struct kw
     else if (row->batch > l->max_num_seqs)
         snprintf(row->skipped, sizeof row->skipped, "max_num_seqs is %u", l->max_num_seqs);
     else if (row->batch * stride > l->num_blocks)
-        snprintf(row->skipped, sizeof row->skipped, "needs %llu of %u KV blocks", (unsigned long long)(row->batch * stride), l->num_blocks);
+        snprintf(row->skipped, sizeof row->skipped, "needs %llu of %u KV blocks",
+                 (unsigned long long)(row->batch * stride), l->num_blocks);
     if (row->skipped[0]) return KW_OK;
     enum kw_status st = (row->decode ? time_decode : time_prefill)(r, row, (uint32_t)stride, err);
     if (st != KW_OK) return st;
@@ -239,12 +247,14 @@ static size_t list_rows(struct kw_bench_row *rows, const struct kw_bench_options
     for (size_t i = 0; i < o->n_prompts; i++) rows[n++] = (struct kw_bench_row){ .batch = 1, .tokens = o->prompts[i] };
     for (size_t c = 0; c < o->n_contexts; c++)
         for (size_t b = 0; b < o->n_batches; b++)
-            rows[n++] = (struct kw_bench_row){ .decode = true, .batch = o->batches[b], .tokens = o->steps, .context = o->contexts[c] };
+            rows[n++] = (struct kw_bench_row){
+                .decode = true, .batch = o->batches[b], .tokens = o->steps, .context = o->contexts[c]
+            };
     return n;
 }
 
-enum kw_status kw_bench_run(struct kw_bench_row **rows, size_t *n, struct kw_engine *e, const struct kw_bench_options *o,
-                            struct kw_error *err)
+enum kw_status kw_bench_run(struct kw_bench_row **rows, size_t *n, struct kw_engine *e,
+                            const struct kw_bench_options *o, struct kw_error *err)
 {
     struct rig r = { .e = e, .o = o };
     size_t all = o->n_prompts + o->n_batches * o->n_contexts;

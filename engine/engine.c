@@ -16,11 +16,11 @@ struct seq { /* a request from add until it is over and no batch under way has a
     uint32_t *tokens;     /* [n_prompt + max_new] prompt, then what was generated */
     uint32_t n_prompt, n; /* n: tokens known so far */
     uint32_t max_new;
-    uint32_t slot;        /* in the scheduler */
-    bool held;            /* the slot is still its own */
-    bool over;            /* the caller has seen its end, or cancelled it */
-    uint32_t pending;     /* tokens of it that batches under way will give */
-    uint32_t row;         /* of logits of the newest of them, in the batch submitted last */
+    uint32_t slot;    /* in the scheduler */
+    bool held;        /* the slot is still its own */
+    bool over;        /* the caller has seen its end, or cancelled it */
+    uint32_t pending; /* tokens of it that batches under way will give */
+    uint32_t row;     /* of logits of the newest of them, in the batch submitted last */
     struct kw_sampler sampler;
     bool ignore_eos;
     uint32_t stop[16], n_stop;
@@ -35,9 +35,10 @@ struct flight { /* a batch from its decision until its tokens are taken */
     bool sample; /* some row is sampled on the host, so the batch after it cannot take its token on the device */
 };
 
-/* The scheduler's side of a step ahead: batch k + 1 is decided (kw_sched_step_ahead) and submitted while k runs, so k has
- * its commit before its tokens are known. Blocks that a decision frees are written by later batches only, which the
- * backend runs in order. A sequence that turns out to have ended with k has a row in k + 1 all the same; it is dropped. */
+/* The scheduler's side of a step ahead: batch k + 1 is decided (kw_sched_step_ahead) and submitted while k runs, so k
+ * has its commit before its tokens are known. Blocks that a decision frees are written by later batches only, which the
+ * backend runs in order. A sequence that turns out to have ended with k has a row in k + 1 all the same; it is dropped.
+ */
 struct kw_engine_state {
     struct seq **seq; /* [cap] by slot; NULL: free */
     uint32_t cap, active;
@@ -46,9 +47,9 @@ struct kw_engine_state {
     uint32_t n_leaving;
     struct flight flight[2];
     uint32_t oldest, under_way;
-    bool open;           /* a decision has no commit yet */
-    uint32_t preempted;  /* by decisions that gave no batch */
-    int64_t last_end;    /* of the batch before, when the next one was under way then; else 0 */
+    bool open;          /* a decision has no commit yet */
+    uint32_t preempted; /* by decisions that gave no batch */
+    int64_t last_end;   /* of the batch before, when the next one was under way then; else 0 */
     struct kw_sampler_scratch scratch;
     float *logits; /* [max_num_seqs][vocab] once a request that samples has come, else NULL */
     uint32_t max_tokens, table_stride;
@@ -69,7 +70,8 @@ static bool is_folder(const char *path)
     return !stat(path, &s) && S_ISDIR(s.st_mode);
 }
 
-/* A checkpoint whose config has no _name_or_path is called as its folder: a profile, a server and a report need a name. */
+/* A checkpoint whose config has no _name_or_path is called as its folder: a profile, a server and a report need a name.
+ */
 static void name_by_folder(struct kw_model_config *c, const char *path)
 {
     char *real = realpath(path, NULL); /* "." and "x/" name a folder too */
@@ -104,9 +106,9 @@ static void choose_limits(struct kw_engine *e, const struct kw_engine_options *o
         .block_size = o->block_size ? o->block_size : 16,
         .prefix_caching = o->prefix_caching,
         .block_tables = true,
-        .async_scheduling = o->async_scheduling == KW_ASYNC_ON ||
-                            (o->async_scheduling == KW_ASYNC_AUTO && !cpu &&
-                             (o->policy == KW_SCHED_VLLM || o->policy == KW_SCHED_SARATHI)),
+        .async_scheduling =
+            o->async_scheduling == KW_ASYNC_ON || (o->async_scheduling == KW_ASYNC_AUTO && !cpu &&
+                                                   (o->policy == KW_SCHED_VLLM || o->policy == KW_SCHED_SARATHI)),
     };
 }
 
@@ -220,8 +222,7 @@ static enum kw_status make_state(struct kw_engine *e, uint32_t max_tokens, struc
         f->result.argmax = malloc(n * sizeof *f->result.argmax), f->rows = malloc(n * sizeof *f->rows);
         all = all && f->result.argmax && f->rows;
     }
-    if (!all)
-        return kw_fail(err, KW_ENOMEM, "out of memory for batches of %u tokens", max_tokens);
+    if (!all) return kw_fail(err, KW_ENOMEM, "out of memory for batches of %u tokens", max_tokens);
     return KW_OK;
 }
 
@@ -296,7 +297,8 @@ enum kw_status kw_engine_open(struct kw_engine *e, const struct kw_engine_option
         choose_limits(e, o);
         st = check_limits(e, err);
     }
-    if (st == KW_OK && folder) st = open_tokenizer(e, o->model, err); /* before the weights: a bad one is known at once */
+    if (st == KW_OK && folder)
+        st = open_tokenizer(e, o->model, err); /* before the weights: a bad one is known at once */
     if (st == KW_OK) st = open_backend(e, o, folder, err);
     if (st != KW_OK) kw_engine_close(e);
     return st;
@@ -537,7 +539,8 @@ static struct kw_batch build(const struct kw_engine *e, struct flight *f)
     return t;
 }
 
-/* Decides the next batch. NULL: there is nothing to run (ahead: as far as is known before the one under way has ended). */
+/* Decides the next batch. NULL: there is nothing to run (ahead: as far as is known before the one under way has ended).
+ */
 static struct flight *decide(struct kw_engine *e)
 {
     struct kw_engine_state *s = e->state;

@@ -10,8 +10,8 @@
 #include "engine/scheduler/scheduler.h"
 #include "engine/text/tokenizer.h"
 
-/* Whether a batch is decided and submitted while the one before it runs, as vLLM 0.19 does: the policies vllm and sarathi.
- * AUTO: on a device that works beside the host (CUDA). ON also on a CPU, where nothing is gained. */
+/* Whether a batch is decided and submitted while the one before it runs, as vLLM 0.19 does: the policies vllm and
+ * sarathi. AUTO: on a device that works beside the host (CUDA). ON also on a CPU, where nothing is gained. */
 enum kw_engine_async { KW_ASYNC_AUTO, KW_ASYNC_ON, KW_ASYNC_OFF };
 
 struct kw_engine_options { /* {0} with model set is a usable default */
@@ -35,7 +35,7 @@ struct kw_engine_options { /* {0} with model set is a usable default */
     struct kw_load_options load;
 };
 
-struct kw_engine { /* read its parts freely; only the functions below change them */
+struct kw_engine {                 /* read its parts freely; only the functions below change them */
     struct kw_model_config config; /* its name is the folder's where the config has none */
     struct kw_weights_layout layout;
     const struct kw_backend_ops *ops;
@@ -80,7 +80,8 @@ struct kw_engine_step {   /* what one step was and gave; arrays are the engine's
     uint32_t n_events;
     const struct kw_engine_event *events; /* in batch order: decodes, then finished prompts */
     int64_t device_ns;                    /* on the device */
-    int64_t wall_ns; /* decide + submit + wait + sample; async: from the end of the step before, where that ran into this one */
+    int64_t wall_ns; /* decide + submit + wait + sample; async: from the end of the step before, where that ran into
+                        this one */
     int64_t ended;   /* kw_now_ns() when its tokens were known */
 };
 /* Runs one step; *ran is false when there was nothing to run. Greedy sequences never move logits to the host. After a

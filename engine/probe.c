@@ -50,7 +50,8 @@ static void measure_memory(struct kw_probe *p, double *a, double *b, double *c)
         int64_t t1 = kw_now_ns();
         triad((doubles *)(void *)a, (const doubles *)(const void *)b, (const doubles *)(const void *)c, n, p->threads);
         int64_t t2 = kw_now_ns();
-        double read = (double)p->array_bytes * 1e9 / (double)(t1 - t0), all = 3.0 * (double)p->array_bytes * 1e9 / (double)(t2 - t1);
+        double read = (double)p->array_bytes * 1e9 / (double)(t1 - t0),
+               all = 3.0 * (double)p->array_bytes * 1e9 / (double)(t2 - t1);
         if (read > p->read) p->read = read;
         if (all > p->triad) p->triad = all;
     }
@@ -63,11 +64,11 @@ static void measure_memory(struct kw_probe *p, double *a, double *b, double *c)
 #define START(i) x##i = SET((float)(i)),
 #define STEP(i) x##i = FMADD(x##i, m, c);
 #define SUM(i) s = ADD(s, x##i);
-#define KERNEL(type)                                                                                                    \
-    type m = SET(0.999f), c = SET(1e-3f), EACH_CHAIN(START) s = c;                                                      \
-    for (int r = 0; r < rounds; r++) {                                                                                  \
-        EACH_CHAIN(STEP)                                                                                                \
-    }                                                                                                                   \
+#define KERNEL(type)                                                                                                   \
+    type m = SET(0.999f), c = SET(1e-3f), EACH_CHAIN(START) s = c;                                                     \
+    for (int r = 0; r < rounds; r++) {                                                                                 \
+        EACH_CHAIN(STEP)                                                                                               \
+    }                                                                                                                  \
     EACH_CHAIN(SUM)
 
 #define SET _mm512_set1_ps
@@ -116,7 +117,10 @@ static void measure_fma(struct kw_probe *p)
     p->fma = rate;
 }
 #else
-static void measure_fma(struct kw_probe *p) { (void)p; }
+static void measure_fma(struct kw_probe *p)
+{
+    (void)p;
+}
 #endif
 
 enum kw_status kw_probe_run(struct kw_probe *p, int threads, struct kw_error *err)
@@ -126,7 +130,8 @@ enum kw_status kw_probe_run(struct kw_probe *p, int threads, struct kw_error *er
     enum kw_status st = KW_OK;
     for (int i = 0; i < 3 && st == KW_OK; i++)
         if (posix_memalign(&block[i], 4096, p->array_bytes))
-            st = kw_fail(err, KW_ENOMEM, "out of memory for arrays of %llu MiB", (unsigned long long)p->array_bytes >> 20);
+            st = kw_fail(err, KW_ENOMEM, "out of memory for arrays of %llu MiB",
+                         (unsigned long long)p->array_bytes >> 20);
     if (st == KW_OK) {
         measure_memory(p, block[0], block[1], block[2]);
         measure_fma(p);

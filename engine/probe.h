@@ -1,5 +1,5 @@
-/* engine/probe.h - what this machine's processor and memory can do at best, measured: the floor that CPU figures are set
- * beside. Takes about half a second. */
+/* engine/probe.h - what this machine's processor and memory can do at best, measured: the floor that CPU figures are
+ * set beside. Takes about half a second. */
 #ifndef KW_ENGINE_PROBE_H
 #define KW_ENGINE_PROBE_H
 #include <stdint.h>

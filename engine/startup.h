@@ -32,7 +32,8 @@ void kw_startup_end(struct kw_startup *p, uint32_t phase, uint64_t bytes);
 void kw_startup_add(struct kw_startup *p, const char *name, int64_t begin, int64_t end, uint64_t bytes);
 
 /* When no phase runs any more: */
-int64_t kw_startup_sum(const struct kw_startup *p);  /* ns, over all phases but parts of others: what a start without overlap would take */
+int64_t kw_startup_sum(
+    const struct kw_startup *p); /* ns, over all phases but parts of others: what a start without overlap would take */
 int64_t kw_startup_wall(const struct kw_startup *p); /* ns from the origin to the last end */
 /* The critical path, last phase first: from the phase that ended last, each time the phase that ended last before the
  * one found began. path: [KW_STARTUP_MAX] phase numbers; returns how many. What of the wall no phase of the path covers

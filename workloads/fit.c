@@ -60,8 +60,9 @@ static double distance(const struct shape *a, const struct shape *b)
 /* --- the weekly profile --- */
 
 /* observed[i] against expected[i] (product of rate, exposure and prior factor), both in requests: the factor by which
- * cell i differs, shrunk to 1. The variance of the true factors is what is left of the observed one after phi * expected,
- * phi being the index of dispersion of counts (1 for Poisson): the moment estimator of empirical Bayes, Robbins 1956. */
+ * cell i differs, shrunk to 1. The variance of the true factors is what is left of the observed one after phi *
+ * expected, phi being the index of dispersion of counts (1 for Poisson): the moment estimator of empirical Bayes,
+ * Robbins 1956. */
 static void shrink(const double *observed, const double *expected, int n, double phi, double *factor)
 {
     double excess = 0, weight = 0;
@@ -137,7 +138,8 @@ static int by_ns(const void *a, const void *b)
 }
 
 /* The grid that arrivals were stamped on, if they share stamps: their greatest common divisor, or the typical distance
- * of different stamps when nearly all distances are a multiple of it within 1 % (Mooncake: 3 s, some stamps 1 ms off). */
+ * of different stamps when nearly all distances are a multiple of it within 1 % (Mooncake: 3 s, some stamps 1 ms off).
+ */
 static enum kw_status fit_tick(struct kw_workload *w, const struct kw_trace *t, struct kw_error *err)
 {
     if (t->notes.equal_times < t->n / 20) return KW_OK;

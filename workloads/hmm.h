@@ -15,8 +15,8 @@ struct kw_hmm {
 };
 
 /* count[n] events with exposure[n] >= 0 (mean of a unit-rate process in the bin). h->k is the number of states wanted,
- * 2..KW_WORKLOAD_STATES; the starting point is spread between the emptiest and the fullest bins, so the result depends on
- * the data alone. At most `rounds` rounds of EM, fewer once the likelihood stands still. n >= 2, some count > 0.
+ * 2..KW_WORKLOAD_STATES; the starting point is spread between the emptiest and the fullest bins, so the result depends
+ * on the data alone. At most `rounds` rounds of EM, fewer once the likelihood stands still. n >= 2, some count > 0.
  * KW_ENOMEM. */
 enum kw_status kw_hmm_fit(struct kw_hmm *h, const uint32_t *count, const double *exposure, size_t n, int rounds,
                           struct kw_error *err);

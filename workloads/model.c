@@ -276,8 +276,8 @@ enum kw_status kw_workload_load(struct kw_workload *w, const char *path, struct 
     return st;
 }
 
-/* Stationary probabilities of the MMPP's states: of the jump chain by power iteration (damped, so that a chain that only
- * alternates settles too), times the mean dwell. */
+/* Stationary probabilities of the MMPP's states: of the jump chain by power iteration (damped, so that a chain that
+ * only alternates settles too), times the mean dwell. */
 void kw_workload_stationary(const struct kw_workload *w, double *pi)
 {
     int k = w->n_states;

@@ -1,6 +1,6 @@
-/* workloads/model.h - a workload as a small model: an arrival law under a weekly rate profile, token lengths by quantile
- * table with rank correlation, and where every number comes from. JSON in and out, versioned; drawn by kw_synth, fitted
- * to a trace by kw_workload_fit. */
+/* workloads/model.h - a workload as a small model: an arrival law under a weekly rate profile, token lengths by
+ * quantile table with rank correlation, and where every number comes from. JSON in and out, versioned; drawn by
+ * kw_synth, fitted to a trace by kw_workload_fit. */
 #ifndef KW_WORKLOADS_MODEL_H
 #define KW_WORKLOADS_MODEL_H
 #include <stdbool.h>
@@ -14,13 +14,13 @@
 
 enum kw_arrivals { KW_ARRIVALS_POISSON, KW_ARRIVALS_GAMMA, KW_ARRIVALS_MMPP };
 
-/* Arrivals. Let m(t) be the profile at t (mean 1 over a week) times growth. POISSON and GAMMA are renewal processes with
- * independent gaps of mean 1 in operational time, the integral of rate * m(t); GAMMA's gaps are gamma distributed with
- * coefficient of variation cv (1 is Poisson). MMPP (Markov-modulated Poisson): in state i requests come at
- * rate_i * m(t), the state holds an exponential time of mean dwell_i, then moves to j with probability next[i][j]; it
- * starts in its stationary law. With cv other than 1 its gaps are gamma instead, a Markov-modulated renewal process.
- * Source: Fischer and Meier-Hellstern, Performance Evaluation 18, 1993. tick > 0: arrivals are stamped down to a multiple
- * of tick, as servers that log in batches do (Mooncake: 3 s). */
+/* Arrivals. Let m(t) be the profile at t (mean 1 over a week) times growth. POISSON and GAMMA are renewal processes
+ * with independent gaps of mean 1 in operational time, the integral of rate * m(t); GAMMA's gaps are gamma distributed
+ * with coefficient of variation cv (1 is Poisson). MMPP (Markov-modulated Poisson): in state i requests come at rate_i
+ * * m(t), the state holds an exponential time of mean dwell_i, then moves to j with probability next[i][j]; it starts
+ * in its stationary law. With cv other than 1 its gaps are gamma instead, a Markov-modulated renewal process. Source:
+ * Fischer and Meier-Hellstern, Performance Evaluation 18, 1993. tick > 0: arrivals are stamped down to a multiple of
+ * tick, as servers that log in batches do (Mooncake: 3 s). */
 struct kw_workload {
     char name[64], description[512];
     kw_ns duration;
@@ -57,14 +57,16 @@ struct kw_workload {
     } origin;
 };
 
-/* Reads a model. Refuses unknown keys, another version, rates, shares or tables that are not physical, and a model whose
- * expected number of requests is above KW_TRACE_MAX_ROWS. KW_EPARSE, KW_ERANGE, KW_ENOMEM, with "name:line: path:". */
+/* Reads a model. Refuses unknown keys, another version, rates, shares or tables that are not physical, and a model
+ * whose expected number of requests is above KW_TRACE_MAX_ROWS. KW_EPARSE, KW_ERANGE, KW_ENOMEM, with "name:line:
+ * path:". */
 enum kw_status kw_workload_parse(struct kw_workload *w, const char *name, const char *text, size_t n,
                                  struct kw_error *err);
 /* "-" is stdin; a path that does not exist but is built in (workloads/azure-conv.json) means that one. */
 enum kw_status kw_workload_load(struct kw_workload *w, const char *path, struct kw_error *err);
 
-/* The model as JSON text (malloc'd, the caller frees); parsed again it is the same model to 9 digits. NULL: no memory. */
+/* The model as JSON text (malloc'd, the caller frees); parsed again it is the same model to 9 digits. NULL: no memory.
+ */
 char *kw_workload_text(const struct kw_workload *w);
 /* The text into a file, by a temporary file and rename. KW_EIO, KW_ENOMEM. */
 enum kw_status kw_workload_save(const struct kw_workload *w, const char *path, struct kw_error *err);
@@ -72,7 +74,8 @@ enum kw_status kw_workload_save(const struct kw_workload *w, const char *path, s
 /* Mean requests/s over the model's duration, and in *requests (may be NULL) their expected number. */
 double kw_workload_rate(const struct kw_workload *w, double *requests);
 
-/* m(t) of the hour that begins `hour` hours after the start, growth included (held over the hour); 1 without a profile. */
+/* m(t) of the hour that begins `hour` hours after the start, growth included (held over the hour); 1 without a profile.
+ */
 double kw_workload_factor(const struct kw_workload *w, long hour);
 /* The stationary law of an MMPP's states, pi[n_states]. */
 void kw_workload_stationary(const struct kw_workload *w, double *pi);
@@ -92,7 +95,8 @@ struct kw_fit_options {
  *  - a weekly profile when the span is at least two days, shrunk towards hour-of-day times day-of-week and both towards
  *    flat by how many requests stand behind each cell (empirical Bayes, gamma-Poisson);
  *  - the law among Poisson, gamma and MMPPs (Poisson hidden Markov models of binned counts by Baum-Welch, several bin
- *    widths; then dwells, contrast and gap CV are tuned), the one whose draws come nearest in log of interarrival CV, busiest minute and busiest hour over mean;
+ *    widths; then dwells, contrast and gap CV are tuned), the one whose draws come nearest in log of interarrival CV,
+ * busiest minute and busiest hour over mean;
  *  - the tick, when arrivals lie on a grid and share stamps;
  *  - quantile tables, rank correlation, class shares;
  * and puts how far its draws are from the trace into origin.fit. KW_ERANGE too few requests; KW_ENOMEM. */

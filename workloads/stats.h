@@ -9,8 +9,8 @@ struct kw_token_stats {
     uint64_t total;
 };
 
-/* The n requests are put in bins of a minute (an hour) that begin with the first arrival; the last bin may be cut by the
- * end of the span. "peak" is the fullest bin over the mean of all bins. */
+/* The n requests are put in bins of a minute (an hour) that begin with the first arrival; the last bin may be cut by
+ * the end of the span. "peak" is the fullest bin over the mean of all bins. */
 struct kw_trace_stats {
     size_t n;
     double span_s, rate; /* s; requests/s over the span (0 when the span is 0) */
@@ -27,7 +27,8 @@ struct kw_trace_stats {
     uint64_t *model_count, *class_count; /* [n_models], [n_classes]; owned; NULL without */
 };
 
-/* One pass a column; memory of the largest token count and of the distinct hashes. KW_ENOMEM: *s is empty. t->n >= 1. */
+/* One pass a column; memory of the largest token count and of the distinct hashes. KW_ENOMEM: *s is empty. t->n >= 1.
+ */
 enum kw_status kw_trace_stats(struct kw_trace_stats *s, const struct kw_trace *t, struct kw_error *err);
 void kw_trace_stats_free(struct kw_trace_stats *s); /* safe to call again */
 

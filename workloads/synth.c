@@ -53,7 +53,8 @@ static double gap(struct clock *c)
     return gsl_ran_gamma(c->rng->g, a, 1 / a);
 }
 
-/* Moves the clock to the next arrival: it is where the integral of the rate has grown by one gap. False: past the end. */
+/* Moves the clock to the next arrival: it is where the integral of the rate has grown by one gap. False: past the end.
+ */
 static bool advance(struct clock *c)
 {
     const struct kw_workload *w = c->w;

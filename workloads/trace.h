@@ -46,8 +46,8 @@ struct kw_source;
  *     zero=refuse|drop           a request without prompt or output tokens (every text format; BurstGPT always drops)
  * Errors read "path:line: what is wrong". KW_EINPUT unreadable; KW_EPARSE malformed, unknown format, truncated gzip;
  * KW_ERANGE well formed but absurd (no tokens, more than KW_TRACE_MAX_TOKENS, no requests); KW_ENOMEM.
- * On failure *t is empty. Format "workload" draws the model's own trace with the seed written in it. A path that does not
- * exist but names a file built into the program (workloads/chat-week.json) means that one. */
+ * On failure *t is empty. Format "workload" draws the model's own trace with the seed written in it. A path that does
+ * not exist but names a file built into the program (workloads/chat-week.json) means that one. */
 enum kw_status kw_trace_load(struct kw_trace *t, const char *path, const char *format, const char *columns,
                              struct kw_error *err);
 /* The same from an open source (memory in tests and fuzzers), which is read to its end. Format "keepwarm" (HDF5) needs
@@ -58,7 +58,8 @@ enum kw_status kw_trace_read(struct kw_trace *t, struct kw_source *s, const char
 /* The i-th format's name, and in *what (may be NULL) one line about it; NULL past the end. */
 const char *kw_trace_format(size_t i, const char **what);
 
-/* Writes every column and the notes as HDF5 (format "keepwarm", readable by h5py); kw_trace_load reads it back equal. */
+/* Writes every column and the notes as HDF5 (format "keepwarm", readable by h5py); kw_trace_load reads it back equal.
+ */
 enum kw_status kw_trace_save(const struct kw_trace *t, const char *path, struct kw_error *err);
 
 /* What a reader had to do that the user must know (rows dropped, a clock that jumped back, coarse time stamps), as one

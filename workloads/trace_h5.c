@@ -154,7 +154,8 @@ static enum kw_status check_rows(const struct kw_trace *t, const char *arrival, 
 static enum kw_status read_served(struct kw_h5 *f, struct kw_trace *t, struct kw_error *err)
 {
     enum kw_status st = read_column(f, "/requests/arrival_ns", KW_H5_I64, SIZE_MAX, (void **)&t->arrival, &t->n, err);
-    if (st == KW_OK && (t->n == 0 || t->n > KW_TRACE_MAX_ROWS)) st = kw_fail(err, KW_ERANGE, "holds %zu requests", t->n);
+    if (st == KW_OK && (t->n == 0 || t->n > KW_TRACE_MAX_ROWS))
+        st = kw_fail(err, KW_ERANGE, "holds %zu requests", t->n);
     if (st == KW_OK) st = read_column(f, "/requests/prompt_tokens", KW_H5_U32, t->n, (void **)&t->prompt, NULL, err);
     if (st == KW_OK) st = read_column(f, "/requests/output_tokens", KW_H5_U32, t->n, (void **)&t->output, NULL, err);
     if (st == KW_OK) st = check_rows(t, "/requests/arrival_ns", err);

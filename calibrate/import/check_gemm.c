@@ -4,7 +4,8 @@
 #include "calibrate/operators/regress.h"
 #include "calibrate/import/csv_table.h"
 
-enum kw_status kw_import_llmservingsim_layer(struct kw_samples *out, const char *path, const char *layer, struct kw_error *err)
+enum kw_status kw_import_llmservingsim_layer(struct kw_samples *out, const char *path, const char *layer,
+                                             struct kw_error *err)
 {
     struct kw_csv_table c;
     size_t i_layer, i_tokens, i_ns, before = out->n;
@@ -27,7 +28,8 @@ out:
     return st;
 }
 
-enum kw_status kw_import_vidur_layer(struct kw_samples *out, const char *path, const char *op, unsigned tp, struct kw_error *err)
+enum kw_status kw_import_vidur_layer(struct kw_samples *out, const char *path, const char *op, unsigned tp,
+                                     struct kw_error *err)
 {
     struct kw_csv_table c;
     char column[64];
@@ -58,26 +60,55 @@ out:
 static const struct table {
     const char *gpu, *file;
     int vidur;
-    struct { const char *name; double n, k; } layer[5];
+    struct {
+        const char *name;
+        double n, k;
+    } layer[5];
 } tables[] = {
-    { "H100", "llmservingsim_h100/Llama-3.1-8B_tp1_layers.csv.gz", 0,
-      { { "q_proj", 4096, 4096 }, { "o_proj", 4096, 4096 }, { "gate_proj", 14336, 4096 }, { "down_proj", 4096, 14336 },
+    { "H100",
+      "llmservingsim_h100/Llama-3.1-8B_tp1_layers.csv.gz",
+      0,
+      { { "q_proj", 4096, 4096 },
+        { "o_proj", 4096, 4096 },
+        { "gate_proj", 14336, 4096 },
+        { "down_proj", 4096, 14336 },
         { "lm_head", 128256, 4096 } } },
-    { "H100", "llmservingsim_h100/Llama-3.1-70B_tp1_layers.csv.gz", 0,
-      { { "q_proj", 8192, 8192 }, { "o_proj", 8192, 8192 }, { "gate_proj", 28672, 8192 }, { "down_proj", 8192, 28672 },
+    { "H100",
+      "llmservingsim_h100/Llama-3.1-70B_tp1_layers.csv.gz",
+      0,
+      { { "q_proj", 8192, 8192 },
+        { "o_proj", 8192, 8192 },
+        { "gate_proj", 28672, 8192 },
+        { "down_proj", 8192, 28672 },
         { "lm_head", 128256, 8192 } } },
-    { "H100", "vidur/h100_Llama-2-70b-hf_mlp.csv.gz", 1,
-      { { "attn_pre_proj", 10240, 8192 }, { "attn_post_proj", 8192, 8192 }, { "mlp_up_proj", 57344, 8192 },
-        { "mlp_down_proj", 8192, 28672 }, { NULL, 0, 0 } } },
-    { "A100-80", "vidur/a100_Meta-Llama-3-8B_mlp.csv.gz", 1,
-      { { "attn_pre_proj", 6144, 4096 }, { "attn_post_proj", 4096, 4096 }, { "mlp_up_proj", 28672, 4096 },
-        { "mlp_down_proj", 4096, 14336 }, { NULL, 0, 0 } } },
-    { "A100-80", "vidur/a100_Meta-Llama-3-70B_mlp.csv.gz", 1,
-      { { "attn_pre_proj", 10240, 8192 }, { "attn_post_proj", 8192, 8192 }, { "mlp_up_proj", 57344, 8192 },
-        { "mlp_down_proj", 8192, 28672 }, { NULL, 0, 0 } } },
+    { "H100",
+      "vidur/h100_Llama-2-70b-hf_mlp.csv.gz",
+      1,
+      { { "attn_pre_proj", 10240, 8192 },
+        { "attn_post_proj", 8192, 8192 },
+        { "mlp_up_proj", 57344, 8192 },
+        { "mlp_down_proj", 8192, 28672 },
+        { NULL, 0, 0 } } },
+    { "A100-80",
+      "vidur/a100_Meta-Llama-3-8B_mlp.csv.gz",
+      1,
+      { { "attn_pre_proj", 6144, 4096 },
+        { "attn_post_proj", 4096, 4096 },
+        { "mlp_up_proj", 28672, 4096 },
+        { "mlp_down_proj", 4096, 14336 },
+        { NULL, 0, 0 } } },
+    { "A100-80",
+      "vidur/a100_Meta-Llama-3-70B_mlp.csv.gz",
+      1,
+      { { "attn_pre_proj", 10240, 8192 },
+        { "attn_post_proj", 8192, 8192 },
+        { "mlp_up_proj", 57344, 8192 },
+        { "mlp_down_proj", 8192, 28672 },
+        { NULL, 0, 0 } } },
 };
 
-enum kw_status kw_check_gemm(const struct kw_gemm_fit *f, const char *dir, const char *gpu, FILE *report, struct kw_error *err)
+enum kw_status kw_check_gemm(const struct kw_gemm_fit *f, const char *dir, const char *gpu, FILE *report,
+                             struct kw_error *err)
 {
     static const double tokens[] = { 1, 8, 64, 512, 2048 };
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
@@ -94,7 +125,8 @@ enum kw_status kw_check_gemm(const struct kw_gemm_fit *f, const char *dir, const
             for (size_t k = 0; st == KW_OK && k < 5; k++)
                 for (size_t j = 0; j < q.n; j++) {
                     if (q.p[j].x[0] != tokens[k]) continue;
-                    double r = kw_gemm_fit_s(f, tokens[k], table->layer[i].n, table->layer[i].k, KW_GEMM_NO_SITE) / q.p[j].s;
+                    double r =
+                        kw_gemm_fit_s(f, tokens[k], table->layer[i].n, table->layer[i].k, KW_GEMM_NO_SITE) / q.p[j].s;
                     sum += log(r);
                     e[n++] = fabs(r - 1);
                     break;
@@ -104,8 +136,8 @@ enum kw_status kw_check_gemm(const struct kw_gemm_fit *f, const char *dir, const
         }
         double mean = n ? exp(sum / (double)n) : NAN;
         kw_regress_errors(e, n, &median, &worst);
-        fprintf(report, "GEMM against %s: ours %.2f x in the mean, |difference| median %.0f %%, worst %.0f %% of %zu\n", table->file,
-                mean, 100 * median, 100 * worst, n);
+        fprintf(report, "GEMM against %s: ours %.2f x in the mean, |difference| median %.0f %%, worst %.0f %% of %zu\n",
+                table->file, mean, 100 * median, 100 * worst, n);
     }
     return KW_OK;
 }

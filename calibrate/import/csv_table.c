@@ -74,7 +74,8 @@ static enum kw_status adopt(struct kw_csv_table *c, const char *path, char *text
     return st;
 }
 
-enum kw_status kw_csv_table_parse(struct kw_csv_table *c, const char *name, const char *text, size_t len, struct kw_error *err)
+enum kw_status kw_csv_table_parse(struct kw_csv_table *c, const char *name, const char *text, size_t len,
+                                  struct kw_error *err)
 {
     *c = (struct kw_csv_table){ 0 };
     char *copy = malloc(len + 1);
@@ -88,7 +89,8 @@ enum kw_status kw_csv_table_open(struct kw_csv_table *c, const char *path, struc
     *c = (struct kw_csv_table){ 0 };
     errno = 0;
     gzFile f = gzopen(path, "rb"); /* reads a plain file as it is */
-    if (!f) return kw_fail(err, errno ? KW_EINPUT : KW_ENOMEM, "%s: %s", path, errno ? strerror(errno) : "out of memory");
+    if (!f)
+        return kw_fail(err, errno ? KW_EINPUT : KW_ENOMEM, "%s: %s", path, errno ? strerror(errno) : "out of memory");
     size_t len = 0, cap = 1 << 16;
     char *text = malloc(cap + 1);
     enum kw_status st = text ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
@@ -144,14 +146,17 @@ enum kw_status kw_csv_table_next(struct kw_csv_table *c, bool *more, struct kw_e
     return st;
 }
 
-enum kw_status kw_csv_table_f64(const struct kw_csv_table *c, size_t index, double lo, double hi, double *out, struct kw_error *err)
+enum kw_status kw_csv_table_f64(const struct kw_csv_table *c, size_t index, double lo, double hi, double *out,
+                                struct kw_error *err)
 {
     const char *s = c->field[index];
     char *end;
     double v = strtod(s, &end);
     if (end == s || *end || !isfinite(v) || v < lo || v > hi)
-        return fail_at(c, kw_fail(err, end == s || *end ? KW_EPARSE : KW_ERANGE, "%s: want a number in %g..%g, got \"%.40s\"",
-                                  c->header[index], lo, hi, s), err);
+        return fail_at(c,
+                       kw_fail(err, end == s || *end ? KW_EPARSE : KW_ERANGE,
+                               "%s: want a number in %g..%g, got \"%.40s\"", c->header[index], lo, hi, s),
+                       err);
     *out = v;
     return KW_OK;
 }

@@ -10,8 +10,8 @@
 
 #define THIN 1e-3 /* tables hold a point every 16 tokens; what a line gives back within 0.1 % is left out */
 
-static const char *const layer_names[] = { "qkv_proj", "o_proj", "gate_up_proj", "down_proj", "layernorm", "rotary_emb",
-                                           "act_fn", "embedding", "final_layernorm" };
+static const char *const layer_names[] = { "qkv_proj",   "o_proj", "gate_up_proj", "down_proj",      "layernorm",
+                                           "rotary_emb", "act_fn", "embedding",    "final_layernorm" };
 enum { N_LAYERS = sizeof layer_names / sizeof *layer_names };
 
 /* How often a step runs each of them: per layer of the model, or once. */
@@ -40,7 +40,8 @@ static enum kw_status read_layer(struct kw_curve *c, const char *path, const cha
     return st;
 }
 
-static enum kw_status fit_dense(struct kw_curve *dense, const char *dir, const struct kw_model_shape *m, struct kw_error *err)
+static enum kw_status fit_dense(struct kw_curve *dense, const char *dir, const struct kw_model_shape *m,
+                                struct kw_error *err)
 {
     char path[1024];
     struct kw_curve layer[N_LAYERS] = { { 0 } };
@@ -92,7 +93,7 @@ static enum kw_status fit_head(struct kw_curve *head, const char *dir, struct kw
 
 /* ---- attention: one table over { chunk, past, sequences, context } ---- */
 
-struct attention { /* the table taken apart; owns all */
+struct attention {                                    /* the table taken apart; owns all */
     struct kw_samples all, pure_decode, pure_prefill; /* as imported; { 1, 1, B, C }; { 1, T, P, 1 } */
     struct kw_decode_fit decode;
     struct kw_prefill_fit prefill;
@@ -107,7 +108,10 @@ static void attention_free(struct attention *a)
     kw_prefill_fit_free(&a->prefill);
 }
 
-static double pairs_of(double chunk, double past) { return chunk * past + chunk * chunk / 2; }
+static double pairs_of(double chunk, double past)
+{
+    return chunk * past + chunk * chunk / 2;
+}
 
 static enum kw_status take_apart(struct attention *a, const char *dir, struct kw_error *err)
 {
@@ -120,7 +124,8 @@ static enum kw_status take_apart(struct attention *a, const char *dir, struct kw
             st = kw_samples_push(&a->pure_decode, (struct kw_sample){ { 1, 1, p->x[2], p->x[3] }, p->s }, err);
         else if (p->x[2] == 0)
             st = kw_samples_push(&a->pure_prefill,
-                                (struct kw_sample){ { 1, p->x[0], pairs_of(p->x[0], p->x[1]), p->x[1] == 0 }, p->s }, err);
+                                 (struct kw_sample){ { 1, p->x[0], pairs_of(p->x[0], p->x[1]), p->x[1] == 0 }, p->s },
+                                 err);
     }
     if (st == KW_OK) st = kw_decode_fit(&a->decode, &a->pure_decode, 1, 1, err);
     if (st == KW_OK) st = kw_prefill_fit(&a->prefill, &a->pure_prefill, err);
@@ -149,7 +154,8 @@ static enum kw_status prefill_curve(struct attention *a, struct kw_step_tables *
     if (st != KW_OK) return st;
     for (size_t i = 0; i < f->n; i++) {
         double pairs = f->root[i] * f->root[i], tokens = sqrt(2 * pairs);
-        kw_curve_put(&t->prefill_attn, pairs, layers * fmax(0, kw_prefill_fit_s(f, 1, tokens, pairs, -1) - f->g * tokens));
+        kw_curve_put(&t->prefill_attn, pairs,
+                     layers * fmax(0, kw_prefill_fit_s(f, 1, tokens, pairs, -1) - f->g * tokens));
     }
     kw_regress_isotonic(t->prefill_attn.y, t->prefill_attn.n);
     double last = t->prefill_attn.x[f->n - 1], top = t->prefill_attn.y[f->n - 1];
@@ -158,9 +164,10 @@ static enum kw_status prefill_curve(struct attention *a, struct kw_step_tables *
     return KW_OK;
 }
 
-/* Rows with chunk and decodes, as a 2048-token step meets them: what they take beyond the chunk alone, as terms in n, n C
- * and n T, every second row held back to check on. */
-static enum kw_status mixed_law(struct attention *a, struct kw_step_tables *t, double layers, FILE *report, struct kw_error *err)
+/* Rows with chunk and decodes, as a 2048-token step meets them: what they take beyond the chunk alone, as terms in n, n
+ * C and n T, every second row held back to check on. */
+static enum kw_status mixed_law(struct attention *a, struct kw_step_tables *t, double layers, FILE *report,
+                                struct kw_error *err)
 {
     size_t n = a->all.n, fit = 0, held = 0;
     double *x = calloc(6 * n + 1, sizeof *x), c[3];
@@ -177,7 +184,8 @@ static enum kw_status mixed_law(struct attention *a, struct kw_step_tables *t, d
                 chunk = p[0];
                 past = p[1];
             }
-            if (p[0] < 64 || p[2] == 0 || p[0] != chunk || p[1] != past || p[3] < 64 || p[0] + p[2] > 2048 + 128) continue;
+            if (p[0] < 64 || p[2] == 0 || p[0] != chunk || p[1] != past || p[3] < 64 || p[0] + p[2] > 2048 + 128)
+                continue;
             if ((int)(row++ % 2) != pass) continue;
             if (pass == 0) {
                 x[3 * fit] = p[2];
@@ -198,8 +206,9 @@ static enum kw_status mixed_law(struct attention *a, struct kw_step_tables *t, d
         t->mixed.sequence_s = layers * c[0];
         t->mixed.context_s = layers * c[1];
         t->mixed.pair_s = layers * c[2];
-        fprintf(report, "mixed attention: decode beside prefill %.2f us a sequence, %.2f ns a context token, %.2f ns a pair; "
-                        "%zu rows held back: median %.0f %%, worst %.0f %%\n",
+        fprintf(report,
+                "mixed attention: decode beside prefill %.2f us a sequence, %.2f ns a context token, %.2f ns a pair; "
+                "%zu rows held back: median %.0f %%, worst %.0f %%\n",
                 c[0] * 1e6, c[1] * 1e9, c[2] * 1e9, held, 100 * median, 100 * worst);
     }
     free(x);
@@ -221,7 +230,8 @@ enum kw_status kw_bench_mixed(struct kw_step_mixed *law, double *context_ratio, 
     return st;
 }
 
-static enum kw_status errors(struct attention *a, struct kw_profile *p, double layers, FILE *report, struct kw_error *err)
+static enum kw_status errors(struct attention *a, struct kw_profile *p, double layers, FILE *report,
+                             struct kw_error *err)
 {
     const struct kw_decode_fit *d = &a->decode;
     const struct kw_step_tables *t = &p->tables;
@@ -248,7 +258,8 @@ static enum kw_status errors(struct attention *a, struct kw_profile *p, double l
     worst = -1;
     for (size_t i = 0; i < a->pure_prefill.n; i++) { /* every chunk with whatever came before it */
         const double *x = a->pure_prefill.p[i].x;
-        double rest = kw_curve_at(&t->dense, x[1]) + kw_curve_at(&t->head, 1), real = rest + layers * a->pure_prefill.p[i].s;
+        double rest = kw_curve_at(&t->dense, x[1]) + kw_curve_at(&t->head, 1),
+               real = rest + layers * a->pure_prefill.p[i].s;
         e[n] = fabs((rest + layers * kw_prefill_fit_s(&a->prefill, 1, x[1], x[2], sqrt(x[2]))) / real - 1);
         if (e[n] > worst) {
             worst = e[n];

@@ -14,8 +14,8 @@
 
 #define LAYERS_8B 32.0 /* of the model whose engine start is published */
 
-/* Which of vLLM's defaults hold: it gives GPUs of 70 GiB and more, A100 apart, larger batches (vllm/engine/arg_utils.py,
- * 0.19, API server). */
+/* Which of vLLM's defaults hold: it gives GPUs of 70 GiB and more, A100 apart, larger batches
+ * (vllm/engine/arg_utils.py, 0.19, API server). */
 static void set_limits(struct kw_profile *p, const struct kw_gpu_spec *g)
 {
     int large = g->memory_bytes >= 70.0 * (1 << 30) && g->sm != 80;
@@ -31,7 +31,8 @@ static enum kw_status size_kv(struct kw_profile *p, const struct kw_gpu_spec *g,
     p->block_size = KW_KV_BLOCK_SIZE;
     p->kv.grade = KW_GRADE_ESTIMATED;
     snprintf(p->kv.source, sizeof p->kv.source,
-             "0.9 memory - weights - 0.99 GB - activations, set by the RTX 4090's reported 2588 blocks (calibrate/profile/kv.h)");
+             "0.9 memory - weights - 0.99 GB - activations, set by the RTX 4090's reported 2588 blocks "
+             "(calibrate/profile/kv.h)");
     snprintf(p->kv.date, sizeof p->kv.date, "2026-08-20");
     double tokens = (double)p->num_blocks * p->block_size;
     p->max_model_len = (uint32_t)fmin(m->max_position, tokens);
@@ -39,8 +40,8 @@ static enum kw_status size_kv(struct kw_profile *p, const struct kw_gpu_spec *g,
     return KW_OK;
 }
 
-/* ENGINE.md 1: vLLM's 8B start takes 14 s with its compile cache and 39 s without. One start in two is taken to be either,
- * which is an assumption; and a larger model to take as much more as it has layers to compile and capture. */
+/* ENGINE.md 1: vLLM's 8B start takes 14 s with its compile cache and 39 s without. One start in two is taken to be
+ * either, which is an assumption; and a larger model to take as much more as it has layers to compile and capture. */
 static void set_init(struct kw_profile *p, const struct kw_model_shape *m)
 {
     double scale = fmax(1, m->layers / LAYERS_8B);
@@ -49,37 +50,47 @@ static void set_init(struct kw_profile *p, const struct kw_model_shape *m)
     p->init.v[1] = round(39 * scale * 10) / 10;
     p->init.provenance = (struct kw_provenance){ .grade = KW_GRADE_ESTIMATED, .date = "2026-11-23" };
     snprintf(p->init.provenance.source, sizeof p->init.provenance.source,
-             "ENGINE.md 1: vLLM 8B init 14 s, 39 s with compile; half the starts each%s", scale > 1 ? "; scaled by layers" : "");
+             "ENGINE.md 1: vLLM 8B init 14 s, 39 s with compile; half the starts each%s",
+             scale > 1 ? "; scaled by layers" : "");
 }
 
-static enum kw_status from_tables(struct kw_profile *p, const char *dir, const struct kw_gpu_spec *g, const struct kw_model_shape *m,
-                                  const struct kw_operators_engine *engine, FILE *report, struct kw_error *err)
+static enum kw_status from_tables(struct kw_profile *p, const char *dir, const struct kw_gpu_spec *g,
+                                  const struct kw_model_shape *m, const struct kw_operators_engine *engine,
+                                  FILE *report, struct kw_error *err)
 {
     struct kw_operators op = { .gpu = g, .fixed_s = 0 };
     char version[16];
     int comm_estimated;
     enum kw_status st = kw_operators_tables(&op, dir, p->precision, engine, version, report, err);
     if (st == KW_OK) st = kw_operators_small(&op, dir, report, err);
-    if (st == KW_OK && !strcmp(engine->framework, "vllm")) st = kw_operators_mixed(&op, dir, report, err); /* its kernels */
+    if (st == KW_OK && !strcmp(engine->framework, "vllm"))
+        st = kw_operators_mixed(&op, dir, report, err); /* its kernels */
     if (st == KW_OK) st = kw_operators_all_reduce(&op, dir, p->tp, &comm_estimated, report, err);
     if (st == KW_OK) st = kw_fit(p, &op, m, p->tp, report, err);
     if (st == KW_OK && strcmp(p->precision, "fp8")) st = kw_check_gemm(&op.linear, dir, g->name, report, err);
     if (st == KW_OK) {
-        fprintf(report, "fixed time a step: 0, since vLLM's asynchronous scheduling hides its host work (make fidelity: closed loops)\n");
-        snprintf(p->engine, sizeof p->engine, "%s %s operator tables%s", engine->framework, version, engine->kv_fp8 ? ", fp8 KV" : "");
+        fprintf(report, "fixed time a step: 0, since vLLM's asynchronous scheduling hides its host work (make "
+                        "fidelity: closed loops)\n");
+        snprintf(p->engine, sizeof p->engine, "%s %s operator tables%s", engine->framework, version,
+                 engine->kv_fp8 ? ", fp8 KV" : "");
         p->steps.grade = comm_estimated ? KW_GRADE_ESTIMATED : KW_GRADE_PUBLISHED;
         snprintf(p->steps.source, sizeof p->steps.source,
                  "ai-dynamo/aiconfigurator@095f58a5 operator tables (Apache-2.0); small kernels%s vllm_bench%s%s",
-                 op.mixed_context_ratio > 0 ? ", mixed steps" : "",
-                 p->tp == 1 ? "" : "; all-reduce ",
-                 p->tp == 1 ? "" : g->link_bandwidth < 100e9 ? "estimated over PCIe" : comm_estimated ? "scaled from vidur" : "vidur");
+                 op.mixed_context_ratio > 0 ? ", mixed steps" : "", p->tp == 1 ? "" : "; all-reduce ",
+                 p->tp == 1                  ? ""
+                 : g->link_bandwidth < 100e9 ? "estimated over PCIe"
+                 : comm_estimated            ? "scaled from vidur"
+                                             : "vidur");
         snprintf(p->steps.date, sizeof p->steps.date, "2026-11-23");
         if (!strcmp(g->name, "B200") && !strcmp(p->precision, "fp8")) {
             /* The one GPU whose tables a real server contradicts: silicon_llama31.csv, 70B fp8 on vLLM, every tp. */
             p->steps.grade = KW_GRADE_ESTIMATED;
-            fprintf(report, "B200 fp8: real vLLM servers ran decode 20-40 %% faster than this CUTLASS table (silicon_llama31)\n");
+            fprintf(
+                report,
+                "B200 fp8: real vLLM servers ran decode 20-40 %% faster than this CUTLASS table (silicon_llama31)\n");
             snprintf(p->steps.source, sizeof p->steps.source,
-                     "aiconfigurator@095f58a5 CUTLASS fp8 tables; real servers ran decode 20-40 %% faster (silicon_llama31)");
+                     "aiconfigurator@095f58a5 CUTLASS fp8 tables; real servers ran decode 20-40 %% faster "
+                     "(silicon_llama31)");
         }
     }
     kw_operators_free(&op);
@@ -105,8 +116,9 @@ static enum kw_status from_estimate(struct kw_profile *p, const char *dir, const
     if (st != KW_OK) return st;
     snprintf(p->engine, sizeof p->engine, "vllm, estimated from data sheets");
     p->steps.grade = KW_GRADE_ESTIMATED;
-    snprintf(p->steps.source, sizeof p->steps.source,
-             "roofline of the data sheet, mean efficiency of A100, B200, H100, H200, L40S tables; error: leave one GPU out");
+    snprintf(
+        p->steps.source, sizeof p->steps.source,
+        "roofline of the data sheet, mean efficiency of A100, B200, H100, H200, L40S tables; error: leave one GPU out");
     snprintf(p->steps.date, sizeof p->steps.date, "2026-11-24");
     return KW_OK;
 }
@@ -128,13 +140,14 @@ static enum kw_status from_bench(struct kw_profile *p, const char *dir, const st
     if (st != KW_OK) return st;
     snprintf(p->engine, sizeof p->engine, "vllm 0.19.0 kernel tables");
     p->steps.grade = KW_GRADE_PUBLISHED;
-    snprintf(p->steps.source, sizeof p->steps.source, "casys-kaist/LLMServingSim@5daddb21 profiler/perf %s Llama-3.1-8B (MIT)",
-             g->name);
+    snprintf(p->steps.source, sizeof p->steps.source,
+             "casys-kaist/LLMServingSim@5daddb21 profiler/perf %s Llama-3.1-8B (MIT)", g->name);
     snprintf(p->steps.date, sizeof p->steps.date, "2026-08-20");
     if (!strcmp(g->name, "RTX4090")) {
         p->num_blocks = 2588;
         p->kv.grade = KW_GRADE_PUBLISHED;
-        snprintf(p->kv.source, sizeof p->kv.source, "vLLM 0.19.0 as reported, LLMServingSim@5daddb21 bench RTX4090 meta.json");
+        snprintf(p->kv.source, sizeof p->kv.source,
+                 "vLLM 0.19.0 as reported, LLMServingSim@5daddb21 bench RTX4090 meta.json");
         fprintf(report, "KV cache: 2588 blocks of 16 = 41408 tokens, as the engine reported\n");
     }
     return KW_OK;
@@ -153,8 +166,8 @@ enum kw_status kw_calibrate_import(struct kw_profile *p, const char *dir, const 
 }
 
 enum kw_status kw_calibrate_import_engine(struct kw_profile *p, const char *dir, const char *gpu, const char *model,
-                                          const char *precision, unsigned tp, const struct kw_operators_engine *engine, char **report,
-                                          struct kw_error *err)
+                                          const char *precision, unsigned tp, const struct kw_operators_engine *engine,
+                                          char **report, struct kw_error *err)
 {
     const struct kw_gpu_spec *g = kw_gpu_find(gpu);
     const struct kw_model_shape *m = kw_model_find(model);
@@ -183,7 +196,7 @@ enum kw_status kw_calibrate_import_engine(struct kw_profile *p, const char *dir,
     if (engine->kv_fp8) { /* sized at 2 bytes a value */
         new.kv_bytes_per_token /= 2;
         new.num_blocks *= 2;
-        new.max_model_len = (uint32_t)fmin(m->max_position, (double)new.num_blocks * new.block_size);
+        new.max_model_len = (uint32_t)fmin(m->max_position, (double)new.num_blocks *new.block_size);
     }
     if (st == KW_OK) st = kw_import_load_rates(&new.load_rate, &new.cached_load_rate, dir, g, tp, err);
     if (st == KW_OK && shipped && has_bench(gpu, model, precision, tp))
@@ -217,11 +230,20 @@ struct shipment { /* every gpu x model x precision x tp of the lists */
 };
 
 static const struct shipment shipments[] = {
-    { { "A100-80", "B200", "H100", "H200", "L40S" }, { "llama-3.1-8b", "llama-3.1-70b" }, { "bf16", "fp8" }, { 1, 2, 4, 8 } },
-    { { "A100-80", "B200", "H100", "H200", "L40S" }, { "llama-3.2-3b", "mistral-7b", "qwen2.5-7b" }, { "bf16" }, { 1 } },
+    { { "A100-80", "B200", "H100", "H200", "L40S" },
+      { "llama-3.1-8b", "llama-3.1-70b" },
+      { "bf16", "fp8" },
+      { 1, 2, 4, 8 } },
+    { { "A100-80", "B200", "H100", "H200", "L40S" },
+      { "llama-3.2-3b", "mistral-7b", "qwen2.5-7b" },
+      { "bf16" },
+      { 1 } },
     { { "RTX4090", "RTXPRO6000" }, { "llama-3.1-8b" }, { "bf16", "fp8" }, { 1 } },
     { { "A10G", "L4" }, { "llama-3.1-8b" }, { "bf16", "fp8" }, { 1, 2, 4 } },
-    { { "A100-40", "A100-80-PCIE", "A40", "A5000", "A6000", "H100-PCIE", "RTX3090" }, { "llama-3.1-8b" }, { "bf16", "fp8" }, { 1 } },
+    { { "A100-40", "A100-80-PCIE", "A40", "A5000", "A6000", "H100-PCIE", "RTX3090" },
+      { "llama-3.1-8b" },
+      { "bf16", "fp8" },
+      { 1 } },
     { { "A100-40" }, { "llama-3.1-70b" }, { "bf16" }, { 4, 8 } },
     { { "A100-80-PCIE", "A40", "A6000", "H100-PCIE" }, { "llama-3.1-70b" }, { "bf16" }, { 2, 4, 8 } },
     { { "A10G", "L4" }, { "llama-3.2-3b", "mistral-7b", "qwen2.5-7b" }, { "bf16" }, { 1 } },
@@ -274,10 +296,12 @@ static enum kw_status ship_one(const char *dir, const char *out_dir, const char 
     int len = snprintf(path, sizeof path, "%s/%s-%s-%s-tp%u.json", out_dir, gpu, model, precision, tp);
     if (len < 0 || (size_t)len >= sizeof path) st = kw_fail(err, KW_EIO, "%.200s...: path too long", out_dir);
     if (st == KW_OK) st = write_if_new(&p, path, &wrote, err);
-    if (st == KW_OK && (st = kw_profile_load(&check, path, err)) == KW_OK) kw_profile_free(&check); /* physics and all */
+    if (st == KW_OK && (st = kw_profile_load(&check, path, err)) == KW_OK)
+        kw_profile_free(&check); /* physics and all */
     if (st == KW_OK) {
-        snprintf(line, sizeof line, "%-11s %-13s %-4s tp%u  %-9s decode %.1f/%.1f %%, prefill %.1f/%.1f %%, %6u blocks%s", gpu,
-                 model, precision, tp, kw_grade_name[p.steps.grade], 100 * p.steps_error_median, 100 * p.steps_error_worst,
+        snprintf(line, sizeof line,
+                 "%-11s %-13s %-4s tp%u  %-9s decode %.1f/%.1f %%, prefill %.1f/%.1f %%, %6u blocks%s", gpu, model,
+                 precision, tp, kw_grade_name[p.steps.grade], 100 * p.steps_error_median, 100 * p.steps_error_worst,
                  100 * p.prefill_error_median, 100 * p.prefill_error_worst, p.num_blocks, wrote ? "" : " (unchanged)");
         log(line, arg);
     }
@@ -285,8 +309,8 @@ static enum kw_status ship_one(const char *dir, const char *out_dir, const char 
     return st;
 }
 
-enum kw_status kw_calibrate_ship(const char *dir, const char *out_dir, void (*log)(const char *line, void *arg), void *arg,
-                                 struct kw_error *err)
+enum kw_status kw_calibrate_ship(const char *dir, const char *out_dir, void (*log)(const char *line, void *arg),
+                                 void *arg, struct kw_error *err)
 {
     for (size_t i = 0; i < sizeof shipments / sizeof *shipments; i++) {
         const struct shipment *s = &shipments[i];

@@ -4,8 +4,10 @@
 #include "calibrate/import/csv_table.h"
 
 /* Our GPU name and theirs. */
-static const char *const gpu_names[][2] = { { "A100-80", "A100-SXM4-80GB" }, { "B200", "B200-180GB" },
-                                            { "H100", "H100-SXM-80GB" },     { "H200", "H200-SXM-141GB" },
+static const char *const gpu_names[][2] = { { "A100-80", "A100-SXM4-80GB" },
+                                            { "B200", "B200-180GB" },
+                                            { "H100", "H100-SXM-80GB" },
+                                            { "H200", "H200-SXM-141GB" },
                                             { "L40S", "L40S" } };
 
 static const char *their_name(const char *gpu)
@@ -21,7 +23,7 @@ struct layout {
     const char *attn_dtype; /* NULL, or the column that must say what choice->attention says */
     const char *x[4];
     int n_x;
-    bool rising;            /* more of the last coordinate cannot take less time */
+    bool rising; /* more of the last coordinate cannot take less time */
 };
 
 static enum kw_status import(struct kw_samples *out, const char *path, const struct kw_aic_choice *choice,
@@ -43,7 +45,8 @@ static enum kw_status import(struct kw_samples *out, const char *path, const str
         if ((st = kw_csv_table_column(&c, l->x[i], &i_x[i], err)) != KW_OK) goto out;
     for (bool more; (st = kw_csv_table_next(&c, &more, err)) == KW_OK && more;) {
         if (!gpu || strcmp(c.field[i_gpu], gpu) || strcmp(c.field[i_framework], choice->framework) ||
-            strcmp(c.field[i_dtype], choice->dtype) || (l->attn_dtype && strcmp(c.field[i_attn], choice->attention ? choice->attention : "bfloat16")))
+            strcmp(c.field[i_dtype], choice->dtype) ||
+            (l->attn_dtype && strcmp(c.field[i_attn], choice->attention ? choice->attention : "bfloat16")))
             continue;
         struct kw_sample p = { .s = 0 };
         for (int i = 0; i < l->n_x; i++)

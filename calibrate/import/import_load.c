@@ -48,7 +48,8 @@ static enum kw_status serverlessllm(struct rates *r, const char *dir, const char
         if ((st = kw_csv_table_f64(&c, i_s, 1e-3, 1e5, &s, err)) != KW_OK) goto out;
         bytes = model_bytes(c.field[i_model]);
         if (isnan(bytes)) {
-            st = kw_fail(err, KW_ERANGE, "%s:%ld: model \"%.60s\" is not in models.json", path, c.line, c.field[i_model]);
+            st = kw_fail(err, KW_ERANGE, "%s:%ld: model \"%.60s\" is not in models.json", path, c.line,
+                         c.field[i_model]);
             goto out;
         }
         if (r->n < MAX_LOADS) r->v[r->n++] = bytes / s;
@@ -59,8 +60,8 @@ out:
 }
 
 /* Safetensors rows of weight_loading.csv on one GPU type and count whose storage holds `storage`. */
-static enum kw_status weight_loading(struct rates *r, const char *dir, const char *gpu, double n_gpu, const char *storage,
-                                     struct kw_error *err)
+static enum kw_status weight_loading(struct rates *r, const char *dir, const char *gpu, double n_gpu,
+                                     const char *storage, struct kw_error *err)
 {
     char path[1024];
     struct kw_csv_table c;
@@ -75,7 +76,8 @@ static enum kw_status weight_loading(struct rates *r, const char *dir, const cha
     if ((st = kw_csv_table_column(&c, "gb_s", &i_rate, err)) != KW_OK) goto out;
     for (bool more; (st = kw_csv_table_next(&c, &more, err)) == KW_OK && more;) {
         double n, rate;
-        if (strcmp(c.field[i_loader], "safetensors") || strcmp(c.field[i_gpu], gpu) || !strstr(c.field[i_storage], storage))
+        if (strcmp(c.field[i_loader], "safetensors") || strcmp(c.field[i_gpu], gpu) ||
+            !strstr(c.field[i_storage], storage))
             continue;
         if ((st = kw_csv_table_f64(&c, i_n, 1, 1024, &n, err)) != KW_OK) goto out;
         if ((st = kw_csv_table_f64(&c, i_rate, 1e-6, 1e6, &rate, err)) != KW_OK) goto out;

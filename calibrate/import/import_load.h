@@ -7,8 +7,8 @@
  *   cached, all:              10 loads "safetensors, cached" (page cache) on an H100
  *
  * bytes = the model's bf16 bytes, as SOURCES.md says; rate = bytes / seconds. tp GPUs load tp^e times as fast: e from
- * InstantTensor's 1 x H200 and 8 x H200 rows of the safetensors loader (storage 1.07 and 4.3 GB/s, tmpfs 4.81 and 30.5);
- * the law is then graded estimated, since model and GPU count differ together there. */
+ * InstantTensor's 1 x H200 and 8 x H200 rows of the safetensors loader (storage 1.07 and 4.3 GB/s, tmpfs 4.81
+ * and 30.5); the law is then graded estimated, since model and GPU count differ together there. */
 #ifndef KW_CALIBRATE_IMPORT_IMPORT_LOAD_H
 #define KW_CALIBRATE_IMPORT_IMPORT_LOAD_H
 #include "calibrate/profile/gpu.h"

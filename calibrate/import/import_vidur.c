@@ -1,7 +1,8 @@
 #include "calibrate/import/import_vidur.h"
 #include "calibrate/import/csv_table.h"
 
-enum kw_status kw_import_vidur_all_reduce(struct kw_samples *out, const char *path, unsigned workers, struct kw_error *err)
+enum kw_status kw_import_vidur_all_reduce(struct kw_samples *out, const char *path, unsigned workers,
+                                          struct kw_error *err)
 {
     struct kw_csv_table c;
     struct kw_samples got = { 0 };
@@ -23,7 +24,8 @@ enum kw_status kw_import_vidur_all_reduce(struct kw_samples *out, const char *pa
         p.s *= 1e-3;
         if ((st = kw_samples_push(&got, p, err)) != KW_OK) goto out;
     }
-    if (st == KW_OK && !got.n) st = kw_fail(err, KW_ERANGE, "%s: no all-reduce over %u GPUs of one node", path, workers);
+    if (st == KW_OK && !got.n)
+        st = kw_fail(err, KW_ERANGE, "%s: no all-reduce over %u GPUs of one node", path, workers);
     if (st == KW_OK) {
         kw_samples_sort(&got);
         for (size_t i = got.n - 1; i-- > 0;)

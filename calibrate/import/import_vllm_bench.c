@@ -19,7 +19,8 @@ enum kw_status kw_import_vllm_layer(struct kw_samples *out, const char *path, co
     if (st != KW_OK) return st;
     if ((st = kw_csv_table_column(&c, "layer", &i_layer, err)) != KW_OK) goto out;
     if ((st = kw_csv_table_column(&c, "time_us", &i_us, err)) != KW_OK) goto out;
-    if (kw_csv_table_column(&c, "tokens", &i_x, NULL) != KW_OK && (st = kw_csv_table_column(&c, "sequences", &i_x, err)) != KW_OK)
+    if (kw_csv_table_column(&c, "tokens", &i_x, NULL) != KW_OK &&
+        (st = kw_csv_table_column(&c, "sequences", &i_x, err)) != KW_OK)
         goto out;
     for (bool more; (st = kw_csv_table_next(&c, &more, err)) == KW_OK && more;) {
         struct kw_sample p = { .s = 0 };

@@ -1,5 +1,5 @@
-/* calibrate/import/import_vllm_bench.h - the kernel tables beside the real vLLM runs of data/calibration/vllm_bench (casys-kaist/
- * LLMServingSim profiler, MIT): profile_dense.csv, profile_per_sequence.csv, profile_attention.csv.gz. */
+/* calibrate/import/import_vllm_bench.h - the kernel tables beside the real vLLM runs of data/calibration/vllm_bench
+ * (casys-kaist/ LLMServingSim profiler, MIT): profile_dense.csv, profile_per_sequence.csv, profile_attention.csv.gz. */
 #ifndef KW_CALIBRATE_IMPORT_IMPORT_VLLM_BENCH_H
 #define KW_CALIBRATE_IMPORT_IMPORT_VLLM_BENCH_H
 #include "calibrate/operators/samples.h"

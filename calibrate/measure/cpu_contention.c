@@ -5,7 +5,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static double seconds(struct timeval t) { return (double)t.tv_sec + (double)t.tv_usec * 1e-6; }
+static double seconds(struct timeval t)
+{
+    return (double)t.tv_sec + (double)t.tv_usec * 1e-6;
+}
 
 struct kw_cpu_contention kw_cpu_contention_begin(void)
 {
@@ -14,7 +17,8 @@ struct kw_cpu_contention kw_cpu_contention_begin(void)
     struct rusage self;
     FILE *f = fopen("/proc/stat", "r");
     if (!f) return o;
-    int n = fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]);
+    int n = fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6],
+                   &v[7]);
     fclose(f);
     long ticks = sysconf(_SC_CLK_TCK);
     if (n < 4 || ticks <= 0 || getrusage(RUSAGE_SELF, &self)) return o;

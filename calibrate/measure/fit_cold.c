@@ -3,14 +3,15 @@
 #include <stdlib.h>
 #include "calibrate/operators/regress.h"
 
-struct cold { /* what the pairs of one kind say */
+struct cold {        /* what the pairs of one kind say */
     size_t n, clear; /* pairs; of them clearly above settled */
     double median_s, low_s, high_s;
 };
 
-/* Median over the pairs of one kind (and idle time) of what comes first less what comes settled; 0 unless most pairs' firsts
- * are above it by their intervals. */
-static enum kw_status cold_of(const struct kw_measured *m, enum kw_measured_kind kind, uint32_t idle_ms, struct cold *c, struct kw_error *err)
+/* Median over the pairs of one kind (and idle time) of what comes first less what comes settled; 0 unless most pairs'
+ * firsts are above it by their intervals. */
+static enum kw_status cold_of(const struct kw_measured *m, enum kw_measured_kind kind, uint32_t idle_ms, struct cold *c,
+                              struct kw_error *err)
 {
     double *v = malloc((m->n + 1) * sizeof *v), worst;
     if (!v) return kw_fail(err, KW_ENOMEM, "out of memory");
@@ -63,7 +64,8 @@ static enum kw_status fit_idle(struct kw_step_cold *to, const struct kw_measured
         most = fmax(most, c.median_s);
         to->idle[i].idle_s = ms[i] * 1e-3;
         to->idle[i].more_s = most;
-        fprintf(report, "%s %.0f us more after %u ms%s", i ? "," : "", c.median_s * 1e6, ms[i], c.median_s > 0 ? "" : " (not significant)");
+        fprintf(report, "%s %.0f us more after %u ms%s", i ? "," : "", c.median_s * 1e6, ms[i],
+                c.median_s > 0 ? "" : " (not significant)");
     }
     fputc('\n', report);
     to->n_idle = most > 0 ? n : 0;
@@ -77,7 +79,10 @@ enum kw_status kw_fit_cold(struct kw_step_cold *to, const struct kw_measured *m,
     if (st != KW_OK) return st;
     *to = (struct kw_step_cold){ .after_prompt_s = c.median_s };
     if (c.n)
-        fprintf(report, "caches: the decodes after a prompt, together,: %.0f us more (%zu pairs, %.0f to %.0f; %zu clear of what is settled%s)\n",
-                c.median_s * 1e6, c.n, c.low_s * 1e6, c.high_s * 1e6, c.clear, c.median_s > 0 ? "" : ": not significant, 0");
+        fprintf(report,
+                "caches: the decodes after a prompt, together,: %.0f us more (%zu pairs, %.0f to %.0f; %zu clear of "
+                "what is settled%s)\n",
+                c.median_s * 1e6, c.n, c.low_s * 1e6, c.high_s * 1e6, c.clear,
+                c.median_s > 0 ? "" : ": not significant, 0");
     return fit_idle(to, m, report, err);
 }

@@ -12,8 +12,8 @@
 #include "sim/core/ascending.h"
 #include "sim/core/nearest.h"
 
-#define NOBODY SIZE_MAX  /* no point is left out */
-#define NEAR_PAIRS 1.2   /* attention knots closer than this factor are averaged: they differ by noise and T only */
+#define NOBODY SIZE_MAX /* no point is left out */
+#define NEAR_PAIRS 1.2  /* attention knots closer than this factor are averaged: they differ by noise and T only */
 
 struct fit { /* device times; owns decode and tables */
     const struct kw_measured *m;
@@ -22,7 +22,7 @@ struct fit { /* device times; owns decode and tables */
     struct kw_step_tables t; /* fixed_s apart: what the device does not see */
     double head_s, pair_s;   /* per sequence; per query-key pair */
     struct kw_host_fit host;
-    double widest;           /* largest batch decoded */
+    double widest; /* largest batch decoded */
 };
 
 static double pairs_of(const struct kw_measured_key *k)
@@ -56,7 +56,8 @@ static enum kw_status fit_decode(struct fit *f, struct kw_error *err)
         st = kw_samples_push(&s, (struct kw_sample){ { 1, 1, p->key.batch, p->key.context }, p->median_s }, err);
         if (p->key.batch > f->widest) f->widest = p->key.batch;
     }
-    if (st == KW_OK && s.n < 6) st = kw_fail(err, KW_ERANGE, "%zu decode points were measured, want 6: measure longer", s.n);
+    if (st == KW_OK && s.n < 6)
+        st = kw_fail(err, KW_ERANGE, "%zu decode points were measured, want 6: measure longer", s.n);
     if (st == KW_OK) st = kw_decode_fit(&f->decode, &s, 1, 1, err);
     kw_samples_free(&s);
     return st;
@@ -99,7 +100,8 @@ static enum kw_status whole_prompts(const struct fit *f, struct kw_curve *c, str
             v[n][0] = f->m->point[i].key.tokens;
             v[n++][1] = f->m->point[i].median_s;
         }
-    if (st == KW_OK && n < 2) st = kw_fail(err, KW_ERANGE, "%zu whole prompts were measured, want 2: measure longer", n);
+    if (st == KW_OK && n < 2)
+        st = kw_fail(err, KW_ERANGE, "%zu whole prompts were measured, want 2: measure longer", n);
     if (st == KW_OK) qsort(v, n, sizeof *v, by_x);
     for (size_t i = 0; st == KW_OK && i < n; i++) kw_curve_put(c, v[i][0], v[i][1]);
     free(v);
@@ -107,8 +109,8 @@ static enum kw_status whole_prompts(const struct fit *f, struct kw_curve *c, str
     return st;
 }
 
-/* Least squares of what n prompts of T take above one of n T, through 0 at one prompt; no more than lets dense never fall
- * from one decode size to the next. */
+/* Least squares of what n prompts of T take above one of n T, through 0 at one prompt; no more than lets dense never
+ * fall from one decode size to the next. */
 static void fit_head(struct fit *f, const struct kw_curve *prompt)
 {
     double above = 0, square = 0, most = INFINITY;
@@ -169,8 +171,8 @@ static enum kw_status fit_attention(struct fit *f, struct kw_error *err)
     return st;
 }
 
-/* Prompts of as many tokens as some batch decodes take above - less T more than it: a launch of their own against what a
- * decoding sequence costs beside its token. */
+/* Prompts of as many tokens as some batch decodes take above - less T more than it: a launch of their own against what
+ * a decoding sequence costs beside its token. */
 static enum kw_status compare(const struct fit *f, const struct kw_curve *prompt, double *above, double *less,
                               struct kw_error *err)
 {
@@ -200,10 +202,12 @@ static enum kw_status fit_dense(struct fit *f, const struct kw_curve *prompt, st
     enum kw_status st = kw_curve_new(c, d->n_b + prompt->n, err);
     if (st != KW_OK) return st;
     for (size_t i = 0; i < d->n_b; i++)
-        kw_curve_put(c, d->batch[i], kw_decode_fit_s(d, d->batch[i], d->context[0], KW_DECODE_ALL, 0) -
-                                         d->c * d->batch[i] * d->context[0] - f->head_s * d->batch[i]);
+        kw_curve_put(c, d->batch[i],
+                     kw_decode_fit_s(d, d->batch[i], d->context[0], KW_DECODE_ALL, 0) -
+                         d->c * d->batch[i] * d->context[0] - f->head_s * d->batch[i]);
     never_fall(c);
-    double above = 0; /* what a prompt costs above a decode of as many tokens: above - less tokens, where both were measured */
+    double above =
+        0; /* what a prompt costs above a decode of as many tokens: above - less tokens, where both were measured */
     double less = 0;
     if ((st = compare(f, prompt, &above, &less, err)) != KW_OK) return st;
     for (uint32_t i = 0; i < c->n; i++) c->y[i] -= less * c->x[i]; /* it is a decode's own, and stays in its row */
@@ -214,7 +218,8 @@ static enum kw_status fit_dense(struct fit *f, const struct kw_curve *prompt, st
     never_fall(c);
     if ((st = fit_attention(f, err)) != KW_OK) return st;
     uint32_t k = (uint32_t)d->n_b;
-    for (uint32_t i = 0; i < prompt->n; i++) { /* the attention curve was averaged: a whole prompt gives its time back */
+    for (uint32_t i = 0; i < prompt->n;
+         i++) { /* the attention curve was averaged: a whole prompt gives its time back */
         double t = prompt->x[i];
         if (t > f->widest) c->y[k++] = prompt->y[i] - kw_curve_at(&f->t.prefill_attn, t * t / 2) - f->head_s;
     }
@@ -248,14 +253,17 @@ static size_t host_points(const struct fit *f, size_t skip, struct kw_host_point
     for (size_t i = 0; i < f->m->n; i++) {
         const struct kw_measured_point *p = &f->m->point[i];
         if (p->key.kind != KW_MEASURED_HOST || i == skip) continue;
-        to[n++] = (struct kw_host_point){ .steps = 1, .sequences = (double)p->key.batch + p->key.chunks, .chunks = p->key.chunks,
+        to[n++] = (struct kw_host_point){ .steps = 1,
+                                          .sequences = (double)p->key.batch + p->key.chunks,
+                                          .chunks = p->key.chunks,
                                           .measured_s = p->median_s };
     }
     return n;
 }
 
 /* Terms that stand out of twice their standard error; the loop itself always stays. */
-static enum kw_status fit_significant(struct kw_host_fit *to, const struct kw_host_point *p, size_t n, struct kw_error *err)
+static enum kw_status fit_significant(struct kw_host_fit *to, const struct kw_host_point *p, size_t n,
+                                      struct kw_error *err)
 {
     unsigned terms = KW_HOST_FIXED;
     double sequences = p[0].sequences, chunks = 0;
@@ -371,7 +379,8 @@ static double decode_attention_s(const struct kw_step_tables *t, double batch, d
     while (j + 1 < t->n_decode_rows && t->decode_batch[j] < batch) j++;
     double hi = kw_curve_at(&t->decode[j], sum);
     if (!j || t->decode_batch[j] == batch) return hi;
-    double lo = kw_curve_at(&t->decode[j - 1], sum), w = (batch - t->decode_batch[j - 1]) / (t->decode_batch[j] - t->decode_batch[j - 1]);
+    double lo = kw_curve_at(&t->decode[j - 1], sum),
+           w = (batch - t->decode_batch[j - 1]) / (t->decode_batch[j] - t->decode_batch[j - 1]);
     return lo + (hi - lo) * (w > 1 && hi < lo ? 1 : w);
 }
 
@@ -474,13 +483,15 @@ static enum kw_status fit_mixed(struct fit *f, FILE *report, struct kw_error *er
     if (left && law_median < add_median) {
         size_t n = mixed_points(f, NOBODY, x, y, scale);
         st = kw_regress(n, 3, x, y, scale, coef, err);
-        if (st == KW_OK) f->t.mixed = (struct kw_step_mixed){ fmin(coef[0], 1e-3), fmin(coef[1], 1e-3), fmin(coef[2], 1e-3) };
+        if (st == KW_OK)
+            f->t.mixed = (struct kw_step_mixed){ fmin(coef[0], 1e-3), fmin(coef[1], 1e-3), fmin(coef[2], 1e-3) };
     }
     if (st == KW_OK && all)
-        fprintf(report, "mixed steps: parts added up are off by %.1f %% in the median, %.1f %% at worst (%zu steps)%s", 100 * add_median,
-                100 * add_worst, all, left && law_median < add_median ? "" : "; kept\n");
+        fprintf(report, "mixed steps: parts added up are off by %.1f %% in the median, %.1f %% at worst (%zu steps)%s",
+                100 * add_median, 100 * add_worst, all, left && law_median < add_median ? "" : "; kept\n");
     if (st == KW_OK && left && law_median < add_median)
-        fprintf(report, "; a law of their own: %.1f %% and %.1f %% left out; taken\n", 100 * law_median, 100 * law_worst);
+        fprintf(report, "; a law of their own: %.1f %% and %.1f %% left out; taken\n", 100 * law_median,
+                100 * law_worst);
     free(x);
     return st;
 }
@@ -498,10 +509,10 @@ static void point_text(char *s, size_t size, const struct kw_measured_point *p)
         snprintf(s, size, "batch %u at context %u", k->batch, k->context);
 }
 
-/* Leave-out errors of one kind to the profile and in words. A prompt length at either end of the grid is beyond what is left:
- * named apart. */
-static enum kw_status errors_of(const struct fit *f, enum kw_measured_kind kind, double *median, double *worst, FILE *report,
-                                struct kw_error *err)
+/* Leave-out errors of one kind to the profile and in words. A prompt length at either end of the grid is beyond what is
+ * left: named apart. */
+static enum kw_status errors_of(const struct fit *f, enum kw_measured_kind kind, double *median, double *worst,
+                                FILE *report, struct kw_error *err)
 {
     double *e = malloc((f->m->n + 1) * sizeof *e), beyond = 0, least = INFINITY, most = 0;
     const struct kw_measured_point *at = NULL;
@@ -533,8 +544,8 @@ static enum kw_status errors_of(const struct fit *f, enum kw_measured_kind kind,
         char words[96] = "-";
         kw_regress_errors(e, n, median, worst);
         if (at) point_text(words, sizeof words, at);
-        fprintf(report, "%s: left out, median %.1f %%, worst %.1f %% (%s) of %zu points", kind == KW_MEASURED_DECODE ? "decode" : "prefill",
-                100 * *median, 100 * *worst, words, n);
+        fprintf(report, "%s: left out, median %.1f %%, worst %.1f %% (%s) of %zu points",
+                kind == KW_MEASURED_DECODE ? "decode" : "prefill", 100 * *median, 100 * *worst, words, n);
         if (kind == KW_MEASURED_PREFILL) fprintf(report, "; %.1f %% at the ends of the grid", 100 * beyond);
         fputc('\n', report);
     }
@@ -542,8 +553,8 @@ static enum kw_status errors_of(const struct fit *f, enum kw_measured_kind kind,
     return st;
 }
 
-/* Where a batch of one more takes over 2 % longer: it is padded to the next size that a graph was captured for. Both points
- * are knots of the tables, so the profile holds the step. */
+/* Where a batch of one more takes over 2 % longer: it is padded to the next size that a graph was captured for. Both
+ * points are knots of the tables, so the profile holds the step. */
 static void bucket_words(const struct fit *f, FILE *report)
 {
     const struct kw_decode_fit *d = &f->decode;
@@ -551,8 +562,11 @@ static void bucket_words(const struct fit *f, FILE *report)
     for (size_t i = 0; i + 1 < d->n_b; i++) {
         if (d->batch[i + 1] != d->batch[i] + 1) continue;
         double rise = kw_decode_fit_s(d, d->batch[i + 1], d->context[0], KW_DECODE_ALL, 0) /
-                          kw_decode_fit_s(d, d->batch[i], d->context[0], KW_DECODE_ALL, 0) - 1;
-        if (rise > 0.02) fprintf(report, "%s after %.0f by %.0f %%", n++ ? "," : "steps of the batch buckets:", d->batch[i], 100 * rise);
+                          kw_decode_fit_s(d, d->batch[i], d->context[0], KW_DECODE_ALL, 0) -
+                      1;
+        if (rise > 0.02)
+            fprintf(report, "%s after %.0f by %.0f %%", n++ ? "," : "steps of the batch buckets:", d->batch[i],
+                    100 * rise);
     }
     if (n) fputc('\n', report);
 }
@@ -586,11 +600,14 @@ static void quality(const struct fit *f, double *interval, size_t *unsteady, FIL
     bucket_words(f, report);
     if (!at) return;
     point_text(words, sizeof words, at);
-    fprintf(report, "%zu points; width of the 95 %% intervals: median %.1f %%, worst %.1f %% (%s)", n, 100 * median, 100 * wide, words);
+    fprintf(report, "%zu points; width of the 95 %% intervals: median %.1f %%, worst %.1f %% (%s)", n, 100 * median,
+            100 * wide, words);
     if (few) fprintf(report, "; %zu with fewer than six samples", few);
     fprintf(report, "\nanchor: %zu visits, drift at worst %+.1f %%", f->m->n_anchors, 100 * f->m->drift_worst);
     if (drifted) fprintf(report, "; %zu points measured while it was over 2 %%: NOT A STEADY DEVICE", drifted);
-    if (skewed) fprintf(report, "\nunlike contexts: the sum of context is off by %.1f %% at worst (%zu batches)", 100 * off, skewed);
+    if (skewed)
+        fprintf(report, "\nunlike contexts: the sum of context is off by %.1f %% at worst (%zu batches)", 100 * off,
+                skewed);
     fputc('\n', report);
     double longest = f->decode.context[f->decode.n_c - 1];
     fprintf(report, "extrapolates beyond batch %.0f, context %.0f and prompts of %.0f tokens\n", f->widest, longest,
@@ -620,24 +637,27 @@ static void scale_curve(struct kw_curve *c, double by)
     for (uint32_t i = 0; i < c->n; i++) c->y[i] *= by;
 }
 
-/* Points are medians, which a hiccup of the machine does not move; but serving adds steps up, hiccups and all, and sums go
- * with means. One factor for all steps: of a single point the mean says little. */
+/* Points are medians, which a hiccup of the machine does not move; but serving adds steps up, hiccups and all, and sums
+ * go with means. One factor for all steps: of a single point the mean says little. */
 static enum kw_status mean_steps(struct fit *f, FILE *report, struct kw_error *err)
 {
     struct kw_step_tables *t = &f->t;
     double by = mean_over_median(f->m);
-    if (!(by > 0.5 && by < 2)) return kw_fail(err, KW_ERANGE, "a step's mean is %.2f times its median over all points: no steady device", by);
+    if (!(by > 0.5 && by < 2))
+        return kw_fail(err, KW_ERANGE, "a step's mean is %.2f times its median over all points: no steady device", by);
     scale_curve(&t->dense, by), scale_curve(&t->head, by), scale_curve(&t->prefill_attn, by);
     for (uint32_t i = 0; i < t->n_decode_rows; i++) scale_curve(&t->decode[i], by);
     t->prefill_token_s *= by;
     t->mixed.sequence_s *= by, t->mixed.context_s *= by, t->mixed.pair_s *= by;
-    fprintf(report, "means: a step takes %.3f times its median in the mean over the points; step times are scaled by it\n", by);
+    fprintf(report,
+            "means: a step takes %.3f times its median in the mean over the points; step times are scaled by it\n", by);
     return KW_OK;
 }
 
 /* ---- cold start ---- */
 
-/* Lilliefors at 5 %: the largest distance of the sample's distribution of logs from the normal with its mean and deviation. */
+/* Lilliefors at 5 %: the largest distance of the sample's distribution of logs from the normal with its mean and
+ * deviation. */
 static bool lognormal(const double *v, size_t n, double *mu, double *sigma)
 {
     double sum = 0, square = 0, far = 0;
@@ -678,8 +698,8 @@ static void to_law(struct kw_law *l, double *v, size_t n)
     }
 }
 
-/* Bytes over load time, less a network's first byte, of the starts in that mode; or their init time. Returns how many. A
- * start whose file system refused O_DIRECT says nothing of a disk. */
+/* Bytes over load time, less a network's first byte, of the starts in that mode; or their init time. Returns how many.
+ * A start whose file system refused O_DIRECT says nothing of a disk. */
 static size_t law_of(struct kw_law *l, const struct kw_measured *m, const char *mode, bool init, double *v)
 {
     size_t n = 0;
@@ -688,7 +708,8 @@ static size_t law_of(struct kw_law *l, const struct kw_measured *m, const char *
         if (strcmp(s->mode, mode)) continue;
         if (init)
             v[n++] = s->init_s;
-        else if (s->load_s > s->first_byte_s && s->bytes > 0 && (strcmp(mode, "direct") || 2 * s->direct_bytes >= s->file_bytes))
+        else if (s->load_s > s->first_byte_s && s->bytes > 0 &&
+                 (strcmp(mode, "direct") || 2 * s->direct_bytes >= s->file_bytes))
             v[n++] = s->bytes / (s->load_s - s->first_byte_s);
     }
     if (n) to_law(l, v, n);
@@ -699,8 +720,8 @@ static void measured_source(struct kw_provenance *v, const struct kw_measured *m
 {
     const struct kw_measured_head *h = &m->head;
     *v = (struct kw_provenance){ .grade = KW_GRADE_MEASURED };
-    snprintf(v->source, sizeof v->source, "keepwarm calibrate measure, %s backend, %.48s%s%.24s, %.24s: %s", h->backend, h->device,
-             *h->driver ? ", " : "", h->driver, h->commit, what);
+    snprintf(v->source, sizeof v->source, "keepwarm calibrate measure, %s backend, %.48s%s%.24s, %.24s: %s", h->backend,
+             h->device, *h->driver ? ", " : "", h->driver, h->commit, what);
     snprintf(v->date, sizeof v->date, "%s", *h->date ? h->date : "undated");
 }
 
@@ -717,12 +738,20 @@ static enum kw_status fit_starts(struct kw_profile *p, const struct kw_measured 
     network = law_of(&p->load_rate, m, "network", false, v);
     for (size_t i = 0; i < m->n_starts && network; i++)
         if (!strcmp(m->start[i].mode, "network"))
-            snprintf(emulated, sizeof emulated, " emulated at %.4g GB/s, first byte %.3g s",
-                     m->start[i].rate * 1e-9, m->start[i].first_byte_s);
-    const struct { struct kw_law *l; const char *mode; double otherwise; const char *name, *source; } rows[] = {
-        { &p->load_rate, direct || !network ? "direct" : "network", 3.3e9, direct || !network ? "disk" : "network", "safetensors, cold, ServerlessLLM on an H100; no load was measured here" },
-        { &p->cached_load_rate, "cached", 5.3e9, "page cache", "safetensors, cached, ServerlessLLM on an H100; no load was measured here" },
-        { &p->init, modes[first], 10, "init", "vLLM 8B engine start without compile; no start was measured here" } };
+            snprintf(emulated, sizeof emulated, " emulated at %.4g GB/s, first byte %.3g s", m->start[i].rate * 1e-9,
+                     m->start[i].first_byte_s);
+    const struct {
+        struct kw_law *l;
+        const char *mode;
+        double otherwise;
+        const char *name, *source;
+    } rows[] = {
+        { &p->load_rate, direct || !network ? "direct" : "network", 3.3e9, direct || !network ? "disk" : "network",
+          "safetensors, cold, ServerlessLLM on an H100; no load was measured here" },
+        { &p->cached_load_rate, "cached", 5.3e9, "page cache",
+          "safetensors, cached, ServerlessLLM on an H100; no load was measured here" },
+        { &p->init, modes[first], 10, "init", "vLLM 8B engine start without compile; no start was measured here" }
+    };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t n = law_of(rows[i].l, m, rows[i].mode, rows[i].l == &p->init, v);
         if (n) {
@@ -730,9 +759,12 @@ static enum kw_status fit_starts(struct kw_profile *p, const struct kw_measured 
             snprintf(what, sizeof what, "%zu start%s, %s%s", n, n > 1 ? "s" : "", rows[i].mode, how);
             measured_source(&rows[i].l->provenance, m, what);
             fprintf(report, "cold start, %s: %zu measured (%s%s), %s\n", rows[i].name, n, rows[i].mode, how,
-                    rows[i].l->kind == KW_LAW_LOGNORMAL ? "lognormal" : rows[i].l->kind == KW_LAW_QUANTILES ? "quantiles" : "their median");
+                    rows[i].l->kind == KW_LAW_LOGNORMAL   ? "lognormal"
+                    : rows[i].l->kind == KW_LAW_QUANTILES ? "quantiles"
+                                                          : "their median");
         } else {
-            *rows[i].l = (struct kw_law){ .kind = KW_LAW_CONSTANT, .v = { rows[i].otherwise },
+            *rows[i].l = (struct kw_law){ .kind = KW_LAW_CONSTANT,
+                                          .v = { rows[i].otherwise },
                                           .provenance = { .grade = KW_GRADE_ESTIMATED, .date = "2025-12" } };
             snprintf(rows[i].l->provenance.source, sizeof rows[i].l->provenance.source, "%s", rows[i].source);
             fprintf(report, "cold start, %s: not measured; estimated\n", rows[i].name);
@@ -740,11 +772,14 @@ static enum kw_status fit_starts(struct kw_profile *p, const struct kw_measured 
     }
     struct kw_law memory;
     size_t n = law_of(&memory, m, "tmpfs", false, v);
-    if (n) fprintf(report, "cold start, tmpfs: %zu measured, median %.3g GB/s; no part of the profile\n", n, kw_law_quantile(&memory, 0.5) * 1e-9);
+    if (n)
+        fprintf(report, "cold start, tmpfs: %zu measured, median %.3g GB/s; no part of the profile\n", n,
+                kw_law_quantile(&memory, 0.5) * 1e-9);
     if (direct && network) {
         law_of(&memory, m, "network", false, v);
-        fprintf(report, "cold start, network: %zu measured%s, median %.3g GB/s; no part of the profile, which has the disk's\n", network,
-                emulated, kw_law_quantile(&memory, 0.5) * 1e-9);
+        fprintf(report,
+                "cold start, network: %zu measured%s, median %.3g GB/s; no part of the profile, which has the disk's\n",
+                network, emulated, kw_law_quantile(&memory, 0.5) * 1e-9);
     }
     free(v);
     return KW_OK;
@@ -770,7 +805,8 @@ void kw_fit_measured_gpu(char gpu[24], const char *device, const char *backend)
     }
     letters(name, sizeof name, device);
     if (strstr(name, "A100")) { /* its memory stands behind other words */
-        snprintf(gpu, 24, "A100-%s%s", strstr(name, "80GB") ? "80" : "40", strstr(name, "80GB") && strstr(name, "PCIE") ? "-PCIE" : "");
+        snprintf(gpu, 24, "A100-%s%s", strstr(name, "80GB") ? "80" : "40",
+                 strstr(name, "80GB") && strstr(name, "PCIE") ? "-PCIE" : "");
         return;
     }
     snprintf(gpu, 24, "%.23s", device);
@@ -804,7 +840,9 @@ static enum kw_status check_gpu(const char *gpu, const char *backend, struct kw_
     const char *names[128] = { NULL };
     char hint[KW_NEAREST_HINT];
     if (strcmp(backend, "cuda"))
-        return kw_fail(err, KW_EUSAGE, "--gpu %.24s: the points are of the %.16s backend; what a processor takes is no GPU's time", gpu, backend);
+        return kw_fail(err, KW_EUSAGE,
+                       "--gpu %.24s: the points are of the %.16s backend; what a processor takes is no GPU's time", gpu,
+                       backend);
     if (kw_gpu_find(gpu)) return KW_OK;
     for (size_t i = 0; i < kw_gpu_count() && i < 127; i++) names[i] = kw_gpu_at(i)->name;
     return kw_fail(err, KW_ERANGE, "--gpu: there is no GPU '%.40s'%s", gpu, kw_nearest_hint(hint, gpu, names));

@@ -24,16 +24,18 @@ static void features(const struct kw_host_point *p, double x[TERMS])
 }
 
 /* Square roots of the diagonal of variance (X'X)^-1 of the m terms use[], rows divided by what was measured. */
-static enum kw_status standard_errors(const struct kw_host_point *p, size_t n, const int *use, size_t m, double variance,
-                                      double error[TERMS], struct kw_error *err)
+static enum kw_status standard_errors(const struct kw_host_point *p, size_t n, const int *use, size_t m,
+                                      double variance, double error[TERMS], struct kw_error *err)
 {
     double square[TERMS * TERMS] = { 0 }, norm[TERMS], x[TERMS];
     for (size_t i = 0; i < n; i++) {
         features(&p[i], x);
         for (size_t a = 0; a < m; a++)
-            for (size_t b = 0; b < m; b++) square[a * m + b] += x[use[a]] * x[use[b]] / (p[i].measured_s * p[i].measured_s);
+            for (size_t b = 0; b < m; b++)
+                square[a * m + b] += x[use[a]] * x[use[b]] / (p[i].measured_s * p[i].measured_s);
     }
-    for (size_t a = 0; a < m; a++) norm[a] = sqrt(square[a * m + a]); /* counts and seconds: brought to one size first */
+    for (size_t a = 0; a < m; a++)
+        norm[a] = sqrt(square[a * m + a]); /* counts and seconds: brought to one size first */
     for (size_t a = 0; a < m; a++)
         for (size_t b = 0; b < m; b++) square[a * m + b] /= norm[a] * norm[b];
     gsl_matrix_view v = gsl_matrix_view_array(square, m, m);
@@ -46,7 +48,8 @@ static enum kw_status standard_errors(const struct kw_host_point *p, size_t n, c
     return KW_OK;
 }
 
-enum kw_status kw_host_time_fit(struct kw_host_fit *f, const struct kw_host_point *p, size_t n, unsigned terms, struct kw_error *err)
+enum kw_status kw_host_time_fit(struct kw_host_fit *f, const struct kw_host_point *p, size_t n, unsigned terms,
+                                struct kw_error *err)
 {
     int use[TERMS];
     size_t k = 0, m = 0;
@@ -77,7 +80,9 @@ enum kw_status kw_host_time_fit(struct kw_host_fit *f, const struct kw_host_poin
         for (int j = 0; j < TERMS; j++) fitted += at[j] * all[j];
         sum += pow(fitted / p[i].measured_s - 1, 2);
     }
-    struct kw_host_fit fit = { { at[0], at[1], at[2] }, at[3], at[4], { NAN, NAN, NAN, NAN, NAN }, sqrt(sum / (double)n) };
+    struct kw_host_fit fit = {
+        { at[0], at[1], at[2] }, at[3], at[4], { NAN, NAN, NAN, NAN, NAN }, sqrt(sum / (double)n)
+    };
     if (n > m && m) st = standard_errors(p, n, use, m, sum / (double)(n - m), fit.error, err);
     if (st == KW_OK) *f = fit;
     return st;

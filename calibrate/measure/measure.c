@@ -12,20 +12,20 @@
 #include "sim/core/rng.h"
 
 enum {
-    SAMPLES_LEAST = 6,   /* the fewest whose extremes cover 95 % */
-    SAMPLES_VISIT = 50,  /* of one visit, unless they take less than VISIT_NS */
-    SAMPLES_MOST = 400,  /* of one visit */
+    SAMPLES_LEAST = 6,    /* the fewest whose extremes cover 95 % */
+    SAMPLES_VISIT = 50,   /* of one visit, unless they take less than VISIT_NS */
+    SAMPLES_MOST = 400,   /* of one visit */
     SAMPLES_POINT = 1000, /* of one point at most */
-    VISITS = 2,          /* to a point of the grid, far apart in time: what was off for a while shows */
+    VISITS = 2,           /* to a point of the grid, far apart in time: what was off for a while shows */
     ANCHOR_EVERY = 10,
     ANCHOR_SAMPLES = 13,
     AFTER_STEPS = 12,    /* decode steps until the caches are as before a prompt */
     HOST_PROMPT = 8,     /* tokens of the requests whose host time is measured */
     MOST_PLANNED = 1024, /* grid and what refinement adds */
     MOST_ADDED = 64,
-    MOST_TRIES = 5       /* of one visit beside too much of others */
+    MOST_TRIES = 5 /* of one visit beside too much of others */
 };
-#define MOST_WAIT_S 10.0 /* for others to be done, before a visit is made again */
+#define MOST_WAIT_S 10.0  /* for others to be done, before a visit is made again */
 #define MOST_LOST_S 300.0 /* to visits thrown away and to waiting, without a budget; a quarter of it with one */
 #define VISIT_NS INT64_C(100000000) /* so long, others are seen by ticks of 10 ms */
 
@@ -56,19 +56,27 @@ struct drive {
     struct kw_batch_seq *seqs;
     struct planned *plan;
     size_t n_plan, n_grid;
-    double lost_s;           /* to visits thrown away, and to waiting */
-    uint32_t pass;           /* over the grid, from 1 */
+    double lost_s;               /* to visits thrown away, and to waiting */
+    uint32_t pass;               /* over the grid, from 1 */
     struct samples got, settled; /* settled: of the kinds whose point is a pair */
 };
 
-static int64_t now(const struct drive *d) { return d->o->now ? d->o->now(d->o->ctx) : kw_now_ns(); }
+static int64_t now(const struct drive *d)
+{
+    return d->o->now ? d->o->now(d->o->ctx) : kw_now_ns();
+}
 
 struct kw_measure_rig kw_measure_rig(struct kw_engine *e)
 {
     const struct kw_sched_config *l = &e->limits;
-    return (struct kw_measure_rig){ .ops = e->ops, .backend = e->backend, .block_size = l->block_size,
-                                    .num_blocks = l->num_blocks, .max_tokens = l->max_num_batched_tokens,
-                                    .max_seqs = l->max_num_seqs, .max_model_len = l->max_model_len, .vocab = e->config.vocab,
+    return (struct kw_measure_rig){ .ops = e->ops,
+                                    .backend = e->backend,
+                                    .block_size = l->block_size,
+                                    .num_blocks = l->num_blocks,
+                                    .max_tokens = l->max_num_batched_tokens,
+                                    .max_seqs = l->max_num_seqs,
+                                    .max_model_len = l->max_model_len,
+                                    .vocab = e->config.vocab,
                                     .engine = e };
 }
 
@@ -77,9 +85,9 @@ uint64_t kw_measure_lengths(uint32_t *lengths, uint32_t shape, uint32_t batch, u
     uint64_t sum = 0;
     for (uint32_t i = 0; i < batch; i++) {
         double x = (i + 0.5) / batch, c = context;
-        double v = shape == 0 ? (i ? c / 2 : c * (batch + 1) / 2)     /* half of all tokens in one sequence */
-                 : shape == 1 ? c / 4 * pow(16, x) * 4 * log(16) / 15 /* over a factor of 16, mean c */
-                              : 2 * c * x;
+        double v = shape == 0   ? (i ? c / 2 : c * (batch + 1) / 2)     /* half of all tokens in one sequence */
+                   : shape == 1 ? c / 4 * pow(16, x) * 4 * log(16) / 15 /* over a factor of 16, mean c */
+                                : 2 * c * x;
         lengths[i] = v < 1 ? 1 : v > longest ? longest : (uint32_t)v;
         sum += lengths[i];
     }
@@ -135,8 +143,13 @@ static void put(struct drive *d, uint32_t *block, uint32_t past, uint32_t len)
 static uint64_t build(struct drive *d, const struct kw_measured_key *k, uint32_t block)
 {
     uint64_t sum = contexts(d, k);
-    d->batch = (struct kw_batch){ .tokens = d->tokens, .positions = d->positions, .slots = d->slots, .seqs = d->seqs,
-                                  .tables = d->tables, .table_stride = d->stride, .logit_tokens = d->rows };
+    d->batch = (struct kw_batch){ .tokens = d->tokens,
+                                  .positions = d->positions,
+                                  .slots = d->slots,
+                                  .seqs = d->seqs,
+                                  .tables = d->tables,
+                                  .table_stride = d->stride,
+                                  .logit_tokens = d->rows };
     for (uint32_t i = 0; i < k->batch; i++) put(d, &block, d->lengths[i] - 1, 1);
     d->batch.n_decode = k->batch;
     for (uint32_t i = 0; i < k->chunks; i++) put(d, &block, k->past, k->tokens);
@@ -169,7 +182,8 @@ static bool visit_over(const struct drive *d, const struct kw_measured_point *ha
 /* Others in the machine: more than a compiler on one of eight cores, beyond what ticks can tell in the time. */
 static bool disturbed(const struct drive *d, const struct kw_cpu_contention *before, int64_t began)
 {
-    if (d->o->now || !strcmp(d->rig->ops->name, "cuda")) return false; /* no clock of this machine; a GPU is ours alone */
+    if (d->o->now || !strcmp(d->rig->ops->name, "cuda"))
+        return false; /* no clock of this machine; a GPU is ours alone */
     double took = (double)(now(d) - began) * 1e-9;
     return took > 0 && kw_cpu_contention_share(before) > 0.05 + 0.02 / took;
 }
@@ -180,8 +194,8 @@ static enum kw_status keep(struct drive *d, struct samples *g, const struct kw_m
     double median, low, high, coverage;
     qsort(g->host, g->n, sizeof *g->host, kw_ascending);
     kw_measured_interval(g->host, g->n, &median, &low, &high, &coverage);
-    return kw_measured_visit(d->m, d->f, k, g->sum, g->us, g->n, median * 1e-6, d->before_s + (double)(now(d) - d->began) * 1e-9,
-                             d->clock_mhz, err);
+    return kw_measured_visit(d->m, d->f, k, g->sum, g->us, g->n, median * 1e-6,
+                             d->before_s + (double)(now(d) - d->began) * 1e-9, d->clock_mhz, err);
 }
 
 static enum kw_status time_step(struct drive *d, double *us, double *host, struct kw_error *err)
@@ -275,12 +289,15 @@ static enum kw_status visit_after_idle(struct drive *d, const struct kw_measured
 
 static enum kw_status host_add(struct drive *d, uint64_t id, uint32_t answer, struct kw_error *err)
 {
-    return kw_engine_add(d->rig->engine, &(struct kw_engine_request){ .id = id, .prompt = d->tokens, .n_prompt = HOST_PROMPT,
-                                                                      .max_new = answer, .ignore_eos = true }, err);
+    return kw_engine_add(
+        d->rig->engine,
+        &(struct kw_engine_request){
+            .id = id, .prompt = d->tokens, .n_prompt = HOST_PROMPT, .max_new = answer, .ignore_eos = true },
+        err);
 }
 
-/* Serves batch requests through the engine, and with chunks so many more that come and end in each step; the samples are
- * the gaps between its steps less the device's time. */
+/* Serves batch requests through the engine, and with chunks so many more that come and end in each step; the samples
+ * are the gaps between its steps less the device's time. */
 static enum kw_status visit_host(struct drive *d, const struct kw_measured_key *k, struct kw_error *err)
 {
     struct kw_engine *e = d->rig->engine;
@@ -294,7 +311,8 @@ static enum kw_status visit_host(struct drive *d, const struct kw_measured_key *
     bool ran = true;
     for (uint32_t warm = 0; st == KW_OK && g->n < SAMPLES_VISIT && !visit_over(d, had, began);) {
         struct kw_engine_step step;
-        for (uint32_t i = 0; st == KW_OK && warm && i < k->chunks; i++, left++) st = host_add(d, k->batch + left, 1, err);
+        for (uint32_t i = 0; st == KW_OK && warm && i < k->chunks; i++, left++)
+            st = host_add(d, k->batch + left, 1, err);
         if (st == KW_OK) st = kw_engine_step(e, &step, &ran, err);
         if (st != KW_OK || !ran) break;
         int64_t at = now(d), gap = at - last - step.device_ns;
@@ -315,9 +333,10 @@ static enum kw_status visit(struct drive *d, const struct kw_measured_key *k, st
         struct kw_cpu_contention before = kw_cpu_contention_begin();
         int64_t began = now(d);
         d->got.n = d->settled.n = 0;
-        st = k->kind == KW_MEASURED_HOST ? visit_host(d, k, err)
-           : k->kind == KW_MEASURED_AFTER_PROMPT ? visit_after_prompt(d, k, err)
-           : k->kind == KW_MEASURED_AFTER_IDLE ? visit_after_idle(d, k, err) : visit_steps(d, k, err);
+        st = k->kind == KW_MEASURED_HOST           ? visit_host(d, k, err)
+             : k->kind == KW_MEASURED_AFTER_PROMPT ? visit_after_prompt(d, k, err)
+             : k->kind == KW_MEASURED_AFTER_IDLE   ? visit_after_idle(d, k, err)
+                                                   : visit_steps(d, k, err);
         if (!disturbed(d, &before, began)) break;
         double left = (d->o->budget_s > 0 ? d->o->budget_s / 4 : MOST_LOST_S) - d->lost_s;
         if (left <= 0 || now(d) >= d->deadline || tries + 1 == MOST_TRIES) {
@@ -348,7 +367,8 @@ static enum kw_status anchor(struct drive *d, struct kw_error *err)
     d->got.n = 0;
     d->got.sum = build(d, &k, 0);
     enum kw_status st = time_step(d, &us, &host, err);
-    while (st == KW_OK && d->got.n < ANCHOR_SAMPLES && (d->got.n < 3 || now(d) < d->deadline)) st = one_sample(d, &d->got, err);
+    while (st == KW_OK && d->got.n < ANCHOR_SAMPLES && (d->got.n < 3 || now(d) < d->deadline))
+        st = one_sample(d, &d->got, err);
     return st == KW_OK ? keep(d, &d->got, &k, err) : st;
 }
 
@@ -372,7 +392,8 @@ static int by_rank(const void *a, const void *b)
 
 static void plan_decode(struct drive *d)
 {
-    /* By twos: where the KV cache leaves a processor's caches, steps rise so steeply that a factor of four misses by a tenth. */
+    /* By twos: where the KV cache leaves a processor's caches, steps rise so steeply that a factor of four misses by a
+     * tenth. */
     static const uint32_t contexts[] = { 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536 };
     const uint32_t longest = d->rig->max_model_len, most = d->rig->max_seqs < 256 ? d->rig->max_seqs : 256;
     for (uint32_t b = 1, step = 0; b <= most; b = b < most && 2 * b > most ? most : 2 * b, step++) {
@@ -380,17 +401,28 @@ static void plan_decode(struct drive *d)
             uint32_t context = c < sizeof contexts / sizeof *contexts ? contexts[c] : longest;
             if (context > longest) continue;
             bool coarse = (step % 2 == 0 || b == most) && (c % 4 == 0 || context == longest);
-            plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_DECODE, .batch = b, .context = context }, coarse ? 0 : 1);
+            plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_DECODE, .batch = b, .context = context },
+                       coarse ? 0 : 1);
         }
         if (b >= 2 && b < most) /* does the engine pad to the next size? */
-            plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_DECODE, .batch = b + 1, .context = 128 < longest ? 128 : longest }, 1);
+            plan_point(d,
+                       (struct kw_measured_key){
+                           .kind = KW_MEASURED_DECODE, .batch = b + 1, .context = 128 < longest ? 128 : longest },
+                       1);
     }
     for (uint32_t b = 3; b <= most && b <= 64; b += b < 16 ? 1 : 4) /* kernels work in tiles of a few sequences */
-        plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_DECODE, .batch = b, .context = 128 < longest ? 128 : longest }, 1);
+        plan_point(d,
+                   (struct kw_measured_key){
+                       .kind = KW_MEASURED_DECODE, .batch = b, .context = 128 < longest ? 128 : longest },
+                   1);
     for (uint32_t b = 8; b <= 32; b *= 4)
         for (uint32_t shape = 0; shape < 3; shape++)
-            plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_SKEWED, .batch = b, .shape = shape,
-                                                    .context = longest / 4 < 512 ? longest / 4 : 512 }, 1);
+            plan_point(d,
+                       (struct kw_measured_key){ .kind = KW_MEASURED_SKEWED,
+                                                 .batch = b,
+                                                 .shape = shape,
+                                                 .context = longest / 4 < 512 ? longest / 4 : 512 },
+                       1);
 }
 
 static void plan_prefill(struct drive *d)
@@ -399,16 +431,25 @@ static void plan_prefill(struct drive *d)
     const uint32_t pasts[] = { 0, longest < 4096 ? longest / 2 : 2048, longest < 16384 ? longest / 4 : 8192 };
     for (size_t p = 0; p < sizeof pasts / sizeof *pasts; p++)
         for (uint32_t t = 16, step = 0; t <= most; t = t < most && 2 * t > most ? most : 2 * t, step++)
-            plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_PREFILL, .chunks = 1, .tokens = t, .past = pasts[p] },
-                       p < 2 && (step % 2 == 0 || t == most) ? 0 : 1);
+            plan_point(
+                d, (struct kw_measured_key){ .kind = KW_MEASURED_PREFILL, .chunks = 1, .tokens = t, .past = pasts[p] },
+                p < 2 && (step % 2 == 0 || t == most) ? 0 : 1);
     for (uint32_t n = 2; n <= 32; n *= 2) /* what a sequence costs beside its tokens; 256 of them in the widest batch */
-        plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_PREFILL, .chunks = n, .tokens = most / (2 * n) < 64 ? most / (2 * n) : 64 }, 1);
+        plan_point(d,
+                   (struct kw_measured_key){
+                       .kind = KW_MEASURED_PREFILL, .chunks = n, .tokens = most / (2 * n) < 64 ? most / (2 * n) : 64 },
+                   1);
     static const uint32_t chunk[] = { 32, 128, 512, 2048 }, batch[] = { 4, 24, 64 };
     for (size_t c = 0; c < 4; c++)
         for (size_t b = 0; b < 3; b++)
             for (uint32_t context = 128; context <= 2048; context *= 4)
-                plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_MIXED, .batch = batch[b], .context = context, .chunks = 1,
-                                                        .tokens = chunk[c] + batch[b] > most && chunk[c] <= most ? most - batch[b] : chunk[c] },
+                plan_point(d,
+                           (struct kw_measured_key){
+                               .kind = KW_MEASURED_MIXED,
+                               .batch = batch[b],
+                               .context = context,
+                               .chunks = 1,
+                               .tokens = chunk[c] + batch[b] > most && chunk[c] <= most ? most - batch[b] : chunk[c] },
                            c == 1 && b < 2 ? 0 : 1);
 }
 
@@ -417,20 +458,33 @@ static void plan_all(struct drive *d)
     plan_decode(d);
     plan_prefill(d);
     const uint32_t most = d->rig->max_tokens / 2 < 512 ? d->rig->max_tokens / 2 : 512;
-    const struct { uint32_t batch, tokens; } after[] = { { 1, 64 }, { 1, 128 }, { 1, most }, { 4, 128 } };
+    const struct {
+        uint32_t batch, tokens;
+    } after[] = { { 1, 64 }, { 1, 128 }, { 1, most }, { 4, 128 } };
     for (size_t i = 0; i < sizeof after / sizeof *after; i++)
-        plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_AFTER_PROMPT, .batch = after[i].batch, .context = 128, .chunks = 1,
-                                                .tokens = after[i].tokens }, 0);
+        plan_point(d,
+                   (struct kw_measured_key){ .kind = KW_MEASURED_AFTER_PROMPT,
+                                             .batch = after[i].batch,
+                                             .context = 128,
+                                             .chunks = 1,
+                                             .tokens = after[i].tokens },
+                   0);
     static const uint32_t idle_ms[] = { 5, 20, 60, 200 };
     for (size_t i = 0; i < sizeof idle_ms / sizeof *idle_ms; i++)
-        plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_AFTER_IDLE, .chunks = 1, .tokens = 64, .idle_ms = idle_ms[i] }, 0);
+        plan_point(d,
+                   (struct kw_measured_key){
+                       .kind = KW_MEASURED_AFTER_IDLE, .chunks = 1, .tokens = 64, .idle_ms = idle_ms[i] },
+                   0);
     for (uint32_t b = 1; b <= 64; b *= 4)
         for (uint32_t chunks = 0; chunks <= 4; chunks = chunks ? 4 * chunks : 1) {
             uint64_t blocks = (uint64_t)(b + chunks) * blocks_of(d, HOST_PROMPT + SAMPLES_VISIT + 8);
-            if (blocks <= d->rig->num_blocks && HOST_PROMPT + SAMPLES_VISIT + 8 <= d->rig->max_model_len && b + chunks <= d->rig->max_seqs &&
-                HOST_PROMPT * b + HOST_PROMPT * chunks <= d->rig->max_tokens)
-                plan_point(d, (struct kw_measured_key){ .kind = KW_MEASURED_HOST, .batch = b, .chunks = chunks,
-                                                        .tokens = chunks ? HOST_PROMPT : 0 }, b == 1 || b == 16 ? 0 : 1);
+            if (blocks <= d->rig->num_blocks && HOST_PROMPT + SAMPLES_VISIT + 8 <= d->rig->max_model_len &&
+                b + chunks <= d->rig->max_seqs && HOST_PROMPT * b + HOST_PROMPT * chunks <= d->rig->max_tokens)
+                plan_point(
+                    d,
+                    (struct kw_measured_key){
+                        .kind = KW_MEASURED_HOST, .batch = b, .chunks = chunks, .tokens = chunks ? HOST_PROMPT : 0 },
+                    b == 1 || b == 16 ? 0 : 1);
         }
     qsort(d->plan, d->n_plan, sizeof *d->plan, by_rank);
     d->n_grid = d->n_plan;
@@ -473,12 +527,16 @@ static void report(const struct drive *d, size_t done)
         d->o->progress(d->o->ctx, done, d->n_grid);
 }
 
-static bool stopped(const struct drive *d) { return (d->o->stop && *d->o->stop) || now(d) >= d->deadline; }
+static bool stopped(const struct drive *d)
+{
+    return (d->o->stop && *d->o->stop) || now(d) >= d->deadline;
+}
 
 static bool is_done(const struct drive *d, const struct kw_measured_key *k)
 {
     const struct kw_measured_point *p = kw_measured_find(d->m, k);
-    return p && p->visits >= d->pass && (p->n >= SAMPLES_VISIT || (p->coverage >= 0.95 && p->high_s - p->low_s <= d->precision * p->median_s));
+    return p && p->visits >= d->pass &&
+           (p->n >= SAMPLES_VISIT || (p->coverage >= 0.95 && p->high_s - p->low_s <= d->precision * p->median_s));
 }
 
 /* Visits every point that has had fewer than d->pass visits. */
@@ -509,8 +567,8 @@ static double width(const struct kw_measured_point *p)
     return p->coverage >= 0.95 ? w : 2 * w + 0.02; /* too few samples to say: sooner than one that is known as bad */
 }
 
-/* The point where the fit is least certain into *k; false when all is as sure as wanted. A point whose interval is narrow
- * but which the fit misses when left out gets a neighbour instead. */
+/* The point where the fit is least certain into *k; false when all is as sure as wanted. A point whose interval is
+ * narrow but which the fit misses when left out gets a neighbour instead. */
 static bool least_certain(struct drive *d, size_t *added, struct kw_measured_key *k)
 {
     double worst = d->precision, error[MOST_PLANNED + 64];
@@ -526,8 +584,10 @@ static bool least_certain(struct drive *d, size_t *added, struct kw_measured_key
         if (fmax(w, e) <= worst) continue;
         struct kw_measured_key next = p->key; /* the neighbour: a step of half the grid's towards the larger */
         if (e > w) {
-            if (p->key.kind == KW_MEASURED_DECODE) next.context = (uint32_t)lround(p->key.context * sqrt(2));
-            else next.tokens = (uint32_t)lround(p->key.tokens * sqrt(2));
+            if (p->key.kind == KW_MEASURED_DECODE)
+                next.context = (uint32_t)lround(p->key.context * sqrt(2));
+            else
+                next.tokens = (uint32_t)lround(p->key.tokens * sqrt(2));
             if (kw_measured_find(d->m, &next) || !fits(d, &next)) {
                 if (w <= worst) continue;
                 e = 0;
@@ -592,20 +652,23 @@ static enum kw_status allocate(struct drive *d, struct kw_error *err)
 enum kw_status kw_measure_run(struct kw_measured *m, FILE *f, const struct kw_measure_rig *rig,
                               const struct kw_measure_options *o, struct kw_error *err)
 {
-    struct drive d = { .m = m, .f = f, .rig = rig, .o = o, .precision = o->precision > 0 ? o->precision : 0.02,
-                       .before_s = m->last_s };
+    struct drive d = {
+        .m = m, .f = f, .rig = rig, .o = o, .precision = o->precision > 0 ? o->precision : 0.02, .before_s = m->last_s
+    };
     d.began = now(&d);
     d.deadline = o->budget_s > 0 ? d.began + (int64_t)(o->budget_s * 1e9) : INT64_MAX;
     enum kw_status st = allocate(&d, err);
     if (st == KW_OK) {
         plan_all(&d);
-        if (!d.n_plan) st = kw_fail(err, KW_ERANGE, "nothing to measure: %u sequences, %u tokens a step, %u KV blocks", rig->max_seqs,
-                                    rig->max_tokens, rig->num_blocks);
+        if (!d.n_plan)
+            st = kw_fail(err, KW_ERANGE, "nothing to measure: %u sequences, %u tokens a step, %u KV blocks",
+                         rig->max_seqs, rig->max_tokens, rig->num_blocks);
     }
     if (st == KW_OK) st = rig->ops->kv_fill(rig->backend, o->seed, err);
     if (st == KW_OK) {
         d.visit_ns = o->budget_s > 0 ? (int64_t)(1e9 * o->budget_s / (double)d.n_plan) : INT64_C(5000000000);
-        for (d.pass = 1; st == KW_OK && d.pass <= (o->passes ? o->passes : VISITS) && !stopped(&d); d.pass++) st = walk_grid(&d, err);
+        for (d.pass = 1; st == KW_OK && d.pass <= (o->passes ? o->passes : VISITS) && !stopped(&d); d.pass++)
+            st = walk_grid(&d, err);
     }
     if (st == KW_OK && !o->passes) st = refine(&d, err);
     free(d.tokens), free(d.positions), free(d.slots), free(d.tables), free(d.rows), free(d.argmax), free(d.seqs);
@@ -613,19 +676,27 @@ enum kw_status kw_measure_run(struct kw_measured *m, FILE *f, const struct kw_me
     return st;
 }
 
-enum kw_status kw_measure_head(struct kw_measured_head *h, const struct kw_engine *e, uint64_t seed, struct kw_error *err)
+enum kw_status kw_measure_head(struct kw_measured_head *h, const struct kw_engine *e, uint64_t seed,
+                               struct kw_error *err)
 {
     struct kw_device device;
     enum kw_status st = e->ops->device(e->backend, &device, err);
     if (st != KW_OK) return st;
     const struct kw_sched_config *l = &e->limits;
     const char *name = strrchr(e->config.name, '/'); /* a folder's path or a hub name: its last part */
-    double kv = (double)kw_config_kv_values(&e->config) * (double)kw_dtype_bytes(e->layout.precision == KW_DT_FP8 ? KW_DT_BF16 : e->layout.precision);
-    *h = (struct kw_measured_head){ .units = device.units, .clock_mhz = device.clock_mhz,
-                                    .memory_clock_mhz = device.memory_clock_mhz, .memory_bytes = (double)device.memory_bytes,
-                                    .weight_bytes = (double)e->layout.bytes, .kv_bytes_per_token = kv, .block_size = l->block_size,
-                                    .num_blocks = l->num_blocks, .max_num_seqs = l->max_num_seqs,
-                                    .max_num_batched_tokens = l->max_num_batched_tokens, .max_model_len = l->max_model_len,
+    double kv = (double)kw_config_kv_values(&e->config) *
+                (double)kw_dtype_bytes(e->layout.precision == KW_DT_FP8 ? KW_DT_BF16 : e->layout.precision);
+    *h = (struct kw_measured_head){ .units = device.units,
+                                    .clock_mhz = device.clock_mhz,
+                                    .memory_clock_mhz = device.memory_clock_mhz,
+                                    .memory_bytes = (double)device.memory_bytes,
+                                    .weight_bytes = (double)e->layout.bytes,
+                                    .kv_bytes_per_token = kv,
+                                    .block_size = l->block_size,
+                                    .num_blocks = l->num_blocks,
+                                    .max_num_seqs = l->max_num_seqs,
+                                    .max_num_batched_tokens = l->max_num_batched_tokens,
+                                    .max_model_len = l->max_model_len,
                                     .seed = seed };
     snprintf(h->device, sizeof h->device, "%s", device.name);
     snprintf(h->driver, sizeof h->driver, "%s", device.driver);
@@ -652,7 +723,11 @@ struct kw_measured_start kw_measure_start(const struct kw_engine *e, const struc
     s.init_s = s.ready_s - s.load_s;
     s.file_bytes = (double)e->load.file_bytes, s.direct_bytes = (double)e->load.direct_bytes;
     if (e->load.emulated) s.rate = o->load.rate, s.first_byte_s = o->load.first_byte_s;
-    bool memory = o->load.mode != KW_LOAD_NETWORK && kw_measure_on_tmpfs(o->model); /* a tmpfs may take O_DIRECT and mean nothing by it */
-    snprintf(s.mode, sizeof s.mode, "%s", !e->load.file_bytes ? "synthetic" : memory ? "tmpfs" : kw_load_modes[o->load.mode]);
+    bool memory = o->load.mode != KW_LOAD_NETWORK &&
+                  kw_measure_on_tmpfs(o->model); /* a tmpfs may take O_DIRECT and mean nothing by it */
+    snprintf(s.mode, sizeof s.mode, "%s",
+             !e->load.file_bytes ? "synthetic"
+             : memory            ? "tmpfs"
+                                 : kw_load_modes[o->load.mode]);
     return s;
 }

@@ -10,7 +10,8 @@
 
 #define MAX_SAMPLES 4096 /* of one line */
 
-const char *const kw_measured_kind_name[] = { "decode", "prefill", "mixed", "skewed", "host", "after_prompt", "after_idle", "anchor", NULL };
+const char *const kw_measured_kind_name[] = { "decode",       "prefill",    "mixed",  "skewed", "host",
+                                              "after_prompt", "after_idle", "anchor", NULL };
 
 void kw_measured_interval(const double *v, size_t n, double *median, double *low, double *high, double *coverage)
 {
@@ -54,8 +55,7 @@ void kw_measured_free(struct kw_measured *m)
 static bool same(const struct kw_measured_key *a, const struct kw_measured_key *b)
 {
     return a->kind == b->kind && a->batch == b->batch && a->context == b->context && a->chunks == b->chunks &&
-           a->tokens == b->tokens && a->past == b->past && a->shape == b->shape &&
-           a->idle_ms == b->idle_ms;
+           a->tokens == b->tokens && a->past == b->past && a->shape == b->shape && a->idle_ms == b->idle_ms;
 }
 
 static struct kw_measured_point *find(const struct kw_measured *m, const struct kw_measured_key *k)
@@ -71,8 +71,8 @@ const struct kw_measured_point *kw_measured_find(const struct kw_measured *m, co
 }
 
 /* Merged into m; nothing changes when memory runs out. */
-static enum kw_status merge(struct kw_measured *m, const struct kw_measured_key *k, uint64_t context_sum, const double *us,
-                            size_t n, double host_s, double at_s, struct kw_error *err)
+static enum kw_status merge(struct kw_measured *m, const struct kw_measured_key *k, uint64_t context_sum,
+                            const double *us, size_t n, double host_s, double at_s, struct kw_error *err)
 {
     struct kw_measured_point *p = find(m, k);
     if (!p && m->n == m->cap) {
@@ -140,19 +140,23 @@ static enum kw_status flush(FILE *f, struct kw_error *err)
 
 enum kw_status kw_measured_put_head(FILE *f, const struct kw_measured_head *h, struct kw_error *err)
 {
-    const struct { const char *key, *s; } words[] = {
-        { "device", h->device }, { "driver", h->driver }, { "backend", h->backend }, { "model", h->model },
-        { "precision", h->precision }, { "commit", h->commit }, { "date", h->date } };
+    const struct {
+        const char *key, *s;
+    } words[] = { { "device", h->device }, { "driver", h->driver },       { "backend", h->backend },
+                  { "model", h->model },   { "precision", h->precision }, { "commit", h->commit },
+                  { "date", h->date } };
     fputs("{\"keepwarm_measured\":1", f);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         putc(',', f);
         put_string(f, words[i].key, words[i].s);
     }
-    fprintf(f, ",\"units\":%u,\"clock_mhz\":%u,\"memory_clock_mhz\":%u,\"memory_bytes\":%.0f,\"weight_bytes\":%.0f,"
-               "\"kv_bytes_per_token\":%.15g,\"block_size\":%u,\"num_blocks\":%u,\"max_num_seqs\":%u,"
-               "\"max_num_batched_tokens\":%u,\"max_model_len\":%u,\"seed\":%llu}\n",
-            h->units, h->clock_mhz, h->memory_clock_mhz, h->memory_bytes, h->weight_bytes, h->kv_bytes_per_token, h->block_size,
-            h->num_blocks, h->max_num_seqs, h->max_num_batched_tokens, h->max_model_len, (unsigned long long)h->seed);
+    fprintf(f,
+            ",\"units\":%u,\"clock_mhz\":%u,\"memory_clock_mhz\":%u,\"memory_bytes\":%.0f,\"weight_bytes\":%.0f,"
+            "\"kv_bytes_per_token\":%.15g,\"block_size\":%u,\"num_blocks\":%u,\"max_num_seqs\":%u,"
+            "\"max_num_batched_tokens\":%u,\"max_model_len\":%u,\"seed\":%llu}\n",
+            h->units, h->clock_mhz, h->memory_clock_mhz, h->memory_bytes, h->weight_bytes, h->kv_bytes_per_token,
+            h->block_size, h->num_blocks, h->max_num_seqs, h->max_num_batched_tokens, h->max_model_len,
+            (unsigned long long)h->seed);
     return flush(f, err);
 }
 
@@ -161,10 +165,12 @@ enum kw_status kw_measured_put_start(FILE *f, const struct kw_measured_start *s,
 {
     fputs("{\"kind\":\"start\",", f);
     put_string(f, "mode", s->mode);
-    fprintf(f, ",\"bytes\":%.0f,\"load_s\":%.9f,\"init_s\":%.9f,\"ready_s\":%.9f,\"first_token_s\":%.9f,\"sum_s\":%.9f,\"critical_s\":%.9f,"
-               "\"file_bytes\":%.0f,\"direct_bytes\":%.0f,\"rate\":%.15g,\"first_byte_s\":%.9g,\"phases\":[",
-            s->bytes, s->load_s, s->init_s, s->ready_s, s->first_token_s, s->sum_s, s->critical_s, s->file_bytes, s->direct_bytes,
-            s->rate, s->first_byte_s);
+    fprintf(f,
+            ",\"bytes\":%.0f,\"load_s\":%.9f,\"init_s\":%.9f,\"ready_s\":%.9f,\"first_token_s\":%.9f,\"sum_s\":%.9f,"
+            "\"critical_s\":%.9f,"
+            "\"file_bytes\":%.0f,\"direct_bytes\":%.0f,\"rate\":%.15g,\"first_byte_s\":%.9g,\"phases\":[",
+            s->bytes, s->load_s, s->init_s, s->ready_s, s->first_token_s, s->sum_s, s->critical_s, s->file_bytes,
+            s->direct_bytes, s->rate, s->first_byte_s);
     bool critical[KW_STARTUP_MAX] = { false };
     uint32_t path[KW_STARTUP_MAX], n_path = startup ? kw_startup_critical(startup, path) : 0;
     for (uint32_t i = 0; i < n_path; i++) critical[path[i]] = true;
@@ -172,8 +178,9 @@ enum kw_status kw_measured_put_start(FILE *f, const struct kw_measured_start *s,
         const struct kw_startup_phase *p = &startup->at[i];
         fputs(i ? ",{" : "{", f);
         put_string(f, "name", p->name);
-        fprintf(f, ",\"begin_s\":%.9f,\"s\":%.9f,\"bytes\":%llu,\"critical\":%s}", (double)(p->begin - startup->origin) * 1e-9,
-                (double)((p->end ? p->end : p->begin) - p->begin) * 1e-9, (unsigned long long)p->bytes, critical[i] ? "true" : "false");
+        fprintf(f, ",\"begin_s\":%.9f,\"s\":%.9f,\"bytes\":%llu,\"critical\":%s}",
+                (double)(p->begin - startup->origin) * 1e-9, (double)((p->end ? p->end : p->begin) - p->begin) * 1e-9,
+                (unsigned long long)p->bytes, critical[i] ? "true" : "false");
     }
     fputs("]}\n", f);
     return flush(f, err);
@@ -188,8 +195,8 @@ enum kw_status kw_measured_visit(struct kw_measured *m, FILE *f, const struct kw
     fprintf(f, "{\"kind\":\"%s\",\"batch\":%u,\"context\":%u,\"chunks\":%u,\"tokens\":%u,\"past\":%u,\"shape\":%u,",
             kw_measured_kind_name[k->kind], k->batch, k->context, k->chunks, k->tokens, k->past, k->shape);
     if (k->idle_ms) fprintf(f, "\"idle_ms\":%u,", k->idle_ms);
-    fprintf(f, "\"sum\":%llu,\"at_s\":%.6f,\"clock_mhz\":%u,\"host_us\":%.4f,\"us\":[",
-            (unsigned long long)context_sum, at_s, clock_mhz, host_s * 1e6);
+    fprintf(f, "\"sum\":%llu,\"at_s\":%.6f,\"clock_mhz\":%u,\"host_us\":%.4f,\"us\":[", (unsigned long long)context_sum,
+            at_s, clock_mhz, host_s * 1e6);
     for (size_t i = 0; i < n; i++) fprintf(f, "%s%.9g", i ? "," : "", us[i]);
     fputs("]}\n", f);
     return flush(f, err);
@@ -220,7 +227,8 @@ static enum kw_status read_word(struct kw_jnode o, const char *key, char *to, si
     return st;
 }
 
-static enum kw_status read_u32(struct kw_jnode o, const char *key, int64_t lo, int64_t hi, uint32_t *to, struct kw_error *err)
+static enum kw_status read_u32(struct kw_jnode o, const char *key, int64_t lo, int64_t hi, uint32_t *to,
+                               struct kw_error *err)
 {
     int64_t v;
     enum kw_status st = kw_json_i64(kw_json_get(o, key), lo, hi, &v, err);
@@ -231,17 +239,29 @@ static enum kw_status read_u32(struct kw_jnode o, const char *key, int64_t lo, i
 static enum kw_status read_head(struct kw_jnode o, struct kw_measured_head *h, struct kw_error *err)
 {
     int64_t version, seed = 0;
-    const struct { const char *key; char *to; size_t size; } words[] = {
-        { "device", h->device, sizeof h->device }, { "driver", h->driver, sizeof h->driver },
-        { "backend", h->backend, sizeof h->backend }, { "model", h->model, sizeof h->model },
-        { "precision", h->precision, sizeof h->precision }, { "commit", h->commit, sizeof h->commit },
-        { "date", h->date, sizeof h->date } };
-    const struct { const char *key; int64_t lo, hi; uint32_t *to; } counts[] = {
-        { "units", 0, 1 << 24, &h->units }, { "clock_mhz", 0, 1 << 20, &h->clock_mhz },
-        { "memory_clock_mhz", 0, 1 << 20, &h->memory_clock_mhz }, { "block_size", 1, 512, &h->block_size },
-        { "num_blocks", 1, 1 << 30, &h->num_blocks }, { "max_num_seqs", 1, 65536, &h->max_num_seqs },
-        { "max_num_batched_tokens", 1, 1 << 20, &h->max_num_batched_tokens },
-        { "max_model_len", 1, 1 << 24, &h->max_model_len } };
+    const struct {
+        const char *key;
+        char *to;
+        size_t size;
+    } words[] = { { "device", h->device, sizeof h->device },
+                  { "driver", h->driver, sizeof h->driver },
+                  { "backend", h->backend, sizeof h->backend },
+                  { "model", h->model, sizeof h->model },
+                  { "precision", h->precision, sizeof h->precision },
+                  { "commit", h->commit, sizeof h->commit },
+                  { "date", h->date, sizeof h->date } };
+    const struct {
+        const char *key;
+        int64_t lo, hi;
+        uint32_t *to;
+    } counts[] = { { "units", 0, 1 << 24, &h->units },
+                   { "clock_mhz", 0, 1 << 20, &h->clock_mhz },
+                   { "memory_clock_mhz", 0, 1 << 20, &h->memory_clock_mhz },
+                   { "block_size", 1, 512, &h->block_size },
+                   { "num_blocks", 1, 1 << 30, &h->num_blocks },
+                   { "max_num_seqs", 1, 65536, &h->max_num_seqs },
+                   { "max_num_batched_tokens", 1, 1 << 20, &h->max_num_batched_tokens },
+                   { "max_model_len", 1, 1 << 24, &h->max_model_len } };
     enum kw_status st = kw_json_i64(kw_json_get(o, "keepwarm_measured"), 1, 1, &version, err);
     for (size_t i = 0; st == KW_OK && i < sizeof words / sizeof *words; i++)
         st = read_word(o, words[i].key, words[i].to, words[i].size, err);
@@ -277,9 +297,17 @@ static enum kw_status read_phase(struct kw_jnode o, struct kw_measured *m, struc
 static enum kw_status read_start(struct kw_jnode o, struct kw_measured *m, struct kw_error *err)
 {
     struct kw_measured_start s = { .bytes = 0 };
-    const struct { const char *key; double hi, *to; } later[] = { { "ready_s", 1e6, &s.ready_s }, { "first_token_s", 1e6, &s.first_token_s },
-        { "sum_s", 1e6, &s.sum_s }, { "critical_s", 1e6, &s.critical_s }, { "file_bytes", 1e14, &s.file_bytes },
-        { "direct_bytes", 1e14, &s.direct_bytes }, { "rate", 1e14, &s.rate }, { "first_byte_s", 1e6, &s.first_byte_s } };
+    const struct {
+        const char *key;
+        double hi, *to;
+    } later[] = { { "ready_s", 1e6, &s.ready_s },
+                  { "first_token_s", 1e6, &s.first_token_s },
+                  { "sum_s", 1e6, &s.sum_s },
+                  { "critical_s", 1e6, &s.critical_s },
+                  { "file_bytes", 1e14, &s.file_bytes },
+                  { "direct_bytes", 1e14, &s.direct_bytes },
+                  { "rate", 1e14, &s.rate },
+                  { "first_byte_s", 1e6, &s.first_byte_s } };
     enum kw_status st = read_word(o, "mode", s.mode, sizeof s.mode, err);
     if (st == KW_OK) st = kw_json_f64(kw_json_get(o, "bytes"), 0, 1e14, &s.bytes, err);
     if (st == KW_OK) st = kw_json_f64(kw_json_get(o, "load_s"), 0, 1e6, &s.load_s, err);
@@ -288,7 +316,8 @@ static enum kw_status read_start(struct kw_jnode o, struct kw_measured *m, struc
         st = kw_json_f64_or(kw_json_get(o, later[i].key), 0, 0, later[i].hi, later[i].to, err);
     struct kw_jnode phases = kw_json_get(o, "phases");
     int n = kw_json_is_array(phases) ? kw_json_len(phases) : 0;
-    if (st == KW_OK && n > KW_STARTUP_MAX) st = kw_json_fail(phases, KW_ERANGE, err, "want at most %d phases; got %d", KW_STARTUP_MAX, n);
+    if (st == KW_OK && n > KW_STARTUP_MAX)
+        st = kw_json_fail(phases, KW_ERANGE, err, "want at most %d phases; got %d", KW_STARTUP_MAX, n);
     for (int i = 0; st == KW_OK && i < n; i++) st = read_phase(kw_json_at(phases, i), m, err);
     return st == KW_OK ? kw_measured_add_start(m, &s, err) : st;
 }
@@ -296,8 +325,11 @@ static enum kw_status read_start(struct kw_jnode o, struct kw_measured *m, struc
 static enum kw_status read_visit(struct kw_jnode o, int kind, struct kw_measured *m, struct kw_error *err)
 {
     struct kw_measured_key k = { .kind = (enum kw_measured_kind)kind };
-    const struct { const char *key; uint32_t *to; } counts[] = { { "batch", &k.batch }, { "context", &k.context },
-        { "chunks", &k.chunks }, { "tokens", &k.tokens }, { "past", &k.past }, { "shape", &k.shape } };
+    const struct {
+        const char *key;
+        uint32_t *to;
+    } counts[] = { { "batch", &k.batch },   { "context", &k.context }, { "chunks", &k.chunks },
+                   { "tokens", &k.tokens }, { "past", &k.past },       { "shape", &k.shape } };
     int64_t sum = 0;
     double at = 0, host = 0;
     enum kw_status st = KW_OK;
@@ -332,16 +364,20 @@ static enum kw_status read_line(struct kw_jnode o, struct kw_measured *m, bool f
     int i = 0;
     while (kw_measured_kind_name[i] && strcmp(kind, kw_measured_kind_name[i])) i++;
     if (i == KW_MEASURED_KINDS)
-        return kw_json_fail(kw_json_get(o, "kind"), KW_EPARSE, err, "want decode, prefill, mixed, skewed, host, after_prompt, after_idle, anchor or start; got '%.40s'", kind);
+        return kw_json_fail(
+            kw_json_get(o, "kind"), KW_EPARSE, err,
+            "want decode, prefill, mixed, skewed, host, after_prompt, after_idle, anchor or start; got '%.40s'", kind);
     return read_visit(o, i, m, err);
 }
 
-enum kw_status kw_measured_parse(struct kw_measured *m, const char *name, const char *text, size_t len, struct kw_error *err)
+enum kw_status kw_measured_parse(struct kw_measured *m, const char *name, const char *text, size_t len,
+                                 struct kw_error *err)
 {
     enum kw_status st = KW_OK;
     *m = (struct kw_measured){ 0 };
     long line = 1;
-    for (const char *at = text, *end; st == KW_OK && (end = memchr(at, '\n', len - (size_t)(at - text))); at = end + 1, line++) {
+    for (const char *at = text, *end; st == KW_OK && (end = memchr(at, '\n', len - (size_t)(at - text)));
+         at = end + 1, line++) {
         struct kw_json doc;
         char where[4200];
         snprintf(where, sizeof where, "%.4000s line %ld", name, line);
@@ -351,7 +387,8 @@ enum kw_status kw_measured_parse(struct kw_measured *m, const char *name, const 
         kw_json_free(&doc);
         if (st == KW_OK) m->bytes = (size_t)(end + 1 - text);
     }
-    if (st == KW_OK && line == 1) st = kw_fail(err, KW_EPARSE, "%s: no first line {\"keepwarm_measured\": 1, ...}", name);
+    if (st == KW_OK && line == 1)
+        st = kw_fail(err, KW_EPARSE, "%s: no first line {\"keepwarm_measured\": 1, ...}", name);
     if (st != KW_OK) kw_measured_free(m);
     return st;
 }
@@ -389,16 +426,33 @@ enum { POINT_COLUMNS = 17 };
 
 static double column(const struct kw_measured_point *p, int c)
 {
-    const double v[POINT_COLUMNS] = { p->key.kind, p->key.batch, p->key.context, (double)p->context_sum, p->key.chunks,
-                                      p->key.tokens, p->key.past, p->key.shape, p->key.idle_ms * 1e-3, (double)p->n, p->median_s, p->low_s,
-                                      p->high_s, p->coverage, p->host_s, p->drift, p->at_s };
+    const double v[POINT_COLUMNS] = { p->key.kind,
+                                      p->key.batch,
+                                      p->key.context,
+                                      (double)p->context_sum,
+                                      p->key.chunks,
+                                      p->key.tokens,
+                                      p->key.past,
+                                      p->key.shape,
+                                      p->key.idle_ms * 1e-3,
+                                      (double)p->n,
+                                      p->median_s,
+                                      p->low_s,
+                                      p->high_s,
+                                      p->coverage,
+                                      p->host_s,
+                                      p->drift,
+                                      p->at_s };
     return v[c];
 }
 
 static enum kw_status write_points(struct kw_h5 *f, const struct kw_measured *m, double *v, struct kw_error *err)
 {
-    static const struct { const char *path, *units, *description; } columns[POINT_COLUMNS] = {
-        { "/points/kind", "", "0 decode, 1 prefill, 2 mixed, 3 skewed, 4 host, 5 after a prompt, 6 after idle time, 7 anchor" },
+    static const struct {
+        const char *path, *units, *description;
+    } columns[POINT_COLUMNS] = {
+        { "/points/kind", "",
+          "0 decode, 1 prefill, 2 mixed, 3 skewed, 4 host, 5 after a prompt, 6 after idle time, 7 anchor" },
         { "/points/batch", "sequences", "decoding sequences" },
         { "/points/context", "tokens", "of each decoding sequence after the step; skewed: the mean" },
         { "/points/context_sum", "tokens", "sum over the decoding sequences" },
@@ -414,16 +468,26 @@ static enum kw_status write_points(struct kw_h5 *f, const struct kw_measured *m,
         { "/points/coverage", "", "what the interval covers" },
         { "/points/host", "s", "submit to wait less the device's time" },
         { "/points/drift", "", "of the anchor before" },
-        { "/points/at", "s", "last visit, since the run began" } };
+        { "/points/at", "s", "last visit, since the run began" }
+    };
     enum kw_status st = kw_h5_group(f, "/points", "one row a point, all visits merged", err);
     for (size_t i = 0; i < m->n; i++) v[i] = (double)i;
-    struct kw_h5_dataset index = { .path = "/points/point", .type = KW_H5_F64, .units = "", .description = "row", .rank = 1,
-                                   .shape = { m->n }, .scale = "point" };
+    struct kw_h5_dataset index = { .path = "/points/point",
+                                   .type = KW_H5_F64,
+                                   .units = "",
+                                   .description = "row",
+                                   .rank = 1,
+                                   .shape = { m->n },
+                                   .scale = "point" };
     if (st == KW_OK) st = kw_h5_write(f, &index, v, err);
     for (int c = 0; st == KW_OK && c < POINT_COLUMNS; c++) {
         for (size_t i = 0; i < m->n; i++) v[i] = column(&m->point[i], c);
-        struct kw_h5_dataset d = { .path = columns[c].path, .type = KW_H5_F64, .units = columns[c].units,
-                                   .description = columns[c].description, .rank = 1, .shape = { m->n },
+        struct kw_h5_dataset d = { .path = columns[c].path,
+                                   .type = KW_H5_F64,
+                                   .units = columns[c].units,
+                                   .description = columns[c].description,
+                                   .rank = 1,
+                                   .shape = { m->n },
                                    .dims = { "/points/point" } };
         st = kw_h5_write(f, &d, v, err);
     }
@@ -434,33 +498,46 @@ static enum kw_status write_points(struct kw_h5 *f, const struct kw_measured *m,
 static enum kw_status write_starts(struct kw_h5 *f, const struct kw_measured *m, double *v, struct kw_error *err)
 {
 #define AT(member) offsetof(struct kw_measured_start, member)
-    static const struct { const char *path, *units, *description; size_t at; } columns[] = {
-        { "/starts/bytes", "B", "weights", AT(bytes) },
-        { "/starts/load", "s", "weights, first byte to last", AT(load_s) },
-        { "/starts/init", "s", "all the rest until ready", AT(init_s) },
-        { "/starts/ready", "s", "from before exec; 0: not known", AT(ready_s) },
-        { "/starts/first_token", "s", "from before exec; 0: not known", AT(first_token_s) },
-        { "/starts/sum", "s", "all phases one after the other", AT(sum_s) },
-        { "/starts/critical", "s", "phases on the critical path", AT(critical_s) },
-        { "/starts/file_bytes", "B", "read from files", AT(file_bytes) },
-        { "/starts/direct_bytes", "B", "of them by O_DIRECT", AT(direct_bytes) },
-        { "/starts/rate", "B/s", "of an emulated network, else 0", AT(rate) },
-        { "/starts/first_byte", "s", "of an emulated network, before each file", AT(first_byte_s) } };
+    static const struct {
+        const char *path, *units, *description;
+        size_t at;
+    } columns[] = { { "/starts/bytes", "B", "weights", AT(bytes) },
+                    { "/starts/load", "s", "weights, first byte to last", AT(load_s) },
+                    { "/starts/init", "s", "all the rest until ready", AT(init_s) },
+                    { "/starts/ready", "s", "from before exec; 0: not known", AT(ready_s) },
+                    { "/starts/first_token", "s", "from before exec; 0: not known", AT(first_token_s) },
+                    { "/starts/sum", "s", "all phases one after the other", AT(sum_s) },
+                    { "/starts/critical", "s", "phases on the critical path", AT(critical_s) },
+                    { "/starts/file_bytes", "B", "read from files", AT(file_bytes) },
+                    { "/starts/direct_bytes", "B", "of them by O_DIRECT", AT(direct_bytes) },
+                    { "/starts/rate", "B/s", "of an emulated network, else 0", AT(rate) },
+                    { "/starts/first_byte", "s", "of an emulated network, before each file", AT(first_byte_s) } };
 #undef AT
     const char **mode = malloc(m->n_starts * sizeof *mode);
     if (!mode) return kw_fail(err, KW_ENOMEM, "out of memory");
     enum kw_status st = kw_h5_group(f, "/starts", "one row a cold start, each in a process of its own", err);
     for (size_t i = 0; i < m->n_starts; i++) v[i] = (double)i, mode[i] = m->start[i].mode;
-    struct kw_h5_dataset d = { .path = "/starts/start", .type = KW_H5_F64, .units = "", .description = "row", .rank = 1,
-                               .shape = { m->n_starts }, .scale = "start" };
+    struct kw_h5_dataset d = { .path = "/starts/start",
+                               .type = KW_H5_F64,
+                               .units = "",
+                               .description = "row",
+                               .rank = 1,
+                               .shape = { m->n_starts },
+                               .scale = "start" };
     if (st == KW_OK) st = kw_h5_write(f, &d, v, err);
-    d = (struct kw_h5_dataset){ .path = "/starts/mode", .type = KW_H5_STR, .units = "", .description = "how the weights were read", .rank = 1,
-                                .shape = { m->n_starts }, .dims = { "/starts/start" } };
+    d = (struct kw_h5_dataset){ .path = "/starts/mode",
+                                .type = KW_H5_STR,
+                                .units = "",
+                                .description = "how the weights were read",
+                                .rank = 1,
+                                .shape = { m->n_starts },
+                                .dims = { "/starts/start" } };
     if (st == KW_OK) st = kw_h5_write(f, &d, mode, err);
     free(mode);
     for (size_t c = 0; st == KW_OK && c < sizeof columns / sizeof *columns; c++) {
         for (size_t i = 0; i < m->n_starts; i++) memcpy(&v[i], (const char *)&m->start[i] + columns[c].at, sizeof *v);
-        d.path = columns[c].path, d.type = KW_H5_F64, d.units = columns[c].units, d.description = columns[c].description;
+        d.path = columns[c].path, d.type = KW_H5_F64, d.units = columns[c].units,
+        d.description = columns[c].description;
         st = kw_h5_write(f, &d, v, err);
     }
     return st;
@@ -468,21 +545,32 @@ static enum kw_status write_starts(struct kw_h5 *f, const struct kw_measured *m,
 
 static enum kw_status write_phases(struct kw_h5 *f, const struct kw_measured *m, double *v, struct kw_error *err)
 {
-    static const struct { const char *path, *units, *description; } columns[] = {
-        { "/phases/start", "", "row of /starts" },
-        { "/phases/begin", "s", "from before exec" },
-        { "/phases/duration", "s", "phases overlap" },
-        { "/phases/bytes", "B", "moved; 0 where that has no meaning" },
-        { "/phases/critical", "", "1: on the critical path" } };
+    static const struct {
+        const char *path, *units, *description;
+    } columns[] = { { "/phases/start", "", "row of /starts" },
+                    { "/phases/begin", "s", "from before exec" },
+                    { "/phases/duration", "s", "phases overlap" },
+                    { "/phases/bytes", "B", "moved; 0 where that has no meaning" },
+                    { "/phases/critical", "", "1: on the critical path" } };
     const char **name = malloc(m->n_phases * sizeof *name);
     if (!name) return kw_fail(err, KW_ENOMEM, "out of memory");
     enum kw_status st = kw_h5_group(f, "/phases", "phases of the cold starts", err);
     for (size_t i = 0; i < m->n_phases; i++) v[i] = (double)i, name[i] = m->phase[i].name;
-    struct kw_h5_dataset d = { .path = "/phases/phase", .type = KW_H5_F64, .units = "", .description = "row", .rank = 1,
-                               .shape = { m->n_phases }, .scale = "phase" };
+    struct kw_h5_dataset d = { .path = "/phases/phase",
+                               .type = KW_H5_F64,
+                               .units = "",
+                               .description = "row",
+                               .rank = 1,
+                               .shape = { m->n_phases },
+                               .scale = "phase" };
     if (st == KW_OK) st = kw_h5_write(f, &d, v, err);
-    d = (struct kw_h5_dataset){ .path = "/phases/name", .type = KW_H5_STR, .units = "", .description = "what was done", .rank = 1,
-                                .shape = { m->n_phases }, .dims = { "/phases/phase" } };
+    d = (struct kw_h5_dataset){ .path = "/phases/name",
+                                .type = KW_H5_STR,
+                                .units = "",
+                                .description = "what was done",
+                                .rank = 1,
+                                .shape = { m->n_phases },
+                                .dims = { "/phases/phase" } };
     if (st == KW_OK) st = kw_h5_write(f, &d, name, err);
     free(name);
     for (size_t c = 0; st == KW_OK && c < sizeof columns / sizeof *columns; c++) {
@@ -491,7 +579,8 @@ static enum kw_status write_phases(struct kw_h5 *f, const struct kw_measured *m,
             const double row[] = { p->start, p->begin_s, p->s, p->bytes, p->critical };
             v[i] = row[c];
         }
-        d.path = columns[c].path, d.type = KW_H5_F64, d.units = columns[c].units, d.description = columns[c].description;
+        d.path = columns[c].path, d.type = KW_H5_F64, d.units = columns[c].units,
+        d.description = columns[c].description;
         st = kw_h5_write(f, &d, v, err);
     }
     return st;
@@ -500,13 +589,26 @@ static enum kw_status write_phases(struct kw_h5 *f, const struct kw_measured *m,
 enum kw_status kw_measured_write_h5(const struct kw_measured *m, const char *path, struct kw_error *err)
 {
     const struct kw_measured_head *h = &m->head;
-    const struct { const char *name, *s; } words[] = { { "device", h->device }, { "driver", h->driver }, { "backend", h->backend },
-        { "model", h->model }, { "precision", h->precision }, { "commit", h->commit }, { "date", h->date } };
-    const struct { const char *name; int64_t v; } counts[] = { { "units", h->units }, { "clock_mhz", h->clock_mhz },
-        { "memory_clock_mhz", h->memory_clock_mhz }, { "memory_bytes", (int64_t)h->memory_bytes }, { "weight_bytes", (int64_t)h->weight_bytes },
-        { "kv_bytes_per_token", (int64_t)h->kv_bytes_per_token }, { "block_size", h->block_size }, { "num_blocks", h->num_blocks },
-        { "max_num_seqs", h->max_num_seqs }, { "max_num_batched_tokens", h->max_num_batched_tokens },
-        { "max_model_len", h->max_model_len }, { "seed", (int64_t)h->seed } };
+    const struct {
+        const char *name, *s;
+    } words[] = { { "device", h->device }, { "driver", h->driver },       { "backend", h->backend },
+                  { "model", h->model },   { "precision", h->precision }, { "commit", h->commit },
+                  { "date", h->date } };
+    const struct {
+        const char *name;
+        int64_t v;
+    } counts[] = { { "units", h->units },
+                   { "clock_mhz", h->clock_mhz },
+                   { "memory_clock_mhz", h->memory_clock_mhz },
+                   { "memory_bytes", (int64_t)h->memory_bytes },
+                   { "weight_bytes", (int64_t)h->weight_bytes },
+                   { "kv_bytes_per_token", (int64_t)h->kv_bytes_per_token },
+                   { "block_size", h->block_size },
+                   { "num_blocks", h->num_blocks },
+                   { "max_num_seqs", h->max_num_seqs },
+                   { "max_num_batched_tokens", h->max_num_batched_tokens },
+                   { "max_model_len", h->max_model_len },
+                   { "seed", (int64_t)h->seed } };
     struct kw_h5 *f;
     size_t rows = m->n > m->n_phases ? m->n : m->n_phases;
     double *v = malloc(((rows > m->n_starts ? rows : m->n_starts) + 1) * sizeof *v);

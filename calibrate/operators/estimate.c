@@ -31,7 +31,10 @@ static void prefill_terms(const struct kw_gpu_spec *g, double heads, double toke
     x[2] = 4 * HEAD_DIM * heads * pairs / g->flops_bf16;
 }
 
-static double law_s(const double c[3], const double x[3]) { return c[0] * x[0] + c[1] * x[1] + c[2] * x[2]; }
+static double law_s(const double c[3], const double x[3])
+{
+    return c[0] * x[0] + c[1] * x[1] + c[2] * x[2];
+}
 
 enum kw_status kw_efficiency_fit(struct kw_efficiency *e, const struct kw_operators *op, double operand_bytes,
                                  struct kw_error *err)
@@ -69,8 +72,8 @@ enum kw_status kw_efficiency_fit(struct kw_efficiency *e, const struct kw_operat
 }
 
 /* Mean over the donors that have the precision. */
-static enum kw_status mean_efficiency(struct kw_efficiency *mean, const char *dir, const char *precision, const char *except,
-                                      FILE *report, FILE *quiet, struct kw_error *err)
+static enum kw_status mean_efficiency(struct kw_efficiency *mean, const char *dir, const char *precision,
+                                      const char *except, FILE *report, FILE *quiet, struct kw_error *err)
 {
     int donors = 0, fp8 = !strcmp(precision, "fp8");
     *mean = (struct kw_efficiency){ { 0 }, { 0 }, { 0 } };
@@ -84,9 +87,12 @@ static enum kw_status mean_efficiency(struct kw_efficiency *mean, const char *di
         if (st == KW_OK) st = kw_efficiency_fit(&e, &op, fp8 ? 1 : 2, err);
         kw_operators_free(&op);
         if (st != KW_OK) return st;
-        fprintf(report, "  %-8s GEMM %4.1f us, %3.0f %% of FLOP/s, %3.0f %% of bandwidth; decode attention %4.1f us, %3.0f %% of bandwidth;"
-                        " prefill %3.0f %% of FLOP/s\n", *name, e.gemm[0] * 1e6, 100 / e.gemm[1], 100 / e.gemm[2],
-                e.decode[0] * 1e6, 100 / e.decode[2], 100 / e.prefill[2]);
+        fprintf(report,
+                "  %-8s GEMM %4.1f us, %3.0f %% of FLOP/s, %3.0f %% of bandwidth; decode attention %4.1f us, %3.0f %% "
+                "of bandwidth;"
+                " prefill %3.0f %% of FLOP/s\n",
+                *name, e.gemm[0] * 1e6, 100 / e.gemm[1], 100 / e.gemm[2], e.decode[0] * 1e6, 100 / e.decode[2],
+                100 / e.prefill[2]);
         for (int i = 0; i < 3; i++) {
             mean->gemm[i] += e.gemm[i];
             mean->decode[i] += e.decode[i];
@@ -103,12 +109,13 @@ static enum kw_status mean_efficiency(struct kw_efficiency *mean, const char *di
     return KW_OK;
 }
 
-static enum kw_status gemm_table(struct kw_gemm_fit *f, const struct kw_gpu_spec *g, const double c[3], double operand_bytes,
-                                 struct kw_error *err)
+static enum kw_status gemm_table(struct kw_gemm_fit *f, const struct kw_gpu_spec *g, const double c[3],
+                                 double operand_bytes, struct kw_error *err)
 {
     static const double ns[] = { 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144 };
     static const double ks[] = { 512, 1024, 2048, 4096, 8192, 16384, 32768 };
-    static const double ms[] = { 1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192, 16384, 32768 };
+    static const double ms[] = { 1,   2,   4,   8,   16,   32,   64,   96,   128,   192,
+                                 256, 384, 512, 768, 1024, 2048, 4096, 8192, 16384, 32768 };
     struct kw_samples q = { 0 };
     enum kw_status st = KW_OK;
     for (size_t i = 0; i < sizeof ns / sizeof *ns; i++)
@@ -124,8 +131,8 @@ static enum kw_status gemm_table(struct kw_gemm_fit *f, const struct kw_gpu_spec
     return st;
 }
 
-enum kw_status kw_estimate_operators(struct kw_operators *op, const char *dir, const char *precision, const char *except,
-                                     FILE *report, struct kw_error *err)
+enum kw_status kw_estimate_operators(struct kw_operators *op, const char *dir, const char *precision,
+                                     const char *except, FILE *report, struct kw_error *err)
 {
     static const double batches[] = { 1, 2, 4, 8, 16, 32, 64, 128, 256, 512 };
     static const double contexts[] = { 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072 };
@@ -135,7 +142,8 @@ enum kw_status kw_estimate_operators(struct kw_operators *op, const char *dir, c
     if (!quiet) return kw_fail(err, KW_EIO, "/dev/null cannot be opened");
     enum kw_status st = mean_efficiency(&linear, dir, precision, except, report, quiet, err);
     wide = linear;
-    if (st == KW_OK && fp8) st = mean_efficiency(&wide, dir, "bf16", except, quiet, quiet, err); /* lm_head, attention */
+    if (st == KW_OK && fp8)
+        st = mean_efficiency(&wide, dir, "bf16", except, quiet, quiet, err); /* lm_head, attention */
     fclose(quiet);
     if (st != KW_OK) return st;
     if ((st = gemm_table(&op->linear, op->gpu, linear.gemm, fp8 ? 1 : 2, err)) != KW_OK) return st;
@@ -153,7 +161,8 @@ enum kw_status kw_estimate_operators(struct kw_operators *op, const char *dir, c
         for (double seq = 64; st == KW_OK && seq <= 32768; seq *= 2) {
             double x[3];
             prefill_terms(op->gpu, heads, seq, seq * seq / 2, x);
-            st = kw_samples_push(&op->prefill, (struct kw_sample){ { heads, heads, 1, seq }, law_s(wide.prefill, x) }, err);
+            st = kw_samples_push(&op->prefill, (struct kw_sample){ { heads, heads, 1, seq }, law_s(wide.prefill, x) },
+                                 err);
         }
     return st;
 }
@@ -175,8 +184,8 @@ static double prefill_step_s(const struct kw_step_tables *t, double tokens)
 }
 
 /* The tables of one GPU as measured, or estimated from the others. */
-static enum kw_status tables_of(struct kw_profile *p, const struct kw_gpu_spec *g, const char *dir, const char *precision,
-                                int estimated, FILE *quiet, struct kw_error *err)
+static enum kw_status tables_of(struct kw_profile *p, const struct kw_gpu_spec *g, const char *dir,
+                                const char *precision, int estimated, FILE *quiet, struct kw_error *err)
 {
     const struct kw_model_shape *m = kw_model_find("llama-3.1-8b");
     struct kw_operators op = { .gpu = g };
@@ -200,7 +209,8 @@ enum kw_status kw_estimate_errors(struct kw_profile *p, const char *dir, const c
                                   struct kw_error *err)
 {
     static const char *const held[] = { "A100-80", "B200", "H100", "H200", "L40S", "RTX4090", "RTXPRO6000" };
-    static const double batches[] = { 1, 8, 32, 128 }, contexts[] = { 512, 2048, 8192 }, prompts[] = { 512, 2048, 8192 };
+    static const double batches[] = { 1, 8, 32, 128 }, contexts[] = { 512, 2048, 8192 },
+                        prompts[] = { 512, 2048, 8192 };
     double decode[sizeof held / sizeof *held * 12], prefill[sizeof held / sizeof *held * 3];
     size_t n_decode = 0, n_prefill = 0;
     int fp8 = !strcmp(precision, "fp8");
@@ -220,11 +230,13 @@ enum kw_status kw_estimate_errors(struct kw_profile *p, const char *dir, const c
             for (int b = 0; b < 4; b++)
                 for (int c = 0; c < 3; c++) {
                     double e = decode_step_s(&guess.tables, batches[b], contexts[c]) /
-                                   decode_step_s(&real.tables, batches[b], contexts[c]) - 1;
+                                   decode_step_s(&real.tables, batches[b], contexts[c]) -
+                               1;
                     decode[n_decode++] = fabs(e);
                     sum += e;
                 }
-            fprintf(report, "  left out %-10s decode %+5.1f %% in the mean;", held[i], 100 * sum / (double)(n_decode - from));
+            fprintf(report, "  left out %-10s decode %+5.1f %% in the mean;", held[i],
+                    100 * sum / (double)(n_decode - from));
             fputs(" prefill", report);
             for (int k = 0; k < 3; k++) {
                 double e = prefill_step_s(&guess.tables, prompts[k]) / prefill_step_s(&real.tables, prompts[k]) - 1;
@@ -240,8 +252,10 @@ enum kw_status kw_estimate_errors(struct kw_profile *p, const char *dir, const c
     if (st != KW_OK) return st;
     kw_regress_errors(decode, n_decode, &p->steps_error_median, &p->steps_error_worst);
     kw_regress_errors(prefill, n_prefill, &p->prefill_error_median, &p->prefill_error_worst);
-    fprintf(report, "leave one GPU out: decode step median %.0f %%, worst %.0f %%; prefill step median %.0f %%, worst %.0f %%\n",
-            100 * p->steps_error_median, 100 * p->steps_error_worst, 100 * p->prefill_error_median,
-            100 * p->prefill_error_worst);
+    fprintf(
+        report,
+        "leave one GPU out: decode step median %.0f %%, worst %.0f %%; prefill step median %.0f %%, worst %.0f %%\n",
+        100 * p->steps_error_median, 100 * p->steps_error_worst, 100 * p->prefill_error_median,
+        100 * p->prefill_error_worst);
     return KW_OK;
 }

@@ -7,13 +7,15 @@
 #include "calibrate/profile/curve.h"
 #include "calibrate/operators/regress.h"
 
-#define GRAPH_LIMIT 512.0 /* vLLM's largest captured size */
+#define GRAPH_LIMIT 512.0    /* vLLM's largest captured size */
 #define TABLE_HEAD_DIM 128.0 /* of every published attention table */
 
-static const double dense_grid[] = { 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 6144, 8192, 12288, 16384 };
+static const double dense_grid[] = { 640,  768,  896,  1024, 1280, 1536,  1792, 2048,
+                                     2560, 3072, 4096, 6144, 8192, 12288, 16384 };
 static const double sequence_grid[] = { 1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024 };
 static const double batch_grid[] = { 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024 };
-static const double prompt_grid[] = { 16, 32, 64, 128, 256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384 };
+static const double prompt_grid[] = { 16,   32,   64,   128,  256,  512,  768,   1024,
+                                      1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 double kw_fit_padded(double n)
@@ -27,7 +29,9 @@ double kw_fit_padded(double n)
 
 /* ---- the operators, at this model's shapes ---- */
 
-struct shape { double n, k; };
+struct shape {
+    double n, k;
+};
 
 struct fit { /* one fitting job */
     const struct kw_operators *op;
@@ -36,8 +40,8 @@ struct fit { /* one fitting job */
     struct shape linear[4]; /* qkv, o, gate_up, down of one GPU */
     struct kw_decode_fit decode;
     struct kw_prefill_fit prefill;
-    double kv_ratio;        /* our KV values a token and GPU over the decode table's */
-    double heads;           /* query heads a GPU, in heads of the table's size */
+    double kv_ratio; /* our KV values a token and GPU over the decode table's */
+    double heads;    /* query heads a GPU, in heads of the table's size */
 };
 
 static double gemms_s(const struct fit *f, double m, int leave_out)
@@ -94,7 +98,8 @@ static double comm_s(const struct fit *f, double tokens)
     return 2.0 * f->m->layers * all_reduce_s(&f->op->all_reduce, 2 * kw_fit_padded(tokens) * f->m->hidden);
 }
 
-/* The table whose KV heads are ours, else the fewest above ours, else the most; then the nearest number of query heads. */
+/* The table whose KV heads are ours, else the fewest above ours, else the most; then the nearest number of query heads.
+ */
 static enum kw_status choose_decode(struct fit *f, double kv_heads, struct kw_error *err)
 {
     double best_h = 0, best_g = 0;
@@ -119,7 +124,8 @@ static enum kw_status choose_prefill(struct fit *f, struct kw_error *err)
     for (size_t i = 0; st == KW_OK && i < f->op->prefill.n; i++) {
         const struct kw_sample *p = &f->op->prefill.p[i];
         double tokens = p->x[2] * p->x[3];
-        st = kw_samples_push(&work, (struct kw_sample){ { p->x[0], tokens, tokens * p->x[3] / 2, p->x[2] }, p->s }, err);
+        st =
+            kw_samples_push(&work, (struct kw_sample){ { p->x[0], tokens, tokens * p->x[3] / 2, p->x[2] }, p->s }, err);
     }
     if (st == KW_OK) st = kw_prefill_fit(&f->prefill, &work, err);
     kw_samples_free(&work);
@@ -134,7 +140,8 @@ static enum kw_status fit_dense(struct fit *f, struct kw_step_tables *t, struct 
     if (st != KW_OK) return st;
     for (double n = 1; n <= GRAPH_LIMIT;) { /* a plateau from the first to the last size that pads alike */
         double last = kw_fit_padded(n), s = dense_s(f, n, 0);
-        if (t->dense.n && s < t->dense.y[t->dense.n - 1]) s = t->dense.y[t->dense.n - 1]; /* more tokens, not less time */
+        if (t->dense.n && s < t->dense.y[t->dense.n - 1])
+            s = t->dense.y[t->dense.n - 1]; /* more tokens, not less time */
         kw_curve_put(&t->dense, n, s);
         if (last > n) kw_curve_put(&t->dense, last, s);
         n = last + 1;
@@ -148,7 +155,8 @@ static enum kw_status fit_head(struct fit *f, struct kw_step_tables *t, struct k
 {
     enum kw_status st = kw_curve_new(&t->head, COUNT(sequence_grid), err);
     if (st != KW_OK) return st;
-    for (size_t i = 0; i < COUNT(sequence_grid); i++) kw_curve_put(&t->head, sequence_grid[i], head_s(f, sequence_grid[i]));
+    for (size_t i = 0; i < COUNT(sequence_grid); i++)
+        kw_curve_put(&t->head, sequence_grid[i], head_s(f, sequence_grid[i]));
     kw_regress_isotonic(t->head.y, t->head.n);
     return KW_OK;
 }
@@ -199,8 +207,9 @@ static enum kw_status fit_comm(struct fit *f, struct kw_step_tables *t, struct k
 
 /* ---- leave-out errors ---- */
 
-/* Of whole decode steps at every measured attention point: that point left out, and our own GEMM sites left out. Then the
- * same with the whole batch row left out, interior rows only: what lies between rows is interpolated, never beyond. */
+/* Of whole decode steps at every measured attention point: that point left out, and our own GEMM sites left out. Then
+ * the same with the whole batch row left out, interior rows only: what lies between rows is interpolated, never beyond.
+ */
 static enum kw_status decode_errors(struct fit *f, struct kw_profile *p, FILE *report, struct kw_error *err)
 {
     const struct kw_decode_fit *d = &f->decode;
@@ -214,8 +223,7 @@ static enum kw_status decode_errors(struct fit *f, struct kw_profile *p, FILE *r
             if (isnan(measured) || batch < 1) continue;
             double rest = f->op->fixed_s + head_s(f, batch) + comm_s(f, batch), layers = f->m->layers;
             double real = rest + dense_s(f, batch, 0) + layers * measured;
-            double loo = rest + dense_s(f, batch, 1) +
-                         layers * kw_decode_fit_s(d, d->batch[b], d->context[c], b, c);
+            double loo = rest + dense_s(f, batch, 1) + layers * kw_decode_fit_s(d, d->batch[b], d->context[c], b, c);
             e[n] = fabs(loo / real - 1);
             if (e[n] > worst) {
                 worst = e[n];
@@ -224,16 +232,18 @@ static enum kw_status decode_errors(struct fit *f, struct kw_profile *p, FILE *r
             }
             n++;
             if (b == 0 || b + 1 == d->n_b) continue;
-            double row = rest + dense_s(f, batch, 0) +
-                         layers * kw_decode_fit_s(d, d->batch[b], d->context[c], b, KW_DECODE_ALL);
+            double row =
+                rest + dense_s(f, batch, 0) + layers * kw_decode_fit_s(d, d->batch[b], d->context[c], b, KW_DECODE_ALL);
             row_e[n_row++] = fabs(row / real - 1);
         }
     kw_regress_errors(row_e, n_row, &row_median, &row_worst);
     kw_regress_errors(e, n, &p->steps_error_median, &p->steps_error_worst);
-    fprintf(report, "decode step, a point and the GEMM sites left out: median %.1f %%, worst %.1f %% of %zu (batch %g, context %g)\n",
+    fprintf(report,
+            "decode step, a point and the GEMM sites left out: median %.1f %%, worst %.1f %% of %zu (batch %g, context "
+            "%g)\n",
             100 * p->steps_error_median, 100 * p->steps_error_worst, n, worst_b, worst_c);
-    fprintf(report, "decode step, a batch row left out:                median %.1f %%, worst %.1f %% of %zu\n", 100 * row_median,
-            100 * row_worst, n_row);
+    fprintf(report, "decode step, a batch row left out:                median %.1f %%, worst %.1f %% of %zu\n",
+            100 * row_median, 100 * row_worst, n_row);
     free(e);
     return KW_OK;
 }
@@ -262,7 +272,9 @@ static enum kw_status prefill_errors(struct fit *f, struct kw_profile *p, FILE *
         n++;
     }
     kw_regress_errors(e, n, &p->prefill_error_median, &p->prefill_error_worst);
-    fprintf(report, "prefill step, a point and the GEMM sites left out: median %.1f %%, worst %.1f %% of %zu (batch %g, prompt %g)\n",
+    fprintf(report,
+            "prefill step, a point and the GEMM sites left out: median %.1f %%, worst %.1f %% of %zu (batch %g, prompt "
+            "%g)\n",
             100 * p->prefill_error_median, 100 * p->prefill_error_worst, n, worst_b, worst_s);
     free(e);
     return KW_OK;
@@ -274,8 +286,8 @@ static enum kw_status report_gemm(struct fit *f, FILE *report, struct kw_error *
     double median, worst, at[3];
     enum kw_status st = kw_gemm_fit_errors(&f->op->linear, &median, &worst, at, err);
     if (st != KW_OK) return st;
-    fprintf(report, "GEMM, a site left out: median %.1f %%, worst %.1f %% (m %g, n %g, k %g)\n", 100 * median, 100 * worst,
-            at[0], at[1], at[2]);
+    fprintf(report, "GEMM, a site left out: median %.1f %%, worst %.1f %% (m %g, n %g, k %g)\n", 100 * median,
+            100 * worst, at[0], at[1], at[2]);
     for (int i = 0; i < 4; i++) {
         const struct shape *s = &f->linear[i];
         double n_lo = INFINITY, n_hi = 0, k_lo = INFINITY, k_hi = 0;
@@ -288,7 +300,9 @@ static enum kw_status report_gemm(struct fit *f, FILE *report, struct kw_error *
         int site = kw_gemm_fit_site(&f->op->linear, s->n, s->k) != KW_GEMM_NO_SITE;
         int outside = s->n < n_lo || s->n > n_hi || s->k < k_lo || s->k > k_hi;
         fprintf(report, "  %-8s n %6g, k %6g: %s\n", names[i], s->n, s->k,
-                site ? "a site of the table" : outside ? "EXTRAPOLATED beyond the table" : "between sites");
+                site      ? "a site of the table"
+                : outside ? "EXTRAPOLATED beyond the table"
+                          : "between sites");
     }
     return KW_OK;
 }
@@ -300,9 +314,14 @@ enum kw_status kw_fit(struct kw_profile *p, const struct kw_operators *op, const
         return kw_fail(err, KW_ERANGE, "%s: %u heads and %u KV heads cannot be split over %u GPUs", m->name, m->heads,
                        m->kv_heads, tp);
     double kv_heads = m->kv_heads > tp ? m->kv_heads / tp : 1, q = (double)m->heads * m->head_dim / tp;
-    struct fit f = { .op = op, .m = m, .tp = tp, .heads = (double)m->heads / tp * m->head_dim / TABLE_HEAD_DIM,
-                     .linear = { { q + 2 * kv_heads * m->head_dim, m->hidden }, { m->hidden, q },
-                                 { 2.0 * m->intermediate / tp, m->hidden }, { m->hidden, (double)m->intermediate / tp } } };
+    struct fit f = { .op = op,
+                     .m = m,
+                     .tp = tp,
+                     .heads = (double)m->heads / tp * m->head_dim / TABLE_HEAD_DIM,
+                     .linear = { { q + 2 * kv_heads * m->head_dim, m->hidden },
+                                 { m->hidden, q },
+                                 { 2.0 * m->intermediate / tp, m->hidden },
+                                 { m->hidden, (double)m->intermediate / tp } } };
     struct kw_step_tables *t = &p->tables;
     enum kw_status st;
     t->fixed_s = op->fixed_s;

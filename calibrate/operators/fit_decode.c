@@ -46,7 +46,8 @@ enum kw_status kw_decode_fit(struct kw_decode_fit *f, const struct kw_samples *p
         y[n++] = p->s;
     }
     if (st == KW_OK && n < 6)
-        st = kw_fail(err, KW_ERANGE, "%zu decode attention points with %g heads and %g KV heads, want 6", n, heads, kv_heads);
+        st = kw_fail(err, KW_ERANGE, "%zu decode attention points with %g heads and %g KV heads, want 6", n, heads,
+                     kv_heads);
     if (st == KW_OK) st = kw_regress(n, 3, x, y, NULL, coef, err);
     if (st == KW_OK) {
         f->a = coef[0];
@@ -70,7 +71,8 @@ enum kw_status kw_decode_fit(struct kw_decode_fit *f, const struct kw_samples *p
 }
 
 /* Measured contexts of a row on both sides of one; f->n_c where there is none. */
-static void sides(const struct kw_decode_fit *f, size_t row, double context, size_t skip_b, size_t skip_c, size_t *lo, size_t *hi)
+static void sides(const struct kw_decode_fit *f, size_t row, double context, size_t skip_b, size_t skip_c, size_t *lo,
+                  size_t *hi)
 {
     const double *r = &f->r[row * f->n_c];
     *lo = *hi = f->n_c;
@@ -93,8 +95,10 @@ static double grid_s(const struct kw_decode_fit *f, size_t row, double context, 
     return bare(f, f->batch[row], context) * (1 + r);
 }
 
-/* Seconds a sequence that a step grows by from context `edge` to `to`, in the nearest rows that were measured around both. */
-static double growth_beside(const struct kw_decode_fit *f, size_t row, double edge, double to, size_t skip_b, size_t skip_c)
+/* Seconds a sequence that a step grows by from context `edge` to `to`, in the nearest rows that were measured around
+ * both. */
+static double growth_beside(const struct kw_decode_fit *f, size_t row, double edge, double to, size_t skip_b,
+                            size_t skip_c)
 {
     double growth[2] = { NAN, NAN }, at[2] = { 0 };
     for (int side = 0; side < 2; side++)
@@ -104,7 +108,9 @@ static double growth_beside(const struct kw_decode_fit *f, size_t row, double ed
             sides(f, i, to, skip_b, skip_c, &lo, &hi);
             sides(f, i, edge, skip_b, skip_c, &lo_edge, &hi_edge);
             if (lo == f->n_c || hi == f->n_c || lo_edge == f->n_c || hi_edge == f->n_c) continue;
-            growth[side] = (grid_s(f, i, to, between(f, i, to, lo, hi)) - grid_s(f, i, edge, between(f, i, edge, lo_edge, hi_edge))) / f->batch[i];
+            growth[side] = (grid_s(f, i, to, between(f, i, to, lo, hi)) -
+                            grid_s(f, i, edge, between(f, i, edge, lo_edge, hi_edge))) /
+                           f->batch[i];
             at[side] = log(f->batch[i]);
         }
     if (isnan(growth[0])) return growth[1];
@@ -112,8 +118,8 @@ static double growth_beside(const struct kw_decode_fit *f, size_t row, double ed
     return growth[0] + (growth[1] - growth[0]) * (log(f->batch[row]) - at[0]) / (at[1] - at[0]);
 }
 
-/* Residual of one batch row at a context: linear in ln C between its measured points; beyond them the step grows as in the
- * rows beside it, or the residual stays; NAN for an empty row. */
+/* Residual of one batch row at a context: linear in ln C between its measured points; beyond them the step grows as in
+ * the rows beside it, or the residual stays; NAN for an empty row. */
 static double row_residual(const struct kw_decode_fit *f, size_t row, double context, size_t skip_b, size_t skip_c)
 {
     size_t lo, hi;
@@ -121,7 +127,8 @@ static double row_residual(const struct kw_decode_fit *f, size_t row, double con
     if (lo == f->n_c && hi == f->n_c) return NAN;
     if (lo != f->n_c && hi != f->n_c) return between(f, row, context, lo, hi);
     size_t at = lo == f->n_c ? hi : lo;
-    double edge = f->context[at], r = f->r[row * f->n_c + at], growth = growth_beside(f, row, edge, context, skip_b, skip_c);
+    double edge = f->context[at], r = f->r[row * f->n_c + at],
+           growth = growth_beside(f, row, edge, context, skip_b, skip_c);
     if (isnan(growth)) return r;
     return (grid_s(f, row, edge, r) + f->batch[row] * growth) / bare(f, f->batch[row], context) - 1;
 }
@@ -186,6 +193,7 @@ enum kw_status kw_decode_fit_row(const struct kw_decode_fit *f, double batch, do
                      layers * kw_decode_fit_s(f, b < 1 ? 1 : b, f->context[j], KW_DECODE_ALL, 0));
     kw_regress_isotonic(row->y, row->n);
     double s = row->x[row->n - 1];
-    kw_curve_put(row, 4 * s, row->y[row->n - 1] + layers * f->c * ratio * 3 * s); /* a curve goes on with its last slope */
+    kw_curve_put(row, 4 * s,
+                 row->y[row->n - 1] + layers * f->c * ratio * 3 * s); /* a curve goes on with its last slope */
     return KW_OK;
 }

@@ -1,4 +1,5 @@
-/* calibrate/operators/fit_gemm.h - the time of any matrix product from a table of some: utilisation borrowed, not latency.
+/* calibrate/operators/fit_gemm.h - the time of any matrix product from a table of some: utilisation borrowed, not
+ * latency.
  *
  *   t(m, n, k) = max( roof(m, n, k) / u(m, n, k), floor(m) ),   roof = max( 2 m n k / F, (w (n k + m k) + 2 m n) / M )
  *
@@ -13,9 +14,9 @@
 struct kw_gemm_fit { /* owns its arrays */
     double flops, bandwidth, operand_bytes;
     size_t n_sites, n_m;
-    double *n, *k;  /* [n_sites] */
-    double *m;      /* [n_m] ascending */
-    double *log_u;  /* [n_sites][n_m]; NAN where not measured */
+    double *n, *k;   /* [n_sites] */
+    double *m;       /* [n_m] ascending */
+    double *log_u;   /* [n_sites][n_m]; NAN where not measured */
     double *floor_s; /* [n_m] */
 };
 

@@ -1,11 +1,11 @@
-/* calibrate/operators/fit_prefill.h - prefill attention of one layer from tables over T tokens, P query-key pairs (b whole
- * prompts of s: T = b s, P = b s^2 / 2; a chunk of T after `past`: P = T past + T^2 / 2) and h query heads:
+/* calibrate/operators/fit_prefill.h - prefill attention of one layer from tables over T tokens, P query-key pairs (b
+ * whole prompts of s: T = b s, P = b s^2 / 2; a chunk of T after `past`: P = T past + T^2 / 2) and h query heads:
  *
  *   t = (a + g h T + c h P) (1 + r(sqrt(h P)))
  *
  * the regression in the relative error over all rows; its relative residual from the single whole prompts, linear on a
- * square root axis (ENGINE.md section 4). Work grows with h: a GPU's share of the heads under tensor parallelism is the same
- * kernel with fewer of them. */
+ * square root axis (ENGINE.md section 4). Work grows with h: a GPU's share of the heads under tensor parallelism is the
+ * same kernel with fewer of them. */
 #ifndef KW_CALIBRATE_OPERATORS_FIT_PREFILL_H
 #define KW_CALIBRATE_OPERATORS_FIT_PREFILL_H
 #include "calibrate/operators/samples.h"

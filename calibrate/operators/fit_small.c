@@ -3,25 +3,26 @@
 #include <stdlib.h>
 #include "calibrate/operators/regress.h"
 
-const char *const kw_small_layer[] = { "embedding", "layernorm", "rotary_emb", "act_fn", "final_layernorm", "sampler", NULL };
+const char *const kw_small_layer[] = { "embedding",       "layernorm", "rotary_emb", "act_fn",
+                                       "final_layernorm", "sampler",   NULL };
 
 double kw_small_bytes(enum kw_small_kernel k, const struct kw_model_shape *m, unsigned tp)
 {
     double hidden = m->hidden, kv_heads = m->kv_heads < tp ? tp : m->kv_heads;
     switch (k) {
-    case KW_SMALL_EMBEDDING: return 2 * 2 * hidden;                     /* read a row, write it */
+    case KW_SMALL_EMBEDDING: return 2 * 2 * hidden; /* read a row, write it */
     case KW_SMALL_NORM:
-    case KW_SMALL_LAST_NORM: return 4 * 2 * hidden;                     /* x and residual, both ways */
+    case KW_SMALL_LAST_NORM: return 4 * 2 * hidden; /* x and residual, both ways */
     case KW_SMALL_ROPE: return 2 * 2 * (m->heads + kv_heads) * m->head_dim / tp;
-    case KW_SMALL_ACT: return 3 * 2 * (double)m->intermediate / tp;     /* gate, up, product */
-    case KW_SMALL_SAMPLER: return 4 * (double)m->vocab;                 /* logits in fp32, gathered from all GPUs */
+    case KW_SMALL_ACT: return 3 * 2 * (double)m->intermediate / tp; /* gate, up, product */
+    case KW_SMALL_SAMPLER: return 4 * (double)m->vocab;             /* logits in fp32, gathered from all GPUs */
     case KW_SMALL_KINDS: break;
     }
     return 0;
 }
 
-enum kw_status kw_small_fit(struct kw_small_fit *f, const struct kw_samples *points, const double *bandwidth, size_t boards,
-                            double bytes, struct kw_error *err)
+enum kw_status kw_small_fit(struct kw_small_fit *f, const struct kw_samples *points, const double *bandwidth,
+                            size_t boards, double bytes, struct kw_error *err)
 {
     size_t n = 0;
     for (size_t b = 0; b < boards; b++) n += points[b].n;

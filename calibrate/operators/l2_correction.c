@@ -4,10 +4,12 @@
 #define FITS 2.0   /* times the L2: up to here some of the data may have stayed in it */
 #define BEYOND 4.0 /* times the L2: from here memory sets the pace */
 
-/* One table: bytes a point moves, bytes the collector kept going round, and the time any point takes whatever it moves. */
+/* One table: bytes a point moves, bytes the collector kept going round, and the time any point takes whatever it moves.
+ */
 struct table {
     struct kw_samples *points;
-    double scale, copies; /* decode: bytes per KV head, sequence and token; GEMM: bytes an operand, copies of the weights */
+    double scale,
+        copies; /* decode: bytes per KV head, sequence and token; GEMM: bytes an operand, copies of the weights */
     int gemm;
     double start;
 };
@@ -53,7 +55,7 @@ size_t kw_l2_correct_decode(struct kw_samples *points, const struct kw_gpu_spec 
 }
 
 size_t kw_l2_correct_gemm(struct kw_samples *points, const struct kw_gpu_spec *gpu, double operand_bytes, double copies,
-                       double *share)
+                          double *share)
 {
     struct table t = { .points = points, .scale = operand_bytes, .copies = copies, .gemm = 1 };
     return raise_cached(&t, gpu, share);

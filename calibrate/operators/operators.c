@@ -22,7 +22,8 @@ void kw_operators_free(struct kw_operators *op)
     *op = (struct kw_operators){ 0 };
 }
 
-static const char *const small_boards[] = { "RTX4090", "RTXPRO6000" }; /* whose tables the small kernels are fitted on */
+static const char *const small_boards[] = { "RTX4090",
+                                            "RTXPRO6000" }; /* whose tables the small kernels are fitted on */
 
 enum kw_status kw_operators_small(struct kw_operators *op, const char *dir, FILE *report, struct kw_error *err)
 {
@@ -44,7 +45,9 @@ enum kw_status kw_operators_small(struct kw_operators *op, const char *dir, FILE
         if (st == KW_OK) {
             st = kw_small_fit(&op->small[k], points, bandwidth, 2, kw_small_bytes((enum kw_small_kernel)k, m, 1), err);
             if (st == KW_OK)
-                fprintf(report, "small kernel %-15s %.1f us + bytes / (%.2f x bandwidth); over both boards median %.0f %%, worst %.0f %%\n",
+                fprintf(report,
+                        "small kernel %-15s %.1f us + bytes / (%.2f x bandwidth); over both boards median %.0f %%, "
+                        "worst %.0f %%\n",
                         kw_small_layer[k], op->small[k].t0 * 1e6, 1 / op->small[k].per_byte,
                         100 * op->small[k].error_median, 100 * op->small[k].error_worst);
         }
@@ -68,12 +71,13 @@ enum kw_status kw_operators_mixed(struct kw_operators *op, const char *dir, FILE
         op->mixed.pair_s += law.pair_s / 2;
         op->mixed_context_ratio += ratio / 2;
     }
-    fprintf(report, "decode beside prefill, as on both boards: %.1f x the time a context token takes alone\n", op->mixed_context_ratio);
+    fprintf(report, "decode beside prefill, as on both boards: %.1f x the time a context token takes alone\n",
+            op->mixed_context_ratio);
     return KW_OK;
 }
 
-enum kw_status kw_operators_all_reduce(struct kw_operators *op, const char *dir, unsigned tp, int *estimated, FILE *report,
-                                       struct kw_error *err)
+enum kw_status kw_operators_all_reduce(struct kw_operators *op, const char *dir, unsigned tp, int *estimated,
+                                       FILE *report, struct kw_error *err)
 {
     const struct kw_gpu_spec *g = op->gpu;
     char path[1024];
@@ -81,9 +85,11 @@ enum kw_status kw_operators_all_reduce(struct kw_operators *op, const char *dir,
     if (tp == 1) return KW_OK;
     if (g->link_bandwidth < 100e9) {
         *estimated = 1;
-        fprintf(report, "all-reduce: ESTIMATED, a ring over PCIe at 0.7 x %.0f GB/s and 10 us a hop\n", g->link_bandwidth / 1e9);
+        fprintf(report, "all-reduce: ESTIMATED, a ring over PCIe at 0.7 x %.0f GB/s and 10 us a hop\n",
+                g->link_bandwidth / 1e9);
         for (double bytes = 1024; bytes <= 1 << 29; bytes *= 2) {
-            struct kw_sample p = { { bytes }, 10e-6 * 2 * (tp - 1) + 2.0 * (tp - 1) / tp * bytes / (0.7 * g->link_bandwidth) };
+            struct kw_sample p = { { bytes },
+                                   10e-6 * 2 * (tp - 1) + 2.0 * (tp - 1) / tp * bytes / (0.7 * g->link_bandwidth) };
             enum kw_status st = kw_samples_push(&op->all_reduce, p, err);
             if (st != KW_OK) return st;
         }
@@ -108,12 +114,13 @@ enum kw_status kw_operators_all_reduce(struct kw_operators *op, const char *dir,
 
 static void report_raised(FILE *report, const char *what, size_t raised, size_t of, double share)
 {
-    fprintf(report, "%s: %zu of %zu times were read from L2 and are raised to %.0f %% of memory bandwidth\n", what, raised, of,
-            100 * share);
+    fprintf(report, "%s: %zu of %zu times were read from L2 and are raised to %.0f %% of memory bandwidth\n", what,
+            raised, of, 100 * share);
 }
 
-enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, const char *precision, const struct kw_operators_engine *engine,
-                                   char version[16], FILE *report, struct kw_error *err)
+enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, const char *precision,
+                                   const struct kw_operators_engine *engine, char version[16], FILE *report,
+                                   struct kw_error *err)
 {
     bool fp8 = !strcmp(precision, "fp8"), attends_in_fp8 = engine->kv_fp8 && !strcmp(engine->framework, "trtllm");
     const struct kw_gpu_spec *g = op->gpu;
@@ -123,7 +130,8 @@ enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, con
     size_t raised;
     const struct kw_aic_choice choice = { g->name, engine->framework, fp8 ? "fp8" : "bfloat16", NULL },
                                wide = { g->name, engine->framework, "bfloat16", NULL },
-                               kv = { g->name, engine->framework, engine->kv_fp8 ? "fp8" : "bfloat16", attends_in_fp8 ? "fp8" : "bfloat16" };
+                               kv = { g->name, engine->framework, engine->kv_fp8 ? "fp8" : "bfloat16",
+                                      attends_in_fp8 ? "fp8" : "bfloat16" };
     enum kw_status st;
     snprintf(path, sizeof path, "%s/published/aic_gemm.csv", dir);
     if ((st = kw_import_aic_gemm(&gemm, path, &choice, version, err)) != KW_OK) goto out;
@@ -136,7 +144,8 @@ enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, con
     if ((st = kw_gemm_fit(&op->head, &head, g->flops_bf16, g->bandwidth, 2, err)) != KW_OK) goto out;
     snprintf(path, sizeof path, "%s/published/aic_attention_decode.csv", dir);
     if ((st = kw_import_aic_decode(&op->decode, path, &kv, version, err)) != KW_OK) goto out;
-    raised = kw_l2_correct_decode(&op->decode, g, engine->kv_fp8 ? TABLE_HEAD_DIM / 2 : TABLE_HEAD_DIM, &share); /* half the bytes */
+    raised = kw_l2_correct_decode(&op->decode, g, engine->kv_fp8 ? TABLE_HEAD_DIM / 2 : TABLE_HEAD_DIM,
+                                  &share); /* half the bytes */
     report_raised(report, "decode attention", raised, op->decode.n, share);
     snprintf(path, sizeof path, "%s/published/aic_attention_prefill.csv", dir);
     st = kw_import_aic_prefill(&op->prefill, path, &kv, version, err);

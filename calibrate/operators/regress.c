@@ -7,15 +7,17 @@
 #include <stdlib.h>
 #include "sim/core/ascending.h"
 
-/* Fits the terms in use[0..m) by QR in memory of our own: gsl_multifit would do the same by SVD, but GSL neither frees nor
- * survives an allocation of its own that fails. GSL aborts on an error by default; its handler is off while we are here. */
+/* Fits the terms in use[0..m) by QR in memory of our own: gsl_multifit would do the same by SVD, but GSL neither frees
+ * nor survives an allocation of its own that fails. GSL aborts on an error by default; its handler is off while we are
+ * here. */
 static enum kw_status fit(size_t n, size_t k, const double *x, const double *y, const double *scale, const size_t *use,
                           size_t m, double *c, struct kw_error *err)
 {
     double *memory = malloc((n * m + 2 * n + 2 * m) * sizeof *memory);
     if (!memory) return kw_fail(err, KW_ENOMEM, "out of memory");
     gsl_matrix_view a = gsl_matrix_view_array(memory, n, m);
-    gsl_vector_view right = gsl_vector_view_array(memory + n * m, n), residual = gsl_vector_view_array(memory + n * m + n, n),
+    gsl_vector_view right = gsl_vector_view_array(memory + n * m, n),
+                    residual = gsl_vector_view_array(memory + n * m + n, n),
                     coef = gsl_vector_view_array(memory + n * m + 2 * n, m),
                     tau = gsl_vector_view_array(memory + n * m + 2 * n + m, m);
     for (size_t i = 0; i < n; i++) {
@@ -62,7 +64,8 @@ enum kw_status kw_regress(size_t n, size_t k, const double *x, const double *y, 
 
 void kw_regress_isotonic(double *y, size_t n)
 {
-    /* Blocks are kept in place: y[b] holds the mean of the block that ends at b, its length is found by equal values. */
+    /* Blocks are kept in place: y[b] holds the mean of the block that ends at b, its length is found by equal values.
+     */
     for (size_t i = 1; i < n; i++) {
         double sum = y[i];
         size_t first = i, count = 1;

@@ -7,9 +7,9 @@
 #define KW_REGRESS_MAX_TERMS 5
 
 /* Coefficients c >= 0 that minimise sum_i ((sum_j c[j] x[i*k + j] - y[i]) / scale[i])^2 over n rows of k terms
- * (Householder QR, GSL). scale NULL: y itself, the relative error; times span four decades and each counts alike. A term whose best
- * coefficient is negative is dropped (most negative first) and the rest fitted again; a physical cost is not negative.
- * scale > 0. KW_ERANGE when n < k or the system cannot be solved; KW_ENOMEM. */
+ * (Householder QR, GSL). scale NULL: y itself, the relative error; times span four decades and each counts alike. A
+ * term whose best coefficient is negative is dropped (most negative first) and the rest fitted again; a physical cost
+ * is not negative. scale > 0. KW_ERANGE when n < k or the system cannot be solved; KW_ENOMEM. */
 enum kw_status kw_regress(size_t n, size_t k, const double *x, const double *y, const double *scale, double *c,
                           struct kw_error *err);
 

@@ -1,7 +1,7 @@
 #include "calibrate/profile/kv.h"
 #include <math.h>
 
-#define UTILIZATION 0.9 /* vLLM's gpu_memory_utilization */
+#define UTILIZATION 0.9       /* vLLM's gpu_memory_utilization */
 #define SMALLEST_CACHE 8192.0 /* tokens; below it the replica would serve one modest request at a time */
 /* Solved from the reported count: 0.9 x 25250627584 - 16060522496 - 2588.5 x 16 x 131072 B (the count is a floor), less
  * the activations of 2048 tokens of Llama-3.1-8B (4096, 14336), 243.3 MB. */
@@ -21,7 +21,8 @@ enum kw_status kw_kv_blocks(uint32_t *blocks, const struct kw_gpu_spec *gpu, con
     double room = UTILIZATION * gpu->memory_bytes - weights - CONTEXT_BYTES - activations;
     double n = floor(room / (KW_KV_BLOCK_SIZE * kw_kv_gpu_bytes_per_token(m, precision, tp)));
     if (!(n * KW_KV_BLOCK_SIZE >= SMALLEST_CACHE))
-        return kw_fail(err, KW_ERANGE, "%s %s does not fit on %u x %s: %.1f GB of weights a GPU leave %.1f of %.1f GB for the KV cache",
+        return kw_fail(err, KW_ERANGE,
+                       "%s %s does not fit on %u x %s: %.1f GB of weights a GPU leave %.1f of %.1f GB for the KV cache",
                        m->name, precision, tp, gpu->name, weights / 1e9, room / 1e9, gpu->memory_bytes / 1e9);
     *blocks = (uint32_t)fmin(n, 1 << 30);
     return KW_OK;

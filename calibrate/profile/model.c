@@ -24,9 +24,10 @@ static enum kw_status read_count(struct kw_jnode m, const char *key, uint32_t *o
 static enum kw_status read_model(struct kw_jnode n, void *row, struct kw_error *err)
 {
     struct kw_model_shape *m = row;
-    static const char *const keys[] = { "name", "hf_name", "layers", "hidden", "heads", "kv_heads", "head_dim",
-                                        "intermediate", "vocab", "max_position", "tied_embeddings", "qkv_bias",
-                                        "qk_norm", NULL };
+    static const char *const keys[] = {
+        "name",         "hf_name", "layers",       "hidden",          "heads",    "kv_heads", "head_dim",
+        "intermediate", "vocab",   "max_position", "tied_embeddings", "qkv_bias", "qk_norm",  NULL
+    };
     const char *name, *hf_name;
     enum kw_status st;
     if ((st = kw_json_keys(n, keys, err)) != KW_OK) return st;
@@ -34,10 +35,13 @@ static enum kw_status read_model(struct kw_jnode n, void *row, struct kw_error *
     if ((st = kw_json_str(kw_json_get(n, "hf_name"), &hf_name, err)) != KW_OK) return st;
     snprintf(m->name, sizeof m->name, "%s", name);
     snprintf(m->hf_name, sizeof m->hf_name, "%s", hf_name);
-    struct { const char *key; uint32_t *to; } counts[] = {
-        { "layers", &m->layers }, { "hidden", &m->hidden }, { "heads", &m->heads }, { "kv_heads", &m->kv_heads },
-        { "head_dim", &m->head_dim }, { "intermediate", &m->intermediate }, { "vocab", &m->vocab },
-        { "max_position", &m->max_position } };
+    struct {
+        const char *key;
+        uint32_t *to;
+    } counts[] = { { "layers", &m->layers },     { "hidden", &m->hidden },
+                   { "heads", &m->heads },       { "kv_heads", &m->kv_heads },
+                   { "head_dim", &m->head_dim }, { "intermediate", &m->intermediate },
+                   { "vocab", &m->vocab },       { "max_position", &m->max_position } };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if ((st = read_count(n, counts[i].key, counts[i].to, err)) != KW_OK) return st;
     if ((st = kw_json_bool_or(kw_json_get(n, "tied_embeddings"), false, &m->tied_embeddings, err)) != KW_OK) return st;
@@ -48,8 +52,12 @@ static enum kw_status read_model(struct kw_jnode n, void *row, struct kw_error *
 }
 
 static struct kw_model_shape models[64];
-static struct kw_table table = { .path = "calibrate/data/models.json", .key = "models", .read = read_model, .rows = models,
-                                 .size = sizeof *models, .cap = sizeof models / sizeof *models,
+static struct kw_table table = { .path = "calibrate/data/models.json",
+                                 .key = "models",
+                                 .read = read_model,
+                                 .rows = models,
+                                 .size = sizeof *models,
+                                 .cap = sizeof models / sizeof *models,
                                  .lock = PTHREAD_MUTEX_INITIALIZER };
 
 const struct kw_model_shape *kw_model_find(const char *name)
@@ -60,9 +68,15 @@ const struct kw_model_shape *kw_model_find(const char *name)
     return NULL;
 }
 
-size_t kw_model_count(void) { return kw_table_load(&table); }
+size_t kw_model_count(void)
+{
+    return kw_table_load(&table);
+}
 
-const struct kw_model_shape *kw_model_at(size_t i) { return i < kw_table_load(&table) ? &models[i] : NULL; }
+const struct kw_model_shape *kw_model_at(size_t i)
+{
+    return i < kw_table_load(&table) ? &models[i] : NULL;
+}
 
 bool kw_model_same_shape(const char *a, const char *b)
 {

@@ -1,4 +1,5 @@
-/* calibrate/profile/model.h - the shapes of the models we know (calibrate/data/models.json, embedded), and what follows from a shape. */
+/* calibrate/profile/model.h - the shapes of the models we know (calibrate/data/models.json, embedded), and what follows
+ * from a shape. */
 #ifndef KW_CALIBRATE_PROFILE_MODEL_H
 #define KW_CALIBRATE_PROFILE_MODEL_H
 #include <stdbool.h>
@@ -6,8 +7,8 @@
 #include <stdint.h>
 
 struct kw_model_shape { /* from the model's config.json */
-    char name[48];     /* llama-3.1-8b */
-    char hf_name[80];  /* meta-llama/Llama-3.1-8B */
+    char name[48];      /* llama-3.1-8b */
+    char hf_name[80];   /* meta-llama/Llama-3.1-8B */
     uint32_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocab, max_position;
     bool tied_embeddings; /* lm_head is the embedding table */
     bool qkv_bias;        /* Qwen2 */
@@ -29,8 +30,9 @@ double kw_model_weight_bytes(const struct kw_model_shape *m, const char *precisi
  * read as lm_head. */
 double kw_model_step_bytes(const struct kw_model_shape *m, const char *precision);
 /* KV cache bytes a token over all layers and GPUs, 2 a value: vLLM's kv_cache_dtype "auto" keeps the KV cache at the
- * model's 16-bit type under fp8 weights too. (Checked: an H100 serving Qwen3-8B fp8, silybench in data/calibration, slows
- * down with context as 16-bit KV does, 25 % more at 200k tokens than fp8 KV would.) A profile states its own figure. */
+ * model's 16-bit type under fp8 weights too. (Checked: an H100 serving Qwen3-8B fp8, silybench in data/calibration,
+ * slows down with context as 16-bit KV does, 25 % more at 200k tokens than fp8 KV would.) A profile states its own
+ * figure. */
 double kw_model_kv_bytes_per_token(const struct kw_model_shape *m, const char *precision);
 
 #endif

@@ -114,11 +114,17 @@ static enum kw_status read_idle(struct kw_jnode n, struct kw_step_cold *c, struc
     enum kw_status st = kw_json_keys(n, keys, err);
     if (st != KW_OK) return st;
     int len = kw_json_is_array(x) ? kw_json_len(x) : 0;
-    if (len < 1 || len > KW_STEP_IDLES) return kw_json_fail(x, KW_ERANGE, err, "want 1 to %d idle times", KW_STEP_IDLES);
-    if (!kw_json_is_array(y) || kw_json_len(y) != len) return kw_json_fail(y, KW_ERANGE, err, "want as many values as idle_us has, %d", len);
+    if (len < 1 || len > KW_STEP_IDLES)
+        return kw_json_fail(x, KW_ERANGE, err, "want 1 to %d idle times", KW_STEP_IDLES);
+    if (!kw_json_is_array(y) || kw_json_len(y) != len)
+        return kw_json_fail(y, KW_ERANGE, err, "want as many values as idle_us has, %d", len);
     for (int i = 0; i < len; i++) {
-        if ((st = kw_json_f64(kw_json_at(x, i), i ? c->idle[i - 1].idle_s * 1e6 + 1 : 1, 1e12, &c->idle[i].idle_s, err)) != KW_OK) return st;
-        if ((st = kw_json_f64(kw_json_at(y, i), i ? c->idle[i - 1].more_s * 1e6 : 0, 1e6, &c->idle[i].more_s, err)) != KW_OK) return st;
+        if ((st = kw_json_f64(kw_json_at(x, i), i ? c->idle[i - 1].idle_s * 1e6 + 1 : 1, 1e12, &c->idle[i].idle_s,
+                              err)) != KW_OK)
+            return st;
+        if ((st = kw_json_f64(kw_json_at(y, i), i ? c->idle[i - 1].more_s * 1e6 : 0, 1e6, &c->idle[i].more_s, err)) !=
+            KW_OK)
+            return st;
         c->idle[i].idle_s *= 1e-6;
         c->idle[i].more_s *= 1e-6;
     }
@@ -128,10 +134,12 @@ static enum kw_status read_idle(struct kw_jnode n, struct kw_step_cold *c, struc
 
 static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
 {
-    static const char *const keys[] = { "grade", "source", "date", "evidence", "fixed_us", "sequence_us", "chunk_us", "after_idle",
-                                        "after_prompt_us", "dense", "head", "decode", "prefill_attn", "prefill_token_us", "comm",
-                                        "mixed", "errors", "drift", "steady", NULL };
-    static const char *const error_keys[] = { "decode_median", "decode_worst", "prefill_median", "prefill_worst", NULL };
+    static const char *const keys[] = { "grade",       "source",   "date",         "evidence",         "fixed_us",
+                                        "sequence_us", "chunk_us", "after_idle",   "after_prompt_us",  "dense",
+                                        "head",        "decode",   "prefill_attn", "prefill_token_us", "comm",
+                                        "mixed",       "errors",   "drift",        "steady",           NULL };
+    static const char *const error_keys[] = { "decode_median", "decode_worst", "prefill_median", "prefill_worst",
+                                              NULL };
     struct kw_step_tables *t = &p->tables;
     static const char *const mixed_keys[] = { "sequence_us", "context_us", "pair_us", NULL };
     struct kw_jnode e = kw_json_get(n, "errors"), mixed = kw_json_get(n, "mixed");
@@ -141,8 +149,12 @@ static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct
     if ((st = kw_provenance_read(n, &p->steps, err)) != KW_OK) return st;
     if ((st = kw_json_f64(kw_json_get(n, "fixed_us"), 0, MAX_STEP_US, &t->fixed_s, err)) != KW_OK) return st;
     t->fixed_s *= 1e-6;
-    const struct { const char *key; double *to; } host[] = { { "sequence_us", &t->sequence_s }, { "chunk_us", &t->chunk_s },
-        { "after_prompt_us", &t->cold.after_prompt_s } };
+    const struct {
+        const char *key;
+        double *to;
+    } host[] = { { "sequence_us", &t->sequence_s },
+                 { "chunk_us", &t->chunk_s },
+                 { "after_prompt_us", &t->cold.after_prompt_s } };
     for (int i = 0; i < 3; i++) {
         struct kw_jnode us = kw_json_get(n, host[i].key);
         if (!kw_json_present(us)) continue; /* nobody has measured it: 0 */
@@ -189,7 +201,8 @@ static enum kw_status read_word(struct kw_jnode n, char *to, size_t size, struct
     const char *s;
     enum kw_status st = kw_json_str(n, &s, err);
     if (st != KW_OK) return st;
-    if (!*s || strlen(s) >= size) return kw_json_fail(n, KW_ERANGE, err, "want 1..%zu bytes, got \"%.60s\"", size - 1, s);
+    if (!*s || strlen(s) >= size)
+        return kw_json_fail(n, KW_ERANGE, err, "want 1..%zu bytes, got \"%.60s\"", size - 1, s);
     memcpy(to, s, strlen(s) + 1);
     return KW_OK;
 }
@@ -202,20 +215,24 @@ static enum kw_status read_u32(struct kw_jnode n, int64_t lo, int64_t hi, uint32
     return st;
 }
 
-/* A known model has so many bytes in a precision. Half as many again are room for padding and copies (KV heads beyond tp); KV
- * may be kept in 8 bits beside any weights. */
-static enum kw_status check_bytes(struct kw_jnode root, const struct kw_profile *p, const struct kw_model_shape *m, struct kw_error *err)
+/* A known model has so many bytes in a precision. Half as many again are room for padding and copies (KV heads beyond
+ * tp); KV may be kept in 8 bits beside any weights. */
+static enum kw_status check_bytes(struct kw_jnode root, const struct kw_profile *p, const struct kw_model_shape *m,
+                                  struct kw_error *err)
 {
     bool wide = !strcmp(p->precision, "fp32");
     double weights = wide ? 4 * m->n_params : kw_model_weight_bytes(m, p->precision);
-    double kv = kw_model_kv_bytes_per_token(m, wide ? "bf16" : p->precision), copies = p->tp > m->kv_heads ? (double)p->tp / m->kv_heads : 1;
+    double kv = kw_model_kv_bytes_per_token(m, wide ? "bf16" : p->precision),
+           copies = p->tp > m->kv_heads ? (double)p->tp / m->kv_heads : 1;
     double least = !strcmp(p->precision, "fp8") ? m->n_params : weights; /* embedding and lm_head in 8 bits, too */
     if (p->weight_bytes < 0.95 * least || p->weight_bytes > 1.5 * weights)
-        return kw_json_fail(kw_json_get(root, "weight_bytes"), KW_ERANGE, err, "%s in %s has %.2f GB of weights, not %.2f", m->name,
-                            p->precision, weights / 1e9, p->weight_bytes / 1e9);
+        return kw_json_fail(kw_json_get(root, "weight_bytes"), KW_ERANGE, err,
+                            "%s in %s has %.2f GB of weights, not %.2f", m->name, p->precision, weights / 1e9,
+                            p->weight_bytes / 1e9);
     if (p->kv_bytes_per_token < 0.475 * kv || p->kv_bytes_per_token > (wide ? 3 : 1.5) * kv * copies)
-        return kw_json_fail(kw_json_get(root, "kv_bytes_per_token"), KW_ERANGE, err, "%s keeps %.0f B a token in 16 bits, not %.0f", m->name,
-                            kv * copies, p->kv_bytes_per_token);
+        return kw_json_fail(kw_json_get(root, "kv_bytes_per_token"), KW_ERANGE, err,
+                            "%s keeps %.0f B a token in 16 bits, not %.0f", m->name, kv * copies,
+                            p->kv_bytes_per_token);
     return KW_OK;
 }
 
@@ -236,14 +253,15 @@ static enum kw_status check_physics(struct kw_jnode root, const struct kw_profil
     if (!m) return KW_OK;
     double unread = m->tied_embeddings ? 0 : 2.0 * m->vocab * m->hidden; /* the embedding table: a row a token */
     double floor_s = (p->weight_bytes - unread) / (p->tp * g->bandwidth);
-    double step_s = t->fixed_s + t->sequence_s + kw_curve_at(&t->dense, 1) + kw_curve_at(&t->head, 1) + t->decode[0].y[0] +
-                    kw_curve_at(&t->comm, 1);
+    double step_s = t->fixed_s + t->sequence_s + kw_curve_at(&t->dense, 1) + kw_curve_at(&t->head, 1) +
+                    t->decode[0].y[0] + kw_curve_at(&t->comm, 1);
     if (step_s < floor_s * PHYSICS_SLACK)
         return kw_json_fail(steps, KW_ERANGE, err,
                             "a decode step of %.4g ms is faster than %s's memory allows (%.4g ms at %.0f GB/s)",
                             step_s * 1e3, p->gpu, floor_s * 1e3, p->tp * g->bandwidth / 1e9);
     double tokens = t->dense.x[t->dense.n - 1], flops = !strcmp(p->precision, "fp8") ? g->flops_fp8 : g->flops_bf16;
-    if (!(flops > 0)) return kw_json_fail(kw_json_get(root, "precision"), KW_ERANGE, err, "%s has no %s", p->gpu, p->precision);
+    if (!(flops > 0))
+        return kw_json_fail(kw_json_get(root, "precision"), KW_ERANGE, err, "%s has no %s", p->gpu, p->precision);
     double bound = 2 * kw_model_linear_params(m) * tokens / (p->tp * flops), took = t->dense.y[t->dense.n - 1];
     if (took < bound * PHYSICS_SLACK)
         return kw_json_fail(kw_json_get(steps, "dense"), KW_ERANGE, err,
@@ -254,8 +272,10 @@ static enum kw_status check_physics(struct kw_jnode root, const struct kw_profil
 
 static enum kw_status read_profile(struct kw_jnode root, struct kw_profile *p, struct kw_error *err)
 {
-    static const char *const keys[] = { "keepwarm_profile", "gpu", "model", "precision", "tp", "engine", "weight_bytes",
-                                        "kv_bytes_per_token", "kv", "limits", "steps", "cold_start", "device", NULL };
+    static const char *const keys[] = {
+        "keepwarm_profile",   "gpu", "model",  "precision", "tp",         "engine", "weight_bytes",
+        "kv_bytes_per_token", "kv",  "limits", "steps",     "cold_start", "device", NULL
+    };
     static const char *const kv_keys[] = { "block_size", "num_blocks", "grade", "source", "date", "evidence", NULL };
     static const char *const limit_keys[] = { "max_num_seqs", "max_num_batched_tokens", "max_model_len", NULL };
     static const char *const cold_keys[] = { "load_rate", "cached_load_rate", "init", NULL };
@@ -282,12 +302,14 @@ static enum kw_status read_profile(struct kw_jnode root, struct kw_profile *p, s
     if ((st = kw_json_keys(kv, kv_keys, err)) != KW_OK) return st;
     if ((st = read_u32(kw_json_get(kv, "block_size"), 1, 512, &p->block_size, err)) != KW_OK) return st;
     if (p->block_size & (p->block_size - 1))
-        return kw_json_fail(kw_json_get(kv, "block_size"), KW_ERANGE, err, "want a power of two, got %u", p->block_size);
+        return kw_json_fail(kw_json_get(kv, "block_size"), KW_ERANGE, err, "want a power of two, got %u",
+                            p->block_size);
     if ((st = read_u32(kw_json_get(kv, "num_blocks"), 1, 1 << 30, &p->num_blocks, err)) != KW_OK) return st;
     if ((st = kw_provenance_read(kv, &p->kv, err)) != KW_OK) return st;
     if ((st = kw_json_keys(limits, limit_keys, err)) != KW_OK) return st;
     if ((st = read_u32(kw_json_get(limits, "max_num_seqs"), 1, 65536, &p->max_num_seqs, err)) != KW_OK) return st;
-    st = read_u32(kw_json_get(limits, "max_num_batched_tokens"), p->max_num_seqs, 1 << 20, &p->max_num_batched_tokens, err);
+    st = read_u32(kw_json_get(limits, "max_num_batched_tokens"), p->max_num_seqs, 1 << 20, &p->max_num_batched_tokens,
+                  err);
     if (st != KW_OK) return st;
     st = read_u32(kw_json_get(limits, "max_model_len"), 1, 1 << 24, &p->max_model_len, err);
     if (st != KW_OK) return st;
@@ -416,18 +438,21 @@ static void put_profile(FILE *f, const struct kw_profile *p)
         fputs(",\n  \"device\": ", f);
         put_string(f, p->device);
     }
-    fprintf(f, ",\n  \"weight_bytes\": %.15g, \"kv_bytes_per_token\": %.15g,\n", p->weight_bytes, p->kv_bytes_per_token);
+    fprintf(f, ",\n  \"weight_bytes\": %.15g, \"kv_bytes_per_token\": %.15g,\n", p->weight_bytes,
+            p->kv_bytes_per_token);
     fprintf(f, "  \"kv\": { \"block_size\": %u, \"num_blocks\": %u,\n    ", p->block_size, p->num_blocks);
     put_provenance(f, &p->kv);
     fprintf(f, " },\n  \"limits\": { \"max_num_seqs\": %u, \"max_num_batched_tokens\": %u, \"max_model_len\": %u },\n",
             p->max_num_seqs, p->max_num_batched_tokens, p->max_model_len);
     fputs("  \"steps\": { ", f);
     put_provenance(f, &p->steps);
-    fprintf(f, ",\n    \"errors\": { \"decode_median\": %.4g, \"decode_worst\": %.4g, \"prefill_median\": %.4g, "
-               "\"prefill_worst\": %.4g },\n    \"fixed_us\": %.6g,\n",
+    fprintf(f,
+            ",\n    \"errors\": { \"decode_median\": %.4g, \"decode_worst\": %.4g, \"prefill_median\": %.4g, "
+            "\"prefill_worst\": %.4g },\n    \"fixed_us\": %.6g,\n",
             p->steps_error_median, p->steps_error_worst, p->prefill_error_median, p->prefill_error_worst,
             t->fixed_s * 1e6);
-    if (p->drift > 0 || p->unsteady) fprintf(f, "    \"drift\": %.4g, \"steady\": %s,\n", p->drift, p->unsteady ? "false" : "true");
+    if (p->drift > 0 || p->unsteady)
+        fprintf(f, "    \"drift\": %.4g, \"steady\": %s,\n", p->drift, p->unsteady ? "false" : "true");
     if (t->sequence_s > 0) fprintf(f, "    \"sequence_us\": %.6g,\n", t->sequence_s * 1e6);
     if (t->chunk_s > 0) fprintf(f, "    \"chunk_us\": %.6g,\n", t->chunk_s * 1e6);
     if (t->cold.n_idle) {
@@ -472,7 +497,8 @@ enum kw_status kw_profile_save(const struct kw_profile *p, const char *path, str
     if (f) put_profile(f, p);
     bool whole = f && !ferror(f);
     if (f && fclose(f)) whole = false;
-    enum kw_status st = whole ? kw_file_replace(path, text, n, err) : kw_fail(err, KW_ENOMEM, "%.300s: out of memory", path);
+    enum kw_status st =
+        whole ? kw_file_replace(path, text, n, err) : kw_fail(err, KW_ENOMEM, "%.300s: out of memory", path);
     free(text);
     return st;
 }
@@ -508,7 +534,8 @@ void kw_profiles_free(struct kw_profiles *all)
     *all = (struct kw_profiles){ 0 };
 }
 
-static bool same_combination(const struct kw_profile *p, const char *gpu, const char *model, const char *precision, uint32_t tp)
+static bool same_combination(const struct kw_profile *p, const char *gpu, const char *model, const char *precision,
+                             uint32_t tp)
 {
     return !strcmp(p->gpu, gpu) && !strcmp(p->precision, precision) && p->tp == tp &&
            (!strcmp(p->model, model) || kw_model_same_shape(p->model, model));
@@ -564,11 +591,12 @@ char *kw_profile_basis(const struct kw_profile *p, char buf[KW_PROFILE_TEXT])
     char aside[80] = "", drift[64] = "";
     size_t n = 0;
     for (int g = 0; kw_grade_name[g]; g++)
-        if (p->set_aside & 1u << g) n += (size_t)snprintf(aside + n, sizeof aside - n, "%s%s", n ? " and " : " (", kw_grade_name[g]);
+        if (p->set_aside & 1u << g)
+            n += (size_t)snprintf(aside + n, sizeof aside - n, "%s%s", n ? " and " : " (", kw_grade_name[g]);
     if (n) snprintf(aside + n, sizeof aside - n, " set aside)");
     if (p->unsteady) snprintf(drift, sizeof drift, ", NOT A STEADY DEVICE (drift %.0f %%)", 100 * p->drift);
     bool on = p->steps.grade == KW_GRADE_MEASURED && p->device[0];
-    snprintf(buf, KW_PROFILE_TEXT, "%s%s %s, %s%s%s%s%s", kw_grade_name[p->steps.grade], on ? " on" : ",", on ? p->device : p->engine,
-             p->steps.date, drift, aside, p->file[0] ? "; " : "", p->file);
+    snprintf(buf, KW_PROFILE_TEXT, "%s%s %s, %s%s%s%s%s", kw_grade_name[p->steps.grade], on ? " on" : ",",
+             on ? p->device : p->engine, p->steps.date, drift, aside, p->file[0] ? "; " : "", p->file);
     return buf;
 }

@@ -1,6 +1,6 @@
-/* calibrate/profile/profile.h - what one model in one precision on one GPU type (tp of them) takes: step-time tables, KV
- * capacity, load and start phases; each table with its provenance. Files: calibrate/data/profiles/GPU-MODEL-PRECISION-tpK.json,
- * embedded in the binary. */
+/* calibrate/profile/profile.h - what one model in one precision on one GPU type (tp of them) takes: step-time tables,
+ * KV capacity, load and start phases; each table with its provenance. Files:
+ * calibrate/data/profiles/GPU-MODEL-PRECISION-tpK.json, embedded in the binary. */
 #ifndef KW_CALIBRATE_PROFILE_PROFILE_H
 #define KW_CALIBRATE_PROFILE_PROFILE_H
 #include <stdbool.h>
@@ -17,18 +17,18 @@ struct kw_profile {
     uint32_t block_size, num_blocks;         /* KV blocks of one replica as the engine reports them, or estimated */
     uint32_t max_num_seqs, max_num_batched_tokens, max_model_len; /* engine defaults of this profile */
     struct kw_step_tables tables;
-    struct kw_provenance steps, kv;  /* of the step tables; of num_blocks */
+    struct kw_provenance steps, kv;               /* of the step tables; of num_blocks */
     double steps_error_median, steps_error_worst; /* leave-out relative error of a decode step, 0.02 = 2 % */
     double prefill_error_median, prefill_error_worst;
     struct kw_law load_rate, cached_load_rate; /* bytes/s, weights from disk/network; from page cache or local NVMe */
-    struct kw_law init;              /* s: engine start after weights: compile, graphs, warm-up */
+    struct kw_law init;                        /* s: engine start after weights: compile, graphs, warm-up */
     enum kw_grade weakest;
-    char device[96];                 /* measured: the device by its driver's name; "" where nobody measured */
-    double drift;                    /* measured: largest |drift| of the anchor over the run, 0.02 = 2 % */
-    bool unsteady;                   /* points were measured while it had drifted by more than 2 %: trust it less */
+    char device[96]; /* measured: the device by its driver's name; "" where nobody measured */
+    double drift;    /* measured: largest |drift| of the anchor over the run, 0.02 = 2 % */
+    bool unsteady;   /* points were measured while it had drifted by more than 2 %: trust it less */
     /* Not in the file: */
-    char file[256], sha256[65];      /* where it was read from and what stood there; "" for one built in */
-    unsigned set_aside;              /* kw_profiles_others when it joined a kw_profiles */
+    char file[256], sha256[65]; /* where it was read from and what stood there; "" for one built in */
+    unsigned set_aside;         /* kw_profiles_others when it joined a kw_profiles */
 };
 
 /* Refuses what is not physical: negative times, decode faster than weight_bytes / (tp * bandwidth), KV + weights
@@ -45,20 +45,21 @@ struct kw_profiles {
 };
 enum kw_status kw_profiles_embedded(struct kw_profiles *all, struct kw_error *err);
 void kw_profiles_free(struct kw_profiles *all);
-/* Takes *p over, which is empty afterwards; the profiles move, so before anything points at one. KW_ENOMEM: unchanged. */
+/* Takes *p over, which is empty afterwards; the profiles move, so before anything points at one. KW_ENOMEM: unchanged.
+ */
 enum kw_status kw_profiles_add(struct kw_profiles *all, struct kw_profile *p, struct kw_error *err);
 /* Grades of the other profiles of p's combination: bit 1 << grade. p need not be one of all. */
 unsigned kw_profiles_others(const struct kw_profiles *all, const struct kw_profile *p);
-/* The best profile for a combination: measured before published before estimated, and of equal ones the last added. A model
- * of the same shape will do (llama-3.3-70b runs as llama-3.1-70b does). NULL when there is none. */
+/* The best profile for a combination: measured before published before estimated, and of equal ones the last added. A
+ * model of the same shape will do (llama-3.3-70b runs as llama-3.1-70b does). NULL when there is none. */
 const struct kw_profile *kw_profiles_find(const struct kw_profiles *all, const char *gpu, const char *model,
                                           const char *precision, uint32_t tp);
 
 #define KW_PROFILE_TEXT 400
 /* Its file, or "H100-llama-3.1-8b-bf16-tp1" for one built in. Returns buf. */
 char *kw_profile_name(const struct kw_profile *p, char buf[KW_PROFILE_TEXT]);
-/* Where its step times come from: "measured on NVIDIA H100 80GB HBM3, 2026-11-24 (published set aside); mine.json". Returns
- * buf. */
+/* Where its step times come from: "measured on NVIDIA H100 80GB HBM3, 2026-11-24 (published set aside); mine.json".
+ * Returns buf. */
 char *kw_profile_basis(const struct kw_profile *p, char buf[KW_PROFILE_TEXT]);
 
 #endif

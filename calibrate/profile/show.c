@@ -103,7 +103,8 @@ static void put_decode(FILE *f, const struct kw_profile *p, const struct kw_gpu_
     }
 }
 
-static void put_prefill(FILE *f, const struct kw_profile *p, const struct kw_gpu_spec *g, const struct kw_model_shape *m)
+static void put_prefill(FILE *f, const struct kw_profile *p, const struct kw_gpu_spec *g,
+                        const struct kw_model_shape *m)
 {
     double part[PARTS], flops = !g ? NAN : !strcmp(p->precision, "fp8") ? g->flops_fp8 : g->flops_bf16;
     double full = prefill_parts(&p->tables, p->max_num_batched_tokens, part);
@@ -117,10 +118,11 @@ static void put_prefill(FILE *f, const struct kw_profile *p, const struct kw_gpu
             fputs("   -  ", f);
         put_bar(f, part, full);
     }
-    fprintf(f, "  %c dense layers  %c attention  %c lm_head and sampling  %c all-reduce  %c fixed\n", letter[DENSE], letter[ATTENTION],
-            letter[HEAD], letter[COMM], letter[FIXED]);
+    fprintf(f, "  %c dense layers  %c attention  %c lm_head and sampling  %c all-reduce  %c fixed\n", letter[DENSE],
+            letter[ATTENTION], letter[HEAD], letter[COMM], letter[FIXED]);
     if (p->tables.mixed.context_s > 0)
-        fprintf(f, "  decode beside prefill: %.1f us a sequence, %.1f ns a context token, %.1f ns x sequences x tokens\n",
+        fprintf(f,
+                "  decode beside prefill: %.1f us a sequence, %.1f ns a context token, %.1f ns x sequences x tokens\n",
                 p->tables.mixed.sequence_s * 1e6, p->tables.mixed.context_s * 1e9, p->tables.mixed.pair_s * 1e9);
 }
 
@@ -128,11 +130,14 @@ static void put_prefill(FILE *f, const struct kw_profile *p, const struct kw_gpu
 static void put_beside(FILE *f, const struct kw_step_tables *t)
 {
     if (t->fixed_s > 0 || t->sequence_s > 0 || t->chunk_s > 0)
-        fprintf(f, "\nhost a step: %.3g us, %.3g us a sequence, %.3g us a new request\n", t->fixed_s * 1e6, t->sequence_s * 1e6, t->chunk_s * 1e6);
+        fprintf(f, "\nhost a step: %.3g us, %.3g us a sequence, %.3g us a new request\n", t->fixed_s * 1e6,
+                t->sequence_s * 1e6, t->chunk_s * 1e6);
     for (uint32_t i = 0; i < t->cold.n_idle; i++)
-        fprintf(f, "%s%.3g ms after %.3g ms", i ? ", " : "cold caches add: ", t->cold.idle[i].more_s * 1e3, t->cold.idle[i].idle_s * 1e3);
+        fprintf(f, "%s%.3g ms after %.3g ms", i ? ", " : "cold caches add: ", t->cold.idle[i].more_s * 1e3,
+                t->cold.idle[i].idle_s * 1e3);
     if (t->cold.n_idle) fputs(" without work\n", f);
-    if (t->cold.after_prompt_s > 0) fprintf(f, "and %.3g ms to the decode after a prompt\n", t->cold.after_prompt_s * 1e3);
+    if (t->cold.after_prompt_s > 0)
+        fprintf(f, "and %.3g ms to the decode after a prompt\n", t->cold.after_prompt_s * 1e3);
 }
 
 /* Seconds, or milliseconds where a tenth of a second would hide them. */
@@ -154,7 +159,8 @@ static void put_cold_start(FILE *f, const struct kw_profile *p)
         fprintf(f, "  %-16s", names[i]);
         for (int k = 0; k < 3; k++) put_seconds(f, p->weight_bytes / kw_law_quantile(laws[i], 1 - q[k]));
         bool small = p->weight_bytes < 1e8;
-        fprintf(f, "   %.1f %s at %.2f GB/s (median)\n", p->weight_bytes / (small ? 1e6 : 1e9), small ? "MB" : "GB", kw_law_quantile(laws[i], 0.5) / 1e9);
+        fprintf(f, "   %.1f %s at %.2f GB/s (median)\n", p->weight_bytes / (small ? 1e6 : 1e9), small ? "MB" : "GB",
+                kw_law_quantile(laws[i], 0.5) / 1e9);
     }
     fprintf(f, "  %-16s", "engine start");
     for (int k = 0; k < 3; k++) put_seconds(f, kw_law_quantile(&p->init, q[k]));
@@ -171,19 +177,24 @@ enum kw_status kw_profile_show(char **text, const struct kw_profile *p, const ch
     if (!f) return kw_fail(err, KW_ENOMEM, "out of memory");
     double tokens = (double)p->num_blocks * p->block_size;
     fprintf(f, "%u x %s, %s, %s    (%s)\n", p->tp, g ? g->full_name : p->gpu, p->model, p->precision, p->engine);
-    if (p->device[0]) fprintf(f, "  measured on %s; drift at worst %.1f %%%s\n", p->device, 100 * p->drift, p->unsteady ? ": NOT A STEADY DEVICE" : "");
-    fprintf(f, "  weights %.2f GB; KV cache %u blocks of %u = %.0f tokens, %.1f GB, %.0f B a token\n", p->weight_bytes / 1e9,
-            p->num_blocks, p->block_size, tokens, tokens * p->kv_bytes_per_token / 1e9, p->kv_bytes_per_token);
-    fprintf(f, "  at most %u sequences, %u tokens a step, %u tokens a request\n", p->max_num_seqs, p->max_num_batched_tokens,
-            p->max_model_len);
+    if (p->device[0])
+        fprintf(f, "  measured on %s; drift at worst %.1f %%%s\n", p->device, 100 * p->drift,
+                p->unsteady ? ": NOT A STEADY DEVICE" : "");
+    fprintf(f, "  weights %.2f GB; KV cache %u blocks of %u = %.0f tokens, %.1f GB, %.0f B a token\n",
+            p->weight_bytes / 1e9, p->num_blocks, p->block_size, tokens, tokens * p->kv_bytes_per_token / 1e9,
+            p->kv_bytes_per_token);
+    fprintf(f, "  at most %u sequences, %u tokens a step, %u tokens a request\n", p->max_num_seqs,
+            p->max_num_batched_tokens, p->max_model_len);
     fprintf(f, "\n  %-16s %-9s  %-10s  weakest: %s\n", "", "grade", "date", kw_grade_name[p->weakest]);
     put_grade(f, "step times", &p->steps, today);
     put_grade(f, "KV blocks", &p->kv, today);
     put_grade(f, "load", &p->load_rate.provenance, today);
     put_grade(f, "load, cached", &p->cached_load_rate.provenance, today);
     put_grade(f, "engine start", &p->init.provenance, today);
-    fprintf(f, "  error left out: decode step median %.1f %%, worst %.1f %%; prefill step median %.1f %%, worst %.1f %%\n",
-            100 * p->steps_error_median, 100 * p->steps_error_worst, 100 * p->prefill_error_median, 100 * p->prefill_error_worst);
+    fprintf(f,
+            "  error left out: decode step median %.1f %%, worst %.1f %%; prefill step median %.1f %%, worst %.1f %%\n",
+            100 * p->steps_error_median, 100 * p->steps_error_worst, 100 * p->prefill_error_median,
+            100 * p->prefill_error_worst);
     put_decode(f, p, g, m);
     put_prefill(f, p, g, m);
     put_beside(f, &p->tables);
@@ -216,7 +227,8 @@ static void json_quantiles(FILE *f, const char *key, const struct kw_law *l, dou
     static const double q[] = { 0.05, 0.5, 0.95 };
     fprintf(f, "\"%s\": [", key);
     for (int k = 0; k < 3; k++)
-        fprintf(f, "%s%.6g", k ? ", " : "", bytes > 0 ? bytes / kw_law_quantile(l, 1 - q[k]) : kw_law_quantile(l, q[k]));
+        fprintf(f, "%s%.6g", k ? ", " : "",
+                bytes > 0 ? bytes / kw_law_quantile(l, 1 - q[k]) : kw_law_quantile(l, q[k]));
     fprintf(f, "]%s", end);
 }
 
@@ -229,25 +241,36 @@ enum kw_status kw_profile_show_json(char **text, const struct kw_profile *p, str
     if (!f) return kw_fail(err, KW_ENOMEM, "out of memory");
     fputs("{ ", f);
     json_string(f, "profile", kw_profile_name(p, name));
-    const struct { const char *key, *s; } words[] = { { "gpu", p->gpu }, { "model", p->model }, { "precision", p->precision },
-        { "engine", p->engine }, { "device", p->device }, { "sha256", p->sha256 } };
+    const struct {
+        const char *key, *s;
+    } words[] = { { "gpu", p->gpu },       { "model", p->model },   { "precision", p->precision },
+                  { "engine", p->engine }, { "device", p->device }, { "sha256", p->sha256 } };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         fputs(i % 3 ? ", " : ",\n  ", f);
         json_string(f, words[i].key, words[i].s);
     }
     fprintf(f, ", \"tp\": %u,\n  \"grade\": \"%s\", \"weakest\": \"%s\", \"steady\": %s, \"drift\": %.6g,\n", p->tp,
             kw_grade_name[p->steps.grade], kw_grade_name[p->weakest], p->unsteady ? "false" : "true", p->drift);
-    fprintf(f, "  \"weight_bytes\": %.15g, \"kv_bytes_per_token\": %.15g, \"kv_tokens\": %.15g,\n", p->weight_bytes, p->kv_bytes_per_token, tokens);
+    fprintf(f, "  \"weight_bytes\": %.15g, \"kv_bytes_per_token\": %.15g, \"kv_tokens\": %.15g,\n", p->weight_bytes,
+            p->kv_bytes_per_token, tokens);
     fprintf(f, "  \"max_num_seqs\": %u, \"max_num_batched_tokens\": %u, \"max_model_len\": %u,\n", p->max_num_seqs,
             p->max_num_batched_tokens, p->max_model_len);
     fputs("  \"parts\": {\n", f);
-    const struct { const char *key; const struct kw_provenance *v; } parts[] = { { "step_times", &p->steps }, { "kv_blocks", &p->kv },
-        { "load", &p->load_rate.provenance }, { "load_cached", &p->cached_load_rate.provenance }, { "engine_start", &p->init.provenance } };
+    const struct {
+        const char *key;
+        const struct kw_provenance *v;
+    } parts[] = { { "step_times", &p->steps },
+                  { "kv_blocks", &p->kv },
+                  { "load", &p->load_rate.provenance },
+                  { "load_cached", &p->cached_load_rate.provenance },
+                  { "engine_start", &p->init.provenance } };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         json_part(f, parts[i].key, parts[i].v);
         fputs(i + 1 < sizeof parts / sizeof *parts ? ",\n" : " },\n", f);
     }
-    fprintf(f, "  \"errors\": { \"decode_median\": %.6g, \"decode_worst\": %.6g, \"prefill_median\": %.6g, \"prefill_worst\": %.6g },\n",
+    fprintf(f,
+            "  \"errors\": { \"decode_median\": %.6g, \"decode_worst\": %.6g, \"prefill_median\": %.6g, "
+            "\"prefill_worst\": %.6g },\n",
             p->steps_error_median, p->steps_error_worst, p->prefill_error_median, p->prefill_error_worst);
     fprintf(f, "  \"decode_context\": %.0f, \"decode\": [", CONTEXT);
     for (uint32_t b = 1; b <= p->max_num_seqs && (b == 1 || b * CONTEXT <= tokens); b *= 2)

@@ -7,8 +7,8 @@
 
 #define PS_PER_S 1e12
 #define LONGEST_PS INT64_C(1000000000000000) /* 1000 s */
-#define STEEPEST_PS INT64_C(100000000)       /* 0.1 ms a context token: with at most 2^32 of them a step stays in int64 */
-#define FRACTION 20                          /* fractional bits of a slope in ps per query-key pair or prefill token */
+#define STEEPEST_PS INT64_C(100000000) /* 0.1 ms a context token: with at most 2^32 of them a step stays in int64 */
+#define FRACTION 20                    /* fractional bits of a slope in ps per query-key pair or prefill token */
 
 struct piece { /* from lo up to the next piece's lo: base + slope * (C - lo) ps */
     uint64_t lo;
@@ -24,18 +24,20 @@ struct kw_steptime {
     bool constant;
     int64_t decode_ps, prefill_ps; /* constant */
     uint32_t max_batch, max_tokens;
-    int64_t *token;    /* [max_tokens + 1] fixed + dense + comm, >= 1 */
-    int64_t *head;     /* [max_batch + 1] head + host time of the sequences */
+    int64_t *token; /* [max_tokens + 1] fixed + dense + comm, >= 1 */
+    int64_t *head;  /* [max_batch + 1] head + host time of the sequences */
     uint32_t n_idle;
-    struct { int64_t idle_ns, more; } idle[KW_STEP_IDLES];
+    struct {
+        int64_t idle_ns, more;
+    } idle[KW_STEP_IDLES];
     int64_t after_prompt;
-    int64_t chunk;     /* host time of a chunk */
-    uint32_t *row;     /* [max_batch + 2] first piece of a batch size */
+    int64_t chunk; /* host time of a chunk */
+    uint32_t *row; /* [max_batch + 2] first piece of a batch size */
     struct piece *piece;
     struct ramp *ramp; /* [n_ramp] */
     uint32_t n_ramp;
-    uint64_t token_slope; /* ps per prefill token, FRACTION bits */
-    bool mixed;           /* decode beside prefill has a law of its own: */
+    uint64_t token_slope;                               /* ps per prefill token, FRACTION bits */
+    bool mixed;                                         /* decode beside prefill has a law of its own: */
     uint64_t mixed_sequence, mixed_context, mixed_pair; /* ps each, FRACTION bits */
 };
 
@@ -59,11 +61,16 @@ static enum kw_status check_curve(const struct kw_curve *c, const char *name, st
     if (!c->n || !c->x || !c->y) return kw_fail(err, KW_ERANGE, "step time: %s has no points", name);
     for (uint32_t i = 0; i < c->n; i++) {
         if (!isfinite(c->x[i]) || !isfinite(c->y[i]) || c->x[i] < 0 || c->x[i] > 1e18)
-            return kw_fail(err, KW_ERANGE, "step time: %s point %u (%g, %g) is not a number in range", name, i, c->x[i], c->y[i]);
-        if (c->y[i] < 0) return kw_fail(err, KW_ERANGE, "step time: %s is %g s at %g, want no negative time", name, c->y[i], c->x[i]);
-        if (c->y[i] > 1000) return kw_fail(err, KW_ERANGE, "step time: %s is %g s at %g, want at most 1000 s", name, c->y[i], c->x[i]);
+            return kw_fail(err, KW_ERANGE, "step time: %s point %u (%g, %g) is not a number in range", name, i, c->x[i],
+                           c->y[i]);
+        if (c->y[i] < 0)
+            return kw_fail(err, KW_ERANGE, "step time: %s is %g s at %g, want no negative time", name, c->y[i],
+                           c->x[i]);
+        if (c->y[i] > 1000)
+            return kw_fail(err, KW_ERANGE, "step time: %s is %g s at %g, want at most 1000 s", name, c->y[i], c->x[i]);
         if (i && c->x[i] <= c->x[i - 1])
-            return kw_fail(err, KW_ERANGE, "step time: %s points are not ascending: %g after %g", name, c->x[i], c->x[i - 1]);
+            return kw_fail(err, KW_ERANGE, "step time: %s points are not ascending: %g after %g", name, c->x[i],
+                           c->x[i - 1]);
     }
     return KW_OK;
 }
@@ -83,7 +90,8 @@ static double attention(const struct kw_step_tables *t, uint32_t i, uint32_t j, 
 {
     double lo = kw_curve_at(&t->decode[i], c);
     if (i == j) return lo;
-    double rise = kw_curve_at(&t->decode[j], c) - lo, w = (b - t->decode_batch[i]) / (t->decode_batch[j] - t->decode_batch[i]);
+    double rise = kw_curve_at(&t->decode[j], c) - lo,
+           w = (b - t->decode_batch[i]) / (t->decode_batch[j] - t->decode_batch[i]);
     if (w > 1) return lo + rise + (rise > 0 ? rise * (w - 1) : 0);
     return lo + rise * w;
 }
@@ -101,8 +109,8 @@ static uint32_t knots(const struct kw_curve *c, uint64_t *at)
 }
 
 /* The pieces for batch size b into p; at: room for the knots. *n: how many. */
-static enum kw_status compile_row(const struct kw_step_tables *t, uint32_t b, uint64_t *at, struct piece *p, uint32_t *n,
-                                  struct kw_error *err)
+static enum kw_status compile_row(const struct kw_step_tables *t, uint32_t b, uint64_t *at, struct piece *p,
+                                  uint32_t *n, struct kw_error *err)
 {
     uint32_t i = 0, last = t->n_decode_rows - 1;
     while (i + 1 < last && t->decode_batch[i + 1] <= b) i++;
@@ -119,7 +127,9 @@ static enum kw_status compile_row(const struct kw_step_tables *t, uint32_t b, ui
     enum kw_status st;
     for (uint32_t q = 0; q < k; q++) {
         p[q].lo = at[q];
-        if ((st = to_ps(attention(t, i, j, b, (double)at[q]), "decode attention", (double)at[q], &p[q].base, err)) != KW_OK) return st;
+        if ((st = to_ps(attention(t, i, j, b, (double)at[q]), "decode attention", (double)at[q], &p[q].base, err)) !=
+            KW_OK)
+            return st;
         if (q && p[q].base < p[q - 1].base) p[q].base = p[q - 1].base;
     }
     for (uint32_t q = 0; q < k; q++) {
@@ -127,11 +137,14 @@ static enum kw_status compile_row(const struct kw_step_tables *t, uint32_t b, ui
         if (q + 1 < k)
             slope = (double)(p[q + 1].base - p[q].base) / (double)(at[q + 1] - at[q]);
         else /* the last slope goes on; a million tokens further makes it exact enough */
-            slope = (attention(t, i, j, b, (double)at[q] + 1e6) - attention(t, i, j, b, (double)at[q])) * PS_PER_S / 1e6;
+            slope =
+                (attention(t, i, j, b, (double)at[q] + 1e6) - attention(t, i, j, b, (double)at[q])) * PS_PER_S / 1e6;
         if (slope < 0) slope = 0;
         if (slope > STEEPEST_PS)
-            return kw_fail(err, KW_ERANGE, "step time: decode attention of batch %u grows by %g s a token of context at %g, want at most 0.0001",
-                           b, slope / PS_PER_S, (double)at[q]);
+            return kw_fail(
+                err, KW_ERANGE,
+                "step time: decode attention of batch %u grows by %g s a token of context at %g, want at most 0.0001",
+                b, slope / PS_PER_S, (double)at[q]);
         p[q].slope = (int64_t)slope; /* down: a piece must not end above the next one's base */
     }
     *n = k;
@@ -181,8 +194,10 @@ static enum kw_status compile_prefill(struct kw_steptime *o, const struct kw_ste
         r->base = llround(c->y[p] * PS_PER_S);
         if (i && i < c->n) slope = (c->y[i] - c->y[p]) * PS_PER_S / (c->x[i] - c->x[p]);
         if (slope < 0) slope = 0;
-        if (slope > 1e9) return kw_fail(err, KW_ERANGE, "step time: prefill attention grows by %g s a pair at %g, want at most 0.001",
-                                        slope / PS_PER_S, c->x[p]);
+        if (slope > 1e9)
+            return kw_fail(err, KW_ERANGE,
+                           "step time: prefill attention grows by %g s a pair at %g, want at most 0.001",
+                           slope / PS_PER_S, c->x[p]);
         r->slope = (uint64_t)llround(slope * (1 << FRACTION));
         if (i && o->n_ramp > 1 && r->lo == r[-1].lo) { /* the first point is at 0, or two round to one place */
             r[-1] = *r;
@@ -199,14 +214,16 @@ static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables
     for (uint32_t i = 0; i <= o->max_tokens; i++) {
         double dense = kw_curve_at(&t->dense, i), comm = kw_curve_at(&t->comm, i);
         if (dense < 0 || comm < 0)
-            return kw_fail(err, KW_ERANGE, "step time: %s falls below zero at %u tokens", dense < 0 ? "dense" : "comm", i);
+            return kw_fail(err, KW_ERANGE, "step time: %s falls below zero at %u tokens", dense < 0 ? "dense" : "comm",
+                           i);
         if ((st = to_ps(t->fixed_s + dense + comm, "fixed + dense + comm", i, &o->token[i], err)) != KW_OK) return st;
         if (o->token[i] < 1) o->token[i] = 1;
     }
     for (uint32_t i = 0; i <= o->max_batch; i++)
         if ((st = to_ps(kw_curve_at(&t->head, i) + t->sequence_s * i, "head", i, &o->head[i], err)) != KW_OK) return st;
     if ((st = compile_decode(o, t, err)) != KW_OK || (st = compile_prefill(o, t, err)) != KW_OK) return st;
-    if ((st = to_ps(t->prefill_token_s * o->max_tokens, "prefill per token", o->max_tokens, &tokens_ps, err)) != KW_OK) return st;
+    if ((st = to_ps(t->prefill_token_s * o->max_tokens, "prefill per token", o->max_tokens, &tokens_ps, err)) != KW_OK)
+        return st;
     o->chunk = llround(t->chunk_s * PS_PER_S);
     o->n_idle = t->cold.n_idle;
     for (uint32_t i = 0; i < o->n_idle; i++) {
@@ -222,7 +239,8 @@ static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables
     int64_t most = o->token[o->max_tokens] + o->head[o->max_batch] + tokens_ps + o->ramp[o->n_ramp - 1].base +
                    o->piece[o->row[o->max_batch + 1] - 1].base;
     if (most > LONGEST_PS)
-        return kw_fail(err, KW_ERANGE, "step time: the largest step takes %g s, want at most 1000 s", (double)most / PS_PER_S);
+        return kw_fail(err, KW_ERANGE, "step time: the largest step takes %g s, want at most 1000 s",
+                       (double)most / PS_PER_S);
     return KW_OK;
 }
 
@@ -237,11 +255,15 @@ double kw_step_after_idle_s(const struct kw_step_cold *c, double idle_s)
 static enum kw_status check_idle(const struct kw_step_cold *c, struct kw_error *err)
 {
     double x = 0, y = 0;
-    if (c->n_idle > KW_STEP_IDLES) return kw_fail(err, KW_ERANGE, "step time: %u idle times, want at most %d", c->n_idle, KW_STEP_IDLES);
+    if (c->n_idle > KW_STEP_IDLES)
+        return kw_fail(err, KW_ERANGE, "step time: %u idle times, want at most %d", c->n_idle, KW_STEP_IDLES);
     for (uint32_t i = 0; i < c->n_idle; x = c->idle[i].idle_s, y = c->idle[i].more_s, i++)
-        if (!(c->idle[i].idle_s >= x + 1e-6 && c->idle[i].idle_s <= 1e6 && c->idle[i].more_s >= y && c->idle[i].more_s <= 1))
-            return kw_fail(err, KW_ERANGE, "step time: after %g s idle a step takes %g s more, want both ascending and at most 1 s more",
-                           c->idle[i].idle_s, c->idle[i].more_s);
+        if (!(c->idle[i].idle_s >= x + 1e-6 && c->idle[i].idle_s <= 1e6 && c->idle[i].more_s >= y &&
+              c->idle[i].more_s <= 1))
+            return kw_fail(
+                err, KW_ERANGE,
+                "step time: after %g s idle a step takes %g s more, want both ascending and at most 1 s more",
+                c->idle[i].idle_s, c->idle[i].more_s);
     return KW_OK;
 }
 
@@ -250,7 +272,8 @@ enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_ste
 {
     enum kw_status st;
     if (!max_batch || !max_tokens || max_tokens > UINT32_C(1) << 30 || max_batch > UINT32_C(1) << 24)
-        return kw_fail(err, KW_ERANGE, "step time: %u sequences and %u tokens a step, want 1 to 2^24 and 1 to 2^30", max_batch, max_tokens);
+        return kw_fail(err, KW_ERANGE, "step time: %u sequences and %u tokens a step, want 1 to 2^24 and 1 to 2^30",
+                       max_batch, max_tokens);
     if (!(t->fixed_s >= 0 && t->fixed_s <= 1000))
         return kw_fail(err, KW_ERANGE, "step time: fixed is %g s, want 0 to 1000", t->fixed_s);
     if (!(t->sequence_s >= 0 && t->sequence_s <= 1))
@@ -260,20 +283,26 @@ enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_ste
     if (!(t->prefill_token_s >= 0 && t->prefill_token_s <= 1))
         return kw_fail(err, KW_ERANGE, "step time: a prefill token takes %g s, want 0 to 1", t->prefill_token_s);
     if (!(t->cold.after_prompt_s >= 0 && t->cold.after_prompt_s <= 1))
-        return kw_fail(err, KW_ERANGE, "step time: a step after a prompt takes %g s more, want 0 to 1", t->cold.after_prompt_s);
+        return kw_fail(err, KW_ERANGE, "step time: a step after a prompt takes %g s more, want 0 to 1",
+                       t->cold.after_prompt_s);
     if ((st = check_idle(&t->cold, err)) != KW_OK) return st;
     const double mixed[] = { t->mixed.sequence_s, t->mixed.context_s, t->mixed.pair_s };
     for (int i = 0; i < 3; i++)
         if (!(mixed[i] >= 0 && mixed[i] <= 1e-3))
-            return kw_fail(err, KW_ERANGE, "step time: decode beside prefill takes %g s a unit, want 0 to 0.001", mixed[i]);
+            return kw_fail(err, KW_ERANGE, "step time: decode beside prefill takes %g s a unit, want 0 to 0.001",
+                           mixed[i]);
     if ((st = check_curve(&t->dense, "dense", err)) != KW_OK || (st = check_curve(&t->head, "head", err)) != KW_OK ||
-        (st = check_curve(&t->prefill_attn, "prefill attention", err)) != KW_OK || (st = check_curve(&t->comm, "comm", err)) != KW_OK)
+        (st = check_curve(&t->prefill_attn, "prefill attention", err)) != KW_OK ||
+        (st = check_curve(&t->comm, "comm", err)) != KW_OK)
         return st;
     if (!t->n_decode_rows) return kw_fail(err, KW_ERANGE, "step time: decode attention has no rows");
     for (uint32_t i = 0; i < t->n_decode_rows; i++) {
         if ((st = check_curve(&t->decode[i], "decode attention", err)) != KW_OK) return st;
-        if (!(t->decode_batch[i] > 0 && t->decode_batch[i] < 1e9) || (i && t->decode_batch[i] <= t->decode_batch[i - 1]))
-            return kw_fail(err, KW_ERANGE, "step time: decode attention row %u has batch %g, want ascending batch sizes", i, t->decode_batch[i]);
+        if (!(t->decode_batch[i] > 0 && t->decode_batch[i] < 1e9) ||
+            (i && t->decode_batch[i] <= t->decode_batch[i - 1]))
+            return kw_fail(err, KW_ERANGE,
+                           "step time: decode attention row %u has batch %g, want ascending batch sizes", i,
+                           t->decode_batch[i]);
     }
     struct kw_steptime *o = calloc(1, sizeof *o);
     if (!o) return kw_fail(err, KW_ENOMEM, "step time: no memory");
@@ -305,10 +334,12 @@ void kw_steptime_delete(struct kw_steptime *t)
     free(t);
 }
 
-enum kw_status kw_steptime_constant(struct kw_steptime **out, int64_t decode_ps, int64_t prefill_ps, struct kw_error *err)
+enum kw_status kw_steptime_constant(struct kw_steptime **out, int64_t decode_ps, int64_t prefill_ps,
+                                    struct kw_error *err)
 {
     if (decode_ps < 1 || prefill_ps < 1 || decode_ps > LONGEST_PS || prefill_ps > LONGEST_PS)
-        return kw_fail(err, KW_ERANGE, "step time: constant %jd and %jd ps, want 1 ps to 1000 s", (intmax_t)decode_ps, (intmax_t)prefill_ps);
+        return kw_fail(err, KW_ERANGE, "step time: constant %jd and %jd ps, want 1 ps to 1000 s", (intmax_t)decode_ps,
+                       (intmax_t)prefill_ps);
     struct kw_steptime *o = calloc(1, sizeof *o);
     if (!o) return kw_fail(err, KW_ENOMEM, "step time: no memory");
     o->constant = true;
@@ -352,7 +383,8 @@ int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step)
         ps += last + scaled(tokens - t->max_tokens, slope > 0 ? (uint64_t)slope : 0, 0);
     }
     if (step->n_decode && step->n_chunks && t->mixed) {
-        ps += scaled(step->n_decode, t->mixed_sequence, FRACTION) + scaled(step->decode_context, t->mixed_context, FRACTION) +
+        ps += scaled(step->n_decode, t->mixed_sequence, FRACTION) +
+              scaled(step->decode_context, t->mixed_context, FRACTION) +
               scaled((uint64_t)step->n_decode * step->prefill_tokens, t->mixed_pair, FRACTION);
     } else if (step->n_decode) {
         const struct piece *p = find_piece(t, step->n_decode, step->decode_context);
@@ -377,7 +409,10 @@ int64_t kw_steptime_after_idle_ps(const struct kw_steptime *t, int64_t idle_ns)
     return y;
 }
 
-int64_t kw_steptime_after_prompt_ps(const struct kw_steptime *t) { return t->after_prompt; }
+int64_t kw_steptime_after_prompt_ps(const struct kw_steptime *t)
+{
+    return t->after_prompt;
+}
 
 void kw_steptime_decode(const struct kw_steptime *t, uint32_t n_decode, uint64_t context, struct kw_decode_law *law)
 {

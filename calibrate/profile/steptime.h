@@ -1,5 +1,5 @@
-/* calibrate/profile/steptime.h - how long one engine step takes, compiled from a profile into exact integers (picoseconds), so
- * that a jump over k decode steps equals k single steps to the bit.
+/* calibrate/profile/steptime.h - how long one engine step takes, compiled from a profile into exact integers
+ * (picoseconds), so that a jump over k decode steps equals k single steps to the bit.
  *
  *   t = fixed + sequence * sequences + chunk * n_chunks + dense(tokens) + head(sequences) + attn_decode(B, C)
  *       + attn_prefill(pairs, chunk tokens) + comm(tokens)
@@ -22,62 +22,67 @@ struct kw_curve {
 };
 double kw_curve_at(const struct kw_curve *c, double x);
 
-/* In a step with chunks and decodes, attention is one kernel over sequences of unlike length and decode loses the splits
- * and packing that a pure-decode step has: it then takes
- *     sequence_s n_decode + context_s decode_context + pair_s n_decode prefill_tokens
- * in place of attn_decode (the last term: one launch grid, as deep as its longest chunk, for all). Measured on vLLM's
- * FlashAttention 2 (data/calibration/vllm_bench), where adding the two parts up is a third too low. All three 0: not
- * measured, the parts add up. */
+/* In a step with chunks and decodes, attention is one kernel over sequences of unlike length and decode loses the
+ * splits and packing that a pure-decode step has: it then takes sequence_s n_decode + context_s decode_context + pair_s
+ * n_decode prefill_tokens in place of attn_decode (the last term: one launch grid, as deep as its longest chunk, for
+ * all). Measured on vLLM's FlashAttention 2 (data/calibration/vllm_bench), where adding the two parts up is a third too
+ * low. All three 0: not measured, the parts add up. */
 struct kw_step_mixed {
     double sequence_s, context_s, pair_s; /* each in 0..1e-3 s */
 };
 
-/* What a step takes more when the caches hold something else than the step before it would have left there: the first step
- * after idle time, the more the longer it was (neighbours take the caches over, clocks come down), and all the decode steps
- * together that follow a step with chunks (charged to the first of them; on a CPU the weights that a prompt pushed out come
- * back over about eight steps). All 0: not measured, or not significant. */
+/* What a step takes more when the caches hold something else than the step before it would have left there: the first
+ * step after idle time, the more the longer it was (neighbours take the caches over, clocks come down), and all the
+ * decode steps together that follow a step with chunks (charged to the first of them; on a CPU the weights that a
+ * prompt pushed out come back over about eight steps). All 0: not measured, or not significant. */
 enum { KW_STEP_IDLES = 6 };
 struct kw_step_cold {
-    uint32_t n_idle;                                       /* up to KW_STEP_IDLES */
-    struct { double idle_s, more_s; } idle[KW_STEP_IDLES]; /* both ascending, more_s in 0..1 s; linear from (0, 0), constant beyond the last */
-    double after_prompt_s;                                 /* 0..1 s */
+    uint32_t n_idle; /* up to KW_STEP_IDLES */
+    struct {
+        double idle_s, more_s;
+    } idle[KW_STEP_IDLES]; /* both ascending, more_s in 0..1 s; linear from (0, 0), constant beyond the last */
+    double after_prompt_s; /* 0..1 s */
 };
 double kw_step_after_idle_s(const struct kw_step_cold *c, double idle_s);
 
-/* attn_decode on a grid: for each batch size row b[i] (ascending), a curve over C = sum of context. Between rows, linear
- * in B at equal C; below the first row as there; beyond the last the growth of the last two goes on (none where it is
- * negative). Where a curve falls with C (measurement noise) it is levelled: a step never gets faster by longer context. */
+/* attn_decode on a grid: for each batch size row b[i] (ascending), a curve over C = sum of context. Between rows,
+ * linear in B at equal C; below the first row as there; beyond the last the growth of the last two goes on (none where
+ * it is negative). Where a curve falls with C (measurement noise) it is levelled: a step never gets faster by longer
+ * context. */
 struct kw_step_tables { /* seconds; what a profile holds, see calibrate/profile/profile.h */
-    double fixed_s;              /* every step: launches, sampling, scheduler, detokenisation that is not hidden */
-    double sequence_s, chunk_s;  /* each sequence and each chunk of a step: the rest of the host's law, calibrate/measure/host_time.h */
-    struct kw_curve dense;       /* over tokens of the step */
-    struct kw_curve head;        /* over sequences of the step (lm_head and sampling) */
+    double fixed_s;     /* every step: launches, sampling, scheduler, detokenisation that is not hidden */
+    double sequence_s,
+        chunk_s; /* each sequence and each chunk of a step: the rest of the host's law, calibrate/measure/host_time.h */
+    struct kw_curve dense; /* over tokens of the step */
+    struct kw_curve head;  /* over sequences of the step (lm_head and sampling) */
     uint32_t n_decode_rows;
-    double *decode_batch;        /* [n_decode_rows] */
-    struct kw_curve *decode;     /* [n_decode_rows] over sum of context */
+    double *decode_batch;         /* [n_decode_rows] */
+    struct kw_curve *decode;      /* [n_decode_rows] over sum of context */
     struct kw_curve prefill_attn; /* over pairs (query-key pairs) summed over the chunks of a step */
-    double prefill_token_s;      /* per prefill token on top of it (KV write, launch per chunk folded in) */
-    struct kw_curve comm;        /* over tokens; one point (0,0) when tp = 1 */
+    double prefill_token_s;       /* per prefill token on top of it (KV write, launch per chunk folded in) */
+    struct kw_curve comm;         /* over tokens; one point (0,0) when tp = 1 */
     struct kw_step_mixed mixed;
-    struct kw_step_cold cold;    /* of a step's place among others; not in kw_steptime_ps: kw_steptime_cold_ps */
+    struct kw_step_cold cold; /* of a step's place among others; not in kw_steptime_ps: kw_steptime_cold_ps */
 };
 
 struct kw_steptime; /* compiled; immutable, shared by all threads */
 
-/* Borrows t only during the call. max_batch: most sequences of a step (n_decode + n_chunks), asserted later; max_tokens:
- * most tokens of a step (one longer is taken to go on with the last token's slope). KW_ERANGE when a curve is no curve, when a table would give a negative or non-finite
- * time anywhere in range, or a step longer than 1000 s. Memory: 8 bytes a token and about 24 * knots bytes a batch size. */
+/* Borrows t only during the call. max_batch: most sequences of a step (n_decode + n_chunks), asserted later;
+ * max_tokens: most tokens of a step (one longer is taken to go on with the last token's slope). KW_ERANGE when a curve
+ * is no curve, when a table would give a negative or non-finite time anywhere in range, or a step longer than 1000 s.
+ * Memory: 8 bytes a token and about 24 * knots bytes a batch size. */
 enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_step_tables *t, uint32_t max_batch,
                                    uint32_t max_tokens, struct kw_error *err);
 void kw_steptime_delete(struct kw_steptime *t);
 /* Exactly `step_ps` for every pure-decode step or prefill step, whatever its size: M/D/1 and friends in tests. */
-enum kw_status kw_steptime_constant(struct kw_steptime **out, int64_t decode_ps, int64_t prefill_ps, struct kw_error *err);
+enum kw_status kw_steptime_constant(struct kw_steptime **out, int64_t decode_ps, int64_t prefill_ps,
+                                    struct kw_error *err);
 
 /* Duration of any step in ps, > 0. */
 int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step);
 
-/* On top of it, from what ran before: after_idle: nothing did, for idle_ns; after_prompt: a step with chunks, and this one
- * has none. */
+/* On top of it, from what ran before: after_idle: nothing did, for idle_ns; after_prompt: a step with chunks, and this
+ * one has none. */
 int64_t kw_steptime_after_idle_ps(const struct kw_steptime *t, int64_t idle_ns);
 int64_t kw_steptime_after_prompt_ps(const struct kw_steptime *t);
 

@@ -15,7 +15,8 @@ static enum kw_status add_round(struct kw_measured *to, const struct kw_measured
 }
 
 /* b may be NULL. */
-static enum kw_status fit_rounds(struct kw_profile *p, const struct kw_measured *a, const struct kw_measured *b, struct kw_error *err)
+static enum kw_status fit_rounds(struct kw_profile *p, const struct kw_measured *a, const struct kw_measured *b,
+                                 struct kw_error *err)
 {
     struct kw_measured both = { .head = a->head };
     FILE *report = fopen("/dev/null", "w"); /* `calibrate fit` on the file of points says it all */
@@ -28,9 +29,9 @@ static enum kw_status fit_rounds(struct kw_profile *p, const struct kw_measured 
 }
 
 enum kw_status kw_validate_interleaved(struct kw_validated *v, struct kw_profile *last, struct kw_engine *e,
-                                    const struct kw_measured_head *head, FILE *f, double from_s,
-                                    const struct kw_measure_options *how, const struct kw_validate_traffic *traffic,
-                                    const struct kw_validate_options *o, struct kw_error *err)
+                                       const struct kw_measured_head *head, FILE *f, double from_s,
+                                       const struct kw_measure_options *how, const struct kw_validate_traffic *traffic,
+                                       const struct kw_validate_options *o, struct kw_error *err)
 {
     struct kw_measure_rig rig = kw_measure_rig(e);
     struct kw_measure_options once = *how;
@@ -48,7 +49,8 @@ enum kw_status kw_validate_interleaved(struct kw_validated *v, struct kw_profile
         uint32_t r = v->runs;
         st = kw_validate_serve(v, e, traffic, o, err);
         kw_measured_free(&round[(r + 1) % 2]);
-        round[(r + 1) % 2] = (struct kw_measured){ .head = *head, .last_s = from_s + (double)(kw_now_ns() - began) * 1e-9 };
+        round[(r + 1) % 2] =
+            (struct kw_measured){ .head = *head, .last_s = from_s + (double)(kw_now_ns() - began) * 1e-9 };
         once.seed++; /* another order */
         if (st == KW_OK) st = kw_measure_run(&round[(r + 1) % 2], f, &rig, &once, err);
         if (st == KW_OK && o->stop && *o->stop) st = kw_fail(err, KW_EFAIL, "stopped");

@@ -30,13 +30,16 @@ static uint32_t draw_length(struct kw_rng *r, double median, uint32_t most)
     return v < 1 ? 1 : v > most ? most : (uint32_t)v;
 }
 
-enum kw_status kw_validate_synthetic(struct kw_validate_traffic *t, size_t n, double prompt, double output, double burst,
-                                     uint32_t max_model_len, uint64_t seed, struct kw_error *err)
+enum kw_status kw_validate_synthetic(struct kw_validate_traffic *t, size_t n, double prompt, double output,
+                                     double burst, uint32_t max_model_len, uint64_t seed, struct kw_error *err)
 {
     struct kw_rng arrivals = { NULL }, lengths = { NULL };
-    *t = (struct kw_validate_traffic){ .n = n, .arrival = malloc((n + 1) * sizeof *t->arrival),
-                                       .prompt = malloc((n + 1) * sizeof *t->prompt), .output = malloc((n + 1) * sizeof *t->output) };
-    enum kw_status st = t->arrival && t->prompt && t->output ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %zu requests", n);
+    *t = (struct kw_validate_traffic){ .n = n,
+                                       .arrival = malloc((n + 1) * sizeof *t->arrival),
+                                       .prompt = malloc((n + 1) * sizeof *t->prompt),
+                                       .output = malloc((n + 1) * sizeof *t->output) };
+    enum kw_status st =
+        t->arrival && t->prompt && t->output ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %zu requests", n);
     if (st == KW_OK) st = kw_rng_init(&arrivals, seed, 0, KW_RNG_ARRIVALS, err);
     if (st == KW_OK) st = kw_rng_init(&lengths, seed, 0, KW_RNG_LENGTHS, err);
     double at = 0;
@@ -87,8 +90,9 @@ static void over_time(struct kw_validated_side *r, const struct stretch *s, size
 static enum kw_status steptime_of(struct kw_steptime **t, const struct kw_profile *p, const struct kw_sched_config *l,
                                   struct kw_error *err)
 {
-    return kw_steptime_compile(t, &p->tables, l->max_num_seqs,
-                               l->max_num_batched_tokens > l->max_num_seqs ? l->max_num_batched_tokens : l->max_num_seqs, err);
+    return kw_steptime_compile(
+        t, &p->tables, l->max_num_seqs,
+        l->max_num_batched_tokens > l->max_num_seqs ? l->max_num_batched_tokens : l->max_num_seqs, err);
 }
 
 static void take(struct kw_validated_side *r, const struct kw_replica_out *out, int64_t now)
@@ -97,8 +101,8 @@ static void take(struct kw_validated_side *r, const struct kw_replica_out *out, 
     for (uint32_t i = 0; i < out->n_finished; i++) r->request[out->finished[i].id].last = now;
 }
 
-static enum kw_status add_until(struct kw_replica *rep, const struct kw_validate_traffic *t, struct kw_validated_side *r, size_t *next,
-                                double speed, struct kw_error *err)
+static enum kw_status add_until(struct kw_replica *rep, const struct kw_validate_traffic *t,
+                                struct kw_validated_side *r, size_t *next, double speed, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
     while (st == KW_OK && *next < t->n) {
@@ -106,8 +110,12 @@ static enum kw_status add_until(struct kw_replica *rep, const struct kw_validate
         uint32_t slot;
         if (at > rep->next) break;
         struct kw_sched_request q = { .id = *next, .prompt = t->prompt[*next], .output = t->output[*next] };
-        r->request[*next] = (struct kw_served){ .arrival = at, .added = at, .prompt = q.prompt, .output = q.output,
-                                                .generated = q.output, .status = KW_SERVED_DONE };
+        r->request[*next] = (struct kw_served){ .arrival = at,
+                                                .added = at,
+                                                .prompt = q.prompt,
+                                                .output = q.output,
+                                                .generated = q.output,
+                                                .status = KW_SERVED_DONE };
         st = kw_replica_add(rep, &q, at, &slot, err);
         ++*next;
     }
@@ -115,8 +123,9 @@ static enum kw_status add_until(struct kw_replica *rep, const struct kw_validate
 }
 
 /* speed 0: everything arrives at once. slice_s 0: the slices divide what it takes. */
-static enum kw_status simulate(struct kw_validated_side *r, const struct kw_profile *p, const struct kw_sched_config *limits,
-                               const struct kw_validate_traffic *t, double speed, double slice_s, struct kw_error *err)
+static enum kw_status simulate(struct kw_validated_side *r, const struct kw_profile *p,
+                               const struct kw_sched_config *limits, const struct kw_validate_traffic *t, double speed,
+                               double slice_s, struct kw_error *err)
 {
     struct kw_sched_config c = *limits;
     struct kw_steptime *steps = NULL;
@@ -165,21 +174,23 @@ static double host_of(const struct kw_step_tables *t, const struct kw_step *s)
     return t->fixed_s + t->sequence_s * ((double)s->n_decode + s->n_chunks) + t->chunk_s * s->n_chunks;
 }
 
-/* What a step takes more because of what ran before it: nothing for idle_s (negative: not so), or a step with chunks. */
+/* What a step takes more because of what ran before it: nothing for idle_s (negative: not so), or a step with chunks.
+ */
 static double cold_of(const struct kw_step_tables *t, double idle_s, bool prompted, const struct kw_step *s)
 {
     return idle_s >= 0 ? kw_step_after_idle_s(&t->cold, idle_s) : prompted && !s->n_chunks ? t->cold.after_prompt_s : 0;
 }
 
 /* The same by hand over the scheduler, with device times multiplied by factor[kind] and host times by host. */
-static enum kw_status simulate_as_run(struct kw_validated_side *r, const struct kw_steptime *steps, const struct kw_step_tables *tables,
-                                      const double factor[3], double host, const struct kw_sched_config *limits,
-                                      const struct kw_validate_traffic *t, double speed, struct kw_error *err)
+static enum kw_status simulate_as_run(struct kw_validated_side *r, const struct kw_steptime *steps,
+                                      const struct kw_step_tables *tables, const double factor[3], double host,
+                                      const struct kw_sched_config *limits, const struct kw_validate_traffic *t,
+                                      double speed, struct kw_error *err)
 {
     struct kw_sched_config c = *limits;
     struct kw_sched *sched = NULL;
     size_t next = 0;
-    double now = 0; /* s: a diagnosis need not be exact */
+    double now = 0;           /* s: a diagnosis need not be exact */
     double idle_s = INFINITY; /* before the first step: as if for long */
     bool prompted = false;
     c.block_tables = false;
@@ -190,8 +201,11 @@ static enum kw_status simulate_as_run(struct kw_validated_side *r, const struct 
         uint32_t slot;
         for (; st == KW_OK && next < t->n && (double)t->arrival[next] / speed <= now * 1e9 + 0.5; next++) {
             struct kw_sched_request q = { .id = next, .prompt = t->prompt[next], .output = t->output[next] };
-            r->request[next] = (struct kw_served){ .arrival = (int64_t)((double)t->arrival[next] / speed), .prompt = q.prompt,
-                                                   .output = q.output, .generated = q.output, .status = KW_SERVED_DONE };
+            r->request[next] = (struct kw_served){ .arrival = (int64_t)((double)t->arrival[next] / speed),
+                                                   .prompt = q.prompt,
+                                                   .output = q.output,
+                                                   .generated = q.output,
+                                                   .status = KW_SERVED_DONE };
             st = kw_sched_add(sched, &q, &slot, err);
         }
         struct kw_step step;
@@ -210,8 +224,10 @@ static enum kw_status simulate_as_run(struct kw_validated_side *r, const struct 
         prompted = step.n_chunks;
         struct kw_sched_done done;
         kw_sched_commit(sched, &done);
-        for (uint32_t i = 0; i < done.n_first; i++) r->request[kw_sched_id(sched, done.first[i])].first = (int64_t)(now * 1e9);
-        for (uint32_t i = 0; i < done.n_finished; i++) r->request[kw_sched_id(sched, done.finished[i])].last = (int64_t)(now * 1e9);
+        for (uint32_t i = 0; i < done.n_first; i++)
+            r->request[kw_sched_id(sched, done.first[i])].first = (int64_t)(now * 1e9);
+        for (uint32_t i = 0; i < done.n_finished; i++)
+            r->request[kw_sched_id(sched, done.finished[i])].last = (int64_t)(now * 1e9);
     }
     if (sched) kw_sched_delete(sched);
     if (st != KW_OK) side_free(r);
@@ -233,21 +249,30 @@ enum kw_status kw_validate_capacity(double *rate, const struct kw_profile *p, co
 
 static struct kw_step batch_of(const struct kw_served_step *s)
 {
-    return (struct kw_step){ .n_decode = s->n_decode, .decode_context = s->decode_context, .n_chunks = s->n_chunks,
-                             .prefill_tokens = s->prefill_tokens, .prefill_pairs2 = s->prefill_pairs2 };
+    return (struct kw_step){ .n_decode = s->n_decode,
+                             .decode_context = s->decode_context,
+                             .n_chunks = s->n_chunks,
+                             .prefill_tokens = s->prefill_tokens,
+                             .prefill_pairs2 = s->prefill_pairs2 };
 }
 
 /* Did the loop sleep before step i? */
-static bool slept(const struct kw_served_step *step, size_t i) { return !i || !(step[i - 1].running + step[i - 1].waiting); }
+static bool slept(const struct kw_served_step *step, size_t i)
+{
+    return !i || !(step[i - 1].running + step[i - 1].waiting);
+}
 
 /* How long; negative when it did not, infinite before the first step. */
 static double slept_s(const struct kw_served_step *step, size_t i)
 {
-    return !slept(step, i) ? -1 : !i ? INFINITY : (double)(step[i].begin - step[i - 1].begin - step[i - 1].wall_ns) * 1e-9;
+    return !slept(step, i) ? -1
+           : !i            ? INFINITY
+                           : (double)(step[i].begin - step[i - 1].begin - step[i - 1].wall_ns) * 1e-9;
 }
 
 /* Device time of step i as the profile has it. */
-static double profile_device_s(const struct kw_served_step *step, size_t i, const struct kw_steptime *steps, const struct kw_step_tables *t)
+static double profile_device_s(const struct kw_served_step *step, size_t i, const struct kw_steptime *steps,
+                               const struct kw_step_tables *t)
 {
     struct kw_step like = batch_of(&step[i]);
     return (double)kw_steptime_ps(steps, &like) * 1e-12 - host_of(t, &like) +
@@ -259,7 +284,8 @@ struct judged { /* a run's batches: what they took, and what its profile says */
     double host_s, host_profile_s;
 };
 
-static struct judged judge_steps(const struct kw_validated_side *r, const struct kw_steptime *steps, const struct kw_step_tables *t)
+static struct judged judge_steps(const struct kw_validated_side *r, const struct kw_steptime *steps,
+                                 const struct kw_step_tables *t)
 {
     struct judged j = { 0 };
     for (size_t i = 0; i < r->n_steps; i++) {
@@ -295,8 +321,13 @@ static enum kw_status serve(struct kw_validated_side *r, bool *keep, const struc
                             struct kw_error *err)
 {
     struct kw_served_trace out;
-    struct kw_serve_trace in = { .n = t->n, .arrival = t->arrival, .prompt = t->prompt, .output = t->output, .speed = v->speed,
-                                 .seed = 1, .stop = stop };
+    struct kw_serve_trace in = { .n = t->n,
+                                 .arrival = t->arrival,
+                                 .prompt = t->prompt,
+                                 .output = t->output,
+                                 .speed = v->speed,
+                                 .seed = 1,
+                                 .stop = stop };
     struct kw_cpu_contention others = kw_cpu_contention_begin();
     enum kw_status st = kw_serve_trace_run(&out, e, &in, err);
     if (st != KW_OK) return st;
@@ -306,7 +337,8 @@ static enum kw_status serve(struct kw_validated_side *r, bool *keep, const struc
     double *wait = malloc((t->n + 1) * sizeof *wait);
     if (!s || !wait) st = kw_fail(err, KW_ENOMEM, "out of memory");
     if (st == KW_OK && out.cut) st = kw_fail(err, KW_EFAIL, "stopped");
-    if (st == KW_OK && out.refused) st = kw_fail(err, KW_ERANGE, "%u of %zu requests can never run: %s", out.refused, t->n, out.refusal.msg);
+    if (st == KW_OK && out.refused)
+        st = kw_fail(err, KW_ERANGE, "%u of %zu requests can never run: %s", out.refused, t->n, out.refusal.msg);
     for (size_t i = 0; st == KW_OK && i < out.n_steps; i++) {
         s[i] = (struct stretch){ out.step[i].begin, out.step[i].begin + out.step[i].wall_ns, out.step[i].n_decode };
         r->preempted += out.step[i].n_preempted;
@@ -360,8 +392,8 @@ static void statistics(double *v, size_t n, double out[KW_VALIDATE_STATISTICS])
     out[3] = n ? sum / (double)n : NAN;
 }
 
-static enum kw_status figures(const struct kw_validated_side *r, size_t n, double out[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS],
-                              struct kw_error *err)
+static enum kw_status figures(const struct kw_validated_side *r, size_t n,
+                              double out[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS], struct kw_error *err)
 {
     static const double q[] = { 0.5, 0.95, 0.99 };
     double *v = malloc((n + 1) * sizeof *v);
@@ -376,8 +408,9 @@ static enum kw_status figures(const struct kw_validated_side *r, size_t n, doubl
         for (size_t i = 0; i < n; i++) {
             const struct kw_served *s = &r->request[i];
             if (m == KW_VALIDATE_TPOT && s->generated < 2) continue;
-            v[k++] = m == KW_VALIDATE_TTFT ? (double)kw_served_ttft(s) * 1e-9
-                   : m == KW_VALIDATE_TPOT ? kw_served_tpot(s) * 1e-9 : (double)kw_served_e2e(s) * 1e-9;
+            v[k++] = m == KW_VALIDATE_TTFT   ? (double)kw_served_ttft(s) * 1e-9
+                     : m == KW_VALIDATE_TPOT ? kw_served_tpot(s) * 1e-9
+                                             : (double)kw_served_e2e(s) * 1e-9;
         }
         statistics(v, k, out[m]);
     }
@@ -419,7 +452,9 @@ static void judge(struct kw_validated_figure *f, uint32_t runs)
     f->engine_s = median_of(f->run_s, runs);
     f->sim_s = median_of(f->sim_run_s, runs);
     f->error = median_of(off, runs);
-    f->verdict = fabs(f->error) <= 0.03 ? KW_WITHIN : f->sim_s >= f->low_s && f->sim_s <= f->high_s ? KW_INSIDE : KW_MISSES;
+    f->verdict = fabs(f->error) <= 0.03                          ? KW_WITHIN
+                 : f->sim_s >= f->low_s && f->sim_s <= f->high_s ? KW_INSIDE
+                                                                 : KW_MISSES;
 }
 
 /* Root mean square of the difference over PARTS parts of the time, over the engine's mean. */
@@ -434,9 +469,11 @@ static double batches_apart(const struct kw_validated_side *engine, const struct
     return engine->batch > 0 ? sqrt(square / PARTS) / engine->batch : 0;
 }
 
-/* Figures of run r: as served, as simulated, and as simulated with the run's own mean step times (relative to the run's). */
+/* Figures of run r: as served, as simulated, and as simulated with the run's own mean step times (relative to the
+ * run's). */
 static enum kw_status compare_run(struct kw_validated *v, uint32_t r, const struct kw_validated_side *as_run,
-                                  double as[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS][MOST_RUNS], struct kw_error *err)
+                                  double as[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS][MOST_RUNS],
+                                  struct kw_error *err)
 {
     double real[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS], guess[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
     double again[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS];
@@ -488,29 +525,39 @@ void kw_validated_free(struct kw_validated *v)
 /* ---- all of it ---- */
 
 enum kw_status kw_validate_begin(struct kw_validated *v, const struct kw_engine *e, const struct kw_profile *p,
-                                 const struct kw_validate_traffic *traffic, const struct kw_validate_options *o, struct kw_error *err)
+                                 const struct kw_validate_traffic *traffic, const struct kw_validate_options *o,
+                                 struct kw_error *err)
 {
     struct kw_validated_side r;
     double capacity = 0, span = traffic->n ? (double)traffic->arrival[traffic->n - 1] * 1e-9 : 0;
     *v = (struct kw_validated){ 0 };
-    if (!traffic->n || !(span > 0)) return kw_fail(err, KW_ERANGE, "the traffic has %zu requests over %g s; want at least two, apart", traffic->n, span);
-    if (!(o->load > 0 && o->load < 100)) return kw_fail(err, KW_ERANGE, "load: want above 0 and below 100; got %g", o->load);
-    if (!o->runs || o->runs > MOST_RUNS) return kw_fail(err, KW_ERANGE, "runs: want 1 to %d; got %u", MOST_RUNS, o->runs);
+    if (!traffic->n || !(span > 0))
+        return kw_fail(err, KW_ERANGE, "the traffic has %zu requests over %g s; want at least two, apart", traffic->n,
+                       span);
+    if (!(o->load > 0 && o->load < 100))
+        return kw_fail(err, KW_ERANGE, "load: want above 0 and below 100; got %g", o->load);
+    if (!o->runs || o->runs > MOST_RUNS)
+        return kw_fail(err, KW_ERANGE, "runs: want 1 to %d; got %u", MOST_RUNS, o->runs);
     enum kw_status st = kw_validate_capacity(&capacity, p, &e->limits, traffic, err);
     if (st != KW_OK) return st;
     double rate = o->load * capacity, speed = rate * span / (double)traffic->n;
     st = simulate(&r, p, &e->limits, traffic, speed, 0, err);
     if (st != KW_OK) return st;
-    *v = (struct kw_validated){ .load = o->load, .rate = rate, .speed = speed, .n = traffic->n, .others = NAN,
-                                .slice_s = (double)r.end * 1e-9 / SLICES, .engine = calloc(o->runs, sizeof *v->engine),
+    *v = (struct kw_validated){ .load = o->load,
+                                .rate = rate,
+                                .speed = speed,
+                                .n = traffic->n,
+                                .others = NAN,
+                                .slice_s = (double)r.end * 1e-9 / SLICES,
+                                .engine = calloc(o->runs, sizeof *v->engine),
                                 .sim = calloc(o->runs, sizeof *v->sim) };
     side_free(&r);
     return v->engine && v->sim ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %u runs", o->runs);
 }
 
 /* Run r from its profile, twice; its figures. */
-static enum kw_status judge_run(struct kw_validated *v, uint32_t r, const struct kw_engine *e, const struct kw_profile *p,
-                                const struct kw_validate_traffic *traffic,
+static enum kw_status judge_run(struct kw_validated *v, uint32_t r, const struct kw_engine *e,
+                                const struct kw_profile *p, const struct kw_validate_traffic *traffic,
                                 double as[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS][MOST_RUNS], struct kw_error *err)
 {
     struct kw_validated_side as_run = { 0 }, *real = &v->engine[r];
@@ -532,16 +579,18 @@ static enum kw_status judge_run(struct kw_validated *v, uint32_t r, const struct
         st = kw_fail(err, KW_ENOMEM, "out of memory for %zu steps", real->n_steps);
     for (size_t i = 0; st == KW_OK && !r && i < real->n_steps; i++)
         v->profile_ns[i] = llround(profile_device_s(real->step, i, steps, &p->tables) * 1e9);
-    if (st == KW_OK) st = simulate_as_run(&as_run, steps, &p->tables, factor, j.host_profile_s > 0 ? j.host_s / j.host_profile_s : 1,
-                                          &e->limits, traffic, v->speed, err);
+    if (st == KW_OK)
+        st = simulate_as_run(&as_run, steps, &p->tables, factor, j.host_profile_s > 0 ? j.host_s / j.host_profile_s : 1,
+                             &e->limits, traffic, v->speed, err);
     kw_steptime_delete(steps);
     if (st == KW_OK) st = compare_run(v, r, &as_run, as, err);
     side_free(&as_run);
     return st;
 }
 
-enum kw_status kw_validate_judge(struct kw_validated *v, const struct kw_engine *e, const struct kw_profile *const profile[],
-                                 const struct kw_validate_traffic *traffic, struct kw_error *err)
+enum kw_status kw_validate_judge(struct kw_validated *v, const struct kw_engine *e,
+                                 const struct kw_profile *const profile[], const struct kw_validate_traffic *traffic,
+                                 struct kw_error *err)
 {
     double as[KW_VALIDATE_METRICS][KW_VALIDATE_STATISTICS][MOST_RUNS];
     for (uint32_t r = 0; r < v->runs; r++) {
@@ -560,7 +609,8 @@ enum kw_status kw_validate_judge(struct kw_validated *v, const struct kw_engine 
 }
 
 enum kw_status kw_validate(struct kw_validated *v, struct kw_engine *e, const struct kw_profile *p,
-                           const struct kw_validate_traffic *traffic, const struct kw_validate_options *o, struct kw_error *err)
+                           const struct kw_validate_traffic *traffic, const struct kw_validate_options *o,
+                           struct kw_error *err)
 {
     const struct kw_profile *same[MOST_RUNS];
     for (uint32_t r = 0; r < MOST_RUNS; r++) same[r] = p;

@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARTITION 512u /* positions whose softmax is taken at once; a multiple of any block size */
-#define ALONE 524288u  /* products that one thread finishes about as soon as a team is woken and met again */
-#define BLOCK 48u      /* rows in one piece of work at most: a chunk of them stays in the second-level cache */
+#define PARTITION 512u  /* positions whose softmax is taken at once; a multiple of any block size */
+#define ALONE 524288u   /* products that one thread finishes about as soon as a team is woken and met again */
+#define BLOCK 48u       /* rows in one piece of work at most: a chunk of them stays in the second-level cache */
 #define BLOCK_LEAST 12u /* whole tiles of 4 and of 3 rows */
-#define PANEL 64u      /* tokens whose sums are kept together, 12 KiB; a multiple of KW_CPU_STRIP */
+#define PANEL 64u       /* tokens whose sums are kept together, 12 KiB; a multiple of KW_CPU_STRIP */
 
 struct kw_cpu_work {
     const struct kw_cpu_kernels *k;

@@ -220,15 +220,17 @@ enum kw_status kw_host_kv_alloc(struct kw_backend *b, uint32_t num_blocks, uint3
 {
     const uint64_t block_bytes = 2 * b->c->layers * b->kv_block_stride * kw_dtype_bytes(b->p.kv_dtype);
     if (num_blocks == 0) {
-        /* Not what is free now: of the arena only what was written is really taken. A share of what was available, not of
-         * all memory: else no engine starts once others hold the rest. */
+        /* Not what is free now: of the arena only what was written is really taken. A share of what was available, not
+         * of all memory: else no engine starts once others hold the rest. */
         double room = b->p.memory_fraction * (double)b->available - (double)b->l->bytes;
         uint64_t seq_blocks = (b->p.max_model_len + b->p.block_size - 1) / b->p.block_size;
         double most = (double)seq_blocks * b->p.max_seqs, fit = floor(room / (double)block_bytes);
         if (fit < 1)
-            return kw_fail(err, KW_ENOMEM, "no memory is left for the KV cache: the weights take %.1f GiB, and %g of the %.1f GiB available "
-                                           "may be used; say how many KV blocks to take all the same (--num-blocks)",
-                           (double)b->l->bytes / 0x1p30, b->p.memory_fraction, (double)b->available / 0x1p30);
+            return kw_fail(
+                err, KW_ENOMEM,
+                "no memory is left for the KV cache: the weights take %.1f GiB, and %g of the %.1f GiB available "
+                "may be used; say how many KV blocks to take all the same (--num-blocks)",
+                (double)b->l->bytes / 0x1p30, b->p.memory_fraction, (double)b->available / 0x1p30);
         if (fit > most) fit = most;
         const uint32_t slots = UINT32_MAX / b->p.block_size; /* what a slot number can name */
         num_blocks = fit > slots ? slots : (uint32_t)fit;

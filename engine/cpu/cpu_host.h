@@ -1,5 +1,5 @@
-/* engine/cpu/cpu_host.h - what both CPU backends share: the arena, stage buffers, KV cache and RoPE table in host memory,
- * and the functions of the table that move bytes. A backend adds its own create, submit and work space. */
+/* engine/cpu/cpu_host.h - what both CPU backends share: the arena, stage buffers, KV cache and RoPE table in host
+ * memory, and the functions of the table that move bytes. A backend adds its own create, submit and work space. */
 #ifndef KW_ENGINE_CPU_CPU_HOST_H
 #define KW_ENGINE_CPU_CPU_HOST_H
 #include <pthread.h>

@@ -1,6 +1,6 @@
-/* engine/cpu/cpu_kernels.h - the inner loops of the CPU backend, compiled for several instruction sets into one program and
- * chosen at run time. Every kernel sums one result in an order that depends on its own operands' extents alone, never
- * on how many rows or tokens come with it: a sequence computes the same bits alone and in a batch. */
+/* engine/cpu/cpu_kernels.h - the inner loops of the CPU backend, compiled for several instruction sets into one program
+ * and chosen at run time. Every kernel sums one result in an order that depends on its own operands' extents alone,
+ * never on how many rows or tokens come with it: a sequence computes the same bits alone and in a batch. */
 #ifndef KW_ENGINE_CPU_CPU_KERNELS_H
 #define KW_ENGINE_CPU_CPU_KERNELS_H
 #include <stddef.h>
@@ -32,7 +32,8 @@ struct kw_cpu_kernels {
 };
 
 /* The best that this machine runs. which: "avx512", "avx2", "portable" asks for one (tests), NULL takes the best;
- * NULL is returned when the machine or the build has no such set. The backend asks for $KEEPWARM_CPU where that is set. */
+ * NULL is returned when the machine or the build has no such set. The backend asks for $KEEPWARM_CPU where that is set.
+ */
 const struct kw_cpu_kernels *kw_cpu_kernels(const char *which);
 
 #endif

@@ -1,4 +1,5 @@
-/* The CUDA backend: memory, uploads, steps and graphs. One stream carries every step; uploads have streams of their own. */
+/* The CUDA backend: memory, uploads, steps and graphs. One stream carries every step; uploads have streams of their
+ * own. */
 #include "engine/cuda/device.cuh"
 #include "engine/cuda/gemm.cuh"
 extern "C" {
@@ -17,7 +18,8 @@ void kw_synthetic_law(const struct kw_weights_layout *l, const struct kw_weight 
 
 using namespace kw;
 
-namespace {
+namespace
+{
 
 enum product_id { QKV, O, GATE_UP, DOWN, HEAD, N_PRODUCTS };
 constexpr uint32_t STAGES = 256, BUCKETS = 24;
@@ -28,13 +30,14 @@ struct stage {
     cudaStream_t stream;
 };
 
-struct in_flight { /* a batch under way */
+struct in_flight {   /* a batch under way */
     uint32_t *words; /* pinned: the packed batch */
     uint32_t *ids;   /* pinned: its argmax */
     cudaEvent_t began, ended, done;
     kw_result *out;
     uint32_t n_logits;
-    bool logits_due; /* b->logits go to out->logits before anything else is enqueued; from pageable memory that blocks */
+    bool
+        logits_due; /* b->logits go to out->logits before anything else is enqueued; from pageable memory that blocks */
 };
 
 struct bucket { /* a decode graph for batches of up to n sequences */
@@ -48,8 +51,8 @@ struct kw_backend {
     kw_backend_params p;
     const kw_model_config *c;
     const struct kw_weights_layout *l;
-    kw_dtype act; /* of activations and the KV cache */
-    bool fp8;     /* the layers' matrices */
+    kw_dtype act;                     /* of activations and the KV cache */
+    bool fp8;                         /* the layers' matrices */
     uint32_t capability, units, rows; /* rows: of activations, max of max_tokens and max_seqs */
     rope_shape shape;
     queue q;
@@ -92,11 +95,11 @@ static kw_status check_config(const kw_backend_params *p, kw_error *err)
                        kw_dtype_name(act), kw_dtype_name(p->kv_dtype));
     const uint32_t lanes = 16 / (uint32_t)kw_dtype_bytes(act); /* values that a kernel reads at once */
     if (c->hidden % lanes || c->intermediate % lanes)
-        return kw_fail(err, KW_ERANGE, "%s on CUDA: want hidden and intermediate multiples of %u; got %u and %u", kw_dtype_name(act),
-                       lanes, c->hidden, c->intermediate);
+        return kw_fail(err, KW_ERANGE, "%s on CUDA: want hidden and intermediate multiples of %u; got %u and %u",
+                       kw_dtype_name(act), lanes, c->hidden, c->intermediate);
     if (precision == KW_DT_FP8 && (c->hidden % 16 || c->intermediate % 16))
-        return kw_fail(err, KW_ERANGE, "fp8 on CUDA: want hidden and intermediate multiples of 16; got %u and %u", c->hidden,
-                       c->intermediate);
+        return kw_fail(err, KW_ERANGE, "fp8 on CUDA: want hidden and intermediate multiples of 16; got %u and %u",
+                       c->hidden, c->intermediate);
     return KW_OK;
 }
 
@@ -162,22 +165,33 @@ static kw_status create(kw_backend **out, const kw_backend_params *p, kw_error *
     }
     kw_startup_add(p->startup, "context", began, kw_now_ns(), 0);
     b->capability = (uint32_t)(major * 10 + minor), b->units = (uint32_t)units;
-    /* Only the code for 9.0 waits in begin(): newer devices run the PTX of compute_80, where an early launch would race.
-     * KEEPWARM_CUDA_OVERLAP=0 turns programmatic dependent launch off, to tell a fault in it from others. */
+    /* Only the code for 9.0 waits in begin(): newer devices run the PTX of compute_80, where an early launch would
+     * race. KEEPWARM_CUDA_OVERLAP=0 turns programmatic dependent launch off, to tell a fault in it from others. */
     const char *overlap = getenv("KEEPWARM_CUDA_OVERLAP");
     b->q.overlap = b->capability == 90 && !(overlap && !strcmp(overlap, "0"));
-    if (e != cudaSuccess) st = cuda_fail(e, "making a context", err);
-    else if (major < 8) st = kw_fail(err, KW_ERANGE, "CUDA: want compute capability 8.0 or newer; the device has %d.%d", major, minor);
+    if (e != cudaSuccess)
+        st = cuda_fail(e, "making a context", err);
+    else if (major < 8)
+        st = kw_fail(err, KW_ERANGE, "CUDA: want compute capability 8.0 or newer; the device has %d.%d", major, minor);
     else if (b->fp8 && b->capability < 89)
-        st = kw_fail(err, KW_ERANGE, "CUDA: fp8 needs compute capability 8.9 or newer; the device has %d.%d", major, minor);
-    if (st != KW_OK) destroy(b);
-    else *out = b;
+        st = kw_fail(err, KW_ERANGE, "CUDA: fp8 needs compute capability 8.9 or newer; the device has %d.%d", major,
+                     minor);
+    if (st != KW_OK)
+        destroy(b);
+    else
+        *out = b;
     return st;
 }
 
-static kw_status probe(uint32_t *n, kw_error *err) { return devices_probe(n, err); }
+static kw_status probe(uint32_t *n, kw_error *err)
+{
+    return devices_probe(n, err);
+}
 
-static kw_status device(kw_backend *b, kw_device *d, kw_error *err) { return device_describe(b->p.device, d, err); }
+static kw_status device(kw_backend *b, kw_device *d, kw_error *err)
+{
+    return device_describe(b->p.device, d, err);
+}
 
 /* ---- weights */
 
@@ -266,8 +280,8 @@ static kw_status weights_fill(kw_backend *b, uint64_t seed, kw_error *err)
     for (size_t i = 0; kw_weights_at(b->l, i, &w); i++) {
         float centre, amplitude;
         kw_synthetic_law(b->l, &w, &centre, &amplitude);
-        run_fill(b->q, w.place.dtype, b->arena + w.place.offset, (float *)(b->arena + w.place.scales), w.place.rows, w.place.cols,
-                 seed, w.id, centre, amplitude);
+        run_fill(b->q, w.place.dtype, b->arena + w.place.offset, (float *)(b->arena + w.place.scales), w.place.rows,
+                 w.place.cols, seed, w.id, centre, amplitude);
     }
     return finish(b, "filling the weights", err);
 }
@@ -284,8 +298,14 @@ static kw_status weights_read(kw_backend *b, uint64_t offset, void *dst, size_t 
 
 /* ---- the KV cache and the work space */
 
-static size_t act_bytes(const kw_backend *b) { return kw_dtype_bytes(b->act); }
-static uint32_t q_width(const kw_backend *b) { return b->c->heads * b->c->head_dim; }
+static size_t act_bytes(const kw_backend *b)
+{
+    return kw_dtype_bytes(b->act);
+}
+static uint32_t q_width(const kw_backend *b)
+{
+    return b->c->heads * b->c->head_dim;
+}
 
 static kw_status open_products(kw_backend *b, size_t *scratch, kw_error *err)
 {
@@ -293,8 +313,10 @@ static kw_status open_products(kw_backend *b, size_t *scratch, kw_error *err)
     const bool bias = l->qkv_bias.bytes != 0;
     const kw_dtype in = l->precision, act = b->act;
     const product all[N_PRODUCTS] = {
-        { in, act, l->qkv.rows, l->qkv.cols, bias, false },    { in, act, l->o.rows, l->o.cols, false, true },
-        { in, act, l->gate_up.rows, l->gate_up.cols, false, false }, { in, act, l->down.rows, l->down.cols, false, true },
+        { in, act, l->qkv.rows, l->qkv.cols, bias, false },
+        { in, act, l->o.rows, l->o.cols, false, true },
+        { in, act, l->gate_up.rows, l->gate_up.cols, false, false },
+        { in, act, l->down.rows, l->down.cols, false, true },
         { act, KW_DT_FP32, l->lm_head.rows, l->lm_head.cols, false, false },
     };
     *scratch = 0;
@@ -321,7 +343,10 @@ static uint32_t bucket_sizes(uint32_t max_seqs, uint32_t out[BUCKETS])
     return n;
 }
 
-static step_caps decode_caps(const kw_backend *b, uint32_t n) { return { n, n, n, n + b->items_extra, 0 }; }
+static step_caps decode_caps(const kw_backend *b, uint32_t n)
+{
+    return { n, n, n, n + b->items_extra, 0 };
+}
 
 /* The largest caps of any batch. */
 static step_caps most_caps(const kw_backend *b)
@@ -345,7 +370,10 @@ static kw_status work_alloc(kw_backend *b, kw_error *err)
     const size_t blocks_per_seq = (b->p.max_model_len + b->p.block_size - 1) / b->p.block_size;
     b->words_max = step_words(most_caps(b), b->p.max_seqs * blocks_per_seq);
 
-    struct { void **at; size_t bytes; } parts[] = {
+    struct {
+        void **at;
+        size_t bytes;
+    } parts[] = {
         { &b->x, n * c->hidden * a },
         { &b->h, n * c->hidden * a },
         { &b->qkv, n * b->l->qkv.rows * a },
@@ -376,14 +404,17 @@ static kw_status work_alloc(kw_backend *b, kw_error *err)
     gemm_set_scratch(b->lib, b->scratch);
 
     for (in_flight &f : b->flight) {
-        if (e == cudaSuccess) e = cudaHostAlloc((void **)&f.words, b->words_max * sizeof(uint32_t), cudaHostAllocDefault);
-        if (e == cudaSuccess) e = cudaHostAlloc((void **)&f.ids, b->p.max_seqs * sizeof(uint32_t), cudaHostAllocDefault);
+        if (e == cudaSuccess)
+            e = cudaHostAlloc((void **)&f.words, b->words_max * sizeof(uint32_t), cudaHostAllocDefault);
+        if (e == cudaSuccess)
+            e = cudaHostAlloc((void **)&f.ids, b->p.max_seqs * sizeof(uint32_t), cudaHostAllocDefault);
     }
     double freq[256];
     for (uint32_t i = 0; i < c->head_dim / 2; i++) freq[i] = kw_config_inv_freq(c, i);
     if (e == cudaSuccess) e = cudaMemsetAsync(b->ticket, 0, n * chunks * sizeof(uint32_t), b->q.stream);
     if (e == cudaSuccess) e = cudaMemsetAsync(b->argmax_ticket, 0, b->p.max_seqs * sizeof(uint32_t), b->q.stream);
-    if (e == cudaSuccess) e = cudaMemsetAsync(b->argmax_key, 0, b->p.max_seqs * sizeof(unsigned long long), b->q.stream);
+    if (e == cudaSuccess)
+        e = cudaMemsetAsync(b->argmax_key, 0, b->p.max_seqs * sizeof(unsigned long long), b->q.stream);
     if (e == cudaSuccess) e = cudaMemsetAsync(b->previous, 0, b->p.max_seqs * sizeof(uint32_t), b->q.stream);
     if (e == cudaSuccess)
         e = cudaMemcpyAsync(b->inv_freq, freq, c->head_dim / 2 * sizeof *freq, cudaMemcpyHostToDevice, b->q.stream);
@@ -410,7 +441,8 @@ static kw_status kv_alloc(kw_backend *b, uint32_t num_blocks, uint32_t *got, kw_
     cudaFree(b->kv);
     b->kv = nullptr;
     const int64_t began = kw_now_ns();
-    const size_t block_bytes = (size_t)b->c->kv_heads * b->p.block_size * b->c->head_dim * act_bytes(b), parts = 2 * b->c->layers;
+    const size_t block_bytes = (size_t)b->c->kv_heads * b->p.block_size * b->c->head_dim * act_bytes(b),
+                 parts = 2 * b->c->layers;
     if (num_blocks == 0) {
         size_t unused, all;
         if ((e = cudaMemGetInfo(&unused, &all)) != cudaSuccess) return cuda_fail(e, "KV cache", err);
@@ -418,7 +450,8 @@ static kw_status kv_alloc(kw_backend *b, uint32_t num_blocks, uint32_t *got, kw_
         const double fit = room / ((double)block_bytes * parts) - 1;
         const double most = (double)((b->p.max_model_len + b->p.block_size - 1) / b->p.block_size) * b->p.max_seqs;
         if (fit < 1)
-            return kw_fail(err, KW_ENOMEM, "no device memory is left for the KV cache (%.1f GiB within memory_fraction %g)",
+            return kw_fail(err, KW_ENOMEM,
+                           "no device memory is left for the KV cache (%.1f GiB within memory_fraction %g)",
                            room / 0x1p30, b->p.memory_fraction);
         num_blocks = (uint32_t)std::min({ fit, most, 4294967295.0 / b->p.block_size - 2 });
     }
@@ -464,7 +497,10 @@ static void *output_of(const kw_backend *b, uint32_t id)
     return all[id];
 }
 
-static bool small(const kw_backend *b, uint32_t id, uint32_t n) { return n <= GEMV_TOKENS && b->by_gemv[id][n]; }
+static bool small(const kw_backend *b, uint32_t id, uint32_t n)
+{
+    return n <= GEMV_TOKENS && b->by_gemv[id][n];
+}
 
 /* y = W x, + bias of QKV, added to y for O and DOWN. x: n rows of activations, or codes with code_scale. */
 static kw_status linear(kw_backend *b, uint32_t id, uint32_t layer, uint32_t n, const void *x, void *y, kw_error *err)
@@ -472,7 +508,8 @@ static kw_status linear(kw_backend *b, uint32_t id, uint32_t layer, uint32_t n, 
     const kw_place &p = *place_of(b, id);
     const bool fp8 = p.dtype == KW_DT_FP8;
     const float *w_scale = fp8 ? (const float *)(b->arena + p.scales + layer * b->l->layer_stride) : nullptr;
-    const void *w = weight(b, p, layer), *bias = id == QKV && b->l->qkv_bias.bytes ? weight(b, b->l->qkv_bias, layer) : nullptr;
+    const void *w = weight(b, p, layer),
+               *bias = id == QKV && b->l->qkv_bias.bytes ? weight(b, b->l->qkv_bias, layer) : nullptr;
     if (small(b, id, n) && id != HEAD) {
         gemv g = {};
         g.w = w, g.w_scale = w_scale, g.x = x, g.x_scale = fp8 ? b->code_scale : nullptr, g.bias = bias, g.y = y;
@@ -485,12 +522,13 @@ static kw_status linear(kw_backend *b, uint32_t id, uint32_t layer, uint32_t n, 
 
 /* y = W (rms(x) * norm), gathered rows of x where gather is given. */
 static kw_status linear_normed(kw_backend *b, uint32_t id, uint32_t layer, uint32_t n, const uint32_t *gather,
-                                 const kw_place &norm, void *y, kw_error *err)
+                               const kw_place &norm, void *y, kw_error *err)
 {
     const kw_place &p = *place_of(b, id);
     const uint32_t norm_layer = id == HEAD ? 0 : layer;
     if (p.dtype == KW_DT_FP8) {
-        run_norm(b->q, b->act, n, gather, b->x, weight(b, norm, norm_layer), b->codes, b->code_scale, b->c->hidden, b->c->rms_eps);
+        run_norm(b->q, b->act, n, gather, b->x, weight(b, norm, norm_layer), b->codes, b->code_scale, b->c->hidden,
+                 b->c->rms_eps);
         return linear(b, id, layer, n, b->codes, y, err);
     }
     if (small(b, id, n)) {
@@ -560,9 +598,11 @@ static kw_status start(kw_backend *b, in_flight *f, const kw_batch *batch, const
     const bool fp32 = b->act == KW_DT_FP32; /* tiles of queries are for tensor cores: in fp32 every token goes singly */
     const uint32_t single = fp32 ? batch->n_tokens : batch->n_decode;
     uint32_t tiles = 0;
-    for (uint32_t i = batch->n_decode; !fp32 && i < batch->n_seqs; i++) tiles += (batch->seqs[i].len + TILE_QUERIES - 1) / TILE_QUERIES;
-    const step_caps caps = k ? decode_caps(b, k->n)
-                             : step_caps{ batch->n_tokens, batch->n_seqs, batch->n_logits, single ? single + b->items_extra : 0, tiles };
+    for (uint32_t i = batch->n_decode; !fp32 && i < batch->n_seqs; i++)
+        tiles += (batch->seqs[i].len + TILE_QUERIES - 1) / TILE_QUERIES;
+    const step_caps caps =
+        k ? decode_caps(b, k->n)
+          : step_caps{ batch->n_tokens, batch->n_seqs, batch->n_logits, single ? single + b->items_extra : 0, tiles };
     const attention_cut cut = { single, b->items_extra, b->c->sliding_window };
     const size_t words = step_pack(f->words, caps, *batch, cut, b->num_blocks, b->p.block_size);
     cudaError_t e = cudaMemcpyAsync(b->words, f->words, words * sizeof(uint32_t), cudaMemcpyHostToDevice, b->q.stream);
@@ -580,7 +620,10 @@ static kw_status start(kw_backend *b, in_flight *f, const kw_batch *batch, const
     return e == cudaSuccess ? KW_OK : cuda_fail(e, "launching a step", err);
 }
 
-static in_flight *oldest(kw_backend *b) { return &b->flight[b->under_way == 2 ? b->next : b->next ^ 1]; }
+static in_flight *oldest(kw_backend *b)
+{
+    return &b->flight[b->under_way == 2 ? b->next : b->next ^ 1];
+}
 
 static cudaError_t copy_logits(kw_backend *b, in_flight *f)
 {
@@ -645,14 +688,16 @@ static kw_status wait(kw_backend *b, kw_error *err)
 
 /* A batch of n_seqs times len tokens whose every block is the spare one: what it computes does not matter, that it runs
  * does. Arrays in *storage, malloc'd. */
-static kw_status blank_batch(const kw_backend *b, uint32_t n_seqs, uint32_t len, kw_batch *t, uint32_t **storage, kw_error *err)
+static kw_status blank_batch(const kw_backend *b, uint32_t n_seqs, uint32_t len, kw_batch *t, uint32_t **storage,
+                             kw_error *err)
 {
     const uint32_t n = n_seqs * len, blocks = (len + b->p.block_size - 1) / b->p.block_size;
     uint32_t *at = *storage = (uint32_t *)calloc((size_t)3 * n + 4 * n_seqs + (size_t)n_seqs * blocks, sizeof *at);
     if (!at) return kw_fail(err, KW_ENOMEM, "out of memory for a batch of %u tokens", n);
     uint32_t *positions = at + n, *slots = positions + n, *logits = slots + n, *tables = logits + n_seqs;
     kw_batch_seq *seqs = (kw_batch_seq *)(tables + (size_t)n_seqs * blocks);
-    for (uint32_t i = 0; i < n; i++) positions[i] = i % len, slots[i] = b->num_blocks * b->p.block_size + i % b->p.block_size;
+    for (uint32_t i = 0; i < n; i++)
+        positions[i] = i % len, slots[i] = b->num_blocks * b->p.block_size + i % b->p.block_size;
     for (uint32_t i = 0; i < n_seqs * blocks; i++) tables[i] = b->num_blocks;
     for (uint32_t i = 0; i < n_seqs; i++) seqs[i] = { i * len, len, 0 }, logits[i] = i * len + len - 1;
     *t = { n, n_seqs, len == 1 ? n_seqs : 0, at, positions, slots, seqs, tables, blocks, n_seqs, logits };
@@ -675,7 +720,8 @@ static kw_status capture(kw_backend *b, bucket *k, kw_error *err)
 {
     const step_caps caps = decode_caps(b, k->n);
     cudaGraph_t graph = nullptr;
-    cudaError_t e = cudaStreamBeginCapture(b->q.stream, cudaStreamCaptureModeThreadLocal); /* loaders may call CUDA now */
+    cudaError_t e =
+        cudaStreamBeginCapture(b->q.stream, cudaStreamCaptureModeThreadLocal); /* loaders may call CUDA now */
     if (e != cudaSuccess) return cuda_fail(e, "capturing a graph", err);
     kw_status st = enqueue(b, caps, { k->n, k->n, caps.items, 0 }, err);
     e = cudaStreamEndCapture(b->q.stream, &graph);
@@ -698,9 +744,14 @@ static double time_gemv(kw_backend *b, uint32_t id, uint32_t n, kw_error *err)
     for (uint32_t k = 0; k <= REPEATS; k++) { /* the first one loads the kernel */
         const uint32_t layer = id == HEAD ? 0 : k % b->c->layers;
         if (k == 1) cudaEventRecord(f->began, b->q.stream);
-        const kw_status st = id == QKV || id == GATE_UP || id == HEAD
-                                 ? linear_normed(b, id, layer, n, nullptr, id == HEAD ? b->l->final_norm : b->l->attn_norm, y, err)
-                                 : linear(b, id, layer, n, b->fp8 ? b->codes : id == O ? b->att : b->gated, y, err);
+        const kw_status st =
+            id == QKV || id == GATE_UP || id == HEAD
+                ? linear_normed(b, id, layer, n, nullptr, id == HEAD ? b->l->final_norm : b->l->attn_norm, y, err)
+                : linear(b, id, layer, n,
+                         b->fp8    ? b->codes
+                         : id == O ? b->att
+                                   : b->gated,
+                         y, err);
         if (st != KW_OK) return -1;
     }
     cudaEventRecord(f->ended, b->q.stream);
@@ -716,8 +767,12 @@ static kw_status tune(kw_backend *b, kw_error *err)
         if (s > sizes[n - 1]) sizes[n++] = s;
     if (b->rows > sizes[n - 1]) sizes[n++] = b->rows;
     memset(b->by_gemv, 1, sizeof b->by_gemv);
-    const struct { void *at; uint32_t width; } inputs[] = {
-        { b->x, b->c->hidden }, { b->h, b->c->hidden }, { b->att, q_width(b) }, { b->gated, b->c->intermediate } };
+    const struct {
+        void *at;
+        uint32_t width;
+    } inputs[] = {
+        { b->x, b->c->hidden }, { b->h, b->c->hidden }, { b->att, q_width(b) }, { b->gated, b->c->intermediate }
+    };
     for (uint32_t i = 0; i < 4; i++) /* not zeros: products of zeros run faster */
         run_fill(b->q, b->act, inputs[i].at, nullptr, b->rows, inputs[i].width, 1, i, 0, 1);
     if (b->fp8) run_quantise(b->q, b->act, b->rows, b->gated, b->codes, b->code_scale, b->c->intermediate);
@@ -726,13 +781,18 @@ static kw_status tune(kw_backend *b, kw_error *err)
         const bool fp8 = p.dtype == KW_DT_FP8;
         for (uint32_t i = 0; i < n; i++) {
             const uint32_t m = sizes[i];
-            if (m < 4 || (id == HEAD && m > b->p.max_seqs)) continue; /* 1 and 2: gemv reads nothing twice and cannot lose */
+            if (m < 4 || (id == HEAD && m > b->p.max_seqs))
+                continue; /* 1 and 2: gemv reads nothing twice and cannot lose */
             const void *x = fp8 ? b->codes : id == O ? b->att : id == DOWN ? b->gated : b->h;
-            const operands o = { weight(b, p, 0), x, id == QKV && b->l->qkv_bias.bytes ? weight(b, b->l->qkv_bias, 0) : nullptr,
-                                 fp8 ? (const float *)(b->arena + p.scales) : nullptr, fp8 ? b->code_scale : nullptr, output_of(b, id) };
+            const operands o = { weight(b, p, 0),
+                                 x,
+                                 id == QKV && b->l->qkv_bias.bytes ? weight(b, b->l->qkv_bias, 0) : nullptr,
+                                 fp8 ? (const float *)(b->arena + p.scales) : nullptr,
+                                 fp8 ? b->code_scale : nullptr,
+                                 output_of(b, id) };
             double by_gemm;
-            kw_status st = gemm_tune(b->lib, b->q, id, m, o, id == HEAD ? 0 : b->l->layer_stride, id == HEAD ? 1 : b->c->layers,
-                                     &by_gemm, err);
+            kw_status st = gemm_tune(b->lib, b->q, id, m, o, id == HEAD ? 0 : b->l->layer_stride,
+                                     id == HEAD ? 1 : b->c->layers, &by_gemm, err);
             if (st != KW_OK) return st;
             if (m > GEMV_TOKENS) continue;
             const double by_gemv = time_gemv(b, id, m, err);
@@ -780,8 +840,13 @@ static kw_status prepare(kw_backend *b, kw_error *err)
 }
 
 static const kw_backend_ops ops = {
-    KW_BACKEND_ABI, sizeof(kw_backend_ops), "cuda",      probe,        create,       destroy,      device, weights_alloc, stage_alloc, stage_free,
-    upload,         upload_wait,            weights_fill, weights_read, kv_alloc,     kv_fill,      prepare, submit,        wait,
+    KW_BACKEND_ABI, sizeof(kw_backend_ops), "cuda",      probe,      create,  destroy,
+    device,         weights_alloc,          stage_alloc, stage_free, upload,  upload_wait,
+    weights_fill,   weights_read,           kv_alloc,    kv_fill,    prepare, submit,
+    wait,
 };
 
-extern "C" __attribute__((visibility("default"))) const kw_backend_ops *kw_backend_plugin(void) { return &ops; }
+extern "C" __attribute__((visibility("default"))) const kw_backend_ops *kw_backend_plugin(void)
+{
+    return &ops;
+}

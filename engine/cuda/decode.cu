@@ -1,16 +1,20 @@
-/* Attention of single tokens over the paged cache: a block serves one piece of one token's positions for up to eight query
- * heads of one KV head, so each K and V is read once for the whole group. head_dim / V neighbouring lanes ("workers") hold one
- * position between them; each worker keeps its own running softmax, and they are merged once at the end. Of a token's
- * pieces the block that ends last merges the others' sums, which saves a second kernel. */
+/* Attention of single tokens over the paged cache: a block serves one piece of one token's positions for up to eight
+ * query heads of one KV head, so each K and V is read once for the whole group. head_dim / V neighbouring lanes
+ * ("workers") hold one position between them; each worker keeps its own running softmax, and they are merged once at
+ * the end. Of a token's pieces the block that ends last merges the others' sums, which saves a second kernel. */
 #include "engine/cuda/kernels.cuh"
 
-namespace kw {
+namespace kw
+{
 
 constexpr int DECODE_WARPS = 4, DECODE_THREADS = DECODE_WARPS * 32, AHEAD = 4; /* positions a worker loads before use */
 constexpr float LOG2E = 1.44269504f;
 
 /* exp2(a - b) where both may be -inf: then 0. */
-__device__ __forceinline__ float weight(float a, float b) { return a == -INFINITY ? 0.0f : exp2f(a - b); }
+__device__ __forceinline__ float weight(float a, float b)
+{
+    return a == -INFINITY ? 0.0f : exp2f(a - b);
+}
 
 template <class T, int D, int G>
 __global__ void __launch_bounds__(DECODE_THREADS) decode_attention(step s, attention a, float scale)
@@ -24,7 +28,8 @@ __global__ void __launch_bounds__(DECODE_THREADS) decode_attention(step s, atten
     if (blockIdx.x >= s.header->n_items) return;
     const attention_item item = s.items[blockIdx.x];
     const uint32_t group = a.shape.heads / a.shape.kv_heads, chunks = (group + 7) / 8;
-    const uint32_t kv_head = blockIdx.y / chunks, in_group = blockIdx.y % chunks * 8, heads = min(group - in_group, (uint32_t)G);
+    const uint32_t kv_head = blockIdx.y / chunks, in_group = blockIdx.y % chunks * 8,
+                   heads = min(group - in_group, (uint32_t)G);
     const uint32_t head0 = kv_head * group + in_group;
     const uint32_t *table = s.tables + (size_t)s.token_seq[item.token] * s.header->table_stride;
     const uint32_t shift = a.shape.block_shift, mask = (1u << shift) - 1;
@@ -51,7 +56,8 @@ __global__ void __launch_bounds__(DECODE_THREADS) decode_attention(step s, atten
                 k[u] = v[u] = vec16{};
                 continue;
             }
-            const size_t at = ((((size_t)table[pos >> shift] * a.shape.kv_heads + kv_head) << shift) + (pos & mask)) * D + sub * V;
+            const size_t at =
+                ((((size_t)table[pos >> shift] * a.shape.kv_heads + kv_head) << shift) + (pos & mask)) * D + sub * V;
             k[u] = load16((const T *)a.k + at);
             v[u] = load16((const T *)a.v + at);
         }
@@ -103,7 +109,8 @@ __global__ void __launch_bounds__(DECODE_THREADS) decode_attention(step s, atten
             most[g] = now;
             sum[g] = sum[g] * mine + __shfl_xor_sync(0xffffffffu, sum[g], o) * theirs;
 #pragma unroll
-            for (int i = 0; i < V; i++) acc[g][i] = acc[g][i] * mine + __shfl_xor_sync(0xffffffffu, acc[g][i], o) * theirs;
+            for (int i = 0; i < V; i++)
+                acc[g][i] = acc[g][i] * mine + __shfl_xor_sync(0xffffffffu, acc[g][i], o) * theirs;
         }
         if (lane < LANES) {
             if (lane == 0) part_max[warp * G + g] = most[g], part_sum[warp * G + g] = sum[g];
@@ -158,19 +165,27 @@ template <class T, int D> void launch_decode(queue &q, const step &s, uint32_t i
     const uint32_t group = a.shape.heads / a.shape.kv_heads;
     const dim3 grid(items, a.shape.kv_heads * attention_chunks(a.shape));
     const float scale = 1.0f / sqrtf((float)D);
-    if (group == 1) launch(q, grid, DECODE_THREADS, decode_attention<T, D, 1>, s, a, scale);
-    else if (group <= 4) launch(q, grid, DECODE_THREADS, decode_attention<T, D, 4>, s, a, scale);
-    else launch(q, grid, DECODE_THREADS, decode_attention<T, D, 8>, s, a, scale);
+    if (group == 1)
+        launch(q, grid, DECODE_THREADS, decode_attention<T, D, 1>, s, a, scale);
+    else if (group <= 4)
+        launch(q, grid, DECODE_THREADS, decode_attention<T, D, 4>, s, a, scale);
+    else
+        launch(q, grid, DECODE_THREADS, decode_attention<T, D, 8>, s, a, scale);
 }
 
-bool attention_supports(kw_dtype t, uint32_t head_dim) { return t != KW_DT_FP8 && (head_dim == 64 || head_dim == 128); }
+bool attention_supports(kw_dtype t, uint32_t head_dim)
+{
+    return t != KW_DT_FP8 && (head_dim == 64 || head_dim == 128);
+}
 
 void run_decode_attention(queue &q, kw_dtype t, const step &s, uint32_t items, const attention &a)
 {
     with_type(t, [&](auto z) {
         using T = decltype(z);
-        if (a.shape.head_dim == 64) launch_decode<T, 64>(q, s, items, a);
-        else launch_decode<T, 128>(q, s, items, a);
+        if (a.shape.head_dim == 64)
+            launch_decode<T, 64>(q, s, items, a);
+        else
+            launch_decode<T, 128>(q, s, items, a);
     });
 }
 

@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-namespace kw {
+namespace kw
+{
 
 kw_status cuda_fail(cudaError_t e, const char *what, kw_error *err)
 {
     cudaGetLastError(); /* what is not sticky is dealt with here */
-    return kw_fail(err, e == cudaErrorMemoryAllocation ? KW_ENOMEM : KW_EFAIL, "CUDA: %s: %s", what, cudaGetErrorString(e));
+    return kw_fail(err, e == cudaErrorMemoryAllocation ? KW_ENOMEM : KW_EFAIL, "CUDA: %s: %s", what,
+                   cudaGetErrorString(e));
 }
 
 kw_status devices_probe(uint32_t *n, kw_error *err)
@@ -19,12 +21,15 @@ kw_status devices_probe(uint32_t *n, kw_error *err)
     *n = e == cudaSuccess ? (uint32_t)count : 0;
     if (e == cudaErrorInsufficientDriver) {
         cudaGetLastError();
-        return kw_fail(err, KW_EFAIL, "CUDA: no NVIDIA driver, or one older than CUDA %d.%d needs: install a driver of branch "
-                       "580 or newer; --backend cpu needs none", runtime / 1000, runtime / 10 % 100);
+        return kw_fail(err, KW_EFAIL,
+                       "CUDA: no NVIDIA driver, or one older than CUDA %d.%d needs: install a driver of branch "
+                       "580 or newer; --backend cpu needs none",
+                       runtime / 1000, runtime / 10 % 100);
     }
     if (e == cudaErrorNoDevice || (e == cudaSuccess && count == 0)) {
         cudaGetLastError();
-        return kw_fail(err, KW_EFAIL, "CUDA: the driver sees no GPU (nvidia-smi lists them; CUDA_VISIBLE_DEVICES may hide "
+        return kw_fail(err, KW_EFAIL,
+                       "CUDA: the driver sees no GPU (nvidia-smi lists them; CUDA_VISIBLE_DEVICES may hide "
                        "them); --backend cpu needs none");
     }
     return e == cudaSuccess ? KW_OK : cuda_fail(e, "counting devices", err);
@@ -35,12 +40,18 @@ static const struct {
     const char *name; /* the first that is part of the device's name */
     double bandwidth, flops_16, flops_8;
 } sheets[] = {
-    { "H200", 4.8e12, 989.5e12, 1979e12 },          { "H100 NVL", 3.9e12, 835e12, 1671e12 },
-    { "H100 PCIe", 2.0e12, 756e12, 1513e12 },       { "H100", 3.35e12, 989.5e12, 1979e12 },
-    { "A100-SXM4-80GB", 2.039e12, 312e12, 0 },      { "A100 80GB PCIe", 1.935e12, 312e12, 0 },
-    { "A100", 1.555e12, 312e12, 0 },                { "B200", 8.0e12, 2250e12, 4500e12 },
-    { "L40S", 864e9, 362e12, 733e12 },              { "L4", 300e9, 121e12, 242e12 },
-    { "A10G", 600e9, 70e12, 0 },                    { "RTX 4090", 1008e9, 165.2e12, 330.3e12 },
+    { "H200", 4.8e12, 989.5e12, 1979e12 },
+    { "H100 NVL", 3.9e12, 835e12, 1671e12 },
+    { "H100 PCIe", 2.0e12, 756e12, 1513e12 },
+    { "H100", 3.35e12, 989.5e12, 1979e12 },
+    { "A100-SXM4-80GB", 2.039e12, 312e12, 0 },
+    { "A100 80GB PCIe", 1.935e12, 312e12, 0 },
+    { "A100", 1.555e12, 312e12, 0 },
+    { "B200", 8.0e12, 2250e12, 4500e12 },
+    { "L40S", 864e9, 362e12, 733e12 },
+    { "L4", 300e9, 121e12, 242e12 },
+    { "A10G", 600e9, 70e12, 0 },
+    { "RTX 4090", 1008e9, 165.2e12, 330.3e12 },
 };
 
 /* The driver's version and the clocks now, from NVML where it can be opened; unknown otherwise. */
@@ -50,7 +61,8 @@ static void describe_nvml(const char *bus_id, kw_device *d)
     if (!lib) return;
     int (*init)(void) = (int (*)(void))dlsym(lib, "nvmlInit_v2");
     int (*version)(char *, unsigned) = (int (*)(char *, unsigned))dlsym(lib, "nvmlSystemGetDriverVersion");
-    int (*handle)(const char *, void **) = (int (*)(const char *, void **))dlsym(lib, "nvmlDeviceGetHandleByPciBusId_v2");
+    int (*handle)(const char *, void **) =
+        (int (*)(const char *, void **))dlsym(lib, "nvmlDeviceGetHandleByPciBusId_v2");
     int (*clock)(void *, int, unsigned *) = (int (*)(void *, int, unsigned *))dlsym(lib, "nvmlDeviceGetClockInfo");
     int (*stop)(void) = (int (*)(void))dlsym(lib, "nvmlShutdown");
     if (init && version && handle && clock && stop && init() == 0) {

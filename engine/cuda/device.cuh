@@ -6,7 +6,8 @@ extern "C" {
 #include "engine/backend.h"
 }
 
-namespace kw {
+namespace kw
+{
 
 /* A CUDA call that failed, as a kw_status: KW_ENOMEM where memory was short, else KW_EFAIL. */
 kw_status cuda_fail(cudaError_t e, const char *what, kw_error *err);

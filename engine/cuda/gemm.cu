@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-namespace kw {
+namespace kw
+{
 
 constexpr uint32_t PRODUCTS = 8;
 constexpr int SUGGESTIONS = 8, REPEATS = 5;
@@ -19,8 +20,8 @@ struct plan { /* of one product for one number of tokens */
 struct slot {
     product p;
     cublasLtMatmulDesc_t desc;
-    plan **plans;  /* [max_tokens + 1] */
-    bool rescale;  /* fp8 without vectors of scales: y in fp32 to scratch, then run_rescale */
+    plan **plans; /* [max_tokens + 1] */
+    bool rescale; /* fp8 without vectors of scales: y in fp32 to scratch, then run_rescale */
 };
 struct gemm {
     void *lib;
@@ -47,7 +48,8 @@ struct gemm {
 
 static kw_status lt_fail(gemm *g, cublasStatus_t s, const char *what, kw_error *err)
 {
-    return kw_fail(err, s == CUBLAS_STATUS_ALLOC_FAILED ? KW_ENOMEM : KW_EFAIL, "cuBLASLt: %s: %s", what, g->status_string(s));
+    return kw_fail(err, s == CUBLAS_STATUS_ALLOC_FAILED ? KW_ENOMEM : KW_EFAIL, "cuBLASLt: %s: %s", what,
+                   g->status_string(s));
 }
 
 /* The version whose header this was compiled with, from the loader's path or the toolkit's usual place. */
@@ -76,8 +78,10 @@ kw_status gemm_open(gemm **out, uint32_t capability, uint32_t max_tokens, kw_err
     g->lib = open_library();
     kw_status st = KW_OK;
     if (!g->lib) {
-        st = kw_fail(err, KW_EFAIL, "no libcublasLt.so.%d: install the CUDA toolkit %d (Debian: libcublas-13-0 of NVIDIA's "
-                     "repository; pip: nvidia-cublas) and add its folder to LD_LIBRARY_PATH", CUBLAS_VER_MAJOR, CUBLAS_VER_MAJOR);
+        st = kw_fail(err, KW_EFAIL,
+                     "no libcublasLt.so.%d: install the CUDA toolkit %d (Debian: libcublas-13-0 of NVIDIA's "
+                     "repository; pip: nvidia-cublas) and add its folder to LD_LIBRARY_PATH",
+                     CUBLAS_VER_MAJOR, CUBLAS_VER_MAJOR);
     } else if (!(find(g->lib, "cublasLtCreate", &g->create) && find(g->lib, "cublasLtDestroy", &g->destroy) &&
                  find(g->lib, "cublasLtGetStatusString", &g->status_string) &&
                  find(g->lib, "cublasLtMatmulDescCreate", &g->desc_create) &&
@@ -94,13 +98,17 @@ kw_status gemm_open(gemm **out, uint32_t capability, uint32_t max_tokens, kw_err
         cublasStatus_t s = g->create(&g->handle);
         if (s == CUBLAS_STATUS_SUCCESS) s = g->preference_create(&g->preference);
         if (s == CUBLAS_STATUS_SUCCESS)
-            s = g->preference_set(g->preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &WORKSPACE, sizeof WORKSPACE);
-        if (s != CUBLAS_STATUS_SUCCESS) st = lt_fail(g, s, "opening", err);
+            s = g->preference_set(g->preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &WORKSPACE,
+                                  sizeof WORKSPACE);
+        if (s != CUBLAS_STATUS_SUCCESS)
+            st = lt_fail(g, s, "opening", err);
         else if (cudaMalloc(&g->workspace, WORKSPACE) != cudaSuccess)
             st = kw_fail(err, KW_ENOMEM, "no device memory for cuBLASLt's workspace (32 MiB)");
     }
-    if (st != KW_OK) gemm_close(g);
-    else *out = g;
+    if (st != KW_OK)
+        gemm_close(g);
+    else
+        *out = g;
     return st;
 }
 
@@ -123,14 +131,19 @@ static cudaDataType_t type_of(kw_dtype t)
     return t == KW_DT_FP32 ? CUDA_R_32F : t == KW_DT_BF16 ? CUDA_R_16BF : t == KW_DT_FP16 ? CUDA_R_16F : CUDA_R_8F_E4M3;
 }
 
-static kw_dtype out_type(const slot &s) { return s.rescale ? KW_DT_FP32 : s.p.out; }
+static kw_dtype out_type(const slot &s)
+{
+    return s.rescale ? KW_DT_FP32 : s.p.out;
+}
 
 /* cuBLASLt is column-major: W is a (cols x rows) matrix to be transposed, x is (cols x tokens), y (rows x tokens). */
 static cublasStatus_t init_layouts(gemm *g, const slot &s, uint32_t tokens, plan *p)
 {
     cublasStatus_t st = g->layout_init(&p->w, sizeof p->w, type_of(s.p.in), s.p.cols, s.p.rows, s.p.cols);
-    if (st == CUBLAS_STATUS_SUCCESS) st = g->layout_init(&p->x, sizeof p->x, type_of(s.p.in), s.p.cols, tokens, s.p.cols);
-    if (st == CUBLAS_STATUS_SUCCESS) st = g->layout_init(&p->y, sizeof p->y, type_of(out_type(s)), s.p.rows, tokens, s.p.rows);
+    if (st == CUBLAS_STATUS_SUCCESS)
+        st = g->layout_init(&p->x, sizeof p->x, type_of(s.p.in), s.p.cols, tokens, s.p.cols);
+    if (st == CUBLAS_STATUS_SUCCESS)
+        st = g->layout_init(&p->y, sizeof p->y, type_of(out_type(s)), s.p.rows, tokens, s.p.rows);
     return st;
 }
 
@@ -153,13 +166,15 @@ static cublasStatus_t make_desc(gemm *g, slot *s)
         const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
         const void *some = g->workspace; /* as below */
         st = g->desc_set(s->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue);
-        if (st == CUBLAS_STATUS_SUCCESS) st = g->desc_set(s->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &some, sizeof some);
+        if (st == CUBLAS_STATUS_SUCCESS)
+            st = g->desc_set(s->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &some, sizeof some);
     }
     if (st == CUBLAS_STATUS_SUCCESS && s->p.in == KW_DT_FP8 && !s->rescale) {
         const cublasLtMatmulMatrixScale_t mode = CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
         const float *some = (const float *)g->workspace; /* suggestions want to see pointers; run sets the real ones */
         st = g->desc_set(s->desc, CUBLASLT_MATMUL_DESC_A_SCALE_MODE, &mode, sizeof mode);
-        if (st == CUBLAS_STATUS_SUCCESS) st = g->desc_set(s->desc, CUBLASLT_MATMUL_DESC_B_SCALE_MODE, &mode, sizeof mode);
+        if (st == CUBLAS_STATUS_SUCCESS)
+            st = g->desc_set(s->desc, CUBLASLT_MATMUL_DESC_B_SCALE_MODE, &mode, sizeof mode);
         if (st == CUBLAS_STATUS_SUCCESS)
             st = g->desc_set(s->desc, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &some, sizeof some);
         if (st == CUBLAS_STATUS_SUCCESS)
@@ -178,12 +193,12 @@ kw_status gemm_add(gemm *g, uint32_t id, const product &p, size_t *scratch, kw_e
     if (!s->plans && !(s->plans = (plan **)calloc((size_t)g->max_tokens + 1, sizeof *s->plans)))
         return kw_fail(err, KW_ENOMEM, "out of memory for cuBLASLt's plans");
     const uint32_t tokens = g->max_tokens < 16 ? g->max_tokens : 16;
-    bool found = make_desc(g, s) == CUBLAS_STATUS_SUCCESS && init_layouts(g, *s, tokens, &trial) == CUBLAS_STATUS_SUCCESS &&
-                 suggest(g, *s, &trial, &r, 1) == 1;
+    bool found = make_desc(g, s) == CUBLAS_STATUS_SUCCESS &&
+                 init_layouts(g, *s, tokens, &trial) == CUBLAS_STATUS_SUCCESS && suggest(g, *s, &trial, &r, 1) == 1;
     if (!found && p.in == KW_DT_FP8) { /* vectors of scales are Hopper's alone */
         s->rescale = true;
-        found = make_desc(g, s) == CUBLAS_STATUS_SUCCESS && init_layouts(g, *s, tokens, &trial) == CUBLAS_STATUS_SUCCESS &&
-                suggest(g, *s, &trial, &r, 1) == 1;
+        found = make_desc(g, s) == CUBLAS_STATUS_SUCCESS &&
+                init_layouts(g, *s, tokens, &trial) == CUBLAS_STATUS_SUCCESS && suggest(g, *s, &trial, &r, 1) == 1;
         *scratch = (size_t)g->max_tokens * p.rows * sizeof(float);
     }
     if (!found)
@@ -192,7 +207,10 @@ kw_status gemm_add(gemm *g, uint32_t id, const product &p, size_t *scratch, kw_e
     return KW_OK;
 }
 
-void gemm_set_scratch(gemm *g, void *scratch) { g->scratch = scratch; }
+void gemm_set_scratch(gemm *g, void *scratch)
+{
+    g->scratch = scratch;
+}
 
 static cublasStatus_t enqueue(gemm *g, queue &q, slot *s, uint32_t tokens, const plan *p, const operands &o)
 {
@@ -206,12 +224,12 @@ static cublasStatus_t enqueue(gemm *g, queue &q, slot *s, uint32_t tokens, const
             st = g->desc_set(s->desc, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &o.x_scale, sizeof o.x_scale);
     }
     if (st == CUBLAS_STATUS_SUCCESS)
-        st = g->matmul(g->handle, s->desc, &one, o.w, (cublasLtMatrixLayout_t)&p->w, o.x, (cublasLtMatrixLayout_t)&p->x, beta, y,
-                       (cublasLtMatrixLayout_t)&p->y, y, (cublasLtMatrixLayout_t)&p->y, &p->algo, g->workspace, WORKSPACE,
-                       q.stream);
+        st = g->matmul(g->handle, s->desc, &one, o.w, (cublasLtMatrixLayout_t)&p->w, o.x, (cublasLtMatrixLayout_t)&p->x,
+                       beta, y, (cublasLtMatrixLayout_t)&p->y, y, (cublasLtMatrixLayout_t)&p->y, &p->algo, g->workspace,
+                       WORKSPACE, q.stream);
     if (st == CUBLAS_STATUS_SUCCESS && s->rescale)
-        run_rescale(q, s->p.out, tokens, (const float *)y, o.w_scale, o.x_scale, s->p.bias ? o.bias : nullptr, s->p.add, o.y,
-                    s->p.rows);
+        run_rescale(q, s->p.out, tokens, (const float *)y, o.w_scale, o.x_scale, s->p.bias ? o.bias : nullptr, s->p.add,
+                    o.y, s->p.rows);
     return st;
 }
 
@@ -266,8 +284,8 @@ kw_status gemm_tune(gemm *g, queue &q, uint32_t id, uint32_t tokens, operands o,
     cudaEventDestroy(ended);
     if (best < 0) {
         free(p);
-        return kw_fail(err, KW_EFAIL, "cuBLASLt: no kernel runs %s [%u x %u] for %u tokens", kw_dtype_name(s->p.in), s->p.rows,
-                       s->p.cols, tokens);
+        return kw_fail(err, KW_EFAIL, "cuBLASLt: no kernel runs %s [%u x %u] for %u tokens", kw_dtype_name(s->p.in),
+                       s->p.rows, s->p.cols, tokens);
     }
     p->tuned = true;
     free(s->plans[tokens]);
@@ -292,8 +310,8 @@ static plan *plan_for(gemm *g, slot *s, uint32_t tokens, kw_error *err)
     } else if (suggest(g, *s, p, &r, 1) == 1) {
         p->algo = r.algo;
     } else {
-        kw_fail(err, KW_EFAIL, "cuBLASLt: no kernel for %s [%u x %u] and %u tokens", kw_dtype_name(s->p.in), s->p.rows, s->p.cols,
-                tokens);
+        kw_fail(err, KW_EFAIL, "cuBLASLt: no kernel for %s [%u x %u] and %u tokens", kw_dtype_name(s->p.in), s->p.rows,
+                s->p.cols, tokens);
         free(p);
         return nullptr;
     }

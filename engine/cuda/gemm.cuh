@@ -1,11 +1,13 @@
-/* engine/cuda/gemm.cuh - matrix products of many tokens through cuBLASLt, which is opened at run time: 541 MB that nothing else
- * should wait for. A product is one use of a matrix shape (QKV of every layer); its plan for a number of tokens is found
- * once and kept. y[t][r] = sum_c w[r][c] x[t][c], W row-major as Hugging Face stores it, sums in fp32 (never TF32). */
+/* engine/cuda/gemm.cuh - matrix products of many tokens through cuBLASLt, which is opened at run time: 541 MB that
+ * nothing else should wait for. A product is one use of a matrix shape (QKV of every layer); its plan for a number of
+ * tokens is found once and kept. y[t][r] = sum_c w[r][c] x[t][c], W row-major as Hugging Face stores it, sums in fp32
+ * (never TF32). */
 #ifndef KW_CUDA_GEMM_CUH
 #define KW_CUDA_GEMM_CUH
 #include "engine/cuda/kernels.cuh"
 
-namespace kw {
+namespace kw
+{
 
 struct gemm; /* the library, its plans and its workspace */
 

@@ -1,9 +1,11 @@
-/* y = W x for up to 8 tokens. A block holds GEMV_ROWS rows of W; its four warps share the columns out, so all of x and of the
- * block's rows is read once, 16 bytes a lane and several loads in flight before the first is used. RMSNorm costs no pass of
- * its own: y = r * (W (x * norm)) where r = 1 / rms(x), and the sum of squares falls out of the same reading of x. */
+/* y = W x for up to 8 tokens. A block holds GEMV_ROWS rows of W; its four warps share the columns out, so all of x and
+ * of the block's rows is read once, 16 bytes a lane and several loads in flight before the first is used. RMSNorm costs
+ * no pass of its own: y = r * (W (x * norm)) where r = 1 / rms(x), and the sum of squares falls out of the same reading
+ * of x. */
 #include "engine/cuda/kernels.cuh"
 
-namespace kw {
+namespace kw
+{
 
 constexpr int GEMV_ROWS = 4, GEMV_WARPS = 4, GEMV_THREADS = GEMV_WARPS * 32;
 enum gemv_mode { PLAIN, NORMED, GATED }; /* GATED: normed, and rows are gate, up pairs through SwiGLU */
@@ -19,17 +21,18 @@ template <int N> __device__ __forceinline__ void block_sums(float (&v)[N], float
     __syncthreads();
 }
 
-template <class W, class T, class Y, int B, int MODE>
-__global__ void __launch_bounds__(GEMV_THREADS) gemv_rows(gemv g)
+template <class W, class T, class Y, int B, int MODE> __global__ void __launch_bounds__(GEMV_THREADS) gemv_rows(gemv g)
 {
     constexpr int V = lanes_of<W>, U = B <= 2 ? 4 : 2, R = GEMV_ROWS, N = R * B + (MODE == PLAIN ? 0 : B);
     KW_SHARED(float, part, [GEMV_WARPS * N]);
-    /* Row r of the block; gate rows first, then the up rows that belong to them. Past the last: the last again, unused. */
+    /* Row r of the block; gate rows first, then the up rows that belong to them. Past the last: the last again, unused.
+     */
     const uint32_t first = blockIdx.x * (MODE == GATED ? R / 2 : R), half = g.rows / 2;
     const W *w[R];
 #pragma unroll
     for (int r = 0; r < R; r++) {
-        uint32_t row = MODE == GATED ? min(first + r % (R / 2), half - 1) + (r < R / 2 ? 0 : half) : min(first + r, g.rows - 1);
+        uint32_t row =
+            MODE == GATED ? min(first + r % (R / 2), half - 1) + (r < R / 2 ? 0 : half) : min(first + r, g.rows - 1);
         w[r] = (const W *)g.w + (size_t)row * g.cols;
     }
     const uint32_t n = g.cols / V; /* vec16s in a row */
@@ -95,7 +98,8 @@ __global__ void __launch_bounds__(GEMV_THREADS) gemv_rows(gemv g)
     if (MODE != PLAIN) {
         const float norm = rsqrtf(total(R * B + b) / g.cols + g.eps);
         v *= norm;
-        if (MODE == GATED) v = v / (1.0f + (sizeof(T) == 4 ? expf(-v) : __expf(-v))) * (total((r + R / 2) * B + b) * norm);
+        if (MODE == GATED)
+            v = v / (1.0f + (sizeof(T) == 4 ? expf(-v) : __expf(-v))) * (total((r + R / 2) * B + b) * norm);
     }
     if (g.x_scale) v = v * g.w_scale[row] * g.x_scale[b];
     if (g.bias) v += to_float(((const T *)g.bias)[row]);
@@ -108,10 +112,14 @@ template <class W, class T, class Y, int MODE> void launch_gemv(queue &q, const 
 {
     const uint32_t rows = MODE == GATED ? g.rows / 2 : g.rows, each = MODE == GATED ? GEMV_ROWS / 2 : GEMV_ROWS;
     const dim3 grid((rows + each - 1) / each);
-    if (g.tokens == 1) launch(q, grid, GEMV_THREADS, gemv_rows<W, T, Y, 1, MODE>, g);
-    else if (g.tokens == 2) launch(q, grid, GEMV_THREADS, gemv_rows<W, T, Y, 2, MODE>, g);
-    else if (g.tokens <= 4) launch(q, grid, GEMV_THREADS, gemv_rows<W, T, Y, 4, MODE>, g);
-    else launch(q, grid, GEMV_THREADS, gemv_rows<W, T, Y, 8, MODE>, g);
+    if (g.tokens == 1)
+        launch(q, grid, GEMV_THREADS, gemv_rows<W, T, Y, 1, MODE>, g);
+    else if (g.tokens == 2)
+        launch(q, grid, GEMV_THREADS, gemv_rows<W, T, Y, 2, MODE>, g);
+    else if (g.tokens <= 4)
+        launch(q, grid, GEMV_THREADS, gemv_rows<W, T, Y, 4, MODE>, g);
+    else
+        launch(q, grid, GEMV_THREADS, gemv_rows<W, T, Y, 8, MODE>, g);
 }
 
 void run_gemv(queue &q, kw_dtype t, const gemv &g)
@@ -122,10 +130,14 @@ void run_gemv(queue &q, kw_dtype t, const gemv &g)
     }
     with_type(t, [&](auto z) {
         using T = decltype(z);
-        if (g.swiglu) launch_gemv<T, T, T, GATED>(q, g);
-        else if (g.norm && g.fp32_out) launch_gemv<T, T, float, NORMED>(q, g);
-        else if (g.norm) launch_gemv<T, T, T, NORMED>(q, g);
-        else launch_gemv<T, T, T, PLAIN>(q, g);
+        if (g.swiglu)
+            launch_gemv<T, T, T, GATED>(q, g);
+        else if (g.norm && g.fp32_out)
+            launch_gemv<T, T, float, NORMED>(q, g);
+        else if (g.norm)
+            launch_gemv<T, T, T, NORMED>(q, g);
+        else
+            launch_gemv<T, T, T, PLAIN>(q, g);
     });
 }
 

@@ -1,24 +1,27 @@
-/* Attention of prompt chunks over the paged cache, causal, after any number of cached positions: a block holds 64 queries of one
- * head (16 a warp) and walks over tiles of 64 positions. S = Q K^T and O += P V on tensor cores, softmax in registers; the
- * tile of V is copied while S is computed, the next tile of K while O is (Dao, arXiv:2307.08691). */
+/* Attention of prompt chunks over the paged cache, causal, after any number of cached positions: a block holds 64
+ * queries of one head (16 a warp) and walks over tiles of 64 positions. S = Q K^T and O += P V on tensor cores, softmax
+ * in registers; the tile of V is copied while S is computed, the next tile of K while O is (Dao, arXiv:2307.08691). */
 #include "engine/cuda/kernels.cuh"
 
-namespace kw {
+namespace kw
+{
 
 constexpr int PREFILL_THREADS = 128, KEYS = 64;
 
 /* Positions [first, first + KEYS) of one KV head into shared rows of D + 8 values (the 16 bytes more keep the rows of a
  * matrix in different banks); rows at or past end become zeros. */
 template <class T, int D>
-__device__ __forceinline__ void copy_tile(T *tile, const T *cache, const uint32_t *table, uint32_t kv_heads, uint32_t kv_head,
-                                          uint32_t shift, uint32_t first, uint32_t end)
+__device__ __forceinline__ void copy_tile(T *tile, const T *cache, const uint32_t *table, uint32_t kv_heads,
+                                          uint32_t kv_head, uint32_t shift, uint32_t first, uint32_t end)
 {
     for (uint32_t i = threadIdx.x; i < KEYS * (D / 8); i += PREFILL_THREADS) {
         const uint32_t row = i / (D / 8), col = i % (D / 8) * 8, pos = first + row;
         const bool valid = pos < end;
         const size_t block = valid ? table[pos >> shift] : 0;
         copy_async(tile + row * (D + 8) + col,
-                   cache + (((block * kv_heads + kv_head) << shift) + (valid ? pos & ((1u << shift) - 1) : 0)) * D + col, valid);
+                   cache + (((block * kv_heads + kv_head) << shift) + (valid ? pos & ((1u << shift) - 1) : 0)) * D +
+                       col,
+                   valid);
     }
     copy_async_commit();
 }
@@ -68,7 +71,8 @@ __global__ void __launch_bounds__(PREFILL_THREADS) prefill_attention(step s, att
                 multiply<T>(p[2 * n], qf[i], b[0], b[1]);
                 multiply<T>(p[2 * n + 1], qf[i], b[2], b[3]);
             }
-        /* This lane holds rows lane / 4 and lane / 4 + 8 of its warp's 16, each at columns 8 n + 2 (lane % 4) + {0, 1}. */
+            /* This lane holds rows lane / 4 and lane / 4 + 8 of its warp's 16, each at columns 8 n + 2 (lane % 4) + {0,
+             * 1}. */
 #pragma unroll
         for (int r = 0; r < 2; r++) {
             const uint32_t query = from + warp * 16 + lane / 4 + r * 8;
@@ -102,11 +106,13 @@ __global__ void __launch_bounds__(PREFILL_THREADS) prefill_attention(step s, att
 #pragma unroll
         for (int i = 0; i < KEYS / 16; i++) {
             const uint32_t pf[4] = { pack_two<T>(p[2 * i][0], p[2 * i][1]), pack_two<T>(p[2 * i][2], p[2 * i][3]),
-                                     pack_two<T>(p[2 * i + 1][0], p[2 * i + 1][1]), pack_two<T>(p[2 * i + 1][2], p[2 * i + 1][3]) };
+                                     pack_two<T>(p[2 * i + 1][0], p[2 * i + 1][1]),
+                                     pack_two<T>(p[2 * i + 1][2], p[2 * i + 1][3]) };
 #pragma unroll
             for (int n = 0; n < D / 16; n++) {
                 uint32_t b[4];
-                load_matrices_transposed(b, v_tile + (i * 16 + lane / 8 % 2 * 8 + lane % 8) * (D + 8) + n * 16 + lane / 16 * 8);
+                load_matrices_transposed(b, v_tile + (i * 16 + lane / 8 % 2 * 8 + lane % 8) * (D + 8) + n * 16 +
+                                                lane / 16 * 8);
                 multiply<T>(o[2 * n], pf, b[0], b[1]);
                 multiply<T>(o[2 * n + 1], pf, b[2], b[3]);
             }
@@ -134,11 +140,15 @@ template <class T, int D> void launch_prefill(queue &q, const step &s, uint32_t 
 void run_prefill_attention(queue &q, kw_dtype t, const step &s, uint32_t tiles, const attention &a)
 {
     if (t == KW_DT_FP16) {
-        if (a.shape.head_dim == 64) launch_prefill<fp16, 64>(q, s, tiles, a);
-        else launch_prefill<fp16, 128>(q, s, tiles, a);
+        if (a.shape.head_dim == 64)
+            launch_prefill<fp16, 64>(q, s, tiles, a);
+        else
+            launch_prefill<fp16, 128>(q, s, tiles, a);
     } else {
-        if (a.shape.head_dim == 64) launch_prefill<bf16, 64>(q, s, tiles, a);
-        else launch_prefill<bf16, 128>(q, s, tiles, a);
+        if (a.shape.head_dim == 64)
+            launch_prefill<bf16, 64>(q, s, tiles, a);
+        else
+            launch_prefill<bf16, 128>(q, s, tiles, a);
     }
 }
 

@@ -2,19 +2,22 @@
 #include "engine/model/synthetic.h"
 #include <float.h>
 
-namespace kw {
+namespace kw
+{
 
 constexpr int THREADS = 256, WARPS = THREADS / 32;
 
 template <class T>
-__global__ void __launch_bounds__(THREADS) embed(step s, const T *table, const uint32_t *previous, T *x, uint32_t hidden)
+__global__ void __launch_bounds__(THREADS)
+    embed(step s, const T *table, const uint32_t *previous, T *x, uint32_t hidden)
 {
     begin();
     uint32_t t = blockIdx.x, id = s.tokens[t];
     if (id & KW_TOKEN_PREVIOUS) id = previous[id & ~KW_TOKEN_PREVIOUS];
     const T *from = table + (size_t)id * hidden;
     T *to_row = x + (size_t)t * hidden;
-    for (uint32_t i = threadIdx.x * lanes_of<T>; i < hidden; i += THREADS * lanes_of<T>) store16(to_row + i, load16(from + i));
+    for (uint32_t i = threadIdx.x * lanes_of<T>; i < hidden; i += THREADS * lanes_of<T>)
+        store16(to_row + i, load16(from + i));
 }
 
 /* The scale of a row for fp8 and its inverse, as kw_fp8_quantise: each operation rounded on its own. */
@@ -37,7 +40,10 @@ template <class T, class F> __device__ __forceinline__ void quantise_row(uint32_
     const float s = fp8_scale(block_max<WARPS>(amax)), inverse = __fdiv_rn(1.0f, s);
     for (uint32_t i = threadIdx.x * V; i < width; i += THREADS * V) {
         f(i, v);
-        union { fp8 code[V]; uint32_t word[V / 4]; } u;
+        union {
+            fp8 code[V];
+            uint32_t word[V / 4];
+        } u;
 #pragma unroll
         for (int j = 0; j < V; j++) u.code[j] = to<fp8>(__fmul_rn(v[j], inverse));
 #pragma unroll
@@ -48,7 +54,7 @@ template <class T, class F> __device__ __forceinline__ void quantise_row(uint32_
 
 template <class T, class O>
 __global__ void __launch_bounds__(THREADS)
-norm_rows(const uint32_t *gather, const T *x, const T *norm, O *out, float *scale, uint32_t hidden, float eps)
+    norm_rows(const uint32_t *gather, const T *x, const T *norm, O *out, float *scale, uint32_t hidden, float eps)
 {
     constexpr int V = lanes_of<T>;
     begin();
@@ -61,7 +67,7 @@ norm_rows(const uint32_t *gather, const T *x, const T *norm, O *out, float *scal
         for (int j = 0; j < V; j++) sum += v[j] * v[j];
     }
     const float r = rsqrtf(block_sum<WARPS>(sum) / hidden + eps);
-    auto normed = [&](uint32_t i, float (&to_v)[V]) {
+    auto normed = [&](uint32_t i, float(&to_v)[V]) {
         unpack_as<T>(to_v, load16(row + i));
         unpack_as<T>(n, load16(norm + i));
 #pragma unroll
@@ -77,7 +83,10 @@ norm_rows(const uint32_t *gather, const T *x, const T *norm, O *out, float *scal
     }
 }
 
-__device__ __forceinline__ float silu(float g) { return g / (1.0f + __expf(-g)); }
+__device__ __forceinline__ float silu(float g)
+{
+    return g / (1.0f + __expf(-g));
+}
 /* fp32 is the precision that is compared with the CPU's token by token. */
 template <class T> __device__ __forceinline__ float silu_of(float g)
 {
@@ -91,7 +100,7 @@ __global__ void __launch_bounds__(THREADS) swiglu_rows(const T *in, O *out, floa
     begin();
     const T *gate = in + (size_t)blockIdx.x * 2 * width, *up = gate + width;
     O *o = out + (size_t)blockIdx.x * width;
-    auto gated = [&](uint32_t i, float (&v)[V]) {
+    auto gated = [&](uint32_t i, float(&v)[V]) {
         float u[V];
         unpack_as<T>(v, load16(gate + i));
         unpack_as<T>(u, load16(up + i));
@@ -115,12 +124,13 @@ __global__ void __launch_bounds__(THREADS) quantise_rows(const T *x, fp8 *out, f
     begin();
     const T *row = x + (size_t)blockIdx.x * width;
     quantise_row<T>(width, out + (size_t)blockIdx.x * width, scale + blockIdx.x,
-                    [&](uint32_t i, float (&v)[lanes_of<T>]) { unpack_as<T>(v, load16(row + i)); });
+                    [&](uint32_t i, float(&v)[lanes_of<T>]) { unpack_as<T>(v, load16(row + i)); });
 }
 
 template <class T>
 __global__ void __launch_bounds__(THREADS)
-rescale_rows(const float *in, const float *row_scale, const float *token_scale, const T *bias, bool add, T *y, uint32_t width)
+    rescale_rows(const float *in, const float *row_scale, const float *token_scale, const T *bias, bool add, T *y,
+                 uint32_t width)
 {
     begin();
     const size_t row = (size_t)blockIdx.x * width;
@@ -134,7 +144,7 @@ rescale_rows(const float *in, const float *row_scale, const float *token_scale, 
 }
 
 __global__ void __launch_bounds__(THREADS)
-rope_table(float *table, const double *inv_freq, uint32_t positions, uint32_t half)
+    rope_table(float *table, const double *inv_freq, uint32_t positions, uint32_t half)
 {
     begin();
     uint64_t at = (uint64_t)blockIdx.x * THREADS + threadIdx.x;
@@ -181,7 +191,8 @@ __global__ void __launch_bounds__(THREADS) rope(step s, T *qkv, T *k, T *v, cons
     }
 }
 
-/* Larger logits have larger keys, and of equal ones the smaller index has; 0 is below every key. NaN counts as lowest. */
+/* Larger logits have larger keys, and of equal ones the smaller index has; 0 is below every key. NaN counts as lowest.
+ */
 __device__ __forceinline__ unsigned long long logit_key(float v, uint32_t index)
 {
     uint32_t u = __float_as_uint(v == 0 ? 0.0f : v);
@@ -190,8 +201,8 @@ __device__ __forceinline__ unsigned long long logit_key(float v, uint32_t index)
 }
 
 constexpr uint32_t ARGMAX_PARTS = 8;
-__global__ void __launch_bounds__(THREADS)
-argmax_rows(const float *logits, uint32_t vocab, unsigned long long *key, uint32_t *ticket, uint32_t *previous, uint32_t *result)
+__global__ void __launch_bounds__(THREADS) argmax_rows(const float *logits, uint32_t vocab, unsigned long long *key,
+                                                       uint32_t *ticket, uint32_t *previous, uint32_t *result)
 {
     begin();
     KW_SHARED(unsigned long long, part, [WARPS]);
@@ -221,7 +232,7 @@ argmax_rows(const float *logits, uint32_t vocab, unsigned long long *key, uint32
 
 template <class T>
 __global__ void __launch_bounds__(THREADS)
-fill_values(T *out, uint64_t n, uint64_t seed, uint32_t id, uint64_t index, float centre, float amplitude)
+    fill_values(T *out, uint64_t n, uint64_t seed, uint32_t id, uint64_t index, float centre, float amplitude)
 {
     begin();
     for (uint64_t i = (uint64_t)blockIdx.x * THREADS + threadIdx.x; i < n; i += (uint64_t)gridDim.x * THREADS)
@@ -229,11 +240,11 @@ fill_values(T *out, uint64_t n, uint64_t seed, uint32_t id, uint64_t index, floa
 }
 
 __global__ void __launch_bounds__(THREADS)
-fill_fp8(fp8 *out, float *scale, uint32_t cols, uint64_t seed, uint32_t id, float centre, float amplitude)
+    fill_fp8(fp8 *out, float *scale, uint32_t cols, uint64_t seed, uint32_t id, float centre, float amplitude)
 {
     begin();
     const uint64_t first = (uint64_t)blockIdx.x * cols;
-    quantise_row<bf16>(cols, out + first, scale + blockIdx.x, [&](uint32_t i, float (&v)[8]) {
+    quantise_row<bf16>(cols, out + first, scale + blockIdx.x, [&](uint32_t i, float(&v)[8]) {
 #pragma unroll
         for (int j = 0; j < 8; j++)
             v[j] = __fadd_rn(centre, __fmul_rn(amplitude, kw_synthetic_unit(seed, id, first + i + j)));
@@ -257,9 +268,11 @@ void run_norm(queue &q, kw_dtype t, uint32_t rows, const uint32_t *gather, const
     with_type(t, [&](auto z) {
         using T = decltype(z);
         if (scale)
-            launch(q, dim3(rows), THREADS, norm_rows<T, fp8>, gather, (const T *)x, (const T *)norm, (fp8 *)out, scale, hidden, eps);
+            launch(q, dim3(rows), THREADS, norm_rows<T, fp8>, gather, (const T *)x, (const T *)norm, (fp8 *)out, scale,
+                   hidden, eps);
         else
-            launch(q, dim3(rows), THREADS, norm_rows<T, T>, gather, (const T *)x, (const T *)norm, (T *)out, scale, hidden, eps);
+            launch(q, dim3(rows), THREADS, norm_rows<T, T>, gather, (const T *)x, (const T *)norm, (T *)out, scale,
+                   hidden, eps);
     });
 }
 
@@ -287,7 +300,8 @@ void run_rescale(queue &q, kw_dtype t, uint32_t rows, const float *in, const flo
 {
     with_type(t, [&](auto z) {
         using T = decltype(z);
-        launch(q, dim3(rows), THREADS, rescale_rows<T>, in, row_scale, token_scale, (const T *)bias, add, (T *)y, width);
+        launch(q, dim3(rows), THREADS, rescale_rows<T>, in, row_scale, token_scale, (const T *)bias, add, (T *)y,
+               width);
     });
 }
 
@@ -322,8 +336,8 @@ void run_fill(queue &q, kw_dtype t, void *out, float *scale, uint32_t rows, uint
     const uint64_t n = (uint64_t)rows * cols, blocks = (n + THREADS - 1) / THREADS;
     with_type(t, [&](auto z) {
         using T = decltype(z);
-        launch(q, dim3((unsigned)(blocks < 65536 ? blocks : 65536)), THREADS, fill_values<T>, (T *)out, n, seed, id, (uint64_t)0,
-               centre, amplitude);
+        launch(q, dim3((unsigned)(blocks < 65536 ? blocks : 65536)), THREADS, fill_values<T>, (T *)out, n, seed, id,
+               (uint64_t)0, centre, amplitude);
     });
 }
 
@@ -332,8 +346,8 @@ void run_fill_kv(queue &q, kw_dtype t, void *out, uint64_t n, uint64_t seed, uin
     const uint64_t blocks = (n + THREADS - 1) / THREADS;
     with_type(t, [&](auto z) {
         using T = decltype(z);
-        launch(q, dim3((unsigned)(blocks < 65536 ? blocks : 65536)), THREADS, fill_values<T>, (T *)out, n, seed, id, index, 0.0f,
-               1.7320508f);
+        launch(q, dim3((unsigned)(blocks < 65536 ? blocks : 65536)), THREADS, fill_values<T>, (T *)out, n, seed, id,
+               index, 0.0f, 1.7320508f);
     });
 }
 

@@ -1,6 +1,6 @@
-/* engine/cuda/step.cuh - one batch as the kernels see it: a single run of 32-bit words, copied to the device at once. Its arrays'
- * places depend only on caps, so a graph captured for a bucket keeps its addresses; what a graph cannot know (how many
- * rows of table, how many items of work) stands in the header on the device. */
+/* engine/cuda/step.cuh - one batch as the kernels see it: a single run of 32-bit words, copied to the device at once.
+ * Its arrays' places depend only on caps, so a graph captured for a bucket keeps its addresses; what a graph cannot
+ * know (how many rows of table, how many items of work) stands in the header on the device. */
 #ifndef KW_CUDA_STEP_CUH
 #define KW_CUDA_STEP_CUH
 #include "engine/cuda/target.cuh"
@@ -8,7 +8,8 @@ extern "C" {
 #include "engine/backend.h"
 }
 
-namespace kw {
+namespace kw
+{
 
 constexpr uint32_t HEADER_WORDS = 16;
 struct step_header {
@@ -71,7 +72,8 @@ struct attention_cut {
     uint32_t single, extra, window; /* window: config's sliding_window */
 };
 
-/* Positions a piece covers: sum over tokens of ceil(len / piece) <= single + extra, since it is <= single + total / piece. */
+/* Positions a piece covers: sum over tokens of ceil(len / piece) <= single + extra, since it is <= single + total /
+ * piece. */
 inline uint32_t piece_length(uint64_t total, uint32_t extra)
 {
     uint64_t piece = extra ? (total + extra - 1) / extra : total;

@@ -47,8 +47,8 @@ enum kw_status kw_config_load(struct kw_model_config *c, const char *path,
                               struct kw_error *err); /* file, or its folder */
 
 /* The known shapes, for synthetic weights: "llama-3.1-8b", "qwen2.5-7b" ..., "small" (125 M parameters: calibration on
- * CPUs) and "tiny" (a few MB, for tests and demos). KW_ERANGE with the nearest name when unknown; kw_config_name(i) lists
- * them, NULL past the end. */
+ * CPUs) and "tiny" (a few MB, for tests and demos). KW_ERANGE with the nearest name when unknown; kw_config_name(i)
+ * lists them, NULL past the end. */
 enum kw_status kw_config_named(struct kw_model_config *c, const char *name, struct kw_error *err);
 const char *kw_config_name(size_t i);
 

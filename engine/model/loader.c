@@ -121,7 +121,8 @@ static enum kw_status pread_all(int fd, const char *path, unsigned char *to, uin
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return kw_fail(err, KW_EINPUT, "%.300s: byte %" PRIu64 ": %s", path, at, strerror(errno));
         if (got == 0)
-            return kw_fail(err, KW_EINPUT, "%.300s: ends at byte %" PRIu64 "; it was longer when it was opened", path, at);
+            return kw_fail(err, KW_EINPUT, "%.300s: ends at byte %" PRIu64 "; it was longer when it was opened", path,
+                           at);
         to += got, at += (uint64_t)got, n -= (uint64_t)got;
     }
     return KW_OK;

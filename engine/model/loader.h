@@ -1,6 +1,7 @@
-/* engine/model/loader.h - checkpoint files to the weights' places: threads, each with stage buffers of its own, read pieces
- * in file order; a piece goes by upload (or straight into a host arena), converted on the way where the precision asks
- * for it. No mmap: a page fault per 4 KiB and a pageable copy are what makes others slow (ENGINE.md 3). */
+/* engine/model/loader.h - checkpoint files to the weights' places: threads, each with stage buffers of its own, read
+ * pieces in file order; a piece goes by upload (or straight into a host arena), converted on the way where the
+ * precision asks for it. No mmap: a page fault per 4 KiB and a pageable copy are what makes others slow (ENGINE.md 3).
+ */
 #ifndef KW_ENGINE_MODEL_LOADER_H
 #define KW_ENGINE_MODEL_LOADER_H
 #include "engine/backend.h"

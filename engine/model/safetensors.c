@@ -298,8 +298,8 @@ enum kw_status kw_checkpoint_open(struct kw_checkpoint *k, const char *path, str
             st = add_file(k, file, err);
         } else if ((st = join(file, path, (int)len, "/model.safetensors.index.json", err)) == KW_OK) {
             st = stat(file, &s)
-                     ? kw_fail(err, KW_EINPUT, "%.300s: holds neither model.safetensors nor model.safetensors.index.json",
-                               path)
+                     ? kw_fail(err, KW_EINPUT,
+                               "%.300s: holds neither model.safetensors nor model.safetensors.index.json", path)
                      : add_index(k, file, err);
         }
     } else if (len > 5 && !strcmp(path + len - 5, ".json")) {

@@ -1,5 +1,5 @@
-/* engine/model/synthetic.h - synthetic weights and KV values: a hash of (seed, weight, index), so that any thread, GPU or
- * range makes the same ones. This header is C and CUDA: the value function is inline.
+/* engine/model/synthetic.h - synthetic weights and KV values: a hash of (seed, weight, index), so that any thread, GPU
+ * or range makes the same ones. This header is C and CUDA: the value function is inline.
  *
  * Scale: matrices are uniform in +-sqrt(3) / sqrt(cols) (variance 1/cols, so a normalised input keeps its size), W_o
  * and W_down smaller by sqrt(2 layers) so that the residual stream grows by a factor of two at most over the network;

@@ -1,6 +1,6 @@
-/* engine/model/weights.h - where each weight lies: one arena, every matrix 256-byte aligned, Q, K, V fused by their place (so
- * are gate and up), layers at one stride. Both backends use this one layout; the CPU reads it in host memory, the GPU
- * in device memory.
+/* engine/model/weights.h - where each weight lies: one arena, every matrix 256-byte aligned, Q, K, V fused by their
+ * place (so are gate and up), layers at one stride. Both backends use this one layout; the CPU reads it in host memory,
+ * the GPU in device memory.
  *
  * Precision of the parts: matrices of the layers in the model's precision; embedding, lm_head, norms and biases in the
  * same, but bf16 under fp8 (ENGINE.md 1). An fp8 matrix has one fp32 scale per output row: w = q * scale[row]. */
@@ -90,7 +90,8 @@ struct kw_weights_plan {    /* owns copies */
 
 /* Finds every weight of the layout in the checkpoint and checks dtype and shape. KW_ERANGE names what is missing or of
  * the wrong shape. Scalar scales are read from the files here (a few bytes each): KW_EINPUT. A checkpoint in fp8 can be
- * loaded only as fp8; one in fp32, bf16 or fp16 as anything. Extra tensors (rotary inv_freq, input_scale) are left out. */
+ * loaded only as fp8; one in fp32, bf16 or fp16 as anything. Extra tensors (rotary inv_freq, input_scale) are left out.
+ */
 enum kw_status kw_weights_plan(struct kw_weights_plan *p, const struct kw_weights_layout *w,
                                const struct kw_model_config *c, const struct kw_checkpoint *k, struct kw_error *err);
 void kw_weights_plan_free(struct kw_weights_plan *p);

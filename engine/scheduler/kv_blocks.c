@@ -45,7 +45,8 @@ static uint32_t new_piece(struct kw_kv *kv)
     else
         p = kv->n_piece++;
     assert(p < kv->n_blocks + 2); /* each piece has a block of its own, but for one being split or taken apart */
-    kv->piece[p] = (struct kw_kv_piece){ .older = NONE, .newer = NONE, .prev = NONE, .next = NONE, .up = NONE, .block = NONE };
+    kv->piece[p] =
+        (struct kw_kv_piece){ .older = NONE, .newer = NONE, .prev = NONE, .next = NONE, .up = NONE, .block = NONE };
     return p;
 }
 
@@ -145,7 +146,10 @@ static uint64_t child_key(uint64_t parent, uint64_t hash)
     return mix(parent * UINT64_C(0x9e3779b97f4a7c15) + mix(hash + UINT64_C(0x9e3779b97f4a7c15)));
 }
 
-static uint64_t root_key(const struct kw_kv_seq *q) { return q->per_hash; }
+static uint64_t root_key(const struct kw_kv_seq *q)
+{
+    return q->per_hash;
+}
 
 static uint32_t map_find(const struct kw_kv *kv, uint64_t key)
 {
@@ -204,7 +208,8 @@ static enum kw_status first_memory(struct kw_kv *kv, struct kw_error *err)
         enqueue_plain(kv, kv->n_blocks);
     }
     if (kv->tables && !kv->older) {
-        uint32_t *older = malloc(n * sizeof *older), *newer = malloc(n * sizeof *newer), *sibling = malloc(n * sizeof *sibling);
+        uint32_t *older = malloc(n * sizeof *older), *newer = malloc(n * sizeof *newer),
+                 *sibling = malloc(n * sizeof *sibling);
         if (!older || !newer || !sibling) {
             free(older);
             free(newer);
@@ -411,9 +416,17 @@ void kw_kv_filled(struct kw_kv *kv, uint32_t slot, uint32_t full)
             kv->piece[end].len += n; /* its only holder is this sequence */
         } else {
             uint32_t p = new_piece(kv);
-            kv->piece[p] = (struct kw_kv_piece){ .key = key, .start = in, .len = n, .ref = 1, .older = NONE, .newer = NONE,
-                .prev = end, .next = NONE, .up = q->segment, .kind = KW_KV_SHARED,
-                .block = kv->tables ? q->table[q->shared] : NONE };
+            kv->piece[p] = (struct kw_kv_piece){ .key = key,
+                                                 .start = in,
+                                                 .len = n,
+                                                 .ref = 1,
+                                                 .older = NONE,
+                                                 .newer = NONE,
+                                                 .prev = end,
+                                                 .next = NONE,
+                                                 .up = q->segment,
+                                                 .kind = KW_KV_SHARED,
+                                                 .block = kv->tables ? q->table[q->shared] : NONE };
             if (in) {
                 kv->piece[end].next = p;
             } else {
@@ -426,7 +439,8 @@ void kw_kv_filled(struct kw_kv *kv, uint32_t slot, uint32_t full)
     }
 }
 
-static void table_give(struct kw_kv *kv, struct kw_kv_seq *q, uint32_t from, uint32_t to) /* blocks [from, to), last first */
+static void table_give(struct kw_kv *kv, struct kw_kv_seq *q, uint32_t from,
+                       uint32_t to) /* blocks [from, to), last first */
 {
     for (uint32_t i = to; i > from; i--) id_enqueue(kv, q->table[i - 1]);
 }
@@ -465,8 +479,7 @@ void kw_kv_release(struct kw_kv *kv, uint32_t slot, uint32_t held, uint32_t full
         for (; p != NONE; p = kv->piece[p].prev) {
             if (--kv->piece[p].ref) continue;
             enqueue(kv, p);
-            if (kv->tables)
-                table_give(kv, q, left + kv->piece[p].start, left + kv->piece[p].start + kv->piece[p].len);
+            if (kv->tables) table_give(kv, q, left + kv->piece[p].start, left + kv->piece[p].start + kv->piece[p].len);
         }
     }
     q->shared = q->n_table = 0;
@@ -484,19 +497,23 @@ bool kw_kv_check(const struct kw_kv *kv, uint32_t held_unshared, struct kw_error
     if (kv->caching && kv->piece) {
         for (uint32_t p = kv->head, older = NONE; p != NONE; older = p, p = kv->piece[p].newer) {
             const struct kw_kv_piece *x = &kv->piece[p];
-            if (x->older != older || x->ref || !x->len) return kw_fail(err, KW_EFAIL, "free queue: piece %u is off", p), false;
+            if (x->older != older || x->ref || !x->len)
+                return kw_fail(err, KW_EFAIL, "free queue: piece %u is off", p), false;
             if (x->kind == KW_KV_PRIVATE && kv->seq[x->up].own != p)
                 return kw_fail(err, KW_EFAIL, "free queue: private piece %u has no owner", p), false;
             queued += x->len;
             if (++pieces > kv->n_piece) return kw_fail(err, KW_EFAIL, "free queue: a loop"), false;
         }
-        if (queued != kv->n_free) return kw_fail(err, KW_EFAIL, "free queue: %ju blocks, count says %u", (uintmax_t)queued, kv->n_free), false;
+        if (queued != kv->n_free)
+            return kw_fail(err, KW_EFAIL, "free queue: %ju blocks, count says %u", (uintmax_t)queued, kv->n_free),
+                   false;
         uint32_t segments = 0;
         for (uint32_t i = 0; i < kv->map_cap; i++) {
             if (kv->map[i] == NONE) continue;
             segments++;
             uint32_t at = 0, ref = UINT32_MAX;
-            if (map_find(kv, kv->piece[kv->map[i]].key) != kv->map[i]) return kw_fail(err, KW_EFAIL, "map: entry %u cannot be found", i), false;
+            if (map_find(kv, kv->piece[kv->map[i]].key) != kv->map[i])
+                return kw_fail(err, KW_EFAIL, "map: entry %u cannot be found", i), false;
             for (uint32_t p = kv->map[i]; p != NONE; p = kv->piece[p].next) {
                 const struct kw_kv_piece *x = &kv->piece[p];
                 if (x->start != at || x->kind != KW_KV_SHARED || x->ref > ref || !x->len)
@@ -506,15 +523,18 @@ bool kw_kv_check(const struct kw_kv *kv, uint32_t held_unshared, struct kw_error
                 if (x->ref) shared += x->len;
             }
         }
-        if (segments != kv->n_map) return kw_fail(err, KW_EFAIL, "map: %u segments, count says %u", segments, kv->n_map), false;
+        if (segments != kv->n_map)
+            return kw_fail(err, KW_EFAIL, "map: %u segments, count says %u", segments, kv->n_map), false;
     }
     if (kv->tables && kv->older) {
         uint64_t n = 0;
         for (uint32_t b = kv->first; b != NONE && n <= kv->n_blocks; b = kv->newer[b]) n++;
-        if (n != kv->n_free) return kw_fail(err, KW_EFAIL, "block ids: %ju free, count says %u", (uintmax_t)n, kv->n_free), false;
+        if (n != kv->n_free)
+            return kw_fail(err, KW_EFAIL, "block ids: %ju free, count says %u", (uintmax_t)n, kv->n_free), false;
     }
     if (kv->n_free + shared + held_unshared != kv->n_blocks)
-        return kw_fail(err, KW_EFAIL, "blocks: %u free + %ju shared + %u held alone != %u", kv->n_free, (uintmax_t)shared,
-                       held_unshared, kv->n_blocks), false;
+        return kw_fail(err, KW_EFAIL, "blocks: %u free + %ju shared + %u held alone != %u", kv->n_free,
+                       (uintmax_t)shared, held_unshared, kv->n_blocks),
+               false;
     return true;
 }

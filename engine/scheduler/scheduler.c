@@ -19,42 +19,44 @@ enum state { FREE, WAITING, PREFILL, DECODE, DONE }; /* DONE: async, finished bu
  * bounded by the sum alone, which nearly always suffices. */
 struct seq {
     uint64_t id;
-    uint64_t birth;    /* DECODE: tick - generated, modulo 2^64 */
-    uint64_t order;    /* of admission */
+    uint64_t birth; /* DECODE: tick - generated, modulo 2^64 */
+    uint64_t order; /* of admission */
     uint32_t prompt, output;
-    uint32_t computed; /* not DECODE: tokens in the KV cache */
-    uint32_t generated; /* not DECODE */
+    uint32_t computed;   /* not DECODE: tokens in the KV cache */
+    uint32_t generated;  /* not DECODE */
     uint32_t prev, next; /* in the running list (admission order) or the waiting list; free slots by next */
     uint32_t cached, preemptions;
     uint8_t state;
 };
 
-struct list { uint32_t head, tail, n; };
+struct list {
+    uint32_t head, tail, n;
+};
 
 struct kw_sched {
     struct kw_sched_config c;
     uint32_t mask, shift; /* of block_size */
     bool detailed;        /* kv.seq[] is in use: prefix caching or tables */
     struct kw_kv kv;
-    struct seq *seq;      /* [cap] */
+    struct seq *seq;             /* [cap] */
     uint32_t cap, n_used, spare; /* slots ever used; list of free ones */
     struct list running, waiting;
-    uint32_t unseen;      /* async: first waiting sequence the next decision does not know, nor those behind it; else NONE */
-    uint32_t n_leaving;   /* async, else 0: the first so many of finished[] are DONE, or were dropped since */
-    bool preempted_any;          /* in the step decided last a sequence lost its seat for want of blocks: nothing is admitted */
-    bool stale_decision;          /* async, in the step decided last: something was not known or not free yet */
-    uint32_t mid;         /* first running sequence with prompt left, NONE without; those after it have prompt left too */
-    uint32_t n_decode;    /* running sequences in DECODE */
-    uint32_t step_decode; /* of them in the step decided last: all or none */
+    uint32_t unseen; /* async: first waiting sequence the next decision does not know, nor those behind it; else NONE */
+    uint32_t n_leaving;  /* async, else 0: the first so many of finished[] are DONE, or were dropped since */
+    bool preempted_any;  /* in the step decided last a sequence lost its seat for want of blocks: nothing is admitted */
+    bool stale_decision; /* async, in the step decided last: something was not known or not free yet */
+    uint32_t mid;      /* first running sequence with prompt left, NONE without; those after it have prompt left too */
+    uint32_t n_decode; /* running sequences in DECODE */
+    uint32_t step_decode;   /* of them in the step decided last: all or none */
     uint64_t tick, context; /* decode steps so far; sum of tokens in the KV cache of decoding sequences */
     uint64_t next_order, waiting_tokens;
-    uint64_t *ends;       /* [cap] min-heap of completion keys of the decoding sequences, n_decode of them */
-    uint32_t *phase;      /* [block_size] decoding sequences by phase */
+    uint64_t *ends;                /* [cap] min-heap of completion keys of the decoding sequences, n_decode of them */
+    uint32_t *phase;               /* [block_size] decoding sequences by phase */
     struct kw_sched_chunk *chunks; /* [cap] */
     uint32_t n_chunks, n_preempted, prefill_tokens;
     uint64_t pairs2;
     uint32_t *first, *finished, *preempted; /* [cap] */
-    uint32_t *batch;      /* [cap] decoding slots of the last step, filled when asked */
+    uint32_t *batch;                        /* [cap] decoding slots of the last step, filled when asked */
     bool batch_known;
 };
 
@@ -62,21 +64,27 @@ struct kw_sched {
 
 enum kw_status kw_sched_new(struct kw_sched **out, const struct kw_sched_config *c, struct kw_error *err)
 {
-    if (c->policy > KW_SCHED_STATIC) return kw_fail(err, KW_ERANGE, "scheduler: policy %d is not known", (int)c->policy);
+    if (c->policy > KW_SCHED_STATIC)
+        return kw_fail(err, KW_ERANGE, "scheduler: policy %d is not known", (int)c->policy);
     if (!c->max_num_seqs) return kw_fail(err, KW_ERANGE, "scheduler: max_num_seqs is 0, want at least 1");
     if (c->max_num_batched_tokens < c->max_num_seqs)
-        return kw_fail(err, KW_ERANGE, "scheduler: max_num_batched_tokens %" PRIu32 " is less than max_num_seqs %" PRIu32,
+        return kw_fail(err, KW_ERANGE,
+                       "scheduler: max_num_batched_tokens %" PRIu32 " is less than max_num_seqs %" PRIu32,
                        c->max_num_batched_tokens, c->max_num_seqs);
-    if (c->max_model_len < 2) return kw_fail(err, KW_ERANGE, "scheduler: max_model_len %" PRIu32 ", want at least 2", c->max_model_len);
+    if (c->max_model_len < 2)
+        return kw_fail(err, KW_ERANGE, "scheduler: max_model_len %" PRIu32 ", want at least 2", c->max_model_len);
     if (c->max_model_len > UINT32_C(1) << 30)
         return kw_fail(err, KW_ERANGE, "scheduler: max_model_len %" PRIu32 ", want at most 2^30", c->max_model_len);
     if (c->max_num_batched_tokens > UINT32_C(1) << 30)
-        return kw_fail(err, KW_ERANGE, "scheduler: max_num_batched_tokens %" PRIu32 ", want at most 2^30", c->max_num_batched_tokens);
+        return kw_fail(err, KW_ERANGE, "scheduler: max_num_batched_tokens %" PRIu32 ", want at most 2^30",
+                       c->max_num_batched_tokens);
     if (!c->block_size || c->block_size > 512 || c->block_size & (c->block_size - 1))
-        return kw_fail(err, KW_ERANGE, "scheduler: block_size %" PRIu32 ", want a power of two from 1 to 512", c->block_size);
+        return kw_fail(err, KW_ERANGE, "scheduler: block_size %" PRIu32 ", want a power of two from 1 to 512",
+                       c->block_size);
     if (!c->num_blocks) return kw_fail(err, KW_ERANGE, "scheduler: num_blocks is 0, want at least 1");
     if ((uint64_t)c->num_blocks * c->block_size > UINT64_C(1) << 32)
-        return kw_fail(err, KW_ERANGE, "scheduler: num_blocks %" PRIu32 " of %" PRIu32 " tokens, want at most 2^32 tokens in all",
+        return kw_fail(err, KW_ERANGE,
+                       "scheduler: num_blocks %" PRIu32 " of %" PRIu32 " tokens, want at most 2^32 tokens in all",
                        c->num_blocks, c->block_size);
     if (c->async_scheduling && c->policy != KW_SCHED_VLLM && c->policy != KW_SCHED_SARATHI)
         return kw_fail(err, KW_ERANGE, "scheduler: async_scheduling is for the policies vllm and sarathi");
@@ -187,21 +195,37 @@ static void ends_down(uint64_t *h, uint32_t n, uint32_t i, uint64_t key)
     h[i] = key;
 }
 
-static uint64_t end_key(const struct seq *q, uint32_t slot) { return (q->birth + q->output) << SLOT_BITS | slot; }
-static uint32_t phase_of(const struct kw_sched *s, const struct seq *q) { return (uint32_t)(q->birth + 1 - q->prompt) & s->mask; }
+static uint64_t end_key(const struct seq *q, uint32_t slot)
+{
+    return (q->birth + q->output) << SLOT_BITS | slot;
+}
+static uint32_t phase_of(const struct kw_sched *s, const struct seq *q)
+{
+    return (uint32_t)(q->birth + 1 - q->prompt) & s->mask;
+}
 static uint32_t generated(const struct kw_sched *s, const struct seq *q)
 {
     return q->state == DECODE ? (uint32_t)(s->tick - q->birth) : q->generated;
 }
-static uint32_t context_of(const struct kw_sched *s, const struct seq *q) { return q->prompt + generated(s, q) - 1; } /* DECODE, DONE */
-static uint32_t target(const struct seq *q) { return q->prompt + q->generated; } /* tokens to compute before it decodes */
-static uint32_t blocks(const struct kw_sched *s, uint32_t tokens) { return (tokens + s->mask) >> s->shift; }
+static uint32_t context_of(const struct kw_sched *s, const struct seq *q)
+{
+    return q->prompt + generated(s, q) - 1;
+} /* DECODE, DONE */
+static uint32_t target(const struct seq *q)
+{
+    return q->prompt + q->generated;
+} /* tokens to compute before it decodes */
+static uint32_t blocks(const struct kw_sched *s, uint32_t tokens)
+{
+    return (tokens + s->mask) >> s->shift;
+}
 
 /* ---- adding ---- */
 
 static enum kw_status grow(struct kw_sched *s, struct kw_error *err)
 {
-    if (s->cap >> SLOT_BITS) return kw_fail(err, KW_ERANGE, "scheduler: more than %d sequences in one replica", 1 << SLOT_BITS);
+    if (s->cap >> SLOT_BITS)
+        return kw_fail(err, KW_ERANGE, "scheduler: more than %d sequences in one replica", 1 << SLOT_BITS);
     uint32_t cap = s->cap ? 2 * s->cap : 16, seats = cap < s->c.max_num_seqs ? cap : s->c.max_num_seqs;
     void *p; /* rows that grew before a failure are merely larger than needed */
 #define GROW(row, n) ((p = realloc(s->row, (n) * sizeof *s->row)) && (s->row = p, true))
@@ -216,7 +240,8 @@ static enum kw_status grow(struct kw_sched *s, struct kw_error *err)
 enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r, uint32_t *slot, struct kw_error *err)
 {
     if (!r->prompt || !r->output)
-        return kw_fail(err, KW_ERANGE, "request of %" PRIu32 " prompt and %" PRIu32 " output tokens: want at least 1 of each",
+        return kw_fail(err, KW_ERANGE,
+                       "request of %" PRIu32 " prompt and %" PRIu32 " output tokens: want at least 1 of each",
                        r->prompt, r->output);
     uint64_t tokens = (uint64_t)r->prompt + r->output;
     if (tokens > s->c.max_model_len)
@@ -224,8 +249,9 @@ enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r
                        s->c.max_model_len);
     uint32_t most = blocks(s, (uint32_t)tokens - 1);
     if (most > s->c.num_blocks)
-        return kw_fail(err, KW_ERANGE, "request of %" PRIu64 " tokens needs %" PRIu32 " KV blocks; the replica has %" PRIu32,
-                       tokens, most, s->c.num_blocks);
+        return kw_fail(err, KW_ERANGE,
+                       "request of %" PRIu64 " tokens needs %" PRIu32 " KV blocks; the replica has %" PRIu32, tokens,
+                       most, s->c.num_blocks);
     bool hashes = s->c.prefix_caching && r->n_hash;
     if (hashes && (!r->hash_block || r->hash_block & s->mask))
         return kw_fail(err, KW_ERANGE, "prefix hashes of %" PRIu32 " tokens: want a multiple of block_size %" PRIu32,
@@ -279,7 +305,8 @@ static uint32_t count_free(const struct kw_sched *s)
     return s->kv.n_free - (s->detailed ? 0 : (uint32_t)decode_blocks(s, s->step_decode != 0));
 }
 
-static void take(struct kw_sched *s, uint32_t slot, uint32_t n) /* by a sequence that does not decode, or with details */
+static void take(struct kw_sched *s, uint32_t slot,
+                 uint32_t n) /* by a sequence that does not decode, or with details */
 {
     if (s->detailed)
         kw_kv_take(&s->kv, slot, n);
@@ -304,7 +331,8 @@ static uint32_t held_blocks(const struct kw_sched *s, const struct seq *q)
 
 /* ---- leaving ---- */
 
-static void stop_decoding(struct kw_sched *s, uint32_t i) /* out of the sums, not of the list; not for those that finish */
+static void stop_decoding(struct kw_sched *s,
+                          uint32_t i) /* out of the sums, not of the list; not for those that finish */
 {
     struct seq *q = &s->seq[i];
     uint64_t key = end_key(q, i);
@@ -429,8 +457,9 @@ static bool may_admit(const struct kw_sched *s)
     return s->waiting.n && s->running.n < s->c.max_num_seqs && s->waiting.head != s->unseen;
 }
 
-/* may_admit() being true, admits the head of the queue if its blocks are free: all it will need before it decodes when whole,
- * else those of its first chunk within budget. Returns the tokens left to compute after prefix hits, 0 if it must wait. */
+/* may_admit() being true, admits the head of the queue if its blocks are free: all it will need before it decodes when
+ * whole, else those of its first chunk within budget. Returns the tokens left to compute after prefix hits, 0 if it
+ * must wait. */
 static uint32_t admit_head(struct kw_sched *s, uint32_t budget, bool whole, bool oversize)
 {
     if (!budget) return 0;
@@ -446,7 +475,8 @@ static uint32_t admit_head(struct kw_sched *s, uint32_t budget, bool whole, bool
     if (!blocks_free(s, s->step_decode != 0, (s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use)) return 0;
     unlink_seq(s, &s->waiting, i);
     push_tail(s, &s->running, i);
-    if (s->c.prefix_caching) kw_kv_hit(&s->kv, i, hits); /* with 0 hits too: what was a private copy may be shared now */
+    if (s->c.prefix_caching)
+        kw_kv_hit(&s->kv, i, hits); /* with 0 hits too: what was a private copy may be shared now */
     take(s, i, total - hits);
     if (!q->preemptions) q->cached = have;
     q->state = PREFILL;
@@ -665,18 +695,45 @@ void kw_sched_advance(struct kw_sched *s, uint64_t k, struct kw_sched_done *done
     if (s->c.async_scheduling) s->n_leaving = done->n_finished;
 }
 
-void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done) { kw_sched_advance(s, 1, done); }
+void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done)
+{
+    kw_sched_advance(s, 1, done);
+}
 
 /* ---- queries ---- */
 
-uint32_t kw_sched_waiting(const struct kw_sched *s) { return s->waiting.n; }
-uint32_t kw_sched_running(const struct kw_sched *s) { return s->running.n; }
-uint32_t kw_sched_blocks_free(const struct kw_sched *s) { return count_free(s); }
-uint64_t kw_sched_id(const struct kw_sched *s, uint32_t slot) { return s->seq[slot].id; }
-uint32_t kw_sched_generated(const struct kw_sched *s, uint32_t slot) { return generated(s, &s->seq[slot]); }
-uint32_t kw_sched_cached(const struct kw_sched *s, uint32_t slot) { return s->seq[slot].cached; }
-uint32_t kw_sched_preemptions(const struct kw_sched *s, uint32_t slot) { return s->seq[slot].preemptions; }
-uint64_t kw_sched_waiting_tokens(const struct kw_sched *s) { return s->waiting_tokens; }
+uint32_t kw_sched_waiting(const struct kw_sched *s)
+{
+    return s->waiting.n;
+}
+uint32_t kw_sched_running(const struct kw_sched *s)
+{
+    return s->running.n;
+}
+uint32_t kw_sched_blocks_free(const struct kw_sched *s)
+{
+    return count_free(s);
+}
+uint64_t kw_sched_id(const struct kw_sched *s, uint32_t slot)
+{
+    return s->seq[slot].id;
+}
+uint32_t kw_sched_generated(const struct kw_sched *s, uint32_t slot)
+{
+    return generated(s, &s->seq[slot]);
+}
+uint32_t kw_sched_cached(const struct kw_sched *s, uint32_t slot)
+{
+    return s->seq[slot].cached;
+}
+uint32_t kw_sched_preemptions(const struct kw_sched *s, uint32_t slot)
+{
+    return s->seq[slot].preemptions;
+}
+uint64_t kw_sched_waiting_tokens(const struct kw_sched *s)
+{
+    return s->waiting_tokens;
+}
 
 const uint32_t *kw_sched_blocks(const struct kw_sched *s, uint32_t slot, uint32_t *n)
 {
@@ -712,8 +769,10 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
     bool prompts = false;
     for (uint32_t i = s->running.head, prev = NONE; i != NONE; prev = i, i = s->seq[i].next, n++) {
         const struct seq *q = &s->seq[i];
-        if (q->prev != prev || n == s->running.n) return kw_fail(err, KW_EFAIL, "running list is off at slot %" PRIu32, i), false;
-        if (n && q->order <= order) return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " is out of admission order", i), false;
+        if (q->prev != prev || n == s->running.n)
+            return kw_fail(err, KW_EFAIL, "running list is off at slot %" PRIu32, i), false;
+        if (n && q->order <= order)
+            return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " is out of admission order", i), false;
         order = q->order;
         if (q->state == DECODE) {
             uint64_t key = end_key(q, i);
@@ -728,8 +787,10 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
         } else if (q->state == DONE) {
             if (prompts) return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " cannot be done", i), false;
         } else {
-            if (q->state != PREFILL || q->computed > target(q)) return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " is off", i), false;
-            if (!prompts && !s->n_chunks && s->mid != i) return kw_fail(err, KW_EFAIL, "mid is not slot %" PRIu32, i), false;
+            if (q->state != PREFILL || q->computed > target(q))
+                return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " is off", i), false;
+            if (!prompts && !s->n_chunks && s->mid != i)
+                return kw_fail(err, KW_EFAIL, "mid is not slot %" PRIu32, i), false;
             prompts = true;
             tokens += target(q) - q->computed;
         }
@@ -745,16 +806,24 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
         tokens += target(&s->seq[i]);
     }
     if (n != s->running.n || w != s->waiting.n || decoding != s->n_decode)
-        return kw_fail(err, KW_EFAIL, "counts: %" PRIu32 " running, %" PRIu32 " waiting, %" PRIu32 " decoding", n, w, decoding), false;
-    if (context != s->context) return kw_fail(err, KW_EFAIL, "context is %" PRIu64 ", sum says %" PRIu64, s->context, context), false;
+        return kw_fail(err, KW_EFAIL, "counts: %" PRIu32 " running, %" PRIu32 " waiting, %" PRIu32 " decoding", n, w,
+                       decoding),
+               false;
+    if (context != s->context)
+        return kw_fail(err, KW_EFAIL, "context is %" PRIu64 ", sum says %" PRIu64, s->context, context), false;
     if (tokens != s->waiting_tokens)
-        return kw_fail(err, KW_EFAIL, "waiting tokens are %" PRIu64 ", sum says %" PRIu64, s->waiting_tokens, tokens), false;
-    if (memcmp(phase, s->phase, s->c.block_size * sizeof *phase)) return kw_fail(err, KW_EFAIL, "phases are off"), false;
+        return kw_fail(err, KW_EFAIL, "waiting tokens are %" PRIu64 ", sum says %" PRIu64, s->waiting_tokens, tokens),
+               false;
+    if (memcmp(phase, s->phase, s->c.block_size * sizeof *phase))
+        return kw_fail(err, KW_EFAIL, "phases are off"), false;
     for (uint32_t i = 1; i < s->n_decode; i++)
         if (s->ends[(i - 1) / 2] > s->ends[i]) return kw_fail(err, KW_EFAIL, "completions: no heap"), false;
-    if (s->n_decode && s->ends[0] >> SLOT_BITS <= s->tick) return kw_fail(err, KW_EFAIL, "a completion was missed"), false;
+    if (s->n_decode && s->ends[0] >> SLOT_BITS <= s->tick)
+        return kw_fail(err, KW_EFAIL, "a completion was missed"), false;
     if (s->step_decode || s->n_chunks) return true; /* between step and commit, blocks are ahead of tokens */
     if (!s->c.prefix_caching && held + count_free(s) != s->c.num_blocks)
-        return kw_fail(err, KW_EFAIL, "blocks: %" PRIu64 " held + %" PRIu32 " free != %" PRIu32, held, count_free(s), s->c.num_blocks), false;
+        return kw_fail(err, KW_EFAIL, "blocks: %" PRIu64 " held + %" PRIu32 " free != %" PRIu32, held, count_free(s),
+                       s->c.num_blocks),
+               false;
     return !s->detailed || kw_kv_check(&s->kv, (uint32_t)(s->c.prefix_caching ? unshared : held), err);
 }

@@ -1,38 +1,38 @@
 /* engine/scheduler/scheduler.h - decides every batch, in the real engine and in the simulator alike; it knows no clock.
  *
- * Semantics are those of vLLM V1 (v1/core/sched/scheduler.py, 0.19): a token budget per step, running sequences first in
- * the order they were admitted, then waiting ones first come first served, chunked to the budget; KV blocks of
+ * Semantics are those of vLLM V1 (v1/core/sched/scheduler.py, 0.19): a token budget per step, running sequences first
+ * in the order they were admitted, then waiting ones first come first served, chunked to the budget; KV blocks of
  * block_size tokens; when blocks run out the newest running sequence is preempted, put at the head of the waiting queue
- * and recomputed (its generated tokens become part of the prompt to prefill); nothing waiting is admitted in a step that
- * preempted. Policies, exactly:
- *   vllm           as above, chunked prefill.
- *   sarathi        the same; max_num_batched_tokens is the chunk, decodes included.
- *   prefill_first  (vLLM V0) a step is either prompts or decodes. While the head of the queue has a seat, and blocks for
- *                  its whole prompt, and fits the rest of the budget, it is admitted as one whole chunk; a prompt longer
- *                  than the budget is admitted when it is the first of the step, and then alone. If none was admitted,
- *                  all running sequences decode.
- *   static         when none runs, the batch is taken: from the head of the queue while there is a seat and blocks for
- *                  the whole prompt, whatever the budget. Steps then prefill the batch in order, chunked to the budget,
- *                  without decodes, until every prompt is done; then all decode. The finished leave, nobody joins.
+ * and recomputed (its generated tokens become part of the prompt to prefill); nothing waiting is admitted in a step
+ * that preempted. Policies, exactly: vllm           as above, chunked prefill. sarathi        the same;
+ * max_num_batched_tokens is the chunk, decodes included. prefill_first  (vLLM V0) a step is either prompts or decodes.
+ * While the head of the queue has a seat, and blocks for its whole prompt, and fits the rest of the budget, it is
+ * admitted as one whole chunk; a prompt longer than the budget is admitted when it is the first of the step, and then
+ * alone. If none was admitted, all running sequences decode. static         when none runs, the batch is taken: from
+ * the head of the queue while there is a seat and blocks for the whole prompt, whatever the budget. Steps then prefill
+ * the batch in order, chunked to the budget, without decodes, until every prompt is done; then all decode. The finished
+ * leave, nobody joins.
  *
- * Prefix caching follows vLLM: a full block is cached when it is scheduled; freed blocks join the tail of the free queue,
- * a sequence's last block first, and are taken from its head; a hit leaves the queue. Hits: whole leading blocks, at most
- * (tokens to prefill - 1) / block_size of them. A block is named by all hashes up to its own and its place within that
- * hash; blocks that no hash covers (the rest of the prompt, generated tokens) can be hit only by their own sequence after
- * a preemption. One simplification: the last block of a fully cached prompt, which is recomputed, is a private copy.
+ * Prefix caching follows vLLM: a full block is cached when it is scheduled; freed blocks join the tail of the free
+ * queue, a sequence's last block first, and are taken from its head; a hit leaves the queue. Hits: whole leading
+ * blocks, at most (tokens to prefill - 1) / block_size of them. A block is named by all hashes up to its own and its
+ * place within that hash; blocks that no hash covers (the rest of the prompt, generated tokens) can be hit only by
+ * their own sequence after a preemption. One simplification: the last block of a fully cached prompt, which is
+ * recomputed, is a private copy.
  *
- * Async scheduling. vLLM decides step k + 1 when step k - 1 has ended and k begins, so the decision knows less: requests
- * that came during step k are not in the queue yet, and sequences whose last token comes with step k are not scheduled
- * but hold their seat and blocks (as the newest they may be dropped to make room; nothing is admitted then). Here the
- * caller still asks for step k + 1 after the commit of k, and kw_sched_step leaves out what vLLM could not know. A batch
- * that would be empty takes no time, so then the next one is decided at once with all that is known.
+ * Async scheduling. vLLM decides step k + 1 when step k - 1 has ended and k begins, so the decision knows less:
+ * requests that came during step k are not in the queue yet, and sequences whose last token comes with step k are not
+ * scheduled but hold their seat and blocks (as the newest they may be dropped to make room; nothing is admitted then).
+ * Here the caller still asks for step k + 1 after the commit of k, and kw_sched_step leaves out what vLLM could not
+ * know. A batch that would be empty takes no time, so then the next one is decided at once with all that is known.
  * Source: v1/core/sched/async_scheduler.py and v1/engine/core.py step_with_batch_queue, 0.19.
  *
  * Cost. One step is O(prefill chunks + finished + preempted), not O(running): all decoding sequences advance together,
  * so a decode step is a running sum of context, a ring/heap of completions by tick, and counts of sequences by position
  * within their block. Between two changes of composition, k decode steps are one kw_sched_advance(k).
  *
- * A "slot" names a sequence inside one scheduler from add to finish; slots are dense, reused, < capacity grown on demand.
+ * A "slot" names a sequence inside one scheduler from add to finish; slots are dense, reused, < capacity grown on
+ * demand.
  */
 #ifndef KW_ENGINE_SCHEDULER_SCHEDULER_H
 #define KW_ENGINE_SCHEDULER_SCHEDULER_H
@@ -49,17 +49,17 @@ struct kw_sched_config {
     uint32_t max_num_seqs;           /* sequences running at most; >= 1 */
     uint32_t max_model_len;          /* prompt + output at most; longer requests are refused by add */
     uint32_t block_size;             /* tokens a KV block; power of two, 1..512 */
-    uint32_t num_blocks;             /* KV blocks of the replica; vLLM's num_gpu_blocks - 1, as it keeps one (the null block) */
-    bool prefix_caching;             /* reuse blocks by hash, LRU eviction */
-    bool reserve_full_prompt;        /* vLLM 0.19 scheduler_reserve_full_isl: admit only if the whole prompt's blocks fit */
-    bool block_tables;               /* real engine: keep each sequence's physical block ids */
-    bool async_scheduling;           /* vLLM 0.19's default: a batch is decided while the one before it runs; vllm, sarathi */
+    uint32_t num_blocks; /* KV blocks of the replica; vLLM's num_gpu_blocks - 1, as it keeps one (the null block) */
+    bool prefix_caching; /* reuse blocks by hash, LRU eviction */
+    bool reserve_full_prompt; /* vLLM 0.19 scheduler_reserve_full_isl: admit only if the whole prompt's blocks fit */
+    bool block_tables;        /* real engine: keep each sequence's physical block ids */
+    bool async_scheduling;    /* vLLM 0.19's default: a batch is decided while the one before it runs; vllm, sarathi */
 };
 
 struct kw_sched_request {
-    uint64_t id;              /* the caller's name for it, handed back */
-    uint32_t prompt, output;  /* tokens, both >= 1; output is where it stops (the engine may finish earlier) */
-    const uint64_t *hash;     /* [n_hash] prefix-block hashes, borrowed until the sequence is gone; NULL without */
+    uint64_t id;                 /* the caller's name for it, handed back */
+    uint32_t prompt, output;     /* tokens, both >= 1; output is where it stops (the engine may finish earlier) */
+    const uint64_t *hash;        /* [n_hash] prefix-block hashes, borrowed until the sequence is gone; NULL without */
     uint32_t n_hash, hash_block; /* hash_block: tokens a hash covers, multiple of block_size */
 };
 
@@ -73,17 +73,17 @@ struct kw_sched_chunk {
 
 /* A batch and the features that decide how long it takes. Pointers are the scheduler's, valid until its next call. */
 struct kw_step {
-    uint32_t n_decode;        /* sequences that compute one token each */
-    uint64_t decode_context;  /* sum over them of tokens in the KV cache after this step, the new one included */
+    uint32_t n_decode;       /* sequences that compute one token each */
+    uint64_t decode_context; /* sum over them of tokens in the KV cache after this step, the new one included */
     uint32_t n_chunks;
     const struct kw_sched_chunk *chunks; /* [n_chunks] in schedule order */
-    uint32_t prefill_tokens;  /* sum of len */
-    uint64_t prefill_pairs2;  /* sum of 2*len*past + len*len: twice the query-key pairs of causal attention */
-    uint32_t n_preempted;     /* sequences preempted while this step was decided */
+    uint32_t prefill_tokens;             /* sum of len */
+    uint64_t prefill_pairs2;   /* sum of 2*len*past + len*len: twice the query-key pairs of causal attention */
+    uint32_t n_preempted;      /* sequences preempted while this step was decided */
     const uint32_t *preempted; /* [n_preempted] slots, now waiting */
 };
 
-struct kw_sched_done { /* what a commit or an advance ended */
+struct kw_sched_done {        /* what a commit or an advance ended */
     uint32_t n_first;         /* sequences that got their first token in this step */
     const uint32_t *first;    /* slots; their 2nd token (if any) comes with the next step they are in */
     uint32_t n_finished;      /* sequences that got their last token in this step; their blocks are free again */
@@ -107,10 +107,10 @@ enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r
  * run. Exactly one commit (or advance) must follow a true. Cannot fail: all memory is taken in add. */
 bool kw_sched_step(struct kw_sched *s, struct kw_step *step);
 
-/* As kw_sched_step, for a caller that does run a step ahead (async_scheduling only): it gives the commit of batch k when it
- * has handed k to the device, and asks for k + 1 while k runs. Requests added by now are known, since those that come
- * during k cannot have been added yet; and a batch that would be empty stays empty: ask again when k has ended and what
- * came during it was added. So both calls make the same decisions, each at its own time. */
+/* As kw_sched_step, for a caller that does run a step ahead (async_scheduling only): it gives the commit of batch k
+ * when it has handed k to the device, and asks for k + 1 while k runs. Requests added by now are known, since those
+ * that come during k cannot have been added yet; and a batch that would be empty stays empty: ask again when k has
+ * ended and what came during it was added. So both calls make the same decisions, each at its own time. */
 bool kw_sched_step_ahead(struct kw_sched *s, struct kw_step *step);
 
 /* The step has been computed: tokens are there, sequences advance, the finished leave. */
@@ -131,13 +131,14 @@ void kw_sched_cancel(struct kw_sched *s, uint32_t slot);
 /* Queries. */
 uint32_t kw_sched_waiting(const struct kw_sched *s); /* sequences */
 uint32_t kw_sched_running(const struct kw_sched *s);
-uint32_t kw_sched_blocks_free(const struct kw_sched *s);    /* evictable cached blocks count as free */
+uint32_t kw_sched_blocks_free(const struct kw_sched *s); /* evictable cached blocks count as free */
 uint64_t kw_sched_id(const struct kw_sched *s, uint32_t slot);
 uint32_t kw_sched_generated(const struct kw_sched *s, uint32_t slot); /* output tokens so far */
 uint32_t kw_sched_cached(const struct kw_sched *s, uint32_t slot);    /* prompt tokens taken from the prefix cache at
                                                                          its first admission */
 uint32_t kw_sched_preemptions(const struct kw_sched *s, uint32_t slot);
-/* All sequences: the running in admission order, then the waiting ones in order; slots: room for all. Returns how many. */
+/* All sequences: the running in admission order, then the waiting ones in order; slots: room for all. Returns how many.
+ */
 uint32_t kw_sched_list(const struct kw_sched *s, uint32_t *slots);
 uint64_t kw_sched_waiting_tokens(const struct kw_sched *s); /* prompt tokens waiting or still to prefill */
 /* Real engine only (block_tables): physical block ids of a sequence, [*n]; id < num_blocks. */

@@ -7,10 +7,39 @@
 #define PLACE "request" /* the name under which the body is parsed */
 
 static const char *const known[] = {
-    "model", "prompt", "max_tokens", "temperature", "top_p", "seed", "n", "stream", "stream_options", "stop", "top_k", "stop_token_ids",
-    "ignore_eos", "return_token_ids", "best_of", "echo", "logprobs", "suffix", "presence_penalty", "frequency_penalty",
-    "repetition_penalty", "logit_bias", "min_tokens", "min_p", "skip_special_tokens", "user", "add_special_tokens", "request_id",
-    "use_beam_search", "length_penalty", "spaces_between_special_tokens", "include_stop_str_in_output", NULL,
+    "model",
+    "prompt",
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "seed",
+    "n",
+    "stream",
+    "stream_options",
+    "stop",
+    "top_k",
+    "stop_token_ids",
+    "ignore_eos",
+    "return_token_ids",
+    "best_of",
+    "echo",
+    "logprobs",
+    "suffix",
+    "presence_penalty",
+    "frequency_penalty",
+    "repetition_penalty",
+    "logit_bias",
+    "min_tokens",
+    "min_p",
+    "skip_special_tokens",
+    "user",
+    "add_special_tokens",
+    "request_id",
+    "use_beam_search",
+    "length_penalty",
+    "spaces_between_special_tokens",
+    "include_stop_str_in_output",
+    NULL,
 };
 
 /* Fields that are taken with the one value that changes nothing. */
@@ -18,14 +47,23 @@ static const struct {
     const char *key;
     double value;
 } neutral[] = {
-    { "n", 1 }, { "best_of", 1 }, { "presence_penalty", 0 }, { "frequency_penalty", 0 }, { "repetition_penalty", 1 },
-    { "min_p", 0 }, { "length_penalty", 1 },
+    { "n", 1 },
+    { "best_of", 1 },
+    { "presence_penalty", 0 },
+    { "frequency_penalty", 0 },
+    { "repetition_penalty", 1 },
+    { "min_p", 0 },
+    { "length_penalty", 1 },
 };
 static const struct {
     const char *key;
     bool value;
-} flags[] = { /* likewise */
-    { "echo", false }, { "skip_special_tokens", true }, { "use_beam_search", false }, { "spaces_between_special_tokens", true },
+} flags[] = {
+    /* likewise */
+    { "echo", false },
+    { "skip_special_tokens", true },
+    { "use_beam_search", false },
+    { "spaces_between_special_tokens", true },
     { "include_stop_str_in_output", false },
 };
 
@@ -63,7 +101,8 @@ static enum kw_status read_unused(struct kw_jnode root, const char **param, stru
     return st;
 }
 
-static enum kw_status read_ids(struct kw_completion *c, struct kw_jnode list, const struct kw_completion_limits *l, struct kw_error *err)
+static enum kw_status read_ids(struct kw_completion *c, struct kw_jnode list, const struct kw_completion_limits *l,
+                               struct kw_error *err)
 {
     int n = kw_json_len(list);
     if ((uint32_t)n >= l->longest)
@@ -89,7 +128,8 @@ static enum kw_status read_request_id(struct kw_completion *c, struct kw_jnode x
     if (st != KW_OK) return st;
     size_t n = strlen(text);
     if (n >= sizeof c->request_id || text[strspn(text, allowed)])
-        return kw_json_fail(x, KW_ERANGE, err, "want at most %zu letters, digits, '-', '_' and '.'", sizeof c->request_id - 1);
+        return kw_json_fail(x, KW_ERANGE, err, "want at most %zu letters, digits, '-', '_' and '.'",
+                            sizeof c->request_id - 1);
     memcpy(c->request_id, text, n + 1);
     return KW_OK;
 }
@@ -99,19 +139,21 @@ static enum kw_status read_min_tokens(const struct kw_completion *c, struct kw_j
 {
     int64_t least;
     enum kw_status st = kw_json_i64_or(x, 0, 0, UINT32_MAX, &least, err);
-    if (st == KW_OK && least > c->max_tokens) st = kw_json_fail(x, KW_ERANGE, err, "%lld is more than max_tokens, %u", (long long)least, c->max_tokens);
+    if (st == KW_OK && least > c->max_tokens)
+        st = kw_json_fail(x, KW_ERANGE, err, "%lld is more than max_tokens, %u", (long long)least, c->max_tokens);
     if (st == KW_OK && least && (!c->ignore_eos || c->n_stop || c->n_stop_ids))
         st = kw_json_fail(x, KW_ERANGE, err, "is implemented with ignore_eos and without stops only");
     return st;
 }
 
-static enum kw_status read_text(struct kw_completion *c, struct kw_jnode x, bool special, const struct kw_completion_limits *l,
-                                struct kw_error *err)
+static enum kw_status read_text(struct kw_completion *c, struct kw_jnode x, bool special,
+                                const struct kw_completion_limits *l, struct kw_error *err)
 {
     const char *text;
     size_t n;
     if (!l->tokenizer)
-        return kw_json_fail(x, KW_ERANGE, err, "the model has no tokenizer.json, so no text can be read; want a list of token ids");
+        return kw_json_fail(x, KW_ERANGE, err,
+                            "the model has no tokenizer.json, so no text can be read; want a list of token ids");
     enum kw_status st = kw_json_str(x, &text, err);
     if (st == KW_OK) st = kw_tokenizer_encode(l->tokenizer, text, strlen(text), special, &c->prompt, &n, err);
     if (st != KW_OK) return st;
@@ -122,8 +164,8 @@ static enum kw_status read_text(struct kw_completion *c, struct kw_jnode x, bool
 }
 
 /* A text, a list of ids, or a list with one of these. */
-static enum kw_status read_prompt(struct kw_completion *c, struct kw_jnode x, bool special, const struct kw_completion_limits *l,
-                                  struct kw_error *err)
+static enum kw_status read_prompt(struct kw_completion *c, struct kw_jnode x, bool special,
+                                  const struct kw_completion_limits *l, struct kw_error *err)
 {
     if (kw_json_is_array(x) && kw_json_len(x) && !kw_json_is_number(kw_json_at(x, 0))) {
         if (kw_json_len(x) > 1) return kw_json_fail(x, KW_ERANGE, err, "one prompt a request; got %d", kw_json_len(x));
@@ -152,7 +194,8 @@ static enum kw_status add_stop(struct kw_completion *c, struct kw_jnode x, struc
     return KW_OK;
 }
 
-static enum kw_status read_stops(struct kw_completion *c, struct kw_jnode root, const char **param, struct kw_error *err)
+static enum kw_status read_stops(struct kw_completion *c, struct kw_jnode root, const char **param,
+                                 struct kw_error *err)
 {
     struct kw_jnode x = kw_json_get(root, *param = "stop");
     enum kw_status st = KW_OK;
@@ -166,7 +209,8 @@ static enum kw_status read_stops(struct kw_completion *c, struct kw_jnode root, 
     if (st != KW_OK) return st;
     x = kw_json_get(root, *param = "stop_token_ids");
     if (!kw_json_present(x)) return KW_OK;
-    if (!kw_json_is_array(x) || kw_json_len(x) > 16) return kw_json_fail(x, KW_ERANGE, err, "want a list of at most 16 token ids");
+    if (!kw_json_is_array(x) || kw_json_len(x) > 16)
+        return kw_json_fail(x, KW_ERANGE, err, "want a list of at most 16 token ids");
     for (int i = 0; i < kw_json_len(x); i++) {
         int64_t id;
         if ((st = kw_json_i64(kw_json_at(x, i), 0, UINT32_MAX, &id, err)) != KW_OK) return st;
@@ -175,7 +219,8 @@ static enum kw_status read_stops(struct kw_completion *c, struct kw_jnode root, 
     return KW_OK;
 }
 
-static enum kw_status read_sampling(struct kw_completion *c, struct kw_jnode root, const char **param, struct kw_error *err)
+static enum kw_status read_sampling(struct kw_completion *c, struct kw_jnode root, const char **param,
+                                    struct kw_error *err)
 {
     double temperature, top_p;
     int64_t top_k = 0, seed = 0;
@@ -184,13 +229,16 @@ static enum kw_status read_sampling(struct kw_completion *c, struct kw_jnode roo
     if (st == KW_OK) st = kw_json_i64_or(kw_json_get(root, *param = "top_k"), -1, -1, UINT32_MAX, &top_k, err);
     struct kw_jnode x = kw_json_get(root, "seed");
     c->seeded = kw_json_present(x);
-    if (st == KW_OK) st = kw_json_i64_or(x, 0, -(INT64_C(1) << 53) + 1, (INT64_C(1) << 53) - 1, &seed, (*param = "seed", err));
+    if (st == KW_OK)
+        st = kw_json_i64_or(x, 0, -(INT64_C(1) << 53) + 1, (INT64_C(1) << 53) - 1, &seed, (*param = "seed", err));
     if (st != KW_OK) return st;
-    c->sampling = (struct kw_sampling){ (float)temperature, top_k < 0 ? 0 : (uint32_t)top_k, (float)top_p, (uint64_t)seed };
+    c->sampling =
+        (struct kw_sampling){ (float)temperature, top_k < 0 ? 0 : (uint32_t)top_k, (float)top_p, (uint64_t)seed };
     return KW_OK;
 }
 
-static enum kw_status read_stream(struct kw_completion *c, struct kw_jnode root, const char **param, struct kw_error *err)
+static enum kw_status read_stream(struct kw_completion *c, struct kw_jnode root, const char **param,
+                                  struct kw_error *err)
 {
     static const char *const options[] = { "include_usage", "continuous_usage_stats", NULL };
     enum kw_status st = kw_json_bool_or(kw_json_get(root, *param = "stream"), false, &c->stream, err);
@@ -204,8 +252,8 @@ static enum kw_status read_stream(struct kw_completion *c, struct kw_jnode root,
     return st;
 }
 
-static enum kw_status read_all(struct kw_completion *c, struct kw_jnode root, const char **param, const struct kw_completion_limits *l,
-                               struct kw_error *err)
+static enum kw_status read_all(struct kw_completion *c, struct kw_jnode root, const char **param,
+                               const struct kw_completion_limits *l, struct kw_error *err)
 {
     const char *model;
     bool special;
@@ -216,7 +264,8 @@ static enum kw_status read_all(struct kw_completion *c, struct kw_jnode root, co
     if (st == KW_OK) st = kw_json_str_or(kw_json_get(root, *param = "model"), "", &model, err);
     if (st == KW_OK) {
         size_t n = strlen(model);
-        if (n >= sizeof c->model) return kw_json_fail(kw_json_get(root, "model"), KW_ERANGE, err, "want at most 255 bytes");
+        if (n >= sizeof c->model)
+            return kw_json_fail(kw_json_get(root, "model"), KW_ERANGE, err, "want at most 255 bytes");
         memcpy(c->model, model, n + 1);
         st = kw_json_bool_or(kw_json_get(root, *param = "add_special_tokens"), true, &special, err);
         if (st == KW_OK) st = read_prompt(c, kw_json_get(root, *param = "prompt"), special, l, err);
@@ -224,8 +273,8 @@ static enum kw_status read_all(struct kw_completion *c, struct kw_jnode root, co
     struct kw_jnode x = kw_json_get(root, "max_tokens");
     if (st == KW_OK) st = kw_json_i64_or(x, 16, 1, UINT32_MAX, &max_tokens, (*param = "max_tokens", err));
     if (st == KW_OK && max_tokens > (int64_t)l->longest - c->n_prompt) /* OpenAI's default of 16 may not fit either */
-        st = kw_json_fail(x, KW_ERANGE, err, "%lld and %u prompt tokens are more than %u, the longest that fits", (long long)max_tokens,
-                          c->n_prompt, l->longest);
+        st = kw_json_fail(x, KW_ERANGE, err, "%lld and %u prompt tokens are more than %u, the longest that fits",
+                          (long long)max_tokens, c->n_prompt, l->longest);
     c->max_tokens = (uint32_t)max_tokens;
     if (st == KW_OK) st = read_sampling(c, root, param, err);
     if (st == KW_OK) st = read_stream(c, root, param, err);
@@ -274,8 +323,8 @@ void kw_completion_free(struct kw_completion *c)
 
 /* ---- the answer */
 
-/* Where a stop text begins in what came since `from`, or SIZE_MAX. A longer text that came whole earlier wins nothing: the
- * one that begins first does. */
+/* Where a stop text begins in what came since `from`, or SIZE_MAX. A longer text that came whole earlier wins nothing:
+ * the one that begins first does. */
 static size_t find_stop(const struct kw_answer *a, const struct kw_completion *c, size_t from)
 {
     size_t found = SIZE_MAX;
@@ -287,7 +336,8 @@ static size_t find_stop(const struct kw_answer *a, const struct kw_completion *c
     return found;
 }
 
-enum kw_status kw_answer_add(struct kw_answer *a, const struct kw_completion *c, const struct kw_tokenizer *t, uint32_t id)
+enum kw_status kw_answer_add(struct kw_answer *a, const struct kw_completion *c, const struct kw_tokenizer *t,
+                             uint32_t id)
 {
     char number[16];
     const char *bytes = number;
@@ -336,7 +386,8 @@ void kw_answer_free(struct kw_answer *a)
     *a = (struct kw_answer){ 0 };
 }
 
-/* Bytes of the well-formed UTF-8 sequence at s, or 0 (RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF). */
+/* Bytes of the well-formed UTF-8 sequence at s, or 0 (RFC 3629: no overlong forms, no surrogates, nothing past
+ * U+10FFFF). */
 static size_t utf8(const unsigned char *s, size_t n)
 {
     unsigned c = s[0];
@@ -344,7 +395,9 @@ static size_t utf8(const unsigned char *s, size_t n)
     if (!len || len > n) return 0;
     for (size_t i = 1; i < len; i++)
         if ((s[i] & 0xc0) != 0x80) return 0;
-    if ((c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] > 0x9f) || (c == 0xf0 && s[1] < 0x90) || (c == 0xf4 && s[1] > 0x8f)) return 0;
+    if ((c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] > 0x9f) || (c == 0xf0 && s[1] < 0x90) ||
+        (c == 0xf4 && s[1] > 0x8f))
+        return 0;
     return len;
 }
 
@@ -353,7 +406,9 @@ void kw_completion_quote(struct kw_text *out, const char *s, size_t n)
     kw_text_add(out, "\"");
     for (size_t i = 0; i < n;) {
         size_t plain = i;
-        while (plain < n && (unsigned char)s[plain] >= 0x20 && (unsigned char)s[plain] < 0x80 && s[plain] != '"' && s[plain] != '\\') plain++;
+        while (plain < n && (unsigned char)s[plain] >= 0x20 && (unsigned char)s[plain] < 0x80 && s[plain] != '"' &&
+               s[plain] != '\\')
+            plain++;
         if (plain > i) {
             kw_text_add(out, "%.*s", (int)(plain - i), s + i);
             i = plain;

@@ -17,10 +17,10 @@
 #include "sim/core/rng.h"
 
 enum {
-    POOL = 2,          /* network threads: one may parse a large prompt while the other streams */
-    TAKE = 64,         /* tokens taken at a time */
-    WATCH_MS = 100,    /* how often connections are looked after */
-    DISCARD = 4,       /* a body too large is read up to so many times the limit, so that the client reads the answer */
+    POOL = 2,       /* network threads: one may parse a large prompt while the other streams */
+    TAKE = 64,      /* tokens taken at a time */
+    WATCH_MS = 100, /* how often connections are looked after */
+    DISCARD = 4,    /* a body too large is read up to so many times the limit, so that the client reads the answer */
     HEADER_BYTES = 32768,
     SEND_BYTES = 131072, /* the kernel doubles it; 5 MB/s where a packet takes 50 ms: far more than tokens need */
 };
@@ -30,9 +30,9 @@ static const unsigned codes[] = { 200, 400, 404, 405, 413, 415, 429, 500, 503 };
 
 struct connection { /* from accept to close */
     int fd;
-    int64_t since;              /* of the connection or of the last answer's end: what the time to send counts from */
-    bool busy;                  /* a request was received whole and is being answered */
-    struct kw_ticket *ticket;   /* of the request being answered, or NULL */
+    int64_t since;            /* of the connection or of the last answer's end: what the time to send counts from */
+    bool busy;                /* a request was received whole and is being answered */
+    struct kw_ticket *ticket; /* of the request being answered, or NULL */
     struct connection *prev, *next;
 };
 
@@ -44,11 +44,11 @@ struct kw_http {
     char model[256];
     size_t max_body;
     int64_t timeout_ns;
-    uint64_t birth;             /* makes ids and seeds of this process its own */
+    uint64_t birth; /* makes ids and seeds of this process its own */
     atomic_uint_fast64_t serial, responses[N_CODES], disconnects;
     pthread_t watcher;
-    pthread_mutex_t lock;       /* the list, and tickets in it; taken before the serving loop's */
-    pthread_cond_t ended;       /* stop the watcher */
+    pthread_mutex_t lock; /* the list, and tickets in it; taken before the serving loop's */
+    pthread_cond_t ended; /* stop the watcher */
     bool stopping;
     struct connection *list;
 };
@@ -62,17 +62,18 @@ struct exchange { /* a request and its answer */
     struct kw_completion want;
     struct kw_ticket *ticket;
     struct kw_answer answer;
-    struct kw_text out;         /* of a stream: what is to be sent */
+    struct kw_text out; /* of a stream: what is to be sent */
     size_t out_at;
-    uint32_t at;                /* tokens taken */
-    bool ended;                 /* out is the last of the stream */
+    uint32_t at; /* tokens taken */
+    bool ended;  /* out is the last of the stream */
     time_t created;
     uint64_t serial;
 };
 
 /* ---- answers */
 
-static enum MHD_Result reply(struct exchange *x, unsigned code, const char *type, struct kw_text *text, const char *header, const char *value)
+static enum MHD_Result reply(struct exchange *x, unsigned code, const char *type, struct kw_text *text,
+                             const char *header, const char *value)
 {
     if (text->failed || !text->s) { /* out of memory: say nothing, close */
         kw_text_free(text);
@@ -102,13 +103,17 @@ static void error_json(struct kw_text *out, const char *type, const char *param,
     kw_text_add(out, code ? "\"%s\"}}" : "null}}", code);
 }
 
-static enum MHD_Result refuse(struct exchange *x, unsigned status, const char *param, const char *code, const char *message)
+static enum MHD_Result refuse(struct exchange *x, unsigned status, const char *param, const char *code,
+                              const char *message)
 {
     struct kw_text out = { 0 };
     const char *type = status == 429 ? "rate_limit_exceeded" : status >= 500 ? "server_error" : "invalid_request_error";
     error_json(&out, type, param, code, message);
     bool later = status == 429 || status == 503;
-    return reply(x, status, "application/json", &out, later ? MHD_HTTP_HEADER_RETRY_AFTER : status == 405 ? MHD_HTTP_HEADER_ALLOW : NULL,
+    return reply(x, status, "application/json", &out,
+                 later           ? MHD_HTTP_HEADER_RETRY_AFTER
+                 : status == 405 ? MHD_HTTP_HEADER_ALLOW
+                                 : NULL,
                  later ? "1" : "GET, HEAD, POST");
 }
 
@@ -124,12 +129,12 @@ static void head_json(struct kw_text *out, const struct exchange *x)
 
 static void usage_json(struct kw_text *out, const struct exchange *x)
 {
-    kw_text_add(out, "\"usage\": {\"prompt_tokens\": %u, \"completion_tokens\": %u, \"total_tokens\": %u}", x->want.n_prompt, x->at,
-                x->want.n_prompt + x->at);
+    kw_text_add(out, "\"usage\": {\"prompt_tokens\": %u, \"completion_tokens\": %u, \"total_tokens\": %u}",
+                x->want.n_prompt, x->at, x->want.n_prompt + x->at);
 }
 
-static void choice_json(struct kw_text *out, const struct exchange *x, const char *text, size_t n, const uint32_t *ids, uint32_t n_ids,
-                        const char *finish)
+static void choice_json(struct kw_text *out, const struct exchange *x, const char *text, size_t n, const uint32_t *ids,
+                        uint32_t n_ids, const char *finish)
 {
     kw_text_add(out, "\"choices\": [{\"index\": 0, \"text\": ");
     kw_completion_quote(out, text, n);
@@ -208,7 +213,8 @@ static enum MHD_Result continue_whole(struct exchange *x)
 
 /* ---- a stream */
 
-static void event(struct exchange *x, const char *text, size_t n, const uint32_t *ids, uint32_t n_ids, const char *finish)
+static void event(struct exchange *x, const char *text, size_t n, const uint32_t *ids, uint32_t n_ids,
+                  const char *finish)
 {
     kw_text_add(&x->out, "data: ");
     head_json(&x->out, x);
@@ -250,7 +256,8 @@ static bool fill_stream(struct exchange *x)
         if (kw_answer_add(&x->answer, &x->want, h->limits.tokenizer, ids[i]) != KW_OK) x->out.failed = true;
         x->at++;
         bool last = x->answer.stopped || (over && i + 1 == n);
-        const char *finish = last ? finish_word(x, state) : NULL, *text = kw_answer_next(&x->answer, &x->want, last, &len);
+        const char *finish = last ? finish_word(x, state) : NULL,
+                   *text = kw_answer_next(&x->answer, &x->want, last, &len);
         event(x, text, len, &ids[i], 1, finish);
         told |= finish != NULL;
     }
@@ -328,8 +335,12 @@ static enum MHD_Result complete(struct exchange *x)
     x->serial = ++h->serial;
     x->created = time(NULL);
     if (!x->want.seeded) x->want.sampling.seed = kw_mix64(h->birth ^ x->serial);
-    struct kw_engine_request r = { .prompt = x->want.prompt, .n_prompt = x->want.n_prompt, .max_new = x->want.max_tokens,
-                                   .sampling = x->want.sampling, .ignore_eos = x->want.ignore_eos, .stop = x->want.stop_ids,
+    struct kw_engine_request r = { .prompt = x->want.prompt,
+                                   .n_prompt = x->want.n_prompt,
+                                   .max_new = x->want.max_tokens,
+                                   .sampling = x->want.sampling,
+                                   .ignore_eos = x->want.ignore_eos,
+                                   .stop = x->want.stop_ids,
                                    .n_stop = x->want.n_stop_ids };
     struct kw_ticket *t;
     st = kw_serve_submit(h->serve, &r, x, &t, &err);
@@ -355,7 +366,8 @@ static enum MHD_Result models(struct exchange *x)
     struct kw_text out = { 0 };
     kw_text_add(&out, "{\"object\": \"list\", \"data\": [{\"id\": ");
     kw_completion_quote(&out, x->h->model, strlen(x->h->model));
-    kw_text_add(&out, ", \"object\": \"model\", \"created\": 0, \"owned_by\": \"keepwarm\", \"max_model_len\": %u}]}", x->h->limits.longest);
+    kw_text_add(&out, ", \"object\": \"model\", \"created\": 0, \"owned_by\": \"keepwarm\", \"max_model_len\": %u}]}",
+                x->h->limits.longest);
     return reply(x, 200, "application/json", &out, NULL, NULL);
 }
 
@@ -365,11 +377,14 @@ static enum MHD_Result metrics(struct exchange *x)
     struct kw_text out = { 0 };
     kw_serve_metrics(x->h->serve, &m);
     kw_metrics_print(&out, &m);
-    kw_text_add(&out, "# HELP keepwarm_http_responses_total Answers begun, by status.\n# TYPE keepwarm_http_responses_total counter\n");
+    kw_text_add(&out, "# HELP keepwarm_http_responses_total Answers begun, by status.\n# TYPE "
+                      "keepwarm_http_responses_total counter\n");
     for (size_t i = 0; i < N_CODES; i++)
-        kw_text_add(&out, "keepwarm_http_responses_total{code=\"%u\"} %llu\n", codes[i], (unsigned long long)x->h->responses[i]);
-    kw_text_add(&out, "# HELP keepwarm_http_disconnects_total Clients that left before their answer's end.\n"
-                      "# TYPE keepwarm_http_disconnects_total counter\nkeepwarm_http_disconnects_total %llu\n",
+        kw_text_add(&out, "keepwarm_http_responses_total{code=\"%u\"} %llu\n", codes[i],
+                    (unsigned long long)x->h->responses[i]);
+    kw_text_add(&out,
+                "# HELP keepwarm_http_disconnects_total Clients that left before their answer's end.\n"
+                "# TYPE keepwarm_http_disconnects_total counter\nkeepwarm_http_disconnects_total %llu\n",
                 (unsigned long long)x->h->disconnects);
     return reply(x, 200, "text/plain; version=0.0.4", &out, NULL, NULL);
 }
@@ -381,7 +396,10 @@ static enum MHD_Result route(struct exchange *x, const char *url, const char *me
         bool post;
         enum MHD_Result (*answer)(struct exchange *x);
     } routes[] = {
-        { "/v1/completions", true, complete }, { "/v1/models", false, models }, { "/health", false, health }, { "/metrics", false, metrics },
+        { "/v1/completions", true, complete },
+        { "/v1/models", false, models },
+        { "/health", false, health },
+        { "/metrics", false, metrics },
     };
     bool post = !strcmp(method, "POST"), get = !strcmp(method, "GET") || !strcmp(method, "HEAD");
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
@@ -389,7 +407,8 @@ static enum MHD_Result route(struct exchange *x, const char *url, const char *me
         if (routes[i].post ? !post : !get) return refuse(x, 405, NULL, NULL, routes[i].post ? "want POST" : "want GET");
         return routes[i].answer(x);
     }
-    return refuse(x, 404, NULL, NULL, "there is no such path; POST /v1/completions, GET /v1/models, /health and /metrics are");
+    return refuse(x, 404, NULL, NULL,
+                  "there is no such path; POST /v1/completions, GET /v1/models, /health and /metrics are");
 }
 
 static bool keep_body(struct exchange *x, const char *data, size_t n)
@@ -432,10 +451,10 @@ static void set_busy(struct exchange *x, bool busy)
     pthread_mutex_unlock(&x->h->lock);
 }
 
-/* Once when the headers are there, once for each piece of the body, once when the request is whole, and again whenever a
- * request that was put to sleep is woken. */
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *method, const char *version,
-                                  const char *upload, size_t *n_upload, void **per_request)
+/* Once when the headers are there, once for each piece of the body, once when the request is whole, and again whenever
+ * a request that was put to sleep is woken. */
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+                                  const char *version, const char *upload, size_t *n_upload, void **per_request)
 {
     struct exchange *x = *per_request;
     (void)version;
@@ -446,7 +465,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
         x->h = cls, x->mhd = mhd, x->c = connection_of(mhd);
         const char *expect = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT);
         const char *length = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-        if (expect && length && strtoull(length, NULL, 10) > x->h->max_body) return too_large(x); /* it has not sent it yet */
+        if (expect && length && strtoull(length, NULL, 10) > x->h->max_body)
+            return too_large(x); /* it has not sent it yet */
         return MHD_YES;
     }
     if (*n_upload) {
@@ -478,7 +498,8 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **per_reque
     free(x);
 }
 
-static void on_connection(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode what)
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode what)
 {
     struct kw_http *h = cls;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
@@ -488,8 +509,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         if (!c) return; /* served all the same, but not watched */
         c->fd = i ? i->connect_fd : -1;
         c->since = kw_now_ns();
-        /* What a client that does not read may pin in the kernel, which would grow to 4 MB a connection by itself; and only a
-         * full buffer shows that there is no progress. */
+        /* What a client that does not read may pin in the kernel, which would grow to 4 MB a connection by itself; and
+         * only a full buffer shows that there is no progress. */
         int most = SEND_BYTES;
         setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &most, sizeof most);
         pthread_mutex_lock(&h->lock);
@@ -512,8 +533,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     *context = NULL;
 }
 
-/* ---- connections nobody hears of otherwise: a request asleep is not polled by libmicrohttpd, and its time limit starts anew
- * with each byte of a request */
+/* ---- connections nobody hears of otherwise: a request asleep is not polled by libmicrohttpd, and its time limit
+ * starts anew with each byte of a request */
 
 static bool has_left(int fd)
 {
@@ -585,8 +606,8 @@ enum kw_status kw_http_check(const struct kw_http_options *o, struct kw_error *e
     struct sockaddr_in at;
     enum kw_status st = read_address(&at, o, err);
     int fd = st == KW_OK ? socket(AF_INET, SOCK_STREAM, 0) : -1, yes = 1;
-    if (st == KW_OK && (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) || bind(fd, (struct sockaddr *)&at, sizeof at) ||
-                        listen(fd, 1)))
+    if (st == KW_OK && (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) ||
+                        bind(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, 1)))
         st = cannot_listen(o, errno, err);
     if (fd >= 0) close(fd);
     return st;
@@ -599,14 +620,16 @@ static enum kw_status start_daemon(struct kw_http *h, const struct kw_http_optio
     if (st != KW_OK) return st;
     errno = 0;
     h->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, o->port, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR,
-        (struct sockaddr *)&at, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
-        MHD_OPTION_CONNECTION_LIMIT, connection_limit(h->e, o), MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(h->timeout_ns / 1000000000),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POOL, MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, o->port, NULL, NULL, on_request, h,
+        MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&at, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_CONNECTION_LIMIT, connection_limit(h->e, o),
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(h->timeout_ns / 1000000000), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HEADER_BYTES, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POOL, MHD_OPTION_END);
     return h->daemon ? KW_OK : cannot_listen(o, errno, err);
 }
 
-enum kw_status kw_http_start(struct kw_http **out, struct kw_engine *e, const struct kw_http_options *o, struct kw_error *err)
+enum kw_status kw_http_start(struct kw_http **out, struct kw_engine *e, const struct kw_http_options *o,
+                             struct kw_error *err)
 {
     *out = NULL;
     struct kw_http *h = calloc(1, sizeof *h);
@@ -614,7 +637,8 @@ enum kw_status kw_http_start(struct kw_http **out, struct kw_engine *e, const st
     const struct kw_sched_config *l = &e->limits;
     uint64_t fits = (uint64_t)l->num_blocks * l->block_size + 1; /* the last token never enters the KV cache */
     h->e = e;
-    h->limits = (struct kw_completion_limits){ .vocab = e->config.vocab, .tokenizer = e->tokenizer,
+    h->limits = (struct kw_completion_limits){ .vocab = e->config.vocab,
+                                               .tokenizer = e->tokenizer,
                                                .longest = fits < l->max_model_len ? (uint32_t)fits : l->max_model_len };
     h->max_body = o->max_body ? o->max_body : (size_t)2 << 20;
     h->timeout_ns = (int64_t)(o->timeout_s ? o->timeout_s : 30) * 1000000000;
@@ -625,7 +649,8 @@ enum kw_status kw_http_start(struct kw_http **out, struct kw_engine *e, const st
     struct kw_serve_options serve = { .max_queue = o->max_queue, .sleep = put_to_sleep, .wake = wake_up };
     enum kw_status st = kw_serve_start(&h->serve, e, &serve, err);
     if (st == KW_OK) st = start_daemon(h, o, err);
-    if (st == KW_OK && pthread_create(&h->watcher, NULL, watch, h)) st = kw_fail(err, KW_EFAIL, "no thread to watch connections");
+    if (st == KW_OK && pthread_create(&h->watcher, NULL, watch, h))
+        st = kw_fail(err, KW_EFAIL, "no thread to watch connections");
     if (st != KW_OK) {
         if (h->daemon) MHD_stop_daemon(h->daemon);
         if (h->serve) kw_serve_stop(h->serve);
@@ -642,7 +667,10 @@ uint16_t kw_http_port(const struct kw_http *h)
     return i ? i->port : 0;
 }
 
-bool kw_http_failed(struct kw_http *h, struct kw_error *why) { return kw_serve_failed(h->serve, why); }
+bool kw_http_failed(struct kw_http *h, struct kw_error *why)
+{
+    return kw_serve_failed(h->serve, why);
+}
 
 bool kw_http_drain(struct kw_http *h)
 {
@@ -656,7 +684,8 @@ void kw_http_stop(struct kw_http *h, uint32_t *cut)
     *cut = kw_serve_tickets(h->serve);
     kw_serve_cancel_all(h->serve);
     /* Everyone is woken by that; a second for the last words to leave, then the connections are closed under them. */
-    for (int i = 0; i < 100 && kw_serve_tickets(h->serve); i++) nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+    for (int i = 0; i < 100 && kw_serve_tickets(h->serve); i++)
+        nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
     pthread_mutex_lock(&h->lock);
     h->stopping = true;
     pthread_cond_signal(&h->ended);

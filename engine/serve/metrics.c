@@ -1,8 +1,9 @@
 #include "engine/serve/metrics.h"
 #include <inttypes.h>
 
-const double kw_metrics_bound[KW_METRICS_BOUNDS - 1] = { 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03,
-                                                         0.05,   0.1,   0.2,   0.5,   1,     2,      5,    10,    20,   60 };
+const double kw_metrics_bound[KW_METRICS_BOUNDS - 1] = { 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01,
+                                                         0.015,  0.02,  0.03,  0.05,  0.1,   0.2,    0.5,
+                                                         1,      2,     5,     10,    20,    60 };
 
 void kw_metrics_observe(struct kw_metrics_hist *h, int64_t ns)
 {
@@ -39,8 +40,9 @@ static void hist(struct kw_text *out, const char *name, const char *help, const 
         sum += h->count[k];
         kw_text_add(out, "keepwarm_%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, kw_metrics_bound[k], sum);
     }
-    kw_text_add(out, "keepwarm_%s_bucket{le=\"+Inf\"} %" PRIu64 "\nkeepwarm_%s_sum %.9f\nkeepwarm_%s_count %" PRIu64 "\n", name, h->n,
-                name, (double)h->sum_ns * 1e-9, name, h->n);
+    kw_text_add(out,
+                "keepwarm_%s_bucket{le=\"+Inf\"} %" PRIu64 "\nkeepwarm_%s_sum %.9f\nkeepwarm_%s_count %" PRIu64 "\n",
+                name, h->n, name, (double)h->sum_ns * 1e-9, name, h->n);
 }
 
 void kw_metrics_print(struct kw_text *out, const struct kw_metrics *m)
@@ -49,14 +51,16 @@ void kw_metrics_print(struct kw_text *out, const struct kw_metrics *m)
     count(out, "requests_received_total", "Requests taken in.", m->received);
     count(out, "requests_refused_total", "Requests turned away because the queue was full or closed.", m->refused);
     head(out, "requests_total", "counter", "Requests that ended, by how.");
-    for (int k = 0; k < KW_ENDS; k++) kw_text_add(out, "keepwarm_requests_total{finish=\"%s\"} %" PRIu64 "\n", ends[k], m->ended[k]);
+    for (int k = 0; k < KW_ENDS; k++)
+        kw_text_add(out, "keepwarm_requests_total{finish=\"%s\"} %" PRIu64 "\n", ends[k], m->ended[k]);
     count(out, "prompt_tokens_total", "Prompt tokens of requests taken in.", m->prompt_tokens);
     count(out, "generation_tokens_total", "Tokens generated.", m->generation_tokens);
     count(out, "steps_total", "Batches run.", m->steps);
     count(out, "preemptions_total", "Sequences preempted and recomputed.", m->preemptions);
     gauge(out, "requests_running", "Requests in the batch.", m->running);
     gauge(out, "requests_waiting", "Requests in the queue.", m->waiting);
-    gauge(out, "kv_cache_usage_ratio", "Share of the KV blocks in use.", m->num_blocks ? (double)m->blocks_used / m->num_blocks : 0);
+    gauge(out, "kv_cache_usage_ratio", "Share of the KV blocks in use.",
+          m->num_blocks ? (double)m->blocks_used / m->num_blocks : 0);
     hist(out, "time_to_first_token_seconds", "Arrival to first token.", &m->ttft);
     hist(out, "time_per_output_token_seconds", "(E2E - TTFT) / (tokens - 1) of finished requests.", &m->tpot);
     hist(out, "inter_token_latency_seconds", "Gap between two tokens of a request.", &m->itl);

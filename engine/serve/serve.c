@@ -8,15 +8,15 @@ struct kw_ticket {
     struct kw_engine_request request; /* owns prompt and stop; id: see id_of */
     uint32_t place;                   /* in serve's table */
     void *who;
-    uint32_t *token;                  /* [cap], n of them */
+    uint32_t *token; /* [cap], n of them */
     uint32_t n, cap;
     enum kw_serve_state state;
-    bool queued;                      /* the loop has not come to it yet */
-    bool in_engine;                   /* the engine runs it; freed only when neither */
-    bool released;                    /* nobody else holds it */
+    bool queued;    /* the loop has not come to it yet */
+    bool in_engine; /* the engine runs it; freed only when neither */
+    bool released;  /* nobody else holds it */
     bool asleep, asleep_whole;
     int64_t arrived, first, last;
-    struct kw_ticket *next;           /* in the queue of new ones */
+    struct kw_ticket *next; /* in the queue of new ones */
 };
 
 struct kw_serve {
@@ -28,8 +28,8 @@ struct kw_serve {
     struct kw_ticket **table; /* [capacity] by place; NULL: free */
     uint32_t *free_place;     /* stack of them */
     uint32_t capacity, n_free, n_tickets;
-    uint32_t n_left;          /* over, but the engine runs them still */
-    uint64_t serial;          /* requests so far */
+    uint32_t n_left;                /* over, but the engine runs them still */
+    uint64_t serial;                /* requests so far */
     struct kw_ticket *head, **tail; /* new ones, in order */
     struct kw_metrics metrics;
     bool draining, stopping, failed;
@@ -207,7 +207,8 @@ static void *loop(void *arg)
 
 /* ---- called by others */
 
-enum kw_status kw_serve_start(struct kw_serve **out, struct kw_engine *e, const struct kw_serve_options *o, struct kw_error *err)
+enum kw_status kw_serve_start(struct kw_serve **out, struct kw_engine *e, const struct kw_serve_options *o,
+                              struct kw_error *err)
 {
     *out = NULL;
     if (kw_engine_active(e)) return kw_fail(err, KW_EFAIL, "the engine still has %u requests", kw_engine_active(e));
@@ -218,7 +219,8 @@ enum kw_status kw_serve_start(struct kw_serve **out, struct kw_engine *e, const 
     s->capacity = s->n_free = e->limits.max_num_seqs + o->max_queue;
     s->table = calloc(s->capacity, sizeof *s->table);
     s->free_place = malloc(s->capacity * sizeof *s->free_place);
-    enum kw_status st = s->table && s->free_place ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %u requests", s->capacity);
+    enum kw_status st =
+        s->table && s->free_place ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %u requests", s->capacity);
     if (st == KW_OK) {
         for (uint32_t i = 0; i < s->capacity; i++) s->free_place[i] = s->capacity - 1 - i;
         pthread_mutex_init(&s->lock, NULL);
@@ -252,7 +254,8 @@ static enum kw_status check_request(const struct kw_engine *e, const struct kw_e
         return kw_fail(err, KW_ERANGE, "%u prompt and %u new tokens are more than fit", r->n_prompt, r->max_new);
     for (uint32_t i = 0; i < r->n_prompt; i++)
         if (r->prompt[i] >= e->config.vocab)
-            return kw_fail(err, KW_ERANGE, "prompt token %u is id %u; the vocabulary has %u", i, r->prompt[i], e->config.vocab);
+            return kw_fail(err, KW_ERANGE, "prompt token %u is id %u; the vocabulary has %u", i, r->prompt[i],
+                           e->config.vocab);
     struct kw_sampler probe;
     enum kw_status st = kw_sampler_init(&probe, &r->sampling, 0, err);
     if (st == KW_OK) kw_sampler_free(&probe);
@@ -301,7 +304,8 @@ enum kw_status kw_serve_submit(struct kw_serve *s, const struct kw_engine_reques
     return st;
 }
 
-enum kw_serve_state kw_serve_take(struct kw_serve *s, struct kw_ticket *t, uint32_t at, uint32_t *ids, uint32_t cap, uint32_t *n)
+enum kw_serve_state kw_serve_take(struct kw_serve *s, struct kw_ticket *t, uint32_t at, uint32_t *ids, uint32_t cap,
+                                  uint32_t *n)
 {
     pthread_mutex_lock(&s->lock);
     *n = t->n > at ? t->n - at : 0;

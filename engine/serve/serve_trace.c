@@ -12,24 +12,26 @@ const char *const kw_served_status_name[] = { "done", "refused", "cut", NULL };
 
 enum {
     NAP_NS = 50 * 1000 * 1000, /* longest sleep: how soon a stop is seen */
-    AWAKE_NS = 200 * 1000      /* a timer wakes 50 us late by default (prctl(2), PR_SET_TIMERSLACK), and a core has to wake up */
+    AWAKE_NS =
+        200 * 1000 /* a timer wakes 50 us late by default (prctl(2), PR_SET_TIMERSLACK), and a core has to wake up */
 };
 
 struct replay {
     struct kw_served_trace *out;
     struct kw_engine *e;
     const struct kw_serve_trace *t;
-    size_t next;           /* first request not yet added */
+    size_t next; /* first request not yet added */
     int64_t start;
-    uint32_t *ids;         /* the prompt being made */
+    uint32_t *ids; /* the prompt being made */
     size_t cap_ids;
-    uint64_t finished;     /* done + refused + cut */
-    bool broken;           /* a step failed: the engine is of no more use */
+    uint64_t finished; /* done + refused + cut */
+    bool broken;       /* a step failed: the engine is of no more use */
 };
 
 static enum kw_status check(const struct kw_serve_trace *t, const struct kw_engine *e, struct kw_error *err)
 {
-    if (!(t->speed > 0) || !isfinite(t->speed)) return kw_fail(err, KW_ERANGE, "speed: want a number above 0; got %g", t->speed);
+    if (!(t->speed > 0) || !isfinite(t->speed))
+        return kw_fail(err, KW_ERANGE, "speed: want a number above 0; got %g", t->speed);
     if (kw_engine_active(e)) return kw_fail(err, KW_EFAIL, "the engine still has %u requests", kw_engine_active(e));
     for (size_t i = 0; i < t->n; i++) {
         if (t->arrival[i] < (i ? t->arrival[i - 1] : 0))
@@ -42,7 +44,10 @@ static enum kw_status check(const struct kw_serve_trace *t, const struct kw_engi
     return KW_OK;
 }
 
-static int64_t due(const struct replay *p, size_t i) { return (int64_t)((double)p->t->arrival[i] / p->t->speed); }
+static int64_t due(const struct replay *p, size_t i)
+{
+    return (int64_t)((double)p->t->arrival[i] / p->t->speed);
+}
 
 /* A token's id follows from its block's hash and its place in it, or from the request where no hash covers it. */
 static void make_prompt(const struct replay *p, size_t i, uint32_t n)
@@ -51,8 +56,8 @@ static void make_prompt(const struct replay *p, size_t i, uint32_t n)
     uint32_t hashes = t->hash_at && t->hash_block ? t->hash_at[i + 1] - t->hash_at[i] : 0;
     for (uint32_t k = 0; k < n; k++) {
         uint32_t block = hashes ? k / t->hash_block : 0;
-        uint64_t from = block < hashes ? kw_mix64(t->hash[t->hash_at[i] + block]) + k % t->hash_block
-                                       : kw_mix64(~(uint64_t)i) + k;
+        uint64_t from =
+            block < hashes ? kw_mix64(t->hash[t->hash_at[i] + block]) + k % t->hash_block : kw_mix64(~(uint64_t)i) + k;
         p->ids[k] = (uint32_t)(kw_mix64(from ^ kw_mix64(t->seed)) % p->e->config.vocab);
     }
 }
@@ -75,8 +80,11 @@ static enum kw_status add(struct replay *p, size_t i, struct kw_error *err)
             p->cap_ids = r->prompt;
         }
         make_prompt(p, i, r->prompt);
-        st = kw_engine_add(p->e, &(struct kw_engine_request){ .id = i, .prompt = p->ids, .n_prompt = r->prompt,
-                                                              .max_new = r->output, .ignore_eos = true }, &why);
+        st = kw_engine_add(
+            p->e,
+            &(struct kw_engine_request){
+                .id = i, .prompt = p->ids, .n_prompt = r->prompt, .max_new = r->output, .ignore_eos = true },
+            &why);
     }
     if (st == KW_ERANGE) {
         if (!p->out->refused++) p->out->refusal = why;
@@ -96,7 +104,8 @@ static enum kw_status add_arrived(struct replay *p, struct kw_error *err)
     return st;
 }
 
-static enum kw_status keep_step(struct replay *p, const struct kw_engine_step *step, int64_t begin, struct kw_error *err)
+static enum kw_status keep_step(struct replay *p, const struct kw_engine_step *step, int64_t begin,
+                                struct kw_error *err)
 {
     struct kw_served_trace *out = p->out;
     if (out->n_steps == out->cap_steps) {
@@ -108,9 +117,16 @@ static enum kw_status keep_step(struct replay *p, const struct kw_engine_step *s
     }
     const struct kw_step *b = &step->batch;
     out->step[out->n_steps++] = (struct kw_served_step){
-        .begin = begin, .wall_ns = step->wall_ns, .device_ns = step->device_ns, .decode_context = b->decode_context,
-        .prefill_pairs2 = b->prefill_pairs2, .n_decode = b->n_decode, .n_chunks = b->n_chunks,
-        .prefill_tokens = b->prefill_tokens, .n_preempted = b->n_preempted, .waiting = kw_sched_waiting(p->e->sched),
+        .begin = begin,
+        .wall_ns = step->wall_ns,
+        .device_ns = step->device_ns,
+        .decode_context = b->decode_context,
+        .prefill_pairs2 = b->prefill_pairs2,
+        .n_decode = b->n_decode,
+        .n_chunks = b->n_chunks,
+        .prefill_tokens = b->prefill_tokens,
+        .n_preempted = b->n_preempted,
+        .waiting = kw_sched_waiting(p->e->sched),
         .running = kw_sched_running(p->e->sched),
         .blocks_used = p->e->limits.num_blocks - kw_sched_blocks_free(p->e->sched),
     };
@@ -200,8 +216,12 @@ enum kw_status kw_serve_trace_run(struct kw_served_trace *out, struct kw_engine 
     if (!out->request) return kw_fail(err, KW_ENOMEM, "out of memory for %zu requests", t->n);
     st = kw_hist_init(&out->itl, err);
     for (size_t i = 0; i < t->n; i++)
-        out->request[i] = (struct kw_served){ .arrival = due(&p, i), .added = INT64_MIN, .first = INT64_MIN,
-                                              .last = INT64_MIN, .prompt = t->prompt[i], .output = t->output[i],
+        out->request[i] = (struct kw_served){ .arrival = due(&p, i),
+                                              .added = INT64_MIN,
+                                              .first = INT64_MIN,
+                                              .last = INT64_MIN,
+                                              .prompt = t->prompt[i],
+                                              .output = t->output[i],
                                               .status = KW_SERVED_CUT };
     if (st == KW_OK) {
         p.start = kw_now_ns();
@@ -224,8 +244,14 @@ void kw_served_trace_free(struct kw_served_trace *s)
 
 /* ---- what was measured */
 
-int64_t kw_served_ttft(const struct kw_served *r) { return r->first - r->arrival; }
-int64_t kw_served_e2e(const struct kw_served *r) { return r->last - r->arrival; }
+int64_t kw_served_ttft(const struct kw_served *r)
+{
+    return r->first - r->arrival;
+}
+int64_t kw_served_e2e(const struct kw_served *r)
+{
+    return r->last - r->arrival;
+}
 
 double kw_served_tpot(const struct kw_served *r)
 {
@@ -326,8 +352,10 @@ void kw_served_steps_jsonl(struct kw_text *out, const struct kw_served_trace *s)
         kw_text_add(out, "{\"begin_s\":%s", kw_nano_format(buf, sizeof buf, t->begin));
         seconds(out, "wall_s", t->wall_ns);
         seconds(out, "device_s", t->device_ns);
-        kw_text_add(out, ",\"n_decode\":%u,\"decode_context\":%" PRIu64 ",\"n_chunks\":%u,\"prefill_tokens\":%u,"
-                         "\"prefill_pairs2\":%" PRIu64 ",\"n_preempted\":%u,\"waiting\":%u,\"running\":%u,\"blocks_used\":%u}\n",
+        kw_text_add(out,
+                    ",\"n_decode\":%u,\"decode_context\":%" PRIu64 ",\"n_chunks\":%u,\"prefill_tokens\":%u,"
+                    "\"prefill_pairs2\":%" PRIu64
+                    ",\"n_preempted\":%u,\"waiting\":%u,\"running\":%u,\"blocks_used\":%u}\n",
                     t->n_decode, t->decode_context, t->n_chunks, t->prefill_tokens, t->prefill_pairs2, t->n_preempted,
                     t->waiting, t->running, t->blocks_used);
     }

@@ -1,6 +1,6 @@
-/* engine/text/tokenizer.h - text to token ids and back with a Hugging Face tokenizer.json: byte-level BPE (Llama 3, Qwen2,
- * GPT-2) and BPE over characters with byte fallback (Llama 2, Mistral). The file is untrusted. What a file asks for
- * beyond these (other models, normalizers, split patterns) is refused by name. */
+/* engine/text/tokenizer.h - text to token ids and back with a Hugging Face tokenizer.json: byte-level BPE (Llama 3,
+ * Qwen2, GPT-2) and BPE over characters with byte fallback (Llama 2, Mistral). The file is untrusted. What a file asks
+ * for beyond these (other models, normalizers, split patterns) is refused by name. */
 #ifndef KW_ENGINE_TEXT_TOKENIZER_H
 #define KW_ENGINE_TEXT_TOKENIZER_H
 #include <stdbool.h>

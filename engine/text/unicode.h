@@ -1,5 +1,5 @@
-/* engine/text/unicode.h - what the split patterns of tokenizers ask of a character: letter (general category L), number (N)
- * or white space. The tables in unicode.c are written by make_unicode.py. */
+/* engine/text/unicode.h - what the split patterns of tokenizers ask of a character: letter (general category L), number
+ * (N) or white space. The tables in unicode.c are written by make_unicode.py. */
 #ifndef KW_ENGINE_TEXT_UNICODE_H
 #define KW_ENGINE_TEXT_UNICODE_H
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* platforms/facts/autoscaling.h - how a pool of replicas grows, shrinks and answers while cold: the neutral vocabulary of
- * PLATFORMS.md section 11. No money here; the event loop reads this and nothing else of a platform. */
+/* platforms/facts/autoscaling.h - how a pool of replicas grows, shrinks and answers while cold: the neutral vocabulary
+ * of PLATFORMS.md section 11. No money here; the event loop reads this and nothing else of a platform. */
 #ifndef KW_PLATFORMS_FACTS_AUTOSCALING_H
 #define KW_PLATFORMS_FACTS_AUTOSCALING_H
 #include <stdbool.h>
@@ -8,17 +8,18 @@
 #include "sim/core/units.h"
 
 enum kw_scaler {
-    KW_SCALER_FIXED,        /* dedicated: keep_warm = max_replicas replicas, always */
-    KW_SCALER_CAPACITY,     /* Modal: start a replica when an input finds no free concurrency slot; buffer_replicas */
-    KW_SCALER_QUEUE_DELAY,  /* RunPod QUEUE_DELAY: one more when the oldest queued request waited > target_s */
+    KW_SCALER_FIXED,         /* dedicated: keep_warm = max_replicas replicas, always */
+    KW_SCALER_CAPACITY,      /* Modal: start a replica when an input finds no free concurrency slot; buffer_replicas */
+    KW_SCALER_QUEUE_DELAY,   /* RunPod QUEUE_DELAY: one more when the oldest queued request waited > target_s */
     KW_SCALER_REQUEST_COUNT, /* RunPod REQUEST_COUNT: ceil((queued + running) / target) */
-    KW_SCALER_QUEUE,        /* Replicate: grow while requests queue */
-    KW_SCALER_LOAD_TARGET,  /* Fireworks: mean load / target over windows, load = in flight / hard_concurrency */
-    KW_SCALER_CONCURRENCY,  /* Baseten, Together, Ray Serve: ceil(mean in flight over window / (target * utilisation)) */
-    KW_SCALER_KPA,          /* Knative pod autoscaler (PLATFORMS.md 7) */
-    KW_SCALER_SETUP         /* queueing-theory pool for the closed forms: one setup per waiting customer */
+    KW_SCALER_QUEUE,         /* Replicate: grow while requests queue */
+    KW_SCALER_LOAD_TARGET,   /* Fireworks: mean load / target over windows, load = in flight / hard_concurrency */
+    KW_SCALER_CONCURRENCY, /* Baseten, Together, Ray Serve: ceil(mean in flight over window / (target * utilisation)) */
+    KW_SCALER_KPA,         /* Knative pod autoscaler (PLATFORMS.md 7) */
+    KW_SCALER_SETUP        /* queueing-theory pool for the closed forms: one setup per waiting customer */
 };
-extern const char *const kw_scaler_name[]; /* "fixed", "capacity", "queue_delay", ..., NULL: the words of platform files */
+extern const char
+    *const kw_scaler_name[]; /* "fixed", "capacity", "queue_delay", ..., NULL: the words of platform files */
 
 enum kw_at_zero { KW_ZERO_QUEUE, KW_ZERO_REJECT_AND_START, KW_ZERO_STOPPED };
 extern const char *const kw_at_zero_name[]; /* "queue", "reject_and_start", "stopped", NULL */
@@ -29,27 +30,27 @@ extern const char *const kw_at_zero_name[]; /* "queue", "reject_and_start", "sto
  * window a user knows. The last replica goes after zero_timeout without requests. */
 struct kw_autoscaling {
     enum kw_scaler scaler;
-    uint32_t keep_warm;      /* floor kept ready when idle; a platform's min_replicas */
-    uint32_t max_replicas;   /* ceiling; >= 1 */
-    uint32_t buffer_replicas; /* spare replicas kept while active */
+    uint32_t keep_warm;        /* floor kept ready when idle; a platform's min_replicas */
+    uint32_t max_replicas;     /* ceiling; >= 1 */
+    uint32_t buffer_replicas;  /* spare replicas kept while active */
     uint32_t hard_concurrency; /* requests admitted to one replica at once; 0 = the engine decides (no limit) */
-    double target;           /* of the scaler's signal; its unit depends on the scaler */
-    double utilisation;      /* 0..1 multiplies target where the platform has it; else 1 */
-    kw_ns target_delay;      /* QUEUE_DELAY */
-    kw_ns scale_up_window;   /* the condition must hold this long / averaging window */
-    kw_ns eval_period;       /* control loop; 0 = event driven */
-    kw_ns idle_timeout;      /* idle time before a surplus replica stops */
-    kw_ns zero_timeout;      /* idle time before the last replica stops; >= idle_timeout where the platform has one */
-    kw_ns scale_down_delay;  /* the lower wish must hold this long before anything stops (Fireworks, Baseten, HPA) */
-    kw_ns min_up;            /* minimum life after a start */
-    double max_up_rate, max_down_rate; /* KPA: 1000, 2; 0 = no limit */
+    double target;             /* of the scaler's signal; its unit depends on the scaler */
+    double utilisation;        /* 0..1 multiplies target where the platform has it; else 1 */
+    kw_ns target_delay;        /* QUEUE_DELAY */
+    kw_ns scale_up_window;     /* the condition must hold this long / averaging window */
+    kw_ns eval_period;         /* control loop; 0 = event driven */
+    kw_ns idle_timeout;        /* idle time before a surplus replica stops */
+    kw_ns zero_timeout;        /* idle time before the last replica stops; >= idle_timeout where the platform has one */
+    kw_ns scale_down_delay;    /* the lower wish must hold this long before anything stops (Fireworks, Baseten, HPA) */
+    kw_ns min_up;              /* minimum life after a start */
+    double max_up_rate, max_down_rate;          /* KPA: 1000, 2; 0 = no limit */
     double panic_threshold, panic_window_share; /* KPA: 2.0, 0.1 */
-    enum kw_at_zero at_zero; /* what a request meets when no replica is ready */
-    int reject_code;         /* 503, 429 ... for rejections */
-    uint64_t queue_limit;    /* requests waiting at the platform; 0 = none */
-    bool no_queue;           /* nobody waits: with no replica that has room a request is rejected (Vertex at its ceiling) */
+    enum kw_at_zero at_zero;                    /* what a request meets when no replica is ready */
+    int reject_code;                            /* 503, 429 ... for rejections */
+    uint64_t queue_limit;                       /* requests waiting at the platform; 0 = none */
+    bool no_queue; /* nobody waits: with no replica that has room a request is rejected (Vertex at its ceiling) */
     kw_ns queue_timeout, request_timeout; /* 0 = none; from arrival */
-    double stockout_probability;  /* a start meets no GPU and is tried again after stockout_retry */
+    double stockout_probability;          /* a start meets no GPU and is tried again after stockout_retry */
     kw_ns stockout_retry;
     double start_failure_probability; /* a start fails at the end of init and is started over */
 };
@@ -63,12 +64,13 @@ struct kw_cold_start {
     struct kw_law cached_load_rate; /* bytes/s when the node has the weights (probability cache_hit) */
     double cache_hit;
     double weight_bytes;
-    struct kw_law init;             /* s: engine start, compile, graphs */
-    struct kw_law restore;          /* s: whole time from a snapshot instead of pull+load+init; NONE when unsupported */
-    double snapshot_probability;    /* that a valid snapshot exists */
+    struct kw_law init;          /* s: engine start, compile, graphs */
+    struct kw_law restore;       /* s: whole time from a snapshot instead of pull+load+init; NONE when unsupported */
+    double snapshot_probability; /* that a valid snapshot exists */
 };
 
-/* What a client does with a rejection (429, 503, ...): retries with exponential backoff and full jitter, or gives up. */
+/* What a client does with a rejection (429, 503, ...): retries with exponential backoff and full jitter, or gives up.
+ */
 struct kw_client_retry {
     uint32_t max_attempts; /* total tries; 1 = no retry */
     kw_ns base, cap;       /* wait before try k: uniform in [0, min(cap, base * 2^(k-1))] plus retry-after if given */

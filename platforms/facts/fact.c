@@ -138,9 +138,12 @@ static enum kw_status read_row(struct kw_fact_reader *r, struct kw_jnode obj, co
     case KW_FACT_I64: {
         int64_t v;
         KW_TRY(kw_json_i64(f.value, (int64_t)w->lo, (int64_t)w->hi, &v, r->err));
-        if (w->type == KW_FACT_I64) *(int64_t *)out = v;
-        else if (w->type == KW_FACT_U32) *(uint32_t *)out = (uint32_t)v;
-        else *(int *)out = (int)v;
+        if (w->type == KW_FACT_I64)
+            *(int64_t *)out = v;
+        else if (w->type == KW_FACT_U32)
+            *(uint32_t *)out = (uint32_t)v;
+        else
+            *(int *)out = (int)v;
         return kw_fact_keep(r, &f, NULL, "%" PRId64, v);
     }
     case KW_FACT_F64:
@@ -159,14 +162,14 @@ static enum kw_status read_row(struct kw_fact_reader *r, struct kw_jnode obj, co
 }
 
 enum kw_status kw_fact_rows(struct kw_fact_reader *r, struct kw_jnode obj, const struct kw_fact_source *src,
-                                const struct kw_fact_row rows[], size_t n, void *base)
+                            const struct kw_fact_row rows[], size_t n, void *base)
 {
     for (size_t i = 0; i < n; i++) KW_TRY(read_row(r, obj, src, &rows[i], base));
     return KW_OK;
 }
 
 enum kw_status kw_fact_word(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
-                                const char *const words[], int *out)
+                            const char *const words[], int *out)
 {
     struct kw_fact_found f;
     KW_TRY(kw_fact_open(r, n, src, &f));
@@ -209,5 +212,5 @@ enum kw_status kw_fact_law(struct kw_fact_reader *r, struct kw_jnode n, const st
         return kw_json_fail(n, KW_ERANGE, r->err, "a rate has to be above 0 throughout: nothing would ever end");
     if (out->kind == KW_LAW_CONSTANT) return kw_fact_keep(r, &f, path, "%.6g %s", out->v[0], unit);
     return kw_fact_keep(r, &f, path, "p5 %.4g, p50 %.4g, p95 %.4g %s", kw_law_quantile(out, 0.05),
-                     kw_law_quantile(out, 0.5), kw_law_quantile(out, 0.95), unit);
+                        kw_law_quantile(out, 0.5), kw_law_quantile(out, 0.95), unit);
 }

@@ -1,5 +1,6 @@
-/* platforms/facts/fact.h - the facts of a platform file. Every number is one: it is stated as a plain value, whose source is
- * its section's "src", or as {"value": ..., "src": "S41", "note": "..."}. A price is {"usd": "3.95", "src": ...}, a law
+/* platforms/facts/fact.h - the facts of a platform file. Every number is one: it is stated as a plain value, whose
+ * source is its section's "src", or as {"value": ..., "src": "S41", "note": "..."}. A price is {"usd": "3.95", "src":
+ * ...}, a law
  * {"constant": ...}. What was read is kept with its provenance in the platform's facts, for people to check. Messages
  * go to r->err with line and path. */
 #ifndef KW_PLATFORMS_FACTS_FACT_H
@@ -23,7 +24,7 @@ struct kw_fact_source { /* a section's own "src", or none */
     struct kw_provenance provenance;
 };
 
-struct kw_fact_found { /* one opened fact */
+struct kw_fact_found {         /* one opened fact */
     struct kw_jnode at, value; /* where it stands; its plain value or the object that holds it */
     bool present;
     struct kw_provenance provenance;

@@ -4,10 +4,12 @@
 #include "sim/core/files/embedded.h"
 
 const char *const kw_kind_name[] = { "api", "serverless", "dedicated", NULL };
-const char *const kw_phase_name[] = { "provision", "pull",      "load", "init",  "restore",
-                                      "active",    "keep_warm", "idle", "drain", "failed_start", NULL };
-const char *const kw_count_rule_name[] = { "actual", "reserve_max_tokens", "max_of_max_tokens_and_estimate",
-                                           "estimate_then_settle", "reserve_then_refund", NULL };
+const char *const kw_phase_name[] = { "provision", "pull", "load",  "init",         "restore", "active",
+                                      "keep_warm", "idle", "drain", "failed_start", NULL };
+const char *const kw_count_rule_name[] = {
+    "actual", "reserve_max_tokens", "max_of_max_tokens_and_estimate", "estimate_then_settle", "reserve_then_refund",
+    NULL
+};
 const char *const kw_scaler_name[] = { "fixed",       "capacity",    "queue_delay", "request_count", "queue",
                                        "load_target", "concurrency", "kpa",         "setup",         NULL };
 const char *const kw_at_zero_name[] = { "queue", "reject_and_start", "stopped", NULL };

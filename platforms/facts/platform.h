@@ -1,5 +1,5 @@
-/* platforms/facts/platform.h - one platform as its JSON file states it: offers, prices, what the meter counts, how it scales,
- * limits; each number with source, date and grade. Prices live in data, never in code. */
+/* platforms/facts/platform.h - one platform as its JSON file states it: offers, prices, what the meter counts, how it
+ * scales, limits; each number with source, date and grade. Prices live in data, never in code. */
 #ifndef KW_PLATFORMS_FACTS_PLATFORM_H
 #define KW_PLATFORMS_FACTS_PLATFORM_H
 #include <stdbool.h>
@@ -13,11 +13,17 @@ extern const char *const kw_kind_name[]; /* "api", "serverless", "dedicated", NU
 
 /* The phases of a replica's life, as the ledger counts them and as a meter bills them or not. */
 enum kw_phase {
-    KW_PHASE_PROVISION, KW_PHASE_PULL, KW_PHASE_LOAD, KW_PHASE_INIT, KW_PHASE_RESTORE,
+    KW_PHASE_PROVISION,
+    KW_PHASE_PULL,
+    KW_PHASE_LOAD,
+    KW_PHASE_INIT,
+    KW_PHASE_RESTORE,
     KW_PHASE_ACTIVE,    /* at least one request on the replica */
     KW_PHASE_KEEP_WARM, /* idle, and held by keep_warm or buffer */
     KW_PHASE_IDLE,      /* idle tail before the timeout */
-    KW_PHASE_DRAIN, KW_PHASE_FAILED_START, KW_PHASES
+    KW_PHASE_DRAIN,
+    KW_PHASE_FAILED_START,
+    KW_PHASES
 };
 extern const char *const kw_phase_name[]; /* "provision", ... , NULL */
 
@@ -28,11 +34,11 @@ struct kw_price { /* nano-dollars per unit named by the field that holds it */
 };
 
 struct kw_gpu_offer { /* serverless and dedicated */
-    char gpu[24];      /* neutral name: T4 L4 A10G L40S A100-40 A100-80 H100 H200 B200 ... (calibrate/data/gpus.json) */
-    char sku[48];      /* the vendor's own name */
+    char gpu[24];     /* neutral name: T4 L4 A10G L40S A100-40 A100-80 H100 H200 B200 ... (calibrate/data/gpus.json) */
+    char sku[48];     /* the vendor's own name */
     uint32_t gpus_min, gpus_max; /* GPUs in one replica that can be had (tp); GPUs are sold in multiples of gpus_min */
-    struct kw_price gpu_hour; /* per GPU-hour, on demand */
-    struct kw_price gpu_month; /* dedicated: committed price per GPU-month of 730 h, when there is one */
+    struct kw_price gpu_hour;    /* per GPU-hour, on demand */
+    struct kw_price gpu_month;   /* dedicated: committed price per GPU-month of 730 h, when there is one */
     struct kw_price gpu_hour_spot;
     struct kw_price cpu_core_hour, memory_gib_hour; /* extra resources metered beside the GPU */
     double cpu_cores, memory_gib;                   /* how much of them one GPU's share takes by default */
@@ -41,44 +47,50 @@ struct kw_gpu_offer { /* serverless and dedicated */
 struct kw_meter { /* how time becomes money */
     bool bills[KW_PHASES];
     enum kw_grade bills_grade[KW_PHASES]; /* UNKNOWN where PLATFORMS.md says "?": billed value is then our assumption */
-    kw_ns granularity;  /* a replica's billed time is rounded up to a multiple; 1 = ns exact */
-    kw_ns min_charge;   /* per replica life */
-    kw_ns window;       /* 0, or e.g. 300 s windows per replica counted from its first success (Bedrock import) */
+    kw_ns granularity;                    /* a replica's billed time is rounded up to a multiple; 1 = ns exact */
+    kw_ns min_charge;                     /* per replica life */
+    kw_ns window;           /* 0, or e.g. 300 s windows per replica counted from its first success (Bedrock import) */
     int64_t multiplier_ppm; /* region or non-preemptible factor, 1000000 = 1 */
-    kw_nusd monthly_fee; /* plan fee */
+    kw_nusd monthly_fee;    /* plan fee */
     kw_nusd monthly_credit;
     struct kw_provenance provenance;
 };
 
-enum kw_count_rule { KW_COUNT_ACTUAL, KW_COUNT_RESERVE_MAX_TOKENS, KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE,
-                     KW_COUNT_ESTIMATE_THEN_SETTLE, KW_COUNT_RESERVE_THEN_REFUND };
+enum kw_count_rule {
+    KW_COUNT_ACTUAL,
+    KW_COUNT_RESERVE_MAX_TOKENS,
+    KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE,
+    KW_COUNT_ESTIMATE_THEN_SETTLE,
+    KW_COUNT_RESERVE_THEN_REFUND
+};
 extern const char *const kw_count_rule_name[]; /* "actual", "reserve_max_tokens", ..., NULL */
-struct kw_rate_limits { /* 0 = no such limit */
-    char tier[32];           /* the customer tier these are the limits of; "" where the platform has no tiers */
+struct kw_rate_limits {                        /* 0 = no such limit */
+    char tier[32]; /* the customer tier these are the limits of; "" where the platform has no tiers */
     int64_t rpm, rpd, tpm, itpm, otpm, tpd;
     enum kw_count_rule rule;
     bool cache_reads_count;
-    double output_burndown;  /* output tokens count this many times */
-    kw_ns window;            /* enforcement slice: 1 s, 10 s, 60 s; 0 = token bucket with continuous refill */
+    double output_burndown; /* output tokens count this many times */
+    kw_ns window;           /* enforcement slice: 1 s, 10 s, 60 s; 0 = token bucket with continuous refill */
     int reject_code;
     struct kw_provenance provenance;
 };
 
 struct kw_api_offer { /* one model on a per-token API */
-    char model[48];        /* neutral model name: llama-3.1-8b, gpt-4o, ... */
+    char model[48];   /* neutral model name: llama-3.1-8b, gpt-4o, ... */
     char sku[80];
-    int quality_class;     /* params in billions where open weights, 0 when closed: plan compares only what the user allows */
+    int quality_class; /* params in billions where open weights, 0 when closed: plan compares only what the user allows
+                        */
     struct kw_price in_mtok, cached_in_mtok, cache_write_mtok, out_mtok; /* per 1e6 tokens */
-    int64_t batch_ppm;     /* batch price factor, 1000000 when none */
-    struct kw_law ttft_s;        /* s, for a short prompt */
+    int64_t batch_ppm;                                                   /* batch price factor, 1000000 when none */
+    struct kw_law ttft_s;                                                /* s, for a short prompt */
     struct kw_law ttft_per_ktok_s; /* s per 1000 prompt tokens, added; NONE when not known */
-    struct kw_law output_rate;   /* output tokens a second of one request */
+    struct kw_law output_rate;     /* output tokens a second of one request */
     struct kw_rate_limits limits;
     uint32_t max_model_len;
 };
 
-/* One fact as the file states it, in file order: what `platforms show` prints and `platforms check` dates. A fact graded
- * UNKNOWN was not found: its value is an assumption, to be printed with every plan that rests on it. */
+/* One fact as the file states it, in file order: what `platforms show` prints and `platforms check` dates. A fact
+ * graded UNKNOWN was not found: its value is an assumption, to be printed with every plan that rests on it. */
 struct kw_fact {
     char path[88];  /* "gpus[H100].hour", "scaling.idle_timeout_s", "meter.bills.load" */
     char value[88]; /* with its unit: "$3.9492", "60 s", "assumed yes", "p05 0.43 p50 0.52 p95 0.84" */
@@ -102,28 +114,29 @@ struct kw_platform {
     /* the platform's own words for its settings, for printing a recommendation; "" when it has none */
     char word_keep_warm[40], word_max_replicas[40], word_idle_timeout[40], word_buffer[40], word_target[40];
     int64_t idle_timeout_min_s, idle_timeout_max_s; /* the platform's allowed range */
-    char notes[512]; /* what the numbers cannot say */
-    enum kw_grade weakest; /* over all numbers in the file but UNKNOWN ones */
-    struct kw_fact *facts; /* [n_facts] every number of the file */
+    char notes[512];                                /* what the numbers cannot say */
+    enum kw_grade weakest;                          /* over all numbers in the file but UNKNOWN ones */
+    struct kw_fact *facts;                          /* [n_facts] every number of the file */
     size_t n_facts;
-    char **not_found;      /* [n_not_found] what was looked for and not found, one line each: print it with a plan */
+    char **not_found; /* [n_not_found] what was looked for and not found, one line each: print it with a plan */
     size_t n_not_found;
     struct kw_rate_limits *tiers; /* [n_tiers] api: every tier the file knows; offers carry the default one's limits */
     size_t n_tiers;
-    bool can_plan;         /* the facts suffice to simulate and to price it */
-    char why_not[160];     /* when !can_plan: what is missing */
-    char oldest[11];       /* the oldest date of a fact, "" when every one is undated */
+    bool can_plan;     /* the facts suffice to simulate and to price it */
+    char why_not[160]; /* when !can_plan: what is missing */
+    char oldest[11];   /* the oldest date of a fact, "" when every one is undated */
 };
 
 /* Reads a platform file (platforms/platform.schema.json describes it). Refuses unknown keys, a number without a source,
- * prices outside 0..$1000, keep_warm > max_replicas, an idle timeout outside the platform's own range, offers stated twice.
- * Every message is "file:line: path: ...". *p is unchanged on failure. */
+ * prices outside 0..$1000, keep_warm > max_replicas, an idle timeout outside the platform's own range, offers stated
+ * twice. Every message is "file:line: path: ...". *p is unchanged on failure. */
 enum kw_status kw_platform_load(struct kw_platform *p, const char *path, struct kw_error *err);
 enum kw_status kw_platform_parse(struct kw_platform *p, const char *name, const char *text, size_t len,
                                  struct kw_error *err);
 void kw_platform_free(struct kw_platform *p);
 
-/* All platforms: the embedded ones (compiled in from platforms/NAME.json, so the binary needs no data directory), in name order. */
+/* All platforms: the embedded ones (compiled in from platforms/NAME.json, so the binary needs no data directory), in
+ * name order. */
 struct kw_platforms {
     struct kw_platform *p;
     size_t n;
@@ -132,13 +145,13 @@ enum kw_status kw_platforms_embedded(struct kw_platforms *all, struct kw_error *
 void kw_platforms_free(struct kw_platforms *all);
 const struct kw_platform *kw_platforms_find(const struct kw_platforms *all, const char *name); /* NULL when unknown */
 
-/* How many replicas of tp GPUs are bought together, so that dedicated replicas count in multiples of it: 8 for single GPUs
- * that come in nodes of eight, 1 where tp is a multiple of gpus_min, 0 when a replica of tp GPUs cannot be had. */
+/* How many replicas of tp GPUs are bought together, so that dedicated replicas count in multiples of it: 8 for single
+ * GPUs that come in nodes of eight, 1 where tp is a multiple of gpus_min, 0 when a replica of tp GPUs cannot be had. */
 uint32_t kw_gpu_offer_step(const struct kw_gpu_offer *o, uint32_t tp);
 /* The offer of this GPU for replicas of tp GPUs: serverless wants step 1; dedicated prefers the smallest step. Of equal
  * ones the cheapest by the hour, one without a known hourly price last. NULL when there is none. */
 const struct kw_gpu_offer *kw_platform_gpu(const struct kw_platform *p, const char *gpu, uint32_t tp);
-const struct kw_api_offer *kw_platform_api(const struct kw_platform *p, const char *model); /* NULL when unknown */
+const struct kw_api_offer *kw_platform_api(const struct kw_platform *p, const char *model);   /* NULL when unknown */
 const struct kw_rate_limits *kw_platform_tier(const struct kw_platform *p, const char *tier); /* NULL when unknown */
 
 #endif

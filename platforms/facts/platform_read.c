@@ -91,8 +91,9 @@ static enum kw_status read_host(struct kw_fact_reader *r, struct kw_jnode n)
 static enum kw_status read_bills(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *meter,
                                  struct kw_meter *m)
 {
-    static const char *const words[] = { "no",           "yes",        "inferred no",
-                                         "inferred yes", "assumed no", "assumed yes", NULL };
+    static const char *const words[] = {
+        "no", "yes", "inferred no", "inferred yes", "assumed no", "assumed yes", NULL
+    };
     const char *keys[KW_PHASES + 2] = { "src" };
     struct kw_fact_source src;
     memcpy(keys + 1, kw_phase_name, (KW_PHASES + 1) * sizeof *keys);
@@ -106,7 +107,7 @@ static enum kw_status read_bills(struct kw_fact_reader *r, struct kw_jnode n, co
         KW_TRY(kw_fact_open(r, at, &src, &f));
         KW_TRY(kw_json_enum(f.value, words, &word, r->err));
         m->bills[i] = word & 1;
-        f.provenance.grade = word >= 4 ? KW_GRADE_UNKNOWN
+        f.provenance.grade = word >= 4   ? KW_GRADE_UNKNOWN
                              : word >= 2 ? kw_grade_weaker(f.provenance.grade, KW_GRADE_ESTIMATED)
                                          : f.provenance.grade;
         m->bills_grade[i] = f.provenance.grade;
@@ -117,8 +118,9 @@ static enum kw_status read_bills(struct kw_fact_reader *r, struct kw_jnode n, co
 
 static enum kw_status read_meter(struct kw_fact_reader *r, struct kw_jnode n)
 {
-    static const char *const keys[] = { "src", "granularity_s", "min_charge_s", "window_s", "multiplier",
-                                        "monthly_fee_usd", "monthly_credit_usd", "bills", NULL };
+    static const char *const keys[] = { "src",        "granularity_s",   "min_charge_s",       "window_s",
+                                        "multiplier", "monthly_fee_usd", "monthly_credit_usd", "bills",
+                                        NULL };
     static const struct kw_fact_row rows[] = {
         { "granularity_s", KW_FACT_SECONDS, offsetof(struct kw_meter, granularity), 0, 86400 },
         { "min_charge_s", KW_FACT_SECONDS, offsetof(struct kw_meter, min_charge), 0, 86400 },
@@ -186,8 +188,14 @@ static enum kw_status check_scaling(struct kw_fact_reader *r, struct kw_jnode n)
 
 static enum kw_status read_scaling(struct kw_fact_reader *r, struct kw_jnode n)
 {
-#define SECONDS(key, field) { key, KW_FACT_SECONDS, offsetof(struct kw_autoscaling, field), 0, 31536000 }
-#define SHARE(key, field) { key, KW_FACT_F64, offsetof(struct kw_autoscaling, field), 0, 1 }
+#define SECONDS(key, field)                                                                                            \
+    {                                                                                                                  \
+        key, KW_FACT_SECONDS, offsetof(struct kw_autoscaling, field), 0, 31536000                                      \
+    }
+#define SHARE(key, field)                                                                                              \
+    {                                                                                                                  \
+        key, KW_FACT_F64, offsetof(struct kw_autoscaling, field), 0, 1                                                 \
+    }
     static const struct kw_fact_row rows[] = {
         { "keep_warm", KW_FACT_U32, offsetof(struct kw_autoscaling, keep_warm), 0, 100000 },
         { "max_replicas", KW_FACT_U32, offsetof(struct kw_autoscaling, max_replicas), 1, 100000 },
@@ -244,7 +252,7 @@ static enum kw_status read_scaling(struct kw_fact_reader *r, struct kw_jnode n)
             return kw_json_fail(f.value, KW_EPARSE, r->err, "want [least, most] seconds");
         KW_TRY(kw_json_i64(kw_json_at(f.value, 0), 0, p->idle_timeout_max_s, &p->idle_timeout_min_s, r->err));
         KW_TRY(kw_json_i64(kw_json_at(f.value, 1), p->idle_timeout_min_s, p->idle_timeout_max_s, &p->idle_timeout_max_s,
-                        r->err));
+                           r->err));
         KW_TRY(kw_fact_keep(r, &f, NULL, "%" PRId64 "..%" PRId64 " s", p->idle_timeout_min_s, p->idle_timeout_max_s));
     }
     return check_scaling(r, n);
@@ -268,15 +276,19 @@ static enum kw_status read_cold(struct kw_fact_reader *r, struct kw_jnode n)
         { "cache_hit", KW_FACT_F64, offsetof(struct kw_cold_start, cache_hit), 0, 1 },
         { "snapshot_probability", KW_FACT_F64, offsetof(struct kw_cold_start, snapshot_probability), 0, 1 },
     };
-    static const char *const keys[] = { "src", "provision", "pull", "load", "load_rate", "cached_load_rate", "init",
-                                        "restore", "cache_hit", "snapshot_probability", NULL };
+    static const char *const keys[] = { "src",       "provision",
+                                        "pull",      "load",
+                                        "load_rate", "cached_load_rate",
+                                        "init",      "restore",
+                                        "cache_hit", "snapshot_probability",
+                                        NULL };
     struct kw_fact_source src;
     if (!kw_json_present(n)) return KW_OK;
     KW_TRY(kw_json_keys(n, keys, r->err));
     KW_TRY(kw_fact_section(r, n, &src));
     for (size_t i = 0; i < sizeof laws / sizeof *laws; i++)
         KW_TRY(kw_fact_law(r, kw_json_get(n, laws[i].key), &src, NULL, laws[i].unit,
-                     (struct kw_law *)((char *)&r->p.cold + laws[i].offset)));
+                           (struct kw_law *)((char *)&r->p.cold + laws[i].offset)));
     KW_TRY(kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, &r->p.cold));
     if (r->p.cold.snapshot_probability > 0 && r->p.cold.restore.kind == KW_LAW_NONE)
         return kw_json_fail(kw_json_get(n, "snapshot_probability"), KW_ERANGE, r->err, "wants a restore law beside it");
@@ -304,17 +316,27 @@ static enum kw_status read_retry(struct kw_fact_reader *r, struct kw_jnode n)
 
 static enum kw_status read_tier(struct kw_fact_reader *r, struct kw_jnode n, const char *name, struct kw_rate_limits *l)
 {
-#define LIMIT(field) { #field, KW_FACT_I64, offsetof(struct kw_rate_limits, field), 1, 1e15 }
+#define LIMIT(field)                                                                                                   \
+    {                                                                                                                  \
+#field, KW_FACT_I64, offsetof(struct kw_rate_limits, field), 1, 1e15                                           \
+    }
     static const struct kw_fact_row rows[] = {
-        LIMIT(rpm), LIMIT(rpd), LIMIT(tpm), LIMIT(itpm), LIMIT(otpm), LIMIT(tpd),
+        LIMIT(rpm),
+        LIMIT(rpd),
+        LIMIT(tpm),
+        LIMIT(itpm),
+        LIMIT(otpm),
+        LIMIT(tpd),
         { "cache_reads_count", KW_FACT_BOOL, offsetof(struct kw_rate_limits, cache_reads_count), 0, 0 },
         { "output_burndown", KW_FACT_F64, offsetof(struct kw_rate_limits, output_burndown), 0, 1000 },
         { "window_s", KW_FACT_SECONDS, offsetof(struct kw_rate_limits, window), 0, 86400 },
         { "reject_code", KW_FACT_INT, offsetof(struct kw_rate_limits, reject_code), 400, 599 },
     };
 #undef LIMIT
-    static const char *const keys[] = { "src", "rule", "rpm", "rpd", "tpm", "itpm", "otpm", "tpd", "cache_reads_count",
-                                        "output_burndown", "window_s", "reject_code", NULL };
+    static const char *const keys[] = {
+        "src",      "rule",        "rpm", "rpd", "tpm", "itpm", "otpm", "tpd", "cache_reads_count", "output_burndown",
+        "window_s", "reject_code", NULL
+    };
     struct kw_fact_source src;
     int rule;
     *l = (struct kw_rate_limits){ .cache_reads_count = true, .output_burndown = 1, .reject_code = 429 };
@@ -358,9 +380,21 @@ static enum kw_status read_tiers(struct kw_fact_reader *r, struct kw_jnode root,
 static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_rate_limits *tier,
                                struct kw_api_offer *o)
 {
-    static const char *const keys[] = { "model", "sku", "src", "params_b", "max_model_len", "in_mtok", "cached_in_mtok",
-                                        "cache_write_mtok", "out_mtok", "batch", "ttft_s", "ttft_per_ktok_s",
-                                        "output_rate", "output_burndown", NULL };
+    static const char *const keys[] = { "model",
+                                        "sku",
+                                        "src",
+                                        "params_b",
+                                        "max_model_len",
+                                        "in_mtok",
+                                        "cached_in_mtok",
+                                        "cache_write_mtok",
+                                        "out_mtok",
+                                        "batch",
+                                        "ttft_s",
+                                        "ttft_per_ktok_s",
+                                        "output_rate",
+                                        "output_burndown",
+                                        NULL };
     static const struct {
         const char *key;
         size_t offset;
@@ -393,7 +427,7 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
     for (size_t i = 0; i < sizeof prices / sizeof *prices; i++) {
         snprintf(path, sizeof path, "apis[%s].%s", o->model, prices[i].key);
         KW_TRY(kw_fact_price(r, kw_json_get(n, prices[i].key), &src, path, "Mtok", false,
-                       (struct kw_price *)((char *)o + prices[i].offset)));
+                             (struct kw_price *)((char *)o + prices[i].offset)));
     }
     KW_TRY(kw_fact_open(r, kw_json_get(n, "max_model_len"), &src, &f));
     if (f.present) {
@@ -418,7 +452,7 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
     for (size_t i = 0; i < sizeof laws / sizeof *laws; i++) {
         snprintf(path, sizeof path, "apis[%s].%s", o->model, laws[i].key);
         KW_TRY(kw_fact_law(r, kw_json_get(n, laws[i].key), &src, path, laws[i].unit,
-                     (struct kw_law *)((char *)o + laws[i].offset)));
+                           (struct kw_law *)((char *)o + laws[i].offset)));
     }
     return KW_OK;
 }
@@ -502,17 +536,38 @@ static void judge(struct kw_platform *p, bool has_scaling, bool has_meter)
     }
     if (p->why_not[0]) return; /* the file itself says so */
     p->can_plan = true;
-    if (!priced) say_why_not(p, "no price was found");
-    else if (p->kind == KW_KIND_API && !timed) say_why_not(p, "latency was not found: set it in the scenario");
-    else if (p->kind != KW_KIND_API && !has_meter) say_why_not(p, "what its meter counts was not found");
-    else if (p->kind != KW_KIND_API && !has_scaling) say_why_not(p, "how it scales was not found");
+    if (!priced)
+        say_why_not(p, "no price was found");
+    else if (p->kind == KW_KIND_API && !timed)
+        say_why_not(p, "latency was not found: set it in the scenario");
+    else if (p->kind != KW_KIND_API && !has_meter)
+        say_why_not(p, "what its meter counts was not found");
+    else if (p->kind != KW_KIND_API && !has_scaling)
+        say_why_not(p, "how it scales was not found");
 }
 
 static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
 {
-    static const char *const keys[] = { "keepwarm_platform", "name", "title", "kind", "url", "sources", "gpus", "host",
-                                        "tier", "tiers", "apis", "meter", "scaling", "cold", "retry", "words",
-                                        "cannot_plan", "not_found", "notes", NULL };
+    static const char *const keys[] = { "keepwarm_platform",
+                                        "name",
+                                        "title",
+                                        "kind",
+                                        "url",
+                                        "sources",
+                                        "gpus",
+                                        "host",
+                                        "tier",
+                                        "tiers",
+                                        "apis",
+                                        "meter",
+                                        "scaling",
+                                        "cold",
+                                        "retry",
+                                        "words",
+                                        "cannot_plan",
+                                        "not_found",
+                                        "notes",
+                                        NULL };
     struct kw_platform *p = &r->p;
     int64_t version;
     int kind;
@@ -551,8 +606,10 @@ static enum kw_status read_document(struct kw_platform *p, const struct kw_json 
     enum kw_status st = read_root(&r, kw_json_root(doc));
     free(r.ids);
     free(r.sources);
-    if (st == KW_OK) *p = r.p;
-    else kw_platform_free(&r.p);
+    if (st == KW_OK)
+        *p = r.p;
+    else
+        kw_platform_free(&r.p);
     return st;
 }
 

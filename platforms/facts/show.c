@@ -42,12 +42,16 @@ static void money(char *buf, size_t size, kw_nusd v) /* two digits at least, fou
 static void duration(char *buf, size_t size, kw_ns d)
 {
     char s[32];
-    if (d == 0) snprintf(buf, size, "0");
-    else if (d % KW_NS_PER_HOUR == 0) snprintf(buf, size, "%" PRId64 " h", d / KW_NS_PER_HOUR);
+    if (d == 0)
+        snprintf(buf, size, "0");
+    else if (d % KW_NS_PER_HOUR == 0)
+        snprintf(buf, size, "%" PRId64 " h", d / KW_NS_PER_HOUR);
     else if (d > 60 * KW_NS_PER_S && d % (60 * KW_NS_PER_S) == 0)
         snprintf(buf, size, "%" PRId64 " min", d / (60 * KW_NS_PER_S));
-    else if (d < KW_NS_PER_MS) snprintf(buf, size, "exact");
-    else snprintf(buf, size, "%.12s s", kw_nano_format(s, sizeof s, d));
+    else if (d < KW_NS_PER_MS)
+        snprintf(buf, size, "exact");
+    else
+        snprintf(buf, size, "%.12s s", kw_nano_format(s, sizeof s, d));
 }
 
 /* The names of what is offered, each once, as many as fit; "+3" for the rest. */
@@ -123,7 +127,8 @@ enum kw_status kw_show_list(const struct kw_platforms *all, char **text, struct 
         duration(idle, sizeof idle, p->scaling.idle_timeout);
         if (p->kind != KW_KIND_SERVERLESS || p->scaling.idle_timeout == 0) snprintf(idle, sizeof idle, "-");
         const char *oldest = p->oldest[0] ? p->oldest : "undated";
-        const char *value[] = { name, kw_kind_name[p->kind], offer, price, meter, idle, kw_grade_name[p->weakest], oldest };
+        const char *value[] = { name, kw_kind_name[p->kind],     offer, price, meter,
+                                idle, kw_grade_name[p->weakest], oldest };
         for (size_t k = 0; k < 8; k++) {
             if (k) kw_text_add(&g, " ");
             cell(&g, value[k], k < 7 ? column[k].width : 0);
@@ -244,10 +249,10 @@ enum kw_status kw_show_check(const struct kw_platform *p, const char *file, cons
         stale += age > KW_SHOW_STALE_DAYS;
     }
     kw_text_add(&g, "%s: valid: platform '%s', %s, %zu offers, %zu facts\n", file, p->name, kw_kind_name[p->kind],
-            p->n_gpus + p->n_apis, p->n_facts);
+                p->n_gpus + p->n_apis, p->n_facts);
     if (!p->can_plan) kw_text_add(&g, "cannot be planned: %s\n", p->why_not);
     kw_text_add(&g, "%zu assumed, %zu not found, %zu undated, %zu older than %d days at %s\n", assumed, p->n_not_found,
-            undated, stale, KW_SHOW_STALE_DAYS, today);
+                undated, stale, KW_SHOW_STALE_DAYS, today);
     print_assumptions(&g, p);
     bool head = false;
     for (size_t i = 0; i < p->n_facts; i++) {

@@ -1,20 +1,22 @@
-/* platforms/facts/show.h - what the files say, as text for a terminal of 100 columns: `platforms list`, `show` and `check`. Every
- * call gives malloc'd text the caller frees; KW_ENOMEM leaves *text unchanged. Nothing here prints. */
+/* platforms/facts/show.h - what the files say, as text for a terminal of 100 columns: `platforms list`, `show` and
+ * `check`. Every call gives malloc'd text the caller frees; KW_ENOMEM leaves *text unchanged. Nothing here prints. */
 #ifndef KW_PLATFORMS_FACTS_SHOW_H
 #define KW_PLATFORMS_FACTS_SHOW_H
 #include "platforms/facts/platform.h"
 
 #define KW_SHOW_STALE_DAYS 180 /* a price older than this is called stale: several doubled or halved within a year */
 
-/* One line a platform: name, kind, GPUs or models, cheapest price, meter granularity, default idle timeout, weakest grade,
- * oldest date. A '*' after the name marks one that cannot be planned. */
+/* One line a platform: name, kind, GPUs or models, cheapest price, meter granularity, default idle timeout, weakest
+ * grade, oldest date. A '*' after the name marks one that cannot be planned. */
 enum kw_status kw_show_list(const struct kw_platforms *all, char **text, struct kw_error *err);
 
-/* Every fact of one platform with its grade, date and source id, the sources, what was assumed and what was not found. */
+/* Every fact of one platform with its grade, date and source id, the sources, what was assumed and what was not found.
+ */
 enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct kw_error *err);
 
-/* What a reviewer of a file wants to know: counts, assumptions, and facts more than KW_SHOW_STALE_DAYS older than `today`
- * (YYYY-MM-DD; KW_EUSAGE when it is not a date). file: the name to print. *n_stale (NULL allowed): how many are stale. */
+/* What a reviewer of a file wants to know: counts, assumptions, and facts more than KW_SHOW_STALE_DAYS older than
+ * `today` (YYYY-MM-DD; KW_EUSAGE when it is not a date). file: the name to print. *n_stale (NULL allowed): how many are
+ * stale. */
 enum kw_status kw_show_check(const struct kw_platform *p, const char *file, const char *today, char **text,
                              size_t *n_stale, struct kw_error *err);
 

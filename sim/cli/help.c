@@ -9,7 +9,8 @@ static void option_words(int id, char *buf, size_t size)
         snprintf(buf, size, "-%c, --%s%s%s", kw_option[id].letter, kw_option[id].name, kw_option[id].value ? " " : "",
                  kw_option[id].value ? kw_option[id].value : "");
     else
-        snprintf(buf, size, "    --%s%s%s", kw_option[id].name, kw_option[id].value ? " " : "", kw_option[id].value ? kw_option[id].value : "");
+        snprintf(buf, size, "    --%s%s%s", kw_option[id].name, kw_option[id].value ? " " : "",
+                 kw_option[id].value ? kw_option[id].value : "");
 }
 
 static void add_examples(const char *lines, struct kw_text *out)
@@ -51,8 +52,8 @@ static void command_row(const char *name, const char *summary, struct kw_text *o
 
 void kw_help_group(const struct kw_command_group *g, struct kw_text *out)
 {
-    kw_text_add(out, "keepwarm %s - %s\n\nusage: keepwarm %s COMMAND [options] [arguments]\n\ncommands:\n", g->name, g->summary,
-                g->name);
+    kw_text_add(out, "keepwarm %s - %s\n\nusage: keepwarm %s COMMAND [options] [arguments]\n\ncommands:\n", g->name,
+                g->summary, g->name);
     for (const struct kw_command *c = kw_commands; c->name; c++)
         if (kw_command_in_group(c, g)) command_row(c->name, c->summary, out);
     kw_text_add(out, "\n`keepwarm %s COMMAND --help` shows options and examples.\n", g->name);
@@ -60,8 +61,10 @@ void kw_help_group(const struct kw_command_group *g, struct kw_text *out)
 
 void kw_help_all(struct kw_text *out)
 {
-    kw_text_add(out, "keepwarm %s - where should this LLM traffic run, and how many replicas should be kept warm?\n\n"
-                     "usage: keepwarm COMMAND [options] [arguments]\n\ncommands:\n", kw_version);
+    kw_text_add(out,
+                "keepwarm %s - where should this LLM traffic run, and how many replicas should be kept warm?\n\n"
+                "usage: keepwarm COMMAND [options] [arguments]\n\ncommands:\n",
+                kw_version);
     for (const struct kw_command *c = kw_commands; c->name; c++) command_row(c->name, c->summary, out);
     kw_text_add(out, "\n`keepwarm COMMAND --help` shows options and examples.\n"
                      "exit codes: 0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget\n\n"
@@ -87,13 +90,18 @@ static void roff(const char *s, struct kw_text *out)
 
 void kw_help_man(struct kw_text *out)
 {
-    kw_text_add(out, ".TH KEEPWARM 1 \"\" \"keepwarm %s\" \"User Commands\"\n.SH NAME\nkeepwarm \\- simulator and capacity "
-                     "planner for LLM inference\n.SH SYNOPSIS\n.B keepwarm\n.I COMMAND\n[options] [arguments]\n.SH DESCRIPTION\n",
-                kw_version);
-    roff("keepwarm answers one question with evidence: where should this LLM traffic run, and how many replicas should be "
-         "kept warm? It replays a trace against managed per-token APIs, serverless GPU platforms and dedicated GPUs, each "
+    kw_text_add(
+        out,
+        ".TH KEEPWARM 1 \"\" \"keepwarm %s\" \"User Commands\"\n.SH NAME\nkeepwarm \\- simulator and capacity "
+        "planner for LLM inference\n.SH SYNOPSIS\n.B keepwarm\n.I COMMAND\n[options] [arguments]\n.SH DESCRIPTION\n",
+        kw_version);
+    roff("keepwarm answers one question with evidence: where should this LLM traffic run, and how many replicas should "
+         "be "
+         "kept warm? It replays a trace against managed per-token APIs, serverless GPU platforms and dedicated GPUs, "
+         "each "
          "with the platform's own autoscaling and billing rules, and names the cheapest configuration that meets the "
-         "latency objectives, with its uncertainty.\n", out);
+         "latency objectives, with its uncertainty.\n",
+         out);
     kw_text_add(out, ".SH COMMANDS\n");
     for (const struct kw_command_group *g = kw_command_groups; g->name; g++) {
         kw_text_add(out, ".SS \"keepwarm %s COMMAND\"\n", g->name);
@@ -134,7 +142,8 @@ void kw_help_man(struct kw_text *out)
             kw_text_add(out, "\n.fi\n");
         }
     }
-    kw_text_add(out, ".SH EXIT STATUS\n0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget.\n");
+    kw_text_add(out,
+                ".SH EXIT STATUS\n0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget.\n");
 }
 
 void kw_help_bash(struct kw_text *out)
@@ -151,16 +160,20 @@ void kw_help_bash(struct kw_text *out)
     for (const struct kw_command *c = kw_commands; c->name; c++)
         if (!strchr(c->name, ' ')) kw_text_add(out, "%s ", c->name);
     for (const struct kw_command_group *g = kw_command_groups; g->name; g++) kw_text_add(out, "%s ", g->name);
-    kw_text_add(out, "--help --version\" -- \"$cur\"))\n    elif [[ $COMP_CWORD == 2 ]]; then\n        case ${COMP_WORDS[1]} in\n");
+    kw_text_add(
+        out,
+        "--help --version\" -- \"$cur\"))\n    elif [[ $COMP_CWORD == 2 ]]; then\n        case ${COMP_WORDS[1]} in\n");
     for (const struct kw_command_group *g = kw_command_groups; g->name; g++) {
         kw_text_add(out, "        %s) words=\"", g->name);
         for (const struct kw_command *c = kw_commands; c->name; c++)
             if (kw_command_in_group(c, g)) kw_text_add(out, "%s ", c->name + strlen(g->name) + 1);
         kw_text_add(out, "--help\" ;;\n");
     }
-    kw_text_add(out, "        esac\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\") $(compgen -f -- \"$cur\"))\n"
-                     "    elif [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-                     "    else\n        COMPREPLY=($(compgen -f -- \"$cur\"))\n    fi\n}\ncomplete -o filenames -F _keepwarm keepwarm\n");
+    kw_text_add(out,
+                "        esac\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\") $(compgen -f -- \"$cur\"))\n"
+                "    elif [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+                "    else\n        COMPREPLY=($(compgen -f -- \"$cur\"))\n    fi\n}\ncomplete -o filenames -F "
+                "_keepwarm keepwarm\n");
 }
 
 /* 'name:what it does' for zsh's _describe, in single quotes. */
@@ -177,21 +190,25 @@ static void zsh_row(const char *name, const char *summary, struct kw_text *out)
 
 void kw_help_zsh(struct kw_text *out)
 {
-    kw_text_add(out, "#compdef keepwarm\n# zsh completion: keepwarm completion zsh > \"${fpath[1]}/_keepwarm\"\n_keepwarm() {\n"
-                     "    if (( CURRENT == 2 )); then\n        local -a commands=(\n");
+    kw_text_add(
+        out, "#compdef keepwarm\n# zsh completion: keepwarm completion zsh > \"${fpath[1]}/_keepwarm\"\n_keepwarm() {\n"
+             "    if (( CURRENT == 2 )); then\n        local -a commands=(\n");
     for (const struct kw_command *c = kw_commands; c->name; c++)
         if (!strchr(c->name, ' ')) zsh_row(c->name, c->summary, out);
     for (const struct kw_command_group *g = kw_command_groups; g->name; g++) zsh_row(g->name, g->summary, out);
-    kw_text_add(out, "        )\n        _describe command commands\n        return\n    elif (( CURRENT == 3 )); then\n"
-                     "        local -a commands=()\n        case $words[2] in\n");
+    kw_text_add(out,
+                "        )\n        _describe command commands\n        return\n    elif (( CURRENT == 3 )); then\n"
+                "        local -a commands=()\n        case $words[2] in\n");
     for (const struct kw_command_group *g = kw_command_groups; g->name; g++) {
         kw_text_add(out, "        %s) commands=(\n", g->name);
         for (const struct kw_command *c = kw_commands; c->name; c++)
             if (kw_command_in_group(c, g)) zsh_row(c->name + strlen(g->name) + 1, c->summary, out);
         kw_text_add(out, "        ) ;;\n");
     }
-    kw_text_add(out, "        esac\n        if (( $#commands )); then\n            _describe command commands\n            return\n"
-                     "        fi\n    fi\n    case \"$words[2] $words[3]\" in\n");
+    kw_text_add(
+        out,
+        "        esac\n        if (( $#commands )); then\n            _describe command commands\n            return\n"
+        "        fi\n    fi\n    case \"$words[2] $words[3]\" in\n");
     for (const struct kw_command *c = kw_commands; c->name; c++) {
         kw_text_add(out, "    '%s'%s) _arguments", c->name, strchr(c->name, ' ') ? "" : "\\ *");
         for (int i = 0; c->options[i] != KW_OPTIONS; i++) {
@@ -199,7 +216,8 @@ void kw_help_zsh(struct kw_text *out)
             kw_text_add(out, " '--%s%s[", kw_option[id].name, kw_option[id].type == KW_OPTION_FLAG ? "" : "=");
             for (const char *p = kw_option[id].help; *p; p++)
                 if (*p != '\'' && *p != '[' && *p != ']' && *p != ':') kw_text_add(out, "%c", *p);
-            kw_text_add(out, "]%s%s%s'", kw_option[id].type == KW_OPTION_FLAG ? "" : ":", kw_option[id].type == KW_OPTION_FLAG ? "" : kw_option[id].value,
+            kw_text_add(out, "]%s%s%s'", kw_option[id].type == KW_OPTION_FLAG ? "" : ":",
+                        kw_option[id].type == KW_OPTION_FLAG ? "" : kw_option[id].value,
                         kw_option[id].type == KW_OPTION_FLAG ? "" : ":_files");
         }
         kw_text_add(out, " '*:file:_files' ;;\n");

@@ -13,75 +13,126 @@
 const struct kw_option kw_option[KW_OPTIONS] = {
 #define AT(field) offsetof(struct kw_options, field)
     [KW_OPT_OUT] = { "output", 'o', WORD, "FILE", "write the result here", AT(out), 0, 0, 0 },
-    [KW_OPT_THREADS] = { "threads", 'j', COUNT, "N", "threads; 0 takes all cores (default 0)", AT(threads), 0, 1024, 0 },
-    [KW_OPT_SET] = { "set", 's', LIST, "PATH=VALUE", "override a key of the scenario, such as slo.ttft_p95_s=2", AT(set), 0, 0, 0 },
+    [KW_OPT_THREADS] = { "threads", 'j', COUNT, "N", "threads; 0 takes all cores (default 0)", AT(threads), 0, 1024,
+                         0 },
+    [KW_OPT_SET] = { "set", 's', LIST, "PATH=VALUE", "override a key of the scenario, such as slo.ttft_p95_s=2",
+                     AT(set), 0, 0, 0 },
     [KW_OPT_JSON] = { "json", 0, FLAG, NULL, "print JSON instead of tables", AT(json), 0, 0, 0 },
     [KW_OPT_CSV] = { "csv", 0, FLAG, NULL, "print CSV instead of tables", AT(csv), 0, 0, 0 },
     [KW_OPT_QUIET] = { "quiet", 'q', FLAG, NULL, "no progress, no notes", AT(quiet), 0, 0, 0 },
     [KW_OPT_TRACE] = { "trace", 't', WORD, "FILE", "the traffic, instead of a scenario file", AT(trace), 0, 0, 0 },
     [KW_OPT_FORMAT] = { "format", 'f', WORD, "NAME", "format of the trace (default auto)", AT(format), 0, 0, 0 },
-    [KW_OPT_COLUMNS] = { "columns", 0, WORD, "MAP", "columns of a generic trace: arrival=T,prompt=IN,output=OUT", AT(columns), 0, 0, 0 },
+    [KW_OPT_COLUMNS] = { "columns", 0, WORD, "MAP", "columns of a generic trace: arrival=T,prompt=IN,output=OUT",
+                         AT(columns), 0, 0, 0 },
     [KW_OPT_MODEL] = { "model", 'm', WORD, "NAME", "model to serve, such as llama-3.1-8b", AT(model), 0, 0, 0 },
-    [KW_OPT_SLO] = { "slo", 0, LIST, "NAME=LIMIT", "objective: ttft_p95=2s, tpot_p95=50ms, cold=1%, error=0.1%, budget=500", AT(slo), 0, 0, 0 },
-    [KW_OPT_SEED] = { "seed", 0, COUNT, "N", "seed of all random streams, synthetic weights too", AT(seed), 0, INT64_C(9007199254740992), -1 },
-    [KW_OPT_REPLICATIONS] = { "replications", 'r', COUNT, "N", "simulations of each configuration", AT(replications), 1, 64, -1 },
+    [KW_OPT_SLO] = { "slo", 0, LIST, "NAME=LIMIT",
+                     "objective: ttft_p95=2s, tpot_p95=50ms, cold=1%, error=0.1%, budget=500", AT(slo), 0, 0, 0 },
+    [KW_OPT_SEED] = { "seed", 0, COUNT, "N", "seed of all random streams, synthetic weights too", AT(seed), 0,
+                      INT64_C(9007199254740992), -1 },
+    [KW_OPT_REPLICATIONS] = { "replications", 'r', COUNT, "N", "simulations of each configuration", AT(replications), 1,
+                              64, -1 },
     [KW_OPT_RECORDS] = { "records", 0, FLAG, NULL, "keep a row for every request in the result", AT(records), 0, 0, 0 },
-    [KW_OPT_EXHAUSTIVE] = { "exhaustive", 0, FLAG, NULL, "simulate every candidate in full, prune nothing", AT(exhaustive), 0, 0, 0 },
+    [KW_OPT_EXHAUSTIVE] = { "exhaustive", 0, FLAG, NULL, "simulate every candidate in full, prune nothing",
+                            AT(exhaustive), 0, 0, 0 },
     [KW_OPT_ALL] = { "all", 'a', FLAG, NULL, "print every row", AT(all), 0, 0, 0 },
-    [KW_OPT_BREAKEVEN] = { "break-even", 0, FLAG, NULL, "also simulate other volumes: where does the cheapest kind change?", AT(breakeven), 0, 0, 0 },
-    [KW_OPT_PLATFORM] = { "platform", 'p', LIST, "NAME|FILE", "only this platform (may be given again)", AT(platform), 0, 0, 0 },
-    [KW_OPT_PROFILE] = { "profile", 0, LIST, "FILE", "a profile of yours; the best grade is taken (may be given again)", AT(profile), 0, 0, 0 },
+    [KW_OPT_BREAKEVEN] = { "break-even", 0, FLAG, NULL,
+                           "also simulate other volumes: where does the cheapest kind change?", AT(breakeven), 0, 0,
+                           0 },
+    [KW_OPT_PLATFORM] = { "platform", 'p', LIST, "NAME|FILE", "only this platform (may be given again)", AT(platform),
+                          0, 0, 0 },
+    [KW_OPT_PROFILE] = { "profile", 0, LIST, "FILE", "a profile of yours; the best grade is taken (may be given again)",
+                         AT(profile), 0, 0, 0 },
     [KW_OPT_GPU] = { "gpu", 0, WORD, "NAME", "GPU type, such as H100", AT(gpu), 0, 0, 0 },
     [KW_OPT_PRECISION] = { "precision", 0, WORD, "NAME", "bf16, fp16, fp8 or fp32", AT(precision), 0, 0, 0 },
     [KW_OPT_TP] = { "tp", 0, COUNT, "N", "GPUs a replica (tensor parallel)", AT(tp), 1, 64, 1 },
-    [KW_OPT_SOURCE] = { "source", 0, WORD, "DIR", "folder with published measurements (default $KEEPWARM_DATA)", AT(source), 0, 0, 0 },
-    [KW_OPT_AT] = { "at", 0, COUNT, "UNIX", "judge ages as of this time (s since 1970)", AT(at), 0, INT64_C(253402300799), -1 },
-    [KW_OPT_FORCE] = { "force", 0, FLAG, NULL, "go on although the trace is not the one of the result", AT(force), 0, 0, 0 },
+    [KW_OPT_SOURCE] = { "source", 0, WORD, "DIR", "folder with published measurements (default $KEEPWARM_DATA)",
+                        AT(source), 0, 0, 0 },
+    [KW_OPT_AT] = { "at", 0, COUNT, "UNIX", "judge ages as of this time (s since 1970)", AT(at), 0,
+                    INT64_C(253402300799), -1 },
+    [KW_OPT_FORCE] = { "force", 0, FLAG, NULL, "go on although the trace is not the one of the result", AT(force), 0, 0,
+                       0 },
     [KW_OPT_NAME] = { "name", 0, WORD, "NAME", "name of the workload model", AT(name), 0, 0, 0 },
-    [KW_OPT_ORIGIN] = { "origin", 0, WORD, "TEXT", "where the trace comes from, kept in the model (default its path)", AT(origin), 0, 0, 0 },
+    [KW_OPT_ORIGIN] = { "origin", 0, WORD, "TEXT", "where the trace comes from, kept in the model (default its path)",
+                        AT(origin), 0, 0, 0 },
     [KW_OPT_LICENCE] = { "licence", 0, WORD, "TEXT", "licence of the trace, kept in the model", AT(licence), 0, 0, 0 },
     [KW_OPT_DATE] = { "date", 0, WORD, "DATE", "when the trace was recorded, kept in the model", AT(date), 0, 0, 0 },
-    [KW_OPT_START_HOUR] = { "start-hour", 0, COUNT, "H", "hour of the week (0: Monday 00:00) at which the trace begins", AT(start_hour), 0, 167, -1 },
-    [KW_OPT_BACKEND] = { "backend", 0, WORD, "NAME", "auto, cuda, cpu or reference (default auto)", AT(backend), 0, 0, 0 },
+    [KW_OPT_START_HOUR] = { "start-hour", 0, COUNT, "H", "hour of the week (0: Monday 00:00) at which the trace begins",
+                            AT(start_hour), 0, 167, -1 },
+    [KW_OPT_BACKEND] = { "backend", 0, WORD, "NAME", "auto, cuda, cpu or reference (default auto)", AT(backend), 0, 0,
+                         0 },
     [KW_OPT_DEVICE] = { "device", 0, COUNT, "N", "which GPU (default 0)", AT(device), 0, 1023, 0 },
-    [KW_OPT_SYNTHETIC] = { "synthetic", 0, FLAG, NULL, "random weights, although the model is a folder", AT(synthetic), 0, 0, 0 },
-    [KW_OPT_MAX_SEQS] = { "max-num-seqs", 0, COUNT, "N", "sequences in a batch at most (default 256)", AT(max_seqs), 1, 65536, 0 },
-    [KW_OPT_MAX_BATCHED] = { "max-num-batched-tokens", 0, COUNT, "N", "tokens in a step at most (default 2048)", AT(max_batched), 1, 1 << 20, 0 },
-    [KW_OPT_MAX_LEN] = { "max-model-len", 0, COUNT, "N", "prompt and answer at most (default the model's, <= 8192 on a CPU)", AT(max_len), 2, 1 << 24, 0 },
-    [KW_OPT_BLOCK_SIZE] = { "block-size", 0, COUNT, "N", "tokens in a KV block (default 16)", AT(block_size), 1, 512, 0 },
-    [KW_OPT_NUM_BLOCKS] = { "num-blocks", 0, COUNT, "N", "KV blocks (default what memory leaves)", AT(num_blocks), 1, UINT32_MAX, 0 },
-    [KW_OPT_POLICY] = { "policy", 0, WORD, "NAME", "vllm, prefill_first, sarathi or static (default vllm)", AT(policy), 0, 0, 0 },
-    [KW_OPT_PREFIX_CACHING] = { "prefix-caching", 0, FLAG, NULL, "reuse the KV blocks of common prefixes", AT(prefix_caching), 0, 0, 0 },
-    [KW_OPT_ASYNC] = { "async-scheduling", 0, WORD, "HOW", "decide a batch while one runs: auto (on CUDA), on, off", AT(async_scheduling), 0, 0, 0 },
+    [KW_OPT_SYNTHETIC] = { "synthetic", 0, FLAG, NULL, "random weights, although the model is a folder", AT(synthetic),
+                           0, 0, 0 },
+    [KW_OPT_MAX_SEQS] = { "max-num-seqs", 0, COUNT, "N", "sequences in a batch at most (default 256)", AT(max_seqs), 1,
+                          65536, 0 },
+    [KW_OPT_MAX_BATCHED] = { "max-num-batched-tokens", 0, COUNT, "N", "tokens in a step at most (default 2048)",
+                             AT(max_batched), 1, 1 << 20, 0 },
+    [KW_OPT_MAX_LEN] = { "max-model-len", 0, COUNT, "N",
+                         "prompt and answer at most (default the model's, <= 8192 on a CPU)", AT(max_len), 2, 1 << 24,
+                         0 },
+    [KW_OPT_BLOCK_SIZE] = { "block-size", 0, COUNT, "N", "tokens in a KV block (default 16)", AT(block_size), 1, 512,
+                            0 },
+    [KW_OPT_NUM_BLOCKS] = { "num-blocks", 0, COUNT, "N", "KV blocks (default what memory leaves)", AT(num_blocks), 1,
+                            UINT32_MAX, 0 },
+    [KW_OPT_POLICY] = { "policy", 0, WORD, "NAME", "vllm, prefill_first, sarathi or static (default vllm)", AT(policy),
+                        0, 0, 0 },
+    [KW_OPT_PREFIX_CACHING] = { "prefix-caching", 0, FLAG, NULL, "reuse the KV blocks of common prefixes",
+                                AT(prefix_caching), 0, 0, 0 },
+    [KW_OPT_ASYNC] = { "async-scheduling", 0, WORD, "HOW", "decide a batch while one runs: auto (on CUDA), on, off",
+                       AT(async_scheduling), 0, 0, 0 },
     [KW_OPT_EAGER] = { "eager", 0, FLAG, NULL, "no CUDA graphs", AT(eager), 0, 0, 0 },
-    [KW_OPT_LOAD] = { "load", 0, WORD, "MODE", "read weights cached or direct (O_DIRECT; default cached)", AT(load), 0, 0, 0 },
-    [KW_OPT_SPEED] = { "speed", 0, WORD, "X", "replay the trace so many times as fast (default 1)", AT(speed), 0, 0, 0 },
-    [KW_OPT_LIMIT] = { "limit", 0, COUNT, "S", "stop after so many seconds (default never)", AT(limit), 0, 31536000, 0 },
-    [KW_OPT_HOST] = { "host", 0, WORD, "ADDRESS", "listen on this IPv4 address (default 127.0.0.1)", AT(host), 0, 0, 0 },
-    [KW_OPT_PORT] = { "port", 0, COUNT, "N", "listen on this port; 0 takes a free one (default 8000)", AT(port), 0, 65535, 8000 },
-    [KW_OPT_MAX_QUEUE] = { "max-queue", 0, COUNT, "N", "requests waiting for a seat at most (default 1024)", AT(max_queue), 0, 1 << 20, 1024 },
-    [KW_OPT_MAX_BODY] = { "max-body", 0, COUNT, "KIB", "size of a request at most (default 2048)", AT(max_body), 1, 1 << 18, 2048 },
-    [KW_OPT_DRAIN] = { "drain", 0, COUNT, "S", "after SIGTERM, time to finish what runs (default 30)", AT(drain), 0, 86400, 30 },
-    [KW_OPT_TIMEOUT] = { "timeout", 0, COUNT, "S", "time to send a request, or without reading its answer (default 30)", AT(timeout), 1, 86400, 30 },
-    [KW_OPT_BATCHES] = { "batch", 0, WORD, "LIST", "batch sizes of decode (default 1,2,4,...,256)", AT(batches), 0, 0, 0 },
-    [KW_OPT_CONTEXTS] = { "context", 0, WORD, "LIST", "tokens in the KV cache before a decode (default 0,1024)", AT(contexts), 0, 0, 0 },
+    [KW_OPT_LOAD] = { "load", 0, WORD, "MODE", "read weights cached or direct (O_DIRECT; default cached)", AT(load), 0,
+                      0, 0 },
+    [KW_OPT_SPEED] = { "speed", 0, WORD, "X", "replay the trace so many times as fast (default 1)", AT(speed), 0, 0,
+                       0 },
+    [KW_OPT_LIMIT] = { "limit", 0, COUNT, "S", "stop after so many seconds (default never)", AT(limit), 0, 31536000,
+                       0 },
+    [KW_OPT_HOST] = { "host", 0, WORD, "ADDRESS", "listen on this IPv4 address (default 127.0.0.1)", AT(host), 0, 0,
+                      0 },
+    [KW_OPT_PORT] = { "port", 0, COUNT, "N", "listen on this port; 0 takes a free one (default 8000)", AT(port), 0,
+                      65535, 8000 },
+    [KW_OPT_MAX_QUEUE] = { "max-queue", 0, COUNT, "N", "requests waiting for a seat at most (default 1024)",
+                           AT(max_queue), 0, 1 << 20, 1024 },
+    [KW_OPT_MAX_BODY] = { "max-body", 0, COUNT, "KIB", "size of a request at most (default 2048)", AT(max_body), 1,
+                          1 << 18, 2048 },
+    [KW_OPT_DRAIN] = { "drain", 0, COUNT, "S", "after SIGTERM, time to finish what runs (default 30)", AT(drain), 0,
+                       86400, 30 },
+    [KW_OPT_TIMEOUT] = { "timeout", 0, COUNT, "S", "time to send a request, or without reading its answer (default 30)",
+                         AT(timeout), 1, 86400, 30 },
+    [KW_OPT_BATCHES] = { "batch", 0, WORD, "LIST", "batch sizes of decode (default 1,2,4,...,256)", AT(batches), 0, 0,
+                         0 },
+    [KW_OPT_CONTEXTS] = { "context", 0, WORD, "LIST", "tokens in the KV cache before a decode (default 0,1024)",
+                          AT(contexts), 0, 0, 0 },
     [KW_OPT_PROMPTS] = { "prefill", 0, WORD, "LIST", "prompt lengths of prefill (default 512)", AT(prompts), 0, 0, 0 },
     [KW_OPT_REPEAT] = { "repeat", 0, COUNT, "N", "decode steps timed a row (default 128)", AT(repeat), 1, 100000, 128 },
-    [KW_OPT_PROMPT] = { "prompt", 0, WORD, "TEXT", "the prompt as text; the model needs a tokenizer.json", AT(prompt), 0, 0, 0 },
+    [KW_OPT_PROMPT] = { "prompt", 0, WORD, "TEXT", "the prompt as text; the model needs a tokenizer.json", AT(prompt),
+                        0, 0, 0 },
     [KW_OPT_IDS] = { "ids", 0, WORD, "LIST", "the prompt as token ids: 1,2,3", AT(ids), 0, 0, 0 },
-    [KW_OPT_MAX_TOKENS] = { "max-tokens", 'n', COUNT, "N", "tokens to generate at most (default 64)", AT(max_tokens), 1, 1 << 24, 64 },
+    [KW_OPT_MAX_TOKENS] = { "max-tokens", 'n', COUNT, "N", "tokens to generate at most (default 64)", AT(max_tokens), 1,
+                            1 << 24, 64 },
     [KW_OPT_TEMPERATURE] = { "temperature", 0, WORD, "T", "0 is greedy (default 0)", AT(temperature), 0, 0, 0 },
-    [KW_OPT_TOP_K] = { "top-k", 0, COUNT, "N", "draw from the N most likely (default all)", AT(top_k), 0, UINT32_MAX, 0 },
-    [KW_OPT_TOP_P] = { "top-p", 0, WORD, "P", "draw from the most likely that make up P (default 1)", AT(top_p), 0, 0, 0 },
-    [KW_OPT_BUDGET] = { "budget", 0, WORD, "TIME", "stop after so long: 90s, 15m or 1h (default 2m)", AT(budget), 0, 0, 0 },
-    [KW_OPT_STARTS] = { "starts", 0, COUNT, "N", "cold starts to measure in each way of loading (default 0)", AT(starts), 0, 1000, 0 },
-    [KW_OPT_RATE] = { "rate", 0, WORD, "GB/S", "also load through an emulated network of this speed", AT(rate), 0, 0, 0 },
-    [KW_OPT_LOADS] = { "loads", 0, WORD, "LIST", "shares of capacity to serve at (default 0.2,0.5,0.8,0.95)", AT(loads), 0, 0, 0 },
-    [KW_OPT_INTERLEAVED] = { "interleaved", 0, WORD, "POINTS", "measure between the runs, into this file, instead of a profile", AT(interleaved), 0, 0, 0 },
+    [KW_OPT_TOP_K] = { "top-k", 0, COUNT, "N", "draw from the N most likely (default all)", AT(top_k), 0, UINT32_MAX,
+                       0 },
+    [KW_OPT_TOP_P] = { "top-p", 0, WORD, "P", "draw from the most likely that make up P (default 1)", AT(top_p), 0, 0,
+                       0 },
+    [KW_OPT_BUDGET] = { "budget", 0, WORD, "TIME", "stop after so long: 90s, 15m or 1h (default 2m)", AT(budget), 0, 0,
+                        0 },
+    [KW_OPT_STARTS] = { "starts", 0, COUNT, "N", "cold starts to measure in each way of loading (default 0)",
+                        AT(starts), 0, 1000, 0 },
+    [KW_OPT_RATE] = { "rate", 0, WORD, "GB/S", "also load through an emulated network of this speed", AT(rate), 0, 0,
+                      0 },
+    [KW_OPT_LOADS] = { "loads", 0, WORD, "LIST", "shares of capacity to serve at (default 0.2,0.5,0.8,0.95)", AT(loads),
+                       0, 0, 0 },
+    [KW_OPT_INTERLEAVED] = { "interleaved", 0, WORD, "POINTS",
+                             "measure between the runs, into this file, instead of a profile", AT(interleaved), 0, 0,
+                             0 },
     [KW_OPT_RUNS] = { "runs", 0, COUNT, "N", "runs of the engine at each load (default 5)", AT(runs), 1, 32, 5 },
-    [KW_OPT_REQUESTS] = { "requests", 0, COUNT, "N", "requests of the synthetic traffic (default 200)", AT(requests), 2, 1 << 20, 200 },
-    [KW_OPT_BESIDE] = { "beside", 0, WORD, "SHARE", "serve a run again if others took more of it (default 0.03; 1: never)", AT(beside), 0, 0, 0 },
-    [KW_OPT_BURST] = { "burst", 0, WORD, "N", "synthetic requests come N at a time on average (default 2)", AT(burst), 0, 0, 0 },
+    [KW_OPT_REQUESTS] = { "requests", 0, COUNT, "N", "requests of the synthetic traffic (default 200)", AT(requests), 2,
+                          1 << 20, 200 },
+    [KW_OPT_BESIDE] = { "beside", 0, WORD, "SHARE",
+                        "serve a run again if others took more of it (default 0.03; 1: never)", AT(beside), 0, 0, 0 },
+    [KW_OPT_BURST] = { "burst", 0, WORD, "N", "synthetic requests come N at a time on average (default 2)", AT(burst),
+                       0, 0, 0 },
 #undef AT
 };
 
@@ -154,8 +205,8 @@ static enum kw_status unknown_option(const struct kw_command *c, const char *arg
     snprintf(word, sizeof word, "%.60s", arg + strspn(arg, "-"));
     word[strcspn(word, "=")] = 0;
     const char *near = kw_nearest(word, names);
-    return kw_fail(err, KW_EUSAGE, "`keepwarm %s` has no option '%.60s'%s%s%s", c->name, arg, near ? " (did you mean '--" : "",
-                   near ? near : "", near ? "'?)" : "");
+    return kw_fail(err, KW_EUSAGE, "`keepwarm %s` has no option '%.60s'%s%s%s", c->name, arg,
+                   near ? " (did you mean '--" : "", near ? near : "", near ? "'?)" : "");
 }
 
 static enum kw_status set_value(int id, const char *value, struct kw_options *o, struct kw_error *err)
@@ -177,8 +228,8 @@ static enum kw_status set_value(int id, const char *value, struct kw_options *o,
         size_t digits = strspn(value, "0123456789");
         long long v = digits && digits < 18 && !value[digits] ? strtoll(value, NULL, 10) : -1;
         if (v < kw_option[id].lo || v > kw_option[id].hi)
-            return kw_fail(err, KW_EUSAGE, "--%s wants a whole number from %lld to %lld; got '%.40s'", kw_option[id].name,
-                           (long long)kw_option[id].lo, (long long)kw_option[id].hi, value);
+            return kw_fail(err, KW_EUSAGE, "--%s wants a whole number from %lld to %lld; got '%.40s'",
+                           kw_option[id].name, (long long)kw_option[id].lo, (long long)kw_option[id].hi, value);
         *(int64_t *)(void *)field = v;
         break;
     }
@@ -195,7 +246,8 @@ static enum kw_status parse_option(const struct kw_command *c, int argc, char **
     if (arg[1] == '-') {
         size_t n = strcspn(arg + 2, "=");
         for (id = 0; id < KW_OPTIONS; id++)
-            if (kw_command_takes(c, id) && strlen(kw_option[id].name) == n && !strncmp(kw_option[id].name, arg + 2, n)) break;
+            if (kw_command_takes(c, id) && strlen(kw_option[id].name) == n && !strncmp(kw_option[id].name, arg + 2, n))
+                break;
         if (id < KW_OPTIONS && arg[2 + n]) value = arg + 3 + n;
     } else {
         for (id = 0; id < KW_OPTIONS; id++)
@@ -206,7 +258,8 @@ static enum kw_status parse_option(const struct kw_command *c, int argc, char **
     if (kw_option[id].type == FLAG) {
         if (value) return kw_fail(err, KW_EUSAGE, "--%s takes no value", kw_option[id].name);
     } else if (!value) {
-        if (*i + 1 >= argc) return kw_fail(err, KW_EUSAGE, "--%s wants a value: %s", kw_option[id].name, kw_option[id].value);
+        if (*i + 1 >= argc)
+            return kw_fail(err, KW_EUSAGE, "--%s wants a value: %s", kw_option[id].name, kw_option[id].value);
         value = argv[++*i];
     }
     return set_value(id, value, o, err);
@@ -217,12 +270,13 @@ static enum kw_status wrong_count(const struct kw_command *c, const struct kw_op
 {
     const char *blank = *c->args ? " " : "";
     if ((int)o->args.n < c->min_args)
-        return kw_fail(err, KW_EUSAGE, "`keepwarm %s` wants %s%s; usage: keepwarm %s%s%s", c->name, o->args.n ? "one more of " : "", c->args, c->name,
-                       blank, c->args);
+        return kw_fail(err, KW_EUSAGE, "`keepwarm %s` wants %s%s; usage: keepwarm %s%s%s", c->name,
+                       o->args.n ? "one more of " : "", c->args, c->name, blank, c->args);
     if (!c->max_args)
-        return kw_fail(err, KW_EUSAGE, "`keepwarm %s` takes options only; got '%.80s'; `keepwarm %s --help` lists them", c->name, o->args.v[0], c->name);
-    return kw_fail(err, KW_EUSAGE, "`keepwarm %s` takes %d argument%s; '%.80s' is one too many; usage: keepwarm %s%s%s", c->name, c->max_args,
-                   c->max_args == 1 ? "" : "s", o->args.v[c->max_args], c->name, blank, c->args);
+        return kw_fail(err, KW_EUSAGE, "`keepwarm %s` takes options only; got '%.80s'; `keepwarm %s --help` lists them",
+                       c->name, o->args.v[0], c->name);
+    return kw_fail(err, KW_EUSAGE, "`keepwarm %s` takes %d argument%s; '%.80s' is one too many; usage: keepwarm %s%s%s",
+                   c->name, c->max_args, c->max_args == 1 ? "" : "s", o->args.v[c->max_args], c->name, blank, c->args);
 }
 
 enum kw_status kw_options_parse(const struct kw_command *c, int argc, char **argv, struct kw_options *o, bool *help,

@@ -12,7 +12,8 @@ static enum kw_status offer_folder(struct kw_catalogue *c, struct kw_error *err)
     enum kw_status st = kw_catalogue_offer_folder(c, folder, err);
     struct kw_error why = *err;
     if (st == KW_ENOMEM || st == KW_OK) return st;
-    return kw_fail(err, st, "%.600s (%s; KEEPWARM_PROFILES= reads none)", why.msg, env ? "of $KEEPWARM_PROFILES" : "every profile of ./profiles is read");
+    return kw_fail(err, st, "%.600s (%s; KEEPWARM_PROFILES= reads none)", why.msg,
+                   env ? "of $KEEPWARM_PROFILES" : "every profile of ./profiles is read");
 }
 
 enum kw_status kw_cli_profiles(struct kw_catalogue *c, const struct kw_options *o, struct kw_error *err)
@@ -25,10 +26,14 @@ enum kw_status kw_cli_profiles(struct kw_catalogue *c, const struct kw_options *
         for (size_t k = 0; k < c->profiles.n; k++)
             if (!strcmp(c->profiles.p[k].file, o->profile.v[i])) mine = &c->profiles.p[k];
         if (!mine) continue;
-        const struct kw_profile *best = kw_profiles_find(&c->profiles, mine->gpu, mine->model, mine->precision, mine->tp);
+        const struct kw_profile *best =
+            kw_profiles_find(&c->profiles, mine->gpu, mine->model, mine->precision, mine->tp);
         if (best != mine)
-            fprintf(stderr, "keepwarm: %s is %s and is set aside: %s is %s (a deployment's \"profile\" takes it all the same)\n", mine->file,
-                    kw_grade_name[mine->steps.grade], kw_profile_name(best, name), kw_grade_name[best->steps.grade]);
+            fprintf(
+                stderr,
+                "keepwarm: %s is %s and is set aside: %s is %s (a deployment's \"profile\" takes it all the same)\n",
+                mine->file, kw_grade_name[mine->steps.grade], kw_profile_name(best, name),
+                kw_grade_name[best->steps.grade]);
     }
     return st;
 }

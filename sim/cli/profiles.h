@@ -1,5 +1,5 @@
-/* sim/cli/profiles.h - the user's own profiles: those of $KEEPWARM_PROFILES (a folder; ./profiles where it is not set and
- * exists; none when it is empty) and of --profile. */
+/* sim/cli/profiles.h - the user's own profiles: those of $KEEPWARM_PROFILES (a folder; ./profiles where it is not set
+ * and exists; none when it is empty) and of --profile. */
 #ifndef KW_SIM_CLI_PROFILES_H
 #define KW_SIM_CLI_PROFILES_H
 #include "sim/cli/options.h"

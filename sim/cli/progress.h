@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 struct kw_progress {
-    const char *what;  /* "simulating" */
-    bool on;           /* stderr is a terminal and nobody asked for quiet */
+    const char *what;    /* "simulating" */
+    bool on;             /* stderr is a terminal and nobody asked for quiet */
     double began, drawn; /* seconds of CLOCK_MONOTONIC */
 };
 

@@ -22,7 +22,10 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
     size_t n = 0;
     const struct {
         const char *path, *value;
-    } words[] = { { "trace.file", o->trace }, { "trace.format", o->format }, { "trace.columns", o->columns }, { "model", o->model } };
+    } words[] = { { "trace.file", o->trace },
+                  { "trace.format", o->format },
+                  { "trace.columns", o->columns },
+                  { "model", o->model } };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (words[i].value) e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, words[i].path, words[i].value };
     if (o->seed >= 0) {
@@ -35,11 +38,13 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
     }
     for (size_t i = 0; i < o->slo.n; i++) e[n++] = (struct kw_scenario_edit){ KW_EDIT_SLO, NULL, o->slo.v[i] };
     for (size_t i = 0; i < o->platform.n; i++) {
-        static const char *const places[] = { "candidates.platforms[0]", "candidates.platforms[1]", "candidates.platforms[2]",
-            "candidates.platforms[3]", "candidates.platforms[4]", "candidates.platforms[5]", "candidates.platforms[6]",
-            "candidates.platforms[7]" };
+        static const char *const places[] = { "candidates.platforms[0]", "candidates.platforms[1]",
+                                              "candidates.platforms[2]", "candidates.platforms[3]",
+                                              "candidates.platforms[4]", "candidates.platforms[5]",
+                                              "candidates.platforms[6]", "candidates.platforms[7]" };
         if (i == 0) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.platforms", "[]" };
-        if (i < sizeof places / sizeof *places) e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, places[i], o->platform.v[i] };
+        if (i < sizeof places / sizeof *places)
+            e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, places[i], o->platform.v[i] };
     }
     if (o->exhaustive) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.exhaustive", "true" };
     for (size_t i = 0; i < o->set.n; i++) e[n++] = (struct kw_scenario_edit){ KW_EDIT_SET, NULL, o->set.v[i] };
@@ -58,7 +63,8 @@ static enum kw_status load_trace(struct kw_session *s, const struct kw_options *
     if (st != KW_OK) return st;
     struct kw_trace_notes *notes = &s->trace.notes;
     if (path == beside && !strncmp(notes->source, beside, sizeof notes->source - 1))
-        snprintf(notes->source, sizeof notes->source, "%.199s", sc->trace_file); /* results are the same from any folder */
+        snprintf(notes->source, sizeof notes->source, "%.199s",
+                 sc->trace_file); /* results are the same from any folder */
     char remarks[400];
     kw_trace_remarks(&s->trace, remarks, sizeof remarks);
     if (remarks[0] && !o->quiet) fprintf(stderr, "keepwarm: %s: %s\n", path, remarks);
@@ -91,7 +97,8 @@ static enum kw_status load_catalogue(struct kw_session *s, const struct kw_optio
 }
 
 /* The scenario is read: bring in the rest, or close it. */
-static enum kw_status finish_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err)
+static enum kw_status finish_open(struct kw_session *s, const struct kw_options *o, const char *path,
+                                  struct kw_error *err)
 {
     kw_search_path_init(&s->places, path, s->head ? s->head->folder : NULL);
     enum kw_status st = o->out ? kw_file_check(o->out, err) : KW_OK; /* known before a long simulation, not after it */
@@ -124,8 +131,8 @@ enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *
     struct kw_scenario_edit edits[MAX_EDITS];
     char numbers[2][24];
     memset(s, 0, sizeof *s);
-    enum kw_status st =
-        kw_scenario_parse(&s->scenario, path, head->config_json, strlen(head->config_json), edits, gather_edits(o, edits, numbers), err);
+    enum kw_status st = kw_scenario_parse(&s->scenario, path, head->config_json, strlen(head->config_json), edits,
+                                          gather_edits(o, edits, numbers), err);
     if (st != KW_OK) return st;
     s->head = head;
     return finish_open(s, o, path, err);
@@ -151,9 +158,13 @@ static kw_ns default_series_step(kw_ns span)
 struct kw_study kw_session_study(struct kw_session *s, const struct kw_options *o)
 {
     const struct kw_scenario *sc = &s->scenario;
-    return (struct kw_study){ .trace = &s->trace, .slo = sc->slo, .replications = sc->replications, .seed = sc->seed,
-        .stepping_each = sc->stepping_each, .records = o->records,
-        .series_step = sc->series_step ? sc->series_step : default_series_step(s->trace.span) };
+    return (struct kw_study){ .trace = &s->trace,
+                              .slo = sc->slo,
+                              .replications = sc->replications,
+                              .seed = sc->seed,
+                              .stepping_each = sc->stepping_each,
+                              .records = o->records,
+                              .series_step = sc->series_step ? sc->series_step : default_series_step(s->trace.span) };
 }
 
 struct kw_sweep_options kw_session_sweep(struct kw_session *s, const struct kw_options *o)
@@ -163,22 +174,35 @@ struct kw_sweep_options kw_session_sweep(struct kw_session *s, const struct kw_o
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);
     kw_progress_begin(&s->progress, "simulating", o->quiet);
-    return (struct kw_sweep_options){ .threads = (uint32_t)o->threads, .stop = &stop, .progress = kw_progress_update,
-        .progress_ctx = &s->progress };
+    return (struct kw_sweep_options){
+        .threads = (uint32_t)o->threads, .stop = &stop, .progress = kw_progress_update, .progress_ctx = &s->progress
+    };
 }
 
 enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o, const char *command,
-                               const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
-                               struct kw_error *err)
+                               const struct kw_candidate *c, const struct kw_point *p, size_t n,
+                               const struct kw_plan *plan, struct kw_error *err)
 {
     if (!o->out) return KW_OK;
     struct kw_text profiles = { 0 };
     kw_catalogue_profiles_text(&s->catalogue, &profiles);
     const char *folder = s->head ? s->head->folder : s->catalogue.beside ? s->places.folder[0] : NULL;
-    struct kw_results r = { .command = command, .profiles = profiles.s, .folder = folder, .config_json = s->scenario.doc.text, .trace_sha256 = s->trace.notes.sha256,
-        .trace_source = s->trace.notes.source, .scaling = s->scaling, .seed = s->scenario.seed, .candidates = c, .points = p,
-        .n = n, .scenario = plan ? NULL : &s->scenario, .trace = &s->trace, .plan = plan };
-    enum kw_status st = profiles.failed ? kw_fail(err, KW_ENOMEM, "out of memory") : kw_results_write(&r, o->out, (int64_t)time(NULL), err);
+    struct kw_results r = { .command = command,
+                            .profiles = profiles.s,
+                            .folder = folder,
+                            .config_json = s->scenario.doc.text,
+                            .trace_sha256 = s->trace.notes.sha256,
+                            .trace_source = s->trace.notes.source,
+                            .scaling = s->scaling,
+                            .seed = s->scenario.seed,
+                            .candidates = c,
+                            .points = p,
+                            .n = n,
+                            .scenario = plan ? NULL : &s->scenario,
+                            .trace = &s->trace,
+                            .plan = plan };
+    enum kw_status st = profiles.failed ? kw_fail(err, KW_ENOMEM, "out of memory")
+                                        : kw_results_write(&r, o->out, (int64_t)time(NULL), err);
     kw_text_free(&profiles);
     if (st == KW_OK && !o->quiet) fprintf(stderr, "keepwarm: wrote %s\n", o->out);
     return st;

@@ -1,5 +1,5 @@
-/* sim/cli/session.h - what run, sweep, plan and rerun share: the catalogue, the scenario with the command line's edits, the
- * trace, the progress bar, and Ctrl-C. */
+/* sim/cli/session.h - what run, sweep, plan and rerun share: the catalogue, the scenario with the command line's edits,
+ * the trace, the progress bar, and Ctrl-C. */
 #ifndef KW_SIM_CLI_SESSION_H
 #define KW_SIM_CLI_SESSION_H
 #include "sim/cli/options.h"
@@ -13,18 +13,21 @@ struct kw_session {
     struct kw_catalogue catalogue;
     struct kw_scenario scenario;
     struct kw_trace trace;
-    struct kw_search_path places;            /* where what the scenario names lies */
+    struct kw_search_path places;       /* where what the scenario names lies */
     const struct kw_results_head *head; /* of the result that was opened again, or NULL; borrowed */
     struct kw_progress progress;
     char scaling[160];
 };
 
-/* Reads everything: the scenario at `path` (NULL: none, the options say it all), the edits of the options, the trace. Files that
- * the scenario names are looked for beside it, then in the working folder (sim/io/scenario/search_path.h); those that options name in the
- * working folder. Remarks of the trace reader go to stderr unless quiet. On failure nothing is left to close. */
-enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err);
-/* The same from what the result at `path` keeps: files are looked for where the scenario was, beside the result, and in the
- * working folder; with the profiles it was made with, and no others; unless forced, each must be what it was. head must outlive s. */
+/* Reads everything: the scenario at `path` (NULL: none, the options say it all), the edits of the options, the trace.
+ * Files that the scenario names are looked for beside it, then in the working folder (sim/io/scenario/search_path.h);
+ * those that options name in the working folder. Remarks of the trace reader go to stderr unless quiet. On failure
+ * nothing is left to close. */
+enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o, const char *path,
+                               struct kw_error *err);
+/* The same from what the result at `path` keeps: files are looked for where the scenario was, beside the result, and in
+ * the working folder; with the profiles it was made with, and no others; unless forced, each must be what it was. head
+ * must outlive s. */
 enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *o, const char *path,
                                  const struct kw_results_head *head, struct kw_error *err);
 void kw_session_close(struct kw_session *s);
@@ -35,7 +38,7 @@ struct kw_sweep_options kw_session_sweep(struct kw_session *s, const struct kw_o
 
 /* The result file of a command, when -o asks for one; says on stderr where it went. */
 enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o, const char *command,
-                               const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
-                               struct kw_error *err);
+                               const struct kw_candidate *c, const struct kw_point *p, size_t n,
+                               const struct kw_plan *plan, struct kw_error *err);
 
 #endif

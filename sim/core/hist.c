@@ -39,7 +39,10 @@ void kw_hist_clear(struct kw_hist *h)
     set_empty(h);
 }
 
-static unsigned shift_of(size_t bucket) { return bucket < SUB ? 0 : (unsigned)(bucket >> KW_HIST_SUB_BITS) - 1; }
+static unsigned shift_of(size_t bucket)
+{
+    return bucket < SUB ? 0 : (unsigned)(bucket >> KW_HIST_SUB_BITS) - 1;
+}
 
 int64_t kw_hist_lower(size_t bucket)
 {
@@ -108,7 +111,10 @@ double kw_hist_quantile(const struct kw_hist *h, double p)
     return middle(h, b);
 }
 
-double kw_hist_mean(const struct kw_hist *h) { return h->n ? (double)h->sum / (double)h->n : NAN; }
+double kw_hist_mean(const struct kw_hist *h)
+{
+    return h->n ? (double)h->sum / (double)h->n : NAN;
+}
 
 uint64_t kw_hist_count_le(const struct kw_hist *h, int64_t v)
 {

@@ -12,9 +12,9 @@
 #define KW_HIST_BUCKETS ((64 - KW_HIST_SUB_BITS) << KW_HIST_SUB_BITS)
 
 struct kw_hist {
-    uint64_t *count; /* [KW_HIST_BUCKETS], owned; calloc, so untouched octaves cost no memory */
-    uint64_t n;      /* sum of counts */
-    kw_i128 sum;     /* exact sum of the values added (ns) */
+    uint64_t *count;  /* [KW_HIST_BUCKETS], owned; calloc, so untouched octaves cost no memory */
+    uint64_t n;       /* sum of counts */
+    kw_i128 sum;      /* exact sum of the values added (ns) */
     int64_t min, max; /* min INT64_MAX and max -1 while n is 0 */
 };
 
@@ -53,7 +53,8 @@ void kw_hist_add_ramp(struct kw_hist *h, int64_t first, int64_t step, uint64_t k
 void kw_hist_merge(struct kw_hist *into, const struct kw_hist *from);
 
 /* The p-quantile, 0 <= p <= 1: the value at rank ceil(p*n) (nearest rank; 0.07 of 100 is rank 7, whatever the double
- * nearest to 0.07 says), as the middle of its bucket clamped to [min, max]. NAN when empty. In the unit of the values. */
+ * nearest to 0.07 says), as the middle of its bucket clamped to [min, max]. NAN when empty. In the unit of the values.
+ */
 double kw_hist_quantile(const struct kw_hist *h, double p);
 double kw_hist_mean(const struct kw_hist *h); /* exact sum / n; NAN when empty */
 /* How many values are <= v, counting whole buckets whose middle, clamped to [min, max], is <= v: it agrees with

@@ -27,8 +27,7 @@ static enum kw_status read_value(struct kw_jnode n, double *out, struct kw_error
     const char *s;
     enum kw_status st = kw_json_str(n, &s, err);
     if (st != KW_OK) return st;
-    if (!decimal(s, out))
-        return kw_json_fail(n, KW_EPARSE, err, "want a decimal string in 0..1e18, got \"%.40s\"", s);
+    if (!decimal(s, out)) return kw_json_fail(n, KW_EPARSE, err, "want a decimal string in 0..1e18, got \"%.40s\"", s);
     return KW_OK;
 }
 
@@ -97,7 +96,8 @@ enum kw_status kw_law_read_form(struct kw_jnode obj, struct kw_law *out, struct 
 
 enum kw_status kw_law_read(struct kw_jnode obj, struct kw_law *out, struct kw_error *err)
 {
-    static const char *const keys[] = { "constant", "lognormal", "quantiles", "grade", "source", "date", "evidence", NULL };
+    static const char *const keys[] = { "constant", "lognormal", "quantiles", "grade",
+                                        "source",   "date",      "evidence",  NULL };
     struct kw_law l;
     enum kw_status st = kw_json_keys(obj, keys, err);
     if (st != KW_OK) return st;

@@ -23,13 +23,13 @@ struct kw_law {
 /* JSON: {"constant": "12.5"} | {"lognormal": {"p50": "12", "p95": "30"}} | {"quantiles": {"0.05": "3", ...}} each with
  * kw_provenance_read's keys beside it. Values are decimal strings in the law's unit, >= 0, finite. */
 enum kw_status kw_law_read(struct kw_jnode obj, struct kw_law *out, struct kw_error *err);
-/* The same form without the provenance keys, for a file that keeps its sources in a table: out->provenance is empty. The
- * caller checks obj's keys. */
+/* The same form without the provenance keys, for a file that keeps its sources in a table: out->provenance is empty.
+ * The caller checks obj's keys. */
 enum kw_status kw_law_read_form(struct kw_jnode obj, struct kw_law *out, struct kw_error *err);
-double kw_law_quantile(const struct kw_law *l, double u); /* 0 < u < 1 */
+double kw_law_quantile(const struct kw_law *l, double u);     /* 0 < u < 1 */
 double kw_law_draw(const struct kw_law *l, struct kw_rng *r); /* always consumes exactly one uniform */
 double kw_law_mean(const struct kw_law *l); /* exact for constant and lognormal; trapezoid over 1000 quantiles else */
-#define KW_LAW_LONGEST INT64_C(1000000000000000) /* ns, 11.6 days: no phase or answer takes longer */
+#define KW_LAW_LONGEST INT64_C(1000000000000000)                /* ns, 11.6 days: no phase or answer takes longer */
 kw_ns kw_law_draw_ns(const struct kw_law *l, struct kw_rng *r); /* s to ns, rounded, clamped to [0, KW_LAW_LONGEST] */
 
 #endif

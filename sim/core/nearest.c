@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static int fold(char c) { return c == '-' ? '_' : tolower((unsigned char)c); }
+static int fold(char c)
+{
+    return c == '-' ? '_' : tolower((unsigned char)c);
+}
 
 /* Optimal string alignment distance; both words at most 63 bytes. */
 static int distance(const char *a, const char *b)

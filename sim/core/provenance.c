@@ -8,8 +8,11 @@ enum kw_grade kw_grade_weaker(enum kw_grade a, enum kw_grade b)
 {
     /* How far each grade is from a measurement of our own. USER ranks with PUBLISHED, and a tie keeps the named source
      * (the smaller enum), so that the answer does not depend on the order of the two. */
-    static const int rank[] = { [KW_GRADE_MEASURED] = 0, [KW_GRADE_PUBLISHED] = 1, [KW_GRADE_USER] = 1,
-                                [KW_GRADE_ESTIMATED] = 2, [KW_GRADE_UNKNOWN] = 3 };
+    static const int rank[] = { [KW_GRADE_MEASURED] = 0,
+                                [KW_GRADE_PUBLISHED] = 1,
+                                [KW_GRADE_USER] = 1,
+                                [KW_GRADE_ESTIMATED] = 2,
+                                [KW_GRADE_UNKNOWN] = 3 };
     if (rank[a] != rank[b]) return rank[a] > rank[b] ? a : b;
     return a < b ? a : b;
 }

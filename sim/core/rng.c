@@ -18,7 +18,10 @@ uint64_t kw_mix64(uint64_t x) /* variant 13 of Stafford, as in Steele, Lea, Floo
     return x ^ (x >> 31);
 }
 
-static uint64_t rotl(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
+static uint64_t rotl(uint64_t x, int k)
+{
+    return (x << k) | (x >> (64 - k));
+}
 
 static uint64_t next(struct state *x) /* Blackman & Vigna 2021, figure "xoshiro256++": A=17, B=45, R=23 */
 {
@@ -38,9 +41,15 @@ static void set(void *state, unsigned long seed) /* splitmix64, as the authors a
     for (int i = 0; i < 4; i++) x->s[i] = kw_mix64(seed + GOLDEN * (uint64_t)(i + 1));
 }
 
-static unsigned long get(void *state) { return next(state); }
+static unsigned long get(void *state)
+{
+    return next(state);
+}
 
-static double get_double(void *state) { return (double)(next(state) >> 11) * 0x1p-53; }
+static double get_double(void *state)
+{
+    return (double)(next(state) >> 11) * 0x1p-53;
+}
 
 static const gsl_rng_type xoshiro = { .name = "xoshiro256++",
                                       .max = UINT64_MAX,
@@ -77,13 +86,22 @@ void kw_rng_free(struct kw_rng *r)
     r->g = NULL;
 }
 
-uint64_t kw_rng_u64(struct kw_rng *r) { return next(r->g->state); }
+uint64_t kw_rng_u64(struct kw_rng *r)
+{
+    return next(r->g->state);
+}
 
 double kw_rng_uniform(struct kw_rng *r)
 {
     return ((double)(kw_rng_u64(r) >> 12) + 0.5) * 0x1p-52; /* 52 bits: with 53 the last one would round to 1 */
 }
 
-double kw_rng_exp(struct kw_rng *r, double mean) { return -mean * log(kw_rng_uniform(r)); }
+double kw_rng_exp(struct kw_rng *r, double mean)
+{
+    return -mean * log(kw_rng_uniform(r));
+}
 
-double kw_rng_normal(struct kw_rng *r) { return gsl_cdf_ugaussian_Pinv(kw_rng_uniform(r)); }
+double kw_rng_normal(struct kw_rng *r)
+{
+    return gsl_cdf_ugaussian_Pinv(kw_rng_uniform(r));
+}

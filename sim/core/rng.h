@@ -8,18 +8,18 @@
 #include "sim/core/status.h"
 
 enum kw_purpose { /* what a stream is for; add at the end, the numbers are part of a result's identity */
-    KW_RNG_ARRIVALS = 1,
-    KW_RNG_LENGTHS,
-    KW_RNG_COLD_START,
-    KW_RNG_CACHE_HIT,
-    KW_RNG_FAILURE,
-    KW_RNG_API_LATENCY,
-    KW_RNG_ROUTING,
-    KW_RNG_RESAMPLE,
-    KW_RNG_RETRY,
-    KW_RNG_SERVICE,
-    KW_RNG_CLASS,
-    KW_RNG_SAMPLING
+                  KW_RNG_ARRIVALS = 1,
+                  KW_RNG_LENGTHS,
+                  KW_RNG_COLD_START,
+                  KW_RNG_CACHE_HIT,
+                  KW_RNG_FAILURE,
+                  KW_RNG_API_LATENCY,
+                  KW_RNG_ROUTING,
+                  KW_RNG_RESAMPLE,
+                  KW_RNG_RETRY,
+                  KW_RNG_SERVICE,
+                  KW_RNG_CLASS,
+                  KW_RNG_SAMPLING
 };
 
 struct kw_rng {
@@ -31,11 +31,11 @@ enum kw_status kw_rng_init(struct kw_rng *r, uint64_t seed, uint64_t replication
                            struct kw_error *err);
 void kw_rng_free(struct kw_rng *r); /* safe to call again */
 
-uint64_t kw_rng_u64(struct kw_rng *r);             /* 64 uniform bits */
-double kw_rng_uniform(struct kw_rng *r);           /* (0, 1): never 0, never 1 */
-double kw_rng_exp(struct kw_rng *r, double mean);  /* exponential; mean >= 0 */
-double kw_rng_normal(struct kw_rng *r);            /* N(0, 1), inversion: exactly one draw, so streams stay aligned */
-uint64_t kw_mix64(uint64_t x);                     /* splitmix64 finaliser: a hash, not a stream */
+uint64_t kw_rng_u64(struct kw_rng *r);            /* 64 uniform bits */
+double kw_rng_uniform(struct kw_rng *r);          /* (0, 1): never 0, never 1 */
+double kw_rng_exp(struct kw_rng *r, double mean); /* exponential; mean >= 0 */
+double kw_rng_normal(struct kw_rng *r);           /* N(0, 1), inversion: exactly one draw, so streams stay aligned */
+uint64_t kw_mix64(uint64_t x);                    /* splitmix64 finaliser: a hash, not a stream */
 extern const gsl_rng_type *kw_rng_xoshiro;
 
 #endif

@@ -39,7 +39,8 @@ enum kw_status kw_fail(struct kw_error *err, enum kw_status st, const char *fmt,
 /* Puts "path:line: " (or "path: " when line <= 0) before the message in err. NULL err is allowed. */
 void kw_where(struct kw_error *err, const char *path, long line);
 
-/* The process exit code for a status: 0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget. */
+/* The process exit code for a status: 0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget.
+ */
 int kw_exit_code(enum kw_status st);
 
 #endif

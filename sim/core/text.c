@@ -42,7 +42,10 @@ static int columns(const char *s, size_t n)
     return w;
 }
 
-int kw_text_width(const char *s) { return columns(s, strlen(s)); }
+int kw_text_width(const char *s)
+{
+    return columns(s, strlen(s));
+}
 
 void kw_text_pad(struct kw_text *t, const char *s, int width)
 {

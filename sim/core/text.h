@@ -1,5 +1,5 @@
-/* sim/core/text.h - a growing string for what is printed: reports and tables are made as text, and only sim/cli writes it
- * out. A failed allocation is remembered, so callers check once, at the end. */
+/* sim/core/text.h - a growing string for what is printed: reports and tables are made as text, and only sim/cli writes
+ * it out. A failed allocation is remembered, so callers check once, at the end. */
 #ifndef KW_SIM_CORE_TEXT_H
 #define KW_SIM_CORE_TEXT_H
 #include <stdbool.h>

@@ -51,4 +51,7 @@ enum kw_status kw_cost(kw_nusd price, int64_t quantity, int64_t per, kw_nusd *ou
     return KW_OK;
 }
 
-double kw_nano_to_double(int64_t v) { return (double)v / 1e9; }
+double kw_nano_to_double(int64_t v)
+{
+    return (double)v / 1e9;
+}

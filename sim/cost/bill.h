@@ -5,10 +5,26 @@
 #include "sim/cost/usage.h"
 
 enum kw_item { /* names in kw_item_name, the order of /bill in results */
-    KW_ITEM_ACTIVE, KW_ITEM_KEEP_WARM, KW_ITEM_IDLE, KW_ITEM_LOAD /* load + init + restore */,
-    KW_ITEM_PROVISION /* provision + pull */, KW_ITEM_DRAIN, KW_ITEM_FAILED_START, KW_ITEM_ROUNDING,
-    KW_ITEM_MINIMUM, KW_ITEM_CPU, KW_ITEM_MEMORY, KW_ITEM_RESERVED, KW_ITEM_TOKENS_IN, KW_ITEM_TOKENS_CACHED,
-    KW_ITEM_TOKENS_CACHE_WRITE, KW_ITEM_TOKENS_OUT, KW_ITEM_FEE, KW_ITEM_CREDIT, KW_ITEM_OPERATIONS, KW_ITEMS
+               KW_ITEM_ACTIVE,
+               KW_ITEM_KEEP_WARM,
+               KW_ITEM_IDLE,
+               KW_ITEM_LOAD /* load + init + restore */,
+               KW_ITEM_PROVISION /* provision + pull */,
+               KW_ITEM_DRAIN,
+               KW_ITEM_FAILED_START,
+               KW_ITEM_ROUNDING,
+               KW_ITEM_MINIMUM,
+               KW_ITEM_CPU,
+               KW_ITEM_MEMORY,
+               KW_ITEM_RESERVED,
+               KW_ITEM_TOKENS_IN,
+               KW_ITEM_TOKENS_CACHED,
+               KW_ITEM_TOKENS_CACHE_WRITE,
+               KW_ITEM_TOKENS_OUT,
+               KW_ITEM_FEE,
+               KW_ITEM_CREDIT,
+               KW_ITEM_OPERATIONS,
+               KW_ITEMS
 };
 extern const char *const kw_item_name[]; /* "active", ..., NULL */
 
@@ -42,8 +58,8 @@ enum kw_status kw_bill_window(struct kw_bill *b, const struct kw_usage *u, const
 
 /* Adds b to *sum, item by item. KW_ERANGE on overflow, *sum unchanged. */
 enum kw_status kw_bill_add(struct kw_bill *sum, const struct kw_bill *b, struct kw_error *err);
-/* What starts cost: load + provision + failed starts; and what waiting costs: keep-warm + idle. For a dedicated bill the
- * part of `reserved` that no request kept busy is idle. */
+/* What starts cost: load + provision + failed starts; and what waiting costs: keep-warm + idle. For a dedicated bill
+ * the part of `reserved` that no request kept busy is idle. */
 kw_nusd kw_bill_cold(const struct kw_bill *b);
 kw_nusd kw_bill_idle(const struct kw_bill *b, const struct kw_usage *u);
 

@@ -1,5 +1,5 @@
-/* sim/cost/usage.h - what a deployment consumed as its platform's meter counts it: exact quantities, no prices. Saved with
- * every result, so `keepwarm reprice` needs no simulation. */
+/* sim/cost/usage.h - what a deployment consumed as its platform's meter counts it: exact quantities, no prices. Saved
+ * with every result, so `keepwarm reprice` needs no simulation. */
 #ifndef KW_SIM_COST_USAGE_H
 #define KW_SIM_COST_USAGE_H
 #include "platforms/facts/platform.h"
@@ -7,14 +7,15 @@
 
 struct kw_usage {
     enum kw_kind kind;
-    kw_ns window;              /* observation window the quantities belong to; a month is scaled from it */
-    uint32_t gpus;             /* GPUs one replica is billed for: >= its tp, see kw_gpus_per_replica */
-    int64_t gpu_ns[KW_PHASES]; /* billed GPU-ns by phase (replica-ns * gpus); 0 where the meter does not count the phase */
-    int64_t rounding_gpu_ns;   /* added by rounding each life up to the granularity or to its last window */
-    int64_t minimum_gpu_ns;    /* added by the minimum charge of each life */
-    int64_t unbilled_gpu_ns;   /* replica life the meter does not count */
-    int64_t reserved_gpu_ns;   /* dedicated: GPUs rented * window, used or not */
-    int64_t busy_gpu_ns;       /* GPU-ns in phase ACTIVE, billed or not: what idle cost is told from */
+    kw_ns window;  /* observation window the quantities belong to; a month is scaled from it */
+    uint32_t gpus; /* GPUs one replica is billed for: >= its tp, see kw_gpus_per_replica */
+    int64_t
+        gpu_ns[KW_PHASES]; /* billed GPU-ns by phase (replica-ns * gpus); 0 where the meter does not count the phase */
+    int64_t rounding_gpu_ns; /* added by rounding each life up to the granularity or to its last window */
+    int64_t minimum_gpu_ns;  /* added by the minimum charge of each life */
+    int64_t unbilled_gpu_ns; /* replica life the meter does not count */
+    int64_t reserved_gpu_ns; /* dedicated: GPUs rented * window, used or not */
+    int64_t busy_gpu_ns;     /* GPU-ns in phase ACTIVE, billed or not: what idle cost is told from */
     int64_t requests, tokens_in, tokens_cached, tokens_cache_write, tokens_out; /* of completed requests; in excludes
                                                                                    cached; billed where kind is api */
 };
@@ -22,19 +23,20 @@ struct kw_usage {
 /* Bills each life of the ledger by the meter. Identity, asserted:
  *     sum(gpu_ns) + unbilled_gpu_ns == gpus * sum over lives of (gone - born)
  * and what is paid for is sum(gpu_ns) + minimum_gpu_ns + rounding_gpu_ns.
- * A life in which no billed phase took any time costs nothing; any other is raised to m->min_charge, then rounded up to a
- * multiple of m->granularity. With m->window (Bedrock custom import: 5 minutes), a life is billed in whole windows from
- * its first success to its end and nothing before it; the last window counts even if only the idle tail reaches into it
- * (the ledger does not say when the last request came), so that is at most one window a life too many.
- * kind DEDICATED: no phase is billed, reserved_gpus are, for the whole window. kind API: tokens only, gpus = 0.
- * KW_ERANGE on overflow or a window <= 0; *u is unchanged on failure. */
+ * A life in which no billed phase took any time costs nothing; any other is raised to m->min_charge, then rounded up to
+ * a multiple of m->granularity. With m->window (Bedrock custom import: 5 minutes), a life is billed in whole windows
+ * from its first success to its end and nothing before it; the last window counts even if only the idle tail reaches
+ * into it (the ledger does not say when the last request came), so that is at most one window a life too many. kind
+ * DEDICATED: no phase is billed, reserved_gpus are, for the whole window. kind API: tokens only, gpus = 0. KW_ERANGE on
+ * overflow or a window <= 0; *u is unchanged on failure. */
 enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *l, const struct kw_meter *m,
                                     enum kw_kind kind, uint32_t gpus, uint32_t reserved_gpus, kw_ns window,
                                     struct kw_error *err);
 
 /* GPUs a serverless replica of tp GPUs is billed for: tp rounded up to a multiple of what the offer sells. */
 uint32_t kw_gpus_per_replica(const struct kw_gpu_offer *o, uint32_t tp);
-/* GPUs rented for `replicas` dedicated replicas of tp GPUs: whole nodes of gpus_min, each holding as many replicas as fit. */
+/* GPUs rented for `replicas` dedicated replicas of tp GPUs: whole nodes of gpus_min, each holding as many replicas as
+ * fit. */
 uint32_t kw_gpus_rented(const struct kw_gpu_offer *o, uint32_t tp, uint32_t replicas);
 
 #endif

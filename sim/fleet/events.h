@@ -1,11 +1,11 @@
 /* sim/fleet/events.h - the future events: an indexed 4-ary heap ordered by (at, seq), so ties run first in, first out;
- * events set by kw_events_set_first run before all others of their time, in order of id. (A replica's step ends are such:
- * how often they are set again depends on the stepping mode, and the order of events must not.)
+ * events set by kw_events_set_first run before all others of their time, in order of id. (A replica's step ends are
+ * such: how often they are set again depends on the stepping mode, and the order of events must not.)
  *
- * Whoever has a future (a replica, an autoscaler, a client about to try again) owns an id, and an id has at most one event
- * in the queue. Setting it again moves the event, so a run cut short by an arrival leaves nothing stale behind and the
- * heap never grows beyond the ids. Cost O(log4 n) a change, n = events pending. A node is 16 bytes and the four children
- * of a node lie in one cache line.
+ * Whoever has a future (a replica, an autoscaler, a client about to try again) owns an id, and an id has at most one
+ * event in the queue. Setting it again moves the event, so a run cut short by an arrival leaves nothing stale behind
+ * and the heap never grows beyond the ids. Cost O(log4 n) a change, n = events pending. A node is 16 bytes and the four
+ * children of a node lie in one cache line.
  *
  * The event under way stays on top until its handler sets or cancels its id: a handler that sets the same id again, the
  * common case, costs one sift instead of a pop and a push. */
@@ -29,10 +29,11 @@ struct kw_event {
 #define KW_EVENT_NEVER ((struct kw_event){ KW_NEVER, UINT64_MAX })
 
 struct kw_events {
-    struct kw_event *heap; /* [n] and four that are never due, root at 0, children of i at 4i+1 .. 4i+4; 4i+1 starts a cache line */
-    uint32_t *place;       /* [n_ids] index into heap of an id's event, or KW_EVENTS_ABSENT */
-    uint32_t *tag;         /* [n_ids] the owner's own word, handed back with the event; next free id while free */
-    void *block;           /* what heap lies in */
+    struct kw_event
+        *heap; /* [n] and four that are never due, root at 0, children of i at 4i+1 .. 4i+4; 4i+1 starts a cache line */
+    uint32_t *place; /* [n_ids] index into heap of an id's event, or KW_EVENTS_ABSENT */
+    uint32_t *tag;   /* [n_ids] the owner's own word, handed back with the event; next free id while free */
+    void *block;     /* what heap lies in */
     uint32_t n, n_ids, cap, free_id;
     uint64_t next_seq;
 };

@@ -123,7 +123,8 @@ static enum kw_status arrive(struct run *run, struct kw_error *err)
     if (f->router.r->policy != KW_ROUTE_SINGLE) {
         struct kw_first_choice first = first_choice(run);
         to = kw_router_pick(&f->router, request, &first);
-        if (f->router.r->policy == KW_ROUTE_FALLBACK && to && (st = kw_pool_note_diverted(&f->pool[0], now, err)) != KW_OK)
+        if (f->router.r->policy == KW_ROUTE_FALLBACK && to &&
+            (st = kw_pool_note_diverted(&f->pool[0], now, err)) != KW_OK)
             return st;
     }
     f->context.flights.f[flight] = (struct kw_inflight){

@@ -1,5 +1,6 @@
-/* sim/fleet/fleet.h - the event loop: a trace meets deployments, and what happened is an outcome. It knows no file, JSON or
- * money. Deterministic: the same inputs, seed and replication give the same outcome to the bit, on any machine. */
+/* sim/fleet/fleet.h - the event loop: a trace meets deployments, and what happened is an outcome. It knows no file,
+ * JSON or money. Deterministic: the same inputs, seed and replication give the same outcome to the bit, on any machine.
+ */
 #ifndef KW_SIM_FLEET_FLEET_H
 #define KW_SIM_FLEET_FLEET_H
 #include <stdbool.h>
@@ -22,7 +23,7 @@ struct kw_deployment {
     /* serverless and dedicated: replicas of an engine */
     const struct kw_steptime *steptime; /* shared, immutable */
     struct kw_sched_config sched;
-    struct kw_autoscaling scaling;      /* dedicated: KW_SCALER_FIXED */
+    struct kw_autoscaling scaling; /* dedicated: KW_SCALER_FIXED */
     struct kw_cold_start cold;
     enum kw_balance balance;
     /* api */
@@ -54,28 +55,29 @@ struct kw_slo_limits { /* per request, ns; 0 = not asked */
     kw_ns ttft, tpot, e2e;
 };
 
-/* A part of a trace, as a run meets it: requests [first, first + n) repeated as blocks in another order when resampled. */
+/* A part of a trace, as a run meets it: requests [first, first + n) repeated as blocks in another order when resampled.
+ */
 struct kw_trace_view {
     const struct kw_trace *trace;
-    kw_ns block;             /* 0: the trace as it is; else resample in blocks of this length */
+    kw_ns block; /* 0: the trace as it is; else resample in blocks of this length */
     uint32_t n_blocks;
     const uint32_t *block_of; /* [n_blocks] which original block stands at place i; NULL when block == 0 */
 };
 
 struct kw_fleet_options {
     uint64_t seed, replication;
-    bool stepping_each;     /* every step through the scheduler instead of jumps: the reference */
-    bool records, lives;    /* keep per-request records; lives are always kept, billing needs each (`lives` is not read) */
-    kw_ns series_step;      /* 0: no series */
+    bool stepping_each;  /* every step through the scheduler instead of jumps: the reference */
+    bool records, lives; /* keep per-request records; lives are always kept, billing needs each (`lives` is not read) */
+    kw_ns series_step;   /* 0: no series */
     struct kw_slo_limits slo;
-    volatile int *stop;     /* set from outside (signal): the run ends early with KW_EFAIL; NULL allowed */
+    volatile int *stop; /* set from outside (signal): the run ends early with KW_EFAIL; NULL allowed */
 };
 
 enum kw_request_status { KW_REQ_COMPLETED, KW_REQ_REJECTED, KW_REQ_TIMED_OUT, KW_REQ_TOO_LONG };
 
-struct kw_record { /* one request; arrival is the trace's */
-    kw_ns ttft, e2e;      /* ns from arrival; -1 when there was none */
-    uint32_t request;     /* index in the trace */
+struct kw_record {                              /* one request; arrival is the trace's */
+    kw_ns ttft, e2e;                            /* ns from arrival; -1 when there was none */
+    uint32_t request;                           /* index in the trace */
     uint8_t status, deployment, cold, attempts; /* cold: it waited for a replica to start */
     uint32_t cached_tokens, preemptions;
 };
@@ -86,7 +88,7 @@ struct kw_life {
     kw_ns phase[KW_PHASES];
     kw_ns first_success; /* time of its first completed request, -1 */
     uint32_t requests;
-    bool failed;         /* the start failed; the whole life is FAILED_START */
+    bool failed; /* the start failed; the whole life is FAILED_START */
 };
 
 /* What one deployment consumed: exact quantities, no prices. cost/ turns it into a bill. */
@@ -95,11 +97,11 @@ struct kw_ledger {
     int64_t tokens_in, tokens_cached, tokens_out; /* of completed requests; tokens_in includes cached */
     int64_t tokens_recomputed;                    /* prefilled again after preemption */
     int64_t failed_tokens_in;                     /* prompts of requests an API refused (not billed) */
-    kw_ns phase[KW_PHASES];  /* sum over replica lives, replica-ns (times tp for GPU-ns) */
+    kw_ns phase[KW_PHASES];                       /* sum over replica lives, replica-ns (times tp for GPU-ns) */
     uint64_t starts, cold_starts, restores, failed_starts, stockouts; /* cold_starts: begun because requests waited */
     uint64_t lives_n;
-    struct kw_life *lives;   /* [lives_n], always kept for serverless and dedicated: billing rounds each life */
-    uint32_t peak_replicas;  /* most at once in any phase but gone */
+    struct kw_life *lives;      /* [lives_n], always kept for serverless and dedicated: billing rounds each life */
+    uint32_t peak_replicas;     /* most at once in any phase but gone */
     uint64_t steps, iterations; /* engine steps decided; engine steps simulated (a jump over k counts k) */
     uint64_t preemptions;
 };
@@ -107,8 +109,8 @@ struct kw_ledger {
 struct kw_series { /* sampled at the end of each interval of `step`: n points */
     kw_ns step;
     size_t n;
-    uint32_t *arrivals, *completions, *rejections;            /* [n] within the interval */
-    uint32_t *queue, *ready_busy, *ready_idle, *starting;     /* [n] state at the interval's end, all deployments */
+    uint32_t *arrivals, *completions, *rejections;        /* [n] within the interval */
+    uint32_t *queue, *ready_busy, *ready_idle, *starting; /* [n] state at the interval's end, all deployments */
 };
 
 struct kw_outcome {
@@ -116,8 +118,8 @@ struct kw_outcome {
                                                                                     asked per-request limit */
     struct kw_hist ttft, tpot, e2e; /* ns, of completed requests; tpot of those with output >= 2 */
     struct kw_hist itl; /* PICOSECONDS: every gap between tokens on replicas (replica.h says why); APIs add none */
-    kw_ns window;      /* the observation window: the view's span */
-    kw_ns end;         /* when the simulation ended: max(window, last completion); live replicas end here */
+    kw_ns window;       /* the observation window: the view's span */
+    kw_ns end;          /* when the simulation ended: max(window, last completion); live replicas end here */
     struct kw_ledger ledger[KW_FLEET_MAX_DEPLOYMENTS];
     uint32_t n_deployments;
     struct kw_record *records; /* [arrived] in order of arrival, or NULL */

@@ -1,5 +1,5 @@
-/* sim/fleet/inflight.h - the requests under way: from arrival to the answer, to a final refusal or to a timeout. Slots are
- * dense and reused, so memory follows what is in the system and not the trace. */
+/* sim/fleet/inflight.h - the requests under way: from arrival to the answer, to a final refusal or to a timeout. Slots
+ * are dense and reused, so memory follows what is in the system and not the trace. */
 #ifndef KW_SIM_FLEET_INFLIGHT_H
 #define KW_SIM_FLEET_INFLIGHT_H
 #include <stdbool.h>
@@ -12,16 +12,16 @@
 enum kw_whereabouts { KW_AT_NOWHERE, KW_AT_CLIENT, KW_AT_QUEUE, KW_AT_REPLICA, KW_AT_API };
 
 struct kw_inflight {
-    kw_ns arrival;    /* first try; what TTFT and E2E count from */
-    kw_ns tried;      /* this try; what queue and request timeouts count from */
-    kw_ns first;      /* first output token, -1 before */
-    uint32_t request; /* index in the trace */
-    uint32_t place;   /* in order of arrival: index of its record */
+    kw_ns arrival;          /* first try; what TTFT and E2E count from */
+    kw_ns tried;            /* this try; what queue and request timeouts count from */
+    kw_ns first;            /* first output token, -1 before */
+    uint32_t request;       /* index in the trace */
+    uint32_t place;         /* in order of arrival: index of its record */
     uint32_t replica, slot; /* AT_REPLICA: which, and the scheduler's slot in it */
-    uint32_t event;   /* AT_CLIENT, AT_API: id of its event */
-    uint32_t next;    /* free slots */
+    uint32_t event;         /* AT_CLIENT, AT_API: id of its event */
+    uint32_t next;          /* free slots */
     uint8_t deployment, attempts, at;
-    bool cold;        /* it waited for a replica to start */
+    bool cold; /* it waited for a replica to start */
 };
 
 struct kw_inflight_table {

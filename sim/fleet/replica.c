@@ -107,8 +107,8 @@ static enum kw_status grow(struct kw_replica *r, struct kw_error *err)
 /* ---- cutting a run ---- */
 
 /* The run ends at the first boundary whose floored time is >= t: the smallest j with run_ps(j) >= x, the ps from the
- * run's begin to t. The root of the quadratic in double is far less than a step off, so cut down to an integer it is not
- * above j; from there integers decide. */
+ * run's begin to t. The root of the quadratic in double is far less than a step off, so cut down to an integer it is
+ * not above j; from there integers decide. */
 static void cut(struct kw_replica *r, kw_ns t)
 {
     int64_t x = (t - r->at.ns) * 1000 - r->at.ps; /* t <= next: within RUN_PS */

@@ -1,5 +1,5 @@
-/* sim/fleet/replica.h - one model replica on the simulated clock: engine/scheduler decides each batch, steptime says how
- * long it takes, the replica keeps the exact time (ns plus a carry in ps) and hands back tokens with their times.
+/* sim/fleet/replica.h - one model replica on the simulated clock: engine/scheduler decides each batch, steptime says
+ * how long it takes, the replica keeps the exact time (ns plus a carry in ps) and hands back tokens with their times.
  *
  * Use by an event loop. `next` is the time of the replica's next event; read it after every call, INT64_MAX = idle.
  * Events at equal times: arrivals and cancellations first, then kw_replica_advance of the replicas, in any fixed order.
@@ -7,10 +7,11 @@
  *     kw_replica_add(r, &request, t, &slot, err);   at any t <= r->next (an idle replica then has next = t)
  *     kw_replica_advance(r, r->next, &out);         exactly at r->next: ends the step or run, starts the next one
  *
- * The time of an event is floor(exact time) in ns. A request that arrives at t joins the batch decided at the first step
- * boundary whose floored time is >= t; the step in flight always completes. With jumps a run of many steps is cut at
- * that boundary when the arrival can change the next batch (async scheduling: the one after it), so `next` may become earlier by add or cancel (never
- * earlier than the call's now). Both stepping modes give the same times, counters and histogram to the bit.
+ * The time of an event is floor(exact time) in ns. A request that arrives at t joins the batch decided at the first
+ * step boundary whose floored time is >= t; the step in flight always completes. With jumps a run of many steps is cut
+ * at that boundary when the arrival can change the next batch (async scheduling: the one after it), so `next` may
+ * become earlier by add or cancel (never earlier than the call's now). Both stepping modes give the same times,
+ * counters and histogram to the bit.
  *
  * ITL: every gap between two consecutive output tokens of a request, exact, in PICOSECONDS (a decode ramp is an
  * arithmetic series in ps and not in ns); reports divide by 1000. A request with n output tokens adds n - 1 gaps; waits
@@ -34,25 +35,26 @@ struct kw_replica_seq {
     uint32_t slot; /* kw_sched_cached, _preemptions, _generated(sched, slot) answer for it until the next add */
 };
 
-struct kw_replica_out { /* what happened at the time of one kw_replica_advance; arrays are the replica's, until its next call */
+struct kw_replica_out { /* what happened at the time of one kw_replica_advance; arrays are the replica's, until its next
+                           call */
     uint32_t n_first, n_finished;
     const struct kw_replica_seq *first;    /* got their first token now */
     const struct kw_replica_seq *finished; /* got their last token now (may be in first too), in admission order */
 };
 
-struct kw_replica_count {      /* since init or reset; a run under way is not in it yet */
-    uint64_t iterations;       /* engine steps */
-    uint64_t runs;             /* decisions timed: the one counter that stepping modes do not share */
-    uint64_t decode_tokens;    /* tokens computed by decoding sequences */
-    uint64_t prefill_tokens;   /* tokens computed in chunks, recomputed ones included */
+struct kw_replica_count {       /* since init or reset; a run under way is not in it yet */
+    uint64_t iterations;        /* engine steps */
+    uint64_t runs;              /* decisions timed: the one counter that stepping modes do not share */
+    uint64_t decode_tokens;     /* tokens computed by decoding sequences */
+    uint64_t prefill_tokens;    /* tokens computed in chunks, recomputed ones included */
     uint64_t recomputed_tokens; /* of them: chunks of sequences that had been preempted */
-    uint64_t cached_tokens;    /* prompt tokens taken from the prefix cache at first admission */
-    uint64_t output_tokens;    /* tokens handed out */
+    uint64_t cached_tokens;     /* prompt tokens taken from the prefix cache at first admission */
+    uint64_t output_tokens;     /* tokens handed out */
     uint64_t preemptions, finished, cancelled;
 };
 
 struct kw_replica {
-    kw_ns next; /* time of the next event; INT64_MAX: idle. Read only */
+    kw_ns next;             /* time of the next event; INT64_MAX: idle. Read only */
     struct kw_sched *sched; /* owned; for queries only */
     uint32_t n_live;        /* requests added and neither finished nor cancelled: the load a router looks at */
     struct kw_replica_count count;
@@ -60,31 +62,34 @@ struct kw_replica {
     const struct kw_steptime *time;
     struct kw_hist *itl;
     enum kw_stepping mode;
-    bool joint;             /* policy: decodes are in every step (vllm, sarathi) */
-    bool closed;            /* policy: nobody joins a running batch (static) */
-    bool async;             /* async scheduling: when an arrival came matters even if it must wait */
-    bool caching;           /* prefix caching */
-    bool prompted;          /* the step under way has chunks */
+    bool joint;              /* policy: decodes are in every step (vllm, sarathi) */
+    bool closed;             /* policy: nobody joins a running batch (static) */
+    bool async;              /* async scheduling: when an arrival came matters even if it must wait */
+    bool caching;            /* prefix caching */
+    bool prompted;           /* the step under way has chunks */
     int64_t after_prompt_ps; /* of kw_steptime */
-    int64_t idle_since;     /* its last step's end; INT64_MIN before the first: as if for long */
-    bool in_step;           /* a step or run is under way */
-    bool stalled;           /* steps without decodes since the decoding sequences' last tokens */
+    int64_t idle_since;      /* its last step's end; INT64_MIN before the first: as if for long */
+    bool in_step;            /* a step or run is under way */
+    bool stalled;            /* steps without decodes since the decoding sequences' last tokens */
     uint32_t max_num_seqs;
-    uint32_t n_decode;      /* of the step under way */
-    uint32_t cap, n_slots;  /* slots there is room for, slots seen */
+    uint32_t n_decode;     /* of the step under way */
+    uint32_t cap, n_slots; /* slots there is room for, slots seen */
     uint32_t n_pending, n_resumed;
-    struct kw_replica_time { kw_ns ns; int64_t ps; } at, decoded; /* exact, ps 0..999: the run's begin; the last boundary
-                               at which every sequence then decoding got a token */
-    int64_t end_ps;         /* the run's end is next and so many ps, 0..999 */
-    uint64_t k;             /* steps of the run under way; the first takes first_ps, each further one rise_ps more */
+    struct kw_replica_time {
+        kw_ns ns;
+        int64_t ps;
+    } at, decoded;  /* exact, ps 0..999: the run's begin; the last boundary
+at which every sequence then decoding got a token */
+    int64_t end_ps; /* the run's end is next and so many ps, 0..999 */
+    uint64_t k;     /* steps of the run under way; the first takes first_ps, each further one rise_ps more */
     int64_t first_ps, rise_ps;
-    uint32_t law_batch;     /* law holds for this batch size; 0: none */
+    uint32_t law_batch; /* law holds for this batch size; 0: none */
     struct kw_decode_law law;
-    kw_ns busy_since, busy; /* begin of the present busy period; length of those that ended */
-    struct kw_replica_slot *slot; /* [cap] by scheduler slot */
+    kw_ns busy_since, busy;                  /* begin of the present busy period; length of those that ended */
+    struct kw_replica_slot *slot;            /* [cap] by scheduler slot */
     struct kw_replica_seq *first, *finished; /* [cap, max_num_seqs at most] */
-    uint32_t *pending;      /* [cap] slots to cancel at the next boundary */
-    uint32_t *resumed;      /* [cap] preempted sequences whose next token comes with the step under way; room for all */
+    uint32_t *pending;                       /* [cap] slots to cancel at the next boundary */
+    uint32_t *resumed; /* [cap] preempted sequences whose next token comes with the step under way; room for all */
 };
 
 /* Starts idle. Borrowed until free: t, and itl (may be NULL; may be shared by all replicas of one thread). c is copied.
@@ -106,9 +111,9 @@ void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *
  * and its blocks are free from the first boundary at or after now. slot must be live and not cancelled before. */
 void kw_replica_cancel(struct kw_replica *r, uint32_t slot, kw_ns now);
 
-/* The replica dies at now: what was under way is lost. Fills ids (room for r->n_live) with the requests that were in it,
- * running ones in admission order and then the waiting ones, cancelled ones left out; returns how many. The replica is
- * then idle and empty; counters stay. */
+/* The replica dies at now: what was under way is lost. Fills ids (room for r->n_live) with the requests that were in
+ * it, running ones in admission order and then the waiting ones, cancelled ones left out; returns how many. The replica
+ * is then idle and empty; counters stay. */
 uint32_t kw_replica_kill(struct kw_replica *r, kw_ns now, uint64_t *ids);
 
 /* ns with a step under way from init or reset to now (busy periods from the decision that starts one to the end). */

@@ -15,13 +15,28 @@ void kw_ring_free(struct kw_ring *q); /* back to all zeros, which is empty */
 /* Room for one more. KW_ENOMEM: unchanged. */
 enum kw_status kw_ring_grow(struct kw_ring *q, struct kw_error *err);
 
-static inline void kw_ring_clear(struct kw_ring *q) { q->head = q->tail = 0; }
-static inline bool kw_ring_empty(const struct kw_ring *q) { return q->head == q->tail; }
-static inline uint64_t kw_ring_count(const struct kw_ring *q) { return q->tail - q->head; }
+static inline void kw_ring_clear(struct kw_ring *q)
+{
+    q->head = q->tail = 0;
+}
+static inline bool kw_ring_empty(const struct kw_ring *q)
+{
+    return q->head == q->tail;
+}
+static inline uint64_t kw_ring_count(const struct kw_ring *q)
+{
+    return q->tail - q->head;
+}
 /* The i-th from the front; i < count. */
-static inline uint32_t kw_ring_at(const struct kw_ring *q, uint32_t i) { return q->v[(q->head + i) & (q->cap - 1)]; }
+static inline uint32_t kw_ring_at(const struct kw_ring *q, uint32_t i)
+{
+    return q->v[(q->head + i) & (q->cap - 1)];
+}
 /* The first n <= count leave. */
-static inline void kw_ring_drop(struct kw_ring *q, uint32_t n) { q->head += n; }
+static inline void kw_ring_drop(struct kw_ring *q, uint32_t n)
+{
+    q->head += n;
+}
 
 /* Amortised O(1). KW_ENOMEM: unchanged. */
 static inline enum kw_status kw_ring_push(struct kw_ring *q, uint32_t v, struct kw_error *err)

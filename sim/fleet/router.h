@@ -1,4 +1,5 @@
-/* sim/fleet/router.h - which deployment an arriving request goes to. A client that was refused tries the same one again. */
+/* sim/fleet/router.h - which deployment an arriving request goes to. A client that was refused tries the same one
+ * again. */
 #ifndef KW_SIM_FLEET_ROUTER_H
 #define KW_SIM_FLEET_ROUTER_H
 #include "sim/core/rng.h"

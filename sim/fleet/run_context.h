@@ -1,5 +1,5 @@
-/* sim/fleet/run_context.h - what all parts of one run share: the trace, the future events, the requests under way, and the
- * keeper of the outcome. */
+/* sim/fleet/run_context.h - what all parts of one run share: the trace, the future events, the requests under way, and
+ * the keeper of the outcome. */
 #ifndef KW_SIM_FLEET_RUN_CONTEXT_H
 #define KW_SIM_FLEET_RUN_CONTEXT_H
 #include "sim/fleet/events.h"
@@ -23,9 +23,18 @@ static inline uint32_t kw_tag(enum kw_event_kind kind, uint32_t deployment, uint
 {
     return (uint32_t)kind << 28 | deployment << 24 | number;
 }
-static inline enum kw_event_kind kw_tag_kind(uint32_t tag) { return (enum kw_event_kind)(tag >> 28); }
-static inline uint32_t kw_tag_deployment(uint32_t tag) { return tag >> 24 & 15; }
-static inline uint32_t kw_tag_number(uint32_t tag) { return tag & (KW_TAG_NUMBERS - 1); }
+static inline enum kw_event_kind kw_tag_kind(uint32_t tag)
+{
+    return (enum kw_event_kind)(tag >> 28);
+}
+static inline uint32_t kw_tag_deployment(uint32_t tag)
+{
+    return tag >> 24 & 15;
+}
+static inline uint32_t kw_tag_number(uint32_t tag)
+{
+    return tag & (KW_TAG_NUMBERS - 1);
+}
 
 struct kw_run_context {
     const struct kw_trace *trace; /* borrowed for the run */

@@ -37,8 +37,8 @@ enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const st
     return KW_OK;
 }
 
-static void record(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status, kw_ns ttft, kw_ns e2e,
-                   uint32_t cached, uint32_t preemptions)
+static void record(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status, kw_ns ttft,
+                   kw_ns e2e, uint32_t cached, uint32_t preemptions)
 {
     if (!t->o->records) return;
     t->o->records[f->place] = (struct kw_record){ .ttft = ttft,

@@ -13,7 +13,7 @@ struct kw_tally {
     struct kw_outcome *o; /* borrowed for the run */
     const struct kw_trace *trace;
     struct kw_slo_limits slo;
-    kw_ns next_sample;    /* end of the series' present interval, INT64_MAX without a series */
+    kw_ns next_sample;                          /* end of the series' present interval, INT64_MAX without a series */
     uint32_t arrivals, completions, rejections; /* in it */
     size_t series_cap;
 };

@@ -4,9 +4,9 @@
 #include "sim/fleet/events.h"
 #include "sim/fleet/fleet.h"
 
-/* A block k of the trace holds the requests that arrived in [k * block, (k + 1) * block) and lasts that long; the last one
- * lasts to the trace's span and holds a request that arrives exactly there. Blocks keep their length where they are put,
- * so the identity order is the trace itself. */
+/* A block k of the trace holds the requests that arrived in [k * block, (k + 1) * block) and lasts that long; the last
+ * one lasts to the trace's span and holds a request that arrives exactly there. Blocks keep their length where they are
+ * put, so the identity order is the trace itself. */
 struct kw_cursor {
     const struct kw_trace_view *view;
     kw_ns next;     /* arrival of the next request, KW_NEVER after the last */
@@ -17,8 +17,8 @@ struct kw_cursor {
     uint32_t place; /* of the present block */
 };
 
-/* Stands before the first request; *window is the view's span, *n its requests. KW_ERANGE: an empty trace, a block number
- * beyond the trace, more than 2^32 - 2 requests or more than 290 years. */
+/* Stands before the first request; *window is the view's span, *n its requests. KW_ERANGE: an empty trace, a block
+ * number beyond the trace, more than 2^32 - 2 requests or more than 290 years. */
 enum kw_status kw_cursor_init(struct kw_cursor *c, const struct kw_trace_view *view, kw_ns *window, uint64_t *n,
                               struct kw_error *err);
 void kw_cursor_block(struct kw_cursor *c); /* on to the next block that holds a request */

@@ -26,10 +26,13 @@ struct page {
 
 static void page_free(struct page *g)
 {
-    void *const all[] = { g->label, g->platform, g->kind, g->settings, g->miss, g->grade, g->profile, g->profile_grade,
-        g->item_name, g->keep_warm, g->rank, g->feasible, g->pareto, g->pruned, g->cost, g->cost_lo, g->cost_hi,
-        g->ttft, g->tpot, g->cold, g->error, g->p_best, g->bill, g->time, g->arrivals, g->busy, g->idle, g->starting,
-        g->order, g->recommendation, g->why, g->scaling, g->command, g->version, g->revision, g->source, g->created };
+    void *const all[] = { g->label,    g->platform,      g->kind,      g->settings,  g->miss,     g->grade,
+                          g->profile,  g->profile_grade, g->item_name, g->keep_warm, g->rank,     g->feasible,
+                          g->pareto,   g->pruned,        g->cost,      g->cost_lo,   g->cost_hi,  g->ttft,
+                          g->tpot,     g->cold,          g->error,     g->p_best,    g->bill,     g->time,
+                          g->arrivals, g->busy,          g->idle,      g->starting,  g->order,    g->recommendation,
+                          g->why,      g->scaling,       g->command,   g->version,   g->revision, g->source,
+                          g->created };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     kw_text_free(&g->name);
     kw_text_free(&g->model);
@@ -88,19 +91,26 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
         size_t n;
         void *out;
     } all[] = {
-        { "/points/label", KW_H5_STR, g->n, &g->label }, { "/points/platform", KW_H5_STR, g->n, &g->platform },
-        { "/points/kind", KW_H5_STR, g->n, &g->kind }, { "/points/settings", KW_H5_STR, g->n, &g->settings },
-        { "/points/miss", KW_H5_STR, g->n, &g->miss }, { "/points/grade", KW_H5_STR, g->n, &g->grade },
+        { "/points/label", KW_H5_STR, g->n, &g->label },
+        { "/points/platform", KW_H5_STR, g->n, &g->platform },
+        { "/points/kind", KW_H5_STR, g->n, &g->kind },
+        { "/points/settings", KW_H5_STR, g->n, &g->settings },
+        { "/points/miss", KW_H5_STR, g->n, &g->miss },
+        { "/points/grade", KW_H5_STR, g->n, &g->grade },
         { "/bill/item_name", KW_H5_STR, g->n_items, &g->item_name },
         { "/points/keep_warm", KW_H5_U32, g->n, &g->keep_warm },
-        { "/points/rank", KW_H5_U32, g->n, &g->rank }, { "/points/feasible", KW_H5_U8, g->n, &g->feasible },
-        { "/points/pareto", KW_H5_U8, g->n, &g->pareto }, { "/points/pruned", KW_H5_U8, g->n, &g->pruned },
+        { "/points/rank", KW_H5_U32, g->n, &g->rank },
+        { "/points/feasible", KW_H5_U8, g->n, &g->feasible },
+        { "/points/pareto", KW_H5_U8, g->n, &g->pareto },
+        { "/points/pruned", KW_H5_U8, g->n, &g->pruned },
         { "/points/cost_usd_month", KW_H5_F64, g->n, &g->cost },
         { "/points/cost_usd_month_lo", KW_H5_F64, g->n, &g->cost_lo },
         { "/points/cost_usd_month_hi", KW_H5_F64, g->n, &g->cost_hi },
         { "/points/ttft_p95_s", KW_H5_F64, g->n, &g->ttft },
-        { "/points/tpot_p95_s", KW_H5_F64, g->n, &g->tpot }, { "/points/cold_fraction", KW_H5_F64, g->n, &g->cold },
-        { "/points/error_fraction", KW_H5_F64, g->n, &g->error }, { "/points/p_best", KW_H5_F64, g->n, &g->p_best },
+        { "/points/tpot_p95_s", KW_H5_F64, g->n, &g->tpot },
+        { "/points/cold_fraction", KW_H5_F64, g->n, &g->cold },
+        { "/points/error_fraction", KW_H5_F64, g->n, &g->error },
+        { "/points/p_best", KW_H5_F64, g->n, &g->p_best },
         { "/bill/usd_month", KW_H5_F64, g->n * g->n_items, &g->bill },
     };
     for (size_t i = 0; i < sizeof all / sizeof *all && st == KW_OK; i++)
@@ -160,11 +170,12 @@ static const char *item_colour(const char *item)
 {
     static const struct {
         const char *item, *colour;
-    } shade[] = { { "active", "#0072B2" }, { "keep_warm", "#E69F00" }, { "idle", "#F0E442" }, { "load", "#D55E00" },
-        { "provision", "#8C4510" }, { "drain", "#B8B8B8" }, { "failed_start", "#000000" }, { "rounding", "#999999" },
-        { "minimum", "#777777" }, { "cpu", "#56B4E9" }, { "memory", "#A6D8F5" }, { "reserved", "#44AA99" },
-        { "tokens_in", "#CC79A7" }, { "tokens_cached", "#E8BFD3" }, { "tokens_cache_write", "#A34E7A" },
-        { "tokens_out", "#7B3F61" }, { "fee", "#555555" }, { "operations", "#333333" } };
+    } shade[] = { { "active", "#0072B2" },       { "keep_warm", "#E69F00" },     { "idle", "#F0E442" },
+                  { "load", "#D55E00" },         { "provision", "#8C4510" },     { "drain", "#B8B8B8" },
+                  { "failed_start", "#000000" }, { "rounding", "#999999" },      { "minimum", "#777777" },
+                  { "cpu", "#56B4E9" },          { "memory", "#A6D8F5" },        { "reserved", "#44AA99" },
+                  { "tokens_in", "#CC79A7" },    { "tokens_cached", "#E8BFD3" }, { "tokens_cache_write", "#A34E7A" },
+                  { "tokens_out", "#7B3F61" },   { "fee", "#555555" },           { "operations", "#333333" } };
     for (size_t i = 0; i < sizeof shade / sizeof *shade; i++)
         if (!strcmp(shade[i].item, item)) return shade[i].colour;
     return "#DDDDDD";
@@ -232,20 +243,20 @@ static void grid(struct kw_text *t, const struct axis *x, const struct axis *y, 
             double p = at(a, v);
             if (which)
                 kw_text_add(t,
-                    "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' class='g'/>"
-                    "<text x='%.1f' y='%.1f' class='r'>%s</text>",
-                    x->from, x->to, p, p, x->from - 6, p + 4, tick_text(b, v));
+                            "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' class='g'/>"
+                            "<text x='%.1f' y='%.1f' class='r'>%s</text>",
+                            x->from, x->to, p, p, x->from - 6, p + 4, tick_text(b, v));
             else
                 kw_text_add(t,
-                    "<line y1='%.1f' y2='%.1f' x1='%.1f' x2='%.1f' class='g'/>"
-                    "<text x='%.1f' y='%.1f' class='m'>%s</text>",
-                    y->from, y->to, p, p, p, y->from + 16, tick_text(b, v));
+                            "<line y1='%.1f' y2='%.1f' x1='%.1f' x2='%.1f' class='g'/>"
+                            "<text x='%.1f' y='%.1f' class='m'>%s</text>",
+                            y->from, y->to, p, p, p, y->from + 16, tick_text(b, v));
         }
     }
     kw_text_add(t,
-        "<text x='%.1f' y='%.1f' class='m t'>%s</text>"
-        "<text transform='translate(%.1f %.1f) rotate(-90)' class='m t'>%s</text>\n",
-        (x->from + x->to) / 2, y->from + 36, x_title, x->from - 46, (y->from + y->to) / 2, y_title);
+                "<text x='%.1f' y='%.1f' class='m t'>%s</text>"
+                "<text transform='translate(%.1f %.1f) rotate(-90)' class='m t'>%s</text>\n",
+                (x->from + x->to) / 2, y->from + 36, x_title, x->from - 46, (y->from + y->to) / 2, y_title);
 }
 
 static void scatter(struct kw_text *t, const struct page *g)
@@ -253,10 +264,9 @@ static void scatter(struct kw_text *t, const struct page *g)
     struct axis x = { .from = 70, .to = 900 }, y = { .from = 380, .to = 20 };
     fit_log(&x, g->cost, g->n);
     fit_log(&y, g->ttft, g->n);
-    kw_text_add(t,
-        "<h2>Cost against latency</h2>\n"
-        "<p>Each configuration; filled ones meet the objectives, the line joins those that no "
-        "other beats in both.</p>\n<svg viewBox='0 0 920 430'>");
+    kw_text_add(t, "<h2>Cost against latency</h2>\n"
+                   "<p>Each configuration; filled ones meet the objectives, the line joins those that no "
+                   "other beats in both.</p>\n<svg viewBox='0 0 920 430'>");
     grid(t, &x, &y, "cost, USD a month", "TTFT p95, s");
     double left = 0;
     bool begun = false;
@@ -303,10 +313,10 @@ static void bills(struct kw_text *t, const struct page *g)
     }
     if (!(most > 0)) return;
     kw_text_add(t,
-        "<h2>What a month pays for</h2>\n"
-        "<p>The best configuration of each platform by line item.</p>\n"
-        "<svg viewBox='0 0 920 %zu'>",
-        rows * 26 + 60);
+                "<h2>What a month pays for</h2>\n"
+                "<p>The best configuration of each platform by line item.</p>\n"
+                "<svg viewBox='0 0 920 %zu'>",
+                rows * 26 + 60);
     bool used[64] = { false };
     for (size_t k = 0; k < rows; k++) {
         size_t i = shown[k];
@@ -381,10 +391,9 @@ static void replicas(struct kw_text *t, const struct page *g)
         struct axis y = { .lo = 0, .hi = most * 1.05, .from = 220, .to = 20, .whole = true };
         kw_text_add(t, "<h2>Replicas over time</h2>\n<p>");
         escape(t, g->label[best]);
-        kw_text_add(t,
-            ": <span style='color:#0072B2'>busy</span>, <span style='color:#E69F00'>ready and idle</span>, "
-            "<span style='color:#D55E00'>starting</span>.</p>\n"
-            "<svg viewBox='0 0 920 270'>");
+        kw_text_add(t, ": <span style='color:#0072B2'>busy</span>, <span style='color:#E69F00'>ready and idle</span>, "
+                       "<span style='color:#D55E00'>starting</span>.</p>\n"
+                       "<svg viewBox='0 0 920 270'>");
         grid(t, &x, &y, "hours since the trace began", "replicas");
         area(t, &x, &y, hours, ready, all, n, "#D55E00");
         area(t, &x, &y, hours, busy, ready, n, "#E69F00");
@@ -408,10 +417,10 @@ static void ranking(struct kw_text *t, const struct page *g)
 {
     enum { MOST = 60 };
     kw_text_add(t,
-        "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration, settings, profile</th><th>USD a month</th>"
-        "<th title='half of the 95 %% interval'>±</th>"
-        "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, %%</th>"
-        "<th>weakest input</th><th>verdict</th></tr>\n");
+                "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration, settings, profile</th><th>USD a month</th>"
+                "<th title='half of the 95 %% interval'>±</th>"
+                "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, %%</th>"
+                "<th>weakest input</th><th>verdict</th></tr>\n");
     bool left_early = false;
     for (size_t k = 0; k < g->n && k < MOST; k++) {
         size_t i = g->order[k];
@@ -462,7 +471,8 @@ static void facts(struct kw_text *t, const struct page *g)
 
 static void render(struct kw_text *t, const struct page *g)
 {
-    kw_text_add(t,
+    kw_text_add(
+        t,
         "<!doctype html>\n<html lang='en'><meta charset='utf-8'><title>keepwarm %s</title>\n<style>\n"
         "body{font:15px/1.45 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222}\n"
         "table{border-collapse:collapse;font-size:13px;width:100%%}\n"
@@ -487,7 +497,8 @@ static void render(struct kw_text *t, const struct page *g)
         escape(t, g->recommendation);
         kw_text_add(t, "</b><br>");
         if (g->feasible[best])
-            kw_text_add(t,
+            kw_text_add(
+                t,
                 "$%.2f a month (95 %%: %.2f to %.2f), TTFT p95 %.3g s, the cheapest that meets the objectives with "
                 "probability %.0f %%<br>",
                 g->cost[best], g->cost_lo[best], g->cost_hi[best], g->ttft[best], 100 * g->p_best[best]);

@@ -152,15 +152,20 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     } rows[] = {
         { KW_METRIC_COST, "cost", "USD a month", 1 },
         { KW_METRIC_USD_PER_MTOK, "cost per token", "USD per 1e6 tokens", 1 },
-        { KW_METRIC_TTFT_P50, "TTFT p50", "s", 1 }, { KW_METRIC_TTFT_P95, "TTFT p95", "s", 1 },
-        { KW_METRIC_TTFT_P99, "TTFT p99", "s", 1 }, { KW_METRIC_TPOT_P50, "TPOT p50", "ms", 1e3 },
-        { KW_METRIC_TPOT_P95, "TPOT p95", "ms", 1e3 }, { KW_METRIC_TPOT_P99, "TPOT p99", "ms", 1e3 },
-        { KW_METRIC_E2E_P50, "E2E p50", "s", 1 }, { KW_METRIC_E2E_P95, "E2E p95", "s", 1 },
+        { KW_METRIC_TTFT_P50, "TTFT p50", "s", 1 },
+        { KW_METRIC_TTFT_P95, "TTFT p95", "s", 1 },
+        { KW_METRIC_TTFT_P99, "TTFT p99", "s", 1 },
+        { KW_METRIC_TPOT_P50, "TPOT p50", "ms", 1e3 },
+        { KW_METRIC_TPOT_P95, "TPOT p95", "ms", 1e3 },
+        { KW_METRIC_TPOT_P99, "TPOT p99", "ms", 1e3 },
+        { KW_METRIC_E2E_P50, "E2E p50", "s", 1 },
+        { KW_METRIC_E2E_P95, "E2E p95", "s", 1 },
         { KW_METRIC_E2E_P99, "E2E p99", "s", 1 },
         { KW_METRIC_COLD_FRACTION, "requests that met a cold start", "%", 100 },
         { KW_METRIC_ERROR_FRACTION, "requests that failed", "%", 100 },
         { KW_METRIC_UTILISATION, "replicas busy when ready", "%", 100 },
-        { KW_METRIC_GOODPUT, "goodput", "requests/s", 1 }, { KW_METRIC_ATTAINMENT, "attainment", "%", 100 },
+        { KW_METRIC_GOODPUT, "goodput", "requests/s", 1 },
+        { KW_METRIC_ATTAINMENT, "attainment", "%", 100 },
         { KW_METRIC_COLD_COST, "cost of starts", "USD a month", 1 },
         { KW_METRIC_IDLE_COST, "cost of waiting", "USD a month", 1 },
     };
@@ -382,7 +387,7 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
             char b[32];
             if (q)
                 kw_text_table_cell(&t, "%s%.0f %5s", q->feasible ? "✓" : "", q->m[KW_METRIC_COST].mean,
-                                number(q->m[KW_METRIC_TTFT_P95].mean, b));
+                                   number(q->m[KW_METRIC_TTFT_P95].mean, b));
             else
                 kw_text_table_cell(&t, "-");
         }

@@ -18,7 +18,8 @@ struct kw_text_table {
     bool failed;
 };
 
-void kw_text_table_column(struct kw_text_table *t, const char *head, const char *unit, bool right); /* before any cell */
+void kw_text_table_column(struct kw_text_table *t, const char *head, const char *unit,
+                          bool right); /* before any cell */
 void kw_text_table_cell(struct kw_text_table *t, const char *fmt, ...) KW_PRINTF(2, 3);
 /* Appends heads, units (when any column has one), a rule and the rows to out, indented by two, two blanks between
  * columns. When the rows are wider than KW_LISTING_WIDTH the widest left-aligned columns are cut with "…". */

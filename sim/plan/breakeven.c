@@ -45,7 +45,8 @@ struct followed {
 };
 
 /* Candidates of one kind at one volume: for serverless the settings that the plan tried on the family, with a ceiling
- * that grows with the load; for dedicated every pool from what was enough before to the plan's, scaled, and two more. */
+ * that grows with the load; for dedicated every pool from what was enough before to the plan's, scaled, and two more.
+ */
 static enum kw_status fill(struct kw_plan *to, const struct kw_plan *p, enum kw_kind kind, const struct followed *f,
                            double factor, struct kw_error *err)
 {
@@ -162,10 +163,11 @@ enum kw_status kw_breakeven_find(struct kw_breakeven *b, const struct kw_plan *p
         int from = cheapest_kind(b->cost[v]), to = cheapest_kind(b->cost[v + 1]);
         if (from >= 0 && to >= 0 && from != to) add_crossing(b, v, from, to);
     }
-    snprintf(b->method, sizeof b->method,
-             "each volume simulated once for the %d best offers of each kind and the %d with the cheapest replica; "
-             "requests thinned or repeated within +-30 s, so the daily shape stays; crossings by straight lines between "
-             "volumes",
-             LEADERS, SMALL);
+    snprintf(
+        b->method, sizeof b->method,
+        "each volume simulated once for the %d best offers of each kind and the %d with the cheapest replica; "
+        "requests thinned or repeated within +-30 s, so the daily shape stays; crossings by straight lines between "
+        "volumes",
+        LEADERS, SMALL);
     return KW_OK;
 }

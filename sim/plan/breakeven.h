@@ -7,14 +7,14 @@
 
 struct kw_breakeven {
     uint32_t n_volumes;
-    double factor[KW_BREAKEVEN_VOLUMES];         /* of the study's volume, ascending */
-    double mtok_month[KW_BREAKEVEN_VOLUMES];     /* million tokens in + out a month at that volume */
-    double cost[KW_BREAKEVEN_VOLUMES][3];        /* [volume][enum kw_kind] cheapest feasible USD a month; NAN: none */
-    char setting[KW_BREAKEVEN_VOLUMES][3][96];   /* label of it */
+    double factor[KW_BREAKEVEN_VOLUMES];       /* of the study's volume, ascending */
+    double mtok_month[KW_BREAKEVEN_VOLUMES];   /* million tokens in + out a month at that volume */
+    double cost[KW_BREAKEVEN_VOLUMES][3];      /* [volume][enum kw_kind] cheapest feasible USD a month; NAN: none */
+    char setting[KW_BREAKEVEN_VOLUMES][3][96]; /* label of it */
     struct kw_crossing {
-        enum kw_kind from, to;                   /* the cheapest kind below and above */
-        double lo, hi;                           /* mtok_month of the simulated volumes around it */
-        double mtok_month;                       /* where cost lines between the two meet (linear in volume) */
+        enum kw_kind from, to; /* the cheapest kind below and above */
+        double lo, hi;         /* mtok_month of the simulated volumes around it */
+        double mtok_month;     /* where cost lines between the two meet (linear in volume) */
     } crossing[KW_BREAKEVEN_VOLUMES];
     uint32_t n_crossings;
     char method[240];

@@ -9,22 +9,22 @@
 #define KW_PLAN_MAX_LIST 64
 
 struct kw_plan_options {
-    unsigned kinds;                                /* bits 1u << enum kw_kind; 0: all */
-    const char *platforms[KW_PLAN_MAX_LIST];       /* names to consider; n == 0: all; borrowed, as the others */
+    unsigned kinds;                          /* bits 1u << enum kw_kind; 0: all */
+    const char *platforms[KW_PLAN_MAX_LIST]; /* names to consider; n == 0: all; borrowed, as the others */
     const char *gpus[KW_PLAN_MAX_LIST], *precisions[KW_PLAN_MAX_LIST];
-    const char *api_models[KW_PLAN_MAX_LIST];      /* other models that may stand in for the model on an API */
+    const char *api_models[KW_PLAN_MAX_LIST]; /* other models that may stand in for the model on an API */
     size_t n_platforms, n_gpus, n_precisions, n_api_models;
-    uint32_t tp[8];                                /* n_tp == 0: any */
+    uint32_t tp[8]; /* n_tp == 0: any */
     size_t n_tp;
     uint32_t keep_warm[KW_PLAN_MAX_LIST];
-    size_t n_keep_warm;                            /* serverless; 0: 0..4 */
+    size_t n_keep_warm; /* serverless; 0: 0..4 */
     kw_ns idle_timeout[KW_PLAN_MAX_LIST];
-    size_t n_idle_timeouts;                        /* 0: each platform's default, then others it allows for the leaders */
-    uint32_t max_replicas;                         /* serverless; 0: from the load's peak, see plan.c */
-    uint32_t dedicated_extra;                      /* tries above the capacity bound; 0: 4 */
-    bool monthly, spot;                            /* dedicated: also committed monthly and spot prices where known */
-    bool exhaustive;                               /* every candidate with every replication */
-    kw_nusd operations_month;                      /* a share of an engineer added to dedicated; 0 */
+    size_t n_idle_timeouts;   /* 0: each platform's default, then others it allows for the leaders */
+    uint32_t max_replicas;    /* serverless; 0: from the load's peak, see plan.c */
+    uint32_t dedicated_extra; /* tries above the capacity bound; 0: 4 */
+    bool monthly, spot;       /* dedicated: also committed monthly and spot prices where known */
+    bool exhaustive;          /* every candidate with every replication */
+    kw_nusd operations_month; /* a share of an engineer added to dedicated; 0 */
     struct kw_sweep_options run;
 };
 void kw_plan_options_default(struct kw_plan_options *o); /* as above, all zero but for the documented defaults */
@@ -33,34 +33,36 @@ struct kw_dropped { /* why not considered */
     char what[96], why[160];
 };
 
-struct kw_flip { /* an input that would change the recommendation if it were off by this much */
-    char what[128];  /* "modal H100 price" */
-    double change;   /* relative: -0.12 = 12 % lower makes the rival the best, +0.3 = the recommended one 30 % dearer does */
-    size_t rival;    /* the candidate that would be recommended instead */
+struct kw_flip {    /* an input that would change the recommendation if it were off by this much */
+    char what[128]; /* "modal H100 price" */
+    double
+        change; /* relative: -0.12 = 12 % lower makes the rival the best, +0.3 = the recommended one 30 % dearer does */
+    size_t rival; /* the candidate that would be recommended instead */
     enum kw_grade grade;
-    char date[11];   /* of the price, "" when it has none */
+    char date[11]; /* of the price, "" when it has none */
 };
 
 struct kw_plan {
-    struct kw_candidate *candidates; /* [n], owned; in the order of enumeration: platform, GPU, precision, tp, settings */
-    struct kw_point *points;         /* [n], owned */
-    size_t *family;                  /* [n], owned: same platform, offer, profile, term; settings differ */
-    size_t *order;                   /* [n], owned: indices by rank */
+    struct kw_candidate
+        *candidates;         /* [n], owned; in the order of enumeration: platform, GPU, precision, tp, settings */
+    struct kw_point *points; /* [n], owned */
+    size_t *family;          /* [n], owned: same platform, offer, profile, term; settings differ */
+    size_t *order;           /* [n], owned: indices by rank */
     size_t n;
-    struct kw_dropped *dropped;      /* [n_dropped], owned */
+    struct kw_dropped *dropped; /* [n_dropped], owned */
     size_t n_dropped;
-    ptrdiff_t best;                  /* the recommendation: -1 when nothing is feasible */
-    ptrdiff_t runner_up;             /* cheapest feasible one of another family; -1 */
-    ptrdiff_t nearest_miss;          /* when best < 0: the one that misses by least; -1 when there are no candidates */
-    struct kw_estimate margin;       /* runner-up's cost - best's, USD a month, paired over replications */
-    bool tie;                        /* its interval includes 0 */
-    struct kw_flip *flips;           /* [n_flips], owned: nearest first; |change| <= 1 */
+    ptrdiff_t best;            /* the recommendation: -1 when nothing is feasible */
+    ptrdiff_t runner_up;       /* cheapest feasible one of another family; -1 */
+    ptrdiff_t nearest_miss;    /* when best < 0: the one that misses by least; -1 when there are no candidates */
+    struct kw_estimate margin; /* runner-up's cost - best's, USD a month, paired over replications */
+    bool tie;                  /* its interval includes 0 */
+    struct kw_flip *flips;     /* [n_flips], owned: nearest first; |change| <= 1 */
     size_t n_flips;
     struct kw_stress stress[KW_STRESS_MAX]; /* [n_stress] the best under slower engines, starts, APIs */
     size_t n_stress;
-    char (*assumptions)[200];        /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
+    char (*assumptions)[200]; /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
     size_t n_assumptions;
-    size_t n_untried;                /* candidates left out: what they keep or rent alone costs more than the runner-up */
+    size_t n_untried; /* candidates left out: what they keep or rent alone costs more than the runner-up */
     uint64_t simulations, requests;  /* done: (candidate, replication) pairs, requests replayed */
     uint64_t simulations_exhaustive; /* what the exhaustive plan would do */
     uint64_t simulations_shared;     /* pairs that differ from another only in price, not simulated again */
@@ -72,9 +74,9 @@ struct kw_plan {
 void kw_plan_init(struct kw_plan *p);
 void kw_plan_free(struct kw_plan *p); /* safe to call again */
 
-/* Fills candidates, family and dropped. model: a neutral model name (calibrate/data/models.json). A candidate needs a known
- * price, a profile for the GPU, room in memory and, for dedicated ones, N replicas from the capacity bound upward.
- * KW_ERANGE when the model is unknown, an option names what does not exist, or nothing is left. */
+/* Fills candidates, family and dropped. model: a neutral model name (calibrate/data/models.json). A candidate needs a
+ * known price, a profile for the GPU, room in memory and, for dedicated ones, N replicas from the capacity bound
+ * upward. KW_ERANGE when the model is unknown, an option names what does not exist, or nothing is left. */
 enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *platforms,
                                  const struct kw_profiles *profiles, struct kw_steptimes *steptimes,
                                  const struct kw_trace *trace, const char *model, const struct kw_plan_options *o,
@@ -84,7 +86,8 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
  * o->exhaustive, a candidate is left early once its figures so far prove that, whatever its remaining replications
  * bring, it can be neither the best nor the runner-up: every figure of a replication is >= 0, so mean >= sum so far /
  * replications; the cost of a replication is at least what its kept replicas cost. So best, runner-up, their estimates
- * and their margin are those of the exhaustive plan. Returns KW_OK with best == -1 when nothing meets the objectives. */
+ * and their margin are those of the exhaustive plan. Returns KW_OK with best == -1 when nothing meets the objectives.
+ */
 enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                            struct kw_error *err);
 

@@ -285,7 +285,9 @@ static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *
         bool profiled = false;
         for (size_t i = 0; i < e->profiles->n && st == KW_OK; i++) {
             const struct kw_profile *prof = &e->profiles->p[i];
-            if (strcmp(prof->gpu, offer->gpu) || (strcmp(prof->model, e->model) && !kw_model_same_shape(prof->model, e->model))) continue;
+            if (strcmp(prof->gpu, offer->gpu) ||
+                (strcmp(prof->model, e->model) && !kw_model_same_shape(prof->model, e->model)))
+                continue;
             profiled = true;
             if (!listed(o->precisions, o->n_precisions, prof->precision) || !tp_wanted(o, prof->tp) ||
                 kw_profiles_find(e->profiles, prof->gpu, prof->model, prof->precision, prof->tp) != prof)

@@ -1,5 +1,5 @@
-/* tests/bench/bench_engine.c [MODEL [PRECISION [THREADS [CONTEXT]]]] - decode and prefill of the CPU backend beside what the
- * memory gives a plain read of the same size, measured in turn, so that a neighbour's load meets both. */
+/* tests/bench/bench_engine.c [MODEL [PRECISION [THREADS [CONTEXT]]]] - decode and prefill of the CPU backend beside
+ * what the memory gives a plain read of the same size, measured in turn, so that a neighbour's load meets both. */
 #define _POSIX_C_SOURCE 200809L
 #include "engine/backend.h"
 #include "engine/cpu/cpu_host.h"

@@ -1,7 +1,7 @@
-/* Speed of the whole event loop, from a loaded trace to percentiles, all statistics on: the Azure conversation hour (or a
- * synthetic hour without the data) over dedicated replicas. Requests and iterations a second a core: jumps against every
- * step, round robin against least outstanding; cost an event at 4, 64 and 1,000 replicas; 10 million requests with peak
- * memory. Usage: bench_fleet [quick|full|profile]; KEEPWARM_DATA (default ../shared/data). */
+/* Speed of the whole event loop, from a loaded trace to percentiles, all statistics on: the Azure conversation hour (or
+ * a synthetic hour without the data) over dedicated replicas. Requests and iterations a second a core: jumps against
+ * every step, round robin against least outstanding; cost an event at 4, 64 and 1,000 replicas; 10 million requests
+ * with peak memory. Usage: bench_fleet [quick|full|profile]; KEEPWARM_DATA (default ../shared/data). */
 #include <gsl/gsl_randist.h>
 #include <math.h>
 #include <stdio.h>
@@ -41,8 +41,14 @@ static struct kw_steptime *step_times(void)
     double token_x[] = { 100, 200 }, token_y[] = { 0, 100 * 20e-6 }, zero_x[] = { 0 }, zero_y[] = { 0 };
     double context_x[] = { 0, 1e6 }, context_y[] = { 0, 1e6 * 39e-9 }, batch[] = { 1 };
     struct kw_curve context = { 2, context_x, context_y }, zero = { 1, zero_x, zero_y };
-    struct kw_step_tables t = { .fixed_s = 6e-3, .dense = { 2, token_x, token_y }, .head = zero, .n_decode_rows = 1,
-                                .decode_batch = batch, .decode = &context, .prefill_attn = zero, .comm = zero };
+    struct kw_step_tables t = { .fixed_s = 6e-3,
+                                .dense = { 2, token_x, token_y },
+                                .head = zero,
+                                .n_decode_rows = 1,
+                                .decode_batch = batch,
+                                .decode = &context,
+                                .prefill_attn = zero,
+                                .comm = zero };
     struct kw_steptime *out;
     must(kw_steptime_compile(&out, &t, 256, 8192, &err));
     return out;
@@ -95,8 +101,12 @@ static double run(struct kw_fleet *f, const struct kw_trace *t, const struct kw_
                   enum kw_balance balance, bool each, const char *what)
 {
     struct kw_deployment d = { .name = "main", .kind = KW_KIND_DEDICATED, .steptime = time, .balance = balance };
-    d.sched = (struct kw_sched_config){ .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 8192, .max_num_seqs = 256,
-                                        .max_model_len = 32768, .block_size = 16, .num_blocks = 27000 };
+    d.sched = (struct kw_sched_config){ .policy = KW_SCHED_VLLM,
+                                        .max_num_batched_tokens = 8192,
+                                        .max_num_seqs = 256,
+                                        .max_model_len = 32768,
+                                        .block_size = 16,
+                                        .num_blocks = 27000 };
     d.scaling.keep_warm = d.scaling.max_replicas = replicas;
     struct kw_trace_view view = { .trace = t };
     struct kw_routing routing = { .policy = KW_ROUTE_SINGLE };
@@ -152,7 +162,8 @@ int main(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], "profile")) return 0;
     run(f, &hour, time, 4, KW_BALANCE_LEAST_OUTSTANDING, false, "4 replicas, least outstanding, jump");
     run(f, &hour, time, 4, KW_BALANCE_ROUND_ROBIN, true, "4 replicas, round robin, each");
-    struct kw_trace ten = repeat(&hour, 10, 1); /* long enough for a steady state: memory warm, caches as in a long run */
+    struct kw_trace ten =
+        repeat(&hour, 10, 1); /* long enough for a steady state: memory warm, caches as in a long run */
     run(f, &ten, time, 4, KW_BALANCE_ROUND_ROBIN, false, "10 hours, 4 replicas, jump");
     run(f, &ten, time, 4, KW_BALANCE_LEAST_OUTSTANDING, false, "10 hours, 4, least outstanding");
     drop(&ten);

@@ -40,11 +40,13 @@ int main(int argc, char **argv)
     uint64_t customers = (uint64_t)((argc > 1 ? atof(argv[1]) : 20) * 1e6), arrived = 0, served = 0;
     struct kw_error err;
     struct kw_events q;
-    static struct draws interarrival = { .mean = SCALE / LAMBDA, .at = 512 }, service = { .mean = SCALE / MU, .at = 512 };
+    static struct draws interarrival = { .mean = SCALE / LAMBDA, .at = 512 },
+                        service = { .mean = SCALE / MU, .at = 512 };
     uint32_t arrival, departure;
     kw_events_init(&q);
     if (kw_events_id(&q, 0, &arrival, &err) || kw_events_id(&q, 1, &departure, &err) ||
-        kw_rng_init(&interarrival.rng, 1, 0, KW_RNG_ARRIVALS, &err) || kw_rng_init(&service.rng, 1, 0, KW_RNG_SERVICE, &err)) {
+        kw_rng_init(&interarrival.rng, 1, 0, KW_RNG_ARRIVALS, &err) ||
+        kw_rng_init(&service.rng, 1, 0, KW_RNG_SERVICE, &err)) {
         fprintf(stderr, "bench_mm1: %s\n", err.msg);
         return 1;
     }
@@ -73,8 +75,9 @@ int main(int argc, char **argv)
         }
     }
     double s = seconds() - begin;
-    printf("M/M/1, rho %.1f: %.1f M customers in %.3f s: %.2f M customers/s, mean in system %.3f (theory %.3f)\n", LAMBDA / MU,
-           (double)customers / 1e6, s, (double)customers / s / 1e6, area / (double)now, LAMBDA / (MU - LAMBDA));
+    printf("M/M/1, rho %.1f: %.1f M customers in %.3f s: %.2f M customers/s, mean in system %.3f (theory %.3f)\n",
+           LAMBDA / MU, (double)customers / 1e6, s, (double)customers / s / 1e6, area / (double)now,
+           LAMBDA / (MU - LAMBDA));
     kw_rng_free(&interarrival.rng);
     kw_rng_free(&service.rng);
     kw_events_free(&q);

@@ -33,13 +33,14 @@ static void a_child_counts_and_we_do_not(void)
     spin(began + 0.5);
     if (child == 0) _exit(0);
     CHECK(child > 0 && waitpid(child, NULL, 0) == child);
-    double share = kw_cpu_contention_share(&before), all = (clock_s(CLOCK_MONOTONIC) - began) * (double)sysconf(_SC_NPROCESSORS_ONLN);
+    double share = kw_cpu_contention_share(&before),
+           all = (clock_s(CLOCK_MONOTONIC) - began) * (double)sysconf(_SC_NPROCESSORS_ONLN);
     CHECK(!getrusage(RUSAGE_CHILDREN, &used));
     double childs = (double)used.ru_utime.tv_sec + (double)used.ru_utime.tv_usec * 1e-6;
     own = clock_s(CLOCK_PROCESS_CPUTIME_ID) - own;
     CHECK(share >= 0 && share <= 1);
-    CHECK(share > (childs - 0.05) / all);      /* ticks of 10 ms, a few of them */
-    CHECK(share < 1 - (own - 0.05) / all);     /* what is left beside our own */
+    CHECK(share > (childs - 0.05) / all);  /* ticks of 10 ms, a few of them */
+    CHECK(share < 1 - (own - 0.05) / all); /* what is left beside our own */
 }
 
 static void nothing_to_read_is_not_zero(void)

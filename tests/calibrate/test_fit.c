@@ -71,7 +71,7 @@ static void thinning_keeps_what_a_line_cannot_give_back(void)
     struct kw_curve c;
     CHECK(kw_curve_new(&c, 8, &err) == KW_OK);
     for (int i = 0; i < 5; i++) kw_curve_put(&c, i, 10 + 2 * i); /* a line ... */
-    kw_curve_put(&c, 5, 30);                                    /* ... then a bend */
+    kw_curve_put(&c, 5, 30);                                     /* ... then a bend */
     kw_curve_put(&c, 6, 42);
     kw_curve_thin(&c, 1e-9);
     CHECK(c.n == 3 && c.x[0] == 0 && c.x[1] == 4 && c.x[2] == 6 && c.y[1] == 18);
@@ -84,7 +84,10 @@ static void thinning_keeps_what_a_line_cannot_give_back(void)
 #define F 1e12 /* FLOP/s */
 #define M 1e9  /* B/s */
 
-static double roof(double m, double n, double k) { return fmax(2 * m * n * k / F, (2 * (n * k + m * k) + 2 * m * n) / M); }
+static double roof(double m, double n, double k)
+{
+    return fmax(2 * m * n * k / F, (2 * (n * k + m * k) + 2 * m * n) / M);
+}
 
 static void gemm_of_one_utilisation_is_predicted_everywhere(void)
 {
@@ -99,8 +102,10 @@ static void gemm_of_one_utilisation_is_predicted_everywhere(void)
     CHECK_NEAR(kw_gemm_fit_s(&f, 64, 3000, 5000, KW_GEMM_NO_SITE) / (roof(64, 3000, 5000) / 0.7), 1, 1e-12);
     CHECK_NEAR(kw_gemm_fit_s(&f, 9999, 50000, 5000, KW_GEMM_NO_SITE) / (roof(9999, 50000, 5000) / 0.7), 1, 1e-12);
     CHECK(kw_gemm_fit_errors(&f, &median, &worst, at, &err) == KW_OK);
-    CHECK_NEAR(median, 0, 1e-12); /* a left-out corner meets the floor of the rest, but only the smallest site sets it */
-    CHECK_NEAR(kw_gemm_fit_s(&f, 1, 16, 16, KW_GEMM_NO_SITE), roof(1, 1024, 1024) / 0.7, 1e-15); /* never below the floor */
+    CHECK_NEAR(median, 0,
+               1e-12); /* a left-out corner meets the floor of the rest, but only the smallest site sets it */
+    CHECK_NEAR(kw_gemm_fit_s(&f, 1, 16, 16, KW_GEMM_NO_SITE), roof(1, 1024, 1024) / 0.7,
+               1e-15); /* never below the floor */
     kw_gemm_fit_free(&f);
     kw_samples_free(&q);
 }
@@ -148,10 +153,12 @@ static void decode_attention_recovers_its_three_terms(void)
     CHECK_NEAR(f.b, b, 1e-13);
     CHECK_NEAR(f.c, c, 1e-16);
     CHECK_NEAR(kw_decode_fit_s(&f, 5, 777, KW_DECODE_ALL, 0), a + b * 5 + c * 5 * 777, 1e-12);
-    CHECK_NEAR(kw_decode_fit_s(&f, 64, 100000, KW_DECODE_ALL, 0), a + b * 64 + c * 64 * 100000, 1e-9); /* beyond the grid */
+    CHECK_NEAR(kw_decode_fit_s(&f, 64, 100000, KW_DECODE_ALL, 0), a + b * 64 + c * 64 * 100000,
+               1e-9); /* beyond the grid */
     CHECK(kw_decode_fit_reach(&f, 64) == 1024 && kw_decode_fit_reach(&f, 1) == 4096);
     struct kw_curve row;
-    CHECK(kw_decode_fit_row(&f, 8, 0.5, 3, &row, &err) == KW_OK); /* half the KV heads: batch 4 of the table, 3 layers */
+    CHECK(kw_decode_fit_row(&f, 8, 0.5, 3, &row, &err) ==
+          KW_OK); /* half the KV heads: batch 4 of the table, 3 layers */
     CHECK(row.x[0] == 8 * 64);
     CHECK_NEAR(row.y[1], 3 * (a + b * 4 + c * 4 * 256), 1e-12);
     CHECK_NEAR(row.y[row.n - 1], 3 * (a + b * 4 + c * 0.5 * row.x[row.n - 1]), 1e-12);
@@ -179,7 +186,8 @@ static void a_measured_point_is_given_back_and_its_neighbours_answer_when_it_is_
     for (size_t i = 0; i < 3; i++)
         for (size_t j = 0; j < 3; j++)
             CHECK_NEAR(kw_decode_fit_s(&f, batch[i], context[j], KW_DECODE_ALL, 0), q.p[i * 3 + j].s, 1e-15);
-    /* Left out, the middle of a row takes the mean residual of its neighbours in ln C, that of row and context mates. */
+    /* Left out, the middle of a row takes the mean residual of its neighbours in ln C, that of row and context mates.
+     */
     double bare = f.a + f.b * 4 + f.c * 1600;
     CHECK_NEAR(kw_decode_fit_s(&f, 4, 400, 1, 1), bare * (1 + (f.r[3] + f.r[5]) / 2), 1e-15);
     CHECK_NEAR(kw_decode_fit_s(&f, 4, 400, 1, KW_DECODE_ALL), bare * (1 + (f.r[1] + f.r[7]) / 2), 1e-15);
@@ -212,16 +220,20 @@ static void prefill_attention_recovers_its_terms_over_heads(void)
     kw_samples_free(&q);
 }
 
-/* A measured prompt gives its own time back; between two, what the terms miss is linear in sqrt(h P); beyond, it stays. */
+/* A measured prompt gives its own time back; between two, what the terms miss is linear in sqrt(h P); beyond, it stays.
+ */
 static void prefill_attention_interpolates_what_its_terms_miss(void)
 {
-    struct kw_prefill_fit f = { .a = 10e-6, .g = 1e-10, .c = 2e-13, .n = 2, .root = (double[]){ 1000, 3000 }, .r = (double[]){ 0.1, -0.3 } };
+    struct kw_prefill_fit f = {
+        .a = 10e-6, .g = 1e-10, .c = 2e-13, .n = 2, .root = (double[]){ 1000, 3000 }, .r = (double[]){ 0.1, -0.3 }
+    };
     double heads = 32, tokens = 500;
     static const double at[] = { 500, 1000, 1500, 2000, 3000, 9000 }, off[] = { 0.1, 0.1, 0, -0.1, -0.3, -0.3 };
     for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
         double pairs = at[i] * at[i] / heads, terms = f.a + f.g * heads * tokens + f.c * heads * pairs;
         CHECK_NEAR(kw_prefill_fit_s(&f, heads, tokens, pairs, -1) / terms - 1, off[i], 1e-9);
-        CHECK_NEAR(kw_prefill_fit_s(&f, heads, tokens, pairs, 1000) / terms - 1, -0.3, 1e-9); /* left out: the other one */
+        CHECK_NEAR(kw_prefill_fit_s(&f, heads, tokens, pairs, 1000) / terms - 1, -0.3,
+                   1e-9); /* left out: the other one */
     }
 }
 
@@ -268,11 +280,16 @@ static enum kw_status synthetic(struct kw_operators *op, const char *gpu)
     kw_samples_free(&gemm);
     for (double b = 1; b <= 256; b *= 4)
         for (double c = 64; st == KW_OK && c <= 65536; c *= 4)
-            st = kw_samples_push(&op->decode, (struct kw_sample){ { 32, 8, b, c },
-                                 10e-6 + 0.1e-6 * b * 8 + 4.0 * 128 * 8 * b * c / (0.85 * op->gpu->bandwidth) }, &err);
+            st = kw_samples_push(
+                &op->decode,
+                (struct kw_sample){ { 32, 8, b, c },
+                                    10e-6 + 0.1e-6 * b * 8 + 4.0 * 128 * 8 * b * c / (0.85 * op->gpu->bandwidth) },
+                &err);
     for (double n = 64; st == KW_OK && n <= 16384; n *= 2)
-        st = kw_samples_push(&op->prefill, (struct kw_sample){ { 32, 8, 1, n },
-                             10e-6 + 4.0 * 128 * 32 * n * n / 2 / (0.6 * op->gpu->flops_bf16) }, &err);
+        st = kw_samples_push(
+            &op->prefill,
+            (struct kw_sample){ { 32, 8, 1, n }, 10e-6 + 4.0 * 128 * 32 * n * n / 2 / (0.6 * op->gpu->flops_bf16) },
+            &err);
     return st;
 }
 
@@ -304,7 +321,8 @@ static void a_profile_adds_up_its_kernels(void)
     CHECK(t->fixed_s == 1e-4 && t->comm.n == 1 && t->comm.y[0] == 0 && t->mixed.pair_s == 0);
     /* Decode attention: the law itself, 32 layers, at measured points and between batches of a row. */
     CHECK(t->n_decode_rows == 11 && t->decode_batch[2] == 4);
-    CHECK_NEAR(kw_curve_at(&t->decode[2], 4 * 1024), 32 * (10e-6 + 0.1e-6 * 32 + 4.0 * 128 * 8 * 4 * 1024 / (0.85 * 3.35e12)), 1e-9);
+    CHECK_NEAR(kw_curve_at(&t->decode[2], 4 * 1024),
+               32 * (10e-6 + 0.1e-6 * 32 + 4.0 * 128 * 8 * 4 * 1024 / (0.85 * 3.35e12)), 1e-9);
     /* Dense: four products a layer, no small kernels here (their laws are 0), the same from 9 to 16 tokens. */
     double dense = 0;
     static const double shape[4][2] = { { 6144, 4096 }, { 4096, 4096 }, { 28672, 4096 }, { 4096, 14336 } };
@@ -335,15 +353,25 @@ static void decode_beside_prefill_has_its_own_law(void)
 {
     double x[] = { 0, 1e6 }, y[] = { 1e-3, 2e-3 }, zero[] = { 0, 0 }, batch[] = { 1 };
     struct kw_curve rise = { 2, x, y }, none = { 1, x, zero };
-    struct kw_step_tables t = { .dense = none, .head = none, .n_decode_rows = 1, .decode_batch = batch, .decode = &rise,
-                                .prefill_attn = none, .comm = none };
-    struct kw_step mixed = { .n_decode = 10, .decode_context = 5000, .n_chunks = 1, .prefill_tokens = 100, .prefill_pairs2 = 10000 },
+    struct kw_step_tables t = { .dense = none,
+                                .head = none,
+                                .n_decode_rows = 1,
+                                .decode_batch = batch,
+                                .decode = &rise,
+                                .prefill_attn = none,
+                                .comm = none };
+    struct kw_step mixed = { .n_decode = 10,
+                             .decode_context = 5000,
+                             .n_chunks = 1,
+                             .prefill_tokens = 100,
+                             .prefill_pairs2 = 10000 },
                    pure = { .n_decode = 10, .decode_context = 5000 };
     struct kw_steptime *added, *own;
     CHECK(kw_steptime_compile(&added, &t, 64, 512, &err) == KW_OK);
     t.mixed = (struct kw_step_mixed){ .sequence_s = 2e-6, .context_s = 3e-9, .pair_s = 5e-9 };
     CHECK(kw_steptime_compile(&own, &t, 64, 512, &err) == KW_OK);
-    CHECK(kw_steptime_ps(added, &mixed) - kw_steptime_ps(added, &pure) <= 2); /* the parts add up (1 ps a step at least) */
+    CHECK(kw_steptime_ps(added, &mixed) - kw_steptime_ps(added, &pure) <=
+          2); /* the parts add up (1 ps a step at least) */
     CHECK_NEAR((double)kw_steptime_ps(own, &mixed), 1e12 * (10 * 2e-6 + 5000 * 3e-9 + 10 * 100 * 5e-9), 10);
     CHECK(kw_steptime_ps(own, &pure) == kw_steptime_ps(added, &pure));
     kw_steptime_delete(added);

@@ -8,13 +8,17 @@ static struct kw_error err;
 enum { POINTS = 40 };
 
 /* Points as a server gives them: steps of many batch sizes, kernels from 3 to 40 ms; noise is relative, one sigma. */
-static void observe(struct kw_host_point p[POINTS], const struct kw_host_time *h, double kernels, double noise, struct kw_rng *r)
+static void observe(struct kw_host_point p[POINTS], const struct kw_host_time *h, double kernels, double noise,
+                    struct kw_rng *r)
 {
     for (int i = 0; i < POINTS; i++) {
         double batch = 1 + i % 8 * 16, steps = 100 + 10 * i;
-        p[i] = (struct kw_host_point){ .steps = steps, .sequences = steps * batch, .chunks = steps * (i % 5) * 0.3,
+        p[i] = (struct kw_host_point){ .steps = steps,
+                                       .sequences = steps * batch,
+                                       .chunks = steps * (i % 5) * 0.3,
                                        .kernel_s = steps * (3e-3 + 40e-6 * batch + 1e-3 * (i % 7)) };
-        p[i].measured_s = (kernels * p[i].kernel_s + h->fixed_s * p[i].steps + h->sequence_s * p[i].sequences + h->chunk_s * p[i].chunks) *
+        p[i].measured_s = (kernels * p[i].kernel_s + h->fixed_s * p[i].steps + h->sequence_s * p[i].sequences +
+                           h->chunk_s * p[i].chunks) *
                           (1 + noise * (r ? kw_rng_normal(r) : 0));
     }
 }
@@ -51,7 +55,8 @@ static void standard_errors_cover_the_truth(void)
         struct kw_host_fit f;
         observe(p, &truth, 1.2, 0.03, &r);
         if (kw_host_time_fit(&f, p, POINTS, 15, &err) != KW_OK) continue;
-        const double is[] = { f.host.fixed_s, f.host.sequence_s, f.host.chunk_s, f.kernels }, was[] = { 1.5e-3, 20e-6, 300e-6, 1.2 };
+        const double is[] = { f.host.fixed_s, f.host.sequence_s, f.host.chunk_s, f.kernels },
+                     was[] = { 1.5e-3, 20e-6, 300e-6, 1.2 };
         for (int j = 0; j < 4; j++) within[j] += fabs(is[j] - was[j]) < 2 * f.error[j];
         sum += f.kernels;
         square += f.kernels * f.kernels;
@@ -79,7 +84,8 @@ static void what_would_be_negative_stays_out(void)
     f.kernels = 77;
     CHECK(kw_host_time_fit(&f, p, 1, 3, &err) == KW_ERANGE && f.kernels == 77);
     CHECK(kw_host_time_fit(&f, p, POINTS, 0, &err) == KW_ERANGE && f.kernels == 77);
-    for (int i = 0; i < POINTS; i++) p[i].sequences = 8 * p[i].steps; /* one batch size: fixed or a sequence, who knows */
+    for (int i = 0; i < POINTS; i++)
+        p[i].sequences = 8 * p[i].steps; /* one batch size: fixed or a sequence, who knows */
     CHECK(kw_host_time_fit(&f, p, POINTS, 3, &err) == KW_ERANGE && f.kernels == 77);
 }
 
@@ -87,10 +93,21 @@ static void tables_take_the_law(void)
 {
     double x[] = { 1, 1000 }, y[] = { 1e-3, 1e-3 }, none[] = { 0, 0 }, batch[] = { 1 };
     struct kw_curve zero = { 2, x, none };
-    struct kw_step_tables t = { .fixed_s = 1e-4, .dense = { 2, x, y }, .head = zero, .n_decode_rows = 1, .decode_batch = batch,
-                                .decode = &zero, .prefill_attn = zero, .comm = zero };
+    struct kw_step_tables t = { .fixed_s = 1e-4,
+                                .dense = { 2, x, y },
+                                .head = zero,
+                                .n_decode_rows = 1,
+                                .decode_batch = batch,
+                                .decode = &zero,
+                                .prefill_attn = zero,
+                                .comm = zero };
     struct kw_sched_chunk chunks[] = { { .len = 10 }, { .len = 20 } };
-    struct kw_step mixed = { .n_decode = 5, .decode_context = 50, .n_chunks = 2, .chunks = chunks, .prefill_tokens = 30, .prefill_pairs2 = 500 };
+    struct kw_step mixed = { .n_decode = 5,
+                             .decode_context = 50,
+                             .n_chunks = 2,
+                             .chunks = chunks,
+                             .prefill_tokens = 30,
+                             .prefill_pairs2 = 500 };
     struct kw_step decode = { .n_decode = 5, .decode_context = 50 };
     struct kw_steptime *law;
     struct kw_decode_law run;

@@ -1,4 +1,5 @@
-/* Reading published tables: small files of our own with every hazard, and the real ones where KEEPWARM_DATA has them. */
+/* Reading published tables: small files of our own with every hazard, and the real ones where KEEPWARM_DATA has them.
+ */
 #include "calibrate/import/import.h"
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,7 +34,8 @@ static void a_sheet_reads_quotes_crlf_and_gzip(void)
     bool more;
     size_t b;
     double v;
-    const char *text = "\xef\xbb\xbf" "a,b,\"c, d\"\r\n1,2.5,\"x \"\"y\"\", z\"\r\n\r\n3,-4e-3,\"two\nlines\"\r\n5,6,";
+    const char *text = "\xef\xbb\xbf"
+                       "a,b,\"c, d\"\r\n1,2.5,\"x \"\"y\"\", z\"\r\n\r\n3,-4e-3,\"two\nlines\"\r\n5,6,";
     CHECK(kw_csv_table_parse(&s, "t.csv", text, strlen(text), &err) == KW_OK);
     CHECK(s.n_columns == 3);
     CHECK_STR(s.header[0], "a");
@@ -44,7 +46,8 @@ static void a_sheet_reads_quotes_crlf_and_gzip(void)
     CHECK(kw_csv_table_next(&s, &more, &err) == KW_OK && more);
     CHECK_STR(s.field[2], "x \"y\", z");
     CHECK(kw_csv_table_f64(&s, b, 0, 10, &v, &err) == KW_OK && v == 2.5);
-    CHECK(kw_csv_table_f64(&s, b, 3, 10, &v, &err) == KW_ERANGE && strstr(err.msg, "t.csv:2: b: want a number in 3..10"));
+    CHECK(kw_csv_table_f64(&s, b, 3, 10, &v, &err) == KW_ERANGE &&
+          strstr(err.msg, "t.csv:2: b: want a number in 3..10"));
     CHECK(kw_csv_table_f64(&s, 2, 3, 10, &v, &err) == KW_EPARSE);
     CHECK(kw_csv_table_next(&s, &more, &err) == KW_OK && more && s.line == 5); /* the field ends on line 5 */
     CHECK_STR(s.field[2], "two\nlines");
@@ -71,7 +74,9 @@ static void a_sheet_reads_quotes_crlf_and_gzip(void)
 
 static void bad_sheets_are_refused(void)
 {
-    static const struct { const char *text, *message; } bad[] = {
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
         { "", "empty file" },
         { "a,b\n1\n", "t.csv:2: want 2 fields, got 1" },
         { "a,b\n1,2,3\n", "t.csv:2: want 2 fields, got 3" },
@@ -90,7 +95,8 @@ static void bad_sheets_are_refused(void)
     CHECK(kw_csv_table_parse(&s, "t.csv", "a\0b", 3, &err) == KW_EPARSE && strstr(err.msg, "NUL"));
     char wide[400];
     memset(wide, ',', sizeof wide);
-    CHECK(kw_csv_table_parse(&s, "t.csv", wide, sizeof wide, &err) == KW_EPARSE && strstr(err.msg, "more than 128 columns"));
+    CHECK(kw_csv_table_parse(&s, "t.csv", wide, sizeof wide, &err) == KW_EPARSE &&
+          strstr(err.msg, "more than 128 columns"));
     CHECK(kw_csv_table_open(&s, "/nowhere.csv", &err) == KW_EINPUT && strstr(err.msg, "/nowhere.csv"));
     long n = 1;
     for (;; n++) {
@@ -108,7 +114,8 @@ static void a_gemm_table_is_filtered_and_sorted(void)
     struct kw_samples q = { 0 };
     char version[16];
     struct kw_aic_choice c = { "H100", "vllm", "bfloat16", NULL };
-    const char *path = file("gemm.csv",
+    const char *path = file(
+        "gemm.csv",
         "gpu,framework,version,kernel,dtype,m,n,k,latency_ms,origin_path\n"
         "H100-SXM-80GB,vllm,0.24.0,x,bfloat16,8,64,128,0.5,p\nH100-SXM-80GB,vllm,0.24.0,x,bfloat16,1,64,128,0.25,p\n"
         "H100-SXM-80GB,vllm,0.24.0,x,fp8,1,64,128,0.1,p\nH100-SXM-80GB,trtllm,1,x,bfloat16,1,64,128,0.2,p\n"
@@ -118,9 +125,11 @@ static void a_gemm_table_is_filtered_and_sorted(void)
     CHECK_NEAR(q.p[0].s, 0.25e-3, 1e-18);
     CHECK_STR(version, "0.24.0");
     c.gpu = "T4";
-    CHECK(kw_import_aic_gemm(&q, path, &c, version, &err) == KW_ERANGE && strstr(err.msg, "no rows for T4, vllm, bfloat16"));
+    CHECK(kw_import_aic_gemm(&q, path, &c, version, &err) == KW_ERANGE &&
+          strstr(err.msg, "no rows for T4, vllm, bfloat16"));
     c.gpu = "H100";
-    path = file("gemm.csv", "gpu,framework,version,kernel,dtype,m,n,k,latency_ms\nH100-SXM-80GB,vllm,1,x,bfloat16,1,64,128,-1\n");
+    path = file("gemm.csv",
+                "gpu,framework,version,kernel,dtype,m,n,k,latency_ms\nH100-SXM-80GB,vllm,1,x,bfloat16,1,64,128,-1\n");
     CHECK(kw_import_aic_gemm(&q, path, &c, version, &err) == KW_ERANGE && strstr(err.msg, "gemm.csv:2: latency_ms"));
     path = file("gemm.csv", "gpu,framework,dtype,m,n,k,latency_ms\n");
     CHECK(kw_import_aic_gemm(&q, path, &c, version, &err) == KW_EPARSE && strstr(err.msg, "no column \"version\""));
@@ -133,9 +142,10 @@ static void decode_attention_loses_jitter(void)
     struct kw_samples q = { 0 };
     char version[16];
     struct kw_aic_choice c = { "L40S", "vllm", "bfloat16", NULL };
-    const char *path = file("attn.csv", "gpu,framework,version,kernel,kv_dtype,heads,kv_heads,batch,context,latency_ms\n"
-        "L40S,vllm,1,x,bfloat16,32,8,4,256,0.022\nL40S,vllm,1,x,bfloat16,32,8,4,512,0.094\n"
-        "L40S,vllm,1,x,bfloat16,32,8,4,1024,0.027\nL40S,vllm,1,x,bfloat16,32,8,8,64,0.020\n");
+    const char *path =
+        file("attn.csv", "gpu,framework,version,kernel,kv_dtype,heads,kv_heads,batch,context,latency_ms\n"
+                         "L40S,vllm,1,x,bfloat16,32,8,4,256,0.022\nL40S,vllm,1,x,bfloat16,32,8,4,512,0.094\n"
+                         "L40S,vllm,1,x,bfloat16,32,8,4,1024,0.027\nL40S,vllm,1,x,bfloat16,32,8,8,64,0.020\n");
     CHECK(kw_import_aic_decode(&q, path, &c, version, &err) == KW_OK && q.n == 4);
     CHECK_NEAR(q.p[0].s, 22e-6, 1e-15);
     CHECK_NEAR(q.p[1].s, 27e-6, 1e-15);
@@ -174,7 +184,8 @@ static void all_reduce_loses_launch_jitter_only(void)
     struct kw_samples q = { 0 };
     const char *head = "time_stats.all_reduce.min,num_workers,size,devices_per_node\n";
     char text[512];
-    snprintf(text, sizeof text, "%s0.050,2,1000,2\n0.012,2,2000,2\n0.030,2,4000,2\n0.020,2,8000,2\n0.090,2,99,1\n0.010,4,99,4\n", head);
+    snprintf(text, sizeof text,
+             "%s0.050,2,1000,2\n0.012,2,2000,2\n0.030,2,4000,2\n0.020,2,8000,2\n0.090,2,99,1\n0.010,4,99,4\n", head);
     CHECK(kw_import_vidur_all_reduce(&q, file("net.csv", text), 2, &err) == KW_OK);
     CHECK(q.n == 4);
     CHECK_NEAR(q.p[0].s, 12e-6, 1e-12); /* 50 us for less than what took 12 */
@@ -188,11 +199,13 @@ static void all_reduce_loses_launch_jitter_only(void)
 static void layers_and_mixed_attention(void)
 {
     struct kw_samples q = { 0 };
-    CHECK(kw_import_vllm_layer(&q, file("d.csv", "layer,tokens,time_us\nact_fn,2,3\nact_fn,1,2.5\no_proj,1,9\n"), "act_fn", &err) == KW_OK);
+    CHECK(kw_import_vllm_layer(&q, file("d.csv", "layer,tokens,time_us\nact_fn,2,3\nact_fn,1,2.5\no_proj,1,9\n"),
+                               "act_fn", &err) == KW_OK);
     CHECK(q.n == 2 && q.p[0].x[0] == 1);
     CHECK_NEAR(q.p[0].s, 2.5e-6, 1e-18);
     kw_samples_free(&q);
-    CHECK(kw_import_vllm_layer(&q, file("d.csv", "layer,sequences,time_us\nlm_head,4,7\n"), "lm_head", &err) == KW_OK && q.p[0].x[0] == 4);
+    CHECK(kw_import_vllm_layer(&q, file("d.csv", "layer,sequences,time_us\nlm_head,4,7\n"), "lm_head", &err) == KW_OK &&
+          q.p[0].x[0] == 4);
     CHECK(kw_import_vllm_layer(&q, file("d.csv", "layer,sequences,time_us\nlm_head,4,7\n"), "norm", &err) == KW_ERANGE);
     CHECK(kw_import_vllm_layer(&q, file("d.csv", "layer,rows,time_us\nlm_head,4,7\n"), "lm_head", &err) == KW_EPARSE);
     kw_samples_free(&q);
@@ -204,7 +217,8 @@ static void layers_and_mixed_attention(void)
 static void other_peoples_layers(void)
 {
     struct kw_samples q = { 0 };
-    const char *path = file("l.csv", "layer_name,input,kv_cache,tp_size,latency(ns)\nq_proj,8,0,1,16000\no_proj,8,0,1,9\n");
+    const char *path =
+        file("l.csv", "layer_name,input,kv_cache,tp_size,latency(ns)\nq_proj,8,0,1,16000\no_proj,8,0,1,9\n");
     CHECK(kw_import_llmservingsim_layer(&q, path, "q_proj", &err) == KW_OK && q.n == 1 && q.p[0].x[0] == 8);
     CHECK_NEAR(q.p[0].s, 16e-6, 1e-18);
     CHECK(kw_import_llmservingsim_layer(&q, path, "k_proj", &err) == KW_ERANGE && q.n == 1);
@@ -241,7 +255,8 @@ static void load_rates_are_those_of_the_sources(void)
     CHECK_NEAR(kw_law_quantile(&slow, 0.5), 0.316e9, 0.004e9);
     struct kw_law eight;
     CHECK(kw_import_load_rates(&eight, &cached, d, kw_gpu_find("H100"), 8, &err) == KW_OK);
-    CHECK_NEAR(kw_law_quantile(&eight, 0.5) / kw_law_quantile(&cold, 0.5), 4.3 / 1.07, 0.01); /* InstantTensor's own ratio */
+    CHECK_NEAR(kw_law_quantile(&eight, 0.5) / kw_law_quantile(&cold, 0.5), 4.3 / 1.07,
+               0.01); /* InstantTensor's own ratio */
     CHECK(eight.provenance.grade == KW_GRADE_ESTIMATED);
 }
 
@@ -256,12 +271,14 @@ static void a_whole_import(void)
     char *report;
     CHECK(kw_calibrate_import(&p, d, "H200", "llama-3.1-8b", "bf16", 1, &report, &err) == KW_OK);
     CHECK(strstr(report, "decode step, a point and the GEMM sites left out") && strstr(report, "qkv"));
-    /* ENGINE.md 1, kernels alone (no norms, no launches): 4.5 ms at batch 1 and 1k, 17.6k tok/s at 256, prefill 54.8k tok/s. */
+    /* ENGINE.md 1, kernels alone (no norms, no launches): 4.5 ms at batch 1 and 1k, 17.6k tok/s at 256, prefill 54.8k
+     * tok/s. */
     struct kw_steptime *t;
     CHECK(kw_steptime_compile(&t, &p.tables, 1024, 8192, &err) == KW_OK);
-    struct kw_step one = { .n_decode = 1, .decode_context = 1024 }, many = { .n_decode = 256, .decode_context = 256 * 1024 },
+    struct kw_step one = { .n_decode = 1, .decode_context = 1024 },
+                   many = { .n_decode = 256, .decode_context = 256 * 1024 },
                    prompt = { .n_chunks = 1, .prefill_tokens = 2048, .prefill_pairs2 = 2048 * 2048 };
-    CHECK_NEAR((double)kw_steptime_ps(t, &one) * 1e-9, 4.5 + 0.4, 0.2);   /* small kernels: 160 of 2 us and the sampler */
+    CHECK_NEAR((double)kw_steptime_ps(t, &one) * 1e-9, 4.5 + 0.4, 0.2); /* small kernels: 160 of 2 us and the sampler */
     CHECK_NEAR(256e12 / (double)kw_steptime_ps(t, &many) / 17600, 1, 0.06);
     CHECK_NEAR(2048e12 / (double)kw_steptime_ps(t, &prompt) / 54800, 0.9, 0.03);
     kw_steptime_delete(t);
@@ -270,9 +287,11 @@ static void a_whole_import(void)
     free(report);
     CHECK(kw_calibrate_import(&p, d, "H2000", "llama-3.1-8b", "bf16", 1, NULL, &err) == KW_ERANGE);
     CHECK(kw_calibrate_import(&p, d, "H200", "llama-9", "bf16", 1, NULL, &err) == KW_ERANGE);
-    CHECK(kw_calibrate_import(&p, d, "A100-80", "llama-3.1-8b", "fp8", 1, NULL, &err) == KW_ERANGE && strstr(err.msg, "no precision"));
+    CHECK(kw_calibrate_import(&p, d, "A100-80", "llama-3.1-8b", "fp8", 1, NULL, &err) == KW_ERANGE &&
+          strstr(err.msg, "no precision"));
     CHECK(kw_calibrate_import(&p, d, "H200", "llama-3.1-8b", "bf16", 3, NULL, &err) == KW_ERANGE);
-    CHECK(kw_calibrate_import(&p, d, "T4", "llama-3.1-70b", "bf16", 1, NULL, &err) == KW_ERANGE && strstr(err.msg, "does not fit"));
+    CHECK(kw_calibrate_import(&p, d, "T4", "llama-3.1-70b", "bf16", 1, NULL, &err) == KW_ERANGE &&
+          strstr(err.msg, "does not fit"));
     CHECK(kw_calibrate_import(&p, "/nowhere", "H200", "llama-3.1-8b", "bf16", 1, NULL, &err) == KW_EINPUT);
 }
 
@@ -286,7 +305,8 @@ static void the_two_boards_with_their_own_kernels(void)
     struct kw_profile p;
     CHECK(kw_calibrate_import(&p, d, "RTX4090", "llama-3.1-8b", "bf16", 1, NULL, &err) == KW_OK);
     CHECK(p.num_blocks == 2588 && p.kv.grade == KW_GRADE_PUBLISHED && p.steps.grade == KW_GRADE_PUBLISHED);
-    /* 32 layers of the table's row tokens = 1 by hand: 247.3 + 126.8 + 38.1 + 54.9 + 2 x 1.9 + 2.2 + 2.6 us, + 2.8 + 1.9. */
+    /* 32 layers of the table's row tokens = 1 by hand: 247.3 + 126.8 + 38.1 + 54.9 + 2 x 1.9 + 2.2 + 2.6 us, + 2.8
+     * + 1.9. */
     CHECK_NEAR(kw_curve_at(&p.tables.dense, 1) * 1e6, 32 * (247.3 + 126.8 + 38.1 + 54.9 + 3.8 + 2.2 + 2.6) + 4.7, 10);
     CHECK_NEAR(kw_curve_at(&p.tables.head, 1) * 1e6, 1096.93 + 25.001, 0.01);
     CHECK(p.tables.mixed.context_s > 0 && p.tables.mixed.pair_s > 0);

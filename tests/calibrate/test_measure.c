@@ -7,14 +7,15 @@
 #include "tests/check.h"
 
 struct kw_backend { /* its law, seconds; and the state of its clock */
-    double step, token, seq, decode_seq, context, pair, prompt; /* a0, a1 tokens, h, per decode, per context token, per pair, per prompt */
-    double beside;   /* per decode and prompt token of a mixed step */
-    double noise;    /* relative, uniform +- */
-    double drift;    /* relative a second of device time */
-    double hiccup;   /* relative, of every tenth step */
-    double cold;     /* seconds that the first three decode steps after a prompt take more, together */
-    uint32_t since;  /* steps without prompts since the last one with */
-    bool padded;     /* pure decode runs at the next power of two */
+    double step, token, seq, decode_seq, context, pair,
+        prompt;     /* a0, a1 tokens, h, per decode, per context token, per pair, per prompt */
+    double beside;  /* per decode and prompt token of a mixed step */
+    double noise;   /* relative, uniform +- */
+    double drift;   /* relative a second of device time */
+    double hiccup;  /* relative, of every tenth step */
+    double cold;    /* seconds that the first three decode steps after a prompt take more, together */
+    uint32_t since; /* steps without prompts since the last one with */
+    bool padded;    /* pure decode runs at the next power of two */
     int64_t now_ns, host_ns, pending_ns;
     uint64_t steps, fail_at;
     struct kw_result *out;
@@ -25,25 +26,30 @@ static double law_s(const struct kw_backend *b, double n_decode, double sum, dou
     double d = n_decode;
     if (b->padded && !chunks)
         for (d = 1; d < n_decode;) d *= 2;
-    double t = b->step + b->token * (d + tokens) + b->seq * (d + chunks) + b->decode_seq * d + b->context * sum + b->pair * pairs;
+    double t = b->step + b->token * (d + tokens) + b->seq * (d + chunks) + b->decode_seq * d + b->context * sum +
+               b->pair * pairs;
     if (chunks) t += b->prompt;
     if (chunks && n_decode) t += b->beside * n_decode * tokens;
     return t;
 }
 
-static enum kw_status fake_submit(struct kw_backend *b, const struct kw_batch *t, struct kw_result *out, struct kw_error *err)
+static enum kw_status fake_submit(struct kw_backend *b, const struct kw_batch *t, struct kw_result *out,
+                                  struct kw_error *err)
 {
     double sum = 0, chunks = t->n_seqs - t->n_decode, tokens = t->n_tokens - t->n_decode, pairs = 0;
     if (b->fail_at && b->steps + 1 == b->fail_at) return kw_fail(err, KW_EFAIL, "the device is gone");
     for (uint32_t i = 0; i < t->n_seqs; i++) {
         double len = t->seqs[i].len, past = t->seqs[i].past;
-        if (i < t->n_decode) sum += past + 1;
-        else pairs += len * past + len * len / 2;
+        if (i < t->n_decode)
+            sum += past + 1;
+        else
+            pairs += len * past + len * len / 2;
     }
     double s = law_s(b, t->n_decode, sum, chunks, tokens, pairs);
     if (!chunks && b->since < 3) s += b->cold / 3;
     b->since = chunks > 0 ? 0 : b->since + 1;
-    s *= 1 + b->noise * (2.0 * (double)(kw_mix64(++b->steps) >> 11) / 9007199254740992.0 - 1) + b->drift * (double)b->now_ns * 1e-9;
+    s *= 1 + b->noise * (2.0 * (double)(kw_mix64(++b->steps) >> 11) / 9007199254740992.0 - 1) +
+         b->drift * (double)b->now_ns * 1e-9;
     if (b->steps % 10 == 3) s *= 1 + b->hiccup;
     b->pending_ns = (int64_t)(s * 1e9);
     out->device_ns = b->pending_ns;
@@ -71,21 +77,48 @@ static enum kw_status fake_device(struct kw_backend *b, struct kw_device *d, str
     return KW_OK;
 }
 
-static int64_t fake_now(void *ctx) { return ((struct kw_backend *)ctx)->now_ns; }
+static int64_t fake_now(void *ctx)
+{
+    return ((struct kw_backend *)ctx)->now_ns;
+}
 
-static const struct kw_backend_ops fake = { .name = "cuda", .submit = fake_submit, .wait = fake_wait, .kv_fill = fake_fill,
-                                            .device = fake_device };
-static const struct kw_backend usual = { .step = 3e-3, .token = 8e-6, .seq = 2e-6, .decode_seq = 4e-6, .context = 3e-8, .pair = 5e-9,
-                                         .prompt = 2e-4, .host_ns = 30000 };
-static const struct kw_measured_head head = { .device = "NVIDIA H200", .driver = "570", .backend = "cuda", .model = "llama-3.1-8b",
-    .precision = "bf16", .commit = "abc", .date = "2026-11-24", .memory_bytes = 150e9, .weight_bytes = 16e9,
-    .kv_bytes_per_token = 131072, .block_size = 16, .num_blocks = 20000, .max_num_seqs = 256, .max_num_batched_tokens = 2048,
-    .max_model_len = 16384 };
+static const struct kw_backend_ops fake = {
+    .name = "cuda", .submit = fake_submit, .wait = fake_wait, .kv_fill = fake_fill, .device = fake_device
+};
+static const struct kw_backend usual = { .step = 3e-3,
+                                         .token = 8e-6,
+                                         .seq = 2e-6,
+                                         .decode_seq = 4e-6,
+                                         .context = 3e-8,
+                                         .pair = 5e-9,
+                                         .prompt = 2e-4,
+                                         .host_ns = 30000 };
+static const struct kw_measured_head head = { .device = "NVIDIA H200",
+                                              .driver = "570",
+                                              .backend = "cuda",
+                                              .model = "llama-3.1-8b",
+                                              .precision = "bf16",
+                                              .commit = "abc",
+                                              .date = "2026-11-24",
+                                              .memory_bytes = 150e9,
+                                              .weight_bytes = 16e9,
+                                              .kv_bytes_per_token = 131072,
+                                              .block_size = 16,
+                                              .num_blocks = 20000,
+                                              .max_num_seqs = 256,
+                                              .max_num_batched_tokens = 2048,
+                                              .max_model_len = 16384 };
 
 static struct kw_measure_rig rig_of(struct kw_backend *b)
 {
-    return (struct kw_measure_rig){ .ops = &fake, .backend = b, .block_size = 16, .num_blocks = 20000, .max_tokens = 2048,
-                                    .max_seqs = 256, .max_model_len = 16384, .vocab = 1000 };
+    return (struct kw_measure_rig){ .ops = &fake,
+                                    .backend = b,
+                                    .block_size = 16,
+                                    .num_blocks = 20000,
+                                    .max_tokens = 2048,
+                                    .max_seqs = 256,
+                                    .max_model_len = 16384,
+                                    .vocab = 1000 };
 }
 
 static struct kw_measure_options options_of(struct kw_backend *b, double budget_s)
@@ -117,7 +150,8 @@ static bool fit(struct kw_profile *p, const struct kw_measured *m)
     return st == KW_OK;
 }
 
-/* Relative error of the compiled profile over random steps: [0] decode, [1] prompts, [2] mixed; the worst of 500 each. */
+/* Relative error of the compiled profile over random steps: [0] decode, [1] prompts, [2] mixed; the worst of 500 each.
+ */
 static void worst_errors(const struct kw_profile *p, const struct kw_backend *b, double worst[3])
 {
     struct kw_steptime *t;
@@ -140,7 +174,8 @@ static void worst_errors(const struct kw_profile *p, const struct kw_backend *b,
                 s.prefill_tokens = (uint32_t)len;
                 s.prefill_pairs2 = 2 * len * past + len * len;
             }
-            double want = law_s(b, s.n_decode, (double)s.decode_context, s.n_chunks, s.prefill_tokens, (double)s.prefill_pairs2 / 2) +
+            double want = law_s(b, s.n_decode, (double)s.decode_context, s.n_chunks, s.prefill_tokens,
+                                (double)s.prefill_pairs2 / 2) +
                           (double)b->host_ns * 1e-9;
             double e = fabs((double)kw_steptime_ps(t, &s) * 1e-12 / want - 1);
             if (e > worst[kind]) worst[kind] = e;
@@ -202,7 +237,8 @@ static void sums_go_with_means(void)
     b.hiccup = 0.5;
     measure(&m, &b, 120, NULL);
     for (size_t i = 0; i < m.n; i++)
-        if (m.point[i].key.kind == KW_MEASURED_DECODE && m.point[i].n > 40) CHECK(m.point[i].median_s == m.point[i].us[0] * 1e-6);
+        if (m.point[i].key.kind == KW_MEASURED_DECODE && m.point[i].n > 40)
+            CHECK(m.point[i].median_s == m.point[i].us[0] * 1e-6);
     if (!fit(&p, &m)) return;
     struct kw_backend longer = usual;
     for (double *v = &longer.step; v <= &longer.prompt; v++) *v *= 1.05;
@@ -329,7 +365,9 @@ static void host_terms_stay_where_they_are_significant(void)
         uint64_t n = 0;
         for (uint32_t batch = 1; batch <= 64; batch *= 4)
             for (uint32_t chunks = 0; chunks <= 4; chunks = chunks ? 4 * chunks : 1) {
-                struct kw_measured_key k = { .kind = KW_MEASURED_HOST, .batch = batch, .chunks = chunks, .tokens = chunks ? 8 : 0 };
+                struct kw_measured_key k = {
+                    .kind = KW_MEASURED_HOST, .batch = batch, .chunks = chunks, .tokens = chunks ? 8 : 0
+                };
                 double us[20], is = 4 + law * (0.3 * (batch + chunks) + 2 * chunks);
                 double bias = 1 + 0.05 * ((double)(kw_mix64(++n) >> 11) / 9007199254740992.0 - 0.5);
                 for (int i = 0; i < 20; i++) us[i] = is * bias;
@@ -339,7 +377,9 @@ static void host_terms_stay_where_they_are_significant(void)
         CHECK_NEAR(p.tables.fixed_s * 1e6, 4, 0.3);
         CHECK_NEAR(p.tables.sequence_s * 1e6, law ? 0.3 : 0, law ? 0.05 : 0.002);
         CHECK_NEAR(p.tables.chunk_s * 1e6, law ? 2 : 0, law ? 0.4 : 0.1);
-        if (!law) CHECK(p.tables.sequence_s == 0 && p.tables.chunk_s == 0 && strstr(report_text, "not significant, 0") != NULL);
+        if (!law)
+            CHECK(p.tables.sequence_s == 0 && p.tables.chunk_s == 0 &&
+                  strstr(report_text, "not significant, 0") != NULL);
         CHECK(strstr(report_text, "left out, median") != NULL);
         kw_profile_free(&p);
         kw_measured_free(&m);
@@ -361,7 +401,8 @@ static void drift_is_flagged(void)
     if (!fit(&p, &m)) return;
     CHECK(strstr(report_text, "NOT A STEADY DEVICE") != NULL);
     char basis[KW_PROFILE_TEXT];
-    CHECK(p.unsteady && p.drift > 0.05 && strstr(kw_profile_basis(&p, basis), "measured on NVIDIA H200, 2026-11-24, NOT A STEADY DEVICE (drift"));
+    CHECK(p.unsteady && p.drift > 0.05 &&
+          strstr(kw_profile_basis(&p, basis), "measured on NVIDIA H200, 2026-11-24, NOT A STEADY DEVICE (drift"));
     kw_profile_free(&p);
     kw_measured_free(&m);
 }
@@ -427,7 +468,8 @@ static void resumes_after_a_kill(void)
     fclose(f);
     CHECK(again.n > had);
     for (size_t i = 0; i < had; i++) /* no noise: what was done stays as it was; the anchor alone is visited again */
-        if (again.point[i].key.kind != KW_MEASURED_ANCHOR && m.point[i].coverage >= 0.95) CHECK(again.point[i].n == m.point[i].n);
+        if (again.point[i].key.kind != KW_MEASURED_ANCHOR && m.point[i].coverage >= 0.95)
+            CHECK(again.point[i].n == m.point[i].n);
     CHECK(b.steps > before && samples > 0);
     CHECK(kw_measured_load(&whole, path, &err) == KW_OK);
     CHECK_STR(err.msg, "");
@@ -446,8 +488,18 @@ static void a_start_comes_back(void)
     struct kw_measured m;
     struct kw_error err = { "" };
     struct kw_startup phases = { .origin = 0 };
-    struct kw_measured_start s = { .mode = "network", .bytes = 8e6, .load_s = 0.25, .init_s = 0.125, .ready_s = 0.375, .first_token_s = 0.5,
-                                   .sum_s = 1, .critical_s = 0.4375, .file_bytes = 8.5e6, .direct_bytes = 3, .rate = 5e7, .first_byte_s = 0.05 };
+    struct kw_measured_start s = { .mode = "network",
+                                   .bytes = 8e6,
+                                   .load_s = 0.25,
+                                   .init_s = 0.125,
+                                   .ready_s = 0.375,
+                                   .first_token_s = 0.5,
+                                   .sum_s = 1,
+                                   .critical_s = 0.4375,
+                                   .file_bytes = 8.5e6,
+                                   .direct_bytes = 3,
+                                   .rate = 5e7,
+                                   .first_byte_s = 0.05 };
     kw_startup_add(&phases, "exec", 0, 500000000, 0);
     kw_startup_add(&phases, "hidden", 100000000, 600000000, 0);
     kw_startup_add(&phases, "weights", 500000000, 1500000000, 8000000);
@@ -476,8 +528,12 @@ static void starts_are_fitted_by_mode(void)
     struct kw_error err = { "" };
     measure(&m, &b, 0, NULL);
     for (int i = 0; i < 3; i++) {
-        struct kw_measured_start refused = { .mode = "direct", .bytes = 1e9, .load_s = 0.1, .init_s = 9, .file_bytes = 1e9 };
-        struct kw_measured_start network = { .mode = "network", .bytes = 1e9, .load_s = 2.05, .init_s = 1, .rate = 5e8, .first_byte_s = 0.05 };
+        struct kw_measured_start refused = {
+            .mode = "direct", .bytes = 1e9, .load_s = 0.1, .init_s = 9, .file_bytes = 1e9
+        };
+        struct kw_measured_start network = {
+            .mode = "network", .bytes = 1e9, .load_s = 2.05, .init_s = 1, .rate = 5e8, .first_byte_s = 0.05
+        };
         CHECK(kw_measured_add_start(&m, &network, &err) == KW_OK);
         if (!i) CHECK(kw_measured_add_start(&m, &refused, &err) == KW_OK); /* O_DIRECT was refused: no disk's rate */
     }
@@ -489,7 +545,9 @@ static void starts_are_fitted_by_mode(void)
         kw_profile_free(&p);
     }
     for (int i = 0; i < 3; i++) {
-        struct kw_measured_start direct = { .mode = "direct", .bytes = 1e9, .load_s = 0.5, .init_s = 9, .file_bytes = 1e9, .direct_bytes = 1e9 };
+        struct kw_measured_start direct = {
+            .mode = "direct", .bytes = 1e9, .load_s = 0.5, .init_s = 9, .file_bytes = 1e9, .direct_bytes = 1e9
+        };
         CHECK(kw_measured_add_start(&m, &direct, &err) == KW_OK);
     }
     if (fit(&p, &m)) {
@@ -527,7 +585,8 @@ static void a_profile_survives_its_file(void)
         CHECK_STR(q.engine, "keepwarm cuda abc");
         CHECK_NEAR(kw_law_quantile(&q.init, 0.5), 10.4, 0.3);
         CHECK_NEAR(kw_law_quantile(&q.load_rate, 0.5), 16e9 / 3.2, 3e8);
-        CHECK(q.init.provenance.grade == KW_GRADE_MEASURED && q.cached_load_rate.provenance.grade == KW_GRADE_ESTIMATED);
+        CHECK(q.init.provenance.grade == KW_GRADE_MEASURED &&
+              q.cached_load_rate.provenance.grade == KW_GRADE_ESTIMATED);
         kw_profile_free(&q);
     }
     b.step = 1e-3; /* faster than its memory: measured or not, no profile */
@@ -546,8 +605,16 @@ static void intervals_are_those_of_the_binomial(void)
 {
     double v[50], median, low, high, coverage;
     for (int i = 0; i < 50; i++) v[i] = i + 1;
-    const struct { size_t n; double low, high, coverage; } want[] = { /* Conover, table A3: sums of C(n, k) / 2^n */
-        { 6, 1, 6, 0.96875 }, { 5, 1, 5, 0.9375 }, { 10, 2, 9, 0.978515625 }, { 20, 6, 15, 0.958610535 }, { 50, 18, 33, 0.967160 } };
+    const struct {
+        size_t n;
+        double low, high, coverage;
+    } want[] = { /* Conover, table A3: sums of C(n, k) / 2^n */
+                 { 6, 1, 6, 0.96875 },
+                 { 5, 1, 5, 0.9375 },
+                 { 10, 2, 9, 0.978515625 },
+                 { 20, 6, 15, 0.958610535 },
+                 { 50, 18, 33, 0.967160 }
+    };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         kw_measured_interval(v, want[i].n, &median, &low, &high, &coverage);
         CHECK_NEAR(low, want[i].low, 0);
@@ -561,18 +628,27 @@ static void intervals_are_those_of_the_binomial(void)
 
 static void refuses_with_a_reason(void)
 {
-    static const char start[] = "{\"keepwarm_measured\":1,\"device\":\"d\",\"driver\":\"\",\"backend\":\"cpu\",\"model\":\"m\",\"precision\":\"bf16\","
-        "\"commit\":\"c\",\"date\":\"\",\"units\":1,\"clock_mhz\":0,\"memory_clock_mhz\":0,\"memory_bytes\":1,\"weight_bytes\":1,"
+    static const char start[] =
+        "{\"keepwarm_measured\":1,\"device\":\"d\",\"driver\":\"\",\"backend\":\"cpu\",\"model\":\"m\",\"precision\":"
+        "\"bf16\","
+        "\"commit\":\"c\",\"date\":\"\",\"units\":1,\"clock_mhz\":0,\"memory_clock_mhz\":0,\"memory_bytes\":1,\"weight_"
+        "bytes\":1,"
         "\"kv_bytes_per_token\":1,\"block_size\":16,\"num_blocks\":9,\"max_num_seqs\":4,\"max_num_batched_tokens\":64,"
         "\"max_model_len\":64,\"seed\":1}\n";
-    static const struct { const char *line, *why; } bad[] = {
-        { "{\"kind\":\"decade\"}\n", "line 2" }, { "[1]\n", "line 2" }, { "{\"kind\":\"decode\",\"batch\":1}\n", "context" },
-        { "{\"kind\":\"decode\",\"batch\":0,\"context\":1,\"chunks\":0,\"tokens\":0,\"past\":0,\"shape\":0,\"sum\":1,\"at_s\":0,\"host_us\":0,\"us\":[1]}\n",
-          "without sequences" },
-        { "{\"kind\":\"decode\",\"batch\":1,\"context\":1,\"chunks\":0,\"tokens\":0,\"past\":0,\"shape\":0,\"sum\":1,\"at_s\":0,\"host_us\":0,\"us\":[]}\n",
-          "samples" },
-        { "{\"kind\":\"decode\",\"batch\":1,\"context\":1,\"chunks\":0,\"tokens\":0,\"past\":0,\"shape\":0,\"sum\":1,\"at_s\":0,\"host_us\":0,\"us\":[-3]}\n",
-          "us[0]" } };
+    static const struct {
+        const char *line, *why;
+    } bad[] = { { "{\"kind\":\"decade\"}\n", "line 2" },
+                { "[1]\n", "line 2" },
+                { "{\"kind\":\"decode\",\"batch\":1}\n", "context" },
+                { "{\"kind\":\"decode\",\"batch\":0,\"context\":1,\"chunks\":0,\"tokens\":0,\"past\":0,\"shape\":0,"
+                  "\"sum\":1,\"at_s\":0,\"host_us\":0,\"us\":[1]}\n",
+                  "without sequences" },
+                { "{\"kind\":\"decode\",\"batch\":1,\"context\":1,\"chunks\":0,\"tokens\":0,\"past\":0,\"shape\":0,"
+                  "\"sum\":1,\"at_s\":0,\"host_us\":0,\"us\":[]}\n",
+                  "samples" },
+                { "{\"kind\":\"decode\",\"batch\":1,\"context\":1,\"chunks\":0,\"tokens\":0,\"past\":0,\"shape\":0,"
+                  "\"sum\":1,\"at_s\":0,\"host_us\":0,\"us\":[-3]}\n",
+                  "us[0]" } };
     struct kw_measured m;
     struct kw_profile p;
     struct kw_error err = { "" };
@@ -605,11 +681,19 @@ static void refuses_with_a_reason(void)
 
 static void knows_gpus_by_their_drivers_names(void)
 {
-    static const struct { const char *device, *backend, *gpu; } want[] = { { "NVIDIA H200", "cuda", "H200" },
-        { "NVIDIA H100 80GB HBM3", "cuda", "H100" }, { "NVIDIA H100 PCIe", "cuda", "H100-PCIE" }, { "NVIDIA L40S", "cuda", "L40S" },
-        { "NVIDIA L4", "cuda", "L4" }, { "NVIDIA A100-SXM4-80GB", "cuda", "A100-80" }, { "NVIDIA A100-PCIE-40GB", "cuda", "A100-40" },
-        { "NVIDIA A100 80GB PCIe", "cuda", "A100-80-PCIE" }, { "NVIDIA GeForce RTX 4090", "cuda", "RTX4090" },
-        { "AMD EPYC 9654, 2 threads", "cpu", "CPU" }, { "Some New Board", "cuda", "Some New Board" } };
+    static const struct {
+        const char *device, *backend, *gpu;
+    } want[] = { { "NVIDIA H200", "cuda", "H200" },
+                 { "NVIDIA H100 80GB HBM3", "cuda", "H100" },
+                 { "NVIDIA H100 PCIe", "cuda", "H100-PCIE" },
+                 { "NVIDIA L40S", "cuda", "L40S" },
+                 { "NVIDIA L4", "cuda", "L4" },
+                 { "NVIDIA A100-SXM4-80GB", "cuda", "A100-80" },
+                 { "NVIDIA A100-PCIE-40GB", "cuda", "A100-40" },
+                 { "NVIDIA A100 80GB PCIe", "cuda", "A100-80-PCIE" },
+                 { "NVIDIA GeForce RTX 4090", "cuda", "RTX4090" },
+                 { "AMD EPYC 9654, 2 threads", "cpu", "CPU" },
+                 { "Some New Board", "cuda", "Some New Board" } };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         char gpu[24];
         kw_fit_measured_gpu(gpu, want[i].device, want[i].backend);

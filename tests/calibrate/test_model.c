@@ -6,12 +6,14 @@
 
 static void parameter_counts_are_those_of_the_checkpoints(void)
 {
-    static const struct { const char *name; double n; } known[] = {
-        { "llama-3.2-1b", 1235814400 },   { "llama-3.2-3b", 3212749824 },   { "llama-3.1-8b", 8030261248 },
-        { "llama-3.1-70b", 70553706496 }, { "llama-3.1-405b", 405853388800 }, { "llama-2-7b", 6738415616 },
-        { "mistral-7b", 7248023552 },     { "qwen2.5-7b", 7615616512 },     { "qwen2.5-14b", 14770033664 },
-        { "qwen2.5-32b", 32763876352 },   { "qwen2.5-72b", 72706203648 },   { "qwen3-8b", 8190735360 },
-        { "qwen3-32b", 32762123264 } };
+    static const struct {
+        const char *name;
+        double n;
+    } known[] = { { "llama-3.2-1b", 1235814400 },   { "llama-3.2-3b", 3212749824 },     { "llama-3.1-8b", 8030261248 },
+                  { "llama-3.1-70b", 70553706496 }, { "llama-3.1-405b", 405853388800 }, { "llama-2-7b", 6738415616 },
+                  { "mistral-7b", 7248023552 },     { "qwen2.5-7b", 7615616512 },       { "qwen2.5-14b", 14770033664 },
+                  { "qwen2.5-32b", 32763876352 },   { "qwen2.5-72b", 72706203648 },     { "qwen3-8b", 8190735360 },
+                  { "qwen3-32b", 32762123264 } };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         const struct kw_model_shape *m = kw_model_find(known[i].name);
         CHECK(m != NULL);
@@ -19,7 +21,8 @@ static void parameter_counts_are_those_of_the_checkpoints(void)
     }
     CHECK(kw_model_find("meta-llama/Llama-3.1-8B") == kw_model_find("llama-3.1-8b"));
     CHECK(kw_model_find("llama-9") == NULL && kw_model_at(kw_model_count()) == NULL);
-    CHECK(kw_model_same_shape("llama-3.1-70b", "llama-3.3-70b") && !kw_model_same_shape("llama-3.1-70b", "llama-2-70b"));
+    CHECK(kw_model_same_shape("llama-3.1-70b", "llama-3.3-70b") &&
+          !kw_model_same_shape("llama-3.1-70b", "llama-2-70b"));
     CHECK(!kw_model_same_shape("llama-3.1-8b", "none") && !kw_model_same_shape("mistral-7b", "llama-3.1-8b"));
 }
 
@@ -51,7 +54,8 @@ static void the_kv_formula_gives_what_the_engine_reported(void)
     CHECK(kw_kv_blocks(&blocks, g, m, "bf16", 1, 2048, &err) == KW_OK && blocks == 2588); /* vllm_bench meta.json */
     CHECK(kw_kv_blocks(&blocks, g, big, "bf16", 1, 2048, &err) == KW_ERANGE);
     CHECK(strstr(err.msg, "llama-3.1-70b bf16 does not fit on 1 x RTX4090") != NULL);
-    CHECK_NEAR(kw_kv_gpu_bytes_per_token(qwen, "bf16", 8), kw_kv_gpu_bytes_per_token(qwen, "bf16", 4), 0); /* 4 KV heads */
+    CHECK_NEAR(kw_kv_gpu_bytes_per_token(qwen, "bf16", 8), kw_kv_gpu_bytes_per_token(qwen, "bf16", 4),
+               0); /* 4 KV heads */
     CHECK_NEAR(kw_kv_gpu_bytes_per_token(m, "bf16", 2) * 2, 131072, 0);
 }
 
@@ -62,7 +66,8 @@ static void gpus_are_physical_and_sourced(void)
         const struct kw_gpu_spec *g = kw_gpu_at(i);
         CHECK(kw_gpu_find(g->name) == g);
         CHECK(g->flops_fp8 == 0 || g->flops_fp8 > g->flops_bf16);
-        CHECK(g->flops_bf16 / g->bandwidth > 50 && g->flops_bf16 / g->bandwidth < 500); /* flops a byte, bf16 tensor cores */
+        CHECK(g->flops_bf16 / g->bandwidth > 50 &&
+              g->flops_bf16 / g->bandwidth < 500); /* flops a byte, bf16 tensor cores */
         CHECK(g->link_bandwidth < g->bandwidth);
         CHECK(g->provenance.source[0] && g->provenance.grade == KW_GRADE_PUBLISHED);
         CHECK((g->sm >= 89) == (g->flops_fp8 > 0)); /* fp8 came with Ada */

@@ -10,10 +10,12 @@ static const char base[] =
     "{ \"keepwarm_profile\": 1,\n"
     "  \"gpu\": \"H100\", \"model\": \"llama-3.1-8b\", \"precision\": \"bf16\", \"tp\": 1,\n"
     "  \"engine\": \"by hand\", \"weight_bytes\": 16060522496, \"kv_bytes_per_token\": 131072,\n"
-    "  \"kv\": { \"block_size\": 16, \"num_blocks\": 28000, \"grade\": \"estimated\", \"source\": \"s\", \"date\": \"2026-01-01\" },\n"
+    "  \"kv\": { \"block_size\": 16, \"num_blocks\": 28000, \"grade\": \"estimated\", \"source\": \"s\", \"date\": "
+    "\"2026-01-01\" },\n"
     "  \"limits\": { \"max_num_seqs\": 256, \"max_num_batched_tokens\": 2048, \"max_model_len\": 32768 },\n"
     "  \"steps\": { \"grade\": \"published\", \"source\": \"t\", \"date\": \"2026-01-02\",\n"
-    "    \"errors\": { \"decode_median\": 0.01, \"decode_worst\": 0.05, \"prefill_median\": 0.02, \"prefill_worst\": 0.06 },\n"
+    "    \"errors\": { \"decode_median\": 0.01, \"decode_worst\": 0.05, \"prefill_median\": 0.02, \"prefill_worst\": "
+    "0.06 },\n"
     "    \"fixed_us\": 100,\n"
     "    \"dense\": { \"tokens\": [1, 2048], \"us\": [5000, 40000] },\n"
     "    \"head\": { \"sequences\": [1, 256], \"us\": [400, 600] },\n"
@@ -23,9 +25,12 @@ static const char base[] =
     "    \"prefill_token_us\": 0.1,\n"
     "    \"comm\": { \"tokens\": [0], \"us\": [0] } },\n"
     "  \"cold_start\": {\n"
-    "    \"load_rate\": { \"quantiles\": { \"0.1\": \"3000000000\", \"0.9\": \"4000000000\" }, \"grade\": \"published\", \"source\": \"u\", \"date\": \"2026-01-03\" },\n"
-    "    \"cached_load_rate\": { \"constant\": \"5300000000\", \"grade\": \"published\", \"source\": \"v\", \"date\": \"undated\" },\n"
-    "    \"init\": { \"lognormal\": { \"p50\": \"20\", \"p95\": \"40\" }, \"grade\": \"estimated\", \"source\": \"w\", \"date\": \"2026\" } } }\n";
+    "    \"load_rate\": { \"quantiles\": { \"0.1\": \"3000000000\", \"0.9\": \"4000000000\" }, \"grade\": "
+    "\"published\", \"source\": \"u\", \"date\": \"2026-01-03\" },\n"
+    "    \"cached_load_rate\": { \"constant\": \"5300000000\", \"grade\": \"published\", \"source\": \"v\", \"date\": "
+    "\"undated\" },\n"
+    "    \"init\": { \"lognormal\": { \"p50\": \"20\", \"p95\": \"40\" }, \"grade\": \"estimated\", \"source\": \"w\", "
+    "\"date\": \"2026\" } } }\n";
 
 /* base with the first `from` replaced by `to`; malloc'd. */
 static char *with(const char *from, const char *to)
@@ -55,7 +60,8 @@ static void reads_every_field(void)
     CHECK(p.weakest == KW_GRADE_ESTIMATED && p.steps.grade == KW_GRADE_PUBLISHED);
     kw_profile_free(&p);
     kw_profile_free(&p);
-    char *text = with("\"comm\":", "\"mixed\": { \"sequence_us\": 30, \"context_us\": 0.3, \"pair_us\": 0.05 }, \"comm\":");
+    char *text =
+        with("\"comm\":", "\"mixed\": { \"sequence_us\": 30, \"context_us\": 0.3, \"pair_us\": 0.05 }, \"comm\":");
     CHECK(kw_profile_parse(&p, "p.json", text, strlen(text), &err) == KW_OK);
     CHECK_NEAR(p.tables.mixed.sequence_s, 3e-5, 1e-18);
     CHECK_NEAR(p.tables.mixed.context_s, 3e-7, 1e-20);
@@ -66,7 +72,9 @@ static void reads_every_field(void)
 
 static void what_is_wrong_is_named_by_line_and_path(void)
 {
-    static const struct { const char *from, *to, *message; } bad[] = {
+    static const struct {
+        const char *from, *to, *message;
+    } bad[] = {
         { "\"keepwarm_profile\": 1", "\"keepwarm_profile\": 2", "p.json:1: keepwarm_profile:" },
         { "\"gpu\": \"H100\", ", "", "missing key 'gpu'" },
         { "\"gpu\": \"H100\"", "\"gpu\": \"\"", "p.json:2: gpu: want 1..23 bytes" },
@@ -77,12 +85,15 @@ static void what_is_wrong_is_named_by_line_and_path(void)
         { "\"tp\": 1", "\"tp\": 1.5", "tp" },
         { "\"weight_bytes\": 16060522496", "\"weight_bytes\": -1", "weight_bytes" },
         { "\"weight_bytes\": 16060522496", "\"weight_bytes\": 1e999", "weight_bytes" },
-        { "\"weight_bytes\": 16060522496", "\"weight_bytes\": 10000000", "llama-3.1-8b in bf16 has 16.06 GB of weights, not 0.01" },
-        { "\"kv_bytes_per_token\": 131072", "\"kv_bytes_per_token\": 1000", "keeps 131072 B a token in 16 bits, not 1000" },
+        { "\"weight_bytes\": 16060522496", "\"weight_bytes\": 10000000",
+          "llama-3.1-8b in bf16 has 16.06 GB of weights, not 0.01" },
+        { "\"kv_bytes_per_token\": 131072", "\"kv_bytes_per_token\": 1000",
+          "keeps 131072 B a token in 16 bits, not 1000" },
         { "\"block_size\": 16", "\"block_size\": 24", "want a power of two, got 24" },
         { "\"num_blocks\": 28000", "\"num_blocks\": 0", "p.json:4: kv.num_blocks:" },
         { "\"num_blocks\": 28000", "\"num_blocks\": 40000", "do not fit in 1 x H100" },
-        { "\"max_num_batched_tokens\": 2048", "\"max_num_batched_tokens\": 128", "p.json:5: limits.max_num_batched_tokens:" },
+        { "\"max_num_batched_tokens\": 2048", "\"max_num_batched_tokens\": 128",
+          "p.json:5: limits.max_num_batched_tokens:" },
         { "\"grade\": \"published\", \"source\": \"t\"", "\"grade\": \"guessed\", \"source\": \"t\"", "steps.grade" },
         { "\"fixed_us\": 100", "\"fixed_us\": -1", "steps.fixed_us" },
         { "\"tokens\": [1, 2048]", "\"tokens\": [1, 1]", "p.json:9: steps.dense.tokens[1]: must ascend" },
@@ -99,10 +110,14 @@ static void what_is_wrong_is_named_by_line_and_path(void)
         { "\"decode\": [", "\"decode\": 3, \"x\": [", "steps" },
         { "\"decode_median\": 0.01, ", "", "missing key 'decode_median'" },
         { "\"comm\": {", "\"mixed\": { \"pair_us\": -1 }, \"comm\": {", "steps.mixed" },
-        { "\"comm\": {", "\"after_idle\": { \"idle_us\": [5000, 4000], \"us\": [1, 2] }, \"comm\": {", "steps.after_idle.idle_us[1]" },
-        { "\"comm\": {", "\"after_idle\": { \"idle_us\": [5000, 6000], \"us\": [2, 1] }, \"comm\": {", "steps.after_idle.us[1]" },
-        { "\"comm\": {", "\"after_idle\": { \"idle_us\": [5000, 6000], \"us\": [2] }, \"comm\": {", "as many values as idle_us has, 2" },
-        { "\"comm\": {", "\"after_idle\": { \"idle_us\": [1, 20, 30, 40, 50, 60, 70], \"us\": [] }, \"comm\": {", "want 1 to 6 idle times" },
+        { "\"comm\": {", "\"after_idle\": { \"idle_us\": [5000, 4000], \"us\": [1, 2] }, \"comm\": {",
+          "steps.after_idle.idle_us[1]" },
+        { "\"comm\": {", "\"after_idle\": { \"idle_us\": [5000, 6000], \"us\": [2, 1] }, \"comm\": {",
+          "steps.after_idle.us[1]" },
+        { "\"comm\": {", "\"after_idle\": { \"idle_us\": [5000, 6000], \"us\": [2] }, \"comm\": {",
+          "as many values as idle_us has, 2" },
+        { "\"comm\": {", "\"after_idle\": { \"idle_us\": [1, 20, 30, 40, 50, 60, 70], \"us\": [] }, \"comm\": {",
+          "want 1 to 6 idle times" },
         { "\"comm\": {", "\"mixed\": { \"pairs_us\": 1 }, \"comm\": {", "pair_us" },
         { "\"0.1\": \"3000000000\"", "\"0.1\": \"3\"", "would never load a model" },
         { "\"constant\": \"5300000000\"", "\"constant\": \"0\"", "cold_start.cached_load_rate" },
@@ -199,7 +214,8 @@ static void every_shipped_profile_reads_and_compiles(void)
         const struct kw_profile *p = &all.p[i];
         struct kw_steptime *t;
         CHECK(kw_steptime_compile(&t, &p->tables, p->max_num_seqs, p->max_num_batched_tokens, &err) == KW_OK);
-        struct kw_step one = { .n_decode = 1, .decode_context = 1024 }, more = { .n_decode = 64, .decode_context = 64 * 1024 };
+        struct kw_step one = { .n_decode = 1, .decode_context = 1024 },
+                       more = { .n_decode = 64, .decode_context = 64 * 1024 };
         CHECK(kw_steptime_ps(t, &one) < kw_steptime_ps(t, &more));
         CHECK(kw_steptime_ps(t, &more) < 64 * kw_steptime_ps(t, &one)); /* batching pays */
         kw_steptime_delete(t);
@@ -208,11 +224,14 @@ static void every_shipped_profile_reads_and_compiles(void)
         CHECK(kw_profiles_find(&all, p->gpu, p->model, p->precision, p->tp) != NULL);
         size_t len;
         char path[256];
-        snprintf(path, sizeof path, "calibrate/data/profiles/%s-%s-%s-tp%u.json", p->gpu, p->model, p->precision, p->tp);
+        snprintf(path, sizeof path, "calibrate/data/profiles/%s-%s-%s-tp%u.json", p->gpu, p->model, p->precision,
+                 p->tp);
         CHECK(kw_embedded_find(path, &len) && len < 30 * 1024); /* named by its content, and compact */
     }
-    static const char *const must[][3] = { { "H100", "llama-3.1-8b", "bf16" }, { "H200", "llama-3.1-8b", "fp8" },
-                                           { "A100-80", "llama-3.1-8b", "bf16" }, { "L40S", "llama-3.1-8b", "fp8" },
+    static const char *const must[][3] = { { "H100", "llama-3.1-8b", "bf16" },
+                                           { "H200", "llama-3.1-8b", "fp8" },
+                                           { "A100-80", "llama-3.1-8b", "bf16" },
+                                           { "L40S", "llama-3.1-8b", "fp8" },
                                            { "RTX4090", "llama-3.1-8b", "bf16" } };
     for (size_t i = 0; i < sizeof must / sizeof *must; i++)
         CHECK(kw_profiles_find(&all, must[i][0], must[i][1], must[i][2], 1) != NULL);
@@ -241,7 +260,8 @@ static void no_memory_at_any_point_leaves_nothing_behind(void)
 {
     struct kw_error err;
     struct kw_profile p = { .tp = 77 };
-    char *text = with("\"comm\":", "\"mixed\": { \"sequence_us\": 30, \"context_us\": 0.3, \"pair_us\": 0.05 }, \"comm\":");
+    char *text =
+        with("\"comm\":", "\"mixed\": { \"sequence_us\": 30, \"context_us\": 0.3, \"pair_us\": 0.05 }, \"comm\":");
     long n = 1;
     for (;; n++) {
         failmalloc_at(n);

@@ -1,4 +1,5 @@
-/* A profile carried from one GPU to another: to itself it stays, a pure roofline is met, and the error is the pairs' own. */
+/* A profile carried from one GPU to another: to itself it stays, a pure roofline is met, and the error is the pairs'
+ * own. */
 #include <stdlib.h>
 #include "calibrate/profile/curve.h"
 #include "calibrate/profile/scale.h"
@@ -20,13 +21,14 @@ static enum kw_status scale(struct kw_profile *p, const struct kw_profile *from,
 }
 
 /* To another model or precision on the same GPUs; the report into text, freed by the caller. */
-static enum kw_status carry(struct kw_profile *p, const struct kw_profile *from, const char *model, const char *precision, char **text,
-                            struct kw_error *err)
+static enum kw_status carry(struct kw_profile *p, const struct kw_profile *from, const char *model,
+                            const char *precision, char **text, struct kw_error *err)
 {
     size_t n;
     FILE *f = open_memstream(text, &n);
     enum kw_status st =
-        kw_scale(p, from, &(struct kw_scale_to){ .model = model ? kw_model_find(model) : NULL, .precision = precision }, &known, f, err);
+        kw_scale(p, from, &(struct kw_scale_to){ .model = model ? kw_model_find(model) : NULL, .precision = precision },
+                 &known, f, err);
     fclose(f);
     return st;
 }
@@ -41,7 +43,8 @@ static void to_itself_nothing_changes(void)
     if (err.msg[0]) return;
     for (double n = 1; n <= 8192; n *= 2) {
         CHECK_NEAR(kw_curve_at(&p.tables.dense, n) / kw_curve_at(&from->tables.dense, n), 1, 1e-12);
-        CHECK_NEAR(kw_curve_at(&p.tables.prefill_attn, n * n / 2) / kw_curve_at(&from->tables.prefill_attn, n * n / 2), 1, 1e-12);
+        CHECK_NEAR(kw_curve_at(&p.tables.prefill_attn, n * n / 2) / kw_curve_at(&from->tables.prefill_attn, n * n / 2),
+                   1, 1e-12);
         CHECK_NEAR(kw_curve_at(&p.tables.decode[3], 4 * n), kw_curve_at(&from->tables.decode[3], 4 * n), 1e-12);
     }
     CHECK(p.num_blocks == from->num_blocks);
@@ -65,7 +68,9 @@ static void a_roofline_is_met(void)
     CHECK_STR(err.msg, "");
     if (err.msg[0]) return;
     for (int i = 0; i < 5; i++)
-        CHECK_NEAR(kw_curve_at(&p.tables.dense, x[i]) / (t0 + fmax(2 * params * x[i] / h->flops_bf16, 2 * params / h->bandwidth) / 0.7), 1, 1e-9);
+        CHECK_NEAR(kw_curve_at(&p.tables.dense, x[i]) /
+                       (t0 + fmax(2 * params * x[i] / h->flops_bf16, 2 * params / h->bandwidth) / 0.7),
+                   1, 1e-9);
     CHECK(p.num_blocks < like->num_blocks);
     kw_profile_free(&p);
 }
@@ -77,7 +82,8 @@ static void the_error_is_of_gpus_we_hold(void)
     CHECK(scale(&p, named("H200", "llama-3.1-8b", "bf16"), "A100-80", &err) == KW_OK);
     if (err.msg[0]) return;
     const struct kw_profile *real = named("A100-80", "llama-3.1-8b", "bf16");
-    double decode = (p.tables.fixed_s + kw_curve_at(&p.tables.dense, 1)) / (real->tables.fixed_s + kw_curve_at(&real->tables.dense, 1));
+    double decode = (p.tables.fixed_s + kw_curve_at(&p.tables.dense, 1)) /
+                    (real->tables.fixed_s + kw_curve_at(&real->tables.dense, 1));
     CHECK(decode > 0.6 && decode < 1.6);
     CHECK(p.steps_error_median > 0.01 && p.steps_error_median < 0.3);
     CHECK(p.steps_error_worst >= p.steps_error_median && p.steps_error_worst < 1.5);
@@ -88,10 +94,12 @@ static void the_error_is_of_gpus_we_hold(void)
 
 static double step_s(const struct kw_profile *p, double tokens)
 {
-    return kw_curve_at(&p->tables.dense, tokens) + kw_curve_at(&p->tables.head, 1) + kw_curve_at(&p->tables.comm, tokens);
+    return kw_curve_at(&p->tables.dense, tokens) + kw_curve_at(&p->tables.head, 1) +
+           kw_curve_at(&p->tables.comm, tokens);
 }
 
-/* fp8 halves the bytes of the linear layers and, on an H100, doubles the FLOP/s: dense halves, attention and lm_head stay. */
+/* fp8 halves the bytes of the linear layers and, on an H100, doubles the FLOP/s: dense halves, attention and lm_head
+ * stay. */
 static void another_precision(void)
 {
     const struct kw_profile *from = named("H100", "llama-3.1-8b", "bf16"), *real = named("H100", "llama-3.1-8b", "fp8");
@@ -102,9 +110,11 @@ static void another_precision(void)
     CHECK(carry(&p, from, NULL, "fp8", &text, &err) == KW_OK);
     CHECK_STR(err.msg, "");
     if (err.msg[0]) return;
-    double t0 = fmin(9 * 1.3e-6 * m->layers, from->tables.dense.y[0] / 2), flops = kw_gpu_find("H100")->flops_fp8 / kw_gpu_find("H100")->flops_bf16;
+    double t0 = fmin(9 * 1.3e-6 * m->layers, from->tables.dense.y[0] / 2),
+           flops = kw_gpu_find("H100")->flops_fp8 / kw_gpu_find("H100")->flops_bf16;
     CHECK_NEAR((p.tables.dense.y[0] - t0) / (from->tables.dense.y[0] - t0), 0.5, 1e-9); /* by bytes */
-    CHECK_NEAR((kw_curve_at(&p.tables.dense, 8192) - t0) / (kw_curve_at(&from->tables.dense, 8192) - t0), 1 / flops, 1e-9);
+    CHECK_NEAR((kw_curve_at(&p.tables.dense, 8192) - t0) / (kw_curve_at(&from->tables.dense, 8192) - t0), 1 / flops,
+               1e-9);
     CHECK_NEAR(kw_curve_at(&p.tables.decode[3], 4096), kw_curve_at(&from->tables.decode[3], 4096), 1e-12);
     CHECK_NEAR(kw_curve_at(&p.tables.head, 8), kw_curve_at(&from->tables.head, 8), 1e-12);
     CHECK_NEAR(p.weight_bytes / real->weight_bytes, 1, 1e-6);
@@ -112,14 +122,16 @@ static void another_precision(void)
     CHECK_STR(p.precision, "fp8");
     double off = fabs(step_s(&p, 1) / step_s(real, 1) - 1);
     CHECK(off <= p.steps_error_worst && p.steps_error_worst < 1);
-    CHECK(strstr(text, "one precision from another (bf16 to fp8), ") && strstr(text, "  H100 ") && strstr(text, "  L40S "));
+    CHECK(strstr(text, "one precision from another (bf16 to fp8), ") && strstr(text, "  H100 ") &&
+          strstr(text, "  L40S "));
     CHECK(!strstr(p.kv.source, "(calibr") || strstr(p.kv.source, "(calibrate/"));
     CHECK(strlen(p.kv.source) < sizeof p.kv.source && (strstr(p.kv.source, "...") || strlen(p.kv.source) < 159));
     free(text);
     kw_profile_free(&p);
 }
 
-/* 70B from 8B on the same four GPUs: bytes, layers and heads as the shapes have them, and an error that holds the truth. */
+/* 70B from 8B on the same four GPUs: bytes, layers and heads as the shapes have them, and an error that holds the
+ * truth. */
 static void another_model(void)
 {
     const struct kw_profile *from = kw_profiles_find(&known, "H100", "llama-3.1-8b", "bf16", 4);
@@ -143,7 +155,8 @@ static void another_model(void)
     CHECK_STR(p.model, "llama-3.1-70b");
     free(text);
     kw_profile_free(&p);
-    CHECK(carry(&p, named("H100", "llama-3.1-8b", "bf16"), "llama-3.1-70b", NULL, &text, &err) == KW_ERANGE && strstr(err.msg, "no room"));
+    CHECK(carry(&p, named("H100", "llama-3.1-8b", "bf16"), "llama-3.1-70b", NULL, &text, &err) == KW_ERANGE &&
+          strstr(err.msg, "no room"));
     free(text);
     CHECK(carry(&p, from, NULL, "int4", &text, &err) == KW_ERANGE && strstr(err.msg, "want bf16, fp16 or fp8"));
     free(text);
@@ -163,7 +176,8 @@ static void refuses_what_cannot_be(void)
     CHECK(scale(&p, named("H100", "llama-3.1-8b", "fp8"), "A100-80", &err) == KW_ERANGE && strstr(err.msg, "no fp8"));
     struct kw_profiles none = { 0 };
     FILE *f = fopen("/dev/null", "w");
-    CHECK(kw_scale(&p, from, &(struct kw_scale_to){ .gpu = kw_gpu_find("H200") }, &none, f, &err) == KW_ERANGE && strstr(err.msg, "cannot be told"));
+    CHECK(kw_scale(&p, from, &(struct kw_scale_to){ .gpu = kw_gpu_find("H200") }, &none, f, &err) == KW_ERANGE &&
+          strstr(err.msg, "cannot be told"));
     fclose(f);
 }
 

@@ -1,5 +1,5 @@
-/* The shipped profiles are what `make profiles` writes from the published tables, to the byte: a change of a fit, or of an error it
- * states, that did not reach calibrate/data/profiles fails here. */
+/* The shipped profiles are what `make profiles` writes from the published tables, to the byte: a change of a fit, or of
+ * an error it states, that did not reach calibrate/data/profiles fails here. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 #include <dirent.h>
 #include <stdlib.h>
@@ -27,7 +27,8 @@ static int as_shipped(const char *dir, const char *name)
     if (f) fclose(f);
     remove(path);
     if (shipped && n == len && !memcmp(text, shipped, n)) return 1;
-    fprintf(stderr, "%s: `make profiles` writes %s\n", name, shipped ? "another text than the one committed" : "it, but it is not committed");
+    fprintf(stderr, "%s: `make profiles` writes %s\n", name,
+            shipped ? "another text than the one committed" : "it, but it is not committed");
     return 0;
 }
 

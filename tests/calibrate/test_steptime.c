@@ -5,7 +5,9 @@
 
 static struct kw_error err;
 
-struct own { double x[8], y[8]; };
+struct own {
+    double x[8], y[8];
+};
 static struct kw_curve curve(struct own *o, uint32_t n, const double *xy)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -15,8 +17,8 @@ static struct kw_curve curve(struct own *o, uint32_t n, const double *xy)
     return (struct kw_curve){ .n = n, .x = o->x, .y = o->y };
 }
 
-/* fixed 1 ms; dense 2 us up to 100 tokens, then 0.02 us a token; head 10 us + 1 us a sequence; decode rows at batch 1 and
- * 5; prefill 0.3 ns a pair from 1000 pairs on; 0.5 us a token; comm 7 us from 0. */
+/* fixed 1 ms; dense 2 us up to 100 tokens, then 0.02 us a token; head 10 us + 1 us a sequence; decode rows at batch 1
+ * and 5; prefill 0.3 ns a pair from 1000 pairs on; 0.5 us a token; comm 7 us from 0. */
 static struct own mem[6];
 static double batch[2] = { 1, 5 };
 static struct kw_curve rows[2];
@@ -28,17 +30,23 @@ static struct kw_step_tables tables(void)
         .fixed_s = 1e-3,
         .dense = curve(&mem[2], 2, (double[]){ 100, 2e-6, 200, 4e-6 }),
         .head = curve(&mem[3], 2, (double[]){ 0, 10e-6, 10, 20e-6 }),
-        .n_decode_rows = 2, .decode_batch = batch, .decode = rows,
+        .n_decode_rows = 2,
+        .decode_batch = batch,
+        .decode = rows,
         .prefill_attn = curve(&mem[4], 2, (double[]){ 1000, 0, 2000, 0.3e-6 }),
         .prefill_token_s = 0.5e-6,
         .comm = curve(&mem[5], 1, (double[]){ 0, 7e-6 }),
     };
 }
 
-static int64_t ps(const struct kw_steptime *t, uint32_t n_decode, uint64_t context, uint32_t n_chunks, uint32_t tokens, uint64_t pairs2)
+static int64_t ps(const struct kw_steptime *t, uint32_t n_decode, uint64_t context, uint32_t n_chunks, uint32_t tokens,
+                  uint64_t pairs2)
 {
-    return kw_steptime_ps(t, &(struct kw_step){ .n_decode = n_decode, .decode_context = context, .n_chunks = n_chunks,
-                                                .prefill_tokens = tokens, .prefill_pairs2 = pairs2 });
+    return kw_steptime_ps(t, &(struct kw_step){ .n_decode = n_decode,
+                                                .decode_context = context,
+                                                .n_chunks = n_chunks,
+                                                .prefill_tokens = tokens,
+                                                .prefill_pairs2 = pairs2 });
 }
 
 static void by_hand(void)
@@ -46,14 +54,15 @@ static void by_hand(void)
     struct kw_step_tables t = tables();
     struct kw_steptime *s = NULL;
     CHECK(kw_steptime_compile(&s, &t, 16, 8192, &err) == KW_OK);
-    int64_t base = 1000000000 + 7000000; /* fixed and comm, ps */
+    int64_t base = 1000000000 + 7000000;                                    /* fixed and comm, ps */
     CHECK(ps(s, 1, 500, 0, 0, 0) == base + 2000000 + 11000000 + 6000000);   /* half way to 11 us */
     CHECK(ps(s, 1, 1500, 0, 0, 0) == base + 2000000 + 11000000 + 21000000); /* the second piece */
     CHECK(ps(s, 1, 3000, 0, 0, 0) == base + 2000000 + 11000000 + 51000000); /* the last slope goes on: 20 ns a token */
     CHECK(ps(s, 5, 2000, 0, 0, 0) == base + 2000000 + 15000000 + 45000000);
     CHECK(ps(s, 3, 2000, 0, 0, 0) == base + 2000000 + 13000000 + 38000000); /* between 31 and 45 us */
     CHECK(ps(s, 9, 2000, 0, 0, 0) == base + 2000000 + 19000000 + 59000000); /* 45 + (45 - 31) */
-    CHECK(ps(s, 0, 0, 1, 10000, 0) == ps(s, 0, 0, 1, 8192, 0) + (10000 - 8192) * (20000 + 500000)); /* beyond max_tokens */
+    CHECK(ps(s, 0, 0, 1, 10000, 0) ==
+          ps(s, 0, 0, 1, 8192, 0) + (10000 - 8192) * (20000 + 500000)); /* beyond max_tokens */
     CHECK(ps(s, 0, 0, 1, 300, 0) == base + 6000000 + 11000000 + 150000000);
     CHECK(ps(s, 0, 0, 2, 150, 3000 * 2) == base + 3000000 + 12000000 + 75000000 + 600000);
     CHECK(ps(s, 1, 500, 1, 149, 1500 * 2) == base + 3000000 + 12000000 + 6000000 + 74500000 + 150000);
@@ -96,11 +105,14 @@ static void after_idle(void)
     struct kw_steptime *c;
     t.cold = (struct kw_step_cold){ 2, { { 4e-6, 1e-6 }, { 10e-6, 5e-6 } }, 0 };
     CHECK(kw_steptime_compile(&c, &t, 8, 4000, &err) == KW_OK);
-    const struct { int64_t idle_ns, more_ps; } rows[] = { { 0, 0 }, { 1000, 250000 }, { 4000, 1000000 }, { 7000, 3000000 }, { 9999, 4999333 },
-                                                          { 10000, 5000000 }, { INT64_MAX, 5000000 } };
+    const struct {
+        int64_t idle_ns, more_ps;
+    } rows[] = { { 0, 0 },          { 1000, 250000 },   { 4000, 1000000 },     { 7000, 3000000 },
+                 { 9999, 4999333 }, { 10000, 5000000 }, { INT64_MAX, 5000000 } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         CHECK(kw_steptime_after_idle_ps(c, rows[i].idle_ns) == rows[i].more_ps);
-        CHECK_NEAR(kw_step_after_idle_s(&t.cold, (double)rows[i].idle_ns * 1e-9), (double)rows[i].more_ps * 1e-12, 1e-12);
+        CHECK_NEAR(kw_step_after_idle_s(&t.cold, (double)rows[i].idle_ns * 1e-9), (double)rows[i].more_ps * 1e-12,
+                   1e-12);
     }
     kw_steptime_delete(c);
     t.cold.idle[1].idle_s = 4e-6;
@@ -121,7 +133,8 @@ static void constants(void)
     CHECK(law.lo == 0 && law.hi == UINT64_MAX && law.base_ps == 5 && law.slope_ps == 0);
     kw_steptime_delete(s);
     s = NULL;
-    CHECK(kw_steptime_constant(&s, 0, 7, &err) == KW_ERANGE && kw_steptime_constant(&s, 5, INT64_MAX, &err) == KW_ERANGE && !s);
+    CHECK(kw_steptime_constant(&s, 0, 7, &err) == KW_ERANGE &&
+          kw_steptime_constant(&s, 5, INT64_MAX, &err) == KW_ERANGE && !s);
 }
 
 static void refuses(void)

@@ -1,5 +1,5 @@
-/* calibrate/profile/steptime.h from the outside: random tables, each duration against the formula in doubles, the decode law against
- * kw_steptime_ps, what compile must refuse. Knows nothing of how the tables are compiled. */
+/* calibrate/profile/steptime.h from the outside: random tables, each duration against the formula in doubles, the
+ * decode law against kw_steptime_ps, what compile must refuse. Knows nothing of how the tables are compiled. */
 #include "calibrate/profile/steptime.h"
 #include <float.h>
 #include <inttypes.h>
@@ -85,7 +85,8 @@ static uint32_t last_row(const struct tables *s)
     return (uint32_t)s->batch[s->t.n_decode_rows - 1];
 }
 
-/* ------------------------------------------------------------------------------------------------ the formula in doubles */
+/* ------------------------------------------------------------------------------------------------ the formula in
+ * doubles */
 
 static double curve_at(const struct kw_curve *c, double x)
 {
@@ -95,7 +96,8 @@ static double curve_at(const struct kw_curve *c, double x)
     return c->y[i - 1] + (c->y[i] - c->y[i - 1]) / (c->x[i] - c->x[i - 1]) * (x - c->x[i - 1]);
 }
 
-/* Between rows linear in B; before the first row the first; beyond the last the growth of the last two goes on, if any. */
+/* Between rows linear in B; before the first row the first; beyond the last the growth of the last two goes on, if any.
+ */
 static double attn_decode(const struct kw_step_tables *t, double b, double c)
 {
     if (t->n_decode_rows == 1 || b <= t->decode_batch[0]) return curve_at(&t->decode[0], c);
@@ -111,7 +113,8 @@ static double formula_s(const struct kw_step_tables *t, const struct kw_step *s)
     double tokens = (double)s->n_decode + s->prefill_tokens, sequences = (double)s->n_decode + s->n_chunks;
     double sum = t->fixed_s + curve_at(&t->dense, tokens) + curve_at(&t->head, sequences) + curve_at(&t->comm, tokens);
     if (s->n_decode) sum += attn_decode(t, s->n_decode, (double)s->decode_context);
-    if (s->n_chunks) sum += curve_at(&t->prefill_attn, (double)s->prefill_pairs2 / 2) + t->prefill_token_s * s->prefill_tokens;
+    if (s->n_chunks)
+        sum += curve_at(&t->prefill_attn, (double)s->prefill_pairs2 / 2) + t->prefill_token_s * s->prefill_tokens;
     return sum;
 }
 
@@ -140,9 +143,10 @@ static bool close_enough(const struct kw_steptime *compiled, const struct kw_ste
     double want = formula_s(t, s) * 1e12, off = fabs((double)ps - want);
     if (ps > 0 && off <= 1e-6 * want + (double)(s->decode_context - law.lo)) return true;
     fprintf(stderr,
-            "  decode %" PRIu32 " context %" PRIu64 " (knot %" PRIu64 ") chunks %" PRIu32 " tokens %" PRIu32 " pairs2 %" PRIu64 ": %" PRId64
-            " ps, formula %.0f, off by %.2e\n",
-            s->n_decode, s->decode_context, law.lo, s->n_chunks, s->prefill_tokens, s->prefill_pairs2, ps, want, off / want);
+            "  decode %" PRIu32 " context %" PRIu64 " (knot %" PRIu64 ") chunks %" PRIu32 " tokens %" PRIu32
+            " pairs2 %" PRIu64 ": %" PRId64 " ps, formula %.0f, off by %.2e\n",
+            s->n_decode, s->decode_context, law.lo, s->n_chunks, s->prefill_tokens, s->prefill_pairs2, ps, want,
+            off / want);
     return false;
 }
 
@@ -168,7 +172,8 @@ static void any_step_agrees_with_the_formula(void)
                 x.n_chunks = 1 + (uint32_t)below(3);
                 x.prefill_tokens = x.n_chunks + (uint32_t)below(MAX_TOKENS - MAX_BATCH - 3);
                 uint64_t past = below(3) ? 0 : (uint64_t)log_uniform(1, 1e5);
-                x.prefill_pairs2 = 2 * past * x.prefill_tokens + (uint64_t)x.prefill_tokens * x.prefill_tokens / x.n_chunks;
+                x.prefill_pairs2 =
+                    2 * past * x.prefill_tokens + (uint64_t)x.prefill_tokens * x.prefill_tokens / x.n_chunks;
             }
             bad += !close_enough(t, &s.t, &x);
         }
@@ -177,8 +182,9 @@ static void any_step_agrees_with_the_formula(void)
     CHECK(bad == 0 && seen > 10000);
 }
 
-/* Beyond the last row of the decode grid, up to max_batch: linear in B as between the last two. Each row is the first times
- * a growing factor, so that nothing falls with C out there (falling is levelled, which the formula does not do). */
+/* Beyond the last row of the decode grid, up to max_batch: linear in B as between the last two. Each row is the first
+ * times a growing factor, so that nothing falls with C out there (falling is levelled, which the formula does not do).
+ */
 static void batches_beyond_the_grid_go_on_linearly(void)
 {
     static struct tables s;
@@ -189,7 +195,8 @@ static void batches_beyond_the_grid_go_on_linearly(void)
         for (uint32_t r = 1; r < s.t.n_decode_rows; r++) {
             factor *= uniform(1, 1.3);
             s.row[r].n = s.row[0].n;
-            for (uint32_t p = 0; p < s.row[0].n; p++) s.row[r].x[p] = s.row[0].x[p], s.row[r].y[p] = factor * s.row[0].y[p];
+            for (uint32_t p = 0; p < s.row[0].n; p++)
+                s.row[r].x[p] = s.row[0].x[p], s.row[r].y[p] = factor * s.row[0].y[p];
         }
         struct kw_steptime *t = compile(&s.t, MAX_BATCH, MAX_TOKENS);
         if (!t) return;
@@ -203,8 +210,8 @@ static void batches_beyond_the_grid_go_on_linearly(void)
     CHECK(bad == 0 && seen > 1000);
 }
 
-/* The law at a context holds it, equals kw_steptime_ps at both ends and within, and the laws tile the axis without a gap;
- * no step is faster than one with less context, at the knots too. */
+/* The law at a context holds it, equals kw_steptime_ps at both ends and within, and the laws tile the axis without a
+ * gap; no step is faster than one with less context, at the knots too. */
 static void laws_tile_the_context_axis(void)
 {
     static struct tables s;
@@ -221,14 +228,16 @@ static void laws_tile_the_context_axis(void)
                 kw_steptime_decode(t, b, c, &law);
                 CHECK(law.lo <= c && c < law.hi && law.slope_ps >= 0 && law.base_ps > 0);
                 if (!(law.lo <= c && c < law.hi)) return;
-                uint64_t stop = law.hi < end ? law.hi : end, probe[4] = { c, law.lo < b ? b : law.lo, c + below(stop - c), stop - 1 };
+                uint64_t stop = law.hi < end ? law.hi : end,
+                         probe[4] = { c, law.lo < b ? b : law.lo, c + below(stop - c), stop - 1 };
                 for (int p = 0; p < 4; p++) {
                     struct kw_step x = decode_step(b, probe[p]);
                     struct kw_decode_law same;
                     int64_t ps = kw_steptime_ps(t, &x);
                     CHECK(ps == law.base_ps + law.slope_ps * (int64_t)(probe[p] - law.lo));
                     kw_steptime_decode(t, b, probe[p], &same);
-                    CHECK(same.lo == law.lo && same.hi == law.hi && same.base_ps == law.base_ps && same.slope_ps == law.slope_ps);
+                    CHECK(same.lo == law.lo && same.hi == law.hi && same.base_ps == law.base_ps &&
+                          same.slope_ps == law.slope_ps);
                 }
                 laws++;
                 if (law.hi >= end) break;
@@ -275,7 +284,9 @@ static void the_tables_are_copied(void)
     random_tables(&s);
     struct kw_steptime *t = compile(&s.t, last_row(&s) + 3, MAX_TOKENS);
     if (!t) return;
-    struct kw_step x = { .n_decode = 1, .decode_context = 1000, .n_chunks = 1, .prefill_tokens = 100, .prefill_pairs2 = 10000 };
+    struct kw_step x = {
+        .n_decode = 1, .decode_context = 1000, .n_chunks = 1, .prefill_tokens = 100, .prefill_pairs2 = 10000
+    };
     int64_t ps = kw_steptime_ps(t, &x);
     memset(&s, 0xff, sizeof s);
     CHECK(kw_steptime_ps(t, &x) == ps);
@@ -300,8 +311,8 @@ static void negative_and_unbounded_times_are_refused(void)
     const double value[] = { -1e-3, -1e-9, NAN, INFINITY, -INFINITY, 2000, 1e300, DBL_MAX };
     const int values = sizeof value / sizeof *value;
     do random_tables(&good);
-    while (good.t.dense.n < 3 || good.t.head.n < 3 || good.t.prefill_attn.n < 3 || good.t.comm.n < 3 || good.t.n_decode_rows < 3 ||
-           good.row[1].n < 3);
+    while (good.t.dense.n < 3 || good.t.head.n < 3 || good.t.prefill_attn.n < 3 || good.t.comm.n < 3 ||
+           good.t.n_decode_rows < 3 || good.row[1].n < 3);
     CHECK(!refused(&good.t, last_row(&good), MAX_TOKENS));
     for (int v = 0; v < values; v++) {
         for (int place = 0; place < 7; place++) {
@@ -312,10 +323,14 @@ static void negative_and_unbounded_times_are_refused(void)
             bad.t.decode = bad.row;
             bad.t.decode_batch = bad.batch;
             const char *what[] = { "fixed_s", "dense", "head", "prefill_attn", "comm", "decode", "prefill_token_s" };
-            if (place == 0) bad.t.fixed_s = value[v] < 0 ? 10 * value[v] - 1 : value[v]; /* so that the sum is negative, too */
-            else if (place < 5) curve[place - 1]->y[1] = value[v] < 0 ? 10 * value[v] - 1 : value[v];
-            else if (place == 5) bad.row[1].y[1] = value[v] < 0 ? 10 * value[v] - 1 : value[v];
-            else bad.t.prefill_token_s = value[v] < 0 ? 10 * value[v] - 1 : value[v];
+            if (place == 0)
+                bad.t.fixed_s = value[v] < 0 ? 10 * value[v] - 1 : value[v]; /* so that the sum is negative, too */
+            else if (place < 5)
+                curve[place - 1]->y[1] = value[v] < 0 ? 10 * value[v] - 1 : value[v];
+            else if (place == 5)
+                bad.row[1].y[1] = value[v] < 0 ? 10 * value[v] - 1 : value[v];
+            else
+                bad.t.prefill_token_s = value[v] < 0 ? 10 * value[v] - 1 : value[v];
             bool said_no = refused(&bad.t, last_row(&good), MAX_TOKENS);
             /* a knot beyond every context or token count that can be asked for need not be refused for being large */
             bool out_of_range = place < 5 && place > 0 && isfinite(value[v]) && curve[place - 1]->x[1] > MAX_TOKENS;
@@ -346,13 +361,20 @@ static void malformed_curves_are_refused(void)
     }
 }
 
-/* Falling slopes are measurements' right as long as no time in range is negative; "in range" is what compile was told. */
+/* Falling slopes are measurements' right as long as no time in range is negative; "in range" is what compile was told.
+ */
 static void range_is_what_was_asked_for(void)
 {
     double x[] = { 0, 100 }, y[] = { 0.02, 0.01 }, zero[] = { 0, 0 }, one[] = { 1 };
     struct kw_curve none = { 1, zero, zero }, falling = { 2, x, y };
-    struct kw_step_tables t = { .fixed_s = 0.001, .dense = falling, .head = none, .n_decode_rows = 1, .decode_batch = one,
-                                .decode = &none, .prefill_attn = none, .comm = none };
+    struct kw_step_tables t = { .fixed_s = 0.001,
+                                .dense = falling,
+                                .head = none,
+                                .n_decode_rows = 1,
+                                .decode_batch = one,
+                                .decode = &none,
+                                .prefill_attn = none,
+                                .comm = none };
     CHECK(!refused(&t, 8, 150)); /* 0.01 - 50 * 1e-4 is still 5 ms */
     CHECK(refused(&t, 8, 400));  /* -20 ms */
     t.dense = none;
@@ -402,7 +424,8 @@ static void constant_is_constant(void)
     if (!t) return;
     for (uint32_t b = 1; b < 5000; b = b * 3 + 1) {
         struct kw_decode_law law;
-        struct kw_step decode = decode_step(b, (uint64_t)b * b * 7), prefill = { .n_chunks = 1, .prefill_tokens = b, .prefill_pairs2 = b * (uint64_t)b };
+        struct kw_step decode = decode_step(b, (uint64_t)b * b * 7),
+                       prefill = { .n_chunks = 1, .prefill_tokens = b, .prefill_pairs2 = b * (uint64_t)b };
         struct kw_step mixed = prefill;
         mixed.n_decode = b;
         mixed.decode_context = b;
@@ -410,7 +433,8 @@ static void constant_is_constant(void)
         CHECK(kw_steptime_ps(t, &prefill) == 987654321);
         CHECK(kw_steptime_ps(t, &mixed) == 987654321);
         kw_steptime_decode(t, b, decode.decode_context, &law);
-        CHECK(law.lo <= decode.decode_context && decode.decode_context < law.hi && law.base_ps == 123456789 && law.slope_ps == 0);
+        CHECK(law.lo <= decode.decode_context && decode.decode_context < law.hi && law.base_ps == 123456789 &&
+              law.slope_ps == 0);
     }
     kw_steptime_delete(t);
     CHECK(kw_steptime_constant(&t, 0, 1, &err) == KW_ERANGE);

@@ -1,18 +1,31 @@
-/* The two replays of validate, by the fleet's replica and by hand over the scheduler, give the same times; its statistics. */
+/* The two replays of validate, by the fleet's replica and by hand over the scheduler, give the same times; its
+ * statistics. */
 #include "calibrate/validate/validate.c"
 #include "tests/check.h"
 
-static double at[] = { 0, 1, 4096 }, dense[] = { 3e-3, 3.1e-3, 40e-3 }, seqs[] = { 0, 1 }, head[] = { 0, 2e-6 }, zero[] = { 0 };
-static double sum[] = { 0, 1e6 }, decode[] = { 0, 30e-3 }, pairs[] = { 0, 1e8 }, attn[] = { 1e-4, 0.5 }, batch[] = { 1 };
+static double at[] = { 0, 1, 4096 }, dense[] = { 3e-3, 3.1e-3, 40e-3 }, seqs[] = { 0, 1 }, head[] = { 0, 2e-6 },
+              zero[] = { 0 };
+static double sum[] = { 0, 1e6 }, decode[] = { 0, 30e-3 }, pairs[] = { 0, 1e8 }, attn[] = { 1e-4, 0.5 },
+              batch[] = { 1 };
 static struct kw_curve row = { 2, sum, decode };
 
-static const struct kw_sched_config limits = { .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 256, .max_num_seqs = 16,
-                                               .max_model_len = 512, .block_size = 16, .num_blocks = 60 };
+static const struct kw_sched_config limits = { .policy = KW_SCHED_VLLM,
+                                               .max_num_batched_tokens = 256,
+                                               .max_num_seqs = 16,
+                                               .max_model_len = 512,
+                                               .block_size = 16,
+                                               .num_blocks = 60 };
 
 static struct kw_profile profile(void)
 {
-    return (struct kw_profile){ .tables = { .fixed_s = 50e-6, .dense = { 3, at, dense }, .head = { 2, seqs, head }, .n_decode_rows = 1,
-        .decode_batch = batch, .decode = &row, .prefill_attn = { 2, pairs, attn }, .comm = { 1, zero, zero } } };
+    return (struct kw_profile){ .tables = { .fixed_s = 50e-6,
+                                            .dense = { 3, at, dense },
+                                            .head = { 2, seqs, head },
+                                            .n_decode_rows = 1,
+                                            .decode_batch = batch,
+                                            .decode = &row,
+                                            .prefill_attn = { 2, pairs, attn },
+                                            .comm = { 1, zero, zero } } };
 }
 
 static void both_replays_agree(void)
@@ -77,15 +90,20 @@ static void batches_over_time_add_up(void)
 
 static void verdicts(void)
 {
-    const struct { double sim; enum kw_verdict want; } rows[] = {
-        { 1.029, KW_WITHIN }, { 0.971, KW_WITHIN }, { 1.04, KW_INSIDE }, { 0.9, KW_INSIDE }, { 1.06, KW_MISSES }, { 0.89, KW_MISSES } };
+    const struct {
+        double sim;
+        enum kw_verdict want;
+    } rows[] = { { 1.029, KW_WITHIN }, { 0.971, KW_WITHIN }, { 1.04, KW_INSIDE },
+                 { 0.9, KW_INSIDE },   { 1.06, KW_MISSES },  { 0.89, KW_MISSES } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct kw_validated_figure f = { .sim_run_s = { rows[i].sim * 1.05, rows[i].sim * 0.9, rows[i].sim }, .run_s = { 1.05, 0.9, 1 } };
+        struct kw_validated_figure f = { .sim_run_s = { rows[i].sim * 1.05, rows[i].sim * 0.9, rows[i].sim },
+                                         .run_s = { 1.05, 0.9, 1 } };
         judge(&f, 3);
         CHECK(f.engine_s == 1 && f.low_s == 0.9 && f.high_s == 1.05);
         CHECK(f.verdict == rows[i].want);
     }
-    /* A machine of three speeds, each run with a profile of its own: 10 % off in two of three, whatever the medians say. */
+    /* A machine of three speeds, each run with a profile of its own: 10 % off in two of three, whatever the medians
+     * say. */
     struct kw_validated_figure turns = { .run_s = { 2, 1, 4 }, .sim_run_s = { 2, 1.1, 4.4 } };
     judge(&turns, 3);
     CHECK(turns.engine_s == 2 && turns.sim_s == 2 && turns.verdict == KW_INSIDE);
@@ -115,15 +133,18 @@ static void cold_steps_are_judged_as_such(void)
     struct kw_error err = { "" };
     p.tables.cold = (struct kw_step_cold){ 2, { { 10e-3, 1e-3 }, { 20e-3, 3e-3 } }, 1e-3 };
     CHECK(steptime_of(&steps, &p, &limits, &err) == KW_OK);
-    struct kw_served_step s[] = { { .n_chunks = 1, .prefill_tokens = 50, .prefill_pairs2 = 2500, .running = 1 },
-                                  { .n_decode = 1, .decode_context = 51, .running = 1 },
-                                  { .n_decode = 1, .decode_context = 51, .running = 0, .begin = 7000000, .wall_ns = 1000000 },
-                                  { .n_decode = 1, .decode_context = 51, .running = 1, .begin = 23000000 } };
+    struct kw_served_step s[] = {
+        { .n_chunks = 1, .prefill_tokens = 50, .prefill_pairs2 = 2500, .running = 1 },
+        { .n_decode = 1, .decode_context = 51, .running = 1 },
+        { .n_decode = 1, .decode_context = 51, .running = 0, .begin = 7000000, .wall_ns = 1000000 },
+        { .n_decode = 1, .decode_context = 51, .running = 1, .begin = 23000000 }
+    };
     double settled = profile_device_s(s, 2, steps, &p.tables);
     CHECK_NEAR(profile_device_s(s, 1, steps, &p.tables) - settled, 1e-3, 1e-9);
     CHECK_NEAR(profile_device_s(s, 3, steps, &p.tables) - settled, 2e-3, 1e-9); /* idle for 15 ms */
     struct kw_step first = batch_of(s);
-    CHECK_NEAR(profile_device_s(s, 0, steps, &p.tables), (double)kw_steptime_ps(steps, &first) * 1e-12 - host_of(&p.tables, &first) + 3e-3, 1e-9);
+    CHECK_NEAR(profile_device_s(s, 0, steps, &p.tables),
+               (double)kw_steptime_ps(steps, &first) * 1e-12 - host_of(&p.tables, &first) + 3e-3, 1e-9);
     kw_steptime_delete(steps);
 }
 

@@ -1,8 +1,8 @@
 /* fp8_trace FOLDER synthetic|files BACKEND OUT ID... - one batch of prompt tokens through the engine in fp8, and what
- * tests/engine/fp8.py needs to follow it: every row that a linear layer quantised (its length, fp32 values, scale, E4M3 codes)
- * in the order in which that happened, then K and V as the cache holds them ([layer][K, V][token][kv_head][head_dim] as
- * fp32), then the logits of every token. Exit status 77: this machine lacks the kernels that KEEPWARM_CPU asks for. The
- * linker puts __wrap_kw_fp8_quantise in the place of kw_fp8_quantise (Makefile). */
+ * tests/engine/fp8.py needs to follow it: every row that a linear layer quantised (its length, fp32 values, scale, E4M3
+ * codes) in the order in which that happened, then K and V as the cache holds them ([layer][K,
+ * V][token][kv_head][head_dim] as fp32), then the logits of every token. Exit status 77: this machine lacks the kernels
+ * that KEEPWARM_CPU asks for. The linker puts __wrap_kw_fp8_quantise in the place of kw_fp8_quantise (Makefile). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,23 +1,23 @@
-/* tests/engine/reference_scheduler.h - the scheduler of engine/scheduler/scheduler.h written the slow, obvious way, to be compared with it
- * and to be read first. Every step walks over every running sequence; every KV block is an object with a count of users;
- * the free queue is an array. No sums are kept, nothing is jumped over, nothing is allocated.
+/* tests/engine/reference_scheduler.h - the scheduler of engine/scheduler/scheduler.h written the slow, obvious way, to
+ * be compared with it and to be read first. Every step walks over every running sequence; every KV block is an object
+ * with a count of users; the free queue is an array. No sums are kept, nothing is jumped over, nothing is allocated.
  *
  * Semantics: vLLM V1 as of 0.19 (v1/core/sched/scheduler.py schedule(), v1/core/kv_cache_manager.py allocate_slots(),
- * v1/core/block_pool.py), synchronous scheduling, one KV group, no speculation. In vLLM's words there is no prefill and no
- * decode: a sequence has `tokens` known tokens (prompt + generated) of which `computed` are in the KV cache, and a step
- * hands it min(tokens - computed, budget left) more. Once all are computed the step yields the next token.
+ * v1/core/block_pool.py), synchronous scheduling, one KV group, no speculation. In vLLM's words there is no prefill and
+ * no decode: a sequence has `tokens` known tokens (prompt + generated) of which `computed` are in the KV cache, and a
+ * step hands it min(tokens - computed, budget left) more. Once all are computed the step yields the next token.
  *
  * What decides the corner cases:
  *  - Hits are looked up at each admission, the resumed ones included, in whole blocks from the front, over at most
  *    tokens - 1 tokens: the last token is always computed, since its logits are needed.
- *  - A block gets its hash when the step that fills it is decided, not when it is done: a second sequence admitted in the
- *    same step already hits it.
- *  - Where this is not vLLM: a block that is filled while the cache has its content already (the recomputed last block of a
- *    fully cached prompt; with static also whole prefixes) is a copy, and it and the blocks after it are the sequence's own
- *    until it has to come back without any of them. vLLM gives the copy the same hash; a look-up takes the one that got it
- *    first, so there the copy serves hits once the first is evicted.
- *  - A sequence gives its blocks back last block first, each to the end of the free queue; blocks are taken from the front
- *    and lose their hash then. So the least recently freed goes first, and of one sequence the tail before the head.
+ *  - A block gets its hash when the step that fills it is decided, not when it is done: a second sequence admitted in
+ * the same step already hits it.
+ *  - Where this is not vLLM: a block that is filled while the cache has its content already (the recomputed last block
+ * of a fully cached prompt; with static also whole prefixes) is a copy, and it and the blocks after it are the
+ * sequence's own until it has to come back without any of them. vLLM gives the copy the same hash; a look-up takes the
+ * one that got it first, so there the copy serves hits once the first is evicted.
+ *  - A sequence gives its blocks back last block first, each to the end of the free queue; blocks are taken from the
+ * front and lose their hash then. So the least recently freed goes first, and of one sequence the tail before the head.
  *  - Hit blocks that nobody uses are still in the free queue, so they count as blocks to be found (`evictable` below).
  */
 #ifndef KW_TESTS_REFERENCE_SCHEDULER_H
@@ -26,10 +26,14 @@
 #include <string.h>
 #include "engine/scheduler/scheduler.h"
 
-enum { REF_SEQS = 64, REF_BLOCKS = 512, REF_NONE = -1 }; /* a case has at most so many requests, a replica so many blocks */
+enum {
+    REF_SEQS = 64,
+    REF_BLOCKS = 512,
+    REF_NONE = -1
+}; /* a case has at most so many requests, a replica so many blocks */
 
-/* Names the content of a full block and of all before it: the trace's hashes up to it, mixed into one number as vLLM chains
- * them, and its place within the last one; or a sequence's own and the block's place in it. */
+/* Names the content of a full block and of all before it: the trace's hashes up to it, mixed into one number as vLLM
+ * chains them, and its place within the last one; or a sequence's own and the block's place in it. */
 struct ref_hash {
     uint64_t owner; /* 0: content the trace names; else sequence + 1, content nobody else can have */
     uint64_t chain;
@@ -123,15 +127,16 @@ static inline struct ref_hash ref_own_hash(const struct ref_sched *s, const stru
     return (struct ref_hash){ (uint64_t)(q - s->seq) + 1, 0, i };
 }
 
-/* The name of the content of block i of a sequence. The trace names whole prompt blocks as far as its hashes reach; a block
- * with generated tokens, or prompt beyond the hashes, is the sequence's own. */
+/* The name of the content of block i of a sequence. The trace names whole prompt blocks as far as its hashes reach; a
+ * block with generated tokens, or prompt beyond the hashes, is the sequence's own. */
 static inline struct ref_hash ref_hash_of(const struct ref_sched *s, const struct ref_seq *q, uint32_t i)
 {
     uint32_t first = i * s->c.block_size, end = first + s->c.block_size;
     if (!q->r.hash || end > q->r.prompt || first / q->r.hash_block >= q->r.n_hash) return ref_own_hash(s, q, i);
     uint64_t chain = 0;
     for (uint32_t h = 0; h <= first / q->r.hash_block; h++) {
-        chain = (chain + q->r.hash[h] + 1) * 0x9e3779b97f4a7c15u; /* any good mix will do: 64 bits do not collide here */
+        chain =
+            (chain + q->r.hash[h] + 1) * 0x9e3779b97f4a7c15u; /* any good mix will do: 64 bits do not collide here */
         chain = (chain ^ chain >> 32) * 0xd6e8feb86659fd93u;
         chain ^= chain >> 29;
     }
@@ -156,8 +161,10 @@ static inline uint32_t ref_find_hits(const struct ref_sched *s, const struct ref
     if (!s->c.prefix_caching) return 0;
     for (; n < most; n++) {
         int b = ref_find_block(s, ref_own_hash(s, q, n));
-        if (b != REF_NONE) *own = true;
-        else if (!*own) b = ref_find_block(s, ref_hash_of(s, q, n));
+        if (b != REF_NONE)
+            *own = true;
+        else if (!*own)
+            b = ref_find_block(s, ref_hash_of(s, q, n));
         if (b == REF_NONE) break;
         hit[n] = (uint32_t)b;
     }
@@ -236,11 +243,11 @@ static inline void ref_preempt_newest(struct ref_sched *s, struct ref_batch *b)
     b->preempted[b->n_preempted++] = q->r.id;
 }
 
-/* The running sequences, oldest first: each gets what it still has to compute, at most the budget. When there is no block
- * for one, the newest leave until there is, it itself at the latest. */
+/* The running sequences, oldest first: each gets what it still has to compute, at most the budget. When there is no
+ * block for one, the newest leave until there is, it itself at the latest. */
 static inline void ref_schedule_running(struct ref_sched *s, struct ref_batch *b, uint32_t *budget)
 {
-    for (uint32_t at = 0; at < s->n_running && *budget > 0; at++) {
+    for (uint32_t at = 0; at<s->n_running && * budget> 0; at++) {
         struct ref_seq *q = &s->seq[s->running[at]];
         uint32_t left = ref_tokens(q) - q->computed, len = left < *budget ? left : *budget;
         while (at < s->n_running && !ref_grow(s, q, q->computed + len)) ref_preempt_newest(s, b);
@@ -253,7 +260,8 @@ static inline void ref_schedule_running(struct ref_sched *s, struct ref_batch *b
 
 /* How much of a prompt must be possible for it to be admitted, and how many blocks it then gets. */
 enum ref_admission {
-    REF_CHUNK, /* as much as the budget allows, at least a token; blocks for that (reserve_full_prompt: for all, as a test) */
+    REF_CHUNK, /* as much as the budget allows, at least a token; blocks for that (reserve_full_prompt: for all, as a
+                  test) */
     REF_WHOLE, /* all of it in this step; one longer than a whole budget then has the step for itself */
     REF_SEAT   /* nothing is computed yet, but it gets its blocks for all of it */
 };
@@ -296,13 +304,14 @@ static inline bool ref_admit_head(struct ref_sched *s, struct ref_batch *b, uint
 
 static inline void ref_admit(struct ref_sched *s, struct ref_batch *b, uint32_t *budget, enum ref_admission how)
 {
-    while (s->n_waiting > 0 && *budget > 0 && ref_admit_head(s, b, budget, how)) {}
+    while (s->n_waiting > 0 && *budget > 0 && ref_admit_head(s, b, budget, how)) {
+    }
 }
 
 /* Prompts of running sequences only, oldest first; their blocks are there already. */
 static inline void ref_schedule_prompts(struct ref_sched *s, struct ref_batch *b, uint32_t *budget)
 {
-    for (uint32_t at = 0; at < s->n_running && *budget > 0; at++) {
+    for (uint32_t at = 0; at<s->n_running && * budget> 0; at++) {
         struct ref_seq *q = &s->seq[s->running[at]];
         uint32_t left = ref_tokens(q) - q->computed, len = left < *budget ? left : *budget;
         if (!q->prefilling) continue;
@@ -372,10 +381,12 @@ static inline void ref_init(struct ref_sched *s, const struct kw_sched_config *c
     for (uint32_t b = 0; b < c->num_blocks; b++) ref_append(s->free, &s->n_free, b);
 }
 
-/* Whether it can ever run: its last output token is never computed, so it needs blocks for one token less than it has. */
+/* Whether it can ever run: its last output token is never computed, so it needs blocks for one token less than it has.
+ */
 static inline bool ref_accepts(const struct ref_sched *s, const struct kw_sched_request *r)
 {
-    return r->prompt + r->output <= s->c.max_model_len && ref_blocks_for(s, r->prompt + r->output - 1) <= s->c.num_blocks;
+    return r->prompt + r->output <= s->c.max_model_len &&
+           ref_blocks_for(s, r->prompt + r->output - 1) <= s->c.num_blocks;
 }
 
 static inline uint32_t ref_add(struct ref_sched *s, const struct kw_sched_request *r)

@@ -1,5 +1,5 @@
-/* tests/engine/scheduler_walk.h - one workload walked through by three schedulers: the reference and the real one step by step, the
- * real one by jumps. Every step, state and jump is compared; the verdict names the first difference. */
+/* tests/engine/scheduler_walk.h - one workload walked through by three schedulers: the reference and the real one step
+ * by step, the real one by jumps. Every step, state and jump is compared; the verdict names the first difference. */
 #ifndef KW_TESTS_SCHEDULER_WALK_H
 #define KW_TESTS_SCHEDULER_WALK_H
 #include <inttypes.h>
@@ -40,7 +40,8 @@ static void print_batch(FILE *f, const char *who, const struct batch *x)
         const struct ref_chunk *c = &x->b.chunk[i];
         fprintf(f, " chunk %" PRIu64 "[%" PRIu32 "+%" PRIu32 "%s]", c->id, c->past, c->len, c->last ? " last" : "");
     }
-    fprintf(f, " prefill %" PRIu32 "/%" PRIu64 " free %" PRIu32 "\n", x->b.prefill_tokens, x->b.prefill_pairs2, x->free_decided);
+    fprintf(f, " prefill %" PRIu32 "/%" PRIu64 " free %" PRIu32 "\n", x->b.prefill_tokens, x->b.prefill_pairs2,
+            x->free_decided);
 }
 
 static void print_after(FILE *f, const char *who, const struct after *x)
@@ -48,8 +49,8 @@ static void print_after(FILE *f, const char *who, const struct after *x)
     fprintf(f, "    %-9s ->", who);
     print_ids(f, "first", x->d.first, x->d.n_first);
     print_ids(f, "finished", x->d.finished, x->d.n_finished);
-    fprintf(f, " free %" PRIu32 " running %" PRIu32 " waiting %" PRIu32 " (%" PRIu64 " tokens)\n", x->free, x->running, x->waiting,
-            x->waiting_tokens);
+    fprintf(f, " free %" PRIu32 " running %" PRIu32 " waiting %" PRIu32 " (%" PRIu64 " tokens)\n", x->free, x->running,
+            x->waiting, x->waiting_tokens);
 }
 
 /* The first field in which two batches differ, NULL when none does. */
@@ -93,7 +94,8 @@ static const char *after_differs(const struct after *a, const struct after *b)
     return NULL;
 }
 
-/* ------------------------------------------------------------------------------------------------ the two schedulers */
+/* ------------------------------------------------------------------------------------------------ the two schedulers
+ */
 
 static void ref_look(struct ref_sched *s, struct batch *x)
 {
@@ -148,7 +150,8 @@ static void real_state(const struct kw_sched *s, struct after *x)
     x->waiting_tokens = kw_sched_waiting_tokens(s);
 }
 
-/* ------------------------------------------------------------------------------------------------ a case and its run */
+/* ------------------------------------------------------------------------------------------------ a case and its run
+ */
 
 struct request {
     uint32_t prompt, output, n_hash, hash_block;
@@ -157,14 +160,14 @@ struct request {
     uint64_t hash[HASHES];
 };
 
-struct tested { /* one workload on one replica */
+struct tested {    /* one workload on one replica */
     uint64_t seed; /* of the jump lengths, and what to give the program to see the case again */
     struct kw_sched_config c;
     uint32_t n;
     struct request r[REF_SEQS];
 };
 
-struct verdict { /* "" when the real scheduler did as the reference */
+struct verdict {    /* "" when the real scheduler did as the reference */
     char what[800]; /* holds a kw_error and who said it */
     uint32_t step;
 };
@@ -185,13 +188,18 @@ static uint32_t below(uint64_t *state, uint32_t n)
 static struct kw_sched_request as_request(const struct tested *t, uint32_t i)
 {
     const struct request *r = &t->r[i];
-    return (struct kw_sched_request){ .id = 100 + i, .prompt = r->prompt, .output = r->output,
-                                      .hash = r->with_hash ? r->hash : NULL, .n_hash = r->with_hash ? r->n_hash : 0,
+    return (struct kw_sched_request){ .id = 100 + i,
+                                      .prompt = r->prompt,
+                                      .output = r->output,
+                                      .hash = r->with_hash ? r->hash : NULL,
+                                      .n_hash = r->with_hash ? r->n_hash : 0,
                                       .hash_block = r->with_hash ? r->hash_block : 0 };
 }
 
 /* What the cases of a run have exercised, so that agreement on nothing is noticed. */
-static struct coverage { uint64_t preempted, hit_chunks, cut_chunks, long_jumps, cancelled, refused, resumed_hits; } covered;
+static struct coverage {
+    uint64_t preempted, hit_chunks, cut_chunks, long_jumps, cancelled, refused, resumed_hits;
+} covered;
 
 /* Three schedulers walk through one case: the reference and `one` step by step, `jump` by jumps of random length. */
 struct walk {
@@ -199,12 +207,12 @@ struct walk {
     struct ref_sched ref;
     struct kw_sched *one, *jump;
     uint32_t slot_one[REF_SEQS], slot_jump[REF_SEQS], index[REF_SEQS]; /* per request; index: in ref.seq */
-    bool there[REF_SEQS];     /* added and neither finished nor cancelled */
-    bool added[REF_SEQS], added_jump[REF_SEQS]; /* add was called: in ref and one; in jump */
-    uint32_t now, jump_now;   /* steps taken by ref and one; by jump, which may be ahead */
+    bool there[REF_SEQS];                                              /* added and neither finished nor cancelled */
+    bool added[REF_SEQS], added_jump[REF_SEQS];                        /* add was called: in ref and one; in jump */
+    uint32_t now, jump_now; /* steps taken by ref and one; by jump, which may be ahead */
     struct ref_done jump_done;
-    bool jump_in_flight;      /* jump_done awaits the step before jump_now */
-    uint64_t claim;           /* what jumpable said at the previous step if no event came since; 0: nothing to hold it to */
+    bool jump_in_flight; /* jump_done awaits the step before jump_now */
+    uint64_t claim;      /* what jumpable said at the previous step if no event came since; 0: nothing to hold it to */
     uint64_t rng;
     struct verdict *v;
 };
@@ -244,7 +252,8 @@ static bool arrive(struct walk *w, uint32_t until)
         w->added[i] = true;
         bool accepts = ref_accepts(&w->ref, &q);
         enum kw_status st = kw_sched_add(w->one, &q, &w->slot_one[i], &err);
-        if (st != (accepts ? KW_OK : KW_ERANGE)) return fail(w, "one", accepts ? err.msg : "add accepts what can never run");
+        if (st != (accepts ? KW_OK : KW_ERANGE))
+            return fail(w, "one", accepts ? err.msg : "add accepts what can never run");
         covered.refused += !accepts;
         if (!accepts) continue;
         w->index[i] = ref_add(&w->ref, &q);
@@ -266,7 +275,8 @@ static bool arrive_jump(struct walk *w, uint32_t until)
     return true;
 }
 
-/* No request that is added now can be in the next batch: what jumpable said stays true (engine/scheduler/scheduler.h at add). */
+/* No request that is added now can be in the next batch: what jumpable said stays true (engine/scheduler/scheduler.h at
+ * add). */
 static bool newcomers_must_wait(const struct walk *w, const struct kw_sched *s)
 {
     return w->t->c.policy == KW_SCHED_STATIC || kw_sched_waiting(s) > 0 || kw_sched_running(s) == w->t->c.max_num_seqs;
@@ -299,8 +309,8 @@ static void count_coverage(const struct walk *w, const struct ref_batch *b)
     }
 }
 
-/* Everything one can ask about the sequences still there; with block tables also that no block is in two places unless its
- * content is the same, and that every block is either in use or free. */
+/* Everything one can ask about the sequences still there; with block tables also that no block is in two places unless
+ * its content is the same, and that every block is either in use or free. */
 static bool same_sequences(struct walk *w, struct kw_sched *s, const uint32_t *slot, const char *who)
 {
     static uint32_t user[REF_BLOCKS]; /* request + 1 that was seen with the block */
@@ -325,8 +335,10 @@ static bool same_sequences(struct walk *w, struct kw_sched *s, const uint32_t *s
                 in_use++;
                 continue;
             }
-            struct ref_hash x = ref_hash_of(&w->ref, q, b), y = ref_hash_of(&w->ref, &w->ref.seq[w->index[user[id[b]] - 1]], b);
-            if (user[id[b]] == i + 1 || !w->t->c.prefix_caching || x.owner || y.owner || x.chain != y.chain || x.part != y.part)
+            struct ref_hash x = ref_hash_of(&w->ref, q, b),
+                            y = ref_hash_of(&w->ref, &w->ref.seq[w->index[user[id[b]] - 1]], b);
+            if (user[id[b]] == i + 1 || !w->t->c.prefix_caching || x.owner || y.owner || x.chain != y.chain ||
+                x.part != y.part)
                 return fail(w, who, "a block is in two sequences of different content");
         }
     }
@@ -347,8 +359,10 @@ static bool same_tables(struct walk *w)
     for (uint32_t i = 0; i < w->t->n; i++) {
         uint32_t n, m;
         if (!w->there[i] || !w->t->c.block_tables) continue;
-        const uint32_t *a = kw_sched_blocks(w->one, w->slot_one[i], &n), *b = kw_sched_blocks(w->jump, w->slot_jump[i], &m);
-        if (n != m || (n && memcmp(a, b, n * sizeof *a))) return fail(w, "jump", "block table differs from single steps'");
+        const uint32_t *a = kw_sched_blocks(w->one, w->slot_one[i], &n),
+                       *b = kw_sched_blocks(w->jump, w->slot_jump[i], &m);
+        if (n != m || (n && memcmp(a, b, n * sizeof *a)))
+            return fail(w, "jump", "block table differs from single steps'");
     }
     return true;
 }
@@ -359,7 +373,8 @@ static bool claim_holds(struct walk *w, const struct batch *x, bool last_finishe
     bool goes_on = x->any && !last_finished && x->b.n_preempted == 0 && x->b.n_chunks == 0;
     if (w->claim == 1 && goes_on) return fail(w, "one", "jumpable said 1 but the step after is the same");
     if (w->claim > 1 && !goes_on) return fail(w, "one", "jumpable said more steps than stay the same");
-    if (w->claim > 1 && kw_sched_jumpable(w->one) != w->claim - 1) return fail(w, "one", "jumpable is not one less a step later");
+    if (w->claim > 1 && kw_sched_jumpable(w->one) != w->claim - 1)
+        return fail(w, "one", "jumpable is not one less a step later");
     return true;
 }
 
@@ -416,13 +431,16 @@ static bool walk_on(struct walk *w, FILE *show)
             if (kw_sched_jumpable(w->jump) != k) return fail(w, "jump", "jumpable differs from the one stepped singly");
             uint64_t most = k, until = next_cancel(w) - w->now;
             if (most > until) most = until;
-            bool blind = below(&w->rng, 2) && newcomers_must_wait(w, w->jump); /* jump over arrivals, added beforehand */
+            bool blind =
+                below(&w->rng, 2) && newcomers_must_wait(w, w->jump); /* jump over arrivals, added beforehand */
             until = next_arrival(w, w->added_jump) - w->now;
             if (most > until && !blind) most = until;
             uint64_t steps = below(&w->rng, 4) ? most : 1 + draw(&w->rng) % most;
             if ((blind || (steps == 1 && below(&w->rng, 2))) && !arrive_jump(w, w->now + (uint32_t)steps)) return false;
-            if (steps == 1 && below(&w->rng, 2)) kw_sched_commit(w->jump, &done);
-            else kw_sched_advance(w->jump, steps, &done);
+            if (steps == 1 && below(&w->rng, 2))
+                kw_sched_commit(w->jump, &done);
+            else
+                kw_sched_advance(w->jump, steps, &done);
             real_done(w->jump, &done, &w->jump_done);
             w->jump_now = w->now + (uint32_t)steps;
             covered.long_jumps += steps > 1;
@@ -477,8 +495,10 @@ static uint32_t run_case(const struct tested *t, struct verdict *v, FILE *show)
     w.v = v;
     w.rng = t->seed;
     ref_init(&w.ref, &t->c);
-    if (kw_sched_new(&w.one, &t->c, &err) || kw_sched_new(&w.jump, &t->c, &err)) fail(&w, "new", err.msg);
-    else walk_on(&w, show);
+    if (kw_sched_new(&w.one, &t->c, &err) || kw_sched_new(&w.jump, &t->c, &err))
+        fail(&w, "new", err.msg);
+    else
+        walk_on(&w, show);
     kw_sched_delete(w.one);
     kw_sched_delete(w.jump);
     return w.now;
@@ -488,14 +508,16 @@ static void print_case(FILE *f, const struct tested *t)
 {
     static const char *policy[] = { "vllm", "prefill_first", "sarathi", "static" };
     const struct kw_sched_config *c = &t->c;
-    fprintf(f, "  %s budget %" PRIu32 " seqs %" PRIu32 " model_len %" PRIu32 " block %" PRIu32 " blocks %" PRIu32 "%s%s%s\n",
-            policy[c->policy], c->max_num_batched_tokens, c->max_num_seqs, c->max_model_len, c->block_size, c->num_blocks,
-            c->prefix_caching ? " prefix_caching" : "", c->reserve_full_prompt ? " reserve_full_prompt" : "",
-            c->block_tables ? " block_tables" : "");
+    fprintf(f,
+            "  %s budget %" PRIu32 " seqs %" PRIu32 " model_len %" PRIu32 " block %" PRIu32 " blocks %" PRIu32
+            "%s%s%s\n",
+            policy[c->policy], c->max_num_batched_tokens, c->max_num_seqs, c->max_model_len, c->block_size,
+            c->num_blocks, c->prefix_caching ? " prefix_caching" : "",
+            c->reserve_full_prompt ? " reserve_full_prompt" : "", c->block_tables ? " block_tables" : "");
     for (uint32_t i = 0; i < t->n; i++) {
         const struct request *r = &t->r[i];
-        fprintf(f, "  request %" PRIu32 ": at step %" PRIu32 ", prompt %" PRIu32 ", output %" PRIu32, 100 + i, r->arrives, r->prompt,
-                r->output);
+        fprintf(f, "  request %" PRIu32 ": at step %" PRIu32 ", prompt %" PRIu32 ", output %" PRIu32, 100 + i,
+                r->arrives, r->prompt, r->output);
         if (r->cancelled) fprintf(f, ", cancelled before step %" PRIu32, r->cancelled);
         if (r->with_hash && c->prefix_caching) {
             fprintf(f, ", a hash per %" PRIu32 " tokens:", r->hash_block);

@@ -1,6 +1,6 @@
-/* tests/engine/test_async.c - steps ahead: batch k + 1 is decided and submitted while k runs. Nothing may change but the time:
- * tokens are those of one step after another, decisions those the simulator makes. The backend is the CPU's behind a queue:
- * a batch is computed when it is waited for, so whatever is used too early is rubbish. */
+/* tests/engine/test_async.c - steps ahead: batch k + 1 is decided and submitted while k runs. Nothing may change but
+ * the time: tokens are those of one step after another, decisions those the simulator makes. The backend is the CPU's
+ * behind a queue: a batch is computed when it is waited for, so whatever is used too early is rubbish. */
 #define _POSIX_C_SOURCE 200809L
 #include "engine/engine.h"
 #include "sim/core/rng.h"
@@ -31,7 +31,8 @@ static void *copy(const void *p, size_t bytes)
     return c;
 }
 
-static enum kw_status late_submit(struct kw_backend *b, const struct kw_batch *t, struct kw_result *out, struct kw_error *err)
+static enum kw_status late_submit(struct kw_backend *b, const struct kw_batch *t, struct kw_result *out,
+                                  struct kw_error *err)
 {
     (void)b;
     late.batches++;
@@ -112,7 +113,10 @@ struct lines { /* what the requests got */
 };
 
 static uint64_t rng;
-static uint32_t rnd(uint32_t n) { return (uint32_t)(kw_mix64(++rng) % n); }
+static uint32_t rnd(uint32_t n)
+{
+    return (uint32_t)(kw_mix64(++rng) % n);
+}
 
 static void draw(struct scene *s, bool sampled, bool stops)
 {
@@ -136,8 +140,14 @@ static void draw(struct scene *s, bool sampled, bool stops)
 static struct kw_engine_request request_of(const struct scene *s, uint32_t i)
 {
     const struct player *p = &s->p[i];
-    return (struct kw_engine_request){ .id = i, .prompt = p->prompt, .n_prompt = p->n_prompt, .max_new = p->max_new, .stream = i,
-                                       .sampling = p->sampling, .stop = p->stop, .n_stop = p->n_stop };
+    return (struct kw_engine_request){ .id = i,
+                                       .prompt = p->prompt,
+                                       .n_prompt = p->n_prompt,
+                                       .max_new = p->max_new,
+                                       .stream = i,
+                                       .sampling = p->sampling,
+                                       .stop = p->stop,
+                                       .n_stop = p->n_stop };
 }
 
 static void take(const struct scene *s, struct kw_engine *e, const struct kw_engine_step *step, struct lines *l)
@@ -188,9 +198,18 @@ static void play(const struct scene *s, struct kw_engine *e, struct lines *l, st
 
 static struct kw_engine_options options(enum kw_engine_async async)
 {
-    return (struct kw_engine_options){ .model = "tests/engine/models/llama", .backend = "cpu", .precision = "fp32", .synthetic = true, .seed = 7,
-                                       .threads = 1, .block_size = 8, .num_blocks = 200, .max_model_len = LONGEST, .max_num_seqs = 16,
-                                       .max_num_batched_tokens = 64, .async_scheduling = async };
+    return (struct kw_engine_options){ .model = "tests/engine/models/llama",
+                                       .backend = "cpu",
+                                       .precision = "fp32",
+                                       .synthetic = true,
+                                       .seed = 7,
+                                       .threads = 1,
+                                       .block_size = 8,
+                                       .num_blocks = 200,
+                                       .max_model_len = LONGEST,
+                                       .max_num_seqs = 16,
+                                       .max_num_batched_tokens = 64,
+                                       .async_scheduling = async };
 }
 
 /* ---- */
@@ -226,8 +245,8 @@ static void tokens_are_those_of_one_step_after_another(void)
         overlapped += late.overlapped, previous += late.by_previous;
         kw_engine_close(&e);
     }
-    printf("%u batches submitted ahead, %u tokens by row; %u preempted, %u stopped, %u cancelled\n", overlapped, previous, preempted, stopped,
-           cancelled);
+    printf("%u batches submitted ahead, %u tokens by row; %u preempted, %u stopped, %u cancelled\n", overlapped,
+           previous, preempted, stopped, cancelled);
     CHECK(overlapped > 1000 && previous > 1000 && preempted > 50 && stopped > 50 && cancelled > 50);
 }
 
@@ -256,8 +275,12 @@ static uint32_t simulate(const struct scene *s, const struct kw_sched_config *c,
         for (; due(s, next, n, idle); idle = false, next++) {
             const struct player *p = &s->p[next];
             name_blocks(p, c->block_size, hash[next]);
-            struct kw_sched_request r = { .id = next, .prompt = p->n_prompt, .output = p->max_new, .hash = hash[next],
-                                          .n_hash = c->prefix_caching ? p->n_prompt / c->block_size : 0, .hash_block = c->block_size };
+            struct kw_sched_request r = { .id = next,
+                                          .prompt = p->n_prompt,
+                                          .output = p->max_new,
+                                          .hash = hash[next],
+                                          .n_hash = c->prefix_caching ? p->n_prompt / c->block_size : 0,
+                                          .hash_block = c->block_size };
             CHECK(kw_sched_add(sched, &r, &slot, &err) == KW_OK);
         }
         if (in_step) kw_sched_commit(sched, &done);
@@ -271,8 +294,8 @@ static uint32_t simulate(const struct scene *s, const struct kw_sched_config *c,
     return n;
 }
 
-/* Everyone ends with the same step, so that the decision during it is empty, and somebody comes during it: the batch that
- * follows is decided when all of that is known. */
+/* Everyone ends with the same step, so that the decision during it is empty, and somebody comes during it: the batch
+ * that follows is decided when all of that is known. */
 static void end_together(struct scene *s, uint32_t seats)
 {
     const uint32_t length = 2 + rnd(8);
@@ -284,7 +307,8 @@ static void end_together(struct scene *s, uint32_t seats)
         if (s->p[i - 1].at > s->p[i].at) s->p[i - 1].at = s->p[i].at;
 }
 
-/* Two seats and blocks for about two: when one ends as the other needs a block, that one is preempted by an empty decision. */
+/* Two seats and blocks for about two: when one ends as the other needs a block, that one is preempted by an empty
+ * decision. */
 static void crowd(struct scene *s)
 {
     for (uint32_t i = 0; i < s->n; i++) s->p[i].n_prompt = 60 + rnd(18), s->p[i].max_new = 1 + rnd(24), s->p[i].at = i;
@@ -316,7 +340,8 @@ static void decisions_are_the_simulators(void)
         for (uint32_t i = 0; i < n && i < l.steps && !check_bad; i++) {
             const struct kw_step *a = &engine[i], *b = &simulator[i];
             CHECK(a->n_decode == b->n_decode && a->decode_context == b->decode_context && a->n_chunks == b->n_chunks);
-            CHECK(a->prefill_tokens == b->prefill_tokens && a->prefill_pairs2 == b->prefill_pairs2 && a->n_preempted == b->n_preempted);
+            CHECK(a->prefill_tokens == b->prefill_tokens && a->prefill_pairs2 == b->prefill_pairs2 &&
+                  a->n_preempted == b->n_preempted);
             mixed += a->n_decode && a->n_chunks;
         }
         steps += n, preempted += l.preempted;
@@ -325,8 +350,9 @@ static void decisions_are_the_simulators(void)
         differ += simulate(&s, &now, simulator, ROOM) != n || memcmp(engine, simulator, 8 * sizeof *engine);
         kw_engine_close(&e);
     }
-    printf("%u steps, %u mixed, %u preemptions: composed as in the simulator; %u of 120 scenes go otherwise without the lag\n", steps, mixed,
-           preempted, differ);
+    printf("%u steps, %u mixed, %u preemptions: composed as in the simulator; %u of 120 scenes go otherwise without "
+           "the lag\n",
+           steps, mixed, preempted, differ);
     CHECK(steps > 3000 && mixed > 300 && preempted > 100 && differ > 60);
 }
 
@@ -347,8 +373,10 @@ static void failures_lose_no_token_of_an_earlier_step(void)
     for (uint32_t k = 1; k < 12; k++)
         for (int waiting = 0; waiting < 2; waiting++) {
             if (!open_engine(&e, &o)) return;
-            if (waiting) late.fail_wait = k;
-            else late.fail_submit = k;
+            if (waiting)
+                late.fail_wait = k;
+            else
+                late.fail_submit = k;
             memset(&l, 0, sizeof l);
             for (uint32_t i = 0; i < s.n; i++) {
                 struct kw_engine_request r = request_of(&s, i);
@@ -362,7 +390,8 @@ static void failures_lose_no_token_of_an_earlier_step(void)
             snprintf(want, sizeof want, "late: %s %u", waiting ? "wait" : "batch", k);
             CHECK(st == KW_EFAIL && l.steps == k - 1); /* the steps before it were delivered */
             CHECK_STR(err.msg, want);
-            for (uint32_t i = 0; i < s.n; i++) CHECK(!memcmp(l.token[i], whole.token[i], l.n[i] * sizeof l.token[i][0]));
+            for (uint32_t i = 0; i < s.n; i++)
+                CHECK(!memcmp(l.token[i], whole.token[i], l.n[i] * sizeof l.token[i][0]));
             CHECK(kw_engine_step(&e, &step, &ran, &err) == KW_EFAIL && !ran);
             CHECK_STR(err.msg, want);
             for (uint32_t i = 0; i < s.n; i++) kw_engine_cancel(&e, i);
@@ -385,13 +414,15 @@ static void what_is_under_way_is_waited_for(void)
     r.n_prompt = 20, r.max_new = 50;
     for (int cancel = 0; cancel < 2; cancel++) {
         if (!open_engine(&e, &o)) return;
-        CHECK(kw_engine_add(&e, &r, &err) == KW_OK && kw_engine_step(&e, &step, &ran, &err) == KW_OK && step.n_events == 1);
+        CHECK(kw_engine_add(&e, &r, &err) == KW_OK && kw_engine_step(&e, &step, &ran, &err) == KW_OK &&
+              step.n_events == 1);
         uint32_t first = step.events[0].token;
         CHECK(late.n == 1);
         if (cancel) {
             CHECK(kw_engine_cancel(&e, r.id) && kw_engine_active(&e) == 0 && late.n == 1);
             CHECK(kw_engine_add(&e, &r, &err) == KW_OK); /* the id is free again, the old row still under way */
-            CHECK(kw_engine_step(&e, &step, &ran, &err) == KW_OK && ran && step.n_events == 0 && step.batch.n_decode == 1);
+            CHECK(kw_engine_step(&e, &step, &ran, &err) == KW_OK && ran && step.n_events == 0 &&
+                  step.batch.n_decode == 1);
             CHECK(kw_engine_step(&e, &step, &ran, &err) == KW_OK && ran && step.n_events == 1);
             CHECK(step.events[0].token == first && step.events[0].index == 0);
             CHECK(kw_engine_cancel(&e, r.id) && kw_engine_settle(&e, &err) == KW_OK && late.n == 0);
@@ -408,7 +439,8 @@ static void what_is_under_way_is_waited_for(void)
     uint32_t at = 1;
     while (at < 49 && g.ids[at] == g.ids[0]) at++;
     r.stop = &g.ids[at], r.n_stop = 1;
-    CHECK(kw_engine_generate(&e, &r, &again, &err) == KW_OK && again.n == at && again.finish == KW_FINISH_STOP && late.n == 0);
+    CHECK(kw_engine_generate(&e, &r, &again, &err) == KW_OK && again.n == at && again.finish == KW_FINISH_STOP &&
+          late.n == 0);
     CHECK(!memcmp(g.ids, again.ids, at * sizeof *g.ids));
     CHECK(kw_sched_blocks_free(e.sched) == e.limits.num_blocks);
     kw_generated_free(&g);

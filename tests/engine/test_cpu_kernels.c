@@ -1,5 +1,6 @@
-/* tests/engine/test_cpu_kernels.c - the matrix kernels of each instruction set against sums in double, at extents that leave
- * something over in every direction; and their promise: a result is the same to the bit whatever comes with it. */
+/* tests/engine/test_cpu_kernels.c - the matrix kernels of each instruction set against sums in double, at extents that
+ * leave something over in every direction; and their promise: a result is the same to the bit whatever comes with it.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include "engine/cpu/cpu_kernels.h"
 #include "tests/check.h"

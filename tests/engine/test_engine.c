@@ -1,5 +1,5 @@
-/* tests/engine/test_engine.c - the network against float64 models written independently (make_engine_fixtures.py), and what
- * must not change a result: chunks, blocks, company in the batch, preemption, threads, the cached prefix. */
+/* tests/engine/test_engine.c - the network against float64 models written independently (make_engine_fixtures.py), and
+ * what must not change a result: chunks, blocks, company in the batch, preemption, threads, the cached prefix. */
 #define _POSIX_C_SOURCE 200809L
 #include "engine/engine.h"
 #include "engine/cpu/cpu_kernels.h"
@@ -214,8 +214,8 @@ static double row_distance(const float *got, const double *want)
 }
 
 /* One activation that rounds to the other neighbour (fp32 against float64) moves every later logit of its sequence by
- * some percent, and one in 100,000 does; a row that met none agrees to 1e-6. tests/engine/test_fp8.sh follows every rounding
- * and holds all rows to 1e-5. */
+ * some percent, and one in 100,000 does; a row that met none agrees to 1e-6. tests/engine/test_fp8.sh follows every
+ * rounding and holds all rows to 1e-5. */
 static void fp8_emulated(const char *backend, const char *which)
 {
     for (int m = 0; m < 3; m++) { /* "sharded" is bf16 on disk; its file test quantises it at load */

@@ -1,5 +1,6 @@
-/* tests/engine/test_engine_files.c - config.json, safetensors, the plan of the weights, the loader and synthetic weights: what
- * is malformed is refused with its place, what is loaded is what was written, and every allocation may fail. */
+/* tests/engine/test_engine_files.c - config.json, safetensors, the plan of the weights, the loader and synthetic
+ * weights: what is malformed is refused with its place, what is loaded is what was written, and every allocation may
+ * fail. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
 #include "engine/cpu/cpu_host.h"
 #include "engine/engine.h"

@@ -1,4 +1,5 @@
-/* tests/engine/test_plugin.c - a backend's library that is missing, is none, or is of another build is refused with a hint. */
+/* tests/engine/test_plugin.c - a backend's library that is missing, is none, or is of another build is refused with a
+ * hint. */
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 #include "engine/plugin.h"
 #include "tests/check.h"

@@ -1,4 +1,5 @@
-/* tests/engine/test_sampler.c - number formats against their definitions, and sampling against the distribution it promises.
+/* tests/engine/test_sampler.c - number formats against their definitions, and sampling against the distribution it
+ * promises.
  */
 #include "engine/model/dtype.h"
 #include "engine/sampler.h"

@@ -18,8 +18,12 @@ static uint32_t rnd(uint32_t n) /* 0..n-1 */
 
 static struct kw_sched_config base(void)
 {
-    return (struct kw_sched_config){ .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 32, .max_num_seqs = 4,
-        .max_model_len = 1000, .block_size = 4, .num_blocks = 100 };
+    return (struct kw_sched_config){ .policy = KW_SCHED_VLLM,
+                                     .max_num_batched_tokens = 32,
+                                     .max_num_seqs = 4,
+                                     .max_model_len = 1000,
+                                     .block_size = 4,
+                                     .num_blocks = 100 };
 }
 
 static struct kw_sched *make(struct kw_sched_config c)
@@ -32,7 +36,8 @@ static struct kw_sched *make(struct kw_sched_config c)
 static uint32_t add(struct kw_sched *s, uint64_t id, uint32_t prompt, uint32_t output)
 {
     uint32_t slot = UINT32_MAX;
-    CHECK(kw_sched_add(s, &(struct kw_sched_request){ .id = id, .prompt = prompt, .output = output }, &slot, &err) == KW_OK);
+    CHECK(kw_sched_add(s, &(struct kw_sched_request){ .id = id, .prompt = prompt, .output = output }, &slot, &err) ==
+          KW_OK);
     return slot;
 }
 
@@ -45,7 +50,8 @@ static const char *one(struct kw_sched *s)
     struct kw_sched_done done;
     if (!kw_sched_step(s, &st)) return "idle";
     int n = 0;
-    if (st.n_decode) n += snprintf(text + n, sizeof text - (size_t)n, "d%u/%ju ", st.n_decode, (uintmax_t)st.decode_context);
+    if (st.n_decode)
+        n += snprintf(text + n, sizeof text - (size_t)n, "d%u/%ju ", st.n_decode, (uintmax_t)st.decode_context);
     for (uint32_t i = 0; i < st.n_chunks; i++)
         n += snprintf(text + n, sizeof text - (size_t)n, "c%ju:%u+%u%s ", (uintmax_t)kw_sched_id(s, st.chunks[i].slot),
                       st.chunks[i].past, st.chunks[i].len, st.chunks[i].last ? "!" : "");
@@ -93,8 +99,8 @@ static void seats_and_order(void)
     kw_sched_delete(s);
 }
 
-/* 6 blocks of 4. A: 8 tokens (2 blocks), B: 8 (2), C: 7 (2): full. Then A and B need a third block each: C is popped for A
- * (2 free), A and B take one each. C needs 2 blocks for its 7+1 tokens: none are free until A ends. */
+/* 6 blocks of 4. A: 8 tokens (2 blocks), B: 8 (2), C: 7 (2): full. Then A and B need a third block each: C is popped
+ * for A (2 free), A and B take one each. C needs 2 blocks for its 7+1 tokens: none are free until A ends. */
 static void preempts_the_newest(void)
 {
     struct kw_sched_config c = base();
@@ -131,8 +137,8 @@ static void preempts_itself(void)
     kw_sched_delete(s);
 }
 
-/* A prompt of two chunks runs out of blocks in its second: preempted without ever having had a token. Reserving the whole
- * prompt instead keeps it waiting. */
+/* A prompt of two chunks runs out of blocks in its second: preempted without ever having had a token. Reserving the
+ * whole prompt instead keeps it waiting. */
 static void reserves_the_prompt(void)
 {
     for (int reserve = 0; reserve < 2; reserve++) {
@@ -168,7 +174,7 @@ static void prefill_first_whole_prompts(void)
     add(s, 3, 1, 1);
     add(s, 4, 50, 1);
     CHECK_STR(one(s), "c1:0+20! c2:0+12! | f1 f2");
-    CHECK_STR(one(s), "c3:0+1! | f3 x3"); /* 4 is longer than what is left of the budget */
+    CHECK_STR(one(s), "c3:0+1! | f3 x3");  /* 4 is longer than what is left of the budget */
     CHECK_STR(one(s), "c4:0+50! | f4 x4"); /* alone, above the budget */
     CHECK_STR(one(s), "d2/34 | x2");
     add(s, 5, 4, 1);
@@ -197,10 +203,13 @@ static void static_batches(void)
     kw_sched_delete(s);
 }
 
-static uint32_t add_hashed(struct kw_sched *s, uint64_t id, uint32_t prompt, uint32_t output, const uint64_t *hash, uint32_t n)
+static uint32_t add_hashed(struct kw_sched *s, uint64_t id, uint32_t prompt, uint32_t output, const uint64_t *hash,
+                           uint32_t n)
 {
     uint32_t slot = UINT32_MAX;
-    struct kw_sched_request r = { .id = id, .prompt = prompt, .output = output, .hash = hash, .n_hash = n, .hash_block = 8 };
+    struct kw_sched_request r = {
+        .id = id, .prompt = prompt, .output = output, .hash = hash, .n_hash = n, .hash_block = 8
+    };
     CHECK(kw_sched_add(s, &r, &slot, &err) == KW_OK);
     return slot;
 }
@@ -249,7 +258,8 @@ static void preempted_hits_its_own(void)
     kw_sched_delete(s);
 }
 
-/* Async: what comes while a step runs joins the batch after the next one; a finished sequence keeps its seat for one. */
+/* Async: what comes while a step runs joins the batch after the next one; a finished sequence keeps its seat for one.
+ */
 static void async_decides_a_step_ahead(void)
 {
     struct kw_sched_config c = base();
@@ -257,33 +267,34 @@ static void async_decides_a_step_ahead(void)
     c.max_num_seqs = 2;
     struct kw_sched *s = make(c);
     add(s, 1, 4, 3);
-    CHECK_STR(one(s), "c1:0+4! | f1");       /* from idle at once */
+    CHECK_STR(one(s), "c1:0+4! | f1"); /* from idle at once */
     add(s, 2, 4, 5);
-    CHECK_STR(one(s), "d1/5 |");             /* was decided before 2 came */
+    CHECK_STR(one(s), "d1/5 |"); /* was decided before 2 came */
     CHECK_STR(one(s), "d1/6 c2:0+4! | f2 x1");
     add(s, 3, 4, 1);
-    CHECK_STR(one(s), "d1/5 |");             /* 3 is not known, and 1 has its seat still */
+    CHECK_STR(one(s), "d1/5 |"); /* 3 is not known, and 1 has its seat still */
     CHECK_STR(one(s), "d1/6 c3:0+4! | f3 x3");
     add(s, 4, 4, 1);
     CHECK_STR(one(s), "d1/7 |");
     CHECK(kw_sched_jumpable(s) == 1);
     CHECK_STR(one(s), "d1/8 c4:0+4! | f4 x2 x4");
     add(s, 5, 4, 1);
-    CHECK_STR(one(s), "c5:0+4! | f5 x5");    /* the batch decided ahead was empty and took no time */
+    CHECK_STR(one(s), "c5:0+4! | f5 x5"); /* the batch decided ahead was empty and took no time */
     CHECK_STR(one(s), "idle");
     CHECK(kw_sched_blocks_free(s) == c.num_blocks);
     add(s, 6, 4, 3);
     CHECK_STR(one(s), "c6:0+4! | f6");
     uint32_t gone = add(s, 7, 4, 1);
     add(s, 8, 4, 1);
-    kw_sched_cancel(s, gone);                /* 8 is no better known for it */
+    kw_sched_cancel(s, gone); /* 8 is no better known for it */
     CHECK_STR(one(s), "d1/5 |");
     CHECK_STR(one(s), "d1/6 c8:0+4! | f8 x6 x8");
     kw_sched_delete(s);
 }
 
-/* Async under pressure: 4 blocks. 1 and 2 hold 2 each; 2 ends with the step in which 1 fills its second block. For 1's third
- * block the decision drops 2, which is still in its seat but as good as gone: no preemption, yet 3 is not admitted. */
+/* Async under pressure: 4 blocks. 1 and 2 hold 2 each; 2 ends with the step in which 1 fills its second block. For 1's
+ * third block the decision drops 2, which is still in its seat but as good as gone: no preemption, yet 3 is not
+ * admitted. */
 static void async_drops_the_finished(void)
 {
     struct kw_sched_config c = base();
@@ -324,7 +335,8 @@ static void refuses(void)
     CHECK(kw_sched_add(s, &(struct kw_sched_request){ .prompt = 0, .output = 1 }, &slot, &err) == KW_ERANGE);
     CHECK(kw_sched_add(s, &(struct kw_sched_request){ .prompt = 1, .output = 0 }, &slot, &err) == KW_ERANGE);
     CHECK(kw_sched_add(s, &(struct kw_sched_request){ .prompt = 999, .output = 2 }, &slot, &err) == KW_ERANGE);
-    CHECK(kw_sched_add(s, &(struct kw_sched_request){ .prompt = UINT32_MAX, .output = UINT32_MAX }, &slot, &err) == KW_ERANGE);
+    CHECK(kw_sched_add(s, &(struct kw_sched_request){ .prompt = UINT32_MAX, .output = UINT32_MAX }, &slot, &err) ==
+          KW_ERANGE);
     CHECK(kw_sched_add(s, &(struct kw_sched_request){ .prompt = 40, .output = 2 }, &slot, &err) == KW_ERANGE);
     CHECK(kw_sched_add(s, &(struct kw_sched_request){ .prompt = 40, .output = 1 }, &slot, &err) == KW_OK);
     CHECK_STR(one(s), "c0:0+32 |");
@@ -457,7 +469,8 @@ static void play(const struct load *l, bool jump, bool tables, struct outcome *o
                 kw_sched_blocks(s, list[i], &m);
                 total += m;
             }
-            CHECK(c.prefix_caching || (c.async_scheduling && done.n_finished) || total + kw_sched_blocks_free(s) == c.num_blocks);
+            CHECK(c.prefix_caching || (c.async_scheduling && done.n_finished) ||
+                  total + kw_sched_blocks_free(s) == c.num_blocks);
         }
     }
     kw_sched_delete(s);
@@ -497,7 +510,8 @@ static void reset_is_new(void)
     one(s);
     add_hashed(s, 2, 9, 5, h, 1);
     kw_sched_reset(s);
-    CHECK(kw_sched_check(s, &err) && kw_sched_running(s) == 0 && kw_sched_waiting(s) == 0 && kw_sched_blocks_free(s) == 100);
+    CHECK(kw_sched_check(s, &err) && kw_sched_running(s) == 0 && kw_sched_waiting(s) == 0 &&
+          kw_sched_blocks_free(s) == 100);
     CHECK_STR(one(s), "idle");
     add_hashed(s, 3, 9, 5, h, 1);
     CHECK_STR(one(s), "c3:0+9! | f3");

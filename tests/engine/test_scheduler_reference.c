@@ -1,6 +1,6 @@
-/* The real scheduler against tests/engine/reference_scheduler.h: first by hand (a few steps whose outcome is worked out in the
- * comment, both must give it), then on random workloads, each step compared field by field, and the jumps against the
- * single steps. A mismatch is shrunk to a small case and printed as one block.
+/* The real scheduler against tests/engine/reference_scheduler.h: first by hand (a few steps whose outcome is worked out
+ * in the comment, both must give it), then on random workloads, each step compared field by field, and the jumps
+ * against the single steps. A mismatch is shrunk to a small case and printed as one block.
  *
  *   build/tests/engine/test_scheduler_reference          everything, about ten seconds
  *   build/tests/engine/test_scheduler_reference SEED     that one random case, step by step
@@ -36,16 +36,18 @@ static void make_case(struct tested *t, uint64_t seed)
     c->reserve_full_prompt = below(&rng, 2);
     c->block_tables = below(&rng, 2);
 
-    /* Few different hashes, so that prefixes coincide. Chained: a hash names its parent too, as Mooncake's do; else the same
-     * number turns up at different depths and behind different prefixes, where it must not be a hit. */
+    /* Few different hashes, so that prefixes coincide. Chained: a hash names its parent too, as Mooncake's do; else the
+     * same number turns up at different depths and behind different prefixes, where it must not be a hit. */
     bool chained = below(&rng, 2);
-    uint32_t branches = 1 + below(&rng, 3), parts = 1u << below(&rng, 3), spread = below(&rng, 3) ? 1 + below(&rng, 60) : 1;
+    uint32_t branches = 1 + below(&rng, 3), parts = 1u << below(&rng, 3),
+             spread = below(&rng, 3) ? 1 + below(&rng, 60) : 1;
     bool cancels = below(&rng, 3) == 0, hashes = below(&rng, 5) > 0;
     uint32_t at = 0;
     t->n = 1 + below(&rng, below(&rng, 3) ? 8 : 30);
     for (uint32_t i = 0; i < t->n; i++) {
         struct request *r = &t->r[i];
-        uint32_t room = c->max_model_len < c->num_blocks * c->block_size ? c->max_model_len : c->num_blocks * c->block_size;
+        uint32_t room =
+            c->max_model_len < c->num_blocks * c->block_size ? c->max_model_len : c->num_blocks * c->block_size;
         r->prompt = up_to(&rng, room > 1 ? room - 1 : 1);
         if (below(&rng, 4) == 0) r->prompt = (r->prompt + c->block_size - 1) / c->block_size * c->block_size;
         if (r->prompt >= room) r->prompt = room > 1 ? room - 1 : 1;
@@ -67,7 +69,8 @@ static void make_case(struct tested *t, uint64_t seed)
     }
 }
 
-/* Makes the case smaller as long as it still fails in the same way: fewer requests, no cancels, shorter, earlier, plainer. */
+/* Makes the case smaller as long as it still fails in the same way: fewer requests, no cancels, shorter, earlier,
+ * plainer. */
 static void shrink(struct tested *t, const char *what)
 {
     static struct tested less;
@@ -81,18 +84,25 @@ static void shrink(struct tested *t, const char *what)
                 if (how == 0) {
                     memmove(r, r + 1, (less.n - i - 1) * sizeof *r);
                     less.n--;
-                } else if (how == 1) r->cancelled = 0;
-                else if (how == 2) r->output = (r->output + 1) / 2;
-                else if (how == 3) r->prompt = (r->prompt + 1) / 2;
-                else if (how == 4) r->output -= r->output > 1;
-                else if (how == 5) r->prompt -= r->prompt > 1;
-                else if (how == 6) r->arrives = i > 0 ? less.r[i - 1].arrives : 0;
+                } else if (how == 1)
+                    r->cancelled = 0;
+                else if (how == 2)
+                    r->output = (r->output + 1) / 2;
+                else if (how == 3)
+                    r->prompt = (r->prompt + 1) / 2;
+                else if (how == 4)
+                    r->output -= r->output > 1;
+                else if (how == 5)
+                    r->prompt -= r->prompt > 1;
+                else if (how == 6)
+                    r->arrives = i > 0 ? less.r[i - 1].arrives : 0;
                 else if (how == 7) {
                     uint32_t gap = r->arrives - (i > 0 ? less.r[i - 1].arrives : 0);
                     for (uint32_t j = i; j < less.n && gap > 0; j++) less.r[j].arrives -= (gap + 1) / 2;
-                    for (uint32_t j = i; j < less.n && gap > 0; j++) less.r[j].cancelled -= less.r[j].cancelled ? (gap + 1) / 2 : 0;
-                }
-                else r->with_hash = false;
+                    for (uint32_t j = i; j < less.n && gap > 0; j++)
+                        less.r[j].cancelled -= less.r[j].cancelled ? (gap + 1) / 2 : 0;
+                } else
+                    r->with_hash = false;
                 if (r->n_hash > (r->prompt + r->hash_block - 1) / r->hash_block) r->n_hash--;
                 if (less.n == 0 || !memcmp(&less, t, sizeof less)) continue;
                 run_case(&less, &v, NULL);
@@ -134,7 +144,8 @@ static double seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Cases until 40,000 are done or eight seconds are over (2,000 at least on any machine); the first five failures are shown. */
+/* Cases until 40,000 are done or eight seconds are over (2,000 at least on any machine); the first five failures are
+ * shown. */
 static void random_cases_agree(void)
 {
     static struct tested t;
@@ -151,12 +162,14 @@ static void random_cases_agree(void)
         }
     }
     CHECK(failures == 0);
-    printf("%" PRIu64 " random cases, %" PRIu64 " steps, %.1f s; %" PRIu64 " preempted, %" PRIu64 " chunks cut, %" PRIu64
-           " with hits, %" PRIu64 " resumed with hits, %" PRIu64 " jumps > 1, %" PRIu64 " cancelled, %" PRIu64 " refused\n",
-           seed - 1, steps, seconds() - start, covered.preempted, covered.cut_chunks, covered.hit_chunks, covered.resumed_hits,
-           covered.long_jumps, covered.cancelled, covered.refused);
+    printf("%" PRIu64 " random cases, %" PRIu64 " steps, %.1f s; %" PRIu64 " preempted, %" PRIu64
+           " chunks cut, %" PRIu64 " with hits, %" PRIu64 " resumed with hits, %" PRIu64 " jumps > 1, %" PRIu64
+           " cancelled, %" PRIu64 " refused\n",
+           seed - 1, steps, seconds() - start, covered.preempted, covered.cut_chunks, covered.hit_chunks,
+           covered.resumed_hits, covered.long_jumps, covered.cancelled, covered.refused);
     if (failures) return;
-    CHECK(covered.preempted > 500 && covered.cut_chunks > 500 && covered.hit_chunks > 500 && covered.resumed_hits > 500);
+    CHECK(covered.preempted > 500 && covered.cut_chunks > 500 && covered.hit_chunks > 500 &&
+          covered.resumed_hits > 500);
     CHECK(covered.long_jumps > 500 && covered.cancelled > 100 && covered.refused > 100);
 }
 
@@ -164,8 +177,13 @@ static void random_cases_agree(void)
 
 static struct kw_sched_config blocks_of_16(uint32_t num_blocks, bool prefix_caching)
 {
-    return (struct kw_sched_config){ .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 64, .max_num_seqs = 8, .max_model_len = 1000,
-                                     .block_size = 16, .num_blocks = num_blocks, .prefix_caching = prefix_caching };
+    return (struct kw_sched_config){ .policy = KW_SCHED_VLLM,
+                                     .max_num_batched_tokens = 64,
+                                     .max_num_seqs = 8,
+                                     .max_model_len = 1000,
+                                     .block_size = 16,
+                                     .num_blocks = num_blocks,
+                                     .prefix_caching = prefix_caching };
 }
 
 /* The reference's steps as text, and the real scheduler must agree with each. Requests are A, B, C; a step is preempted
@@ -195,8 +213,9 @@ static void check_trace(const struct tested *t, const char *want)
         for (uint32_t i = 0; i < x.b.n_decode; i++, gap = " ")
             n += (size_t)snprintf(got + n, sizeof got - n, "%s%c", gap, (char)('A' + x.b.decoding[i] - 100));
         for (uint32_t i = 0; i < x.b.n_chunks; i++, gap = " ")
-            n += (size_t)snprintf(got + n, sizeof got - n, "%s%c%" PRIu32 "+%" PRIu32 "%s", gap, (char)('A' + x.b.chunk[i].id - 100),
-                                  x.b.chunk[i].past, x.b.chunk[i].len, x.b.chunk[i].last ? "!" : "");
+            n += (size_t)snprintf(got + n, sizeof got - n, "%s%c%" PRIu32 "+%" PRIu32 "%s", gap,
+                                  (char)('A' + x.b.chunk[i].id - 100), x.b.chunk[i].past, x.b.chunk[i].len,
+                                  x.b.chunk[i].last ? "!" : "");
         ref_commit(&s, &done);
     }
     CHECK_STR(got, want);
@@ -211,33 +230,42 @@ static void check_trace(const struct tested *t, const char *want)
 /* Budget 64: A's 100 tokens need two steps, B gets what the second leaves, C comes in when B is done. */
 static void chunks_fill_the_budget(void)
 {
-    check_trace(&(struct tested){ .c = blocks_of_16(20, false), .n = 3,
-                                  .r = { { .prompt = 100, .output = 3 }, { .prompt = 60, .output = 1 }, { .prompt = 10, .output = 2 } } },
-                "A0+64 | A64+36! B0+28 | A B28+32! C0+10! | A C");
+    check_trace(
+        &(struct tested){
+            .c = blocks_of_16(20, false),
+            .n = 3,
+            .r = { { .prompt = 100, .output = 3 }, { .prompt = 60, .output = 1 }, { .prompt = 10, .output = 2 } } },
+        "A0+64 | A64+36! B0+28 | A B28+32! C0+10! | A C");
 }
 
-/* Four blocks. A and B hold 2 each (prompts of 31); step 1 computes token 32, which fits; step 2 needs a third block for A:
- * B, the newest, leaves. Nothing is admitted in a step that preempted, nor in step 3 (two free blocks wanted for 33 tokens are
- * three); B comes back with its 31 + 2 tokens when A has gone. */
+/* Four blocks. A and B hold 2 each (prompts of 31); step 1 computes token 32, which fits; step 2 needs a third block
+ * for A: B, the newest, leaves. Nothing is admitted in a step that preempted, nor in step 3 (two free blocks wanted for
+ * 33 tokens are three); B comes back with its 31 + 2 tokens when A has gone. */
 static void the_newest_leaves_and_is_recomputed(void)
 {
-    check_trace(&(struct tested){ .c = blocks_of_16(4, false), .n = 2, .r = { { .prompt = 31, .output = 4 }, { .prompt = 31, .output = 4 } } },
+    check_trace(&(struct tested){ .c = blocks_of_16(4, false),
+                                  .n = 2,
+                                  .r = { { .prompt = 31, .output = 4 }, { .prompt = 31, .output = 4 } } },
                 "A0+31! B0+31! | A B | -B A | A | B0+33! | B");
 }
 
-/* The same with prefix caching. B leaves with two full blocks (step 1 filled the second), both hashed; the second is first in
- * the free queue and A takes it; the first is still there when B comes back. */
+/* The same with prefix caching. B leaves with two full blocks (step 1 filled the second), both hashed; the second is
+ * first in the free queue and A takes it; the first is still there when B comes back. */
 static void the_preempted_hits_its_own_blocks(void)
 {
-    check_trace(&(struct tested){ .c = blocks_of_16(4, true), .n = 2, .r = { { .prompt = 31, .output = 4 }, { .prompt = 31, .output = 4 } } },
+    check_trace(&(struct tested){ .c = blocks_of_16(4, true),
+                                  .n = 2,
+                                  .r = { { .prompt = 31, .output = 4 }, { .prompt = 31, .output = 4 } } },
                 "A0+31! B0+31! | A B | -B A | A | B16+17! | B");
 }
 
-/* Same prompt of 48 tokens: B hits A's first two blocks in the very step that computes them. The third would be a hit as
- * well, but the last token must be computed, so the block is computed again. */
+/* Same prompt of 48 tokens: B hits A's first two blocks in the very step that computes them. The third would be a hit
+ * as well, but the last token must be computed, so the block is computed again. */
 static void a_prefix_is_shared_within_one_step(void)
 {
-    struct request r = { .prompt = 48, .output = 1, .with_hash = true, .n_hash = 3, .hash_block = 16, .hash = { 1, 2, 3 } };
+    struct request r = {
+        .prompt = 48, .output = 1, .with_hash = true, .n_hash = 3, .hash_block = 16, .hash = { 1, 2, 3 }
+    };
     check_trace(&(struct tested){ .c = blocks_of_16(20, true), .n = 2, .r = { r, r } }, "A0+48! B32+16!");
 }
 
@@ -245,44 +273,72 @@ static void a_prefix_is_shared_within_one_step(void)
  * B has the same first hash only: 32 hit. C has both and a longer prompt: 48 hit. */
 static void a_hash_may_cover_several_blocks(void)
 {
-    struct tested t = { .c = blocks_of_16(20, true), .n = 3,
-                        .r = { { .prompt = 49, .output = 1, .with_hash = true, .n_hash = 2, .hash_block = 32, .hash = { 1, 2 } },
-                               { .prompt = 60, .output = 1, .with_hash = true, .n_hash = 2, .hash_block = 32, .hash = { 1, 3 } },
-                               { .prompt = 66, .output = 1, .with_hash = true, .n_hash = 3, .hash_block = 32, .hash = { 1, 2, 4 } } } };
+    struct tested t = {
+        .c = blocks_of_16(20, true),
+        .n = 3,
+        .r = { { .prompt = 49, .output = 1, .with_hash = true, .n_hash = 2, .hash_block = 32, .hash = { 1, 2 } },
+               { .prompt = 60, .output = 1, .with_hash = true, .n_hash = 2, .hash_block = 32, .hash = { 1, 3 } },
+               { .prompt = 66, .output = 1, .with_hash = true, .n_hash = 3, .hash_block = 32, .hash = { 1, 2, 4 } } }
+    };
     t.c.max_num_batched_tokens = 200;
     check_trace(&t, "A0+49! B32+28! C48+18!");
 }
 
-/* Four blocks. A ends first and frees its second block, then its first, behind the two never used; B takes those two and
- * A's second. So of A's prefix the head alone is left for C. */
+/* Four blocks. A ends first and frees its second block, then its first, behind the two never used; B takes those two
+ * and A's second. So of A's prefix the head alone is left for C. */
 static void the_tail_is_evicted_before_the_head(void)
 {
-    check_trace(&(struct tested){ .c = blocks_of_16(4, true), .n = 3,
-                                  .r = { { .prompt = 32, .output = 1, .with_hash = true, .n_hash = 2, .hash_block = 16, .hash = { 1, 2 } },
-                                         { .prompt = 48, .output = 1, .arrives = 1 },
-                                         { .prompt = 40, .output = 1, .arrives = 2, .with_hash = true, .n_hash = 2, .hash_block = 16, .hash = { 1, 2 } } } },
-                "A0+32! | B0+48! | C16+24!");
+    check_trace(
+        &(struct tested){
+            .c = blocks_of_16(4, true),
+            .n = 3,
+            .r = { { .prompt = 32, .output = 1, .with_hash = true, .n_hash = 2, .hash_block = 16, .hash = { 1, 2 } },
+                   { .prompt = 48, .output = 1, .arrives = 1 },
+                   { .prompt = 40,
+                     .output = 1,
+                     .arrives = 2,
+                     .with_hash = true,
+                     .n_hash = 2,
+                     .hash_block = 16,
+                     .hash = { 1, 2 } } } },
+        "A0+32! | B0+48! | C16+24!");
 }
 
-/* C and D end in the same step, D's slot being the older one reused. C was admitted first, so its blocks are first in the
- * free queue and E takes them; D's head is left for F. */
+/* C and D end in the same step, D's slot being the older one reused. C was admitted first, so its blocks are first in
+ * the free queue and E takes them; D's head is left for F. */
 static void who_ends_together_frees_in_admission_order(void)
 {
-    struct tested t = { .c = blocks_of_16(4, true), .n = 6,
-                        .r = { { .prompt = 1, .output = 1 }, { .prompt = 1, .output = 1 }, { .prompt = 1, .output = 2, .arrives = 1 },
-                               { .prompt = 1, .output = 2, .arrives = 1, .with_hash = true, .n_hash = 1, .hash_block = 2, .hash = { 1 } },
+    struct tested t = { .c = blocks_of_16(4, true),
+                        .n = 6,
+                        .r = { { .prompt = 1, .output = 1 },
+                               { .prompt = 1, .output = 1 },
                                { .prompt = 1, .output = 2, .arrives = 1 },
-                               { .prompt = 2, .output = 1, .arrives = 1, .with_hash = true, .n_hash = 1, .hash_block = 2, .hash = { 1 } } } };
+                               { .prompt = 1,
+                                 .output = 2,
+                                 .arrives = 1,
+                                 .with_hash = true,
+                                 .n_hash = 1,
+                                 .hash_block = 2,
+                                 .hash = { 1 } },
+                               { .prompt = 1, .output = 2, .arrives = 1 },
+                               { .prompt = 2,
+                                 .output = 1,
+                                 .arrives = 1,
+                                 .with_hash = true,
+                                 .n_hash = 1,
+                                 .hash_block = 2,
+                                 .hash = { 1 } } } };
     t.c.block_size = 1;
     t.c.max_num_seqs = 3;
     check_trace(&t, "A0+1! B0+1! | C0+1! D0+1! E0+1! | -E C D | E0+2! F1+1!");
 }
 
-/* C computes what A left in the cache: a copy. It is preempted, B's growth evicts both, C comes back and computes the block
- * again: now it is nobody's copy, and D hits it in the same step. */
+/* C computes what A left in the cache: a copy. It is preempted, B's growth evicts both, C comes back and computes the
+ * block again: now it is nobody's copy, and D hits it in the same step. */
 static void a_copy_is_shared_when_the_first_is_gone(void)
 {
-    struct request p4 = { .prompt = 4, .output = 1, .with_hash = true, .n_hash = 1, .hash_block = 4, .hash = { 9 } }, p5 = p4, c = p4;
+    struct request p4 = { .prompt = 4, .output = 1, .with_hash = true, .n_hash = 1, .hash_block = 4, .hash = { 9 } },
+                   p5 = p4, c = p4;
     p5.prompt = 5;
     c.output = 2;
     struct tested t = { .c = blocks_of_16(3, true), .n = 4, .r = { p4, { .prompt = 4, .output = 6 }, c, p5 } };
@@ -290,34 +346,48 @@ static void a_copy_is_shared_when_the_first_is_gone(void)
     check_trace(&t, "A0+4! B0+4! C0+4! | -C B | B | B | B | B | C0+5! D4+1!");
 }
 
-/* Hit blocks that nobody uses come out of the free queue, so they count. A's two blocks are cached, B uses one of the other
- * two; C hits A's two and needs two more: four of the three free. It waits for B. */
+/* Hit blocks that nobody uses come out of the free queue, so they count. A's two blocks are cached, B uses one of the
+ * other two; C hits A's two and needs two more: four of the three free. It waits for B. */
 static void unused_hits_count_as_blocks_to_find(void)
 {
-    check_trace(&(struct tested){ .c = blocks_of_16(4, true), .n = 3,
-                                  .r = { { .prompt = 32, .output = 1, .with_hash = true, .n_hash = 2, .hash_block = 16, .hash = { 1, 2 } },
-                                         { .prompt = 8, .output = 3, .arrives = 1 },
-                                         { .prompt = 50, .output = 1, .arrives = 2, .with_hash = true, .n_hash = 2, .hash_block = 16, .hash = { 1, 2 } } } },
-                "A0+32! | B0+8! | B | B | C32+18!");
+    check_trace(
+        &(struct tested){
+            .c = blocks_of_16(4, true),
+            .n = 3,
+            .r = { { .prompt = 32, .output = 1, .with_hash = true, .n_hash = 2, .hash_block = 16, .hash = { 1, 2 } },
+                   { .prompt = 8, .output = 3, .arrives = 1 },
+                   { .prompt = 50,
+                     .output = 1,
+                     .arrives = 2,
+                     .with_hash = true,
+                     .n_hash = 2,
+                     .hash_block = 16,
+                     .hash = { 1, 2 } } } },
+        "A0+32! | B0+8! | B | B | C32+18!");
 }
 
 /* Six blocks, budget 32. B's prompt of 90 needs all six. Beside A there are blocks for its first chunk, and without
  * reserve_full_prompt that is enough; with it B waits until A is done. */
 static void reserving_the_whole_prompt_delays_admission(void)
 {
-    struct tested t = { .c = blocks_of_16(6, false), .n = 2, .r = { { .prompt = 20, .output = 3 }, { .prompt = 90, .output = 1, .arrives = 1 } } };
+    struct tested t = { .c = blocks_of_16(6, false),
+                        .n = 2,
+                        .r = { { .prompt = 20, .output = 3 }, { .prompt = 90, .output = 1, .arrives = 1 } } };
     t.c.max_num_batched_tokens = 32;
     check_trace(&t, "A0+20! | A B0+31 | A B31+31 | B62+28!");
     t.c.reserve_full_prompt = true;
     check_trace(&t, "A0+20! | A | A | B0+32 | B32+32 | B64+26!");
 }
 
-/* A prompt under way has no claim on later blocks. A (one block, then two) and B's first chunk (two) fill the four; B's rest
- * needs a third, nobody is newer, so B itself leaves, comes back in the next step with a first chunk, and so on until A is
- * done: the thrashing that scheduler_reserve_full_isl was made for (vLLM pull request 37307). With it B waits. */
+/* A prompt under way has no claim on later blocks. A (one block, then two) and B's first chunk (two) fill the four; B's
+ * rest needs a third, nobody is newer, so B itself leaves, comes back in the next step with a first chunk, and so on
+ * until A is done: the thrashing that scheduler_reserve_full_isl was made for (vLLM pull request 37307). With it B
+ * waits. */
 static void a_half_computed_prompt_is_preempted(void)
 {
-    struct tested t = { .c = blocks_of_16(4, false), .n = 2, .r = { { .prompt = 16, .output = 5 }, { .prompt = 48, .output = 1 } } };
+    struct tested t = { .c = blocks_of_16(4, false),
+                        .n = 2,
+                        .r = { { .prompt = 16, .output = 5 }, { .prompt = 48, .output = 1 } } };
     t.c.max_num_batched_tokens = 33;
     check_trace(&t, "A0+16! B0+17 | -B A | A B0+32 | -B A | A B0+32 | B32+16!");
     t.c.reserve_full_prompt = true;
@@ -327,18 +397,25 @@ static void a_half_computed_prompt_is_preempted(void)
 /* V0: prompts are whole and stop the decodes; B and C fit one step together, D does not fit beside them. */
 static void prefill_first_stops_decodes(void)
 {
-    struct tested t = { .c = blocks_of_16(20, false), .n = 4,
-                        .r = { { .prompt = 40, .output = 3 }, { .prompt = 30, .output = 1, .arrives = 1 },
-                               { .prompt = 20, .output = 2, .arrives = 1 }, { .prompt = 15, .output = 1, .arrives = 1 } } };
+    struct tested t = { .c = blocks_of_16(20, false),
+                        .n = 4,
+                        .r = { { .prompt = 40, .output = 3 },
+                               { .prompt = 30, .output = 1, .arrives = 1 },
+                               { .prompt = 20, .output = 2, .arrives = 1 },
+                               { .prompt = 15, .output = 1, .arrives = 1 } } };
     t.c.policy = KW_SCHED_PREFILL_FIRST;
     check_trace(&t, "A0+40! | B0+30! C0+20! | D0+15! | A C | A");
 }
 
-/* Two seats: A and B. Both prompts first, chunked, then both decode; C waits for both to end although a seat is free. */
+/* Two seats: A and B. Both prompts first, chunked, then both decode; C waits for both to end although a seat is free.
+ */
 static void static_batches_do_not_mix(void)
 {
-    struct tested t = { .c = blocks_of_16(20, false), .n = 3,
-                        .r = { { .prompt = 100, .output = 2 }, { .prompt = 60, .output = 4 }, { .prompt = 10, .output = 1 } } };
+    struct tested t = {
+        .c = blocks_of_16(20, false),
+        .n = 3,
+        .r = { { .prompt = 100, .output = 2 }, { .prompt = 60, .output = 4 }, { .prompt = 10, .output = 1 } }
+    };
     t.c.policy = KW_SCHED_STATIC;
     t.c.max_num_seqs = 2;
     check_trace(&t, "A0+64 | A64+36! B0+28 | B28+32! | A B | B | B | C0+10!");
@@ -347,18 +424,28 @@ static void static_batches_do_not_mix(void)
 /* The same numbers behind another prefix, or deeper, are other content. */
 static void a_hash_behind_another_prefix_is_no_hit(void)
 {
-    check_trace(&(struct tested){ .c = blocks_of_16(20, true), .n = 3,
-                                  .r = { { .prompt = 20, .output = 1, .with_hash = true, .n_hash = 1, .hash_block = 16, .hash = { 5 } },
-                                         { .prompt = 40, .output = 1, .with_hash = true, .n_hash = 2, .hash_block = 16, .hash = { 6, 5 } },
-                                         { .prompt = 40, .output = 1, .with_hash = true, .n_hash = 2, .hash_block = 16, .hash = { 5, 5 }, .arrives = 1 } } },
-                "A0+20! B0+40! | C16+24!");
+    check_trace(
+        &(struct tested){
+            .c = blocks_of_16(20, true),
+            .n = 3,
+            .r = { { .prompt = 20, .output = 1, .with_hash = true, .n_hash = 1, .hash_block = 16, .hash = { 5 } },
+                   { .prompt = 40, .output = 1, .with_hash = true, .n_hash = 2, .hash_block = 16, .hash = { 6, 5 } },
+                   { .prompt = 40,
+                     .output = 1,
+                     .with_hash = true,
+                     .n_hash = 2,
+                     .hash_block = 16,
+                     .hash = { 5, 5 },
+                     .arrives = 1 } } },
+        "A0+20! B0+40! | C16+24!");
 }
 
 static enum kw_status add(struct kw_sched *s, uint32_t prompt, uint32_t output)
 {
     struct kw_error err = { "" };
     uint32_t slot;
-    enum kw_status st = kw_sched_add(s, &(struct kw_sched_request){ .id = 1, .prompt = prompt, .output = output }, &slot, &err);
+    enum kw_status st =
+        kw_sched_add(s, &(struct kw_sched_request){ .id = 1, .prompt = prompt, .output = output }, &slot, &err);
     CHECK((st == KW_OK) == (err.msg[0] == 0));
     return st;
 }
@@ -421,8 +508,10 @@ static void reset_forgets_everything(void)
         real_look(s, &x);
         CHECK(x.any && x.b.n_chunks == 1 && x.b.chunk[0].past == (round == 1 ? 48u : 0u));
         CHECK(kw_sched_cached(s, slot) == (round == 1 ? 48u : 0u));
-        if (round == 1) kw_sched_reset(s);
-        else kw_sched_commit(s, &done);
+        if (round == 1)
+            kw_sched_reset(s);
+        else
+            kw_sched_commit(s, &done);
         CHECK(kw_sched_blocks_free(s) == 20 && kw_sched_running(s) == 0 && kw_sched_waiting(s) == 0);
     }
     kw_sched_delete(s);

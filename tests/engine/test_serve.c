@@ -1,4 +1,5 @@
-/* The serving loop and what drives it: traces replayed, tickets, completions and their text, the metrics page, bench rows. */
+/* The serving loop and what drives it: traces replayed, tickets, completions and their text, the metrics page, bench
+ * rows. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -10,15 +11,25 @@
 #include "tests/check.h"
 #include "workloads/trace.h"
 
-static void nap(void) { nanosleep(&(struct timespec){ .tv_nsec = 500000 }, NULL); }
+static void nap(void)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = 500000 }, NULL);
+}
 
 static enum kw_engine_async async; /* every test runs both ways */
 
 static bool open_engine(struct kw_engine *e, uint32_t num_blocks, bool prefix_caching)
 {
     struct kw_error err = { "" };
-    struct kw_engine_options o = { .model = "tiny", .backend = "cpu", .precision = "fp32", .seed = 3, .threads = 1,
-                                   .num_blocks = num_blocks, .max_model_len = 256, .max_num_seqs = 8, .max_num_batched_tokens = 64,
+    struct kw_engine_options o = { .model = "tiny",
+                                   .backend = "cpu",
+                                   .precision = "fp32",
+                                   .seed = 3,
+                                   .threads = 1,
+                                   .num_blocks = num_blocks,
+                                   .max_model_len = 256,
+                                   .max_num_seqs = 8,
+                                   .max_num_batched_tokens = 64,
                                    .prefix_caching = prefix_caching,
                                    .async_scheduling = async };
     bool ok = kw_engine_open(e, &o, NULL, &err) == KW_OK;
@@ -41,7 +52,9 @@ static struct kw_serve_trace make_trace(struct small_trace *t)
         t->prompt[i] = 5 + i * 7 % 31;
         t->output[i] = 1 + i * 5 % 9;
     }
-    return (struct kw_serve_trace){ .n = N, .arrival = t->arrival, .prompt = t->prompt, .output = t->output, .speed = 20, .seed = 9 };
+    return (struct kw_serve_trace){
+        .n = N, .arrival = t->arrival, .prompt = t->prompt, .output = t->output, .speed = 20, .seed = 9
+    };
 }
 
 static void check_times(const struct kw_served_trace *s)
@@ -73,8 +86,8 @@ static void a_replay_accounts_for_every_token(void)
     uint64_t decodes = 0, prefill = 0, prompt = 0, output = 0;
     for (size_t i = 0; i < N; i++) prompt += t.prompt[i], output += t.output[i];
     for (size_t i = 0; i < s.n_steps; i++) decodes += s.step[i].n_decode, prefill += s.step[i].prefill_tokens;
-    CHECK(prefill == prompt);        /* nothing was preempted */
-    CHECK(decodes == output - N);    /* the first token of each comes with its prompt */
+    CHECK(prefill == prompt);     /* nothing was preempted */
+    CHECK(decodes == output - N); /* the first token of each comes with its prompt */
     CHECK(s.itl.n == output - N);
     CHECK(s.step[s.n_steps - 1].running == 0 && s.step[s.n_steps - 1].blocks_used == 0);
     CHECK(s.request[N - 1].arrival == 240000000 / 20);
@@ -114,7 +127,13 @@ static void equal_hashes_share_their_blocks(void)
     uint32_t prompt[2] = { 70, 70 }, output[2] = { 2, 2 }, at[3] = { 0, 2, 4 }, prefill = 0;
     uint64_t hash[4] = { 77, 78, 77, 79 };
     if (!open_engine(&e, 64, true)) return;
-    struct kw_serve_trace r = { .n = 2, .arrival = arrival, .prompt = prompt, .output = output, .speed = 1, .hash_at = at, .hash = hash,
+    struct kw_serve_trace r = { .n = 2,
+                                .arrival = arrival,
+                                .prompt = prompt,
+                                .output = output,
+                                .speed = 1,
+                                .hash_at = at,
+                                .hash = hash,
                                 .hash_block = 32 };
     CHECK(kw_serve_trace_run(&s, &e, &r, &err) == KW_OK);
     for (size_t i = 0; i < s.n_steps; i++) prefill += s.step[i].prefill_tokens;
@@ -131,10 +150,13 @@ static void what_cannot_run_is_refused_and_what_lasts_too_long_is_cut(void)
     int64_t arrival[4] = { 0, 0, 0, INT64_C(3600000000000) };
     uint32_t prompt[4] = { 8, 5000, 200, 8 }, output[4] = { 3, 3, 200, 3 };
     if (!open_engine(&e, 0, false)) return;
-    struct kw_serve_trace r = { .n = 4, .arrival = arrival, .prompt = prompt, .output = output, .speed = 1, .limit_ns = 300000000 };
+    struct kw_serve_trace r = {
+        .n = 4, .arrival = arrival, .prompt = prompt, .output = output, .speed = 1, .limit_ns = 300000000
+    };
     CHECK(kw_serve_trace_run(&s, &e, &r, &err) == KW_OK);
     CHECK(s.done == 1 && s.refused == 2 && s.cut == 1);
-    CHECK(s.request[1].status == KW_SERVED_REFUSED && s.request[2].status == KW_SERVED_REFUSED && strstr(s.refusal.msg, "max_model_len"));
+    CHECK(s.request[1].status == KW_SERVED_REFUSED && s.request[2].status == KW_SERVED_REFUSED &&
+          strstr(s.refusal.msg, "max_model_len"));
     CHECK(s.request[3].status == KW_SERVED_CUT && s.request[3].first == INT64_MIN);
     CHECK(kw_engine_active(&e) == 0);
     kw_served_trace_free(&s);
@@ -149,8 +171,10 @@ static void what_cannot_run_is_refused_and_what_lasts_too_long_is_cut(void)
 
 static void json_lines_are_a_trace_again(void)
 {
-    struct kw_served r[2] = { { .arrival = 0, .added = 1, .first = 5, .last = 9, .prompt = 3, .output = 2, .generated = 2 },
-                              { .arrival = 250000000, .first = INT64_MIN, .prompt = 4, .output = 5, .status = KW_SERVED_CUT } };
+    struct kw_served r[2] = {
+        { .arrival = 0, .added = 1, .first = 5, .last = 9, .prompt = 3, .output = 2, .generated = 2 },
+        { .arrival = 250000000, .first = INT64_MIN, .prompt = 4, .output = 5, .status = KW_SERVED_CUT }
+    };
     struct kw_served_step step = { .begin = 7, .wall_ns = 1000000000, .n_decode = 3 };
     struct kw_served_trace s = { .n = 2, .request = r, .n_steps = 1, .step = &step };
     struct kw_text out = { 0 };
@@ -205,8 +229,12 @@ static void tokens_are_those_of_a_prompt_alone(void)
     if (!open_engine(&e, 0, false)) return;
     for (uint32_t i = 0; i < REQUESTS; i++) {
         for (uint32_t k = 0; k < 40; k++) prompt[i][k] = (i * 131 + k * 17) % e.config.vocab;
-        r[i] = (struct kw_engine_request){ .id = 1, .prompt = prompt[i], .n_prompt = 3 + 3 * i, .max_new = 4 + i, .ignore_eos = true };
-        if (i % 3 == 0) r[i].sampling = (struct kw_sampling){ .temperature = 1, .seed = 5 + i }; /* the same draws, whatever the batch */
+        r[i] = (struct kw_engine_request){
+            .id = 1, .prompt = prompt[i], .n_prompt = 3 + 3 * i, .max_new = 4 + i, .ignore_eos = true
+        };
+        if (i % 3 == 0)
+            r[i].sampling =
+                (struct kw_sampling){ .temperature = 1, .seed = 5 + i }; /* the same draws, whatever the batch */
         CHECK(kw_engine_generate(&e, &r[i], &alone[i], &err) == KW_OK);
     }
     CHECK(kw_serve_start(&s, &e, &(struct kw_serve_options){ .max_queue = 64 }, &err) == KW_OK);
@@ -218,7 +246,8 @@ static void tokens_are_those_of_a_prompt_alone(void)
         kw_generated_free(&alone[i]);
     }
     wait_idle(s, &m);
-    CHECK(m.received == REQUESTS && m.ended[KW_END_LENGTH] == REQUESTS && m.ttft.n == REQUESTS && m.itl.n == m.generation_tokens - REQUESTS);
+    CHECK(m.received == REQUESTS && m.ended[KW_END_LENGTH] == REQUESTS && m.ttft.n == REQUESTS &&
+          m.itl.n == m.generation_tokens - REQUESTS);
     kw_serve_stop(s);
     kw_engine_close(&e);
 }
@@ -261,13 +290,14 @@ static void cancelled_requests_leave_nothing_behind(void)
     for (int i = 0; i < REQUESTS; i++) CHECK(kw_serve_submit(s, &r, NULL, &t[i], &err) == KW_OK);
     CHECK(kw_serve_submit(s, &r, NULL, &more, &err) == KW_EBUDGET && !more && strstr(err.msg, "24"));
     for (int i = 0; i < 20000 && (kw_serve_take(s, t[0], 0, ids, 200, &n), n < 3); i++) nap();
-    for (int i = 0; i < REQUESTS; i += 2) kw_serve_cancel(s, t[i], false); /* running ones and waiting ones */
+    for (int i = 0; i < REQUESTS; i += 2) kw_serve_cancel(s, t[i], false);          /* running ones and waiting ones */
     CHECK(kw_serve_take(s, t[0], 0, ids, 200, &n) == KW_SERVE_CANCELLED && n >= 3); /* what came stays */
-    for (int i = 1; i < REQUESTS; i += 4) kw_serve_release(s, t[i]);       /* gone without a word */
+    for (int i = 1; i < REQUESTS; i += 4) kw_serve_release(s, t[i]);                /* gone without a word */
     CHECK(kw_serve_tickets(s) == REQUESTS * 3 / 4);
     for (int i = 3; i < REQUESTS; i += 4) CHECK(wait_over(s, t[i], ids, 200, &n) == KW_SERVE_LENGTH && n == 150);
     wait_idle(s, &m);
-    CHECK(m.received == REQUESTS && m.refused == 1 && m.ended[KW_END_ABORT] == REQUESTS * 3 / 4 && m.ended[KW_END_LENGTH] == REQUESTS / 4);
+    CHECK(m.received == REQUESTS && m.refused == 1 && m.ended[KW_END_ABORT] == REQUESTS * 3 / 4 &&
+          m.ended[KW_END_LENGTH] == REQUESTS / 4);
     for (int i = 0; i < REQUESTS; i++)
         if (i % 4 != 1) kw_serve_release(s, t[i]);
     kw_serve_drain(s);
@@ -304,9 +334,11 @@ static struct kw_backend_ops breaking;
 static const struct kw_backend_ops *sound;
 static int batches_left;
 
-static enum kw_status submit_or_break(struct kw_backend *b, const struct kw_batch *batch, struct kw_result *out, struct kw_error *err)
+static enum kw_status submit_or_break(struct kw_backend *b, const struct kw_batch *batch, struct kw_result *out,
+                                      struct kw_error *err)
 {
-    return --batches_left < 0 ? kw_fail(err, KW_EFAIL, "the device fell off the bus") : sound->submit(b, batch, out, err);
+    return --batches_left < 0 ? kw_fail(err, KW_EFAIL, "the device fell off the bus")
+                              : sound->submit(b, batch, out, err);
 }
 
 static void a_broken_device_fails_every_request(void)
@@ -337,8 +369,14 @@ static void a_broken_device_fails_every_request(void)
 }
 
 static int sleeping, woken;
-static void rest(void *ctx, void *who) { (void)ctx, (void)who, sleeping++; }
-static void rise(void *ctx, void *who) { (void)ctx, (void)who, woken++; }
+static void rest(void *ctx, void *who)
+{
+    (void)ctx, (void)who, sleeping++;
+}
+static void rise(void *ctx, void *who)
+{
+    (void)ctx, (void)who, woken++;
+}
 
 static void sleep_and_wake_come_in_pairs(void)
 {
@@ -354,12 +392,12 @@ static void sleep_and_wake_come_in_pairs(void)
     CHECK(kw_serve_submit(s, &r, NULL, &t, &err) == KW_OK);
     CHECK(kw_serve_sleep(s, t, 0, true));
     CHECK(wait_over(s, t, ids, 64, &n) == KW_SERVE_LENGTH);
-    CHECK(sleeping == 1 && woken == 1);          /* once, at the end */
+    CHECK(sleeping == 1 && woken == 1); /* once, at the end */
     CHECK(!kw_serve_sleep(s, t, 0, false) && !kw_serve_sleep(s, t, 40, true) && sleeping == 1);
     kw_serve_release(s, t);
     CHECK(kw_serve_submit(s, &r, NULL, &t, &err) == KW_OK);
     CHECK(kw_serve_sleep(s, t, 0, false));
-    kw_serve_cancel(s, t, false);                /* wakes at once */
+    kw_serve_cancel(s, t, false); /* wakes at once */
     CHECK(sleeping == 2 && woken == 2);
     kw_serve_release(s, t);
     kw_serve_stop(s);
@@ -381,34 +419,49 @@ static void a_completion_is_read(void)
     struct kw_completion c;
     struct kw_error err;
     const char *param;
-    CHECK(parse(&c, "{\"model\": \"m\", \"prompt\": [1, 2, 99], \"max_tokens\": 47, \"temperature\": 0.5, \"top_p\": 0.9, \"top_k\": 7,"
-                    "\"seed\": -3, \"n\": 1, \"best_of\": null, \"stream\": true, \"stream_options\": {\"include_usage\": true},"
-                    "\"stop\": [\"a\", \"bc\"], \"stop_token_ids\": [5], \"ignore_eos\": true, \"return_token_ids\": true, \"echo\": false,"
-                    "\"logprobs\": null, \"suffix\": \"\", \"presence_penalty\": 0.0, \"frequency_penalty\": 0, \"repetition_penalty\": 1.0,"
-                    "\"logit_bias\": {}, \"min_tokens\": 0, \"min_p\": 0, \"skip_special_tokens\": true, \"user\": \"u\"}", &param, &err) == KW_OK);
+    CHECK(parse(&c,
+                "{\"model\": \"m\", \"prompt\": [1, 2, 99], \"max_tokens\": 47, \"temperature\": 0.5, \"top_p\": 0.9, "
+                "\"top_k\": 7,"
+                "\"seed\": -3, \"n\": 1, \"best_of\": null, \"stream\": true, \"stream_options\": {\"include_usage\": "
+                "true},"
+                "\"stop\": [\"a\", \"bc\"], \"stop_token_ids\": [5], \"ignore_eos\": true, \"return_token_ids\": true, "
+                "\"echo\": false,"
+                "\"logprobs\": null, \"suffix\": \"\", \"presence_penalty\": 0.0, \"frequency_penalty\": 0, "
+                "\"repetition_penalty\": 1.0,"
+                "\"logit_bias\": {}, \"min_tokens\": 0, \"min_p\": 0, \"skip_special_tokens\": true, \"user\": \"u\"}",
+                &param, &err) == KW_OK);
     CHECK_STR(err.msg, "");
     CHECK_STR(c.model, "m");
-    CHECK(c.n_prompt == 3 && c.prompt[2] == 99 && c.max_tokens == 47 && c.stream && c.include_usage && c.ignore_eos && c.token_ids);
+    CHECK(c.n_prompt == 3 && c.prompt[2] == 99 && c.max_tokens == 47 && c.stream && c.include_usage && c.ignore_eos &&
+          c.token_ids);
     CHECK(c.n_stop == 2 && !strcmp(c.stop[1], "bc") && c.n_stop_ids == 1 && c.stop_ids[0] == 5);
-    CHECK(c.sampling.temperature == 0.5f && c.sampling.top_p == 0.9f && c.sampling.top_k == 7 && c.seeded && c.sampling.seed == (uint64_t)-3);
+    CHECK(c.sampling.temperature == 0.5f && c.sampling.top_p == 0.9f && c.sampling.top_k == 7 && c.seeded &&
+          c.sampling.seed == (uint64_t)-3);
     kw_completion_free(&c);
     /* What vllm bench serve, genai-perf and guidellm send. */
-    CHECK(parse(&c, "{\"model\": \"m\", \"prompt\": [1], \"repetition_penalty\": 1.0, \"max_tokens\": 9, \"logprobs\": null, \"stream\": true,"
-                    "\"stream_options\": {\"include_usage\": true, \"continuous_usage_stats\": true}, \"ignore_eos\": true, \"min_tokens\": 9,"
-                    "\"request_id\": \"bench-0.a_B\", \"add_special_tokens\": false, \"use_beam_search\": false, \"stop\": null, \"top_k\": -1}",
+    CHECK(parse(&c,
+                "{\"model\": \"m\", \"prompt\": [1], \"repetition_penalty\": 1.0, \"max_tokens\": 9, \"logprobs\": "
+                "null, \"stream\": true,"
+                "\"stream_options\": {\"include_usage\": true, \"continuous_usage_stats\": true}, \"ignore_eos\": "
+                "true, \"min_tokens\": 9,"
+                "\"request_id\": \"bench-0.a_B\", \"add_special_tokens\": false, \"use_beam_search\": false, \"stop\": "
+                "null, \"top_k\": -1}",
                 &param, &err) == KW_OK);
     CHECK_STR(err.msg, "");
     CHECK(c.max_tokens == 9 && c.usage_each && c.include_usage && c.ignore_eos && !c.n_stop);
     CHECK_STR(c.request_id, "bench-0.a_B");
     kw_completion_free(&c);
     CHECK(parse(&c, "{\"prompt\": [[4, 5]]}", &param, &err) == KW_OK);
-    CHECK(c.n_prompt == 2 && c.max_tokens == 16 && c.sampling.temperature == 1 && !c.seeded && !c.stream && !c.model[0]);
+    CHECK(c.n_prompt == 2 && c.max_tokens == 16 && c.sampling.temperature == 1 && !c.seeded && !c.stream &&
+          !c.model[0]);
     kw_completion_free(&c);
 }
 
 static void what_is_wrong_with_a_completion_is_named(void)
 {
-    static const struct { const char *body, *param, *says; } bad[] = {
+    static const struct {
+        const char *body, *param, *says;
+    } bad[] = {
         { "", NULL, "" },
         { "[1]", NULL, "want an object" },
         { "{}", "prompt", "want a text or a list" },
@@ -441,7 +494,8 @@ static void what_is_wrong_with_a_completion_is_named(void)
         { "{\"prompt\": [1], \"skip_special_tokens\": false}", "skip_special_tokens", "not implemented" },
         { "{\"prompt\": [1], \"min_tokens\": 3}", "min_tokens", "ignore_eos" },
         { "{\"prompt\": [1], \"min_tokens\": 30, \"ignore_eos\": true}", "min_tokens", "more than max_tokens" },
-        { "{\"prompt\": [1], \"min_tokens\": 3, \"ignore_eos\": true, \"stop\": \"a\"}", "min_tokens", "without stops" },
+        { "{\"prompt\": [1], \"min_tokens\": 3, \"ignore_eos\": true, \"stop\": \"a\"}", "min_tokens",
+          "without stops" },
         { "{\"prompt\": [1], \"request_id\": \"a\\\"b\"}", "request_id", "letters" },
         { "{\"prompt\": [1], \"use_beam_search\": true}", "use_beam_search", "not implemented" },
         { "{\"prompt\": [1], \"promt\": [1]}", NULL, "prompt" },
@@ -453,7 +507,8 @@ static void what_is_wrong_with_a_completion_is_named(void)
     const char *param;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         enum kw_status st = parse(&c, bad[i].body, &param, &err);
-        bool ok = (st == KW_EPARSE || st == KW_ERANGE) && err.msg[0] && strstr(err.msg, bad[i].says) && strncmp(err.msg, "request:", 8) && !c.prompt &&
+        bool ok = (st == KW_EPARSE || st == KW_ERANGE) && err.msg[0] && strstr(err.msg, bad[i].says) &&
+                  strncmp(err.msg, "request:", 8) && !c.prompt &&
                   (param == NULL ? bad[i].param == NULL : bad[i].param && !strcmp(param, bad[i].param));
         if (!ok) fprintf(stderr, "%s: %d, %s, %s\n", bad[i].body, (int)st, param ? param : "-", err.msg);
         CHECK(ok);
@@ -484,9 +539,9 @@ static void what_may_begin_a_stop_text_is_held_back(void)
     char buf[200];
     uint32_t ids[] = { 12, 34, 56, 78 };
     CHECK_STR(streamed(NULL, ids, 4, NULL, buf), " 12| 34| 56| 78|");
-    CHECK_STR(streamed("4 5", ids, 4, NULL, buf), " 12| 3|||");         /* found over two tokens; nothing of it was sent */
-    CHECK_STR(streamed("4 9", ids, 4, NULL, buf), " 12| 3|4 56| 78|");  /* held back, then not it */
-    CHECK_STR(streamed("8x", ids, 4, NULL, buf), " 12| 34| 56| 78|");   /* over: what was held back comes out */
+    CHECK_STR(streamed("4 5", ids, 4, NULL, buf), " 12| 3|||"); /* found over two tokens; nothing of it was sent */
+    CHECK_STR(streamed("4 9", ids, 4, NULL, buf), " 12| 3|4 56| 78|"); /* held back, then not it */
+    CHECK_STR(streamed("8x", ids, 4, NULL, buf), " 12| 34| 56| 78|");  /* over: what was held back comes out */
     CHECK_STR(streamed(" 12", ids, 4, NULL, buf), "||||");
 }
 
@@ -494,7 +549,8 @@ static void split_characters_wait_for_their_rest(void)
 {
     static const char file[] = /* byte-level BPE over single bytes: 0xc3 0xa9 is e with an accent */
         "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"\\u00c3\": 1, \"\\u00a9\": 2}, \"merges\": []},"
-        " \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true},"
+        " \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, "
+        "\"use_regex\": true},"
         " \"decoder\": {\"type\": \"ByteLevel\"}, \"added_tokens\": []}";
     struct kw_tokenizer *t;
     struct kw_error err = { "" };
@@ -504,11 +560,13 @@ static void split_characters_wait_for_their_rest(void)
         return;
     }
     CHECK_STR(streamed(NULL, (uint32_t[]){ 0, 1, 2, 0 }, 4, t, buf), "a||\xc3\xa9|a|");
-    CHECK_STR(streamed(NULL, (uint32_t[]){ 0, 1 }, 2, t, buf), "a|\xc3|"); /* over: bytes as they are; JSON makes U+FFFD of them */
+    CHECK_STR(streamed(NULL, (uint32_t[]){ 0, 1 }, 2, t, buf),
+              "a|\xc3|"); /* over: bytes as they are; JSON makes U+FFFD of them */
     kw_tokenizer_free(t);
     struct kw_text out = { 0 };
     kw_completion_quote(&out, "a\"\\\n\x01\xc3\xa9\xc3\xed\xa0\x80\xf4\x90\x80\x80", 15);
-    CHECK_STR(out.s, "\"a\\\"\\\\\\n\\u0001\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+    CHECK_STR(out.s, "\"a\\\"\\\\\\n\\u0001\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf"
+                     "\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
     kw_text_free(&out);
 }
 
@@ -518,7 +576,7 @@ static void buckets_add_up(void)
 {
     struct kw_metrics m = { .num_blocks = 8, .blocks_used = 2 };
     struct kw_text out = { 0 };
-    kw_metrics_observe(&m.ttft, 1000000);     /* 1 ms: le="0.001", bounds are inclusive */
+    kw_metrics_observe(&m.ttft, 1000000); /* 1 ms: le="0.001", bounds are inclusive */
     kw_metrics_observe(&m.ttft, 1000001);
     kw_metrics_observe(&m.ttft, INT64_C(100000000000));
     kw_metrics_observe(&m.ttft, -5);
@@ -541,12 +599,20 @@ static void bench_rows_say_what_a_step_needs(void)
     size_t n;
     if (!open_engine(&e, 40, false)) return;
     const uint32_t prompts[] = { 100, 300 }, batches[] = { 1, 8, 9 }, contexts[] = { 0, 100 };
-    struct kw_bench_options o = { .prompts = prompts, .n_prompts = 2, .batches = batches, .n_batches = 3, .contexts = contexts,
-                                  .n_contexts = 2, .steps = 10, .seed = 1 };
+    struct kw_bench_options o = { .prompts = prompts,
+                                  .n_prompts = 2,
+                                  .batches = batches,
+                                  .n_batches = 3,
+                                  .contexts = contexts,
+                                  .n_contexts = 2,
+                                  .steps = 10,
+                                  .seed = 1 };
     CHECK(kw_bench_run(&row, &n, &e, &o, &err) == KW_OK && n == 8);
     const struct kw_model_config *c = &e.config;
-    double weights = (double)kw_weights_step_bytes(&e.layout), kv = 4.0 * (double)kw_config_kv_values(c), embed = 4.0 * c->hidden;
-    CHECK(!row[0].decode && row[0].tokens == 100 && row[0].steps == 5 && row[0].step_s > 0 && row[0].low_s <= row[0].step_s);
+    double weights = (double)kw_weights_step_bytes(&e.layout), kv = 4.0 * (double)kw_config_kv_values(c),
+           embed = 4.0 * c->hidden;
+    CHECK(!row[0].decode && row[0].tokens == 100 && row[0].steps == 5 && row[0].step_s > 0 &&
+          row[0].low_s <= row[0].step_s);
     CHECK_NEAR(row[0].bytes, 2 * weights + 100 * (embed + kv) + 64 * kv, 1); /* 64 tokens a step: the weights twice */
     CHECK_NEAR(row[0].flops, kw_config_flops(c, 100, 1, 5050), 1);
     CHECK_NEAR(row[0].token_rate * row[0].step_s, 100, 1e-6);

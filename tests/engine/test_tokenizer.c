@@ -1,5 +1,5 @@
-/* tests/engine/test_tokenizer.c - splits as the published patterns make them, merges in order, bytes that come back, and what
- * is refused. The tokenizers are small ones written here. */
+/* tests/engine/test_tokenizer.c - splits as the published patterns make them, merges in order, bytes that come back,
+ * and what is refused. The tokenizers are small ones written here. */
 #include "engine/text/tokenizer.c" /* its byte table is static */
 #include "tests/check.h"
 #include "tests/failmalloc.h"
@@ -29,7 +29,8 @@ static const char *words(enum kw_pretokenizer how, const char *s, size_t len)
 static void llama3_words(void) /* each worked out from the pattern by hand */
 {
     WORDS_ARE(KW_WORDS_LLAMA3, "Hello world", "Hello| world");
-    WORDS_ARE(KW_WORDS_LLAMA3, "I'm we'LL don't 'sx", "I|'m| we|'LL| don|'t| '|sx"); /* \s takes no letters: " '" first */
+    WORDS_ARE(KW_WORDS_LLAMA3, "I'm we'LL don't 'sx",
+              "I|'m| we|'LL| don|'t| '|sx"); /* \s takes no letters: " '" first */
     WORDS_ARE(KW_WORDS_LLAMA3, "12345 6", "123|45| |6");
     WORDS_ARE(KW_WORDS_LLAMA3, "a  b", "a| | b");
     WORDS_ARE(KW_WORDS_LLAMA3, "a   ", "a|   ");

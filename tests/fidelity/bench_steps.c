@@ -8,9 +8,13 @@
 #include "calibrate/operators/samples.h"
 #include "sim/core/ascending.h"
 
-static const struct { const char *name; int per_layer; bool product; } layer_kinds[] = {
-    { "qkv_proj", 1, true }, { "o_proj", 1, true }, { "gate_up_proj", 1, true }, { "down_proj", 1, true }, { "layernorm", 2, false },
-    { "rotary_emb", 1, false }, { "act_fn", 1, false }, { "embedding", 0, false }, { "final_layernorm", 0, false } };
+static const struct {
+    const char *name;
+    int per_layer;
+    bool product;
+} layer_kinds[] = { { "qkv_proj", 1, true },  { "o_proj", 1, true },     { "gate_up_proj", 1, true },
+                    { "down_proj", 1, true }, { "layernorm", 2, false }, { "rotary_emb", 1, false },
+                    { "act_fn", 1, false },   { "embedding", 0, false }, { "final_layernorm", 0, false } };
 enum { N_LAYERS = sizeof layer_kinds / sizeof *layer_kinds, WIDEST = 32, AXES = 4 };
 
 enum { CHUNK, PAST, DECODING, CONTEXT }; /* the attention table's coordinates */
@@ -27,7 +31,8 @@ struct kw_bench_steps {
     double *s; /* [CHUNK][PAST][DECODING][CONTEXT] seconds of one layer, holes filled */
 };
 
-static enum kw_status read_curve(struct kw_curve *c, const char *dir, const char *file, const char *layer, struct kw_error *err)
+static enum kw_status read_curve(struct kw_curve *c, const char *dir, const char *file, const char *layer,
+                                 struct kw_error *err)
 {
     char path[1024];
     struct kw_samples q = { 0 };
@@ -35,14 +40,18 @@ static enum kw_status read_curve(struct kw_curve *c, const char *dir, const char
     enum kw_status st = kw_import_vllm_layer(&q, path, layer, err);
     if (st == KW_OK) st = kw_curve_new(c, q.n, err);
     for (size_t i = 0; st == KW_OK && i < q.n; i++)
-        if (!c->n || q.p[i].x[0] != c->x[c->n - 1]) kw_curve_put(c, q.p[i].x[0], q.p[i].s); /* measured twice: the smaller */
+        if (!c->n || q.p[i].x[0] != c->x[c->n - 1])
+            kw_curve_put(c, q.p[i].x[0], q.p[i].s); /* measured twice: the smaller */
     kw_samples_free(&q);
     return st;
 }
 
 /* ---- the attention table ---- */
 
-static bool power_of_two(double x) { return !((uint64_t)x & ((uint64_t)x - 1)) || x == 0; }
+static bool power_of_two(double x)
+{
+    return !((uint64_t)x & ((uint64_t)x - 1)) || x == 0;
+}
 
 static int find(const struct axis *x, double v)
 {
@@ -53,10 +62,12 @@ static int find(const struct axis *x, double v)
 
 static double *cell(const struct kw_bench_steps *b, const int i[AXES])
 {
-    return &b->s[((i[CHUNK] * b->axis[PAST].n + i[PAST]) * b->axis[DECODING].n + i[DECODING]) * b->axis[CONTEXT].n + i[CONTEXT]];
+    return &b->s[((i[CHUNK] * b->axis[PAST].n + i[PAST]) * b->axis[DECODING].n + i[DECODING]) * b->axis[CONTEXT].n +
+                 i[CONTEXT]];
 }
 
-/* A hole (too many tokens for the profiler, or nothing to decode and yet a context) gets the nearest smaller point's time. */
+/* A hole (too many tokens for the profiler, or nothing to decode and yet a context) gets the nearest smaller point's
+ * time. */
 static void fill_holes(struct kw_bench_steps *b)
 {
     static const int order[] = { CONTEXT, PAST, CHUNK, DECODING };
@@ -103,7 +114,8 @@ static enum kw_status read_attention(struct kw_bench_steps *b, const char *dir, 
     }
     if (st == KW_OK && !(b->s = malloc(room * sizeof *b->s))) st = kw_fail(err, KW_ENOMEM, "out of memory");
     for (size_t i = 0; st == KW_OK && i < room; i++) b->s[i] = NAN;
-    for (size_t i = kept; st == KW_OK && i-- > 0;) { /* sorted by time last: of two times for one point the smaller stays */
+    for (size_t i = kept;
+         st == KW_OK && i-- > 0;) { /* sorted by time last: of two times for one point the smaller stays */
         int at[AXES];
         for (int k = 0; k < AXES; k++) at[k] = find(&b->axis[k], q.p[i].x[k]);
         *cell(b, at) = q.p[i].s;
@@ -124,7 +136,8 @@ static void bracket(const struct axis *a, double v, int *lo, double *w)
     *w = (v - a->at[*lo]) / (a->at[*lo + 1] - a->at[*lo]);
 }
 
-/* Where between two chunk sizes a chunk stands, by query-key pairs; below the first size, where most is the launch, tokens say. */
+/* Where between two chunk sizes a chunk stands, by query-key pairs; below the first size, where most is the launch,
+ * tokens say. */
 static double pairs_weight(const struct axis *a, int lo, double chunk, double past)
 {
     double below = a->at[lo] * (past + a->at[lo] / 2), above = a->at[lo + 1] * (past + a->at[lo + 1] / 2);
@@ -146,7 +159,8 @@ static double attention(const struct kw_bench_steps *b, double chunk, double pas
             i[k] = lo[k] + up;
             share *= up ? w[k] : 1 - w[k];
         }
-        if (i[CHUNK] == 0) i[PAST] = 0; /* without a chunk, or without decodes, there is no past or context to look up */
+        if (i[CHUNK] == 0)
+            i[PAST] = 0; /* without a chunk, or without decodes, there is no past or context to look up */
         if (i[DECODING] == 0)
             i[CONTEXT] = 0;
         else if (i[CONTEXT] == 0)
@@ -165,7 +179,8 @@ enum kw_status kw_bench_steps_load(struct kw_bench_steps **out, const char *dir,
     if (!b) return kw_fail(err, KW_ENOMEM, "out of memory");
     enum kw_status st = KW_OK;
     b->layers = m->layers;
-    for (int i = 0; st == KW_OK && i < N_LAYERS; i++) st = read_curve(&b->layer[i], dir, "profile_dense.csv", layer_kinds[i].name, err);
+    for (int i = 0; st == KW_OK && i < N_LAYERS; i++)
+        st = read_curve(&b->layer[i], dir, "profile_dense.csv", layer_kinds[i].name, err);
     if (st == KW_OK) st = read_curve(&b->lm_head, dir, "profile_per_sequence.csv", "lm_head", err);
     if (st == KW_OK) st = read_curve(&b->sampler, dir, "profile_per_sequence.csv", "sampler", err);
     if (st == KW_OK) st = read_attention(b, dir, err);
@@ -213,8 +228,10 @@ int64_t kw_bench_steps_ps(const void *of, const struct kw_step *step)
     double attn = attention(b, step->prefill_tokens, past, step->n_decode,
                             step->n_decode ? (double)step->decode_context / step->n_decode : 0);
     if (step->n_chunks > 1) {
-        double one_by_one = -(step->n_chunks - 1.0) * attention(b, b->axis[CHUNK].at[1], 0, 0, 0); /* one launch, not several */
-        for (uint32_t i = 0; i < step->n_chunks; i++) one_by_one += attention(b, step->chunks[i].len, step->chunks[i].past, 0, 0);
+        double one_by_one =
+            -(step->n_chunks - 1.0) * attention(b, b->axis[CHUNK].at[1], 0, 0, 0); /* one launch, not several */
+        for (uint32_t i = 0; i < step->n_chunks; i++)
+            one_by_one += attention(b, step->chunks[i].len, step->chunks[i].past, 0, 0);
         double lessened = attn + one_by_one - attention(b, step->prefill_tokens, past, 0, 0);
         if (lessened < attn && lessened > 0) attn = lessened;
     }

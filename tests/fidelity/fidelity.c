@@ -22,9 +22,14 @@ static enum kw_status read_line(const char *path, const char *text, struct line 
     enum kw_status st = kw_json_parse(&doc, path, text, strlen(text), err);
     if (st != KW_OK) return st;
     struct kw_jnode n = kw_json_root(&doc);
-    struct { const char *key; double *to; } clocks[] = { { "arrival_time", &l->arrival }, { "queued_ts", &l->queued },
-                                                         { "scheduled_ts", &l->scheduled },
-                                                         { "first_token_ts", &l->first }, { "last_token_ts", &l->last } };
+    struct {
+        const char *key;
+        double *to;
+    } clocks[] = { { "arrival_time", &l->arrival },
+                   { "queued_ts", &l->queued },
+                   { "scheduled_ts", &l->scheduled },
+                   { "first_token_ts", &l->first },
+                   { "last_token_ts", &l->last } };
     if ((st = kw_json_i64(kw_json_get(n, "input_toks"), 1, 1 << 24, &prompt, err)) == KW_OK)
         st = kw_json_i64(kw_json_get(n, "output_toks"), 1, 1 << 24, &output, err);
     for (int i = 0; st == KW_OK && i < 5; i++)
@@ -107,11 +112,11 @@ void kw_run_free(struct kw_run *run)
 enum { BLOCK = 16 };
 
 const struct kw_run_prefix kw_run_sharegpt300[] = {
-    { 47, 40, 28 }, { 66, 35, 39 }, { 68, 28, 22 }, { 79, 17, 53 }, { 88, 27, 20 }, { 93, 82, 39 },
-    { 117, 45, 24 }, { 128, 63, 52 }, { 139, 117, 62 }, { 140, 76, 24 }, { 152, 31, 2 }, { 158, 107, 38 },
-    { 173, 153, 28 }, { 174, 38, 82 }, { 177, 22, 30 }, { 180, 61, 51 }, { 183, 31, 19 }, { 184, 151, 36 },
-    { 188, 138, 45 }, { 200, 109, 16 }, { 209, 201, 37 }, { 220, 146, 32 }, { 223, 36, 50 }, { 227, 226, 32 },
-    { 235, 56, 52 }, { 237, 207, 79 }, { 265, 149, 37 }, { 280, 147, 51 }, { 281, 186, 51 }, { 285, 165, 45 },
+    { 47, 40, 28 },   { 66, 35, 39 },   { 68, 28, 22 },   { 79, 17, 53 },   { 88, 27, 20 },   { 93, 82, 39 },
+    { 117, 45, 24 },  { 128, 63, 52 },  { 139, 117, 62 }, { 140, 76, 24 },  { 152, 31, 2 },   { 158, 107, 38 },
+    { 173, 153, 28 }, { 174, 38, 82 },  { 177, 22, 30 },  { 180, 61, 51 },  { 183, 31, 19 },  { 184, 151, 36 },
+    { 188, 138, 45 }, { 200, 109, 16 }, { 209, 201, 37 }, { 220, 146, 32 }, { 223, 36, 50 },  { 227, 226, 32 },
+    { 235, 56, 52 },  { 237, 207, 79 }, { 265, 149, 37 }, { 280, 147, 51 }, { 281, 186, 51 }, { 285, 165, 45 },
     { 287, 111, 28 }, { 293, 163, 16 }
 };
 const size_t kw_run_sharegpt300_n = sizeof kw_run_sharegpt300 / sizeof *kw_run_sharegpt300;
@@ -121,11 +126,13 @@ enum kw_status kw_run_share(struct kw_run *run, const struct kw_run_prefix *p, s
     size_t blocks = 0, at = 0;
     for (size_t i = 0; i < n; i++) {
         if (p[i].request >= run->n || p[i].earlier >= p[i].request)
-            return kw_fail(err, KW_ERANGE, "prefix %zu: request %u of %zu begins like %u, want one of them and an earlier one", i,
+            return kw_fail(err, KW_ERANGE,
+                           "prefix %zu: request %u of %zu begins like %u, want one of them and an earlier one", i,
                            p[i].request, run->n, p[i].earlier);
         uint32_t a = run->r[p[i].request].prompt / BLOCK, b = run->r[p[i].earlier].prompt / BLOCK;
         if (p[i].blocks > (a < b ? a : b))
-            return kw_fail(err, KW_ERANGE, "prefix %zu: %u blocks, want at most the %u of the shorter prompt", i, p[i].blocks, a < b ? a : b);
+            return kw_fail(err, KW_ERANGE, "prefix %zu: %u blocks, want at most the %u of the shorter prompt", i,
+                           p[i].blocks, a < b ? a : b);
     }
     for (size_t i = 0; i < run->n; i++) blocks += run->r[i].prompt / BLOCK;
     uint64_t *hashes = malloc((blocks + 1) * sizeof *hashes);
@@ -151,7 +158,10 @@ enum kw_status kw_run_share(struct kw_run *run, const struct kw_run_prefix *p, s
 
 #define NS_PS INT64_C(1000)
 
-int64_t kw_run_profile_ps(const void *steptime, const struct kw_step *step) { return kw_steptime_ps(steptime, step); }
+int64_t kw_run_profile_ps(const void *steptime, const struct kw_step *step)
+{
+    return kw_steptime_ps(steptime, step);
+}
 
 static int64_t step_ps(const struct kw_run_clock *clock, const struct kw_step *step)
 {
@@ -171,7 +181,8 @@ struct follow { /* the intervals of a replay that is held to the run; v NULL: it
     bool alike; /* the last moment was one for all that came with it */
 };
 
-static void widen(const struct kw_sched *s, const struct kw_run *real, const uint32_t *slot, uint32_t n, bool last, kw_ns *lo, kw_ns *hi)
+static void widen(const struct kw_sched *s, const struct kw_run *real, const uint32_t *slot, uint32_t n, bool last,
+                  kw_ns *lo, kw_ns *hi)
 {
     for (uint32_t i = 0; i < n; i++) {
         const struct kw_run_request *r = &real->r[kw_sched_id(s, slot[i])];
@@ -220,7 +231,11 @@ static enum kw_status replay(struct kw_run *sim, const struct kw_run *real, cons
         struct kw_sched_done done;
         while (next < sim->n && sim->r[next].arrival * NS_PS <= now_ps) {
             struct kw_run_request *r = &sim->r[next];
-            struct kw_sched_request q = { .id = next, .prompt = r->prompt, .output = r->output, .hash = r->hash, .n_hash = r->n_hash,
+            struct kw_sched_request q = { .id = next,
+                                          .prompt = r->prompt,
+                                          .output = r->output,
+                                          .hash = r->hash,
+                                          .n_hash = r->n_hash,
                                           .hash_block = BLOCK };
             uint32_t slot;
             if ((st = kw_sched_add(s, &q, &slot, err)) != KW_OK) break;
@@ -242,7 +257,8 @@ static enum kw_status replay(struct kw_run *sim, const struct kw_run *real, cons
         kw_sched_commit(s, &done);
         if (f->v) now_ps = held(f, s, real, &step, &done, now_ps, ps);
         for (uint32_t i = 0; i < done.n_first; i++) sim->r[kw_sched_id(s, done.first[i])].first_token = now_ps / NS_PS;
-        for (uint32_t i = 0; i < done.n_finished; i++) sim->r[kw_sched_id(s, done.finished[i])].last_token = now_ps / NS_PS;
+        for (uint32_t i = 0; i < done.n_finished; i++)
+            sim->r[kw_sched_id(s, done.finished[i])].last_token = now_ps / NS_PS;
     }
     kw_sched_delete(s);
     return st;
@@ -289,7 +305,8 @@ enum kw_status kw_run_warmup(kw_ns *warmup, const struct kw_run *real, const str
 }
 
 enum kw_status kw_run_intervals(struct kw_run_interval **out, size_t *n, const struct kw_run *real,
-                                const struct kw_sched_config *config, const struct kw_run_clock *clock, struct kw_error *err)
+                                const struct kw_sched_config *config, const struct kw_run_clock *clock,
+                                struct kw_error *err)
 {
     struct kw_run sim;
     struct follow f = { .v = malloc((2 * real->n + 1) * sizeof *f.v) };
@@ -318,16 +335,19 @@ static enum kw_status apart(double *sum, const struct kw_run *real, const struct
     *sum = 0;
     for (size_t i = 0; i < real->n; i++) {
         const struct kw_run_request *r = &real->r[i], *o = &sim.r[i];
-        if (r->last_token < until) *sum += fabs((double)((o->last_token - o->first_token) - (r->last_token - r->first_token))) / 1e9;
+        if (r->last_token < until)
+            *sum += fabs((double)((o->last_token - o->first_token) - (r->last_token - r->first_token))) / 1e9;
     }
     kw_run_free(&sim);
     return KW_OK;
 }
 
-enum kw_status kw_run_beyond(struct kw_run_clock *clock, const struct kw_run *real, const struct kw_sched_config *config, kw_ns until,
-                             struct kw_error *err)
+enum kw_status kw_run_beyond(struct kw_run_clock *clock, const struct kw_run *real,
+                             const struct kw_sched_config *config, kw_ns until, struct kw_error *err)
 {
-    static const int way[8][2] = { { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 }, { 1, 1 }, { 1, -1 }, { -1, 1 }, { -1, -1 } };
+    static const int way[8][2] = {
+        { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 }, { 1, 1 }, { 1, -1 }, { -1, 1 }, { -1, -1 }
+    };
     struct kw_run_clock best = *clock;
     double least, stride = 2e-3;
     enum kw_status st = apart(&least, real, config, &best, until, err);
@@ -357,7 +377,8 @@ static double percentile(const double *v, size_t n, double p)
     return k + 1 < n ? v[k] + (v[k + 1] - v[k]) * (at - (double)k) : v[n - 1];
 }
 
-enum kw_status kw_run_summary(const struct kw_run *run, double s[KW_RUN_METRICS][KW_RUN_STATISTICS], struct kw_error *err)
+enum kw_status kw_run_summary(const struct kw_run *run, double s[KW_RUN_METRICS][KW_RUN_STATISTICS],
+                              struct kw_error *err)
 {
     static const double p[] = { 0.5, 0.9, 0.95, 0.99 };
     double *v = malloc((run->n + 1) * sizeof *v);
@@ -368,8 +389,9 @@ enum kw_status kw_run_summary(const struct kw_run *run, double s[KW_RUN_METRICS]
         for (size_t i = 0; i < run->n; i++) {
             const struct kw_run_request *r = &run->r[i];
             if (r->output < 2) continue;
-            kw_ns t = metric == KW_RUN_TTFT ? r->first_token - r->queued
-                                            : metric == KW_RUN_TPOT ? r->last_token - r->first_token : r->last_token - r->queued;
+            kw_ns t = metric == KW_RUN_TTFT   ? r->first_token - r->queued
+                      : metric == KW_RUN_TPOT ? r->last_token - r->first_token
+                                              : r->last_token - r->queued;
             v[n] = (double)t / 1e6 / (metric == KW_RUN_TPOT ? r->output - 1.0 : 1.0);
             sum += v[n++];
         }

@@ -71,10 +71,16 @@ static enum kw_status send(struct run *o, struct kw_error *err)
 {
     const struct kw_loadtest *l = o->l;
     enum kw_status st = KW_OK;
-    while (st == KW_OK && o->sent < l->n && (l->at_once ? o->sent - o->done < l->at_once : o->r[o->sent].arrival_ps <= o->now_ps)) {
+    while (st == KW_OK && o->sent < l->n &&
+           (l->at_once ? o->sent - o->done < l->at_once : o->r[o->sent].arrival_ps <= o->now_ps)) {
         struct request *r = &o->r[o->sent];
         uint32_t slot, whole = l->cached ? r->prompt / HASH_BLOCK : 0;
-        struct kw_sched_request q = { .id = o->sent, .prompt = r->prompt, .output = r->output, .hash = o->hash, .n_hash = whole, .hash_block = HASH_BLOCK };
+        struct kw_sched_request q = { .id = o->sent,
+                                      .prompt = r->prompt,
+                                      .output = r->output,
+                                      .hash = o->hash,
+                                      .n_hash = whole,
+                                      .hash_block = HASH_BLOCK };
         if (l->at_once) r->arrival_ps = o->now_ps;
         st = kw_sched_add(o->sched, &q, &slot, err);
         o->sent++;
@@ -140,7 +146,8 @@ static enum kw_status loop(struct run *o, struct kw_error *err)
         double s = (double)ps / 1e12;
         o->now_ps += ps;
         double links = o->l->links ? kw_curve_at(o->l->links, step.n_decode + (double)step.prefill_tokens) : 0;
-        struct kw_host_point one = { 1, step.n_decode + (double)step.n_chunks, step.n_chunks, s - links, links, s }, none = { 0 };
+        struct kw_host_point one = { 1, step.n_decode + (double)step.n_chunks, step.n_chunks, s - links, links, s },
+                             none = { 0 };
         add(&o->sum, &one, &none, 1);
         if ((st = note_gap(o, s, step.n_decode, err)) != KW_OK) break;
         kw_sched_commit(o->sched, &d);
@@ -170,19 +177,22 @@ static double median_gap(struct gap *g, size_t n)
 static void report(struct kw_loadtest_seen *seen, struct run *o)
 {
     struct kw_host_point none = { 0 };
-    *seen = (struct kw_loadtest_seen){ .ttft_s = o->n_ttft ? o->ttft / o->n_ttft : NAN, .tpot_s = o->n_tpot ? o->tpot / o->n_tpot : NAN,
-                                       .itl_median_s = median_gap(o->gap, o->n_gap), .tokens = o->tokens };
+    *seen = (struct kw_loadtest_seen){ .ttft_s = o->n_ttft ? o->ttft / o->n_ttft : NAN,
+                                       .tpot_s = o->n_tpot ? o->tpot / o->n_tpot : NAN,
+                                       .itl_median_s = median_gap(o->gap, o->n_gap),
+                                       .tokens = o->tokens };
     if (o->n_tpot) add(&seen->tpot, &o->tpot_steps, &none, 1.0 / o->n_tpot);
     add(&seen->whole, &o->to, &o->from, 1);
     seen->output_rate = seen->whole.measured_s > 0 ? o->tokens / seen->whole.measured_s : NAN;
 }
 
-enum kw_status kw_loadtest_run(struct kw_loadtest_seen *seen, const struct kw_loadtest *l, const struct kw_steptime *steps, uint64_t seed,
-                               struct kw_error *err)
+enum kw_status kw_loadtest_run(struct kw_loadtest_seen *seen, const struct kw_loadtest *l,
+                               const struct kw_steptime *steps, uint64_t seed, struct kw_error *err)
 {
     struct run o = { .l = l, .steps = steps, .skip = l->at_once && l->at_once < (l->n + 1) / 2 ? l->at_once : 0 };
     if (!l->n || !l->prompt || !l->output)
-        return kw_fail(err, KW_ERANGE, "load: %u requests of %u + %u tokens, want at least one of each", l->n, l->prompt, l->output);
+        return kw_fail(err, KW_ERANGE, "load: %u requests of %u + %u tokens, want at least one of each", l->n,
+                       l->prompt, l->output);
     o.r = calloc(l->n, sizeof *o.r);
     o.hash = malloc((4 * (size_t)l->prompt / HASH_BLOCK + 1) * sizeof *o.hash);
     enum kw_status st = o.r && o.hash ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");

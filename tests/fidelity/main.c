@@ -1,6 +1,7 @@
-/* tests/fidelity/main.c - `make fidelity`: both real vLLM runs of data/calibration/vllm_bench replayed, beside the run itself and
- * the peer's simulator, and what each cause of error contributes; then every other server that published figures
- * (fidelity_servers.h). All of it goes to an HDF5 file, tests/fidelity/real_servers.h. Usage: fidelity DATA_DIR [OUT.h5] */
+/* tests/fidelity/main.c - `make fidelity`: both real vLLM runs of data/calibration/vllm_bench replayed, beside the run
+ * itself and the peer's simulator, and what each cause of error contributes; then every other server that published
+ * figures (fidelity_servers.h). All of it goes to an HDF5 file, tests/fidelity/real_servers.h. Usage: fidelity DATA_DIR
+ * [OUT.h5] */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,10 +55,15 @@ static enum kw_status prepare(struct board *b, const char *data, struct kw_error
     enum kw_status st = kw_calibrate_import(&b->profile, data, b->gpu, "llama-3.1-8b", "bf16", 1, NULL, err);
     if (st != KW_OK) return st;
     /* The run's own configuration (meta.json); vLLM keeps one block of those it reports as a null block. */
-    b->config = (struct kw_sched_config){ .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 2048, .max_num_seqs = b->max_num_seqs,
-                                          .max_model_len = 32768, .block_size = b->profile.block_size,
-                                          .num_blocks = b->profile.num_blocks - 1, .reserve_full_prompt = true,
-                                          .prefix_caching = true, .async_scheduling = true };
+    b->config = (struct kw_sched_config){ .policy = KW_SCHED_VLLM,
+                                          .max_num_batched_tokens = 2048,
+                                          .max_num_seqs = b->max_num_seqs,
+                                          .max_model_len = 32768,
+                                          .block_size = b->profile.block_size,
+                                          .num_blocks = b->profile.num_blocks - 1,
+                                          .reserve_full_prompt = true,
+                                          .prefix_caching = true,
+                                          .async_scheduling = true };
     const struct kw_model_shape *m = kw_model_find("llama-3.1-8b");
     snprintf(dir, sizeof dir, "%s/calibration/vllm_bench/%s_Llama-3.1-8B", data, b->gpu);
     snprintf(path, sizeof path, "%s/requests.jsonl", dir);
@@ -101,7 +107,8 @@ static double worst_of(table percent)
 
 /* Errors in percent of a replay of b->run under any configuration; sim may be NULL. */
 static enum kw_status errors(const struct board *b, const struct kw_run *run, const struct kw_sched_config *c,
-                             const struct kw_run_clock *clock, kw_ns warmup, table percent, struct kw_run *sim, struct kw_error *err)
+                             const struct kw_run_clock *clock, kw_ns warmup, table percent, struct kw_run *sim,
+                             struct kw_error *err)
 {
     struct kw_run out;
     enum kw_status st = kw_run_replay(&out, run, c, clock, warmup, err);
@@ -116,7 +123,8 @@ static enum kw_status errors(const struct board *b, const struct kw_run *run, co
     return st;
 }
 
-static enum kw_status warmed(const struct board *b, const struct kw_run_clock *clock, table percent, struct kw_run *sim, struct kw_error *err)
+static enum kw_status warmed(const struct board *b, const struct kw_run_clock *clock, table percent, struct kw_run *sim,
+                             struct kw_error *err)
 {
     kw_ns warmup;
     enum kw_status st = kw_run_warmup(&warmup, &b->run, &b->config, clock, err);
@@ -137,7 +145,8 @@ static enum kw_status per_request(const struct kw_run *real, const struct kw_run
     if (!d) return kw_fail(err, KW_ENOMEM, "out of memory");
     printf("  request by request, |ours - run| of %zu:\n", real->n);
     for (size_t i = 0; i < real->n; i++)
-        d[i] = fabs((double)(sim->r[i].first_token - sim->r[i].queued - real->r[i].first_token + real->r[i].queued)) / 1e9;
+        d[i] =
+            fabs((double)(sim->r[i].first_token - sim->r[i].queued - real->r[i].first_token + real->r[i].queued)) / 1e9;
     quantiles("TTFT", d, real->n, "s");
     for (size_t i = 0; i < real->n; i++) {
         const struct kw_run_request *a = &real->r[i], *b = &sim->r[i];
@@ -152,7 +161,8 @@ static enum kw_status per_request(const struct kw_run *real, const struct kw_run
 }
 
 /* The 15 metrics of the requests whose first token came in the run's second half, which no term was fitted on. */
-static enum kw_status second_half(const struct board *b, const struct kw_run *sim, kw_ns half, double *worst, size_t *n, struct kw_error *err)
+static enum kw_status second_half(const struct board *b, const struct kw_run *sim, kw_ns half, double *worst, size_t *n,
+                                  struct kw_error *err)
 {
     struct kw_run_request *r = malloc((2 * b->run.n + 1) * sizeof *r);
     if (!r) return kw_fail(err, KW_ENOMEM, "out of memory");
@@ -184,7 +194,8 @@ static double decode_at(const struct board *b, kw_ns t, uint32_t *batch)
         const struct kw_run_request *r = &b->run.r[i];
         if (r->first_token > t || r->last_token <= t) continue;
         step.n_decode++;
-        context += r->prompt + (double)r->output * (double)(t - r->first_token) / (double)(r->last_token - r->first_token);
+        context +=
+            r->prompt + (double)r->output * (double)(t - r->first_token) / (double)(r->last_token - r->first_token);
     }
     step.decode_context = (uint64_t)context;
     *batch = step.n_decode;
@@ -192,11 +203,13 @@ static double decode_at(const struct board *b, kw_ns t, uint32_t *batch)
 }
 
 /* Of two requests that got their first token together, the longer one got its last so many steps later as it has more
- * tokens: exactly, whatever our clock says, if nothing is preempted. Once the last request has been admitted those are decode steps, and their
- * times can be set against the tables'. */
+ * tokens: exactly, whatever our clock says, if nothing is preempted. Once the last request has been admitted those are
+ * decode steps, and their times can be set against the tables'. */
 static void decode_counted(const struct board *b)
 {
-    static const struct { double from, to; } band[] = { { 0, 33 }, { 33, 60 }, { 60, 80 }, { 80, 100 }, { 100, 1e9 } };
+    static const struct {
+        double from, to;
+    } band[] = { { 0, 33 }, { 33, 60 }, { 60, 80 }, { 80, 100 }, { 100, 1e9 } };
     double real[5] = { 0 }, ours[5] = { 0 }, steps[5] = { 0 };
     kw_ns admitted = 0;
     for (size_t i = 0; i < b->run.n; i++)
@@ -204,7 +217,9 @@ static void decode_counted(const struct board *b)
     for (size_t i = 0; i < b->run.n; i++)
         for (size_t j = 0; j < b->run.n; j++) {
             const struct kw_run_request *s = &b->run.r[i], *l = &b->run.r[j];
-            if (s->first_token != l->first_token || s->last_token < admitted || l->output < s->output + 3 || l->last_token <= s->last_token) continue;
+            if (s->first_token != l->first_token || s->last_token < admitted || l->output < s->output + 3 ||
+                l->last_token <= s->last_token)
+                continue;
             double mean = 0, batch = 0, n = l->output - s->output, took = (double)(l->last_token - s->last_token) / 1e9;
             for (int k = 0; k < 64; k++) { /* over the time between */
                 uint32_t m;
@@ -220,16 +235,22 @@ static void decode_counted(const struct board *b)
         }
     for (int k = 0; k < 5; k++)
         if (steps[k] > 0)
-            printf("    decode, %3.0f to %3.0f sequences      %6.0f steps: tables %+5.1f %%, %+.2f ms a step (counted)\n", band[k].from + (k == 0),
-                   fmin(band[k].to - 1, b->max_num_seqs), steps[k], 100 * (ours[k] / real[k] - 1), 1e3 * (ours[k] - real[k]) / steps[k]);
+            printf(
+                "    decode, %3.0f to %3.0f sequences      %6.0f steps: tables %+5.1f %%, %+.2f ms a step (counted)\n",
+                band[k].from + (k == 0), fmin(band[k].to - 1, b->max_num_seqs), steps[k], 100 * (ours[k] / real[k] - 1),
+                1e3 * (ours[k] - real[k]) / steps[k]);
 }
 
 static void steps_by_size(const struct kw_run_interval *v, size_t n)
 {
-    static const struct { uint32_t from, to; const char *what; } band[] = {
-        { 1, 513, "with prefill, up to 512 tokens" }, { 513, 769, "with prefill, 513 to 768" },
-        { 769, 929, "with prefill, 769 to 928" }, { 929, 1281, "with prefill, 929 to 1280" },
-        { 1281, 4096, "with prefill, above 1280" } };
+    static const struct {
+        uint32_t from, to;
+        const char *what;
+    } band[] = { { 1, 513, "with prefill, up to 512 tokens" },
+                 { 513, 769, "with prefill, 513 to 768" },
+                 { 769, 929, "with prefill, 769 to 928" },
+                 { 929, 1281, "with prefill, 929 to 1280" },
+                 { 1281, 4096, "with prefill, above 1280" } };
     printf("  cause, operator tables: the run's own steps against them (run held to, %zu intervals):\n", n);
     for (size_t i = 0; i < sizeof band / sizeof *band; i++) {
         double real = 0, ours = 0, steps = 0;
@@ -241,15 +262,15 @@ static void steps_by_size(const struct kw_run_interval *v, size_t n)
             steps++;
         }
         if (steps > 0)
-            printf("    %-32s %6.0f steps: tables %+5.1f %%, %+.2f ms a step\n", band[i].what, steps, 100 * (ours / real - 1),
-                   1e3 * (ours - real) / steps);
+            printf("    %-32s %6.0f steps: tables %+5.1f %%, %+.2f ms a step\n", band[i].what, steps,
+                   100 * (ours / real - 1), 1e3 * (ours - real) / steps);
     }
 }
 
 static void effect(const char *what, table base, table now)
 {
-    printf("    %-40s %+6.1f %+6.1f %+6.1f   %+6.1f\n", what, now[0][0] - base[0][0], now[1][0] - base[1][0], now[2][0] - base[2][0],
-           worst_of(now));
+    printf("    %-40s %+6.1f %+6.1f %+6.1f   %+6.1f\n", what, now[0][0] - base[0][0], now[1][0] - base[1][0],
+           now[2][0] - base[2][0], worst_of(now));
 }
 
 /* Each thing that the replay knows taken away, or moved by 1 %, from the clock that does best without any fit. */
@@ -269,7 +290,8 @@ static enum kw_status causes(const struct board *b, table base, struct kw_error 
         bare.r[i].hash = NULL;
         bare.r[i].n_hash = 0;
     }
-    if ((st = errors(b, &bare, &c, &clock, warmup, now, NULL, err)) == KW_OK) effect("prefix cache: no prompt shares blocks", base, now);
+    if ((st = errors(b, &bare, &c, &clock, warmup, now, NULL, err)) == KW_OK)
+        effect("prefix cache: no prompt shares blocks", base, now);
     free(bare.r);
     if (st == KW_OK && (st = errors(b, &b->run, &c, &clock, 0, now, NULL, err)) == KW_OK) {
         char what[64];
@@ -315,13 +337,13 @@ static enum kw_status report(struct board *b, struct kw_error *err)
     if ((st = warmed(b, &tables, straight, &b->sim[KW_REPLAY_TABLES], err)) != KW_OK) goto out;
     if ((st = second_half(b, &b->sim[KW_REPLAY_HALVED], b->half, &worst_second, &n_second, err)) != KW_OK) goto out;
     if ((st = second_half(b, &b->sim[KW_REPLAY_TABLES], b->half, &worst_plain, &n_second, err)) != KW_OK) goto out;
-    printf("%s, llama-3.1-8b bf16, vLLM 0.19, %zu requests, %u sequences, %u KV blocks (%s)\n", b->gpu, b->run.n, b->max_num_seqs,
-           b->profile.num_blocks, kw_grade_name[b->profile.kv.grade]);
+    printf("%s, llama-3.1-8b bf16, vLLM 0.19, %zu requests, %u sequences, %u KV blocks (%s)\n", b->gpu, b->run.n,
+           b->max_num_seqs, b->profile.num_blocks, kw_grade_name[b->profile.kv.grade]);
     printf("  %-7s %-4s %12s %9s %9s %9s %8s\n", "", "", "vLLM ms", "tables", "profile", "1st half", "peer");
     for (int m = 0; m < KW_RUN_METRICS; m++)
         for (int k = 0; k < KW_RUN_STATISTICS; k++) {
-            printf("  %-7s %-4s %12.1f %+8.2f%% %+8.2f%% %+8.2f%% ", kw_run_metric_name[m], kw_run_statistic_name[k], b->real[m][k],
-                   straight[m][k], law[m][k], halved[m][k]);
+            printf("  %-7s %-4s %12.1f %+8.2f%% %+8.2f%% %+8.2f%% ", kw_run_metric_name[m], kw_run_statistic_name[k],
+                   b->real[m][k], straight[m][k], law[m][k], halved[m][k]);
             if (b->has_peer)
                 printf("%+7.1f%%\n", b->peer[m][k]);
             else
@@ -356,8 +378,8 @@ static enum kw_status swap(const struct board *judged, const struct board *fitte
     clock.prefill_s = fitted->halved.prefill_s;
     enum kw_status st = warmed(judged, &clock, percent, NULL, err);
     if (st == KW_OK)
-        printf("  %s with the terms of the %s: worst of 15 %+.1f %%, means %+.1f %+.1f %+.1f %%\n", judged->gpu, fitted->gpu,
-               worst_of(percent), percent[0][0], percent[1][0], percent[2][0]);
+        printf("  %s with the terms of the %s: worst of 15 %+.1f %%, means %+.1f %+.1f %+.1f %%\n", judged->gpu,
+               fitted->gpu, worst_of(percent), percent[0][0], percent[1][0], percent[2][0]);
     return st;
 }
 
@@ -372,7 +394,9 @@ static enum kw_status servers(const struct board *boards, const char *data, cons
     if ((st = kw_server_accuracy_judge(&judged, &left_out, &published, data, err)) == KW_OK) {
         print_servers(&judged, left_out);
         for (int i = 0; i < 2; i++) {
-            run[i] = (struct kw_replayed){ .gpu = boards[i].gpu, .real = &boards[i].run, .half = boards[i].half,
+            run[i] = (struct kw_replayed){ .gpu = boards[i].gpu,
+                                           .real = &boards[i].run,
+                                           .half = boards[i].half,
                                            .peer = boards[i].has_peer ? boards[i].peer : NULL };
             memcpy(run[i].sim, boards[i].sim, sizeof run[i].sim);
         }
@@ -386,7 +410,8 @@ static enum kw_status servers(const struct board *boards, const char *data, cons
 
 int main(int argc, char **argv)
 {
-    static struct board boards[] = { { .gpu = "RTX4090", .max_num_seqs = 256, .preempts = true }, { .gpu = "RTXPRO6000", .max_num_seqs = 128 } };
+    static struct board boards[] = { { .gpu = "RTX4090", .max_num_seqs = 256, .preempts = true },
+                                     { .gpu = "RTXPRO6000", .max_num_seqs = 128 } };
     struct kw_error err;
     enum kw_status st = KW_OK;
     if (argc != 2 && argc != 3) {
@@ -397,7 +422,8 @@ int main(int argc, char **argv)
         st = prepare(&boards[i], argv[1], &err);
         if (st == KW_OK) st = report(&boards[i], &err);
     }
-    if (st == KW_OK) printf("fitted terms do not carry from board to board: no law of host time, and profiles hold none\n");
+    if (st == KW_OK)
+        printf("fitted terms do not carry from board to board: no law of host time, and profiles hold none\n");
     if (st == KW_OK) st = swap(&boards[0], &boards[1], &err);
     if (st == KW_OK) st = swap(&boards[1], &boards[0], &err);
     if (st == KW_OK) st = servers(boards, argv[1], argc == 3 ? argv[2] : NULL, &err);

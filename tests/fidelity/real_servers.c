@@ -12,8 +12,8 @@ struct writer {
     const struct kw_replayed *run;
     const struct kw_server_accuracy *j;
     size_t runs, requests;
-    double *value;        /* room for the largest column of doubles */
-    const char **word;    /* and of strings */
+    double *value;     /* room for the largest column of doubles */
+    const char **word; /* and of strings */
 };
 
 static void scale(struct writer *w, const char *path, const char *description, size_t n, const char *const *words)
@@ -64,14 +64,17 @@ static double request_value(const struct kw_run_request *r, int metric)
 
 static void requests(struct writer *w)
 {
-    static const struct { const char *path, *unit, *description; } one[] = {
-        { "/runs/prompt_tokens", "1", "tokens of the prompt" }, { "/runs/output_tokens", "1", "tokens of the answer" },
-        { "/runs/arrival", "s", "at the engine, since the first request" },
-        { "/runs/held_out", "1", "1: first token in the half not fitted to" } };
-    static const struct { const char *real, *sim, *description; } two[] = {
-        { "/runs/real_ttft", "/runs/sim_ttft", "queued to first token" },
-        { "/runs/real_tpot", "/runs/sim_tpot", "a token after the first" },
-        { "/runs/real_latency", "/runs/sim_latency", "queued to last token" } };
+    static const struct {
+        const char *path, *unit, *description;
+    } one[] = { { "/runs/prompt_tokens", "1", "tokens of the prompt" },
+                { "/runs/output_tokens", "1", "tokens of the answer" },
+                { "/runs/arrival", "s", "at the engine, since the first request" },
+                { "/runs/held_out", "1", "1: first token in the half not fitted to" } };
+    static const struct {
+        const char *real, *sim, *description;
+    } two[] = { { "/runs/real_ttft", "/runs/sim_ttft", "queued to first token" },
+                { "/runs/real_tpot", "/runs/sim_tpot", "a token after the first" },
+                { "/runs/real_latency", "/runs/sim_latency", "queued to last token" } };
     for (int k = 0; k < 4; k++) {
         for (size_t r = 0, at = 0; r < w->runs; r++)
             for (size_t i = 0; i < w->requests; i++) {
@@ -162,20 +165,28 @@ static double point_number(const struct kw_server_accuracy_point *o, int k)
 static void points(struct writer *w)
 {
     static const char *const words[] = { "source", "engine", "gpu", "model", "precision" };
-    static const struct { const char *name, *unit, *description; } numbers[] = {
-        { "tp", "1", "GPUs of one engine" }, { "prompt_tokens", "1", "of a request" },
-        { "output_tokens", "1", "of a request" },
-        { "at_once", "1", "requests in flight; 0: open loop or batch" },
-        { "rate", "1/s", "arrivals; 0: all at the start" },
-        { "requests", "1", "replayed" }, { "law", "1", "index into /laws" },
-        { "held_out", "1", "1: its law was not fitted to it" },
-        { "fits", "1", "1: a seat and KV cache for all in flight" }, { "median", "1", "1: tpot is the median gap" },
-        { "real_ttft", "s", "published" }, { "real_tpot", "s", "published" },
-        { "real_rate", "1/s", "published, output tokens of one engine" },
-        { "ttft", "s", "ours, plain" }, { "plain_tpot", "s", "ours" }, { "host_tpot", "s", "ours, with host time" },
-        { "whole_tpot", "s", "ours, with host time and factors" }, { "plain_rate", "1/s", "ours" },
-        { "host_rate", "1/s", "ours, with host time" },
-        { "whole_rate", "1/s", "ours, with host time and factors" } };
+    static const struct {
+        const char *name, *unit, *description;
+    } numbers[] = { { "tp", "1", "GPUs of one engine" },
+                    { "prompt_tokens", "1", "of a request" },
+                    { "output_tokens", "1", "of a request" },
+                    { "at_once", "1", "requests in flight; 0: open loop or batch" },
+                    { "rate", "1/s", "arrivals; 0: all at the start" },
+                    { "requests", "1", "replayed" },
+                    { "law", "1", "index into /laws" },
+                    { "held_out", "1", "1: its law was not fitted to it" },
+                    { "fits", "1", "1: a seat and KV cache for all in flight" },
+                    { "median", "1", "1: tpot is the median gap" },
+                    { "real_ttft", "s", "published" },
+                    { "real_tpot", "s", "published" },
+                    { "real_rate", "1/s", "published, output tokens of one engine" },
+                    { "ttft", "s", "ours, plain" },
+                    { "plain_tpot", "s", "ours" },
+                    { "host_tpot", "s", "ours, with host time" },
+                    { "whole_tpot", "s", "ours, with host time and factors" },
+                    { "plain_rate", "1/s", "ours" },
+                    { "host_rate", "1/s", "ours, with host time" },
+                    { "whole_rate", "1/s", "ours, with host time and factors" } };
     size_t n = w->j->n;
     kw_writer_group(&w->out, "/points", "published points of servers, judged");
     scale(w, "/points/point", "in order of source and file", n, NULL);
@@ -221,7 +232,8 @@ static void law_errors(struct writer *w)
                 char name[48];
                 double median;
                 for (size_t i = 0; i < w->j->n_laws; i++)
-                    kw_server_accuracy_error(&w->value[i], &median, w->j, i, tpot == 1, (enum kw_server_accuracy_way)way, held == 1);
+                    kw_server_accuracy_error(&w->value[i], &median, w->j, i, tpot == 1,
+                                             (enum kw_server_accuracy_way)way, held == 1);
                 snprintf(name, sizeof name, "%s_%s%s", tpot ? "tpot" : "rate", held ? "held_" : "",
                          kw_server_accuracy_way_name[way]);
                 column(w, "law", name, "1",
@@ -234,9 +246,11 @@ static void law_errors(struct writer *w)
 static void laws(struct writer *w)
 {
     static const char *const words[] = { "source", "engine", "gpu", "grade" };
-    static const struct { const char *name, *description; } numbers[] = {
-        { "own_kernels", "1: operator tables of that engine" }, { "points", "judged" },
-        { "fitted", "points the law was fitted on" } };
+    static const struct {
+        const char *name, *description;
+    } numbers[] = { { "own_kernels", "1: operator tables of that engine" },
+                    { "points", "judged" },
+                    { "fitted", "points the law was fitted on" } };
     size_t n = w->j->n_laws;
     kw_writer_group(&w->out, "/laws", "what a source's engine version takes beside the tables");
     scale(w, "/laws/law", "source, engine version and GPU type", n, NULL);

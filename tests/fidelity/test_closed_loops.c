@@ -1,5 +1,5 @@
-/* Loads as benchmarks make them, on laws simple enough to work out by hand; then what others published, judged: figures that
- * hold must go on holding (make fidelity prints them all). */
+/* Loads as benchmarks make them, on laws simple enough to work out by hand; then what others published, judged: figures
+ * that hold must go on holding (make fidelity prints them all). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +11,13 @@
 #include "tests/check.h"
 
 static struct kw_error err;
-static const struct kw_sched_config config = { .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 64, .max_num_seqs = 8, .max_model_len = 4096,
-                                               .block_size = 16, .num_blocks = 1024, .reserve_full_prompt = true };
+static const struct kw_sched_config config = { .policy = KW_SCHED_VLLM,
+                                               .max_num_batched_tokens = 64,
+                                               .max_num_seqs = 8,
+                                               .max_model_len = 4096,
+                                               .block_size = 16,
+                                               .num_blocks = 1024,
+                                               .reserve_full_prompt = true };
 
 static void a_lone_request_takes_its_steps(void)
 {
@@ -43,8 +48,8 @@ static void a_lone_request_takes_its_steps(void)
     kw_steptime_delete(steps);
 }
 
-/* Two at once, 40 + 11 tokens, 64 a step: the second is computed in two chunks and waits for both, later ones begin alone, in one
- * step; the last has nobody begin beside its last token. What counts is what lies between those ends. */
+/* Two at once, 40 + 11 tokens, 64 a step: the second is computed in two chunks and waits for both, later ones begin
+ * alone, in one step; the last has nobody begin beside its last token. What counts is what lies between those ends. */
 static void only_the_middle_of_a_closed_loop_counts(void)
 {
     struct kw_steptime *steps; /* 2 ms a step without chunks, 10 ms one with chunks */
@@ -52,15 +57,17 @@ static void only_the_middle_of_a_closed_loop_counts(void)
     struct kw_loadtest l = { .config = config, .at_once = 2, .n = 6, .prompt = 40, .output = 11 };
     CHECK(kw_steptime_constant(&steps, INT64_C(2000000000), INT64_C(10000000000), &err) == KW_OK);
     CHECK(kw_loadtest_run(&o, &l, steps, 1, &err) == KW_OK);
-    CHECK_NEAR(o.ttft_s, 0.010, 1e-12);                  /* of all six (5 x 10 + 20) / 6 */
+    CHECK_NEAR(o.ttft_s, 0.010, 1e-12);                    /* of all six (5 x 10 + 20) / 6 */
     CHECK_NEAR(o.tpot_s, (0.010 + 9 * 0.002) / 10, 1e-12); /* one step beside a newcomer; of the last none */
-    CHECK_NEAR(o.whole.measured_s, 0.038, 1e-12);        /* the second ends at 48 ms, the fourth at 86 ms */
+    CHECK_NEAR(o.whole.measured_s, 0.038, 1e-12);          /* the second ends at 48 ms, the fourth at 86 ms */
     CHECK(o.tokens == 22);
     l = (struct kw_loadtest){ .config = config, .at_once = 1, .n = 40, .prompt = 1, .output = 30, .spread = 0.5 };
-    CHECK(kw_loadtest_run(&o, &l, steps, 1, &err) == KW_OK); /* one by one, no two alike: the tokens are those of that time */
+    CHECK(kw_loadtest_run(&o, &l, steps, 1, &err) ==
+          KW_OK); /* one by one, no two alike: the tokens are those of that time */
     CHECK_NEAR(o.whole.measured_s, 38 * 0.010 + (o.tokens - 38) * 0.002, 1e-9);
     CHECK_NEAR(o.tpot_s, 0.002, 1e-12);
-    /* Three prompts that fill a step each: beside decodes, the gaps of 10 ms are the first's and the second's, that of 2 ms the third's. */
+    /* Three prompts that fill a step each: beside decodes, the gaps of 10 ms are the first's and the second's, that of
+     * 2 ms the third's. */
     l = (struct kw_loadtest){ .config = config, .n = 3, .prompt = 64, .output = 2 };
     CHECK(kw_loadtest_run(&o, &l, steps, 1, &err) == KW_OK);
     CHECK_NEAR(o.itl_median_s, 0.010, 1e-12);
@@ -83,28 +90,40 @@ static void in_flight_is_rate_times_time(void)
     kw_steptime_delete(steps);
 }
 
-/* What judged.h rests on: in closed loops a law of host time, and factors, add up over the steps of one plain replay. */
+/* What judged.h rests on: in closed loops a law of host time, and factors, add up over the steps of one plain replay.
+ */
 static void a_law_adds_up_over_a_plain_replay(void)
 {
-    double x[] = { 1, 64, 4096 }, dense[] = { 1e-3, 1.2e-3, 20e-3 }, head[] = { 1e-4, 2e-4, 5e-3 }, none[] = { 0, 0, 0 }, comm[] = { 2e-4, 3e-4, 4e-3 }, batch[] = { 1 };
+    double x[] = { 1, 64, 4096 }, dense[] = { 1e-3, 1.2e-3, 20e-3 }, head[] = { 1e-4, 2e-4, 5e-3 },
+           none[] = { 0, 0, 0 }, comm[] = { 2e-4, 3e-4, 4e-3 }, batch[] = { 1 };
     struct kw_curve zero = { 3, x, none };
-    struct kw_step_tables t = { .dense = { 3, x, dense }, .head = { 3, x, head }, .n_decode_rows = 1, .decode_batch = batch, .decode = &zero,
-                                .prefill_attn = zero, .comm = { 3, x, comm } };
+    struct kw_step_tables t = { .dense = { 3, x, dense },
+                                .head = { 3, x, head },
+                                .n_decode_rows = 1,
+                                .decode_batch = batch,
+                                .decode = &zero,
+                                .prefill_attn = zero,
+                                .comm = { 3, x, comm } };
     const struct kw_host_time host = { 1e-3, 50e-6, 300e-6 };
     struct kw_steptime *plain, *slower;
     struct kw_loadtest_seen a, b;
-    struct kw_loadtest l = { .config = config, .at_once = 5, .n = 60, .prompt = 70, .output = 40, .spread = 0.6, .links = &t.comm };
+    struct kw_loadtest l = {
+        .config = config, .at_once = 5, .n = 60, .prompt = 70, .output = 40, .spread = 0.6, .links = &t.comm
+    };
     CHECK(kw_steptime_compile(&plain, &t, 128, 64, &err) == KW_OK);
     CHECK(kw_loadtest_run(&a, &l, plain, 9, &err) == KW_OK);
     kw_host_time_add(&t, &host);
     CHECK(kw_steptime_compile(&slower, &t, 128, 64, &err) == KW_OK);
     CHECK(kw_loadtest_run(&b, &l, slower, 9, &err) == KW_OK);
     const struct kw_host_point *p = &a.tpot;
-    CHECK_NEAR(b.tpot_s, a.tpot_s + host.fixed_s * p->steps + host.sequence_s * p->sequences + host.chunk_s * p->chunks, 1e-9);
+    CHECK_NEAR(b.tpot_s, a.tpot_s + host.fixed_s * p->steps + host.sequence_s * p->sequences + host.chunk_s * p->chunks,
+               1e-9);
     CHECK_NEAR(a.tpot_s, p->kernel_s + p->links_s, 1e-9);
     CHECK(p->links_s > 1e-4 && p->chunks > 0.01 && p->sequences > 2);
     p = &a.whole;
-    CHECK_NEAR(b.whole.measured_s, a.whole.measured_s + host.fixed_s * p->steps + host.sequence_s * p->sequences + host.chunk_s * p->chunks, 1e-7);
+    CHECK_NEAR(b.whole.measured_s,
+               a.whole.measured_s + host.fixed_s * p->steps + host.sequence_s * p->sequences + host.chunk_s * p->chunks,
+               1e-7);
     CHECK(a.tokens == b.tokens && b.output_rate < a.output_rate);
     kw_steptime_delete(plain);
     kw_steptime_delete(slower);
@@ -130,11 +149,14 @@ static void a_bad_table_is_named(void)
     CHECK(kw_servers_load(&s, dir, &err) == KW_EINPUT && strstr(err.msg, "silybench_h100_qwen3-8b_fp8.csv") && !s.p);
     put(path, "silybench_h100_qwen3-8b_fp8.csv", "input_len,output_len,concurrency,itl_median_ms\n1,2,3,4\n");
     CHECK(kw_servers_load(&s, dir, &err) == KW_EPARSE && strstr(err.msg, "output_throughput"));
-    put(path, "silybench_h100_qwen3-8b_fp8.csv", "input_len,output_len,concurrency,itl_median_ms,output_throughput\n1,2,3,4,5\n1,2,-3,4,5\n");
+    put(path, "silybench_h100_qwen3-8b_fp8.csv",
+        "input_len,output_len,concurrency,itl_median_ms,output_throughput\n1,2,3,4,5\n1,2,-3,4,5\n");
     CHECK(kw_servers_load(&s, dir, &err) != KW_OK && strstr(err.msg, ":3: concurrency"));
-    put(path, "silybench_h100_qwen3-8b_fp8.csv", "input_len,output_len,concurrency,itl_median_ms,output_throughput\n1,2,3,4,5\n1,,3,4,5\n");
+    put(path, "silybench_h100_qwen3-8b_fp8.csv",
+        "input_len,output_len,concurrency,itl_median_ms,output_throughput\n1,2,3,4,5\n1,,3,4,5\n");
     CHECK(kw_servers_load(&s, dir, &err) == KW_ERANGE && strstr(err.msg, ":3: requests, tokens and GPUs"));
-    put(path, "silybench_h100_qwen3-8b_fp8.csv", "input_len,output_len,concurrency,itl_median_ms,output_throughput\n1,2,900000000,4,5\n");
+    put(path, "silybench_h100_qwen3-8b_fp8.csv",
+        "input_len,output_len,concurrency,itl_median_ms,output_throughput\n1,2,900000000,4,5\n");
     CHECK(kw_servers_load(&s, dir, &err) == KW_ERANGE && strstr(err.msg, ":2: requests"));
     snprintf(path, sizeof path, "%s/calibration/silybench_h100_qwen3-8b_fp8.csv", dir);
     remove(path);
@@ -176,10 +198,12 @@ static const struct bound {
     { "mlperf server", "trtllm mlperf 4.1", "H200", true, KW_SERVER_ACCURACY_PLAIN, 0.065, 8 },
 };
 
-static const struct kw_server_accuracy_law *law_named(const struct kw_server_accuracy *j, const char *source, const char *engine, const char *gpu, size_t *at)
+static const struct kw_server_accuracy_law *law_named(const struct kw_server_accuracy *j, const char *source,
+                                                      const char *engine, const char *gpu, size_t *at)
 {
     for (*at = 0; *at < j->n_laws; ++*at)
-        if (!strcmp(j->law[*at].source, source) && !strcmp(j->law[*at].engine, engine) && !strcmp(j->law[*at].gpu, gpu)) return &j->law[*at];
+        if (!strcmp(j->law[*at].source, source) && !strcmp(j->law[*at].engine, engine) && !strcmp(j->law[*at].gpu, gpu))
+            return &j->law[*at];
     return NULL;
 }
 
@@ -200,16 +224,19 @@ static void published_servers_stay_as_near_as_they_were(void)
     const struct kw_server_point *p = &servers.p[0]; /* the first row of the first table */
     CHECK(!strcmp(p->source, "silybench") && p->load.prompt == 2048 && p->load.at_once == 1 && p->median);
     CHECK_NEAR(p->tpot_s, 4.7958e-3, 1e-12);
-    CHECK(kw_server_accuracy_judge(&j, &left_out, &servers, data, &err) == KW_OK && left_out == 33 && j.n == servers.n - left_out);
+    CHECK(kw_server_accuracy_judge(&j, &left_out, &servers, data, &err) == KW_OK && left_out == 33 &&
+          j.n == servers.n - left_out);
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
         const struct bound *b = &bounds[i];
         double absolute, median;
         CHECK(law_named(&j, b->source, b->engine, b->gpu, &at) != NULL);
-        CHECK(kw_server_accuracy_error(&absolute, &median, &j, at, b->tpot, b->way, b->way != KW_SERVER_ACCURACY_PLAIN) == b->n);
+        CHECK(kw_server_accuracy_error(&absolute, &median, &j, at, b->tpot, b->way,
+                                       b->way != KW_SERVER_ACCURACY_PLAIN) == b->n);
         if (!(absolute <= b->most)) fprintf(stderr, "%s %s %s: %.4f\n", b->source, b->engine, b->gpu, absolute);
         CHECK(absolute <= b->most);
     }
-    /* The law that explains ALCF's vLLM is host time: with a factor on kernels beside it, that is 1 within its errors. */
+    /* The law that explains ALCF's vLLM is host time: with a factor on kernels beside it, that is 1 within its errors.
+     */
     const struct kw_server_accuracy_law *l = law_named(&j, "ALCF", "vllm 2024", "H100", &at);
     CHECK(l && l->n == 140 && l->n_fitted == 70 && l->own_kernels);
     if (l) {
@@ -227,7 +254,8 @@ static void published_servers_stay_as_near_as_they_were(void)
     kw_servers_free(&servers);
 }
 
-/* The law comes out the same to the bit when the points it is judged by are falsified; and not when those it is fitted to are. */
+/* The law comes out the same to the bit when the points it is judged by are falsified; and not when those it is fitted
+ * to are. */
 static void a_law_never_sees_what_it_is_judged_by(void)
 {
     const char *data = getenv("KEEPWARM_DATA");
@@ -240,16 +268,19 @@ static void a_law_never_sees_what_it_is_judged_by(void)
         return;
     }
     for (size_t i = 0; i < servers.n; i++) /* one batch, a few models and tp: quick */
-        if (!strcmp(servers.p[i].source, "ALCF") && !strcmp(servers.p[i].engine, "vllm 2024") && !strcmp(servers.p[i].gpu, "H100") && servers.p[i].load.prompt < 512)
+        if (!strcmp(servers.p[i].source, "ALCF") && !strcmp(servers.p[i].engine, "vllm 2024") &&
+            !strcmp(servers.p[i].gpu, "H100") && servers.p[i].load.prompt < 512)
             servers.p[n++] = servers.p[i];
     servers.n = n;
-    CHECK(n > 50 && kw_server_accuracy_judge(&j, &left_out, &servers, data, &err) == KW_OK && j.n_laws == 1 && left_out == 0);
+    CHECK(n > 50 && kw_server_accuracy_judge(&j, &left_out, &servers, data, &err) == KW_OK && j.n_laws == 1 &&
+          left_out == 0);
     for (size_t i = 0; i < n; i++)
         if (j.point[i].held_out) servers.p[i].output_rate *= 3;
     CHECK(kw_server_accuracy_judge(&other, &left_out, &servers, data, &err) == KW_OK);
     for (int way = KW_SERVER_ACCURACY_HOST; way < KW_SERVER_ACCURACY_WAYS; way++) {
         CHECK(memcmp(&other.law[0].fit[way].host, &j.law[0].fit[way].host, sizeof j.law[0].fit[way].host) == 0);
-        CHECK(other.law[0].fit[way].kernels == j.law[0].fit[way].kernels && other.law[0].fit[way].links == j.law[0].fit[way].links);
+        CHECK(other.law[0].fit[way].kernels == j.law[0].fit[way].kernels &&
+              other.law[0].fit[way].links == j.law[0].fit[way].links);
     }
     kw_server_accuracy_free(&other);
     servers.p[0].output_rate *= 1.1; /* the first is fitted to */

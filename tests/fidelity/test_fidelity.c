@@ -11,8 +11,12 @@
 static struct kw_error err;
 #define MS KW_NS_PER_MS
 
-static const struct kw_sched_config config = { .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 64, .max_num_seqs = 4,
-                                               .max_model_len = 1024, .block_size = 16, .num_blocks = 64 };
+static const struct kw_sched_config config = { .policy = KW_SCHED_VLLM,
+                                               .max_num_batched_tokens = 64,
+                                               .max_num_seqs = 4,
+                                               .max_model_len = 1024,
+                                               .block_size = 16,
+                                               .num_blocks = 64 };
 
 static int64_t ten_ms(const void *law, const struct kw_step *step)
 {
@@ -43,7 +47,8 @@ static void steps_follow_each_other(void)
 
 static void asynchronous_scheduling_costs_a_newcomer_one_step(void)
 {
-    struct kw_run_request r[] = { { .prompt = 10, .output = 9, .arrival = 0 }, { .prompt = 10, .output = 2, .arrival = 5 * MS },
+    struct kw_run_request r[] = { { .prompt = 10, .output = 9, .arrival = 0 },
+                                  { .prompt = 10, .output = 2, .arrival = 5 * MS },
                                   { .prompt = 10, .output = 2, .arrival = 500 * MS } };
     struct kw_run sim;
     replay(&sim, r, 3, false, 0);
@@ -66,12 +71,14 @@ static void what_can_never_run_is_an_error(void)
 
 static void a_warm_up_is_found_and_keeps_the_queue_waiting(void)
 {
-    struct kw_run_request r[] = { { .prompt = 60, .output = 3, .arrival = 0 }, { .prompt = 60, .output = 3, .arrival = 5 * MS } };
+    struct kw_run_request r[] = { { .prompt = 60, .output = 3, .arrival = 0 },
+                                  { .prompt = 60, .output = 3, .arrival = 5 * MS } };
     struct kw_run real = { .r = r, .n = 2 }, sim;
     kw_ns warmup;
     replay(&sim, r, 2, true, 7 * MS);
     CHECK(sim.r[0].queued == 0 && sim.r[0].first_token == 17 * MS);
-    CHECK(sim.r[1].queued == 7 * MS && sim.r[1].first_token == 27 * MS); /* was there when the second step was decided */
+    CHECK(sim.r[1].queued == 7 * MS &&
+          sim.r[1].first_token == 27 * MS); /* was there when the second step was decided */
     r[0].first_token = sim.r[0].first_token;
     kw_run_free(&sim);
     CHECK(kw_run_warmup(&warmup, &real, &config, &every_10_ms, &err) == KW_OK && warmup == 7 * MS);
@@ -81,11 +88,14 @@ static void a_warm_up_is_found_and_keeps_the_queue_waiting(void)
 
 static void prompts_that_begin_alike_are_computed_once(void)
 {
-    struct kw_run_request r[] = { { .prompt = 64, .output = 3, .arrival = 0 }, { .prompt = 40, .output = 3, .arrival = 1000 * MS },
+    struct kw_run_request r[] = { { .prompt = 64, .output = 3, .arrival = 0 },
+                                  { .prompt = 40, .output = 3, .arrival = 1000 * MS },
                                   { .prompt = 64, .output = 3, .arrival = 2000 * MS } };
     static const struct kw_run_prefix alike[] = { { 1, 0, 1 }, { 2, 0, 3 } };
-    static const struct { struct kw_run_prefix p; const char *message; } bad[] = {
-        { { 3, 0, 1 }, "3 of 3" }, { { 1, 1, 1 }, "an earlier one" }, { { 1, 0, 3 }, "at most the 2" } };
+    static const struct {
+        struct kw_run_prefix p;
+        const char *message;
+    } bad[] = { { { 3, 0, 1 }, "3 of 3" }, { { 1, 1, 1 }, "an earlier one" }, { { 1, 0, 3 }, "at most the 2" } };
     struct kw_run real = { .r = r, .n = 3 };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         CHECK(kw_run_share(&real, &bad[i].p, 1, &err) == KW_ERANGE && !real.hashes && !r[0].hash);
@@ -103,14 +113,17 @@ static void prompts_that_begin_alike_are_computed_once(void)
     CHECK(sim.r[0].first_token == 20 * MS && sim.r[1].first_token == 1010 * MS && sim.r[2].first_token == 2010 * MS);
     kw_run_free(&sim);
     free(real.hashes);
-    for (size_t i = 1; i < kw_run_sharegpt300_n; i++) CHECK(kw_run_sharegpt300[i].request > kw_run_sharegpt300[i - 1].request);
+    for (size_t i = 1; i < kw_run_sharegpt300_n; i++)
+        CHECK(kw_run_sharegpt300[i].request > kw_run_sharegpt300[i - 1].request);
 }
 
 static void a_clock_adds_to_its_law(void)
 {
     struct kw_run_request r[] = { { .prompt = 10, .output = 3 } };
     struct kw_run real = { .r = r, .n = 1 }, sim;
-    struct kw_run_clock c = { .ps = ten_ms, .longer = 0.1, .prefill_s = -0.002, .decode_s = 0.002, .decode_from = 1, .decode_to = 1 };
+    struct kw_run_clock c = {
+        .ps = ten_ms, .longer = 0.1, .prefill_s = -0.002, .decode_s = 0.002, .decode_from = 1, .decode_to = 1
+    };
     CHECK(kw_run_replay(&sim, &real, &config, &c, 0, &err) == KW_OK);
     CHECK(sim.r[0].first_token == 9 * MS && sim.r[0].last_token == (9 + 2 * 13) * MS);
     kw_run_free(&sim);
@@ -170,8 +183,9 @@ static void steps_come_from_the_tables_themselves(void)
     struct kw_model_shape two = { .layers = 2 };
     snprintf(dir, sizeof dir, "/tmp/kw_bench_%ld", (long)getpid());
     CHECK(mkdir(dir, 0700) == 0);
-    put(dir, "profile_dense.csv", "layer,tokens,time_us\nqkv_proj,1,1\no_proj,1,2\ngate_up_proj,1,3\ndown_proj,1,4\nlayernorm,1,5\n"
-                                  "rotary_emb,1,6\nact_fn,1,7\nembedding,1,100\nfinal_layernorm,1,200\n");
+    put(dir, "profile_dense.csv",
+        "layer,tokens,time_us\nqkv_proj,1,1\no_proj,1,2\ngate_up_proj,1,3\ndown_proj,1,4\nlayernorm,1,5\n"
+        "rotary_emb,1,6\nact_fn,1,7\nembedding,1,100\nfinal_layernorm,1,200\n");
     put(dir, "profile_per_sequence.csv", "layer,sequences,time_us\nlm_head,1,1000\nlm_head,3,3000\nsampler,1,0.5\n");
     put(dir, "profile_attention.csv.gz", /* 3 x 7 is off the grid of powers of two */
         "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n0,0,2,16,10\n0,0,2,32,30\n16,0,0,0,40\n32,0,0,0,100\n"
@@ -179,22 +193,29 @@ static void steps_come_from_the_tables_themselves(void)
     CHECK(kw_bench_steps_load(&b, dir, &two, &err) == KW_OK);
     const double dense = 2 * (1 + 2 + 3 + 4 + 2 * 5 + 6 + 7) + 300 + 0.5; /* us, without lm_head */
     struct kw_step decode = { .n_decode = 2, .decode_context = 48 };
-    CHECK(kw_bench_steps_ps(b, &decode) == llround((dense + 3000 + 2 * 20) * 1e6)); /* context 24: between 16 and 32; lm_head over 2 as over 3 */
+    CHECK(kw_bench_steps_ps(b, &decode) ==
+          llround((dense + 3000 + 2 * 20) * 1e6)); /* context 24: between 16 and 32; lm_head over 2 as over 3 */
     decode.decode_context = 80;
     CHECK(kw_bench_steps_ps(b, &decode) == llround((dense + 3000 + 2 * 40) * 1e6)); /* 40: the last slope goes on */
     struct kw_sched_chunk chunk[] = { { .past = 8, .len = 24, .last = true }, { .len = 16, .last = true } };
     struct kw_step prefill = { .n_chunks = 1, .chunks = chunk, .prefill_tokens = 24 };
-    CHECK(kw_bench_steps_ps(b, &prefill) == llround((dense + 1000 + 2 * (50 + 0.4375 * 70)) * 1e6)); /* 24 after 8: 480 pairs, where 16 has 256 and 32 has 768 */
+    CHECK(kw_bench_steps_ps(b, &prefill) == llround((dense + 1000 + 2 * (50 + 0.4375 * 70)) *
+                                                    1e6)); /* 24 after 8: 480 pairs, where 16 has 256 and 32 has 768 */
     struct kw_sched_chunk short_chunk = { .past = 16, .len = 8, .last = true };
     struct kw_step brief = { .n_chunks = 1, .chunks = &short_chunk, .prefill_tokens = 8 };
-    CHECK(kw_bench_steps_ps(b, &brief) == llround((dense + 1000 + 2 * 0.5 * 60) * 1e6)); /* below the first size by tokens: half of 16 after 16 */
-    struct kw_step mixed = { .n_decode = 2, .decode_context = 48, .n_chunks = 1, .chunks = chunk + 1, .prefill_tokens = 16 };
+    CHECK(kw_bench_steps_ps(b, &brief) ==
+          llround((dense + 1000 + 2 * 0.5 * 60) * 1e6)); /* below the first size by tokens: half of 16 after 16 */
+    struct kw_step mixed = {
+        .n_decode = 2, .decode_context = 48, .n_chunks = 1, .chunks = chunk + 1, .prefill_tokens = 16
+    };
     CHECK(kw_bench_steps_ps(b, &mixed) == llround((dense + 3000 + 2 * 67.5) * 1e6));
     struct kw_sched_chunk both[] = { { .len = 16, .last = true }, { .len = 16, .last = true } };
     struct kw_step two_chunks = { .n_chunks = 2, .chunks = both, .prefill_tokens = 32 };
-    CHECK(kw_bench_steps_ps(b, &two_chunks) == llround((dense + 3000 + 2 * 40) * 1e6)); /* 40 + 40 less one launch (16 tokens), not 100 */
+    CHECK(kw_bench_steps_ps(b, &two_chunks) ==
+          llround((dense + 3000 + 2 * 40) * 1e6)); /* 40 + 40 less one launch (16 tokens), not 100 */
     kw_bench_steps_delete(b);
-    put(dir, "profile_attention.csv.gz", "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n0,0,2,16,10\n0,0,2,32,30\n");
+    put(dir, "profile_attention.csv.gz",
+        "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n0,0,2,16,10\n0,0,2,32,30\n");
     CHECK(kw_bench_steps_load(&b, dir, &two, &err) == KW_ERANGE);
     if (!strstr(err.msg, "want a grid")) CHECK_STR(err.msg, "want a grid");
     CHECK(kw_bench_steps_load(&b, "/nowhere", &two, &err) == KW_EINPUT);
@@ -212,7 +233,10 @@ static void statistics_are_numpys(void)
     struct kw_run run = { .r = r, .n = 12 };
     double s[KW_RUN_METRICS][KW_RUN_STATISTICS];
     for (int i = 0; i < 12; i++) /* TTFT 1..11 ms, one token each 2 ms after it; the last has one token: not counted */
-        r[i] = (struct kw_run_request){ .prompt = 1, .output = i < 11 ? 5 : 1, .queued = 3 * MS, .first_token = (3 + i + 1) * MS,
+        r[i] = (struct kw_run_request){ .prompt = 1,
+                                        .output = i < 11 ? 5 : 1,
+                                        .queued = 3 * MS,
+                                        .first_token = (3 + i + 1) * MS,
                                         .last_token = (3 + i + 1 + 8) * MS };
     CHECK(kw_run_summary(&run, s, &err) == KW_OK);
     CHECK_NEAR(s[KW_RUN_TTFT][0], 6, 1e-12);
@@ -231,20 +255,26 @@ static void a_run_is_read_and_set_on_one_clock(void)
     snprintf(path, sizeof path, "/tmp/kw_run_%ld.jsonl", (long)getpid());
     FILE *f = fopen(path, "w");
     if (!f) abort();
-    fputs("{\"request_id\": \"b\", \"input_toks\": 7, \"output_toks\": 3, \"arrival_time\": 1000.5, \"queued_ts\": 20.625, "
-          "\"scheduled_ts\": 20.75, \"first_token_ts\": 21.0, \"last_token_ts\": 22.0}\n"
-          "{\"request_id\": \"a\", \"input_toks\": 5, \"output_toks\": 2, \"arrival_time\": 1000.0, \"queued_ts\": 20.0, "
-          "\"scheduled_ts\": 20.0, \"first_token_ts\": 20.5, \"last_token_ts\": 21.0}\n", f);
+    fputs(
+        "{\"request_id\": \"b\", \"input_toks\": 7, \"output_toks\": 3, \"arrival_time\": 1000.5, \"queued_ts\": "
+        "20.625, "
+        "\"scheduled_ts\": 20.75, \"first_token_ts\": 21.0, \"last_token_ts\": 22.0}\n"
+        "{\"request_id\": \"a\", \"input_toks\": 5, \"output_toks\": 2, \"arrival_time\": 1000.0, \"queued_ts\": 20.0, "
+        "\"scheduled_ts\": 20.0, \"first_token_ts\": 20.5, \"last_token_ts\": 21.0}\n",
+        f);
     fclose(f);
     CHECK(kw_run_load(&run, path, &err) == KW_OK && run.n == 2);
     CHECK(run.r[0].prompt == 5 && run.r[0].arrival == 0 && run.r[0].queued == 0 && run.r[0].first_token == 500 * MS);
     CHECK(run.r[1].arrival == 500 * MS && run.r[1].queued == 625 * MS && run.r[1].scheduled == 750 * MS);
     kw_run_free(&run);
-    static const struct { const char *line, *message; } bad[] = {
+    static const struct {
+        const char *line, *message;
+    } bad[] = {
         { "{\"input_toks\": 5}\n", "output_toks" },
         { "not json\n", ":1:" },
         { "{\"input_toks\": 5, \"output_toks\": 2, \"arrival_time\": 0, \"queued_ts\": 3, \"scheduled_ts\": 3, "
-          "\"first_token_ts\": 2, \"last_token_ts\": 4}\n", "queued_ts <= first_token_ts" },
+          "\"first_token_ts\": 2, \"last_token_ts\": 4}\n",
+          "queued_ts <= first_token_ts" },
         { "", "no requests" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -273,7 +303,9 @@ static double replayed(const struct kw_run *real, const struct kw_sched_config *
     double was[KW_RUN_METRICS][KW_RUN_STATISTICS], is[KW_RUN_METRICS][KW_RUN_STATISTICS];
     struct kw_run sim;
     kw_ns warmup;
-    if (kw_run_warmup(&warmup, real, c, clock, &err) != KW_OK || kw_run_replay(&sim, real, c, clock, warmup, &err) != KW_OK) return 1e9;
+    if (kw_run_warmup(&warmup, real, c, clock, &err) != KW_OK ||
+        kw_run_replay(&sim, real, c, clock, warmup, &err) != KW_OK)
+        return 1e9;
     bool ok = kw_run_summary(real, was, &err) == KW_OK && kw_run_summary(&sim, is, &err) == KW_OK;
     kw_run_free(&sim);
     return ok ? worst_of(is, was) : 1e9;
@@ -281,8 +313,11 @@ static double replayed(const struct kw_run *real, const struct kw_sched_config *
 
 static void both_vllm_runs_stay_as_near_as_they_were(void)
 {
-    static const struct { const char *gpu; uint32_t seqs; double tables, profile, halved; } board[] = {
-        { "RTX4090", 256, 1.1, 1.5, 0.5 }, { "RTXPRO6000", 128, 15.6, 14.8, 1.4 } };
+    static const struct {
+        const char *gpu;
+        uint32_t seqs;
+        double tables, profile, halved;
+    } board[] = { { "RTX4090", 256, 1.1, 1.5, 0.5 }, { "RTXPRO6000", 128, 15.6, 14.8, 1.4 } };
     const char *data = getenv("KEEPWARM_DATA");
     struct kw_profiles all;
     double was[KW_RUN_METRICS][KW_RUN_STATISTICS];
@@ -291,7 +326,8 @@ static void both_vllm_runs_stay_as_near_as_they_were(void)
         struct kw_run real;
         struct kw_steptime *steps;
         struct kw_bench_steps *tables;
-        snprintf(dir, sizeof dir, "%s/calibration/vllm_bench/%s_Llama-3.1-8B", data ? data : "../shared/data", board[i].gpu);
+        snprintf(dir, sizeof dir, "%s/calibration/vllm_bench/%s_Llama-3.1-8B", data ? data : "../shared/data",
+                 board[i].gpu);
         snprintf(path, sizeof path, "%s/requests.jsonl", dir);
         if (access(path, R_OK)) {
             SKIP("no KEEPWARM_DATA");
@@ -309,9 +345,15 @@ static void both_vllm_runs_stay_as_near_as_they_were(void)
         CHECK(kw_bench_steps_load(&tables, dir, kw_model_find("llama-3.1-8b"), &err) == KW_OK);
         CHECK(kw_profiles_embedded(&all, &err) == KW_OK);
         const struct kw_profile *p = kw_profiles_find(&all, board[i].gpu, "llama-3.1-8b", "bf16", 1);
-        struct kw_sched_config c = { .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 2048, .max_num_seqs = board[i].seqs,
-                                     .max_model_len = 32768, .block_size = 16, .num_blocks = p->num_blocks - 1,
-                                     .reserve_full_prompt = true, .prefix_caching = true, .async_scheduling = true };
+        struct kw_sched_config c = { .policy = KW_SCHED_VLLM,
+                                     .max_num_batched_tokens = 2048,
+                                     .max_num_seqs = board[i].seqs,
+                                     .max_model_len = 32768,
+                                     .block_size = 16,
+                                     .num_blocks = p->num_blocks - 1,
+                                     .reserve_full_prompt = true,
+                                     .prefix_caching = true,
+                                     .async_scheduling = true };
         CHECK(kw_steptime_compile(&steps, &p->tables, 4096, 2048, &err) == KW_OK);
         struct kw_run_clock by_profile = { .ps = kw_run_profile_ps, .law = steps };
         struct kw_run_clock by_tables = { .ps = kw_bench_steps_ps, .law = tables, .decode_from = 33, .decode_to = 96 };

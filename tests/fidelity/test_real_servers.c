@@ -1,5 +1,5 @@
-/* The file of `make fidelity`: written from two small runs and three points, read back. With a path it stays there, for the
- * test of the notebook. */
+/* The file of `make fidelity`: written from two small runs and three points, read back. With a path it stays there, for
+ * the test of the notebook. */
 #include "tests/fidelity/real_servers.h"
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +14,9 @@ static struct kw_error err;
 
 static struct kw_run_request served(kw_ns first, uint32_t output)
 {
-    return (struct kw_run_request){ .prompt = 10, .output = output, .first_token = first, .last_token = first + 10 * MS * (output - 1) };
+    return (struct kw_run_request){
+        .prompt = 10, .output = output, .first_token = first, .last_token = first + 10 * MS * (output - 1)
+    };
 }
 
 static double at(struct kw_h5 *f, const char *path, size_t i, size_t n)
@@ -34,19 +36,36 @@ static const char *kept; /* NULL: removed at the end */
 
 static void everything_is_read_back(void)
 {
-    struct kw_run_request real[] = { served(100 * MS, 5), served(200 * MS, 5) }, sim[] = { served(110 * MS, 5), served(220 * MS, 5) };
+    struct kw_run_request real[] = { served(100 * MS, 5), served(200 * MS, 5) },
+                          sim[] = { served(110 * MS, 5), served(220 * MS, 5) };
     const struct kw_run was = { .r = real, .n = 2 }, is = { .r = sim, .n = 2 };
     static const double peer[KW_RUN_METRICS][KW_RUN_STATISTICS] = { { -1, 2 } };
-    struct kw_replayed run[] = { { "RTX4090", &was, { is, was, is }, 150 * MS, peer }, { "RTXPRO6000", &was, { was, was, was }, 150 * MS, NULL } };
-    const struct kw_server_point q = { .source = "silicon", .engine = "vllm", .gpu = "H100", .model = "llama-3.1-8b", .precision = "fp8", .tp = 2,
-                                       .replicas = 1, .load = { .at_once = 8, .n = 48, .prompt = 100, .output = 20 }, .tpot_s = 0.01, .output_rate = NAN,
+    struct kw_replayed run[] = { { "RTX4090", &was, { is, was, is }, 150 * MS, peer },
+                                 { "RTXPRO6000", &was, { was, was, was }, 150 * MS, NULL } };
+    const struct kw_server_point q = { .source = "silicon",
+                                       .engine = "vllm",
+                                       .gpu = "H100",
+                                       .model = "llama-3.1-8b",
+                                       .precision = "fp8",
+                                       .tp = 2,
+                                       .replicas = 1,
+                                       .load = { .at_once = 8, .n = 48, .prompt = 100, .output = 20 },
+                                       .tpot_s = 0.01,
+                                       .output_rate = NAN,
                                        .ttft_s = NAN };
     struct kw_server_accuracy_point point[] = {
-        { &q, 0, false, true, NAN, { 0.011, 0.01, 0.01 }, { NAN, NAN, NAN } }, { &q, 0, true, true, NAN, { 0.012, 0.0105, 0.0101 }, { NAN, NAN, NAN } },
-        { &q, 0, false, false, NAN, { 0.009, 0.01, 0.01 }, { NAN, NAN, NAN } } };
-    struct kw_server_accuracy_law law = { "silicon", "vllm", "H100", true, KW_GRADE_PUBLISHED, 3, 2, { { { 0, 0, 0 }, 1, 1, { NAN, NAN, NAN, NAN, NAN }, 0 } } };
-    law.fit[KW_SERVER_ACCURACY_HOST] = (struct kw_host_fit){ { 2e-3, 70e-6, 0 }, 1, 1, { 1e-4, 8e-6, NAN, NAN, NAN }, 0.05 };
-    law.fit[KW_SERVER_ACCURACY_WHOLE] = (struct kw_host_fit){ { 1e-3, 60e-6, 0 }, 1.1, 1.3, { 1e-4, 8e-6, NAN, 0.02, 0.1 }, 0.04 };
+        { &q, 0, false, true, NAN, { 0.011, 0.01, 0.01 }, { NAN, NAN, NAN } },
+        { &q, 0, true, true, NAN, { 0.012, 0.0105, 0.0101 }, { NAN, NAN, NAN } },
+        { &q, 0, false, false, NAN, { 0.009, 0.01, 0.01 }, { NAN, NAN, NAN } }
+    };
+    struct kw_server_accuracy_law law = {
+        "silicon",          "vllm", "H100", true,
+        KW_GRADE_PUBLISHED, 3,      2,      { { { 0, 0, 0 }, 1, 1, { NAN, NAN, NAN, NAN, NAN }, 0 } }
+    };
+    law.fit[KW_SERVER_ACCURACY_HOST] =
+        (struct kw_host_fit){ { 2e-3, 70e-6, 0 }, 1, 1, { 1e-4, 8e-6, NAN, NAN, NAN }, 0.05 };
+    law.fit[KW_SERVER_ACCURACY_WHOLE] =
+        (struct kw_host_fit){ { 1e-3, 60e-6, 0 }, 1.1, 1.3, { 1e-4, 8e-6, NAN, 0.02, 0.1 }, 0.04 };
     const struct kw_server_accuracy judged = { point, 3, &law, 1 };
     char path[512];
     struct kw_h5 *f;
@@ -65,7 +84,8 @@ static void everything_is_read_back(void)
     CHECK_NEAR(at(f, "/runs/real_tpot", 3, 2 * 2), 0.01, 1e-12);
     CHECK(at(f, "/runs/held_out", 0, 4) == 0 && at(f, "/runs/held_out", 1, 4) == 1);
     CHECK_NEAR(at(f, "/points/host_tpot", 1, 3), 0.0105, 1e-12);
-    CHECK(at(f, "/points/held_out", 1, 3) == 1 && at(f, "/points/tp", 2, 3) == 2 && isnan(at(f, "/points/real_rate", 0, 3)));
+    CHECK(at(f, "/points/held_out", 1, 3) == 1 && at(f, "/points/tp", 2, 3) == 2 &&
+          isnan(at(f, "/points/real_rate", 0, 3)));
     CHECK_NEAR(at(f, "/laws/host_fixed", 0, 1), 2e-3, 1e-12);
     CHECK_NEAR(at(f, "/laws/whole_kernels_error", 0, 1), 0.02, 1e-12);
     CHECK_NEAR(at(f, "/laws/tpot_plain", 0, 1), 0.1, 1e-9);

@@ -1,6 +1,6 @@
-/* tests/fuzz/elements.h - a mutation beside libFuzzer's own for parsers of JSON: an element of a list or an object, from one
- * comma or bracket to the next, is doubled, removed, or replaced by another. Limits on lengths are met and passed so, keys
- * repeated, values given to keys that want others; a random byte seldom does that. */
+/* tests/fuzz/elements.h - a mutation beside libFuzzer's own for parsers of JSON: an element of a list or an object,
+ * from one comma or bracket to the next, is doubled, removed, or replaced by another. Limits on lengths are met and
+ * passed so, keys repeated, values given to keys that want others; a random byte seldom does that. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,7 +46,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
         memmove(data + from, data + to, size - to);
         return size - (to - from);
     }
-    if (seed / 4 % 4 == 1 && pick_element(data, size, seed / 16 * 2654435761u >> 8, &other, &end)) { /* in another's place */
+    if (seed / 4 % 4 == 1 &&
+        pick_element(data, size, seed / 16 * 2654435761u >> 8, &other, &end)) { /* in another's place */
         uint8_t *copy = malloc(len + 1);
         if (!copy || size - (end - other) + len > max_size) {
             free(copy);

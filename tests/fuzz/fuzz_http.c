@@ -1,5 +1,6 @@
-/* The body of POST /v1/completions: any bytes give a request within its limits or an error with a message. The first byte
- * picks whether there is a tokenizer, and the answer's text is made from the prompt's ids, checked against its promises. */
+/* The body of POST /v1/completions: any bytes give a request within its limits or an error with a message. The first
+ * byte picks whether there is a tokenizer, and the answer's text is made from the prompt's ids, checked against its
+ * promises. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,11 @@
 #include "tests/fuzz/elements.h"
 
 static const char letters[] = /* the bytes a, b, blank, 0xc3, 0xa9, newline, quote and 1 as tokens, and "ab" */
-    "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"\\u0120\": 2, \"\\u00c3\": 3, \"\\u00a9\": 4, \"ab\": 5, \"\\u010a\": 6, \"\\\"\": 7, \"\\u0101\": 8},"
+    "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"\\u0120\": 2, \"\\u00c3\": 3, \"\\u00a9\": 4, "
+    "\"ab\": 5, \"\\u010a\": 6, \"\\\"\": 7, \"\\u0101\": 8},"
     " \"merges\": [\"a b\"]},"
-    " \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true},"
+    " \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": "
+    "true},"
     " \"decoder\": {\"type\": \"ByteLevel\"}, \"added_tokens\": []}";
 
 /* Streams the prompt's ids as if they were the answer. */
@@ -55,7 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!c.n_prompt || !c.max_tokens || (uint64_t)c.n_prompt + c.max_tokens > l.longest) abort();
     for (uint32_t i = 0; i < c.n_prompt; i++)
         if (c.prompt[i] >= l.vocab) abort();
-    if (!(c.sampling.temperature >= 0 && c.sampling.temperature <= 2 && c.sampling.top_p > 0 && c.sampling.top_p <= 1)) abort();
+    if (!(c.sampling.temperature >= 0 && c.sampling.temperature <= 2 && c.sampling.top_p > 0 && c.sampling.top_p <= 1))
+        abort();
     stream(&c, l.tokenizer);
     kw_completion_free(&c);
     return 0;

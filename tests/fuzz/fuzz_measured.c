@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_measured.c - any bytes as measured points; what is accepted is fitted or refused, never more than it says. */
+/* tests/fuzz/fuzz_measured.c - any bytes as measured points; what is accepted is fitted or refused, never more than it
+ * says. */
 #include <stdlib.h>
 #include <string.h>
 #include "calibrate/measure/fit_measured.h"

@@ -1,6 +1,6 @@
-/* Checkpoints: any bytes give tensors that tile their files and a plan whose copies stay within file and arena, or an error.
- * The first byte says what the rest is: 0xff a .safetensors file, 0xfe the index of two files that are there, else the headers
- * of up to three files, 0xff between them (no UTF-8 holds it), and the byte how much data each has. */
+/* Checkpoints: any bytes give tensors that tile their files and a plan whose copies stay within file and arena, or an
+ * error. The first byte says what the rest is: 0xff a .safetensors file, 0xfe the index of two files that are there,
+ * else the headers of up to three files, 0xff between them (no UTF-8 holds it), and the byte how much data each has. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,8 @@
 #include "tests/fuzz/elements.h"
 
 static const char model[] = /* so small that a file of a few hundred bytes holds it */
-    "{\"model_type\": \"llama\", \"num_hidden_layers\": 1, \"hidden_size\": 8, \"num_attention_heads\": 1, \"head_dim\": 2,"
+    "{\"model_type\": \"llama\", \"num_hidden_layers\": 1, \"hidden_size\": 8, \"num_attention_heads\": 1, "
+    "\"head_dim\": 2,"
     " \"intermediate_size\": 8, \"vocab_size\": 2, \"tie_word_embeddings\": true}";
 static const char shard[2][64] = { "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}",
                                    "{\"b\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}" };

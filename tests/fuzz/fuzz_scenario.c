@@ -1,6 +1,6 @@
-/* The scenario reader and what is made of it, with every platform and profile built in: any bytes give candidates and plan
- * options, or an error of one line. The first line may be an edit, as --set, --slo and the shell's other options make:
- * "path=value" or "slo:ttft_p95=2s", then a newline and the document. */
+/* The scenario reader and what is made of it, with every platform and profile built in: any bytes give candidates and
+ * plan options, or an error of one line. The first line may be an edit, as --set, --slo and the shell's other options
+ * make: "path=value" or "slo:ttft_p95=2s", then a newline and the document. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +53,8 @@ static void axes(const struct kw_scenario *s)
     hold(s->n_points == points && points <= KW_SCENARIO_MAX_POINTS);
 }
 
-/* As many as the document lists and the array holds. A list one too long overwrites the count that follows it in the struct,
- * which no sanitizer sees and which may leave a count that is small. */
+/* As many as the document lists and the array holds. A list one too long overwrites the count that follows it in the
+ * struct, which no sanitizer sees and which may leave a count that is small. */
 static size_t listed(const struct kw_scenario *s, const char *key, size_t n, size_t capacity)
 {
     hold(n <= capacity && n == (size_t)kw_json_len(kw_json_get(top(s, "candidates"), key)));
@@ -77,7 +77,8 @@ static void options(const struct kw_scenario *s, const struct kw_plan_options *o
             struct kw_jnode list = kw_json_get(top(s, "candidates"), words[k].key);
             hold(kw_json_str(kw_json_at(list, (int)i), &word, NULL) == KW_OK && words[k].word[i] == word);
         }
-    for (size_t i = listed(s, "tp", o->n_tp, sizeof o->tp / sizeof *o->tp); i-- > 0;) hold(o->tp[i] >= 1 && o->tp[i] <= 64);
+    for (size_t i = listed(s, "tp", o->n_tp, sizeof o->tp / sizeof *o->tp); i-- > 0;)
+        hold(o->tp[i] >= 1 && o->tp[i] <= 64);
     for (size_t i = listed(s, "keep_warm", o->n_keep_warm, KW_PLAN_MAX_LIST); i-- > 0;) hold(o->keep_warm[i] <= 100000);
     for (size_t i = listed(s, "idle_timeout_s", o->n_idle_timeouts, KW_PLAN_MAX_LIST); i-- > 0;)
         hold(o->idle_timeout[i] >= 0 && o->idle_timeout[i] <= ten_years);
@@ -91,7 +92,8 @@ static void choice(const struct kw_choice *x)
     const struct kw_sched_config *c = &x->sched;
     const struct kw_autoscaling *a = &x->scaling;
     const kw_ns ten_years = 87600 * KW_NS_PER_HOUR;
-    hold(x->retry.max_attempts >= 1 && x->retry.max_attempts <= 1000 && x->retry.base >= 0 && x->retry.cap <= ten_years);
+    hold(x->retry.max_attempts >= 1 && x->retry.max_attempts <= 1000 && x->retry.base >= 0 &&
+         x->retry.cap <= ten_years);
     hold(x->network_rtt >= 0 && x->network_rtt <= ten_years && x->max_tokens <= 10000000 && x->operations_month >= 0);
     if (x->platform->kind == KW_KIND_API) return;
     hold(a->max_replicas >= 1 && a->max_replicas <= 100000 && a->keep_warm <= a->max_replicas);
@@ -102,7 +104,8 @@ static void choice(const struct kw_choice *x)
     hold(c->max_num_seqs >= 1 && c->max_num_seqs <= 65536 && c->max_num_batched_tokens >= c->max_num_seqs &&
          c->max_num_batched_tokens <= 1 << 20);
     hold(c->max_model_len >= 2 && c->max_model_len <= 10000000 && c->num_blocks >= 1 && c->num_blocks <= 100000000);
-    hold(x->cold.cache_hit >= 0 && x->cold.cache_hit <= 1 && x->cold.snapshot_probability >= 0 && x->cold.snapshot_probability <= 1);
+    hold(x->cold.cache_hit >= 0 && x->cold.cache_hit <= 1 && x->cold.snapshot_probability >= 0 &&
+         x->cold.snapshot_probability <= 1);
 }
 
 static void candidates(const struct kw_scenario *s)

@@ -1,6 +1,7 @@
-/* The server as a whole, over a loopback socket: whatever a client sends, in whatever pieces, and however it leaves, the server
- * answers HTTP or hangs up, lives on, and forgets the request. The first byte says how: bits 0-2 the pieces but one, bit 3
- * closes its half of the connection before it reads, bit 4 resets instead of closing; the rest is what it sends. */
+/* The server as a whole, over a loopback socket: whatever a client sends, in whatever pieces, and however it leaves,
+ * the server answers HTTP or hangs up, lives on, and forgets the request. The first byte says how: bits 0-2 the pieces
+ * but one, bit 3 closes its half of the connection before it reads, bit 4 resets instead of closing; the rest is what
+ * it sends. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,10 +18,12 @@
 enum { PATIENCE_MS = 3, CHECK_EVERY = 256 };
 
 static const char config[] =
-    "{\"model_type\": \"llama\", \"num_hidden_layers\": 1, \"hidden_size\": 16, \"num_attention_heads\": 2, \"num_key_value_heads\": 1,"
+    "{\"model_type\": \"llama\", \"num_hidden_layers\": 1, \"hidden_size\": 16, \"num_attention_heads\": 2, "
+    "\"num_key_value_heads\": 1,"
     " \"intermediate_size\": 16, \"vocab_size\": 32, \"max_position_embeddings\": 64, \"tie_word_embeddings\": true}";
 static const char letters[] =
-    "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"\\u0120\": 2, \"\\u00c3\": 3, \"\\u00a9\": 4, \"ab\": 5},"
+    "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"\\u0120\": 2, \"\\u00c3\": 3, \"\\u00a9\": 4, "
+    "\"ab\": 5},"
     " \"merges\": [\"a b\"]}, \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false}}";
 
 static struct kw_engine engine;
@@ -44,7 +47,9 @@ static void drop(const char *name)
 
 static int dial(void)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(kw_http_port(server)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons(kw_http_port(server)),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to)) abort();
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -90,7 +95,8 @@ static void check(void)
         if (strncmp(answer, "HTTP/1", 6) || !strstr(answer, " 200 OK\r\n")) abort();
         double ended = value(answer, "s_total{finish=\"stop\"}") + value(answer, "s_total{finish=\"length\"}") +
                        value(answer, "s_total{finish=\"abort\"}") + value(answer, "s_total{finish=\"error\"}");
-        if (value(answer, "s_received_total") == ended && value(answer, "s_running") + value(answer, "s_waiting") == 0) break;
+        if (value(answer, "s_received_total") == ended && value(answer, "s_running") + value(answer, "s_waiting") == 0)
+            break;
         if (i == 500) abort(); /* the watcher looks every 0.1 s for clients that left */
         nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
     }
@@ -112,8 +118,15 @@ static void begin(void)
     struct kw_error err = { "" };
     if (!mkdtemp(folder)) abort();
     put("config.json", config), put("tokenizer.json", letters);
-    struct kw_engine_options o = { .model = folder, .synthetic = true, .backend = "cpu", .precision = "fp32", .threads = 1,
-                                   .num_blocks = 32, .max_model_len = 48, .max_num_seqs = 4, .max_num_batched_tokens = 32 };
+    struct kw_engine_options o = { .model = folder,
+                                   .synthetic = true,
+                                   .backend = "cpu",
+                                   .precision = "fp32",
+                                   .threads = 1,
+                                   .num_blocks = 32,
+                                   .max_model_len = 48,
+                                   .max_num_seqs = 4,
+                                   .max_num_batched_tokens = 32 };
     struct kw_http_options h = { .max_queue = 2, .max_body = 1024, .timeout_s = 1 };
     if (kw_engine_open(&engine, &o, NULL, &err) != KW_OK || kw_http_start(&server, &engine, &h, &err) != KW_OK) {
         fprintf(stderr, "%s\n", err.msg);

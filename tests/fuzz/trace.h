@@ -1,4 +1,5 @@
-/* tests/fuzz/trace.h - what the trace fuzzers share: read the bytes as one format, then hold the trace to its invariants. */
+/* tests/fuzz/trace.h - what the trace fuzzers share: read the bytes as one format, then hold the trace to its
+ * invariants. */
 #ifndef KW_TESTS_FUZZ_TRACE_H
 #define KW_TESTS_FUZZ_TRACE_H
 #include <stdlib.h>

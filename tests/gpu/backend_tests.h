@@ -1,5 +1,5 @@
-/* tests/gpu/backend_tests.h - what the CUDA backend must do on any device, emulated or real, held against the CPU reference.
- * The including program defines cuda_ops(). */
+/* tests/gpu/backend_tests.h - what the CUDA backend must do on any device, emulated or real, held against the CPU
+ * reference. The including program defines cuda_ops(). */
 #ifndef KW_TESTS_GPU_BACKEND_TESTS_H
 #define KW_TESTS_GPU_BACKEND_TESTS_H
 extern "C" {
@@ -47,14 +47,17 @@ static kw_model_config config_of(const shape &s)
     c.arch = s.bias ? KW_ARCH_QWEN2 : KW_ARCH_LLAMA;
     c.layers = s.layers, c.hidden = s.hidden, c.heads = s.heads, c.kv_heads = s.kv_heads, c.head_dim = s.head_dim;
     c.intermediate = s.intermediate, c.vocab = s.vocab, c.max_position = 4096, c.rms_eps = 1e-5f, c.rope_theta = 10000;
-    c.sliding_window = s.window, c.qkv_bias = s.bias, c.tied_embeddings = s.tied, c.dtype = KW_DT_BF16, c.bos = UINT32_MAX;
-    if (s.llama3) c.rope = KW_ROPE_LLAMA3, c.rope_factor = 8, c.rope_low_freq = 1, c.rope_high_freq = 4, c.rope_original = 64;
+    c.sliding_window = s.window, c.qkv_bias = s.bias, c.tied_embeddings = s.tied, c.dtype = KW_DT_BF16,
+    c.bos = UINT32_MAX;
+    if (s.llama3)
+        c.rope = KW_ROPE_LLAMA3, c.rope_factor = 8, c.rope_low_freq = 1, c.rope_high_freq = 4, c.rope_original = 64;
     return c;
 }
 
-/* Eager rigs skip prepare, whose timings would cost most of the test; so do batches of up to three (only larger ones are
- * tuned). */
-static bool open_rig(rig *r, const kw_backend_ops *ops, const shape &s, kw_dtype precision, bool eager, uint32_t max_seqs = 3)
+/* Eager rigs skip prepare, whose timings would cost most of the test; so do batches of up to three (only larger ones
+ * are tuned). */
+static bool open_rig(rig *r, const kw_backend_ops *ops, const shape &s, kw_dtype precision, bool eager,
+                     uint32_t max_seqs = 3)
 {
     *r = {};
     r->c = config_of(s);
@@ -102,7 +105,8 @@ static void build(rig *r, const vector<piece> &pieces, built *o)
     *o = {};
     for (const piece &p : pieces) {
         sequence *s = p.s;
-        while (s->table.size() * bs < s->past + p.len) s->table.push_back(r->free_blocks.back()), r->free_blocks.pop_back();
+        while (s->table.size() * bs < s->past + p.len)
+            s->table.push_back(r->free_blocks.back()), r->free_blocks.pop_back();
         o->seqs.push_back({ (uint32_t)o->tokens.size(), p.len, s->past });
         for (uint32_t i = s->past; i < s->past + p.len; i++) {
             o->tokens.push_back(s->ids[i]);
@@ -155,21 +159,24 @@ static void check_close(const vector<float> &got, const vector<float> &want, dou
     CHECK(d <= most);
 }
 
-static const shape SHAPES[] = { /* heads kv dim hidden inter vocab layers bias tied llama3 window block */
-    { 4, 1, 64, 64, 96, 203, 2, false, false, true, 0, 16 },    /* groups of 4 */
-    { 7, 1, 64, 48, 80, 131, 2, true, true, false, 0, 4 },      /* Qwen2.5's 7, bias, tied */
-    { 4, 2, 128, 64, 112, 97, 2, false, false, false, 33, 8 },  /* groups of 2, sliding window */
-    { 12, 1, 64, 32, 64, 64, 1, true, false, false, 0, 32 },    /* more than eight heads a group */
-    { 2, 2, 128, 32, 48, 77, 1, false, false, false, 0, 1 },    /* no groups, blocks of one token */
+static const shape SHAPES[] = {
+    /* heads kv dim hidden inter vocab layers bias tied llama3 window block */
+    { 4, 1, 64, 64, 96, 203, 2, false, false, true, 0, 16 },   /* groups of 4 */
+    { 7, 1, 64, 48, 80, 131, 2, true, true, false, 0, 4 },     /* Qwen2.5's 7, bias, tied */
+    { 4, 2, 128, 64, 112, 97, 2, false, false, false, 33, 8 }, /* groups of 2, sliding window */
+    { 12, 1, 64, 32, 64, 64, 1, true, false, false, 0, 32 },   /* more than eight heads a group */
+    { 2, 2, 128, 32, 48, 77, 1, false, false, false, 0, 1 },   /* no groups, blocks of one token */
     { 8, 1, 128, 32, 48, 65, 1, false, false, false, 0, 16 },
 };
 
-/* Chunks with and without past, mixed steps, decodes by graph and without: every row of logits against the reference. */
+/* Chunks with and without past, mixed steps, decodes by graph and without: every row of logits against the reference.
+ */
 static void against_reference(const shape &s, kw_dtype precision, bool eager, double most)
 {
     rig ref, gpu;
     char what[96];
-    if (!open_rig(&ref, &kw_backend_reference, s, precision, true) || !open_rig(&gpu, cuda_ops(), s, precision, eager)) {
+    if (!open_rig(&ref, &kw_backend_reference, s, precision, true) ||
+        !open_rig(&gpu, cuda_ops(), s, precision, eager)) {
         CHECK(!"a backend opens");
         return;
     }
@@ -181,12 +188,15 @@ static void against_reference(const shape &s, kw_dtype precision, bool eager, do
     vector<float> got[2];
     auto run = [&](const char *name, auto pieces) {
         for (int i = 0; i < 2; i++) got[i] = step(both[i], pieces(i));
-        snprintf(what, sizeof what, "%s %u:%u x %u, %s", kw_dtype_name(precision), s.heads, s.kv_heads, s.head_dim, name);
+        snprintf(what, sizeof what, "%s %u:%u x %u, %s", kw_dtype_name(precision), s.heads, s.kv_heads, s.head_dim,
+                 name);
         check_close(got[1], got[0], most, what);
     };
     const bool tiles = precision != KW_DT_FP32; /* fp32 takes every token singly, which is slow to emulate */
     run("prompt", [&](int i) { return vector<piece>{ { &a[i], tiles ? 70u : 18u } }; });
-    run("chunk after past, and a new prompt", [&](int i) { return vector<piece>{ { &a[i], 13 }, { &b[i], tiles ? 31u : 6u } }; });
+    run("chunk after past, and a new prompt", [&](int i) {
+        return vector<piece>{ { &a[i], 13 }, { &b[i], tiles ? 31u : 6u } };
+    });
     run("decode of one", [&](int i) { return vector<piece>{ { &a[i], 1 } }; });
     run("decode of two", [&](int i) { return vector<piece>{ { &a[i], 1 }, { &b[i], 1 } }; });
     run("decodes beside a chunk", [&](int i) { return vector<piece>{ { &b[i], 1 }, { &a[i], 1 }, { &c[i], 17 } }; });
@@ -233,19 +243,22 @@ static void batched_is_alone_and_graph_is_eager()
         for (uint32_t i = 0; i < n; i++) { /* the same token again, alone */
             s[1][i].past--;
             alone = step(&eager, { { &s[1][i], 1 } });
-            check_close(alone, vector<float>(&got[1][i * eager.c.vocab], &got[1][(i + 1) * eager.c.vocab]), 1e-5, "alone against batched");
+            check_close(alone, vector<float>(&got[1][i * eager.c.vocab], &got[1][(i + 1) * eager.c.vocab]), 1e-5,
+                        "alone against batched");
         }
     }
     for (rig *r : both) r->ops->destroy(r->b);
 }
 
-/* Two batches under way, the second fed by the first's ids that the host has not seen: the same tokens as one by one. */
+/* Two batches under way, the second fed by the first's ids that the host has not seen: the same tokens as one by one.
+ */
 static void submitted_ahead_is_one_by_one()
 {
     for (bool eager : { false, true }) {
         rig r;
         CHECK(open_rig(&r, cuda_ops(), SHAPES[0], KW_DT_FP32, eager));
-        sequence a[2] = { new_sequence(&r, 12, 1), new_sequence(&r, 12, 1) }, b[2] = { new_sequence(&r, 7, 2), new_sequence(&r, 7, 2) };
+        sequence a[2] = { new_sequence(&r, 12, 1), new_sequence(&r, 12, 1) },
+                 b[2] = { new_sequence(&r, 7, 2), new_sequence(&r, 7, 2) };
         vector<uint32_t> ids, one[9];
         vector<float> logits[9], got_logits[9];
         logits[0] = step(&r, { { &a[0], 12 }, { &b[0], 7 } }, &one[0]);
@@ -261,10 +274,12 @@ static void submitted_ahead_is_one_by_one()
         built t;
         build(&r, { { &a[1], 12 }, { &b[1], 7 } }, &t);
         for (int k = 0; k < 9; k++) {
-            got_logits[k].resize(k % 3 ? logits[k].size() : 0, NAN); /* the next batch must not take their place too early */
+            got_logits[k].resize(k % 3 ? logits[k].size() : 0,
+                                 NAN); /* the next batch must not take their place too early */
             out[k] = { got[k], k % 3 ? got_logits[k].data() : nullptr, 0 };
             CHECK(r.ops->submit(r.b, &t.t, &out[k], &r.err) == KW_OK);
-            if (k) CHECK(r.ops->wait(r.b, &r.err) == KW_OK && got[k - 1][0] == one[k - 1][0] && got[k][0] == UINT32_MAX);
+            if (k)
+                CHECK(r.ops->wait(r.b, &r.err) == KW_OK && got[k - 1][0] == one[k - 1][0] && got[k][0] == UINT32_MAX);
             a[1].ids.push_back(KW_TOKEN_PREVIOUS | 0), b[1].ids.push_back(KW_TOKEN_PREVIOUS | 1);
             build(&r, { { &a[1], 1 }, { &b[1], 1 } }, &t); /* the arrays of the batch under way may go */
         }
@@ -278,20 +293,23 @@ static void submitted_ahead_is_one_by_one()
     }
 }
 
-/* ---- the engine on top: two batches under way, blocks short, so that they change hands between a batch and the next */
+/* ---- the engine on top: two batches under way, blocks short, so that they change hands between a batch and the next
+ */
 
 /* An engine over the reference, whose backend is then replaced: kw_engine_open itself opens plugins by file alone. */
 static bool open_engine(kw_engine *e, const kw_backend_ops *ops, kw_engine_async async)
 {
     kw_error err = {};
     kw_engine_options o = {};
-    o.model = "tests/engine/models/llama", o.backend = "reference", o.precision = "fp32", o.synthetic = true, o.seed = 7, o.threads = 1;
+    o.model = "tests/engine/models/llama", o.backend = "reference", o.precision = "fp32", o.synthetic = true,
+    o.seed = 7, o.threads = 1;
     o.block_size = 4, o.num_blocks = 13, o.max_model_len = 48, o.max_num_seqs = 4, o.max_num_batched_tokens = 16;
     o.async_scheduling = async;
     kw_status st = kw_engine_open(e, &o, nullptr, &err);
     if (st == KW_OK && ops) {
         kw_backend_params p = {};
-        p.config = &e->config, p.layout = &e->layout, p.kv_dtype = KW_DT_FP32, p.block_size = 4, p.max_tokens = 16, p.max_seqs = 4;
+        p.config = &e->config, p.layout = &e->layout, p.kv_dtype = KW_DT_FP32, p.block_size = 4, p.max_tokens = 16,
+        p.max_seqs = 4;
         p.max_model_len = 48, p.memory_fraction = 0.5;
         e->ops->destroy(e->backend);
         e->backend = nullptr, e->ops = ops;
@@ -306,8 +324,8 @@ static bool open_engine(kw_engine *e, const kw_backend_ops *ops, kw_engine_async
 }
 
 enum { GUESTS = 7, GUEST_TOKENS = 20 };
-/* Requests that come one a step: some sampled on the host, one with a stop token, one cancelled after five tokens. Returns
- * preemptions. */
+/* Requests that come one a step: some sampled on the host, one with a stop token, one cancelled after five tokens.
+ * Returns preemptions. */
 static uint32_t serve_guests(kw_engine *e, const uint32_t *stop, uint32_t out[GUESTS][GUEST_TOKENS])
 {
     kw_error err = {};
@@ -318,7 +336,8 @@ static uint32_t serve_guests(kw_engine *e, const uint32_t *stop, uint32_t out[GU
             kw_engine_request r = {};
             uint32_t prompt[12];
             for (uint32_t i = 0; i < 12; i++) prompt[i] = (next * 31 + i * 7) % 128;
-            r.id = r.stream = next, r.prompt = prompt, r.n_prompt = 5 + next, r.max_new = GUEST_TOKENS - next, r.ignore_eos = true;
+            r.id = r.stream = next, r.prompt = prompt, r.n_prompt = 5 + next, r.max_new = GUEST_TOKENS - next,
+            r.ignore_eos = true;
             if (next == 2) r.sampling.temperature = 1, r.sampling.top_p = 1, r.sampling.seed = 5;
             if (next == 3) r.stop = stop, r.n_stop = stop != nullptr;
             CHECK(kw_engine_add(e, &r, &err) == KW_OK);
@@ -368,7 +387,8 @@ static void weights_are_the_cpu_s()
     for (kw_dtype t : { KW_DT_FP32, KW_DT_BF16, KW_DT_FP16, KW_DT_FP8 }) {
         rig ref, gpu;
         kw_weight w;
-        CHECK(open_rig(&ref, &kw_backend_reference, SHAPES[0], t, true) && open_rig(&gpu, cuda_ops(), SHAPES[0], t, true));
+        CHECK(open_rig(&ref, &kw_backend_reference, SHAPES[0], t, true) &&
+              open_rig(&gpu, cuda_ops(), SHAPES[0], t, true));
         for (size_t i = 0; kw_weights_at(&ref.l, i, &w); i++) {
             vector<char> a(w.place.bytes), b(w.place.bytes);
             CHECK(ref.ops->weights_read(ref.b, w.place.offset, a.data(), a.size(), &ref.err) == KW_OK);

@@ -1,7 +1,7 @@
-/* Measures a model shape with synthetic weights and appends a JSON line a figure; what a line of the file already holds is not
- * measured again for the same commit, so a run that was cut off goes on. Arguments: file, shape, precision, seconds, commit, rows:
- * "pp2048" (a prompt), "tg64@1024" (decode, 64 sequences with 1024 tokens of context), "start" (the phases of the cold
- * start). A checkpoint's folder in the place of the shape loads it. */
+/* Measures a model shape with synthetic weights and appends a JSON line a figure; what a line of the file already holds
+ * is not measured again for the same commit, so a run that was cut off goes on. Arguments: file, shape, precision,
+ * seconds, commit, rows: "pp2048" (a prompt), "tg64@1024" (decode, 64 sequences with 1024 tokens of context), "start"
+ * (the phases of the cold start). A checkpoint's folder in the place of the shape loads it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,9 @@ static const char *path, *shape, *precision, *commit;
 /* What stands at the beginning of a line and names its figure. */
 static void key_of(char key[384], const char *row)
 {
-    snprintf(key, 384, "{\"device\": \"%.90s\", \"model\": \"%.60s\", \"precision\": \"%.8s\", \"row\": \"%.40s\", \"commit\": \"%.40s\"",
+    snprintf(key, 384,
+             "{\"device\": \"%.90s\", \"model\": \"%.60s\", \"precision\": \"%.8s\", \"row\": \"%.40s\", \"commit\": "
+             "\"%.40s\"",
              device.name, shape, precision, row, commit);
 }
 
@@ -81,16 +83,19 @@ static int measure(const char *key, const char *row, double seconds)
         free(r);
         return 0;
     }
-    const double by_bytes = limits.bandwidth > 0 ? r->bytes / limits.bandwidth : 0, by_flops = limits.flops > 0 ? r->flops / limits.flops : 0;
+    const double by_bytes = limits.bandwidth > 0 ? r->bytes / limits.bandwidth : 0,
+                 by_flops = limits.flops > 0 ? r->flops / limits.flops : 0;
     const double floor_s = by_bytes > by_flops ? by_bytes : by_flops;
     FILE *f = begin_line(key);
     if (!f) return 1;
-    fprintf(f, ", \"step_s\": %.9g, \"low_s\": %.9g, \"high_s\": %.9g, \"steps\": %u, \"tokens_per_s\": %.6g, \"bytes\": %.9g, "
-            "\"flops\": %.9g, \"floor_s\": %.9g, \"share\": %.4f}\n", r->step_s, r->low_s, r->high_s, r->steps, r->token_rate, r->bytes,
-            r->flops, floor_s, floor_s / r->step_s);
-    printf("%-14s %10.3f ms  [%.3f, %.3f]  %10.0f tok/s  %7.1f GB/s  %7.1f TFLOP/s  floor %.3f ms  %.0f %%\n", row, r->step_s * 1e3,
-           r->low_s * 1e3, r->high_s * 1e3, r->token_rate, r->bytes / r->step_s * 1e-9, r->flops / r->step_s * 1e-12, floor_s * 1e3,
-           100 * floor_s / r->step_s);
+    fprintf(f,
+            ", \"step_s\": %.9g, \"low_s\": %.9g, \"high_s\": %.9g, \"steps\": %u, \"tokens_per_s\": %.6g, \"bytes\": "
+            "%.9g, "
+            "\"flops\": %.9g, \"floor_s\": %.9g, \"share\": %.4f}\n",
+            r->step_s, r->low_s, r->high_s, r->steps, r->token_rate, r->bytes, r->flops, floor_s, floor_s / r->step_s);
+    printf("%-14s %10.3f ms  [%.3f, %.3f]  %10.0f tok/s  %7.1f GB/s  %7.1f TFLOP/s  floor %.3f ms  %.0f %%\n", row,
+           r->step_s * 1e3, r->low_s * 1e3, r->high_s * 1e3, r->token_rate, r->bytes / r->step_s * 1e-9,
+           r->flops / r->step_s * 1e-12, floor_s * 1e3, 100 * floor_s / r->step_s);
     fflush(stdout);
     free(r);
     return fclose(f) != 0;
@@ -104,9 +109,13 @@ int main(int argc, char **argv)
     if (argc < 7) return fprintf(stderr, "want: file shape precision seconds commit row...\n"), 2;
     path = argv[1], shape = argv[2], precision = argv[3], commit = argv[5];
     const int64_t until = kw_now_ns() + (int64_t)(atof(argv[4]) * 1e9);
-    const struct kw_engine_options o = { .model = shape, .backend = getenv("KEEPWARM_BACKEND"), .precision = precision,
-                                         .max_num_seqs = 256, .max_num_batched_tokens = 2048 };
-    if (kw_engine_open(&engine, &o, &startup, &err) != KW_OK || engine.ops->device(engine.backend, &device, &err) != KW_OK ||
+    const struct kw_engine_options o = { .model = shape,
+                                         .backend = getenv("KEEPWARM_BACKEND"),
+                                         .precision = precision,
+                                         .max_num_seqs = 256,
+                                         .max_num_batched_tokens = 2048 };
+    if (kw_engine_open(&engine, &o, &startup, &err) != KW_OK ||
+        engine.ops->device(engine.backend, &device, &err) != KW_OK ||
         kw_bench_limits(&limits, &engine, 0, &err) != KW_OK)
         return fprintf(stderr, "%s %s: %s\n", shape, precision, err.msg), 1;
     int rc = 0;

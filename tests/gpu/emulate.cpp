@@ -12,7 +12,8 @@
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
 
-namespace emulate {
+namespace emulate
+{
 
 order_kind order = FORWARD;
 uint64_t seed = 1, launches;
@@ -20,11 +21,13 @@ static board boards[2][1024];
 
 [[noreturn]] static void fault(const char *what)
 {
-    fprintf(stderr, "emulated GPU: %s (block %u,%u,%u thread %u)\n", what, blockIdx.x, blockIdx.y, blockIdx.z, threadIdx.x);
+    fprintf(stderr, "emulated GPU: %s (block %u,%u,%u thread %u)\n", what, blockIdx.x, blockIdx.y, blockIdx.z,
+            threadIdx.x);
     abort();
 }
 
-/* ---- a stack to run on. swapcontext asks the kernel each time, which is most of the time here: x86-64 does without. */
+/* ---- a stack to run on. swapcontext asks the kernel each time, which is most of the time here: x86-64 does without.
+ */
 
 static constexpr size_t STACK = 256 << 10;
 
@@ -46,7 +49,10 @@ static void context_make(context *c, char *stack, void (*entry)())
 }
 #else
 typedef ucontext_t context;
-static void context_switch(context *from, context *to) { swapcontext(from, to); }
+static void context_switch(context *from, context *to)
+{
+    swapcontext(from, to);
+}
 static void context_make(context *c, char *stack, void (*entry)())
 {
     getcontext(c);
@@ -77,7 +83,10 @@ static context scheduler;
 static const std::function<void()> *body;
 static std::vector<void *> poisoned; /* shared variables of this block that have begun as NaNs */
 
-static void yield() { context_switch(&current->at, &scheduler); }
+static void yield()
+{
+    context_switch(&current->at, &scheduler);
+}
 
 static void life()
 {
@@ -106,8 +115,14 @@ static void make_fibers(size_t n)
     }
 }
 
-unsigned thread() { return threadIdx.x; }
-board *next_board() { return boards[current->turn ^= 1]; }
+unsigned thread()
+{
+    return threadIdx.x;
+}
+board *next_board()
+{
+    return boards[current->turn ^= 1];
+}
 
 void barrier()
 {
@@ -147,8 +162,10 @@ void copy_wait(int most)
     auto &g = current->groups;
     while ((int)g.size() - 1 > most) { /* the last one is still open */
         for (const pending &p : g.front())
-            if (p.valid) memcpy(p.to, p.from, 16);
-            else memset(p.to, 0, 16);
+            if (p.valid)
+                memcpy(p.to, p.from, 16);
+            else
+                memset(p.to, 0, 16);
         g.erase(g.begin());
     }
 }
@@ -175,24 +192,26 @@ static bool release_warp(unsigned w)
     return true;
 }
 
-/* A warp runs on to the next barrier of the block before another one moves: what a missing barrier lets it see or overwrite
- * too early, it does. */
+/* A warp runs on to the next barrier of the block before another one moves: what a missing barrier lets it see or
+ * overwrite too early, it does. */
 static void run_block(unsigned n)
 {
     const std::vector<unsigned> warps = permutation(n / 32), lanes = permutation(32);
     poisoned.clear();
     for (unsigned i = 0; i < n; i++) fibers[i]->state = fiber::READY, fibers[i]->turn = 0;
     for (;;) {
-        for (unsigned w : warps)
-            do {
+        for (unsigned w : warps) do {
                 for (unsigned lane : lanes)
                     if (fibers[w * 32 + lane]->state == fiber::READY) resume(w * 32 + lane);
             } while (release_warp(w * 32));
         unsigned idle = 0, at_block = 0;
-        for (unsigned i = 0; i < n; i++) idle += fibers[i]->state == fiber::IDLE, at_block += fibers[i]->state == fiber::AT_BLOCK;
+        for (unsigned i = 0; i < n; i++)
+            idle += fibers[i]->state == fiber::IDLE, at_block += fibers[i]->state == fiber::AT_BLOCK;
         if (idle == n) break;
         if (idle + at_block != n) fault("threads wait at different places for ever");
-        if (idle) fault("a barrier that some threads of the block have passed by"); /* allowed on a GPU, but never meant here */
+        if (idle)
+            fault(
+                "a barrier that some threads of the block have passed by"); /* allowed on a GPU, but never meant here */
         for (unsigned i = 0; i < n; i++) fibers[i]->state = fiber::READY;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -204,7 +223,8 @@ static void run_block(unsigned n)
 
 void run(dim3 grid, unsigned block, const std::function<void()> &kernel)
 {
-    if (!grid.x || !grid.y || !block || block % 32 || block > 1024 || grid.y > 65535) fault("a launch no GPU would take");
+    if (!grid.x || !grid.y || !block || block % 32 || block > 1024 || grid.y > 65535)
+        fault("a launch no GPU would take");
     make_fibers(block);
     body = &kernel;
     gridDim = grid, blockDim = dim3(block);
@@ -252,7 +272,10 @@ static void run_until(cudaStream_t s, uint64_t at)
         w();
     }
 }
-static void flush(cudaStream_t s) { run_until(s, UINT64_MAX); }
+static void flush(cudaStream_t s)
+{
+    run_until(s, UINT64_MAX);
+}
 
 void emulate::enqueue(cudaStream_t s, std::function<void()> work)
 {
@@ -262,7 +285,8 @@ void emulate::enqueue(cudaStream_t s, std::function<void()> work)
 static cudaError_t take(void **p, size_t n, bool pinned)
 {
     if (!pinned && in_use + n > DEVICE_BYTES) return cudaErrorMemoryAllocation;
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (n + 15) & ~(size_t)15, mapped = (room + page - 1) / page * page + page;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (n + 15) & ~(size_t)15,
+                 mapped = (room + page - 1) / page * page + page;
     char *base = (char *)mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) return cudaErrorMemoryAllocation;
     mprotect(base + mapped - page, page, PROT_NONE);
@@ -292,15 +316,35 @@ static bool is_pinned(const void *p)
     return a->second.pinned && (const char *)p < (const char *)a->first + a->second.bytes;
 }
 
-cudaError_t cudaGetDeviceCount(int *n) { return *n = 1, cudaSuccess; }
-cudaError_t cudaRuntimeGetVersion(int *v) { return *v = 13000, cudaSuccess; }
-cudaError_t cudaDriverGetVersion(int *v) { return *v = 13000, cudaSuccess; }
-cudaError_t cudaGetLastError() { return cudaSuccess; }
-const char *cudaGetErrorString(cudaError_t e) { return e == cudaErrorMemoryAllocation ? "out of memory" : "emulated failure"; }
-cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+cudaError_t cudaGetDeviceCount(int *n)
+{
+    return *n = 1, cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int *v)
+{
+    return *v = 13000, cudaSuccess;
+}
+cudaError_t cudaDriverGetVersion(int *v)
+{
+    return *v = 13000, cudaSuccess;
+}
+cudaError_t cudaGetLastError()
+{
+    return cudaSuccess;
+}
+const char *cudaGetErrorString(cudaError_t e)
+{
+    return e == cudaErrorMemoryAllocation ? "out of memory" : "emulated failure";
+}
+cudaError_t cudaSetDevice(int)
+{
+    return cudaSuccess;
+}
 cudaError_t cudaDeviceGetAttribute(int *v, cudaDeviceAttr a, int)
 {
-    *v = a == cudaDevAttrMultiProcessorCount ? 4 : a == cudaDevAttrComputeCapabilityMajor ? 9 : 0; /* an H100 of four units */
+    *v = a == cudaDevAttrMultiProcessorCount      ? 4
+         : a == cudaDevAttrComputeCapabilityMajor ? 9
+                                                  : 0; /* an H100 of four units */
     return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int)
@@ -309,12 +353,30 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int)
     p->multiProcessorCount = 4;
     return cudaSuccess;
 }
-cudaError_t cudaDeviceGetPCIBusId(char *, int, int) { return cudaErrorUnknown; }
-cudaError_t cudaMemGetInfo(size_t *unused, size_t *all) { return *all = (size_t)2 << 30, *unused = *all - in_use, cudaSuccess; }
-cudaError_t cudaMalloc(void **p, size_t n) { return take(p, n, false); }
-cudaError_t cudaFree(void *p) { return give(p); }
-cudaError_t cudaHostAlloc(void **p, size_t n, unsigned) { return take(p, n, true); }
-cudaError_t cudaFreeHost(void *p) { return give(p); }
+cudaError_t cudaDeviceGetPCIBusId(char *, int, int)
+{
+    return cudaErrorUnknown;
+}
+cudaError_t cudaMemGetInfo(size_t *unused, size_t *all)
+{
+    return *all = (size_t)2 << 30, *unused = *all - in_use, cudaSuccess;
+}
+cudaError_t cudaMalloc(void **p, size_t n)
+{
+    return take(p, n, false);
+}
+cudaError_t cudaFree(void *p)
+{
+    return give(p);
+}
+cudaError_t cudaHostAlloc(void **p, size_t n, unsigned)
+{
+    return take(p, n, true);
+}
+cudaError_t cudaFreeHost(void *p)
+{
+    return give(p);
+}
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t n, cudaMemcpyKind k, cudaStream_t s)
 {
     if (is_pinned(k == cudaMemcpyHostToDevice ? src : dst)) {
@@ -325,33 +387,75 @@ cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t n, cudaMemcpyKind
     }
     return cudaSuccess;
 }
-cudaError_t cudaMemsetAsync(void *dst, int v, size_t n, cudaStream_t s) { return emulate::enqueue(s, [=] { memset(dst, v, n); }), cudaSuccess; }
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) { return *s = new emulated_stream(), cudaSuccess; }
-cudaError_t cudaStreamDestroy(cudaStream_t s) { return delete s, cudaSuccess; }
-cudaError_t cudaStreamSynchronize(cudaStream_t s) { return flush(s), cudaSuccess; }
-cudaError_t cudaEventCreate(cudaEvent_t *e) { return *e = new emulated_event(), cudaSuccess; }
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { return cudaEventCreate(e); }
-cudaError_t cudaEventDestroy(cudaEvent_t e) { return delete e, cudaSuccess; }
-cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) { return e->stream = s, e->at = s->done + s->work.size(), cudaSuccess; }
-cudaError_t cudaEventSynchronize(cudaEvent_t e) { return run_until(e->stream, e->at), cudaSuccess; }
+cudaError_t cudaMemsetAsync(void *dst, int v, size_t n, cudaStream_t s)
+{
+    return emulate::enqueue(s, [=] { memset(dst, v, n); }), cudaSuccess;
+}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
+{
+    return *s = new emulated_stream(), cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t s)
+{
+    return delete s, cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t s)
+{
+    return flush(s), cudaSuccess;
+}
+cudaError_t cudaEventCreate(cudaEvent_t *e)
+{
+    return *e = new emulated_event(), cudaSuccess;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
+{
+    return cudaEventCreate(e);
+}
+cudaError_t cudaEventDestroy(cudaEvent_t e)
+{
+    return delete e, cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
+{
+    return e->stream = s, e->at = s->done + s->work.size(), cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t e)
+{
+    return run_until(e->stream, e->at), cudaSuccess;
+}
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t a, cudaEvent_t b)
 {
     if (a->stream->done < a->at || b->stream->done < b->at) return cudaErrorUnknown; /* not ready */
     return *ms = 0.01f, cudaSuccess;
 }
-cudaError_t cudaStreamBeginCapture(cudaStream_t s, int) { return s->capture = new emulated_graph(), cudaSuccess; }
+cudaError_t cudaStreamBeginCapture(cudaStream_t s, int)
+{
+    return s->capture = new emulated_graph(), cudaSuccess;
+}
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
 {
     *g = s->capture;
     s->capture = nullptr;
     return cudaSuccess;
 }
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g, unsigned long long) { return *x = new emulated_graph(*g), cudaSuccess; }
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g, unsigned long long)
+{
+    return *x = new emulated_graph(*g), cudaSuccess;
+}
 cudaError_t cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s)
 {
     for (auto &w : x->work) emulate::enqueue(s, w);
     return cudaSuccess;
 }
-cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaGraphDestroy(cudaGraph_t g) { return delete g, cudaSuccess; }
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t x) { return delete x, cudaSuccess; }
+cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t)
+{
+    return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t g)
+{
+    return delete g, cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t x)
+{
+    return delete x, cudaSuccess;
+}

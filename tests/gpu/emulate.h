@@ -1,7 +1,6 @@
-/* tests/gpu/emulate.h - CUDA on the host, enough to run engine/cuda as it stands: each thread of a block is a fiber that
- * yields at barriers, shuffles and matrix operations; blocks run one after another, streams only when somebody waits, and
- * no further than he waits for.
- * It is stricter than a GPU where that finds faults:
+/* tests/gpu/emulate.h - CUDA on the host, enough to run engine/cuda as it stands: each thread of a block is a fiber
+ * that yields at barriers, shuffles and matrix operations; blocks run one after another, streams only when somebody
+ * waits, and no further than he waits for. It is stricter than a GPU where that finds faults:
  *  - threads and blocks run forwards, backwards or shuffled (emulate::order): a missing barrier changes results;
  *  - device and shared memory begin as NaNs, asynchronous copies turn their target into NaNs until they are waited for;
  *  - an allocation ends at a page nobody may touch;
@@ -22,8 +21,8 @@ extern "C" {
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
-#define KW_SHARED(type, name, dims)         \
-    alignas(16) static type name dims;      \
+#define KW_SHARED(type, name, dims)                                                                                    \
+    alignas(16) static type name dims;                                                                                 \
     emulate::shared((void *)&name, sizeof name)
 
 struct dim3 {
@@ -33,10 +32,25 @@ struct dim3 {
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 /* ---- the runtime's calls that engine/cuda makes */
-enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation = 2, cudaErrorInsufficientDriver = 35, cudaErrorNoDevice = 100, cudaErrorUnknown = 999 };
+enum cudaError_t {
+    cudaSuccess,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorInsufficientDriver = 35,
+    cudaErrorNoDevice = 100,
+    cudaErrorUnknown = 999
+};
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2 };
-enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, cudaHostAllocDefault = 0, cudaStreamCaptureModeThreadLocal = 1 };
-enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16, cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
+enum {
+    cudaStreamNonBlocking = 1,
+    cudaEventDisableTiming = 2,
+    cudaHostAllocDefault = 0,
+    cudaStreamCaptureModeThreadLocal = 1
+};
+enum cudaDeviceAttr {
+    cudaDevAttrMultiProcessorCount = 16,
+    cudaDevAttrComputeCapabilityMajor = 75,
+    cudaDevAttrComputeCapabilityMinor = 76
+};
 struct cudaDeviceProp {
     char name[256];
     int multiProcessorCount;
@@ -77,19 +91,20 @@ cudaError_t cudaGraphUpload(cudaGraphExec_t x, cudaStream_t s);
 cudaError_t cudaGraphDestroy(cudaGraph_t g);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t x);
 
-namespace emulate {
+namespace emulate
+{
 enum order_kind { FORWARD, BACKWARD, SHUFFLED };
-extern order_kind order;      /* of threads and blocks */
-extern uint64_t seed;         /* for SHUFFLED */
-extern uint64_t launches;     /* kernels run so far */
+extern order_kind order;  /* of threads and blocks */
+extern uint64_t seed;     /* for SHUFFLED */
+extern uint64_t launches; /* kernels run so far */
 void shared(void *at, size_t bytes);
-void barrier();               /* of the block */
+void barrier();                  /* of the block */
 void warp_barrier(uint32_t tag); /* of the warp; tag: what the caller does, the same in all its lanes */
 /* [thread][8]: what lanes show each other, for the caller's next operation: write, warp_barrier, read. Two of them take
  * turns, so that no second barrier has to keep writers of the next operation off. */
 typedef uint64_t board[8];
 board *next_board();
-unsigned thread();            /* the running one's number in its block */
+unsigned thread(); /* the running one's number in its block */
 void copy(void *shared, const void *global, bool valid);
 void copy_commit();
 void copy_wait(int most);
@@ -97,7 +112,10 @@ void enqueue(cudaStream_t s, std::function<void()> work); /* recorded while s ca
 void run(dim3 grid, unsigned block, const std::function<void()> &kernel);
 } // namespace emulate
 
-inline void __syncthreads() { emulate::barrier(); }
+inline void __syncthreads()
+{
+    emulate::barrier();
+}
 inline void __threadfence() {}
 template <class T> T __shfl_xor_sync(uint32_t mask, T v, int lane_mask)
 {
@@ -126,7 +144,10 @@ inline unsigned long long atomicExch(unsigned long long *p, unsigned long long v
     *p = v;
     return old;
 }
-inline uint32_t min(uint32_t a, uint32_t b) { return a < b ? a : b; }
+inline uint32_t min(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
 inline float __uint_as_float(uint32_t u)
 {
     float f;
@@ -139,26 +160,57 @@ inline uint32_t __float_as_uint(float f)
     memcpy(&u, &f, 4);
     return u;
 }
-inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
-inline float __expf(float x) { return expf(x); }
-inline float __fdiv_rn(float a, float b) { return a / b; }
-inline float __fmul_rn(float a, float b) { return a * b; }
-inline float __fadd_rn(float a, float b) { return a + b; }
+inline float rsqrtf(float x)
+{
+    return 1.0f / sqrtf(x);
+}
+inline float __expf(float x)
+{
+    return expf(x);
+}
+inline float __fdiv_rn(float a, float b)
+{
+    return a / b;
+}
+inline float __fmul_rn(float a, float b)
+{
+    return a * b;
+}
+inline float __fadd_rn(float a, float b)
+{
+    return a + b;
+}
 
-namespace kw {
+namespace kw
+{
 struct bf16;
 struct fp16;
 struct fp8;
 struct queue;
-inline float to_float(float x) { return x; }
+inline float to_float(float x)
+{
+    return x;
+}
 template <class N> inline float number(N x);
 template <class T> T to(float x);
 struct vec16;
 inline void prefetch(const void *) {}
-inline float load_shared_by_blocks(const float *p) { return *p; }
-inline void copy_async(void *shared, const void *global, bool valid) { emulate::copy(shared, global, valid); }
-inline void copy_async_commit() { emulate::copy_commit(); }
-template <int N> void copy_async_wait() { emulate::copy_wait(N); }
+inline float load_shared_by_blocks(const float *p)
+{
+    return *p;
+}
+inline void copy_async(void *shared, const void *global, bool valid)
+{
+    emulate::copy(shared, global, valid);
+}
+inline void copy_async_commit()
+{
+    emulate::copy_commit();
+}
+template <int N> void copy_async_wait()
+{
+    emulate::copy_wait(N);
+}
 inline void begin() {}
 
 /* As target.cuh says of the device's: matrix j's row r at the address that lane 8 j + r gave. */
@@ -179,8 +231,14 @@ inline void load_matrices_any(uint32_t (&out)[4], const void *row, bool transpos
         out[j] = two[0] | (uint32_t)two[1] << 16;
     }
 }
-inline void load_matrices(uint32_t (&r)[4], const void *row) { load_matrices_any(r, row, false); }
-inline void load_matrices_transposed(uint32_t (&r)[4], const void *row) { load_matrices_any(r, row, true); }
+inline void load_matrices(uint32_t (&r)[4], const void *row)
+{
+    load_matrices_any(r, row, false);
+}
+inline void load_matrices_transposed(uint32_t (&r)[4], const void *row)
+{
+    load_matrices_any(r, row, true);
+}
 
 template <class T> float half_of(uint32_t word, unsigned which);
 template <class T> void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1)

@@ -1,15 +1,23 @@
-/* engine/cuda/gemm.cuh without a GPU: plain loops in the place of cuBLASLt, run by the emulated stream like a kernel. */
+/* engine/cuda/gemm.cuh without a GPU: plain loops in the place of cuBLASLt, run by the emulated stream like a kernel.
+ */
 #include "engine/cuda/gemm.cuh"
 #include <vector>
 
-namespace kw {
+namespace kw
+{
 
 struct gemm {
     product products[8];
 };
 
-kw_status gemm_open(gemm **g, uint32_t, uint32_t, kw_error *) { return *g = new gemm(), KW_OK; }
-void gemm_close(gemm *g) { delete g; }
+kw_status gemm_open(gemm **g, uint32_t, uint32_t, kw_error *)
+{
+    return *g = new gemm(), KW_OK;
+}
+void gemm_close(gemm *g)
+{
+    delete g;
+}
 kw_status gemm_add(gemm *g, uint32_t id, const product &p, size_t *scratch, kw_error *)
 {
     g->products[id] = p;

@@ -8,4 +8,7 @@ kw_backend_plugin_fn kw_backend_plugin;
 #define kw_backend_plugin something_else
 kw_backend_plugin_fn something_else;
 #endif
-const struct kw_backend_ops *kw_backend_plugin(void) { return &ops; }
+const struct kw_backend_ops *kw_backend_plugin(void)
+{
+    return &ops;
+}

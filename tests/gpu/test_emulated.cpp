@@ -1,11 +1,14 @@
 /* The CUDA backend without a GPU: its own source under tests/gpu/emulate.h, held against the CPU reference and against
- * formulas written out here. What this cannot show: cuBLASLt (plain loops stand in), speed, and the hardware's rounding of
- * intrinsics; tests/gpu.sh does on a real device. */
+ * formulas written out here. What this cannot show: cuBLASLt (plain loops stand in), speed, and the hardware's rounding
+ * of intrinsics; tests/gpu.sh does on a real device. */
 #include "engine/cuda/gemm.cuh"
 #include "tests/gpu/backend_tests.h"
 
 extern "C" const kw_backend_ops *kw_backend_plugin(void);
-static const kw_backend_ops *cuda_ops() { return kw_backend_plugin(); }
+static const kw_backend_ops *cuda_ops()
+{
+    return kw_backend_plugin();
+}
 
 static void fp32_is_the_reference()
 {
@@ -19,12 +22,14 @@ static void fp16_is_near_the_reference()
 {
     against_reference(SHAPES[2], KW_DT_FP16, false, 2e-3);
 }
-/* Both quantise the same way, but from activations that differ in bf16's last place (2^-9), so about one code in twenty is
- * its neighbour, 2^-4 away. A wrong scale or row is an error of 1; codes, scales and products are exact in tests below. */
+/* Both quantise the same way, but from activations that differ in bf16's last place (2^-9), so about one code in twenty
+ * is its neighbour, 2^-4 away. A wrong scale or row is an error of 1; codes, scales and products are exact in tests
+ * below. */
 static void fp8_is_near_the_reference()
 {
     against_reference(SHAPES[0], KW_DT_FP8, false, 5e-2);
-    against_reference(SHAPES[1], KW_DT_FP8, true, 0.15); /* tied: a small residual stream, so more of it is such noise */
+    against_reference(SHAPES[1], KW_DT_FP8, true,
+                      0.15); /* tied: a small residual stream, so more of it is such noise */
 }
 
 /* Threads and blocks in any order give the same bits: no barrier is missing, nothing depends on who comes first. */
@@ -43,7 +48,8 @@ static void order_does_not_matter()
                 a.past = 260;
             }
             first[k] = step(&r, { { &a, t == KW_DT_FP32 ? 3u : 140u } });
-            for (const vector<float> &more : { step(&r, { { &a, t == KW_DT_FP32 ? 2u : 130u } }), step(&r, { { &a, 1 }, { &b, 9 } }), step(&r, { { &a, 1 }, { &b, 1 } }) })
+            for (const vector<float> &more : { step(&r, { { &a, t == KW_DT_FP32 ? 2u : 130u } }),
+                                               step(&r, { { &a, 1 }, { &b, 9 } }), step(&r, { { &a, 1 }, { &b, 1 } }) })
                 first[k].insert(first[k].end(), more.begin(), more.end());
             r.ops->destroy(r.b);
         }
@@ -57,7 +63,8 @@ static void order_does_not_matter()
 static void uploads_and_random_kv()
 {
     rig ref, gpu;
-    CHECK(open_rig(&ref, &kw_backend_reference, SHAPES[0], KW_DT_FP32, true) && open_rig(&gpu, cuda_ops(), SHAPES[0], KW_DT_FP32, true));
+    CHECK(open_rig(&ref, &kw_backend_reference, SHAPES[0], KW_DT_FP32, true) &&
+          open_rig(&gpu, cuda_ops(), SHAPES[0], KW_DT_FP32, true));
     vector<char> old(gpu.l.bytes), now(gpu.l.bytes);
     CHECK(gpu.ops->weights_read(gpu.b, 0, old.data(), old.size(), &gpu.err) == KW_OK);
     void *host[2];
@@ -156,7 +163,7 @@ static void quantise_rounds_as_the_cpu()
     std::mt19937 random(5);
     for (uint32_t i = 0; i < rows * width; i++) {
         float v = ((int)(random() % 20001) - 10000) * powf(2, (float)(i % 23) - 12);
-        if (i / width == 3) v = 0;                     /* a row of zeros */
+        if (i / width == 3) v = 0;                       /* a row of zeros */
         if (i / width == 4) v = i % 2 ? 1e-38f : -3e38f; /* the widest range there is */
         if (i / width == 5) v = 448.0f * (i % 9) / 8;    /* codes hit and ties between them */
         x[i] = kw_f32_to_bf16(v);
@@ -187,15 +194,16 @@ static void argmax_takes_the_smallest_of_the_largest()
     for (int again = 0; again < 2; again++) {
         for (uint32_t i = 0; i < rows * vocab; i++) l[i] = -5 - (float)(i * 31 % 977);
         const uint32_t want[6] = { 0, 4998, 17, 2500, 0, 4000 };
-        l[0] = 3, l[700] = 3;                                                     /* a tie: the first */
+        l[0] = 3, l[700] = 3; /* a tie: the first */
         l[vocab + 4998] = -1;
-        l[2 * vocab + 17] = -0.0f, l[2 * vocab + 4000] = 0.0f;                    /* equal */
+        l[2 * vocab + 17] = -0.0f, l[2 * vocab + 4000] = 0.0f; /* equal */
         l[3 * vocab + 2500] = INFINITY, l[3 * vocab + 2499] = NAN;
         for (uint32_t i = 0; i < vocab; i++) l[4 * vocab + i] = -INFINITY;
-        l[5 * vocab + 4000] = 1e-40f, l[5 * vocab + 3999] = -1e-40f;              /* subnormals */
+        l[5 * vocab + 4000] = 1e-40f, l[5 * vocab + 3999] = -1e-40f; /* subnormals */
         kw::run_argmax(q, rows, l, vocab, key, ticket, previous, result);
         cudaStreamSynchronize(q.stream);
-        for (uint32_t r = 0; r < rows; r++) CHECK(result[r] == want[r] && previous[r] == want[r] && key[r] == 0 && ticket[r] == 0);
+        for (uint32_t r = 0; r < rows; r++)
+            CHECK(result[r] == want[r] && previous[r] == want[r] && key[r] == 0 && ticket[r] == 0);
     }
     cudaFree(l), cudaFree(key), cudaFree(ticket), cudaFree(previous), cudaFree(result), cudaStreamDestroy(q.stream);
 }
@@ -226,7 +234,8 @@ template <class T> static void gemv_of(kw_dtype t, double most)
             gemv g = {};
             g.w = w, g.x = x, g.rows = rows, g.cols = cols, g.tokens = tokens, g.eps = 1e-5f;
             g.norm = normed ? norm : nullptr, g.bias = mode == 0 || mode == 2 ? bias : nullptr, g.add = mode == 1;
-            g.swiglu = gated, g.fp32_out = fp32_out, g.gather = fp32_out ? gather : nullptr, g.y = fp32_out ? (void *)y32 : y;
+            g.swiglu = gated, g.fp32_out = fp32_out, g.gather = fp32_out ? gather : nullptr,
+            g.y = fp32_out ? (void *)y32 : y;
             for (uint32_t k = 0; k < tokens; k++) {
                 const T *in = x + (fp32_out ? gather[k] : k) * cols;
                 double squares = 0;
@@ -261,13 +270,15 @@ static void gemv_is_a_product()
     gemv_of<kw::fp16>(KW_DT_FP16, 4e-4);
 }
 
-/* Both attention kernels on the same random cache against softmax in double: chunks at every kind of edge, windows, groups,
- * scores large enough that a wrong position shows. */
-template <class T> static void attention_of(kw_dtype t, uint32_t heads, uint32_t kv_heads, uint32_t dim, uint32_t window, double most)
+/* Both attention kernels on the same random cache against softmax in double: chunks at every kind of edge, windows,
+ * groups, scores large enough that a wrong position shows. */
+template <class T>
+static void attention_of(kw_dtype t, uint32_t heads, uint32_t kv_heads, uint32_t dim, uint32_t window, double most)
 {
     using namespace kw;
     queue q = open_queue();
-    const uint32_t bs = 16, lens[3] = { 67, 1, 129 }, pasts[3] = { 0, 70, 37 }, blocks = 40, width = (heads + 2 * kv_heads) * dim, n = 197;
+    const uint32_t bs = 16, lens[3] = { 67, 1, 129 }, pasts[3] = { 0, 70, 37 }, blocks = 40,
+                   width = (heads + 2 * kv_heads) * dim, n = 197;
     std::mt19937 random(12);
     auto uniform = [&] { return (float)(random() % 2001) / 1000 - 1; };
     vector<uint32_t> order(blocks), tables, tokens(n, 1), positions, slots(n, 0), logits{ 0 };
@@ -279,9 +290,12 @@ template <class T> static void attention_of(kw_dtype t, uint32_t heads, uint32_t
         for (uint32_t j = 0; j < lens[i]; j++) positions.push_back(pasts[i] + j);
         for (uint32_t j = 0; j < 12; j++) tables.push_back(order[i * 12 + j]);
     }
-    const kw_batch batch = { n, 3, 0, tokens.data(), positions.data(), slots.data(), seqs.data(), tables.data(), 12, 1, logits.data() };
+    const kw_batch batch = {
+        n, 3, 0, tokens.data(), positions.data(), slots.data(), seqs.data(), tables.data(), 12, 1, logits.data()
+    };
     const size_t cache = (size_t)blocks * kv_heads * bs * dim;
-    T *qkv = device<T>((size_t)n * width), *k = device<T>(cache), *v = device<T>(cache), *out = device<T>((size_t)n * heads * dim);
+    T *qkv = device<T>((size_t)n * width), *k = device<T>(cache), *v = device<T>(cache),
+      *out = device<T>((size_t)n * heads * dim);
     for (size_t i = 0; i < (size_t)n * width; i++) qkv[i] = to<T>(3 * uniform());
     for (size_t i = 0; i < cache; i++) k[i] = to<T>(uniform()), v[i] = to<T>(uniform());
 
@@ -289,15 +303,19 @@ template <class T> static void attention_of(kw_dtype t, uint32_t heads, uint32_t
     for (uint32_t i = 0; i < 3; i++)
         for (uint32_t j = 0; j < lens[i]; j++)
             for (uint32_t h = 0; h < heads; h++) {
-                const uint32_t pos = pasts[i] + j, token = seqs[i].start + j, first = window && pos >= window ? pos - window + 1 : 0;
+                const uint32_t pos = pasts[i] + j, token = seqs[i].start + j,
+                               first = window && pos >= window ? pos - window + 1 : 0;
                 auto at = [&](const T *p, uint32_t x, uint32_t d) {
-                    return (double)to_float(p[(((size_t)tables[i * 12 + x / bs] * kv_heads + h / (heads / kv_heads)) * bs + x % bs) * dim + d]);
+                    return (double)to_float(
+                        p[(((size_t)tables[i * 12 + x / bs] * kv_heads + h / (heads / kv_heads)) * bs + x % bs) * dim +
+                          d]);
                 };
                 vector<double> p(pos + 1), o(dim);
                 double sum = 0;
                 for (uint32_t x = first; x <= pos; x++) {
                     double dot = 0;
-                    for (uint32_t d = 0; d < dim; d++) dot += to_float(qkv[(size_t)token * width + h * dim + d]) * at(k, x, d);
+                    for (uint32_t d = 0; d < dim; d++)
+                        dot += to_float(qkv[(size_t)token * width + h * dim + d]) * at(k, x, d);
                     sum += p[x] = exp(dot / sqrt(dim));
                 }
                 for (uint32_t x = first; x <= pos; x++)
@@ -318,8 +336,10 @@ template <class T> static void attention_of(kw_dtype t, uint32_t heads, uint32_t
         memset(ticket, 0, (size_t)n * chunks * sizeof *ticket);
         memset(out, 0xff, got.size() * sizeof *out);
         const attention a = { qkv, k, v, out, width, { heads, kv_heads, dim, 4 }, window, partial, ticket };
-        if (tiles) run_prefill_attention(q, t, s, s.header->n_tiles, a);
-        else run_decode_attention(q, t, s, s.header->n_items, a);
+        if (tiles)
+            run_prefill_attention(q, t, s, s.header->n_tiles, a);
+        else
+            run_decode_attention(q, t, s, s.header->n_items, a);
         CHECK(!tiles || s.header->n_tiles == 6); /* 2 + 1 + 3 */
         cudaStreamSynchronize(q.stream);
         for (size_t i = 0; i < got.size(); i++) got[i] = to_float(out[i]);
@@ -349,7 +369,10 @@ static void gemv_of_fp8_is_the_scaled_product_of_codes()
     fp8 *w = device<fp8>(rows * cols), *x = device<fp8>(tokens * cols);
     float *ws = device<float>(rows), *xs = device<float>(tokens);
     bf16 *y = device<bf16>(tokens * rows);
-    auto code = [&] { uint8_t c = (uint8_t)random(); return fp8{ (uint8_t)((c & 0x7f) == 0x7f ? 0x7e : c) }; };
+    auto code = [&] {
+        uint8_t c = (uint8_t)random();
+        return fp8{ (uint8_t)((c & 0x7f) == 0x7f ? 0x7e : c) };
+    };
     for (uint32_t i = 0; i < rows * cols; i++) w[i] = code();
     for (uint32_t i = 0; i < tokens * cols; i++) x[i] = code();
     for (uint32_t i = 0; i < rows; i++) ws[i] = 0.001f * (i + 1);
@@ -365,7 +388,8 @@ static void gemv_of_fp8_is_the_scaled_product_of_codes()
                 double p = (double)kw_fp8_to_f32(w[r * cols + c].v) * kw_fp8_to_f32(x[k * cols + c].v);
                 sum += p, size += fabs(p);
             }
-            CHECK_NEAR(to_float(y[k * rows + r]), sum * ws[r] * xs[k], fabs(sum * ws[r] * xs[k]) / 256 + size * ws[r] * xs[k] * 1e-6);
+            CHECK_NEAR(to_float(y[k * rows + r]), sum * ws[r] * xs[k],
+                       fabs(sum * ws[r] * xs[k]) / 256 + size * ws[r] * xs[k] * 1e-6);
         }
     cudaFree(w), cudaFree(x), cudaFree(ws), cudaFree(xs), cudaFree(y), cudaStreamDestroy(q.stream);
 }
@@ -397,7 +421,8 @@ static void work_is_cut_without_gaps()
     using namespace kw;
     std::mt19937 random(11);
     for (int trial = 0; trial < 300; trial++) {
-        const uint32_t n = 1 + random() % 12, extra = 1 + random() % 40, window = trial % 3 ? 0 : 1 + random() % 900, bs = 1u << random() % 6;
+        const uint32_t n = 1 + random() % 12, extra = 1 + random() % 40, window = trial % 3 ? 0 : 1 + random() % 900,
+                       bs = 1u << random() % 6;
         const uint32_t padded = n + random() % 4;
         vector<uint32_t> tokens(n, 1), positions(n), slots(n, 0), logits(n), tables;
         vector<kw_batch_seq> seqs(n);
@@ -409,7 +434,9 @@ static void work_is_cut_without_gaps()
         }
         stride += random() % 3;
         for (uint32_t i = 0; i < n * stride; i++) tables.push_back(i);
-        kw_batch t = { n, n, n, tokens.data(), positions.data(), slots.data(), seqs.data(), tables.data(), stride, n, logits.data() };
+        kw_batch t = {
+            n, n, n, tokens.data(), positions.data(), slots.data(), seqs.data(), tables.data(), stride, n, logits.data()
+        };
         const step_caps caps = { padded, padded, padded, padded + extra, 0 };
         vector<uint32_t> words(step_words(caps, (size_t)padded * stride) + 4, 0xabababab);
         const size_t used = step_pack(words.data(), caps, t, { n, extra, window }, 99, bs);
@@ -418,7 +445,8 @@ static void work_is_cut_without_gaps()
         CHECK(s.header->n_items <= caps.items && s.header->n_seqs == padded);
         uint32_t at = 0;
         for (uint32_t k = 0; k < padded; k++) {
-            const uint32_t pos = k < n ? positions[k] : 0, first = window && pos >= window ? pos - window + 1 : 0, head = at;
+            const uint32_t pos = k < n ? positions[k] : 0, first = window && pos >= window ? pos - window + 1 : 0,
+                           head = at;
             CHECK(s.positions[k] == pos && s.token_seq[k] == k);
             uint32_t next = first;
             for (; at < s.header->n_items && s.items[at].token == k; at++) {
@@ -428,7 +456,8 @@ static void work_is_cut_without_gaps()
             }
             CHECK(next == pos + 1 && s.items[head].n == at - head);
             for (uint32_t j = 0; j <= pos / bs; j++)
-                CHECK(s.tables[(size_t)k * s.header->table_stride + j] == (k < n ? tables[(size_t)k * stride + j] : 99));
+                CHECK(s.tables[(size_t)k * s.header->table_stride + j] ==
+                      (k < n ? tables[(size_t)k * stride + j] : 99));
         }
         CHECK(at == s.header->n_items);
     }

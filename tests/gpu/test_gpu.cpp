@@ -1,5 +1,5 @@
-/* make gpu-test: the CUDA backend on a real device against the CPU reference. Argument: the plugin. "small" after it runs the
- * small shapes alone, which is what compute-sanitizer is given. */
+/* make gpu-test: the CUDA backend on a real device against the CPU reference. Argument: the plugin. "small" after it
+ * runs the small shapes alone, which is what compute-sanitizer is given. */
 #include "tests/gpu/backend_tests.h"
 extern "C" {
 #include "engine/plugin.h"
@@ -7,7 +7,10 @@ extern "C" {
 
 static const kw_backend_ops *opened;
 static bool small_only;
-static const kw_backend_ops *cuda_ops() { return opened; }
+static const kw_backend_ops *cuda_ops()
+{
+    return opened;
+}
 
 /* As wide as a model of 1B, shallow so that the reference keeps up; Qwen2.5-7B's seven heads a group. */
 static const shape WIDE[] = {
@@ -34,7 +37,8 @@ static void fp16_is_within_four_thousandths()
 /* As in test_emulated.cpp: codes next to each other, since activations differ in bf16's last place. */
 static void fp8_is_near_the_reference()
 {
-    const shape s[] = { { 4, 1, 64, 64, 96, 208, 2, false, false, true, 0, 16 }, { 8, 2, 128, 512, 1024, 1504, 2, false, false, false, 0, 16 } };
+    const shape s[] = { { 4, 1, 64, 64, 96, 208, 2, false, false, true, 0, 16 },
+                        { 8, 2, 128, 512, 1024, 1504, 2, false, false, false, 0, 16 } };
     for (const shape &each : s) against_reference(each, KW_DT_FP8, false, 5e-2);
 }
 

@@ -1,5 +1,5 @@
-/* The plugin as the program meets it: opened at run time, on a machine with or without a GPU. Arguments: the plugin, a library
- * that is no plugin, a plugin of another interface. */
+/* The plugin as the program meets it: opened at run time, on a machine with or without a GPU. Arguments: the plugin, a
+ * library that is no plugin, a plugin of another interface. */
 #include "engine/plugin.h"
 #include "tests/check.h"
 

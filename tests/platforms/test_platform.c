@@ -1,5 +1,5 @@
-/* The platform reader: what it refuses and with which words, that every shipped file loads, that the numbers in them are
- * those of PLATFORMS.md, and what the listings say. */
+/* The platform reader: what it refuses and with which words, that every shipped file loads, that the numbers in them
+ * are those of PLATFORMS.md, and what the listings say. */
 #include "platforms/facts/platform.h"
 #include <inttypes.h>
 #include <stdbool.h>
@@ -10,7 +10,8 @@
 
 static const char SERVERLESS[] =
     "{ \"keepwarm_platform\": 1, \"name\": \"tiny\", \"title\": \"Tiny\", \"kind\": \"serverless\",\n"
-    "  \"sources\": { \"S1\": { \"source\": \"page\", \"date\": \"2026-01-02\", \"grade\": \"published\", \"evidence\": \"P\" },\n"
+    "  \"sources\": { \"S1\": { \"source\": \"page\", \"date\": \"2026-01-02\", \"grade\": \"published\", "
+    "\"evidence\": \"P\" },\n"
     "                 \"guess\": { \"source\": \"none\", \"date\": \"undated\", \"grade\": \"unknown\" } },\n"
     "  \"gpus\": [ { \"gpu\": \"H100\", \"sku\": \"h1\", \"count\": [1, 4], \"src\": \"S1\", \"hour\": \"3.60\" },\n"
     "              { \"gpu\": \"H100\", \"sku\": \"h8\", \"count\": [4, 8], \"src\": \"S1\",\n"
@@ -18,7 +19,8 @@ static const char SERVERLESS[] =
     "  \"host\": { \"src\": \"S1\", \"cpu_core_hour\": \"0.04\", \"cpu_cores\": 2 },\n"
     "  \"meter\": { \"src\": \"S1\", \"granularity_s\": \"1\", \"multiplier\": \"1.25\",\n"
     "    \"bills\": { \"provision\": \"no\", \"pull\": \"assumed no\", \"load\": \"yes\", \"init\": \"inferred yes\",\n"
-    "      \"restore\": \"yes\", \"active\": \"yes\", \"keep_warm\": \"yes\", \"idle\": \"yes\", \"drain\": \"assumed yes\",\n"
+    "      \"restore\": \"yes\", \"active\": \"yes\", \"keep_warm\": \"yes\", \"idle\": \"yes\", \"drain\": \"assumed "
+    "yes\",\n"
     "      \"failed_start\": \"no\" } },\n"
     "  \"scaling\": { \"src\": \"S1\", \"scaler\": \"capacity\", \"keep_warm\": 1, \"max_replicas\": 4,\n"
     "    \"idle_timeout_s\": \"60\", \"idle_timeout_range_s\": [2, 1200], \"at_zero\": \"queue\" },\n"
@@ -36,7 +38,8 @@ static const char API[] =
     "               \"two\": { \"src\": \"S1\", \"rule\": \"reserve_max_tokens\", \"rpm\": 20, \"tpm\": 1000,\n"
     "                          \"cache_reads_count\": false, \"window_s\": \"10\", \"reject_code\": 503 } },\n"
     "  \"apis\": [ { \"model\": \"m1\", \"sku\": \"v/m1\", \"src\": \"S1\", \"params_b\": 8, \"in_mtok\": \"0.18\",\n"
-    "                \"cached_in_mtok\": \"0.09\", \"out_mtok\": \"0.20\", \"batch\": \"0.5\", \"max_model_len\": 8192,\n"
+    "                \"cached_in_mtok\": \"0.09\", \"out_mtok\": \"0.20\", \"batch\": \"0.5\", \"max_model_len\": "
+    "8192,\n"
     "                \"ttft_s\": { \"lognormal\": { \"p50\": \"0.5\", \"p95\": \"1\" } },\n"
     "                \"output_rate\": { \"constant\": \"100\" } },\n"
     "              { \"model\": \"m2\", \"sku\": \"v/m2\", \"src\": \"S1\", \"in_mtok\": \"1\", \"out_mtok\": \"2\",\n"
@@ -58,14 +61,16 @@ static char *swapped(const char *text, const char *from, const char *to)
     return out;
 }
 
-static void refused(int line, const char *base, const char *from, const char *to, enum kw_status want_st, const char *want)
+static void refused(int line, const char *base, const char *from, const char *to, enum kw_status want_st,
+                    const char *want)
 {
     struct kw_platform p = { .n_gpus = 77 };
     struct kw_error err = { "" };
     char *text = swapped(base, from, to);
     enum kw_status st = parse(&p, text, &err);
     bool good = st == want_st && strstr(err.msg, want) && !strncmp(err.msg, "t.json:", 7) && p.n_gpus == 77;
-    if (!good) fprintf(stderr, "%s:%d: status %d, '%s', want status %d, '%s'\n", __FILE__, line, st, err.msg, want_st, want);
+    if (!good)
+        fprintf(stderr, "%s:%d: status %d, '%s', want status %d, '%s'\n", __FILE__, line, st, err.msg, want_st, want);
     CHECK(good);
     if (st == KW_OK) kw_platform_free(&p);
     free(text);
@@ -83,22 +88,27 @@ static void refuses_bad_structure(void)
     REFUSED("\"words\"", "\"wrods\"", KW_EPARSE, "words");
     REFUSED("\"name\": \"tiny\", ", "", KW_EPARSE, "missing key 'name'");
     REFUSED("\"name\": \"tiny\"", "\"name\": \"\"", KW_ERANGE, "t.json:1: name: want some text");
-    REFUSED("\"name\": \"tiny\"", "\"name\": \"abcdefghijklmnopqrstuvwxyzabcdefghijkl\"", KW_ERANGE, "longer than 31 bytes");
+    REFUSED("\"name\": \"tiny\"", "\"name\": \"abcdefghijklmnopqrstuvwxyzabcdefghijkl\"", KW_ERANGE,
+            "longer than 31 bytes");
     REFUSED("\"serverless\"", "\"serverles\"", KW_ERANGE, "serverless");
     REFUSED("\"kind\"", "\"kind\": \"api\", \"kind\"", KW_EPARSE, "kind"); /* the same key twice */
-    REFUSED("\"not_found\": [ \"the weather\" ]", "\"not_found\": \"the weather\"", KW_EPARSE, "want an array of sentences");
+    REFUSED("\"not_found\": [ \"the weather\" ]", "\"not_found\": \"the weather\"", KW_EPARSE,
+            "want an array of sentences");
     REFUSED("[ \"the weather\" ]", "[ 3 ]", KW_EPARSE, "not_found[0]");
     REFUSED("\"kind\": \"serverless\"", "\"kind\": \"api\"", KW_EPARSE, "gpus: a platform of kind 'api' has none");
-    REFUSED_API("\"kind\": \"api\"", "\"kind\": \"dedicated\"", KW_EPARSE, "apis: a platform of kind 'dedicated' has none");
+    REFUSED_API("\"kind\": \"api\"", "\"kind\": \"dedicated\"", KW_EPARSE,
+                "apis: a platform of kind 'dedicated' has none");
 }
 
 static void refuses_numbers_without_provenance(void)
 {
     REFUSED("\"sources\": {", "\"sources\": [ {", KW_EPARSE, "t.json:");
-    REFUSED_API("{ \"S1\": { \"source\": \"page\", \"date\": \"2026-01-02\", \"grade\": \"published\" } }", "[]", KW_EPARSE,
-                "sources: want an object of sources");
-    REFUSED_API("\"source\": \"page\"", "\"source\": \"" X150 "123456\"", KW_ERANGE, "sources.S1: id and source together are longer");
-    REFUSED("\"note\": \"by the second\"", "\"note\": \"" X150 "0123456789\"", KW_ERANGE, "gpus[1].hour.note: longer than 159");
+    REFUSED_API("{ \"S1\": { \"source\": \"page\", \"date\": \"2026-01-02\", \"grade\": \"published\" } }", "[]",
+                KW_EPARSE, "sources: want an object of sources");
+    REFUSED_API("\"source\": \"page\"", "\"source\": \"" X150 "123456\"", KW_ERANGE,
+                "sources.S1: id and source together are longer");
+    REFUSED("\"note\": \"by the second\"", "\"note\": \"" X150 "0123456789\"", KW_ERANGE,
+            "gpus[1].hour.note: longer than 159");
     REFUSED("\"grade\": \"published\", ", "", KW_EPARSE, "missing key 'grade'");
     REFUSED("\"grade\": \"published\"", "\"grade\": \"sure\"", KW_ERANGE, "sources.S1.grade");
     REFUSED("\"date\": \"2026-01-02\"", "\"date\": \"January\"", KW_ERANGE, "want YYYY-MM-DD");
@@ -108,7 +118,8 @@ static void refuses_numbers_without_provenance(void)
     REFUSED("\"count\": [1, 4], \"src\": \"S1\", ", "\"count\": [1, 4], ", KW_EPARSE,
             "gpus[0].count: a number without a source");
     REFUSED("\"src\": \"S1\", \"scaler\"", "\"scaler\"", KW_EPARSE, "scaling.scaler: a number without a source");
-    REFUSED("\"src\": \"S1\", \"cpu_core_hour\"", "\"cpu_core_hour\"", KW_EPARSE, "host.cpu_core_hour: a number without");
+    REFUSED("\"src\": \"S1\", \"cpu_core_hour\"", "\"cpu_core_hour\"", KW_EPARSE,
+            "host.cpu_core_hour: a number without");
     REFUSED("{ \"constant\": \"1.5\" }", "{ \"constant\": \"1.5\", \"src\": 4 }", KW_EPARSE, "cold.provision.src");
     REFUSED("\"keep_warm\": 1", "\"keep_warm\": { \"value\": 1, \"sauce\": \"S1\" }", KW_EPARSE, "sauce");
 }
@@ -117,13 +128,14 @@ static void refuses_bad_prices(void)
 {
     REFUSED("\"3.60\"", "\"-3.60\"", KW_ERANGE, "gpus[0].hour");
     REFUSED("\"3.60\"", "\"1000.01\"", KW_ERANGE, "gpus[0].hour");
-    REFUSED("\"3.60\"", "3.60", KW_EPARSE, "gpus[0].hour");     /* a double is not exact */
+    REFUSED("\"3.60\"", "3.60", KW_EPARSE, "gpus[0].hour"); /* a double is not exact */
     REFUSED("\"3.60\"", "\"3,60\"", KW_EPARSE, "gpus[0].hour");
     REFUSED("\"3.60\"", "\"nan\"", KW_EPARSE, "gpus[0].hour");
     REFUSED("\"3.60\"", "{ \"eur\": \"3.60\" }", KW_EPARSE, "eur");
     REFUSED("\"3.60\"", "{ \"note\": \"free\" }", KW_EPARSE, "usd");
     REFUSED("\"usd_per_second\": \"0.0005\"", "\"usd_per_second\": \"0.5\"", KW_ERANGE, "gpus[1].hour.usd_per_second");
-    REFUSED("\"usd_per_second\": \"0.0005\"", "\"usd_per_second\": \"0.0005\", \"usd\": \"1.8\"", KW_EPARSE, "not both");
+    REFUSED("\"usd_per_second\": \"0.0005\"", "\"usd_per_second\": \"0.0005\", \"usd\": \"1.8\"", KW_EPARSE,
+            "not both");
     REFUSED_API("\"0.20\"", "{ \"usd_per_second\": \"0.20\" }", KW_EPARSE, "apis[0].out_mtok.usd_per_second");
     REFUSED_API("\"0.18\"", "\"-0.18\"", KW_ERANGE, "apis[0].in_mtok");
     REFUSED_API("\"batch\": \"0.5\"", "\"batch\": \"1.5\"", KW_ERANGE, "apis[0].batch");
@@ -139,7 +151,8 @@ static void refuses_offers_that_cannot_be(void)
     REFUSED("\"count\": [1, 4]", "\"count\": 4", KW_EPARSE, "[fewest, most]");
     REFUSED("\"count\": [1, 4], ", "", KW_EPARSE, "[fewest, most]");
     REFUSED("\"sku\": \"h8\"", "\"sku\": \"h1\"", KW_ERANGE, "offer 'h1' is stated twice (first as gpus[0])");
-    REFUSED("\"gpu\": \"H100\", \"sku\": \"h1\"", "\"gpu\": \"anacceleratorofaverylongname\", \"sku\": \"h1\"", KW_ERANGE, "longer than 23");
+    REFUSED("\"gpu\": \"H100\", \"sku\": \"h1\"", "\"gpu\": \"anacceleratorofaverylongname\", \"sku\": \"h1\"",
+            KW_ERANGE, "longer than 23");
     REFUSED_API("\"model\": \"m2\"", "\"model\": \"m1\"", KW_ERANGE, "model 'm1' is stated twice (first as apis[0])");
     REFUSED_API("\"model\": \"m2\", ", "", KW_EPARSE, "missing key 'model'");
     REFUSED_API("\"max_model_len\": 8192", "\"max_model_len\": 10000000000", KW_ERANGE, "apis[0].max_model_len");
@@ -158,14 +171,17 @@ static void refuses_bad_meters(void)
 
 static void refuses_bad_scaling(void)
 {
-    REFUSED("\"keep_warm\": 1", "\"keep_warm\": 5", KW_ERANGE, "t.json:12: scaling.keep_warm: keep_warm 5 is above max_replicas 4");
+    REFUSED("\"keep_warm\": 1", "\"keep_warm\": 5", KW_ERANGE,
+            "t.json:12: scaling.keep_warm: keep_warm 5 is above max_replicas 4");
     REFUSED("\"keep_warm\": 1", "\"keep_warm\": -1", KW_ERANGE, "scaling.keep_warm");
     REFUSED("\"keep_warm\": 1", "\"keep_warm\": 1.5", KW_EPARSE, "scaling.keep_warm");
     REFUSED("\"max_replicas\": 4", "\"max_replicas\": 0", KW_ERANGE, "scaling.max_replicas");
     REFUSED("\"scaler\": \"capacity\"", "\"scaler\": \"capacities\"", KW_ERANGE, "capacity");
     REFUSED("\"scaler\": \"capacity\", ", "", KW_EPARSE, "missing key 'scaler'");
-    REFUSED("\"idle_timeout_s\": \"60\"", "\"idle_timeout_s\": \"1\"", KW_ERANGE, "outside idle_timeout_range_s 2..1200");
-    REFUSED("\"idle_timeout_s\": \"60\"", "\"idle_timeout_s\": \"1201\"", KW_ERANGE, "outside idle_timeout_range_s 2..1200");
+    REFUSED("\"idle_timeout_s\": \"60\"", "\"idle_timeout_s\": \"1\"", KW_ERANGE,
+            "outside idle_timeout_range_s 2..1200");
+    REFUSED("\"idle_timeout_s\": \"60\"", "\"idle_timeout_s\": \"1201\"", KW_ERANGE,
+            "outside idle_timeout_range_s 2..1200");
     REFUSED("\"idle_timeout_s\": \"60\", ", "", KW_EPARSE, "missing key 'idle_timeout_s'");
     REFUSED("[2, 1200]", "\"2..1200\"", KW_EPARSE, "want [least, most] seconds");
     REFUSED("[2, 1200]", "[1200, 2]", KW_ERANGE, "scaling.idle_timeout_range_s[1]");
@@ -196,15 +212,18 @@ static void refuses_bad_laws_and_tiers(void)
     REFUSED_API("\"rule\": \"actual\"", "\"rule\": \"guess\"", KW_ERANGE, "tiers.one.rule");
     REFUSED_API("\"rpm\": 10", "\"rpm\": 0", KW_ERANGE, "tiers.one.rpm");
     REFUSED_API("\"rpm\": 10", "\"rpn\": 10", KW_EPARSE, "rpm");
-    REFUSED_API("{ \"constant\": \"100\" }", "{ \"constant\": \"0\" }", KW_ERANGE, "apis[0].output_rate: a rate has to be above 0");
-    REFUSED("\"provision\": {", "\"load_rate\": { \"quantiles\": { \"0.1\": \"0\", \"0.9\": \"5\" } }, \"provision\": {", KW_ERANGE,
+    REFUSED_API("{ \"constant\": \"100\" }", "{ \"constant\": \"0\" }", KW_ERANGE,
+                "apis[0].output_rate: a rate has to be above 0");
+    REFUSED("\"provision\": {",
+            "\"load_rate\": { \"quantiles\": { \"0.1\": \"0\", \"0.9\": \"5\" } }, \"provision\": {", KW_ERANGE,
             "cold.load_rate: a rate has to be above 0");
     REFUSED_API("\"p95\": \"1\"", "\"p95\": \"0.1\"", KW_ERANGE, "apis[0].ttft_s.lognormal.p95");
 }
 
 static void refuses_tiers_that_are_none(void)
 {
-    static const char head[] = "{\"keepwarm_platform\":1,\"name\":\"b\",\"title\":\"B\",\"kind\":\"api\",\"sources\":{},";
+    static const char head[] =
+        "{\"keepwarm_platform\":1,\"name\":\"b\",\"title\":\"B\",\"kind\":\"api\",\"sources\":{},";
     static const struct {
         const char *tail, *want;
     } c[] = { { "\"tier\":\"x\",\"tiers\":[]}", "t.json:1: tiers: want an object of tiers" },
@@ -312,7 +331,8 @@ static void what_is_absent_cannot_be_planned(void)
         kw_platform_free(&p);
         free(text);
     }
-    static const char bare[] = "{\"keepwarm_platform\":1,\"name\":\"b\",\"title\":\"B\",\"kind\":\"serverless\",\"sources\":{}}";
+    static const char bare[] =
+        "{\"keepwarm_platform\":1,\"name\":\"b\",\"title\":\"B\",\"kind\":\"serverless\",\"sources\":{}}";
     struct kw_platform p;
     struct kw_error err = { "" };
     CHECK(parse(&p, bare, &err) == KW_OK);
@@ -347,9 +367,9 @@ static struct kw_platforms all;
 
 static void every_shipped_file_loads(void)
 {
-    static const char *const must[] = { "modal", "runpod", "replicate", "fireworks", "openai", "anthropic", "together-api",
-                                        "fireworks-api", "groq", "bedrock", "lambda", "runpod-community", "runpod-secure",
-                                        "aws", NULL };
+    static const char *const must[] = { "modal",     "runpod",           "replicate",     "fireworks", "openai",
+                                        "anthropic", "together-api",     "fireworks-api", "groq",      "bedrock",
+                                        "lambda",    "runpod-community", "runpod-secure", "aws",       NULL };
     struct kw_error err = { "" };
     CHECK(kw_platforms_embedded(&all, &err) == KW_OK);
     CHECK_STR(err.msg, "");
@@ -385,18 +405,41 @@ static void gpu_prices_are_those_of_the_reference(void)
         uint32_t tp;
         double usd;
     } want[] = {
-        { "modal", "T4", 1, 0.59 },       { "modal", "L4", 1, 0.80 },       { "modal", "L40S", 1, 1.95 },
-        { "modal", "A100-40", 1, 2.10 },  { "modal", "A100-80", 1, 2.50 },  { "modal", "H100", 1, 3.95 },
-        { "modal", "H200", 1, 4.54 },     { "modal", "B200", 1, 6.25 },     { "runpod", "L4", 1, 0.68 },
-        { "runpod", "A40", 1, 1.22 },     { "runpod", "L40S", 1, 1.91 },    { "runpod", "A100-80", 1, 2.74 },
-        { "runpod", "H100", 1, 4.18 },    { "runpod", "H200", 1, 5.58 },    { "runpod", "B200", 1, 8.64 },
-        { "replicate", "T4", 1, 0.81 },   { "replicate", "L40S", 1, 3.51 }, { "replicate", "A100-80", 1, 5.04 },
-        { "replicate", "H100", 1, 5.49 }, { "huggingface", "T4", 1, 0.50 }, { "huggingface", "H100", 1, 10.00 },
-        { "lambda", "A100-40", 1, 1.99 }, { "lambda", "A100-80", 8, 2.79 }, { "lambda", "H100", 1, 4.29 },
-        { "lambda", "H100", 8, 3.99 },    { "fireworks", "H100", 1, 8.00 }, { "together-dedicated", "H100", 1, 3.99 },
-        { "aws", "H100", 8, 6.88 },       { "aws", "A100-80", 8, 3.43 },    { "aws", "A100-40", 8, 2.74 },
-        { "azure", "A100-80-PCIE", 1, 3.67 }, { "gcp", "H100", 1, 10.98 },  { "runpod-community", "H100", 1, 2.69 },
-        { "runpod-community", "A100-80", 1, 1.39 }, { "runpod-secure", "B200", 1, 6.79 },
+        { "modal", "T4", 1, 0.59 },
+        { "modal", "L4", 1, 0.80 },
+        { "modal", "L40S", 1, 1.95 },
+        { "modal", "A100-40", 1, 2.10 },
+        { "modal", "A100-80", 1, 2.50 },
+        { "modal", "H100", 1, 3.95 },
+        { "modal", "H200", 1, 4.54 },
+        { "modal", "B200", 1, 6.25 },
+        { "runpod", "L4", 1, 0.68 },
+        { "runpod", "A40", 1, 1.22 },
+        { "runpod", "L40S", 1, 1.91 },
+        { "runpod", "A100-80", 1, 2.74 },
+        { "runpod", "H100", 1, 4.18 },
+        { "runpod", "H200", 1, 5.58 },
+        { "runpod", "B200", 1, 8.64 },
+        { "replicate", "T4", 1, 0.81 },
+        { "replicate", "L40S", 1, 3.51 },
+        { "replicate", "A100-80", 1, 5.04 },
+        { "replicate", "H100", 1, 5.49 },
+        { "huggingface", "T4", 1, 0.50 },
+        { "huggingface", "H100", 1, 10.00 },
+        { "lambda", "A100-40", 1, 1.99 },
+        { "lambda", "A100-80", 8, 2.79 },
+        { "lambda", "H100", 1, 4.29 },
+        { "lambda", "H100", 8, 3.99 },
+        { "fireworks", "H100", 1, 8.00 },
+        { "together-dedicated", "H100", 1, 3.99 },
+        { "aws", "H100", 8, 6.88 },
+        { "aws", "A100-80", 8, 3.43 },
+        { "aws", "A100-40", 8, 2.74 },
+        { "azure", "A100-80-PCIE", 1, 3.67 },
+        { "gcp", "H100", 1, 10.98 },
+        { "runpod-community", "H100", 1, 2.69 },
+        { "runpod-community", "A100-80", 1, 1.39 },
+        { "runpod-secure", "B200", 1, 6.79 },
     };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         const struct kw_gpu_offer *o = kw_platform_gpu(at(want[i].platform), want[i].gpu, want[i].tp);
@@ -405,7 +448,7 @@ static void gpu_prices_are_those_of_the_reference(void)
         if (o) CHECK_NEAR(kw_nano_to_double(o->gpu_hour.v), want[i].usd, 0.005001);
     }
     const struct kw_gpu_offer *modal = kw_platform_gpu(at("modal"), "H100", 1);
-    CHECK(modal && modal->gpu_hour.v == 3949200000);              /* 0.001097 a second, exactly */
+    CHECK(modal && modal->gpu_hour.v == 3949200000); /* 0.001097 a second, exactly */
     CHECK(modal && modal->cpu_core_hour.v == 47160000 && modal->memory_gib_hour.v == 7992000);
     CHECK(kw_platform_gpu(at("gcp"), "H100", 1)->gpu_hour_spot.v == 6571000000);
     CHECK(kw_platform_gpu(at("lambda"), "A100-80", 1) == &at("lambda")->gpus[1]); /* only as a node of eight */
@@ -416,14 +459,22 @@ static void token_prices_are_those_of_the_reference(void)
     static const struct {
         const char *platform, *model, *in, *out;
     } want[] = {
-        { "openai", "gpt-4o", "2.5", "10" },           { "openai", "gpt-5", "1.25", "10" },
-        { "openai", "gpt-5-mini", "0.25", "2" },       { "anthropic", "claude-sonnet-4.5", "3", "15" },
-        { "anthropic", "claude-haiku-4.5", "1", "5" }, { "anthropic", "claude-opus-4.5", "5", "25" },
-        { "gemini", "gemini-2.0-flash", "0.1", "0.4" },     { "gemini", "gemini-2.5-flash", "0.3", "2.5" },
-        { "together-api", "llama-3.1-70b", "0.88", "0.88" }, { "together-api", "llama-3.1-8b", "0.18", "0.18" },
-        { "fireworks-api", "llama-3.1-70b", "0.9", "0.9" },  { "fireworks-api", "llama-3.1-8b", "0.2", "0.2" },
-        { "groq", "llama-3.3-70b", "0.59", "0.79" },   { "groq", "llama-3.1-8b", "0.05", "0.08" },
-        { "bedrock", "llama-3.1-70b", "0.72", "0.72" }, { "bedrock", "llama-3.1-8b", "0.22", "0.22" },
+        { "openai", "gpt-4o", "2.5", "10" },
+        { "openai", "gpt-5", "1.25", "10" },
+        { "openai", "gpt-5-mini", "0.25", "2" },
+        { "anthropic", "claude-sonnet-4.5", "3", "15" },
+        { "anthropic", "claude-haiku-4.5", "1", "5" },
+        { "anthropic", "claude-opus-4.5", "5", "25" },
+        { "gemini", "gemini-2.0-flash", "0.1", "0.4" },
+        { "gemini", "gemini-2.5-flash", "0.3", "2.5" },
+        { "together-api", "llama-3.1-70b", "0.88", "0.88" },
+        { "together-api", "llama-3.1-8b", "0.18", "0.18" },
+        { "fireworks-api", "llama-3.1-70b", "0.9", "0.9" },
+        { "fireworks-api", "llama-3.1-8b", "0.2", "0.2" },
+        { "groq", "llama-3.3-70b", "0.59", "0.79" },
+        { "groq", "llama-3.1-8b", "0.05", "0.08" },
+        { "bedrock", "llama-3.1-70b", "0.72", "0.72" },
+        { "bedrock", "llama-3.1-8b", "0.22", "0.22" },
         { "bedrock", "llama-3-70b", "2.65", "3.5" },
     };
     char buf[32];
@@ -456,7 +507,8 @@ static void rules_are_those_of_the_reference(void)
 
     p = at("runpod");
     CHECK(p->scaling.scaler == KW_SCALER_QUEUE_DELAY && p->scaling.target_delay == 4 * KW_NS_PER_S);
-    CHECK(p->scaling.idle_timeout == 5 * KW_NS_PER_S && p->scaling.max_replicas == 3 && p->scaling.hard_concurrency == 30);
+    CHECK(p->scaling.idle_timeout == 5 * KW_NS_PER_S && p->scaling.max_replicas == 3 &&
+          p->scaling.hard_concurrency == 30);
     CHECK(p->scaling.queue_timeout == 86400 * KW_NS_PER_S);
     CHECK(!p->meter.bills[KW_PHASE_PULL] && p->meter.bills[KW_PHASE_LOAD] && p->meter.bills[KW_PHASE_DRAIN]);
     CHECK(!p->meter.bills[KW_PHASE_FAILED_START]);
@@ -465,7 +517,8 @@ static void rules_are_those_of_the_reference(void)
     CHECK(p->scaling.scaler == KW_SCALER_QUEUE && p->meter.bills[KW_PHASE_LOAD] && p->meter.bills[KW_PHASE_IDLE]);
     bool assumed = false;
     for (size_t i = 0; i < p->n_facts; i++)
-        assumed |= !strcmp(p->facts[i].path, "scaling.idle_timeout_s") && p->facts[i].provenance.grade == KW_GRADE_UNKNOWN;
+        assumed |=
+            !strcmp(p->facts[i].path, "scaling.idle_timeout_s") && p->facts[i].provenance.grade == KW_GRADE_UNKNOWN;
     CHECK(assumed); /* "a few minutes": the plan has to say so */
 
     p = at("fireworks");
@@ -523,7 +576,8 @@ static void api_latencies_are_the_measured_ones(void)
     }
 }
 
-/* The arithmetic of PLATFORMS.md section 15 from the files' own numbers, before any bill exists: what a bill has to give. */
+/* The arithmetic of PLATFORMS.md section 15 from the files' own numbers, before any bill exists: what a bill has to
+ * give. */
 static void worked_examples_follow_from_the_files(void)
 {
     kw_nusd usd = 0;
@@ -562,8 +616,10 @@ static void listings_fit_a_terminal(void)
     struct kw_error err = { "" };
     CHECK(kw_show_list(&all, &text, &err) == KW_OK);
     CHECK(text && widest(text) <= 100);
-    CHECK(text && strstr(text, "modal               serverless T4 L4 A10G L40S +6     $0.5904/h    1 s   60 s   estimated"));
-    CHECK(text && strstr(text, "openai*             api        gpt-4o gpt-4o-mini +6  $0.05 $0.40  token -      published"));
+    CHECK(text &&
+          strstr(text, "modal               serverless T4 L4 A10G L40S +6     $0.5904/h    1 s   60 s   estimated"));
+    CHECK(text &&
+          strstr(text, "openai*             api        gpt-4o gpt-4o-mini +6  $0.05 $0.40  token -      published"));
     free(text);
     for (size_t i = 0; i < all.n; i++) {
         text = NULL;

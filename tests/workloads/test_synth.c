@@ -1,6 +1,6 @@
-/* tests/workloads/test_synth.c - workload models: what is drawn has the law, profile, lengths and correlation that the model says,
- * within stated standard errors; a fit finds back what made its trace; the shipped models load and say where they come
- * from; bad models are refused with their place. */
+/* tests/workloads/test_synth.c - workload models: what is drawn has the law, profile, lengths and correlation that the
+ * model says, within stated standard errors; a fit finds back what made its trace; the shipped models load and say
+ * where they come from; bad models are refused with their place. */
 #include "workloads/fit.c" /* the units themselves: shrinkage and one round of EM are checked against their definitions */
 #include "workloads/hmm.c"
 #include <gsl/gsl_math.h>
@@ -95,8 +95,8 @@ static void mmpp_rate_and_dispersion(void)
                                         "{\"law\": \"mmpp\", \"states\": [{\"rate_per_s\": 2, \"dwell_s\": 20}, "
                                         "{\"rate_per_s\": 0.2, \"dwell_s\": 60}]}",
                                         ""));
-    /* Stationary 1/4, 3/4: 0.65/s. Two states switching at a = 1/20, b = 1/60 (Fischer and Meier-Hellstern 1993, eq. 20):
-     * IDC(s) = 1 + 2 A/(rate (a+b)) (1 - (1 - exp(-(a+b) s))/((a+b) s)), A = pi1 pi2 (l1 - l2)^2. */
+    /* Stationary 1/4, 3/4: 0.65/s. Two states switching at a = 1/20, b = 1/60 (Fischer and Meier-Hellstern 1993, eq.
+     * 20): IDC(s) = 1 + 2 A/(rate (a+b)) (1 - (1 - exp(-(a+b) s))/((a+b) s)), A = pi1 pi2 (l1 - l2)^2. */
     double c = 1 / 20.0 + 1 / 60.0, A = 3 / 16.0 * 1.8 * 1.8, s = 100, pi[KW_WORKLOAD_STATES];
     double want = 1 + 2 * A / (0.65 * c) * (1 - (1 - exp(-c * s)) / (c * s));
     kw_workload_stationary(&w, pi);

@@ -1,5 +1,6 @@
-/* tests/workloads/test_trace.c - every trace reader on every hazard seen in public data, from memory; the lines and messages of bad
- * input; gzip, SHA-256, clocks; HDF5 round trip; cuts and copies; the public traces' known figures where they are at hand. */
+/* tests/workloads/test_trace.c - every trace reader on every hazard seen in public data, from memory; the lines and
+ * messages of bad input; gzip, SHA-256, clocks; HDF5 round trip; cuts and copies; the public traces' known figures
+ * where they are at hand. */
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -156,10 +157,10 @@ static void mooncake_hashes_and_batches(void)
     refuse(MOON("0", "5", "[1]") MOON("0, \"timestamp\": 1", "5", "[1]"), NULL, KW_EPARSE,
            "mem:2: \"timestamp\" is there twice");
     refuse(MOON("0", "5", "[1, ]"), NULL, KW_EPARSE, "mem:1: column 73: want a value, got ']}'");
-    refuse(
-        MOON("0", "5", "7") MOON("0", "5", "[1]"), NULL, KW_EPARSE,
-        "mem: format not recognised; known: azure, burstgpt, mooncake, ragpulse, vidur, servegen, served, generic, keepwarm, "
-        "workload (for another CSV or JSONL give columns arrival=...,prompt=...,output=...)");
+    refuse(MOON("0", "5", "7") MOON("0", "5", "[1]"), NULL, KW_EPARSE,
+           "mem: format not recognised; known: azure, burstgpt, mooncake, ragpulse, vidur, servegen, served, generic, "
+           "keepwarm, "
+           "workload (for another CSV or JSONL give columns arrival=...,prompt=...,output=...)");
 }
 
 #define RAG(ts, in, sys)                                                                                               \

@@ -1,5 +1,5 @@
-/* workloads/readers/jsonl.h - one JSON object on one line, taken apart without building a tree. The whole line is checked
- * against the grammar of RFC 8259 (numbers, strings, escapes, nesting to 64), so what passes is JSON. */
+/* workloads/readers/jsonl.h - one JSON object on one line, taken apart without building a tree. The whole line is
+ * checked against the grammar of RFC 8259 (numbers, strings, escapes, nesting to 64), so what passes is JSON. */
 #ifndef KW_WORKLOADS_READERS_JSONL_H
 #define KW_WORKLOADS_READERS_JSONL_H
 #include "workloads/readers/timestamp.h"
@@ -12,7 +12,8 @@ struct kw_jfield {
     struct kw_span value; /* STRING: between the quotes, escapes as written; else the whole text */
 };
 
-/* The members of the object in text (blanks around it are allowed). KW_EPARSE says what was wanted and at which column. */
+/* The members of the object in text (blanks around it are allowed). KW_EPARSE says what was wanted and at which column.
+ */
 enum kw_status kw_jsonl_object(struct kw_span text, struct kw_jfield *f, size_t *n, struct kw_error *err);
 
 /* The first member of this exact key, or NULL. */

@@ -14,8 +14,8 @@ static enum kw_status arrival(struct place *w, struct kw_span x, struct kw_row *
 {
     static const int exp10[] = { [KW_UNIT_S] = 9, [KW_UNIT_MS] = 6, [KW_UNIT_US] = 3, [KW_UNIT_NS] = 0 };
     if (w->unit == KW_UNIT_AUTO) w->unit = kw_timestamp_looks_iso(x) ? KW_UNIT_ISO : KW_UNIT_S;
-    enum kw_status st =
-        w->unit == KW_UNIT_ISO ? kw_timestamp_iso(x, &row->at, err) : kw_timestamp_decimal(x, exp10[w->unit], &row->at, err);
+    enum kw_status st = w->unit == KW_UNIT_ISO ? kw_timestamp_iso(x, &row->at, err)
+                                               : kw_timestamp_decimal(x, exp10[w->unit], &row->at, err);
     if (st == KW_OK && w->unit != KW_UNIT_ISO && row->at < KW_NANO * KW_NS_PER_S) w->unix_time = false;
     return st;
 }
@@ -86,7 +86,8 @@ enum kw_status kw_generic_read(struct kw_rows *r, struct kw_source *s, const str
     return st;
 }
 
-/* Our own replays: engine serve-trace writes {"arrival":0.5,"prompt":7,"output":3,"generated":3,"status":"done",...}. */
+/* Our own replays: engine serve-trace writes {"arrival":0.5,"prompt":7,"output":3,"generated":3,"status":"done",...}.
+ */
 bool kw_served_detect(const char *head, size_t n)
 {
     static const char begin[] = "{\"arrival\":", inner[] = ",\"generated\":";
@@ -100,7 +101,9 @@ bool kw_served_detect(const char *head, size_t n)
 
 enum kw_status kw_served_read(struct kw_rows *r, struct kw_source *s, const struct kw_columns *c, struct kw_error *err)
 {
-    static const struct kw_columns ours = { .arrival = "arrival", .prompt = "prompt", .output = "output", .unit = KW_UNIT_S };
+    static const struct kw_columns ours = {
+        .arrival = "arrival", .prompt = "prompt", .output = "output", .unit = KW_UNIT_S
+    };
     (void)c;
     return kw_generic_read(r, s, &ours, err);
 }

@@ -1,12 +1,12 @@
-/* RAGPulse (flashserve/RAGPulse, MIT): JSONL, seconds and ids as strings or numbers, hash_ids an object of five lists in
- * prompt order: sys_prompt, passages_ids, history, web_search, user_input.
+/* RAGPulse (flashserve/RAGPulse, MIT): JSONL, seconds and ids as strings or numbers, hash_ids an object of five lists
+ * in prompt order: sys_prompt, passages_ids, history, web_search, user_input.
  *
  * What its hashes mean for a prefix cache. Upstream's data/1_sys_prompt.jsonl gives each system prompt as 512-token
- * blocks and a shorter last one (4, 437 or 447 tokens); passages and the rest are pieces of their own lengths, which the
- * trace does not carry. A prefix can be named exactly only while block boundaries are known, so the blocks emitted are
- * the full ones of the system prompt (all of sys_prompt but its last), 512 tokens each; what follows counts as never
- * shared. That claims less than a cache could reach when two requests agree beyond, never more. Ids name content, so each
- * is chained with the blocks before it: equal hashes mean equal prefixes. */
+ * blocks and a shorter last one (4, 437 or 447 tokens); passages and the rest are pieces of their own lengths, which
+ * the trace does not carry. A prefix can be named exactly only while block boundaries are known, so the blocks emitted
+ * are the full ones of the system prompt (all of sys_prompt but its last), 512 tokens each; what follows counts as
+ * never shared. That claims less than a cache could reach when two requests agree beyond, never more. Ids name content,
+ * so each is chained with the blocks before it: equal hashes mean equal prefixes. */
 #include <stdlib.h>
 #include "sim/core/rng.h"
 #include "workloads/readers/jsonl.h"

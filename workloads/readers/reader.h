@@ -1,5 +1,5 @@
-/* workloads/readers/reader.h - one row a trace format: how to recognise it and how to read it. A reader is a pure core over a
- * source of lines; kw_trace_read puts "path:line:" before its messages. */
+/* workloads/readers/reader.h - one row a trace format: how to recognise it and how to read it. A reader is a pure core
+ * over a source of lines; kw_trace_read puts "path:line:" before its messages. */
 #ifndef KW_WORKLOADS_READERS_READER_H
 #define KW_WORKLOADS_READERS_READER_H
 #include "workloads/readers/rows.h"
@@ -34,7 +34,8 @@ bool kw_served_detect(const char *head, size_t n);
 kw_read_fn kw_azure_read, kw_burstgpt_read, kw_mooncake_read, kw_ragpulse_read, kw_vidur_read, kw_servegen_read,
     kw_generic_read, kw_served_read;
 
-/* The plainest CSV: a time in units of 10^exp10 ns and two counts, by column name. Azure, vidur and ServeGen are this. */
+/* The plainest CSV: a time in units of 10^exp10 ns and two counts, by column name. Azure, vidur and ServeGen are this.
+ */
 enum kw_status kw_reader_plain_csv(struct kw_rows *r, struct kw_source *s, const char *const names[3], bool iso,
                                    int exp10, struct kw_error *err);
 

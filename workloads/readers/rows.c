@@ -204,8 +204,8 @@ static void merge(const kw_ns *key, uint32_t *p, size_t lo, size_t mid, size_t h
 
 enum kw_status kw_rows_sort(struct kw_trace *t, struct kw_error *err)
 {
-    /* All memory up front, 12 bytes a request: a hundred million must sort within 4 GiB, and failure must change nothing.
-     * The spare block serves the merges, then the columns one after another. */
+    /* All memory up front, 12 bytes a request: a hundred million must sort within 4 GiB, and failure must change
+     * nothing. The spare block serves the merges, then the columns one after another. */
     size_t n = t->n, n_hash = t->hash_at ? t->hash_at[n] : 0;
     uint32_t *order = malloc((n + 1) * sizeof *order), *hash_at = t->hash_at ? malloc((n + 1) * sizeof *hash_at) : NULL;
     void *spare = malloc((n + 1) * sizeof(kw_ns));

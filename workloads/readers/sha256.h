@@ -1,4 +1,5 @@
-/* workloads/readers/sha256.h - SHA-256 of a byte stream (FIPS 180-4), so that a result can name the exact trace it used. */
+/* workloads/readers/sha256.h - SHA-256 of a byte stream (FIPS 180-4), so that a result can name the exact trace it
+ * used. */
 #ifndef KW_WORKLOADS_READERS_SHA256_H
 #define KW_WORKLOADS_READERS_SHA256_H
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* workloads/readers/source.h - a source of lines: a file, stdin or memory, gzip decoded on the way, the SHA-256 of the raw bytes
- * kept. Readers see only this, so that tests and fuzzers hand them memory. */
+/* workloads/readers/source.h - a source of lines: a file, stdin or memory, gzip decoded on the way, the SHA-256 of the
+ * raw bytes kept. Readers see only this, so that tests and fuzzers hand them memory. */
 #ifndef KW_WORKLOADS_READERS_SOURCE_H
 #define KW_WORKLOADS_READERS_SOURCE_H
 #include <stdbool.h>
@@ -27,8 +27,8 @@ struct kw_source {
     struct kw_sha256 sha;
 };
 
-/* "-" is stdin; a path that does not exist but names a file built into the program (workloads/chat-week.json) means that
- * one. KW_EINPUT when it cannot be opened or is a directory; KW_ENOMEM. On failure nothing is left open. */
+/* "-" is stdin; a path that does not exist but names a file built into the program (workloads/chat-week.json) means
+ * that one. KW_EINPUT when it cannot be opened or is a directory; KW_ENOMEM. On failure nothing is left open. */
 enum kw_status kw_source_open(struct kw_source *s, const char *path, struct kw_error *err);
 /* data is borrowed until close; gzip is recognised as in a file. */
 enum kw_status kw_source_memory(struct kw_source *s, const char *name, const void *data, size_t n,

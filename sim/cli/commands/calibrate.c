@@ -72,7 +72,8 @@ static enum kw_status find_profile(struct kw_catalogue *c, const char *name, con
     for (size_t i = 0; st == KW_OK && i < c->profiles.n; i++) {
         names[i] = file_name(&c->profiles.p[i], text[i]);
         const struct kw_profile *p = &c->profiles.p[i];
-        if (!strcmp(names[i], name) && (!*out || p->steps.grade <= (*out)->steps.grade)) *out = p; /* as a plan takes it */
+        if (!strcmp(names[i], name) && (!*out || p->steps.grade <= (*out)->steps.grade))
+            *out = p; /* as a plan takes it */
     }
     if (st == KW_OK && !*out && (strchr(name, '/') || strstr(name, ".json") || !access(name, F_OK))) {
         st = kw_catalogue_profile_file(c, name, out, err);
@@ -109,7 +110,9 @@ int kw_cli_calibrate_show(const struct kw_options *o)
         code = o->json ? list_profiles_json(&c.profiles) : list_profiles(&c.profiles);
     } else {
         st = find_profile(&c, o->args.v[0], &p, &err);
-        if (st == KW_OK) st = o->json ? kw_profile_show_json(&text, p, &err) : kw_profile_show(&text, p, kw_cli_date(today, -1), &err);
+        if (st == KW_OK)
+            st = o->json ? kw_profile_show_json(&text, p, &err)
+                         : kw_profile_show(&text, p, kw_cli_date(today, -1), &err);
         code = st == KW_OK ? kw_cli_print_owned(text) : kw_cli_fail(st, &err);
     }
     kw_catalogue_free(&c);
@@ -124,7 +127,8 @@ int kw_cli_calibrate_import(const struct kw_options *o)
     char *report = NULL;
     if (!o->gpu || !o->model || !o->out)
         return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "calibrate import wants --gpu, --model and -o FILE"), &err);
-    enum kw_status st = kw_calibrate_import(&p, dir, o->gpu, o->model, o->precision ? o->precision : "bf16", (unsigned)o->tp, &report, &err);
+    enum kw_status st = kw_calibrate_import(&p, dir, o->gpu, o->model, o->precision ? o->precision : "bf16",
+                                            (unsigned)o->tp, &report, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     st = kw_profile_save(&p, o->out, &err);
     kw_profile_free(&p);
@@ -160,7 +164,9 @@ int kw_cli_calibrate_scale(const struct kw_options *o)
     char *report = NULL;
     size_t len;
     if (!o->out || (!o->gpu && !o->model && !o->precision))
-        return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "calibrate scale wants one or more of --gpu, --model and --precision, and -o FILE"), &err);
+        return kw_cli_fail(kw_fail(&err, KW_EUSAGE,
+                                   "calibrate scale wants one or more of --gpu, --model and --precision, and -o FILE"),
+                           &err);
     enum kw_status st = scale_target(&to, o, &err);
     if (st == KW_OK) st = kw_profiles_embedded(&known, &err);
     if (st == KW_OK && (st = kw_catalogue_load(&c, &err)) != KW_OK) kw_profiles_free(&known);

@@ -26,7 +26,8 @@ enum kw_status kw_cli_calibrate_budget(double *s, const char *text, struct kw_er
     errno = 0;
     double v = strtod(text, &end), unit = *end == 'h' ? 3600 : *end == 'm' ? 60 : 1;
     if (end == text || (*end && (!strchr("smh", *end) || end[1])) || errno || !(v * unit >= 1 && v * unit <= 864000))
-        return kw_fail(err, KW_EUSAGE, "--budget: want a time from 1s to 240h, such as 90s, 15m or 1h; got '%.40s'", text);
+        return kw_fail(err, KW_EUSAGE, "--budget: want a time from 1s to 240h, such as 90s, 15m or 1h; got '%.40s'",
+                       text);
     *s = v * unit;
     return KW_OK;
 }
@@ -69,7 +70,8 @@ static enum kw_status start_apart(struct kw_text *out, const struct kw_options *
     if (child < 0 || waitpid(child, &code, 0) < 0) kw_fail(err, KW_EFAIL, "fork: %s", strerror(errno));
     enum kw_status st = child > 0 && !code && text.s && *text.s == '{' ? KW_OK : KW_EFAIL;
     if (st != KW_OK && child > 0)
-        kw_fail(err, st, "a start failed: %.*s", text.s ? (int)strcspn(text.s, "\n") : 23, text.s ? text.s : "the process ended early");
+        kw_fail(err, st, "a start failed: %.*s", text.s ? (int)strcspn(text.s, "\n") : 23,
+                text.s ? text.s : "the process ended early");
     if (st == KW_OK && out) kw_text_add(out, "%s", text.s);
     kw_text_free(&text);
     return st;
@@ -82,8 +84,9 @@ static uint32_t had_starts(const struct kw_measured *m, const char *mode)
     return n;
 }
 
-static enum kw_status measure_starts(struct kw_text *lines, const struct kw_measured *m, const struct kw_engine_options *want,
-                                     const struct kw_options *o, struct kw_error *err)
+static enum kw_status measure_starts(struct kw_text *lines, const struct kw_measured *m,
+                                     const struct kw_engine_options *want, const struct kw_options *o,
+                                     struct kw_error *err)
 {
     struct stat s;
     bool files = !want->synthetic && !stat(want->model, &s) && S_ISDIR(s.st_mode);
@@ -98,8 +101,11 @@ static enum kw_status measure_starts(struct kw_text *lines, const struct kw_meas
         how.load = kw_load_modes[mode];
         if (mode != KW_LOAD_NETWORK) how.rate = NULL;
         how.json = how.quiet = true;
-        uint32_t had = had_starts(m, !files ? "synthetic" : memory && mode == KW_LOAD_CACHED ? "tmpfs" : kw_load_modes[mode]);
-        if (had < o->starts && mode == KW_LOAD_CACHED) st = start_apart(NULL, &how, err); /* fills the page cache; not kept */
+        uint32_t had = had_starts(m, !files                             ? "synthetic"
+                                     : memory && mode == KW_LOAD_CACHED ? "tmpfs"
+                                                                        : kw_load_modes[mode]);
+        if (had < o->starts && mode == KW_LOAD_CACHED)
+            st = start_apart(NULL, &how, err); /* fills the page cache; not kept */
         for (uint32_t i = had; st == KW_OK && i < o->starts && !*kw_cli_engine_stop(); i++) {
             st = start_apart(lines, &how, err);
             kw_progress_update(&bar, i + 1, (uint64_t)o->starts);
@@ -111,21 +117,31 @@ static enum kw_status measure_starts(struct kw_text *lines, const struct kw_meas
 
 /* ---- measure ---- */
 
-static enum kw_status same_head(const struct kw_measured_head *a, const struct kw_measured_head *b, const char *path, struct kw_error *err)
+static enum kw_status same_head(const struct kw_measured_head *a, const struct kw_measured_head *b, const char *path,
+                                struct kw_error *err)
 {
-    const struct { const char *what, *x, *y; } words[] = { { "device", a->device, b->device }, { "model", a->model, b->model },
-        { "precision", a->precision, b->precision }, { "backend", a->backend, b->backend }, { "commit", a->commit, b->commit } };
-    const struct { const char *what; uint32_t x, y; } counts[] = { { "block_size", a->block_size, b->block_size },
-        { "max_num_seqs", a->max_num_seqs, b->max_num_seqs }, { "max_model_len", a->max_model_len, b->max_model_len },
-        { "max_num_batched_tokens", a->max_num_batched_tokens, b->max_num_batched_tokens } };
+    const struct {
+        const char *what, *x, *y;
+    } words[] = { { "device", a->device, b->device },
+                  { "model", a->model, b->model },
+                  { "precision", a->precision, b->precision },
+                  { "backend", a->backend, b->backend },
+                  { "commit", a->commit, b->commit } };
+    const struct {
+        const char *what;
+        uint32_t x, y;
+    } counts[] = { { "block_size", a->block_size, b->block_size },
+                   { "max_num_seqs", a->max_num_seqs, b->max_num_seqs },
+                   { "max_model_len", a->max_model_len, b->max_model_len },
+                   { "max_num_batched_tokens", a->max_num_batched_tokens, b->max_num_batched_tokens } };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i].x, words[i].y))
-            return kw_fail(err, KW_ERANGE, "%s: was measured with %s '%s', this is '%s'; name another file with -o", path, words[i].what,
-                           words[i].x, words[i].y);
+            return kw_fail(err, KW_ERANGE, "%s: was measured with %s '%s', this is '%s'; name another file with -o",
+                           path, words[i].what, words[i].x, words[i].y);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (counts[i].x != counts[i].y)
-            return kw_fail(err, KW_ERANGE, "%s: was measured with %s %u, this is %u; name another file with -o", path, counts[i].what,
-                           counts[i].x, counts[i].y);
+            return kw_fail(err, KW_ERANGE, "%s: was measured with %s %u, this is %u; name another file with -o", path,
+                           counts[i].what, counts[i].x, counts[i].y);
     return KW_OK;
 }
 
@@ -137,7 +153,8 @@ static enum kw_status earlier(struct kw_measured *m, const char *path, struct kw
     return stat(path, &s) || !s.st_size ? KW_OK : kw_measured_load(m, path, err);
 }
 
-enum kw_status kw_cli_calibrate_head(struct kw_measured_head *h, const struct kw_engine *e, const struct kw_options *o, struct kw_error *err)
+enum kw_status kw_cli_calibrate_head(struct kw_measured_head *h, const struct kw_engine *e, const struct kw_options *o,
+                                     struct kw_error *err)
 {
     char date[16];
     enum kw_status st = kw_measure_head(h, e, o->seed >= 0 ? (uint64_t)o->seed : 1, err);
@@ -146,14 +163,15 @@ enum kw_status kw_cli_calibrate_head(struct kw_measured_head *h, const struct kw
     return st;
 }
 
-static enum kw_status open_points(FILE **f, struct kw_measured *m, const struct kw_engine *e, const struct kw_options *o,
-                                  struct kw_error *err)
+static enum kw_status open_points(FILE **f, struct kw_measured *m, const struct kw_engine *e,
+                                  const struct kw_options *o, struct kw_error *err)
 {
     struct kw_measured_head h;
     enum kw_status st = kw_cli_calibrate_head(&h, e, o, err);
     bool fresh = !m->bytes;
     if (st == KW_OK && !fresh) st = same_head(&m->head, &h, o->out, err);
-    if (st == KW_OK && !fresh && truncate(o->out, (off_t)m->bytes)) st = kw_fail(err, KW_EIO, "%s: %s", o->out, strerror(errno));
+    if (st == KW_OK && !fresh && truncate(o->out, (off_t)m->bytes))
+        st = kw_fail(err, KW_EIO, "%s: %s", o->out, strerror(errno));
     if (st != KW_OK) return st;
     if (!(*f = fopen(o->out, "a"))) return kw_fail(err, KW_EIO, "%s: %s", o->out, strerror(errno));
     if (!fresh) return KW_OK;
@@ -161,14 +179,17 @@ static enum kw_status open_points(FILE **f, struct kw_measured *m, const struct 
     return kw_measured_put_head(*f, &h, err);
 }
 
-static enum kw_status measure(struct kw_measured *m, FILE *f, struct kw_engine *e, double budget_s, const struct kw_options *o,
-                              struct kw_error *err)
+static enum kw_status measure(struct kw_measured *m, FILE *f, struct kw_engine *e, double budget_s,
+                              const struct kw_options *o, struct kw_error *err)
 {
     struct kw_progress bar;
     struct kw_measure_rig rig = kw_measure_rig(e);
     kw_progress_begin(&bar, "measuring", o->quiet);
-    struct kw_measure_options how = { .budget_s = budget_s, .seed = o->seed >= 0 ? (uint64_t)o->seed : 1,
-                                      .progress = kw_progress_update, .ctx = &bar, .stop = kw_cli_engine_stop() };
+    struct kw_measure_options how = { .budget_s = budget_s,
+                                      .seed = o->seed >= 0 ? (uint64_t)o->seed : 1,
+                                      .progress = kw_progress_update,
+                                      .ctx = &bar,
+                                      .stop = kw_cli_engine_stop() };
     enum kw_status st = kw_measure_run(m, f, &rig, &how, err);
     kw_progress_end(&bar);
     return st;
@@ -188,12 +209,14 @@ static enum kw_status print_starts(struct kw_text *out, const char *path, struct
         if (j < i) continue; /* told already */
         for (; j < m.n_starts; j++) {
             const struct kw_measured_start *s = &m.start[j];
-            if (strcmp(s->mode, m.start[i].mode) || !(s->first_token_s > 0)) continue; /* an older file's has no token */
+            if (strcmp(s->mode, m.start[i].mode) || !(s->first_token_s > 0))
+                continue; /* an older file's has no token */
             v[n] = s->load_s, v[m.n_starts + n] = s->ready_s, v[2 * m.n_starts + n++] = s->first_token_s;
         }
         if (n)
-            kw_text_add(out, "cold start, %s: weights %.4f s, process to ready %.4f s, to first token %.4f s (median of %zu)\n", m.start[i].mode,
-                        kw_median(v, n), kw_median(v + m.n_starts, n), kw_median(v + 2 * m.n_starts, n), n);
+            kw_text_add(
+                out, "cold start, %s: weights %.4f s, process to ready %.4f s, to first token %.4f s (median of %zu)\n",
+                m.start[i].mode, kw_median(v, n), kw_median(v + m.n_starts, n), kw_median(v + 2 * m.n_starts, n), n);
     }
     free(v);
     kw_measured_free(&m);
@@ -214,19 +237,23 @@ int kw_cli_calibrate_measure(const struct kw_options *o)
     if (st == KW_OK) st = kw_cli_calibrate_budget(&budget_s, o->budget, &err);
     if (st == KW_OK) st = kw_cli_engine_options(&want, o, o->model, &err);
     if (st == KW_OK && access(o->out, F_OK)) st = kw_file_check(o->out, &err); /* before the engine is loaded for it */
-    if (st == KW_OK && !access(o->out, F_OK) && access(o->out, W_OK)) st = kw_fail(&err, KW_EIO, "%s: %s", o->out, strerror(errno));
+    if (st == KW_OK && !access(o->out, F_OK) && access(o->out, W_OK))
+        st = kw_fail(&err, KW_EIO, "%s: %s", o->out, strerror(errno));
     if (st == KW_OK) st = earlier(&m, o->out, &err);
     if (st == KW_OK && o->starts) st = measure_starts(&lines, &m, &want, o, &err); /* before this process has threads */
     if (st == KW_OK) st = kw_cli_engine_open(&e, &d, o, o->model, &err);
     size_t before = m.n;
     if (st == KW_OK) st = open_points(&f, &m, &e, o, &err);
-    if (st == KW_OK && lines.s && (fputs(lines.s, f) < 0 || fflush(f))) st = kw_fail(&err, KW_EIO, "%s: %s", o->out, strerror(errno));
+    if (st == KW_OK && lines.s && (fputs(lines.s, f) < 0 || fflush(f)))
+        st = kw_fail(&err, KW_EIO, "%s: %s", o->out, strerror(errno));
     if (st == KW_OK) st = measure(&m, f, &e, budget_s, o, &err);
     if (f && fclose(f) && st == KW_OK) st = kw_fail(&err, KW_EIO, "%s: %s", o->out, strerror(errno));
     kw_text_free(&lines);
     kw_engine_close(&e);
     if (st == KW_OK)
-        kw_text_add(&out, "%s: %zu points, %zu of them new; anchor drift at worst %+.1f %%; beside other processes %zu visits were made again, %zu kept\n"
+        kw_text_add(&out,
+                    "%s: %zu points, %zu of them new; anchor drift at worst %+.1f %%; beside other processes %zu "
+                    "visits were made again, %zu kept\n"
                     "fit them: keepwarm calibrate fit %s -o PROFILE.json\n",
                     o->out, m.n, m.n - before, 100 * m.drift_worst, m.n_again, m.n_beside, o->out);
     if (st == KW_OK) st = print_starts(&out, o->out, &err);

@@ -23,7 +23,8 @@ static enum kw_status read_loads(double *v, size_t room, size_t *n, const char *
     for (const char *s = text; *s; s += strcspn(s, ","), s += *s == ',') {
         char word[32];
         size_t len = strcspn(s, ",");
-        if (len >= sizeof word || *n == room) return kw_fail(err, KW_EUSAGE, "--loads: want at most %zu shares such as 0.5", room);
+        if (len >= sizeof word || *n == room)
+            return kw_fail(err, KW_EUSAGE, "--loads: want at most %zu shares such as 0.5", room);
         memcpy(word, s, len);
         word[len] = 0;
         enum kw_status st = kw_cli_engine_decimal(&v[(*n)++], word, "loads", err);
@@ -62,22 +63,27 @@ static void print_load(struct kw_text *out, const struct kw_validated *v)
         }
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
-    kw_text_add(out, "\n  request by request: TTFT %.1f %% apart (runs among themselves %.1f %%), E2E %.1f %% (%.1f %%)\n",
+    kw_text_add(out,
+                "\n  request by request: TTFT %.1f %% apart (runs among themselves %.1f %%), E2E %.1f %% (%.1f %%)\n",
                 100 * v->request[0], 100 * v->request_engine[0], 100 * v->request[1], 100 * v->request_engine[1]);
-    kw_text_add(out, "  decoding: %.2f on the engine, %.2f simulated; %.1f %% apart over 20 parts of the time\n", v->batch_engine, v->batch_sim,
-                100 * v->batch_apart);
+    kw_text_add(out, "  decoding: %.2f on the engine, %.2f simulated; %.1f %% apart over 20 parts of the time\n",
+                v->batch_engine, v->batch_sim, 100 * v->batch_apart);
     static const char *const kinds[] = { "decode", "prompts", "mixed" };
     kw_text_add(out, "  step times of the profile over the engine's own batches:");
     for (int k = 0; k < 3; k++)
         if (v->steps[k].n)
-            kw_text_add(out, " %s %+.1f %% (%.2f s)", kinds[k], 100 * (v->steps[k].profile_s / v->steps[k].engine_s - 1), v->steps[k].engine_s);
-    kw_text_add(out, "\n  host a step: %.1f us on the engine, %.1f us in the profile\n", v->host_s * 1e6, v->host_profile_s * 1e6);
+            kw_text_add(out, " %s %+.1f %% (%.2f s)", kinds[k],
+                        100 * (v->steps[k].profile_s / v->steps[k].engine_s - 1), v->steps[k].engine_s);
+    kw_text_add(out, "\n  host a step: %.1f us on the engine, %.1f us in the profile\n", v->host_s * 1e6,
+                v->host_profile_s * 1e6);
     kw_text_add(out, "  'as run': the error had each kind of step taken what it took here; no prediction\n");
-    kw_text_add(out, "  preempted: %u and %u; the engine woke %.3f ms after an arrival while idle\n", v->preempted_engine, v->preempted_sim,
-                v->late_s * 1e3);
+    kw_text_add(out, "  preempted: %u and %u; the engine woke %.3f ms after an arrival while idle\n",
+                v->preempted_engine, v->preempted_sim, v->late_s * 1e3);
     if (isfinite(v->others)) {
         kw_text_add(out, "  other processes took %.1f %% of the machine at most", 100 * v->others);
-        if (v->again) kw_text_add(out, "; %u run%s thrown away because they took more than allowed", v->again, v->again > 1 ? "s" : "");
+        if (v->again)
+            kw_text_add(out, "; %u run%s thrown away because they took more than allowed", v->again,
+                        v->again > 1 ? "s" : "");
         kw_text_add(out, "\n");
     }
 }
@@ -96,33 +102,42 @@ static void print_verdict(struct kw_text *out, const struct kw_validated *at, si
                 count[f->verdict]++;
                 if (fabs(f->error) <= fabs(worst)) continue;
                 worst = f->error;
-                snprintf(words, sizeof words, "%s %s at %.0f %%", kw_validate_metric_name[m], kw_validate_statistic_name[k], 100 * at[i].load);
+                snprintf(words, sizeof words, "%s %s at %.0f %%", kw_validate_metric_name[m],
+                         kw_validate_statistic_name[k], 100 * at[i].load);
             }
     unsigned all = count[0] + count[1] + count[2];
     if (all)
-        kw_text_add(out, "%s up to 80 %% load: %u of %u within 3 %%, %u more inside the engine's own runs, %u off; worst %+.1f %% (%s)\n",
-                    itl ? "ITL" : "\nTTFT, TPOT, E2E", count[KW_WITHIN], all, count[KW_INSIDE], count[KW_MISSES], 100 * worst, words);
+        kw_text_add(out,
+                    "%s up to 80 %% load: %u of %u within 3 %%, %u more inside the engine's own runs, %u off; worst "
+                    "%+.1f %% (%s)\n",
+                    itl ? "ITL" : "\nTTFT, TPOT, E2E", count[KW_WITHIN], all, count[KW_INSIDE], count[KW_MISSES],
+                    100 * worst, words);
 }
 
 static void print_load_json(struct kw_text *out, const struct kw_validated *v, bool first)
 {
-    kw_text_add(out, "%s{ \"load\": %.6g, \"requests_per_s\": %.9g, \"runs\": %u", first ? "" : ",\n  ", v->load, v->rate, v->runs);
+    kw_text_add(out, "%s{ \"load\": %.6g, \"requests_per_s\": %.9g, \"runs\": %u", first ? "" : ",\n  ", v->load,
+                v->rate, v->runs);
     for (int m = 0; m < KW_VALIDATE_METRICS; m++)
         for (int k = 0; k < KW_VALIDATE_STATISTICS; k++) {
             const struct kw_validated_figure *f = &v->figure[m][k];
             if (!isfinite(f->engine_s) || !isfinite(f->sim_s)) continue; /* nobody had a second token */
-            kw_text_add(out, ", \"%s_%s\": { \"engine_s\": %.9g, \"low_s\": %.9g, \"high_s\": %.9g, \"sim_s\": %.9g, \"error\": %.6g, \"verdict\": \"%s\" }",
-                        kw_validate_metric_name[m], kw_validate_statistic_name[k], f->engine_s, f->low_s, f->high_s, f->sim_s, f->error,
-                        kw_verdict_name[f->verdict]);
+            kw_text_add(out,
+                        ", \"%s_%s\": { \"engine_s\": %.9g, \"low_s\": %.9g, \"high_s\": %.9g, \"sim_s\": %.9g, "
+                        "\"error\": %.6g, \"verdict\": \"%s\" }",
+                        kw_validate_metric_name[m], kw_validate_statistic_name[k], f->engine_s, f->low_s, f->high_s,
+                        f->sim_s, f->error, kw_verdict_name[f->verdict]);
         }
     static const char *const kinds[] = { "decode", "prompts", "mixed" };
     for (int k = 0; k < 3; k++)
         kw_text_add(out, ", \"steps_%s\": { \"n\": %llu, \"engine_s\": %.9g, \"profile_s\": %.9g }", kinds[k],
                     (unsigned long long)v->steps[k].n, v->steps[k].engine_s, v->steps[k].profile_s);
-    kw_text_add(out, ", \"host_s\": %.9g, \"host_profile_s\": %.9g, \"again\": %u", v->host_s, v->host_profile_s, v->again);
+    kw_text_add(out, ", \"host_s\": %.9g, \"host_profile_s\": %.9g, \"again\": %u", v->host_s, v->host_profile_s,
+                v->again);
     if (isfinite(v->others)) kw_text_add(out, ", \"others\": %.6g", v->others);
     kw_text_add(out, ", \"preempted_engine\": %u, \"preempted_sim\": %u", v->preempted_engine, v->preempted_sim);
-    kw_text_add(out, ", \"batch_engine\": %.6g, \"batch_sim\": %.6g, \"batch_apart\": %.6g }", v->batch_engine, v->batch_sim, v->batch_apart);
+    kw_text_add(out, ", \"batch_engine\": %.6g, \"batch_sim\": %.6g, \"batch_apart\": %.6g }", v->batch_engine,
+                v->batch_sim, v->batch_apart);
 }
 
 static enum kw_status read_burst(double *burst, const struct kw_options *o, struct kw_error *err)
@@ -134,11 +149,12 @@ static enum kw_status read_burst(double *burst, const struct kw_options *o, stru
     return st;
 }
 
-static enum kw_status synthetic_traffic(struct kw_validate_traffic *t, double burst, uint32_t longest, const struct kw_options *o,
-                                        struct kw_error *err)
+static enum kw_status synthetic_traffic(struct kw_validate_traffic *t, double burst, uint32_t longest,
+                                        const struct kw_options *o, struct kw_error *err)
 {
-    return kw_validate_synthetic(t, (size_t)o->requests, longest < 2048 ? longest / 8.0 : 256, longest < 2048 ? longest / 16.0 : 64, burst,
-                                 longest, o->seed >= 0 ? (uint64_t)o->seed : 1, err);
+    return kw_validate_synthetic(t, (size_t)o->requests, longest < 2048 ? longest / 8.0 : 256,
+                                 longest < 2048 ? longest / 16.0 : 64, burst, longest,
+                                 o->seed >= 0 ? (uint64_t)o->seed : 1, err);
 }
 
 /* The first requests of --trace. */
@@ -148,8 +164,10 @@ static enum kw_status trace_traffic(struct kw_validate_traffic *t, const struct 
     enum kw_status st = kw_trace_load(&trace, o->trace, o->format, o->columns, err);
     if (st != KW_OK) return st;
     size_t n = trace.n < (size_t)o->requests ? trace.n : (size_t)o->requests;
-    *t = (struct kw_validate_traffic){ .n = n, .arrival = malloc((n + 1) * sizeof *t->arrival),
-                                       .prompt = malloc((n + 1) * sizeof *t->prompt), .output = malloc((n + 1) * sizeof *t->output) };
+    *t = (struct kw_validate_traffic){ .n = n,
+                                       .arrival = malloc((n + 1) * sizeof *t->arrival),
+                                       .prompt = malloc((n + 1) * sizeof *t->prompt),
+                                       .output = malloc((n + 1) * sizeof *t->output) };
     if (!t->arrival || !t->prompt || !t->output) {
         st = kw_fail(err, KW_ENOMEM, "out of memory");
     } else if (n) {
@@ -189,21 +207,27 @@ struct session { /* what every load needs */
     struct kw_profile *p; /* in turns: of the last run */
     const struct kw_validate_traffic *t;
     const struct kw_options *o;
-    FILE *points;         /* in turns */
+    FILE *points; /* in turns */
     struct kw_measured_head head;
     double beside, budget_s;
 };
 
-static enum kw_status validate_one(struct kw_validated *v, double load, double from_s, const struct session *s, struct kw_error *err)
+static enum kw_status validate_one(struct kw_validated *v, double load, double from_s, const struct session *s,
+                                   struct kw_error *err)
 {
-    struct kw_validate_options how = { .load = load, .runs = (uint32_t)s->o->runs, .most_others = s->beside, .stop = kw_cli_engine_stop() };
+    struct kw_validate_options how = {
+        .load = load, .runs = (uint32_t)s->o->runs, .most_others = s->beside, .stop = kw_cli_engine_stop()
+    };
     if (!s->o->interleaved) return kw_validate(v, s->e, s->p, s->t, &how, err);
-    struct kw_measure_options round = { .budget_s = s->budget_s / (double)(s->o->runs + 1), .seed = s->head.seed, .stop = how.stop };
+    struct kw_measure_options round = { .budget_s = s->budget_s / (double)(s->o->runs + 1),
+                                        .seed = s->head.seed,
+                                        .stop = how.stop };
     kw_profile_free(s->p);
     return kw_validate_interleaved(v, s->p, s->e, &s->head, s->points, from_s, &round, s->t, &how, err);
 }
 
-static enum kw_status validate_all(struct kw_validated *v, size_t *done, const double *loads, size_t n, struct session *s, struct kw_error *err)
+static enum kw_status validate_all(struct kw_validated *v, size_t *done, const double *loads, size_t n,
+                                   struct session *s, struct kw_error *err)
 {
     struct kw_progress bar;
     const int64_t began = kw_now_ns();
@@ -216,7 +240,8 @@ static enum kw_status validate_all(struct kw_validated *v, size_t *done, const d
         st = validate_one(&v[*done], loads[*done], (double)(kw_now_ns() - began) * 1e-9, s, err);
     }
     kw_progress_end(&bar);
-    if (s->points && fclose(s->points) && st == KW_OK) st = kw_fail(err, KW_EIO, "%s: %s", s->o->interleaved, strerror(errno));
+    if (s->points && fclose(s->points) && st == KW_OK)
+        st = kw_fail(err, KW_EIO, "%s: %s", s->o->interleaved, strerror(errno));
     return st;
 }
 
@@ -225,7 +250,8 @@ static enum kw_status check_words(double *burst, double *budget_s, const struct 
     enum kw_status st = o->out ? kw_file_check(o->out, err) : KW_OK;
     if (st == KW_OK && !o->args.n == !o->interleaved)
         st = kw_fail(err, KW_EUSAGE, "calibrate validate wants either PROFILE.json or --interleaved POINTS.jsonl");
-    if (st == KW_OK && o->budget && !o->interleaved) st = kw_fail(err, KW_EUSAGE, "--budget is for the measuring of --interleaved");
+    if (st == KW_OK && o->budget && !o->interleaved)
+        st = kw_fail(err, KW_EUSAGE, "--budget is for the measuring of --interleaved");
     if (st == KW_OK && o->interleaved) st = kw_file_check(o->interleaved, err);
     if (st == KW_OK) st = kw_cli_calibrate_budget(budget_s, o->budget, err);
     return st == KW_OK ? read_burst(burst, o, err) : st;
@@ -261,8 +287,14 @@ int kw_cli_calibrate_validate(const struct kw_options *o)
             print_load(&out, &v[i]);
     if (served && o->json) kw_text_add(&out, " ]\n");
     for (int itl = 0; served && !o->json && itl < 2; itl++) print_verdict(&out, v, n, itl);
-    struct kw_validated_file f = { .at = v, .n = n, .engine = &e, .device = &d, .profile = &p, .profile_path = o->interleaved ? o->interleaved : o->args.v[0],
-                                   .traffic = o->trace ? o->trace : "synthetic", .burst = burst,
+    struct kw_validated_file f = { .at = v,
+                                   .n = n,
+                                   .engine = &e,
+                                   .device = &d,
+                                   .profile = &p,
+                                   .profile_path = o->interleaved ? o->interleaved : o->args.v[0],
+                                   .traffic = o->trace ? o->trace : "synthetic",
+                                   .burst = burst,
                                    .seed = o->seed >= 0 ? (uint64_t)o->seed : 1 };
     if (st == KW_OK && o->out) st = kw_validated_write(&f, o->out, (int64_t)time(NULL), &err);
     for (size_t i = 0; i < done; i++) kw_validated_free(&v[i]);

@@ -67,7 +67,8 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
     }
     for (size_t i = 0; i < platforms.n && st == KW_OK; i++)
         if (!uses(l, platforms.v[i]))
-            st = kw_fail(err, KW_ERANGE, "%s: no deployment of %s is on platform '%s'", o->platform.v[i], path, platforms.v[i]);
+            st = kw_fail(err, KW_ERANGE, "%s: no deployment of %s is on platform '%s'", o->platform.v[i], path,
+                         platforms.v[i]);
     for (size_t i = 0; i < l->n && st == KW_OK; i++) {
         struct kw_tariff tariff[KW_FLEET_MAX_DEPLOYMENTS];
         for (uint32_t k = 0; k < l->candidates[i].n; k++) tariff[k] = kw_choice_tariff(&l->candidates[i].choice[k]);
@@ -90,8 +91,8 @@ int kw_cli_reprice(const struct kw_options *o)
     } else if (o->csv) {
         kw_summary_csv(l.candidates, l.points, l.n, &out);
     } else {
-        kw_text_add(&out, "keepwarm reprice: usage of %s (%s, simulated by keepwarm %s), prices of this build\n\n", o->args.v[0],
-                    l.head.command, l.head.keepwarm_version);
+        kw_text_add(&out, "keepwarm reprice: usage of %s (%s, simulated by keepwarm %s), prices of this build\n\n",
+                    o->args.v[0], l.head.command, l.head.keepwarm_version);
         kw_summary_points(NULL, l.candidates, l.points, l.n, o->all ? 0 : 40, &out);
     }
     loaded_free(&l);
@@ -143,7 +144,8 @@ int kw_cli_compare(const struct kw_options *o)
     kw_text_table_column(&t, "TPOT p95", "B/A %", true);
     for (size_t i = 0; i < a.n; i++) {
         char label[320];
-        const struct kw_point *p = &a.points[i], *q = point_of(&b, kw_candidate_label(&a.candidates[i], label, sizeof label));
+        const struct kw_point *p = &a.points[i],
+                              *q = point_of(&b, kw_candidate_label(&a.candidates[i], label, sizeof label));
         if (!q) {
             only_a++;
             continue;

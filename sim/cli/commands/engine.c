@@ -67,8 +67,8 @@ static void print_table(struct kw_text *out, const struct kw_served_trace *s, co
     kw_text_table_print(&t, out);
     if (t.failed) out->failed = true;
     kw_text_table_free(&t);
-    kw_text_add(out, "\n  %u done, %u refused, %u cut of %zu requests in %.2f s; %.2f requests/s\n", s->done, s->refused, s->cut, s->n,
-                m->duration_s, m->request_rate);
+    kw_text_add(out, "\n  %u done, %u refused, %u cut of %zu requests in %.2f s; %.2f requests/s\n", s->done,
+                s->refused, s->cut, s->n, m->duration_s, m->request_rate);
     kw_text_add(out, "  %s output tokens/s, %s with prompts; %zu steps, busy %.1f %%, %" PRIu64 " preemptions\n",
                 kw_text_si(a, m->output_rate), kw_text_si(b, m->total_rate), s->n_steps, 100 * m->busy, m->preempted);
 }
@@ -83,15 +83,18 @@ static void member(struct kw_text *out, const char *name, const double v[4])
 
 static void print_json(struct kw_text *out, const struct kw_served_trace *s, const struct kw_served_summary *m)
 {
-    kw_text_add(out, "{ \"requests\": %zu, \"done\": %u, \"refused\": %u, \"cut\": %u, \"duration_s\": %.9g", s->n, s->done,
-                s->refused, s->cut, m->duration_s);
+    kw_text_add(out, "{ \"requests\": %zu, \"done\": %u, \"refused\": %u, \"cut\": %u, \"duration_s\": %.9g", s->n,
+                s->done, s->refused, s->cut, m->duration_s);
     member(out, "ttft", m->ttft_s);
     member(out, "tpot", m->tpot_s);
     member(out, "itl", m->itl_s);
     member(out, "e2e", m->e2e_s);
-    kw_text_add(out, ", \"requests_per_s\": %.9g, \"output_tokens_per_s\": %.9g, \"tokens_per_s\": %.9g, \"prompt_tokens\": %" PRIu64
-                     ", \"output_tokens\": %" PRIu64 ", \"steps\": %zu, \"busy\": %.6f, \"preemptions\": %" PRIu64 " }\n",
-                m->request_rate, m->output_rate, m->total_rate, m->prompt_tokens, m->output_tokens, s->n_steps, m->busy, m->preempted);
+    kw_text_add(
+        out,
+        ", \"requests_per_s\": %.9g, \"output_tokens_per_s\": %.9g, \"tokens_per_s\": %.9g, \"prompt_tokens\": %" PRIu64
+        ", \"output_tokens\": %" PRIu64 ", \"steps\": %zu, \"busy\": %.6f, \"preemptions\": %" PRIu64 " }\n",
+        m->request_rate, m->output_rate, m->total_rate, m->prompt_tokens, m->output_tokens, s->n_steps, m->busy,
+        m->preempted);
 }
 
 static enum kw_status save(const struct kw_options *o, const struct kw_served_file *f, struct kw_error *err)
@@ -109,9 +112,19 @@ static enum kw_status replay(struct kw_served_trace *s, struct kw_engine *e, con
     struct kw_progress bar;
     kw_progress_begin(&bar, "serving", o->quiet);
     struct kw_serve_trace r = {
-        .n = t->n, .arrival = t->arrival, .prompt = t->prompt, .output = t->output, .hash_at = t->hash_at, .hash = t->hash,
-        .hash_block = t->hash_block, .speed = speed, .seed = o->seed >= 0 ? (uint64_t)o->seed : 1,
-        .limit_ns = o->limit * KW_NS_PER_S, .stop = kw_cli_engine_stop(), .progress = kw_progress_update, .progress_ctx = &bar,
+        .n = t->n,
+        .arrival = t->arrival,
+        .prompt = t->prompt,
+        .output = t->output,
+        .hash_at = t->hash_at,
+        .hash = t->hash,
+        .hash_block = t->hash_block,
+        .speed = speed,
+        .seed = o->seed >= 0 ? (uint64_t)o->seed : 1,
+        .limit_ns = o->limit * KW_NS_PER_S,
+        .stop = kw_cli_engine_stop(),
+        .progress = kw_progress_update,
+        .progress_ctx = &bar,
     };
     enum kw_status st = kw_serve_trace_run(s, e, &r, err);
     kw_progress_end(&bar);
@@ -129,9 +142,14 @@ static int serve_trace(struct kw_engine *e, const struct kw_device *d, const str
     enum kw_status st = replay(&s, e, t, speed, o, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     if (s.refused && !o->quiet)
-        fprintf(stderr, "keepwarm: %u request%s refused; the first: %s\n", s.refused, s.refused == 1 ? " was" : "s were", s.refusal.msg);
-    struct kw_served_file f = { .served = &s, .engine = e, .device = d, .trace_source = t->notes.source,
-                                .trace_sha256 = t->notes.sha256, .seed = o->seed >= 0 ? (uint64_t)o->seed : 1 };
+        fprintf(stderr, "keepwarm: %u request%s refused; the first: %s\n", s.refused,
+                s.refused == 1 ? " was" : "s were", s.refusal.msg);
+    struct kw_served_file f = { .served = &s,
+                                .engine = e,
+                                .device = d,
+                                .trace_source = t->notes.source,
+                                .trace_sha256 = t->notes.sha256,
+                                .seed = o->seed >= 0 ? (uint64_t)o->seed : 1 };
     st = kw_served_summarise(&m, &s, &err);
     bool known = st == KW_OK; /* then it is printed even where the requests cannot be saved */
     if (known) (o->json ? print_json : print_table)(&out, &s, &m);
@@ -150,7 +168,8 @@ int kw_cli_engine_serve_trace(const struct kw_options *o)
     double speed = 1;
     char remarks[400];
     enum kw_status st = o->speed ? kw_cli_engine_decimal(&speed, o->speed, "speed", &err) : KW_OK;
-    if (st == KW_OK && !(speed > 0)) st = kw_fail(&err, KW_EUSAGE, "--speed wants a number above 0; got '%.40s'", o->speed);
+    if (st == KW_OK && !(speed > 0))
+        st = kw_fail(&err, KW_EUSAGE, "--speed wants a number above 0; got '%.40s'", o->speed);
     if (st == KW_OK && o->out && !ends_with(o->out, ".jsonl") && !ends_with(o->out, ".h5"))
         st = kw_fail(&err, KW_EUSAGE, "-o: want a name that ends in .h5 or .jsonl; got '%.80s'", o->out);
     if (st == KW_OK && o->out) st = kw_file_check(o->out, &err);
@@ -188,8 +207,9 @@ static enum kw_status print_answer(struct kw_text *out, const struct kw_engine *
     if (o->json) kw_text_add(out, "{ \"ids\": [");
     for (uint32_t i = 0; i < g->n; i++) kw_text_add(out, "%s%u", i ? "," : "", g->ids[i]);
     if (o->json)
-        kw_text_add(out, "], \"finish\": \"%s\", \"ttft_s\": %.9f, \"total_s\": %.9f }", g->finish == KW_FINISH_STOP ? "stop" : "length",
-                    (double)g->first_ns * 1e-9, (double)g->total_ns * 1e-9);
+        kw_text_add(out, "], \"finish\": \"%s\", \"ttft_s\": %.9f, \"total_s\": %.9f }",
+                    g->finish == KW_FINISH_STOP ? "stop" : "length", (double)g->first_ns * 1e-9,
+                    (double)g->total_ns * 1e-9);
     kw_text_add(out, "\n");
     return KW_OK;
 }
@@ -201,20 +221,24 @@ static enum kw_status read_sampling(struct kw_sampling *how, const struct kw_opt
     uint32_t *ids;
     size_t n;
     struct kw_sampler sampler;
-    enum kw_status st = o->temperature ? kw_cli_engine_decimal(&temperature, o->temperature, "temperature", err) : KW_OK;
+    enum kw_status st =
+        o->temperature ? kw_cli_engine_decimal(&temperature, o->temperature, "temperature", err) : KW_OK;
     if (st == KW_OK && o->top_p) st = kw_cli_engine_decimal(&top_p, o->top_p, "top-p", err);
-    *how = (struct kw_sampling){ (float)temperature, (uint32_t)o->top_k, (float)top_p, o->seed >= 0 ? (uint64_t)o->seed : 1 };
+    *how = (struct kw_sampling){ (float)temperature, (uint32_t)o->top_k, (float)top_p,
+                                 o->seed >= 0 ? (uint64_t)o->seed : 1 };
     if (st == KW_OK && (st = kw_sampler_init(&sampler, how, 0, err)) == KW_OK) kw_sampler_free(&sampler);
     if (st == KW_OK && !o->prompt == !o->ids) st = kw_fail(err, KW_EUSAGE, "want either --prompt TEXT or --ids LIST");
     char path[1200];
-    if (st == KW_OK && o->prompt && snprintf(path, sizeof path, "%.1100s/tokenizer.json", o->model ? o->model : "") > 0 && access(path, F_OK))
+    if (st == KW_OK && o->prompt &&
+        snprintf(path, sizeof path, "%.1100s/tokenizer.json", o->model ? o->model : "") > 0 && access(path, F_OK))
         st = kw_fail(err, KW_EUSAGE, "--prompt: the model has no tokenizer.json; give token ids with --ids");
-    if (st == KW_OK && o->ids && (st = kw_cli_engine_numbers(&ids, &n, o->ids, 0, UINT32_MAX, "ids", err)) == KW_OK) free(ids);
+    if (st == KW_OK && o->ids && (st = kw_cli_engine_numbers(&ids, &n, o->ids, 0, UINT32_MAX, "ids", err)) == KW_OK)
+        free(ids);
     return st;
 }
 
-static enum kw_status generate(struct kw_text *out, struct kw_engine *e, const struct kw_sampling *how, const struct kw_options *o,
-                               struct kw_error *err)
+static enum kw_status generate(struct kw_text *out, struct kw_engine *e, const struct kw_sampling *how,
+                               const struct kw_options *o, struct kw_error *err)
 {
     uint32_t *ids = NULL;
     size_t n = 0;
@@ -223,13 +247,15 @@ static enum kw_status generate(struct kw_text *out, struct kw_engine *e, const s
     if (st == KW_OK && (n == 0 || n > e->limits.max_model_len))
         st = kw_fail(err, KW_ERANGE, "the prompt has %zu tokens; want 1 to %u", n, e->limits.max_model_len);
     if (st == KW_OK)
-        st = kw_engine_generate(e, &(struct kw_engine_request){ .prompt = ids, .n_prompt = (uint32_t)n, .max_new = (uint32_t)o->max_tokens,
-                                    .sampling = *how },
-                                &g, err);
+        st = kw_engine_generate(
+            e,
+            &(struct kw_engine_request){
+                .prompt = ids, .n_prompt = (uint32_t)n, .max_new = (uint32_t)o->max_tokens, .sampling = *how },
+            &g, err);
     if (st == KW_OK) st = print_answer(out, e, &g, o, err);
     if (st == KW_OK && !o->quiet)
-        fprintf(stderr, "keepwarm: %u tokens, the first after %.1f ms, then %.2f ms each\n", g.n, (double)g.first_ns * 1e-6,
-                g.n > 1 ? (double)(g.total_ns - g.first_ns) * 1e-6 / (g.n - 1) : 0.0);
+        fprintf(stderr, "keepwarm: %u tokens, the first after %.1f ms, then %.2f ms each\n", g.n,
+                (double)g.first_ns * 1e-6, g.n > 1 ? (double)(g.total_ns - g.first_ns) * 1e-6 / (g.n - 1) : 0.0);
     kw_generated_free(&g);
     free(ids);
     return st;
@@ -267,6 +293,7 @@ int kw_cli_engine_synth_weights(const struct kw_options *o)
     }
     if (st == KW_OK) st = kw_synthetic_write(&c, o->out, o->seed >= 0 ? (uint64_t)o->seed : 1, UINT64_C(5) << 30, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    if (!o->quiet) fprintf(stderr, "keepwarm: wrote %s (%.3f billion parameters)\n", o->out, (double)kw_config_params(&c) * 1e-9);
+    if (!o->quiet)
+        fprintf(stderr, "keepwarm: wrote %s (%.3f billion parameters)\n", o->out, (double)kw_config_params(&c) * 1e-9);
     return 0;
 }

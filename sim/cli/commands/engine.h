@@ -1,4 +1,5 @@
-/* sim/cli/commands/engine.h - engine generate | start | synth-weights | serve-trace | bench | serve. Each returns the exit code. */
+/* sim/cli/commands/engine.h - engine generate | start | synth-weights | serve-trace | bench | serve. Each returns the
+ * exit code. */
 #ifndef KW_SIM_CLI_COMMANDS_ENGINE_H
 #define KW_SIM_CLI_COMMANDS_ENGINE_H
 #include "sim/cli/options.h"

@@ -66,14 +66,16 @@ static void print_json(struct kw_text *out, const struct kw_bench_row *rows, siz
     for (size_t i = 0; i < n; i++) {
         const struct kw_bench_row *r = &rows[i];
         const double least = floor_s(r, l, &by);
-        kw_text_add(out, "%s\n    { \"test\": \"%s%u\", \"batch\": %u, \"context\": %u", i ? "," : "", r->decode ? "tg" : "pp", r->tokens,
-                    r->batch, r->context);
+        kw_text_add(out, "%s\n    { \"test\": \"%s%u\", \"batch\": %u, \"context\": %u", i ? "," : "",
+                    r->decode ? "tg" : "pp", r->tokens, r->batch, r->context);
         if (r->skipped[0])
             kw_text_add(out, ", \"skipped\": \"%s\" }", r->skipped);
         else
-            kw_text_add(out, ", \"steps\": %u, \"step_s\": %.9g, \"step_lo_s\": %.9g, \"step_hi_s\": %.9g, \"tokens_per_s\": %.9g, "
-                             "\"bytes\": %.0f, \"flops\": %.0f, \"floor_s\": %.9g, \"limit\": \"%s\" }",
-                        r->steps, r->step_s, r->low_s, r->high_s, r->token_rate, r->bytes, r->flops, least, by);
+            kw_text_add(
+                out,
+                ", \"steps\": %u, \"step_s\": %.9g, \"step_lo_s\": %.9g, \"step_hi_s\": %.9g, \"tokens_per_s\": %.9g, "
+                "\"bytes\": %.0f, \"flops\": %.0f, \"floor_s\": %.9g, \"limit\": \"%s\" }",
+                r->steps, r->step_s, r->low_s, r->high_s, r->token_rate, r->bytes, r->flops, least, by);
     }
 }
 
@@ -81,19 +83,27 @@ static void say_row(void *ctx, const struct kw_bench_row *r)
 {
     (void)ctx;
     if (r->skipped[0]) return;
-    fprintf(stderr, "keepwarm: %s%u batch %u context %u: %.3f ms\n", r->decode ? "tg" : "pp", r->tokens, r->batch, r->context, r->step_s * 1e3);
+    fprintf(stderr, "keepwarm: %s%u batch %u context %u: %.3f ms\n", r->decode ? "tg" : "pp", r->tokens, r->batch,
+            r->context, r->step_s * 1e3);
 }
 
 /* The lists of the options, known before the model is loaded. Free them with free_lists. */
-static enum kw_status read_lists(struct kw_bench_options *b, uint32_t *list[3], const struct kw_options *o, struct kw_error *err)
+static enum kw_status read_lists(struct kw_bench_options *b, uint32_t *list[3], const struct kw_options *o,
+                                 struct kw_error *err)
 {
-    *b = (struct kw_bench_options){ .steps = (uint32_t)o->repeat, .seed = o->seed >= 0 ? (uint64_t)o->seed : 1,
-                                    .row_ns = o->limit * KW_NS_PER_S, .row = o->quiet ? NULL : say_row };
+    *b = (struct kw_bench_options){ .steps = (uint32_t)o->repeat,
+                                    .seed = o->seed >= 0 ? (uint64_t)o->seed : 1,
+                                    .row_ns = o->limit * KW_NS_PER_S,
+                                    .row = o->quiet ? NULL : say_row };
     list[0] = list[1] = list[2] = NULL;
-    enum kw_status st = kw_cli_engine_numbers(&list[0], &b->n_prompts, o->prompts ? o->prompts : "512", 1, 1 << 24, "prefill", err);
+    enum kw_status st =
+        kw_cli_engine_numbers(&list[0], &b->n_prompts, o->prompts ? o->prompts : "512", 1, 1 << 24, "prefill", err);
     if (st == KW_OK)
-        st = kw_cli_engine_numbers(&list[1], &b->n_batches, o->batches ? o->batches : "1,2,4,8,16,32,64,128,256", 1, 65536, "batch", err);
-    if (st == KW_OK) st = kw_cli_engine_numbers(&list[2], &b->n_contexts, o->contexts ? o->contexts : "0,1024", 0, 1 << 24, "context", err);
+        st = kw_cli_engine_numbers(&list[1], &b->n_batches, o->batches ? o->batches : "1,2,4,8,16,32,64,128,256", 1,
+                                   65536, "batch", err);
+    if (st == KW_OK)
+        st = kw_cli_engine_numbers(&list[2], &b->n_contexts, o->contexts ? o->contexts : "0,1024", 0, 1 << 24,
+                                   "context", err);
     b->prompts = list[0], b->batches = list[1], b->contexts = list[2];
     return st;
 }
@@ -103,8 +113,8 @@ static void free_lists(uint32_t *list[3])
     for (int i = 0; i < 3; i++) free(list[i]);
 }
 
-static enum kw_status measure(struct kw_text *out, struct kw_engine *e, const struct kw_device *d, const struct kw_bench_options *b,
-                              const struct kw_options *o, struct kw_error *err)
+static enum kw_status measure(struct kw_text *out, struct kw_engine *e, const struct kw_device *d,
+                              const struct kw_bench_options *b, const struct kw_options *o, struct kw_error *err)
 {
     struct kw_bench_limits l;
     struct kw_bench_row *rows = NULL;
@@ -112,17 +122,21 @@ static enum kw_status measure(struct kw_text *out, struct kw_engine *e, const st
     enum kw_status st = kw_bench_limits(&l, e, (uint32_t)o->threads, err);
     if (st == KW_OK) st = kw_bench_run(&rows, &n, e, b, err);
     if (st == KW_OK && o->json) {
-        kw_text_add(out, "{ \"model\": \"%s\", \"precision\": \"%s\", \"backend\": \"%s\", \"device\": \"%s\", \"driver\": \"%s\", "
-                         "\"bandwidth\": %.9g, \"flop_rate\": %.9g, \"limits\": \"%s\",\n  \"rows\": [",
-                    e->config.name, kw_dtype_name(e->layout.precision), e->ops->name, d->name, d->driver, l.bandwidth, l.flops,
-                    l.measured ? "measured" : "data sheet");
+        kw_text_add(
+            out,
+            "{ \"model\": \"%s\", \"precision\": \"%s\", \"backend\": \"%s\", \"device\": \"%s\", \"driver\": \"%s\", "
+            "\"bandwidth\": %.9g, \"flop_rate\": %.9g, \"limits\": \"%s\",\n  \"rows\": [",
+            e->config.name, kw_dtype_name(e->layout.precision), e->ops->name, d->name, d->driver, l.bandwidth, l.flops,
+            l.measured ? "measured" : "data sheet");
         print_json(out, rows, n, &l);
         kw_text_add(out, "\n  ] }\n");
     } else if (st == KW_OK) {
-        kw_text_add(out, "  %s, %s, %.2f GB of weights read a step; %s (%s)\n", e->config.name, kw_dtype_name(e->layout.precision),
-                    (double)kw_weights_step_bytes(&e->layout) * 1e-9, d->name, e->ops->name);
+        kw_text_add(out, "  %s, %s, %.2f GB of weights read a step; %s (%s)\n", e->config.name,
+                    kw_dtype_name(e->layout.precision), (double)kw_weights_step_bytes(&e->layout) * 1e-9, d->name,
+                    e->ops->name);
         kw_text_add(out, "  limits %s: %.1f GB/s, %.0f GFLOP/s; a step is held to the later\n\n",
-                    l.measured ? "measured here (STREAM-like, fp32 FMA)" : "of the data sheet", l.bandwidth * 1e-9, l.flops * 1e-9);
+                    l.measured ? "measured here (STREAM-like, fp32 FMA)" : "of the data sheet", l.bandwidth * 1e-9,
+                    l.flops * 1e-9);
         print_table(out, rows, n, &l);
     }
     free(rows);

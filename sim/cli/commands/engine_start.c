@@ -39,17 +39,20 @@ static void print_start(struct kw_text *out, const struct kw_engine *e, const st
 {
     double wall = s->first_token_s;
     print_phases(out, &e->startup);
-    kw_text_add(out, "\n  weights %.4f s (%s, %.2f GB/s", s->load_s, s->mode, s->load_s > 0 ? s->bytes / s->load_s * 1e-9 : 0.0);
+    kw_text_add(out, "\n  weights %.4f s (%s, %.2f GB/s", s->load_s, s->mode,
+                s->load_s > 0 ? s->bytes / s->load_s * 1e-9 : 0.0);
     if (s->direct_bytes > 0) kw_text_add(out, ", %.0f %% by O_DIRECT", 100 * s->direct_bytes / s->file_bytes);
     kw_text_add(out, "), process to ready %.4f s, process to first token %.4f s\n", s->ready_s, s->first_token_s);
-    kw_text_add(out, "  all phases together %.4f s, the critical path %.4f s, in no phase %.4f s\n", s->sum_s, s->critical_s,
-                wall - s->critical_s);
+    kw_text_add(out, "  all phases together %.4f s, the critical path %.4f s, in no phase %.4f s\n", s->sum_s,
+                s->critical_s, wall - s->critical_s);
 }
 
-static enum kw_status start(struct kw_text *out, struct kw_engine *e, const struct kw_engine_options *want, bool json, struct kw_error *err)
+static enum kw_status start(struct kw_text *out, struct kw_engine *e, const struct kw_engine_options *want, bool json,
+                            struct kw_error *err)
 {
     struct kw_generated g = { 0 };
-    enum kw_status st = kw_engine_generate(e, &(struct kw_engine_request){ .prompt = (const uint32_t[]){ 0 }, .n_prompt = 1, .max_new = 1 }, &g, err);
+    enum kw_status st = kw_engine_generate(
+        e, &(struct kw_engine_request){ .prompt = (const uint32_t[]){ 0 }, .n_prompt = 1, .max_new = 1 }, &g, err);
     kw_generated_free(&g);
     if (st != KW_OK) return st;
     struct kw_measured_start s = kw_measure_start(e, want);

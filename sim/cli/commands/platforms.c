@@ -26,8 +26,10 @@ static bool after(const struct kw_profile *a, const struct kw_profile *b)
     return order ? order > 0 : a->tp > b->tp;
 }
 
-/* Of the profiles that serve `model` on `gpu` (the best of each precision and tp) the one after `last` in that order; NULL at the end. */
-static const struct kw_profile *next_serving(const struct kw_profiles *all, const char *gpu, const char *model, const struct kw_profile *last)
+/* Of the profiles that serve `model` on `gpu` (the best of each precision and tp) the one after `last` in that order;
+ * NULL at the end. */
+static const struct kw_profile *next_serving(const struct kw_profiles *all, const char *gpu, const char *model,
+                                             const struct kw_profile *last)
 {
     const struct kw_profile *next = NULL;
     for (size_t i = 0; i < all->n; i++) {
@@ -54,8 +56,8 @@ static void profile_row(struct kw_text_table *t, const char *gpu, const struct k
 }
 
 /* The best profile of the model on each GPU offered. KW_ERANGE: nobody knows the model. */
-static enum kw_status profiles_at_hand(const struct kw_catalogue *c, const struct kw_platform *p, const char *model, struct kw_text *out,
-                                       struct kw_error *err)
+static enum kw_status profiles_at_hand(const struct kw_catalogue *c, const struct kw_platform *p, const char *model,
+                                       struct kw_text *out, struct kw_error *err)
 {
     const struct kw_model_shape *shape = kw_model_find(model);
     const char *name = shape ? shape->name : model;
@@ -79,7 +81,8 @@ static enum kw_status profiles_at_hand(const struct kw_catalogue *c, const struc
             kw_text_table_cell(&t, "-");
             kw_text_table_cell(&t, "none, or it does not fit");
         }
-        for (const char *head = gpu; q; q = next_serving(&c->profiles, gpu, name, q), head = "") profile_row(&t, head, q);
+        for (const char *head = gpu; q; q = next_serving(&c->profiles, gpu, name, q), head = "")
+            profile_row(&t, head, q);
     }
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);

@@ -32,7 +32,8 @@ static enum kw_status grid_make(struct grid *g, struct kw_session *s, struct kw_
     while (g->n < n && st == KW_OK) {
         kw_candidate_init(&g->candidates[g->n]);
         st = kw_scenario_candidate(&s->scenario, (uint32_t)g->n, &s->catalogue, &s->trace, &g->candidates[g->n], err);
-        if (st == KW_OK && (st = kw_point_init(&g->points[g->n], err)) != KW_OK) kw_candidate_free(&g->candidates[g->n]);
+        if (st == KW_OK && (st = kw_point_init(&g->points[g->n], err)) != KW_OK)
+            kw_candidate_free(&g->candidates[g->n]);
         if (st == KW_OK) g->n++;
     }
     if (st != KW_OK) grid_free(g);
@@ -59,8 +60,10 @@ static enum kw_status verdict(const struct kw_point *p, size_t n, const struct k
         if (p[i].m[KW_METRIC_COST].mean < least && meets(&p[i], &free_of_budget)) least = p[i].m[KW_METRIC_COST].mean;
     }
     if (least < INFINITY)
-        return kw_fail(err, KW_EBUDGET, "over budget: the cheapest that meets the other objectives costs $%.2f a month; the budget is $%.2f",
-                       least, kw_nano_to_double(slo->budget_month));
+        return kw_fail(
+            err, KW_EBUDGET,
+            "over budget: the cheapest that meets the other objectives costs $%.2f a month; the budget is $%.2f", least,
+            kw_nano_to_double(slo->budget_month));
     return kw_fail(err, KW_ESLO, "nothing meets the objectives; the nearest misses %s", nearest->miss);
 }
 
@@ -108,7 +111,8 @@ int kw_cli_run(const struct kw_options *o)
     struct kw_session s;
     enum kw_status st = kw_session_open(&s, o, o->args.v[0], &err);
     if (st == KW_OK && s.scenario.n_axes) {
-        st = kw_fail(&err, KW_EUSAGE, "%s has a sweep of %u points; `keepwarm sweep` takes those", o->args.v[0], s.scenario.n_points);
+        st = kw_fail(&err, KW_EUSAGE, "%s has a sweep of %u points; `keepwarm sweep` takes those", o->args.v[0],
+                     s.scenario.n_points);
         kw_session_close(&s);
     }
     if (st != KW_OK) return kw_cli_fail(st, &err);
@@ -128,7 +132,8 @@ int kw_cli_sweep(const struct kw_options *o)
     return code;
 }
 
-static int print_plan(const struct kw_options *o, struct kw_session *s, const struct kw_plan *p, const struct kw_breakeven *b)
+static int print_plan(const struct kw_options *o, struct kw_session *s, const struct kw_plan *p,
+                      const struct kw_breakeven *b)
 {
     struct kw_text out = { 0 };
     if (o->json) {
@@ -182,7 +187,8 @@ int kw_cli_plan(const struct kw_options *o)
     struct kw_session s;
     const char *path = o->args.n ? o->args.v[0] : NULL;
     if (!path && !o->trace)
-        return kw_cli_fail(KW_EUSAGE, (kw_fail(&err, KW_EUSAGE, "plan wants a scenario file or --trace FILE --model NAME"), &err));
+        return kw_cli_fail(KW_EUSAGE,
+                           (kw_fail(&err, KW_EUSAGE, "plan wants a scenario file or --trace FILE --model NAME"), &err));
     enum kw_status st = kw_session_open(&s, o, path, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     int code = plan(o, &s);
@@ -200,7 +206,8 @@ int kw_cli_rerun(const struct kw_options *o)
     if (st != KW_OK) return kw_cli_fail(st, &err);
     st = kw_session_reopen(&s, o, path, &h, &err);
     if (st == KW_OK && strcmp(s.trace.notes.sha256, h.trace_sha256) && !o->force) {
-        st = kw_fail(&err, KW_ERANGE, "%s was made from a trace with sha256 %.16s..., but %s has %.16s... (--force goes on)", path,
+        st = kw_fail(&err, KW_ERANGE,
+                     "%s was made from a trace with sha256 %.16s..., but %s has %.16s... (--force goes on)", path,
                      h.trace_sha256, s.scenario.trace_file, s.trace.notes.sha256);
         kw_session_close(&s);
     }

@@ -88,8 +88,13 @@ int kw_cli_trace_fit(const struct kw_options *o)
     if (o->start_hour >= 0) snprintf(hour, sizeof hour, " --start-hour %d", (int)o->start_hour);
     snprintf(command, sizeof command, "keepwarm trace fit %.150s%s --seed %llu", slash ? slash + 1 : o->args.v[0], hour,
              (unsigned long long)seed);
-    struct kw_fit_options fit = { .name = o->name, .source = o->origin, .licence = o->licence, .date = o->date,
-                                  .command = command, .start_hour = (int)o->start_hour, .seed = seed };
+    struct kw_fit_options fit = { .name = o->name,
+                                  .source = o->origin,
+                                  .licence = o->licence,
+                                  .date = o->date,
+                                  .command = command,
+                                  .start_hour = (int)o->start_hour,
+                                  .seed = seed };
     enum kw_status st = w ? KW_OK : kw_fail(&err, KW_ENOMEM, "out of memory");
     if (st == KW_OK && o->out) st = kw_file_check(o->out, &err);
     if (st == KW_OK && (st = load(&t, o, &err)) == KW_OK) {

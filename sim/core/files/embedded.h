@@ -1,5 +1,6 @@
-/* sim/core/files/embedded.h - the data files compiled into the program (platforms, profiles, workloads), so that it runs from
- * anywhere with no data directory. The Makefile lists them; they are found by their path in the repository. */
+/* sim/core/files/embedded.h - the data files compiled into the program (platforms, profiles, workloads), so that it
+ * runs from anywhere with no data directory. The Makefile lists them; they are found by their path in the repository.
+ */
 #ifndef KW_SIM_CORE_FILES_EMBEDDED_H
 #define KW_SIM_CORE_FILES_EMBEDDED_H
 #include <stddef.h>

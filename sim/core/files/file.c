@@ -26,7 +26,8 @@ static enum kw_status open_beside(FILE **f, char tmp[1024], const char *path, st
 {
     struct stat s;
     if (!stat(path, &s) && !S_ISREG(s.st_mode))
-        return kw_fail(err, KW_EIO, "%.300s: %s", path, S_ISDIR(s.st_mode) ? "is a directory" : "is no regular file; results need one");
+        return kw_fail(err, KW_EIO, "%.300s: %s", path,
+                       S_ISDIR(s.st_mode) ? "is a directory" : "is no regular file; results need one");
     if (snprintf(tmp, 1024, "%s.tmp.%ld", path, (long)getpid()) >= 1024)
         return kw_fail(err, KW_EIO, "%.300s: %s", path, strerror(ENAMETOOLONG));
     *f = fopen(tmp, "w");

@@ -316,7 +316,8 @@ static size_t elements(int rank, const size_t shape[4])
     return n;
 }
 
-/* Creation list of a dataset of n elements; chunks are whole trailing rows, halved from the front down to CHUNK_BYTES. */
+/* Creation list of a dataset of n elements; chunks are whole trailing rows, halved from the front down to CHUNK_BYTES.
+ */
 static hid_t dataset_list(const struct kw_h5_dataset *d, size_t n, size_t element_bytes)
 {
     hid_t l = untimed(H5P_DATASET_CREATE);
@@ -345,8 +346,8 @@ static enum kw_status attach(struct kw_h5 *f, const struct kw_h5_dataset *d, hid
         enum kw_status st = kw_h5_shape(f, d->dims[i], &rank, shape, err);
         if (st != KW_OK) return st;
         if (rank != 1 || shape[0] != d->shape[i])
-            return kw_fail(err, KW_EFAIL, "%.300s: %.120s: dimension %d has %zu entries, its scale %.120s has %zu", f->path,
-                           d->path, i, d->shape[i], d->dims[i], shape[0]);
+            return kw_fail(err, KW_EFAIL, "%.300s: %.120s: dimension %d has %zu entries, its scale %.120s has %zu",
+                           f->path, d->path, i, d->shape[i], d->dims[i], shape[0]);
         hid_t scale = H5Dopen2(f->file, d->dims[i], H5P_DEFAULT);
         herr_t rc = scale < 0 ? -1 : H5DSattach_scale(set, scale, (unsigned)i);
         if (rc < 0) st = h5_fail(f, d->path, KW_EFAIL, "cannot attach a dimension scale", err);
@@ -451,7 +452,8 @@ enum kw_status kw_h5_shape(struct kw_h5 *f, const char *path, int *rank, size_t 
     return st;
 }
 
-/* Conversion trouble ends the read: HDF5 would clamp. A double that cannot hold an int64 exactly is as near as it gets. */
+/* Conversion trouble ends the read: HDF5 would clamp. A double that cannot hold an int64 exactly is as near as it gets.
+ */
 static H5T_conv_ret_t no_clamping(H5T_conv_except_t e, hid_t from, hid_t to, void *a, void *b, void *overflow)
 {
     (void)from, (void)to, (void)a, (void)b;
@@ -490,7 +492,8 @@ static enum kw_status read_numbers(struct kw_h5 *f, const char *path, hid_t set,
 static char **pack(size_t n, const char *block, size_t size, char *const *vlen)
 {
     size_t bytes = 0;
-    for (size_t i = 0; i < n; i++) bytes += (vlen ? strlen(vlen[i] ? vlen[i] : "") : strnlen(block + i * size, size)) + 1;
+    for (size_t i = 0; i < n; i++)
+        bytes += (vlen ? strlen(vlen[i] ? vlen[i] : "") : strnlen(block + i * size, size)) + 1;
     char **out = malloc(n * sizeof *out + bytes + 1);
     if (!out) return NULL;
     char *to = (char *)(out + n);

@@ -1,4 +1,5 @@
-/* sim/core/files/h5.h - the thin HDF5 layer: the only file that calls HDF5, and only from one thread. Files are written to
+/* sim/core/files/h5.h - the thin HDF5 layer: the only file that calls HDF5, and only from one thread. Files are written
+ * to
  * "<path>.tmp.<pid>", synced and renamed on close, so a reader never sees half a file. Readable by h5py, xarray and
  * h5web: dimension scales, "units" and "description" attributes. No timestamps inside HDF5 objects (same bytes). */
 #ifndef KW_SIM_CORE_FILES_H5_H
@@ -11,11 +12,11 @@ enum kw_h5_type { KW_H5_I64, KW_H5_U64, KW_H5_U32, KW_H5_U16, KW_H5_U8, KW_H5_F6
 
 struct kw_h5; /* an open file */
 
-/* Every message begins "FILE: " or "FILE: /object: ". Statuses: KW_EIO with the system's reason (disk full, permission),
- * KW_EINPUT for a file to read that is not there, KW_ENOMEM, KW_EPARSE for a file read that is no HDF5, is damaged or holds another type, KW_EFAIL for a call that makes
- * no sense (a parent group that does not exist, a name taken, a scale of another length). After a failed call the file
- * is still open: the caller commits or abandons it. KW_ENOMEM is sure for our own allocations only: HDF5 1.10 does not
- * survive every failed allocation inside itself. */
+/* Every message begins "FILE: " or "FILE: /object: ". Statuses: KW_EIO with the system's reason (disk full,
+ * permission), KW_EINPUT for a file to read that is not there, KW_ENOMEM, KW_EPARSE for a file read that is no HDF5, is
+ * damaged or holds another type, KW_EFAIL for a call that makes no sense (a parent group that does not exist, a name
+ * taken, a scale of another length). After a failed call the file is still open: the caller commits or abandons it.
+ * KW_ENOMEM is sure for our own allocations only: HDF5 1.10 does not survive every failed allocation inside itself. */
 
 /* path must not exist or be a regular file (never renames over /dev/null). *f is NULL on failure. */
 enum kw_status kw_h5_create(struct kw_h5 **f, const char *path, struct kw_error *err);

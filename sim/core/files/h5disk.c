@@ -48,7 +48,8 @@ static herr_t disk_close(H5FD_t *f)
     return 0;
 }
 
-static herr_t disk_query(const H5FD_t *f, unsigned long *flags) /* what the default driver says, so files come out alike */
+static herr_t disk_query(const H5FD_t *f,
+                         unsigned long *flags) /* what the default driver says, so files come out alike */
 {
     (void)f;
     *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |

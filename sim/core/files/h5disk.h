@@ -1,6 +1,6 @@
-/* sim/core/files/h5disk.h - the HDF5 file driver that files are written through. HDF5 1.10 crashes while it closes a file
- * whose writes failed (full disk, file size limit), so this driver never tells it: the first failed write is remembered
- * for us, later ones are swallowed, and HDF5 closes in good order a file that we then throw away. */
+/* sim/core/files/h5disk.h - the HDF5 file driver that files are written through. HDF5 1.10 crashes while it closes a
+ * file whose writes failed (full disk, file size limit), so this driver never tells it: the first failed write is
+ * remembered for us, later ones are swallowed, and HDF5 closes in good order a file that we then throw away. */
 #ifndef KW_SIM_CORE_FILES_H5DISK_H
 #define KW_SIM_CORE_FILES_H5DISK_H
 #include <hdf5.h>

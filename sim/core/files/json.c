@@ -11,8 +11,8 @@
 
 #define MAX_DEPTH 64
 #define MAX_BYTES ((size_t)256 << 20)
-#define MAX_NUMBER 63      /* cJSON copies a number into 64 bytes and silently stops there */
-#define TABLE_FROM 17      /* containers of fewer members are walked */
+#define MAX_NUMBER 63                   /* cJSON copies a number into 64 bytes and silently stops there */
+#define TABLE_FROM 17                   /* containers of fewer members are walked */
 #define SAFE_INTEGER 9007199254740991.0 /* 2^53 - 1: above it two integers of the text meet in one double */
 
 /* Random access into one large container. cJSON does not use valueint of a container, so it holds 1 + the index of the
@@ -563,11 +563,26 @@ struct kw_jnode kw_json_root(const struct kw_json *doc)
     return (struct kw_jnode){ .doc = doc, .item = doc->root };
 }
 
-bool kw_json_present(struct kw_jnode n) { return n.item && !cJSON_IsNull(n.item); }
-bool kw_json_is_object(struct kw_jnode n) { return cJSON_IsObject(n.item); }
-bool kw_json_is_array(struct kw_jnode n) { return cJSON_IsArray(n.item); }
-bool kw_json_is_string(struct kw_jnode n) { return cJSON_IsString(n.item); }
-bool kw_json_is_number(struct kw_jnode n) { return cJSON_IsNumber(n.item); }
+bool kw_json_present(struct kw_jnode n)
+{
+    return n.item && !cJSON_IsNull(n.item);
+}
+bool kw_json_is_object(struct kw_jnode n)
+{
+    return cJSON_IsObject(n.item);
+}
+bool kw_json_is_array(struct kw_jnode n)
+{
+    return cJSON_IsArray(n.item);
+}
+bool kw_json_is_string(struct kw_jnode n)
+{
+    return cJSON_IsString(n.item);
+}
+bool kw_json_is_number(struct kw_jnode n)
+{
+    return cJSON_IsNumber(n.item);
+}
 
 int kw_json_len(struct kw_jnode n)
 {
@@ -760,8 +775,7 @@ enum kw_status kw_json_nano(struct kw_jnode n, int64_t lo, int64_t hi, int64_t *
         double d = n.item->valuedouble;
         if (d != floor(d))
             return mismatch(n, KW_EPARSE, err, "a decimal in quotes (\"0.25\": a JSON number is not exact)");
-        if (fabs(d) > (double)(INT64_MAX / KW_NANO))
-            return mismatch(n, KW_ERANGE, err, "a value up to 9223372036");
+        if (fabs(d) > (double)(INT64_MAX / KW_NANO)) return mismatch(n, KW_ERANGE, err, "a value up to 9223372036");
         v = (int64_t)d * KW_NANO;
     } else {
         return mismatch(n, KW_EPARSE, err, "a decimal in quotes, such as \"0.25\"");

@@ -1,5 +1,6 @@
-/* sim/core/files/json.h - the one JSON reader: cJSON underneath, with exact keys, duplicate and unknown keys refused (with
- * the nearest known key), and every error naming file, line and path: "f.json:7: deployments[0].keep_warm: ...". */
+/* sim/core/files/json.h - the one JSON reader: cJSON underneath, with exact keys, duplicate and unknown keys refused
+ * (with the nearest known key), and every error naming file, line and path: "f.json:7: deployments[0].keep_warm: ...".
+ */
 #ifndef KW_SIM_CORE_FILES_JSON_H
 #define KW_SIM_CORE_FILES_JSON_H
 #include <cjson/cJSON.h>
@@ -28,8 +29,9 @@ struct kw_jnode {
 };
 
 /* Parse text[0..len) (need not be NUL-terminated; NUL bytes inside are an error, a byte-order mark before it is not).
- * Refuses: trailing garbage, duplicate keys in one object, NaN/Infinity and numbers that overflow to it, numbers of more
- * than 63 characters, nesting deeper than 64, invalid UTF-8, \u0000, more than 256 MiB. doc is empty on failure. */
+ * Refuses: trailing garbage, duplicate keys in one object, NaN/Infinity and numbers that overflow to it, numbers of
+ * more than 63 characters, nesting deeper than 64, invalid UTF-8, \u0000, more than 256 MiB. doc is empty on failure.
+ */
 enum kw_status kw_json_parse(struct kw_json *doc, const char *name, const char *text, size_t len, struct kw_error *err);
 enum kw_status kw_json_load(struct kw_json *doc, const char *path, struct kw_error *err); /* "-" is stdin */
 void kw_json_free(struct kw_json *doc);
@@ -44,11 +46,11 @@ bool kw_json_span(const struct kw_jnode *n, size_t *begin, size_t *end);
 enum kw_status kw_json_fail(struct kw_jnode n, enum kw_status st, struct kw_error *err, const char *fmt, ...)
     KW_PRINTF(4, 5);
 
-bool kw_json_present(struct kw_jnode n); /* false when absent or null */
+bool kw_json_present(struct kw_jnode n);                           /* false when absent or null */
 struct kw_jnode kw_json_get(struct kw_jnode obj, const char *key); /* exact key; item NULL when absent or not object */
 /* at, len and member take O(1), get O(log members), however large the container. */
 struct kw_jnode kw_json_at(struct kw_jnode arr, int i); /* item NULL past the end or when not an array */
-int kw_json_len(struct kw_jnode n); /* members of an array or object, else 0 */
+int kw_json_len(struct kw_jnode n);                     /* members of an array or object, else 0 */
 struct kw_jnode kw_json_member(struct kw_jnode obj, int i, const char **key); /* i-th member; NULL key past the end */
 bool kw_json_is_object(struct kw_jnode n);
 bool kw_json_is_array(struct kw_jnode n);
@@ -60,9 +62,9 @@ enum kw_status kw_json_keys(struct kw_jnode obj, const char *const known[], stru
 
 /* Typed reads: KW_EPARSE for an absent value or another type, KW_ERANGE for a value out of range; *out is unchanged on
  * failure. A required read fails when absent; an _or read takes the default when absent or null. Ranges are inclusive.
- * Integers must be integral and exact in a double (magnitude below 2^53). Strings are borrowed from the document. nano: a decimal string "0.25" (or
- * an integer number) read by kw_nano_parse to 1e-9 units; a JSON number with a fraction is refused with a hint to
- * quote it, since a double is not exact. */
+ * Integers must be integral and exact in a double (magnitude below 2^53). Strings are borrowed from the document. nano:
+ * a decimal string "0.25" (or an integer number) read by kw_nano_parse to 1e-9 units; a JSON number with a fraction is
+ * refused with a hint to quote it, since a double is not exact. */
 enum kw_status kw_json_str(struct kw_jnode n, const char **out, struct kw_error *err);
 enum kw_status kw_json_str_or(struct kw_jnode n, const char *dflt, const char **out, struct kw_error *err);
 enum kw_status kw_json_i64(struct kw_jnode n, int64_t lo, int64_t hi, int64_t *out, struct kw_error *err);

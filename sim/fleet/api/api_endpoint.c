@@ -58,7 +58,8 @@ enum kw_status kw_api_endpoint_init(struct kw_api_endpoint *e, const struct kw_d
 {
     *e = (struct kw_api_endpoint){ .d = d };
     if (d->ttft_s.kind == KW_LAW_NONE || d->output_rate.kind == KW_LAW_NONE)
-        return kw_fail(err, KW_ERANGE, "%s: this API's latency is not known: set its ttft_s and output_rate laws", d->name);
+        return kw_fail(err, KW_ERANGE, "%s: this API's latency is not known: set its ttft_s and output_rate laws",
+                       d->name);
     const struct kw_rate_limits *l = &d->limits;
     bucket_init(&e->rpm, l->rpm, l->window, MINUTE);
     bucket_init(&e->tpm, l->tpm, l->window, MINUTE);
@@ -69,7 +70,10 @@ enum kw_status kw_api_endpoint_init(struct kw_api_endpoint *e, const struct kw_d
     return kw_rng_init(&e->latency, seed, replication, KW_RNG_API_LATENCY, err);
 }
 
-void kw_api_endpoint_free(struct kw_api_endpoint *e) { kw_rng_free(&e->latency); }
+void kw_api_endpoint_free(struct kw_api_endpoint *e)
+{
+    kw_rng_free(&e->latency);
+}
 
 /* What the rule counts at admission: `in` and `out` for split limits, both added for tpm and tpd. */
 static void admission_count(const struct kw_rate_limits *l, uint32_t prompt, uint32_t cached, uint32_t max_tokens,
@@ -116,7 +120,8 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
     if (wait) {
         a->reject_code = d->limits.reject_code;
         a->retry_after = wait;
-        if (d->limits.rule == KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE && !bucket_wait(&e->rpm, 1)) bucket_take(&e->rpm, 1);
+        if (d->limits.rule == KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE && !bucket_wait(&e->rpm, 1))
+            bucket_take(&e->rpm, 1);
         return;
     }
     const int64_t take[] = { 1, 1, total, total, a->reserved_in, a->reserved_out };

@@ -1,12 +1,13 @@
-/* sim/fleet/api/api_endpoint.h - a managed per-token API: latency laws, rate limits with the provider's counting rule, and
- * rejections. Stateless but for the limiter's buckets and the random streams. */
+/* sim/fleet/api/api_endpoint.h - a managed per-token API: latency laws, rate limits with the provider's counting rule,
+ * and rejections. Stateless but for the limiter's buckets and the random streams. */
 #ifndef KW_SIM_FLEET_API_API_ENDPOINT_H
 #define KW_SIM_FLEET_API_API_ENDPOINT_H
 #include "sim/fleet/fleet.h"
 
 /* One limit. window == 0: a token bucket that holds at most `limit` units and refills continuously by `limit` a period.
- * window > 0: fixed windows aligned to time 0, max(1, limit * window / period) units each. Levels are exact integers (units
- * times period_ns), so nothing drifts over months; a settlement may leave a debt (level < 0) that refill pays back. */
+ * window > 0: fixed windows aligned to time 0, max(1, limit * window / period) units each. Levels are exact integers
+ * (units times period_ns), so nothing drifts over months; a settlement may leave a debt (level < 0) that refill pays
+ * back. */
 struct kw_bucket {
     kw_i128 level; /* units * period_ns available at `at` */
     kw_ns at;
@@ -24,9 +25,9 @@ struct kw_api_endpoint {
 struct kw_api_answer {
     bool accepted;
     int reject_code;
-    kw_ns retry_after;  /* when rejected: from now until the limiter would accept a request of this size, if nobody else
-                           came; -1: never, the request alone exceeds a limit (a client must not retry) */
-    kw_ns ttft, e2e;    /* from now, when accepted: ttft law (+ per 1000 prompt tokens), then (output-1) / output_rate */
+    kw_ns retry_after; /* when rejected: from now until the limiter would accept a request of this size, if nobody else
+                          came; -1: never, the request alone exceeds a limit (a client must not retry) */
+    kw_ns ttft, e2e;   /* from now, when accepted: ttft law (+ per 1000 prompt tokens), then (output-1) / output_rate */
     int64_t reserved_in, reserved_out; /* counted at admission against token limits; settle corrects them */
 };
 
@@ -41,10 +42,10 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
 /* A request completed: limits are corrected to what the rule finally counts (PLATFORMS.md section 3):
  *   actual                           in at admission, out here
  *   reserve_max_tokens               in + max_tokens at admission, nothing here (Azure)
- *   max_of_max_tokens_and_estimate   max(in, max_tokens) at admission, nothing here; refused calls count as requests (OpenAI)
- *   estimate_then_settle             in at admission, out here against otpm (Anthropic)
- *   reserve_then_refund              in + cached + max_tokens at admission; here down (or up) to in + burndown * out (Bedrock)
- * in = prompt, less cached tokens unless cache_reads_count. */
+ *   max_of_max_tokens_and_estimate   max(in, max_tokens) at admission, nothing here; refused calls count as requests
+ * (OpenAI) estimate_then_settle             in at admission, out here against otpm (Anthropic) reserve_then_refund in +
+ * cached + max_tokens at admission; here down (or up) to in + burndown * out (Bedrock) in = prompt, less cached tokens
+ * unless cache_reads_count. */
 void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct kw_api_answer *a, uint32_t prompt,
                             uint32_t cached, uint32_t output);
 

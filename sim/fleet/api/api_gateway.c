@@ -22,7 +22,7 @@ void kw_api_gateway_free(struct kw_api_gateway *a)
 }
 
 enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_context *w, const struct kw_deployment *d,
-                                 uint32_t index, const struct kw_fleet_options *opt, struct kw_error *err)
+                                    uint32_t index, const struct kw_fleet_options *opt, struct kw_error *err)
 {
     uint64_t seed = index ? kw_mix64(opt->seed + index) : opt->seed;
     end_run(a);

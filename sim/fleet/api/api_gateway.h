@@ -1,4 +1,5 @@
-/* sim/fleet/api/api_gateway.h - an API as the event loop meets it: tries, refusals and retries, answers in time, settlement. */
+/* sim/fleet/api/api_gateway.h - an API as the event loop meets it: tries, refusals and retries, answers in time,
+ * settlement. */
 #ifndef KW_SIM_FLEET_API_API_GATEWAY_H
 #define KW_SIM_FLEET_API_API_GATEWAY_H
 #include "sim/fleet/api/api_endpoint.h"
@@ -16,8 +17,8 @@ struct kw_api_gateway {
 
 void kw_api_gateway_init(struct kw_api_gateway *a);
 void kw_api_gateway_free(struct kw_api_gateway *a);
-enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_context *w, const struct kw_deployment *d, uint32_t index,
-                                 const struct kw_fleet_options *opt, struct kw_error *err);
+enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_context *w, const struct kw_deployment *d,
+                                    uint32_t index, const struct kw_fleet_options *opt, struct kw_error *err);
 enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, kw_ns now, struct kw_error *err);
 /* The event on top of the queue: the answer to this flight is complete. */
 void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now);

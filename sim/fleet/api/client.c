@@ -7,8 +7,8 @@ void kw_client_lost(struct kw_run_context *w, uint32_t flight, enum kw_request_s
     kw_inflight_table_drop(&w->flights, flight);
 }
 
-enum kw_status kw_client_refused(struct kw_run_context *w, uint32_t flight, const struct kw_client_retry *policy, kw_ns now,
-                                 kw_ns retry_after, struct kw_rng *rng, struct kw_error *err)
+enum kw_status kw_client_refused(struct kw_run_context *w, uint32_t flight, const struct kw_client_retry *policy,
+                                 kw_ns now, kw_ns retry_after, struct kw_rng *rng, struct kw_error *err)
 {
     struct kw_inflight *f = &w->flights.f[flight];
     if (f->attempts >= policy->max_attempts || f->attempts == UINT8_MAX) {

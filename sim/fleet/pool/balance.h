@@ -1,8 +1,8 @@
-/* sim/fleet/pool/balance.h - which ready replica takes the next request. The load of a replica is every request it holds,
- * running ones too: counting only the waiting ones sends all ties to replica 0 (PEERS.md, Vidur's "lor").
+/* sim/fleet/pool/balance.h - which ready replica takes the next request. The load of a replica is every request it
+ * holds, running ones too: counting only the waiting ones sends all ties to replica 0 (PEERS.md, Vidur's "lor").
  *
- * Picking and changing a load are O(1): replicas of equal load stand in one list, the one that has had that load for the
- * longest in front. Joining and leaving are O(replicas), once a life. */
+ * Picking and changing a load are O(1): replicas of equal load stand in one list, the one that has had that load for
+ * the longest in front. Joining and leaving are O(replicas), once a life. */
 #ifndef KW_SIM_FLEET_POOL_BALANCE_H
 #define KW_SIM_FLEET_POOL_BALANCE_H
 #include "sim/core/rng.h"
@@ -12,21 +12,21 @@
 
 struct kw_balancer {
     enum kw_balance kind;
-    uint32_t limit;          /* requests a replica takes at once; UINT32_MAX = any number */
-    bool ranked;             /* the lists by load are kept */
-    uint32_t n;              /* ready replicas */
-    uint32_t n_room;         /* of them, with load < limit */
-    uint64_t total;          /* sum of their loads */
-    uint32_t turn;           /* round robin: place of the next one in turn */
+    uint32_t limit;  /* requests a replica takes at once; UINT32_MAX = any number */
+    bool ranked;     /* the lists by load are kept */
+    uint32_t n;      /* ready replicas */
+    uint32_t n_room; /* of them, with load < limit */
+    uint64_t total;  /* sum of their loads */
+    uint32_t turn;   /* round robin: place of the next one in turn */
     uint32_t cap;
-    uint32_t *ready;         /* [n] replica numbers in the order in which they became ready */
-    uint32_t *place;         /* [cap] by replica: index into ready */
-    uint32_t *load;          /* [cap] by replica */
-    uint32_t *prev, *next;   /* [cap] by replica: its neighbours in the list of its load */
-    uint32_t levels, least;  /* lists; the least load of any ready replica (when ranked and n > 0) */
-    uint32_t *head, *tail;   /* [levels] by load */
-    uint64_t *room;          /* bit set by place: has room (only with a limit and round robin) */
-    uint64_t *prefix_hash;   /* [KW_PREFIX_SLOTS] prefix affinity: who last served a prefix block; NULL without */
+    uint32_t *ready;        /* [n] replica numbers in the order in which they became ready */
+    uint32_t *place;        /* [cap] by replica: index into ready */
+    uint32_t *load;         /* [cap] by replica */
+    uint32_t *prev, *next;  /* [cap] by replica: its neighbours in the list of its load */
+    uint32_t levels, least; /* lists; the least load of any ready replica (when ranked and n > 0) */
+    uint32_t *head, *tail;  /* [levels] by load */
+    uint64_t *room;         /* bit set by place: has room (only with a limit and round robin) */
+    uint64_t *prefix_hash;  /* [KW_PREFIX_SLOTS] prefix affinity: who last served a prefix block; NULL without */
     uint32_t *prefix_replica;
 };
 

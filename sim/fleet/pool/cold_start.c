@@ -3,7 +3,8 @@
 
 #define MOST_STOCKOUTS 100000 /* of one start */
 
-enum kw_status kw_start_streams_begin(struct kw_start_streams *streams, uint64_t seed, uint64_t replication, struct kw_error *err)
+enum kw_status kw_start_streams_begin(struct kw_start_streams *streams, uint64_t seed, uint64_t replication,
+                                      struct kw_error *err)
 {
     kw_start_streams_free(streams);
     enum kw_status st = kw_rng_init(&streams->cold, seed, replication, KW_RNG_COLD_START, err);
@@ -20,12 +21,14 @@ void kw_start_streams_free(struct kw_start_streams *streams)
 }
 
 /* Eleven variates, whatever comes of them. */
-struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_autoscaling *a, struct kw_start_streams *streams)
+struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_autoscaling *a,
+                              struct kw_start_streams *streams)
 {
     struct kw_start s = { .stockouts = 0 };
     kw_ns provision = kw_law_draw_ns(&c->provision, &streams->cold), pull = kw_law_draw_ns(&c->pull, &streams->cold);
     kw_ns load = kw_law_draw_ns(&c->load, &streams->cold);
-    double rate = kw_law_draw(&c->load_rate, &streams->cold), cached_rate = kw_law_draw(&c->cached_load_rate, &streams->cold);
+    double rate = kw_law_draw(&c->load_rate, &streams->cold),
+           cached_rate = kw_law_draw(&c->cached_load_rate, &streams->cold);
     kw_ns init = kw_law_draw_ns(&c->init, &streams->cold), restore = kw_law_draw_ns(&c->restore, &streams->cold);
     bool cached = kw_rng_uniform(&streams->cache) < c->cache_hit;
     s.restores = kw_rng_uniform(&streams->cache) < c->snapshot_probability && c->restore.kind != KW_LAW_NONE;

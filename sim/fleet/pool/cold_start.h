@@ -1,4 +1,5 @@
-/* sim/fleet/pool/cold_start.h - the random streams of a cold start: how long each of its phases takes, and whether it fails.
+/* sim/fleet/pool/cold_start.h - the random streams of a cold start: how long each of its phases takes, and whether it
+ * fails.
  *
  * A start draws the same number of variates whatever happens, so the k-th start of a deployment draws the same in every
  * configuration. Stock-outs: a start finds no GPU a geometric number of times and waits stockout_retry after each; that
@@ -18,10 +19,12 @@ struct kw_start {
 struct kw_start_streams { /* streams of their own for durations, for what is cached, for what goes wrong */
     struct kw_rng cold, cache, failure;
 };
-enum kw_status kw_start_streams_begin(struct kw_start_streams *streams, uint64_t seed, uint64_t replication, struct kw_error *err);
+enum kw_status kw_start_streams_begin(struct kw_start_streams *streams, uint64_t seed, uint64_t replication,
+                                      struct kw_error *err);
 void kw_start_streams_free(struct kw_start_streams *streams); /* safe to call again */
 
 /* The next start under these laws. Cannot fail. */
-struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_autoscaling *a, struct kw_start_streams *streams);
+struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_autoscaling *a,
+                              struct kw_start_streams *streams);
 
 #endif

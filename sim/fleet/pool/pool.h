@@ -1,9 +1,9 @@
 /* sim/fleet/pool/pool.h - a deployment's replicas and the queue in front of them.
  *
- * Life of a replica: provision -> pull -> load -> init (or restore) -> ready -> drain -> gone; start.h draws how long the
- * phases of its start take. The keep_warm floor is ready at time 0: it was started before the window, draws nothing, and
- * its lives begin at 0. A start that fails ends its life after its last phase, all of it FAILED_START, and a new start
- * follows at once.
+ * Life of a replica: provision -> pull -> load -> init (or restore) -> ready -> drain -> gone; start.h draws how long
+ * the phases of its start take. The keep_warm floor is ready at time 0: it was started before the window, draws
+ * nothing, and its lives begin at 0. A start that fails ends its life after its last phase, all of it FAILED_START, and
+ * a new start follows at once.
  *
  * Idle replicas stand in the order in which they became idle. The newest ones are held, phase KEEP_WARM, as many as
  *     max(keep_warm - busy replicas, buffer_replicas while any request is in the pool);
@@ -31,11 +31,11 @@ struct kw_pool_replica {
     struct kw_replica *engine; /* owned; made at the first life, kept for the next ones and for the next run */
     kw_ns since;               /* begin of the present phase */
     kw_ns ready_at, idle_since;
-    uint32_t run_id, life_id;  /* its events */
-    uint32_t prev, next;       /* neighbours among the idle ones */
+    uint32_t run_id, life_id; /* its events */
+    uint32_t prev, next;      /* neighbours among the idle ones */
     uint8_t state, phase;
-    bool idle, held;           /* held: idle by keep_warm or buffer */
-    struct kw_start start;     /* of this life; a replica of the floor at time 0 had none */
+    bool idle, held;       /* held: idle by keep_warm or buffer */
+    struct kw_start start; /* of this life; a replica of the floor at time 0 had none */
     struct kw_life life;
 };
 
@@ -43,26 +43,27 @@ struct kw_pool {
     const struct kw_deployment *d; /* borrowed for the run, like the next two */
     struct kw_run_context *w;
     struct kw_ledger *ledger;
-    uint32_t index;          /* of the deployment */
+    uint32_t index;            /* of the deployment */
     enum kw_stepping stepping; /* what the engines were made for, with the next three */
     struct kw_sched_config made_for;
     const struct kw_steptime *made_with;
     struct kw_hist *itl;
-    uint32_t limit;          /* requests a replica takes at once, UINT32_MAX: the engine decides */
+    uint32_t limit; /* requests a replica takes at once, UINT32_MAX: the engine decides */
     struct kw_signals g;
     struct kw_autoscaler scaler;
     struct kw_balancer balancer;
     struct kw_pool_replica *r; /* [n] */
     uint32_t n, cap;
-    uint32_t *spare;         /* [n_spare] gone replicas, a stack */
+    uint32_t *spare; /* [n_spare] gone replicas, a stack */
     uint32_t n_spare;
-    uint32_t *starting;      /* [g.starting] replicas in the order of their starts */
+    uint32_t *starting;                        /* [g.starting] replicas in the order of their starts */
     uint32_t idle_head, idle_tail, first_held; /* idle list; first_held and all after it are held */
     uint32_t n_idle, n_held;
-    struct kw_ring queue;    /* waiting at the platform, in the order of their tries */
-    struct kw_ring on_replicas;   /* with a request timeout: flight and place of each on a replica; those gone meanwhile are skipped */
+    struct kw_ring queue;       /* waiting at the platform, in the order of their tries */
+    struct kw_ring on_replicas; /* with a request timeout: flight and place of each on a replica; those gone meanwhile
+                                   are skipped */
     uint32_t scaler_id, queue_id, request_id; /* events */
-    uint32_t exist;          /* replicas not gone */
+    uint32_t exist;                           /* replicas not gone */
     size_t lives_cap;
     struct kw_start_streams start_streams;
     struct kw_rng routing, retry;

@@ -1,5 +1,5 @@
-/* sim/fleet/scalers/scaler.h - how many replicas a pool wants: one interface, one small file a policy. A policy sees signals and
- * answers with a number; the pool starts and stops. So a policy can be tested by hand, without a pool.
+/* sim/fleet/scalers/scaler.h - how many replicas a pool wants: one interface, one small file a policy. A policy sees
+ * signals and answers with a number; the pool starts and stops. So a policy can be tested by hand, without a pool.
  *
  * "Alive" counts ready and starting replicas; draining ones are on their way out and count nowhere. */
 #ifndef KW_SIM_FLEET_SCALERS_SCALER_H
@@ -12,13 +12,16 @@
 
 struct kw_signals {
     uint32_t ready, busy, starting; /* replicas; busy ones are ready and hold at least one request */
-    uint64_t queued;    /* requests waiting at the platform */
-    uint64_t in_flight; /* requests on ready replicas */
-    kw_ns oldest;       /* since when the head of the queue waits, KW_NEVER when nobody does */
-    uint32_t slots;     /* requests one replica takes at once */
+    uint64_t queued;                /* requests waiting at the platform */
+    uint64_t in_flight;             /* requests on ready replicas */
+    kw_ns oldest;                   /* since when the head of the queue waits, KW_NEVER when nobody does */
+    uint32_t slots;                 /* requests one replica takes at once */
 };
 
-static inline uint32_t kw_signals_alive(const struct kw_signals *g) { return g->ready + g->starting; }
+static inline uint32_t kw_signals_alive(const struct kw_signals *g)
+{
+    return g->ready + g->starting;
+}
 
 enum kw_scaler_cause {
     KW_CAUSE_ARRIVED, /* a request came: it is queued, on a replica, or was turned away at zero */
@@ -42,26 +45,28 @@ struct kw_scaler_policy {
     enum kw_status (*begin)(struct kw_autoscaler *s, struct kw_error *err); /* NULL: nothing to prepare */
     /* Replicas wanted alive now, before floor, buffer and ceiling. */
     uint32_t (*want)(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause);
-    /* When to ask again, later than a TIMER that was just answered; KW_NEVER: not before the next arrival. NULL: never. */
+    /* When to ask again, later than a TIMER that was just answered; KW_NEVER: not before the next arrival. NULL: never.
+     */
     kw_ns (*timer)(const struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now);
 };
 
 struct kw_autoscaler {
     const struct kw_scaler_policy *policy;
     const struct kw_autoscaling *c; /* borrowed */
-    kw_ns period;         /* of the control loop, for policies that have one */
-    kw_ns last;           /* QUEUE_DELAY: when it last added one; loops: the last tick; -1 before */
-    struct kw_area area;  /* requests in the pool, integrated over time */
-    struct kw_mean mean;  /* of it over the policy's window */
-    struct kw_peak down;  /* the largest wish within scale_down_delay */
-    uint32_t panic_ticks; /* KPA: ticks of the panic window */
-    kw_ns first;          /* KPA: nothing was measured before, INT64_MIN when something always was */
-    kw_ns panic_since;    /* KPA: -1 when calm */
+    kw_ns period;                   /* of the control loop, for policies that have one */
+    kw_ns last;                     /* QUEUE_DELAY: when it last added one; loops: the last tick; -1 before */
+    struct kw_area area;            /* requests in the pool, integrated over time */
+    struct kw_mean mean;            /* of it over the policy's window */
+    struct kw_peak down;            /* the largest wish within scale_down_delay */
+    uint32_t panic_ticks;           /* KPA: ticks of the panic window */
+    kw_ns first;                    /* KPA: nothing was measured before, INT64_MIN when something always was */
+    kw_ns panic_since;              /* KPA: -1 when calm */
     uint32_t panic_most;
 };
 
-extern const struct kw_scaler_policy kw_scaler_fixed, kw_scaler_capacity, kw_scaler_queue_delay, kw_scaler_request_count,
-    kw_scaler_queue, kw_scaler_load_target, kw_scaler_concurrency, kw_scaler_kpa, kw_scaler_setup;
+extern const struct kw_scaler_policy kw_scaler_fixed, kw_scaler_capacity, kw_scaler_queue_delay,
+    kw_scaler_request_count, kw_scaler_queue, kw_scaler_load_target, kw_scaler_concurrency, kw_scaler_kpa,
+    kw_scaler_setup;
 
 void kw_scaler_init(struct kw_autoscaler *s);
 void kw_scaler_free(struct kw_autoscaler *s);
@@ -71,6 +76,9 @@ enum kw_status kw_scaler_begin(struct kw_autoscaler *s, const struct kw_autoscal
 /* The ceiling of x as a count, 0 for x <= 0, at most 2^31. A hair (1e-9) above a whole number still is that number. */
 uint32_t kw_scaler_ceil(double x);
 /* The first point of the control loop's grid (multiples of the period from time 0) at or after t. */
-static inline kw_ns kw_scaler_grid(kw_ns period, kw_ns t) { return (t + period - 1) / period * period; }
+static inline kw_ns kw_scaler_grid(kw_ns period, kw_ns t)
+{
+    return (t + period - 1) / period * period;
+}
 
 #endif

@@ -1,6 +1,7 @@
-/* sim/fleet/scalers/scaler_capacity.c - Modal (PLATFORMS.md 6): an input that finds no free slot starts a replica at once; the
- * inputs that wait share the slots of those under way. With a limit of its own a full replica queues nothing, so the
- * queue says what is missing; where the engine decides, max_num_seqs is the capacity. The pool adds buffer_containers.
+/* sim/fleet/scalers/scaler_capacity.c - Modal (PLATFORMS.md 6): an input that finds no free slot starts a replica at
+ * once; the inputs that wait share the slots of those under way. With a limit of its own a full replica queues nothing,
+ * so the queue says what is missing; where the engine decides, max_num_seqs is the capacity. The pool adds
+ * buffer_containers.
  */
 #include "sim/fleet/scalers/scaler.h"
 

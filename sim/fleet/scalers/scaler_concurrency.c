@@ -1,6 +1,6 @@
-/* sim/fleet/scalers/scaler_concurrency.c - Baseten, Together, Ray Serve (PLATFORMS.md 6, 7): replicas = ceil(mean requests in
- * the pool over the window / (target * utilisation)); down when the wish has been lower for scale_down_delay, and where
- * the platform has it by at most a factor max_down_rate a tick. */
+/* sim/fleet/scalers/scaler_concurrency.c - Baseten, Together, Ray Serve (PLATFORMS.md 6, 7): replicas = ceil(mean
+ * requests in the pool over the window / (target * utilisation)); down when the wish has been lower for
+ * scale_down_delay, and where the platform has it by at most a factor max_down_rate a tick. */
 #include <math.h>
 #include "sim/fleet/scalers/scaler_loop.h"
 
@@ -23,4 +23,6 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
     return hold;
 }
 
-const struct kw_scaler_policy kw_scaler_concurrency = { .name = "concurrency", .begin = begin, .want = want, KW_SCALER_LOOP };
+const struct kw_scaler_policy kw_scaler_concurrency = {
+    .name = "concurrency", .begin = begin, .want = want, KW_SCALER_LOOP
+};

@@ -1,5 +1,5 @@
-/* sim/fleet/scalers/scaler_kpa.c - Knative's pod autoscaler (PLATFORMS.md 7; knative/serving pkg/autoscaler/scaling at 98e5ef9,
- * the rule restated): every 2 s, with ready = max(1, ready pods),
+/* sim/fleet/scalers/scaler_kpa.c - Knative's pod autoscaler (PLATFORMS.md 7; knative/serving pkg/autoscaler/scaling at
+ * 98e5ef9, the rule restated): every 2 s, with ready = max(1, ready pods),
  *
  *     stable = ceil(mean over the stable window / target),  panic = ceil(mean over the panic window / target)
  *     both clamped to [floor(ready / max_down_rate), ceil(max_up_rate * ready)]

@@ -1,6 +1,6 @@
-/* sim/fleet/scalers/scaler_load_target.c - Fireworks (PLATFORMS.md 6): load is requests in the pool over what its replicas take
- * at once. Mean over --scale-up-window; replicas = ceil(mean / (target * slots)) up at once, down when the wish has
- * been lower for --scale-down-window, to zero after --scale-to-zero-window. Of the load targets on offer
+/* sim/fleet/scalers/scaler_load_target.c - Fireworks (PLATFORMS.md 6): load is requests in the pool over what its
+ * replicas take at once. Mean over --scale-up-window; replicas = ceil(mean / (target * slots)) up at once, down when
+ * the wish has been lower for --scale-down-window, to zero after --scale-to-zero-window. Of the load targets on offer
  * (--load-targets is a max over several) this is the concurrent-requests one; the eval period is not published, 1 s
  * here. */
 #include "sim/fleet/scalers/scaler_loop.h"
@@ -17,4 +17,6 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
     return kw_scaler_loop_hold(s, g, kw_scaler_ceil(mean / (s->c->target * g->slots)), now);
 }
 
-const struct kw_scaler_policy kw_scaler_load_target = { .name = "load_target", .begin = begin, .want = want, KW_SCALER_LOOP };
+const struct kw_scaler_policy kw_scaler_load_target = {
+    .name = "load_target", .begin = begin, .want = want, KW_SCALER_LOOP
+};

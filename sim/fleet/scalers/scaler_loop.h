@@ -1,5 +1,5 @@
-/* sim/fleet/scalers/scaler_loop.h - what the policies with a control loop share: ticks on a grid, the windowed mean, the delay on
- * the way down, scale to zero, and sleep while nothing can change. */
+/* sim/fleet/scalers/scaler_loop.h - what the policies with a control loop share: ticks on a grid, the windowed mean,
+ * the delay on the way down, scale to zero, and sleep while nothing can change. */
 #ifndef KW_SIM_FLEET_SCALERS_SCALER_LOOP_H
 #define KW_SIM_FLEET_SCALERS_SCALER_LOOP_H
 #include "sim/fleet/scalers/scaler.h"

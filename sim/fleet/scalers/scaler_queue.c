@@ -1,6 +1,6 @@
-/* sim/fleet/scalers/scaler_queue.c - Replicate (PLATFORMS.md 6): grows while requests queue that the replicas under way will
- * not take. Replicate publishes no rule, so: one more at a time, on its eval_period's grid or, without one, at every
- * change. */
+/* sim/fleet/scalers/scaler_queue.c - Replicate (PLATFORMS.md 6): grows while requests queue that the replicas under way
+ * will not take. Replicate publishes no rule, so: one more at a time, on its eval_period's grid or, without one, at
+ * every change. */
 #include "sim/fleet/scalers/scaler.h"
 
 static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause)

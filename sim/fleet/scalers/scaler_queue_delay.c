@@ -1,6 +1,6 @@
-/* sim/fleet/scalers/scaler_queue_delay.c - RunPod QUEUE_DELAY (PLATFORMS.md 6, S41): with no worker the first request starts
- * one; from then on one more whenever the oldest queued request has waited for the delay, at most one a delay. With an
- * eval_period the condition is looked at on its grid only. */
+/* sim/fleet/scalers/scaler_queue_delay.c - RunPod QUEUE_DELAY (PLATFORMS.md 6, S41): with no worker the first request
+ * starts one; from then on one more whenever the oldest queued request has waited for the delay, at most one a delay.
+ * With an eval_period the condition is looked at on its grid only. */
 #include "sim/fleet/scalers/scaler.h"
 
 static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause)

@@ -1,4 +1,5 @@
-/* sim/fleet/scalers/scaler_request_count.c - RunPod REQUEST_COUNT (PLATFORMS.md 6): ceil((queued + running) / target) workers.
+/* sim/fleet/scalers/scaler_request_count.c - RunPod REQUEST_COUNT (PLATFORMS.md 6): ceil((queued + running) / target)
+ * workers.
  */
 #include "sim/fleet/scalers/scaler.h"
 

@@ -1,13 +1,14 @@
-/* sim/fleet/scalers/window.h - what control loops average: the exact time integral of a level, its mean over a sliding window and
- * the peak of a wish over one. A loop may sleep while the level is 0 and catches up afterwards as if it had run. */
+/* sim/fleet/scalers/window.h - what control loops average: the exact time integral of a level, its mean over a sliding
+ * window and the peak of a wish over one. A loop may sleep while the level is 0 and catches up afterwards as if it had
+ * run. */
 #ifndef KW_SIM_FLEET_SCALERS_WINDOW_H
 #define KW_SIM_FLEET_SCALERS_WINDOW_H
 #include <stdint.h>
 #include "sim/core/status.h"
 #include "sim/core/units.h"
 
-struct kw_area {      /* integral of level over time, modulo 2^64: differences within a window are exact */
-    uint64_t sum;     /* level-ns up to since */
+struct kw_area {  /* integral of level over time, modulo 2^64: differences within a window are exact */
+    uint64_t sum; /* level-ns up to since */
     uint64_t level;
     kw_ns since;
     kw_ns empty_since; /* when the level last fell to 0 */
@@ -22,8 +23,8 @@ static inline void kw_area_track(struct kw_area *a, uint64_t level, kw_ns now)
 }
 
 struct kw_mean {
-    uint32_t n, at;  /* samples a window; the newest one's place */
-    uint64_t *sum;   /* [n + 1] integral at the last n + 1 ticks, before time 0 it is 0 */
+    uint32_t n, at; /* samples a window; the newest one's place */
+    uint64_t *sum;  /* [n + 1] integral at the last n + 1 ticks, before time 0 it is 0 */
     uint32_t cap;
     kw_ns period, newest;
 };
@@ -39,7 +40,10 @@ double kw_mean_area(const struct kw_mean *m, uint32_t ticks);
 
 struct kw_peak { /* the largest of the values of the last n ticks: a queue of falling values */
     uint32_t n, head, len, cap;
-    struct kw_peak_value { int64_t tick; uint32_t v; } *q; /* [n + 1] ring */
+    struct kw_peak_value {
+        int64_t tick;
+        uint32_t v;
+    } * q; /* [n + 1] ring */
 };
 
 enum kw_status kw_peak_begin(struct kw_peak *p, kw_ns window, kw_ns period, struct kw_error *err);

@@ -28,23 +28,50 @@
 
 /* ---- names: of a deployment a word, of a point the words of its deployments, or a text of its own */
 
-static const char *word_name(const struct kw_choice *c) { return c->name; }
-static const char *word_platform(const struct kw_choice *c) { return c->platform->name; }
-static const char *word_kind(const struct kw_choice *c) { return kw_kind_name[c->platform->kind]; }
-static const char *word_sku(const struct kw_choice *c) { return c->gpu ? c->gpu->sku : c->api ? c->api->sku : ""; }
-static const char *word_gpu(const struct kw_choice *c) { return c->gpu ? c->gpu->gpu : "-"; }
+static const char *word_name(const struct kw_choice *c)
+{
+    return c->name;
+}
+static const char *word_platform(const struct kw_choice *c)
+{
+    return c->platform->name;
+}
+static const char *word_kind(const struct kw_choice *c)
+{
+    return kw_kind_name[c->platform->kind];
+}
+static const char *word_sku(const struct kw_choice *c)
+{
+    return c->gpu ? c->gpu->sku : c->api ? c->api->sku : "";
+}
+static const char *word_gpu(const struct kw_choice *c)
+{
+    return c->gpu ? c->gpu->gpu : "-";
+}
 static const char *word_model(const struct kw_choice *c)
 {
     return c->profile ? c->profile->model : c->api ? c->api->model : "-";
 }
-static const char *word_precision(const struct kw_choice *c) { return c->profile ? c->profile->precision : "-"; }
-static const char *word_profile_file(const struct kw_choice *c) { return c->profile ? c->profile->file : ""; }
-static const char *word_profile_sha256(const struct kw_choice *c) { return c->profile ? c->profile->sha256 : ""; }
+static const char *word_precision(const struct kw_choice *c)
+{
+    return c->profile ? c->profile->precision : "-";
+}
+static const char *word_profile_file(const struct kw_choice *c)
+{
+    return c->profile ? c->profile->file : "";
+}
+static const char *word_profile_sha256(const struct kw_choice *c)
+{
+    return c->profile ? c->profile->sha256 : "";
+}
 static const char *word_profile_grade(const struct kw_choice *c)
 {
     return c->profile ? kw_grade_name[c->profile->steps.grade] : "-";
 }
-static const char *word_term(const struct kw_choice *c) { return kw_term_name[c->term]; }
+static const char *word_term(const struct kw_choice *c)
+{
+    return kw_term_name[c->term];
+}
 
 static void text_label(const struct kw_results *r, size_t i, char *buf, size_t size)
 {
@@ -172,7 +199,7 @@ static void point_metrics(struct kw_writer *w, const struct kw_results *r)
     for (int m = 0; m < KW_METRICS; m++)
         for (int side = 0; side < 3; side++) {
             static const char *const suffix[] = { "", "_lo", "_hi" }, *const tail[] = { "", ", 95 % interval, low end",
-                ", 95 % interval, high end" };
+                                                                                        ", 95 % interval, high end" };
             char path[96], text[200];
             snprintf(path, sizeof path, "/points/%s%s", kw_metric_info[m].name, suffix[side]);
             snprintf(text, sizeof text, "%.150s%s", kw_metric_info[m].description, tail[side]);
@@ -265,8 +292,15 @@ static void write_bill(struct kw_writer *w, const struct kw_results *r)
         usd[i] = kw_nano_to_double(exact[i]);
     }
     if (exact && usd) {
-        struct kw_h5_dataset d = { "/bill/nusd_month", KW_H5_I64, "1e-9 USD/month", "exact, in nano-dollars", 2,
-                                   { r->n, KW_ITEMS }, { "/bill/point", "/bill/item" }, NULL, 4 };
+        struct kw_h5_dataset d = { "/bill/nusd_month",
+                                   KW_H5_I64,
+                                   "1e-9 USD/month",
+                                   "exact, in nano-dollars",
+                                   2,
+                                   { r->n, KW_ITEMS },
+                                   { "/bill/point", "/bill/item" },
+                                   NULL,
+                                   4 };
         kw_writer_put(w, d, exact);
         d.path = "/bill/usd_month";
         d.type = KW_H5_F64;
@@ -325,8 +359,17 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
             if (i % nd < r->candidates[i / nd].n)
                 snprintf(block + i * NAME_SIZE, NAME_SIZE, "%s",
                          strings[s].word(&r->candidates[i / nd].choice[i % nd]));
-        put_names(w, (struct kw_h5_dataset){ strings[s].path, KW_H5_STR, "", strings[s].description, 2, { r->n, nd },
-                                             { dims[0], dims[1] }, NULL, 4 }, n, block);
+        put_names(w,
+                  (struct kw_h5_dataset){ strings[s].path,
+                                          KW_H5_STR,
+                                          "",
+                                          strings[s].description,
+                                          2,
+                                          { r->n, nd },
+                                          { dims[0], dims[1] },
+                                          NULL,
+                                          4 },
+                  n, block);
     }
     free(block);
     int64_t *v = malloc((n ? n : 1) * sizeof *v);
@@ -383,7 +426,10 @@ void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, i
 }
 
 const struct kw_usage_field kw_usage_field[] = {
-#define FIELD(member, unit, text) { #member, unit, text, offsetof(struct kw_usage, member) }
+#define FIELD(member, unit, text)                                                                                      \
+    {                                                                                                                  \
+#member, unit, text, offsetof(struct kw_usage, member)                                                         \
+    }
     FIELD(window, "ns", "observation window"),
     { "gpu_provision", "ns", "billed GPU-ns in provision", offsetof(struct kw_usage, gpu_ns[KW_PHASE_PROVISION]) },
     { "gpu_pull", "ns", "billed GPU-ns in image pull", offsetof(struct kw_usage, gpu_ns[KW_PHASE_PULL]) },
@@ -432,8 +478,17 @@ static void write_usage(struct kw_writer *w, const struct kw_results *r)
             if (rep < p->replications && dep < p->n)
                 memcpy(&v[i], (const char *)&p->usage[rep * p->n + dep] + f->offset, sizeof v[i]);
         }
-        kw_writer_put(w, (struct kw_h5_dataset){ path, KW_H5_I64, f->unit, f->description, 3, { r->n, nr, nd },
-                                       { "/usage/point", "/usage/replication", "/usage/deployment" }, NULL, 4 }, v);
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){ path,
+                                              KW_H5_I64,
+                                              f->unit,
+                                              f->description,
+                                              3,
+                                              { r->n, nr, nd },
+                                              { "/usage/point", "/usage/replication", "/usage/deployment" },
+                                              NULL,
+                                              4 },
+                      v);
     }
     free(v);
 }
@@ -455,9 +510,15 @@ static void write_samples(struct kw_writer *w, const struct kw_results *r)
             v[i] = i % nr < p->replications ? p->sample[i % nr][m] : NAN;
         }
         kw_writer_put(w,
-                      (struct kw_h5_dataset){
-                          path, KW_H5_F64, kw_metric_info[m].unit, kw_metric_info[m].description, 2, { r->n, nr },
-                          { "/samples/point", "/samples/replication" }, NULL, 4 },
+                      (struct kw_h5_dataset){ path,
+                                              KW_H5_F64,
+                                              kw_metric_info[m].unit,
+                                              kw_metric_info[m].description,
+                                              2,
+                                              { r->n, nr },
+                                              { "/samples/point", "/samples/replication" },
+                                              NULL,
+                                              4 },
                       v);
     }
     free(v);
@@ -497,9 +558,15 @@ static void write_series(struct kw_writer *w, const struct kw_results *r)
     if (t && v) {
         for (size_t k = 0; k < nt; k++) t[k] = kw_nano_to_double(step) * (double)(k + 1);
         kw_writer_put(w,
-                      (struct kw_h5_dataset){
-                          "/series/time", KW_H5_F64, "s", "end of the interval since the trace began", 1, { nt },
-                          { NULL }, "time", 4 },
+                      (struct kw_h5_dataset){ "/series/time",
+                                              KW_H5_F64,
+                                              "s",
+                                              "end of the interval since the trace began",
+                                              1,
+                                              { nt },
+                                              { NULL },
+                                              "time",
+                                              4 },
                       t);
         for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
             for (size_t i = 0; i < r->n; i++) {
@@ -509,9 +576,15 @@ static void write_series(struct kw_writer *w, const struct kw_results *r)
                 for (size_t k = 0; k < nt; k++) v[i * nt + k] = k < s->n ? from[k] : 0;
             }
             kw_writer_put(w,
-                          (struct kw_h5_dataset){
-                              columns[c].path, KW_H5_U32, columns[c].unit, columns[c].text, 2, { r->n, nt },
-                              { "/series/point", "/series/time" }, NULL, 4 },
+                          (struct kw_h5_dataset){ columns[c].path,
+                                                  KW_H5_U32,
+                                                  columns[c].unit,
+                                                  columns[c].text,
+                                                  2,
+                                                  { r->n, nt },
+                                                  { "/series/point", "/series/time" },
+                                                  NULL,
+                                                  4 },
                           v);
         }
     }
@@ -549,9 +622,15 @@ static void write_hist(struct kw_writer *w, const struct kw_results *r)
     if (edge && v) {
         for (int b = 0; b < BINS; b++) edge[b] = exp2(10 + b / 16.0) * 1e-9;
         kw_writer_put(w,
-                      (struct kw_h5_dataset){
-                          "/hist/bin", KW_H5_F64, "s",
-                          "lower edge; 16 bins an octave; the first and last take the rest", 1, { BINS }, { NULL }, "bin", 4 },
+                      (struct kw_h5_dataset){ "/hist/bin",
+                                              KW_H5_F64,
+                                              "s",
+                                              "lower edge; 16 bins an octave; the first and last take the rest",
+                                              1,
+                                              { BINS },
+                                              { NULL },
+                                              "bin",
+                                              4 },
                       edge);
         for (size_t h = 0; h < 4; h++) {
             memset(v, 0, r->n * BINS * sizeof *v);
@@ -561,8 +640,17 @@ static void write_hist(struct kw_writer *w, const struct kw_results *r)
                 for (size_t b = kw_hist_bucket(hist->min); b <= kw_hist_bucket(hist->max); b++)
                     v[i * BINS + bin_of((double)kw_hist_lower(b) * which[h].ns)] += hist->count[b];
             }
-            kw_writer_put(w, (struct kw_h5_dataset){ which[h].path, KW_H5_U64, "1", which[h].text, 2, { r->n, BINS },
-                                           { "/hist/point", "/hist/bin" }, NULL, 4 }, v);
+            kw_writer_put(w,
+                          (struct kw_h5_dataset){ which[h].path,
+                                                  KW_H5_U64,
+                                                  "1",
+                                                  which[h].text,
+                                                  2,
+                                                  { r->n, BINS },
+                                                  { "/hist/point", "/hist/bin" },
+                                                  NULL,
+                                                  4 },
+                          v);
         }
     }
     free(edge);

@@ -1,5 +1,5 @@
-/* sim/io/results/results.h - a result file: HDF5, DESIGN section 7. Everything notebooks, `reprice`, `compare` and `rerun`
- * need, and nothing that differs between two runs of the same inputs but created_utc. */
+/* sim/io/results/results.h - a result file: HDF5, DESIGN section 7. Everything notebooks, `reprice`, `compare` and
+ * `rerun` need, and nothing that differs between two runs of the same inputs but created_utc. */
 #ifndef KW_SIM_IO_RESULTS_RESULTS_H
 #define KW_SIM_IO_RESULTS_RESULTS_H
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #define KW_RESULTS_SCHEMA 1
 
-struct kw_results { /* what is written; all borrowed but in a result that was read */
+struct kw_results {          /* what is written; all borrowed but in a result that was read */
     const char *command;     /* "run", "sweep", "plan", "reprice" */
     const char *config_json; /* the scenario after --set */
     const char *trace_sha256, *trace_source, *scaling;

@@ -69,7 +69,7 @@ struct reading {
     char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade, **file, **sha256, **profile_grade;
     uint32_t *replications;
     uint8_t *pruned;
-    int64_t **settings;          /* [kw_choice_field rows], each [n * nd] */
+    int64_t **settings; /* [kw_choice_field rows], each [n * nd] */
     size_t n_settings;
     double *samples[KW_METRICS]; /* [n * nr] */
     int64_t **usage;             /* [fields], each [n * nr * nd] */
@@ -175,7 +175,10 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
     } else {
         int64_t tp = r->settings[0][at]; /* the table's first row */
         const struct kw_profile *profile;
-        struct kw_profile_words words = { r->gpu[at], r->model[at], r->precision[at], r->file ? r->file[at] : NULL,
+        struct kw_profile_words words = { r->gpu[at],
+                                          r->model[at],
+                                          r->precision[at],
+                                          r->file ? r->file[at] : NULL,
                                           r->sha256 ? r->sha256[at] : NULL,
                                           r->profile_grade ? r->profile_grade[at] : NULL,
                                           tp > 0 && tp < 1024 ? (uint32_t)tp : 0 };

@@ -11,7 +11,10 @@ struct column {
     size_t offset;
 };
 
-static size_t width(enum kw_h5_type t) { return t == KW_H5_U32 ? 4 : 8; }
+static size_t width(enum kw_h5_type t)
+{
+    return t == KW_H5_U32 ? 4 : 8;
+}
 
 static void put_columns(struct kw_writer *w, const char *group_path, const char *scale, const struct column *c,
                         const void *rows, size_t n, size_t stride)
@@ -65,10 +68,15 @@ static void write_requests(struct kw_writer *w, const struct kw_served_trace *s)
     }
     for (size_t i = 0; i < s->n; i++) {
         const struct kw_served *r = &s->request[i];
-        row[i] = (struct request_row){ .arrival = r->arrival, .ttft = r->first == INT64_MIN ? -1 : kw_served_ttft(r),
+        row[i] = (struct request_row){ .arrival = r->arrival,
+                                       .ttft = r->first == INT64_MIN ? -1 : kw_served_ttft(r),
                                        .e2e = r->status == KW_SERVED_DONE ? kw_served_e2e(r) : -1,
-                                       .itl_max = r->itl_max, .tpot = kw_served_tpot(r), .prompt = r->prompt,
-                                       .output = r->output, .generated = r->generated, .status = r->status };
+                                       .itl_max = r->itl_max,
+                                       .tpot = kw_served_tpot(r),
+                                       .prompt = r->prompt,
+                                       .output = r->output,
+                                       .generated = r->generated,
+                                       .status = r->status };
     }
     kw_writer_group(w, "/requests", "one row a request");
     put_columns(w, "/requests", "request", request_columns, row, s->n, sizeof *row);
@@ -153,8 +161,14 @@ static void write_startup(struct kw_writer *w, const struct kw_startup *s)
     struct kw_startup_figures f;
     kw_startup_figures(s, &f);
     kw_writer_group(w, "/startup", "phases of the cold start; they overlap");
-    const struct { const char *name; int64_t ns; } figures[] = { { "weights_ns", f.weights }, { "ready_ns", f.ready },
-        { "first_token_ns", f.first_token }, { "sum_ns", f.sum }, { "critical_ns", f.critical } };
+    const struct {
+        const char *name;
+        int64_t ns;
+    } figures[] = { { "weights_ns", f.weights },
+                    { "ready_ns", f.ready },
+                    { "first_token_ns", f.first_token },
+                    { "sum_ns", f.sum },
+                    { "critical_ns", f.critical } };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         if (w->st == KW_OK) w->st = kw_h5_attr_i64(w->f, "/startup", figures[i].name, figures[i].ns, w->err);
     put_columns(w, "/startup", "phase", phase_columns, row, n, sizeof *row);

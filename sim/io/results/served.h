@@ -1,5 +1,5 @@
-/* sim/io/results/served.h - the result file of a replay on the engine: HDF5, laid out like a simulated run's (io/results.h), so
- * that the two are compared column by column. Groups: /requests, /steps, /hist/itl, /startup. */
+/* sim/io/results/served.h - the result file of a replay on the engine: HDF5, laid out like a simulated run's
+ * (io/results.h), so that the two are compared column by column. Groups: /requests, /steps, /hist/itl, /startup. */
 #ifndef KW_SIM_IO_RESULTS_SERVED_H
 #define KW_SIM_IO_RESULTS_SERVED_H
 #include "engine/serve/serve_trace.h"
@@ -8,7 +8,7 @@
 
 struct kw_served_file { /* all borrowed */
     const struct kw_served_trace *served;
-    const struct kw_engine *engine;   /* model, limits, startup phases */
+    const struct kw_engine *engine; /* model, limits, startup phases */
     const struct kw_device *device;
     const char *trace_source, *trace_sha256;
     uint64_t seed;

@@ -1,5 +1,5 @@
-/* sim/io/results/writer.h - an HDF5 file in the making that stops at the first failure, so that a long row of datasets reads as
- * one: every call after a failure does nothing, and the end says what it was. */
+/* sim/io/results/writer.h - an HDF5 file in the making that stops at the first failure, so that a long row of datasets
+ * reads as one: every call after a failure does nothing, and the end says what it was. */
 #ifndef KW_SIM_IO_RESULTS_WRITER_H
 #define KW_SIM_IO_RESULTS_WRITER_H
 #include "sim/core/files/h5.h"

@@ -1,5 +1,5 @@
-/* sim/io/scenario/catalogue.h - what scenarios draw on: the embedded platforms and profiles, those the user offers or a scenario
- * names, and step times compiled from them. Must outlive every candidate made from it. */
+/* sim/io/scenario/catalogue.h - what scenarios draw on: the embedded platforms and profiles, those the user offers or a
+ * scenario names, and step times compiled from them. Must outlive every candidate made from it. */
 #ifndef KW_SIM_IO_SCENARIO_CATALOGUE_H
 #define KW_SIM_IO_SCENARIO_CATALOGUE_H
 #include "calibrate/profile/profile.h"
@@ -21,12 +21,12 @@ struct kw_catalogue {
         char *path;
         struct kw_platform *platform; /* what it was read as, NULL before that went well; owned */
         struct kw_profile *profile;
-    } *file;
+    } * file;
     size_t n_files;
     struct kw_profile **named; /* [n_named], owned: profiles by name alone */
     size_t n_named;
     const struct kw_search_path *places; /* where files that a scenario names lie; NULL: the working folder; borrowed */
-    bool beside;                     /* one of them was found in places->folder[0] */
+    bool beside;                         /* one of them was found in places->folder[0] */
     const char *pinned; /* as kw_catalogue_profiles_text has it, or NULL: what each profile file must be; borrowed */
 };
 

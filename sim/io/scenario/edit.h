@@ -1,5 +1,5 @@
-/* sim/io/scenario/edit.h - edits a JSON document by path, as `--set` and a sweep's axes do. The text is spliced in place, so
- * every other value keeps its line and errors still point into the user's file. */
+/* sim/io/scenario/edit.h - edits a JSON document by path, as `--set` and a sweep's axes do. The text is spliced in
+ * place, so every other value keeps its line and errors still point into the user's file. */
 #ifndef KW_SIM_IO_SCENARIO_EDIT_H
 #define KW_SIM_IO_SCENARIO_EDIT_H
 #include "sim/core/files/json.h"

@@ -6,9 +6,13 @@
 #include "sim/io/scenario/slo_text.h"
 
 /* Reads one after another and stops at the first failure; `st` and `err` are in scope where it is used. */
-#define READ(call) if (st == KW_OK) st = (call)
+#define READ(call)                                                                                                     \
+    if (st == KW_OK) st = (call)
 
-static struct kw_jnode get(struct kw_jnode obj, const char *key) { return kw_json_get(obj, key); }
+static struct kw_jnode get(struct kw_jnode obj, const char *key)
+{
+    return kw_json_get(obj, key);
+}
 
 /* A decimal given as a string or as a JSON number: only for ratios, never for time or money. */
 static enum kw_status ratio_or(struct kw_jnode n, double dflt, double lo, double hi, double *out, struct kw_error *err)
@@ -42,14 +46,17 @@ static enum kw_status count_or(struct kw_jnode n, uint32_t dflt, int64_t lo, int
 
 static enum kw_status read_slo(struct kw_jnode o, struct kw_slo *slo, struct kw_error *err)
 {
-    static const char *const known[] = { "ttft_p50_s", "ttft_p95_s", "ttft_p99_s", "tpot_p50_s", "tpot_p95_s",
-        "tpot_p99_s", "e2e_p50_s", "e2e_p95_s", "e2e_p99_s", "cold_fraction", "error_fraction", "attainment", "ttft_s",
-        "tpot_s", "e2e_s", "budget_usd_month", NULL };
+    static const char *const known[] = { "ttft_p50_s",       "ttft_p95_s", "ttft_p99_s", "tpot_p50_s", "tpot_p95_s",
+                                         "tpot_p99_s",       "e2e_p50_s",  "e2e_p95_s",  "e2e_p99_s",  "cold_fraction",
+                                         "error_fraction",   "attainment", "ttft_s",     "tpot_s",     "e2e_s",
+                                         "budget_usd_month", NULL };
     *slo = (struct kw_slo){ .cold_fraction = -1, .error_fraction = -1, .attainment = -1 };
     if (!kw_json_present(o)) return KW_OK;
-    kw_ns *const times[] = { &slo->ttft_p50, &slo->ttft_p95, &slo->ttft_p99, &slo->tpot_p50, &slo->tpot_p95,
-        &slo->tpot_p99, &slo->e2e_p50, &slo->e2e_p95, &slo->e2e_p99, NULL, NULL, NULL, &slo->per_request.ttft,
-        &slo->per_request.tpot, &slo->per_request.e2e };
+    kw_ns *const times[] = {
+        &slo->ttft_p50, &slo->ttft_p95, &slo->ttft_p99,         &slo->tpot_p50,         &slo->tpot_p95,
+        &slo->tpot_p99, &slo->e2e_p50,  &slo->e2e_p95,          &slo->e2e_p99,          NULL,
+        NULL,           NULL,           &slo->per_request.ttft, &slo->per_request.tpot, &slo->per_request.e2e
+    };
     double *const fractions[] = { &slo->cold_fraction, &slo->error_fraction, &slo->attainment };
     enum kw_status st = kw_json_keys(o, known, err);
     for (int i = 0; i < 15 && st == KW_OK; i++)
@@ -75,8 +82,10 @@ static enum kw_status read_retry(struct kw_jnode o, struct kw_client_retry *r, s
 
 static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *c, struct kw_error *err)
 {
-    static const char *const known[] = { "policy", "max_num_batched_tokens", "max_num_seqs", "max_model_len",
-        "block_size", "num_blocks", "prefix_caching", "reserve_full_prompt", "async_scheduling", NULL };
+    static const char *const known[] = {
+        "policy",     "max_num_batched_tokens", "max_num_seqs",        "max_model_len",    "block_size",
+        "num_blocks", "prefix_caching",         "reserve_full_prompt", "async_scheduling", NULL
+    };
     static const char *const policies[] = { "vllm", "prefill_first", "sarathi", "static", NULL };
     if (!kw_json_present(o)) return KW_OK;
     int policy = c->policy;
@@ -130,8 +139,16 @@ static enum kw_status read_latency(struct kw_jnode o, struct kw_law own[3], stru
 
 static enum kw_status read_cold_start(struct kw_jnode o, struct kw_cold_start *c, struct kw_error *err)
 {
-    static const char *const known[] = { "provision", "pull", "load", "load_rate", "cached_load_rate", "cache_hit",
-        "init", "restore", "snapshot_probability", NULL };
+    static const char *const known[] = { "provision",
+                                         "pull",
+                                         "load",
+                                         "load_rate",
+                                         "cached_load_rate",
+                                         "cache_hit",
+                                         "init",
+                                         "restore",
+                                         "snapshot_probability",
+                                         NULL };
     if (!kw_json_present(o)) return KW_OK;
     enum kw_status st = kw_json_keys(o, known, err);
     READ(read_law_or(get(o, "provision"), &c->provision, err));
@@ -252,7 +269,8 @@ static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer 
     if (*out) return KW_OK;
     return kw_json_fail(o, KW_ERANGE, err,
                         "there is no profile of %.48s in %.8s on %u x %.24s (it does not fit, or was never measured); "
-                        "`keepwarm calibrate show` lists them", model, precision, tp, offer->gpu);
+                        "`keepwarm calibrate show` lists them",
+                        model, precision, tp, offer->gpu);
 }
 
 static enum kw_status find_api(struct kw_jnode o, const struct kw_platform *p, const char *model,
@@ -276,14 +294,57 @@ static enum kw_status find_api(struct kw_jnode o, const struct kw_platform *p, c
 static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model, struct kw_catalogue *cat,
                                       struct kw_choice *c, struct kw_error *err)
 {
-    static const char *const known[] = { "name", "platform", "model", "gpu", "precision", "tp", "profile", "term",
-        "replicas", "keep_warm", "max_replicas", "buffer_replicas", "idle_timeout_s", "zero_timeout_s",
-        "hard_concurrency", "target", "utilisation", "target_delay_s", "scale_up_window_s", "scale_down_delay_s",
-        "queue_limit", "queue_timeout_s", "request_timeout_s", "stockout_probability", "start_failure_probability",
-        "balance", "network_rtt_s", "retry", "scheduler", "cold_start", "limits", "ttft", "ttft_per_ktok",
-        "output_rate", "max_tokens", "operations_usd_month", NULL };
-    static const char *const gpu_only[] = { "gpu", "precision", "tp", "profile", "term", "replicas", "keep_warm",
-        "max_replicas", "buffer_replicas", "idle_timeout_s", "scheduler", "cold_start", "balance", NULL };
+    static const char *const known[] = { "name",
+                                         "platform",
+                                         "model",
+                                         "gpu",
+                                         "precision",
+                                         "tp",
+                                         "profile",
+                                         "term",
+                                         "replicas",
+                                         "keep_warm",
+                                         "max_replicas",
+                                         "buffer_replicas",
+                                         "idle_timeout_s",
+                                         "zero_timeout_s",
+                                         "hard_concurrency",
+                                         "target",
+                                         "utilisation",
+                                         "target_delay_s",
+                                         "scale_up_window_s",
+                                         "scale_down_delay_s",
+                                         "queue_limit",
+                                         "queue_timeout_s",
+                                         "request_timeout_s",
+                                         "stockout_probability",
+                                         "start_failure_probability",
+                                         "balance",
+                                         "network_rtt_s",
+                                         "retry",
+                                         "scheduler",
+                                         "cold_start",
+                                         "limits",
+                                         "ttft",
+                                         "ttft_per_ktok",
+                                         "output_rate",
+                                         "max_tokens",
+                                         "operations_usd_month",
+                                         NULL };
+    static const char *const gpu_only[] = { "gpu",
+                                            "precision",
+                                            "tp",
+                                            "profile",
+                                            "term",
+                                            "replicas",
+                                            "keep_warm",
+                                            "max_replicas",
+                                            "buffer_replicas",
+                                            "idle_timeout_s",
+                                            "scheduler",
+                                            "cold_start",
+                                            "balance",
+                                            NULL };
     static const char *const api_only[] = { "limits", "ttft", "ttft_per_ktok", "output_rate", "max_tokens", NULL };
     const char *name, *platform_name, *model;
     const struct kw_platform *p = NULL;
@@ -329,10 +390,10 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         READ(kw_json_enum_or(get(o, "balance"), balance, kw_balance_name, &balance, err));
         c->term = (enum kw_term)term;
         c->balance = (enum kw_balance)balance;
-        policy_tokens = c->sched.policy == KW_SCHED_PREFILL_FIRST &&
-                                c->sched.max_model_len > c->sched.max_num_batched_tokens
-                            ? c->sched.max_model_len
-                            : c->sched.max_num_batched_tokens;
+        policy_tokens =
+            c->sched.policy == KW_SCHED_PREFILL_FIRST && c->sched.max_model_len > c->sched.max_num_batched_tokens
+                ? c->sched.max_model_len
+                : c->sched.max_num_batched_tokens;
     }
     if (st != KW_OK) return st;
     snprintf(c->name, sizeof c->name, "%.31s", name ? name : p->name);
@@ -421,8 +482,9 @@ static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, 
 
 /* ---- the document */
 
-static const char *const top_keys[] = { "keepwarm", "name", "trace", "model", "slo", "deployments", "routing",
-    "replications", "seed", "stepping", "series_step_s", "sweep", "candidates", NULL };
+static const char *const top_keys[] = { "keepwarm",      "name",    "trace",        "model", "slo",
+                                        "deployments",   "routing", "replications", "seed",  "stepping",
+                                        "series_step_s", "sweep",   "candidates",   NULL };
 
 /* What may differ between the points of a grid: all of it is read again for each. The rest of a scenario is what the
  * points share. */
@@ -525,8 +587,8 @@ enum kw_status kw_scenario_load(struct kw_scenario *s, const char *path, const s
 {
     static const char empty[] = "{\"keepwarm\": 1}";
     memset(s, 0, sizeof *s);
-    enum kw_status st = path ? kw_json_load(&s->doc, path, err)
-                             : kw_json_parse(&s->doc, "command line", empty, sizeof empty - 1, err);
+    enum kw_status st =
+        path ? kw_json_load(&s->doc, path, err) : kw_json_parse(&s->doc, "command line", empty, sizeof empty - 1, err);
     return st == KW_OK ? edit_and_read(s, edits, n_edits, err) : st;
 }
 
@@ -647,8 +709,20 @@ static enum kw_status read_words(struct kw_jnode list, const char **out, size_t 
 
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
 {
-    static const char *const known[] = { "kinds", "platforms", "gpus", "precisions", "tp", "api_models", "keep_warm",
-        "idle_timeout_s", "max_replicas", "replicas_extra", "terms", "exhaustive", "operations_usd_month", NULL };
+    static const char *const known[] = { "kinds",
+                                         "platforms",
+                                         "gpus",
+                                         "precisions",
+                                         "tp",
+                                         "api_models",
+                                         "keep_warm",
+                                         "idle_timeout_s",
+                                         "max_replicas",
+                                         "replicas_extra",
+                                         "terms",
+                                         "exhaustive",
+                                         "operations_usd_month",
+                                         NULL };
     struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
     uint32_t count;
     kw_ns idle;

@@ -14,8 +14,8 @@
 struct kw_scenario {
     struct kw_json doc; /* after --set; config_json of a result is this document printed */
     const char *name, *trace_file, *trace_format, *trace_columns, *model; /* borrowed from doc */
-    double trace_speed;         /* arrivals this many times as fast; > 0 */
-    kw_ns trace_from, trace_to; /* slice of the trace; to 0 = its end */
+    double trace_speed;                                                   /* arrivals this many times as fast; > 0 */
+    kw_ns trace_from, trace_to;                                           /* slice of the trace; to 0 = its end */
     struct kw_slo slo;
     uint32_t replications;
     uint64_t seed;

@@ -14,7 +14,10 @@ void kw_search_path_init(struct kw_search_path *p, const char *document, const c
         snprintf(p->folder[n], KW_PLACES_PATH, "%.*s", slash == document ? 1 : (int)(slash - document), document);
 }
 
-static bool is_relative(const char *path) { return path[0] && path[0] != '/' && strcmp(path, "-"); }
+static bool is_relative(const char *path)
+{
+    return path[0] && path[0] != '/' && strcmp(path, "-");
+}
 
 static bool join(const struct kw_search_path *p, int i, const char *path, char buf[KW_PLACES_PATH])
 {
@@ -24,7 +27,8 @@ static bool join(const struct kw_search_path *p, int i, const char *path, char b
     return n < KW_PLACES_PATH;
 }
 
-const char *kw_search_path_find(const struct kw_search_path *p, const char *path, char buf[KW_PLACES_PATH], bool *beside)
+const char *kw_search_path_find(const struct kw_search_path *p, const char *path, char buf[KW_PLACES_PATH],
+                                bool *beside)
 {
     if (beside) *beside = false;
     for (int i = 0; i < KW_PLACES && is_relative(path); i++)
@@ -35,7 +39,8 @@ const char *kw_search_path_find(const struct kw_search_path *p, const char *path
     return path;
 }
 
-enum kw_status kw_search_path_nor(const struct kw_search_path *p, const char *path, enum kw_status st, struct kw_error *err)
+enum kw_status kw_search_path_nor(const struct kw_search_path *p, const char *path, enum kw_status st,
+                                  struct kw_error *err)
 {
     char at[KW_PLACES_PATH];
     for (int i = 0; i < KW_PLACES && is_relative(path) && access(path, F_OK); i++)

@@ -1,6 +1,6 @@
-/* sim/io/scenario/search_path.h - where the files lie that a scenario names (trace, profiles, platforms): a relative path is
- * looked for in the scenario's folder, then, where a result is opened again, in the result's, then in the working
- * folder. */
+/* sim/io/scenario/search_path.h - where the files lie that a scenario names (trace, profiles, platforms): a relative
+ * path is looked for in the scenario's folder, then, where a result is opened again, in the result's, then in the
+ * working folder. */
 #ifndef KW_SIM_IO_SCENARIO_SEARCH_PATH_H
 #define KW_SIM_IO_SCENARIO_SEARCH_PATH_H
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 
 enum { KW_PLACES = 2, KW_PLACES_PATH = 1024 };
 
-struct kw_search_path { /* all zero: the working folder alone */
+struct kw_search_path {                     /* all zero: the working folder alone */
     char folder[KW_PLACES][KW_PLACES_PATH]; /* looked in one after the other; "": no such place */
 };
 
@@ -17,9 +17,11 @@ struct kw_search_path { /* all zero: the working folder alone */
 void kw_search_path_init(struct kw_search_path *p, const char *document, const char *recorded);
 /* The file to open for `path`: into buf where it is found beside, else path itself (an absolute path, "-", and what
  * is in neither place; also what is built in). *beside (may be NULL): it was found in folder[0]. */
-const char *kw_search_path_find(const struct kw_search_path *p, const char *path, char buf[KW_PLACES_PATH], bool *beside);
+const char *kw_search_path_find(const struct kw_search_path *p, const char *path, char buf[KW_PLACES_PATH],
+                                bool *beside);
 /* Adds to the message the other places where `path` was looked for, if it is not in the working folder either.
  * Returns st. */
-enum kw_status kw_search_path_nor(const struct kw_search_path *p, const char *path, enum kw_status st, struct kw_error *err);
+enum kw_status kw_search_path_nor(const struct kw_search_path *p, const char *path, enum kw_status st,
+                                  struct kw_error *err);
 
 #endif

@@ -7,11 +7,21 @@ static const struct {
     const char *name, *key;
     enum { TIME, SHARE, MONEY } type;
 } words[] = {
-    { "ttft_p50", "ttft_p50_s", TIME }, { "ttft_p95", "ttft_p95_s", TIME }, { "ttft_p99", "ttft_p99_s", TIME },
-    { "tpot_p50", "tpot_p50_s", TIME }, { "tpot_p95", "tpot_p95_s", TIME }, { "tpot_p99", "tpot_p99_s", TIME },
-    { "e2e_p50", "e2e_p50_s", TIME }, { "e2e_p95", "e2e_p95_s", TIME }, { "e2e_p99", "e2e_p99_s", TIME },
-    { "ttft", "ttft_s", TIME }, { "tpot", "tpot_s", TIME }, { "e2e", "e2e_s", TIME },
-    { "cold", "cold_fraction", SHARE }, { "error", "error_fraction", SHARE }, { "attainment", "attainment", SHARE },
+    { "ttft_p50", "ttft_p50_s", TIME },
+    { "ttft_p95", "ttft_p95_s", TIME },
+    { "ttft_p99", "ttft_p99_s", TIME },
+    { "tpot_p50", "tpot_p50_s", TIME },
+    { "tpot_p95", "tpot_p95_s", TIME },
+    { "tpot_p99", "tpot_p99_s", TIME },
+    { "e2e_p50", "e2e_p50_s", TIME },
+    { "e2e_p95", "e2e_p95_s", TIME },
+    { "e2e_p99", "e2e_p99_s", TIME },
+    { "ttft", "ttft_s", TIME },
+    { "tpot", "tpot_s", TIME },
+    { "e2e", "e2e_s", TIME },
+    { "cold", "cold_fraction", SHARE },
+    { "error", "error_fraction", SHARE },
+    { "attainment", "attainment", SHARE },
     { "budget", "budget_usd_month", MONEY },
 };
 #define N_WORDS (sizeof words / sizeof *words)
@@ -89,11 +99,18 @@ void kw_slo_text_print(const struct kw_slo *s, struct kw_text *out)
     const struct {
         const char *what;
         kw_ns limit;
-    } times[] = { { "TTFT p50", s->ttft_p50 }, { "TTFT p95", s->ttft_p95 }, { "TTFT p99", s->ttft_p99 },
-        { "TPOT p50", s->tpot_p50 }, { "TPOT p95", s->tpot_p95 }, { "TPOT p99", s->tpot_p99 },
-        { "E2E p50", s->e2e_p50 },
-        { "E2E p95", s->e2e_p95 }, { "E2E p99", s->e2e_p99 }, { "each TTFT", s->per_request.ttft },
-        { "each TPOT", s->per_request.tpot }, { "each E2E", s->per_request.e2e } };
+    } times[] = { { "TTFT p50", s->ttft_p50 },
+                  { "TTFT p95", s->ttft_p95 },
+                  { "TTFT p99", s->ttft_p99 },
+                  { "TPOT p50", s->tpot_p50 },
+                  { "TPOT p95", s->tpot_p95 },
+                  { "TPOT p99", s->tpot_p99 },
+                  { "E2E p50", s->e2e_p50 },
+                  { "E2E p95", s->e2e_p95 },
+                  { "E2E p99", s->e2e_p99 },
+                  { "each TTFT", s->per_request.ttft },
+                  { "each TPOT", s->per_request.tpot },
+                  { "each E2E", s->per_request.e2e } };
     const char *sep = "";
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         if (times[i].limit) {

@@ -1,4 +1,5 @@
-/* sim/io/scenario/slo_text.h - objectives as people write them: "ttft_p95=2s,tpot_p95=50ms,cold=1%,error=0.1%,budget=500". */
+/* sim/io/scenario/slo_text.h - objectives as people write them:
+ * "ttft_p95=2s,tpot_p95=50ms,cold=1%,error=0.1%,budget=500". */
 #ifndef KW_SIM_IO_SCENARIO_SLO_TEXT_H
 #define KW_SIM_IO_SCENARIO_SLO_TEXT_H
 #include "sim/core/files/json.h"

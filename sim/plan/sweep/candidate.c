@@ -243,9 +243,9 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
         uint32_t rented = kw_gpus_rented(c->gpu, c->tp, s->max_replicas),
                  unit = c->gpu->gpus_min ? c->gpu->gpus_min : 1;
         snprintf(buf, size,
-                 "%" PRIu32 " x %s (%" PRIu32 " GPU%s), %" PRIu32 " replica%s of tp %" PRIu32 ", %s, balance=%s", rented / unit,
-                 word(c->gpu->sku, c->gpu->gpu), rented, rented == 1 ? "" : "s", s->max_replicas, s->max_replicas == 1 ? "" : "s",
-                 c->tp, kw_term_name[c->term], kw_balance_name[c->balance]);
+                 "%" PRIu32 " x %s (%" PRIu32 " GPU%s), %" PRIu32 " replica%s of tp %" PRIu32 ", %s, balance=%s",
+                 rented / unit, word(c->gpu->sku, c->gpu->gpu), rented, rented == 1 ? "" : "s", s->max_replicas,
+                 s->max_replicas == 1 ? "" : "s", c->tp, kw_term_name[c->term], kw_balance_name[c->balance]);
         break;
     }
     }

@@ -8,13 +8,14 @@
 #include "sim/cost/bill.h"
 #include "sim/fleet/fleet.h"
 
-/* Objectives; 0 (or negative for fractions) = not asked. Percentile objectives are over completed requests, so something
- * that refuses much would look good: kw_slo_init therefore asks for error_fraction <= 0.01 and nothing else. */
+/* Objectives; 0 (or negative for fractions) = not asked. Percentile objectives are over completed requests, so
+ * something that refuses much would look good: kw_slo_init therefore asks for error_fraction <= 0.01 and nothing else.
+ */
 struct kw_slo {
     kw_ns ttft_p50, ttft_p95, ttft_p99, tpot_p50, tpot_p95, tpot_p99, e2e_p50, e2e_p95, e2e_p99;
     double cold_fraction, error_fraction, attainment; /* at most, at most, at least; < 0 not asked */
-    struct kw_slo_limits per_request; /* what attainment and goodput count */
-    kw_nusd budget_month;             /* 0 = none */
+    struct kw_slo_limits per_request;                 /* what attainment and goodput count */
+    kw_nusd budget_month;                             /* 0 = none */
 };
 void kw_slo_init(struct kw_slo *s);
 
@@ -27,11 +28,11 @@ struct kw_choice { /* one deployment of a candidate */
     const struct kw_steptime *steptime; /* compiled from profile; shared by all candidates that use it; borrowed */
     uint32_t tp;                        /* == profile->tp */
     enum kw_term term;
-    struct kw_sched_config sched;       /* from the profile, then overrides */
-    struct kw_autoscaling scaling;      /* the platform's defaults, then overrides; keep_warm and idle_timeout in here */
-    struct kw_cold_start cold;          /* platform + profile */
+    struct kw_sched_config sched;  /* from the profile, then overrides */
+    struct kw_autoscaling scaling; /* the platform's defaults, then overrides; keep_warm and idle_timeout in here */
+    struct kw_cold_start cold;     /* platform + profile */
     struct kw_client_retry retry;
-    struct kw_rate_limits limits;       /* api */
+    struct kw_rate_limits limits;                       /* api */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate; /* api: the offer's, or the user's own (grade USER) */
     enum kw_balance balance;
     kw_ns network_rtt;
@@ -52,13 +53,14 @@ enum kw_status kw_candidate_add(struct kw_candidate *c, const struct kw_choice *
 enum kw_status kw_candidate_copy(struct kw_candidate *to, const struct kw_candidate *from, struct kw_error *err);
 
 /* Fills a choice from the platform's and the profile's defaults; a dedicated one gets 1 replica (kw_choice_replicas).
- * KW_ERANGE with a message: model does not fit the GPU, price unknown, platform cannot tp, platform cannot be planned. */
+ * KW_ERANGE with a message: model does not fit the GPU, price unknown, platform cannot tp, platform cannot be planned.
+ */
 enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
                              const struct kw_profile *prof, const struct kw_steptime *st, struct kw_error *err);
 enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
                              struct kw_error *err);
-/* The same with the user's own TTFT, TTFT per 1000 prompt tokens and output rate, in this order; NONE takes the offer's.
- * So an API whose latency was not found can be planned. KW_ERANGE when TTFT or rate are still unknown. */
+/* The same with the user's own TTFT, TTFT per 1000 prompt tokens and output rate, in this order; NONE takes the
+ * offer's. So an API whose latency was not found can be planned. KW_ERANGE when TTFT or rate are still unknown. */
 enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
                                   const struct kw_law own[3], struct kw_error *err);
 /* Dedicated: exactly n replicas, n >= 1. */
@@ -80,8 +82,8 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size);
  * a candidate's deployments are joined by " + ". Returns buf. */
 char *kw_choice_label(const struct kw_choice *c, char *buf, size_t size);
 char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size);
-/* Whether the choice's result depends on this fact of its platform: not on other offers' prices, terms not taken, or the
- * billing of phases that take no time here. */
+/* Whether the choice's result depends on this fact of its platform: not on other offers' prices, terms not taken, or
+ * the billing of phases that take no time here. */
 bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f);
 /* The weakest grade of what the choice rests on, unknown facts of its platform that it uses included. */
 enum kw_grade kw_choice_grade(const struct kw_choice *c);

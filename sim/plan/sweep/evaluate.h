@@ -1,4 +1,5 @@
-/* sim/plan/sweep/evaluate.h - one candidate under one replication: view of the trace -> fleet -> usage -> bill -> figures. */
+/* sim/plan/sweep/evaluate.h - one candidate under one replication: view of the trace -> fleet -> usage -> bill ->
+ * figures. */
 #ifndef KW_SIM_PLAN_SWEEP_EVALUATE_H
 #define KW_SIM_PLAN_SWEEP_EVALUATE_H
 #include "sim/plan/sweep/point.h"
@@ -7,11 +8,11 @@
 struct kw_study {
     const struct kw_trace *trace;
     struct kw_slo slo;
-    uint32_t replications;  /* 1..KW_REPLICATIONS_MAX */
+    uint32_t replications; /* 1..KW_REPLICATIONS_MAX */
     uint64_t seed;
     bool stepping_each;
-    bool records;           /* keep per-request records of replication 0 */
-    kw_ns series_step;      /* of replication 0; 0: none */
+    bool records;      /* keep per-request records of replication 0 */
+    kw_ns series_step; /* of replication 0; 0: none */
 };
 
 /* How replications resample the trace: 0 is the trace as it is, the others draw its blocks with replacement. Blocks are
@@ -23,14 +24,14 @@ struct kw_resampling {
     uint32_t *block_of; /* [replications * n_blocks], owned; row r is replication r's; row 0 the identity */
     uint32_t replications;
 };
-enum kw_status kw_resampling_init(struct kw_resampling *r, const struct kw_trace *t, uint32_t replications, uint64_t seed,
-                                  struct kw_error *err);
+enum kw_status kw_resampling_init(struct kw_resampling *r, const struct kw_trace *t, uint32_t replications,
+                                  uint64_t seed, struct kw_error *err);
 void kw_resampling_free(struct kw_resampling *r);
 /* The view of replication i; borrows from both. */
 struct kw_trace_view kw_resampling_view(const struct kw_resampling *r, const struct kw_trace *t, uint32_t i);
 
-/* "7 days scaled x4.345 to a month of 730 hours; the trace itself and 7 resamplings of its 7 days": how the figures come
- * about. Returns buf. */
+/* "7 days scaled x4.345 to a month of 730 hours; the trace itself and 7 resamplings of its 7 days": how the figures
+ * come about. Returns buf. */
 char *kw_study_scaling(const struct kw_study *s, char *buf, size_t size);
 
 /* Turns the outcome of one simulation into a replication's figures and usage. usage[c->n]. */

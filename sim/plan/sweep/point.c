@@ -216,7 +216,8 @@ static int by_merit(const void *x, const void *y)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* No other point is at most as dear and as slow, and better in one. Points that serve nothing are not on the frontier. */
+/* No other point is at most as dear and as slow, and better in one. Points that serve nothing are not on the frontier.
+ */
 static void mark_pareto(struct kw_point *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

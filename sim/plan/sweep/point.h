@@ -1,5 +1,5 @@
-/* sim/plan/sweep/point.h - what evaluating one candidate gives: every figure of DESIGN section 7's /points with its 95 %
- * interval over replications. */
+/* sim/plan/sweep/point.h - what evaluating one candidate gives: every figure of DESIGN section 7's /points with its 95
+ * % interval over replications. */
 #ifndef KW_SIM_PLAN_SWEEP_POINT_H
 #define KW_SIM_PLAN_SWEEP_POINT_H
 #include "sim/cost/bill.h"
@@ -9,11 +9,25 @@
 #define KW_REPLICATIONS_MAX 64
 
 enum kw_metric { /* in the order of kw_metric_info; the scalars of a replication */
-    KW_METRIC_COST, KW_METRIC_USD_PER_MTOK,
-    KW_METRIC_TTFT_P50, KW_METRIC_TTFT_P95, KW_METRIC_TTFT_P99, KW_METRIC_TPOT_P50, KW_METRIC_TPOT_P95,
-    KW_METRIC_TPOT_P99, KW_METRIC_E2E_P50, KW_METRIC_E2E_P95, KW_METRIC_E2E_P99,
-    KW_METRIC_COLD_FRACTION, KW_METRIC_COLD_COST, KW_METRIC_IDLE_COST, KW_METRIC_ERROR_FRACTION,
-    KW_METRIC_UTILISATION, KW_METRIC_GOODPUT, KW_METRIC_ATTAINMENT, KW_METRICS
+                 KW_METRIC_COST,
+                 KW_METRIC_USD_PER_MTOK,
+                 KW_METRIC_TTFT_P50,
+                 KW_METRIC_TTFT_P95,
+                 KW_METRIC_TTFT_P99,
+                 KW_METRIC_TPOT_P50,
+                 KW_METRIC_TPOT_P95,
+                 KW_METRIC_TPOT_P99,
+                 KW_METRIC_E2E_P50,
+                 KW_METRIC_E2E_P95,
+                 KW_METRIC_E2E_P99,
+                 KW_METRIC_COLD_FRACTION,
+                 KW_METRIC_COLD_COST,
+                 KW_METRIC_IDLE_COST,
+                 KW_METRIC_ERROR_FRACTION,
+                 KW_METRIC_UTILISATION,
+                 KW_METRIC_GOODPUT,
+                 KW_METRIC_ATTAINMENT,
+                 KW_METRICS
 };
 struct kw_metric_info {
     const char *name, *unit, *description; /* "ttft_p95_s", "s", one line: /points of the results, table heads */
@@ -21,40 +35,41 @@ struct kw_metric_info {
 extern const struct kw_metric_info kw_metric_info[]; /* [KW_METRICS] */
 
 struct kw_point {
-    uint32_t replications, n;           /* simulated so far; deployments */
-    double (*sample)[KW_METRICS];       /* [replications], owned: the figures of each; NAN where there is none (TTFT
-                                           when nothing completed, utilisation of an API) */
-    struct kw_usage *usage;             /* [replications * n], owned: of replication r, deployment d at r * n + d */
-    struct kw_estimate m[KW_METRICS];   /* over the replications that have the figure */
-    struct kw_bill bill;                /* a month: mean over replications, each item rounded; total == sum of items */
-    struct kw_bill *bill_of;            /* [n], owned: the same by deployment; they sum to bill */
-    bool feasible;                      /* meets every SLO, judged on the means */
-    char miss[96];                      /* "" or the objective missed by most: "ttft_p95_s 4.1 > 2" */
-    double miss_ratio;                  /* worst value / limit - 1 over objectives; <= 0 when feasible: the slack */
-    double p_best;                      /* probability that it is the cheapest feasible one (kw_stats_p_best) */
-    uint32_t rank;                      /* 1 = best: feasible by cost, then the others by miss; 0 = not ranked yet */
-    bool pareto;                        /* feasible or not, no other is both cheaper and lower in TTFT p95 */
-    bool pruned;                        /* left early: proven not to be the best nor the runner-up */
-    enum kw_grade grade;                /* weakest input */
+    uint32_t replications, n;            /* simulated so far; deployments */
+    double (*sample)[KW_METRICS];        /* [replications], owned: the figures of each; NAN where there is none (TTFT
+                                            when nothing completed, utilisation of an API) */
+    struct kw_usage *usage;              /* [replications * n], owned: of replication r, deployment d at r * n + d */
+    struct kw_estimate m[KW_METRICS];    /* over the replications that have the figure */
+    struct kw_bill bill;                 /* a month: mean over replications, each item rounded; total == sum of items */
+    struct kw_bill *bill_of;             /* [n], owned: the same by deployment; they sum to bill */
+    bool feasible;                       /* meets every SLO, judged on the means */
+    char miss[96];                       /* "" or the objective missed by most: "ttft_p95_s 4.1 > 2" */
+    double miss_ratio;                   /* worst value / limit - 1 over objectives; <= 0 when feasible: the slack */
+    double p_best;                       /* probability that it is the cheapest feasible one (kw_stats_p_best) */
+    uint32_t rank;                       /* 1 = best: feasible by cost, then the others by miss; 0 = not ranked yet */
+    bool pareto;                         /* feasible or not, no other is both cheaper and lower in TTFT p95 */
+    bool pruned;                         /* left early: proven not to be the best nor the runner-up */
+    enum kw_grade grade;                 /* weakest input */
     struct kw_hist ttft, tpot, itl, e2e; /* ns, itl ps (see kw_outcome); merged over replications */
-    struct kw_series series;            /* of replication 0 when asked, owned */
-    struct kw_record *records;          /* [n_records] of replication 0 when asked, owned */
+    struct kw_series series;             /* of replication 0 when asked, owned */
+    struct kw_record *records;           /* [n_records] of replication 0 when asked, owned */
     size_t n_records;
     uint64_t arrived, completed, rejected, timed_out, too_long, cold, attained; /* sums over replications */
     uint64_t starts, failed_starts, preemptions, steps, iterations, events;
-    uint32_t peak_replicas;             /* over deployments and replications */
+    uint32_t peak_replicas; /* over deployments and replications */
 };
 
 enum kw_status kw_point_init(struct kw_point *p, struct kw_error *err);
 void kw_point_free(struct kw_point *p); /* safe to call again on an initialised point */
 
-/* Means, intervals, bill and feasibility from sample and usage. tariff[n]. Called by the evaluation, and again to price old
- * usage anew: cost figures of every replication are computed again, the simulated ones stay. kw_points_rank ranks. */
+/* Means, intervals, bill and feasibility from sample and usage. tariff[n]. Called by the evaluation, and again to price
+ * old usage anew: cost figures of every replication are computed again, the simulated ones stay. kw_points_rank ranks.
+ */
 enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,
                                struct kw_error *err);
 
-/* Whether a ranks before b: feasible before not; among feasible the cheaper, then the lower TTFT p95; among the others the
- * smaller miss. False for equals. */
+/* Whether a ranks before b: feasible before not; among feasible the cheaper, then the lower TTFT p95; among the others
+ * the smaller miss. False for equals. */
 bool kw_point_better(const struct kw_point *a, const struct kw_point *b);
 
 /* Rank, p_best and Pareto flags of n points that met the same replications. */

@@ -1,4 +1,5 @@
-/* sim/plan/sweep/steptimes.h - step times compiled once per profile and limits, shared by every candidate that uses them. */
+/* sim/plan/sweep/steptimes.h - step times compiled once per profile and limits, shared by every candidate that uses
+ * them. */
 #ifndef KW_SIM_PLAN_SWEEP_STEPTIMES_H
 #define KW_SIM_PLAN_SWEEP_STEPTIMES_H
 #include "calibrate/profile/profile.h"
@@ -9,7 +10,7 @@ struct kw_steptimes {
         const struct kw_profile *profile;
         uint32_t max_batch, max_tokens;
         struct kw_steptime *steptime;
-    } *e; /* [n], owned */
+    } * e; /* [n], owned */
     size_t n;
 };
 

@@ -1,10 +1,11 @@
-/* sim/plan/sweep/sweep.h - many candidates over many replications on all cores; the same bytes at any number of threads. */
+/* sim/plan/sweep/sweep.h - many candidates over many replications on all cores; the same bytes at any number of
+ * threads. */
 #ifndef KW_SIM_PLAN_SWEEP_SWEEP_H
 #define KW_SIM_PLAN_SWEEP_SWEEP_H
 #include "sim/plan/sweep/evaluate.h"
 
 struct kw_sweep_options {
-    uint32_t threads;  /* 0: as many as OpenMP offers */
+    uint32_t threads;   /* 0: as many as OpenMP offers */
     volatile int *stop; /* set from a signal handler: the sweep ends with KW_EFAIL "interrupted"; NULL allowed */
     void (*progress)(void *ctx, uint64_t done, uint64_t total); /* in simulations; total grows
                        where a plan decides as it goes; never from two threads at once; NULL allowed */
@@ -21,9 +22,9 @@ enum kw_status kw_sweep_open(struct kw_sweep **s, const struct kw_candidate *can
 void kw_sweep_close(struct kw_sweep *s); /* NULL is allowed */
 
 /* Brings points[which[k]] (initialised by kw_point_init; [n] of them, parallel to candidates), k < n_which, to `upto`
- * replications, and finishes them. which ascends. Candidates whose deployments are equal but for their price are simulated
- * once. On failure the points can be freed and nothing else; the error is that of the lowest (candidate, replication)
- * that failed. KW_EFAIL when stopped. */
+ * replications, and finishes them. which ascends. Candidates whose deployments are equal but for their price are
+ * simulated once. On failure the points can be freed and nothing else; the error is that of the lowest (candidate,
+ * replication) that failed. KW_EFAIL when stopped. */
 enum kw_status kw_sweep_advance(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
                                 uint32_t upto, struct kw_error *err);
 
@@ -35,8 +36,8 @@ struct kw_sweep_count {
 struct kw_sweep_count kw_sweep_done(const struct kw_sweep *s);
 /* How many runs bringing all n points to `upto` from nothing would take. */
 uint64_t kw_sweep_size(const struct kw_sweep *s, uint32_t upto);
-/* All of it at once: evaluates candidates[i] into points[i] (initialised), i < n, for all replications of the study, and
- * ranks them. */
+/* All of it at once: evaluates candidates[i] into points[i] (initialised), i < n, for all replications of the study,
+ * and ranks them. */
 enum kw_status kw_sweep(struct kw_point *points, const struct kw_candidate *candidates, size_t n,
                         const struct kw_study *study, const struct kw_sweep_options *opt, struct kw_error *err);
 

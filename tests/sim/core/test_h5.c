@@ -1,5 +1,5 @@
-/* tests/sim/core/test_h5.c - HDF5 files: what goes in comes out, same content same bytes, a full disk leaves nothing behind, and
- * h5py and xarray read them. */
+/* tests/sim/core/test_h5.c - HDF5 files: what goes in comes out, same content same bytes, a full disk leaves nothing
+ * behind, and h5py and xarray read them. */
 #include "sim/core/files/h5.h"
 #include "tests/check.h"
 #include <dirent.h>
@@ -50,12 +50,27 @@ static enum kw_status write_sample(struct kw_h5 *f)
     const struct kw_h5_dataset d[] = {
         { .path = pt, .type = KW_H5_I64, .description = "configuration", .rank = 1, .shape = { 3 }, .scale = "point" },
         { .path = tm, .type = KW_H5_F64, .units = "s", .rank = 1, .shape = { 4 }, .scale = "time" },
-        { .path = "/points/cost_usd_month", .type = KW_H5_F64, .units = "USD/month", .description = "monthly cost",
-          .rank = 1, .shape = { 3 }, .dims = { pt } },
-        { .path = "/points/platform", .type = KW_H5_STR, .description = "platform", .rank = 1, .shape = { 3 },
-          .dims = { pt }, .deflate = 6 },
-        { .path = "/points/queue", .type = KW_H5_F64, .units = "requests", .rank = 2, .shape = { 3, 4 },
-          .dims = { pt, tm }, .deflate = 6 },
+        { .path = "/points/cost_usd_month",
+          .type = KW_H5_F64,
+          .units = "USD/month",
+          .description = "monthly cost",
+          .rank = 1,
+          .shape = { 3 },
+          .dims = { pt } },
+        { .path = "/points/platform",
+          .type = KW_H5_STR,
+          .description = "platform",
+          .rank = 1,
+          .shape = { 3 },
+          .dims = { pt },
+          .deflate = 6 },
+        { .path = "/points/queue",
+          .type = KW_H5_F64,
+          .units = "requests",
+          .rank = 2,
+          .shape = { 3, 4 },
+          .dims = { pt, tm },
+          .deflate = 6 },
         { .path = "/points/i64", .type = KW_H5_I64, .rank = 1, .shape = { 3 }, .dims = { pt } },
         { .path = "/points/u64", .type = KW_H5_U64, .rank = 1, .shape = { 3 }, .dims = { pt } },
         { .path = "/points/u32", .type = KW_H5_U32, .rank = 1, .shape = { 3 }, .dims = { pt } },
@@ -323,8 +338,8 @@ static void an_abandoned_file_leaves_the_old_one(void)
     unlink(path);
 }
 
-/* Writes the sample, and 400 kB more if it is to fail before the commit, under a limit of file size; the child's exit status says how it went:
- * 0 as it should, else the line that did not hold. */
+/* Writes the sample, and 400 kB more if it is to fail before the commit, under a limit of file size; the child's exit
+ * status says how it went: 0 as it should, else the line that did not hold. */
 static int under_limit(const char *path, rlim_t limit, bool more)
 {
     fflush(NULL);

@@ -1,4 +1,5 @@
-/* tests/sim/core/test_hist.c - histograms against exact sorted values and against single adds, over thousands of random cases. */
+/* tests/sim/core/test_hist.c - histograms against exact sorted values and against single adds, over thousands of random
+ * cases. */
 #include "sim/core/hist.h"
 #include "sim/core/rng.h"
 #include "tests/check.h"
@@ -8,7 +9,10 @@
 
 static struct kw_rng rng;
 
-static uint64_t below(uint64_t n) { return kw_rng_u64(&rng) % n; }
+static uint64_t below(uint64_t n)
+{
+    return kw_rng_u64(&rng) % n;
+}
 
 /* A value of random magnitude, often at or beside an octave's or a bucket's edge. */
 static int64_t value(void)

@@ -1,4 +1,5 @@
-/* tests/sim/core/test_json.c - the JSON reader: what it accepts, what it refuses and where it says so, and every failing malloc. */
+/* tests/sim/core/test_json.c - the JSON reader: what it accepts, what it refuses and where it says so, and every
+ * failing malloc. */
 #include "sim/core/files/json.h"
 #include "sim/core/units.h"
 #include "tests/check.h"
@@ -116,8 +117,9 @@ static void errors_name_file_line_and_path(void)
     CHECK(kw_json_i64(kw_json_get(d, "rate"), 0, INT64_MAX, &i, &err) == KW_EPARSE);
     CHECK_STR(err.msg, "f.json:4: deployments[0].rate: want an integer, at least 0 (and below 2^53); got 0.5");
     CHECK(kw_json_nano(kw_json_get(d, "rate"), 0, 1, &i, &err) == KW_EPARSE);
-    CHECK_STR(err.msg, "f.json:4: deployments[0].rate: want a decimal in quotes (\"0.25\": a JSON number is not exact); "
-                       "got 0.5");
+    CHECK_STR(err.msg,
+              "f.json:4: deployments[0].rate: want a decimal in quotes (\"0.25\": a JSON number is not exact); "
+              "got 0.5");
     CHECK(kw_json_nano(kw_json_get(d, "gpu"), 0, 1, &i, &err) == KW_EPARSE);
     CHECK_STR(err.msg, "f.json:5: deployments[0].gpu: want a decimal number such as 0.25; got 'h100'");
     CHECK(kw_json_nano(kw_json_get(d, "price"), 0, KW_NANO, &i, &err) == KW_ERANGE);
@@ -132,7 +134,8 @@ static void errors_name_file_line_and_path(void)
     CHECK_STR(err.msg, "f.json:3: deployments: want true or false; got an array");
     static const char *const gpus[] = { "a100", "h200", "l40s", NULL };
     CHECK(kw_json_enum(kw_json_get(d, "gpu"), gpus, &w, &err) == KW_ERANGE);
-    CHECK_STR(err.msg, "f.json:5: deployments[0].gpu: want one of a100, h200, l40s; got \"h100\"; did you mean 'a100'?");
+    CHECK_STR(err.msg,
+              "f.json:5: deployments[0].gpu: want one of a100, h200, l40s; got \"h100\"; did you mean 'a100'?");
     CHECK(kw_json_str(kw_json_get(e, "gpu"), &s, &err) == KW_EPARSE);
     CHECK_STR(err.msg, "f.json:7: deployments[1]: missing key 'gpu'");
     CHECK(kw_json_str(kw_json_get(kw_json_get(root, "slo"), "p95"), &s, &err) == KW_EPARSE);
@@ -149,7 +152,8 @@ static void unknown_keys_name_the_nearest(void)
 {
     struct kw_json doc;
     static const char *const known[] = { "keep_warm", "max_replicas", "gpu", NULL };
-    CHECK(parse(&doc, "{\"a\": {\"gpu\": 1,\n \"keep_wram\": 2}, \"b\": {\"zzzzzz\": 1}, \"c\": {\"gpu\": 1}}") == KW_OK);
+    CHECK(parse(&doc, "{\"a\": {\"gpu\": 1,\n \"keep_wram\": 2}, \"b\": {\"zzzzzz\": 1}, \"c\": {\"gpu\": 1}}") ==
+          KW_OK);
     struct kw_jnode root = kw_json_root(&doc);
     CHECK(kw_json_keys(kw_json_get(root, "a"), known, &err) == KW_EPARSE);
     CHECK_STR(err.msg, "f.json:2: a.keep_wram: unknown key; did you mean 'keep_warm'?");
@@ -177,9 +181,11 @@ static void refuses_bad_syntax(void)
     REFUSED("{}{}", "f.json:1: column 3: want nothing after the value; got '{}'");
     REFUSED("{}\0", "f.json:1: column 3: want nothing after the value; got byte 0x00");
     REFUSED("[1,\0]", "f.json:1: column 4: want a JSON value (NaN, Infinity and bare words are none); got byte 0x00");
-    REFUSED("\"a\0b\"", "f.json:1: column 3: want the closing quote of a string or an escape (\\n, \\t); got byte 0x00");
-    REFUSED("[\"a\nb\"]", "f.json:1: column 4: want the closing quote of a string or an escape (\\n, \\t); got the end of "
-                          "the line");
+    REFUSED("\"a\0b\"",
+            "f.json:1: column 3: want the closing quote of a string or an escape (\\n, \\t); got byte 0x00");
+    REFUSED("[\"a\nb\"]",
+            "f.json:1: column 4: want the closing quote of a string or an escape (\\n, \\t); got the end of "
+            "the line");
     REFUSED("[\"a", "f.json:1: column 4: want the closing quote of a string; got the end of the file");
     REFUSED("[\"\\", "f.json:1: column 3: want an escaped character; got '\\'");
     REFUSED("[\"\\x\"]", "f.json:1: column 3: want an escape JSON knows (\\n, \\u00e9, ...); got '\\x\"]'");

@@ -34,7 +34,8 @@ static void a_lognormal_meets_its_two_quantiles_and_its_mean(void)
     CHECK_NEAR(kw_law_quantile(&l, 0.5), 12, 1e-12);
     CHECK_NEAR(kw_law_quantile(&l, 0.95), 30, 1e-9);
     double sigma = log(30.0 / 12) / 1.6448536269514722;
-    CHECK_NEAR(kw_law_quantile(&l, 0.05), 12 * 12 / 30.0, 1e-9); /* the median is the geometric mean of the 5th and 95th */
+    CHECK_NEAR(kw_law_quantile(&l, 0.05), 12 * 12 / 30.0,
+               1e-9); /* the median is the geometric mean of the 5th and 95th */
     CHECK_NEAR(kw_law_mean(&l), 12 * exp(sigma * sigma / 2), 1e-9);
     CHECK(read("\"lognormal\": {\"p50\": \"3\", \"p95\": \"3\"}", &l, &err) == KW_OK);
     CHECK_NEAR(kw_law_quantile(&l, 0.999), 3, 1e-12);
@@ -62,7 +63,8 @@ static void every_kind_draws_exactly_one_uniform(void)
                                          "\"quantiles\": {\"0.1\": \"1\", \"0.9\": \"2\"}" };
     struct kw_rng a, b;
     struct kw_error err;
-    CHECK(kw_rng_init(&a, 1, 0, KW_RNG_COLD_START, &err) == KW_OK && kw_rng_init(&b, 1, 0, KW_RNG_COLD_START, &err) == KW_OK);
+    CHECK(kw_rng_init(&a, 1, 0, KW_RNG_COLD_START, &err) == KW_OK &&
+          kw_rng_init(&b, 1, 0, KW_RNG_COLD_START, &err) == KW_OK);
     for (int i = 0; i < 4; i++) {
         struct kw_law l = { .kind = KW_LAW_NONE };
         if (i < 3) CHECK(read(forms[i], &l, &err) == KW_OK);
@@ -110,7 +112,9 @@ static void nanoseconds_are_rounded_and_clamped(void)
 
 static void bad_laws_are_refused_by_name(void)
 {
-    static const struct { const char *form, *message; } bad[] = {
+    static const struct {
+        const char *form, *message;
+    } bad[] = {
         { "\"constnt\": \"1\"", "constant" },
         { "\"constant\": 12.5", "l.json:1: constant:" },
         { "\"constant\": \"1e3\"", "want a decimal string" },

@@ -8,7 +8,7 @@ static void nearest_words(void)
     CHECK_STR(kw_nearest("KEEP-WARM", w), "keep_warm");
     CHECK_STR(kw_nearest("maxreplicas", w), "max_replicas");
     CHECK_STR(kw_nearest("ergion", w), "region");
-    CHECK_STR(kw_nearest("pt", w), "tp");  /* a swap is one edit */
+    CHECK_STR(kw_nearest("pt", w), "tp"); /* a swap is one edit */
     CHECK(!kw_nearest("bandwidth", w));
     CHECK(!kw_nearest("", (const char *const[]){ "abc", NULL }));
     CHECK(!kw_nearest("x", (const char *const[]){ NULL }));

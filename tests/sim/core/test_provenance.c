@@ -17,18 +17,22 @@ static void reads_all_four_keys(void)
 {
     struct kw_provenance p;
     struct kw_error err;
-    CHECK(read("{\"grade\": \"published\", \"source\": \"S41\", \"date\": \"2026-08-20\", \"evidence\": \"Q\"}", &p, &err) == KW_OK);
+    CHECK(read("{\"grade\": \"published\", \"source\": \"S41\", \"date\": \"2026-08-20\", \"evidence\": \"Q\"}", &p,
+               &err) == KW_OK);
     CHECK(p.grade == KW_GRADE_PUBLISHED && p.evidence == 'Q');
     CHECK_STR(p.source, "S41");
     CHECK_STR(p.date, "2026-08-20");
-    CHECK(read("{\"grade\": \"estimated\", \"source\": \"x\", \"date\": \"undated\"}", &p, &err) == KW_OK && p.evidence == 0);
+    CHECK(read("{\"grade\": \"estimated\", \"source\": \"x\", \"date\": \"undated\"}", &p, &err) == KW_OK &&
+          p.evidence == 0);
     CHECK(read("{\"grade\": \"user\", \"source\": \"x\", \"date\": \"2020-11\"}", &p, &err) == KW_OK);
     CHECK_STR(p.date, "2020-11");
 }
 
 static void bad_input_is_named_and_leaves_out_alone(void)
 {
-    static const struct { const char *text, *message; } bad[] = {
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
         { "{\"source\": \"x\", \"date\": \"undated\"}", "missing key 'grade'" },
         { "{\"grade\": \"publishd\", \"source\": \"x\", \"date\": \"undated\"}", "published" },
         { "{\"grade\": \"published\", \"date\": \"undated\"}", "missing key 'source'" },
@@ -39,8 +43,10 @@ static void bad_input_is_named_and_leaves_out_alone(void)
         { "{\"grade\": \"published\", \"source\": \"x\", \"date\": \"2026-08-32\"}", "got \"2026-08-32\"" },
         { "{\"grade\": \"published\", \"source\": \"x\", \"date\": \"20 Aug 2026\"}", "want YYYY-MM-DD" },
         { "{\"grade\": \"published\", \"source\": \"x\", \"date\": \"2026-08-201\"}", "want YYYY-MM-DD" },
-        { "{\"grade\": \"published\", \"source\": \"x\", \"date\": \"undated\", \"evidence\": \"X\"}", "want P, Q, T or D" },
-        { "{\"grade\": \"published\", \"source\": \"x\", \"date\": \"undated\", \"evidence\": \"PQ\"}", "want P, Q, T or D" },
+        { "{\"grade\": \"published\", \"source\": \"x\", \"date\": \"undated\", \"evidence\": \"X\"}",
+          "want P, Q, T or D" },
+        { "{\"grade\": \"published\", \"source\": \"x\", \"date\": \"undated\", \"evidence\": \"PQ\"}",
+          "want P, Q, T or D" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct kw_provenance p = { .grade = KW_GRADE_USER, .evidence = 'D' };

@@ -1,4 +1,5 @@
-/* tests/sim/core/test_status.c - messages are one line and never overflow; statuses map to the documented exit codes. */
+/* tests/sim/core/test_status.c - messages are one line and never overflow; statuses map to the documented exit codes.
+ */
 #include "sim/core/status.h"
 #include "tests/check.h"
 
@@ -38,7 +39,8 @@ static void long_messages_are_cut(void)
 static void exit_codes(void)
 {
     CHECK(kw_exit_code(KW_OK) == 0);
-    CHECK(kw_exit_code(KW_EINPUT) == 2 && kw_exit_code(KW_EIO) == 1 && kw_exit_code(KW_ENOMEM) == 1 && kw_exit_code(KW_EFAIL) == 1);
+    CHECK(kw_exit_code(KW_EINPUT) == 2 && kw_exit_code(KW_EIO) == 1 && kw_exit_code(KW_ENOMEM) == 1 &&
+          kw_exit_code(KW_EFAIL) == 1);
     CHECK(kw_exit_code(KW_EPARSE) == 2 && kw_exit_code(KW_ERANGE) == 2 && kw_exit_code(KW_EUSAGE) == 2);
     CHECK(kw_exit_code(KW_ESLO) == 3 && kw_exit_code(KW_EBUDGET) == 4);
 }

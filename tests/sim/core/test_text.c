@@ -24,9 +24,13 @@ static void adds_and_pads(void)
 
 static void si_has_three_digits(void)
 {
-    static const struct { double v; const char *want; } c[] = {
-        { 0, "0" }, { 7, "7" }, { 1.234, "1.23" }, { 45.678, "45.7" }, { 789.4, "789" }, { 999.6, "1.00k" }, { 12345, "12.3k" },
-        { 4.56e6, "4.56M" }, { 9.996e9, "10.0G" }, { -1234, "-1.23k" }, { NAN, "-" },
+    static const struct {
+        double v;
+        const char *want;
+    } c[] = {
+        { 0, "0" },           { 7, "7" },          { 1.234, "1.23" },  { 45.678, "45.7" },
+        { 789.4, "789" },     { 999.6, "1.00k" },  { 12345, "12.3k" }, { 4.56e6, "4.56M" },
+        { 9.996e9, "10.0G" }, { -1234, "-1.23k" }, { NAN, "-" },
     };
     char buf[16];
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) CHECK_STR(kw_text_si(buf, c[i].v), c[i].want);

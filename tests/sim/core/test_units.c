@@ -38,8 +38,8 @@ static void decimals_are_exact(void)
 
 static void other_text_is_refused(void)
 {
-    static const char *const bad[] = { "", "-", ".", "-.", "+1", " 1", "1 ", "1e5", "0x1", "1,5", "1.2.3", "abc", "--1",
-                                       "1.5s", "NaN", "inf" };
+    static const char *const bad[] = { "",    "-",   ".",     "-.",  "+1",  " 1",   "1 ",  "1e5",
+                                       "0x1", "1,5", "1.2.3", "abc", "--1", "1.5s", "NaN", "inf" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int64_t v = -77;
         CHECK(kw_nano_parse(bad[i], &v, &err) == KW_EPARSE && v == -77);
@@ -65,7 +65,8 @@ static void formats_shortest(void)
                 { INT64_MAX, "9223372036.854775807" },
                 { INT64_MIN, "-9223372036.854775808" } };
     char buf[32];
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++) CHECK_STR(kw_nano_format(buf, sizeof buf, row[i].v), row[i].text);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        CHECK_STR(kw_nano_format(buf, sizeof buf, row[i].v), row[i].text);
 }
 
 static void round_trips(void)
@@ -85,7 +86,8 @@ static void round_trips(void)
 static void costs_round_once_half_away_from_zero(void)
 {
     kw_nusd c = 5;
-    CHECK(kw_cost(100 * KW_NANO, 100 * KW_NS_PER_MS, KW_NS_PER_HOUR, &c, &err) == KW_OK && c == 2777778); /* 2777777.7 */
+    CHECK(kw_cost(100 * KW_NANO, 100 * KW_NS_PER_MS, KW_NS_PER_HOUR, &c, &err) == KW_OK &&
+          c == 2777778); /* 2777777.7 */
     CHECK(kw_cost(1, 1, 2, &c, &err) == KW_OK && c == 1);
     CHECK(kw_cost(-1, 1, 2, &c, &err) == KW_OK && c == -1);
     CHECK(kw_cost(1, 1, 3, &c, &err) == KW_OK && c == 0);

@@ -1,5 +1,5 @@
-/* tests/sim/fleet/fakefleet.h - an event loop that computes an outcome from a formula, so that tests of sweep and plan know the
- * answer and run thousands of them. Include it in exactly one file of a test program: it stands in for
+/* tests/sim/fleet/fakefleet.h - an event loop that computes an outcome from a formula, so that tests of sweep and plan
+ * know the answer and run thousands of them. Include it in exactly one file of a test program: it stands in for
  * sim/fleet/fleet.c.
  *
  * TTFT of every request = network_rtt * noise(replication) / replicas kept, failures = queue_limit per mille, extra

@@ -1,5 +1,5 @@
-/* tests/sim/fleet/fleet_case.h - a small run of the event loop by hand: requests one by one, one deployment, and one token = 1 ms, so
- * that a request of p prompt tokens and one output token keeps a replica busy for exactly p ms. */
+/* tests/sim/fleet/fleet_case.h - a small run of the event loop by hand: requests one by one, one deployment, and one
+ * token = 1 ms, so that a request of p prompt tokens and one output token keeps a replica busy for exactly p ms. */
 #ifndef KW_TESTS_FLEET_CASE_H
 #define KW_TESTS_FLEET_CASE_H
 #include <stdlib.h>
@@ -26,8 +26,14 @@ static inline struct kw_steptime *case_time(double token_s, uint32_t max_tokens)
 {
     double zero[] = { 0 }, one[] = { 1 };
     struct kw_curve none = { 1, zero, zero };
-    struct kw_step_tables t = { .dense = none, .head = none, .n_decode_rows = 1, .decode_batch = one, .decode = &none,
-                                .prefill_attn = none, .prefill_token_s = token_s, .comm = none };
+    struct kw_step_tables t = { .dense = none,
+                                .head = none,
+                                .n_decode_rows = 1,
+                                .decode_batch = one,
+                                .decode = &none,
+                                .prefill_attn = none,
+                                .prefill_token_s = token_s,
+                                .comm = none };
     struct kw_steptime *out = NULL;
     struct kw_error err;
     if (kw_steptime_compile(&out, &t, 64, max_tokens, &err) != KW_OK) {
@@ -50,8 +56,12 @@ static inline void case_begin(struct fleet_case *c, enum kw_scaler scaler, uint3
         snprintf(d->name, sizeof d->name, "pool%d", i);
         d->kind = scaler == KW_SCALER_FIXED ? KW_KIND_DEDICATED : KW_KIND_SERVERLESS;
         d->steptime = c->time;
-        d->sched = (struct kw_sched_config){ .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 1 << 18, .max_num_seqs = 1,
-                                             .max_model_len = 1 << 18, .block_size = 512, .num_blocks = 1024 };
+        d->sched = (struct kw_sched_config){ .policy = KW_SCHED_VLLM,
+                                             .max_num_batched_tokens = 1 << 18,
+                                             .max_num_seqs = 1,
+                                             .max_model_len = 1 << 18,
+                                             .block_size = 512,
+                                             .num_blocks = 1024 };
         d->scaling.scaler = scaler;
         d->scaling.keep_warm = keep_warm;
         d->scaling.max_replicas = max_replicas;

@@ -4,7 +4,10 @@
 
 #define S KW_NS_PER_S
 
-static struct kw_law constant(double v) { return (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { v } }; }
+static struct kw_law constant(double v)
+{
+    return (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { v } };
+}
 
 static struct kw_deployment api(struct kw_rate_limits limits)
 {
@@ -118,8 +121,13 @@ static void counting_rules(void)
         { KW_COUNT_RESERVE_THEN_REFUND, false, 5, 600, 160, 60, 100 },
     };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
-        struct kw_deployment d = api((struct kw_rate_limits){ .tpm = 1000, .itpm = 1000, .otpm = 1000, .rule = t[i].rule,
-            .cache_reads_count = t[i].cache_counts, .output_burndown = t[i].burndown, .reject_code = 429 });
+        struct kw_deployment d = api((struct kw_rate_limits){ .tpm = 1000,
+                                                              .itpm = 1000,
+                                                              .otpm = 1000,
+                                                              .rule = t[i].rule,
+                                                              .cache_reads_count = t[i].cache_counts,
+                                                              .output_burndown = t[i].burndown,
+                                                              .reject_code = 429 });
         struct kw_api_endpoint e;
         struct kw_api_answer a;
         CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
@@ -160,8 +168,8 @@ static void daily_quota_resets_at_midnight(void)
 
 static void openai_counts_refused_calls(void)
 {
-    struct kw_deployment d = api((struct kw_rate_limits){ .rpm = 10, .tpm = 100,
-        .rule = KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE, .reject_code = 429 });
+    struct kw_deployment d = api((struct kw_rate_limits){
+        .rpm = 10, .tpm = 100, .rule = KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE, .reject_code = 429 });
     struct kw_api_endpoint e;
     struct kw_api_answer a;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));

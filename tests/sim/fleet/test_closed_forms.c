@@ -1,8 +1,9 @@
-/* Queueing theory through kw_fleet_run itself (DESIGN 9.1): a request of p prompt tokens and one output token on a replica
- * that runs one sequence at a time, 50 us a token, is a customer with a service time of 50 us * p; hard_concurrency 1
- * makes the platform's queue the central first come first served one. Each case is 24 independent replications; the
- * theory's value has to lie in their 95 % interval (Student t), whose half width has to be below 2 or 3 % of it, so that
- * the check can fail. Seeds were chosen once. Under the null hypothesis one case in twenty fails for a seed. */
+/* Queueing theory through kw_fleet_run itself (DESIGN 9.1): a request of p prompt tokens and one output token on a
+ * replica that runs one sequence at a time, 50 us a token, is a customer with a service time of 50 us * p;
+ * hard_concurrency 1 makes the platform's queue the central first come first served one. Each case is 24 independent
+ * replications; the theory's value has to lie in their 95 % interval (Student t), whose half width has to be below 2 or
+ * 3 % of it, so that the check can fail. Seeds were chosen once. Under the null hypothesis one case in twenty fails for
+ * a seed. */
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_statistics_double.h>
 #include "sim/core/rng.h"
@@ -14,14 +15,14 @@
 enum service { EXPONENTIAL, CONSTANT, HYPER }; /* HYPER: exponentials of mean 0.4 and 2.8 with odds 3 : 1 */
 
 struct figures { /* of one replication */
-    double wait;   /* mean of E2E less its own service: the customers' own times are a control variate, seconds */
-    double lost;   /* share rejected */
-    double cold;   /* share served by a server set up for it */
-    double on;     /* mean number of replicas ready (busy or idle) */
+    double wait; /* mean of E2E less its own service: the customers' own times are a control variate, seconds */
+    double lost; /* share rejected */
+    double cold; /* share served by a server set up for it */
+    double on;   /* mean number of replicas ready (busy or idle) */
 };
 
 struct queue {
-    double lambda;     /* customers a second */
+    double lambda; /* customers a second */
     enum service service;
     double mean_s;
     uint32_t customers; /* a replication */
@@ -52,7 +53,9 @@ static void simulate(const struct queue *q, struct figures out[REPLICATIONS])
     q->set(d, q->arg);
     for (uint64_t r = 0; r < REPLICATIONS; r++) {
         struct kw_rng arrivals, service;
-        if (kw_rng_init(&arrivals, 2026, r, KW_RNG_ARRIVALS, NULL) || kw_rng_init(&service, 2026, r, KW_RNG_SERVICE, NULL)) exit(1);
+        if (kw_rng_init(&arrivals, 2026, r, KW_RNG_ARRIVALS, NULL) ||
+            kw_rng_init(&service, 2026, r, KW_RNG_SERVICE, NULL))
+            exit(1);
         double t = 0, sum = 0;
         c.trace.n = 0;
         c.trace.span = 0;
@@ -68,7 +71,8 @@ static void simulate(const struct queue *q, struct figures out[REPLICATIONS])
         out[r].lost = (double)c.o.rejected / (double)c.o.arrived;
         out[r].wait = kw_hist_mean(&c.o.e2e) / 1e9 - sum / q->customers;
         out[r].cold = (double)c.o.cold / (double)c.o.arrived;
-        out[r].on = (double)(l->phase[KW_PHASE_ACTIVE] + l->phase[KW_PHASE_IDLE] + l->phase[KW_PHASE_KEEP_WARM]) / (double)c.o.end;
+        out[r].on = (double)(l->phase[KW_PHASE_ACTIVE] + l->phase[KW_PHASE_IDLE] + l->phase[KW_PHASE_KEEP_WARM]) /
+                    (double)c.o.end;
         kw_rng_free(&arrivals);
         kw_rng_free(&service);
     }
@@ -206,8 +210,8 @@ static void mg1_with_setup(void)
 
 /* M/M/c/Setup/DelayedOff as a Markov chain, c = 2, the delayed-off time Erlang of k phases (k large: constant). States:
  * on servers 0..2, jobs 0..J, and the phases of the idle ones; with two idle the older one (a >= b) takes the arrival.
- * min(jobs - on, 2 - on) servers are in setup, each exponential (Gandhi, Doroudi, Harchol-Balter, Scheller-Wolf, SIGMETRICS 2013).
- * Stationary distribution by Gauss-Seidel. */
+ * min(jobs - on, 2 - on) servers are in setup, each exponential (Gandhi, Doroudi, Harchol-Balter, Scheller-Wolf,
+ * SIGMETRICS 2013). Stationary distribution by Gauss-Seidel. */
 enum { JOBS = 120, MAX_K = 24 };
 struct chain {
     int k, n;
@@ -216,7 +220,7 @@ struct chain {
 
 static int state(const struct chain *c, int on, int jobs, int a, int b)
 {
-    int k = c->k, base = JOBS + 1;            /* on = 0: jobs */
+    int k = c->k, base = JOBS + 1; /* on = 0: jobs */
     if (on == 0) return jobs;
     if (on == 1) return jobs == 0 ? base + a : base + k + jobs - 1; /* idle phase a, or jobs 1.. */
     base += k + JOBS;
@@ -244,34 +248,54 @@ static void chain_solve(const struct chain *c, double *wait, double *on_mean)
     double *p = calloc((size_t)n, sizeof *p), *out = calloc((size_t)n, sizeof *out);
     int *jobs_of = malloc((size_t)n * sizeof *jobs_of), *on_of = malloc((size_t)n * sizeof *on_of);
     if (!e || !p || !out || !jobs_of || !on_of) exit(1);
-#define GO(to_, rate_) do { e[edges++] = (struct edge){ s, (to_), (rate_) }; out[s] += (rate_); } while (0)
-#define STATE(on_, jobs_, a_, b_) int s = state(c, on_, jobs_, a_, b_); jobs_of[s] = jobs_; on_of[s] = on_
+#define GO(to_, rate_)                                                                                                 \
+    do {                                                                                                               \
+        e[edges++] = (struct edge){ s, (to_), (rate_) };                                                               \
+        out[s] += (rate_);                                                                                             \
+    } while (0)
+#define STATE(on_, jobs_, a_, b_)                                                                                      \
+    int s = state(c, on_, jobs_, a_, b_);                                                                              \
+    jobs_of[s] = jobs_;                                                                                                \
+    on_of[s] = on_
     for (int j = 0; j <= JOBS; j++) {
-        { STATE(0, j, 0, 0);
-          if (j < JOBS) GO(state(c, 0, j + 1, 0, 0), c->lambda);
-          if (j) GO(state(c, 1, j, 0, 0), (j < 2 ? j : 2) * c->alpha); }
-        if (j >= 1) { STATE(1, j, 0, 0);
-          if (j < JOBS) GO(state(c, 1, j + 1, 0, 0), c->lambda);
-          GO(state(c, 1, j - 1, 0, 0), c->mu);
-          if (j > 1) GO(state(c, 2, j, 0, 0), c->alpha); }
-        if (j >= 2) { STATE(2, j, 0, 0);
-          if (j < JOBS) GO(state(c, 2, j + 1, 0, 0), c->lambda);
-          GO(state(c, 2, j - 1, 0, 0), 2 * c->mu); }
+        {
+            STATE(0, j, 0, 0);
+            if (j < JOBS) GO(state(c, 0, j + 1, 0, 0), c->lambda);
+            if (j) GO(state(c, 1, j, 0, 0), (j < 2 ? j : 2) * c->alpha);
+        }
+        if (j >= 1) {
+            STATE(1, j, 0, 0);
+            if (j < JOBS) GO(state(c, 1, j + 1, 0, 0), c->lambda);
+            GO(state(c, 1, j - 1, 0, 0), c->mu);
+            if (j > 1) GO(state(c, 2, j, 0, 0), c->alpha);
+        }
+        if (j >= 2) {
+            STATE(2, j, 0, 0);
+            if (j < JOBS) GO(state(c, 2, j + 1, 0, 0), c->lambda);
+            GO(state(c, 2, j - 1, 0, 0), 2 * c->mu);
+        }
     }
     for (int a = 0; a < k; a++) {
-        { STATE(1, 0, a, 0);
-          GO(state(c, 1, 1, 0, 0), c->lambda);
-          GO(a + 1 < k ? state(c, 1, 0, a + 1, 0) : state(c, 0, 0, 0, 0), c->nu); }
-        { STATE(2, 1, a, 0);
-          GO(state(c, 2, 2, 0, 0), c->lambda);
-          GO(state(c, 2, 0, a, 0), c->mu); /* the one that just finished is the younger: phase 0 */
-          GO(a + 1 < k ? state(c, 2, 1, a + 1, 0) : state(c, 1, 1, 0, 0), c->nu); }
+        {
+            STATE(1, 0, a, 0);
+            GO(state(c, 1, 1, 0, 0), c->lambda);
+            GO(a + 1 < k ? state(c, 1, 0, a + 1, 0) : state(c, 0, 0, 0, 0), c->nu);
+        }
+        {
+            STATE(2, 1, a, 0);
+            GO(state(c, 2, 2, 0, 0), c->lambda);
+            GO(state(c, 2, 0, a, 0), c->mu); /* the one that just finished is the younger: phase 0 */
+            GO(a + 1 < k ? state(c, 2, 1, a + 1, 0) : state(c, 1, 1, 0, 0), c->nu);
+        }
         for (int b = 0; b <= a; b++) {
             STATE(2, 0, a, b);
             GO(state(c, 2, 1, b, 0), c->lambda); /* the older takes it */
             GO(a + 1 < k ? state(c, 2, 0, a + 1, b) : state(c, 1, 0, b, 0), c->nu);
             int younger = b + 1, older = a;
-            if (younger > older) { older = b + 1; younger = a; }
+            if (younger > older) {
+                older = b + 1;
+                younger = a;
+            }
             GO(b + 1 < k ? state(c, 2, 0, older, younger) : state(c, 1, 0, a, 0), c->nu);
         }
     }

@@ -1,6 +1,6 @@
-/* Random deployments meet random traces: every outcome conserves requests, time and KV blocks (kw_fleet_run checks itself
- * and fails otherwise; what records allow is checked again here), stepping each = jump to the bit, the same outcome twice
- * from one fleet and from two, and a fleet used for anything before makes no difference. */
+/* Random deployments meet random traces: every outcome conserves requests, time and KV blocks (kw_fleet_run checks
+ * itself and fails otherwise; what records allow is checked again here), stepping each = jump to the bit, the same
+ * outcome twice from one fleet and from two, and a fleet used for anything before makes no difference. */
 #include "sim/core/rng.h"
 #include "tests/failmalloc.h"
 #include "tests/sim/fleet/fleet_case.h"
@@ -16,8 +16,15 @@ static struct kw_steptime *engine_time(void) /* fixed 8 ms, 40 us a token, 20 ns
 {
     double zero_x[] = { 0 }, zero_y[] = { 0 }, x[] = { 0, 1e6 }, y[] = { 0, 0.02 }, batch[] = { 1 };
     struct kw_curve none = { 1, zero_x, zero_y }, context = { 2, x, y };
-    struct kw_step_tables t = { .fixed_s = 8e-3, .dense = none, .head = none, .n_decode_rows = 1, .decode_batch = batch,
-                                .decode = &context, .prefill_attn = none, .prefill_token_s = 40e-6, .comm = none };
+    struct kw_step_tables t = { .fixed_s = 8e-3,
+                                .dense = none,
+                                .head = none,
+                                .n_decode_rows = 1,
+                                .decode_batch = batch,
+                                .decode = &context,
+                                .prefill_attn = none,
+                                .prefill_token_s = 40e-6,
+                                .comm = none };
     struct kw_steptime *out;
     if (kw_steptime_compile(&out, &t, 256, 8192, NULL) != KW_OK) exit(1);
     return out;
@@ -36,11 +43,16 @@ static void any_replicas(struct kw_deployment *d, const struct kw_steptime *time
 {
     struct kw_autoscaling *c = &d->scaling;
     *d = (struct kw_deployment){ .kind = KW_KIND_SERVERLESS, .steptime = time, .balance = (enum kw_balance)draw(4) };
-    d->sched = (struct kw_sched_config){ .policy = (enum kw_sched_policy)draw(4), .max_num_batched_tokens = draw(2) ? 8192 : 512,
-                                         .max_num_seqs = draw(2) ? 64 : 4, .max_model_len = 6000, .block_size = 16,
-                                         .num_blocks = draw(2) ? 4000 : 380, .prefix_caching = draw(2),
+    d->sched = (struct kw_sched_config){ .policy = (enum kw_sched_policy)draw(4),
+                                         .max_num_batched_tokens = draw(2) ? 8192 : 512,
+                                         .max_num_seqs = draw(2) ? 64 : 4,
+                                         .max_model_len = 6000,
+                                         .block_size = 16,
+                                         .num_blocks = draw(2) ? 4000 : 380,
+                                         .prefix_caching = draw(2),
                                          .reserve_full_prompt = draw(2) };
-    if (d->sched.policy == KW_SCHED_PREFILL_FIRST || d->sched.policy == KW_SCHED_STATIC) d->sched.max_num_batched_tokens = 8192;
+    if (d->sched.policy == KW_SCHED_PREFILL_FIRST || d->sched.policy == KW_SCHED_STATIC)
+        d->sched.max_num_batched_tokens = 8192;
     c->scaler = (enum kw_scaler)draw(KW_SCALER_SETUP + 1);
     c->max_replicas = 1 + (uint32_t)draw(6);
     c->keep_warm = (uint32_t)draw(c->max_replicas + 1);
@@ -89,8 +101,12 @@ static void any_api(struct kw_deployment *d)
     *d = (struct kw_deployment){ .kind = KW_KIND_API };
     d->ttft_s = (struct kw_law){ .kind = KW_LAW_LOGNORMAL, .n = 2, .v = { log(0.4), 0.5 } };
     d->output_rate = case_seconds(80);
-    d->limits = (struct kw_rate_limits){ .rpm = draw(2) ? 0 : 30, .tpm = draw(2) ? 0 : 60000, .rule = (enum kw_count_rule)draw(5),
-                                         .output_burndown = 1, .window = draw(2) ? 0 : 10 * S, .reject_code = 429 };
+    d->limits = (struct kw_rate_limits){ .rpm = draw(2) ? 0 : 30,
+                                         .tpm = draw(2) ? 0 : 60000,
+                                         .rule = (enum kw_count_rule)draw(5),
+                                         .output_burndown = 1,
+                                         .window = draw(2) ? 0 : 10 * S,
+                                         .reject_code = 429 };
     d->retry = (struct kw_client_retry){ .max_attempts = 1 + (uint32_t)draw(6), .base = 1 * S, .cap = 60 * S };
 }
 
@@ -112,9 +128,11 @@ static void any_trace(struct fleet_case *c, bool hashes)
         if (hashes) {
             c->trace.hash_at[i] = at;
             uint64_t h = 1 + draw(6);
-            for (uint32_t b = 0; b < prompt / 512 && b < 8; b++) c->trace.hash[at++] = h = kw_mix64(h + b / 2 * draw(3));
+            for (uint32_t b = 0; b < prompt / 512 && b < 8; b++)
+                c->trace.hash[at++] = h = kw_mix64(h + b / 2 * draw(3));
         }
-        if (draw(4)) t += (kw_ns)draw(draw(15) ? 2000 : 200000) * MS; /* bursts at one instant, busy stretches, silences */
+        if (draw(4))
+            t += (kw_ns)draw(draw(15) ? 2000 : 200000) * MS; /* bursts at one instant, busy stretches, silences */
     }
     if (hashes) c->trace.hash_at[n] = at;
     c->trace.span = t + (kw_ns)draw(100) * S;
@@ -139,10 +157,11 @@ static bool same_hist(const struct kw_hist *a, const struct kw_hist *b)
 /* Everything but how many events and engine decisions it took. */
 static bool same_outcome(const struct kw_outcome *a, const struct kw_outcome *b)
 {
-    if (a->arrived != b->arrived || a->completed != b->completed || a->rejected != b->rejected || a->timed_out != b->timed_out ||
-        a->too_long != b->too_long || a->cold != b->cold || a->attained != b->attained || a->window != b->window ||
-        a->end != b->end || !same_hist(&a->ttft, &b->ttft) || !same_hist(&a->tpot, &b->tpot) ||
-        !same_hist(&a->itl, &b->itl) || !same_hist(&a->e2e, &b->e2e) || a->series.n != b->series.n)
+    if (a->arrived != b->arrived || a->completed != b->completed || a->rejected != b->rejected ||
+        a->timed_out != b->timed_out || a->too_long != b->too_long || a->cold != b->cold ||
+        a->attained != b->attained || a->window != b->window || a->end != b->end || !same_hist(&a->ttft, &b->ttft) ||
+        !same_hist(&a->tpot, &b->tpot) || !same_hist(&a->itl, &b->itl) || !same_hist(&a->e2e, &b->e2e) ||
+        a->series.n != b->series.n)
         return false;
     for (uint64_t i = 0; i < a->arrived; i++) {
         const struct kw_record *x = &a->records[i], *y = &b->records[i];
@@ -153,15 +172,17 @@ static bool same_outcome(const struct kw_outcome *a, const struct kw_outcome *b)
     }
     for (uint32_t k = 0; k < a->n_deployments; k++) {
         const struct kw_ledger *x = &a->ledger[k], *y = &b->ledger[k];
-        if (x->requests != y->requests || x->retries != y->retries || x->tokens_in != y->tokens_in || x->tokens_out != y->tokens_out ||
-            x->tokens_cached != y->tokens_cached || x->tokens_recomputed != y->tokens_recomputed || x->starts != y->starts ||
+        if (x->requests != y->requests || x->retries != y->retries || x->tokens_in != y->tokens_in ||
+            x->tokens_out != y->tokens_out || x->tokens_cached != y->tokens_cached ||
+            x->tokens_recomputed != y->tokens_recomputed || x->starts != y->starts ||
             x->cold_starts != y->cold_starts || x->stockouts != y->stockouts || x->iterations != y->iterations ||
             x->preemptions != y->preemptions || x->lives_n != y->lives_n || x->peak_replicas != y->peak_replicas ||
             memcmp(x->phase, y->phase, sizeof x->phase))
             return false;
         for (uint64_t i = 0; i < x->lives_n; i++)
             if (x->lives[i].born != y->lives[i].born || x->lives[i].gone != y->lives[i].gone ||
-                x->lives[i].requests != y->lives[i].requests || x->lives[i].first_success != y->lives[i].first_success ||
+                x->lives[i].requests != y->lives[i].requests ||
+                x->lives[i].first_success != y->lives[i].first_success ||
                 memcmp(x->lives[i].phase, y->lives[i].phase, sizeof x->lives[i].phase))
                 return false;
     }
@@ -194,7 +215,8 @@ static void check_records(const struct fleet_case *c)
           by_status[KW_REQ_TIMED_OUT] == o->timed_out && by_status[KW_REQ_TOO_LONG] == o->too_long && cold == o->cold);
     uint64_t arrivals = 0, completions = 0, rejections = 0, gaps = 0;
     for (size_t i = 0; i < o->series.n; i++)
-        arrivals += o->series.arrivals[i], completions += o->series.completions[i], rejections += o->series.rejections[i];
+        arrivals += o->series.arrivals[i], completions += o->series.completions[i],
+            rejections += o->series.rejections[i];
     for (uint32_t k = 0; k < o->n_deployments; k++) {
         const struct kw_ledger *l = &o->ledger[k];
         out -= l->tokens_out;
@@ -207,7 +229,8 @@ static void check_records(const struct fleet_case *c)
     CHECK(arrivals <= o->arrived && completions <= o->completed && rejections <= o->arrived - o->completed);
     if (!gaps && o->timed_out == 0) { /* every gap between tokens is in the histogram, for replicas */
         int64_t expect = 0;
-        for (uint32_t k = 0; k < o->n_deployments; k++) expect += o->ledger[k].tokens_out - (int64_t)o->ledger[k].completed;
+        for (uint32_t k = 0; k < o->n_deployments; k++)
+            expect += o->ledger[k].tokens_out - (int64_t)o->ledger[k].completed;
         CHECK((int64_t)o->itl.n == expect);
     }
 }
@@ -227,8 +250,11 @@ static void any_case(struct fleet_case *c, const struct kw_steptime *time)
     if (c->n > 1) c->routing.policy = (enum kw_route_policy)draw(KW_ROUTE_SPLIT + 1);
     for (uint32_t i = 0; i < c->n; i++) c->routing.share[i] = 1 + (double)draw(3);
     for (int i = 0; i < 256; i++) c->routing.class_to[i] = (uint8_t)((uint32_t)i % c->n);
-    c->opt = (struct kw_fleet_options){ .seed = draw(1000), .replication = draw(10), .records = true,
-                                        .series_step = draw(2) ? 0 : 7 * S, .slo = { .ttft = 2 * S, .e2e = 30 * S } };
+    c->opt = (struct kw_fleet_options){ .seed = draw(1000),
+                                        .replication = draw(10),
+                                        .records = true,
+                                        .series_step = draw(2) ? 0 : 7 * S,
+                                        .slo = { .ttft = 2 * S, .e2e = 30 * S } };
 }
 
 static void random_cases_conserve_and_repeat(void)
@@ -252,18 +278,24 @@ static void random_cases_conserve_and_repeat(void)
         for (int twice = 0; twice < 3; twice++) { /* the same fleet; another one that ran something else; each step */
             struct kw_fleet_options opt = c.opt;
             opt.stepping_each = twice == 2;
-            CHECK(kw_fleet_run(twice == 0 ? c.fleet : other, &view, c.d, c.n, &c.routing, &opt, &again, &c.err) == KW_OK);
+            CHECK(kw_fleet_run(twice == 0 ? c.fleet : other, &view, c.d, c.n, &c.routing, &opt, &again, &c.err) ==
+                  KW_OK);
             CHECK(same_outcome(&c.o, &again));
-            if (check_bad) fprintf(stderr, "case %d, %s\n", k, (const char *[]){ "same fleet", "other fleet", "each step" }[twice]);
+            if (check_bad)
+                fprintf(stderr, "case %d, %s\n", k,
+                        (const char *[]){ "same fleet", "other fleet", "each step" }[twice]);
         }
-        completed += c.o.completed, rejected += c.o.rejected, timed_out += c.o.timed_out, too_long += c.o.too_long, cold += c.o.cold;
+        completed += c.o.completed, rejected += c.o.rejected, timed_out += c.o.timed_out, too_long += c.o.too_long,
+            cold += c.o.cold;
         for (uint32_t i = 0; i < c.n; i++) preemptions += c.o.ledger[i].preemptions;
         drop_trace(&c);
     }
-    printf("%d random cases: %llu completed, %llu rejected, %llu timed out, %llu too long, %llu cold, %llu preemptions\n", CASES,
-           (unsigned long long)completed, (unsigned long long)rejected, (unsigned long long)timed_out,
-           (unsigned long long)too_long, (unsigned long long)cold, (unsigned long long)preemptions);
-    CHECK(completed > 10000 && rejected > 1000 && timed_out > 1000 && too_long > 1000 && cold > 1000 && preemptions > 500);
+    printf(
+        "%d random cases: %llu completed, %llu rejected, %llu timed out, %llu too long, %llu cold, %llu preemptions\n",
+        CASES, (unsigned long long)completed, (unsigned long long)rejected, (unsigned long long)timed_out,
+        (unsigned long long)too_long, (unsigned long long)cold, (unsigned long long)preemptions);
+    CHECK(completed > 10000 && rejected > 1000 && timed_out > 1000 && too_long > 1000 && cold > 1000 &&
+          preemptions > 500);
     kw_outcome_free(&again);
     kw_fleet_delete(other);
     case_end(&c);
@@ -313,7 +345,8 @@ static void a_stop_flag_ends_the_run_and_the_fleet_can_go_on(void)
     for (int i = 0; i < 20000; i++) case_request(&c, i * 1000 * MS, 100, 1);
     c.opt.stop = &stop;
     struct kw_trace_view view = { .trace = &c.trace };
-    CHECK(kw_fleet_run(c.fleet, &view, c.d, 1, &c.routing, &c.opt, &c.o, &c.err) == KW_EFAIL && strstr(c.err.msg, "stopped"));
+    CHECK(kw_fleet_run(c.fleet, &view, c.d, 1, &c.routing, &c.opt, &c.o, &c.err) == KW_EFAIL &&
+          strstr(c.err.msg, "stopped"));
     stop = 0;
     CHECK(case_run(&c) == KW_OK && c.o.completed == 20000);
     case_end(&c);
@@ -340,7 +373,8 @@ static void every_allocation_may_fail_once(void)
             if (st == KW_OK) st = kw_fleet_run(fresh, &view, c.d, c.n, &c.routing, &c.opt, &again, &c.err);
             bool failed = failmalloc_off();
             CHECK(st == (failed ? KW_ENOMEM : KW_OK));
-            if (failed && fresh) CHECK(kw_fleet_run(fresh, &view, c.d, c.n, &c.routing, &c.opt, &again, &c.err) == KW_OK);
+            if (failed && fresh)
+                CHECK(kw_fleet_run(fresh, &view, c.d, c.n, &c.routing, &c.opt, &again, &c.err) == KW_OK);
             if (fresh) CHECK(same_outcome(&c.o, &again));
             kw_fleet_delete(fresh);
             if (!failed || check_bad) break;

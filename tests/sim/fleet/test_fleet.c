@@ -50,7 +50,8 @@ static void an_api_refuses_above_its_limit_and_the_client_tries_again(void)
     CHECK(case_run(&c) == KW_OK && c.o.completed == 10 && c.o.rejected == 2 && c.o.ledger[0].failed_tokens_in == 2000);
     c.d[0].retry = (struct kw_client_retry){ .max_attempts = 2, .base = 1 * S, .cap = 1 * S };
     CHECK(case_run(&c) == KW_OK && c.o.completed == 12 && c.o.ledger[0].retries == 2);
-    CHECK(c.o.records[10].attempts == 2 && c.o.records[10].ttft >= 10 * S - 10 * MS + 1 * S); /* retry-after: the next window */
+    CHECK(c.o.records[10].attempts == 2 &&
+          c.o.records[10].ttft >= 10 * S - 10 * MS + 1 * S); /* retry-after: the next window */
     case_end(&c);
 }
 
@@ -64,7 +65,8 @@ static void fallback_serves_elsewhere_while_cold_and_warms_the_pool(void)
     CHECK(case_run(&c) == KW_OK);
     CHECK(c.o.records[0].deployment == 1 && c.o.records[1].deployment == 1 && c.o.records[2].deployment == 0);
     CHECK(c.o.records[0].e2e == 1 * S && c.o.records[2].e2e == 500 * MS && c.o.cold == 0);
-    CHECK(c.o.ledger[0].starts == 1 && c.o.ledger[0].cold_starts == 1 && c.o.ledger[0].requests == 1 && c.o.ledger[1].requests == 2);
+    CHECK(c.o.ledger[0].starts == 1 && c.o.ledger[0].cold_starts == 1 && c.o.ledger[0].requests == 1 &&
+          c.o.ledger[1].requests == 2);
     case_end(&c);
 }
 
@@ -125,25 +127,27 @@ static void the_series_samples_at_the_end_of_each_interval(void)
     c.d[0].scaling.idle_timeout = 5 * S;
     c.d[0].scaling.queue_limit = 1;
     c.opt.series_step = 4 * S;
-    case_request(&c, 0, 7000, 1);      /* 0..7 on the floor */
-    case_request(&c, 1 * S, 1000, 1);  /* waits; a start until 11 */
-    case_request(&c, 2 * S, 1000, 1);  /* refused */
-    case_request(&c, 8 * S, 500, 1);   /* at the border: belongs to the third interval */
+    case_request(&c, 0, 7000, 1);     /* 0..7 on the floor */
+    case_request(&c, 1 * S, 1000, 1); /* waits; a start until 11 */
+    case_request(&c, 2 * S, 1000, 1); /* refused */
+    case_request(&c, 8 * S, 500, 1);  /* at the border: belongs to the third interval */
     c.trace.span = 20 * S;
     CHECK(case_run(&c) == KW_OK);
     const struct kw_series *s = &c.o.series;
     /*                                 4  8  12 16 20 */
-    const uint32_t arrivals[5] =    { 3, 0, 1, 0, 0 };
+    const uint32_t arrivals[5] = { 3, 0, 1, 0, 0 };
     const uint32_t completions[5] = { 0, 1, 2, 0, 0 };
-    const uint32_t rejections[5] =  { 1, 0, 0, 0, 0 };
-    const uint32_t queue[5] =       { 1, 0, 0, 0, 0 };
-    const uint32_t busy[5] =        { 1, 1, 0, 0, 0 };
-    const uint32_t idle[5] =        { 0, 0, 2, 1, 1 };
-    const uint32_t starting[5] =    { 1, 1, 0, 0, 0 };
+    const uint32_t rejections[5] = { 1, 0, 0, 0, 0 };
+    const uint32_t queue[5] = { 1, 0, 0, 0, 0 };
+    const uint32_t busy[5] = { 1, 1, 0, 0, 0 };
+    const uint32_t idle[5] = { 0, 0, 2, 1, 1 };
+    const uint32_t starting[5] = { 1, 1, 0, 0, 0 };
     CHECK(s->n == 5 && s->step == 4 * S);
     for (int i = 0; i < 5 && s->n == 5; i++) {
-        CHECK(s->arrivals[i] == arrivals[i] && s->completions[i] == completions[i] && s->rejections[i] == rejections[i]);
-        CHECK(s->queue[i] == queue[i] && s->ready_busy[i] == busy[i] && s->ready_idle[i] == idle[i] && s->starting[i] == starting[i]);
+        CHECK(s->arrivals[i] == arrivals[i] && s->completions[i] == completions[i] &&
+              s->rejections[i] == rejections[i]);
+        CHECK(s->queue[i] == queue[i] && s->ready_busy[i] == busy[i] && s->ready_idle[i] == idle[i] &&
+              s->starting[i] == starting[i]);
     }
     case_end(&c);
 }
@@ -167,7 +171,8 @@ static void wish_driven_pools_go_to_zero_after_the_zero_timeout(void)
     CHECK(l->lives_n == 2 && l->peak_replicas == 2);
     /* Zero: the last request came at 22 s; the pool is empty from its end on, and 30 s later a tick finds it so. */
     kw_ns last = 0, end = 0;
-    for (uint64_t i = 0; i < c.o.arrived; i++) last = c.o.records[i].e2e + c.trace.arrival[i] > last ? c.o.records[i].e2e + c.trace.arrival[i] : last;
+    for (uint64_t i = 0; i < c.o.arrived; i++)
+        last = c.o.records[i].e2e + c.trace.arrival[i] > last ? c.o.records[i].e2e + c.trace.arrival[i] : last;
     for (uint64_t i = 0; i < l->lives_n; i++) end = l->lives[i].gone > end ? l->lives[i].gone : end;
     CHECK(end == (last + 30 * S + 2 * S - 1) / (2 * S) * (2 * S));
     case_end(&c);
@@ -176,8 +181,8 @@ static void wish_driven_pools_go_to_zero_after_the_zero_timeout(void)
 static void a_draining_replica_finishes_its_own(void)
 {
     /* A step is 1 ms: an output of n tokens takes n ms, however many share the replica. A starts at once and takes two,
-     * the third waits for the tick at 2 s (mean 3 over a target of 2: two replicas) and boards B. One of A's ends at 5 s;
-     * the window [6, 8] has a mean of 2, so one goes: both hold one request, B for longer. B drains 8..32. */
+     * the third waits for the tick at 2 s (mean 3 over a target of 2: two replicas) and boards B. One of A's ends at 5
+     * s; the window [6, 8] has a mean of 2, so one goes: both hold one request, B for longer. B drains 8..32. */
     struct fleet_case c;
     case_begin(&c, KW_SCALER_CONCURRENCY, 0, 2);
     c.d[0].scaling.target = 2;
@@ -194,15 +199,16 @@ static void a_draining_replica_finishes_its_own(void)
     c.trace.span = 70 * S;
     CHECK(case_run(&c) == KW_OK && c.o.completed == 3);
     const struct kw_life *b = &c.o.ledger[0].lives[0];
-    CHECK(b->born == 2 * S && b->gone == 32 * S && b->phase[KW_PHASE_ACTIVE] == 6 * S && b->phase[KW_PHASE_DRAIN] == 24 * S);
+    CHECK(b->born == 2 * S && b->gone == 32 * S && b->phase[KW_PHASE_ACTIVE] == 6 * S &&
+          b->phase[KW_PHASE_DRAIN] == 24 * S);
     CHECK(c.o.records[2].e2e == 32 * S && c.o.records[0].e2e == 60 * S);
     case_end(&c);
 }
 
 static void a_sleeping_loop_costs_no_events(void)
 {
-    /* Ten requests in ten days, each wakes the pool for 1 s of start, 1 s of service and a minute to zero: some 70 ticks
-     * of 1 s each, where the loop run through would be 864,000. */
+    /* Ten requests in ten days, each wakes the pool for 1 s of start, 1 s of service and a minute to zero: some 70
+     * ticks of 1 s each, where the loop run through would be 864,000. */
     const enum kw_scaler loops[] = { KW_SCALER_CONCURRENCY, KW_SCALER_LOAD_TARGET, KW_SCALER_KPA };
     for (int i = 0; i < 3; i++) {
         struct fleet_case c;
@@ -222,9 +228,16 @@ static void a_sleeping_loop_costs_no_events(void)
         CHECK(c.o.events < 1000);
         case_end(&c);
         case_begin(&c, loops[i], 1, 4); /* with a floor there is nothing to come down to: asleep after the window */
-        c.d[0].scaling = (struct kw_autoscaling){ .scaler = loops[i], .keep_warm = 1, .max_replicas = 4, .hard_concurrency = 1,
-                                                  .target = 1, .utilisation = 1, .scale_up_window = 30 * S, .eval_period = S,
-                                                  .panic_threshold = 2, .panic_window_share = 0.1 };
+        c.d[0].scaling = (struct kw_autoscaling){ .scaler = loops[i],
+                                                  .keep_warm = 1,
+                                                  .max_replicas = 4,
+                                                  .hard_concurrency = 1,
+                                                  .target = 1,
+                                                  .utilisation = 1,
+                                                  .scale_up_window = 30 * S,
+                                                  .eval_period = S,
+                                                  .panic_threshold = 2,
+                                                  .panic_window_share = 0.1 };
         for (int k = 0; k < 10; k++) case_request(&c, k * 86400 * S, 1000, 1);
         CHECK(case_run(&c) == KW_OK && c.o.cold == 0 && c.o.events < 500);
         case_end(&c);

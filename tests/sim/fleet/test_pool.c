@@ -14,7 +14,9 @@ static void check_life(const struct kw_life *l, kw_ns born, kw_ns gone, const kw
     CHECK(l->born == born && l->gone == gone);
     for (int i = 0; i < KW_PHASES; i++) {
         CHECK(l->phase[i] == phase[i]);
-        if (l->phase[i] != phase[i]) fprintf(stderr, "  phase %s: %lld, want %lld\n", kw_phase_name[i], (long long)l->phase[i], (long long)phase[i]);
+        if (l->phase[i] != phase[i])
+            fprintf(stderr, "  phase %s: %lld, want %lld\n", kw_phase_name[i], (long long)l->phase[i],
+                    (long long)phase[i]);
     }
 }
 
@@ -31,8 +33,8 @@ static void a_cold_start_goes_through_its_phases(void)
     CHECK(c.o.records[0].ttft == 10 * S + 500 * MS && c.o.records[0].e2e == 10 * S + 500 * MS && c.o.records[0].cold);
     const struct kw_ledger *l = &c.o.ledger[0];
     CHECK(l->lives_n == 1 && l->starts == 1 && l->cold_starts == 1 && l->restores == 0 && l->peak_replicas == 1);
-    kw_ns phase[KW_PHASES] = { [KW_PHASE_PROVISION] = 1 * S, [KW_PHASE_PULL] = 2 * S, [KW_PHASE_LOAD] = 3 * S,
-                               [KW_PHASE_INIT] = 4 * S, [KW_PHASE_ACTIVE] = 500 * MS, [KW_PHASE_IDLE] = 60 * S };
+    kw_ns phase[KW_PHASES] = { [KW_PHASE_PROVISION] = 1 * S, [KW_PHASE_PULL] = 2 * S,      [KW_PHASE_LOAD] = 3 * S,
+                               [KW_PHASE_INIT] = 4 * S,      [KW_PHASE_ACTIVE] = 500 * MS, [KW_PHASE_IDLE] = 60 * S };
     check_life(&l->lives[0], 0, 70 * S + 500 * MS, phase);
     CHECK(l->lives[0].first_success == 10 * S + 500 * MS && l->lives[0].requests == 1);
     CHECK(c.o.end == 200 * S && c.o.window == 200 * S);
@@ -71,7 +73,9 @@ static void an_idle_timer_set_before_new_work_stops_nothing(void)
         CHECK(c.o.records[1].cold == late);
         CHECK(c.o.records[1].ttft == (late ? 11 * S : 1 * S));
         CHECK(c.o.ledger[0].lives_n == (late ? 2u : 1u));
-        if (!late) CHECK(c.o.ledger[0].lives[0].gone == 21 * S + 500 * MS && c.o.ledger[0].lives[0].phase[KW_PHASE_IDLE] == 10 * S);
+        if (!late)
+            CHECK(c.o.ledger[0].lives[0].gone == 21 * S + 500 * MS &&
+                  c.o.ledger[0].lives[0].phase[KW_PHASE_IDLE] == 10 * S);
         if (late) CHECK(c.o.ledger[0].lives[0].gone == 15 * S + 500 * MS);
         case_end(&c);
     }
@@ -103,7 +107,8 @@ static void the_surplus_that_idled_longest_stops_and_the_last_waits_for_the_zero
     const struct kw_ledger *l = &c.o.ledger[0];
     CHECK(l->lives_n == 2);
     /* The new one idles from 10, surplus while the first is busy: stops at 15 without having served. */
-    CHECK(l->lives[0].born == 0 && l->lives[0].gone == 15 * S && l->lives[0].phase[KW_PHASE_IDLE] == 5 * S && l->lives[0].requests == 0);
+    CHECK(l->lives[0].born == 0 && l->lives[0].gone == 15 * S && l->lives[0].phase[KW_PHASE_IDLE] == 5 * S &&
+          l->lives[0].requests == 0);
     CHECK(l->lives[1].phase[KW_PHASE_ACTIVE] == 31 * S && l->lives[1].phase[KW_PHASE_KEEP_WARM] == 69 * S);
     CHECK(c.o.records[1].ttft == 31 * S && !c.o.records[1].cold);
     case_end(&c);
@@ -126,8 +131,8 @@ static void min_up_delays_the_stop(void)
 static void a_buffer_stands_by_only_while_active(void)
 {
     /* keep_warm 1, buffer 1: the request at 0 makes the pool active, so a spare starts (ready at 10). The request lasts
-     * until 30; the spare is held (KEEP_WARM) 10..30, then one of the two idle ones is surplus: the spare idled first and
-     * for longer than the timeout, so it stops at once. */
+     * until 30; the spare is held (KEEP_WARM) 10..30, then one of the two idle ones is surplus: the spare idled first
+     * and for longer than the timeout, so it stops at once. */
     struct fleet_case c;
     case_begin(&c, KW_SCALER_CAPACITY, 1, 4);
     cold_start(&c.d[0]);
@@ -138,7 +143,8 @@ static void a_buffer_stands_by_only_while_active(void)
     CHECK(case_run(&c) == KW_OK);
     const struct kw_ledger *l = &c.o.ledger[0];
     CHECK(l->lives_n == 2 && l->starts == 1 && l->cold_starts == 0);
-    CHECK(l->lives[0].gone == 30 * S && l->lives[0].phase[KW_PHASE_KEEP_WARM] == 20 * S && l->lives[0].phase[KW_PHASE_IDLE] == 0);
+    CHECK(l->lives[0].gone == 30 * S && l->lives[0].phase[KW_PHASE_KEEP_WARM] == 20 * S &&
+          l->lives[0].phase[KW_PHASE_IDLE] == 0);
     CHECK(l->lives[1].gone == 100 * S && l->lives[1].phase[KW_PHASE_KEEP_WARM] == 70 * S);
     case_end(&c);
 }
@@ -188,8 +194,8 @@ static void at_zero_a_platform_queues_rejects_or_stays_stopped(void)
     case_end(&c);
 }
 
-/* A request that was turned away is traffic: the start it triggered outlives the loop's ticks, although nothing is in the
- * pool and the last served request left longer than zero_timeout ago. */
+/* A request that was turned away is traffic: the start it triggered outlives the loop's ticks, although nothing is in
+ * the pool and the last served request left longer than zero_timeout ago. */
 static void a_start_for_a_turned_away_request_is_not_called_off(void)
 {
     static const enum kw_scaler scalers[] = { KW_SCALER_CONCURRENCY, KW_SCALER_LOAD_TARGET };
@@ -230,15 +236,16 @@ static void the_queue_has_a_limit_and_a_timeout(void)
     c.d[0].scaling.queue_limit = 0;
     c.d[0].scaling.queue_timeout = 15 * S; /* the third and fourth are still waiting 15 s after they came */
     CHECK(case_run(&c) == KW_OK);
-    CHECK(c.o.completed == 2 && c.o.timed_out == 2 && c.o.records[2].status == KW_REQ_TIMED_OUT && c.o.records[2].e2e == -1);
+    CHECK(c.o.completed == 2 && c.o.timed_out == 2 && c.o.records[2].status == KW_REQ_TIMED_OUT &&
+          c.o.records[2].e2e == -1);
     CHECK(c.o.end == 20 * S);
     case_end(&c);
 }
 
 static void a_request_timeout_reaches_onto_the_replica(void)
 {
-    /* Served from 0 to 10 s; the client leaves at 4 s. The step under way runs on (a real engine cannot stop it), so the
-     * next request starts at 10 s, and itself times out unless it is done 12 s after it came. */
+    /* Served from 0 to 10 s; the client leaves at 4 s. The step under way runs on (a real engine cannot stop it), so
+     * the next request starts at 10 s, and itself times out unless it is done 12 s after it came. */
     struct fleet_case c;
     case_begin(&c, KW_SCALER_FIXED, 1, 1);
     c.d[0].scaling.request_timeout = 4 * S;
@@ -309,7 +316,8 @@ static void snapshots_and_cached_weights_shorten_a_start(void)
     c.d[0].cold.restore = case_seconds(7);
     c.d[0].cold.snapshot_probability = 1;
     CHECK(case_run(&c) == KW_OK);
-    CHECK(c.o.ledger[0].restores == 1 && c.o.ledger[0].phase[KW_PHASE_RESTORE] == 7 * S && c.o.ledger[0].phase[KW_PHASE_LOAD] == 0);
+    CHECK(c.o.ledger[0].restores == 1 && c.o.ledger[0].phase[KW_PHASE_RESTORE] == 7 * S &&
+          c.o.ledger[0].phase[KW_PHASE_LOAD] == 0);
     CHECK(c.o.records[0].ttft == 9 * S);
     case_end(&c);
 }
@@ -325,7 +333,8 @@ static void the_kth_start_has_the_same_luck_in_every_configuration(void)
         for (int i = 0; i < 4; i++) case_request(&c, i, 100000, 1);
         CHECK(case_run(&c) == KW_OK);
         int k = 0;
-        for (uint64_t i = 0; i < c.o.ledger[0].lives_n; i++) CHECK(c.o.ledger[0].lives[i].phase[KW_PHASE_LOAD] > 0 || keep_warm);
+        for (uint64_t i = 0; i < c.o.ledger[0].lives_n; i++)
+            CHECK(c.o.ledger[0].lives[i].phase[KW_PHASE_LOAD] > 0 || keep_warm);
         /* Starts in order of their decision are in order of birth. */
         for (kw_ns born = 0; born < 4; born++)
             for (uint64_t i = 0; i < c.o.ledger[0].lives_n; i++)

@@ -18,8 +18,12 @@ static uint32_t rnd(uint32_t n) /* 0..n-1 */
 
 static struct kw_sched_config base(void)
 {
-    return (struct kw_sched_config){ .policy = KW_SCHED_VLLM, .max_num_batched_tokens = 64, .max_num_seqs = 4,
-        .max_model_len = 1000, .block_size = 4, .num_blocks = 100 };
+    return (struct kw_sched_config){ .policy = KW_SCHED_VLLM,
+                                     .max_num_batched_tokens = 64,
+                                     .max_num_seqs = 4,
+                                     .max_model_len = 1000,
+                                     .block_size = 4,
+                                     .num_blocks = 100 };
 }
 
 /* An event loop for one replica: arrivals, cancellations, then the replica, at equal times. */
@@ -37,7 +41,8 @@ struct outcome {
     struct kw_replica_count count;
 };
 
-static void play(const struct load *l, const struct kw_steptime *time, enum kw_stepping mode, struct kw_hist *itl, struct outcome *o)
+static void play(const struct load *l, const struct kw_steptime *time, enum kw_stepping mode, struct kw_hist *itl,
+                 struct outcome *o)
 {
     struct kw_replica r;
     struct kw_replica_out out;
@@ -47,7 +52,8 @@ static void play(const struct load *l, const struct kw_steptime *time, enum kw_s
     bool live[MANY] = { false }, killed = false;
     uint32_t slot[MANY], next = 0;
     for (kw_ns now = 0;;) {
-        kw_ns arrival = next < l->n && !killed ? l->at[next] : INT64_MAX, cancel = INT64_MAX, kill = killed ? INT64_MAX : l->kill;
+        kw_ns arrival = next < l->n && !killed ? l->at[next] : INT64_MAX, cancel = INT64_MAX,
+              kill = killed ? INT64_MAX : l->kill;
         uint32_t who = 0;
         for (uint32_t i = 0; i < next; i++)
             if (live[i] && l->cancel[i] < cancel) {
@@ -127,9 +133,9 @@ static void exact_times(void)
         struct outcome o;
         play(&l, time, (enum kw_stepping)mode, &itl, &o);
         CHECK(o.first[0] == 1100 && o.first[1] == 1100 && o.finish[1] == 1100);
-        CHECK(o.first[2] == 2162);              /* 1162 + 1000.5 = 2162.5 */
-        CHECK(o.finish[2] == 2172);             /* 2172.75 */
-        CHECK(o.finish[0] == 3115);             /* 6 steps to 1162, 1 mixed, 93 more: 2162.5 + 93 * 10.25 = 3115.75 */
+        CHECK(o.first[2] == 2162);  /* 1162 + 1000.5 = 2162.5 */
+        CHECK(o.finish[2] == 2172); /* 2172.75 */
+        CHECK(o.finish[0] == 3115); /* 6 steps to 1162, 1 mixed, 93 more: 2162.5 + 93 * 10.25 = 3115.75 */
         CHECK(o.first[3] == 9999 + 1000);
         CHECK(itl.n == 101 && itl.max == 1000500 && itl.min == 10250);
         CHECK((int64_t)itl.sum == 6 * 10250 + 1000500 + 93 * 10250 + 10250);
@@ -190,13 +196,20 @@ static void long_gaps(void)
     }
 }
 
-/* Steps of 10 ns and 1000 ns with a prompt; up to 300 ns more after idle time, 70 ns more in the first decode after a prompt. */
+/* Steps of 10 ns and 1000 ns with a prompt; up to 300 ns more after idle time, 70 ns more in the first decode after a
+ * prompt. */
 static void cold_caches(void)
 {
     double x[] = { 0 }, ten[] = { 10e-9 }, chunk[] = { 990e-9 }, zero[] = { 0 }, batch[] = { 1 };
     struct kw_curve none = { 1, x, zero };
-    struct kw_step_tables t = { .dense = { 1, x, ten }, .head = none, .n_decode_rows = 1, .decode_batch = batch, .decode = &none,
-                                .prefill_attn = { 1, x, chunk }, .comm = none, .cold = { 2, { { 4e-6, 100e-9 }, { 10e-6, 300e-9 } }, 70e-9 } };
+    struct kw_step_tables t = { .dense = { 1, x, ten },
+                                .head = none,
+                                .n_decode_rows = 1,
+                                .decode_batch = batch,
+                                .decode = &none,
+                                .prefill_attn = { 1, x, chunk },
+                                .comm = none,
+                                .cold = { 2, { { 4e-6, 100e-9 }, { 10e-6, 300e-9 } }, 70e-9 } };
     for (int mode = 0; mode < 2; mode++) {
         struct kw_steptime *time = NULL;
         struct kw_hist itl;
@@ -204,7 +217,8 @@ static void cold_caches(void)
         struct load l = { .c = base(), .n = 3, .kill = INT64_MAX, .cancel = { INT64_MAX, INT64_MAX, INT64_MAX } };
         l.r[0] = (struct kw_sched_request){ .id = 0, .prompt = 10, .output = 7 };
         l.r[1] = (struct kw_sched_request){ .id = 1, .prompt = 10, .output = 1 };
-        l.r[2] = (struct kw_sched_request){ .id = 2, .prompt = 130, .output = 1 }; /* three chunks: two follow a prompt */
+        l.r[2] =
+            (struct kw_sched_request){ .id = 2, .prompt = 130, .output = 1 }; /* three chunks: two follow a prompt */
         l.at[0] = 100;
         l.at[1] = 1485; /* in the decode that ends at 1490: 1400, 1480, 1490 */
         l.at[2] = 9590;
@@ -244,9 +258,19 @@ static struct kw_steptime *draw_time(uint32_t max_batch)
         }
     }
     for (int i = 0; i < 3; i++) rb[i] = (i ? rb[i - 1] : 0) + 1 + rnd(6);
-    struct kw_step_tables tab = { .fixed_s = rnd(30) * scale + scale, .dense = rc[3], .head = rc[4], .n_decode_rows = 1 + rnd(3),
-        .decode_batch = rb, .decode = rc, .prefill_attn = rc[5], .prefill_token_s = rnd(10) * scale, .comm = rc[6] };
-    if (cold) tab.cold = (struct kw_step_cold){ 2, { { 2e-6, rnd(20) * scale }, { 5e-6, 20 * scale + rnd(20) * scale } }, rnd(40) * scale };
+    struct kw_step_tables tab = { .fixed_s = rnd(30) * scale + scale,
+                                  .dense = rc[3],
+                                  .head = rc[4],
+                                  .n_decode_rows = 1 + rnd(3),
+                                  .decode_batch = rb,
+                                  .decode = rc,
+                                  .prefill_attn = rc[5],
+                                  .prefill_token_s = rnd(10) * scale,
+                                  .comm = rc[6] };
+    if (cold)
+        tab.cold = (struct kw_step_cold){ 2,
+                                          { { 2e-6, rnd(20) * scale }, { 5e-6, 20 * scale + rnd(20) * scale } },
+                                          rnd(40) * scale };
     CHECK(kw_steptime_compile(&t, &tab, max_batch, 600, &err) == KW_OK || !fprintf(stderr, "%s\n", err.msg));
     return t;
 }
@@ -329,9 +353,10 @@ static void jumps_equal_steps(void)
         sum.cancelled += a.count.cancelled;
         sum.cached_tokens += a.count.cached_tokens;
     }
-    printf("random workloads: %ju requests, %ju iterations, %ju preemptions, %ju cancelled, %ju lost, %ju tokens from the cache\n",
-           (uintmax_t)requests, (uintmax_t)sum.iterations, (uintmax_t)sum.preemptions, (uintmax_t)sum.cancelled, (uintmax_t)lost,
-           (uintmax_t)sum.cached_tokens);
+    printf("random workloads: %ju requests, %ju iterations, %ju preemptions, %ju cancelled, %ju lost, %ju tokens from "
+           "the cache\n",
+           (uintmax_t)requests, (uintmax_t)sum.iterations, (uintmax_t)sum.preemptions, (uintmax_t)sum.cancelled,
+           (uintmax_t)lost, (uintmax_t)sum.cached_tokens);
     CHECK(sum.preemptions > 1000 && sum.cancelled > 1000 && lost > 100 && sum.cached_tokens > 1000 && full > 100);
     kw_hist_free(&each);
     kw_hist_free(&jump);
@@ -339,10 +364,18 @@ static void jumps_equal_steps(void)
 
 /* ---- async scheduling, literally ---- */
 
-/* vLLM's own pipeline without prefix caching: up to two batches in flight, tokens that are not there yet as placeholders,
- * as in v1/core/sched/scheduler.py, async_scheduler.py and v1/engine/core.py step_with_batch_queue (0.19). */
-struct pipe_seq { uint32_t prompt, output, known, placeholders, computed, blocks; bool decoding; };
-struct pipe_batch { uint32_t n, who[MANY]; bool token[MANY], prefill; kw_ns end; };
+/* vLLM's own pipeline without prefix caching: up to two batches in flight, tokens that are not there yet as
+ * placeholders, as in v1/core/sched/scheduler.py, async_scheduler.py and v1/engine/core.py step_with_batch_queue
+ * (0.19). */
+struct pipe_seq {
+    uint32_t prompt, output, known, placeholders, computed, blocks;
+    bool decoding;
+};
+struct pipe_batch {
+    uint32_t n, who[MANY];
+    bool token[MANY], prefill;
+    kw_ns end;
+};
 
 static void pipe_remove(uint32_t *list, uint32_t *n, uint32_t who)
 {
@@ -355,7 +388,8 @@ static void pipe_remove(uint32_t *list, uint32_t *n, uint32_t who)
 static void pipeline(const struct load *l, kw_ns decode, kw_ns prefill, kw_ns *first, kw_ns *finish)
 {
     static struct pipe_seq q[MANY];
-    uint32_t waiting[MANY], running[MANY], n_waiting = 0, n_running = 0, next = 0, n_free = l->c.num_blocks, left = l->n;
+    uint32_t waiting[MANY], running[MANY], n_waiting = 0, n_running = 0, next = 0, n_free = l->c.num_blocks,
+                                           left = l->n;
     struct pipe_batch queue[2]; /* [0] the older */
     uint32_t n_queue = 0, bs = l->c.block_size;
     kw_ns now = 0, busy_until = 0;
@@ -459,8 +493,8 @@ static void async_is_the_pipeline(void)
         for (uint32_t i = 0; i < l.n; i++) {
             CHECK(first[i] == o.first[i] && finish[i] == o.finish[i]);
             if (check_bad) {
-                fprintf(stderr, "seed %u, request %u: first %jd, want %jd; finish %jd, want %jd\n", seed, i, (intmax_t)o.first[i],
-                        (intmax_t)first[i], (intmax_t)o.finish[i], (intmax_t)finish[i]);
+                fprintf(stderr, "seed %u, request %u: first %jd, want %jd; finish %jd, want %jd\n", seed, i,
+                        (intmax_t)o.first[i], (intmax_t)first[i], (intmax_t)o.finish[i], (intmax_t)finish[i]);
                 break;
             }
         }
@@ -477,7 +511,8 @@ static void long_runs(void)
 {
     for (int mode = 0; mode < 2; mode++) {
         struct kw_steptime *time = NULL;
-        CHECK(kw_steptime_constant(&time, INT64_C(1000000000000000), 1000000, &err) == KW_OK); /* 1000 s a decode step */
+        CHECK(kw_steptime_constant(&time, INT64_C(1000000000000000), 1000000, &err) ==
+              KW_OK); /* 1000 s a decode step */
         struct load l = { .c = base(), .n = 1, .kill = INT64_MAX, .cancel = { INT64_MAX } };
         l.c.max_model_len = 100000;
         l.c.num_blocks = 30000;
@@ -489,8 +524,8 @@ static void long_runs(void)
     }
 }
 
-/* Every allocation of a replica's life fails once: the failing call says so and changes nothing, so that the same requests
- * then run as ever. With prefix caching and block tables, which take the most memory. */
+/* Every allocation of a replica's life fails once: the failing call says so and changes nothing, so that the same
+ * requests then run as ever. With prefix caching and block tables, which take the most memory. */
 static void out_of_memory(void)
 {
     struct kw_sched_config c = base();
@@ -504,8 +539,13 @@ static void out_of_memory(void)
         struct kw_replica_out out;
         double x[] = { 0 }, y[] = { 1e-6 };
         struct kw_curve flat = { 1, x, y };
-        struct kw_step_tables t = { .dense = flat, .head = flat, .n_decode_rows = 1, .decode_batch = (double[]){ 1 },
-            .decode = &flat, .prefill_attn = flat, .comm = flat };
+        struct kw_step_tables t = { .dense = flat,
+                                    .head = flat,
+                                    .n_decode_rows = 1,
+                                    .decode_batch = (double[]){ 1 },
+                                    .decode = &flat,
+                                    .prefill_attn = flat,
+                                    .comm = flat };
         uint32_t failures = 0;
         failmalloc_at(n);
         if (kw_steptime_compile(&time, &t, 4, 64, &err) != KW_OK) {
@@ -517,7 +557,12 @@ static void out_of_memory(void)
             CHECK(kw_replica_init(&r, &c, time, KW_STEPPING_JUMP, NULL, &err) == KW_OK);
         }
         for (uint32_t i = 0; i < 40; i++) {
-            struct kw_sched_request q = { .id = i, .prompt = 20 * (1 + i % 8), .output = 3, .hash = hash, .n_hash = i < 30 ? i % 8 : 40, .hash_block = 8 };
+            struct kw_sched_request q = { .id = i,
+                                          .prompt = 20 * (1 + i % 8),
+                                          .output = 3,
+                                          .hash = hash,
+                                          .n_hash = i < 30 ? i % 8 : 40,
+                                          .hash_block = 8 };
             uint32_t slot;
             enum kw_status st = kw_replica_add(&r, &q, 5, &slot, &err);
             if (st != KW_OK) {

@@ -8,8 +8,13 @@
 
 static struct kw_signals signals(uint32_t ready, uint32_t busy, uint32_t starting, uint64_t queued, uint64_t in_flight)
 {
-    return (struct kw_signals){ .ready = ready, .busy = busy, .starting = starting, .queued = queued,
-                                .in_flight = in_flight, .oldest = KW_NEVER, .slots = 4 };
+    return (struct kw_signals){ .ready = ready,
+                                .busy = busy,
+                                .starting = starting,
+                                .queued = queued,
+                                .in_flight = in_flight,
+                                .oldest = KW_NEVER,
+                                .slots = 4 };
 }
 
 static void begin(struct kw_autoscaler *s, const struct kw_autoscaling *c)
@@ -116,8 +121,13 @@ static void setup_wants_one_for_each_who_waits(void)
 static void load_target_averages_up_and_waits_down(void)
 {
     struct kw_autoscaler s;
-    struct kw_autoscaling c = { .scaler = KW_SCALER_LOAD_TARGET, .max_replicas = 9, .target = 0.5, .utilisation = 1,
-                                .scale_up_window = 10 * S, .scale_down_delay = 20 * S, .zero_timeout = 60 * S };
+    struct kw_autoscaling c = { .scaler = KW_SCALER_LOAD_TARGET,
+                                .max_replicas = 9,
+                                .target = 0.5,
+                                .utilisation = 1,
+                                .scale_up_window = 10 * S,
+                                .scale_down_delay = 20 * S,
+                                .zero_timeout = 60 * S };
     struct kw_signals g = signals(1, 1, 0, 0, 6);
     begin(&s, &c); /* one replica carries 0.5 * 4 = 2 requests */
     kw_area_track(&s.area, 6, 0);
@@ -148,8 +158,13 @@ static void load_target_averages_up_and_waits_down(void)
 static void concurrency_multiplies_target_and_utilisation(void)
 {
     struct kw_autoscaler s;
-    struct kw_autoscaling c = { .scaler = KW_SCALER_CONCURRENCY, .max_replicas = 99, .target = 10, .utilisation = 0.7,
-                                .scale_up_window = 60 * S, .scale_down_delay = 0, .max_down_rate = 2 };
+    struct kw_autoscaling c = { .scaler = KW_SCALER_CONCURRENCY,
+                                .max_replicas = 99,
+                                .target = 10,
+                                .utilisation = 0.7,
+                                .scale_up_window = 60 * S,
+                                .scale_down_delay = 0,
+                                .max_down_rate = 2 };
     struct kw_signals g = signals(8, 8, 0, 0, 56);
     begin(&s, &c);
     kw_area_track(&s.area, 56, 0);
@@ -167,8 +182,13 @@ static void concurrency_multiplies_target_and_utilisation(void)
 static void a_loop_that_slept_continues_as_if_it_had_ticked(void)
 {
     struct kw_autoscaler awake, slept;
-    struct kw_autoscaling c = { .scaler = KW_SCALER_CONCURRENCY, .keep_warm = 1, .max_replicas = 99, .target = 1, .utilisation = 1,
-                                .scale_up_window = 30 * S, .scale_down_delay = 50 * S };
+    struct kw_autoscaling c = { .scaler = KW_SCALER_CONCURRENCY,
+                                .keep_warm = 1,
+                                .max_replicas = 99,
+                                .target = 1,
+                                .utilisation = 1,
+                                .scale_up_window = 30 * S,
+                                .scale_down_delay = 50 * S };
     struct kw_signals g = signals(1, 0, 0, 0, 0);
     begin(&awake, &c);
     begin(&slept, &c);
@@ -218,9 +238,16 @@ static void kpa_follows_the_published_rule(void)
     uint64_t x = 88172645463325252u;
     int wrong = 0, panics = 0, calmed = 0;
     for (int round = 0; round < 20 && !wrong; round++) {
-        struct kw_autoscaling c = { .scaler = KW_SCALER_KPA, .keep_warm = 1, .max_replicas = 1000, .target = 10, .utilisation = 0.7,
-                                    .max_up_rate = round % 2 ? 1000 : 3, .max_down_rate = 2, .panic_threshold = 2,
-                                    .panic_window_share = 0.1, .scale_down_delay = round % 4 < 2 ? 0 : 30 * S };
+        struct kw_autoscaling c = { .scaler = KW_SCALER_KPA,
+                                    .keep_warm = 1,
+                                    .max_replicas = 1000,
+                                    .target = 10,
+                                    .utilisation = 0.7,
+                                    .max_up_rate = round % 2 ? 1000 : 3,
+                                    .max_down_rate = 2,
+                                    .panic_threshold = 2,
+                                    .panic_window_share = 0.1,
+                                    .scale_down_delay = round % 4 < 2 ? 0 : 30 * S };
         struct kw_autoscaler s;
         begin(&s, &c);
         int n = 0, most = 0;
@@ -241,7 +268,8 @@ static void kpa_follows_the_published_rule(void)
             struct kw_signals g = signals(ready, ready, (uint32_t)(x >> 50) % 3, 0, level);
             uint32_t got = ask(&s, g, now, KW_CAUSE_TIMER);
             /* autoscaler.go, in its own order */
-            double pods = ready > 1 ? ready : 1, max_up = ceil(c.max_up_rate * pods), max_down = floor(pods / c.max_down_rate);
+            double pods = ready > 1 ? ready : 1, max_up = ceil(c.max_up_rate * pods),
+                   max_down = floor(pods / c.max_down_rate);
             double dspc = ceil(naive_mean(h, n, 60 * S, INT64_MIN, now) / 7 - 1e-9);
             double dppc = ceil(naive_mean(h, n, 6 * S, INT64_MIN, now) / 7 - 1e-9);
             int stable = (int)fmin(fmax(dspc, max_down), max_up), panic = (int)fmin(fmax(dppc, max_down), max_up);
@@ -264,7 +292,8 @@ static void kpa_follows_the_published_rule(void)
             }
             wishes[t] = (uint32_t)desired;
             uint32_t alive = g.ready + g.starting, held = 0;
-            for (int u = t; u > 0 && u >= t - (int)(c.scale_down_delay / (2 * S)); u--) held = wishes[u] > held ? wishes[u] : held;
+            for (int u = t; u > 0 && u >= t - (int)(c.scale_down_delay / (2 * S)); u--)
+                held = wishes[u] > held ? wishes[u] : held;
             uint32_t want = wishes[t] >= alive ? wishes[t] : held < alive ? held : alive;
             if (!want && level) want = 1;
             if (want < 1 && got <= 1) got = want; /* zero: kw_scaler_loop_hold's own test is above */
@@ -272,7 +301,8 @@ static void kpa_follows_the_published_rule(void)
                 wrong++;
                 fprintf(stderr, "round %d tick %d: wants %u, the rule %u\n", round, t, got, want);
             }
-            if (x % 3 == 0) ready = got > ready ? ready + 1 : got < ready && ready > 1 ? ready - 1 : ready; /* pods follow */
+            if (x % 3 == 0)
+                ready = got > ready ? ready + 1 : got < ready && ready > 1 ? ready - 1 : ready; /* pods follow */
         }
         kw_scaler_free(&s);
     }
@@ -282,8 +312,14 @@ static void kpa_follows_the_published_rule(void)
 static void kpa_measures_from_the_first_request_after_zero(void)
 {
     struct kw_autoscaler s;
-    struct kw_autoscaling c = { .scaler = KW_SCALER_KPA, .max_replicas = 1000, .target = 1, .utilisation = 1, .max_up_rate = 1000,
-                                .max_down_rate = 2, .panic_threshold = 2, .panic_window_share = 0.1 };
+    struct kw_autoscaling c = { .scaler = KW_SCALER_KPA,
+                                .max_replicas = 1000,
+                                .target = 1,
+                                .utilisation = 1,
+                                .max_up_rate = 1000,
+                                .max_down_rate = 2,
+                                .panic_threshold = 2,
+                                .panic_window_share = 0.1 };
     begin(&s, &c);
     struct kw_signals g = signals(0, 0, 0, 20, 0);
     kw_area_track(&s.area, 20, 101 * S);

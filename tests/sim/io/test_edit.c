@@ -2,10 +2,13 @@
 #include "sim/io/scenario/edit.h"
 #include "tests/check.h"
 
-static const char *const text = "{\n \"a\": {\"b\": 1},\n \"list\": [\n  {\"name\": \"main\", \"k\": 2},\n  {\"name\": \"api\"}\n ],\n"
-                                " \"empty\": {},\n \"last\": \"x\"\n}";
+static const char *const text =
+    "{\n \"a\": {\"b\": 1},\n \"list\": [\n  {\"name\": \"main\", \"k\": 2},\n  {\"name\": \"api\"}\n ],\n"
+    " \"empty\": {},\n \"last\": \"x\"\n}";
 
-static const struct { const char *set, *want; } good[] = {
+static const struct {
+    const char *set, *want;
+} good[] = {
     { "a.b=7", "{\n \"a\": {\"b\": 7},\n" },
     { "a.c=7", "{\n \"a\": {\"b\": 1,\"c\":7},\n" },
     { "empty.x=true", " \"empty\": {\"x\":true},\n" },
@@ -38,7 +41,9 @@ static void edits_land_and_leave_the_rest(void)
     }
 }
 
-static const struct { const char *set, *want; } bad[] = {
+static const struct {
+    const char *set, *want;
+} bad[] = {
     { "a.b", "--set wants path=value" },
     { "=1", "--set wants path=value" },
     { "a..b=1", "is no path" },

@@ -1,4 +1,5 @@
-/* tests/sim/plan/fakeplan.h - made-up platforms, profiles and candidates for tests that use tests/sim/fleet/fakefleet.h. */
+/* tests/sim/plan/fakeplan.h - made-up platforms, profiles and candidates for tests that use
+ * tests/sim/fleet/fakefleet.h. */
 #ifndef KW_TESTS_FAKEPLAN_H
 #define KW_TESTS_FAKEPLAN_H
 #include "sim/core/rng.h"

@@ -35,7 +35,8 @@ static void own_latency_makes_a_plan_possible(void)
     struct kw_candidate c;
     struct kw_error err = { "" };
     struct kw_deployment d;
-    CHECK(first("{ \"platform\": \"openai\", \"model\": \"gpt-4o\", \"ttft\": { \"lognormal\": { \"p50\": \"0.4\", \"p95\": \"1.2\" } },"
+    CHECK(first("{ \"platform\": \"openai\", \"model\": \"gpt-4o\", \"ttft\": { \"lognormal\": { \"p50\": \"0.4\", "
+                "\"p95\": \"1.2\" } },"
                 " \"output_rate\": { \"constant\": \"80\" }, \"limits\": { \"rpm\": 500 } }",
                 &c, &err) == KW_OK);
     CHECK_STR(err.msg, "");
@@ -62,7 +63,8 @@ static void a_known_latency_is_kept_unless_told(void)
         CHECK(kw_choice_grade(&c.choice[0]) == KW_GRADE_UNKNOWN); /* how TTFT grows with the prompt was not found */
     }
     kw_candidate_free(&c);
-    CHECK(first("{ \"platform\": \"groq\", \"ttft\": { \"constant\": \"0.1\", \"source\": \"our logs\", \"date\": \"2026-11-01\","
+    CHECK(first("{ \"platform\": \"groq\", \"ttft\": { \"constant\": \"0.1\", \"source\": \"our logs\", \"date\": "
+                "\"2026-11-01\","
                 " \"grade\": \"measured\" }, \"ttft_per_ktok\": { \"constant\": \"0.05\" } }",
                 &c, &err) == KW_OK);
     CHECK_STR(err.msg, "");
@@ -78,8 +80,10 @@ static void a_known_latency_is_kept_unless_told(void)
 
 static void what_is_missing_is_named(void)
 {
-    refused("{ \"platform\": \"openai\", \"model\": \"gpt-4o\" }", "the latency of gpt-4o is not known: set ttft and output_rate");
-    refused("{ \"platform\": \"openai\", \"model\": \"gpt-4o\", \"ttft\": { \"constant\": \"1\" } }", "the latency of gpt-4o");
+    refused("{ \"platform\": \"openai\", \"model\": \"gpt-4o\" }",
+            "the latency of gpt-4o is not known: set ttft and output_rate");
+    refused("{ \"platform\": \"openai\", \"model\": \"gpt-4o\", \"ttft\": { \"constant\": \"1\" } }",
+            "the latency of gpt-4o");
     refused("{ \"platform\": \"groq\", \"output_rate\": { \"constant\": \"0\" } }",
             "deployments[0].output_rate: want a rate above 0");
 }

@@ -1,5 +1,6 @@
-/* Sweeps: the same bytes on any number of threads, equal candidates simulated once, and clean ends. Failing allocations are in
- * test_plan.c, as clang's OpenMP, which ThreadSanitizer wants (make test SAN=thread CC=clang), ends the program at its own. */
+/* Sweeps: the same bytes on any number of threads, equal candidates simulated once, and clean ends. Failing allocations
+ * are in test_plan.c, as clang's OpenMP, which ThreadSanitizer wants (make test SAN=thread CC=clang), ends the program
+ * at its own. */
 #include "tests/sim/plan/fakeplan.h"
 #include "sim/plan/sweep/sweep.h"
 
