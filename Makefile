@@ -1,4 +1,4 @@
-# keepwarm: make demo | test | deps | bench | fuzz | notebooks | install | golden | fidelity.  SAN=1, SAN=thread, CC=clang.
+# `make help` lists the targets: what stands after ## in a rule's line.
 NVCC ?= $(shell command -v nvcc 2>/dev/null)
 B    ?= build$(if $(SAN),/san-$(SAN))
 PKGS := gsl libcjson libmicrohttpd zlib $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
@@ -19,8 +19,10 @@ ifeq ($(SAN),thread)
 export OMP_TOOL_LIBRARIES := $(wildcard $(shell $(CC) -print-resource-dir 2>/dev/null)/../../libarcher.so)
 export TSAN_OPTIONS ?= ignore_noninstrumented_modules=1
 endif
-all: $B/keepwarm $(if $(NVCC),$(if $(SAN),,plugin))
-lib: $B/libkeepwarm.a
+all: $B/keepwarm $(if $(NVCC),$(if $(SAN),,plugin)) ## the program, build/keepwarm, and the CUDA plugin where nvcc is found
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+lib: $B/libkeepwarm.a ## the library the program and the tests are linked from
 $B/keepwarm: $B/sim/cli/main.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 $B/libkeepwarm.a: $(filter-out %/cli/main.c.o,$(OBJ)) $B/embedded.o
@@ -61,7 +63,7 @@ GENCODE ?= -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm
 NVCCFLAGS := -std=c++17 -O3 -I. -Werror all-warnings -Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden $(GENCODE)
 PLUGIN_C := sim/core/status.c engine/startup.c engine/backend.c engine/model/config.c engine/model/dtype.c engine/model/synthetic.c engine/model/weights.c
 PLUGIN_O := $(PLUGIN_C:%.c=$B/pic/%.o) $(patsubst %.cu,$B/%.cu.o,$(wildcard engine/cuda/*.cu))
-cuda: $B/libkeepwarm_cuda.so
+cuda: $B/libkeepwarm_cuda.so ## the CUDA plugin; fails where nvcc 12.9 is missing
 # What all, demo, test and install do about it: nothing fails where nvcc or cuBLASLt's header is missing or too old.
 CUDA_FITS = printf '%s\n' '\#include <cublasLt.h>' '\#if CUBLAS_VERSION < 120900' '\#error old' '\#endif' | $(NVCC) -x cu -E - >/dev/null 2>&1
 plugin: # a make of its own: what it needs is only known when the recipe runs
@@ -98,57 +100,57 @@ $B/tests/gpu/bench_gpu $B/tests/gpu/logits: $B/tests/gpu/%: $B/tests/gpu/%.c.o $
 cuda-tests: $B/libkeepwarm.a
 	-@$(MAKE) --no-print-directory -s -k $(if $(NVCC),plugin) \
 	  $(if $(shell command -v $(CXX) 2>/dev/null),$B/tests/gpu/test_emulated) lib
-gpu-programs: $B/libkeepwarm_cuda.so $B/tests/gpu/test_gpu $B/tests/gpu/bench_gpu $B/tests/gpu/logits
-gpu-test: gpu-programs
+gpu-programs: $B/libkeepwarm_cuda.so $B/tests/gpu/test_gpu $B/tests/gpu/bench_gpu $B/tests/gpu/logits ## what tests/gpu.sh takes to a GPU machine
+gpu-test: gpu-programs ## build and run the tests that need a GPU, here
 	$B/tests/gpu/test_gpu $B/libkeepwarm_cuda.so
 # Two libraries that are not this program's plugin.
 $B/tests/gpu/other_abi.so $B/tests/gpu/no_plugin.so: tests/gpu/other_abi.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fPIC -shared $(if $(findstring no_plugin,$@),-DNO_SYMBOL) $< -o $@
-fidelity: $B/tests/fidelity/main
+fidelity: $B/tests/fidelity/main ## judge the simulator by published servers: results/fidelity.h5
 	@mkdir -p results
 	@$B/tests/fidelity/main $${KEEPWARM_DATA:-../shared/data} results/fidelity.h5
 # Speed beside the peers' figures and the marks; ratios within one run are what to trust.
-bench: deps
+bench: deps ## speed of simulator and engine beside the peers' figures
 	@$(MAKE) --no-print-directory -s $B/keepwarm $B/tests/bench/bench_mm1 $B/tests/bench/bench_fleet
 	@/usr/bin/python3 tests/bench/bench.py $B
 	@/usr/bin/python3 tests/bench/bench_peer.py $B
 # The main job on the embedded week: which platform, which GPU, how many replicas kept warm?
-demo: deps
+demo: deps ## the main job on an embedded week of chat: results/demo.h5, demo.html
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@mkdir -p results
 	$B/keepwarm plan --trace workloads/chat-week.json --model llama-3.1-8b --slo ttft_p95=2s -o results/demo.h5
 	@$B/keepwarm report results/demo.h5 -o results/demo.html
 # Executes the notebooks headless on the demo's result and on what `make fidelity` and `calibrate validate` left in results/;
 # their pictures are in results/*.ipynb.
-notebooks: results/demo.h5
+notebooks: results/demo.h5 ## execute notebooks/ on what demo, fidelity and validate left in results/
 	@cd notebooks && for n in *.ipynb; do /usr/bin/python3 -W ignore -m jupyter nbconvert --log-level=ERROR --to notebook --execute \
 	  --output-dir ../results --output "$$n" "$$n" || exit 1; echo "notebooks/$$n -> results/$$n"; done
 results/demo.h5:
 	@$(MAKE) --no-print-directory demo
 # Rewrites tests/sim/cli/golden/*.txt from what the program prints now: read the difference before you commit it.
-golden: $B/keepwarm
+golden: $B/keepwarm ## rewrite the golden texts of tests/sim/cli; read them as a diff
 	@KEEPWARM=$B/keepwarm tests/sim/cli/test_golden.sh --rewrite
 PREFIX ?= /usr/local
-install: all
+install: all ## program, plugin, man page and completions to PREFIX=/usr/local
 	install -Dm755 $B/keepwarm $(DESTDIR)$(PREFIX)/bin/keepwarm
 	@[ ! -e $B/libkeepwarm_cuda.so ] || install -Dm755 $B/libkeepwarm_cuda.so $(DESTDIR)$(PREFIX)/lib/keepwarm/libkeepwarm_cuda.so
 	@mkdir -p $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	$B/keepwarm man > $(DESTDIR)$(PREFIX)/share/man/man1/keepwarm.1
 	$B/keepwarm completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keepwarm
 	$B/keepwarm completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_keepwarm
-profiles: $B/tests/calibrate/make_profiles
+profiles: $B/tests/calibrate/make_profiles ## rewrite calibrate/data/profiles from the published tables in KEEPWARM_DATA
 	@mkdir -p calibrate/data/profiles
 	$B/tests/calibrate/make_profiles $${KEEPWARM_DATA:-../shared/data} calibrate/data/profiles
 
 # What to install on Debian or Ubuntu, in one place: to build, to test, and to run the notebooks.
 DEPS := gcc make pkg-config zlib1g-dev libgsl-dev libcjson-dev libhdf5-dev libmicrohttpd-dev \
   hdf5-tools python3-numpy python3-jsonschema python3-h5py python3-h5netcdf python3-xarray python3-simpy \
-  python3-matplotlib jupyter-nbconvert python3-ipykernel
+  python3-matplotlib jupyter-nbconvert python3-ipykernel clang-format
 # make deps PACKAGES='...' asks for others.
 PACKAGES = $(DEPS)
 FUZZ_DEPS := clang llvm
-deps:
+deps: ## install the Debian packages that build, tests and notebooks want
 	@command -v dpkg-query >/dev/null || { pkg-config --exists $(PKGS) && exit 0; \
 	  echo "make deps knows Debian packages only; install the equivalents of: $(PACKAGES)" >&2; exit 1; }; \
 	missing=$$(for p in $(PACKAGES); do dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || \
@@ -161,12 +163,16 @@ deps:
 	$$as apt-get update && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing
 
 # A second make, because the first looked for libraries before deps could install them.
-test: deps
+test: deps ## install what is missing, build, run every test; SAN=1, SAN=thread CC=clang
 	@$(MAKE) --no-print-directory -s $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) check
 # Every tests/**/test_*.c is a program and every test_*.sh a script of its own; those in tests/gpu run from test_cuda.sh.
 TESTS := $(patsubst %.c,$B/%,$(shell find tests -path tests/gpu -prune -o -name 'test_*.c' -print | sort))
 SCRIPTS := $(shell find tests -name 'test_*.sh' | sort)
-check: $(TESTS) $(if $(wildcard sim/cli/main.c),$B/keepwarm) $(if $(SAN),,$B/tests/engine/fp8_trace cuda-tests)
+format-check: ## every C, C++ and CUDA file as clang-format 14 sets it; part of test
+	@tests/test_format.sh
+format: ## rewrite what format-check names
+	@tests/test_format.sh --rewrite
+check: $(TESTS) $(if $(wildcard sim/cli/main.c),$B/keepwarm) $(if $(SAN),,$B/tests/engine/fp8_trace cuda-tests) ## test, without deps
 	@KEEPWARM=$B/keepwarm tests/run.sh $(TESTS) $(if $(SAN),$(if $(filter thread,$(SAN)),tests/engine/test_http.sh tests/engine/test_load.sh),$(SCRIPTS))
 
 # Fuzz targets: libFuzzer over every parser, each for FUZZ_S seconds from its seeds. What crashes lies in build/fuzz.
@@ -177,11 +183,14 @@ fuzz-lib: # a second make, with its own build folder
 	@$(MAKE) --no-print-directory -s lib CC=clang B=build/fuzz/obj CFLAGS='-fsanitize=fuzzer-no-link $(FUZZFLAGS)'
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c fuzz-lib
 	@clang $(filter-out -MMD -MP,$(CFLAGS)) -fsanitize=fuzzer $(FUZZFLAGS) $< build/fuzz/obj/libkeepwarm.a $(LDLIBS) -o $@
-fuzz:
+fuzz: ## every parser under libFuzzer for FUZZ_S=60 seconds each
 	@$(MAKE) --no-print-directory deps PACKAGES='$(DEPS) $(FUZZ_DEPS)'
 	@$(MAKE) --no-print-directory -s fuzz-run
 fuzz-run: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
-.PHONY: all lib cuda plugin cuda-tests gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check fuzz fuzz-run fuzz-lib FORCE
+.PHONY: all lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check fuzz \
+  format format-check help
+# Steps of the above, for no one to call: not in make help.
+.PHONY: plugin cuda-tests fuzz-run fuzz-lib FORCE
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
