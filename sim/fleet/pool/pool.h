@@ -1,7 +1,7 @@
 /* sim/fleet/pool/pool.h - a deployment's replicas and the queue in front of them.
  *
- * Life of a replica: provision -> pull -> load -> init (or restore) -> ready -> drain -> gone; start.h draws how long
- * the phases of its start take. The keep_warm floor is ready at time 0: it was started before the window, draws
+ * Life of a replica: provision -> pull -> load -> init (or restore) -> ready -> drain -> gone; cold_start.h draws how
+ * long the phases of its start take. The keep_warm floor is ready at time 0: it was started before the window, draws
  * nothing, and its lives begin at 0. A start that fails ends its life after its last phase, all of it FAILED_START, and
  * a new start follows at once.
  *

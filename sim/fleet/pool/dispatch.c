@@ -1,0 +1,98 @@
+#include "sim/fleet/pool/parts.h"
+#include "sim/fleet/api/client.h"
+
+void kw_dispatch_prefix(const struct kw_pool *p, uint32_t request, const uint64_t **hash, uint32_t *n)
+{
+    const struct kw_trace *t = p->w->trace;
+    *hash = NULL;
+    *n = 0;
+    if (!t->hash_at) return;
+    *hash = t->hash + t->hash_at[request];
+    *n = t->hash_at[request + 1] - t->hash_at[request];
+}
+
+void kw_dispatch_arm(struct kw_pool *p, struct kw_pool_replica *r)
+{
+    struct kw_events *q = &p->w->events;
+    kw_ns next = r->engine->next;
+    if (next == kw_events_due(q, r->run_id)) return;
+    if (next == KW_NEVER) {
+        kw_events_cancel(q, r->run_id);
+    } else {
+        kw_events_set_first(q, r->run_id, next);
+    }
+}
+
+enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw_ns now, struct kw_error *err)
+{
+    struct kw_inflight *f = &p->w->flights.f[flight];
+    struct kw_pool_replica *r = &p->r[k];
+    struct kw_sched_request q = { .id = flight,
+                                  .prompt = p->w->trace->prompt[f->request],
+                                  .output = p->w->trace->output[f->request] };
+    if (p->d->sched.prefix_caching) {
+        kw_dispatch_prefix(p, f->request, &q.hash, &q.n_hash);
+        q.hash_block = p->w->trace->hash_block;
+    }
+    enum kw_status st = kw_replica_add(r->engine, &q, now, &f->slot, err);
+    if (st == KW_ERANGE) {
+        kw_client_lost(p->w, flight, KW_REQ_TOO_LONG);
+        return KW_OK;
+    }
+    if (st != KW_OK) return st;
+    if ((st = kw_balancer_up(&p->balancer, k, err)) != KW_OK) return st;
+    if ((st = kw_timeouts_watch_replica(p, flight, err)) != KW_OK) return st;
+    f->at = KW_AT_REPLICA;
+    f->replica = k;
+    f->cold |= r->ready_at > f->arrival;
+    p->g.in_flight++;
+    if (r->idle) {
+        kw_idle_list_take(p, k);
+        kw_lives_phase(r, KW_PHASE_ACTIVE, now);
+        p->g.busy++;
+    }
+    kw_dispatch_arm(p, r);
+    return KW_OK;
+}
+
+enum kw_status kw_dispatch_waiting(struct kw_pool *p, kw_ns now, struct kw_error *err)
+{
+    while (!kw_ring_empty(&p->queue)) {
+        uint32_t flight = kw_ring_at(&p->queue, 0), n_hash;
+        const uint64_t *hash;
+        kw_dispatch_prefix(p, p->w->flights.f[flight].request, &hash, &n_hash);
+        uint32_t k = kw_balancer_pick(&p->balancer, hash, n_hash, &p->routing);
+        if (k == KW_NO_REPLICA) break;
+        kw_ring_drop(&p->queue, 1);
+        p->g.queued--;
+        enum kw_status st = kw_dispatch_to(p, flight, k, now, err);
+        if (st != KW_OK) return st;
+    }
+    p->g.oldest = kw_ring_empty(&p->queue) ? KW_NEVER : p->w->flights.f[kw_ring_at(&p->queue, 0)].tried;
+    return KW_OK;
+}
+
+void kw_dispatch_left(struct kw_pool *p, uint32_t k)
+{
+    if (p->r[k].state != KW_REPLICA_READY) return;
+    kw_balancer_down(&p->balancer, k);
+    p->g.in_flight--;
+}
+
+enum kw_status kw_dispatch_after_left(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
+{
+    struct kw_pool_replica *r = &p->r[k];
+    enum kw_status st;
+    if (r->state == KW_REPLICA_READY) {
+        if (!kw_ring_empty(&p->queue) && (st = kw_dispatch_waiting(p, now, err)) != KW_OK) return st;
+        if (r->engine->n_live == 0) {
+            p->g.busy--;
+            kw_idle_list_push(p, k, now);
+        }
+    } else if (r->engine->n_live == 0) {
+        if ((st = kw_lives_end_engine(p, r, err)) != KW_OK) return st;
+        return kw_lives_gone(p, k, now, err);
+    }
+    kw_dispatch_arm(p, r);
+    return KW_OK;
+}

@@ -1,0 +1,88 @@
+#include "sim/fleet/pool/parts.h"
+
+static void track(struct kw_pool *p, kw_ns now)
+{
+    if (p->scaler.policy->tracks) kw_area_track(&p->scaler.area, p->g.queued + p->g.in_flight, now);
+}
+
+enum kw_status kw_scaling_stop(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
+{
+    struct kw_pool_replica *r = &p->r[k];
+    uint32_t load = r->engine->n_live;
+    enum kw_status st;
+    kw_balancer_leave(&p->balancer, k);
+    p->g.ready--;
+    if (r->idle) {
+        kw_idle_list_take(p, k);
+        if ((st = kw_lives_end_engine(p, r, err)) != KW_OK) return st;
+        if ((st = kw_lives_gone(p, k, now, err)) != KW_OK) return st;
+    } else {
+        p->g.busy--;
+        p->g.in_flight -= load;
+        r->state = KW_REPLICA_DRAINING;
+        kw_lives_phase(r, KW_PHASE_DRAIN, now);
+        track(p, now);
+    }
+    kw_idle_list_settle(p, now);
+    return KW_OK;
+}
+
+/* The policy has spoken: floor, buffer and ceiling, then starts and stops. */
+static enum kw_status scale_to(struct kw_pool *p, uint32_t want, bool turned_away, kw_ns now, struct kw_error *err)
+{
+    const struct kw_autoscaling *c = &p->d->scaling;
+    enum kw_shrink shrink = p->scaler.policy->shrink;
+    enum kw_status st;
+    if (kw_pool_active(p) && c->buffer_replicas && want < p->g.busy + c->buffer_replicas)
+        want = p->g.busy + c->buffer_replicas;
+    if (turned_away && !want) want = 1;
+    if (want < c->keep_warm) want = c->keep_warm;
+    if (want > c->max_replicas) want = c->max_replicas;
+    while (kw_signals_alive(&p->g) < want && p->exist < KW_POOL_MAX_REPLICAS)
+        if ((st = kw_starts_order(p, p->g.queued > 0 || turned_away, now, err)) != KW_OK) return st;
+    if (shrink == KW_SHRINK_NEVER) return KW_OK;
+    while (kw_signals_alive(&p->g) > want && p->g.starting)
+        if ((st = kw_starts_cancel_newest(p, now, err)) != KW_OK) return st;
+    if (shrink == KW_SHRINK_STARTING) return KW_OK;
+    while (p->g.ready > want) {
+        uint32_t k = kw_balancer_least(&p->balancer);
+        if (p->r[k].life.born + c->min_up > now) break;
+        if ((st = kw_scaling_stop(p, k, now, err)) != KW_OK) return st;
+    }
+    return KW_OK;
+}
+
+static void arm_scaler(struct kw_pool *p, kw_ns now)
+{
+    const struct kw_scaler_policy *s = p->scaler.policy;
+    if (!s->timer || kw_events_pending(&p->w->events, p->scaler_id)) return;
+    kw_ns at = s->timer(&p->scaler, &p->g, now);
+    if (at != KW_NEVER) kw_events_set(&p->w->events, p->scaler_id, at > now ? at : now);
+}
+
+enum kw_status kw_scaling_ask(struct kw_pool *p, enum kw_scaler_cause cause, bool turned_away, kw_ns now,
+                              struct kw_error *err)
+{
+    uint32_t want = p->scaler.policy->want(&p->scaler, &p->g, now, cause);
+    enum kw_status st = scale_to(p, want, turned_away, now, err);
+    arm_scaler(p, now);
+    return st;
+}
+
+enum kw_status kw_scaling_after_arrival(struct kw_pool *p, bool turned_away, kw_ns now, struct kw_error *err)
+{
+    track(p, now);
+    if (turned_away) p->scaler.area.empty_since = now; /* traffic all the same: zero_timeout counts from it */
+    kw_idle_list_settle(p, now);
+    if (p->scaler.policy->on_arrival || p->d->scaling.buffer_replicas || turned_away)
+        return kw_scaling_ask(p, KW_CAUSE_ARRIVED, turned_away, now, err);
+    return KW_OK;
+}
+
+enum kw_status kw_scaling_after_leaving(struct kw_pool *p, kw_ns now, struct kw_error *err)
+{
+    track(p, now);
+    kw_idle_list_settle(p, now);
+    if (p->scaler.policy->on_free) return kw_scaling_ask(p, KW_CAUSE_FREED, false, now, err);
+    return KW_OK;
+}

@@ -1,0 +1,146 @@
+#include <stdlib.h>
+#include <string.h>
+#include "sim/fleet/pool/parts.h"
+
+static void begin_start(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now)
+{
+    r->start = kw_start_draw(&p->d->cold, &p->d->scaling, &p->start_streams);
+    p->ledger->starts++;
+    p->ledger->restores += r->start.restores;
+    p->ledger->stockouts += r->start.stockouts;
+    r->life = (struct kw_life){ .born = now, .first_success = -1 };
+    r->state = KW_REPLICA_STARTING;
+    r->phase = KW_PHASE_PROVISION;
+    r->since = now;
+    kw_events_set(&p->w->events, r->life_id, now + r->start.phase[KW_PHASE_PROVISION]);
+}
+
+static enum kw_status grow_replicas(struct kw_pool *p, struct kw_error *err)
+{
+    uint32_t cap = p->cap ? 2 * p->cap : 8;
+    struct kw_pool_replica *r = realloc(p->r, cap * sizeof *r);
+    if (r) p->r = r;
+    uint32_t *spare = realloc(p->spare, cap * sizeof *spare);
+    if (spare) p->spare = spare;
+    uint32_t *starting = realloc(p->starting, cap * sizeof *starting);
+    if (starting) p->starting = starting;
+    if (!r || !spare || !starting) return kw_fail(err, KW_ENOMEM, "%s: no memory for %u replicas", p->d->name, cap);
+    p->cap = cap;
+    return KW_OK;
+}
+
+/* A replica that is not alive, with events and an engine in its first state. */
+static enum kw_status take_replica(struct kw_pool *p, uint32_t *out, struct kw_error *err)
+{
+    enum kw_status st;
+    *out = NONE;
+    if (!p->n_spare) {
+        if (p->n == p->cap && (st = grow_replicas(p, err)) != KW_OK) return st;
+        p->r[p->n] = (struct kw_pool_replica){ .state = KW_REPLICA_GONE };
+        p->spare[p->n_spare++] = p->n++;
+    }
+    uint32_t k = p->spare[p->n_spare - 1];
+    struct kw_pool_replica *r = &p->r[k];
+    if (!r->engine) {
+        struct kw_replica *engine = calloc(1, sizeof *engine);
+        if (!engine) return kw_fail(err, KW_ENOMEM, "%s: no memory for a replica", p->d->name);
+        if ((st = kw_replica_init(engine, &p->d->sched, p->d->steptime, p->stepping, p->itl, err)) != KW_OK) {
+            free(engine);
+            return st;
+        }
+        r->engine = engine;
+    } else {
+        kw_replica_reset(r->engine);
+    }
+    if ((st = kw_events_id(&p->w->events, kw_tag(KW_EV_RUN, p->index, k), &r->run_id, err)) != KW_OK) return st;
+    if ((st = kw_events_id(&p->w->events, kw_tag(KW_EV_LIFE, p->index, k), &r->life_id, err)) != KW_OK) {
+        kw_events_release(&p->w->events, r->run_id);
+        return st;
+    }
+    p->n_spare--;
+    p->exist++;
+    if (p->exist > p->ledger->peak_replicas) p->ledger->peak_replicas = p->exist;
+    r->idle = r->held = false;
+    *out = k;
+    return KW_OK;
+}
+
+/* Out of the list of starts, wherever it stands. */
+static void unlist_start(struct kw_pool *p, uint32_t k)
+{
+    uint32_t i = p->g.starting;
+    while (i-- > 0 && p->starting[i] != k) {
+    }
+    memmove(p->starting + i, p->starting + i + 1, (p->g.starting - i - 1) * sizeof *p->starting);
+    p->g.starting--;
+}
+
+static enum kw_status make_ready(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
+{
+    enum kw_status st = kw_balancer_join(&p->balancer, k, err);
+    if (st != KW_OK) return st;
+    p->r[k].state = KW_REPLICA_READY;
+    p->r[k].ready_at = now;
+    p->g.ready++;
+    kw_idle_list_push(p, k, now);
+    return KW_OK;
+}
+
+enum kw_status kw_starts_order(struct kw_pool *p, bool cold, kw_ns now, struct kw_error *err)
+{
+    uint32_t k;
+    enum kw_status st = take_replica(p, &k, err);
+    if (st != KW_OK) return st;
+    bool was_last = kw_idle_list_last(p);
+    begin_start(p, &p->r[k], now);
+    p->starting[p->g.starting++] = k;
+    p->ledger->cold_starts += cold;
+    /* An idle replica that waited for the zero timeout is not the last one any more. */
+    if (was_last && p->idle_head != NONE && !p->r[p->idle_head].held) kw_idle_list_arm(p, &p->r[p->idle_head], now);
+    return KW_OK;
+}
+
+enum kw_status kw_starts_cancel_newest(struct kw_pool *p, kw_ns now, struct kw_error *err)
+{
+    uint32_t k = p->starting[p->g.starting - 1];
+    unlist_start(p, k);
+    return kw_lives_gone(p, k, now, err);
+}
+
+enum kw_status kw_starts_floor(struct kw_pool *p, struct kw_error *err)
+{
+    for (uint32_t i = 0; i < p->d->scaling.keep_warm; i++) {
+        uint32_t k;
+        enum kw_status st = take_replica(p, &k, err);
+        if (st != KW_OK) return st;
+        p->r[k].life = (struct kw_life){ .born = 0, .first_success = -1 };
+        p->r[k].since = 0;
+        p->r[k].phase = KW_PHASE_KEEP_WARM;
+        if ((st = make_ready(p, k, 0, err)) != KW_OK) return st;
+    }
+    kw_idle_list_settle(p, 0);
+    return KW_OK;
+}
+
+enum kw_status kw_starts_phase_over(struct kw_pool *p, uint32_t k, kw_ns now, bool *ready, struct kw_error *err)
+{
+    struct kw_pool_replica *r = &p->r[k];
+    *ready = false;
+    for (int phase = r->phase + 1; phase <= KW_PHASE_RESTORE; phase++) {
+        if (!r->start.phase[phase]) continue;
+        kw_lives_phase(r, (enum kw_phase)phase, now);
+        kw_events_set(&p->w->events, r->life_id, now + r->start.phase[phase]);
+        return KW_OK;
+    }
+    if (r->start.fails) {
+        r->life.failed = true;
+        enum kw_status st = kw_lives_end(p, r, now, err);
+        if (st != KW_OK) return st;
+        begin_start(p, r, now);
+        return KW_OK;
+    }
+    kw_events_cancel(&p->w->events, r->life_id);
+    unlist_start(p, k);
+    *ready = true;
+    return make_ready(p, k, now, err);
+}
