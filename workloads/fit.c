@@ -1,14 +1,15 @@
 /* Fits a workload model to a trace. What is matched, in this order: the mean rate exactly, the weekly profile, the
  * burstiness left over, the token lengths. */
+#include "workloads/fit.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "workloads/hmm.h"
 #include "sim/core/ascending.h"
-#include "workloads/model.h"
+#include "workloads/hmm.h"
 #include "workloads/stats.h"
+#include "workloads/synth.h"
 
 enum { MIN_REQUESTS = 20, TRIALS = 9, MAX_BINS = 100000, TABLE = 112 };
 static const double DAY_S = 86400;

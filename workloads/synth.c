@@ -1,11 +1,10 @@
-/* Draws a trace from a workload model. */
+#include "workloads/synth.h"
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sim/core/rng.h"
-#include "workloads/model.h"
 
 static const int64_t NOMINAL_MONDAY = 1704067200; /* 2024-01-01 00:00:00 UTC: profiles count hours from a Monday */
 

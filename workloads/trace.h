@@ -36,32 +36,6 @@ struct kw_trace {
 
 void kw_trace_free(struct kw_trace *t); /* safe to call again */
 
-struct kw_source;
-
-/* Reads a trace file ("-" is stdin; gzip is read directly). format is a name of kw_trace_formats, or NULL or "auto" to
- * detect it from the first bytes. columns is NULL or a comma list of key=value:
- *     arrival=COL,prompt=COL,output=COL[,model=COL][,class=COL]  names (CSV header or JSONL keys) for format "generic"
- *     unit=auto|s|ms|us|ns|iso   what arrival holds (auto: ISO 8601 when it looks like a date, else seconds); a number
- *                                of at least 1e9 s counts as Unix time
- *     zero=refuse|drop           a request without prompt or output tokens (every text format; BurstGPT always drops)
- * Errors read "path:line: what is wrong". KW_EINPUT unreadable; KW_EPARSE malformed, unknown format, truncated gzip;
- * KW_ERANGE well formed but absurd (no tokens, more than KW_TRACE_MAX_TOKENS, no requests); KW_ENOMEM.
- * On failure *t is empty. Format "workload" draws the model's own trace with the seed written in it. A path that does
- * not exist but names a file built into the program (workloads/chat-week.json) means that one. */
-enum kw_status kw_trace_load(struct kw_trace *t, const char *path, const char *format, const char *columns,
-                             struct kw_error *err);
-/* The same from an open source (memory in tests and fuzzers), which is read to its end. Format "keepwarm" (HDF5) needs
- * a real file and is refused here. */
-enum kw_status kw_trace_read(struct kw_trace *t, struct kw_source *s, const char *format, const char *columns,
-                             struct kw_error *err);
-
-/* The i-th format's name, and in *what (may be NULL) one line about it; NULL past the end. */
-const char *kw_trace_format(size_t i, const char **what);
-
-/* Writes every column and the notes as HDF5 (format "keepwarm", readable by h5py); kw_trace_load reads it back equal.
- */
-enum kw_status kw_trace_save(const struct kw_trace *t, const char *path, struct kw_error *err);
-
 /* What a reader had to do that the user must know (rows dropped, a clock that jumped back, coarse time stamps), as one
  * line without a newline, "" when nothing. buf is filled as snprintf does; returns buf. */
 char *kw_trace_remarks(const struct kw_trace *t, char *buf, size_t size);
@@ -70,16 +44,13 @@ char *kw_trace_remarks(const struct kw_trace *t, char *buf, size_t size);
  * KW_ERANGE unless 1e-6 <= speed <= 1e6 and the span still fits; *t is unchanged then. */
 enum kw_status kw_trace_speed(struct kw_trace *t, double speed, struct kw_error *err);
 
+/* Stable sort of t's columns by arrival, prefix hashes with their requests: O(n log n), nearly O(n) where the order is
+ * nearly right. KW_ENOMEM: unchanged. */
+enum kw_status kw_trace_sort(struct kw_trace *t, struct kw_error *err);
+
 /* out = the requests of in with from <= arrival < to, rebased so that the first arrives at 0. The window observed is
  * that of the cut, [first arrival, min(to, span)]. KW_ERANGE when nothing is left. out must not be in. */
 enum kw_status kw_trace_slice(struct kw_trace *out, const struct kw_trace *in, kw_ns from, kw_ns to,
                               struct kw_error *err);
-
-/* out = `times` copies of in, one after another with a period of span plus one mean gap (the rate stays the same), each
- * arrival of copies after the first moved by a uniform draw of [-jitter, jitter], then sorted stably. Prefix hashes of
- * a copy are made its own, so copies share no cache. Deterministic in (in, times, jitter, seed). KW_ERANGE: times == 0,
- * negative jitter, or more than KW_TRACE_MAX_ROWS requests or 2^32 - 1 hashes. */
-enum kw_status kw_trace_repeat(struct kw_trace *out, const struct kw_trace *in, uint32_t times, kw_ns jitter,
-                               uint64_t seed, struct kw_error *err);
 
 #endif

@@ -1,8 +1,8 @@
-/* Traces made from traces: played faster, cut, repeated. */
+/* Traces made from traces: played faster, cut, put in order. */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim/core/rng.h"
-#include "workloads/readers/rows.h"
+#include "workloads/trace.h"
 
 enum kw_status kw_trace_speed(struct kw_trace *t, double speed, struct kw_error *err)
 {
@@ -80,54 +80,75 @@ enum kw_status kw_trace_slice(struct kw_trace *out, const struct kw_trace *in, k
     return KW_OK;
 }
 
-enum kw_status kw_trace_repeat(struct kw_trace *out, const struct kw_trace *in, uint32_t times, kw_ns jitter,
-                               uint64_t seed, struct kw_error *err)
+/* Merges the sorted p[lo, mid) and p[mid, hi) in place, stably, through spare. Only where the two overlap is anything
+ * moved, so a trace that is nearly in order costs nearly nothing. */
+static void merge(const kw_ns *key, uint32_t *p, size_t lo, size_t mid, size_t hi, uint32_t *spare)
 {
-    struct kw_rng rng;
-    size_t nh = in->hash_at ? in->hash_at[in->n] : 0, n = in->n;
-    memset(out, 0, sizeof *out);
-    out->epoch_unix = INT64_MIN;
-    kw_ns period = in->span + (in->span == in->arrival[n - 1] && n > 1 ? in->span / (kw_ns)(n - 1) : 0);
-    if (times == 0 || jitter < 0) return kw_fail(err, KW_ERANGE, "repeat wants at least 1 copy and no negative jitter");
-    if (n > KW_TRACE_MAX_ROWS / times) return kw_fail(err, KW_ERANGE, "%u copies are too many requests", times);
-    if (nh > UINT32_MAX / times) return kw_fail(err, KW_ERANGE, "%u copies have too many prefix hashes", times);
-    if (period > (INT64_MAX / 4) / (kw_ns)times || jitter > INT64_MAX / 8)
-        return kw_fail(err, KW_ERANGE, "%u copies would last more than 73 years", times);
-    enum kw_status st = shape_like(out, in, n * times, nh * times, err);
-    if (st != KW_OK) return st;
-    if ((st = kw_rng_init(&rng, seed, 0, KW_RNG_RESAMPLE, err)) != KW_OK) {
-        kw_trace_free(out);
-        return st;
+    if (key[p[mid - 1]] <= key[p[mid]]) return;
+    kw_ns first = key[p[mid]], last = key[p[mid - 1]];
+    size_t a = lo, b = mid;
+    for (size_t end = mid; a < end;) { /* a: the first on the left that is later than the right's first */
+        size_t m = a + (end - a) / 2;
+        if (key[p[m]] <= first)
+            a = m + 1;
+        else
+            end = m;
     }
-    bool sorted = true;
-    for (uint32_t c = 0; c < times; c++) {
-        size_t at = (size_t)c * n;
+    for (size_t end = hi; b < end;) { /* b: the first on the right that is not before the left's last */
+        size_t m = b + (end - b) / 2;
+        if (key[p[m]] < last)
+            b = m + 1;
+        else
+            end = m;
+    }
+    size_t n = mid - a, i = 0, j = mid, k = a;
+    memcpy(spare, p + a, n * sizeof *p);
+    while (i < n) p[k++] = j < b && key[p[j]] < key[spare[i]] ? p[j++] : spare[i++];
+}
+
+/* column[i] becomes column[p[i]], through spare[n]. */
+#define GATHER(column, spare, type)                                                                                    \
+    do {                                                                                                               \
+        type *to_ = (type *)(spare);                                                                                   \
+        for (size_t i = 0; i < n; i++) to_[i] = (column)[p[i]];                                                        \
+        memcpy(column, to_, n * sizeof *to_);                                                                          \
+    } while (0)
+
+enum kw_status kw_trace_sort(struct kw_trace *t, struct kw_error *err)
+{
+    /* All memory up front, 12 bytes a request: a hundred million must sort within 4 GiB, and failure must change
+     * nothing. The spare block serves the merges, then the columns one after another. */
+    size_t n = t->n, n_hash = t->hash_at ? t->hash_at[n] : 0;
+    uint32_t *order = malloc((n + 1) * sizeof *order), *hash_at = t->hash_at ? malloc((n + 1) * sizeof *hash_at) : NULL;
+    void *spare = malloc((n + 1) * sizeof(kw_ns));
+    uint64_t *hash = t->hash_at ? malloc((n_hash + 1) * sizeof *hash) : NULL;
+    if (!order || !spare || (t->hash_at && (!hash_at || !hash))) {
+        free(order), free(spare), free(hash_at), free(hash);
+        return kw_fail(err, KW_ENOMEM, "out of memory sorting %zu requests", n);
+    }
+    uint32_t *p = order;
+    for (size_t i = 0; i < n; i++) p[i] = (uint32_t)i;
+    for (size_t w = 1; w < n; w *= 2)
+        for (size_t lo = 0; lo + w < n; lo += 2 * w)
+            merge(t->arrival, p, lo, lo + w, lo + 2 * w < n ? lo + 2 * w : n, spare);
+    GATHER(t->arrival, spare, kw_ns);
+    GATHER(t->prompt, spare, uint32_t);
+    GATHER(t->output, spare, uint32_t);
+    if (t->model) GATHER(t->model, spare, uint16_t);
+    if (t->klass) GATHER(t->klass, spare, uint16_t);
+    if (t->hash_at) {
+        hash_at[0] = 0;
         for (size_t i = 0; i < n; i++) {
-            kw_ns move = 0;
-            if (c && jitter) move = (kw_ns)((2 * kw_rng_uniform(&rng) - 1) * (double)jitter);
-            kw_ns t = in->arrival[i] + (kw_ns)c * period + move;
-            out->arrival[at + i] = t > 0 ? t : 0; /* the first request of all stays first */
-            sorted = sorted && (at + i == 0 || out->arrival[at + i] >= out->arrival[at + i - 1]);
+            uint32_t from = t->hash_at[p[i]], k = t->hash_at[p[i] + 1] - from;
+            if (k) memcpy(hash + hash_at[i], t->hash + from, k * sizeof *hash);
+            hash_at[i + 1] = hash_at[i] + k;
         }
-        memcpy(out->prompt + at, in->prompt, n * sizeof *out->prompt);
-        memcpy(out->output + at, in->output, n * sizeof *out->output);
-        if (in->model) memcpy(out->model + at, in->model, n * sizeof *out->model);
-        if (in->klass) memcpy(out->klass + at, in->klass, n * sizeof *out->klass);
-        if (!in->hash_at) continue;
-        for (size_t i = 0; i <= n; i++) out->hash_at[at + i] = (uint32_t)((size_t)c * nh) + in->hash_at[i];
-        for (size_t i = 0; i < nh; i++)
-            out->hash[(size_t)c * nh + i] = c ? kw_mix64(in->hash[i] ^ kw_mix64(c)) : in->hash[i];
+        free(t->hash_at);
+        free(t->hash);
+        t->hash_at = hash_at;
+        t->hash = hash;
     }
-    kw_rng_free(&rng);
-    if (!sorted && (st = kw_rows_sort(out, err)) != KW_OK) {
-        kw_trace_free(out);
-        return st;
-    }
-    size_t total = out->n;
-    kw_ns end = period * (kw_ns)(times - 1) + in->span;
-    out->span = end > out->arrival[total - 1] ? end : out->arrival[total - 1];
-    out->notes.rows = total;
-    out->notes.equal_times = 0;
-    for (size_t i = 1; i < total; i++) out->notes.equal_times += out->arrival[i] == out->arrival[i - 1];
+    free(order);
+    free(spare);
     return KW_OK;
 }

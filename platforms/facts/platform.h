@@ -127,23 +127,7 @@ struct kw_platform {
     char oldest[11];   /* the oldest date of a fact, "" when every one is undated */
 };
 
-/* Reads a platform file (platforms/platform.schema.json describes it). Refuses unknown keys, a number without a source,
- * prices outside 0..$1000, keep_warm > max_replicas, an idle timeout outside the platform's own range, offers stated
- * twice. Every message is "file:line: path: ...". *p is unchanged on failure. */
-enum kw_status kw_platform_load(struct kw_platform *p, const char *path, struct kw_error *err);
-enum kw_status kw_platform_parse(struct kw_platform *p, const char *name, const char *text, size_t len,
-                                 struct kw_error *err);
-void kw_platform_free(struct kw_platform *p);
-
-/* All platforms: the embedded ones (compiled in from platforms/NAME.json, so the binary needs no data directory), in
- * name order. */
-struct kw_platforms {
-    struct kw_platform *p;
-    size_t n;
-};
-enum kw_status kw_platforms_embedded(struct kw_platforms *all, struct kw_error *err);
-void kw_platforms_free(struct kw_platforms *all);
-const struct kw_platform *kw_platforms_find(const struct kw_platforms *all, const char *name); /* NULL when unknown */
+void kw_platform_free(struct kw_platform *p); /* back to empty; safe to call again */
 
 /* How many replicas of tp GPUs are bought together, so that dedicated replicas count in multiples of it: 8 for single
  * GPUs that come in nodes of eight, 1 where tp is a multiple of gpus_min, 0 when a replica of tp GPUs cannot be had. */

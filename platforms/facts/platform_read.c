@@ -1,4 +1,4 @@
-#include "platforms/facts/platform.h"
+#include "platforms/facts/platform_read.h"
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>

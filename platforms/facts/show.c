@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "platforms/facts/platforms.h"
 #include "sim/core/date.h"
 #include "sim/core/text.h"
 

@@ -3,6 +3,7 @@
 #ifndef KW_PLATFORMS_FACTS_SHOW_H
 #define KW_PLATFORMS_FACTS_SHOW_H
 #include "platforms/facts/platform.h"
+#include "platforms/facts/platforms.h"
 
 #define KW_SHOW_STALE_DAYS 180 /* a price older than this is called stale: several doubled or halved within a year */
 

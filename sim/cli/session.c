@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "sim/core/files/file.h"
+#include "workloads/trace_load.h"
 
 static volatile int stop; /* set by the first Ctrl-C; the second kills as usual */
 

@@ -2,6 +2,7 @@
  * simulate; choose the cheapest that meets the objectives, and say why and how surely. */
 #ifndef KW_SIM_PLAN_PLAN_H
 #define KW_SIM_PLAN_PLAN_H
+#include "platforms/facts/platforms.h"
 #include "sim/plan/sweep/steptimes.h"
 #include "sim/plan/stress.h"
 #include "sim/plan/sweep/sweep.h"

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "platforms/facts/platforms.h"
 #include "sim/plan/plan_list.h"
 
 /* What the trace asks for. */

@@ -1,9 +1,9 @@
 #include "sim/plan/volume.h"
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sim/core/rng.h"
-#include "workloads/readers/rows.h"
 
 #define SPREAD_NS (30 * KW_NS_PER_S)
 
@@ -71,7 +71,7 @@ enum kw_status kw_volume_scale(struct kw_trace *out, const struct kw_trace *in, 
     if (st == KW_OK) {
         out->n = n;
         if (in->hash_at) out->hash_at[n] = (uint32_t)h;
-        if (times > 1) st = kw_rows_sort(out, err);
+        if (times > 1) st = kw_trace_sort(out, err);
     }
     if (st != KW_OK) {
         kw_trace_free(out);

@@ -11,6 +11,7 @@
 #include <time.h>
 #include "sim/core/rng.h"
 #include "sim/fleet/fleet.h"
+#include "workloads/trace_load.h"
 
 static struct kw_error err;
 

@@ -10,6 +10,7 @@
 #include "engine/serve/serve_trace.h"
 #include "tests/check.h"
 #include "workloads/trace.h"
+#include "workloads/trace_load.h"
 
 static void nap(void)
 {

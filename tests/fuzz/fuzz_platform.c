@@ -1,6 +1,8 @@
 /* The platform reader and the texts made from what it read: any bytes give a platform or an error, never more. */
 #include <stdint.h>
 #include <stdlib.h>
+#include "platforms/facts/platform_read.h"
+#include "platforms/facts/platforms.h"
 #include "platforms/facts/show.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -8,6 +8,7 @@
 #include "tests/fuzz/elements.h"
 #include "workloads/readers/source.h"
 #include "workloads/trace.h"
+#include "workloads/trace_load.h"
 
 static struct kw_catalogue catalogue;
 static struct kw_trace trace; /* with classes and models, to route by */

@@ -1,6 +1,7 @@
 /* The workload model reader: what is accepted prints, reads back the same, and draws without overflow. */
 #include "tests/fuzz/trace.h"
 #include "workloads/model.h"
+#include "workloads/synth.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {

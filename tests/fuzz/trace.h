@@ -7,6 +7,7 @@
 #include "workloads/readers/source.h"
 #include "workloads/stats.h"
 #include "workloads/trace.h"
+#include "workloads/trace_load.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

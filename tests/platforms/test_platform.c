@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include "platforms/facts/platform_read.h"
+#include "platforms/facts/platforms.h"
 #include "platforms/facts/show.h"
 #include "tests/check.h"
 #include "tests/failmalloc.h"

@@ -2,6 +2,7 @@
  * model says, within stated standard errors; a fit finds back what made its trace; the shipped models load and say
  * where they come from; bad models are refused with their place. */
 #include "workloads/fit.c" /* the units themselves: shrinkage and one round of EM are checked against their definitions */
+#include "workloads/fit.h"
 #include "workloads/hmm.c"
 #include <gsl/gsl_math.h>
 #include <gsl/gsl_randist.h>
@@ -14,6 +15,8 @@
 #include "workloads/model.h"
 #include "workloads/readers/source.h"
 #include "workloads/stats.h"
+#include "workloads/synth.h"
+#include "workloads/trace_load.h"
 
 static struct kw_error err;
 

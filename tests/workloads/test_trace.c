@@ -12,6 +12,8 @@
 #include "workloads/readers/rows.h"
 #include "workloads/readers/source.h"
 #include "workloads/stats.h"
+#include "workloads/trace_h5.h"
+#include "workloads/trace_load.h"
 
 static struct kw_error err;
 static struct kw_trace t;
@@ -496,9 +498,9 @@ static void hdf5_round_trip(void)
     CHECK(kw_trace_save(&t, "/nonexistent/dir/x.h5", &err) == KW_EIO);
 }
 
-static void speed_slice_repeat(void)
+static void speed_slice_sort(void)
 {
-    struct kw_trace out, again;
+    struct kw_trace out;
     CHECK(read_text(MOON("0", "1025", "[0, 1, 2]") MOON("1000", "600", "[0, 9]") MOON("1000", "3", "[4]")
                         MOON("4000", "2", "[5]"),
                     NULL, NULL) == KW_OK);
@@ -510,33 +512,16 @@ static void speed_slice_repeat(void)
     CHECK(kw_trace_slice(&out, &t, 2 * KW_NS_PER_S, 4 * KW_NS_PER_S, &err) == KW_ERANGE && out.n == 0);
     CHECK_STR(err.msg, "no request arrives in [2 s, 4 s)");
 
-    CHECK(kw_trace_repeat(&out, &t, 3, 0, 1, &err) == KW_OK);
-    kw_ns period = 4 * KW_NS_PER_S + 4 * KW_NS_PER_S / 3;
-    CHECK(out.n == 12 && out.span == 2 * period + t.span && out.arrival[4] == period &&
-          out.arrival[11] == 2 * period + t.span);
-    CHECK(out.hash_at[12] == 21 && out.hash[0] == 0 && out.hash[7] == out.hash[10] && out.hash[7] != 0 &&
-          out.hash[14] != out.hash[7]); /* sharing within a copy is kept, none between copies */
-    kw_trace_free(&out);
-    CHECK(kw_trace_repeat(&out, &t, 500, 30 * KW_NS_PER_S, 7, &err) == KW_OK);
-    CHECK(kw_trace_repeat(&again, &t, 500, 30 * KW_NS_PER_S, 7, &err) == KW_OK);
-    CHECK(same(&out, &again) && out.n == 2000 && out.arrival[0] == 0);
-    int order = 0;
-    uint64_t prompts = 0;
-    for (size_t i = 0; i < out.n; i++) {
-        prompts += out.prompt[i];
-        order += i && out.arrival[i] < out.arrival[i - 1];
-        uint32_t k = out.hash_at[i + 1] - out.hash_at[i]; /* hashes moved with their requests */
-        order += k != (out.prompt[i] == 1025 ? 3 : out.prompt[i] == 600 ? 2 : 1);
-    }
-    CHECK(order == 0 && prompts == 500 * UINT64_C(1630) && out.span >= out.arrival[out.n - 1]);
-    kw_trace_free(&again);
-    CHECK(kw_trace_repeat(&again, &t, 500, 30 * KW_NS_PER_S, 8, &err) == KW_OK && !same(&out, &again));
-    kw_trace_free(&again);
-    kw_trace_free(&out);
-    CHECK(kw_trace_repeat(&out, &t, 0, 0, 1, &err) == KW_ERANGE && out.n == 0);
-    CHECK(kw_trace_repeat(&out, &t, 2, -1, 1, &err) == KW_ERANGE && out.n == 0);
-    CHECK(kw_trace_repeat(&out, &t, UINT32_MAX, 0, 1, &err) == KW_ERANGE && out.n == 0);
+    /* Sorted stably: the two that share an arrival keep their order, and each its hashes. */
+    t.arrival[0] = 2 * KW_NS_PER_S, t.arrival[3] = KW_NS_PER_S;
+    CHECK(kw_trace_sort(&t, &err) == KW_OK);
+    CHECK(t.prompt[0] == 600 && t.prompt[1] == 3 && t.prompt[2] == 2 && t.prompt[3] == 1025 &&
+          t.arrival[2] == KW_NS_PER_S && t.arrival[3] == 2 * KW_NS_PER_S);
+    CHECK(t.hash_at[1] == 2 && t.hash_at[2] == 3 && t.hash_at[3] == 4 && t.hash_at[4] == 7);
+    CHECK(t.hash[0] == 0 && t.hash[1] == 9 && t.hash[2] == 4 && t.hash[3] == 5 && t.hash[6] == 2);
+    kw_trace_free(&t);
 
+    CHECK(read_text(MOON("0", "9", "[]") MOON("1000", "9", "[]") MOON("4000", "9", "[]"), NULL, NULL) == KW_OK);
     CHECK(kw_trace_speed(&t, 2, &err) == KW_OK && t.arrival[1] == KW_NS_PER_S / 2 && t.span == 2 * KW_NS_PER_S);
     CHECK(kw_trace_speed(&t, 0, &err) == KW_ERANGE && kw_trace_speed(&t, NAN, &err) == KW_ERANGE &&
           t.span == 2 * KW_NS_PER_S);
@@ -666,12 +651,14 @@ static void no_memory_leaves_nothing(void)
             failmalloc_at(k);
             enum kw_status a = kw_trace_stats(&st, &t, &err);
             enum kw_status b = kw_trace_info(&info, &t, NULL, &err);
-            enum kw_status c = kw_trace_repeat(&out, &t, 3, KW_NS_PER_S * 9, 1, &err);
+            enum kw_status c = kw_trace_slice(&out, &t, 0, INT64_MAX, &err);
+            enum kw_status d = kw_trace_sort(&t, &err);
             bool more = failmalloc_off();
             CHECK(a == KW_OK || a == KW_ENOMEM);
             CHECK(b == KW_OK || (b == KW_ENOMEM && info == NULL));
             CHECK(c == KW_OK || (c == KW_ENOMEM && out.n == 0));
-            CHECK((a == KW_ENOMEM) + (b == KW_ENOMEM) + (c == KW_ENOMEM) == (more ? 1 : 0));
+            CHECK(d == KW_OK || d == KW_ENOMEM);
+            CHECK((a == KW_ENOMEM) + (b == KW_ENOMEM) + (c == KW_ENOMEM) + (d == KW_ENOMEM) == (more ? 1 : 0));
             kw_trace_stats_free(&st);
             free(info);
             kw_trace_free(&out);
@@ -873,7 +860,7 @@ int main(void)
     RUN(binary_long_lines_and_files);
     RUN(sha256_known_answers);
     RUN(hdf5_round_trip);
-    RUN(speed_slice_repeat);
+    RUN(speed_slice_sort);
     RUN(rows_sort_stably);
     RUN(stats_of_a_small_trace);
     RUN(info_of_extreme_traces);

@@ -1,5 +1,6 @@
-/* workloads/readers/reader.h - one row a trace format: how to recognise it and how to read it. A reader is a pure core
- * over a source of lines; kw_trace_read puts "path:line:" before its messages. */
+/* workloads/readers/reader.h - the readers of text traces: how to recognise a format by the first bytes of a file
+ * (decoded) and how to read it. A reader is a pure core over a source of lines; its caller puts "path:line:" before its
+ * messages. */
 #ifndef KW_WORKLOADS_READERS_READER_H
 #define KW_WORKLOADS_READERS_READER_H
 #include "workloads/readers/rows.h"
@@ -11,18 +12,12 @@ struct kw_columns { /* what the caller said about the file; "" where nothing */
     bool drop_zero;
 };
 
-/* Reads "arrival=ts,prompt=in,output=out,unit=ms" (see kw_trace_load); text NULL or "" gives none. KW_EPARSE. */
+/* Reads "arrival=ts,prompt=in,output=out,unit=ms" (keys and units: kw_trace_load); text NULL or "" gives none.
+ * KW_EPARSE. */
 enum kw_status kw_columns_parse(struct kw_columns *c, const char *text, struct kw_error *err);
 
 typedef enum kw_status kw_read_fn(struct kw_rows *r, struct kw_source *s, const struct kw_columns *c,
                                   struct kw_error *err);
-
-struct kw_reader {
-    const char *name, *what;
-    bool (*detect)(const char *head, size_t n); /* head: the first bytes, decoded; NULL: never by itself */
-    kw_read_fn *read;                           /* NULL: not row by row (keepwarm, workload) */
-};
-extern const struct kw_reader kw_readers[]; /* ends with name NULL */
 
 bool kw_azure_detect(const char *head, size_t n);
 bool kw_burstgpt_detect(const char *head, size_t n);

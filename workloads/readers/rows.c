@@ -120,12 +120,6 @@ static enum kw_status more_hashes(struct kw_rows *r, size_t need, struct kw_erro
     return KW_OK;
 }
 
-void kw_rows_drop_failed(struct kw_rows *r)
-{
-    r->t.notes.rows++;
-    r->t.notes.dropped_failed++;
-}
-
 enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct kw_error *err)
 {
     struct kw_trace *t = &r->t;
@@ -168,79 +162,6 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
     return KW_OK;
 }
 
-/* Merges the sorted p[lo, mid) and p[mid, hi) in place, stably, through spare. Only where the two overlap is anything
- * moved, so a trace that is nearly in order costs nearly nothing. */
-static void merge(const kw_ns *key, uint32_t *p, size_t lo, size_t mid, size_t hi, uint32_t *spare)
-{
-    if (key[p[mid - 1]] <= key[p[mid]]) return;
-    kw_ns first = key[p[mid]], last = key[p[mid - 1]];
-    size_t a = lo, b = mid;
-    for (size_t end = mid; a < end;) { /* a: the first on the left that is later than the right's first */
-        size_t m = a + (end - a) / 2;
-        if (key[p[m]] <= first)
-            a = m + 1;
-        else
-            end = m;
-    }
-    for (size_t end = hi; b < end;) { /* b: the first on the right that is not before the left's last */
-        size_t m = b + (end - b) / 2;
-        if (key[p[m]] < last)
-            b = m + 1;
-        else
-            end = m;
-    }
-    size_t n = mid - a, i = 0, j = mid, k = a;
-    memcpy(spare, p + a, n * sizeof *p);
-    while (i < n) p[k++] = j < b && key[p[j]] < key[spare[i]] ? p[j++] : spare[i++];
-}
-
-/* column[i] becomes column[p[i]], through spare[n]. */
-#define GATHER(column, spare, type)                                                                                    \
-    do {                                                                                                               \
-        type *to_ = (type *)(spare);                                                                                   \
-        for (size_t i = 0; i < n; i++) to_[i] = (column)[p[i]];                                                        \
-        memcpy(column, to_, n * sizeof *to_);                                                                          \
-    } while (0)
-
-enum kw_status kw_rows_sort(struct kw_trace *t, struct kw_error *err)
-{
-    /* All memory up front, 12 bytes a request: a hundred million must sort within 4 GiB, and failure must change
-     * nothing. The spare block serves the merges, then the columns one after another. */
-    size_t n = t->n, n_hash = t->hash_at ? t->hash_at[n] : 0;
-    uint32_t *order = malloc((n + 1) * sizeof *order), *hash_at = t->hash_at ? malloc((n + 1) * sizeof *hash_at) : NULL;
-    void *spare = malloc((n + 1) * sizeof(kw_ns));
-    uint64_t *hash = t->hash_at ? malloc((n_hash + 1) * sizeof *hash) : NULL;
-    if (!order || !spare || (t->hash_at && (!hash_at || !hash))) {
-        free(order), free(spare), free(hash_at), free(hash);
-        return kw_fail(err, KW_ENOMEM, "out of memory sorting %zu requests", n);
-    }
-    uint32_t *p = order;
-    for (size_t i = 0; i < n; i++) p[i] = (uint32_t)i;
-    for (size_t w = 1; w < n; w *= 2)
-        for (size_t lo = 0; lo + w < n; lo += 2 * w)
-            merge(t->arrival, p, lo, lo + w, lo + 2 * w < n ? lo + 2 * w : n, spare);
-    GATHER(t->arrival, spare, kw_ns);
-    GATHER(t->prompt, spare, uint32_t);
-    GATHER(t->output, spare, uint32_t);
-    if (t->model) GATHER(t->model, spare, uint16_t);
-    if (t->klass) GATHER(t->klass, spare, uint16_t);
-    if (t->hash_at) {
-        hash_at[0] = 0;
-        for (size_t i = 0; i < n; i++) {
-            uint32_t from = t->hash_at[p[i]], k = t->hash_at[p[i] + 1] - from;
-            if (k) memcpy(hash + hash_at[i], t->hash + from, k * sizeof *hash);
-            hash_at[i + 1] = hash_at[i] + k;
-        }
-        free(t->hash_at);
-        free(t->hash);
-        t->hash_at = hash_at;
-        t->hash = hash;
-    }
-    free(order);
-    free(spare);
-    return KW_OK;
-}
-
 /* Gives back what a column over-allocated; a failed shrink keeps the block. */
 static void shrink(void **column, size_t n, size_t size)
 {
@@ -262,7 +183,7 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     shrink((void **)&t->klass, t->n, sizeof *t->klass);
     shrink((void **)&t->hash_at, t->n + 1, sizeof *t->hash_at);
     shrink((void **)&t->hash, t->hash_at ? t->hash_at[t->n] : 0, sizeof *t->hash);
-    if (t->notes.clock_back && (st = kw_rows_sort(t, err)) != KW_OK) return st;
+    if (t->notes.clock_back && (st = kw_trace_sort(t, err)) != KW_OK) return st;
     kw_ns first = t->arrival[0];
     if (r->dated) t->epoch_unix = first / KW_NS_PER_S;
     for (size_t i = 0; i < t->n; i++) {

@@ -36,14 +36,8 @@ void kw_rows_free(struct kw_rows *r);
  * names a model (class, hashes) in one row must do so in all: the columns are made by the first row that is kept. */
 enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct kw_error *err);
 
-/* A failed row, left out and counted. */
-void kw_rows_drop_failed(struct kw_rows *r);
-
 /* Sorts stably if a clock jumped back, rebases to 0, moves everything into *t and leaves *r empty. KW_ERANGE when there
  * are no rows; then, and on KW_ENOMEM, *t is untouched. */
 enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *t, struct kw_error *err);
-
-/* Stable sort of t's columns by arrival. KW_ENOMEM: unchanged. */
-enum kw_status kw_rows_sort(struct kw_trace *t, struct kw_error *err);
 
 #endif

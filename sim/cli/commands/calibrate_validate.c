@@ -14,6 +14,7 @@
 #include "sim/io/text_table.h"
 #include "sim/io/results/validated.h"
 #include "workloads/trace.h"
+#include "workloads/trace_load.h"
 
 enum { MOST_LOADS = 16 };
 

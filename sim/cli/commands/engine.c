@@ -14,6 +14,7 @@
 #include "sim/io/text_table.h"
 #include "sim/io/results/served.h"
 #include "workloads/trace.h"
+#include "workloads/trace_load.h"
 
 /* ---- serve-trace */
 

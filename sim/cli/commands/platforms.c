@@ -1,6 +1,8 @@
 #include "sim/cli/commands/platforms.h"
 #include <stdlib.h>
 #include <string.h>
+#include "platforms/facts/platform_read.h"
+#include "platforms/facts/platforms.h"
 #include "platforms/facts/show.h"
 #include "sim/cli/profiles.h"
 #include "sim/cli/output.h"

@@ -4,9 +4,13 @@
 #include <string.h>
 #include "sim/cli/output.h"
 #include "sim/core/files/file.h"
+#include "workloads/fit.h"
 #include "workloads/model.h"
 #include "workloads/stats.h"
+#include "workloads/synth.h"
 #include "workloads/trace.h"
+#include "workloads/trace_h5.h"
+#include "workloads/trace_load.h"
 
 /* Loads args[0]; what the reader had to mend goes to stderr. */
 static enum kw_status load(struct kw_trace *t, const struct kw_options *o, struct kw_error *err)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "platforms/facts/platform_read.h"
+#include "platforms/facts/platforms.h"
 #include "sim/core/files/json.h"
 #include "workloads/readers/sha256.h"
 

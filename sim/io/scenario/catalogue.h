@@ -4,6 +4,7 @@
 #define KW_SIM_IO_SCENARIO_CATALOGUE_H
 #include "calibrate/profile/profile.h"
 #include "platforms/facts/platform.h"
+#include "platforms/facts/platforms.h"
 #include "sim/core/text.h"
 #include "sim/io/scenario/search_path.h"
 #include "sim/plan/sweep/steptimes.h"

@@ -1,4 +1,5 @@
 /* Plans through the real event loop, platforms and profiles: what the formulas of test_plan.c cannot show. */
+#include "platforms/facts/platforms.h"
 #include "sim/core/rng.h"
 #include "sim/plan/breakeven.h"
 #include "sim/plan/volume.h"
