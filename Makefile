@@ -175,6 +175,9 @@ format: ## rewrite what format-check names
 check: $(TESTS) $(if $(wildcard sim/cli/main.c),$B/keepwarm) $(if $(SAN),,$B/tests/engine/fp8_trace cuda-tests) ## test, without deps
 	@KEEPWARM=$B/keepwarm tests/run.sh $(TESTS) $(if $(SAN),$(if $(filter thread,$(SAN)),tests/engine/test_http.sh tests/engine/test_load.sh),$(SCRIPTS))
 
+mutations: deps ## change the code in one place at a time (tests/mutation/mutations.txt): which change does no test notice?
+	@/usr/bin/python3 tests/mutation/run.py
+
 # Fuzz targets: libFuzzer over every parser, each for FUZZ_S seconds from its seeds. What crashes lies in build/fuzz.
 FUZZ_S ?= 60
 FUZZFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -188,7 +191,7 @@ fuzz: ## every parser under libFuzzer for FUZZ_S=60 seconds each
 	@$(MAKE) --no-print-directory -s fuzz-run
 fuzz-run: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
-.PHONY: all lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check fuzz \
+.PHONY: all lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check mutations fuzz \
   format format-check help
 # Steps of the above, for no one to call: not in make help.
 .PHONY: plugin cuda-tests fuzz-run fuzz-lib FORCE

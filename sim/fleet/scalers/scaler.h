@@ -52,15 +52,16 @@ struct kw_scaler_policy {
 
 struct kw_autoscaler {
     const struct kw_scaler_policy *policy;
-    const struct kw_autoscaling *c; /* borrowed */
-    kw_ns period;                   /* of the control loop, for policies that have one */
-    kw_ns last;                     /* QUEUE_DELAY: when it last added one; loops: the last tick; -1 before */
-    struct kw_area area;            /* requests in the pool, integrated over time */
-    struct kw_mean mean;            /* of it over the policy's window */
-    struct kw_peak down;            /* the largest wish within scale_down_delay */
-    uint32_t panic_ticks;           /* KPA: ticks of the panic window */
-    kw_ns first;                    /* KPA: nothing was measured before, INT64_MIN when something always was */
-    kw_ns panic_since;              /* KPA: -1 when calm */
+    const struct kw_autoscaling *c;  /* borrowed */
+    kw_ns period;                    /* of the control loop, for policies that have one */
+    kw_ns last;                      /* QUEUE_DELAY: when it last added one; loops: the last tick; -1 before */
+    struct kw_area area;             /* requests in the pool, integrated over time */
+    struct kw_mean mean;             /* of it over the policy's window */
+    struct kw_peak down;             /* the largest wish within scale_down_delay */
+    uint32_t panic_ticks;            /* KPA: ticks of the panic window */
+    kw_ns measured;                  /* KPA: the last time at which there was a pod or a request */
+    kw_ns stable_first, panic_first; /* KPA: where each window begins to count, INT64_MIN: before time 0 */
+    kw_ns panic_since;               /* KPA: -1 when calm */
     uint32_t panic_most;
 };
 

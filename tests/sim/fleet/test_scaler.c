@@ -292,7 +292,7 @@ static void kpa_follows_the_published_rule(void)
             }
             wishes[t] = (uint32_t)desired;
             uint32_t alive = g.ready + g.starting, held = 0;
-            for (int u = t; u > 0 && u >= t - (int)(c.scale_down_delay / (2 * S)); u--)
+            for (int u = t; u > 0 && (u == t || u > t - (int)(c.scale_down_delay / (2 * S))); u--)
                 held = wishes[u] > held ? wishes[u] : held;
             uint32_t want = wishes[t] >= alive ? wishes[t] : held < alive ? held : alive;
             if (!want && level) want = 1;
