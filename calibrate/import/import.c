@@ -1,5 +1,4 @@
 #include "calibrate/import/import.h"
-#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include "calibrate/import/fit_bench.h"
 #include "calibrate/import/import_load.h"
 #include "calibrate/profile/kv.h"
+#include "sim/core/files/file.h"
 
 #define LAYERS_8B 32.0 /* of the model whose engine start is published */
 
@@ -250,29 +250,31 @@ static const struct shipment shipments[] = {
     { { "T4" }, { "llama-3.2-3b", "llama-3.1-8b" }, { "fp16" }, { 1, 2, 4 } },
 };
 
+/* Does the file hold exactly text[0..n)? Not if it cannot be read. */
+static bool holds(const char *path, const char *text, size_t n)
+{
+    char part[4096];
+    FILE *f = fopen(path, "r");
+    if (!f) return false;
+    size_t at = 0, got;
+    bool same = true;
+    for (; same && (got = fread(part, 1, sizeof part, f)) > 0; at += got)
+        same = got <= n - at && !memcmp(part, text + at, got);
+    same = same && at == n && !ferror(f);
+    fclose(f);
+    return same;
+}
+
 /* Writes p where the file does not hold the same text already, so that an unchanged profile keeps its time stamp. */
 static enum kw_status write_if_new(const struct kw_profile *p, const char *path, bool *wrote, struct kw_error *err)
 {
-    char tmp[1100], a[4096], b[4096];
-    snprintf(tmp, sizeof tmp, "%s.new", path);
-    enum kw_status st = kw_profile_save(p, tmp, err);
-    if (st != KW_OK) return st;
-    FILE *f = fopen(tmp, "r"), *g = fopen(path, "r");
-    bool same = f && g;
-    for (size_t n = 1; same && n;) {
-        n = fread(a, 1, sizeof a, f);
-        same = fread(b, 1, sizeof b, g) == n && !memcmp(a, b, n);
-    }
-    if (f) fclose(f);
-    if (g) fclose(g);
-    *wrote = !same;
-    if (same) {
-        remove(tmp);
-        return KW_OK;
-    }
-    if (rename(tmp, path) == 0) return KW_OK;
-    remove(tmp);
-    return kw_fail(err, KW_EIO, "%s: %s", path, strerror(errno));
+    size_t n;
+    char *text = kw_profile_text(p, &n);
+    if (!text) return kw_fail(err, KW_ENOMEM, "%.300s: out of memory", path);
+    *wrote = !holds(path, text, n);
+    enum kw_status st = *wrote ? kw_file_replace(path, text, n, err) : KW_OK;
+    free(text);
+    return st;
 }
 
 static enum kw_status ship_one(const char *dir, const char *out_dir, const char *gpu, const char *model,

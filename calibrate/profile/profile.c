@@ -489,16 +489,24 @@ static void put_profile(FILE *f, const struct kw_profile *p)
     fputs(" } }\n", f);
 }
 
-enum kw_status kw_profile_save(const struct kw_profile *p, const char *path, struct kw_error *err)
+char *kw_profile_text(const struct kw_profile *p, size_t *n)
 {
     char *text = NULL;
-    size_t n = 0;
-    FILE *f = open_memstream(&text, &n);
+    FILE *f = open_memstream(&text, n);
     if (f) put_profile(f, p);
     bool whole = f && !ferror(f);
     if (f && fclose(f)) whole = false;
-    enum kw_status st =
-        whole ? kw_file_replace(path, text, n, err) : kw_fail(err, KW_ENOMEM, "%.300s: out of memory", path);
+    if (whole) return text;
+    free(text);
+    return NULL;
+}
+
+enum kw_status kw_profile_save(const struct kw_profile *p, const char *path, struct kw_error *err)
+{
+    size_t n;
+    char *text = kw_profile_text(p, &n);
+    if (!text) return kw_fail(err, KW_ENOMEM, "%.300s: out of memory", path);
+    enum kw_status st = kw_file_replace(path, text, n, err);
     free(text);
     return st;
 }

@@ -36,7 +36,9 @@ struct kw_profile {
 enum kw_status kw_profile_load(struct kw_profile *p, const char *path, struct kw_error *err);
 enum kw_status kw_profile_parse(struct kw_profile *p, const char *name, const char *text, size_t len,
                                 struct kw_error *err);
-enum kw_status kw_profile_save(const struct kw_profile *p, const char *path, struct kw_error *err); /* tmp + rename */
+/* The profile as JSON (malloc'd, the caller frees), its length in *n; parsed again it is the same. NULL: no memory. */
+char *kw_profile_text(const struct kw_profile *p, size_t *n);
+enum kw_status kw_profile_save(const struct kw_profile *p, const char *path, struct kw_error *err); /* whole or not */
 void kw_profile_free(struct kw_profile *p);
 
 struct kw_profiles {

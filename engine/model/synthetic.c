@@ -1,15 +1,13 @@
 #include "engine/model/synthetic.h"
-#include "sim/core/files/file.h"
-#include "sim/core/text.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+#include "sim/core/files/file.h"
+#include "sim/core/text.h"
 
 void kw_synthetic_law(const struct kw_weights_layout *l, const struct kw_weight *w, float *centre, float *amplitude)
 {
@@ -62,43 +60,6 @@ void kw_synthetic_rows(const struct kw_weights_layout *l, const struct kw_weight
 
 #define BUFFER ((size_t)8 << 20)
 
-struct out { /* a file under its temporary name */
-    int fd;
-    char temporary[4096], path[4096];
-};
-
-static enum kw_status out_open(struct out *o, const char *folder, const char *name, struct kw_error *err)
-{
-    if (snprintf(o->path, sizeof o->path, "%s/%s", folder, name) >= (int)sizeof o->path ||
-        snprintf(o->temporary, sizeof o->temporary, "%s/.%s.%ld", folder, name, (long)getpid()) >=
-            (int)sizeof o->temporary)
-        return kw_fail(err, KW_ERANGE, "%.100s...: the path is too long", folder);
-    o->fd = open(o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    return o->fd < 0 ? kw_fail(err, KW_EIO, "%.300s: %s", o->temporary, strerror(errno)) : KW_OK;
-}
-
-static enum kw_status out_write(struct out *o, const void *from, size_t n, struct kw_error *err)
-{
-    for (const char *p = from; n;) {
-        ssize_t put = write(o->fd, p, n);
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return kw_fail(err, KW_EIO, "%.300s: %s", o->path, strerror(errno));
-        p += put;
-        n -= (size_t)put;
-    }
-    return KW_OK;
-}
-
-/* Whole under its name, or gone. */
-static enum kw_status out_close(struct out *o, enum kw_status st, struct kw_error *err)
-{
-    if (st == KW_OK && fsync(o->fd)) st = kw_fail(err, KW_EIO, "%.300s: %s", o->path, strerror(errno));
-    close(o->fd);
-    if (st == KW_OK && rename(o->temporary, o->path)) st = kw_fail(err, KW_EIO, "%.300s: %s", o->path, strerror(errno));
-    if (st != KW_OK) unlink(o->temporary);
-    return st;
-}
-
 /* A walk over the tensors in file order: weight i, part j of it, and the shard it falls into. */
 struct walk {
     const struct kw_model_config *c;
@@ -147,12 +108,12 @@ static void header(const struct walk *k, uint32_t shard, struct kw_text *t)
 
 /* The values of one tensor, BUFFER bytes at a time; rows are shared out, each value depends on its index alone. */
 static enum kw_status write_part(const struct walk *k, const struct kw_weight *w, const struct kw_weight_part *p,
-                                 struct out *o, unsigned char *buffer, struct kw_error *err)
+                                 struct kw_file *o, unsigned char *buffer, struct kw_error *err)
 {
     const size_t row_bytes = w->place.cols * kw_dtype_bytes(w->place.dtype);
     if (w->place.rows == 1) { /* a vector: the part is a range of its values */
         kw_synthetic_rows(&k->l, w, k->seed, 0, 1, buffer, NULL, NULL);
-        return out_write(o, buffer + p->row * kw_dtype_bytes(w->place.dtype), part_bytes(w, p), err);
+        return kw_file_write(o, buffer + p->row * kw_dtype_bytes(w->place.dtype), part_bytes(w, p), err);
     }
     const uint32_t most = (uint32_t)(BUFFER / row_bytes);
     for (uint32_t r = 0, n; r < p->rows; r += n) {
@@ -160,7 +121,7 @@ static enum kw_status write_part(const struct walk *k, const struct kw_weight *w
 #pragma omp parallel for schedule(static)
         for (uint32_t i = 0; i < n; i++)
             kw_synthetic_rows(&k->l, w, k->seed, p->row + r + i, 1, buffer + i * row_bytes, NULL, NULL);
-        enum kw_status st = out_write(o, buffer, n * row_bytes, err);
+        enum kw_status st = kw_file_write(o, buffer, n * row_bytes, err);
         if (st != KW_OK) return st;
     }
     return KW_OK;
@@ -177,20 +138,23 @@ static void shard_name(char name[48], uint32_t shard, uint32_t n)
 static enum kw_status write_shard(const struct walk *k, const char *folder, uint32_t shard, uint32_t n,
                                   unsigned char *buffer, struct kw_error *err)
 {
-    char name[48];
+    char name[48], path[4096];
     struct kw_text t = { 0 };
-    struct out o;
+    struct kw_file o;
     shard_name(name, shard, n);
     header(k, shard, &t);
-    enum kw_status st =
-        t.failed ? kw_fail(err, KW_ENOMEM, "%s: out of memory for its header", name) : out_open(&o, folder, name, err);
+    enum kw_status st = KW_OK;
+    if (t.failed) st = kw_fail(err, KW_ENOMEM, "%s: out of memory for its header", name);
+    if (st == KW_OK && snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+        st = kw_fail(err, KW_ERANGE, "%.100s...: the path is too long", folder);
+    if (st == KW_OK) st = kw_file_create(&o, path, err);
     if (st != KW_OK) {
         kw_text_free(&t);
         return st;
     }
     unsigned char len[8];
     for (int i = 0; i < 8; i++) len[i] = (unsigned char)((uint64_t)t.n >> 8 * i);
-    if ((st = out_write(&o, len, 8, err)) == KW_OK) st = out_write(&o, t.s, t.n, err);
+    if ((st = kw_file_write(&o, len, 8, err)) == KW_OK) st = kw_file_write(&o, t.s, t.n, err);
     kw_text_free(&t);
     struct shards s = { 0 };
     struct kw_weight w;
@@ -198,7 +162,9 @@ static enum kw_status write_shard(const struct walk *k, const char *folder, uint
     for (size_t i = 0; st == KW_OK && kw_weights_at(&k->l, i, &w); i++)
         for (size_t j = 0; st == KW_OK && kw_weights_part(k->c, &w, j, &p); j++)
             if (shard_of(&s, k->shard_bytes, part_bytes(&w, &p)) == shard) st = write_part(k, &w, &p, &o, buffer, err);
-    return out_close(&o, st, err);
+    if (st == KW_OK) return kw_file_commit(&o, err);
+    kw_file_abandon(&o);
+    return st;
 }
 
 static enum kw_status write_index(const struct walk *k, const char *folder, uint32_t n, struct kw_error *err)

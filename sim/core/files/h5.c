@@ -1,5 +1,4 @@
 #include "sim/core/files/h5.h"
-#include "sim/core/files/h5disk.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,14 +10,16 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "sim/core/files/file.h"
+#include "sim/core/files/h5disk.h"
 
 #define CHUNK_BYTES ((size_t)1 << 20) /* HDF5's default chunk cache holds one */
 
 struct kw_h5 {
     hid_t file;
     char *path;
-    char *tmp;  /* NULL for a file opened to read */
-    int failed; /* errno of the first write that failed, which HDF5 does not get to see */
+    struct kw_file out; /* what a new file is written into; fd -1 for a file opened to read */
+    int failed;         /* errno of the first write that failed, which HDF5 does not get to see */
 };
 
 /* ---- why HDF5 failed. Its own text holds times, pointers and source lines; of it only an errno, or the innermost
@@ -73,23 +74,21 @@ static void release(struct kw_h5 *f)
 {
     if (!f) return;
     free(f->path);
-    free(f->tmp);
     free(f);
 }
 
-static struct kw_h5 *handle(const char *path, const char *suffix, struct kw_error *err)
+static struct kw_h5 *handle(const char *path, struct kw_error *err)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* messages are ours to make */
     struct kw_h5 *f = calloc(1, sizeof *f);
     if (f) f->path = malloc(strlen(path) + 1);
-    if (f && suffix) f->tmp = malloc(strlen(path) + strlen(suffix) + 1);
-    if (!f || !f->path || (suffix && !f->tmp)) {
+    if (!f || !f->path) {
         release(f);
         kw_fail(err, KW_ENOMEM, "%.300s: out of memory", path);
         return NULL;
     }
     strcpy(f->path, path);
-    if (suffix) sprintf(f->tmp, "%s%s", path, suffix);
+    f->out.fd = -1;
     f->file = H5I_INVALID_HID;
     return f;
 }
@@ -120,23 +119,22 @@ static hid_t untimed(hid_t class) /* a creation list without time stamps: the sa
 enum kw_status kw_h5_create(struct kw_h5 **out, const char *path, struct kw_error *err)
 {
     *out = NULL;
-    struct stat sb;
-    if (stat(path, &sb) == 0 && !S_ISREG(sb.st_mode))
-        return kw_fail(err, KW_EIO, "%.300s: %s", path,
-                       S_ISDIR(sb.st_mode) ? "is a directory" : "is no regular file; results need one");
-    char suffix[32];
-    snprintf(suffix, sizeof suffix, ".tmp.%ld", (long)getpid());
-    struct kw_h5 *f = handle(path, suffix, err);
+    struct kw_h5 *f = handle(path, err);
     if (!f) return KW_ENOMEM;
+    enum kw_status st = kw_file_create(&f->out, path, err);
+    if (st != KW_OK) {
+        release(f);
+        return st;
+    }
     hid_t access = access_list(), create = untimed(H5P_FILE_CREATE);
     if (access >= 0 && create >= 0 && kw_h5disk_use(access, &f->failed) >= 0)
-        f->file = H5Fcreate(f->tmp, H5F_ACC_TRUNC, create, access);
-    enum kw_status st = settled(f, "", f->file >= 0 ? KW_OK : h5_fail(f, "", KW_EFAIL, "cannot write", err), err);
+        f->file = H5Fcreate(f->out.tmp, H5F_ACC_TRUNC, create, access);
+    st = settled(f, "", f->file >= 0 ? KW_OK : h5_fail(f, "", KW_EFAIL, "cannot write", err), err);
     if (access >= 0) H5Pclose(access);
     if (create >= 0) H5Pclose(create);
     if (st != KW_OK) {
         if (f->file >= 0) H5Fclose(f->file);
-        unlink(f->tmp);
+        kw_file_abandon(&f->out);
         release(f);
         return st;
     }
@@ -144,46 +142,16 @@ enum kw_status kw_h5_create(struct kw_h5 **out, const char *path, struct kw_erro
     return KW_OK;
 }
 
-static int sync_path(const char *path, int flags) /* 0, or -1 with errno */
-{
-    int fd = open(path, flags);
-    if (fd < 0) return -1;
-    int rc = fsync(fd), e = errno;
-    close(fd);
-    errno = e;
-    return rc;
-}
-
-static int sync_directory_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    size_t n = slash ? (size_t)(slash - path) : 0;
-    char *dir = malloc(n + 2);
-    if (!dir) {
-        errno = ENOMEM;
-        return -1;
-    }
-    snprintf(dir, n + 2, "%.*s", n ? (int)n : 1, slash ? path : ".");
-    int rc = sync_path(dir, O_RDONLY | O_DIRECTORY), e = errno;
-    free(dir);
-    errno = e;
-    return rc == 0 || e == EINVAL || e == EACCES ? 0 : -1; /* some file systems cannot sync a directory, and one may be
-                                                              writable without being readable */
-}
-
 enum kw_status kw_h5_commit(struct kw_h5 *f, struct kw_error *err)
 {
-    assert(f->tmp);
+    assert(f->out.fd >= 0);
     enum kw_status st = KW_OK;
     if (H5Fclose(f->file) < 0) st = h5_fail(f, "", KW_EFAIL, "cannot write", err);
     st = settled(f, "", st, err);
-    if (st == KW_OK && (sync_path(f->tmp, O_RDWR) < 0 || rename(f->tmp, f->path) < 0))
-        st = kw_fail(err, KW_EIO, "%.300s: cannot write: %s", f->path, strerror(errno));
-    if (st != KW_OK)
-        unlink(f->tmp);
-    else if (sync_directory_of(f->path) < 0) /* the new file is in place, but may not outlive a power cut */
-        st = kw_fail(err, errno == ENOMEM ? KW_ENOMEM : KW_EIO, "%.300s: cannot sync its directory: %s", f->path,
-                     strerror(errno));
+    if (st == KW_OK)
+        st = kw_file_commit(&f->out, err);
+    else
+        kw_file_abandon(&f->out);
     release(f);
     return st;
 }
@@ -192,7 +160,7 @@ void kw_h5_abandon(struct kw_h5 *f)
 {
     if (!f) return;
     H5Fclose(f->file);
-    if (f->tmp) unlink(f->tmp);
+    if (f->out.fd >= 0) kw_file_abandon(&f->out);
     release(f);
 }
 
@@ -208,7 +176,7 @@ enum kw_status kw_h5_open(struct kw_h5 **out, const char *path, struct kw_error 
     }
     close(fd);
     if (!S_ISREG(sb.st_mode)) return kw_fail(err, KW_EINPUT, "%.300s: is no regular file", path);
-    struct kw_h5 *f = handle(path, NULL, err);
+    struct kw_h5 *f = handle(path, err);
     if (!f) return KW_ENOMEM;
     enum kw_status st = KW_OK;
     hid_t access = access_list();

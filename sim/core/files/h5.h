@@ -1,7 +1,7 @@
 /* sim/core/files/h5.h - the thin HDF5 layer: the only file that calls HDF5, and only from one thread. Files are written
- * to
- * "<path>.tmp.<pid>", synced and renamed on close, so a reader never sees half a file. Readable by h5py, xarray and
- * h5web: dimension scales, "units" and "description" attributes. No timestamps inside HDF5 objects (same bytes). */
+ * under a temporary name, synced and renamed on close (file.h), so a reader never sees half a file. Readable by h5py,
+ * xarray and h5web: dimension scales, "units" and "description" attributes. No timestamps inside HDF5 objects (same
+ * bytes). */
 #ifndef KW_SIM_CORE_FILES_H5_H
 #define KW_SIM_CORE_FILES_H5_H
 #include <stddef.h>
@@ -20,8 +20,8 @@ struct kw_h5; /* an open file */
 
 /* path must not exist or be a regular file (never renames over /dev/null). *f is NULL on failure. */
 enum kw_status kw_h5_create(struct kw_h5 **f, const char *path, struct kw_error *err);
-/* Flush, close, fsync, rename over path, fsync the directory. f is gone either way. On failure the temporary file is
- * removed and path is untouched. */
+/* Flush, close, then kw_file_commit. f is gone either way; on failure the temporary file is removed and path is
+ * untouched. */
 enum kw_status kw_h5_commit(struct kw_h5 *f, struct kw_error *err);
 void kw_h5_abandon(struct kw_h5 *f); /* close without renaming; NULL is allowed; also closes a file opened to read */
 

@@ -31,7 +31,7 @@ static H5FD_t *disk_open(const char *name, unsigned flags, hid_t access, haddr_t
         return NULL;
     }
     d->failed = info->failed;
-    d->fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666);
+    d->fd = open(name, O_RDWR | O_TRUNC | O_NOFOLLOW); /* kw_file_create made it */
     if (d->fd < 0) {
         fail(d->failed);
         free(d);
