@@ -23,7 +23,7 @@ enum kw_status kw_bench_limits(struct kw_bench_limits *l, struct kw_engine *e, u
     return KW_OK;
 }
 
-struct rig { /* the arrays of a batch and of two results */
+struct workspace { /* the arrays of a batch and of two results */
     struct kw_engine *e;
     const struct kw_bench_options *o;
     uint32_t *tokens, *positions, *slots; /* [max_tokens] */
@@ -34,13 +34,13 @@ struct rig { /* the arrays of a batch and of two results */
     int64_t *sample;                      /* [steps or PROMPT_RUNS] ns */
 };
 
-static void rig_free(struct rig *r)
+static void workspace_free(struct workspace *r)
 {
     free(r->tokens), free(r->positions), free(r->slots), free(r->seqs), free(r->logit_tokens);
     free(r->argmax[0]), free(r->argmax[1]), free(r->tables), free(r->sample);
 }
 
-static enum kw_status rig_make(struct rig *r, struct kw_error *err)
+static enum kw_status workspace_make(struct workspace *r, struct kw_error *err)
 {
     const struct kw_sched_config *l = &r->e->limits;
     size_t tokens = l->max_num_batched_tokens > l->max_num_seqs ? l->max_num_batched_tokens : l->max_num_seqs;
@@ -61,19 +61,19 @@ static enum kw_status rig_make(struct rig *r, struct kw_error *err)
     return KW_OK;
 }
 
-static uint32_t random_token(const struct rig *r, uint64_t i)
+static uint32_t random_token(const struct workspace *r, uint64_t i)
 {
     return (uint32_t)(kw_mix64(r->o->seed + (i << 20)) % r->e->config.vocab);
 }
 
-static void place(struct rig *r, const uint32_t *table, uint32_t at, uint32_t pos)
+static void place(struct workspace *r, const uint32_t *table, uint32_t at, uint32_t pos)
 {
     const uint32_t bs = r->e->limits.block_size;
     r->positions[at] = pos;
     r->slots[at] = table[pos / bs] * bs + pos % bs;
 }
 
-static struct kw_batch batch_of(struct rig *r, uint32_t stride)
+static struct kw_batch batch_of(struct workspace *r, uint32_t stride)
 {
     return (struct kw_batch){ .tokens = r->tokens,
                               .positions = r->positions,
@@ -84,7 +84,8 @@ static struct kw_batch batch_of(struct rig *r, uint32_t stride)
                               .logit_tokens = r->logit_tokens };
 }
 
-static enum kw_status submit(struct rig *r, const struct kw_batch *b, struct kw_result *result, struct kw_error *err)
+static enum kw_status submit(struct workspace *r, const struct kw_batch *b, struct kw_result *result,
+                             struct kw_error *err)
 {
     *result = (struct kw_result){ .argmax = r->argmax[r->n_batches++ % 2] };
     return r->e->ops->submit(r->e->backend, b, result, err);
@@ -92,7 +93,7 @@ static enum kw_status submit(struct rig *r, const struct kw_batch *b, struct kw_
 
 /* ---- decode */
 
-static enum kw_status submit_decode(struct rig *r, const struct kw_bench_row *row, uint32_t stride, uint32_t step,
+static enum kw_status submit_decode(struct workspace *r, const struct kw_bench_row *row, uint32_t stride, uint32_t step,
                                     struct kw_result *result, struct kw_error *err)
 {
     struct kw_batch b = batch_of(r, stride);
@@ -109,7 +110,7 @@ static enum kw_status submit_decode(struct rig *r, const struct kw_bench_row *ro
 /* A step's time is from the end of the one before to its own end: what a stream of tokens sees. One more is submitted
  * than is timed, so that another is under way at each end that counts: a CPU computes inside submit, and its last wait
  * returns at once. */
-static enum kw_status time_decode(struct rig *r, struct kw_bench_row *row, uint32_t stride, struct kw_error *err)
+static enum kw_status time_decode(struct workspace *r, struct kw_bench_row *row, uint32_t stride, struct kw_error *err)
 {
     const uint32_t n = WARM_UP + row->tokens + 1;
     const struct kw_backend_ops *ops = r->e->ops;
@@ -135,7 +136,7 @@ static enum kw_status time_decode(struct rig *r, struct kw_bench_row *row, uint3
 
 /* ---- prefill */
 
-static enum kw_status run_prompt(struct rig *r, uint32_t n, uint32_t stride, struct kw_error *err)
+static enum kw_status run_prompt(struct workspace *r, uint32_t n, uint32_t stride, struct kw_error *err)
 {
     const uint32_t most = r->e->limits.max_num_batched_tokens;
     enum kw_status st = KW_OK;
@@ -157,7 +158,7 @@ static enum kw_status run_prompt(struct rig *r, uint32_t n, uint32_t stride, str
     return st;
 }
 
-static enum kw_status time_prefill(struct rig *r, struct kw_bench_row *row, uint32_t stride, struct kw_error *err)
+static enum kw_status time_prefill(struct workspace *r, struct kw_bench_row *row, uint32_t stride, struct kw_error *err)
 {
     int64_t began = kw_now_ns();
     enum kw_status st = run_prompt(r, row->tokens < 64 ? row->tokens : 64, stride, err); /* warm-up */
@@ -179,7 +180,7 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Median and its 95 % interval: ranks n/2 -+ 1.96 sqrt(n)/2 of the binomial. */
-static void reduce(const struct rig *r, struct kw_bench_row *row)
+static void reduce(const struct workspace *r, struct kw_bench_row *row)
 {
     const uint32_t n = row->steps;
     assert(n > 0);
@@ -193,13 +194,13 @@ static void reduce(const struct rig *r, struct kw_bench_row *row)
     row->token_rate = (row->decode ? row->batch : row->tokens) / row->step_s;
 }
 
-static double seen(const struct kw_model_config *c, double context)
+static double attended(const struct kw_model_config *c, double context)
 {
     return c->sliding_window && context > c->sliding_window ? c->sliding_window : context;
 }
 
 /* What a step must move and compute. */
-static void needs(const struct rig *r, struct kw_bench_row *row)
+static void needs(const struct workspace *r, struct kw_bench_row *row)
 {
     const struct kw_engine *e = r->e;
     enum kw_dtype kv = e->layout.precision == KW_DT_FP8 ? KW_DT_BF16 : e->layout.precision;
@@ -208,20 +209,21 @@ static void needs(const struct rig *r, struct kw_bench_row *row)
     double embed_row = (double)e->layout.embed.cols * (double)kw_dtype_bytes(e->layout.embed.dtype);
     if (row->decode) {
         double context =
-            seen(&e->config, row->context + WARM_UP + (row->steps + 1) / 2.0); /* mean, the new token included */
+            attended(&e->config, row->context + WARM_UP + (row->steps + 1) / 2.0); /* mean, the new token included */
         row->bytes = weights + row->batch * (embed_row + kv_bytes * (context + 1));
         row->flops = kw_config_flops(&e->config, row->batch, row->batch, row->batch * context);
         return;
     }
     const uint32_t n = row->tokens, most = e->limits.max_num_batched_tokens;
     double pairs = 0, batches = ceil((double)n / most), past = 0;
-    for (uint32_t i = 0; i < n; i++) pairs += seen(&e->config, i + 1.0);
-    for (uint32_t at = most; at < n; at += most) past += seen(&e->config, at); /* KV of earlier chunks, read again */
+    for (uint32_t i = 0; i < n; i++) pairs += attended(&e->config, i + 1.0);
+    for (uint32_t at = most; at < n; at += most)
+        past += attended(&e->config, at); /* KV of earlier chunks, read again */
     row->bytes = batches * weights + n * (embed_row + kv_bytes) + past * kv_bytes;
     row->flops = kw_config_flops(&e->config, n, 1, pairs);
 }
 
-static enum kw_status run_row(struct rig *r, struct kw_bench_row *row, struct kw_error *err)
+static enum kw_status run_row(struct workspace *r, struct kw_bench_row *row, struct kw_error *err)
 {
     const struct kw_sched_config *l = &r->e->limits;
     uint64_t longest = (uint64_t)row->context + row->tokens + (row->decode ? WARM_UP + 1 : 0);
@@ -256,7 +258,7 @@ static size_t list_rows(struct kw_bench_row *rows, const struct kw_bench_options
 enum kw_status kw_bench_run(struct kw_bench_row **rows, size_t *n, struct kw_engine *e,
                             const struct kw_bench_options *o, struct kw_error *err)
 {
-    struct rig r = { .e = e, .o = o };
+    struct workspace r = { .e = e, .o = o };
     size_t all = o->n_prompts + o->n_batches * o->n_contexts;
     *rows = NULL, *n = 0;
     if (kw_engine_active(e)) return kw_fail(err, KW_EFAIL, "the engine still has %u requests", kw_engine_active(e));
@@ -265,14 +267,14 @@ enum kw_status kw_bench_run(struct kw_bench_row **rows, size_t *n, struct kw_eng
     for (size_t i = 0; i < o->n_batches; i++)
         if (!o->batches[i] || !o->steps) return kw_fail(err, KW_ERANGE, "a batch of no sequences or no steps");
     struct kw_bench_row *all_rows = malloc((all + !all) * sizeof *all_rows);
-    enum kw_status st = all_rows ? rig_make(&r, err) : kw_fail(err, KW_ENOMEM, "out of memory for %zu rows", all);
+    enum kw_status st = all_rows ? workspace_make(&r, err) : kw_fail(err, KW_ENOMEM, "out of memory for %zu rows", all);
     if (st == KW_OK) list_rows(all_rows, o);
     if (st == KW_OK) st = e->ops->kv_fill(e->backend, o->seed, err);
     for (size_t i = 0; st == KW_OK && i < all; i++) {
         st = run_row(&r, &all_rows[i], err);
         if (st == KW_OK && o->row) o->row(o->ctx, &all_rows[i]);
     }
-    rig_free(&r);
+    workspace_free(&r);
     if (st != KW_OK) {
         free(all_rows);
         return st;

@@ -27,8 +27,8 @@ static enum kw_status split(struct kw_csv_table *c, const char **field, size_t *
     *n = 0;
     c->line++;
     for (;;) {
-        if (*n == KW_SHEET_MAX_COLUMNS)
-            return fail_at(c, kw_fail(err, KW_EPARSE, "more than %d columns", KW_SHEET_MAX_COLUMNS), err);
+        if (*n == KW_CSV_TABLE_MAX_COLUMNS)
+            return fail_at(c, kw_fail(err, KW_EPARSE, "more than %d columns", KW_CSV_TABLE_MAX_COLUMNS), err);
         field[(*n)++] = w;
         if (*r == '"') {
             for (r++; *r && !(*r == '"' && r[1] != '"');) {

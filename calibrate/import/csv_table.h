@@ -6,16 +6,16 @@
 #include <stddef.h>
 #include "sim/core/status.h"
 
-#define KW_SHEET_MAX_COLUMNS 128
+#define KW_CSV_TABLE_MAX_COLUMNS 128
 
 struct kw_csv_table {
     char *path; /* for messages */
     char *text; /* the file; fields point into it */
     char *next; /* where the next record begins */
     size_t n_columns;
-    const char *header[KW_SHEET_MAX_COLUMNS];
-    const char *field[KW_SHEET_MAX_COLUMNS]; /* of the record kw_csv_table_next read last */
-    long line;                               /* its line, from 1 */
+    const char *header[KW_CSV_TABLE_MAX_COLUMNS];
+    const char *field[KW_CSV_TABLE_MAX_COLUMNS]; /* of the record kw_csv_table_next read last */
+    long line;                                   /* its line, from 1 */
 };
 
 /* Reads the file and its header line. KW_EINPUT cannot open or a truncated gzip, KW_EPARSE no header, a NUL byte, too

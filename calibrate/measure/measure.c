@@ -43,7 +43,7 @@ struct samples { /* of one visit */
 struct drive {
     struct kw_measured *m;
     FILE *f;
-    const struct kw_measure_rig *rig;
+    const struct kw_measure_setup *setup;
     const struct kw_measure_options *o;
     double precision;
     int64_t began, deadline; /* INT64_MAX: none */
@@ -66,18 +66,18 @@ static int64_t now(const struct drive *d)
     return d->o->now ? d->o->now(d->o->ctx) : kw_now_ns();
 }
 
-struct kw_measure_rig kw_measure_rig(struct kw_engine *e)
+struct kw_measure_setup kw_measure_setup(struct kw_engine *e)
 {
     const struct kw_sched_config *l = &e->limits;
-    return (struct kw_measure_rig){ .ops = e->ops,
-                                    .backend = e->backend,
-                                    .block_size = l->block_size,
-                                    .num_blocks = l->num_blocks,
-                                    .max_tokens = l->max_num_batched_tokens,
-                                    .max_seqs = l->max_num_seqs,
-                                    .max_model_len = l->max_model_len,
-                                    .vocab = e->config.vocab,
-                                    .engine = e };
+    return (struct kw_measure_setup){ .ops = e->ops,
+                                      .backend = e->backend,
+                                      .block_size = l->block_size,
+                                      .num_blocks = l->num_blocks,
+                                      .max_tokens = l->max_num_batched_tokens,
+                                      .max_seqs = l->max_num_seqs,
+                                      .max_model_len = l->max_model_len,
+                                      .vocab = e->config.vocab,
+                                      .engine = e };
 }
 
 uint64_t kw_measure_lengths(uint32_t *lengths, uint32_t shape, uint32_t batch, uint32_t context, uint32_t longest)
@@ -98,21 +98,21 @@ uint64_t kw_measure_lengths(uint32_t *lengths, uint32_t shape, uint32_t batch, u
 
 static uint32_t blocks_of(const struct drive *d, uint32_t tokens)
 {
-    return (tokens + d->rig->block_size - 1) / d->rig->block_size;
+    return (tokens + d->setup->block_size - 1) / d->setup->block_size;
 }
 
 /* Contexts of the decoding sequences into d->lengths; their sum. */
 static uint64_t contexts(struct drive *d, const struct kw_measured_key *k)
 {
     if (k->kind == KW_MEASURED_SKEWED)
-        return kw_measure_lengths(d->lengths, k->shape, k->batch, k->context, d->rig->max_model_len);
+        return kw_measure_lengths(d->lengths, k->shape, k->batch, k->context, d->setup->max_model_len);
     for (uint32_t i = 0; i < k->batch; i++) d->lengths[i] = k->context;
     return (uint64_t)k->batch * k->context;
 }
 
 static bool fits(struct drive *d, const struct kw_measured_key *k)
 {
-    const struct kw_measure_rig *r = d->rig;
+    const struct kw_measure_setup *r = d->setup;
     uint64_t tokens = k->batch + (uint64_t)k->chunks * k->tokens, blocks = 0;
     if (k->batch + (uint64_t)k->chunks > r->max_seqs || tokens > r->max_tokens || !tokens) return false;
     if (k->batch && (k->context < 1 || k->context > r->max_model_len)) return false;
@@ -127,13 +127,14 @@ static bool fits(struct drive *d, const struct kw_measured_key *k)
 static void put(struct drive *d, uint32_t *block, uint32_t past, uint32_t len)
 {
     struct kw_batch *b = &d->batch;
-    const uint32_t bs = d->rig->block_size, n = blocks_of(d, past + len);
+    const uint32_t bs = d->setup->block_size, n = blocks_of(d, past + len);
     uint32_t *table = d->tables + (size_t)b->n_seqs * d->stride;
     for (uint32_t i = 0; i < n; i++) table[i] = d->order[(*block)++];
     d->seqs[b->n_seqs++] = (struct kw_batch_seq){ .start = b->n_tokens, .len = len, .past = past };
     for (uint32_t i = 0; i < len; i++) {
         uint32_t at = past + i;
-        d->tokens[b->n_tokens] = (uint32_t)(kw_mix64(d->o->seed ^ ((uint64_t)b->n_tokens << 32) ^ at) % d->rig->vocab);
+        d->tokens[b->n_tokens] =
+            (uint32_t)(kw_mix64(d->o->seed ^ ((uint64_t)b->n_tokens << 32) ^ at) % d->setup->vocab);
         d->positions[b->n_tokens] = at;
         d->slots[b->n_tokens++] = table[at / bs] * bs + at % bs;
     }
@@ -182,7 +183,7 @@ static bool visit_over(const struct drive *d, const struct kw_measured_point *ha
 /* Others in the machine: more than a compiler on one of eight cores, beyond what ticks can tell in the time. */
 static bool disturbed(const struct drive *d, const struct kw_cpu_contention *before, int64_t began)
 {
-    if (d->o->now || !strcmp(d->rig->ops->name, "cuda"))
+    if (d->o->now || !strcmp(d->setup->ops->name, "cuda"))
         return false; /* no clock of this machine; a GPU is ours alone */
     double took = (double)(now(d) - began) * 1e-9;
     return took > 0 && kw_cpu_contention_share(before) > 0.05 + 0.02 / took;
@@ -202,8 +203,8 @@ static enum kw_status time_step(struct drive *d, double *us, double *host, struc
 {
     struct kw_result result = { .argmax = d->argmax };
     int64_t began = now(d);
-    enum kw_status st = d->rig->ops->submit(d->rig->backend, &d->batch, &result, err);
-    if (st == KW_OK) st = d->rig->ops->wait(d->rig->backend, err);
+    enum kw_status st = d->setup->ops->submit(d->setup->backend, &d->batch, &result, err);
+    if (st == KW_OK) st = d->setup->ops->wait(d->setup->backend, err);
     if (st != KW_OK) return st;
     *us = (double)(result.device_ns > 0 ? result.device_ns : 1) * 1e-3;
     *host = (double)(now(d) - began) * 1e-3 - *us;
@@ -259,7 +260,7 @@ static enum kw_status visit_after_prompt(struct drive *d, const struct kw_measur
     const uint32_t held = k->batch * blocks_of(d, k->context), need = held + blocks_of(d, k->tokens);
     uint32_t at = 0; /* each time in other blocks: a request that comes finds none of its KV in a cache */
     for (bool warm = false; st == KW_OK && !(warm && visit_over(d, had, began)); warm = true, at += need) {
-        if (at + need > d->rig->num_blocks) at = 0;
+        if (at + need > d->setup->num_blocks) at = 0;
         build(d, &prompt, at + held);
         st = time_step(d, &us, &host, err);
         d->got.sum = d->settled.sum = build(d, &decode, at);
@@ -290,7 +291,7 @@ static enum kw_status visit_after_idle(struct drive *d, const struct kw_measured
 static enum kw_status host_add(struct drive *d, uint64_t id, uint32_t answer, struct kw_error *err)
 {
     return kw_engine_add(
-        d->rig->engine,
+        d->setup->engine,
         &(struct kw_engine_request){
             .id = id, .prompt = d->tokens, .n_prompt = HOST_PROMPT, .max_new = answer, .ignore_eos = true },
         err);
@@ -300,12 +301,12 @@ static enum kw_status host_add(struct drive *d, uint64_t id, uint32_t answer, st
  * are the gaps between its steps less the device's time. */
 static enum kw_status visit_host(struct drive *d, const struct kw_measured_key *k, struct kw_error *err)
 {
-    struct kw_engine *e = d->rig->engine;
+    struct kw_engine *e = d->setup->engine;
     const struct kw_measured_point *had = kw_measured_find(d->m, k);
     struct samples *g = &d->got;
     enum kw_status st = KW_OK;
     uint64_t added = 0, left = 0;
-    for (uint32_t i = 0; i < HOST_PROMPT; i++) d->tokens[i] = (i + 1) % d->rig->vocab;
+    for (uint32_t i = 0; i < HOST_PROMPT; i++) d->tokens[i] = (i + 1) % d->setup->vocab;
     for (; st == KW_OK && added < k->batch; added += st == KW_OK) st = host_add(d, added, SAMPLES_VISIT + 8, err);
     int64_t began = now(d), last = began;
     bool ran = true;
@@ -340,10 +341,10 @@ static enum kw_status visit(struct drive *d, const struct kw_measured_key *k, st
         if (!disturbed(d, &before, began)) break;
         double left = (d->o->budget_s > 0 ? d->o->budget_s / 4 : MOST_LOST_S) - d->lost_s;
         if (left <= 0 || now(d) >= d->deadline || tries + 1 == MOST_TRIES) {
-            d->m->n_beside++;
+            d->m->n_contended++;
             break;
         }
-        d->m->n_again++;
+        d->m->n_revisited++;
         kw_cpu_contention_wait(fmin(MOST_WAIT_S, left));
         d->lost_s += (double)(now(d) - began) * 1e-9;
     }
@@ -357,11 +358,11 @@ static enum kw_status anchor(struct drive *d, struct kw_error *err)
 {
     struct kw_measured_key k = { .kind = KW_MEASURED_ANCHOR, .batch = 8, .context = 128 };
     struct kw_device device;
-    if (k.batch > d->rig->max_seqs) k.batch = d->rig->max_seqs;
+    if (k.batch > d->setup->max_seqs) k.batch = d->setup->max_seqs;
     while (k.context > 1 && !fits(d, &k)) k.context /= 2;
     while (k.batch > 1 && !fits(d, &k)) k.batch /= 2;
     struct kw_error ignored;
-    d->clock_mhz = d->rig->ops->device(d->rig->backend, &device, &ignored) == KW_OK ? device.clock_mhz : 0;
+    d->clock_mhz = d->setup->ops->device(d->setup->backend, &device, &ignored) == KW_OK ? device.clock_mhz : 0;
     /* each anchor stands alone: enough() must not take the earlier ones' samples for its own */
     double us, host;
     d->got.n = 0;
@@ -376,7 +377,7 @@ static enum kw_status anchor(struct drive *d, struct kw_error *err)
 
 static void plan_point(struct drive *d, struct kw_measured_key k, int tier)
 {
-    if (k.kind == KW_MEASURED_HOST ? !d->rig->engine || k.batch > d->rig->max_seqs : !fits(d, &k)) return;
+    if (k.kind == KW_MEASURED_HOST ? !d->setup->engine || k.batch > d->setup->max_seqs : !fits(d, &k)) return;
     for (size_t i = 0; i < d->n_plan; i++)
         if (!memcmp(&d->plan[i].key, &k, sizeof k)) return;
     if (d->n_plan == MOST_PLANNED) return;
@@ -395,7 +396,7 @@ static void plan_decode(struct drive *d)
     /* By twos: where the KV cache leaves a processor's caches, steps rise so steeply that a factor of four misses by a
      * tenth. */
     static const uint32_t contexts[] = { 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536 };
-    const uint32_t longest = d->rig->max_model_len, most = d->rig->max_seqs < 256 ? d->rig->max_seqs : 256;
+    const uint32_t longest = d->setup->max_model_len, most = d->setup->max_seqs < 256 ? d->setup->max_seqs : 256;
     for (uint32_t b = 1, step = 0; b <= most; b = b < most && 2 * b > most ? most : 2 * b, step++) {
         for (size_t c = 0; c <= sizeof contexts / sizeof *contexts; c++) {
             uint32_t context = c < sizeof contexts / sizeof *contexts ? contexts[c] : longest;
@@ -427,7 +428,8 @@ static void plan_decode(struct drive *d)
 
 static void plan_prefill(struct drive *d)
 {
-    const uint32_t longest = d->rig->max_model_len, most = d->rig->max_tokens < 16384 ? d->rig->max_tokens : 16384;
+    const uint32_t longest = d->setup->max_model_len,
+                   most = d->setup->max_tokens < 16384 ? d->setup->max_tokens : 16384;
     const uint32_t pasts[] = { 0, longest < 4096 ? longest / 2 : 2048, longest < 16384 ? longest / 4 : 8192 };
     for (size_t p = 0; p < sizeof pasts / sizeof *pasts; p++)
         for (uint32_t t = 16, step = 0; t <= most; t = t < most && 2 * t > most ? most : 2 * t, step++)
@@ -457,7 +459,7 @@ static void plan_all(struct drive *d)
 {
     plan_decode(d);
     plan_prefill(d);
-    const uint32_t most = d->rig->max_tokens / 2 < 512 ? d->rig->max_tokens / 2 : 512;
+    const uint32_t most = d->setup->max_tokens / 2 < 512 ? d->setup->max_tokens / 2 : 512;
     const struct {
         uint32_t batch, tokens;
     } after[] = { { 1, 64 }, { 1, 128 }, { 1, most }, { 4, 128 } };
@@ -478,8 +480,8 @@ static void plan_all(struct drive *d)
     for (uint32_t b = 1; b <= 64; b *= 4)
         for (uint32_t chunks = 0; chunks <= 4; chunks = chunks ? 4 * chunks : 1) {
             uint64_t blocks = (uint64_t)(b + chunks) * blocks_of(d, HOST_PROMPT + SAMPLES_VISIT + 8);
-            if (blocks <= d->rig->num_blocks && HOST_PROMPT + SAMPLES_VISIT + 8 <= d->rig->max_model_len &&
-                b + chunks <= d->rig->max_seqs && HOST_PROMPT * b + HOST_PROMPT * chunks <= d->rig->max_tokens)
+            if (blocks <= d->setup->num_blocks && HOST_PROMPT + SAMPLES_VISIT + 8 <= d->setup->max_model_len &&
+                b + chunks <= d->setup->max_seqs && HOST_PROMPT * b + HOST_PROMPT * chunks <= d->setup->max_tokens)
                 plan_point(
                     d,
                     (struct kw_measured_key){
@@ -624,7 +626,7 @@ static enum kw_status refine(struct drive *d, struct kw_error *err)
 
 static enum kw_status allocate(struct drive *d, struct kw_error *err)
 {
-    const struct kw_measure_rig *r = d->rig;
+    const struct kw_measure_setup *r = d->setup;
     size_t t = r->max_tokens > 8 ? r->max_tokens : 8, s = r->max_seqs;
     d->stride = blocks_of(d, r->max_model_len);
     d->tokens = malloc(t * sizeof *d->tokens);
@@ -649,12 +651,15 @@ static enum kw_status allocate(struct drive *d, struct kw_error *err)
     return KW_OK;
 }
 
-enum kw_status kw_measure_run(struct kw_measured *m, FILE *f, const struct kw_measure_rig *rig,
+enum kw_status kw_measure_run(struct kw_measured *m, FILE *f, const struct kw_measure_setup *setup,
                               const struct kw_measure_options *o, struct kw_error *err)
 {
-    struct drive d = {
-        .m = m, .f = f, .rig = rig, .o = o, .precision = o->precision > 0 ? o->precision : 0.02, .before_s = m->last_s
-    };
+    struct drive d = { .m = m,
+                       .f = f,
+                       .setup = setup,
+                       .o = o,
+                       .precision = o->precision > 0 ? o->precision : 0.02,
+                       .before_s = m->last_s };
     d.began = now(&d);
     d.deadline = o->budget_s > 0 ? d.began + (int64_t)(o->budget_s * 1e9) : INT64_MAX;
     enum kw_status st = allocate(&d, err);
@@ -662,9 +667,9 @@ enum kw_status kw_measure_run(struct kw_measured *m, FILE *f, const struct kw_me
         plan_all(&d);
         if (!d.n_plan)
             st = kw_fail(err, KW_ERANGE, "nothing to measure: %u sequences, %u tokens a step, %u KV blocks",
-                         rig->max_seqs, rig->max_tokens, rig->num_blocks);
+                         setup->max_seqs, setup->max_tokens, setup->num_blocks);
     }
-    if (st == KW_OK) st = rig->ops->kv_fill(rig->backend, o->seed, err);
+    if (st == KW_OK) st = setup->ops->kv_fill(setup->backend, o->seed, err);
     if (st == KW_OK) {
         d.visit_ns = o->budget_s > 0 ? (int64_t)(1e9 * o->budget_s / (double)d.n_plan) : INT64_C(5000000000);
         for (d.pass = 1; st == KW_OK && d.pass <= (o->passes ? o->passes : VISITS) && !stopped(&d); d.pass++)

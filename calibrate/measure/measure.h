@@ -17,13 +17,13 @@
 #include "calibrate/measure/measured.h"
 #include "engine/engine.h"
 
-struct kw_measure_rig { /* what is driven; all borrowed. The KV cache is allocated and its contents are lost */
+struct kw_measure_setup { /* what is driven; all borrowed. The KV cache is allocated and its contents are lost */
     const struct kw_backend_ops *ops;
     struct kw_backend *backend;
     uint32_t block_size, num_blocks, max_tokens, max_seqs, max_model_len, vocab; /* as in kw_backend_params */
     struct kw_engine *engine; /* for the host's time between steps, without active requests; NULL: not measured */
 };
-struct kw_measure_rig kw_measure_rig(struct kw_engine *e); /* of an open engine */
+struct kw_measure_setup kw_measure_setup(struct kw_engine *e); /* of an open engine */
 
 struct kw_measure_options {
     double budget_s;  /* stop when it is spent, even before the grid is done; 0: no limit */
@@ -40,8 +40,9 @@ struct kw_measure_options {
 
 /* Measures what m does not hold yet and appends each visit to f (NULL: nowhere) as it is done. m: empty, or what an
  * earlier run left (its head must be this device's: the caller checks). Returns KW_OK too when the budget is spent or
- * stop was set. KW_ERANGE when nothing of the grid fits the rig's limits; else the backend's or the file's failure. */
-enum kw_status kw_measure_run(struct kw_measured *m, FILE *f, const struct kw_measure_rig *rig,
+ * stop was set. KW_ERANGE when nothing of the grid fits the setup's limits; else the backend's or the file's failure.
+ */
+enum kw_status kw_measure_run(struct kw_measured *m, FILE *f, const struct kw_measure_setup *setup,
                               const struct kw_measure_options *o, struct kw_error *err);
 
 /* Contexts of a skewed batch, each 1..longest, tokens in the KV cache after the step: shape 0 one long and the rest

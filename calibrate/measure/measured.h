@@ -87,13 +87,13 @@ struct kw_measured { /* owns its arrays */
     size_t n_starts, cap_starts;
     struct kw_measured_phase *phase; /* [n_phases] of all starts, in their order */
     size_t n_phases, cap_phases;
-    size_t n_again, n_beside; /* visits of this process beside others (calibrate/measure/cpu_contention.h), thrown away
-                                 or kept; not in the file */
-    size_t n_anchors;         /* visits to the anchor */
-    double drift_worst;       /* largest |drift| of an anchor */
-    double anchor_first_s;    /* its first median; 0 before it */
-    double last_s;            /* at_s of the last line */
-    size_t bytes;             /* of the text that held whole lines: where a torn last line begins */
+    size_t n_revisited, n_contended; /* visits of this process beside others (calibrate/measure/cpu_contention.h),
+                                 thrown away or kept; not in the file */
+    size_t n_anchors;                /* visits to the anchor */
+    double drift_worst;              /* largest |drift| of an anchor */
+    double anchor_first_s;           /* its first median; 0 before it */
+    double last_s;                   /* at_s of the last line */
+    size_t bytes;                    /* of the text that held whole lines: where a torn last line begins */
 };
 
 /* Reads text; a last line without its newline is what a killed writer left, and is not read. KW_EPARSE and KW_ERANGE

@@ -33,8 +33,8 @@ void kw_operators_free(struct kw_operators *op);
 /* The GPUs that have operator tables (aiconfigurator's), NULL at the end; all but A100-80 have fp8. */
 extern const char *const kw_operators_gpus[];
 
-/* Linear layers, lm_head and attention of op->gpu from dir's tables, times from L2 raised to memory's (uncache.h);
- * version gets the framework's. Lines to report. KW_ERANGE: no table for this GPU and engine. */
+/* Linear layers, lm_head and attention of op->gpu from dir's tables, times from L2 raised to memory's
+ * (l2_correction.h); version gets the framework's. Lines to report. KW_ERANGE: no table for this GPU and engine. */
 enum kw_status kw_operators_tables(struct kw_operators *op, const char *dir, const char *precision,
                                    const struct kw_operators_engine *engine, char version[16], FILE *report,
                                    struct kw_error *err);

@@ -549,7 +549,7 @@ static bool same_combination(const struct kw_profile *p, const char *gpu, const 
            (!strcmp(p->model, model) || kw_model_same_shape(p->model, model));
 }
 
-unsigned kw_profiles_others(const struct kw_profiles *all, const struct kw_profile *p)
+unsigned kw_profiles_other_grades(const struct kw_profiles *all, const struct kw_profile *p)
 {
     unsigned grades = 0;
     for (size_t i = 0; i < all->n; i++)
@@ -568,7 +568,7 @@ enum kw_status kw_profiles_add(struct kw_profiles *all, struct kw_profile *p, st
     *p = (struct kw_profile){ 0 };
     for (size_t i = 0; i < all->n; i++)
         if (same_combination(&all->p[i], added->gpu, added->model, added->precision, added->tp))
-            all->p[i].set_aside = kw_profiles_others(all, &all->p[i]);
+            all->p[i].set_aside = kw_profiles_other_grades(all, &all->p[i]);
     return KW_OK;
 }
 

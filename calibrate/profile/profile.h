@@ -28,7 +28,7 @@ struct kw_profile {
     bool unsteady;   /* points were measured while it had drifted by more than 2 %: trust it less */
     /* Not in the file: */
     char file[256], sha256[65]; /* where it was read from and what stood there; "" for one built in */
-    unsigned set_aside;         /* kw_profiles_others when it joined a kw_profiles */
+    unsigned set_aside;         /* kw_profiles_other_grades when it joined a kw_profiles */
 };
 
 /* Refuses what is not physical: negative times, decode faster than weight_bytes / (tp * bandwidth), KV + weights
@@ -51,7 +51,7 @@ void kw_profiles_free(struct kw_profiles *all);
  */
 enum kw_status kw_profiles_add(struct kw_profiles *all, struct kw_profile *p, struct kw_error *err);
 /* Grades of the other profiles of p's combination: bit 1 << grade. p need not be one of all. */
-unsigned kw_profiles_others(const struct kw_profiles *all, const struct kw_profile *p);
+unsigned kw_profiles_other_grades(const struct kw_profiles *all, const struct kw_profile *p);
 /* The best profile for a combination: measured before published before estimated, and of equal ones the last added. A
  * model of the same shape will do (llama-3.3-70b runs as llama-3.1-70b does). NULL when there is none. */
 const struct kw_profile *kw_profiles_find(const struct kw_profiles *all, const char *gpu, const char *model,

@@ -33,7 +33,7 @@ enum kw_status kw_validate_interleaved(struct kw_validated *v, struct kw_profile
                                        const struct kw_measure_options *how, const struct kw_validate_traffic *traffic,
                                        const struct kw_validate_options *o, struct kw_error *err)
 {
-    struct kw_measure_rig rig = kw_measure_rig(e);
+    struct kw_measure_setup setup = kw_measure_setup(e);
     struct kw_measure_options once = *how;
     struct kw_measured round[2] = { { .head = *head, .last_s = from_s }, { .head = *head } };
     struct kw_profile profile[KW_VALIDATE_MOST_RUNS] = { 0 };
@@ -41,7 +41,7 @@ enum kw_status kw_validate_interleaved(struct kw_validated *v, struct kw_profile
     const int64_t began = kw_now_ns();
     once.passes = 1;
     *v = (struct kw_validated){ 0 };
-    enum kw_status st = kw_measure_run(&round[0], f, &rig, &once, err);
+    enum kw_status st = kw_measure_run(&round[0], f, &setup, &once, err);
     if (st == KW_OK) st = fit_rounds(&profile[0], &round[0], NULL, err);
     if (st == KW_OK) st = kw_validate_begin(v, e, &profile[0], traffic, o, err);
     kw_profile_free(&profile[0]);
@@ -52,7 +52,7 @@ enum kw_status kw_validate_interleaved(struct kw_validated *v, struct kw_profile
         round[(r + 1) % 2] =
             (struct kw_measured){ .head = *head, .last_s = from_s + (double)(kw_now_ns() - began) * 1e-9 };
         once.seed++; /* another order */
-        if (st == KW_OK) st = kw_measure_run(&round[(r + 1) % 2], f, &rig, &once, err);
+        if (st == KW_OK) st = kw_measure_run(&round[(r + 1) % 2], f, &setup, &once, err);
         if (st == KW_OK && o->stop && *o->stop) st = kw_fail(err, KW_EFAIL, "stopped");
         if (st == KW_OK) st = fit_rounds(&profile[r], &round[r % 2], &round[(r + 1) % 2], err);
         of_run[r] = &profile[r];

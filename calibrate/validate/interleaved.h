@@ -1,7 +1,7 @@
 /* calibrate/validate/interleaved.h - validation on a machine whose speed changes by itself (a virtual one, a laptop
- * that gets warm): the engine is measured and serves in turns, and each run is judged by a profile of the measurements
- * just before and just after it. What the machine changes over minutes is then in both alike, and what is left is the
- * simulator's own error.
+ * that gets warm): the engine is measured and serves interleaved, and each run is judged by a profile of the
+ * measurements just before and just after it. What the machine changes over minutes is then in both alike, and what is
+ * left is the simulator's own error.
  *
  *   measure   serve run 0   measure   serve run 1   measure   ...   serve the last   measure
  *      \______ profile 0 ______/ \______ profile 1 ______/

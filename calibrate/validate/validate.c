@@ -279,15 +279,15 @@ static double profile_device_s(const struct kw_served_step *step, size_t i, cons
            cold_of(t, slept_s(step, i), i && step[i - 1].n_chunks, &like);
 }
 
-struct judged { /* a run's batches: what they took, and what its profile says */
+struct step_comparison { /* a run's batches: what they took, and what its profile says */
     struct kw_validated_steps kind[3];
     double host_s, host_profile_s;
 };
 
-static struct judged judge_steps(const struct kw_validated_side *r, const struct kw_steptime *steps,
-                                 const struct kw_step_tables *t)
+static struct step_comparison compare_steps(const struct kw_validated_side *r, const struct kw_steptime *steps,
+                                            const struct kw_step_tables *t)
 {
-    struct judged j = { 0 };
+    struct step_comparison j = { 0 };
     for (size_t i = 0; i < r->n_steps; i++) {
         const struct kw_served_step *s = &r->step[i];
         struct kw_step like = batch_of(s);
@@ -317,8 +317,8 @@ static double lateness(const struct kw_served_trace *out, double *wait)
 
 /* One run into *r; *keep is false when others took too much of the machine. */
 static enum kw_status serve(struct kw_validated_side *r, bool *keep, const struct kw_validated *v, struct kw_engine *e,
-                            const struct kw_validate_traffic *t, double most_others, const volatile sig_atomic_t *stop,
-                            struct kw_error *err)
+                            const struct kw_validate_traffic *t, double max_contention,
+                            const volatile sig_atomic_t *stop, struct kw_error *err)
 {
     struct kw_served_trace out;
     struct kw_serve_trace in = { .n = t->n,
@@ -328,11 +328,11 @@ static enum kw_status serve(struct kw_validated_side *r, bool *keep, const struc
                                  .speed = v->speed,
                                  .seed = 1,
                                  .stop = stop };
-    struct kw_cpu_contention others = kw_cpu_contention_begin();
+    struct kw_cpu_contention contention = kw_cpu_contention_begin();
     enum kw_status st = kw_serve_trace_run(&out, e, &in, err);
     if (st != KW_OK) return st;
-    *r = (struct kw_validated_side){ .itl_unit_s = 1e-9, .others = kw_cpu_contention_share(&others) };
-    *keep = !(r->others > most_others);
+    *r = (struct kw_validated_side){ .itl_unit_s = 1e-9, .cpu_contention = kw_cpu_contention_share(&contention) };
+    *keep = !(r->cpu_contention > max_contention);
     struct stretch *s = malloc((out.n_steps + 1) * sizeof *s);
     double *wait = malloc((t->n + 1) * sizeof *wait);
     if (!s || !wait) st = kw_fail(err, KW_ENOMEM, "out of memory");
@@ -366,14 +366,14 @@ enum kw_status kw_validate_serve(struct kw_validated *v, struct kw_engine *e, co
                                  const struct kw_validate_options *o, struct kw_error *err)
 {
     for (bool keep = false; !keep;) {
-        double most = v->again >= 2 * (o->runs - 1) ? 1 : o->most_others > 0 ? o->most_others : 0.03;
-        if (v->again) kw_cpu_contention_wait(5);
+        double most = v->discarded >= 2 * (o->runs - 1) ? 1 : o->max_contention > 0 ? o->max_contention : 0.03;
+        if (v->discarded) kw_cpu_contention_wait(5);
         enum kw_status st = serve(&v->engine[v->runs], &keep, v, e, traffic, most, o->stop, err);
         if (st != KW_OK) return st;
-        v->again += !keep;
+        v->discarded += !keep;
     }
-    double share = v->engine[v->runs++].others;
-    if (!(v->others >= share)) v->others = share;
+    double share = v->engine[v->runs++].cpu_contention;
+    if (!(v->cpu_contention >= share)) v->cpu_contention = share;
     return KW_OK;
 }
 
@@ -547,7 +547,7 @@ enum kw_status kw_validate_begin(struct kw_validated *v, const struct kw_engine 
                                 .rate = rate,
                                 .speed = speed,
                                 .n = traffic->n,
-                                .others = NAN,
+                                .cpu_contention = NAN,
                                 .slice_s = (double)r.end * 1e-9 / SLICES,
                                 .engine = calloc(o->runs, sizeof *v->engine),
                                 .sim = calloc(o->runs, sizeof *v->sim) };
@@ -566,7 +566,7 @@ static enum kw_status judge_run(struct kw_validated *v, uint32_t r, const struct
     enum kw_status st = simulate(&v->sim[r], p, &e->limits, traffic, v->speed, v->slice_s, err);
     if (st == KW_OK) st = steptime_of(&steps, p, &e->limits, err);
     if (st != KW_OK) return st;
-    struct judged j = judge_steps(real, steps, &p->tables);
+    struct step_comparison j = compare_steps(real, steps, &p->tables);
     for (int k = 0; k < 3; k++) {
         factor[k] = j.kind[k].profile_s > 0 ? j.kind[k].engine_s / j.kind[k].profile_s : 1;
         v->steps[k].n += j.kind[k].n;

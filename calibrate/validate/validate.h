@@ -45,10 +45,10 @@ struct kw_validated_side {     /* what one side did with the traffic; owned */
     double batch;                        /* the same over all the time until its last token */
     int64_t end;                         /* ns */
     uint32_t preempted;
-    double others;  /* the engine's: share of the machine that others took; NAN unknown */
-    double late_s;  /* the engine's: median of when its loop took a request that came while it slept, less its
-                       arrival */
-    size_t n_steps; /* the engine's batches */
+    double cpu_contention; /* the engine's: share of the machine that others took; NAN unknown */
+    double late_s;         /* the engine's: median of when its loop took a request that came while it slept, less its
+                              arrival */
+    size_t n_steps;        /* the engine's batches */
     struct kw_served_step *step;
 };
 
@@ -61,7 +61,7 @@ extern const char *const kw_verdict_name[]; /* "within 3 %", "inside its runs", 
 
 struct kw_validated {         /* one load */
     double load, rate, speed; /* of capacity; requests/s; of the traffic's own times */
-    uint32_t runs, again;     /* kept; thrown away because others took too much of the machine */
+    uint32_t runs, discarded; /* kept; thrown away because others took too much of the machine */
     bool interleaved;         /* each run has a profile of its own, measured just before and after it */
     struct kw_validated_figure {
         double engine_s, low_s, high_s; /* median, least and largest of the runs */
@@ -87,7 +87,7 @@ struct kw_validated {         /* one load */
                                        step times' */
     double host_s, host_profile_s;  /* from the end of a step to the end of the next that follows at once, less its
                                        device  time: mean; and the profile's host law over the same steps */
-    double others;                  /* largest of the runs; NAN unknown */
+    double cpu_contention;          /* largest of the runs; NAN unknown */
     double slice_s;
     size_t n;
     struct kw_validated_side *sim, *engine; /* [runs] */
@@ -95,10 +95,10 @@ struct kw_validated {         /* one load */
 };
 
 struct kw_validate_options {
-    double load;        /* of capacity, above 0 */
-    uint32_t runs;      /* 1 to KW_VALIDATE_MOST_RUNS */
-    double most_others; /* a run beside more than this share of others is served again, 2 (runs - 1) times at most; 0:
-                           0.03 */
+    double load;           /* of capacity, above 0 */
+    uint32_t runs;         /* 1 to KW_VALIDATE_MOST_RUNS */
+    double max_contention; /* a run beside more than this share of others is served again, 2 (runs - 1) times at most;
+                           0: 0.03 */
     const volatile sig_atomic_t *stop;
 };
 

@@ -2,7 +2,7 @@
  * go in blocks of rows small enough for the second-level cache, so that a batch reads each weight from memory once;
  * attention goes in partitions of 512 positions. Both cuts depend on extents alone, so results do not depend on threads
  * or batch. */
-#include "engine/cpu/cpu_host.h"
+#include "engine/cpu/cpu_memory.h"
 #include "engine/cpu/cpu_kernels.h"
 #include "engine/sampler.h"
 #include <math.h>
@@ -74,7 +74,7 @@ static uint32_t block_of(uint32_t rows, uint32_t threads)
  * at hand, so that the kernel can fetch it meanwhile. The kernel adds into a small array of the thread's own: rows of y
  * lie a power of two apart in many models, where a few of them fill a set of the caches, and two threads would meet in
  * its lines. */
-static void linear(const struct kw_backend *b, const struct kw_place *p, uint32_t layer, float *y, const float *x,
+static void linear(const struct kw_backend *b, const struct kw_matrix_ref *p, uint32_t layer, float *y, const float *x,
                    size_t ldx, uint32_t n)
 {
     struct kw_cpu_work *w = b->work;
@@ -145,8 +145,8 @@ static void store_kv(const struct kw_backend *b, const struct kw_batch *batch, u
         for (uint32_t i = 0; bias && i < width; i++) q[i] += bias[i];
         for (uint32_t h = 0; h < c->heads + c->kv_heads; h++) rotate(q + h * dim, cs, dim / 2);
         for (uint32_t h = 0; h < c->kv_heads; h++) {
-            kw_dtype_convert(kw_host_kv(b, layer, 0, batch->slots[t], h), b->p.kv_dtype, k + h * dim, KW_DT_FP32, dim);
-            kw_dtype_convert(kw_host_kv(b, layer, 1, batch->slots[t], h), b->p.kv_dtype, v + h * dim, KW_DT_FP32, dim);
+            kw_dtype_convert(kw_cpu_kv(b, layer, 0, batch->slots[t], h), b->p.kv_dtype, k + h * dim, KW_DT_FP32, dim);
+            kw_dtype_convert(kw_cpu_kv(b, layer, 1, batch->slots[t], h), b->p.kv_dtype, v + h * dim, KW_DT_FP32, dim);
         }
     }
 }
@@ -173,7 +173,7 @@ static struct query query_of(const struct kw_backend *b, const struct kw_batch *
 static const void *cached(const struct kw_backend *b, const struct query *q, uint32_t layer, int v, uint32_t j)
 {
     const uint32_t bs = b->p.block_size;
-    return kw_host_kv(b, layer, v, q->table[j / bs] * bs + j % bs, q->kv_head);
+    return kw_cpu_kv(b, layer, v, q->table[j / bs] * bs + j % bs, q->kv_head);
 }
 
 static void fetch(const void *at, size_t bytes)
@@ -314,7 +314,7 @@ static void convert_vectors(const struct kw_backend *b)
 static enum kw_status submit(struct kw_backend *b, const struct kw_batch *batch, struct kw_result *out,
                              struct kw_error *err)
 {
-    enum kw_status st = kw_host_accepts(b, batch, err);
+    enum kw_status st = kw_cpu_accepts(b, batch, err);
     if (st != KW_OK) return st;
     struct kw_cpu_work *w = b->work;
     const size_t hidden = b->c->hidden, vocab = b->c->vocab;
@@ -328,7 +328,7 @@ static enum kw_status submit(struct kw_backend *b, const struct kw_batch *batch,
     const size_t row = hidden * kw_dtype_bytes(b->l->embed.dtype);
     for (uint32_t t = 0; t < batch->n_tokens; t++)
         kw_dtype_convert(w->x + t * hidden, KW_DT_FP32,
-                         b->arena.at + b->l->embed.offset + kw_host_token(b, batch->tokens[t]) * row, b->l->embed.dtype,
+                         b->arena.at + b->l->embed.offset + kw_cpu_token(b, batch->tokens[t]) * row, b->l->embed.dtype,
                          hidden);
     for (uint32_t l = 0; l < b->c->layers; l++) layer_forward(b, batch, seq_of, l);
     norm(b, w->norm + 2 * b->c->layers * hidden, w->att, batch->n_tokens);
@@ -359,7 +359,7 @@ static void destroy(struct kw_backend *b)
         free(w->logits);
         free(w);
     }
-    kw_host_destroy(b);
+    kw_cpu_destroy(b);
 }
 
 static size_t larger(size_t a, size_t b)
@@ -369,7 +369,7 @@ static size_t larger(size_t a, size_t b)
 
 static enum kw_status create(struct kw_backend **out, const struct kw_backend_params *p, struct kw_error *err)
 {
-    enum kw_status st = kw_host_create(out, p, err);
+    enum kw_status st = kw_cpu_create(out, p, err);
     if (st != KW_OK) return st;
     struct kw_backend *b = *out;
     const struct kw_model_config *c = b->c;
@@ -405,7 +405,7 @@ static enum kw_status create(struct kw_backend **out, const struct kw_backend_pa
 
 static enum kw_status device(struct kw_backend *b, struct kw_device *d, struct kw_error *err)
 {
-    enum kw_status st = kw_host_device(b, d, err);
+    enum kw_status st = kw_cpu_device(b, d, err);
     size_t n = strlen(d->name);
     snprintf(d->name + n, sizeof d->name - n, ", %s", b->work->k->name);
     return st;
@@ -421,6 +421,6 @@ static enum kw_status prepare(struct kw_backend *b, struct kw_error *err)
 }
 
 const struct kw_backend_ops kw_backend_cpu = {
-    KW_HOST_OPS,      .name = "cpu",      .create = create, .destroy = destroy,
+    KW_CPU_OPS,       .name = "cpu",      .create = create, .destroy = destroy,
     .device = device, .prepare = prepare, .submit = submit,
 };

@@ -1,6 +1,6 @@
 /* The network as config.h states it, one loop after another, with sums in double: what every kernel is tested against.
  * x is the residual stream, [n_tokens][hidden]; all activations are fp32. */
-#include "engine/cpu/cpu_host.h"
+#include "engine/cpu/cpu_memory.h"
 #include "engine/sampler.h"
 #include <math.h>
 #include <stdlib.h>
@@ -22,14 +22,14 @@ struct kw_cpu_work {
 };
 
 /* Row r of a weight of layer l (0 for those outside the layers), as fp32. */
-static void weight_row(const struct kw_backend *b, const struct kw_place *w, uint32_t l, uint32_t r, float *to)
+static void weight_row(const struct kw_backend *b, const struct kw_matrix_ref *w, uint32_t l, uint32_t r, float *to)
 {
     const unsigned char *at = b->arena.at + w->offset + l * b->l->layer_stride;
     kw_dtype_convert(to, KW_DT_FP32, at + (uint64_t)r * w->cols * kw_dtype_bytes(w->dtype), w->dtype, w->cols);
 }
 
 /* y[t][r] = sum_c w[r][c] x[t][c]. fp8: both sides are E4M3 codes with a scale, the token's and the row's. */
-static void linear(const struct kw_backend *b, const struct kw_place *w, uint32_t l, float *y, const float *x,
+static void linear(const struct kw_backend *b, const struct kw_matrix_ref *w, uint32_t l, float *y, const float *x,
                    uint32_t n)
 {
     struct kw_cpu_work *k = b->work;
@@ -51,7 +51,7 @@ static void linear(const struct kw_backend *b, const struct kw_place *w, uint32_
 }
 
 /* h = x / sqrt(mean(x^2) + eps) * norm */
-static void rms_norm(const struct kw_backend *b, const struct kw_place *norm, uint32_t l, float *h, const float *x,
+static void rms_norm(const struct kw_backend *b, const struct kw_matrix_ref *norm, uint32_t l, float *h, const float *x,
                      uint32_t n)
 {
     const uint32_t hidden = b->c->hidden;
@@ -90,8 +90,8 @@ static void store_kv(const struct kw_backend *b, const struct kw_batch *batch, u
         for (uint32_t h = 0; h < c->heads; h++) rotate(b, q + h * dim, batch->positions[t]);
         for (uint32_t h = 0; h < c->kv_heads; h++) {
             rotate(b, k + h * dim, batch->positions[t]);
-            kw_dtype_convert(kw_host_kv(b, l, 0, batch->slots[t], h), b->p.kv_dtype, k + h * dim, KW_DT_FP32, dim);
-            kw_dtype_convert(kw_host_kv(b, l, 1, batch->slots[t], h), b->p.kv_dtype, v + h * dim, KW_DT_FP32, dim);
+            kw_dtype_convert(kw_cpu_kv(b, l, 0, batch->slots[t], h), b->p.kv_dtype, k + h * dim, KW_DT_FP32, dim);
+            kw_dtype_convert(kw_cpu_kv(b, l, 1, batch->slots[t], h), b->p.kv_dtype, v + h * dim, KW_DT_FP32, dim);
         }
     }
 }
@@ -105,7 +105,7 @@ static void attend(const struct kw_backend *b, const uint32_t *table, uint32_t l
     const uint32_t first = window && position >= window ? position - window + 1 : 0;
     double *score = b->work->score, most = -INFINITY, sum = 0, acc;
     for (uint32_t j = first; j <= position; j++) {
-        kw_dtype_convert(b->work->kv, KW_DT_FP32, kw_host_kv(b, l, 0, table[j / bs] * bs + j % bs, kv_head),
+        kw_dtype_convert(b->work->kv, KW_DT_FP32, kw_cpu_kv(b, l, 0, table[j / bs] * bs + j % bs, kv_head),
                          b->p.kv_dtype, dim);
         acc = 0;
         for (uint32_t i = 0; i < dim; i++) acc += (double)q[i] * b->work->kv[i];
@@ -115,7 +115,7 @@ static void attend(const struct kw_backend *b, const uint32_t *table, uint32_t l
     for (uint32_t j = first; j <= position; j++) sum += score[j] = exp(score[j] - most);
     memset(out, 0, dim * sizeof *out);
     for (uint32_t j = first; j <= position; j++) {
-        kw_dtype_convert(b->work->kv, KW_DT_FP32, kw_host_kv(b, l, 1, table[j / bs] * bs + j % bs, kv_head),
+        kw_dtype_convert(b->work->kv, KW_DT_FP32, kw_cpu_kv(b, l, 1, table[j / bs] * bs + j % bs, kv_head),
                          b->p.kv_dtype, dim);
         for (uint32_t i = 0; i < dim; i++) out[i] += (float)(score[j] / sum * b->work->kv[i]);
     }
@@ -162,13 +162,13 @@ static void layer(const struct kw_backend *b, const struct kw_batch *batch, uint
 static enum kw_status submit(struct kw_backend *b, const struct kw_batch *batch, struct kw_result *out,
                              struct kw_error *err)
 {
-    enum kw_status st = kw_host_accepts(b, batch, err);
+    enum kw_status st = kw_cpu_accepts(b, batch, err);
     if (st != KW_OK) return st;
     struct kw_cpu_work *k = b->work;
     const uint32_t hidden = b->c->hidden, vocab = b->c->vocab;
     int64_t began = kw_now_ns();
     for (uint32_t t = 0; t < batch->n_tokens; t++)
-        weight_row(b, &b->l->embed, 0, kw_host_token(b, batch->tokens[t]), k->x + (size_t)t * hidden);
+        weight_row(b, &b->l->embed, 0, kw_cpu_token(b, batch->tokens[t]), k->x + (size_t)t * hidden);
     for (uint32_t l = 0; l < b->c->layers; l++) layer(b, batch, l);
     rms_norm(b, &b->l->final_norm, 0, k->h, k->x, batch->n_tokens);
     for (uint32_t i = 0; i < batch->n_logits; i++) {
@@ -190,12 +190,12 @@ static void destroy(struct kw_backend *b)
         free(k->in_scale), free(k->code), free(k->score), free(k->logits), free(k->kv);
         free(k);
     }
-    kw_host_destroy(b);
+    kw_cpu_destroy(b);
 }
 
 static enum kw_status create(struct kw_backend **out, const struct kw_backend_params *p, struct kw_error *err)
 {
-    enum kw_status st = kw_host_create(out, p, err);
+    enum kw_status st = kw_cpu_create(out, p, err);
     if (st != KW_OK) return st;
     struct kw_backend *b = *out;
     const struct kw_model_config *c = b->c;
@@ -227,6 +227,6 @@ static enum kw_status prepare(struct kw_backend *b, struct kw_error *err)
 }
 
 const struct kw_backend_ops kw_backend_reference = {
-    KW_HOST_OPS,        .name = "reference", .create = create, .destroy = destroy, .device = kw_host_device,
+    KW_CPU_OPS,         .name = "reference", .create = create, .destroy = destroy, .device = kw_cpu_device,
     .prepare = prepare, .submit = submit,
 };

@@ -280,8 +280,8 @@ static kw_status weights_fill(kw_backend *b, uint64_t seed, kw_error *err)
     for (size_t i = 0; kw_weights_at(b->l, i, &w); i++) {
         float centre, amplitude;
         kw_synthetic_law(b->l, &w, &centre, &amplitude);
-        run_fill(b->q, w.place.dtype, b->arena + w.place.offset, (float *)(b->arena + w.place.scales), w.place.rows,
-                 w.place.cols, seed, w.id, centre, amplitude);
+        run_fill(b->q, w.matrix.dtype, b->arena + w.matrix.offset, (float *)(b->arena + w.matrix.scales), w.matrix.rows,
+                 w.matrix.cols, seed, w.id, centre, amplitude);
     }
     return finish(b, "filling the weights", err);
 }
@@ -480,13 +480,13 @@ static kw_status kv_fill(kw_backend *b, uint64_t seed, kw_error *err)
 
 /* ---- a step */
 
-static const kw_place *place_of(const kw_backend *b, uint32_t id)
+static const kw_matrix_ref *matrix_of(const kw_backend *b, uint32_t id)
 {
-    const kw_place *all[N_PRODUCTS] = { &b->l->qkv, &b->l->o, &b->l->gate_up, &b->l->down, &b->l->lm_head };
+    const kw_matrix_ref *all[N_PRODUCTS] = { &b->l->qkv, &b->l->o, &b->l->gate_up, &b->l->down, &b->l->lm_head };
     return all[id];
 }
 
-static const void *weight(const kw_backend *b, const kw_place &p, uint32_t layer)
+static const void *weight(const kw_backend *b, const kw_matrix_ref &p, uint32_t layer)
 {
     return b->arena + p.offset + layer * b->l->layer_stride;
 }
@@ -505,7 +505,7 @@ static bool small(const kw_backend *b, uint32_t id, uint32_t n)
 /* y = W x, + bias of QKV, added to y for O and DOWN. x: n rows of activations, or codes with code_scale. */
 static kw_status linear(kw_backend *b, uint32_t id, uint32_t layer, uint32_t n, const void *x, void *y, kw_error *err)
 {
-    const kw_place &p = *place_of(b, id);
+    const kw_matrix_ref &p = *matrix_of(b, id);
     const bool fp8 = p.dtype == KW_DT_FP8;
     const float *w_scale = fp8 ? (const float *)(b->arena + p.scales + layer * b->l->layer_stride) : nullptr;
     const void *w = weight(b, p, layer),
@@ -522,9 +522,9 @@ static kw_status linear(kw_backend *b, uint32_t id, uint32_t layer, uint32_t n, 
 
 /* y = W (rms(x) * norm), gathered rows of x where gather is given. */
 static kw_status linear_normed(kw_backend *b, uint32_t id, uint32_t layer, uint32_t n, const uint32_t *gather,
-                               const kw_place &norm, void *y, kw_error *err)
+                               const kw_matrix_ref &norm, void *y, kw_error *err)
 {
-    const kw_place &p = *place_of(b, id);
+    const kw_matrix_ref &p = *matrix_of(b, id);
     const uint32_t norm_layer = id == HEAD ? 0 : layer;
     if (p.dtype == KW_DT_FP8) {
         run_norm(b->q, b->act, n, gather, b->x, weight(b, norm, norm_layer), b->codes, b->code_scale, b->c->hidden,
@@ -777,7 +777,7 @@ static kw_status tune(kw_backend *b, kw_error *err)
         run_fill(b->q, b->act, inputs[i].at, nullptr, b->rows, inputs[i].width, 1, i, 0, 1);
     if (b->fp8) run_quantise(b->q, b->act, b->rows, b->gated, b->codes, b->code_scale, b->c->intermediate);
     for (uint32_t id = 0; id < N_PRODUCTS; id++) {
-        const kw_place &p = *place_of(b, id);
+        const kw_matrix_ref &p = *matrix_of(b, id);
         const bool fp8 = p.dtype == KW_DT_FP8;
         for (uint32_t i = 0; i < n; i++) {
             const uint32_t m = sizes[i];

@@ -39,7 +39,7 @@ kw_status devices_probe(uint32_t *n, kw_error *err)
 static const struct {
     const char *name; /* the first that is part of the device's name */
     double bandwidth, flops_16, flops_8;
-} sheets[] = {
+} data_sheets[] = {
     { "H200", 4.8e12, 989.5e12, 1979e12 },
     { "H100 NVL", 3.9e12, 835e12, 1671e12 },
     { "H100 PCIe", 2.0e12, 756e12, 1513e12 },
@@ -99,7 +99,7 @@ kw_status device_describe(int device, kw_device *d, kw_error *err)
     snprintf(d->driver, sizeof d->driver, "CUDA %d.%d", version / 1000, version / 10 % 100);
     d->memory_bytes = all, d->memory_free = free_bytes;
     d->units = (uint32_t)p.multiProcessorCount;
-    for (const auto &s : sheets)
+    for (const auto &s : data_sheets)
         if (strstr(p.name, s.name)) {
             d->bandwidth = s.bandwidth, d->flops_16 = s.flops_16, d->flops_8 = s.flops_8;
             break;

@@ -11,7 +11,7 @@
 
 void kw_synthetic_law(const struct kw_weights_layout *l, const struct kw_weight *w, float *centre, float *amplitude)
 {
-    double variance = 1.0 / w->place.cols;
+    double variance = 1.0 / w->matrix.cols;
     *centre = 0;
     switch (w->kind) {
     case KW_W_EMBED:
@@ -38,19 +38,19 @@ void kw_synthetic_rows(const struct kw_weights_layout *l, const struct kw_weight
 {
     float centre, amplitude;
     kw_synthetic_law(l, w, &centre, &amplitude);
-    const uint32_t cols = w->place.cols;
-    const size_t bytes = kw_dtype_bytes(w->place.dtype);
+    const uint32_t cols = w->matrix.cols;
+    const size_t bytes = kw_dtype_bytes(w->matrix.dtype);
     for (uint32_t r = 0; r < n; r++) {
         uint64_t first = (uint64_t)(row + r) * cols;
         unsigned char *to = (unsigned char *)dst + (size_t)r * cols * bytes;
-        if (w->place.dtype == KW_DT_FP8) {
+        if (w->matrix.dtype == KW_DT_FP8) {
             for (uint32_t i = 0; i < cols; i++)
                 scratch[i] = centre + amplitude * kw_synthetic_unit(seed, w->id, first + i);
             scales[r] = kw_fp8_quantise(to, scratch, cols);
         } else {
             for (uint32_t i = 0; i < cols; i++) {
                 float v = centre + amplitude * kw_synthetic_unit(seed, w->id, first + i);
-                kw_dtype_convert(to + i * bytes, w->place.dtype, &v, KW_DT_FP32, 1);
+                kw_dtype_convert(to + i * bytes, w->matrix.dtype, &v, KW_DT_FP32, 1);
             }
         }
     }
@@ -69,7 +69,7 @@ struct walk {
 
 static uint64_t part_bytes(const struct kw_weight *w, const struct kw_weight_part *p)
 {
-    return (uint64_t)p->rows * (w->place.rows == 1 ? 1 : w->place.cols) * kw_dtype_bytes(w->place.dtype);
+    return (uint64_t)p->rows * (w->matrix.rows == 1 ? 1 : w->matrix.cols) * kw_dtype_bytes(w->matrix.dtype);
 }
 
 /* Shard of each tensor in turn; a shard takes at least one. */
@@ -97,8 +97,8 @@ static void header(const struct walk *k, uint32_t shard, struct kw_text *t)
         for (size_t j = 0; kw_weights_part(k->c, &w, j, &p); j++) {
             uint64_t bytes = part_bytes(&w, &p);
             if (shard_of(&s, k->shard_bytes, bytes) != shard) continue;
-            kw_text_add(t, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%u", p.name, dtype[w.place.dtype], p.rows);
-            if (w.place.rows != 1) kw_text_add(t, ",%u", w.place.cols);
+            kw_text_add(t, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%u", p.name, dtype[w.matrix.dtype], p.rows);
+            if (w.matrix.rows != 1) kw_text_add(t, ",%u", w.matrix.cols);
             kw_text_add(t, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", at, at + bytes);
             at += bytes;
         }
@@ -110,10 +110,10 @@ static void header(const struct walk *k, uint32_t shard, struct kw_text *t)
 static enum kw_status write_part(const struct walk *k, const struct kw_weight *w, const struct kw_weight_part *p,
                                  struct kw_file *o, unsigned char *buffer, struct kw_error *err)
 {
-    const size_t row_bytes = w->place.cols * kw_dtype_bytes(w->place.dtype);
-    if (w->place.rows == 1) { /* a vector: the part is a range of its values */
+    const size_t row_bytes = w->matrix.cols * kw_dtype_bytes(w->matrix.dtype);
+    if (w->matrix.rows == 1) { /* a vector: the part is a range of its values */
         kw_synthetic_rows(&k->l, w, k->seed, 0, 1, buffer, NULL, NULL);
-        return kw_file_write(o, buffer + p->row * kw_dtype_bytes(w->place.dtype), part_bytes(w, p), err);
+        return kw_file_write(o, buffer + p->row * kw_dtype_bytes(w->matrix.dtype), part_bytes(w, p), err);
     }
     const uint32_t most = (uint32_t)(BUFFER / row_bytes);
     for (uint32_t r = 0, n; r < p->rows; r += n) {

@@ -32,7 +32,7 @@ KW_HOST_DEVICE static inline float kw_synthetic_unit(uint64_t seed, uint32_t id,
  * dtype; fp8: the fp32 row through kw_fp8_quantise. */
 void kw_synthetic_law(const struct kw_weights_layout *l, const struct kw_weight *w, float *centre, float *amplitude);
 
-/* Rows [row, row + n) of w into dst (dense, the place's dtype); scales: [n], fp8 only; scratch: [cols] fp32, fp8
+/* Rows [row, row + n) of w into dst (dense, the matrix's dtype); scales: [n], fp8 only; scratch: [cols] fp32, fp8
  * only. */
 void kw_synthetic_rows(const struct kw_weights_layout *l, const struct kw_weight *w, uint64_t seed, uint32_t row,
                        uint32_t n, void *dst, float *scales, float *scratch);

@@ -16,9 +16,9 @@ static uint64_t aligned(uint64_t v)
 }
 
 /* Takes room at *at for a matrix; its scales follow it. */
-static struct kw_place take(uint64_t *at, uint32_t rows, uint32_t cols, enum kw_dtype t)
+static struct kw_matrix_ref take(uint64_t *at, uint32_t rows, uint32_t cols, enum kw_dtype t)
 {
-    struct kw_place p = { .offset = *at, .rows = rows, .cols = cols, .dtype = t };
+    struct kw_matrix_ref p = { .offset = *at, .rows = rows, .cols = cols, .dtype = t };
     p.bytes = (uint64_t)rows * cols * kw_dtype_bytes(t);
     *at = aligned(*at + p.bytes);
     if (t == KW_DT_FP8) {
@@ -50,21 +50,22 @@ void kw_weights_layout(struct kw_weights_layout *w, const struct kw_model_config
     w->bytes = at;
 }
 
-static uint64_t place_bytes(const struct kw_place *p)
+static uint64_t matrix_bytes(const struct kw_matrix_ref *p)
 {
     return p->bytes + (p->dtype == KW_DT_FP8 ? (uint64_t)p->rows * 4 : 0);
 }
 
 uint64_t kw_weights_step_bytes(const struct kw_weights_layout *w)
 {
-    uint64_t layer = place_bytes(&w->attn_norm) + place_bytes(&w->qkv) + place_bytes(&w->qkv_bias) +
-                     place_bytes(&w->o) + place_bytes(&w->mlp_norm) + place_bytes(&w->gate_up) + place_bytes(&w->down);
-    return w->layers * layer + place_bytes(&w->final_norm) + place_bytes(&w->lm_head);
+    uint64_t layer = matrix_bytes(&w->attn_norm) + matrix_bytes(&w->qkv) + matrix_bytes(&w->qkv_bias) +
+                     matrix_bytes(&w->o) + matrix_bytes(&w->mlp_norm) + matrix_bytes(&w->gate_up) +
+                     matrix_bytes(&w->down);
+    return w->layers * layer + matrix_bytes(&w->final_norm) + matrix_bytes(&w->lm_head);
 }
 
 bool kw_weights_at(const struct kw_weights_layout *w, size_t i, struct kw_weight *out)
 {
-    const struct kw_place *part[7];
+    const struct kw_matrix_ref *part[7];
     enum kw_weight_kind kind[7];
     size_t n = 0;
     part[n] = &w->attn_norm, kind[n++] = KW_W_ATTN_NORM;
@@ -77,17 +78,17 @@ bool kw_weights_at(const struct kw_weights_layout *w, size_t i, struct kw_weight
     *out = (struct kw_weight){ .layer = UINT32_MAX };
     size_t in_layers = n * w->layers;
     if (i == 0) {
-        out->place = w->embed, out->kind = KW_W_EMBED;
+        out->matrix = w->embed, out->kind = KW_W_EMBED;
     } else if (i <= in_layers) {
         out->layer = (uint32_t)((i - 1) / n);
         out->kind = kind[(i - 1) % n];
-        out->place = *part[(i - 1) % n];
-        out->place.offset += out->layer * w->layer_stride;
-        if (out->place.scales) out->place.scales += out->layer * w->layer_stride;
+        out->matrix = *part[(i - 1) % n];
+        out->matrix.offset += out->layer * w->layer_stride;
+        if (out->matrix.scales) out->matrix.scales += out->layer * w->layer_stride;
     } else if (i == in_layers + 1) {
-        out->place = w->final_norm, out->kind = KW_W_FINAL_NORM;
+        out->matrix = w->final_norm, out->kind = KW_W_FINAL_NORM;
     } else if (i == in_layers + 2 && w->lm_head.offset != w->embed.offset) {
-        out->place = w->lm_head, out->kind = KW_W_LM_HEAD;
+        out->matrix = w->lm_head, out->kind = KW_W_LM_HEAD;
     } else {
         return false;
     }
@@ -194,7 +195,7 @@ static enum kw_status plan_scales(struct kw_weights_plan *p, size_t *cap, const 
 
 /* The tensor `name` goes to rows [row, row + rows) of the place (a vector: to values from row on). */
 static enum kw_status plan_tensor(struct kw_weights_plan *p, size_t *cap, const struct kw_checkpoint *k,
-                                  const struct kw_place *to, const char *name, uint32_t row, uint32_t rows,
+                                  const struct kw_matrix_ref *to, const char *name, uint32_t row, uint32_t rows,
                                   struct kw_error *err)
 {
     bool vector = to->rows == 1;
@@ -247,7 +248,7 @@ enum kw_status kw_weights_plan(struct kw_weights_plan *p, const struct kw_weight
     *p = (struct kw_weights_plan){ .arena_bytes = w->bytes };
     for (size_t i = 0; st == KW_OK && kw_weights_at(w, i, &at); i++)
         for (size_t j = 0; st == KW_OK && kw_weights_part(c, &at, j, &part); j++)
-            st = plan_tensor(p, &cap, k, &at.place, part.name, part.row, part.rows, err);
+            st = plan_tensor(p, &cap, k, &at.matrix, part.name, part.row, part.rows, err);
     if (st != KW_OK)
         kw_weights_plan_free(p);
     else

@@ -12,10 +12,10 @@
 #include "engine/model/config.h"
 #include "engine/model/safetensors.h"
 
-struct kw_place {    /* a matrix [rows][cols], row-major as Hugging Face stores it: [out][in]; a vector has rows 1 */
-    uint64_t offset; /* bytes from the arena's start, multiple of 256; for a layer's: within layer 0 */
-    uint64_t bytes;  /* without the scales; 0: the model has no such weight */
-    uint64_t scales; /* fp8: offset of fp32 [rows], multiple of 256; else 0 */
+struct kw_matrix_ref { /* a matrix [rows][cols], row-major as Hugging Face stores it: [out][in]; a vector has rows 1 */
+    uint64_t offset;   /* bytes from the arena's start, multiple of 256; for a layer's: within layer 0 */
+    uint64_t bytes;    /* without the scales; 0: the model has no such weight */
+    uint64_t scales;   /* fp8: offset of fp32 [rows], multiple of 256; else 0 */
     uint32_t rows, cols;
     enum kw_dtype dtype;
 };
@@ -23,19 +23,19 @@ struct kw_place {    /* a matrix [rows][cols], row-major as Hugging Face stores 
 struct kw_weights_layout {
     enum kw_dtype precision; /* of the layers' matrices */
     uint32_t layers;
-    uint64_t layer_stride;      /* layer l's weight is at place.offset + l * layer_stride, its scales likewise */
-    uint64_t bytes;             /* of the arena */
-    struct kw_place embed;      /* [vocab][hidden] */
-    struct kw_place final_norm; /* [1][hidden] */
-    struct kw_place lm_head;    /* [vocab][hidden]; the same offset as embed where tied */
+    uint64_t layer_stride;           /* layer l's weight is at offset + l * layer_stride, its scales likewise */
+    uint64_t bytes;                  /* of the arena */
+    struct kw_matrix_ref embed;      /* [vocab][hidden] */
+    struct kw_matrix_ref final_norm; /* [1][hidden] */
+    struct kw_matrix_ref lm_head;    /* [vocab][hidden]; the same offset as embed where tied */
     /* of each layer: */
-    struct kw_place attn_norm; /* [1][hidden] */
-    struct kw_place qkv;       /* [(heads + 2 kv_heads) head_dim][hidden]: Q rows, then K, then V */
-    struct kw_place qkv_bias;  /* [1][(heads + 2 kv_heads) head_dim]; bytes 0 where the model has none */
-    struct kw_place o;         /* [hidden][heads head_dim] */
-    struct kw_place mlp_norm;  /* [1][hidden] */
-    struct kw_place gate_up;   /* [2 intermediate][hidden]: gate rows, then up */
-    struct kw_place down;      /* [hidden][intermediate] */
+    struct kw_matrix_ref attn_norm; /* [1][hidden] */
+    struct kw_matrix_ref qkv;       /* [(heads + 2 kv_heads) head_dim][hidden]: Q rows, then K, then V */
+    struct kw_matrix_ref qkv_bias;  /* [1][(heads + 2 kv_heads) head_dim]; bytes 0 where the model has none */
+    struct kw_matrix_ref o;         /* [hidden][heads head_dim] */
+    struct kw_matrix_ref mlp_norm;  /* [1][hidden] */
+    struct kw_matrix_ref gate_up;   /* [2 intermediate][hidden]: gate rows, then up */
+    struct kw_matrix_ref down;      /* [hidden][intermediate] */
 };
 
 /* Pure arithmetic; cannot fail for a config that kw_config_parse accepted. */
@@ -44,10 +44,10 @@ void kw_weights_layout(struct kw_weights_layout *w, const struct kw_model_config
 /* Bytes one decode step must read at least: all but the embedding table (a row a token), lm_head included. */
 uint64_t kw_weights_step_bytes(const struct kw_weights_layout *w);
 
-/* The i-th weight in arena order: its place (layer offset added), the layer (UINT32_MAX: not of a layer) and a number
+/* The i-th weight in arena order: its matrix (layer offset added), the layer (UINT32_MAX: not of a layer) and a number
  * that is stable across precisions (for synthetic values). False past the end. A tied lm_head is not listed. */
 struct kw_weight {
-    struct kw_place place;
+    struct kw_matrix_ref matrix;
     uint32_t layer, id;
     enum kw_weight_kind {
         KW_W_EMBED,
@@ -64,7 +64,7 @@ struct kw_weight {
 };
 bool kw_weights_at(const struct kw_weights_layout *w, size_t i, struct kw_weight *out);
 
-/* The j-th tensor of a checkpoint that makes up a weight: rows [row, row + rows) of its place (values, of a vector),
+/* The j-th tensor of a checkpoint that makes up a weight: rows [row, row + rows) of its matrix (values, of a vector),
  * under the name that Hugging Face's LlamaForCausalLM gives it. False past the last. */
 struct kw_weight_part {
     char name[96];

@@ -93,9 +93,9 @@ size_t kw_pretokenizer_end(enum kw_pretokenizer how, const char *s, size_t len, 
 {
     const struct cursor x = { s, len };
     switch (how) {
-    case KW_WORDS_LLAMA3: return word_llama3(&x, at, 3);
-    case KW_WORDS_QWEN2: return word_llama3(&x, at, 1);
-    case KW_WORDS_GPT2: return word_gpt2(&x, at);
+    case KW_PRETOKENIZER_LLAMA3: return word_llama3(&x, at, 3);
+    case KW_PRETOKENIZER_QWEN2: return word_llama3(&x, at, 1);
+    case KW_PRETOKENIZER_GPT2: return word_gpt2(&x, at);
     default: return len;
     }
 }

@@ -6,7 +6,12 @@
 #define KW_ENGINE_TEXT_PRETOKENIZER_H
 #include <stddef.h>
 
-enum kw_pretokenizer { KW_WORDS_LLAMA3, KW_WORDS_QWEN2, KW_WORDS_GPT2, KW_WORDS_WHOLE /* the text is one word */ };
+enum kw_pretokenizer {
+    KW_PRETOKENIZER_LLAMA3,
+    KW_PRETOKENIZER_QWEN2,
+    KW_PRETOKENIZER_GPT2,
+    KW_PRETOKENIZER_WHOLE /* the text is one word */
+};
 
 /* Where the word of s[0..len) that begins at `at` < len ends: at < end <= len. Invalid UTF-8 counts byte by byte as
  * neither letter, number nor blank. */

@@ -45,7 +45,7 @@ struct kw_tokenizer {
     bool starts[256];      /* some added token begins with this byte */
     uint32_t byte_id[256]; /* the token of a single byte, or NONE */
     uint32_t unknown;      /* for characters without a token, or NONE: left out */
-    enum kw_pretokenizer words;
+    enum kw_pretokenizer pretokenizer;
     bool bytewise; /* byte-level; else characters, with blanks as U+2581 */
     bool byte_fallback;
     bool whole_first; /* ignore_merges: a word that is a token needs no merging */
@@ -350,15 +350,15 @@ static enum kw_status read_pattern(struct kw_tokenizer *t, struct kw_jnode n, st
 #define REST "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
     static const struct {
         const char *regex;
-        enum kw_pretokenizer words;
-    } known[] = { { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|" WORDS "{1,3}" REST, KW_WORDS_LLAMA3 },
-                  { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|" WORDS REST, KW_WORDS_QWEN2 } };
+        enum kw_pretokenizer how;
+    } known[] = { { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|" WORDS "{1,3}" REST, KW_PRETOKENIZER_LLAMA3 },
+                  { "(?i:'s|'t|'re|'ve|'m|'ll|'d)|" WORDS REST, KW_PRETOKENIZER_QWEN2 } };
     const char *s;
     enum kw_status st = kw_json_str(kw_json_get(n, "Regex"), &s, err);
     if (st != KW_OK) return st;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(s, known[i].regex)) {
-            t->words = known[i].words;
+            t->pretokenizer = known[i].how;
             return KW_OK;
         }
     return kw_json_fail(n, KW_ERANGE, err, "this split pattern is not implemented (those of Llama 3 and Qwen2 are)");
@@ -386,7 +386,7 @@ static enum kw_status read_pre_tokenizer(struct kw_tokenizer *t, struct kw_jnode
     static const char *const types[] = { "Split", "ByteLevel", "Metaspace", NULL };
     static const char *const isolated[] = { "Isolated", NULL };
     struct kw_jnode s;
-    t->words = KW_WORDS_WHOLE;
+    t->pretokenizer = KW_PRETOKENIZER_WHOLE;
     for (int i = 0; (s = step_of(n, "pretokenizers", i)).item; i++) {
         int k, how;
         bool invert, regex, space;
@@ -403,15 +403,15 @@ static enum kw_status read_pre_tokenizer(struct kw_tokenizer *t, struct kw_jnode
             if ((st = kw_json_bool_or(kw_json_get(s, "use_regex"), true, &regex, err)) != KW_OK ||
                 (st = kw_json_bool_or(kw_json_get(s, "add_prefix_space"), true, &space, err)) != KW_OK)
                 return st;
-            if (regex && t->words != KW_WORDS_WHOLE)
+            if (regex && t->pretokenizer != KW_PRETOKENIZER_WHOLE)
                 return kw_json_fail(s, KW_ERANGE, err, "two split patterns are not implemented");
-            if (regex) t->words = KW_WORDS_GPT2;
+            if (regex) t->pretokenizer = KW_PRETOKENIZER_GPT2;
             if (space) return kw_json_fail(s, KW_ERANGE, err, "add_prefix_space is not implemented");
         } else if ((st = read_metaspace(t, s, err)) != KW_OK) {
             return st;
         }
     }
-    if (t->words != KW_WORDS_WHOLE && !t->bytewise)
+    if (t->pretokenizer != KW_PRETOKENIZER_WHOLE && !t->bytewise)
         return kw_json_fail(n, KW_ERANGE, err, "a split pattern without ByteLevel is not implemented");
     return KW_OK;
 }
@@ -688,7 +688,7 @@ static bool encode_plain(const struct kw_tokenizer *t, struct ids *x, const char
     if (!len) return true;
     if (t->bytewise) {
         for (size_t at = 0, end; at < len; at = end) {
-            end = kw_pretokenizer_end(t->words, s, len, at);
+            end = kw_pretokenizer_end(t->pretokenizer, s, len, at);
             if (!encode_word(t, x, s + at, end - at)) return false;
         }
         return true;

@@ -228,15 +228,16 @@ const struct kw_command kw_commands[] = {
       "The engine serves --trace (its first --requests) or synthetic traffic in bursts, so fast that it\n"
       "offers each of --loads of the simulated capacity; its own spread from run to run stands beside the\n"
       "error. A run beside which other processes took over 3 % of the machine is served again; where they\n"
-      "never rest, leave them a core (-j), run under nice -n -20 and say --beside 1. Where the machine\n"
+      "never rest, leave them a core (-j), run under nice -n -20 and say --max-contention 1. Where the machine\n"
       "itself changes its speed, --interleaved measures before and after each run (for --budget at each\n"
       "load) and judges it by a profile of just that. -o keeps every request, every batch over time and\n"
       "all errors as HDF5.",
       "keepwarm calibrate validate tiny.json --loads 0.5,0.8 --runs 5 -o validate.h5\n"
       "keepwarm calibrate validate --model tiny --interleaved points.jsonl --loads 0.8 -o validate.h5\n"
       "keepwarm calibrate validate tiny.json --loads 0.8 --num-blocks 200 # when KV blocks run out",
-      { ENGINE, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_REQUESTS, KW_OPT_BURST, KW_OPT_BESIDE, KW_OPT_LOADS,
-        KW_OPT_RUNS, KW_OPT_INTERLEAVED, KW_OPT_BUDGET, KW_OPT_POLICY, KW_OPT_JSON, KW_OPT_OUT, KW_OPTIONS },
+      { ENGINE, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_REQUESTS, KW_OPT_BURST, KW_OPT_MAX_CONTENTION,
+        KW_OPT_LOADS, KW_OPT_RUNS, KW_OPT_INTERLEAVED, KW_OPT_BUDGET, KW_OPT_POLICY, KW_OPT_JSON, KW_OPT_OUT,
+        KW_OPTIONS },
       0,
       1,
       kw_cli_calibrate_validate },

@@ -83,7 +83,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_INTERLEAVED,
                     KW_OPT_REQUESTS,
                     KW_OPT_BURST,
-                    KW_OPT_BESIDE,
+                    KW_OPT_MAX_CONTENTION,
                     KW_OPT_PROFILE,
                     KW_OPTIONS
 };
@@ -101,7 +101,7 @@ struct kw_options {
         timeout, repeat, max_tokens, top_k;
     bool synthetic, prefix_caching, eager;
     /* Calibration's. */
-    const char *budget, *rate, *loads, *burst, *beside, *interleaved;
+    const char *budget, *rate, *loads, *burst, *max_contention, *interleaved;
     int64_t starts, runs, requests;
     struct kw_list args; /* what is no option */
 };

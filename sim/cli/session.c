@@ -39,13 +39,13 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
     }
     for (size_t i = 0; i < o->slo.n; i++) e[n++] = (struct kw_scenario_edit){ KW_EDIT_SLO, NULL, o->slo.v[i] };
     for (size_t i = 0; i < o->platform.n; i++) {
-        static const char *const places[] = { "candidates.platforms[0]", "candidates.platforms[1]",
-                                              "candidates.platforms[2]", "candidates.platforms[3]",
-                                              "candidates.platforms[4]", "candidates.platforms[5]",
-                                              "candidates.platforms[6]", "candidates.platforms[7]" };
+        static const char *const keys[] = { "candidates.platforms[0]", "candidates.platforms[1]",
+                                            "candidates.platforms[2]", "candidates.platforms[3]",
+                                            "candidates.platforms[4]", "candidates.platforms[5]",
+                                            "candidates.platforms[6]", "candidates.platforms[7]" };
         if (i == 0) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.platforms", "[]" };
-        if (i < sizeof places / sizeof *places)
-            e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, places[i], o->platform.v[i] };
+        if (i < sizeof keys / sizeof *keys)
+            e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, keys[i], o->platform.v[i] };
     }
     if (o->exhaustive) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.exhaustive", "true" };
     for (size_t i = 0; i < o->set.n; i++) e[n++] = (struct kw_scenario_edit){ KW_EDIT_SET, NULL, o->set.v[i] };
@@ -56,11 +56,11 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
 static enum kw_status load_trace(struct kw_session *s, const struct kw_options *o, struct kw_error *err)
 {
     const struct kw_scenario *sc = &s->scenario;
-    char beside[KW_PLACES_PATH];
+    char beside[KW_SEARCH_PATH_SIZE];
     bool by_option = o->trace && !access(sc->trace_file, F_OK);
-    const char *path = by_option ? sc->trace_file : kw_search_path_find(&s->places, sc->trace_file, beside, NULL);
+    const char *path = by_option ? sc->trace_file : kw_search_path_find(&s->search_path, sc->trace_file, beside, NULL);
     enum kw_status st = kw_trace_load(&s->trace, path, sc->trace_format, sc->trace_columns, err);
-    if (st == KW_EINPUT && !by_option) kw_search_path_nor(&s->places, sc->trace_file, st, err);
+    if (st == KW_EINPUT && !by_option) kw_search_path_nor(&s->search_path, sc->trace_file, st, err);
     if (st != KW_OK) return st;
     struct kw_trace_notes *notes = &s->trace.notes;
     if (path == beside && !strncmp(notes->source, beside, sizeof notes->source - 1))
@@ -88,7 +88,7 @@ static enum kw_status load_catalogue(struct kw_session *s, const struct kw_optio
     struct kw_catalogue *c = &s->catalogue;
     enum kw_status st = kw_catalogue_load(c, err);
     if (st != KW_OK) return st;
-    c->places = &s->places;
+    c->search_path = &s->search_path;
     if (!s->head)
         st = kw_cli_profiles(c, o, err);
     else if (s->head->profiles)
@@ -101,7 +101,7 @@ static enum kw_status load_catalogue(struct kw_session *s, const struct kw_optio
 static enum kw_status finish_open(struct kw_session *s, const struct kw_options *o, const char *path,
                                   struct kw_error *err)
 {
-    kw_search_path_init(&s->places, path, s->head ? s->head->folder : NULL);
+    kw_search_path_init(&s->search_path, path, s->head ? s->head->folder : NULL);
     enum kw_status st = o->out ? kw_file_check(o->out, err) : KW_OK; /* known before a long simulation, not after it */
     if (st == KW_OK) st = load_trace(s, o, err);
     if (st == KW_OK && (st = load_catalogue(s, o, err)) != KW_OK) kw_trace_free(&s->trace);
@@ -187,7 +187,7 @@ enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o,
     if (!o->out) return KW_OK;
     struct kw_text profiles = { 0 };
     kw_catalogue_profiles_text(&s->catalogue, &profiles);
-    const char *folder = s->head ? s->head->folder : s->catalogue.beside ? s->places.folder[0] : NULL;
+    const char *folder = s->head ? s->head->folder : s->catalogue.beside ? s->search_path.folder[0] : NULL;
     struct kw_results r = { .command = command,
                             .profiles = profiles.s,
                             .folder = folder,

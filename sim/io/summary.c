@@ -48,7 +48,7 @@ static void paragraph(const char *label, const char *text, struct kw_text *out)
 {
     kw_text_add(out, "  ");
     kw_text_pad(out, label, 12);
-    kw_text_fold(out, text, 14, KW_LISTING_WIDTH);
+    kw_text_fold(out, text, 14, KW_TEXT_TABLE_WIDTH);
 }
 
 void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t, const char *scaling,

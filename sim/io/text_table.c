@@ -12,7 +12,7 @@ static void widen(struct kw_text_table *t, int c, const char *s)
 
 void kw_text_table_column(struct kw_text_table *t, const char *head, const char *unit, bool right)
 {
-    assert(t->n_columns < KW_LISTING_MAX_COLUMNS && t->n_cells == 0);
+    assert(t->n_columns < KW_TEXT_TABLE_MAX_COLUMNS && t->n_cells == 0);
     int c = t->n_columns++;
     t->column[c].head = head;
     t->column[c].unit = unit;
@@ -60,7 +60,7 @@ static void fit(const struct kw_text_table *t, int width[])
             sum += width[c] + 2;
             if (!t->column[c].right && width[c] > 8 && (widest < 0 || width[c] > width[widest])) widest = c;
         }
-        if (sum <= KW_LISTING_WIDTH || widest < 0) return;
+        if (sum <= KW_TEXT_TABLE_WIDTH || widest < 0) return;
         width[widest]--;
     }
 }
@@ -76,7 +76,7 @@ static void put(const struct kw_text_table *t, const int width[], int c, const c
 
 void kw_text_table_print(const struct kw_text_table *t, struct kw_text *out)
 {
-    int width[KW_LISTING_MAX_COLUMNS];
+    int width[KW_TEXT_TABLE_MAX_COLUMNS];
     bool units = false;
     for (int c = 0; c < t->n_columns; c++) {
         width[c] = t->column[c].width;

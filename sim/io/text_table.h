@@ -3,15 +3,15 @@
 #define KW_SIM_IO_TEXT_TABLE_H
 #include "sim/core/text.h"
 
-#define KW_LISTING_MAX_COLUMNS 24
-#define KW_LISTING_WIDTH 100
+#define KW_TEXT_TABLE_MAX_COLUMNS 24
+#define KW_TEXT_TABLE_WIDTH 100
 
 struct kw_text_table {
     struct {
         const char *head, *unit; /* borrowed; unit "" for none */
         bool right;
         int width; /* widest cell so far */
-    } column[KW_LISTING_MAX_COLUMNS];
+    } column[KW_TEXT_TABLE_MAX_COLUMNS];
     int n_columns;
     char **cell; /* [n_cells], owned, row by row */
     size_t n_cells, cap;
@@ -22,7 +22,7 @@ void kw_text_table_column(struct kw_text_table *t, const char *head, const char 
                           bool right); /* before any cell */
 void kw_text_table_cell(struct kw_text_table *t, const char *fmt, ...) KW_PRINTF(2, 3);
 /* Appends heads, units (when any column has one), a rule and the rows to out, indented by two, two blanks between
- * columns. When the rows are wider than KW_LISTING_WIDTH the widest left-aligned columns are cut with "…". */
+ * columns. When the rows are wider than KW_TEXT_TABLE_WIDTH the widest left-aligned columns are cut with "…". */
 void kw_text_table_print(const struct kw_text_table *t, struct kw_text *out);
 void kw_text_table_free(struct kw_text_table *t);
 

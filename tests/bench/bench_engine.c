@@ -2,7 +2,7 @@
  * what the memory gives a plain read of the same size, measured in turn, so that a neighbour's load meets both. */
 #define _POSIX_C_SOURCE 200809L
 #include "engine/backend.h"
-#include "engine/cpu/cpu_host.h"
+#include "engine/cpu/cpu_memory.h"
 #include "engine/plugin.h"
 #include <omp.h>
 #include <stdio.h>
@@ -100,8 +100,8 @@ int main(int argc, char **argv)
         x.ops->device(x.b, &d, &err) != KW_OK)
         goto failed;
     const int threads = (int)d.units;
-    struct kw_host_memory memory;
-    if (kw_host_memory_take(&memory, READ_BYTES, "the read", &err) != KW_OK) goto failed;
+    struct kw_cpu_memory memory;
+    if (kw_cpu_memory_take(&memory, READ_BYTES, "the read", &err) != KW_OK) goto failed;
     memset(memory.at, 1, READ_BYTES);
     const double bytes = (double)kw_weights_step_bytes(&x.l),
                  kv = (double)kw_config_kv_values(&x.c) * (double)kw_dtype_bytes(x.p.kv_dtype);
@@ -136,7 +136,7 @@ int main(int argc, char **argv)
         printf("prefill %-4u: %8.1f ms %7.1f tok/s %6.1f GFLOP/s\n", n, took[1] * 1e3, n / took[1],
                flops / took[1] / 1e9);
     }
-    kw_host_memory_free(&memory);
+    kw_cpu_memory_free(&memory);
     x.ops->destroy(x.b);
     return 0;
 failed:

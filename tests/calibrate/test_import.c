@@ -28,7 +28,7 @@ static const char *file(const char *name, const char *text)
     return path;
 }
 
-static void a_sheet_reads_quotes_crlf_and_gzip(void)
+static void a_csv_table_reads_quotes_crlf_and_gzip(void)
 {
     struct kw_csv_table s;
     bool more;
@@ -72,7 +72,7 @@ static void a_sheet_reads_quotes_crlf_and_gzip(void)
     CHECK(kw_csv_table_open(&s, path, &err) == KW_EINPUT && strstr(err.msg, path));
 }
 
-static void bad_sheets_are_refused(void)
+static void bad_csv_tables_are_refused(void)
 {
     static const struct {
         const char *text, *message;
@@ -317,8 +317,8 @@ int main(void)
 {
     snprintf(dir, sizeof dir, "/tmp/kw_import_XXXXXX");
     if (!mkdtemp(dir)) return 1;
-    RUN(a_sheet_reads_quotes_crlf_and_gzip);
-    RUN(bad_sheets_are_refused);
+    RUN(a_csv_table_reads_quotes_crlf_and_gzip);
+    RUN(bad_csv_tables_are_refused);
     RUN(a_gemm_table_is_filtered_and_sorted);
     RUN(decode_attention_loses_jitter);
     RUN(times_read_from_l2_are_raised);

@@ -109,16 +109,16 @@ static const struct kw_measured_head head = { .device = "NVIDIA H200",
                                               .max_num_batched_tokens = 2048,
                                               .max_model_len = 16384 };
 
-static struct kw_measure_rig rig_of(struct kw_backend *b)
+static struct kw_measure_setup setup_of(struct kw_backend *b)
 {
-    return (struct kw_measure_rig){ .ops = &fake,
-                                    .backend = b,
-                                    .block_size = 16,
-                                    .num_blocks = 20000,
-                                    .max_tokens = 2048,
-                                    .max_seqs = 256,
-                                    .max_model_len = 16384,
-                                    .vocab = 1000 };
+    return (struct kw_measure_setup){ .ops = &fake,
+                                      .backend = b,
+                                      .block_size = 16,
+                                      .num_blocks = 20000,
+                                      .max_tokens = 2048,
+                                      .max_seqs = 256,
+                                      .max_model_len = 16384,
+                                      .vocab = 1000 };
 }
 
 static struct kw_measure_options options_of(struct kw_backend *b, double budget_s)
@@ -128,11 +128,11 @@ static struct kw_measure_options options_of(struct kw_backend *b, double budget_
 
 static void measure(struct kw_measured *m, struct kw_backend *b, double budget_s, FILE *f)
 {
-    struct kw_measure_rig rig = rig_of(b);
+    struct kw_measure_setup setup = setup_of(b);
     struct kw_measure_options o = options_of(b, budget_s);
     struct kw_error err = { "" };
     m->head = head;
-    CHECK(kw_measure_run(m, f, &rig, &o, &err) == KW_OK);
+    CHECK(kw_measure_run(m, f, &setup, &o, &err) == KW_OK);
     CHECK_STR(err.msg, "");
 }
 
@@ -249,19 +249,19 @@ static void sums_go_with_means(void)
     kw_measured_free(&m);
 }
 
-/* What validation in turns does: each point once, whatever its interval, and no more. */
+/* What interleaved validation does: each point once, whatever its interval, and no more. */
 static void a_pass_visits_each_point_once(void)
 {
     struct kw_backend b = usual;
     struct kw_measured m = { .head = head }, all = { .head = head };
-    struct kw_measure_rig rig = rig_of(&b);
+    struct kw_measure_setup setup = setup_of(&b);
     struct kw_measure_options o = options_of(&b, 600);
     struct kw_error err = { "" };
     b.noise = 0.3;
     o.passes = 1;
-    CHECK(kw_measure_run(&m, NULL, &rig, &o, &err) == KW_OK);
+    CHECK(kw_measure_run(&m, NULL, &setup, &o, &err) == KW_OK);
     o.passes = 0;
-    CHECK(kw_measure_run(&all, NULL, &rig, &o, &err) == KW_OK);
+    CHECK(kw_measure_run(&all, NULL, &setup, &o, &err) == KW_OK);
     CHECK(m.n > 100 && m.n <= all.n);
     for (size_t i = 0; i < m.n; i++) CHECK(m.point[i].visits == 1 || m.point[i].key.kind == KW_MEASURED_ANCHOR);
     kw_measured_free(&m);
@@ -669,14 +669,14 @@ static void refuses_with_a_reason(void)
     fclose(f);
     kw_measured_free(&m);
     struct kw_backend b = usual;
-    struct kw_measure_rig rig = rig_of(&b);
+    struct kw_measure_setup setup = setup_of(&b);
     struct kw_measure_options o = options_of(&b, 0);
     b.fail_at = 40;
-    CHECK(kw_measure_run(&m, NULL, &rig, &o, &err) == KW_EFAIL);
+    CHECK(kw_measure_run(&m, NULL, &setup, &o, &err) == KW_EFAIL);
     CHECK_STR(err.msg, "the device is gone");
     kw_measured_free(&m);
-    rig.num_blocks = 0;
-    CHECK(kw_measure_run(&m, NULL, &rig, &o, &err) == KW_ERANGE);
+    setup.num_blocks = 0;
+    CHECK(kw_measure_run(&m, NULL, &setup, &o, &err) == KW_ERANGE);
 }
 
 static void knows_gpus_by_their_drivers_names(void)

@@ -104,10 +104,10 @@ static void verdicts(void)
     }
     /* A machine of three speeds, each run with a profile of its own: 10 % off in two of three, whatever the medians
      * say. */
-    struct kw_validated_figure turns = { .run_s = { 2, 1, 4 }, .sim_run_s = { 2, 1.1, 4.4 } };
-    judge(&turns, 3);
-    CHECK(turns.engine_s == 2 && turns.sim_s == 2 && turns.verdict == KW_INSIDE);
-    CHECK_NEAR(turns.error, 0.1, 1e-12);
+    struct kw_validated_figure interleaved = { .run_s = { 2, 1, 4 }, .sim_run_s = { 2, 1.1, 4.4 } };
+    judge(&interleaved, 3);
+    CHECK(interleaved.engine_s == 2 && interleaved.sim_s == 2 && interleaved.verdict == KW_INSIDE);
+    CHECK_NEAR(interleaved.error, 0.1, 1e-12);
     struct kw_validated_figure none = { .sim_run_s = { NAN, NAN }, .run_s = { NAN, NAN } };
     judge(&none, 2);
     CHECK(none.verdict == KW_MISSES); /* nobody had a second token: nothing is claimed */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "engine/cpu/cpu_host.h"
+#include "engine/cpu/cpu_memory.h"
 #include "engine/cpu/cpu_kernels.h"
 #include "engine/engine.h"
 
@@ -36,7 +36,7 @@ static void write_kv(const struct kw_engine *e, uint32_t n)
         for (int v = 0; v < 2; v++)
             for (uint32_t t = 0; t < n; t++)
                 for (uint32_t h = 0; h < c->kv_heads; h++) {
-                    kw_dtype_convert(row, KW_DT_FP32, kw_host_kv(e->backend, l, v, t, h), e->backend->p.kv_dtype,
+                    kw_dtype_convert(row, KW_DT_FP32, kw_cpu_kv(e->backend, l, v, t, h), e->backend->p.kv_dtype,
                                      c->head_dim);
                     fwrite(row, sizeof *row, c->head_dim, out);
                 }

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """make_gguf.py FOLDER OUT.gguf [bf16|f16|f32] - a Llama checkpoint of engine synth-weights as GGUF without a vocabulary, so
-that a peer that reads GGUF (tests/bench_peer.sh) computes the very same model. Matrices in the precision asked for, norms in
+that a peer that reads GGUF (tests/bench/bench_peer.py) computes the very same model. Matrices in the precision asked for, norms in
 fp32, as the peers keep them.
 
 The format: GGUF version 3, little-endian (ggml's docs/gguf.md): magic, version, counts, key-values, tensor infos, padding to

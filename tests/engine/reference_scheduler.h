@@ -20,8 +20,8 @@
  * front and lose their hash then. So the least recently freed goes first, and of one sequence the tail before the head.
  *  - Hit blocks that nobody uses are still in the free queue, so they count as blocks to be found (`evictable` below).
  */
-#ifndef KW_TESTS_REFERENCE_SCHEDULER_H
-#define KW_TESTS_REFERENCE_SCHEDULER_H
+#ifndef KW_TESTS_ENGINE_REFERENCE_SCHEDULER_H
+#define KW_TESTS_ENGINE_REFERENCE_SCHEDULER_H
 #include <assert.h>
 #include <string.h>
 #include "engine/scheduler/scheduler.h"

@@ -1,7 +1,7 @@
 /* tests/engine/scheduler_walk.h - one workload walked through by three schedulers: the reference and the real one step
  * by step, the real one by jumps. Every step, state and jump is compared; the verdict names the first difference. */
-#ifndef KW_TESTS_SCHEDULER_WALK_H
-#define KW_TESTS_SCHEDULER_WALK_H
+#ifndef KW_TESTS_ENGINE_SCHEDULER_WALK_H
+#define KW_TESTS_ENGINE_SCHEDULER_WALK_H
 #include <inttypes.h>
 #include <stdio.h>
 #include "tests/engine/reference_scheduler.h"

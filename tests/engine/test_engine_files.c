@@ -2,7 +2,7 @@
  * weights: what is malformed is refused with its place, what is loaded is what was written, and every allocation may
  * fail. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
-#include "engine/cpu/cpu_host.h"
+#include "engine/cpu/cpu_memory.h"
 #include "engine/engine.h"
 #include "engine/model/synthetic.h"
 #include "tests/check.h"
@@ -293,10 +293,10 @@ static unsigned char *arena_of(const struct kw_engine_options *o, uint64_t *byte
     copy = calloc(1, e.layout.bytes);
     struct kw_weight w;
     for (size_t i = 0; kw_weights_at(&e.layout, i, &w); i++) {
-        CHECK(w.place.offset % 256 == 0 && w.place.offset + w.place.bytes <= e.layout.bytes);
-        CHECK(e.ops->weights_read(e.backend, w.place.offset, copy + w.place.offset, w.place.bytes, &err) == KW_OK);
-        if (w.place.scales)
-            CHECK(e.ops->weights_read(e.backend, w.place.scales, copy + w.place.scales, w.place.rows * 4, &err) ==
+        CHECK(w.matrix.offset % 256 == 0 && w.matrix.offset + w.matrix.bytes <= e.layout.bytes);
+        CHECK(e.ops->weights_read(e.backend, w.matrix.offset, copy + w.matrix.offset, w.matrix.bytes, &err) == KW_OK);
+        if (w.matrix.scales)
+            CHECK(e.ops->weights_read(e.backend, w.matrix.scales, copy + w.matrix.scales, w.matrix.rows * 4, &err) ==
                   KW_OK);
     }
     CHECK(e.ops->weights_read(e.backend, e.layout.bytes, copy, 1, &err) == KW_ERANGE);

@@ -28,20 +28,20 @@ static const char *words(enum kw_pretokenizer how, const char *s, size_t len)
 
 static void llama3_words(void) /* each worked out from the pattern by hand */
 {
-    WORDS_ARE(KW_WORDS_LLAMA3, "Hello world", "Hello| world");
-    WORDS_ARE(KW_WORDS_LLAMA3, "I'm we'LL don't 'sx",
+    WORDS_ARE(KW_PRETOKENIZER_LLAMA3, "Hello world", "Hello| world");
+    WORDS_ARE(KW_PRETOKENIZER_LLAMA3, "I'm we'LL don't 'sx",
               "I|'m| we|'LL| don|'t| '|sx"); /* \s takes no letters: " '" first */
-    WORDS_ARE(KW_WORDS_LLAMA3, "12345 6", "123|45| |6");
-    WORDS_ARE(KW_WORDS_LLAMA3, "a  b", "a| | b");
-    WORDS_ARE(KW_WORDS_LLAMA3, "a   ", "a|   ");
-    WORDS_ARE(KW_WORDS_LLAMA3, "\tx = y;\n\n  z", "\tx| =| y|;\n\n| | z");
-    WORDS_ARE(KW_WORDS_LLAMA3, "a \n\n  b", "a| \n\n| | b");
-    WORDS_ARE(KW_WORDS_LLAMA3, "...!?\nq", "...!?\n|q");
-    WORDS_ARE(KW_WORDS_LLAMA3, "(x)", "(x|)");
-    WORDS_ARE(KW_WORDS_LLAMA3, "caf\xc3\xa9 \xe4\xbd\xa0\xe5\xa5\xbd", "caf\xc3\xa9| \xe4\xbd\xa0\xe5\xa5\xbd");
-    WORDS_ARE(KW_WORDS_LLAMA3, "\xd9\xa1\xd9\xa2\xd9\xa3\xd9\xa4",
+    WORDS_ARE(KW_PRETOKENIZER_LLAMA3, "12345 6", "123|45| |6");
+    WORDS_ARE(KW_PRETOKENIZER_LLAMA3, "a  b", "a| | b");
+    WORDS_ARE(KW_PRETOKENIZER_LLAMA3, "a   ", "a|   ");
+    WORDS_ARE(KW_PRETOKENIZER_LLAMA3, "\tx = y;\n\n  z", "\tx| =| y|;\n\n| | z");
+    WORDS_ARE(KW_PRETOKENIZER_LLAMA3, "a \n\n  b", "a| \n\n| | b");
+    WORDS_ARE(KW_PRETOKENIZER_LLAMA3, "...!?\nq", "...!?\n|q");
+    WORDS_ARE(KW_PRETOKENIZER_LLAMA3, "(x)", "(x|)");
+    WORDS_ARE(KW_PRETOKENIZER_LLAMA3, "caf\xc3\xa9 \xe4\xbd\xa0\xe5\xa5\xbd", "caf\xc3\xa9| \xe4\xbd\xa0\xe5\xa5\xbd");
+    WORDS_ARE(KW_PRETOKENIZER_LLAMA3, "\xd9\xa1\xd9\xa2\xd9\xa3\xd9\xa4",
               "\xd9\xa1\xd9\xa2\xd9\xa3|\xd9\xa4"); /* Arabic digits */
-    WORDS_ARE(KW_WORDS_LLAMA3,
+    WORDS_ARE(KW_PRETOKENIZER_LLAMA3,
               "x\xff\xfe"
               "y",
               "x|\xff\xfe|y");
@@ -49,12 +49,12 @@ static void llama3_words(void) /* each worked out from the pattern by hand */
 
 static void qwen2_and_gpt2_words(void)
 {
-    WORDS_ARE(KW_WORDS_QWEN2, "abc 1234", "abc| |1|2|3|4");
-    WORDS_ARE(KW_WORDS_GPT2, "Hello world 123!! 4", "Hello| world| 123|!!| 4");
-    WORDS_ARE(KW_WORDS_GPT2, "I'm I'M", "I|'m| I|'|M");
-    WORDS_ARE(KW_WORDS_GPT2, "a \n b", "a| \n| b");
-    WORDS_ARE(KW_WORDS_GPT2, "a\n\nb", "a|\n|\n|b");
-    WORDS_ARE(KW_WORDS_GPT2, "  x", " | x");
+    WORDS_ARE(KW_PRETOKENIZER_QWEN2, "abc 1234", "abc| |1|2|3|4");
+    WORDS_ARE(KW_PRETOKENIZER_GPT2, "Hello world 123!! 4", "Hello| world| 123|!!| 4");
+    WORDS_ARE(KW_PRETOKENIZER_GPT2, "I'm I'M", "I|'m| I|'|M");
+    WORDS_ARE(KW_PRETOKENIZER_GPT2, "a \n b", "a| \n| b");
+    WORDS_ARE(KW_PRETOKENIZER_GPT2, "a\n\nb", "a|\n|\n|b");
+    WORDS_ARE(KW_PRETOKENIZER_GPT2, "  x", " | x");
 }
 
 /* ---- byte-level BPE */

@@ -15,8 +15,8 @@
  * the step is looked up with their sum, and what the chunks one by one take less than that sum alone (their query-key
  * pairs are fewer) is taken off. Of the attention table, the grid of powers of two is used; the RTX PRO 6000's holds a
  * second one of other points that shares no mesh with it. */
-#ifndef KW_CALIBRATE_BENCH_STEPS_H
-#define KW_CALIBRATE_BENCH_STEPS_H
+#ifndef KW_TESTS_FIDELITY_BENCH_STEPS_H
+#define KW_TESTS_FIDELITY_BENCH_STEPS_H
 #include "calibrate/profile/model.h"
 #include "engine/scheduler/scheduler.h"
 #include "sim/core/status.h"

@@ -35,8 +35,8 @@
  * The compact law of the profiles costs 0.4 points against the tables themselves. Contexts of unlike length in one
  * batch are not modelled: at the spread of these runs the bench's own skew table (2, 4, 8 ... 256 sequences) has them
  * cost under 1 % of a step. */
-#ifndef KW_CALIBRATE_FIDELITY_H
-#define KW_CALIBRATE_FIDELITY_H
+#ifndef KW_TESTS_FIDELITY_FIDELITY_H
+#define KW_TESTS_FIDELITY_FIDELITY_H
 #include <stdbool.h>
 #include <stddef.h>
 #include "calibrate/profile/steptime.h"

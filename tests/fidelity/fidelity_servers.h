@@ -1,7 +1,7 @@
 /* tests/fidelity/fidelity_servers.h - the second half of `make fidelity`: published points of servers, how far we are
  * from them, what was fitted on which half, and a verdict for each source. */
-#ifndef KW_TESTS_FIDELITY_SERVERS_H
-#define KW_TESTS_FIDELITY_SERVERS_H
+#ifndef KW_TESTS_FIDELITY_FIDELITY_SERVERS_H
+#define KW_TESTS_FIDELITY_FIDELITY_SERVERS_H
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -174,19 +174,19 @@ static double median_gap(struct gap *g, size_t n)
     return g[i].s;
 }
 
-static void report(struct kw_loadtest_seen *seen, struct run *o)
+static void report(struct kw_loadtest_result *result, struct run *o)
 {
     struct kw_host_point none = { 0 };
-    *seen = (struct kw_loadtest_seen){ .ttft_s = o->n_ttft ? o->ttft / o->n_ttft : NAN,
-                                       .tpot_s = o->n_tpot ? o->tpot / o->n_tpot : NAN,
-                                       .itl_median_s = median_gap(o->gap, o->n_gap),
-                                       .tokens = o->tokens };
-    if (o->n_tpot) add(&seen->tpot, &o->tpot_steps, &none, 1.0 / o->n_tpot);
-    add(&seen->whole, &o->to, &o->from, 1);
-    seen->output_rate = seen->whole.measured_s > 0 ? o->tokens / seen->whole.measured_s : NAN;
+    *result = (struct kw_loadtest_result){ .ttft_s = o->n_ttft ? o->ttft / o->n_ttft : NAN,
+                                           .tpot_s = o->n_tpot ? o->tpot / o->n_tpot : NAN,
+                                           .itl_median_s = median_gap(o->gap, o->n_gap),
+                                           .tokens = o->tokens };
+    if (o->n_tpot) add(&result->tpot, &o->tpot_steps, &none, 1.0 / o->n_tpot);
+    add(&result->whole, &o->to, &o->from, 1);
+    result->output_rate = result->whole.measured_s > 0 ? o->tokens / result->whole.measured_s : NAN;
 }
 
-enum kw_status kw_loadtest_run(struct kw_loadtest_seen *seen, const struct kw_loadtest *l,
+enum kw_status kw_loadtest_run(struct kw_loadtest_result *result, const struct kw_loadtest *l,
                                const struct kw_steptime *steps, uint64_t seed, struct kw_error *err)
 {
     struct run o = { .l = l, .steps = steps, .skip = l->at_once && l->at_once < (l->n + 1) / 2 ? l->at_once : 0 };
@@ -203,7 +203,7 @@ enum kw_status kw_loadtest_run(struct kw_loadtest_seen *seen, const struct kw_lo
         st = loop(&o, err);
         kw_sched_delete(o.sched);
     }
-    if (st == KW_OK) report(seen, &o);
+    if (st == KW_OK) report(result, &o);
     free(o.r);
     free(o.hash);
     free(o.gap);

@@ -2,8 +2,8 @@
  * once, so many a second, or a batch. The scheduler decides, a law of step times says how long; no trace, no fleet.
  * What comes back can be set beside a published figure, and so can the steps behind each figure:
  * calibrate/measure/host_time.h fits to them. */
-#ifndef KW_CALIBRATE_LOADTEST_H
-#define KW_CALIBRATE_LOADTEST_H
+#ifndef KW_TESTS_FIDELITY_LOADTEST_H
+#define KW_TESTS_FIDELITY_LOADTEST_H
 #include "calibrate/measure/host_time.h"
 #include "engine/scheduler/scheduler.h"
 
@@ -19,7 +19,7 @@ struct kw_loadtest {
     bool cached;                  /* all prompts are one, and in the prefix cache after the first */
 };
 
-struct kw_loadtest_seen {
+struct kw_loadtest_result {
     double ttft_s, tpot_s, itl_median_s; /* means over requests; NAN where none has two tokens. Median over gaps,
                                             weighted as they come: each sequence of a decode step has one */
     double output_rate;                  /* output tokens a second */
@@ -32,7 +32,7 @@ struct kw_loadtest_seen {
 
 /* Arrivals and lengths are the same for the same seed. Requests of the first and last at_once of a closed loop are not
  * in the means. KW_ERANGE: a request can never run; KW_ENOMEM. */
-enum kw_status kw_loadtest_run(struct kw_loadtest_seen *seen, const struct kw_loadtest *l,
+enum kw_status kw_loadtest_run(struct kw_loadtest_result *result, const struct kw_loadtest *l,
                                const struct kw_steptime *steps, uint64_t seed, struct kw_error *err);
 
 #endif

@@ -370,15 +370,15 @@ out:
 }
 
 /* The terms of one board's run on the other: were they host time, they would carry over. */
-static enum kw_status swap(const struct board *judged, const struct board *fitted, struct kw_error *err)
+static enum kw_status swap(const struct board *predicted, const struct board *fitted, struct kw_error *err)
 {
-    struct kw_run_clock clock = by_tables(judged);
+    struct kw_run_clock clock = by_tables(predicted);
     table percent;
     clock.decode_s = fitted->halved.decode_s;
     clock.prefill_s = fitted->halved.prefill_s;
-    enum kw_status st = warmed(judged, &clock, percent, NULL, err);
+    enum kw_status st = warmed(predicted, &clock, percent, NULL, err);
     if (st == KW_OK)
-        printf("  %s with the terms of the %s: worst of 15 %+.1f %%, means %+.1f %+.1f %+.1f %%\n", judged->gpu,
+        printf("  %s with the terms of the %s: worst of 15 %+.1f %%, means %+.1f %+.1f %+.1f %%\n", predicted->gpu,
                fitted->gpu, worst_of(percent), percent[0][0], percent[1][0], percent[2][0]);
     return st;
 }
@@ -386,13 +386,13 @@ static enum kw_status swap(const struct board *judged, const struct board *fitte
 static enum kw_status servers(const struct board *boards, const char *data, const char *out, struct kw_error *err)
 {
     struct kw_servers published;
-    struct kw_server_accuracy judged;
+    struct kw_server_accuracy accuracy;
     struct kw_replayed run[2];
     size_t left_out;
     enum kw_status st = kw_servers_load(&published, data, err);
     if (st != KW_OK) return st;
-    if ((st = kw_server_accuracy_judge(&judged, &left_out, &published, data, err)) == KW_OK) {
-        print_servers(&judged, left_out);
+    if ((st = kw_server_accuracy_judge(&accuracy, &left_out, &published, data, err)) == KW_OK) {
+        print_servers(&accuracy, left_out);
         for (int i = 0; i < 2; i++) {
             run[i] = (struct kw_replayed){ .gpu = boards[i].gpu,
                                            .real = &boards[i].run,
@@ -400,9 +400,9 @@ static enum kw_status servers(const struct board *boards, const char *data, cons
                                            .peer = boards[i].has_peer ? boards[i].peer : NULL };
             memcpy(run[i].sim, boards[i].sim, sizeof run[i].sim);
         }
-        if (out) st = kw_real_servers_write(out, run, 2, &judged, err);
+        if (out) st = kw_real_servers_write(out, run, 2, &accuracy, err);
         if (out && st == KW_OK) printf("%s: every request, point and law\n", out);
-        kw_server_accuracy_free(&judged);
+        kw_server_accuracy_free(&accuracy);
     }
     kw_servers_free(&published);
     return st;

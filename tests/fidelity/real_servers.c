@@ -275,9 +275,9 @@ static void laws(struct writer *w)
 }
 
 enum kw_status kw_real_servers_write(const char *path, const struct kw_replayed *run, size_t n,
-                                     const struct kw_server_accuracy *judged, struct kw_error *err)
+                                     const struct kw_server_accuracy *accuracy, struct kw_error *err)
 {
-    struct writer w = { .run = run, .j = judged, .runs = n };
+    struct writer w = { .run = run, .j = accuracy, .runs = n };
     for (size_t i = 0; i < n; i++) {
         if (run[i].real->n != run[0].real->n)
             return kw_fail(err, KW_ERANGE, "run %zu has %zu requests, want %zu as the first", i, run[i].real->n,
@@ -285,9 +285,9 @@ enum kw_status kw_real_servers_write(const char *path, const struct kw_replayed 
         w.requests = run[i].real->n;
     }
     size_t values =
-        n * KW_REPLAY_CLOCKS * (w.requests + KW_RUN_METRICS * KW_RUN_STATISTICS) + judged->n + w.requests + 1;
+        n * KW_REPLAY_CLOCKS * (w.requests + KW_RUN_METRICS * KW_RUN_STATISTICS) + accuracy->n + w.requests + 1;
     w.value = malloc(values * sizeof *w.value);
-    w.word = malloc((n + judged->n + 1) * sizeof *w.word);
+    w.word = malloc((n + accuracy->n + 1) * sizeof *w.word);
     enum kw_status st =
         w.value && w.word ? kw_writer_open(&w.out, path, err) : kw_fail(err, KW_ENOMEM, "out of memory");
     if (st == KW_OK) {

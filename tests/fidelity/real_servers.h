@@ -17,14 +17,15 @@
  * or batch), rate (1/s, 0: all at the start), requests, law (index into /laws), held_out (1: in the half that its law
  * was not fitted to), fits (1: all in flight has a seat and KV cache at once), median (1: tpot is the median gap),
  * real_ttft, real_tpot (s), real_rate (output tokens/s of one engine), ttft (plain), plain_tpot, host_tpot, whole_tpot,
- * plain_rate, host_rate, whole_rate: ours in the three ways of judged.h; NaN: not published /laws      [law] one a
- * source, engine version and GPU type: source, engine, gpu, grade (strings), own_kernels (1: tables of that engine),
- * points, fitted (points that the law was fitted on; 0: too few to split), and for each way host and whole: *_fixed,
+ * plain_rate, host_rate, whole_rate: ours in the three ways of server_accuracy.h; NaN: not published /laws      [law]
+ * one a source, engine version and GPU type: source, engine, gpu, grade (strings), own_kernels (1: tables of that
+ * engine), points, fitted (points that the law was fitted on; 0: too few to split), and for each way host and whole:
+ * *_fixed,
  * *_sequence (s), *_kernels, *_links (factors), with *_error (standard errors; NaN: not fitted, or left at 0),
  * *_residual; medians of |ours / theirs - 1|: tpot_plain, rate_plain over all points, tpot_held_plain, tpot_held_host,
  * tpot_held_whole, rate_held_* over the held-out half; NaN: not published */
-#ifndef KW_IO_REAL_SERVERS_H
-#define KW_IO_REAL_SERVERS_H
+#ifndef KW_TESTS_FIDELITY_REAL_SERVERS_H
+#define KW_TESTS_FIDELITY_REAL_SERVERS_H
 #include "tests/fidelity/fidelity.h"
 #include "tests/fidelity/server_accuracy.h"
 
@@ -41,6 +42,6 @@ struct kw_replayed { /* all borrowed */
 
 /* n runs of equally many requests. KW_ERANGE when they are not. */
 enum kw_status kw_real_servers_write(const char *path, const struct kw_replayed *run, size_t n,
-                                     const struct kw_server_accuracy *judged, struct kw_error *err);
+                                     const struct kw_server_accuracy *accuracy, struct kw_error *err);
 
 #endif

@@ -112,7 +112,7 @@ static bool fits(const struct kw_loadtest *l)
 struct seen_point { /* a point and its last replay */
     const struct made *m;
     struct kw_loadtest l;
-    struct kw_loadtest_seen seen;
+    struct kw_loadtest_result result;
 };
 
 static double under(const struct kw_host_fit *f, const struct kw_host_point *x)
@@ -161,16 +161,17 @@ static enum kw_status compile(struct kw_steptime **out, struct kw_profile *p, co
     return st;
 }
 
-/* Replays a point with a law; seen's kernels are the law's, taken back to the tables' own so that a fit is to those. */
+/* Replays a point with a law; result's kernels are the law's, taken back to the tables' own so that a fit is to those.
+ */
 static enum kw_status replay(struct seen_point *o, const struct kw_host_fit *f, struct kw_error *err)
 {
     struct kw_profile *p = (struct kw_profile *)&o->m->p; /* as it was, when compile returns */
     struct kw_steptime *steps;
     enum kw_status st = compile(&steps, p, f, err);
     if (st != KW_OK) return st;
-    st = kw_loadtest_run(&o->seen, &o->l, steps, 1, err);
+    st = kw_loadtest_run(&o->result, &o->l, steps, 1, err);
     kw_steptime_delete(steps);
-    struct kw_host_point *sum[] = { &o->seen.tpot, &o->seen.whole };
+    struct kw_host_point *sum[] = { &o->result.tpot, &o->result.whole };
     for (int i = 0; st == KW_OK && i < 2; i++) {
         struct kw_host_point *x = sum[i];
         x->kernel_s = (x->kernel_s - (f->links - 1) * x->links_s - f->host.fixed_s * x->steps -
@@ -207,7 +208,7 @@ static bool by_tpot(const struct kw_server_point *q)
 }
 
 /* What the fit sees of a point: the steps behind its figure, less an idle server's waiting. */
-static struct kw_host_point observed(const struct kw_server_point *q, const struct kw_loadtest_seen *s)
+static struct kw_host_point observed(const struct kw_server_point *q, const struct kw_loadtest_result *s)
 {
     struct kw_host_point x = by_tpot(q) ? s->tpot : s->whole;
     double idle = x.measured_s - x.kernel_s - x.links_s;
@@ -222,9 +223,9 @@ static void answer(struct kw_server_accuracy_point *o, const struct seen_point *
 {
     const struct kw_server_point *q = o->p;
     if (isfinite(q->tpot_s))
-        o->tpot_s[way] = q->median ? s->seen.itl_median_s : linear ? under(f, &s->seen.tpot) : s->seen.tpot_s;
+        o->tpot_s[way] = q->median ? s->result.itl_median_s : linear ? under(f, &s->result.tpot) : s->result.tpot_s;
     if (isfinite(q->output_rate))
-        o->output_rate[way] = linear ? s->seen.tokens / under(f, &s->seen.whole) : s->seen.output_rate;
+        o->output_rate[way] = linear ? s->result.tokens / under(f, &s->result.whole) : s->result.output_rate;
 }
 
 static bool is_linear(const struct kw_server_point *q)
@@ -270,7 +271,7 @@ static enum kw_status fit_law(struct kw_server_accuracy *j, struct seen_point *s
         for (size_t i = 0; st == KW_OK && i < j->n; i++) {
             if (j->point[i].law != law || j->point[i].held_out) continue;
             if (j->point[i].p->load.rate > 0 && round > 0) st = replay(&s[i], &l->fit[way], err);
-            if (st == KW_OK) x[n++] = observed(j->point[i].p, &s[i].seen);
+            if (st == KW_OK) x[n++] = observed(j->point[i].p, &s[i].result);
         }
         l->n_fitted = n;
         if (st == KW_OK) st = fit_terms(&l->fit[way], x, n, way, shared, err);
@@ -285,7 +286,7 @@ static enum kw_status judge(struct kw_server_accuracy *j, struct seen_point *s, 
     enum kw_status st = KW_OK;
     for (size_t i = 0; st == KW_OK && i < j->n; i++) {
         if ((st = replay(&s[i], &tables, err)) != KW_OK) break;
-        j->point[i].ttft_s = isfinite(j->point[i].p->ttft_s) ? s[i].seen.ttft_s : NAN;
+        j->point[i].ttft_s = isfinite(j->point[i].p->ttft_s) ? s[i].result.ttft_s : NAN;
         for (int way = 0; way < KW_SERVER_ACCURACY_WAYS; way++) answer(&j->point[i], &s[i], way, &tables, true);
     }
     for (size_t law = 0; st == KW_OK && law < j->n_laws; law++) {

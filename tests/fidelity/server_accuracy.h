@@ -14,8 +14,8 @@
  * fit that wants more than 5 ms a step of the host is refused, and the way stays plain: that is no host's work. Where
  * the points do not tell the factor on kernels from host time (standard error above 0.25), whole is the factors alone.
  * Fitted to TPOT where the source has it as a mean, else to the output rate. */
-#ifndef KW_CALIBRATE_JUDGED_H
-#define KW_CALIBRATE_JUDGED_H
+#ifndef KW_TESTS_FIDELITY_SERVER_ACCURACY_H
+#define KW_TESTS_FIDELITY_SERVER_ACCURACY_H
 #include "calibrate/measure/host_time.h"
 #include "tests/fidelity/servers.h"
 #include "sim/core/provenance.h"

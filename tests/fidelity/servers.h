@@ -24,8 +24,8 @@
  *                   lognormal with sigma 0.54 cut at 1,024; prompts are not published with the results and are taken as
  * long as answers. tp and batch limits from NVIDIA's configs of that round (tp 2 on H100, 1 on H200; fp8). MLPerf's
  * name and result use are governed by MLCommons; the figures are quoted, the unverified comparison is ours. */
-#ifndef KW_CALIBRATE_SERVERS_H
-#define KW_CALIBRATE_SERVERS_H
+#ifndef KW_TESTS_FIDELITY_SERVERS_H
+#define KW_TESTS_FIDELITY_SERVERS_H
 #include "tests/fidelity/loadtest.h"
 #include "calibrate/operators/operators.h"
 

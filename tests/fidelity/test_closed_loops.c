@@ -22,7 +22,7 @@ static const struct kw_sched_config config = { .policy = KW_SCHED_VLLM,
 static void a_lone_request_takes_its_steps(void)
 {
     struct kw_steptime *steps; /* 2 ms a decode step, 10 ms one with chunks */
-    struct kw_loadtest_seen o;
+    struct kw_loadtest_result o;
     struct kw_loadtest l = { .config = config, .at_once = 1, .n = 6, .prompt = 100, .output = 11 };
     CHECK(kw_steptime_constant(&steps, INT64_C(2000000000), INT64_C(10000000000), &err) == KW_OK);
     CHECK(kw_loadtest_run(&o, &l, steps, 1, &err) == KW_OK);
@@ -53,7 +53,7 @@ static void a_lone_request_takes_its_steps(void)
 static void only_the_middle_of_a_closed_loop_counts(void)
 {
     struct kw_steptime *steps; /* 2 ms a step without chunks, 10 ms one with chunks */
-    struct kw_loadtest_seen o;
+    struct kw_loadtest_result o;
     struct kw_loadtest l = { .config = config, .at_once = 2, .n = 6, .prompt = 40, .output = 11 };
     CHECK(kw_steptime_constant(&steps, INT64_C(2000000000), INT64_C(10000000000), &err) == KW_OK);
     CHECK(kw_loadtest_run(&o, &l, steps, 1, &err) == KW_OK);
@@ -79,7 +79,7 @@ static void only_the_middle_of_a_closed_loop_counts(void)
 static void in_flight_is_rate_times_time(void)
 {
     struct kw_steptime *steps;
-    struct kw_loadtest_seen o;
+    struct kw_loadtest_result o;
     struct kw_loadtest l = { .config = config, .at_once = 8, .n = 400, .prompt = 40, .output = 50, .spread = 0.5 };
     CHECK(kw_steptime_constant(&steps, INT64_C(2000000000), INT64_C(10000000000), &err) == KW_OK);
     CHECK(kw_loadtest_run(&o, &l, steps, 3, &err) == KW_OK);
@@ -90,7 +90,8 @@ static void in_flight_is_rate_times_time(void)
     kw_steptime_delete(steps);
 }
 
-/* What judged.h rests on: in closed loops a law of host time, and factors, add up over the steps of one plain replay.
+/* What server_accuracy.h rests on: in closed loops a law of host time, and factors, add up over the steps of one plain
+ * replay.
  */
 static void a_law_adds_up_over_a_plain_replay(void)
 {
@@ -106,7 +107,7 @@ static void a_law_adds_up_over_a_plain_replay(void)
                                 .comm = { 3, x, comm } };
     const struct kw_host_time host = { 1e-3, 50e-6, 300e-6 };
     struct kw_steptime *plain, *slower;
-    struct kw_loadtest_seen a, b;
+    struct kw_loadtest_result a, b;
     struct kw_loadtest l = {
         .config = config, .at_once = 5, .n = 60, .prompt = 70, .output = 40, .spread = 0.6, .links = &t.comm
     };

@@ -66,14 +66,14 @@ static void everything_is_read_back(void)
         (struct kw_host_fit){ { 2e-3, 70e-6, 0 }, 1, 1, { 1e-4, 8e-6, NAN, NAN, NAN }, 0.05 };
     law.fit[KW_SERVER_ACCURACY_WHOLE] =
         (struct kw_host_fit){ { 1e-3, 60e-6, 0 }, 1.1, 1.3, { 1e-4, 8e-6, NAN, 0.02, 0.1 }, 0.04 };
-    const struct kw_server_accuracy judged = { point, 3, &law, 1 };
+    const struct kw_server_accuracy accuracy = { point, 3, &law, 1 };
     char path[512];
     struct kw_h5 *f;
     void *words;
     size_t n;
     snprintf(path, sizeof path, "/tmp/kw_real_servers_%ld.h5", (long)getpid());
     if (kept) snprintf(path, sizeof path, "%s", kept);
-    CHECK(kw_real_servers_write(path, run, 2, &judged, &err) == KW_OK);
+    CHECK(kw_real_servers_write(path, run, 2, &accuracy, &err) == KW_OK);
     CHECK(kw_h5_open(&f, path, &err) == KW_OK);
     CHECK_NEAR(at(f, "/runs/real", 0, 2 * 15), 150, 1e-9); /* mean TTFT of the first run, ms */
     CHECK_NEAR(at(f, "/runs/error", 0, 2 * 3 * 15), 10, 1e-9);
@@ -98,8 +98,8 @@ static void everything_is_read_back(void)
     if (!kept) remove(path);
     struct kw_run one = { .r = real, .n = 1 };
     run[1].real = &one;
-    CHECK(kw_real_servers_write(path, run, 2, &judged, &err) == KW_ERANGE && strstr(err.msg, "want 2"));
-    CHECK(kw_real_servers_write("/nowhere/x.h5", run, 1, &judged, &err) == KW_EIO);
+    CHECK(kw_real_servers_write(path, run, 2, &accuracy, &err) == KW_ERANGE && strstr(err.msg, "want 2"));
+    CHECK(kw_real_servers_write("/nowhere/x.h5", run, 1, &accuracy, &err) == KW_EIO);
 }
 
 int main(int argc, char **argv)

@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         kw_weights_layout(&l, &c, (enum kw_dtype)p);
         if (l.bytes / 8 > kw_config_params(&c) + 4096 * ((uint64_t)c.layers + 1)) abort(); /* nothing wrapped around */
         for (size_t i = 0; i < 64 && kw_weights_at(&l, i, &w); i++)
-            if (w.place.offset % 256 || w.place.bytes > l.bytes || w.place.offset > l.bytes - w.place.bytes) abort();
+            if (w.matrix.offset % 256 || w.matrix.bytes > l.bytes || w.matrix.offset > l.bytes - w.matrix.bytes)
+                abort();
     }
     char *text;
     if (kw_config_write(&c, &text, &err) != KW_OK) return 0;

@@ -25,7 +25,7 @@ struct sequence {
     uint32_t past;
 };
 
-struct rig {
+struct harness {
     kw_model_config c;
     struct kw_weights_layout l;
     kw_backend_params p;
@@ -56,8 +56,8 @@ static kw_model_config config_of(const shape &s)
 
 /* Eager rigs skip prepare, whose timings would cost most of the test; so do batches of up to three (only larger ones
  * are tuned). */
-static bool open_rig(rig *r, const kw_backend_ops *ops, const shape &s, kw_dtype precision, bool eager,
-                     uint32_t max_seqs = 3)
+static bool open_harness(harness *r, const kw_backend_ops *ops, const shape &s, kw_dtype precision, bool eager,
+                         uint32_t max_seqs = 3)
 {
     *r = {};
     r->c = config_of(s);
@@ -80,7 +80,7 @@ static bool open_rig(rig *r, const kw_backend_ops *ops, const shape &s, kw_dtype
     return st == KW_OK;
 }
 
-static sequence new_sequence(rig *r, uint32_t n, uint32_t salt)
+static sequence new_sequence(harness *r, uint32_t n, uint32_t salt)
 {
     sequence s = {};
     for (uint32_t i = 0; i < n; i++) s.ids.push_back((i * 37 + salt * 101 + i * i) % r->c.vocab);
@@ -98,7 +98,7 @@ struct built { /* a batch and its arrays */
     vector<kw_batch_seq> seqs;
 };
 
-static void build(rig *r, const vector<piece> &pieces, built *o)
+static void build(harness *r, const vector<piece> &pieces, built *o)
 {
     const uint32_t bs = r->p.block_size, stride = (r->p.max_model_len + bs - 1) / bs;
     uint32_t decodes = 0;
@@ -125,7 +125,7 @@ static void build(rig *r, const vector<piece> &pieces, built *o)
 }
 
 /* Logits of each piece's last token, one row after the other; ids: the argmax. */
-static vector<float> step(rig *r, const vector<piece> &pieces, vector<uint32_t> *ids = nullptr)
+static vector<float> step(harness *r, const vector<piece> &pieces, vector<uint32_t> *ids = nullptr)
 {
     built t;
     build(r, pieces, &t);
@@ -173,14 +173,14 @@ static const shape SHAPES[] = {
  */
 static void against_reference(const shape &s, kw_dtype precision, bool eager, double most)
 {
-    rig ref, gpu;
+    harness ref, gpu;
     char what[96];
-    if (!open_rig(&ref, &kw_backend_reference, s, precision, true) ||
-        !open_rig(&gpu, cuda_ops(), s, precision, eager)) {
+    if (!open_harness(&ref, &kw_backend_reference, s, precision, true) ||
+        !open_harness(&gpu, cuda_ops(), s, precision, eager)) {
         CHECK(!"a backend opens");
         return;
     }
-    rig *both[2] = { &ref, &gpu };
+    harness *both[2] = { &ref, &gpu };
     sequence a[2], b[2], c[2], d[2];
     for (int i = 0; i < 2; i++)
         a[i] = new_sequence(both[i], 90, 1), b[i] = new_sequence(both[i], 40, 2), c[i] = new_sequence(both[i], 20, 3),
@@ -203,15 +203,15 @@ static void against_reference(const shape &s, kw_dtype precision, bool eager, do
     run("decode of three", [&](int i) { return vector<piece>{ { &c[i], 1 }, { &b[i], 1 }, { &a[i], 1 } }; });
     if (tiles) run("129 tokens beside a decode", [&](int i) { return vector<piece>{ { &c[i], 1 }, { &d[i], 129 } }; });
     if (tiles) run("decode of a long one", [&](int i) { return vector<piece>{ { &d[i], 1 } }; });
-    for (rig *r : both) r->ops->destroy(r->b);
+    for (harness *r : both) r->ops->destroy(r->b);
 }
 
 static void chunked_is_whole()
 {
     for (kw_dtype t : { KW_DT_FP32, KW_DT_BF16 }) {
-        rig r;
+        harness r;
         const uint32_t whole_len = t == KW_DT_FP32 ? 30 : 101, part[4] = { 1, 7, whole_len - 14, 6 };
-        CHECK(open_rig(&r, cuda_ops(), SHAPES[0], t, true));
+        CHECK(open_harness(&r, cuda_ops(), SHAPES[0], t, true));
         sequence whole = new_sequence(&r, whole_len, 5), parts = whole;
         vector<float> a = step(&r, { { &whole, whole_len } }), b;
         for (uint32_t n : part) b = step(&r, { { &parts, n } });
@@ -222,11 +222,11 @@ static void chunked_is_whole()
 
 static void batched_is_alone_and_graph_is_eager()
 {
-    rig graph, eager;
+    harness graph, eager;
     const shape s0 = { 4, 1, 64, 32, 48, 61, 1, false, false, false, 0, 16 };
-    CHECK(open_rig(&graph, cuda_ops(), s0, KW_DT_FP32, false, 12));
-    CHECK(open_rig(&eager, cuda_ops(), s0, KW_DT_FP32, true, 12));
-    rig *both[2] = { &graph, &eager };
+    CHECK(open_harness(&graph, cuda_ops(), s0, KW_DT_FP32, false, 12));
+    CHECK(open_harness(&eager, cuda_ops(), s0, KW_DT_FP32, true, 12));
+    harness *both[2] = { &graph, &eager };
     vector<sequence> s[2];
     vector<float> got[2], alone;
     for (int k = 0; k < 2; k++) {
@@ -247,7 +247,7 @@ static void batched_is_alone_and_graph_is_eager()
                         "alone against batched");
         }
     }
-    for (rig *r : both) r->ops->destroy(r->b);
+    for (harness *r : both) r->ops->destroy(r->b);
 }
 
 /* Two batches under way, the second fed by the first's ids that the host has not seen: the same tokens as one by one.
@@ -255,8 +255,8 @@ static void batched_is_alone_and_graph_is_eager()
 static void submitted_ahead_is_one_by_one()
 {
     for (bool eager : { false, true }) {
-        rig r;
-        CHECK(open_rig(&r, cuda_ops(), SHAPES[0], KW_DT_FP32, eager));
+        harness r;
+        CHECK(open_harness(&r, cuda_ops(), SHAPES[0], KW_DT_FP32, eager));
         sequence a[2] = { new_sequence(&r, 12, 1), new_sequence(&r, 12, 1) },
                  b[2] = { new_sequence(&r, 7, 2), new_sequence(&r, 7, 2) };
         vector<uint32_t> ids, one[9];
@@ -385,19 +385,19 @@ static void the_engine_runs_a_step_ahead()
 static void weights_are_the_cpu_s()
 {
     for (kw_dtype t : { KW_DT_FP32, KW_DT_BF16, KW_DT_FP16, KW_DT_FP8 }) {
-        rig ref, gpu;
+        harness ref, gpu;
         kw_weight w;
-        CHECK(open_rig(&ref, &kw_backend_reference, SHAPES[0], t, true) &&
-              open_rig(&gpu, cuda_ops(), SHAPES[0], t, true));
+        CHECK(open_harness(&ref, &kw_backend_reference, SHAPES[0], t, true) &&
+              open_harness(&gpu, cuda_ops(), SHAPES[0], t, true));
         for (size_t i = 0; kw_weights_at(&ref.l, i, &w); i++) {
-            vector<char> a(w.place.bytes), b(w.place.bytes);
-            CHECK(ref.ops->weights_read(ref.b, w.place.offset, a.data(), a.size(), &ref.err) == KW_OK);
-            CHECK(gpu.ops->weights_read(gpu.b, w.place.offset, b.data(), b.size(), &gpu.err) == KW_OK);
+            vector<char> a(w.matrix.bytes), b(w.matrix.bytes);
+            CHECK(ref.ops->weights_read(ref.b, w.matrix.offset, a.data(), a.size(), &ref.err) == KW_OK);
+            CHECK(gpu.ops->weights_read(gpu.b, w.matrix.offset, b.data(), b.size(), &gpu.err) == KW_OK);
             CHECK(a == b);
-            if (!w.place.scales) continue;
-            vector<float> x(w.place.rows), y(w.place.rows);
-            CHECK(ref.ops->weights_read(ref.b, w.place.scales, x.data(), x.size() * 4, &ref.err) == KW_OK);
-            CHECK(gpu.ops->weights_read(gpu.b, w.place.scales, y.data(), y.size() * 4, &gpu.err) == KW_OK);
+            if (!w.matrix.scales) continue;
+            vector<float> x(w.matrix.rows), y(w.matrix.rows);
+            CHECK(ref.ops->weights_read(ref.b, w.matrix.scales, x.data(), x.size() * 4, &ref.err) == KW_OK);
+            CHECK(gpu.ops->weights_read(gpu.b, w.matrix.scales, y.data(), y.size() * 4, &gpu.err) == KW_OK);
             CHECK(x == y);
         }
         ref.ops->destroy(ref.b), gpu.ops->destroy(gpu.b);

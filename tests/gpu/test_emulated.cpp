@@ -39,9 +39,9 @@ static void order_does_not_matter()
     for (kw_dtype t : types) {
         vector<float> first[3];
         for (int k = 0; k < 3; k++) {
-            rig r;
+            harness r;
             emulate::order = (emulate::order_kind)k;
-            CHECK(open_rig(&r, cuda_ops(), SHAPES[0], t, true));
+            CHECK(open_harness(&r, cuda_ops(), SHAPES[0], t, true));
             sequence a = new_sequence(&r, 300, 1), b = new_sequence(&r, 20, 2);
             if (t == KW_DT_FP32) { /* a long context without its prompt */
                 CHECK(r.ops->kv_fill(r.b, 4, &r.err) == KW_OK);
@@ -62,9 +62,9 @@ static void order_does_not_matter()
 /* Pieces of any alignment through two stage buffers; kv_fill makes the CPU's values, so decodes over them agree. */
 static void uploads_and_random_kv()
 {
-    rig ref, gpu;
-    CHECK(open_rig(&ref, &kw_backend_reference, SHAPES[0], KW_DT_FP32, true) &&
-          open_rig(&gpu, cuda_ops(), SHAPES[0], KW_DT_FP32, true));
+    harness ref, gpu;
+    CHECK(open_harness(&ref, &kw_backend_reference, SHAPES[0], KW_DT_FP32, true) &&
+          open_harness(&gpu, cuda_ops(), SHAPES[0], KW_DT_FP32, true));
     vector<char> old(gpu.l.bytes), now(gpu.l.bytes);
     CHECK(gpu.ops->weights_read(gpu.b, 0, old.data(), old.size(), &gpu.err) == KW_OK);
     void *host[2];
@@ -85,7 +85,7 @@ static void uploads_and_random_kv()
     CHECK(gpu.ops->upload(gpu.b, handle[0], gpu.l.bytes - 1, host[0], 2, &gpu.err) == KW_ERANGE);
     for (int i = 0; i < 2; i++) gpu.ops->stage_free(gpu.b, handle[i]);
 
-    rig *both[2] = { &ref, &gpu };
+    harness *both[2] = { &ref, &gpu };
     vector<float> got[2];
     for (int i = 0; i < 2; i++) {
         CHECK(both[i]->ops->kv_fill(both[i]->b, 9, &both[i]->err) == KW_OK);
@@ -94,16 +94,16 @@ static void uploads_and_random_kv()
         got[i] = step(both[i], { { &a, 1 }, { &b, 1 } });
     }
     check_close(got[1], got[0], 1e-5, "over random KV");
-    for (rig *r : both) r->ops->destroy(r->b);
+    for (harness *r : both) r->ops->destroy(r->b);
 }
 
 static void refusals()
 {
-    rig r;
+    harness r;
     shape s = SHAPES[0];
     const kw_backend_ops *ops = cuda_ops();
     uint32_t n;
-    CHECK(open_rig(&r, ops, s, KW_DT_BF16, true));
+    CHECK(open_harness(&r, ops, s, KW_DT_BF16, true));
     CHECK(ops->kv_alloc(r.b, 0, &n, &r.err) == KW_OK && n == 25 * 3); /* as many as all sequences can use */
     sequence a = new_sequence(&r, 5, 1);
     built t;

@@ -45,11 +45,11 @@ static void fp8_is_near_the_reference()
 /* 64 greedy tokens, the same on both; decodes by graph. */
 static void greedy_tokens_are_the_reference_s()
 {
-    rig r[2];
+    harness r[2];
     const kw_backend_ops *ops[2] = { &kw_backend_reference, cuda_ops() };
     vector<uint32_t> out[2];
     for (int i = 0; i < 2; i++) {
-        CHECK(open_rig(&r[i], ops[i], SHAPES[0], KW_DT_FP32, false));
+        CHECK(open_harness(&r[i], ops[i], SHAPES[0], KW_DT_FP32, false));
         sequence s = new_sequence(&r[i], 25, 6);
         vector<uint32_t> ids;
         step(&r[i], { { &s, 25 } }, &ids);
@@ -66,8 +66,8 @@ static void greedy_tokens_are_the_reference_s()
 static void results_do_not_move()
 {
     for (kw_dtype t : { KW_DT_BF16, KW_DT_FP32 }) {
-        rig r;
-        CHECK(open_rig(&r, cuda_ops(), SHAPES[0], t, false));
+        harness r;
+        CHECK(open_harness(&r, cuda_ops(), SHAPES[0], t, false));
         CHECK(r.ops->kv_fill(r.b, 4, &r.err) == KW_OK);
         sequence a = new_sequence(&r, 390, 1), b = new_sequence(&r, 100, 2);
         vector<float> first[2];

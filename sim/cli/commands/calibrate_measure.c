@@ -183,14 +183,14 @@ static enum kw_status measure(struct kw_measured *m, FILE *f, struct kw_engine *
                               const struct kw_options *o, struct kw_error *err)
 {
     struct kw_progress bar;
-    struct kw_measure_rig rig = kw_measure_rig(e);
+    struct kw_measure_setup setup = kw_measure_setup(e);
     kw_progress_begin(&bar, "measuring", o->quiet);
     struct kw_measure_options how = { .budget_s = budget_s,
                                       .seed = o->seed >= 0 ? (uint64_t)o->seed : 1,
                                       .progress = kw_progress_update,
                                       .ctx = &bar,
                                       .stop = kw_cli_engine_stop() };
-    enum kw_status st = kw_measure_run(m, f, &rig, &how, err);
+    enum kw_status st = kw_measure_run(m, f, &setup, &how, err);
     kw_progress_end(&bar);
     return st;
 }
@@ -255,7 +255,7 @@ int kw_cli_calibrate_measure(const struct kw_options *o)
                     "%s: %zu points, %zu of them new; anchor drift at worst %+.1f %%; beside other processes %zu "
                     "visits were made again, %zu kept\n"
                     "fit them: keepwarm calibrate fit %s -o PROFILE.json\n",
-                    o->out, m.n, m.n - before, 100 * m.drift_worst, m.n_again, m.n_beside, o->out);
+                    o->out, m.n, m.n - before, 100 * m.drift_worst, m.n_revisited, m.n_contended, o->out);
     if (st == KW_OK) st = print_starts(&out, o->out, &err);
     if (st != KW_OK) kw_text_free(&out);
     kw_measured_free(&m);

@@ -80,11 +80,11 @@ static void print_load(struct kw_text *out, const struct kw_validated *v)
     kw_text_add(out, "  'as run': the error had each kind of step taken what it took here; no prediction\n");
     kw_text_add(out, "  preempted: %u and %u; the engine woke %.3f ms after an arrival while idle\n",
                 v->preempted_engine, v->preempted_sim, v->late_s * 1e3);
-    if (isfinite(v->others)) {
-        kw_text_add(out, "  other processes took %.1f %% of the machine at most", 100 * v->others);
-        if (v->again)
-            kw_text_add(out, "; %u run%s thrown away because they took more than allowed", v->again,
-                        v->again > 1 ? "s" : "");
+    if (isfinite(v->cpu_contention)) {
+        kw_text_add(out, "  other processes took %.1f %% of the machine at most", 100 * v->cpu_contention);
+        if (v->discarded)
+            kw_text_add(out, "; %u run%s thrown away because they took more than allowed", v->discarded,
+                        v->discarded > 1 ? "s" : "");
         kw_text_add(out, "\n");
     }
 }
@@ -133,9 +133,9 @@ static void print_load_json(struct kw_text *out, const struct kw_validated *v, b
     for (int k = 0; k < 3; k++)
         kw_text_add(out, ", \"steps_%s\": { \"n\": %llu, \"engine_s\": %.9g, \"profile_s\": %.9g }", kinds[k],
                     (unsigned long long)v->steps[k].n, v->steps[k].engine_s, v->steps[k].profile_s);
-    kw_text_add(out, ", \"host_s\": %.9g, \"host_profile_s\": %.9g, \"again\": %u", v->host_s, v->host_profile_s,
-                v->again);
-    if (isfinite(v->others)) kw_text_add(out, ", \"others\": %.6g", v->others);
+    kw_text_add(out, ", \"host_s\": %.9g, \"host_profile_s\": %.9g, \"discarded\": %u", v->host_s, v->host_profile_s,
+                v->discarded);
+    if (isfinite(v->cpu_contention)) kw_text_add(out, ", \"cpu_contention\": %.6g", v->cpu_contention);
     kw_text_add(out, ", \"preempted_engine\": %u, \"preempted_sim\": %u", v->preempted_engine, v->preempted_sim);
     kw_text_add(out, ", \"batch_engine\": %.6g, \"batch_sim\": %.6g, \"batch_apart\": %.6g }", v->batch_engine,
                 v->batch_sim, v->batch_apart);
@@ -205,19 +205,19 @@ static enum kw_status open_points(FILE **f, const char *path, const struct kw_me
 
 struct session { /* what every load needs */
     struct kw_engine *e;
-    struct kw_profile *p; /* in turns: of the last run */
+    struct kw_profile *p; /* interleaved: of the last run */
     const struct kw_validate_traffic *t;
     const struct kw_options *o;
-    FILE *points; /* in turns */
+    FILE *points; /* interleaved */
     struct kw_measured_head head;
-    double beside, budget_s;
+    double max_contention, budget_s;
 };
 
 static enum kw_status validate_one(struct kw_validated *v, double load, double from_s, const struct session *s,
                                    struct kw_error *err)
 {
     struct kw_validate_options how = {
-        .load = load, .runs = (uint32_t)s->o->runs, .most_others = s->beside, .stop = kw_cli_engine_stop()
+        .load = load, .runs = (uint32_t)s->o->runs, .max_contention = s->max_contention, .stop = kw_cli_engine_stop()
     };
     if (!s->o->interleaved) return kw_validate(v, s->e, s->p, s->t, &how, err);
     struct kw_measure_options round = { .budget_s = s->budget_s / (double)(s->o->runs + 1),
@@ -232,10 +232,12 @@ static enum kw_status validate_all(struct kw_validated *v, size_t *done, const d
 {
     struct kw_progress bar;
     const int64_t began = kw_now_ns();
-    enum kw_status st = s->o->beside ? kw_cli_engine_decimal(&s->beside, s->o->beside, "beside", err) : KW_OK;
+    enum kw_status st = s->o->max_contention
+                            ? kw_cli_engine_decimal(&s->max_contention, s->o->max_contention, "max-contention", err)
+                            : KW_OK;
     if (st == KW_OK && s->o->interleaved) st = kw_cli_calibrate_head(&s->head, s->e, s->o, err);
     if (st == KW_OK && s->o->interleaved) st = open_points(&s->points, s->o->interleaved, &s->head, err);
-    kw_progress_begin(&bar, s->o->interleaved ? "in turns" : "serving", s->o->quiet);
+    kw_progress_begin(&bar, s->o->interleaved ? "interleaved" : "serving", s->o->quiet);
     for (*done = 0; st == KW_OK && *done < n; *done += st == KW_OK) {
         kw_progress_update(&bar, *done, n);
         st = validate_one(&v[*done], loads[*done], (double)(kw_now_ns() - began) * 1e-9, s, err);

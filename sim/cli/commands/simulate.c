@@ -158,7 +158,7 @@ static int plan(const struct kw_options *o, struct kw_session *s)
     enum kw_status st = kw_scenario_plan_options(&s->scenario, &po, &err);
     if (st == KW_OK && !s->scenario.model)
         st = kw_fail(&err, KW_EUSAGE, "plan wants a model: --model llama-3.1-8b, or \"model\" in the scenario");
-    if (o->platform.n) s->catalogue.places = NULL; /* the command line names them all */
+    if (o->platform.n) s->catalogue.search_path = NULL; /* the command line names them all */
     if (st == KW_OK) st = kw_catalogue_adopt(&s->catalogue, po.platforms, po.n_platforms, &err);
     struct kw_study study = kw_session_study(s, o);
     if (st == KW_OK) {

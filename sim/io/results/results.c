@@ -229,7 +229,7 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
         { "/points/term", "on_demand, monthly or spot", word_term, NULL },
         { "/points/settings", "in the platform's own words", NULL, text_settings },
     };
-    static const struct name_column judged[] = {
+    static const struct name_column outcomes[] = {
         { "/points/miss", "objective missed by most, empty when all are met", NULL, text_miss },
         { "/points/grade", "weakest grade of the inputs", NULL, text_grade },
     };
@@ -256,7 +256,7 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     PER_POINT(w, r, uint8_t, KW_H5_U8, "pareto", "", "1: no other is both cheaper and lower in TTFT p95", p->pareto);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "pruned", "", "1: left early, proven not to be the best nor the runner-up",
               p->pruned);
-    point_names(w, r, judged, sizeof judged / sizeof *judged);
+    point_names(w, r, outcomes, sizeof outcomes / sizeof *outcomes);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "replications", "", "replications simulated", p->replications);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "arrived", "request", "over all replications", p->arrived);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "completed", "request", "over all replications", p->completed);

@@ -125,8 +125,9 @@ static const struct load_column load_columns[] = {
     { "/loads/late", "s", "median of when a sleeping loop took a request, less its arrival", AT(late_s), false },
     { "/loads/host_engine", "s", "from step to step less the device's time, mean", AT(host_s), false },
     { "/loads/host_profile", "s", "the profile's host law over the same steps, mean", AT(host_profile_s), false },
-    { "/loads/others", "1", "share of the machine that other processes took, largest of the runs", AT(others), false },
-    { "/loads/again", "run", "thrown away because others took too much of the machine", AT(again), true },
+    { "/loads/cpu_contention", "1", "share of the machine that other processes took, largest of the runs",
+      AT(cpu_contention), false },
+    { "/loads/discarded", "run", "thrown away because others took too much of the machine", AT(discarded), true },
     { "/loads/preempted_engine", "1", "preemptions, median of the runs", AT(preempted_engine), true },
     { "/loads/preempted_sim", "1", "preemptions", AT(preempted_sim), true },
 };
@@ -214,7 +215,7 @@ static void runs(struct writer *w)
     put_values(w, "/runs/sim", "s", "simulated from the run's profile", dims);
     static const struct {
         const char *path, *unit, *description;
-    } columns[] = { { "/runs/others", "1", "share of the machine that other processes took" },
+    } columns[] = { { "/runs/cpu_contention", "1", "share of the machine that other processes took" },
                     { "/runs/preempted", "1", "preemptions" },
                     { "/runs/end", "s", "when the last token came" } };
     for (int c = 0; c < 3; c++) {
@@ -222,7 +223,7 @@ static void runs(struct writer *w)
         for (size_t i = 0; i < w->loads; i++)
             for (size_t r = 0; r < w->runs; r++) {
                 const struct kw_validated_side *e = &w->s->at[i].engine[r];
-                w->value[n++] = c == 0 ? e->others : c == 1 ? e->preempted : (double)e->end * 1e-9;
+                w->value[n++] = c == 0 ? e->cpu_contention : c == 1 ? e->preempted : (double)e->end * 1e-9;
             }
         put_values(w, columns[c].path, columns[c].unit, columns[c].description, of_run);
     }

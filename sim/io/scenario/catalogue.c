@@ -81,11 +81,12 @@ static enum kw_status unknown_platform(const struct kw_catalogue *c, const char 
 static enum kw_status load_platform(struct kw_catalogue *c, struct kw_platform *p, const char *name,
                                     struct kw_error *err)
 {
-    char buf[KW_PLACES_PATH];
+    char buf[KW_SEARCH_PATH_SIZE];
     bool beside = false;
-    enum kw_status st = kw_platform_load(p, c->places ? kw_search_path_find(c->places, name, buf, &beside) : name, err);
+    enum kw_status st =
+        kw_platform_load(p, c->search_path ? kw_search_path_find(c->search_path, name, buf, &beside) : name, err);
     c->beside |= beside;
-    return st == KW_EINPUT && c->places ? kw_search_path_nor(c->places, name, st, err) : st;
+    return st == KW_EINPUT && c->search_path ? kw_search_path_nor(c->search_path, name, st, err) : st;
 }
 
 enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, const struct kw_platform **out,
@@ -183,18 +184,18 @@ enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *pat
     enum kw_status st = f ? KW_OK : add_file(c, path, &f, err);
     if (st != KW_OK) return st;
     if (!f->profile) {
-        char buf[KW_PLACES_PATH];
+        char buf[KW_SEARCH_PATH_SIZE];
         bool beside = false;
-        const char *file = c->places ? kw_search_path_find(c->places, path, buf, &beside) : path;
+        const char *file = c->search_path ? kw_search_path_find(c->search_path, path, buf, &beside) : path;
         struct kw_profile *p = calloc(1, sizeof *p);
         st = p ? load_profile(c, p, path, file, err) : kw_fail(err, KW_ENOMEM, "out of memory");
         c->beside |= beside;
-        if (st == KW_EINPUT && c->places) kw_search_path_nor(c->places, path, st, err);
+        if (st == KW_EINPUT && c->search_path) kw_search_path_nor(c->search_path, path, st, err);
         if (st != KW_OK) {
             free(p);
             return st;
         }
-        p->set_aside = kw_profiles_others(&c->profiles, p);
+        p->set_aside = kw_profiles_other_grades(&c->profiles, p);
         f->profile = p;
     }
     *out = f->profile;

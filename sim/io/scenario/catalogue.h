@@ -26,23 +26,24 @@ struct kw_catalogue {
     size_t n_files;
     struct kw_profile **named; /* [n_named], owned: profiles by name alone */
     size_t n_named;
-    const struct kw_search_path *places; /* where files that a scenario names lie; NULL: the working folder; borrowed */
-    bool beside;                         /* one of them was found in places->folder[0] */
+    const struct kw_search_path
+        *search_path;   /* where files that a scenario names lie; NULL: the working folder; borrowed */
+    bool beside;        /* one of them was found in search_path->folder[0] */
     const char *pinned; /* as kw_catalogue_profiles_text has it, or NULL: what each profile file must be; borrowed */
 };
 
 enum kw_status kw_catalogue_load(struct kw_catalogue *c, struct kw_error *err); /* everything embedded */
 void kw_catalogue_free(struct kw_catalogue *c);
 
-/* By name, or by the path of a JSON file (anything with a '/' or ending in ".json"; places say where), read once.
+/* By name, or by the path of a JSON file (anything with a '/' or ending in ".json"; search_path says where), read once.
  * KW_ERANGE names the nearest known one. */
 enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, const struct kw_platform **out,
                                      struct kw_error *err);
-/* Each of the n names that is the path of a platform file (places say where) becomes the name inside it, and that
+/* Each of the n names that is the path of a platform file (search_path says where) becomes the name inside it, and that
  * platform one of c->platforms, in place of the embedded one of its name if there is one. Once, and before any
  * candidate is made; the names then live as long as c. */
 enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, size_t n, struct kw_error *err);
-/* The profile in a file (places say where), read once. It serves whoever names it and nobody else. */
+/* The profile in a file (search_path says where), read once. It serves whoever names it and nobody else. */
 enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
                                          struct kw_error *err);
 /* A profile of which a result file knows no more than these words: it may have been the user's own. Enough to price

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include "sim/core/status.h"
 
-enum { KW_PLACES = 2, KW_PLACES_PATH = 1024 };
+enum { KW_SEARCH_FOLDERS = 2, KW_SEARCH_PATH_SIZE = 1024 };
 
-struct kw_search_path {                     /* all zero: the working folder alone */
-    char folder[KW_PLACES][KW_PLACES_PATH]; /* looked in one after the other; "": no such place */
+struct kw_search_path {                                  /* all zero: the working folder alone */
+    char folder[KW_SEARCH_FOLDERS][KW_SEARCH_PATH_SIZE]; /* looked in one after the other; "": no such place */
 };
 
 /* The folder of `document` (a path; NULL and "-" have none), and before it `recorded` (may be NULL), the scenario's
@@ -17,7 +17,7 @@ struct kw_search_path {                     /* all zero: the working folder alon
 void kw_search_path_init(struct kw_search_path *p, const char *document, const char *recorded);
 /* The file to open for `path`: into buf where it is found beside, else path itself (an absolute path, "-", and what
  * is in neither place; also what is built in). *beside (may be NULL): it was found in folder[0]. */
-const char *kw_search_path_find(const struct kw_search_path *p, const char *path, char buf[KW_PLACES_PATH],
+const char *kw_search_path_find(const struct kw_search_path *p, const char *path, char buf[KW_SEARCH_PATH_SIZE],
                                 bool *beside);
 /* Adds to the message the other places where `path` was looked for, if it is not in the working folder either.
  * Returns st. */

@@ -5,8 +5,8 @@
  * TTFT of every request = network_rtt * noise(replication) / replicas kept, failures = queue_limit per mille, extra
  * billed life = idle_timeout * noise; noise in [0.5, 1.5] depends on (seed, replication) and the deployment, as real
  * runs do. */
-#ifndef KW_TESTS_FAKEFLEET_H
-#define KW_TESTS_FAKEFLEET_H
+#ifndef KW_TESTS_SIM_FLEET_FAKEFLEET_H
+#define KW_TESTS_SIM_FLEET_FAKEFLEET_H
 #include <stdlib.h>
 #include <string.h>
 #include "sim/core/rng.h"

@@ -1,7 +1,7 @@
 /* tests/sim/fleet/fleet_case.h - a small run of the event loop by hand: requests one by one, one deployment, and one
  * token = 1 ms, so that a request of p prompt tokens and one output token keeps a replica busy for exactly p ms. */
-#ifndef KW_TESTS_FLEET_CASE_H
-#define KW_TESTS_FLEET_CASE_H
+#ifndef KW_TESTS_SIM_FLEET_FLEET_CASE_H
+#define KW_TESTS_SIM_FLEET_FLEET_CASE_H
 #include <stdlib.h>
 #include "sim/fleet/fleet.h"
 #include "tests/check.h"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "tests/check.h"
 
-static char buf[KW_PLACES_PATH];
+static char buf[KW_SEARCH_PATH_SIZE];
 static bool beside;
 
 static void touch(const char *path)
@@ -76,11 +76,11 @@ static void what_is_nowhere_was_looked_for_everywhere(void)
 
 static void long_names_are_no_danger(void)
 {
-    static char document[3 * KW_PLACES_PATH];
+    static char document[3 * KW_SEARCH_PATH_SIZE];
     struct kw_search_path p;
     memset(document, 'x', sizeof document - 1);
     CHECK_STR(kw_search_path_find((kw_search_path_init(&p, "s/a.json", NULL), &p), document, buf, &beside), document);
-    memcpy(document + 2 * KW_PLACES_PATH, "/a.json", 8);
+    memcpy(document + 2 * KW_SEARCH_PATH_SIZE, "/a.json", 8);
     kw_search_path_init(&p, document, document);
     CHECK_STR(p.folder[0], "");
     CHECK_STR(kw_search_path_find(&p, "here.json", buf, &beside), "here.json");

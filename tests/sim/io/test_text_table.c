@@ -39,7 +39,7 @@ static void wide_rows_are_cut_to_100_columns(void)
     kw_text_table_print(&t, &out);
     char *line = strtok(out.s, "\n");
     int lines = 0;
-    for (; line; line = strtok(NULL, "\n"), lines++) CHECK(kw_text_width(line) <= KW_LISTING_WIDTH);
+    for (; line; line = strtok(NULL, "\n"), lines++) CHECK(kw_text_width(line) <= KW_TEXT_TABLE_WIDTH);
     CHECK(lines == 5);
     kw_text_free(&out);
     kw_text_table_free(&t);

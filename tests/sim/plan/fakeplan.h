@@ -1,7 +1,7 @@
 /* tests/sim/plan/fakeplan.h - made-up platforms, profiles and candidates for tests that use
  * tests/sim/fleet/fakefleet.h. */
-#ifndef KW_TESTS_FAKEPLAN_H
-#define KW_TESTS_FAKEPLAN_H
+#ifndef KW_TESTS_SIM_PLAN_FAKEPLAN_H
+#define KW_TESTS_SIM_PLAN_FAKEPLAN_H
 #include "sim/core/rng.h"
 #include "sim/plan/plan.h"
 #include "tests/check.h"

@@ -1,5 +1,5 @@
 #define _DEFAULT_SOURCE /* madvise, which POSIX.1-2008 has only as posix_madvise without huge pages */
-#include "engine/cpu/cpu_host.h"
+#include "engine/cpu/cpu_memory.h"
 #include "engine/model/synthetic.h"
 #include <inttypes.h>
 #include <math.h>
@@ -11,10 +11,10 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
-enum kw_status kw_host_memory_take(struct kw_host_memory *m, size_t bytes, const char *what, struct kw_error *err)
+enum kw_status kw_cpu_memory_take(struct kw_cpu_memory *m, size_t bytes, const char *what, struct kw_error *err)
 {
     size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : 4096;
-    *m = (struct kw_host_memory){ .bytes = bytes };
+    *m = (struct kw_cpu_memory){ .bytes = bytes };
     if (bytes <= SIZE_MAX - align) m->raw = malloc(bytes + align);
     if (!m->raw) return kw_fail(err, KW_ENOMEM, "out of memory for %s (%zu MiB)", what, bytes >> 20);
     m->at = (unsigned char *)(((uintptr_t)m->raw + align - 1) & ~(uintptr_t)(align - 1));
@@ -22,10 +22,10 @@ enum kw_status kw_host_memory_take(struct kw_host_memory *m, size_t bytes, const
     return KW_OK;
 }
 
-void kw_host_memory_free(struct kw_host_memory *m)
+void kw_cpu_memory_free(struct kw_cpu_memory *m)
 {
     free(m->raw);
-    *m = (struct kw_host_memory){ 0 };
+    *m = (struct kw_cpu_memory){ 0 };
 }
 
 /* ---- life */
@@ -72,7 +72,7 @@ static enum kw_status take_tables(struct kw_backend *b, struct kw_error *err)
     return KW_OK;
 }
 
-enum kw_status kw_host_create(struct kw_backend **out, const struct kw_backend_params *p, struct kw_error *err)
+enum kw_status kw_cpu_create(struct kw_backend **out, const struct kw_backend_params *p, struct kw_error *err)
 {
     *out = NULL;
     if (p->kv_dtype == KW_DT_FP8) return kw_fail(err, KW_ERANGE, "kv_dtype: want fp32, bf16 or fp16; got fp8");
@@ -86,33 +86,33 @@ enum kw_status kw_host_create(struct kw_backend **out, const struct kw_backend_p
     b->kv_block_stride = b->kv_head_stride * b->c->kv_heads;
     enum kw_status st = take_tables(b, err);
     if (st != KW_OK)
-        kw_host_destroy(b);
+        kw_cpu_destroy(b);
     else
         *out = b;
     return st;
 }
 
-void kw_host_destroy(struct kw_backend *b)
+void kw_cpu_destroy(struct kw_backend *b)
 {
     if (!b) return;
-    for (uint32_t i = 0; i < b->n_stage; i++) kw_host_memory_free(&b->stage[i]);
+    for (uint32_t i = 0; i < b->n_stage; i++) kw_cpu_memory_free(&b->stage[i]);
     free(b->stage);
-    kw_host_memory_free(&b->arena);
-    kw_host_memory_free(&b->kv);
+    kw_cpu_memory_free(&b->arena);
+    kw_cpu_memory_free(&b->kv);
     free(b->rope);
     free(b->previous);
     if (b->lock_made) pthread_mutex_destroy(&b->lock);
     free(b);
 }
 
-enum kw_status kw_host_probe(uint32_t *n, struct kw_error *err)
+enum kw_status kw_cpu_probe(uint32_t *n, struct kw_error *err)
 {
     (void)err;
     *n = 1;
     return KW_OK;
 }
 
-enum kw_status kw_host_device(struct kw_backend *b, struct kw_device *d, struct kw_error *err)
+enum kw_status kw_cpu_device(struct kw_backend *b, struct kw_device *d, struct kw_error *err)
 {
     (void)err;
     char name[64];
@@ -127,24 +127,24 @@ enum kw_status kw_host_device(struct kw_backend *b, struct kw_device *d, struct 
 
 /* ---- weights */
 
-enum kw_status kw_host_weights_alloc(struct kw_backend *b, void **host, struct kw_error *err)
+enum kw_status kw_cpu_weights_alloc(struct kw_backend *b, void **host, struct kw_error *err)
 {
     if (!b->arena.raw) {
-        enum kw_status st = kw_host_memory_take(&b->arena, b->l->bytes, "the weights", err);
+        enum kw_status st = kw_cpu_memory_take(&b->arena, b->l->bytes, "the weights", err);
         if (st != KW_OK) return st;
     }
     *host = b->arena.at;
     return KW_OK;
 }
 
-enum kw_status kw_host_stage_alloc(struct kw_backend *b, size_t bytes, void **host, uint32_t *handle,
-                                   struct kw_error *err)
+enum kw_status kw_cpu_stage_alloc(struct kw_backend *b, size_t bytes, void **host, uint32_t *handle,
+                                  struct kw_error *err)
 {
-    struct kw_host_memory m;
-    enum kw_status st = kw_host_memory_take(&m, bytes, "a stage buffer", err);
+    struct kw_cpu_memory m;
+    enum kw_status st = kw_cpu_memory_take(&m, bytes, "a stage buffer", err);
     if (st != KW_OK) return st;
     pthread_mutex_lock(&b->lock);
-    struct kw_host_memory *more = realloc(b->stage, (b->n_stage + 1) * sizeof *more);
+    struct kw_cpu_memory *more = realloc(b->stage, (b->n_stage + 1) * sizeof *more);
     if (more) {
         b->stage = more;
         *handle = b->n_stage;
@@ -153,19 +153,19 @@ enum kw_status kw_host_stage_alloc(struct kw_backend *b, size_t bytes, void **ho
     }
     pthread_mutex_unlock(&b->lock);
     if (more) return KW_OK;
-    kw_host_memory_free(&m);
+    kw_cpu_memory_free(&m);
     return kw_fail(err, KW_ENOMEM, "out of memory for a stage buffer");
 }
 
-void kw_host_stage_free(struct kw_backend *b, uint32_t handle)
+void kw_cpu_stage_free(struct kw_backend *b, uint32_t handle)
 {
     pthread_mutex_lock(&b->lock);
-    kw_host_memory_free(&b->stage[handle]);
+    kw_cpu_memory_free(&b->stage[handle]);
     pthread_mutex_unlock(&b->lock);
 }
 
-enum kw_status kw_host_upload(struct kw_backend *b, uint32_t handle, uint64_t dst, const void *src, size_t bytes,
-                              struct kw_error *err)
+enum kw_status kw_cpu_upload(struct kw_backend *b, uint32_t handle, uint64_t dst, const void *src, size_t bytes,
+                             struct kw_error *err)
 {
     (void)handle;
     if (!b->arena.raw || dst > b->l->bytes || bytes > b->l->bytes - dst)
@@ -175,37 +175,36 @@ enum kw_status kw_host_upload(struct kw_backend *b, uint32_t handle, uint64_t ds
     return KW_OK;
 }
 
-enum kw_status kw_host_upload_wait(struct kw_backend *b, uint32_t handle, struct kw_error *err)
+enum kw_status kw_cpu_upload_wait(struct kw_backend *b, uint32_t handle, struct kw_error *err)
 {
     (void)b, (void)handle, (void)err; /* upload was a memcpy */
     return KW_OK;
 }
 
-enum kw_status kw_host_weights_fill(struct kw_backend *b, uint64_t seed, struct kw_error *err)
+enum kw_status kw_cpu_weights_fill(struct kw_backend *b, uint64_t seed, struct kw_error *err)
 {
     void *host;
-    enum kw_status st = kw_host_weights_alloc(b, &host, err);
+    enum kw_status st = kw_cpu_weights_alloc(b, &host, err);
     if (st != KW_OK) return st;
     uint32_t widest = 0;
     struct kw_weight w;
     for (size_t i = 0; kw_weights_at(b->l, i, &w); i++)
-        if (w.place.cols > widest) widest = w.place.cols;
+        if (w.matrix.cols > widest) widest = w.matrix.cols;
     float *scratch = malloc((size_t)b->threads * widest * sizeof *scratch);
     if (!scratch) return kw_fail(err, KW_ENOMEM, "out of memory for synthetic rows");
     for (size_t i = 0; kw_weights_at(b->l, i, &w); i++) {
-        const size_t row_bytes = w.place.cols * kw_dtype_bytes(w.place.dtype);
+        const size_t row_bytes = w.matrix.cols * kw_dtype_bytes(w.matrix.dtype);
 #pragma omp parallel for schedule(static) num_threads((int)b->threads)
-        for (uint32_t r = 0; r < w.place.rows; r++)
-            kw_synthetic_rows(b->l, &w, seed, r, 1, b->arena.at + w.place.offset + r * row_bytes,
-                              w.place.scales ? (float *)(void *)(b->arena.at + w.place.scales) + r : NULL,
+        for (uint32_t r = 0; r < w.matrix.rows; r++)
+            kw_synthetic_rows(b->l, &w, seed, r, 1, b->arena.at + w.matrix.offset + r * row_bytes,
+                              w.matrix.scales ? (float *)(void *)(b->arena.at + w.matrix.scales) + r : NULL,
                               scratch + (size_t)omp_get_thread_num() * widest);
     }
     free(scratch);
     return KW_OK;
 }
 
-enum kw_status kw_host_weights_read(struct kw_backend *b, uint64_t offset, void *dst, size_t bytes,
-                                    struct kw_error *err)
+enum kw_status kw_cpu_weights_read(struct kw_backend *b, uint64_t offset, void *dst, size_t bytes, struct kw_error *err)
 {
     if (!b->arena.raw || offset > b->l->bytes || bytes > b->l->bytes - offset)
         return kw_fail(err, KW_ERANGE, "read of %zu bytes at arena offset %" PRIu64 " of %" PRIu64, bytes, offset,
@@ -216,7 +215,7 @@ enum kw_status kw_host_weights_read(struct kw_backend *b, uint64_t offset, void 
 
 /* ---- KV cache */
 
-enum kw_status kw_host_kv_alloc(struct kw_backend *b, uint32_t num_blocks, uint32_t *got, struct kw_error *err)
+enum kw_status kw_cpu_kv_alloc(struct kw_backend *b, uint32_t num_blocks, uint32_t *got, struct kw_error *err)
 {
     const uint64_t block_bytes = 2 * b->c->layers * b->kv_block_stride * kw_dtype_bytes(b->p.kv_dtype);
     if (num_blocks == 0) {
@@ -237,8 +236,8 @@ enum kw_status kw_host_kv_alloc(struct kw_backend *b, uint32_t num_blocks, uint3
     }
     if ((uint64_t)num_blocks * b->p.block_size > UINT32_MAX)
         return kw_fail(err, KW_ERANGE, "%u KV blocks of %u tokens: more than 2^32 slots", num_blocks, b->p.block_size);
-    kw_host_memory_free(&b->kv);
-    enum kw_status st = kw_host_memory_take(&b->kv, num_blocks * block_bytes, "the KV cache", err);
+    kw_cpu_memory_free(&b->kv);
+    enum kw_status st = kw_cpu_memory_take(&b->kv, num_blocks * block_bytes, "the KV cache", err);
     if (st != KW_OK) return st;
     b->num_blocks = num_blocks;
     b->kv_part_stride = num_blocks * b->kv_block_stride;
@@ -246,7 +245,7 @@ enum kw_status kw_host_kv_alloc(struct kw_backend *b, uint32_t num_blocks, uint3
     return KW_OK;
 }
 
-void *kw_host_kv(const struct kw_backend *b, uint32_t layer, int v, uint32_t slot, uint32_t kv_head)
+void *kw_cpu_kv(const struct kw_backend *b, uint32_t layer, int v, uint32_t slot, uint32_t kv_head)
 {
     uint64_t block = slot / b->p.block_size, token = slot % b->p.block_size;
     uint64_t at = (layer * UINT64_C(2) + (uint64_t)v) * b->kv_part_stride + block * b->kv_block_stride +
@@ -254,7 +253,7 @@ void *kw_host_kv(const struct kw_backend *b, uint32_t layer, int v, uint32_t slo
     return b->kv.at + at * kw_dtype_bytes(b->p.kv_dtype);
 }
 
-enum kw_status kw_host_kv_fill(struct kw_backend *b, uint64_t seed, struct kw_error *err)
+enum kw_status kw_cpu_kv_fill(struct kw_backend *b, uint64_t seed, struct kw_error *err)
 {
     if (!b->kv.raw) return kw_fail(err, KW_EFAIL, "kv_fill before kv_alloc");
     const uint64_t n = 2 * b->kv_part_stride;
@@ -270,14 +269,14 @@ enum kw_status kw_host_kv_fill(struct kw_backend *b, uint64_t seed, struct kw_er
 
 /* ---- batches */
 
-enum kw_status kw_host_wait(struct kw_backend *b, struct kw_error *err)
+enum kw_status kw_cpu_wait(struct kw_backend *b, struct kw_error *err)
 {
     if (!b->under_way) return kw_fail(err, KW_EFAIL, "wait without a batch under way");
     b->under_way--; /* submit computed it */
     return KW_OK;
 }
 
-enum kw_status kw_host_accepts(const struct kw_backend *b, const struct kw_batch *batch, struct kw_error *err)
+enum kw_status kw_cpu_accepts(const struct kw_backend *b, const struct kw_batch *batch, struct kw_error *err)
 {
     if (!b->arena.raw || !b->kv.raw) return kw_fail(err, KW_EFAIL, "submit before weights_alloc and kv_alloc");
     if (b->under_way == 2) return kw_fail(err, KW_EFAIL, "two batches are under way");
@@ -288,7 +287,7 @@ enum kw_status kw_host_accepts(const struct kw_backend *b, const struct kw_batch
     return st;
 }
 
-uint32_t kw_host_token(const struct kw_backend *b, uint32_t token)
+uint32_t kw_cpu_token(const struct kw_backend *b, uint32_t token)
 {
     return token & KW_TOKEN_PREVIOUS ? b->previous[token & ~KW_TOKEN_PREVIOUS] : token;
 }
