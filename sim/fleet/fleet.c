@@ -120,12 +120,11 @@ static enum kw_status arrive(struct run *run, struct kw_error *err)
     uint32_t flight, to = 0, request = (uint32_t)run->cursor.request;
     enum kw_status st = kw_inflight_table_take(&f->context.flights, &flight, err);
     if (st != KW_OK) return st;
-    if (f->router.r->policy != KW_ROUTE_SINGLE) {
+    const struct kw_route *route = f->router.route;
+    if (route->pick) {
         struct kw_first_choice first = first_choice(run);
-        to = kw_router_pick(&f->router, request, &first);
-        if (f->router.r->policy == KW_ROUTE_FALLBACK && to &&
-            (st = kw_pool_note_diverted(&f->pool[0], now, err)) != KW_OK)
-            return st;
+        to = route->pick(&f->router, request, &first);
+        if (route->notes_diverted && to && (st = kw_pool_note_diverted(&f->pool[0], now, err)) != KW_OK) return st;
     }
     f->context.flights.f[flight] = (struct kw_inflight){
         .arrival = now, .first = -1, .request = request, .place = run->arrived++, .deployment = (uint8_t)to

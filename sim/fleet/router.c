@@ -1,52 +1,103 @@
 #include "sim/fleet/router.h"
 
+/* ---- one deployment, or a second one beside it ---- */
+
+static enum kw_status check_second(struct kw_router *r, struct kw_error *err)
+{
+    if (r->n < 2) return kw_fail(err, KW_ERANGE, "routing wants a second deployment to send requests to");
+    return KW_OK;
+}
+
+static uint32_t pick_fallback(struct kw_router *r, uint32_t request, const struct kw_first_choice *first)
+{
+    (void)r, (void)request;
+    return first->ready ? 0 : 1;
+}
+
+static uint32_t pick_overflow(struct kw_router *r, uint32_t request, const struct kw_first_choice *first)
+{
+    (void)request;
+    return first->waiting >= r->routing->overflow_at ? 1 : 0;
+}
+
+/* ---- by a column of the trace ---- */
+
+static enum kw_status check_targets(struct kw_router *r, struct kw_error *err)
+{
+    for (int i = 0; i < 256; i++)
+        if (r->routing->class_to[i] >= r->n)
+            return kw_fail(err, KW_ERANGE, "routing sends class %d to deployment %d of %u", i, r->routing->class_to[i],
+                           r->n);
+    return KW_OK;
+}
+
+static uint32_t target_of(const struct kw_router *r, const uint16_t *column, uint32_t request)
+{
+    return column && column[request] < 256 ? r->routing->class_to[column[request]] : 0;
+}
+
+static uint32_t pick_by_class(struct kw_router *r, uint32_t request, const struct kw_first_choice *first)
+{
+    (void)first;
+    return target_of(r, r->trace->klass, request);
+}
+
+static uint32_t pick_by_model(struct kw_router *r, uint32_t request, const struct kw_first_choice *first)
+{
+    (void)first;
+    return target_of(r, r->trace->model, request);
+}
+
+/* ---- at random by share ---- */
+
+static enum kw_status check_shares(struct kw_router *r, struct kw_error *err)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < r->n; i++) {
+        double share = r->routing->share[i];
+        if (!(share >= 0 && share <= 1e9))
+            return kw_fail(err, KW_ERANGE, "routing: the share of deployment %u is %g", i, share);
+        r->upto[i] = sum += share;
+    }
+    if (!(sum > 0)) return kw_fail(err, KW_ERANGE, "routing: all shares are 0");
+    for (uint32_t i = 0; i < r->n; i++) r->upto[i] /= sum;
+    return KW_OK;
+}
+
+static uint32_t pick_by_share(struct kw_router *r, uint32_t request, const struct kw_first_choice *first)
+{
+    (void)request, (void)first;
+    double u = kw_rng_uniform(&r->rng);
+    uint32_t k = 0;
+    while (k + 1 < r->n && u >= r->upto[k]) k++;
+    return k;
+}
+
+static const struct kw_route route_of[] = {
+    [KW_ROUTE_SINGLE] = { .pick = NULL },
+    [KW_ROUTE_FALLBACK] = { .notes_diverted = true, .check = check_second, .pick = pick_fallback },
+    [KW_ROUTE_OVERFLOW] = { .check = check_second, .pick = pick_overflow },
+    [KW_ROUTE_CLASS] = { .check = check_targets, .pick = pick_by_class },
+    [KW_ROUTE_MODEL] = { .check = check_targets, .pick = pick_by_model },
+    [KW_ROUTE_SPLIT] = { .check = check_shares, .pick = pick_by_share },
+};
+
 enum kw_status kw_router_begin(struct kw_router *r, const struct kw_routing *routing, const struct kw_trace *trace,
                                uint32_t n_deployments, const struct kw_fleet_options *opt, struct kw_error *err)
 {
-    double sum = 0;
     kw_rng_free(&r->rng);
-    r->r = routing;
+    if ((unsigned)routing->policy >= sizeof route_of / sizeof *route_of)
+        return kw_fail(err, KW_ERANGE, "no routing policy has the number %d", (int)routing->policy);
+    r->route = &route_of[routing->policy];
+    r->routing = routing;
     r->trace = trace;
     r->n = n_deployments;
-    if ((routing->policy == KW_ROUTE_FALLBACK || routing->policy == KW_ROUTE_OVERFLOW) && n_deployments < 2)
-        return kw_fail(err, KW_ERANGE, "routing wants a second deployment to send requests to");
-    if (routing->policy == KW_ROUTE_CLASS || routing->policy == KW_ROUTE_MODEL)
-        for (int i = 0; i < 256; i++)
-            if (routing->class_to[i] >= n_deployments)
-                return kw_fail(err, KW_ERANGE, "routing sends class %d to deployment %d of %u", i, routing->class_to[i],
-                               n_deployments);
-    if (routing->policy == KW_ROUTE_SPLIT) {
-        for (uint32_t i = 0; i < n_deployments; i++) {
-            if (!(routing->share[i] >= 0 && routing->share[i] <= 1e9))
-                return kw_fail(err, KW_ERANGE, "routing: the share of deployment %u is %g", i, routing->share[i]);
-            r->upto[i] = sum += routing->share[i];
-        }
-        if (!(sum > 0)) return kw_fail(err, KW_ERANGE, "routing: all shares are 0");
-        for (uint32_t i = 0; i < n_deployments; i++) r->upto[i] /= sum;
-    }
+    enum kw_status st = r->route->check ? r->route->check(r, err) : KW_OK;
+    if (st != KW_OK) return st;
     return kw_rng_init(&r->rng, kw_mix64(opt->seed ^ UINT64_C(0x726f757465)), opt->replication, KW_RNG_ROUTING, err);
 }
 
 void kw_router_free(struct kw_router *r)
 {
     kw_rng_free(&r->rng);
-}
-
-uint32_t kw_router_pick(struct kw_router *r, uint32_t request, const struct kw_first_choice *first)
-{
-    const uint16_t *key = r->r->policy == KW_ROUTE_CLASS ? r->trace->klass : r->trace->model;
-    uint32_t k = 0;
-    switch (r->r->policy) {
-    case KW_ROUTE_SINGLE: return 0;
-    case KW_ROUTE_FALLBACK: return first->ready ? 0 : 1;
-    case KW_ROUTE_OVERFLOW: return first->waiting >= r->r->overflow_at ? 1 : 0;
-    case KW_ROUTE_CLASS:
-    case KW_ROUTE_MODEL: return key && key[request] < 256 ? r->r->class_to[key[request]] : 0;
-    case KW_ROUTE_SPLIT: {
-        double u = kw_rng_uniform(&r->rng);
-        while (k + 1 < r->n && u >= r->upto[k]) k++;
-        return k;
-    }
-    }
-    return 0;
 }

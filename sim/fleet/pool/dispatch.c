@@ -1,14 +1,11 @@
 #include "sim/fleet/pool/parts.h"
 #include "sim/fleet/api/client.h"
 
-void kw_dispatch_prefix(const struct kw_pool *p, uint32_t request, const uint64_t **hash, uint32_t *n)
+struct kw_prefix kw_dispatch_prefix(const struct kw_pool *p, uint32_t request)
 {
     const struct kw_trace *t = p->w->trace;
-    *hash = NULL;
-    *n = 0;
-    if (!t->hash_at) return;
-    *hash = t->hash + t->hash_at[request];
-    *n = t->hash_at[request + 1] - t->hash_at[request];
+    if (!t->hash_at) return (struct kw_prefix){ 0 };
+    return (struct kw_prefix){ t->hash + t->hash_at[request], t->hash_at[request + 1] - t->hash_at[request] };
 }
 
 void kw_dispatch_arm(struct kw_pool *p, struct kw_pool_replica *r)
@@ -31,7 +28,9 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
                                   .prompt = p->w->trace->prompt[f->request],
                                   .output = p->w->trace->output[f->request] };
     if (p->d->sched.prefix_caching) {
-        kw_dispatch_prefix(p, f->request, &q.hash, &q.n_hash);
+        struct kw_prefix prefix = kw_dispatch_prefix(p, f->request);
+        q.hash = prefix.hash;
+        q.n_hash = prefix.n;
         q.hash_block = p->w->trace->hash_block;
     }
     enum kw_status st = kw_replica_add(r->engine, &q, now, &f->slot, err);
@@ -58,10 +57,9 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
 enum kw_status kw_dispatch_waiting(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
     while (!kw_ring_empty(&p->queue)) {
-        uint32_t flight = kw_ring_at(&p->queue, 0), n_hash;
-        const uint64_t *hash;
-        kw_dispatch_prefix(p, p->w->flights.f[flight].request, &hash, &n_hash);
-        uint32_t k = kw_balancer_pick(&p->balancer, hash, n_hash, &p->routing);
+        uint32_t flight = kw_ring_at(&p->queue, 0);
+        struct kw_prefix prefix = kw_dispatch_prefix(p, p->w->flights.f[flight].request);
+        uint32_t k = kw_balancer_pick(&p->balancer, prefix, &p->routing);
         if (k == KW_NO_REPLICA) break;
         kw_ring_drop(&p->queue, 1);
         p->g.queued--;

@@ -56,8 +56,8 @@ enum kw_status kw_starts_order(struct kw_pool *p, bool cold, kw_ns now, struct k
 enum kw_status kw_starts_phase_over(struct kw_pool *p, uint32_t k, kw_ns now, bool *ready, struct kw_error *err);
 enum kw_status kw_starts_cancel_newest(struct kw_pool *p, kw_ns now, struct kw_error *err);
 
-/* The prefix hashes of a request of the trace, NULL and 0 without. */
-void kw_dispatch_prefix(const struct kw_pool *p, uint32_t request, const uint64_t **hash, uint32_t *n);
+/* The prefix of a request of the trace. */
+struct kw_prefix kw_dispatch_prefix(const struct kw_pool *p, uint32_t request);
 /* The request goes to replica k, which is ready and has room. */
 enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw_ns now, struct kw_error *err);
 /* The waiting ones go to replicas, first come first served, while any has room. */

@@ -159,10 +159,7 @@ enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, stru
         return c->at_zero == KW_ZERO_STOPPED ? KW_OK : kw_scaling_after_arrival(p, true, now, err);
     }
     if (kw_ring_empty(&p->queue) && p->balancer.n_room) {
-        const uint64_t *hash;
-        uint32_t n_hash;
-        kw_dispatch_prefix(p, f->request, &hash, &n_hash);
-        uint32_t k = kw_balancer_pick(&p->balancer, hash, n_hash, &p->routing);
+        uint32_t k = kw_balancer_pick(&p->balancer, kw_dispatch_prefix(p, f->request), &p->routing);
         if ((st = kw_dispatch_to(p, flight, k, now, err)) != KW_OK) return st;
         return kw_scaling_after_arrival(p, false, now, err);
     }

@@ -15,7 +15,7 @@
  * Events at equal times: arrivals, then step ends in order of replica, then timers first in, first out. */
 #ifndef KW_SIM_FLEET_POOL_POOL_H
 #define KW_SIM_FLEET_POOL_POOL_H
-#include "sim/fleet/pool/balance.h"
+#include "sim/fleet/balancers/balancer.h"
 #include "sim/fleet/fleet.h"
 #include "sim/fleet/replica.h"
 #include "sim/fleet/ring.h"
