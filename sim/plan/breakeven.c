@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim/plan/plan_list.h"
+#include "sim/plan/plan_internal.h"
 #include "sim/plan/volume.h"
 
 #define LEADERS 3 /* best offers of each kind at the plan's volume, */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "platforms/facts/platforms.h"
-#include "sim/plan/plan_list.h"
+#include "sim/plan/plan_internal.h"
 
 /* What the trace asks for. */
 struct load {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim/plan/plan_list.h"
+#include "sim/plan/plan_internal.h"
 
 static const struct kw_choice *only(const struct kw_plan *p, size_t i)
 {

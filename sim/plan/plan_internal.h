@@ -1,0 +1,23 @@
+/* sim/plan/plan_internal.h - what the files that make a plan share: enumerate, search, rank, explain, in this order. */
+#ifndef KW_SIM_PLAN_PLAN_INTERNAL_H
+#define KW_SIM_PLAN_PLAN_INTERNAL_H
+#include "sim/plan/plan.h"
+
+#define KW_PLAN_MAX_REPLICAS 64 /* above this a plan is a capacity contract, not a keep-warm count */
+
+/* Appends a candidate of one deployment; KW_ENOMEM: unchanged. */
+enum kw_status kw_plan_push(struct kw_plan *p, const struct kw_choice *c, struct kw_error *err);
+/* Notes what was not considered and why. */
+enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why, struct kw_error *err);
+/* Fills family from the candidates. Quadratic in them, which a thousand candidates bear. */
+enum kw_status kw_plan_families(struct kw_plan *p, struct kw_error *err);
+/* Simulates what can matter, and leaves in the plan only candidates with at least one replication. Frees what an
+ * earlier run left in points; needs a rank afterwards, as family and order are stale. */
+enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                              struct kw_error *err);
+/* Fills order, best, runner_up, nearest_miss, margin and tie from the points. */
+enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, struct kw_error *err);
+/* Fills recommendation, why, flips and assumptions once best, runner_up and nearest_miss stand. */
+enum kw_status kw_plan_explain(struct kw_plan *p, struct kw_error *err);
+
+#endif

@@ -1,0 +1,81 @@
+/* The choice among what the search simulated: families, order, best, runner-up and the margin between them. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/plan/plan_internal.h"
+
+static bool same_family(const struct kw_candidate *a, const struct kw_candidate *b)
+{
+    if (a->n != b->n || a->routing.policy != b->routing.policy) return false;
+    for (uint32_t d = 0; d < a->n; d++) {
+        const struct kw_choice *x = &a->choice[d], *y = &b->choice[d];
+        if (x->platform != y->platform || x->gpu != y->gpu || x->api != y->api || x->profile != y->profile ||
+            x->term != y->term)
+            return false;
+    }
+    return true;
+}
+
+enum kw_status kw_plan_families(struct kw_plan *p, struct kw_error *err)
+{
+    size_t *family = realloc(p->family, p->n * sizeof *family);
+    if (!family) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    p->family = family;
+    for (size_t i = 0; i < p->n; i++) {
+        family[i] = i;
+        for (size_t j = 0; j < i && family[i] == i; j++)
+            if (family[j] == j && same_family(&p->candidates[i], &p->candidates[j])) family[i] = j;
+    }
+    return KW_OK;
+}
+
+enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, struct kw_error *err)
+{
+    enum kw_status st = kw_plan_families(p, err);
+    if (st == KW_OK) st = kw_points_rank(p->points, p->n, &study->slo, study->seed, err);
+    if (st != KW_OK) return st;
+    size_t *order = realloc(p->order, p->n * sizeof *order);
+    if (!order) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    p->order = order;
+    for (size_t i = 0; i < p->n; i++) order[p->points[i].rank - 1] = i;
+    p->best = p->runner_up = p->nearest_miss = -1;
+    for (size_t k = 0; k < p->n; k++) {
+        size_t i = order[k];
+        if (!p->points[i].feasible) break;
+        if (p->best < 0)
+            p->best = (ptrdiff_t)i;
+        else if (p->runner_up < 0 && p->family[i] != p->family[p->best])
+            p->runner_up = (ptrdiff_t)i;
+    }
+    if (p->best < 0 && p->n) p->nearest_miss = (ptrdiff_t)order[0];
+    p->tie = false;
+    p->margin = (struct kw_estimate){ NAN, NAN, NAN };
+    if (p->runner_up >= 0) {
+        const struct kw_point *a = &p->points[p->best], *b = &p->points[p->runner_up];
+        uint32_t n = a->replications < b->replications ? a->replications : b->replications;
+        p->margin = kw_stats_paired(&a->sample[0][KW_METRIC_COST], &b->sample[0][KW_METRIC_COST], n, KW_METRICS);
+        p->tie = p->margin.lo <= 0;
+    }
+    return KW_OK;
+}
+
+size_t kw_plan_keep_warm_curve(const struct kw_plan *p, size_t of, size_t *out, size_t max)
+{
+    const struct kw_choice *c = &p->candidates[of].choice[0];
+    size_t n = 0;
+    if (p->candidates[of].n != 1 || c->platform->kind != KW_KIND_SERVERLESS) return 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct kw_choice *x = &p->candidates[i].choice[0];
+        if (p->family[i] != p->family[of] || x->scaling.idle_timeout != c->scaling.idle_timeout ||
+            x->scaling.zero_timeout != c->scaling.zero_timeout)
+            continue;
+        size_t at = n;
+        while (at > 0 && p->candidates[out[at - 1]].choice[0].scaling.keep_warm > x->scaling.keep_warm) at--;
+        if (n == max && at == n) continue;
+        if (n == max) n--;
+        memmove(out + at + 1, out + at, (n - at) * sizeof *out);
+        out[at] = i;
+        n++;
+    }
+    return n;
+}

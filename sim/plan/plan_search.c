@@ -1,0 +1,501 @@
+/* The search: which candidates are simulated, and how often. It may leave a candidate early only where its bounds prove
+ * that it can be neither the best nor the runner-up, so that the ranking sees what an exhaustive search would show it.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/plan/plan_internal.h"
+
+/* The race. A candidate is `open` until it has every replication or is proven not to matter. */
+struct race {
+    struct kw_plan *p;
+    const struct kw_study *study;
+    struct kw_sweep *sweep;
+    double *floor; /* [n] least cost a replication can have, USD a month */
+    bool *open;    /* [n] */
+    size_t *batch; /* [2n] scratch */
+    uint32_t all;  /* replications */
+};
+
+/* Kept replicas are billed from the first to the last moment where the meter counts a busy and an idle replica alike
+ * and nothing makes a start fail; rented GPUs always. Everything else is at least 0. */
+static enum kw_status cost_floor(const struct kw_candidate *c, kw_ns window, double *usd, struct kw_error *err)
+{
+    *usd = 0;
+    for (uint32_t d = 0; d < c->n; d++) {
+        const struct kw_choice *x = &c->choice[d];
+        const struct kw_meter *m = &x->platform->meter;
+        const struct kw_autoscaling *s = &x->scaling;
+        struct kw_usage u = { .kind = x->platform->kind, .window = window };
+        if (u.kind == KW_KIND_DEDICATED)
+            u.reserved_gpu_ns = (int64_t)kw_gpus_rented(x->gpu, x->tp, s->max_replicas) * window;
+        else if (u.kind == KW_KIND_SERVERLESS && m->bills[KW_PHASE_ACTIVE] && m->bills[KW_PHASE_KEEP_WARM] &&
+                 !m->window && s->stockout_probability == 0 && s->start_failure_probability == 0)
+            u.gpu_ns[KW_PHASE_ACTIVE] = (int64_t)s->keep_warm * kw_gpus_per_replica(x->gpu, x->tp) * window;
+        struct kw_bill b;
+        struct kw_tariff t = kw_choice_tariff(x);
+        enum kw_status st = kw_bill_month(&b, &u, &t, err);
+        if (st != KW_OK) return st;
+        *usd += kw_nano_to_double(b.total);
+    }
+    return KW_OK;
+}
+
+/* Bounds on the mean of a metric over all replications from those done: figures are >= 0. `least_each` bounds the
+ * others. */
+static double least_mean(const struct race *r, size_t i, enum kw_metric m, double least_each)
+{
+    const struct kw_point *p = &r->p->points[i];
+    double sum = 0;
+    for (uint32_t k = 0; k < p->replications; k++)
+        if (!isnan(p->sample[k][m])) sum += p->sample[k][m];
+    return (sum + (r->all - p->replications) * least_each) / r->all;
+}
+
+/* Bounds that decide are taken this much looser than computed, so that rounding of sums can never prune wrongly. */
+#define SLACK 1e-9
+
+static double least_cost(const struct race *r, size_t i)
+{
+    return least_mean(r, i, KW_METRIC_COST, r->floor[i]) * (1 - SLACK) - 1e-6;
+}
+
+/* The metrics as favourable as the missing replications could still make their means. Judged like means, they give a
+ * lower bound of the miss; infeasible here is infeasible in the end. */
+static bool could_be_feasible(const struct race *r, size_t i, double *least_miss)
+{
+    const struct kw_point *p = &r->p->points[i];
+    double bound[KW_METRICS];
+    char miss[1];
+    if (p->replications == 0) {
+        *least_miss = -INFINITY;
+        return true;
+    }
+    for (int m = 0; m < KW_METRICS; m++) bound[m] = least_mean(r, i, (enum kw_metric)m, 0) * (1 - SLACK);
+    double lost = 0; /* attainment is at most 1, so bound what is missing of it */
+    for (uint32_t k = 0; k < p->replications; k++)
+        if (!isnan(p->sample[k][KW_METRIC_ATTAINMENT])) lost += 1 - p->sample[k][KW_METRIC_ATTAINMENT];
+    bound[KW_METRIC_ATTAINMENT] = fmin(1, 1 - lost / r->all + SLACK);
+    bound[KW_METRIC_COST] = least_cost(r, i);
+    return kw_slo_judge(&r->study->slo, bound, miss, sizeof miss, least_miss);
+}
+
+static bool complete(const struct race *r, size_t i)
+{
+    return r->p->points[i].replications == r->all;
+}
+
+/* Cheapest complete feasible candidate, of another family than `other` unless that is -1; ties as in kw_points_rank. */
+static ptrdiff_t cheapest(const struct race *r, ptrdiff_t other)
+{
+    const struct kw_plan *p = r->p;
+    ptrdiff_t best = -1;
+    for (size_t i = 0; i < p->n; i++) {
+        if (!complete(r, i) || !p->points[i].feasible) continue;
+        if (other >= 0 && p->family[i] == p->family[other]) continue;
+        if (best < 0 || kw_point_better(&p->points[i], &p->points[best])) best = (ptrdiff_t)i;
+    }
+    return best;
+}
+
+static double cost_of(const struct race *r, ptrdiff_t i)
+{
+    return i < 0 ? INFINITY : r->p->points[i].m[KW_METRIC_COST].mean;
+}
+
+/* Closes what is complete and what can be neither the best nor the runner-up. Returns how many remain open. */
+static size_t prune(struct race *r)
+{
+    struct kw_plan *p = r->p;
+    ptrdiff_t first = cheapest(r, -1), second = first < 0 ? -1 : cheapest(r, first);
+    size_t left = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        if (!r->open[i]) continue;
+        double least_miss, least = least_cost(r, i);
+        if (complete(r, i)) {
+            r->open[i] = false;
+        } else if (!could_be_feasible(r, i, &least_miss) || least > cost_of(r, second) ||
+                   (first >= 0 && p->family[i] == p->family[first] && least > cost_of(r, first))) {
+            r->open[i] = false;
+            p->points[i].pruned = true;
+        } else {
+            left++;
+        }
+    }
+    return left;
+}
+
+/* A larger dedicated pool of a family is not looked at while a smaller one may still turn out to do. */
+static bool waits(const struct race *r, size_t i)
+{
+    const struct kw_candidate *c = &r->p->candidates[i];
+    if (c->n != 1 || c->choice[0].platform->kind != KW_KIND_DEDICATED || r->p->points[i].replications) return false;
+    for (size_t j = 0; j < r->p->n; j++)
+        if (r->open[j] && r->p->family[j] == r->p->family[i] &&
+            r->p->candidates[j].choice[0].scaling.max_replicas < c->choice[0].scaling.max_replicas)
+            return true;
+    return false;
+}
+
+/* The more promising of two open candidates: feasible so far, then cheaper so far. */
+static bool better_prospect(const struct race *r, size_t a, size_t b)
+{
+    const struct kw_point *x = &r->p->points[a], *y = &r->p->points[b];
+    bool fx = x->replications && x->feasible, fy = y->replications && y->feasible;
+    if (fx != fy) return fx;
+    double cx = x->replications ? x->m[KW_METRIC_COST].mean : r->floor[a],
+           cy = y->replications ? y->m[KW_METRIC_COST].mean : r->floor[b];
+    return cx < cy;
+}
+
+static ptrdiff_t best_prospect(const struct race *r, ptrdiff_t other)
+{
+    ptrdiff_t best = -1;
+    for (size_t i = 0; i < r->p->n; i++) {
+        if (!r->open[i] || waits(r, i) || (other >= 0 && r->p->family[i] == r->p->family[other])) continue;
+        if (best < 0 || better_prospect(r, i, (size_t)best)) best = (ptrdiff_t)i;
+    }
+    return best;
+}
+
+static bool prospective(const struct race *r, ptrdiff_t i)
+{
+    return i >= 0 && r->p->points[i].replications && r->p->points[i].feasible;
+}
+
+/* Replications after which i is likely proven irrelevant, if they come out as the ones so far: at least one more. */
+static uint32_t likely_enough(const struct race *r, size_t i, double limit)
+{
+    const struct kw_point *p = &r->p->points[i];
+    if (p->replications == 0) return 1;
+    double mean = p->m[KW_METRIC_COST].mean, floor = r->floor[i], need = r->all;
+    if (isfinite(limit) && mean > limit && mean > floor)
+        need = fmin(need, ceil(r->all * (limit - floor) / (mean - floor) + 1e-6));
+    if (p->miss_ratio > 0)
+        need = fmin(need, ceil(r->all / (1 + p->miss_ratio) + 1e-6)); /* sum / all passes the limit */
+    if (!(need >= p->replications + 1)) return p->replications + 1;
+    return need < r->all ? (uint32_t)need : r->all;
+}
+
+static enum kw_status advance(struct race *r, size_t n, uint32_t upto, struct kw_error *err)
+{
+    return kw_sweep_advance(r->sweep, r->p->points, r->batch, n, upto, err);
+}
+
+/* Until nothing is open: first complete the two most promising families, then give each other candidate the
+ * replications that probably disprove it. */
+static enum kw_status run_race(struct race *r, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    while (st == KW_OK && prune(r) > 0) {
+        ptrdiff_t first = cheapest(r, -1), second = first < 0 ? -1 : cheapest(r, first);
+        if (first < 0 || second < 0) {
+            ptrdiff_t a = best_prospect(r, first), b = a < 0 || first >= 0 ? -1 : best_prospect(r, a);
+            if (prospective(r, b)) {
+                r->batch[0] = (size_t)(a < b ? a : b);
+                r->batch[1] = (size_t)(a < b ? b : a);
+                st = advance(r, 2, r->all, err);
+                continue;
+            }
+            if (prospective(r, a)) {
+                r->batch[0] = (size_t)a;
+                st = advance(r, 1, r->all, err);
+                continue;
+            }
+        }
+        for (uint32_t upto = 1; upto <= r->all && st == KW_OK; upto++) {
+            size_t n = 0;
+            for (size_t i = 0; i < r->p->n; i++) {
+                if (!r->open[i] || waits(r, i) || complete(r, i)) continue;
+                bool sibling = first >= 0 && r->p->family[i] == r->p->family[first];
+                if (likely_enough(r, i, sibling ? cost_of(r, first) : cost_of(r, second)) == upto) r->batch[n++] = i;
+            }
+            if (n == 0) continue;
+            st = advance(r, n, upto, err);
+            break; /* look again with what is known now */
+        }
+    }
+    return st;
+}
+
+/* Nothing is feasible: the one that misses by least, by the same kind of race on the miss. */
+static enum kw_status race_for_nearest(struct race *r, struct kw_error *err)
+{
+    struct kw_plan *p = r->p;
+    enum kw_status st = KW_OK;
+    for (;;) {
+        double best = INFINITY;
+        ptrdiff_t next = -1;
+        double next_miss = 0;
+        for (size_t i = 0; i < p->n; i++)
+            if (complete(r, i) && p->points[i].miss_ratio < best) best = p->points[i].miss_ratio;
+        for (size_t i = 0; i < p->n; i++) {
+            double least;
+            if (complete(r, i)) continue;
+            could_be_feasible(r, i, &least);
+            if (least > best) continue;
+            if (next < 0 || least < next_miss) {
+                next = (ptrdiff_t)i;
+                next_miss = least;
+            }
+        }
+        if (next < 0) return KW_OK;
+        p->points[next].pruned = false;
+        r->batch[0] = (size_t)next;
+        if ((st = advance(r, 1, r->all, err)) != KW_OK) return st;
+    }
+}
+
+static enum kw_status open_race(struct race *r, struct kw_plan *p, const struct kw_study *study,
+                                const struct kw_sweep_options *run, struct kw_error *err)
+{
+    memset(r, 0, sizeof *r);
+    r->p = p;
+    r->study = study;
+    r->all = study->replications;
+    r->floor = malloc(p->n * sizeof *r->floor);
+    r->open = malloc(p->n * sizeof *r->open);
+    r->batch = malloc(2 * p->n * sizeof *r->batch);
+    enum kw_status st = r->floor && r->open && r->batch ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    if (st == KW_OK) st = kw_sweep_open(&r->sweep, p->candidates, p->n, study, run, err);
+    for (size_t i = 0; i < p->n && st == KW_OK; i++) {
+        r->open[i] = true;
+        st = cost_floor(&p->candidates[i], study->trace->span, &r->floor[i], err);
+    }
+    return st;
+}
+
+static void close_race(struct race *r)
+{
+    kw_sweep_close(r->sweep);
+    free(r->floor);
+    free(r->open);
+    free(r->batch);
+}
+
+static const struct kw_choice *serverless(const struct kw_plan *p, size_t i)
+{
+    const struct kw_candidate *c = &p->candidates[i];
+    return c->n == 1 && c->choice[0].platform->kind == KW_KIND_SERVERLESS ? &c->choice[0] : NULL;
+}
+
+/* Same offer and timeouts; keep_warm may differ. */
+static bool same_but_warm(const struct kw_plan *p, size_t i, size_t j)
+{
+    const struct kw_autoscaling *a = &p->candidates[i].choice[0].scaling, *b = &p->candidates[j].choice[0].scaling;
+    return p->family[i] == p->family[j] && a->idle_timeout == b->idle_timeout && a->zero_timeout == b->zero_timeout;
+}
+
+/* Whether one of the two smallest keep_warm of its offer. */
+static bool little_warm(const struct kw_plan *p, size_t i)
+{
+    int smaller = 0;
+    for (size_t j = 0; j < p->n; j++)
+        smaller += same_but_warm(p, i, j) &&
+                   p->candidates[j].choice[0].scaling.keep_warm < p->candidates[i].choice[0].scaling.keep_warm;
+    return smaller < 2;
+}
+
+/* The best of the first replication on a serverless platform that none of taken[n] is on; -1 when there is none left.
+ */
+static ptrdiff_t leader(const struct kw_plan *p, const size_t *taken, size_t n)
+{
+    ptrdiff_t best = -1;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct kw_choice *c = serverless(p, i);
+        const struct kw_point *x = &p->points[i];
+        if (!c || !x->replications) continue;
+        bool out = false;
+        for (size_t k = 0; k < n && !out; k++) out = p->candidates[taken[k]].choice[0].platform == c->platform;
+        if (out) continue;
+        const struct kw_point *y = best < 0 ? NULL : &p->points[best];
+        if (!y || kw_point_better(x, y)) best = (ptrdiff_t)i;
+    }
+    return best;
+}
+
+/* The first look: one replication of what may be good. Of dedicated pools only the smallest of each family; of
+ * serverless offers the two smallest keep_warm, and all of them on each platform's best offer (for its keep-warm
+ * curve). The others stay open, at what their kept replicas cost at the least. */
+static enum kw_status first_look(struct race *r, struct kw_error *err)
+{
+    struct kw_plan *p = r->p;
+    size_t n = 0, *leaders = r->batch + p->n;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->points[i].replications == 0 && !waits(r, i) && (!serverless(p, i) || little_warm(p, i)))
+            r->batch[n++] = i;
+    enum kw_status st = n ? advance(r, n, 1, err) : KW_OK;
+    if (st != KW_OK) return st;
+    size_t n_leaders = 0;
+    for (ptrdiff_t best; (best = leader(p, leaders, n_leaders)) >= 0;) leaders[n_leaders++] = (size_t)best;
+    n = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        bool curve = false;
+        for (size_t k = 0; k < n_leaders && !curve; k++) curve = serverless(p, i) && same_but_warm(p, i, leaders[k]);
+        if (curve && p->points[i].replications == 0) r->batch[n++] = i;
+    }
+    return n ? advance(r, n, 1, err) : KW_OK;
+}
+
+static enum kw_status grow_points(struct kw_plan *p, size_t from, struct kw_error *err)
+{
+    struct kw_point *points = realloc(p->points, p->n * sizeof *points);
+    if (!points) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    p->points = points;
+    memset(points + from, 0, (p->n - from) * sizeof *points); /* a zeroed point can be freed */
+    for (size_t i = from; i < p->n; i++) {
+        enum kw_status st = kw_point_init(&points[i], err);
+        if (st == KW_OK) continue;
+        while (i-- > from) kw_point_free(&points[i]);
+        return st;
+    }
+    return KW_OK;
+}
+
+/* Idle timeouts other than the default are tried where the first replication looks best: on the best candidate's offer
+ * of each of three serverless platforms, with the keep_warm enumerated there up to one more than it has. The first
+ * replication is the same in a pruned and an exhaustive plan, and so is this choice. */
+#define LEADERS 3
+static const int64_t idle_tries_s[] = { 15, 60, 300, 900 };
+
+static enum kw_status add_idle_timeouts(struct kw_plan *p, struct kw_error *err)
+{
+    size_t leaders[LEADERS], n_leaders = 0, n = p->n;
+    for (ptrdiff_t best; n_leaders < LEADERS && (best = leader(p, leaders, n_leaders)) >= 0;)
+        leaders[n_leaders++] = (size_t)best;
+    for (size_t k = 0; k < n_leaders; k++) {
+        for (size_t i = 0; i < n; i++) {
+            if (!same_but_warm(p, i, leaders[k]) || p->candidates[i].choice[0].scaling.keep_warm >
+                                                        p->candidates[leaders[k]].choice[0].scaling.keep_warm + 1)
+                continue;
+            for (size_t t = 0; t < sizeof idle_tries_s / sizeof *idle_tries_s; t++) {
+                struct kw_choice c = p->candidates[i].choice[0];
+                kw_ns idle = idle_tries_s[t] * KW_NS_PER_S;
+                if (idle == c.scaling.idle_timeout) continue;
+                kw_choice_idle_timeout(&c, idle);
+                if (kw_choice_check(&c, NULL) != KW_OK) continue; /* outside the platform's range */
+                enum kw_status st = kw_plan_push(p, &c, err);
+                if (st != KW_OK) return st;
+            }
+        }
+    }
+    return KW_OK;
+}
+
+/* Another idle timeout that changed nothing, in any replication it had. */
+static bool made_no_difference(const struct kw_plan *p, size_t i, size_t enumerated)
+{
+    const struct kw_point *x = &p->points[i];
+    if (i < enumerated) return false;
+    for (size_t j = 0; j < i; j++) {
+        const struct kw_point *y = &p->points[j];
+        if (p->family[i] != p->family[j] || y->replications < x->replications ||
+            p->candidates[i].choice[0].scaling.keep_warm != p->candidates[j].choice[0].scaling.keep_warm)
+            continue;
+        if (!memcmp(x->sample, y->sample, x->replications * sizeof *x->sample)) return true;
+    }
+    return false;
+}
+
+/* What was never simulated is not part of the answer, nor what differs from another in nothing that shows. An equal of
+ * the best or the runner-up comes after it in every order, so dropping it changes neither. */
+static void drop_idle(struct kw_plan *p, bool *drop, size_t enumerated)
+{
+    size_t kept = 0;
+    p->n_untried = 0;
+    for (size_t i = 0; i < p->n; i++) drop[i] = p->points[i].replications == 0 || made_no_difference(p, i, enumerated);
+    for (size_t i = 0; i < p->n; i++) {
+        if (drop[i]) {
+            p->n_untried += p->points[i].replications == 0;
+            kw_candidate_free(&p->candidates[i]);
+            kw_point_free(&p->points[i]);
+            continue;
+        }
+        p->candidates[kept] = p->candidates[i];
+        p->points[kept] = p->points[i];
+        kept++;
+    }
+    p->n = kept;
+}
+
+/* Progress over the sweeps of one plan as one count. */
+struct relay {
+    const struct kw_sweep_options *user;
+    uint64_t before;
+};
+
+static void relay_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    const struct relay *r = ctx;
+    r->user->progress(r->user->progress_ctx, r->before + done, r->before + total);
+}
+
+static void count(struct kw_plan *p, const struct race *r, struct relay *relay)
+{
+    struct kw_sweep_count c = kw_sweep_done(r->sweep);
+    p->simulations += c.simulations;
+    p->simulations_shared += c.shared;
+    p->requests += c.requests;
+    relay->before += c.simulations;
+}
+
+static enum kw_status evaluate_all(struct race *r, bool exhaustive, struct kw_error *err)
+{
+    enum kw_status st;
+    r->p->simulations_exhaustive = kw_sweep_size(r->sweep, r->all);
+    if (exhaustive) {
+        for (size_t i = 0; i < r->p->n; i++) r->batch[i] = i;
+        return advance(r, r->p->n, r->all, err);
+    }
+    if ((st = first_look(r, err)) != KW_OK || (st = run_race(r, err)) != KW_OK) return st;
+    return cheapest(r, -1) < 0 ? race_for_nearest(r, err) : KW_OK;
+}
+
+static enum kw_status search_start(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
+                                   struct relay *relay, struct kw_error *err)
+{
+    struct race r;
+    enum kw_status st = open_race(&r, p, study, run, err);
+    if (st == KW_OK) st = first_look(&r, err);
+    if (st == KW_OK) count(p, &r, relay);
+    close_race(&r);
+    return st;
+}
+
+/* Adds the other idle timeouts with points of their own; on failure the plan has the candidates it had. */
+static enum kw_status widen(struct kw_plan *p, struct kw_error *err)
+{
+    size_t enumerated = p->n;
+    enum kw_status st = add_idle_timeouts(p, err);
+    if (st == KW_OK) st = grow_points(p, enumerated, err);
+    while (st != KW_OK && p->n > enumerated) kw_candidate_free(&p->candidates[--p->n]); /* those have no points */
+    return st == KW_OK ? kw_plan_families(p, err) : st;
+}
+
+enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                              struct kw_error *err)
+{
+    struct relay relay = { .user = &o->run };
+    struct kw_sweep_options run = o->run;
+    if (run.progress) {
+        run.progress = relay_progress;
+        run.progress_ctx = &relay;
+    }
+    p->simulations = p->simulations_shared = p->requests = 0;
+    for (size_t i = 0; p->points && i < p->n; i++) kw_point_free(&p->points[i]); /* of an earlier run */
+    size_t enumerated = p->n;
+    enum kw_status st = grow_points(p, 0, err);
+    if (st == KW_OK) st = kw_plan_families(p, err);
+    if (st == KW_OK) st = search_start(p, study, &run, &relay, err);
+    if (st == KW_OK && o->n_idle_timeouts == 0) st = widen(p, err);
+    if (st != KW_OK) return st;
+    /* A second race, for its sweep must know the candidates just added; what was simulated so far stays in the points.
+     */
+    struct race r;
+    st = open_race(&r, p, study, &run, err);
+    if (st == KW_OK) st = evaluate_all(&r, o->exhaustive, err);
+    if (st == KW_OK) count(p, &r, &relay);
+    if (st == KW_OK) drop_idle(p, r.open, enumerated);
+    close_race(&r);
+    return st;
+}
