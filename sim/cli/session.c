@@ -164,6 +164,7 @@ struct kw_study kw_session_study(struct kw_session *s, const struct kw_options *
                               .replications = sc->replications,
                               .seed = sc->seed,
                               .stepping_each = sc->stepping_each,
+                              .empty_start = sc->empty_start,
                               .records = o->records,
                               .series_step = sc->series_step ? sc->series_step : default_series_step(s->trace.span) };
 }

@@ -18,18 +18,21 @@ struct tally {
     kw_i128 phase[KW_PHASES], rounding, minimum, unbilled, busy, lives;
 };
 
-static void bill_by_phase(struct tally *t, const struct kw_life *l, const struct kw_meter *m)
+/* b: what came before the window, NULL for nothing. Minimum and rounding are of the whole life and fall due at its end:
+ * in full where that lies in the window, not at all where it lies beyond. */
+static void bill_by_phase(struct tally *t, const struct kw_life *l, const struct kw_life_before *b,
+                          const struct kw_meter *m)
 {
     kw_ns billed = 0;
     for (int p = 0; p < KW_PHASES; p++) {
         if (m->bills[p]) {
             t->phase[p] += l->phase[p];
-            billed += l->phase[p];
+            billed += l->phase[p] + (b ? b->phase[p] : 0);
         } else {
             t->unbilled += l->phase[p];
         }
     }
-    if (billed == 0) return; /* it never reached the meter: no minimum either */
+    if (billed == 0 || l->goes_on) return; /* it never reached the meter: no minimum either */
     kw_ns minimum = m->min_charge > billed ? m->min_charge - billed : 0;
     t->minimum += minimum;
     t->rounding += round_up(billed + minimum, m->granularity);
@@ -37,7 +40,7 @@ static void bill_by_phase(struct tally *t, const struct kw_life *l, const struct
 
 /* Everything from the first success on is billed, in whole windows. Of the steady phases, what lies before it is the
  * service of the first request (ACTIVE) and, on a replica kept warm, the idling before it. */
-static void bill_by_window(struct tally *t, const struct kw_life *l, kw_ns window)
+static void bill_by_window(struct tally *t, const struct kw_life *l, const struct kw_life_before *b, kw_ns window)
 {
     static const enum kw_phase steady[] = { KW_PHASE_ACTIVE, KW_PHASE_IDLE, KW_PHASE_KEEP_WARM, KW_PHASE_DRAIN };
     if (l->first_success < 0) {
@@ -53,7 +56,18 @@ static void bill_by_window(struct tally *t, const struct kw_life *l, kw_ns windo
         t->phase[steady[i]] += l->phase[steady[i]] - skipped;
     }
     assert(before == 0 && "a success happens in a steady phase");
+    if (l->goes_on) return;
+    billed += b ? b->since_success : 0;
     t->rounding += billed == 0 ? window : round_up(billed, window);
+}
+
+/* Minimum and rounding fill at most the time in which the replicas allowed were not billed anyway: a bill above that of
+ * all of them always on is above what is possible. */
+static void cap_additions(struct tally *t, kw_i128 room)
+{
+    if (room < 0) room = 0; /* replicas draining beside their successors */
+    if (t->minimum > room) t->minimum = room;
+    if (t->rounding > room - t->minimum) t->rounding = room - t->minimum;
 }
 
 static bool narrow(int64_t *out, kw_i128 v)
@@ -82,17 +96,18 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
         return KW_OK;
     }
     struct tally t = { .rounding = 0 };
-    for (uint64_t i = 0; i < l->lives_n; i++) {
+    for (uint64_t i = 0, k = 0; i < l->lives_n; i++) {
         const struct kw_life *life = &l->lives[i];
+        const struct kw_life_before *before = k < l->before_n && l->before[k].life == i ? &l->before[k++] : NULL;
         assert(phases_sum(life) == life->gone - life->born);
         t.lives += life->gone - life->born;
         t.busy += life->phase[KW_PHASE_ACTIVE];
         if (kind == KW_KIND_DEDICATED)
             t.unbilled += life->gone - life->born;
         else if (m->window > 0)
-            bill_by_window(&t, life, m->window);
+            bill_by_window(&t, life, before, m->window);
         else
-            bill_by_phase(&t, life, m);
+            bill_by_phase(&t, life, before, m);
     }
     kw_i128 billed = 0;
     bool ok = narrow(&r.reserved_gpu_ns, kind == KW_KIND_DEDICATED ? (kw_i128)reserved_gpus * window : 0);
@@ -101,6 +116,7 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
         ok = ok && narrow(&r.gpu_ns[p], t.phase[p] * gpus);
     }
     assert(billed + t.unbilled == t.lives);
+    if (l->max_replicas) cap_additions(&t, (kw_i128)l->max_replicas * window - billed);
     ok = ok && narrow(&r.rounding_gpu_ns, t.rounding * gpus) && narrow(&r.minimum_gpu_ns, t.minimum * gpus) &&
          narrow(&r.unbilled_gpu_ns, t.unbilled * gpus) && narrow(&r.busy_gpu_ns, t.busy * gpus);
     if (!ok) return kw_fail(err, KW_ERANGE, "GPU time exceeds 292 GPU-years in one deployment: replay a shorter trace");

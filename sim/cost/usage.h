@@ -24,11 +24,13 @@ struct kw_usage {
  *     sum(gpu_ns) + unbilled_gpu_ns == gpus * sum over lives of (gone - born)
  * and what is paid for is sum(gpu_ns) + minimum_gpu_ns + rounding_gpu_ns.
  * A life in which no billed phase took any time costs nothing; any other is raised to m->min_charge, then rounded up to
- * a multiple of m->granularity. With m->window (Bedrock custom import: 5 minutes), a life is billed in whole windows
- * from its first success to its end and nothing before it; the last window counts even if only the idle tail reaches
- * into it (the ledger does not say when the last request came), so that is at most one window a life too many. kind
- * DEDICATED: no phase is billed, reserved_gpus are, for the whole window. kind API: tokens only, gpus = 0. KW_ERANGE on
- * overflow or a window <= 0; *u is unchanged on failure. */
+ * a multiple of m->granularity. Both count the whole life and fall due at its end: one that goes on beyond the window
+ * counts by its part inside alone, one that began before it brings that part along, and together they never exceed what
+ * l->max_replicas always on would add. With m->window (Bedrock custom import: 5 minutes), a life is billed in whole
+ * windows from its first success to its end and nothing before it; the last window counts even if only the idle tail
+ * reaches into it (the ledger does not say when the last request came), so that is at most one window a life too many.
+ * kind DEDICATED: no phase is billed, reserved_gpus are, for the whole window. kind API: tokens only, gpus = 0.
+ * KW_ERANGE on overflow or a window <= 0; *u is unchanged on failure. */
 enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *l, const struct kw_meter *m,
                                     enum kw_kind kind, uint32_t gpus, uint32_t reserved_gpus, kw_ns window,
                                     struct kw_error *err);

@@ -10,7 +10,8 @@
 
 /* Beyond the window a run only finishes what is under way; what a year more could not finish has timed out. */
 #define HORIZON (INT64_C(366) * 24 * KW_NS_PER_HOUR)
-#define STOP_EVERY 4096 /* events between looks at the stop flag */
+#define STOP_EVERY 4096            /* events between looks at the stop flag */
+#define NO_RECORD (UINT32_MAX - 1) /* places of the warm-up's requests count down from here */
 
 struct kw_fleet {
     struct kw_run_context context;
@@ -50,6 +51,7 @@ void kw_fleet_delete(struct kw_fleet *f)
     kw_hist_free(&f->itl);
     kw_events_free(&f->context.events);
     kw_inflight_table_free(&f->context.flights);
+    free(f->context.warmup_hash);
     free(f);
 }
 
@@ -61,8 +63,60 @@ struct run {
     const struct kw_fleet_options *opt;
     struct kw_outcome *o;
     struct kw_cursor cursor;
-    uint32_t arrived;
+    kw_ns begins, period; /* of the cursor's present pass over the view, on the run's clock */
+    kw_ns opens, closes;  /* the window, on it */
+    bool opened, halved, closed;
+    uint32_t arrived, warmed; /* requests of the window; of the warm-up */
 };
+
+/* A view of a moment is replayed at most this often: what it lasts says nothing of a fleet that takes minutes. */
+#define MAX_PASSES 1000
+
+static bool warming(const struct run *run)
+{
+    return run->begins < run->opens;
+}
+
+/* The run's clock begins with the warm-up: the view's last `warmup` ns, again and again where the view is shorter, then
+ * the view itself. A window that ends with its last arrival, at which the next pass cannot begin too, is followed by a
+ * mean gap (n requests). */
+static void begin_passes(struct run *run, const struct kw_trace *t, kw_ns window, uint64_t n)
+{
+    kw_ns gap = n > 1 && t->arrival[t->n - 1] == t->span ? window / (kw_ns)(n - 1) : 0;
+    kw_ns warmup = window > 0 ? run->opt->warmup : 0, passes;
+    run->period = window + gap;
+    passes = warmup ? (warmup - 1) / run->period + 1 : 0;
+    if (passes > MAX_PASSES) {
+        passes = MAX_PASSES;
+        warmup = passes * run->period;
+    }
+    run->opens = warmup;
+    run->closes = warmup + window;
+    run->begins = warmup - passes * run->period;
+    kw_cursor_seek(&run->cursor, run->begins, -run->begins);
+}
+
+/* On to the next pass while the present one holds no request any more. */
+static void next_pass(struct run *run)
+{
+    while (run->cursor.next == KW_NEVER && warming(run)) {
+        run->begins += run->period;
+        kw_cursor_seek(&run->cursor, run->begins, 0);
+    }
+}
+
+static enum kw_status begin_warmup_hashes(struct kw_run_context *w, kw_ns warmup, struct kw_error *err)
+{
+    const struct kw_trace *t = w->trace;
+    free(w->warmup_hash);
+    w->warmup_hash = NULL;
+    if (!warmup || !t->hash_at) return KW_OK;
+    size_t n = t->hash_at[t->n];
+    w->warmup_hash = malloc((n + 1) * sizeof *w->warmup_hash);
+    if (!w->warmup_hash) return kw_fail(err, KW_ENOMEM, "no memory for %zu prefix hashes", n);
+    for (size_t i = 0; i < n; i++) w->warmup_hash[i] = kw_mix64(t->hash[i] ^ UINT64_C(0x7761726d7570));
+    return KW_OK;
+}
 
 static enum kw_status begin(struct run *run, const struct kw_trace_view *view, const struct kw_routing *routing,
                             struct kw_error *err)
@@ -79,9 +133,13 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
         return kw_fail(err, KW_ERANGE, "a run wants 1..%d deployments, got %u", KW_FLEET_MAX_DEPLOYMENTS, run->n);
     if (run->opt->series_step < 0) return kw_fail(err, KW_ERANGE, "the step of the series is negative");
     if ((st = kw_cursor_init(&run->cursor, view, &o->window, &n, err)) != KW_OK) return st;
+    if (run->opt->warmup < 0) return kw_fail(err, KW_ERANGE, "the warm-up is negative");
     f->context.trace = view->trace;
     o->n_deployments = run->n;
-    if ((st = kw_tally_begin(&f->context.tally, o, view->trace, n, run->opt, err)) != KW_OK) return st;
+    begin_passes(run, view->trace, o->window, n);
+    next_pass(run);
+    if ((st = begin_warmup_hashes(&f->context, run->opens, err)) != KW_OK) return st;
+    if ((st = kw_tally_begin(&f->context.tally, o, view->trace, n, run->opens, run->opt, err)) != KW_OK) return st;
     if ((st = kw_router_begin(&f->router, routing, view->trace, run->n, run->opt, err)) != KW_OK) return st;
     for (uint32_t i = 0; i < run->n; i++) {
         const struct kw_deployment *d = &run->d[i];
@@ -126,12 +184,19 @@ static enum kw_status arrive(struct run *run, struct kw_error *err)
         to = route->pick(&f->router, request, &first);
         if (route->notes_diverted && to && (st = kw_pool_note_diverted(&f->pool[0], now, err)) != KW_OK) return st;
     }
-    f->context.flights.f[flight] = (struct kw_inflight){
-        .arrival = now, .first = -1, .request = request, .place = run->arrived++, .deployment = (uint8_t)to
-    };
-    run->o->ledger[to].requests++;
-    f->context.tally.arrivals++;
+    bool warmup = warming(run);
+    f->context.flights.f[flight] = (struct kw_inflight){ .arrival = now,
+                                                         .first = -1,
+                                                         .request = request,
+                                                         .place = warmup ? NO_RECORD - run->warmed++ : run->arrived++,
+                                                         .deployment = (uint8_t)to,
+                                                         .warmup = warmup };
+    if (!warmup) {
+        run->o->ledger[to].requests++;
+        f->context.tally.arrivals++;
+    }
     kw_cursor_step(&run->cursor);
+    next_pass(run);
     return offer(run, flight, now, err);
 }
 
@@ -139,7 +204,7 @@ static enum kw_status retry(struct run *run, uint32_t flight, kw_ns now, struct 
 {
     struct kw_inflight *f = &run->f->context.flights.f[flight];
     kw_events_release(&run->f->context.events, f->event);
-    run->o->ledger[f->deployment].retries++;
+    if (!f->warmup) run->o->ledger[f->deployment].retries++;
     return offer(run, flight, now, err);
 }
 
@@ -179,18 +244,59 @@ static enum kw_status sample_until(struct run *run, kw_ns until, struct kw_error
     return KW_OK;
 }
 
+static uint64_t waiting(const struct run *run)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < run->n; i++)
+        if (run->d[i].kind != KW_KIND_API) n += kw_pool_waiting(&run->f->pool[i]);
+    return n;
+}
+
+/* The window opens before anything that happens at its begin, and closes after everything at its end. */
+static bool edge_due(const struct run *run, kw_ns now)
+{
+    if (!run->opened) return now >= run->opens;
+    if (!run->halved) return now > run->opens + run->o->window / 2;
+    return !run->closed && now > run->closes;
+}
+
+/* The next edge. An engine's next step end may be earlier after it. */
+static enum kw_status pass_edge(struct run *run, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    if (!run->opened) {
+        for (uint32_t i = 0; i < run->n; i++)
+            if (run->d[i].kind != KW_KIND_API) kw_pool_open(&run->f->pool[i], run->opens);
+        run->o->waiting[0] = waiting(run);
+        run->opened = true;
+    } else if (!run->halved) {
+        run->o->waiting[1] = waiting(run);
+        run->halved = true;
+    } else {
+        run->o->waiting[2] = waiting(run);
+        for (uint32_t i = 0; i < run->n && st == KW_OK; i++)
+            if (run->d[i].kind != KW_KIND_API) st = kw_pool_close(&run->f->pool[i], run->closes, err);
+        run->closed = true;
+    }
+    return st;
+}
+
 static enum kw_status loop(struct run *run, struct kw_error *err)
 {
     struct kw_fleet *f = run->f;
     struct kw_outcome *o = run->o;
     const struct kw_tally *t = &f->context.tally;
-    kw_ns horizon = o->window + HORIZON, last = 0;
+    kw_ns horizon = run->closes + HORIZON, last = 0;
     uint64_t events = 0;
     for (;;) {
         kw_ns event = kw_events_next(&f->context.events), now = run->cursor.next <= event ? run->cursor.next : event;
-        if (!f->context.flights.live && run->cursor.next == KW_NEVER && now >= o->window) break;
-        if (now > horizon) break; /* KW_NEVER too: nothing will ever move what is still there */
         enum kw_status st;
+        if (edge_due(run, now)) {
+            if ((st = pass_edge(run, err)) != KW_OK) return st;
+            continue;
+        }
+        if (!f->context.flights.live && run->cursor.next == KW_NEVER && now >= run->closes) break;
+        if (now > horizon) break; /* KW_NEVER too: nothing will ever move what is still there */
         if (now >= t->next_sample && (st = sample_until(run, now, err)) != KW_OK) return st;
         uint32_t live = f->context.flights.live;
         st = run->cursor.next <= event ? arrive(run, err) : happen(run, now, err);
@@ -201,7 +307,11 @@ static enum kw_status loop(struct run *run, struct kw_error *err)
                            (unsigned long long)o->arrived);
     }
     o->events = events;
-    o->end = last > o->window ? last : o->window;
+    o->end = (last > run->closes ? last : run->closes) - run->opens;
+    while (edge_due(run, KW_NEVER)) {
+        enum kw_status st = pass_edge(run, err);
+        if (st != KW_OK) return st;
+    }
     return KW_OK;
 }
 
@@ -225,9 +335,10 @@ enum kw_status kw_fleet_run(struct kw_fleet *f, const struct kw_trace_view *view
     if ((st = begin(&run, view, routing, err)) != KW_OK) return st;
     if ((st = loop(&run, err)) != KW_OK) return st;
     give_up(&run);
-    if ((st = sample_until(&run, o->end, err)) != KW_OK) return st;
+    kw_ns end = run.opens + o->end;
+    if ((st = sample_until(&run, end, err)) != KW_OK) return st;
     for (uint32_t i = 0; i < n_deployments; i++)
-        if (d[i].kind != KW_KIND_API && (st = kw_pool_end(&f->pool[i], o->end, err)) != KW_OK) return st;
+        if (d[i].kind != KW_KIND_API && (st = kw_pool_end(&f->pool[i], end, err)) != KW_OK) return st;
     struct kw_hist swap = o->itl;
     o->itl = f->itl;
     f->itl = swap;

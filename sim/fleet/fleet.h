@@ -69,6 +69,7 @@ struct kw_fleet_options {
     bool stepping_each;  /* every step through the scheduler instead of jumps: the reference */
     bool records, lives; /* keep per-request records; lives are always kept, billing needs each (`lives` is not read) */
     kw_ns series_step;   /* 0: no series */
+    kw_ns warmup; /* the view's own end is replayed for this long before the window, and not counted; 0: empty start */
     struct kw_slo_limits slo;
     volatile int *stop; /* set from outside (signal): the run ends early with KW_EFAIL; NULL allowed */
 };
@@ -82,13 +83,23 @@ struct kw_record {                              /* one request; arrival is the t
     uint32_t cached_tokens, preemptions;
 };
 
-/* One replica's life, from the decision to start it to the end; born + sum(phase) == gone, exactly. */
+/* One replica's life, from the decision to start it to the end, or the part of it inside the window, [0, window]; born
+ * + sum(phase) == gone, exactly. */
 struct kw_life {
     kw_ns born, gone;
     kw_ns phase[KW_PHASES];
     kw_ns first_success; /* time of its first completed request, -1 */
     uint32_t requests;
-    bool failed; /* the start failed; the whole life is FAILED_START */
+    bool failed;  /* the start failed; the whole life is FAILED_START */
+    bool goes_on; /* beyond the window's end: what a meter rounds at a life's end does not fall due in the window */
+};
+
+/* The part before the window of a life that ends in it: what rounds and minimum charges of the whole life count from.
+ */
+struct kw_life_before {
+    uint64_t life; /* index into lives */
+    kw_ns phase[KW_PHASES];
+    kw_ns since_success; /* from its first completed request to the window, 0 */
 };
 
 /* What one deployment consumed: exact quantities, no prices. cost/ turns it into a bill. */
@@ -100,9 +111,13 @@ struct kw_ledger {
     kw_ns phase[KW_PHASES];                       /* sum over replica lives, replica-ns (times tp for GPU-ns) */
     uint64_t starts, cold_starts, restores, failed_starts, stockouts; /* cold_starts: begun because requests waited */
     uint64_t lives_n;
-    struct kw_life *lives;      /* [lives_n], always kept for serverless and dedicated: billing rounds each life */
-    uint32_t peak_replicas;     /* most at once in any phase but gone */
-    uint64_t steps, iterations; /* engine steps decided; engine steps simulated (a jump over k counts k) */
+    struct kw_life *lives; /* [lives_n], always kept for serverless and dedicated: billing rounds each life */
+    uint64_t before_n;
+    struct kw_life_before *before; /* [before_n] in the order of lives */
+    uint64_t late;                 /* of the completed: after the window's end, so on no life's count */
+    uint32_t max_replicas;         /* the most that may be alive at once; 0: not said */
+    uint32_t peak_replicas;        /* most at once in any phase but gone */
+    uint64_t steps, iterations;    /* engine steps decided; engine steps simulated (a jump over k counts k) */
     uint64_t preemptions;
 };
 
@@ -118,8 +133,11 @@ struct kw_outcome {
                                                                                     asked per-request limit */
     struct kw_hist ttft, tpot, e2e; /* ns, of completed requests; tpot of those with output >= 2 */
     struct kw_hist itl; /* PICOSECONDS: every gap between tokens on replicas (replica.h says why); APIs add none */
-    kw_ns window;       /* the observation window: the view's span */
-    kw_ns end;          /* when the simulation ended: max(window, last completion); live replicas end here */
+    kw_ns window;       /* the observation window: the view's span; lives are clipped to it */
+    kw_ns end;          /* when the simulation ended: max(window, last completion) */
+    uint64_t done;      /* completed inside the window, those of the warm-up too: what the fleet carries */
+    uint64_t
+        waiting[3]; /* requests that wait, at the platform or in an engine, at the window's begin, middle and end */
     struct kw_ledger ledger[KW_FLEET_MAX_DEPLOYMENTS];
     uint32_t n_deployments;
     struct kw_record *records; /* [arrived] in order of arrival, or NULL */
@@ -127,7 +145,8 @@ struct kw_outcome {
     uint64_t events;
 };
 /* Invariant, asserted at the end of every run: arrived == completed + rejected + timed_out + too_long; every life adds
- * up; the phase sums are the sums over lives; KV blocks of every replica are all free. */
+ * up and lies inside the window; the phase sums are the sums over lives; replicas alive fill no more than max_replicas
+ * * window (a draining one is replaced at once and counts beside it); KV blocks of every replica are all free. */
 
 enum kw_status kw_outcome_init(struct kw_outcome *o, struct kw_error *err);
 void kw_outcome_free(struct kw_outcome *o);

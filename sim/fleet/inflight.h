@@ -21,7 +21,8 @@ struct kw_inflight {
     uint32_t event;         /* AT_CLIENT, AT_API: id of its event */
     uint32_t next;          /* free slots */
     uint8_t deployment, attempts, at;
-    bool cold; /* it waited for a replica to start */
+    bool cold;   /* it waited for a replica to start */
+    bool warmup; /* it came before the window: served, never counted */
 };
 
 struct kw_inflight_table {

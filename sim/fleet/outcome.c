@@ -5,7 +5,10 @@
 static void drop_arrays(struct kw_outcome *o)
 {
     struct kw_series *s = &o->series;
-    for (uint32_t i = 0; i < KW_FLEET_MAX_DEPLOYMENTS; i++) free(o->ledger[i].lives);
+    for (uint32_t i = 0; i < KW_FLEET_MAX_DEPLOYMENTS; i++) {
+        free(o->ledger[i].lives);
+        free(o->ledger[i].before);
+    }
     free(o->records);
     free(s->arrivals);
     free(s->completions);
@@ -45,9 +48,10 @@ void kw_outcome_clear(struct kw_outcome *o)
     *o = (struct kw_outcome){ .ttft = kept[0], .tpot = kept[1], .itl = kept[2], .e2e = kept[3] };
 }
 
-static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, struct kw_error *err)
+static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, kw_ns window, struct kw_error *err)
 {
     kw_ns sum[KW_PHASES] = { 0 };
+    kw_i128 alive = 0;
     uint64_t ended = l->completed + l->rejected + l->timed_out + l->too_long, served = 0;
     if (l->requests != ended)
         return kw_fail(err, KW_EFAIL, "%s: %llu requests came and %llu ended", name, (unsigned long long)l->requests,
@@ -64,13 +68,18 @@ static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, 
         if (life->born + all != life->gone)
             return kw_fail(err, KW_EFAIL, "%s: the phases of life %llu do not add up to it", name,
                            (unsigned long long)i);
+        if (life->born < 0 || life->gone > window)
+            return kw_fail(err, KW_EFAIL, "%s: life %llu reaches beyond the window", name, (unsigned long long)i);
         served += life->requests;
+        alive += all - life->phase[KW_PHASE_DRAIN];
     }
+    if (l->max_replicas && alive > (kw_i128)l->max_replicas * window)
+        return kw_fail(err, KW_EFAIL, "%s: replicas were alive for longer than %u can be", name, l->max_replicas);
     if (memcmp(sum, l->phase, sizeof sum))
         return kw_fail(err, KW_EFAIL, "%s: phase sums differ from the sum over lives", name);
-    if (l->lives_n && served != l->completed)
-        return kw_fail(err, KW_EFAIL, "%s: replicas served %llu requests, %llu completed", name,
-                       (unsigned long long)served, (unsigned long long)l->completed);
+    if (l->lives_n && served + l->late != l->completed)
+        return kw_fail(err, KW_EFAIL, "%s: replicas served %llu requests and %llu late, %llu completed", name,
+                       (unsigned long long)served, (unsigned long long)l->late, (unsigned long long)l->completed);
     return KW_OK;
 }
 
@@ -78,7 +87,7 @@ enum kw_status kw_outcome_check(const struct kw_outcome *o, const struct kw_depl
 {
     uint64_t routed = 0;
     for (uint32_t i = 0; i < o->n_deployments; i++) {
-        enum kw_status st = check_ledger(&o->ledger[i], d[i].name, err);
+        enum kw_status st = check_ledger(&o->ledger[i], d[i].name, o->window, err);
         if (st != KW_OK) return st;
         routed += o->ledger[i].requests;
     }

@@ -90,6 +90,7 @@ void kw_replica_reset(struct kw_replica *r)
     empty(r);
     r->count = (struct kw_replica_count){ 0 };
     r->busy = 0;
+    r->watch_next = false;
 }
 
 static enum kw_status grow(struct kw_replica *r, struct kw_error *err)
@@ -145,6 +146,25 @@ enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_reques
         cut(r, now); /* otherwise it only queues behind one that waits, or for a seat: the run goes on as it is */
     }
     return KW_OK;
+}
+
+static void watch(struct kw_replica *r, struct kw_hist *itl)
+{
+    r->count = (struct kw_replica_count){ 0 };
+    r->itl = itl;
+    r->watch_next = false;
+}
+
+void kw_replica_watch(struct kw_replica *r, struct kw_hist *itl, kw_ns now)
+{
+    if (!r->in_step) {
+        watch(r, itl);
+        return;
+    }
+    assert(now <= r->next);
+    r->itl_next = itl;
+    r->watch_next = true;
+    if (r->k > 1) cut(r, now);
 }
 
 void kw_replica_cancel(struct kw_replica *r, uint32_t slot, kw_ns now)
@@ -321,6 +341,7 @@ void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *
     (void)now;
     *out = (struct kw_replica_out){ .first = r->first, .finished = r->finished };
     if (r->in_step) end_run(r, out);
+    if (r->watch_next) watch(r, r->itl_next);
     decide(r);
 }
 

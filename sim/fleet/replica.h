@@ -60,7 +60,8 @@ struct kw_replica {
     struct kw_replica_count count;
     /* the rest is the replica's own */
     const struct kw_steptime *time;
-    struct kw_hist *itl;
+    struct kw_hist *itl, *itl_next; /* itl_next: from the next boundary on, when watch_next */
+    bool watch_next;
     enum kw_stepping mode;
     bool joint;              /* policy: decodes are in every step (vllm, sarathi) */
     bool closed;             /* policy: nobody joins a running batch (static) */
@@ -99,6 +100,10 @@ enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_confi
                                enum kw_stepping mode, struct kw_hist *itl, struct kw_error *err);
 void kw_replica_free(struct kw_replica *r);  /* safe to call again */
 void kw_replica_reset(struct kw_replica *r); /* as after init (idle, prefix cache empty, counters 0), memory kept */
+
+/* Counting begins anew: counters at 0, gaps go to itl from here on (NULL: nowhere). A step under way at now still
+ * belongs to what was before, so that both stepping modes begin at the same boundary; `next` may become earlier. */
+void kw_replica_watch(struct kw_replica *r, struct kw_hist *itl, kw_ns now);
 
 /* A request arrives at now <= r->next. Errors as kw_sched_add (KW_ERANGE: can never run here; KW_ENOMEM: unchanged). */
 enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_request *q, kw_ns now, uint32_t *slot,

@@ -38,6 +38,8 @@ static inline uint32_t kw_tag_number(uint32_t tag)
 
 struct kw_run_context {
     const struct kw_trace *trace; /* borrowed for the run */
+    uint64_t *warmup_hash; /* the trace's prefix hashes for requests of the warm-up: others, so that no request of the
+                              window finds its own copy in a cache; NULL without a warm-up or hashes */
     struct kw_events events;
     struct kw_inflight_table flights;
     struct kw_tally tally;

@@ -20,9 +20,9 @@ static enum kw_status grow_series(struct kw_tally *t, size_t cap, struct kw_erro
 }
 
 enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const struct kw_trace *trace, uint64_t n,
-                              const struct kw_fleet_options *opt, struct kw_error *err)
+                              kw_ns opens, const struct kw_fleet_options *opt, struct kw_error *err)
 {
-    *t = (struct kw_tally){ .o = o, .trace = trace, .slo = opt->slo, .next_sample = INT64_MAX };
+    *t = (struct kw_tally){ .o = o, .trace = trace, .slo = opt->slo, .opens = opens, .next_sample = INT64_MAX };
     o->arrived = n;
     if (opt->records) {
         o->records = malloc(n * sizeof *o->records);
@@ -30,7 +30,8 @@ enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const st
             return kw_fail(err, KW_ENOMEM, "no memory for the records of %llu requests", (unsigned long long)n);
     }
     if (opt->series_step) {
-        o->series.step = t->next_sample = opt->series_step;
+        o->series.step = opt->series_step;
+        t->next_sample = opens + opt->series_step;
         return grow_series(t, (size_t)(o->window / opt->series_step < 1024 ? o->window / opt->series_step + 2 : 1024),
                            err);
     }
@@ -56,6 +57,8 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
                         uint32_t preemptions)
 {
     struct kw_outcome *o = t->o;
+    if (now > t->opens && now - t->opens <= o->window) o->done++;
+    if (f->warmup) return;
     struct kw_ledger *l = &o->ledger[f->deployment];
     uint32_t prompt = t->trace->prompt[f->request], output = t->trace->output[f->request];
     kw_ns ttft = f->first - f->arrival + rtt, e2e = now - f->arrival + rtt, tpot = 0;
@@ -80,6 +83,7 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
 
 void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status)
 {
+    if (f->warmup) return;
     struct kw_outcome *o = t->o;
     struct kw_ledger *l = &o->ledger[f->deployment];
     switch (status) {

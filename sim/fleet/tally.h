@@ -13,17 +13,18 @@ struct kw_tally {
     struct kw_outcome *o; /* borrowed for the run */
     const struct kw_trace *trace;
     struct kw_slo_limits slo;
+    kw_ns opens;                                /* when the window begins, on the run's clock */
     kw_ns next_sample;                          /* end of the series' present interval, INT64_MAX without a series */
     uint32_t arrivals, completions, rejections; /* in it */
     size_t series_cap;
 };
 
-/* o's records are taken for n requests when asked for. KW_ENOMEM: o holds nothing new. */
+/* o's records are taken for n requests when asked for. The window opens at `opens`. KW_ENOMEM: o holds nothing new. */
 enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const struct kw_trace *trace, uint64_t n,
-                              const struct kw_fleet_options *opt, struct kw_error *err);
+                              kw_ns opens, const struct kw_fleet_options *opt, struct kw_error *err);
 
-/* The request's one end. now: when; rtt is added to TTFT and E2E of a completed one. cached and preemptions: what the
- * replica says of it. */
+/* The request's one end; one of the warm-up leaves no trace. now: when; rtt is added to TTFT and E2E of a completed
+ * one. cached and preemptions: what the replica says of it. */
 void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt, uint32_t cached,
                         uint32_t preemptions);
 void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status);

@@ -2,10 +2,9 @@
 
 #define LONGEST (INT64_MAX / 4) /* ns, 73 years: times added to arrivals stay far from overflow */
 
-/* First request that arrives at t or later. */
-static size_t lower_bound(const struct kw_trace *t, kw_ns at)
+/* First request of [lo, hi) that arrives at `at` or later, hi when none does. */
+static size_t lower_bound(const struct kw_trace *t, size_t lo, size_t hi, kw_ns at)
 {
-    size_t lo = 0, hi = t->n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         if (t->arrival[mid] < at) {
@@ -28,8 +27,8 @@ static struct range block_range(const struct kw_trace_view *v, uint32_t k)
     if (!v->block) return (struct range){ 0, t->n, 0, t->span };
     kw_ns begin = k * v->block, left = t->span - begin;
     bool last = left <= v->block;
-    return (struct range){ lower_bound(t, begin), last ? t->n : lower_bound(t, begin + v->block), begin,
-                           last ? left : v->block };
+    return (struct range){ lower_bound(t, 0, t->n, begin), last ? t->n : lower_bound(t, 0, t->n, begin + v->block),
+                           begin, last ? left : v->block };
 }
 
 void kw_cursor_block(struct kw_cursor *c)
@@ -49,6 +48,20 @@ void kw_cursor_block(struct kw_cursor *c)
         }
     }
     c->next = KW_NEVER;
+}
+
+void kw_cursor_seek(struct kw_cursor *c, kw_ns base, kw_ns from)
+{
+    *c = (struct kw_cursor){ .view = c->view, .start = base };
+    for (;;) {
+        kw_cursor_block(c);
+        if (c->next == KW_NEVER || c->next >= base + from) return;
+        size_t at = lower_bound(c->view->trace, c->request, c->end, base + from - c->shift);
+        if (at == c->end) continue;
+        c->request = at;
+        c->next = c->view->trace->arrival[at] + c->shift;
+        return;
+    }
 }
 
 enum kw_status kw_cursor_init(struct kw_cursor *c, const struct kw_trace_view *view, kw_ns *window, uint64_t *n,

@@ -22,6 +22,8 @@ struct kw_cursor {
 enum kw_status kw_cursor_init(struct kw_cursor *c, const struct kw_trace_view *view, kw_ns *window, uint64_t *n,
                               struct kw_error *err);
 void kw_cursor_block(struct kw_cursor *c); /* on to the next block that holds a request */
+/* Stands before the first request at or after `from` of the view's time, which begins at `base` from now on. */
+void kw_cursor_seek(struct kw_cursor *c, kw_ns base, kw_ns from);
 
 static inline void kw_cursor_step(struct kw_cursor *c)
 {

@@ -58,7 +58,7 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
     if (!answer->accepted) {
         bool hopeless = answer->retry_after < 0;
         if (hopeless || f->attempts >= a->d->retry.max_attempts) {
-            w->tally.o->ledger[a->index].failed_tokens_in += prompt;
+            if (!f->warmup) w->tally.o->ledger[a->index].failed_tokens_in += prompt;
             kw_client_lost(w, flight, KW_REQ_REJECTED);
             return KW_OK;
         }

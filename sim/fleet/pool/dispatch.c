@@ -1,11 +1,13 @@
 #include "sim/fleet/pool/parts.h"
 #include "sim/fleet/api/client.h"
 
-struct kw_prefix kw_dispatch_prefix(const struct kw_pool *p, uint32_t request)
+struct kw_prefix kw_dispatch_prefix(const struct kw_pool *p, uint32_t flight)
 {
     const struct kw_trace *t = p->w->trace;
+    const struct kw_inflight *f = &p->w->flights.f[flight];
     if (!t->hash_at) return (struct kw_prefix){ 0 };
-    return (struct kw_prefix){ t->hash + t->hash_at[request], t->hash_at[request + 1] - t->hash_at[request] };
+    uint32_t at = t->hash_at[f->request];
+    return (struct kw_prefix){ (f->warmup ? p->w->warmup_hash : t->hash) + at, t->hash_at[f->request + 1] - at };
 }
 
 void kw_dispatch_arm(struct kw_pool *p, struct kw_pool_replica *r)
@@ -28,7 +30,7 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
                                   .prompt = p->w->trace->prompt[f->request],
                                   .output = p->w->trace->output[f->request] };
     if (p->d->sched.prefix_caching) {
-        struct kw_prefix prefix = kw_dispatch_prefix(p, f->request);
+        struct kw_prefix prefix = kw_dispatch_prefix(p, flight);
         q.hash = prefix.hash;
         q.n_hash = prefix.n;
         q.hash_block = p->w->trace->hash_block;
@@ -58,7 +60,7 @@ enum kw_status kw_dispatch_waiting(struct kw_pool *p, kw_ns now, struct kw_error
 {
     while (!kw_ring_empty(&p->queue)) {
         uint32_t flight = kw_ring_at(&p->queue, 0);
-        struct kw_prefix prefix = kw_dispatch_prefix(p, p->w->flights.f[flight].request);
+        struct kw_prefix prefix = kw_dispatch_prefix(p, flight);
         uint32_t k = kw_balancer_pick(&p->balancer, prefix, &p->routing);
         if (k == KW_NO_REPLICA) break;
         kw_ring_drop(&p->queue, 1);

@@ -1,21 +1,32 @@
 #include <stdlib.h>
+#include <string.h>
 #include "sim/fleet/pool/parts.h"
 
-enum kw_status kw_lives_end(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now, struct kw_error *err)
+static void all_failed(kw_ns phase[KW_PHASES])
+{
+    kw_ns sum = 0;
+    for (int i = 0; i < KW_PHASES; i++) {
+        sum += phase[i];
+        phase[i] = 0;
+    }
+    phase[KW_PHASE_FAILED_START] = sum;
+}
+
+void kw_lives_open(struct kw_pool_replica *r, kw_ns now)
+{
+    struct kw_life *life = &r->life;
+    bool served = life->first_success >= 0;
+    kw_lives_phase(r, (enum kw_phase)r->phase, now);
+    r->straddles = life->born < now;
+    memcpy(r->before.phase, life->phase, sizeof life->phase);
+    if (r->state == KW_REPLICA_STARTING && r->start.fails) all_failed(r->before.phase);
+    r->before.since_success = served ? now - life->first_success : 0;
+    *life = (struct kw_life){ .born = now, .first_success = served ? now : -1 };
+}
+
+static enum kw_status keep(struct kw_pool *p, struct kw_pool_replica *r, struct kw_error *err)
 {
     struct kw_ledger *l = p->ledger;
-    kw_lives_phase(r, (enum kw_phase)r->phase, now);
-    if (r->life.failed) {
-        for (int i = 0; i < KW_PHASES; i++) r->life.phase[i] = 0;
-        r->life.phase[KW_PHASE_FAILED_START] = now - r->life.born;
-        l->failed_starts++;
-    }
-    r->life.gone = now;
-    kw_ns sum = 0;
-    for (int i = 0; i < KW_PHASES; i++) sum += r->life.phase[i];
-    if (r->life.born + sum != now)
-        return kw_fail(err, KW_EFAIL, "%s: a replica's life of %lld ns adds up to %lld ns", p->d->name,
-                       (long long)(now - r->life.born), (long long)sum);
     if (l->lives_n == p->lives_cap) {
         size_t cap = p->lives_cap ? 2 * p->lives_cap : 16;
         struct kw_life *lives = realloc(l->lives, cap * sizeof *lives);
@@ -23,9 +34,34 @@ enum kw_status kw_lives_end(struct kw_pool *p, struct kw_pool_replica *r, kw_ns 
         l->lives = lives;
         p->lives_cap = cap;
     }
-    l->lives[l->lives_n++] = r->life;
-    for (int i = 0; i < KW_PHASES; i++) l->phase[i] += r->life.phase[i];
+    if (r->straddles) { /* rare: once for each replica there is when the window begins */
+        struct kw_life_before *before = realloc(l->before, (l->before_n + 1) * sizeof *before);
+        if (!before) return kw_fail(err, KW_ENOMEM, "%s: no memory for a replica's life", p->d->name);
+        l->before = before;
+        r->before.life = l->lives_n;
+        before[l->before_n++] = r->before;
+        r->straddles = false;
+    }
+    struct kw_life *life = &l->lives[l->lives_n++];
+    *life = r->life;
+    life->born -= p->opens;
+    life->gone -= p->opens;
+    if (life->first_success >= 0) life->first_success -= p->opens;
+    for (int i = 0; i < KW_PHASES; i++) l->phase[i] += life->phase[i];
     return KW_OK;
+}
+
+enum kw_status kw_lives_end(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now, struct kw_error *err)
+{
+    kw_lives_phase(r, (enum kw_phase)r->phase, now);
+    if (r->life.failed) all_failed(r->life.phase);
+    r->life.gone = now;
+    kw_ns sum = 0;
+    for (int i = 0; i < KW_PHASES; i++) sum += r->life.phase[i];
+    if (r->life.born + sum != now)
+        return kw_fail(err, KW_EFAIL, "%s: a replica's life of %lld ns adds up to %lld ns", p->d->name,
+                       (long long)(now - r->life.born), (long long)sum);
+    return p->opened && !p->closed ? keep(p, r, err) : KW_OK;
 }
 
 enum kw_status kw_lives_end_engine(struct kw_pool *p, struct kw_pool_replica *r, struct kw_error *err)

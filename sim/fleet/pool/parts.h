@@ -29,7 +29,9 @@ static inline void kw_lives_phase(struct kw_pool_replica *r, enum kw_phase phase
     r->phase = (uint8_t)phase;
 }
 
-/* Ends in the ledger. KW_EFAIL when its phases do not add up to it. */
+/* The part so far of a life under way when the window begins becomes its `before`. */
+void kw_lives_open(struct kw_pool_replica *r, kw_ns now);
+/* Ends, in the ledger while the window is open. KW_EFAIL when its phases do not add up to it. */
 enum kw_status kw_lives_end(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now, struct kw_error *err);
 /* What the engine of a life that ends counted, and that it holds nothing any more. */
 enum kw_status kw_lives_end_engine(struct kw_pool *p, struct kw_pool_replica *r, struct kw_error *err);
@@ -56,8 +58,8 @@ enum kw_status kw_starts_order(struct kw_pool *p, bool cold, kw_ns now, struct k
 enum kw_status kw_starts_phase_over(struct kw_pool *p, uint32_t k, kw_ns now, bool *ready, struct kw_error *err);
 enum kw_status kw_starts_cancel_newest(struct kw_pool *p, kw_ns now, struct kw_error *err);
 
-/* The prefix of a request of the trace. */
-struct kw_prefix kw_dispatch_prefix(const struct kw_pool *p, uint32_t request);
+/* The prefix of a request under way. */
+struct kw_prefix kw_dispatch_prefix(const struct kw_pool *p, uint32_t flight);
 /* The request goes to replica k, which is ready and has room. */
 enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw_ns now, struct kw_error *err);
 /* The waiting ones go to replicas, first come first served, while any has room. */

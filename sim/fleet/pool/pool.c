@@ -109,6 +109,9 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     p->index = index;
     p->ledger = &w->tally.o->ledger[index];
     p->lives_cap = 0;
+    p->opens = w->tally.opens;
+    p->opened = p->closed = false;
+    p->ledger->max_replicas = c->max_replicas;
     p->limit = c->hard_concurrency ? c->hard_concurrency : UINT32_MAX;
     p->g = (struct kw_signals){ .oldest = KW_NEVER,
                                 .slots = c->hard_concurrency ? c->hard_concurrency : d->sched.max_num_seqs };
@@ -137,6 +140,44 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     return kw_starts_floor(p, err);
 }
 
+void kw_pool_open(struct kw_pool *p, kw_ns now)
+{
+    *p->ledger = (struct kw_ledger){ .requests = p->ledger->requests,
+                                     .max_replicas = p->d->scaling.max_replicas,
+                                     .peak_replicas = p->exist };
+    p->opened = true;
+    for (uint32_t k = 0; k < p->n; k++) {
+        struct kw_pool_replica *r = &p->r[k];
+        if (r->state == KW_REPLICA_GONE) continue;
+        kw_lives_open(r, now);
+        kw_replica_watch(r->engine, p->itl, now);
+        if (r->state != KW_REPLICA_STARTING) kw_dispatch_arm(p, r);
+    }
+}
+
+enum kw_status kw_pool_close(struct kw_pool *p, kw_ns now, struct kw_error *err)
+{
+    for (uint32_t k = 0; k < p->n; k++) {
+        struct kw_pool_replica *r = &p->r[k];
+        if (r->state == KW_REPLICA_GONE) continue;
+        r->life.goes_on = true;
+        r->life.failed = r->state == KW_REPLICA_STARTING && r->start.fails;
+        enum kw_status st = kw_lives_end(p, r, now, err);
+        if (st != KW_OK) return st;
+        r->life = (struct kw_life){ .born = now, .first_success = r->life.first_success };
+    }
+    p->closed = true;
+    return KW_OK;
+}
+
+uint64_t kw_pool_waiting(const struct kw_pool *p)
+{
+    uint64_t n = p->g.queued;
+    for (uint32_t k = 0; k < p->n; k++)
+        if (p->r[k].state == KW_REPLICA_READY) n += kw_sched_waiting(p->r[k].engine->sched);
+    return n;
+}
+
 static enum kw_status refuse(struct kw_pool *p, uint32_t flight, kw_ns now, struct kw_error *err)
 {
     return kw_client_refused(p->w, flight, &p->d->retry, now, 0, &p->retry, err);
@@ -159,7 +200,7 @@ enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, stru
         return c->at_zero == KW_ZERO_STOPPED ? KW_OK : kw_scaling_after_arrival(p, true, now, err);
     }
     if (kw_ring_empty(&p->queue) && p->balancer.n_room) {
-        uint32_t k = kw_balancer_pick(&p->balancer, kw_dispatch_prefix(p, f->request), &p->routing);
+        uint32_t k = kw_balancer_pick(&p->balancer, kw_dispatch_prefix(p, flight), &p->routing);
         if ((st = kw_dispatch_to(p, flight, k, now, err)) != KW_OK) return st;
         return kw_scaling_after_arrival(p, false, now, err);
     }
@@ -190,8 +231,10 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
         kw_dispatch_arm(p, r);
         return KW_OK;
     }
+    uint32_t counted = 0;
     for (uint32_t i = 0; i < out.n_finished; i++) {
         uint32_t flight = (uint32_t)out.finished[i].id, slot = out.finished[i].slot;
+        counted += !p->w->flights.f[flight].warmup;
         kw_tally_completed(&p->w->tally, &p->w->flights.f[flight], now, p->d->network_rtt,
                            prefix ? kw_sched_cached(r->engine->sched, slot) : 0,
                            records ? kw_sched_preemptions(r->engine->sched, slot) : 0);
@@ -199,7 +242,11 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
         kw_dispatch_left(p, k);
     }
     if (r->life.first_success < 0) r->life.first_success = now;
-    r->life.requests += out.n_finished;
+    if (p->closed) {
+        p->ledger->late += counted;
+    } else {
+        r->life.requests += counted;
+    }
     enum kw_status st = kw_dispatch_after_left(p, k, now, err);
     return st == KW_OK ? kw_scaling_after_leaving(p, now, err) : st;
 }

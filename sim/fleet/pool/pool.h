@@ -1,9 +1,9 @@
 /* sim/fleet/pool/pool.h - a deployment's replicas and the queue in front of them.
  *
  * Life of a replica: provision -> pull -> load -> init (or restore) -> ready -> drain -> gone; cold_start.h draws how
- * long the phases of its start take. The keep_warm floor is ready at time 0: it was started before the window, draws
- * nothing, and its lives begin at 0. A start that fails ends its life after its last phase, all of it FAILED_START, and
- * a new start follows at once.
+ * long the phases of its start take. The keep_warm floor is ready at time 0 of the run and draws nothing; the window
+ * opens then or, after a warm-up, later. A start that fails ends its life after its last phase, all of it FAILED_START,
+ * and a new start follows at once.
  *
  * Idle replicas stand in the order in which they became idle. The newest ones are held, phase KEEP_WARM, as many as
  *     max(keep_warm - busy replicas, buffer_replicas while any request is in the pool);
@@ -36,7 +36,9 @@ struct kw_pool_replica {
     uint8_t state, phase;
     bool idle, held;       /* held: idle by keep_warm or buffer */
     struct kw_start start; /* of this life; a replica of the floor at time 0 had none */
-    struct kw_life life;
+    struct kw_life life;   /* on the run's clock; the part inside the window once that has begun */
+    struct kw_life_before before;
+    bool straddles; /* the life began before the window: `before` holds that part */
 };
 
 struct kw_pool {
@@ -64,6 +66,8 @@ struct kw_pool {
                                    are skipped */
     uint32_t scaler_id, queue_id, request_id; /* events */
     uint32_t exist;                           /* replicas not gone */
+    kw_ns opens;                              /* the window's begin on the run's clock */
+    bool opened, closed;                      /* the window has begun; is over. Lives are kept in between */
     size_t lives_cap;
     struct kw_start_streams start_streams;
     struct kw_rng routing, retry;
@@ -79,6 +83,13 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
 enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const struct kw_deployment *d, uint32_t index,
                              const struct kw_fleet_options *opt, struct kw_hist *itl, struct kw_error *err);
 
+/* The window begins: what was counted so far is forgotten, lives under way count from here. And it is over: the part
+ * inside of every life that goes on is in the ledger; the pool goes on serving and counts no life any more. */
+void kw_pool_open(struct kw_pool *p, kw_ns now);
+enum kw_status kw_pool_close(struct kw_pool *p, kw_ns now, struct kw_error *err);
+/* Requests that wait here, for a replica or inside one for their first step. */
+uint64_t kw_pool_waiting(const struct kw_pool *p);
+
 /* A try of a request reaches the platform. */
 enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, struct kw_error *err);
 /* A request was sent elsewhere because nothing is ready here: the autoscaler sees it all the same. */
@@ -91,7 +102,7 @@ enum kw_status kw_pool_scale(struct kw_pool *p, kw_ns now, struct kw_error *err)
 enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
 
-/* The run is over: every life that goes on ends here. KW_EFAIL when a life does not add up, a replica that holds no
+/* The run is over: every replica ends here. KW_EFAIL when a life does not add up, a replica that holds no
  * request still holds KV blocks, or the pool's running counts differ from what they count. */
 enum kw_status kw_pool_end(struct kw_pool *p, kw_ns end, struct kw_error *err);
 

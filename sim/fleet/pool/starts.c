@@ -5,9 +5,11 @@
 static void begin_start(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now)
 {
     r->start = kw_start_draw(&p->d->cold, &p->d->scaling, &p->start_streams);
-    p->ledger->starts++;
-    p->ledger->restores += r->start.restores;
-    p->ledger->stockouts += r->start.stockouts;
+    if (!p->closed) {
+        p->ledger->starts++;
+        p->ledger->restores += r->start.restores;
+        p->ledger->stockouts += r->start.stockouts;
+    }
     r->life = (struct kw_life){ .born = now, .first_success = -1 };
     r->state = KW_REPLICA_STARTING;
     r->phase = KW_PHASE_PROVISION;
@@ -59,8 +61,9 @@ static enum kw_status take_replica(struct kw_pool *p, uint32_t *out, struct kw_e
     }
     p->n_spare--;
     p->exist++;
-    if (p->exist > p->ledger->peak_replicas) p->ledger->peak_replicas = p->exist;
-    r->idle = r->held = false;
+    if (p->exist > p->ledger->peak_replicas && !p->closed) p->ledger->peak_replicas = p->exist;
+    kw_replica_watch(r->engine, p->opened ? p->itl : NULL, 0);
+    r->idle = r->held = r->straddles = false;
     *out = k;
     return KW_OK;
 }
@@ -94,7 +97,7 @@ enum kw_status kw_starts_order(struct kw_pool *p, bool cold, kw_ns now, struct k
     bool was_last = kw_idle_list_last(p);
     begin_start(p, &p->r[k], now);
     p->starting[p->g.starting++] = k;
-    p->ledger->cold_starts += cold;
+    p->ledger->cold_starts += cold && !p->closed;
     /* An idle replica that waited for the zero timeout is not the last one any more. */
     if (was_last && p->idle_head != NONE && !p->r[p->idle_head].held) kw_idle_list_arm(p, &p->r[p->idle_head], now);
     return KW_OK;
@@ -134,6 +137,7 @@ enum kw_status kw_starts_phase_over(struct kw_pool *p, uint32_t k, kw_ns now, bo
     }
     if (r->start.fails) {
         r->life.failed = true;
+        p->ledger->failed_starts += !p->closed;
         enum kw_status st = kw_lives_end(p, r, now, err);
         if (st != KW_OK) return st;
         begin_start(p, r, now);

@@ -482,9 +482,9 @@ static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, 
 
 /* ---- the document */
 
-static const char *const top_keys[] = { "keepwarm",      "name",    "trace",        "model", "slo",
-                                        "deployments",   "routing", "replications", "seed",  "stepping",
-                                        "series_step_s", "sweep",   "candidates",   NULL };
+static const char *const top_keys[] = { "keepwarm",    "name",          "trace",        "model",      "slo",
+                                        "deployments", "routing",       "replications", "seed",       "stepping",
+                                        "start",       "series_step_s", "sweep",        "candidates", NULL };
 
 /* What may differ between the points of a grid: all of it is read again for each. The rest of a scenario is what the
  * points share. */
@@ -531,10 +531,10 @@ static enum kw_status read_axes(struct kw_scenario *s, struct kw_error *err)
 static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
 {
     static const char *const trace_keys[] = { "file", "format", "columns", "speed", "from_s", "to_s", NULL };
-    static const char *const steppings[] = { "jump", "each", NULL };
+    static const char *const steppings[] = { "jump", "each", NULL }, *const starts[] = { "steady", "empty", NULL };
     struct kw_jnode root = kw_json_root(&s->doc), trace = get(root, "trace");
     int64_t version, seed;
-    int stepping;
+    int stepping, start;
     enum kw_status st = kw_json_keys(root, top_keys, err);
     READ(kw_json_i64(get(root, "keepwarm"), 1, 1, &version, err));
     READ(kw_json_str_or(get(root, "name"), "", &s->name, err));
@@ -554,10 +554,12 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
     READ(count_or(get(root, "replications"), 8, 1, KW_REPLICATIONS_MAX, &s->replications, err));
     READ(kw_json_i64_or(get(root, "seed"), 1, 0, INT64_C(9007199254740992), &seed, err));
     READ(kw_json_enum_or(get(root, "stepping"), 0, steppings, &stepping, err));
+    READ(kw_json_enum_or(get(root, "start"), 0, starts, &start, err));
     READ(seconds_or(get(root, "series_step_s"), 0, &s->series_step, err));
     if (st != KW_OK) return st;
     s->seed = (uint64_t)seed;
     s->stepping_each = stepping == 1;
+    s->empty_start = start == 1;
     return read_axes(s, err);
 }
 

@@ -20,6 +20,7 @@ struct kw_scenario {
     uint32_t replications;
     uint64_t seed;
     bool stepping_each;
+    bool empty_start;  /* "start": the fleet as at its launch; else as the traffic keeps it */
     kw_ns series_step; /* 0: chosen from the span */
     struct {           /* one swept key */
         const char *path;

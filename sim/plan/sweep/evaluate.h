@@ -11,6 +11,7 @@ struct kw_study {
     uint32_t replications; /* 1..KW_REPLICATIONS_MAX */
     uint64_t seed;
     bool stepping_each;
+    bool empty_start;  /* the window begins with keep_warm replicas alone instead of the steady state */
     bool records;      /* keep per-request records of replication 0 */
     kw_ns series_step; /* of replication 0; 0: none */
 };

@@ -3,6 +3,7 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/fleet/warmup.h"
 
 struct worker { /* what one thread needs; made once a sweep */
     struct kw_fleet *fleet;
@@ -242,16 +243,17 @@ static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct 
     const struct kw_study *study = &s->study;
     if (s->opt.stop && *s->opt.stop) return kw_fail(err, KW_EFAIL, "interrupted");
     struct kw_trace_view view = kw_resampling_view(&s->resampling, study->trace, j->replication);
+    const struct kw_deployment *deployments = s->deployments + s->first[lead];
     struct kw_fleet_options opt = { .seed = study->seed,
                                     .replication = j->replication,
                                     .stepping_each = study->stepping_each,
                                     .lives = true,
                                     .records = study->records && j->replication == 0,
                                     .series_step = j->replication == 0 ? study->series_step : 0,
+                                    .warmup = study->empty_start ? 0 : kw_warmup_length(deployments, c->n),
                                     .slo = study->slo.per_request,
                                     .stop = s->opt.stop };
-    enum kw_status st =
-        kw_fleet_run(w->fleet, &view, s->deployments + s->first[lead], c->n, &c->routing, &opt, &w->outcome, err);
+    enum kw_status st = kw_fleet_run(w->fleet, &view, deployments, c->n, &c->routing, &opt, &w->outcome, err);
     if (st != KW_OK) return s->opt.stop && *s->opt.stop ? st : label(c, st, err);
     for (size_t k = j->from; k < j->to; k++) {
         size_t i = which[k];

@@ -73,6 +73,52 @@ static void windows_count_from_the_first_success(void)
     CHECK(u.unbilled_gpu_ns == 2 * (55 + 11 + 1) * S);
 }
 
+/* The same 90 s in whole minutes with at least 100 s: where a life ends decides, and all of it counts then. */
+static void minimum_and_rounding_fall_due_at_the_end_of_the_whole_life(void)
+{
+    struct kw_meter m = { .granularity = 60 * S, .min_charge = 100 * S };
+    m.bills[KW_PHASE_ACTIVE] = true;
+    struct kw_life l = life(0, 0, 90 * S, 0);
+    struct kw_life_before before = { .life = 0 };
+    struct kw_ledger g = { .lives_n = 1, .lives = &l };
+    struct kw_usage u;
+    CHECK(kw_usage_from_ledger(&u, &g, &m, KW_KIND_SERVERLESS, 1, 0, 1000 * S, NULL) == KW_OK);
+    CHECK(u.minimum_gpu_ns == 10 * S && u.rounding_gpu_ns == 20 * S);
+    g.before = &before;
+    g.before_n = 1;
+    before.phase[KW_PHASE_ACTIVE] = 95 * S; /* 185 s in all */
+    CHECK(kw_usage_from_ledger(&u, &g, &m, KW_KIND_SERVERLESS, 1, 0, 1000 * S, NULL) == KW_OK);
+    CHECK(u.minimum_gpu_ns == 0 && u.rounding_gpu_ns == 55 * S && u.gpu_ns[KW_PHASE_ACTIVE] == 90 * S);
+    l.goes_on = true;
+    CHECK(kw_usage_from_ledger(&u, &g, &m, KW_KIND_SERVERLESS, 1, 0, 1000 * S, NULL) == KW_OK);
+    CHECK(u.minimum_gpu_ns == 0 && u.rounding_gpu_ns == 0 && u.gpu_ns[KW_PHASE_ACTIVE] == 90 * S);
+    /* Windows from the first success: 400 s before this window, 90 s in it. */
+    m.window = 300 * S;
+    l.first_success = l.born;
+    before.since_success = 400 * S;
+    CHECK(kw_usage_from_ledger(&u, &g, &m, KW_KIND_SERVERLESS, 1, 0, 1000 * S, NULL) == KW_OK);
+    CHECK(u.rounding_gpu_ns == 0 && u.gpu_ns[KW_PHASE_ACTIVE] == 90 * S);
+    l.goes_on = false;
+    CHECK(kw_usage_from_ledger(&u, &g, &m, KW_KIND_SERVERLESS, 1, 0, 1000 * S, NULL) == KW_OK);
+    CHECK(u.rounding_gpu_ns == 110 * S);
+}
+
+static void no_bill_is_above_all_replicas_always_on(void)
+{
+    struct kw_life l[] = { life(0, 0, 1 * S, 0), life(0, 0, 1 * S, 0), life(0, 0, 1 * S, 0) };
+    struct kw_meter m = { .granularity = 60 * S, .min_charge = 50 * S };
+    m.bills[KW_PHASE_ACTIVE] = true;
+    struct kw_ledger g = { .lives_n = 3, .lives = l };
+    struct kw_usage u;
+    CHECK(kw_usage_from_ledger(&u, &g, &m, KW_KIND_SERVERLESS, 2, 0, 160 * S, NULL) == KW_OK);
+    CHECK(u.minimum_gpu_ns == 2 * 147 * S && u.rounding_gpu_ns == 2 * 30 * S);
+    g.max_replicas = 1; /* 160 s at most, 3 of them are billed anyway */
+    CHECK(kw_usage_from_ledger(&u, &g, &m, KW_KIND_SERVERLESS, 2, 0, 160 * S, NULL) == KW_OK);
+    CHECK(u.minimum_gpu_ns == 2 * 147 * S && u.rounding_gpu_ns == 2 * 10 * S);
+    CHECK(kw_usage_from_ledger(&u, &g, &m, KW_KIND_SERVERLESS, 2, 0, 100 * S, NULL) == KW_OK);
+    CHECK(u.minimum_gpu_ns == 2 * 97 * S && u.rounding_gpu_ns == 0);
+}
+
 static void dedicated_pays_for_what_it_rents(void)
 {
     struct kw_life l[] = { life(0, 0, 600 * S, 400 * S), life(0, 0, 200 * S, 800 * S) };
@@ -158,6 +204,8 @@ int main(void)
     RUN(each_life_is_rounded_up_on_its_own);
     RUN(minimum_comes_before_rounding_and_only_where_something_is_billed);
     RUN(windows_count_from_the_first_success);
+    RUN(minimum_and_rounding_fall_due_at_the_end_of_the_whole_life);
+    RUN(no_bill_is_above_all_replicas_always_on);
     RUN(dedicated_pays_for_what_it_rents);
     RUN(nodes_are_rented_whole);
     RUN(api_counts_tokens);

@@ -159,7 +159,8 @@ static bool same_outcome(const struct kw_outcome *a, const struct kw_outcome *b)
 {
     if (a->arrived != b->arrived || a->completed != b->completed || a->rejected != b->rejected ||
         a->timed_out != b->timed_out || a->too_long != b->too_long || a->cold != b->cold ||
-        a->attained != b->attained || a->window != b->window || a->end != b->end || !same_hist(&a->ttft, &b->ttft) ||
+        a->attained != b->attained || a->window != b->window || a->end != b->end || a->done != b->done ||
+        memcmp(a->waiting, b->waiting, sizeof a->waiting) || !same_hist(&a->ttft, &b->ttft) ||
         !same_hist(&a->tpot, &b->tpot) || !same_hist(&a->itl, &b->itl) || !same_hist(&a->e2e, &b->e2e) ||
         a->series.n != b->series.n)
         return false;
@@ -176,9 +177,13 @@ static bool same_outcome(const struct kw_outcome *a, const struct kw_outcome *b)
             x->tokens_out != y->tokens_out || x->tokens_cached != y->tokens_cached ||
             x->tokens_recomputed != y->tokens_recomputed || x->starts != y->starts ||
             x->cold_starts != y->cold_starts || x->stockouts != y->stockouts || x->iterations != y->iterations ||
-            x->preemptions != y->preemptions || x->lives_n != y->lives_n || x->peak_replicas != y->peak_replicas ||
-            memcmp(x->phase, y->phase, sizeof x->phase))
+            x->preemptions != y->preemptions || x->lives_n != y->lives_n || x->before_n != y->before_n ||
+            x->late != y->late || x->peak_replicas != y->peak_replicas || memcmp(x->phase, y->phase, sizeof x->phase))
             return false;
+        for (uint64_t i = 0; i < x->before_n; i++)
+            if (x->before[i].life != y->before[i].life || x->before[i].since_success != y->before[i].since_success ||
+                memcmp(x->before[i].phase, y->before[i].phase, sizeof x->before[i].phase))
+                return false;
         for (uint64_t i = 0; i < x->lives_n; i++)
             if (x->lives[i].born != y->lives[i].born || x->lives[i].gone != y->lives[i].gone ||
                 x->lives[i].requests != y->lives[i].requests ||
@@ -222,12 +227,12 @@ static void check_records(const struct fleet_case *c)
         out -= l->tokens_out;
         gaps += c->d[k].kind == KW_KIND_API;
         if (c->d[k].kind != KW_KIND_API) CHECK(l->peak_replicas >= c->d[k].scaling.keep_warm);
-        for (uint64_t i = 0; i < l->lives_n; i++) CHECK(l->lives[i].gone <= o->end && l->lives[i].born >= 0);
+        for (uint64_t i = 0; i < l->lives_n; i++) CHECK(l->lives[i].gone <= o->window && l->lives[i].born >= 0);
     }
     CHECK(out == 0);
     /* The last interval may be cut off by the end. */
     CHECK(arrivals <= o->arrived && completions <= o->completed && rejections <= o->arrived - o->completed);
-    if (!gaps && o->timed_out == 0) { /* every gap between tokens is in the histogram, for replicas */
+    if (!gaps && o->timed_out == 0 && !c->opt.warmup) { /* every gap between tokens is in the histogram, for replicas */
         int64_t expect = 0;
         for (uint32_t k = 0; k < o->n_deployments; k++)
             expect += o->ledger[k].tokens_out - (int64_t)o->ledger[k].completed;
@@ -254,6 +259,7 @@ static void any_case(struct fleet_case *c, const struct kw_steptime *time)
                                         .replication = draw(10),
                                         .records = true,
                                         .series_step = draw(2) ? 0 : 7 * S,
+                                        .warmup = draw(2) ? 0 : (kw_ns)draw(1000) * S + (kw_ns)draw(1000) * MS,
                                         .slo = { .ttft = 2 * S, .e2e = 30 * S } };
 }
 

@@ -331,6 +331,7 @@ static void the_kth_start_has_the_same_luck_in_every_configuration(void)
         c.d[0].cold.load = (struct kw_law){ .kind = KW_LAW_LOGNORMAL, .n = 2, .v = { 2, 0.5 } };
         c.d[0].scaling.idle_timeout = 1 * S;
         for (int i = 0; i < 4; i++) case_request(&c, i, 100000, 1);
+        c.trace.span = 200 * S;
         CHECK(case_run(&c) == KW_OK);
         int k = 0;
         for (uint64_t i = 0; i < c.o.ledger[0].lives_n; i++)

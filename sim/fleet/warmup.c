@@ -1,0 +1,40 @@
+#include "sim/fleet/warmup.h"
+#include <math.h>
+
+#define MINUTE (60 * KW_NS_PER_S)
+#define LONGEST (7 * 24 * KW_NS_PER_HOUR)
+#define SERVED (2 * MINUTE) /* requests in flight end, minutely rate limits come round */
+
+static kw_ns longer(kw_ns a, kw_ns b)
+{
+    return a > b ? a : b;
+}
+
+static kw_ns start_time(const struct kw_cold_start *c)
+{
+    const struct kw_law *phase[] = { &c->provision, &c->pull, &c->load, &c->init };
+    double s = 0;
+    for (size_t i = 0; i < sizeof phase / sizeof *phase; i++)
+        if (phase[i]->kind != KW_LAW_NONE) s += kw_law_quantile(phase[i], 0.99);
+    double rate = c->load_rate.kind == KW_LAW_NONE ? 0 : kw_law_quantile(&c->load_rate, 0.01);
+    if (rate > 0) s += c->weight_bytes / rate;
+    return s < 1e-9 * (double)LONGEST ? (kw_ns)(s * 1e9) : LONGEST; /* NAN too */
+}
+
+static kw_ns of_one(const struct kw_deployment *d)
+{
+    const struct kw_autoscaling *a = &d->scaling;
+    if (d->kind == KW_KIND_API || a->scaler == KW_SCALER_FIXED) return SERVED;
+    kw_ns idle = longer(longer(a->idle_timeout, a->zero_timeout), longer(a->scale_down_delay, a->min_up));
+    kw_ns windows = longer(a->scale_up_window, longer(a->target_delay, a->eval_period));
+    if (idle > LONGEST || windows > LONGEST) return LONGEST;
+    return SERVED + idle + windows + start_time(&d->cold);
+}
+
+kw_ns kw_warmup_length(const struct kw_deployment *d, uint32_t n)
+{
+    kw_ns most = 0;
+    for (uint32_t i = 0; i < n; i++) most = longer(most, of_one(&d[i]));
+    most = (most + MINUTE - 1) / MINUTE * MINUTE;
+    return most < LONGEST ? most : LONGEST;
+}
