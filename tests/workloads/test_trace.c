@@ -154,11 +154,14 @@ static void mooncake_hashes_and_batches(void)
            "mem:3: \"timestamp\": want a number, got 'null'");
     refuse(MOON("0", "5", "[1]") "{\"timestamp\": 0}\n", NULL, KW_EPARSE, "mem:2: no \"input_length\" in the object");
     refuse(MOON("0", "5", "[1]") "{\"timestamp\": 0\n", NULL, KW_EPARSE,
-           "mem:2: column 16: want ',' or '}', the line ends");
-    refuse(MOON("0", "5", "[1]") "[1]\n", NULL, KW_EPARSE, "mem:2: column 1: want a JSON object '{', got '[1]'");
+           "mem:2: column 16: want ',' or '}'; got the end of the line");
+    refuse(MOON("0", "5", "[1]") "[1]\n", NULL, KW_EPARSE, "mem:2: column 1: want a JSON object '{'; got '[1]'");
     refuse(MOON("0", "5", "[1]") MOON("0, \"timestamp\": 1", "5", "[1]"), NULL, KW_EPARSE,
            "mem:2: \"timestamp\" is there twice");
-    refuse(MOON("0", "5", "[1, ]"), NULL, KW_EPARSE, "mem:1: column 73: want a value, got ']}'");
+    refuse(MOON("0", "5", "[1, ]"), NULL, KW_EPARSE,
+           "mem:1: column 73: want a JSON value (NaN, Infinity and bare words are none); got ']}'");
+    refuse(MOON("0", "5", "[1]") MOON("1, \"user\": \"caf\xe9\"", "5", "[1]"), NULL, KW_EPARSE,
+           "mem:2: column 30: want valid UTF-8; got byte 0xe9");
     refuse(MOON("0", "5", "7") MOON("0", "5", "[1]"), NULL, KW_EPARSE,
            "mem: format not recognised; known: azure, burstgpt, mooncake, ragpulse, vidur, servegen, served, generic, "
            "keepwarm, "

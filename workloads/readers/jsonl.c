@@ -2,171 +2,58 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/files/json_scan.h"
 
-enum { MAX_DEPTH = 64 };
-
-struct scan {
-    const char *start, *p, *end;
-    struct kw_error *err;
-};
-
-static enum kw_status wanted(const struct scan *c, const char *what)
+static enum kw_jkind kind_of(char first)
 {
-    long col = (long)(c->p - c->start) + 1;
-    if (c->p >= c->end) return kw_fail(c->err, KW_EPARSE, "column %ld: want %s, the line ends", col, what);
-    return kw_fail(c->err, KW_EPARSE, "column %ld: want %s, got '%.*s'", col, what,
-                   (int)(c->end - c->p < 12 ? c->end - c->p : 12), c->p);
-}
-
-static void blanks(struct scan *c)
-{
-    while (c->p < c->end && (*c->p == ' ' || *c->p == '\t' || *c->p == '\r' || *c->p == '\n')) c->p++;
-}
-
-static bool digit(const struct scan *c)
-{
-    return c->p < c->end && *c->p >= '0' && *c->p <= '9';
-}
-static bool take(struct scan *c, char ch)
-{
-    return c->p < c->end && *c->p == ch ? (c->p++, true) : false;
-}
-
-static enum kw_status number(struct scan *c)
-{
-    take(c, '-');
-    if (!digit(c)) return wanted(c, "a value");
-    if (!take(c, '0'))
-        while (digit(c)) c->p++;
-    if (take(c, '.')) {
-        if (!digit(c)) return wanted(c, "a digit");
-        while (digit(c)) c->p++;
+    switch (first) {
+    case '"': return KW_J_STRING;
+    case '[': return KW_J_ARRAY;
+    case '{': return KW_J_OBJECT;
+    case 't':
+    case 'f':
+    case 'n': return KW_J_WORD;
+    default: return KW_J_NUMBER;
     }
-    if (take(c, 'e') || take(c, 'E')) {
-        if (!take(c, '+')) take(c, '-');
-        if (!digit(c)) return wanted(c, "a digit");
-        while (digit(c)) c->p++;
-    }
-    return KW_OK;
 }
 
-static bool hex4(const char *p)
+/* One member into *f; p behind it. */
+static bool member(struct kw_json_scan *s, struct kw_jfield *f)
 {
-    for (int i = 0; i < 4; i++)
-        if (!((p[i] >= '0' && p[i] <= '9') || (p[i] >= 'a' && p[i] <= 'f') || (p[i] >= 'A' && p[i] <= 'F')))
-            return false;
+    const char *begin, *end;
+    if (!kw_json_scan_key(s, &begin, &end)) return false;
+    f->key = (struct kw_span){ begin, (size_t)(end - begin) };
+    kw_json_scan_blank(s);
+    begin = s->p;
+    if (!kw_json_scan_value(s, 1)) return false;
+    f->kind = kind_of(*begin);
+    size_t quote = f->kind == KW_J_STRING;
+    f->value = (struct kw_span){ begin + quote, (size_t)(s->p - begin) - 2 * quote };
     return true;
-}
-
-/* At the opening quote; leaves *s between the quotes. */
-static enum kw_status string(struct scan *c, struct kw_span *s)
-{
-    if (!take(c, '"')) return wanted(c, "a string");
-    s->p = c->p;
-    for (; c->p < c->end && *c->p != '"'; c->p++) {
-        if ((unsigned char)*c->p < 0x20) return wanted(c, "no control character in a string");
-        if (*c->p != '\\') continue;
-        if (++c->p >= c->end || !strchr("\"\\/bfnrtu", *c->p)) return wanted(c, "an escape");
-        if (*c->p == 'u') {
-            if (c->end - c->p < 5 || !hex4(c->p + 1)) return wanted(c, "four hex digits");
-            c->p += 4;
-        }
-    }
-    s->n = (size_t)(c->p - s->p);
-    return take(c, '"') ? KW_OK : wanted(c, "a closing quote");
-}
-
-static enum kw_status word(struct scan *c)
-{
-    static const char *const words[] = { "true", "false", "null" };
-    for (int i = 0; i < 3; i++) {
-        size_t n = strlen(words[i]);
-        if ((size_t)(c->end - c->p) >= n && memcmp(c->p, words[i], n) == 0) {
-            c->p += n;
-            return KW_OK;
-        }
-    }
-    return wanted(c, "a value");
-}
-
-static enum kw_status value(struct scan *c, int depth, struct kw_jfield *f);
-
-static enum kw_status members(struct scan *c, int depth, struct kw_jfield *f, size_t cap, size_t *n)
-{
-    struct kw_jfield unkept;
-    enum kw_status st;
-    *n = 0;
-    c->p++; /* '{' */
-    blanks(c);
-    if (take(c, '}')) return KW_OK;
-    for (;;) {
-        if (f && *n == cap) return kw_fail(c->err, KW_EPARSE, "more than %d members in one object", KW_JSONL_MAX);
-        struct kw_jfield *one = f ? &f[*n] : &unkept;
-        blanks(c);
-        if ((st = string(c, &one->key)) != KW_OK) return st;
-        blanks(c);
-        if (!take(c, ':')) return wanted(c, "':'");
-        if ((st = value(c, depth + 1, one)) != KW_OK) return st;
-        ++*n;
-        blanks(c);
-        if (take(c, '}')) return KW_OK;
-        if (!take(c, ',')) return wanted(c, "',' or '}'");
-    }
-}
-
-static enum kw_status elements(struct scan *c, int depth)
-{
-    struct kw_jfield unkept;
-    c->p++; /* '[' */
-    blanks(c);
-    if (take(c, ']')) return KW_OK;
-    for (;;) {
-        enum kw_status st = value(c, depth + 1, &unkept);
-        if (st != KW_OK) return st;
-        blanks(c);
-        if (take(c, ']')) return KW_OK;
-        if (!take(c, ',')) return wanted(c, "',' or ']'");
-    }
-}
-
-static enum kw_status value(struct scan *c, int depth, struct kw_jfield *f)
-{
-    enum kw_status st;
-    size_t n;
-    blanks(c);
-    if (depth > MAX_DEPTH) return kw_fail(c->err, KW_EPARSE, "nested deeper than %d", MAX_DEPTH);
-    const char *from = c->p;
-    char first = c->p < c->end ? *c->p : 0;
-    if (first == '"') {
-        f->kind = KW_J_STRING;
-        return string(c, &f->value);
-    }
-    if (first == '{') {
-        f->kind = KW_J_OBJECT;
-        st = members(c, depth, NULL, 0, &n);
-    } else if (first == '[') {
-        f->kind = KW_J_ARRAY;
-        st = elements(c, depth);
-    } else if (first == 't' || first == 'f' || first == 'n') {
-        f->kind = KW_J_WORD;
-        st = word(c);
-    } else {
-        f->kind = KW_J_NUMBER;
-        st = number(c);
-    }
-    f->value = (struct kw_span){ from, (size_t)(c->p - from) };
-    return st;
 }
 
 enum kw_status kw_jsonl_object(struct kw_span text, struct kw_jfield *f, size_t *n, struct kw_error *err)
 {
-    struct scan c = { text.p, text.p, text.p + text.n, err };
-    blanks(&c);
-    if (c.p >= c.end || *c.p != '{') return wanted(&c, "a JSON object '{'");
-    enum kw_status st = members(&c, 0, f, KW_JSONL_MAX, n);
-    if (st != KW_OK) return st;
-    blanks(&c);
-    return c.p == c.end ? KW_OK : wanted(&c, "nothing after the object");
+    struct kw_json_scan s = { text.p, text.p + text.n, NULL };
+    bool more = true;
+    *n = 0;
+    kw_json_scan_blank(&s);
+    if (s.p >= s.end || *s.p != '{') {
+        s.want = "a JSON object '{'";
+        return kw_json_scan_fail(&s, text.p, "the end of the line", err);
+    }
+    s.p++;
+    kw_json_scan_blank(&s);
+    if (s.p < s.end && *s.p == '}') s.p++, more = false;
+    while (more) {
+        if (*n == KW_JSONL_MAX) return kw_fail(err, KW_EPARSE, "more than %d members in one object", KW_JSONL_MAX);
+        if (!member(&s, &f[*n]) || !kw_json_scan_next(&s, '}', &more))
+            return kw_json_scan_fail(&s, text.p, "the end of the line", err);
+        ++*n;
+    }
+    kw_json_scan_blank(&s);
+    s.want = "nothing after the object";
+    return s.p == s.end ? KW_OK : kw_json_scan_fail(&s, text.p, "the end of the line", err);
 }
 
 const struct kw_jfield *kw_jsonl_get(const struct kw_jfield *f, size_t n, const char *key)

@@ -1,5 +1,5 @@
-/* workloads/readers/jsonl.h - one JSON object on one line, taken apart without building a tree. The whole line is
- * checked against the grammar of RFC 8259 (numbers, strings, escapes, nesting to 64), so what passes is JSON. */
+/* workloads/readers/jsonl.h - one JSON object on one line, taken apart without building a tree. The whole line passes
+ * the scanner that JSON files pass (json_scan.h), so what is refused there is refused here. */
 #ifndef KW_WORKLOADS_READERS_JSONL_H
 #define KW_WORKLOADS_READERS_JSONL_H
 #include "workloads/readers/timestamp.h"

@@ -1,5 +1,4 @@
 #include "sim/core/files/json.h"
-#include "sim/core/units.h"
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -8,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/files/json_scan.h"
+#include "sim/core/units.h"
 
-#define MAX_DEPTH 64
 #define MAX_BYTES ((size_t)256 << 20)
-#define MAX_NUMBER 63                   /* cJSON copies a number into 64 bytes and silently stops there */
 #define TABLE_FROM 17                   /* containers of fewer members are walked */
 #define SAFE_INTEGER 9007199254740991.0 /* 2^53 - 1: above it two integers of the text meet in one double */
 
@@ -23,187 +22,6 @@ struct kw_jtable {
     int n;
 };
 
-/* ---- the scanner: strict syntax before cJSON, which forgives raw newlines in strings, "01", and lone NULs. After it
- * has accepted a text, cJSON can only fail for want of memory. */
-
-struct scan {
-    const char *p, *end;
-    const char *want; /* what was wanted at p, once the scan has failed */
-};
-
-static bool scan_stop(struct scan *s, const char *want)
-{
-    s->want = want;
-    return false;
-}
-
-static void skip_blank(struct scan *s)
-{
-    while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\r' || *s->p == '\t')) s->p++;
-}
-
-/* Length of the valid UTF-8 sequence at p, 0 if there is none (overlong forms, surrogates, above U+10FFFF refused). */
-static int utf8_length(const char *p, const char *end)
-{
-    const unsigned char *u = (const unsigned char *)p;
-    int n = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
-    if (n == 0 || end - p < n) return 0;
-    for (int i = 1; i < n; i++)
-        if ((u[i] & 0xc0) != 0x80) return 0;
-    if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) || (u[0] == 0xf0 && u[1] < 0x90) ||
-        (u[0] == 0xf4 && u[1] > 0x8f))
-        return 0;
-    return n;
-}
-
-/* The four digits after "\u" at p; -1 if they are not hexadecimal. */
-static long hex4(const char *p, const char *end)
-{
-    long v = 0;
-    if (end - p < 4) return -1;
-    for (int i = 0; i < 4; i++) {
-        int c = (unsigned char)p[i];
-        if (!isxdigit(c)) return -1;
-        v = v * 16 + (isdigit(c) ? c - '0' : tolower(c) - 'a' + 10);
-    }
-    return v;
-}
-
-static bool scan_escape(struct scan *s) /* p stands on the backslash */
-{
-    if (s->end - s->p < 2) return scan_stop(s, "an escaped character");
-    if (s->p[1] != 'u') {
-        if (!s->p[1] || !strchr("\"\\/bfnrt", s->p[1])) return scan_stop(s, "an escape JSON knows (\\n, \\u00e9, ...)");
-        s->p += 2;
-        return true;
-    }
-    long hi = hex4(s->p + 2, s->end);
-    if (hi < 0) return scan_stop(s, "four hexadecimal digits after \\u");
-    if (hi == 0) return scan_stop(s, "a string without NUL characters");
-    int used = 6;
-    if (hi >= 0xd800 && hi <= 0xdfff) {
-        long lo = -1;
-        if (hi < 0xdc00 && s->end - s->p >= 12 && s->p[6] == '\\' && s->p[7] == 'u') lo = hex4(s->p + 8, s->end);
-        if (lo < 0xdc00 || lo > 0xdfff) return scan_stop(s, "surrogates in pairs (\\ud83d\\ude00)");
-        used = 12;
-    }
-    s->p += used;
-    return true;
-}
-
-static bool scan_string(struct scan *s)
-{
-    for (s->p++; s->p < s->end && *s->p != '"';) {
-        if (*s->p == '\\') {
-            if (!scan_escape(s)) return false;
-        } else if ((unsigned char)*s->p < 0x20) {
-            return scan_stop(s, "the closing quote of a string or an escape (\\n, \\t)");
-        } else {
-            int n = utf8_length(s->p, s->end);
-            if (n == 0) return scan_stop(s, "valid UTF-8");
-            s->p += n;
-        }
-    }
-    if (s->p == s->end) return scan_stop(s, "the closing quote of a string");
-    s->p++;
-    return true;
-}
-
-static bool scan_digits(struct scan *s)
-{
-    if (s->p == s->end || !isdigit((unsigned char)*s->p)) return scan_stop(s, "a digit");
-    while (s->p < s->end && isdigit((unsigned char)*s->p)) s->p++;
-    return true;
-}
-
-static bool scan_number(struct scan *s)
-{
-    const char *from = s->p;
-    if (*s->p == '-') s->p++;
-    bool zero = s->p < s->end && *s->p == '0';
-    if (!scan_digits(s)) return false;
-    if (zero && s->p - from > (*from == '-') + 1) {
-        s->p = from;
-        return scan_stop(s, "a number without leading zeros");
-    }
-    if (s->p < s->end && *s->p == '.') {
-        s->p++;
-        if (!scan_digits(s)) return false;
-    }
-    if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
-        s->p++;
-        if (s->p < s->end && (*s->p == '+' || *s->p == '-')) s->p++;
-        if (!scan_digits(s)) return false;
-    }
-    if (s->p - from > MAX_NUMBER) {
-        s->p = from;
-        return scan_stop(s, "a number of at most 63 characters");
-    }
-    return true;
-}
-
-static bool scan_word(struct scan *s)
-{
-    static const char *const word[] = { "true", "false", "null" };
-    for (int i = 0; i < 3; i++) {
-        size_t n = strlen(word[i]);
-        if ((size_t)(s->end - s->p) >= n && !memcmp(s->p, word[i], n)) {
-            s->p += n;
-            return true;
-        }
-    }
-    return scan_stop(s, "a JSON value (NaN, Infinity and bare words are none)");
-}
-
-static bool scan_value(struct scan *s, int depth);
-
-/* An array, or with keys an object; p stands on the bracket. */
-static bool scan_members(struct scan *s, int depth, char close, bool keys)
-{
-    if (depth == MAX_DEPTH) return scan_stop(s, "at most 64 levels of nesting");
-    s->p++;
-    skip_blank(s);
-    if (s->p < s->end && *s->p == close) {
-        s->p++;
-        return true;
-    }
-    for (;;) {
-        if (keys) {
-            skip_blank(s);
-            if (s->p == s->end || *s->p != '"') return scan_stop(s, "a key in double quotes");
-            if (!scan_string(s)) return false;
-            skip_blank(s);
-            if (s->p == s->end || *s->p != ':') return scan_stop(s, "':' after a key");
-            s->p++;
-        }
-        if (!scan_value(s, depth + 1)) return false;
-        skip_blank(s);
-        if (s->p == s->end) return scan_stop(s, keys ? "',' or '}'" : "',' or ']'");
-        if (*s->p == close) {
-            s->p++;
-            return true;
-        }
-        if (*s->p != ',') return scan_stop(s, keys ? "',' or '}'" : "',' or ']'");
-        s->p++;
-    }
-}
-
-static bool scan_value(struct scan *s, int depth)
-{
-    skip_blank(s);
-    if (s->p == s->end) return scan_stop(s, "a JSON value");
-    switch (*s->p) {
-    case '{': return scan_members(s, depth, '}', true);
-    case '[': return scan_members(s, depth, ']', false);
-    case '"': return scan_string(s);
-    case 't':
-    case 'f':
-    case 'n': return scan_word(s);
-    case '-': return scan_number(s);
-    default: return isdigit((unsigned char)*s->p) ? scan_number(s) : scan_word(s);
-    }
-}
-
 static long line_of(const char *text, const char *at)
 {
     long line = 1;
@@ -211,47 +29,28 @@ static long line_of(const char *text, const char *at)
     return line;
 }
 
-/* What stands at p, for a message: a few printable characters in quotes, or a byte by number. */
-static const char *show(char buf[32], const char *p, const char *end)
-{
-    int n = 0;
-    while (n < 20 && p + n < end && p[n] > 0x20 && p[n] < 0x7f) n++;
-    if (p == end)
-        snprintf(buf, 32, "the end of the file");
-    else if (*p == '\n' || *p == '\r')
-        snprintf(buf, 32, "the end of the line");
-    else if (n == 0)
-        snprintf(buf, 32, "byte 0x%02x", (unsigned)(unsigned char)*p);
-    else
-        snprintf(buf, 32, "'%.*s'", n, p);
-    return buf;
-}
-
 /* ---- where a value stands: the text and the tree hold the same values in the same order, so they are walked side by
  * side. The text has passed the scanner. */
 
-static const char *locate(struct scan *s, const cJSON *c, const cJSON *target)
+static const char *locate(struct kw_json_scan *s, const cJSON *c, const cJSON *target)
 {
-    skip_blank(s);
+    kw_json_scan_blank(s);
     if (c == target) return s->p;
     if (!cJSON_IsObject(c) && !cJSON_IsArray(c)) {
-        scan_value(s, 0);
+        kw_json_scan_value(s, 0);
         return NULL;
     }
+    bool keys = cJSON_IsObject(c), more;
+    const char *begin, *end;
     s->p++;
     for (const cJSON *m = c->child; m; m = m->next) {
-        if (cJSON_IsObject(c)) {
-            skip_blank(s);
-            scan_string(s);
-            skip_blank(s);
-            s->p++; /* ':' */
-        }
+        if (keys) kw_json_scan_key(s, &begin, &end);
         const char *at = locate(s, m, target);
         if (at) return at;
-        skip_blank(s);
-        if (m->next) s->p++; /* ',' */
+        kw_json_scan_next(s, keys ? '}' : ']', &more);
     }
-    skip_blank(s);
+    if (c->child) return NULL; /* the last step took the bracket */
+    kw_json_scan_blank(s);
     s->p++;
     return NULL;
 }
@@ -266,7 +65,7 @@ long kw_json_line(const struct kw_jnode *n)
     const struct kw_json *doc = n->doc;
     const cJSON *target = n->item ? n->item : n->parent;
     if (!doc || !doc->root || !target) return 0;
-    struct scan s = { .p = body(doc->text, doc->len), .end = doc->text + doc->len };
+    struct kw_json_scan s = { .p = body(doc->text, doc->len), .end = doc->text + doc->len };
     const char *at = locate(&s, doc->root, target);
     return at ? line_of(doc->text, at) : 0;
 }
@@ -275,11 +74,11 @@ bool kw_json_span(const struct kw_jnode *n, size_t *begin, size_t *end)
 {
     const struct kw_json *doc = n->doc;
     if (!doc || !doc->root || !n->item) return false;
-    struct scan s = { .p = body(doc->text, doc->len), .end = doc->text + doc->len };
+    struct kw_json_scan s = { .p = body(doc->text, doc->len), .end = doc->text + doc->len };
     const char *at = locate(&s, doc->root, n->item);
     if (!at) return false;
     *begin = (size_t)(at - doc->text);
-    scan_value(&s, 0); /* locate leaves the scan at the value */
+    kw_json_scan_value(&s, 0); /* locate leaves the scan at the value */
     *end = (size_t)(s.p - doc->text);
     return true;
 }
@@ -459,14 +258,13 @@ static enum kw_status parse_owned(struct kw_json *doc, const char *name, char *t
     *doc = (struct kw_json){ .text = text, .len = len };
     enum kw_status st = KW_OK;
     const char *from = body(text, len);
-    struct scan s = { .p = from, .end = text + len };
-    if (!scan_value(&s, 0) || (skip_blank(&s), s.p < s.end)) {
-        char got[32];
-        const char *eol = memchr(s.p, '\n', (size_t)(s.end - s.p)), *bol = s.p;
+    struct kw_json_scan s = { .p = from, .end = text + len };
+    if (!kw_json_scan_value(&s, 0) || (kw_json_scan_blank(&s), s.p < s.end)) {
+        const char *bol = s.p;
         while (bol > text && bol[-1] != '\n') bol--;
-        st = kw_fail(err, KW_EPARSE, "%.300s:%ld: column %ld: want %s; got %s", name, line_of(text, s.p),
-                     (long)(s.p - bol) + 1, s.want ? s.want : "nothing after the value",
-                     show(got, s.p, eol && eol != s.p ? eol : s.end));
+        if (!s.want) s.want = "nothing after the value";
+        st = kw_json_scan_fail(&s, bol, "the end of the file", err);
+        kw_where(err, name, line_of(text, s.p));
     } else if (!(doc->name = malloc(strlen(name) + 1))) {
         st = no_memory(name, err);
     } else {

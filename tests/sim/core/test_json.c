@@ -1,12 +1,13 @@
 /* tests/sim/core/test_json.c - the JSON reader: what it accepts, what it refuses and where it says so, and every
  * failing malloc. */
 #include "sim/core/files/json.h"
-#include "sim/core/units.h"
-#include "tests/check.h"
-#include "tests/failmalloc.h"
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include "sim/core/units.h"
+#include "tests/check.h"
+#include "tests/failmalloc.h"
+#include "workloads/readers/jsonl.h"
 
 static struct kw_error err;
 
@@ -27,6 +28,24 @@ static const char *refused(const char *text, size_t len, enum kw_status want)
     return err.msg;
 }
 #define REFUSED(text, msg) CHECK_STR(refused(text, sizeof(text) - 1, KW_EPARSE), msg)
+
+/* The same text as a value on a line of JSONL, which passes the same scanner. */
+static enum kw_status on_a_line(const char *text, size_t len)
+{
+    static struct kw_jfield f[KW_JSONL_MAX];
+    char line[600] = "{\"k\": ";
+    size_t n = strlen(line), members;
+    memcpy(line + n, text, len);
+    line[n + len] = '}';
+    err.msg[0] = 0;
+    return kw_jsonl_object((struct kw_span){ line, n + len + 1 }, f, &members, &err);
+}
+/* Malformed wherever it stands. */
+#define MALFORMED(text, msg)                                                                                           \
+    do {                                                                                                               \
+        REFUSED(text, msg);                                                                                            \
+        CHECK(on_a_line(text, sizeof(text) - 1) == KW_EPARSE);                                                         \
+    } while (0)
 
 static const char example[] = "{\n"
                               "  \"name\": \"chat\",\n"
@@ -169,42 +188,42 @@ static void unknown_keys_name_the_nearest(void)
 
 static void refuses_bad_syntax(void)
 {
-    REFUSED("", "f.json:1: column 1: want a JSON value; got the end of the file");
-    REFUSED(" \n\n ", "f.json:3: column 2: want a JSON value; got the end of the file");
-    REFUSED("{\"a\": 1,\n}", "f.json:2: column 1: want a key in double quotes; got '}'");
-    REFUSED("[1,]", "f.json:1: column 4: want a JSON value (NaN, Infinity and bare words are none); got ']'");
-    REFUSED("[1 2]", "f.json:1: column 4: want ',' or ']'; got '2]'");
-    REFUSED("{\"a\" 1}", "f.json:1: column 6: want ':' after a key; got '1}'");
-    REFUSED("{\"a\":1", "f.json:1: column 7: want ',' or '}'; got the end of the file");
-    REFUSED("{\"a\":1\n\"b\":2}", "f.json:2: column 1: want ',' or '}'; got '\"b\":2}'");
-    REFUSED("{} x", "f.json:1: column 4: want nothing after the value; got 'x'");
-    REFUSED("{}{}", "f.json:1: column 3: want nothing after the value; got '{}'");
-    REFUSED("{}\0", "f.json:1: column 3: want nothing after the value; got byte 0x00");
-    REFUSED("[1,\0]", "f.json:1: column 4: want a JSON value (NaN, Infinity and bare words are none); got byte 0x00");
-    REFUSED("\"a\0b\"",
-            "f.json:1: column 3: want the closing quote of a string or an escape (\\n, \\t); got byte 0x00");
-    REFUSED("[\"a\nb\"]",
-            "f.json:1: column 4: want the closing quote of a string or an escape (\\n, \\t); got the end of "
-            "the line");
-    REFUSED("[\"a", "f.json:1: column 4: want the closing quote of a string; got the end of the file");
-    REFUSED("[\"\\", "f.json:1: column 3: want an escaped character; got '\\'");
-    REFUSED("[\"\\x\"]", "f.json:1: column 3: want an escape JSON knows (\\n, \\u00e9, ...); got '\\x\"]'");
-    REFUSED("[\"\\u12g4\"]", "f.json:1: column 3: want four hexadecimal digits after \\u; got '\\u12g4\"]'");
-    REFUSED("[\"\\u0000\"]", "f.json:1: column 3: want a string without NUL characters; got '\\u0000\"]'");
-    REFUSED("[\"\\ud800\"]", "f.json:1: column 3: want surrogates in pairs (\\ud83d\\ude00); got '\\ud800\"]'");
-    REFUSED("[NaN]", "f.json:1: column 2: want a JSON value (NaN, Infinity and bare words are none); got 'NaN]'");
-    REFUSED("[-Infinity]", "f.json:1: column 3: want a digit; got 'Infinity]'");
-    REFUSED("[01]", "f.json:1: column 2: want a number without leading zeros; got '01]'");
-    REFUSED("[-01]", "f.json:1: column 2: want a number without leading zeros; got '-01]'");
-    REFUSED("[1.]", "f.json:1: column 4: want a digit; got ']'");
-    REFUSED("[1e]", "f.json:1: column 4: want a digit; got ']'");
-    REFUSED("[+1]", "f.json:1: column 2: want a JSON value (NaN, Infinity and bare words are none); got '+1]'");
-    REFUSED("[.5]", "f.json:1: column 2: want a JSON value (NaN, Infinity and bare words are none); got '.5]'");
-    REFUSED("[0x10]", "f.json:1: column 3: want ',' or ']'; got 'x10]'");
-    REFUSED("{'a':1}", "f.json:1: column 2: want a key in double quotes; got ''a':1}'");
-    REFUSED("[1] // note", "f.json:1: column 5: want nothing after the value; got '//'");
-    REFUSED("[10000000000000000000000000000000000000000000000000000000000000000]",
-            "f.json:1: column 2: want a number of at most 63 characters; got '10000000000000000000'");
+    MALFORMED("", "f.json:1: column 1: want a JSON value; got the end of the file");
+    MALFORMED(" \n\n ", "f.json:3: column 2: want a JSON value; got the end of the file");
+    MALFORMED("{\"a\": 1,\n}", "f.json:2: column 1: want a key in double quotes; got '}'");
+    MALFORMED("[1,]", "f.json:1: column 4: want a JSON value (NaN, Infinity and bare words are none); got ']'");
+    MALFORMED("[1 2]", "f.json:1: column 4: want ',' or ']'; got '2]'");
+    MALFORMED("{\"a\" 1}", "f.json:1: column 6: want ':' after a key; got '1}'");
+    MALFORMED("{\"a\":1", "f.json:1: column 7: want ',' or '}'; got the end of the file");
+    MALFORMED("{\"a\":1\n\"b\":2}", "f.json:2: column 1: want ',' or '}'; got '\"b\":2}'");
+    MALFORMED("{} x", "f.json:1: column 4: want nothing after the value; got 'x'");
+    MALFORMED("{}{}", "f.json:1: column 3: want nothing after the value; got '{}'");
+    MALFORMED("{}\0", "f.json:1: column 3: want nothing after the value; got byte 0x00");
+    MALFORMED("[1,\0]", "f.json:1: column 4: want a JSON value (NaN, Infinity and bare words are none); got byte 0x00");
+    MALFORMED("\"a\0b\"",
+              "f.json:1: column 3: want the closing quote of a string or an escape (\\n, \\t); got byte 0x00");
+    MALFORMED("[\"a\nb\"]",
+              "f.json:1: column 4: want the closing quote of a string or an escape (\\n, \\t); got the end of "
+              "the line");
+    MALFORMED("[\"a", "f.json:1: column 4: want the closing quote of a string; got the end of the file");
+    MALFORMED("[\"\\", "f.json:1: column 3: want an escaped character; got '\\'");
+    MALFORMED("[\"\\x\"]", "f.json:1: column 3: want an escape JSON knows (\\n, \\u00e9, ...); got '\\x\"]'");
+    MALFORMED("[\"\\u12g4\"]", "f.json:1: column 3: want four hexadecimal digits after \\u; got '\\u12g4\"]'");
+    MALFORMED("[\"\\u0000\"]", "f.json:1: column 3: want a string without NUL characters; got '\\u0000\"]'");
+    MALFORMED("[\"\\ud800\"]", "f.json:1: column 3: want surrogates in pairs (\\ud83d\\ude00); got '\\ud800\"]'");
+    MALFORMED("[NaN]", "f.json:1: column 2: want a JSON value (NaN, Infinity and bare words are none); got 'NaN]'");
+    MALFORMED("[-Infinity]", "f.json:1: column 3: want a digit; got 'Infinity]'");
+    MALFORMED("[01]", "f.json:1: column 2: want a number without leading zeros; got '01]'");
+    MALFORMED("[-01]", "f.json:1: column 2: want a number without leading zeros; got '-01]'");
+    MALFORMED("[1.]", "f.json:1: column 4: want a digit; got ']'");
+    MALFORMED("[1e]", "f.json:1: column 4: want a digit; got ']'");
+    MALFORMED("[+1]", "f.json:1: column 2: want a JSON value (NaN, Infinity and bare words are none); got '+1]'");
+    MALFORMED("[.5]", "f.json:1: column 2: want a JSON value (NaN, Infinity and bare words are none); got '.5]'");
+    MALFORMED("[0x10]", "f.json:1: column 3: want ',' or ']'; got 'x10]'");
+    MALFORMED("{'a':1}", "f.json:1: column 2: want a key in double quotes; got ''a':1}'");
+    MALFORMED("[1] // note", "f.json:1: column 5: want nothing after the value; got '//'");
+    MALFORMED("[10000000000000000000000000000000000000000000000000000000000000000]",
+              "f.json:1: column 2: want a number of at most 63 characters; got '10000000000000000000'");
 }
 
 static void refuses_bad_utf8(void)
@@ -215,6 +234,8 @@ static void refuses_bad_utf8(void)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *msg = refused(bad[i], strlen(bad[i]), KW_EPARSE);
         CHECK(strstr(msg, "f.json:1: column 2: want valid UTF-8; got byte 0x"));
+        CHECK(on_a_line(bad[i], strlen(bad[i])) == KW_EPARSE);
+        CHECK(strstr(err.msg, "column 8: want valid UTF-8; got byte 0x"));
     }
     struct kw_json doc;
     const char *s;
@@ -224,6 +245,8 @@ static void refuses_bad_utf8(void)
     CHECK(kw_json_str(kw_json_at(kw_json_root(&doc), 1), &s, &err) == KW_OK);
     CHECK_STR(s, "\xc3\xa9\xf0\x9f\x98\x80");
     kw_json_free(&doc);
+    static const char good[] = "[\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\", \"\\u00e9\\ud83d\\ude00\"]";
+    CHECK(on_a_line(good, sizeof good - 1) == KW_OK);
 }
 
 static void refuses_overflow_and_deep_nesting(void)
@@ -243,6 +266,7 @@ static void refuses_overflow_and_deep_nesting(void)
         } else {
             CHECK(strstr(refused(deep, 2 * 65, KW_EPARSE), "column 65: want at most 64 levels of nesting"));
         }
+        CHECK(on_a_line(deep + 1, 2 * (size_t)(n - 1)) == (n == 64 ? KW_OK : KW_EPARSE)); /* the object is one level */
     }
     size_t n = 4 << 20; /* millions of brackets must not meet anybody's stack */
     char *big = malloc(n);

@@ -1,0 +1,36 @@
+/* sim/core/files/json_scan.h - the one lexical scanner of JSON: what it lets through is JSON by RFC 8259 (strings,
+ * escapes, UTF-8, numbers, nesting), for whole documents (json.h) and for JSONL, whose lines are too many to build a
+ * tree of each (workloads/readers/jsonl.h). It allocates nothing and looks at each byte once. */
+#ifndef KW_SIM_CORE_FILES_JSON_SCAN_H
+#define KW_SIM_CORE_FILES_JSON_SCAN_H
+#include <stdbool.h>
+#include "sim/core/status.h"
+
+#define KW_JSON_MAX_DEPTH 64
+#define KW_JSON_MAX_NUMBER 63 /* characters: cJSON copies a number into 64 bytes and silently stops there */
+
+struct kw_json_scan {
+    const char *p, *end;
+    const char *want; /* what was wanted at p, once a scan has failed */
+};
+
+/* Stricter than the grammar in three things, which would be lost or wrong further on: \u0000, numbers of more than
+ * KW_JSON_MAX_NUMBER characters and nesting deeper than KW_JSON_MAX_DEPTH are refused. All return false with `want` set
+ * and p at the place that is wrong. */
+
+void kw_json_scan_blank(struct kw_json_scan *s); /* past blanks and line ends; cannot fail */
+/* Blanks and one value, which lies `depth` containers deep. */
+bool kw_json_scan_value(struct kw_json_scan *s, int depth);
+/* A string, p at its opening quote. */
+bool kw_json_scan_string(struct kw_json_scan *s);
+/* Blanks, a key and its colon; its text, between the quotes and escapes as written, is [*begin, *end). */
+bool kw_json_scan_key(struct kw_json_scan *s, const char **begin, const char **end);
+/* After a member: blanks, then ',' (*more true) or the container's closing bracket, both taken. */
+bool kw_json_scan_next(struct kw_json_scan *s, char close, bool *more);
+
+/* "column 7: want a digit; got 'x'" into err, KW_EPARSE; begin is where the line of s->p begins, end_name what lies
+ * beyond the text ("the end of the file"). */
+enum kw_status kw_json_scan_fail(const struct kw_json_scan *s, const char *begin, const char *end_name,
+                                 struct kw_error *err);
+
+#endif
