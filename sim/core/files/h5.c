@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "sim/core/files/file.h"
+#include "sim/core/files/h5_integrity.h"
 #include "sim/core/files/h5disk.h"
 
 #define CHUNK_BYTES ((size_t)1 << 20) /* HDF5's default chunk cache holds one */
@@ -148,6 +149,7 @@ enum kw_status kw_h5_commit(struct kw_h5 *f, struct kw_error *err)
     enum kw_status st = KW_OK;
     if (H5Fclose(f->file) < 0) st = h5_fail(f, "", KW_EFAIL, "cannot write", err);
     st = settled(f, "", st, err);
+    if (st == KW_OK) st = kw_h5_seal(f->out.tmp, err);
     if (st == KW_OK)
         st = kw_file_commit(&f->out, err);
     else
@@ -167,22 +169,12 @@ void kw_h5_abandon(struct kw_h5 *f)
 enum kw_status kw_h5_open(struct kw_h5 **out, const char *path, struct kw_error *err)
 {
     *out = NULL;
-    struct stat sb;
-    int fd = open(path, O_RDONLY);
-    if (fd < 0 || fstat(fd, &sb) < 0) {
-        enum kw_status st = kw_fail(err, KW_EINPUT, "%.300s: %s", path, strerror(errno));
-        if (fd >= 0) close(fd);
-        return st;
-    }
-    close(fd);
-    if (!S_ISREG(sb.st_mode)) return kw_fail(err, KW_EINPUT, "%.300s: is no regular file", path);
+    enum kw_status st = kw_h5_verify(path, err);
+    if (st != KW_OK) return st;
     struct kw_h5 *f = handle(path, err);
     if (!f) return KW_ENOMEM;
-    enum kw_status st = KW_OK;
     hid_t access = access_list();
-    if (H5Fis_hdf5(path) <= 0)
-        st = kw_fail(err, KW_EPARSE, "%.300s: is no HDF5 file", path);
-    else if (access < 0 || (f->file = H5Fopen(path, H5F_ACC_RDONLY, access)) < 0)
+    if (access < 0 || (f->file = H5Fopen(path, H5F_ACC_RDONLY, access)) < 0)
         st = h5_fail(f, "", KW_EPARSE, "damaged HDF5 file", err);
     if (access >= 0) H5Pclose(access);
     if (st != KW_OK)
@@ -298,7 +290,8 @@ static hid_t dataset_list(const struct kw_h5_dataset *d, size_t n, size_t elemen
             bytes = bytes / (size_t)chunk[i] * (size_t)((chunk[i] + 1) / 2);
             chunk[i] = (chunk[i] + 1) / 2;
         }
-    if (H5Pset_chunk(l, d->rank, chunk) < 0 || H5Pset_shuffle(l) < 0 || H5Pset_deflate(l, (unsigned)d->deflate) < 0) {
+    if (H5Pset_chunk(l, d->rank, chunk) < 0 || H5Pset_shuffle(l) < 0 || H5Pset_deflate(l, (unsigned)d->deflate) < 0 ||
+        H5Pset_fletcher32(l) < 0) {
         H5Pclose(l);
         return H5I_INVALID_HID;
     }

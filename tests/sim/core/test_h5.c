@@ -301,6 +301,83 @@ static void bad_files_are_refused(void)
     unlink(path);
 }
 
+/* Reads all that write_sample put there; whatever it says, it comes back. */
+static bool all_read(const char *path)
+{
+    static const char *const number[] = { "/points/point", "/points/cost_usd_month", "/points/i64", "/points/u64",
+                                          "/points/time" };
+    struct kw_h5 *f;
+    if (kw_h5_open(&f, path, &err) != KW_OK) return false;
+    bool all = true;
+    void *data;
+    char *text;
+    size_t n;
+    for (size_t i = 0; i < sizeof number / sizeof *number; i++)
+        if (!kw_h5_exists(f, number[i]) || kw_h5_read(f, number[i], KW_H5_F64, &data, &n, &err) != KW_OK)
+            all = false;
+        else
+            free(data);
+    if (!kw_h5_exists(f, "/points/platform") || kw_h5_read(f, "/points/platform", KW_H5_STR, &data, &n, &err) != KW_OK)
+        all = false;
+    else
+        free(data);
+    if (kw_h5_read_attr_str(f, "/", "config_json", &text, &err) != KW_OK)
+        all = false;
+    else
+        free(text);
+    kw_h5_abandon(f);
+    return all;
+}
+
+static void put_file(const char *path, const char *bytes, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    CHECK(f && fwrite(bytes, 1, n, f) == n);
+    if (f) CHECK(fclose(f) == 0);
+}
+
+/* One changed byte anywhere: refused by the seal; without it (the last 64 bytes taken off) read or refused, by a child
+ * that may crash or spin, never by us. */
+static void no_changed_byte_crashes_or_hangs(void)
+{
+    const char *path = in_dir("whole.h5"), *hurt = in_dir("hurt.h5");
+    CHECK(sample(path) == KW_OK);
+    size_t n, kept = 0, refused = 0;
+    char *bytes = slurp(path, &n);
+    CHECK(all_read(path));
+    for (size_t at = 0; at < n; at += 1 + n / 173) {
+        bytes[at] ^= 0x41;
+        put_file(hurt, bytes, n);
+        CHECK(!all_read(hurt));
+        put_file(hurt, bytes, n - 64);
+        *(all_read(hurt) ? &kept : &refused) += 1;
+        bytes[at] ^= 0x41;
+    }
+    put_file(hurt, bytes, n - 64);
+    CHECK(all_read(hurt));
+    CHECK(kept > 0 && refused > 0);
+    /* The heap's object sizes, where HDF5 1.10 crashed and span. */
+    size_t heaps = 0;
+    for (size_t at = 0; at + 64 < n; at++) {
+        if (memcmp(bytes + at, "GCOL", 4)) continue;
+        heaps++;
+        for (size_t k = 8; k < 40; k += 3) {
+            char was = bytes[at + k];
+            bytes[at + k] = (char)0xff;
+            put_file(hurt, bytes, n - 64);
+            all_read(hurt);
+            bytes[at + k] = 0;
+            put_file(hurt, bytes, n - 64);
+            all_read(hurt);
+            bytes[at + k] = was;
+        }
+    }
+    CHECK(heaps > 0);
+    free(bytes);
+    unlink(path);
+    unlink(hurt);
+}
+
 static void bad_targets_are_refused(void)
 {
     struct kw_h5 *f;
@@ -440,6 +517,7 @@ int main(void)
     RUN(large_and_empty_datasets);
     RUN(wrong_calls_say_what_is_wrong);
     RUN(bad_files_are_refused);
+    RUN(no_changed_byte_crashes_or_hangs);
     RUN(bad_targets_are_refused);
     RUN(an_abandoned_file_leaves_the_old_one);
     RUN(a_full_disk_leaves_nothing_behind);
