@@ -151,13 +151,6 @@ void kw_dtype_convert(void *dst, enum kw_dtype to, const void *src, enum kw_dtyp
     }
 }
 
-float kw_dtype_round(float v, enum kw_dtype t)
-{
-    unsigned char b[4];
-    store(b, t, v);
-    return load(b, t);
-}
-
 float kw_fp8_quantise(uint8_t *q, const float *x, size_t n)
 {
     float amax = 0;

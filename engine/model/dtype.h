@@ -29,7 +29,6 @@ uint8_t kw_f32_to_fp8(float v); /* saturates at 448 with the sign kept, as cvt.r
 /* n values of type `from` at src to type `to` at dst, through fp32. Neither needs alignment; they may not overlap
  * unless dst == src and `to` is not wider. Value by value: kw_fp8_quantise is what scales. */
 void kw_dtype_convert(void *dst, enum kw_dtype to, const void *src, enum kw_dtype from, size_t n);
-float kw_dtype_round(float v, enum kw_dtype t); /* to t and back */
 
 /* One row to fp8 with one scale: q[i] = fp8(x[i] / s), s = max|x| / 448 (1 where that is below FLT_MIN), returned: x ~
  * q * s. This one rule quantises weights (per output row) and activations (per token), here and on the GPU. The

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define NONE KW_KV_NONE
+static_assert(sizeof(struct kw_kv_piece) == 48, "48 bytes a block at most, taken at the first add");
 
 void kw_kv_init(struct kw_kv *kv, uint32_t n_blocks, bool caching, bool tables)
 {
@@ -37,6 +38,7 @@ void kw_kv_reset(struct kw_kv *kv)
 
 /* ---- the free queue ---- */
 
+/* O(1), and it cannot fail: the array has room for the worst case, a piece a block. */
 static uint32_t new_piece(struct kw_kv *kv)
 {
     uint32_t p = kv->spare;
@@ -52,14 +54,17 @@ static uint32_t new_piece(struct kw_kv *kv)
 
 static void drop_piece(struct kw_kv *kv, uint32_t p)
 {
+    assert(!kv->piece[p].ref && kv->piece[p].len);
     kv->piece[p].next = kv->spare;
     kv->piece[p].len = 0;
     kv->spare = p;
 }
 
+/* To the queue's tail, as the newest: O(1) whatever its length. */
 static void enqueue(struct kw_kv *kv, uint32_t p)
 {
     struct kw_kv_piece *x = &kv->piece[p];
+    assert(!x->ref && x->len && x->len <= kv->n_blocks - kv->n_free);
     x->older = kv->tail;
     x->newer = NONE;
     if (kv->tail == NONE)
@@ -73,6 +78,8 @@ static void enqueue(struct kw_kv *kv, uint32_t p)
 static void unqueue(struct kw_kv *kv, uint32_t p)
 {
     struct kw_kv_piece *x = &kv->piece[p];
+    assert(x->len <= kv->n_free && (x->older == NONE ? kv->head : kv->piece[x->older].newer) == p);
+    assert((x->newer == NONE ? kv->tail : kv->piece[x->newer].older) == p);
     if (x->older == NONE)
         kv->head = x->newer;
     else
@@ -84,9 +91,12 @@ static void unqueue(struct kw_kv *kv, uint32_t p)
     kv->n_free -= x->len;
 }
 
+/* Blocks that hold nothing worth keeping: one piece however many sequences they come from, so a workload without hits
+ * keeps the queue a few pieces long. O(1). */
 static void enqueue_plain(struct kw_kv *kv, uint32_t n)
 {
     if (!n) return;
+    assert(n <= kv->n_blocks - kv->n_free);
     if (kv->tail != NONE && kv->piece[kv->tail].kind == KW_KV_PLAIN) {
         kv->piece[kv->tail].len += n;
         kv->n_free += n;
@@ -109,8 +119,15 @@ static void id_enqueue(struct kw_kv *kv, uint32_t b)
     kv->last = b;
 }
 
+/* The links of an id that left the queue stand as they were, but none leads to it any more. */
+static bool id_is_queued(const struct kw_kv *kv, uint32_t b)
+{
+    return (kv->older[b] == NONE ? kv->first : kv->newer[kv->older[b]]) == b;
+}
+
 static void id_unqueue(struct kw_kv *kv, uint32_t b)
 {
+    assert(b < kv->n_blocks && id_is_queued(kv, b));
     if (kv->older[b] == NONE)
         kv->first = kv->newer[b];
     else
@@ -165,8 +182,10 @@ static void map_put(struct kw_kv *kv, uint32_t *map, uint32_t cap, uint32_t p)
     map[i] = p;
 }
 
+/* Closes the hole, without tombstones: evictions are as frequent as insertions, and lookups would wade through them. */
 static void map_delete(struct kw_kv *kv, uint32_t p)
 {
+    assert(kv->n_map);
     uint32_t mask = kv->map_cap - 1, i = (uint32_t)kv->piece[p].key & mask;
     while (kv->map[i] != p) i = (i + 1) & mask;
     for (uint32_t j = (i + 1) & mask; kv->map[j] != NONE; j = (j + 1) & mask) {
@@ -181,6 +200,8 @@ static void map_delete(struct kw_kv *kv, uint32_t p)
 
 /* ---- memory ---- */
 
+/* Ahead of need, in admit, for all hashes of all live sequences: the calls that follow cannot fail. At most half full.
+ */
 static enum kw_status grow_map(struct kw_kv *kv, uint64_t want, struct kw_error *err)
 {
     if (want > kv->n_blocks) want = kv->n_blocks; /* a segment has a block at least */
@@ -236,6 +257,7 @@ enum kw_status kw_kv_admit(struct kw_kv *kv, uint32_t slot, uint32_t cap_seq, co
         kv->seq = seq;
         kv->cap_seq = cap_seq;
     }
+    assert(slot < kv->cap_seq && max_blocks <= kv->n_blocks && hashed <= max_blocks);
     struct kw_kv_seq *q = &kv->seq[slot];
     if (kv->tables && q->cap_table < max_blocks) {
         uint32_t *table = realloc(q->table, max_blocks * sizeof *table);
@@ -257,6 +279,7 @@ enum kw_status kw_kv_admit(struct kw_kv *kv, uint32_t slot, uint32_t cap_seq, co
 
 /* ---- hits ---- */
 
+/* O(hashes + pieces) of what is cached of the prompt, from its first block on: a chain is unbroken from there. */
 uint32_t kw_kv_lookup(const struct kw_kv *kv, uint32_t slot, uint32_t most, uint32_t *in_use)
 {
     const struct kw_kv_seq *q = &kv->seq[slot];
@@ -277,14 +300,16 @@ uint32_t kw_kv_lookup(const struct kw_kv *kv, uint32_t slot, uint32_t most, uint
         uint32_t n = kv->piece[q->own].len;
         hits += n < most - hits ? n : most - hits;
     }
+    assert(hits <= most && used <= hits);
     *in_use = used;
     return hits;
 }
 
 /* Cuts piece p after n of its blocks. The rest becomes the next piece of the chain; in the free queue it stands on the
- * older side of p, since a run's last blocks leave first. */
+ * older side of p, since a run's last blocks leave first. O(1), with tables O(n). */
 static void split(struct kw_kv *kv, uint32_t p, uint32_t n)
 {
+    assert(n && n < kv->piece[p].len);
     uint32_t r = new_piece(kv);
     struct kw_kv_piece *x = &kv->piece[p], *y = &kv->piece[r];
     *y = *x;
@@ -310,21 +335,25 @@ static void split(struct kw_kv *kv, uint32_t p, uint32_t n)
 static void table_hit(struct kw_kv *kv, struct kw_kv_seq *q, uint32_t p, uint32_t n)
 {
     uint32_t b = kv->piece[p].block;
+    assert(n <= q->cap_table - q->n_table);
     for (uint32_t i = 0; i < n; i++, b = kv->sibling[b]) {
         q->table[q->n_table++] = b;
         if (!kv->piece[p].ref) id_unqueue(kv, b);
     }
 }
 
+/* As lookup's cost, and a split at most: what is held ends where a piece ends. */
 void kw_kv_hit(struct kw_kv *kv, uint32_t slot, uint32_t hits)
 {
     struct kw_kv_seq *q = &kv->seq[slot];
+    assert(!q->shared && q->segment == NONE && !q->n_table);
     if (q->own == NONE) q->limit = q->hashed;
     uint32_t shared = hits < q->limit ? hits : q->limit, got = 0;
     uint64_t key = root_key(q);
     for (uint32_t i = 0; got < shared; i++) {
         key = child_key(key, q->hash[i]);
         uint32_t p = map_find(kv, key);
+        assert(p != NONE); /* nothing was evicted between lookup and hit */
         q->segment = p;
         for (uint32_t in = 0; in < q->per_hash && got < shared; p = kv->piece[p].next) {
             if (kv->piece[p].len > shared - got) split(kv, p, shared - got);
@@ -353,11 +382,14 @@ void kw_kv_hit(struct kw_kv *kv, uint32_t slot, uint32_t hits)
 
 /* ---- taking and giving back ---- */
 
+/* O(pieces taken), with tables O(n). From the head: plain blocks and cached ones alike go by age alone, as in vLLM, so
+ * taking never searches for the least useful. */
 void kw_kv_take(struct kw_kv *kv, uint32_t slot, uint32_t n)
 {
     assert(n <= kv->n_free);
     if (kv->tables) {
         struct kw_kv_seq *q = &kv->seq[slot];
+        assert(n <= q->cap_table - q->n_table);
         for (uint32_t i = 0; i < n; i++) {
             uint32_t b = kv->first;
             id_unqueue(kv, b);
@@ -381,7 +413,7 @@ void kw_kv_take(struct kw_kv *kv, uint32_t slot, uint32_t n)
         unqueue(kv, p);
         if (x->kind == KW_KV_PRIVATE) kv->seq[x->up].own = NONE;
         if (x->kind == KW_KV_SHARED) {
-            assert(x->next == NONE);
+            assert(x->next == NONE); /* a chain loses its last blocks first (kv_blocks.h) */
             if (x->prev == NONE)
                 map_delete(kv, p);
             else
@@ -391,6 +423,8 @@ void kw_kv_take(struct kw_kv *kv, uint32_t slot, uint32_t n)
     }
 }
 
+/* O(segments filled + pieces of the last one). Blocks are findable from the step that fills them on, before it has run:
+ * so does vLLM, and the next admission of that same step may hit them. */
 void kw_kv_filled(struct kw_kv *kv, uint32_t slot, uint32_t full)
 {
     struct kw_kv_seq *q = &kv->seq[slot];
@@ -445,9 +479,13 @@ static void table_give(struct kw_kv *kv, struct kw_kv_seq *q, uint32_t from,
     for (uint32_t i = to; i > from; i--) id_enqueue(kv, q->table[i - 1]);
 }
 
+/* O(pieces held), with tables O(held). The order of the queue's tail is the order of eviction later: first what nobody
+ * can find again, then a preempted sequence's own, then the shared from its last block to its first. */
 void kw_kv_release(struct kw_kv *kv, uint32_t slot, uint32_t held, uint32_t full, bool keep)
 {
+    assert(full <= held && held <= kv->n_blocks);
     if (!kv->caching) {
+        assert(held <= kv->n_blocks - kv->n_free);
         kv->n_free += held;
         if (!kv->tables) return;
         table_give(kv, &kv->seq[slot], 0, held);
@@ -455,6 +493,7 @@ void kw_kv_release(struct kw_kv *kv, uint32_t slot, uint32_t held, uint32_t full
         return;
     }
     struct kw_kv_seq *q = &kv->seq[slot];
+    assert(q->shared <= held && (q->own == NONE || !held) && (!kv->tables || q->n_table == held));
     if (kv->tables) table_give(kv, q, q->shared, held);
     if (keep && full > q->shared) {
         enqueue_plain(kv, held - full);
@@ -476,6 +515,7 @@ void kw_kv_release(struct kw_kv *kv, uint32_t slot, uint32_t held, uint32_t full
         up = kv->piece[first].up;
         left -= in;
         while (kv->piece[p].start + kv->piece[p].len < in) p = kv->piece[p].next;
+        assert(kv->piece[p].start + kv->piece[p].len == in && kv->piece[p].ref); /* held up to a piece's end */
         for (; p != NONE; p = kv->piece[p].prev) {
             if (--kv->piece[p].ref) continue;
             enqueue(kv, p);
@@ -487,13 +527,14 @@ void kw_kv_release(struct kw_kv *kv, uint32_t slot, uint32_t held, uint32_t full
     if (keep) return;
     if (q->own != NONE) kv->piece[q->own].kind = KW_KV_PLAIN;
     q->own = NONE;
+    assert(kv->reserved >= q->n_hash);
     kv->reserved -= q->n_hash;
     q->n_hash = 0;
 }
 
 bool kw_kv_check(const struct kw_kv *kv, uint32_t held_unshared, struct kw_error *err)
 {
-    uint64_t queued = 0, shared = 0, pieces = 0;
+    uint64_t queued = 0, shared = 0, pieces = 0, unchained = 0, chained = 0, unused = 0;
     if (kv->caching && kv->piece) {
         for (uint32_t p = kv->head, older = NONE; p != NONE; older = p, p = kv->piece[p].newer) {
             const struct kw_kv_piece *x = &kv->piece[p];
@@ -502,6 +543,7 @@ bool kw_kv_check(const struct kw_kv *kv, uint32_t held_unshared, struct kw_error
             if (x->kind == KW_KV_PRIVATE && kv->seq[x->up].own != p)
                 return kw_fail(err, KW_EFAIL, "free queue: private piece %u has no owner", p), false;
             queued += x->len;
+            unchained += x->kind != KW_KV_SHARED;
             if (++pieces > kv->n_piece) return kw_fail(err, KW_EFAIL, "free queue: a loop"), false;
         }
         if (queued != kv->n_free)
@@ -520,17 +562,29 @@ bool kw_kv_check(const struct kw_kv *kv, uint32_t held_unshared, struct kw_error
                     return kw_fail(err, KW_EFAIL, "segment %u: piece %u is off", i, p), false;
                 at += x->len;
                 ref = x->ref;
+                chained++;
                 if (x->ref) shared += x->len;
             }
         }
         if (segments != kv->n_map)
             return kw_fail(err, KW_EFAIL, "map: %u segments, count says %u", segments, kv->n_map), false;
+        for (uint32_t p = kv->spare; p != NONE && unused <= kv->n_piece; p = kv->piece[p].next) unused++;
+        if (unchained + chained + unused != kv->n_piece)
+            return kw_fail(err, KW_EFAIL, "pieces: %ju plain or private + %ju in segments + %ju unused != %u",
+                           (uintmax_t)unchained, (uintmax_t)chained, (uintmax_t)unused, kv->n_piece),
+                   false;
     }
     if (kv->tables && kv->older) {
         uint64_t n = 0;
-        for (uint32_t b = kv->first; b != NONE && n <= kv->n_blocks; b = kv->newer[b]) n++;
+        for (uint32_t b = kv->first, older = NONE; b != NONE && n <= kv->n_blocks; older = b, b = kv->newer[b], n++)
+            if (kv->older[b] != older) return kw_fail(err, KW_EFAIL, "block ids: the queue is off at %u", b), false;
         if (n != kv->n_free)
             return kw_fail(err, KW_EFAIL, "block ids: %ju free, count says %u", (uintmax_t)n, kv->n_free), false;
+        for (uint32_t slot = 0; slot < kv->cap_seq; slot++)
+            for (uint32_t i = 0; i < kv->seq[slot].n_table; i++)
+                if (id_is_queued(kv, kv->seq[slot].table[i]))
+                    return kw_fail(err, KW_EFAIL, "block ids: %u is free and slot %u's", kv->seq[slot].table[i], slot),
+                           false;
     }
     if (kv->n_free + shared + held_unshared != kv->n_blocks)
         return kw_fail(err, KW_EFAIL, "blocks: %u free + %ju shared + %u held alone != %u", kv->n_free,

@@ -7,6 +7,9 @@
 
 #define NONE UINT32_MAX
 #define SLOT_BITS 24 /* of a completion key: end tick << SLOT_BITS | slot */
+enum { MOST_BLOCK_SIZE = 512 };
+static_assert(SLOT_BITS < 32, "a slot of a completion key is an uint32_t");
+static_assert((MOST_BLOCK_SIZE & (MOST_BLOCK_SIZE - 1)) == 0, "a block size is a mask and a shift");
 
 enum state { FREE, WAITING, PREFILL, DECODE, DONE }; /* DONE: async, finished but still with its seat and blocks */
 
@@ -28,6 +31,7 @@ struct seq {
     uint32_t cached, preemptions;
     uint8_t state;
 };
+static_assert(sizeof(struct seq) == 64, "a cache line a sequence: lists and heap touch one each");
 
 struct list {
     uint32_t head, tail, n;
@@ -49,7 +53,7 @@ struct kw_sched {
     uint32_t n_decode; /* running sequences in DECODE */
     uint32_t step_decode;   /* of them in the step decided last: all or none */
     uint64_t tick, context; /* decode steps so far; sum of tokens in the KV cache of decoding sequences */
-    uint64_t next_order, waiting_tokens;
+    uint64_t next_order;
     uint64_t *ends;                /* [cap] min-heap of completion keys of the decoding sequences, n_decode of them */
     uint32_t *phase;               /* [block_size] decoding sequences by phase */
     struct kw_sched_chunk *chunks; /* [cap] */
@@ -78,7 +82,7 @@ enum kw_status kw_sched_new(struct kw_sched **out, const struct kw_sched_config 
     if (c->max_num_batched_tokens > UINT32_C(1) << 30)
         return kw_fail(err, KW_ERANGE, "scheduler: max_num_batched_tokens %" PRIu32 ", want at most 2^30",
                        c->max_num_batched_tokens);
-    if (!c->block_size || c->block_size > 512 || c->block_size & (c->block_size - 1))
+    if (!c->block_size || c->block_size > MOST_BLOCK_SIZE || c->block_size & (c->block_size - 1))
         return kw_fail(err, KW_ERANGE, "scheduler: block_size %" PRIu32 ", want a power of two from 1 to 512",
                        c->block_size);
     if (!c->num_blocks) return kw_fail(err, KW_ERANGE, "scheduler: num_blocks is 0, want at least 1");
@@ -130,15 +134,18 @@ void kw_sched_reset(struct kw_sched *s)
     s->preempted_any = s->stale_decision = false;
     s->running = s->waiting = (struct list){ NONE, NONE, 0 };
     s->n_decode = s->step_decode = s->n_chunks = s->n_preempted = s->prefill_tokens = 0;
-    s->tick = s->context = s->next_order = s->waiting_tokens = s->pairs2 = 0;
+    s->tick = s->context = s->next_order = s->pairs2 = 0;
     s->batch_known = false;
     memset(s->phase, 0, s->c.block_size * sizeof *s->phase);
 }
 
 /* ---- lists and the heap of completions ---- */
 
+/* The lists are intrusive, O(1) each: a sequence is in running or in waiting, never in both, so one pair of links does.
+ */
 static void push_tail(struct kw_sched *s, struct list *l, uint32_t i)
 {
+    assert((l->n == 0) == (l->head == NONE) && (l->n == 0) == (l->tail == NONE));
     s->seq[i].prev = l->tail;
     s->seq[i].next = NONE;
     if (l->tail == NONE)
@@ -151,6 +158,7 @@ static void push_tail(struct kw_sched *s, struct list *l, uint32_t i)
 
 static void push_head(struct kw_sched *s, struct list *l, uint32_t i)
 {
+    assert((l->n == 0) == (l->head == NONE) && (l->n == 0) == (l->tail == NONE));
     s->seq[i].prev = NONE;
     s->seq[i].next = l->head;
     if (l->head == NONE)
@@ -164,6 +172,8 @@ static void push_head(struct kw_sched *s, struct list *l, uint32_t i)
 static void unlink_seq(struct kw_sched *s, struct list *l, uint32_t i)
 {
     uint32_t prev = s->seq[i].prev, next = s->seq[i].next;
+    assert(l->n && (prev == NONE ? l->head : s->seq[prev].next) == i); /* it is in this list and no other */
+    assert((next == NONE ? l->tail : s->seq[next].prev) == i);
     if (prev == NONE)
         l->head = next;
     else
@@ -175,6 +185,8 @@ static void unlink_seq(struct kw_sched *s, struct list *l, uint32_t i)
     l->n--;
 }
 
+/* A binary heap of bare keys, O(log n_decode) a call. One key holds tick and slot, so a comparison touches no sequence,
+ * ties end by slot, and end_due puts them in order of admission afterwards. */
 static void ends_up(uint64_t *h, uint32_t i, uint64_t key)
 {
     for (; i; i = (i - 1) / 2) {
@@ -197,6 +209,7 @@ static void ends_down(uint64_t *h, uint32_t n, uint32_t i, uint64_t key)
 
 static uint64_t end_key(const struct seq *q, uint32_t slot)
 {
+    assert(!(slot >> SLOT_BITS) && !((q->birth + q->output) >> (64 - SLOT_BITS)));
     return (q->birth + q->output) << SLOT_BITS | slot;
 }
 static uint32_t phase_of(const struct kw_sched *s, const struct seq *q)
@@ -221,6 +234,9 @@ static uint32_t blocks(const struct kw_sched *s, uint32_t tokens)
 }
 
 /* ---- adding ---- */
+
+/* Doubles, so an add costs O(1) amortised. What a step fills is bounded by the seats, so a long queue costs 64 bytes a
+ * sequence and no more; all of it is taken here, since a step cannot fail. */
 
 static enum kw_status grow(struct kw_sched *s, struct kw_error *err)
 {
@@ -273,14 +289,14 @@ enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r
     s->seq[i] = (struct seq){ .id = r->id, .prompt = r->prompt, .output = r->output, .state = WAITING };
     push_tail(s, &s->waiting, i);
     if (s->c.async_scheduling && s->unseen == NONE) s->unseen = i;
-    s->waiting_tokens += r->prompt;
     *slot = i;
     return KW_OK;
 }
 
 /* ---- blocks ---- */
 
-/* Blocks of all decoding sequences d steps from now: sum of ceil(context_i / block_size), and what it is at most. */
+/* Blocks of all decoding sequences d steps from now: sum of ceil(context_i / block_size), and what it is at most.
+ * Exact in O(block_size), not O(sequences); the bound in O(1), and where it is met the exact count is never made. */
 static uint64_t decode_blocks(const struct kw_sched *s, uint64_t d)
 {
     uint64_t tokens = s->context + s->n_decode * d; /* and up to the next multiple for each sequence: */
@@ -302,24 +318,30 @@ static bool blocks_free(const struct kw_sched *s, uint64_t d, uint64_t need)
 
 static uint32_t count_free(const struct kw_sched *s)
 {
-    return s->kv.n_free - (s->detailed ? 0 : (uint32_t)decode_blocks(s, s->step_decode != 0));
+    uint64_t decoding = s->detailed ? 0 : decode_blocks(s, s->step_decode != 0);
+    assert(decoding <= s->kv.n_free);
+    return s->kv.n_free - (uint32_t)decoding;
 }
 
 static void take(struct kw_sched *s, uint32_t slot,
                  uint32_t n) /* by a sequence that does not decode, or with details */
 {
+    assert(n <= s->kv.n_free);
     if (s->detailed)
         kw_kv_take(&s->kv, slot, n);
     else
         s->kv.n_free -= n;
 }
 
+/* O(1); with details O(pieces held), O(blocks) with tables. A decoding sequence's blocks are in no count (see struct
+ * seq), so leaving the sum of context gives them back. */
 static void give_back(struct kw_sched *s, uint32_t slot, uint32_t held, uint32_t full, bool keep)
 {
     if (s->detailed)
         kw_kv_release(&s->kv, slot, held, full, keep);
     else if (s->seq[slot].state != DECODE)
         s->kv.n_free += held;
+    assert(s->kv.n_free <= s->c.num_blocks);
 }
 
 static uint32_t held_blocks(const struct kw_sched *s, const struct seq *q)
@@ -331,13 +353,16 @@ static uint32_t held_blocks(const struct kw_sched *s, const struct seq *q)
 
 /* ---- leaving ---- */
 
-static void stop_decoding(struct kw_sched *s,
-                          uint32_t i) /* out of the sums, not of the list; not for those that finish */
+/* Out of the sums, not of the list; not for those that finish, which end_due takes off the heap's top. O(n_decode) for
+ * the search: a heap that knows each slot's place would pay for it at every completion, and preemptions are rare. */
+static void stop_decoding(struct kw_sched *s, uint32_t i)
 {
     struct seq *q = &s->seq[i];
     uint64_t key = end_key(q, i);
     uint32_t at = 0;
+    assert(q->state == DECODE && s->n_decode);
     while (s->ends[at] != key) at++;
+    assert(at < s->n_decode);
     uint64_t last = s->ends[--s->n_decode];
     if (at < s->n_decode) {
         if (at && s->ends[(at - 1) / 2] > last)
@@ -360,13 +385,17 @@ static void leave(struct kw_sched *s, uint32_t i) /* the slot is free; what quer
 static void finish(struct kw_sched *s, uint32_t i) /* gives up blocks, seat and slot */
 {
     struct seq *q = &s->seq[i];
+    assert(q->generated == q->output);
     give_back(s, i, blocks(s, q->prompt + q->output - 1), 0, false);
     unlink_seq(s, &s->running, i);
     leave(s, i);
 }
 
+/* The newest goes to the head of the queue, so the order of admission is kept and it is first to come back. vLLM drops
+ * all its blocks and computes them anew; swapping them out was left out of V1, so it is left out here. O(n_decode). */
 static void preempt_last(struct kw_sched *s)
 {
+    assert(s->running.n);
     uint32_t i = s->running.tail;
     struct seq *q = &s->seq[i];
     s->preempted_any = true;
@@ -375,13 +404,10 @@ static void preempt_last(struct kw_sched *s)
         return;
     }
     uint32_t held = held_blocks(s, q), tokens = q->state == DECODE ? context_of(s, q) : q->computed;
-    if (q->state == DECODE) {
+    if (q->state == DECODE)
         stop_decoding(s, i);
-        s->waiting_tokens += target(q);
-    } else {
-        s->waiting_tokens += q->computed;
+    else
         s->mid = NONE; /* a sequence with prompt left is preempted only where it is the only one */
-    }
     give_back(s, i, held, tokens >> s->shift, true);
     unlink_seq(s, &s->running, i);
     push_head(s, &s->waiting, i);
@@ -393,13 +419,12 @@ static void preempt_last(struct kw_sched *s)
 
 void kw_sched_cancel(struct kw_sched *s, uint32_t i)
 {
+    assert(i < s->n_used);
     struct seq *q = &s->seq[i];
-    assert(i < s->n_used && q->state != FREE && q->state != DONE);
+    assert(q->state != FREE && q->state != DONE);
+    assert(!s->step_decode && !s->n_chunks); /* a batch that runs would miss it */
     uint32_t held = held_blocks(s, q);
-    if (q->state == DECODE)
-        stop_decoding(s, i);
-    else
-        s->waiting_tokens -= target(q) - q->computed;
+    if (q->state == DECODE) stop_decoding(s, i);
     if (i == s->mid) s->mid = q->next;
     if (i == s->unseen) s->unseen = q->next;
     give_back(s, i, held, 0, false);
@@ -409,7 +434,8 @@ void kw_sched_cancel(struct kw_sched *s, uint32_t i)
 
 /* ---- deciding ---- */
 
-/* Not every decoding sequence can have the block it needs, or each must get its own: in admission order. */
+/* Not every decoding sequence can have the block it needs, or each must get its own: in admission order, since the
+ * oldest is served first and the newest pays. O(running), once in block_size steps a sequence. */
 static void decode_one_by_one(struct kw_sched *s)
 {
     uint32_t t = (uint32_t)s->tick & s->mask, taken = 0;
@@ -426,6 +452,7 @@ static void decode_one_by_one(struct kw_sched *s)
     }
 }
 
+/* O(1) while the blocks suffice for all, which the bound nearly always says; inline, as every step begins with it. */
 static inline void decode_all(struct kw_sched *s)
 {
     if (!s->n_decode) return;
@@ -445,6 +472,8 @@ static void add_chunk(struct kw_sched *s, uint32_t i, uint32_t len)
 {
     struct seq *q = &s->seq[i];
     uint64_t past = q->computed;
+    assert(len && q->state == PREFILL && q->computed + len <= target(q));
+    assert(s->n_chunks < s->running.n); /* a chunk a sequence, so chunks[] has room */
     s->chunks[s->n_chunks++] =
         (struct kw_sched_chunk){ .slot = i, .past = q->computed, .len = len, .last = q->computed + len == target(q) };
     s->prefill_tokens += len;
@@ -454,23 +483,27 @@ static void add_chunk(struct kw_sched *s, uint32_t i, uint32_t len)
 
 static bool may_admit(const struct kw_sched *s)
 {
+    assert(s->running.n <= s->c.max_num_seqs);
     return s->waiting.n && s->running.n < s->c.max_num_seqs && s->waiting.head != s->unseen;
 }
 
 /* may_admit() being true, admits the head of the queue if its blocks are free: all it will need before it decodes when
  * whole, else those of its first chunk within budget. Returns the tokens left to compute after prefix hits, 0 if it
- * must wait. */
+ * must wait. O(1) without prefix caching, with it O(hashes and pieces of the prompt), each time the head is asked for:
+ * the answer changes with every eviction, so none is kept. */
 static uint32_t admit_head(struct kw_sched *s, uint32_t budget, bool whole, bool oversize)
 {
     if (!budget) return 0;
     uint32_t i = s->waiting.head;
     struct seq *q = &s->seq[i];
+    assert(q->state == WAITING && !s->preempted_any);
     uint32_t hits = 0, in_use = 0, all = target(q);
     if (s->c.prefix_caching) hits = kw_kv_lookup(&s->kv, i, (all - 1) >> s->shift, &in_use);
     uint32_t have = hits << s->shift, left = all - have, total;
     if (s->c.policy == KW_SCHED_PREFILL_FIRST && left > budget && !oversize) return 0;
     uint32_t upto = whole || left <= budget ? all : have + budget; /* KV tokens the blocks taken now are for */
     total = blocks(s, upto);
+    assert(hits < total && in_use <= hits); /* the prompt's last token is computed, whatever is cached */
     /* Hits in the free queue are taken out of it, as new blocks are; hits that others hold cost nothing. */
     if (!blocks_free(s, s->step_decode != 0, (s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use)) return 0;
     unlink_seq(s, &s->waiting, i);
@@ -482,13 +515,15 @@ static uint32_t admit_head(struct kw_sched *s, uint32_t budget, bool whole, bool
     q->state = PREFILL;
     q->computed = have;
     q->order = s->next_order++;
-    s->waiting_tokens -= have;
     return left;
 }
 
+/* Running before waiting, decodes before the one unfinished prompt (it was admitted last), as vLLM's loop over running
+ * does. O(chunks + preempted). */
 static inline void step_chunked(struct kw_sched *s)
 {
     decode_all(s);
+    assert(s->n_decode <= s->c.max_num_batched_tokens);
     uint32_t budget = s->c.max_num_batched_tokens - s->n_decode;
     if (s->mid != NONE) {
         struct seq *q = &s->seq[s->mid];
@@ -523,6 +558,7 @@ static bool catch_up(struct kw_sched *s)
     return true;
 }
 
+/* O(admitted). Only the first prompt may exceed the budget, and then nothing is left for a second. */
 static void step_prefill_first(struct kw_sched *s)
 {
     uint32_t budget = s->c.max_num_batched_tokens;
@@ -533,6 +569,7 @@ static void step_prefill_first(struct kw_sched *s)
     if (!s->n_chunks) decode_all(s);
 }
 
+/* O(sequences that got a chunk). The batch is taken whatever the budget, since its seats and blocks bound it. */
 static void step_static(struct kw_sched *s)
 {
     if (!s->running.n) {
@@ -555,8 +592,14 @@ static void begin_step(struct kw_sched *s)
     s->batch_known = s->preempted_any = false;
 }
 
+/* The one way out of a decision, so here stand the promises to whoever runs the batch. O(1). */
 static bool describe(const struct kw_sched *s, struct kw_step *step)
 {
+    assert(s->running.n <= s->c.max_num_seqs);
+    assert((uint64_t)s->step_decode + s->prefill_tokens <= s->c.max_num_batched_tokens ||
+           (s->c.policy == KW_SCHED_PREFILL_FIRST && s->n_chunks == 1)); /* a prompt longer than the budget, alone */
+    assert(!s->preempted_any || !s->n_chunks); /* blocks ran out: nobody starts or goes on with a prompt */
+    assert(!s->step_decode || s->step_decode == s->n_decode);
     *step = (struct kw_step){ .n_decode = s->step_decode,
                               .decode_context = s->step_decode ? s->context + s->step_decode : 0,
                               .n_chunks = s->n_chunks,
@@ -610,12 +653,15 @@ static void end_seq(struct kw_sched *s, uint32_t i)
     q->state = DONE;
 }
 
-/* Takes the sequences whose last token came with this tick out of the sums; they end in admission order, as in vLLM. */
+/* Takes the sequences whose last token came with this tick out of the sums; they end in admission order, as in vLLM:
+ * the order decides which blocks are freed, hence evicted, first. O(finished * log n_decode), the sort by insertion
+ * O(finished^2): few end in one tick. */
 static void end_due(struct kw_sched *s, struct kw_sched_done *done)
 {
     do {
         uint32_t i = (uint32_t)s->ends[0] & ((UINT32_C(1) << SLOT_BITS) - 1);
         struct seq *q = &s->seq[i];
+        assert(q->state == DECODE && generated(s, q) == q->output);
         s->n_decode--;
         ends_down(s->ends, s->n_decode, 0, s->ends[s->n_decode]);
         s->phase[phase_of(s, q)]--;
@@ -627,13 +673,14 @@ static void end_due(struct kw_sched *s, struct kw_sched_done *done)
     for (uint32_t j = 0; j < done->n_finished; j++) end_seq(s, s->finished[j]);
 }
 
+/* After end_due: whoever decoded was admitted before whoever prefilled, so finished[] stays in order. O(chunks *
+ * log n_decode). */
 static void end_chunks(struct kw_sched *s, struct kw_sched_done *done)
 {
     for (uint32_t j = 0; j < s->n_chunks; j++) {
         uint32_t i = s->chunks[j].slot;
         struct seq *q = &s->seq[i];
         q->computed += s->chunks[j].len;
-        s->waiting_tokens -= s->chunks[j].len;
         if (!s->chunks[j].last) continue;
         if (i == s->mid) s->mid = q->next;
         if (!q->generated) s->first[done->n_first++] = i;
@@ -657,6 +704,7 @@ uint64_t kw_sched_jumpable(const struct kw_sched *s)
     if (s->n_chunks || s->n_preempted || !s->step_decode) return 1;
     if (s->waiting.n && (s->preempted_any || s->stale_decision)) return 1;
     uint64_t steps = (s->ends[0] >> SLOT_BITS) - s->tick, more = steps - 1, n_free;
+    assert(steps && steps <= s->c.max_model_len);
     if (s->detailed) {
         n_free = s->kv.n_free;
         if (((more + s->mask) >> s->shift) * s->n_decode <= n_free) return steps;
@@ -664,15 +712,16 @@ uint64_t kw_sched_jumpable(const struct kw_sched *s)
         if (decode_blocks_most(s, steps) <= s->kv.n_free) return steps;
         n_free = s->kv.n_free - decode_blocks(s, 1);
     }
-    uint64_t rounds = n_free / s->n_decode; /* of block_size steps: each takes one block a sequence */
-    if (rounds > more >> s->shift) rounds = more >> s->shift;
+    uint64_t rounds = n_free / s->n_decode;                   /* of block_size steps: each takes one block a sequence */
+    if (rounds > more >> s->shift) rounds = more >> s->shift; /* then less than a round is left to look at */
     uint64_t used = rounds * s->n_decode;
     for (uint64_t i = (rounds << s->shift) + 1; i <= more; i++)
         if ((used += s->phase[(s->tick + i) & s->mask]) > n_free) return i;
     return steps;
 }
 
-/* The blocks of the k - 1 steps after the one decided; with tables each sequence gets its own, step by step. */
+/* The blocks of the k - 1 steps after the one decided. O(block_size); with tables each sequence gets its own, in the
+ * order of single steps, O(k * running): only the real engine has tables, and it never jumps. */
 static void take_ahead(struct kw_sched *s, uint64_t k)
 {
     if (!s->c.block_tables) kw_kv_take(&s->kv, NONE, (uint32_t)(decode_blocks(s, k) - decode_blocks(s, 1)));
@@ -684,15 +733,18 @@ static void take_ahead(struct kw_sched *s, uint64_t k)
 void kw_sched_advance(struct kw_sched *s, uint64_t k, struct kw_sched_done *done)
 {
     *done = (struct kw_sched_done){ .first = s->first, .finished = s->finished };
+    assert(k && (k == 1 || (s->step_decode && !s->n_chunks)));
     if (s->detailed && k > 1) take_ahead(s, k);
     if (s->step_decode) {
         s->tick += k;
         s->context += s->n_decode * k;
+        assert(s->ends[0] >> SLOT_BITS >= s->tick); /* no jump over a completion */
         if (s->ends[0] >> SLOT_BITS == s->tick) end_due(s, done);
     }
     if (s->n_chunks) end_chunks(s, done);
     s->step_decode = 0;
     if (s->c.async_scheduling) s->n_leaving = done->n_finished;
+    assert(s->n_decode <= s->running.n && done->n_first + done->n_finished <= 2 * s->c.max_num_seqs);
 }
 
 void kw_sched_commit(struct kw_sched *s, struct kw_sched_done *done)
@@ -730,14 +782,10 @@ uint32_t kw_sched_preemptions(const struct kw_sched *s, uint32_t slot)
 {
     return s->seq[slot].preemptions;
 }
-uint64_t kw_sched_waiting_tokens(const struct kw_sched *s)
-{
-    return s->waiting_tokens;
-}
 
 const uint32_t *kw_sched_blocks(const struct kw_sched *s, uint32_t slot, uint32_t *n)
 {
-    assert(s->c.block_tables);
+    assert(s->c.block_tables && slot < s->n_used);
     *n = s->kv.seq[slot].n_table;
     return s->kv.seq[slot].table;
 }
@@ -759,13 +807,14 @@ uint32_t kw_sched_decoding(const struct kw_sched *s, uint32_t i)
             if (s->seq[j].state == DECODE) s->batch[n++] = j;
         ((struct kw_sched *)s)->batch_known = true; /* a cache: what it answers does not change */
     }
+    assert(i < s->n_decode);
     return s->batch[i];
 }
 
 bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
 {
-    uint64_t context = 0, tokens = 0, held = 0, unshared = 0, order = 0;
-    uint32_t n = 0, decoding = 0, phase[512] = { 0 };
+    uint64_t context = 0, held = 0, unshared = 0, order = 0;
+    uint32_t n = 0, decoding = 0, phase[MOST_BLOCK_SIZE] = { 0 };
     bool prompts = false;
     for (uint32_t i = s->running.head, prev = NONE; i != NONE; prev = i, i = s->seq[i].next, n++) {
         const struct seq *q = &s->seq[i];
@@ -792,7 +841,6 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
             if (!prompts && !s->n_chunks && s->mid != i)
                 return kw_fail(err, KW_EFAIL, "mid is not slot %" PRIu32, i), false;
             prompts = true;
-            tokens += target(q) - q->computed;
         }
         held += held_blocks(s, q);
         unshared += held_blocks(s, q) - (s->c.prefix_caching ? s->kv.seq[i].shared : 0);
@@ -803,7 +851,6 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
     for (uint32_t i = s->waiting.head, prev = NONE; i != NONE; prev = i, i = s->seq[i].next, w++) {
         if (s->seq[i].prev != prev || s->seq[i].state != WAITING || w == s->waiting.n)
             return kw_fail(err, KW_EFAIL, "waiting list is off at slot %" PRIu32, i), false;
-        tokens += target(&s->seq[i]);
     }
     if (n != s->running.n || w != s->waiting.n || decoding != s->n_decode)
         return kw_fail(err, KW_EFAIL, "counts: %" PRIu32 " running, %" PRIu32 " waiting, %" PRIu32 " decoding", n, w,
@@ -811,9 +858,6 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
                false;
     if (context != s->context)
         return kw_fail(err, KW_EFAIL, "context is %" PRIu64 ", sum says %" PRIu64, s->context, context), false;
-    if (tokens != s->waiting_tokens)
-        return kw_fail(err, KW_EFAIL, "waiting tokens are %" PRIu64 ", sum says %" PRIu64, s->waiting_tokens, tokens),
-               false;
     if (memcmp(phase, s->phase, s->c.block_size * sizeof *phase))
         return kw_fail(err, KW_EFAIL, "phases are off"), false;
     for (uint32_t i = 1; i < s->n_decode; i++)

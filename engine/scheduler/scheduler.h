@@ -140,7 +140,6 @@ uint32_t kw_sched_preemptions(const struct kw_sched *s, uint32_t slot);
 /* All sequences: the running in admission order, then the waiting ones in order; slots: room for all. Returns how many.
  */
 uint32_t kw_sched_list(const struct kw_sched *s, uint32_t *slots);
-uint64_t kw_sched_waiting_tokens(const struct kw_sched *s); /* prompt tokens waiting or still to prefill */
 /* Real engine only (block_tables): physical block ids of a sequence, [*n]; id < num_blocks. */
 const uint32_t *kw_sched_blocks(const struct kw_sched *s, uint32_t slot, uint32_t *n);
 /* The i-th decoding sequence of the last step, in admission order: slot; real engine and tests, O(1) after step. */

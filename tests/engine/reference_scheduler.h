@@ -407,16 +407,4 @@ static inline void ref_cancel(struct ref_sched *s, uint32_t i)
     q->state = REF_GONE;
 }
 
-/* Tokens not yet computed of the waiting ones and of the prompts under way. */
-static inline uint64_t ref_waiting_tokens(const struct ref_sched *s)
-{
-    uint64_t sum = 0;
-    for (uint32_t at = 0; at < s->n_waiting; at++) sum += ref_tokens(&s->seq[s->waiting[at]]);
-    for (uint32_t at = 0; at < s->n_running; at++) {
-        const struct ref_seq *q = &s->seq[s->running[at]];
-        if (q->prefilling) sum += ref_tokens(q) - q->computed;
-    }
-    return sum;
-}
-
 #endif

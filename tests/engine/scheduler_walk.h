@@ -19,7 +19,6 @@ struct batch { /* a step, ids for slots; kept as plain data so that both sides f
 struct after { /* what the commit ended, and the state behind it */
     struct ref_done d;
     uint32_t free, running, waiting;
-    uint64_t waiting_tokens;
 };
 
 static void print_ids(FILE *f, const char *name, const uint64_t *id, uint32_t n)
@@ -49,8 +48,7 @@ static void print_after(FILE *f, const char *who, const struct after *x)
     fprintf(f, "    %-9s ->", who);
     print_ids(f, "first", x->d.first, x->d.n_first);
     print_ids(f, "finished", x->d.finished, x->d.n_finished);
-    fprintf(f, " free %" PRIu32 " running %" PRIu32 " waiting %" PRIu32 " (%" PRIu64 " tokens)\n", x->free, x->running,
-            x->waiting, x->waiting_tokens);
+    fprintf(f, " free %" PRIu32 " running %" PRIu32 " waiting %" PRIu32 "\n", x->free, x->running, x->waiting);
 }
 
 /* The first field in which two batches differ, NULL when none does. */
@@ -90,7 +88,6 @@ static const char *after_differs(const struct after *a, const struct after *b)
     if (a->free != b->free) return "blocks free after commit";
     if (a->running != b->running) return "running";
     if (a->waiting != b->waiting) return "waiting";
-    if (a->waiting_tokens != b->waiting_tokens) return "waiting_tokens";
     return NULL;
 }
 
@@ -109,7 +106,6 @@ static void ref_state(const struct ref_sched *s, struct after *x)
     x->free = s->n_free;
     x->running = s->n_running;
     x->waiting = s->n_waiting;
-    x->waiting_tokens = ref_waiting_tokens(s);
 }
 
 static void real_look(struct kw_sched *s, struct batch *x)
@@ -147,7 +143,6 @@ static void real_state(const struct kw_sched *s, struct after *x)
     x->free = kw_sched_blocks_free(s);
     x->running = kw_sched_running(s);
     x->waiting = kw_sched_waiting(s);
-    x->waiting_tokens = kw_sched_waiting_tokens(s);
 }
 
 /* ------------------------------------------------------------------------------------------------ a case and its run
