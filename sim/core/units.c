@@ -42,15 +42,6 @@ char *kw_nano_format(char *buf, size_t size, int64_t v)
     return buf;
 }
 
-enum kw_status kw_cost(kw_nusd price, int64_t quantity, int64_t per, kw_nusd *out, struct kw_error *err)
-{
-    kw_i128 x = (kw_i128)price * quantity, half = per / 2;
-    kw_i128 r = x >= 0 ? (x + half) / per : -((-x + half) / per);
-    if (r > INT64_MAX || r < INT64_MIN) return kw_fail(err, KW_ERANGE, "cost exceeds 9.2 billion dollars");
-    *out = (kw_nusd)r;
-    return KW_OK;
-}
-
 double kw_nano_to_double(int64_t v)
 {
     return (double)v / 1e9;

@@ -24,11 +24,6 @@ enum kw_status kw_nano_parse(const char *s, int64_t *out, struct kw_error *err);
 /* Writes v * 1e-9 as the shortest plain decimal ("0.25") into buf (32 bytes are enough); returns buf. */
 char *kw_nano_format(char *buf, size_t size, int64_t v);
 
-/* A price per `per` units times a quantity, rounded half away from zero to the nano-dollar once, in 128 bits:
- *     round(price * quantity / per)
- * price in nano-dollars, quantity and per in the same unit (ns, tokens, bytes), per > 0. KW_ERANGE on overflow. */
-enum kw_status kw_cost(kw_nusd price, int64_t quantity, int64_t per, kw_nusd *out, struct kw_error *err);
-
 /* The double nearest to v * 1e-9, for reports and physics. */
 double kw_nano_to_double(int64_t v);
 

@@ -8,6 +8,7 @@ const char *const kw_item_name[] = { "active",     "keep_warm",    "idle",      
                                      "tokens_out", "fee",          "credit",    "operations",    NULL };
 const char *const kw_term_name[] = { "on_demand", "monthly", "spot", NULL };
 _Static_assert(sizeof kw_item_name / sizeof *kw_item_name == KW_ITEMS + 1, "a name for each item");
+_Static_assert(sizeof kw_term_name / sizeof *kw_term_name == KW_TERM_SPOT + 2, "a name for each term");
 
 #define MONTH_NS (KW_HOURS_PER_MONTH * KW_NS_PER_HOUR)
 
@@ -67,7 +68,7 @@ static bool ratio(kw_nusd *out, const int64_t *num, int n, const int64_t *den, i
 struct billing {
     const struct kw_usage *u;
     const struct kw_tariff *t;
-    int64_t scale_num, scale_den; /* month / window, or 1 / 1 */
+    int64_t scale_num, scale_den; /* month / window; 1 / 1 for what is monthly already */
     struct kw_bill b;
     struct kw_error *err;
 };
@@ -185,19 +186,28 @@ static enum kw_status bill_tokens(struct billing *x)
     return KW_OK;
 }
 
-static enum kw_status bill(struct kw_bill *out, const struct kw_usage *u, const struct kw_tariff *t, bool month,
-                           struct kw_error *err)
+#ifndef NDEBUG
+/* Lines that refund would hide a fault of the meter: only the credit may, and the total is the lines, nothing else. */
+static bool adds_up(const struct kw_bill *b)
 {
-    struct billing x = {
-        .u = u, .t = t, .scale_num = month ? MONTH_NS : 1, .scale_den = month ? u->window : 1, .err = err
-    };
+    kw_i128 sum = 0;
+    for (int i = 0; i < KW_ITEMS; i++) {
+        if (i == KW_ITEM_CREDIT ? b->item[i] > 0 : b->item[i] < 0) return false;
+        sum += b->item[i];
+    }
+    return sum == b->total;
+}
+#endif
+
+enum kw_status kw_bill_month(struct kw_bill *out, const struct kw_usage *u, const struct kw_tariff *t,
+                             struct kw_error *err)
+{
+    struct billing x = { .u = u, .t = t, .scale_num = MONTH_NS, .scale_den = u->window, .err = err };
     if (u->window <= 0) return kw_fail(err, KW_ERANGE, "usage without an observation window");
     enum kw_status st = u->kind == KW_KIND_API ? bill_tokens(&x) : bill_gpus(&x);
     if (st != KW_OK) return st;
     const struct kw_meter *m = &t->platform->meter;
-    /* Monthly already; for a window, pro rata. */
-    x.scale_num = month ? 1 : u->window;
-    x.scale_den = month ? 1 : MONTH_NS;
+    x.scale_num = x.scale_den = 1; /* what follows is a month's already */
     if ((st = item(&x, KW_ITEM_FEE, m->monthly_fee, 1, 1, KW_NANO, 1000000)) != KW_OK ||
         (st = item(&x, KW_ITEM_OPERATIONS, t->operations_month, 1, 1, KW_NANO, 1000000)) != KW_OK ||
         (st = item(&x, KW_ITEM_CREDIT, m->monthly_credit, 1, 1, KW_NANO, 1000000)) != KW_OK)
@@ -208,20 +218,10 @@ static enum kw_status bill(struct kw_bill *out, const struct kw_usage *u, const 
     kw_nusd creditable = metered - x.b.item[KW_ITEM_OPERATIONS]; /* no platform pays for the user's engineer */
     x.b.item[KW_ITEM_CREDIT] = -(credit < creditable ? credit : creditable);
     x.b.total = metered + x.b.item[KW_ITEM_CREDIT];
+    assert(adds_up(&x.b));
+    assert(x.b.total >= x.b.item[KW_ITEM_OPERATIONS] && "a credit pays for nothing but the platform");
     *out = x.b;
     return KW_OK;
-}
-
-enum kw_status kw_bill_month(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
-                             struct kw_error *err)
-{
-    return bill(b, u, t, true, err);
-}
-
-enum kw_status kw_bill_window(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
-                              struct kw_error *err)
-{
-    return bill(b, u, t, false, err);
 }
 
 enum kw_status kw_bill_add(struct kw_bill *sum, const struct kw_bill *b, struct kw_error *err)
@@ -230,6 +230,7 @@ enum kw_status kw_bill_add(struct kw_bill *sum, const struct kw_bill *b, struct 
     bool over = __builtin_add_overflow(sum->total, b->total, &r.total);
     for (int i = 0; i < KW_ITEMS; i++) over |= __builtin_add_overflow(sum->item[i], b->item[i], &r.item[i]);
     if (over) return kw_fail(err, KW_ERANGE, "the bill exceeds 9.2 billion dollars");
+    assert((!adds_up(sum) || !adds_up(b) || adds_up(&r)) && "sums of bills are bills");
     *sum = r;
     return KW_OK;
 }
@@ -243,6 +244,8 @@ kw_nusd kw_bill_idle(const struct kw_bill *b, const struct kw_usage *u)
 {
     if (u->kind != KW_KIND_DEDICATED) return b->item[KW_ITEM_KEEP_WARM] + b->item[KW_ITEM_IDLE];
     if (u->reserved_gpu_ns <= 0 || u->busy_gpu_ns >= u->reserved_gpu_ns) return 0; /* a backlog outlasts the window */
-    kw_i128 idle = (kw_i128)b->item[KW_ITEM_RESERVED] * (u->reserved_gpu_ns - u->busy_gpu_ns);
-    return (kw_nusd)(idle / u->reserved_gpu_ns);
+    /* In 128 bits: a year of a fleet in ns times its bill in nano-dollars passes 2^63. */
+    kw_i128 idle = (kw_i128)b->item[KW_ITEM_RESERVED] * (u->reserved_gpu_ns - u->busy_gpu_ns) / u->reserved_gpu_ns;
+    assert(idle >= 0 && idle <= b->item[KW_ITEM_RESERVED] && "waiting costs a part of what is rented");
+    return (kw_nusd)idle;
 }

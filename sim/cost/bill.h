@@ -52,9 +52,6 @@ struct kw_tariff {
  * KW_ERANGE when a needed price is unknown (named) or on overflow; *b is unchanged on failure. */
 enum kw_status kw_bill_month(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
                              struct kw_error *err);
-/* The bill of the observation window itself, unscaled; monthly fees pro rata. */
-enum kw_status kw_bill_window(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
-                              struct kw_error *err);
 
 /* Adds b to *sum, item by item. KW_ERANGE on overflow, *sum unchanged. */
 enum kw_status kw_bill_add(struct kw_bill *sum, const struct kw_bill *b, struct kw_error *err);

@@ -1,6 +1,7 @@
 #include "sim/cost/usage.h"
 #include <assert.h>
 
+#ifndef NDEBUG
 static kw_ns phases_sum(const struct kw_life *l)
 {
     kw_ns sum = 0;
@@ -8,6 +9,18 @@ static kw_ns phases_sum(const struct kw_life *l)
     return sum;
 }
 
+/* A negative quantity would be a refund, which the bill has no line for. */
+static bool counts_up(const struct kw_usage *u)
+{
+    bool ok = u->window > 0 && u->requests >= 0 && u->tokens_in >= 0 && u->tokens_cached >= 0 && u->tokens_out >= 0 &&
+              u->reserved_gpu_ns >= 0 && u->rounding_gpu_ns >= 0 && u->minimum_gpu_ns >= 0 && u->unbilled_gpu_ns >= 0 &&
+              u->busy_gpu_ns >= 0;
+    for (int p = 0; p < KW_PHASES; p++) ok = ok && u->gpu_ns[p] >= 0;
+    return ok;
+}
+#endif
+
+/* What is missing to the next whole `to`; not the whole: rounding is an item of its own on the bill. */
 static kw_ns round_up(kw_ns x, kw_ns to)
 {
     return to > 1 && x % to ? to - x % to : 0;
@@ -92,6 +105,7 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
                           .tokens_out = l->tokens_out };
     if (kind == KW_KIND_API) {
         r.gpus = 0;
+        assert(counts_up(&r));
         *u = r;
         return KW_OK;
     }
@@ -109,7 +123,7 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
         else
             bill_by_phase(&t, life, before, m);
     }
-    kw_i128 billed = 0;
+    kw_i128 billed = 0; /* by phase: what the meter saw and what it did not are all the lives there were */
     bool ok = narrow(&r.reserved_gpu_ns, kind == KW_KIND_DEDICATED ? (kw_i128)reserved_gpus * window : 0);
     for (int p = 0; p < KW_PHASES; p++) {
         billed += t.phase[p];
@@ -120,6 +134,7 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
     ok = ok && narrow(&r.rounding_gpu_ns, t.rounding * gpus) && narrow(&r.minimum_gpu_ns, t.minimum * gpus) &&
          narrow(&r.unbilled_gpu_ns, t.unbilled * gpus) && narrow(&r.busy_gpu_ns, t.busy * gpus);
     if (!ok) return kw_fail(err, KW_ERANGE, "GPU time exceeds 292 GPU-years in one deployment: replay a shorter trace");
+    assert(counts_up(&r));
     *u = r;
     return KW_OK;
 }

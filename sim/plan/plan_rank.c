@@ -1,4 +1,5 @@
 /* The choice among what the search simulated: families, order, best, runner-up and the margin between them. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,10 @@ enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, str
     size_t *order = realloc(p->order, p->n * sizeof *order);
     if (!order) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
     p->order = order;
-    for (size_t i = 0; i < p->n; i++) order[p->points[i].rank - 1] = i;
+    for (size_t i = 0; i < p->n; i++) {
+        assert(p->points[i].rank >= 1 && p->points[i].rank <= p->n);
+        order[p->points[i].rank - 1] = i;
+    }
     p->best = p->runner_up = p->nearest_miss = -1;
     for (size_t k = 0; k < p->n; k++) {
         size_t i = order[k];
@@ -48,6 +52,8 @@ enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, str
             p->runner_up = (ptrdiff_t)i;
     }
     if (p->best < 0 && p->n) p->nearest_miss = (ptrdiff_t)order[0];
+    assert((p->best < 0) == (p->n > 0 && p->nearest_miss >= 0) && "a recommendation or a nearest miss, never both");
+    assert(p->runner_up < 0 || !kw_point_better(&p->points[p->runner_up], &p->points[p->best]));
     p->tie = false;
     p->margin = (struct kw_estimate){ NAN, NAN, NAN };
     if (p->runner_up >= 0) {

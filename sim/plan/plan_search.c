@@ -1,6 +1,7 @@
 /* The search: which candidates are simulated, and how often. It may leave a candidate early only where its bounds prove
  * that it can be neither the best nor the runner-up, so that the ranking sees what an exhaustive search would show it.
  */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,7 +126,8 @@ static size_t prune(struct race *r)
     return left;
 }
 
-/* A larger dedicated pool of a family is not looked at while a smaller one may still turn out to do. */
+/* Pools of a family cost in proportion to their size, so that the first size that does is the cheapest that does.
+ * A larger dedicated pool of a family is not looked at while a smaller one may still turn out to do. */
 static bool waits(const struct race *r, size_t i)
 {
     const struct kw_candidate *c = &r->p->candidates[i];
@@ -261,6 +263,7 @@ static enum kw_status open_race(struct race *r, struct kw_plan *p, const struct 
     for (size_t i = 0; i < p->n && st == KW_OK; i++) {
         r->open[i] = true;
         st = cost_floor(&p->candidates[i], study->trace->span, &r->floor[i], err);
+        assert((st != KW_OK || r->floor[i] >= 0) && "bounds rest on figures that are never negative");
     }
     return st;
 }
@@ -415,6 +418,7 @@ static void drop_idle(struct kw_plan *p, bool *drop, size_t enumerated)
         p->points[kept] = p->points[i];
         kept++;
     }
+    assert((kept > 0 || p->n == 0) && "what was looked at first stays");
     p->n = kept;
 }
 

@@ -1,4 +1,5 @@
 #include "sim/plan/sweep/candidate.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ enum kw_status kw_candidate_add(struct kw_candidate *c, const struct kw_choice *
         return kw_fail(err, KW_ERANGE, "more than %d deployments in one configuration", KW_FLEET_MAX_DEPLOYMENTS);
     struct kw_choice *grown = realloc(c->choice, (c->n + 1) * sizeof *grown);
     if (!grown) return kw_fail(err, KW_ENOMEM, "out of memory for a configuration");
+    assert(choice->platform && (choice->gpu == NULL) != (choice->api == NULL) && "billed by the GPU or by the token");
     c->choice = grown;
     c->choice[c->n++] = *choice;
     return KW_OK;

@@ -1,4 +1,5 @@
 #include "sim/plan/sweep/evaluate.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -91,6 +92,10 @@ static double seconds_or_nan(double ns)
     return ns / 1e9;
 } /* NAN stays NAN */
 
+_Static_assert(KW_METRIC_TTFT_P99 == KW_METRIC_TTFT_P50 + 2 && KW_METRIC_TPOT_P99 == KW_METRIC_TPOT_P50 + 2 &&
+                   KW_METRIC_E2E_P99 == KW_METRIC_E2E_P50 + 2,
+               "percentiles of a time lie side by side: they are filled from their median on");
+
 enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw_outcome *o, double sample[KW_METRICS],
                                    struct kw_usage *usage, struct kw_error *err)
 {
@@ -121,6 +126,9 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
         sample[times[i].first + 1] = seconds_or_nan(kw_hist_quantile(times[i].h, 0.95));
         sample[times[i].first + 2] = seconds_or_nan(kw_hist_quantile(times[i].h, 0.99));
     }
+    assert(o->completed + o->rejected + o->timed_out + o->too_long <= o->arrived && "each request ends once");
+    assert(o->attained <= o->completed && o->cold <= o->arrived);
+    assert(busy >= 0 && busy <= ready && "a replica is busy only while it is ready");
     double arrived = (double)o->arrived;
     sample[KW_METRIC_COLD_FRACTION] = o->arrived ? (double)o->cold / arrived : NAN;
     sample[KW_METRIC_ERROR_FRACTION] = o->arrived ? (double)(o->rejected + o->timed_out + o->too_long) / arrived : NAN;

@@ -181,7 +181,7 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
     free(cost);
     free(p->bill_of);
     p->bill_of = bill_of;
-    p->bill = total;
+    p->bill = total; /* of the rounded parts, not rounded anew: deployments add up to it to the nano-dollar */
     double mean[KW_METRICS];
     for (int k = 0; k < KW_METRICS; k++) {
         p->m[k] = kw_stats_estimate(&p->sample[0][k], p->replications, KW_METRICS);
@@ -190,6 +190,7 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
         mean[k] = p->m[k].mean;
     }
     p->feasible = kw_slo_judge(slo, mean, p->miss, sizeof p->miss, &p->miss_ratio);
+    assert(p->feasible == (p->miss[0] == 0) && (p->feasible || p->miss_ratio > 0));
     return KW_OK;
 }
 
@@ -293,7 +294,12 @@ static enum kw_status find_p_best(struct kw_point *p, const struct merit *order,
         }
         if (winner < n) wins[winner]++;
     }
-    for (size_t i = 0; i < n && st == KW_OK; i++) p[i].p_best = (double)wins[i] / rounds;
+    uint32_t won = 0;
+    for (size_t i = 0; i < n && st == KW_OK; i++) {
+        won += wins[i];
+        p[i].p_best = (double)wins[i] / rounds;
+    }
+    assert(won <= rounds && "at most one winner a round");
     kw_rng_free(&rng);
     free(rival);
     free(wins);
@@ -306,9 +312,18 @@ enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo 
     if (n == 0) return KW_OK;
     struct merit *order = malloc(n * sizeof *order);
     if (!order) return kw_fail(err, KW_ENOMEM, "out of memory for a ranking");
-    for (size_t i = 0; i < n; i++) order[i] = (struct merit){ &p[i], i };
-    qsort(order, n, sizeof *order, by_merit);
-    for (size_t k = 0; k < n; k++) p[order[k].index].rank = (uint32_t)k + 1;
+    for (size_t i = 0; i < n; i++) {
+        order[i] = (struct merit){ &p[i], i };
+        p[i].rank = 0;
+    }
+    qsort(order, n, sizeof *order, by_merit); /* a total order, equals by index: the C library's sort does not show */
+    for (size_t k = 0; k < n; k++) {
+        struct kw_point *x = &p[order[k].index];
+        assert(x->rank == 0 && "ranks are a permutation");
+        assert((k == 0 || !kw_point_better(x, order[k - 1].point)) && "nobody ranks behind a worse one");
+        assert((k == 0 || order[k - 1].point->feasible || !x->feasible) && "feasible ones come first");
+        x->rank = (uint32_t)k + 1;
+    }
     mark_pareto(p, n);
     enum kw_status st = find_p_best(p, order, n, slo, seed, err);
     free(order);

@@ -266,12 +266,13 @@ static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct 
     }
 #pragma omp critical(kw_sweep_merge)
     {
-        uint64_t members = 0;
+        uint64_t members = 0; /* at least one lacked this replication, or the job would not be */
         for (size_t k = j->from; k < j->to; k++) {
             if (points[which[k]].replications > j->replication) continue;
             merge(&points[which[k]], &w->outcome);
             members++;
         }
+        assert(members > 0);
         s->count.simulations++;
         s->count.shared += members - 1;
         s->count.requests += w->outcome.arrived;
@@ -310,6 +311,7 @@ static enum kw_status list_jobs(struct kw_sweep *s, const struct kw_point *point
         uint32_t least = upto;
         for (to = from; to < n_which && t[to].shared_run == t[from].shared_run; to++)
             if (points[t[to].index].replications < least) least = points[t[to].index].replications;
+        assert(t[from].shared_run <= t[from].index && "the lowest of equal candidates runs for all");
         for (uint32_t r = least; r < upto; r++) (*jobs)[(*n_jobs)++] = (struct job){ r, from, to };
     }
     free(t);
@@ -320,6 +322,10 @@ enum kw_status kw_sweep_advance(struct kw_sweep *s, struct kw_point *points, con
                                 uint32_t upto, struct kw_error *err)
 {
     assert(upto >= 1 && upto <= s->study.replications);
+    for (size_t k = 0; k < n_which; k++) {
+        assert(which[k] < s->n && (k == 0 || which[k] > which[k - 1]) && "ascending: the lowest failure decides");
+        assert(points[which[k]].replications <= upto && "replications are never taken back");
+    }
     if (n_which == 0) return KW_OK;
     size_t *sorted = NULL, n_jobs = 0;
     struct job *jobs = NULL;

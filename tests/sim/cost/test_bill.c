@@ -69,14 +69,15 @@ static void bedrock_window_example(void)
     struct kw_usage u;
     struct kw_bill b;
     CHECK(kw_usage_from_ledger(&u, &g, &p.meter, KW_KIND_SERVERLESS, 2, 0, 86400 * S, NULL) == KW_OK);
-    CHECK(kw_bill_window(&b, &u, &t, NULL) == KW_OK);
+    u.window = 730 * KW_NS_PER_HOUR; /* the same usage in a month of its own: priced as it is */
+    CHECK(kw_bill_month(&b, &u, &t, NULL) == KW_OK);
     CHECK(b.total == 785000000);
     CHECK(b.item[KW_ITEM_LOAD] == 0 && b.item[KW_ITEM_ACTIVE] == 13083333 && b.item[KW_ITEM_ROUNDING] == 771916667);
     /* Always on: 12 windows an hour at the 2026 rate $0.05718 is $6.8616/h (PLATFORMS.md: $6.86/h). */
     o.gpu_hour = price(60 * 57180000L);
-    u = (struct kw_usage){ .kind = KW_KIND_SERVERLESS, .window = 3600 * S, .gpus = 2 };
+    u = (struct kw_usage){ .kind = KW_KIND_SERVERLESS, .window = 730 * KW_NS_PER_HOUR, .gpus = 2 };
     u.gpu_ns[KW_PHASE_ACTIVE] = 2 * 3600 * S;
-    CHECK(kw_bill_window(&b, &u, &t, NULL) == KW_OK && b.total == 6861600000);
+    CHECK(kw_bill_month(&b, &u, &t, NULL) == KW_OK && b.total == 6861600000);
 }
 
 /* Modal: GPU + CPU + memory, all times the region factor. One hour of H100 at $3.9492, 0.125 core at $0.0473 a
@@ -168,10 +169,9 @@ static void the_seeds_numbers(void)
     struct kw_usage u = { .kind = KW_KIND_DEDICATED,
                           .window = 720 * KW_NS_PER_HOUR,
                           .reserved_gpu_ns = 720 * KW_NS_PER_HOUR };
-    struct kw_bill b;
-    CHECK(kw_bill_window(&b, &u, &(struct kw_tariff){ .platform = &p, .gpu = &o }, NULL) == KW_OK &&
-          b.total == 928800000000);
     CHECK(month(&u, &(struct kw_tariff){ .platform = &p, .gpu = &o }).total == 941700000000);
+    u.window = 730 * KW_NS_PER_HOUR; /* 720 hours of a month of 730 */
+    CHECK(month(&u, &(struct kw_tariff){ .platform = &p, .gpu = &o }).total == 928800000000);
     u = (struct kw_usage){
         .kind = KW_KIND_API, .window = 730 * KW_NS_PER_HOUR, .tokens_in = 400000000, .tokens_out = 100000000
     };
