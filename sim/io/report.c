@@ -7,6 +7,8 @@
 #include "sim/core/files/file.h"
 #include "sim/core/files/h5.h"
 #include "sim/core/text.h"
+#include "sim/io/colours.h"
+#include "sim/io/quantity.h"
 #include "sim/io/results/results.h"
 #include "sim/io/scenario/slo_text.h"
 
@@ -161,26 +163,6 @@ static void escape(struct kw_text *t, const char *s)
     }
 }
 
-/* Colours that stay apart for the colour-blind (Okabe and Ito, 2008). */
-static const char *kind_colour(const char *kind)
-{
-    return !strncmp(kind, "api", 3) ? "#0072B2" : !strncmp(kind, "serverless", 10) ? "#E69F00" : "#009E73";
-}
-static const char *item_colour(const char *item)
-{
-    static const struct {
-        const char *item, *colour;
-    } shade[] = { { "active", "#0072B2" },       { "keep_warm", "#E69F00" },     { "idle", "#F0E442" },
-                  { "load", "#D55E00" },         { "provision", "#8C4510" },     { "drain", "#B8B8B8" },
-                  { "failed_start", "#000000" }, { "rounding", "#999999" },      { "minimum", "#777777" },
-                  { "cpu", "#56B4E9" },          { "memory", "#A6D8F5" },        { "reserved", "#44AA99" },
-                  { "tokens_in", "#CC79A7" },    { "tokens_cached", "#E8BFD3" }, { "tokens_cache_write", "#A34E7A" },
-                  { "tokens_out", "#7B3F61" },   { "fee", "#555555" },           { "operations", "#333333" } };
-    for (size_t i = 0; i < sizeof shade / sizeof *shade; i++)
-        if (!strcmp(shade[i].item, item)) return shade[i].colour;
-    return "#DDDDDD";
-}
-
 /* ---- axes */
 
 struct axis { /* a log or linear scale from data to pixels */
@@ -268,6 +250,7 @@ static void scatter(struct kw_text *t, const struct page *g)
                    "<p>Each configuration; filled ones meet the objectives, the line joins those that no "
                    "other beats in both.</p>\n<svg viewBox='0 0 920 430'>");
     grid(t, &x, &y, "cost, USD a month", "TTFT p95, s");
+    char cost[32], ttft[32];
     double left = 0;
     bool begun = false;
     for (;;) { /* the frontier, cheapest first */
@@ -285,17 +268,18 @@ static void scatter(struct kw_text *t, const struct page *g)
     for (size_t k = g->n; k-- > 0;) {
         size_t i = g->order[k];
         if (!(g->cost[i] > 0) || !(g->ttft[i] > 0)) continue;
-        const char *c = kind_colour(g->kind[i]);
+        const char *c = kw_colour_kind(g->kind[i]);
         kw_text_add(t, "<circle cx='%.1f' cy='%.1f' r='%d' stroke='%s' fill='%s'><title>", at(&x, g->cost[i]),
                     at(&y, g->ttft[i]), g->rank[i] == 1 ? 8 : 4, c, g->feasible[i] ? c : "#fff");
         escape(t, g->label[i]);
-        kw_text_add(t, ": $%.2f, %.3g s</title></circle>", g->cost[i], g->ttft[i]);
+        kw_text_add(t, ": $%s, %s s</title></circle>", kw_quantity_cents(g->cost[i], cost),
+                    kw_quantity_brief(g->ttft[i], ttft));
     }
     static const char *const kinds[] = { "api", "serverless", "dedicated" };
     static const int kind_x[] = { 700, 745, 830 };
     for (int k = 0; k < 3; k++)
         kw_text_add(t, "<circle cx='%d' cy='8' r='4' fill='%s'/><text x='%d' y='12'>%s</text>", kind_x[k],
-                    kind_colour(kinds[k]), kind_x[k] + 9, kinds[k]);
+                    kw_colour_kind(kinds[k]), kind_x[k] + 9, kinds[k]);
     kw_text_add(t, "</svg>\n");
 }
 
@@ -318,6 +302,7 @@ static void bills(struct kw_text *t, const struct page *g)
                 "<svg viewBox='0 0 920 %zu'>",
                 rows * 26 + 60);
     bool used[64] = { false };
+    char usd[32];
     for (size_t k = 0; k < rows; k++) {
         size_t i = shown[k];
         double x = 330;
@@ -332,9 +317,9 @@ static void bills(struct kw_text *t, const struct page *g)
             if (v <= 0) continue;
             used[m] = true;
             kw_text_add(t, "<rect x='%.1f' y='%zu' width='%.1f' height='18' fill='%s'><title>", x, k * 26 + 4, w,
-                        item_colour(g->item_name[m]));
+                        kw_colour_item(g->item_name[m]));
             escape(t, g->item_name[m]);
-            kw_text_add(t, ": $%.2f</title></rect>", v);
+            kw_text_add(t, ": $%s</title></rect>", kw_quantity_cents(v, usd));
             x += w;
         }
         kw_text_add(t, "<text x='%.1f' y='%zu'>$%.0f</text>", x + 6, k * 26 + 18, g->cost[i]);
@@ -348,7 +333,7 @@ static void bills(struct kw_text *t, const struct page *g)
                 y += 20;
             }
             kw_text_add(t, "<rect x='%.0f' y='%zu' width='10' height='10' fill='%s'/><text x='%.0f' y='%zu'>", x, y,
-                        item_colour(g->item_name[m]), x + 14, y + 9);
+                        kw_colour_item(g->item_name[m]), x + 14, y + 9);
             escape(t, g->item_name[m]);
             kw_text_add(t, "</text>");
             x += 30 + 7.0 * (double)strlen(g->item_name[m]);
@@ -391,13 +376,14 @@ static void replicas(struct kw_text *t, const struct page *g)
         struct axis y = { .lo = 0, .hi = most * 1.05, .from = 220, .to = 20, .whole = true };
         kw_text_add(t, "<h2>Replicas over time</h2>\n<p>");
         escape(t, g->label[best]);
-        kw_text_add(t, ": <span style='color:#0072B2'>busy</span>, <span style='color:#E69F00'>ready and idle</span>, "
-                       "<span style='color:#D55E00'>starting</span>.</p>\n"
+        kw_text_add(t, ": <span style='color:" KW_COLOUR_BUSY "'>busy</span>, <span style='color:" KW_COLOUR_READY_IDLE
+                       "'>ready and idle</span>, "
+                       "<span style='color:" KW_COLOUR_STARTING "'>starting</span>.</p>\n"
                        "<svg viewBox='0 0 920 270'>");
         grid(t, &x, &y, "hours since the trace began", "replicas");
-        area(t, &x, &y, hours, ready, all, n, "#D55E00");
-        area(t, &x, &y, hours, busy, ready, n, "#E69F00");
-        area(t, &x, &y, hours, zero, busy, n, "#0072B2");
+        area(t, &x, &y, hours, ready, all, n, KW_COLOUR_STARTING);
+        area(t, &x, &y, hours, busy, ready, n, KW_COLOUR_READY_IDLE);
+        area(t, &x, &y, hours, zero, busy, n, KW_COLOUR_BUSY);
         kw_text_add(t, "</svg>\n");
     }
     free(hours);
@@ -422,23 +408,25 @@ static void ranking(struct kw_text *t, const struct page *g)
                 "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, %%</th>"
                 "<th>weakest input</th><th>verdict</th></tr>\n");
     bool left_early = false;
+    char a[32], b[32], c[32], d[32];
     for (size_t k = 0; k < g->n && k < MOST; k++) {
         size_t i = g->order[k];
         kw_text_add(t, "<tr%s><td>%u</td><td>", g->feasible[i] ? "" : " class='x'", g->rank[i]);
         escape(t, g->label[i]);
         small(t, g->settings[i], NULL);
         if (g->profile && g->profile_grade && strcmp(g->profile[i], "-")) small(t, g->profile[i], g->profile_grade[i]);
-        kw_text_add(t, "</td><td>%.2f</td><td>", g->cost[i]);
+        kw_text_add(t, "</td><td>%s</td><td>", kw_quantity_cents(g->cost[i], a));
         if (g->pruned[i])
             kw_text_add(t, "-");
         else
-            kw_text_add(t, "%.2f", (g->cost_hi[i] - g->cost_lo[i]) / 2);
-        kw_text_add(t, "</td><td>%.3g</td><td>%.3g</td><td>%.2f</td><td>%.2f</td><td>", g->ttft[i], 1e3 * g->tpot[i],
-                    100 * g->cold[i], 100 * g->error[i]);
+            kw_text_add(t, "%s", kw_quantity_cents((g->cost_hi[i] - g->cost_lo[i]) / 2, a));
+        kw_text_add(t, "</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>", kw_quantity_brief(g->ttft[i], a),
+                    kw_quantity_brief(1e3 * g->tpot[i], b), kw_quantity_share(g->cold[i], c),
+                    kw_quantity_share(g->error[i], d));
         if (g->pruned[i])
             kw_text_add(t, "-");
         else
-            kw_text_add(t, "%.0f", 100 * g->p_best[i]);
+            kw_text_add(t, "%s", kw_quantity_probability(g->p_best[i], a));
         kw_text_add(t, "</td><td>");
         escape(t, g->grade[i]);
         kw_text_add(t, "</td><td>");
@@ -483,7 +471,7 @@ static void render(struct kw_text *t, const struct page *g)
         "svg{width:100%%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}text.r{text-anchor:end}\n"
         "text.m{text-anchor:middle}text.t{font-size:13px}line.g{stroke:#e5e5e5}\n"
         "path.f{fill:none;stroke:#666;stroke-dasharray:4 3}\n"
-        ".box{background:#f3f7fa;padding:1em;border-left:4px solid #0072B2}\n"
+        ".box{background:#f3f7fa;padding:1em;border-left:4px solid " KW_COLOUR_ACCENT "}\n"
         "</style>\n<h1>keepwarm %s",
         g->command, g->command);
     if (g->name.s && g->name.s[0]) {
@@ -492,16 +480,18 @@ static void render(struct kw_text *t, const struct page *g)
     }
     kw_text_add(t, "</h1>\n");
     if (g->recommendation && g->recommendation[0]) {
+        char v[5][32];
         size_t best = g->order[0];
         kw_text_add(t, "<div class='box'><b>");
         escape(t, g->recommendation);
         kw_text_add(t, "</b><br>");
         if (g->feasible[best])
-            kw_text_add(
-                t,
-                "$%.2f a month (95 %%: %.2f to %.2f), TTFT p95 %.3g s, the cheapest that meets the objectives with "
-                "probability %.0f %%<br>",
-                g->cost[best], g->cost_lo[best], g->cost_hi[best], g->ttft[best], 100 * g->p_best[best]);
+            kw_text_add(t,
+                        "$%s a month (95 %%: %s to %s), TTFT p95 %s s, the cheapest that meets the objectives with "
+                        "probability %s %%<br>",
+                        kw_quantity_cents(g->cost[best], v[0]), kw_quantity_cents(g->cost_lo[best], v[1]),
+                        kw_quantity_cents(g->cost_hi[best], v[2]), kw_quantity_brief(g->ttft[best], v[3]),
+                        kw_quantity_probability(g->p_best[best], v[4]));
         escape(t, g->why ? g->why : "");
         kw_text_add(t, "</div>\n");
     }

@@ -1,47 +1,9 @@
 #include "sim/io/summary.h"
 #include <math.h>
 #include <string.h>
+#include "sim/io/quantity.h"
 #include "sim/io/scenario/slo_text.h"
 #include "sim/io/text_table.h"
-
-/* "12,345" or "12,345.67": dollars are read with their thousands apart. */
-static const char *money(double usd, char buf[32])
-{
-    char raw[32], *p = buf;
-    snprintf(raw, sizeof raw, fabs(usd) < 1000 ? "%.2f" : "%.0f", usd);
-    size_t digits = strcspn(raw, ".") - (raw[0] == '-');
-    const char *s = raw;
-    if (*s == '-') *p++ = *s++;
-    for (size_t i = 0; *s && p < buf + 30; i++, s++) {
-        if (i && i < digits && (digits - i) % 3 == 0) *p++ = ',';
-        *p++ = *s;
-    }
-    *p = 0;
-    return buf;
-}
-
-/* Three digits of a time in the unit given; "-" when there is none. */
-static const char *number(double v, char buf[32])
-{
-    if (isnan(v))
-        snprintf(buf, 32, "-");
-    else if (v != 0 && fabs(v) < 0.01)
-        snprintf(buf, 32, "%.4f", v);
-    else
-        snprintf(buf, 32, fabs(v) < 10 ? "%.2f" : fabs(v) < 100 ? "%.1f" : "%.0f", v);
-    return buf;
-}
-
-static const char *percent(double share, char buf[32])
-{
-    if (isnan(share))
-        snprintf(buf, 32, "-");
-    else if (share > 0 && share < 0.0005)
-        snprintf(buf, 32, "<0.05");
-    else
-        snprintf(buf, 32, share < 0.0995 ? "%.2f" : "%.1f", 100 * share);
-    return buf;
-}
 
 /* Text that hangs under its label. */
 static void paragraph(const char *label, const char *text, struct kw_text *out)
@@ -85,7 +47,9 @@ static void add_metric(struct kw_text_table *t, const char *name, double scale, 
     const double v[] = { e->mean, e->lo, e->hi };
     kw_text_table_cell(t, "%s", name);
     for (int i = 0; i < 3; i++)
-        kw_text_table_cell(t, "%s", strcmp(unit, "USD a month") ? number(v[i] * scale, buf) : money(v[i] * scale, buf));
+        kw_text_table_cell(t, "%s",
+                           strcmp(unit, "USD a month") ? kw_quantity_number(v[i] * scale, buf)
+                                                       : kw_quantity_usd(v[i] * scale, buf));
     kw_text_table_cell(t, "%s", unit);
 }
 
@@ -99,11 +63,11 @@ static void add_bill(const struct kw_bill *bill, struct kw_text *out)
     for (int i = 0; i < KW_ITEMS; i++) {
         if (!bill->item[i]) continue;
         kw_text_table_cell(&t, "%s", kw_item_name[i]);
-        kw_text_table_cell(&t, "%s", money(kw_nano_to_double(bill->item[i]), buf));
+        kw_text_table_cell(&t, "%s", kw_quantity_usd(kw_nano_to_double(bill->item[i]), buf));
         kw_text_table_cell(&t, "%.1f", bill->total ? 100.0 * (double)bill->item[i] / (double)bill->total : 0);
     }
     kw_text_table_cell(&t, "total");
-    kw_text_table_cell(&t, "%s", money(kw_nano_to_double(bill->total), buf));
+    kw_text_table_cell(&t, "%s", kw_quantity_usd(kw_nano_to_double(bill->total), buf));
     kw_text_table_cell(&t, "100.0");
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
@@ -169,6 +133,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_COLD_COST, "cost of starts", "USD a month", 1 },
         { KW_METRIC_IDLE_COST, "cost of waiting", "USD a month", 1 },
     };
+    _Static_assert(sizeof rows / sizeof *rows == KW_METRICS, "a row for each metric");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         add_metric(&t, rows[i].name, rows[i].scale, rows[i].unit, &p->m[rows[i].m]);
     kw_text_table_print(&t, out);
@@ -215,19 +180,19 @@ static void figure_cells(struct kw_text_table *t, const struct kw_point *p)
 {
     char b[32];
     const struct kw_estimate *cost = &p->m[KW_METRIC_COST];
-    kw_text_table_cell(t, "%s", money(cost->mean, b));
+    kw_text_table_cell(t, "%s", kw_quantity_usd(cost->mean, b));
     if (p->replications > 1 && !p->pruned)
-        kw_text_table_cell(t, "%s", money((cost->hi - cost->lo) / 2, b));
+        kw_text_table_cell(t, "%s", kw_quantity_usd((cost->hi - cost->lo) / 2, b));
     else
         kw_text_table_cell(t, "-");
-    kw_text_table_cell(t, "%s", number(p->m[KW_METRIC_TTFT_P95].mean, b));
-    kw_text_table_cell(t, "%s", number(p->m[KW_METRIC_TPOT_P95].mean * 1e3, b));
-    kw_text_table_cell(t, "%s", percent(p->m[KW_METRIC_COLD_FRACTION].mean, b));
-    kw_text_table_cell(t, "%s", percent(p->m[KW_METRIC_ERROR_FRACTION].mean, b));
+    kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TTFT_P95].mean, b));
+    kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TPOT_P95].mean * 1e3, b));
+    kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_COLD_FRACTION].mean, b));
+    kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].mean, b));
     if (p->pruned)
         kw_text_table_cell(t, "-");
     else
-        kw_text_table_cell(t, "%.0f", 100 * p->p_best);
+        kw_text_table_cell(t, "%s", kw_quantity_probability(p->p_best, b));
     kw_text_table_cell(t, "%s", p->feasible ? "meets" : p->miss);
 }
 
@@ -387,7 +352,7 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
             char b[32];
             if (q)
                 kw_text_table_cell(&t, "%s%.0f %5s", q->feasible ? "✓" : "", q->m[KW_METRIC_COST].mean,
-                                   number(q->m[KW_METRIC_TTFT_P95].mean, b));
+                                   kw_quantity_number(q->m[KW_METRIC_TTFT_P95].mean, b));
             else
                 kw_text_table_cell(&t, "-");
         }
@@ -411,10 +376,12 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         kw_text_add(out, "Recommendation\n");
         paragraph("run", p->recommendation, out);
         snprintf(buf, sizeof buf,
-                 "$%s a month (95 %%: %s to %s), TTFT p95 %.3g s, the cheapest that meets the objectives with "
-                 "probability %.0f %%",
-                 money(q->m[KW_METRIC_COST].mean, a), money(q->m[KW_METRIC_COST].lo, b),
-                 money(q->m[KW_METRIC_COST].hi, (char[32]){ 0 }), q->m[KW_METRIC_TTFT_P95].mean, 100 * q->p_best);
+                 "$%s a month (95 %%: %s to %s), TTFT p95 %s s, the cheapest that meets the objectives with "
+                 "probability %s %%",
+                 kw_quantity_usd(q->m[KW_METRIC_COST].mean, a), kw_quantity_usd(q->m[KW_METRIC_COST].lo, b),
+                 kw_quantity_usd(q->m[KW_METRIC_COST].hi, (char[32]){ 0 }),
+                 kw_quantity_brief(q->m[KW_METRIC_TTFT_P95].mean, (char[32]){ 0 }),
+                 kw_quantity_probability(q->p_best, (char[32]){ 0 }));
         paragraph("cost", buf, out);
         paragraph("why", p->why, out);
         snprintf(buf, sizeof buf, "%s", kw_grade_name[q->grade]);
@@ -426,7 +393,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
             char label[320];
             snprintf(buf, sizeof buf, "%s at $%s a month: %s",
                      kw_candidate_label(&p->candidates[p->nearest_miss], label, sizeof label),
-                     money(q->m[KW_METRIC_COST].mean, a), q->miss);
+                     kw_quantity_usd(q->m[KW_METRIC_COST].mean, a), q->miss);
             paragraph("nearest", buf, out);
         }
     }
@@ -441,7 +408,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
     }
     for (size_t i = 0; i < p->n_stress; i++) {
         const struct kw_stress *x = &p->stress[i];
-        snprintf(buf, sizeof buf, "%s: $%s a month, %s%s", x->what, money(x->cost, a),
+        snprintf(buf, sizeof buf, "%s: $%s a month, %s%s", x->what, kw_quantity_usd(x->cost, a),
                  x->feasible ? "still meets them" : "misses: ", x->miss);
         paragraph(i ? "" : "if worse", buf, out);
     }
@@ -474,7 +441,7 @@ void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out)
         kw_text_table_cell(&t, "%g", b->factor[i]);
         kw_text_table_cell(&t, "%s", kw_text_si(s, b->mtok_month[i]));
         for (int k = 0; k < 3; k++) {
-            kw_text_table_cell(&t, "%s", isnan(b->cost[i][k]) ? "-" : money(b->cost[i][k], m));
+            kw_text_table_cell(&t, "%s", isnan(b->cost[i][k]) ? "-" : kw_quantity_usd(b->cost[i][k], m));
             if (!isnan(b->cost[i][k]) && (best < 0 || b->cost[i][k] < b->cost[i][best])) best = k;
         }
         kw_text_table_cell(&t, "%s", best < 0 ? "-" : b->setting[i][best]);

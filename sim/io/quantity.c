@@ -1,0 +1,65 @@
+#include "sim/io/quantity.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *kw_quantity_usd(double usd, char buf[32])
+{
+    char raw[32], *p = buf;
+    snprintf(raw, sizeof raw, fabs(usd) < 1000 ? "%.2f" : "%.0f", usd);
+    size_t digits = strcspn(raw, ".") - (raw[0] == '-');
+    const char *s = raw;
+    if (*s == '-') *p++ = *s++;
+    for (size_t i = 0; *s && p < buf + 30; i++, s++) {
+        if (i && i < digits && (digits - i) % 3 == 0) *p++ = ',';
+        *p++ = *s;
+    }
+    *p = 0;
+    return buf;
+}
+
+const char *kw_quantity_number(double v, char buf[32])
+{
+    if (isnan(v))
+        snprintf(buf, 32, "-");
+    else if (v != 0 && fabs(v) < 0.01)
+        snprintf(buf, 32, "%.4f", v);
+    else
+        snprintf(buf, 32, fabs(v) < 10 ? "%.2f" : fabs(v) < 100 ? "%.1f" : "%.0f", v);
+    return buf;
+}
+
+const char *kw_quantity_percent(double share, char buf[32])
+{
+    if (isnan(share))
+        snprintf(buf, 32, "-");
+    else if (share > 0 && share < 0.0005)
+        snprintf(buf, 32, "<0.05");
+    else
+        snprintf(buf, 32, share < 0.0995 ? "%.2f" : "%.1f", 100 * share);
+    return buf;
+}
+
+const char *kw_quantity_cents(double usd, char buf[32])
+{
+    snprintf(buf, 32, "%.2f", usd);
+    return buf;
+}
+
+const char *kw_quantity_brief(double v, char buf[32])
+{
+    snprintf(buf, 32, "%.3g", v);
+    return buf;
+}
+
+const char *kw_quantity_share(double share, char buf[32])
+{
+    snprintf(buf, 32, "%.2f", 100 * share);
+    return buf;
+}
+
+const char *kw_quantity_probability(double p, char buf[32])
+{
+    snprintf(buf, 32, "%.0f", 100 * p);
+    return buf;
+}
