@@ -518,6 +518,7 @@ static void put(const struct kw_engine *e, struct kw_batch *t, struct flight *f,
 static struct kw_batch build(const struct kw_engine *e, struct flight *f)
 {
     struct kw_engine_state *s = e->state;
+    assert(f->batch.n_decode + f->batch.n_chunks <= e->limits.max_num_seqs);
     struct kw_batch t = { .tokens = s->tokens,
                           .positions = s->positions,
                           .slots = s->slots,
@@ -544,6 +545,7 @@ static struct kw_batch build(const struct kw_engine *e, struct flight *f)
 static struct flight *decide(struct kw_engine *e)
 {
     struct kw_engine_state *s = e->state;
+    assert(!s->open && s->under_way < 2); /* two batches at most: both flights would be taken */
     struct flight *f = &s->flight[s->oldest ^ s->under_way];
     s->open = (e->limits.async_scheduling ? kw_sched_step_ahead : kw_sched_step)(e->sched, &f->batch);
     f->batch.n_preempted += s->preempted;
@@ -569,6 +571,7 @@ static enum kw_status start(struct kw_engine *e, struct flight *f)
 static void commit(struct kw_engine *e)
 {
     struct kw_engine_state *s = e->state;
+    assert(s->open);
     struct kw_sched_done done;
     kw_sched_commit(e->sched, &done);
     s->open = false;
@@ -598,12 +601,15 @@ static void take_tokens(struct kw_engine *e, struct kw_engine_step *out)
 {
     struct kw_engine_state *s = e->state;
     struct flight *f = &s->flight[s->oldest];
+    assert(s->under_way && f->n_rows <= e->limits.max_num_seqs); /* events[] has a place a row */
     s->oldest ^= 1, s->under_way--;
     for (uint32_t i = 0; i < f->n_rows; i++) {
         struct seq *q = f->rows[i];
+        assert(q->pending);
         q->pending--;
         if (!q->over) {
             uint32_t token = f->result.argmax[i];
+            assert(q->n < q->n_prompt + q->max_new); /* tokens[] has no more room */
             if (q->sampler.how.temperature > 0)
                 token = kw_sampler_next(&q->sampler, &s->scratch, s->logits + (size_t)i * e->config.vocab);
             q->tokens[q->n++] = token;

@@ -31,6 +31,7 @@ void kw_curve_thin(struct kw_curve *c, double tolerance)
 {
     /* From each kept point, the farthest next one whose line misses nothing in between by more than the tolerance. */
     uint32_t kept = 1, from = 0;
+    assert(tolerance >= 0);
     if (c->n < 3) return;
     while (from + 1 < c->n) {
         uint32_t to = c->n - 1;
@@ -41,8 +42,9 @@ void kw_curve_thin(struct kw_curve *c, double tolerance)
             if (worst <= tolerance) break;
         }
         double x = c->x[to], y = c->y[to];
+        assert(kept <= to);
         from = to;
-        c->x[kept] = x; /* kept <= to: what is overwritten has been passed */
+        c->x[kept] = x; /* what is overwritten has been passed */
         c->y[kept++] = y;
     }
     c->n = kept;

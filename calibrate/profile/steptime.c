@@ -124,6 +124,7 @@ static enum kw_status compile_row(const struct kw_step_tables *t, uint32_t b, ui
     uint32_t k = 0;
     for (uint32_t q = 0; q < m; q++)
         if (!k || at[q] != at[k - 1]) at[k++] = at[q];
+    assert(k && at[0] == 0); /* find_piece always finds one */
     enum kw_status st;
     for (uint32_t q = 0; q < k; q++) {
         p[q].lo = at[q];
@@ -175,6 +176,7 @@ static enum kw_status compile_decode(struct kw_steptime *o, const struct kw_step
         st = compile_row(t, b, at, o->piece + n, &m, err);
         n += m;
     }
+    assert(n <= UINT32_MAX); /* row[] holds indices of pieces */
     o->row[o->max_batch + 1] = (uint32_t)n;
     free(at);
     return st;
@@ -349,9 +351,12 @@ enum kw_status kw_steptime_constant(struct kw_steptime **out, int64_t decode_ps,
     return KW_OK;
 }
 
+/* O(log pieces), and O(1) in the first piece, where short contexts are. Asked once a piece by a replica that jumps,
+ * once a step by one that does not. */
 static inline const struct piece *find_piece(const struct kw_steptime *t, uint32_t b, uint64_t c)
 {
     uint32_t lo = t->row[b], hi = t->row[b + 1]; /* piece[lo].lo == 0 <= c */
+    assert(lo < hi && t->piece[lo].lo == 0);
     if (hi - lo == 1 || c < t->piece[lo + 1].lo) return &t->piece[lo];
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
@@ -363,13 +368,18 @@ static inline const struct piece *find_piece(const struct kw_steptime *t, uint32
     return &t->piece[lo];
 }
 
-/* Longer than any step that compile admits, so that sums stay in range whatever the lengths are. */
+/* Capped above any step that compile admits, so that sums stay in range whatever the lengths are. The one
+ * multiplication in 128 bits, for steps with chunks alone: a pure decode step is all in 64. */
+static_assert(INT64_MAX / 8 > LONGEST_PS, "a capped term is longer than any step");
+static_assert(UINT64_C(1000000000) << FRACTION < UINT64_MAX / 2, "the steepest slope of a pair keeps its fraction");
 static int64_t scaled(uint64_t n, uint64_t slope, int bits)
 {
     kw_i128 ps = ((kw_i128)n * slope) >> bits;
     return ps > INT64_MAX / 8 ? INT64_MAX / 8 : (int64_t)ps;
 }
 
+/* Two table look-ups for pure decode, and find_piece; with chunks a search of the ramps from the longest down. Integers
+ * throughout: the sum of k steps is then what kw_steptime_decode's law says of them, in any order of additions. */
 int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step)
 {
     if (t->constant) return step->n_chunks ? t->prefill_ps : t->decode_ps;
@@ -397,11 +407,14 @@ int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step)
         ps += t->chunk * step->n_chunks + r->base + scaled(step->prefill_pairs2 - 2 * r->lo, r->slope, FRACTION + 1) +
               scaled(step->prefill_tokens, t->token_slope, FRACTION);
     }
+    assert(ps > 0); /* time goes on: an event loop of steps of no length would not end */
     return ps;
 }
 
+/* O(KW_STEP_IDLES), once a busy period. In 128 bits: the product of two long times passes 2^63. */
 int64_t kw_steptime_after_idle_ps(const struct kw_steptime *t, int64_t idle_ns)
 {
+    assert(idle_ns >= 0);
     int64_t x = 0, y = 0;
     for (uint32_t i = 0; i < t->n_idle; x = t->idle[i].idle_ns, y = t->idle[i].more, i++)
         if (idle_ns < t->idle[i].idle_ns)
@@ -414,6 +427,7 @@ int64_t kw_steptime_after_prompt_ps(const struct kw_steptime *t)
     return t->after_prompt;
 }
 
+/* As find_piece. The answer holds up to law->hi, so the replica asks anew only there and where its batch changes. */
 void kw_steptime_decode(const struct kw_steptime *t, uint32_t n_decode, uint64_t context, struct kw_decode_law *law)
 {
     if (t->constant) {
@@ -426,4 +440,5 @@ void kw_steptime_decode(const struct kw_steptime *t, uint32_t n_decode, uint64_t
     law->hi = p + 1 < t->piece + t->row[n_decode + 1] ? p[1].lo : UINT64_MAX;
     law->base_ps = t->token[n_decode] + t->head[n_decode] + p->base;
     law->slope_ps = p->slope;
+    assert(law->lo <= context && context < law->hi && law->base_ps > 0 && law->slope_ps >= 0);
 }

@@ -1,4 +1,5 @@
 #include "engine/model/weights.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,6 +19,7 @@ static uint64_t aligned(uint64_t v)
 /* Takes room at *at for a matrix; its scales follow it. */
 static struct kw_matrix_ref take(uint64_t *at, uint32_t rows, uint32_t cols, enum kw_dtype t)
 {
+    assert(*at % 256 == 0); /* kernels load whole vectors from every matrix's start */
     struct kw_matrix_ref p = { .offset = *at, .rows = rows, .cols = cols, .dtype = t };
     p.bytes = (uint64_t)rows * cols * kw_dtype_bytes(t);
     *at = aligned(*at + p.bytes);
@@ -44,6 +46,7 @@ void kw_weights_layout(struct kw_weights_layout *w, const struct kw_model_config
     w->gate_up = take(&at, 2 * c->intermediate, c->hidden, precision);
     w->down = take(&at, c->hidden, c->intermediate, precision);
     w->layer_stride = at - first;
+    assert(w->layer_stride % 256 == 0);
     at = first + c->layers * w->layer_stride;
     w->final_norm = take(&at, 1, c->hidden, other);
     w->lm_head = c->tied_embeddings ? w->embed : take(&at, c->vocab, c->hidden, other);
@@ -92,6 +95,7 @@ bool kw_weights_at(const struct kw_weights_layout *w, size_t i, struct kw_weight
     } else {
         return false;
     }
+    static_assert(KW_W_DOWN < 16, "an id packs the layer above four bits of kind");
     out->id = out->layer == UINT32_MAX ? (uint32_t)out->kind : (out->layer + 1) * 16 + (uint32_t)out->kind;
     return true;
 }

@@ -47,6 +47,7 @@ static void wake(struct kw_serve *s, struct kw_ticket *t)
 
 static void free_ticket(struct kw_serve *s, struct kw_ticket *t)
 {
+    assert(s->table[t->place] == t && s->n_free < s->capacity); /* freed once */
     s->table[t->place] = NULL;
     s->free_place[s->n_free++] = t->place;
     free((void *)(uintptr_t)t->request.prompt);

@@ -90,6 +90,7 @@ void kw_replica_reset(struct kw_replica *r)
     empty(r);
     r->count = (struct kw_replica_count){ 0 };
     r->busy = 0;
+    r->idle_since = INT64_MIN; /* another life, perhaps of another run: the one before has warmed nothing for it */
     r->watch_next = false;
 }
 
