@@ -9,7 +9,7 @@
 #include "sim/core/files/file.h"
 #include "sim/core/files/json.h"
 #include "sim/core/text.h"
-#include "workloads/readers/source.h"
+#include "sim/core/files/source.h"
 
 static const char *const law_name[] = { "poisson", "gamma", "mmpp", NULL };
 static const double MAX_RATE = 1e7;    /* requests/s: beyond any service, small enough to keep every sum finite */

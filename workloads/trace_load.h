@@ -3,7 +3,7 @@
 #ifndef KW_WORKLOADS_TRACE_LOAD_H
 #define KW_WORKLOADS_TRACE_LOAD_H
 #include <stddef.h>
-#include "workloads/readers/source.h"
+#include "sim/core/files/source.h"
 #include "workloads/trace.h"
 
 /* Reads a trace file ("-" is stdin; gzip is read directly). format is a name of kw_trace_formats, or NULL or "auto" to

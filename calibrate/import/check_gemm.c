@@ -2,57 +2,59 @@
 #include <math.h>
 #include <string.h>
 #include "calibrate/operators/regress.h"
-#include "calibrate/import/csv_table.h"
+#include "sim/core/files/csv.h"
 
 enum kw_status kw_import_llmservingsim_layer(struct kw_samples *out, const char *path, const char *layer,
                                              struct kw_error *err)
 {
-    struct kw_csv_table c;
-    size_t i_layer, i_tokens, i_ns, before = out->n;
-    enum kw_status st = kw_csv_table_open(&c, path, err);
+    struct kw_csv c;
+    int i_layer, i_tokens, i_ns;
+    const size_t before = out->n;
+    enum kw_status st = kw_csv_open(&c, path, err);
     if (st != KW_OK) return st;
-    if ((st = kw_csv_table_column(&c, "layer_name", &i_layer, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "input", &i_tokens, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "latency(ns)", &i_ns, err)) != KW_OK) goto out;
-    for (bool more; (st = kw_csv_table_next(&c, &more, err)) == KW_OK && more;) {
+    if ((st = kw_csv_need(&c, "layer_name", &i_layer, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "input", &i_tokens, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "latency(ns)", &i_ns, err)) != KW_OK) goto out;
+    for (bool more; (st = kw_csv_next(&c, &more, err)) == KW_OK && more;) {
         struct kw_sample p = { .s = 0 };
-        if (strcmp(c.field[i_layer], layer)) continue;
-        if ((st = kw_csv_table_f64(&c, i_tokens, 1, 1e7, &p.x[0], err)) != KW_OK) goto out;
-        if ((st = kw_csv_table_f64(&c, i_ns, 1, 1e12, &p.s, err)) != KW_OK) goto out;
+        if (strcmp(c.field[i_layer].p, layer)) continue;
+        if ((st = kw_csv_f64(&c, i_tokens, 1, 1e7, &p.x[0], err)) != KW_OK) goto out;
+        if ((st = kw_csv_f64(&c, i_ns, 1, 1e12, &p.s, err)) != KW_OK) goto out;
         p.s *= 1e-9;
         if ((st = kw_samples_push(out, p, err)) != KW_OK) goto out;
     }
     if (st == KW_OK && out->n == before) st = kw_fail(err, KW_ERANGE, "%s: no rows for layer %s", path, layer);
 out:
-    kw_csv_table_close(&c);
+    kw_csv_close(&c);
     return st;
 }
 
 enum kw_status kw_import_vidur_layer(struct kw_samples *out, const char *path, const char *op, unsigned tp,
                                      struct kw_error *err)
 {
-    struct kw_csv_table c;
+    struct kw_csv c;
     char column[64];
-    size_t i_tp, i_tokens, i_ms, before = out->n;
-    enum kw_status st = kw_csv_table_open(&c, path, err);
+    int i_tp, i_tokens, i_ms;
+    const size_t before = out->n;
+    enum kw_status st = kw_csv_open(&c, path, err);
     if (st != KW_OK) return st;
     snprintf(column, sizeof column, "time_stats.%.40s.median", op);
-    if ((st = kw_csv_table_column(&c, "num_tensor_parallel_workers", &i_tp, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "num_tokens", &i_tokens, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, column, &i_ms, err)) != KW_OK) goto out;
-    for (bool more; (st = kw_csv_table_next(&c, &more, err)) == KW_OK && more;) {
+    if ((st = kw_csv_need(&c, "num_tensor_parallel_workers", &i_tp, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "num_tokens", &i_tokens, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, column, &i_ms, err)) != KW_OK) goto out;
+    for (bool more; (st = kw_csv_next(&c, &more, err)) == KW_OK && more;) {
         struct kw_sample p = { .s = 0 };
         double workers;
-        if ((st = kw_csv_table_f64(&c, i_tp, 1, 1024, &workers, err)) != KW_OK) goto out;
+        if ((st = kw_csv_f64(&c, i_tp, 1, 1024, &workers, err)) != KW_OK) goto out;
         if (workers != tp) continue;
-        if ((st = kw_csv_table_f64(&c, i_tokens, 1, 1e7, &p.x[0], err)) != KW_OK) goto out;
-        if ((st = kw_csv_table_f64(&c, i_ms, 1e-4, 1e6, &p.s, err)) != KW_OK) goto out;
+        if ((st = kw_csv_f64(&c, i_tokens, 1, 1e7, &p.x[0], err)) != KW_OK) goto out;
+        if ((st = kw_csv_f64(&c, i_ms, 1e-4, 1e6, &p.s, err)) != KW_OK) goto out;
         p.s *= 1e-3;
         if ((st = kw_samples_push(out, p, err)) != KW_OK) goto out;
     }
     if (st == KW_OK && out->n == before) st = kw_fail(err, KW_ERANGE, "%s: no rows for %s over %u GPUs", path, op, tp);
 out:
-    kw_csv_table_close(&c);
+    kw_csv_close(&c);
     return st;
 }
 

@@ -1,7 +1,7 @@
 #include "calibrate/import/import_aic.h"
 #include <stdio.h>
 #include <string.h>
-#include "calibrate/import/csv_table.h"
+#include "sim/core/files/csv.h"
 
 /* Our GPU name and theirs. */
 static const char *const gpu_names[][2] = { { "A100-80", "A100-SXM4-80GB" },
@@ -30,31 +30,31 @@ static enum kw_status import(struct kw_samples *out, const char *path, const str
                              const struct layout *l, char version[16], struct kw_error *err)
 {
     const char *gpu = their_name(choice->gpu);
-    struct kw_csv_table c;
+    struct kw_csv c;
     struct kw_samples got = { 0 };
-    size_t i_gpu, i_framework, i_version, i_dtype, i_attn = 0, i_ms, i_x[4];
-    enum kw_status st = kw_csv_table_open(&c, path, err);
+    int i_gpu, i_framework, i_version, i_dtype, i_attn = 0, i_ms, i_x[4];
+    enum kw_status st = kw_csv_open(&c, path, err);
     if (st != KW_OK) return st;
-    if ((st = kw_csv_table_column(&c, "gpu", &i_gpu, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "framework", &i_framework, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "version", &i_version, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "latency_ms", &i_ms, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, l->dtype, &i_dtype, err)) != KW_OK) goto out;
-    if (l->attn_dtype && (st = kw_csv_table_column(&c, l->attn_dtype, &i_attn, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "gpu", &i_gpu, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "framework", &i_framework, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "version", &i_version, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "latency_ms", &i_ms, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, l->dtype, &i_dtype, err)) != KW_OK) goto out;
+    if (l->attn_dtype && (st = kw_csv_need(&c, l->attn_dtype, &i_attn, err)) != KW_OK) goto out;
     for (int i = 0; i < l->n_x; i++)
-        if ((st = kw_csv_table_column(&c, l->x[i], &i_x[i], err)) != KW_OK) goto out;
-    for (bool more; (st = kw_csv_table_next(&c, &more, err)) == KW_OK && more;) {
-        if (!gpu || strcmp(c.field[i_gpu], gpu) || strcmp(c.field[i_framework], choice->framework) ||
-            strcmp(c.field[i_dtype], choice->dtype) ||
-            (l->attn_dtype && strcmp(c.field[i_attn], choice->attention ? choice->attention : "bfloat16")))
+        if ((st = kw_csv_need(&c, l->x[i], &i_x[i], err)) != KW_OK) goto out;
+    for (bool more; (st = kw_csv_next(&c, &more, err)) == KW_OK && more;) {
+        if (!gpu || strcmp(c.field[i_gpu].p, gpu) || strcmp(c.field[i_framework].p, choice->framework) ||
+            strcmp(c.field[i_dtype].p, choice->dtype) ||
+            (l->attn_dtype && strcmp(c.field[i_attn].p, choice->attention ? choice->attention : "bfloat16")))
             continue;
         struct kw_sample p = { .s = 0 };
         for (int i = 0; i < l->n_x; i++)
-            if ((st = kw_csv_table_f64(&c, i_x[i], 1, 1e7, &p.x[i], err)) != KW_OK) goto out;
-        if ((st = kw_csv_table_f64(&c, i_ms, 1e-6, 1e6, &p.s, err)) != KW_OK) goto out;
+            if ((st = kw_csv_f64(&c, i_x[i], 1, 1e7, &p.x[i], err)) != KW_OK) goto out;
+        if ((st = kw_csv_f64(&c, i_ms, 1e-6, 1e6, &p.s, err)) != KW_OK) goto out;
         p.s *= 1e-3;
         if ((st = kw_samples_push(&got, p, err)) != KW_OK) goto out;
-        snprintf(version, 16, "%.15s", c.field[i_version]);
+        snprintf(version, 16, "%.15s", c.field[i_version].p);
     }
     if (st == KW_OK && !got.n)
         st = kw_fail(err, KW_ERANGE, "%s: no rows for %s, %s, %s", path, choice->gpu, choice->framework, choice->dtype);
@@ -67,7 +67,7 @@ static enum kw_status import(struct kw_samples *out, const char *path, const str
     }
 out:
     kw_samples_free(&got);
-    kw_csv_table_close(&c);
+    kw_csv_close(&c);
     return st;
 }
 

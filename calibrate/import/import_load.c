@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "calibrate/import/csv_table.h"
+#include "sim/core/files/csv.h"
 #include "calibrate/profile/model.h"
 #include "sim/core/ascending.h"
 
@@ -33,29 +33,29 @@ static double model_bytes(const char *hf_name)
 static enum kw_status serverlessllm(struct rates *r, const char *dir, const char *mode, struct kw_error *err)
 {
     char path[1024];
-    struct kw_csv_table c;
-    size_t i_model, i_format, i_mode, i_s;
+    struct kw_csv c;
+    int i_model, i_format, i_mode, i_s;
     snprintf(path, sizeof path, "%s/calibration/serverlessllm_h100_load_times.csv", dir);
-    enum kw_status st = kw_csv_table_open(&c, path, err);
+    enum kw_status st = kw_csv_open(&c, path, err);
     if (st != KW_OK) return st;
-    if ((st = kw_csv_table_column(&c, "model", &i_model, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "format", &i_format, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "mode", &i_mode, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "loading_time_s", &i_s, err)) != KW_OK) goto out;
-    for (bool more; (st = kw_csv_table_next(&c, &more, err)) == KW_OK && more;) {
+    if ((st = kw_csv_need(&c, "model", &i_model, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "format", &i_format, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "mode", &i_mode, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "loading_time_s", &i_s, err)) != KW_OK) goto out;
+    for (bool more; (st = kw_csv_next(&c, &more, err)) == KW_OK && more;) {
         double s, bytes;
-        if (strcmp(c.field[i_format], "safetensors") || strcmp(c.field[i_mode], mode)) continue;
-        if ((st = kw_csv_table_f64(&c, i_s, 1e-3, 1e5, &s, err)) != KW_OK) goto out;
-        bytes = model_bytes(c.field[i_model]);
+        if (strcmp(c.field[i_format].p, "safetensors") || strcmp(c.field[i_mode].p, mode)) continue;
+        if ((st = kw_csv_f64(&c, i_s, 1e-3, 1e5, &s, err)) != KW_OK) goto out;
+        bytes = model_bytes(c.field[i_model].p);
         if (isnan(bytes)) {
             st = kw_fail(err, KW_ERANGE, "%s:%ld: model \"%.60s\" is not in models.json", path, c.line,
-                         c.field[i_model]);
+                         c.field[i_model].p);
             goto out;
         }
         if (r->n < MAX_LOADS) r->v[r->n++] = bytes / s;
     }
 out:
-    kw_csv_table_close(&c);
+    kw_csv_close(&c);
     return st;
 }
 
@@ -64,29 +64,29 @@ static enum kw_status weight_loading(struct rates *r, const char *dir, const cha
                                      const char *storage, struct kw_error *err)
 {
     char path[1024];
-    struct kw_csv_table c;
-    size_t i_loader, i_gpu, i_n, i_storage, i_rate;
+    struct kw_csv c;
+    int i_loader, i_gpu, i_n, i_storage, i_rate;
     snprintf(path, sizeof path, "%s/published/weight_loading.csv", dir);
-    enum kw_status st = kw_csv_table_open(&c, path, err);
+    enum kw_status st = kw_csv_open(&c, path, err);
     if (st != KW_OK) return st;
-    if ((st = kw_csv_table_column(&c, "loader", &i_loader, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "gpu", &i_gpu, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "n_gpu", &i_n, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "storage", &i_storage, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "gb_s", &i_rate, err)) != KW_OK) goto out;
-    for (bool more; (st = kw_csv_table_next(&c, &more, err)) == KW_OK && more;) {
+    if ((st = kw_csv_need(&c, "loader", &i_loader, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "gpu", &i_gpu, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "n_gpu", &i_n, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "storage", &i_storage, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "gb_s", &i_rate, err)) != KW_OK) goto out;
+    for (bool more; (st = kw_csv_next(&c, &more, err)) == KW_OK && more;) {
         double n, rate;
-        if (strcmp(c.field[i_loader], "safetensors") || strcmp(c.field[i_gpu], gpu) ||
-            !strstr(c.field[i_storage], storage))
+        if (strcmp(c.field[i_loader].p, "safetensors") || strcmp(c.field[i_gpu].p, gpu) ||
+            !strstr(c.field[i_storage].p, storage))
             continue;
-        if ((st = kw_csv_table_f64(&c, i_n, 1, 1024, &n, err)) != KW_OK) goto out;
-        if ((st = kw_csv_table_f64(&c, i_rate, 1e-6, 1e6, &rate, err)) != KW_OK) goto out;
+        if ((st = kw_csv_f64(&c, i_n, 1, 1024, &n, err)) != KW_OK) goto out;
+        if ((st = kw_csv_f64(&c, i_rate, 1e-6, 1e6, &rate, err)) != KW_OK) goto out;
         if (n == n_gpu && r->n < MAX_LOADS) r->v[r->n++] = rate * 1e9;
     }
     if (st == KW_OK && !r->n)
         st = kw_fail(err, KW_ERANGE, "%s: no safetensors rows on %g x %s, %s", path, n_gpu, gpu, storage);
 out:
-    kw_csv_table_close(&c);
+    kw_csv_close(&c);
     return st;
 }
 

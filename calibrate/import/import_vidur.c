@@ -1,26 +1,26 @@
 #include "calibrate/import/import_vidur.h"
-#include "calibrate/import/csv_table.h"
+#include "sim/core/files/csv.h"
 
 enum kw_status kw_import_vidur_all_reduce(struct kw_samples *out, const char *path, unsigned workers,
                                           struct kw_error *err)
 {
-    struct kw_csv_table c;
+    struct kw_csv c;
     struct kw_samples got = { 0 };
-    size_t i_ms, i_workers, i_here, i_bytes;
-    enum kw_status st = kw_csv_table_open(&c, path, err);
+    int i_ms, i_workers, i_here, i_bytes;
+    enum kw_status st = kw_csv_open(&c, path, err);
     if (st != KW_OK) return st;
-    if ((st = kw_csv_table_column(&c, "time_stats.all_reduce.min", &i_ms, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "num_workers", &i_workers, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "devices_per_node", &i_here, err)) != KW_OK) goto out;
-    if ((st = kw_csv_table_column(&c, "size", &i_bytes, err)) != KW_OK) goto out;
-    for (bool more; (st = kw_csv_table_next(&c, &more, err)) == KW_OK && more;) {
+    if ((st = kw_csv_need(&c, "time_stats.all_reduce.min", &i_ms, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "num_workers", &i_workers, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "devices_per_node", &i_here, err)) != KW_OK) goto out;
+    if ((st = kw_csv_need(&c, "size", &i_bytes, err)) != KW_OK) goto out;
+    for (bool more; (st = kw_csv_next(&c, &more, err)) == KW_OK && more;) {
         double n, here;
         struct kw_sample p = { .s = 0 };
-        if ((st = kw_csv_table_f64(&c, i_workers, 1, 1e6, &n, err)) != KW_OK) goto out;
-        if ((st = kw_csv_table_f64(&c, i_here, 1, 1e6, &here, err)) != KW_OK) goto out;
+        if ((st = kw_csv_f64(&c, i_workers, 1, 1e6, &n, err)) != KW_OK) goto out;
+        if ((st = kw_csv_f64(&c, i_here, 1, 1e6, &here, err)) != KW_OK) goto out;
         if (n != workers || here != workers) continue;
-        if ((st = kw_csv_table_f64(&c, i_bytes, 1, 1e12, &p.x[0], err)) != KW_OK) goto out;
-        if ((st = kw_csv_table_f64(&c, i_ms, 1e-6, 1e6, &p.s, err)) != KW_OK) goto out;
+        if ((st = kw_csv_f64(&c, i_bytes, 1, 1e12, &p.x[0], err)) != KW_OK) goto out;
+        if ((st = kw_csv_f64(&c, i_ms, 1e-6, 1e6, &p.s, err)) != KW_OK) goto out;
         p.s *= 1e-3;
         if ((st = kw_samples_push(&got, p, err)) != KW_OK) goto out;
     }
@@ -34,6 +34,6 @@ enum kw_status kw_import_vidur_all_reduce(struct kw_samples *out, const char *pa
     }
 out:
     kw_samples_free(&got);
-    kw_csv_table_close(&c);
+    kw_csv_close(&c);
     return st;
 }

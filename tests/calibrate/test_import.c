@@ -9,7 +9,7 @@
 #include "calibrate/import/import_load.h"
 #include "calibrate/import/import_vidur.h"
 #include "calibrate/import/import_vllm_bench.h"
-#include "calibrate/import/csv_table.h"
+#include "sim/core/files/csv.h"
 #include "calibrate/operators/l2_correction.h"
 #include "tests/check.h"
 #include "tests/failmalloc.h"
@@ -30,46 +30,50 @@ static const char *file(const char *name, const char *text)
 
 static void a_csv_table_reads_quotes_crlf_and_gzip(void)
 {
-    struct kw_csv_table s;
+    struct kw_csv s;
     bool more;
-    size_t b;
+    int b;
     double v;
     const char *text = "\xef\xbb\xbf"
-                       "a,b,\"c, d\"\r\n1,2.5,\"x \"\"y\"\", z\"\r\n\r\n3,-4e-3,\"two\nlines\"\r\n5,6,";
-    CHECK(kw_csv_table_parse(&s, "t.csv", text, strlen(text), &err) == KW_OK);
-    CHECK(s.n_columns == 3);
-    CHECK_STR(s.header[0], "a");
-    CHECK_STR(s.header[2], "c, d");
-    CHECK(kw_csv_table_column(&s, "b", &b, &err) == KW_OK && b == 1);
-    CHECK(kw_csv_table_column(&s, "z", &b, &err) == KW_EPARSE && strstr(err.msg, "t.csv: no column \"z\""));
+                       "a,b,\"c, d\"\r\n1,2.5,\"x \"\"y\"\", z\"\r\n\r\n3,-4e-3,\"two\nlines\"\r\n5,6,\n7,8,5\" \"x";
+    CHECK(kw_csv_memory(&s, "t.csv", text, strlen(text), &err) == KW_OK);
+    CHECK(s.n == 3);
+    CHECK(kw_csv_column(&s, "a") == 0 && kw_csv_column(&s, "c, d") == 2);
+    CHECK(kw_csv_need(&s, "b", &b, &err) == KW_OK && b == 1);
+    CHECK(kw_csv_need(&s, "z", &b, &err) == KW_EPARSE &&
+          strstr(err.msg, "t.csv:1: no column 'z'; the header has: a, b, c, d"));
     b = 1;
-    CHECK(kw_csv_table_next(&s, &more, &err) == KW_OK && more);
-    CHECK_STR(s.field[2], "x \"y\", z");
-    CHECK(kw_csv_table_f64(&s, b, 0, 10, &v, &err) == KW_OK && v == 2.5);
-    CHECK(kw_csv_table_f64(&s, b, 3, 10, &v, &err) == KW_ERANGE &&
-          strstr(err.msg, "t.csv:2: b: want a number in 3..10"));
-    CHECK(kw_csv_table_f64(&s, 2, 3, 10, &v, &err) == KW_EPARSE);
-    CHECK(kw_csv_table_next(&s, &more, &err) == KW_OK && more && s.line == 5); /* the field ends on line 5 */
-    CHECK_STR(s.field[2], "two\nlines");
-    CHECK(kw_csv_table_f64(&s, b, -1, 1, &v, &err) == KW_OK && v == -4e-3);
-    CHECK(kw_csv_table_next(&s, &more, &err) == KW_OK && more);
-    CHECK_STR(s.field[2], "");
-    CHECK(kw_csv_table_next(&s, &more, &err) == KW_OK && !more);
-    kw_csv_table_close(&s);
-    kw_csv_table_close(&s);
+    CHECK(kw_csv_next(&s, &more, &err) == KW_OK && more);
+    CHECK_STR(s.field[2].p, "x \"y\", z");
+    CHECK(kw_csv_f64(&s, b, 0, 10, &v, &err) == KW_OK && v == 2.5);
+    CHECK(kw_csv_f64(&s, b, 3, 10, &v, &err) == KW_ERANGE && strstr(err.msg, "t.csv:2: b: want a number in 3..10"));
+    CHECK(kw_csv_f64(&s, 2, 3, 10, &v, &err) == KW_EPARSE);
+    CHECK(kw_csv_next(&s, &more, &err) == KW_OK && more && s.line == 4); /* where the row begins */
+    CHECK_STR(s.field[2].p, "two\nlines");
+    CHECK(kw_csv_f64(&s, b, -1, 1, &v, &err) == KW_OK && v == -4e-3);
+    CHECK(kw_csv_next(&s, &more, &err) == KW_OK && more);
+    CHECK_STR(s.field[2].p, "");
+    CHECK(kw_csv_next(&s, &more, &err) == KW_OK && more); /* a quote inside a field that began without one is text */
+    CHECK_STR(s.field[2].p, "5\" \"x");
+    CHECK(kw_csv_next(&s, &more, &err) == KW_OK && !more);
+    kw_csv_close(&s);
+    kw_csv_close(&s);
 
     char path[256];
     snprintf(path, sizeof path, "%s/t.csv.gz", dir);
     gzFile g = gzopen(path, "wb");
     for (int i = 0; i < 20000; i++) gzprintf(g, "%d,%d\n", i, 20000 - i); /* past the first buffer, poor to compress */
     gzclose(g);
-    CHECK(kw_csv_table_open(&s, path, &err) == KW_OK);
+    CHECK(kw_csv_open(&s, path, &err) == KW_OK);
     long rows = 0;
-    while (kw_csv_table_next(&s, &more, &err) == KW_OK && more) rows++;
+    while (kw_csv_next(&s, &more, &err) == KW_OK && more) rows++;
     CHECK(rows == 19999);
-    kw_csv_table_close(&s);
+    kw_csv_close(&s);
     CHECK(truncate(path, 20000) == 0);
-    CHECK(kw_csv_table_open(&s, path, &err) == KW_EINPUT && strstr(err.msg, path));
+    enum kw_status st = kw_csv_open(&s, path, &err);
+    while (st == KW_OK && (st = kw_csv_next(&s, &more, &err)) == KW_OK && more) rows++;
+    CHECK(st == KW_EPARSE && strstr(err.msg, path) && strstr(err.msg, "gzip"));
+    kw_csv_close(&s);
 }
 
 static void bad_csv_tables_are_refused(void)
@@ -77,36 +81,36 @@ static void bad_csv_tables_are_refused(void)
     static const struct {
         const char *text, *message;
     } bad[] = {
-        { "", "empty file" },
-        { "a,b\n1\n", "t.csv:2: want 2 fields, got 1" },
-        { "a,b\n1,2,3\n", "t.csv:2: want 2 fields, got 3" },
-        { "a,b\n1,\"2\n", "quoted field does not end" },
+        { "", "t.csv: is empty" },
+        { "a,b\n1\n", "t.csv:2: 1 fields, but the header has 2" },
+        { "a,b\n1,2,3\n", "t.csv:2: 3 fields, but the header has 2" },
+        { "a,b\n1,\"2\n3\n", "t.csv:2: a quoted field begins on line 2 and does not end" },
+        { "a,b\n1,\"2\"3\n", "t.csv:2: text after a closing quote" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct kw_csv_table s;
+        struct kw_csv s;
         bool more = true;
-        enum kw_status st = kw_csv_table_parse(&s, "t.csv", bad[i].text, strlen(bad[i].text), &err);
-        while (st == KW_OK && more) st = kw_csv_table_next(&s, &more, &err);
+        enum kw_status st = kw_csv_memory(&s, "t.csv", bad[i].text, strlen(bad[i].text), &err);
+        while (st == KW_OK && more) st = kw_csv_next(&s, &more, &err);
         CHECK(st == KW_EPARSE);
         if (!strstr(err.msg, bad[i].message)) CHECK_STR(err.msg, bad[i].message);
-        kw_csv_table_close(&s);
+        kw_csv_close(&s);
     }
-    struct kw_csv_table s;
-    CHECK(kw_csv_table_parse(&s, "t.csv", "a\0b", 3, &err) == KW_EPARSE && strstr(err.msg, "NUL"));
+    struct kw_csv s;
+    CHECK(kw_csv_memory(&s, "t.csv", "a\0b", 3, &err) == KW_EPARSE && strstr(err.msg, "t.csv: looks binary"));
     char wide[400];
     memset(wide, ',', sizeof wide);
-    CHECK(kw_csv_table_parse(&s, "t.csv", wide, sizeof wide, &err) == KW_EPARSE &&
-          strstr(err.msg, "more than 128 columns"));
-    CHECK(kw_csv_table_open(&s, "/nowhere.csv", &err) == KW_EINPUT && strstr(err.msg, "/nowhere.csv"));
+    CHECK(kw_csv_memory(&s, "t.csv", wide, sizeof wide, &err) == KW_EPARSE && strstr(err.msg, "more than 128 columns"));
+    CHECK(kw_csv_open(&s, "/nowhere.csv", &err) == KW_EINPUT && strstr(err.msg, "/nowhere.csv"));
     long n = 1;
     for (;; n++) {
         failmalloc_at(n);
-        enum kw_status st = kw_csv_table_parse(&s, "t.csv", "a,b\n1,2\n", 8, &err);
+        enum kw_status st = kw_csv_memory(&s, "t.csv", "a,b\n1,2\n", 8, &err);
         if (!failmalloc_off()) break;
-        CHECK(st == KW_ENOMEM && !s.text && !s.path);
+        CHECK(st == KW_ENOMEM && !s.header && !s.s);
     }
-    CHECK(n == 3);
-    kw_csv_table_close(&s);
+    CHECK(n == 4);
+    kw_csv_close(&s);
 }
 
 static void a_gemm_table_is_filtered_and_sorted(void)
@@ -132,7 +136,7 @@ static void a_gemm_table_is_filtered_and_sorted(void)
                 "gpu,framework,version,kernel,dtype,m,n,k,latency_ms\nH100-SXM-80GB,vllm,1,x,bfloat16,1,64,128,-1\n");
     CHECK(kw_import_aic_gemm(&q, path, &c, version, &err) == KW_ERANGE && strstr(err.msg, "gemm.csv:2: latency_ms"));
     path = file("gemm.csv", "gpu,framework,dtype,m,n,k,latency_ms\n");
-    CHECK(kw_import_aic_gemm(&q, path, &c, version, &err) == KW_EPARSE && strstr(err.msg, "no column \"version\""));
+    CHECK(kw_import_aic_gemm(&q, path, &c, version, &err) == KW_EPARSE && strstr(err.msg, "no column 'version'"));
     CHECK(q.n == 2);
     kw_samples_free(&q);
 }

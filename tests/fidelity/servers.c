@@ -4,21 +4,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "calibrate/import/csv_table.h"
+#include "sim/core/files/csv.h"
 
 struct table {
-    struct kw_csv_table s;
-    size_t column[16];
+    struct kw_csv s;
+    int column[16];
 };
 
 static const char *text(const struct table *t, int i)
 {
-    return t->s.field[t->column[i]];
+    return t->s.field[t->column[i]].p;
 }
 
 static enum kw_status number(const struct table *t, int i, double *x, struct kw_error *err)
 {
-    return kw_csv_table_f64(&t->s, t->column[i], 0, 1e9, x, err);
+    return kw_csv_f64(&t->s, t->column[i], 0, 1e9, x, err);
 }
 
 static enum kw_status push(struct kw_servers *s, const struct kw_server_point *p, struct kw_error *err)
@@ -73,11 +73,11 @@ static enum kw_status read_table(struct kw_servers *s, const char *dir, const ch
                                  int n_numbers, reader make, struct kw_error *err)
 {
     char path[1024];
-    struct table t = { .s = { 0 } };
+    struct table t;
     snprintf(path, sizeof path, "%s/%s", dir, file);
-    enum kw_status st = kw_csv_table_open(&t.s, path, err);
-    for (size_t i = 0; st == KW_OK && columns[i]; i++) st = kw_csv_table_column(&t.s, columns[i], &t.column[i], err);
-    for (bool more = true; st == KW_OK && (st = kw_csv_table_next(&t.s, &more, err)) == KW_OK && more;) {
+    enum kw_status st = kw_csv_open(&t.s, path, err);
+    for (size_t i = 0; st == KW_OK && columns[i]; i++) st = kw_csv_need(&t.s, columns[i], &t.column[i], err);
+    for (bool more = true; st == KW_OK && (st = kw_csv_next(&t.s, &more, err)) == KW_OK && more;) {
         struct kw_server_point p = {
             .tp = 1, .replicas = 1, .tpot_s = NAN, .output_rate = NAN, .ttft_s = NAN, .line = t.s.line
         };
@@ -93,7 +93,7 @@ static enum kw_status read_table(struct kw_servers *s, const char *dir, const ch
         else
             st = push(s, &p, err);
     }
-    kw_csv_table_close(&t.s);
+    kw_csv_close(&t.s);
     return st;
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "sim/io/scenario/scenario.h"
 #include "tests/fuzz/elements.h"
-#include "workloads/readers/source.h"
+#include "sim/core/files/source.h"
 #include "workloads/trace.h"
 #include "workloads/trace_load.h"
 

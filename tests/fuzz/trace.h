@@ -4,7 +4,7 @@
 #define KW_TESTS_FUZZ_TRACE_H
 #include <stdlib.h>
 #include <string.h>
-#include "workloads/readers/source.h"
+#include "sim/core/files/source.h"
 #include "workloads/stats.h"
 #include "workloads/trace.h"
 #include "workloads/trace_load.h"

@@ -13,7 +13,7 @@
 #include "tests/check.h"
 #include "tests/failmalloc.h"
 #include "workloads/model.h"
-#include "workloads/readers/source.h"
+#include "sim/core/files/source.h"
 #include "workloads/stats.h"
 #include "workloads/synth.h"
 #include "workloads/trace_load.h"

@@ -10,7 +10,7 @@
 #include "workloads/readers/timestamp.h"
 #include "workloads/model.h"
 #include "workloads/readers/rows.h"
-#include "workloads/readers/source.h"
+#include "sim/core/files/source.h"
 #include "workloads/stats.h"
 #include "workloads/trace_h5.h"
 #include "workloads/trace_load.h"
@@ -125,7 +125,7 @@ static void burstgpt_by_name_failed_rows_dropped(void)
     CHECK_STR(t.class_name[0], "API log");
     kw_trace_free(&t);
     refuse("Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,\"x,472,18,490,y\n", NULL,
-           KW_EPARSE, "mem:2: a quote is left open (a field may not span lines)");
+           KW_EPARSE, "mem:2: a quoted field begins on line 2 and does not end");
     refuse("Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n-5,x,472,18,490,y\n", NULL, KW_ERANGE,
            "mem:2: time -5 is negative");
     refuse("Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,x,472,0,490,y\n", NULL, KW_ERANGE,
@@ -226,6 +226,11 @@ static void generic_csv_and_jsonl(void)
     CHECK(t.n == 2 && is(0, 0, 5, 6) && is(1, 1000250000, 7, 8) && t.n_models == 1 && t.n_classes == 2);
     CHECK_STR(t.class_name[1], "c");
     CHECK_STR(t.notes.format, "generic");
+    kw_trace_free(&t);
+    CHECK(read_text("ts,in,who,out\n1,5,\"two\nlines, \"\"x\"\"\",6\n2,7,5\"x,8\n", NULL, MAP ",class=who") == KW_OK);
+    CHECK(t.n == 2 && is(0, 0, 5, 6) && is(1, KW_NS_PER_S, 7, 8));
+    CHECK_STR(t.class_name[0], "two\nlines, \"x\"");
+    CHECK_STR(t.class_name[1], "5\"x");
     kw_trace_free(&t);
     CHECK(read_text("ts\tin\tout\n2024-01-01T00:00:00Z\t1\t1\n2024-01-01T00:00:00.5Z\t1\t1\n", NULL, MAP) == KW_OK);
     CHECK(t.n == 2 && t.arrival[1] == KW_NS_PER_S / 2 && t.epoch_unix == 1704067200);

@@ -2,7 +2,10 @@
  * the scanner that JSON files pass (json_scan.h), so what is refused there is refused here. */
 #ifndef KW_WORKLOADS_READERS_JSONL_H
 #define KW_WORKLOADS_READERS_JSONL_H
-#include "workloads/readers/timestamp.h"
+#include <stddef.h>
+#include <stdint.h>
+#include "sim/core/span.h"
+#include "sim/core/status.h"
 
 #define KW_JSONL_MAX 64 /* members of one object */
 

@@ -1,6 +1,6 @@
 /* Azure LLM inference traces (Azure/AzurePublicDataset, CC BY 4.0). 2023: CRLF, no newline at the end, seven fraction
  * digits, no zone (taken as UTC, as the 2024 release writes +00:00). */
-#include "workloads/readers/csv.h"
+#include "sim/core/files/csv.h"
 #include "workloads/readers/reader.h"
 
 static const char *const columns[] = { "TIMESTAMP", "ContextTokens", "GeneratedTokens", NULL };

@@ -1,6 +1,6 @@
 /* Any CSV with a header or JSONL, by a column map: arrival=ts,prompt=in,output=out[,model=m][,class=c][,unit=ms]. */
 #include <string.h>
-#include "workloads/readers/csv.h"
+#include "sim/core/files/csv.h"
 #include "workloads/readers/jsonl.h"
 #include "workloads/readers/reader.h"
 
@@ -33,7 +33,7 @@ static enum kw_status csv(struct kw_rows *r, struct kw_source *s, struct place *
     if (st == KW_OK) st = kw_csv_need(&t, c->output, &out, err);
     if (st == KW_OK && *c->model) st = kw_csv_need(&t, c->model, &model, err);
     if (st == KW_OK && *c->klass) st = kw_csv_need(&t, c->klass, &klass, err);
-    while (st == KW_OK && (st = kw_csv_next(&t, s, &more, err)) == KW_OK && more) {
+    while (st == KW_OK && (st = kw_csv_next(&t, &more, err)) == KW_OK && more) {
         st = arrival(w, t.field[at], &row, err);
         if (st == KW_OK) st = kw_timestamp_count(t.field[in], &row.prompt, err);
         if (st == KW_OK) st = kw_timestamp_count(t.field[out], &row.output, err);
@@ -41,7 +41,7 @@ static enum kw_status csv(struct kw_rows *r, struct kw_source *s, struct place *
         if (klass >= 0) row.klass = t.field[klass];
         if (st == KW_OK) st = kw_rows_push(r, &row, err);
     }
-    kw_csv_free(&t);
+    kw_csv_close(&t);
     return st;
 }
 

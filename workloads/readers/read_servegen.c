@@ -1,5 +1,5 @@
 /* Requests drawn from ServeGen's client model (alibaba/ServeGen, Apache-2.0): seconds, maybe with a large offset. */
-#include "workloads/readers/csv.h"
+#include "sim/core/files/csv.h"
 #include "workloads/readers/reader.h"
 
 static const char *const columns[] = { "arrival_s", "input_tokens", "output_tokens", NULL };

@@ -1,5 +1,5 @@
 /* vidur's processed traces (microsoft/vidur, MIT): seconds since the start as a decimal. */
-#include "workloads/readers/csv.h"
+#include "sim/core/files/csv.h"
 #include "workloads/readers/reader.h"
 
 static const char *const columns[] = { "arrived_at", "num_prefill_tokens", "num_decode_tokens", NULL };

@@ -1,7 +1,7 @@
 #include "workloads/readers/reader.h"
 #include <stdio.h>
 #include <string.h>
-#include "workloads/readers/csv.h"
+#include "sim/core/files/csv.h"
 
 enum kw_status kw_columns_parse(struct kw_columns *c, const char *text, struct kw_error *err)
 {
@@ -59,13 +59,13 @@ enum kw_status kw_reader_plain_csv(struct kw_rows *r, struct kw_source *s, const
     bool more;
     enum kw_status st = kw_csv_begin(&c, s, err);
     for (int i = 0; i < 3 && st == KW_OK; i++) st = kw_csv_need(&c, names[i], &at[i], err);
-    while (st == KW_OK && (st = kw_csv_next(&c, s, &more, err)) == KW_OK && more) {
+    while (st == KW_OK && (st = kw_csv_next(&c, &more, err)) == KW_OK && more) {
         st = iso ? kw_timestamp_iso(c.field[at[0]], &row.at, err)
                  : kw_timestamp_decimal(c.field[at[0]], exp10, &row.at, err);
         if (st == KW_OK) st = kw_timestamp_count(c.field[at[1]], &row.prompt, err);
         if (st == KW_OK) st = kw_timestamp_count(c.field[at[2]], &row.output, err);
         if (st == KW_OK) st = kw_rows_push(r, &row, err);
     }
-    kw_csv_free(&c);
+    kw_csv_close(&c);
     return st;
 }

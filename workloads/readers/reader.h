@@ -4,7 +4,7 @@
 #ifndef KW_WORKLOADS_READERS_READER_H
 #define KW_WORKLOADS_READERS_READER_H
 #include "workloads/readers/rows.h"
-#include "workloads/readers/source.h"
+#include "sim/core/files/source.h"
 
 struct kw_columns { /* what the caller said about the file; "" where nothing */
     char arrival[64], prompt[64], output[64], model[64], klass[64];

@@ -2,13 +2,8 @@
 #ifndef KW_WORKLOADS_READERS_TIMESTAMP_H
 #define KW_WORKLOADS_READERS_TIMESTAMP_H
 #include <stdbool.h>
+#include "sim/core/span.h"
 #include "sim/core/units.h"
-
-/* A stretch of text, not NUL-terminated. */
-struct kw_span {
-    const char *p;
-    size_t n;
-};
 
 /* A non-negative decimal ("82", "19440110.0", "1.5e-3") in units of 10^exp10 ns (s: 9, ms: 6, us: 3, ns: 0) to ns,
  * rounded half up; floats printed with 17 digits are common, so digits below a ns are allowed.

@@ -7,7 +7,7 @@
 #include "platforms/facts/platform_read.h"
 #include "platforms/facts/platforms.h"
 #include "sim/core/files/json.h"
-#include "workloads/readers/sha256.h"
+#include "sim/core/files/sha256.h"
 
 enum kw_status kw_catalogue_load(struct kw_catalogue *c, struct kw_error *err)
 {

@@ -1,7 +1,7 @@
-/* workloads/readers/sha256.h - SHA-256 of a byte stream (FIPS 180-4), so that a result can name the exact trace it
+/* sim/core/files/sha256.h - SHA-256 of a byte stream (FIPS 180-4), so that a result can name the exact trace it
  * used. */
-#ifndef KW_WORKLOADS_READERS_SHA256_H
-#define KW_WORKLOADS_READERS_SHA256_H
+#ifndef KW_SIM_CORE_FILES_SHA256_H
+#define KW_SIM_CORE_FILES_SHA256_H
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "workloads/readers/sha256.h"
+#include "sim/core/files/sha256.h"
 #include <string.h>
 
 /* FIPS 180-4 section 4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes. */

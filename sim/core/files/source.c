@@ -1,4 +1,4 @@
-#include "workloads/readers/source.h"
+#include "sim/core/files/source.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

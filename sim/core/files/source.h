@@ -1,13 +1,13 @@
-/* workloads/readers/source.h - a source of lines: a file, stdin or memory, gzip decoded on the way, the SHA-256 of the
+/* sim/core/files/source.h - a source of lines: a file, stdin or memory, gzip decoded on the way, the SHA-256 of the
  * raw bytes kept. Readers see only this, so that tests and fuzzers hand them memory. */
-#ifndef KW_WORKLOADS_READERS_SOURCE_H
-#define KW_WORKLOADS_READERS_SOURCE_H
+#ifndef KW_SIM_CORE_FILES_SOURCE_H
+#define KW_SIM_CORE_FILES_SOURCE_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <zlib.h>
 #include "sim/core/status.h"
-#include "workloads/readers/sha256.h"
+#include "sim/core/files/sha256.h"
 
 #define KW_SOURCE_MAX_LINE (16u << 20) /* bytes; a longer line is refused, never cut */
 
