@@ -1,13 +1,15 @@
 # `make help` lists the targets: what stands after ## in a rule's line.
 NVCC ?= $(shell command -v nvcc 2>/dev/null)
-B    ?= build$(if $(SAN),/san-$(SAN))
+B    ?= build$(if $(SAN),/san-$(SAN))$(if $(NDEBUG),/ndebug)
 PKGS := gsl libcjson libmicrohttpd zlib $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
 SRC  := $(shell find sim engine workloads platforms calibrate -name '*.c' 2>/dev/null)
 OBJ  := $(SRC:%=$B/%.o)
 EMBED := $(sort $(wildcard platforms/*.json calibrate/data/*.json calibrate/data/profiles/*.json workloads/models/*.json))
 SANFLAGS := $(if $(filter thread,$(SAN)),-fsanitize=thread,$(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined))
+# What only assertions read is unused without them; the builds with them warn of what is unused in truth.
+NOASSERT := $(if $(NDEBUG),-DNDEBUG -Wno-unused-function -Wno-unused-variable -Wno-unused-but-set-variable -Wno-unused-parameter)
 override CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. -O2 -g -Wall -Wextra -Wpedantic -Werror -fopenmp \
-  -ffp-contract=off -MMD -MP $(SANFLAGS) $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
+  -ffp-contract=off -MMD -MP $(SANFLAGS) $(NOASSERT) $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
 # hdf5_hl holds the dimension scales; it lies beside hdf5 but no .pc file of Debian's names it.
 LDLIBS := -lhdf5_hl $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm
 # How OpenMP's threads wait in the programs run below: sim/cli/exec_self.h has the reason and the figures.
@@ -40,7 +42,7 @@ $B/revision: FORCE
 	@r="$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"; echo "$$r" | cmp -s - $@ || echo "$$r" > $@
 $B/sim/io/results/version.c.o: $B/revision
 $B/sim/io/results/version.c.o: override CFLAGS += -DKW_GIT_REVISION='"$(shell cat $B/revision 2>/dev/null || echo unknown)"' \
-  -DKW_BUILD_FLAGS='"$(CC) -O2 -ffp-contract=off -fopenmp$(if $(SAN), SAN=$(SAN))"'
+  -DKW_BUILD_FLAGS='"$(CC) -O2 -ffp-contract=off -fopenmp$(if $(SAN), SAN=$(SAN))$(if $(NDEBUG), -DNDEBUG)"'
 # The event loop and what it calls at every event: worth 4 % of a replay. No flag here changes what a double is.
 HOT := engine/scheduler/scheduler.c engine/scheduler/kv_blocks.c calibrate/profile/steptime.c $(shell find sim/fleet -name '*.c')
 $(HOT:%=$B/%.o): override CFLAGS += $(if $(SAN),,-O3 -fno-math-errno)
@@ -110,11 +112,13 @@ $B/tests/gpu/other_abi.so $B/tests/gpu/no_plugin.so: tests/gpu/other_abi.c
 fidelity: $B/tests/fidelity/main ## judge the simulator by published servers: results/fidelity.h5
 	@mkdir -p results
 	@$B/tests/fidelity/main $${KEEPWARM_DATA:-../shared/data} results/fidelity.h5
-# Speed beside the peers' figures and the marks; ratios within one run are what to trust.
+# Speed beside the peers' figures and the marks; ratios within one run are what to trust. Without assertions, which are on in every
+# other build: make NDEBUG=1 compiles them out into a folder of its own.
+BENCH := $(if $(NDEBUG),$B,$B/ndebug)
 bench: deps ## speed of simulator and engine beside the peers' figures
-	@$(MAKE) --no-print-directory -s $B/keepwarm $B/tests/bench/bench_mm1 $B/tests/bench/bench_fleet
-	@/usr/bin/python3 tests/bench/bench.py $B
-	@/usr/bin/python3 tests/bench/bench_peer.py $B
+	@$(MAKE) --no-print-directory -s NDEBUG=1 B=$(BENCH) $(addprefix $(BENCH)/,keepwarm tests/bench/bench_mm1 tests/bench/bench_fleet)
+	@/usr/bin/python3 tests/bench/bench.py $(BENCH)
+	@/usr/bin/python3 tests/bench/bench_peer.py $(BENCH)
 # The main job on the embedded week: which platform, which GPU, how many replicas kept warm?
 demo: deps ## the main job on an embedded week of chat: results/demo.h5, demo.html
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
