@@ -3,7 +3,7 @@
 #ifndef KW_SIM_COST_USAGE_H
 #define KW_SIM_COST_USAGE_H
 #include "platforms/facts/platform.h"
-#include "sim/fleet/fleet.h"
+#include "sim/fleet/outcome.h"
 
 struct kw_usage {
     enum kw_kind kind;

@@ -3,10 +3,8 @@
 #include "sim/fleet/fleet.h"
 #include <stdlib.h>
 #include "sim/fleet/api/api_gateway.h"
-#include "sim/fleet/outcome.h"
 #include "sim/fleet/pool/pool.h"
 #include "sim/fleet/router.h"
-#include "sim/fleet/trace_view.h"
 
 /* Beyond the window a run only finishes what is under way; what a year more could not finish has timed out. */
 #define HORIZON (INT64_C(366) * 24 * KW_NS_PER_HOUR)

@@ -1,8 +1,89 @@
-/* sim/fleet/outcome.h - what every outcome must satisfy. kw_outcome_init and _free are declared in fleet.h. */
+/* sim/fleet/outcome.h - what happened in a run: latencies, a ledger a deployment, records, series; and what all of it
+ * must satisfy. */
 #ifndef KW_SIM_FLEET_OUTCOME_H
 #define KW_SIM_FLEET_OUTCOME_H
-#include "sim/fleet/fleet.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "sim/core/hist.h"
+#include "sim/fleet/deployment.h"
 
+enum kw_request_status { KW_REQ_COMPLETED, KW_REQ_REJECTED, KW_REQ_TIMED_OUT, KW_REQ_TOO_LONG };
+
+struct kw_record {                              /* one request; arrival is the trace's */
+    kw_ns ttft, e2e;                            /* ns from arrival; -1 when there was none */
+    uint32_t request;                           /* index in the trace */
+    uint8_t status, deployment, cold, attempts; /* cold: it waited for a replica to start */
+    uint32_t cached_tokens, preemptions;
+};
+
+/* One replica's life, from the decision to start it to the end, or the part of it inside the window, [0, window]; born
+ * + sum(phase) == gone, exactly. */
+struct kw_life {
+    kw_ns born, gone;
+    kw_ns phase[KW_PHASES];
+    kw_ns first_success; /* time of its first completed request, -1 */
+    uint32_t requests;
+    bool failed;  /* the start failed; the whole life is FAILED_START */
+    bool goes_on; /* beyond the window's end: what a meter rounds at a life's end does not fall due in the window */
+};
+
+/* The part before the window of a life that ends in it: what rounds and minimum charges of the whole life count from.
+ */
+struct kw_life_before {
+    uint64_t life; /* index into lives */
+    kw_ns phase[KW_PHASES];
+    kw_ns since_success; /* from its first completed request to the window, 0 */
+};
+
+/* What one deployment consumed: exact quantities, no prices. cost/ turns it into a bill. */
+struct kw_ledger {
+    uint64_t requests, completed, rejected, timed_out, too_long, retries, cold_requests;
+    int64_t tokens_in, tokens_cached, tokens_out; /* of completed requests; tokens_in includes cached */
+    int64_t tokens_recomputed;                    /* prefilled again after preemption */
+    int64_t failed_tokens_in;                     /* prompts of requests an API refused (not billed) */
+    kw_ns phase[KW_PHASES];                       /* sum over replica lives, replica-ns (times tp for GPU-ns) */
+    uint64_t starts, cold_starts, restores, failed_starts, stockouts; /* cold_starts: begun because requests waited */
+    uint64_t lives_n;
+    struct kw_life *lives; /* [lives_n], always kept for serverless and dedicated: billing rounds each life */
+    uint64_t before_n;
+    struct kw_life_before *before; /* [before_n] in the order of lives */
+    uint64_t late;                 /* of the completed: after the window's end, so on no life's count */
+    uint32_t max_replicas;         /* the most that may be alive at once; 0: not said */
+    uint32_t peak_replicas;        /* most at once in any phase but gone */
+    uint64_t steps, iterations;    /* engine steps decided; engine steps simulated (a jump over k counts k) */
+    uint64_t preemptions;
+};
+
+struct kw_series { /* sampled at the end of each interval of `step`: n points */
+    kw_ns step;
+    size_t n;
+    uint32_t *arrivals, *completions, *rejections;        /* [n] within the interval */
+    uint32_t *queue, *ready_busy, *ready_idle, *starting; /* [n] state at the interval's end, all deployments */
+};
+
+struct kw_outcome {
+    uint64_t arrived, completed, rejected, timed_out, too_long, cold, attained; /* attained: completed within every
+                                                                                    asked per-request limit */
+    struct kw_hist ttft, tpot, e2e; /* ns, of completed requests; tpot of those with output >= 2 */
+    struct kw_hist itl; /* PICOSECONDS: every gap between tokens on replicas (replica.h says why); APIs add none */
+    kw_ns window;       /* the observation window: the view's span; lives are clipped to it */
+    kw_ns end;          /* when the simulation ended: max(window, last completion) */
+    uint64_t done;      /* completed inside the window, those of the warm-up too: what the fleet carries */
+    uint64_t
+        waiting[3]; /* requests that wait, at the platform or in an engine, at the window's begin, middle and end */
+    struct kw_ledger ledger[KW_FLEET_MAX_DEPLOYMENTS];
+    uint32_t n_deployments;
+    struct kw_record *records; /* [arrived] in order of arrival, or NULL */
+    struct kw_series series;
+    uint64_t events;
+};
+/* Invariant, asserted at the end of every run: arrived == completed + rejected + timed_out + too_long; every life adds
+ * up and lies inside the window; the phase sums are the sums over lives; replicas alive fill no more than max_replicas
+ * * window (a draining one is replaced at once and counts beside it); KV blocks of every replica are all free. */
+
+enum kw_status kw_outcome_init(struct kw_outcome *o, struct kw_error *err);
+void kw_outcome_free(struct kw_outcome *o);
 void kw_outcome_clear(struct kw_outcome *o); /* as after init; histograms keep their memory */
 
 /* Conservation, checked at the end of every run, in release builds too: requests, per deployment and in all; histogram

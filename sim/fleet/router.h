@@ -3,7 +3,8 @@
 #ifndef KW_SIM_FLEET_ROUTER_H
 #define KW_SIM_FLEET_ROUTER_H
 #include "sim/core/rng.h"
-#include "sim/fleet/fleet.h"
+#include "sim/fleet/deployment.h"
+#include "workloads/trace.h"
 
 /* What the router may look at: the state of deployment 0. */
 struct kw_first_choice {

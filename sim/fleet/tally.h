@@ -2,8 +2,9 @@
  * series over time. */
 #ifndef KW_SIM_FLEET_TALLY_H
 #define KW_SIM_FLEET_TALLY_H
-#include "sim/fleet/fleet.h"
 #include "sim/fleet/inflight.h"
+#include "sim/fleet/outcome.h"
+#include "workloads/trace.h"
 
 struct kw_state { /* all deployments together, at one moment */
     uint32_t queue, ready_busy, ready_idle, starting;

@@ -2,7 +2,16 @@
 #ifndef KW_SIM_FLEET_TRACE_VIEW_H
 #define KW_SIM_FLEET_TRACE_VIEW_H
 #include "sim/fleet/events.h"
-#include "sim/fleet/fleet.h"
+#include "workloads/trace.h"
+
+/* A part of a trace, as a run meets it: requests [first, first + n) repeated as blocks in another order when resampled.
+ */
+struct kw_trace_view {
+    const struct kw_trace *trace;
+    kw_ns block; /* 0: the trace as it is; else resample in blocks of this length */
+    uint32_t n_blocks;
+    const uint32_t *block_of; /* [n_blocks] which original block stands at place i; NULL when block == 0 */
+};
 
 /* A block k of the trace holds the requests that arrived in [k * block, (k + 1) * block) and lasts that long; the last
  * one lasts to the trace's span and holds a request that arrives exactly there. Blocks keep their length where they are

@@ -2,7 +2,7 @@
  * own. */
 #include <stdlib.h>
 #include "calibrate/profile/curve.h"
-#include "calibrate/profile/scale.h"
+#include "calibrate/operators/scale.h"
 #include "tests/check.h"
 
 static struct kw_profiles known;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "calibrate/import/import.h"
-#include "calibrate/profile/scale.h"
+#include "calibrate/operators/scale.h"
 #include "sim/core/ascending.h"
 
 const char *const kw_server_accuracy_way_name[] = { "plain", "host", "whole", NULL };

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "calibrate/import/import.h"
-#include "calibrate/profile/scale.h"
+#include "calibrate/operators/scale.h"
 #include "calibrate/profile/show.h"
 #include "sim/cli/profiles.h"
 #include "sim/cli/output.h"

@@ -2,7 +2,8 @@
  * and rejections. Stateless but for the limiter's buckets and the random streams. */
 #ifndef KW_SIM_FLEET_API_API_ENDPOINT_H
 #define KW_SIM_FLEET_API_API_ENDPOINT_H
-#include "sim/fleet/fleet.h"
+#include "sim/core/rng.h"
+#include "sim/fleet/deployment.h"
 
 /* One limit. window == 0: a token bucket that holds at most `limit` units and refills continuously by `limit` a period.
  * window > 0: fixed windows aligned to time 0, max(1, limit * window / period) units each. Levels are exact integers

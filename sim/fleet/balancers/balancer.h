@@ -8,7 +8,7 @@
 #ifndef KW_SIM_FLEET_BALANCERS_BALANCER_H
 #define KW_SIM_FLEET_BALANCERS_BALANCER_H
 #include "sim/core/rng.h"
-#include "sim/fleet/fleet.h"
+#include "sim/fleet/deployment.h"
 
 #define KW_NO_REPLICA UINT32_MAX
 

@@ -16,7 +16,7 @@
 #ifndef KW_SIM_FLEET_POOL_POOL_H
 #define KW_SIM_FLEET_POOL_POOL_H
 #include "sim/fleet/balancers/balancer.h"
-#include "sim/fleet/fleet.h"
+#include "sim/fleet/deployment.h"
 #include "sim/fleet/replica.h"
 #include "sim/fleet/ring.h"
 #include "sim/fleet/scalers/scaler.h"

@@ -1,4 +1,4 @@
-/* calibrate/profile/scale.h - a profile carried to another GPU, model or precision through the roofline (Williams et
+/* calibrate/operators/scale.h - a profile carried to another GPU, model or precision through the roofline (Williams et
  * al., CACM 52(4), 2009), for what we could not measure. F FLOP/s and M bytes/s of the data sheets, N parameters and W
  * bytes of the linear layers a GPU; g the step measured, h the one wanted; L layers, H query heads x their size:
  *
@@ -13,8 +13,8 @@
  * the error. It is established by doing the same between all published profiles that differ in the same (GPU, model,
  * precision) and in nothing else, each left out in turn. The tensor-parallel degree stays. The result is graded
  * estimated. */
-#ifndef KW_CALIBRATE_PROFILE_SCALE_H
-#define KW_CALIBRATE_PROFILE_SCALE_H
+#ifndef KW_CALIBRATE_OPERATORS_SCALE_H
+#define KW_CALIBRATE_OPERATORS_SCALE_H
 #include <stdio.h>
 #include "calibrate/profile/gpu.h"
 #include "calibrate/profile/profile.h"

@@ -1,4 +1,4 @@
-#include "calibrate/profile/scale.h"
+#include "calibrate/operators/scale.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

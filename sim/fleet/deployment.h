@@ -1,0 +1,64 @@
+/* sim/fleet/deployment.h - what a run is asked: the targets of its traffic, how requests are routed to them, and what
+ * is kept. */
+#ifndef KW_SIM_FLEET_DEPLOYMENT_H
+#define KW_SIM_FLEET_DEPLOYMENT_H
+#include <stdbool.h>
+#include <stdint.h>
+#include "calibrate/profile/steptime.h"
+#include "engine/scheduler/scheduler.h"
+#include "platforms/facts/platform.h"
+#include "sim/core/units.h"
+
+enum kw_balance { KW_BALANCE_ROUND_ROBIN, KW_BALANCE_LEAST_OUTSTANDING, KW_BALANCE_POWER_OF_TWO, KW_BALANCE_PREFIX };
+extern const char *const kw_balance_name[]; /* "round_robin", "least_outstanding", "power_of_two", "prefix", NULL */
+
+/* One target of traffic as the event loop sees it. */
+struct kw_deployment {
+    char name[32];
+    enum kw_kind kind;
+    /* serverless and dedicated: replicas of an engine */
+    const struct kw_steptime *steptime; /* shared, immutable */
+    struct kw_sched_config sched;
+    struct kw_autoscaling scaling; /* dedicated: KW_SCALER_FIXED */
+    struct kw_cold_start cold;
+    enum kw_balance balance;
+    /* api */
+    struct kw_law ttft_s, ttft_per_ktok_s, output_rate;
+    struct kw_rate_limits limits;
+    uint32_t max_tokens; /* what clients state as max_tokens when the trace does not say; 0 = the request's output */
+    /* both */
+    struct kw_client_retry retry;
+    kw_ns network_rtt; /* added once to TTFT and E2E */
+};
+
+enum kw_route_policy {
+    KW_ROUTE_SINGLE,   /* all to deployment 0 */
+    KW_ROUTE_FALLBACK, /* to 0; to 1 while 0 has no ready replica */
+    KW_ROUTE_OVERFLOW, /* to 0; to 1 when 0 has overflow_at or more requests waiting a replica */
+    KW_ROUTE_CLASS,    /* trace class k to deployment class_to[k] (or 0) */
+    KW_ROUTE_MODEL,    /* trace model k to deployment class_to[k] (or 0) */
+    KW_ROUTE_SPLIT     /* at random by share */
+};
+#define KW_FLEET_MAX_DEPLOYMENTS 16
+struct kw_routing {
+    enum kw_route_policy policy;
+    uint32_t overflow_at;
+    double share[KW_FLEET_MAX_DEPLOYMENTS];
+    uint8_t class_to[256];
+};
+
+struct kw_slo_limits { /* per request, ns; 0 = not asked */
+    kw_ns ttft, tpot, e2e;
+};
+
+struct kw_fleet_options {
+    uint64_t seed, replication;
+    bool stepping_each;  /* every step through the scheduler instead of jumps: the reference */
+    bool records, lives; /* keep per-request records; lives are always kept, billing needs each (`lives` is not read) */
+    kw_ns series_step;   /* 0: no series */
+    kw_ns warmup; /* the view's own end is replayed for this long before the window, and not counted; 0: empty start */
+    struct kw_slo_limits slo;
+    volatile int *stop; /* set from outside (signal): the run ends early with KW_EFAIL; NULL allowed */
+};
+
+#endif
