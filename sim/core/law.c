@@ -149,9 +149,14 @@ double kw_law_mean(const struct kw_law *l)
     return sum / n;
 }
 
-kw_ns kw_law_draw_ns(const struct kw_law *l, struct kw_rng *r)
+kw_ns kw_law_ns(double seconds)
 {
-    double ns = kw_law_draw(l, r) * 1e9;
+    double ns = seconds * 1e9;
     if (!(ns > 0)) return 0;
     return ns < (double)KW_LAW_LONGEST ? (kw_ns)llround(ns) : KW_LAW_LONGEST;
+}
+
+kw_ns kw_law_draw_ns(const struct kw_law *l, struct kw_rng *r)
+{
+    return kw_law_ns(kw_law_draw(l, r));
 }

@@ -347,7 +347,27 @@ static enum kw_status check_names(const struct kw_platforms *all, const struct k
     return st;
 }
 
-/* Nothing is left: a name that nobody knows is the likeliest reason, else the first of those dropped tells one. */
+static bool offers(const struct kw_platform *p, const char *model)
+{
+    for (size_t k = 0; k < p->n_apis; k++)
+        if (!strcmp(p->apis[k].model, model)) return true;
+    return false;
+}
+
+/* Why the model itself is not served: what was dropped of a platform that offers it, else the first of all. The
+ * platform's name leads a dropped offer's. NULL when nothing was dropped. */
+static const struct kw_dropped *telling(const struct kw_plan *p, const struct kw_platforms *all, const char *model)
+{
+    for (size_t d = 0; d < p->n_dropped; d++)
+        for (size_t i = 0; i < all->n; i++) {
+            size_t len = strlen(all->p[i].name);
+            char after = strncmp(p->dropped[d].what, all->p[i].name, len) ? 'x' : p->dropped[d].what[len];
+            if ((!after || after == ' ') && offers(&all->p[i], model)) return &p->dropped[d];
+        }
+    return p->n_dropped ? &p->dropped[0] : NULL;
+}
+
+/* Nothing is left: a name that nobody knows is the likeliest reason, else one of those dropped tells it. */
 static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_platforms *all,
                                    const struct kw_profiles *profiles, const char *model, struct kw_error *err)
 {
@@ -358,10 +378,10 @@ static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_plat
     for (n = 0; n < profiles->n; n++) names[n] = profiles->p[n].model;
     for (size_t i = 0; i < all->n; i++)
         for (size_t k = 0; k < all->p[i].n_apis; k++) names[n++] = all->p[i].apis[k].model;
+    const struct kw_dropped *d = telling(p, all, model);
     enum kw_status st = among(names, model)
                             ? kw_fail(err, KW_ERANGE, "nothing can serve '%.60s' here%s%s%s%s", model,
-                                      p->n_dropped ? "; for example " : "", p->n_dropped ? p->dropped[0].what : "",
-                                      p->n_dropped ? ": " : "", p->n_dropped ? p->dropped[0].why : "")
+                                      d ? "; for example " : "", d ? d->what : "", d ? ": " : "", d ? d->why : "")
                             : unknown("nothing can serve", model, names, err);
     free(names);
     return st;

@@ -127,8 +127,8 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
     const int64_t take[] = { 1, 1, total, total, a->reserved_in, a->reserved_out };
     for (int i = 0; i < 6; i++) bucket_take(all[i], take[i]);
     a->accepted = true;
-    a->ttft = (kw_ns)llround((ttft + per_ktok * prompt / 1000) * 1e9);
-    a->e2e = a->ttft + (kw_ns)llround((output - 1) / rate * 1e9);
+    a->ttft = kw_law_ns(ttft + per_ktok * prompt / 1000);
+    a->e2e = a->ttft + kw_law_ns((output - 1) / rate);
 }
 
 void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct kw_api_answer *a, uint32_t prompt,

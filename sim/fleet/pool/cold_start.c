@@ -42,10 +42,7 @@ struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_aut
         provision = wait < (double)KW_LAW_LONGEST ? provision + (kw_ns)s.stockouts * a->stockout_retry : KW_LAW_LONGEST;
     }
     if (cached && c->cached_load_rate.kind != KW_LAW_NONE) rate = cached_rate;
-    if (c->weight_bytes > 0 && rate > 0) {
-        double ns = c->weight_bytes / rate * 1e9;
-        load += ns < (double)KW_LAW_LONGEST ? (kw_ns)llround(ns) : KW_LAW_LONGEST;
-    }
+    if (c->weight_bytes > 0 && rate > 0) load += kw_law_ns(c->weight_bytes / rate);
     s.phase[KW_PHASE_PROVISION] = provision;
     s.phase[KW_PHASE_PULL] = s.restores ? 0 : pull;
     s.phase[KW_PHASE_LOAD] = s.restores ? 0 : load;

@@ -151,6 +151,12 @@ static enum kw_status read_cold_start(struct kw_jnode o, struct kw_cold_start *c
                                          NULL };
     if (!kw_json_present(o)) return KW_OK;
     enum kw_status st = kw_json_keys(o, known, err);
+    /* What the user measured is the whole of the load: neither a fixed part of the platform's nor a rate of the
+     * profile's is added to it. */
+    bool whole = kw_json_present(get(o, "load")), rate = kw_json_present(get(o, "load_rate"));
+    if (whole || rate) c->load = c->load_rate = c->cached_load_rate = (struct kw_law){ .kind = KW_LAW_NONE };
+    if (st == KW_OK && whole && !rate && kw_json_present(get(o, "cached_load_rate")))
+        return kw_json_fail(get(o, "cached_load_rate"), KW_ERANGE, err, "beside load it needs load_rate");
     READ(read_law_or(get(o, "provision"), &c->provision, err));
     READ(read_law_or(get(o, "pull"), &c->pull, err));
     READ(read_law_or(get(o, "load"), &c->load, err));

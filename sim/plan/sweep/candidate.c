@@ -114,6 +114,8 @@ enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform 
     const struct kw_law *law[] = { &o->ttft_s, &o->ttft_per_ktok_s, &o->output_rate };
     for (int i = 0; i < 3; i++)
         if (own[i].kind != KW_LAW_NONE) law[i] = &own[i];
+    if (own[0].kind != KW_LAW_NONE)
+        law[1] = &own[1]; /* a TTFT of the user's is the whole of it, unless both are given */
     if (law[0]->kind == KW_LAW_NONE || law[2]->kind == KW_LAW_NONE)
         return kw_fail(err, KW_ERANGE, "%s: the latency of %s is not known: set ttft and output_rate", p->name,
                        o->model);

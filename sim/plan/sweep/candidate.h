@@ -60,7 +60,8 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
 enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
                              struct kw_error *err);
 /* The same with the user's own TTFT, TTFT per 1000 prompt tokens and output rate, in this order; NONE takes the
- * offer's. So an API whose latency was not found can be planned. KW_ERANGE when TTFT or rate are still unknown. */
+ * offer's, but beside a TTFT of the user's nothing of the offer's is added. So an API whose latency was not found can
+ * be planned. KW_ERANGE when TTFT or rate are still unknown. */
 enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
                                   const struct kw_law own[3], struct kw_error *err);
 /* Dedicated: exactly n replicas, n >= 1. */

@@ -1,6 +1,7 @@
 /* Limits by closed form, each provider's counting rule by hand, and draws that do not depend on acceptance. */
 #include "sim/fleet/api/api_endpoint.h"
 #include "tests/check.h"
+#include <math.h>
 
 #define S KW_NS_PER_S
 
@@ -29,6 +30,23 @@ static void latency_is_ttft_plus_output_over_rate(void)
     kw_api_endpoint_request(&e, 0, 1000, 0, 1, 0, &a);
     CHECK(a.ttft == a.e2e);
     kw_api_endpoint_free(&e);
+}
+
+/* No law's tail reaches what an int64 of nanoseconds cannot hold (1e-10 tokens/s once ended in an assertion). */
+static void any_latency_fits_the_clock(void)
+{
+    struct kw_deployment d = api((struct kw_rate_limits){ 0 });
+    struct kw_api_endpoint e;
+    struct kw_api_answer a;
+    const double ttft[] = { 0.5, 1e10, 1e300, INFINITY }, rate[] = { 1e-10, 50, 1e-300, 1e-10 };
+    for (int i = 0; i < 4; i++) {
+        d.ttft_s = constant(ttft[i]);
+        d.output_rate = constant(rate[i]);
+        CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
+        kw_api_endpoint_request(&e, 0, 4000000000u, 0, 4000000000u, 0, &a);
+        CHECK(a.accepted && a.ttft > 0 && a.ttft <= KW_LAW_LONGEST && a.e2e >= a.ttft && a.e2e <= 2 * KW_LAW_LONGEST);
+        kw_api_endpoint_free(&e);
+    }
 }
 
 static void unknown_latency_is_refused(void)
@@ -218,6 +236,7 @@ static void backoff_is_full_jitter_under_a_cap(void)
 int main(void)
 {
     RUN(latency_is_ttft_plus_output_over_rate);
+    RUN(any_latency_fits_the_clock);
     RUN(unknown_latency_is_refused);
     RUN(continuous_bucket_admits_capacity_plus_refill);
     RUN(retry_after_is_exact);

@@ -88,6 +88,34 @@ static void what_is_missing_is_named(void)
             "deployments[0].output_rate: want a rate above 0");
 }
 
+/* What the user measured stands for all of it: nothing of the file's or the profile's is added. */
+static void a_measured_part_replaces_and_is_not_added_to(void)
+{
+    static const char gpu[] = "{ \"platform\": \"modal\", \"gpu\": \"H100\", \"cold_start\": { %s } }";
+    char text[400];
+    struct kw_candidate c;
+    struct kw_error err = { "" };
+    CHECK(first("{ \"platform\": \"groq\", \"ttft\": { \"constant\": \"0.4\" } }", &c, &err) == KW_OK);
+    CHECK(c.n == 1 && c.choice[0].ttft_per_ktok_s.kind == KW_LAW_NONE);
+    kw_candidate_free(&c);
+    snprintf(text, sizeof text, gpu, "\"load\": { \"constant\": \"40\" }");
+    CHECK(first(text, &c, &err) == KW_OK);
+    CHECK(c.n == 1 && kw_law_mean(&c.choice[0].cold.load) == 40 && c.choice[0].cold.load_rate.kind == KW_LAW_NONE &&
+          c.choice[0].cold.cached_load_rate.kind == KW_LAW_NONE);
+    kw_candidate_free(&c);
+    snprintf(text, sizeof text, gpu, "\"load_rate\": { \"constant\": \"1e9\" }");
+    CHECK(first(text, &c, &err) != KW_OK); /* decimal strings */
+    kw_candidate_free(&c);
+    snprintf(text, sizeof text, gpu,
+             "\"load\": { \"constant\": \"3\" }, \"load_rate\": { \"constant\": \"1000000000\" }");
+    CHECK(first(text, &c, &err) == KW_OK);
+    CHECK(c.n == 1 && kw_law_mean(&c.choice[0].cold.load) == 3 && kw_law_mean(&c.choice[0].cold.load_rate) == 1e9);
+    kw_candidate_free(&c);
+    snprintf(text, sizeof text, gpu,
+             "\"load\": { \"constant\": \"3\" }, \"cached_load_rate\": { \"constant\": \"1000000000\" }");
+    refused(text, "deployments[0].cold_start.cached_load_rate: beside load it needs load_rate");
+}
+
 int main(void)
 {
     struct kw_error err = { "" };
@@ -95,6 +123,7 @@ int main(void)
     CHECK_STR(err.msg, "");
     RUN(own_latency_makes_a_plan_possible);
     RUN(a_known_latency_is_kept_unless_told);
+    RUN(a_measured_part_replaces_and_is_not_added_to);
     RUN(what_is_missing_is_named);
     kw_catalogue_free(&cat);
     return check_report();
