@@ -7,7 +7,7 @@
  * figure's error is the median over the runs of simulated / served - 1; the spread is (largest - smallest run) /
  * median, what the machine itself does not repeat. No parameter is fitted to a served run. A run during which other
  * processes took more of the machine than allowed (calibrate/measure/cpu_contention.h) is served again, whatever it
- * gave; sim/io/results/validated.h writes all of it to a file.
+ * gave; sim/io/results/validation.h writes all of it to a file.
  *
  * kw_validate does it with one profile; interleaved.h with one for each run, measured just before and just after it. */
 #ifndef KW_CALIBRATE_VALIDATE_VALIDATE_H

@@ -342,8 +342,8 @@ static enum kw_status apart(double *sum, const struct kw_run *real, const struct
     return KW_OK;
 }
 
-enum kw_status kw_run_beyond(struct kw_run_clock *clock, const struct kw_run *real,
-                             const struct kw_sched_config *config, kw_ns until, struct kw_error *err)
+enum kw_status kw_run_fit_clock(struct kw_run_clock *clock, const struct kw_run *real,
+                                const struct kw_sched_config *config, kw_ns until, struct kw_error *err)
 {
     static const int way[8][2] = {
         { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 }, { 1, 1 }, { 1, -1 }, { -1, 1 }, { -1, -1 }

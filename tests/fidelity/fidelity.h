@@ -30,9 +30,9 @@
  * taken from them. A guess that fits the decode steps, unproven: FlashAttention 2 splits long contexts over idle
  * processors only below 0.8 x 2 x 188 blocks, 37 sequences of 8 KV heads. Just above, one wave of blocks lasts as long
  * as its longest context. On the RTX 4090 prefill steps take 1 to 2 % less than the sum: this is no host time that a
- * law could carry from board to board, and profiles keep a fixed time of 0 for it. kw_run_beyond fits the two terms to
- * one half of a run, to be judged on the other; that these two and not others are the terms was seen on the whole run.
- * The compact law of the profiles costs 0.4 points against the tables themselves. Contexts of unlike length in one
+ * law could carry from board to board, and profiles keep a fixed time of 0 for it. kw_run_fit_clock fits the two terms
+ * to one half of a run, to be judged on the other; that these two and not others are the terms was seen on the whole
+ * run. The compact law of the profiles costs 0.4 points against the tables themselves. Contexts of unlike length in one
  * batch are not modelled: at the spread of these runs the bench's own skew table (2, 4, 8 ... 256 sequences) has them
  * cost under 1 % of a step. */
 #ifndef KW_TESTS_FIDELITY_FIDELITY_H
@@ -113,8 +113,8 @@ enum kw_status kw_run_intervals(struct kw_run_interval **out, size_t *n, const s
 /* clock->prefill_s and decode_s, so that first to last token of the requests that ended before `until` take what they
  * took in the run: the least sum of absolute differences, by pattern search from where they stand, to 0.01 ms.
  * Two degrees of freedom. (Fitting to single intervals instead is biased: batches in them follow our clock's steps.) */
-enum kw_status kw_run_beyond(struct kw_run_clock *clock, const struct kw_run *real,
-                             const struct kw_sched_config *config, kw_ns until, struct kw_error *err);
+enum kw_status kw_run_fit_clock(struct kw_run_clock *clock, const struct kw_run *real,
+                                const struct kw_sched_config *config, kw_ns until, struct kw_error *err);
 
 enum kw_run_metric { KW_RUN_TTFT, KW_RUN_TPOT, KW_RUN_LATENCY, KW_RUN_METRICS };
 enum { KW_RUN_STATISTICS = 5 }; /* mean, p50, p90, p95, p99 */

@@ -331,7 +331,7 @@ static enum kw_status report(struct board *b, struct kw_error *err)
     if (st != KW_OK) return st;
     b->halved = tables;
     b->half = end / 2;
-    if ((st = kw_run_beyond(&b->halved, &b->run, &b->config, b->half, err)) != KW_OK) goto out;
+    if ((st = kw_run_fit_clock(&b->halved, &b->run, &b->config, b->half, err)) != KW_OK) goto out;
     if ((st = warmed(b, &profile, law, &b->sim[KW_REPLAY_PROFILE], err)) != KW_OK) goto out;
     if ((st = warmed(b, &b->halved, halved, &b->sim[KW_REPLAY_HALVED], err)) != KW_OK) goto out;
     if ((st = warmed(b, &tables, straight, &b->sim[KW_REPLAY_TABLES], err)) != KW_OK) goto out;

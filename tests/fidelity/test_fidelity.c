@@ -154,7 +154,7 @@ static void a_run_slower_than_its_law_is_found_out(void)
         r[i] = (struct kw_run_request){ .prompt = 8 + i * 7 % 29, .output = 5 + i * 11 % 23, .arrival = i * 137 * MS };
     CHECK(kw_run_replay(&truth, &real, &config, &slower, 0, &err) == KW_OK);
     for (size_t i = 0; i < 40; i++) truth.r[i].scheduled = truth.r[i].queued;
-    CHECK(kw_run_beyond(&found, &truth, &config, 3 * KW_NS_PER_S, &err) == KW_OK);
+    CHECK(kw_run_fit_clock(&found, &truth, &config, 3 * KW_NS_PER_S, &err) == KW_OK);
     CHECK_NEAR(found.decode_s, 0.002, 2e-5);
     CHECK_NEAR(found.prefill_s, 0.003, 2e-5);
     CHECK(kw_run_intervals(&v, &n, &truth, &config, &slower, &err) == KW_OK && n > 20 && n <= 80);
@@ -362,7 +362,7 @@ static void both_vllm_runs_stay_as_near_as_they_were(void)
         kw_ns end = 0;
         for (size_t k = 0; k < real.n; k++)
             if (real.r[k].last_token > end) end = real.r[k].last_token;
-        CHECK(kw_run_beyond(&by_tables, &real, &c, end / 2, &err) == KW_OK);
+        CHECK(kw_run_fit_clock(&by_tables, &real, &c, end / 2, &err) == KW_OK);
         CHECK_NEAR(replayed(&real, &c, &by_tables), 0, board[i].halved);
         kw_steptime_delete(steps);
         kw_bench_steps_delete(tables);

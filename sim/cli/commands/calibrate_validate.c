@@ -12,7 +12,7 @@
 #include "sim/cli/output.h"
 #include "sim/core/files/file.h"
 #include "sim/io/text_table.h"
-#include "sim/io/results/validated.h"
+#include "sim/io/results/validation.h"
 #include "workloads/trace.h"
 #include "workloads/trace_load.h"
 
@@ -290,16 +290,16 @@ int kw_cli_calibrate_validate(const struct kw_options *o)
             print_load(&out, &v[i]);
     if (served && o->json) kw_text_add(&out, " ]\n");
     for (int itl = 0; served && !o->json && itl < 2; itl++) print_verdict(&out, v, n, itl);
-    struct kw_validated_file f = { .at = v,
-                                   .n = n,
-                                   .engine = &e,
-                                   .device = &d,
-                                   .profile = &p,
-                                   .profile_path = o->interleaved ? o->interleaved : o->args.v[0],
-                                   .traffic = o->trace ? o->trace : "synthetic",
-                                   .burst = burst,
-                                   .seed = o->seed >= 0 ? (uint64_t)o->seed : 1 };
-    if (st == KW_OK && o->out) st = kw_validated_write(&f, o->out, (int64_t)time(NULL), &err);
+    struct kw_validation_file f = { .at = v,
+                                    .n = n,
+                                    .engine = &e,
+                                    .device = &d,
+                                    .profile = &p,
+                                    .profile_path = o->interleaved ? o->interleaved : o->args.v[0],
+                                    .traffic = o->trace ? o->trace : "synthetic",
+                                    .burst = burst,
+                                    .seed = o->seed >= 0 ? (uint64_t)o->seed : 1 };
+    if (st == KW_OK && o->out) st = kw_validation_write(&f, o->out, (int64_t)time(NULL), &err);
     for (size_t i = 0; i < done; i++) kw_validated_free(&v[i]);
     kw_validate_traffic_free(&t);
     kw_engine_close(&e);

@@ -12,7 +12,7 @@
 #include "sim/cli/output.h"
 #include "sim/core/files/file.h"
 #include "sim/io/text_table.h"
-#include "sim/io/results/served.h"
+#include "sim/io/results/engine_replay.h"
 #include "workloads/trace.h"
 #include "workloads/trace_load.h"
 
@@ -98,11 +98,11 @@ static void print_json(struct kw_text *out, const struct kw_served_trace *s, con
         m->preempted);
 }
 
-static enum kw_status save(const struct kw_options *o, const struct kw_served_file *f, struct kw_error *err)
+static enum kw_status save(const struct kw_options *o, const struct kw_engine_replay_file *f, struct kw_error *err)
 {
     if (!o->out) return KW_OK;
     enum kw_status st = ends_with(o->out, ".jsonl") ? save_jsonl(o->out, f->served, err)
-                                                    : kw_served_write(f, o->out, (int64_t)time(NULL), err);
+                                                    : kw_engine_replay_write(f, o->out, (int64_t)time(NULL), err);
     if (st == KW_OK && !o->quiet) fprintf(stderr, "keepwarm: wrote %s\n", o->out);
     return st;
 }
@@ -145,12 +145,12 @@ static int serve_trace(struct kw_engine *e, const struct kw_device *d, const str
     if (s.refused && !o->quiet)
         fprintf(stderr, "keepwarm: %u request%s refused; the first: %s\n", s.refused,
                 s.refused == 1 ? " was" : "s were", s.refusal.msg);
-    struct kw_served_file f = { .served = &s,
-                                .engine = e,
-                                .device = d,
-                                .trace_source = t->notes.source,
-                                .trace_sha256 = t->notes.sha256,
-                                .seed = o->seed >= 0 ? (uint64_t)o->seed : 1 };
+    struct kw_engine_replay_file f = { .served = &s,
+                                       .engine = e,
+                                       .device = d,
+                                       .trace_source = t->notes.source,
+                                       .trace_sha256 = t->notes.sha256,
+                                       .seed = o->seed >= 0 ? (uint64_t)o->seed : 1 };
     st = kw_served_summarise(&m, &s, &err);
     bool known = st == KW_OK; /* then it is printed even where the requests cannot be saved */
     if (known) (o->json ? print_json : print_table)(&out, &s, &m);

@@ -1,4 +1,4 @@
-/* sim/io/results/validated.h - the file of `calibrate validate -o FILE.h5`: our engine beside the simulator, for
+/* sim/io/results/validation.h - the file of `calibrate validate -o FILE.h5`: our engine beside the simulator, for
  * notebooks. HDF5 as h5py and xarray.open_dataset(f, group="errors") read it; one file a model and traffic.
  *
  * Root attributes (strings, counts as integers): title, schema_version (3), keepwarm_version, git_revision,
@@ -24,13 +24,13 @@
  *   /itl       [bin] lower (s); [load, bin] engine (gaps, all runs), sim (gaps, all runs): 40 bins a decade
  *   /steps     [step] of the first run at each load: load_index, begin, wall, device, profile (s), n_decode,
  * decode_context, n_chunks, prefill_tokens, prefill_pairs2, waiting, running */
-#ifndef KW_SIM_IO_RESULTS_VALIDATED_H
-#define KW_SIM_IO_RESULTS_VALIDATED_H
+#ifndef KW_SIM_IO_RESULTS_VALIDATION_H
+#define KW_SIM_IO_RESULTS_VALIDATION_H
 #include "calibrate/validate/validate.h"
 
-#define KW_VALIDATED_SCHEMA 3
+#define KW_VALIDATION_SCHEMA 3
 
-struct kw_validated_file {         /* all borrowed */
+struct kw_validation_file {        /* all borrowed */
     const struct kw_validated *at; /* [n] one a load; all of one traffic and of as many runs */
     size_t n;
     const struct kw_engine *engine;
@@ -41,7 +41,7 @@ struct kw_validated_file {         /* all borrowed */
     uint64_t seed;
 };
 /* created_utc: seconds since 1970, or 0 to leave it out. KW_ERANGE without a load. */
-enum kw_status kw_validated_write(const struct kw_validated_file *s, const char *path, int64_t created_utc,
-                                  struct kw_error *err);
+enum kw_status kw_validation_write(const struct kw_validation_file *s, const char *path, int64_t created_utc,
+                                   struct kw_error *err);
 
 #endif

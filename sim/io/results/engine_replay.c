@@ -1,4 +1,4 @@
-#include "sim/io/results/served.h"
+#include "sim/io/results/engine_replay.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,11 +178,11 @@ static void write_startup(struct kw_writer *w, const struct kw_startup *s)
                   name);
 }
 
-static void write_attributes(struct kw_writer *w, const struct kw_served_file *s, int64_t created_utc)
+static void write_attributes(struct kw_writer *w, const struct kw_engine_replay_file *s, int64_t created_utc)
 {
     char text[64] = "";
     const struct kw_sched_config *l = &s->engine->limits;
-    kw_writer_about(w, "keepwarm replay on the engine", KW_SERVED_SCHEMA, "engine serve-trace");
+    kw_writer_about(w, "keepwarm replay on the engine", KW_ENGINE_REPLAY_SCHEMA, "engine serve-trace");
     kw_writer_attr(w, "model", s->engine->config.name);
     kw_writer_attr(w, "precision", kw_dtype_name(s->engine->layout.precision));
     kw_writer_attr(w, "backend", s->engine->ops->name);
@@ -204,8 +204,8 @@ static void write_attributes(struct kw_writer *w, const struct kw_served_file *s
     kw_writer_created(w, created_utc);
 }
 
-enum kw_status kw_served_write(const struct kw_served_file *s, const char *path, int64_t created_utc,
-                               struct kw_error *err)
+enum kw_status kw_engine_replay_write(const struct kw_engine_replay_file *s, const char *path, int64_t created_utc,
+                                      struct kw_error *err)
 {
     struct kw_writer w;
     enum kw_status st = kw_writer_open(&w, path, err);

@@ -1,4 +1,4 @@
-#include "sim/io/results/validated.h"
+#include "sim/io/results/validation.h"
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@ enum { BINS_A_DECADE = 40, BINS = 40 * 8 + 1 }; /* ITL from 1 us to 100 s */
 
 struct writer {
     struct kw_writer out;
-    const struct kw_validated_file *s;
+    const struct kw_validation_file *s;
     size_t loads, runs, n, n_steps; /* n: requests */
     double *value;                  /* room for the largest column of doubles */
 };
@@ -77,10 +77,10 @@ static void put_values(struct writer *w, const char *path, const char *unit, con
 
 static void attributes(struct writer *w, int64_t created_utc)
 {
-    const struct kw_validated_file *s = w->s;
+    const struct kw_validation_file *s = w->s;
     const struct kw_sched_config *l = &s->engine->limits;
     char text[64];
-    kw_writer_about(&w->out, "keepwarm's engine beside its simulator", KW_VALIDATED_SCHEMA, "calibrate validate");
+    kw_writer_about(&w->out, "keepwarm's engine beside its simulator", KW_VALIDATION_SCHEMA, "calibrate validate");
     kw_writer_attr(&w->out, "model", s->engine->config.name);
     kw_writer_attr(&w->out, "precision", kw_dtype_name(s->engine->layout.precision));
     kw_writer_attr(&w->out, "backend", s->engine->ops->name);
@@ -358,8 +358,8 @@ static void steps(struct writer *w)
     }
 }
 
-enum kw_status kw_validated_write(const struct kw_validated_file *s, const char *path, int64_t created_utc,
-                                  struct kw_error *err)
+enum kw_status kw_validation_write(const struct kw_validation_file *s, const char *path, int64_t created_utc,
+                                   struct kw_error *err)
 {
     if (!s->n) return kw_fail(err, KW_ERANGE, "%.300s: no load was validated", path);
     struct writer w = { .s = s, .loads = s->n, .runs = s->at[0].runs, .n = s->at[0].n };
