@@ -53,9 +53,9 @@ struct kw_slo_limits { /* per request, ns; 0 = not asked */
 
 struct kw_fleet_options {
     uint64_t seed, replication;
-    bool stepping_each;  /* every step through the scheduler instead of jumps: the reference */
-    bool records, lives; /* keep per-request records; lives are always kept, billing needs each (`lives` is not read) */
-    kw_ns series_step;   /* 0: no series */
+    bool stepping_each; /* every step through the scheduler instead of jumps: the reference */
+    bool records;       /* keep per-request records; lives of replicas are always kept, billing needs each */
+    kw_ns series_step;  /* 0: no series */
     kw_ns warmup; /* the view's own end is replayed for this long before the window, and not counted; 0: empty start */
     struct kw_slo_limits slo;
     volatile int *stop; /* set from outside (signal): the run ends early with KW_EFAIL; NULL allowed */

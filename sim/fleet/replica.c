@@ -89,7 +89,6 @@ void kw_replica_reset(struct kw_replica *r)
 {
     empty(r);
     r->count = (struct kw_replica_count){ 0 };
-    r->busy = 0;
     r->idle_since = INT64_MIN; /* another life, perhaps of another run: the one before has warmed nothing for it */
     r->watch_next = false;
 }
@@ -224,16 +223,12 @@ static inline void decide(struct kw_replica *r)
     bool was_busy = r->in_step;
     r->in_step = kw_sched_step(r->sched, &step);
     if (!r->in_step) {
-        if (was_busy) {
-            r->busy += r->at.ns - r->busy_since;
-            r->idle_since = r->at.ns;
-        }
+        if (was_busy) r->idle_since = r->at.ns;
         r->next = IDLE;
         return;
     }
     int64_t cold_ps = !was_busy ? after_idle_ps(r) : r->prompted && !step.n_chunks ? r->after_prompt_ps : 0;
     r->prompted = step.n_chunks != 0;
-    if (!was_busy) r->busy_since = r->at.ns;
     r->n_decode = step.n_decode;
     r->n_resumed = 0;
     if (step.n_preempted) note_preempted(r, &step);
@@ -353,15 +348,9 @@ uint32_t kw_replica_kill(struct kw_replica *r, kw_ns now, uint64_t *ids)
     for (uint32_t i = 0; i < n; i++)
         if (!r->slot[r->resumed[i]].cancelled) ids[live++] = r->slot[r->resumed[i]].id;
     if (r->in_step) {
-        r->busy += now - r->busy_since;
         if (r->k > 1) cut(r, now);
         if (--r->k) note_run(r); /* all but the last of these steps were over before now, and ended nothing */
     }
     empty(r);
     return live;
-}
-
-kw_ns kw_replica_busy(const struct kw_replica *r, kw_ns now)
-{
-    return r->busy + (r->in_step ? now - r->busy_since : 0);
 }

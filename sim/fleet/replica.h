@@ -86,7 +86,6 @@ at which every sequence then decoding got a token */
     int64_t first_ps, rise_ps;
     uint32_t law_batch; /* law holds for this batch size; 0: none */
     struct kw_decode_law law;
-    kw_ns busy_since, busy;                  /* begin of the present busy period; length of those that ended */
     struct kw_replica_slot *slot;            /* [cap] by scheduler slot */
     struct kw_replica_seq *first, *finished; /* [cap, max_num_seqs at most] */
     uint32_t *pending;                       /* [cap] slots to cancel at the next boundary */
@@ -120,8 +119,5 @@ void kw_replica_cancel(struct kw_replica *r, uint32_t slot, kw_ns now);
  * it, running ones in admission order and then the waiting ones, cancelled ones left out; returns how many. The replica
  * is then idle and empty; counters stay. */
 uint32_t kw_replica_kill(struct kw_replica *r, kw_ns now, uint64_t *ids);
-
-/* ns with a step under way from init or reset to now (busy periods from the decision that starts one to the end). */
-kw_ns kw_replica_busy(const struct kw_replica *r, kw_ns now);
 
 #endif

@@ -247,7 +247,6 @@ static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct 
     struct kw_fleet_options opt = { .seed = study->seed,
                                     .replication = j->replication,
                                     .stepping_each = study->stepping_each,
-                                    .lives = true,
                                     .records = study->records && j->replication == 0,
                                     .series_step = j->replication == 0 ? study->series_step : 0,
                                     .warmup = study->empty_start ? 0 : kw_warmup_length(deployments, c->n),
