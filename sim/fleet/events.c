@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define LINE 64 /* bytes of a cache line; four nodes */
+static_assert(4 * sizeof(struct kw_event) == LINE, "a group of children is a line");
 
 void kw_events_init(struct kw_events *q)
 {
@@ -70,6 +71,7 @@ enum kw_status kw_events_id(struct kw_events *q, uint32_t tag, uint32_t *id, str
         }
         *id = q->n_ids++;
     }
+    assert(*id < q->n_ids && q->n_ids <= q->cap);
     q->place[*id] = KW_EVENTS_ABSENT;
     q->tag[*id] = tag;
     return KW_OK;

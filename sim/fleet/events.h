@@ -11,6 +11,7 @@
  * common case, costs one sift instead of a pop and a push. */
 #ifndef KW_SIM_FLEET_EVENTS_H
 #define KW_SIM_FLEET_EVENTS_H
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,8 @@ struct kw_event {
     kw_ns at;
     uint64_t key; /* seq << KW_EVENTS_ID_BITS | id: ties break by seq, alike on every machine */
 };
+
+static_assert(sizeof(struct kw_event) == 16, "four children of a node fill one cache line");
 
 #define KW_EVENT_NEVER ((struct kw_event){ KW_NEVER, UINT64_MAX })
 
@@ -66,6 +69,7 @@ static inline kw_ns kw_events_next(const struct kw_events *q)
 /* The id of the next event; only while there is one. */
 static inline uint32_t kw_events_top(const struct kw_events *q)
 {
+    assert(q->n);
     return kw_event_id(q->heap[0]);
 }
 
@@ -125,6 +129,7 @@ static inline void kw_events_place_(struct kw_events *q, uint32_t id, struct kw_
 {
     uint32_t i = q->place[id];
     if (i == KW_EVENTS_ABSENT) {
+        assert(q->n < q->n_ids); /* an id has one event at most, so the heap never outgrows the ids */
         kw_events_up_(q, q->n++, e);
     } else if (kw_event_before(e, q->heap[i])) {
         kw_events_up_(q, i, e);
@@ -136,6 +141,7 @@ static inline void kw_events_place_(struct kw_events *q, uint32_t id, struct kw_
 /* The id's event is now due at `at`, behind all events already due then. Cannot fail. */
 static inline void kw_events_set(struct kw_events *q, uint32_t id, kw_ns at)
 {
+    assert(q->next_seq >> (64 - KW_EVENTS_ID_BITS) == 0); /* a later one would pass for an earlier one */
     kw_events_place_(q, id, (struct kw_event){ at, q->next_seq++ << KW_EVENTS_ID_BITS | id });
 }
 
@@ -156,6 +162,7 @@ static inline void kw_events_cancel(struct kw_events *q, uint32_t id)
 {
     uint32_t i = q->place[id];
     if (i == KW_EVENTS_ABSENT) return;
+    assert(i < q->n && kw_event_id(q->heap[i]) == id);
     q->place[id] = KW_EVENTS_ABSENT;
     struct kw_event last = q->heap[--q->n];
     q->heap[q->n] = KW_EVENT_NEVER;

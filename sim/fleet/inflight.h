@@ -2,6 +2,7 @@
  * are dense and reused, so memory follows what is in the system and not the trace. */
 #ifndef KW_SIM_FLEET_INFLIGHT_H
 #define KW_SIM_FLEET_INFLIGHT_H
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "sim/core/status.h"
@@ -24,6 +25,7 @@ struct kw_inflight {
     bool cold;   /* it waited for a replica to start */
     bool warmup; /* it came before the window: served, never counted */
 };
+static_assert(sizeof(struct kw_inflight) <= 64, "a request under way fits a cache line");
 
 struct kw_inflight_table {
     struct kw_inflight *f; /* [cap] */
@@ -49,11 +51,13 @@ static inline enum kw_status kw_inflight_table_take(struct kw_inflight_table *t,
         *id = t->n++;
     }
     t->live++;
+    assert(*id < t->n && t->live <= t->n);
     return KW_OK;
 }
 
 static inline void kw_inflight_table_drop(struct kw_inflight_table *t, uint32_t id)
 {
+    assert(id < t->n && t->live);
     t->f[id].at = KW_AT_NOWHERE;
     t->f[id].next = t->free;
     t->free = id;

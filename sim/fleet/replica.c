@@ -38,6 +38,7 @@ static int64_t run_ps(const struct kw_replica *r, uint64_t j)
 static void set_end(struct kw_replica *r)
 {
     struct kw_replica_time end = plus(r->at, run_ps(r, r->k));
+    assert(end.ns >= r->at.ns);
     r->next = end.ns;
     r->end_ps = end.ps;
 }
@@ -112,6 +113,7 @@ static enum kw_status grow(struct kw_replica *r, struct kw_error *err)
  * not above j; from there integers decide. */
 static void cut(struct kw_replica *r, kw_ns t)
 {
+    assert(r->k > 1 && t <= r->next);
     int64_t x = (t - r->at.ns) * 1000 - r->at.ps; /* t <= next: within RUN_PS */
     uint64_t j = 1;
     if (x > r->first_ps) {
@@ -133,6 +135,7 @@ enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_reques
     if (r->n_slots == r->cap && (st = grow(r, err)) != KW_OK) return st;
     if ((st = kw_sched_add(r->sched, q, slot, err)) != KW_OK) return st;
     uint32_t i = *slot;
+    assert(i < r->cap);
     if (i >= r->n_slots) r->n_slots = i + 1;
     r->slot[i] = (struct kw_replica_slot){ .id = q->id, .last = { -1, 0 } };
     r->n_live++;

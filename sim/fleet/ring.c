@@ -1,4 +1,5 @@
 #include "sim/fleet/ring.h"
+#include <assert.h>
 #include <stdlib.h>
 
 void kw_ring_free(struct kw_ring *q)
@@ -9,6 +10,7 @@ void kw_ring_free(struct kw_ring *q)
 
 enum kw_status kw_ring_grow(struct kw_ring *q, struct kw_error *err)
 {
+    assert(kw_ring_count(q) == q->cap && (q->cap & (q->cap - 1)) == 0);
     uint32_t cap = q->cap ? 2 * q->cap : 256;
     if (!cap) return kw_fail(err, KW_ENOMEM, "more than %u requests wait", q->cap);
     uint32_t *grown = malloc(cap * sizeof *grown);

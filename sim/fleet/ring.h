@@ -1,6 +1,7 @@
 /* sim/fleet/ring.h - a queue of requests, first in first out. */
 #ifndef KW_SIM_FLEET_RING_H
 #define KW_SIM_FLEET_RING_H
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "sim/core/status.h"
@@ -30,11 +31,13 @@ static inline uint64_t kw_ring_count(const struct kw_ring *q)
 /* The i-th from the front; i < count. */
 static inline uint32_t kw_ring_at(const struct kw_ring *q, uint32_t i)
 {
+    assert(i < kw_ring_count(q));
     return q->v[(q->head + i) & (q->cap - 1)];
 }
 /* The first n <= count leave. */
 static inline void kw_ring_drop(struct kw_ring *q, uint32_t n)
 {
+    assert(n <= kw_ring_count(q));
     q->head += n;
 }
 

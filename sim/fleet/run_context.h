@@ -2,6 +2,7 @@
  * the keeper of the outcome. */
 #ifndef KW_SIM_FLEET_RUN_CONTEXT_H
 #define KW_SIM_FLEET_RUN_CONTEXT_H
+#include <assert.h>
 #include "sim/fleet/events.h"
 #include "sim/fleet/inflight.h"
 #include "sim/fleet/tally.h"
@@ -18,9 +19,11 @@ enum kw_event_kind {
     KW_EV_API_DONE         /* an API has answered; number = flight */
 };
 #define KW_TAG_NUMBERS (1u << 24)
+static_assert(KW_EV_API_DONE < 16 && KW_FLEET_MAX_DEPLOYMENTS <= 16, "kind and deployment have four bits each");
 
 static inline uint32_t kw_tag(enum kw_event_kind kind, uint32_t deployment, uint32_t number)
 {
+    assert((uint32_t)kind < 16 && deployment < KW_FLEET_MAX_DEPLOYMENTS && number < KW_TAG_NUMBERS);
     return (uint32_t)kind << 28 | deployment << 24 | number;
 }
 static inline enum kw_event_kind kw_tag_kind(uint32_t tag)

@@ -1,4 +1,5 @@
 #include "sim/fleet/tally.h"
+#include <assert.h>
 #include <stdlib.h>
 
 #define MAX_POINTS 20000000 /* of a series: seven columns of them are half a gigabyte */
@@ -41,6 +42,7 @@ enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const st
 static void record(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status, kw_ns ttft,
                    kw_ns e2e, uint32_t cached, uint32_t preemptions)
 {
+    assert(f->place < t->o->arrived);
     if (!t->o->records) return;
     t->o->records[f->place] = (struct kw_record){ .ttft = ttft,
                                                   .e2e = e2e,
@@ -62,6 +64,7 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
     struct kw_ledger *l = &o->ledger[f->deployment];
     uint32_t prompt = t->trace->prompt[f->request], output = t->trace->output[f->request];
     kw_ns ttft = f->first - f->arrival + rtt, e2e = now - f->arrival + rtt, tpot = 0;
+    assert(f->first >= f->arrival && now >= f->first);
     kw_hist_add(&o->ttft, ttft, 1);
     kw_hist_add(&o->e2e, e2e, 1);
     if (output >= 2) {
@@ -86,6 +89,7 @@ void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
     if (f->warmup) return;
     struct kw_outcome *o = t->o;
     struct kw_ledger *l = &o->ledger[f->deployment];
+    assert(status != KW_REQ_COMPLETED);
     switch (status) {
     case KW_REQ_REJECTED: o->rejected++, l->rejected++; break;
     case KW_REQ_TIMED_OUT: o->timed_out++, l->timed_out++; break;
@@ -101,6 +105,7 @@ void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
 enum kw_status kw_tally_sample(struct kw_tally *t, const struct kw_state *now, struct kw_error *err)
 {
     struct kw_series *s = &t->o->series;
+    assert(s->step > 0 && s->n <= t->series_cap);
     if (s->n == t->series_cap) {
         enum kw_status st = grow_series(t, 2 * t->series_cap, err);
         if (st != KW_OK) return st;

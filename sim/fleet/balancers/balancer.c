@@ -119,6 +119,7 @@ enum kw_status kw_balancer_join(struct kw_balancer *b, uint32_t r, struct kw_err
         b->cap = cap;
     }
     if (b->ranked && !b->levels && (st = grow_levels(b, err)) != KW_OK) return st;
+    assert(b->n < b->cap && b->n_room <= b->n);
     b->place[r] = b->n;
     b->ready[b->n] = r;
     b->load[r] = 0;
@@ -139,6 +140,7 @@ static void find_least(struct kw_balancer *b)
 void kw_balancer_leave(struct kw_balancer *b, uint32_t r)
 {
     uint32_t at = b->place[r];
+    assert(at < b->n && b->ready[at] == r);
     if (b->ranked) list_take(b, r, b->load[r]);
     b->n_room -= b->load[r] < b->limit;
     b->total -= b->load[r];
@@ -155,6 +157,7 @@ void kw_balancer_leave(struct kw_balancer *b, uint32_t r)
 enum kw_status kw_balancer_up(struct kw_balancer *b, uint32_t r, struct kw_error *err)
 {
     uint32_t level = b->load[r] + 1;
+    assert(level <= b->limit);
     if (b->ranked) {
         if (level == b->levels) {
             enum kw_status st = grow_levels(b, err);
@@ -175,6 +178,7 @@ enum kw_status kw_balancer_up(struct kw_balancer *b, uint32_t r, struct kw_error
 
 void kw_balancer_down(struct kw_balancer *b, uint32_t r)
 {
+    assert(b->load[r] && b->total);
     uint32_t level = b->load[r] - 1;
     if (b->ranked) {
         list_take(b, r, level + 1);

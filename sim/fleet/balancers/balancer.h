@@ -7,6 +7,7 @@
  * front. Picking and changing a load are O(1); joining and leaving are O(replicas), once a life. */
 #ifndef KW_SIM_FLEET_BALANCERS_BALANCER_H
 #define KW_SIM_FLEET_BALANCERS_BALANCER_H
+#include <assert.h>
 #include "sim/core/rng.h"
 #include "sim/fleet/deployment.h"
 
@@ -68,13 +69,17 @@ void kw_balancer_down(struct kw_balancer *b, uint32_t r);
 /* The ready replica with the least load, the one that has had it longest; KW_NO_REPLICA when none. Only when ranked. */
 static inline uint32_t kw_balancer_least(const struct kw_balancer *b)
 {
+    assert(b->ranked && (!b->n || b->head[b->least] != KW_NO_REPLICA));
     return b->n ? b->head[b->least] : KW_NO_REPLICA;
 }
 
 /* Who takes a request with this prefix; KW_NO_REPLICA when none has room. */
 static inline uint32_t kw_balancer_pick(struct kw_balancer *b, struct kw_prefix prefix, struct kw_rng *routing)
 {
-    return b->n_room ? b->policy->pick(b, prefix, routing) : KW_NO_REPLICA;
+    if (!b->n_room) return KW_NO_REPLICA;
+    uint32_t r = b->policy->pick(b, prefix, routing);
+    assert(b->load[r] < b->limit && b->ready[b->place[r]] == r);
+    return r;
 }
 
 #endif

@@ -26,6 +26,7 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
 {
     struct kw_inflight *f = &p->w->flights.f[flight];
     struct kw_pool_replica *r = &p->r[k];
+    assert(r->state == KW_REPLICA_READY && f->deployment == p->index);
     struct kw_sched_request q = { .id = flight,
                                   .prompt = p->w->trace->prompt[f->request],
                                   .output = p->w->trace->output[f->request] };
@@ -75,6 +76,7 @@ enum kw_status kw_dispatch_waiting(struct kw_pool *p, kw_ns now, struct kw_error
 void kw_dispatch_left(struct kw_pool *p, uint32_t k)
 {
     if (p->r[k].state != KW_REPLICA_READY) return;
+    assert(p->g.in_flight && p->g.busy);
     kw_balancer_down(&p->balancer, k);
     p->g.in_flight--;
 }

@@ -43,11 +43,13 @@ void kw_idle_list_settle(struct kw_pool *p, kw_ns now)
         p->first_held = p->r[k].next;
         p->n_held--;
     }
+    assert(p->n_held == want && (p->first_held == NONE) == !want);
 }
 
 void kw_idle_list_push(struct kw_pool *p, uint32_t k, kw_ns now)
 {
     struct kw_pool_replica *r = &p->r[k];
+    assert(!r->idle && r->state == KW_REPLICA_READY && r->engine->n_live == 0);
     r->idle = r->held = true;
     r->idle_since = now;
     r->prev = p->idle_tail;
@@ -67,6 +69,7 @@ void kw_idle_list_push(struct kw_pool *p, uint32_t k, kw_ns now)
 void kw_idle_list_take(struct kw_pool *p, uint32_t k)
 {
     struct kw_pool_replica *r = &p->r[k];
+    assert(r->idle && p->n_idle && (!r->held || p->n_held));
     if (p->first_held == k) p->first_held = r->next;
     if (r->prev == NONE) {
         p->idle_head = r->next;

@@ -84,6 +84,7 @@ enum kw_status kw_lives_end_engine(struct kw_pool *p, struct kw_pool_replica *r,
 enum kw_status kw_lives_gone(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
 {
     struct kw_pool_replica *r = &p->r[k];
+    assert(r->state != KW_REPLICA_GONE && !r->idle && p->exist);
     enum kw_status st = kw_lives_end(p, r, now, err);
     r->state = KW_REPLICA_GONE;
     kw_events_release(&p->w->events, r->run_id);

@@ -11,6 +11,7 @@
  * pool.c calls them all: the beginning, the end, and what each event of the loop means. */
 #ifndef KW_SIM_FLEET_POOL_PARTS_H
 #define KW_SIM_FLEET_POOL_PARTS_H
+#include <assert.h>
 #include "sim/fleet/pool/pool.h"
 
 #define NONE UINT32_MAX /* no replica, in a list of them */
@@ -24,6 +25,7 @@ static inline bool kw_pool_active(const struct kw_pool *p)
 /* The present phase ends now and another begins. */
 static inline void kw_lives_phase(struct kw_pool_replica *r, enum kw_phase phase, kw_ns now)
 {
+    assert(now >= r->since && r->phase < KW_PHASES);
     r->life.phase[r->phase] += now - r->since;
     r->since = now;
     r->phase = (uint8_t)phase;

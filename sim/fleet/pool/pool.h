@@ -24,6 +24,7 @@
 #include "sim/fleet/run_context.h"
 
 #define KW_POOL_MAX_REPLICAS 100000 /* of one deployment, starting and draining ones too */
+static_assert(KW_POOL_MAX_REPLICAS <= KW_TAG_NUMBERS, "an event's tag holds a replica's number");
 
 enum kw_replica_state { KW_REPLICA_GONE, KW_REPLICA_STARTING, KW_REPLICA_READY, KW_REPLICA_DRAINING };
 

@@ -10,6 +10,7 @@ enum kw_status kw_scaling_stop(struct kw_pool *p, uint32_t k, kw_ns now, struct 
     struct kw_pool_replica *r = &p->r[k];
     uint32_t load = r->engine->n_live;
     enum kw_status st;
+    assert(r->state == KW_REPLICA_READY && r->idle == !load);
     kw_balancer_leave(&p->balancer, k);
     p->g.ready--;
     if (r->idle) {
@@ -38,6 +39,7 @@ static enum kw_status scale_to(struct kw_pool *p, uint32_t want, bool turned_awa
     if (turned_away && !want) want = 1;
     if (want < c->keep_warm) want = c->keep_warm;
     if (want > c->max_replicas) want = c->max_replicas;
+    assert(want >= c->keep_warm && p->exist >= kw_signals_alive(&p->g));
     while (kw_signals_alive(&p->g) < want && p->exist < KW_POOL_MAX_REPLICAS)
         if ((st = kw_starts_order(p, p->g.queued > 0 || turned_away, now, err)) != KW_OK) return st;
     if (shrink == KW_SHRINK_NEVER) return KW_OK;

@@ -43,6 +43,7 @@ static enum kw_status take_replica(struct kw_pool *p, uint32_t *out, struct kw_e
     }
     uint32_t k = p->spare[p->n_spare - 1];
     struct kw_pool_replica *r = &p->r[k];
+    assert(k < p->n && r->state == KW_REPLICA_GONE);
     if (!r->engine) {
         struct kw_replica *engine = calloc(1, sizeof *engine);
         if (!engine) return kw_fail(err, KW_ENOMEM, "%s: no memory for a replica", p->d->name);
@@ -74,12 +75,14 @@ static void unlist_start(struct kw_pool *p, uint32_t k)
     uint32_t i = p->g.starting;
     while (i-- > 0 && p->starting[i] != k) {
     }
+    assert(i < p->g.starting);
     memmove(p->starting + i, p->starting + i + 1, (p->g.starting - i - 1) * sizeof *p->starting);
     p->g.starting--;
 }
 
 static enum kw_status make_ready(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
 {
+    assert(p->r[k].state != KW_REPLICA_READY && p->r[k].engine->n_live == 0);
     enum kw_status st = kw_balancer_join(&p->balancer, k, err);
     if (st != KW_OK) return st;
     p->r[k].state = KW_REPLICA_READY;
@@ -105,6 +108,7 @@ enum kw_status kw_starts_order(struct kw_pool *p, bool cold, kw_ns now, struct k
 
 enum kw_status kw_starts_cancel_newest(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
+    assert(p->g.starting);
     uint32_t k = p->starting[p->g.starting - 1];
     unlist_start(p, k);
     return kw_lives_gone(p, k, now, err);
@@ -128,6 +132,7 @@ enum kw_status kw_starts_floor(struct kw_pool *p, struct kw_error *err)
 enum kw_status kw_starts_phase_over(struct kw_pool *p, uint32_t k, kw_ns now, bool *ready, struct kw_error *err)
 {
     struct kw_pool_replica *r = &p->r[k];
+    assert(r->state == KW_REPLICA_STARTING && r->phase <= KW_PHASE_RESTORE);
     *ready = false;
     for (int phase = r->phase + 1; phase <= KW_PHASE_RESTORE; phase++) {
         if (!r->start.phase[phase]) continue;

@@ -31,6 +31,7 @@ enum kw_status kw_timeouts_watch_replica(struct kw_pool *p, uint32_t flight, str
 enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
     kw_ns limit = queue_limit(p);
+    assert(limit > 0 && !kw_ring_empty(&p->queue) == (p->g.queued > 0));
     kw_events_cancel(&p->w->events, p->queue_id);
     while (!kw_ring_empty(&p->queue) && p->w->flights.f[kw_ring_at(&p->queue, 0)].tried + limit <= now) {
         uint32_t flight = kw_ring_at(&p->queue, 0);
@@ -47,6 +48,7 @@ enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_err
 enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
     enum kw_status st;
+    assert(p->d->scaling.request_timeout > 0 && kw_ring_count(&p->on_replicas) % 2 == 0);
     kw_events_cancel(&p->w->events, p->request_id);
     while (!kw_ring_empty(&p->on_replicas)) {
         uint32_t flight = kw_ring_at(&p->on_replicas, 0), place = kw_ring_at(&p->on_replicas, 1);

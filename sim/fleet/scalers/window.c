@@ -1,4 +1,5 @@
 #include "sim/fleet/scalers/window.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,7 @@ void kw_mean_free(struct kw_mean *m)
 
 void kw_mean_tick(struct kw_mean *m, struct kw_area *a, kw_ns now)
 {
+    assert(now % m->period == 0 && (now > m->newest || !now)); /* the first tick may be time 0 itself */
     kw_area_track(a, a->level, now);
     kw_ns missed = (now - m->newest) / m->period - 1; /* ticks slept through at level 0: the integral stood still */
     if (missed > m->n) missed = m->n;
@@ -56,6 +58,7 @@ void kw_mean_tick(struct kw_mean *m, struct kw_area *a, kw_ns now)
 
 double kw_mean_area(const struct kw_mean *m, uint32_t ticks)
 {
+    assert(ticks >= 1 && ticks <= m->n && m->at <= m->n);
     uint32_t from = m->at >= ticks ? m->at - ticks : m->at + m->n + 1 - ticks;
     return (double)(m->sum[m->at] - m->sum[from]);
 }
@@ -95,6 +98,7 @@ uint32_t kw_peak_tick(struct kw_peak *p, int64_t tick, uint32_t v)
         p->len--;
     }
     while (p->len && p->q[(p->head + p->len - 1) % size].v <= v) p->len--;
+    assert(p->len <= p->n); /* one value a tick, and those of before the window have left */
     p->q[(p->head + p->len) % size] = (struct kw_peak_value){ tick, v };
     p->len++;
     return p->q[p->head].v;

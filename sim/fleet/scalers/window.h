@@ -3,6 +3,7 @@
  * run. */
 #ifndef KW_SIM_FLEET_SCALERS_WINDOW_H
 #define KW_SIM_FLEET_SCALERS_WINDOW_H
+#include <assert.h>
 #include <stdint.h>
 #include "sim/core/status.h"
 #include "sim/core/units.h"
@@ -16,6 +17,7 @@ struct kw_area {  /* integral of level over time, modulo 2^64: differences withi
 
 static inline void kw_area_track(struct kw_area *a, uint64_t level, kw_ns now)
 {
+    assert(now >= a->since);
     if (!level && a->level) a->empty_since = now;
     a->sum += a->level * (uint64_t)(now - a->since);
     a->level = level;
