@@ -178,6 +178,56 @@ static void the_seeds_numbers(void)
     CHECK(month(&u, &(struct kw_tariff){ .platform = &p, .api = &a }).total == 270 * USD);
 }
 
+/* What is paid beside the GPU follows all that is paid of it: the phases, what rounding and the minimum add, and what
+ * is rented. 1 core and 1 GiB a GPU, $1 an hour for each of the three. */
+static void cpu_and_memory_follow_every_paid_hour(void)
+{
+    struct kw_platform p = platform();
+    struct kw_gpu_offer o = { .gpu = "X",
+                              .gpus_min = 1,
+                              .gpus_max = 8,
+                              .gpu_hour = price(USD),
+                              .cpu_core_hour = price(USD),
+                              .memory_gib_hour = price(USD),
+                              .cpu_cores = 1,
+                              .memory_gib = 1 };
+    struct kw_tariff t = { .platform = &p, .gpu = &o };
+    struct kw_usage none = { .kind = KW_KIND_SERVERLESS, .window = 730 * KW_NS_PER_HOUR, .gpus = 1 };
+    for (int i = 0; i < KW_PHASES + 3; i++) {
+        struct kw_usage u = none;
+        *(i < KW_PHASES        ? &u.gpu_ns[i]
+          : i == KW_PHASES     ? &u.rounding_gpu_ns
+          : i == KW_PHASES + 1 ? &u.minimum_gpu_ns
+                               : &u.reserved_gpu_ns) = 7 * KW_NS_PER_HOUR;
+        struct kw_bill b = month(&u, &t);
+        CHECK(b.total == 21 * USD && b.item[KW_ITEM_CPU] == 7 * USD && b.item[KW_ITEM_MEMORY] == 7 * USD);
+    }
+}
+
+/* The items of a line each: who reads 'idle' must not find 'keep_warm' there. */
+static void each_phase_has_its_own_item(void)
+{
+    static const enum kw_item item[KW_PHASES] = {
+        [KW_PHASE_PROVISION] = KW_ITEM_PROVISION, [KW_PHASE_PULL] = KW_ITEM_PROVISION,
+        [KW_PHASE_LOAD] = KW_ITEM_LOAD,           [KW_PHASE_INIT] = KW_ITEM_LOAD,
+        [KW_PHASE_RESTORE] = KW_ITEM_LOAD,        [KW_PHASE_ACTIVE] = KW_ITEM_ACTIVE,
+        [KW_PHASE_IDLE] = KW_ITEM_IDLE,           [KW_PHASE_KEEP_WARM] = KW_ITEM_KEEP_WARM,
+        [KW_PHASE_DRAIN] = KW_ITEM_DRAIN,         [KW_PHASE_FAILED_START] = KW_ITEM_FAILED_START
+    };
+    struct kw_platform p = platform();
+    struct kw_gpu_offer o = { .gpu = "X", .gpus_min = 1, .gpus_max = 8, .gpu_hour = price(USD) };
+    struct kw_tariff t = { .platform = &p, .gpu = &o };
+    for (int i = 0; i < KW_PHASES; i++) {
+        struct kw_usage u = { .kind = KW_KIND_SERVERLESS, .window = 730 * KW_NS_PER_HOUR, .gpus = 1 };
+        u.gpu_ns[i] = KW_NS_PER_HOUR;
+        struct kw_bill b = month(&u, &t);
+        CHECK(b.item[item[i]] == USD && b.total == USD);
+        bool cold = item[i] == KW_ITEM_PROVISION || item[i] == KW_ITEM_LOAD || item[i] == KW_ITEM_FAILED_START;
+        bool idle = item[i] == KW_ITEM_IDLE || item[i] == KW_ITEM_KEEP_WARM;
+        CHECK(kw_bill_cold(&b) == (cold ? USD : 0) && kw_bill_idle(&b, &u) == (idle ? USD : 0));
+    }
+}
+
 static void rounding_is_half_away_from_zero_once(void)
 {
     struct kw_platform p = platform();
@@ -261,6 +311,8 @@ int main(void)
     RUN(api_tokens);
     RUN(dedicated_terms);
     RUN(the_seeds_numbers);
+    RUN(cpu_and_memory_follow_every_paid_hour);
+    RUN(each_phase_has_its_own_item);
     RUN(rounding_is_half_away_from_zero_once);
     RUN(unknown_prices_and_overflow_are_named);
     RUN(random_bills_add_up_and_scale);

@@ -215,6 +215,67 @@ static void draws_do_not_depend_on_acceptance(void)
     kw_api_endpoint_free(&y);
 }
 
+/* Bedrock's daily quota is 1440 times the minute's: both settle. 100 + 500 are reserved, 100 + 5 * 20 count. */
+static void a_refund_settles_the_minute_and_the_day(void)
+{
+    struct kw_deployment d = api((struct kw_rate_limits){ .tpm = 1000,
+                                                          .tpd = 5000,
+                                                          .rule = KW_COUNT_RESERVE_THEN_REFUND,
+                                                          .cache_reads_count = true,
+                                                          .output_burndown = 5,
+                                                          .reject_code = 429 });
+    struct kw_api_endpoint e;
+    struct kw_api_answer a;
+    CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
+    kw_api_endpoint_request(&e, 0, 100, 0, 20, 500, &a);
+    CHECK(a.accepted && (int64_t)(e.tpd.level / (86400 * S)) == 4400);
+    kw_api_endpoint_settle(&e, 30 * S, &a, 100, 0, 20);
+    CHECK((int64_t)(e.tpd.level / (86400 * S)) == 4800); /* no trickle: a day's quota comes back at midnight */
+    kw_api_endpoint_request(&e, 30 * S, 1, 0, 1, 0, &a);
+    CHECK(a.accepted &&
+          (int64_t)(e.tpm.level / (60 * S)) == 998); /* 400 + 500 + 400, but no more than it holds; less 2 */
+    kw_api_endpoint_free(&e);
+}
+
+/* What is taken at admission and given back is bounded by the day: a debt there is waited for until midnight. */
+static void the_longest_wait_of_all_limits_counts(void)
+{
+    struct kw_deployment d =
+        api((struct kw_rate_limits){ .rpm = 2, .tpd = 1000, .rule = KW_COUNT_ACTUAL, .reject_code = 429 });
+    struct kw_api_endpoint e;
+    struct kw_api_answer a;
+    d.limits.cache_reads_count = true;
+    CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
+    kw_api_endpoint_request(&e, 0, 400, 0, 1, 0, &a);
+    CHECK(a.accepted);
+    kw_api_endpoint_settle(&e, 0, &a, 400, 0, 700); /* 100 of debt */
+    kw_api_endpoint_request(&e, 0, 1, 0, 1, 0, &a);
+    CHECK(!a.accepted && a.retry_after == 86400 * S); /* one request is left of two, but no token */
+    kw_api_endpoint_request(&e, 0, 2000, 0, 1, 0, &a);
+    CHECK(!a.accepted && a.retry_after == -1); /* never is longer than any wait */
+    kw_api_endpoint_request(&e, 86400 * S, 900, 0, 1, 0, &a);
+    CHECK(a.accepted); /* a new day starts with 900: the debt was paid */
+    kw_api_endpoint_free(&e);
+}
+
+/* Output tokens charged on completion: a positive level admits, whatever comes of it. */
+static void output_tokens_per_minute_admit_while_any_are_left(void)
+{
+    struct kw_deployment d = api((struct kw_rate_limits){
+        .otpm = 60, .rule = KW_COUNT_ESTIMATE_THEN_SETTLE, .cache_reads_count = true, .reject_code = 429 });
+    struct kw_api_endpoint e;
+    struct kw_api_answer a;
+    CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
+    kw_api_endpoint_request(&e, 0, 10, 0, 60, 0, &a);
+    CHECK(a.accepted && a.reserved_out == 0);
+    kw_api_endpoint_settle(&e, 0, &a, 10, 0, 60);
+    kw_api_endpoint_request(&e, 0, 10, 0, 60, 0, &a);
+    CHECK(!a.accepted && a.retry_after == S); /* one token comes a second */
+    kw_api_endpoint_request(&e, S, 10, 0, 60, 0, &a);
+    CHECK(a.accepted);
+    kw_api_endpoint_free(&e);
+}
+
 static void backoff_is_full_jitter_under_a_cap(void)
 {
     struct kw_client_retry r = { .max_attempts = 9, .base = S, .cap = 8 * S };
@@ -246,6 +307,9 @@ int main(void)
     RUN(daily_quota_resets_at_midnight);
     RUN(openai_counts_refused_calls);
     RUN(draws_do_not_depend_on_acceptance);
+    RUN(a_refund_settles_the_minute_and_the_day);
+    RUN(the_longest_wait_of_all_limits_counts);
+    RUN(output_tokens_per_minute_admit_while_any_are_left);
     RUN(backoff_is_full_jitter_under_a_cap);
     return check_report();
 }

@@ -307,6 +307,39 @@ static void threads_share_nothing_that_changes(void) /* SAN=thread is the judge 
     case_end(&c);
 }
 
+/* Three requests served alone: TTFT 0.1 s, 0.2 s, 0.3 s; after it 0.01 s a token. */
+static void attainment_asks_for_every_objective(void)
+{
+    struct fleet_case c;
+    static const struct {
+        kw_ns ttft, tpot, e2e;
+        uint64_t attained;
+    } t[] = { { 0, 0, 0, 3 },
+              { 200 * MS, 0, 0, 2 }, /* at the limit is met */
+              { 200 * MS - 1, 0, 0, 1 },
+              { 0, 10 * MS, 0, 3 },
+              { 0, 10 * MS - 1, 0, 1 }, /* a single token has no gap */
+              { 0, 0, 1200 * MS, 3 },
+              { 0, 0, 1200 * MS - 1, 2 },
+              { 300 * MS, 10 * MS - 1, 1200 * MS, 1 },
+              { 100 * MS, 10 * MS, 1200 * MS, 1 } };
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    c.d[0].kind = KW_KIND_API;
+    c.d[0].ttft_per_ktok_s = case_seconds(0.1);
+    c.d[0].ttft_s = case_seconds(0);
+    c.d[0].output_rate = case_seconds(100);
+    case_request(&c, 0, 1000, 101);      /* TTFT 0.1 s, E2E 1.1 s */
+    case_request(&c, 10 * S, 2000, 101); /* 0.2 s, 1.2 s */
+    case_request(&c, 20 * S, 3000, 1);   /* 0.3 s, 0.3 s */
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        c.opt.slo = (struct kw_slo_limits){ .ttft = t[i].ttft, .tpot = t[i].tpot, .e2e = t[i].e2e };
+        CHECK(case_run(&c) == KW_OK);
+        CHECK(c.o.attained == t[i].attained);
+        if (c.o.attained != t[i].attained) fprintf(stderr, "  case %zu: %d\n", i, (int)c.o.attained);
+    }
+    case_end(&c);
+}
+
 int main(void)
 {
     RUN(threads_share_nothing_that_changes);
@@ -320,5 +353,6 @@ int main(void)
     RUN(a_draining_replica_finishes_its_own);
     RUN(a_sleeping_loop_costs_no_events);
     RUN(ties_between_replicas_do_not_depend_on_stepping);
+    RUN(attainment_asks_for_every_objective);
     return check_report();
 }

@@ -262,6 +262,201 @@ static void a_request_timeout_reaches_onto_the_replica(void)
     case_end(&c);
 }
 
+static void min_up_holds_against_the_scaler_too(void)
+{
+    /* The wish is 0 from 11 s on, but the replica has to live for 60 s: born at 1 s, it is gone at the tick of 61 s. */
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_CONCURRENCY, 0, 1);
+    c.d[0].scaling.target = 1;
+    c.d[0].scaling.utilisation = 1;
+    c.d[0].scaling.eval_period = 1 * S;
+    c.d[0].scaling.scale_up_window = 10 * S;
+    c.d[0].scaling.min_up = 60 * S;
+    case_request(&c, 1 * S, 500, 1);
+    c.trace.span = 100 * S;
+    CHECK(case_run(&c) == KW_OK && c.o.ledger[0].lives_n == 1);
+    CHECK(c.o.ledger[0].lives[0].gone == 61 * S);
+    c.d[0].scaling.min_up = 0;
+    CHECK(case_run(&c) == KW_OK && c.o.ledger[0].lives[0].gone == 12 * S);
+    case_end(&c);
+}
+
+static void a_buffer_ends_with_the_last_request(void)
+{
+    /* No floor, buffer of 1. A serves 10..30; B starts at 12 for the second request, serves 22..23 and is held while A
+     * is busy. From 30 on both are surplus: B has idled for 7 s by then and goes at once, A 5 s later. */
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_CAPACITY, 0, 4);
+    cold_start(&c.d[0]);
+    c.d[0].scaling.idle_timeout = 5 * S;
+    c.d[0].scaling.buffer_replicas = 1;
+    case_request(&c, 0, 20000, 1);
+    case_request(&c, 12 * S, 1000, 1);
+    c.trace.span = 100 * S;
+    CHECK(case_run(&c) == KW_OK);
+    const struct kw_ledger *l = &c.o.ledger[0];
+    CHECK(l->lives_n == 2 && l->lives[0].gone == 30 * S && l->lives[1].gone == 35 * S);
+    CHECK(l->phase[KW_PHASE_KEEP_WARM] == 7 * S && l->phase[KW_PHASE_IDLE] == 5 * S);
+    case_end(&c);
+}
+
+static void a_buffer_is_spare_beside_the_busy_ones(void)
+{
+    /* Two requests keep two replicas busy; a buffer of 1 is a third replica, a buffer of 2 a fourth. */
+    for (uint32_t spare = 0; spare < 3; spare++) {
+        struct fleet_case c;
+        case_begin(&c, KW_SCALER_CAPACITY, 2, 9);
+        c.d[0].scaling.buffer_replicas = spare;
+        case_request(&c, 0, 20000, 1);
+        case_request(&c, 0, 20000, 1);
+        CHECK(case_run(&c) == KW_OK && c.o.ledger[0].peak_replicas == 2 + spare);
+        case_end(&c);
+    }
+}
+
+static void the_newest_start_is_called_off(void)
+{
+    /* A floor of one that becomes free at 5 s takes the request that came first; one of the two starts is too many. */
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_SETUP, 1, 3);
+    cold_start(&c.d[0]);
+    c.d[0].scaling.idle_timeout = 1 * S;
+    case_request(&c, 0, 5000, 1);
+    case_request(&c, 1 * S, 40000, 1);
+    case_request(&c, 3 * S, 40000, 1);
+    c.trace.span = 200 * S;
+    CHECK(case_run(&c) == KW_OK);
+    const struct kw_ledger *l = &c.o.ledger[0];
+    CHECK(l->lives_n == 3 && l->starts == 2 && l->lives[0].born == 3 * S && l->lives[0].gone == 5 * S);
+    CHECK(c.o.records[2].ttft == 48 * S); /* the start of 1 s is ready at 11 s */
+    case_end(&c);
+}
+
+static void a_timeout_counts_from_its_try(void)
+{
+    /* Refused at 0 while the one replica is busy until 3 s (nobody waits here), tried again until it is free. The try
+     * that boards has 4 s of its own for a service of 3 s, although the client came long before. */
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    c.d[0].scaling.no_queue = true;
+    c.d[0].scaling.request_timeout = 4 * S;
+    c.d[0].retry = (struct kw_client_retry){ .max_attempts = 50, .base = 2 * S, .cap = 2 * S };
+    case_request(&c, 0, 3500, 1);
+    case_request(&c, 1, 3000, 1);
+    c.trace.span = 200 * S;
+    CHECK(case_run(&c) == KW_OK && c.o.completed == 2);
+    CHECK(c.o.records[1].attempts > 1 && c.o.records[1].e2e > 6 * S);
+    /* And a service of 5 s ends 4 s after that try. */
+    c.trace.prompt[1] = 5000;
+    CHECK(case_run(&c) == KW_OK && c.o.timed_out == 1);
+    kw_ns left = c.o.ledger[0].phase[KW_PHASE_ACTIVE];
+    CHECK(left == 3500 * MS + 4 * S);
+    case_end(&c);
+}
+
+static void a_refusal_without_a_ready_replica_starts_one(void)
+{
+    /* Nobody may wait: the request is turned away, which is traffic all the same. When it comes back after the start it
+     * is cold: it had come before. */
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_QUEUE_DELAY, 0, 2);
+    cold_start(&c.d[0]);
+    c.d[0].scaling.target_delay = 100 * S;
+    c.d[0].scaling.no_queue = true;
+    c.d[0].scaling.idle_timeout = 5 * S;
+    case_request(&c, 0, 1000, 1);
+    c.trace.span = 100 * S;
+    CHECK(case_run(&c) == KW_OK && c.o.rejected == 1 && c.o.ledger[0].starts == 1 && c.o.ledger[0].cold_starts == 1);
+    c.d[0].retry = (struct kw_client_retry){ .max_attempts = 50, .base = 2 * S, .cap = 2 * S };
+    CHECK(case_run(&c) == KW_OK && c.o.completed == 1 && c.o.records[0].cold && c.o.records[0].attempts > 2);
+    case_end(&c);
+}
+
+static void cold_is_who_came_before_the_replica_was_ready(void)
+{
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_CAPACITY, 0, 1);
+    cold_start(&c.d[0]);
+    c.d[0].scaling.hard_concurrency = 8;
+    c.d[0].scaling.idle_timeout = 30 * S;
+    c.d[0].sched.max_num_seqs = 8;
+    c.d[0].scaling.queue_timeout = 15 * S;
+    case_request(&c, 0, 1000, 1);
+    case_request(&c, 10 * S, 1000, 1); /* arrivals come first at equal times, so it waits for no time at all */
+    case_request(&c, 10 * S + 1, 1000, 1);
+    c.trace.span = 60 * S;
+    CHECK(case_run(&c) == KW_OK && c.o.cold == 1);
+    CHECK(c.o.records[0].cold && !c.o.records[1].cold && !c.o.records[2].cold && c.o.ledger[0].cold_requests == 1);
+    c.d[0].cold.init = case_seconds(60); /* and who gave up waiting for the start */
+    CHECK(case_run(&c) == KW_OK && c.o.timed_out == 3 && c.o.cold == 3);
+    case_end(&c);
+}
+
+static void a_life_counts_its_requests_and_its_first_success(void)
+{
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    c.d[0].scaling.hard_concurrency = 0;
+    c.d[0].sched.max_num_seqs = 4;
+    for (int i = 0; i < 4; i++) case_request(&c, 0, 1000, 1); /* one step of 4 s */
+    case_request(&c, 9 * S, 1000, 1);
+    c.trace.span = 20 * S;
+    CHECK(case_run(&c) == KW_OK && c.o.completed == 5);
+    CHECK(c.o.ledger[0].lives[0].requests == 5 && c.o.ledger[0].lives[0].first_success == 4 * S);
+    case_end(&c);
+}
+
+static void the_shorter_of_two_timeouts_ends_a_wait(void)
+{
+    /* A serves from 0 to 10 s, B came a ns later and would board then. */
+    static const struct {
+        kw_ns queue, request;
+        enum kw_request_status a, b;
+    } t[] = { { 0, 0, KW_REQ_COMPLETED, KW_REQ_COMPLETED },
+              { 8 * S, 0, KW_REQ_COMPLETED, KW_REQ_TIMED_OUT },
+              { 0, 15 * S, KW_REQ_COMPLETED, KW_REQ_TIMED_OUT }, /* on the replica */
+              { 12 * S, 25 * S, KW_REQ_COMPLETED, KW_REQ_COMPLETED },
+              { 8 * S, 25 * S, KW_REQ_COMPLETED, KW_REQ_TIMED_OUT },
+              { 15 * S, 8 * S, KW_REQ_TIMED_OUT, KW_REQ_TIMED_OUT } };
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        struct fleet_case c;
+        case_begin(&c, KW_SCALER_FIXED, 1, 1);
+        c.d[0].scaling.queue_timeout = t[i].queue;
+        c.d[0].scaling.request_timeout = t[i].request;
+        case_request(&c, 0, 10000, 1);
+        case_request(&c, 1, 10000, 1);
+        CHECK(case_run(&c) == KW_OK && c.o.records[0].status == t[i].a && c.o.records[1].status == t[i].b);
+        case_end(&c);
+    }
+}
+
+static void the_oldest_of_the_queue_decides_on_a_delay(void)
+{
+    /* One is served for 30 s, others come every second from 1 s on: the one of 1 s has waited for 4 s at 5 s, and again
+     * 4 s later the next replica is due, whoever came meanwhile. */
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_QUEUE_DELAY, 1, 9);
+    c.d[0].scaling.target_delay = 4 * S;
+    c.d[0].cold.init = case_seconds(20);
+    c.d[0].scaling.idle_timeout = 1000 * S;
+    for (int i = 0; i < 12; i++) case_request(&c, i * S, 30000, 1);
+    c.trace.span = 400 * S;
+    CHECK(case_run(&c) == KW_OK && c.o.ledger[0].starts >= 2);
+    kw_ns first = INT64_MAX, second = INT64_MAX;
+    for (uint64_t i = 0; i < c.o.ledger[0].lives_n; i++) {
+        kw_ns born = c.o.ledger[0].lives[i].born;
+        if (!born) continue;
+        if (born < first) {
+            second = first;
+            first = born;
+        } else if (born < second) {
+            second = born;
+        }
+    }
+    CHECK(first == 5 * S && second == 9 * S);
+    case_end(&c);
+}
+
 static void stock_outs_delay_and_failed_starts_repeat(void)
 {
     struct fleet_case c;
@@ -463,6 +658,16 @@ int main(void)
     RUN(a_start_for_a_turned_away_request_is_not_called_off);
     RUN(the_queue_has_a_limit_and_a_timeout);
     RUN(a_request_timeout_reaches_onto_the_replica);
+    RUN(min_up_holds_against_the_scaler_too);
+    RUN(a_buffer_ends_with_the_last_request);
+    RUN(a_buffer_is_spare_beside_the_busy_ones);
+    RUN(the_newest_start_is_called_off);
+    RUN(a_timeout_counts_from_its_try);
+    RUN(a_refusal_without_a_ready_replica_starts_one);
+    RUN(cold_is_who_came_before_the_replica_was_ready);
+    RUN(a_life_counts_its_requests_and_its_first_success);
+    RUN(the_shorter_of_two_timeouts_ends_a_wait);
+    RUN(the_oldest_of_the_queue_decides_on_a_delay);
     RUN(stock_outs_delay_and_failed_starts_repeat);
     RUN(snapshots_and_cached_weights_shorten_a_start);
     RUN(the_kth_start_has_the_same_luck_in_every_configuration);

@@ -121,6 +121,11 @@ static void random_plan(struct kw_plan *p, uint64_t seed)
         if (kw_rng_u64(&r) % 4 == 0)
             fake_platform[i].meter.monthly_fee = (kw_nusd)(kw_rng_u64(&r) % (200 * (uint64_t)KW_NANO));
     }
+    /* Where kept replicas are not always up or not always paid they bound no cost. */
+    for (int i = 0; i < 3; i++) {
+        if (kw_rng_u64(&r) % 6 == 0) fake_platform[i].meter.bills[KW_PHASE_KEEP_WARM] = false;
+        if (kw_rng_u64(&r) % 6 == 0) fake_platform[i].meter.bills[KW_PHASE_ACTIVE] = false;
+    }
     /* How hard the objective is varies by case, from nearly all feasible to none. */
     double hard = pow(10, kw_rng_uniform(&r) * 2 - 1);
     kw_plan_init(p);
@@ -129,6 +134,13 @@ static void random_plan(struct kw_plan *p, uint64_t seed)
         put(p, (int)(kw_rng_u64(&r) % FAKE_PLATFORMS), hard * (0.3 + 3 * kw_rng_uniform(&r)),
             kw_rng_uniform(&r) < 0.5 ? 0 : 200 * kw_rng_uniform(&r), 1 + (uint32_t)(kw_rng_u64(&r) % 4),
             kw_rng_u64(&r) % 5 ? 0 : kw_rng_u64(&r) % 20);
+    for (size_t i = 0; i < n; i++) {
+        struct kw_autoscaling *c = &p->candidates[i].choice[0].scaling;
+        double often = 0.5 + 0.4 * kw_rng_uniform(&r);
+        uint64_t which = kw_rng_u64(&r) % 8;
+        if (which == 0) c->stockout_probability = often;
+        if (which == 1) c->start_failure_probability = often;
+    }
     kw_rng_free(&r);
 }
 
@@ -248,6 +260,36 @@ static void the_frontier_has_no_dominated_point(void)
     }
 }
 
+/* Cheap and slow in half of the replications: it is the cheapest wherever it meets the objective, and must not count
+ * where it does not. */
+static void p_best_counts_only_what_meets_the_objectives(void)
+{
+    struct kw_study s = study(8, 1);
+    struct kw_slo *slo = &s.slo;
+    struct kw_point p[2];
+    memset(p, 0, sizeof p);
+    for (int i = 0; i < 2; i++) {
+        CHECK(kw_point_init(&p[i], NULL) == KW_OK);
+        p[i].n = 1;
+        p[i].replications = 8;
+        p[i].sample = calloc(8, sizeof *p[i].sample);
+        CHECK(p[i].sample != NULL);
+        for (int r = 0; r < 8; r++) {
+            p[i].sample[r][KW_METRIC_COST] = i ? 200 : 100;
+            p[i].sample[r][KW_METRIC_TTFT_P95] = i ? 0.5 : r < 4 ? 1 : 3.5; /* mean 2.25: over 2 s as often as not */
+        }
+        for (int m = 0; m < KW_METRICS; m++) p[i].m[m] = kw_stats_estimate(&p[i].sample[0][m], 8, KW_METRICS);
+        p[i].feasible = i == 1;
+        p[i].miss_ratio = i ? 0 : 0.125;
+    }
+    CHECK(kw_points_rank(p, 2, slo, 1, NULL) == KW_OK);
+    /* The mean of 8 draws of 1 or 3.5 is <= 2 where at most 3 of them are 3.5: P = (1 + 8 + 28 + 56) / 256. */
+    CHECK_NEAR(p[0].p_best, 93 / 256.0, 5 * sqrt(93 / 256.0 * 163 / 256.0 / 2000));
+    CHECK_NEAR(p[0].p_best + p[1].p_best, 1, 1e-12);
+    CHECK(p[1].rank == 1 && p[0].rank == 2);
+    for (int i = 0; i < 2; i++) kw_point_free(&p[i]);
+}
+
 static void every_allocation_may_fail(void)
 {
     if (!FAILMALLOC_OPENMP) {
@@ -316,6 +358,7 @@ int main(void)
     RUN(other_idle_timeouts_are_tried_on_the_leaders);
     RUN(the_keep_warm_curve_ascends);
     RUN(the_frontier_has_no_dominated_point);
+    RUN(p_best_counts_only_what_meets_the_objectives);
     RUN(every_allocation_may_fail);
     RUN(every_allocation_of_a_sweep_may_fail);
     return check_report();

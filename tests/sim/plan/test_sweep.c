@@ -205,6 +205,37 @@ static void blocks_follow_the_span(void)
     CHECK(kw_resampling_init(&r, &t, 65, 1, NULL) == KW_ERANGE);
 }
 
+/* Everything that a run depends on beside the deployments: one difference, and the run is not shared. */
+static void only_equal_routing_shares_runs(void)
+{
+    struct kw_study s = study(2);
+    struct kw_sweep *sweep;
+    struct kw_candidate two[2];
+    fake_world();
+    for (int what = 0; what < 7; what++) {
+        for (int i = 0; i < 2; i++) {
+            fake_candidate(&two[i], 3, KW_NS_PER_S, 0, 1, 0);
+            CHECK(kw_candidate_add(&two[i], &two[i].choice[0], NULL) == KW_OK);
+            two[i].routing.policy = KW_ROUTE_SPLIT;
+            two[i].routing.share[0] = two[i].routing.share[1] = 1;
+        }
+        struct kw_routing *r = &two[1].routing;
+        switch (what) {
+        case 0: break; /* equal */
+        case 1: r->policy = KW_ROUTE_OVERFLOW; break;
+        case 2: r->overflow_at = 7; break;
+        case 3: r->share[0] = 3; break;
+        case 4: r->share[1] = 3; break;
+        case 5: r->class_to[255] = 1; break;
+        case 6: two[1].choice[1].network_rtt++; break;
+        }
+        CHECK(kw_sweep_open(&sweep, two, 2, &s, NULL, NULL) == KW_OK);
+        CHECK(kw_sweep_size(sweep, 2) == (what ? 4 : 2));
+        kw_sweep_close(sweep);
+        for (int i = 0; i < 2; i++) kw_candidate_free(&two[i]);
+    }
+}
+
 int main(void)
 {
     RUN(one_thread_is_many_threads);
@@ -213,5 +244,6 @@ int main(void)
     RUN(the_lowest_failure_is_reported);
     RUN(repricing_needs_no_simulation);
     RUN(blocks_follow_the_span);
+    RUN(only_equal_routing_shares_runs);
     return check_report();
 }

@@ -1,0 +1,200 @@
+/* Who gets the next request: each policy against the sentence at the head of its file, over replicas that come and go.
+ */
+#include "sim/fleet/balancers/balancer.h"
+#include "tests/check.h"
+
+static struct kw_rng rng;
+
+static void begin(struct kw_balancer *b, enum kw_balance kind, uint32_t limit, uint32_t replicas)
+{
+    kw_balancer_init(b);
+    CHECK(kw_balancer_begin(b, kind, limit, false, NULL) == KW_OK);
+    for (uint32_t r = 0; r < replicas; r++) CHECK(kw_balancer_join(b, r, NULL) == KW_OK);
+}
+
+static uint32_t pick(struct kw_balancer *b)
+{
+    return kw_balancer_pick(b, (struct kw_prefix){ 0 }, &rng);
+}
+
+static uint32_t take(struct kw_balancer *b) /* picks and loads */
+{
+    uint32_t r = pick(b);
+    if (r != KW_NO_REPLICA) CHECK(kw_balancer_up(b, r, NULL) == KW_OK);
+    return r;
+}
+
+static void a_turn_passes_over_who_leaves(void)
+{
+    struct kw_balancer b;
+    begin(&b, KW_BALANCE_ROUND_ROBIN, UINT32_MAX, 5);
+    CHECK(pick(&b) == 0 && pick(&b) == 1 && pick(&b) == 2);
+    kw_balancer_leave(&b, 1); /* before the turn: 3 is next all the same */
+    CHECK(pick(&b) == 3);
+    kw_balancer_leave(&b, 4); /* the next in turn itself: then the first again */
+    CHECK(pick(&b) == 0);
+    kw_balancer_leave(&b, 3); /* behind the turn */
+    CHECK(pick(&b) == 2 && pick(&b) == 0);
+    CHECK(kw_balancer_join(&b, 1, NULL) == KW_OK); /* comes last in the round */
+    CHECK(pick(&b) == 2 && pick(&b) == 1 && pick(&b) == 0);
+    kw_balancer_free(&b);
+}
+
+static void a_turn_passes_over_who_is_full(void)
+{
+    enum { N = 130 }; /* three words of bits, the last one of two */
+    struct kw_balancer b;
+    begin(&b, KW_BALANCE_ROUND_ROBIN, 2, N);
+    for (uint32_t i = 0; i < 2 * N; i++) CHECK(take(&b) == i % N);
+    CHECK(pick(&b) == KW_NO_REPLICA && b.n_room == 0 && b.total == 2 * N);
+    static const uint32_t freed[] = { 129, 64, 63, 3, 128 };
+    for (int i = 0; i < 5; i++) kw_balancer_down(&b, freed[i]);
+    CHECK(take(&b) == 3 && take(&b) == 63 && take(&b) == 64 && take(&b) == 128 && take(&b) == 129);
+    CHECK(pick(&b) == KW_NO_REPLICA);
+    kw_balancer_down(&b, 100);
+    kw_balancer_leave(&b, 50); /* the places behind it move by one, their room with them */
+    CHECK(take(&b) == 100 && pick(&b) == KW_NO_REPLICA && b.n == N - 1);
+    kw_balancer_free(&b);
+}
+
+/* Least outstanding and the room of all, against loads and times kept beside it, over random comings and goings. */
+static void the_least_load_goes_first_and_of_equals_who_has_had_it_longest(void)
+{
+    enum { N = 40 };
+    struct kw_balancer b;
+    uint32_t load[N] = { 0 }, limit = 3;
+    uint64_t since[N] = { 0 }, clock = 0, picks = 0, full = 0;
+    bool ready[N] = { false };
+    begin(&b, KW_BALANCE_LEAST_OUTSTANDING, limit, 0);
+    for (int step = 0; step < 40000; step++) {
+        uint64_t what = kw_rng_u64(&rng) % 100, busy = step / 4000 % 2 ? 70 : 45;
+        uint32_t k = (uint32_t)(kw_rng_u64(&rng) % N);
+        clock++;
+        if (what < 4 && !ready[k]) {
+            CHECK(kw_balancer_join(&b, k, NULL) == KW_OK);
+            ready[k] = true;
+            load[k] = 0;
+            since[k] = clock;
+        } else if (what == 99 && ready[k]) {
+            kw_balancer_leave(&b, k);
+            ready[k] = false;
+        } else if (what < busy) {
+            uint32_t want = KW_NO_REPLICA, n = 0, room = 0;
+            uint64_t total = 0;
+            for (uint32_t r = 0; r < N; r++) {
+                if (!ready[r]) continue;
+                n++;
+                room += load[r] < limit;
+                total += load[r];
+                bool first =
+                    want == KW_NO_REPLICA || load[r] < load[want] || (load[r] == load[want] && since[r] < since[want]);
+                if (first) want = r;
+            }
+            if (!room) want = KW_NO_REPLICA;
+            CHECK(b.n == n && b.n_room == room && b.total == total);
+            uint32_t got = take(&b);
+            CHECK(got == want);
+            if (got != want) break;
+            full += want == KW_NO_REPLICA;
+            if (want == KW_NO_REPLICA) continue;
+            picks++;
+            load[want]++;
+            since[want] = clock;
+        } else if (ready[k] && load[k]) {
+            kw_balancer_down(&b, k);
+            load[k]--;
+            since[k] = clock;
+        }
+    }
+    CHECK(picks > 8000 && full > 50);
+    kw_balancer_free(&b);
+}
+
+static void two_choices_are_two_replicas(void)
+{
+    /* Of two replicas both are drawn each time, so the idle one always wins; of three loaded 0, 1, 2 the last never
+     * does, and the first in two of three draws. */
+    struct kw_balancer b;
+    int won[3] = { 0 };
+    begin(&b, KW_BALANCE_POWER_OF_TWO, UINT32_MAX, 2);
+    CHECK(kw_balancer_up(&b, 0, NULL) == KW_OK);
+    for (int i = 0; i < 1000; i++) CHECK(pick(&b) == 1);
+    kw_balancer_free(&b);
+    begin(&b, KW_BALANCE_POWER_OF_TWO, UINT32_MAX, 3);
+    CHECK(kw_balancer_up(&b, 1, NULL) == KW_OK);
+    CHECK(kw_balancer_up(&b, 2, NULL) == KW_OK && kw_balancer_up(&b, 2, NULL) == KW_OK);
+    for (int i = 0; i < 30000; i++) won[pick(&b)]++;
+    CHECK_NEAR(won[0], 20000, 5 * sqrt(30000 * 2 / 9.0));
+    CHECK(won[2] == 0 && won[0] + won[1] == 30000);
+    kw_balancer_free(&b);
+    /* Equal loads: each replica alike often; a single one is always taken. */
+    begin(&b, KW_BALANCE_POWER_OF_TWO, UINT32_MAX, 3);
+    memset(won, 0, sizeof won);
+    for (int i = 0; i < 30000; i++) won[pick(&b)]++;
+    for (int r = 0; r < 3; r++) CHECK_NEAR(won[r], 10000, 5 * sqrt(30000 * 2 / 9.0));
+    kw_balancer_leave(&b, 0);
+    kw_balancer_leave(&b, 2);
+    CHECK(pick(&b) == 1);
+    kw_balancer_free(&b);
+    /* Both full: the least load of all. */
+    begin(&b, KW_BALANCE_POWER_OF_TWO, 1, 5);
+    for (int i = 0; i < 5; i++) CHECK(take(&b) != KW_NO_REPLICA);
+    CHECK(pick(&b) == KW_NO_REPLICA);
+    kw_balancer_down(&b, 3);
+    for (int i = 0; i < 50; i++) CHECK(pick(&b) == 3);
+    kw_balancer_free(&b);
+}
+
+static uint32_t with(struct kw_balancer *b, const uint64_t *hash, uint32_t n)
+{
+    return kw_balancer_pick(b, (struct kw_prefix){ hash, n }, &rng);
+}
+
+static void a_prefix_stays_where_it_was_until_its_load_passes_the_bound(void)
+{
+    struct kw_balancer b;
+    const uint64_t chat[] = { 11, 12, 13 }, other[] = { 21, 22 }, branch[] = { 11, 12, 99 };
+    begin(&b, KW_BALANCE_PREFIX, UINT32_MAX, 4);
+    uint32_t home = with(&b, chat, 3);
+    CHECK(home == 0);
+    CHECK(kw_balancer_up(&b, home, NULL) == KW_OK);
+    /* The mean with the next one is (1 + 1) / 4; ceil(1.25 * 0.5) = 1, and home would have 2. */
+    uint32_t away = with(&b, chat, 3);
+    CHECK(away == 1);
+    kw_balancer_down(&b, home);
+    CHECK(with(&b, chat, 3) == away);   /* who served it last has it in its cache */
+    CHECK(with(&b, branch, 3) == away); /* the longest prefix that is known */
+    CHECK(kw_balancer_up(&b, away, NULL) == KW_OK);
+    CHECK(with(&b, other, 2) == 2); /* nothing of it is known: the least load, of equals who has had it longest */
+    kw_balancer_down(&b, away);
+    /* 3 each on four replicas and one more: the bound is ceil(1.25 * 13 / 4) = 5, so the fifth is the last. */
+    for (uint32_t r = 0; r < 4; r++)
+        for (int i = 0; i < 3; i++) CHECK(kw_balancer_up(&b, r, NULL) == KW_OK);
+    CHECK(with(&b, chat, 3) == away);
+    CHECK(kw_balancer_up(&b, away, NULL) == KW_OK); /* 4; one more is 5 <= ceil(1.25 * 14 / 4) = 5 */
+    CHECK(with(&b, chat, 3) == away);
+    CHECK(kw_balancer_up(&b, away, NULL) == KW_OK); /* 5; 6 > ceil(1.25 * 15 / 4) = 5 */
+    CHECK(with(&b, chat, 3) != away);
+    kw_balancer_free(&b);
+    /* A full replica and one that is gone are no home. */
+    begin(&b, KW_BALANCE_PREFIX, 1, 2);
+    CHECK(with(&b, chat, 3) == 0);
+    kw_balancer_leave(&b, 0);
+    CHECK(with(&b, chat, 3) == 1);
+    CHECK(kw_balancer_join(&b, 0, NULL) == KW_OK);
+    CHECK(kw_balancer_up(&b, 1, NULL) == KW_OK);
+    CHECK(with(&b, chat, 3) == 0);
+    kw_balancer_free(&b);
+}
+
+int main(void)
+{
+    if (kw_rng_init(&rng, 1, 0, KW_RNG_ROUTING, NULL) != KW_OK) return 1;
+    RUN(a_turn_passes_over_who_leaves);
+    RUN(a_turn_passes_over_who_is_full);
+    RUN(the_least_load_goes_first_and_of_equals_who_has_had_it_longest);
+    RUN(two_choices_are_two_replicas);
+    RUN(a_prefix_stays_where_it_was_until_its_load_passes_the_bound);
+    kw_rng_free(&rng);
+    return check_report();
+}
