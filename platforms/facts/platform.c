@@ -53,13 +53,6 @@ const struct kw_gpu_offer *kw_platform_gpu(const struct kw_platform *p, const ch
     return best;
 }
 
-const struct kw_api_offer *kw_platform_api(const struct kw_platform *p, const char *model)
-{
-    for (size_t i = 0; i < p->n_apis; i++)
-        if (!strcmp(p->apis[i].model, model)) return &p->apis[i];
-    return NULL;
-}
-
 const struct kw_rate_limits *kw_platform_tier(const struct kw_platform *p, const char *tier)
 {
     for (size_t i = 0; i < p->n_tiers; i++)

@@ -135,7 +135,6 @@ uint32_t kw_gpu_offer_step(const struct kw_gpu_offer *o, uint32_t tp);
 /* The offer of this GPU for replicas of tp GPUs: serverless wants step 1; dedicated prefers the smallest step. Of equal
  * ones the cheapest by the hour, one without a known hourly price last. NULL when there is none. */
 const struct kw_gpu_offer *kw_platform_gpu(const struct kw_platform *p, const char *gpu, uint32_t tp);
-const struct kw_api_offer *kw_platform_api(const struct kw_platform *p, const char *model);   /* NULL when unknown */
 const struct kw_rate_limits *kw_platform_tier(const struct kw_platform *p, const char *tier); /* NULL when unknown */
 
 #endif

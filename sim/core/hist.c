@@ -115,13 +115,3 @@ double kw_hist_mean(const struct kw_hist *h)
 {
     return h->n ? (double)h->sum / (double)h->n : NAN;
 }
-
-uint64_t kw_hist_count_le(const struct kw_hist *h, int64_t v)
-{
-    if (h->n == 0 || v < h->min) return 0;
-    if (v >= h->max) return h->n;
-    size_t last = kw_hist_bucket(v);
-    uint64_t seen = 0;
-    for (size_t b = kw_hist_bucket(h->min); b < last; b++) seen += h->count[b];
-    return middle(h, last) <= (double)v ? seen + h->count[last] : seen;
-}

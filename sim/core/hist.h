@@ -57,8 +57,5 @@ void kw_hist_merge(struct kw_hist *into, const struct kw_hist *from);
  */
 double kw_hist_quantile(const struct kw_hist *h, double p);
 double kw_hist_mean(const struct kw_hist *h); /* exact sum / n; NAN when empty */
-/* How many values are <= v, counting whole buckets whose middle, clamped to [min, max], is <= v: it agrees with
- * kw_hist_quantile on which buckets meet a limit. */
-uint64_t kw_hist_count_le(const struct kw_hist *h, int64_t v);
 
 #endif

@@ -10,6 +10,14 @@
 #include "tests/check.h"
 #include "tests/failmalloc.h"
 
+/* The offer of a model; NULL when there is none. */
+static const struct kw_api_offer *api_offer(const struct kw_platform *p, const char *model)
+{
+    for (size_t i = 0; i < p->n_apis; i++)
+        if (!strcmp(p->apis[i].model, model)) return &p->apis[i];
+    return NULL;
+}
+
 static const char SERVERLESS[] =
     "{ \"keepwarm_platform\": 1, \"name\": \"tiny\", \"title\": \"Tiny\", \"kind\": \"serverless\",\n"
     "  \"sources\": { \"S1\": { \"source\": \"page\", \"date\": \"2026-01-02\", \"grade\": \"published\", "
@@ -291,8 +299,8 @@ static void reads_an_api(void)
     struct kw_error err = { "" };
     CHECK(parse(&p, API, &err) == KW_OK);
     CHECK_STR(err.msg, "");
-    const struct kw_api_offer *a = kw_platform_api(&p, "m1"), *b = kw_platform_api(&p, "m2");
-    CHECK(a && b && !kw_platform_api(&p, "m3"));
+    const struct kw_api_offer *a = api_offer(&p, "m1"), *b = api_offer(&p, "m2");
+    CHECK(a && b && !api_offer(&p, "m3"));
     CHECK(a->in_mtok.v == 180000000 && a->cached_in_mtok.v == 90000000 && a->out_mtok.v == 200000000);
     CHECK(!a->cache_write_mtok.known && a->batch_ppm == 500000 && b->batch_ppm == 1000000);
     CHECK(a->quality_class == 8 && b->quality_class == 0 && a->max_model_len == 8192);
@@ -481,15 +489,15 @@ static void token_prices_are_those_of_the_reference(void)
     };
     char buf[32];
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-        const struct kw_api_offer *o = kw_platform_api(at(want[i].platform), want[i].model);
+        const struct kw_api_offer *o = api_offer(at(want[i].platform), want[i].model);
         CHECK(o != NULL);
         if (!o) continue;
         CHECK_STR(kw_nano_format(buf, sizeof buf, o->in_mtok.v), want[i].in);
         CHECK_STR(kw_nano_format(buf, sizeof buf, o->out_mtok.v), want[i].out);
     }
-    const struct kw_api_offer *o = kw_platform_api(at("openai"), "gpt-4o");
+    const struct kw_api_offer *o = api_offer(at("openai"), "gpt-4o");
     CHECK(o && o->cached_in_mtok.v == 1250000000 && o->batch_ppm == 500000);
-    o = kw_platform_api(at("anthropic"), "claude-haiku-4.5");
+    o = api_offer(at("anthropic"), "claude-haiku-4.5");
     CHECK(o && o->cached_in_mtok.v == 100000000 && o->cache_write_mtok.v == 1250000000);
     CHECK(!at("openai")->can_plan && !at("anthropic")->can_plan && at("groq")->can_plan);
 }
@@ -549,7 +557,7 @@ static void rules_are_those_of_the_reference(void)
     CHECK(l && l->rpm == 30 && l->rpd == 1000 && l->tpm == 12000 && l->tpd == 100000);
     CHECK(at("openai")->apis[0].limits.rule == KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE);
     CHECK(at("bedrock")->apis[0].limits.rule == KW_COUNT_RESERVE_THEN_REFUND);
-    CHECK_NEAR(kw_platform_api(at("bedrock"), "claude-sonnet-4.5")->limits.output_burndown, 5, 0);
+    CHECK_NEAR(api_offer(at("bedrock"), "claude-sonnet-4.5")->limits.output_burndown, 5, 0);
     CHECK(kw_platform_tier(at("fireworks-api"), "payment method")->rpm == 6000);
 }
 
@@ -567,7 +575,7 @@ static void api_latencies_are_the_measured_ones(void)
         { "fireworks-api", "llama-3.1-70b", 0.52, 3.8 },
     };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-        const struct kw_api_offer *o = kw_platform_api(at(want[i].platform), want[i].model);
+        const struct kw_api_offer *o = api_offer(at(want[i].platform), want[i].model);
         CHECK(o != NULL);
         if (!o) continue;
         double ttft = kw_law_quantile(&o->ttft_s, 0.5), rate = kw_law_quantile(&o->output_rate, 0.5);

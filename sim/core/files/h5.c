@@ -590,11 +590,3 @@ enum kw_status kw_h5_read_attr_i64(struct kw_h5 *f, const char *object, const ch
     H5Aclose(a);
     return st;
 }
-
-char *kw_h5_member(struct kw_h5 *f, const char *group, size_t i)
-{
-    ssize_t len = H5Lget_name_by_idx(f->file, group, H5_INDEX_NAME, H5_ITER_INC, i, NULL, 0, H5P_DEFAULT);
-    char *name = len < 0 ? NULL : malloc((size_t)len + 1);
-    if (name) H5Lget_name_by_idx(f->file, group, H5_INDEX_NAME, H5_ITER_INC, i, name, (size_t)len + 1, H5P_DEFAULT);
-    return name;
-}

@@ -70,7 +70,5 @@ enum kw_status kw_h5_read_attr_str(struct kw_h5 *f, const char *object, const ch
                                    struct kw_error *err);
 enum kw_status kw_h5_read_attr_i64(struct kw_h5 *f, const char *object, const char *name, int64_t *out,
                                    struct kw_error *err);
-/* The i-th member's name of a group, in name order; malloc'd. NULL past the end. */
-char *kw_h5_member(struct kw_h5 *f, const char *group, size_t i);
 
 #endif
