@@ -1,4 +1,5 @@
 /* Traces made from traces: played faster, cut, put in order. */
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,10 +81,14 @@ enum kw_status kw_trace_slice(struct kw_trace *out, const struct kw_trace *in, k
     return KW_OK;
 }
 
+/* Orders are held in 32 bits: half the memory, and a trace has no more requests. */
+static_assert(KW_TRACE_MAX_ROWS <= UINT32_MAX, "an index of the sort is a uint32_t");
+
 /* Merges the sorted p[lo, mid) and p[mid, hi) in place, stably, through spare. Only where the two overlap is anything
  * moved, so a trace that is nearly in order costs nearly nothing. */
 static void merge(const kw_ns *key, uint32_t *p, size_t lo, size_t mid, size_t hi, uint32_t *spare)
 {
+    assert(lo < mid && mid < hi);
     if (key[p[mid - 1]] <= key[p[mid]]) return;
     kw_ns first = key[p[mid]], last = key[p[mid - 1]];
     size_t a = lo, b = mid;

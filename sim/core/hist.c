@@ -75,6 +75,7 @@ void kw_hist_add_ramp(struct kw_hist *h, int64_t first, int64_t step, uint64_t k
         left -= m;
         b = kw_hist_bucket((int64_t)v);
     }
+    assert(left > 0 && left <= k);
     h->count[b] += left * weight;
     h->n += k * weight;
     h->sum += (kw_i128)(((kw_u128)((uint64_t)first + last) * (k * weight)) >> 1); /* (first + last) * k is even */
@@ -85,6 +86,7 @@ void kw_hist_add_ramp(struct kw_hist *h, int64_t first, int64_t step, uint64_t k
 void kw_hist_merge(struct kw_hist *into, const struct kw_hist *from)
 {
     if (from->n == 0) return;
+    assert(into->count && into != from && from->min <= from->max);
     size_t a = kw_hist_bucket(from->min), b = kw_hist_bucket(from->max);
     for (size_t i = a; i <= b; i++) into->count[i] += from->count[i];
     into->n += from->n;
@@ -107,7 +109,10 @@ double kw_hist_quantile(const struct kw_hist *h, double p)
     double want = ceil(p * (double)h->n * (1 - 2 * DBL_EPSILON)); /* p*n may land an ulp above the integer it means */
     uint64_t rank = want < 1 ? 1 : want >= (double)h->n ? h->n : (uint64_t)want;
     size_t b = kw_hist_bucket(h->min);
-    for (uint64_t seen = h->count[b]; seen < rank; seen += h->count[b]) b++;
+    for (uint64_t seen = h->count[b]; seen < rank; seen += h->count[b]) {
+        b++;
+        assert(b < KW_HIST_BUCKETS); /* the counts add up to n, so the walk ends in the last bucket that holds any */
+    }
     return middle(h, b);
 }
 

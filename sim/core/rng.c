@@ -1,9 +1,10 @@
 #include "sim/core/rng.h"
+#include <assert.h>
 #include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdlib.h>
 
-_Static_assert(sizeof(unsigned long) == 8, "GSL hands a draw on as unsigned long");
+static_assert(sizeof(unsigned long) == 8, "GSL hands a draw on as unsigned long");
 
 #define GOLDEN UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio: splitmix64's step */
 
@@ -98,6 +99,7 @@ double kw_rng_uniform(struct kw_rng *r)
 
 double kw_rng_exp(struct kw_rng *r, double mean)
 {
+    assert(mean >= 0);
     return -mean * log(kw_rng_uniform(r));
 }
 

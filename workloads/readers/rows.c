@@ -1,4 +1,5 @@
 #include "workloads/readers/rows.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ static uint32_t spread(const char *p, size_t n) /* FNV-1a, Fowler, Noll, Vo; onl
 
 static size_t names_slot(const struct kw_names *s, const char *p, size_t n)
 {
+    assert(s->slots && (s->slots & (s->slots - 1)) == 0 && 2 * s->n <= s->slots); /* else the walk may not end */
     size_t i = spread(p, n) & (s->slots - 1);
     for (; s->slot[i]; i = (i + 1) & (s->slots - 1)) {
         const char *have = s->name[s->slot[i] - 1];
@@ -149,6 +151,7 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
         if (row->n_hash) memcpy(t->hash + have, row->hash, row->n_hash * sizeof *t->hash);
         t->hash_at[n + 1] = (uint32_t)need;
     }
+    assert(n < r->cap && row->at >= 0);
     t->arrival[n] = row->at;
     t->prompt[n] = (uint32_t)row->prompt;
     t->output[n] = (uint32_t)row->output;
@@ -188,6 +191,7 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     if (r->dated) t->epoch_unix = first / KW_NS_PER_S;
     for (size_t i = 0; i < t->n; i++) {
         t->arrival[i] -= first;
+        assert(!i || t->arrival[i] >= t->arrival[i - 1]); /* what every reader of a trace relies on */
         t->notes.equal_times += i && t->arrival[i] == t->arrival[i - 1];
     }
     t->span = t->arrival[t->n - 1];

@@ -1,4 +1,5 @@
 #include "sim/core/files/csv.h"
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,6 +207,7 @@ enum kw_status kw_csv_next(struct kw_csv *c, bool *more, struct kw_error *err)
 
 enum kw_status kw_csv_f64(const struct kw_csv *c, int column, double lo, double hi, double *out, struct kw_error *err)
 {
+    assert(column >= 0 && (size_t)column < c->n);
     const char *s = c->field[column].p;
     char *end;
     double v = strtod(s, &end);

@@ -1,4 +1,5 @@
 #include "sim/core/files/json_scan.h"
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,6 +81,7 @@ static bool scan_escape(struct kw_json_scan *s) /* p stands on the backslash */
 
 bool kw_json_scan_string(struct kw_json_scan *s)
 {
+    assert(s->p < s->end && *s->p == '"');
     const char *p = s->p + 1, *end = s->end;
     while (p < end && *p != '"') {
         unsigned char c = (unsigned char)*p;
