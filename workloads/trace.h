@@ -9,11 +9,11 @@
 #define KW_TRACE_MAX_TOKENS 10000000 /* prompt or output of one request; above is refused as bad input */
 #define KW_TRACE_MAX_ROWS UINT32_MAX /* requests in one trace: their order is sorted with 32-bit indices */
 
-/* Invariants: arrival is non-decreasing and starts at 0; requests of equal arrival keep their order in the file;
- * prompt >= 1, output >= 1; hash_at has n + 1 entries when hashes are present. */
+/* Invariants: arrival is non-decreasing and >= 0, as read it starts at 0 (in a window it need not); requests of equal
+ * arrival keep their order in the file; prompt >= 1, output >= 1; hash_at has n + 1 entries when hashes are present. */
 struct kw_trace {
     size_t n;            /* requests */
-    kw_ns *arrival;      /* [n] ns since the first request */
+    kw_ns *arrival;      /* [n] ns since the first request, or since the window's begin */
     uint32_t *prompt;    /* [n] input tokens, cached ones included */
     uint32_t *output;    /* [n] output tokens */
     uint16_t *model;     /* [n] index into model_name, or NULL when the source names none */
@@ -24,7 +24,8 @@ struct kw_trace {
     char **model_name, **class_name;
     size_t n_models, n_classes;
     kw_ns span;         /* observation window in ns: >= last arrival; what a month is scaled from */
-    int64_t epoch_unix; /* UTC seconds of the first arrival when the source has a calendar date, else INT64_MIN */
+    int64_t epoch_unix; /* UTC seconds of arrival 0 when the source has a calendar date, else INT64_MIN */
+    kw_ns origin;       /* arrival 0 in the source's own undated time stamps; 0 with dates */
     struct kw_trace_notes {
         uint64_t rows, dropped_failed, dropped_other; /* rows seen; rows without output (failed); other rows dropped */
         uint64_t clock_back;  /* rows whose time is before their predecessor's (then sorted, stably) */

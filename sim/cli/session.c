@@ -52,6 +52,33 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
     return n;
 }
 
+/* A time as the user says it, on the clock of the trace's arrivals. */
+static enum kw_status trace_time(const struct kw_trace *t, const struct kw_scenario_time *at, const char *key,
+                                 kw_ns *out, struct kw_error *err)
+{
+    if (at->kind == KW_TIME_ABSENT) return KW_OK;
+    if (at->kind == KW_TIME_TRACE) {
+        *out = at->at - t->origin;
+        return KW_OK;
+    }
+    if (t->epoch_unix == INT64_MIN)
+        return kw_fail(err, KW_ERANGE, "trace.%s is a date, but the trace has none: give seconds of its own time", key);
+    *out = at->at - t->epoch_unix * KW_NS_PER_S;
+    return KW_OK;
+}
+
+/* The stated window, its missing side from the arrivals; or the assumed one. */
+static enum kw_status choose_window(struct kw_session *s, struct kw_error *err)
+{
+    const struct kw_scenario *sc = &s->scenario;
+    struct kw_window *w = &s->window;
+    kw_window_assume(w, &s->trace);
+    if (!sc->trace_from.kind && !sc->trace_to.kind) return KW_OK;
+    *w = (struct kw_window){ .chosen = KW_WINDOW_STATED, .end = s->trace.span };
+    enum kw_status st = trace_time(&s->trace, &sc->trace_from, "from_s", &w->begin, err);
+    return st == KW_OK ? trace_time(&s->trace, &sc->trace_to, "to_s", &w->end, err) : st;
+}
+
 /* The trace that the scenario names, or --trace. */
 static enum kw_status load_trace(struct kw_session *s, const struct kw_options *o, struct kw_error *err)
 {
@@ -69,13 +96,12 @@ static enum kw_status load_trace(struct kw_session *s, const struct kw_options *
     char remarks[400];
     kw_trace_remarks(&s->trace, remarks, sizeof remarks);
     if (remarks[0] && !o->quiet) fprintf(stderr, "keepwarm: %s: %s\n", path, remarks);
-    if (sc->trace_from || sc->trace_to) {
-        struct kw_trace cut;
-        st = kw_trace_slice(&cut, &s->trace, sc->trace_from, sc->trace_to ? sc->trace_to : INT64_MAX, err);
-        if (st == KW_OK) {
-            kw_trace_free(&s->trace);
-            s->trace = cut;
-        }
+    struct kw_trace cut;
+    st = choose_window(s, err);
+    if (st == KW_OK && s->window.chosen != KW_WINDOW_SPAN &&
+        (st = kw_window_cut(&cut, &s->trace, &s->window, err)) == KW_OK) {
+        kw_trace_free(&s->trace);
+        s->trace = cut;
     }
     if (st == KW_OK && sc->trace_speed != 1) st = kw_trace_speed(&s->trace, sc->trace_speed, err);
     if (st != KW_OK) kw_trace_free(&s->trace);
@@ -165,6 +191,7 @@ struct kw_study kw_session_study(struct kw_session *s, const struct kw_options *
                               .seed = sc->seed,
                               .stepping_each = sc->stepping_each,
                               .empty_start = sc->empty_start,
+                              .month = sc->month,
                               .records = o->records,
                               .series_step = sc->series_step ? sc->series_step : default_series_step(s->trace.span) };
 }
@@ -196,6 +223,8 @@ enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o,
                             .trace_sha256 = s->trace.notes.sha256,
                             .trace_source = s->trace.notes.source,
                             .scaling = s->scaling,
+                            .window = &s->window,
+                            .month = s->scenario.month,
                             .seed = s->scenario.seed,
                             .candidates = c,
                             .points = p,

@@ -12,7 +12,8 @@
 struct kw_session {
     struct kw_catalogue catalogue;
     struct kw_scenario scenario;
-    struct kw_trace trace;
+    struct kw_trace trace;              /* in its window */
+    struct kw_window window;            /* on the time of the trace as read */
     struct kw_search_path search_path;  /* where what the scenario names lies */
     const struct kw_results_head *head; /* of the result that was opened again, or NULL; borrowed */
     struct kw_progress progress;

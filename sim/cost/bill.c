@@ -10,8 +10,6 @@ const char *const kw_term_name[] = { "on_demand", "monthly", "spot", NULL };
 _Static_assert(sizeof kw_item_name / sizeof *kw_item_name == KW_ITEMS + 1, "a name for each item");
 _Static_assert(sizeof kw_term_name / sizeof *kw_term_name == KW_TERM_SPOT + 2, "a name for each term");
 
-#define MONTH_NS (KW_HOURS_PER_MONTH * KW_NS_PER_HOUR)
-
 /* price * GPU-ns * month * share passes 2^128 for a large fleet, so products are 384 bits wide: five factors of 63 bits
  * and a doubling fit. Little-endian limbs. */
 #define LIMBS 6
@@ -68,7 +66,7 @@ static bool ratio(kw_nusd *out, const int64_t *num, int n, const int64_t *den, i
 struct billing {
     const struct kw_usage *u;
     const struct kw_tariff *t;
-    int64_t scale_num, scale_den; /* month / window; 1 / 1 for what is monthly already */
+    int64_t scale_num, scale_den; /* month / window, or 1 / 1 for the window's own bill */
     struct kw_bill b;
     struct kw_error *err;
 };
@@ -111,7 +109,8 @@ static enum kw_status bill_gpus(struct billing *x)
     enum kw_term term = x->t->term;
     if (term == KW_TERM_MONTHLY && dedicated) {
         if (!o->gpu_month.known) return unknown(x, "the monthly price", o->gpu);
-        enum kw_status st = item(x, KW_ITEM_RESERVED, o->gpu_month.v, u->reserved_gpu_ns, MONTH_NS, KW_NANO, factor);
+        enum kw_status st =
+            item(x, KW_ITEM_RESERVED, o->gpu_month.v, u->reserved_gpu_ns, kw_usage_month(u), KW_NANO, factor);
         if (st != KW_OK) return st;
     } else {
         const struct kw_price *p = term == KW_TERM_SPOT ? &o->gpu_hour_spot : &o->gpu_hour;
@@ -199,15 +198,20 @@ static bool adds_up(const struct kw_bill *b)
 }
 #endif
 
-enum kw_status kw_bill_month(struct kw_bill *out, const struct kw_usage *u, const struct kw_tariff *t,
-                             struct kw_error *err)
+static enum kw_status bill(struct kw_bill *out, const struct kw_usage *u, const struct kw_tariff *t, bool month,
+                           struct kw_error *err)
 {
-    struct billing x = { .u = u, .t = t, .scale_num = MONTH_NS, .scale_den = u->window, .err = err };
+    kw_ns month_ns = kw_usage_month(u);
+    struct billing x = {
+        .u = u, .t = t, .scale_num = month ? month_ns : 1, .scale_den = month ? u->window : 1, .err = err
+    };
     if (u->window <= 0) return kw_fail(err, KW_ERANGE, "usage without an observation window");
     enum kw_status st = u->kind == KW_KIND_API ? bill_tokens(&x) : bill_gpus(&x);
     if (st != KW_OK) return st;
     const struct kw_meter *m = &t->platform->meter;
-    x.scale_num = x.scale_den = 1; /* what follows is a month's already */
+    /* Monthly already; for a window, pro rata. */
+    x.scale_num = month ? 1 : u->window;
+    x.scale_den = month ? 1 : month_ns;
     if ((st = item(&x, KW_ITEM_FEE, m->monthly_fee, 1, 1, KW_NANO, 1000000)) != KW_OK ||
         (st = item(&x, KW_ITEM_OPERATIONS, t->operations_month, 1, 1, KW_NANO, 1000000)) != KW_OK ||
         (st = item(&x, KW_ITEM_CREDIT, m->monthly_credit, 1, 1, KW_NANO, 1000000)) != KW_OK)
@@ -222,6 +226,18 @@ enum kw_status kw_bill_month(struct kw_bill *out, const struct kw_usage *u, cons
     assert(x.b.total >= x.b.item[KW_ITEM_OPERATIONS] && "a credit pays for nothing but the platform");
     *out = x.b;
     return KW_OK;
+}
+
+enum kw_status kw_bill_month(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
+                             struct kw_error *err)
+{
+    return bill(b, u, t, true, err);
+}
+
+enum kw_status kw_bill_window(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
+                              struct kw_error *err)
+{
+    return bill(b, u, t, false, err);
 }
 
 enum kw_status kw_bill_add(struct kw_bill *sum, const struct kw_bill *b, struct kw_error *err)

@@ -8,6 +8,7 @@
 struct kw_usage {
     enum kw_kind kind;
     kw_ns window;  /* observation window the quantities belong to; a month is scaled from it */
+    kw_ns month;   /* what it is scaled to; 0: KW_HOURS_PER_MONTH hours */
     uint32_t gpus; /* GPUs one replica is billed for: >= its tp, see kw_gpus_per_replica */
     int64_t
         gpu_ns[KW_PHASES]; /* billed GPU-ns by phase (replica-ns * gpus); 0 where the meter does not count the phase */
@@ -19,6 +20,11 @@ struct kw_usage {
     int64_t requests, tokens_in, tokens_cached, tokens_cache_write, tokens_out; /* of completed requests; in excludes
                                                                                    cached; billed where kind is api */
 };
+
+static inline kw_ns kw_usage_month(const struct kw_usage *u)
+{
+    return u->month ? u->month : KW_HOURS_PER_MONTH * KW_NS_PER_HOUR;
+}
 
 /* Bills each life of the ledger by the meter. Identity, asserted:
  *     sum(gpu_ns) + unbilled_gpu_ns == gpus * sum over lives of (gone - born)

@@ -13,8 +13,8 @@ static void paragraph(const char *label, const char *text, struct kw_text *out)
     kw_text_fold(out, text, 14, KW_TEXT_TABLE_WIDTH);
 }
 
-void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t, const char *scaling,
-                     struct kw_text *out)
+void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t,
+                     const struct kw_window *w, const char *scaling, struct kw_text *out)
 {
     char a[16], b[16];
     uint64_t in = 0, gen = 0;
@@ -36,6 +36,8 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     kw_text_add(out, "  objectives  ");
     kw_slo_text_print(&s->slo, out);
     kw_text_add(out, "\n");
+    char window[320];
+    paragraph("window", kw_window_text(w, window, sizeof window), out);
     paragraph("month", scaling, out);
     kw_text_add(out, "\n");
 }
@@ -48,8 +50,8 @@ static void add_metric(struct kw_text_table *t, const char *name, double scale, 
     kw_text_table_cell(t, "%s", name);
     for (int i = 0; i < 3; i++)
         kw_text_table_cell(t, "%s",
-                           strcmp(unit, "USD a month") ? kw_quantity_number(v[i] * scale, buf)
-                                                       : kw_quantity_usd(v[i] * scale, buf));
+                           strcmp(unit, "USD a month") && strcmp(unit, "USD") ? kw_quantity_number(v[i] * scale, buf)
+                                                                              : kw_quantity_usd(v[i] * scale, buf));
     kw_text_table_cell(t, "%s", unit);
 }
 
@@ -115,6 +117,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         double scale;
     } rows[] = {
         { KW_METRIC_COST, "cost", "USD a month", 1 },
+        { KW_METRIC_COST_WINDOW, "cost of the window itself", "USD", 1 },
         { KW_METRIC_USD_PER_MTOK, "cost per token", "USD per 1e6 tokens", 1 },
         { KW_METRIC_TTFT_P50, "TTFT p50", "s", 1 },
         { KW_METRIC_TTFT_P95, "TTFT p95", "s", 1 },

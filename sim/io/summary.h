@@ -3,13 +3,14 @@
 #define KW_SIM_IO_SUMMARY_H
 #include "sim/core/text.h"
 #include "sim/io/scenario/scenario.h"
+#include "workloads/window.h"
 #include "sim/plan/breakeven.h"
 #include "sim/plan/plan.h"
 #include "workloads/trace.h"
 
 /* What was simulated: traffic, model, objectives, scaling to a month. */
-void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t, const char *scaling,
-                     struct kw_text *out);
+void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t,
+                     const struct kw_window *w, const char *scaling, struct kw_text *out);
 /* One configuration in full: latencies, counts, what a month costs by line item. */
 void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out);
 /* A row a configuration, by rank; the columns of a sweep's axes first. limit 0: all rows. */
@@ -22,8 +23,8 @@ void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out);
 /* The same figures for machines: one JSON document, or CSV with a head line, whose last two columns name the profile
  * that the step times are of, and its grade ("-" of an API; of several deployments joined by " + ", as /points of a
  * result has them). */
-void kw_summary_json(const char *command, const struct kw_candidate *c, const struct kw_point *p, size_t n,
-                     const struct kw_plan *plan, struct kw_text *out);
+void kw_summary_json(const char *command, const struct kw_window *w, kw_ns month, const struct kw_candidate *c,
+                     const struct kw_point *p, size_t n, const struct kw_plan *plan, struct kw_text *out);
 void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out);
 
 #endif

@@ -92,12 +92,26 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     return o;
 }
 
-void kw_summary_json(const char *command, const struct kw_candidate *c, const struct kw_point *p, size_t n,
-                     const struct kw_plan *plan, struct kw_text *out)
+/* begin_unix_s is null where the trace has no dates. */
+static void add_window(cJSON *root, const struct kw_window *w, bool *lost)
+{
+    char text[320];
+    cJSON *o = cJSON_AddObjectToObject(root, "window");
+    add_text(o, "chosen", kw_window_chosen_name[w->chosen], lost);
+    add_number(o, "hours", (double)(w->end - w->begin) / (double)KW_NS_PER_HOUR, lost);
+    add_number(o, "begin_unix_s", w->begin_unix == INT64_MIN ? NAN : (double)w->begin_unix, lost);
+    add_number(o, "left_out", (double)w->left_out, lost);
+    add_text(o, "text", kw_window_text(w, text, sizeof text), lost);
+}
+
+void kw_summary_json(const char *command, const struct kw_window *w, kw_ns month, const struct kw_candidate *c,
+                     const struct kw_point *p, size_t n, const struct kw_plan *plan, struct kw_text *out)
 {
     bool lost = false;
     cJSON *root = cJSON_CreateObject();
     add_text(root, "command", command, &lost);
+    if (w) add_window(root, w, &lost);
+    if (month) add_number(root, "month_hours", (double)month / (double)KW_NS_PER_HOUR, &lost);
     if (plan) {
         add_text(root, "recommendation", plan->recommendation, &lost);
         add_text(root, "why", plan->why, &lost);

@@ -138,7 +138,7 @@ enum kw_status kw_breakeven_find(struct kw_breakeven *b, const struct kw_plan *p
     }
     double tokens = 0;
     for (size_t i = 0; i < study->trace->n; i++) tokens += (double)study->trace->prompt[i] + study->trace->output[i];
-    double months = kw_nano_to_double(study->trace->span) / 3600 / KW_HOURS_PER_MONTH;
+    double months = (double)study->trace->span / (double)kw_study_month(study);
     for (int e = -4; e <= 4; e++) {
         double factor = ldexp(1, e);
         struct kw_trace t;

@@ -173,7 +173,8 @@ static double worth(const struct kw_plan *p, size_t i, const struct kw_fact *f)
         if (strcmp(f->path + 12, kw_phase_name[ph])) continue;
         double gpu_ns =
             c->platform->meter.bills[ph] ? (double)x->usage[0].gpu_ns[ph] : (double)x->usage[0].unbilled_gpu_ns;
-        return gpu_ns / (double)x->usage[0].window * KW_HOURS_PER_MONTH * kw_nano_to_double(c->gpu->gpu_hour.v);
+        return gpu_ns / (double)x->usage[0].window * (double)kw_usage_month(&x->usage[0]) / (double)KW_NS_PER_HOUR *
+               kw_nano_to_double(c->gpu->gpu_hour.v);
     }
     return NAN;
 }

@@ -20,14 +20,15 @@ struct race {
 
 /* Kept replicas are billed from the first to the last moment where the meter counts a busy and an idle replica alike
  * and nothing makes a start fail; rented GPUs always. Everything else is at least 0. */
-static enum kw_status cost_floor(const struct kw_candidate *c, kw_ns window, double *usd, struct kw_error *err)
+static enum kw_status cost_floor(const struct kw_candidate *c, kw_ns window, kw_ns month, double *usd,
+                                 struct kw_error *err)
 {
     *usd = 0;
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *x = &c->choice[d];
         const struct kw_meter *m = &x->platform->meter;
         const struct kw_autoscaling *s = &x->scaling;
-        struct kw_usage u = { .kind = x->platform->kind, .window = window };
+        struct kw_usage u = { .kind = x->platform->kind, .window = window, .month = month };
         if (u.kind == KW_KIND_DEDICATED)
             u.reserved_gpu_ns = (int64_t)kw_gpus_rented(x->gpu, x->tp, s->max_replicas) * window;
         else if (u.kind == KW_KIND_SERVERLESS && m->bills[KW_PHASE_ACTIVE] && m->bills[KW_PHASE_KEEP_WARM] &&
@@ -262,7 +263,7 @@ static enum kw_status open_race(struct race *r, struct kw_plan *p, const struct 
     if (st == KW_OK) st = kw_sweep_open(&r->sweep, p->candidates, p->n, study, run, err);
     for (size_t i = 0; i < p->n && st == KW_OK; i++) {
         r->open[i] = true;
-        st = cost_floor(&p->candidates[i], study->trace->span, &r->floor[i], err);
+        st = cost_floor(&p->candidates[i], study->trace->span, kw_study_month(study), &r->floor[i], err);
         assert((st != KW_OK || r->floor[i] >= 0) && "bounds rest on figures that are never negative");
     }
     return st;

@@ -19,6 +19,7 @@ static enum kw_status columns(struct kw_trace *out, const struct kw_trace *in, s
     if (!ok) return kw_fail(err, KW_ENOMEM, "out of memory for %zu requests", n);
     out->hash_block = in->hash_block;
     out->epoch_unix = in->epoch_unix;
+    out->origin = in->origin;
     out->span = in->span;
     out->notes = in->notes;
     return KW_OK;
@@ -77,8 +78,5 @@ enum kw_status kw_volume_scale(struct kw_trace *out, const struct kw_trace *in, 
         kw_trace_free(out);
         return st;
     }
-    /* The first request stands at 0, as every trace's does; the window keeps its length. */
-    kw_ns first = out->arrival[0];
-    for (size_t i = 0; i < n; i++) out->arrival[i] -= first;
     return KW_OK;
 }

@@ -175,7 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     axes(&s);
     hold(s.replications >= 1 && s.replications <= KW_REPLICATIONS_MAX && s.trace_file[0]);
-    hold(s.trace_speed >= 1e-6 && s.trace_speed <= 1e6 && s.trace_from >= 0);
+    hold(s.trace_speed >= 1e-6 && s.trace_speed <= 1e6 && s.month >= KW_NS_PER_HOUR && s.month <= 744 * KW_NS_PER_HOUR);
     struct kw_plan_options o;
     if ((st = kw_scenario_plan_options(&s, &o, &err)) != KW_OK) {
         check_error(st, &err);

@@ -188,7 +188,11 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     shrink((void **)&t->hash, t->hash_at ? t->hash_at[t->n] : 0, sizeof *t->hash);
     if (t->notes.clock_back && (st = kw_trace_sort(t, err)) != KW_OK) return st;
     kw_ns first = t->arrival[0];
-    if (r->dated) t->epoch_unix = first / KW_NS_PER_S;
+    if (r->dated) {
+        t->epoch_unix = first / KW_NS_PER_S;
+    } else {
+        t->origin = first;
+    }
     for (size_t i = 0; i < t->n; i++) {
         t->arrival[i] -= first;
         assert(!i || t->arrival[i] >= t->arrival[i - 1]); /* what every reader of a trace relies on */

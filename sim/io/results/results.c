@@ -275,7 +275,7 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
 
 static void write_bill(struct kw_writer *w, const struct kw_results *r)
 {
-    kw_writer_group(w, "/bill", "line items of a 730-hour month, mean over replications");
+    kw_writer_group(w, "/bill", "line items of a month, mean over replications");
     kw_writer_index(w, "/bill/point", "point", r->n, "configuration");
     kw_writer_index(w, "/bill/item", "item", KW_ITEMS, "line item, named in item_name");
     kw_writer_put(
@@ -431,6 +431,7 @@ const struct kw_usage_field kw_usage_field[] = {
 #member, unit, text, offsetof(struct kw_usage, member)                                                         \
     }
     FIELD(window, "ns", "observation window"),
+    FIELD(month, "ns", "the month it is scaled to"),
     { "gpu_provision", "ns", "billed GPU-ns in provision", offsetof(struct kw_usage, gpu_ns[KW_PHASE_PROVISION]) },
     { "gpu_pull", "ns", "billed GPU-ns in image pull", offsetof(struct kw_usage, gpu_ns[KW_PHASE_PULL]) },
     { "gpu_load", "ns", "billed GPU-ns in weight load", offsetof(struct kw_usage, gpu_ns[KW_PHASE_LOAD]) },
@@ -712,6 +713,15 @@ static void write_plan(struct kw_writer *w, const struct kw_results *r)
     kw_writer_attr_i64(w, "nearest_miss", (int64_t)p->nearest_miss);
 }
 
+static void write_window(struct kw_writer *w, const struct kw_window *x)
+{
+    char text[320];
+    kw_writer_attr(w, "window", kw_window_text(x, text, sizeof text));
+    kw_writer_attr(w, "window_chosen", kw_window_chosen_name[x->chosen]);
+    kw_writer_attr_i64(w, "window_ns", x->end - x->begin);
+    if (x->begin_unix != INT64_MIN) kw_writer_attr_i64(w, "window_begin_unix_s", x->begin_unix);
+}
+
 enum kw_status kw_results_write(const struct kw_results *r, const char *path, int64_t created_utc, struct kw_error *err)
 {
     struct kw_writer w;
@@ -723,6 +733,8 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     kw_writer_attr(&w, "trace_sha256", r->trace_sha256);
     kw_writer_attr(&w, "trace_source", r->trace_source);
     kw_writer_attr(&w, "scaling", r->scaling);
+    if (r->window) write_window(&w, r->window);
+    kw_writer_attr_i64(&w, "month_ns", r->month);
     if (r->profiles && *r->profiles) kw_writer_attr(&w, "profiles", r->profiles);
     if (r->folder) kw_writer_attr(&w, "folder", r->folder);
     kw_writer_created(&w, created_utc);

@@ -6,6 +6,7 @@
 #include "sim/io/scenario/scenario.h"
 #include "sim/plan/plan.h"
 #include "workloads/trace.h"
+#include "workloads/window.h"
 
 #define KW_RESULTS_SCHEMA 1
 
@@ -13,8 +14,10 @@ struct kw_results {          /* what is written; all borrowed but in a result th
     const char *command;     /* "run", "sweep", "plan", "reprice" */
     const char *config_json; /* the scenario after --set */
     const char *trace_sha256, *trace_source, *scaling;
-    const char *profiles; /* kw_catalogue_profiles_text; NULL or "": all are built in */
-    const char *folder;   /* the scenario's, where platforms or profiles it names were found; NULL: there were none */
+    const struct kw_window *window; /* NULL: not known */
+    kw_ns month;                    /* what a month is */
+    const char *profiles;           /* kw_catalogue_profiles_text; NULL or "": all are built in */
+    const char *folder; /* the scenario's, where platforms or profiles it names were found; NULL: there were none */
     uint64_t seed;
     const struct kw_candidate *candidates; /* [n] */
     const struct kw_point *points;         /* [n] */

@@ -141,6 +141,7 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     for (int m = 0; m < KW_METRICS && st == KW_OK; m++) {
         char name[96];
         snprintf(name, sizeof name, "/samples/%s", kw_metric_info[m].name);
+        if (m >= KW_METRIC_COST_WINDOW && kw_h5_exists(r->f, name) == 0) continue;
         st = kw_h5_read_n(r->f, name, KW_H5_F64, r->n * r->nr, &r->samples[m], err);
     }
     while (kw_usage_field[r->n_fields].name) r->n_fields++;
@@ -149,6 +150,11 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     for (size_t i = 0; i < r->n_fields && st == KW_OK; i++) {
         char name[96];
         snprintf(name, sizeof name, "/usage/%s", kw_usage_field[i].name);
+        if (kw_usage_field[i].offset == offsetof(struct kw_usage, month) && kw_h5_exists(r->f, name) == 0) {
+            r->usage[i] = calloc(r->n * r->nr * r->nd, sizeof **r->usage); /* not in the first results: 730 hours */
+            if (!r->usage[i]) st = kw_fail(err, KW_ENOMEM, "out of memory");
+            continue;
+        }
         st = kw_h5_read_n(r->f, name, KW_H5_I64, r->n * r->nr * r->nd, &r->usage[i], err);
     }
     return st;
@@ -227,7 +233,7 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
     p->bill_of = calloc(c->n, sizeof *p->bill_of);
     if (!p->sample || !p->usage || !p->bill_of) return kw_fail(err, KW_ENOMEM, "out of memory");
     for (uint32_t rep = 0; rep < nr; rep++) {
-        for (int m = 0; m < KW_METRICS; m++) p->sample[rep][m] = r->samples[m][i * r->nr + rep];
+        for (int m = 0; m < KW_METRICS; m++) p->sample[rep][m] = r->samples[m] ? r->samples[m][i * r->nr + rep] : NAN;
         for (uint32_t d = 0; d < c->n; d++) {
             struct kw_usage *u = &p->usage[rep * c->n + d];
             const struct kw_choice *choice = &c->choice[d];

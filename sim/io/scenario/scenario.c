@@ -4,6 +4,7 @@
 #include <string.h>
 #include "sim/io/scenario/edit.h"
 #include "sim/io/scenario/slo_text.h"
+#include "workloads/readers/timestamp.h"
 
 /* Reads one after another and stops at the first failure; `st` and `err` are in scope where it is used. */
 #define READ(call)                                                                                                     \
@@ -488,9 +489,10 @@ static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, 
 
 /* ---- the document */
 
-static const char *const top_keys[] = { "keepwarm",    "name",          "trace",        "model",      "slo",
-                                        "deployments", "routing",       "replications", "seed",       "stepping",
-                                        "start",       "series_step_s", "sweep",        "candidates", NULL };
+static const char *const top_keys[] = { "keepwarm",      "name",        "trace",      "model",
+                                        "slo",           "deployments", "routing",    "replications",
+                                        "seed",          "stepping",    "start",      "month_hours",
+                                        "series_step_s", "sweep",       "candidates", NULL };
 
 /* What may differ between the points of a grid: all of it is read again for each. The rest of a scenario is what the
  * points share. */
@@ -534,12 +536,33 @@ static enum kw_status read_axes(struct kw_scenario *s, struct kw_error *err)
     return KW_OK;
 }
 
+/* An end of the window: seconds (Unix time from 1e9 on, as in traces), "2026-03-02" (its first moment) or
+ * "2026-03-02T09:00:00+01:00". */
+static enum kw_status time_or_absent(struct kw_jnode n, struct kw_scenario_time *out, struct kw_error *err)
+{
+    const char *text;
+    *out = (struct kw_scenario_time){ KW_TIME_ABSENT, 0 };
+    if (!kw_json_present(n)) return KW_OK;
+    if (!kw_json_str(n, &text, NULL) && kw_timestamp_looks_iso((struct kw_span){ text, strlen(text) })) {
+        char full[64];
+        struct kw_error inner;
+        snprintf(full, sizeof full, strlen(text) == 10 ? "%sT00:00:00" : "%s", text);
+        out->kind = KW_TIME_UNIX;
+        if (kw_timestamp_iso((struct kw_span){ full, strlen(full) }, &out->at, &inner) == KW_OK) return KW_OK;
+        return kw_json_fail(n, KW_EPARSE, err, "want seconds, a date or a date and time: %s", inner.msg);
+    }
+    enum kw_status st = kw_json_nano(n, -87600 * KW_NS_PER_HOUR, INT64_MAX, &out->at, err);
+    out->kind = out->at >= INT64_C(1000000000) * KW_NS_PER_S ? KW_TIME_UNIX : KW_TIME_TRACE;
+    return st;
+}
+
 static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
 {
     static const char *const trace_keys[] = { "file", "format", "columns", "speed", "from_s", "to_s", NULL };
     static const char *const steppings[] = { "jump", "each", NULL }, *const starts[] = { "steady", "empty", NULL };
     struct kw_jnode root = kw_json_root(&s->doc), trace = get(root, "trace");
     int64_t version, seed;
+    double hours;
     int stepping, start;
     enum kw_status st = kw_json_keys(root, top_keys, err);
     READ(kw_json_i64(get(root, "keepwarm"), 1, 1, &version, err));
@@ -551,9 +574,9 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
     READ(kw_json_str_or(get(trace, "format"), "auto", &s->trace_format, err));
     READ(kw_json_str_or(get(trace, "columns"), NULL, &s->trace_columns, err));
     READ(ratio_or(get(trace, "speed"), 1, 1e-6, 1e6, &s->trace_speed, err));
-    READ(seconds_or(get(trace, "from_s"), 0, &s->trace_from, err));
-    READ(seconds_or(get(trace, "to_s"), 0, &s->trace_to, err));
-    if (st == KW_OK && s->trace_to && s->trace_to <= s->trace_from)
+    READ(time_or_absent(get(trace, "from_s"), &s->trace_from, err));
+    READ(time_or_absent(get(trace, "to_s"), &s->trace_to, err));
+    if (st == KW_OK && s->trace_to.kind && s->trace_from.kind == s->trace_to.kind && s->trace_to.at <= s->trace_from.at)
         st = kw_json_fail(get(trace, "to_s"), KW_ERANGE, err, "must be later than from_s");
     READ(kw_json_str_or(get(root, "model"), NULL, &s->model, err));
     READ(read_slo(get(root, "slo"), &s->slo, err));
@@ -561,11 +584,13 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
     READ(kw_json_i64_or(get(root, "seed"), 1, 0, INT64_C(9007199254740992), &seed, err));
     READ(kw_json_enum_or(get(root, "stepping"), 0, steppings, &stepping, err));
     READ(kw_json_enum_or(get(root, "start"), 0, starts, &start, err));
+    READ(ratio_or(get(root, "month_hours"), KW_HOURS_PER_MONTH, 1, 744, &hours, err));
     READ(seconds_or(get(root, "series_step_s"), 0, &s->series_step, err));
     if (st != KW_OK) return st;
     s->seed = (uint64_t)seed;
     s->stepping_each = stepping == 1;
     s->empty_start = start == 1;
+    s->month = (kw_ns)(hours * (double)KW_NS_PER_HOUR + 0.5);
     return read_axes(s, err);
 }
 

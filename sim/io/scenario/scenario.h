@@ -15,7 +15,15 @@ struct kw_scenario {
     struct kw_json doc; /* after --set; config_json of a result is this document printed */
     const char *name, *trace_file, *trace_format, *trace_columns, *model; /* borrowed from doc */
     double trace_speed;                                                   /* arrivals this many times as fast; > 0 */
-    kw_ns trace_from, trace_to;                                           /* slice of the trace; to 0 = its end */
+    struct kw_scenario_time {
+        enum kw_time_kind {
+            KW_TIME_ABSENT,
+            KW_TIME_TRACE, /* ns on the trace's own clock: since its first arrival, or in its undated time stamps */
+            KW_TIME_UNIX   /* ns since 1970, UTC */
+        } kind;
+        kw_ns at;
+    } trace_from, trace_to; /* the window; may lie outside the arrivals */
+    kw_ns month;            /* "month_hours" */
     struct kw_slo slo;
     uint32_t replications;
     uint64_t seed;

@@ -76,8 +76,8 @@ char *kw_study_scaling(const struct kw_study *s, char *buf, size_t size)
              : hours >= 2 ? snprintf(buf, size, "%.3g hours", hours)
                           : snprintf(buf, size, "%.3g minutes", hours * 60);
     if (at < 0 || (size_t)at >= size) return buf;
-    at += snprintf(buf + at, size - (size_t)at, " scaled x%.4g to a month of %d hours", KW_HOURS_PER_MONTH / hours,
-                   KW_HOURS_PER_MONTH);
+    double month = (double)kw_study_month(s) / (double)KW_NS_PER_HOUR;
+    at += snprintf(buf + at, size - (size_t)at, " scaled x%.4g to a month of %g hours", month / hours, month);
     if (at < 0 || (size_t)at >= size) return buf;
     if (s->replications > 1)
         snprintf(buf + at, size - (size_t)at, "; the trace itself and %" PRIu32 " resamplings of its %" PRIu32 " %s",
@@ -137,6 +137,6 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_UTILISATION] = ready > 0 ? (double)busy / (double)ready : NAN;
     /* Costs follow from usage and prices: kw_point_finish. */
     sample[KW_METRIC_COST] = sample[KW_METRIC_USD_PER_MTOK] = sample[KW_METRIC_COLD_COST] =
-        sample[KW_METRIC_IDLE_COST] = NAN;
+        sample[KW_METRIC_IDLE_COST] = sample[KW_METRIC_COST_WINDOW] = NAN;
     return KW_OK;
 }

@@ -14,7 +14,12 @@ struct kw_study {
     bool empty_start;  /* the window begins with keep_warm replicas alone instead of the steady state */
     bool records;      /* keep per-request records of replication 0 */
     kw_ns series_step; /* of replication 0; 0: none */
+    kw_ns month;       /* what a month is; 0: KW_HOURS_PER_MONTH hours */
 };
+static inline kw_ns kw_study_month(const struct kw_study *s)
+{
+    return s->month ? s->month : KW_HOURS_PER_MONTH * KW_NS_PER_HOUR;
+}
 
 /* How replications resample the trace: 0 is the trace as it is, the others draw its blocks with replacement. Blocks are
  * days for traces of 4 days and more, hours for 10 hours and more, else tenths; their length is the span divided evenly

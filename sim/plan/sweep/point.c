@@ -7,7 +7,7 @@
 #include "sim/core/rng.h"
 
 const struct kw_metric_info kw_metric_info[] = {
-    [KW_METRIC_COST] = { "cost_usd_month", "USD/month", "cost of a 730-hour month" },
+    [KW_METRIC_COST] = { "cost_usd_month", "USD/month", "cost of a month" },
     [KW_METRIC_USD_PER_MTOK] = { "usd_per_mtok", "USD/Mtok", "cost of a million tokens, input and output, as served" },
     [KW_METRIC_TTFT_P50] = { "ttft_p50_s", "s", "time to first token, median" },
     [KW_METRIC_TTFT_P95] = { "ttft_p95_s", "s", "time to first token, 95th percentile" },
@@ -26,6 +26,7 @@ const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_UTILISATION] = { "utilisation", "1", "share of ready replica time with at least one request" },
     [KW_METRIC_GOODPUT] = { "goodput_rps", "1/s", "requests a second that met every per-request objective" },
     [KW_METRIC_ATTAINMENT] = { "attainment", "1", "share of requests that met every per-request objective" },
+    [KW_METRIC_COST_WINDOW] = { "cost_usd_window", "USD", "cost of the window itself, not scaled; fees pro rata" },
 };
 _Static_assert(sizeof kw_metric_info / sizeof *kw_metric_info == KW_METRICS, "a row for each metric");
 
@@ -134,17 +135,18 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
     assert(p->replications > 0);
     kw_i128(*sum)[KW_ITEMS] = calloc(p->n, sizeof *sum);
     struct kw_bill *bill_of = calloc(p->n, sizeof *bill_of);
-    double(*cost)[3] = malloc(p->replications * sizeof *cost);
+    double(*cost)[4] = malloc(p->replications * sizeof *cost);
     enum kw_status st = sum && bill_of && cost ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a bill");
     struct kw_bill total = { .total = 0 };
     for (uint32_t r = 0; r < p->replications && st == KW_OK; r++) {
-        kw_nusd all = 0, cold = 0, idle = 0;
+        kw_nusd all = 0, cold = 0, idle = 0, window = 0;
         for (uint32_t d = 0; d < p->n && st == KW_OK; d++) {
             const struct kw_usage *u = &p->usage[(size_t)r * p->n + d];
-            struct kw_bill b;
+            struct kw_bill b, w;
             if ((st = kw_bill_month(&b, u, &tariff[d], err)) != KW_OK) break;
+            if ((st = kw_bill_window(&w, u, &tariff[d], err)) != KW_OK) break;
             for (int i = 0; i < KW_ITEMS; i++) sum[d][i] += b.item[i];
-            if (__builtin_add_overflow(all, b.total, &all))
+            if (__builtin_add_overflow(all, b.total, &all) || __builtin_add_overflow(window, w.total, &window))
                 st = kw_fail(err, KW_ERANGE, "the bill exceeds 9.2 billion dollars");
             cold += kw_bill_cold(&b); /* parts of the total, so they fit where it does */
             idle += kw_bill_idle(&b, u);
@@ -152,6 +154,7 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
         cost[r][0] = kw_nano_to_double(all);
         cost[r][1] = kw_nano_to_double(cold);
         cost[r][2] = kw_nano_to_double(idle);
+        cost[r][3] = kw_nano_to_double(window);
     }
     for (uint32_t d = 0; d < p->n && st == KW_OK; d++) {
         for (int i = 0; i < KW_ITEMS; i++) {
@@ -171,11 +174,12 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
         for (uint32_t d = 0; d < p->n; d++) {
             const struct kw_usage *u = &p->usage[(size_t)r * p->n + d];
             double served = (double)u->tokens_in + (double)u->tokens_cached + (double)u->tokens_out;
-            tokens_month += served * ((double)(KW_HOURS_PER_MONTH * KW_NS_PER_HOUR) / (double)u->window);
+            tokens_month += served * ((double)kw_usage_month(u) / (double)u->window);
         }
         p->sample[r][KW_METRIC_COST] = cost[r][0];
         p->sample[r][KW_METRIC_COLD_COST] = cost[r][1];
         p->sample[r][KW_METRIC_IDLE_COST] = cost[r][2];
+        p->sample[r][KW_METRIC_COST_WINDOW] = cost[r][3];
         p->sample[r][KW_METRIC_USD_PER_MTOK] = tokens_month > 0 ? cost[r][0] / (tokens_month / 1e6) : NAN;
     }
     free(cost);

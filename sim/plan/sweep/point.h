@@ -27,6 +27,7 @@ enum kw_metric { /* in the order of kw_metric_info; the scalars of a replication
                  KW_METRIC_UTILISATION,
                  KW_METRIC_GOODPUT,
                  KW_METRIC_ATTAINMENT,
+                 KW_METRIC_COST_WINDOW, /* this and the next are not in the first results */
                  KW_METRICS
 };
 struct kw_metric_info {

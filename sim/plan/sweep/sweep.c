@@ -260,6 +260,7 @@ static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct 
         if (p->replications > j->replication) continue; /* it has this one already */
         st = kw_evaluate_outcome(&s->candidates[i], &w->outcome, p->sample[j->replication],
                                  &p->usage[(size_t)j->replication * p->n], err);
+        for (uint32_t d = 0; d < p->n; d++) p->usage[(size_t)j->replication * p->n + d].month = kw_study_month(study);
         if (st == KW_OK && j->replication == 0) st = keep_first(p, &w->outcome, err);
         if (st != KW_OK) return label(&s->candidates[i], st, err);
     }

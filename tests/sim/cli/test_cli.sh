@@ -306,7 +306,7 @@ compare("trace", words(re.search(r"trace_keys\[\] = \{(.*?)\}", source, re.S).gr
 base = json.load(open("base.json"))
 law = {"constant": "3"}
 full = copy.deepcopy(base)
-full.update(stepping="jump", start="empty", series_step_s="5", slo={k: "900" for k in top["slo"]["properties"] if k.endswith("_s")} |
+full.update(stepping="jump", start="empty", month_hours="720", series_step_s="5", slo={k: "900" for k in top["slo"]["properties"] if k.endswith("_s")} |
             {"cold_fraction": 1, "error_fraction": "0.5", "attainment": 0, "budget_usd_month": "1000000"})
 full["trace"] = {"file": "t.csv", "format": "azure", "speed": "1.5", "from_s": 0, "to_s": "4000"}
 full["deployments"][0].update(

@@ -1,0 +1,114 @@
+#!/bin/sh
+# What a month costs must not depend on where a log begins and ends. Traces are made here; each case says what is right.
+# usage: KEEPWARM=path/to/keepwarm test_month.sh
+set -u
+KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
+import datetime, json, os, random, subprocess, sys, tempfile
+
+KW = os.path.abspath(os.environ["KEEPWARM"])
+os.chdir(tempfile.mkdtemp())
+passed = failed = 0
+COLS = "arrival=arrival,prompt=prompt,output=output"
+L4 = {"platform": "modal", "gpu": "L4", "precision": "fp8", "tp": 1}
+HF = {"name": "main", "platform": "huggingface", "gpu": "L40S", "precision": "bf16", "tp": 1, "keep_warm": 1, "max_replicas": 1}
+API = {"name": "g", "platform": "together-api"}
+
+def check(name, good, said=""):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    if not good:
+        print("FAIL", name, said)
+
+def near(a, b, rel=1e-9):
+    return a is not None and abs(a - b) <= rel * abs(b)
+
+def poisson(seed, rate, begin, end, prompt=(400, 900), output=(60, 200)):
+    r, at, rows = random.Random(seed), begin, []
+    while True:
+        at += r.expovariate(rate)
+        if at >= end:
+            return rows
+        rows.append((round(at, 3), r.randint(*prompt), r.randint(*output)))
+
+def dated(rows, day="2026-03-02"):
+    zero = datetime.datetime.fromisoformat(day)
+    return [((zero + datetime.timedelta(seconds=a)).isoformat(timespec="milliseconds"), p, o) for a, p, o in rows]
+
+def run(rows, deployment, command="run", trace={}, expect=0, out=None, **top):
+    with open("t.csv", "w") as f:
+        f.write("arrival,prompt,output\n" + "".join("%s,%d,%d\n" % r for r in rows))
+    s = {"keepwarm": 1, "trace": dict({"file": "t.csv", "format": "generic", "columns": COLS}, **trace), "model": "llama-3.1-8b",
+         "replications": 1, "deployments": deployment if isinstance(deployment, list) else [deployment]}
+    s.update(top)
+    json.dump(s, open("s.json", "w"))
+    a = [KW, command, "s.json", "--json"] + (["-o", out] if out else [])
+    r = subprocess.run(a, capture_output=True, text=True)
+    if r.returncode != expect:
+        check("exit %s" % (top or trace), False, "%d, want %d: %s" % (r.returncode, expect, r.stderr))
+    return json.loads(r.stdout) if r.stdout and expect in (0, 3) else r.stderr
+
+def first(rows, *a, **k):
+    r = run(rows, *a, **k)
+    return r["points"][0], r["window"], r
+
+# --- one working day, with and without its date, is a day; stated windows bound it
+office = poisson(1, 0.05, 9 * 3600, 17 * 3600)
+whole = first(office, API)
+check("office day", whole[1]["chosen"] == "days" and whole[1]["hours"] == 24 and "trace.from_s" in whole[1]["text"], whole[1])
+for name, rows, trace in (("dated", dated(office), {}), ("stated", office, {"from_s": "0", "to_s": "86400"}),
+                          ("stated by date", dated(office), {"from_s": "2026-03-02", "to_s": "2026-03-03"}),
+                          ("stated by time", dated(office), {"from_s": "2026-03-02T00:00:00", "to_s": "2026-03-02T23:00:00-01:00"})):
+    p, w, _ = first(rows, API, trace=trace)
+    check("office day " + name, near(p["cost_usd_month"], whole[0]["cost_usd_month"]) and w["hours"] == 24, (p["cost_usd_month"], w))
+p, w, _ = first(office, API, trace={"from_s": "32400", "to_s": "61200"})
+check("eight hours stated", near(p["cost_usd_month"], 3 * whole[0]["cost_usd_month"]) and w["chosen"] == "stated", p["cost_usd_month"])
+check("the window itself", near(p["cost_usd_window"] * 730 / 8, p["cost_usd_month"], 1e-6) and
+      near(p["cost_usd_window"], whole[0]["cost_usd_window"]), p["cost_usd_window"])
+
+# --- Monday to Friday is a week, at any month
+week = [r for d in range(5) for r in poisson(10 + d, 0.05, d * 86400 + 9 * 3600, d * 86400 + 17 * 3600)]
+p, w, r = first(dated(week), API)
+check("working week", w["chosen"] == "weeks" and w["hours"] == 168 and near(p["cost_usd_month"], p["cost_usd_window"] * 730 / 168, 1e-6), w)
+check("730 hours unless said", r["month_hours"] == 730)
+for hours in (720, "744", 100.5):
+    q, _, r = first(dated(week), API, month_hours=hours)
+    check("month of %s hours" % hours, near(q["cost_usd_month"], p["cost_usd_month"] * float(hours) / 730, 1e-6) and
+          r["month_hours"] == float(hours) and q["cost_usd_window"] == p["cost_usd_window"], q["cost_usd_month"])
+for hours in (0, 745, "0.5"):
+    check("no month of %s hours" % hours, "month_hours" in run(week, API, month_hours=hours, expect=2))
+check("no date in this trace", "trace.from_s is a date" in run(week, API, trace={"from_s": "2026-03-02"}, expect=2))
+check("not a date", "2026-13-02" in run(dated(week), API, trace={"from_s": "2026-13-02"}, expect=2))
+check("backwards", "later than from_s" in run(dated(week), API, trace={"from_s": "2026-03-03", "to_s": "2026-03-02"}, expect=2))
+check("nothing in it", "no request arrives" in run(dated(week), API, trace={"from_s": "2026-04-01", "to_s": "2026-04-02"}, expect=2))
+
+# --- a replica always on costs the same month from every length of trace, on every platform and meter
+for seconds in (30, 100, 600, 3601):
+    p = first([(0, 64, 2), (seconds, 64, 2)], HF)[0]
+    check("always on, %d s" % seconds, near(p["cost_usd_month"], 730 * 1.8, 1e-6), p["cost_usd_month"])
+for platform, gpu, precision in (("modal", "L4", "fp8"), ("runpod", "L4", "fp8"), ("baseten", "A10G", "bf16"), ("replicate", "L40S", "bf16"),
+                                 ("huggingface", "L4", "fp8"), ("fireworks", "H100", "bf16"), ("together-dedicated", "H100", "bf16")):
+    d = {"name": "m", "platform": platform, "gpu": gpu, "precision": precision, "keep_warm": 1, "max_replicas": 1}
+    costs = [first([(0, 64, 2), (seconds, 64, 2)], d)[0]["cost_usd_month"] for seconds in (37, 400, 3601)]
+    check("always on, %s" % platform, max(costs) - min(costs) <= 1e-6 * max(costs), costs)
+p = first([(0, 1000, 100), (3600, 1000, 100)], {"name": "r", "platform": "huggingface", "gpu": "H100", "keep_warm": 0, "max_replicas": 1})[0]
+check("two an hour apart cost no more than the GPU", p["cost_usd_month"] <= 730 * 10 * (1 + 1e-9), p["cost_usd_month"])
+p = first(poisson(3, 0.5, 0, 600), dict(L4, name="m", keep_warm=1, max_replicas=1))[0]
+d = first(poisson(3, 0.5, 0, 600), {"name": "m", "platform": "lambda", "gpu": "H100", "replicas": 1})[0]
+check("no more than always on", p["cost_usd_month"] <= 730 * 0.85, p["cost_usd_month"])
+check("dedicated for the whole window", near(float(d["bill_usd_month"]["total"]), d["cost_usd_month"], 1e-6))
+
+# --- the start: one request earlier changes nothing, the launch is there for who asks
+steady = poisson(2, 12, 0, 3600)
+ramp = [(0, 400, 60)] + [(round(a + 120, 3), p, o) for a, p, o in steady]
+main = dict(L4, name="main", keep_warm=0)
+a, b = first(steady, main)[0], first(ramp, main)[0]
+check("steady", near(a["cost_usd_month"], b["cost_usd_month"], 0.05), (a["cost_usd_month"], b["cost_usd_month"]))
+e = first(steady, main, start="empty")[0]
+check("the launch", e["cold_fraction"] > 0 and a["cold_fraction"] == 0, (e["cold_fraction"], a["cold_fraction"]))
+lone = [(i * 600, 1000, 200) for i in range(101)]
+p = first(lone, {"name": "r", "platform": "runpod", "gpu": "H100", "keep_warm": 0, "max_replicas": 1})[0]
+check("each lone request is cold", p["cold_fraction"] == 1, p["cold_fraction"])
+
+print("%d passed, %d failed, 0 skipped" % (passed, failed))
+sys.exit(failed != 0)
+PY
