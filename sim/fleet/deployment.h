@@ -33,8 +33,11 @@ struct kw_deployment {
 
 enum kw_route_policy {
     KW_ROUTE_SINGLE,   /* all to deployment 0 */
-    KW_ROUTE_FALLBACK, /* to 0; to 1 while 0 has no ready replica */
-    KW_ROUTE_OVERFLOW, /* to 0; to 1 when 0 has overflow_at or more requests waiting a replica */
+    KW_ROUTE_FALLBACK, /* to the first deployment in order that has a ready replica (an API always has), else the last;
+                          what one refuses (429, 503, too long) moves on to the next such, at once and without a retry
+                        */
+    KW_ROUTE_OVERFLOW, /* the same, and a deployment with overflow_at or more requests waiting is passed over too: in
+                          the platform's queue and in its engines together */
     KW_ROUTE_CLASS,    /* trace class k to deployment class_to[k] (or 0) */
     KW_ROUTE_MODEL,    /* trace model k to deployment class_to[k] (or 0) */
     KW_ROUTE_SPLIT     /* at random by share */

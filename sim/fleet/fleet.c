@@ -139,6 +139,7 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
     if ((st = begin_warmup_hashes(&f->context, run->opens, err)) != KW_OK) return st;
     if ((st = kw_tally_begin(&f->context.tally, o, view->trace, n, run->opens, run->opt, err)) != KW_OK) return st;
     if ((st = kw_router_begin(&f->router, routing, view->trace, run->n, run->opt, err)) != KW_OK) return st;
+    f->context.move_on_n = f->router.route->passes_over ? run->n : 0;
     for (uint32_t i = 0; i < run->n; i++) {
         const struct kw_deployment *d = &run->d[i];
         if (d->kind == KW_KIND_API) {
@@ -160,13 +161,32 @@ static enum kw_status offer(struct run *run, uint32_t flight, kw_ns now, struct 
     return kw_pool_offer(&run->f->pool[f->deployment], flight, now, err);
 }
 
-static struct kw_first_choice first_choice(const struct run *run)
+/* A count over the replicas is made for the policies that ask for it only: it is the one thing here whose cost grows
+ * with the fleet. */
+static struct kw_target_state target_state(const struct run *run, uint32_t k)
 {
-    if (run->d[0].kind == KW_KIND_API) return (struct kw_first_choice){ .ready = true };
-    const struct kw_signals *g = &run->f->pool[0].g;
-    uint64_t room = (uint64_t)g->ready * g->slots;
-    return (struct kw_first_choice){ .ready = g->ready > 0,
-                                     .waiting = g->queued + (g->in_flight > room ? g->in_flight - room : 0) };
+    if (run->d[k].kind == KW_KIND_API) return (struct kw_target_state){ .ready = true };
+    const struct kw_pool *p = &run->f->pool[k];
+    return (struct kw_target_state){ .ready = p->g.ready > 0,
+                                     .waiting = run->f->router.route->counts_waiting ? kw_pool_waiting(p) : 0 };
+}
+
+/* *to: where the request goes, of deployments `from` and after it where the policy takes them in order. A cold pool
+ * that it is sent past has met traffic all the same, so that it starts. */
+static enum kw_status route(struct run *run, uint32_t request, uint32_t from, kw_ns now, uint32_t *to,
+                            struct kw_error *err)
+{
+    struct kw_router *r = &run->f->router;
+    *to = r->route->pick ? r->route->pick(r, request) : from;
+    if (!r->route->passes_over) return KW_OK;
+    for (; *to + 1 < run->n; ++*to) {
+        struct kw_target_state s = target_state(run, *to);
+        if (!r->route->passes_over(r, &s)) break;
+        if (s.ready) continue;
+        enum kw_status st = kw_pool_note_diverted(&run->f->pool[*to], now, err);
+        if (st != KW_OK) return st;
+    }
+    return KW_OK;
 }
 
 static enum kw_status arrive(struct run *run, struct kw_error *err)
@@ -176,12 +196,7 @@ static enum kw_status arrive(struct run *run, struct kw_error *err)
     uint32_t flight, to = 0, request = (uint32_t)run->cursor.request;
     enum kw_status st = kw_inflight_table_take(&f->context.flights, &flight, err);
     if (st != KW_OK) return st;
-    const struct kw_route *route = f->router.route;
-    if (route->pick) {
-        struct kw_first_choice first = first_choice(run);
-        to = route->pick(&f->router, request, &first);
-        if (route->notes_diverted && to && (st = kw_pool_note_diverted(&f->pool[0], now, err)) != KW_OK) return st;
-    }
+    if ((st = route(run, request, 0, now, &to, err)) != KW_OK) return st;
     bool warmup = warming(run);
     f->context.flights.f[flight] = (struct kw_inflight){ .arrival = now,
                                                          .first = -1,
@@ -202,7 +217,20 @@ static enum kw_status retry(struct run *run, uint32_t flight, kw_ns now, struct 
 {
     struct kw_inflight *f = &run->f->context.flights.f[flight];
     kw_events_release(&run->f->context.events, f->event);
-    if (!f->warmup) run->o->ledger[f->deployment].retries++;
+    if (f->moved) {
+        uint32_t from = f->deployment, to;
+        enum kw_status st = route(run, f->request, from + 1, now, &to, err);
+        if (st != KW_OK) return st;
+        f->deployment = (uint8_t)to;
+        f->attempts = 0;
+        f->moved = false;
+        if (!f->warmup) {
+            run->o->ledger[from].requests--;
+            run->o->ledger[to].requests++;
+        }
+    } else if (!f->warmup) {
+        run->o->ledger[f->deployment].retries++;
+    }
     return offer(run, flight, now, err);
 }
 

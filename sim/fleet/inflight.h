@@ -23,6 +23,7 @@ struct kw_inflight {
     uint32_t next;          /* free slots */
     uint8_t deployment, attempts, at;
     bool cold;   /* it waited for a replica to start */
+    bool moved;  /* refused where it was and on its way to the next deployment in order */
     bool warmup; /* it came before the window: served, never counted */
 };
 static_assert(sizeof(struct kw_inflight) <= 64, "a request under way fits a cache line");

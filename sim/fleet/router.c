@@ -1,6 +1,6 @@
 #include "sim/fleet/router.h"
 
-/* ---- one deployment, or a second one beside it ---- */
+/* ---- deployments in order ---- */
 
 static enum kw_status check_second(struct kw_router *r, struct kw_error *err)
 {
@@ -8,16 +8,15 @@ static enum kw_status check_second(struct kw_router *r, struct kw_error *err)
     return KW_OK;
 }
 
-static uint32_t pick_fallback(struct kw_router *r, uint32_t request, const struct kw_first_choice *first)
+static bool passes_cold(const struct kw_router *r, const struct kw_target_state *s)
 {
-    (void)r, (void)request;
-    return first->ready ? 0 : 1;
+    (void)r;
+    return !s->ready;
 }
 
-static uint32_t pick_overflow(struct kw_router *r, uint32_t request, const struct kw_first_choice *first)
+static bool passes_cold_or_busy(const struct kw_router *r, const struct kw_target_state *s)
 {
-    (void)request;
-    return first->waiting >= r->routing->overflow_at ? 1 : 0;
+    return !s->ready || s->waiting >= r->routing->overflow_at;
 }
 
 /* ---- by a column of the trace ---- */
@@ -36,15 +35,13 @@ static uint32_t target_of(const struct kw_router *r, const uint16_t *column, uin
     return column && column[request] < 256 ? r->routing->class_to[column[request]] : 0;
 }
 
-static uint32_t pick_by_class(struct kw_router *r, uint32_t request, const struct kw_first_choice *first)
+static uint32_t pick_by_class(struct kw_router *r, uint32_t request)
 {
-    (void)first;
     return target_of(r, r->trace->klass, request);
 }
 
-static uint32_t pick_by_model(struct kw_router *r, uint32_t request, const struct kw_first_choice *first)
+static uint32_t pick_by_model(struct kw_router *r, uint32_t request)
 {
-    (void)first;
     return target_of(r, r->trace->model, request);
 }
 
@@ -64,9 +61,9 @@ static enum kw_status check_shares(struct kw_router *r, struct kw_error *err)
     return KW_OK;
 }
 
-static uint32_t pick_by_share(struct kw_router *r, uint32_t request, const struct kw_first_choice *first)
+static uint32_t pick_by_share(struct kw_router *r, uint32_t request)
 {
-    (void)request, (void)first;
+    (void)request;
     double u = kw_rng_uniform(&r->rng);
     uint32_t k = 0;
     while (k + 1 < r->n && u >= r->upto[k]) k++;
@@ -75,8 +72,8 @@ static uint32_t pick_by_share(struct kw_router *r, uint32_t request, const struc
 
 static const struct kw_route route_of[] = {
     [KW_ROUTE_SINGLE] = { .pick = NULL },
-    [KW_ROUTE_FALLBACK] = { .notes_diverted = true, .check = check_second, .pick = pick_fallback },
-    [KW_ROUTE_OVERFLOW] = { .check = check_second, .pick = pick_overflow },
+    [KW_ROUTE_FALLBACK] = { .check = check_second, .passes_over = passes_cold },
+    [KW_ROUTE_OVERFLOW] = { .check = check_second, .passes_over = passes_cold_or_busy, .counts_waiting = true },
     [KW_ROUTE_CLASS] = { .check = check_targets, .pick = pick_by_class },
     [KW_ROUTE_MODEL] = { .check = check_targets, .pick = pick_by_model },
     [KW_ROUTE_SPLIT] = { .check = check_shares, .pick = pick_by_share },

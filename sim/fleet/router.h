@@ -1,23 +1,26 @@
 /* sim/fleet/router.h - which deployment an arriving request goes to. A client that was refused tries the same one
- * again. A policy is a row of functions (router.c); it sees the request and the state of deployment 0. */
+ * again, unless its policy moves requests on to the next. A policy is a row of functions (router.c). */
 #ifndef KW_SIM_FLEET_ROUTER_H
 #define KW_SIM_FLEET_ROUTER_H
 #include "sim/core/rng.h"
 #include "sim/fleet/deployment.h"
 #include "workloads/trace.h"
 
-/* What the router may look at: the state of deployment 0. */
-struct kw_first_choice {
+/* What the router may look at of a deployment. */
+struct kw_target_state {
     bool ready;       /* it has a ready replica (an API always has) */
-    uint64_t waiting; /* requests that wait for a replica there, at the platform or beyond what the engines can run */
+    uint64_t waiting; /* requests without a seat in a batch: in the platform's queue and in its engines */
 };
 
 struct kw_router;
 struct kw_route {
-    bool notes_diverted; /* what is sent past deployment 0 is traffic for its autoscaler all the same */
     enum kw_status (*check)(struct kw_router *r, struct kw_error *err); /* NULL: any routing will do */
-    /* NULL: all to deployment 0. */
-    uint32_t (*pick)(struct kw_router *r, uint32_t request, const struct kw_first_choice *first);
+    /* By the request alone; NULL: to deployment 0. */
+    uint32_t (*pick)(struct kw_router *r, uint32_t request);
+    /* Deployments in order: is this one passed over at the moment, where there is one after it? Such a policy moves on
+     * what was refused, too. NULL: no. */
+    bool (*passes_over)(const struct kw_router *r, const struct kw_target_state *s);
+    bool counts_waiting; /* passes_over looks at s->waiting, which costs a look at each replica */
 };
 
 struct kw_router {

@@ -46,6 +46,8 @@ struct kw_run_context {
     struct kw_events events;
     struct kw_inflight_table flights;
     struct kw_tally tally;
+    uint32_t
+        move_on_n; /* deployments in the order in which a refused request moves on; 0: it stays where it was sent */
 };
 
 #endif

@@ -56,6 +56,9 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
     f->tried = now;
     kw_api_endpoint_request(&a->endpoint, now, prompt, 0, output, stated_max_tokens(a, output), answer);
     if (!answer->accepted) {
+        bool moved;
+        enum kw_status st = kw_client_move_on(w, flight, now, &moved, err);
+        if (st != KW_OK || moved) return st;
         bool hopeless = answer->retry_after < 0;
         if (hopeless || f->attempts >= a->d->retry.max_attempts) {
             if (!f->warmup) w->tally.o->ledger[a->index].failed_tokens_in += prompt;

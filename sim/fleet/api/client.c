@@ -7,19 +7,48 @@ void kw_client_lost(struct kw_run_context *w, uint32_t flight, enum kw_request_s
     kw_inflight_table_drop(&w->flights, flight);
 }
 
-enum kw_status kw_client_refused(struct kw_run_context *w, uint32_t flight, const struct kw_client_retry *policy,
-                                 kw_ns now, kw_ns retry_after, struct kw_rng *rng, struct kw_error *err)
+static enum kw_status arm(struct kw_run_context *w, uint32_t flight, kw_ns at, struct kw_error *err)
 {
     struct kw_inflight *f = &w->flights.f[flight];
-    if (f->attempts >= policy->max_attempts || f->attempts == UINT8_MAX) {
-        kw_client_lost(w, flight, KW_REQ_REJECTED);
-        return KW_OK;
-    }
     if (flight >= KW_TAG_NUMBERS)
         return kw_fail(err, KW_ENOMEM, "more than %u clients wait to try again", KW_TAG_NUMBERS);
     enum kw_status st = kw_events_id(&w->events, kw_tag(KW_EV_RETRY, f->deployment, flight), &f->event, err);
     if (st != KW_OK) return st;
     f->at = KW_AT_CLIENT;
-    kw_events_set(&w->events, f->event, now + kw_client_backoff(policy, f->attempts, retry_after, rng));
+    kw_events_set(&w->events, f->event, at);
     return KW_OK;
+}
+
+enum kw_status kw_client_move_on(struct kw_run_context *w, uint32_t flight, kw_ns now, bool *moved,
+                                 struct kw_error *err)
+{
+    struct kw_inflight *f = &w->flights.f[flight];
+    *moved = f->deployment + 1u < w->move_on_n;
+    if (!*moved) return KW_OK;
+    f->moved = true;
+    f->cold = false; /* it does not wait for the replica that is missing here */
+    return arm(w, flight, now, err);
+}
+
+enum kw_status kw_client_declined(struct kw_run_context *w, uint32_t flight, enum kw_request_status status, kw_ns now,
+                                  struct kw_error *err)
+{
+    bool moved;
+    enum kw_status st = kw_client_move_on(w, flight, now, &moved, err);
+    if (st == KW_OK && !moved) kw_client_lost(w, flight, status);
+    return st;
+}
+
+enum kw_status kw_client_refused(struct kw_run_context *w, uint32_t flight, const struct kw_client_retry *policy,
+                                 kw_ns now, kw_ns retry_after, struct kw_rng *rng, struct kw_error *err)
+{
+    struct kw_inflight *f = &w->flights.f[flight];
+    bool moved;
+    enum kw_status st = kw_client_move_on(w, flight, now, &moved, err);
+    if (st != KW_OK || moved) return st;
+    if (f->attempts >= policy->max_attempts || f->attempts == UINT8_MAX) {
+        kw_client_lost(w, flight, KW_REQ_REJECTED);
+        return KW_OK;
+    }
+    return arm(w, flight, now + kw_client_backoff(policy, f->attempts, retry_after, rng), err);
 }

@@ -37,10 +37,7 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
         q.hash_block = p->w->trace->hash_block;
     }
     enum kw_status st = kw_replica_add(r->engine, &q, now, &f->slot, err);
-    if (st == KW_ERANGE) {
-        kw_client_lost(p->w, flight, KW_REQ_TOO_LONG);
-        return KW_OK;
-    }
+    if (st == KW_ERANGE) return kw_client_declined(p->w, flight, KW_REQ_TOO_LONG, now, err);
     if (st != KW_OK) return st;
     if ((st = kw_balancer_up(&p->balancer, k, err)) != KW_OK) return st;
     if ((st = kw_timeouts_watch_replica(p, flight, err)) != KW_OK) return st;

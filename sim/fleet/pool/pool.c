@@ -190,10 +190,8 @@ enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, stru
     const struct kw_trace *t = p->w->trace;
     enum kw_status st;
     f->tried = now;
-    if ((uint64_t)t->prompt[f->request] + t->output[f->request] > p->d->sched.max_model_len) {
-        kw_client_lost(p->w, flight, KW_REQ_TOO_LONG);
-        return KW_OK;
-    }
+    if ((uint64_t)t->prompt[f->request] + t->output[f->request] > p->d->sched.max_model_len)
+        return kw_client_declined(p->w, flight, KW_REQ_TOO_LONG, now, err);
     if (!p->g.ready && c->at_zero != KW_ZERO_QUEUE) {
         f->cold = true;
         if ((st = refuse(p, flight, now, err)) != KW_OK) return st;

@@ -43,7 +43,30 @@ static inline struct kw_steptime *case_time(double token_s, uint32_t max_tokens)
     return out;
 }
 
-/* A pool of one request a replica at a time, central queue, no start takes any time; change what the test is about. */
+/* Makes deployment i a pool of one request a replica at a time, central queue, no start takes any time. */
+static inline void case_pool(struct fleet_case *c, int i, enum kw_scaler scaler, uint32_t keep_warm,
+                             uint32_t max_replicas)
+{
+    struct kw_deployment *d = &c->d[i];
+    *d = (struct kw_deployment){ .steptime = c->time };
+    snprintf(d->name, sizeof d->name, "pool%d", i);
+    d->kind = scaler == KW_SCALER_FIXED ? KW_KIND_DEDICATED : KW_KIND_SERVERLESS;
+    d->sched = (struct kw_sched_config){ .policy = KW_SCHED_VLLM,
+                                         .max_num_batched_tokens = 1 << 18,
+                                         .max_num_seqs = 1,
+                                         .max_model_len = 1 << 18,
+                                         .block_size = 512,
+                                         .num_blocks = 1024 };
+    d->scaling.scaler = scaler;
+    d->scaling.keep_warm = keep_warm;
+    d->scaling.max_replicas = max_replicas;
+    d->scaling.hard_concurrency = 1;
+    d->scaling.reject_code = 503;
+    d->retry.max_attempts = 1;
+    d->balance = KW_BALANCE_LEAST_OUTSTANDING;
+}
+
+/* One such pool (up to four when c->n says so); change what the test is about. */
 static inline void case_begin(struct fleet_case *c, enum kw_scaler scaler, uint32_t keep_warm, uint32_t max_replicas)
 {
     memset(c, 0, sizeof *c);
@@ -51,25 +74,7 @@ static inline void case_begin(struct fleet_case *c, enum kw_scaler scaler, uint3
     c->time = case_time(1e-3, 1 << 18);
     c->n = 1;
     c->opt = (struct kw_fleet_options){ .seed = 1, .records = true };
-    for (int i = 0; i < 4; i++) {
-        struct kw_deployment *d = &c->d[i];
-        snprintf(d->name, sizeof d->name, "pool%d", i);
-        d->kind = scaler == KW_SCALER_FIXED ? KW_KIND_DEDICATED : KW_KIND_SERVERLESS;
-        d->steptime = c->time;
-        d->sched = (struct kw_sched_config){ .policy = KW_SCHED_VLLM,
-                                             .max_num_batched_tokens = 1 << 18,
-                                             .max_num_seqs = 1,
-                                             .max_model_len = 1 << 18,
-                                             .block_size = 512,
-                                             .num_blocks = 1024 };
-        d->scaling.scaler = scaler;
-        d->scaling.keep_warm = keep_warm;
-        d->scaling.max_replicas = max_replicas;
-        d->scaling.hard_concurrency = 1;
-        d->scaling.reject_code = 503;
-        d->retry.max_attempts = 1;
-        d->balance = KW_BALANCE_LEAST_OUTSTANDING;
-    }
+    for (int i = 0; i < 4; i++) case_pool(c, i, scaler, keep_warm, max_replicas);
 }
 
 static inline void case_request(struct fleet_case *c, kw_ns at, uint32_t prompt, uint32_t output)

@@ -70,16 +70,86 @@ static void fallback_serves_elsewhere_while_cold_and_warms_the_pool(void)
     case_end(&c);
 }
 
+/* Nobody waits for the start: while it is cold everything goes past it, and it starts all the same. Then one is served,
+ * two wait, and the rest overflows. */
 static void overflow_goes_where_less_waits(void)
 {
     struct fleet_case c;
     two(&c, KW_ROUTE_OVERFLOW);
     c.routing.overflow_at = 2;
-    for (int i = 0; i < 4; i++) case_request(&c, i, 500, 1); /* two wait for the start, the others overflow */
+    case_request(&c, 0, 500, 1);
+    case_request(&c, 9 * S, 500, 1);
+    for (int i = 0; i < 5; i++) case_request(&c, 20 * S + i, 500, 1);
     case_request(&c, 30 * S, 500, 1);
     CHECK(case_run(&c) == KW_OK);
-    const uint8_t want[] = { 0, 0, 1, 1, 0 };
-    for (int i = 0; i < 5; i++) CHECK(c.o.records[i].deployment == want[i]);
+    const uint8_t want[] = { 1, 1, 0, 0, 0, 1, 1, 0 };
+    for (int i = 0; i < 8; i++) CHECK(c.o.records[i].deployment == want[i]);
+    CHECK(c.o.records[0].ttft == 1 * S && c.o.cold == 0 && c.o.ledger[0].starts == 1);
+    case_end(&c);
+}
+
+/* An engine without a hard limit takes every request at once: what waits in it for a seat is a backlog too. */
+static void overflow_counts_what_waits_in_the_engine(void)
+{
+    struct fleet_case c;
+    two(&c, KW_ROUTE_OVERFLOW);
+    c.routing.overflow_at = 3;
+    c.d[0].scaling.keep_warm = 1;
+    c.d[0].scaling.hard_concurrency = 0;
+    c.d[0].sched.max_num_seqs = 1;
+    for (int i = 0; i < 40; i++) case_request(&c, 1 + i * 100 * MS, 500, 1); /* five times what it can serve */
+    CHECK(case_run(&c) == KW_OK && c.o.completed == 40);
+    kw_ns worst = 0;
+    for (int i = 0; i < 40; i++) worst = c.o.records[i].ttft > worst ? c.o.records[i].ttft : worst;
+    CHECK(worst <= 4 * 500 * MS); /* one in service, two before it, itself: never the 16 s of the whole queue */
+    CHECK(c.o.ledger[1].requests > 25 && c.o.ledger[0].requests > 5);
+    case_end(&c);
+}
+
+/* Reserved capacity with on-demand spill-over: what the first refuses the second serves, at once and not as a retry. */
+static void what_is_refused_moves_on(void)
+{
+    for (int policy = KW_ROUTE_FALLBACK; policy <= KW_ROUTE_OVERFLOW; policy++) {
+        struct fleet_case c;
+        two(&c, (enum kw_route_policy)policy);
+        c.routing.overflow_at = 1;
+        api(&c.d[0]);
+        c.d[0].limits =
+            (struct kw_rate_limits){ .rpm = 60, .window = 10 * S, .reject_code = 429 }; /* ten in ten seconds */
+        c.d[0].retry = (struct kw_client_retry){ .max_attempts = 5, .base = 1 * S, .cap = 1 * S };
+        for (int i = 0; i < 25; i++) case_request(&c, i * 10 * MS, 100, 1);
+        CHECK(case_run(&c) == KW_OK && c.o.completed == 25 && c.o.rejected == 0);
+        CHECK(c.o.ledger[0].requests == 10 && c.o.ledger[1].requests == 15);
+        CHECK(c.o.ledger[0].retries == 0 && c.o.ledger[1].retries == 0 && c.o.ledger[0].failed_tokens_in == 0);
+        for (int i = 0; i < 25; i++) CHECK(c.o.records[i].ttft == 1 * S && c.o.records[i].deployment == (i >= 10));
+        /* The last in order keeps its client's retries, and what it refuses in the end is lost there. */
+        c.d[1].limits = (struct kw_rate_limits){ .rpm = 6, .window = 10 * S, .reject_code = 429 };
+        CHECK(case_run(&c) == KW_OK && c.o.completed == 11 && c.o.rejected == 14 && c.o.ledger[1].requests == 15);
+        /* Three in order, the second a cold pool: passed over, and warmed. */
+        c.n = 3;
+        c.d[2] = c.d[1];
+        case_pool(&c, 1, KW_SCALER_CAPACITY, 0, 1);
+        c.d[1].cold.init = case_seconds(10);
+        api(&c.d[2]);
+        CHECK(case_run(&c) == KW_OK && c.o.completed == 25 && c.o.ledger[1].starts == 1);
+        CHECK(c.o.ledger[0].requests == 10 && c.o.ledger[1].requests == 0 && c.o.ledger[2].requests == 15);
+        case_end(&c);
+    }
+}
+
+/* Longer than the first's model takes: the next one's may be longer. */
+static void what_is_too_long_moves_on(void)
+{
+    struct fleet_case c;
+    two(&c, KW_ROUTE_FALLBACK);
+    c.d[0].scaling.keep_warm = 1;
+    c.d[0].sched.max_model_len = 1000;
+    case_request(&c, 0, 2000, 1);
+    case_request(&c, 1, 500, 1);
+    CHECK(case_run(&c) == KW_OK && c.o.completed == 2 && c.o.too_long == 0);
+    CHECK(c.o.records[0].deployment == 1 && c.o.records[1].deployment == 0);
+    c.routing.policy = KW_ROUTE_SINGLE;
+    CHECK(case_run(&c) == KW_OK && c.o.too_long == 1);
     case_end(&c);
 }
 
@@ -347,6 +417,9 @@ int main(void)
     RUN(an_api_refuses_above_its_limit_and_the_client_tries_again);
     RUN(fallback_serves_elsewhere_while_cold_and_warms_the_pool);
     RUN(overflow_goes_where_less_waits);
+    RUN(overflow_counts_what_waits_in_the_engine);
+    RUN(what_is_refused_moves_on);
+    RUN(what_is_too_long_moves_on);
     RUN(classes_models_and_shares_route);
     RUN(the_series_samples_at_the_end_of_each_interval);
     RUN(wish_driven_pools_go_to_zero_after_the_zero_timeout);
