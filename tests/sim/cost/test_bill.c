@@ -132,6 +132,11 @@ static void api_tokens(void)
     CHECK(b.item[KW_ITEM_TOKENS_IN] == 10 * USD && b.item[KW_ITEM_TOKENS_CACHED] == 2500000000 &&
           b.item[KW_ITEM_TOKENS_OUT] == 10 * USD);
     CHECK(b.total == 22500000000);
+    u.tokens_cache_write =
+        1000000; /* twice in a month; what a write costs where it has no price of its own is an input's */
+    CHECK(month(&u, &t).item[KW_ITEM_TOKENS_CACHE_WRITE] == 5 * USD);
+    o.cache_write_mtok = price(3125000000);
+    CHECK(month(&u, &t).item[KW_ITEM_TOKENS_CACHE_WRITE] == 6250000000);
     o.cached_in_mtok.known = false; /* then cached ones cost what fresh ones do */
     CHECK(month(&u, &t).item[KW_ITEM_TOKENS_CACHED] == 5 * USD);
 }
@@ -151,6 +156,9 @@ static void dedicated_terms(void)
     struct kw_bill b = month(&u, &t);
     CHECK(b.total == 3 * 1460 * USD && b.item[KW_ITEM_RESERVED] == b.total);
     CHECK(kw_bill_idle(&b, &u) == 2 * 1460 * USD);
+    u.busy_gpu_ns = 4 * 168 * KW_NS_PER_HOUR; /* a backlog outlasts the window */
+    CHECK(kw_bill_idle(&b, &u) == 0);
+    u.busy_gpu_ns = 168 * KW_NS_PER_HOUR;
     t.term = KW_TERM_MONTHLY;
     CHECK(month(&u, &t).total == 3000 * USD);
     t.term = KW_TERM_SPOT;
@@ -251,6 +259,9 @@ static void unknown_prices_and_overflow_are_named(void)
     struct kw_error err;
     CHECK(kw_bill_month(&b, &u, &t, &err) == KW_ERANGE && b.total == 42);
     CHECK_STR(err.msg, "p: the bill's item 'tokens_in' exceeds 9.2 billion dollars");
+    u.window = 730 * KW_NS_PER_HOUR; /* ten billion dollars are more than 2^63 and less than 2^64 */
+    u.tokens_in = INT64_C(10000000000000);
+    CHECK(kw_bill_month(&b, &u, &t, &err) == KW_ERANGE && b.total == 42);
     u.window = S;
     u.tokens_in = 1;
     CHECK(kw_bill_month(&b, &u, &t, &err) == KW_ERANGE && b.total == 42);

@@ -37,6 +37,9 @@ static void phases_are_billed_as_the_meter_says(void)
     CHECK(u.gpu_ns[KW_PHASE_ACTIVE] == 2 * 33 * S && u.busy_gpu_ns == 2 * 33 * S);
     CHECK(u.gpu_ns[KW_PHASE_IDLE] == 2 * 64 * S);
     CHECK(u.rounding_gpu_ns == 0 && u.minimum_gpu_ns == 0);
+    l[0].phase[KW_PHASE_KEEP_WARM] = l[0].phase[KW_PHASE_IDLE]; /* busy is what serves, not what is ready */
+    l[0].phase[KW_PHASE_IDLE] = 0;
+    CHECK(usage(l, 2, &m, 2).busy_gpu_ns == 2 * 33 * S);
 }
 
 static void each_life_is_rounded_up_on_its_own(void)

@@ -93,12 +93,12 @@ enum kw_status kw_fleet_run(struct kw_fleet *f, const struct kw_trace_view *view
         const struct kw_autoscaling *c = &d[k].scaling; /* out of stock or failed is not there, so not paid */
         kw_ns up = (kw_ns)((double)o->window * (1 - c->stockout_probability - c->start_failure_probability));
         for (uint32_t i = 0; i < kept; i++) {
-            l->lives[i] = (struct kw_life){ .gone = up, .first_success = 1 };
+            l->lives[i] = (struct kw_life){ .gone = up, .first_success = i ? -1 : 1 }; /* one serves them all */
             l->lives[i].phase[KW_PHASE_ACTIVE] = up / 4;
             l->lives[i].phase[KW_PHASE_KEEP_WARM] = up - up / 4;
         }
         kw_ns extra = (kw_ns)((double)d[k].scaling.idle_timeout * b);
-        l->lives[kept] = (struct kw_life){ .gone = extra, .first_success = 1 };
+        l->lives[kept] = (struct kw_life){ .gone = extra, .first_success = extra > 0 ? 1 : -1 };
         l->lives[kept].phase[KW_PHASE_ACTIVE] = extra;
         for (uint64_t i = 0; i < l->lives_n; i++)
             for (int p = 0; p < KW_PHASES; p++) l->phase[p] += l->lives[i].phase[p];

@@ -276,6 +276,31 @@ static void output_tokens_per_minute_admit_while_any_are_left(void)
     kw_api_endpoint_free(&e);
 }
 
+static void a_refused_call_takes_no_request_that_is_not_there(void)
+{
+    struct kw_deployment d =
+        api((struct kw_rate_limits){ .rpm = 2, .rule = KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE, .reject_code = 429 });
+    struct kw_api_endpoint e;
+    struct kw_api_answer a;
+    CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
+    for (int i = 0; i < 6; i++) kw_api_endpoint_request(&e, 0, 1, 0, 1, 0, &a);
+    CHECK(!a.accepted && a.retry_after == 30 * S && e.rpm.level == 0); /* four refusals later too */
+    kw_api_endpoint_free(&e);
+}
+
+static void each_limit_is_its_own(void)
+{
+    struct kw_deployment d =
+        api((struct kw_rate_limits){ .rpm = 1, .rpd = 2, .tpm = 3, .tpd = 4, .itpm = 5, .otpm = 6 });
+    struct kw_api_endpoint e;
+    CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
+    CHECK(e.rpm.limit == 1 && e.rpd.limit == 2 && e.tpm.limit == 3 && e.tpd.limit == 4 && e.itpm.limit == 5 &&
+          e.otpm.limit == 6);
+    CHECK(e.rpm.period_ns == 60 * S && e.tpm.period_ns == 60 * S && e.itpm.period_ns == 60 * S &&
+          e.otpm.period_ns == 60 * S && e.rpd.period_ns == 86400 * S && e.tpd.period_ns == 86400 * S);
+    kw_api_endpoint_free(&e);
+}
+
 static void backoff_is_full_jitter_under_a_cap(void)
 {
     struct kw_client_retry r = { .max_attempts = 9, .base = S, .cap = 8 * S };
@@ -310,6 +335,8 @@ int main(void)
     RUN(a_refund_settles_the_minute_and_the_day);
     RUN(the_longest_wait_of_all_limits_counts);
     RUN(output_tokens_per_minute_admit_while_any_are_left);
+    RUN(a_refused_call_takes_no_request_that_is_not_there);
+    RUN(each_limit_is_its_own);
     RUN(backoff_is_full_jitter_under_a_cap);
     return check_report();
 }

@@ -187,6 +187,68 @@ static void a_prefix_stays_where_it_was_until_its_load_passes_the_bound(void)
     kw_balancer_free(&b);
 }
 
+static void room_of_who_has_left_is_no_room(void)
+{
+    struct kw_balancer b;
+    begin(&b, KW_BALANCE_ROUND_ROBIN, 1, 5);
+    kw_balancer_leave(&b, 4); /* with room */
+    CHECK(kw_balancer_up(&b, 3, NULL) == KW_OK);
+    CHECK(take(&b) == 0 && take(&b) == 1 && take(&b) == 2);
+    kw_balancer_down(&b, 1);
+    CHECK(take(&b) == 1); /* from place 3 on there is nobody, though place 4 once had room */
+    kw_balancer_free(&b);
+}
+
+static void of_equal_loads_the_first_drawn_wins(void)
+{
+    struct kw_balancer b;
+    struct kw_rng same = { .g = NULL };
+    begin(&b, KW_BALANCE_POWER_OF_TWO, UINT32_MAX, 7);
+    kw_rng_free(&rng);
+    CHECK(kw_rng_init(&rng, 5, 0, KW_RNG_ROUTING, NULL) == KW_OK);
+    CHECK(kw_rng_init(&same, 5, 0, KW_RNG_ROUTING, NULL) == KW_OK);
+    for (int i = 0; i < 200; i++) {
+        double first = (double)(kw_rng_u64(&same) >> 11) * 0x1p-53;
+        (void)kw_rng_u64(&same);
+        CHECK(pick(&b) == (uint32_t)(first * 7));
+    }
+    kw_rng_free(&same);
+    kw_balancer_free(&b);
+}
+
+static void the_bound_counts_the_request_itself(void)
+{
+    /* Loads 4, 3, 3, 2: with the next one the mean is 13 / 4, and ceil(1.25 * 3.25) = 5 is what the first would have;
+     * without it the bound would be ceil(1.25 * 3) = 4. */
+    struct kw_balancer b;
+    const uint64_t chat[] = { 11 }, load[] = { 4, 3, 3, 2 };
+    begin(&b, KW_BALANCE_PREFIX, UINT32_MAX, 4);
+    CHECK(with(&b, chat, 1) == 0);
+    for (uint32_t r = 0; r < 4; r++)
+        for (uint64_t i = 0; i < load[r]; i++) CHECK(kw_balancer_up(&b, r, NULL) == KW_OK);
+    CHECK(with(&b, chat, 1) == 0);
+    kw_balancer_free(&b);
+}
+
+static void the_longest_prefix_wins_and_an_unknown_one_is_nobodys(void)
+{
+    struct kw_balancer b;
+    const uint64_t both[] = { 11, 12 };
+    begin(&b, KW_BALANCE_PREFIX, UINT32_MAX, 2);
+    CHECK(with(&b, both, 2) == 0);
+    for (int i = 0; i < 3; i++) CHECK(kw_balancer_up(&b, 0, NULL) == KW_OK);
+    CHECK(with(&b, both, 1) == 1); /* 4 > ceil(1.25 * 4 / 2): its first block is served elsewhere */
+    for (int i = 0; i < 3; i++) kw_balancer_down(&b, 0);
+    CHECK(with(&b, both, 2) == 0); /* whoever has both blocks has the longer prefix */
+    kw_balancer_free(&b);
+    /* A table full of other prefixes, all on replica 0, says nothing of one that it does not hold. */
+    begin(&b, KW_BALANCE_PREFIX, UINT32_MAX, 2);
+    for (uint64_t h = 1; h <= 400000; h++) CHECK(with(&b, &h, 1) == 0);
+    CHECK(kw_balancer_up(&b, 0, NULL) == KW_OK);
+    for (uint64_t h = 1000001; h <= 1000050; h++) CHECK(with(&b, &h, 1) == 1);
+    kw_balancer_free(&b);
+}
+
 int main(void)
 {
     if (kw_rng_init(&rng, 1, 0, KW_RNG_ROUTING, NULL) != KW_OK) return 1;
@@ -195,6 +257,10 @@ int main(void)
     RUN(the_least_load_goes_first_and_of_equals_who_has_had_it_longest);
     RUN(two_choices_are_two_replicas);
     RUN(a_prefix_stays_where_it_was_until_its_load_passes_the_bound);
+    RUN(room_of_who_has_left_is_no_room);
+    RUN(of_equal_loads_the_first_drawn_wins);
+    RUN(the_bound_counts_the_request_itself);
+    RUN(the_longest_prefix_wins_and_an_unknown_one_is_nobodys);
     kw_rng_free(&rng);
     return check_report();
 }

@@ -162,7 +162,8 @@ static void classes_models_and_shares_route(void)
         case_request(&c, i * S, 500, 1);
         klass[i] = (uint16_t)(i % 3);
     }
-    c.routing.class_to[2] = 1;
+    c.routing.class_to[2] = c.routing.class_to[255] = 1;
+    klass[5] = 255; /* as 2 was */
     c.trace.klass = klass;
     CHECK(case_run(&c) == KW_OK);
     for (int i = 0; i < 400; i++) CHECK(c.o.records[i].deployment == (i % 3 == 2));
@@ -245,6 +246,39 @@ static void wish_driven_pools_go_to_zero_after_the_zero_timeout(void)
         last = c.o.records[i].e2e + c.trace.arrival[i] > last ? c.o.records[i].e2e + c.trace.arrival[i] : last;
     for (uint64_t i = 0; i < l->lives_n; i++) end = l->lives[i].gone > end ? l->lives[i].gone : end;
     CHECK(end == (last + 30 * S + 2 * S - 1) / (2 * S) * (2 * S));
+    case_end(&c);
+}
+
+static void a_stopped_pool_stays_stopped_while_its_requests_go_elsewhere(void)
+{
+    struct fleet_case c;
+    two(&c, KW_ROUTE_FALLBACK);
+    c.d[0].scaling.at_zero = KW_ZERO_STOPPED;
+    case_request(&c, 0, 500, 1);
+    case_request(&c, 100 * S, 500, 1);
+    CHECK(case_run(&c) == KW_OK && c.o.ledger[0].starts == 0 && c.o.ledger[1].completed == 2);
+    case_end(&c);
+}
+
+static void what_a_client_states_is_reserved_and_given_back(void)
+{
+    /* 100 + 1500 of 2000 tokens a minute are reserved for a second, for an answer of one token. */
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    api(&c.d[0]);
+    c.d[0].max_tokens = 1500;
+    c.d[0].limits = (struct kw_rate_limits){
+        .tpm = 2000, .rule = KW_COUNT_RESERVE_THEN_REFUND, .output_burndown = 1, .reject_code = 429
+    };
+    case_request(&c, 0, 100, 1);
+    case_request(&c, 1, 100, 1); /* what is left does not do */
+    case_request(&c, 2 * S, 100, 1);
+    CHECK(case_run(&c) == KW_OK && c.o.completed == 2 && c.o.records[1].status == KW_REQ_REJECTED);
+    /* A request that can never fit is told so once, whatever the client would try. */
+    c.d[0].retry = (struct kw_client_retry){ .max_attempts = 9, .base = 1 * S, .cap = 1 * S };
+    c.trace.prompt[2] = 1000;
+    CHECK(case_run(&c) == KW_OK && c.o.records[2].status == KW_REQ_REJECTED && c.o.records[2].attempts == 1);
+    CHECK(c.o.records[1].status == KW_REQ_COMPLETED && c.o.records[1].attempts > 1);
     case_end(&c);
 }
 
@@ -423,6 +457,8 @@ int main(void)
     RUN(classes_models_and_shares_route);
     RUN(the_series_samples_at_the_end_of_each_interval);
     RUN(wish_driven_pools_go_to_zero_after_the_zero_timeout);
+    RUN(a_stopped_pool_stays_stopped_while_its_requests_go_elsewhere);
+    RUN(what_a_client_states_is_reserved_and_given_back);
     RUN(a_draining_replica_finishes_its_own);
     RUN(a_sleeping_loop_costs_no_events);
     RUN(ties_between_replicas_do_not_depend_on_stepping);

@@ -388,7 +388,7 @@ static void cold_is_who_came_before_the_replica_was_ready(void)
     CHECK(case_run(&c) == KW_OK && c.o.cold == 1);
     CHECK(c.o.records[0].cold && !c.o.records[1].cold && !c.o.records[2].cold && c.o.ledger[0].cold_requests == 1);
     c.d[0].cold.init = case_seconds(60); /* and who gave up waiting for the start */
-    CHECK(case_run(&c) == KW_OK && c.o.timed_out == 3 && c.o.cold == 3);
+    CHECK(case_run(&c) == KW_OK && c.o.timed_out == 3 && c.o.cold == 3 && c.o.ledger[0].cold_requests == 3);
     case_end(&c);
 }
 

@@ -68,6 +68,7 @@ static void queue_delay_adds_one_a_delay(void)
     CHECK(ask(&s, g, 103 * S, KW_CAUSE_ARRIVED) == 1);
     CHECK(ask(&s, g, 104 * S, KW_CAUSE_TIMER) == 2);
     g.starting = 2;
+    CHECK(ask(&s, g, 106 * S, KW_CAUSE_TIMER) == 2); /* one a delay */
     CHECK(s.policy->timer(&s, &g, 104 * S) == 108 * S);
     CHECK(ask(&s, g, 108 * S, KW_CAUSE_TIMER) == 3);
     g.oldest = 107 * S; /* the older ones were served meanwhile */
@@ -211,6 +212,61 @@ static void a_loop_that_slept_continues_as_if_it_had_ticked(void)
     kw_scaler_free(&slept);
 }
 
+static void queue_delay_looks_on_its_grid(void)
+{
+    struct kw_autoscaler s;
+    struct kw_autoscaling c = {
+        .scaler = KW_SCALER_QUEUE_DELAY, .max_replicas = 9, .target_delay = 4 * S, .eval_period = 3 * S
+    };
+    begin(&s, &c);
+    struct kw_signals g = signals(1, 1, 0, 1, 4);
+    g.oldest = 1 * S;
+    CHECK(s.policy->timer(&s, &g, 1 * S) == 3 * S);
+    CHECK(ask(&s, g, 3 * S, KW_CAUSE_TIMER) == 1); /* it has waited for 2 s */
+    CHECK(s.policy->timer(&s, &g, 3 * S) == 6 * S);
+    CHECK(ask(&s, g, 6 * S, KW_CAUSE_TIMER) == 2);
+    CHECK(s.policy->timer(&s, &g, 6 * S) == 9 * S && ask(&s, g, 9 * S, KW_CAUSE_TIMER) == 2);
+}
+
+static void zero_comes_at_the_zero_timeout_to_the_ns_and_at_once(void)
+{
+    /* Concurrency, window 10 s: the last request leaves at 10 s, so at the tick of 70 s it is 60 s ago. Four replicas
+     * that may go down by half a tick go to zero all the same: nothing is asked for. */
+    struct kw_autoscaler s;
+    struct kw_autoscaling c = { .scaler = KW_SCALER_CONCURRENCY,
+                                .max_replicas = 9,
+                                .target = 1,
+                                .utilisation = 1,
+                                .scale_up_window = 10 * S,
+                                .zero_timeout = 60 * S,
+                                .max_down_rate = 2 };
+    struct kw_signals g = signals(4, 4, 0, 0, 4);
+    begin(&s, &c);
+    kw_area_track(&s.area, 4, 0);
+    for (int t = 1; t <= 9; t++) CHECK(ask(&s, g, t * S, KW_CAUSE_TIMER) > 0);
+    kw_area_track(&s.area, 0, 10 * S);
+    g.in_flight = g.busy = 0;
+    for (int t = 10; t <= 69; t++) CHECK(ask(&s, g, t * S, KW_CAUSE_TIMER) > 0);
+    CHECK(ask(&s, g, 70 * S, KW_CAUSE_TIMER) == 0);
+    kw_scaler_free(&s);
+}
+
+static void ticks_slept_through_hold_what_stood_before(void)
+{
+    struct kw_mean m = { 0 };
+    struct kw_area a = { 0 };
+    CHECK(kw_mean_begin(&m, 4 * S, 1 * S, NULL) == KW_OK);
+    kw_area_track(&a, 5, 0);
+    kw_mean_tick(&m, &a, 1 * S);
+    kw_area_track(&a, 0, 1 * S);
+    kw_mean_tick(&m, &a, 4 * S); /* 2 s and 3 s were slept through */
+    for (uint32_t k = 1; k <= 3; k++) CHECK(kw_mean_over(&m, k) == 0);
+    CHECK(kw_mean_over(&m, 4) == 1.25);
+    kw_mean_tick(&m, &a, 100 * S);
+    CHECK(kw_mean_over(&m, 4) == 0);
+    kw_mean_free(&m);
+}
+
 /* ---- Knative ---- */
 
 struct change {
@@ -341,6 +397,9 @@ int main(void)
     RUN(load_target_averages_up_and_waits_down);
     RUN(concurrency_multiplies_target_and_utilisation);
     RUN(a_loop_that_slept_continues_as_if_it_had_ticked);
+    RUN(queue_delay_looks_on_its_grid);
+    RUN(zero_comes_at_the_zero_timeout_to_the_ns_and_at_once);
+    RUN(ticks_slept_through_hold_what_stood_before);
     RUN(kpa_follows_the_published_rule);
     RUN(kpa_measures_from_the_first_request_after_zero);
     return check_report();

@@ -125,6 +125,7 @@ static void random_plan(struct kw_plan *p, uint64_t seed)
     for (int i = 0; i < 3; i++) {
         if (kw_rng_u64(&r) % 6 == 0) fake_platform[i].meter.bills[KW_PHASE_KEEP_WARM] = false;
         if (kw_rng_u64(&r) % 6 == 0) fake_platform[i].meter.bills[KW_PHASE_ACTIVE] = false;
+        if (kw_rng_u64(&r) % 6 == 0) fake_platform[i].meter.window = 300 * KW_NS_PER_S;
     }
     /* How hard the objective is varies by case, from nearly all feasible to none. */
     double hard = pow(10, kw_rng_uniform(&r) * 2 - 1);
@@ -286,8 +287,42 @@ static void p_best_counts_only_what_meets_the_objectives(void)
     /* The mean of 8 draws of 1 or 3.5 is <= 2 where at most 3 of them are 3.5: P = (1 + 8 + 28 + 56) / 256. */
     CHECK_NEAR(p[0].p_best, 93 / 256.0, 5 * sqrt(93 / 256.0 * 163 / 256.0 / 2000));
     CHECK_NEAR(p[0].p_best + p[1].p_best, 1, 1e-12);
-    CHECK(p[1].rank == 1 && p[0].rank == 2);
+    CHECK(p[1].rank == 1 && p[0].rank == 2 && p[0].pareto && p[1].pareto);
+    /* The same by an objective that wants much: 0.9 or 1 of all, of 8 draws at least 5 must be 1. */
+    slo->ttft_p95 = 0;
+    slo->attainment = 0.96;
+    for (int r = 0; r < 8; r++) {
+        p[0].sample[r][KW_METRIC_ATTAINMENT] = r < 4 ? 0.9 : 1;
+        p[1].sample[r][KW_METRIC_ATTAINMENT] = 1;
+    }
+    CHECK(kw_points_rank(p, 2, slo, 1, NULL) == KW_OK);
+    CHECK_NEAR(p[0].p_best, 93 / 256.0, 5 * sqrt(93 / 256.0 * 163 / 256.0 / 2000));
+    p[0].m[KW_METRIC_ERROR_FRACTION].mean = 0.5; /* who serves half of all is on no frontier, however cheap */
+    CHECK(kw_points_rank(p, 2, slo, 1, NULL) == KW_OK && !p[0].pareto && p[1].pareto);
     for (int i = 0; i < 2; i++) kw_point_free(&p[i]);
+}
+
+static void points_are_judged_and_compared_as_they_say(void)
+{
+    struct kw_point a = { .feasible = true }, b = { .feasible = true };
+    a.m[KW_METRIC_TTFT_P95].mean = 1;
+    b.m[KW_METRIC_TTFT_P95].mean = 2;
+    CHECK(kw_point_better(&a, &b) && !kw_point_better(&b, &a)); /* equal costs: the faster one */
+    b.m[KW_METRIC_TTFT_P95].mean = NAN;
+    CHECK(kw_point_better(&a, &b) && !kw_point_better(&b, &a)); /* and who serves nothing is the slowest */
+    a.m[KW_METRIC_COST].mean = 1;
+    CHECK(!kw_point_better(&a, &b) && kw_point_better(&b, &a));
+    struct kw_slo slo;
+    double mean[KW_METRICS] = { 0 }, ratio;
+    char miss[80];
+    kw_slo_init(&slo);
+    slo.cold_fraction = slo.error_fraction = 0; /* none at all is an objective */
+    CHECK(kw_slo_judge(&slo, mean, miss, sizeof miss, &ratio));
+    mean[KW_METRIC_COLD_FRACTION] = 1e-9;
+    CHECK(!kw_slo_judge(&slo, mean, miss, sizeof miss, &ratio) && ratio > 0);
+    mean[KW_METRIC_COLD_FRACTION] = 0;
+    mean[KW_METRIC_ERROR_FRACTION] = 1e-9;
+    CHECK(!kw_slo_judge(&slo, mean, miss, sizeof miss, &ratio) && ratio > 0);
 }
 
 static void every_allocation_may_fail(void)
@@ -359,6 +394,7 @@ int main(void)
     RUN(the_keep_warm_curve_ascends);
     RUN(the_frontier_has_no_dominated_point);
     RUN(p_best_counts_only_what_meets_the_objectives);
+    RUN(points_are_judged_and_compared_as_they_say);
     RUN(every_allocation_may_fail);
     RUN(every_allocation_of_a_sweep_may_fail);
     return check_report();
