@@ -16,7 +16,7 @@ struct kw_fit_options {
  *    flat by how many requests stand behind each cell (empirical Bayes, gamma-Poisson);
  *  - the law among Poisson, gamma and MMPPs (Poisson hidden Markov models of binned counts by Baum-Welch, several bin
  *    widths; then dwells, contrast and gap CV are tuned), the one whose draws come nearest in log of interarrival CV,
- * busiest minute and busiest hour over mean;
+ *    busiest minute and busiest hour over mean;
  *  - the tick, when arrivals lie on a grid and share stamps;
  *  - quantile tables, rank correlation, class shares;
  * and puts how far its draws are from the trace into origin.fit. KW_ERANGE too few requests; KW_ENOMEM. */

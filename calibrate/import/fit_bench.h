@@ -2,8 +2,10 @@
  * (data/calibration/vllm_bench): no utilisation borrowed, every layer as measured.
  *
  *   dense(tokens)   = L [ qkv + o + gate_up + down + 2 norm + rope + act ] + embedding + last norm, at the tokens a
- * CUDA graph pads them to head(sequences) = lm_head + sampler decode(B, S)    = L attention(0, 0, B, S/B) prefill(P, T)
- * = L attention(T, past, 0, 0), the regression of fit_prefill.h in P = T past + T^2/2 and T */
+ *                     CUDA graph pads them to
+ *   head(sequences) = lm_head + sampler
+ *   decode(B, S)    = L attention(0, 0, B, S/B)
+ *   prefill(P, T)   = L attention(T, past, 0, 0), the regression of fit_prefill.h in P = T past + T^2/2 and T */
 #ifndef KW_CALIBRATE_IMPORT_FIT_BENCH_H
 #define KW_CALIBRATE_IMPORT_FIT_BENCH_H
 #include <stdio.h>

@@ -2,8 +2,9 @@
  * that measure.h timed for it: after a prompt or idle time, and the same steps settled.
  *
  *   after_prompt   median over the pairs of the twelve decodes after a prompt less the twelve after those; where not
- * most of the pairs are above by their intervals, 0 idle           the same of a prompt after each idle time measured;
- * the longer, the more: what a shorter time shows, a longer one does not undo */
+ *                  most of the pairs are above by their intervals, 0
+ *   idle           the same of a prompt after each idle time measured; the longer, the more: what a shorter time shows,
+ *                  a longer one does not undo */
 #ifndef KW_CALIBRATE_MEASURE_FIT_COLD_H
 #define KW_CALIBRATE_MEASURE_FIT_COLD_H
 #include <stdio.h>

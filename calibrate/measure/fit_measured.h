@@ -6,15 +6,16 @@
  *               t(T) of one whole prompt, less attention, h and p. p and q tell prompts from decodes of as many tokens:
  *               t(T) - t(B = T) = p - q T. Never falling: what a row is above it is attention's
  *   prefill     t(T, past) - dense(T) - h over pairs T past + T^2 / 2: g pairs from the regression a + b T + g pairs,
- * plus its residual, plus what a prompt costs above a decode of as many tokens host        from step to step less the
- * device's time, in the serving loop: f0 + f1 sequences + f2 new requests, the law of host_time.h; f1 and f2 stay where
- * they are above twice their standard error, else they are 0. The scheduler, building the batch, submitting, sampling,
- * taking tokens; a request's admission and end cold        fit_cold.h mixed       dense + head + both attentions; where
- * that misses, kw_step_mixed, if it is better left out cold start  empirical quantiles; lognormal from 20 starts on,
- * where Lilliefors's test does not refuse it at 5 %
+ *               plus its residual, plus what a prompt costs above a decode of as many tokens
+ *   host        from step to step less the device's time, in the serving loop: f0 + f1 sequences + f2 new requests, the
+ *               law of host_time.h; f1 and f2 stay where they are above twice their standard error, else they are 0.
+ *               The scheduler, building the batch, submitting, sampling, taking tokens; a request's admission and end
+ *   cold        fit_cold.h
+ *   mixed       dense + head + both attentions; where that misses, kw_step_mixed, if it is better left out
+ *   cold start  empirical quantiles; lognormal from 20 starts on, where Lilliefors's test does not refuse it at 5 %
  *
  *   mean        all of it but host and cold times the mean over the median of a point's samples, in the mean over the
- * points: medians stand against hiccups, but what is served adds up means
+ *               points: medians stand against hiccups, but what is served adds up means
  *
  * Up to that factor a measured point that is none of a fall gives its own time back. Errors are leave-one-out, of
  * medians. */

@@ -5,12 +5,12 @@
  *   GEMM      t = t0 + 2 m n k / (e F) + bytes / (e' M)
  *   decode    t = a + b B g + 4 hd g S / (e M)          attention of one layer, g KV heads of hd values, 2 B a value
  *   prefill   t = a + 4 hd h T / (e F) 128 + 4 hd h P / (e' F)   h query heads, 2 flops a multiply-add, scores and
- * values
+ *             values
  *
  * F FLOP/s and M B/s of the data sheet (roofline; Williams et al., CACM 52(4), 2009). Each donor is fitted alone in the
  * relative error; the estimate takes the mean start-up times and the mean 1/e. Its error is that of predicting a donor
  * from the others, whole steps of Llama-3.1-8B, and of predicting the two boards of vllm_bench, which are never donors.
- */
+ * */
 #ifndef KW_CALIBRATE_OPERATORS_ESTIMATE_H
 #define KW_CALIBRATE_OPERATORS_ESTIMATE_H
 #include "calibrate/operators/operators.h"

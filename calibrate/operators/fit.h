@@ -1,7 +1,8 @@
 /* calibrate/operators/fit.h - step tables of one model on one GPU type (tp of them) from operator tables.
  *
  *   dense(tokens)   = L [ qkv + o + gate_up + down + 2 norm + rope + act ] + embedding + last norm, at the tokens a
- * CUDA graph pads them to (vLLM: 1, 2, 4, 8, 16, 24 ... 256, 272 ... 512) head(sequences) = lm_head (bf16) + sampler
+ *                     CUDA graph pads them to (vLLM: 1, 2, 4, 8, 16, 24 ... 256, 272 ... 512)
+ *   head(sequences) = lm_head (bf16) + sampler
  *   decode(B, S)    = L attention of fit_decode.h, rows at the table's batch sizes
  *   prefill(P, T)   = L attention of fit_prefill.h
  *   comm(tokens)    = 2 L all-reduce(2 tokens hidden bytes), the row-parallel sums after o and down

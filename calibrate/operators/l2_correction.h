@@ -4,9 +4,11 @@
  * A collector times one operator over and over on the same buffers (attention re-reads one KV buffer, GEMM rotates over
  * 6 copies of the weights: data/published/SOURCES.md); what fits in L2 is then read from it. A model never does:
  * between two visits to a layer every other layer's weights and KV pass through the cache. So a time whose data fit in
- * twice the L2 is raised to start + bytes / (e M) where it is shorter: M the data sheet's bandwidth, e the share of it
- * that the points beyond 4 L2 reach at best (at most 1), start the shortest time in the attention table and 0 for GEMM,
- * whose smallest product already moves megabytes. Longer ones, and tables without points beyond, stay as they are. */
+ * twice the L2 is raised to
+ *     start + bytes / (e M)
+ * where it is shorter: M the data sheet's bandwidth, e the share of it that the points beyond 4 L2 reach at best (at
+ * most 1), start the shortest time in the attention table and 0 for GEMM, whose smallest product already moves
+ * megabytes. Longer ones, and tables without points beyond, stay as they are. */
 #ifndef KW_CALIBRATE_OPERATORS_L2_CORRECTION_H
 #define KW_CALIBRATE_OPERATORS_L2_CORRECTION_H
 #include <stddef.h>

@@ -23,10 +23,11 @@ struct kw_curve {
 double kw_curve_at(const struct kw_curve *c, double x);
 
 /* In a step with chunks and decodes, attention is one kernel over sequences of unlike length and decode loses the
- * splits and packing that a pure-decode step has: it then takes sequence_s n_decode + context_s decode_context + pair_s
- * n_decode prefill_tokens in place of attn_decode (the last term: one launch grid, as deep as its longest chunk, for
- * all). Measured on vLLM's FlashAttention 2 (data/calibration/vllm_bench), where adding the two parts up is a third too
- * low. All three 0: not measured, the parts add up. */
+ * splits and packing that a pure-decode step has: it then takes
+ *     sequence_s n_decode + context_s decode_context + pair_s n_decode prefill_tokens
+ * in place of attn_decode (the last term: one launch grid, as deep as its longest chunk, for all). Measured on vLLM's
+ * FlashAttention 2 (data/calibration/vllm_bench), where adding the two parts up is a third too low. All three 0: not
+ * measured, the parts add up. */
 struct kw_step_mixed {
     double sequence_s, context_s, pair_s; /* each in 0..1e-3 s */
 };

@@ -4,14 +4,16 @@
  * in the order they were admitted, then waiting ones first come first served, chunked to the budget; KV blocks of
  * block_size tokens; when blocks run out the newest running sequence is preempted, put at the head of the waiting queue
  * and recomputed (its generated tokens become part of the prompt to prefill); nothing waiting is admitted in a step
- * that preempted. Policies, exactly: vllm           as above, chunked prefill. sarathi        the same;
- * max_num_batched_tokens is the chunk, decodes included. prefill_first  (vLLM V0) a step is either prompts or decodes.
- * While the head of the queue has a seat, and blocks for its whole prompt, and fits the rest of the budget, it is
- * admitted as one whole chunk; a prompt longer than the budget is admitted when it is the first of the step, and then
- * alone. If none was admitted, all running sequences decode. static         when none runs, the batch is taken: from
- * the head of the queue while there is a seat and blocks for the whole prompt, whatever the budget. Steps then prefill
- * the batch in order, chunked to the budget, without decodes, until every prompt is done; then all decode. The finished
- * leave, nobody joins.
+ * that preempted. Policies, exactly:
+ *   vllm           as above, chunked prefill.
+ *   sarathi        the same; max_num_batched_tokens is the chunk, decodes included.
+ *   prefill_first  (vLLM V0) a step is either prompts or decodes. While the head of the queue has a seat, and blocks
+ *                  for its whole prompt, and fits the rest of the budget, it is admitted as one whole chunk; a prompt
+ *                  longer than the budget is admitted when it is the first of the step, and then alone. If none was
+ *                  admitted, all running sequences decode.
+ *   static         when none runs, the batch is taken: from the head of the queue while there is a seat and blocks for
+ *                  the whole prompt, whatever the budget. Steps then prefill the batch in order, chunked to the budget,
+ *                  without decodes, until every prompt is done; then all decode. The finished leave, nobody joins.
  *
  * Prefix caching follows vLLM: a full block is cached when it is scheduled; freed blocks join the tail of the free
  * queue, a sequence's last block first, and are taken from its head; a hit leaves the queue. Hits: whole leading
@@ -32,8 +34,7 @@
  * within their block. Between two changes of composition, k decode steps are one kw_sched_advance(k).
  *
  * A "slot" names a sequence inside one scheduler from add to finish; slots are dense, reused, < capacity grown on
- * demand.
- */
+ * demand. */
 #ifndef KW_ENGINE_SCHEDULER_SCHEDULER_H
 #define KW_ENGINE_SCHEDULER_SCHEDULER_H
 #include <stdbool.h>

@@ -12,8 +12,9 @@ void kw_exec_self(char **argv);
  *
  * Why: by default libgomp's threads spin at barriers for milliseconds before they sleep, which takes the core from the
  * very thread that they wait for as soon as anybody else uses the machine. ms of a step of llama-3.2-1b-like work on 2
- * cores (prefill of 256 / decode of 1 / decode of 8; 2026-11): spinning (default)   quiet 24.0 / 0.32 / 1.21   one core
- * taken 411 / 0.36 / 260 GOMP_SPINCOUNT=1000        24.4 / 0.30 / 1.20                   95 / 0.37 / 7.6
+ * cores (prefill of 256 / decode of 1 / decode of 8; 2026-11):
+ *     spinning (default)   quiet 24.0 / 0.32 / 1.21   one core taken 411 / 0.36 / 260
+ *     GOMP_SPINCOUNT=1000        24.4 / 0.30 / 1.20                   95 / 0.37 / 7.6
  *     OMP_WAIT_POLICY=passive    24.5 / 0.31 / 1.31
  * libgomp reads its variables before main runs, hence the second exec (2 to 10 ms). */
 void kw_exec_self_sleepy(char **argv);

@@ -11,15 +11,16 @@
  *  - Hits are looked up at each admission, the resumed ones included, in whole blocks from the front, over at most
  *    tokens - 1 tokens: the last token is always computed, since its logits are needed.
  *  - A block gets its hash when the step that fills it is decided, not when it is done: a second sequence admitted in
- * the same step already hits it.
+ *    the same step already hits it.
  *  - Where this is not vLLM: a block that is filled while the cache has its content already (the recomputed last block
- * of a fully cached prompt; with static also whole prefixes) is a copy, and it and the blocks after it are the
- * sequence's own until it has to come back without any of them. vLLM gives the copy the same hash; a look-up takes the
- * one that got it first, so there the copy serves hits once the first is evicted.
+ *    of a fully cached prompt; with static also whole prefixes) is a copy, and it and the blocks after it are the
+ *    sequence's own until it has to come back without any of them. vLLM gives the copy the same hash; a look-up takes
+ *    the one that got it first, so there the copy serves hits once the first is evicted.
  *  - A sequence gives its blocks back last block first, each to the end of the free queue; blocks are taken from the
- * front and lose their hash then. So the least recently freed goes first, and of one sequence the tail before the head.
+ *    front and lose their hash then. So the least recently freed goes first, and of one sequence the tail before the
+ *    head.
  *  - Hit blocks that nobody uses are still in the free queue, so they count as blocks to be found (`evictable` below).
- */
+ *  */
 #ifndef KW_TESTS_ENGINE_REFERENCE_SCHEDULER_H
 #define KW_TESTS_ENGINE_REFERENCE_SCHEDULER_H
 #include <assert.h>

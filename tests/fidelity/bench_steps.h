@@ -6,10 +6,12 @@
  *
  * How to read between two points was settled on the tables alone, leaving points out:
  *   Matrix products take the time of the next point above: they step up by 9 to 10 % right after multiples of 128 rows
- * (on the RTX 4090 by 2 % at 64, too) and are flat between, to 0.2 %. Points at odd multiples of 16 rows, left out: a
- * straight line is 1.3 % short on both boards, the point above 0.2 and 0.4 % long. lm_head, a product over sequences,
- * likewise. Attention goes by query-key pairs from one chunk size to the next, and linearly in what came before,
- * sequences and context. Chunks of 1,024 left out: a straight line 7 and 8 % long, by pairs 2 % short.
+ *   (on the
+ *   RTX 4090 by 2 % at 64, too) and are flat between, to 0.2 %. Points at odd multiples of 16 rows, left out: a
+ *   straight line
+ *   is 1.3 % short on both boards, the point above 0.2 and 0.4 % long. lm_head, a product over sequences, likewise.
+ *   Attention goes by query-key pairs from one chunk size to the next, and linearly in what came before, sequences and
+ *   context. Chunks of 1,024 left out: a straight line 7 and 8 % long, by pairs 2 % short.
  *
  * n = tokens of the step as CUDA graphs pad them (kw_fit_padded), s = sequences. Several chunks: the table has one, so
  * the step is looked up with their sum, and what the chunks one by one take less than that sum alone (their query-key

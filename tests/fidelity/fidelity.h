@@ -10,31 +10,38 @@
  * prompts begin alike, and the warm-up of its first step. Nothing else; what it says of times comes from the law.
  *
  *   Arrivals. Requests reach the engine at arrival_time, the client's clock, shifted so that the quickest pick-up took
- * none (queued_ts is stamped only when the engine looks, between two steps, so it holds the run's own step times).
+ *   none
+ *   (queued_ts is stamped only when the engine looks, between two steps, so it holds the run's own step times).
  *   Prefixes. Which blocks of a prompt an earlier prompt began with (kw_run_prefix): the RTX PRO 6000, whose KV cache
- * never fills, serves 19,520 of 257,239 prompt tokens from its cache, the RTX 4090, which evicts, about 4,900. Warm-up.
- * The first step of the RTX 4090 run takes a third of a second more than any later one of its size. Until it has
- * passed, requests wait (kw_run_warmup).
+ *   never
+ *   fills, serves 19,520 of 257,239 prompt tokens from its cache, the RTX 4090, which evicts, about 4,900.
+ *   Warm-up. The first step of the RTX 4090 run takes a third of a second more than any later one of its size. Until it
+ *   has passed, requests wait (kw_run_warmup).
  *
  * What is known of the misses (make fidelity prints the figures). A queue amplifies: 1 % longer steps make the RTX PRO
  * 6000's mean TTFT 2 % longer. What misses there is its operator table. Steps that prefill take some 6 ms more than the
  * sum of its kernels, most (10 %) where 770 to 930 tokens are computed. Decode steps of 33 to 59 sequences take 13 %
- * more, of 60 to 79 7 %, of fewer and of more 3 % (counted exactly while the run drains). Not the cause: where matrix
- * products step up. The tables have a point every 16 rows and the steps stand in them, at multiples of 128; read as
- * steps (bench_steps.h) instead of lines they take 0.4 points off the worst figure of 15.7 %. Evidence from elsewhere:
- * the bench has since timed whole steps on that board (LLMServingSim, profiler/perf/RTXPRO6000/
+ * more, of 60 to 79 7 %, of fewer and of more 3 % (counted exactly while the run drains).
+ *   Not the cause: where matrix products step up. The tables have a point every 16 rows and the steps stand in them, at
+ *   multiples of 128; read as steps (bench_steps.h) instead of lines they take 0.4 points off the worst figure of 15.7
+ *   %.
+ *   Evidence from elsewhere: the bench has since timed whole steps on that board (LLMServingSim,
+ *   profiler/perf/RTXPRO6000/
  *   .../tp1/step.csv at 4c0bb4fc, vLLM 0.28, read 2026-11, not in our data). A prompt of 1,024 tokens alone took 47.9
- * ms, where these kernels add up to 42.4; of 268, 19.0 for 17.4; decode at 1,024 tokens of context 8 % more at one
- * sequence and 22 to 27 % at 48 and above. So on this board whole steps take longer than their kernels timed alone do,
- * without any queue or scheduler. Another version's steps are no measure of by how much in 0.19, and nothing here is
- * taken from them. A guess that fits the decode steps, unproven: FlashAttention 2 splits long contexts over idle
- * processors only below 0.8 x 2 x 188 blocks, 37 sequences of 8 KV heads. Just above, one wave of blocks lasts as long
- * as its longest context. On the RTX 4090 prefill steps take 1 to 2 % less than the sum: this is no host time that a
- * law could carry from board to board, and profiles keep a fixed time of 0 for it. kw_run_fit_clock fits the two terms
- * to one half of a run, to be judged on the other; that these two and not others are the terms was seen on the whole
- * run. The compact law of the profiles costs 0.4 points against the tables themselves. Contexts of unlike length in one
- * batch are not modelled: at the spread of these runs the bench's own skew table (2, 4, 8 ... 256 sequences) has them
- * cost under 1 % of a step. */
+ *   ms, where
+ *   these kernels add up to 42.4; of 268, 19.0 for 17.4; decode at 1,024 tokens of context 8 % more at one sequence and
+ *   22 to
+ *   27 % at 48 and above. So on this board whole steps take longer than their kernels timed alone do, without any queue
+ *   or
+ *   scheduler. Another version's steps are no measure of by how much in 0.19, and nothing here is taken from them.
+ *   A guess that fits the decode steps, unproven: FlashAttention 2 splits long contexts over idle processors only below
+ *   0.8 x 2 x 188 blocks, 37 sequences of 8 KV heads. Just above, one wave of blocks lasts as long as its longest
+ *   context.
+ * On the RTX 4090 prefill steps take 1 to 2 % less than the sum: this is no host time that a law could carry from board
+ * to board, and profiles keep a fixed time of 0 for it. kw_run_fit_clock fits the two terms to one half of a run, to be
+ * judged on the other; that these two and not others are the terms was seen on the whole run. The compact law of the
+ * profiles costs 0.4 points against the tables themselves. Contexts of unlike length in one batch are not modelled: at
+ * the spread of these runs the bench's own skew table (2, 4, 8 ... 256 sequences) has them cost under 1 % of a step. */
 #ifndef KW_TESTS_FIDELITY_FIDELITY_H
 #define KW_TESTS_FIDELITY_FIDELITY_H
 #include <stdbool.h>

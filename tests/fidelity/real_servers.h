@@ -13,17 +13,18 @@
  *              held_out (1: its first token came in the half that "halved" was not fitted to)
  *              [run, clock, request] sim_ttft, sim_tpot, sim_latency (s; tpot NaN with one token)
  *   /points    [point] every published point that was judged (tests/fidelity/server_accuracy.h, servers.h), in order of
- * source and file: source, engine, gpu, model, precision (strings), tp, prompt_tokens, output_tokens, at_once (0: open
- * or batch), rate (1/s, 0: all at the start), requests, law (index into /laws), held_out (1: in the half that its law
- * was not fitted to), fits (1: all in flight has a seat and KV cache at once), median (1: tpot is the median gap),
- * real_ttft, real_tpot (s), real_rate (output tokens/s of one engine), ttft (plain), plain_tpot, host_tpot, whole_tpot,
- * plain_rate, host_rate, whole_rate: ours in the three ways of server_accuracy.h; NaN: not published /laws      [law]
- * one a source, engine version and GPU type: source, engine, gpu, grade (strings), own_kernels (1: tables of that
- * engine), points, fitted (points that the law was fitted on; 0: too few to split), and for each way host and whole:
- * *_fixed,
- * *_sequence (s), *_kernels, *_links (factors), with *_error (standard errors; NaN: not fitted, or left at 0),
- * *_residual; medians of |ours / theirs - 1|: tpot_plain, rate_plain over all points, tpot_held_plain, tpot_held_host,
- * tpot_held_whole, rate_held_* over the held-out half; NaN: not published */
+ *              source and file: source, engine, gpu, model, precision (strings), tp, prompt_tokens, output_tokens,
+ *              at_once (0: open or batch), rate (1/s, 0: all at the start), requests, law (index into /laws), held_out
+ *              (1: in the half that its law was not fitted to), fits (1: all in flight has a seat and KV cache at
+ *              once), median (1: tpot is the median gap), real_ttft, real_tpot (s), real_rate (output tokens/s of one
+ *              engine), ttft (plain), plain_tpot, host_tpot, whole_tpot, plain_rate, host_rate, whole_rate: ours in the
+ *              three ways of server_accuracy.h; NaN: not published
+ *   /laws      [law] one a source, engine version and GPU type: source, engine, gpu, grade (strings), own_kernels
+ *              (1: tables of that engine), points, fitted (points that the law was fitted on; 0: too few to split),
+ *              and for each way host and whole: *_fixed, *_sequence (s), *_kernels, *_links (factors), with *_error
+ *              (standard errors; NaN: not fitted, or left at 0), *_residual; medians of |ours / theirs - 1|:
+ *              tpot_plain, rate_plain over all points, tpot_held_plain, tpot_held_host, tpot_held_whole, rate_held_*
+ *              over the held-out half; NaN: not published */
 #ifndef KW_TESTS_FIDELITY_REAL_SERVERS_H
 #define KW_TESTS_FIDELITY_REAL_SERVERS_H
 #include "tests/fidelity/fidelity.h"

@@ -44,9 +44,11 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
  *   actual                           in at admission, out here
  *   reserve_max_tokens               in + max_tokens at admission, nothing here (Azure)
  *   max_of_max_tokens_and_estimate   max(in, max_tokens) at admission, nothing here; refused calls count as requests
- * (OpenAI) estimate_then_settle             in at admission, out here against otpm (Anthropic) reserve_then_refund in +
- * cached + max_tokens at admission; here down (or up) to in + burndown * out (Bedrock) in = prompt, less cached tokens
- * unless cache_reads_count. */
+ *                                    (OpenAI)
+ *   estimate_then_settle             in at admission, out here against otpm (Anthropic)
+ *   reserve_then_refund              in + cached + max_tokens at admission; here down (or up) to in + burndown * out
+ *                                    (Bedrock)
+ * in = prompt, less cached tokens unless cache_reads_count. */
 void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct kw_api_answer *a, uint32_t prompt,
                             uint32_t cached, uint32_t output);
 

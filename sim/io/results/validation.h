@@ -12,18 +12,20 @@
  * 0.
  *
  *   /loads     [load] rate (1/s), speed, batch_engine, batch_sim, batch_apart, request_ttft_apart, request_e2e_apart
- * and the same of one run against the next (*_engine), late (s), host_engine, host_profile (s a step),
+ *              and the same of one run against the next (*_engine), late (s), host_engine, host_profile (s a step),
  *              preempted_engine, preempted_sim, discarded (runs thrown away: others took too much CPU), cpu_contention
- * (share) /errors    [load, metric, statistic] engine, low, high, sim (s), error and as_run (median over the runs of
- * simulated / served - 1; as_run NaN for ITL), spread = (high - low) / engine, verdict (0 within 3 %, 1 inside its
- * runs, 2 misses) /runs      [load, run, metric, statistic] value, sim (s); [load, run] cpu_contention, preempted, end
- * (s) /requests  [load, request] arrival; [load, run, request] ttft, tpot, e2e and sim_* (s; tpot NaN with one token);
+ *              (share)
+ *   /errors    [load, metric, statistic] engine, low, high, sim (s), error and as_run (median over the runs of
+ *              simulated / served - 1; as_run NaN for ITL), spread = (high - low) / engine, verdict (0 within 3 %, 1
+ *              inside its runs, 2 misses)
+ *   /runs      [load, run, metric, statistic] value, sim (s); [load, run] cpu_contention, preempted, end (s)
+ *   /requests  [load, request] arrival; [load, run, request] ttft, tpot, e2e and sim_* (s; tpot NaN with one token);
  *              [request] prompt_tokens, output_tokens
  *   /batches   [load, slice] time (s, the slice's begin); [load, run, slice] decoding, sim_decoding (sequences)
  *   /steps_sum [load, kind] n, engine, profile (s of device time over the engine's own batches, all runs)
  *   /itl       [bin] lower (s); [load, bin] engine (gaps, all runs), sim (gaps, all runs): 40 bins a decade
  *   /steps     [step] of the first run at each load: load_index, begin, wall, device, profile (s), n_decode,
- * decode_context, n_chunks, prefill_tokens, prefill_pairs2, waiting, running */
+ *              decode_context, n_chunks, prefill_tokens, prefill_pairs2, waiting, running */
 #ifndef KW_SIM_IO_RESULTS_VALIDATION_H
 #define KW_SIM_IO_RESULTS_VALIDATION_H
 #include "calibrate/validate/validate.h"
