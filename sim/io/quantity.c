@@ -6,6 +6,10 @@
 const char *kw_quantity_usd(double usd, char buf[32])
 {
     char raw[32], *p = buf;
+    if (isnan(usd)) {
+        snprintf(buf, 32, "-");
+        return buf;
+    }
     snprintf(raw, sizeof raw, fabs(usd) < 1000 ? "%.2f" : "%.0f", usd);
     size_t digits = strcspn(raw, ".") - (raw[0] == '-');
     const char *s = raw;
@@ -42,7 +46,10 @@ const char *kw_quantity_percent(double share, char buf[32])
 
 const char *kw_quantity_cents(double usd, char buf[32])
 {
-    snprintf(buf, 32, "%.2f", usd);
+    if (isnan(usd))
+        snprintf(buf, 32, "-");
+    else
+        snprintf(buf, 32, "%.2f", usd);
     return buf;
 }
 

@@ -132,17 +132,31 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_ERROR_FRACTION, "requests that failed", "%", 100 },
         { KW_METRIC_UTILISATION, "replicas busy when ready", "%", 100 },
         { KW_METRIC_GOODPUT, "goodput", "requests/s", 1 },
+        { KW_METRIC_CARRIED, "completed", "requests/s", 1 },
+        { KW_METRIC_OVERLOAD, "overload", "x (0: none)", 1 },
         { KW_METRIC_ATTAINMENT, "attainment", "%", 100 },
         { KW_METRIC_COLD_COST, "cost of starts", "USD a month", 1 },
         { KW_METRIC_IDLE_COST, "cost of waiting", "USD a month", 1 },
     };
     _Static_assert(sizeof rows / sizeof *rows == KW_METRICS, "a row for each metric");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        add_metric(&t, rows[i].name, rows[i].scale, rows[i].unit, &p->m[rows[i].m]);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct kw_estimate told = kw_point_told(p, rows[i].m);
+        add_metric(&t, rows[i].name, rows[i].scale, rows[i].unit, &told);
+    }
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
     kw_text_add(out, "\n");
-    add_bill(&p->bill, out);
+    if (kw_point_overloaded(p)) {
+        char came[32], carried[32];
+        double rate = p->m[KW_METRIC_CARRIED].mean;
+        kw_text_add(
+            out,
+            "  OVERLOADED: the queue grows all through the window. It carries %s requests/s of the %s that come; no\n"
+            "  month is told, since the window's cost is not that of serving them.\n",
+            kw_quantity_number(rate, carried), kw_quantity_number(rate * p->m[KW_METRIC_OVERLOAD].mean, came));
+    } else {
+        add_bill(&p->bill, out);
+    }
     kw_text_add(
         out,
         "\n  %u replication%s: %llu requests arrived, %llu completed, %llu rejected, %llu timed out, %llu too long;\n"
@@ -182,10 +196,10 @@ static void figure_columns(struct kw_text_table *t)
 static void figure_cells(struct kw_text_table *t, const struct kw_point *p)
 {
     char b[32];
-    const struct kw_estimate *cost = &p->m[KW_METRIC_COST];
-    kw_text_table_cell(t, "%s", kw_quantity_usd(cost->mean, b));
+    const struct kw_estimate cost = kw_point_told(p, KW_METRIC_COST);
+    kw_text_table_cell(t, "%s", kw_quantity_usd(cost.mean, b));
     if (p->replications > 1 && !p->pruned)
-        kw_text_table_cell(t, "%s", kw_quantity_usd((cost->hi - cost->lo) / 2, b));
+        kw_text_table_cell(t, "%s", kw_quantity_usd((cost.hi - cost.lo) / 2, b));
     else
         kw_text_table_cell(t, "-");
     kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TTFT_P95].mean, b));
@@ -353,7 +367,9 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
             for (size_t m = 0; m < n; m++)
                 if (p->candidates[curve[m]].choice[0].scaling.keep_warm == levels[l]) q = &p->points[curve[m]];
             char b[32];
-            if (q)
+            if (q && kw_point_overloaded(q))
+                kw_text_table_cell(&t, "overload");
+            else if (q)
                 kw_text_table_cell(&t, "%s%.0f %5s", q->feasible ? "✓" : "", q->m[KW_METRIC_COST].mean,
                                    kw_quantity_number(q->m[KW_METRIC_TTFT_P95].mean, b));
             else
@@ -394,9 +410,12 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         if (p->nearest_miss >= 0) {
             const struct kw_point *q = &p->points[p->nearest_miss];
             char label[320];
-            snprintf(buf, sizeof buf, "%s at $%s a month: %s",
-                     kw_candidate_label(&p->candidates[p->nearest_miss], label, sizeof label),
-                     kw_quantity_usd(q->m[KW_METRIC_COST].mean, a), q->miss);
+            kw_candidate_label(&p->candidates[p->nearest_miss], label, sizeof label);
+            if (kw_point_overloaded(q))
+                snprintf(buf, sizeof buf, "%s: %s", label, q->miss);
+            else
+                snprintf(buf, sizeof buf, "%s at $%s a month: %s", label, kw_quantity_usd(q->m[KW_METRIC_COST].mean, a),
+                         q->miss);
             paragraph("nearest", buf, out);
         }
     }

@@ -71,17 +71,19 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     }
     for (int m = 0; m < KW_METRICS; m++) {
         const struct kw_metric_info *info = &kw_metric_info[m];
-        add_number(o, info->name, p->m[m].mean, lost);
+        struct kw_estimate told = kw_point_told(p, (enum kw_metric)m);
+        add_number(o, info->name, told.mean, lost);
         snprintf(buf, sizeof buf, "%s_lo", info->name);
-        add_number(o, buf, p->m[m].lo, lost);
+        add_number(o, buf, told.lo, lost);
         snprintf(buf, sizeof buf, "%s_hi", info->name);
-        add_number(o, buf, p->m[m].hi, lost);
+        add_number(o, buf, told.hi, lost);
     }
+    const struct kw_bill *b = kw_point_bill(p);
     cJSON *bill = cJSON_AddObjectToObject(o, "bill_usd_month");
     for (int i = 0; i < KW_ITEMS; i++)
-        if (p->bill.item[i])
-            add_text(bill, kw_item_name[i], kw_nano_format(exact, sizeof exact, p->bill.item[i]), lost);
-    add_text(bill, "total", kw_nano_format(exact, sizeof exact, p->bill.total), lost);
+        if (b->item[i]) add_text(bill, kw_item_name[i], kw_nano_format(exact, sizeof exact, b->item[i]), lost);
+    add_text(bill, "total", kw_nano_format(exact, sizeof exact, b->total), lost);
+    add_bool(o, "overloaded", kw_point_overloaded(p), lost);
     add_bool(o, "feasible", p->feasible, lost);
     add_text(o, "miss", p->miss, lost);
     add_number(o, "rank", p->rank, lost);
@@ -198,7 +200,8 @@ void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size
         kw_text_add(out, ",%s,%d,%u,%s", shortest(p[i].p_best, buf), p[i].pruned, p[i].replications,
                     kw_grade_name[p[i].grade]);
         for (int m = 0; m < KW_METRICS; m++) {
-            const double v[] = { p[i].m[m].mean, p[i].m[m].lo, p[i].m[m].hi };
+            const struct kw_estimate e = kw_point_told(&p[i], (enum kw_metric)m);
+            const double v[] = { e.mean, e.lo, e.hi };
             for (int k = 0; k < 3; k++) {
                 kw_text_add(out, ",");
                 if (isfinite(v[k])) kw_text_add(out, "%s", shortest(v[k], buf));

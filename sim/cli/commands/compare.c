@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/cli/output.h"
+#include "sim/io/quantity.h"
 #include "sim/io/text_table.h"
 #include "sim/io/report.h"
 #include "sim/io/results/results.h"
@@ -143,7 +144,7 @@ int kw_cli_compare(const struct kw_options *o)
     kw_text_table_column(&t, "TTFT p95", "B/A %", true);
     kw_text_table_column(&t, "TPOT p95", "B/A %", true);
     for (size_t i = 0; i < a.n; i++) {
-        char label[320];
+        char label[320], buf[32];
         const struct kw_point *p = &a.points[i],
                               *q = point_of(&b, kw_candidate_label(&a.candidates[i], label, sizeof label));
         if (!q) {
@@ -156,9 +157,9 @@ int kw_cli_compare(const struct kw_options *o)
         kw_text_table_cell(&t, "%s", label);
         kw_text_table_cell(&t, "%u", p->rank);
         kw_text_table_cell(&t, "%u", q->rank);
-        kw_text_table_cell(&t, "%.2f", p->m[KW_METRIC_COST].mean);
-        kw_text_table_cell(&t, "%.2f", q->m[KW_METRIC_COST].mean);
-        change_cell(&t, p->m[KW_METRIC_COST].mean, q->m[KW_METRIC_COST].mean);
+        kw_text_table_cell(&t, "%s", kw_quantity_cents(kw_point_told(p, KW_METRIC_COST).mean, buf));
+        kw_text_table_cell(&t, "%s", kw_quantity_cents(kw_point_told(q, KW_METRIC_COST).mean, buf));
+        change_cell(&t, kw_point_told(p, KW_METRIC_COST).mean, kw_point_told(q, KW_METRIC_COST).mean);
         change_cell(&t, p->m[KW_METRIC_TTFT_P95].mean, q->m[KW_METRIC_TTFT_P95].mean);
         change_cell(&t, p->m[KW_METRIC_TPOT_P95].mean, q->m[KW_METRIC_TPOT_P95].mean);
     }

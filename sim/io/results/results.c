@@ -204,8 +204,8 @@ static void point_metrics(struct kw_writer *w, const struct kw_results *r)
             snprintf(path, sizeof path, "/points/%s%s", kw_metric_info[m].name, suffix[side]);
             snprintf(text, sizeof text, "%.150s%s", kw_metric_info[m].description, tail[side]);
             for (size_t i = 0; i < r->n; i++) {
-                const struct kw_estimate *e = &r->points[i].m[m];
-                v[i] = side == 0 ? e->mean : side == 1 ? e->lo : e->hi;
+                struct kw_estimate e = kw_point_told(&r->points[i], (enum kw_metric)m);
+                v[i] = side == 0 ? e.mean : side == 1 ? e.lo : e.hi;
             }
             kw_writer_put(w,
                           (struct kw_h5_dataset){
@@ -248,6 +248,9 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     point_axes(w, r);
     point_metrics(w, r);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "feasible", "", "1: meets every objective", p->feasible);
+    PER_POINT(w, r, uint8_t, KW_H5_U8, "overloaded", "",
+              "1: the queue grows through the window; carried_rps is what it carries, and no month is told",
+              kw_point_overloaded(p));
     PER_POINT(w, r, uint32_t, KW_H5_U32, "rank", "", "1 is the best: feasible ones by cost, then the others by miss",
               p->rank);
     PER_POINT(w, r, double, KW_H5_F64, "p_best", "", "probability of being the cheapest feasible configuration",
@@ -288,7 +291,7 @@ static void write_bill(struct kw_writer *w, const struct kw_results *r)
     double *usd = malloc((n ? n : 1) * sizeof *usd);
     if (!exact || !usd) kw_writer_no_memory(w);
     for (size_t i = 0; i < n && exact && usd; i++) {
-        exact[i] = r->points[i / KW_ITEMS].bill.item[i % KW_ITEMS];
+        exact[i] = kw_point_bill(&r->points[i / KW_ITEMS])->item[i % KW_ITEMS];
         usd[i] = kw_nano_to_double(exact[i]);
     }
     if (exact && usd) {

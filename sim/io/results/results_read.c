@@ -233,7 +233,8 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
     p->bill_of = calloc(c->n, sizeof *p->bill_of);
     if (!p->sample || !p->usage || !p->bill_of) return kw_fail(err, KW_ENOMEM, "out of memory");
     for (uint32_t rep = 0; rep < nr; rep++) {
-        for (int m = 0; m < KW_METRICS; m++) p->sample[rep][m] = r->samples[m] ? r->samples[m][i * r->nr + rep] : NAN;
+        for (int m = 0; m < KW_METRICS; m++)
+            p->sample[rep][m] = r->samples[m] ? r->samples[m][i * r->nr + rep] : m == KW_METRIC_OVERLOAD ? 0 : NAN;
         for (uint32_t d = 0; d < c->n; d++) {
             struct kw_usage *u = &p->usage[rep * c->n + d];
             const struct kw_choice *choice = &c->choice[d];

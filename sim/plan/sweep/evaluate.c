@@ -87,6 +87,15 @@ char *kw_study_scaling(const struct kw_study *s, char *buf, size_t size)
     return buf;
 }
 
+/* Requests that came for each one completed, where more and more of them waited: from the begin to the middle, and over
+ * the whole window by more than one in a hundred that came. Less, and few, are what chance or the hour does. */
+static double overload(const struct kw_outcome *o)
+{
+    double most = fmax(10, 0.01 * (double)o->arrived), begin = (double)o->waiting[0];
+    bool grew = (double)o->waiting[2] - begin > most && (double)o->waiting[1] - begin > most / 4;
+    return grew ? fmax(1, (double)o->arrived / fmax(1, (double)o->done)) : 0;
+}
+
 static double seconds_or_nan(double ns)
 {
     return ns / 1e9;
@@ -134,6 +143,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_ERROR_FRACTION] = o->arrived ? (double)(o->rejected + o->timed_out + o->too_long) / arrived : NAN;
     sample[KW_METRIC_ATTAINMENT] = o->arrived ? (double)o->attained / arrived : NAN;
     sample[KW_METRIC_GOODPUT] = (double)o->attained / kw_nano_to_double(o->window);
+    sample[KW_METRIC_OVERLOAD] = overload(o);
+    sample[KW_METRIC_CARRIED] = (double)o->done / kw_nano_to_double(o->window);
     sample[KW_METRIC_UTILISATION] = ready > 0 ? (double)busy / (double)ready : NAN;
     /* Costs follow from usage and prices: kw_point_finish. */
     sample[KW_METRIC_COST] = sample[KW_METRIC_USD_PER_MTOK] = sample[KW_METRIC_COLD_COST] =

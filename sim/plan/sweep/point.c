@@ -26,6 +26,11 @@ const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_UTILISATION] = { "utilisation", "1", "share of ready replica time with at least one request" },
     [KW_METRIC_GOODPUT] = { "goodput_rps", "1/s", "requests a second that met every per-request objective" },
     [KW_METRIC_ATTAINMENT] = { "attainment", "1", "share of requests that met every per-request objective" },
+    [KW_METRIC_OVERLOAD] = { "overload", "1",
+                             "requests that came for each one completed where the queue grew through the window, else "
+                             "0" },
+    [KW_METRIC_CARRIED] = { "carried_rps", "1/s",
+                            "requests completed a second of the window: under overload what it carries" },
     [KW_METRIC_COST_WINDOW] = { "cost_usd_window", "USD", "cost of the window itself, not scaled; fees pro rata" },
 };
 _Static_assert(sizeof kw_metric_info / sizeof *kw_metric_info == KW_METRICS, "a row for each metric");
@@ -84,6 +89,9 @@ static size_t objectives(const struct kw_slo *s, struct objective out[KW_METRICS
     return n;
 }
 
+/* Overload is above 1 in each replication whose queue grew, 0 in the others: half of them. */
+#define OVERLOADED 0.5
+
 /* How far off: 0.5 = half as much again as allowed (or two thirds of what is wanted). A limit of 0 counts as 1e-6, so
  * that misses of it still compare. */
 static double miss_of(const struct objective *o, double v)
@@ -114,6 +122,13 @@ bool kw_slo_judge(const struct kw_slo *slo, const double mean[KW_METRICS], char 
         return false;
     }
     *ratio = n ? worst_miss : -1;
+    double overload = mean[KW_METRIC_OVERLOAD];
+    if (overload >= OVERLOADED) {
+        snprintf(miss, size, "overloaded: carries %.3g requests/s of %.3g", mean[KW_METRIC_CARRIED],
+                 mean[KW_METRIC_CARRIED] * fmax(overload, 1));
+        *ratio = fmax(*ratio, fmax(overload - 1, 1e-9));
+        return false;
+    }
     if (!feasible) {
         const struct kw_metric_info *info = &kw_metric_info[o[worst].metric];
         snprintf(miss, size, "%s %.4g %s %.4g", info->name, mean[o[worst].metric], o[worst].at_least ? "<" : ">",
@@ -121,6 +136,25 @@ bool kw_slo_judge(const struct kw_slo *slo, const double mean[KW_METRICS], char 
         if (*ratio <= 0) *ratio = 1e-9; /* a limit of 0 missed by less than the scale of its misses */
     }
     return feasible;
+}
+
+bool kw_point_overloaded(const struct kw_point *p)
+{
+    return p->m[KW_METRIC_OVERLOAD].mean >= OVERLOADED;
+}
+
+struct kw_estimate kw_point_told(const struct kw_point *p, enum kw_metric m)
+{
+    bool of_a_month =
+        m == KW_METRIC_COST || m == KW_METRIC_USD_PER_MTOK || m == KW_METRIC_COLD_COST || m == KW_METRIC_IDLE_COST;
+    if (of_a_month && kw_point_overloaded(p)) return (struct kw_estimate){ NAN, NAN, NAN };
+    return p->m[m];
+}
+
+const struct kw_bill *kw_point_bill(const struct kw_point *p)
+{
+    static const struct kw_bill none;
+    return kw_point_overloaded(p) ? &none : &p->bill;
 }
 
 static int64_t rounded_mean(kw_i128 sum, int64_t n)
@@ -227,10 +261,11 @@ static void mark_pareto(struct kw_point *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         double cost = p[i].m[KW_METRIC_COST].mean, ttft = p[i].m[KW_METRIC_TTFT_P95].mean;
-        p[i].pareto = !isnan(ttft) && p[i].m[KW_METRIC_ERROR_FRACTION].mean < 0.5;
+        p[i].pareto = !isnan(ttft) && p[i].m[KW_METRIC_ERROR_FRACTION].mean < 0.5 && !kw_point_overloaded(&p[i]);
         for (size_t j = 0; j < n && p[i].pareto; j++) {
             double c = p[j].m[KW_METRIC_COST].mean, t = p[j].m[KW_METRIC_TTFT_P95].mean;
-            bool serves = p[j].m[KW_METRIC_ERROR_FRACTION].mean <= p[i].m[KW_METRIC_ERROR_FRACTION].mean + 0.01;
+            bool serves = p[j].m[KW_METRIC_ERROR_FRACTION].mean <= p[i].m[KW_METRIC_ERROR_FRACTION].mean + 0.01 &&
+                          !kw_point_overloaded(&p[j]);
             if (serves && c <= cost && t <= ttft && (c < cost || t < ttft)) p[i].pareto = false;
         }
     }

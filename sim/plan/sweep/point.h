@@ -28,6 +28,8 @@ enum kw_metric { /* in the order of kw_metric_info; the scalars of a replication
                  KW_METRIC_GOODPUT,
                  KW_METRIC_ATTAINMENT,
                  KW_METRIC_COST_WINDOW, /* this and the next are not in the first results */
+                 KW_METRIC_OVERLOAD,
+                 KW_METRIC_CARRIED,
                  KW_METRICS
 };
 struct kw_metric_info {
@@ -68,6 +70,13 @@ void kw_point_free(struct kw_point *p); /* safe to call again on an initialised 
  */
 enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,
                                struct kw_error *err);
+
+/* The queue grew through the window in half of the replications or more: objectives are missed whatever the figures
+ * say, and what the window costs says nothing of a month. */
+bool kw_point_overloaded(const struct kw_point *p);
+/* A metric as it is told: of an overloaded point no cost of a month. And its bill: of an overloaded one all lines 0. */
+struct kw_estimate kw_point_told(const struct kw_point *p, enum kw_metric m);
+const struct kw_bill *kw_point_bill(const struct kw_point *p);
 
 /* Whether a ranks before b: feasible before not; among feasible the cheaper, then the lower TTFT p95; among the others
  * the smaller miss. False for equals. */

@@ -109,6 +109,25 @@ lone = [(i * 600, 1000, 200) for i in range(101)]
 p = first(lone, {"name": "r", "platform": "runpod", "gpu": "H100", "keep_warm": 0, "max_replicas": 1})[0]
 check("each lone request is cold", p["cold_fraction"] == 1, p["cold_fraction"])
 
+# --- overload never meets, even without objectives, and is not scaled to a month
+flood = poisson(4, 80, 0, 300)
+one = {"name": "m", "platform": "lambda", "gpu": "H100", "precision": "bf16", "replicas": 1}
+for start in ("steady", "empty"):
+    p = first(flood, one, expect=3, start=start)[0]
+    check("overload, %s" % start, p["overloaded"] and not p["feasible"] and p["miss"].startswith("overloaded: carries") and
+          40 < p["carried_rps"] < 65 and near(p["overload"], len(flood) / 300 / p["carried_rps"], 0.01), (p["miss"], p["overload"]))
+    check("no month of an overload, %s" % start, p["cost_usd_month"] is None and p["usd_per_mtok"] is None and
+          float(p["bill_usd_month"]["total"]) == 0 and p["cost_usd_window"] > 0)
+# 3 % too much for it, told from the trace at its capacity: a slow queue is one all the same
+p = first(poisson(4, 54, 0, 900), one, expect=3)[0]
+check("slow overload", p["overloaded"], (p["overload"], p["carried_rps"]))
+for name, rows, d in (("a third of it", poisson(4, 15, 0, 300), one), ("bursts", [(h * 3600 + i * 0.5, 600, 100) for h in range(12)
+                      for i in range(40)], dict(L4, name="b", keep_warm=0)), ("a burst at the end", poisson(5, 1, 0, 1800) +
+                      [(1799 + i * 0.01, 600, 100) for i in range(60)], dict(L4, name="e", keep_warm=0))):
+    for start in ("steady", "empty"):
+        p = first(rows, d, start=start)[0]
+        check("no overload: %s, %s" % (name, start), not p["overloaded"] and p["cost_usd_month"] is not None, p["overload"])
+
 print("%d passed, %d failed, 0 skipped" % (passed, failed))
 sys.exit(failed != 0)
 PY
