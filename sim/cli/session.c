@@ -136,8 +136,9 @@ static enum kw_status finish_open(struct kw_session *s, const struct kw_options 
         return st;
     }
     struct kw_study study = kw_session_study(s, o);
-    kw_study_scaling(&study, s->scaling, sizeof s->scaling);
-    return KW_OK;
+    st = kw_study_scaling(&study, s->scaling, sizeof s->scaling, err);
+    if (st != KW_OK) kw_session_close(s);
+    return st;
 }
 
 #define MAX_EDITS (2 * KW_CLI_MAX_LIST + 32)

@@ -64,9 +64,3 @@ const char *kw_quantity_share(double share, char buf[32])
     snprintf(buf, 32, "%.2f", 100 * share);
     return buf;
 }
-
-const char *kw_quantity_probability(double p, char buf[32])
-{
-    snprintf(buf, 32, "%.0f", 100 * p);
-    return buf;
-}

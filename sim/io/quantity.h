@@ -13,9 +13,7 @@ const char *kw_quantity_percent(double share, char buf[32]);
 const char *kw_quantity_cents(double usd, char buf[32]);
 const char *kw_quantity_share(double share, char buf[32]);
 
-/* Both, within a sentence or a cell: three significant digits; a probability in whole percent, as it is estimated from
- * 2,000 draws and no finer. */
+/* Within a sentence or a cell: three significant digits. */
 const char *kw_quantity_brief(double v, char buf[32]);
-const char *kw_quantity_probability(double p, char buf[32]);
 
 #endif

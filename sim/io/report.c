@@ -17,7 +17,7 @@ struct page {
     struct kw_h5 *f;
     size_t n, n_items, n_times;
     char **label, **platform, **kind, **settings, **miss, **grade, **profile, **profile_grade, **item_name;
-    uint32_t *keep_warm, *rank;
+    uint32_t *keep_warm, *rank, *replications;
     uint8_t *feasible, *pareto, *pruned;
     double *cost, *cost_lo, *cost_hi, *ttft, *tpot, *cold, *error, *p_best, *bill, *time;
     uint32_t *arrivals, *busy, *idle, *starting;
@@ -34,7 +34,7 @@ static void page_free(struct page *g)
                           g->tpot,     g->cold,          g->error,     g->p_best,    g->bill,     g->time,
                           g->arrivals, g->busy,          g->idle,      g->starting,  g->order,    g->recommendation,
                           g->why,      g->scaling,       g->command,   g->version,   g->revision, g->source,
-                          g->created };
+                          g->created,  g->replications };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     kw_text_free(&g->name);
     kw_text_free(&g->model);
@@ -101,6 +101,7 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
         { "/points/grade", KW_H5_STR, g->n, &g->grade },
         { "/bill/item_name", KW_H5_STR, g->n_items, &g->item_name },
         { "/points/keep_warm", KW_H5_U32, g->n, &g->keep_warm },
+        { "/points/replications", KW_H5_U32, g->n, &g->replications },
         { "/points/rank", KW_H5_U32, g->n, &g->rank },
         { "/points/feasible", KW_H5_U8, g->n, &g->feasible },
         { "/points/pareto", KW_H5_U8, g->n, &g->pareto },
@@ -399,14 +400,24 @@ static void small(struct kw_text *t, const char *s, const char *in_brackets)
     kw_text_add(t, in_brackets ? ")</small>" : "</small>");
 }
 
+/* "6 of 7", of the replications but for 0. */
+static void share_of(struct kw_text *t, double share, uint32_t replications)
+{
+    if (isnan(share) || replications < 2)
+        kw_text_add(t, "-");
+    else
+        kw_text_add(t, "%.0f of %u", share * (replications - 1), replications - 1);
+}
+
 static void ranking(struct kw_text *t, const struct page *g)
 {
     enum { MOST = 60 };
-    kw_text_add(t,
-                "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration, settings, profile</th><th>USD a month</th>"
-                "<th title='half of the 95 %% interval'>±</th>"
-                "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, %%</th>"
-                "<th>weakest input</th><th>verdict</th></tr>\n");
+    kw_text_add(
+        t,
+        "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration, settings, profile</th><th>USD a month</th>"
+        "<th title='half of the 95 %% interval'>±</th>"
+        "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, of days drawn anew</th>"
+        "<th>weakest input</th><th>verdict</th></tr>\n");
     bool left_early = false;
     char a[32], b[32], c[32], d[32];
     for (size_t k = 0; k < g->n && k < MOST; k++) {
@@ -416,17 +427,14 @@ static void ranking(struct kw_text *t, const struct page *g)
         small(t, g->settings[i], NULL);
         if (g->profile && g->profile_grade && strcmp(g->profile[i], "-")) small(t, g->profile[i], g->profile_grade[i]);
         kw_text_add(t, "</td><td>%s</td><td>", kw_quantity_cents(g->cost[i], a));
-        if (g->pruned[i])
+        if (isnan(g->cost_lo[i]))
             kw_text_add(t, "-");
         else
             kw_text_add(t, "%s", kw_quantity_cents((g->cost_hi[i] - g->cost_lo[i]) / 2, a));
         kw_text_add(t, "</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>", kw_quantity_brief(g->ttft[i], a),
                     kw_quantity_brief(1e3 * g->tpot[i], b), kw_quantity_share(g->cold[i], c),
                     kw_quantity_share(g->error[i], d));
-        if (g->pruned[i])
-            kw_text_add(t, "-");
-        else
-            kw_text_add(t, "%s", kw_quantity_probability(g->p_best[i], a));
+        share_of(t, g->p_best[i], g->replications[i]);
         kw_text_add(t, "</td><td>");
         escape(t, g->grade[i]);
         kw_text_add(t, "</td><td>");
@@ -435,8 +443,7 @@ static void ranking(struct kw_text *t, const struct page *g)
         left_early |= g->pruned[i];
     }
     kw_text_add(t, "</table>\n");
-    if (left_early)
-        kw_text_add(t, "<p>-: not simulated in all replications, because it could not have become the best.</p>\n");
+    if (left_early) kw_text_add(t, "<p>-: simulated on the trace itself only, because it does not contend.</p>\n");
     if (g->n > MOST) kw_text_add(t, "<p>%zu more configurations are in the result.</p>\n", g->n - MOST);
 }
 
@@ -480,18 +487,24 @@ static void render(struct kw_text *t, const struct page *g)
     }
     kw_text_add(t, "</h1>\n");
     if (g->recommendation && g->recommendation[0]) {
-        char v[5][32];
+        char v[4][32];
         size_t best = g->order[0];
         kw_text_add(t, "<div class='box'><b>");
         escape(t, g->recommendation);
         kw_text_add(t, "</b><br>");
-        if (g->feasible[best])
-            kw_text_add(t,
-                        "$%s a month (95 %%: %s to %s), TTFT p95 %s s, the cheapest that meets the objectives with "
-                        "probability %s %%<br>",
-                        kw_quantity_cents(g->cost[best], v[0]), kw_quantity_cents(g->cost_lo[best], v[1]),
-                        kw_quantity_cents(g->cost_hi[best], v[2]), kw_quantity_brief(g->ttft[best], v[3]),
-                        kw_quantity_probability(g->p_best[best], v[4]));
+        if (g->feasible[best]) {
+            kw_text_add(t, "$%s a month", kw_quantity_cents(g->cost[best], v[0]));
+            if (!isnan(g->cost_lo[best]))
+                kw_text_add(t, " (95 %%: %s to %s)", kw_quantity_cents(g->cost_lo[best], v[1]),
+                            kw_quantity_cents(g->cost_hi[best], v[2]));
+            kw_text_add(t, ", TTFT p95 %s s", kw_quantity_brief(g->ttft[best], v[3]));
+            if (!isnan(g->p_best[best])) {
+                kw_text_add(t, ", the cheapest that meets the objectives in ");
+                share_of(t, g->p_best[best], g->replications[best]);
+                kw_text_add(t, " drawings of the days");
+            }
+            kw_text_add(t, "<br>");
+        }
         escape(t, g->why ? g->why : "");
         kw_text_add(t, "</div>\n");
     }

@@ -46,7 +46,7 @@ static void add_metric(struct kw_text_table *t, const char *name, double scale, 
                        const struct kw_estimate *e)
 {
     char buf[32];
-    const double v[] = { e->mean, e->lo, e->hi };
+    const double v[] = { e->value, e->lo, e->hi };
     kw_text_table_cell(t, "%s", name);
     for (int i = 0; i < 3; i++)
         kw_text_table_cell(t, "%s",
@@ -107,7 +107,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     step_times(c, 1, 0, out);
     kw_text_add(out, "\n");
     kw_text_table_column(&t, "figure", "", false);
-    kw_text_table_column(&t, "mean", "", true);
+    kw_text_table_column(&t, "trace", "", true);
     kw_text_table_column(&t, "95 % low", "", true);
     kw_text_table_column(&t, "95 % high", "", true);
     kw_text_table_column(&t, "unit", "", false);
@@ -148,12 +148,12 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     kw_text_add(out, "\n");
     if (kw_point_overloaded(p)) {
         char came[32], carried[32];
-        double rate = p->m[KW_METRIC_CARRIED].mean;
+        double rate = p->m[KW_METRIC_CARRIED].value;
         kw_text_add(
             out,
             "  OVERLOADED: the queue grows all through the window. It carries %s requests/s of the %s that come; no\n"
             "  month is told, since the window's cost is not that of serving them.\n",
-            kw_quantity_number(rate, carried), kw_quantity_number(rate * p->m[KW_METRIC_OVERLOAD].mean, came));
+            kw_quantity_number(rate, carried), kw_quantity_number(rate * p->m[KW_METRIC_OVERLOAD].value, came));
     } else {
         add_bill(&p->bill, out);
     }
@@ -166,8 +166,9 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         (unsigned long long)p->too_long, (unsigned long long)p->starts, p->starts == 1 ? "" : "s",
         (unsigned long long)p->failed_starts, p->peak_replicas, p->peak_replicas == 1 ? "" : "s",
         (unsigned long long)p->preemptions, p->preemptions == 1 ? "" : "s");
-    kw_text_add(out, "  objectives: %s%s; weakest input: %s\n", p->feasible ? "met" : "missed, ", p->miss,
-                kw_grade_name[p->grade]);
+    kw_text_add(out, "  objectives: %s%s", p->feasible ? "met" : "missed, ", p->miss);
+    if (p->drawn) kw_text_add(out, "; met in %u of %u drawings of the days", p->met, p->drawn);
+    kw_text_add(out, "; weakest input: %s\n", kw_grade_name[p->grade]);
 }
 
 /* Indices of the `room` points that rank first, of n >= room. */
@@ -189,7 +190,7 @@ static void figure_columns(struct kw_text_table *t)
     kw_text_table_column(t, "TPOT", "p95 ms", true);
     kw_text_table_column(t, "cold", "%", true);
     kw_text_table_column(t, "err", "%", true);
-    kw_text_table_column(t, "best", "%", true);
+    kw_text_table_column(t, "best", "days", true);
     kw_text_table_column(t, "verdict", "", false);
 }
 
@@ -197,20 +198,23 @@ static void figure_cells(struct kw_text_table *t, const struct kw_point *p)
 {
     char b[32];
     const struct kw_estimate cost = kw_point_told(p, KW_METRIC_COST);
-    kw_text_table_cell(t, "%s", kw_quantity_usd(cost.mean, b));
-    if (p->replications > 1 && !p->pruned)
+    kw_text_table_cell(t, "%s", kw_quantity_usd(cost.value, b));
+    if (isfinite(cost.lo))
         kw_text_table_cell(t, "%s", kw_quantity_usd((cost.hi - cost.lo) / 2, b));
     else
         kw_text_table_cell(t, "-");
-    kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TTFT_P95].mean, b));
-    kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TPOT_P95].mean * 1e3, b));
-    kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_COLD_FRACTION].mean, b));
-    kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].mean, b));
-    if (p->pruned)
+    kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TTFT_P95].value, b));
+    kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TPOT_P95].value * 1e3, b));
+    kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_COLD_FRACTION].value, b));
+    kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].value, b));
+    if (!p->drawn)
         kw_text_table_cell(t, "-");
     else
-        kw_text_table_cell(t, "%s", kw_quantity_probability(p->p_best, b));
-    kw_text_table_cell(t, "%s", p->feasible ? "meets" : p->miss);
+        kw_text_table_cell(t, "%u/%u", p->won, p->drawn);
+    if (p->drawn)
+        kw_text_table_cell(t, "%s (%u/%u)", p->feasible ? "meets" : p->miss, p->met, p->drawn);
+    else
+        kw_text_table_cell(t, "%s", p->feasible ? "meets" : p->miss);
 }
 
 void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c, const struct kw_point *p, size_t n,
@@ -370,8 +374,8 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
             if (q && kw_point_overloaded(q))
                 kw_text_table_cell(&t, "overload");
             else if (q)
-                kw_text_table_cell(&t, "%s%.0f %5s", q->feasible ? "✓" : "", q->m[KW_METRIC_COST].mean,
-                                   kw_quantity_number(q->m[KW_METRIC_TTFT_P95].mean, b));
+                kw_text_table_cell(&t, "%s%.0f %5s", q->feasible ? "✓" : "", q->m[KW_METRIC_COST].value,
+                                   kw_quantity_number(q->m[KW_METRIC_TTFT_P95].value, b));
             else
                 kw_text_table_cell(&t, "-");
         }
@@ -394,14 +398,23 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         const struct kw_point *q = &p->points[p->best];
         kw_text_add(out, "Recommendation\n");
         paragraph("run", p->recommendation, out);
-        snprintf(buf, sizeof buf,
-                 "$%s a month (95 %%: %s to %s), TTFT p95 %s s, the cheapest that meets the objectives with "
-                 "probability %s %%",
-                 kw_quantity_usd(q->m[KW_METRIC_COST].mean, a), kw_quantity_usd(q->m[KW_METRIC_COST].lo, b),
-                 kw_quantity_usd(q->m[KW_METRIC_COST].hi, (char[32]){ 0 }),
-                 kw_quantity_brief(q->m[KW_METRIC_TTFT_P95].mean, (char[32]){ 0 }),
-                 kw_quantity_probability(q->p_best, (char[32]){ 0 }));
+        if (isfinite(q->m[KW_METRIC_COST].lo))
+            snprintf(buf, sizeof buf, "$%s a month (95 %%: %s to %s), TTFT p95 %s s",
+                     kw_quantity_usd(q->m[KW_METRIC_COST].value, a), kw_quantity_usd(q->m[KW_METRIC_COST].lo, b),
+                     kw_quantity_usd(q->m[KW_METRIC_COST].hi, (char[32]){ 0 }),
+                     kw_quantity_brief(q->m[KW_METRIC_TTFT_P95].value, (char[32]){ 0 }));
+        else
+            snprintf(buf, sizeof buf, "$%s a month, TTFT p95 %s s", kw_quantity_usd(q->m[KW_METRIC_COST].value, a),
+                     kw_quantity_brief(q->m[KW_METRIC_TTFT_P95].value, b));
         paragraph("cost", buf, out);
+        if (q->drawn)
+            snprintf(buf, sizeof buf,
+                     "meets the objectives on the trace itself and in %u of %u drawings of its days; the cheapest that "
+                     "does in %u of them",
+                     q->met, q->drawn, q->won);
+        else
+            snprintf(buf, sizeof buf, "judged on the trace itself alone; how much other days differ is not known");
+        paragraph("how surely", buf, out);
         paragraph("why", p->why, out);
         snprintf(buf, sizeof buf, "%s", kw_grade_name[q->grade]);
         paragraph("inputs", buf, out);
@@ -414,8 +427,8 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
             if (kw_point_overloaded(q))
                 snprintf(buf, sizeof buf, "%s: %s", label, q->miss);
             else
-                snprintf(buf, sizeof buf, "%s at $%s a month: %s", label, kw_quantity_usd(q->m[KW_METRIC_COST].mean, a),
-                         q->miss);
+                snprintf(buf, sizeof buf, "%s at $%s a month: %s", label,
+                         kw_quantity_usd(q->m[KW_METRIC_COST].value, a), q->miss);
             paragraph("nearest", buf, out);
         }
     }

@@ -72,7 +72,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     for (int m = 0; m < KW_METRICS; m++) {
         const struct kw_metric_info *info = &kw_metric_info[m];
         struct kw_estimate told = kw_point_told(p, (enum kw_metric)m);
-        add_number(o, info->name, told.mean, lost);
+        add_number(o, info->name, told.value, lost);
         snprintf(buf, sizeof buf, "%s_lo", info->name);
         add_number(o, buf, told.lo, lost);
         snprintf(buf, sizeof buf, "%s_hi", info->name);
@@ -87,7 +87,8 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     add_bool(o, "feasible", p->feasible, lost);
     add_text(o, "miss", p->miss, lost);
     add_number(o, "rank", p->rank, lost);
-    add_number(o, "p_best", p->p_best, lost);
+    add_number(o, "p_best", kw_point_share(p, p->won), lost);
+    add_number(o, "p_feasible", kw_point_share(p, p->met), lost);
     add_bool(o, "pruned", p->pruned, lost);
     add_number(o, "replications", p->replications, lost);
     add_text(o, "grade", kw_grade_name[p->grade], lost);
@@ -183,9 +184,16 @@ static void csv_words(const struct kw_candidate *c, deployment_word word, struct
     kw_text_free(&joined);
 }
 
+/* Nothing where there is no figure. */
+static void csv_number(double v, struct kw_text *out)
+{
+    char buf[32];
+    kw_text_add(out, ",%s", isfinite(v) ? shortest(v, buf) : "");
+}
+
 void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out)
 {
-    kw_text_add(out, "rank,label,settings,feasible,miss,p_best,pruned,replications,grade");
+    kw_text_add(out, "rank,label,settings,feasible,miss,p_best,p_feasible,pruned,replications,grade");
     for (int m = 0; m < KW_METRICS; m++)
         kw_text_add(out, ",%s,%s_lo,%s_hi", kw_metric_info[m].name, kw_metric_info[m].name, kw_metric_info[m].name);
     kw_text_add(out, ",profile,profile_grade\n");
@@ -197,15 +205,13 @@ void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size
         csv_words(&c[i], settings_of, out);
         kw_text_add(out, ",%d,", p[i].feasible);
         csv_field(p[i].miss, out);
-        kw_text_add(out, ",%s,%d,%u,%s", shortest(p[i].p_best, buf), p[i].pruned, p[i].replications,
-                    kw_grade_name[p[i].grade]);
+        csv_number(kw_point_share(&p[i], p[i].won), out);
+        csv_number(kw_point_share(&p[i], p[i].met), out);
+        kw_text_add(out, ",%d,%u,%s", p[i].pruned, p[i].replications, kw_grade_name[p[i].grade]);
         for (int m = 0; m < KW_METRICS; m++) {
             const struct kw_estimate e = kw_point_told(&p[i], (enum kw_metric)m);
-            const double v[] = { e.mean, e.lo, e.hi };
-            for (int k = 0; k < 3; k++) {
-                kw_text_add(out, ",");
-                if (isfinite(v[k])) kw_text_add(out, "%s", shortest(v[k], buf));
-            }
+            const double v[] = { e.value, e.lo, e.hi };
+            for (int k = 0; k < 3; k++) csv_number(v[k], out);
         }
         kw_text_add(out, ",");
         csv_words(&c[i], profile_of, out);

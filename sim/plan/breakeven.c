@@ -89,7 +89,7 @@ static enum kw_status best_of_kind(struct kw_breakeven *b, uint32_t v, enum kw_k
     if (st == KW_OK && sub.n > 0) {
         st = kw_plan_run(&sub, study, o, err);
         if (st == KW_OK && sub.best >= 0) {
-            b->cost[v][kind] = sub.points[sub.best].m[KW_METRIC_COST].mean;
+            b->cost[v][kind] = sub.points[sub.best].m[KW_METRIC_COST].value;
             kw_candidate_label(&sub.candidates[sub.best], b->setting[v][kind], sizeof b->setting[v][kind]);
             const struct kw_choice *best = &sub.candidates[sub.best].choice[0];
             for (size_t k = 0; k < f->n; k++) {

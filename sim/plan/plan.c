@@ -53,28 +53,15 @@ enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why
     return KW_OK;
 }
 
-/* The stress replays fewer replications than the best has; its cost is the best's plus what the stress adds in those.
- */
-static enum kw_status stress_best(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
-                                  struct kw_error *err)
-{
-    p->n_stress = 0;
-    if (p->best < 0) return KW_OK;
-    const struct kw_point *x = &p->points[p->best];
-    uint32_t few = x->replications < KW_STRESS_REPLICATIONS ? x->replications : KW_STRESS_REPLICATIONS;
-    double base = kw_stats_estimate(&x->sample[0][KW_METRIC_COST], few, KW_METRICS).mean;
-    enum kw_status st = kw_stress_run(p->stress, &p->n_stress, &p->candidates[p->best], study, run, err);
-    for (size_t i = 0; i < p->n_stress && st == KW_OK; i++) p->stress[i].cost += x->m[KW_METRIC_COST].mean - base;
-    return st;
-}
-
 enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                            struct kw_error *err)
 {
     if (p->n == 0) return kw_fail(err, KW_ERANGE, "nothing to choose from");
-    kw_study_scaling(study, p->scaling, sizeof p->scaling);
-    enum kw_status st = kw_plan_search(p, study, o, err);
+    enum kw_status st = kw_study_scaling(study, p->scaling, sizeof p->scaling, err);
+    if (st == KW_OK) st = kw_plan_search(p, study, o, err);
     if (st == KW_OK) st = kw_plan_rank(p, study, err);
-    if (st == KW_OK) st = stress_best(p, study, &o->run, err);
+    p->n_stress = 0;
+    if (st == KW_OK && p->best >= 0)
+        st = kw_stress_run(p->stress, &p->n_stress, &p->candidates[p->best], study, &o->run, err);
     return st == KW_OK ? kw_plan_explain(p, err) : st;
 }

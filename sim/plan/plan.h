@@ -8,6 +8,7 @@
 #include "sim/plan/sweep/sweep.h"
 
 #define KW_PLAN_MAX_LIST 64
+#define KW_PLAN_CONTENDERS 16 /* at most: half of them feasible, half cheaper ones that miss */
 
 struct kw_plan_options {
     unsigned kinds;                          /* bits 1u << enum kw_kind; 0: all */
@@ -55,7 +56,7 @@ struct kw_plan {
     ptrdiff_t best;            /* the recommendation: -1 when nothing is feasible */
     ptrdiff_t runner_up;       /* cheapest feasible one of another family; -1 */
     ptrdiff_t nearest_miss;    /* when best < 0: the one that misses by least; -1 when there are no candidates */
-    struct kw_estimate margin; /* runner-up's cost - best's, USD a month, paired over replications */
+    struct kw_estimate margin; /* runner-up's cost - best's, USD a month, paired by replication */
     bool tie;                  /* its interval includes 0 */
     struct kw_flip *flips;     /* [n_flips], owned: nearest first; |change| <= 1 */
     size_t n_flips;
@@ -83,12 +84,13 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
                                  const struct kw_trace *trace, const char *model, const struct kw_plan_options *o,
                                  struct kw_error *err);
 
-/* Evaluates the candidates (enumerated, or set by the caller in p->candidates with p->n), ranks and explains. Unless
- * o->exhaustive, a candidate is left early once its figures so far prove that, whatever its remaining replications
- * bring, it can be neither the best nor the runner-up: every figure of a replication is >= 0, so mean >= sum so far /
- * replications; the cost of a replication is at least what its kept replicas cost. So best, runner-up, their estimates
- * and their margin are those of the exhaustive plan. Returns KW_OK with best == -1 when nothing meets the objectives.
- */
+/* Evaluates the candidates (enumerated, or set by the caller in p->candidates with p->n), ranks and explains. The trace
+ * itself decides; the other replications give those that contend (the cheapest of each offer up to the runner-up's cost
+ * or a quarter above the best's, and cheaper ones that miss by at most half; KW_PLAN_CONTENDERS at most) their
+ * intervals and counts. Unless o->exhaustive, a candidate is not simulated where the cost of what it keeps or rents
+ * already proves that it can be neither the best, nor the runner-up, nor contend. So best, runner-up, their estimates
+ * and their margin are those of the exhaustive plan, which gives every candidate every replication. Returns KW_OK with
+ * best == -1 when nothing meets the objectives. */
 enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                            struct kw_error *err);
 

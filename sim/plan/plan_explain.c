@@ -12,7 +12,7 @@ static const struct kw_choice *only(const struct kw_plan *p, size_t i)
 
 static double cost(const struct kw_plan *p, ptrdiff_t i)
 {
-    return p->points[i].m[KW_METRIC_COST].mean;
+    return p->points[i].m[KW_METRIC_COST].value;
 }
 
 static void recommend(struct kw_plan *p)
@@ -39,18 +39,19 @@ static void why(struct kw_plan *p)
     size_t at = 0, size = sizeof p->why;
     if (p->runner_up >= 0) {
         kw_candidate_label(&p->candidates[p->runner_up], name, sizeof name);
-        double half = p->margin.hi - p->margin.mean;
-        if (p->points[p->best].replications < 2)
-            snprintf(p->why, size,
-                     "%s meets the objectives too but costs $%.2f a month more (one replication: no interval)", name,
-                     p->margin.mean);
+        double half = p->margin.hi - p->margin.value;
+        if (p->margin.value == 0)
+            snprintf(p->why, size, "a tie: %s costs the same", name);
+        else if (isnan(p->margin.lo))
+            snprintf(p->why, size, "%s meets the objectives too but costs $%.2f a month more (no interval)", name,
+                     p->margin.value);
         else if (p->tie)
             snprintf(p->why, size,
-                     "a tie: %s costs $%.2f +- %.2f a month more, which is within the noise of the traffic", name,
-                     p->margin.mean, half);
+                     "a tie: %s costs $%.2f +- %.2f a month more, which is within what other days would change", name,
+                     p->margin.value, half);
         else
             snprintf(p->why, size, "%s meets the objectives too but costs $%.2f +- %.2f a month more", name,
-                     p->margin.mean, half);
+                     p->margin.value, half);
         at = strlen(p->why);
     } else {
         snprintf(p->why, size, "no other offer meets the objectives");
@@ -60,7 +61,7 @@ static void why(struct kw_plan *p)
     ptrdiff_t fails = -1;
     for (size_t i = 0; i < p->n; i++) {
         if (p->points[i].feasible || cost(p, (ptrdiff_t)i) >= cost(p, p->best) ||
-            !(p->points[i].m[KW_METRIC_ERROR_FRACTION].mean < 0.5)) /* what hardly serves is no offer */
+            !(p->points[i].m[KW_METRIC_ERROR_FRACTION].value < 0.5)) /* what hardly serves is no offer */
             continue;
         if (fails < 0 || cost(p, (ptrdiff_t)i) < cost(p, fails)) fails = (ptrdiff_t)i;
     }

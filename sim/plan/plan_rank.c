@@ -33,7 +33,7 @@ enum kw_status kw_plan_families(struct kw_plan *p, struct kw_error *err)
 enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, struct kw_error *err)
 {
     enum kw_status st = kw_plan_families(p, err);
-    if (st == KW_OK) st = kw_points_rank(p->points, p->n, &study->slo, study->seed, err);
+    if (st == KW_OK) st = kw_points_rank(p->points, p->n, &study->slo, err);
     if (st != KW_OK) return st;
     size_t *order = realloc(p->order, p->n * sizeof *order);
     if (!order) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
@@ -59,8 +59,9 @@ enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, str
     if (p->runner_up >= 0) {
         const struct kw_point *a = &p->points[p->best], *b = &p->points[p->runner_up];
         uint32_t n = a->replications < b->replications ? a->replications : b->replications;
-        p->margin = kw_stats_paired(&a->sample[0][KW_METRIC_COST], &b->sample[0][KW_METRIC_COST], n, KW_METRICS);
-        p->tie = p->margin.lo <= 0;
+        p->margin =
+            kw_stats_paired(&a->sample[0][KW_METRIC_COST], &b->sample[0][KW_METRIC_COST], n, KW_METRICS, &a->variation);
+        p->tie = !(p->margin.value > 0) || p->margin.lo <= 0;
     }
     return KW_OK;
 }

@@ -1,21 +1,24 @@
-/* The search: which candidates are simulated, and how often. It may leave a candidate early only where its bounds prove
- * that it can be neither the best nor the runner-up, so that the ranking sees what an exhaustive search would show it.
- */
+/* The search: which candidates are simulated, and how often. It may leave a candidate out only where its bounds prove
+ * that it can be neither the best, nor the runner-up, nor contend, so that the ranking sees what an exhaustive search
+ * would show it. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sim/plan/plan_internal.h"
 
-/* The race. A candidate is `open` until it has every replication or is proven not to matter. */
+/* The race. The trace itself (replication 0) decides, so one replication tells what a candidate costs and whether it
+ * meets the objectives; the other replications are for the intervals of those that contend. A candidate is `open` until
+ * it is simulated or proven not to matter. */
 struct race {
     struct kw_plan *p;
     const struct kw_study *study;
     struct kw_sweep *sweep;
-    double *floor; /* [n] least cost a replication can have, USD a month */
-    bool *open;    /* [n] */
-    size_t *batch; /* [2n] scratch */
-    uint32_t all;  /* replications */
+    double *floor;    /* [n] least cost a replication can have, USD a month */
+    double *undercut; /* [n] scratch */
+    bool *open;       /* [n] */
+    size_t *batch;    /* [2n + KW_PLAN_CONTENDERS] scratch */
+    uint32_t all;     /* replications */
 };
 
 /* Kept replicas are billed from the first to the last moment where the meter counts a busy and an idle replica alike
@@ -43,15 +46,14 @@ static enum kw_status cost_floor(const struct kw_candidate *c, kw_ns window, kw_
     return KW_OK;
 }
 
-/* Bounds on the mean of a metric over all replications from those done: figures are >= 0. `least_each` bounds the
- * others. */
-static double least_mean(const struct race *r, size_t i, enum kw_metric m, double least_each)
+static bool known(const struct kw_plan *p, size_t i)
 {
-    const struct kw_point *p = &r->p->points[i];
-    double sum = 0;
-    for (uint32_t k = 0; k < p->replications; k++)
-        if (!isnan(p->sample[k][m])) sum += p->sample[k][m];
-    return (sum + (r->all - p->replications) * least_each) / r->all;
+    return p->points[i].replications > 0;
+}
+
+static double cost_of(const struct kw_plan *p, ptrdiff_t i)
+{
+    return i < 0 ? INFINITY : p->points[i].m[KW_METRIC_COST].value;
 }
 
 /* Bounds that decide are taken this much looser than computed, so that rounding of sums can never prune wrongly. */
@@ -59,70 +61,45 @@ static double least_mean(const struct race *r, size_t i, enum kw_metric m, doubl
 
 static double least_cost(const struct race *r, size_t i)
 {
-    return least_mean(r, i, KW_METRIC_COST, r->floor[i]) * (1 - SLACK) - 1e-6;
+    return known(r->p, i) ? cost_of(r->p, (ptrdiff_t)i) : r->floor[i] * (1 - SLACK) - 1e-6;
 }
 
-/* The metrics as favourable as the missing replications could still make their means. Judged like means, they give a
- * lower bound of the miss; infeasible here is infeasible in the end. */
-static bool could_be_feasible(const struct race *r, size_t i, double *least_miss)
+/* Cheapest feasible candidate, of another family than `other` unless that is -1; ties as in kw_points_rank. */
+static ptrdiff_t cheapest(const struct kw_plan *p, ptrdiff_t other)
 {
-    const struct kw_point *p = &r->p->points[i];
-    double bound[KW_METRICS];
-    char miss[1];
-    if (p->replications == 0) {
-        *least_miss = -INFINITY;
-        return true;
-    }
-    for (int m = 0; m < KW_METRICS; m++) bound[m] = least_mean(r, i, (enum kw_metric)m, 0) * (1 - SLACK);
-    double lost = 0; /* attainment is at most 1, so bound what is missing of it */
-    for (uint32_t k = 0; k < p->replications; k++)
-        if (!isnan(p->sample[k][KW_METRIC_ATTAINMENT])) lost += 1 - p->sample[k][KW_METRIC_ATTAINMENT];
-    bound[KW_METRIC_ATTAINMENT] = fmin(1, 1 - lost / r->all + SLACK);
-    bound[KW_METRIC_COST] = least_cost(r, i);
-    return kw_slo_judge(&r->study->slo, bound, miss, sizeof miss, least_miss);
-}
-
-static bool complete(const struct race *r, size_t i)
-{
-    return r->p->points[i].replications == r->all;
-}
-
-/* Cheapest complete feasible candidate, of another family than `other` unless that is -1; ties as in kw_points_rank. */
-static ptrdiff_t cheapest(const struct race *r, ptrdiff_t other)
-{
-    const struct kw_plan *p = r->p;
     ptrdiff_t best = -1;
     for (size_t i = 0; i < p->n; i++) {
-        if (!complete(r, i) || !p->points[i].feasible) continue;
+        if (!known(p, i) || !p->points[i].feasible) continue;
         if (other >= 0 && p->family[i] == p->family[other]) continue;
         if (best < 0 || kw_point_better(&p->points[i], &p->points[best])) best = (ptrdiff_t)i;
     }
     return best;
 }
 
-static double cost_of(const struct race *r, ptrdiff_t i)
+/* Up to what cost a family contends: the runner-up's, and a quarter above the best. */
+#define CONTENDS 1.25
+
+static double contending_cost(const struct kw_plan *p)
 {
-    return i < 0 ? INFINITY : r->p->points[i].m[KW_METRIC_COST].mean;
+    ptrdiff_t first = cheapest(p, -1), second = first < 0 ? -1 : cheapest(p, first);
+    return fmax(cost_of(p, second), CONTENDS * cost_of(p, first));
 }
 
-/* Closes what is complete and what can be neither the best nor the runner-up. Returns how many remain open. */
+/* Closes what is simulated, what costs too much to contend and what its own family's cheapest undercuts. Returns how
+ * many remain open. */
 static size_t prune(struct race *r)
 {
     struct kw_plan *p = r->p;
-    ptrdiff_t first = cheapest(r, -1), second = first < 0 ? -1 : cheapest(r, first);
+    double limit = contending_cost(p), *undercut = r->undercut;
     size_t left = 0;
+    for (size_t i = 0; i < p->n; i++) undercut[i] = INFINITY; /* of family i */
+    for (size_t i = 0; i < p->n; i++)
+        if (known(p, i) && p->points[i].feasible)
+            undercut[p->family[i]] = fmin(undercut[p->family[i]], cost_of(p, (ptrdiff_t)i));
     for (size_t i = 0; i < p->n; i++) {
-        if (!r->open[i]) continue;
-        double least_miss, least = least_cost(r, i);
-        if (complete(r, i)) {
-            r->open[i] = false;
-        } else if (!could_be_feasible(r, i, &least_miss) || least > cost_of(r, second) ||
-                   (first >= 0 && p->family[i] == p->family[first] && least > cost_of(r, first))) {
-            r->open[i] = false;
-            p->points[i].pruned = true;
-        } else {
-            left++;
-        }
+        double least = least_cost(r, i);
+        if (known(p, i) || least > limit || least > undercut[p->family[i]]) r->open[i] = false;
+        left += r->open[i];
     }
     return left;
 }
@@ -140,113 +117,89 @@ static bool waits(const struct race *r, size_t i)
     return false;
 }
 
-/* The more promising of two open candidates: feasible so far, then cheaper so far. */
-static bool better_prospect(const struct race *r, size_t a, size_t b)
-{
-    const struct kw_point *x = &r->p->points[a], *y = &r->p->points[b];
-    bool fx = x->replications && x->feasible, fy = y->replications && y->feasible;
-    if (fx != fy) return fx;
-    double cx = x->replications ? x->m[KW_METRIC_COST].mean : r->floor[a],
-           cy = y->replications ? y->m[KW_METRIC_COST].mean : r->floor[b];
-    return cx < cy;
-}
-
-static ptrdiff_t best_prospect(const struct race *r, ptrdiff_t other)
-{
-    ptrdiff_t best = -1;
-    for (size_t i = 0; i < r->p->n; i++) {
-        if (!r->open[i] || waits(r, i) || (other >= 0 && r->p->family[i] == r->p->family[other])) continue;
-        if (best < 0 || better_prospect(r, i, (size_t)best)) best = (ptrdiff_t)i;
-    }
-    return best;
-}
-
-static bool prospective(const struct race *r, ptrdiff_t i)
-{
-    return i >= 0 && r->p->points[i].replications && r->p->points[i].feasible;
-}
-
-/* Replications after which i is likely proven irrelevant, if they come out as the ones so far: at least one more. */
-static uint32_t likely_enough(const struct race *r, size_t i, double limit)
-{
-    const struct kw_point *p = &r->p->points[i];
-    if (p->replications == 0) return 1;
-    double mean = p->m[KW_METRIC_COST].mean, floor = r->floor[i], need = r->all;
-    if (isfinite(limit) && mean > limit && mean > floor)
-        need = fmin(need, ceil(r->all * (limit - floor) / (mean - floor) + 1e-6));
-    if (p->miss_ratio > 0)
-        need = fmin(need, ceil(r->all / (1 + p->miss_ratio) + 1e-6)); /* sum / all passes the limit */
-    if (!(need >= p->replications + 1)) return p->replications + 1;
-    return need < r->all ? (uint32_t)need : r->all;
-}
-
 static enum kw_status advance(struct race *r, size_t n, uint32_t upto, struct kw_error *err)
 {
     return kw_sweep_advance(r->sweep, r->p->points, r->batch, n, upto, err);
 }
 
-/* Until nothing is open: first complete the two most promising families, then give each other candidate the
- * replications that probably disprove it. */
+/* Whether another open candidate of the family may be cheaper. */
+static bool behind(const struct race *r, size_t i)
+{
+    for (size_t j = 0; j < r->p->n; j++)
+        if (j != i && r->open[j] && r->p->family[j] == r->p->family[i] &&
+            (r->floor[j] < r->floor[i] || (r->floor[j] == r->floor[i] && j < i)) && !waits(r, j))
+            return true;
+    return false;
+}
+
+/* Until nothing is open: of each family the one that may be cheapest, which then closes dearer ones. */
 static enum kw_status run_race(struct race *r, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
     while (st == KW_OK && prune(r) > 0) {
-        ptrdiff_t first = cheapest(r, -1), second = first < 0 ? -1 : cheapest(r, first);
-        if (first < 0 || second < 0) {
-            ptrdiff_t a = best_prospect(r, first), b = a < 0 || first >= 0 ? -1 : best_prospect(r, a);
-            if (prospective(r, b)) {
-                r->batch[0] = (size_t)(a < b ? a : b);
-                r->batch[1] = (size_t)(a < b ? b : a);
-                st = advance(r, 2, r->all, err);
-                continue;
-            }
-            if (prospective(r, a)) {
-                r->batch[0] = (size_t)a;
-                st = advance(r, 1, r->all, err);
-                continue;
-            }
-        }
-        for (uint32_t upto = 1; upto <= r->all && st == KW_OK; upto++) {
-            size_t n = 0;
-            for (size_t i = 0; i < r->p->n; i++) {
-                if (!r->open[i] || waits(r, i) || complete(r, i)) continue;
-                bool sibling = first >= 0 && r->p->family[i] == r->p->family[first];
-                if (likely_enough(r, i, sibling ? cost_of(r, first) : cost_of(r, second)) == upto) r->batch[n++] = i;
-            }
-            if (n == 0) continue;
-            st = advance(r, n, upto, err);
-            break; /* look again with what is known now */
-        }
+        size_t n = 0;
+        for (size_t i = 0; i < r->p->n; i++)
+            if (r->open[i] && !waits(r, i) && !behind(r, i)) r->batch[n++] = i;
+        assert(n > 0);
+        st = advance(r, n, 1, err);
     }
     return st;
 }
 
-/* Nothing is feasible: the one that misses by least, by the same kind of race on the miss. */
-static enum kw_status race_for_nearest(struct race *r, struct kw_error *err)
+static int by_index(const void *x, const void *y)
+{
+    size_t a = *(const size_t *)x, b = *(const size_t *)y;
+    return a < b ? -1 : a > b;
+}
+
+/* Who contends, by merit: the cheapest feasible one of each family up to the contending cost, and of what is cheaper
+ * still and misses by at most half the ones nearest to the objectives: other days may turn it. At most `room`. */
+static size_t contenders(const struct kw_plan *p, size_t *out, size_t room)
+{
+    double limit = contending_cost(p);
+    size_t n = 0;
+    for (int feasible = 1; feasible >= 0; feasible--)
+        for (size_t from = n, i = 0; i < p->n; i++) {
+            const struct kw_point *x = &p->points[i];
+            double cost = cost_of(p, (ptrdiff_t)i);
+            if (!known(p, i) || x->feasible != feasible) continue;
+            if (feasible ? cost > limit : !(x->miss_ratio <= 0.5) || cost >= cost_of(p, cheapest(p, -1))) continue;
+            size_t at = from;
+            bool beaten = false; /* by its family */
+            for (size_t k = from; k < n && feasible && !beaten; k++)
+                beaten = p->family[out[k]] == p->family[i] && !kw_point_better(x, &p->points[out[k]]);
+            if (beaten) continue;
+            for (size_t k = from; k < n && feasible; k++)
+                if (p->family[out[k]] == p->family[i]) {
+                    memmove(out + k, out + k + 1, (--n - k) * sizeof *out);
+                    break;
+                }
+            while (at < n && !kw_point_better(x, &p->points[out[at]])) at++;
+            if (at - from >= room / 2) continue;
+            if (n - from == room / 2) n--;
+            memmove(out + at + 1, out + at, (n++ - at) * sizeof *out);
+            out[at] = i;
+        }
+    return n;
+}
+
+/* Every replication of those that contend; of the nearest miss where nothing is feasible. */
+static enum kw_status finish_contenders(struct race *r, struct kw_error *err)
 {
     struct kw_plan *p = r->p;
-    enum kw_status st = KW_OK;
-    for (;;) {
-        double best = INFINITY;
-        ptrdiff_t next = -1;
-        double next_miss = 0;
+    size_t n = contenders(p, r->batch, KW_PLAN_CONTENDERS);
+    if (cheapest(p, -1) < 0) {
+        n = 0;
         for (size_t i = 0; i < p->n; i++)
-            if (complete(r, i) && p->points[i].miss_ratio < best) best = p->points[i].miss_ratio;
-        for (size_t i = 0; i < p->n; i++) {
-            double least;
-            if (complete(r, i)) continue;
-            could_be_feasible(r, i, &least);
-            if (least > best) continue;
-            if (next < 0 || least < next_miss) {
-                next = (ptrdiff_t)i;
-                next_miss = least;
+            if (known(p, i) && (!n || kw_point_better(&p->points[i], &p->points[r->batch[0]]))) {
+                r->batch[0] = i;
+                n = 1;
             }
-        }
-        if (next < 0) return KW_OK;
-        p->points[next].pruned = false;
-        r->batch[0] = (size_t)next;
-        if ((st = advance(r, 1, r->all, err)) != KW_OK) return st;
     }
+    qsort(r->batch, n, sizeof *r->batch, by_index);
+    enum kw_status st = advance(r, n, r->all, err);
+    for (size_t i = 0; i < p->n; i++) p->points[i].pruned = p->points[i].replications < r->all;
+    return st;
 }
 
 static enum kw_status open_race(struct race *r, struct kw_plan *p, const struct kw_study *study,
@@ -255,12 +208,14 @@ static enum kw_status open_race(struct race *r, struct kw_plan *p, const struct 
     memset(r, 0, sizeof *r);
     r->p = p;
     r->study = study;
-    r->all = study->replications;
     r->floor = malloc(p->n * sizeof *r->floor);
     r->open = malloc(p->n * sizeof *r->open);
-    r->batch = malloc(2 * p->n * sizeof *r->batch);
-    enum kw_status st = r->floor && r->open && r->batch ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    r->undercut = malloc(p->n * sizeof *r->undercut);
+    r->batch = malloc((2 * p->n + KW_PLAN_CONTENDERS) * sizeof *r->batch);
+    enum kw_status st =
+        r->floor && r->open && r->undercut && r->batch ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a plan");
     if (st == KW_OK) st = kw_sweep_open(&r->sweep, p->candidates, p->n, study, run, err);
+    if (st == KW_OK) r->all = kw_sweep_replications(r->sweep);
     for (size_t i = 0; i < p->n && st == KW_OK; i++) {
         r->open[i] = true;
         st = cost_floor(&p->candidates[i], study->trace->span, kw_study_month(study), &r->floor[i], err);
@@ -274,6 +229,7 @@ static void close_race(struct race *r)
     kw_sweep_close(r->sweep);
     free(r->floor);
     free(r->open);
+    free(r->undercut);
     free(r->batch);
 }
 
@@ -453,7 +409,7 @@ static enum kw_status evaluate_all(struct race *r, bool exhaustive, struct kw_er
         return advance(r, r->p->n, r->all, err);
     }
     if ((st = first_look(r, err)) != KW_OK || (st = run_race(r, err)) != KW_OK) return st;
-    return cheapest(r, -1) < 0 ? race_for_nearest(r, err) : KW_OK;
+    return finish_contenders(r, err);
 }
 
 static enum kw_status search_start(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,

@@ -60,7 +60,7 @@ static enum kw_status replay(struct kw_stress *s, const struct kw_candidate *c, 
     st = kw_sweep(&p, c, 1, study, run, err);
     if (st == KW_OK) {
         s->feasible = p.feasible;
-        s->cost = p.m[KW_METRIC_COST].mean;
+        s->cost = p.m[KW_METRIC_COST].value;
         memcpy(s->miss, p.miss, sizeof s->miss);
     }
     kw_point_free(&p);
@@ -149,7 +149,7 @@ enum kw_status kw_stress_run(struct kw_stress out[KW_STRESS_MAX], size_t *n, con
     *n = 0;
     s.records = false;
     s.series_step = 0;
-    if (s.replications > KW_STRESS_REPLICATIONS) s.replications = KW_STRESS_REPLICATIONS;
+    s.replications = 1;    /* the trace itself decides */
     quiet.progress = NULL; /* a sweep of its own would count from zero again */
     for (uint32_t d = 0; d < c->n; d++) {
         enum kw_kind kind = c->choice[d].platform->kind;

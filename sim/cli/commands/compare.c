@@ -75,7 +75,7 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
         for (uint32_t k = 0; k < l->candidates[i].n; k++) tariff[k] = kw_choice_tariff(&l->candidates[i].choice[k]);
         st = kw_point_finish(&l->points[i], tariff, &l->slo, err);
     }
-    if (st == KW_OK) st = kw_points_rank(l->points, l->n, &l->slo, (uint64_t)l->head.seed, err);
+    if (st == KW_OK) st = kw_points_rank(l->points, l->n, &l->slo, err);
     if (st != KW_OK) loaded_free(l);
     return st;
 }
@@ -157,11 +157,11 @@ int kw_cli_compare(const struct kw_options *o)
         kw_text_table_cell(&t, "%s", label);
         kw_text_table_cell(&t, "%u", p->rank);
         kw_text_table_cell(&t, "%u", q->rank);
-        kw_text_table_cell(&t, "%s", kw_quantity_cents(kw_point_told(p, KW_METRIC_COST).mean, buf));
-        kw_text_table_cell(&t, "%s", kw_quantity_cents(kw_point_told(q, KW_METRIC_COST).mean, buf));
-        change_cell(&t, kw_point_told(p, KW_METRIC_COST).mean, kw_point_told(q, KW_METRIC_COST).mean);
-        change_cell(&t, p->m[KW_METRIC_TTFT_P95].mean, q->m[KW_METRIC_TTFT_P95].mean);
-        change_cell(&t, p->m[KW_METRIC_TPOT_P95].mean, q->m[KW_METRIC_TPOT_P95].mean);
+        kw_text_table_cell(&t, "%s", kw_quantity_cents(kw_point_told(p, KW_METRIC_COST).value, buf));
+        kw_text_table_cell(&t, "%s", kw_quantity_cents(kw_point_told(q, KW_METRIC_COST).value, buf));
+        change_cell(&t, kw_point_told(p, KW_METRIC_COST).value, kw_point_told(q, KW_METRIC_COST).value);
+        change_cell(&t, p->m[KW_METRIC_TTFT_P95].value, q->m[KW_METRIC_TTFT_P95].value);
+        change_cell(&t, p->m[KW_METRIC_TPOT_P95].value, q->m[KW_METRIC_TPOT_P95].value);
     }
     kw_text_add(&out, "A %s\nB %s\n\n", o->args.v[0], o->args.v[1]);
     kw_text_table_print(&t, &out);

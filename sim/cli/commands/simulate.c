@@ -42,9 +42,9 @@ static enum kw_status grid_make(struct grid *g, struct kw_session *s, struct kw_
 
 static bool meets(const struct kw_point *p, const struct kw_slo *slo)
 {
-    double mean[KW_METRICS], ratio;
-    for (int m = 0; m < KW_METRICS; m++) mean[m] = p->m[m].mean;
-    return kw_slo_judge(slo, mean, NULL, 0, &ratio);
+    double figure[KW_METRICS], ratio;
+    for (int m = 0; m < KW_METRICS; m++) figure[m] = p->m[m].value;
+    return kw_slo_judge(slo, figure, NULL, 0, &ratio);
 }
 
 /* KW_ESLO when not one point meets the objectives, KW_EBUDGET when one does but for the budget. */
@@ -57,7 +57,7 @@ static enum kw_status verdict(const struct kw_point *p, size_t n, const struct k
     for (size_t i = 0; i < n; i++) {
         if (p[i].feasible) return KW_OK;
         if (p[i].miss_ratio < nearest->miss_ratio) nearest = &p[i];
-        if (p[i].m[KW_METRIC_COST].mean < least && meets(&p[i], &free_of_budget)) least = p[i].m[KW_METRIC_COST].mean;
+        if (p[i].m[KW_METRIC_COST].value < least && meets(&p[i], &free_of_budget)) least = p[i].m[KW_METRIC_COST].value;
     }
     if (least < INFINITY)
         return kw_fail(

@@ -205,7 +205,7 @@ static void point_metrics(struct kw_writer *w, const struct kw_results *r)
             snprintf(text, sizeof text, "%.150s%s", kw_metric_info[m].description, tail[side]);
             for (size_t i = 0; i < r->n; i++) {
                 struct kw_estimate e = kw_point_told(&r->points[i], (enum kw_metric)m);
-                v[i] = side == 0 ? e.mean : side == 1 ? e.lo : e.hi;
+                v[i] = side == 0 ? e.value : side == 1 ? e.lo : e.hi;
             }
             kw_writer_put(w,
                           (struct kw_h5_dataset){
@@ -247,20 +247,28 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
               kw_nano_to_double(c->choice[0].scaling.idle_timeout));
     point_axes(w, r);
     point_metrics(w, r);
-    PER_POINT(w, r, uint8_t, KW_H5_U8, "feasible", "", "1: meets every objective", p->feasible);
+    PER_POINT(w, r, uint8_t, KW_H5_U8, "feasible", "", "1: meets every objective on the trace itself", p->feasible);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "overloaded", "",
               "1: the queue grows through the window; carried_rps is what it carries, and no month is told",
               kw_point_overloaded(p));
     PER_POINT(w, r, uint32_t, KW_H5_U32, "rank", "", "1 is the best: feasible ones by cost, then the others by miss",
               p->rank);
-    PER_POINT(w, r, double, KW_H5_F64, "p_best", "", "probability of being the cheapest feasible configuration",
-              p->p_best);
+    PER_POINT(w, r, double, KW_H5_F64, "p_best", "",
+              "share of the replications but for 0 in which it is the cheapest feasible configuration",
+              kw_point_share(p, p->won));
+    PER_POINT(w, r, double, KW_H5_F64, "p_feasible", "",
+              "share of the replications but for 0 in which it meets every objective", kw_point_share(p, p->met));
     PER_POINT(w, r, double, KW_H5_F64, "miss_ratio", "", "worst value / limit - 1 over the objectives", p->miss_ratio);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "pareto", "", "1: no other is both cheaper and lower in TTFT p95", p->pareto);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "pruned", "", "1: left early, proven not to be the best nor the runner-up",
               p->pruned);
     point_names(w, r, outcomes, sizeof outcomes / sizeof *outcomes);
-    PER_POINT(w, r, uint32_t, KW_H5_U32, "replications", "", "replications simulated", p->replications);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "replications", "",
+              "replications simulated: the trace itself, then days drawn anew", p->replications);
+    PER_POINT(w, r, double, KW_H5_F64, "days_df", "", "degrees of freedom of the days drawn from, 0: too few days",
+              p->variation.df);
+    PER_POINT(w, r, double, KW_H5_F64, "widen", "", "what intervals are widened by for days that resemble the last",
+              p->variation.widen);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "arrived", "request", "over all replications", p->arrived);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "completed", "request", "over all replications", p->completed);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "rejected", "request", "over all replications", p->rejected);
@@ -278,7 +286,7 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
 
 static void write_bill(struct kw_writer *w, const struct kw_results *r)
 {
-    kw_writer_group(w, "/bill", "line items of a month, mean over replications");
+    kw_writer_group(w, "/bill", "line items of a month, of the trace itself");
     kw_writer_index(w, "/bill/point", "point", r->n, "configuration");
     kw_writer_index(w, "/bill/item", "item", KW_ITEMS, "line item, named in item_name");
     kw_writer_put(

@@ -68,6 +68,7 @@ struct reading {
     size_t n, nd, nr; /* points, deployments, replications */
     char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade, **file, **sha256, **profile_grade;
     uint32_t *replications;
+    double *days_df, *widen; /* NULL in results that have none: then no intervals */
     uint8_t *pruned;
     int64_t **settings; /* [kw_choice_field rows], each [n * nd] */
     size_t n_settings;
@@ -82,6 +83,8 @@ static void reading_free(struct reading *r)
                                r->name,     r->grade, r->file, r->sha256, r->profile_grade };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
     free(r->replications);
+    free(r->days_df);
+    free(r->widen);
     free(r->pruned);
     for (size_t i = 0; r->settings && i < r->n_settings; i++) free(r->settings[i]);
     free(r->settings);
@@ -138,6 +141,10 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/pruned", KW_H5_U8, r->n, &r->pruned, err);
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/grade", KW_H5_STR, r->n, &r->grade, err);
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/replications", KW_H5_U32, r->n, &r->replications, err);
+    if (st == KW_OK && kw_h5_exists(r->f, "/points/days_df") > 0) {
+        st = kw_h5_read_n(r->f, "/points/days_df", KW_H5_F64, r->n, &r->days_df, err);
+        if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/widen", KW_H5_F64, r->n, &r->widen, err);
+    }
     for (int m = 0; m < KW_METRICS && st == KW_OK; m++) {
         char name[96];
         snprintf(name, sizeof name, "/samples/%s", kw_metric_info[m].name);
@@ -224,6 +231,7 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
     p->replications = nr;
     p->n = c->n;
     p->pruned = r->pruned[i];
+    if (r->days_df) p->variation = (struct kw_variation){ r->days_df[i], r->widen[i] };
     int grade = 0;
     while (kw_grade_name[grade] && strcmp(kw_grade_name[grade], r->grade[i])) grade++;
     if (!kw_grade_name[grade]) return kw_fail(err, KW_EPARSE, "/points/grade[%zu] is '%.20s'", i, r->grade[i]);

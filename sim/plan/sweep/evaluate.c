@@ -6,85 +6,75 @@
 #include <stdlib.h>
 #include "sim/core/rng.h"
 
-#define DAY_NS (24 * KW_NS_PER_HOUR)
-
-/* How many blocks a span is cut into, and what they are called. */
-static uint32_t blocks_of(kw_ns span, const char **what)
-{
-    if (span >= 4 * DAY_NS) {
-        *what = "days";
-        return (uint32_t)((span + DAY_NS / 2) / DAY_NS);
-    }
-    if (span >= 10 * KW_NS_PER_HOUR) {
-        *what = "hours";
-        return (uint32_t)((span + KW_NS_PER_HOUR / 2) / KW_NS_PER_HOUR);
-    }
-    *what = "tenths of the trace";
-    return 10;
-}
-
 enum kw_status kw_resampling_init(struct kw_resampling *r, const struct kw_trace *t, uint32_t replications,
                                   uint64_t seed, struct kw_error *err)
 {
-    const char *what;
     *r = (struct kw_resampling){ .replications = replications };
     if (replications < 1 || replications > KW_REPLICATIONS_MAX)
         return kw_fail(err, KW_ERANGE, "replications is %" PRIu32 ", want 1 to %d", replications, KW_REPLICATIONS_MAX);
-    if (t->n == 0) return kw_fail(err, KW_ERANGE, "the trace holds no request");
-    if (t->span <= 0)
-        return kw_fail(err, KW_ERANGE,
-                       "all requests of the trace arrive at once: no time passes that a month could be scaled from");
-    uint32_t n = blocks_of(t->span, &what);
-    r->block = (t->span + n - 1) / n;
-    r->n_blocks = (uint32_t)((t->span + r->block - 1) / r->block);
-    r->block_of = malloc((size_t)replications * r->n_blocks * sizeof *r->block_of);
-    if (!r->block_of) return kw_fail(err, KW_ENOMEM, "out of memory for the resampled traces");
-    for (uint32_t k = 0; k < replications; k++) {
-        uint32_t *row = r->block_of + (size_t)k * r->n_blocks;
+    enum kw_status st = kw_days_init(&r->days, t, err);
+    if (st != KW_OK) return st;
+    if (!(r->days.variation.df > 0)) r->replications = replications = 1;
+    r->day_at = malloc((size_t)replications * r->days.places * sizeof *r->day_at);
+    if (!r->day_at) st = kw_fail(err, KW_ENOMEM, "out of memory for the resampled traces");
+    for (uint32_t k = 0; k < replications && st == KW_OK; k++) {
+        uint32_t *row = r->day_at + (size_t)k * r->days.places;
         struct kw_rng rng;
-        enum kw_status st = kw_rng_init(&rng, seed, k, KW_RNG_RESAMPLE, err);
-        if (st != KW_OK) {
-            kw_resampling_free(r);
-            return st;
-        }
-        for (uint32_t i = 0; i < r->n_blocks; i++) row[i] = k == 0 ? i : (uint32_t)(kw_rng_u64(&rng) % r->n_blocks);
+        for (uint32_t i = 0; i < r->days.places; i++) row[i] = i;
+        if (k == 0 || (st = kw_rng_init(&rng, seed, k, KW_RNG_RESAMPLE, err)) != KW_OK) continue;
+        kw_days_draw(&r->days, &rng, row);
         kw_rng_free(&rng);
     }
-    return KW_OK;
+    if (st != KW_OK) kw_resampling_free(r);
+    return st;
 }
 
 void kw_resampling_free(struct kw_resampling *r)
 {
-    free(r->block_of);
-    *r = (struct kw_resampling){ .block_of = NULL };
+    free(r->day_at);
+    kw_days_free(&r->days);
+    *r = (struct kw_resampling){ .day_at = NULL };
 }
 
 struct kw_trace_view kw_resampling_view(const struct kw_resampling *r, const struct kw_trace *t, uint32_t i)
 {
     if (i == 0) return (struct kw_trace_view){ .trace = t };
-    return (struct kw_trace_view){
-        .trace = t, .block = r->block, .n_blocks = r->n_blocks, .block_of = r->block_of + (size_t)i * r->n_blocks
-    };
+    return (struct kw_trace_view){ .trace = t,
+                                   .block = r->days.length,
+                                   .n_blocks = r->days.places,
+                                   .block_of = r->day_at + (size_t)i * r->days.places };
 }
 
-char *kw_study_scaling(const struct kw_study *s, char *buf, size_t size)
+enum kw_status kw_study_scaling(const struct kw_study *s, char *buf, size_t size, struct kw_error *err)
 {
-    const char *what;
+    struct kw_days days;
     double span = kw_nano_to_double(s->trace->span), hours = span / 3600;
-    uint32_t n = blocks_of(s->trace->span, &what);
     int at = hours >= 48  ? snprintf(buf, size, "%.3g days", hours / 24)
              : hours >= 2 ? snprintf(buf, size, "%.3g hours", hours)
                           : snprintf(buf, size, "%.3g minutes", hours * 60);
-    if (at < 0 || (size_t)at >= size) return buf;
+    if (at < 0 || (size_t)at >= size) return KW_OK;
     double month = (double)kw_study_month(s) / (double)KW_NS_PER_HOUR;
     at += snprintf(buf + at, size - (size_t)at, " scaled x%.4g to a month of %g hours", month / hours, month);
-    if (at < 0 || (size_t)at >= size) return buf;
-    if (s->replications > 1)
-        snprintf(buf + at, size - (size_t)at, "; the trace itself and %" PRIu32 " resamplings of its %" PRIu32 " %s",
-                 s->replications - 1, n, what);
+    if (at < 0 || (size_t)at >= size) return KW_OK;
+    char *rest = buf + at;
+    size = size - (size_t)at;
+    if (s->replications < 2) {
+        snprintf(rest, size, "; one replication, so no intervals");
+        return KW_OK;
+    }
+    enum kw_status st = kw_days_init(&days, s->trace, err);
+    if (st != KW_OK) return st;
+    if (!(days.variation.df > 0))
+        snprintf(rest, size, "; less than 3 whole days cannot tell how traffic varies: no intervals");
     else
-        snprintf(buf + at, size - (size_t)at, "; one replication, so no intervals");
-    return buf;
+        snprintf(rest, size,
+                 "; the trace itself decides, %" PRIu32 " drawings of its %" PRIu32 " days%s give intervals",
+                 s->replications - 1, days.n,
+                 days.groups == 7   ? " by weekday"
+                 : days.groups == 2 ? ", working days and weekends apart,"
+                                    : "");
+    kw_days_free(&days);
+    return KW_OK;
 }
 
 /* Requests that came for each one completed, where more and more of them waited: from the begin to the middle, and over

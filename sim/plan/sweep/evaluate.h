@@ -2,13 +2,14 @@
  * figures. */
 #ifndef KW_SIM_PLAN_SWEEP_EVALUATE_H
 #define KW_SIM_PLAN_SWEEP_EVALUATE_H
+#include "sim/plan/sweep/days.h"
 #include "sim/plan/sweep/point.h"
 
 /* What all candidates of a study share. */
 struct kw_study {
     const struct kw_trace *trace;
     struct kw_slo slo;
-    uint32_t replications; /* 1..KW_REPLICATIONS_MAX */
+    uint32_t replications; /* 1..KW_REPLICATIONS_MAX; more than 1 where the days can be drawn anew */
     uint64_t seed;
     bool stepping_each;
     bool empty_start;  /* the window begins with keep_warm replicas alone instead of the steady state */
@@ -21,14 +22,12 @@ static inline kw_ns kw_study_month(const struct kw_study *s)
     return s->month ? s->month : KW_HOURS_PER_MONTH * KW_NS_PER_HOUR;
 }
 
-/* How replications resample the trace: 0 is the trace as it is, the others draw its blocks with replacement. Blocks are
- * days for traces of 4 days and more, hours for 10 hours and more, else tenths; their length is the span divided evenly
- * (rounded up to the ns), so a span of 6.97 days gives 7 blocks. */
+/* Replication 0 is the trace as it is, the others are its days drawn anew. A trace of too few days for that has
+ * replication 0 alone. */
 struct kw_resampling {
-    kw_ns block;
-    uint32_t n_blocks;
-    uint32_t *block_of; /* [replications * n_blocks], owned; row r is replication r's; row 0 the identity */
-    uint32_t replications;
+    struct kw_days days;
+    uint32_t *day_at;      /* [replications * days.places], owned; row r is replication r's; row 0 the identity */
+    uint32_t replications; /* what was asked, or 1 */
 };
 enum kw_status kw_resampling_init(struct kw_resampling *r, const struct kw_trace *t, uint32_t replications,
                                   uint64_t seed, struct kw_error *err);
@@ -36,9 +35,9 @@ void kw_resampling_free(struct kw_resampling *r);
 /* The view of replication i; borrows from both. */
 struct kw_trace_view kw_resampling_view(const struct kw_resampling *r, const struct kw_trace *t, uint32_t i);
 
-/* "7 days scaled x4.345 to a month of 730 hours; the trace itself and 7 resamplings of its 7 days": how the figures
- * come about. Returns buf. */
-char *kw_study_scaling(const struct kw_study *s, char *buf, size_t size);
+/* "7 days scaled x4.345 to a month of 730 hours; the trace itself decides, 7 drawings of its 7 days give intervals":
+ * how the figures come about. */
+enum kw_status kw_study_scaling(const struct kw_study *s, char *buf, size_t size, struct kw_error *err);
 
 /* Turns the outcome of one simulation into a replication's figures and usage. usage[c->n]. */
 enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw_outcome *o, double sample[KW_METRICS],

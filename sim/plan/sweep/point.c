@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim/core/rng.h"
 
 const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_COST] = { "cost_usd_month", "USD/month", "cost of a month" },
@@ -101,28 +100,28 @@ static double miss_of(const struct objective *o, double v)
     return o->at_least ? fmax(o->limit, least) / fmax(v, least) - 1 : fmax(v, 0) / fmax(o->limit, least) - 1;
 }
 
-bool kw_slo_judge(const struct kw_slo *slo, const double mean[KW_METRICS], char *miss, size_t size, double *ratio)
+bool kw_slo_judge(const struct kw_slo *slo, const double figure[KW_METRICS], char *miss, size_t size, double *ratio)
 {
     struct objective o[KW_METRICS];
     size_t n = objectives(slo, o), worst = 0;
     double worst_miss = -INFINITY;
     bool feasible = true;
     for (size_t i = 0; i < n; i++) {
-        double m = miss_of(&o[i], mean[o[i].metric]);
-        feasible = feasible && (o[i].at_least ? mean[o[i].metric] >= o[i].limit : mean[o[i].metric] <= o[i].limit);
+        double m = miss_of(&o[i], figure[o[i].metric]);
+        feasible = feasible && (o[i].at_least ? figure[o[i].metric] >= o[i].limit : figure[o[i].metric] <= o[i].limit);
         if (m > worst_miss) {
             worst_miss = m;
             worst = i;
         }
     }
     if (size) miss[0] = 0;
-    if (!(mean[KW_METRIC_ERROR_FRACTION] < 1)) { /* nothing was served: no percentile can speak for it */
+    if (!(figure[KW_METRIC_ERROR_FRACTION] < 1)) { /* nothing was served: no percentile can speak for it */
         snprintf(miss, size, "no request completes");
         *ratio = INFINITY;
         return false;
     }
     *ratio = n ? worst_miss : -1;
-    double overload = mean[KW_METRIC_OVERLOAD];
+    double overload = figure[KW_METRIC_OVERLOAD];
     if (overload >= OVERLOADED) {
         snprintf(miss, size, "overloaded: carries %.3g requests/s of %.3g", mean[KW_METRIC_CARRIED],
                  mean[KW_METRIC_CARRIED] * fmax(overload, 1));
@@ -131,7 +130,7 @@ bool kw_slo_judge(const struct kw_slo *slo, const double mean[KW_METRICS], char 
     }
     if (!feasible) {
         const struct kw_metric_info *info = &kw_metric_info[o[worst].metric];
-        snprintf(miss, size, "%s %.4g %s %.4g", info->name, mean[o[worst].metric], o[worst].at_least ? "<" : ">",
+        snprintf(miss, size, "%s %.4g %s %.4g", info->name, figure[o[worst].metric], o[worst].at_least ? "<" : ">",
                  o[worst].limit);
         if (*ratio <= 0) *ratio = 1e-9; /* a limit of 0 missed by less than the scale of its misses */
     }
@@ -140,7 +139,7 @@ bool kw_slo_judge(const struct kw_slo *slo, const double mean[KW_METRICS], char 
 
 bool kw_point_overloaded(const struct kw_point *p)
 {
-    return p->m[KW_METRIC_OVERLOAD].mean >= OVERLOADED;
+    return p->m[KW_METRIC_OVERLOAD].value >= OVERLOADED;
 }
 
 struct kw_estimate kw_point_told(const struct kw_point *p, enum kw_metric m)
@@ -157,88 +156,90 @@ const struct kw_bill *kw_point_bill(const struct kw_point *p)
     return kw_point_overloaded(p) ? &none : &p->bill;
 }
 
-static int64_t rounded_mean(kw_i128 sum, int64_t n)
+/* The scale on which a figure is about normal: sizes vary by factors, shares lie in [0, 1]. */
+static enum kw_scale scale_of(enum kw_metric m)
 {
-    kw_i128 half = n / 2;
-    return (int64_t)(sum >= 0 ? (sum + half) / n : -((-sum + half) / n));
+    switch (m) {
+    case KW_METRIC_COLD_FRACTION:
+    case KW_METRIC_ERROR_FRACTION:
+    case KW_METRIC_UTILISATION:
+    case KW_METRIC_ATTAINMENT: return KW_SCALE_SHARE;
+    default: return KW_SCALE_LOG;
+    }
+}
+
+/* One replication's costs into its sample; bill_of[p->n] is filled. */
+static enum kw_status price(struct kw_point *p, uint32_t r, const struct kw_tariff *tariff, struct kw_bill *bill_of,
+                            struct kw_error *err)
+{
+    kw_nusd all = 0, cold = 0, idle = 0, window = 0;
+    double tokens_month = 0;
+    for (uint32_t d = 0; d < p->n; d++) {
+        const struct kw_usage *u = &p->usage[(size_t)r * p->n + d];
+        struct kw_bill w;
+        enum kw_status st = kw_bill_month(&bill_of[d], u, &tariff[d], err);
+        if (st == KW_OK) st = kw_bill_window(&w, u, &tariff[d], err);
+        if (st != KW_OK) return st;
+        if (__builtin_add_overflow(all, bill_of[d].total, &all) || __builtin_add_overflow(window, w.total, &window))
+            return kw_fail(err, KW_ERANGE, "the bill exceeds 9.2 billion dollars");
+        cold += kw_bill_cold(&bill_of[d]); /* parts of the total, so they fit where it does */
+        idle += kw_bill_idle(&bill_of[d], u);
+        double served = (double)u->tokens_in + (double)u->tokens_cached + (double)u->tokens_out;
+        tokens_month += served * ((double)kw_usage_month(u) / (double)u->window);
+    }
+    double cost = kw_nano_to_double(all);
+    p->sample[r][KW_METRIC_COST] = cost;
+    p->sample[r][KW_METRIC_COST_WINDOW] = kw_nano_to_double(window);
+    p->sample[r][KW_METRIC_COLD_COST] = kw_nano_to_double(cold);
+    p->sample[r][KW_METRIC_IDLE_COST] = kw_nano_to_double(idle);
+    p->sample[r][KW_METRIC_USD_PER_MTOK] = tokens_month > 0 ? cost / (tokens_month / 1e6) : NAN;
+    return KW_OK;
 }
 
 enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,
                                struct kw_error *err)
 {
     assert(p->replications > 0);
-    kw_i128(*sum)[KW_ITEMS] = calloc(p->n, sizeof *sum);
-    struct kw_bill *bill_of = calloc(p->n, sizeof *bill_of);
-    double(*cost)[4] = malloc(p->replications * sizeof *cost);
-    enum kw_status st = sum && bill_of && cost ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a bill");
-    struct kw_bill total = { .total = 0 };
-    for (uint32_t r = 0; r < p->replications && st == KW_OK; r++) {
-        kw_nusd all = 0, cold = 0, idle = 0, window = 0;
-        for (uint32_t d = 0; d < p->n && st == KW_OK; d++) {
-            const struct kw_usage *u = &p->usage[(size_t)r * p->n + d];
-            struct kw_bill b, w;
-            if ((st = kw_bill_month(&b, u, &tariff[d], err)) != KW_OK) break;
-            if ((st = kw_bill_window(&w, u, &tariff[d], err)) != KW_OK) break;
-            for (int i = 0; i < KW_ITEMS; i++) sum[d][i] += b.item[i];
-            if (__builtin_add_overflow(all, b.total, &all) || __builtin_add_overflow(window, w.total, &window))
-                st = kw_fail(err, KW_ERANGE, "the bill exceeds 9.2 billion dollars");
-            cold += kw_bill_cold(&b); /* parts of the total, so they fit where it does */
-            idle += kw_bill_idle(&b, u);
-        }
-        cost[r][0] = kw_nano_to_double(all);
-        cost[r][1] = kw_nano_to_double(cold);
-        cost[r][2] = kw_nano_to_double(idle);
-        cost[r][3] = kw_nano_to_double(window);
-    }
-    for (uint32_t d = 0; d < p->n && st == KW_OK; d++) {
-        for (int i = 0; i < KW_ITEMS; i++) {
-            bill_of[d].item[i] = rounded_mean(sum[d][i], p->replications);
-            bill_of[d].total += bill_of[d].item[i];
-        }
-        st = kw_bill_add(&total, &bill_of[d], err);
-    }
-    free(sum);
+    struct kw_bill *bill_of = calloc(p->n, sizeof *bill_of), total = { .total = 0 };
+    enum kw_status st = bill_of ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a bill");
+    for (uint32_t r = p->replications; r-- > 0 && st == KW_OK;) /* the trace itself last: its bill stays */
+        st = price(p, r, tariff, bill_of, err);
+    for (uint32_t d = 0; d < p->n && st == KW_OK; d++) st = kw_bill_add(&total, &bill_of[d], err);
     if (st != KW_OK) {
         free(bill_of);
-        free(cost);
         return st;
     }
-    for (uint32_t r = 0; r < p->replications; r++) {
-        double tokens_month = 0;
-        for (uint32_t d = 0; d < p->n; d++) {
-            const struct kw_usage *u = &p->usage[(size_t)r * p->n + d];
-            double served = (double)u->tokens_in + (double)u->tokens_cached + (double)u->tokens_out;
-            tokens_month += served * ((double)kw_usage_month(u) / (double)u->window);
-        }
-        p->sample[r][KW_METRIC_COST] = cost[r][0];
-        p->sample[r][KW_METRIC_COLD_COST] = cost[r][1];
-        p->sample[r][KW_METRIC_IDLE_COST] = cost[r][2];
-        p->sample[r][KW_METRIC_COST_WINDOW] = cost[r][3];
-        p->sample[r][KW_METRIC_USD_PER_MTOK] = tokens_month > 0 ? cost[r][0] / (tokens_month / 1e6) : NAN;
-    }
-    free(cost);
     free(p->bill_of);
     p->bill_of = bill_of;
-    p->bill = total; /* of the rounded parts, not rounded anew: deployments add up to it to the nano-dollar */
-    double mean[KW_METRICS];
+    p->bill = total;
     for (int k = 0; k < KW_METRICS; k++) {
-        p->m[k] = kw_stats_estimate(&p->sample[0][k], p->replications, KW_METRICS);
-        if (p->m[k].lo < 0 && p->m[k].mean >= 0)
-            p->m[k].lo = 0; /* no figure is negative, whatever Student says of a few */
-        mean[k] = p->m[k].mean;
+        p->m[k] = kw_stats_interval(&p->sample[0][k], p->replications, KW_METRICS, scale_of((enum kw_metric)k),
+                                    &p->variation);
+        if (p->m[k].lo < 0 && p->m[k].value >= 0) p->m[k].lo = 0; /* no figure is negative, whatever Student says */
     }
-    p->feasible = kw_slo_judge(slo, mean, p->miss, sizeof p->miss, &p->miss_ratio);
+    p->drawn = p->replications - 1;
+    p->met = 0;
+    for (uint32_t r = 1; r < p->replications; r++) {
+        double ratio;
+        p->met += kw_slo_judge(slo, p->sample[r], NULL, 0, &ratio);
+    }
+    p->feasible = kw_slo_judge(slo, p->sample[0], p->miss, sizeof p->miss, &p->miss_ratio);
     assert(p->feasible == (p->miss[0] == 0) && (p->feasible || p->miss_ratio > 0));
     return KW_OK;
+}
+
+double kw_point_share(const struct kw_point *p, uint32_t count)
+{
+    return p->drawn ? (double)count / p->drawn : NAN;
 }
 
 bool kw_point_better(const struct kw_point *a, const struct kw_point *b)
 {
     if (a->feasible != b->feasible) return a->feasible;
     if (!a->feasible) return a->miss_ratio < b->miss_ratio;
-    double x = a->m[KW_METRIC_COST].mean, y = b->m[KW_METRIC_COST].mean;
+    double x = a->m[KW_METRIC_COST].value, y = b->m[KW_METRIC_COST].value;
     if (x != y) return x < y;
-    double s = a->m[KW_METRIC_TTFT_P95].mean, t = b->m[KW_METRIC_TTFT_P95].mean;
+    double s = a->m[KW_METRIC_TTFT_P95].value, t = b->m[KW_METRIC_TTFT_P95].value;
     return (isnan(s) ? INFINITY : s) < (isnan(t) ? INFINITY : t);
 }
 
@@ -260,93 +261,39 @@ static int by_merit(const void *x, const void *y)
 static void mark_pareto(struct kw_point *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        double cost = p[i].m[KW_METRIC_COST].mean, ttft = p[i].m[KW_METRIC_TTFT_P95].mean;
-        p[i].pareto = !isnan(ttft) && p[i].m[KW_METRIC_ERROR_FRACTION].mean < 0.5 && !kw_point_overloaded(&p[i]);
+        double cost = p[i].m[KW_METRIC_COST].value, ttft = p[i].m[KW_METRIC_TTFT_P95].value;
+        p[i].pareto = !isnan(ttft) && p[i].m[KW_METRIC_ERROR_FRACTION].value < 0.5 && !kw_point_overloaded(&p[i]);
         for (size_t j = 0; j < n && p[i].pareto; j++) {
-            double c = p[j].m[KW_METRIC_COST].mean, t = p[j].m[KW_METRIC_TTFT_P95].mean;
-            bool serves = p[j].m[KW_METRIC_ERROR_FRACTION].mean <= p[i].m[KW_METRIC_ERROR_FRACTION].mean + 0.01 &&
+            double c = p[j].m[KW_METRIC_COST].value, t = p[j].m[KW_METRIC_TTFT_P95].value;
+            bool serves = p[j].m[KW_METRIC_ERROR_FRACTION].value <= p[i].m[KW_METRIC_ERROR_FRACTION].value + 0.01 &&
                           !kw_point_overloaded(&p[j]);
             if (serves && c <= cost && t <= ttft && (c < cost || t < ttft)) p[i].pareto = false;
         }
     }
 }
 
-#define BOOTSTRAP 2000 /* resamples: the standard error of p_best is at most 0.011 */
-
-/* Whether any mixture of the point's replications can meet the objectives: each figure at its best. */
-static bool ever_feasible(const struct kw_point *p, const struct kw_slo *slo)
-{
-    double best[KW_METRICS], ratio;
-    char miss[1];
-    for (int m = 0; m < KW_METRICS; m++) {
-        best[m] = NAN;
-        for (uint32_t r = 0; r < p->replications; r++)
-            best[m] = m == KW_METRIC_ATTAINMENT ? fmax(best[m], p->sample[r][m]) : fmin(best[m], p->sample[r][m]);
-    }
-    return kw_slo_judge(slo, best, miss, sizeof miss, &ratio);
-}
-
-/* Resamples whole replications with replacement, the same draws for every point, so that what they share (the traffic)
- * cancels; counts how often each is the cheapest feasible one. Points with fewer replications than the most are proven
- * not to be it. order[n]: by merit, so that the winner tends to come first and the others fall to one comparison. */
-static enum kw_status find_p_best(struct kw_point *p, const struct merit *order, size_t n, const struct kw_slo *slo,
-                                  uint64_t seed, struct kw_error *err)
+/* The cheapest that meets the objectives in each replication; the first by merit among equals. */
+static void count_wins(struct kw_point *p, const struct merit *order, size_t n, const struct kw_slo *slo)
 {
     uint32_t all = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (p[i].replications > all) all = p[i].replications;
-    size_t *rival = malloc(n * sizeof *rival), n_rivals = 0; /* in order of merit */
-    uint32_t *wins = calloc(n, sizeof *wins);
-    struct kw_rng rng = { .g = NULL };
-    enum kw_status st = wins && rival ? kw_rng_init(&rng, seed, UINT64_MAX, KW_RNG_RESAMPLE, err)
-                                      : kw_fail(err, KW_ENOMEM, "out of memory for the bootstrap");
-    for (size_t k = 0; k < n && st == KW_OK; k++) {
-        size_t i = order[k].index;
-        if (p[i].replications == all && ever_feasible(&p[i], slo)) rival[n_rivals++] = i;
+        p[i].won = 0;
     }
-    uint32_t rounds = all > 1 ? BOOTSTRAP : 1;
-    for (uint32_t b = 0; b < rounds && st == KW_OK; b++) {
-        uint32_t draw[KW_REPLICATIONS_MAX];
-        for (uint32_t k = 0; k < all; k++) draw[k] = all > 1 ? (uint32_t)(kw_rng_u64(&rng) % all) : 0;
-        size_t winner = n;
-        double least = INFINITY;
-        for (size_t q = 0; q < n_rivals; q++) {
-            const struct kw_point *x = &p[rival[q]];
-            double mean[KW_METRICS], ratio, cost = 0;
-            char miss[1];
-            for (uint32_t k = 0; k < all; k++) cost += x->sample[draw[k]][KW_METRIC_COST];
-            if (!(cost < least)) continue;
-            for (int m = 0; m < KW_METRICS; m++) {
-                double sum = 0;
-                uint32_t have = 0;
-                for (uint32_t k = 0; k < all; k++) {
-                    double v = x->sample[draw[k]][m];
-                    if (isnan(v)) continue;
-                    sum += v;
-                    have++;
-                }
-                mean[m] = have ? sum / have : NAN;
-            }
-            if (!kw_slo_judge(slo, mean, miss, sizeof miss, &ratio)) continue;
-            winner = rival[q];
-            least = cost;
+    for (uint32_t r = 1; r < all; r++) {
+        struct kw_point *winner = NULL;
+        for (size_t k = 0; k < n; k++) {
+            struct kw_point *x = &p[order[k].index];
+            double ratio;
+            if (x->replications < all) continue;
+            if (winner && !(x->sample[r][KW_METRIC_COST] < winner->sample[r][KW_METRIC_COST])) continue;
+            if (kw_slo_judge(slo, x->sample[r], NULL, 0, &ratio)) winner = x;
         }
-        if (winner < n) wins[winner]++;
+        if (winner) winner->won++;
     }
-    uint32_t won = 0;
-    for (size_t i = 0; i < n && st == KW_OK; i++) {
-        won += wins[i];
-        p[i].p_best = (double)wins[i] / rounds;
-    }
-    assert(won <= rounds && "at most one winner a round");
-    kw_rng_free(&rng);
-    free(rival);
-    free(wins);
-    return st;
 }
 
-enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, uint64_t seed,
-                              struct kw_error *err)
+enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, struct kw_error *err)
 {
     if (n == 0) return KW_OK;
     struct merit *order = malloc(n * sizeof *order);
@@ -364,7 +311,7 @@ enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo 
         x->rank = (uint32_t)k + 1;
     }
     mark_pareto(p, n);
-    enum kw_status st = find_p_best(p, order, n, slo, seed, err);
+    count_wins(p, order, n, slo);
     free(order);
-    return st;
+    return KW_OK;
 }

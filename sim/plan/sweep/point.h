@@ -1,5 +1,5 @@
-/* sim/plan/sweep/point.h - what evaluating one candidate gives: every figure of DESIGN section 7's /points with its 95
- * % interval over replications. */
+/* sim/plan/sweep/point.h - what evaluating one candidate gives: every figure of DESIGN section 7's /points on the trace
+ * itself with its 95 % interval. */
 #ifndef KW_SIM_PLAN_SWEEP_POINT_H
 #define KW_SIM_PLAN_SWEEP_POINT_H
 #include "sim/cost/bill.h"
@@ -42,13 +42,15 @@ struct kw_point {
     double (*sample)[KW_METRICS];        /* [replications], owned: the figures of each; NAN where there is none (TTFT
                                             when nothing completed, utilisation of an API) */
     struct kw_usage *usage;              /* [replications * n], owned: of replication r, deployment d at r * n + d */
-    struct kw_estimate m[KW_METRICS];    /* over the replications that have the figure */
-    struct kw_bill bill;                 /* a month: mean over replications, each item rounded; total == sum of items */
+    struct kw_variation variation;       /* of the days the replications drew */
+    struct kw_estimate m[KW_METRICS];    /* of the trace itself (replication 0), intervals from the others */
+    struct kw_bill bill;                 /* a month of the trace itself; total == sum of items */
     struct kw_bill *bill_of;             /* [n], owned: the same by deployment; they sum to bill */
-    bool feasible;                       /* meets every SLO, judged on the means */
+    bool feasible;                       /* meets every SLO on the trace itself */
+    uint32_t drawn, met, won;            /* replications but for 0; of these, where it meets every SLO; where it is the
+                                            cheapest that does (kw_points_rank) */
     char miss[96];                       /* "" or the objective missed by most: "ttft_p95_s 4.1 > 2" */
     double miss_ratio;                   /* worst value / limit - 1 over objectives; <= 0 when feasible: the slack */
-    double p_best;                       /* probability that it is the cheapest feasible one (kw_stats_p_best) */
     uint32_t rank;                       /* 1 = best: feasible by cost, then the others by miss; 0 = not ranked yet */
     bool pareto;                         /* feasible or not, no other is both cheaper and lower in TTFT p95 */
     bool pruned;                         /* left early: proven not to be the best nor the runner-up */
@@ -65,28 +67,32 @@ struct kw_point {
 enum kw_status kw_point_init(struct kw_point *p, struct kw_error *err);
 void kw_point_free(struct kw_point *p); /* safe to call again on an initialised point */
 
-/* Means, intervals, bill and feasibility from sample and usage. tariff[n]. Called by the evaluation, and again to price
- * old usage anew: cost figures of every replication are computed again, the simulated ones stay. kw_points_rank ranks.
+/* Figures, intervals, bill and feasibility from sample and usage. tariff[n]. Called by the evaluation, and again to
+ * price old usage anew: cost figures of every replication are computed again, the simulated ones stay. kw_points_rank
+ * ranks.
  */
 enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,
                                struct kw_error *err);
 
-/* The queue grew through the window in half of the replications or more: objectives are missed whatever the figures
+/* The queue grew through the window in the trace itself: objectives are missed whatever the figures
  * say, and what the window costs says nothing of a month. */
 bool kw_point_overloaded(const struct kw_point *p);
 /* A metric as it is told: of an overloaded point no cost of a month. And its bill: of an overloaded one all lines 0. */
 struct kw_estimate kw_point_told(const struct kw_point *p, enum kw_metric m);
 const struct kw_bill *kw_point_bill(const struct kw_point *p);
+/* count / drawn, NAN without drawings: of days drawn anew, in how many. Never a probability beyond what they can tell.
+ */
+double kw_point_share(const struct kw_point *p, uint32_t count);
 
 /* Whether a ranks before b: feasible before not; among feasible the cheaper, then the lower TTFT p95; among the others
  * the smaller miss. False for equals. */
 bool kw_point_better(const struct kw_point *a, const struct kw_point *b);
 
-/* Rank, p_best and Pareto flags of n points that met the same replications. */
-enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, uint64_t seed,
-                              struct kw_error *err);
+/* Rank, Pareto flags and `won` of n points. Wins are counted replication by replication among the points that have the
+ * most replications of all: what they share (the traffic) is the same for each. */
+enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, struct kw_error *err);
 
-/* Judges the means of the metrics: feasible?, the worst miss in words (miss[size]) and its ratio. */
-bool kw_slo_judge(const struct kw_slo *slo, const double mean[KW_METRICS], char *miss, size_t size, double *ratio);
+/* Judges a replication's metrics: feasible?, the worst miss in words (miss[size]) and its ratio. */
+bool kw_slo_judge(const struct kw_slo *slo, const double figure[KW_METRICS], char *miss, size_t size, double *ratio);
 
 #endif

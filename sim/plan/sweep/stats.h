@@ -1,20 +1,41 @@
-/* sim/plan/sweep/stats.h - intervals over replications. */
+/* sim/plan/sweep/stats.h - intervals from resampled days.
+ *
+ * The figure is that of the trace itself. What it could have been with other days of the same kind comes from the
+ * replicates: the same simulation over days drawn anew (sim/plan/sweep/days.h draws them so that their spread is
+ * unbiased, not the bootstrap's (n-1)/n of it). The interval is studentised on a scale on which the figure is about
+ * normal, h (log for costs and times, arcsine of the root for shares):
+ *     h(lo), h(hi) = h(x0) -+ t(0.975, v) * w * s,   s^2 = mean over the replicates of (h(x_r) - h(x0))^2
+ *     1/v = 1/df + 1/R
+ * x0 = value, R = the replicates, df = degrees of freedom of the days, w = widen. s estimates the figure's own standard
+ * error and is never divided by the root of R: more replicates know s better and shrink nothing else. Both v and s
+ * say how little a few days tell: with 7 days the plain percentile interval covers 85 %.
+ * Sources: Efron & Tibshirani, An Introduction to the Bootstrap (1993), ch. 12 and 13; Hall, The Bootstrap and
+ * Edgeworth Expansion (1992), 3.6 (studentising, transformations); v: Satterthwaite, Biometrics Bulletin 2 (1946), 110,
+ * for the product of two independent chi-squares. Measured coverage: tests/coverage/coverage.txt. */
 #ifndef KW_SIM_PLAN_SWEEP_STATS_H
 #define KW_SIM_PLAN_SWEEP_STATS_H
 #include <stddef.h>
 #include <stdint.h>
 #include "sim/core/status.h"
 
-struct kw_estimate { /* mean over replications and its 95 % Student interval; lo == hi == mean with one replication */
-    double mean, lo, hi;
+struct kw_estimate { /* a figure of the trace itself and its 95 % interval; lo, hi NAN: cannot be estimated */
+    double value, lo, hi;
 };
 
-/* Mean and 95 % Student-t interval of x[0], x[stride], ... n values; NANs are left out. mean +- t(0.975, k-1) * s /
- * sqrt(k) of the k that remain; all NAN when k == 0. */
-struct kw_estimate kw_stats_estimate(const double *x, size_t n, size_t stride);
+struct kw_variation { /* how the replicates came about */
+    double df;        /* degrees of freedom of the days drawn from; 0: too few days, no interval */
+    double widen;     /* what the drawing could not take up of the days' serial correlation; >= 1 */
+};
 
-/* The mean of b[i] - a[i] with its interval: replications are paired (common random numbers), so what both share
- * cancels. Pairs with a NAN are left out. */
-struct kw_estimate kw_stats_paired(const double *a, const double *b, size_t n, size_t stride);
+enum kw_scale { KW_SCALE_LINEAR, KW_SCALE_LOG, KW_SCALE_SHARE };
+
+/* x[0] the trace's, x[stride], ... the replicates': n values in all. Replicates that are NAN are left out; fewer than
+ * two of them, or df 0, give no interval. LOG with a value <= 0 among them is taken as LINEAR. */
+struct kw_estimate kw_stats_interval(const double *x, size_t n, size_t stride, enum kw_scale scale,
+                                     const struct kw_variation *v);
+
+/* The same of b[i] - a[i], linear: replications are paired (common random numbers), so what both share cancels. */
+struct kw_estimate kw_stats_paired(const double *a, const double *b, size_t n, size_t stride,
+                                   const struct kw_variation *v);
 
 #endif

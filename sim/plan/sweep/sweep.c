@@ -73,6 +73,7 @@ static enum kw_status open_sweep(struct kw_sweep *s, struct kw_error *err)
 {
     enum kw_status st = kw_resampling_init(&s->resampling, s->study.trace, s->study.replications, s->study.seed, err);
     if (st != KW_OK) return st;
+    s->study.replications = s->resampling.replications;
     size_t all = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct kw_candidate *c = &s->candidates[i];
@@ -153,6 +154,11 @@ struct kw_sweep_count kw_sweep_done(const struct kw_sweep *s)
     return s->count;
 }
 
+uint32_t kw_sweep_replications(const struct kw_sweep *s)
+{
+    return s->study.replications;
+}
+
 uint64_t kw_sweep_size(const struct kw_sweep *s, uint32_t upto)
 {
     uint64_t runs = 0;
@@ -167,6 +173,7 @@ static enum kw_status make_room(struct kw_sweep *s, struct kw_point *p, const st
     p->n = c->n;
     p->sample = calloc(s->study.replications, sizeof *p->sample);
     p->usage = calloc((size_t)s->study.replications * p->n, sizeof *p->usage);
+    p->variation = s->resampling.days.variation;
     p->grade = KW_GRADE_MEASURED;
     for (uint32_t d = 0; d < c->n; d++) p->grade = kw_grade_weaker(p->grade, kw_choice_grade(&c->choice[d]));
     return p->sample && p->usage ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a result");
@@ -381,8 +388,8 @@ enum kw_status kw_sweep(struct kw_point *points, const struct kw_candidate *cand
     size_t *all = malloc(n * sizeof *all);
     if (!all) st = kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
     for (size_t i = 0; all && i < n; i++) all[i] = i;
-    if (st == KW_OK) st = kw_sweep_advance(s, points, all, n, study->replications, err);
-    if (st == KW_OK) st = kw_points_rank(points, n, &study->slo, study->seed, err);
+    if (st == KW_OK) st = kw_sweep_advance(s, points, all, n, s->study.replications, err);
+    if (st == KW_OK) st = kw_points_rank(points, n, &study->slo, err);
     free(all);
     kw_sweep_close(s);
     return st;

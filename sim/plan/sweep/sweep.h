@@ -34,6 +34,7 @@ struct kw_sweep_count {
     uint64_t requests;    /* replayed in them */
 };
 struct kw_sweep_count kw_sweep_done(const struct kw_sweep *s);
+uint32_t kw_sweep_replications(const struct kw_sweep *s); /* the study's, or 1 where its trace has too few days */
 /* How many runs bringing all n points to `upto` from nothing would take. */
 uint64_t kw_sweep_size(const struct kw_sweep *s, uint32_t upto);
 /* All of it at once: evaluates candidates[i] into points[i] (initialised), i < n, for all replications of the study,

@@ -27,9 +27,14 @@ cp "$repo/tests/sim/cli/bad_input/base.json" base.json
 awk 'BEGIN { print "TIMESTAMP,ContextTokens,GeneratedTokens"
     for (i = 0; i < 600; i++) printf "2023-11-16 %02d:%02d:%02d.5000000,%d,%d\n", 18 + int(i / 360), int(i / 6) % 60,
         i % 6 * 10 + i % 7, 100 + i * 7919 % 2300, 20 + i * 104729 % 290 }' >t.csv
+awk 'BEGIN { print "TIMESTAMP,ContextTokens,GeneratedTokens"
+    for (i = 0; i < 600; i++) printf "2023-11-%02d %02d:%02d:%02d.5000000,%d,%d\n", 13 + int(i / 120), 8 + int(i % 120 / 12),
+        i % 12 * 5, int(i / 120) * (i % 7), 100 + i * 7919 % 2300, 20 + i * 104729 % 290 }' >days.csv
 sed 's/"single" }/"single" }, "sweep": { "deployments[main].keep_warm": [0, 1, 2],\n "deployments[main].idle_timeout_s": ["30", "300"] }/' \
     base.json >sweep.json
-sed 's/"single" }/"single" }, "candidates": { "platforms": ["modal", "groq", "lambda"], "keep_warm": [0, 1] }/' base.json >plan.json
+sed 's/"single" }/"single" }, "candidates": { "platforms": ["modal", "groq", "lambda"], "keep_warm": [0, 1] }/;
+    s/t[.]csv/days.csv/; s/"replications": 2/"replications": 4/' base.json >plan.json
+sed 's/t[.]csv/days.csv/; s/"replications": 2/"replications": 4/' base.json >days.json
 
 cat >same.py <<'PY'
 """same.py A B [GROUP]: every dataset and attribute of A is in B with the same value, and the reverse; under GROUP alone
@@ -94,9 +99,10 @@ for command in run sweep plan; do
 done
 keepwarm sweep sweep.json -q --records -o s.h5 >/dev/null 2>&1 # --records is run's alone
 [ $? = 2 ] && ok || bad "sweep takes --records"
-keepwarm run base.json -q --seed 2 -o seed.h5 >/dev/null
+keepwarm run days.json -q -o days.h5 >/dev/null
+keepwarm run days.json -q --seed 2 -o seed.h5 >/dev/null
 if [ -n "$h5py" ]; then
-    $python same.py run.h5 seed.h5 points >/dev/null && bad "another seed gives the same points" || ok
+    $python same.py days.h5 seed.h5 points >/dev/null && bad "another seed gives the same points" || ok
 fi
 mkdir away && cp base.json t.csv away
 keepwarm run away/base.json -q -o run2.h5 >/dev/null || bad "a trace beside the scenario is not found"

@@ -50,7 +50,7 @@ static void a_known_best(void)
     CHECK(kw_plan_run(&p, &s, &o, &err) == KW_OK);
     CHECK_STR(err.msg, "");
     CHECK(p.best == 0 && p.runner_up == 1 && p.nearest_miss == -1);
-    CHECK_NEAR(p.margin.mean, 146, 1e-6);
+    CHECK_NEAR(p.margin.value, 146, 1e-6);
     CHECK_NEAR(p.margin.lo, 146, 1e-6); /* rent does not vary */
     CHECK(!p.tie);
     CHECK_STR(kw_candidate_label(&p.candidates[p.best], label, sizeof label), "on_demand3 1 x H100 bf16 tp1");
@@ -67,7 +67,7 @@ static void a_known_best(void)
     CHECK_NEAR(p.flips[1].change, 0.2, 1e-9);
     CHECK_STR(p.flips[1].what, "on_demand3 price of H100 (on_demand)");
     CHECK(p.simulations < p.simulations_exhaustive);
-    CHECK(p.points[p.best].p_best == 1 && p.points[p.best].rank == 1);
+    CHECK(p.points[p.best].won == 7 && p.points[p.best].met == 7 && p.points[p.best].rank == 1);
     kw_plan_free(&p);
 }
 
@@ -105,7 +105,8 @@ static void nothing_meets_the_objectives(void)
 
 static bool same_estimate(const struct kw_estimate *a, const struct kw_estimate *b)
 {
-    return !memcmp(a, b, sizeof *a) || (isnan(a->mean) && isnan(b->mean));
+    return !memcmp(a, b, sizeof *a) ||
+           (isnan(a->lo) && isnan(b->lo) && (a->value == b->value || (isnan(a->value) && isnan(b->value))));
 }
 
 static void random_plan(struct kw_plan *p, uint64_t seed)
@@ -247,23 +248,23 @@ static void the_frontier_has_no_dominated_point(void)
         random_plan(&p, seed);
         CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
         int on = 0;
-        double p_best = 0;
+        uint32_t won = 0;
         for (size_t i = 0; i < p.n; i++) {
             on += p.points[i].pareto;
-            p_best += p.points[i].p_best;
+            won += p.points[i].won;
             for (size_t j = 0; j < p.n; j++)
-                if (p.points[i].pareto && p.points[j].m[KW_METRIC_ERROR_FRACTION].mean == 0)
-                    CHECK(!(p.points[j].m[KW_METRIC_COST].mean < p.points[i].m[KW_METRIC_COST].mean &&
-                            p.points[j].m[KW_METRIC_TTFT_P95].mean < p.points[i].m[KW_METRIC_TTFT_P95].mean));
+                if (p.points[i].pareto && p.points[j].m[KW_METRIC_ERROR_FRACTION].value == 0)
+                    CHECK(!(p.points[j].m[KW_METRIC_COST].value < p.points[i].m[KW_METRIC_COST].value &&
+                            p.points[j].m[KW_METRIC_TTFT_P95].value < p.points[i].m[KW_METRIC_TTFT_P95].value));
         }
-        CHECK(on >= 1 && p_best <= 1 + 1e-12);
+        CHECK(on >= 1 && won <= p.points[0].drawn);
         kw_plan_free(&p);
     }
 }
 
 /* Cheap and slow in half of the replications: it is the cheapest wherever it meets the objective, and must not count
  * where it does not. */
-static void p_best_counts_only_what_meets_the_objectives(void)
+static void wins_count_only_where_the_objectives_are_met(void)
 {
     struct kw_study s = study(8, 1);
     struct kw_slo *slo = &s.slo;
@@ -277,40 +278,40 @@ static void p_best_counts_only_what_meets_the_objectives(void)
         CHECK(p[i].sample != NULL);
         for (int r = 0; r < 8; r++) {
             p[i].sample[r][KW_METRIC_COST] = i ? 200 : 100;
-            p[i].sample[r][KW_METRIC_TTFT_P95] = i ? 0.5 : r < 4 ? 1 : 3.5; /* mean 2.25: over 2 s as often as not */
+            p[i].sample[r][KW_METRIC_TTFT_P95] = i ? 0.5 : r > 0 && r < 4 ? 1 : 3.5;
         }
-        for (int m = 0; m < KW_METRICS; m++) p[i].m[m] = kw_stats_estimate(&p[i].sample[0][m], 8, KW_METRICS);
+        for (int m = 0; m < KW_METRICS; m++) p[i].m[m].value = p[i].sample[0][m];
         p[i].feasible = i == 1;
         p[i].miss_ratio = i ? 0 : 0.125;
     }
-    CHECK(kw_points_rank(p, 2, slo, 1, NULL) == KW_OK);
-    /* The mean of 8 draws of 1 or 3.5 is <= 2 where at most 3 of them are 3.5: P = (1 + 8 + 28 + 56) / 256. */
-    CHECK_NEAR(p[0].p_best, 93 / 256.0, 5 * sqrt(93 / 256.0 * 163 / 256.0 / 2000));
-    CHECK_NEAR(p[0].p_best + p[1].p_best, 1, 1e-12);
+    CHECK(kw_points_rank(p, 2, slo, NULL) == KW_OK);
+    CHECK(p[0].won == 3 && p[1].won == 4); /* of 7: the trace itself does not count */
     CHECK(p[1].rank == 1 && p[0].rank == 2 && p[0].pareto && p[1].pareto);
-    /* The same by an objective that wants much: 0.9 or 1 of all, of 8 draws at least 5 must be 1. */
+    /* The same by an objective that wants much. */
     slo->ttft_p95 = 0;
     slo->attainment = 0.96;
     for (int r = 0; r < 8; r++) {
         p[0].sample[r][KW_METRIC_ATTAINMENT] = r < 4 ? 0.9 : 1;
         p[1].sample[r][KW_METRIC_ATTAINMENT] = 1;
     }
-    CHECK(kw_points_rank(p, 2, slo, 1, NULL) == KW_OK);
-    CHECK_NEAR(p[0].p_best, 93 / 256.0, 5 * sqrt(93 / 256.0 * 163 / 256.0 / 2000));
-    p[0].m[KW_METRIC_ERROR_FRACTION].mean = 0.5; /* who serves half of all is on no frontier, however cheap */
-    CHECK(kw_points_rank(p, 2, slo, 1, NULL) == KW_OK && !p[0].pareto && p[1].pareto);
+    CHECK(kw_points_rank(p, 2, slo, NULL) == KW_OK && p[0].won == 4 && p[1].won == 3);
+    p[0].m[KW_METRIC_ERROR_FRACTION].value = 0.5; /* who serves half of all is on no frontier, however cheap */
+    CHECK(kw_points_rank(p, 2, slo, NULL) == KW_OK && !p[0].pareto && p[1].pareto);
+    p[0].replications = 4; /* does not contend: nobody knows the others of it */
+    CHECK(kw_points_rank(p, 2, slo, NULL) == KW_OK);
+    CHECK(p[0].won == 0 && p[1].won == 7);
     for (int i = 0; i < 2; i++) kw_point_free(&p[i]);
 }
 
 static void points_are_judged_and_compared_as_they_say(void)
 {
     struct kw_point a = { .feasible = true }, b = { .feasible = true };
-    a.m[KW_METRIC_TTFT_P95].mean = 1;
-    b.m[KW_METRIC_TTFT_P95].mean = 2;
+    a.m[KW_METRIC_TTFT_P95].value = 1;
+    b.m[KW_METRIC_TTFT_P95].value = 2;
     CHECK(kw_point_better(&a, &b) && !kw_point_better(&b, &a)); /* equal costs: the faster one */
-    b.m[KW_METRIC_TTFT_P95].mean = NAN;
+    b.m[KW_METRIC_TTFT_P95].value = NAN;
     CHECK(kw_point_better(&a, &b) && !kw_point_better(&b, &a)); /* and who serves nothing is the slowest */
-    a.m[KW_METRIC_COST].mean = 1;
+    a.m[KW_METRIC_COST].value = 1;
     CHECK(!kw_point_better(&a, &b) && kw_point_better(&b, &a));
     struct kw_slo slo;
     double mean[KW_METRICS] = { 0 }, ratio;
@@ -393,7 +394,7 @@ int main(void)
     RUN(other_idle_timeouts_are_tried_on_the_leaders);
     RUN(the_keep_warm_curve_ascends);
     RUN(the_frontier_has_no_dominated_point);
-    RUN(p_best_counts_only_what_meets_the_objectives);
+    RUN(wins_count_only_where_the_objectives_are_met);
     RUN(points_are_judged_and_compared_as_they_say);
     RUN(every_allocation_may_fail);
     RUN(every_allocation_of_a_sweep_may_fail);

@@ -1,55 +1,66 @@
-/* Intervals against published values. */
-#include "sim/plan/sweep/stats.h"
+/* Intervals against published values, and drawings of days against the variance they must have. */
+#include "sim/plan/sweep/days.h"
 #include "tests/check.h"
 
-/* Student's t quantiles 0.975 as in any table (Abramowitz & Stegun 26.10; NIST/SEMATECH e-Handbook 1.3.6.7.2): an
- * interval over {-s.. +s} data of known deviation gives them back. */
+static const struct kw_variation infinite = { 1e12, 1 };
+
+/* Student's t quantiles 0.975 as in any table (Abramowitz & Stegun 26.10; NIST/SEMATECH e-Handbook 1.3.6.7.2). */
 static void half_widths_are_students(void)
 {
     const struct {
         size_t n;
         double t;
-    } row[] = { { 2, 12.706 }, { 3, 4.303 }, { 5, 2.776 }, { 8, 2.365 }, { 11, 2.228 }, { 31, 2.042 }, { 64, 1.998 } };
+    } row[] = { { 2, 4.303 }, { 4, 2.776 }, { 7, 2.365 }, { 10, 2.228 }, { 30, 2.042 }, { 63, 1.998 } };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        double x[64];
-        size_t n = row[i].n;
-        for (size_t k = 0; k < n; k++) x[k] = (double)k;
-        struct kw_estimate e = kw_stats_estimate(x, n, 1);
-        double nn = (double)n, sd = sqrt(nn * (nn + 1) / 12); /* of 0..n-1 */
-        CHECK_NEAR(e.mean, (nn - 1) / 2, 1e-12);
-        CHECK_NEAR((e.hi - e.mean) / (sd / sqrt(nn)), row[i].t, 6e-4);
-        CHECK_NEAR(e.hi - e.mean, e.mean - e.lo, 1e-9);
+        double x[64] = { 10 };
+        for (size_t k = 1; k <= row[i].n; k++) x[k] = k % 2 ? 11 : 9; /* always 1 off */
+        struct kw_estimate e = kw_stats_interval(x, row[i].n + 1, 1, KW_SCALE_LINEAR, &infinite);
+        CHECK_NEAR(e.value, 10, 0);
+        CHECK_NEAR(e.hi - 10, row[i].t, 6e-4);
+        CHECK_NEAR(10 - e.lo, row[i].t, 6e-4);
     }
 }
 
-/* The shape of NIST StRD NumAcc4 (10000000.1 and .3 alternating around .2): mean 10000000.2, deviation 0.1, which a
- * difference of squares loses. */
-static void numerically_hard_sets(void)
+/* What few days know does not grow with the replicates: 1/v = 1/6 + 1/R, t(6) = 2.447 at the least. */
+static void more_replicates_do_not_shrink_it(void)
 {
-    enum { N = 1001 };
-    static double x[N];
-    x[0] = 10000000.2;
-    for (int i = 1; i < N; i++) x[i] = i % 2 ? 10000000.1 : 10000000.3;
-    struct kw_estimate e = kw_stats_estimate(x, N, 1);
-    CHECK_NEAR(e.mean, 10000000.2, 1e-7);
-    CHECK_NEAR((e.hi - e.mean) * sqrt(N) / 1.96234, 0.1, 1e-6);    /* t(0.975, 1000) = 1.96234 */
-    static const double lew[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }; /* sd = sqrt(82.5 / 9) = 3.02765; t(9) = 2.26216 */
-    e = kw_stats_estimate(lew, 10, 1);
-    CHECK_NEAR(e.lo, 5.5 - 2.2621571628 * 3.0276503541 / sqrt(10), 1e-8);
+    double x[64] = { 10 }, before = INFINITY;
+    for (int k = 1; k < 64; k++) x[k] = k % 2 ? 11 : 9;
+    for (size_t n = 8; n <= 64; n *= 2) {
+        struct kw_estimate e = kw_stats_interval(x, n, 1, KW_SCALE_LINEAR, &(struct kw_variation){ 6, 1 });
+        CHECK(e.hi - 10 > 2.4469 && e.hi - 10 < before);
+        before = e.hi - 10;
+    }
+    CHECK(before < 2.6);
+    CHECK_NEAR(kw_stats_interval(x, 64, 1, KW_SCALE_LINEAR, &(struct kw_variation){ 6, 1.5 }).hi - 10, 1.5 * before,
+               1e-9);
 }
 
-static void missing_values_are_left_out(void)
+static void scales_keep_figures_in_their_range(void)
 {
-    double x[] = { NAN, 4, NAN, 6, NAN }, none[] = { NAN, NAN }, one[] = { NAN, 3 };
-    struct kw_estimate e = kw_stats_estimate(x, 5, 1);
-    CHECK_NEAR(e.mean, 5, 0);
-    CHECK_NEAR(e.hi - 5, 12.7062047 * sqrt(2) / sqrt(2), 1e-5);
-    e = kw_stats_estimate(none, 2, 1);
-    CHECK(isnan(e.mean) && isnan(e.lo) && isnan(e.hi));
-    e = kw_stats_estimate(one, 2, 1);
-    CHECK(e.mean == 3 && e.lo == 3 && e.hi == 3);
-    e = kw_stats_estimate((double[]){ 1, 100, 3, 100 }, 2, 2); /* every second */
-    CHECK_NEAR(e.mean, 2, 0);
+    double x[] = { 1, 4, 0.25, 4, 0.25 }, share[] = { 0.02, 0, 0.3, 0, 0.2 }, zero[] = { 1, 0, 2, 1 };
+    struct kw_estimate e = kw_stats_interval(x, 5, 1, KW_SCALE_LOG, &infinite);
+    CHECK_NEAR(e.hi * e.lo, 1, 1e-12);
+    CHECK_NEAR(log(e.hi), 2.776 * log(4), 1e-3);
+    e = kw_stats_interval(share, 5, 1, KW_SCALE_SHARE, &infinite);
+    CHECK(e.lo == 0 && e.hi > 0.3 && e.hi <= 1);
+    e = kw_stats_interval(zero, 4, 1, KW_SCALE_LOG, &infinite);
+    CHECK_NEAR(e.hi - 1, 1 - e.lo, 1e-12);
+}
+
+static void what_cannot_be_estimated_is_no_interval(void)
+{
+    double x[] = { 5, NAN, 6, NAN, 4 }, one[] = { 5, NAN, 6 }, none[] = { NAN, 1, 2 }, same[] = { 5, 5, 5, 5 };
+    struct kw_estimate e = kw_stats_interval(x, 5, 1, KW_SCALE_LINEAR, &infinite);
+    CHECK(e.value == 5 && e.lo < 1 && e.hi > 9);
+    e = kw_stats_interval(one, 3, 1, KW_SCALE_LINEAR, &infinite);
+    CHECK(e.value == 5 && isnan(e.lo) && isnan(e.hi));
+    e = kw_stats_interval(none, 3, 1, KW_SCALE_LINEAR, &infinite);
+    CHECK(isnan(e.value) && isnan(e.lo));
+    e = kw_stats_interval(x, 5, 1, KW_SCALE_LINEAR, &(struct kw_variation){ 0, 1 });
+    CHECK(e.value == 5 && isnan(e.lo));
+    e = kw_stats_interval(same, 4, 1, KW_SCALE_LINEAR, &infinite);
+    CHECK(e.lo == 5 && e.hi == 5);
 }
 
 static void pairs_cancel_what_they_share(void)
@@ -57,22 +68,139 @@ static void pairs_cancel_what_they_share(void)
     double a[8], b[8];
     for (int i = 0; i < 8; i++) {
         a[i] = 1000 * ((i * 37) % 8); /* traffic differs wildly between replications */
-        b[i] = a[i] + 10 + (i % 2 ? 1 : -1);
+        b[i] = a[i] + 10 + (i ? i % 2 ? 1 : -1 : 0);
     }
-    struct kw_estimate e = kw_stats_paired(a, b, 8, 1);
-    CHECK_NEAR(e.mean, 10, 1e-9);
-    CHECK_NEAR(e.hi - e.mean, 2.3646242510 * sqrt(8.0 / 7) / sqrt(8), 1e-8);
-    CHECK(e.lo > 0);
-    CHECK(kw_stats_estimate(b, 8, 1).lo < kw_stats_estimate(a, 8, 1).hi); /* unpaired, nobody could tell */
+    struct kw_estimate e = kw_stats_paired(a, b, 8, 1, &infinite);
+    CHECK_NEAR(e.value, 10, 1e-9);
+    CHECK_NEAR(e.hi - 10, 2.3646, 1e-3);
     b[3] = NAN;
-    CHECK_NEAR(kw_stats_paired(a, b, 8, 1).mean, (8 * 10 - 11) / 7.0, 1e-9);
+    CHECK_NEAR(kw_stats_paired(a, b, 8, 1, &infinite).value, 10, 1e-9);
+}
+
+#define MOST_DAYS 28
+static kw_ns arrival[MOST_DAYS];
+static uint32_t tokens[MOST_DAYS], nothing[MOST_DAYS];
+
+/* One request a day, of so many tokens. */
+static struct kw_trace days_of(uint32_t n, const double *level)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        arrival[i] = i * KW_DAY_NS;
+        tokens[i] = (uint32_t)level[i];
+    }
+    return (struct kw_trace){
+        .n = n, .arrival = arrival, .prompt = tokens, .output = nothing, .span = n * KW_DAY_NS, .epoch_unix = INT64_MIN
+    };
+}
+
+/* Variance of the mean over drawn weeks, beside that of the days' own (divided by n - 1). */
+static double drawn_variance(const struct kw_days *d, const double *level)
+{
+    enum { ROUNDS = 40000 };
+    double sum = 0, squares = 0;
+    struct kw_rng rng;
+    CHECK(kw_rng_init(&rng, 1, 1, KW_RNG_RESAMPLE, NULL) == KW_OK);
+    for (int k = 0; k < ROUNDS; k++) {
+        uint32_t row[MOST_DAYS];
+        double mean = 0;
+        kw_days_draw(d, &rng, row);
+        for (uint32_t i = 0; i < d->n; i++) {
+            CHECK(d->group[row[i]] == d->group[i]);
+            mean += level[row[i]] / d->n;
+        }
+        sum += mean;
+        squares += mean * mean;
+    }
+    kw_rng_free(&rng);
+    return squares / ROUNDS - sum / ROUNDS * (sum / ROUNDS);
+}
+
+static void drawings_have_the_variance_of_a_mean(void)
+{
+    double level[MOST_DAYS], own = 0, mean = 0;
+    struct kw_days d;
+    for (uint32_t n = 3; n <= 7; n++) {
+        for (uint32_t i = 0; i < n; i++) level[i] = 1000 + 300 * (i % 3 == 1) + 150 * (i % 2);
+        mean = own = 0;
+        for (uint32_t i = 0; i < n; i++) mean += level[i] / n;
+        for (uint32_t i = 0; i < n; i++) own += (level[i] - mean) * (level[i] - mean);
+        struct kw_trace t = days_of(n, level);
+        CHECK(kw_days_init(&d, &t, NULL) == KW_OK && d.n == n && d.groups == 1);
+        CHECK(d.correlation == 0 && d.variation.df == n - 1 && d.variation.widen == 1);
+        double ratio = drawn_variance(&d, level) / (own / (n - 1) / n);
+        CHECK_NEAR(ratio, 1, 0.03); /* the bootstrap's own is (n - 1)/n */
+        kw_days_free(&d);
+    }
+}
+
+/* A rising week: the spread of the days themselves says less than the week's mean varies. */
+static void days_that_resemble_the_last_vary_more(void)
+{
+    double level[] = { 700, 800, 1000, 1250, 1400, 1350, 1200 }, own = 0, mean = 1100;
+    struct kw_days d;
+    struct kw_trace t = days_of(7, level);
+    for (int i = 0; i < 7; i++) own += (level[i] - mean) * (level[i] - mean);
+    CHECK(kw_days_init(&d, &t, NULL) == KW_OK && d.correlation > 0.4);
+    CHECK(drawn_variance(&d, level) > 2 * own / 6 / 7);
+    kw_days_free(&d);
+}
+
+static void days_keep_their_place_in_the_week(void)
+{
+    double level[MOST_DAYS];
+    struct kw_days d;
+    for (uint32_t i = 0; i < MOST_DAYS; i++) level[i] = i % 7 >= 5 ? 100 + i : 1000 + i;
+    struct kw_trace t = days_of(MOST_DAYS, level);
+    CHECK(kw_days_init(&d, &t, NULL) == KW_OK && d.groups == 7 && d.variation.df == 21);
+    drawn_variance(&d, level); /* checks the groups */
+    kw_days_free(&d);
+    t = days_of(7, level);
+    CHECK(kw_days_init(&d, &t, NULL) == KW_OK && d.groups == 1); /* no calendar, so any day may stand anywhere */
+    kw_days_free(&d);
+    t.epoch_unix = 1704067200 + 3600; /* Monday 2024-01-01 01:00 UTC */
+    CHECK(kw_days_init(&d, &t, NULL) == KW_OK && d.groups == 2 && d.group[4] == 0 && d.group[5] == 1);
+    CHECK(d.variation.df == 5);
+    kw_days_free(&d);
+    t.epoch_unix += 86400; /* Tuesday: the low days are no weekend */
+    CHECK(kw_days_init(&d, &t, NULL) == KW_OK && d.groups == 1);
+    kw_days_free(&d);
+}
+
+static void a_part_of_a_day_stays(void)
+{
+    double level[] = { 100, 200, 300, 400 };
+    struct kw_days d;
+    struct kw_trace t = days_of(4, level);
+    struct kw_rng rng;
+    t.span = 3 * KW_DAY_NS + KW_DAY_NS / 3;
+    CHECK(kw_days_init(&d, &t, NULL) == KW_OK && d.n == 3 && d.places == 4 && d.length == KW_DAY_NS);
+    CHECK(kw_rng_init(&rng, 1, 1, KW_RNG_RESAMPLE, NULL) == KW_OK);
+    for (int k = 0; k < 100; k++) {
+        uint32_t row[4];
+        kw_days_draw(&d, &rng, row);
+        CHECK(row[0] < 3 && row[1] < 3 && row[2] < 3 && row[3] == 3);
+    }
+    kw_rng_free(&rng);
+    kw_days_free(&d);
+    t.span = 4 * KW_DAY_NS - KW_DAY_NS / 20; /* the gap after the last arrival: four days */
+    CHECK(kw_days_init(&d, &t, NULL) == KW_OK && d.n == 4 && d.places == 4 && d.length < KW_DAY_NS);
+    kw_days_free(&d);
+    t.span = 2 * KW_DAY_NS;
+    t.n = 2;
+    CHECK(kw_days_init(&d, &t, NULL) == KW_OK && d.variation.df == 0);
+    kw_days_free(&d);
 }
 
 int main(void)
 {
     RUN(half_widths_are_students);
-    RUN(numerically_hard_sets);
-    RUN(missing_values_are_left_out);
+    RUN(more_replicates_do_not_shrink_it);
+    RUN(scales_keep_figures_in_their_range);
+    RUN(what_cannot_be_estimated_is_no_interval);
     RUN(pairs_cancel_what_they_share);
+    RUN(drawings_have_the_variance_of_a_mean);
+    RUN(days_that_resemble_the_last_vary_more);
+    RUN(days_keep_their_place_in_the_week);
+    RUN(a_part_of_a_day_stays);
     return check_report();
 }

@@ -41,7 +41,7 @@ static void points_free(struct kw_point *p)
 static bool equal_points(const struct kw_point *a, const struct kw_point *b)
 {
     return a->replications == b->replications && a->n == b->n && a->rank == b->rank && a->pareto == b->pareto &&
-           a->feasible == b->feasible && a->p_best == b->p_best && a->miss_ratio == b->miss_ratio &&
+           a->feasible == b->feasible && a->won == b->won && a->met == b->met && a->miss_ratio == b->miss_ratio &&
            !strcmp(a->miss, b->miss) && !memcmp(a->sample, b->sample, a->replications * sizeof *a->sample) &&
            !memcmp(a->m, b->m, sizeof a->m) && !memcmp(a->usage, b->usage, a->replications * a->n * sizeof *a->usage) &&
            !memcmp(&a->bill, &b->bill, sizeof a->bill) && !memcmp(a->bill_of, b->bill_of, a->n * sizeof *a->bill_of) &&
@@ -107,11 +107,11 @@ static void candidates_that_differ_in_price_share_runs(void)
     struct kw_sweep_count c = kw_sweep_done(sweep);
     CHECK(c.simulations == 2 + 16); /* 1 and 3 had the first two of their group, which ran again for the others */
     CHECK(c.simulations + c.shared == N * 4);
-    CHECK_NEAR(p[0].m[KW_METRIC_COST].mean, 730, 1e-9);
-    CHECK_NEAR(p[1].m[KW_METRIC_COST].mean, 1460, 1e-9);
-    CHECK(p[0].m[KW_METRIC_TTFT_P95].mean == p[1].m[KW_METRIC_TTFT_P95].mean && p[0].ttft.n == 4000 &&
+    CHECK_NEAR(p[0].m[KW_METRIC_COST].value, 730, 1e-9);
+    CHECK_NEAR(p[1].m[KW_METRIC_COST].value, 1460, 1e-9);
+    CHECK(p[0].m[KW_METRIC_TTFT_P95].value == p[1].m[KW_METRIC_TTFT_P95].value && p[0].ttft.n == 4000 &&
           p[1].ttft.n == 4000);
-    CHECK(p[6].m[KW_METRIC_TTFT_P95].mean > p[0].m[KW_METRIC_TTFT_P95].mean);
+    CHECK(p[6].m[KW_METRIC_TTFT_P95].value > p[0].m[KW_METRIC_TTFT_P95].value);
     kw_sweep_close(sweep);
     points_free(p);
     free_candidates();
@@ -165,44 +165,43 @@ static void repricing_needs_no_simulation(void)
     points_init(p);
     CHECK(kw_sweep(p, candidates, N, &s, NULL, NULL) == KW_OK);
     struct kw_point *q = &p[0];
-    double cost = q->m[KW_METRIC_COST].mean, lo = q->m[KW_METRIC_COST].lo, ttft = q->m[KW_METRIC_TTFT_P95].mean;
+    double cost = q->m[KW_METRIC_COST].value, lo = q->m[KW_METRIC_COST].lo, ttft = q->m[KW_METRIC_TTFT_P95].value;
     struct kw_tariff t = kw_choice_tariff(&candidates[0].choice[0]);
     fake_gpu[0].gpu_hour.v = 3 * KW_NANO;
     CHECK(kw_point_finish(q, &t, &s.slo, NULL) == KW_OK);
-    CHECK_NEAR(q->m[KW_METRIC_COST].mean, 3 * cost, 1e-6);
+    CHECK_NEAR(q->m[KW_METRIC_COST].value, 3 * cost, 1e-6);
     CHECK_NEAR(q->m[KW_METRIC_COST].lo, 3 * lo, 1e-6);
-    CHECK(q->m[KW_METRIC_TTFT_P95].mean == ttft);
-    CHECK_NEAR(kw_nano_to_double(q->bill.total), q->m[KW_METRIC_COST].mean, 1e-6);
+    CHECK(q->m[KW_METRIC_TTFT_P95].value == ttft);
+    CHECK_NEAR(kw_nano_to_double(q->bill.total), q->m[KW_METRIC_COST].value, 1e-6);
     points_free(p);
     free_candidates();
 }
 
-static void blocks_follow_the_span(void)
+static void few_days_have_one_replication(void)
 {
     struct kw_resampling r;
     struct kw_trace t = fake_trace;
-    char text[160];
+    char text[200];
     struct kw_study s = study(8);
     CHECK(kw_resampling_init(&r, &t, 3, 1, NULL) == KW_OK);
-    CHECK(r.n_blocks == 7 && r.block == 24 * KW_NS_PER_HOUR);
-    for (uint32_t i = 0; i < 7; i++) CHECK(r.block_of[i] == i && r.block_of[7 + i] < 7);
-    CHECK(memcmp(r.block_of + 7, r.block_of + 14, 7 * sizeof *r.block_of) != 0);
+    CHECK(r.replications == 3 && r.days.places == 7 && r.days.length == 24 * KW_NS_PER_HOUR);
+    for (uint32_t i = 0; i < 7; i++) CHECK(r.day_at[i] == i && r.day_at[7 + i] < 7);
+    CHECK(memcmp(r.day_at + 7, r.day_at + 14, 7 * sizeof *r.day_at) != 0);
     kw_resampling_free(&r);
-    CHECK_STR(kw_study_scaling(&s, text, sizeof text),
-              "7 days scaled x4.345 to a month of 730 hours; the trace itself and 7 resamplings of its 7 days");
-    t.span = 5 * KW_NS_PER_S + 1;
-    CHECK(kw_resampling_init(&r, &t, 3, 1, NULL) == KW_OK);
-    CHECK(r.n_blocks == 10 && r.block * 10 >= t.span && r.block * 9 < t.span);
+    CHECK(kw_study_scaling(&s, text, sizeof text, NULL) == KW_OK);
+    CHECK_STR(text,
+              "7 days scaled x4.345 to a month of 730 hours; the trace itself decides, 7 drawings of its 7 days give "
+              "intervals");
+    t.span = 60 * KW_NS_PER_HOUR;
+    s.trace = &t;
+    CHECK(kw_resampling_init(&r, &t, 3, 1, NULL) == KW_OK && r.replications == 1);
     kw_resampling_free(&r);
-    t.span = 3; /* fewer nanoseconds than blocks */
-    CHECK(kw_resampling_init(&r, &t, 2, 1, NULL) == KW_OK && r.n_blocks == 3);
-    kw_resampling_free(&r);
+    CHECK(kw_study_scaling(&s, text, sizeof text, NULL) == KW_OK);
+    CHECK_STR(text, "2.5 days scaled x12.17 to a month of 730 hours; less than 3 whole days cannot tell how traffic "
+                    "varies: no intervals");
     t.span = 0;
     CHECK(kw_resampling_init(&r, &t, 2, 1, NULL) == KW_ERANGE);
-    t.span = 20 * KW_NS_PER_HOUR + 5;
-    CHECK(kw_resampling_init(&r, &t, 2, 1, NULL) == KW_OK && r.n_blocks == 20);
-    kw_resampling_free(&r);
-    CHECK(kw_resampling_init(&r, &t, 65, 1, NULL) == KW_ERANGE);
+    CHECK(kw_resampling_init(&r, &fake_trace, 65, 1, NULL) == KW_ERANGE);
 }
 
 /* Everything that a run depends on beside the deployments: one difference, and the run is not shared. */
@@ -243,7 +242,7 @@ int main(void)
     RUN(interrupted);
     RUN(the_lowest_failure_is_reported);
     RUN(repricing_needs_no_simulation);
-    RUN(blocks_follow_the_span);
+    RUN(few_days_have_one_replication);
     RUN(only_equal_routing_shares_runs);
     return check_report();
 }
