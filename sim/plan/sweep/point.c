@@ -123,8 +123,8 @@ bool kw_slo_judge(const struct kw_slo *slo, const double figure[KW_METRICS], cha
     *ratio = n ? worst_miss : -1;
     double overload = figure[KW_METRIC_OVERLOAD];
     if (overload >= OVERLOADED) {
-        snprintf(miss, size, "overloaded: carries %.3g requests/s of %.3g", mean[KW_METRIC_CARRIED],
-                 mean[KW_METRIC_CARRIED] * fmax(overload, 1));
+        snprintf(miss, size, "overloaded: carries %.3g requests/s of %.3g", figure[KW_METRIC_CARRIED],
+                 figure[KW_METRIC_CARRIED] * fmax(overload, 1));
         *ratio = fmax(*ratio, fmax(overload - 1, 1e-9));
         return false;
     }
