@@ -114,6 +114,7 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     p->ledger->max_replicas = c->max_replicas;
     p->limit = c->hard_concurrency ? c->hard_concurrency : UINT32_MAX;
     p->g = (struct kw_signals){ .oldest = KW_NEVER,
+                                .unanswered = KW_NEVER,
                                 .slots = c->hard_concurrency ? c->hard_concurrency : d->sched.max_num_seqs };
     p->idle_head = p->idle_tail = p->first_held = NONE;
     p->n_idle = p->n_held = p->exist = 0;

@@ -54,10 +54,18 @@ static enum kw_status scale_to(struct kw_pool *p, uint32_t want, bool turned_awa
     return KW_OK;
 }
 
+/* Queue and starts change by far more often than a policy looks, so this one signal is made when one does. */
+static void find_unanswered(struct kw_pool *p)
+{
+    bool all = p->g.starting >= kw_ring_count(&p->queue);
+    p->g.unanswered = all ? KW_NEVER : p->w->flights.f[kw_ring_at(&p->queue, p->g.starting)].tried;
+}
+
 static void arm_scaler(struct kw_pool *p, kw_ns now)
 {
     const struct kw_scaler_policy *s = p->scaler.policy;
     if (!s->timer || kw_events_pending(&p->w->events, p->scaler_id)) return;
+    find_unanswered(p);
     kw_ns at = s->timer(&p->scaler, &p->g, now);
     if (at != KW_NEVER) kw_events_set(&p->w->events, p->scaler_id, at > now ? at : now);
 }
@@ -65,6 +73,7 @@ static void arm_scaler(struct kw_pool *p, kw_ns now)
 enum kw_status kw_scaling_ask(struct kw_pool *p, enum kw_scaler_cause cause, bool turned_away, kw_ns now,
                               struct kw_error *err)
 {
+    find_unanswered(p);
     uint32_t want = p->scaler.policy->want(&p->scaler, &p->g, now, cause);
     enum kw_status st = scale_to(p, want, turned_away, now, err);
     arm_scaler(p, now);

@@ -15,7 +15,8 @@ struct kw_signals {
     uint64_t queued;                /* requests waiting at the platform */
     uint64_t in_flight;             /* requests on ready replicas */
     kw_ns oldest;                   /* since when the head of the queue waits, KW_NEVER when nobody does */
-    uint32_t slots;                 /* requests one replica takes at once */
+    kw_ns unanswered; /* since when the first waits whom no start under way answers, one each; KW_NEVER: nobody */
+    uint32_t slots;   /* requests one replica takes at once */
 };
 
 static inline uint32_t kw_signals_alive(const struct kw_signals *g)

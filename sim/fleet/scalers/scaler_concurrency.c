@@ -15,7 +15,8 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
 {
     if (cause != KW_CAUSE_TIMER) return kw_scaler_loop_wake(g);
     double mean = kw_scaler_loop_sample(s, now);
-    uint32_t hold = kw_scaler_loop_hold(s, g, kw_scaler_ceil(mean / (s->c->target * s->c->utilisation)), now);
+    uint32_t wish = kw_scaler_ceil(mean / (s->c->target * s->c->utilisation));
+    uint32_t hold = kw_scaler_loop_hold(s, g, kw_scaler_loop_usable(g, wish), now);
     if (s->c->max_down_rate > 1 && hold) {
         double least = floor(g->ready / s->c->max_down_rate);
         if (hold < least) hold = (uint32_t)least;

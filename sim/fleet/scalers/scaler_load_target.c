@@ -14,7 +14,8 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
 {
     if (cause != KW_CAUSE_TIMER) return kw_scaler_loop_wake(g);
     double mean = kw_scaler_loop_sample(s, now);
-    return kw_scaler_loop_hold(s, g, kw_scaler_ceil(mean / (s->c->target * g->slots)), now);
+    uint32_t wish = kw_scaler_ceil(mean / (s->c->target * g->slots));
+    return kw_scaler_loop_hold(s, g, kw_scaler_loop_usable(g, wish), now);
 }
 
 const struct kw_scaler_policy kw_scaler_load_target = {

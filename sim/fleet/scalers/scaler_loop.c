@@ -37,6 +37,13 @@ uint32_t kw_scaler_loop_wake(const struct kw_signals *g)
     return alive || !g->queued ? alive : 1;
 }
 
+uint32_t kw_scaler_loop_usable(const struct kw_signals *g, uint32_t wish)
+{
+    uint64_t alive = kw_signals_alive(g), requests = g->queued + g->in_flight;
+    uint64_t most = requests > alive ? requests : alive;
+    return wish < most ? wish : (uint32_t)most;
+}
+
 uint32_t kw_scaler_loop_hold(struct kw_autoscaler *s, const struct kw_signals *g, uint32_t wish, kw_ns now)
 {
     uint32_t alive = kw_signals_alive(g), held = kw_peak_tick(&s->down, now / s->period, wish);

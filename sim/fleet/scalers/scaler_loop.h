@@ -19,6 +19,10 @@ kw_ns kw_scaler_loop_timer(const struct kw_autoscaler *s, const struct kw_signal
 /* Between ticks nothing changes, but a request that meets a pool at zero wakes it: one replica at once. */
 uint32_t kw_scaler_loop_wake(const struct kw_signals *g);
 
+/* As much of a wish to grow as the requests in the pool can use, a replica each. Without that a lone request that has
+ * waited out its start fills the mean and asks for a second replica where target * utilisation is below 1. */
+uint32_t kw_scaler_loop_usable(const struct kw_signals *g, uint32_t wish);
+
 /* What remains of a wish once the lower ones have held for scale_down_delay, and zero only after zero_timeout without a
  * request. */
 uint32_t kw_scaler_loop_hold(struct kw_autoscaler *s, const struct kw_signals *g, uint32_t wish, kw_ns now);

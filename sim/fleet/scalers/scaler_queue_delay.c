@@ -1,13 +1,14 @@
 /* sim/fleet/scalers/scaler_queue_delay.c - RunPod QUEUE_DELAY (PLATFORMS.md 6, S41): with no worker the first request
- * starts one; from then on one more whenever the oldest queued request has waited for the delay, at most one a delay.
- * With an eval_period the condition is looked at on its grid only. */
+ * starts one; a later request adds one only after it has waited for the delay itself. Each worker under way answers one
+ * request that waits, so there are never more starts than requests that wait. How fast a long queue adds workers is not
+ * published: one a delay here. With an eval_period the condition is looked at on its grid only. */
 #include "sim/fleet/scalers/scaler.h"
 
 static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause)
 {
     uint32_t alive = kw_signals_alive(g);
     if (cause == KW_CAUSE_TIMER) {
-        bool due = g->oldest != KW_NEVER && now - g->oldest >= s->c->target_delay;
+        bool due = g->unanswered != KW_NEVER && now - g->unanswered >= s->c->target_delay;
         if (s->period || (due && (s->last < 0 || now - s->last >= s->c->target_delay))) s->last = now;
         return due && s->last == now ? alive + 1 : alive;
     }
@@ -16,12 +17,12 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
 
 static kw_ns timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now)
 {
-    if (g->oldest == KW_NEVER) return KW_NEVER;
+    if (g->unanswered == KW_NEVER) return KW_NEVER;
     if (s->period) {
         kw_ns at = kw_scaler_grid(s->period, now);
         return at > s->last ? at : s->last + s->period;
     }
-    kw_ns at = g->oldest + s->c->target_delay, again = s->last < 0 ? 0 : s->last + s->c->target_delay;
+    kw_ns at = g->unanswered + s->c->target_delay, again = s->last < 0 ? 0 : s->last + s->c->target_delay;
     return at > again ? at : again;
 }
 

@@ -14,6 +14,7 @@ static struct kw_signals signals(uint32_t ready, uint32_t busy, uint32_t startin
                                 .queued = queued,
                                 .in_flight = in_flight,
                                 .oldest = KW_NEVER,
+                                .unanswered = KW_NEVER,
                                 .slots = 4 };
 }
 
@@ -61,9 +62,13 @@ static void queue_delay_adds_one_a_delay(void)
     struct kw_autoscaling c = { .scaler = KW_SCALER_QUEUE_DELAY, .max_replicas = 9, .target_delay = 4 * S };
     begin(&s, &c);
     struct kw_signals g = signals(0, 0, 0, 1, 0);
-    g.oldest = 100 * S;
+    g.unanswered = 100 * S;
     CHECK(ask(&s, g, 100 * S, KW_CAUSE_ARRIVED) == 1); /* from zero at once */
     g.starting = 1;
+    g.unanswered = KW_NEVER; /* the start is for the one who waits: no other is due, however long it takes */
+    CHECK(s.policy->timer(&s, &g, 100 * S) == KW_NEVER && ask(&s, g, 200 * S, KW_CAUSE_TIMER) == 1);
+    g.queued = 4;
+    g.unanswered = 100 * S; /* three more came at the same time */
     CHECK(s.policy->timer(&s, &g, 100 * S) == 104 * S);
     CHECK(ask(&s, g, 103 * S, KW_CAUSE_ARRIVED) == 1);
     CHECK(ask(&s, g, 104 * S, KW_CAUSE_TIMER) == 2);
@@ -71,10 +76,10 @@ static void queue_delay_adds_one_a_delay(void)
     CHECK(ask(&s, g, 106 * S, KW_CAUSE_TIMER) == 2); /* one a delay */
     CHECK(s.policy->timer(&s, &g, 104 * S) == 108 * S);
     CHECK(ask(&s, g, 108 * S, KW_CAUSE_TIMER) == 3);
-    g.oldest = 107 * S; /* the older ones were served meanwhile */
+    g.unanswered = 107 * S; /* the older ones were served meanwhile */
     CHECK(s.policy->timer(&s, &g, 108 * S) == 112 * S);
     CHECK(ask(&s, g, 109 * S, KW_CAUSE_TIMER) == 2); /* too young: no change */
-    g.oldest = KW_NEVER;
+    g.unanswered = KW_NEVER;
     CHECK(s.policy->timer(&s, &g, 112 * S) == KW_NEVER);
     c.target_delay = 0;
     struct kw_error err;
@@ -220,7 +225,7 @@ static void queue_delay_looks_on_its_grid(void)
     };
     begin(&s, &c);
     struct kw_signals g = signals(1, 1, 0, 1, 4);
-    g.oldest = 1 * S;
+    g.unanswered = 1 * S;
     CHECK(s.policy->timer(&s, &g, 1 * S) == 3 * S);
     CHECK(ask(&s, g, 3 * S, KW_CAUSE_TIMER) == 1); /* it has waited for 2 s */
     CHECK(s.policy->timer(&s, &g, 3 * S) == 6 * S);
