@@ -98,6 +98,8 @@ uint32_t kw_peak_tick(struct kw_peak *p, int64_t tick, uint32_t v)
         p->len--;
     }
     while (p->len && p->q[(p->head + p->len - 1) % size].v <= v) p->len--;
+    /* Asked twice within a tick (a request that wakes a pool, then the tick itself): the larger value leaves with it. */
+    if (p->len && p->q[(p->head + p->len - 1) % size].tick == tick) return p->n ? p->q[p->head].v : v;
     assert(p->len <= p->n); /* one value a tick, and those of before the window have left */
     p->q[(p->head + p->len) % size] = (struct kw_peak_value){ tick, v };
     p->len++;
