@@ -1,6 +1,7 @@
 #include "sim/cost/bill.h"
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 const char *const kw_item_name[] = { "active",     "keep_warm",    "idle",      "load",          "provision",
                                      "drain",      "failed_start", "rounding",  "minimum",       "cpu",
@@ -198,8 +199,9 @@ static bool adds_up(const struct kw_bill *b)
 }
 #endif
 
-static enum kw_status bill(struct kw_bill *out, const struct kw_usage *u, const struct kw_tariff *t, bool month,
-                           struct kw_error *err)
+/* What is metered, and the user's engineer; fee and credit belong to the account. */
+static enum kw_status bill_use(struct kw_bill *out, const struct kw_usage *u, const struct kw_tariff *t, bool month,
+                               struct kw_error *err)
 {
     kw_ns month_ns = kw_usage_month(u);
     struct billing x = {
@@ -208,36 +210,94 @@ static enum kw_status bill(struct kw_bill *out, const struct kw_usage *u, const 
     if (u->window <= 0) return kw_fail(err, KW_ERANGE, "usage without an observation window");
     enum kw_status st = u->kind == KW_KIND_API ? bill_tokens(&x) : bill_gpus(&x);
     if (st != KW_OK) return st;
-    const struct kw_meter *m = &t->platform->meter;
     /* Monthly already; for a window, pro rata. */
     x.scale_num = month ? 1 : u->window;
     x.scale_den = month ? 1 : month_ns;
-    if ((st = item(&x, KW_ITEM_FEE, m->monthly_fee, 1, 1, KW_NANO, 1000000)) != KW_OK ||
-        (st = item(&x, KW_ITEM_OPERATIONS, t->operations_month, 1, 1, KW_NANO, 1000000)) != KW_OK ||
-        (st = item(&x, KW_ITEM_CREDIT, m->monthly_credit, 1, 1, KW_NANO, 1000000)) != KW_OK)
-        return st;
-    kw_nusd metered = 0, credit = x.b.item[KW_ITEM_CREDIT];
-    x.b.item[KW_ITEM_CREDIT] = 0;
-    if (!sum64(&metered, x.b.item, KW_ITEMS)) return overflow(&x, KW_ITEM_ACTIVE);
-    kw_nusd creditable = metered - x.b.item[KW_ITEM_OPERATIONS]; /* no platform pays for the user's engineer */
-    x.b.item[KW_ITEM_CREDIT] = -(credit < creditable ? credit : creditable);
-    x.b.total = metered + x.b.item[KW_ITEM_CREDIT];
-    assert(adds_up(&x.b));
-    assert(x.b.total >= x.b.item[KW_ITEM_OPERATIONS] && "a credit pays for nothing but the platform");
+    if ((st = item(&x, KW_ITEM_OPERATIONS, t->operations_month, 1, 1, KW_NANO, 1000000)) != KW_OK) return st;
+    if (!sum64(&x.b.total, x.b.item, KW_ITEMS)) return overflow(&x, KW_ITEM_ACTIVE);
     *out = x.b;
     return KW_OK;
+}
+
+static bool same_account(const struct kw_tariff *a, const struct kw_tariff *b)
+{
+    return a->platform == b->platform || !strcmp(a->platform->name, b->platform->name);
+}
+
+/* The part of `amount` that falls to the stretch from..to of `whole`: parts of stretches that fill the whole add up to
+ * the amount exactly. Of nothing, the first gets all. */
+static kw_nusd part_of(kw_nusd amount, kw_i128 from, kw_i128 to, kw_i128 whole, bool first)
+{
+    if (!whole) return first ? amount : 0;
+    return (kw_nusd)(amount * to / whole - amount * from / whole);
+}
+
+/* The fee, and then the credit, of the account that deployment `first` is the first of, by what each of them uses. */
+static enum kw_status bill_account(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, uint32_t n,
+                                   uint32_t first, bool month, struct kw_error *err)
+{
+    const struct kw_meter *m = &t[first].platform->meter;
+    struct billing x = { .u = &u[first],
+                         .t = &t[first],
+                         .scale_num = month ? 1 : u[first].window,
+                         .scale_den = month ? 1 : kw_usage_month(&u[first]),
+                         .err = err };
+    enum kw_status st;
+    if ((st = item(&x, KW_ITEM_FEE, m->monthly_fee, 1, 1, KW_NANO, 1000000)) != KW_OK ||
+        (st = item(&x, KW_ITEM_CREDIT, m->monthly_credit, 1, 1, KW_NANO, 1000000)) != KW_OK)
+        return st;
+    kw_i128 whole = 0, at = 0;
+    for (uint32_t i = first; i < n; i++)
+        if (same_account(&t[i], &t[first])) whole += b[i].total - b[i].item[KW_ITEM_OPERATIONS];
+    kw_nusd fee = x.b.item[KW_ITEM_FEE], credit = x.b.item[KW_ITEM_CREDIT];
+    if (whole + fee < credit) credit = (kw_nusd)(whole + fee); /* and no platform pays for the user's engineer */
+    for (uint32_t i = first; i < n; i++) {
+        if (!same_account(&t[i], &t[first])) continue;
+        kw_nusd used = b[i].total - b[i].item[KW_ITEM_OPERATIONS];
+        b[i].item[KW_ITEM_FEE] = part_of(fee, at, at + used, whole, i == first);
+        b[i].item[KW_ITEM_CREDIT] = -part_of(credit, at, at + used, whole, i == first);
+        if (!sum64(&b[i].total, b[i].item, KW_ITEMS)) return overflow(&x, KW_ITEM_FEE);
+        assert(adds_up(&b[i]));
+        at += used;
+    }
+    return KW_OK;
+}
+
+enum kw_status kw_bills(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, uint32_t n, bool month,
+                        struct kw_error *err)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        enum kw_status st = bill_use(&b[i], &u[i], &t[i], month, err);
+        if (st != KW_OK) return st;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t first = 0;
+        while (!same_account(&t[first], &t[i])) first++;
+        enum kw_status st = first == i ? bill_account(b, u, t, n, i, month, err) : KW_OK;
+        if (st != KW_OK) return st;
+    }
+    return KW_OK;
+}
+
+static enum kw_status bill_one(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, bool month,
+                               struct kw_error *err)
+{
+    struct kw_bill one;
+    enum kw_status st = kw_bills(&one, u, t, 1, month, err);
+    if (st == KW_OK) *b = one;
+    return st;
 }
 
 enum kw_status kw_bill_month(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
                              struct kw_error *err)
 {
-    return bill(b, u, t, true, err);
+    return bill_one(b, u, t, true, err);
 }
 
 enum kw_status kw_bill_window(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
                               struct kw_error *err)
 {
-    return bill(b, u, t, false, err);
+    return bill_one(b, u, t, false, err);
 }
 
 enum kw_status kw_bill_add(struct kw_bill *sum, const struct kw_bill *b, struct kw_error *err)

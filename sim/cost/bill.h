@@ -56,6 +56,12 @@ enum kw_status kw_bill_month(struct kw_bill *b, const struct kw_usage *u, const 
 enum kw_status kw_bill_window(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
                               struct kw_error *err);
 
+/* The bills of the n deployments of one user, of a month or of the window. Deployments on one platform share its
+ * account: fee and credit count once, each deployment's part by what it uses, parts adding up exactly. On failure b[]
+ * is undefined. */
+enum kw_status kw_bills(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, uint32_t n, bool month,
+                        struct kw_error *err);
+
 /* Adds b to *sum, item by item. KW_ERANGE on overflow, *sum unchanged. */
 enum kw_status kw_bill_add(struct kw_bill *sum, const struct kw_bill *b, struct kw_error *err);
 /* What starts cost: load + provision + failed starts; and what waiting costs: keep-warm + idle. For a dedicated bill

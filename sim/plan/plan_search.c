@@ -26,6 +26,9 @@ struct race {
 static enum kw_status cost_floor(const struct kw_candidate *c, kw_ns window, kw_ns month, double *usd,
                                  struct kw_error *err)
 {
+    struct kw_usage usage[KW_FLEET_MAX_DEPLOYMENTS];
+    struct kw_tariff tariff[KW_FLEET_MAX_DEPLOYMENTS];
+    struct kw_bill bill[KW_FLEET_MAX_DEPLOYMENTS];
     *usd = 0;
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *x = &c->choice[d];
@@ -37,13 +40,12 @@ static enum kw_status cost_floor(const struct kw_candidate *c, kw_ns window, kw_
         else if (u.kind == KW_KIND_SERVERLESS && m->bills[KW_PHASE_ACTIVE] && m->bills[KW_PHASE_KEEP_WARM] &&
                  !m->window && s->stockout_probability == 0 && s->start_failure_probability == 0)
             u.gpu_ns[KW_PHASE_ACTIVE] = (int64_t)s->keep_warm * kw_gpus_per_replica(x->gpu, x->tp) * window;
-        struct kw_bill b;
-        struct kw_tariff t = kw_choice_tariff(x);
-        enum kw_status st = kw_bill_month(&b, &u, &t, err);
-        if (st != KW_OK) return st;
-        *usd += kw_nano_to_double(b.total);
+        usage[d] = u;
+        tariff[d] = kw_choice_tariff(x);
     }
-    return KW_OK;
+    enum kw_status st = kw_bills(bill, usage, tariff, c->n, true, err);
+    for (uint32_t d = 0; d < c->n && st == KW_OK; d++) *usd += kw_nano_to_double(bill[d].total);
+    return st;
 }
 
 static bool known(const struct kw_plan *p, size_t i)

@@ -168,25 +168,31 @@ static enum kw_scale scale_of(enum kw_metric m)
     }
 }
 
+static enum kw_status too_dear(struct kw_error *err)
+{
+    return kw_fail(err, KW_ERANGE, "the bill exceeds 9.2 billion dollars");
+}
+
 /* One replication's costs into its sample; bill_of[p->n] is filled. */
 static enum kw_status price(struct kw_point *p, uint32_t r, const struct kw_tariff *tariff, struct kw_bill *bill_of,
                             struct kw_error *err)
 {
+    const struct kw_usage *u = &p->usage[(size_t)r * p->n];
     kw_nusd all = 0, cold = 0, idle = 0, window = 0;
     double tokens_month = 0;
-    for (uint32_t d = 0; d < p->n; d++) {
-        const struct kw_usage *u = &p->usage[(size_t)r * p->n + d];
-        struct kw_bill w;
-        enum kw_status st = kw_bill_month(&bill_of[d], u, &tariff[d], err);
-        if (st == KW_OK) st = kw_bill_window(&w, u, &tariff[d], err);
-        if (st != KW_OK) return st;
-        if (__builtin_add_overflow(all, bill_of[d].total, &all) || __builtin_add_overflow(window, w.total, &window))
-            return kw_fail(err, KW_ERANGE, "the bill exceeds 9.2 billion dollars");
+    enum kw_status st = kw_bills(bill_of, u, tariff, p->n, false, err);
+    for (uint32_t d = 0; d < p->n && st == KW_OK; d++)
+        if (__builtin_add_overflow(window, bill_of[d].total, &window)) st = too_dear(err);
+    if (st == KW_OK) st = kw_bills(bill_of, u, tariff, p->n, true, err);
+    for (uint32_t d = 0; d < p->n && st == KW_OK; d++) {
+        if (__builtin_add_overflow(all, bill_of[d].total, &all)) st = too_dear(err);
         cold += kw_bill_cold(&bill_of[d]); /* parts of the total, so they fit where it does */
-        idle += kw_bill_idle(&bill_of[d], u);
-        double served = (double)u->tokens_in + (double)u->tokens_cached + (double)u->tokens_out;
-        tokens_month += served * ((double)kw_usage_month(u) / (double)u->window);
+        idle += kw_bill_idle(&bill_of[d], &u[d]);
+        double served = (double)u[d].tokens_in + (double)u[d].tokens_cached + (double)u[d].tokens_cache_write +
+                        (double)u[d].tokens_out;
+        tokens_month += served * ((double)kw_usage_month(&u[d]) / (double)u[d].window);
     }
+    if (st != KW_OK) return st;
     double cost = kw_nano_to_double(all);
     p->sample[r][KW_METRIC_COST] = cost;
     p->sample[r][KW_METRIC_COST_WINDOW] = kw_nano_to_double(window);

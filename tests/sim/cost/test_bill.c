@@ -314,6 +314,40 @@ static void random_bills_add_up_and_scale(void)
     kw_rng_free(&r);
 }
 
+/* Fee and credit belong to the account, however many deployments it has: $250 and $100 once, by what each uses. */
+static void deployments_of_one_account_share_fee_and_credit(void)
+{
+    struct kw_platform p = platform(), q = platform();
+    snprintf(q.name, sizeof q.name, "other");
+    p.meter.monthly_fee = 250 * USD;
+    p.meter.monthly_credit = 100 * USD;
+    q.meter.monthly_credit = 30 * USD;
+    struct kw_gpu_offer o = { .gpu = "X", .gpus_min = 1, .gpus_max = 8, .gpu_hour = price(USD) };
+    struct kw_usage u[5];
+    struct kw_tariff t[5];
+    const int64_t hours[] = { 10, 5, 20, 0, 3 }; /* the second and the fifth are the other platform's */
+    for (int i = 0; i < 5; i++) {
+        u[i] = (struct kw_usage){ .kind = KW_KIND_SERVERLESS, .window = 730 * KW_NS_PER_HOUR, .gpus = 1 };
+        u[i].gpu_ns[KW_PHASE_ACTIVE] = hours[i] * KW_NS_PER_HOUR;
+        t[i] = (struct kw_tariff){ .platform = i == 1 || i == 4 ? &q : &p, .gpu = &o };
+    }
+    t[3].operations_month = 7 * USD;
+    struct kw_bill b[5];
+    CHECK(kw_bills(b, u, t, 5, true, NULL) == KW_OK);
+    kw_nusd fee = 0, credit = 0, total = 0;
+    for (int i = 0; i < 5; i++) {
+        fee += b[i].item[KW_ITEM_FEE];
+        if (t[i].platform == &p) credit += b[i].item[KW_ITEM_CREDIT];
+        total += b[i].total;
+    }
+    CHECK(fee == 250 * USD && credit == -100 * USD);
+    CHECK(b[0].item[KW_ITEM_FEE] == 83333333333 && b[2].item[KW_ITEM_FEE] == 166666666667); /* a third, two thirds */
+    CHECK(b[1].item[KW_ITEM_CREDIT] == -5 * USD && b[4].total == 0); /* no more than what there is to pay */
+    CHECK(b[3].item[KW_ITEM_FEE] == 0 && b[3].total == 7 * USD);
+    CHECK(total == (30 + 250 - 100 + 7) * USD);
+    CHECK(kw_bills(b, u + 3, t + 3, 1, true, NULL) == KW_OK && b[0].total == (250 - 100 + 7) * USD); /* unused */
+}
+
 int main(void)
 {
     RUN(hugging_face_example);
@@ -326,6 +360,7 @@ int main(void)
     RUN(each_phase_has_its_own_item);
     RUN(rounding_is_half_away_from_zero_once);
     RUN(unknown_prices_and_overflow_are_named);
+    RUN(deployments_of_one_account_share_fee_and_credit);
     RUN(random_bills_add_up_and_scale);
     return check_report();
 }
