@@ -1,4 +1,5 @@
 #include "calibrate/profile/kv.h"
+#include <assert.h>
 #include <math.h>
 
 #define UTILIZATION 0.9       /* vLLM's gpu_memory_utilization */
@@ -10,6 +11,7 @@
 double kw_kv_gpu_bytes_per_token(const struct kw_model_shape *m, const char *precision, unsigned tp)
 {
     double share = m->kv_heads > tp ? 1.0 / tp : 1.0 / m->kv_heads;
+    assert(tp > 0 && share > 0 && share <= 1);
     return kw_model_kv_bytes_per_token(m, precision) * share;
 }
 

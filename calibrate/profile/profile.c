@@ -1,4 +1,5 @@
 #include "calibrate/profile/profile.h"
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -132,6 +133,7 @@ static enum kw_status read_idle(struct kw_jnode n, struct kw_step_cold *c, struc
     return KW_OK;
 }
 
+/* Microseconds in the file, since that is what people measure and compare; seconds from here on. */
 static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
 {
     static const char *const keys[] = { "grade",       "source",   "date",         "evidence",         "fixed_us",
@@ -237,6 +239,7 @@ static enum kw_status check_bytes(struct kw_jnode root, const struct kw_profile 
 }
 
 /* What the data sheet forbids. A GPU or a model we do not know cannot be judged and passes. */
+/* A profile that promises more than the hardware has would win every plan, so it is refused where it enters. */
 static enum kw_status check_physics(struct kw_jnode root, const struct kw_profile *p, struct kw_error *err)
 {
     const struct kw_gpu_spec *g = kw_gpu_find(p->gpu);

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE /* O_DIRECT */
 #include "engine/model/loader.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -63,10 +64,14 @@ static uint32_t rows_a_piece(const struct kw_copy *c, size_t buffer)
 {
     size_t in = (size_t)c->cols * kw_dtype_bytes(c->from), out = (size_t)c->cols * kw_dtype_bytes(c->to) + 4;
     size_t n = buffer / (in > out ? in : out);
+    assert(n > 0); /* settle has widened the buffer to the widest row */
     return n > c->rows ? c->rows : (uint32_t)n;
 }
 
 /* All pieces in file order; to NULL: only counts them. */
+/* File order is what disks and networks are fast at: threads take pieces one by one from a single list, so that
+ * together they read on. Counted first and filled afterwards, since the list must not move while threads hold pieces of
+ * it. */
 static size_t cut(const struct kw_weights_plan *p, size_t buffer, struct piece *to)
 {
     size_t n = 0;
@@ -77,6 +82,7 @@ static size_t cut(const struct kw_weights_plan *p, size_t buffer, struct piece *
         for (uint64_t at = 0, len; at < all; at += len) {
             len = rows ? rows * row : buffer;
             if (len > all - at) len = all - at;
+            assert(len > 0 && (!rows || len % row == 0)); /* whole rows, and the walk ends */
             if (to)
                 to[n] = (struct piece){ .copy = c,
                                         .begin = at,
@@ -99,6 +105,8 @@ static void sleep_until(int64_t when)
 }
 
 /* Returns when the piece's last byte would have come over the wire. */
+/* One wire for all threads: a piece's bytes come after those of all that were asked for before. The lock is held for
+ * the sum and not for the wait. */
 static void network_wait(struct shared *s, uint32_t file, uint64_t bytes)
 {
     pthread_mutex_lock(&s->lock);
@@ -159,6 +167,7 @@ static enum kw_status fetch(struct shared *s, const struct piece *p, struct stag
     if (s->o.mode == KW_LOAD_NETWORK) network_wait(s, c->file, p->bytes);
     if (s->fd_direct[c->file] >= 0 && pread_direct(s->fd_direct[c->file], to, p->bytes, at, &skip, &direct)) {
         *from = to + skip;
+        assert(skip < EDGE && direct >= p->bytes); /* what the stage's two edges are for */
     } else {
         if (s->host && !p->rows) to = s->host + c->dst + p->begin;
         enum kw_status st = pread_all(s->fd[c->file], path, to, p->bytes, at, err);
@@ -208,10 +217,12 @@ static enum kw_status move_piece(struct worker *w, const struct piece *p, struct
     if (st != KW_OK) return st;
     size_t n = p->bytes;
     uint64_t dst = c->dst + p->begin;
+    assert(p->bytes <= s->o.buffer_bytes);
     if (p->rows) {
         unsigned char *to = (unsigned char *)g->at + s->o.buffer_bytes + 2 * EDGE;
         float *scales = w->row + c->cols; /* uploaded from the stage too: copied behind the rows */
         n = convert(w, p, from, to, scales);
+        assert(n + (c->to == KW_DT_FP8 ? p->rows * sizeof *scales : 0) <= s->o.buffer_bytes);
         dst = c->dst + (uint64_t)p->row * c->cols * kw_dtype_bytes(c->to);
         from = to;
         if (c->to == KW_DT_FP8 && !isnan(scales[0])) {
@@ -235,6 +246,7 @@ static void fail(struct shared *s, enum kw_status st, const struct kw_error *err
 }
 
 /* The next piece, NULL when there is none or something failed. */
+/* A lock a piece of some MiB: nothing beside its read. */
 static const struct piece *next_piece(struct shared *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -244,6 +256,8 @@ static const struct piece *next_piece(struct shared *s)
     return p;
 }
 
+/* A ring of stages a thread, so that it reads the next piece while the device still copies the last ones; a stage is
+ * waited for only when its turn comes again. */
 static void *work(void *arg)
 {
     struct worker *w = arg;
@@ -361,6 +375,7 @@ static enum kw_status settle(struct kw_load_options *o, const struct kw_weights_
         if (by_rows(&plan->copies[i]) && row > o->buffer_bytes) o->buffer_bytes = row;
     }
     o->buffer_bytes = (o->buffer_bytes + EDGE - 1) & ~(EDGE - 1);
+    assert(o->threads && o->ring && o->buffer_bytes % EDGE == 0);
     if (o->mode == KW_LOAD_NETWORK &&
         !(o->rate > 0 && isfinite(o->rate) && o->first_byte_s >= 0 && o->first_byte_s < 1e6))
         return kw_fail(err, KW_ERANGE, "network: want a rate above 0 and a first-byte latency from 0; got %g B/s, %g s",

@@ -59,6 +59,8 @@ static enum kw_status grow(struct kw_events *q, struct kw_error *err)
     return KW_OK;
 }
 
+/* O(1) amortised. The newest id given back is the first to be used again: its words are still in the cache, and the
+ * order is the same on every machine. */
 enum kw_status kw_events_id(struct kw_events *q, uint32_t tag, uint32_t *id, struct kw_error *err)
 {
     if (q->free_id != KW_EVENTS_ABSENT) {

@@ -78,6 +78,8 @@ static inline bool kw_events_pending(const struct kw_events *q, uint32_t id)
     return q->place[id] != KW_EVENTS_ABSENT;
 }
 
+/* Moves a hole up and writes e once, so a level costs two stores and no swap. O(log4 n); an event that
+ * lies behind its parent stays where it was put. */
 static inline void kw_events_up_(struct kw_events *q, uint32_t i, struct kw_event e)
 {
     struct kw_event *heap = q->heap; /* in registers: a store to place could change q for all the compiler knows */
@@ -103,6 +105,8 @@ static inline void kw_event_min_(struct kw_event *a, uint32_t *i, struct kw_even
     a->key = lower ? b.key : a->key;
 }
 
+/* The least of four children by two independent comparisons and a third: they overlap in the pipeline, and no branch
+ * depends on which child wins. */
 static inline void kw_events_down_(struct kw_events *q, uint32_t i, struct kw_event e)
 {
     struct kw_event *heap = q->heap;

@@ -152,6 +152,8 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
     return KW_OK;
 }
 
+/* A first try or a further one: the deployment does not see which. What can be counted at once (attempts) is counted
+ * here, so that a pool that refuses and an API that refuses agree on when a client gives up. */
 static enum kw_status offer(struct run *run, uint32_t flight, kw_ns now, struct kw_error *err)
 {
     struct kw_inflight *f = &run->f->context.flights.f[flight];
@@ -189,6 +191,8 @@ static enum kw_status route(struct run *run, uint32_t request, uint32_t from, kw
     return KW_OK;
 }
 
+/* O(1) but for the route and what the pool or the API takes. The warm-up's requests go the same way and are counted
+ * nowhere. */
 static enum kw_status arrive(struct run *run, struct kw_error *err)
 {
     struct kw_fleet *f = run->f;
@@ -234,6 +238,8 @@ static enum kw_status retry(struct run *run, uint32_t flight, kw_ns now, struct 
     return offer(run, flight, now, err);
 }
 
+/* The event on top, given to whoever owns its id. It is not popped: its handler sets its id again or cancels it, which
+ * costs one sift of the heap instead of two (events.h). A handler that does neither would be called for ever. */
 static enum kw_status happen(struct run *run, kw_ns now, struct kw_error *err)
 {
     struct kw_events *q = &run->f->context.events;
@@ -251,6 +257,8 @@ static enum kw_status happen(struct run *run, kw_ns now, struct kw_error *err)
     return kw_fail(err, KW_EFAIL, "an event of unknown kind");
 }
 
+/* O(deployments) a point of the series, from counts the pools keep. Between two events nothing changes, so points that
+ * fall due together are all taken from the state before the next event. */
 static enum kw_status sample_until(struct run *run, kw_ns until, struct kw_error *err)
 {
     struct kw_tally *t = &run->f->context.tally;
@@ -270,6 +278,7 @@ static enum kw_status sample_until(struct run *run, kw_ns until, struct kw_error
     return KW_OK;
 }
 
+/* O(replicas): three times a run, at the window's edges and its middle. */
 static uint64_t waiting(const struct run *run)
 {
     uint64_t n = 0;
@@ -307,6 +316,10 @@ static enum kw_status pass_edge(struct run *run, struct kw_error *err)
     return st;
 }
 
+/* Every event of a run passes here; beside its handler it costs a few comparisons. The order
+ * at one moment is part of the results and must not change: what the window's edge does, then the series' point, then
+ * arrivals, then events in the heap's order. Arrivals never enter the heap: they are sorted already, and a heap as long
+ * as the trace would cost a cache miss a level. */
 static enum kw_status loop(struct run *run, struct kw_error *err)
 {
     struct kw_fleet *f = run->f;

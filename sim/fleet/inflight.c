@@ -1,4 +1,5 @@
 #include "sim/fleet/inflight.h"
+#include <assert.h>
 #include <stdlib.h>
 
 void kw_inflight_table_init(struct kw_inflight_table *t)
@@ -18,6 +19,7 @@ void kw_inflight_table_clear(struct kw_inflight_table *t)
     t->free = KW_NO_FLIGHT;
 }
 
+/* Moves the table: who keeps a request across a call keeps its index, never a pointer. */
 enum kw_status kw_inflight_table_grow(struct kw_inflight_table *t, struct kw_error *err)
 {
     uint32_t cap = t->cap ? 2 * t->cap : 256;
@@ -26,5 +28,6 @@ enum kw_status kw_inflight_table_grow(struct kw_inflight_table *t, struct kw_err
     if (!f) return kw_fail(err, KW_ENOMEM, "no memory for %u requests under way", cap);
     t->f = f;
     t->cap = cap;
+    assert(t->n <= t->cap && t->live <= t->n);
     return KW_OK;
 }

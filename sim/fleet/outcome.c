@@ -83,6 +83,7 @@ static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, 
     return KW_OK;
 }
 
+/* Conservation, in release builds too: O(lives), once a run. A result that does not add up is never returned. */
 enum kw_status kw_outcome_check(const struct kw_outcome *o, const struct kw_deployment *d, struct kw_error *err)
 {
     uint64_t routed = 0;

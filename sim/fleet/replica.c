@@ -127,6 +127,8 @@ static void cut(struct kw_replica *r, kw_ns t)
     set_end(r);
 }
 
+/* O(1), and one square root when a run has to be cut. An arrival that cannot change the next batch cuts nothing: under
+ * load that is most of them, and it is what keeps jumps long. */
 enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_request *q, kw_ns now, uint32_t *slot,
                               struct kw_error *err)
 {
@@ -208,6 +210,8 @@ static void note_preempted(struct kw_replica *r, const struct kw_step *step)
     }
 }
 
+/* Doubles decide only how far to go, never a time: a run cut earlier than it had to be is continued with the same bits.
+ */
 static uint64_t at_most_run_ps(const struct kw_replica *r, uint64_t k)
 {
     double last = (double)r->first_ps + (double)r->rise_ps * (double)k;
@@ -220,6 +224,10 @@ static int64_t after_idle_ps(const struct kw_replica *r)
     return kw_steptime_after_idle_ps(r->time, r->idle_since == INT64_MIN ? INT64_MAX : r->at.ns - r->idle_since);
 }
 
+/* The next step, or the run of steps that differ only by their context: one decision of the scheduler and one
+ * step time a run, whatever its length. The law of a decode batch is kept until the context leaves its piece, since
+ * to find the piece costs a search. A run ends at the law's next knot too: beyond it the slope is another, and exact
+ * sums are what makes a jump equal to single steps. */
 static inline void decide(struct kw_replica *r)
 {
     struct kw_step step;
@@ -334,6 +342,7 @@ static inline void end_run(struct kw_replica *r, struct kw_replica_out *out)
     r->n_pending = 0;
 }
 
+/* Counting begins between the step that ends and the one that begins, so that each belongs to one side. */
 void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *out)
 {
     assert(now == r->next);

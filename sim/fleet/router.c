@@ -30,6 +30,7 @@ static enum kw_status check_targets(struct kw_router *r, struct kw_error *err)
     return KW_OK;
 }
 
+/* A trace without the column, and classes beyond the table, go to deployment 0. */
 static uint32_t target_of(const struct kw_router *r, const uint16_t *column, uint32_t request)
 {
     return column && column[request] < 256 ? r->routing->class_to[column[request]] : 0;
@@ -61,6 +62,7 @@ static enum kw_status check_shares(struct kw_router *r, struct kw_error *err)
     return KW_OK;
 }
 
+/* One draw a request whatever the shares, so that two splits meet the same draws. */
 static uint32_t pick_by_share(struct kw_router *r, uint32_t request)
 {
     (void)request;

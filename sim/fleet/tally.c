@@ -4,6 +4,8 @@
 
 #define MAX_POINTS 20000000 /* of a series: seven columns of them are half a gigabyte */
 
+/* Doubles all columns together; one that could not grow leaves those before it longer than they need be, which is
+ * harmless. */
 static enum kw_status grow_series(struct kw_tally *t, size_t cap, struct kw_error *err)
 {
     struct kw_series *s = &t->o->series;
@@ -55,6 +57,8 @@ static void record(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
                                                   .preemptions = preemptions };
 }
 
+/* Once a request: three histogram increments, and a record only when asked for, since records would be most of a large
+ * run's memory. TPOT is floored to ns, like every other time. */
 void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt, uint32_t cached,
                         uint32_t preemptions)
 {

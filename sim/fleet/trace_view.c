@@ -1,4 +1,5 @@
 #include "sim/fleet/trace_view.h"
+#include <assert.h>
 
 #define LONGEST (INT64_MAX / 4) /* ns, 73 years: times added to arrivals stay far from overflow */
 
@@ -26,17 +27,21 @@ static struct range block_range(const struct kw_trace_view *v, uint32_t k)
     const struct kw_trace *t = v->trace;
     if (!v->block) return (struct range){ 0, t->n, 0, t->span };
     kw_ns begin = k * v->block, left = t->span - begin;
+    assert(left >= 0); /* kw_cursor_init has refused blocks beyond the end */
     bool last = left <= v->block;
     return (struct range){ lower_bound(t, 0, t->n, begin), last ? t->n : lower_bound(t, 0, t->n, begin + v->block),
                            begin, last ? left : v->block };
 }
 
+/* O(log n) a block and nothing a request: views are walked, never copied, since a resampled trace of each replication
+ * would take the memory of the trace again. */
 void kw_cursor_block(struct kw_cursor *c)
 {
     const struct kw_trace_view *v = c->view;
     uint32_t n = v->block ? v->n_blocks : 1;
     while (c->place < n) {
         struct range r = block_range(v, v->block ? v->block_of[c->place] : 0);
+        assert(r.first <= r.end && r.end <= v->trace->n && r.length >= 0);
         c->place++;
         c->shift = c->start - r.begin;
         c->start += r.length;
@@ -53,6 +58,7 @@ void kw_cursor_block(struct kw_cursor *c)
 void kw_cursor_seek(struct kw_cursor *c, kw_ns base, kw_ns from)
 {
     *c = (struct kw_cursor){ .view = c->view, .start = base };
+    assert(from >= 0);
     for (;;) {
         kw_cursor_block(c);
         if (c->next == KW_NEVER || c->next >= base + from) return;
@@ -64,6 +70,7 @@ void kw_cursor_seek(struct kw_cursor *c, kw_ns base, kw_ns from)
     }
 }
 
+/* Checks what the walk relies on, once: kw_cursor_step trusts it at every request. */
 enum kw_status kw_cursor_init(struct kw_cursor *c, const struct kw_trace_view *view, kw_ns *window, uint64_t *n,
                               struct kw_error *err)
 {

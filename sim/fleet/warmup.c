@@ -1,4 +1,5 @@
 #include "sim/fleet/warmup.h"
+#include <assert.h>
 #include <math.h>
 
 #define MINUTE (60 * KW_NS_PER_S)
@@ -21,6 +22,8 @@ static kw_ns start_time(const struct kw_cold_start *c)
     return s < 1e-9 * (double)LONGEST ? (kw_ns)(s * 1e9) : LONGEST; /* NAN too */
 }
 
+/* A sum of worst cases that hardly ever meet: too long a warm-up costs time, too short a one biases what is
+ * counted. */
 static kw_ns of_one(const struct kw_deployment *d)
 {
     const struct kw_autoscaling *a = &d->scaling;
@@ -36,5 +39,6 @@ kw_ns kw_warmup_length(const struct kw_deployment *d, uint32_t n)
     kw_ns most = 0;
     for (uint32_t i = 0; i < n; i++) most = longer(most, of_one(&d[i]));
     most = (most + MINUTE - 1) / MINUTE * MINUTE;
+    assert(most >= SERVED || !n);
     return most < LONGEST ? most : LONGEST;
 }

@@ -1,4 +1,5 @@
 #include "sim/plan/breakeven.h"
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,8 @@ static enum kw_status fill(struct kw_plan *to, const struct kw_plan *p, enum kw_
     return st;
 }
 
+/* A plan of its own over one kind's few candidates, with the same objectives, so that "cheapest" means the same at each
+ * volume as in the plan. The pool that was enough is the floor at the next, larger volume. */
 static enum kw_status best_of_kind(struct kw_breakeven *b, uint32_t v, enum kw_kind kind, const struct kw_plan *p,
                                    struct followed *f, const struct kw_study *study, const struct kw_plan_options *o,
                                    struct kw_error *err)
@@ -116,6 +119,7 @@ static void add_crossing(struct kw_breakeven *b, uint32_t v, int from, int to)
 {
     double d0 = b->cost[v][to] - b->cost[v][from], d1 = b->cost[v + 1][from] - b->cost[v + 1][to];
     double lo = b->mtok_month[v], hi = b->mtok_month[v + 1];
+    assert(lo <= hi && from != to && b->n_crossings < sizeof b->crossing / sizeof *b->crossing);
     struct kw_crossing *x = &b->crossing[b->n_crossings++];
     *x = (struct kw_crossing){
         .from = (enum kw_kind)from, .to = (enum kw_kind)to, .lo = lo, .hi = hi, .mtok_month = hi
@@ -152,6 +156,7 @@ enum kw_status kw_breakeven_find(struct kw_breakeven *b, const struct kw_plan *p
         at.series_step = 0;
         at.records = false;
         uint32_t v = b->n_volumes++;
+        assert(v < sizeof b->factor / sizeof *b->factor);
         b->factor[v] = factor;
         b->mtok_month[v] = tokens * factor / months / 1e6;
         for (int k = 0; k < 3 && st == KW_OK; k++)

@@ -1,5 +1,6 @@
 /* Which configurations exist: offers with a price, profiles that fit, enough capacity. */
 #include <inttypes.h>
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ struct load {
     double span_s;
 };
 
+/* One walk over the trace a plan. Minutes, since that is what autoscalers can follow: a peak of seconds is absorbed by
+ * queues and buffers and would ask for pools that are never full. */
 static void measure_load(struct load *l, const struct kw_trace *t)
 {
     const kw_ns minute = 60 * KW_NS_PER_S;
@@ -44,6 +47,7 @@ static void measure_load(struct load *l, const struct kw_trace *t)
         if (length > l->longest) l->longest = (uint32_t)(length < UINT32_MAX ? length : UINT32_MAX);
     }
     l->span_s = kw_nano_to_double(t->span);
+    assert(l->span_s >= 0);
     if (t->n == 0 || l->span_s <= 0) return;
     l->requests_s = (double)t->n / l->span_s;
     l->prompt = prompt / (double)t->n;
@@ -59,6 +63,7 @@ static double curve_at(const struct kw_curve *c, double x)
     if (c->n == 1 || x <= c->x[0]) return c->y[0];
     uint32_t i = 1;
     while (i + 1 < c->n && x > c->x[i]) i++;
+    assert(c->x[i] > c->x[i - 1]);
     return c->y[i - 1] + (c->y[i] - c->y[i - 1]) * (x - c->x[i - 1]) / (c->x[i] - c->x[i - 1]);
 }
 
@@ -87,6 +92,7 @@ static double busy_replicas(const struct kw_profile *p, const struct kw_steptime
     struct kw_step prefill = { .n_chunks = 1, .prefill_tokens = chunk, .prefill_pairs2 = (uint64_t)chunk * chunk };
     double decode_s = (double)kw_steptime_ps(st, &decode) * 1e-12 / batch;
     double prefill_s = (double)kw_steptime_ps(st, &prefill) * 1e-12 / chunk;
+    assert(decode_s > 0 && prefill_s > 0);
     return l->peak_prompt_s * prefill_s + l->peak_output_s * decode_s;
 }
 
@@ -121,6 +127,7 @@ static enum kw_status add_one(struct enumeration *e, const struct kw_choice *c)
     return kw_plan_push(e->p, c, e->err);
 }
 
+/* Left out only on averages, which no retry can mend; whether bursts fit the limits is for the simulation to say. */
 static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p, const struct kw_api_offer *o)
 {
     struct kw_choice c;
@@ -191,6 +198,7 @@ static enum kw_status add_serverless(struct enumeration *e, struct kw_choice *c)
             d.scaling.keep_warm = warm[k];
             d.scaling.max_replicas = ceiling > warm[k] ? ceiling : warm[k];
             if (d.scaling.max_replicas == 0) d.scaling.max_replicas = 1;
+            assert(d.scaling.keep_warm <= d.scaling.max_replicas);
             enum kw_status st = add_one(e, &d);
             if (st != KW_OK) return st;
         }
@@ -198,6 +206,8 @@ static enum kw_status add_serverless(struct enumeration *e, struct kw_choice *c)
     return KW_OK;
 }
 
+/* From the fewest replicas that can do the work at all (a bound, so that nothing feasible is left out) to somewhat more
+ * than an estimate of what is busy. In steps of what the platform rents together. */
 static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, uint32_t step)
 {
     const struct kw_plan_options *o = e->o;
@@ -206,6 +216,7 @@ static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, 
     uint32_t lowest = (uint32_t)fmax(1, ceil(fmin(bound, KW_PLAN_MAX_REPLICAS)));
     uint32_t extra = o->dedicated_extra ? o->dedicated_extra : 4;
     uint32_t highest = (uint32_t)fmin(KW_PLAN_MAX_REPLICAS, fmax(lowest + extra, ceil(1.5 * likely) + 1));
+    assert(step > 0 && lowest >= 1);
     if (bound > KW_PLAN_MAX_REPLICAS) {
         char what[96], why[160];
         snprintf(what, sizeof what, "%s %s %s tp%" PRIu32, c->platform->name, c->gpu->gpu, c->profile->precision,

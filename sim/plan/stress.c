@@ -10,6 +10,7 @@
 static bool scale_curve(struct kw_curve *to, const struct kw_curve *from, double by)
 {
     *to = (struct kw_curve){ .n = from->n, .x = from->x }; /* x is borrowed, y is owned */
+    assert(by > 0);
     to->y = malloc((from->n ? from->n : 1) * sizeof *to->y);
     for (uint32_t i = 0; to->y && i < from->n; i++) to->y[i] = from->y[i] * by;
     return to->y != NULL;

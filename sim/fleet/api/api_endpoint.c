@@ -19,6 +19,7 @@ static void bucket_init(struct kw_bucket *b, int64_t limit, kw_ns window, kw_ns 
     if (limit) b->level = bucket_capacity(b); /* starts full: nothing was used before the trace */
 }
 
+/* Exact: levels in units of 1/period_ns, 128 bits, so no fraction is lost however often it is called. */
 static void bucket_advance(struct kw_bucket *b, kw_ns now)
 {
     assert(now >= b->at);
@@ -94,6 +95,9 @@ static void admission_count(const struct kw_rate_limits *l, uint32_t prompt, uin
     }
 }
 
+/* O(1): six buckets brought to now by arithmetic, no event for their refill. Latency is drawn before admission is
+ * known, so that a limit set differently leaves the draws of all other requests alone. All buckets are asked before one
+ * is charged: a refusal must cost nothing, save where the provider says that it does. */
 void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prompt, uint32_t cached, uint32_t output,
                              uint32_t max_tokens, struct kw_api_answer *a)
 {
@@ -131,6 +135,7 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
     a->e2e = a->ttft + kw_law_ns((output - 1) / rate);
 }
 
+/* A level may fall below zero here: what was used beyond the estimate is owed by requests still to come. */
 void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct kw_api_answer *a, uint32_t prompt,
                             uint32_t cached, uint32_t output)
 {
@@ -155,6 +160,8 @@ void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct k
     bucket_take(&e->otpm, out - a->reserved_out);
 }
 
+/* Full jitter: uniform up to the ceiling. Drawn even where retry_after wins, so that the stream does not depend on it.
+ */
 kw_ns kw_client_backoff(const struct kw_client_retry *r, uint32_t k, kw_ns retry_after, struct kw_rng *rng)
 {
     double ceiling = ldexp((double)r->base, k > 1 ? (int)(k - 1 < 60 ? k - 1 : 60) : 0);

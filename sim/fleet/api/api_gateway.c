@@ -1,4 +1,5 @@
 #include "sim/fleet/api/api_gateway.h"
+#include <assert.h>
 #include <stdlib.h>
 #include "sim/fleet/api/client.h"
 
@@ -35,11 +36,13 @@ enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_cont
     return st;
 }
 
+/* No client asks for less than it got. */
 static uint32_t stated_max_tokens(const struct kw_api_gateway *a, uint32_t output)
 {
     return a->d->max_tokens > output ? a->d->max_tokens : output;
 }
 
+/* O(1) and one event. The answer is known at admission: an API's replicas are not simulated, its latency is a law. */
 enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, kw_ns now, struct kw_error *err)
 {
     struct kw_run_context *w = a->w;
@@ -53,6 +56,7 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
         a->cap = cap;
     }
     struct kw_api_answer *answer = &a->answer[flight];
+    assert(f->deployment == a->index && f->at != KW_AT_API); /* one answer under way a request */
     f->tried = now;
     kw_api_endpoint_request(&a->endpoint, now, prompt, 0, output, stated_max_tokens(a, output), answer);
     if (!answer->accepted) {
@@ -72,6 +76,7 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
     enum kw_status st = kw_events_id(&w->events, kw_tag(KW_EV_API_DONE, a->index, flight), &f->event, err);
     if (st != KW_OK) return st;
     f->at = KW_AT_API;
+    assert(answer->e2e >= answer->ttft && answer->ttft >= 0);
     f->first = now + answer->ttft;
     kw_events_set(&w->events, f->event, now + answer->e2e);
     return KW_OK;

@@ -1,4 +1,5 @@
 #include "sim/fleet/api/client.h"
+#include <assert.h>
 #include "sim/fleet/api/api_endpoint.h"
 
 void kw_client_lost(struct kw_run_context *w, uint32_t flight, enum kw_request_status status)
@@ -7,6 +8,7 @@ void kw_client_lost(struct kw_run_context *w, uint32_t flight, enum kw_request_s
     kw_inflight_table_drop(&w->flights, flight);
 }
 
+/* The tag of an event has room for KW_TAG_NUMBERS flights; more waiting at once is refused and never wrapped round. */
 static enum kw_status arm(struct kw_run_context *w, uint32_t flight, kw_ns at, struct kw_error *err)
 {
     struct kw_inflight *f = &w->flights.f[flight];
@@ -15,6 +17,7 @@ static enum kw_status arm(struct kw_run_context *w, uint32_t flight, kw_ns at, s
     enum kw_status st = kw_events_id(&w->events, kw_tag(KW_EV_RETRY, f->deployment, flight), &f->event, err);
     if (st != KW_OK) return st;
     f->at = KW_AT_CLIENT;
+    assert(f->attempts > 0 && at >= f->tried);
     kw_events_set(&w->events, f->event, at);
     return KW_OK;
 }

@@ -137,6 +137,8 @@ static void find_least(struct kw_balancer *b)
     while (b->head[b->least] == KW_NO_REPLICA) b->least++;
 }
 
+/* O(ready replicas), paid when a replica stops and not when a request comes. The order of joining is kept: round robin
+ * walks it and random picks index it. */
 void kw_balancer_leave(struct kw_balancer *b, uint32_t r)
 {
     uint32_t at = b->place[r];
@@ -154,6 +156,8 @@ void kw_balancer_leave(struct kw_balancer *b, uint32_t r)
     if (b->ranked && b->n) find_least(b);
 }
 
+/* O(1) at each dispatch: lists by load instead of a heap, because a load moves by one. Kept only for policies that
+ * rank. */
 enum kw_status kw_balancer_up(struct kw_balancer *b, uint32_t r, struct kw_error *err)
 {
     uint32_t level = b->load[r] + 1;

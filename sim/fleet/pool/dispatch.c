@@ -10,6 +10,9 @@ struct kw_prefix kw_dispatch_prefix(const struct kw_pool *p, uint32_t flight)
     return (struct kw_prefix){ (f->warmup ? p->w->warmup_hash : t->hash) + at, t->hash_at[f->request + 1] - at };
 }
 
+/* After whatever may have moved the replica's next boundary. Most calls change nothing and cost one load of the heap.
+ * Step ends run before other events of their moment, in order of the replica's id (kw_events_set_first): the stepping
+ * modes set them differently often, and the order must not tell. */
 void kw_dispatch_arm(struct kw_pool *p, struct kw_pool_replica *r)
 {
     struct kw_events *q = &p->w->events;
@@ -22,6 +25,9 @@ void kw_dispatch_arm(struct kw_pool *p, struct kw_pool_replica *r)
     }
 }
 
+/* O(1) but for the prefix's hashes. The engine accepts first: it alone knows whether the request can ever fit its KV
+ * blocks, and until it has, nothing is to be undone. A request is cold when its replica became ready after it came,
+ * whether it queued here or at the client. */
 enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw_ns now, struct kw_error *err)
 {
     struct kw_inflight *f = &p->w->flights.f[flight];
@@ -54,6 +60,8 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
     return KW_OK;
 }
 
+/* O(requests dispatched). Head first and no further: a request with a prefix that another replica holds waits behind
+ * the head all the same. */
 enum kw_status kw_dispatch_waiting(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
     while (!kw_ring_empty(&p->queue)) {
@@ -70,6 +78,7 @@ enum kw_status kw_dispatch_waiting(struct kw_pool *p, kw_ns now, struct kw_error
     return KW_OK;
 }
 
+/* A draining replica has left the balancer and the counts already. */
 void kw_dispatch_left(struct kw_pool *p, uint32_t k)
 {
     if (p->r[k].state != KW_REPLICA_READY) return;
@@ -78,6 +87,8 @@ void kw_dispatch_left(struct kw_pool *p, uint32_t k)
     p->g.in_flight--;
 }
 
+/* Called once for all that left at a moment. The queue comes before the idle list, or a busy pool would push and take
+ * the same replica at every completion and bill it a phase of no length. */
 enum kw_status kw_dispatch_after_left(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
 {
     struct kw_pool_replica *r = &p->r[k];

@@ -20,6 +20,8 @@ void kw_idle_list_arm(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now)
     kw_events_set(&p->w->events, r->life_id, at > now ? at : now);
 }
 
+/* At each arrival and departure: O(1) amortised, since the border between held and surplus moves by what changed. The
+ * newest are held and the oldest run into their timeout, so the order of the list is the order of the deadlines. */
 void kw_idle_list_settle(struct kw_pool *p, kw_ns now)
 {
     if (!p->n_idle) return;
@@ -46,6 +48,8 @@ void kw_idle_list_settle(struct kw_pool *p, kw_ns now)
     assert(p->n_held == want && (p->first_held == NONE) == !want);
 }
 
+/* O(1). Held at first, whatever the rule says: kw_idle_list_settle follows at the same moment, and to ask it here would
+ * arm a timer that the next dispatch cancels. */
 void kw_idle_list_push(struct kw_pool *p, uint32_t k, kw_ns now)
 {
     struct kw_pool_replica *r = &p->r[k];
@@ -66,6 +70,7 @@ void kw_idle_list_push(struct kw_pool *p, uint32_t k, kw_ns now)
     kw_lives_phase(r, KW_PHASE_KEEP_WARM, now);
 }
 
+/* O(1), from the middle too: work goes where the balancer says, not to the newest. */
 void kw_idle_list_take(struct kw_pool *p, uint32_t k)
 {
     struct kw_pool_replica *r = &p->r[k];

@@ -64,6 +64,7 @@ enum kw_status kw_lives_end(struct kw_pool *p, struct kw_pool_replica *r, kw_ns 
     return p->opened && !p->closed ? keep(p, r, err) : KW_OK;
 }
 
+/* The engine's counters are read once a life and not at each step. */
 enum kw_status kw_lives_end_engine(struct kw_pool *p, struct kw_pool_replica *r, struct kw_error *err)
 {
     const struct kw_replica_count *c = &r->engine->count;

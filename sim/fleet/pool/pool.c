@@ -141,6 +141,8 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     return kw_starts_floor(p, err);
 }
 
+/* The ledger begins anew, the replicas go on: what is billed is the window's, what they hold is the steady state. A run
+ * under way is cut at its next boundary (kw_replica_watch), which is why its event is armed again. */
 void kw_pool_open(struct kw_pool *p, kw_ns now)
 {
     *p->ledger = (struct kw_ledger){ .requests = p->ledger->requests,
@@ -171,6 +173,8 @@ enum kw_status kw_pool_close(struct kw_pool *p, kw_ns now, struct kw_error *err)
     return KW_OK;
 }
 
+/* O(replicas), which the signals are not: the requests waiting inside a replica are counted by its scheduler, and to
+ * keep their sum at each step would make every run pay for what the window's edges and one routing policy ask. */
 uint64_t kw_pool_waiting(const struct kw_pool *p)
 {
     uint64_t n = p->g.queued;
@@ -184,6 +188,9 @@ static enum kw_status refuse(struct kw_pool *p, uint32_t flight, kw_ns now, stru
     return kw_client_refused(p->w, flight, &p->d->retry, now, 0, &p->retry, err);
 }
 
+/* O(1) but for what the balancer's pick costs. A request goes straight to a replica only while nobody queues: one that
+ * came later must never pass one that waits. Whoever is queued, dispatched or refused for want of room, the autoscaler
+ * is asked last: a policy that scales on arrival sees the request it scales for. */
 enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, struct kw_error *err)
 {
     const struct kw_autoscaling *c = &p->d->scaling;
@@ -219,6 +226,10 @@ enum kw_status kw_pool_note_diverted(struct kw_pool *p, kw_ns now, struct kw_err
     return p->d->scaling.at_zero == KW_ZERO_STOPPED ? KW_OK : kw_scaling_after_arrival(p, true, now, err);
 }
 
+/* The most frequent event: a replica's step or run is over. O(first and last tokens of it); a boundary at which nobody
+ * finishes ends after moving its own event. Order: every finished request leaves before any queued one is dispatched,
+ * so that those see all the seats there are; the replica's phase changes after that, so that one which gets new work at
+ * once is never idle; the autoscaler is asked last. */
 enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
 {
     struct kw_pool_replica *r = &p->r[k];
@@ -250,6 +261,8 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
     return st == KW_OK ? kw_scaling_after_leaving(p, now, err) : st;
 }
 
+/* One event a replica serves its start's phases and its idle timeout, which exclude each other. The deadline is
+ * computed anew, not remembered: who is the last replica may have changed since the event was set. */
 enum kw_status kw_pool_life(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
 {
     struct kw_pool_replica *r = &p->r[k];
@@ -274,6 +287,8 @@ enum kw_status kw_pool_scale(struct kw_pool *p, kw_ns now, struct kw_error *err)
     return kw_scaling_ask(p, KW_CAUSE_TIMER, false, now, err);
 }
 
+/* The counts that the hot path keeps instead of counting are compared with what they stand for, in release builds too:
+ * once a run, it costs nothing. */
 enum kw_status kw_pool_end(struct kw_pool *p, kw_ns end, struct kw_error *err)
 {
     const struct kw_signals *g = &p->g;

@@ -1,5 +1,6 @@
 #include "sim/fleet/pool/parts.h"
 
+/* O(1), and nothing for the policies that average no level. */
 static void track(struct kw_pool *p, kw_ns now)
 {
     if (p->scaler.policy->tracks) kw_area_track(&p->scaler.area, p->g.queued + p->g.in_flight, now);
@@ -61,6 +62,8 @@ static void find_unanswered(struct kw_pool *p)
     p->g.unanswered = all ? KW_NEVER : p->w->flights.f[kw_ring_at(&p->queue, p->g.starting)].tried;
 }
 
+/* A control loop has one event at most: set anew only after it has come, so that arrivals between two ticks do not move
+ * the tick. */
 static void arm_scaler(struct kw_pool *p, kw_ns now)
 {
     const struct kw_scaler_policy *s = p->scaler.policy;
@@ -70,6 +73,8 @@ static void arm_scaler(struct kw_pool *p, kw_ns now)
     if (at != KW_NEVER) kw_events_set(&p->w->events, p->scaler_id, at > now ? at : now);
 }
 
+/* The policy's answer is about its own rule; floor, buffer and ceiling are applied to all policies in one place behind
+ * it: the ceiling wins over the floor, the floor over the buffer. */
 enum kw_status kw_scaling_ask(struct kw_pool *p, enum kw_scaler_cause cause, bool turned_away, kw_ns now,
                               struct kw_error *err)
 {
@@ -80,6 +85,7 @@ enum kw_status kw_scaling_ask(struct kw_pool *p, enum kw_scaler_cause cause, boo
     return st;
 }
 
+/* At every arrival: O(1) unless replicas are held or released. Policies that act on a timer alone are not asked. */
 enum kw_status kw_scaling_after_arrival(struct kw_pool *p, bool turned_away, kw_ns now, struct kw_error *err)
 {
     track(p, now);

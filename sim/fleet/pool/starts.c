@@ -80,6 +80,7 @@ static void unlist_start(struct kw_pool *p, uint32_t k)
     p->g.starting--;
 }
 
+/* Joins before it is counted: a balancer without memory leaves the pool as it was. */
 static enum kw_status make_ready(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
 {
     assert(p->r[k].state != KW_REPLICA_READY && p->r[k].engine->n_live == 0);
@@ -92,6 +93,8 @@ static enum kw_status make_ready(struct kw_pool *p, uint32_t k, kw_ns now, struc
     return KW_OK;
 }
 
+/* Everything random of a start is drawn when it is ordered and from streams of its own, so that a policy which orders
+ * the same starts meets the same ones, whatever else it does. */
 enum kw_status kw_starts_order(struct kw_pool *p, bool cold, kw_ns now, struct kw_error *err)
 {
     uint32_t k;
@@ -129,6 +132,8 @@ enum kw_status kw_starts_floor(struct kw_pool *p, struct kw_error *err)
     return KW_OK;
 }
 
+/* Phases of no length are passed over within one event. A failed start ends one life and begins the next at the same
+ * number and moment, and keeps its place among the starts: to the autoscaler it is the one that was ordered. */
 enum kw_status kw_starts_phase_over(struct kw_pool *p, uint32_t k, kw_ns now, bool *ready, struct kw_error *err)
 {
     struct kw_pool_replica *r = &p->r[k];

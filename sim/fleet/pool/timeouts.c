@@ -16,6 +16,9 @@ void kw_timeouts_watch_queue(struct kw_pool *p)
     kw_events_set(&p->w->events, p->queue_id, p->g.oldest + limit);
 }
 
+/* One event a pool instead of one a request, which would double the heap and cancel nearly all of what it holds. Since
+ * all have the same limit and none passes another in the queue, they time out in the order in which they came to
+ * replicas; those that have left are recognised by their place, which no other request of the run has. */
 enum kw_status kw_timeouts_watch_replica(struct kw_pool *p, uint32_t flight, struct kw_error *err)
 {
     const struct kw_inflight *f = &p->w->flights.f[flight];
@@ -28,6 +31,7 @@ enum kw_status kw_timeouts_watch_replica(struct kw_pool *p, uint32_t flight, str
     return KW_OK;
 }
 
+/* Amortised O(1) a request: each leaves the head once. */
 enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
     kw_ns limit = queue_limit(p);
@@ -45,6 +49,8 @@ enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_err
     return kw_scaling_after_leaving(p, now, err);
 }
 
+/* Amortised O(1) a request. The replica learns of it at once and frees the blocks at its next boundary; its seat counts
+ * as free for the balancer from now on. */
 enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
     enum kw_status st;

@@ -195,7 +195,7 @@ static void long_gaps(void)
 
 /* Steps of 10 ns and 1000 ns with a prompt; up to 300 ns more after idle time, 70 ns more in the first decode after a
  * prompt. */
-static void cold_caches(void)
+static struct kw_steptime *cold_time(void)
 {
     double x[] = { 0 }, ten[] = { 10e-9 }, chunk[] = { 990e-9 }, zero[] = { 0 }, batch[] = { 1 };
     struct kw_curve none = { 1, x, zero };
@@ -207,10 +207,17 @@ static void cold_caches(void)
                                 .prefill_attn = { 1, x, chunk },
                                 .comm = none,
                                 .cold = { 2, { { 4e-6, 100e-9 }, { 10e-6, 300e-9 } }, 70e-9 } };
+    struct kw_steptime *time = NULL;
+    CHECK(kw_steptime_compile(&time, &t, 8, 600, &err) == KW_OK);
+    return time;
+}
+
+static void cold_caches(void)
+{
     for (int mode = 0; mode < 2; mode++) {
-        struct kw_steptime *time = NULL;
+        struct kw_steptime *time = cold_time();
         struct kw_hist itl;
-        CHECK(kw_steptime_compile(&time, &t, 8, 600, &err) == KW_OK && kw_hist_init(&itl, &err) == KW_OK);
+        CHECK(kw_hist_init(&itl, &err) == KW_OK);
         struct load l = { .c = base(), .n = 3, .kill = INT64_MAX, .cancel = { INT64_MAX, INT64_MAX, INT64_MAX } };
         l.r[0] = (struct kw_sched_request){ .id = 0, .prompt = 10, .output = 7 };
         l.r[1] = (struct kw_sched_request){ .id = 1, .prompt = 10, .output = 1 };
@@ -228,6 +235,40 @@ static void cold_caches(void)
         kw_steptime_delete(time);
         kw_hist_free(&itl);
     }
+}
+
+/* One request of one token that comes at `at`: when it has its answer. */
+static kw_ns answered(struct kw_replica *r, kw_ns at)
+{
+    struct kw_sched_request q = { .id = 1, .prompt = 10, .output = 1 };
+    struct kw_replica_out out;
+    uint32_t slot;
+    CHECK(kw_replica_add(r, &q, at, &slot, &err) == KW_OK);
+    kw_ns now;
+    do {
+        now = r->next;
+        kw_replica_advance(r, now, &out);
+    } while (!out.n_finished);
+    CHECK(r->next == INT64_MAX);
+    return now;
+}
+
+/* A replica that was reset is as cold as a new one, whenever its life before ended: just now, or, in the run before,
+ * later than now. */
+static void a_new_life_is_cold(void)
+{
+    struct kw_steptime *time = cold_time();
+    struct kw_sched_config c = base();
+    struct kw_replica r;
+    CHECK(kw_replica_init(&r, &c, time, KW_STEPPING_JUMP, NULL, &err) == KW_OK);
+    CHECK(answered(&r, 5000) == 5000 + 300 + 1000);
+    CHECK(answered(&r, 6301) == 6301 + 1000); /* the same life goes on: idle for 1 ns, hardly cold */
+    kw_replica_reset(&r);
+    CHECK(answered(&r, 7302) == 7302 + 300 + 1000);
+    kw_replica_reset(&r);
+    CHECK(answered(&r, 0) == 300 + 1000);
+    kw_replica_free(&r);
+    kw_steptime_delete(time);
 }
 
 /* ---- random workloads ---- */
@@ -589,6 +630,7 @@ int main(void)
     RUN(long_runs);
     RUN(async_is_the_pipeline);
     RUN(cold_caches);
+    RUN(a_new_life_is_cold);
     RUN(jumps_equal_steps);
     return check_report();
 }
