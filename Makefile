@@ -4,7 +4,7 @@ B    ?= build$(if $(SAN),/san-$(SAN))$(if $(NDEBUG),/ndebug)
 PKGS := gsl libcjson libmicrohttpd zlib $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
 SRC  := $(shell find sim engine workloads platforms calibrate -name '*.c' 2>/dev/null)
 OBJ  := $(SRC:%=$B/%.o)
-EMBED := $(sort $(wildcard platforms/*.json calibrate/data/*.json calibrate/data/profiles/*.json workloads/models/*.json))
+EMBED := $(sort sim/io/scenario/scenario.schema.json $(wildcard platforms/*.json calibrate/data/*.json calibrate/data/profiles/*.json workloads/models/*.json))
 SANFLAGS := $(if $(filter thread,$(SAN)),-fsanitize=thread,$(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined))
 # What only assertions read is unused without them; the builds with them warn of what is unused in truth.
 NOASSERT := $(if $(NDEBUG),-DNDEBUG -Wno-unused-function -Wno-unused-variable -Wno-unused-but-set-variable -Wno-unused-parameter)
@@ -136,13 +136,16 @@ results/demo.h5:
 golden: $B/keepwarm ## rewrite the golden texts of tests/sim/cli; read them as a diff
 	@KEEPWARM=$B/keepwarm tests/sim/cli/test_golden.sh --rewrite
 PREFIX ?= /usr/local
-install: all ## program, plugin, man page and completions to PREFIX=/usr/local
+install: all ## program, plugin, man page, completions and examples to PREFIX=/usr/local
 	install -Dm755 $B/keepwarm $(DESTDIR)$(PREFIX)/bin/keepwarm
 	@[ ! -e $B/libkeepwarm_cuda.so ] || install -Dm755 $B/libkeepwarm_cuda.so $(DESTDIR)$(PREFIX)/lib/keepwarm/libkeepwarm_cuda.so
 	@mkdir -p $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	$B/keepwarm man > $(DESTDIR)$(PREFIX)/share/man/man1/keepwarm.1
 	$B/keepwarm completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keepwarm
 	$B/keepwarm completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_keepwarm
+	@mkdir -p $(DESTDIR)$(PREFIX)/share/doc/keepwarm/examples
+	install -m644 sim/io/scenario/scenario.example.json sim/io/scenario/scenario.schema.json $(DESTDIR)$(PREFIX)/share/doc/keepwarm/examples
+	$B/keepwarm init > $(DESTDIR)$(PREFIX)/share/doc/keepwarm/examples/scenario.commented.json
 profiles: $B/tests/calibrate/make_profiles ## rewrite calibrate/data/profiles from the published tables in KEEPWARM_DATA
 	@mkdir -p calibrate/data/profiles
 	$B/tests/calibrate/make_profiles $${KEEPWARM_DATA:-../shared/data} calibrate/data/profiles

@@ -1,6 +1,7 @@
 /* The commands, a row each: what keepwarm can do. */
 #include "sim/cli/commands/calibrate.h"
 #include "sim/cli/commands/compare.h"
+#include "sim/cli/commands/describe.h"
 #include "sim/cli/commands/engine.h"
 #include "sim/cli/options.h"
 #include "sim/cli/commands/platforms.h"
@@ -37,6 +38,16 @@ const struct kw_command kw_commands[] = {
       0,
       1,
       kw_cli_plan },
+    { "init",
+      "",
+      "a commented scenario to begin with",
+      "Writes every key most scenarios need, each with a word on what it does: to -o FILE, which must not\n"
+      "exist, else to standard output. What it writes runs as it is.",
+      "keepwarm init --trace requests.csv --model llama-3.1-8b -o chat.json && keepwarm plan chat.json",
+      { KW_OPT_OUT, KW_OPT_TRACE, KW_OPT_MODEL, KW_OPTIONS },
+      0,
+      0,
+      kw_cli_init },
     { "run",
       "SCENARIO.json",
       "one configuration in full: latencies, errors, and what a month costs",
@@ -96,6 +107,24 @@ const struct kw_command kw_commands[] = {
       1,
       1,
       kw_cli_report },
+    { "schema",
+      "",
+      "the JSON Schema of a scenario file, for editors",
+      "",
+      "keepwarm schema > scenario.schema.json",
+      { KW_OPTIONS },
+      0,
+      0,
+      kw_cli_schema },
+    { "models",
+      "",
+      "the models whose shape is known, and the profiles there are of each",
+      "",
+      "keepwarm models",
+      { KW_OPTIONS },
+      0,
+      0,
+      kw_cli_models },
     { "trace info",
       "FILE",
       "what a trace looks like: rate, burstiness, token lengths, a picture",
@@ -228,9 +257,9 @@ const struct kw_command kw_commands[] = {
       "The engine serves --trace (its first --requests) or synthetic traffic in bursts, so fast that it\n"
       "offers each of --loads of the simulated capacity; its own spread from run to run stands beside the\n"
       "error. A run beside which other processes took over 3 % of the machine is served again; where they\n"
-      "never rest, leave them a core (-j), run under nice -n -20 and say --max-contention 1. Where the machine\n"
-      "itself changes its speed, --interleaved measures before and after each run (for --budget at each\n"
-      "load) and judges it by a profile of just that. -o keeps every request, every batch over time and\n"
+      "never rest, leave them a core (-j), run under nice -n -20 and say --max-contention 1. Where the\n"
+      "machine itself changes its speed, --interleaved measures before and after each run (for --budget at\n"
+      "each load) and judges it by a profile of just that. -o keeps every request, every batch over time and\n"
       "all errors as HDF5.",
       "keepwarm calibrate validate tiny.json --loads 0.5,0.8 --runs 5 -o validate.h5\n"
       "keepwarm calibrate validate --model tiny --interleaved points.jsonl --loads 0.8 -o validate.h5\n"

@@ -483,7 +483,7 @@ enum kw_status kw_json_keys(struct kw_jnode obj, const char *const known[], stru
     for (const cJSON *m = obj.item->child; m; m = m->next) {
         int i = 0;
         while (known[i] && strcmp(known[i], m->string)) i++;
-        if (known[i]) continue;
+        if (known[i] || !strcmp(m->string, "//")) continue; /* a comment, as package.json has them */
         struct kw_jnode at = child_of(obj, m, m->string, 0);
         const char *near = kw_nearest(m->string, known);
         if (near) return kw_json_fail(at, KW_EPARSE, err, "unknown key; did you mean '%s'?", near);

@@ -64,10 +64,11 @@ print(len(a), "values;", "differ:" if wrong else "all the same", *sorted(wrong))
 sys.exit(bool(wrong) or set(a) != set(b) or not a)
 PY
 cat >bytes.py <<'PY'
-"""bytes.py A B: the files are the same to the byte, but for the time in created_utc."""
+"""bytes.py A B: the files are the same to the byte, but for the time in created_utc and the checksum of the seal, which
+that time changes."""
 import re
 import sys
-a, b = (re.sub(rb"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"", open(p, "rb").read()) for p in sys.argv[1:])
+a, b = (re.sub(rb"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ|(?<=\nkeepwarm seal: crc32 )[0-9a-f]{8}", b"", open(p, "rb").read()) for p in sys.argv[1:])
 at = next((i for i in range(min(len(a), len(b))) if a[i] != b[i]), None)
 print(len(a), len(b), "first difference at", at)
 sys.exit(a != b)
@@ -403,6 +404,29 @@ if out=$($python schema.py "$repo" 2>&1); then
 else
     bad "schema: $(tail -1 <<<"$out")"
 fi
+# init, schema, models
+keepwarm init --trace 'a "b".csv' | $python -c 'import json, sys; assert json.load(sys.stdin)["trace"]["file"] == "a \"b\".csv"' && ok ||
+    bad "init does not quote a file name"
+keepwarm init --trace t.csv --model llama-3.1-8b -o init.json && keepwarm run init.json -q -r1 >/dev/null && ok || bad "what init writes does not run"
+keepwarm sweep init.json -q -r1 --set 'sweep={"deployments[main].keep_warm": [0, 1]}' >/dev/null && ok || bad "what init writes does not sweep"
+before=$(cat init.json)
+keepwarm init -o init.json 2>init.err; [ $? = 2 ] && [ "$(cat init.json)" = "$before" ] && grep -q 'overwrites nothing' init.err && ok ||
+    bad "init overwrites a file"
+keepwarm schema | cmp -s - "$repo/sim/io/scenario/scenario.schema.json" && ok || bad "schema is not the file"
+if $python -c 'import jsonschema' 2>/dev/null; then
+    $python -c 'import json, jsonschema; jsonschema.validate(json.load(open("init.json")), json.load(open("'"$repo"'/sim/io/scenario/scenario.schema.json")))' && ok ||
+        bad "what init writes is not what the schema says"
+fi
+keepwarm models >models.txt && grep -q 'llama-3.1-8b .*meta-llama/Llama-3.1-8B .* 8.03 .* 16.1 .* 131.1 ' models.txt && ok || bad "models"
+$python -c 'assert max(map(len, open("models.txt", encoding="utf-8").read().split("\n"))) <= 100'  && ok || bad "models is wider than 100 columns"
+sed 's/"keepwarm": 1,/"keepwarm": 1, "\/\/": ["why", 3],/' base.json >comment.json
+keepwarm run comment.json -q -r1 >/dev/null && ok || bad "a // key is no comment"
+for section in EXAMPLES ENVIRONMENT FILES; do
+    keepwarm man | grep -q "^.SH $section" && ok || bad "the man page has no $section"
+done
+for variable in $(grep -rhoE 'getenv\("KEEPWARM_[A-Z]+"' "$repo"/sim "$repo"/engine "$repo"/calibrate --include=*.c | grep -oE 'KEEPWARM_[A-Z]+' | sort -u); do
+    [ "$variable" = KEEPWARM_EXEC ] || keepwarm man | grep -q "$variable" && ok || bad "the man page does not tell of $variable"
+done
 keepwarm sweep "$repo/sim/io/scenario/scenario.example.json" -q -r1 --set 'trace.file=t.csv' --set 'slo={}' >/dev/null && ok || bad "the example does not sweep"
 
 # ---- what is printed: help, man page, completions, 100 columns
