@@ -259,8 +259,8 @@ const struct kw_command kw_commands[] = {
       "error. A run beside which other processes took over 3 % of the machine is served again; where they\n"
       "never rest, leave them a core (-j), run under nice -n -20 and say --max-contention 1. Where the\n"
       "machine itself changes its speed, --interleaved measures before and after each run (for --budget at\n"
-      "each load) and judges it by a profile of just that. -o keeps every request, every batch over time and\n"
-      "all errors as HDF5.",
+      "each load) and judges it by a profile of just that. -o keeps every request, every batch over time\n"
+      "and all errors as HDF5.",
       "keepwarm calibrate validate tiny.json --loads 0.5,0.8 --runs 5 -o validate.h5\n"
       "keepwarm calibrate validate --model tiny --interleaved points.jsonl --loads 0.8 -o validate.h5\n"
       "keepwarm calibrate validate tiny.json --loads 0.8 --num-blocks 200 # when KV blocks run out",

@@ -100,8 +100,7 @@ int kw_cli_schema(const struct kw_options *o)
     size_t n;
     struct kw_text out = { 0 };
     const char *schema = kw_embedded_find("sim/io/scenario/scenario.schema.json", &n);
-    kw_text_add(&out, "\n  A model without a profile wants `keepwarm calibrate measure` or `calibrate scale` first.\n"
-                      "  What APIs serve is in `keepwarm platforms list`.\n");
+    kw_text_add(&out, "%s", schema);
     return kw_cli_print(&out);
 }
 
@@ -134,10 +133,8 @@ int kw_cli_models(const struct kw_options *o)
         kw_text_table_cell(&t, "%zu", profiles);
     }
     kw_text_table_print(&t, &out);
-    kw_text_add(
-        &out,
-        "\n  A model with no profile runs after `keepwarm calibrate measure` or `calibrate scale`; models of APIs\n"
-        "  are in `keepwarm platforms list`.\n");
+    kw_text_add(&out, "\n  A model without a profile wants `keepwarm calibrate measure` or `calibrate scale` first.\n"
+                      "  What APIs serve is in `keepwarm platforms list`.\n");
     kw_text_table_free(&t);
     kw_profiles_free(&all);
     return kw_cli_print(&out);
