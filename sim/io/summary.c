@@ -171,6 +171,12 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     kw_text_add(out, "; weakest input: %s\n", kw_grade_name[p->grade]);
 }
 
+void kw_summary_reading(const struct kw_reading *r, struct kw_text *out)
+{
+    char text[300];
+    if (r->shown) paragraph("range", kw_reading_text(r, text, sizeof text), out);
+}
+
 /* Indices of the `room` points that rank first, of n >= room. */
 static void by_rank(const struct kw_point *p, size_t n, size_t *order, size_t room)
 {
@@ -446,6 +452,13 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         snprintf(buf, sizeof buf, "%s: $%s a month, %s%s", x->what, kw_quantity_usd(x->cost, a),
                  x->feasible ? "still meets them" : "misses: ", x->miss);
         paragraph(i ? "" : "if worse", buf, out);
+    }
+    for (int k = 0; k < 2; k++) {
+        if (!p->reading[k].shown) continue;
+        char label[200], text[300];
+        kw_candidate_label(&p->candidates[k ? p->runner_up : p->best], label, sizeof label);
+        snprintf(buf, sizeof buf, "%s: %s", label, kw_reading_text(&p->reading[k], text, sizeof text));
+        paragraph("range", buf, out);
     }
     for (size_t i = 0; i < p->n_assumptions && i < 6; i++) paragraph(i ? "" : "assumed", p->assumptions[i], out);
     if (p->n_dropped) {

@@ -23,8 +23,11 @@ void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out);
 /* The same figures for machines: one JSON document, or CSV with a head line, whose last two columns name the profile
  * that the step times are of, and its grade ("-" of an API; of several deployments joined by " + ", as /points of a
  * result has them). */
+/* One point's range under the two readings, when there is one to show. */
+void kw_summary_reading(const struct kw_reading *r, struct kw_text *out);
 void kw_summary_json(const char *command, const struct kw_window *w, kw_ns month, const struct kw_candidate *c,
-                     const struct kw_point *p, size_t n, const struct kw_plan *plan, struct kw_text *out);
+                     const struct kw_point *p, size_t n, const struct kw_plan *plan, const struct kw_reading *reading,
+                     struct kw_text *out);
 void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out);
 
 #endif

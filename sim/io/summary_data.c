@@ -95,6 +95,20 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     return o;
 }
 
+static cJSON *reading_object(const struct kw_reading *r, const struct kw_candidate *c, bool *lost)
+{
+    char buf[400];
+    cJSON *o = cJSON_CreateObject();
+    add_text(o, "label", kw_candidate_label(c, buf, sizeof buf), lost);
+    add_number(o, "spread_usd_month", r->spread, lost);
+    add_number(o, "pack_usd_month", r->pack, lost);
+    add_bool(o, "other_feasible", r->feasible, lost);
+    add_text(o, "other_miss", r->miss, lost);
+    add_text(o, "grade", kw_grade_name[r->grade], lost);
+    add_text(o, "text", kw_reading_text(r, buf, sizeof buf), lost);
+    return o;
+}
+
 /* begin_unix_s is null where the trace has no dates. */
 static void add_window(cJSON *root, const struct kw_window *w, bool *lost)
 {
@@ -108,7 +122,8 @@ static void add_window(cJSON *root, const struct kw_window *w, bool *lost)
 }
 
 void kw_summary_json(const char *command, const struct kw_window *w, kw_ns month, const struct kw_candidate *c,
-                     const struct kw_point *p, size_t n, const struct kw_plan *plan, struct kw_text *out)
+                     const struct kw_point *p, size_t n, const struct kw_plan *plan, const struct kw_reading *reading,
+                     struct kw_text *out)
 {
     bool lost = false;
     cJSON *root = cJSON_CreateObject();
@@ -129,6 +144,12 @@ void kw_summary_json(const char *command, const struct kw_window *w, kw_ns month
             add_text(x, "why", plan->dropped[i].why, &lost);
             add_element(dropped, x, &lost);
         }
+    }
+    cJSON *ranges = cJSON_AddArrayToObject(root, "ranges");
+    for (int k = 0; k < 2; k++) {
+        const struct kw_reading *r = plan ? &plan->reading[k] : reading && !k ? reading : NULL;
+        if (r && r->shown)
+            add_element(ranges, reading_object(r, plan ? &c[k ? plan->runner_up : plan->best] : &c[0], &lost), &lost);
     }
     cJSON *points = cJSON_AddArrayToObject(root, "points");
     for (size_t i = 0; i < n; i++) add_element(points, point_object(&c[i], &p[i], &lost), &lost);

@@ -1,4 +1,5 @@
 #include "sim/plan/plan.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,22 @@ enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why
     return KW_OK;
 }
 
+/* Contenders under the other reading, told where it moves the cost by more than the margin. */
+static enum kw_status read_otherwise(struct kw_plan *p, const struct kw_study *study,
+                                     const struct kw_sweep_options *run, struct kw_error *err)
+{
+    const ptrdiff_t of[] = { p->best, p->runner_up };
+    enum kw_status st = KW_OK;
+    for (int k = 0; k < 2; k++) {
+        p->reading[k] = (struct kw_reading){ .shown = false };
+        if (of[k] < 0 || st != KW_OK) continue;
+        const struct kw_point *x = &p->points[of[k]];
+        double margin = p->runner_up < 0 ? 0.01 * x->m[KW_METRIC_COST].value : fabs(p->margin.value);
+        st = kw_reading_run(&p->reading[k], &p->candidates[of[k]], x, margin, study, run, err);
+    }
+    return st;
+}
+
 enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                            struct kw_error *err)
 {
@@ -63,5 +80,6 @@ enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, cons
     p->n_stress = 0;
     if (st == KW_OK && p->best >= 0)
         st = kw_stress_run(p->stress, &p->n_stress, &p->candidates[p->best], study, &o->run, err);
+    if (st == KW_OK) st = read_otherwise(p, study, &o->run, err);
     return st == KW_OK ? kw_plan_explain(p, err) : st;
 }

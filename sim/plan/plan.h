@@ -4,6 +4,7 @@
 #define KW_SIM_PLAN_PLAN_H
 #include "platforms/facts/platforms.h"
 #include "sim/plan/sweep/steptimes.h"
+#include "sim/plan/readings.h"
 #include "sim/plan/stress.h"
 #include "sim/plan/sweep/sweep.h"
 
@@ -62,7 +63,8 @@ struct kw_plan {
     size_t n_flips;
     struct kw_stress stress[KW_STRESS_MAX]; /* [n_stress] the best under slower engines, starts, APIs */
     size_t n_stress;
-    char (*assumptions)[200]; /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
+    struct kw_reading reading[2]; /* of the best and the runner-up: what the other reading of the platform would cost */
+    char (*assumptions)[200];     /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
     size_t n_assumptions;
     size_t n_untried; /* candidates left out: what they keep or rent alone costs more than the runner-up */
     uint64_t simulations, requests;  /* done: (candidate, replication) pairs, requests replayed */

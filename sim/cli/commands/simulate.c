@@ -67,19 +67,22 @@ static enum kw_status verdict(const struct kw_point *p, size_t n, const struct k
     return kw_fail(err, KW_ESLO, "nothing meets the objectives; the nearest misses %s", nearest->miss);
 }
 
-static int print_points(const char *command, const struct kw_options *o, struct kw_session *s, const struct grid *g)
+static int print_points(const char *command, const struct kw_options *o, struct kw_session *s, const struct grid *g,
+                        const struct kw_reading *r)
 {
     struct kw_text out = { 0 };
     if (o->json) {
-        kw_summary_json(command, &s->window, s->scenario.month, g->candidates, g->points, g->n, NULL, &out);
+        kw_summary_json(command, &s->window, s->scenario.month, g->candidates, g->points, g->n, NULL, r, &out);
     } else if (o->csv) {
         kw_summary_csv(g->candidates, g->points, g->n, &out);
     } else {
         kw_summary_head(command, &s->scenario, &s->trace, &s->window, s->scaling, &out);
-        if (g->n == 1)
+        if (g->n == 1) {
             kw_summary_point(&g->candidates[0], &g->points[0], &out);
-        else
+            kw_summary_reading(r, &out);
+        } else {
             kw_summary_points(&s->scenario, g->candidates, g->points, g->n, o->all ? 0 : 40, &out);
+        }
     }
     return kw_cli_print(&out);
 }
@@ -95,11 +98,15 @@ static int simulate(const char *command, const struct kw_options *o, struct kw_s
     study.records |= !strcmp(command, "run") && o->out;
     struct kw_sweep_options sweep = kw_session_sweep(s, o);
     st = kw_sweep(g.points, g.candidates, g.n, &study, &sweep, &err);
+    struct kw_reading reading = { .shown = false };
+    if (st == KW_OK && g.n == 1) /* one per cent is within what any of this is good for */
+        st = kw_reading_run(&reading, &g.candidates[0], &g.points[0], 0.01 * fabs(g.points[0].m[KW_METRIC_COST].value),
+                            &study, &sweep, &err);
     kw_progress_end(&s->progress);
     bool done = st == KW_OK; /* then the points are printed even where they cannot be saved */
     if (done) st = kw_session_save(s, o, command, g.candidates, g.points, g.n, NULL, &err);
     int code = 0;
-    if (done) code = print_points(command, o, s, &g);
+    if (done) code = print_points(command, o, s, &g, &reading);
     if (st == KW_OK && code == 0) st = verdict(g.points, g.n, &s->scenario.slo, &err);
     grid_free(&g);
     return st == KW_OK ? code : kw_cli_fail(st, &err);
@@ -137,7 +144,7 @@ static int print_plan(const struct kw_options *o, struct kw_session *s, const st
 {
     struct kw_text out = { 0 };
     if (o->json) {
-        kw_summary_json("plan", &s->window, s->scenario.month, p->candidates, p->points, p->n, p, &out);
+        kw_summary_json("plan", &s->window, s->scenario.month, p->candidates, p->points, p->n, p, NULL, &out);
     } else if (o->csv) {
         kw_summary_csv(p->candidates, p->points, p->n, &out);
     } else {

@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const kw_balance_name[] = { "round_robin", "least_outstanding", "power_of_two", "prefix", NULL };
+const char *const kw_balance_name[] = { "round_robin", "least_outstanding", "power_of_two", "prefix", "pack", NULL };
 
 static const struct kw_balance_policy *const policy_of[] = {
     [KW_BALANCE_ROUND_ROBIN] = &kw_balancer_round_robin,
     [KW_BALANCE_LEAST_OUTSTANDING] = &kw_balancer_least_outstanding,
     [KW_BALANCE_POWER_OF_TWO] = &kw_balancer_power_of_two,
     [KW_BALANCE_PREFIX] = &kw_balancer_prefix,
+    [KW_BALANCE_PACK] = &kw_balancer_pack,
 };
 static_assert(sizeof policy_of / sizeof *policy_of + 1 == sizeof kw_balance_name / sizeof *kw_balance_name,
               "a policy for every name");
@@ -60,7 +61,7 @@ enum kw_status kw_balancer_begin(struct kw_balancer *b, enum kw_balance kind, ui
         return kw_fail(err, KW_ERANGE, "no load balancer has the number %d", (int)kind);
     const struct kw_balance_policy *policy = b->policy = policy_of[kind];
     bool capped = limit != UINT32_MAX;
-    b->limit = limit;
+    b->limit = b->fill = limit;
     b->ranked = ranked || policy->ranked || (policy->ranked_when_capped && capped);
     b->room_bits = policy->room_bits && capped;
     b->n = b->n_room = b->least = 0;

@@ -31,6 +31,7 @@ struct kw_balance_policy {
 struct kw_balancer {
     const struct kw_balance_policy *policy;
     uint32_t limit;  /* requests a replica takes at once; UINT32_MAX = any number */
+    uint32_t fill;   /* pack: requests at which a replica counts as full, at most limit; set after begin */
     bool ranked;     /* the lists by load are kept */
     bool room_bits;  /* the bits are kept */
     uint32_t n;      /* ready replicas */
@@ -50,7 +51,7 @@ struct kw_balancer {
 };
 
 extern const struct kw_balance_policy kw_balancer_round_robin, kw_balancer_least_outstanding, kw_balancer_power_of_two,
-    kw_balancer_prefix;
+    kw_balancer_prefix, kw_balancer_pack;
 
 void kw_balancer_init(struct kw_balancer *b);
 void kw_balancer_free(struct kw_balancer *b);

@@ -1,4 +1,5 @@
 #include "sim/fleet/pool/pool.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sim/fleet/api/client.h"
@@ -98,6 +99,16 @@ static void keep_engines(struct kw_pool *p, const struct kw_deployment *d, enum 
     p->itl = itl;
 }
 
+/* How full a replica gets before the next one is taken when requests are packed: what the autoscaler aims at where it
+ * counts requests a replica, else what it takes at once. */
+static uint32_t packed_load(const struct kw_pool *p)
+{
+    const struct kw_autoscaling *c = &p->d->scaling;
+    double most = c->hard_concurrency ? c->hard_concurrency : p->d->sched.max_num_seqs;
+    if (c->target >= 1) most = fmin(most, fmax(1, c->target * c->utilisation));
+    return (uint32_t)most;
+}
+
 enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const struct kw_deployment *d, uint32_t index,
                              const struct kw_fleet_options *opt, struct kw_hist *itl, struct kw_error *err)
 {
@@ -130,6 +141,7 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     if ((st = kw_balancer_begin(&p->balancer, d->balance, p->limit, p->scaler.policy->shrink == KW_SHRINK_ANY, err)) !=
         KW_OK)
         return st;
+    p->balancer.fill = packed_load(p);
     struct {
         uint32_t *id;
         enum kw_event_kind kind;

@@ -298,6 +298,19 @@ static enum kw_status find_api(struct kw_jnode o, const struct kw_platform *p, c
                         model, kw_nearest_hint(hint, model, names));
 }
 
+/* "packing" names the two readings of who gets the next request; "balance" says it finer. */
+static enum kw_status read_packing(struct kw_jnode o, int *balance, struct kw_error *err)
+{
+    static const char *const readings[] = { "spread", "pack", NULL };
+    int pack = 0;
+    if (!kw_json_present(get(o, "packing"))) return KW_OK;
+    if (kw_json_present(get(o, "balance")))
+        return kw_json_fail(get(o, "packing"), KW_ERANGE, err, "\"balance\" says already who gets the next request");
+    enum kw_status st = kw_json_enum_or(get(o, "packing"), 0, readings, &pack, err);
+    *balance = pack ? KW_BALANCE_PACK : KW_BALANCE_LEAST_OUTSTANDING;
+    return st;
+}
+
 static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model, struct kw_catalogue *cat,
                                       struct kw_choice *c, struct kw_error *err)
 {
@@ -327,6 +340,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                                          "stockout_probability",
                                          "start_failure_probability",
                                          "balance",
+                                         "packing",
                                          "network_rtt_s",
                                          "retry",
                                          "scheduler",
@@ -338,20 +352,11 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                                          "max_tokens",
                                          "operations_usd_month",
                                          NULL };
-    static const char *const gpu_only[] = { "gpu",
-                                            "precision",
-                                            "tp",
-                                            "profile",
-                                            "term",
-                                            "replicas",
-                                            "keep_warm",
-                                            "max_replicas",
-                                            "buffer_replicas",
-                                            "idle_timeout_s",
-                                            "scheduler",
-                                            "cold_start",
-                                            "balance",
-                                            NULL };
+    static const char *const gpu_only[] = {
+        "gpu",       "precision",  "tp",           "profile",         "term",
+        "replicas",  "keep_warm",  "max_replicas", "buffer_replicas", "idle_timeout_s",
+        "scheduler", "cold_start", "balance",      "packing",         NULL
+    };
     static const char *const api_only[] = { "limits", "ttft", "ttft_per_ktok", "output_rate", "max_tokens", NULL };
     const char *name, *platform_name, *model;
     const struct kw_platform *p = NULL;
@@ -395,8 +400,10 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         int term = c->term, balance = c->balance;
         READ(kw_json_enum_or(get(o, "term"), term, kw_term_name, &term, err));
         READ(kw_json_enum_or(get(o, "balance"), balance, kw_balance_name, &balance, err));
+        READ(read_packing(o, &balance, err));
         c->term = (enum kw_term)term;
         c->balance = (enum kw_balance)balance;
+        c->balance_stated = kw_json_present(get(o, "balance")) || kw_json_present(get(o, "packing"));
         policy_tokens =
             c->sched.policy == KW_SCHED_PREFILL_FIRST && c->sched.max_model_len > c->sched.max_num_batched_tokens
                 ? c->sched.max_model_len

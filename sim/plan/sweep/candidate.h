@@ -35,6 +35,7 @@ struct kw_choice { /* one deployment of a candidate */
     struct kw_rate_limits limits;                       /* api */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate; /* api: the offer's, or the user's own (grade USER) */
     enum kw_balance balance;
+    bool balance_stated; /* the user said which */
     kw_ns network_rtt;
     uint32_t max_tokens;
     kw_nusd operations_month;

@@ -103,6 +103,16 @@ ramp = [(0, 400, 60)] + [(round(a + 120, 3), p, o) for a, p, o in steady]
 main = dict(L4, name="main", keep_warm=0)
 a, b = first(steady, main)[0], first(ramp, main)[0]
 check("steady", near(a["cost_usd_month"], b["cost_usd_month"], 0.05), (a["cost_usd_month"], b["cost_usd_month"]))
+for rows in (steady, ramp): # which replica gets the next request is not published: both readings, as a range
+    p, _, r = first(rows, main)
+    spread, pack = (first(rows, dict(main, packing=x), )[0] for x in ("spread", "pack"))
+    x = r["ranges"][0]
+    check("range", near(x["spread_usd_month"], spread["cost_usd_month"]) and near(x["pack_usd_month"], pack["cost_usd_month"]) and
+          x["grade"] == "unknown" and near(p["cost_usd_month"], spread["cost_usd_month"]) and
+          pack["cost_usd_month"] < 0.5 * spread["cost_usd_month"], x)
+check("who says which gets no range", first(steady, dict(main, packing="pack"))[2]["ranges"] == [])
+check("one replica has no range", first(steady[:2000], dict(main, max_replicas=1, keep_warm=1))[2]["ranges"] == [])
+check("packing or balance", "packing" in run(steady[:99], dict(main, packing="pack", balance="prefix"), expect=2))
 e = first(steady, main, start="empty")[0]
 check("the launch", e["cold_fraction"] > 0 and a["cold_fraction"] == 0, (e["cold_fraction"], a["cold_fraction"]))
 lone = [(i * 600, 1000, 200) for i in range(101)]

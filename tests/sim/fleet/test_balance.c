@@ -57,6 +57,26 @@ static void a_turn_passes_over_who_is_full(void)
     kw_balancer_free(&b);
 }
 
+static void packing_fills_one_after_another(void)
+{
+    struct kw_balancer b;
+    begin(&b, KW_BALANCE_PACK, 4, 3);
+    b.fill = 2;
+    CHECK(take(&b) == 2 && take(&b) == 2); /* of the idle ones the newest; then the same until it is full */
+    CHECK(take(&b) == 1 && take(&b) == 1 && take(&b) == 0);
+    kw_balancer_down(&b, 2); /* 0 and 2 have one each, 2 for the shorter time */
+    CHECK(take(&b) == 2 && take(&b) == 0);
+    CHECK(take(&b) == 1 && take(&b) == 2 &&
+          take(&b) == 0); /* all are full: the least, the one that has had it longest */
+    kw_balancer_down(&b, 1);
+    kw_balancer_down(&b, 1);
+    CHECK(pick(&b) == 1);
+    kw_balancer_leave(&b, 1);
+    for (int i = 0; i < 2; i++) take(&b);
+    CHECK(pick(&b) == KW_NO_REPLICA);
+    kw_balancer_free(&b);
+}
+
 /* Least outstanding and the room of all, against loads and times kept beside it, over random comings and goings. */
 static void the_least_load_goes_first_and_of_equals_who_has_had_it_longest(void)
 {
@@ -254,6 +274,7 @@ int main(void)
     if (kw_rng_init(&rng, 1, 0, KW_RNG_ROUTING, NULL) != KW_OK) return 1;
     RUN(a_turn_passes_over_who_leaves);
     RUN(a_turn_passes_over_who_is_full);
+    RUN(packing_fills_one_after_another);
     RUN(the_least_load_goes_first_and_of_equals_who_has_had_it_longest);
     RUN(two_choices_are_two_replicas);
     RUN(a_prefix_stays_where_it_was_until_its_load_passes_the_bound);
