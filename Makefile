@@ -112,6 +112,10 @@ $B/tests/gpu/other_abi.so $B/tests/gpu/no_plugin.so: tests/gpu/other_abi.c
 fidelity: $B/tests/fidelity/main ## judge the simulator by published servers: results/fidelity.h5
 	@mkdir -p results
 	@$B/tests/fidelity/main $${KEEPWARM_DATA:-../shared/data} results/fidelity.h5
+# How often the 95 % intervals of a week hold the truth; tests/coverage/coverage.txt keeps what it printed last.
+coverage: deps ## how often 95 % intervals hold the truth, over 1,000 weeks
+	@$(MAKE) --no-print-directory -s $B/tests/coverage/coverage
+	@$B/tests/coverage/coverage
 # Speed beside the peers' figures and the marks; ratios within one run are what to trust. Without assertions, which are on in every
 # other build: make NDEBUG=1 compiles them out into a folder of its own.
 BENCH := $(if $(NDEBUG),$B,$B/ndebug)
@@ -198,7 +202,7 @@ fuzz: ## every parser under libFuzzer for FUZZ_S=60 seconds each
 	@$(MAKE) --no-print-directory -s fuzz-run
 fuzz-run: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
-.PHONY: all lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check mutations fuzz \
+.PHONY: all coverage lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check mutations fuzz \
   format format-check help
 # Steps of the above, for no one to call: not in make help.
 .PHONY: plugin cuda-tests fuzz-run fuzz-lib FORCE
