@@ -75,6 +75,26 @@ struct kw_rate_limits {                        /* 0 = no such limit */
     struct kw_provenance provenance;
 };
 
+/* How a provider remembers prompts it was sent, and reads them again for the cached-input price. Incomplete where a fact
+ * was not found: then nothing is known to be cached. */
+enum kw_cache_mode {
+    KW_CACHE_UNKNOWN,
+    KW_CACHE_AUTOMATIC, /* every prompt, without being asked and without a write price */
+    KW_CACHE_EXPLICIT,  /* where the request says so; what is written has a price of its own */
+    KW_CACHE_OFF        /* by the user: never */
+};
+struct kw_cache_rule {
+    enum kw_cache_mode mode;
+    uint32_t min_tokens;  /* shortest prefix that is remembered; 0: not known */
+    uint32_t step_tokens; /* prefixes count in multiples of this; 0: not known */
+    kw_ns lifetime;       /* after the last use; 0: not known */
+};
+static inline bool kw_cache_rule_known(const struct kw_cache_rule *r)
+{
+    return (r->mode == KW_CACHE_AUTOMATIC || r->mode == KW_CACHE_EXPLICIT) && r->min_tokens && r->step_tokens &&
+           r->lifetime > 0;
+}
+
 struct kw_api_offer { /* one model on a per-token API */
     char model[48];   /* neutral model name: llama-3.1-8b, gpt-4o, ... */
     char sku[80];
@@ -86,6 +106,7 @@ struct kw_api_offer { /* one model on a per-token API */
     struct kw_law ttft_per_ktok_s; /* s per 1000 prompt tokens, added; NONE when not known */
     struct kw_law output_rate;     /* output tokens a second of one request */
     struct kw_rate_limits limits;
+    struct kw_cache_rule cache;
     uint32_t max_model_len;
 };
 
@@ -122,9 +143,10 @@ struct kw_platform {
     size_t n_not_found;
     struct kw_rate_limits *tiers; /* [n_tiers] api: every tier the file knows; offers carry the default one's limits */
     size_t n_tiers;
-    bool can_plan;     /* the facts suffice to simulate and to price it */
-    char why_not[160]; /* when !can_plan: what is missing */
-    char oldest[11];   /* the oldest date of a fact, "" when every one is undated */
+    struct kw_cache_rule cache; /* api: of every offer that states no other minimum */
+    bool can_plan;              /* the facts suffice to simulate and to price it */
+    char why_not[160];          /* when !can_plan: what is missing */
+    char oldest[11];            /* the oldest date of a fact, "" when every one is undated */
 };
 
 void kw_platform_free(struct kw_platform *p); /* back to empty; safe to call again */

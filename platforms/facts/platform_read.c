@@ -377,6 +377,25 @@ static enum kw_status read_tiers(struct kw_fact_reader *r, struct kw_jnode root,
     return KW_OK;
 }
 
+static enum kw_status read_cache(struct kw_fact_reader *r, struct kw_jnode n)
+{
+    static const char *const keys[] = { "src", "mode", "min_tokens", "step_tokens", "lifetime_s", NULL };
+    static const char *const modes[] = { "automatic", "explicit", NULL };
+    static const struct kw_fact_row rows[] = {
+        { "min_tokens", KW_FACT_U32, offsetof(struct kw_cache_rule, min_tokens), 1, 1e7 },
+        { "step_tokens", KW_FACT_U32, offsetof(struct kw_cache_rule, step_tokens), 1, 1e7 },
+        { "lifetime_s", KW_FACT_SECONDS, offsetof(struct kw_cache_rule, lifetime), 0, 31536000 },
+    };
+    struct kw_fact_source src;
+    int mode;
+    if (!kw_json_present(n)) return KW_OK;
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    KW_TRY(kw_fact_word(r, kw_json_get(n, "mode"), &src, modes, &mode));
+    r->p.cache.mode = mode ? KW_CACHE_EXPLICIT : KW_CACHE_AUTOMATIC;
+    return kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, &r->p.cache);
+}
+
 static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_rate_limits *tier,
                                struct kw_api_offer *o)
 {
@@ -388,6 +407,7 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
                                         "in_mtok",
                                         "cached_in_mtok",
                                         "cache_write_mtok",
+                                        "cache_min_tokens",
                                         "out_mtok",
                                         "batch",
                                         "ttft_s",
@@ -434,6 +454,14 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
         KW_TRY(kw_json_i64(f.value, 1, UINT32_MAX, &v, r->err));
         o->max_model_len = (uint32_t)v;
         snprintf(path, sizeof path, "apis[%s].max_model_len", o->model);
+        KW_TRY(kw_fact_keep(r, &f, path, "%" PRId64 " tokens", v));
+    }
+    o->cache = r->p.cache;
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "cache_min_tokens"), &src, &f));
+    if (f.present) {
+        KW_TRY(kw_json_i64(f.value, 1, 10000000, &v, r->err));
+        o->cache.min_tokens = (uint32_t)v;
+        snprintf(path, sizeof path, "apis[%s].cache_min_tokens", o->model);
         KW_TRY(kw_fact_keep(r, &f, path, "%" PRId64 " tokens", v));
     }
     KW_TRY(kw_fact_open(r, kw_json_get(n, "batch"), &src, &f));
@@ -558,6 +586,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
                                         "host",
                                         "tier",
                                         "tiers",
+                                        "cache",
                                         "apis",
                                         "meter",
                                         "scaling",
@@ -579,14 +608,16 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     p->kind = (enum kw_kind)kind;
     KW_TRY(kw_fact_text(r, kw_json_get(root, "url"), false, p->url, sizeof p->url));
     KW_TRY(kw_fact_sources(r, kw_json_get(root, "sources")));
-    static const char *const gpu_only[] = { "gpus", "host", "cold" }, *const api_only[] = { "apis", "tiers", "tier" };
-    for (int i = 0; i < 3; i++) {
-        struct kw_jnode n = kw_json_get(root, p->kind == KW_KIND_API ? gpu_only[i] : api_only[i]);
+    static const char *const gpu_only[] = { "gpus", "host", "cold" }, *const api_only[] = { "apis", "tiers", "tier",
+                                                                                            "cache" };
+    for (int i = 0; i < 4; i++) {
+        struct kw_jnode n = kw_json_get(root, p->kind == KW_KIND_API ? gpu_only[i < 3 ? i : 0] : api_only[i]);
         if (kw_json_present(n))
             return kw_json_fail(n, KW_EPARSE, r->err, "a platform of kind '%s' has none", kw_kind_name[p->kind]);
     }
     KW_TRY(read_gpus(r, kw_json_get(root, "gpus")));
     KW_TRY(read_host(r, kw_json_get(root, "host")));
+    KW_TRY(read_cache(r, kw_json_get(root, "cache")));
     KW_TRY(read_apis(r, root));
     KW_TRY(read_meter(r, kw_json_get(root, "meter")));
     KW_TRY(read_scaling(r, kw_json_get(root, "scaling")));

@@ -100,8 +100,9 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
                           .window = window,
                           .gpus = gpus,
                           .requests = (int64_t)l->completed,
-                          .tokens_in = l->tokens_in - l->tokens_cached,
+                          .tokens_in = l->tokens_in - l->tokens_cached - l->tokens_cache_write,
                           .tokens_cached = l->tokens_cached,
+                          .tokens_cache_write = l->tokens_cache_write,
                           .tokens_out = l->tokens_out };
     if (kind == KW_KIND_API) {
         r.gpus = 0;

@@ -18,7 +18,7 @@ struct kw_usage {
     int64_t reserved_gpu_ns; /* dedicated: GPUs rented * window, used or not */
     int64_t busy_gpu_ns;     /* GPU-ns in phase ACTIVE, billed or not: what idle cost is told from */
     int64_t requests, tokens_in, tokens_cached, tokens_cache_write, tokens_out; /* of completed requests; in excludes
-                                                                                   cached; billed where kind is api */
+                                                                                   cached and written; billed where kind is api */
 };
 
 static inline kw_ns kw_usage_month(const struct kw_usage *u)

@@ -40,6 +40,7 @@ struct kw_life_before {
 struct kw_ledger {
     uint64_t requests, completed, rejected, timed_out, too_long, retries, cold_requests;
     int64_t tokens_in, tokens_cached, tokens_out; /* of completed requests; tokens_in includes cached */
+    int64_t tokens_cache_write;                   /* of tokens_in: written to an API's prompt cache */
     int64_t tokens_recomputed;                    /* prefilled again after preemption */
     int64_t failed_tokens_in;                     /* prompts of requests an API refused (not billed) */
     kw_ns phase[KW_PHASES];                       /* sum over replica lives, replica-ns (times tp for GPU-ns) */

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include "sim/fleet/events.h"
 #include "sim/fleet/inflight.h"
+#include "sim/fleet/prefix.h"
 #include "sim/fleet/tally.h"
 #include "workloads/trace.h"
 
@@ -49,5 +50,15 @@ struct kw_run_context {
     uint32_t
         move_on_n; /* deployments in the order in which a refused request moves on; 0: it stays where it was sent */
 };
+
+/* The prefix of a request under way. */
+static inline struct kw_prefix kw_run_prefix(const struct kw_run_context *w, uint32_t flight)
+{
+    const struct kw_trace *t = w->trace;
+    const struct kw_inflight *f = &w->flights.f[flight];
+    if (!t->hash_at) return (struct kw_prefix){ 0 };
+    uint32_t at = t->hash_at[f->request];
+    return (struct kw_prefix){ (f->warmup ? w->warmup_hash : t->hash) + at, t->hash_at[f->request + 1] - at };
+}
 
 #endif

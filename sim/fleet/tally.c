@@ -60,7 +60,7 @@ static void record(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
 /* Once a request: three histogram increments, and a record only when asked for, since records would be most of a large
  * run's memory. TPOT is floored to ns, like every other time. */
 void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt, uint32_t cached,
-                        uint32_t preemptions)
+                        uint32_t written, uint32_t preemptions)
 {
     struct kw_outcome *o = t->o;
     if (now > t->opens && now - t->opens <= o->window) o->done++;
@@ -83,6 +83,8 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
     l->cold_requests += f->cold;
     l->tokens_in += prompt;
     l->tokens_cached += cached;
+    l->tokens_cache_write += written;
+    assert((uint64_t)cached + written <= prompt);
     l->tokens_out += output;
     t->completions++;
     record(t, f, KW_REQ_COMPLETED, ttft, e2e, cached, preemptions);

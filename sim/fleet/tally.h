@@ -25,9 +25,10 @@ enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const st
                               kw_ns opens, const struct kw_fleet_options *opt, struct kw_error *err);
 
 /* The request's one end; one of the warm-up leaves no trace. now: when; rtt is added to TTFT and E2E of a completed
- * one. cached and preemptions: what the replica says of it. */
+ * one. cached and preemptions: what the replica says of it;
+ * written: prompt tokens an API wrote into its cache. */
 void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt, uint32_t cached,
-                        uint32_t preemptions);
+                        uint32_t written, uint32_t preemptions);
 void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status);
 
 /* Closes the interval that ends at t->next_sample, and with it the state then. */

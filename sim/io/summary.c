@@ -42,6 +42,14 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     kw_text_add(out, "\n");
 }
 
+void kw_summary_unknown(const struct kw_candidate *c, size_t n, const struct kw_trace *t, struct kw_text *out)
+{
+    char buf[320];
+    size_t i = 0;
+    for (; kw_summary_unknown_at(c, n, t, i, buf, sizeof buf); i++) paragraph(i ? "" : "not known", buf, out);
+    if (i) kw_text_add(out, "\n");
+}
+
 static void add_metric(struct kw_text_table *t, const char *name, double scale, const char *unit,
                        const struct kw_estimate *e)
 {

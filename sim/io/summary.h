@@ -11,6 +11,8 @@
 /* What was simulated: traffic, model, objectives, scaling to a month. */
 void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t,
                      const struct kw_window *w, const char *scaling, struct kw_text *out);
+/* What a bill rests on that this trace or the platform files do not tell: a line each, none twice. */
+void kw_summary_unknown(const struct kw_candidate *c, size_t n, const struct kw_trace *t, struct kw_text *out);
 /* One configuration in full: latencies, counts, what a month costs by line item. */
 void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out);
 /* A row a configuration, by rank; the columns of a sweep's axes first. limit 0: all rows. */
@@ -22,12 +24,15 @@ void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out);
 
 /* The same figures for machines: one JSON document, or CSV with a head line, whose last two columns name the profile
  * that the step times are of, and its grade ("-" of an API; of several deployments joined by " + ", as /points of a
- * result has them). */
+ * result has them). t: NULL where the trace is not at hand. */
+void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
+                     const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
+                     const struct kw_reading *reading, struct kw_text *out);
 /* One point's range under the two readings, when there is one to show. */
 void kw_summary_reading(const struct kw_reading *r, struct kw_text *out);
-void kw_summary_json(const char *command, const struct kw_window *w, kw_ns month, const struct kw_candidate *c,
-                     const struct kw_point *p, size_t n, const struct kw_plan *plan, const struct kw_reading *reading,
-                     struct kw_text *out);
+/* The i-th distinct sentence about what is not known of the n candidates' bills, into buf; false past the last. */
+bool kw_summary_unknown_at(const struct kw_candidate *c, size_t n, const struct kw_trace *t, size_t i, char *buf,
+                           size_t size);
 void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out);
 
 #endif

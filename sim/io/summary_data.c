@@ -121,9 +121,34 @@ static void add_window(cJSON *root, const struct kw_window *w, bool *lost)
     add_text(o, "text", kw_window_text(w, text, sizeof text), lost);
 }
 
-void kw_summary_json(const char *command, const struct kw_window *w, kw_ns month, const struct kw_candidate *c,
-                     const struct kw_point *p, size_t n, const struct kw_plan *plan, const struct kw_reading *reading,
-                     struct kw_text *out)
+/* The same choice, for what a bill rests on. */
+static bool same_offer(const struct kw_choice *a, const struct kw_choice *b)
+{
+    return a->platform == b->platform && a->api == b->api && !strcmp(a->name, b->name);
+}
+
+static bool told_before(const struct kw_candidate *c, size_t k, uint32_t d)
+{
+    for (size_t i = 0; i <= k; i++)
+        for (uint32_t j = 0; j < (i < k ? c[i].n : d); j++)
+            if (same_offer(&c[i].choice[j], &c[k].choice[d])) return true;
+    return false;
+}
+
+bool kw_summary_unknown_at(const struct kw_candidate *c, size_t n, const struct kw_trace *t, size_t i, char *buf,
+                           size_t size)
+{
+    for (size_t k = 0; k < n; k++)
+        for (uint32_t d = 0; d < c[k].n; d++) {
+            if (!c[k].choice[d].api || told_before(c, k, d)) continue;
+            if (*kw_choice_cache_unknown(&c[k].choice[d], t, buf, size) && !i--) return true;
+        }
+    return false;
+}
+
+void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
+                     const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
+                     const struct kw_reading *reading, struct kw_text *out)
 {
     bool lost = false;
     cJSON *root = cJSON_CreateObject();
@@ -151,6 +176,10 @@ void kw_summary_json(const char *command, const struct kw_window *w, kw_ns month
         if (r && r->shown)
             add_element(ranges, reading_object(r, plan ? &c[k ? plan->runner_up : plan->best] : &c[0], &lost), &lost);
     }
+    char unknown[320];
+    cJSON *sentences = t ? cJSON_AddArrayToObject(root, "not_known") : NULL;
+    for (size_t i = 0; t && kw_summary_unknown_at(c, n, t, i, unknown, sizeof unknown); i++)
+        add_element(sentences, cJSON_CreateString(unknown), &lost);
     cJSON *points = cJSON_AddArrayToObject(root, "points");
     for (size_t i = 0; i < n; i++) add_element(points, point_object(&c[i], &p[i], &lost), &lost);
     char *text = lost ? NULL : cJSON_Print(root);

@@ -88,7 +88,7 @@ int kw_cli_reprice(const struct kw_options *o)
     if (st != KW_OK) return kw_cli_fail(st, &err);
     struct kw_text out = { 0 };
     if (o->json) {
-        kw_summary_json("reprice", NULL, 0, l.candidates, l.points, l.n, NULL, NULL, &out);
+        kw_summary_json("reprice", NULL, NULL, 0, l.candidates, l.points, l.n, NULL, NULL, &out);
     } else if (o->csv) {
         kw_summary_csv(l.candidates, l.points, l.n, &out);
     } else {

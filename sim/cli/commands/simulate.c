@@ -72,11 +72,13 @@ static int print_points(const char *command, const struct kw_options *o, struct 
 {
     struct kw_text out = { 0 };
     if (o->json) {
-        kw_summary_json(command, &s->window, s->scenario.month, g->candidates, g->points, g->n, NULL, r, &out);
+        kw_summary_json(command, &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n, NULL, r,
+                        &out);
     } else if (o->csv) {
         kw_summary_csv(g->candidates, g->points, g->n, &out);
     } else {
         kw_summary_head(command, &s->scenario, &s->trace, &s->window, s->scaling, &out);
+        kw_summary_unknown(g->candidates, g->n, &s->trace, &out);
         if (g->n == 1) {
             kw_summary_point(&g->candidates[0], &g->points[0], &out);
             kw_summary_reading(r, &out);
@@ -144,11 +146,13 @@ static int print_plan(const struct kw_options *o, struct kw_session *s, const st
 {
     struct kw_text out = { 0 };
     if (o->json) {
-        kw_summary_json("plan", &s->window, s->scenario.month, p->candidates, p->points, p->n, p, NULL, &out);
+        kw_summary_json("plan", &s->trace, &s->window, s->scenario.month, p->candidates, p->points, p->n, p, NULL,
+                        &out);
     } else if (o->csv) {
         kw_summary_csv(p->candidates, p->points, p->n, &out);
     } else {
         kw_summary_head("plan", &s->scenario, &s->trace, &s->window, p->scaling, &out);
+        kw_summary_unknown(p->candidates, p->n, &s->trace, &out);
         kw_summary_plan(p, &s->scenario.slo, o->all, &out);
         if (b) kw_summary_breakeven(b, &out);
     }

@@ -29,6 +29,7 @@ struct kw_api_answer {
     kw_ns retry_after; /* when rejected: from now until the limiter would accept a request of this size, if nobody else
                           came; -1: never, the request alone exceeds a limit (a client must not retry) */
     kw_ns ttft, e2e;   /* from now, when accepted: ttft law (+ per 1000 prompt tokens), then (output-1) / output_rate */
+    uint32_t cached, written;          /* prompt tokens read from and written to the provider's cache */
     int64_t reserved_in, reserved_out; /* counted at admission against token limits; settle corrects them */
 };
 

@@ -6,6 +6,7 @@
 void kw_api_gateway_init(struct kw_api_gateway *a)
 {
     *a = (struct kw_api_gateway){ 0 };
+    kw_prompt_cache_init(&a->own);
 }
 
 static void end_run(struct kw_api_gateway *a)
@@ -19,17 +20,21 @@ void kw_api_gateway_free(struct kw_api_gateway *a)
 {
     end_run(a);
     free(a->answer);
+    kw_prompt_cache_free(&a->own);
     kw_api_gateway_init(a);
 }
 
 enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_context *w, const struct kw_deployment *d,
-                                    uint32_t index, const struct kw_fleet_options *opt, struct kw_error *err)
+                                    uint32_t index, struct kw_prompt_cache *shared, const struct kw_fleet_options *opt,
+                                    struct kw_error *err)
 {
     uint64_t seed = index ? kw_mix64(opt->seed + index) : opt->seed;
     end_run(a);
     a->d = d;
     a->w = w;
     a->index = index;
+    kw_prompt_cache_clear(&a->own);
+    a->cache = shared ? shared : &a->own;
     enum kw_status st = kw_rng_init(&a->retry, seed, opt->replication, KW_RNG_RETRY, err);
     if (st != KW_OK) return st;
     if ((st = kw_api_endpoint_init(&a->endpoint, d, seed, opt->replication, err)) != KW_OK) a->endpoint.d = NULL;
@@ -58,7 +63,11 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
     struct kw_api_answer *answer = &a->answer[flight];
     assert(f->deployment == a->index && f->at != KW_AT_API); /* one answer under way a request */
     f->tried = now;
-    kw_api_endpoint_request(&a->endpoint, now, prompt, 0, output, stated_max_tokens(a, output), answer);
+    const struct kw_cache_rule *rule = &a->d->cache;
+    bool caches = kw_cache_rule_known(rule) && w->trace->hash_at;
+    struct kw_prefix prefix = kw_run_prefix(w, flight);
+    uint32_t cached = caches ? kw_prompt_cache_read(a->cache, rule, prefix, w->trace->hash_block, prompt, now) : 0;
+    kw_api_endpoint_request(&a->endpoint, now, prompt, cached, output, stated_max_tokens(a, output), answer);
     if (!answer->accepted) {
         bool moved;
         enum kw_status st = kw_client_move_on(w, flight, now, &moved, err);
@@ -73,6 +82,12 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
     }
     if (flight >= KW_TAG_NUMBERS)
         return kw_fail(err, KW_ENOMEM, "more than %u requests under way at an API", KW_TAG_NUMBERS);
+    answer->cached = cached;
+    if (caches) {
+        answer->written = kw_prompt_cache_written(rule, prompt, cached);
+        enum kw_status st = kw_prompt_cache_keep(a->cache, rule, prefix, prompt, now, now + answer->ttft, err);
+        if (st != KW_OK) return st;
+    }
     enum kw_status st = kw_events_id(&w->events, kw_tag(KW_EV_API_DONE, a->index, flight), &f->event, err);
     if (st != KW_OK) return st;
     f->at = KW_AT_API;
@@ -87,8 +102,9 @@ void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now)
     struct kw_run_context *w = a->w;
     struct kw_inflight *f = &w->flights.f[flight];
     kw_events_release(&w->events, f->event);
-    kw_api_endpoint_settle(&a->endpoint, now, &a->answer[flight], w->trace->prompt[f->request], 0,
+    const struct kw_api_answer *answer = &a->answer[flight];
+    kw_api_endpoint_settle(&a->endpoint, now, answer, w->trace->prompt[f->request], answer->cached,
                            w->trace->output[f->request]);
-    kw_tally_completed(&w->tally, f, now, a->d->network_rtt, 0, 0);
+    kw_tally_completed(&w->tally, f, now, a->d->network_rtt, answer->cached, answer->written, 0);
     kw_inflight_table_drop(&w->flights, flight);
 }

@@ -3,6 +3,7 @@
 #ifndef KW_SIM_FLEET_API_API_GATEWAY_H
 #define KW_SIM_FLEET_API_API_GATEWAY_H
 #include "sim/fleet/api/api_endpoint.h"
+#include "sim/fleet/api/prompt_cache.h"
 #include "sim/fleet/run_context.h"
 
 struct kw_api_gateway {
@@ -10,6 +11,7 @@ struct kw_api_gateway {
     struct kw_run_context *w;
     uint32_t index;
     struct kw_api_endpoint endpoint;
+    struct kw_prompt_cache own, *cache; /* cache: its own, or that of another deployment of the account */
     struct kw_rng retry;
     struct kw_api_answer *answer; /* [cap] by flight */
     uint32_t cap;
@@ -17,8 +19,10 @@ struct kw_api_gateway {
 
 void kw_api_gateway_init(struct kw_api_gateway *a);
 void kw_api_gateway_free(struct kw_api_gateway *a);
+/* shared: the prompt cache of another deployment of the same account; NULL: it has its own. */
 enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_context *w, const struct kw_deployment *d,
-                                    uint32_t index, const struct kw_fleet_options *opt, struct kw_error *err);
+                                    uint32_t index, struct kw_prompt_cache *shared, const struct kw_fleet_options *opt,
+                                    struct kw_error *err);
 enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, kw_ns now, struct kw_error *err);
 /* The event on top of the queue: the answer to this flight is complete. */
 void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now);

@@ -10,13 +10,9 @@
 #include <assert.h>
 #include "sim/core/rng.h"
 #include "sim/fleet/deployment.h"
+#include "sim/fleet/prefix.h"
 
 #define KW_NO_REPLICA UINT32_MAX
-
-struct kw_prefix { /* hashes of a prompt's blocks, each over all tokens up to its end; n == 0: none known */
-    const uint64_t *hash;
-    uint32_t n;
-};
 
 struct kw_balancer;
 struct kw_balance_policy {

@@ -1,15 +1,6 @@
 #include "sim/fleet/pool/parts.h"
 #include "sim/fleet/api/client.h"
 
-struct kw_prefix kw_dispatch_prefix(const struct kw_pool *p, uint32_t flight)
-{
-    const struct kw_trace *t = p->w->trace;
-    const struct kw_inflight *f = &p->w->flights.f[flight];
-    if (!t->hash_at) return (struct kw_prefix){ 0 };
-    uint32_t at = t->hash_at[f->request];
-    return (struct kw_prefix){ (f->warmup ? p->w->warmup_hash : t->hash) + at, t->hash_at[f->request + 1] - at };
-}
-
 /* After whatever may have moved the replica's next boundary. Most calls change nothing and cost one load of the heap.
  * Step ends run before other events of their moment, in order of the replica's id (kw_events_set_first): the stepping
  * modes set them differently often, and the order must not tell. */
@@ -37,7 +28,7 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
                                   .prompt = p->w->trace->prompt[f->request],
                                   .output = p->w->trace->output[f->request] };
     if (p->d->sched.prefix_caching) {
-        struct kw_prefix prefix = kw_dispatch_prefix(p, flight);
+        struct kw_prefix prefix = kw_run_prefix(p->w, flight);
         q.hash = prefix.hash;
         q.n_hash = prefix.n;
         q.hash_block = p->w->trace->hash_block;
@@ -66,7 +57,7 @@ enum kw_status kw_dispatch_waiting(struct kw_pool *p, kw_ns now, struct kw_error
 {
     while (!kw_ring_empty(&p->queue)) {
         uint32_t flight = kw_ring_at(&p->queue, 0);
-        struct kw_prefix prefix = kw_dispatch_prefix(p, flight);
+        struct kw_prefix prefix = kw_run_prefix(p->w, flight);
         uint32_t k = kw_balancer_pick(&p->balancer, prefix, &p->routing);
         if (k == KW_NO_REPLICA) break;
         kw_ring_drop(&p->queue, 1);

@@ -60,8 +60,6 @@ enum kw_status kw_starts_order(struct kw_pool *p, bool cold, kw_ns now, struct k
 enum kw_status kw_starts_phase_over(struct kw_pool *p, uint32_t k, kw_ns now, bool *ready, struct kw_error *err);
 enum kw_status kw_starts_cancel_newest(struct kw_pool *p, kw_ns now, struct kw_error *err);
 
-/* The prefix of a request under way. */
-struct kw_prefix kw_dispatch_prefix(const struct kw_pool *p, uint32_t flight);
 /* The request goes to replica k, which is ready and has room. */
 enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw_ns now, struct kw_error *err);
 /* The waiting ones go to replicas, first come first served, while any has room. */

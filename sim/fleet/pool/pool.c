@@ -218,7 +218,7 @@ enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, stru
         return c->at_zero == KW_ZERO_STOPPED ? KW_OK : kw_scaling_after_arrival(p, true, now, err);
     }
     if (kw_ring_empty(&p->queue) && p->balancer.n_room) {
-        uint32_t k = kw_balancer_pick(&p->balancer, kw_dispatch_prefix(p, flight), &p->routing);
+        uint32_t k = kw_balancer_pick(&p->balancer, kw_run_prefix(p->w, flight), &p->routing);
         if ((st = kw_dispatch_to(p, flight, k, now, err)) != KW_OK) return st;
         return kw_scaling_after_arrival(p, false, now, err);
     }
@@ -258,7 +258,7 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
         uint32_t flight = (uint32_t)out.finished[i].id, slot = out.finished[i].slot;
         counted += !p->w->flights.f[flight].warmup;
         kw_tally_completed(&p->w->tally, &p->w->flights.f[flight], now, p->d->network_rtt,
-                           prefix ? kw_sched_cached(r->engine->sched, slot) : 0,
+                           prefix ? kw_sched_cached(r->engine->sched, slot) : 0, 0,
                            records ? kw_sched_preemptions(r->engine->sched, slot) : 0);
         kw_inflight_table_drop(&p->w->flights, flight);
         kw_dispatch_left(p, k);

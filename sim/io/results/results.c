@@ -460,7 +460,7 @@ const struct kw_usage_field kw_usage_field[] = {
     FIELD(reserved_gpu_ns, "ns", "dedicated GPUs rented"),
     FIELD(busy_gpu_ns, "ns", "GPU-ns with requests, billed or not"),
     FIELD(requests, "request", "completed"),
-    FIELD(tokens_in, "token", "prompt tokens, cached ones not included"),
+    FIELD(tokens_in, "token", "prompt tokens, neither read from nor written to a cache"),
     FIELD(tokens_cached, "token", "prompt tokens read from a cache"),
     FIELD(tokens_cache_write, "token", "prompt tokens written to a cache"),
     FIELD(tokens_out, "token", "output tokens"),

@@ -180,6 +180,20 @@ static enum kw_status read_limits(struct kw_jnode o, struct kw_rate_limits *l, s
     return st;
 }
 
+static enum kw_status read_cache(struct kw_jnode o, struct kw_cache_rule *c, struct kw_error *err)
+{
+    static const char *const known[] = { "use", "min_tokens", "step_tokens", "lifetime_s", NULL };
+    bool use;
+    if (!kw_json_present(o)) return KW_OK;
+    enum kw_status st = kw_json_keys(o, known, err);
+    READ(kw_json_bool_or(get(o, "use"), true, &use, err));
+    READ(count_or(get(o, "min_tokens"), c->min_tokens, 1, 10000000, &c->min_tokens, err));
+    READ(count_or(get(o, "step_tokens"), c->step_tokens, 1, 10000000, &c->step_tokens, err));
+    READ(seconds_or(get(o, "lifetime_s"), c->lifetime, &c->lifetime, err));
+    if (st == KW_OK && !use) c->mode = KW_CACHE_OFF;
+    return st;
+}
+
 /* Replica counts, windows and overload rules, over the platform's defaults. */
 static enum kw_status read_scaling(struct kw_jnode o, enum kw_kind kind, struct kw_choice *c, struct kw_error *err)
 {
@@ -346,6 +360,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                                          "scheduler",
                                          "cold_start",
                                          "limits",
+                                         "cache",
                                          "ttft",
                                          "ttft_per_ktok",
                                          "output_rate",
@@ -357,7 +372,8 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         "replicas",  "keep_warm",  "max_replicas", "buffer_replicas", "idle_timeout_s",
         "scheduler", "cold_start", "balance",      "packing",         NULL
     };
-    static const char *const api_only[] = { "limits", "ttft", "ttft_per_ktok", "output_rate", "max_tokens", NULL };
+    static const char *const api_only[] = { "limits",      "cache",      "ttft", "ttft_per_ktok",
+                                            "output_rate", "max_tokens", NULL };
     const char *name, *platform_name, *model;
     const struct kw_platform *p = NULL;
     const struct kw_gpu_offer *offer = NULL;
@@ -413,6 +429,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     snprintf(c->name, sizeof c->name, "%.31s", name ? name : p->name);
     READ(read_retry(get(o, "retry"), &c->retry, err));
     READ(read_limits(get(o, "limits"), &c->limits, err));
+    READ(read_cache(get(o, "cache"), &c->cache, err));
     READ(seconds_or(get(o, "network_rtt_s"), c->network_rtt, &c->network_rtt, err));
     READ(count_or(get(o, "max_tokens"), c->max_tokens, 0, 10000000, &c->max_tokens, err));
     READ(kw_json_nano_or(get(o, "operations_usd_month"), 0, 0, INT64_MAX, &c->operations_month, err));

@@ -125,6 +125,7 @@ enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform 
     c->api = o;
     c->retry = p->retry;
     c->limits = o->limits;
+    if (o->cached_in_mtok.known) c->cache = o->cache; /* without a price of its own it is of no weight */
     c->ttft_s = *law[0];
     c->ttft_per_ktok_s = *law[1];
     c->output_rate = *law[2];
@@ -173,6 +174,10 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
         d->ttft_per_ktok_s = c->ttft_per_ktok_s;
         d->output_rate = c->output_rate;
         d->limits = c->limits;
+        if (kw_cache_rule_known(&c->cache)) {
+            d->cache = c->cache;
+            snprintf(d->account, sizeof d->account, "%.30s %.60s", c->platform->name, c->api->model);
+        }
         d->max_tokens = c->max_tokens;
         return;
     }
@@ -331,6 +336,9 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
                                                                               : NULL;
         return !law || law->provenance.grade != KW_GRADE_USER; /* the user's own stands in its place */
     }
+    if (starts(f->path, "cache.")) /* the user's own stands in its place, or nothing is cached */
+        return kw_cache_rule_known(&c->cache) && c->cache.min_tokens == c->api->cache.min_tokens &&
+               c->cache.step_tokens == c->api->cache.step_tokens && c->cache.lifetime == c->api->cache.lifetime;
     if (c->platform->kind ==
         KW_KIND_DEDICATED) /* rented the whole month: how it would meter or scale is of no weight */
         return !starts(f->path, "meter.") && !starts(f->path, "scaling.") && !starts(f->path, "cold.");
@@ -340,6 +348,28 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
     }
     if (starts(f->path, "cold.restore") || starts(f->path, "cold.snapshot")) return phase_occurs(c, KW_PHASE_RESTORE);
     return true;
+}
+
+char *kw_choice_cache_unknown(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size)
+{
+    const struct kw_api_offer *o = c->api;
+    buf[0] = 0;
+    if (!o || !o->cached_in_mtok.known || o->cached_in_mtok.v >= o->in_mtok.v || c->cache.mode == KW_CACHE_OFF)
+        return buf;
+    char price[32];
+    kw_nano_format(price, sizeof price, o->cached_in_mtok.v);
+    if (!t->hash_at)
+        snprintf(
+            buf, size,
+            "%s %s: the trace says neither which prompts share a prefix nor what was cached, so no input is billed "
+            "at the cached price of $%s",
+            c->name, o->model, price);
+    else if (!kw_cache_rule_known(&c->cache))
+        snprintf(buf, size,
+                 "%s %s: the least prompt, step or lifetime of its cache was not found, so no input is billed at the "
+                 "cached price of $%s: set cache in the scenario",
+                 c->name, o->model, price);
+    return buf;
 }
 
 enum kw_grade kw_choice_grade(const struct kw_choice *c)

@@ -33,6 +33,7 @@ struct kw_choice { /* one deployment of a candidate */
     struct kw_cold_start cold;     /* platform + profile */
     struct kw_client_retry retry;
     struct kw_rate_limits limits;                       /* api */
+    struct kw_cache_rule cache;                         /* api */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate; /* api: the offer's, or the user's own (grade USER) */
     enum kw_balance balance;
     bool balance_stated; /* the user said which */
@@ -87,6 +88,9 @@ char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size);
 /* Whether the choice's result depends on this fact of its platform: not on other offers' prices, terms not taken, or
  * the billing of phases that take no time here. */
 bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f);
+/* What an API's cached-input price rests on that cannot be known for this trace, as a sentence; "" when there is none:
+ * no such price, caching off, or simulated. Returns buf. */
+char *kw_choice_cache_unknown(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size);
 /* The weakest grade of what the choice rests on, unknown facts of its platform that it uses included. */
 enum kw_grade kw_choice_grade(const struct kw_choice *c);
 

@@ -1,0 +1,133 @@
+#!/bin/sh
+# What belongs to an account at a provider: credit and fee once, the prompts it remembers, tiers, batches. Traces are made
+# here; a small model in Python says what is right.
+# usage: KEEPWARM=path/to/keepwarm test_accounts.sh
+set -u
+KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
+import json, os, random, subprocess, sys, tempfile
+
+KW = os.path.abspath(os.environ["KEEPWARM"])
+os.chdir(tempfile.mkdtemp())
+passed = failed = 0
+GENERIC = {"file": "t.csv", "format": "generic", "columns": "arrival=arrival,prompt=prompt,output=output"}
+
+def check(name, good, said=""):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    if not good:
+        print("FAIL", name, said)
+
+def run(scenario, command="run", expect=0, *more):
+    with open("s.json", "w") as f:
+        json.dump(dict({"keepwarm": 1, "replications": 1}, **scenario), f)
+    p = subprocess.run([KW, command, "s.json", "--json", *more], capture_output=True, text=True)
+    check("exit %d" % expect, p.returncode == expect, (p.returncode, p.stderr))
+    return json.loads(p.stdout) if p.returncode == expect and expect == 0 else p.stderr
+
+def bill(answer, i=0):
+    return {k: float(v) for k, v in answer["points"][i]["bill_usd_month"].items()}
+
+# ---- a credit is the account's
+with open("t.csv", "w") as f:
+    f.write("arrival,prompt,output\n" + "".join("%d,600,100\n" % (180 * i) for i in range(480)))
+L4 = {"platform": "modal", "gpu": "L4", "precision": "fp8", "tp": 1}
+for n in (1, 4, 8):
+    a = run({"trace": GENERIC, "model": "llama-3.1-8b", "routing": {"policy": "split", "shares": [1 / n] * n} if n > 1 else {},
+             "deployments": [dict(L4, name="d%d" % i) for i in range(n)]})
+    check("credit of %d deployments" % n, -30.000001 < bill(a).get("credit", 0) < 0, bill(a))
+check("all of it", abs(bill(a)["credit"] + 30) < 1e-6, bill(a))
+
+# ---- prompts remembered: conversations that come back, every block named as Mooncake does
+random.seed(5)
+turns, block = [], 0
+for talk in range(300):
+    at, ids = random.uniform(0, 3600), list(range(10**6, 10**6 + random.choice([0, 1, 3])))  # shared system prompts
+    for turn in range(random.randint(1, 6)):
+        for _ in range(random.randint(1, 4)):
+            block += 1
+            ids = ids + [block]
+        turns.append((int(at * 1000), len(ids) * 512 - random.randint(0, 511), random.randint(20, 200), ids))
+        at += random.expovariate(1 / 200)
+turns.sort(key=lambda t: t[0])
+with open("m.jsonl", "w") as f:
+    for at, prompt, output, ids in turns:
+        f.write(json.dumps({"timestamp": at, "input_length": prompt, "output_length": output, "hash_ids": ids}) + "\n")
+
+def tokens(least, step, life, explicit, ttft=0.5):
+    """Fresh, read, written by the rule, in whole milliseconds; the window begins with an empty cache."""
+    known, total = {}, [0, 0, 0]
+    for at, prompt, output, ids in turns:
+        n = 0
+        for h in ids:
+            if h not in known or not known[h][0] <= at < known[h][1]:
+                break
+            n += 512
+        n = min(n, prompt)
+        n -= n % step
+        read = n if n >= least else 0
+        write = prompt - read if explicit and prompt >= least else 0
+        total = [total[0] + prompt - read - write, total[1] + read, total[2] + write]
+        if prompt < least:
+            continue
+        ready = at + ttft * 1000
+        for h in ids:
+            if h in known and known[h][1] > at:
+                begin, end = known[h]
+                known[h] = (min(begin, ready), max(end, (at if begin <= at else ready) + life * 1000))
+            else:
+                known[h] = (ready, ready + life * 1000)
+    return total
+
+def api(platform, model, **more):
+    return {"trace": {"file": "m.jsonl"}, "model": model, "start": "empty", "month_hours": 730,
+            "deployments": [dict({"name": "a", "platform": platform, "ttft": {"constant": "0.5"}, "output_rate": {"constant": "50"}}, **more)]}
+
+def priced(answer, prices):
+    """Tokens by kind from the bill of a month, at these prices a million."""
+    span = (turns[-1][0] - turns[0][0]) / 1000.0
+    month = 730 * 3600 / span
+    items = bill(answer)
+    return [round(items.get(k, 0) / p / month * 1e6) for k, p in zip(("tokens_in", "tokens_cached", "tokens_cache_write"), prices)]
+
+def same(name, got, want):
+    check(name, all(abs(g - w) <= 1 + 1e-6 * w for g, w in zip(got, want)), (got, want))
+
+base = turns[0][0]
+turns = [(at - base, p, o, h) for at, p, o, h in turns]
+want = tokens(1024, 128, 300, False)
+check("something is read", want[1] > 0.2 * sum(want), want)
+same("gpt-4o", priced(run(api("openai", "gpt-4o")), (2.5, 1.25, 1)), want)
+same("claude-sonnet-4.5", priced(run(api("anthropic", "claude-sonnet-4.5")), (3, 0.3, 3.75)), tokens(1024, 1, 300, True))
+same("claude-haiku-4.5, least 4,096", priced(run(api("anthropic", "claude-haiku-4.5")), (1, 0.1, 1.25)), tokens(4096, 1, 300, True))
+same("bedrock", priced(run(api("bedrock", "claude-sonnet-4.5")), (3, 0.3, 3.75)), tokens(1024, 1, 300, True))
+same("the user's own rule", priced(run(api("openai", "gpt-4o", cache={"min_tokens": 2048, "step_tokens": 1000, "lifetime_s": "60"})), (2.5, 1.25, 1)),
+     tokens(2048, 1000, 60, False))
+a = run(api("openai", "gpt-4o", cache={"use": False}))
+same("off", priced(a, (2.5, 1.25, 1)), [sum(want), 0, 0])
+check("off says nothing", a["not_known"] == [], a["not_known"])
+a = run(api("gemini", "gemini-2.5-flash"))
+same("a rule that was not found", priced(a, (0.3, 0.03, 1)), [sum(want), 0, 0])
+check("and says so", len(a["not_known"]) == 1 and "was not found" in a["not_known"][0], a["not_known"])
+a = run(api("gemini", "gemini-2.5-flash", cache={"step_tokens": 1, "lifetime_s": "300"}))
+same("completed by the user", priced(a, (0.3, 0.03, 1)), tokens(2048, 1, 300, False))
+
+# Two deployments on one account remember together, on two accounts apart.
+def split(*platforms):
+    s = api("openai", "gpt-4o")
+    s["deployments"] = [dict(s["deployments"][0], name="d%d" % i, platform=p, model=m) for i, (p, m) in enumerate(platforms)]
+    s["routing"] = {"policy": "split", "shares": [0.5, 0.5]}
+    return s
+same("one account", priced(run(split(("openai", "gpt-4o"), ("openai", "gpt-4o"))), (2.5, 1.25, 1)), want)
+apart = run(split(("openai", "gpt-4o"), ("openai", "gpt-4.1")))
+check("two models", 0 < bill(apart)["tokens_cached"], bill(apart))
+
+# No hashes: nothing is known, and that is said.
+with open("t.csv", "w") as f:
+    f.write("arrival,prompt,output\n" + "".join("%d,6000,100\n" % i for i in range(600)))
+a = run(dict(api("openai", "gpt-4o"), trace=GENERIC))
+check("no hashes: none cached", "tokens_cached" not in bill(a) or bill(a)["tokens_cached"] == 0, bill(a))
+check("no hashes: said", len(a["not_known"]) == 1 and "neither which prompts share a prefix" in a["not_known"][0], a["not_known"])
+
+print("%d passed, %d failed, 0 skipped" % (passed, failed))
+sys.exit(failed != 0)
+PY
