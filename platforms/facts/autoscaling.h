@@ -24,6 +24,18 @@ extern const char
 enum kw_at_zero { KW_ZERO_QUEUE, KW_ZERO_REJECT_AND_START, KW_ZERO_STOPPED };
 extern const char *const kw_at_zero_name[]; /* "queue", "reject_and_start", "stopped", NULL */
 
+/* Which ready replica takes the next request; sim/fleet/balancers has a file for each. */
+enum kw_balance {
+    KW_BALANCE_ROUND_ROBIN,
+    KW_BALANCE_LEAST_OUTSTANDING,
+    KW_BALANCE_POWER_OF_TWO,
+    KW_BALANCE_PREFIX,
+    KW_BALANCE_PACK,
+    KW_BALANCE_RANDOM,
+    KW_BALANCES
+};
+extern const char *const kw_balance_name[]; /* "round_robin", "least_outstanding", ..., NULL */
+
 /* Two ways down. Replica-driven scalers (CAPACITY, QUEUE_DELAY, REQUEST_COUNT, QUEUE) stop a replica that has been idle
  * for idle_timeout. Wish-driven ones (LOAD_TARGET, CONCURRENCY, KPA) drain surplus replicas, idle or not, once the wish
  * has been lower for scale_down_delay; their files state that window in both fields, so that idle_timeout is always the

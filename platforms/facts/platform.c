@@ -1,4 +1,5 @@
 #include "platforms/facts/platform.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@ const char *const kw_count_rule_name[] = {
 };
 const char *const kw_scaler_name[] = { "fixed",       "capacity",    "queue_delay", "request_count", "queue",
                                        "load_target", "concurrency", "kpa",         "setup",         NULL };
+const char *const kw_balance_name[] = { "round_robin", "least_outstanding", "power_of_two", "prefix", "pack", "random",
+                                        NULL };
+static_assert(sizeof kw_balance_name / sizeof *kw_balance_name == KW_BALANCES + 1, "a name for each");
 const char *const kw_at_zero_name[] = { "queue", "reject_and_start", "stopped", NULL };
 
 void kw_platform_free(struct kw_platform *p)

@@ -129,7 +129,9 @@ struct kw_platform {
     size_t n_apis;
     struct kw_meter meter;
     struct kw_autoscaling scaling; /* the platform's defaults */
-    struct kw_cold_start cold;     /* provision, pull, restore; load and init come from the profile unless given here */
+    enum kw_balance balance;       /* least outstanding, ESTIMATED, where the file is silent */
+    enum kw_grade balance_grade;
+    struct kw_cold_start cold; /* provision, pull, restore; load and init come from the profile unless given here */
     struct kw_client_retry retry;
     struct kw_provenance scaling_provenance;
     /* the platform's own words for its settings, for printing a recommendation; "" when it has none */

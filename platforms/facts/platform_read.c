@@ -231,10 +231,12 @@ static enum kw_status read_scaling(struct kw_fact_reader *r, struct kw_jnode n)
     struct kw_fact_source src;
     a->max_replicas = 1;
     a->utilisation = 1;
+    p->balance = KW_BALANCE_LEAST_OUTSTANDING;
+    p->balance_grade = KW_GRADE_ESTIMATED;
     p->idle_timeout_max_s = SECONDS_MAX / KW_NS_PER_S;
     if (!kw_json_present(n)) return KW_OK;
-    const char *keys[N + 5] = { "src", "scaler", "at_zero", "idle_timeout_range_s" };
-    for (int i = 0; i < N; i++) keys[4 + i] = rows[i].key;
+    const char *keys[N + 6] = { "src", "scaler", "at_zero", "idle_timeout_range_s", "balance" };
+    for (int i = 0; i < N; i++) keys[5 + i] = rows[i].key;
     KW_TRY(kw_json_keys(n, keys, r->err));
     KW_TRY(kw_fact_section(r, n, &src));
     p->scaling_provenance = src.provenance;
@@ -243,6 +245,11 @@ static enum kw_status read_scaling(struct kw_fact_reader *r, struct kw_jnode n)
     a->scaler = (enum kw_scaler)word;
     KW_TRY(kw_fact_word(r, kw_json_get(n, "at_zero"), &src, kw_at_zero_name, &word));
     a->at_zero = (enum kw_at_zero)word;
+    if (kw_json_present(kw_json_get(n, "balance"))) {
+        KW_TRY(kw_fact_word(r, kw_json_get(n, "balance"), &src, kw_balance_name, &word));
+        p->balance = (enum kw_balance)word;
+        p->balance_grade = p->facts[p->n_facts - 1].provenance.grade;
+    }
     KW_TRY(kw_fact_rows(r, n, &src, rows, N, a));
     if (!kw_json_present(kw_json_get(n, "zero_timeout_s"))) a->zero_timeout = a->idle_timeout;
     struct kw_fact_found f;

@@ -9,16 +9,6 @@
 #include "platforms/facts/platform.h"
 #include "sim/core/units.h"
 
-enum kw_balance {
-    KW_BALANCE_ROUND_ROBIN,
-    KW_BALANCE_LEAST_OUTSTANDING,
-    KW_BALANCE_POWER_OF_TWO,
-    KW_BALANCE_PREFIX,
-    KW_BALANCE_PACK
-};
-extern const char
-    *const kw_balance_name[]; /* "round_robin", "least_outstanding", "power_of_two", "prefix", "pack", NULL */
-
 /* One target of traffic as the event loop sees it. */
 struct kw_deployment {
     char name[32];

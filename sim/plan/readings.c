@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One that nobody settled and that can matter: replicas that come and go, more than one of them. */
+/* One that neither the user nor the platform's documentation settled and that can matter: replicas that come and go,
+ * more than one of them. */
 static bool open(const struct kw_choice *c)
 {
+    enum kw_grade g = c->platform->balance_grade;
+    if (c->balance == c->platform->balance && (g == KW_GRADE_PUBLISHED || g == KW_GRADE_MEASURED)) return false;
     return c->platform->kind == KW_KIND_SERVERLESS && !c->balance_stated && c->scaling.max_replicas > 1 &&
            (c->balance == KW_BALANCE_LEAST_OUTSTANDING || c->balance == KW_BALANCE_PACK);
 }

@@ -187,6 +187,8 @@ static void refuses_bad_scaling(void)
     REFUSED("\"keep_warm\": 1", "\"keep_warm\": 1.5", KW_EPARSE, "scaling.keep_warm");
     REFUSED("\"max_replicas\": 4", "\"max_replicas\": 0", KW_ERANGE, "scaling.max_replicas");
     REFUSED("\"scaler\": \"capacity\"", "\"scaler\": \"capacities\"", KW_ERANGE, "capacity");
+    REFUSED("\"scaler\": \"capacity\"", "\"scaler\": \"capacity\", \"balance\": \"rand\"", KW_ERANGE,
+            "did you mean 'random'");
     REFUSED("\"scaler\": \"capacity\", ", "", KW_EPARSE, "missing key 'scaler'");
     REFUSED("\"idle_timeout_s\": \"60\"", "\"idle_timeout_s\": \"1\"", KW_ERANGE,
             "outside idle_timeout_range_s 2..1200");
@@ -271,6 +273,7 @@ static void reads_every_field(void)
     CHECK(p.meter.bills[KW_PHASE_INIT] && p.meter.bills_grade[KW_PHASE_INIT] == KW_GRADE_ESTIMATED);
     CHECK(p.meter.bills[KW_PHASE_DRAIN] && p.meter.bills_grade[KW_PHASE_DRAIN] == KW_GRADE_UNKNOWN);
     CHECK(p.scaling.scaler == KW_SCALER_CAPACITY && p.scaling.keep_warm == 1 && p.scaling.max_replicas == 4);
+    CHECK(p.balance == KW_BALANCE_LEAST_OUTSTANDING && p.balance_grade == KW_GRADE_ESTIMATED); /* silent */
     CHECK(p.scaling.idle_timeout == 60 * KW_NS_PER_S && p.scaling.zero_timeout == p.scaling.idle_timeout);
     CHECK_NEAR(p.scaling.utilisation, 1, 0);
     CHECK(p.idle_timeout_min_s == 2 && p.idle_timeout_max_s == 1200);
@@ -500,6 +503,37 @@ static void token_prices_are_those_of_the_reference(void)
     o = api_offer(at("anthropic"), "claude-haiku-4.5");
     CHECK(o && o->cached_in_mtok.v == 100000000 && o->cache_write_mtok.v == 1250000000);
     CHECK(!at("openai")->can_plan && !at("anthropic")->can_plan && at("groq")->can_plan);
+}
+
+static bool says(const struct kw_platform *p, const char *not_found)
+{
+    for (size_t i = 0; i < p->n_not_found; i++)
+        if (strstr(p->not_found[i], not_found)) return true;
+    return false;
+}
+
+/* Every pool of replicas states how it spreads requests; where that is an estimate it is named as not found. */
+static void balancing_is_a_fact(void)
+{
+    int pools = 0;
+    for (size_t i = 0; i < all.n; i++) {
+        const struct kw_platform *p = &all.p[i];
+        const struct kw_fact *f = NULL;
+        bool scales = false;
+        for (size_t k = 0; k < p->n_facts; k++) {
+            scales |= !strncmp(p->facts[k].path, "scaling.", 8);
+            if (!strcmp(p->facts[k].path, "scaling.balance")) f = &p->facts[k];
+        }
+        CHECK((f != NULL) == scales);
+        if (!f) continue;
+        pools++;
+        CHECK_STR(f->value, kw_balance_name[p->balance]);
+        CHECK(f->provenance.grade == p->balance_grade);
+        CHECK((f->provenance.grade == KW_GRADE_ESTIMATED) == says(p, "which replica takes the next request"));
+        CHECK((f->provenance.grade == KW_GRADE_USER) == (p->kind == KW_KIND_DEDICATED));
+    }
+    CHECK(pools > 15);
+    CHECK(at("sagemaker")->balance == KW_BALANCE_RANDOM && at("baseten")->balance == KW_BALANCE_LEAST_OUTSTANDING);
 }
 
 /* PLATFORMS.md sections 3, 5, 6 and 8. */
@@ -757,6 +791,7 @@ int main(void)
     RUN(every_shipped_file_loads);
     RUN(gpu_prices_are_those_of_the_reference);
     RUN(token_prices_are_those_of_the_reference);
+    RUN(balancing_is_a_fact);
     RUN(rules_are_those_of_the_reference);
     RUN(api_latencies_are_the_measured_ones);
     RUN(worked_examples_follow_from_the_files);

@@ -3,17 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const kw_balance_name[] = { "round_robin", "least_outstanding", "power_of_two", "prefix", "pack", NULL };
-
 static const struct kw_balance_policy *const policy_of[] = {
     [KW_BALANCE_ROUND_ROBIN] = &kw_balancer_round_robin,
     [KW_BALANCE_LEAST_OUTSTANDING] = &kw_balancer_least_outstanding,
     [KW_BALANCE_POWER_OF_TWO] = &kw_balancer_power_of_two,
     [KW_BALANCE_PREFIX] = &kw_balancer_prefix,
     [KW_BALANCE_PACK] = &kw_balancer_pack,
+    [KW_BALANCE_RANDOM] = &kw_balancer_random,
 };
-static_assert(sizeof policy_of / sizeof *policy_of + 1 == sizeof kw_balance_name / sizeof *kw_balance_name,
-              "a policy for every name");
+static_assert(sizeof policy_of / sizeof *policy_of == KW_BALANCES, "a policy for every name");
 
 void kw_balancer_init(struct kw_balancer *b)
 {

@@ -47,7 +47,7 @@ struct kw_balancer {
 };
 
 extern const struct kw_balance_policy kw_balancer_round_robin, kw_balancer_least_outstanding, kw_balancer_power_of_two,
-    kw_balancer_prefix, kw_balancer_pack;
+    kw_balancer_prefix, kw_balancer_pack, kw_balancer_random;
 
 void kw_balancer_init(struct kw_balancer *b);
 void kw_balancer_free(struct kw_balancer *b);

@@ -411,7 +411,7 @@ const struct kw_choice_field kw_choice_field[] = {
           "admitted to one replica at once; 0: the engine decides"),
     FIELD("idle_timeout_ns", scaling.idle_timeout, "ns", "idle time before a surplus replica stops"),
     FIELD("zero_timeout_ns", scaling.zero_timeout, "ns", "idle time before the last replica stops"),
-    FIELD("balance", balance, "", "0 round robin, 1 least outstanding, 2 power of two, 3 prefix, 4 pack"),
+    FIELD("balance", balance, "", "0 round robin, 1 least outstanding, 2 power of two, 3 prefix, 4 pack, 5 random"),
     FIELD("operations_nusd_month", operations_month, "1e-9 USD/month", "the user's share of an engineer"),
 #undef FIELD
     { NULL, NULL, NULL, 0, 0 },

@@ -212,7 +212,7 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
         const struct kw_choice_field *f = &kw_choice_field[i];
         int64_t v = r->settings[i][at];
         bool balance = f->offset == offsetof(struct kw_choice, balance);
-        if (v < 0 || (f->size == sizeof(uint32_t) && v > (balance ? KW_BALANCE_PACK : INT32_MAX)))
+        if (v < 0 || (f->size == sizeof(uint32_t) && v > (balance ? KW_BALANCES - 1 : INT32_MAX)))
             return kw_fail(err, KW_EPARSE, "/deployments/%s: %lld is out of range", f->name, (long long)v);
         kw_choice_field_set(f, out, v);
     }

@@ -100,7 +100,7 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
     }
     if (c->cold.init.kind == KW_LAW_NONE) c->cold.init = prof->init;
     c->retry = p->retry;
-    c->balance = KW_BALANCE_LEAST_OUTSTANDING;
+    c->balance = p->balance;
     if (p->kind == KW_KIND_DEDICATED) kw_choice_replicas(c, step);
     return KW_OK;
 }
@@ -339,6 +339,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
     if (starts(f->path, "cache.")) /* the user's own stands in its place, or nothing is cached */
         return kw_cache_rule_known(&c->cache) && c->cache.min_tokens == c->api->cache.min_tokens &&
                c->cache.step_tokens == c->api->cache.step_tokens && c->cache.lifetime == c->api->cache.lifetime;
+    if (!strcmp(f->path, "scaling.balance")) return c->scaling.max_replicas > 1 && c->balance == c->platform->balance;
     if (c->platform->kind ==
         KW_KIND_DEDICATED) /* rented the whole month: how it would meter or scale is of no weight */
         return !starts(f->path, "meter.") && !starts(f->path, "scaling.") && !starts(f->path, "cold.");

@@ -360,7 +360,7 @@ for path, value in [(("keepwarm",), 2), (("trace", "file"), ""), (("trace", "fil
                     (("seed",), -1), (("stepping",), "both"), (("deployments",), []), (("deployments",), {}),
                     (main + ("tp",), 0), (main + ("tp",), 65), (main + ("keep_warm",), -1), (main + ("keep_warm",), 1.5),
                     (main + ("max_replicas",), 0), (main + ("term",), "weekly"), (main + ("name",), ""),
-                    (main + ("name",), "x" * 32), (main + ("name",), "a[0]"), (main + ("balance",), "random"),
+                    (main + ("name",), "x" * 32), (main + ("name",), "a[0]"), (main + ("balance",), "at_random"),
                     (main + ("scheduler",), {"policy": "fifo"}), (main + ("scheduler",), {"max_num_seqs": 0}),
                     (main + ("scheduler",), {"prefix_caching": 1}), (main + ("cold_start",), {"init": {}}),
                     (main + ("cold_start",), {"init": {"constant": "1", "lognormal": {"p50": "1", "p95": "2"}}}),

@@ -165,6 +165,28 @@ static void two_choices_are_two_replicas(void)
     kw_balancer_free(&b);
 }
 
+static void at_random_any_replica_with_room_is_as_likely(void)
+{
+    struct kw_balancer b;
+    enum { N = 130, PICKS = 65000 }; /* over three words of bits */
+    int won[N] = { 0 };
+    begin(&b, KW_BALANCE_RANDOM, UINT32_MAX, N);
+    for (int i = 0; i < 50; i++) CHECK(kw_balancer_up(&b, 7, NULL) == KW_OK); /* its load is of no weight */
+    for (int i = 0; i < PICKS; i++) won[pick(&b)]++;
+    for (int r = 0; r < N; r++) CHECK_NEAR(won[r], PICKS / N, 5 * sqrt(PICKS / N));
+    kw_balancer_free(&b);
+    begin(&b, KW_BALANCE_RANDOM, 1, N);
+    for (int r = 0; r < N; r++) won[r] = 0;
+    for (int r = 0; r < N; r++)
+        if (r % 13) CHECK(kw_balancer_up(&b, (uint32_t)r, NULL) == KW_OK);
+    for (int i = 0; i < PICKS; i++) won[pick(&b)]++; /* 0, 13, ..., 117 have room */
+    for (int r = 0; r < N; r++) {
+        if (r % 13) CHECK(!won[r]);
+        if (r % 13 == 0) CHECK_NEAR(won[r], PICKS / 10, 5 * sqrt(PICKS / 10));
+    }
+    kw_balancer_free(&b);
+}
+
 static uint32_t with(struct kw_balancer *b, const uint64_t *hash, uint32_t n)
 {
     return kw_balancer_pick(b, (struct kw_prefix){ hash, n }, &rng);
@@ -277,6 +299,7 @@ int main(void)
     RUN(packing_fills_one_after_another);
     RUN(the_least_load_goes_first_and_of_equals_who_has_had_it_longest);
     RUN(two_choices_are_two_replicas);
+    RUN(at_random_any_replica_with_room_is_as_likely);
     RUN(a_prefix_stays_where_it_was_until_its_load_passes_the_bound);
     RUN(room_of_who_has_left_is_no_room);
     RUN(of_equal_loads_the_first_drawn_wins);

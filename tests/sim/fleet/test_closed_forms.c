@@ -95,6 +95,14 @@ static void servers(struct kw_deployment *d, const void *arg)
     d->scaling.keep_warm = d->scaling.max_replicas = *(const uint32_t *)arg;
 }
 
+/* An engine of one sequence a replica queues by itself: who is sent there waits there. */
+static void split_at_random(struct kw_deployment *d, const void *arg)
+{
+    servers(d, arg);
+    d->scaling.hard_concurrency = 0;
+    d->balance = KW_BALANCE_RANDOM;
+}
+
 static double erlang_b(uint32_t c, double a)
 {
     double b = 1;
@@ -108,6 +116,18 @@ static void mm1(void)
     const uint32_t one = 1;
     simulate(&(struct queue){ 0.7, EXPONENTIAL, 1, 60000, servers, &one }, f);
     check_mean("M/M/1 rho 0.7: wait", &f[0].wait, 0.7 / 0.3, 0.02);
+}
+
+/* A Poisson process split at random is n independent ones, so each replica is a queue of its own: a plain Kubernetes
+ * service. One central queue for the same four would wait 0.36, not 2.33. */
+static void random_split_is_a_queue_each(void)
+{
+    struct figures f[REPLICATIONS];
+    const uint32_t four = 4;
+    simulate(&(struct queue){ 4 * 0.7, EXPONENTIAL, 1, 120000, split_at_random, &four }, f);
+    check_mean("4 x M/M/1 rho 0.7, random: wait", &f[0].wait, 0.7 / 0.3, 0.02);
+    simulate(&(struct queue){ 4 * 0.7, CONSTANT, 1, 80000, split_at_random, &four }, f);
+    check_mean("4 x M/D/1 rho 0.7, random: wait", &f[0].wait, 0.7 / (2 * 0.3), 0.02);
 }
 
 static void mmc_erlang_c(void)
@@ -351,6 +371,7 @@ static void mmc_with_setup_and_delayed_off(void)
 int main(void)
 {
     RUN(mm1);
+    RUN(random_split_is_a_queue_each);
     RUN(mmc_erlang_c);
     RUN(md1);
     RUN(mg1_pollaczek_khinchine);

@@ -42,7 +42,9 @@ static struct kw_law any_law(double mean)
 static void any_replicas(struct kw_deployment *d, const struct kw_steptime *time)
 {
     struct kw_autoscaling *c = &d->scaling;
-    *d = (struct kw_deployment){ .kind = KW_KIND_SERVERLESS, .steptime = time, .balance = (enum kw_balance)draw(5) };
+    *d = (struct kw_deployment){ .kind = KW_KIND_SERVERLESS,
+                                 .steptime = time,
+                                 .balance = (enum kw_balance)draw(KW_BALANCES) };
     d->sched = (struct kw_sched_config){ .policy = (enum kw_sched_policy)draw(4),
                                          .max_num_batched_tokens = draw(2) ? 8192 : 512,
                                          .max_num_seqs = draw(2) ? 64 : 4,

@@ -51,6 +51,8 @@ static void fake_world(void)
     fake_profile.max_model_len = 8192;
     for (int i = 0; i < FAKE_PLATFORMS; i++) {
         struct kw_platform *p = &fake_platform[i];
+        p->balance = KW_BALANCE_LEAST_OUTSTANDING;
+        p->balance_grade = KW_GRADE_ESTIMATED;
         p->kind = i < 3 ? KW_KIND_SERVERLESS : i < 6 ? KW_KIND_DEDICATED : KW_KIND_API;
         snprintf(p->name, sizeof p->name, "%s%d", kw_term_name[0], i);
         p->can_plan = true;
