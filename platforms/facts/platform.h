@@ -147,6 +147,7 @@ struct kw_platform {
     size_t n_tiers;
     struct kw_cache_rule cache; /* api: of every offer that states no other minimum */
     bool can_plan;              /* the facts suffice to simulate and to price it */
+    bool priced_only;           /* !can_plan, for want of a latency alone: what it costs can be told */
     char why_not[160];          /* when !can_plan: what is missing */
     char oldest[11];            /* the oldest date of a fact, "" when every one is undated */
 };

@@ -573,9 +573,10 @@ static void judge(struct kw_platform *p, bool has_scaling, bool has_meter)
     p->can_plan = true;
     if (!priced)
         say_why_not(p, "no price was found");
-    else if (p->kind == KW_KIND_API && !timed)
+    else if (p->kind == KW_KIND_API && !timed) {
         say_why_not(p, "latency was not found: set it in the scenario");
-    else if (p->kind != KW_KIND_API && !has_meter)
+        p->priced_only = true;
+    } else if (p->kind != KW_KIND_API && !has_meter)
         say_why_not(p, "what its meter counts was not found");
     else if (p->kind != KW_KIND_API && !has_scaling)
         say_why_not(p, "how it scales was not found");

@@ -41,6 +41,7 @@ enum kw_route_policy {
     KW_ROUTE_MODEL,    /* trace model k to deployment class_to[k] (or 0) */
     KW_ROUTE_SPLIT     /* at random by share */
 };
+extern const char *const kw_route_policy_name[]; /* "single", "fallback", ..., NULL */
 #define KW_FLEET_MAX_DEPLOYMENTS 16
 struct kw_routing {
     enum kw_route_policy policy;

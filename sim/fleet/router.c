@@ -72,6 +72,8 @@ static uint32_t pick_by_share(struct kw_router *r, uint32_t request)
     return k;
 }
 
+const char *const kw_route_policy_name[] = { "single", "fallback", "overflow", "class", "model", "split", NULL };
+
 static const struct kw_route route_of[] = {
     [KW_ROUTE_SINGLE] = { .pick = NULL },
     [KW_ROUTE_FALLBACK] = { .check = check_second, .passes_over = passes_cold },

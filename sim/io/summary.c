@@ -268,20 +268,38 @@ static const char *place(const struct kw_candidate *c, char *buf, size_t size)
 {
     size_t n = 0;
     buf[0] = 0;
+    if (c->as_written) {
+        snprintf(buf, size, "as written");
+        return buf;
+    }
     for (uint32_t k = 0; k < c->n && n < size; k++)
         n += (size_t)snprintf(buf + n, size - n, "%s%s", k ? "+" : "", c->choice[k].platform->name);
     return buf;
 }
 
-/* "RTX4090 fp8", "H100 bf16 x2", "API". */
-static void gpu_cell(struct kw_text_table *t, const struct kw_choice *c)
+/* A candidate that stands for itself, and not for the best setting of its platform. */
+static bool stands_alone(const struct kw_candidate *c)
 {
-    if (!c->gpu)
-        kw_text_table_cell(t, "API");
-    else if (c->tp > 1)
-        kw_text_table_cell(t, "%s %s x%u", c->gpu->gpu, c->profile->precision, c->tp);
-    else
-        kw_text_table_cell(t, "%s %s", c->gpu->gpu, c->profile->precision);
+    return c->n != 1 || c->as_written;
+}
+
+/* "RTX4090 fp8", "H100 bf16 x2", "API"; of several joined by "+". */
+static void gpu_cell(struct kw_text_table *t, const struct kw_candidate *x)
+{
+    char buf[128] = "";
+    size_t n = 0;
+    for (uint32_t k = 0; k < x->n && n < sizeof buf; k++) {
+        const struct kw_choice *c = &x->choice[k];
+        const char *plus = k ? "+" : "";
+        if (!c->gpu)
+            snprintf(buf + n, sizeof buf - n, "%sAPI", plus);
+        else if (c->tp > 1)
+            snprintf(buf + n, sizeof buf - n, "%s%s %s x%u", plus, c->gpu->gpu, c->profile->precision, c->tp);
+        else
+            snprintf(buf + n, sizeof buf - n, "%s%s %s", plus, c->gpu->gpu, c->profile->precision);
+        n += strlen(buf + n);
+    }
+    kw_text_table_cell(t, "%s", buf);
 }
 
 static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i)
@@ -290,7 +308,7 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i)
     char buf[128];
     kw_text_table_cell(t, "%u", p->points[i].rank);
     kw_text_table_cell(t, "%s", place(&p->candidates[i], buf, sizeof buf));
-    gpu_cell(t, c);
+    gpu_cell(t, &p->candidates[i]);
     if (c->gpu)
         kw_text_table_cell(t, "%u", c->scaling.keep_warm);
     else
@@ -301,9 +319,12 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i)
 /* The first of order[0..k] that is on the same platform: true when that is k itself. */
 static bool first_of_platform(const struct kw_plan *p, size_t k)
 {
+    if (stands_alone(&p->candidates[p->order[k]])) return true;
     const struct kw_platform *mine = p->candidates[p->order[k]].choice[0].platform;
-    for (size_t j = 0; j < k; j++)
-        if (p->candidates[p->order[j]].choice[0].platform == mine) return false;
+    for (size_t j = 0; j < k; j++) {
+        const struct kw_candidate *c = &p->candidates[p->order[j]];
+        if (!stands_alone(c) && c->choice[0].platform == mine) return false;
+    }
     return true;
 }
 
@@ -327,6 +348,16 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
     if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
+    for (size_t k = 0; k < p->n; k++) {
+        const struct kw_candidate *c = &p->candidates[p->order[k]];
+        char label[320], text[400], number[16];
+        if (!stands_alone(c)) continue;
+        kw_candidate_label(c, label, sizeof label);
+        snprintf(text, sizeof text, "%s%s%s%s", c->as_written ? "as written, " : "", label,
+                 c->n > 1 ? ", routed by " : "", c->n > 1 ? kw_route_policy_name[c->routing.policy] : "");
+        snprintf(number, sizeof number, "#%u", p->points[p->order[k]].rank);
+        paragraph(number, text, out);
+    }
 }
 
 /* The best-ranked candidate of the platform of order[k] among those with the longest keep-warm curve: an idle
@@ -338,7 +369,7 @@ static size_t longest_curve(const struct kw_plan *p, size_t k, size_t curve[64],
     *n = 0;
     for (size_t j = k; j < p->n; j++) {
         size_t i = p->order[j];
-        if (p->candidates[i].choice[0].platform != mine) continue;
+        if (stands_alone(&p->candidates[i]) || p->candidates[i].choice[0].platform != mine) continue;
         size_t m = kw_plan_keep_warm_curve(p, i, other, 64);
         if (m <= *n) continue;
         *n = m;
@@ -358,7 +389,7 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
     size_t n_levels = 0, shown = 0;
     for (size_t i = 0; i < p->n; i++) { /* the lowest keep_warm values that occur, ascending */
         const struct kw_choice *c = &p->candidates[i].choice[0];
-        if (c->platform->kind != KW_KIND_SERVERLESS) continue;
+        if (stands_alone(&p->candidates[i]) || c->platform->kind != KW_KIND_SERVERLESS) continue;
         size_t k = 0;
         while (k < n_levels && levels[k] < c->scaling.keep_warm) k++;
         if (k == COLUMNS || (k < n_levels && levels[k] == c->scaling.keep_warm)) continue;
@@ -375,11 +406,12 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
     }
     for (size_t k = 0; k < p->n && shown < 12; k++) {
         size_t curve[64], n = 0, i = p->order[k];
-        if (p->candidates[i].choice[0].platform->kind != KW_KIND_SERVERLESS || !first_of_platform(p, k)) continue;
+        if (stands_alone(&p->candidates[i]) || p->candidates[i].choice[0].platform->kind != KW_KIND_SERVERLESS ||
+            !first_of_platform(p, k))
+            continue;
         i = longest_curve(p, k, curve, &n);
-        const struct kw_choice *c = &p->candidates[i].choice[0];
         kw_text_table_cell(&t, "%s", place(&p->candidates[i], buf, sizeof buf));
-        gpu_cell(&t, c);
+        gpu_cell(&t, &p->candidates[i]);
         for (size_t l = 0; l < n_levels; l++) {
             const struct kw_point *q = NULL;
             for (size_t m = 0; m < n; m++)

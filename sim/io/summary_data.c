@@ -84,6 +84,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
         if (b->item[i]) add_text(bill, kw_item_name[i], kw_nano_format(exact, sizeof exact, b->item[i]), lost);
     add_text(bill, "total", kw_nano_format(exact, sizeof exact, b->total), lost);
     add_bool(o, "overloaded", kw_point_overloaded(p), lost);
+    if (c->as_written) add_bool(o, "as_written", true, lost);
     add_bool(o, "feasible", p->feasible, lost);
     add_text(o, "miss", p->miss, lost);
     add_number(o, "rank", p->rank, lost);

@@ -30,15 +30,20 @@ void kw_plan_free(struct kw_plan *p)
     kw_plan_init(p);
 }
 
-enum kw_status kw_plan_push(struct kw_plan *p, const struct kw_choice *c, struct kw_error *err)
+enum kw_status kw_plan_push_copy(struct kw_plan *p, const struct kw_candidate *c, struct kw_error *err)
 {
     struct kw_candidate *grown = realloc(p->candidates, (p->n + 1) * sizeof *grown);
     if (!grown) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
     p->candidates = grown;
-    kw_candidate_init(&p->candidates[p->n]);
-    enum kw_status st = kw_candidate_add(&p->candidates[p->n], c, err);
+    enum kw_status st = kw_candidate_copy(&p->candidates[p->n], c, err);
     if (st == KW_OK) p->n++;
     return st;
+}
+
+enum kw_status kw_plan_push(struct kw_plan *p, const struct kw_choice *c, struct kw_error *err)
+{
+    struct kw_choice copy = *c;
+    return kw_plan_push_copy(p, &(struct kw_candidate){ .choice = &copy, .n = 1 }, err);
 }
 
 enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why, struct kw_error *err)

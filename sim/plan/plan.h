@@ -28,6 +28,9 @@ struct kw_plan_options {
     bool monthly, spot;       /* dedicated: also committed monthly and spot prices where known */
     bool exhaustive;          /* every candidate with every replication */
     kw_nusd operations_month; /* a share of an engineer added to dedicated; 0 */
+    /* What the user wrote, or NULL; borrowed. It is a candidate of its own, and what it says of an offer (an API's
+     * latency and limits, an engine's scheduler, measured cold starts) holds wherever a plan takes that offer. */
+    const struct kw_candidate *written;
     struct kw_sweep_options run;
 };
 void kw_plan_options_default(struct kw_plan_options *o); /* as above, all zero but for the documented defaults */
@@ -78,9 +81,9 @@ struct kw_plan {
 void kw_plan_init(struct kw_plan *p);
 void kw_plan_free(struct kw_plan *p); /* safe to call again */
 
-/* Fills candidates, family and dropped. model: a neutral model name (calibrate/data/models.json). A candidate needs a
+/* Fills candidates, family and dropped: o->written first. model: a neutral model name (calibrate/data/models.json). A candidate needs a
  * known price, a profile for the GPU, room in memory and, for dedicated ones, N replicas from the capacity bound
- * upward. KW_ERANGE when the model is unknown, an option names what does not exist, or nothing is left. */
+ * upward; an API whose latency nobody knows is one by its cost alone. KW_ERANGE when the model is unknown, an option names what does not exist, or nothing is left. */
 enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *platforms,
                                  const struct kw_profiles *profiles, struct kw_steptimes *steptimes,
                                  const struct kw_trace *trace, const char *model, const struct kw_plan_options *o,

@@ -122,9 +122,45 @@ static bool among(const char *const names[], const char *name)
     return false;
 }
 
+/* Equal in all but the name; padding is zero in every choice. */
+static bool same_choice(const struct kw_choice *a, const struct kw_choice *b)
+{
+    struct kw_choice x = *a, y = *b;
+    memset(x.name, 0, sizeof x.name);
+    memset(y.name, 0, sizeof y.name);
+    return !memcmp(&x, &y, sizeof x);
+}
+
+/* What the user wrote is a candidate already. */
 static enum kw_status add_one(struct enumeration *e, const struct kw_choice *c)
 {
+    const struct kw_candidate *w = e->o->written;
+    if (w && w->n == 1 && same_choice(&w->choice[0], c)) return KW_OK;
     return kw_plan_push(e->p, c, e->err);
+}
+
+/* What the user says of this offer, NULL when nothing. */
+static const struct kw_choice *written(const struct enumeration *e, const struct kw_choice *c)
+{
+    const struct kw_candidate *w = e->o->written;
+    for (uint32_t d = 0; w && d < w->n; d++) {
+        const struct kw_choice *x = &w->choice[d];
+        if (x->platform == c->platform && x->gpu == c->gpu && x->api == c->api && x->profile == c->profile) return x;
+    }
+    return NULL;
+}
+
+/* The user's settings of the offer in place of the defaults. */
+static void take_written(const struct enumeration *e, struct kw_choice *c)
+{
+    const struct kw_choice *w = written(e, c);
+    if (!w) return;
+    char name[sizeof c->name];
+    enum kw_term term = c->term;
+    memcpy(name, c->name, sizeof name);
+    *c = *w;
+    c->term = term;
+    memcpy(c->name, name, sizeof name);
 }
 
 /* Left out only on averages, which no retry can mend; whether bursts fit the limits is for the simulation to say. */
@@ -135,6 +171,7 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
     char what[96];
     snprintf(what, sizeof what, "%s %s", p->name, o->model);
     if (kw_choice_api(&c, p, o, &why) != KW_OK) return kw_plan_drop(e->p, what, why.msg, e->err);
+    take_written(e, &c);
     const struct kw_rate_limits *l = &c.limits;
     const struct load *load = &e->load;
     char text[160];
@@ -224,7 +261,7 @@ static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, 
         snprintf(why, sizeof why, "the load needs more than %d replicas", KW_PLAN_MAX_REPLICAS);
         return kw_plan_drop(e->p, what, why, e->err);
     }
-    c->operations_month = o->operations_month;
+    if (o->operations_month) c->operations_month = o->operations_month;
     const enum kw_term terms[] = { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT };
     const bool wanted[] = { c->gpu->gpu_hour.known, o->monthly && c->gpu->gpu_month.known,
                             o->spot && c->gpu->gpu_hour_spot.known };
@@ -254,6 +291,7 @@ static enum kw_status add_gpu(struct enumeration *e, const struct kw_platform *p
     enum kw_status st = kw_steptimes_get(e->steptimes, prof, 0, 0, &steptime, e->err);
     if (st != KW_OK) return st;
     if (kw_choice_gpu(&c, p, o, prof, steptime, &why) != KW_OK) return kw_plan_drop(e->p, what, why.msg, e->err);
+    take_written(e, &c);
     if (!o->gpu_hour.known && !(e->o->monthly && o->gpu_month.known) && !(e->o->spot && o->gpu_hour_spot.known))
         return kw_plan_drop(e->p, what, "no hourly price; other terms were not asked for", e->err);
     uint64_t kv_tokens = (uint64_t)prof->num_blocks * prof->block_size;
@@ -409,10 +447,12 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
     enum kw_status st = check_names(platforms, profiles, o, err);
     measure_load(&e.load, trace);
     if (st == KW_OK && !(e.load.span_s > 0)) st = kw_fail(err, KW_ERANGE, "the trace spans no time");
+    if (st == KW_OK && o->written && (st = kw_plan_push_copy(p, o->written, err)) == KW_OK)
+        p->candidates[p->n - 1].as_written = true;
     for (size_t i = 0; i < platforms->n && st == KW_OK; i++) {
         const struct kw_platform *q = &platforms->p[i];
         if ((o->kinds && !(o->kinds & 1u << q->kind)) || !listed(o->platforms, o->n_platforms, q->name)) continue;
-        if (!q->can_plan) {
+        if (!q->can_plan && !q->priced_only) {
             st = kw_plan_drop(p, q->name, q->why_not, err);
             continue;
         }

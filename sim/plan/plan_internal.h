@@ -5,8 +5,9 @@
 
 #define KW_PLAN_MAX_REPLICAS 64 /* above this a plan is a capacity contract, not a keep-warm count */
 
-/* Appends a candidate of one deployment; KW_ENOMEM: unchanged. */
+/* Appends a candidate of one deployment, or a copy of any; KW_ENOMEM: unchanged. */
 enum kw_status kw_plan_push(struct kw_plan *p, const struct kw_choice *c, struct kw_error *err);
+enum kw_status kw_plan_push_copy(struct kw_plan *p, const struct kw_candidate *c, struct kw_error *err);
 /* Notes what was not considered and why. */
 enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why, struct kw_error *err);
 /* Fills family from the candidates. Quadratic in them, which a thousand candidates bear. */

@@ -70,8 +70,9 @@ size_t kw_plan_keep_warm_curve(const struct kw_plan *p, size_t of, size_t *out, 
 {
     const struct kw_choice *c = &p->candidates[of].choice[0];
     size_t n = 0;
-    if (p->candidates[of].n != 1 || c->platform->kind != KW_KIND_SERVERLESS) return 0;
+    if (p->candidates[of].n != 1 || p->candidates[of].as_written || c->platform->kind != KW_KIND_SERVERLESS) return 0;
     for (size_t i = 0; i < p->n; i++) {
+        if (p->candidates[i].as_written) continue;
         const struct kw_choice *x = &p->candidates[i].choice[0];
         if (p->family[i] != p->family[of] || x->scaling.idle_timeout != c->scaling.idle_timeout ||
             x->scaling.zero_timeout != c->scaling.zero_timeout)

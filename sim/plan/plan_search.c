@@ -111,9 +111,10 @@ static size_t prune(struct race *r)
 static bool waits(const struct race *r, size_t i)
 {
     const struct kw_candidate *c = &r->p->candidates[i];
-    if (c->n != 1 || c->choice[0].platform->kind != KW_KIND_DEDICATED || r->p->points[i].replications) return false;
+    if (c->n != 1 || c->as_written || c->choice[0].platform->kind != KW_KIND_DEDICATED || r->p->points[i].replications)
+        return false;
     for (size_t j = 0; j < r->p->n; j++)
-        if (r->open[j] && r->p->family[j] == r->p->family[i] &&
+        if (r->open[j] && r->p->family[j] == r->p->family[i] && !r->p->candidates[j].as_written &&
             r->p->candidates[j].choice[0].scaling.max_replicas < c->choice[0].scaling.max_replicas)
             return true;
     return false;
@@ -235,17 +236,19 @@ static void close_race(struct race *r)
     free(r->batch);
 }
 
+/* The deployment of a candidate that is one of a row of settings. */
 static const struct kw_choice *serverless(const struct kw_plan *p, size_t i)
 {
     const struct kw_candidate *c = &p->candidates[i];
-    return c->n == 1 && c->choice[0].platform->kind == KW_KIND_SERVERLESS ? &c->choice[0] : NULL;
+    return c->n == 1 && !c->as_written && c->choice[0].platform->kind == KW_KIND_SERVERLESS ? &c->choice[0] : NULL;
 }
 
 /* Same offer and timeouts; keep_warm may differ. */
 static bool same_but_warm(const struct kw_plan *p, size_t i, size_t j)
 {
     const struct kw_autoscaling *a = &p->candidates[i].choice[0].scaling, *b = &p->candidates[j].choice[0].scaling;
-    return p->family[i] == p->family[j] && a->idle_timeout == b->idle_timeout && a->zero_timeout == b->zero_timeout;
+    return p->family[i] == p->family[j] && serverless(p, i) && serverless(p, j) && a->idle_timeout == b->idle_timeout &&
+           a->zero_timeout == b->zero_timeout;
 }
 
 /* Whether one of the two smallest keep_warm of its offer. */

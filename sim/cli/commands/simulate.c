@@ -94,7 +94,8 @@ static int simulate(const char *command, const struct kw_options *o, struct kw_s
 {
     struct kw_error err = { "" };
     struct grid g;
-    enum kw_status st = grid_make(&g, s, &err);
+    enum kw_status st = kw_scenario_check_use(&s->scenario, strcmp(command, "run") ? KW_FOR_SWEEP : KW_FOR_RUN, &err);
+    if (st == KW_OK) st = grid_make(&g, s, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     struct kw_study study = kw_session_study(s, o);
     study.records |= !strcmp(command, "run") && o->out;
@@ -165,17 +166,28 @@ static int plan(const struct kw_options *o, struct kw_session *s)
     struct kw_plan_options po;
     struct kw_plan p;
     struct kw_breakeven b;
+    struct kw_candidate written;
+    const char *model = s->scenario.model;
     kw_plan_init(&p);
-    enum kw_status st = kw_scenario_plan_options(&s->scenario, &po, &err);
-    if (st == KW_OK && !s->scenario.model)
-        st = kw_fail(&err, KW_EUSAGE, "plan wants a model: --model llama-3.1-8b, or \"model\" in the scenario");
+    kw_candidate_init(&written);
+    enum kw_status st = kw_scenario_check_use(&s->scenario, KW_FOR_PLAN, &err);
+    if (st == KW_OK) st = kw_scenario_plan_options(&s->scenario, &po, &err);
+    const struct kw_search_path *beside = s->catalogue.search_path;
     if (o->platform.n) s->catalogue.search_path = NULL; /* the command line names them all */
     if (st == KW_OK) st = kw_catalogue_adopt(&s->catalogue, po.platforms, po.n_platforms, &err);
+    s->catalogue.search_path = beside;
+    if (st == KW_OK && kw_scenario_has_deployments(&s->scenario)) {
+        st = kw_scenario_candidate(&s->scenario, 0, &s->catalogue, &s->trace, &written, &err);
+        if (st == KW_OK) model = kw_scenario_model_of(&s->scenario, 0);
+        po.written = &written;
+    }
+    if (st == KW_OK && !model)
+        st = kw_fail(&err, KW_EUSAGE, "plan wants a model: --model llama-3.1-8b, or \"model\" in the scenario");
     struct kw_study study = kw_session_study(s, o);
     if (st == KW_OK) {
         po.run = kw_session_sweep(s, o);
         st = kw_plan_enumerate(&p, &s->catalogue.platforms, &s->catalogue.profiles, &s->catalogue.steptimes, &s->trace,
-                               s->scenario.model, &po, &err);
+                               model, &po, &err);
     }
     if (st == KW_OK) st = kw_plan_run(&p, &study, &po, &err);
     if (st == KW_OK && o->breakeven) {
@@ -189,6 +201,7 @@ static int plan(const struct kw_options *o, struct kw_session *s)
     if (done) code = print_plan(o, s, &p, o->breakeven ? &b : NULL);
     if (st == KW_OK && code == 0 && p.best < 0) st = verdict(p.points, p.n, &s->scenario.slo, &err);
     kw_plan_free(&p);
+    kw_candidate_free(&written);
     return st == KW_OK ? code : kw_cli_fail(st, &err);
 }
 

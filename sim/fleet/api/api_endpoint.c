@@ -58,9 +58,6 @@ enum kw_status kw_api_endpoint_init(struct kw_api_endpoint *e, const struct kw_d
                                     uint64_t replication, struct kw_error *err)
 {
     *e = (struct kw_api_endpoint){ .d = d };
-    if (d->ttft_s.kind == KW_LAW_NONE || d->output_rate.kind == KW_LAW_NONE)
-        return kw_fail(err, KW_ERANGE, "%s: this API's latency is not known: set its ttft_s and output_rate laws",
-                       d->name);
     const struct kw_rate_limits *l = &d->limits;
     bucket_init(&e->rpm, l->rpm, l->window, MINUTE);
     bucket_init(&e->tpm, l->tpm, l->window, MINUTE);
@@ -132,7 +129,9 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
     for (int i = 0; i < 6; i++) bucket_take(all[i], take[i]);
     a->accepted = true;
     a->ttft = kw_law_ns(ttft + per_ktok * prompt / 1000);
-    a->e2e = a->ttft + kw_law_ns((output - 1) / rate);
+    a->e2e = a->ttft; /* without a law of the rate the latency is not known: it answers at once, and whoever reads the
+                         outcome says so */
+    if (d->output_rate.kind != KW_LAW_NONE) a->e2e += kw_law_ns((output - 1) / rate);
 }
 
 /* A level may fall below zero here: what was used beyond the estimate is owed by requests still to come. */

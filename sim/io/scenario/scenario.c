@@ -478,7 +478,7 @@ static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, 
                                    struct kw_error *err)
 {
     static const char *const known[] = { "policy", "overflow_at", "classes", "models", "shares", NULL };
-    static const char *const policies[] = { "single", "fallback", "overflow", "class", "model", "split", NULL };
+    const char *const *policies = kw_route_policy_name;
     int policy = KW_ROUTE_SINGLE;
     enum kw_status st = KW_OK;
     if (kw_json_present(o)) {
@@ -736,6 +736,33 @@ enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, st
     kw_json_free(&doc);
     if (st != KW_OK) kw_candidate_free(out);
     return st;
+}
+
+bool kw_scenario_has_deployments(const struct kw_scenario *s)
+{
+    return kw_json_present(get(kw_json_root(&s->doc), "deployments"));
+}
+
+const char *kw_scenario_model_of(const struct kw_scenario *s, uint32_t d)
+{
+    const char *model = s->model;
+    struct kw_jnode own = get(kw_json_at(get(kw_json_root(&s->doc), "deployments"), (int)d), "model");
+    return kw_json_present(own) && kw_json_str(own, &model, NULL) != KW_OK ? s->model : model;
+}
+
+enum kw_status kw_scenario_check_use(const struct kw_scenario *s, enum kw_scenario_use use, struct kw_error *err)
+{
+    struct kw_jnode root = kw_json_root(&s->doc);
+    if (use != KW_FOR_PLAN && kw_json_present(get(root, "candidates")))
+        return kw_json_fail(get(root, "candidates"), KW_ERANGE, err,
+                            "is what `keepwarm plan` chooses from; `%s` simulates the deployments as written",
+                            use == KW_FOR_RUN ? "run" : "sweep");
+    if (use == KW_FOR_PLAN && s->n_axes)
+        return kw_json_fail(get(root, "sweep"), KW_ERANGE, err,
+                            "is a grid for `keepwarm sweep`; what a plan tries stands under \"candidates\"");
+    if (use == KW_FOR_PLAN && kw_json_present(get(root, "routing")) && !kw_scenario_has_deployments(s))
+        return kw_json_fail(get(root, "routing"), KW_ERANGE, err, "routes between deployments, and there are none");
+    return KW_OK;
 }
 
 /* ---- what plan may choose from */

@@ -62,6 +62,14 @@ enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, st
 /* The value of axis a at point i as text ("30", "modal"); into buf; returns buf. */
 char *kw_scenario_axis_value(const struct kw_scenario *s, uint32_t i, uint32_t a, char *buf, size_t size);
 
+/* A key that the command cannot use is refused with its path: what a plan chooses from by run and sweep, a grid and
+ * routing between no deployments by a plan. */
+enum kw_scenario_use { KW_FOR_RUN, KW_FOR_SWEEP, KW_FOR_PLAN };
+enum kw_status kw_scenario_check_use(const struct kw_scenario *s, enum kw_scenario_use use, struct kw_error *err);
+bool kw_scenario_has_deployments(const struct kw_scenario *s);
+/* The model that deployment d serves, as written; of a scenario that made a candidate. */
+const char *kw_scenario_model_of(const struct kw_scenario *s, uint32_t d);
+
 /* "candidates": what plan may choose from; everything known when absent. */
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err);
 

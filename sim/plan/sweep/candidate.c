@@ -44,12 +44,13 @@ enum kw_status kw_candidate_copy(struct kw_candidate *to, const struct kw_candid
         }
     }
     to->routing = from->routing;
+    to->as_written = from->as_written;
     return KW_OK;
 }
 
 static enum kw_status plannable(const struct kw_platform *p, struct kw_error *err)
 {
-    if (p->can_plan) return KW_OK;
+    if (p->can_plan || p->priced_only) return KW_OK;
     return kw_fail(err, KW_ERANGE, "%s cannot be planned: %s", p->name, p->why_not);
 }
 
@@ -116,7 +117,9 @@ enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform 
         if (own[i].kind != KW_LAW_NONE) law[i] = &own[i];
     if (own[0].kind != KW_LAW_NONE)
         law[1] = &own[1]; /* a TTFT of the user's is the whole of it, unless both are given */
-    if (law[0]->kind == KW_LAW_NONE || law[2]->kind == KW_LAW_NONE)
+    bool known = law[0]->kind != KW_LAW_NONE && law[2]->kind != KW_LAW_NONE,
+         none = law[0] == &o->ttft_s && law[2] == &o->output_rate;
+    if (!known && !none)
         return kw_fail(err, KW_ERANGE, "%s: the latency of %s is not known: set ttft and output_rate", p->name,
                        o->model);
     memset(c, 0, sizeof *c);
@@ -126,6 +129,7 @@ enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform 
     c->retry = p->retry;
     c->limits = o->limits;
     if (o->cached_in_mtok.known) c->cache = o->cache; /* without a price of its own it is of no weight */
+    if (!known) return KW_OK;                         /* half of a latency is none */
     c->ttft_s = *law[0];
     c->ttft_per_ktok_s = *law[1];
     c->output_rate = *law[2];
@@ -186,6 +190,11 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->scaling = c->scaling;
     d->balance = c->balance;
     if (d->kind == KW_KIND_SERVERLESS) d->cold = c->cold; /* dedicated replicas are up when the window begins */
+}
+
+bool kw_choice_latency_known(const struct kw_choice *c)
+{
+    return !c->api || (c->ttft_s.kind != KW_LAW_NONE && c->output_rate.kind != KW_LAW_NONE);
 }
 
 struct kw_tariff kw_choice_tariff(const struct kw_choice *c)

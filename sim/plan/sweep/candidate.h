@@ -46,6 +46,7 @@ struct kw_candidate {
     struct kw_choice *choice; /* [n], owned */
     uint32_t n;               /* 1..KW_FLEET_MAX_DEPLOYMENTS once complete */
     struct kw_routing routing;
+    bool as_written; /* the user's own deployments, which a plan simulates beside what it chose itself */
 };
 
 void kw_candidate_init(struct kw_candidate *c); /* no choices, routing single */
@@ -62,8 +63,9 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
 enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
                              struct kw_error *err);
 /* The same with the user's own TTFT, TTFT per 1000 prompt tokens and output rate, in this order; NONE takes the
- * offer's, but beside a TTFT of the user's nothing of the offer's is added. So an API whose latency was not found can
- * be planned. KW_ERANGE when TTFT or rate are still unknown. */
+ * offer's, but beside a TTFT of the user's nothing of the offer's is added. Where neither knows TTFT or rate, the choice
+ * has a price and no latency (kw_choice_latency_known). KW_ERANGE when the user's own gives one of the two and the other
+ * is unknown. */
 enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
                                   const struct kw_law own[3], struct kw_error *err);
 /* Dedicated: exactly n replicas, n >= 1. */
@@ -75,6 +77,8 @@ void kw_choice_idle_timeout(struct kw_choice *c, kw_ns idle);
  * only in price give equal deployments (but for the name). */
 void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d);
 struct kw_tariff kw_choice_tariff(const struct kw_choice *c);
+/* False for an API of whose TTFT or output rate nobody has told: it answers, at a price, nobody knows when. */
+bool kw_choice_latency_known(const struct kw_choice *c);
 /* Checks a finished choice for consistency, KW_ERANGE with a message naming the field. */
 enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err);
 

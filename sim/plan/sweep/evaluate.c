@@ -125,14 +125,18 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
         sample[times[i].first + 1] = seconds_or_nan(kw_hist_quantile(times[i].h, 0.95));
         sample[times[i].first + 2] = seconds_or_nan(kw_hist_quantile(times[i].h, 0.99));
     }
+    bool timed = true;
+    for (uint32_t d = 0; d < c->n; d++) timed = timed && (kw_choice_latency_known(&c->choice[d]) || !usage[d].requests);
+    for (int i = 0; i < 3 && !timed; i++)
+        for (int q = 0; q < 3; q++) sample[times[i].first + q] = NAN;
     assert(o->completed + o->rejected + o->timed_out + o->too_long <= o->arrived && "each request ends once");
     assert(o->attained <= o->completed && o->cold <= o->arrived);
     assert(busy >= 0 && busy <= ready && "a replica is busy only while it is ready");
     double arrived = (double)o->arrived;
     sample[KW_METRIC_COLD_FRACTION] = o->arrived ? (double)o->cold / arrived : NAN;
     sample[KW_METRIC_ERROR_FRACTION] = o->arrived ? (double)(o->rejected + o->timed_out + o->too_long) / arrived : NAN;
-    sample[KW_METRIC_ATTAINMENT] = o->arrived ? (double)o->attained / arrived : NAN;
-    sample[KW_METRIC_GOODPUT] = (double)o->attained / kw_nano_to_double(o->window);
+    sample[KW_METRIC_ATTAINMENT] = o->arrived && timed ? (double)o->attained / arrived : NAN;
+    sample[KW_METRIC_GOODPUT] = timed ? (double)o->attained / kw_nano_to_double(o->window) : NAN;
     sample[KW_METRIC_OVERLOAD] = overload(o);
     sample[KW_METRIC_CARRIED] = (double)o->done / kw_nano_to_double(o->window);
     sample[KW_METRIC_UTILISATION] = ready > 0 ? (double)busy / (double)ready : NAN;

@@ -39,7 +39,8 @@ struct kw_trace_view kw_resampling_view(const struct kw_resampling *r, const str
  * how the figures come about. */
 enum kw_status kw_study_scaling(const struct kw_study *s, char *buf, size_t size, struct kw_error *err);
 
-/* Turns the outcome of one simulation into a replication's figures and usage. usage[c->n]. */
+/* Turns the outcome of one simulation into a replication's figures and usage. usage[c->n]. Times, attainment and
+ * goodput are NAN where an API of unknown latency answered. */
 enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw_outcome *o, double sample[KW_METRICS],
                                    struct kw_usage *usage, struct kw_error *err);
 

@@ -100,6 +100,33 @@ static double miss_of(const struct objective *o, double v)
     return o->at_least ? fmax(o->limit, least) / fmax(v, least) - 1 : fmax(v, 0) / fmax(o->limit, least) - 1;
 }
 
+/* What is left when all objectives that rest on a time are gone. */
+static struct kw_slo without_latency(const struct kw_slo *slo)
+{
+    return (struct kw_slo){ .cold_fraction = slo->cold_fraction,
+                            .error_fraction = slo->error_fraction,
+                            .attainment = -1,
+                            .budget_month = slo->budget_month };
+}
+
+#define NOT_KNOWN 1e-9 /* how far off what nobody knows counts as: behind all that meets, before all that misses */
+
+/* Objectives on a latency that is not known are not met, nor missed by so and so much. */
+static bool judge_without_latency(const struct kw_slo *slo, const double figure[KW_METRICS], char *miss, size_t size,
+                                  double *ratio)
+{
+    struct kw_slo rest = without_latency(slo);
+    struct objective all[KW_METRICS], known[KW_METRICS];
+    double timed[KW_METRICS];
+    memcpy(timed, figure, sizeof timed);
+    timed[KW_METRIC_TTFT_P50] = 0;
+    if (!kw_slo_judge(&rest, timed, miss, size, ratio)) return false;
+    if (objectives(slo, all) == objectives(&rest, known)) return true;
+    snprintf(miss, size, "latency not known");
+    *ratio = NOT_KNOWN;
+    return false;
+}
+
 bool kw_slo_judge(const struct kw_slo *slo, const double figure[KW_METRICS], char *miss, size_t size, double *ratio)
 {
     struct objective o[KW_METRICS];
@@ -120,6 +147,9 @@ bool kw_slo_judge(const struct kw_slo *slo, const double figure[KW_METRICS], cha
         *ratio = INFINITY;
         return false;
     }
+    if (figure[KW_METRIC_ERROR_FRACTION] < 1 &&
+        isnan(figure[KW_METRIC_TTFT_P50])) /* served, and nobody knows how fast */
+        return judge_without_latency(slo, figure, miss, size, ratio);
     *ratio = n ? worst_miss : -1;
     double overload = figure[KW_METRIC_OVERLOAD];
     if (overload >= OVERLOADED) {
@@ -242,7 +272,7 @@ double kw_point_share(const struct kw_point *p, uint32_t count)
 bool kw_point_better(const struct kw_point *a, const struct kw_point *b)
 {
     if (a->feasible != b->feasible) return a->feasible;
-    if (!a->feasible) return a->miss_ratio < b->miss_ratio;
+    if (!a->feasible && a->miss_ratio != b->miss_ratio) return a->miss_ratio < b->miss_ratio;
     double x = a->m[KW_METRIC_COST].value, y = b->m[KW_METRIC_COST].value;
     if (x != y) return x < y;
     double s = a->m[KW_METRIC_TTFT_P95].value, t = b->m[KW_METRIC_TTFT_P95].value;

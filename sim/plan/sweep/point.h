@@ -84,15 +84,17 @@ const struct kw_bill *kw_point_bill(const struct kw_point *p);
  */
 double kw_point_share(const struct kw_point *p, uint32_t count);
 
-/* Whether a ranks before b: feasible before not; among feasible the cheaper, then the lower TTFT p95; among the others
- * the smaller miss. False for equals. */
+/* Whether a ranks before b: feasible before not; among the others the smaller miss, where a latency that is not known
+ * is the smallest; then the cheaper, then the lower TTFT p95. False for equals. */
 bool kw_point_better(const struct kw_point *a, const struct kw_point *b);
 
 /* Rank, Pareto flags and `won` of n points. Wins are counted replication by replication among the points that have the
  * most replications of all: what they share (the traffic) is the same for each. */
 enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, struct kw_error *err);
 
-/* Judges a replication's metrics: feasible?, the worst miss in words (miss[size]) and its ratio. */
+/* Judges a replication's metrics: feasible?, the worst miss in words (miss[size]) and its ratio. Where
+ * requests were served and their TTFT is NAN, no objective on a time is met: "latency not known", unless another is
+ * missed. */
 bool kw_slo_judge(const struct kw_slo *slo, const double figure[KW_METRICS], char *miss, size_t size, double *ratio);
 
 #endif

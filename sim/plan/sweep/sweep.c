@@ -1,5 +1,6 @@
 #include "sim/plan/sweep/sweep.h"
 #include <assert.h>
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,7 +189,8 @@ static bool copy_column(uint32_t **to, const uint32_t *from, size_t n)
 }
 
 /* Replication 0 may bring a time series and records. */
-static enum kw_status keep_first(struct kw_point *p, const struct kw_outcome *o, struct kw_error *err)
+static enum kw_status keep_first(struct kw_point *p, const struct kw_candidate *c, const struct kw_outcome *o,
+                                 struct kw_error *err)
 {
     const struct kw_series *from = &o->series;
     p->series.step = from->step;
@@ -206,25 +208,30 @@ static enum kw_status keep_first(struct kw_point *p, const struct kw_outcome *o,
         if (ok) {
             memcpy(p->records, o->records, o->arrived * sizeof *p->records);
             p->n_records = o->arrived;
+            for (size_t i = 0; i < p->n_records; i++)
+                if (!kw_choice_latency_known(&c->choice[p->records[i].deployment]))
+                    p->records[i].ttft = p->records[i].e2e = -1;
         }
     }
     return ok ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for records");
 }
 
 /* Sums and maxima only, so the order in which threads come here does not show. */
-static void merge(struct kw_point *p, const struct kw_outcome *o)
+static void merge(struct kw_point *p, const struct kw_outcome *o, const double sample[KW_METRICS])
 {
-    kw_hist_merge(&p->ttft, &o->ttft);
-    kw_hist_merge(&p->tpot, &o->tpot);
-    kw_hist_merge(&p->itl, &o->itl);
-    kw_hist_merge(&p->e2e, &o->e2e);
+    if (!isnan(sample[KW_METRIC_TTFT_P50])) { /* else nothing was served, or nobody knows how fast */
+        kw_hist_merge(&p->ttft, &o->ttft);
+        kw_hist_merge(&p->tpot, &o->tpot);
+        kw_hist_merge(&p->itl, &o->itl);
+        kw_hist_merge(&p->e2e, &o->e2e);
+        p->attained += o->attained;
+    }
     p->arrived += o->arrived;
     p->completed += o->completed;
     p->rejected += o->rejected;
     p->timed_out += o->timed_out;
     p->too_long += o->too_long;
     p->cold += o->cold;
-    p->attained += o->attained;
     p->events += o->events;
     for (uint32_t d = 0; d < o->n_deployments; d++) {
         const struct kw_ledger *l = &o->ledger[d];
@@ -268,7 +275,7 @@ static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct 
         st = kw_evaluate_outcome(&s->candidates[i], &w->outcome, p->sample[j->replication],
                                  &p->usage[(size_t)j->replication * p->n], err);
         for (uint32_t d = 0; d < p->n; d++) p->usage[(size_t)j->replication * p->n + d].month = kw_study_month(study);
-        if (st == KW_OK && j->replication == 0) st = keep_first(p, &w->outcome, err);
+        if (st == KW_OK && j->replication == 0) st = keep_first(p, &s->candidates[i], &w->outcome, err);
         if (st != KW_OK) return label(&s->candidates[i], st, err);
     }
 #pragma omp critical(kw_sweep_merge)
@@ -276,7 +283,7 @@ static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct 
         uint64_t members = 0; /* at least one lacked this replication, or the job would not be */
         for (size_t k = j->from; k < j->to; k++) {
             if (points[which[k]].replications > j->replication) continue;
-            merge(&points[which[k]], &w->outcome);
+            merge(&points[which[k]], &w->outcome, points[which[k]].sample[j->replication]);
             members++;
         }
         assert(members > 0);

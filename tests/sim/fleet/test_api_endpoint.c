@@ -49,14 +49,19 @@ static void any_latency_fits_the_clock(void)
     }
 }
 
-static void unknown_latency_is_refused(void)
+/* Its tokens and limits count all the same. */
+static void unknown_latency_answers_at_once(void)
 {
-    struct kw_deployment d = api((struct kw_rate_limits){ 0 });
+    struct kw_deployment d = api((struct kw_rate_limits){ .rpm = 1 });
     struct kw_api_endpoint e;
-    struct kw_error err;
-    d.output_rate.kind = KW_LAW_NONE;
-    CHECK(kw_api_endpoint_init(&e, &d, 1, 0, &err) == KW_ERANGE);
-    CHECK(strstr(err.msg, "output_rate") != NULL);
+    struct kw_api_answer a;
+    d.ttft_s.kind = d.ttft_per_ktok_s.kind = d.output_rate.kind = KW_LAW_NONE;
+    CHECK(kw_api_endpoint_init(&e, &d, 1, 0, NULL) == KW_OK);
+    kw_api_endpoint_request(&e, 0, 1000, 0, 1, 0, &a);
+    CHECK(a.accepted && a.ttft == 0 && a.e2e == 0);
+    kw_api_endpoint_request(&e, 0, 1000, 0, 1000, 0, &a);
+    CHECK(!a.accepted);
+    kw_api_endpoint_free(&e);
 }
 
 /* 60 requests a minute, asked every 100 ms: the full bucket of 60 lasts until level + refill runs dry, then 1 a second.
@@ -323,7 +328,7 @@ int main(void)
 {
     RUN(latency_is_ttft_plus_output_over_rate);
     RUN(any_latency_fits_the_clock);
-    RUN(unknown_latency_is_refused);
+    RUN(unknown_latency_answers_at_once);
     RUN(continuous_bucket_admits_capacity_plus_refill);
     RUN(retry_after_is_exact);
     RUN(windows_reset_and_hold_at_least_one);

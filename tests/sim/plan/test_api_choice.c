@@ -1,5 +1,7 @@
 /* An API whose latency was not found is planned with the user's own; one that has it keeps the file's unless told. */
+#include <math.h>
 #include "sim/io/scenario/scenario.h"
+#include "sim/plan/sweep/sweep.h"
 #include "tests/check.h"
 
 static struct kw_catalogue cat;
@@ -80,12 +82,42 @@ static void a_known_latency_is_kept_unless_told(void)
 
 static void what_is_missing_is_named(void)
 {
-    refused("{ \"platform\": \"openai\", \"model\": \"gpt-4o\" }",
-            "the latency of gpt-4o is not known: set ttft and output_rate");
     refused("{ \"platform\": \"openai\", \"model\": \"gpt-4o\", \"ttft\": { \"constant\": \"1\" } }",
             "the latency of gpt-4o");
     refused("{ \"platform\": \"groq\", \"output_rate\": { \"constant\": \"0\" } }",
             "deployments[0].output_rate: want a rate above 0");
+}
+
+/* The price of an API whose latency nobody told is told all the same. */
+static void an_unknown_latency_leaves_the_price(void)
+{
+    struct kw_candidate c;
+    struct kw_error err = { "" };
+    CHECK(first("{ \"platform\": \"openai\", \"model\": \"gpt-4o\" }", &c, &err) == KW_OK);
+    CHECK(c.n == 1 && !kw_choice_latency_known(&c.choice[0]));
+    kw_ns arrival[] = { 0, 10 * KW_NS_PER_S, 20 * KW_NS_PER_S };
+    uint32_t tokens[] = { 1000, 1000, 1000 };
+    struct kw_trace trace = { .n = 3,
+                              .arrival = arrival,
+                              .prompt = tokens,
+                              .output = tokens,
+                              .span = KW_HOURS_PER_MONTH * KW_NS_PER_HOUR,
+                              .epoch_unix = INT64_MIN };
+    struct kw_study study = { .trace = &trace, .replications = 1, .seed = 1, .slo.ttft_p95 = 2 * KW_NS_PER_S };
+    struct kw_sweep_options opt = { .threads = 1 };
+    struct kw_point p;
+    kw_slo_init(&study.slo);
+    for (int asked = 0; asked < 2; asked++) {
+        study.slo.ttft_p95 = asked * 2 * KW_NS_PER_S;
+        CHECK(kw_point_init(&p, &err) == KW_OK && kw_sweep(&p, &c, 1, &study, &opt, &err) == KW_OK);
+        CHECK_STR(err.msg, "");
+        CHECK_NEAR(p.m[KW_METRIC_COST].value, 3 * (0.0025 + 0.01), 1e-12); /* $2.50 and $10 a million */
+        CHECK(isnan(p.m[KW_METRIC_TTFT_P50].value) && isnan(p.m[KW_METRIC_E2E_P99].value) && p.ttft.n == 0);
+        CHECK(p.feasible == !asked);
+        CHECK_STR(p.miss, asked ? "latency not known" : "");
+        kw_point_free(&p);
+    }
+    kw_candidate_free(&c);
 }
 
 /* What the user measured stands for all of it: nothing of the file's or the profile's is added. */
@@ -125,6 +157,7 @@ int main(void)
     RUN(a_known_latency_is_kept_unless_told);
     RUN(a_measured_part_replaces_and_is_not_added_to);
     RUN(what_is_missing_is_named);
+    RUN(an_unknown_latency_leaves_the_price);
     kw_catalogue_free(&cat);
     return check_report();
 }
