@@ -118,6 +118,8 @@ static void name_price(struct kw_flip *f, const struct kw_choice *c)
     snprintf(f->date, sizeof f->date, "%s", price->provenance.date);
 }
 
+#define EQUAL 0.005 /* a smaller change reads as 0 %: such offers are equal, and a tie says so */
+
 /* Costs are linear in a price while the credit does not bite, so the flipping change is closed form: the best one's
  * price up to the first rival that does not share it, and each rival's price down. Rivals are the cheapest feasible
  * candidate of each price. */
@@ -148,7 +150,7 @@ static enum kw_status find_flips(struct kw_plan *p, struct kw_error *err)
             f->change = (cost(p, (ptrdiff_t)i) - base) / own;
             f->rival = i;
             name_price(f, best);
-            if (f->change <= 1) p->n_flips++;
+            if (f->change >= EQUAL && f->change <= 1) p->n_flips++;
         }
         first = false;
         if (theirs > 0) {
@@ -156,7 +158,7 @@ static enum kw_status find_flips(struct kw_plan *p, struct kw_error *err)
             f->change = (base - cost(p, (ptrdiff_t)i)) / theirs;
             f->rival = i;
             name_price(f, c);
-            if (f->change > -1) p->n_flips++;
+            if (f->change <= -EQUAL && f->change > -1) p->n_flips++;
         }
     }
     qsort(p->flips, p->n_flips, sizeof *p->flips, by_size);
