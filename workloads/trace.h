@@ -2,6 +2,7 @@
  * threads. At most 32 bytes a request plus its prefix-block hashes, if any. */
 #ifndef KW_WORKLOADS_TRACE_H
 #define KW_WORKLOADS_TRACE_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "sim/core/units.h"
@@ -53,5 +54,10 @@ enum kw_status kw_trace_sort(struct kw_trace *t, struct kw_error *err);
  * that of the cut, [first arrival, min(to, span)]. KW_ERANGE when nothing is left. out must not be in. */
 enum kw_status kw_trace_slice(struct kw_trace *out, const struct kw_trace *in, kw_ns from, kw_ns to,
                               struct kw_error *err);
+
+/* out = the requests of in for which keep(ctx, index) holds, at their times and in the same window. KW_ERANGE: none. out
+ * must not be in. */
+enum kw_status kw_trace_pick(struct kw_trace *out, const struct kw_trace *in,
+                             bool (*keep)(const void *ctx, size_t request), const void *ctx, struct kw_error *err);
 
 #endif

@@ -81,6 +81,44 @@ enum kw_status kw_trace_slice(struct kw_trace *out, const struct kw_trace *in, k
     return KW_OK;
 }
 
+enum kw_status kw_trace_pick(struct kw_trace *out, const struct kw_trace *in,
+                             bool (*keep)(const void *ctx, size_t request), const void *ctx, struct kw_error *err)
+{
+    size_t n = 0, nh = 0;
+    memset(out, 0, sizeof *out);
+    out->epoch_unix = INT64_MIN;
+    for (size_t i = 0; i < in->n; i++) {
+        if (!keep(ctx, i)) continue;
+        n++;
+        if (in->hash_at) nh += in->hash_at[i + 1] - in->hash_at[i];
+    }
+    if (n == 0) return kw_fail(err, KW_ERANGE, "no request is left");
+    enum kw_status st = shape_like(out, in, n, nh, err);
+    if (st != KW_OK) return st;
+    out->notes.equal_times = 0;
+    n = nh = 0;
+    for (size_t i = 0; i < in->n; i++) {
+        if (!keep(ctx, i)) continue;
+        out->arrival[n] = in->arrival[i];
+        out->prompt[n] = in->prompt[i];
+        out->output[n] = in->output[i];
+        if (in->model) out->model[n] = in->model[i];
+        if (in->klass) out->klass[n] = in->klass[i];
+        if (in->hash_at) {
+            size_t blocks = in->hash_at[i + 1] - in->hash_at[i];
+            out->hash_at[n] = (uint32_t)nh;
+            if (blocks) memcpy(out->hash + nh, in->hash + in->hash_at[i], blocks * sizeof *out->hash);
+            nh += blocks;
+        }
+        out->notes.equal_times += n && out->arrival[n] == out->arrival[n - 1];
+        n++;
+    }
+    if (in->hash_at) out->hash_at[n] = (uint32_t)nh;
+    out->span = in->span;
+    out->origin = in->origin;
+    return KW_OK;
+}
+
 /* Orders are held in 32 bits: half the memory, and a trace has no more requests. */
 static_assert(KW_TRACE_MAX_ROWS <= UINT32_MAX, "an index of the sort is a uint32_t");
 

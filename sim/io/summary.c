@@ -514,6 +514,56 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
     }
 }
 
+void kw_summary_part(const struct kw_plan_part *part, const struct kw_trace *t, size_t i, size_t n, struct kw_text *out)
+{
+    uint64_t in = 0, gen = 0;
+    char a[16], b[16];
+    for (size_t k = 0; k < t->n; k++) {
+        in += t->prompt[k];
+        gen += t->output[k];
+    }
+    kw_text_add(out, "%sModel %zu of %zu: %s\n  %zu requests, %s tokens in, %s out\n\n", i ? "\n" : "", i + 1, n,
+                part->model, t->n, kw_text_si(a, (double)in), kw_text_si(b, (double)gen));
+}
+
+void kw_summary_whole(const struct kw_plan_parts *x, const struct kw_plan_whole *w, const struct kw_point *as_written,
+                      struct kw_text *out)
+{
+    struct kw_text_table t = { 0 };
+    char buf[320], usd[32];
+    kw_text_add(out, "\nAs a whole%s\n",
+                w->complete ? "" : ", of the models that something serves within the objectives");
+    kw_text_table_column(&t, "model", "", false);
+    kw_text_table_column(&t, "recommended", "", false);
+    kw_text_table_column(&t, "cost", "$/month", true);
+    for (size_t i = 0; i < x->n; i++) {
+        const struct kw_plan *p = &x->part[i].plan;
+        kw_text_table_cell(&t, "%s", x->part[i].model);
+        if (p->best < 0) {
+            kw_text_table_cell(&t, "nothing meets the objectives");
+            kw_text_table_cell(&t, "-");
+            continue;
+        }
+        kw_text_table_cell(&t, "%s", kw_candidate_label(&p->candidates[p->best], buf, sizeof buf));
+        kw_text_table_cell(&t, "%s", kw_quantity_usd(p->points[p->best].m[KW_METRIC_COST].value, usd));
+    }
+    if (w->bill.total != w->apart) {
+        kw_text_table_cell(&t, "shared");
+        kw_text_table_cell(&t, "fees and credits come once an account");
+        kw_text_table_cell(&t, "%s", kw_quantity_usd(kw_nano_to_double(w->bill.total - w->apart), usd));
+    }
+    kw_text_table_cell(&t, "total");
+    kw_text_table_cell(&t, " ");
+    kw_text_table_cell(&t, "%s", kw_quantity_usd(kw_nano_to_double(w->bill.total), usd));
+    kw_text_table_print(&t, out);
+    kw_text_table_free(&t);
+    if (!as_written) return;
+    snprintf(buf, sizeof buf, "$%s a month for all the deployments of the scenario: %s%s",
+             kw_quantity_usd(kw_point_told(as_written, KW_METRIC_COST).value, usd),
+             as_written->feasible ? "meets the objectives" : "misses: ", as_written->miss);
+    paragraph("as written", buf, out);
+}
+
 void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out)
 {
     struct kw_text_table t = { 0 };

@@ -5,7 +5,7 @@
 #include "sim/io/scenario/scenario.h"
 #include "workloads/window.h"
 #include "sim/plan/breakeven.h"
-#include "sim/plan/plan.h"
+#include "sim/plan/plan_parts.h"
 #include "workloads/trace.h"
 
 /* What was simulated: traffic, model, objectives, scaling to a month. */
@@ -20,6 +20,12 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
                        size_t limit, struct kw_text *out);
 /* The plan: best setting of every option by rank, keep-warm curves, recommendation, why, what would change it. */
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out);
+/* Before the plan of one of several models; and after the last what they come to together. as_written: NULL, or all the
+ * user's deployments on all the traffic. */
+void kw_summary_part(const struct kw_plan_part *part, const struct kw_trace *t, size_t i, size_t n,
+                     struct kw_text *out);
+void kw_summary_whole(const struct kw_plan_parts *x, const struct kw_plan_whole *w, const struct kw_point *as_written,
+                      struct kw_text *out);
 void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out);
 
 /* The same figures for machines: one JSON document, or CSV with a head line, whose last two columns name the profile
@@ -33,6 +39,10 @@ void kw_summary_reading(const struct kw_reading *r, struct kw_text *out);
 /* The i-th distinct sentence about what is not known of the n candidates' bills, into buf; false past the last. */
 bool kw_summary_unknown_at(const struct kw_candidate *c, size_t n, const struct kw_trace *t, size_t i, char *buf,
                            size_t size);
+/* Of a plan of several models: "parts", each as a plan alone, and "whole". written: NULL without deployments. */
+void kw_summary_parts_json(const struct kw_trace *t, const struct kw_window *w, kw_ns month,
+                           const struct kw_plan_parts *x, const struct kw_plan_whole *whole,
+                           const struct kw_candidate *written, const struct kw_point *as_written, struct kw_text *out);
 void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out);
 
 #endif

@@ -147,42 +147,50 @@ bool kw_summary_unknown_at(const struct kw_candidate *c, size_t n, const struct 
     return false;
 }
 
-void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
-                     const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
-                     const struct kw_reading *reading, struct kw_text *out)
+/* What a plan says, its ranges, what is not known, and its points. */
+static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_candidate *c, const struct kw_point *p,
+                        size_t n, const struct kw_plan *plan, const struct kw_reading *reading, bool *lost)
 {
-    bool lost = false;
-    cJSON *root = cJSON_CreateObject();
-    add_text(root, "command", command, &lost);
-    if (w) add_window(root, w, &lost);
-    if (month) add_number(root, "month_hours", (double)month / (double)KW_NS_PER_HOUR, &lost);
     if (plan) {
-        add_text(root, "recommendation", plan->recommendation, &lost);
-        add_text(root, "why", plan->why, &lost);
-        add_text(root, "scaling", plan->scaling, &lost);
-        add_number(root, "best", (double)plan->best, &lost);
-        add_number(root, "runner_up", (double)plan->runner_up, &lost);
-        add_number(root, "nearest_miss", (double)plan->nearest_miss, &lost);
+        add_text(root, "recommendation", plan->recommendation, lost);
+        add_text(root, "why", plan->why, lost);
+        add_text(root, "scaling", plan->scaling, lost);
+        add_number(root, "best", (double)plan->best, lost);
+        add_number(root, "runner_up", (double)plan->runner_up, lost);
+        add_number(root, "nearest_miss", (double)plan->nearest_miss, lost);
         cJSON *dropped = cJSON_AddArrayToObject(root, "left_out");
         for (size_t i = 0; i < plan->n_dropped; i++) {
             cJSON *x = cJSON_CreateObject();
-            add_text(x, "what", plan->dropped[i].what, &lost);
-            add_text(x, "why", plan->dropped[i].why, &lost);
-            add_element(dropped, x, &lost);
+            add_text(x, "what", plan->dropped[i].what, lost);
+            add_text(x, "why", plan->dropped[i].why, lost);
+            add_element(dropped, x, lost);
         }
     }
     cJSON *ranges = cJSON_AddArrayToObject(root, "ranges");
     for (int k = 0; k < 2; k++) {
         const struct kw_reading *r = plan ? &plan->reading[k] : reading && !k ? reading : NULL;
         if (r && r->shown)
-            add_element(ranges, reading_object(r, plan ? &c[k ? plan->runner_up : plan->best] : &c[0], &lost), &lost);
+            add_element(ranges, reading_object(r, plan ? &c[k ? plan->runner_up : plan->best] : &c[0], lost), lost);
     }
     char unknown[320];
     cJSON *sentences = t ? cJSON_AddArrayToObject(root, "not_known") : NULL;
     for (size_t i = 0; t && kw_summary_unknown_at(c, n, t, i, unknown, sizeof unknown); i++)
-        add_element(sentences, cJSON_CreateString(unknown), &lost);
+        add_element(sentences, cJSON_CreateString(unknown), lost);
     cJSON *points = cJSON_AddArrayToObject(root, "points");
-    for (size_t i = 0; i < n; i++) add_element(points, point_object(&c[i], &p[i], &lost), &lost);
+    for (size_t i = 0; i < n; i++) add_element(points, point_object(&c[i], &p[i], lost), lost);
+}
+
+static cJSON *document(const char *command, const struct kw_window *w, kw_ns month, bool *lost)
+{
+    cJSON *root = cJSON_CreateObject();
+    add_text(root, "command", command, lost);
+    if (w) add_window(root, w, lost);
+    if (month) add_number(root, "month_hours", (double)month / (double)KW_NS_PER_HOUR, lost);
+    return root;
+}
+
+static void print_document(cJSON *root, bool lost, struct kw_text *out)
+{
     char *text = lost ? NULL : cJSON_Print(root);
     cJSON_Delete(root);
     if (text)
@@ -190,6 +198,41 @@ void kw_summary_json(const char *command, const struct kw_trace *t, const struct
     else
         out->failed = true;
     free(text);
+}
+
+void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
+                     const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
+                     const struct kw_reading *reading, struct kw_text *out)
+{
+    bool lost = false;
+    cJSON *root = document(command, w, month, &lost);
+    add_results(root, t, c, p, n, plan, reading, &lost);
+    print_document(root, lost, out);
+}
+
+void kw_summary_parts_json(const struct kw_trace *t, const struct kw_window *w, kw_ns month,
+                           const struct kw_plan_parts *x, const struct kw_plan_whole *whole,
+                           const struct kw_candidate *written, const struct kw_point *as_written, struct kw_text *out)
+{
+    bool lost = false;
+    char exact[32];
+    cJSON *root = document("plan", w, month, &lost);
+    cJSON *parts = cJSON_AddArrayToObject(root, "parts");
+    for (size_t i = 0; i < x->n; i++) {
+        const struct kw_plan_part *part = &x->part[i];
+        const struct kw_trace *mine = kw_plan_part_trace(part, t);
+        cJSON *o = cJSON_CreateObject();
+        add_text(o, "model", part->model, &lost);
+        add_number(o, "requests", (double)mine->n, &lost);
+        add_results(o, mine, part->plan.candidates, part->plan.points, part->plan.n, &part->plan, NULL, &lost);
+        add_element(parts, o, &lost);
+    }
+    cJSON *sum = cJSON_AddObjectToObject(root, "whole");
+    add_bool(sum, "complete", whole->complete, &lost);
+    add_text(sum, "cost_usd_month", kw_nano_format(exact, sizeof exact, whole->bill.total), &lost);
+    add_text(sum, "apart_usd_month", kw_nano_format(exact, sizeof exact, whole->apart), &lost);
+    if (written && !cJSON_AddItemToObject(sum, "as_written", point_object(written, as_written, &lost))) lost = true;
+    print_document(root, lost, out);
 }
 
 /* RFC 4180: a field with a comma, quote or newline is quoted, quotes doubled. */

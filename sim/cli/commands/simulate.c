@@ -5,6 +5,7 @@
 #include <string.h>
 #include "sim/cli/session.h"
 #include "sim/io/summary.h"
+#include "sim/plan/plan_parts.h"
 
 /* Points of the grid: candidates and their results, made and freed together. */
 struct grid {
@@ -142,66 +143,141 @@ int kw_cli_sweep(const struct kw_options *o)
     return code;
 }
 
-static int print_plan(const struct kw_options *o, struct kw_session *s, const struct kw_plan *p,
-                      const struct kw_breakeven *b)
+/* What a plan command holds: a plan a model, and where there are several what they come to together. */
+struct planning {
+    struct kw_plan_options options;
+    struct kw_plan_parts parts;
+    struct kw_plan_whole whole;
+    struct kw_breakeven *breakeven;  /* [parts.n], owned; NULL when not asked for */
+    struct kw_candidate written;     /* n == 0: none */
+    struct kw_point as_written;      /* all of it on the whole trace, where there are several parts */
+    struct kw_candidate *candidates; /* [n], of all parts, one after another; borrowed content */
+    struct kw_point *points;
+    size_t n;
+};
+
+static void planning_free(struct planning *g)
+{
+    free(g->candidates);
+    free(g->points);
+    free(g->breakeven);
+    kw_plan_parts_free(&g->parts);
+    kw_candidate_free(&g->written);
+    kw_point_free(&g->as_written);
+}
+
+static int print_plan(const struct kw_options *o, struct kw_session *s, const struct planning *g)
 {
     struct kw_text out = { 0 };
+    bool several = g->parts.n > 1;
     if (o->json) {
-        kw_summary_json("plan", &s->trace, &s->window, s->scenario.month, p->candidates, p->points, p->n, p, NULL,
-                        &out);
+        if (several)
+            kw_summary_parts_json(&s->trace, &s->window, s->scenario.month, &g->parts, &g->whole,
+                                  g->as_written.replications ? &g->written : NULL, &g->as_written, &out);
+        else
+            kw_summary_json("plan", &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n,
+                            &g->parts.part[0].plan, NULL, &out);
     } else if (o->csv) {
-        kw_summary_csv(p->candidates, p->points, p->n, &out);
+        kw_summary_csv(g->candidates, g->points, g->n, &out);
     } else {
-        kw_summary_head("plan", &s->scenario, &s->trace, &s->window, p->scaling, &out);
-        kw_summary_unknown(p->candidates, p->n, &s->trace, &out);
-        kw_summary_plan(p, &s->scenario.slo, o->all, &out);
-        if (b) kw_summary_breakeven(b, &out);
+        kw_summary_head("plan", &s->scenario, &s->trace, &s->window, g->parts.part[0].plan.scaling, &out);
+        kw_summary_unknown(g->candidates, g->n, &s->trace, &out);
+        for (size_t i = 0; i < g->parts.n; i++) {
+            const struct kw_plan_part *part = &g->parts.part[i];
+            if (several) kw_summary_part(part, kw_plan_part_trace(part, &s->trace), i, g->parts.n, &out);
+            kw_summary_plan(&part->plan, &s->scenario.slo, o->all, &out);
+            if (g->breakeven) kw_summary_breakeven(&g->breakeven[i], &out);
+        }
+        if (several)
+            kw_summary_whole(&g->parts, &g->whole, g->as_written.replications ? &g->as_written : NULL, &out);
+        else if (s->trace.n_models > 1 && !g->written.n)
+            kw_text_add(&out,
+                        "  The trace names %zu models; all its requests are planned as %s (routing by model says which "
+                        "serves which)\n",
+                        s->trace.n_models, g->parts.part[0].model);
     }
     return kw_cli_print(&out);
+}
+
+/* The scenario's deployments, and the parts that they and the trace make. */
+static enum kw_status plan_split(struct planning *g, const struct kw_options *o, struct kw_session *s,
+                                 struct kw_error *err)
+{
+    const char *model_of[KW_FLEET_MAX_DEPLOYMENTS];
+    enum kw_status st = kw_scenario_check_use(&s->scenario, KW_FOR_PLAN, err);
+    if (st == KW_OK) st = kw_scenario_plan_options(&s->scenario, &g->options, err);
+    const struct kw_search_path *beside = s->catalogue.search_path;
+    if (o->platform.n) s->catalogue.search_path = NULL; /* the command line names them all */
+    if (st == KW_OK) st = kw_catalogue_adopt(&s->catalogue, g->options.platforms, g->options.n_platforms, err);
+    s->catalogue.search_path = beside;
+    bool wrote = kw_scenario_has_deployments(&s->scenario);
+    if (st == KW_OK && wrote) st = kw_scenario_candidate(&s->scenario, 0, &s->catalogue, &s->trace, &g->written, err);
+    if (st != KW_OK) return st;
+    for (uint32_t d = 0; d < g->written.n; d++) model_of[d] = kw_scenario_model_of(&s->scenario, d);
+    return kw_plan_parts_split(&g->parts, &s->trace, wrote ? &g->written : NULL, model_of, s->scenario.model, err);
+}
+
+static enum kw_status plan_part(struct planning *g, size_t i, const struct kw_options *o, struct kw_session *s,
+                                struct kw_error *err)
+{
+    struct kw_plan_part *part = &g->parts.part[i];
+    struct kw_study study = kw_session_study(s, o);
+    study.trace = kw_plan_part_trace(part, &s->trace);
+    g->options.written = part->written.n ? &part->written : NULL;
+    s->progress.what = "simulating";
+    enum kw_status st = kw_plan_enumerate(&part->plan, &s->catalogue.platforms, &s->catalogue.profiles,
+                                          &s->catalogue.steptimes, study.trace, part->model, &g->options, err);
+    if (st == KW_OK) st = kw_plan_run(&part->plan, &study, &g->options, err);
+    if (st != KW_OK || !g->breakeven) return st;
+    s->progress.what = "other volumes";
+    return kw_breakeven_find(&g->breakeven[i], &part->plan, &study, &g->options, 16, err);
+}
+
+/* All points in one row, and the sum. */
+static enum kw_status plan_gather(struct planning *g, const struct kw_options *o, struct kw_session *s,
+                                  struct kw_error *err)
+{
+    for (size_t i = 0; i < g->parts.n; i++) g->n += g->parts.part[i].plan.n;
+    g->candidates = calloc(g->n + 1, sizeof *g->candidates);
+    g->points = calloc(g->n + 1, sizeof *g->points);
+    if (!g->candidates || !g->points) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    size_t at = 0;
+    for (size_t i = 0; i < g->parts.n; i++) {
+        const struct kw_plan *p = &g->parts.part[i].plan;
+        memcpy(g->candidates + at, p->candidates, p->n * sizeof *p->candidates);
+        memcpy(g->points + at, p->points, p->n * sizeof *p->points);
+        at += p->n;
+    }
+    enum kw_status st = kw_plan_parts_whole(&g->whole, &g->parts, err);
+    if (st != KW_OK || g->parts.n < 2 || !g->written.n) return st;
+    struct kw_study study = kw_session_study(s, o);
+    g->written.as_written = true;
+    if ((st = kw_point_init(&g->as_written, err)) != KW_OK) return st;
+    return kw_sweep(&g->as_written, &g->written, 1, &study, &g->options.run, err);
 }
 
 static int plan(const struct kw_options *o, struct kw_session *s)
 {
     struct kw_error err = { "" };
-    struct kw_plan_options po;
-    struct kw_plan p;
-    struct kw_breakeven b;
-    struct kw_candidate written;
-    const char *model = s->scenario.model;
-    kw_plan_init(&p);
-    kw_candidate_init(&written);
-    enum kw_status st = kw_scenario_check_use(&s->scenario, KW_FOR_PLAN, &err);
-    if (st == KW_OK) st = kw_scenario_plan_options(&s->scenario, &po, &err);
-    const struct kw_search_path *beside = s->catalogue.search_path;
-    if (o->platform.n) s->catalogue.search_path = NULL; /* the command line names them all */
-    if (st == KW_OK) st = kw_catalogue_adopt(&s->catalogue, po.platforms, po.n_platforms, &err);
-    s->catalogue.search_path = beside;
-    if (st == KW_OK && kw_scenario_has_deployments(&s->scenario)) {
-        st = kw_scenario_candidate(&s->scenario, 0, &s->catalogue, &s->trace, &written, &err);
-        if (st == KW_OK) model = kw_scenario_model_of(&s->scenario, 0);
-        po.written = &written;
-    }
-    if (st == KW_OK && !model)
-        st = kw_fail(&err, KW_EUSAGE, "plan wants a model: --model llama-3.1-8b, or \"model\" in the scenario");
-    struct kw_study study = kw_session_study(s, o);
-    if (st == KW_OK) {
-        po.run = kw_session_sweep(s, o);
-        st = kw_plan_enumerate(&p, &s->catalogue.platforms, &s->catalogue.profiles, &s->catalogue.steptimes, &s->trace,
-                               model, &po, &err);
-    }
-    if (st == KW_OK) st = kw_plan_run(&p, &study, &po, &err);
-    if (st == KW_OK && o->breakeven) {
-        s->progress.what = "other volumes";
-        st = kw_breakeven_find(&b, &p, &study, &po, 16, &err);
-    }
+    struct planning g;
+    memset(&g, 0, sizeof g);
+    enum kw_status st = plan_split(&g, o, s, &err);
+    if (st == KW_OK && o->breakeven && !(g.breakeven = calloc(g.parts.n, sizeof *g.breakeven)))
+        st = kw_fail(&err, KW_ENOMEM, "out of memory for a plan");
+    if (st == KW_OK) g.options.run = kw_session_sweep(s, o);
+    for (size_t i = 0; i < g.parts.n && st == KW_OK; i++) st = plan_part(&g, i, o, s, &err);
+    if (st == KW_OK) st = plan_gather(&g, o, s, &err);
     kw_progress_end(&s->progress);
     bool done = st == KW_OK;
-    if (done) st = kw_session_save(s, o, "plan", p.candidates, p.points, p.n, &p, &err);
+    const struct kw_plan *first = done ? &g.parts.part[0].plan : NULL;
+    if (done) st = kw_session_save(s, o, "plan", g.candidates, g.points, g.n, g.parts.n == 1 ? first : NULL, &err);
     int code = 0;
-    if (done) code = print_plan(o, s, &p, o->breakeven ? &b : NULL);
-    if (st == KW_OK && code == 0 && p.best < 0) st = verdict(p.points, p.n, &s->scenario.slo, &err);
-    kw_plan_free(&p);
-    kw_candidate_free(&written);
+    if (done) code = print_plan(o, s, &g);
+    for (size_t i = 0; i < g.parts.n && st == KW_OK && code == 0; i++) {
+        const struct kw_plan *p = &g.parts.part[i].plan;
+        if (p->best < 0) st = verdict(p->points, p->n, &s->scenario.slo, &err);
+    }
+    planning_free(&g);
     return st == KW_OK ? code : kw_cli_fail(st, &err);
 }
 

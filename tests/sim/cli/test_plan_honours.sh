@@ -1,0 +1,109 @@
+#!/bin/sh
+# Nothing that a scenario says is dropped by plan: it is a candidate, holds for the candidates, or is refused with its path.
+# usage: KEEPWARM=path/to/keepwarm test_plan_honours.sh
+set -u
+KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
+import json, os, random, subprocess, sys, tempfile
+
+KW = os.path.abspath(os.environ["KEEPWARM"])
+os.chdir(tempfile.mkdtemp())
+passed = failed = 0
+L4 = {"platform": "modal", "gpu": "L4", "precision": "fp8", "tp": 1}
+FEW = {"platforms": ["modal", "groq", "together-api", "lambda"], "keep_warm": [0, 1]}
+
+def check(name, good, said=""):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    if not good:
+        print("FAIL", name, said)
+
+def trace(name, rows, head):
+    with open(name, "w") as f:
+        f.write(head + "\n" + "".join(",".join(str(x) for x in r) + "\n" for r in rows))
+    return {"file": name, "format": "generic", "columns": ",".join("%s=%s" % (c, c) for c in head.split(","))}
+
+def kw(command, s, expect=0):
+    json.dump(s, open("s.json", "w"))
+    r = subprocess.run([KW, command, "s.json", "--json", "-q"], capture_output=True, text=True)
+    check("exit of %s" % s.get("name"), r.returncode == expect, "%d, want %d: %s" % (r.returncode, expect, r.stderr))
+    return json.loads(r.stdout) if r.returncode in (0, 3) else r.stderr
+
+def scenario(name, t, **top):
+    return dict({"keepwarm": 1, "name": name, "trace": t, "model": "llama-3.1-8b", "replications": 1, "slo": {"ttft_p95_s": "2"},
+                 "candidates": FEW}, **top)
+
+def written(points):
+    return [p for p in points if p.get("as_written")]
+
+def on(points, *platforms):
+    return [p for p in points if [d["platform"] for d in p["deployments"]] == list(platforms) and not p.get("as_written")]
+
+r = random.Random(5)
+bursts = trace("bursts.csv", sorted((round(t + i * 0.5, 3), 600, 100) for t in range(0, 86400, 7200) for i in range(40)),
+               "arrival,prompt,output")
+two = trace("models.csv", sorted([(round(r.random() * 3600, 3), 600, 100, "small") for _ in range(1800)] +
+                                 [(round(r.random() * 3600, 3), 600, 100, "large") for _ in range(300)]), "arrival,prompt,output,model")
+two.update(from_s="0", to_s="3600")
+
+# --- deployments and routing are a candidate, and cost what run says
+own = {"deployments": [dict(L4, name="gpu", keep_warm=0), {"name": "api", "platform": "together-api"}], "routing": {"policy": "fallback"}}
+p = kw("plan", scenario("fallback", bursts, **own))
+ran = scenario("fallback", bursts, **own)
+del ran["candidates"]
+ran = kw("run", ran)["points"][0]
+w = written(p["points"])
+check("as written is one", len(w) == 1 and [d["platform"] for d in w[0]["deployments"]] == ["modal", "together-api"], p["points"])
+check("as run", all(w[0][k] == ran[k] for k in ("cost_usd_month", "ttft_p95_s", "cold_fraction", "error_fraction")), (w, ran))
+check("others stand beside it", on(p["points"], "groq") and on(p["points"], "modal"))
+
+# --- the latency the user knows holds for the API; without it the cost is told, and no objective is met by it
+api = {"name": "api", "platform": "openai", "ttft": {"constant": "0.5"}, "output_rate": {"constant": "80"}}
+p = kw("plan", scenario("api", bursts, model="gpt-4o", deployments=[api], candidates={}))
+check("own latency", len(p["points"]) == 1 and abs(p["points"][0]["ttft_p95_s"] - 0.5) < 1e-3 and p["points"][0]["feasible"], p["points"])
+bill = p["points"][0]["cost_usd_month"]
+check("own latency, bill", abs(bill - 730 / 24 * 480 * (600 * 2.5 + 100 * 10) / 1e6) < 1e-6, bill)
+for name, deployments in (("unknown, written", [{"name": "api", "platform": "openai"}]), ("unknown, found", None)):
+    s = scenario(name, bursts, model="gpt-4o", candidates={})
+    if deployments:
+        s["deployments"] = deployments
+    p = kw("plan", s, expect=3)
+    x = p["points"][0]
+    check(name, len(p["points"]) == 1 and x["cost_usd_month"] == bill and x["ttft_p95_s"] is None and not x["feasible"] and
+          x["miss"] == "latency not known" and p["best"] == -1, p["points"])
+s = scenario("unknown, not asked", bursts, model="gpt-4o", candidates={})
+del s["slo"]
+check("a latency nobody asks for is no objective", kw("plan", s)["points"][0]["feasible"])
+p = kw("plan", scenario("unknown among known", bursts, model="llama-3.1-405b", candidates={"kinds": ["api"]}), expect=3)
+check("ranked by cost behind what is known", all(a["miss"] == "latency not known" for a in p["points"]) and
+      [a["cost_usd_month"] for a in sorted(p["points"], key=lambda a: a["rank"])] == sorted(a["cost_usd_month"] for a in p["points"]))
+
+# --- each model alone, with its own deployments, and the sum
+parts = {"deployments": [dict(L4, name="s"), dict(L4, name="l", gpu="H100", tp=2, model="llama-3.1-70b")],
+         "routing": {"policy": "model", "models": {"small": "s", "large": "l"}}}
+p = kw("plan", scenario("two models", two, **parts))
+check("two parts", [(x["model"], x["requests"]) for x in p.get("parts", [])] == [("llama-3.1-8b", 1800), ("llama-3.1-70b", 300)], p.keys())
+best = [x["points"][x["best"]] for x in p["parts"]]
+check("each by its own", "70b" in best[1]["label"] and "8b" in best[0]["label"], best)
+check("the sum", abs(float(p["whole"]["cost_usd_month"]) - sum(b["cost_usd_month"] for b in best)) < 1e-6, p["whole"])
+check("as written in each", [len(written(x["points"])) for x in p["parts"]] == [1, 1])
+check("as written, whole", p["whole"]["as_written"]["cost_usd_month"] > 0 and len(p["whole"]["as_written"]["deployments"]) == 2)
+for name, model, rows in (("8b", "llama-3.1-8b", "small"), ("70b", "llama-3.1-70b", "large")):
+    alone = trace(rows + ".csv", [l.split(",")[:3] for l in open("models.csv").read().split()[1:] if l.endswith(rows)], "arrival,prompt,output")
+    alone.update(from_s="0", to_s="3600")
+    q = kw("plan", scenario("alone", alone, model=model))
+    mine = best[0 if name == "8b" else 1]
+    check(name + " as alone", q["points"][q["best"]]["label"] == mine["label"] and
+          abs(q["points"][q["best"]]["cost_usd_month"] / mine["cost_usd_month"] - 1) < 1e-6,
+          (q["points"][q["best"]]["cost_usd_month"], mine["cost_usd_month"]))
+# one account's credit comes once: both parts on Modal alone
+p = kw("plan", scenario("credit", two, **dict(parts, candidates={"platforms": ["modal"], "keep_warm": [0, 1]})))
+check("credit once", abs(float(p["whole"]["apart_usd_month"]) + 30 - float(p["whole"]["cost_usd_month"])) < 1e-6, p["whole"])
+# nobody says which model serves, the trace names its own
+named = trace("named.csv", [(i * 10, 600, 100, ("llama-3.1-8b", "llama-3.1-70b")[i % 2]) for i in range(200)], "arrival,prompt,output,model")
+s = scenario("named", named)
+del s["model"]
+check("the trace's own names", [x["model"] for x in kw("plan", s)["parts"]] == ["llama-3.1-8b", "llama-3.1-70b"])
+
+print("%d passed, %d failed" % (passed, failed))
+sys.exit(failed > 0)
+PY
