@@ -56,6 +56,13 @@ struct kw_meter { /* how time becomes money */
     struct kw_provenance provenance;
 };
 
+/* Machines that the provider takes back: as a Poisson process for each, after a notice. */
+struct kw_spot {
+    bool known;      /* how often */
+    double per_hour; /* interruptions of a machine, its time up to now is of no weight */
+    kw_ns notice;    /* from the notice to the end */
+};
+
 enum kw_count_rule {
     KW_COUNT_ACTUAL,
     KW_COUNT_RESERVE_MAX_TOKENS,
@@ -145,6 +152,7 @@ struct kw_platform {
     size_t n_not_found;
     struct kw_rate_limits *tiers; /* [n_tiers] api: every tier the file knows; offers carry the default one's limits */
     size_t n_tiers;
+    struct kw_spot spot;        /* dedicated: of its spot offers */
     struct kw_cache_rule cache; /* api: of every offer that states no other minimum */
     bool can_plan;              /* the facts suffice to simulate and to price it */
     bool priced_only;           /* !can_plan, for want of a latency alone: what it costs can be told */

@@ -302,6 +302,21 @@ static enum kw_status read_cold(struct kw_fact_reader *r, struct kw_jnode n)
     return KW_OK;
 }
 
+static enum kw_status read_spot(struct kw_fact_reader *r, struct kw_jnode n)
+{
+    static const char *const keys[] = { "src", "interruptions_per_hour", "notice_s", NULL };
+    static const struct kw_fact_row rows[] = {
+        { "interruptions_per_hour", KW_FACT_F64, offsetof(struct kw_spot, per_hour), 0, 3600 },
+        { "notice_s", KW_FACT_SECONDS, offsetof(struct kw_spot, notice), 0, 86400 },
+    };
+    struct kw_fact_source src;
+    if (!kw_json_present(n)) return KW_OK;
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    r->p.spot.known = kw_json_present(kw_json_get(n, "interruptions_per_hour"));
+    return kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, &r->p.spot);
+}
+
 static enum kw_status read_retry(struct kw_fact_reader *r, struct kw_jnode n)
 {
     static const char *const keys[] = { "src", "max_attempts", "base_s", "cap_s", NULL };
@@ -591,6 +606,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
                                         "url",
                                         "sources",
                                         "gpus",
+                                        "spot",
                                         "host",
                                         "tier",
                                         "tiers",
@@ -616,14 +632,15 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     p->kind = (enum kw_kind)kind;
     KW_TRY(kw_fact_text(r, kw_json_get(root, "url"), false, p->url, sizeof p->url));
     KW_TRY(kw_fact_sources(r, kw_json_get(root, "sources")));
-    static const char *const gpu_only[] = { "gpus", "host", "cold" }, *const api_only[] = { "apis", "tiers", "tier",
-                                                                                            "cache" };
+    static const char *const gpu_only[] = { "gpus", "host", "cold", "spot" }, *const api_only[] = { "apis", "tiers",
+                                                                                                    "tier", "cache" };
     for (int i = 0; i < 4; i++) {
-        struct kw_jnode n = kw_json_get(root, p->kind == KW_KIND_API ? gpu_only[i < 3 ? i : 0] : api_only[i]);
+        struct kw_jnode n = kw_json_get(root, p->kind == KW_KIND_API ? gpu_only[i] : api_only[i]);
         if (kw_json_present(n))
             return kw_json_fail(n, KW_EPARSE, r->err, "a platform of kind '%s' has none", kw_kind_name[p->kind]);
     }
     KW_TRY(read_gpus(r, kw_json_get(root, "gpus")));
+    KW_TRY(read_spot(r, kw_json_get(root, "spot")));
     KW_TRY(read_host(r, kw_json_get(root, "host")));
     KW_TRY(read_cache(r, kw_json_get(root, "cache")));
     KW_TRY(read_apis(r, root));

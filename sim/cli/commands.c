@@ -33,8 +33,8 @@ const struct kw_command kw_commands[] = {
       "keepwarm plan chat.json -o plan.h5          # keep everything for notebooks and reprice\n"
       "keepwarm plan chat.json --platform modal --platform lambda --break-even\n"
       "keepwarm plan chat.json --profile H100-llama-3.1-8b-bf16-tp1.json # measured by calibrate",
-      { SIMULATION, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_MODEL, KW_OPT_PLATFORM, KW_OPT_EXHAUSTIVE,
-        KW_OPT_ALL, KW_OPT_BREAKEVEN, KW_OPTIONS },
+      { SIMULATION, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_MODEL, KW_OPT_PLATFORM, KW_OPT_ALLOW_UNKNOWN,
+        KW_OPT_EXHAUSTIVE, KW_OPT_ALL, KW_OPT_BREAKEVEN, KW_OPTIONS },
       0,
       1,
       kw_cli_plan },

@@ -32,6 +32,8 @@ const struct kw_option kw_option[KW_OPTIONS] = {
     [KW_OPT_REPLICATIONS] = { "replications", 'r', COUNT, "N", "simulations of each configuration", AT(replications), 1,
                               64, -1 },
     [KW_OPT_RECORDS] = { "records", 0, FLAG, NULL, "keep a row for every request in the result", AT(records), 0, 0, 0 },
+    [KW_OPT_ALLOW_UNKNOWN] = { "allow-unknown", 0, FLAG, NULL, "rank spot offers whose interruptions are unknown",
+                               AT(allow_unknown), 0, 0, 0 },
     [KW_OPT_EXHAUSTIVE] = { "exhaustive", 0, FLAG, NULL, "simulate every candidate in full, prune nothing",
                             AT(exhaustive), 0, 0, 0 },
     [KW_OPT_ALL] = { "all", 'a', FLAG, NULL, "print every row", AT(all), 0, 0, 0 },

@@ -29,6 +29,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_SEED,
                     KW_OPT_REPLICATIONS,
                     KW_OPT_RECORDS,
+                    KW_OPT_ALLOW_UNKNOWN,
                     KW_OPT_EXHAUSTIVE,
                     KW_OPT_ALL,
                     KW_OPT_BREAKEVEN,
@@ -93,7 +94,7 @@ struct kw_options {
     struct kw_list set, slo, platform, profile;
     int64_t threads, seed, replications, tp, at,
         start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */
-    bool json, csv, quiet, records, exhaustive, all, breakeven, force;
+    bool json, csv, quiet, records, exhaustive, allow_unknown, all, breakeven, force;
     /* The engine's; counts of 0: its defaults. */
     const char *backend, *policy, *async_scheduling, *load, *speed, *host, *batches, *contexts, *prompts, *prompt, *ids,
         *temperature, *top_p;

@@ -47,6 +47,7 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
         if (i < sizeof keys / sizeof *keys)
             e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, keys[i], o->platform.v[i] };
     }
+    if (o->allow_unknown) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.allow_unknown", "true" };
     if (o->exhaustive) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.exhaustive", "true" };
     for (size_t i = 0; i < o->set.n; i++) e[n++] = (struct kw_scenario_edit){ KW_EDIT_SET, NULL, o->set.v[i] };
     return n;

@@ -19,7 +19,8 @@ enum kw_purpose { /* what a stream is for; add at the end, the numbers are part 
                   KW_RNG_RETRY,
                   KW_RNG_SERVICE,
                   KW_RNG_CLASS,
-                  KW_RNG_SAMPLING
+                  KW_RNG_SAMPLING,
+                  KW_RNG_INTERRUPTION
 };
 
 struct kw_rng {

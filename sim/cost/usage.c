@@ -28,7 +28,7 @@ static kw_ns round_up(kw_ns x, kw_ns to)
 
 /* Sums in replica-ns, 128 bits wide so that adding can never overflow; multiplied by the GPUs at the end. */
 struct tally {
-    kw_i128 phase[KW_PHASES], rounding, minimum, unbilled, busy, lives;
+    kw_i128 phase[KW_PHASES], rounding, minimum, unbilled, busy, lives, there;
 };
 
 /* b: what came before the window, NULL for nothing. Minimum and rounding are of the whole life and fall due at its end:
@@ -117,6 +117,7 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
         assert(phases_sum(life) == life->gone - life->born);
         t.lives += life->gone - life->born;
         t.busy += life->phase[KW_PHASE_ACTIVE];
+        t.there += life->gone - life->born - life->phase[KW_PHASE_PROVISION];
         if (kind == KW_KIND_DEDICATED)
             t.unbilled += life->gone - life->born;
         else if (m->window > 0)
@@ -125,7 +126,9 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
             bill_by_phase(&t, life, before, m);
     }
     kw_i128 billed = 0; /* by phase: what the meter saw and what it did not are all the lives there were */
-    bool ok = narrow(&r.reserved_gpu_ns, kind == KW_KIND_DEDICATED ? (kw_i128)reserved_gpus * window : 0);
+    kw_i128 reserved = (kw_i128)reserved_gpus * window;
+    if (l->interruptible && l->max_replicas) reserved = reserved_gpus * t.there / l->max_replicas;
+    bool ok = narrow(&r.reserved_gpu_ns, kind == KW_KIND_DEDICATED ? reserved : 0);
     for (int p = 0; p < KW_PHASES; p++) {
         billed += t.phase[p];
         ok = ok && narrow(&r.gpu_ns[p], t.phase[p] * gpus);

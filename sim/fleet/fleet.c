@@ -261,6 +261,7 @@ static enum kw_status happen(struct run *run, kw_ns now, struct kw_error *err)
     case KW_EV_SCALER: return kw_pool_scale(p, now, err);
     case KW_EV_QUEUE_TIMEOUT: return kw_pool_queue_timeout(p, now, err);
     case KW_EV_REQUEST_TIMEOUT: return kw_pool_request_timeout(p, now, err);
+    case KW_EV_INTERRUPTION: return kw_pool_interruption(p, number, now, err);
     case KW_EV_RETRY: return retry(run, number, now, err);
     case KW_EV_API_DONE: kw_api_gateway_done(&run->f->api[k], number, now); return KW_OK;
     }

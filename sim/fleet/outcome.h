@@ -45,6 +45,8 @@ struct kw_ledger {
     int64_t failed_tokens_in;                     /* prompts of requests an API refused (not billed) */
     kw_ns phase[KW_PHASES];                       /* sum over replica lives, replica-ns (times tp for GPU-ns) */
     uint64_t starts, cold_starts, restores, failed_starts, stockouts; /* cold_starts: begun because requests waited */
+    uint64_t interruptions, cut_off; /* of spot machines; requests that lost their replica, tried again or lost */
+    bool interruptible;              /* spot: a machine is not there from its end to the next one's provision */
     uint64_t lives_n;
     struct kw_life *lives; /* [lives_n], always kept for serverless and dedicated: billing rounds each life */
     uint64_t before_n;

@@ -16,6 +16,7 @@ enum kw_event_kind {
     KW_EV_SCALER,          /* an autoscaler's control loop or timer */
     KW_EV_QUEUE_TIMEOUT,   /* the head of a platform's queue has waited too long */
     KW_EV_REQUEST_TIMEOUT, /* the oldest request on the replicas has been there too long */
+    KW_EV_INTERRUPTION,    /* a spot machine gets its notice, or is taken after it; number = replica */
     KW_EV_RETRY,           /* a client tries again; number = flight */
     KW_EV_API_DONE         /* an API has answered; number = flight */
 };

@@ -27,7 +27,9 @@ static kw_ns start_time(const struct kw_cold_start *c)
 static kw_ns of_one(const struct kw_deployment *d)
 {
     const struct kw_autoscaling *a = &d->scaling;
-    if (d->kind == KW_KIND_API || a->scaler == KW_SCALER_FIXED) return SERVED;
+    if (d->kind == KW_KIND_API) return SERVED;
+    if (a->scaler == KW_SCALER_FIXED)
+        return d->spot.per_hour > 0 ? SERVED + d->spot.notice + start_time(&d->cold) : SERVED;
     kw_ns idle = longer(longer(a->idle_timeout, a->zero_timeout), longer(a->scale_down_delay, a->min_up));
     kw_ns windows = longer(a->scale_up_window, longer(a->target_delay, a->eval_period));
     if (idle > LONGEST || windows > LONGEST) return LONGEST;

@@ -174,6 +174,10 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         (unsigned long long)p->too_long, (unsigned long long)p->starts, p->starts == 1 ? "" : "s",
         (unsigned long long)p->failed_starts, p->peak_replicas, p->peak_replicas == 1 ? "" : "s",
         (unsigned long long)p->preemptions, p->preemptions == 1 ? "" : "s");
+    if (p->interruptions)
+        kw_text_add(out, "  %llu interruption%s of spot machines cut off %llu request%s, which were tried again\n",
+                    (unsigned long long)p->interruptions, p->interruptions == 1 ? "" : "s",
+                    (unsigned long long)p->cut_off, p->cut_off == 1 ? "" : "s");
     kw_text_add(out, "  objectives: %s%s", p->feasible ? "met" : "missed, ", p->miss);
     if (p->drawn) kw_text_add(out, "; met in %u of %u drawings of the days", p->met, p->drawn);
     kw_text_add(out, "; weakest input: %s\n", kw_grade_name[p->grade]);
@@ -283,20 +287,22 @@ static bool stands_alone(const struct kw_candidate *c)
     return c->n != 1 || c->as_written;
 }
 
-/* "RTX4090 fp8", "H100 bf16 x2", "API"; of several joined by "+". */
+/* "RTX4090 fp8", "H100 bf16 x2 spot", "API"; of several joined by "+". */
 static void gpu_cell(struct kw_text_table *t, const struct kw_candidate *x)
 {
+    static const char *const term[] = { " on demand", " reserved", " spot" };
     char buf[128] = "";
     size_t n = 0;
     for (uint32_t k = 0; k < x->n && n < sizeof buf; k++) {
         const struct kw_choice *c = &x->choice[k];
         const char *plus = k ? "+" : "";
+        char tp[16] = "";
+        if (c->tp > 1) snprintf(tp, sizeof tp, " x%u", c->tp);
         if (!c->gpu)
             snprintf(buf + n, sizeof buf - n, "%sAPI", plus);
-        else if (c->tp > 1)
-            snprintf(buf + n, sizeof buf - n, "%s%s %s x%u", plus, c->gpu->gpu, c->profile->precision, c->tp);
         else
-            snprintf(buf + n, sizeof buf - n, "%s%s %s", plus, c->gpu->gpu, c->profile->precision);
+            snprintf(buf + n, sizeof buf - n, "%s%s %s%s%s", plus, c->gpu->gpu, c->profile->precision, tp,
+                     c->platform->kind == KW_KIND_DEDICATED ? term[c->term] : "");
         n += strlen(buf + n);
     }
     kw_text_table_cell(t, "%s", buf);

@@ -83,6 +83,8 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     for (int i = 0; i < KW_ITEMS; i++)
         if (b->item[i]) add_text(bill, kw_item_name[i], kw_nano_format(exact, sizeof exact, b->item[i]), lost);
     add_text(bill, "total", kw_nano_format(exact, sizeof exact, b->total), lost);
+    add_number(o, "interruptions", (double)p->interruptions, lost);
+    add_number(o, "cut_off", (double)p->cut_off, lost);
     add_bool(o, "overloaded", kw_point_overloaded(p), lost);
     if (c->as_written) add_bool(o, "as_written", true, lost);
     add_bool(o, "feasible", p->feasible, lost);
@@ -125,7 +127,8 @@ static void add_window(cJSON *root, const struct kw_window *w, bool *lost)
 /* The same choice, for what a bill rests on. */
 static bool same_offer(const struct kw_choice *a, const struct kw_choice *b)
 {
-    return a->platform == b->platform && a->api == b->api && !strcmp(a->name, b->name);
+    return a->platform == b->platform && a->api == b->api && a->gpu == b->gpu && a->term == b->term &&
+           !strcmp(a->name, b->name);
 }
 
 static bool told_before(const struct kw_candidate *c, size_t k, uint32_t d)
@@ -141,8 +144,8 @@ bool kw_summary_unknown_at(const struct kw_candidate *c, size_t n, const struct 
 {
     for (size_t k = 0; k < n; k++)
         for (uint32_t d = 0; d < c[k].n; d++) {
-            if (!c[k].choice[d].api || told_before(c, k, d)) continue;
-            if (*kw_choice_cache_unknown(&c[k].choice[d], t, buf, size) && !i--) return true;
+            if (told_before(c, k, d)) continue;
+            if (*kw_choice_unknown(&c[k].choice[d], t, buf, size) && !i--) return true;
         }
     return false;
 }

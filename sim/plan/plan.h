@@ -26,8 +26,12 @@ struct kw_plan_options {
     uint32_t max_replicas;    /* serverless; 0: from the load's peak, see plan.c */
     uint32_t dedicated_extra; /* tries above the capacity bound; 0: 4 */
     bool monthly, spot;       /* dedicated: also committed monthly and spot prices where known */
-    bool exhaustive;          /* every candidate with every replication */
-    kw_nusd operations_month; /* a share of an engineer added to dedicated; 0 */
+    bool not_on_demand;       /* dedicated: other terms alone */
+    bool allow_unknown;       /* spot offers whose rate of interruptions is unknown are ranked, as never interrupted */
+    struct kw_spot own_spot;  /* the user's, in the place of the platforms'; known: given */
+    struct kw_cold_start own_cold; /* of it, provision alone: how long until another spot machine is there */
+    bool exhaustive;               /* every candidate with every replication */
+    kw_nusd operations_month;      /* a share of an engineer added to dedicated; 0 */
     /* What the user wrote, or NULL; borrowed. It is a candidate of its own, and what it says of an offer (an API's
      * latency and limits, an engine's scheduler, measured cold starts) holds wherever a plan takes that offer. */
     const struct kw_candidate *written;

@@ -263,12 +263,24 @@ static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, 
     }
     if (o->operations_month) c->operations_month = o->operations_month;
     const enum kw_term terms[] = { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT };
-    const bool wanted[] = { c->gpu->gpu_hour.known, o->monthly && c->gpu->gpu_month.known,
+    const bool wanted[] = { c->gpu->gpu_hour.known && !o->not_on_demand, o->monthly && c->gpu->gpu_month.known,
                             o->spot && c->gpu->gpu_hour_spot.known };
     for (int t = 0; t < 3; t++) {
         if (!wanted[t]) continue;
         struct kw_choice d = *c;
         d.term = terms[t];
+        if (o->own_spot.known) d.spot = o->own_spot;
+        if (o->own_cold.provision.kind != KW_LAW_NONE) d.cold.provision = o->own_cold.provision;
+        if (d.term == KW_TERM_SPOT && !d.spot.known && !o->allow_unknown) {
+            char what[96];
+            snprintf(what, sizeof what, "%s %s spot", c->platform->name, c->gpu->gpu);
+            enum kw_status st = kw_plan_drop(e->p, what,
+                                             "how often its machines are interrupted was not found: state "
+                                             "candidates.spot, or --allow-unknown ranks it as if never",
+                                             e->err);
+            if (st != KW_OK) return st;
+            continue;
+        }
         lowest = (lowest + step - 1) / step * step;
         for (uint32_t n = lowest; n <= highest || n == lowest; n += step) {
             kw_choice_replicas(&d, n);

@@ -35,7 +35,9 @@ static enum kw_status cost_floor(const struct kw_candidate *c, kw_ns window, kw_
         const struct kw_meter *m = &x->platform->meter;
         const struct kw_autoscaling *s = &x->scaling;
         struct kw_usage u = { .kind = x->platform->kind, .window = window, .month = month };
-        if (u.kind == KW_KIND_DEDICATED)
+        /* An interrupted machine is not paid for until the next one is there. */
+        bool interrupted = x->term == KW_TERM_SPOT && x->spot.per_hour > 0;
+        if (u.kind == KW_KIND_DEDICATED && !interrupted)
             u.reserved_gpu_ns = (int64_t)kw_gpus_rented(x->gpu, x->tp, s->max_replicas) * window;
         else if (u.kind == KW_KIND_SERVERLESS && m->bills[KW_PHASE_ACTIVE] && m->bills[KW_PHASE_KEEP_WARM] &&
                  !m->window && s->stockout_probability == 0 && s->start_failure_probability == 0)

@@ -90,6 +90,7 @@ enum kw_status kw_lives_gone(struct kw_pool *p, uint32_t k, kw_ns now, struct kw
     r->state = KW_REPLICA_GONE;
     kw_events_release(&p->w->events, r->run_id);
     kw_events_release(&p->w->events, r->life_id);
+    if (p->d->spot.per_hour > 0) kw_events_release(&p->w->events, r->interruption_id);
     p->spare[p->n_spare++] = k;
     p->exist--;
     return st;

@@ -17,6 +17,7 @@ static void free_streams(struct kw_pool *p)
     kw_start_streams_free(&p->start_streams);
     kw_rng_free(&p->routing);
     kw_rng_free(&p->retry);
+    kw_rng_free(&p->interruption);
 }
 
 void kw_pool_free(struct kw_pool *p)
@@ -29,6 +30,7 @@ void kw_pool_free(struct kw_pool *p)
     free(p->r);
     free(p->spare);
     free(p->starting);
+    free(p->cut_off);
     kw_ring_free(&p->queue);
     kw_ring_free(&p->on_replicas);
     kw_balancer_free(&p->balancer);
@@ -49,6 +51,8 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
                        c->max_replicas);
     if (c->scaler == KW_SCALER_FIXED && !c->keep_warm && c->at_zero != KW_ZERO_STOPPED)
         return kw_fail(err, KW_ERANGE, "%s: a fixed deployment wants at least one replica, got keep_warm 0", d->name);
+    if (!(d->spot.per_hour >= 0 && d->spot.per_hour <= 3600))
+        return kw_fail(err, KW_ERANGE, "%s: interruptions must be 0..3600 an hour, got %g", d->name, d->spot.per_hour);
     if (!(c->stockout_probability >= 0 && c->stockout_probability < 1))
         return kw_fail(err, KW_ERANGE, "%s: stockout_probability must be in [0, 1), got %g", d->name,
                        c->stockout_probability);
@@ -58,7 +62,7 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
     const kw_ns times[] = { c->target_delay,    c->scale_up_window,  c->eval_period, c->idle_timeout,
                             c->zero_timeout,    c->scale_down_delay, c->min_up,      c->queue_timeout,
                             c->request_timeout, c->stockout_retry,   d->network_rtt, d->retry.base,
-                            d->retry.cap };
+                            d->retry.cap,       d->spot.notice };
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         if (times[i] < 0 || times[i] > INT64_MAX / 8)
             return kw_fail(err, KW_ERANGE, "%s: a duration of %lld ns is not in [0, 36 years]", d->name,
@@ -77,6 +81,7 @@ static enum kw_status begin_streams(struct kw_pool *p, const struct kw_fleet_opt
     enum kw_status st = kw_start_streams_begin(&p->start_streams, seed, opt->replication, err);
     if (st == KW_OK) st = kw_rng_init(&p->routing, seed, opt->replication, KW_RNG_ROUTING, err);
     if (st == KW_OK) st = kw_rng_init(&p->retry, seed, opt->replication, KW_RNG_RETRY, err);
+    if (st == KW_OK) st = kw_rng_init(&p->interruption, seed, opt->replication, KW_RNG_INTERRUPTION, err);
     return st;
 }
 
@@ -123,6 +128,7 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     p->opens = w->tally.opens;
     p->opened = p->closed = false;
     p->ledger->max_replicas = c->max_replicas;
+    p->ledger->interruptible = d->spot.per_hour > 0;
     p->limit = c->hard_concurrency ? c->hard_concurrency : UINT32_MAX;
     p->g = (struct kw_signals){ .oldest = KW_NEVER,
                                 .unanswered = KW_NEVER,
@@ -159,6 +165,7 @@ void kw_pool_open(struct kw_pool *p, kw_ns now)
 {
     *p->ledger = (struct kw_ledger){ .requests = p->ledger->requests,
                                      .max_replicas = p->d->scaling.max_replicas,
+                                     .interruptible = p->ledger->interruptible,
                                      .peak_replicas = p->exist };
     p->opened = true;
     for (uint32_t k = 0; k < p->n; k++) {
@@ -291,6 +298,47 @@ enum kw_status kw_pool_life(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_
         return KW_OK;
     }
     return kw_scaling_stop(p, k, now, err);
+}
+
+/* The notice is over: what the replica still has is lost with it. */
+static enum kw_status take_away(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
+{
+    struct kw_pool_replica *r = &p->r[k];
+    enum kw_status st;
+    if (p->cut_off_cap < r->engine->n_live) {
+        uint64_t *ids = realloc(p->cut_off, r->engine->n_live * sizeof *ids);
+        if (!ids) return kw_fail(err, KW_ENOMEM, "%s: no memory for %u requests", p->d->name, r->engine->n_live);
+        p->cut_off = ids;
+        p->cut_off_cap = r->engine->n_live;
+    }
+    uint32_t n = kw_replica_kill(r->engine, now, p->cut_off);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t flight = (uint32_t)p->cut_off[i];
+        struct kw_inflight *f = &p->w->flights.f[flight];
+        f->first = -1; /* what came of the answer is void */
+        p->ledger->cut_off += !f->warmup && !p->closed;
+        if ((st = refuse(p, flight, now, err)) != KW_OK) return st;
+    }
+    if ((st = kw_lives_end_engine(p, r, err)) != KW_OK) return st;
+    return kw_lives_gone(p, k, now, err);
+}
+
+enum kw_status kw_pool_interruption(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
+{
+    struct kw_pool_replica *r = &p->r[k];
+    enum kw_status st;
+    kw_events_cancel(&p->w->events, r->interruption_id);
+    if (r->state == KW_REPLICA_DRAINING) return take_away(p, k, now, err);
+    p->ledger->interruptions += !p->closed;
+    if ((st = kw_scaling_stop(p, k, now, err)) != KW_OK) return st;
+    if (r->state == KW_REPLICA_DRAINING) { /* it was busy: an idle one is given back at once */
+        if (!p->d->spot.notice) {
+            if ((st = take_away(p, k, now, err)) != KW_OK) return st;
+        } else {
+            kw_events_set(&p->w->events, r->interruption_id, now + p->d->spot.notice);
+        }
+    }
+    return kw_scaling_ask(p, KW_CAUSE_FREED, false, now, err);
 }
 
 enum kw_status kw_pool_scale(struct kw_pool *p, kw_ns now, struct kw_error *err)

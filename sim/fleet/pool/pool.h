@@ -11,6 +11,10 @@
  * zero_timeout), never before min_up has passed since their start. That is the platforms' own rule: idle for the whole
  * window, and more alive than the floor asks for.
  *
+ * Spot machines (d->spot) are interrupted: from ready on, each after an exponential time. From the notice on it takes no
+ * new request and another one starts; what it still has when the notice is over is cut off, and the clients try again.
+ * A replica counts as a machine of its own, even where several share a node.
+ *
  * A request is cold when it is served by a replica that became ready only after the request arrived.
  * Events at equal times: arrivals, then step ends in order of replica, then timers first in, first out. */
 #ifndef KW_SIM_FLEET_POOL_POOL_H
@@ -33,6 +37,7 @@ struct kw_pool_replica {
     kw_ns since;               /* begin of the present phase */
     kw_ns ready_at, idle_since;
     uint32_t run_id, life_id; /* its events */
+    uint32_t interruption_id; /* of a spot machine */
     uint32_t prev, next;      /* neighbours among the idle ones */
     uint8_t state, phase;
     bool idle, held;       /* held: idle by keep_warm or buffer */
@@ -62,8 +67,9 @@ struct kw_pool {
     uint32_t *starting;                        /* [g.starting] replicas in the order of their starts */
     uint32_t idle_head, idle_tail, first_held; /* idle list; first_held and all after it are held */
     uint32_t n_idle, n_held;
-    struct kw_ring queue;       /* waiting at the platform, in the order of their tries */
-    struct kw_ring on_replicas; /* with a request timeout: flight and place of each on a replica; those gone meanwhile
+    struct kw_ring queue; /* waiting at the platform, in the order of their tries */
+    struct kw_ring
+        on_replicas; /* with a request timeout: flight, place and try of each on a replica; those gone meanwhile
                                    are skipped */
     uint32_t scaler_id, queue_id, request_id; /* events */
     uint32_t exist;                           /* replicas not gone */
@@ -71,7 +77,9 @@ struct kw_pool {
     bool opened, closed;                      /* the window has begun; is over. Lives are kept in between */
     size_t lives_cap;
     struct kw_start_streams start_streams;
-    struct kw_rng routing, retry;
+    struct kw_rng routing, retry, interruption;
+    uint64_t *cut_off; /* [cut_off_cap] scratch: requests of a replica that is taken */
+    uint32_t cut_off_cap;
 };
 
 void kw_pool_init(struct kw_pool *p);
@@ -99,6 +107,7 @@ enum kw_status kw_pool_note_diverted(struct kw_pool *p, kw_ns now, struct kw_err
 /* The event on top of the queue is of this kind and for this pool (and replica). */
 enum kw_status kw_pool_run(struct kw_pool *p, uint32_t replica, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_life(struct kw_pool *p, uint32_t replica, kw_ns now, struct kw_error *err);
+enum kw_status kw_pool_interruption(struct kw_pool *p, uint32_t replica, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_scale(struct kw_pool *p, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);

@@ -60,6 +60,13 @@ static enum kw_status take_replica(struct kw_pool *p, uint32_t *out, struct kw_e
         kw_events_release(&p->w->events, r->run_id);
         return st;
     }
+    bool spot = p->d->spot.per_hour > 0;
+    if (spot && (st = kw_events_id(&p->w->events, kw_tag(KW_EV_INTERRUPTION, p->index, k), &r->interruption_id, err)) !=
+                    KW_OK) {
+        kw_events_release(&p->w->events, r->run_id);
+        kw_events_release(&p->w->events, r->life_id);
+        return st;
+    }
     p->n_spare--;
     p->exist++;
     if (p->exist > p->ledger->peak_replicas && !p->closed) p->ledger->peak_replicas = p->exist;
@@ -89,6 +96,9 @@ static enum kw_status make_ready(struct kw_pool *p, uint32_t k, kw_ns now, struc
     p->r[k].state = KW_REPLICA_READY;
     p->r[k].ready_at = now;
     p->g.ready++;
+    if (p->d->spot.per_hour > 0)
+        kw_events_set(&p->w->events, p->r[k].interruption_id,
+                      now + kw_law_ns(kw_rng_exp(&p->interruption, 3600 / p->d->spot.per_hour)));
     kw_idle_list_push(p, k, now);
     return KW_OK;
 }

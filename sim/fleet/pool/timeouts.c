@@ -27,6 +27,7 @@ enum kw_status kw_timeouts_watch_replica(struct kw_pool *p, uint32_t flight, str
     if (!limit) return KW_OK;
     if ((st = kw_ring_push(&p->on_replicas, flight, err)) != KW_OK) return st;
     if ((st = kw_ring_push(&p->on_replicas, f->place, err)) != KW_OK) return st;
+    if ((st = kw_ring_push(&p->on_replicas, f->attempts, err)) != KW_OK) return st;
     if (!kw_events_pending(&p->w->events, p->request_id)) kw_events_set(&p->w->events, p->request_id, f->tried + limit);
     return KW_OK;
 }
@@ -54,17 +55,18 @@ enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_err
 enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
     enum kw_status st;
-    assert(p->d->scaling.request_timeout > 0 && kw_ring_count(&p->on_replicas) % 2 == 0);
+    assert(p->d->scaling.request_timeout > 0 && kw_ring_count(&p->on_replicas) % 3 == 0);
     kw_events_cancel(&p->w->events, p->request_id);
     while (!kw_ring_empty(&p->on_replicas)) {
         uint32_t flight = kw_ring_at(&p->on_replicas, 0), place = kw_ring_at(&p->on_replicas, 1);
         struct kw_inflight *f = &p->w->flights.f[flight];
-        bool here = f->at == KW_AT_REPLICA && f->place == place && f->deployment == p->index;
+        bool here = f->at == KW_AT_REPLICA && f->place == place && f->deployment == p->index &&
+                    f->attempts == kw_ring_at(&p->on_replicas, 2); /* a replica taken away may have had it before */
         if (here && f->tried + p->d->scaling.request_timeout > now) {
             kw_events_set(&p->w->events, p->request_id, f->tried + p->d->scaling.request_timeout);
             break;
         }
-        kw_ring_drop(&p->on_replicas, 2);
+        kw_ring_drop(&p->on_replicas, 3);
         if (!here) continue;
         uint32_t k = f->replica;
         kw_replica_cancel(p->r[k].engine, f->slot, now);

@@ -279,6 +279,9 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
               p->attained);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "starts", "replica", "replica starts, over all replications", p->starts);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "failed_starts", "replica", "over all replications", p->failed_starts);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "interruptions", "replica", "of spot machines, over all replications",
+              p->interruptions);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "cut_off", "request", "lost their replica by an interruption", p->cut_off);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "preemptions", "", "sequences preempted, over all replications",
               p->preemptions);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "peak_replicas", "replica", "most at once", p->peak_replicas);

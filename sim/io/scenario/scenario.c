@@ -194,6 +194,25 @@ static enum kw_status read_cache(struct kw_jnode o, struct kw_cache_rule *c, str
     return st;
 }
 
+/* restart_s, the time until another machine is there, is the provision of its cold start; c NULL: none is wanted. */
+static enum kw_status read_spot(struct kw_jnode o, struct kw_spot *s, struct kw_cold_start *c, struct kw_error *err)
+{
+    static const char *const known[] = { "interruptions_per_hour", "notice_s", "restart_s", NULL };
+    int64_t rate = 0;
+    kw_ns restart = 0;
+    if (!kw_json_present(o)) return KW_OK;
+    enum kw_status st = kw_json_keys(o, known, err);
+    READ(kw_json_nano(get(o, "interruptions_per_hour"), 0, 3600 * KW_NANO, &rate, err));
+    READ(seconds_or(get(o, "notice_s"), s->notice, &s->notice, err));
+    READ(seconds_or(get(o, "restart_s"), 0, &restart, err));
+    if (st != KW_OK) return st;
+    *s = (struct kw_spot){ .known = true, .per_hour = kw_nano_to_double(rate), .notice = s->notice };
+    if (!kw_json_present(get(o, "restart_s"))) return KW_OK;
+    c->provision = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { kw_nano_to_double(restart) } };
+    c->provision.provenance.grade = KW_GRADE_USER;
+    return KW_OK;
+}
+
 /* Replica counts, windows and overload rules, over the platform's defaults. */
 static enum kw_status read_scaling(struct kw_jnode o, enum kw_kind kind, struct kw_choice *c, struct kw_error *err)
 {
@@ -336,6 +355,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                                          "tp",
                                          "profile",
                                          "term",
+                                         "spot",
                                          "replicas",
                                          "keep_warm",
                                          "max_replicas",
@@ -418,6 +438,10 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         READ(kw_json_enum_or(get(o, "balance"), balance, kw_balance_name, &balance, err));
         READ(read_packing(o, &balance, err));
         c->term = (enum kw_term)term;
+        READ(read_spot(get(o, "spot"), &c->spot, &c->cold, err));
+        if (st == KW_OK && kw_json_present(get(o, "spot")) && (c->term != KW_TERM_SPOT || p->kind != KW_KIND_DEDICATED))
+            return kw_json_fail(get(o, "spot"), KW_ERANGE, err,
+                                "is of dedicated machines with \"term\": \"spot\" alone");
         c->balance = (enum kw_balance)balance;
         c->balance_stated = kw_json_present(get(o, "balance")) || kw_json_present(get(o, "packing"));
         policy_tokens =
@@ -793,20 +817,12 @@ static enum kw_status read_words(struct kw_jnode list, const char **out, size_t 
 
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
 {
-    static const char *const known[] = { "kinds",
-                                         "platforms",
-                                         "gpus",
-                                         "precisions",
-                                         "tp",
-                                         "api_models",
-                                         "keep_warm",
-                                         "idle_timeout_s",
-                                         "max_replicas",
-                                         "replicas_extra",
-                                         "terms",
-                                         "exhaustive",
-                                         "operations_usd_month",
-                                         NULL };
+    static const char *const known[] = {
+        "kinds",      "platforms", "gpus",           "precisions",   "tp",
+        "api_models", "keep_warm", "idle_timeout_s", "max_replicas", "replicas_extra",
+        "terms",      "spot",      "allow_unknown",  "exhaustive",   "operations_usd_month",
+        NULL
+    };
     struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
     uint32_t count;
     kw_ns idle;
@@ -844,6 +860,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     }
     READ(count_or(get(c, "max_replicas"), o->max_replicas, 0, 100000, &o->max_replicas, err));
     READ(count_or(get(c, "replicas_extra"), o->dedicated_extra, 0, 1000, &o->dedicated_extra, err));
+    bool on_demand = false;
     list = get(c, "terms");
     READ(check_list(list, KW_PLAN_MAX_LIST, err));
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
@@ -851,7 +868,11 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
         st = kw_json_enum(kw_json_at(list, i), kw_term_name, &term, err);
         o->monthly |= term == KW_TERM_MONTHLY;
         o->spot |= term == KW_TERM_SPOT;
+        on_demand |= term == KW_TERM_ON_DEMAND;
     }
+    o->not_on_demand = kw_json_len(list) > 0 && !on_demand;
+    READ(read_spot(get(c, "spot"), &o->own_spot, &o->own_cold, err));
+    READ(kw_json_bool_or(get(c, "allow_unknown"), o->allow_unknown, &o->allow_unknown, err));
     READ(kw_json_bool_or(get(c, "exhaustive"), o->exhaustive, &o->exhaustive, err));
     READ(kw_json_nano_or(get(c, "operations_usd_month"), 0, 0, INT64_MAX, &o->operations_month, err));
     return st;

@@ -101,6 +101,7 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
     }
     if (c->cold.init.kind == KW_LAW_NONE) c->cold.init = prof->init;
     c->retry = p->retry;
+    c->spot = p->spot;
     c->balance = p->balance;
     if (p->kind == KW_KIND_DEDICATED) kw_choice_replicas(c, step);
     return KW_OK;
@@ -189,7 +190,13 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->sched = c->sched;
     d->scaling = c->scaling;
     d->balance = c->balance;
-    if (d->kind == KW_KIND_SERVERLESS) d->cold = c->cold; /* dedicated replicas are up when the window begins */
+    bool interrupted = c->term == KW_TERM_SPOT && c->spot.per_hour > 0;
+    if (interrupted) {
+        d->spot.per_hour = c->spot.per_hour;
+        d->spot.notice = c->spot.notice;
+    }
+    if (d->kind == KW_KIND_SERVERLESS || interrupted)
+        d->cold = c->cold; /* dedicated replicas are up when the window begins */
 }
 
 bool kw_choice_latency_known(const struct kw_choice *c)
@@ -281,9 +288,8 @@ char *kw_choice_label(const struct kw_choice *c, char *buf, size_t size)
                  c->profile->precision, c->tp, s->keep_warm, kw_nano_format(idle, sizeof idle, s->idle_timeout));
         break;
     case KW_KIND_DEDICATED:
-        snprintf(buf, size, "%s %" PRIu32 " x %s %s tp%" PRIu32 "%s%s", c->platform->name, s->max_replicas, c->gpu->gpu,
-                 c->profile->precision, c->tp, c->term == KW_TERM_ON_DEMAND ? "" : " ",
-                 c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term]);
+        snprintf(buf, size, "%s %" PRIu32 " x %s %s tp%" PRIu32 " %s", c->platform->name, s->max_replicas, c->gpu->gpu,
+                 c->profile->precision, c->tp, kw_term_name[c->term]);
         break;
     }
     return buf;
@@ -345,6 +351,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
                                                                               : NULL;
         return !law || law->provenance.grade != KW_GRADE_USER; /* the user's own stands in its place */
     }
+    if (starts(f->path, "spot.")) return c->term == KW_TERM_SPOT && c->spot.per_hour == c->platform->spot.per_hour;
     if (starts(f->path, "cache.")) /* the user's own stands in its place, or nothing is cached */
         return kw_cache_rule_known(&c->cache) && c->cache.min_tokens == c->api->cache.min_tokens &&
                c->cache.step_tokens == c->api->cache.step_tokens && c->cache.lifetime == c->api->cache.lifetime;
@@ -360,10 +367,15 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
     return true;
 }
 
-char *kw_choice_cache_unknown(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size)
+char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size)
 {
     const struct kw_api_offer *o = c->api;
     buf[0] = 0;
+    if (c->gpu && c->term == KW_TERM_SPOT && !c->spot.known)
+        snprintf(buf, size,
+                 "%s %s: how often its spot machines are interrupted was not found, so none is simulated: set "
+                 "spot.interruptions_per_hour",
+                 c->name, c->gpu->gpu);
     if (!o || !o->cached_in_mtok.known || o->cached_in_mtok.v >= o->in_mtok.v || c->cache.mode == KW_CACHE_OFF)
         return buf;
     char price[32];

@@ -31,6 +31,7 @@ struct kw_choice { /* one deployment of a candidate */
     struct kw_sched_config sched;  /* from the profile, then overrides */
     struct kw_autoscaling scaling; /* the platform's defaults, then overrides; keep_warm and idle_timeout in here */
     struct kw_cold_start cold;     /* platform + profile */
+    struct kw_spot spot;           /* term SPOT: the platform's, or the user's own */
     struct kw_client_retry retry;
     struct kw_rate_limits limits;                       /* api */
     struct kw_cache_rule cache;                         /* api */
@@ -92,9 +93,9 @@ char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size);
 /* Whether the choice's result depends on this fact of its platform: not on other offers' prices, terms not taken, or
  * the billing of phases that take no time here. */
 bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f);
-/* What an API's cached-input price rests on that cannot be known for this trace, as a sentence; "" when there is none:
- * no such price, caching off, or simulated. Returns buf. */
-char *kw_choice_cache_unknown(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size);
+/* What the bill rests on that cannot be known, as a sentence; "" when there is none: what an API's cached-input price
+ * finds in this trace, and how often spot machines are interrupted. Returns buf. */
+char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size);
 /* The weakest grade of what the choice rests on, unknown facts of its platform that it uses included. */
 enum kw_grade kw_choice_grade(const struct kw_choice *c);
 

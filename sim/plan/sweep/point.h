@@ -60,6 +60,7 @@ struct kw_point {
     struct kw_record *records;           /* [n_records] of replication 0 when asked, owned */
     size_t n_records;
     uint64_t arrived, completed, rejected, timed_out, too_long, cold, attained; /* sums over replications */
+    uint64_t interruptions, cut_off; /* of spot machines; requests that lost their replica by it */
     uint64_t starts, failed_starts, preemptions, steps, iterations, events;
     uint32_t peak_replicas; /* over deployments and replications */
 };

@@ -237,6 +237,8 @@ static void merge(struct kw_point *p, const struct kw_outcome *o, const double s
         const struct kw_ledger *l = &o->ledger[d];
         p->starts += l->starts;
         p->failed_starts += l->failed_starts;
+        p->interruptions += l->interruptions;
+        p->cut_off += l->cut_off;
         p->preemptions += l->preemptions;
         p->steps += l->steps;
         p->iterations += l->iterations;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What belongs to an account at a provider: credit and fee once, the prompts it remembers, tiers, batches. Traces are made
+# What belongs to an account at a provider: credit and fee once, the prompts it remembers, tiers, batches; and spot machines. Traces are made
 # here; a small model in Python says what is right.
 # usage: KEEPWARM=path/to/keepwarm test_accounts.sh
 set -u
@@ -127,6 +127,32 @@ with open("t.csv", "w") as f:
 a = run(dict(api("openai", "gpt-4o"), trace=GENERIC))
 check("no hashes: none cached", "tokens_cached" not in bill(a) or bill(a)["tokens_cached"] == 0, bill(a))
 check("no hashes: said", len(a["not_known"]) == 1 and "neither which prompts share a prefix" in a["not_known"][0], a["not_known"])
+
+# ---- spot machines: interrupted at a rate that somebody states, or not ranked
+with open("t.csv", "w") as f:
+    f.write("arrival,prompt,output\n" + "".join("%d,600,100\n" % (180 * i) for i in range(480)))
+def spot(**candidates):
+    return {"trace": GENERIC, "model": "llama-3.1-8b", "slo": {"ttft_p95_s": "5"},
+            "candidates": dict({"kinds": ["dedicated"], "platforms": ["crusoe"], "gpus": ["L40S"], "terms": ["spot", "on_demand"]}, **candidates)}
+def terms(answer):
+    return {d["term"] for p in answer["points"] for d in p["deployments"]}
+a = run(spot(), "plan")
+check("spot is left out", terms(a) == {"on_demand"}, terms(a))
+check("and why", any("spot" in x["what"] and "interrupted was not found" in x["why"] for x in a["left_out"]), a["left_out"])
+check("every label tells the term", all(p["label"].endswith(" on_demand") for p in a["points"]))
+a = run(spot(), "plan", 0, "--allow-unknown")
+check("ranked when allowed", terms(a) == {"on_demand", "spot"}, terms(a))
+check("said to be unknown", any("interrupted was not found" in x for x in a["not_known"]), a["not_known"])
+a = run(spot(spot={"interruptions_per_hour": "1", "notice_s": "30", "restart_s": "600"}, terms=["spot"]), "plan")
+check("a rate of the user's", terms(a) == {"spot"} and a["not_known"] == [], (terms(a), a["not_known"]))
+check("interrupted", all(p["interruptions"] > 0 for p in a["points"]), a["points"])
+alone = {"name": "d", "platform": "crusoe", "gpu": "L40S", "precision": "fp8", "term": "spot"}
+rate = {"interruptions_per_hour": "2", "notice_s": "0", "restart_s": "900"}
+calm, rough = (run({"trace": GENERIC, "model": "llama-3.1-8b", "deployments": [dict(alone, spot=dict(rate, interruptions_per_hour=x))]})["points"][0]
+               for x in ("0", "2"))
+check("never interrupted, always paid for", abs(calm["cost_usd_month"] - 365) < 1e-6 and calm["interruptions"] == 0, calm["cost_usd_month"])
+check("not paid for while it is gone", 0.55 * 365 < rough["cost_usd_month"] < 0.85 * 365, rough["cost_usd_month"])
+run({"trace": GENERIC, "model": "llama-3.1-8b", "deployments": [dict(alone, term="on_demand", spot=rate)]}, expect=2)
 
 print("%d passed, %d failed, 0 skipped" % (passed, failed))
 sys.exit(failed != 0)
