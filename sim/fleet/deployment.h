@@ -62,7 +62,8 @@ struct kw_fleet_options {
     kw_ns series_step;  /* 0: no series */
     kw_ns warmup; /* the view's own end is replayed for this long before the window, and not counted; 0: empty start */
     struct kw_slo_limits slo;
-    volatile int *stop; /* set from outside (signal): the run ends early with KW_EFAIL; NULL allowed */
+    const struct kw_groups *groups; /* of the view's trace, told apart, each with its own limits; NULL: slo for all */
+    volatile int *stop;             /* set from outside (signal): the run ends early with KW_EFAIL; NULL allowed */
 };
 
 #endif

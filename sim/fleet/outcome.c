@@ -37,6 +37,12 @@ void kw_outcome_free(struct kw_outcome *o)
     drop_arrays(o);
     struct kw_hist *h[] = { &o->ttft, &o->tpot, &o->itl, &o->e2e };
     for (int i = 0; i < 4; i++) kw_hist_free(h[i]);
+    for (uint32_t i = 0; i < o->group_cap; i++) {
+        kw_hist_free(&o->group[i].ttft);
+        kw_hist_free(&o->group[i].tpot);
+        kw_hist_free(&o->group[i].e2e);
+    }
+    free(o->group);
     *o = (struct kw_outcome){ 0 };
 }
 
@@ -45,7 +51,60 @@ void kw_outcome_clear(struct kw_outcome *o)
     drop_arrays(o);
     struct kw_hist kept[] = { o->ttft, o->tpot, o->itl, o->e2e };
     for (int i = 0; i < 4; i++) kw_hist_clear(&kept[i]);
-    *o = (struct kw_outcome){ .ttft = kept[0], .tpot = kept[1], .itl = kept[2], .e2e = kept[3] };
+    for (uint32_t i = 0; i < o->group_cap; i++) {
+        struct kw_group_outcome *g = &o->group[i];
+        kw_hist_clear(&g->ttft);
+        kw_hist_clear(&g->tpot);
+        kw_hist_clear(&g->e2e);
+        *g = (struct kw_group_outcome){ .ttft = g->ttft, .tpot = g->tpot, .e2e = g->e2e };
+    }
+    *o = (struct kw_outcome){
+        .ttft = kept[0], .tpot = kept[1], .itl = kept[2], .e2e = kept[3], .group = o->group, .group_cap = o->group_cap
+    };
+}
+
+enum kw_status kw_outcome_groups(struct kw_outcome *o, uint32_t n_classes, struct kw_error *err)
+{
+    uint32_t classes = n_classes > 1 ? n_classes : 0, n = classes + (o->n_deployments > 1 ? o->n_deployments : 0);
+    if (n > o->group_cap) {
+        struct kw_group_outcome *p = realloc(o->group, n * sizeof *p);
+        if (!p) return kw_fail(err, KW_ENOMEM, "no memory for the figures of %u groups", n);
+        o->group = p;
+        for (; o->group_cap < n; o->group_cap++) {
+            p = &o->group[o->group_cap];
+            *p = (struct kw_group_outcome){ .arrived = 0 };
+            enum kw_status st = kw_hist_init(&p->ttft, err);
+            if (st == KW_OK && (st = kw_hist_init(&p->tpot, err)) == KW_OK) st = kw_hist_init(&p->e2e, err);
+            if (st == KW_OK) continue;
+            kw_hist_free(&p->ttft);
+            kw_hist_free(&p->tpot);
+            return st;
+        }
+    }
+    o->n_classes = classes;
+    o->n_groups = n;
+    return KW_OK;
+}
+
+/* Each request is one of one class and of one deployment: both add up to the whole. */
+static bool groups_add_up(const struct kw_outcome *o)
+{
+    for (int side = 0; side < 2; side++) {
+        uint32_t from = side ? o->n_classes : 0, to = side ? o->n_groups : o->n_classes;
+        uint64_t arrived = 0, completed = 0, cold = 0, attained = 0, ttft = 0, done = 0;
+        for (uint32_t i = from; i < to; i++) {
+            arrived += o->group[i].arrived;
+            completed += o->group[i].completed;
+            cold += o->group[i].cold;
+            attained += o->group[i].attained;
+            done += o->group[i].done;
+            ttft += o->group[i].ttft.n;
+        }
+        if (from < to && (arrived != o->arrived || completed != o->completed || cold != o->cold ||
+                          attained != o->attained || ttft != o->completed || done != o->done))
+            return false;
+    }
+    return true;
 }
 
 static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, kw_ns window, struct kw_error *err)
@@ -100,5 +159,6 @@ enum kw_status kw_outcome_check(const struct kw_outcome *o, const struct kw_depl
     if (o->ttft.n != o->completed || o->e2e.n != o->completed || o->tpot.n > o->completed || o->attained > o->completed)
         return kw_fail(err, KW_EFAIL, "histograms hold %llu and %llu of %llu completed requests",
                        (unsigned long long)o->ttft.n, (unsigned long long)o->e2e.n, (unsigned long long)o->completed);
+    if (!groups_add_up(o)) return kw_fail(err, KW_EFAIL, "the requests of classes or deployments do not add up");
     return KW_OK;
 }

@@ -65,6 +65,13 @@ struct kw_series { /* sampled at the end of each interval of `step`: n points */
     uint32_t *queue, *ready_busy, *ready_idle, *starting; /* [n] state at the interval's end, all deployments */
 };
 
+/* The same of the requests of one class and model, or of one deployment. */
+struct kw_group_outcome {
+    struct kw_hist ttft, tpot, e2e;
+    uint64_t arrived, completed, cold, attained, done, good;
+    int64_t tokens_in[KW_FLEET_MAX_DEPLOYMENTS], tokens_out[KW_FLEET_MAX_DEPLOYMENTS]; /* served by each deployment */
+};
+
 struct kw_outcome {
     uint64_t arrived, completed, rejected, timed_out, too_long, cold, attained; /* attained: completed within every
                                                                                     asked per-request limit */
@@ -73,10 +80,14 @@ struct kw_outcome {
     kw_ns window;       /* the observation window: the view's span; lives are clipped to it */
     kw_ns end;          /* when the simulation ended: max(window, last completion) */
     uint64_t done;      /* completed inside the window, those of the warm-up too: what the fleet carries */
+    uint64_t good;      /* of these within every per-request limit */
     uint64_t
         waiting[3]; /* requests that wait, at the platform or in an engine, at the window's begin, middle and end */
     struct kw_ledger ledger[KW_FLEET_MAX_DEPLOYMENTS];
     uint32_t n_deployments;
+    struct kw_group_outcome *group; /* [n_classes] of each class and model, in the order of kw_groups, where there are
+                                       several; then [n_deployments] where there are several; [group_cap] initialised */
+    uint32_t n_classes, n_groups, group_cap;
     struct kw_record *records; /* [arrived] in order of arrival, or NULL */
     struct kw_series series;
     uint64_t events;
@@ -88,6 +99,8 @@ struct kw_outcome {
 enum kw_status kw_outcome_init(struct kw_outcome *o, struct kw_error *err);
 void kw_outcome_free(struct kw_outcome *o);
 void kw_outcome_clear(struct kw_outcome *o); /* as after init; histograms keep their memory */
+/* Room for n_classes classes and models and the deployments, none where there is only one. KW_ENOMEM: none. */
+enum kw_status kw_outcome_groups(struct kw_outcome *o, uint32_t n_classes, struct kw_error *err);
 
 /* Conservation, checked at the end of every run, in release builds too: requests, per deployment and in all; histogram
  * counts; lives and phase sums. KW_EFAIL says what does not add up. */

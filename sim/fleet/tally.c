@@ -26,6 +26,10 @@ enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const st
                               kw_ns opens, const struct kw_fleet_options *opt, struct kw_error *err)
 {
     *t = (struct kw_tally){ .o = o, .trace = trace, .slo = opt->slo, .opens = opens, .next_sample = INT64_MAX };
+    if (opt->groups) t->slo = opt->groups->group[0].limits;
+    if (opt->groups && opt->groups->n > 1) t->groups = opt->groups;
+    enum kw_status st = kw_outcome_groups(o, t->groups ? t->groups->n : 1, err);
+    if (st != KW_OK) return st;
     o->arrived = n;
     if (opt->records) {
         o->records = malloc(n * sizeof *o->records);
@@ -57,28 +61,87 @@ static void record(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
                                                   .preemptions = preemptions };
 }
 
+/* The groups a request is of: its class and model, its deployment; NULL where there is only one. */
+static struct kw_group_outcome *class_of(const struct kw_tally *t, const struct kw_inflight *f)
+{
+    return t->groups ? &t->o->group[kw_groups_of(t->groups, t->trace, f->request)] : NULL;
+}
+
+static struct kw_group_outcome *deployment_of(const struct kw_tally *t, const struct kw_inflight *f)
+{
+    struct kw_outcome *o = t->o;
+    return o->n_groups > o->n_classes ? &o->group[o->n_classes + f->deployment] : NULL;
+}
+
+struct completed { /* one completed request's figures */
+    kw_ns ttft, tpot, e2e;
+    bool tells_tpot, attained;
+};
+
+static bool within(const struct kw_slo_limits *l, const struct completed *c)
+{
+    return !((l->ttft && c->ttft > l->ttft) || (l->e2e && c->e2e > l->e2e) || (l->tpot && c->tpot > l->tpot));
+}
+
+static void group_completed(struct kw_group_outcome *g, const struct completed *c, const struct kw_inflight *f,
+                            uint32_t prompt, uint32_t output)
+{
+    if (!g) return;
+    kw_hist_add(&g->ttft, c->ttft, 1);
+    kw_hist_add(&g->e2e, c->e2e, 1);
+    if (c->tells_tpot) kw_hist_add(&g->tpot, c->tpot, 1);
+    g->arrived++;
+    g->completed++;
+    g->cold += f->cold;
+    g->attained += c->attained;
+    g->tokens_in[f->deployment] += prompt;
+    g->tokens_out[f->deployment] += output;
+}
+
+static void group_lost(struct kw_group_outcome *g, const struct kw_inflight *f)
+{
+    if (!g) return;
+    g->arrived++;
+    g->cold += f->cold;
+}
+
+static void group_done(struct kw_group_outcome *g, bool attained)
+{
+    if (!g) return;
+    g->done++;
+    g->good += attained;
+}
+
 /* Once a request: three histogram increments, and a record only when asked for, since records would be most of a large
  * run's memory. TPOT is floored to ns, like every other time. */
 void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt, uint32_t cached,
                         uint32_t written, uint32_t preemptions)
 {
     struct kw_outcome *o = t->o;
-    if (now > t->opens && now - t->opens <= o->window) o->done++;
+    uint32_t prompt = t->trace->prompt[f->request], output = t->trace->output[f->request];
+    struct kw_group_outcome *klass = class_of(t, f), *deployment = deployment_of(t, f);
+    struct completed c = { .ttft = f->first - f->arrival + rtt,
+                           .e2e = now - f->arrival + rtt,
+                           .tells_tpot = output >= 2 };
+    assert(f->first >= f->arrival && now >= f->first);
+    if (c.tells_tpot) c.tpot = (c.e2e - c.ttft) / (output - 1);
+    c.attained = within(klass ? &t->groups->group[klass - o->group].limits : &t->slo, &c);
+    if (now > t->opens && now - t->opens <= o->window) {
+        o->done++;
+        o->good += c.attained;
+        group_done(klass, c.attained);
+        group_done(deployment, c.attained);
+    }
     if (f->warmup) return;
     struct kw_ledger *l = &o->ledger[f->deployment];
-    uint32_t prompt = t->trace->prompt[f->request], output = t->trace->output[f->request];
-    kw_ns ttft = f->first - f->arrival + rtt, e2e = now - f->arrival + rtt, tpot = 0;
-    assert(f->first >= f->arrival && now >= f->first);
-    kw_hist_add(&o->ttft, ttft, 1);
-    kw_hist_add(&o->e2e, e2e, 1);
-    if (output >= 2) {
-        tpot = (e2e - ttft) / (output - 1);
-        kw_hist_add(&o->tpot, tpot, 1);
-    }
+    kw_hist_add(&o->ttft, c.ttft, 1);
+    kw_hist_add(&o->e2e, c.e2e, 1);
+    if (c.tells_tpot) kw_hist_add(&o->tpot, c.tpot, 1);
     o->completed++;
     o->cold += f->cold;
-    o->attained += !((t->slo.ttft && ttft > t->slo.ttft) || (t->slo.e2e && e2e > t->slo.e2e) ||
-                     (t->slo.tpot && tpot > t->slo.tpot));
+    o->attained += c.attained;
+    group_completed(klass, &c, f, prompt, output);
+    group_completed(deployment, &c, f, prompt, output);
     l->completed++;
     l->cold_requests += f->cold;
     l->tokens_in += prompt;
@@ -87,7 +150,7 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
     assert((uint64_t)cached + written <= prompt);
     l->tokens_out += output;
     t->completions++;
-    record(t, f, KW_REQ_COMPLETED, ttft, e2e, cached, preemptions);
+    record(t, f, KW_REQ_COMPLETED, c.ttft, c.e2e, cached, preemptions);
 }
 
 void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status)
@@ -104,6 +167,8 @@ void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
     }
     o->cold += f->cold;
     l->cold_requests += f->cold;
+    group_lost(class_of(t, f), f);
+    group_lost(deployment_of(t, f), f);
     t->rejections++;
     record(t, f, status, -1, -1, 0, 0);
 }

@@ -2,6 +2,7 @@
  * series over time. */
 #ifndef KW_SIM_FLEET_TALLY_H
 #define KW_SIM_FLEET_TALLY_H
+#include "sim/fleet/groups.h"
 #include "sim/fleet/inflight.h"
 #include "sim/fleet/outcome.h"
 #include "workloads/trace.h"
@@ -13,7 +14,8 @@ struct kw_state { /* all deployments together, at one moment */
 struct kw_tally {
     struct kw_outcome *o; /* borrowed for the run */
     const struct kw_trace *trace;
-    struct kw_slo_limits slo;
+    struct kw_slo_limits slo;                   /* where there are no groups */
+    const struct kw_groups *groups;             /* NULL: one class and model */
     kw_ns opens;                                /* when the window begins, on the run's clock */
     kw_ns next_sample;                          /* end of the series' present interval, INT64_MAX without a series */
     uint32_t arrivals, completions, rejections; /* in it */

@@ -105,6 +105,42 @@ static void step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, 
     }
 }
 
+/* A row for each class and model and each deployment, where there are several. */
+static void group_rows(const struct kw_point *p, struct kw_text *out)
+{
+    static const struct {
+        enum kw_metric m;
+        const char *head, *unit;
+        double scale;
+    } columns[] = { { KW_METRIC_TTFT_P50, "TTFT", "p50 s", 1 },     { KW_METRIC_TTFT_P95, "TTFT", "p95 s", 1 },
+                    { KW_METRIC_TTFT_P99, "TTFT", "p99 s", 1 },     { KW_METRIC_TPOT_P95, "TPOT", "p95 ms", 1e3 },
+                    { KW_METRIC_E2E_P95, "E2E", "p95 s", 1 },       { KW_METRIC_COLD_FRACTION, "cold", "%", 100 },
+                    { KW_METRIC_ERROR_FRACTION, "fail", "%", 100 }, { KW_METRIC_ATTAINMENT, "attain", "%", 100 } };
+    struct kw_text_table t = { 0 };
+    char buf[160];
+    kw_text_table_column(&t, "requests of", "", false);
+    kw_text_table_column(&t, "share", "%", true);
+    for (size_t k = 0; k < sizeof columns / sizeof *columns; k++)
+        kw_text_table_column(&t, columns[k].head, columns[k].unit, true);
+    kw_text_table_column(&t, "cost", "$/month", true);
+    for (uint32_t i = 0; i < p->n_groups; i++) {
+        const struct kw_point_group *g = &p->group[i];
+        kw_text_table_cell(&t, "%s", kw_point_group_name(g, buf, sizeof buf));
+        kw_text_table_cell(&t, "%s",
+                           kw_quantity_percent(p->arrived ? (double)g->arrived / (double)p->arrived : 0, buf));
+        for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
+            double v = g->m[columns[k].m].value;
+            kw_text_table_cell(&t, "%s",
+                               columns[k].scale == 100 ? kw_quantity_percent(v, buf)
+                                                       : kw_quantity_number(v * columns[k].scale, buf));
+        }
+        kw_text_table_cell(&t, "%s", kw_quantity_usd(kw_point_group_told(p, i, KW_METRIC_COST).value, buf));
+    }
+    kw_text_table_print(&t, out);
+    kw_text_table_free(&t);
+    kw_text_add(out, "\n");
+}
+
 void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out)
 {
     struct kw_text_table t = { 0 };
@@ -146,7 +182,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_COLD_COST, "cost of starts", "USD a month", 1 },
         { KW_METRIC_IDLE_COST, "cost of waiting", "USD a month", 1 },
     };
-    _Static_assert(sizeof rows / sizeof *rows == KW_METRICS, "a row for each metric");
+    _Static_assert(sizeof rows / sizeof *rows == KW_METRICS - 1, "a row for each metric but the worst class's");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct kw_estimate told = kw_point_told(p, rows[i].m);
         add_metric(&t, rows[i].name, rows[i].scale, rows[i].unit, &told);
@@ -154,6 +190,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
     kw_text_add(out, "\n");
+    if (p->n_groups) group_rows(p, out);
     if (kw_point_overloaded(p)) {
         char came[32], carried[32];
         double rate = p->m[KW_METRIC_CARRIED].value;
@@ -179,6 +216,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
                     (unsigned long long)p->interruptions, p->interruptions == 1 ? "" : "s",
                     (unsigned long long)p->cut_off, p->cut_off == 1 ? "" : "s");
     kw_text_add(out, "  objectives: %s%s", p->feasible ? "met" : "missed, ", p->miss);
+    if (p->unjudged[0]) kw_text_add(out, "; nothing to judge %s by", p->unjudged);
     if (p->drawn) kw_text_add(out, "; met in %u of %u drawings of the days", p->met, p->drawn);
     kw_text_add(out, "; weakest input: %s\n", kw_grade_name[p->grade]);
 }

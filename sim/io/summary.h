@@ -28,9 +28,10 @@ void kw_summary_whole(const struct kw_plan_parts *x, const struct kw_plan_whole 
                       struct kw_text *out);
 void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out);
 
-/* The same figures for machines: one JSON document, or CSV with a head line, whose last two columns name the profile
- * that the step times are of, and its grade ("-" of an API; of several deployments joined by " + ", as /points of a
- * result has them). t: NULL where the trace is not at hand. */
+/* The same figures for machines: one JSON document, or CSV with a head line. Its columns profile and profile_grade
+ * name the profile that the step times are of, and its grade ("-" of an API; of several deployments joined by " + ", as
+ * /points of a result has them); the last three are empty in a configuration's own row and say in the rows after it
+ * which class, model or deployment they are of, where there are several. t: NULL where the trace is not at hand. */
 void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                      const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
                      const struct kw_reading *reading, struct kw_text *out);

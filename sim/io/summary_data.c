@@ -41,6 +41,35 @@ static void add_element(cJSON *array, cJSON *item, bool *lost)
     *lost = true;
 }
 
+static void add_estimate(cJSON *o, const struct kw_metric_info *info, struct kw_estimate e, bool *lost)
+{
+    char key[64];
+    add_number(o, info->name, e.value, lost);
+    snprintf(key, sizeof key, "%s_lo", info->name);
+    add_number(o, key, e.lo, lost);
+    snprintf(key, sizeof key, "%s_hi", info->name);
+    add_number(o, key, e.hi, lost);
+}
+
+/* Of each class and model and each deployment what is told of it. */
+static void add_groups(cJSON *o, const struct kw_point *p, bool *lost)
+{
+    cJSON *groups = cJSON_AddArrayToObject(o, "groups");
+    for (uint32_t i = 0; i < p->n_groups; i++) {
+        const struct kw_point_group *g = &p->group[i];
+        cJSON *x = cJSON_CreateObject();
+        if (g->klass[0]) add_text(x, "class", g->klass, lost);
+        if (g->model[0]) add_text(x, "model", g->model, lost);
+        if (g->deployment[0]) add_text(x, "deployment", g->deployment, lost);
+        add_number(x, "requests", (double)g->arrived, lost);
+        for (int m = 0; m < KW_METRICS; m++) {
+            struct kw_estimate e = kw_point_group_told(p, i, (enum kw_metric)m);
+            if (!isnan(e.value)) add_estimate(x, &kw_metric_info[m], e, lost);
+        }
+        add_element(groups, x, lost);
+    }
+}
+
 static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *p, bool *lost)
 {
     char buf[512], exact[32];
@@ -70,14 +99,9 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
         add_element(deployments, x, lost);
     }
     for (int m = 0; m < KW_METRICS; m++) {
-        const struct kw_metric_info *info = &kw_metric_info[m];
-        struct kw_estimate told = kw_point_told(p, (enum kw_metric)m);
-        add_number(o, info->name, told.value, lost);
-        snprintf(buf, sizeof buf, "%s_lo", info->name);
-        add_number(o, buf, told.lo, lost);
-        snprintf(buf, sizeof buf, "%s_hi", info->name);
-        add_number(o, buf, told.hi, lost);
+        add_estimate(o, &kw_metric_info[m], kw_point_told(p, (enum kw_metric)m), lost);
     }
+    add_groups(o, p, lost);
     const struct kw_bill *b = kw_point_bill(p);
     cJSON *bill = cJSON_AddObjectToObject(o, "bill_usd_month");
     for (int i = 0; i < KW_ITEMS; i++)
@@ -89,6 +113,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     if (c->as_written) add_bool(o, "as_written", true, lost);
     add_bool(o, "feasible", p->feasible, lost);
     add_text(o, "miss", p->miss, lost);
+    add_text(o, "nothing_to_judge", p->unjudged, lost);
     add_number(o, "rank", p->rank, lost);
     add_number(o, "p_best", kw_point_share(p, p->won), lost);
     add_number(o, "p_feasible", kw_point_share(p, p->met), lost);
@@ -288,32 +313,50 @@ static void csv_number(double v, struct kw_text *out)
     kw_text_add(out, ",%s", isfinite(v) ? shortest(v, buf) : "");
 }
 
+/* Of the point, or of a group of it (group >= 0). */
+static void csv_row(const struct kw_candidate *c, const struct kw_point *p, int64_t group, struct kw_text *out)
+{
+    char buf[320];
+    kw_text_add(out, "%u,", p->rank);
+    csv_field(kw_candidate_label(c, buf, sizeof buf), out);
+    kw_text_add(out, ",");
+    csv_words(c, settings_of, out);
+    kw_text_add(out, ",%d,", p->feasible);
+    csv_field(p->miss, out);
+    csv_number(kw_point_share(p, p->won), out);
+    csv_number(kw_point_share(p, p->met), out);
+    kw_text_add(out, ",%d,%u,%s", p->pruned, p->replications, kw_grade_name[p->grade]);
+    for (int m = 0; m < KW_METRICS; m++) {
+        const struct kw_estimate e = group < 0 ? kw_point_told(p, (enum kw_metric)m)
+                                               : kw_point_group_told(p, (uint32_t)group, (enum kw_metric)m);
+        const double v[] = { e.value, e.lo, e.hi };
+        for (int k = 0; k < 3; k++) csv_number(v[k], out);
+    }
+    kw_text_add(out, ",");
+    csv_words(c, profile_of, out);
+    kw_text_add(out, ",");
+    csv_words(c, profile_grade_of, out);
+    const char *of[] = { "", "", "" };
+    if (group >= 0) {
+        of[0] = p->group[group].klass;
+        of[1] = p->group[group].model;
+        of[2] = p->group[group].deployment;
+    }
+    for (int k = 0; k < 3; k++) {
+        kw_text_add(out, ",");
+        csv_field(of[k], out);
+    }
+    kw_text_add(out, "\n");
+}
+
 void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out)
 {
     kw_text_add(out, "rank,label,settings,feasible,miss,p_best,p_feasible,pruned,replications,grade");
     for (int m = 0; m < KW_METRICS; m++)
         kw_text_add(out, ",%s,%s_lo,%s_hi", kw_metric_info[m].name, kw_metric_info[m].name, kw_metric_info[m].name);
-    kw_text_add(out, ",profile,profile_grade\n");
+    kw_text_add(out, ",profile,profile_grade,of_class,of_model,of_deployment\n");
     for (size_t i = 0; i < n; i++) {
-        char buf[320];
-        kw_text_add(out, "%u,", p[i].rank);
-        csv_field(kw_candidate_label(&c[i], buf, sizeof buf), out);
-        kw_text_add(out, ",");
-        csv_words(&c[i], settings_of, out);
-        kw_text_add(out, ",%d,", p[i].feasible);
-        csv_field(p[i].miss, out);
-        csv_number(kw_point_share(&p[i], p[i].won), out);
-        csv_number(kw_point_share(&p[i], p[i].met), out);
-        kw_text_add(out, ",%d,%u,%s", p[i].pruned, p[i].replications, kw_grade_name[p[i].grade]);
-        for (int m = 0; m < KW_METRICS; m++) {
-            const struct kw_estimate e = kw_point_told(&p[i], (enum kw_metric)m);
-            const double v[] = { e.value, e.lo, e.hi };
-            for (int k = 0; k < 3; k++) csv_number(v[k], out);
-        }
-        kw_text_add(out, ",");
-        csv_words(&c[i], profile_of, out);
-        kw_text_add(out, ",");
-        csv_words(&c[i], profile_grade_of, out);
-        kw_text_add(out, "\n");
+        csv_row(&c[i], &p[i], -1, out);
+        for (uint32_t g = 0; g < p[i].n_groups; g++) csv_row(&c[i], &p[i], g, out);
     }
 }

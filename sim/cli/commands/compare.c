@@ -18,7 +18,7 @@ struct loaded {
     struct kw_candidate *candidates;
     struct kw_point *points;
     size_t n;
-    struct kw_slo slo;
+    struct kw_scenario scenario; /* of the result, with today's --slo */
 };
 
 static void loaded_free(struct loaded *l)
@@ -30,6 +30,7 @@ static void loaded_free(struct loaded *l)
     free(l->candidates);
     free(l->points);
     kw_results_head_free(&l->head);
+    kw_scenario_free(&l->scenario);
     kw_catalogue_free(&l->catalogue);
 }
 
@@ -48,14 +49,10 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
     if (st != KW_OK) return st;
     st = kw_results_head(&l->head, path, err);
     if (st == KW_OK) {
-        struct kw_scenario s;
         struct kw_scenario_edit edits[KW_CLI_MAX_LIST];
         for (size_t i = 0; i < o->slo.n; i++) edits[i] = (struct kw_scenario_edit){ KW_EDIT_SLO, NULL, o->slo.v[i] };
-        st = kw_scenario_parse(&s, path, l->head.config_json, strlen(l->head.config_json), edits, o->slo.n, err);
-        if (st == KW_OK) {
-            l->slo = s.slo;
-            kw_scenario_free(&s);
-        }
+        st = kw_scenario_parse(&l->scenario, path, l->head.config_json, strlen(l->head.config_json), edits, o->slo.n,
+                               err);
     }
     struct kw_list platforms = o->platform;
     if (st == KW_OK) st = kw_catalogue_adopt(&l->catalogue, platforms.v, platforms.n, err);
@@ -73,9 +70,9 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
     for (size_t i = 0; i < l->n && st == KW_OK; i++) {
         struct kw_tariff tariff[KW_FLEET_MAX_DEPLOYMENTS];
         for (uint32_t k = 0; k < l->candidates[i].n; k++) tariff[k] = kw_choice_tariff(&l->candidates[i].choice[k]);
-        st = kw_point_finish(&l->points[i], tariff, &l->slo, err);
+        st = kw_point_finish(&l->points[i], tariff, &l->scenario.slo, err);
     }
-    if (st == KW_OK) st = kw_points_rank(l->points, l->n, &l->slo, err);
+    if (st == KW_OK) st = kw_points_rank(l->points, l->n, &l->scenario.slo, err);
     if (st != KW_OK) loaded_free(l);
     return st;
 }

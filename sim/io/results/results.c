@@ -539,6 +539,86 @@ static void write_samples(struct kw_writer *w, const struct kw_results *r)
     free(v);
 }
 
+/* ---- /groups: figures by class and model, and by deployment */
+
+static const char *group_word(const struct kw_point_group *g, int which)
+{
+    return which == 0 ? g->klass : which == 1 ? g->model : g->deployment;
+}
+
+static void write_groups(struct kw_writer *w, const struct kw_results *r)
+{
+    static const struct {
+        const char *path, *text;
+    } words[] = { { "/groups/class", "class of the requests; empty: of all" },
+                  { "/groups/model", "model they ask for; empty: of all" },
+                  { "/groups/deployment", "deployment that they ended at; empty: of all" } };
+    size_t ng = 0;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->points[i].n_groups > ng) ng = r->points[i].n_groups;
+    if (!ng) return;
+    size_t n = r->n * ng;
+    const char *dims[2] = { "/groups/point", "/groups/group" };
+    kw_writer_group(w, "/groups",
+                    "figures of the requests of each class and model, then of each deployment, where there are "
+                    "several; a point with fewer has 0 requests in the rest");
+    kw_writer_index(w, dims[0], "point", r->n, "configuration");
+    kw_writer_index(w, dims[1], "group", ng, "place among the configuration's groups");
+    char *block = calloc(n, NAME_SIZE);
+    double *v = malloc(n * sizeof *v);
+    uint64_t *requests = calloc(n, sizeof *requests);
+    if (!block || !v || !requests) kw_writer_no_memory(w);
+    for (int k = 0; k < 3 && w->st == KW_OK; k++) {
+        memset(block, 0, n * NAME_SIZE);
+        for (size_t i = 0; i < n; i++)
+            if (i % ng < r->points[i / ng].n_groups)
+                snprintf(block + i * NAME_SIZE, NAME_SIZE, "%s", group_word(&r->points[i / ng].group[i % ng], k));
+        put_names(w,
+                  (struct kw_h5_dataset){
+                      words[k].path, KW_H5_STR, "", words[k].text, 2, { r->n, ng }, { dims[0], dims[1] }, NULL, 4 },
+                  n, block);
+    }
+    for (size_t i = 0; i < n && w->st == KW_OK; i++)
+        if (i % ng < r->points[i / ng].n_groups) requests[i] = r->points[i / ng].group[i % ng].arrived;
+    if (w->st == KW_OK)
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){ "/groups/requests",
+                                              KW_H5_U64,
+                                              "request",
+                                              "over all replications",
+                                              2,
+                                              { r->n, ng },
+                                              { dims[0], dims[1] },
+                                              NULL,
+                                              4 },
+                      requests);
+    for (int m = 0; m < KW_METRICS && w->st == KW_OK; m++) {
+        char path[96];
+        bool any = false;
+        for (size_t i = 0; i < n; i++) {
+            const struct kw_point *p = &r->points[i / ng];
+            v[i] = i % ng < p->n_groups ? kw_point_group_told(p, (uint32_t)(i % ng), (enum kw_metric)m).value : NAN;
+            any |= !isnan(v[i]);
+        }
+        if (!any) continue; /* not a figure of groups */
+        snprintf(path, sizeof path, "/groups/%s", kw_metric_info[m].name);
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){ path,
+                                              KW_H5_F64,
+                                              kw_metric_info[m].unit,
+                                              kw_metric_info[m].description,
+                                              2,
+                                              { r->n, ng },
+                                              { dims[0], dims[1] },
+                                              NULL,
+                                              4 },
+                      v);
+    }
+    free(block);
+    free(v);
+    free(requests);
+}
+
 /* ---- /series and /hist */
 
 static void write_series(struct kw_writer *w, const struct kw_results *r)
@@ -757,6 +837,7 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     write_deployments(&w, r);
     write_usage(&w, r);
     write_samples(&w, r);
+    write_groups(&w, r);
     write_series(&w, r);
     write_hist(&w, r);
     write_requests(&w, r);

@@ -43,7 +43,11 @@ extern const struct kw_choice_field kw_choice_field[];
 int64_t kw_choice_field_get(const struct kw_choice_field *f, const struct kw_choice *c);
 void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, int64_t v);
 
-/* Writes all groups to path (temporary file, sync, rename). created_utc: seconds since 1970, or 0 to leave it out. */
+/* /groups [point, group], where a configuration has several classes, models or deployments: class, model, deployment
+ * (empty: of all), requests, and those figures of /points that requests of a group have. A class and model costs its
+ * share of each deployment's bill (sim/plan/sweep/point.h), a deployment its bill.
+ *
+ * Writes all groups to path (temporary file, sync, rename). created_utc: seconds since 1970, or 0 to leave it out. */
 enum kw_status kw_results_write(const struct kw_results *r, const char *path, int64_t created_utc,
                                 struct kw_error *err);
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/fleet/groups.h"
 #include "sim/io/scenario/edit.h"
 #include "sim/io/scenario/slo_text.h"
 #include "workloads/readers/timestamp.h"
@@ -45,27 +46,81 @@ static enum kw_status count_or(struct kw_jnode n, uint32_t dflt, int64_t lo, int
 
 /* ---- objectives */
 
-static enum kw_status read_slo(struct kw_jnode o, struct kw_slo *slo, struct kw_error *err)
+/* The objectives of all classes; of a class (*slo holds those of all) but for budget and classes. */
+static enum kw_status read_objectives(struct kw_jnode o, bool of_class, struct kw_slo *slo, struct kw_error *err)
 {
     static const char *const known[] = { "ttft_p50_s",       "ttft_p95_s", "ttft_p99_s", "tpot_p50_s", "tpot_p95_s",
                                          "tpot_p99_s",       "e2e_p50_s",  "e2e_p95_s",  "e2e_p99_s",  "cold_fraction",
                                          "error_fraction",   "attainment", "ttft_s",     "tpot_s",     "e2e_s",
-                                         "budget_usd_month", NULL };
-    *slo = (struct kw_slo){ .cold_fraction = -1, .error_fraction = -1, .attainment = -1 };
-    if (!kw_json_present(o)) return KW_OK;
+                                         "budget_usd_month", "classes",    NULL };
+    const char *own[sizeof known / sizeof *known] = { NULL };
+    if (of_class) memcpy(own, known, 15 * sizeof *own);
     kw_ns *const times[] = {
         &slo->ttft_p50, &slo->ttft_p95, &slo->ttft_p99,         &slo->tpot_p50,         &slo->tpot_p95,
         &slo->tpot_p99, &slo->e2e_p50,  &slo->e2e_p95,          &slo->e2e_p99,          NULL,
         NULL,           NULL,           &slo->per_request.ttft, &slo->per_request.tpot, &slo->per_request.e2e
     };
     double *const fractions[] = { &slo->cold_fraction, &slo->error_fraction, &slo->attainment };
-    enum kw_status st = kw_json_keys(o, known, err);
+    enum kw_status st = kw_json_keys(o, of_class ? own : known, err);
     for (int i = 0; i < 15 && st == KW_OK; i++)
         if (times[i] && kw_json_present(get(o, known[i])))
             st = kw_json_nano(get(o, known[i]), 1, 87600 * KW_NS_PER_HOUR, times[i], err);
-    for (int i = 0; i < 3; i++) READ(ratio_or(get(o, known[9 + i]), -1, 0, 1, fractions[i], err));
-    READ(kw_json_nano_or(get(o, "budget_usd_month"), 0, 1, INT64_MAX, &slo->budget_month, err));
+    for (int i = 0; i < 3; i++) READ(ratio_or(get(o, known[9 + i]), *fractions[i], 0, 1, fractions[i], err));
+    READ(kw_json_nano_or(get(o, "budget_usd_month"), slo->budget_month, 1, INT64_MAX, &slo->budget_month, err));
     return st;
+}
+
+static enum kw_status read_slo(struct kw_jnode o, struct kw_scenario *s, struct kw_error *err)
+{
+    struct kw_slo *slo = &s->slo;
+    struct kw_jnode classes = get(o, "classes");
+    kw_slo_init(slo);
+    if (!kw_json_present(o)) return KW_OK;
+    enum kw_status st = read_objectives(o, false, slo, err);
+    if (st != KW_OK || !kw_json_present(classes)) return st;
+    if (!kw_json_is_object(classes))
+        return kw_json_fail(classes, KW_EPARSE, err, "want an object: the name of a class -> its objectives");
+    int n = kw_json_len(classes);
+    if (n > KW_GROUPS_MAX) return kw_json_fail(classes, KW_ERANGE, err, "at most %d classes", KW_GROUPS_MAX);
+    struct kw_class_slo *by_class = calloc(n ? (size_t)n : 1, sizeof *by_class);
+    if (!by_class) return kw_fail(err, KW_ENOMEM, "out of memory");
+    for (int i = 0; i < n && st == KW_OK; i++) {
+        const char *name;
+        struct kw_jnode m = kw_json_member(classes, i, &name);
+        by_class[i].slo = *slo;
+        by_class[i].slo.budget_month = 0;
+        if (strlen(name) >= sizeof by_class[i].name)
+            st = kw_json_fail(m, KW_ERANGE, err, "a class's name has at most %zu bytes", sizeof by_class[i].name - 1);
+        else
+            st = read_objectives(m, true, &by_class[i].slo, err);
+        snprintf(by_class[i].name, sizeof by_class[i].name, "%.63s", name);
+    }
+    s->class_slo = by_class;
+    slo->by_class = by_class;
+    slo->n_by_class = (uint32_t)n;
+    return st;
+}
+
+enum kw_status kw_scenario_meet_trace(struct kw_scenario *s, const struct kw_trace *t, struct kw_error *err)
+{
+    struct kw_jnode classes = get(get(kw_json_root(&s->doc), "slo"), "classes");
+    size_t n_classes = t->klass ? t->n_classes : 0, pairs = n_classes * (t->model ? t->n_models : 1);
+    for (uint32_t i = 0; i < s->slo.n_by_class; i++) {
+        const char *name;
+        struct kw_jnode m = kw_json_member(classes, (int)i, &name);
+        size_t k = 0;
+        while (k < n_classes && strcmp(t->class_name[k], name)) k++;
+        if (k == n_classes) return kw_json_fail(m, KW_ERANGE, err, "the trace has no class '%.60s'", name);
+        if (pairs > KW_GROUPS_MAX)
+            return kw_json_fail(m, KW_ERANGE, err, "the trace has %zu classes and models; at most %d are told apart",
+                                pairs, KW_GROUPS_MAX);
+    }
+    if (pairs == 1 && s->slo.n_by_class) { /* its objectives are those of all */
+        kw_nusd budget = s->slo.budget_month;
+        s->slo = s->class_slo[0].slo;
+        s->slo.budget_month = budget;
+    }
+    return KW_OK;
 }
 
 /* ---- one deployment */
@@ -627,7 +682,7 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
     if (st == KW_OK && s->trace_to.kind && s->trace_from.kind == s->trace_to.kind && s->trace_to.at <= s->trace_from.at)
         st = kw_json_fail(get(trace, "to_s"), KW_ERANGE, err, "must be later than from_s");
     READ(kw_json_str_or(get(root, "model"), NULL, &s->model, err));
-    READ(read_slo(get(root, "slo"), &s->slo, err));
+    READ(read_slo(get(root, "slo"), s, err));
     READ(count_or(get(root, "replications"), 8, 1, KW_REPLICATIONS_MAX, &s->replications, err));
     READ(kw_json_i64_or(get(root, "seed"), 1, 0, INT64_C(9007199254740992), &seed, err));
     READ(kw_json_enum_or(get(root, "stepping"), 0, steppings, &stepping, err));
@@ -683,6 +738,7 @@ enum kw_status kw_scenario_parse(struct kw_scenario *s, const char *name, const 
 
 void kw_scenario_free(struct kw_scenario *s)
 {
+    free(s->class_slo);
     kw_json_free(&s->doc);
     memset(s, 0, sizeof *s);
 }

@@ -22,9 +22,10 @@ struct kw_scenario {
             KW_TIME_UNIX   /* ns since 1970, UTC */
         } kind;
         kw_ns at;
-    } trace_from, trace_to; /* the window; may lie outside the arrivals */
-    kw_ns month;            /* "month_hours" */
-    struct kw_slo slo;
+    } trace_from, trace_to;         /* the window; may lie outside the arrivals */
+    kw_ns month;                    /* "month_hours" */
+    struct kw_slo slo;              /* borrows class_slo */
+    struct kw_class_slo *class_slo; /* owned */
     uint32_t replications;
     uint64_t seed;
     bool stepping_each;
@@ -54,6 +55,9 @@ enum kw_status kw_scenario_load(struct kw_scenario *s, const char *path, const s
 enum kw_status kw_scenario_parse(struct kw_scenario *s, const char *name, const char *text, size_t len,
                                  const struct kw_scenario_edit *edits, size_t n_edits, struct kw_error *err);
 void kw_scenario_free(struct kw_scenario *s);
+
+/* Checks the classes that objectives name against the trace's. KW_ERANGE with the path. */
+enum kw_status kw_scenario_meet_trace(struct kw_scenario *s, const struct kw_trace *t, struct kw_error *err);
 
 /* Grid point i (0 <= i < n_points, the last axis fastest) as a candidate; out must be initialised. The trace tells the
  * names of its classes and models, for routing by them; NULL when routing does not ask. */

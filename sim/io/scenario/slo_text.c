@@ -135,4 +135,8 @@ void kw_slo_text_print(const struct kw_slo *s, struct kw_text *out)
         sep = ", ";
     }
     if (!*sep) kw_text_add(out, "none");
+    for (uint32_t i = 0; i < s->n_by_class; i++) {
+        kw_text_add(out, "; %s: ", s->by_class[i].name);
+        kw_slo_text_print(&s->by_class[i].slo, out);
+    }
 }

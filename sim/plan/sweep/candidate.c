@@ -7,7 +7,27 @@
 
 void kw_slo_init(struct kw_slo *s)
 {
-    *s = (struct kw_slo){ .cold_fraction = -1, .error_fraction = 0.01, .attainment = -1 };
+    *s = (struct kw_slo){ .cold_fraction = -1, .error_fraction = KW_SLO_ERRORS, .attainment = -1 };
+}
+
+const struct kw_slo *kw_slo_of_class(const struct kw_slo *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->n_by_class; i++)
+        if (!strcmp(s->by_class[i].name, name)) return &s->by_class[i].slo;
+    return s;
+}
+
+static kw_ns loosest(kw_ns each, kw_ns p50, kw_ns p95, kw_ns p99)
+{
+    kw_ns most = p50 > p95 ? p50 : p95;
+    return each ? each : most > p99 ? most : p99;
+}
+
+struct kw_slo_limits kw_slo_limits(const struct kw_slo *s)
+{
+    return (struct kw_slo_limits){ .ttft = loosest(s->per_request.ttft, s->ttft_p50, s->ttft_p95, s->ttft_p99),
+                                   .tpot = loosest(s->per_request.tpot, s->tpot_p50, s->tpot_p95, s->tpot_p99),
+                                   .e2e = loosest(s->per_request.e2e, s->e2e_p50, s->e2e_p95, s->e2e_p99) };
 }
 
 void kw_candidate_init(struct kw_candidate *c)

@@ -8,16 +8,28 @@
 #include "sim/cost/bill.h"
 #include "sim/fleet/fleet.h"
 
-/* Objectives; 0 (or negative for fractions) = not asked. Percentile objectives are over completed requests, so
- * something that refuses much would look good: kw_slo_init therefore asks for error_fraction <= 0.01 and nothing else.
- */
+/* Objectives; 0 (or negative for fractions) = not asked. Each but the budget holds for each class and model of the
+ * trace by itself; a class may have others. Percentile objectives are over completed requests, so something that
+ * refuses much would look good: kw_slo_init therefore asks for error_fraction <= KW_SLO_ERRORS and nothing else. */
+#define KW_SLO_ERRORS 0.001
 struct kw_slo {
     kw_ns ttft_p50, ttft_p95, ttft_p99, tpot_p50, tpot_p95, tpot_p99, e2e_p50, e2e_p95, e2e_p99;
     double cold_fraction, error_fraction, attainment; /* at most, at most, at least; < 0 not asked */
     struct kw_slo_limits per_request;                 /* what attainment and goodput count */
     kw_nusd budget_month;                             /* 0 = none */
+    const struct kw_class_slo *by_class;              /* [n_by_class], borrowed from the scenario */
+    uint32_t n_by_class;
+};
+struct kw_class_slo {
+    char name[64];     /* of the class in the trace */
+    struct kw_slo slo; /* what holds for it: those of all classes but for what it sets; no budget, no classes */
 };
 void kw_slo_init(struct kw_slo *s);
+/* What holds for the class: its own, or s. */
+const struct kw_slo *kw_slo_of_class(const struct kw_slo *s, const char *name);
+/* What a request is measured by for attainment and goodput: the per-request limits, and where a time has none the
+ * loosest of its percentile objectives. */
+struct kw_slo_limits kw_slo_limits(const struct kw_slo *s);
 
 struct kw_choice { /* one deployment of a candidate */
     char name[32];

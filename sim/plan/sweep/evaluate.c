@@ -136,12 +136,12 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_COLD_FRACTION] = o->arrived ? (double)o->cold / arrived : NAN;
     sample[KW_METRIC_ERROR_FRACTION] = o->arrived ? (double)(o->rejected + o->timed_out + o->too_long) / arrived : NAN;
     sample[KW_METRIC_ATTAINMENT] = o->arrived && timed ? (double)o->attained / arrived : NAN;
-    sample[KW_METRIC_GOODPUT] = timed ? (double)o->attained / kw_nano_to_double(o->window) : NAN;
+    sample[KW_METRIC_GOODPUT] = timed ? (double)o->good / kw_nano_to_double(o->window) : NAN;
     sample[KW_METRIC_OVERLOAD] = overload(o);
     sample[KW_METRIC_CARRIED] = (double)o->done / kw_nano_to_double(o->window);
     sample[KW_METRIC_UTILISATION] = ready > 0 ? (double)busy / (double)ready : NAN;
     /* Costs follow from usage and prices: kw_point_finish. */
     sample[KW_METRIC_COST] = sample[KW_METRIC_USD_PER_MTOK] = sample[KW_METRIC_COLD_COST] =
-        sample[KW_METRIC_IDLE_COST] = sample[KW_METRIC_COST_WINDOW] = NAN;
+        sample[KW_METRIC_IDLE_COST] = sample[KW_METRIC_COST_WINDOW] = sample[KW_METRIC_CLASS_WORST] = NAN;
     return KW_OK;
 }

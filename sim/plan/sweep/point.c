@@ -31,6 +31,9 @@ const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_CARRIED] = { "carried_rps", "1/s",
                             "requests completed a second of the window: under overload what it carries" },
     [KW_METRIC_COST_WINDOW] = { "cost_usd_window", "USD", "cost of the window itself, not scaled; fees pro rata" },
+    [KW_METRIC_CLASS_WORST] = { "class_worst", "1",
+                                "worst figure of a class and model over its limit, above 1 misses; nan where all "
+                                "requests are of one" },
 };
 _Static_assert(sizeof kw_metric_info / sizeof *kw_metric_info == KW_METRICS, "a row for each metric");
 
@@ -50,6 +53,9 @@ void kw_point_free(struct kw_point *p)
     free(p->sample);
     free(p->usage);
     free(p->bill_of);
+    free(p->group);
+    free(p->group_sample);
+    free(p->share);
     kw_hist_free(&p->ttft);
     kw_hist_free(&p->tpot);
     kw_hist_free(&p->itl);
@@ -68,6 +74,7 @@ struct objective {
     bool at_least;
 };
 
+/* All but the budget. */
 static size_t objectives(const struct kw_slo *s, struct objective out[KW_METRICS])
 {
     const struct {
@@ -77,7 +84,7 @@ static size_t objectives(const struct kw_slo *s, struct objective out[KW_METRICS
                   { KW_METRIC_TTFT_P99, s->ttft_p99 }, { KW_METRIC_TPOT_P50, s->tpot_p50 },
                   { KW_METRIC_TPOT_P95, s->tpot_p95 }, { KW_METRIC_TPOT_P99, s->tpot_p99 },
                   { KW_METRIC_E2E_P50, s->e2e_p50 },   { KW_METRIC_E2E_P95, s->e2e_p95 },
-                  { KW_METRIC_E2E_P99, s->e2e_p99 },   { KW_METRIC_COST, s->budget_month } };
+                  { KW_METRIC_E2E_P99, s->e2e_p99 } };
     size_t n = 0;
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         if (times[i].limit > 0)
@@ -95,9 +102,46 @@ static size_t objectives(const struct kw_slo *s, struct objective out[KW_METRICS
  * that misses of it still compare. */
 static double miss_of(const struct objective *o, double v)
 {
-    if (isnan(v)) return INFINITY;
+    if (isnan(v)) return -1; /* nothing to judge */
     const double least = 1e-6;
     return o->at_least ? fmax(o->limit, least) / fmax(v, least) - 1 : fmax(v, 0) / fmax(o->limit, least) - 1;
+}
+
+static bool missed(const struct objective *o, double v)
+{
+    return o->at_least ? v < o->limit : v > o->limit; /* NAN does neither */
+}
+
+/* Index of the one missed by most, its miss in *most; -1 for none of none. */
+static size_t worst_of(const struct objective *o, size_t n, const double figure[KW_METRICS], double *most)
+{
+    size_t worst = 0;
+    *most = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        double v = figure[o[i].metric], m = miss_of(&o[i], v);
+        if (missed(&o[i], v) && m <= 0) m = 1e-9; /* a limit of 0 missed by less than the scale of its misses */
+        if (m > *most) {
+            *most = m;
+            worst = i;
+        }
+    }
+    return worst;
+}
+
+static void say_miss(const struct objective *o, double v, char *miss, size_t size)
+{
+    snprintf(miss, size, "%s %.4g %s %.4g", kw_metric_info[o->metric].name, v, o->at_least ? "<" : ">", o->limit);
+}
+
+double kw_slo_worst(const struct kw_slo *slo, const double figure[KW_METRICS], char *miss, size_t size)
+{
+    struct objective o[KW_METRICS];
+    double most;
+    size_t n = objectives(slo, o), worst = worst_of(o, n, figure, &most);
+    if (size) miss[0] = 0;
+    if (!n) return 0;
+    if (most > 0) say_miss(&o[worst], figure[o[worst].metric], miss, size);
+    return most + 1;
 }
 
 /* What is left when all objectives that rest on a time are gone. */
@@ -127,20 +171,20 @@ static bool judge_without_latency(const struct kw_slo *slo, const double figure[
     return false;
 }
 
+/* Told apart by class and model, what all of them together reach is no objective but for the budget. */
 bool kw_slo_judge(const struct kw_slo *slo, const double figure[KW_METRICS], char *miss, size_t size, double *ratio)
 {
     struct objective o[KW_METRICS];
-    size_t n = objectives(slo, o), worst = 0;
-    double worst_miss = -INFINITY;
-    bool feasible = true;
-    for (size_t i = 0; i < n; i++) {
-        double m = miss_of(&o[i], figure[o[i].metric]);
-        feasible = feasible && (o[i].at_least ? figure[o[i].metric] >= o[i].limit : figure[o[i].metric] <= o[i].limit);
-        if (m > worst_miss) {
-            worst_miss = m;
-            worst = i;
-        }
-    }
+    size_t n = 0;
+    if (isnan(figure[KW_METRIC_CLASS_WORST]))
+        n = objectives(slo, o);
+    else
+        o[n++] = (struct objective){ KW_METRIC_CLASS_WORST, 1, false };
+    if (slo->budget_month > 0)
+        o[n++] = (struct objective){ KW_METRIC_COST, kw_nano_to_double(slo->budget_month), false };
+    double worst_miss;
+    size_t worst = worst_of(o, n, figure, &worst_miss);
+    bool feasible = !(worst_miss > 0);
     if (size) miss[0] = 0;
     if (!(figure[KW_METRIC_ERROR_FRACTION] < 1)) { /* nothing was served: no percentile can speak for it */
         snprintf(miss, size, "no request completes");
@@ -159,12 +203,20 @@ bool kw_slo_judge(const struct kw_slo *slo, const double figure[KW_METRICS], cha
         return false;
     }
     if (!feasible) {
-        const struct kw_metric_info *info = &kw_metric_info[o[worst].metric];
-        snprintf(miss, size, "%s %.4g %s %.4g", info->name, figure[o[worst].metric], o[worst].at_least ? "<" : ">",
-                 o[worst].limit);
-        if (*ratio <= 0) *ratio = 1e-9; /* a limit of 0 missed by less than the scale of its misses */
+        say_miss(&o[worst], figure[o[worst].metric], miss, size);
     }
     return feasible;
+}
+
+/* The objectives whose figure no request tells, by name. */
+static void say_unjudged(const struct kw_point *p, const struct kw_slo *slo, char *buf, size_t size)
+{
+    struct objective o[KW_METRICS];
+    size_t n = objectives(slo, o), at = 0;
+    buf[0] = 0;
+    for (size_t i = 0; i < n && at < size; i++)
+        if (isnan(p->m[o[i].metric].value))
+            at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? ", " : "", kw_metric_info[o[i].metric].name);
 }
 
 bool kw_point_overloaded(const struct kw_point *p)
@@ -172,12 +224,22 @@ bool kw_point_overloaded(const struct kw_point *p)
     return p->m[KW_METRIC_OVERLOAD].value >= OVERLOADED;
 }
 
-struct kw_estimate kw_point_told(const struct kw_point *p, enum kw_metric m)
+static struct kw_estimate told(const struct kw_point *p, const struct kw_estimate all[KW_METRICS], enum kw_metric m)
 {
     bool of_a_month =
         m == KW_METRIC_COST || m == KW_METRIC_USD_PER_MTOK || m == KW_METRIC_COLD_COST || m == KW_METRIC_IDLE_COST;
     if (of_a_month && kw_point_overloaded(p)) return (struct kw_estimate){ NAN, NAN, NAN };
-    return p->m[m];
+    return all[m];
+}
+
+struct kw_estimate kw_point_told(const struct kw_point *p, enum kw_metric m)
+{
+    return told(p, p->m, m);
+}
+
+struct kw_estimate kw_point_group_told(const struct kw_point *p, uint32_t group, enum kw_metric m)
+{
+    return told(p, p->group[group].m, m);
 }
 
 const struct kw_bill *kw_point_bill(const struct kw_point *p)
@@ -187,7 +249,7 @@ const struct kw_bill *kw_point_bill(const struct kw_point *p)
 }
 
 /* The scale on which a figure is about normal: sizes vary by factors, shares lie in [0, 1]. */
-static enum kw_scale scale_of(enum kw_metric m)
+enum kw_scale kw_metric_scale(enum kw_metric m)
 {
     switch (m) {
     case KW_METRIC_COLD_FRACTION:
@@ -201,6 +263,71 @@ static enum kw_scale scale_of(enum kw_metric m)
 static enum kw_status too_dear(struct kw_error *err)
 {
     return kw_fail(err, KW_ERANGE, "the bill exceeds 9.2 billion dollars");
+}
+
+char *kw_point_group_name(const struct kw_point_group *g, char *buf, size_t size)
+{
+    if (g->deployment[0])
+        snprintf(buf, size, "deployment %s", g->deployment);
+    else
+        snprintf(buf, size, "%s%s%s", g->klass, g->klass[0] && g->model[0] ? " of " : "", g->model);
+    return buf;
+}
+
+static const struct kw_slo *slo_of(const struct kw_slo *s, const struct kw_point_group *g)
+{
+    return g->klass[0] ? kw_slo_of_class(s, g->klass) : s;
+}
+
+/* What each group costs a month in replication r, of the deployments' bills. */
+static void price_groups(struct kw_point *p, uint32_t r, const struct kw_bill *bill_of)
+{
+    double(*sample)[KW_METRICS] = &p->group_sample[(size_t)r * p->n_groups];
+    for (uint32_t i = 0; i < p->n_classes; i++) {
+        const double *share = &p->share[((size_t)r * p->n_classes + i) * p->n];
+        double cost = 0;
+        for (uint32_t d = 0; d < p->n; d++) cost += share[d] * kw_nano_to_double(bill_of[d].total);
+        sample[i][KW_METRIC_COST] = cost;
+    }
+    for (uint32_t i = p->n_classes; i < p->n_groups; i++) {
+        uint32_t d = i - p->n_classes;
+        const struct kw_bill *b = &bill_of[d];
+        sample[i][KW_METRIC_COST] = kw_nano_to_double(b->total);
+        sample[i][KW_METRIC_COLD_COST] = kw_nano_to_double(kw_bill_cold(b));
+        sample[i][KW_METRIC_IDLE_COST] = kw_nano_to_double(kw_bill_idle(b, &p->usage[(size_t)r * p->n + d]));
+    }
+}
+
+/* How far the worst class and model is off in each replication, and the groups' estimates. A point that was read from
+ * a file has no groups and keeps what its samples say. */
+static void finish_groups(struct kw_point *p, const struct kw_slo *slo)
+{
+    for (uint32_t r = 0; r < p->replications && p->n_classes; r++) {
+        double worst = 0;
+        for (uint32_t i = 0; i < p->n_classes; i++)
+            worst = fmax(
+                worst, kw_slo_worst(slo_of(slo, &p->group[i]), p->group_sample[(size_t)r * p->n_groups + i], NULL, 0));
+        p->sample[r][KW_METRIC_CLASS_WORST] = worst;
+    }
+    for (uint32_t i = 0; i < p->n_groups; i++)
+        for (int m = 0; m < KW_METRICS; m++)
+            p->group[i].m[m] =
+                kw_stats_interval(&p->group_sample[i][m], p->replications, (size_t)p->n_groups * KW_METRICS,
+                                  kw_metric_scale((enum kw_metric)m), &p->variation);
+}
+
+/* Which class and model misses which objective by most: "ttft_p99_s 61.2 > 2 (batch)"; "" where none does. */
+static void say_group_miss(const struct kw_point *p, const struct kw_slo *slo, char *miss, size_t size)
+{
+    double worst = 1;
+    if (size) miss[0] = 0;
+    for (uint32_t i = 0; i < p->n_classes; i++) {
+        char of[96], name[160];
+        double ratio = kw_slo_worst(slo_of(slo, &p->group[i]), p->group_sample[i], of, sizeof of);
+        if (ratio <= worst) continue;
+        worst = ratio;
+        snprintf(miss, size, "%.44s (%.46s)", of, kw_point_group_name(&p->group[i], name, sizeof name));
+    }
 }
 
 /* One replication's costs into its sample; bill_of[p->n] is filled. */
@@ -229,6 +356,7 @@ static enum kw_status price(struct kw_point *p, uint32_t r, const struct kw_tari
     p->sample[r][KW_METRIC_COLD_COST] = kw_nano_to_double(cold);
     p->sample[r][KW_METRIC_IDLE_COST] = kw_nano_to_double(idle);
     p->sample[r][KW_METRIC_USD_PER_MTOK] = tokens_month > 0 ? cost / (tokens_month / 1e6) : NAN;
+    price_groups(p, r, bill_of);
     return KW_OK;
 }
 
@@ -248,8 +376,9 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
     free(p->bill_of);
     p->bill_of = bill_of;
     p->bill = total;
+    finish_groups(p, slo);
     for (int k = 0; k < KW_METRICS; k++) {
-        p->m[k] = kw_stats_interval(&p->sample[0][k], p->replications, KW_METRICS, scale_of((enum kw_metric)k),
+        p->m[k] = kw_stats_interval(&p->sample[0][k], p->replications, KW_METRICS, kw_metric_scale((enum kw_metric)k),
                                     &p->variation);
         if (p->m[k].lo < 0 && p->m[k].value >= 0) p->m[k].lo = 0; /* no figure is negative, whatever Student says */
     }
@@ -260,6 +389,13 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
         p->met += kw_slo_judge(slo, p->sample[r], NULL, 0, &ratio);
     }
     p->feasible = kw_slo_judge(slo, p->sample[0], p->miss, sizeof p->miss, &p->miss_ratio);
+    if (!p->feasible && !strncmp(p->miss, kw_metric_info[KW_METRIC_CLASS_WORST].name,
+                                 strlen(kw_metric_info[KW_METRIC_CLASS_WORST].name))) {
+        char miss[sizeof p->miss];
+        say_group_miss(p, slo, miss, sizeof miss);
+        if (miss[0]) memcpy(p->miss, miss, sizeof miss);
+    }
+    say_unjudged(p, slo, p->unjudged, sizeof p->unjudged);
     assert(p->feasible == (p->miss[0] == 0) && (p->feasible || p->miss_ratio > 0));
     return KW_OK;
 }

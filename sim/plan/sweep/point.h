@@ -30,12 +30,25 @@ enum kw_metric { /* in the order of kw_metric_info; the scalars of a replication
                  KW_METRIC_COST_WINDOW, /* this and the next are not in the first results */
                  KW_METRIC_OVERLOAD,
                  KW_METRIC_CARRIED,
+                 KW_METRIC_CLASS_WORST,
                  KW_METRICS
 };
 struct kw_metric_info {
     const char *name, *unit, *description; /* "ttft_p95_s", "s", one line: /points of the results, table heads */
 };
 extern const struct kw_metric_info kw_metric_info[]; /* [KW_METRICS] */
+enum kw_scale kw_metric_scale(enum kw_metric m);     /* on which the figure is about normal */
+
+/* The requests of one class and model, or of one deployment; "" where it is of all. A deployment costs its bill. A class
+ * and model costs its share of each deployment's: of replicas by prompt and output tokens served, of an API by what its
+ * tokens cost; a deployment that served nobody is charged to none. */
+struct kw_point_group {
+    char klass[64], model[64], deployment[32];
+    uint64_t arrived; /* over all replications */
+    struct kw_estimate m[KW_METRICS];
+};
+/* "batch", "batch of llama-3.1-8b", "deployment zero": a group in words. Returns buf. */
+char *kw_point_group_name(const struct kw_point_group *g, char *buf, size_t size);
 
 struct kw_point {
     uint32_t replications, n;            /* simulated so far; deployments */
@@ -59,6 +72,12 @@ struct kw_point {
     struct kw_series series;             /* of replication 0 when asked, owned */
     struct kw_record *records;           /* [n_records] of replication 0 when asked, owned */
     size_t n_records;
+    struct kw_point_group *group; /* [n_groups], owned: of n_classes classes and models where there are several,
+                                            then of n deployments where there are several */
+    uint32_t n_classes, n_groups;
+    double (*group_sample)[KW_METRICS]; /* [replications * n_groups], owned; NAN where a group has no such figure */
+    double *share; /* [replications * n_classes * n], owned: what a class and model is charged of a deployment's bill */
+    char unjudged[96]; /* objectives with nothing to judge: "tpot_p95_s", "" for none */
     uint64_t arrived, completed, rejected, timed_out, too_long, cold, attained; /* sums over replications */
     uint64_t interruptions, cut_off; /* of spot machines; requests that lost their replica by it */
     uint64_t starts, failed_starts, preemptions, steps, iterations, events;
@@ -80,6 +99,7 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
 bool kw_point_overloaded(const struct kw_point *p);
 /* A metric as it is told: of an overloaded point no cost of a month. And its bill: of an overloaded one all lines 0. */
 struct kw_estimate kw_point_told(const struct kw_point *p, enum kw_metric m);
+struct kw_estimate kw_point_group_told(const struct kw_point *p, uint32_t group, enum kw_metric m);
 const struct kw_bill *kw_point_bill(const struct kw_point *p);
 /* count / drawn, NAN without drawings: of days drawn anew, in how many. Never a probability beyond what they can tell.
  */
@@ -92,6 +112,11 @@ bool kw_point_better(const struct kw_point *a, const struct kw_point *b);
 /* Rank, Pareto flags and `won` of n points. Wins are counted replication by replication among the points that have the
  * most replications of all: what they share (the traffic) is the same for each. */
 enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, struct kw_error *err);
+
+/* The worst of the objectives but for the budget: value over limit (limit over value of what is wanted at least), above
+ * 1 exactly when one is missed; 0 without any that can be judged. The worst in words, "" when all are met. A figure
+ * that is NAN has nothing to judge: it is met. */
+double kw_slo_worst(const struct kw_slo *slo, const double figure[KW_METRICS], char *miss, size_t size);
 
 /* Judges a replication's metrics: feasible?, the worst miss in words (miss[size]) and its ratio. Where
  * requests were served and their TTFT is NAN, no objective on a time is met: "latency not known", unless another is

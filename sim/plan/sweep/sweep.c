@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/fleet/warmup.h"
+#include "sim/plan/sweep/groups.h"
 
 struct worker { /* what one thread needs; made once a sweep */
     struct kw_fleet *fleet;
@@ -17,6 +18,7 @@ struct kw_sweep {
     struct kw_study study;
     struct kw_sweep_options opt;
     struct kw_resampling resampling;
+    struct kw_groups groups;           /* of the trace, with the limits of each class */
     struct kw_deployment *deployments; /* of all candidates, one after another */
     size_t *first;                     /* [n] where candidate i's begin */
     size_t *shared_run;                /* [n] the lowest candidate with the same deployments and routing */
@@ -70,11 +72,25 @@ static enum kw_status label(const struct kw_candidate *c, enum kw_status st, str
     return st;
 }
 
+static enum kw_status make_groups(struct kw_sweep *s, struct kw_error *err)
+{
+    const struct kw_slo *slo = &s->study.slo;
+    const struct kw_trace *t = s->study.trace;
+    struct kw_slo_limits limits = kw_slo_limits(slo);
+    enum kw_status st = kw_groups_init(&s->groups, t, &limits, err);
+    for (uint32_t i = 0; st == KW_OK && i < s->groups.n; i++) {
+        struct kw_group *g = &s->groups.group[i];
+        if (g->klass >= 0) g->limits = kw_slo_limits(kw_slo_of_class(slo, t->class_name[g->klass]));
+    }
+    return st;
+}
+
 static enum kw_status open_sweep(struct kw_sweep *s, struct kw_error *err)
 {
     enum kw_status st = kw_resampling_init(&s->resampling, s->study.trace, s->study.replications, s->study.seed, err);
     if (st != KW_OK) return st;
     s->study.replications = s->resampling.replications;
+    if ((st = make_groups(s, err)) != KW_OK) return st;
     size_t all = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct kw_candidate *c = &s->candidates[i];
@@ -147,6 +163,7 @@ void kw_sweep_close(struct kw_sweep *s)
     free(s->first);
     free(s->shared_run);
     kw_resampling_free(&s->resampling);
+    kw_groups_free(&s->groups);
     free(s);
 }
 
@@ -177,7 +194,8 @@ static enum kw_status make_room(struct kw_sweep *s, struct kw_point *p, const st
     p->variation = s->resampling.days.variation;
     p->grade = KW_GRADE_MEASURED;
     for (uint32_t d = 0; d < c->n; d++) p->grade = kw_grade_weaker(p->grade, kw_choice_grade(&c->choice[d]));
-    return p->sample && p->usage ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a result");
+    if (!p->sample || !p->usage) return kw_fail(err, KW_ENOMEM, "out of memory for a result");
+    return kw_point_groups_make(p, s->study.replications, c, &s->groups, s->study.trace, err);
 }
 
 static bool copy_column(uint32_t **to, const uint32_t *from, size_t n)
@@ -266,7 +284,8 @@ static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct 
                                     .records = study->records && j->replication == 0,
                                     .series_step = j->replication == 0 ? study->series_step : 0,
                                     .warmup = study->empty_start ? 0 : kw_warmup_length(deployments, c->n),
-                                    .slo = study->slo.per_request,
+                                    .slo = kw_slo_limits(&study->slo),
+                                    .groups = &s->groups,
                                     .stop = s->opt.stop };
     enum kw_status st = kw_fleet_run(w->fleet, &view, deployments, c->n, &c->routing, &opt, &w->outcome, err);
     if (st != KW_OK) return s->opt.stop && *s->opt.stop ? st : label(c, st, err);
@@ -286,6 +305,7 @@ static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct 
         for (size_t k = j->from; k < j->to; k++) {
             if (points[which[k]].replications > j->replication) continue;
             merge(&points[which[k]], &w->outcome, points[which[k]].sample[j->replication]);
+            kw_point_groups_evaluate(&points[which[k]], j->replication, &s->candidates[which[k]], &w->outcome);
             members++;
         }
         assert(members > 0);

@@ -139,6 +139,8 @@ import json
 import sys
 points = json.load(open(sys.argv[1]))["points"]
 rows = list(csv.DictReader(open(sys.argv[2])))
+groups = [r for r in rows if r["of_class"] or r["of_model"] or r["of_deployment"]]
+rows = [r for r in rows if r not in groups]
 assert len(points) == len(rows) > 0, (len(points), len(rows))
 h5 = None
 if len(sys.argv) > 3:
@@ -170,13 +172,19 @@ for i, (p, r) in enumerate(zip(points, rows)):
     assert abs(lines - round(float(total) * 1e9)) <= 1 + 1e-9 * abs(lines), (i, lines, total)
 print(checked)
 assert checked >= 50
-assert list(rows[0])[-2:] == ["profile", "profile_grade"]
+assert list(rows[0])[-5:] == ["profile", "profile_grade", "of_class", "of_model", "of_deployment"]
+if groups: # the same of every class, model and deployment; a result that was priced anew has none
+    told = [g for p in points for g in p["groups"]]
+    assert len(told) == len(groups)
+    for g, r in zip(told, groups):
+        assert (r["of_class"], r["of_model"], r["of_deployment"]) == tuple(g.get(k, "") for k in ("class", "model", "deployment"))
+        assert all(float(r[k]) == v for k, v in g.items() if k.endswith(("_s", "_fraction", "_month")) and r[k])
 PY
 keepwarm run base.json -q --set 'deployments[1]={"name":"api","platform":"together-api"}' --set 'routing={"policy":"fallback"}' -o two.h5 --csv >two.csv
 keepwarm rerun two.h5 -q --json >two.json
 # shellcheck disable=SC2046
 holds "two deployments: --json, --csv and -o agree" $python figures.py two.json two.csv $([ -z "$h5py" ] || echo two.h5)
-holds "two deployments: the row names both" grep -q ',H100-llama-3.1-8b-bf16-tp1 + -,published + -$' two.csv
+holds "two deployments: the row names both" grep -q ',H100-llama-3.1-8b-bf16-tp1 + -,published + -,,,$' two.csv
 for command in run sweep plan; do
     case $command in run) file=base.json ;; *) file=$command.json ;; esac
     keepwarm $command $file -q --json >a.json || bad "$command --json: exit $?"
@@ -221,7 +229,7 @@ holds "compare of two" keepwarm compare run.h5 plan.h5
 for h5 in run sweep plan; do
     keepwarm report $h5.h5 -o $h5.html 2>report.err && grep -q '<svg' $h5.html && grep -q '</html>' $h5.html && ok ||
         bad "report $h5.h5: $(head -1 report.err)"
-    for fact in "<dt>model</dt><dd>llama-3.1-8b</dd>" "<dt>objectives</dt><dd>TTFT p95 &lt;= 600 s</dd>" ": base</h1>"; do
+    for fact in "<dt>model</dt><dd>llama-3.1-8b</dd>" "<dt>objectives</dt><dd>TTFT p95 &lt;= 600 s, errors &lt;= 0.1 %</dd>" ": base</h1>"; do
         grep -qF "$fact" $h5.html && ok || bad "report of $h5: no $fact"
     done
     holds "report of $h5 is well formed" $python -c '
@@ -275,7 +283,7 @@ holds "calibrate show of one" keepwarm calibrate show H100-llama-3.1-8b-bf16-tp1
 if [ -d "$data/published" ]; then
     holds "calibrate import" keepwarm calibrate import --gpu H100 --model llama-3.1-8b --source "$data" -o imported.json
     keepwarm run base.json -q --csv --set 'deployments[main].profile=imported.json' >variant.out || bad "run with an imported profile"
-    figures() { cut -d, -f10- | sed -E 's/(,[^,]*){2}$//'; } # without the profile's name
+    figures() { cut -d, -f10- | sed -E 's/(,[^,]*){5}$//'; } # without the profile's name
     holds "the imported profile is the one shipped" cmp <(figures <variant.out) <(keepwarm run base.json -q --csv | figures)
 else
     skip "calibrate import: $data/published is not there (set KEEPWARM_DATA)"
@@ -295,7 +303,7 @@ schema = json.load(open(repo + "/sim/io/scenario/scenario.schema.json"))
 source = open(repo + "/sim/io/scenario/scenario.c").read()
 top, dep = schema["properties"], schema["$defs"]["deployment"]["properties"]
 objects = { # function of the reader -> the schema's object
-    "read_slo": top["slo"], "read_retry": dep["retry"], "read_scheduler": dep["scheduler"], "read_cold_start": dep["cold_start"],
+    "read_objectives": top["slo"], "read_retry": dep["retry"], "read_scheduler": dep["scheduler"], "read_cold_start": dep["cold_start"],
     "read_limits": dep["limits"], "read_deployment": schema["$defs"]["deployment"], "read_routing": top["routing"],
     "kw_scenario_plan_options": top["candidates"] }
 def words(text):
@@ -313,7 +321,7 @@ compare("trace", words(re.search(r"trace_keys\[\] = \{(.*?)\}", source, re.S).gr
 base = json.load(open("base.json"))
 law = {"constant": "3"}
 full = copy.deepcopy(base)
-full.update(stepping="jump", start="empty", month_hours="720", series_step_s="5", slo={k: "900" for k in top["slo"]["properties"] if k.endswith("_s")} |
+full.update(stepping="jump", start="empty", month_hours="720", series_step_s="5", slo={"classes": {}} | {k: "900" for k in top["slo"]["properties"] if k.endswith("_s")} |
             {"cold_fraction": 1, "error_fraction": "0.5", "attainment": 0, "budget_usd_month": "1000000"})
 full["trace"] = {"file": "t.csv", "format": "azure", "speed": "1.5", "from_s": 0, "to_s": "4000"}
 full["deployments"][0].update(
@@ -344,6 +352,7 @@ doc(True, "every key", start=full)
 doc(True, "an API", ("deployments",), [{"platform": "groq", "limits": {"rpm": 100, "rpd": 0, "tpm": 0, "itpm": 0, "otpm": 0, "tpd": 0},
     "ttft": law, "ttft_per_ktok": {"quantiles": {"0.5": "0.1", "0.9": "0.2"}}, "output_rate": {"constant": "200"}, "max_tokens": 500}])
 doc(True, "dedicated", ("deployments",), [{"platform": "lambda", "gpu": "H100", "replicas": 2}])
+doc(True, "no class has its own objectives", ("slo", "classes"), {})
 doc(True, "time as a whole number", ("slo", "ttft_p95_s"), 600)
 two = [dict(base["deployments"][0], name=n) for n in "ab"]
 doc(True, "split", start=dict(base, deployments=two, routing={"policy": "split", "shares": [0.5, "0.5"]}))
@@ -352,6 +361,8 @@ for path in [("zzz",), ("trace", "zzz"), ("slo", "zzz"), ("routing", "zzz"), mai
     doc(False, "unknown " + str(path), path, 1)
 for sub in ("retry", "scheduler", "limits", "cold_start"):
     doc(False, "unknown in " + sub, main + (sub,), {"zzz": 1})
+for classes in [{"c": {"zzz": 1}}, {"c": {"budget_usd_month": "1"}}, {"c": 1}, ["c"]]:
+    doc(False, f"classes {classes}", ("slo", "classes"), classes)
 doc(False, "unknown in candidates", ("candidates",), {"zzz": 1})
 for path in [("keepwarm",), ("trace",), ("trace", "file"), main + ("platform",)]:
     doc(False, "missing " + str(path), path, drop=True)

@@ -280,6 +280,7 @@ static void wins_count_only_where_the_objectives_are_met(void)
         for (int r = 0; r < 8; r++) {
             p[i].sample[r][KW_METRIC_COST] = i ? 200 : 100;
             p[i].sample[r][KW_METRIC_TTFT_P95] = i ? 0.5 : r > 0 && r < 4 ? 1 : 3.5;
+            p[i].sample[r][KW_METRIC_CLASS_WORST] = NAN; /* of one class */
         }
         for (int m = 0; m < KW_METRICS; m++) p[i].m[m].value = p[i].sample[0][m];
         p[i].feasible = i == 1;
@@ -318,6 +319,7 @@ static void points_are_judged_and_compared_as_they_say(void)
     double mean[KW_METRICS] = { 0 }, ratio;
     char miss[80];
     kw_slo_init(&slo);
+    mean[KW_METRIC_CLASS_WORST] = NAN;          /* of one class */
     slo.cold_fraction = slo.error_fraction = 0; /* none at all is an objective */
     CHECK(kw_slo_judge(&slo, mean, miss, sizeof miss, &ratio));
     mean[KW_METRIC_COLD_FRACTION] = 1e-9;
@@ -325,6 +327,19 @@ static void points_are_judged_and_compared_as_they_say(void)
     mean[KW_METRIC_COLD_FRACTION] = 0;
     mean[KW_METRIC_ERROR_FRACTION] = 1e-9;
     CHECK(!kw_slo_judge(&slo, mean, miss, sizeof miss, &ratio) && ratio > 0);
+    mean[KW_METRIC_ERROR_FRACTION] = 0;
+    slo.tpot_p95 = 1; /* outputs of one token tell no TPOT: nothing to judge is met */
+    mean[KW_METRIC_TPOT_P95] = NAN;
+    CHECK(kw_slo_judge(&slo, mean, miss, sizeof miss, &ratio) && miss[0] == 0 && ratio <= 0);
+    mean[KW_METRIC_TTFT_P95] = 9; /* of classes told apart the worst decides, not what all together reach */
+    slo.ttft_p95 = KW_NS_PER_S;
+    mean[KW_METRIC_CLASS_WORST] = 1;
+    CHECK(kw_slo_judge(&slo, mean, miss, sizeof miss, &ratio) && ratio == 0);
+    mean[KW_METRIC_CLASS_WORST] = 1.5;
+    CHECK(!kw_slo_judge(&slo, mean, miss, sizeof miss, &ratio) && ratio == 0.5);
+    slo.budget_month = KW_NANO; /* but a budget is of all */
+    mean[KW_METRIC_COST] = 2;
+    CHECK(!kw_slo_judge(&slo, mean, miss, sizeof miss, &ratio) && ratio == 1 && !strncmp(miss, "cost_usd_month", 14));
 }
 
 static void every_allocation_may_fail(void)

@@ -1,0 +1,73 @@
+#include "sim/plan/sweep/groups.h"
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kw_status kw_point_groups_make(struct kw_point *p, uint32_t replications, const struct kw_candidate *c,
+                                    const struct kw_groups *g, const struct kw_trace *t, struct kw_error *err)
+{
+    uint32_t classes = g->n > 1 ? g->n : 0, n = classes + (c->n > 1 ? c->n : 0);
+    if (!n) return KW_OK;
+    p->group = calloc(n, sizeof *p->group);
+    p->group_sample = calloc((size_t)replications * n, sizeof *p->group_sample);
+    p->share = calloc((size_t)replications * (classes ? classes : 1) * c->n, sizeof *p->share);
+    if (!p->group || !p->group_sample || !p->share) return kw_fail(err, KW_ENOMEM, "out of memory for a result");
+    p->n_classes = classes;
+    p->n_groups = n;
+    for (uint32_t i = 0; i < n; i++) {
+        struct kw_point_group *x = &p->group[i];
+        if (i >= classes) {
+            snprintf(x->deployment, sizeof x->deployment, "%.31s", c->choice[i - classes].name);
+            continue;
+        }
+        const struct kw_group *k = &g->group[i];
+        if (k->klass >= 0) snprintf(x->klass, sizeof x->klass, "%.63s", t->class_name[k->klass]);
+        if (k->model >= 0) snprintf(x->model, sizeof x->model, "%.63s", t->model_name[k->model]);
+    }
+    return KW_OK;
+}
+
+static double weight(const struct kw_group_outcome *g, uint32_t d, const struct kw_choice *c)
+{
+    double in = (double)g->tokens_in[d], out = (double)g->tokens_out[d];
+    return c->api ? in * (double)c->api->in_mtok.v + out * (double)c->api->out_mtok.v : in + out;
+}
+
+void kw_point_groups_evaluate(struct kw_point *p, uint32_t r, const struct kw_candidate *c, const struct kw_outcome *o)
+{
+    bool timed = !isnan(p->sample[r][KW_METRIC_TTFT_P50]); /* else nothing was served, or nobody knows how fast */
+    assert(o->n_groups == p->n_groups && o->n_classes == p->n_classes);
+    for (uint32_t i = 0; i < p->n_groups; i++) {
+        const struct kw_group_outcome *g = &o->group[i];
+        const struct {
+            enum kw_metric first;
+            const struct kw_hist *h;
+        } times[] = { { KW_METRIC_TTFT_P50, &g->ttft },
+                      { KW_METRIC_TPOT_P50, &g->tpot },
+                      { KW_METRIC_E2E_P50, &g->e2e } };
+        double *v = p->group_sample[(size_t)r * p->n_groups + i], arrived = (double)g->arrived;
+        for (int m = 0; m < KW_METRICS; m++) v[m] = NAN;
+        for (int k = 0; k < 3 && timed; k++) {
+            v[times[k].first] = kw_hist_quantile(times[k].h, 0.50) / 1e9; /* NAN stays NAN */
+            v[times[k].first + 1] = kw_hist_quantile(times[k].h, 0.95) / 1e9;
+            v[times[k].first + 2] = kw_hist_quantile(times[k].h, 0.99) / 1e9;
+        }
+        if (g->arrived) {
+            v[KW_METRIC_COLD_FRACTION] = (double)g->cold / arrived;
+            v[KW_METRIC_ERROR_FRACTION] = (double)(g->arrived - g->completed) / arrived;
+            if (timed) v[KW_METRIC_ATTAINMENT] = (double)g->attained / arrived;
+        }
+        if (timed) v[KW_METRIC_GOODPUT] = (double)g->good / kw_nano_to_double(o->window);
+        v[KW_METRIC_CARRIED] = (double)g->done / kw_nano_to_double(o->window);
+        p->group[i].arrived += g->arrived;
+    }
+    for (uint32_t d = 0; d < p->n; d++) {
+        double all = 0;
+        for (uint32_t i = 0; i < p->n_classes; i++) all += weight(&o->group[i], d, &c->choice[d]);
+        for (uint32_t i = 0; i < p->n_classes; i++)
+            p->share[((size_t)r * p->n_classes + i) * p->n + d] =
+                all > 0 ? weight(&o->group[i], d, &c->choice[d]) / all : 0;
+    }
+}

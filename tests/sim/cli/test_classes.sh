@@ -1,0 +1,122 @@
+#!/bin/sh
+# Objectives, percentiles and bills by class, model and deployment: what few requests meet must not vanish in a percentile
+# over all. Traces are made here; each case says what is right.
+# usage: KEEPWARM=path/to/keepwarm test_classes.sh
+set -u
+python=/usr/bin/python3
+[ -x $python ] || python=python3
+KEEPWARM=${KEEPWARM:-build/keepwarm} exec $python - <<'PY'
+import csv, io, json, math, os, subprocess, tempfile
+
+KW = os.path.abspath(os.environ["KEEPWARM"])
+os.chdir(tempfile.mkdtemp())
+passed = failed = 0
+L4 = {"platform": "modal", "gpu": "L4", "precision": "fp8", "tp": 1}
+WARM, COLD = dict(L4, name="warm", keep_warm=1, max_replicas=2), dict(L4, name="zero", keep_warm=0, max_replicas=2)
+BY_CLASS = {"policy": "class", "classes": {"chat": "warm", "batch": "zero"}}
+
+def check(name, good, said=""):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    if not good:
+        print("FAIL", name, said)
+
+def run(rows, deployments, columns="arrival,prompt,output,class", command="run", arguments=("--json",), **top):
+    with open("t.csv", "w") as f:
+        f.write(columns + "\n" + "".join(",".join(map(str, r)) + "\n" for r in rows))
+    s = {"keepwarm": 1, "model": "llama-3.1-8b", "replications": 1, "deployments": deployments,
+         "trace": {"file": "t.csv", "format": "generic", "columns": ",".join("%s=%s" % (c, c) for c in columns.split(","))}}
+    s.update(top)
+    json.dump(s, open("s.json", "w"))
+    r = subprocess.run([KW, command, "s.json", "-q", *arguments], capture_output=True, text=True)
+    return r.returncode, r.stdout, r.stderr
+
+def point(*a, **k):
+    code, out, err = run(*a, **k)
+    return code, (json.loads(out)["points"][0] if out else None), err
+
+def group(p, **of):
+    for g in p["groups"]:
+        if {k: g.get(k) for k in ("class", "model", "deployment")} == {**dict.fromkeys(("class", "model", "deployment")), **of}:
+            return g
+    return {}
+
+# --- 600 of chat on a warm replica, 4 of batch that each find none
+mixed = sorted([(i * 6, 300, 60, "chat") for i in range(600)] + [(i * 900 + 3, 300, 60, "batch") for i in range(4)])
+code, p, err = point(mixed, [WARM, COLD], routing=BY_CLASS, slo={"ttft_p99_s": "2"})
+chat, batch = group(p, **{"class": "chat"}), group(p, **{"class": "batch"})
+warm, zero = group(p, deployment="warm"), group(p, deployment="zero")
+check("missed", code == 3 and not p["feasible"] and p["miss"].startswith("ttft_p99_s") and p["miss"].endswith("> 2 (batch)"), p["miss"])
+check("the message names the class", "(batch)" in err, err)
+check("pooled", p["ttft_p99_s"] < 2 and p["cold_fraction"] < 0.01)
+check("by class", chat["ttft_p99_s"] < 1 and batch["ttft_p50_s"] > 10 and chat["cold_fraction"] == 0 and batch["cold_fraction"] == 1)
+check("by deployment", warm["ttft_p99_s"] == chat["ttft_p99_s"] and zero["ttft_p50_s"] == batch["ttft_p50_s"])
+check("requests", (chat["requests"], batch["requests"], warm["requests"], zero["requests"]) == (600, 4, 600, 4))
+check("attainment", chat["attainment"] == 1 and batch["attainment"] == 0 and abs(p["attainment"] - 600 / 604) < 1e-12)
+check("goodput", abs(p["goodput_rps"] - (chat["goodput_rps"] + batch["goodput_rps"])) < 1e-12 and batch["goodput_rps"] == 0)
+for a, b in ((chat, batch), (warm, zero)):
+    check("bill adds up", abs(a["cost_usd_month"] + b["cost_usd_month"] - p["cost_usd_month"]) < 1e-6)
+check("bill of a class is its deployment's", abs(chat["cost_usd_month"] - warm["cost_usd_month"]) < 1e-6)
+
+# --- a class has its own objectives; the others keep those of all
+code, p, err = point(mixed, [WARM, COLD], routing=BY_CLASS, slo={"ttft_p99_s": "2", "classes": {"batch": {"ttft_p99_s": "600"}}})
+check("its own objective", code == 0 and p["feasible"] and group(p, **{"class": "batch"})["attainment"] == 1, err)
+code, p, err = point(mixed, [WARM, COLD], routing=BY_CLASS, slo={"ttft_p99_s": "600", "classes": {"chat": {"ttft_p99_s": "0.001"}}})
+check("others keep", code == 3 and p["miss"].endswith("(chat)"), p["miss"])
+code, p, err = point(mixed, [WARM, COLD], routing=BY_CLASS, slo={"cold_fraction": 0.5})
+check("cold by class", code == 3 and p["miss"] == "cold_fraction 1 > 0.5 (batch)", p["miss"])
+for slo, said in (({"classes": {"bath": {}}}, "slo.classes.bath: the trace has no class 'bath'"),
+                  ({"classes": {"batch": {"ttft_p9_s": "1"}}}, "slo.classes.batch.ttft_p9_s: unknown key"),
+                  ({"classes": {"batch": {"budget_usd_month": "1"}}}, "slo.classes.batch.budget_usd_month: unknown key"),
+                  ({"classes": ["batch"]}, "slo.classes: want an object")):
+    code, p, err = point(mixed, [WARM, COLD], routing=BY_CLASS, slo=slo)
+    check("wrong " + said, code == 2 and said in err, err)
+
+# --- models are told apart like classes, both together by pairs; one of all is not told apart
+models = [(i * 6, 300, 60, "large" if i % 100 == 99 else "small", "a" if i % 2 else "b") for i in range(600)]
+code, p, err = point(models, [dict(WARM, name="m")], columns="arrival,prompt,output,model,class", slo={"ttft_p95_s": "2"})
+check("pairs", sorted((g["class"], g["model"], g["requests"]) for g in p["groups"]) ==
+      [("a", "large", 6), ("a", "small", 294), ("b", "small", 300)], p["groups"])
+code, p, err = point([(i * 6, 300, 60, "only") for i in range(60)], [dict(WARM, name="m")],
+                     slo={"ttft_p95_s": "2", "classes": {"only": {"ttft_p95_s": "0.001"}}})
+check("one class", p["groups"] == [] and code == 3 and p["miss"].startswith("ttft_p95_s") and p["miss"].endswith("> 0.001"), p["miss"])
+many = [(i, 300, 60, "c%d" % i) for i in range(65)]
+code, p, err = point(many, [dict(WARM, name="m")])
+check("too many are taken as one", code == 0 and p["groups"] == [], err)
+code, p, err = point(many, [dict(WARM, name="m")], slo={"classes": {"c1": {"ttft_p95_s": "1"}}})
+check("too many to name one", code == 2 and "65 classes and models; at most 64 are told apart" in err, err)
+
+# --- a class on two deployments is charged its part of each: of an API's by what its tokens cost
+api = [dict(WARM, name="m"), {"platform": "together-api", "name": "api"}]
+code, p, err = point(mixed, api, routing={"policy": "split", "shares": [0.5, 0.5]})
+shares = [group(p, **{"class": c})["cost_usd_month"] for c in ("chat", "batch")]
+check("shared bill adds up", abs(sum(shares) - p["cost_usd_month"]) < 1e-6 and shares[0] > 50 * shares[1], shares)
+
+# --- outputs of one token tell no TPOT: met, and said so
+one = [(i * 30, 400, 1) for i in range(60)]
+code, p, err = point(one, [dict(WARM, name="m")], columns="arrival,prompt,output", slo={"ttft_p95_s": "2", "tpot_p95_s": "0.05"})
+check("one token", code == 0 and p["feasible"] and p["miss"] == "" and p["nothing_to_judge"] == "tpot_p95_s", (code, p["miss"]))
+code, out, err = run(one, [dict(WARM, name="m")], columns="arrival,prompt,output", arguments=(), slo={"tpot_p95_s": "0.05"})
+check("one token in words", "objectives: met; nothing to judge tpot_p95_s by" in out and "nan" not in out, out[-200:])
+
+# --- the same in the table, CSV and the result file
+code, out, err = run(mixed, [WARM, COLD], arguments=(), routing=BY_CLASS, slo={"ttft_p99_s": "2"})
+check("table", [l.split()[0] for l in out.splitlines() if l.startswith("  ") and l.split()[:1] in (["chat"], ["batch"])] == ["chat", "batch"]
+      and "deployment zero" in out and "errors <= 0.1 %" in out, out)
+code, out, err = run(mixed, [WARM, COLD], arguments=("--csv", "-o", "r.h5"), routing=BY_CLASS, slo={"ttft_p99_s": "2"})
+rows = list(csv.DictReader(io.StringIO(out)))
+check("csv", [(r["of_class"], r["of_deployment"]) for r in rows] == [("", ""), ("chat", ""), ("batch", ""), ("", "warm"), ("", "zero")])
+check("csv figures", float(rows[2]["ttft_p50_s"]) == batch["ttft_p50_s"])
+code, out, err = 0, subprocess.run([KW, "reprice", "r.h5", "--json"], capture_output=True, text=True).stdout, ""
+check("reprice judges by class too", not json.loads(out)["points"][0]["feasible"], out[:200])
+try:
+    import h5py
+except ImportError:
+    h5py = None
+if h5py:
+    g = h5py.File("r.h5")["groups"]
+    check("result file", [x.decode() if isinstance(x, bytes) else x for x in g["class"][0]] == ["chat", "batch", "", ""] and
+          g["ttft_p50_s"][0][1] == batch["ttft_p50_s"] and list(g["requests"][0]) == [600, 4, 600, 4], list(g))
+
+print("%d passed, %d failed, %d skipped" % (passed, failed, not h5py))
+PY
