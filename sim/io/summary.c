@@ -360,10 +360,24 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i)
     figure_cells(t, &p->points[i]);
 }
 
+/* Of hybrids the best of each routing and pair of kinds stands for the others; what the user wrote stands always. */
+static bool first_of_hybrids(const struct kw_plan *p, size_t k)
+{
+    const struct kw_candidate *c = &p->candidates[p->order[k]];
+    for (size_t j = 0; j < k && !c->as_written; j++) {
+        const struct kw_candidate *x = &p->candidates[p->order[j]];
+        if (!x->as_written && x->n == c->n && x->n > 1 && x->routing.policy == c->routing.policy &&
+            x->choice[0].platform->kind == c->choice[0].platform->kind &&
+            x->choice[1].platform->kind == c->choice[1].platform->kind)
+            return false;
+    }
+    return true;
+}
+
 /* The first of order[0..k] that is on the same platform: true when that is k itself. */
 static bool first_of_platform(const struct kw_plan *p, size_t k)
 {
-    if (stands_alone(&p->candidates[p->order[k]])) return true;
+    if (stands_alone(&p->candidates[p->order[k]])) return first_of_hybrids(p, k);
     const struct kw_platform *mine = p->candidates[p->order[k]].choice[0].platform;
     for (size_t j = 0; j < k; j++) {
         const struct kw_candidate *c = &p->candidates[p->order[j]];
@@ -394,11 +408,12 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
     if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
     for (size_t k = 0; k < p->n; k++) {
         const struct kw_candidate *c = &p->candidates[p->order[k]];
-        char label[320], text[400], number[16];
-        if (!stands_alone(c)) continue;
+        char label[320], routing[200], text[600], number[16];
+        if (!stands_alone(c) || !(all || first_of_hybrids(p, k))) continue;
         kw_candidate_label(c, label, sizeof label);
-        snprintf(text, sizeof text, "%s%s%s%s", c->as_written ? "as written, " : "", label,
-                 c->n > 1 ? ", routed by " : "", c->n > 1 ? kw_route_policy_name[c->routing.policy] : "");
+        kw_candidate_routing(c, routing, sizeof routing);
+        snprintf(text, sizeof text, "%s: %s%s%s", c->as_written ? "as written" : "hybrid", label,
+                 routing[0] ? "; " : "", routing);
         snprintf(number, sizeof number, "#%u", p->points[p->order[k]].rank);
         paragraph(number, text, out);
     }

@@ -75,6 +75,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     char buf[512], exact[32];
     cJSON *o = cJSON_CreateObject();
     add_text(o, "label", kw_candidate_label(c, buf, sizeof buf), lost);
+    if (c->n > 1) add_text(o, "routing", kw_candidate_routing(c, buf, sizeof buf), lost);
     cJSON *deployments = cJSON_AddArrayToObject(o, "deployments");
     for (uint32_t k = 0; k < c->n; k++) {
         const struct kw_choice *d = &c->choice[k];

@@ -90,7 +90,9 @@ static enum kw_status best_of_kind(struct kw_breakeven *b, uint32_t v, enum kw_k
     b->cost[v][kind] = NAN;
     enum kw_status st = fill(&sub, p, kind, f, b->factor[v], err);
     if (st == KW_OK && sub.n > 0) {
-        st = kw_plan_run(&sub, study, o, err);
+        struct kw_plan_options one_kind = *o;
+        one_kind.hybrids = false;
+        st = kw_plan_run(&sub, study, &one_kind, err);
         if (st == KW_OK && sub.best >= 0) {
             b->cost[v][kind] = sub.points[sub.best].m[KW_METRIC_COST].value;
             kw_candidate_label(&sub.candidates[sub.best], b->setting[v][kind], sizeof b->setting[v][kind]);

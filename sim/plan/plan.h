@@ -30,6 +30,7 @@ struct kw_plan_options {
     bool allow_unknown;       /* spot offers whose rate of interruptions is unknown are ranked, as never interrupted */
     struct kw_spot own_spot;  /* the user's, in the place of the platforms'; known: given */
     struct kw_cold_start own_cold; /* of it, provision alone: how long until another spot machine is there */
+    bool hybrids;                  /* also two deployments for the contenders: plan_hybrids.c */
     bool exhaustive;               /* every candidate with every replication */
     kw_nusd operations_month;      /* a share of an engineer added to dedicated; 0 */
     /* What the user wrote, or NULL; borrowed. It is a candidate of its own, and what it says of an offer (an API's

@@ -31,6 +31,9 @@ static void recommend(struct kw_plan *p)
                      x->gpu->gpu, x->profile->precision, x->tp, settings);
         at += strlen(p->recommendation + at);
     }
+    char routing[200];
+    kw_candidate_routing(c, routing, sizeof routing);
+    if (routing[0] && at < size) snprintf(p->recommendation + at, size - at, "; %s", routing);
 }
 
 static void why(struct kw_plan *p)

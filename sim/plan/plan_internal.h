@@ -10,6 +10,10 @@ enum kw_status kw_plan_push(struct kw_plan *p, const struct kw_choice *c, struct
 enum kw_status kw_plan_push_copy(struct kw_plan *p, const struct kw_candidate *c, struct kw_error *err);
 /* Notes what was not considered and why. */
 enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why, struct kw_error *err);
+/* Appends hybrids of the best of the first `looked` candidates, which have had a first look: serverless with an API
+ * while cold or busy, dedicated with either for bursts, a class to warm replicas and another to some that scale to zero.
+ * Points do not grow here. */
+enum kw_status kw_plan_hybrids(struct kw_plan *p, size_t looked, const struct kw_trace *t, struct kw_error *err);
 /* Fills family from the candidates. Quadratic in them, which a thousand candidates bear. */
 enum kw_status kw_plan_families(struct kw_plan *p, struct kw_error *err);
 /* Simulates what can matter, and leaves in the plan only candidates with at least one replication. Frees what an

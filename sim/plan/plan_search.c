@@ -430,11 +430,13 @@ static enum kw_status search_start(struct kw_plan *p, const struct kw_study *stu
     return st;
 }
 
-/* Adds the other idle timeouts with points of their own; on failure the plan has the candidates it had. */
-static enum kw_status widen(struct kw_plan *p, struct kw_error *err)
+/* Adds hybrids and the other idle timeouts with points of their own; on failure the plan has the candidates it had. */
+static enum kw_status widen(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                            struct kw_error *err)
 {
     size_t enumerated = p->n;
-    enum kw_status st = add_idle_timeouts(p, err);
+    enum kw_status st = o->n_idle_timeouts == 0 ? add_idle_timeouts(p, err) : KW_OK;
+    if (st == KW_OK && o->hybrids) st = kw_plan_hybrids(p, enumerated, study->trace, err);
     if (st == KW_OK) st = grow_points(p, enumerated, err);
     while (st != KW_OK && p->n > enumerated) kw_candidate_free(&p->candidates[--p->n]); /* those have no points */
     return st == KW_OK ? kw_plan_families(p, err) : st;
@@ -455,7 +457,7 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
     enum kw_status st = grow_points(p, 0, err);
     if (st == KW_OK) st = kw_plan_families(p, err);
     if (st == KW_OK) st = search_start(p, study, &run, &relay, err);
-    if (st == KW_OK && o->n_idle_timeouts == 0) st = widen(p, err);
+    if (st == KW_OK) st = widen(p, study, o, err);
     if (st != KW_OK) return st;
     /* A second race, for its sweep must know the candidates just added; what was simulated so far stays in the points.
      */

@@ -874,15 +874,15 @@ static enum kw_status read_words(struct kw_jnode list, const char **out, size_t 
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
 {
     static const char *const known[] = {
-        "kinds",      "platforms", "gpus",           "precisions",   "tp",
-        "api_models", "keep_warm", "idle_timeout_s", "max_replicas", "replicas_extra",
-        "terms",      "spot",      "allow_unknown",  "exhaustive",   "operations_usd_month",
-        NULL
+        "kinds",         "platforms",      "gpus",         "precisions",           "tp",    "api_models",
+        "keep_warm",     "idle_timeout_s", "max_replicas", "replicas_extra",       "terms", "spot",
+        "allow_unknown", "hybrids",        "exhaustive",   "operations_usd_month", NULL
     };
     struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
     uint32_t count;
     kw_ns idle;
     kw_plan_options_default(o);
+    o->hybrids = true;
     if (!kw_json_present(c)) return KW_OK;
     enum kw_status st = kw_json_keys(c, known, err);
     READ(read_words(get(c, "platforms"), o->platforms, &o->n_platforms, err));
@@ -929,6 +929,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     o->not_on_demand = kw_json_len(list) > 0 && !on_demand;
     READ(read_spot(get(c, "spot"), &o->own_spot, &o->own_cold, err));
     READ(kw_json_bool_or(get(c, "allow_unknown"), o->allow_unknown, &o->allow_unknown, err));
+    READ(kw_json_bool_or(get(c, "hybrids"), o->hybrids, &o->hybrids, err));
     READ(kw_json_bool_or(get(c, "exhaustive"), o->exhaustive, &o->exhaustive, err));
     READ(kw_json_nano_or(get(c, "operations_usd_month"), 0, 0, INT64_MAX, &o->operations_month, err));
     return st;

@@ -327,6 +327,23 @@ char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size)
     return buf;
 }
 
+char *kw_candidate_routing(const struct kw_candidate *c, char *buf, size_t size)
+{
+    static const char *const how[] = { [KW_ROUTE_SINGLE] = "all to the first",
+                                       [KW_ROUTE_FALLBACK] = "the next in order while one is cold or refuses",
+                                       [KW_ROUTE_OVERFLOW] = "the next in order while one is cold, busy or refuses",
+                                       [KW_ROUTE_CLASS] = "by the request's class to",
+                                       [KW_ROUTE_MODEL] = "by the request's model to",
+                                       [KW_ROUTE_SPLIT] = "by share" };
+    enum kw_route_policy p = c->routing.policy;
+    if (size) buf[0] = 0;
+    if (c->n < 2) return buf;
+    size_t at = (size_t)snprintf(buf, size, "%s: %s", kw_route_policy_name[p], how[p]);
+    for (uint32_t d = 0; d < c->n && (p == KW_ROUTE_CLASS || p == KW_ROUTE_MODEL) && at < size; d++)
+        at += (size_t)snprintf(buf + at, size - at, "%s '%s'", d ? "," : "", c->choice[d].name);
+    return buf;
+}
+
 static bool starts(const char *s, const char *with)
 {
     return !strncmp(s, with, strlen(with));

@@ -102,6 +102,9 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size);
  * a candidate's deployments are joined by " + ". Returns buf. */
 char *kw_choice_label(const struct kw_choice *c, char *buf, size_t size);
 char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size);
+/* How requests find their deployment, "" where there is one: "fallback: the next in order while one is cold or refuses".
+ * Returns buf. */
+char *kw_candidate_routing(const struct kw_candidate *c, char *buf, size_t size);
 /* Whether the choice's result depends on this fact of its platform: not on other offers' prices, terms not taken, or
  * the billing of phases that take no time here. */
 bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f);

@@ -104,6 +104,36 @@ s = scenario("named", named)
 del s["model"]
 check("the trace's own names", [x["model"] for x in kw("plan", s)["parts"]] == ["llama-3.1-8b", "llama-3.1-70b"])
 
+# --- hybrids: a dedicated base whose bursts go to an API is cheaper than either alone, and exhaustive says the same
+def pairs(p):
+    return [x for x in p["points"] if len(x["deployments"]) == 2 and not x.get("as_written")]
+
+spiky = trace("spiky.csv", sorted([(round(r.random() * 43200, 3), 600, 100) for _ in range(43200)] +
+                                  [(h * 3600 + 1800 + round(r.random(), 3), 600, 100) for h in range(12) for _ in range(200)]),
+              "arrival,prompt,output")
+base = {"platforms": ["runpod-community", "together-api", "modal"], "gpus": ["RTX4090", "L4"], "precisions": ["fp8"], "keep_warm": [0, 1]}
+s = scenario("spiky", spiky, candidates=base, slo={"ttft_p99_s": "1"})
+p = kw("plan", s)
+best = p["points"][p["best"]]
+check("a hybrid wins", [d["kind"] for d in best["deployments"]] == ["dedicated", "api"] and best["routing"].startswith("overflow"), best)
+check("with its routing in the recommendation", "overflow: the next in order" in p["recommendation"], p["recommendation"])
+check("cheaper than each alone", all(x["cost_usd_month"] > best["cost_usd_month"] for x in on(p["points"], "together-api")) and
+      not any(x["feasible"] and x["cost_usd_month"] <= best["cost_usd_month"] for x in on(p["points"], "runpod-community")), best)
+s["candidates"] = dict(base, exhaustive=True)
+q = kw("plan", s)
+for k in ("best", "runner_up"):
+    a, b = p["points"][p[k]], q["points"][q[k]]
+    check("exhaustive has the same " + k, all(a[m] == b[m] for m in ("label", "routing", "cost_usd_month") if m in a or m in b), (a, b))
+s["candidates"] = dict(base, hybrids=False)
+check("none when not wanted", not pairs(kw("plan", s)))
+classes = trace("classes.csv", sorted([(round(r.random() * 7200, 3), 600, 100, "chat") for _ in range(7200)] +
+                                      [(t + i * 0.2, 700, 120, "batch") for t in (900, 2700, 4500, 6300) for i in range(10)]), "arrival,prompt,output,class")
+p = kw("plan", scenario("classes", classes, candidates={"platforms": ["modal", "runpod"], "gpus": ["L4"]}))
+x = [x for x in pairs(p) if x["routing"].startswith("class")]
+check("a class to what scales to zero", any(d["name"] == "batch" and d["keep_warm"] == 0 for y in x for d in y["deployments"]), pairs(p))
+p = kw("plan", scenario("cold", bursts, candidates={"platforms": ["modal", "together-api"], "gpus": ["L4"]}))
+check("an API while cold", any(y["routing"].startswith("fallback") and y["deployments"][0]["keep_warm"] == 0 for y in pairs(p)), pairs(p))
+
 print("%d passed, %d failed" % (passed, failed))
 sys.exit(failed > 0)
 PY

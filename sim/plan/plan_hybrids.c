@@ -1,0 +1,128 @@
+/* Hybrids: deployments of two kinds for one traffic. Made of contenders only, the best few of each kind after the first
+ * look, which is the same in a pruned and an exhaustive plan; what they keep or rent alone bounds their cost as it does
+ * any candidate's. */
+#include <stdio.h>
+#include <string.h>
+#include "sim/plan/plan_internal.h"
+
+#define APIS 1       /* more of them differ in price and latency, which their own candidates show */
+#define SERVERLESS 3 /* of different platforms */
+#define DEDICATED 2  /* of different platforms */
+#define CLASSES 4    /* a trace of more classes has names of tenants, not of tolerances */
+
+struct contender {
+    const struct kw_choice *c;
+    const struct kw_point *point;
+};
+
+/* The best of a kind on platforms that are not among taken[n]; c is NULL when there is none. */
+static struct contender best_of(const struct kw_plan *p, size_t looked, enum kw_kind kind,
+                                const struct contender *taken, size_t n)
+{
+    struct contender best = { NULL, NULL };
+    for (size_t i = 0; i < looked; i++) {
+        const struct kw_candidate *x = &p->candidates[i];
+        const struct kw_choice *c = &x->choice[0];
+        if (x->n != 1 || x->as_written || c->platform->kind != kind || !p->points[i].replications ||
+            !kw_choice_latency_known(c))
+            continue;
+        bool out = false;
+        for (size_t k = 0; k < n && !out; k++) out = taken[k].c->platform == c->platform;
+        if (!out && (!best.c || kw_point_better(&p->points[i], best.point)))
+            best = (struct contender){ c, &p->points[i] };
+    }
+    return best;
+}
+
+static size_t contenders(const struct kw_plan *p, size_t looked, enum kw_kind kind, struct contender *out, size_t max)
+{
+    size_t n = 0;
+    while (n < max) {
+        struct contender x = best_of(p, looked, kind, out, n);
+        if (!x.c) break;
+        out[n++] = x;
+    }
+    return n;
+}
+
+/* Two deployments; the second's name is told apart where both are on one platform. */
+static enum kw_status push_pair(struct kw_plan *p, const struct kw_choice *first, const struct kw_choice *second,
+                                const struct kw_routing *routing, struct kw_error *err)
+{
+    struct kw_choice pair[2] = { *first, *second };
+    if (!strcmp(pair[0].name, pair[1].name)) snprintf(pair[1].name, sizeof pair[1].name, "%.28s-2", second->name);
+    return kw_plan_push_copy(p, &(struct kw_candidate){ .choice = pair, .n = 2, .routing = *routing }, err);
+}
+
+/* A replica less kept than the contender has, and none; each once. */
+static size_t fewer_warm(const struct kw_choice *c, uint32_t out[2])
+{
+    size_t n = 0;
+    if (c->platform->scaling.at_zero != KW_ZERO_STOPPED || c->scaling.keep_warm > 1)
+        out[n++] = c->scaling.keep_warm ? c->scaling.keep_warm - 1 : 0;
+    if (n && out[0] > 0 && c->platform->scaling.at_zero != KW_ZERO_STOPPED) out[n++] = 0;
+    return n;
+}
+
+/* The GPU first, and to the second what comes while it is cold, or what it has no room for. */
+static enum kw_status spill(struct kw_plan *p, const struct kw_choice *gpu, const struct kw_choice *to,
+                            struct kw_error *err)
+{
+    struct kw_routing overflow = { .policy = KW_ROUTE_OVERFLOW, .overflow_at = 1 },
+                      fallback = { .policy = KW_ROUTE_FALLBACK, .overflow_at = 1 };
+    if (gpu->platform->kind == KW_KIND_DEDICATED) return push_pair(p, gpu, to, &overflow, err);
+    uint32_t warm[2];
+    size_t n = fewer_warm(gpu, warm);
+    enum kw_status st = KW_OK;
+    for (size_t k = 0; k < n && st == KW_OK; k++) {
+        struct kw_choice c = *gpu;
+        c.scaling.keep_warm = warm[k];
+        if (warm[k] == 0) st = push_pair(p, &c, to, &fallback, err);
+        if (st == KW_OK) st = push_pair(p, &c, to, &overflow, err);
+    }
+    return st;
+}
+
+/* One class, which may wait, to replicas that scale to zero; the others to those kept warm. */
+static enum kw_status by_class(struct kw_plan *p, const struct kw_choice *warm, const struct kw_choice *zero,
+                               const struct kw_trace *t, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (size_t k = 0; k < t->n_classes && st == KW_OK; k++) {
+        struct kw_routing routing = { .policy = KW_ROUTE_CLASS };
+        struct kw_choice first = *warm, second = *zero;
+        routing.class_to[k] = 1;
+        second.scaling.keep_warm = 0;
+        snprintf(first.name, sizeof first.name, "all but %.20s", t->class_name[k]);
+        snprintf(second.name, sizeof second.name, "%.31s", t->class_name[k]);
+        st = push_pair(p, &first, &second, &routing, err);
+    }
+    return st;
+}
+
+enum kw_status kw_plan_hybrids(struct kw_plan *p, size_t looked, const struct kw_trace *t, struct kw_error *err)
+{
+    struct contender api[APIS], serverless[SERVERLESS], dedicated[DEDICATED];
+    size_t n_api = contenders(p, looked, KW_KIND_API, api, APIS),
+           n_serverless = contenders(p, looked, KW_KIND_SERVERLESS, serverless, SERVERLESS),
+           n_dedicated = contenders(p, looked, KW_KIND_DEDICATED, dedicated, DEDICATED);
+    struct kw_choice gpu[SERVERLESS + DEDICATED], last = { .platform = NULL }; /* copies: pushing moves candidates */
+    for (size_t i = 0; i < n_serverless; i++) gpu[i] = *serverless[i].c;
+    for (size_t i = 0; i < n_dedicated; i++) gpu[n_serverless + i] = *dedicated[i].c;
+    if (n_api) last = *api[0].c;
+    enum kw_status st = KW_OK;
+    for (size_t i = 0; i < n_serverless + n_dedicated && n_api && st == KW_OK; i++) st = spill(p, &gpu[i], &last, err);
+    if (n_serverless + n_dedicated == 0) return st;
+    struct kw_choice burst = gpu[0];
+    bool to_zero = n_serverless && burst.platform->scaling.at_zero != KW_ZERO_STOPPED;
+    burst.scaling.keep_warm = 0;
+    for (size_t i = 0; i < n_dedicated && to_zero && st == KW_OK; i++)
+        st = spill(p, &gpu[n_serverless + i], &burst, err);
+    if (!t->klass || t->n_classes < 2 || t->n_classes > CLASSES) return st;
+    for (size_t i = 0; i < n_serverless + n_dedicated && to_zero && st == KW_OK; i++) {
+        struct kw_choice warm = gpu[i];
+        if (i < n_serverless && warm.scaling.keep_warm == 0) warm.scaling.keep_warm = 1;
+        st = by_class(p, &warm, &burst, t, err);
+    }
+    return st;
+}
