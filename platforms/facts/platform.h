@@ -152,6 +152,7 @@ struct kw_platform {
     size_t n_not_found;
     struct kw_rate_limits *tiers; /* [n_tiers] api: every tier the file knows; offers carry the default one's limits */
     size_t n_tiers;
+    kw_ns batch_window;         /* api: within which a batch is answered; 0: not known */
     struct kw_spot spot;        /* dedicated: of its spot offers */
     struct kw_cache_rule cache; /* api: of every offer that states no other minimum */
     bool can_plan;              /* the facts suffice to simulate and to price it */

@@ -418,6 +418,18 @@ static enum kw_status read_cache(struct kw_fact_reader *r, struct kw_jnode n)
     return kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, &r->p.cache);
 }
 
+static enum kw_status read_batch(struct kw_fact_reader *r, struct kw_jnode n)
+{
+    static const char *const keys[] = { "src", "window_s", NULL };
+    static const struct kw_fact_row row = { "window_s", KW_FACT_SECONDS, offsetof(struct kw_platform, batch_window), 0,
+                                            31536000 };
+    struct kw_fact_source src;
+    if (!kw_json_present(n)) return KW_OK;
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    return kw_fact_rows(r, n, &src, &row, 1, &r->p);
+}
+
 static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_rate_limits *tier,
                                struct kw_api_offer *o)
 {
@@ -611,6 +623,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
                                         "tier",
                                         "tiers",
                                         "cache",
+                                        "batch",
                                         "apis",
                                         "meter",
                                         "scaling",
@@ -632,10 +645,13 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     p->kind = (enum kw_kind)kind;
     KW_TRY(kw_fact_text(r, kw_json_get(root, "url"), false, p->url, sizeof p->url));
     KW_TRY(kw_fact_sources(r, kw_json_get(root, "sources")));
-    static const char *const gpu_only[] = { "gpus", "host", "cold", "spot" }, *const api_only[] = { "apis", "tiers",
-                                                                                                    "tier", "cache" };
-    for (int i = 0; i < 4; i++) {
-        struct kw_jnode n = kw_json_get(root, p->kind == KW_KIND_API ? gpu_only[i] : api_only[i]);
+    static const char *const gpu_only[] = { "gpus", "host", "cold", "spot", NULL }, *const api_only[] = {
+        "apis", "tiers", "tier", "cache", "batch"
+    };
+    for (int i = 0; i < 5; i++) {
+        const char *key = p->kind == KW_KIND_API ? gpu_only[i] : api_only[i];
+        if (!key) break;
+        struct kw_jnode n = kw_json_get(root, key);
         if (kw_json_present(n))
             return kw_json_fail(n, KW_EPARSE, r->err, "a platform of kind '%s' has none", kw_kind_name[p->kind]);
     }
@@ -643,6 +659,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     KW_TRY(read_spot(r, kw_json_get(root, "spot")));
     KW_TRY(read_host(r, kw_json_get(root, "host")));
     KW_TRY(read_cache(r, kw_json_get(root, "cache")));
+    KW_TRY(read_batch(r, kw_json_get(root, "batch")));
     KW_TRY(read_apis(r, root));
     KW_TRY(read_meter(r, kw_json_get(root, "meter")));
     KW_TRY(read_scaling(r, kw_json_get(root, "scaling")));

@@ -7,9 +7,9 @@ const char *const kw_item_name[] = { "active",     "keep_warm",    "idle",      
                                      "drain",      "failed_start", "rounding",  "minimum",       "cpu",
                                      "memory",     "reserved",     "tokens_in", "tokens_cached", "tokens_cache_write",
                                      "tokens_out", "fee",          "credit",    "operations",    NULL };
-const char *const kw_term_name[] = { "on_demand", "monthly", "spot", NULL };
+const char *const kw_term_name[] = { "on_demand", "monthly", "spot", "batch", NULL };
 _Static_assert(sizeof kw_item_name / sizeof *kw_item_name == KW_ITEMS + 1, "a name for each item");
-_Static_assert(sizeof kw_term_name / sizeof *kw_term_name == KW_TERM_SPOT + 2, "a name for each term");
+_Static_assert(sizeof kw_term_name / sizeof *kw_term_name == KW_TERM_BATCH + 2, "a name for each term");
 
 /* price * GPU-ns * month * share passes 2^128 for a large fleet, so products are 384 bits wide: five factors of 63 bits
  * and a doubling fit. Little-endian limbs. */
@@ -180,7 +180,8 @@ static enum kw_status bill_tokens(struct billing *x)
     };
     for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
         if (!line[i].price->known) return unknown(x, line[i].what, o->model);
-        enum kw_status st = item(x, line[i].item, line[i].price->v, line[i].tokens, 1000000, KW_NANO, 1000000);
+        enum kw_status st = item(x, line[i].item, line[i].price->v, line[i].tokens, 1000000, KW_NANO,
+                                 x->t->term == KW_TERM_BATCH ? o->batch_ppm : 1000000);
         if (st != KW_OK) return st;
     }
     return KW_OK;

@@ -28,7 +28,8 @@ enum kw_item { /* names in kw_item_name, the order of /bill in results */
 };
 extern const char *const kw_item_name[]; /* "active", ..., NULL */
 
-enum kw_term { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT };
+/* MONTHLY and SPOT are of dedicated GPUs, BATCH of APIs: answers within the provider's window, at the batch price. */
+enum kw_term { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT, KW_TERM_BATCH };
 extern const char *const kw_term_name[];
 
 struct kw_bill {

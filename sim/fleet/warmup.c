@@ -24,6 +24,12 @@ static kw_ns start_time(const struct kw_cold_start *c)
 
 /* A sum of worst cases that hardly ever meet: too long a warm-up costs time, too short a one biases what is
  * counted. */
+static kw_ns answer_time(const struct kw_law *ttft_s)
+{
+    double s = ttft_s->kind == KW_LAW_NONE ? 0 : kw_law_quantile(ttft_s, 0.99);
+    return s < 1e-9 * (double)(LONGEST - SERVED) ? (kw_ns)(s * 1e9) : LONGEST - SERVED; /* NAN too */
+}
+
 static kw_ns of_one(const struct kw_deployment *d)
 {
     const struct kw_autoscaling *a = &d->scaling;
@@ -40,6 +46,9 @@ kw_ns kw_warmup_length(const struct kw_deployment *d, uint32_t n)
 {
     kw_ns most = 0;
     for (uint32_t i = 0; i < n; i++) most = longer(most, of_one(&d[i]));
+    bool apis = true; /* alone they cost little to replay: until a batch comes back too */
+    for (uint32_t i = 0; i < n; i++) apis = apis && d[i].kind == KW_KIND_API;
+    for (uint32_t i = 0; i < n && apis; i++) most = longer(most, SERVED + answer_time(&d[i].ttft_s));
     most = (most + MINUTE - 1) / MINUTE * MINUTE;
     assert(most >= SERVED || !n);
     return most < LONGEST ? most : LONGEST;

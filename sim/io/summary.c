@@ -337,7 +337,7 @@ static void gpu_cell(struct kw_text_table *t, const struct kw_candidate *x)
         char tp[16] = "";
         if (c->tp > 1) snprintf(tp, sizeof tp, " x%u", c->tp);
         if (!c->gpu)
-            snprintf(buf + n, sizeof buf - n, "%sAPI", plus);
+            snprintf(buf + n, sizeof buf - n, "%sAPI%s", plus, c->term == KW_TERM_BATCH ? " batch" : "");
         else
             snprintf(buf + n, sizeof buf - n, "%s%s %s%s%s", plus, c->gpu->gpu, c->profile->precision, tp,
                      c->platform->kind == KW_KIND_DEDICATED ? term[c->term] : "");

@@ -94,8 +94,8 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
             add_number(x, "keep_warm", d->scaling.keep_warm, lost);
             add_number(x, "max_replicas", d->scaling.max_replicas, lost);
             add_text(x, "idle_timeout_s", kw_nano_format(exact, sizeof exact, d->scaling.idle_timeout), lost);
-            add_text(x, "term", kw_term_name[d->term], lost);
         }
+        add_text(x, "term", kw_term_name[d->term], lost);
         add_text(x, "settings", kw_choice_settings(d, buf, sizeof buf), lost);
         add_element(deployments, x, lost);
     }

@@ -26,7 +26,8 @@ struct kw_plan_options {
     uint32_t max_replicas;    /* serverless; 0: from the load's peak, see plan.c */
     uint32_t dedicated_extra; /* tries above the capacity bound; 0: 4 */
     bool monthly, spot;       /* dedicated: also committed monthly and spot prices where known */
-    bool not_on_demand;       /* dedicated: other terms alone */
+    bool batch;               /* api: also by the batch, where its price and window are known */
+    bool not_on_demand;       /* other terms alone, where any was asked for */
     bool allow_unknown;       /* spot offers whose rate of interruptions is unknown are ranked, as never interrupted */
     struct kw_spot own_spot;  /* the user's, in the place of the platforms'; known: given */
     struct kw_cold_start own_cold; /* of it, provision alone: how long until another spot machine is there */

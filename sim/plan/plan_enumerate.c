@@ -191,7 +191,13 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
                  load->prompt + load->output, o->max_model_len);
         return kw_plan_drop(e->p, what, text, e->err);
     }
-    return add_one(e, &c);
+    if (!e->o->batch || !e->o->not_on_demand) {
+        enum kw_status st = add_one(e, &c);
+        if (st != KW_OK || !e->o->batch) return st;
+    }
+    if (kw_choice_batch(&c, false, &why) == KW_OK) return add_one(e, &c);
+    snprintf(what, sizeof what, "%s %s batch", p->name, o->model);
+    return kw_plan_drop(e->p, what, why.msg, e->err);
 }
 
 static enum kw_status add_serverless(struct enumeration *e, struct kw_choice *c)

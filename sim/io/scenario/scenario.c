@@ -235,6 +235,29 @@ static enum kw_status read_limits(struct kw_jnode o, struct kw_rate_limits *l, s
     return st;
 }
 
+/* The limits of another customer tier of the platform; an offer's own burndown stays. */
+static enum kw_status read_tier(struct kw_jnode n, const struct kw_platform *p, struct kw_rate_limits *l,
+                                struct kw_error *err)
+{
+    const char *want, *names[64];
+    size_t k = 0;
+    if (!kw_json_present(n)) return KW_OK;
+    enum kw_status st = kw_json_str(n, &want, err);
+    if (st != KW_OK) return st;
+    const struct kw_rate_limits *tier = kw_platform_tier(p, want);
+    if (tier) {
+        double burndown = l->output_burndown;
+        *l = *tier;
+        l->output_burndown = burndown;
+        return KW_OK;
+    }
+    for (; k < p->n_tiers && k < 63; k++) names[k] = p->tiers[k].tier;
+    names[k] = NULL;
+    char hint[KW_NEAREST_HINT];
+    return kw_json_fail(n, KW_ERANGE, err, "%s has no tier '%.31s'%s; `keepwarm platforms show %s` lists them",
+                        p->title, want, kw_nearest_hint(hint, want, names), p->name);
+}
+
 static enum kw_status read_cache(struct kw_jnode o, struct kw_cache_rule *c, struct kw_error *err)
 {
     static const char *const known[] = { "use", "min_tokens", "step_tokens", "lifetime_s", NULL };
@@ -435,6 +458,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                                          "scheduler",
                                          "cold_start",
                                          "limits",
+                                         "tier",
                                          "cache",
                                          "ttft",
                                          "ttft_per_ktok",
@@ -442,13 +466,22 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                                          "max_tokens",
                                          "operations_usd_month",
                                          NULL };
-    static const char *const gpu_only[] = {
-        "gpu",       "precision",  "tp",           "profile",         "term",
-        "replicas",  "keep_warm",  "max_replicas", "buffer_replicas", "idle_timeout_s",
-        "scheduler", "cold_start", "balance",      "packing",         NULL
-    };
-    static const char *const api_only[] = { "limits",      "cache",      "ttft", "ttft_per_ktok",
-                                            "output_rate", "max_tokens", NULL };
+    static const char *const gpu_only[] = { "gpu",
+                                            "precision",
+                                            "tp",
+                                            "profile",
+                                            "replicas",
+                                            "keep_warm",
+                                            "max_replicas",
+                                            "buffer_replicas",
+                                            "idle_timeout_s",
+                                            "scheduler",
+                                            "cold_start",
+                                            "balance",
+                                            "packing",
+                                            NULL };
+    static const char *const api_only[] = { "limits",        "tier",        "cache",      "ttft",
+                                            "ttft_per_ktok", "output_rate", "max_tokens", NULL };
     const char *name, *platform_name, *model;
     const struct kw_platform *p = NULL;
     const struct kw_gpu_offer *offer = NULL;
@@ -477,8 +510,18 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         struct kw_law own[3] = { { .kind = KW_LAW_NONE }, { .kind = KW_LAW_NONE }, { .kind = KW_LAW_NONE } };
         st = find_api(o, p, model, &api, err);
         READ(read_latency(o, own, err));
+        int term = KW_TERM_ON_DEMAND;
+        READ(kw_json_enum_or(get(o, "term"), term, kw_term_name, &term, err));
+        if (st == KW_OK && term != KW_TERM_ON_DEMAND && term != KW_TERM_BATCH)
+            return kw_json_fail(get(o, "term"), KW_ERANGE, err, "an API is bought on_demand or by the batch");
+        bool timed = own[0].kind != KW_LAW_NONE;
+        if (term == KW_TERM_BATCH && timed && own[2].kind == KW_LAW_NONE) /* the whole answer at that time */
+            own[2] = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { 1e12 } };
         if (st == KW_OK && (st = kw_choice_api_with(c, p, api, own, &inner)) != KW_OK)
             return kw_json_fail(o, st, err, "%s", inner.msg);
+        READ(read_tier(get(o, "tier"), p, &c->limits, err));
+        if (st == KW_OK && term == KW_TERM_BATCH && (st = kw_choice_batch(c, timed, &inner)) != KW_OK)
+            return kw_json_fail(get(o, "term"), st, err, "%s", inner.msg);
     } else {
         READ(find_gpu(o, p, &offer, err));
         READ(find_profile(o, offer, model, cat, &profile, err));
@@ -492,6 +535,8 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         READ(kw_json_enum_or(get(o, "term"), term, kw_term_name, &term, err));
         READ(kw_json_enum_or(get(o, "balance"), balance, kw_balance_name, &balance, err));
         READ(read_packing(o, &balance, err));
+        if (st == KW_OK && term == KW_TERM_BATCH)
+            return kw_json_fail(get(o, "term"), KW_ERANGE, err, "batches are of per-token APIs");
         c->term = (enum kw_term)term;
         READ(read_spot(get(o, "spot"), &c->spot, &c->cold, err));
         if (st == KW_OK && kw_json_present(get(o, "spot")) && (c->term != KW_TERM_SPOT || p->kind != KW_KIND_DEDICATED))
@@ -924,6 +969,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
         st = kw_json_enum(kw_json_at(list, i), kw_term_name, &term, err);
         o->monthly |= term == KW_TERM_MONTHLY;
         o->spot |= term == KW_TERM_SPOT;
+        o->batch |= term == KW_TERM_BATCH;
         on_demand |= term == KW_TERM_ON_DEMAND;
     }
     o->not_on_demand = kw_json_len(list) > 0 && !on_demand;

@@ -165,6 +165,28 @@ enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, c
     return status == KW_OK ? kw_choice_api_with(c, p, o, none, err) : status;
 }
 
+enum kw_status kw_choice_batch(struct kw_choice *c, bool own_latency, struct kw_error *err)
+{
+    const struct kw_platform *p = c->platform;
+    if (c->api->batch_ppm == 1000000)
+        return kw_fail(err, KW_ERANGE, "%s: a batch price of %s was not found", p->name, c->api->model);
+    if (!own_latency && !p->batch_window)
+        return kw_fail(err, KW_ERANGE, "%s: how long a batch takes was not found: set ttft", p->name);
+    c->term = KW_TERM_BATCH;
+    c->cache = (struct kw_cache_rule){ .mode = KW_CACHE_UNKNOWN };
+    c->limits = (struct kw_rate_limits){ .rule = KW_COUNT_ACTUAL, .cache_reads_count = true, .output_burndown = 1 };
+    c->limits.reject_code = 429;
+    if (own_latency) return KW_OK;
+    /* All tokens come together, at the end of the window at the latest; what the offer states of its latency is not
+     * of a batch, so neither is its grade. */
+    const double at_once = 1e12;
+    c->ttft_s = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { kw_nano_to_double(p->batch_window) } };
+    c->ttft_per_ktok_s = (struct kw_law){ .kind = KW_LAW_NONE };
+    c->output_rate = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { at_once } };
+    c->ttft_s.provenance.grade = c->ttft_per_ktok_s.provenance.grade = c->output_rate.provenance.grade = KW_GRADE_USER;
+    return KW_OK;
+}
+
 void kw_choice_replicas(struct kw_choice *c, uint32_t n)
 {
     struct kw_autoscaling *s = &c->scaling, was = c->scaling;
@@ -278,7 +300,10 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     const struct kw_autoscaling *s = &c->scaling;
     char idle[32];
     switch (p->kind) {
-    case KW_KIND_API: snprintf(buf, size, "model=%s", c->api->sku[0] ? c->api->sku : c->api->model); break;
+    case KW_KIND_API:
+        snprintf(buf, size, "model=%s%s", c->api->sku[0] ? c->api->sku : c->api->model,
+                 c->term == KW_TERM_BATCH ? " batch" : "");
+        break;
     case KW_KIND_SERVERLESS:
         snprintf(buf, size, "%s=%" PRIu32 " %s=%s %s=%" PRIu32, word(p->word_keep_warm, "keep_warm"), s->keep_warm,
                  word(p->word_idle_timeout, "idle_timeout_s"), kw_nano_format(idle, sizeof idle, s->idle_timeout),
@@ -302,7 +327,9 @@ char *kw_choice_label(const struct kw_choice *c, char *buf, size_t size)
     const struct kw_autoscaling *s = &c->scaling;
     char idle[32];
     switch (c->platform->kind) {
-    case KW_KIND_API: snprintf(buf, size, "%s %s", c->platform->name, c->api->model); break;
+    case KW_KIND_API:
+        snprintf(buf, size, "%s %s%s", c->platform->name, c->api->model, c->term == KW_TERM_BATCH ? " batch" : "");
+        break;
     case KW_KIND_SERVERLESS:
         snprintf(buf, size, "%s %s %s tp%" PRIu32 " keep_warm=%" PRIu32 " idle=%ss", c->platform->name, c->gpu->gpu,
                  c->profile->precision, c->tp, s->keep_warm, kw_nano_format(idle, sizeof idle, s->idle_timeout));
@@ -382,12 +409,14 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         if (!c->api) return false;
         int n = snprintf(at, sizeof at, "apis[%s]", c->api->model);
         if (n < 0 || (size_t)n >= sizeof at || !starts(f->path, at)) return false;
+        if (starts(f->path + n, ".batch")) return c->term == KW_TERM_BATCH;
         const struct kw_law *law = !strcmp(f->path + n, ".ttft_s")            ? &c->ttft_s
                                    : !strcmp(f->path + n, ".ttft_per_ktok_s") ? &c->ttft_per_ktok_s
                                    : !strcmp(f->path + n, ".output_rate")     ? &c->output_rate
                                                                               : NULL;
         return !law || law->provenance.grade != KW_GRADE_USER; /* the user's own stands in its place */
     }
+    if (starts(f->path, "batch.")) return c->term == KW_TERM_BATCH;
     if (starts(f->path, "spot.")) return c->term == KW_TERM_SPOT && c->spot.per_hour == c->platform->spot.per_hour;
     if (starts(f->path, "cache.")) /* the user's own stands in its place, or nothing is cached */
         return kw_cache_rule_known(&c->cache) && c->cache.min_tokens == c->api->cache.min_tokens &&
@@ -417,7 +446,12 @@ char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, cha
         return buf;
     char price[32];
     kw_nano_format(price, sizeof price, o->cached_in_mtok.v);
-    if (!t->hash_at)
+    if (c->term == KW_TERM_BATCH)
+        snprintf(buf, size,
+                 "%s %s: how much of a batch is read from the cache is not known, so no input is billed at the cached "
+                 "price of $%s",
+                 c->name, o->model, price);
+    else if (!t->hash_at)
         snprintf(
             buf, size,
             "%s %s: the trace says neither which prompts share a prefix nor what was cached, so no input is billed "

@@ -81,6 +81,10 @@ enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, c
  * is unknown. */
 enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
                                   const struct kw_law own[3], struct kw_error *err);
+/* An API's choice by the batch: at the batch price, outside the rate limits, without what a cache would save (no provider
+ * says how much of a batch it reads there). Answers take the whole window unless own_latency says that the choice has
+ * the user's. KW_ERANGE when the offer has no batch price or its window is not known: unchanged. */
+enum kw_status kw_choice_batch(struct kw_choice *c, bool own_latency, struct kw_error *err);
 /* Dedicated: exactly n replicas, n >= 1. */
 void kw_choice_replicas(struct kw_choice *c, uint32_t n);
 /* Idle time before a surplus replica stops; the last one's timeout follows where the platform's default has both equal,

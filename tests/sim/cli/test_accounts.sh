@@ -128,6 +128,37 @@ a = run(dict(api("openai", "gpt-4o"), trace=GENERIC))
 check("no hashes: none cached", "tokens_cached" not in bill(a) or bill(a)["tokens_cached"] == 0, bill(a))
 check("no hashes: said", len(a["not_known"]) == 1 and "neither which prompts share a prefix" in a["not_known"][0], a["not_known"])
 
+# ---- the batch: its price, its window, and nothing of the rate limits
+with open("t.csv", "w") as f:
+    f.write("arrival,prompt,output\n" + "".join("%d,600,100\n" % (180 * i) for i in range(480)))
+def one(platform, model, **more):
+    return {"trace": GENERIC, "model": model, "deployments": [dict({"name": "a", "platform": platform}, **more)]}
+now = {"ttft": {"constant": "0.5"}, "output_rate": {"constant": "50"}}
+dear = run(one("openai", "gpt-4o", **now))
+half = run(one("openai", "gpt-4o", term="batch"), "run", 0, "-o", "batch.h5")
+check("half the price", all(abs(2 * bill(half)[k] - bill(dear)[k]) < 1e-8 for k in ("tokens_in", "tokens_out", "total")), (bill(half), bill(dear)))
+check("answers come within a day", half["points"][0]["e2e_p99_s"] == half["points"][0]["ttft_p50_s"] == 86400, half["points"][0]["e2e_p99_s"])
+check("and all the day through", half["points"][0]["carried_rps"] > 0.005, half["points"][0]["carried_rps"])
+again = json.loads(subprocess.run([KW, "reprice", "batch.h5", "--json"], capture_output=True, text=True).stdout)
+check("priced again it is a batch still", bill(again) == bill(half), bill(again))
+check("its term", half["points"][0]["deployments"][0]["term"] == "batch" and half["points"][0]["label"].endswith(" batch"), half["points"][0]["label"])
+run(dict(one("openai", "gpt-4o", term="batch"), slo={"e2e_p95_s": "3600"}), expect=3)
+own = run(dict(one("openai", "gpt-4o", term="batch", ttft={"constant": "1800"}), slo={"e2e_p95_s": "3600"}))
+check("the user's own turn-around", own["points"][0]["e2e_p95_s"] == 1800 and bill(own) == bill(half), own["points"][0]["e2e_p95_s"])
+check("no window, no batch", "how long a batch takes was not found" in run(one("gemini", "gemini-2.5-flash", term="batch"), expect=2))
+run(one("openai", "gpt-4o", term="spot"), expect=2)
+run({"trace": GENERIC, "model": "llama-3.1-8b", "deployments": [dict(L4, term="batch")]}, expect=2)
+a = run({"trace": GENERIC, "model": "llama-3.1-8b", "candidates": {"platforms": ["groq"], "terms": ["batch", "on_demand"]}}, "plan")
+check("a plan's candidate", [p["label"] for p in a["points"]] == ["groq llama-3.1-8b", "groq llama-3.1-8b batch"], [p["label"] for p in a["points"]])
+# ---- a tier's limits
+def tier(name):
+    return run(one("anthropic", "claude-sonnet-4.5", tier=name, retry={"max_attempts": 1}, **now))["points"][0]["error_fraction"]
+with open("t.csv", "w") as f:
+    f.write("arrival,prompt,output\n" + "".join("%.1f,600,100\n" % (0.6 * i) for i in range(1000)))  # 100 a minute
+check("within the default tier's limits", tier("Start") == 0, tier("Start"))
+check("twice the lowest one's", 0.4 < tier("Tier 1") < 0.6, tier("Tier 1"))
+check("a tier that is none", "Tier 3" in run(one("anthropic", "claude-sonnet-4.5", tier="Tier3", **now), expect=2))
+
 # ---- spot machines: interrupted at a rate that somebody states, or not ranked
 with open("t.csv", "w") as f:
     f.write("arrival,prompt,output\n" + "".join("%d,600,100\n" % (180 * i) for i in range(480)))
