@@ -144,7 +144,7 @@ static void the_lowest_failure_is_reported(void)
     for (uint32_t threads = 1; threads <= 4; threads++) {
         points_init(p);
         CHECK(kw_sweep(p, candidates, N, &s, &(struct kw_sweep_options){ .threads = threads }, &err) == KW_ERANGE);
-        CHECK_STR(err.msg, "on_demand4 2 x H100 bf16 tp1: made to fail in replication 0");
+        CHECK_STR(err.msg, "on_demand4 2 x H100 bf16 tp1 on_demand: made to fail in replication 0");
         points_free(p);
     }
     fakefleet_fail_at = -1;
