@@ -53,13 +53,15 @@ static void a_known_best(void)
     CHECK_NEAR(p.margin.value, 146, 1e-6);
     CHECK_NEAR(p.margin.lo, 146, 1e-6); /* rent does not vary */
     CHECK(!p.tie);
-    CHECK_STR(kw_candidate_label(&p.candidates[p.best], label, sizeof label), "on_demand3 1 x H100 bf16 tp1");
+    CHECK_STR(kw_candidate_label(&p.candidates[p.best], label, sizeof label), "on_demand3 1 x H100 bf16 tp1 on_demand");
     CHECK_STR(p.recommendation,
               " H100 bf16 tp1: 1 x h (1 GPU), 1 replica of tp 1, on_demand, balance=least_outstanding");
     CHECK(
-        strstr(p.why, "on_demand4 1 x H100 bf16 tp1 meets the objectives too but costs $146.00 +- 0.00 a month more") !=
+        strstr(
+            p.why,
+            "on_demand4 1 x H100 bf16 tp1 on_demand meets the objectives too but costs $146.00 +- 0.00 a month more") !=
         NULL);
-    CHECK(strstr(p.why, "cheaper but not good enough: on_demand5 1 x H100 bf16 tp1 at $73.00 (") != NULL);
+    CHECK(strstr(p.why, "cheaper but not good enough: on_demand5 1 x H100 bf16 tp1 on_demand at $73.00 (") != NULL);
     /* 20 % dearer here or a sixth cheaper there turns it. */
     CHECK(p.n_flips >= 2);
     CHECK_NEAR(p.flips[0].change, -146.0 / 876, 1e-9);
@@ -82,7 +84,7 @@ static void equal_costs_tie_and_the_first_wins(void)
     put(&p, 3, 0.5, 0, 1, 0);
     CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
     CHECK(p.best == 0 && p.runner_up == 1 && p.tie);
-    CHECK(strstr(p.why, "a tie: on_demand3 1 x H100 bf16 tp1 costs the same") != NULL);
+    CHECK(strstr(p.why, "a tie: on_demand3 1 x H100 bf16 tp1 on_demand costs the same") != NULL);
     CHECK(p.n_flips == 0); /* no '+0 %' that would turn it */
     kw_plan_free(&p);
 }
@@ -99,8 +101,10 @@ static void nothing_meets_the_objectives(void)
     put(&p, 5, 300, 0, 1, 0);
     CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
     CHECK(p.best == -1 && p.runner_up == -1 && p.nearest_miss == 1);
-    CHECK(strstr(p.why, "nothing meets the objectives; the nearest miss is on_demand4 1 x H100 bf16 tp1 at $730.00 a "
-                        "month: ttft_p95_s ") != NULL);
+    CHECK(
+        strstr(p.why,
+               "nothing meets the objectives; the nearest miss is on_demand4 1 x H100 bf16 tp1 on_demand at $730.00 a "
+               "month: ttft_p95_s ") != NULL);
     kw_plan_free(&p);
 }
 
