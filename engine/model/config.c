@@ -45,11 +45,6 @@ static const struct shape shapes[] = {
 };
 #define N_SHAPES (sizeof shapes / sizeof *shapes)
 
-const char *kw_config_name(size_t i)
-{
-    return i < N_SHAPES ? shapes[i].name : NULL;
-}
-
 enum kw_status kw_config_named(struct kw_model_config *c, const char *name, struct kw_error *err)
 {
     const char *names[N_SHAPES + 1] = { NULL };
@@ -364,7 +359,8 @@ double kw_config_inv_freq(const struct kw_model_config *c, uint32_t i)
     return (1 - s) * f / c->rope_factor + s * f;
 }
 
-uint64_t kw_config_linear_params(const struct kw_model_config *c)
+/* qkv, o, gate, up and down of all layers. */
+static uint64_t linear_params(const struct kw_model_config *c)
 {
     uint64_t q = (uint64_t)c->heads * c->head_dim, kv = (uint64_t)c->kv_heads * c->head_dim;
     return c->layers * ((q + 2 * kv) * c->hidden + q * c->hidden + 3 * (uint64_t)c->intermediate * c->hidden);
@@ -373,7 +369,7 @@ uint64_t kw_config_linear_params(const struct kw_model_config *c)
 uint64_t kw_config_params(const struct kw_model_config *c)
 {
     uint64_t bias = c->qkv_bias ? (uint64_t)(c->heads + 2 * c->kv_heads) * c->head_dim : 0;
-    return kw_config_linear_params(c) + c->layers * (2 * (uint64_t)c->hidden + bias) + c->hidden +
+    return linear_params(c) + c->layers * (2 * (uint64_t)c->hidden + bias) + c->hidden +
            (c->tied_embeddings ? 1 : 2) * (uint64_t)c->vocab * c->hidden;
 }
 
@@ -384,6 +380,6 @@ uint64_t kw_config_kv_values(const struct kw_model_config *c)
 
 double kw_config_flops(const struct kw_model_config *c, double n, double n_logits, double pairs)
 {
-    return 2 * (n * (double)kw_config_linear_params(c) + n_logits * (double)c->vocab * c->hidden) +
+    return 2 * (n * (double)linear_params(c) + n_logits * (double)c->vocab * c->hidden) +
            4 * pairs * c->heads * c->head_dim * c->layers;
 }

@@ -47,10 +47,8 @@ enum kw_status kw_config_load(struct kw_model_config *c, const char *path,
                               struct kw_error *err); /* file, or its folder */
 
 /* The known shapes, for synthetic weights: "llama-3.1-8b", "qwen2.5-7b" ..., "small" (125 M parameters: calibration on
- * CPUs) and "tiny" (a few MB, for tests and demos). KW_ERANGE with the nearest name when unknown; kw_config_name(i)
- * lists them, NULL past the end. */
+ * CPUs) and "tiny" (a few MB, for tests and demos). KW_ERANGE with the nearest name when unknown. */
 enum kw_status kw_config_named(struct kw_model_config *c, const char *name, struct kw_error *err);
-const char *kw_config_name(size_t i);
 
 /* The config.json that kw_config_parse reads back to an equal config, as malloc'd text. KW_ENOMEM. */
 enum kw_status kw_config_write(const struct kw_model_config *c, char **text, struct kw_error *err);
@@ -62,9 +60,8 @@ enum kw_status kw_config_write(const struct kw_model_config *c, char **text, str
 double kw_config_inv_freq(const struct kw_model_config *c, uint32_t i);
 
 /* What follows from the shape. */
-uint64_t kw_config_params(const struct kw_model_config *c);        /* all parameters; tied ones once */
-uint64_t kw_config_linear_params(const struct kw_model_config *c); /* qkv, o, gate, up, down of all layers */
-uint64_t kw_config_kv_values(const struct kw_model_config *c);     /* K and V values a token, over all layers */
+uint64_t kw_config_params(const struct kw_model_config *c);    /* all parameters; tied ones once */
+uint64_t kw_config_kv_values(const struct kw_model_config *c); /* K and V values a token, over all layers */
 /* Floating-point operations of a forward over n tokens of which n_logits yield logits, and `pairs` query-key pairs in
  * all: 2 (n * linear + n_logits * vocab * hidden) + 4 * pairs * heads * head_dim * layers. */
 double kw_config_flops(const struct kw_model_config *c, double n, double n_logits, double pairs);

@@ -130,25 +130,6 @@ double kw_law_draw(const struct kw_law *l, struct kw_rng *r)
     return kw_law_quantile(l, u);
 }
 
-double kw_law_mean(const struct kw_law *l)
-{
-    switch (l->kind) {
-    case KW_LAW_NONE: return 0;
-    case KW_LAW_CONSTANT:
-    case KW_LAW_EXPONENTIAL: return l->v[0];
-    case KW_LAW_LOGNORMAL: return exp(l->v[0] + l->v[1] * l->v[1] / 2);
-    case KW_LAW_QUANTILES: break;
-    }
-    const int n = 1000;
-    double sum = 0, before = kw_law_quantile(l, 0);
-    for (int i = 1; i <= n; i++) {
-        double now = kw_law_quantile(l, (double)i / n);
-        sum += (before + now) / 2;
-        before = now;
-    }
-    return sum / n;
-}
-
 kw_ns kw_law_ns(double seconds)
 {
     double ns = seconds * 1e9;

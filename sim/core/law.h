@@ -28,9 +28,8 @@ enum kw_status kw_law_read(struct kw_jnode obj, struct kw_law *out, struct kw_er
 enum kw_status kw_law_read_form(struct kw_jnode obj, struct kw_law *out, struct kw_error *err);
 double kw_law_quantile(const struct kw_law *l, double u);     /* 0 < u < 1 */
 double kw_law_draw(const struct kw_law *l, struct kw_rng *r); /* always consumes exactly one uniform */
-double kw_law_mean(const struct kw_law *l); /* exact for constant and lognormal; trapezoid over 1000 quantiles else */
-#define KW_LAW_LONGEST INT64_C(1000000000000000) /* ns, 11.6 days: no phase or answer takes longer */
-kw_ns kw_law_ns(double seconds);                 /* to ns, rounded, clamped to [0, KW_LAW_LONGEST]; NAN gives 0 */
+#define KW_LAW_LONGEST INT64_C(1000000000000000)              /* ns, 11.6 days: no phase or answer takes longer */
+kw_ns kw_law_ns(double seconds); /* to ns, rounded, clamped to [0, KW_LAW_LONGEST]; NAN gives 0 */
 kw_ns kw_law_draw_ns(const struct kw_law *l, struct kw_rng *r); /* a draw through kw_law_ns */
 
 #endif

@@ -280,27 +280,6 @@ enum kw_status kw_bills(struct kw_bill *b, const struct kw_usage *u, const struc
     return KW_OK;
 }
 
-static enum kw_status bill_one(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, bool month,
-                               struct kw_error *err)
-{
-    struct kw_bill one;
-    enum kw_status st = kw_bills(&one, u, t, 1, month, err);
-    if (st == KW_OK) *b = one;
-    return st;
-}
-
-enum kw_status kw_bill_month(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
-                             struct kw_error *err)
-{
-    return bill_one(b, u, t, true, err);
-}
-
-enum kw_status kw_bill_window(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
-                              struct kw_error *err)
-{
-    return bill_one(b, u, t, false, err);
-}
-
 enum kw_status kw_bill_add(struct kw_bill *sum, const struct kw_bill *b, struct kw_error *err)
 {
     struct kw_bill r;

@@ -46,20 +46,13 @@ struct kw_tariff {
     kw_nusd operations_month; /* the user's share of an engineer, per month; 0 */
 };
 
-/* The bill of a month (kw_usage_month) at this usage rate: item = round(price * quantity * month / (per * window)),
- * half up, once, in 384 bits (the plan fee and credit are monthly already; the credit never exceeds the rest of the
- * bill). Time items are multiplied by the meter's multiplier. CPU and memory follow the GPU: the offer's share a GPU
- * times the billed GPU time. Cached tokens whose price is unknown cost what input tokens cost. KW_ERANGE when a needed
- * price is unknown (named) or on overflow; *b is unchanged on failure. */
-enum kw_status kw_bill_month(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
-                             struct kw_error *err);
-/* The bill of the observation window itself, not scaled; monthly fees and credit pro rata. */
-enum kw_status kw_bill_window(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t,
-                              struct kw_error *err);
-
-/* The bills of the n deployments of one user, of a month or of the window. Deployments on one platform share its
- * account: fee and credit count once, each deployment's part by what it uses, parts adding up exactly. On failure b[]
- * is undefined. */
+/* The bills of the n deployments of one user, of a month (kw_usage_month) at this usage rate or of the observation
+ * window itself: item = round(price * quantity * month / (per * window)), half up, once, in 384 bits (fee, credit and
+ * operations are monthly already; of a window they count pro rata; the credit never exceeds the rest of the bill). Time
+ * items are multiplied by the meter's multiplier. CPU and memory follow the GPU: the offer's share a GPU times the
+ * billed GPU time. Cached tokens whose price is unknown cost what input tokens cost. Deployments on one platform share
+ * its account: fee and credit count once, each deployment's part by what it uses, parts adding up exactly. KW_ERANGE
+ * when a needed price is unknown (named) or on overflow; b[] is undefined on failure. */
 enum kw_status kw_bills(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, uint32_t n, bool month,
                         struct kw_error *err);
 

@@ -62,7 +62,8 @@ enum kw_status kw_timestamp_decimal(struct kw_span s, int exp10, kw_ns *out, str
     return KW_OK;
 }
 
-int64_t kw_timestamp_days(int year, int month, int day)
+/* Of a proleptic Gregorian date. */
+static int64_t days_since_1970(int year, int month, int day)
 {
     /* Counting years from March puts the leap day last; 719468 days from 0000-03-01 to 1970-01-01. */
     int64_t y = month <= 2 ? year - 1 : year;
@@ -118,7 +119,7 @@ enum kw_status kw_timestamp_iso(struct kw_span s, kw_ns *out, struct kw_error *e
     if (Y < 1970 || Y > 2261 || M < 1 || M > 12 || D < 1 || D > month_days[M - 1] + (M == 2 && leap) || h > 23 ||
         m > 59 || sec > 60)
         return kw_fail(err, KW_ERANGE, "no such time: '%.*s' (years 1970 to 2261)", SHOW(s));
-    int64_t t = kw_timestamp_days(Y, M, D) * 86400 + h * 3600 + m * 60 + sec - zone;
+    int64_t t = days_since_1970(Y, M, D) * 86400 + h * 3600 + m * 60 + sec - zone;
     if (t < 0) return kw_fail(err, KW_ERANGE, "'%.*s' is before 1970", SHOW(s));
     *out = t * KW_NS_PER_S + frac;
     return KW_OK;

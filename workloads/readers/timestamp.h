@@ -20,7 +20,4 @@ bool kw_timestamp_looks_iso(struct kw_span s); /* "dddd-dd" at the start */
 /* A token count: digits, also "472.0". KW_EPARSE otherwise; above 2^53 KW_ERANGE. The caller checks its own limits. */
 enum kw_status kw_timestamp_count(struct kw_span s, uint64_t *out, struct kw_error *err);
 
-/* Days since 1970-01-01 of a proleptic Gregorian date. */
-int64_t kw_timestamp_days(int year, int month, int day);
-
 #endif

@@ -79,7 +79,8 @@ static bool scan_escape(struct kw_json_scan *s) /* p stands on the backslash */
     return true;
 }
 
-bool kw_json_scan_string(struct kw_json_scan *s)
+/* p at its opening quote. */
+static bool scan_string(struct kw_json_scan *s)
 {
     assert(s->p < s->end && *s->p == '"');
     const char *p = s->p + 1, *end = s->end;
@@ -160,7 +161,7 @@ bool kw_json_scan_key(struct kw_json_scan *s, const char **begin, const char **e
     kw_json_scan_blank(s);
     if (s->p == s->end || *s->p != '"') return stop(s, "a key in double quotes");
     *begin = s->p + 1;
-    if (!kw_json_scan_string(s)) return false;
+    if (!scan_string(s)) return false;
     *end = s->p - 1;
     kw_json_scan_blank(s);
     if (s->p == s->end || *s->p != ':') return stop(s, "':' after a key");
@@ -204,7 +205,7 @@ bool kw_json_scan_value(struct kw_json_scan *s, int depth)
     switch (*s->p) {
     case '{': return scan_members(s, depth, '}');
     case '[': return scan_members(s, depth, ']');
-    case '"': return kw_json_scan_string(s);
+    case '"': return scan_string(s);
     case '-': return scan_number(s);
     default: return digit(*s->p) ? scan_number(s) : scan_word(s);
     }

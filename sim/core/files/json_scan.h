@@ -21,8 +21,6 @@ struct kw_json_scan {
 void kw_json_scan_blank(struct kw_json_scan *s); /* past blanks and line ends; cannot fail */
 /* Blanks and one value, which lies `depth` containers deep. */
 bool kw_json_scan_value(struct kw_json_scan *s, int depth);
-/* A string, p at its opening quote. */
-bool kw_json_scan_string(struct kw_json_scan *s);
 /* Blanks, a key and its colon; its text, between the quotes and escapes as written, is [*begin, *end). */
 bool kw_json_scan_key(struct kw_json_scan *s, const char **begin, const char **end);
 /* After a member: blanks, then ',' (*more true) or the container's closing bracket, both taken. */

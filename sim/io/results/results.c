@@ -344,6 +344,19 @@ static uint32_t max_replications(const struct kw_results *r)
     return n;
 }
 
+static int64_t field_of(const struct kw_choice_field *f, const struct kw_choice *c)
+{
+    const char *at = (const char *)c + f->offset;
+    uint32_t narrow;
+    int64_t wide;
+    if (f->size == sizeof narrow) {
+        memcpy(&narrow, at, sizeof narrow);
+        return narrow;
+    }
+    memcpy(&wide, at, sizeof wide);
+    return wide;
+}
+
 static void write_deployments(struct kw_writer *w, const struct kw_results *r)
 {
     static const struct name_column strings[] = {
@@ -392,7 +405,7 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
         char path[96];
         snprintf(path, sizeof path, "/deployments/%s", f->name);
         for (size_t i = 0; i < n; i++)
-            v[i] = i % nd < r->candidates[i / nd].n ? kw_choice_field_get(f, &r->candidates[i / nd].choice[i % nd]) : 0;
+            v[i] = i % nd < r->candidates[i / nd].n ? field_of(f, &r->candidates[i / nd].choice[i % nd]) : 0;
         kw_writer_put(w,
                       (struct kw_h5_dataset){
                           path, KW_H5_I64, f->unit, f->description, 2, { r->n, nd }, { dims[0], dims[1] }, NULL, 4 },
@@ -419,19 +432,6 @@ const struct kw_choice_field kw_choice_field[] = {
 #undef FIELD
     { NULL, NULL, NULL, 0, 0 },
 };
-
-int64_t kw_choice_field_get(const struct kw_choice_field *f, const struct kw_choice *c)
-{
-    const char *at = (const char *)c + f->offset;
-    uint32_t narrow;
-    int64_t wide;
-    if (f->size == sizeof narrow) {
-        memcpy(&narrow, at, sizeof narrow);
-        return narrow;
-    }
-    memcpy(&wide, at, sizeof wide);
-    return wide;
-}
 
 void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, int64_t v)
 {

@@ -40,7 +40,6 @@ struct kw_choice_field {
     size_t offset, size;
 };
 extern const struct kw_choice_field kw_choice_field[];
-int64_t kw_choice_field_get(const struct kw_choice_field *f, const struct kw_choice *c);
 void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, int64_t v);
 
 /* /groups [point, group], where a configuration has several classes, models or deployments: class, model, deployment

@@ -322,7 +322,7 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     return buf;
 }
 
-char *kw_choice_label(const struct kw_choice *c, char *buf, size_t size)
+static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
 {
     const struct kw_autoscaling *s = &c->scaling;
     char idle[32];
@@ -348,7 +348,7 @@ char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size)
     if (size) buf[0] = 0;
     for (uint32_t i = 0; i < c->n && at + 4 < size; i++) {
         if (i) at += (size_t)snprintf(buf + at, size - at, " + ");
-        kw_choice_label(&c->choice[i], buf + at, size - at);
+        choice_label(&c->choice[i], buf + at, size - at);
         at += strlen(buf + at);
     }
     return buf;

@@ -104,7 +104,6 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err);
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size);
 /* "modal H100 bf16 tp1 keep_warm=1 idle=60s", "lambda 2 x H100 bf16 tp1", "groq llama-3.1-8b": short, unique in a plan;
  * a candidate's deployments are joined by " + ". Returns buf. */
-char *kw_choice_label(const struct kw_choice *c, char *buf, size_t size);
 char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size);
 /* How requests find their deployment, "" where there is one: "fallback: the next in order while one is cold or refuses".
  * Returns buf. */

@@ -46,7 +46,7 @@ static void own_latency_makes_a_plan_possible(void)
         const struct kw_choice *x = &c.choice[0];
         kw_choice_deployment(x, &d);
         CHECK_NEAR(kw_law_quantile(&d.ttft_s, 0.95), 1.2, 1e-9);
-        CHECK_NEAR(kw_law_mean(&d.output_rate), 80, 0);
+        CHECK_NEAR(kw_law_quantile(&d.output_rate, 0.5), 80, 0);
         CHECK(d.ttft_per_ktok_s.kind == KW_LAW_NONE && d.limits.rpm == 500);
         CHECK(x->ttft_s.provenance.grade == KW_GRADE_USER);
         CHECK(kw_choice_grade(x) == KW_GRADE_PUBLISHED); /* the price is; the latency is the user's word */
@@ -71,9 +71,9 @@ static void a_known_latency_is_kept_unless_told(void)
                 &c, &err) == KW_OK);
     CHECK_STR(err.msg, "");
     if (c.n == 1) {
-        CHECK_NEAR(kw_law_mean(&c.choice[0].ttft_s), 0.1, 0);
+        CHECK_NEAR(kw_law_quantile(&c.choice[0].ttft_s, 0.5), 0.1, 0);
         CHECK_STR(c.choice[0].ttft_s.provenance.source, "our logs");
-        CHECK_NEAR(kw_law_mean(&c.choice[0].ttft_per_ktok_s), 0.05, 0);
+        CHECK_NEAR(kw_law_quantile(&c.choice[0].ttft_per_ktok_s, 0.5), 0.05, 0);
         CHECK(kw_choice_grade(&c.choice[0]) == KW_GRADE_ESTIMATED); /* the output rate is the weakest left */
         CHECK_NEAR(kw_law_quantile(&c.choice[0].output_rate, 0.5), 267.2, 1e-9);
     }
@@ -132,8 +132,8 @@ static void a_measured_part_replaces_and_is_not_added_to(void)
     kw_candidate_free(&c);
     snprintf(text, sizeof text, gpu, "\"load\": { \"constant\": \"40\" }");
     CHECK(first(text, &c, &err) == KW_OK);
-    CHECK(c.n == 1 && kw_law_mean(&c.choice[0].cold.load) == 40 && c.choice[0].cold.load_rate.kind == KW_LAW_NONE &&
-          c.choice[0].cold.cached_load_rate.kind == KW_LAW_NONE);
+    CHECK(c.n == 1 && kw_law_quantile(&c.choice[0].cold.load, 0.5) == 40 &&
+          c.choice[0].cold.load_rate.kind == KW_LAW_NONE && c.choice[0].cold.cached_load_rate.kind == KW_LAW_NONE);
     kw_candidate_free(&c);
     snprintf(text, sizeof text, gpu, "\"load_rate\": { \"constant\": \"1e9\" }");
     CHECK(first(text, &c, &err) != KW_OK); /* decimal strings */
@@ -141,7 +141,8 @@ static void a_measured_part_replaces_and_is_not_added_to(void)
     snprintf(text, sizeof text, gpu,
              "\"load\": { \"constant\": \"3\" }, \"load_rate\": { \"constant\": \"1000000000\" }");
     CHECK(first(text, &c, &err) == KW_OK);
-    CHECK(c.n == 1 && kw_law_mean(&c.choice[0].cold.load) == 3 && kw_law_mean(&c.choice[0].cold.load_rate) == 1e9);
+    CHECK(c.n == 1 && kw_law_quantile(&c.choice[0].cold.load, 0.5) == 3 &&
+          kw_law_quantile(&c.choice[0].cold.load_rate, 0.5) == 1e9);
     kw_candidate_free(&c);
     snprintf(text, sizeof text, gpu,
              "\"load\": { \"constant\": \"3\" }, \"cached_load_rate\": { \"constant\": \"1000000000\" }");
