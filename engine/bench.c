@@ -66,7 +66,7 @@ static uint32_t random_token(const struct workspace *r, uint64_t i)
     return (uint32_t)(kw_mix64(r->o->seed + (i << 20)) % r->e->config.vocab);
 }
 
-static void place(struct workspace *r, const uint32_t *table, uint32_t at, uint32_t pos)
+static void set_slot(struct workspace *r, const uint32_t *table, uint32_t at, uint32_t pos)
 {
     const uint32_t bs = r->e->limits.block_size;
     r->positions[at] = pos;
@@ -101,7 +101,7 @@ static enum kw_status submit_decode(struct workspace *r, const struct kw_bench_r
         r->tokens[i] = step ? KW_TOKEN_PREVIOUS | i : random_token(r, i);
         r->seqs[i] = (struct kw_batch_seq){ .start = i, .len = 1, .past = row->context + step };
         r->logit_tokens[i] = i;
-        place(r, r->tables + (size_t)i * stride, i, row->context + step);
+        set_slot(r, r->tables + (size_t)i * stride, i, row->context + step);
     }
     b.n_tokens = b.n_seqs = b.n_decode = b.n_logits = row->batch;
     return submit(r, &b, result, err);
@@ -146,7 +146,7 @@ static enum kw_status run_prompt(struct workspace *r, uint32_t n, uint32_t strid
         uint32_t len = n - past < most ? n - past : most;
         for (uint32_t i = 0; i < len; i++) {
             r->tokens[i] = random_token(r, past + i);
-            place(r, r->tables, i, past + i);
+            set_slot(r, r->tables, i, past + i);
         }
         r->seqs[0] = (struct kw_batch_seq){ .start = 0, .len = len, .past = past };
         past += len;

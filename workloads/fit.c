@@ -51,6 +51,7 @@ static enum kw_status drawn_shape(const struct kw_workload *w, uint64_t seed, in
     return KW_OK;
 }
 
+/* Ratios, so that a CV of 2 for 1 is as wrong as 1 for 2. */
 static double distance(const struct shape *a, const struct shape *b)
 {
     if (a->cv <= 0 || a->peak_minute <= 0) return 1e9;
@@ -96,6 +97,8 @@ static double dispersion(const struct kw_trace *t)
     return phi > 1 ? phi : 1;
 }
 
+/* Hour of day, then day of week, then the single hours, each on what those before it leave: a short trace fills the
+ * coarse factors well and the fine ones shrink to 1 where they were hardly seen. */
 static void fit_profile(struct kw_workload *w, const struct kw_trace *t)
 {
     double seconds = (double)t->span / 1e9, per_hour = (double)t->n / (seconds / 3600), phi = dispersion(t);

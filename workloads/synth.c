@@ -54,6 +54,8 @@ static double gap(struct clock *c)
 
 /* Moves the clock to the next arrival: it is where the integral of the rate has grown by one gap. False: past the end.
  */
+/* Between two changes of the rate it is constant, so the integral is exact and an arrival costs O(1), whatever the
+ * profile; thinning would draw in vain at every quiet hour. */
 static bool advance(struct clock *c)
 {
     const struct kw_workload *w = c->w;
@@ -82,6 +84,7 @@ static bool advance(struct clock *c)
 }
 
 /* The table's quantile at u, linear between its points, as a whole number of tokens. */
+/* O(log points) a draw, twice a request. */
 static uint32_t quantile(const struct kw_workload *w, const double *q, double u)
 {
     int lo = 0, hi = w->n_q - 1;
@@ -96,6 +99,7 @@ static uint32_t quantile(const struct kw_workload *w, const double *q, double u)
     return x < 1 ? 1 : (uint32_t)(x + 0.5);
 }
 
+/* From a stream of their own: another law of lengths leaves every arrival where it was. */
 static enum kw_status draw_arrivals(struct kw_trace *t, const struct kw_workload *w, struct kw_rng *rng,
                                     struct kw_error *err)
 {

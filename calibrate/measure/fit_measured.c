@@ -134,6 +134,7 @@ static void fit_head(struct fit *f, const struct kw_curve *prompt)
     if (!(f->head_s > 0)) f->head_s = 0;
 }
 
+/* Noise can make a larger batch look faster; a simulator that believed it would find free capacity there. */
 static void never_fall(struct kw_curve *c)
 {
     for (uint32_t i = c->n; i-- > 0;) {
@@ -406,6 +407,8 @@ static double left_out_decode(const struct fit *f, const struct kw_measured_poin
     return fabs(kw_decode_fit_s(&f->decode, p->key.batch, p->key.context, b, c) / p->median_s - 1);
 }
 
+/* A prompt's point costs the whole fit again without it: the only error that says how wrong an unmeasured batch is. A
+ * decode's point is left out within the decode fit alone. */
 static enum kw_status left_out(const struct fit *f, size_t i, double *e, struct kw_error *err)
 {
     const struct kw_measured_point *p = &f->m->point[i];
@@ -821,14 +824,14 @@ void kw_fit_measured_gpu(char gpu[24], const char *device, const char *backend)
 /* "Llama-3.1-8B-Instruct" is the known llama-3.1-8b. */
 static void model_name(char model[48], const char *name)
 {
-    char said[96], known[96];
+    char named[96], known[96];
     size_t best = 0;
     snprintf(model, 48, "%s", *name ? name : "unnamed");
-    letters(said, sizeof said, name);
+    letters(named, sizeof named, name);
     for (size_t i = 0; i < kw_model_count(); i++) {
         letters(known, sizeof known, kw_model_at(i)->name);
         size_t n = strlen(known);
-        if (n <= best || strncmp(said, known, n) || (said[n] && strcmp(said + n, "INSTRUCT"))) continue;
+        if (n <= best || strncmp(named, known, n) || (named[n] && strcmp(named + n, "INSTRUCT"))) continue;
         best = n;
         snprintf(model, 48, "%s", kw_model_at(i)->name);
     }

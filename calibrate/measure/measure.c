@@ -1,4 +1,5 @@
 #include "calibrate/measure/measure.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <math.h>
@@ -129,6 +130,8 @@ static void put(struct drive *d, uint32_t *block, uint32_t past, uint32_t len)
     struct kw_batch *b = &d->batch;
     const uint32_t bs = d->setup->block_size, n = blocks_of(d, past + len);
     uint32_t *table = d->tables + (size_t)b->n_seqs * d->stride;
+    assert(len > 0 && b->n_seqs < d->setup->max_seqs && b->n_tokens + len <= d->setup->max_tokens);
+    assert(*block + n <= d->setup->num_blocks); /* fits has refused what needs more */
     for (uint32_t i = 0; i < n; i++) table[i] = d->order[(*block)++];
     d->seqs[b->n_seqs++] = (struct kw_batch_seq){ .start = b->n_tokens, .len = len, .past = past };
     for (uint32_t i = 0; i < len; i++) {
@@ -158,6 +161,7 @@ static uint64_t build(struct drive *d, const struct kw_measured_key *k, uint32_t
 }
 
 /* Is what the visit has enough, with what the point had before? */
+/* O(n log n) a sample: sorted anew each time, which is nothing beside a step of a model. */
 static bool enough(const struct drive *d, const struct kw_measured_point *had)
 {
     double all[SAMPLES_POINT + SAMPLES_MOST], median, low, high, coverage;
@@ -213,6 +217,7 @@ static enum kw_status time_step(struct drive *d, double *us, double *host, struc
 
 static enum kw_status one_sample(struct drive *d, struct samples *g, struct kw_error *err)
 {
+    assert(g->n < SAMPLES_MOST);
     enum kw_status st = time_step(d, g->us + g->n, g->host + g->n, err);
     g->n += st == KW_OK;
     return st;

@@ -337,6 +337,7 @@ enum kw_status kw_profile_parse(struct kw_profile *p, const char *name, const ch
         kw_profile_free(&new);
         return st;
     }
+    assert(new.tables.dense.n &&new.tables.head.n &&new.tables.n_decode_rows &&new.tables.comm.n);
     new.weakest = kw_grade_weaker(new.steps.grade, new.kv.grade);
     const struct kw_law *laws[] = { &new.load_rate, &new.cached_load_rate, &new.init };
     for (int i = 0; i < 3; i++) new.weakest = kw_grade_weaker(new.weakest, laws[i]->provenance.grade);

@@ -234,6 +234,7 @@ static enum kw_status simulate_as_run(struct kw_validated_side *r, const struct 
     return st;
 }
 
+/* By simulation: all requests at once. Measuring it on the engine would cost as long as the runs themselves. */
 enum kw_status kw_validate_capacity(double *rate, const struct kw_profile *p, const struct kw_sched_config *limits,
                                     const struct kw_validate_traffic *t, struct kw_error *err)
 {

@@ -4,6 +4,7 @@
  * or batch. */
 #include "engine/cpu/cpu_memory.h"
 #include "engine/cpu/cpu_kernels.h"
+#include <assert.h>
 #include "engine/sampler.h"
 #include <math.h>
 #include <omp.h>
@@ -41,6 +42,8 @@ struct kw_cpu_work {
 /* ---- matrices */
 
 /* The input of a matrix as its kernel reads it: packed, of an fp8 matrix each token's codes with a scale of its own. */
+/* O(n cols), nothing beside the O(n rows cols) of the product: the kernel reads it once a block of rows and wants it
+ * dense and in its own order. */
 static const float *input(const struct kw_backend *b, enum kw_dtype of, const float *x, size_t ldx, uint32_t cols,
                           uint32_t n)
 {
@@ -67,6 +70,7 @@ static uint32_t block_of(uint32_t rows, uint32_t threads)
 {
     uint32_t block = BLOCK;
     while (block > BLOCK_LEAST && rows / block < 8 * threads) block /= 2;
+    assert(block >= BLOCK_LEAST && block <= BLOCK); /* the kernel's sums are an array of BLOCK rows */
     return block;
 }
 
@@ -191,6 +195,7 @@ static void attend_part(const struct kw_backend *b, const struct query *q, uint3
     if (begin < q->first) begin = q->first;
     if (end > q->position + 1) end = q->position + 1;
     if (begin >= end) return;
+    assert(end - begin <= PARTITION && end <= q->position + 1); /* room for the scores; nothing of the future */
     float *qs = w->query + (size_t)omp_get_thread_num() * group * dim;
     for (uint32_t g = 0; g < group; g++) w->k->pack[b->p.kv_dtype](qs, q->q + g * dim, dim, g, group);
     float *s = w->scores + (size_t)omp_get_thread_num() * group * PARTITION;
@@ -213,6 +218,8 @@ static void attend_part(const struct kw_backend *b, const struct query *q, uint3
 }
 
 /* all = all and part; both [group][head_dim + 2]. */
+/* Online softmax (Milakov & Gimelshein, arXiv:1805.02867): both sums brought to the larger maximum. Partitions are merged
+ * in order of position whoever made them, so results do not depend on threads. */
 static void merge(float *all, const float *part, uint32_t group, uint32_t dim)
 {
     for (uint32_t g = 0; g < group; g++, all += dim + 2, part += dim + 2) {
@@ -247,6 +254,7 @@ static void attention(const struct kw_backend *b, const struct kw_batch *batch, 
     const uint64_t work = (uint64_t)units * longest * group * dim;
     const uint32_t parts = longest / PARTITION + 1;
     const bool split = parts > 1 && units < 4 * b->threads && (size_t)units * parts <= w->n_partial;
+    assert(dim > 0 && group * b->c->kv_heads == b->c->heads);
     if (split) {
 #pragma omp parallel for schedule(dynamic) num_threads((int)b->threads)
         for (uint32_t i = 0; i < units * parts; i++) {

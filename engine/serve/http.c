@@ -274,6 +274,8 @@ static bool fill_stream(struct exchange *x)
     return n || over;
 }
 
+/* Called by the server whenever the socket takes more: what has come is sent at once, since a token that waits for the
+ * next is latency. With nothing to send the connection sleeps and costs no thread until the engine wakes it. */
 static ssize_t read_stream(void *cls, uint64_t pos, char *buf, size_t max)
 {
     struct exchange *x = cls;
@@ -287,6 +289,7 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *buf, size_t max)
         }
         if (kw_serve_sleep(x->h->serve, x->ticket, x->at, false)) return 0;
     }
+    assert(x->out_at < x->out.n); /* 0 would tell the server to wait */
     size_t n = x->out.n - x->out_at < max ? x->out.n - x->out_at : max;
     memcpy(buf, x->out.s + x->out_at, n);
     x->out_at += n;
@@ -307,6 +310,7 @@ static enum MHD_Result begin_stream(struct exchange *x)
 
 /* ---- requests */
 
+/* Under the lock, since the thread that watches for clients that left reads it. */
 static void set_ticket(struct exchange *x, struct kw_ticket *t)
 {
     pthread_mutex_lock(&x->h->lock);

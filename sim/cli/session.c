@@ -11,6 +11,7 @@
 
 static volatile int stop; /* set by the first Ctrl-C; the second kills as usual */
 
+/* Only a flag: runs look at it between events, so that a sweep ends in a message and with nothing half written. */
 static void on_interrupt(int sig)
 {
     stop = 1;
@@ -81,6 +82,8 @@ static enum kw_status choose_window(struct kw_session *s, struct kw_error *err)
 }
 
 /* The trace that the scenario names, or --trace. */
+/* Order matters: the window is cut from the trace as recorded, and speed is applied to what is left, so that from_s and
+ * to_s are times of the user's own file. */
 static enum kw_status load_trace(struct kw_session *s, const struct kw_options *o, struct kw_error *err)
 {
     const struct kw_scenario *sc = &s->scenario;
@@ -125,6 +128,7 @@ static enum kw_status load_catalogue(struct kw_session *s, const struct kw_optio
 }
 
 /* The scenario is read: bring in the rest, or close it. */
+/* Cheap checks first: whether the output can be written is known in a moment, the trace may take a minute. */
 static enum kw_status finish_open(struct kw_session *s, const struct kw_options *o, const char *path,
                                   struct kw_error *err)
 {
@@ -199,6 +203,7 @@ struct kw_study kw_session_study(struct kw_session *s, const struct kw_options *
                               .series_step = sc->series_step ? sc->series_step : default_series_step(s->trace.span) };
 }
 
+/* Signals are caught from here on and not before: while files are read, Ctrl-C ends the program at once. */
 struct kw_sweep_options kw_session_sweep(struct kw_session *s, const struct kw_options *o)
 {
     struct sigaction act = { .sa_handler = on_interrupt };

@@ -84,6 +84,7 @@ static enum kw_status unknown(struct billing *x, const char *what, const char *o
 }
 
 /* price per `per` units; share_ppb: how much of the resource goes with one unit of quantity, 1e9 = 1. */
+/* The one place that rounds. Everything before it is a product of integers, so the order of factors does not show. */
 static enum kw_status item(struct billing *x, enum kw_item k, kw_nusd price, int64_t quantity, int64_t per,
                            int64_t share_ppb, int64_t factor_ppm)
 {
@@ -100,6 +101,7 @@ static bool sum64(int64_t *out, const int64_t *v, int n)
     return true;
 }
 
+/* An item whose price is missing is an error and never 0: a plan would choose it. */
 static enum kw_status bill_gpus(struct billing *x)
 {
     const struct kw_usage *u = x->u;
@@ -264,6 +266,8 @@ static enum kw_status bill_account(struct kw_bill *b, const struct kw_usage *u, 
     return KW_OK;
 }
 
+/* O(n^2) in a candidate's deployments, of which there are few. Use is billed first for all, since fee and credit are shared
+ * out by it. */
 enum kw_status kw_bills(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, uint32_t n, bool month,
                         struct kw_error *err)
 {

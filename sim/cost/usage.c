@@ -90,6 +90,8 @@ static bool narrow(int64_t *out, kw_i128 v)
     return true;
 }
 
+/* O(lives), once a replication. Prices do not enter: what was used is kept, and a price change is a new bill and not a
+ * new simulation. */
 enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *l, const struct kw_meter *m,
                                     enum kw_kind kind, uint32_t gpus, uint32_t reserved_gpus, kw_ns window,
                                     struct kw_error *err)

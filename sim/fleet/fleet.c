@@ -1,6 +1,7 @@
 /* sim/fleet/fleet.c - the loop: the next arrival or the next event, whichever is first; arrivals first when both are
  * due. */
 #include "sim/fleet/fleet.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sim/fleet/api/api_gateway.h"
@@ -92,6 +93,7 @@ static void begin_passes(struct run *run, const struct kw_trace *t, kw_ns window
     run->opens = warmup;
     run->closes = warmup + window;
     run->begins = warmup - passes * run->period;
+    assert(run->begins <= 0 && run->opens <= run->closes);
     kw_cursor_seek(&run->cursor, run->begins, -run->begins);
 }
 
@@ -250,11 +252,12 @@ static enum kw_status retry(struct run *run, uint32_t flight, kw_ns now, struct 
 
 /* The event on top, given to whoever owns its id. It is not popped: its handler sets its id again or cancels it, which
  * costs one sift of the heap instead of two (events.h). A handler that does neither would be called for ever. */
-static enum kw_status happen(struct run *run, kw_ns now, struct kw_error *err)
+static enum kw_status handle_event(struct run *run, kw_ns now, struct kw_error *err)
 {
     struct kw_events *q = &run->f->context.events;
     uint32_t tag = q->tag[kw_events_top(q)], number = kw_tag_number(tag), k = kw_tag_deployment(tag);
     struct kw_pool *p = &run->f->pool[k];
+    assert(kw_events_next(q) == now && k < run->n);
     switch (kw_tag_kind(tag)) {
     case KW_EV_RUN: return kw_pool_run(p, number, now, err);
     case KW_EV_LIFE: return kw_pool_life(p, number, now, err);
@@ -349,7 +352,7 @@ static enum kw_status loop(struct run *run, struct kw_error *err)
         if (now > horizon) break; /* KW_NEVER too: nothing will ever move what is still there */
         if (now >= t->next_sample && (st = sample_until(run, now, err)) != KW_OK) return st;
         uint32_t live = f->context.flights.live;
-        st = run->cursor.next <= event ? arrive(run, err) : happen(run, now, err);
+        st = run->cursor.next <= event ? arrive(run, err) : handle_event(run, now, err);
         if (st != KW_OK) return st;
         if (f->context.flights.live < live) last = now;
         if (++events % STOP_EVERY == 0 && run->opt->stop && *run->opt->stop)
@@ -366,7 +369,7 @@ static enum kw_status loop(struct run *run, struct kw_error *err)
 }
 
 /* Requests that nothing will ever serve: a stopped deployment's queue, or what outlasted the horizon. */
-static void give_up(struct run *run)
+static void time_out_unserved(struct run *run)
 {
     struct kw_inflight_table *t = &run->f->context.flights;
     for (uint32_t i = 0; i < t->n && t->live; i++) {
@@ -384,7 +387,7 @@ enum kw_status kw_fleet_run(struct kw_fleet *f, const struct kw_trace_view *view
     enum kw_status st;
     if ((st = begin(&run, view, routing, err)) != KW_OK) return st;
     if ((st = loop(&run, err)) != KW_OK) return st;
-    give_up(&run);
+    time_out_unserved(&run);
     kw_ns end = run.opens + o->end;
     if ((st = sample_until(&run, end, err)) != KW_OK) return st;
     for (uint32_t i = 0; i < n_deployments; i++)

@@ -64,3 +64,26 @@ const char *kw_quantity_share(double share, char buf[32])
     snprintf(buf, 32, "%.2f", 100 * share);
     return buf;
 }
+
+const char *kw_quantity_part(double part, double whole, char buf[32])
+{
+    snprintf(buf, 32, "%.1f", whole != 0 ? 100.0 * part / whole : 0);
+    return buf;
+}
+
+const char *kw_quantity_dollars(double usd, char buf[32])
+{
+    snprintf(buf, 32, "%.0f", usd);
+    return buf;
+}
+
+const char *kw_quantity_stretch(double seconds, char buf[32])
+{
+    if (seconds < 7200)
+        snprintf(buf, 32, "%.1f min", seconds / 60);
+    else if (seconds < 172800)
+        snprintf(buf, 32, "%.1f h", seconds / 3600);
+    else
+        snprintf(buf, 32, "%.2f days", seconds / 86400);
+    return buf;
+}

@@ -391,7 +391,7 @@ static void replicas(struct kw_text *t, const struct page *g)
 }
 
 /* A second line of a cell, smaller. */
-static void small(struct kw_text *t, const char *s, const char *in_brackets)
+static void small_text(struct kw_text *t, const char *s, const char *in_brackets)
 {
     kw_text_add(t, "<br><small>");
     escape(t, s);
@@ -424,8 +424,9 @@ static void ranking(struct kw_text *t, const struct page *g)
         size_t i = g->order[k];
         kw_text_add(t, "<tr%s><td>%u</td><td>", g->feasible[i] ? "" : " class='x'", g->rank[i]);
         escape(t, g->label[i]);
-        small(t, g->settings[i], NULL);
-        if (g->profile && g->profile_grade && strcmp(g->profile[i], "-")) small(t, g->profile[i], g->profile_grade[i]);
+        small_text(t, g->settings[i], NULL);
+        if (g->profile && g->profile_grade && strcmp(g->profile[i], "-"))
+            small_text(t, g->profile[i], g->profile_grade[i]);
         kw_text_add(t, "</td><td>%s</td><td>", kw_quantity_cents(g->cost[i], a));
         if (isnan(g->cost_lo[i]))
             kw_text_add(t, "-");

@@ -16,7 +16,7 @@ static void paragraph(const char *label, const char *text, struct kw_text *out)
 void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t,
                      const struct kw_window *w, const char *scaling, struct kw_text *out)
 {
-    char a[16], b[16];
+    char a[16], b[16], number[32];
     uint64_t in = 0, gen = 0;
     for (size_t i = 0; i < t->n; i++) {
         in += t->prompt[i];
@@ -25,12 +25,8 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     double span = kw_nano_to_double(t->span);
     kw_text_add(out, "keepwarm %s%s%s\n", command, s->name[0] ? ": " : "", s->name);
     kw_text_add(out, "  traffic     %s\n", t->notes.source[0] ? t->notes.source : s->trace_file);
-    kw_text_add(out, "              %zu requests in ", t->n);
-    if (span < 7200)
-        kw_text_add(out, "%.1f min", span / 60);
-    else
-        kw_text_add(out, span < 172800 ? "%.1f h" : "%.2f days", span < 172800 ? span / 3600 : span / 86400);
-    kw_text_add(out, " (%.3g a second), ", span > 0 ? (double)t->n / span : 0);
+    kw_text_add(out, "              %zu requests in %s", t->n, kw_quantity_stretch(span, number));
+    kw_text_add(out, " (%s a second), ", kw_quantity_brief(span > 0 ? (double)t->n / span : 0, number));
     kw_text_add(out, "%s tokens in, %s out\n", kw_text_si(a, (double)in), kw_text_si(b, (double)gen));
     if (s->model) kw_text_add(out, "  model       %s\n", s->model);
     kw_text_add(out, "  objectives  ");
@@ -74,7 +70,7 @@ static void add_bill(const struct kw_bill *bill, struct kw_text *out)
         if (!bill->item[i]) continue;
         kw_text_table_cell(&t, "%s", kw_item_name[i]);
         kw_text_table_cell(&t, "%s", kw_quantity_usd(kw_nano_to_double(bill->item[i]), buf));
-        kw_text_table_cell(&t, "%.1f", bill->total ? 100.0 * (double)bill->item[i] / (double)bill->total : 0);
+        kw_text_table_cell(&t, "%s", kw_quantity_part((double)bill->item[i], (double)bill->total, buf));
     }
     kw_text_table_cell(&t, "total");
     kw_text_table_cell(&t, "%s", kw_quantity_usd(kw_nano_to_double(bill->total), buf));
@@ -88,7 +84,7 @@ static void add_bill(const struct kw_bill *bill, struct kw_text *out)
 static void step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, struct kw_text *out)
 {
     enum { MOST = 6 };
-    const struct kw_profile *said[MOST];
+    const struct kw_profile *named[MOST];
     size_t shown = 0;
     for (size_t i = 0; i <= n; i++) {
         const struct kw_candidate *x = i ? &c[i - 1] : first >= 0 ? &c[first] : NULL;
@@ -97,9 +93,9 @@ static void step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, 
             char basis[KW_PROFILE_TEXT];
             size_t j = 0;
             if (!p || (i && !p->file[0] && !p->unsteady && !p->set_aside)) continue;
-            while (j < shown && said[j] != p) j++;
+            while (j < shown && named[j] != p) j++;
             if (j < shown || shown == MOST) continue;
-            said[shown++] = p;
+            named[shown++] = p;
             paragraph(shown == 1 ? "step times" : "", kw_profile_basis(p, basis), out);
         }
     }
@@ -306,7 +302,7 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
 
 /* ---- the plan */
 
-static const char *place(const struct kw_candidate *c, char *buf, size_t size)
+static const char *platform_names(const struct kw_candidate *c, char *buf, size_t size)
 {
     size_t n = 0;
     buf[0] = 0;
@@ -351,7 +347,7 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i)
     const struct kw_choice *c = &p->candidates[i].choice[0];
     char buf[128];
     kw_text_table_cell(t, "%u", p->points[i].rank);
-    kw_text_table_cell(t, "%s", place(&p->candidates[i], buf, sizeof buf));
+    kw_text_table_cell(t, "%s", platform_names(&p->candidates[i], buf, sizeof buf));
     gpu_cell(t, &p->candidates[i]);
     if (c->gpu)
         kw_text_table_cell(t, "%u", c->scaling.keep_warm);
@@ -469,17 +465,18 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
             !first_of_platform(p, k))
             continue;
         i = longest_curve(p, k, curve, &n);
-        kw_text_table_cell(&t, "%s", place(&p->candidates[i], buf, sizeof buf));
+        kw_text_table_cell(&t, "%s", platform_names(&p->candidates[i], buf, sizeof buf));
         gpu_cell(&t, &p->candidates[i]);
         for (size_t l = 0; l < n_levels; l++) {
             const struct kw_point *q = NULL;
             for (size_t m = 0; m < n; m++)
                 if (p->candidates[curve[m]].choice[0].scaling.keep_warm == levels[l]) q = &p->points[curve[m]];
-            char b[32];
+            char b[32], usd[32];
             if (q && kw_point_overloaded(q))
                 kw_text_table_cell(&t, "overload");
             else if (q)
-                kw_text_table_cell(&t, "%s%.0f %5s", q->feasible ? "✓" : "", q->m[KW_METRIC_COST].value,
+                kw_text_table_cell(&t, "%s%s %5s", q->feasible ? "✓" : "",
+                                   kw_quantity_dollars(q->m[KW_METRIC_COST].value, usd),
                                    kw_quantity_number(q->m[KW_METRIC_TTFT_P95].value, b));
             else
                 kw_text_table_cell(&t, "-");

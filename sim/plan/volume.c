@@ -7,6 +7,7 @@
 
 #define SPREAD_NS (30 * KW_NS_PER_S)
 
+/* Exactly as long as needed: at 16 times its volume a trace is large. */
 static enum kw_status columns(struct kw_trace *out, const struct kw_trace *in, size_t n, size_t n_hash,
                               struct kw_error *err)
 {

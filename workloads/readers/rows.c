@@ -60,6 +60,8 @@ static enum kw_status names_grow(struct kw_names *s, struct kw_error *err)
     return KW_OK;
 }
 
+/* O(1) a row: millions of rows name a handful of models. Numbers are given in order of first appearance, so that the
+ * same file gives the same numbers. */
 static enum kw_status names_index(struct kw_names *s, struct kw_span x, uint16_t *out, struct kw_error *err)
 {
     if (x.n > 200) x.n = 200; /* a name is a label; longer text is not one */
@@ -122,6 +124,8 @@ static enum kw_status more_hashes(struct kw_rows *r, size_t need, struct kw_erro
     return KW_OK;
 }
 
+/* Amortised O(1) a row. Whether optional columns exist is decided by the first row kept; afterwards a row without a
+ * value has the empty name. Clocks that jump back are only noted here and sorted once at the end. */
 enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct kw_error *err)
 {
     struct kw_trace *t = &r->t;
@@ -173,6 +177,8 @@ static void shrink(void **column, size_t n, size_t size)
     if (p) *column = p;
 }
 
+/* Sorted only where a clock jumped back, stably: requests of one moment stay in the file's order, which decides who is
+ * served first. */
 enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw_error *err)
 {
     struct kw_trace *t = &r->t;

@@ -42,6 +42,8 @@ static bool uses(const struct loaded *l, const char *platform)
     return false;
 }
 
+/* Usage is the file's, prices are today's catalogue's and --platform's; nothing is simulated. Objectives are the file's
+ * with --slo over them, so that a result can be judged by others than it was made for. */
 static enum kw_status load(struct loaded *l, const char *path, const struct kw_options *o, struct kw_error *err)
 {
     memset(l, 0, sizeof *l);

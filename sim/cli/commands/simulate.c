@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/cli/session.h"
+#include "sim/io/quantity.h"
 #include "sim/io/summary.h"
 #include "sim/plan/plan_parts.h"
 
@@ -25,6 +26,7 @@ static void grid_free(struct grid *g)
     *g = (struct grid){ 0 };
 }
 
+/* All points are read before the first is simulated: a mistake in the last one costs no hour. */
 static enum kw_status grid_make(struct grid *g, struct kw_session *s, struct kw_error *err)
 {
     size_t n = s->scenario.n_points;
@@ -49,6 +51,7 @@ static bool meets(const struct kw_point *p, const struct kw_slo *slo)
 }
 
 /* KW_ESLO when not one point meets the objectives, KW_EBUDGET when one does but for the budget. */
+/* Scripts branch on the exit code, so it is decided here alone and after everything has been printed and saved. */
 static enum kw_status verdict(const struct kw_point *p, size_t n, const struct kw_slo *slo, struct kw_error *err)
 {
     struct kw_slo free_of_budget = *slo;
@@ -61,10 +64,10 @@ static enum kw_status verdict(const struct kw_point *p, size_t n, const struct k
         if (p[i].m[KW_METRIC_COST].value < least && meets(&p[i], &free_of_budget)) least = p[i].m[KW_METRIC_COST].value;
     }
     if (least < INFINITY)
-        return kw_fail(
-            err, KW_EBUDGET,
-            "over budget: the cheapest that meets the other objectives costs $%.2f a month; the budget is $%.2f", least,
-            kw_nano_to_double(slo->budget_month));
+        return kw_fail(err, KW_EBUDGET,
+                       "over budget: the cheapest that meets the other objectives costs $%s a month; the budget is $%s",
+                       kw_quantity_cents(least, (char[32]){ 0 }),
+                       kw_quantity_cents(kw_nano_to_double(slo->budget_month), (char[32]){ 0 }));
     return kw_fail(err, KW_ESLO, "nothing meets the objectives; the nearest misses %s", nearest->miss);
 }
 
@@ -256,6 +259,7 @@ static enum kw_status plan_gather(struct planning *g, const struct kw_options *o
     return kw_sweep(&g->as_written, &g->written, 1, &study, &g->options.run, err);
 }
 
+/* Printed even where it cannot be saved: minutes of simulation are not thrown away for a full disk. */
 static int plan(const struct kw_options *o, struct kw_session *s)
 {
     struct kw_error err = { "" };

@@ -1,4 +1,5 @@
 #include "sim/fleet/pool/pool.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,6 +217,7 @@ enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, stru
     struct kw_inflight *f = &p->w->flights.f[flight];
     const struct kw_trace *t = p->w->trace;
     enum kw_status st;
+    assert(f->deployment == p->index && f->at != KW_AT_QUEUE && f->at != KW_AT_REPLICA);
     f->tried = now;
     if ((uint64_t)t->prompt[f->request] + t->output[f->request] > p->d->sched.max_model_len)
         return kw_client_declined(p->w, flight, KW_REQ_TOO_LONG, now, err);
@@ -254,6 +256,7 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
     struct kw_pool_replica *r = &p->r[k];
     struct kw_replica_out out;
     bool prefix = p->d->sched.prefix_caching, records = p->w->tally.o->records;
+    assert(r->state == KW_REPLICA_READY || r->state == KW_REPLICA_DRAINING);
     kw_replica_advance(r->engine, now, &out);
     for (uint32_t i = 0; i < out.n_first; i++) p->w->flights.f[out.first[i].id].first = now;
     if (!out.n_finished) {
@@ -292,6 +295,7 @@ enum kw_status kw_pool_life(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_
         if ((st = kw_dispatch_waiting(p, now, err)) != KW_OK) return st;
         return kw_scaling_after_leaving(p, now, err);
     }
+    assert(r->idle && !r->held);            /* who is held or at work has no deadline */
     kw_ns at = kw_idle_list_deadline(p, r); /* later than now when it has become the last one */
     if (at > now) {
         kw_events_set(&p->w->events, r->life_id, at);

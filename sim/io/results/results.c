@@ -1,4 +1,5 @@
 #include "sim/io/results/results.h"
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,7 @@ static void point_name(const struct kw_results *r, size_t i, const struct name_c
 {
     const struct kw_candidate *candidate = &r->candidates[i];
     size_t n = 0;
+    assert(!c->word != !c->text);
     if (c->text) c->text(r, i, buf, NAME_SIZE);
     for (uint32_t k = 0; c->word && k < candidate->n && n < NAME_SIZE; k++)
         n += (size_t)snprintf(buf + n, NAME_SIZE - n, "%s%s", k ? " + " : "", c->word(&candidate->choice[k]));
@@ -349,6 +351,7 @@ static int64_t field_of(const struct kw_choice_field *f, const struct kw_choice 
     const char *at = (const char *)c + f->offset;
     uint32_t narrow;
     int64_t wide;
+    assert(f->size == sizeof narrow || f->size == sizeof wide);
     if (f->size == sizeof narrow) {
         memcpy(&narrow, at, sizeof narrow);
         return narrow;

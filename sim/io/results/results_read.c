@@ -94,6 +94,8 @@ static void reading_free(struct reading *r)
     kw_h5_abandon(r->f);
 }
 
+/* The whole of a file into columns, then closed: HDF5 is not asked again once points are made. Lengths are checked
+ * against one shape, so that no index below can lie beyond a column. */
 static enum kw_status read_all(struct reading *r, const char *path, struct kw_error *err)
 {
     int rank;
@@ -220,6 +222,8 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
     return KW_OK;
 }
 
+/* Figures are not read but made again from samples and usage by the code that made them first: a result opened later
+ * cannot say anything that a fresh one would not. */
 static enum kw_status fill_point(const struct reading *r, size_t i, const struct kw_candidate *c, struct kw_point *p,
                                  struct kw_error *err)
 {
@@ -260,6 +264,7 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
     return KW_OK;
 }
 
+/* All or nothing: on failure what was made is freed and the caller's pointers are untouched. */
 enum kw_status kw_results_read_points(const char *path, struct kw_catalogue *c, struct kw_candidate **candidates,
                                       struct kw_point **points, size_t *n, struct kw_error *err)
 {

@@ -45,6 +45,7 @@ static struct kw_catalogue_file *find_file(struct kw_catalogue *c, const char *p
 }
 
 /* A new empty slot at the end. */
+/* The list moves when it grows; what it points to does not, and candidates keep pointers to that. */
 static enum kw_status add_file(struct kw_catalogue *c, const char *path, struct kw_catalogue_file **out,
                                struct kw_error *err)
 {
@@ -89,6 +90,7 @@ static enum kw_status load_platform(struct kw_catalogue *c, struct kw_platform *
     return st == KW_EINPUT && c->search_path ? kw_search_path_nor(c->search_path, name, st, err) : st;
 }
 
+/* A file is read once however many points name it: O(files) a look. */
 enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, const struct kw_platform **out,
                                      struct kw_error *err)
 {
@@ -207,6 +209,8 @@ static bool put_word(char *to, size_t size, const char *word)
     return snprintf(to, size, "%s", word ? word : "") < (int)size;
 }
 
+/* A stand-in with no step times, for results opened again: prices and labels ask for the words alone, and the profile
+ * itself may be gone or another by now. */
 enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct kw_profile_words *w,
                                           const struct kw_profile **out, struct kw_error *err)
 {
@@ -266,6 +270,8 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* In order of name, byte by byte: which of two equal profiles comes first must not depend on the file system or the
+ * locale. */
 enum kw_status kw_catalogue_offer_folder(struct kw_catalogue *c, const char *folder, struct kw_error *err)
 {
     struct dirent **entry;

@@ -79,6 +79,8 @@ enum kw_status kw_edit_find(const struct kw_json *doc, const char *path, struct 
 }
 
 /* doc with text[begin, end) replaced by `with`, parsed anew; doc is swapped only when that went well. */
+/* Text in, text out, O(document): order and spelling of everything else stay as the user wrote them, which a
+ * tree printed again would not keep, and line numbers in messages stay right. */
 static enum kw_status splice(struct kw_json *doc, size_t begin, size_t end, const char *with, struct kw_error *err)
 {
     size_t n = strlen(with), len = doc->len - (end - begin) + n;
@@ -158,6 +160,8 @@ enum kw_status kw_edit_put_string(struct kw_json *doc, const char *path, const c
     return st;
 }
 
+/* What is no JSON value is a string: --set model=llama-3.1-8b needs no quotes. Numbers with a point are strings too,
+ * since times, money and ratios are decimal strings in a scenario. */
 enum kw_status kw_edit_set(struct kw_json *doc, const char *assignment, struct kw_error *err)
 {
     const char *eq = strchr(assignment, '=');

@@ -1,4 +1,5 @@
 #include "sim/io/scenario/scenario.h"
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,8 @@ static enum kw_status count_or(struct kw_jnode n, uint32_t dflt, int64_t lo, int
 
 /* ---- objectives */
 
-/* The objectives of all classes; of a class (*slo holds those of all) but for budget and classes. */
+/* The objectives of all classes; of a class (*slo holds those of all) but for budget and classes. Rows of
+ * known[] and times[] stand at the same places; NULL where a key is a share. */
 static enum kw_status read_objectives(struct kw_jnode o, bool of_class, struct kw_slo *slo, struct kw_error *err)
 {
     static const char *const known[] = { "ttft_p50_s",       "ttft_p95_s", "ttft_p99_s", "tpot_p50_s", "tpot_p95_s",
@@ -136,6 +138,8 @@ static enum kw_status read_retry(struct kw_jnode o, struct kw_client_retry *r, s
     return st;
 }
 
+/* Over what the profile was measured with. Each key alone first and then what they ask of each other, so that the
+ * message names the key that is wrong where one alone is. */
 static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *c, struct kw_error *err)
 {
     static const char *const known[] = {
@@ -183,6 +187,7 @@ static enum kw_status read_law_or(struct kw_jnode n, struct kw_law *law, struct 
 }
 
 /* The user's own latency of an API, in the order of kw_choice_api_with. */
+/* A rate must not reach 0 even in its farthest tail: an answer would never end. */
 static enum kw_status read_latency(struct kw_jnode o, struct kw_law own[3], struct kw_error *err)
 {
     enum kw_status st = read_law_or(get(o, "ttft"), &own[0], err);
@@ -344,6 +349,8 @@ static enum kw_status read_scaling(struct kw_jnode o, enum kw_kind kind, struct 
     return st;
 }
 
+/* By the GPU's common name or by the platform's own name of the offer; the first of several with one name wins, and
+ * the sku says which. */
 static enum kw_status find_gpu(struct kw_jnode o, const struct kw_platform *p, const struct kw_gpu_offer **out,
                                struct kw_error *err)
 {
@@ -422,6 +429,9 @@ static enum kw_status read_packing(struct kw_jnode o, int *balance, struct kw_er
     return st;
 }
 
+/* Order: the platform first, since it says which keys have a meaning; then what is offered and fits; then the user's
+ * words over those defaults. Step times are compiled last and once for each profile and its limits (the catalogue keeps
+ * them), as a sweep's points differ in other things. */
 static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model, struct kw_catalogue *cat,
                                       struct kw_choice *c, struct kw_error *err)
 {
@@ -654,6 +664,7 @@ static bool can_sweep(const char *path)
     return false;
 }
 
+/* Every path is tried on the document here, so that a misspelled one is an error before anything is simulated. */
 static enum kw_status read_axes(struct kw_scenario *s, struct kw_error *err)
 {
     struct kw_jnode sweep = get(kw_json_root(&s->doc), "sweep");
@@ -704,6 +715,8 @@ static enum kw_status time_or_absent(struct kw_jnode n, struct kw_scenario_time 
     return st;
 }
 
+/* What all points share. Deployments are read for each point (kw_scenario_candidate): a swept value may stand in any
+ * key of theirs. */
 static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
 {
     static const char *const trace_keys[] = { "file", "format", "columns", "speed", "from_s", "to_s", NULL };
@@ -753,6 +766,8 @@ static enum kw_status make_edit(struct kw_json *doc, const struct kw_scenario_ed
     return kw_edit_put(doc, e->path, e->value, err);
 }
 
+/* Edits change the document's text before it is read: one reader judges what stands in the file and what is said on
+ * the command line, and the text that a result keeps is the one that was simulated. */
 static enum kw_status edit_and_read(struct kw_scenario *s, const struct kw_scenario_edit *e, size_t n,
                                     struct kw_error *err)
 {
@@ -791,6 +806,7 @@ void kw_scenario_free(struct kw_scenario *s)
 /* Which value of axis a point i has. */
 static uint32_t axis_index(const struct kw_scenario *s, uint32_t i, uint32_t a)
 {
+    assert(a < s->n_axes && i < s->n_points);
     for (uint32_t k = s->n_axes; --k > a;) i /= s->axis[k].n;
     return i % s->axis[a].n;
 }
@@ -828,6 +844,8 @@ char *kw_scenario_axis_value(const struct kw_scenario *s, uint32_t i, uint32_t a
     return buf;
 }
 
+/* O(document) a point: it is parsed anew with the point's values in it. Small beside a simulation, and a value in a
+ * grid means to the letter what it would mean in a file of its own. */
 enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, struct kw_catalogue *c,
                                      const struct kw_trace *t, struct kw_candidate *out, struct kw_error *err)
 {

@@ -171,7 +171,9 @@ static bool judge_without_latency(const struct kw_slo *slo, const double figure[
     return false;
 }
 
-/* Told apart by class and model, what all of them together reach is no objective but for the budget. */
+/* Told apart by class and model, what all of them together reach is no objective but for the budget. The
+ * objective missed by most names the miss: it is what has to change for the point to pass. NAN misses, since what was
+ * not served has no percentile. */
 bool kw_slo_judge(const struct kw_slo *slo, const double figure[KW_METRICS], char *miss, size_t size, double *ratio)
 {
     struct objective o[KW_METRICS];
@@ -405,6 +407,7 @@ double kw_point_share(const struct kw_point *p, uint32_t count)
     return p->drawn ? (double)count / p->drawn : NAN;
 }
 
+/* A total order but for exact ties, which callers break by index: the ranking must not depend on the sort. */
 bool kw_point_better(const struct kw_point *a, const struct kw_point *b)
 {
     if (a->feasible != b->feasible) return a->feasible;

@@ -47,6 +47,8 @@ static bool same(const struct kw_sweep *s, size_t a, size_t b)
     return !memcmp(s->deployments + s->first[a], s->deployments + s->first[b], x->n * sizeof *s->deployments);
 }
 
+/* O(n^2) comparisons of hashes, 5e7 for 10,000 candidates. Equal
+ * deployments on different platforms (a price, a meter) are simulated once and billed apart. */
 static enum kw_status find_shared_runs(struct kw_sweep *s, struct kw_error *err)
 {
     uint64_t *hash = malloc(s->n * sizeof *hash);
@@ -269,6 +271,8 @@ struct job { /* one run of the event loop, and who takes its outcome: which[from
     size_t from, to;
 };
 
+/* A thread writes only what belongs to its job, samples by replication; what is shared is merged in the critical
+ * section, and only in ways whose order does not show. A worker's fleet is used again: its memory has found its size. */
 static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct job *j, const size_t *which,
                              struct kw_point *points, struct kw_error *err)
 {
@@ -329,6 +333,7 @@ static int compare_shared_runs(const void *x, const void *y)
 }
 
 /* Jobs in order of (lowest candidate, replication); sorted[] is `which` with equal candidates side by side. */
+/* A job is one run of the event loop: fine enough that threads end together, and the unit that progress counts. */
 static enum kw_status list_jobs(struct kw_sweep *s, const struct kw_point *points, const size_t *which, size_t n_which,
                                 uint32_t upto, size_t **sorted, struct job **jobs, size_t *n_jobs, struct kw_error *err)
 {

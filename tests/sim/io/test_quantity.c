@@ -36,10 +36,21 @@ static void small_shares_do_not_vanish(void)
     CHECK_STR(kw_quantity_share(0.0123, buf), "1.23");
 }
 
+static void parts_and_stretches_choose_their_digits(void)
+{
+    CHECK_STR(kw_quantity_part(1, 3, buf), "33.3");
+    CHECK_STR(kw_quantity_part(1, 0, buf), "0.0");
+    CHECK_STR(kw_quantity_dollars(12345.5, buf), "12346");
+    CHECK_STR(kw_quantity_stretch(7199, buf), "120.0 min");
+    CHECK_STR(kw_quantity_stretch(7200, buf), "2.0 h");
+    CHECK_STR(kw_quantity_stretch(172800, buf), "2.00 days");
+}
+
 int main(void)
 {
     RUN(dollars_keep_their_thousands_apart);
     RUN(times_have_three_digits);
     RUN(small_shares_do_not_vanish);
+    RUN(parts_and_stretches_choose_their_digits);
     return check_report();
 }
