@@ -56,6 +56,7 @@ struct kw_ledger {
     uint32_t peak_replicas;        /* most at once in any phase but gone */
     uint64_t steps, iterations;    /* engine steps decided; engine steps simulated (a jump over k counts k) */
     uint64_t preemptions;
+    kw_ns needed; /* replica-ns that its tokens take at the least, pool/capacity.h; 0 for an API */
 };
 
 struct kw_series { /* sampled at the end of each interval of `step`: n points */

@@ -19,7 +19,7 @@ struct page {
     char **label, **platform, **kind, **settings, **miss, **grade, **profile, **profile_grade, **item_name;
     uint32_t *keep_warm, *rank, *replications;
     uint8_t *feasible, *pareto, *pruned;
-    double *cost, *cost_lo, *cost_hi, *ttft, *tpot, *cold, *error, *p_best, *bill, *time;
+    double *cost, *cost_lo, *cost_hi, *ttft, *ttft99, *idle_timeout, *tpot, *cold, *error, *p_best, *bill, *time;
     uint32_t *arrivals, *busy, *idle, *starting;
     size_t *order; /* points by rank */
     char *recommendation, *why, *scaling, *command, *version, *revision, *source, *created;
@@ -28,13 +28,13 @@ struct page {
 
 static void page_free(struct page *g)
 {
-    void *const all[] = { g->label,    g->platform,      g->kind,      g->settings,  g->miss,     g->grade,
-                          g->profile,  g->profile_grade, g->item_name, g->keep_warm, g->rank,     g->feasible,
-                          g->pareto,   g->pruned,        g->cost,      g->cost_lo,   g->cost_hi,  g->ttft,
-                          g->tpot,     g->cold,          g->error,     g->p_best,    g->bill,     g->time,
-                          g->arrivals, g->busy,          g->idle,      g->starting,  g->order,    g->recommendation,
-                          g->why,      g->scaling,       g->command,   g->version,   g->revision, g->source,
-                          g->created,  g->replications };
+    void *const all[] = { g->label,    g->platform,       g->kind,      g->settings,    g->miss,    g->grade,
+                          g->profile,  g->profile_grade,  g->item_name, g->keep_warm,   g->rank,    g->feasible,
+                          g->pareto,   g->pruned,         g->cost,      g->cost_lo,     g->cost_hi, g->ttft,
+                          g->ttft99,   g->idle_timeout,   g->tpot,      g->cold,        g->error,   g->p_best,
+                          g->bill,     g->time,           g->arrivals,  g->busy,        g->idle,    g->starting,
+                          g->order,    g->recommendation, g->why,       g->scaling,     g->command, g->version,
+                          g->revision, g->source,         g->created,   g->replications };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     kw_text_free(&g->name);
     kw_text_free(&g->model);
@@ -110,6 +110,8 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
         { "/points/cost_usd_month_lo", KW_H5_F64, g->n, &g->cost_lo },
         { "/points/cost_usd_month_hi", KW_H5_F64, g->n, &g->cost_hi },
         { "/points/ttft_p95_s", KW_H5_F64, g->n, &g->ttft },
+        { "/points/ttft_p99_s", KW_H5_F64, g->n, &g->ttft99 },
+        { "/points/idle_timeout_s", KW_H5_F64, g->n, &g->idle_timeout },
         { "/points/tpot_p95_s", KW_H5_F64, g->n, &g->tpot },
         { "/points/cold_fraction", KW_H5_F64, g->n, &g->cold },
         { "/points/error_fraction", KW_H5_F64, g->n, &g->error },
@@ -412,14 +414,14 @@ static void share_of(struct kw_text *t, double share, uint32_t replications)
 static void ranking(struct kw_text *t, const struct page *g)
 {
     enum { MOST = 60 };
-    kw_text_add(
-        t,
-        "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration, settings, profile</th><th>USD a month</th>"
-        "<th title='half of the 95 %% interval'>±</th>"
-        "<th>TTFT p95, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th><th>best, of days drawn anew</th>"
-        "<th>weakest input</th><th>verdict</th></tr>\n");
+    kw_text_add(t,
+                "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration, settings, profile</th><th>USD a month</th>"
+                "<th title='half of the 95 %% interval'>±</th>"
+                "<th>idle timeout, s</th><th>TTFT p95, s</th><th>TTFT p99, s</th><th>TPOT p95, ms</th><th>cold, "
+                "%%</th><th>errors, %%</th><th>best, of days drawn anew</th>"
+                "<th>weakest input</th><th>verdict</th></tr>\n");
     bool left_early = false;
-    char a[32], b[32], c[32], d[32];
+    char a[32], b[32], c[32], d[32], e[32];
     for (size_t k = 0; k < g->n && k < MOST; k++) {
         size_t i = g->order[k];
         kw_text_add(t, "<tr%s><td>%u</td><td>", g->feasible[i] ? "" : " class='x'", g->rank[i]);
@@ -432,7 +434,12 @@ static void ranking(struct kw_text *t, const struct page *g)
             kw_text_add(t, "-");
         else
             kw_text_add(t, "%s", kw_quantity_cents((g->cost_hi[i] - g->cost_lo[i]) / 2, a));
-        kw_text_add(t, "</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>", kw_quantity_brief(g->ttft[i], a),
+        if (!strcmp(g->kind[i], "serverless"))
+            kw_text_add(t, "</td><td>%g", g->idle_timeout[i]);
+        else
+            kw_text_add(t, "</td><td>-");
+        kw_text_add(t, "</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>",
+                    kw_quantity_brief(g->ttft[i], a), kw_quantity_brief(g->ttft99[i], e),
                     kw_quantity_brief(1e3 * g->tpot[i], b), kw_quantity_share(g->cold[i], c),
                     kw_quantity_share(g->error[i], d));
         share_of(t, g->p_best[i], g->replications[i]);
@@ -499,6 +506,8 @@ static void render(struct kw_text *t, const struct page *g)
                 kw_text_add(t, " (95 %%: %s to %s)", kw_quantity_cents(g->cost_lo[best], v[1]),
                             kw_quantity_cents(g->cost_hi[best], v[2]));
             kw_text_add(t, ", TTFT p95 %s s", kw_quantity_brief(g->ttft[best], v[3]));
+            kw_text_add(t, ", p99 %s s", kw_quantity_brief(g->ttft99[best], v[3]));
+            kw_text_add(t, ", %s %% of the requests fail", kw_quantity_share(g->error[best], v[3]));
             if (!isnan(g->p_best[best])) {
                 kw_text_add(t, ", the cheapest that meets the objectives in ");
                 share_of(t, g->p_best[best], g->replications[best]);

@@ -170,7 +170,8 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_E2E_P99, "E2E p99", "s", 1 },
         { KW_METRIC_COLD_FRACTION, "requests that met a cold start", "%", 100 },
         { KW_METRIC_ERROR_FRACTION, "requests that failed", "%", 100 },
-        { KW_METRIC_UTILISATION, "replicas busy when ready", "%", 100 },
+        { KW_METRIC_UTILISATION, "ready replicas with a request", "%", 100 },
+        { KW_METRIC_CAPACITY_USED, "token capacity used", "%", 100 },
         { KW_METRIC_GOODPUT, "goodput", "requests/s", 1 },
         { KW_METRIC_CARRIED, "completed", "requests/s", 1 },
         { KW_METRIC_OVERLOAD, "overload", "x (0: none)", 1 },
@@ -234,34 +235,58 @@ static void by_rank(const struct kw_point *p, size_t n, size_t *order, size_t ro
     }
 }
 
-static void figure_columns(struct kw_text_table *t)
+/* How long a surplus replica waits before it stops; of serverless ones alone. */
+static void idle_cell(struct kw_text_table *t, const struct kw_candidate *c)
+{
+    char text[64] = "";
+    size_t n = 0;
+    for (uint32_t k = 0; k < c->n && n < sizeof text; k++) {
+        const struct kw_choice *x = &c->choice[k];
+        if (x->platform->kind != KW_KIND_SERVERLESS) continue;
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%g", n ? "+" : "",
+                              kw_nano_to_double(x->scaling.idle_timeout));
+    }
+    kw_text_table_cell(t, "%s", n ? text : "-");
+}
+
+/* Whether any of n points has drawings of the days: else no column tells of them, and the others have more room. */
+static bool any_drawn(const struct kw_point *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i].drawn) return true;
+    return false;
+}
+
+static void figure_columns(struct kw_text_table *t, bool drawn)
 {
     kw_text_table_column(t, "cost", "$/month", true);
-    kw_text_table_column(t, "±", "$", true);
+    if (drawn) kw_text_table_column(t, "±", "$", true);
     kw_text_table_column(t, "TTFT", "p95 s", true);
+    kw_text_table_column(t, "TTFT", "p99 s", true);
     kw_text_table_column(t, "TPOT", "p95 ms", true);
     kw_text_table_column(t, "cold", "%", true);
-    kw_text_table_column(t, "err", "%", true);
-    kw_text_table_column(t, "best", "days", true);
+    kw_text_table_column(t, "fail", "%", true);
+    if (drawn) kw_text_table_column(t, "best", "days", true);
     kw_text_table_column(t, "verdict", "", false);
 }
 
-static void figure_cells(struct kw_text_table *t, const struct kw_point *p)
+static void figure_cells(struct kw_text_table *t, const struct kw_point *p, bool drawn)
 {
     char b[32];
     const struct kw_estimate cost = kw_point_told(p, KW_METRIC_COST);
     kw_text_table_cell(t, "%s", kw_quantity_usd(cost.value, b));
-    if (isfinite(cost.lo))
+    if (drawn && isfinite(cost.lo))
         kw_text_table_cell(t, "%s", kw_quantity_usd((cost.hi - cost.lo) / 2, b));
-    else
+    else if (drawn)
         kw_text_table_cell(t, "-");
     kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TTFT_P95].value, b));
+    kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TTFT_P99].value, b));
     kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TPOT_P95].value * 1e3, b));
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_COLD_FRACTION].value, b));
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].value, b));
-    if (!p->drawn)
+    if (drawn && !p->drawn)
         kw_text_table_cell(t, "-");
-    else
+    else if (drawn)
         kw_text_table_cell(t, "%u/%u", p->won, p->drawn);
     if (p->drawn)
         kw_text_table_cell(t, "%s (%u/%u)", p->feasible ? "meets" : p->miss, p->met, p->drawn);
@@ -283,7 +308,8 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
         kw_text_table_column(&t, dot ? dot + 1 : s->axis[a].path, "", true);
     }
     if (!axes) kw_text_table_column(&t, "configuration", "", false);
-    figure_columns(&t);
+    kw_text_table_column(&t, "idle", "s", true);
+    figure_columns(&t, any_drawn(p, n));
     if (limit && limit < shown) shown = limit;
     by_rank(p, n, order, shown);
     for (size_t k = 0; k < shown; k++) {
@@ -292,7 +318,8 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
         for (uint32_t a = 0; a < axes; a++)
             kw_text_table_cell(&t, "%s", kw_scenario_axis_value(s, (uint32_t)i, a, buf, sizeof buf));
         if (!axes) kw_text_table_cell(&t, "%s", kw_candidate_label(&c[i], buf, sizeof buf));
-        figure_cells(&t, &p[i]);
+        idle_cell(&t, &c[i]);
+        figure_cells(&t, &p[i], any_drawn(p, n));
     }
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
@@ -353,7 +380,8 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i)
         kw_text_table_cell(t, "%u", c->scaling.keep_warm);
     else
         kw_text_table_cell(t, "-");
-    figure_cells(t, &p->points[i]);
+    idle_cell(t, &p->candidates[i]);
+    figure_cells(t, &p->points[i], any_drawn(p->points, p->n));
 }
 
 /* Of hybrids the best of each routing and pair of kinds stands for the others; what the user wrote stands always. */
@@ -390,7 +418,8 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
     kw_text_table_column(&t, "platform", "", false);
     kw_text_table_column(&t, "on", "", false);
     kw_text_table_column(&t, "warm", "", true);
-    figure_columns(&t);
+    kw_text_table_column(&t, "idle", "s", true);
+    figure_columns(&t, any_drawn(p->points, p->n));
     for (size_t k = 0; k < p->n; k++) {
         if (all || first_of_platform(p, k))
             plan_row(&t, p, p->order[k]);
@@ -455,6 +484,7 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
     if (!n_levels) return;
     kw_text_table_column(&t, "platform", "", false);
     kw_text_table_column(&t, "on", "", false);
+    kw_text_table_column(&t, "idle", "s", true);
     for (size_t k = 0; k < n_levels; k++) {
         snprintf(heads[k], sizeof heads[k], "warm %u", levels[k]);
         kw_text_table_column(&t, heads[k], "$  s", true);
@@ -467,6 +497,7 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
         i = longest_curve(p, k, curve, &n);
         kw_text_table_cell(&t, "%s", platform_names(&p->candidates[i], buf, sizeof buf));
         gpu_cell(&t, &p->candidates[i]);
+        idle_cell(&t, &p->candidates[i]);
         for (size_t l = 0; l < n_levels; l++) {
             const struct kw_point *q = NULL;
             for (size_t m = 0; m < n; m++)
@@ -509,6 +540,10 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
             snprintf(buf, sizeof buf, "$%s a month, TTFT p95 %s s", kw_quantity_usd(q->m[KW_METRIC_COST].value, a),
                      kw_quantity_brief(q->m[KW_METRIC_TTFT_P95].value, b));
         paragraph("cost", buf, out);
+        snprintf(buf, sizeof buf, "TTFT p99 %s s; %s %% of the requests fail",
+                 kw_quantity_brief(q->m[KW_METRIC_TTFT_P99].value, a),
+                 kw_quantity_percent(q->m[KW_METRIC_ERROR_FRACTION].value, b));
+        paragraph("tail", buf, out);
         if (q->drawn)
             snprintf(buf, sizeof buf,
                      "meets the objectives on the trace itself and in %u of %u drawings of its days; the cheapest that "

@@ -141,7 +141,10 @@ int kw_cli_compare(const struct kw_options *o)
     kw_text_table_column(&t, "cost", "B $/month", true);
     kw_text_table_column(&t, "cost", "B/A %", true);
     kw_text_table_column(&t, "TTFT p95", "B/A %", true);
+    kw_text_table_column(&t, "TTFT p99", "B/A %", true);
     kw_text_table_column(&t, "TPOT p95", "B/A %", true);
+    kw_text_table_column(&t, "fail", "A %", true);
+    kw_text_table_column(&t, "fail", "B %", true);
     for (size_t i = 0; i < a.n; i++) {
         char label[320], buf[32];
         const struct kw_point *p = &a.points[i],
@@ -160,7 +163,10 @@ int kw_cli_compare(const struct kw_options *o)
         kw_text_table_cell(&t, "%s", kw_quantity_cents(kw_point_told(q, KW_METRIC_COST).value, buf));
         change_cell(&t, kw_point_told(p, KW_METRIC_COST).value, kw_point_told(q, KW_METRIC_COST).value);
         change_cell(&t, p->m[KW_METRIC_TTFT_P95].value, q->m[KW_METRIC_TTFT_P95].value);
+        change_cell(&t, p->m[KW_METRIC_TTFT_P99].value, q->m[KW_METRIC_TTFT_P99].value);
         change_cell(&t, p->m[KW_METRIC_TPOT_P95].value, q->m[KW_METRIC_TPOT_P95].value);
+        kw_text_table_cell(&t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].value, buf));
+        kw_text_table_cell(&t, "%s", kw_quantity_percent(q->m[KW_METRIC_ERROR_FRACTION].value, buf));
     }
     kw_text_add(&out, "A %s\nB %s\n\n", o->args.v[0], o->args.v[1]);
     kw_text_table_print(&t, &out);

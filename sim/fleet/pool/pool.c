@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/fleet/api/client.h"
+#include "sim/fleet/pool/capacity.h"
 #include "sim/fleet/pool/parts.h"
 
 void kw_pool_init(struct kw_pool *p)
@@ -370,5 +371,6 @@ enum kw_status kw_pool_end(struct kw_pool *p, kw_ns end, struct kw_error *err)
         if ((st = kw_lives_end(p, r, end, err)) != KW_OK) return st;
         r->state = KW_REPLICA_GONE;
     }
+    p->ledger->needed = kw_capacity_needed(p->d, p->ledger);
     return KW_OK;
 }

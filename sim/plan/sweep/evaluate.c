@@ -98,7 +98,7 @@ _Static_assert(KW_METRIC_TTFT_P99 == KW_METRIC_TTFT_P50 + 2 && KW_METRIC_TPOT_P9
 enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw_outcome *o, double sample[KW_METRICS],
                                    struct kw_usage *usage, struct kw_error *err)
 {
-    kw_i128 busy = 0, ready = 0;
+    kw_i128 busy = 0, ready = 0, needed = 0;
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *choice = &c->choice[d];
         const struct kw_ledger *l = &o->ledger[d];
@@ -114,6 +114,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
         if (st != KW_OK) return st;
         kw_ns active = l->phase[KW_PHASE_ACTIVE];
         busy += (kw_i128)active * choice->tp;
+        needed += (kw_i128)l->needed * choice->tp;
         ready += ((kw_i128)active + l->phase[KW_PHASE_KEEP_WARM] + l->phase[KW_PHASE_IDLE]) * choice->tp;
     }
     const struct {
@@ -140,6 +141,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_OVERLOAD] = overload(o);
     sample[KW_METRIC_CARRIED] = (double)o->done / kw_nano_to_double(o->window);
     sample[KW_METRIC_UTILISATION] = ready > 0 ? (double)busy / (double)ready : NAN;
+    /* Prompts that ride along in decode steps may be served in less than by steps of their own. */
+    sample[KW_METRIC_CAPACITY_USED] = ready > 0 ? fmin(1, (double)needed / (double)ready) : NAN;
     /* Costs follow from usage and prices: kw_point_finish. */
     sample[KW_METRIC_COST] = sample[KW_METRIC_USD_PER_MTOK] = sample[KW_METRIC_COLD_COST] =
         sample[KW_METRIC_IDLE_COST] = sample[KW_METRIC_COST_WINDOW] = sample[KW_METRIC_CLASS_WORST] = NAN;

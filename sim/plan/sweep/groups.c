@@ -63,6 +63,14 @@ void kw_point_groups_evaluate(struct kw_point *p, uint32_t r, const struct kw_ca
         v[KW_METRIC_CARRIED] = (double)g->done / kw_nano_to_double(o->window);
         p->group[i].arrived += g->arrived;
     }
+    for (uint32_t i = p->n_classes; i < p->n_groups; i++) {
+        const struct kw_ledger *l = &o->ledger[i - p->n_classes];
+        double *v = p->group_sample[(size_t)r * p->n_groups + i], busy = (double)l->phase[KW_PHASE_ACTIVE];
+        double ready = busy + (double)l->phase[KW_PHASE_KEEP_WARM] + (double)l->phase[KW_PHASE_IDLE];
+        if (!(ready > 0)) continue;
+        v[KW_METRIC_UTILISATION] = busy / ready;
+        v[KW_METRIC_CAPACITY_USED] = fmin(1, (double)l->needed / ready);
+    }
     for (uint32_t d = 0; d < p->n; d++) {
         double all = 0;
         for (uint32_t i = 0; i < p->n_classes; i++) all += weight(&o->group[i], d, &c->choice[d]);

@@ -31,6 +31,9 @@ const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_CARRIED] = { "carried_rps", "1/s",
                             "requests completed a second of the window: under overload what it carries" },
     [KW_METRIC_COST_WINDOW] = { "cost_usd_window", "USD", "cost of the window itself, not scaled; fees pro rata" },
+    [KW_METRIC_CAPACITY_USED] = { "capacity_used", "1",
+                                  "share of the token capacity of ready replicas: what their tokens take in the best "
+                                  "steps, over the time they were ready" },
     [KW_METRIC_CLASS_WORST] = { "class_worst", "1",
                                 "worst figure of a class and model over its limit, above 1 misses; nan where all "
                                 "requests are of one" },
@@ -257,6 +260,7 @@ enum kw_scale kw_metric_scale(enum kw_metric m)
     case KW_METRIC_COLD_FRACTION:
     case KW_METRIC_ERROR_FRACTION:
     case KW_METRIC_UTILISATION:
+    case KW_METRIC_CAPACITY_USED:
     case KW_METRIC_ATTAINMENT: return KW_SCALE_SHARE;
     default: return KW_SCALE_LOG;
     }

@@ -31,6 +31,7 @@ enum kw_metric { /* in the order of kw_metric_info; the scalars of a replication
                  KW_METRIC_OVERLOAD,
                  KW_METRIC_CARRIED,
                  KW_METRIC_CLASS_WORST,
+                 KW_METRIC_CAPACITY_USED,
                  KW_METRICS
 };
 struct kw_metric_info {

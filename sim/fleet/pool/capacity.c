@@ -1,0 +1,44 @@
+#include "sim/fleet/pool/capacity.h"
+#include <math.h>
+
+/* The next size to try: powers of two, then the most itself. */
+static uint32_t next_size(uint32_t size, uint32_t most)
+{
+    return size < most && size > most / 2 ? most : 2 * size;
+}
+
+static double prompt_token_ps(const struct kw_deployment *d, double prompt)
+{
+    double best = INFINITY;
+    for (uint32_t c = 1, most = d->sched.max_num_batched_tokens; c <= most; c = next_size(c, most)) {
+        struct kw_sched_chunk chunk = { .len = c, .last = true };
+        struct kw_step step = {
+            .n_chunks = 1, .chunks = &chunk, .prefill_tokens = c, .prefill_pairs2 = (uint64_t)(c * prompt)
+        }; /* of each token those before it in its prompt, on average half */
+        best = fmin(best, (double)kw_steptime_ps(d->steptime, &step) / c);
+        if (c == most) break;
+    }
+    return best;
+}
+
+static double output_token_ps(const struct kw_deployment *d, double context)
+{
+    double best = INFINITY, fit = floor((double)d->sched.num_blocks * d->sched.block_size / fmax(context, 1));
+    uint32_t most = fit < d->sched.max_num_seqs ? (uint32_t)fmax(fit, 1) : d->sched.max_num_seqs;
+    for (uint32_t n = 1; n <= most; n = next_size(n, most)) {
+        struct kw_step step = { .n_decode = n, .decode_context = (uint64_t)(n * fmax(context, 1)) };
+        best = fmin(best, (double)kw_steptime_ps(d->steptime, &step) / n);
+        if (n == most) break;
+    }
+    return best;
+}
+
+kw_ns kw_capacity_needed(const struct kw_deployment *d, const struct kw_ledger *l)
+{
+    if (d->kind == KW_KIND_API || !l->completed) return 0;
+    double n = (double)l->completed, prompt = (double)l->tokens_in / n;
+    double context = prompt + (double)l->tokens_out / n / 2;
+    double ps = (double)(l->tokens_in - l->tokens_cached) * prompt_token_ps(d, prompt) +
+                (double)l->tokens_out * output_token_ps(d, context);
+    return (kw_ns)(ps / 1000);
+}
