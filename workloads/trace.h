@@ -17,6 +17,7 @@ struct kw_trace {
     kw_ns *arrival;      /* [n] ns since the first request, or since the window's begin */
     uint32_t *prompt;    /* [n] input tokens, cached ones included */
     uint32_t *output;    /* [n] output tokens */
+    uint32_t *cached;    /* [n] input tokens that the source's provider read from its cache, <= prompt; or NULL */
     uint16_t *model;     /* [n] index into model_name, or NULL when the source names none */
     uint16_t *klass;     /* [n] class: index into class_name (log type, tenant, ...), or NULL */
     uint32_t *hash_at;   /* [n + 1] offsets into hash, or NULL when the trace carries no prefix hashes */

@@ -8,7 +8,7 @@
 
 /* Reads a trace file ("-" is stdin; gzip is read directly). format is a name of kw_trace_formats, or NULL or "auto" to
  * detect it from the first bytes. columns is NULL or a comma list of key=value:
- *     arrival=COL,prompt=COL,output=COL[,model=COL][,class=COL]  names (CSV header or JSONL keys) for format "generic"
+ *     arrival=COL,prompt=COL,output=COL[,model=COL][,class=COL][,cached=COL]  names (CSV header or JSONL keys) for format "generic"
  *     unit=auto|s|ms|us|ns|iso   what arrival holds (auto: ISO 8601 when it looks like a date, else seconds); a number
  *                                of at least 1e9 s counts as Unix time
  *     zero=refuse|drop           a request without prompt or output tokens (every text format; BurstGPT always drops)

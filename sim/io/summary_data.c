@@ -108,8 +108,10 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     for (int i = 0; i < KW_ITEMS; i++)
         if (b->item[i]) add_text(bill, kw_item_name[i], kw_nano_format(exact, sizeof exact, b->item[i]), lost);
     add_text(bill, "total", kw_nano_format(exact, sizeof exact, b->total), lost);
-    add_number(o, "interruptions", (double)p->interruptions, lost);
-    add_number(o, "cut_off", (double)p->cut_off, lost);
+    if (p->arrived) { /* simulated now: a result keeps the counts in its own columns */
+        add_number(o, "interruptions", (double)p->interruptions, lost);
+        add_number(o, "cut_off", (double)p->cut_off, lost);
+    }
     add_bool(o, "overloaded", kw_point_overloaded(p), lost);
     if (c->as_written) add_bool(o, "as_written", true, lost);
     add_bool(o, "feasible", p->feasible, lost);

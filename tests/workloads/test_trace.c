@@ -252,7 +252,7 @@ static void generic_csv_and_jsonl(void)
     refuse("ts,in,out\n1,1,1\n", "arrival=ts", KW_EUSAGE,
            "mem: format generic wants columns arrival=COLUMN,prompt=COLUMN,output=COLUMN");
     refuse("ts,in,out\n1,1,1\n", "arival=ts", KW_EPARSE,
-           "columns: unknown key 'arival'; known: arrival, prompt, output, model, class, unit, zero");
+           "columns: unknown key 'arival'; known: arrival, prompt, output, model, class, cached, unit, zero");
     refuse("ts,in,out\n", "unit=h", KW_EPARSE, "columns: unit is auto, s, ms, us, ns or iso, not 'h'");
     refuse("ts,in,out\n", "zero=1", KW_EPARSE, "columns: zero is refuse or drop, not '1'");
     refuse("ts,in,out\n", "arrival", KW_EPARSE, "columns: want key=value, got 'arrival'");

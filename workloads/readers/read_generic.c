@@ -1,4 +1,4 @@
-/* Any CSV with a header or JSONL, by a column map: arrival=ts,prompt=in,output=out[,model=m][,class=c][,unit=ms]. */
+/* Any CSV with a header or JSONL, by a column map: arrival=ts,prompt=in,output=out[,model=m][,class=c][,cached=n][,unit=ms]. */
 #include <string.h>
 #include "sim/core/files/csv.h"
 #include "workloads/readers/jsonl.h"
@@ -25,7 +25,7 @@ static enum kw_status csv(struct kw_rows *r, struct kw_source *s, struct place *
     const struct kw_columns *c = w->c;
     struct kw_csv t;
     struct kw_row row = { 0 };
-    int at = 0, in = 0, out = 0, model = -1, klass = -1;
+    int at = 0, in = 0, out = 0, model = -1, klass = -1, cached = -1;
     bool more;
     enum kw_status st = kw_csv_begin(&t, s, err);
     if (st == KW_OK) st = kw_csv_need(&t, c->arrival, &at, err);
@@ -33,10 +33,13 @@ static enum kw_status csv(struct kw_rows *r, struct kw_source *s, struct place *
     if (st == KW_OK) st = kw_csv_need(&t, c->output, &out, err);
     if (st == KW_OK && *c->model) st = kw_csv_need(&t, c->model, &model, err);
     if (st == KW_OK && *c->klass) st = kw_csv_need(&t, c->klass, &klass, err);
+    if (st == KW_OK && *c->cached) st = kw_csv_need(&t, c->cached, &cached, err);
+    row.says_cached = cached >= 0;
     while (st == KW_OK && (st = kw_csv_next(&t, &more, err)) == KW_OK && more) {
         st = arrival(w, t.field[at], &row, err);
         if (st == KW_OK) st = kw_timestamp_count(t.field[in], &row.prompt, err);
         if (st == KW_OK) st = kw_timestamp_count(t.field[out], &row.output, err);
+        if (st == KW_OK && cached >= 0) st = kw_timestamp_count(t.field[cached], &row.cached, err);
         if (model >= 0) row.model = t.field[model];
         if (klass >= 0) row.klass = t.field[klass];
         if (st == KW_OK) st = kw_rows_push(r, &row, err);
@@ -65,6 +68,9 @@ static enum kw_status jsonl(struct kw_rows *r, struct kw_source *s, struct place
         if ((st = kw_timestamp_count(x, &row.output, err)) != KW_OK) break;
         if (*c->model && (st = kw_jsonl_scalar(f, n, c->model, &row.model, err)) != KW_OK) break;
         if (*c->klass && (st = kw_jsonl_scalar(f, n, c->klass, &row.klass, err)) != KW_OK) break;
+        row.says_cached = *c->cached != 0;
+        if (*c->cached && (st = kw_jsonl_scalar(f, n, c->cached, &x, err)) != KW_OK) break;
+        if (*c->cached && (st = kw_timestamp_count(x, &row.cached, err)) != KW_OK) break;
         if ((st = kw_rows_push(r, &row, err)) != KW_OK) break;
     }
     return st;

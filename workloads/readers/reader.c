@@ -27,6 +27,8 @@ enum kw_status kw_columns_parse(struct kw_columns *c, const char *text, struct k
             into = c->model;
         else if (k == 5 && !memcmp(text, "class", k))
             into = c->klass;
+        else if (k == 6 && !memcmp(text, "cached", k))
+            into = c->cached;
         if (into) {
             if (*into) return kw_fail(err, KW_EPARSE, "columns: '%.*s' is given twice", (int)k, text);
             memcpy(into, value, n - k);
@@ -41,9 +43,10 @@ enum kw_status kw_columns_parse(struct kw_columns *c, const char *text, struct k
                 return kw_fail(err, KW_EPARSE, "columns: zero is refuse or drop, not '%s'", value);
             c->drop_zero = strcmp(value, "drop") == 0;
         } else {
-            return kw_fail(err, KW_EPARSE,
-                           "columns: unknown key '%.*s'; known: arrival, prompt, output, model, class, unit, zero",
-                           (int)(k < 40 ? k : 40), text);
+            return kw_fail(
+                err, KW_EPARSE,
+                "columns: unknown key '%.*s'; known: arrival, prompt, output, model, class, cached, unit, zero",
+                (int)(k < 40 ? k : 40), text);
         }
         text += n + (text[n] == ',');
     }

@@ -7,7 +7,7 @@
 #include "sim/core/files/source.h"
 
 struct kw_columns { /* what the caller said about the file; "" where nothing */
-    char arrival[64], prompt[64], output[64], model[64], klass[64];
+    char arrival[64], prompt[64], output[64], model[64], klass[64], cached[64];
     enum { KW_UNIT_AUTO, KW_UNIT_S, KW_UNIT_MS, KW_UNIT_US, KW_UNIT_NS, KW_UNIT_ISO } unit;
     bool drop_zero;
 };

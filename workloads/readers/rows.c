@@ -103,6 +103,7 @@ static enum kw_status more_rows(struct kw_rows *r, const struct kw_row *row, str
     bool ok = grow((void **)&t->arrival, cap, sizeof *t->arrival) &&
               grow((void **)&t->prompt, cap, sizeof *t->prompt) && grow((void **)&t->output, cap, sizeof *t->output);
     if (ok && (t->n ? t->model != NULL : row->model.p != NULL)) ok = grow((void **)&t->model, cap, sizeof *t->model);
+    if (ok && (t->n ? t->cached != NULL : row->says_cached)) ok = grow((void **)&t->cached, cap, sizeof *t->cached);
     if (ok && (t->n ? t->klass != NULL : row->klass.p != NULL)) ok = grow((void **)&t->klass, cap, sizeof *t->klass);
     if (ok && (t->n ? t->hash_at != NULL : row->hash != NULL)) {
         ok = grow((void **)&t->hash_at, cap + 1, sizeof *t->hash_at);
@@ -145,6 +146,9 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
         return kw_fail(err, KW_ERANGE, "%llu %s tokens in one request (limit %d)",
                        (unsigned long long)(row->prompt > KW_TRACE_MAX_TOKENS ? row->prompt : row->output),
                        row->prompt > KW_TRACE_MAX_TOKENS ? "prompt" : "output", KW_TRACE_MAX_TOKENS);
+    if (row->says_cached && row->cached > row->prompt)
+        return kw_fail(err, KW_ERANGE, "%llu cached tokens of %llu in the prompt", (unsigned long long)row->cached,
+                       (unsigned long long)row->prompt);
     if (t->n == r->cap && (st = more_rows(r, row, err)) != KW_OK) return st;
     size_t n = t->n;
     if (t->model && (st = names_index(&r->models, row->model, &t->model[n], err)) != KW_OK) return st;
@@ -159,6 +163,7 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
     t->arrival[n] = row->at;
     t->prompt[n] = (uint32_t)row->prompt;
     t->output[n] = (uint32_t)row->output;
+    if (t->cached) t->cached[n] = (uint32_t)row->cached;
     if (n && row->at < r->last) {
         t->notes.clock_back++;
         if (r->last - row->at > t->notes.worst_back) t->notes.worst_back = r->last - row->at;
@@ -188,6 +193,7 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     shrink((void **)&t->arrival, t->n, sizeof *t->arrival);
     shrink((void **)&t->prompt, t->n, sizeof *t->prompt);
     shrink((void **)&t->output, t->n, sizeof *t->output);
+    shrink((void **)&t->cached, t->n, sizeof *t->cached);
     shrink((void **)&t->model, t->n, sizeof *t->model);
     shrink((void **)&t->klass, t->n, sizeof *t->klass);
     shrink((void **)&t->hash_at, t->n + 1, sizeof *t->hash_at);

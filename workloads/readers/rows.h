@@ -23,6 +23,8 @@ struct kw_rows {
 struct kw_row {
     kw_ns at; /* >= 0 */
     uint64_t prompt, output;
+    bool says_cached; /* and how many of the prompt's */
+    uint64_t cached;
     struct kw_span model, klass; /* p NULL: the source has none */
     const uint64_t *hash;        /* [n_hash], copied */
     size_t n_hash;

@@ -64,9 +64,11 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
     assert(f->deployment == a->index && f->at != KW_AT_API); /* one answer under way a request */
     f->tried = now;
     const struct kw_cache_rule *rule = &a->d->cache;
-    bool caches = kw_cache_rule_known(rule) && w->trace->hash_at;
+    bool logged = a->d->cached_as_logged && w->trace->cached;
+    bool caches = kw_cache_rule_known(rule) && w->trace->hash_at && !logged;
     struct kw_prefix prefix = kw_run_prefix(w, flight);
     uint32_t cached = caches ? kw_prompt_cache_read(a->cache, rule, prefix, w->trace->hash_block, prompt, now) : 0;
+    if (logged) cached = w->trace->cached[f->request];
     kw_api_endpoint_request(&a->endpoint, now, prompt, cached, output, stated_max_tokens(a, output), answer);
     if (!answer->accepted) {
         bool moved;

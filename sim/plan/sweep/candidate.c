@@ -221,6 +221,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
         d->ttft_per_ktok_s = c->ttft_per_ktok_s;
         d->output_rate = c->output_rate;
         d->limits = c->limits;
+        d->cached_as_logged = c->api->cached_in_mtok.known && c->cache.mode != KW_CACHE_OFF && c->term != KW_TERM_BATCH;
         if (kw_cache_rule_known(&c->cache)) {
             d->cache = c->cache;
             snprintf(d->account, sizeof d->account, "%.30s %.60s", c->platform->name, c->api->model);
@@ -451,6 +452,12 @@ char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, cha
                  "%s %s: how much of a batch is read from the cache is not known, so no input is billed at the cached "
                  "price of $%s",
                  c->name, o->model, price);
+    else if (t->cached && c->cache.mode == KW_CACHE_EXPLICIT)
+        snprintf(buf, size,
+                 "%s %s: the trace says what was read from a cache, not what was written, so that is billed as input",
+                 c->name, o->model);
+    else if (t->cached)
+        return buf;
     else if (!t->hash_at)
         snprintf(
             buf, size,

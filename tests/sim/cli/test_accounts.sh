@@ -128,6 +128,32 @@ a = run(dict(api("openai", "gpt-4o"), trace=GENERIC))
 check("no hashes: none cached", "tokens_cached" not in bill(a) or bill(a)["tokens_cached"] == 0, bill(a))
 check("no hashes: said", len(a["not_known"]) == 1 and "neither which prompts share a prefix" in a["not_known"][0], a["not_known"])
 
+# ---- a log that says what was cached
+with open("c.csv", "w") as f:
+    f.write("arrival,prompt,output,hit\n" + "".join("%d,600,100,%d\n" % (180 * i, i % 500) for i in reversed(range(480))))  # sorted by the reader
+LOGGED = {"file": "c.csv", "format": "generic", "columns": "arrival=arrival,prompt=prompt,output=output,cached=hit"}
+def logged(platform, model, trace=LOGGED, **more):
+    return {"trace": trace, "model": model, "deployments": [dict({"name": "a", "platform": platform, "ttft": {"constant": "0.5"}, "output_rate": {"constant": "50"}}, **more)]}
+hits = sum(i % 500 for i in range(480))
+def read_of(a, price):
+    return bill(a).get("tokens_cached", 0) / price * 1e6 / 730 * a["window"]["hours"]
+a = run(logged("openai", "gpt-4o"))
+check("as logged", abs(read_of(a, 1.25) - hits) < 1 and a["not_known"] == [], (read_of(a, 1.25), hits, a["not_known"]))
+a = run(logged("gemini", "gemini-2.5-flash"))
+check("whatever the rule", abs(read_of(a, 0.03) - hits) < 1, read_of(a, 0.03))
+a = run(logged("anthropic", "claude-sonnet-4.5"))
+check("writes are not known", len(a["not_known"]) == 1 and "not what was written" in a["not_known"][0], a["not_known"])
+check("off holds", read_of(run(logged("openai", "gpt-4o", cache={"use": False})), 1.25) == 0)
+subprocess.run([KW, "trace", "convert", "c.csv", "--format", "generic", "--columns", LOGGED["columns"], "-o", "c.h5"], capture_output=True)
+first = dict(LOGGED, from_s="0", to_s="18000")
+a = run(logged("openai", "gpt-4o", trace=first))
+check("sorted and cut with their requests", abs(read_of(a, 1.25) - sum(range(100))) < 1, read_of(a, 1.25))
+a = run(logged("openai", "gpt-4o", trace={"file": "c.h5"}))
+check("through HDF5", abs(read_of(a, 1.25) - hits) < 1, read_of(a, 1.25))
+with open("c.csv", "a") as f:
+    f.write("90000,600,100,601\n")
+check("more than there was", "601 cached tokens of 600" in run(logged("openai", "gpt-4o"), expect=2))
+
 # ---- the batch: its price, its window, and nothing of the rate limits
 with open("t.csv", "w") as f:
     f.write("arrival,prompt,output\n" + "".join("%d,600,100\n" % (180 * i) for i in range(480)))
