@@ -186,6 +186,10 @@ format: ## rewrite what format-check names
 check: $(TESTS) $(if $(wildcard sim/cli/main.c),$B/keepwarm) $(if $(SAN),,$B/tests/engine/fp8_trace cuda-tests) ## test, without deps
 	@KEEPWARM=$B/keepwarm tests/run.sh $(TESTS) $(if $(SAN),$(if $(filter thread,$(SAN)),tests/engine/test_http.sh tests/engine/test_load.sh),$(SCRIPTS))
 
+ORACLE_SEED ?= 1
+oracle: $B/keepwarm ## 500 random scenarios against an independent model of replica lives and bills; tests take 30
+	@/usr/bin/python3 tests/oracle/compare.py $(ORACLE_SEED) 500 $B/keepwarm
+
 mutations: deps ## change the code in one place at a time (tests/mutation/mutations.txt): which change does no test notice?
 	@/usr/bin/python3 tests/mutation/run.py
 
@@ -203,7 +207,7 @@ fuzz: ## every parser under libFuzzer for FUZZ_S=60 seconds each
 fuzz-run: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
 .PHONY: all coverage lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check mutations fuzz \
-  format format-check help
+  oracle format format-check help
 # Steps of the above, for no one to call: not in make help.
 .PHONY: plugin cuda-tests fuzz-run fuzz-lib FORCE
 .SECONDARY:
