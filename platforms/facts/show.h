@@ -5,7 +5,7 @@
 #include "platforms/facts/platform.h"
 #include "platforms/facts/platforms.h"
 
-#define KW_SHOW_STALE_DAYS 180 /* a price older than this is called stale: several doubled or halved within a year */
+#define KW_SHOW_STALE_DAYS 90 /* a price older than this is called stale: several doubled or halved within a year */
 
 /* One line a platform: name, kind, GPUs or models, cheapest price, meter granularity, default idle timeout, weakest
  * grade, oldest date. A '*' after the name marks one that cannot be planned. */

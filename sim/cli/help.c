@@ -67,7 +67,8 @@ void kw_help_all(struct kw_text *out)
                 kw_version);
     for (const struct kw_command *c = kw_commands; c->name; c++) command_row(c->name, c->summary, out);
     kw_text_add(out, "\n`keepwarm COMMAND --help` shows options and examples.\n"
-                     "exit codes: 0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget\n\n"
+                     "exit codes: 0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget,\n"
+                     "130 and 143 interrupted (SIGINT, SIGTERM)\n\n"
                      "start here:\n"
                      "  keepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s\n");
 }
@@ -143,21 +144,23 @@ void kw_help_man(struct kw_text *out)
         }
     }
     kw_text_add(
-        out, ".SH EXAMPLES\n.nf\nkeepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s\n"
-             "keepwarm init --trace requests.csv -o chat.json\nkeepwarm plan chat.json -o plan.h5\n"
-             "keepwarm report plan.h5 -o report.html\n.fi\n"
-             ".SH ENVIRONMENT\n"
-             ".TP\n\\fBKEEPWARM_PROFILES\\fR\na folder of profiles of your own; ./profiles where it is not set, none "
-             "where it is empty.\n"
-             ".TP\n\\fBKEEPWARM_DATA\\fR\nwhere calibrate import and the tests look for public data.\n"
-             ".TP\n\\fBKEEPWARM_CUDA\\fR\nthe CUDA backend's library, where it does not lie in ../lib/keepwarm.\n"
-             ".TP\n\\fBKEEPWARM_CPU\\fR\nthe instruction set of the CPU backend instead of the best there is.\n"
-             ".TP\n\\fBOMP_NUM_THREADS\\fR\nthreads of a sweep and of the CPU backend; --threads goes before it.\n"
-             ".SH FILES\n"
-             ".TP\n\\fISCENARIO.json\\fR\nwhat to simulate; keepwarm schema describes it, keepwarm init writes one.\n"
-             ".TP\n\\fIRESULT.h5\\fR\nHDF5: open it with h5py, xarray or h5web, or with reprice, compare and report.\n"
-             ".TP\n\\fI/usr/local/share/doc/keepwarm/examples\\fR\nan example, a commented scenario and the schema.\n"
-             ".SH EXIT STATUS\n0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget.\n");
+        out,
+        ".SH EXAMPLES\n.nf\nkeepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s\n"
+        "keepwarm init --trace requests.csv -o chat.json\nkeepwarm plan chat.json -o plan.h5\n"
+        "keepwarm report plan.h5 -o report.html\n.fi\n"
+        ".SH ENVIRONMENT\n"
+        ".TP\n\\fBKEEPWARM_PROFILES\\fR\na folder of profiles of your own; ./profiles where it is not set, none "
+        "where it is empty.\n"
+        ".TP\n\\fBKEEPWARM_DATA\\fR\nwhere calibrate import and the tests look for public data.\n"
+        ".TP\n\\fBKEEPWARM_CUDA\\fR\nthe CUDA backend's library, where it does not lie in ../lib/keepwarm.\n"
+        ".TP\n\\fBKEEPWARM_CPU\\fR\nthe instruction set of the CPU backend instead of the best there is.\n"
+        ".TP\n\\fBOMP_NUM_THREADS\\fR\nthreads of a sweep and of the CPU backend; --threads goes before it.\n"
+        ".SH FILES\n"
+        ".TP\n\\fISCENARIO.json\\fR\nwhat to simulate; keepwarm schema describes it, keepwarm init writes one.\n"
+        ".TP\n\\fIRESULT.h5\\fR\nHDF5: open it with h5py, xarray or h5web, or with reprice, compare and report.\n"
+        ".TP\n\\fI/usr/local/share/doc/keepwarm/examples\\fR\nan example, a commented scenario and the schema.\n"
+        ".SH EXIT STATUS\n0 done, 1 failed, 2 bad usage or input, 3 nothing meets the SLO, 4 over budget, 130 and 143 "
+        "interrupted (SIGINT, SIGTERM).\n");
 }
 
 void kw_help_bash(struct kw_text *out)

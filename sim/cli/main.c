@@ -85,5 +85,6 @@ int main(int argc, char **argv)
     if (st != KW_OK) return kw_cli_fail(st, &err);
     if (help) return print_help(c);
     if (kw_command_takes(c, KW_OPT_BACKEND)) kw_exec_self_sleepy(all);
-    return c->run(&o);
+    int code = c->run(&o);
+    return code == 1 && kw_session_interrupted() ? 128 + kw_session_interrupted() : code; /* as a shell tells it */
 }

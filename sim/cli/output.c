@@ -1,5 +1,6 @@
 #include "sim/cli/output.h"
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,14 +8,29 @@
 
 int kw_cli_fail(enum kw_status st, const struct kw_error *err)
 {
-    fprintf(stderr, "keepwarm: %s\n", err->msg[0] ? err->msg : "failed");
+    char msg[sizeof err->msg];
+    snprintf(msg, sizeof msg, "%s", err->msg[0] ? err->msg : "failed");
+    kw_text_mask(msg);
+    fprintf(stderr, "keepwarm: %s\n", msg);
     return kw_exit_code(st);
+}
+
+void kw_cli_note(const char *fmt, ...)
+{
+    char line[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    kw_text_mask(line);
+    fprintf(stderr, "keepwarm: %s\n", line);
 }
 
 int kw_cli_print(struct kw_text *text)
 {
     struct kw_error err;
     enum kw_status st = KW_OK;
+    if (text->s) kw_text_mask(text->s);
     if (text->failed)
         st = kw_fail(&err, KW_ENOMEM, "out of memory");
     else if ((text->n && fwrite(text->s, 1, text->n, stdout) != text->n) || fflush(stdout))

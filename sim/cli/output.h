@@ -6,7 +6,9 @@
 
 /* "keepwarm: MESSAGE" on stderr; returns the exit code of st. */
 int kw_cli_fail(enum kw_status st, const struct kw_error *err);
-/* Writes text to stdout and frees it; a broken pipe or a full disk is an error. Returns the exit code. */
+/* "keepwarm: ..." on stderr, control characters masked: what is told beside the results. */
+void kw_cli_note(const char *fmt, ...) KW_PRINTF(1, 2);
+/* Writes text to stdout, control characters masked, and frees it; a broken pipe or a full disk is an error. Returns the exit code. */
 int kw_cli_print(struct kw_text *text);
 
 /* A malloc'd text made elsewhere: prints and frees it. */

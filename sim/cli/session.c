@@ -1,4 +1,5 @@
 #include "sim/cli/session.h"
+#include "sim/cli/output.h"
 #include "sim/cli/profiles.h"
 #include <signal.h>
 #include <stdio.h>
@@ -9,12 +10,17 @@
 #include "sim/core/files/file.h"
 #include "workloads/trace_load.h"
 
-static volatile int stop; /* set by the first Ctrl-C; the second kills as usual */
+static volatile int stop; /* the signal of the first Ctrl-C or SIGTERM; the second kills as usual */
+
+int kw_session_interrupted(void)
+{
+    return stop;
+}
 
 /* Only a flag: runs look at it between events, so that a sweep ends in a message and with nothing half written. */
 static void on_interrupt(int sig)
 {
-    stop = 1;
+    stop = sig;
     signal(sig, SIG_DFL);
 }
 
@@ -99,7 +105,7 @@ static enum kw_status load_trace(struct kw_session *s, const struct kw_options *
                  sc->trace_file); /* results are the same from any folder */
     char remarks[400];
     kw_trace_remarks(&s->trace, remarks, sizeof remarks);
-    if (remarks[0] && !o->quiet) fprintf(stderr, "keepwarm: %s: %s\n", path, remarks);
+    if (remarks[0] && !o->quiet) kw_cli_note("%s: %s", path, remarks);
     struct kw_trace cut;
     st = choose_window(s, err);
     if (st == KW_OK && s->window.chosen != KW_WINDOW_SPAN &&
@@ -243,6 +249,6 @@ enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o,
     enum kw_status st = profiles.failed ? kw_fail(err, KW_ENOMEM, "out of memory")
                                         : kw_results_write(&r, o->out, (int64_t)time(NULL), err);
     kw_text_free(&profiles);
-    if (st == KW_OK && !o->quiet) fprintf(stderr, "keepwarm: wrote %s\n", o->out);
+    if (st == KW_OK && !o->quiet) kw_cli_note("wrote %s", o->out);
     return st;
 }

@@ -42,4 +42,7 @@ enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o,
                                const struct kw_candidate *c, const struct kw_point *p, size_t n,
                                const struct kw_plan *plan, struct kw_error *err);
 
+/* The signal that asked the simulation to stop; 0: none has. */
+int kw_session_interrupted(void);
+
 #endif

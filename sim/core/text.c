@@ -88,6 +88,15 @@ void kw_text_trim(struct kw_text *t)
     while (t->n > 0 && t->s[t->n - 1] == ' ') t->s[--t->n] = 0;
 }
 
+void kw_text_mask(char *s)
+{
+    for (unsigned char *p = (unsigned char *)s; *p; p++) {
+        bool c0 = *p < 0x20 && *p != '\n' && *p != '\t', c1 = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+        if (c1) p[1] = '?';
+        if (c0 || c1 || *p == 0x7f) *p = '?';
+    }
+}
+
 void kw_text_free(struct kw_text *t)
 {
     free(t->s);

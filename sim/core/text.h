@@ -21,6 +21,9 @@ void kw_text_pad(struct kw_text *t, const char *s, int width);
 void kw_text_fold(struct kw_text *t, const char *s, int indent, int width);
 void kw_text_trim(struct kw_text *t); /* drops blanks at the end: a line is done */
 void kw_text_free(struct kw_text *t);
+/* Control characters of s (C0 but for tab and newline, DEL, and C1 in UTF-8) become '?': a name that a user supplied may
+ * hold sequences that a terminal obeys. Lengths stay. */
+void kw_text_mask(char *s);
 int kw_text_width(const char *s); /* terminal columns: UTF-8 code points, none of them wide or combining */
 
 /* Three digits and a suffix, for counts and rates: "1.23", "45.6", "789", "12.3k", "4.56M"; "-" when not finite. */

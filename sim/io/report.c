@@ -158,7 +158,13 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
 static void escape(struct kw_text *t, const char *s)
 {
     for (; *s; s++) {
-        const char *e = *s == '<' ? "&lt;" : *s == '>' ? "&gt;" : *s == '&' ? "&amp;" : *s == '"' ? "&quot;" : NULL;
+        bool control = ((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f; /* no HTML at all */
+        const char *e = control     ? "&#xfffd;"
+                        : *s == '<' ? "&lt;"
+                        : *s == '>' ? "&gt;"
+                        : *s == '&' ? "&amp;"
+                        : *s == '"' ? "&quot;"
+                                    : NULL;
         if (e)
             kw_text_add(t, "%s", e);
         else

@@ -47,6 +47,8 @@ void kw_text_table_cell(struct kw_text_table *t, const char *fmt, ...)
         t->failed = true;
     va_end(again);
     if (!s) return;
+    for (char *p = s; *p; p++)
+        if (*p == '\n' || *p == '\t') *p = '?'; /* of a name: a cell is of one line */
     widen(t, (int)(t->n_cells % (size_t)t->n_columns), s);
     t->cell[t->n_cells++] = s;
 }

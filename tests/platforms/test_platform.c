@@ -694,15 +694,15 @@ static void check_names_what_is_stale(void)
     char *text = NULL;
     size_t stale = 99;
     CHECK(parse(&p, SERVERLESS, NULL) == KW_OK);
-    CHECK(kw_show_check(&p, "t.json", "2026-07-01", &text, &stale, &err) == KW_OK); /* 180 days: not more than 180 */
+    CHECK(kw_show_check(&p, "t.json", "2026-04-02", &text, &stale, &err) == KW_OK); /* 90 days: not more than 90 */
     CHECK(stale == 0);
     CHECK(text && strstr(text, "t.json: valid: platform 'tiny', serverless, 2 offers,"));
-    CHECK(text && strstr(text, "3 assumed, 1 not found, 0 undated, 0 older than 180 days at 2026-07-01"));
+    CHECK(text && strstr(text, "3 assumed, 1 not found, 0 undated, 0 older than 90 days at 2026-04-02"));
     CHECK(text && !strstr(text, "stale\n"));
     free(text);
-    CHECK(kw_show_check(&p, "t.json", "2026-07-02", &text, &stale, &err) == KW_OK);
+    CHECK(kw_show_check(&p, "t.json", "2026-04-03", &text, &stale, &err) == KW_OK);
     CHECK(stale == p.n_facts - 3);
-    CHECK(text && strstr(text, "  gpus[h1].hour: $3.6 per GPU-hour, 2026-01-02, 181 days old\n"));
+    CHECK(text && strstr(text, "  gpus[h1].hour: $3.6 per GPU-hour, 2026-01-02, 91 days old\n"));
     free(text);
     text = NULL;
     CHECK(kw_show_check(&p, "t.json", "2026-7-2", &text, &stale, &err) == KW_EUSAGE);

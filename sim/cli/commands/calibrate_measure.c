@@ -301,6 +301,6 @@ int kw_cli_calibrate_convert(const struct kw_options *o)
     st = kw_measured_write_h5(&m, o->out, &err);
     kw_measured_free(&m);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    fprintf(stderr, "keepwarm: wrote %s\n", o->out);
+    kw_cli_note("wrote %s", o->out);
     return 0;
 }

@@ -185,6 +185,6 @@ int kw_cli_report(const struct kw_options *o)
     if (!o->out) return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "report wants -o FILE.html"), &err);
     enum kw_status st = kw_report_write(o->args.v[0], o->out, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    fprintf(stderr, "keepwarm: wrote %s\n", o->out);
+    kw_cli_note("wrote %s", o->out);
     return 0;
 }

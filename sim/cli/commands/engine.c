@@ -103,7 +103,7 @@ static enum kw_status save(const struct kw_options *o, const struct kw_engine_re
     if (!o->out) return KW_OK;
     enum kw_status st = ends_with(o->out, ".jsonl") ? save_jsonl(o->out, f->served, err)
                                                     : kw_engine_replay_write(f, o->out, (int64_t)time(NULL), err);
-    if (st == KW_OK && !o->quiet) fprintf(stderr, "keepwarm: wrote %s\n", o->out);
+    if (st == KW_OK && !o->quiet) kw_cli_note("wrote %s", o->out);
     return st;
 }
 
@@ -143,8 +143,8 @@ static int serve_trace(struct kw_engine *e, const struct kw_device *d, const str
     enum kw_status st = replay(&s, e, t, speed, o, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     if (s.refused && !o->quiet)
-        fprintf(stderr, "keepwarm: %u request%s refused; the first: %s\n", s.refused,
-                s.refused == 1 ? " was" : "s were", s.refusal.msg);
+        kw_cli_note("%u request%s refused; the first: %s", s.refused, s.refused == 1 ? " was" : "s were",
+                    s.refusal.msg);
     struct kw_engine_replay_file f = { .served = &s,
                                        .engine = e,
                                        .device = d,
@@ -176,7 +176,7 @@ int kw_cli_engine_serve_trace(const struct kw_options *o)
     if (st == KW_OK && o->out) st = kw_file_check(o->out, &err);
     if (st == KW_OK) st = kw_trace_load(&t, o->args.v[0], o->format, o->columns, &err);
     if (st == KW_OK && !o->quiet && kw_trace_remarks(&t, remarks, sizeof remarks)[0])
-        fprintf(stderr, "keepwarm: %s: %s\n", o->args.v[0], remarks);
+        kw_cli_note("%s: %s", o->args.v[0], remarks);
     if (st == KW_OK) st = kw_cli_engine_open(&e, &d, o, o->model ? o->model : "tiny", &err);
     int code = st == KW_OK ? serve_trace(&e, &d, &t, speed, o) : kw_cli_fail(st, &err);
     if (st == KW_OK) kw_engine_close(&e);
@@ -255,8 +255,8 @@ static enum kw_status generate(struct kw_text *out, struct kw_engine *e, const s
             &g, err);
     if (st == KW_OK) st = print_answer(out, e, &g, o, err);
     if (st == KW_OK && !o->quiet)
-        fprintf(stderr, "keepwarm: %u tokens, the first after %.1f ms, then %.2f ms each\n", g.n,
-                (double)g.first_ns * 1e-6, g.n > 1 ? (double)(g.total_ns - g.first_ns) * 1e-6 / (g.n - 1) : 0.0);
+        kw_cli_note("%u tokens, the first after %.1f ms, then %.2f ms each", g.n, (double)g.first_ns * 1e-6,
+                    g.n > 1 ? (double)(g.total_ns - g.first_ns) * 1e-6 / (g.n - 1) : 0.0);
     kw_generated_free(&g);
     free(ids);
     return st;
@@ -294,7 +294,6 @@ int kw_cli_engine_synth_weights(const struct kw_options *o)
     }
     if (st == KW_OK) st = kw_synthetic_write(&c, o->out, o->seed >= 0 ? (uint64_t)o->seed : 1, UINT64_C(5) << 30, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    if (!o->quiet)
-        fprintf(stderr, "keepwarm: wrote %s (%.3f billion parameters)\n", o->out, (double)kw_config_params(&c) * 1e-9);
+    if (!o->quiet) kw_cli_note("wrote %s (%.3f billion parameters)", o->out, (double)kw_config_params(&c) * 1e-9);
     return 0;
 }

@@ -1,4 +1,5 @@
 #include "sim/cli/commands/engine_open.h"
+#include "sim/cli/output.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,7 @@ enum kw_status kw_cli_engine_open(struct kw_engine *e, struct kw_device *d, cons
     struct stat s;
     if (st == KW_OK && !o->quiet && !stat(model, &s) && S_ISDIR(s.st_mode) &&
         kw_config_named(&shape, model, NULL) == KW_OK)
-        fprintf(stderr, "keepwarm: '%s' is a folder here and the name of a shape: the folder is taken\n", model);
+        kw_cli_note("'%s' is a folder here and the name of a shape: the folder is taken", model);
     if (st == KW_OK) st = kw_engine_open(e, &want, &began, err);
     if (st != KW_OK) return st;
     if ((st = e->ops->device(e->backend, d, err)) != KW_OK) {
@@ -100,9 +101,9 @@ enum kw_status kw_cli_engine_open(struct kw_engine *e, struct kw_device *d, cons
         return st;
     }
     if (!o->quiet)
-        fprintf(stderr, "keepwarm: %s in %s on %s (%s), %u KV blocks of %u tokens, ready after %.2f s\n",
-                e->config.name, kw_dtype_name(e->layout.precision), d->name, e->ops->name, e->limits.num_blocks,
-                e->limits.block_size, (double)kw_startup_wall(&e->startup) * 1e-9);
+        kw_cli_note("%s in %s on %s (%s), %u KV blocks of %u tokens, ready after %.2f s", e->config.name,
+                    kw_dtype_name(e->layout.precision), d->name, e->ops->name, e->limits.num_blocks,
+                    e->limits.block_size, (double)kw_startup_wall(&e->startup) * 1e-9);
     return KW_OK;
 }
 

@@ -50,6 +50,13 @@ static bool meets(const struct kw_point *p, const struct kw_slo *slo)
     return kw_slo_judge(slo, figure, NULL, 0, &ratio);
 }
 
+static bool served_nothing(const struct kw_point *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i].completed) return false;
+    return true;
+}
+
 /* KW_ESLO when not one point meets the objectives, KW_EBUDGET when one does but for the budget. */
 /* Scripts branch on the exit code, so it is decided here alone and after everything has been printed and saved. */
 static enum kw_status verdict(const struct kw_point *p, size_t n, const struct kw_slo *slo, struct kw_error *err)
@@ -68,6 +75,10 @@ static enum kw_status verdict(const struct kw_point *p, size_t n, const struct k
                        "over budget: the cheapest that meets the other objectives costs $%s a month; the budget is $%s",
                        kw_quantity_cents(least, (char[32]){ 0 }),
                        kw_quantity_cents(kw_nano_to_double(slo->budget_month), (char[32]){ 0 }));
+    if (served_nothing(p, n))
+        return kw_fail(err, KW_ESLO, "not one of %llu requests completes: %llu rejected, %llu timed out, %llu too long",
+                       (unsigned long long)nearest->arrived, (unsigned long long)nearest->rejected,
+                       (unsigned long long)nearest->timed_out, (unsigned long long)nearest->too_long);
     return kw_fail(err, KW_ESLO, "nothing meets the objectives; the nearest misses %s", nearest->miss);
 }
 

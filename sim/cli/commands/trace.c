@@ -19,7 +19,7 @@ static enum kw_status load(struct kw_trace *t, const struct kw_options *o, struc
     enum kw_status st = kw_trace_load(t, o->args.v[0], o->format, o->columns, err);
     if (st != KW_OK) return st;
     kw_trace_remarks(t, remarks, sizeof remarks);
-    if (remarks[0]) fprintf(stderr, "keepwarm: %s: %s\n", o->args.v[0], remarks);
+    if (remarks[0]) kw_cli_note("%s: %s", o->args.v[0], remarks);
     return KW_OK;
 }
 
@@ -59,7 +59,7 @@ int kw_cli_trace_convert(const struct kw_options *o)
     enum kw_status st = need_output(o, &err);
     if (st == KW_OK && (st = load(&t, o, &err)) == KW_OK) {
         st = kw_trace_save(&t, o->out, &err);
-        if (st == KW_OK) fprintf(stderr, "keepwarm: wrote %zu request%s to %s\n", t.n, t.n == 1 ? "" : "s", o->out);
+        if (st == KW_OK) kw_cli_note("wrote %zu request%s to %s", t.n, t.n == 1 ? "" : "s", o->out);
         kw_trace_free(&t);
     }
     return st == KW_OK ? 0 : kw_cli_fail(st, &err);
@@ -74,7 +74,7 @@ int kw_cli_trace_synth(const struct kw_options *o)
     if (st == KW_OK) st = kw_workload_load(w, o->args.v[0], &err);
     if (st == KW_OK && (st = kw_synth(&t, w, o->seed >= 0 ? (uint64_t)o->seed : w->seed, &err)) == KW_OK) {
         st = kw_trace_save(&t, o->out, &err);
-        if (st == KW_OK) fprintf(stderr, "keepwarm: wrote %zu request%s to %s\n", t.n, t.n == 1 ? "" : "s", o->out);
+        if (st == KW_OK) kw_cli_note("wrote %zu request%s to %s", t.n, t.n == 1 ? "" : "s", o->out);
         kw_trace_free(&t);
     }
     free(w);
@@ -108,7 +108,7 @@ int kw_cli_trace_fit(const struct kw_options *o)
     int code = 0;
     if (st == KW_OK && o->out) {
         st = kw_workload_save(w, o->out, &err);
-        if (st == KW_OK) fprintf(stderr, "keepwarm: wrote %s\n", o->out);
+        if (st == KW_OK) kw_cli_note("wrote %s", o->out);
     } else if (st == KW_OK) {
         code = kw_cli_print_owned(kw_workload_text(w));
     }

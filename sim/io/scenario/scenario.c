@@ -831,6 +831,20 @@ static char *axis_json(const struct kw_scenario *s, uint32_t i, uint32_t a)
     return text;
 }
 
+/* JSON text without line breaks and indents: "[0.5, 0.5]". Blanks within strings stay. */
+static void one_line(const char *json, char *buf, size_t size)
+{
+    size_t n = 0;
+    bool string = false;
+    for (const char *p = json; *p && n + 2 < size; p++) {
+        if (*p == '"' && (p == json || p[-1] != '\\')) string = !string;
+        if (!string && strchr(" \t\r\n", *p)) continue;
+        buf[n++] = *p;
+        if (!string && (*p == ',' || *p == ':')) buf[n++] = ' ';
+    }
+    buf[n] = 0;
+}
+
 char *kw_scenario_axis_value(const struct kw_scenario *s, uint32_t i, uint32_t a, char *buf, size_t size)
 {
     const char *str;
@@ -839,7 +853,7 @@ char *kw_scenario_axis_value(const struct kw_scenario *s, uint32_t i, uint32_t a
         return buf;
     }
     char *json = axis_json(s, i, a);
-    snprintf(buf, size, "%s", json ? json : "");
+    one_line(json ? json : "", buf, size);
     free(json);
     return buf;
 }

@@ -99,6 +99,27 @@ check("one token", code == 0 and p["feasible"] and p["miss"] == "" and p["nothin
 code, out, err = run(one, [dict(WARM, name="m")], columns="arrival,prompt,output", arguments=(), slo={"tpot_p95_s": "0.05"})
 check("one token in words", "objectives: met; nothing to judge tpot_p95_s by" in out and "nan" not in out, out[-200:])
 
+# --- names are the user's: nothing in them reaches a terminal or a page as it is
+evil = "\x1b]0;owned\x07\x1b[2J\u009b1m\x7f"
+bad = [(i * 6, 300, 60, evil + "a" if i % 2 else "b\x1bc") for i in range(60)]
+for arguments in ((), ("--json",), ("--csv",), ("-o", "evil.h5")):
+    code, out, err = run(bad, [dict(WARM, name="x\x1bc\x07")], arguments=arguments, name=evil, slo={"ttft_p95_s": "0.0001"})
+    check("masked %s" % (arguments,), code == 3 and not any(c in out + err for c in "\x1b\x07\x7f\u009b"), (code, out[:80], err))
+    check("named %s" % (arguments,), "owned" in out, out[:200])
+subprocess.run([KW, "report", "evil.h5", "-o", "evil.html"], capture_output=True)
+page = open("evil.html", encoding="utf-8").read()
+check("masked in the page", "owned" in page and not any(c in page for c in "\x1b\x07\x7f"))
+err = subprocess.run([KW, "run", evil], capture_output=True, text=True).stderr
+check("masked in a message", "owned" in err and "\x1b" not in err and "\u009b" not in err, err)
+
+# --- nothing served is said, without objectives too; a list is a value on one line
+code, p, err = point([(i, 30000, 60) for i in range(9)], [dict(WARM, name="m", scheduler={"max_model_len": 8192})],
+                     columns="arrival,prompt,output")
+check("nothing completes", code == 3 and "not one of 9 requests completes: 0 rejected, 0 timed out, 9 too long" in err, err)
+code, out, err = run(mixed, api, command="sweep", arguments=(), routing={"policy": "split", "shares": [0.5, 0.5]},
+                     sweep={"routing.shares": [[0.25, 0.75], [0.5, 0.5]]})
+check("list", "[0.25, 0.75]" in out and "[0.5, 0.5]" in out, out)
+
 # --- the same in the table, CSV and the result file
 code, out, err = run(mixed, [WARM, COLD], arguments=(), routing=BY_CLASS, slo={"ttft_p99_s": "2"})
 check("table", [l.split()[0] for l in out.splitlines() if l.startswith("  ") and l.split()[:1] in (["chat"], ["batch"])] == ["chat", "batch"]
@@ -114,6 +135,12 @@ try:
 except ImportError:
     h5py = None
 if h5py:
+    requests, at = h5py.File("r.h5")["requests"], json.loads(out)["points"][0]
+    for what in ("ttft", "e2e"): # each within 0.1 % of the exact value at rank ceil(p n)
+        exact = sorted(x for x in requests[what + "_ns"][:] if x >= 0)
+        for p in (50, 95, 99):
+            want, have = exact[-(-p * len(exact) // 100) - 1] / 1e9, at["%s_p%d_s" % (what, p)]
+            check("%s p%d is exact" % (what, p), abs(have - want) <= 0.001 * want, (have, want))
     g = h5py.File("r.h5")["groups"]
     check("result file", [x.decode() if isinstance(x, bytes) else x for x in g["class"][0]] == ["chat", "batch", "", ""] and
           g["ttft_p50_s"][0][1] == batch["ttft_p50_s"] and list(g["requests"][0]) == [600, 4, 600, 4], list(g))

@@ -81,7 +81,7 @@ for command in sweep plan; do
     cp good.h5 "$command.h5"
 done
 
-# ---- Ctrl-C and SIGTERM: code 1, one line, nothing left
+# ---- Ctrl-C and SIGTERM: code 130 and 143, one line, nothing left
 
 sed -i 's/"replications": 2/"replications": 64/' sweep.json plan.json
 for command in sweep plan; do
@@ -99,7 +99,8 @@ for command in sweep plan; do
         kill -$signal $pid
         wait $pid
         code=$? took=$((($(date +%s%N) - began) / 1000000))
-        [ $code = 1 ] && ok || bad "$command, SIG$signal: exit $code, want 1"
+        want=$((128 + $(kill -l $signal)))
+        [ $code = $want ] && ok || bad "$command, SIG$signal: exit $code, want $want"
         [ "$(wc -l <stderr)" = 1 ] && grep -q '^keepwarm: ' stderr && ok || bad "$command, SIG$signal: says $(head -3 stderr)"
         [ ! -s stdout ] && [ -z "$(compgen -G 'out.h5*')" ] && ok || bad "$command, SIG$signal: leaves $(echo out.h5*)"
         [ $took -lt 3000 ] && ok || bad "$command, SIG$signal: goes on for $took ms"

@@ -22,6 +22,14 @@ static void adds_and_pads(void)
     kw_text_free(&t);
 }
 
+static void what_a_terminal_obeys_is_masked(void)
+{
+    char s[] = "a\033]0;x\a\177\xc2\x9b"
+               "2Jé\n\tb";
+    kw_text_mask(s);
+    CHECK_STR(s, "a?]0;x????2Jé\n\tb");
+}
+
 static void si_has_three_digits(void)
 {
     static const struct {
@@ -58,6 +66,7 @@ static void folds_at_blanks(void)
 int main(void)
 {
     RUN(adds_and_pads);
+    RUN(what_a_terminal_obeys_is_masked);
     RUN(folds_at_blanks);
     RUN(si_has_three_digits);
     return check_report();
