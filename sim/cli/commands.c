@@ -93,8 +93,9 @@ const struct kw_command kw_commands[] = {
       "A.h5 B.h5",
       "two results side by side, configuration by configuration",
       "",
-      "keepwarm compare before.h5 after.h5",
-      { KW_OPT_ALL, KW_OPTIONS },
+      "keepwarm compare before.h5 after.h5\n"
+      "keepwarm compare before.h5 after.h5 --csv",
+      { KW_OPT_JSON, KW_OPT_CSV, KW_OPT_ALL, KW_OPTIONS },
       2,
       2,
       kw_cli_compare },

@@ -80,7 +80,7 @@ static void add_bill(const struct kw_bill *bill, struct kw_text *out)
 }
 
 /* Which profiles the candidates stand on, each once: all of `first` (when >= 0), of the others those that are files
- * of the user's, set better ones aside or are not steady. */
+ * of the user's, set better ones aside or are not steady. Repriced ones are known by name alone. */
 static void step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, struct kw_text *out)
 {
     enum { MOST = 6 };
@@ -92,7 +92,7 @@ static void step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, 
             const struct kw_profile *p = x->choice[k].profile;
             char basis[KW_PROFILE_TEXT];
             size_t j = 0;
-            if (!p || (i && !p->file[0] && !p->unsteady && !p->set_aside)) continue;
+            if (!p || !x->choice[k].steptime || (i && !p->file[0] && !p->unsteady && !p->set_aside)) continue;
             while (j < shown && named[j] != p) j++;
             if (j < shown || shown == MOST) continue;
             named[shown++] = p;

@@ -28,7 +28,8 @@ void kw_summary_whole(const struct kw_plan_parts *x, const struct kw_plan_whole 
                       struct kw_text *out);
 void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out);
 
-/* The same figures for machines: one JSON document, or CSV with a head line. Its columns profile and profile_grade
+/* The same figures for machines: one JSON document, or CSV with a head line. Its columns platform to max_replicas
+ * hold the settings (idle_timeout in s), profile and profile_grade
  * name the profile that the step times are of, and its grade ("-" of an API; of several deployments joined by " + ", as
  * /points of a result has them); the last three are empty in a configuration's own row and say in the rows after it
  * which class, model or deployment they are of, where there are several. t: NULL where the trace is not at hand. */
@@ -45,5 +46,14 @@ void kw_summary_parts_json(const struct kw_trace *t, const struct kw_window *w, 
                            const struct kw_plan_parts *x, const struct kw_plan_whole *whole,
                            const struct kw_candidate *written, const struct kw_point *as_written, struct kw_text *out);
 void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out);
+
+/* A configuration of two results, and every figure of both: columns rank_a, rank_b, NAME_a, NAME_b. */
+struct kw_summary_pair {
+    const struct kw_point *a, *b;
+    char label[320];
+};
+void kw_summary_pairs_csv(const struct kw_summary_pair *p, size_t n, struct kw_text *out);
+void kw_summary_pairs_json(const char *path_a, const char *path_b, bool traces_differ, const struct kw_summary_pair *p,
+                           size_t n, size_t only_a, size_t only_b, struct kw_text *out);
 
 #endif

@@ -220,6 +220,7 @@ static cJSON *document(const char *command, const struct kw_window *w, kw_ns mon
     return root;
 }
 
+/* Takes root. */
 static void print_document(cJSON *root, bool lost, struct kw_text *out)
 {
     char *text = lost ? NULL : cJSON_Print(root);
@@ -286,6 +287,58 @@ static const char *settings_of(const struct kw_choice *c, char buf[KW_PROFILE_TE
     return kw_choice_settings(c, buf, KW_PROFILE_TEXT);
 }
 
+static const char *platform_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    (void)buf;
+    return c->platform->name;
+}
+
+static const char *kind_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    (void)buf;
+    return kw_kind_name[c->platform->kind];
+}
+
+static const char *gpu_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    (void)buf;
+    return c->gpu ? c->gpu->gpu : "-";
+}
+
+static const char *precision_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    (void)buf;
+    return c->profile ? c->profile->precision : "-";
+}
+
+/* A whole number, "-" of an API. */
+static const char *count_of(const struct kw_choice *c, uint32_t v, char buf[KW_PROFILE_TEXT])
+{
+    snprintf(buf, KW_PROFILE_TEXT, c->gpu ? "%u" : "-", v);
+    return buf;
+}
+
+static const char *tp_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    return count_of(c, c->tp, buf);
+}
+
+static const char *keep_warm_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    return count_of(c, c->scaling.keep_warm, buf);
+}
+
+static const char *max_replicas_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    return count_of(c, c->scaling.max_replicas, buf);
+}
+
+static const char *idle_timeout_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    return c->platform->kind == KW_KIND_SERVERLESS ? kw_nano_format(buf, KW_PROFILE_TEXT, c->scaling.idle_timeout)
+                                                   : "-";
+}
+
 static const char *profile_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
 {
     return c->profile ? kw_profile_name(c->profile, buf) : "-";
@@ -316,13 +369,32 @@ static void csv_number(double v, struct kw_text *out)
     kw_text_add(out, ",%s", isfinite(v) ? shortest(v, buf) : "");
 }
 
+/* A column each. */
+static const struct {
+    const char *name;
+    deployment_word word;
+} setting[] = {
+    { "platform", platform_of },
+    { "kind", kind_of },
+    { "gpu", gpu_of },
+    { "precision", precision_of },
+    { "tp", tp_of },
+    { "keep_warm", keep_warm_of },
+    { "idle_timeout", idle_timeout_of },
+    { "max_replicas", max_replicas_of },
+};
+
 /* Of the point, or of a group of it (group >= 0). */
 static void csv_row(const struct kw_candidate *c, const struct kw_point *p, int64_t group, struct kw_text *out)
 {
     char buf[320];
     kw_text_add(out, "%u,", p->rank);
     csv_field(kw_candidate_label(c, buf, sizeof buf), out);
-    kw_text_add(out, ",");
+    for (size_t k = 0; k < sizeof setting / sizeof *setting; k++) {
+        kw_text_add(out, ",");
+        csv_words(c, setting[k].word, out);
+    }
+    kw_text_add(out, ",%s,", kw_candidate_route(c, buf, sizeof buf));
     csv_words(c, settings_of, out);
     kw_text_add(out, ",%d,", p->feasible);
     csv_field(p->miss, out);
@@ -354,7 +426,9 @@ static void csv_row(const struct kw_candidate *c, const struct kw_point *p, int6
 
 void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out)
 {
-    kw_text_add(out, "rank,label,settings,feasible,miss,p_best,p_feasible,pruned,replications,grade");
+    kw_text_add(out, "rank,label");
+    for (size_t k = 0; k < sizeof setting / sizeof *setting; k++) kw_text_add(out, ",%s", setting[k].name);
+    kw_text_add(out, ",routing,settings,feasible,miss,p_best,p_feasible,pruned,replications,grade");
     for (int m = 0; m < KW_METRICS; m++)
         kw_text_add(out, ",%s,%s_lo,%s_hi", kw_metric_info[m].name, kw_metric_info[m].name, kw_metric_info[m].name);
     kw_text_add(out, ",profile,profile_grade,of_class,of_model,of_deployment\n");
@@ -362,4 +436,49 @@ void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size
         csv_row(&c[i], &p[i], -1, out);
         for (uint32_t g = 0; g < p[i].n_groups; g++) csv_row(&c[i], &p[i], g, out);
     }
+}
+
+void kw_summary_pairs_csv(const struct kw_summary_pair *p, size_t n, struct kw_text *out)
+{
+    kw_text_add(out, "label,rank_a,rank_b,feasible_a,feasible_b");
+    for (int m = 0; m < KW_METRICS; m++) kw_text_add(out, ",%s_a,%s_b", kw_metric_info[m].name, kw_metric_info[m].name);
+    kw_text_add(out, "\n");
+    for (size_t i = 0; i < n; i++) {
+        const struct kw_point *a = p[i].a, *b = p[i].b;
+        csv_field(p[i].label, out);
+        kw_text_add(out, ",%u,%u,%d,%d", a->rank, b->rank, a->feasible, b->feasible);
+        for (int m = 0; m < KW_METRICS; m++) {
+            csv_number(kw_point_told(a, (enum kw_metric)m).value, out);
+            csv_number(kw_point_told(b, (enum kw_metric)m).value, out);
+        }
+        kw_text_add(out, "\n");
+    }
+}
+
+void kw_summary_pairs_json(const char *path_a, const char *path_b, bool traces_differ, const struct kw_summary_pair *p,
+                           size_t n, size_t only_a, size_t only_b, struct kw_text *out)
+{
+    bool lost = false;
+    cJSON *root = cJSON_CreateObject();
+    add_text(root, "command", "compare", &lost);
+    add_text(root, "a", path_a, &lost);
+    add_text(root, "b", path_b, &lost);
+    add_bool(root, "traces_differ", traces_differ, &lost);
+    add_number(root, "only_a", (double)only_a, &lost);
+    add_number(root, "only_b", (double)only_b, &lost);
+    cJSON *points = cJSON_AddArrayToObject(root, "points");
+    for (size_t i = 0; i < n; i++) {
+        cJSON *o = cJSON_CreateObject();
+        add_text(o, "label", p[i].label, &lost);
+        for (int side = 0; side < 2; side++) {
+            const struct kw_point *x = side ? p[i].b : p[i].a;
+            cJSON *s = cJSON_AddObjectToObject(o, side ? "b" : "a");
+            add_number(s, "rank", x->rank, &lost);
+            add_bool(s, "feasible", x->feasible, &lost);
+            for (int m = 0; m < KW_METRICS; m++)
+                add_number(s, kw_metric_info[m].name, kw_point_told(x, (enum kw_metric)m).value, &lost);
+        }
+        add_element(points, o, &lost);
+    }
+    print_document(root, lost, out);
 }

@@ -3,6 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { NAME_LEAST = 8 }; /* columns that a left-aligned cell keeps */
 
 static void widen(struct kw_text_table *t, int c, const char *s)
 {
@@ -53,24 +56,95 @@ void kw_text_table_cell(struct kw_text_table *t, const char *fmt, ...)
     t->cell[t->n_cells++] = s;
 }
 
-/* Cuts the widest left-aligned column, a column at a time, until the rows fit; a name keeps at least 8 columns. */
-static void fit(const struct kw_text_table *t, int width[])
+/* The last n code points of s. */
+static const char *tail_of(const char *s, int n)
+{
+    int skip = kw_text_width(s) - n;
+    while (*s && skip > 0)
+        if (((unsigned char)*++s & 0xc0) != 0x80) skip--;
+    return s;
+}
+
+static int by_head(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int by_tail(const void *a, const void *b)
+{
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+    size_t i = strlen(x), j = strlen(y);
+    for (; i && j; i--, j--)
+        if (x[i - 1] != y[j - 1]) return (unsigned char)x[i - 1] < (unsigned char)y[j - 1] ? -1 : 1;
+    return (i > 0) - (j > 0);
+}
+
+/* Whether two cells that differ would read the same, cut to width columns at their begin or their end. Sorted, the
+ * nearest cells are neighbours. */
+static bool confuses(const char **cell, size_t n, int width, bool from_begin)
+{
+    const char *last = NULL;
+    qsort(cell, n, sizeof *cell, from_begin ? by_tail : by_head);
+    for (size_t i = 0; i < n; i++) {
+        const char *s = cell[i];
+        if (kw_text_width(s) <= width) continue; /* not cut, so like no other */
+        if (last && strcmp(last, s)) {
+            const char *x = from_begin ? tail_of(last, width - 1) : last, *y = from_begin ? tail_of(s, width - 1) : s;
+            size_t bytes = from_begin ? strlen(y) + 1 : strlen(s) - strlen(tail_of(s, kw_text_width(s) - width + 1));
+            if (!strncmp(x, y, bytes)) return true;
+        }
+        last = s;
+    }
+    return false;
+}
+
+/* How the column that names the rows is cut: the first left-aligned one. */
+struct naming {
+    int column, least; /* -1: there is none */
+    bool from_begin;   /* where cutting the end would make two names one */
+    const char **cell; /* [n], the names, sorted as the last question wanted */
+    size_t n;
+};
+
+static enum kw_status naming_start(struct naming *m, const struct kw_text_table *t)
+{
+    *m = (struct naming){ .column = 0, .least = NAME_LEAST };
+    while (m->column < t->n_columns && t->column[m->column].right) m->column++;
+    if (m->column == t->n_columns) m->column = -1;
+    if (m->column < 0 || !t->n_cells) return KW_OK;
+    m->cell = malloc(t->n_cells * sizeof *m->cell);
+    if (!m->cell) return KW_ENOMEM;
+    for (size_t i = (size_t)m->column; i < t->n_cells; i += (size_t)t->n_columns) m->cell[m->n++] = t->cell[i];
+    while (m->least < t->column[m->column].width && confuses(m->cell, m->n, m->least, false) &&
+           confuses(m->cell, m->n, m->least, true))
+        m->least++;
+    return KW_OK;
+}
+
+/* Cuts the widest left-aligned column, a column at a time, until the rows fit or nothing is left to cut. */
+static void fit(const struct kw_text_table *t, const struct naming *m, int width[])
 {
     for (;;) {
         int sum = 0, widest = -1;
         for (int c = 0; c < t->n_columns; c++) {
             sum += width[c] + 2;
-            if (!t->column[c].right && width[c] > 8 && (widest < 0 || width[c] > width[widest])) widest = c;
+            if (!t->column[c].right && width[c] > (c == m->column ? m->least : NAME_LEAST) &&
+                (widest < 0 || width[c] > width[widest]))
+                widest = c;
         }
         if (sum <= KW_TEXT_TABLE_WIDTH || widest < 0) return;
         width[widest]--;
     }
 }
 
-static void put(const struct kw_text_table *t, const int width[], int c, const char *s, struct kw_text *out)
+static void put(const struct kw_text_table *t, const int width[], int c, const char *s, bool from_begin,
+                struct kw_text *out)
 {
     kw_text_add(out, "  ");
-    kw_text_pad(out, s, t->column[c].right ? -width[c] : width[c]);
+    if (from_begin && kw_text_width(s) > width[c])
+        kw_text_add(out, "…%s", tail_of(s, width[c] - 1));
+    else
+        kw_text_pad(out, s, t->column[c].right ? -width[c] : width[c]);
     if (c < t->n_columns - 1) return;
     kw_text_trim(out);
     kw_text_add(out, "\n");
@@ -80,20 +154,29 @@ void kw_text_table_print(const struct kw_text_table *t, struct kw_text *out)
 {
     int width[KW_TEXT_TABLE_MAX_COLUMNS];
     bool units = false;
+    struct naming m;
+    if (t->failed || naming_start(&m, t) != KW_OK) {
+        out->failed = true;
+        return;
+    }
     for (int c = 0; c < t->n_columns; c++) {
         width[c] = t->column[c].width;
         units |= t->column[c].unit[0] != 0;
     }
-    fit(t, width);
-    for (int c = 0; c < t->n_columns; c++) put(t, width, c, t->column[c].head, out);
-    for (int c = 0; units && c < t->n_columns; c++) put(t, width, c, t->column[c].unit, out);
+    fit(t, &m, width);
+    m.from_begin = m.n && confuses(m.cell, m.n, width[m.column], false);
+    free(m.cell);
+    for (int c = 0; c < t->n_columns; c++) put(t, width, c, t->column[c].head, false, out);
+    for (int c = 0; units && c < t->n_columns; c++) put(t, width, c, t->column[c].unit, false, out);
     for (int c = 0; c < t->n_columns; c++) {
         kw_text_add(out, "  ");
         for (int i = 0; i < width[c]; i++) kw_text_add(out, "─");
     }
     kw_text_add(out, "\n");
-    for (size_t i = 0; i < t->n_cells; i++) put(t, width, (int)(i % (size_t)t->n_columns), t->cell[i], out);
-    if (t->failed) out->failed = true;
+    for (size_t i = 0; i < t->n_cells; i++) {
+        int c = (int)(i % (size_t)t->n_columns);
+        put(t, width, c, t->cell[i], m.from_begin && c == m.column, out);
+    }
 }
 
 void kw_text_table_free(struct kw_text_table *t)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/plan/plan_internal.h"
+#include "sim/plan/sweep/apart.h"
 
 void kw_plan_options_default(struct kw_plan_options *o)
 {
@@ -81,6 +82,7 @@ enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, cons
     if (p->n == 0) return kw_fail(err, KW_ERANGE, "nothing to choose from");
     enum kw_status st = kw_study_scaling(study, p->scaling, sizeof p->scaling, err);
     if (st == KW_OK) st = kw_plan_search(p, study, o, err);
+    if (st == KW_OK) st = kw_candidates_tell_apart(p->candidates, p->n, NULL, NULL, err);
     if (st == KW_OK) st = kw_plan_rank(p, study, err);
     p->n_stress = 0;
     if (st == KW_OK && p->best >= 0)

@@ -93,19 +93,59 @@ int kw_cli_reprice(const struct kw_options *o)
     } else {
         kw_text_add(&out, "keepwarm reprice: usage of %s (%s, simulated by keepwarm %s), prices of this build\n\n",
                     o->args.v[0], l.head.command, l.head.keepwarm_version);
-        kw_summary_points(NULL, l.candidates, l.points, l.n, o->all ? 0 : 40, &out);
+        bool swept = !strcmp(l.head.command, "sweep") && l.scenario.n_points == l.n;
+        kw_summary_points(swept ? &l.scenario : NULL, l.candidates, l.points, l.n, o->all ? 0 : 40, &out);
     }
     loaded_free(&l);
     return kw_cli_print(&out);
 }
 
-/* The point of l with this label, or NULL. */
-static const struct kw_point *point_of(const struct loaded *l, const char *label)
+/* Points of two results that have the same label, in A's order. */
+struct pairs {
+    struct kw_summary_pair *v;
+    size_t n, only_a, only_b;
+};
+
+/* An index by label makes it O(n log n); no label occurs twice in a result. */
+struct labelled {
+    char label[320];
+    const struct kw_point *point;
+};
+
+static int by_label(const void *a, const void *b)
 {
-    char buf[320];
-    for (size_t i = 0; i < l->n; i++)
-        if (!strcmp(kw_candidate_label(&l->candidates[i], buf, sizeof buf), label)) return &l->points[i];
-    return NULL;
+    return strcmp(((const struct labelled *)a)->label, ((const struct labelled *)b)->label);
+}
+
+static enum kw_status pair_up(struct pairs *p, const struct loaded *a, const struct loaded *b, struct kw_error *err)
+{
+    *p = (struct pairs){ .v = malloc((a->n ? a->n : 1) * sizeof *p->v), .only_b = b->n };
+    struct labelled *index = malloc((b->n ? b->n : 1) * sizeof *index), want;
+    if (!p->v || !index) {
+        free(p->v);
+        free(index);
+        return kw_fail(err, KW_ENOMEM, "out of memory for %zu configurations", a->n);
+    }
+    for (size_t i = 0; i < b->n; i++) {
+        kw_candidate_label(&b->candidates[i], index[i].label, sizeof index[i].label);
+        index[i].point = &b->points[i];
+    }
+    qsort(index, b->n, sizeof *index, by_label);
+    for (size_t i = 0; i < a->n; i++) {
+        kw_candidate_label(&a->candidates[i], want.label, sizeof want.label);
+        const struct labelled *found = bsearch(&want, index, b->n, sizeof *index, by_label);
+        if (!found) {
+            p->only_a++;
+            continue;
+        }
+        p->only_b--;
+        struct kw_summary_pair *x = &p->v[p->n++];
+        x->a = &a->points[i];
+        x->b = found->point;
+        memcpy(x->label, want.label, sizeof x->label);
+    }
+    free(index);
+    return KW_OK;
 }
 
 static void change_cell(struct kw_text_table *t, double a, double b)
@@ -120,20 +160,9 @@ static void change_cell(struct kw_text_table *t, double a, double b)
         kw_text_table_cell(t, "%+.1f", 100 * (b / a - 1));
 }
 
-int kw_cli_compare(const struct kw_options *o)
+static void compare_table(const struct kw_options *o, const struct pairs *p, bool traces_differ, struct kw_text *out)
 {
-    struct kw_error err = { "" };
-    struct loaded a, b;
-    enum kw_status st = load(&a, o->args.v[0], o, &err);
-    if (st != KW_OK) return kw_cli_fail(st, &err);
-    st = load(&b, o->args.v[1], o, &err);
-    if (st != KW_OK) {
-        loaded_free(&a);
-        return kw_cli_fail(st, &err);
-    }
     struct kw_text_table t = { 0 };
-    struct kw_text out = { 0 };
-    size_t only_a = 0, only_b = b.n, shown = 0;
     kw_text_table_column(&t, "configuration", "", false);
     kw_text_table_column(&t, "rank", "A", true);
     kw_text_table_column(&t, "rank", "B", true);
@@ -145,38 +174,59 @@ int kw_cli_compare(const struct kw_options *o)
     kw_text_table_column(&t, "TPOT p95", "B/A %", true);
     kw_text_table_column(&t, "fail", "A %", true);
     kw_text_table_column(&t, "fail", "B %", true);
-    for (size_t i = 0; i < a.n; i++) {
-        char label[320], buf[32];
-        const struct kw_point *p = &a.points[i],
-                              *q = point_of(&b, kw_candidate_label(&a.candidates[i], label, sizeof label));
-        if (!q) {
-            only_a++;
-            continue;
-        }
-        only_b--;
-        if (!o->all && shown >= 40) continue;
-        shown++;
-        kw_text_table_cell(&t, "%s", label);
-        kw_text_table_cell(&t, "%u", p->rank);
-        kw_text_table_cell(&t, "%u", q->rank);
-        kw_text_table_cell(&t, "%s", kw_quantity_cents(kw_point_told(p, KW_METRIC_COST).value, buf));
-        kw_text_table_cell(&t, "%s", kw_quantity_cents(kw_point_told(q, KW_METRIC_COST).value, buf));
-        change_cell(&t, kw_point_told(p, KW_METRIC_COST).value, kw_point_told(q, KW_METRIC_COST).value);
-        change_cell(&t, p->m[KW_METRIC_TTFT_P95].value, q->m[KW_METRIC_TTFT_P95].value);
-        change_cell(&t, p->m[KW_METRIC_TTFT_P99].value, q->m[KW_METRIC_TTFT_P99].value);
-        change_cell(&t, p->m[KW_METRIC_TPOT_P95].value, q->m[KW_METRIC_TPOT_P95].value);
-        kw_text_table_cell(&t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].value, buf));
-        kw_text_table_cell(&t, "%s", kw_quantity_percent(q->m[KW_METRIC_ERROR_FRACTION].value, buf));
+    size_t shown = o->all || p->n < 40 ? p->n : 40;
+    for (size_t i = 0; i < shown; i++) {
+        char buf[32];
+        const struct kw_point *a = p->v[i].a, *b = p->v[i].b;
+        double cost_a = kw_point_told(a, KW_METRIC_COST).value, cost_b = kw_point_told(b, KW_METRIC_COST).value;
+        kw_text_table_cell(&t, "%s", p->v[i].label);
+        kw_text_table_cell(&t, "%u", a->rank);
+        kw_text_table_cell(&t, "%u", b->rank);
+        kw_text_table_cell(&t, "%s", kw_quantity_cents(cost_a, buf));
+        kw_text_table_cell(&t, "%s", kw_quantity_cents(cost_b, buf));
+        change_cell(&t, cost_a, cost_b);
+        change_cell(&t, a->m[KW_METRIC_TTFT_P95].value, b->m[KW_METRIC_TTFT_P95].value);
+        change_cell(&t, a->m[KW_METRIC_TTFT_P99].value, b->m[KW_METRIC_TTFT_P99].value);
+        change_cell(&t, a->m[KW_METRIC_TPOT_P95].value, b->m[KW_METRIC_TPOT_P95].value);
+        kw_text_table_cell(&t, "%s", kw_quantity_percent(a->m[KW_METRIC_ERROR_FRACTION].value, buf));
+        kw_text_table_cell(&t, "%s", kw_quantity_percent(b->m[KW_METRIC_ERROR_FRACTION].value, buf));
     }
-    kw_text_add(&out, "A %s\nB %s\n\n", o->args.v[0], o->args.v[1]);
-    kw_text_table_print(&t, &out);
+    kw_text_add(out, "A %s\nB %s\n\n", o->args.v[0], o->args.v[1]);
+    kw_text_table_print(&t, out);
     kw_text_table_free(&t);
-    if (strcmp(a.head.trace_sha256, b.head.trace_sha256)) kw_text_add(&out, "  the traces differ\n");
-    if (only_a) kw_text_add(&out, "  %zu configurations are in A alone\n", only_a);
-    if (only_b) kw_text_add(&out, "  %zu configurations are in B alone\n", only_b);
+    if (shown < p->n) kw_text_add(out, "  ... and %zu more (--all)\n", p->n - shown);
+    if (traces_differ) kw_text_add(out, "  the traces differ\n");
+    if (p->only_a) kw_text_add(out, "  %zu configurations are in A alone\n", p->only_a);
+    if (p->only_b) kw_text_add(out, "  %zu configurations are in B alone\n", p->only_b);
+}
+
+int kw_cli_compare(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct loaded a, b;
+    struct pairs p;
+    enum kw_status st = load(&a, o->args.v[0], o, &err);
+    if (st != KW_OK) return kw_cli_fail(st, &err);
+    st = load(&b, o->args.v[1], o, &err);
+    if (st != KW_OK) {
+        loaded_free(&a);
+        return kw_cli_fail(st, &err);
+    }
+    struct kw_text out = { 0 };
+    st = pair_up(&p, &a, &b, &err);
+    bool traces_differ = strcmp(a.head.trace_sha256, b.head.trace_sha256) != 0;
+    if (st == KW_OK && (o->json || o->csv)) {
+        if (o->csv)
+            kw_summary_pairs_csv(p.v, p.n, &out);
+        else
+            kw_summary_pairs_json(o->args.v[0], o->args.v[1], traces_differ, p.v, p.n, p.only_a, p.only_b, &out);
+    } else if (st == KW_OK) {
+        compare_table(o, &p, traces_differ, &out);
+    }
+    if (st == KW_OK) free(p.v);
     loaded_free(&a);
     loaded_free(&b);
-    return kw_cli_print(&out);
+    return st == KW_OK ? kw_cli_print(&out) : kw_cli_fail(st, &err);
 }
 
 int kw_cli_report(const struct kw_options *o)

@@ -7,6 +7,7 @@
 #include "sim/io/quantity.h"
 #include "sim/io/summary.h"
 #include "sim/plan/plan_parts.h"
+#include "sim/plan/sweep/apart.h"
 
 /* Points of the grid: candidates and their results, made and freed together. */
 struct grid {
@@ -26,6 +27,22 @@ static void grid_free(struct grid *g)
     *g = (struct grid){ 0 };
 }
 
+/* The value of a sweep's axis at point i: "max_replicas=4". */
+static bool axis_word(const void *context, const struct kw_candidate *c, size_t i, uint32_t a, char *buf, size_t size)
+{
+    const struct kw_scenario *s = context;
+    char value[64];
+    if (a >= s->n_axes) return false;
+    if (!strcmp(s->axis[a].path, "routing")) {
+        snprintf(buf, size, "routing=%s", kw_candidate_route(&c[i], value, sizeof value));
+        return true;
+    }
+    const char *dot = strrchr(s->axis[a].path, '.');
+    snprintf(buf, size, "%s=%s", dot ? dot + 1 : s->axis[a].path,
+             kw_scenario_axis_value(s, (uint32_t)i, a, value, sizeof value));
+    return true;
+}
+
 /* All points are read before the first is simulated: a mistake in the last one costs no hour. */
 static enum kw_status grid_make(struct grid *g, struct kw_session *s, struct kw_error *err)
 {
@@ -39,6 +56,7 @@ static enum kw_status grid_make(struct grid *g, struct kw_session *s, struct kw_
             kw_candidate_free(&g->candidates[g->n]);
         if (st == KW_OK) g->n++;
     }
+    if (st == KW_OK) st = kw_candidates_tell_apart(g->candidates, g->n, axis_word, &s->scenario, err);
     if (st != KW_OK) grid_free(g);
     return st;
 }

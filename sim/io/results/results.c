@@ -79,6 +79,11 @@ static void text_label(const struct kw_results *r, size_t i, char *buf, size_t s
     kw_candidate_label(&r->candidates[i], buf, size);
 }
 
+static void text_routing(const struct kw_results *r, size_t i, char *buf, size_t size)
+{
+    kw_candidate_route(&r->candidates[i], buf, size);
+}
+
 static void text_settings(const struct kw_results *r, size_t i, char *buf, size_t size)
 {
     const struct kw_candidate *c = &r->candidates[i];
@@ -230,6 +235,8 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
         { "/points/profile_grade", "measured, published or estimated step times", word_profile_grade, NULL },
         { "/points/term", "on_demand, monthly or spot", word_term, NULL },
         { "/points/settings", "in the platform's own words", NULL, text_settings },
+        { "/points/routing", "single, fallback, overflow N, class, model, or split and its shares", NULL,
+          text_routing },
     };
     static const struct name_column outcomes[] = {
         { "/points/miss", "objective missed by most, empty when all are met", NULL, text_miss },
@@ -289,47 +296,6 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     PER_POINT(w, r, uint32_t, KW_H5_U32, "peak_replicas", "replica", "most at once", p->peak_replicas);
 }
 
-static void write_bill(struct kw_writer *w, const struct kw_results *r)
-{
-    kw_writer_group(w, "/bill", "line items of a month, of the trace itself");
-    kw_writer_index(w, "/bill/point", "point", r->n, "configuration");
-    kw_writer_index(w, "/bill/item", "item", KW_ITEMS, "line item, named in item_name");
-    kw_writer_put(
-        w,
-        (struct kw_h5_dataset){
-            "/bill/item_name", KW_H5_STR, "", "name of each line item", 1, { KW_ITEMS }, { "/bill/item" }, NULL, 0 },
-        kw_item_name);
-    size_t n = r->n * KW_ITEMS;
-    int64_t *exact = malloc((n ? n : 1) * sizeof *exact);
-    double *usd = malloc((n ? n : 1) * sizeof *usd);
-    if (!exact || !usd) kw_writer_no_memory(w);
-    for (size_t i = 0; i < n && exact && usd; i++) {
-        exact[i] = kw_point_bill(&r->points[i / KW_ITEMS])->item[i % KW_ITEMS];
-        usd[i] = kw_nano_to_double(exact[i]);
-    }
-    if (exact && usd) {
-        struct kw_h5_dataset d = { "/bill/nusd_month",
-                                   KW_H5_I64,
-                                   "1e-9 USD/month",
-                                   "exact, in nano-dollars",
-                                   2,
-                                   { r->n, KW_ITEMS },
-                                   { "/bill/point", "/bill/item" },
-                                   NULL,
-                                   4 };
-        kw_writer_put(w, d, exact);
-        d.path = "/bill/usd_month";
-        d.type = KW_H5_F64;
-        d.units = "USD/month";
-        d.description = "the same in dollars";
-        kw_writer_put(w, d, usd);
-    }
-    free(exact);
-    free(usd);
-}
-
-/* ---- /deployments, /usage and /samples: what reprice needs */
-
 static uint32_t max_deployments(const struct kw_results *r)
 {
     uint32_t n = 1;
@@ -337,6 +303,79 @@ static uint32_t max_deployments(const struct kw_results *r)
         if (r->candidates[i].n > n) n = r->candidates[i].n;
     return n;
 }
+
+/* One bill's line items of all points, or of all deployments of all points, exact and in dollars. */
+static void put_bill(struct kw_writer *w, const char *exact_path, const char *usd_path, struct kw_h5_dataset d,
+                     const struct kw_bill *const *bill, size_t n)
+{
+    int64_t *exact = malloc((n ? n * KW_ITEMS : 1) * sizeof *exact);
+    double *usd = malloc((n ? n * KW_ITEMS : 1) * sizeof *usd);
+    if (!exact || !usd) kw_writer_no_memory(w);
+    for (size_t i = 0; i < n * KW_ITEMS && exact && usd; i++) {
+        const struct kw_bill *b = bill[i / KW_ITEMS];
+        exact[i] = b ? b->item[i % KW_ITEMS] : 0;
+        usd[i] = kw_nano_to_double(exact[i]);
+    }
+    if (exact && usd) {
+        char text[96];
+        const char *of = d.description;
+        d.path = exact_path;
+        d.type = KW_H5_I64;
+        d.units = "1e-9 USD/month";
+        snprintf(text, sizeof text, "%sexact, in nano-dollars", of);
+        d.description = text;
+        kw_writer_put(w, d, exact);
+        d.path = usd_path;
+        d.type = KW_H5_F64;
+        d.units = "USD/month";
+        snprintf(text, sizeof text, "%sthe same in dollars", of);
+        kw_writer_put(w, d, usd);
+    }
+    free(exact);
+    free(usd);
+}
+
+/* What is overloaded has no bill of a month, nor have its deployments. */
+static void write_bill(struct kw_writer *w, const struct kw_results *r)
+{
+    uint32_t nd = max_deployments(r);
+    const struct kw_bill **bill = calloc(r->n ? r->n * nd : 1, sizeof *bill);
+    kw_writer_group(w, "/bill", "line items of a month, of the trace itself");
+    kw_writer_index(w, "/bill/point", "point", r->n, "configuration");
+    kw_writer_index(w, "/bill/item", "item", KW_ITEMS, "line item, named in item_name");
+    kw_writer_index(w, "/bill/deployment", "deployment", nd, "place in the configuration");
+    kw_writer_put(
+        w,
+        (struct kw_h5_dataset){
+            "/bill/item_name", KW_H5_STR, "", "name of each line item", 1, { KW_ITEMS }, { "/bill/item" }, NULL, 0 },
+        kw_item_name);
+    if (!bill) {
+        kw_writer_no_memory(w);
+        return;
+    }
+    for (size_t i = 0; i < r->n; i++) bill[i] = kw_point_bill(&r->points[i]);
+    put_bill(w, "/bill/nusd_month", "/bill/usd_month",
+             (struct kw_h5_dataset){ .description = "",
+                                     .rank = 2,
+                                     .shape = { r->n, KW_ITEMS },
+                                     .dims = { "/bill/point", "/bill/item" },
+                                     .deflate = 4 },
+             bill, r->n);
+    for (size_t i = 0; i < r->n * nd; i++) {
+        const struct kw_point *p = &r->points[i / nd];
+        bill[i] = i % nd < p->n && p->bill_of && !kw_point_overloaded(p) ? &p->bill_of[i % nd] : NULL;
+    }
+    put_bill(w, "/bill/deployment_nusd_month", "/bill/deployment_usd_month",
+             (struct kw_h5_dataset){ .description = "by deployment, ",
+                                     .rank = 3,
+                                     .shape = { r->n, nd, KW_ITEMS },
+                                     .dims = { "/bill/point", "/bill/deployment", "/bill/item" },
+                                     .deflate = 4 },
+             bill, r->n * nd);
+    free(bill);
+}
+
+/* ---- /deployments, /usage and /samples: what reprice needs */
 
 static uint32_t max_replications(const struct kw_results *r)
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/core/files/h5.h"
+#include "sim/plan/sweep/apart.h"
 
 static enum kw_status open_result(struct kw_h5 **f, const char *path, struct kw_error *err)
 {
@@ -67,6 +68,7 @@ struct reading {
     struct kw_h5 *f;
     size_t n, nd, nr; /* points, deployments, replications */
     char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade, **file, **sha256, **profile_grade;
+    char **label, **routing; /* routing: NULL in results that have none */
     uint32_t *replications;
     double *days_df, *widen; /* NULL in results that have none: then no intervals */
     uint8_t *pruned;
@@ -79,8 +81,8 @@ struct reading {
 
 static void reading_free(struct reading *r)
 {
-    char **const strings[] = { r->platform, r->sku,   r->gpu,  r->model,  r->precision,    r->term,
-                               r->name,     r->grade, r->file, r->sha256, r->profile_grade };
+    char **const strings[] = { r->platform, r->sku,  r->gpu,    r->model,         r->precision, r->term,   r->name,
+                               r->grade,    r->file, r->sha256, r->profile_grade, r->label,     r->routing };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
     free(r->replications);
     free(r->days_df);
@@ -141,6 +143,9 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         st = kw_h5_read_n(r->f, name, KW_H5_I64, r->n * r->nd, &r->settings[i], err);
     }
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/pruned", KW_H5_U8, r->n, &r->pruned, err);
+    if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/label", KW_H5_STR, r->n, &r->label, err);
+    if (st == KW_OK && kw_h5_exists(r->f, "/points/routing") > 0)
+        st = kw_h5_read_n(r->f, "/points/routing", KW_H5_STR, r->n, &r->routing, err);
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/grade", KW_H5_STR, r->n, &r->grade, err);
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/replications", KW_H5_U32, r->n, &r->replications, err);
     if (st == KW_OK && kw_h5_exists(r->f, "/points/days_df") > 0) {
@@ -222,6 +227,37 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
     return KW_OK;
 }
 
+/* The routing as kw_candidate_route writes it; false where it is nothing of the kind. */
+static bool read_routing(const char *text, struct kw_candidate *c)
+{
+    struct kw_routing *to = &c->routing;
+    size_t n = strcspn(text, " ");
+    int policy = 0;
+    while (kw_route_policy_name[policy] &&
+           (strlen(kw_route_policy_name[policy]) != n || strncmp(text, kw_route_policy_name[policy], n)))
+        policy++;
+    if (!kw_route_policy_name[policy]) return false;
+    to->policy = (enum kw_route_policy)policy;
+    char *at = (char *)text + n;
+    if (policy == KW_ROUTE_OVERFLOW) to->overflow_at = (uint32_t)strtoul(at, &at, 10);
+    for (uint32_t d = 0; policy == KW_ROUTE_SPLIT && d < c->n; d++) to->share[d] = strtod(at, &at);
+    return !*at;
+}
+
+/* What a result said of a point beside its deployments. What the writer added to the label is in its brackets. */
+static enum kw_status name_point(const struct reading *r, size_t i, struct kw_candidate *c, struct kw_error *err)
+{
+    char label[320];
+    if (r->routing && !read_routing(r->routing[i], c))
+        return kw_fail(err, KW_EPARSE, "/points/routing[%zu] is '%.40s'", i, r->routing[i]);
+    size_t n = strlen(kw_candidate_label(c, label, sizeof label));
+    const char *rest = strncmp(r->label[i], label, n) ? "" : r->label[i] + n;
+    size_t m = strlen(rest);
+    if (m > 3 && m - 3 < sizeof c->apart && rest[0] == ' ' && rest[1] == '[' && rest[m - 1] == ']')
+        snprintf(c->apart, sizeof c->apart, "%.*s", (int)(m - 3), rest + 2);
+    return KW_OK;
+}
+
 /* Figures are not read but made again from samples and usage by the code that made them first: a result opened later
  * cannot say anything that a fresh one would not. */
 static enum kw_status fill_point(const struct reading *r, size_t i, const struct kw_candidate *c, struct kw_point *p,
@@ -286,10 +322,12 @@ enum kw_status kw_results_read_points(const char *path, struct kw_catalogue *c, 
             st = resolve(&r, made * r.nd + d, c, &choice, err);
             if (st == KW_OK) st = kw_candidate_add(&cand[made], &choice, err);
         }
+        if (st == KW_OK) st = name_point(&r, made, &cand[made], err);
         if (st == KW_OK) st = fill_point(&r, made, &cand[made], &point[made], err);
     }
     *n = r.n;
     reading_free(&r);
+    if (st == KW_OK) st = kw_candidates_tell_apart(cand, made, NULL, NULL, err); /* the first results did not */
     if (st == KW_OK) {
         *candidates = cand;
         *points = point;

@@ -65,6 +65,7 @@ enum kw_status kw_candidate_copy(struct kw_candidate *to, const struct kw_candid
     }
     to->routing = from->routing;
     to->as_written = from->as_written;
+    memcpy(to->apart, from->apart, sizeof to->apart);
     return KW_OK;
 }
 
@@ -352,6 +353,19 @@ char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size)
         choice_label(&c->choice[i], buf + at, size - at);
         at += strlen(buf + at);
     }
+    /* A name too long for buf gives way, from its end, to what tells it apart. */
+    size_t tail = c->apart[0] ? strlen(c->apart) + 3 : 0;
+    if (tail && tail < size) snprintf(buf + (at + tail < size ? at : size - 1 - tail), tail + 1, " [%s]", c->apart);
+    return buf;
+}
+
+char *kw_candidate_route(const struct kw_candidate *c, char *buf, size_t size)
+{
+    const struct kw_routing *r = &c->routing;
+    int at = snprintf(buf, size, "%s", kw_route_policy_name[r->policy]);
+    if (r->policy == KW_ROUTE_OVERFLOW) snprintf(buf + at, size - (size_t)at, " %" PRIu32, r->overflow_at);
+    for (uint32_t i = 0; r->policy == KW_ROUTE_SPLIT && i < c->n && (size_t)at < size; i++)
+        at += snprintf(buf + at, size - (size_t)at, " %g", r->share[i]);
     return buf;
 }
 

@@ -60,6 +60,7 @@ struct kw_candidate {
     uint32_t n;               /* 1..KW_FLEET_MAX_DEPLOYMENTS once complete */
     struct kw_routing routing;
     bool as_written; /* the user's own deployments, which a plan simulates beside what it chose itself */
+    char apart[112]; /* in what it differs from others whose label would be the same: sim/plan/sweep/apart.h */
 };
 
 void kw_candidate_init(struct kw_candidate *c); /* no choices, routing single */
@@ -103,11 +104,13 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err);
  * "2 x gpu_1x_h100_sxm5, monthly"; an API's sku. Returns buf. */
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size);
 /* "modal H100 bf16 tp1 keep_warm=1 idle=60s", "lambda 2 x H100 bf16 tp1", "groq llama-3.1-8b": short, unique in a plan;
- * a candidate's deployments are joined by " + ". Returns buf. */
+ * a candidate's deployments are joined by " + ", what tells it apart follows in brackets. Returns buf. */
 char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size);
 /* How requests find their deployment, "" where there is one: "fallback: the next in order while one is cold or refuses".
  * Returns buf. */
 char *kw_candidate_routing(const struct kw_candidate *c, char *buf, size_t size);
+/* The same as a word: "single", "fallback", "overflow 4", "class", "model", "split 0.7 0.3". Returns buf. */
+char *kw_candidate_route(const struct kw_candidate *c, char *buf, size_t size);
 /* Whether the choice's result depends on this fact of its platform: not on other offers' prices, terms not taken, or
  * the billing of phases that take no time here. */
 bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f);

@@ -61,7 +61,8 @@ static void a_known_best(void)
             p.why,
             "on_demand4 1 x H100 bf16 tp1 on_demand meets the objectives too but costs $146.00 +- 0.00 a month more") !=
         NULL);
-    CHECK(strstr(p.why, "cheaper but not good enough: on_demand5 1 x H100 bf16 tp1 on_demand at $73.00 (") != NULL);
+    CHECK(strstr(p.why, "cheaper but not good enough: on_demand5 1 x H100 bf16 tp1 on_demand [#1] at $73.00 (") !=
+          NULL);
     /* 20 % dearer here or a sixth cheaper there turns it. */
     CHECK(p.n_flips >= 2);
     CHECK_NEAR(p.flips[0].change, -146.0 / 876, 1e-9);

@@ -1,0 +1,86 @@
+#!/bin/bash
+# What tables, CSV and HDF5 say of a configuration: no two rows read the same, every setting is a column, the bill is
+# there by deployment.
+cd "$(dirname "$0")/../../.." || exit 1
+keepwarm=$(realpath "${KEEPWARM:-build/keepwarm}")
+python=/usr/bin/python3
+[ -x $python ] || python=python3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+ok() { passed=$((passed + 1)); }
+bad() { failed=$((failed + 1)); echo "FAIL $1"; }
+holds() { local what=$1; shift; if "$@" >"$work/said" 2>&1; then ok; else bad "$what: $(head -5 "$work/said")"; fi; }
+kw() { "$keepwarm" "$@"; local rc=$?; [ $rc = 0 ] || [ $rc = 3 ]; }
+run=tests/sim/cli/golden/run.json
+
+# ---- rows that print the same label: none, in the sweep itself, from its file, side by side, as CSV and as JSON
+
+cat >"$work/rows.py" <<'PY'
+"""rows.py N COLUMNS < table: the first COLUMNS cells of N rows are all different."""
+import re
+import sys
+lines = sys.stdin.read().splitlines()
+rule = next(i for i, line in enumerate(lines) if line.strip().startswith("─"))
+end = [m.end() for m in re.finditer("─+", lines[rule])][int(sys.argv[2]) - 1]
+rows = []
+for line in lines[rule + 1:]:
+    if not line.strip() or line.startswith("  step times"):
+        break
+    rows.append(line[:end])
+assert len(rows) == int(sys.argv[1]) and len(set(rows)) == len(rows), rows
+PY
+grid='sweep={"deployments[main].max_replicas":[1,2,3],"deployments[main].idle_timeout_s":["30"],"routing":[{"policy":"split","shares":[0.5,0.5]},{"policy":"split","shares":[0.9,0.1]}],"deployments[main].keep_warm":[0],"deployments[main].gpu":["H100"]}'
+api='deployments[1]={"name":"api","platform":"together-api"}'
+holds "sweep of five axes" kw sweep $run -q --set "$grid" --set "$api" -o "$work/s.h5" # too many to have columns
+kw sweep $run -q --set "$grid" --set "$api" --csv >"$work/s.csv" 2>/dev/null
+kw sweep $run -q --set "$grid" --set "$api" 2>/dev/null >"$work/s.txt"
+holds "sweep: rows differ" bash -c "$python $work/rows.py 6 2 <$work/s.txt"
+holds "reprice: rows differ" bash -c "$keepwarm reprice $work/s.h5 | $python $work/rows.py 6 2"
+holds "compare: rows differ" bash -c "$keepwarm compare $work/s.h5 $work/s.h5 | $python $work/rows.py 6 1"
+kw reprice "$work/s.h5" --csv >"$work/r.csv"
+holds "reprice: the labels, settings and routing of the sweep" cmp <(cut -d, -f2-11 "$work/s.csv" | sort -u) <(cut -d, -f2-11 "$work/r.csv" | sort -u)
+kw compare "$work/s.h5" "$work/s.h5" --csv >"$work/c.csv"
+kw compare "$work/s.h5" "$work/s.h5" --json >"$work/c.json"
+cat >"$work/machine.py" <<'PY'
+import csv
+import json
+import sys
+s, c = (list(csv.DictReader(open(sys.argv[i]))) for i in (1, 2))
+s = [r for r in s if not (r["of_class"] or r["of_model"] or r["of_deployment"])]
+j = json.load(open(sys.argv[3]))
+assert len({r["label"] for r in s}) == len(s) == 6, [r["label"] for r in s]
+assert [r["max_replicas"] for r in s].count("2 + -") == 2 and {r["routing"] for r in s} == {"split 0.5 0.5", "split 0.9 0.1"}
+for r in s:
+    got = [r[k] for k in "platform kind gpu precision tp keep_warm idle_timeout".split()]
+    assert got == ["modal + together-api", "serverless + api", "H100 + -", "bf16 + -", "1 + -", "0 + -", "30 + -"], got
+assert len(c) == len(j["points"]) == 6 and (j["only_a"], j["only_b"], j["traces_differ"]) == (0, 0, False)
+by_label = {r["label"]: r for r in s}
+for r, p in zip(c, j["points"]):
+    mine = by_label[r["label"]]
+    assert r["label"] == p["label"]
+    for m in ("cost_usd_month", "ttft_p95_s", "e2e_p99_s"):
+        assert float(r[m + "_a"]) == float(r[m + "_b"]) == p["a"][m] == p["b"][m] == float(mine[m]), (m, r, mine)
+    assert int(r["rank_a"]) == int(mine["rank"])
+PY
+holds "CSV and JSON of sweep and compare" $python "$work/machine.py" "$work/s.csv" "$work/c.csv" "$work/c.json"
+
+# ---- the bill by deployment sums to the bill
+
+cat >"$work/bill.py" <<'PY'
+import sys
+import h5py
+b = h5py.File(sys.argv[1])["bill"]
+total, parts = b["nusd_month"][:], b["deployment_nusd_month"][:]
+assert parts.shape == (total.shape[0], 2, total.shape[1]), parts.shape
+assert (parts.sum(1) == total).all() and (parts[:, 0].any() and parts[:, 1].any())
+assert (abs(b["deployment_usd_month"][:] * 1e9 - parts) < 1).all()
+PY
+if $python -c 'import h5py' 2>/dev/null; then
+    holds "bill by deployment" $python "$work/bill.py" "$work/s.h5"
+else
+    echo "skip the bill by deployment: python3-h5py is not installed"
+fi
+
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
