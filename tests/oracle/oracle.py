@@ -351,8 +351,8 @@ def usage_after(platform, d, arrivals, begin, end, length):
     # No bill passes that of every replica always on.
     most = facts["max_replicas"] * (end - begin) * tp
     total = sum(use[p] for p in PHASES + ("active", "waiting"))
-    use["rounding"] = min(use["rounding"], most - total)
-    use["minimum"] = min(use["minimum"], most - total - use["rounding"])
+    use["minimum"] = min(use["minimum"], most - total)
+    use["rounding"] = min(use["rounding"], most - total - use["minimum"])
     for _, _, key in arrivals:
         got = pool.done.get(key)
         if got is None:
