@@ -135,8 +135,9 @@ struct kw_platform {
     struct kw_api_offer *apis; /* [n_apis] */
     size_t n_apis;
     struct kw_meter meter;
-    struct kw_autoscaling scaling; /* the platform's defaults */
-    enum kw_balance balance;       /* least outstanding, ESTIMATED, where the file is silent */
+    struct kw_autoscaling scaling;             /* the platform's defaults */
+    uint32_t concurrency_min, concurrency_max; /* requests per replica that can be set; 0, 0: not settable */
+    enum kw_balance balance;                   /* least outstanding, ESTIMATED, where the file is silent */
     enum kw_grade balance_grade;
     struct kw_cold_start cold; /* provision, pull, restore; load and init come from the profile unless given here */
     struct kw_client_retry retry;

@@ -235,8 +235,8 @@ static enum kw_status read_scaling(struct kw_fact_reader *r, struct kw_jnode n)
     p->balance_grade = KW_GRADE_ESTIMATED;
     p->idle_timeout_max_s = SECONDS_MAX / KW_NS_PER_S;
     if (!kw_json_present(n)) return KW_OK;
-    const char *keys[N + 6] = { "src", "scaler", "at_zero", "idle_timeout_range_s", "balance" };
-    for (int i = 0; i < N; i++) keys[5 + i] = rows[i].key;
+    const char *keys[N + 7] = { "src", "scaler", "at_zero", "idle_timeout_range_s", "balance", "concurrency_range" };
+    for (int i = 0; i < N; i++) keys[6 + i] = rows[i].key;
     KW_TRY(kw_json_keys(n, keys, r->err));
     KW_TRY(kw_fact_section(r, n, &src));
     p->scaling_provenance = src.provenance;
@@ -261,6 +261,17 @@ static enum kw_status read_scaling(struct kw_fact_reader *r, struct kw_jnode n)
         KW_TRY(kw_json_i64(kw_json_at(f.value, 1), p->idle_timeout_min_s, p->idle_timeout_max_s, &p->idle_timeout_max_s,
                            r->err));
         KW_TRY(kw_fact_keep(r, &f, NULL, "%" PRId64 "..%" PRId64 " s", p->idle_timeout_min_s, p->idle_timeout_max_s));
+    }
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "concurrency_range"), &src, &f));
+    if (f.present) {
+        int64_t lo, hi;
+        if (!kw_json_is_array(f.value) || kw_json_len(f.value) != 2)
+            return kw_json_fail(f.value, KW_EPARSE, r->err, "want [least, most] requests per replica");
+        KW_TRY(kw_json_i64(kw_json_at(f.value, 0), 1, 1000000, &lo, r->err));
+        KW_TRY(kw_json_i64(kw_json_at(f.value, 1), lo, 1000000, &hi, r->err));
+        p->concurrency_min = (uint32_t)lo;
+        p->concurrency_max = (uint32_t)hi;
+        KW_TRY(kw_fact_keep(r, &f, NULL, "%" PRId64 "..%" PRId64 " requests per replica", lo, hi));
     }
     return check_scaling(r, n);
 }

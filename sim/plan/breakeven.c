@@ -69,7 +69,10 @@ static enum kw_status fill(struct kw_plan *to, const struct kw_plan *p, enum kw_
             for (size_t i = 0; i < p->n && st == KW_OK; i++) {
                 if (p->family[i] != p->family[leaders[k]]) continue;
                 c = p->candidates[i].choice[0];
-                if (c.scaling.idle_timeout != p->candidates[leaders[k]].choice[0].scaling.idle_timeout) continue;
+                const struct kw_choice *led = &p->candidates[leaders[k]].choice[0];
+                if (c.scaling.idle_timeout != led->scaling.idle_timeout ||
+                    kw_choice_concurrency(&c) != kw_choice_concurrency(led))
+                    continue;
                 double ceiling = ceil(c.scaling.max_replicas * factor);
                 if (ceiling > c.scaling.max_replicas) c.scaling.max_replicas = (uint32_t)fmin(ceiling, 4096);
                 st = kw_plan_push(to, &c, err);
@@ -135,7 +138,7 @@ enum kw_status kw_breakeven_find(struct kw_breakeven *b, const struct kw_plan *p
     memset(b, 0, sizeof *b);
     struct kw_plan_options sub = *o;
     sub.idle_timeout[0] = 0; /* no further timeouts are added */
-    sub.n_idle_timeouts = 1;
+    sub.n_idle_timeouts = sub.n_concurrency = 1;
     sub.exhaustive = false;
     struct followed follow[3];
     for (int k = 0; k < 3; k++) {

@@ -22,7 +22,9 @@ struct kw_plan_options {
     uint32_t keep_warm[KW_PLAN_MAX_LIST];
     size_t n_keep_warm; /* serverless; 0: 0..4 */
     kw_ns idle_timeout[KW_PLAN_MAX_LIST];
-    size_t n_idle_timeouts;   /* 0: each platform's default, then others it allows for the leaders */
+    size_t n_idle_timeouts; /* 0: each platform's default, then others it allows for the leaders */
+    uint32_t concurrency[KW_PLAN_MAX_LIST];
+    size_t n_concurrency;     /* 0: the platform file's and what the engine holds, then others for the leaders */
     uint32_t max_replicas;    /* serverless; 0: from the load's peak, see plan.c */
     uint32_t dedicated_extra; /* tries above the capacity bound; 0: 4 */
     bool monthly, spot;       /* dedicated: also committed monthly and spot prices where known */

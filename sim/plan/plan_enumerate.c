@@ -81,13 +81,20 @@ static double least_token_s(const struct kw_profile *p)
     return isfinite(least) ? least * (1 - 1e-9) : 0; /* compiled step times are rounded to the ps */
 }
 
+/* Requests of the mean length that one engine runs at once. */
+static uint32_t engine_batch(const struct kw_profile *p, const struct load *l)
+{
+    double context = l->prompt + l->output / 2;
+    double fits = (double)p->num_blocks * p->block_size / fmax(context, 1);
+    return (uint32_t)fmax(1, fmin(fits, p->max_num_seqs));
+}
+
 /* Replicas that the busiest minute would keep busy: prompts in full steps, outputs at the largest batch that the KV
  * cache holds. An estimate, for ceilings only. */
 static double busy_replicas(const struct kw_profile *p, const struct kw_steptime *st, const struct load *l)
 {
     double context = l->prompt + l->output / 2;
-    double fits = (double)p->num_blocks * p->block_size / fmax(context, 1);
-    uint32_t batch = (uint32_t)fmax(1, fmin(fits, p->max_num_seqs)), chunk = p->max_num_batched_tokens;
+    uint32_t batch = engine_batch(p, l), chunk = p->max_num_batched_tokens;
     struct kw_step decode = { .n_decode = batch, .decode_context = (uint64_t)(batch * context) };
     struct kw_step prefill = { .n_chunks = 1, .prefill_tokens = chunk, .prefill_pairs2 = (uint64_t)chunk * chunk };
     double decode_s = (double)kw_steptime_ps(st, &decode) * 1e-12 / batch;
@@ -200,7 +207,38 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
     return kw_plan_drop(e->p, what, why.msg, e->err);
 }
 
-static enum kw_status add_serverless(struct enumeration *e, struct kw_choice *c)
+/* Requests per replica, by one rule for every platform that lets its user set them: those asked for; else the platform
+ * file's, and what the engine runs at once (a power of two) where that is twice as many: a default made for models that
+ * serve one request at a time buys several times the replicas an LLM engine needs. The search adds others for the
+ * leaders. out: [KW_PLAN_MAX_LIST], 0 for the file's. */
+static enum kw_status concurrencies(struct enumeration *e, const struct kw_choice *c, uint32_t *out, size_t *n)
+{
+    const struct kw_plan_options *o = e->o;
+    const struct kw_platform *p = c->platform;
+    *n = 0;
+    if (!o->n_concurrency || !p->concurrency_max) {
+        uint32_t top = 1, batch = engine_batch(c->profile, &e->load);
+        while (2 * top <= batch && 2 * top <= p->concurrency_max) top *= 2;
+        out[(*n)++] = 0;
+        if (p->concurrency_max && kw_choice_concurrency(c) > 0 && top >= 2 * kw_choice_concurrency(c))
+            out[(*n)++] = top;
+        return KW_OK;
+    }
+    for (size_t i = 0; i < o->n_concurrency; i++) {
+        if (o->concurrency[i] >= p->concurrency_min && o->concurrency[i] <= p->concurrency_max) {
+            out[(*n)++] = o->concurrency[i];
+            continue;
+        }
+        char what[96], why[160];
+        snprintf(what, sizeof what, "%s with %" PRIu32 " requests per replica", p->name, o->concurrency[i]);
+        snprintf(why, sizeof why, "it allows %" PRIu32 " to %" PRIu32, p->concurrency_min, p->concurrency_max);
+        enum kw_status st = kw_plan_drop(e->p, what, why, e->err);
+        if (st != KW_OK) return st;
+    }
+    return KW_OK;
+}
+
+static enum kw_status add_serverless_at(struct enumeration *e, struct kw_choice *c)
 {
     static const uint32_t warm_default[] = { 0, 1, 2, 3, 4 };
     const struct kw_plan_options *o = e->o;
@@ -251,6 +289,19 @@ static enum kw_status add_serverless(struct enumeration *e, struct kw_choice *c)
 
 /* From the fewest replicas that can do the work at all (a bound, so that nothing feasible is left out) to somewhat more
  * than an estimate of what is busy. In steps of what the platform rents together. */
+static enum kw_status add_serverless(struct enumeration *e, const struct kw_choice *c)
+{
+    uint32_t requests[KW_PLAN_MAX_LIST];
+    size_t n;
+    enum kw_status st = concurrencies(e, c, requests, &n);
+    for (size_t i = 0; i < n && st == KW_OK; i++) {
+        struct kw_choice d = *c;
+        if (requests[i]) kw_choice_set_concurrency(&d, requests[i]);
+        st = add_serverless_at(e, &d);
+    }
+    return st;
+}
+
 static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, uint32_t step)
 {
     const struct kw_plan_options *o = e->o;

@@ -75,7 +75,7 @@ size_t kw_plan_keep_warm_curve(const struct kw_plan *p, size_t of, size_t *out, 
         if (p->candidates[i].as_written) continue;
         const struct kw_choice *x = &p->candidates[i].choice[0];
         if (p->family[i] != p->family[of] || x->scaling.idle_timeout != c->scaling.idle_timeout ||
-            x->scaling.zero_timeout != c->scaling.zero_timeout)
+            x->scaling.zero_timeout != c->scaling.zero_timeout || kw_choice_concurrency(x) != kw_choice_concurrency(c))
             continue;
         size_t at = n;
         while (at > 0 && p->candidates[out[at - 1]].choice[0].scaling.keep_warm > x->scaling.keep_warm) at--;

@@ -245,12 +245,12 @@ static const struct kw_choice *serverless(const struct kw_plan *p, size_t i)
     return c->n == 1 && !c->as_written && c->choice[0].platform->kind == KW_KIND_SERVERLESS ? &c->choice[0] : NULL;
 }
 
-/* Same offer and timeouts; keep_warm may differ. */
+/* Same offer, concurrency and timeouts; keep_warm may differ. */
 static bool same_but_warm(const struct kw_plan *p, size_t i, size_t j)
 {
-    const struct kw_autoscaling *a = &p->candidates[i].choice[0].scaling, *b = &p->candidates[j].choice[0].scaling;
-    return p->family[i] == p->family[j] && serverless(p, i) && serverless(p, j) && a->idle_timeout == b->idle_timeout &&
-           a->zero_timeout == b->zero_timeout;
+    const struct kw_choice *x = serverless(p, i), *y = serverless(p, j);
+    return x && y && p->family[i] == p->family[j] && x->scaling.idle_timeout == y->scaling.idle_timeout &&
+           x->scaling.zero_timeout == y->scaling.zero_timeout && kw_choice_concurrency(x) == kw_choice_concurrency(y);
 }
 
 /* Whether one of the two smallest keep_warm of its offer. */
@@ -319,13 +319,56 @@ static enum kw_status grow_points(struct kw_plan *p, size_t from, struct kw_erro
     return KW_OK;
 }
 
-/* Idle timeouts other than the default are tried where the first replication looks best: on the best candidate's offer
+/* Idle timeouts and requests per replica other than those enumerated are tried where the first replication looks best: on the best candidate's offer
  * of each of three serverless platforms, with the keep_warm enumerated there up to one more than it has. The first
  * replication is the same in a pruned and an exhaustive plan, and so is this choice. */
 #define LEADERS 3
 static const int64_t idle_tries_s[] = { 15, 60, 300, 900 };
+static const uint32_t concurrency_tries[] = { 16, 32, 64,
+                                              128 }; /* beside the default and what the engine runs at once */
 
-static enum kw_status add_idle_timeouts(struct kw_plan *p, struct kw_error *err)
+static enum kw_status push_idle_timeouts(struct kw_plan *p, size_t of, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (size_t t = 0; t < sizeof idle_tries_s / sizeof *idle_tries_s && st == KW_OK; t++) {
+        struct kw_choice c = p->candidates[of].choice[0];
+        kw_ns idle = idle_tries_s[t] * KW_NS_PER_S;
+        if (idle == c.scaling.idle_timeout) continue;
+        kw_choice_idle_timeout(&c, idle);
+        if (kw_choice_check(&c, NULL) != KW_OK) continue; /* outside the platform's range */
+        st = kw_plan_push(p, &c, err);
+    }
+    return st;
+}
+
+static bool has_concurrency(const struct kw_plan *p, size_t of, double requests)
+{
+    for (size_t j = 0; j < p->n; j++) {
+        const struct kw_choice *x = serverless(p, j);
+        if (!x || x->platform != p->candidates[of].choice[0].platform) continue;
+        const struct kw_choice *y = &p->candidates[of].choice[0];
+        if (x->gpu == y->gpu && x->profile == y->profile && x->scaling.keep_warm == y->scaling.keep_warm &&
+            x->scaling.idle_timeout == y->scaling.idle_timeout && kw_choice_concurrency(x) == requests)
+            return true;
+    }
+    return false;
+}
+
+static enum kw_status push_concurrencies(struct kw_plan *p, size_t of, struct kw_error *err)
+{
+    const struct kw_platform *q = p->candidates[of].choice[0].platform;
+    enum kw_status st = KW_OK;
+    for (size_t t = 0; t < sizeof concurrency_tries / sizeof *concurrency_tries && st == KW_OK; t++) {
+        uint32_t n = concurrency_tries[t];
+        struct kw_choice c = p->candidates[of].choice[0];
+        if (n < q->concurrency_min || n > q->concurrency_max || n > c.sched.max_num_seqs) continue;
+        kw_choice_set_concurrency(&c, n);
+        if (!has_concurrency(p, of, kw_choice_concurrency(&c))) st = kw_plan_push(p, &c, err);
+    }
+    return st;
+}
+
+static enum kw_status add_settings(struct kw_plan *p, const struct kw_plan_options *o, struct kw_error *err)
 {
     size_t leaders[LEADERS], n_leaders = 0, n = p->n;
     for (ptrdiff_t best; n_leaders < LEADERS && (best = leader(p, leaders, n_leaders)) >= 0;)
@@ -335,25 +378,20 @@ static enum kw_status add_idle_timeouts(struct kw_plan *p, struct kw_error *err)
             if (!same_but_warm(p, i, leaders[k]) || p->candidates[i].choice[0].scaling.keep_warm >
                                                         p->candidates[leaders[k]].choice[0].scaling.keep_warm + 1)
                 continue;
-            for (size_t t = 0; t < sizeof idle_tries_s / sizeof *idle_tries_s; t++) {
-                struct kw_choice c = p->candidates[i].choice[0];
-                kw_ns idle = idle_tries_s[t] * KW_NS_PER_S;
-                if (idle == c.scaling.idle_timeout) continue;
-                kw_choice_idle_timeout(&c, idle);
-                if (kw_choice_check(&c, NULL) != KW_OK) continue; /* outside the platform's range */
-                enum kw_status st = kw_plan_push(p, &c, err);
-                if (st != KW_OK) return st;
-            }
+            enum kw_status st = o->n_idle_timeouts ? KW_OK : push_idle_timeouts(p, i, err);
+            if (st == KW_OK && !o->n_concurrency) st = push_concurrencies(p, i, err);
+            if (st != KW_OK) return st;
         }
     }
     return KW_OK;
 }
 
-/* Another idle timeout that changed nothing, in any replication it had. */
+/* Another idle timeout or concurrency that changed nothing, in any replication it had. */
 static bool made_no_difference(const struct kw_plan *p, size_t i, size_t enumerated)
 {
     const struct kw_point *x = &p->points[i];
-    if (i < enumerated) return false;
+    const struct kw_choice *c = serverless(p, i);
+    if (i < enumerated && (!c || kw_choice_concurrency_is_default(c))) return false;
     for (size_t j = 0; j < i; j++) {
         const struct kw_point *y = &p->points[j];
         if (p->family[i] != p->family[j] || y->replications < x->replications ||
@@ -430,12 +468,12 @@ static enum kw_status search_start(struct kw_plan *p, const struct kw_study *stu
     return st;
 }
 
-/* Adds hybrids and the other idle timeouts with points of their own; on failure the plan has the candidates it had. */
+/* Adds hybrids and the other settings with points of their own; on failure the plan has the candidates it had. */
 static enum kw_status widen(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                             struct kw_error *err)
 {
     size_t enumerated = p->n;
-    enum kw_status st = o->n_idle_timeouts == 0 ? add_idle_timeouts(p, err) : KW_OK;
+    enum kw_status st = add_settings(p, o, err);
     if (st == KW_OK && o->hybrids) st = kw_plan_hybrids(p, enumerated, study->trace, err);
     if (st == KW_OK) st = grow_points(p, enumerated, err);
     while (st != KW_OK && p->n > enumerated) kw_candidate_free(&p->candidates[--p->n]); /* those have no points */

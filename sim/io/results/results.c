@@ -389,8 +389,13 @@ static int64_t field_of(const struct kw_choice_field *f, const struct kw_choice 
 {
     const char *at = (const char *)c + f->offset;
     uint32_t narrow;
+    double real;
     int64_t wide;
     assert(f->size == sizeof narrow || f->size == sizeof wide);
+    if (f->millionths) {
+        memcpy(&real, at, sizeof real);
+        return llround(real * 1e6); /* a target is at most 1e9 */
+    }
     if (f->size == sizeof narrow) {
         memcpy(&narrow, at, sizeof narrow);
         return narrow;
@@ -459,7 +464,7 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
 const struct kw_choice_field kw_choice_field[] = {
 #define FIELD(name, member, unit, text)                                                                                \
     {                                                                                                                  \
-        name, unit, text, offsetof(struct kw_choice, member), sizeof((struct kw_choice *)0)->member                    \
+        name, unit, text, offsetof(struct kw_choice, member), sizeof((struct kw_choice *)0)->member, false, false      \
     }
     FIELD("tp", tp, "GPU", "tensor-parallel degree"),
     FIELD("keep_warm", scaling.keep_warm, "replica", "replicas kept ready"),
@@ -467,17 +472,24 @@ const struct kw_choice_field kw_choice_field[] = {
     FIELD("buffer_replicas", scaling.buffer_replicas, "replica", "spare replicas while active"),
     FIELD("hard_concurrency", scaling.hard_concurrency, "request",
           "admitted to one replica at once; 0: the engine decides"),
+    { "target_millionths", "1e-6", "the scaler's target, in its own unit", offsetof(struct kw_choice, scaling.target),
+      sizeof(double), true, true },
     FIELD("idle_timeout_ns", scaling.idle_timeout, "ns", "idle time before a surplus replica stops"),
     FIELD("zero_timeout_ns", scaling.zero_timeout, "ns", "idle time before the last replica stops"),
     FIELD("balance", balance, "", "0 round robin, 1 least outstanding, 2 power of two, 3 prefix, 4 pack, 5 random"),
     FIELD("operations_nusd_month", operations_month, "1e-9 USD/month", "the user's share of an engineer"),
 #undef FIELD
-    { NULL, NULL, NULL, 0, 0 },
+    { NULL, NULL, NULL, 0, 0, false, false },
 };
 
 void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, int64_t v)
 {
     uint32_t narrow = (uint32_t)v;
+    double real = (double)v / 1e6;
+    if (f->millionths) {
+        memcpy((char *)c + f->offset, &real, sizeof real);
+        return;
+    }
     memcpy((char *)c + f->offset, f->size == sizeof narrow ? (const void *)&narrow : (const void *)&v, f->size);
 }
 

@@ -34,10 +34,13 @@ struct kw_usage_field {
 };
 extern const struct kw_usage_field kw_usage_field[];
 
-/* The settings of a deployment that make its label and its bill, as datasets of /deployments; 4 or 8 bytes each. */
+/* The settings of a deployment that make its label and its bill, as datasets of /deployments; integers of 4 or 8 bytes,
+ * or a double in millionths. */
 struct kw_choice_field {
     const char *name, *unit, *description;
     size_t offset, size;
+    bool millionths;
+    bool later; /* not in the first results: where it is absent the platform's own holds */
 };
 extern const struct kw_choice_field kw_choice_field[];
 void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, int64_t v);

@@ -140,6 +140,7 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     for (size_t i = 0; i < r->n_settings && st == KW_OK; i++) {
         char name[96];
         snprintf(name, sizeof name, "/deployments/%s", kw_choice_field[i].name);
+        if (kw_choice_field[i].later && kw_h5_exists(r->f, name) <= 0) continue;
         st = kw_h5_read_n(r->f, name, KW_H5_I64, r->n * r->nd, &r->settings[i], err);
     }
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/pruned", KW_H5_U8, r->n, &r->pruned, err);
@@ -217,6 +218,7 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
         if (!strcmp(kw_term_name[t], r->term[at])) out->term = (enum kw_term)t;
     for (size_t i = 0; i < r->n_settings; i++) {
         const struct kw_choice_field *f = &kw_choice_field[i];
+        if (!r->settings[i]) continue;
         int64_t v = r->settings[i][at];
         bool balance = f->offset == offsetof(struct kw_choice, balance);
         if (v < 0 || (f->size == sizeof(uint32_t) && v > (balance ? KW_BALANCES - 1 : INT32_MAX)))

@@ -950,11 +950,24 @@ static enum kw_status read_words(struct kw_jnode list, const char **out, size_t 
 
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
 {
-    static const char *const known[] = {
-        "kinds",         "platforms",      "gpus",         "precisions",           "tp",    "api_models",
-        "keep_warm",     "idle_timeout_s", "max_replicas", "replicas_extra",       "terms", "spot",
-        "allow_unknown", "hybrids",        "exhaustive",   "operations_usd_month", NULL
-    };
+    static const char *const known[] = { "kinds",
+                                         "platforms",
+                                         "gpus",
+                                         "precisions",
+                                         "tp",
+                                         "api_models",
+                                         "keep_warm",
+                                         "idle_timeout_s",
+                                         "concurrency",
+                                         "max_replicas",
+                                         "replicas_extra",
+                                         "terms",
+                                         "spot",
+                                         "allow_unknown",
+                                         "hybrids",
+                                         "exhaustive",
+                                         "operations_usd_month",
+                                         NULL };
     struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
     uint32_t count;
     kw_ns idle;
@@ -990,6 +1003,12 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
         st = seconds_or(kw_json_at(list, i), 0, &idle, err);
         if (st == KW_OK) o->idle_timeout[o->n_idle_timeouts++] = idle;
+    }
+    list = get(c, "concurrency");
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        st = count_or(kw_json_at(list, i), 1, 1, 1000000, &count, err);
+        if (st == KW_OK) o->concurrency[o->n_concurrency++] = count;
     }
     READ(count_or(get(c, "max_replicas"), o->max_replicas, 0, 100000, &o->max_replicas, err));
     READ(count_or(get(c, "replicas_extra"), o->dedicated_extra, 0, 1000, &o->dedicated_extra, err));

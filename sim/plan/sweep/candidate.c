@@ -1,6 +1,7 @@
 #include "sim/plan/sweep/candidate.h"
 #include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,45 @@ void kw_choice_replicas(struct kw_choice *c, uint32_t n)
     s->request_timeout = was.request_timeout;
 }
 
+/* One scaler has its setting as requests, one as a share of what a replica takes at once, the others as the limit. */
+static double concurrency(const struct kw_autoscaling *s, const struct kw_choice *c)
+{
+    switch (s->scaler) {
+    case KW_SCALER_CONCURRENCY:
+    case KW_SCALER_KPA:
+    case KW_SCALER_REQUEST_COUNT: return s->target;
+    case KW_SCALER_LOAD_TARGET: return s->target * (s->hard_concurrency ? s->hard_concurrency : c->sched.max_num_seqs);
+    default: return s->hard_concurrency;
+    }
+}
+
+double kw_choice_concurrency(const struct kw_choice *c)
+{
+    return concurrency(&c->scaling, c);
+}
+
+bool kw_choice_concurrency_is_default(const struct kw_choice *c)
+{
+    return concurrency(&c->scaling, c) == concurrency(&c->platform->scaling, c);
+}
+
+void kw_choice_set_concurrency(struct kw_choice *c, uint32_t requests)
+{
+    struct kw_autoscaling *s = &c->scaling;
+    switch (s->scaler) {
+    case KW_SCALER_CONCURRENCY:
+    case KW_SCALER_KPA:
+    case KW_SCALER_REQUEST_COUNT:
+        if (s->hard_concurrency == s->target) s->hard_concurrency = requests;
+        s->target = requests;
+        break;
+    case KW_SCALER_LOAD_TARGET:
+        s->target = fmin(1, requests / (double)(s->hard_concurrency ? s->hard_concurrency : c->sched.max_num_seqs));
+        break;
+    default: s->hard_concurrency = requests;
+    }
+}
+
 void kw_choice_idle_timeout(struct kw_choice *c, kw_ns idle)
 {
     struct kw_autoscaling *s = &c->scaling;
@@ -310,6 +350,12 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
         snprintf(buf, size, "%s=%" PRIu32 " %s=%s %s=%" PRIu32, word(p->word_keep_warm, "keep_warm"), s->keep_warm,
                  word(p->word_idle_timeout, "idle_timeout_s"), kw_nano_format(idle, sizeof idle, s->idle_timeout),
                  word(p->word_max_replicas, "max_replicas"), s->max_replicas);
+        if (p->concurrency_max && kw_choice_concurrency(c) > 0) {
+            size_t at = strlen(buf);
+            bool share = s->scaler == KW_SCALER_LOAD_TARGET;
+            snprintf(buf + at, size - at, " %s=%g", word(p->word_target, "concurrency"),
+                     share ? s->target : kw_choice_concurrency(c));
+        }
         break;
     case KW_KIND_DEDICATED: {
         uint32_t rented = kw_gpus_rented(c->gpu, c->tp, s->max_replicas),
@@ -335,6 +381,10 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
     case KW_KIND_SERVERLESS:
         snprintf(buf, size, "%s %s %s tp%" PRIu32 " keep_warm=%" PRIu32 " idle=%ss", c->platform->name, c->gpu->gpu,
                  c->profile->precision, c->tp, s->keep_warm, kw_nano_format(idle, sizeof idle, s->idle_timeout));
+        if (!kw_choice_concurrency_is_default(c)) {
+            size_t at = strlen(buf);
+            snprintf(buf + at, size - at, " concurrency=%g", kw_choice_concurrency(c));
+        }
         break;
     case KW_KIND_DEDICATED:
         snprintf(buf, size, "%s %" PRIu32 " x %s %s tp%" PRIu32 " %s", c->platform->name, s->max_replicas, c->gpu->gpu,

@@ -91,6 +91,12 @@ void kw_choice_replicas(struct kw_choice *c, uint32_t n);
 /* Idle time before a surplus replica stops; the last one's timeout follows where the platform's default has both equal,
  * else it is raised to it when needed. */
 void kw_choice_idle_timeout(struct kw_choice *c, kw_ns idle);
+/* Requests per replica that its scaler aims at or admits, in whichever setting the platform has it; 0: the engine
+ * decides. Setting it also fits a limit that is the same setting (Cloud Run). Serverless only. */
+double kw_choice_concurrency(const struct kw_choice *c);
+void kw_choice_set_concurrency(struct kw_choice *c, uint32_t requests);
+/* Whether it is the platform file's own. */
+bool kw_choice_concurrency_is_default(const struct kw_choice *c);
 /* The event loop's view of a choice (no money). Fields that kind does not use are zero, so that two choices that differ
  * only in price give equal deployments (but for the name). */
 void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d);
