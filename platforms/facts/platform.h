@@ -110,6 +110,7 @@ struct kw_api_offer { /* one model on a per-token API */
     struct kw_price in_mtok, cached_in_mtok, cache_write_mtok, out_mtok; /* per 1e6 tokens */
     int64_t batch_ppm;                                                   /* batch price factor, 1000000 when none */
     struct kw_law ttft_s;                                                /* s, for a short prompt */
+    uint32_t ttft_known_to;        /* the longest prompt that ttft_s was measured with; 0: not said */
     struct kw_law ttft_per_ktok_s; /* s per 1000 prompt tokens, added; NONE when not known */
     struct kw_law output_rate;     /* output tokens a second of one request */
     struct kw_rate_limits limits;

@@ -456,6 +456,7 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
                                         "out_mtok",
                                         "batch",
                                         "ttft_s",
+                                        "ttft_known_to",
                                         "ttft_per_ktok_s",
                                         "output_rate",
                                         "output_burndown",
@@ -500,6 +501,13 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
         o->max_model_len = (uint32_t)v;
         snprintf(path, sizeof path, "apis[%s].max_model_len", o->model);
         KW_TRY(kw_fact_keep(r, &f, path, "%" PRId64 " tokens", v));
+    }
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "ttft_known_to"), &src, &f));
+    if (f.present) {
+        KW_TRY(kw_json_i64(f.value, 1, 10000000, &v, r->err));
+        o->ttft_known_to = (uint32_t)v;
+        snprintf(path, sizeof path, "apis[%s].ttft_known_to", o->model);
+        KW_TRY(kw_fact_keep(r, &f, path, "%" PRId64 " prompt tokens", v));
     }
     o->cache = r->p.cache;
     KW_TRY(kw_fact_open(r, kw_json_get(n, "cache_min_tokens"), &src, &f));

@@ -212,6 +212,13 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         kw_text_add(out, "  %llu interruption%s of spot machines cut off %llu request%s, which were tried again\n",
                     (unsigned long long)p->interruptions, p->interruptions == 1 ? "" : "s",
                     (unsigned long long)p->cut_off, p->cut_off == 1 ? "" : "s");
+    if (p->known_to) {
+        char range[200], most[32];
+        snprintf(range, sizeof range,
+                 "TTFT was measured with prompts of up to %u tokens: with longer ones in proportion its p95 is %s s",
+                 p->known_to, kw_quantity_number(p->beyond[KW_METRIC_TTFT_P95], most));
+        kw_text_add(out, "  %s\n", range);
+    }
     kw_text_add(out, "  objectives: %s%s", p->feasible ? "met" : "missed, ", p->miss);
     if (p->unjudged[0]) kw_text_add(out, "; nothing to judge %s by", p->unjudged);
     if (p->drawn) kw_text_add(out, "; met in %u of %u drawings of the days", p->met, p->drawn);
@@ -270,6 +277,18 @@ static void figure_columns(struct kw_text_table *t, bool drawn)
     kw_text_table_column(t, "verdict", "", false);
 }
 
+/* "0.30-6.59" where prompts pass those an API was measured with. */
+static void range_cell(struct kw_text_table *t, const struct kw_point *p, enum kw_metric m)
+{
+    char least[32], most[32];
+    double v = p->m[m].value, beyond = p->known_to ? p->beyond[m] : v;
+    kw_quantity_number(v, least);
+    if (beyond > 1.01 * v)
+        kw_text_table_cell(t, "%s-%s", least, kw_quantity_number(beyond, most));
+    else
+        kw_text_table_cell(t, "%s", least);
+}
+
 static void figure_cells(struct kw_text_table *t, const struct kw_point *p, bool drawn)
 {
     char b[32];
@@ -279,8 +298,8 @@ static void figure_cells(struct kw_text_table *t, const struct kw_point *p, bool
         kw_text_table_cell(t, "%s", kw_quantity_usd((cost.hi - cost.lo) / 2, b));
     else if (drawn)
         kw_text_table_cell(t, "-");
-    kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TTFT_P95].value, b));
-    kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TTFT_P99].value, b));
+    range_cell(t, p, KW_METRIC_TTFT_P95);
+    range_cell(t, p, KW_METRIC_TTFT_P99);
     kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TPOT_P95].value * 1e3, b));
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_COLD_FRACTION].value, b));
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].value, b));

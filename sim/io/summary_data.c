@@ -113,6 +113,12 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
         add_number(o, "cut_off", (double)p->cut_off, lost);
     }
     add_bool(o, "overloaded", kw_point_overloaded(p), lost);
+    if (p->known_to) { /* the other end of the range */
+        cJSON *beyond = cJSON_AddObjectToObject(o, "if_longer_prompts_wait_in_proportion");
+        add_number(beyond, "measured_to_tokens", p->known_to, lost);
+        add_number(beyond, "ttft_p95_s", p->beyond[KW_METRIC_TTFT_P95], lost);
+        add_number(beyond, "e2e_p95_s", p->beyond[KW_METRIC_E2E_P95], lost);
+    }
     if (c->as_written) add_bool(o, "as_written", true, lost);
     add_bool(o, "feasible", p->feasible, lost);
     add_text(o, "miss", p->miss, lost);
@@ -174,6 +180,7 @@ bool kw_summary_unknown_at(const struct kw_candidate *c, size_t n, const struct 
         for (uint32_t d = 0; d < c[k].n; d++) {
             if (told_before(c, k, d)) continue;
             if (*kw_choice_unknown(&c[k].choice[d], t, buf, size) && !i--) return true;
+            if (*kw_choice_unlimited(&c[k].choice[d], t, buf, size) && !i--) return true;
         }
     return false;
 }

@@ -101,6 +101,7 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
     const struct kw_deployment *d = e->d;
     struct kw_bucket *const all[] = { &e->rpm, &e->rpd, &e->tpm, &e->tpd, &e->itpm, &e->otpm };
     double ttft = kw_law_draw(&d->ttft_s, &e->latency);
+    if (e->stretch_from && prompt > e->stretch_from) ttft *= (double)prompt / e->stretch_from;
     double per_ktok = kw_law_draw(&d->ttft_per_ktok_s, &e->latency);
     double rate = kw_law_draw(&d->output_rate, &e->latency);
 

@@ -20,6 +20,7 @@ struct kw_bucket {
 struct kw_api_endpoint {
     const struct kw_deployment *d;
     struct kw_rng latency;
+    uint32_t stretch_from; /* TTFT grows in proportion to prompts beyond it; 0: it does not */
     struct kw_bucket rpm, rpd, tpm, itpm, otpm, tpd;
 };
 

@@ -593,6 +593,55 @@ static void write_samples(struct kw_writer *w, const struct kw_results *r)
     free(v);
 }
 
+/* The other end of what is not known of the trace itself: nothing where no API's prompts pass what was measured. */
+static void write_beyond(struct kw_writer *w, const struct kw_results *r)
+{
+    bool any = false;
+    for (size_t i = 0; i < r->n; i++) any |= r->points[i].known_to > 0;
+    if (!any) return;
+    uint32_t *known = malloc(r->n * sizeof *known);
+    double *v = malloc(r->n * sizeof *v);
+    if (!known || !v) {
+        free(known);
+        free(v);
+        kw_writer_no_memory(w);
+        return;
+    }
+    kw_writer_group(w, "/beyond",
+                    "replication 0 again, prompts longer than an API was measured with waiting in proportion");
+    kw_writer_index(w, "/beyond/point", "point", r->n, "configuration");
+    for (size_t i = 0; i < r->n; i++) known[i] = r->points[i].known_to;
+    kw_writer_put(w,
+                  (struct kw_h5_dataset){ "/beyond/known_to",
+                                          KW_H5_U32,
+                                          "token",
+                                          "the longest prompt measured; 0: no request passes it",
+                                          1,
+                                          { r->n },
+                                          { "/beyond/point" },
+                                          NULL,
+                                          4 },
+                  known);
+    for (int m = 0; m < KW_METRICS && w->st == KW_OK; m++) {
+        char path[96];
+        snprintf(path, sizeof path, "/beyond/%s", kw_metric_info[m].name);
+        for (size_t i = 0; i < r->n; i++) v[i] = known[i] ? r->points[i].beyond[m] : NAN;
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){ path,
+                                              KW_H5_F64,
+                                              kw_metric_info[m].unit,
+                                              kw_metric_info[m].description,
+                                              1,
+                                              { r->n },
+                                              { "/beyond/point" },
+                                              NULL,
+                                              4 },
+                      v);
+    }
+    free(known);
+    free(v);
+}
+
 /* ---- /groups: figures by class and model, and by deployment */
 
 static const char *group_word(const struct kw_point_group *g, int which)
@@ -891,6 +940,7 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     write_deployments(&w, r);
     write_usage(&w, r);
     write_samples(&w, r);
+    write_beyond(&w, r);
     write_groups(&w, r);
     write_series(&w, r);
     write_hist(&w, r);

@@ -75,6 +75,8 @@ struct reading {
     int64_t **settings; /* [kw_choice_field rows], each [n * nd] */
     size_t n_settings;
     double *samples[KW_METRICS]; /* [n * nr] */
+    uint32_t *known_to;          /* [n], NULL when the file has none */
+    double *beyond[KW_METRICS];  /* [n] */
     int64_t **usage;             /* [fields], each [n * nr * nd] */
     size_t n_fields;
 };
@@ -91,6 +93,8 @@ static void reading_free(struct reading *r)
     for (size_t i = 0; r->settings && i < r->n_settings; i++) free(r->settings[i]);
     free(r->settings);
     for (int m = 0; m < KW_METRICS; m++) free(r->samples[m]);
+    for (int m = 0; m < KW_METRICS; m++) free(r->beyond[m]);
+    free(r->known_to);
     for (size_t i = 0; r->usage && i < r->n_fields; i++) free(r->usage[i]);
     free(r->usage);
     kw_h5_abandon(r->f);
@@ -158,6 +162,13 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         snprintf(name, sizeof name, "/samples/%s", kw_metric_info[m].name);
         if (m >= KW_METRIC_COST_WINDOW && kw_h5_exists(r->f, name) == 0) continue;
         st = kw_h5_read_n(r->f, name, KW_H5_F64, r->n * r->nr, &r->samples[m], err);
+    }
+    if (st == KW_OK && kw_h5_exists(r->f, "/beyond/known_to") > 0)
+        st = kw_h5_read_n(r->f, "/beyond/known_to", KW_H5_U32, r->n, &r->known_to, err);
+    for (int m = 0; m < KW_METRICS && st == KW_OK && r->known_to; m++) {
+        char name[96];
+        snprintf(name, sizeof name, "/beyond/%s", kw_metric_info[m].name);
+        st = kw_h5_read_n(r->f, name, KW_H5_F64, r->n, &r->beyond[m], err);
     }
     while (kw_usage_field[r->n_fields].name) r->n_fields++;
     r->usage = calloc(r->n_fields, sizeof *r->usage);
@@ -282,6 +293,8 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
     p->usage = calloc((size_t)nr * c->n, sizeof *p->usage);
     p->bill_of = calloc(c->n, sizeof *p->bill_of);
     if (!p->sample || !p->usage || !p->bill_of) return kw_fail(err, KW_ENOMEM, "out of memory");
+    if (r->known_to) p->known_to = r->known_to[i];
+    for (int m = 0; m < KW_METRICS && p->known_to; m++) p->beyond[m] = r->beyond[m][i];
     for (uint32_t rep = 0; rep < nr; rep++) {
         for (int m = 0; m < KW_METRICS; m++)
             p->sample[rep][m] = r->samples[m] ? r->samples[m][i * r->nr + rep] : m == KW_METRIC_OVERLOAD ? 0 : NAN;

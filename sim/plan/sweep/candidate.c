@@ -154,6 +154,9 @@ enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform 
     if (o->cached_in_mtok.known) c->cache = o->cache; /* without a price of its own it is of no weight */
     if (!known) return KW_OK;                         /* half of a latency is none */
     c->ttft_s = *law[0];
+    /* What the user measured is of the user's own prompts; a law of longer prompts beside it says how it grows. */
+    bool grows = law[1]->kind != KW_LAW_NONE && law[1]->provenance.grade != KW_GRADE_UNKNOWN;
+    if (own[0].kind == KW_LAW_NONE && !grows) c->ttft_known_to = o->ttft_known_to;
     c->ttft_per_ktok_s = *law[1];
     c->output_rate = *law[2];
     return KW_OK;
@@ -263,6 +266,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
         d->output_rate = c->output_rate;
         d->limits = c->limits;
         d->cached_as_logged = c->api->cached_in_mtok.known && c->cache.mode != KW_CACHE_OFF && c->term != KW_TERM_BATCH;
+        d->ttft_known_to = c->ttft_known_to;
         if (kw_cache_rule_known(&c->cache)) {
             d->cache = c->cache;
             snprintf(d->account, sizeof d->account, "%.30s %.60s", c->platform->name, c->api->model);
@@ -533,6 +537,29 @@ char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, cha
                  "%s %s: the least prompt, step or lifetime of its cache was not found, so no input is billed at the "
                  "cached price of $%s: set cache in the scenario",
                  c->name, o->model, price);
+    return buf;
+}
+
+char *kw_choice_unlimited(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size)
+{
+    const struct kw_rate_limits *l = &c->limits;
+    double requests = 0, tokens = 0, most_requests = 0, most_tokens = 0;
+    kw_ns minute = 0;
+    buf[0] = 0;
+    if (!c->api || l->rpm || l->rpd || l->tpm || l->itpm || l->otpm || l->tpd) return buf;
+    for (size_t i = 0; i < t->n; i++) {
+        kw_ns m = t->arrival[i] / (60 * KW_NS_PER_S);
+        if (m != minute) requests = tokens = 0;
+        minute = m;
+        requests += 1;
+        tokens += (double)t->prompt[i] + t->output[i];
+        most_requests = requests > most_requests ? requests : most_requests;
+        most_tokens = tokens > most_tokens ? tokens : most_tokens;
+    }
+    snprintf(buf, size,
+             "%s %s: its rate limits%s%s were not found, none is simulated; they would have to carry %.4g requests and "
+             "%.4g tokens in the busiest minute",
+             c->name, c->api->model, l->tier[0] ? " of tier " : "", l->tier, most_requests, most_tokens);
     return buf;
 }
 

@@ -167,8 +167,9 @@ static bool judge_without_latency(const struct kw_slo *slo, const double figure[
     double timed[KW_METRICS];
     memcpy(timed, figure, sizeof timed);
     timed[KW_METRIC_TTFT_P50] = 0;
+    timed[KW_METRIC_CLASS_WORST] = NAN;
     if (!kw_slo_judge(&rest, timed, miss, size, ratio)) return false;
-    if (objectives(slo, all) == objectives(&rest, known)) return true;
+    if (!slo->n_by_class && objectives(slo, all) == objectives(&rest, known)) return true;
     snprintf(miss, size, "latency not known");
     *ratio = NOT_KNOWN;
     return false;
@@ -366,6 +367,21 @@ static enum kw_status price(struct kw_point *p, uint32_t r, const struct kw_tari
     return KW_OK;
 }
 
+/* What meets the objectives only if long prompts wait no longer than those measured is not known to meet them: not on
+ * the trace itself, and not on other days. */
+static void judge_beyond(struct kw_point *p, const struct kw_slo *slo)
+{
+    char miss[sizeof p->miss];
+    double ratio;
+    if (!p->known_to || !p->feasible) return;
+    p->beyond[KW_METRIC_COST] = p->sample[0][KW_METRIC_COST];
+    if (kw_slo_judge(slo, p->beyond, miss, sizeof miss, &ratio)) return;
+    p->feasible = false;
+    p->met = 0;
+    p->miss_ratio = NOT_KNOWN;
+    snprintf(p->miss, sizeof p->miss, "not known beyond prompts of %u: %.50s", p->known_to, miss);
+}
+
 enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,
                                struct kw_error *err)
 {
@@ -401,6 +417,7 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
         say_group_miss(p, slo, miss, sizeof miss);
         if (miss[0]) memcpy(p->miss, miss, sizeof miss);
     }
+    judge_beyond(p, slo);
     say_unjudged(p, slo, p->unjudged, sizeof p->unjudged);
     assert(p->feasible == (p->miss[0] == 0) && (p->feasible || p->miss_ratio > 0));
     return KW_OK;
@@ -464,7 +481,7 @@ static void count_wins(struct kw_point *p, const struct merit *order, size_t n, 
         for (size_t k = 0; k < n; k++) {
             struct kw_point *x = &p[order[k].index];
             double ratio;
-            if (x->replications < all) continue;
+            if (x->replications < all || (x->known_to && !x->feasible)) continue;
             if (winner && !(x->sample[r][KW_METRIC_COST] < winner->sample[r][KW_METRIC_COST])) continue;
             if (kw_slo_judge(slo, x->sample[r], NULL, 0, &ratio)) winner = x;
         }

@@ -78,6 +78,10 @@ struct kw_point {
     uint32_t n_classes, n_groups;
     double (*group_sample)[KW_METRICS]; /* [replications * n_groups], owned; NAN where a group has no such figure */
     double *share; /* [replications * n_classes * n], owned: what a class and model is charged of a deployment's bill */
+    /* The trace itself again with prompts beyond `known_to`, the longest an API's TTFT was measured with, waiting in
+     * proportion: the other end of what is not known. known_to 0: no such prompt. */
+    uint32_t known_to;
+    double beyond[KW_METRICS];
     char unjudged[96]; /* objectives with nothing to judge: "tpot_p95_s", "" for none */
     uint64_t arrived, completed, rejected, timed_out, too_long, cold, attained; /* sums over replications */
     uint64_t interruptions, cut_off; /* of spot machines; requests that lost their replica by it */

@@ -266,6 +266,18 @@ static void merge(struct kw_point *p, const struct kw_outcome *o, const double s
     }
 }
 
+/* The longest prompt that all APIs of the candidate are known to, where the trace has longer ones; 0: it has not. */
+static uint32_t known_to(const struct kw_candidate *c, const struct kw_trace *t)
+{
+    uint32_t least = 0, longest = 0;
+    for (uint32_t d = 0; d < c->n; d++)
+        if (c->choice[d].ttft_known_to && (!least || c->choice[d].ttft_known_to < least))
+            least = c->choice[d].ttft_known_to;
+    for (size_t i = 0; least && i < t->n; i++)
+        if (t->prompt[i] > longest) longest = t->prompt[i];
+    return longest > least ? least : 0;
+}
+
 struct job { /* one run of the event loop, and who takes its outcome: which[from..to) */
     uint32_t replication;
     size_t from, to;
@@ -318,7 +330,22 @@ static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct 
         s->count.requests += w->outcome.arrived;
         if (s->opt.progress) s->opt.progress(s->opt.progress_ctx, s->count.simulations, s->expected);
     }
-    return KW_OK;
+    uint32_t known = j->replication == 0 ? known_to(c, study->trace) : 0;
+    if (!known) return KW_OK;
+    opt.beyond = true;
+    opt.records = false;
+    opt.series_step = 0;
+    st = kw_fleet_run(w->fleet, &view, deployments, c->n, &c->routing, &opt, &w->outcome, err);
+    if (st != KW_OK) return s->opt.stop && *s->opt.stop ? st : label(c, st, err);
+    struct kw_usage unused[KW_FLEET_MAX_DEPLOYMENTS];
+    for (size_t k = j->from; k < j->to && st == KW_OK; k++) {
+        struct kw_point *p = &points[which[k]];
+        if (p->replications > 0) continue;
+        p->known_to = known;
+        st = label(c, kw_evaluate_outcome(&s->candidates[which[k]], &w->outcome, p->beyond, unused, err), err);
+        p->beyond[KW_METRIC_CLASS_WORST] = NAN; /* objectives by class are judged on the law as it is */
+    }
+    return st;
 }
 
 struct by_shared_run {

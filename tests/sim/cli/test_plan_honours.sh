@@ -134,6 +134,25 @@ check("a class to what scales to zero", any(d["name"] == "batch" and d["keep_war
 p = kw("plan", scenario("cold", bursts, candidates={"platforms": ["modal", "together-api"], "gpus": ["L4"]}))
 check("an API while cold", any(y["routing"].startswith("fallback") and y["deployments"][0]["keep_warm"] == 0 for y in pairs(p)), pairs(p))
 
+# --- an API's law beyond the prompts it was measured with is a range; what misses at its other end is not known to meet
+for prompt, good in ((500, True), (12000, False)):
+    t = trace("prompts.csv", [(i * 10, prompt, 200) for i in range(720)], "arrival,prompt,output")
+    p = kw("plan", scenario("prompts", t, candidates={"platforms": ["groq", "modal"], "gpus": ["L4"], "keep_warm": [1]}))
+    x, best = on(p["points"], "groq")[0], p["points"][p["best"]]
+    check("groq at %d" % prompt, x["feasible"] == good and (best["label"] == x["label"]) == good, x)
+    check("its unknown limits are told", any("groq" in u and "6 requests" in u for u in p["not_known"]), p["not_known"])
+beyond = x["if_longer_prompts_wait_in_proportion"]
+check("the range", abs(beyond["ttft_p95_s"] / x["ttft_p95_s"] / (12000 / 550) - 1) < 2e-3 and beyond["measured_to_tokens"] == 550, x)
+check("said so", x["miss"].startswith("not known beyond prompts of 550: ttft_p95_s"), x["miss"])
+s = scenario("own law", t, deployments=[{"name": "api", "platform": "groq", "ttft": {"constant": "0.3"}}])
+del s["candidates"]
+check("the user's own law has no end", kw("run", s)["points"][0]["feasible"])
+s["deployments"] = [{"name": "api", "platform": "groq"}]
+check("run says so too", kw("run", s, expect=3)["points"][0]["miss"] == x["miss"])
+subprocess.run([KW, "run", "s.json", "-q", "-o", "r.h5"], capture_output=True)
+q = json.loads(subprocess.run([KW, "reprice", "r.h5", "--json"], capture_output=True, text=True).stdout)["points"][0]
+check("reprice keeps the range", not q["feasible"] and q["miss"] == x["miss"], q["miss"])
+
 print("%d passed, %d failed" % (passed, failed))
 sys.exit(failed > 0)
 PY
