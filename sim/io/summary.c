@@ -445,7 +445,7 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
         else
             hidden++;
     }
-    kw_text_add(out, "%s, by rank (warm: replicas kept ready, of dedicated GPUs all / idle timeout in s)\n",
+    kw_text_add(out, "%s, by rank (warm: replicas kept ready / idle timeout in s)\n",
                 all ? "Every configuration" : "The best configuration of each platform");
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
