@@ -289,7 +289,9 @@ static void range_cell(struct kw_text_table *t, const struct kw_point *p, enum k
         kw_text_table_cell(t, "%s", least);
 }
 
-static void figure_cells(struct kw_text_table *t, const struct kw_point *p, bool drawn)
+/* won and meets: other words for the last two cells, or NULL. */
+static void figure_cells(struct kw_text_table *t, const struct kw_point *p, bool drawn, const char *won,
+                         const char *meets)
 {
     char b[32];
     const struct kw_estimate cost = kw_point_told(p, KW_METRIC_COST);
@@ -305,9 +307,13 @@ static void figure_cells(struct kw_text_table *t, const struct kw_point *p, bool
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].value, b));
     if (drawn && !p->drawn)
         kw_text_table_cell(t, "-");
+    else if (drawn && won)
+        kw_text_table_cell(t, "%s", won);
     else if (drawn)
         kw_text_table_cell(t, "%u/%u", p->won, p->drawn);
-    if (p->drawn)
+    if (meets)
+        kw_text_table_cell(t, "%s", meets);
+    else if (p->drawn)
         kw_text_table_cell(t, "%s (%u/%u)", p->feasible ? "meets" : p->miss, p->met, p->drawn);
     else
         kw_text_table_cell(t, "%s", p->feasible ? "meets" : p->miss);
@@ -338,7 +344,7 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
             kw_text_table_cell(&t, "%s", kw_scenario_axis_value(s, (uint32_t)i, a, buf, sizeof buf));
         if (!axes) kw_text_table_cell(&t, "%s", kw_candidate_label(&c[i], buf, sizeof buf));
         idle_cell(&t, &c[i]);
-        figure_cells(&t, &p[i], any_drawn(p, n));
+        figure_cells(&t, &p[i], any_drawn(p, n), NULL, NULL);
     }
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
@@ -401,7 +407,11 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i)
         kw_text_table_cell(t, "%u/%g", c->scaling.keep_warm, kw_nano_to_double(c->scaling.idle_timeout));
     else
         kw_text_table_cell(t, "%u", c->scaling.keep_warm);
-    figure_cells(t, &p->points[i], any_drawn(p->points, p->n));
+    const struct kw_point *x = &p->points[i];
+    bool tied = p->tie && ((ptrdiff_t)i == p->best || (ptrdiff_t)i == p->runner_up);
+    bool thin = p->slack.thin && (ptrdiff_t)i == p->best;
+    const char *verdict = thin ? "thin" : tied && x->met == x->drawn ? "meets" : NULL;
+    figure_cells(t, x, any_drawn(p->points, p->n), tied ? "tie" : NULL, verdict);
 }
 
 /* Of hybrids the best of each routing and pair of kinds stands for the others; what the user wrote stands always. */
@@ -440,7 +450,7 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
     kw_text_table_column(&t, "warm", "/idle", true);
     figure_columns(&t, any_drawn(p->points, p->n));
     for (size_t k = 0; k < p->n; k++) {
-        if (all || first_of_platform(p, k))
+        if (all || first_of_platform(p, k) || (ptrdiff_t)p->order[k] == p->best)
             plan_row(&t, p, p->order[k]);
         else
             hidden++;
@@ -563,7 +573,16 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
                  kw_quantity_brief(q->m[KW_METRIC_TTFT_P99].value, a),
                  kw_quantity_percent(q->m[KW_METRIC_ERROR_FRACTION].value, b));
         paragraph("tail", buf, out);
-        if (q->drawn)
+        if (q->drawn && p->tie && q->met == q->drawn)
+            snprintf(buf, sizeof buf,
+                     "meets the objectives on the trace itself and in its %u drawings; which is cheapest is a tie",
+                     q->drawn);
+        else if (q->drawn && p->tie)
+            snprintf(buf, sizeof buf,
+                     "meets the objectives on the trace itself and in %u of %u drawings of its days; which is cheapest "
+                     "is a tie",
+                     q->met, q->drawn);
+        else if (q->drawn)
             snprintf(buf, sizeof buf,
                      "meets the objectives on the trace itself and in %u of %u drawings of its days; the cheapest that "
                      "does in %u of them",
@@ -571,6 +590,14 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         else
             snprintf(buf, sizeof buf, "judged on the trace itself alone; how much other days differ is not known");
         paragraph("how surely", buf, out);
+        if (p->slack.thin) {
+            snprintf(
+                buf, sizeof buf,
+                "thin: %.1f %% are left to the objectives and the step law's own error moves them by %.1f %%; they "
+                "are met with probability %.0f %% when it counts",
+                100 * p->slack.left, 100 * p->slack.error, 100 * p->slack.probability);
+            paragraph("margin", buf, out);
+        }
         paragraph("why", p->why, out);
         snprintf(buf, sizeof buf, "%s", kw_grade_name[q->grade]);
         paragraph("inputs", buf, out);

@@ -196,6 +196,10 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
         add_number(root, "best", (double)plan->best, lost);
         add_number(root, "runner_up", (double)plan->runner_up, lost);
         add_number(root, "nearest_miss", (double)plan->nearest_miss, lost);
+        add_bool(root, "tie", plan->tie, lost);
+        add_bool(root, "thin", plan->slack.thin, lost);
+        add_number(root, "margin_left", plan->slack.left, lost);
+        add_number(root, "p_feasible_with_step_error", plan->slack.probability, lost);
         cJSON *dropped = cJSON_AddArrayToObject(root, "left_out");
         for (size_t i = 0; i < plan->n_dropped; i++) {
             cJSON *x = cJSON_CreateObject();

@@ -84,9 +84,7 @@ enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, cons
     if (st == KW_OK) st = kw_plan_search(p, study, o, err);
     if (st == KW_OK) st = kw_candidates_tell_apart(p->candidates, p->n, NULL, NULL, err);
     if (st == KW_OK) st = kw_plan_rank(p, study, err);
-    p->n_stress = 0;
-    if (st == KW_OK && p->best >= 0)
-        st = kw_stress_run(p->stress, &p->n_stress, &p->candidates[p->best], study, &o->run, err);
+    if (st == KW_OK) st = kw_plan_steady(p, study, &o->run, err);
     if (st == KW_OK) st = read_otherwise(p, study, &o->run, err);
     return st == KW_OK ? kw_plan_explain(p, err) : st;
 }

@@ -9,6 +9,7 @@
 #include "sim/plan/sweep/sweep.h"
 
 #define KW_PLAN_MAX_LIST 64
+#define KW_PLAN_STRESSED 4 /* offers that tie with the cheapest and are replayed under worse inputs, itself included */
 #define KW_PLAN_CONTENDERS 16 /* at most: half of them feasible, half cheaper ones that miss */
 
 struct kw_plan_options {
@@ -65,7 +66,8 @@ struct kw_plan {
     size_t n;
     struct kw_dropped *dropped; /* [n_dropped], owned */
     size_t n_dropped;
-    ptrdiff_t best;            /* the recommendation: -1 when nothing is feasible */
+    ptrdiff_t best;            /* the recommendation: -1 when nothing is feasible. The cheapest, or, where that misses
+                                  under a stress, the cheapest of those tied with it that does not */
     ptrdiff_t runner_up;       /* cheapest feasible one of another family; -1 */
     ptrdiff_t nearest_miss;    /* when best < 0: the one that misses by least; -1 when there are no candidates */
     struct kw_estimate margin; /* runner-up's cost - best's, USD a month, paired by replication */
@@ -74,6 +76,9 @@ struct kw_plan {
     size_t n_flips;
     struct kw_stress stress[KW_STRESS_MAX]; /* [n_stress] the best under slower engines, starts, APIs */
     size_t n_stress;
+    struct kw_stress
+        passed_over;        /* what the runner-up misses under that is cheaper than best; what[0] == 0: it is not */
+    struct kw_margin slack; /* of the best, to what its step law errs by */
     struct kw_reading reading[2]; /* of the best and the runner-up: what the other reading of the platform would cost */
     char (*assumptions)[200];     /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
     size_t n_assumptions;

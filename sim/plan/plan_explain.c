@@ -43,7 +43,13 @@ static void why(struct kw_plan *p)
     if (p->runner_up >= 0) {
         kw_candidate_label(&p->candidates[p->runner_up], name, sizeof name);
         double half = p->margin.hi - p->margin.value;
-        if (p->margin.value == 0)
+        if (p->passed_over.what[0] && p->margin.value == 0)
+            snprintf(p->why, size, "a tie: %s costs the same but misses with %s (%s)", name, p->passed_over.what,
+                     p->passed_over.miss);
+        else if (p->passed_over.what[0])
+            snprintf(p->why, size, "a tie: %s costs $%.2f +- %.2f a month less but misses with %s (%s)", name,
+                     -p->margin.value, half, p->passed_over.what, p->passed_over.miss);
+        else if (p->margin.value == 0)
             snprintf(p->why, size, "a tie: %s costs the same", name);
         else if (isnan(p->margin.lo))
             snprintf(p->why, size, "%s meets the objectives too but costs $%.2f a month more (no interval)", name,
@@ -140,6 +146,7 @@ static enum kw_status find_flips(struct kw_plan *p, struct kw_error *err)
         size_t i = p->order[k];
         const struct kw_choice *c = only(p, i);
         if (!p->points[i].feasible) break;
+        if (cost(p, (ptrdiff_t)i) < base) continue; /* passed over for what it misses when stressed, not for its cost */
         if (!c || same_price(c, best)) continue;
         bool seen = false; /* a cheaper candidate under the same price */
         for (size_t j = 0; j < k && !seen; j++) {

@@ -3,6 +3,7 @@
 #define KW_SIM_PLAN_PLAN_INTERNAL_H
 #include "sim/plan/plan.h"
 
+#define KW_PLAN_CONTENDS 1.25   /* times the cheapest's cost: up to where another family contends */
 #define KW_PLAN_MAX_REPLICAS 64 /* above this a plan is a capacity contract, not a keep-warm count */
 
 /* Appends a candidate of one deployment, or a copy of any; KW_ENOMEM: unchanged. */
@@ -22,6 +23,10 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
                               struct kw_error *err);
 /* Fills order, best, runner_up, nearest_miss, margin and tie from the points. */
 enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, struct kw_error *err);
+/* Fills stress, slack and, where another offer within the tie bears them better, turns best, runner_up, margin and
+ * passed_over to it. At most KW_PLAN_STRESSED offers are replayed, the others only where the cheapest misses. */
+enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
+                              struct kw_error *err);
 /* Fills recommendation, why, flips and assumptions once best, runner_up and nearest_miss stand. */
 enum kw_status kw_plan_explain(struct kw_plan *p, struct kw_error *err);
 

@@ -30,6 +30,19 @@ enum kw_status kw_plan_families(struct kw_plan *p, struct kw_error *err)
     return KW_OK;
 }
 
+/* What b costs more than a, USD a month. */
+static struct kw_estimate dearer_by(const struct kw_plan *p, size_t a, size_t b)
+{
+    const struct kw_point *x = &p->points[a], *y = &p->points[b];
+    uint32_t n = x->replications < y->replications ? x->replications : y->replications;
+    return kw_stats_paired(&x->sample[0][KW_METRIC_COST], &y->sample[0][KW_METRIC_COST], n, KW_METRICS, &x->variation);
+}
+
+static bool ties(const struct kw_estimate *more)
+{
+    return !(more->value > 0) || more->lo <= 0;
+}
+
 enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, struct kw_error *err)
 {
     enum kw_status st = kw_plan_families(p, err);
@@ -57,13 +70,63 @@ enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, str
     p->tie = false;
     p->margin = (struct kw_estimate){ NAN, NAN, NAN };
     if (p->runner_up >= 0) {
-        const struct kw_point *a = &p->points[p->best], *b = &p->points[p->runner_up];
-        uint32_t n = a->replications < b->replications ? a->replications : b->replications;
-        p->margin =
-            kw_stats_paired(&a->sample[0][KW_METRIC_COST], &b->sample[0][KW_METRIC_COST], n, KW_METRICS, &a->variation);
-        p->tie = !(p->margin.value > 0) || p->margin.lo <= 0;
+        p->margin = dearer_by(p, (size_t)p->best, (size_t)p->runner_up);
+        p->tie = ties(&p->margin);
     }
     return KW_OK;
+}
+
+static bool stands(const struct kw_stress *s, size_t n)
+{
+    bool all = true;
+    for (size_t i = 0; i < n; i++) all = all && s[i].feasible;
+    return all;
+}
+
+/* The first of its family in the order. */
+static bool leads_family(const struct kw_plan *p, size_t k)
+{
+    for (size_t j = 0; j < k; j++)
+        if (p->family[p->order[j]] == p->family[p->order[k]]) return false;
+    return true;
+}
+
+/* Only the first KW_PLAN_CONTENDERS / 2 families up to KW_PLAN_CONTENDS times the cheapest are looked at: these have every
+ * replication in a pruned plan as in an exhaustive one. */
+enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
+                              struct kw_error *err)
+{
+    p->n_stress = 0;
+    memset(&p->passed_over, 0, sizeof p->passed_over);
+    p->slack = (struct kw_margin){ NAN, NAN, NAN, false };
+    if (p->best < 0) return KW_OK;
+    size_t cheapest = (size_t)p->best, families = 0, stressed = 1;
+    enum kw_status st = kw_stress_run(p->stress, &p->n_stress, &p->candidates[cheapest], study, run, err);
+    bool found = st != KW_OK || stands(p->stress, p->n_stress);
+    double limit = KW_PLAN_CONTENDS * p->points[cheapest].m[KW_METRIC_COST].value;
+    for (size_t k = 0; k < p->n && !found && families < KW_PLAN_CONTENDERS / 2 && stressed < KW_PLAN_STRESSED; k++) {
+        size_t i = p->order[k], n;
+        struct kw_stress other[KW_STRESS_MAX];
+        if (!p->points[i].feasible || p->points[i].m[KW_METRIC_COST].value > limit) break;
+        if (!leads_family(p, k)) continue;
+        families++;
+        struct kw_estimate more = dearer_by(p, cheapest, i);
+        if (i == cheapest || !ties(&more)) continue;
+        stressed++;
+        st = kw_stress_run(other, &n, &p->candidates[i], study, run, err);
+        found = st != KW_OK || stands(other, n);
+        if (st != KW_OK || !found) continue;
+        for (size_t s = p->n_stress; s-- > 0;)
+            if (!p->stress[s].feasible) p->passed_over = p->stress[s];
+        p->best = (ptrdiff_t)i;
+        p->runner_up = (ptrdiff_t)cheapest;
+        p->margin = dearer_by(p, i, cheapest);
+        p->tie = true;
+        memcpy(p->stress, other, sizeof other);
+        p->n_stress = n;
+    }
+    if (st == KW_OK) p->slack = kw_stress_margin(p->stress, p->n_stress, &p->points[p->best], &study->slo);
+    return st;
 }
 
 size_t kw_plan_keep_warm_curve(const struct kw_plan *p, size_t of, size_t *out, size_t max)

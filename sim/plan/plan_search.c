@@ -81,12 +81,10 @@ static ptrdiff_t cheapest(const struct kw_plan *p, ptrdiff_t other)
 }
 
 /* Up to what cost a family contends: the runner-up's, and a quarter above the best. */
-#define CONTENDS 1.25
-
 static double contending_cost(const struct kw_plan *p)
 {
     ptrdiff_t first = cheapest(p, -1), second = first < 0 ? -1 : cheapest(p, first);
-    return fmax(cost_of(p, second), CONTENDS * cost_of(p, first));
+    return fmax(cost_of(p, second), KW_PLAN_CONTENDS * cost_of(p, first));
 }
 
 /* Closes what is simulated, what costs too much to contend and what its own family's cheapest undercuts. Returns how

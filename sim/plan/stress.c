@@ -52,6 +52,12 @@ static void scale_law(struct kw_law *l, double by)
         for (int i = 0; i < l->n; i++) l->v[i] *= by;
 }
 
+static double worst_objective(const struct kw_slo *slo, const double figure[KW_METRICS])
+{
+    double told_apart = figure[KW_METRIC_CLASS_WORST];
+    return isnan(told_apart) ? kw_slo_worst(slo, figure, NULL, 0) : told_apart;
+}
+
 static enum kw_status replay(struct kw_stress *s, const struct kw_candidate *c, const struct kw_study *study,
                              const struct kw_sweep_options *run, struct kw_error *err)
 {
@@ -63,6 +69,7 @@ static enum kw_status replay(struct kw_stress *s, const struct kw_candidate *c, 
         s->feasible = p.feasible;
         s->cost = p.m[KW_METRIC_COST].value;
         memcpy(s->miss, p.miss, sizeof s->miss);
+        s->worst = worst_objective(&study->slo, p.sample[0]);
     }
     kw_point_free(&p);
     return st;
@@ -74,12 +81,20 @@ static double worst_error(const struct kw_profile *p)
     return fmax(p->steps_error_worst, p->prefill_error_worst);
 }
 
+#define NORMAL_QUARTILE 0.6744897501960817 /* the median of |z| */
+
+static double log_sigma(const struct kw_profile *p)
+{
+    double median = fmax(p->steps_error_median, p->prefill_error_median);
+    return median > 0 ? median / NORMAL_QUARTILE : UNSTATED_ERROR;
+}
+
 static enum kw_status stress_steps(struct kw_stress *s, const struct kw_candidate *c, const struct kw_study *study,
                                    const struct kw_sweep_options *run, struct kw_error *err)
 {
     struct kw_candidate worse;
     struct kw_steptime *made[KW_FLEET_MAX_DEPLOYMENTS] = { NULL };
-    double most = 0;
+    double most = 0, sigma = 0;
     bool stated = true;
     enum kw_status st = kw_candidate_copy(&worse, c, err);
     if (st != KW_OK) return st;
@@ -92,11 +107,14 @@ static enum kw_status stress_steps(struct kw_stress *s, const struct kw_candidat
             stated = false;
         }
         most = fmax(most, e);
+        sigma = fmax(sigma, log_sigma(x->profile));
         st = slower_steps(&made[d], x, 1 + e, err);
         x->steptime = made[d];
     }
     snprintf(s->what, sizeof s->what, "engine steps %.0f %% slower%s", 100 * most,
              stated ? ", the profile's worst error" : ", an error nobody stated");
+    s->slower = most;
+    s->sigma = sigma;
     if (st == KW_OK) st = replay(s, &worse, study, run, err);
     kw_candidate_free(&worse);
     for (uint32_t d = 0; d < c->n; d++) kw_steptime_delete(made[d]);
@@ -148,6 +166,7 @@ enum kw_status kw_stress_run(struct kw_stress out[KW_STRESS_MAX], size_t *n, con
     bool engine = false, cold = false, api = false;
     enum kw_status st = KW_OK;
     *n = 0;
+    memset(out, 0, KW_STRESS_MAX * sizeof *out);
     s.records = false;
     s.series_step = 0;
     s.replications = 1;    /* the trace itself decides */
@@ -163,4 +182,29 @@ enum kw_status kw_stress_run(struct kw_stress out[KW_STRESS_MAX], size_t *n, con
     if (api && st == KW_OK) st = stress_api(&out[(*n)++], c, &s, &quiet, err);
     assert(*n <= KW_STRESS_MAX);
     return st;
+}
+
+/* Phi(-log(w) / spread) */
+static double chance(double worst, double spread)
+{
+    return worst > 0 ? 0.5 * erfc(log(worst) / (spread * sqrt(2))) : 1;
+}
+
+struct kw_margin kw_stress_margin(const struct kw_stress *stress, size_t n, const struct kw_point *p,
+                                  const struct kw_slo *slo)
+{
+    struct kw_margin m = { NAN, NAN, NAN, false };
+    double now = worst_objective(slo, p->sample[0]);
+    if (!(now > 0) || n == 0) return m;
+    m.left = 1 / now - 1;
+    const struct kw_stress *steps = &stress[0]; /* comes first where there are engines */
+    if (!(steps->slower > 0) || !isfinite(steps->worst) || !(steps->worst > now)) return m;
+    double spread = log(steps->worst / now) / log1p(steps->slower) * steps->sigma;
+    m.error = expm1(spread);
+    m.thin = -log(now) < spread;
+    m.probability = 0;
+    for (uint32_t r = 1; r < p->replications; r++)
+        m.probability += chance(worst_objective(slo, p->sample[r]), spread) / (p->replications - 1);
+    if (p->replications == 1) m.probability = chance(now, spread);
+    return m;
 }

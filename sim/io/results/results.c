@@ -908,6 +908,8 @@ static void write_plan(struct kw_writer *w, const struct kw_results *r)
     kw_writer_attr_i64(w, "best", (int64_t)p->best);
     kw_writer_attr_i64(w, "runner_up", (int64_t)p->runner_up);
     kw_writer_attr_i64(w, "nearest_miss", (int64_t)p->nearest_miss);
+    kw_writer_attr_i64(w, "tie", p->tie);
+    kw_writer_attr_i64(w, "thin", p->slack.thin);
 }
 
 static void write_window(struct kw_writer *w, const struct kw_window *x)

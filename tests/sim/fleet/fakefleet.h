@@ -2,7 +2,8 @@
  * know the answer and run thousands of them. Include it in exactly one file of a test program: it stands in for
  * sim/fleet/fleet.c.
  *
- * TTFT of every request = network_rtt * noise(replication) / replicas kept, failures = queue_limit per mille, extra
+ * TTFT of every request = network_rtt * noise(replication) / replicas kept + a constant cold.provision, times
+ * fakefleet_slower where the step law is not fakefleet_steps; failures = queue_limit per mille, extra
  * billed life = idle_timeout * noise; noise in [0.5, 1.5] depends on (seed, replication) and the deployment, as real
  * runs do. */
 #ifndef KW_TESTS_SIM_FLEET_FAKEFLEET_H
@@ -17,6 +18,9 @@ struct kw_fleet {
 };
 
 static kw_ns fakefleet_fail_at = -1; /* network_rtt that fails with KW_ERANGE */
+
+static const struct kw_steptime *fakefleet_steps; /* NULL: any law will do */
+static double fakefleet_slower = 1;
 
 enum kw_status kw_fleet_new(struct kw_fleet **f, struct kw_error *err)
 {
@@ -86,6 +90,8 @@ enum kw_status kw_fleet_run(struct kw_fleet *f, const struct kw_trace_view *view
                b = fakefleet_noise(opt->seed, opt->replication, (uint64_t)d[k].scaling.idle_timeout + 77);
         uint64_t failed = d[k].scaling.queue_limit, done = 1000 - failed;
         kw_ns ttft = (kw_ns)((double)d[k].network_rtt * a / (kept ? kept : 1));
+        if (d[k].cold.provision.kind == KW_LAW_CONSTANT) ttft += (kw_ns)(d[k].cold.provision.v[0] * 1e9);
+        if (fakefleet_steps && d[k].steptime != fakefleet_steps) ttft = (kw_ns)((double)ttft * fakefleet_slower);
         l->lives = calloc(kept + 1, sizeof *l->lives);
         if (!l->lives) return kw_fail(err, KW_ENOMEM, "out of memory for lives");
         l->lives_n = kept + 1;

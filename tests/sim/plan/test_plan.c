@@ -1,4 +1,5 @@
 /* Plans: a known best, ties, nothing feasible, and pruned == exhaustive on thousands of random cases. */
+#include "sim/io/summary.h"
 #include "tests/sim/plan/fakeplan.h"
 #include "tests/failmalloc.h"
 
@@ -87,7 +88,111 @@ static void equal_costs_tie_and_the_first_wins(void)
     CHECK(p.best == 0 && p.runner_up == 1 && p.tie);
     CHECK(strstr(p.why, "a tie: on_demand3 1 x H100 bf16 tp1 on_demand costs the same") != NULL);
     CHECK(p.n_flips == 0); /* no '+0 %' that would turn it */
+    CHECK(p.points[0].won == 7 && p.points[0].met == 7);
+    struct kw_text said = { 0 };
+    kw_summary_plan(&p, &s.slo, true, &said);
+    CHECK(!said.failed && strstr(said.s, "  tie  meets") != NULL);
+    CHECK(strstr(said.s, "7/7") == NULL && strstr(said.s, "7 of 7") == NULL); /* no certainty beside a tie */
+    kw_text_free(&said);
     kw_plan_free(&p);
+}
+
+/* Two serverless offers whose costs differ by a dollar or so while other days move each by a hundred. What noise makes
+ * the cheaper one is the same whatever their starts take. */
+static void two_that_tie(struct kw_plan *p, const double provision_s[3])
+{
+    fake_world();
+    fake_gpu[2].gpu_hour.v = KW_NANO * 6 / 5;
+    kw_plan_init(p);
+    put(p, 0, 0.01, 100.0, 1, 0);
+    put(p, 1, 0.01, 100.0, 1, 0);
+    put(p, 2, 0.01, 100.0, 1, 0);                                          /* twice the price */
+    fake_gpu[1].gpu_hour.v += KW_NANO / 1000;                              /* 0.1 % more */
+    p->candidates[1].choice[0].scaling.idle_timeout += 3600 * KW_NS_PER_S; /* noise of its own */
+    for (int i = 0; i < 3; i++)
+        p->candidates[i].choice[0].cold.provision = (struct kw_law){ .kind = KW_LAW_CONSTANT, .v = { provision_s[i] } };
+}
+
+static void of_those_that_tie_the_steady_one_is_recommended(void)
+{
+    struct kw_plan_options o = options(false);
+    struct kw_plan p;
+    uint64_t seed = 0;
+    do { /* days on which the first is the cheaper */
+        struct kw_study s = study(8, ++seed);
+        two_that_tie(&p, (const double[]){ 0, 0, 0 });
+        CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+        if (p.best == 0 && p.runner_up == 1 && p.tie) break;
+        kw_plan_free(&p);
+    } while (seed < 100);
+    CHECK(seed < 100 && p.passed_over.what[0] == 0 && strstr(p.why, "a tie: on_demand1") == p.why);
+    double less = p.margin.value;
+    kw_plan_free(&p);
+    struct kw_study s = study(8, seed);
+    const struct {
+        double provision_s[3];
+        ptrdiff_t best;
+    } c[] = { { { 0.9, 0.9, 0.1 }, 0 },   /* 1.8 s of 2 s: both bear starts twice as long */
+              { { 1.5, 0.5, 0.1 }, 1 },   /* 3 s are too late: the other one is no dearer that can be told */
+              { { 1.5, 1.5, 0.1 }, 0 },   /* neither bears it, and the third is dearer */
+              { { 0.5, 1.5, 0.1 }, 0 } }; /* the cheapest bears it */
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        two_that_tie(&p, c[i].provision_s);
+        CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+        CHECK(p.best == c[i].best && p.runner_up == 1 - c[i].best && p.tie);
+        CHECK_NEAR(p.margin.value, c[i].best ? -less : less, 1e-9);
+        CHECK(p.points[0].rank == 1 && p.points[1].rank == 2); /* by cost, whatever is recommended */
+        CHECK((p.passed_over.what[0] != 0) == (c[i].best == 1));
+        CHECK(p.n_stress == 2 && p.stress[1].feasible == (c[i].provision_s[p.best] < 1));
+        if (c[i].best == 1) {
+            char want[320];
+            CHECK(strncmp(p.why, "a tie: on_demand0 ", 18) == 0);
+            snprintf(want, sizeof want, " costs $%.2f +- ", less);
+            CHECK(strstr(p.why, want) != NULL);
+            CHECK(strstr(p.why, " a month less but misses with cold starts twice as long (ttft_p95_s ") != NULL);
+        }
+        kw_plan_free(&p);
+    }
+}
+
+/* The profile errs by a median of 6.745 %: a standard deviation of 10 %, and by 20 % at worst. What steps 20 % slower
+ * make 44 % later grows by the square of the steps, so the error moves it by exp(0.2) - 1. */
+static void what_the_step_law_leaves_is_told(void)
+{
+    struct kw_plan_options o = options(false);
+    struct kw_study s = study(1, 1);
+    struct kw_plan p;
+    double sd = 2 * 0.1;
+    const struct {
+        double worst; /* value over limit */
+        bool thin;
+    } c[] = { { 0.956, true }, { exp(-0.99 * sd), true }, { exp(-1.01 * sd), false }, { 0.3, false } };
+    fakefleet_steps = fake_steptime;
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        fake_world();
+        fake_profile.steps_error_median = 0.06744897501960817;
+        fake_profile.steps_error_worst = 0.2;
+        fakefleet_slower = 1.44;
+        s.slo.ttft_p95 = 2 * KW_NS_PER_S;
+        kw_plan_init(&p);
+        put(&p, 3, 0.5, 0, 1, 0);
+        CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+        s.slo.ttft_p95 = (kw_ns)(p.points[0].m[KW_METRIC_TTFT_P95].value / c[i].worst * 1e9);
+        CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+        CHECK(p.best == 0 && p.slack.thin == c[i].thin);
+        CHECK_NEAR(p.slack.left, 1 / c[i].worst - 1, 1e-6);
+        CHECK_NEAR(p.slack.error, exp(sd) - 1, 0.02); /* the histogram's bins are 0.1 % wide */
+        CHECK_NEAR(p.slack.probability, 0.5 * erfc(log(c[i].worst) / sd / sqrt(2)), 0.02);
+        kw_plan_free(&p);
+    }
+    fakefleet_slower = 1; /* steps move nothing here: nothing is known of a probability, and nothing is thin */
+    s.slo.ttft_p95 = 2 * KW_NS_PER_S;
+    kw_plan_init(&p);
+    put(&p, 3, 0.5, 0, 1, 0);
+    CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+    CHECK(!p.slack.thin && isnan(p.slack.probability) && p.slack.left > 0);
+    kw_plan_free(&p);
+    fakefleet_steps = NULL;
 }
 
 static void nothing_meets_the_objectives(void)
@@ -148,6 +253,9 @@ static void random_plan(struct kw_plan *p, uint64_t seed)
         uint64_t which = kw_rng_u64(&r) % 8;
         if (which == 0) c->stockout_probability = often;
         if (which == 1) c->start_failure_probability = often;
+        if (p->candidates[i].choice[0].platform->kind == KW_KIND_SERVERLESS) /* so that stresses decide some ties */
+            p->candidates[i].choice[0].cold.provision =
+                (struct kw_law){ .kind = KW_LAW_CONSTANT, .v = { 2 * kw_rng_uniform(&r) } };
     }
     kw_rng_free(&r);
 }
@@ -155,7 +263,7 @@ static void random_plan(struct kw_plan *p, uint64_t seed)
 static void pruned_is_exhaustive(void)
 {
     uint64_t done = 0, would = 0;
-    int infeasible = 0, ties = 0;
+    int infeasible = 0, ties = 0, passed = 0;
     for (uint64_t seed = 1; seed <= 600; seed++) {
         struct kw_plan pruned, full;
         struct kw_study s = study(2 + (uint32_t)(seed % 11), seed);
@@ -181,6 +289,8 @@ static void pruned_is_exhaustive(void)
         }
         CHECK(same_estimate(&pruned.margin, &full.margin));
         CHECK(pruned.tie == full.tie);
+        CHECK_STR(pruned.passed_over.what, full.passed_over.what);
+        passed += full.passed_over.what[0] != 0;
         CHECK(full.simulations == full.simulations_exhaustive && pruned.simulations <= full.simulations);
         infeasible += full.best < 0;
         ties += full.tie;
@@ -193,9 +303,9 @@ static void pruned_is_exhaustive(void)
             break;
         }
     }
-    printf("pruned == exhaustive: 600 plans, %d with nothing feasible, %d ties; %llu of %llu runs\n", infeasible, ties,
-           (unsigned long long)done, (unsigned long long)would);
-    CHECK(infeasible > 40 && infeasible < 500 && ties > 10);
+    printf("pruned == exhaustive: 600 plans, %d with nothing feasible, %d ties, %d passed over; %llu of %llu runs\n",
+           infeasible, ties, passed, (unsigned long long)done, (unsigned long long)would);
+    CHECK(infeasible > 40 && infeasible < 500 && ties > 10 && passed > 2);
     CHECK(done < would * 3 / 4); /* and it is worth it */
 }
 
@@ -410,6 +520,8 @@ int main(void)
 {
     RUN(a_known_best);
     RUN(equal_costs_tie_and_the_first_wins);
+    RUN(of_those_that_tie_the_steady_one_is_recommended);
+    RUN(what_the_step_law_leaves_is_told);
     RUN(nothing_meets_the_objectives);
     RUN(pruned_is_exhaustive);
     RUN(other_idle_timeouts_are_tried_on_the_leaders);
