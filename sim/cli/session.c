@@ -24,6 +24,13 @@ static void on_interrupt(int sig)
     signal(sig, SIG_DFL);
 }
 
+bool kw_session_is_kind(const char *word)
+{
+    for (int k = 0; kw_kind_name[k]; k++)
+        if (!strcmp(kw_kind_name[k], word)) return true;
+    return false;
+}
+
 /* The options as edits of the document, then the --set ones, which win. Room for all of them. */
 static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *e, char numbers[2][24])
 {
@@ -45,14 +52,23 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
         e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "replications", numbers[1] };
     }
     for (size_t i = 0; i < o->slo.n; i++) e[n++] = (struct kw_scenario_edit){ KW_EDIT_SLO, NULL, o->slo.v[i] };
+    size_t platforms = 0, kinds = 0; /* -p takes either */
     for (size_t i = 0; i < o->platform.n; i++) {
         static const char *const keys[] = { "candidates.platforms[0]", "candidates.platforms[1]",
                                             "candidates.platforms[2]", "candidates.platforms[3]",
                                             "candidates.platforms[4]", "candidates.platforms[5]",
                                             "candidates.platforms[6]", "candidates.platforms[7]" };
-        if (i == 0) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.platforms", "[]" };
-        if (i < sizeof keys / sizeof *keys)
-            e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, keys[i], o->platform.v[i] };
+        static const char *const kind_keys[] = { "candidates.kinds[0]", "candidates.kinds[1]", "candidates.kinds[2]" };
+        const char *word = o->platform.v[i];
+        if (kw_session_is_kind(word)) {
+            if (kinds == 0) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.kinds", "[]" };
+            if (kinds < sizeof kind_keys / sizeof *kind_keys)
+                e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, kind_keys[kinds++], word };
+            continue;
+        }
+        if (platforms == 0) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.platforms", "[]" };
+        if (platforms < sizeof keys / sizeof *keys)
+            e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, keys[platforms++], word };
     }
     if (o->allow_unknown) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.allow_unknown", "true" };
     if (o->exhaustive) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.exhaustive", "true" };

@@ -20,6 +20,9 @@ struct kw_session {
     char scaling[160];
 };
 
+/* Whether a word of --platform is a kind, and so names no platform. */
+bool kw_session_is_kind(const char *word);
+
 /* Reads everything: the scenario at `path` (NULL: none, the options say it all), the edits of the options, the trace.
  * Files that the scenario names are looked for beside it, then in the working folder (sim/io/scenario/search_path.h);
  * those that options name in the working folder. Remarks of the trace reader go to stderr unless quiet. On failure

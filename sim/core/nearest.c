@@ -1,5 +1,6 @@
 #include "sim/core/nearest.h"
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,8 +32,29 @@ static int distance(const char *a, const char *b)
     return last[n];
 }
 
+/* Whether w stands in name between its ends, '-' or '_'. */
+static bool stands_in(const char *name, const char *w)
+{
+    size_t n = strlen(w);
+    for (const char *at = name; strlen(at) >= n; at++) {
+        size_t i = 0;
+        while (i < n && fold(at[i]) == fold(w[i])) i++;
+        if (i == n && (at == name || fold(at[-1]) == '_') && (!at[n] || fold(at[n]) == '_')) return true;
+    }
+    return false;
+}
+
 const char *kw_nearest(const char *word, const char *const words[])
 {
+    const char *slash = strrchr(word, '/');
+    if (slash) { /* owner/name, as Hugging Face has it: the longest word that stands in the name */
+        const char *longest = NULL;
+        word = slash + 1;
+        for (int i = 0; words[i]; i++)
+            if (words[i][0] && stands_in(word, words[i]) && (!longest || strlen(words[i]) > strlen(longest)))
+                longest = words[i];
+        if (longest) return longest;
+    }
     size_t len = strlen(word);
     if (len > 63) return NULL;
     const char *best = NULL;

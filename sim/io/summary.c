@@ -473,31 +473,49 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
     }
 }
 
-/* The best-ranked candidate of the platform of order[k] among those with the longest keep-warm curve: an idle
- * timeout that was tried on the leader alone has a curve of one. */
-static size_t longest_curve(const struct kw_plan *p, size_t k, size_t curve[64], size_t *n)
+/* The best-ranked candidate of a family with this keep_warm and idle timeout (-1: any); NULL when there is none. */
+static const struct kw_candidate *best_of(const struct kw_plan *p, size_t family, uint32_t keep_warm, kw_ns idle,
+                                          const struct kw_point **point)
 {
-    const struct kw_platform *mine = p->candidates[p->order[k]].choice[0].platform;
-    size_t best = p->order[k], other[64];
-    *n = 0;
-    for (size_t j = k; j < p->n; j++) {
-        size_t i = p->order[j];
-        if (stands_alone(&p->candidates[i]) || p->candidates[i].choice[0].platform != mine) continue;
-        size_t m = kw_plan_keep_warm_curve(p, i, other, 64);
-        if (m <= *n) continue;
-        *n = m;
-        memcpy(curve, other, m * sizeof *other);
-        best = i;
+    for (size_t k = 0; k < p->n; k++) {
+        size_t i = p->order[k];
+        const struct kw_autoscaling *s = &p->candidates[i].choice[0].scaling;
+        if (stands_alone(&p->candidates[i]) || p->family[i] != family || s->keep_warm != keep_warm) continue;
+        if (idle >= 0 && s->idle_timeout != idle) continue;
+        *point = &p->points[i];
+        return &p->candidates[i];
     }
-    return best;
+    return NULL;
 }
 
-/* A row a serverless platform: its best family, cost and TTFT p95 at each keep_warm. */
+/* A row of the keep-warm table: one idle timeout of the family. */
+static void curve_row(struct kw_text_table *t, const struct kw_plan *p, size_t family, const struct kw_candidate *c,
+                      const uint32_t *levels, size_t n_levels)
+{
+    char buf[128], b[32], usd[32];
+    kw_text_table_cell(t, "%s", platform_names(c, buf, sizeof buf));
+    gpu_cell(t, c);
+    idle_cell(t, c);
+    for (size_t l = 0; l < n_levels; l++) {
+        const struct kw_point *q = NULL;
+        if (!best_of(p, family, levels[l], c->choice[0].scaling.idle_timeout, &q))
+            kw_text_table_cell(t, "-");
+        else if (kw_point_overloaded(q))
+            kw_text_table_cell(t, "overload");
+        else
+            kw_text_table_cell(t, "%s%s %5s", q->feasible ? "✓" : "",
+                               kw_quantity_dollars(q->m[KW_METRIC_COST].value, usd),
+                               kw_quantity_number(q->m[KW_METRIC_TTFT_P95].value, b));
+    }
+}
+
+/* Cost and TTFT p95 at each keep_warm, of the offer that the ranking shows of a serverless platform: a row for each idle
+ * timeout that is the best one at any of them, so that whatever both tables show is the same configuration. */
 static void plan_curves(const struct kw_plan *p, struct kw_text *out)
 {
     enum { COLUMNS = 5 };
     struct kw_text_table t = { 0 };
-    char buf[128], heads[COLUMNS][24];
+    char heads[COLUMNS][24];
     uint32_t levels[COLUMNS];
     size_t n_levels = 0, shown = 0;
     for (size_t i = 0; i < p->n; i++) { /* the lowest keep_warm values that occur, ascending */
@@ -519,27 +537,19 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
         kw_text_table_column(&t, heads[k], "$  s", true);
     }
     for (size_t k = 0; k < p->n && shown < 12; k++) {
-        size_t curve[64], n = 0, i = p->order[k];
+        size_t i = p->order[k], rows = 0;
         if (stands_alone(&p->candidates[i]) || p->candidates[i].choice[0].platform->kind != KW_KIND_SERVERLESS ||
             !first_of_platform(p, k))
             continue;
-        i = longest_curve(p, k, curve, &n);
-        kw_text_table_cell(&t, "%s", platform_names(&p->candidates[i], buf, sizeof buf));
-        gpu_cell(&t, &p->candidates[i]);
-        idle_cell(&t, &p->candidates[i]);
+        kw_ns idle[COLUMNS];
         for (size_t l = 0; l < n_levels; l++) {
-            const struct kw_point *q = NULL;
-            for (size_t m = 0; m < n; m++)
-                if (p->candidates[curve[m]].choice[0].scaling.keep_warm == levels[l]) q = &p->points[curve[m]];
-            char b[32], usd[32];
-            if (q && kw_point_overloaded(q))
-                kw_text_table_cell(&t, "overload");
-            else if (q)
-                kw_text_table_cell(&t, "%s%s %5s", q->feasible ? "✓" : "",
-                                   kw_quantity_dollars(q->m[KW_METRIC_COST].value, usd),
-                                   kw_quantity_number(q->m[KW_METRIC_TTFT_P95].value, b));
-            else
-                kw_text_table_cell(&t, "-");
+            const struct kw_point *q;
+            const struct kw_candidate *c = best_of(p, p->family[i], levels[l], -1, &q);
+            size_t r = 0;
+            while (c && r < rows && idle[r] != c->choice[0].scaling.idle_timeout) r++;
+            if (!c || r < rows) continue;
+            idle[rows++] = c->choice[0].scaling.idle_timeout;
+            curve_row(&t, p, p->family[i], c, levels, n_levels);
         }
         shown++;
     }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_LEAST = 8 }; /* columns that a left-aligned cell keeps */
+enum { NAME_LEAST = 7 }; /* columns that a left-aligned cell keeps */
 
 static void widen(struct kw_text_table *t, int c, const char *s)
 {
@@ -121,8 +121,8 @@ static enum kw_status naming_start(struct naming *m, const struct kw_text_table 
     return KW_OK;
 }
 
-/* Cuts the widest left-aligned column, a column at a time, until the rows fit or nothing is left to cut. */
-static void fit(const struct kw_text_table *t, const struct naming *m, int width[])
+/* Cuts the widest left-aligned column, a column at a time, until the rows fit or nothing is left to cut: false. */
+static bool fit(const struct kw_text_table *t, const struct naming *m, int width[])
 {
     for (;;) {
         int sum = 0, widest = -1;
@@ -132,7 +132,7 @@ static void fit(const struct kw_text_table *t, const struct naming *m, int width
                 (widest < 0 || width[c] > width[widest]))
                 widest = c;
         }
-        if (sum <= KW_TEXT_TABLE_WIDTH || widest < 0) return;
+        if (sum <= KW_TEXT_TABLE_WIDTH || widest < 0) return sum <= KW_TEXT_TABLE_WIDTH;
         width[widest]--;
     }
 }
@@ -163,8 +163,12 @@ void kw_text_table_print(const struct kw_text_table *t, struct kw_text *out)
         width[c] = t->column[c].width;
         units |= t->column[c].unit[0] != 0;
     }
-    fit(t, &m, width);
-    m.from_begin = m.n && confuses(m.cell, m.n, width[m.column], false);
+    bool beside = fit(t, &m, width); /* else each name has a line of its own, above its row */
+    if (!beside) {
+        m.least = NAME_LEAST;
+        fit(t, &m, width);
+    }
+    m.from_begin = beside && m.n && confuses(m.cell, m.n, width[m.column], false);
     free(m.cell);
     for (int c = 0; c < t->n_columns; c++) put(t, width, c, t->column[c].head, false, out);
     for (int c = 0; units && c < t->n_columns; c++) put(t, width, c, t->column[c].unit, false, out);
@@ -175,7 +179,11 @@ void kw_text_table_print(const struct kw_text_table *t, struct kw_text *out)
     kw_text_add(out, "\n");
     for (size_t i = 0; i < t->n_cells; i++) {
         int c = (int)(i % (size_t)t->n_columns);
-        put(t, width, c, t->cell[i], m.from_begin && c == m.column, out);
+        if (!beside && c == 0 && m.column >= 0) {
+            kw_text_add(out, "  ");
+            kw_text_fold(out, t->cell[i + (size_t)m.column], 2, KW_TEXT_TABLE_WIDTH);
+        }
+        put(t, width, c, beside || c != m.column ? t->cell[i] : "", m.from_begin && c == m.column, out);
     }
 }
 

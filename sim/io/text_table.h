@@ -24,7 +24,7 @@ void kw_text_table_cell(struct kw_text_table *t, const char *fmt, ...) KW_PRINTF
 /* Appends heads, units (when any column has one), a rule and the rows to out, indented by two, two blanks between
  * columns. When the rows are wider than KW_TEXT_TABLE_WIDTH the widest left-aligned columns are cut with "…": the first of
  * them, which names the rows, never so far that two names read the same, and at its begin where its end tells them
- * apart. Nothing where memory ran out: out->failed. */
+ * apart; where that is still too wide the names stand above their rows. Nothing where memory ran out: out->failed. */
 void kw_text_table_print(const struct kw_text_table *t, struct kw_text *out);
 void kw_text_table_free(struct kw_text_table *t);
 

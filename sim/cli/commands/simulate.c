@@ -240,7 +240,9 @@ static enum kw_status plan_split(struct planning *g, const struct kw_options *o,
     enum kw_status st = kw_scenario_check_use(&s->scenario, KW_FOR_PLAN, err);
     if (st == KW_OK) st = kw_scenario_plan_options(&s->scenario, &g->options, err);
     const struct kw_search_path *beside = s->catalogue.search_path;
-    if (o->platform.n) s->catalogue.search_path = NULL; /* the command line names them all */
+    bool named = false;
+    for (size_t i = 0; i < o->platform.n; i++) named |= !kw_session_is_kind(o->platform.v[i]);
+    if (named) s->catalogue.search_path = NULL; /* the command line names them all */
     if (st == KW_OK) st = kw_catalogue_adopt(&s->catalogue, g->options.platforms, g->options.n_platforms, err);
     s->catalogue.search_path = beside;
     bool wrote = kw_scenario_has_deployments(&s->scenario);

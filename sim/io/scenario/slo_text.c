@@ -32,8 +32,9 @@ static enum kw_status parse_value(const char *s, size_t n, int type, int64_t *ou
     static const struct {
         const char *suffix;
         int type;
-        int64_t divisor;
-    } units[] = { { "ms", TIME, 1000 }, { "us", TIME, 1000000 }, { "s", TIME, 1 }, { "%", SHARE, 100 }, { "", -1, 1 } };
+        int64_t divisor, factor;
+    } units[] = { { "ms", TIME, 1000, 1 }, { "us", TIME, 1000000, 1 }, { "s", TIME, 1, 1 }, { "m", TIME, 1, 60 },
+                  { "h", TIME, 1, 3600 },  { "%", SHARE, 100, 1 },     { "", -1, 1, 1 } };
     char number[40];
     if (n == 0 || n >= sizeof number) return kw_fail(err, KW_EUSAGE, "want a number");
     memcpy(number, s, n);
@@ -48,7 +49,8 @@ static enum kw_status parse_value(const char *s, size_t n, int type, int64_t *ou
         enum kw_status st = kw_nano_parse(number, &v, err);
         if (st != KW_OK) return st;
         if (v <= 0 || v % units[u].divisor) return kw_fail(err, KW_EUSAGE, "want a value above 0, no finer than 1 ns");
-        *out = v / units[u].divisor;
+        if (__builtin_mul_overflow(v / units[u].divisor, units[u].factor, out))
+            return kw_fail(err, KW_EUSAGE, "it is too large");
         return KW_OK;
     }
     return kw_fail(err, KW_EUSAGE, "want a number");

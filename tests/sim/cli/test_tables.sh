@@ -23,11 +23,17 @@ import sys
 lines = sys.stdin.read().splitlines()
 rule = next(i for i, line in enumerate(lines) if line.strip().startswith("─"))
 end = [m.end() for m in re.finditer("─+", lines[rule])][int(sys.argv[2]) - 1]
-rows = []
+rows, done = [], []
+above = any(line.startswith(10 * " ") for line in lines[rule + 1:])
 for line in lines[rule + 1:]:
     if not line.strip() or line.startswith("  step times"):
         break
-    rows.append(line[:end])
+    if line.startswith(10 * " "): # the name stands above its row
+        rows[-1:] = ["".join(rows[len(done):])]
+        rows[len(done):] = rows[-1:]
+        done.append(rows[-1])
+    else:
+        rows.append(line if above else line[:end])
 assert len(rows) == int(sys.argv[1]) and len(set(rows)) == len(rows), rows
 PY
 grid='sweep={"deployments[main].max_replicas":[1,2,3],"deployments[main].idle_timeout_s":["30"],"routing":[{"policy":"split","shares":[0.5,0.5]},{"policy":"split","shares":[0.9,0.1]}],"deployments[main].keep_warm":[0],"deployments[main].gpu":["H100"]}'
@@ -81,6 +87,47 @@ if $python -c 'import h5py' 2>/dev/null; then
 else
     echo "skip the bill by deployment: python3-h5py is not installed"
 fi
+
+# ---- one label, one number: what the ranking and the keep-warm table both show costs the same in both
+
+cat >"$work/one.py" <<'PY'
+import re
+import sys
+lines = sys.stdin.read().splitlines()
+def rows(title):
+    at = next(i for i, line in enumerate(lines) if line.startswith(title))
+    at = next(i for i in range(at, len(lines)) if "───" in lines[i])
+    ends = [m.span() for m in re.finditer("─+", lines[at])]
+    for line in lines[at + 1:]:
+        if not line.strip() or line.startswith("  #") or "more configurations" in line:
+            return
+        yield [line[a:b].strip() for a, b in ends]
+ranking = {(r[1], r[2], r[4], int(r[3])): float(r[5].replace(",", "")) for r in rows("The best") if r[3] != "-"}
+curves = {}
+for r in rows("What keeping"):
+    for warm, cell in enumerate(r[3:]):
+        if cell not in ("-", "overload"):
+            curves[r[0], r[1], r[2], warm] = float(cell.split()[0].lstrip("✓").replace(",", ""))
+common = [k for k in ranking if k in curves]
+assert len(common) >= 3 and len(curves) > len(common), (ranking, curves)
+assert all(abs(ranking[k] - curves[k]) <= 0.51 for k in common), [(k, ranking[k], curves[k]) for k in common]
+cold = {k[:3]: v for k, v in ranking.items() if k[3] == 0}
+serverless = {k[0] for k in curves}
+missing = [k for k in ranking if k[0] in serverless and k not in curves]
+assert not missing and cold, missing
+PY
+trace=tests/sim/cli/golden/trace.csv
+kw plan -q --trace $trace --format servegen --model llama-3.1-8b --slo e2e_p95=30m -p serverless -r 1 >"$work/plan.txt"
+holds "ranking and keep-warm table" bash -c "$python $work/one.py <$work/plan.txt"
+holds "30m is 1800 s" grep -q 'E2E p95 <= 1800 s' "$work/plan.txt"
+
+# ---- -p takes a kind; a Hugging Face id is told the name known here
+
+kw plan -q --trace $trace --format servegen --model llama-3.1-8b -p serverless -p api -r 1 --csv 2>/dev/null | cut -d, -f4 |
+    sort -u >"$work/kinds"
+holds "two kinds" bash -c "grep -qx serverless $work/kinds && grep -qx api $work/kinds && ! grep -q dedicated $work/kinds"
+kw plan -q --trace $trace --format servegen --model meta-llama/Llama-3.1-8B-Instruct >"$work/hf" 2>&1
+holds "a Hugging Face id" grep -q "did you mean 'llama-3.1-8b'" "$work/hf"
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
