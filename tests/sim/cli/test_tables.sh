@@ -102,12 +102,18 @@ def rows(title):
         if not line.strip() or line.startswith("  #") or "more configurations" in line:
             return
         yield [line[a:b].strip() for a, b in ends]
-ranking = {(r[1], r[2], r[4], int(r[3])): float(r[5].replace(",", "")) for r in rows("The best") if r[3] != "-"}
+def name(platform, on): # either may be cut
+    return platform[:8], on[:6]
+ranking = {}
+for r in rows("The best"):
+    if "/" in r[3]:
+        warm, idle = r[3].split("/")
+        ranking[*name(r[1], r[2]), idle, int(warm)] = float(r[4].replace(",", ""))
 curves = {}
 for r in rows("What keeping"):
     for warm, cell in enumerate(r[3:]):
         if cell not in ("-", "overload"):
-            curves[r[0], r[1], r[2], warm] = float(cell.split()[0].lstrip("✓").replace(",", ""))
+            curves[*name(r[0], r[1]), r[2], warm] = float(cell.split()[0].lstrip("✓").replace(",", ""))
 common = [k for k in ranking if k in curves]
 assert len(common) >= 3 and len(curves) > len(common), (ranking, curves)
 assert all(abs(ranking[k] - curves[k]) <= 0.51 for k in common), [(k, ranking[k], curves[k]) for k in common]
