@@ -91,8 +91,8 @@ static bool leads_family(const struct kw_plan *p, size_t k)
     return true;
 }
 
-/* Only the first KW_PLAN_CONTENDERS / 2 families up to KW_PLAN_CONTENDS times the cheapest are looked at: these have every
- * replication in a pruned plan as in an exhaustive one. */
+/* Only the first KW_PLAN_CONTENDERS / 2 families up to KW_PLAN_CONTENDS times the cheapest are looked at: these have
+ * every replication in a pruned plan as in an exhaustive one. */
 enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
                               struct kw_error *err)
 {
