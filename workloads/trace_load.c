@@ -39,7 +39,7 @@ static const struct format formats[] = {
     { "servegen", "ServeGen-derived CSV: arrival_s,input_tokens,output_tokens", kw_servegen_detect, kw_servegen_read },
     { "served", "JSONL or HDF5 that `engine serve-trace` wrote: its arrivals and lengths", kw_served_detect,
       kw_served_read },
-    { "generic", "any CSV or JSONL with columns arrival=...,prompt=...,output=...[,model=,class=,cached=,unit=]", NULL,
+    { "generic", "CSV or JSONL: arrival=...,prompt=...,output=...[,model=,class=,cached=,unit=]", NULL,
       kw_generic_read },
     { "keepwarm", "HDF5 written by keepwarm trace convert", is_hdf5, NULL },
     { "workload", "workload model JSON (\"keepwarm_workload\": 1), drawn with its own seed", is_workload, NULL },

@@ -277,14 +277,18 @@ static void figure_columns(struct kw_text_table *t, bool drawn)
     kw_text_table_column(t, "verdict", "", false);
 }
 
-/* "0.30-6.59" where prompts pass those an API was measured with. */
-static void range_cell(struct kw_text_table *t, const struct kw_point *p, enum kw_metric m)
+/* "0.30-6.59" where prompts pass those an API was measured with; without its near end, which another column gives a sense
+ * of, "to 6.59". */
+static void range_cell(struct kw_text_table *t, const struct kw_point *p, enum kw_metric m, bool near_end)
 {
     char least[32], most[32];
     double v = p->m[m].value, beyond = p->known_to ? p->beyond[m] : v;
     kw_quantity_number(v, least);
-    if (beyond > 1.01 * v)
-        kw_text_table_cell(t, "%s-%s", least, kw_quantity_number(beyond, most));
+    kw_quantity_number(beyond, most);
+    if (beyond > 1.01 * v && near_end)
+        kw_text_table_cell(t, "%s-%s", least, most);
+    else if (beyond > 1.01 * v)
+        kw_text_table_cell(t, "to %s", most);
     else
         kw_text_table_cell(t, "%s", least);
 }
@@ -300,8 +304,8 @@ static void figure_cells(struct kw_text_table *t, const struct kw_point *p, bool
         kw_text_table_cell(t, "%s", kw_quantity_usd((cost.hi - cost.lo) / 2, b));
     else if (drawn)
         kw_text_table_cell(t, "-");
-    range_cell(t, p, KW_METRIC_TTFT_P95);
-    range_cell(t, p, KW_METRIC_TTFT_P99);
+    range_cell(t, p, KW_METRIC_TTFT_P95, true);
+    range_cell(t, p, KW_METRIC_TTFT_P99, false);
     kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TPOT_P95].value * 1e3, b));
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_COLD_FRACTION].value, b));
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].value, b));
