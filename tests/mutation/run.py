@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""tests/mutation/run.py [-t TABLE] [-k WORD] - makes the changes of tests/mutation/mutations.txt one at a time and says
+"""tests/mutation/run.py [-t TABLE] [-k WORD] [--fit] - makes the changes of tests/mutation/mutations.txt one at a time and says
 which of them no test notices.
 
 A row is   file | old text | new text | tests [| equivalent: why]   with \\n for a new line and # for a comment. The old
@@ -48,9 +48,9 @@ def rows(path):
         yield number, name, old.replace("\\n", "\n"), new.replace("\\n", "\n"), tests.split(), len(part) == 5
 
 
-def place(name, old):
+def place(name, old, tree=None):
     """The file and how often the old text stands in it, or in the folder."""
-    path = os.path.join(TREE, name)
+    path = os.path.join(tree or TREE, name)
     files = [os.path.join(path, f) for f in sorted(os.listdir(path)) if f.endswith((".c", ".h"))] \
         if os.path.isdir(path) else [path] if os.path.exists(path) else []
     hits = [(f, open(f).read().count(old)) for f in files]
@@ -87,7 +87,14 @@ def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("-t", "--table", default=os.path.join(ROOT, "tests", "mutation", "mutations.txt"))
     a.add_argument("-k", "--only", metavar="WORD", help="rows that hold this word")
+    a.add_argument("--fit", action="store_true", help="change nothing: does each row's old text stand exactly once?")
     opt = a.parse_args()
+    if opt.fit:
+        unfit = [f"{n}: {name}: stands {hits} times: {old!r}" for n, name, old, *_ in rows(opt.table)
+                 for hits in [place(name, old, ROOT)[1]] if hits != 1]
+        print(*("FAIL mutations.txt:" + u for u in unfit), f"{sum(1 for _ in rows(opt.table)) - len(unfit)} passed, {len(unfit)} failed",
+              sep="\n")
+        sys.exit(bool(unfit))
     todo = [r for r in rows(opt.table) if not opt.only or opt.only in " | ".join((r[1], r[2], r[3], *r[4]))]
     copy_tree()
     programs = sorted({test_program(t) for r in todo for t in r[4]})
