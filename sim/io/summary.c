@@ -264,13 +264,25 @@ static bool any_drawn(const struct kw_point *p, size_t n)
     return false;
 }
 
-static void figure_columns(struct kw_text_table *t, bool drawn)
+/* Which figures a table has room for: those of drawings, where there are any; then TPOT only where it is asked for. */
+struct shown_figures {
+    bool drawn, tpot;
+};
+
+static struct shown_figures shown_figures(const struct kw_point *p, size_t n, const struct kw_slo *slo)
 {
+    bool drawn = any_drawn(p, n);
+    return (struct shown_figures){ drawn, !drawn || (slo && (slo->tpot_p50 || slo->tpot_p95 || slo->tpot_p99)) };
+}
+
+static void figure_columns(struct kw_text_table *t, struct shown_figures f)
+{
+    bool drawn = f.drawn;
     kw_text_table_column(t, "cost", "$/month", true);
     if (drawn) kw_text_table_column(t, "±", "$", true);
     kw_text_table_column(t, "TTFT", "p95 s", true);
     kw_text_table_column(t, "TTFT", "p99 s", true);
-    kw_text_table_column(t, "TPOT", "p95 ms", true);
+    if (f.tpot) kw_text_table_column(t, "TPOT", "p95 ms", true);
     kw_text_table_column(t, "cold", "%", true);
     kw_text_table_column(t, "fail", "%", true);
     if (drawn) kw_text_table_column(t, "best", "days", true);
@@ -294,9 +306,10 @@ static void range_cell(struct kw_text_table *t, const struct kw_point *p, enum k
 }
 
 /* won and meets: other words for the last two cells, or NULL. */
-static void figure_cells(struct kw_text_table *t, const struct kw_point *p, bool drawn, const char *won,
+static void figure_cells(struct kw_text_table *t, const struct kw_point *p, struct shown_figures f, const char *won,
                          const char *meets)
 {
+    bool drawn = f.drawn;
     char b[32];
     const struct kw_estimate cost = kw_point_told(p, KW_METRIC_COST);
     kw_text_table_cell(t, "%s", kw_quantity_usd(cost.value, b));
@@ -306,7 +319,7 @@ static void figure_cells(struct kw_text_table *t, const struct kw_point *p, bool
         kw_text_table_cell(t, "-");
     range_cell(t, p, KW_METRIC_TTFT_P95, true);
     range_cell(t, p, KW_METRIC_TTFT_P99, false);
-    kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TPOT_P95].value * 1e3, b));
+    if (f.tpot) kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TPOT_P95].value * 1e3, b));
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_COLD_FRACTION].value, b));
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].value, b));
     if (drawn && !p->drawn)
@@ -338,7 +351,8 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
     }
     if (!axes) kw_text_table_column(&t, "configuration", "", false);
     kw_text_table_column(&t, "idle", "s", true);
-    figure_columns(&t, any_drawn(p, n));
+    struct shown_figures figures = shown_figures(p, n, s ? &s->slo : NULL);
+    figure_columns(&t, figures);
     if (limit && limit < shown) shown = limit;
     by_rank(p, n, order, shown);
     for (size_t k = 0; k < shown; k++) {
@@ -348,7 +362,7 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
             kw_text_table_cell(&t, "%s", kw_scenario_axis_value(s, (uint32_t)i, a, buf, sizeof buf));
         if (!axes) kw_text_table_cell(&t, "%s", kw_candidate_label(&c[i], buf, sizeof buf));
         idle_cell(&t, &c[i]);
-        figure_cells(&t, &p[i], any_drawn(p, n), NULL, NULL);
+        figure_cells(&t, &p[i], figures, NULL, NULL);
     }
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
@@ -398,7 +412,7 @@ static void gpu_cell(struct kw_text_table *t, const struct kw_candidate *x)
     kw_text_table_cell(t, "%s", buf);
 }
 
-static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i)
+static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i, struct shown_figures figures)
 {
     const struct kw_choice *c = &p->candidates[i].choice[0];
     char buf[128];
@@ -415,7 +429,7 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i)
     bool tied = p->tie && ((ptrdiff_t)i == p->best || (ptrdiff_t)i == p->runner_up);
     bool thin = p->slack.thin && (ptrdiff_t)i == p->best;
     const char *verdict = thin ? "thin" : tied && x->met == x->drawn ? "meets" : NULL;
-    figure_cells(t, x, any_drawn(p->points, p->n), tied ? "tie" : NULL, verdict);
+    figure_cells(t, x, figures, tied ? "tie" : NULL, verdict);
 }
 
 /* Of hybrids the best of each routing and pair of kinds stands for the others; what the user wrote stands always. */
@@ -444,7 +458,7 @@ static bool first_of_platform(const struct kw_plan *p, size_t k)
     return true;
 }
 
-static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
+static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out)
 {
     struct kw_text_table t = { 0 };
     size_t hidden = 0;
@@ -452,10 +466,11 @@ static void plan_table(const struct kw_plan *p, bool all, struct kw_text *out)
     kw_text_table_column(&t, "platform", "", false);
     kw_text_table_column(&t, "on", "", false);
     kw_text_table_column(&t, "warm", "/idle", true);
-    figure_columns(&t, any_drawn(p->points, p->n));
+    struct shown_figures figures = shown_figures(p->points, p->n, slo);
+    figure_columns(&t, figures);
     for (size_t k = 0; k < p->n; k++) {
         if (all || first_of_platform(p, k) || (ptrdiff_t)p->order[k] == p->best)
-            plan_row(&t, p, p->order[k]);
+            plan_row(&t, p, p->order[k], figures);
         else
             hidden++;
     }
@@ -567,7 +582,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
 {
     char buf[512], a[32], b[32];
     (void)slo;
-    plan_table(p, all, out);
+    plan_table(p, slo, all, out);
     plan_curves(p, out);
     kw_text_add(out, "\n");
     if (p->best >= 0) {
