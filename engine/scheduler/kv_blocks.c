@@ -168,6 +168,7 @@ static uint64_t root_key(const struct kw_kv_seq *q)
     return q->per_hash;
 }
 
+/* Linear probing in a table at most half full: about one look. */
 static uint32_t map_find(const struct kw_kv *kv, uint64_t key)
 {
     if (!kv->map_cap) return NONE;
@@ -245,6 +246,7 @@ static enum kw_status first_memory(struct kw_kv *kv, struct kw_error *err)
     return KW_OK;
 }
 
+/* All memory a sequence can need is taken here, before it runs: kw_kv_take cannot fail in the middle of a step. */
 enum kw_status kw_kv_admit(struct kw_kv *kv, uint32_t slot, uint32_t cap_seq, const uint64_t *hash, uint32_t n_hash,
                            uint32_t per_hash, uint32_t hashed, uint32_t max_blocks, struct kw_error *err)
 {

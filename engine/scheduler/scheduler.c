@@ -253,6 +253,7 @@ static enum kw_status grow(struct kw_sched *s, struct kw_error *err)
     return KW_OK;
 }
 
+/* Constant time amortised; with prefix caching the hashes of its prompt, which are only pointed to. */
 enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r, uint32_t *slot, struct kw_error *err)
 {
     if (!r->prompt || !r->output)
@@ -382,6 +383,7 @@ static void leave(struct kw_sched *s, uint32_t i) /* the slot is free; what quer
     s->spare = i;
 }
 
+/* Constant time, and its blocks where they are kept one by one. Blocks before seat: what waits may take both at once. */
 static void finish(struct kw_sched *s, uint32_t i) /* gives up blocks, seat and slot */
 {
     struct seq *q = &s->seq[i];
@@ -468,6 +470,7 @@ static inline void decode_all(struct kw_sched *s)
     s->step_decode = s->n_decode;
 }
 
+/* Constant time, and with prefix caching the blocks that the chunk fills. */
 static void add_chunk(struct kw_sched *s, uint32_t i, uint32_t len)
 {
     struct seq *q = &s->seq[i];
@@ -481,6 +484,7 @@ static void add_chunk(struct kw_sched *s, uint32_t i, uint32_t len)
     if (s->c.prefix_caching) kw_kv_filled(&s->kv, i, (q->computed + len) >> s->shift);
 }
 
+/* Constant time. What async decisions have not seen yet stays where it is: vLLM, too, gives it a seat later. */
 static bool may_admit(const struct kw_sched *s)
 {
     assert(s->running.n <= s->c.max_num_seqs);
@@ -611,6 +615,8 @@ static bool describe(const struct kw_sched *s, struct kw_step *step)
     return s->step_decode || s->n_chunks;
 }
 
+/* A step costs its chunks and admissions and, where nothing changed, constant time: the decodes are a count and a sum.
+ * Catching up repeats the decision only where an async one was made without what it now knows. */
 bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
 {
     begin_step(s);
@@ -699,6 +705,8 @@ static void end_chunks(struct kw_sched *s, struct kw_sched_done *done)
     s->n_chunks = 0;
 }
 
+/* Constant time but where blocks run short within the jump: then at most block_size - 1 steps are looked at, so that the
+ * jump ends exactly where a preemption begins. */
 uint64_t kw_sched_jumpable(const struct kw_sched *s)
 {
     if (s->n_chunks || s->n_preempted || !s->step_decode) return 1;
@@ -730,6 +738,7 @@ static void take_ahead(struct kw_sched *s, uint64_t k)
             if (s->seq[i].state == DECODE && phase_of(s, &s->seq[i]) == (t & s->mask)) kw_kv_take(&s->kv, i, 1);
 }
 
+/* The k steps are one addition to the clock and the context; beyond that it costs what ends: log(running) a sequence. */
 void kw_sched_advance(struct kw_sched *s, uint64_t k, struct kw_sched_done *done)
 {
     *done = (struct kw_sched_done){ .first = s->first, .finished = s->finished };

@@ -78,6 +78,7 @@ struct completed { /* one completed request's figures */
     bool tells_tpot, attained;
 };
 
+/* Three comparisons a request and group; an objective of 0 was not asked. */
 static bool within(const struct kw_slo_limits *l, const struct completed *c)
 {
     return !((l->ttft && c->ttft > l->ttft) || (l->e2e && c->e2e > l->e2e) || (l->tpot && c->tpot > l->tpot));

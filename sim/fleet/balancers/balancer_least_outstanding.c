@@ -1,6 +1,7 @@
 /* sim/fleet/balancers/balancer_least_outstanding.c - the least load; of equals the one that has had it longest. */
 #include "sim/fleet/balancers/balancer.h"
 
+/* Constant time amortised: replicas hang in lists by load. */
 static uint32_t pick(struct kw_balancer *b, struct kw_prefix prefix, struct kw_rng *routing)
 {
     (void)prefix, (void)routing;

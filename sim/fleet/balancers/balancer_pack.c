@@ -2,6 +2,7 @@
  * released; of equals the one that has had it for the shortest time. Once all are full: least outstanding. O(fill). */
 #include "sim/fleet/balancers/balancer.h"
 
+/* From the fullest level with room down: as many looks as there are levels of load. */
 static uint32_t pick(struct kw_balancer *b, struct kw_prefix prefix, struct kw_rng *routing)
 {
     (void)prefix, (void)routing;

@@ -2,6 +2,7 @@
  * 2001); of equals the first drawn; both full: least outstanding. */
 #include "sim/fleet/balancers/balancer.h"
 
+/* Constant time; the least loaded of all only where both that were drawn are full. */
 static uint32_t pick(struct kw_balancer *b, struct kw_prefix prefix, struct kw_rng *routing)
 {
     (void)prefix;

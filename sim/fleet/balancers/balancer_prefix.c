@@ -39,6 +39,7 @@ static uint32_t last_to_serve(const struct kw_balancer *b, uint64_t hash)
     return ready ? r : KW_NO_REPLICA;
 }
 
+/* One look a hash of the prompt, longest prefix first, and as many writes; no list of replicas is walked. */
 static uint32_t pick(struct kw_balancer *b, struct kw_prefix prefix, struct kw_rng *routing)
 {
     (void)routing;

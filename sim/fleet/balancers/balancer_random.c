@@ -12,6 +12,7 @@ static uint32_t place_with_room(const struct kw_balancer *b, uint32_t k)
     return w * 64 + (uint32_t)__builtin_ctzll(bits);
 }
 
+/* Constant time, or a walk over the words of a bitmap where some replicas are full. One draw, whatever it says. */
 static uint32_t pick(struct kw_balancer *b, struct kw_prefix prefix, struct kw_rng *routing)
 {
     (void)prefix;

@@ -22,6 +22,7 @@ static enum kw_status begin(struct kw_balancer *b, struct kw_error *err)
     return KW_OK;
 }
 
+/* Constant time, or a walk over the words of a bitmap where some replicas are full. */
 static uint32_t pick(struct kw_balancer *b, struct kw_prefix prefix, struct kw_rng *routing)
 {
     (void)prefix, (void)routing;
