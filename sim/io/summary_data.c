@@ -41,6 +41,13 @@ static void add_element(cJSON *array, cJSON *item, bool *lost)
     *lost = true;
 }
 
+static cJSON *add_array(cJSON *o, const char *key, bool *lost)
+{
+    cJSON *a = cJSON_AddArrayToObject(o, key);
+    if (!a) *lost = true;
+    return a;
+}
+
 static void add_estimate(cJSON *o, const struct kw_metric_info *info, struct kw_estimate e, bool *lost)
 {
     char key[64];
@@ -54,7 +61,7 @@ static void add_estimate(cJSON *o, const struct kw_metric_info *info, struct kw_
 /* Of each class and model and each deployment what is told of it. */
 static void add_groups(cJSON *o, const struct kw_point *p, bool *lost)
 {
-    cJSON *groups = cJSON_AddArrayToObject(o, "groups");
+    cJSON *groups = add_array(o, "groups", lost);
     for (uint32_t i = 0; i < p->n_groups; i++) {
         const struct kw_point_group *g = &p->group[i];
         cJSON *x = cJSON_CreateObject();
@@ -76,7 +83,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     cJSON *o = cJSON_CreateObject();
     add_text(o, "label", kw_candidate_label(c, buf, sizeof buf), lost);
     if (c->n > 1) add_text(o, "routing", kw_candidate_routing(c, buf, sizeof buf), lost);
-    cJSON *deployments = cJSON_AddArrayToObject(o, "deployments");
+    cJSON *deployments = add_array(o, "deployments", lost);
     for (uint32_t k = 0; k < c->n; k++) {
         const struct kw_choice *d = &c->choice[k];
         cJSON *x = cJSON_CreateObject();
@@ -200,7 +207,7 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
         add_bool(root, "thin", plan->slack.thin, lost);
         add_number(root, "margin_left", plan->slack.left, lost);
         add_number(root, "p_feasible_with_step_error", plan->slack.probability, lost);
-        cJSON *dropped = cJSON_AddArrayToObject(root, "left_out");
+        cJSON *dropped = add_array(root, "left_out", lost);
         for (size_t i = 0; i < plan->n_dropped; i++) {
             cJSON *x = cJSON_CreateObject();
             add_text(x, "what", plan->dropped[i].what, lost);
@@ -208,17 +215,17 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
             add_element(dropped, x, lost);
         }
     }
-    cJSON *ranges = cJSON_AddArrayToObject(root, "ranges");
+    cJSON *ranges = add_array(root, "ranges", lost);
     for (int k = 0; k < 2; k++) {
         const struct kw_reading *r = plan ? &plan->reading[k] : reading && !k ? reading : NULL;
         if (r && r->shown)
             add_element(ranges, reading_object(r, plan ? &c[k ? plan->runner_up : plan->best] : &c[0], lost), lost);
     }
     char unknown[320];
-    cJSON *sentences = t ? cJSON_AddArrayToObject(root, "not_known") : NULL;
+    cJSON *sentences = t ? add_array(root, "not_known", lost) : NULL;
     for (size_t i = 0; t && kw_summary_unknown_at(c, n, t, i, unknown, sizeof unknown); i++)
         add_element(sentences, cJSON_CreateString(unknown), lost);
-    cJSON *points = cJSON_AddArrayToObject(root, "points");
+    cJSON *points = add_array(root, "points", lost);
     for (size_t i = 0; i < n; i++) add_element(points, point_object(&c[i], &p[i], lost), lost);
 }
 
@@ -260,7 +267,7 @@ void kw_summary_parts_json(const struct kw_trace *t, const struct kw_window *w, 
     bool lost = false;
     char exact[32];
     cJSON *root = document("plan", w, month, &lost);
-    cJSON *parts = cJSON_AddArrayToObject(root, "parts");
+    cJSON *parts = add_array(root, "parts", &lost);
     for (size_t i = 0; i < x->n; i++) {
         const struct kw_plan_part *part = &x->part[i];
         const struct kw_trace *mine = kw_plan_part_trace(part, t);
@@ -477,7 +484,7 @@ void kw_summary_pairs_json(const char *path_a, const char *path_b, bool traces_d
     add_bool(root, "traces_differ", traces_differ, &lost);
     add_number(root, "only_a", (double)only_a, &lost);
     add_number(root, "only_b", (double)only_b, &lost);
-    cJSON *points = cJSON_AddArrayToObject(root, "points");
+    cJSON *points = add_array(root, "points", &lost);
     for (size_t i = 0; i < n; i++) {
         cJSON *o = cJSON_CreateObject();
         add_text(o, "label", p[i].label, &lost);
