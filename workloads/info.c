@@ -241,21 +241,6 @@ enum kw_status kw_trace_info(char **text, const struct kw_trace *t, const struct
     return kw_fail(err, KW_ENOMEM, "out of memory for the report");
 }
 
-static void json_string(struct kw_text *out, const char *s)
-{
-    kw_text_add(out, "\"");
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            kw_text_add(out, "\\%c", c);
-        else if (c < 0x20)
-            kw_text_add(out, "\\u%04x", c);
-        else
-            kw_text_add(out, "%c", c);
-    }
-    kw_text_add(out, "\"");
-}
-
 static void json_number(struct kw_text *out, const char *key, double x)
 {
     if (isfinite(x))
@@ -278,7 +263,7 @@ static void json_counts(struct kw_text *out, const char *key, char **name, const
     kw_text_add(out, ",\n  \"%s\": {", key);
     for (size_t i = 0; i < n; i++) {
         kw_text_add(out, "%s", i ? ", " : " ");
-        json_string(out, name[i]);
+        kw_text_quote(out, name[i]);
         kw_text_add(out, ": %" PRIu64, count[i]);
     }
     kw_text_add(out, " }");
@@ -297,7 +282,7 @@ enum kw_status kw_trace_info_json(char **text, const struct kw_trace *t, const s
         s = &own;
     }
     kw_text_add(&out, "{\n  \"source\": ");
-    json_string(&out, k->source);
+    kw_text_quote(&out, k->source);
     kw_text_add(&out,
                 ",\n  \"format\": \"%s\",\n  \"sha256\": \"%s\",\n  \"requests\": %zu,\n  \"rows\": %" PRIu64
                 ",\n  \"dropped_failed\": %" PRIu64 ",\n  \"dropped_other\": %" PRIu64 ",\n  \"clock_back\": %" PRIu64

@@ -321,21 +321,6 @@ double kw_workload_factor(const struct kw_workload *w, long hour)
     return w->growth == 0 ? m : m * pow(1 + w->growth, ((double)hour + 0.5) / 168);
 }
 
-static void put_string(struct kw_text *t, const char *s)
-{
-    kw_text_add(t, "\"");
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            kw_text_add(t, "\\%c", c);
-        else if (c < 0x20)
-            kw_text_add(t, "\\u%04x", c);
-        else
-            kw_text_add(t, "%c", c);
-    }
-    kw_text_add(t, "\"");
-}
-
 /* A list of numbers, `per` a line. */
 static void put_list(struct kw_text *t, const char *indent, const double *x, int n, int digits, int per)
 {
@@ -384,16 +369,16 @@ static void put_origin(struct kw_text *t, const struct kw_workload_origin *o)
     for (int i = 0; i < 5; i++) {
         if (!*text[i]) continue;
         kw_text_add(t, "%s\n    \"%s\": ", comma, text_key[i]);
-        put_string(t, text[i]);
+        kw_text_quote(t, text[i]);
         comma = ",";
     }
     if (o->n_parameters) {
         kw_text_add(t, "%s\n    \"parameters\": {", comma);
         for (int i = 0; i < o->n_parameters; i++) {
             kw_text_add(t, "%s\n      ", i ? "," : "");
-            put_string(t, o->parameter[i].what);
+            kw_text_quote(t, o->parameter[i].what);
             kw_text_add(t, ": ");
-            put_string(t, o->parameter[i].from);
+            kw_text_quote(t, o->parameter[i].from);
         }
         kw_text_add(t, "\n    }");
         comma = ",";
@@ -413,9 +398,9 @@ char *kw_workload_text(const struct kw_workload *w)
     struct kw_text t = { 0 };
     char ns[32];
     kw_text_add(&t, "{\n  \"keepwarm_workload\": 1,\n  \"name\": ");
-    put_string(&t, w->name);
+    kw_text_quote(&t, w->name);
     kw_text_add(&t, ",\n  \"description\": ");
-    put_string(&t, w->description);
+    kw_text_quote(&t, w->description);
     kw_text_add(&t, ",\n  \"duration_s\": \"%s\",\n  \"seed\": %" PRIu64 ",\n",
                 kw_nano_format(ns, sizeof ns, w->duration), w->seed);
     put_arrivals(&t, w);
@@ -436,7 +421,7 @@ char *kw_workload_text(const struct kw_workload *w)
         kw_text_add(&t, "  \"classes\": [");
         for (int i = 0; i < w->n_classes; i++) {
             kw_text_add(&t, "%s\n    { \"name\": ", i ? "," : "");
-            put_string(&t, w->class_name[i]);
+            kw_text_quote(&t, w->class_name[i]);
             kw_text_add(&t, ", \"share\": %.9g }", w->class_share[i]);
         }
         kw_text_add(&t, "\n  ],\n");

@@ -293,20 +293,6 @@ enum kw_status kw_config_load(struct kw_model_config *c, const char *path, struc
 
 /* ---- writing it */
 
-static void quote(struct kw_text *t, const char *s)
-{
-    kw_text_add(t, "\"");
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            kw_text_add(t, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20)
-            kw_text_add(t, "\\u%04x", (unsigned char)*s);
-        else
-            kw_text_add(t, "%c", *s);
-    }
-    kw_text_add(t, "\"");
-}
-
 enum kw_status kw_config_write(const struct kw_model_config *c, char **text, struct kw_error *err)
 {
     static const char *const class[] = { "LlamaForCausalLM", "Qwen2ForCausalLM", "MistralForCausalLM" };
@@ -315,7 +301,7 @@ enum kw_status kw_config_write(const struct kw_model_config *c, char **text, str
     kw_text_add(&t,
                 "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\",\n  \"_name_or_path\": ", class[c->arch],
                 arch_type[c->arch]);
-    quote(&t, c->name);
+    kw_text_quote(&t, c->name);
     kw_text_add(&t,
                 ",\n  \"num_hidden_layers\": %u,\n  \"hidden_size\": %u,\n  \"num_attention_heads\": %u,\n"
                 "  \"num_key_value_heads\": %u,\n  \"head_dim\": %u,\n  \"intermediate_size\": %u,\n"

@@ -125,3 +125,18 @@ char *kw_text_si(char buf[16], double v)
         snprintf(buf, 16, "%.*f", digits, v);
     return buf;
 }
+
+void kw_text_quote(struct kw_text *t, const char *s)
+{
+    kw_text_add(t, "\"");
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\')
+            kw_text_add(t, "\\%c", c);
+        else if (c < 0x20)
+            kw_text_add(t, "\\u%04x", c);
+        else
+            kw_text_add(t, "%c", c);
+    }
+    kw_text_add(t, "\"");
+}

@@ -13,6 +13,8 @@ struct kw_text { /* {0} is empty and valid */
 };
 
 void kw_text_add(struct kw_text *t, const char *fmt, ...) KW_PRINTF(2, 3);
+/* Appends s as a JSON string, quotes included; bytes from 0x80 on as they are. */
+void kw_text_quote(struct kw_text *t, const char *s);
 /* s padded with blanks to `width` terminal columns (UTF-8 code points); right-aligned when width < 0; cut with "…" when
  * longer. */
 void kw_text_pad(struct kw_text *t, const char *s, int width);

@@ -58,15 +58,8 @@ static const char commented_scenario[] =
 static char *quoted(const char *s)
 {
     struct kw_text t = { 0 };
-    kw_text_add(&t, "\"");
-    for (; *s; s++)
-        if (*s == '"' || *s == '\\')
-            kw_text_add(&t, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20)
-            kw_text_add(&t, "\\u%04x", (unsigned char)*s);
-        else
-            kw_text_add(&t, "%c", *s);
-    kw_text_add(&t, "\"");
+    kw_text_quote(&t, s);
+    if (t.failed) kw_text_free(&t);
     return t.s;
 }
 

@@ -63,8 +63,17 @@ static void folds_at_blanks(void)
     kw_text_free(&t);
 }
 
+static void a_json_string_holds_any_text(void)
+{
+    struct kw_text t = { 0 };
+    kw_text_quote(&t, "a \"b\\c\"\n\x01 \xc3\xa9");
+    CHECK_STR(t.s, "\"a \\\"b\\\\c\\\"\\u000a\\u0001 \xc3\xa9\"");
+    kw_text_free(&t);
+}
+
 int main(void)
 {
+    RUN(a_json_string_holds_any_text);
     RUN(adds_and_pads);
     RUN(what_a_terminal_obeys_is_masked);
     RUN(folds_at_blanks);
