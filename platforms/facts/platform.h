@@ -52,7 +52,9 @@ struct kw_meter { /* how time becomes money */
     kw_ns window;           /* 0, or e.g. 300 s windows per replica counted from its first success (Bedrock import) */
     int64_t multiplier_ppm; /* region or non-preemptible factor, 1000000 = 1 */
     kw_nusd monthly_fee;    /* plan fee */
-    kw_nusd monthly_credit;
+    kw_nusd monthly_credit; /* pays for use; for the fee too where credit_pays_fee */
+    bool credit_pays_fee;
+    kw_nusd one_off_credit; /* of a new account, once: no part of a month */
     struct kw_provenance provenance;
 };
 
@@ -82,6 +84,18 @@ struct kw_rate_limits {                        /* 0 = no such limit */
     struct kw_provenance provenance;
 };
 
+static inline bool kw_rate_limits_any(const struct kw_rate_limits *l)
+{
+    return l->rpm || l->rpd || l->tpm || l->itpm || l->otpm || l->tpd;
+}
+
+/* Whether one limiter can do both. */
+static inline bool kw_rate_limits_same(const struct kw_rate_limits *a, const struct kw_rate_limits *b)
+{
+    return a->rpm == b->rpm && a->rpd == b->rpd && a->tpm == b->tpm && a->itpm == b->itpm && a->otpm == b->otpm &&
+           a->tpd == b->tpd && a->window == b->window;
+}
+
 /* How a provider remembers prompts it was sent, and reads them again for the cached-input price. Incomplete where a fact
  * was not found: then nothing is known to be cached. */
 enum kw_cache_mode {
@@ -102,17 +116,22 @@ static inline bool kw_cache_rule_known(const struct kw_cache_rule *r)
            r->lifetime > 0;
 }
 
+struct kw_token_prices { /* per 1e6 tokens */
+    struct kw_price in_mtok, cached_in_mtok, cache_write_mtok, out_mtok;
+};
+
 struct kw_api_offer { /* one model on a per-token API */
     char model[48];   /* neutral model name: llama-3.1-8b, gpt-4o, ... */
     char sku[80];
     int quality_class; /* params in billions where open weights, 0 when closed: plan compares only what the user allows
                         */
-    struct kw_price in_mtok, cached_in_mtok, cache_write_mtok, out_mtok; /* per 1e6 tokens */
-    int64_t batch_ppm;                                                   /* batch price factor, 1000000 when none */
-    struct kw_law ttft_s;                                                /* s, for a short prompt */
-    uint32_t ttft_known_to;        /* the longest prompt that ttft_s was measured with; 0: not said */
-    struct kw_law ttft_per_ktok_s; /* s per 1000 prompt tokens, added; NONE when not known */
-    struct kw_law output_rate;     /* output tokens a second of one request */
+    struct kw_token_prices price;          /* of the default service tier */
+    struct kw_token_prices flex, priority; /* of the other two; in_mtok not known: not on offer */
+    int64_t batch_ppm;                     /* batch price factor, 1000000 when none */
+    struct kw_law ttft_s;                  /* s, for a short prompt */
+    uint32_t ttft_known_to;                /* the longest prompt that ttft_s was measured with; 0: not said */
+    struct kw_law ttft_per_ktok_s;         /* s per 1000 prompt tokens, added; NONE when not known */
+    struct kw_law output_rate;             /* output tokens a second of one request */
     struct kw_rate_limits limits;
     struct kw_cache_rule cache;
     uint32_t max_model_len;

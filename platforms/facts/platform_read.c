@@ -118,15 +118,25 @@ static enum kw_status read_bills(struct kw_fact_reader *r, struct kw_jnode n, co
 
 static enum kw_status read_meter(struct kw_fact_reader *r, struct kw_jnode n)
 {
-    static const char *const keys[] = { "src",        "granularity_s",   "min_charge_s",       "window_s",
-                                        "multiplier", "monthly_fee_usd", "monthly_credit_usd", "bills",
+    static const char *const keys[] = { "src",
+                                        "granularity_s",
+                                        "min_charge_s",
+                                        "window_s",
+                                        "multiplier",
+                                        "monthly_fee_usd",
+                                        "monthly_credit_usd",
+                                        "credit_covers",
+                                        "one_off_credit_usd",
+                                        "bills",
                                         NULL };
+    static const char *const covers[] = { "use", "use and fee", NULL };
     static const struct kw_fact_row rows[] = {
         { "granularity_s", KW_FACT_SECONDS, offsetof(struct kw_meter, granularity), 0, 86400 },
         { "min_charge_s", KW_FACT_SECONDS, offsetof(struct kw_meter, min_charge), 0, 86400 },
         { "window_s", KW_FACT_SECONDS, offsetof(struct kw_meter, window), 0, 86400 },
         { "monthly_fee_usd", KW_FACT_USD, offsetof(struct kw_meter, monthly_fee), 0, 1e6 },
         { "monthly_credit_usd", KW_FACT_USD, offsetof(struct kw_meter, monthly_credit), 0, 1e6 },
+        { "one_off_credit_usd", KW_FACT_USD, offsetof(struct kw_meter, one_off_credit), 0, 1e6 },
     };
     struct kw_meter *m = &r->p.meter;
     struct kw_fact_source src;
@@ -138,6 +148,11 @@ static enum kw_status read_meter(struct kw_fact_reader *r, struct kw_jnode n)
     m->provenance = src.provenance;
     KW_TRY(kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, m));
     if (m->granularity == 0) m->granularity = 1;
+    if (kw_json_present(kw_json_get(n, "credit_covers"))) {
+        int word;
+        KW_TRY(kw_fact_word(r, kw_json_get(n, "credit_covers"), &src, covers, &word));
+        m->credit_pays_fee = word == 1;
+    }
     struct kw_fact_found f;
     KW_TRY(kw_fact_open(r, kw_json_get(n, "multiplier"), &src, &f));
     if (f.present) {
@@ -441,6 +456,44 @@ static enum kw_status read_batch(struct kw_fact_reader *r, struct kw_jnode n)
     return kw_fact_rows(r, n, &src, &row, 1, &r->p);
 }
 
+static enum kw_status read_token_prices(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
+                                        const char *under, struct kw_token_prices *p)
+{
+    const struct {
+        const char *key;
+        struct kw_price *price;
+    } prices[] = { { "in_mtok", &p->in_mtok },
+                   { "cached_in_mtok", &p->cached_in_mtok },
+                   { "cache_write_mtok", &p->cache_write_mtok },
+                   { "out_mtok", &p->out_mtok } };
+    for (size_t i = 0; i < sizeof prices / sizeof *prices; i++) {
+        char path[88];
+        snprintf(path, sizeof path, "%.64s.%s", under, prices[i].key);
+        KW_TRY(kw_fact_price(r, kw_json_get(n, prices[i].key), src, path, "Mtok", false, prices[i].price));
+    }
+    return KW_OK;
+}
+
+/* A service tier of an offer that has its own prices: {"src": ..., "in_mtok": ..., "out_mtok": ...}. */
+static enum kw_status read_service_tier(struct kw_fact_reader *r, struct kw_jnode offer,
+                                        const struct kw_fact_source *of_offer, const char *model, const char *tier,
+                                        struct kw_token_prices *p)
+{
+    static const char *const keys[] = { "src", "in_mtok", "cached_in_mtok", "cache_write_mtok", "out_mtok", NULL };
+    struct kw_jnode n = kw_json_get(offer, tier);
+    struct kw_fact_source src;
+    char path[88];
+    if (!kw_json_present(n)) return KW_OK;
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    if (!src.known) src = *of_offer;
+    snprintf(path, sizeof path, "apis[%.48s].%s", model, tier);
+    KW_TRY(read_token_prices(r, n, &src, path, p));
+    if (!p->in_mtok.known || !p->out_mtok.known)
+        return kw_json_fail(n, KW_EPARSE, r->err, "want the prices of input and output tokens: in_mtok and out_mtok");
+    return KW_OK;
+}
+
 static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_rate_limits *tier,
                                struct kw_api_offer *o)
 {
@@ -455,21 +508,14 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
                                         "cache_min_tokens",
                                         "out_mtok",
                                         "batch",
+                                        "flex",
+                                        "priority",
                                         "ttft_s",
                                         "ttft_known_to",
                                         "ttft_per_ktok_s",
                                         "output_rate",
                                         "output_burndown",
                                         NULL };
-    static const struct {
-        const char *key;
-        size_t offset;
-    } prices[] = {
-        { "in_mtok", offsetof(struct kw_api_offer, in_mtok) },
-        { "cached_in_mtok", offsetof(struct kw_api_offer, cached_in_mtok) },
-        { "cache_write_mtok", offsetof(struct kw_api_offer, cache_write_mtok) },
-        { "out_mtok", offsetof(struct kw_api_offer, out_mtok) },
-    };
     static const struct {
         const char *key, *unit;
         size_t offset;
@@ -490,11 +536,10 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
     int64_t v;
     KW_TRY(kw_json_i64_or(kw_json_get(n, "params_b"), 0, 0, 100000, &v, r->err)); /* 0: closed, not published */
     o->quality_class = (int)v;
-    for (size_t i = 0; i < sizeof prices / sizeof *prices; i++) {
-        snprintf(path, sizeof path, "apis[%s].%s", o->model, prices[i].key);
-        KW_TRY(kw_fact_price(r, kw_json_get(n, prices[i].key), &src, path, "Mtok", false,
-                             (struct kw_price *)((char *)o + prices[i].offset)));
-    }
+    snprintf(path, sizeof path, "apis[%s]", o->model);
+    KW_TRY(read_token_prices(r, n, &src, path, &o->price));
+    KW_TRY(read_service_tier(r, n, &src, o->model, "flex", &o->flex));
+    KW_TRY(read_service_tier(r, n, &src, o->model, "priority", &o->priority));
     KW_TRY(kw_fact_open(r, kw_json_get(n, "max_model_len"), &src, &f));
     if (f.present) {
         KW_TRY(kw_json_i64(f.value, 1, UINT32_MAX, &v, r->err));
@@ -611,8 +656,8 @@ static void judge(struct kw_platform *p, bool has_scaling, bool has_meter)
     for (size_t i = 0; i < p->n_gpus; i++) priced |= p->gpus[i].gpu_hour.known || p->gpus[i].gpu_month.known;
     for (size_t i = 0; i < p->n_apis; i++) {
         const struct kw_api_offer *o = &p->apis[i];
-        priced |= o->in_mtok.known && o->out_mtok.known;
-        timed |= o->in_mtok.known && o->out_mtok.known && o->ttft_s.kind != KW_LAW_NONE &&
+        priced |= o->price.in_mtok.known && o->price.out_mtok.known;
+        timed |= o->price.in_mtok.known && o->price.out_mtok.known && o->ttft_s.kind != KW_LAW_NONE &&
                  o->output_rate.kind != KW_LAW_NONE;
     }
     if (p->why_not[0]) return; /* the file itself says so */

@@ -87,8 +87,8 @@ static void cheapest(char *buf, size_t size, const struct kw_platform *p)
         if (p->gpus[i].gpu_hour.known && (!g || p->gpus[i].gpu_hour.v < g->gpu_hour.v)) g = &p->gpus[i];
     for (size_t i = 0; i < p->n_apis; i++) {
         const struct kw_api_offer *o = &p->apis[i];
-        if (o->in_mtok.known && o->out_mtok.known &&
-            (!a || o->in_mtok.v + o->out_mtok.v < a->in_mtok.v + a->out_mtok.v))
+        if (o->price.in_mtok.known && o->price.out_mtok.known &&
+            (!a || o->price.in_mtok.v + o->price.out_mtok.v < a->price.in_mtok.v + a->price.out_mtok.v))
             a = o;
     }
     snprintf(buf, size, "not found");
@@ -96,8 +96,8 @@ static void cheapest(char *buf, size_t size, const struct kw_platform *p)
         money(in, sizeof in, g->gpu_hour.v);
         snprintf(buf, size, "$%s/h", in);
     } else if (a) {
-        money(in, sizeof in, a->in_mtok.v);
-        money(out, sizeof out, a->out_mtok.v);
+        money(in, sizeof in, a->price.in_mtok.v);
+        money(out, sizeof out, a->price.out_mtok.v);
         snprintf(buf, size, "$%s $%s", in, out);
     }
 }

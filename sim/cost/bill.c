@@ -7,9 +7,9 @@ const char *const kw_item_name[] = { "active",     "keep_warm",    "idle",      
                                      "drain",      "failed_start", "rounding",  "minimum",       "cpu",
                                      "memory",     "reserved",     "tokens_in", "tokens_cached", "tokens_cache_write",
                                      "tokens_out", "fee",          "credit",    "operations",    NULL };
-const char *const kw_term_name[] = { "on_demand", "monthly", "spot", "batch", NULL };
+const char *const kw_term_name[] = { "on_demand", "monthly", "spot", "batch", "flex", "priority", NULL };
 _Static_assert(sizeof kw_item_name / sizeof *kw_item_name == KW_ITEMS + 1, "a name for each item");
-_Static_assert(sizeof kw_term_name / sizeof *kw_term_name == KW_TERM_BATCH + 2, "a name for each term");
+_Static_assert(sizeof kw_term_name / sizeof *kw_term_name == KW_TERM_PRIORITY + 2, "a name for each term");
 
 /* price * GPU-ns * month * share passes 2^128 for a large fleet, so products are 384 bits wide: five factors of 63 bits
  * and a doubling fit. Little-endian limbs. */
@@ -162,23 +162,29 @@ static enum kw_status bill_gpus(struct billing *x)
     return KW_OK;
 }
 
+const struct kw_token_prices *kw_term_prices(const struct kw_api_offer *o, enum kw_term term)
+{
+    return term == KW_TERM_FLEX ? &o->flex : term == KW_TERM_PRIORITY ? &o->priority : &o->price;
+}
+
 static enum kw_status bill_tokens(struct billing *x)
 {
     const struct kw_usage *u = x->u;
     const struct kw_api_offer *o = x->t->api;
     if (!o) return kw_fail(x->err, KW_ERANGE, "%s: no model offer to bill by", x->t->platform->name);
+    const struct kw_token_prices *p = kw_term_prices(o, x->t->term);
     const struct {
         enum kw_item item;
         const struct kw_price *price;
         int64_t tokens;
         const char *what;
     } line[] = {
-        { KW_ITEM_TOKENS_IN, &o->in_mtok, u->tokens_in, "the price of input tokens" },
-        { KW_ITEM_TOKENS_CACHED, o->cached_in_mtok.known ? &o->cached_in_mtok : &o->in_mtok, u->tokens_cached,
+        { KW_ITEM_TOKENS_IN, &p->in_mtok, u->tokens_in, "the price of input tokens" },
+        { KW_ITEM_TOKENS_CACHED, p->cached_in_mtok.known ? &p->cached_in_mtok : &p->in_mtok, u->tokens_cached,
           "the price of input tokens" },
-        { KW_ITEM_TOKENS_CACHE_WRITE, o->cache_write_mtok.known ? &o->cache_write_mtok : &o->in_mtok,
+        { KW_ITEM_TOKENS_CACHE_WRITE, p->cache_write_mtok.known ? &p->cache_write_mtok : &p->in_mtok,
           u->tokens_cache_write, "the price of input tokens" },
-        { KW_ITEM_TOKENS_OUT, &o->out_mtok, u->tokens_out, "the price of output tokens" },
+        { KW_ITEM_TOKENS_OUT, &p->out_mtok, u->tokens_out, "the price of output tokens" },
     };
     for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
         if (!line[i].price->known) return unknown(x, line[i].what, o->model);
@@ -224,7 +230,8 @@ static enum kw_status bill_use(struct kw_bill *out, const struct kw_usage *u, co
 
 static bool same_account(const struct kw_tariff *a, const struct kw_tariff *b)
 {
-    return a->platform == b->platform || !strcmp(a->platform->name, b->platform->name);
+    return (a->platform == b->platform || !strcmp(a->platform->name, b->platform->name)) &&
+           !strcmp(a->account ? a->account : "", b->account ? b->account : "");
 }
 
 /* The part of `amount` that falls to the stretch from..to of `whole`: parts of stretches that fill the whole add up to
@@ -253,7 +260,8 @@ static enum kw_status bill_account(struct kw_bill *b, const struct kw_usage *u, 
     for (uint32_t i = first; i < n; i++)
         if (same_account(&t[i], &t[first])) whole += b[i].total - b[i].item[KW_ITEM_OPERATIONS];
     kw_nusd fee = x.b.item[KW_ITEM_FEE], credit = x.b.item[KW_ITEM_CREDIT];
-    if (whole + fee < credit) credit = (kw_nusd)(whole + fee); /* and no platform pays for the user's engineer */
+    kw_i128 payable = whole + (m->credit_pays_fee ? fee : 0); /* and no platform pays for the user's engineer */
+    if (payable < credit) credit = (kw_nusd)payable;
     for (uint32_t i = first; i < n; i++) {
         if (!same_account(&t[i], &t[first])) continue;
         kw_nusd used = b[i].total - b[i].item[KW_ITEM_OPERATIONS];
@@ -282,6 +290,23 @@ enum kw_status kw_bills(struct kw_bill *b, const struct kw_usage *u, const struc
         if (st != KW_OK) return st;
     }
     return KW_OK;
+}
+
+kw_nusd kw_bills_one_off(const struct kw_bill *b, const struct kw_tariff *t, uint32_t n)
+{
+    kw_nusd sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct kw_meter *m = &t[i].platform->meter;
+        kw_i128 left = 0;
+        uint32_t first = 0;
+        while (!same_account(&t[first], &t[i])) first++;
+        if (first < i) continue;
+        for (uint32_t k = i; k < n; k++)
+            if (same_account(&t[k], &t[i]))
+                left += b[k].total - b[k].item[KW_ITEM_OPERATIONS] - (m->credit_pays_fee ? 0 : b[k].item[KW_ITEM_FEE]);
+        sum += left < m->one_off_credit ? (kw_nusd)left : m->one_off_credit;
+    }
+    return sum;
 }
 
 enum kw_status kw_bill_add(struct kw_bill *sum, const struct kw_bill *b, struct kw_error *err)

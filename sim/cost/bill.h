@@ -28,8 +28,9 @@ enum kw_item { /* names in kw_item_name, the order of /bill in results */
 };
 extern const char *const kw_item_name[]; /* "active", ..., NULL */
 
-/* MONTHLY and SPOT are of dedicated GPUs, BATCH of APIs: answers within the provider's window, at the batch price. */
-enum kw_term { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT, KW_TERM_BATCH };
+/* MONTHLY and SPOT are of dedicated GPUs, the last three of APIs: BATCH answers within the provider's window, at the
+ * batch price; FLEX and PRIORITY are service tiers with token prices of their own. */
+enum kw_term { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT, KW_TERM_BATCH, KW_TERM_FLEX, KW_TERM_PRIORITY };
 extern const char *const kw_term_name[];
 
 struct kw_bill {
@@ -43,18 +44,26 @@ struct kw_tariff {
     const struct kw_gpu_offer *gpu;
     const struct kw_api_offer *api;
     enum kw_term term;
+    const char *account;      /* which of the user's accounts at the platform; NULL and "": the one there is */
     kw_nusd operations_month; /* the user's share of an engineer, per month; 0 */
 };
 
+/* What an API's tokens cost by this term; of BATCH before its factor. */
+const struct kw_token_prices *kw_term_prices(const struct kw_api_offer *o, enum kw_term term);
+
 /* The bills of the n deployments of one user, of a month (kw_usage_month) at this usage rate or of the observation
  * window itself: item = round(price * quantity * month / (per * window)), half up, once, in 384 bits (fee, credit and
- * operations are monthly already; of a window they count pro rata; the credit never exceeds the rest of the bill). Time
- * items are multiplied by the meter's multiplier. CPU and memory follow the GPU: the offer's share a GPU times the
+ * operations are monthly already; of a window they count pro rata; the credit never exceeds the use of the platform, or use
+ * and fee where it pays for both). Time items are multiplied by the meter's multiplier. CPU and memory follow the GPU: the offer's share a GPU times the
  * billed GPU time. Cached tokens whose price is unknown cost what input tokens cost. Deployments on one platform share
  * its account: fee and credit count once, each deployment's part by what it uses, parts adding up exactly. KW_ERANGE
  * when a needed price is unknown (named) or on overflow; b[] is undefined on failure. */
 enum kw_status kw_bills(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, uint32_t n, bool month,
                         struct kw_error *err);
+
+/* What the sign-up credits of the bills' accounts pay of their first month, once and so in no bill: as much as is left
+ * to pay of what such a credit covers. b: what kw_bills made of a month. */
+kw_nusd kw_bills_one_off(const struct kw_bill *b, const struct kw_tariff *t, uint32_t n);
 
 /* Adds b to *sum, item by item. KW_ERANGE on overflow, *sum unchanged. */
 enum kw_status kw_bill_add(struct kw_bill *sum, const struct kw_bill *b, struct kw_error *err);

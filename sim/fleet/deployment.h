@@ -25,7 +25,7 @@ struct kw_deployment {
     struct kw_rate_limits limits;
     struct kw_cache_rule cache; /* how prompts are remembered; not known: not at all */
     bool cached_as_logged;      /* what the trace says was read from a cache holds here too */
-    char account[96];           /* deployments of one account share what it remembers; "" when nothing is */
+    char account[120];          /* deployments of one share rate limits and what is remembered; "": neither is known */
     uint32_t ttft_known_to;     /* the longest prompt that ttft_s is of; 0: any */
     uint32_t max_tokens; /* what clients state as max_tokens when the trace does not say; 0 = the request's output */
     /* both */

@@ -119,12 +119,12 @@ static enum kw_status begin_warmup_hashes(struct kw_run_context *w, kw_ns warmup
     return KW_OK;
 }
 
-/* The prompt cache of the first deployment that has i's account; NULL: it is the first. */
-static struct kw_prompt_cache *account_cache(const struct run *run, uint32_t i)
+/* The first deployment that has i's account; NULL: it is the first. */
+static struct kw_api_gateway *first_of_account(const struct run *run, uint32_t i)
 {
     for (uint32_t k = 0; k < i; k++)
         if (run->d[k].kind == KW_KIND_API && *run->d[k].account && !strcmp(run->d[k].account, run->d[i].account))
-            return run->f->api[k].cache;
+            return &run->f->api[k];
     return NULL;
 }
 
@@ -155,7 +155,7 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
     for (uint32_t i = 0; i < run->n; i++) {
         const struct kw_deployment *d = &run->d[i];
         if (d->kind == KW_KIND_API) {
-            st = kw_api_gateway_begin(&f->api[i], &f->context, d, i, account_cache(run, i), run->opt, err);
+            st = kw_api_gateway_begin(&f->api[i], &f->context, d, i, first_of_account(run, i), run->opt, err);
         } else if ((st = kw_pool_check(d, view->trace, err)) == KW_OK) {
             st = kw_pool_begin(&f->pool[i], &f->context, d, i, run->opt, &f->itl, err);
         }

@@ -79,6 +79,17 @@ static void add_bill(const struct kw_bill *bill, struct kw_text *out)
     kw_text_table_free(&t);
 }
 
+/* What the first month costs where a sign-up credit pays a part of it; false where none does. */
+static bool first_month(const struct kw_bill *month, kw_nusd one_off, char *buf, size_t size)
+{
+    char credit[32], left[32];
+    if (!one_off) return false;
+    snprintf(buf, size, "$%s: a sign-up credit pays $%s of it, once",
+             kw_quantity_usd(kw_nano_to_double(month->total - one_off), left),
+             kw_quantity_usd(kw_nano_to_double(one_off), credit));
+    return true;
+}
+
 /* Which profiles the candidates stand on, each once: all of `first` (when >= 0), of the others those that are files
  * of the user's, set better ones aside or are not steady. Repriced ones are known by name alone. */
 static void step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, struct kw_text *out)
@@ -140,7 +151,7 @@ static void group_rows(const struct kw_point *p, struct kw_text *out)
 void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out)
 {
     struct kw_text_table t = { 0 };
-    char label[320];
+    char label[320], line[120];
     kw_text_add(out, "%s\n", kw_candidate_label(c, label, sizeof label));
     for (uint32_t k = 0; k < c->n; k++)
         kw_text_add(out, "  %s: %s\n", c->choice[k].name, kw_choice_settings(&c->choice[k], label, sizeof label));
@@ -198,6 +209,8 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
             kw_quantity_number(rate, carried), kw_quantity_number(rate * p->m[KW_METRIC_OVERLOAD].value, came));
     } else {
         add_bill(&p->bill, out);
+        if (first_month(&p->bill, p->one_off, line, sizeof line))
+            kw_text_add(out, "  the first month costs %s\n", line);
     }
     kw_text_add(
         out,
@@ -403,7 +416,8 @@ static void gpu_cell(struct kw_text_table *t, const struct kw_candidate *x)
         char tp[16] = "";
         if (c->tp > 1) snprintf(tp, sizeof tp, " x%u", c->tp);
         if (!c->gpu)
-            snprintf(buf + n, sizeof buf - n, "%sAPI%s", plus, c->term == KW_TERM_BATCH ? " batch" : "");
+            snprintf(buf + n, sizeof buf - n, "%sAPI%s%s", plus, c->term == KW_TERM_ON_DEMAND ? "" : " ",
+                     c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term]);
         else
             snprintf(buf + n, sizeof buf - n, "%s%s %s%s%s", plus, c->gpu->gpu, c->profile->precision, tp,
                      c->platform->kind == KW_KIND_DEDICATED ? term[c->term] : "");
@@ -598,6 +612,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
             snprintf(buf, sizeof buf, "$%s a month, TTFT p95 %s s", kw_quantity_usd(q->m[KW_METRIC_COST].value, a),
                      kw_quantity_brief(q->m[KW_METRIC_TTFT_P95].value, b));
         paragraph("cost", buf, out);
+        if (first_month(&q->bill, q->one_off, buf, sizeof buf)) paragraph("first month", buf, out);
         snprintf(buf, sizeof buf, "TTFT p99 %s s; %s %% of the requests fail",
                  kw_quantity_brief(q->m[KW_METRIC_TTFT_P99].value, a),
                  kw_quantity_percent(q->m[KW_METRIC_ERROR_FRACTION].value, b));
@@ -723,6 +738,7 @@ void kw_summary_whole(const struct kw_plan_parts *x, const struct kw_plan_whole 
     kw_text_table_cell(&t, "%s", kw_quantity_usd(kw_nano_to_double(w->bill.total), usd));
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
+    if (first_month(&w->bill, w->one_off, buf, sizeof buf)) paragraph("first month", buf, out);
     if (!as_written) return;
     snprintf(buf, sizeof buf, "$%s a month for all the deployments of the scenario: %s%s",
              kw_quantity_usd(kw_point_told(as_written, KW_METRIC_COST).value, usd),

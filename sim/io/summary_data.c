@@ -115,6 +115,8 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     for (int i = 0; i < KW_ITEMS; i++)
         if (b->item[i]) add_text(bill, kw_item_name[i], kw_nano_format(exact, sizeof exact, b->item[i]), lost);
     add_text(bill, "total", kw_nano_format(exact, sizeof exact, b->total), lost);
+    if (p->one_off && !kw_point_overloaded(p))
+        add_text(o, "one_off_credit_usd", kw_nano_format(exact, sizeof exact, p->one_off), lost);
     if (p->arrived) { /* simulated now: a result keeps the counts in its own columns */
         add_number(o, "interruptions", (double)p->interruptions, lost);
         add_number(o, "cut_off", (double)p->cut_off, lost);
@@ -280,6 +282,7 @@ void kw_summary_parts_json(const struct kw_trace *t, const struct kw_window *w, 
     cJSON *sum = cJSON_AddObjectToObject(root, "whole");
     add_bool(sum, "complete", whole->complete, &lost);
     add_text(sum, "cost_usd_month", kw_nano_format(exact, sizeof exact, whole->bill.total), &lost);
+    if (whole->one_off) add_text(sum, "one_off_credit_usd", kw_nano_format(exact, sizeof exact, whole->one_off), &lost);
     add_text(sum, "apart_usd_month", kw_nano_format(exact, sizeof exact, whole->apart), &lost);
     if (written && !cJSON_AddItemToObject(sum, "as_written", point_object(written, as_written, &lost))) lost = true;
     print_document(root, lost, out);

@@ -30,6 +30,7 @@ struct kw_plan_options {
     uint32_t dedicated_extra; /* tries above the capacity bound; 0: 4 */
     bool monthly, spot;       /* dedicated: also committed monthly and spot prices where known */
     bool batch;               /* api: also by the batch, where its price and window are known */
+    bool flex, priority;      /* api: also by these service tiers, where they have a price */
     bool not_on_demand;       /* other terms alone, where any was asked for */
     bool allow_unknown;       /* spot offers whose rate of interruptions is unknown are ranked, as never interrupted */
     struct kw_spot own_spot;  /* the user's, in the place of the platforms'; known: given */

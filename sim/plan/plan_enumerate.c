@@ -152,7 +152,9 @@ static const struct kw_choice *written(const struct enumeration *e, const struct
     const struct kw_candidate *w = e->o->written;
     for (uint32_t d = 0; w && d < w->n; d++) {
         const struct kw_choice *x = &w->choice[d];
-        if (x->platform == c->platform && x->gpu == c->gpu && x->api == c->api && x->profile == c->profile) return x;
+        if (x->platform == c->platform && x->gpu == c->gpu && x->api == c->api && x->profile == c->profile &&
+            (!x->api || x->term == c->term)) /* a batch or service tier has its own latency and limits */
+            return x;
     }
     return NULL;
 }
@@ -198,13 +200,20 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
                  load->prompt + load->output, o->max_model_len);
         return kw_plan_drop(e->p, what, text, e->err);
     }
-    if (!e->o->batch || !e->o->not_on_demand) {
-        enum kw_status st = add_one(e, &c);
-        if (st != KW_OK || !e->o->batch) return st;
+    bool other = e->o->batch || e->o->flex || e->o->priority;
+    enum kw_status st = other && e->o->not_on_demand ? KW_OK : add_one(e, &c);
+    const enum kw_term terms[] = { KW_TERM_BATCH, KW_TERM_FLEX, KW_TERM_PRIORITY };
+    const bool asked[] = { e->o->batch, e->o->flex, e->o->priority };
+    for (int i = 0; i < 3 && st == KW_OK; i++) {
+        struct kw_choice d = c;
+        if (!asked[i]) continue;
+        enum kw_status can = terms[i] == KW_TERM_BATCH ? kw_choice_batch(&d, false, &why)
+                                                       : kw_choice_service_tier(&d, terms[i], false, &why);
+        snprintf(what, sizeof what, "%s %s %s", p->name, o->model, kw_term_name[terms[i]]);
+        if (can == KW_OK) take_written(e, &d);
+        st = can == KW_OK ? add_one(e, &d) : kw_plan_drop(e->p, what, why.msg, e->err);
     }
-    if (kw_choice_batch(&c, false, &why) == KW_OK) return add_one(e, &c);
-    snprintf(what, sizeof what, "%s %s batch", p->name, o->model);
-    return kw_plan_drop(e->p, what, why.msg, e->err);
+    return st;
 }
 
 /* Requests per replica, by one rule for every platform that lets its user set them: those asked for; else the platform

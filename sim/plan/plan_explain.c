@@ -97,7 +97,7 @@ static double priced_part(const struct kw_choice *c, const struct kw_bill *b)
 
 static const struct kw_price *main_price(const struct kw_choice *c)
 {
-    if (c->platform->kind == KW_KIND_API) return &c->api->out_mtok;
+    if (c->platform->kind == KW_KIND_API) return &kw_term_prices(c->api, c->term)->out_mtok;
     return c->term == KW_TERM_MONTHLY ? &c->gpu->gpu_month
            : c->term == KW_TERM_SPOT  ? &c->gpu->gpu_hour_spot
                                       : &c->gpu->gpu_hour;

@@ -169,6 +169,7 @@ enum kw_status kw_plan_parts_whole(struct kw_plan_whole *w, const struct kw_plan
             st = kw_fail(err, KW_ERANGE, "the bill exceeds 9.2 billion dollars");
     }
     if (st == KW_OK) st = kw_bills(bill, usage, tariff, (uint32_t)n, true, err);
+    if (st == KW_OK) w->one_off = kw_bills_one_off(bill, tariff, (uint32_t)n);
     for (size_t k = 0; k < n && st == KW_OK; k++) st = kw_bill_add(&w->bill, &bill[k], err);
     free(usage);
     free(tariff);

@@ -30,6 +30,7 @@ const struct kw_trace *kw_plan_part_trace(const struct kw_plan_part *part, const
 
 struct kw_plan_whole {
     struct kw_bill bill; /* a month of every part's recommendation, fees and credits once an account */
+    kw_nusd one_off;     /* what sign-up credits pay of the first month, once */
     kw_nusd apart;       /* what they would cost as customers of their own */
     bool complete;       /* every part has a recommendation */
 };

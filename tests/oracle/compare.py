@@ -8,7 +8,6 @@ Not judged, each for its reason:
 - pools of more than one replica at Hugging Face, Baseten, Fireworks and Together, whose scalers follow a mean: which
   surplus replica goes first, and how the mean is taken, is told nowhere;
 - spot instances, whose interruptions are drawn at random;
-- a credit beside a monthly fee: whether the one pays for the other is told nowhere;
 - the month of an overloaded run, which is not scaled.
 """
 import copy
@@ -107,9 +106,8 @@ def other_meter(r, meter):
     meter["granularity_s"] = r.choice(("0", "0.1", "1", "7", "60", "300"))
     meter["min_charge_s"] = r.choice(("0", "0", "30", "60", "600"))
     meter["multiplier"] = r.choice(("1", "1.15", "3"))
-    # Not both: whether a credit pays for the fee is told nowhere (keepwarm says so, a plan's fee is commonly apart).
     meter["monthly_fee_usd"], meter["monthly_credit_usd"] = r.choice(
-        (("0", "0"), ("250", "0"), ("19.99", "0"), ("0", "30"), ("0", "1000")))
+        (("0", "0"), ("250", "0"), ("19.99", "30"), ("0", "30"), ("250", "100"), ("0", "1000")))
     for phase in oracle.PHASES + ("waiting",):
         says = r.choice(("yes", "inferred yes", "no", "assumed no"))
         for p in ("idle", "keep_warm") if phase == "waiting" else (phase,):

@@ -304,8 +304,8 @@ static void reads_an_api(void)
     CHECK_STR(err.msg, "");
     const struct kw_api_offer *a = api_offer(&p, "m1"), *b = api_offer(&p, "m2");
     CHECK(a && b && !api_offer(&p, "m3"));
-    CHECK(a->in_mtok.v == 180000000 && a->cached_in_mtok.v == 90000000 && a->out_mtok.v == 200000000);
-    CHECK(!a->cache_write_mtok.known && a->batch_ppm == 500000 && b->batch_ppm == 1000000);
+    CHECK(a->price.in_mtok.v == 180000000 && a->price.cached_in_mtok.v == 90000000 && a->price.out_mtok.v == 200000000);
+    CHECK(!a->price.cache_write_mtok.known && a->batch_ppm == 500000 && b->batch_ppm == 1000000);
     CHECK(a->quality_class == 8 && b->quality_class == 0 && a->max_model_len == 8192);
     CHECK_NEAR(kw_law_quantile(&a->ttft_s, 0.95), 1, 1e-9);
     CHECK_NEAR(kw_law_quantile(&a->output_rate, 0.5), 100, 0);
@@ -495,13 +495,13 @@ static void token_prices_are_those_of_the_reference(void)
         const struct kw_api_offer *o = api_offer(at(want[i].platform), want[i].model);
         CHECK(o != NULL);
         if (!o) continue;
-        CHECK_STR(kw_nano_format(buf, sizeof buf, o->in_mtok.v), want[i].in);
-        CHECK_STR(kw_nano_format(buf, sizeof buf, o->out_mtok.v), want[i].out);
+        CHECK_STR(kw_nano_format(buf, sizeof buf, o->price.in_mtok.v), want[i].in);
+        CHECK_STR(kw_nano_format(buf, sizeof buf, o->price.out_mtok.v), want[i].out);
     }
     const struct kw_api_offer *o = api_offer(at("openai"), "gpt-4o");
-    CHECK(o && o->cached_in_mtok.v == 1250000000 && o->batch_ppm == 500000);
+    CHECK(o && o->price.cached_in_mtok.v == 1250000000 && o->batch_ppm == 500000);
     o = api_offer(at("anthropic"), "claude-haiku-4.5");
-    CHECK(o && o->cached_in_mtok.v == 100000000 && o->cache_write_mtok.v == 1250000000);
+    CHECK(o && o->price.cached_in_mtok.v == 100000000 && o->price.cache_write_mtok.v == 1250000000);
     CHECK(!at("openai")->can_plan && !at("anthropic")->can_plan && at("groq")->can_plan);
 }
 

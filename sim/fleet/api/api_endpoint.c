@@ -59,18 +59,24 @@ enum kw_status kw_api_endpoint_init(struct kw_api_endpoint *e, const struct kw_d
 {
     *e = (struct kw_api_endpoint){ .d = d };
     const struct kw_rate_limits *l = &d->limits;
-    bucket_init(&e->rpm, l->rpm, l->window, MINUTE);
-    bucket_init(&e->tpm, l->tpm, l->window, MINUTE);
-    bucket_init(&e->itpm, l->itpm, l->window, MINUTE);
-    bucket_init(&e->otpm, l->otpm, l->window, MINUTE);
-    bucket_init(&e->rpd, l->rpd, l->rpd ? DAY : 0, DAY); /* daily quotas reset at midnight, they do not trickle */
-    bucket_init(&e->tpd, l->tpd, l->tpd ? DAY : 0, DAY);
+    struct kw_rate_limiter *b = &e->own;
+    bucket_init(&b->rpm, l->rpm, l->window, MINUTE);
+    bucket_init(&b->tpm, l->tpm, l->window, MINUTE);
+    bucket_init(&b->itpm, l->itpm, l->window, MINUTE);
+    bucket_init(&b->otpm, l->otpm, l->window, MINUTE);
+    bucket_init(&b->rpd, l->rpd, l->rpd ? DAY : 0, DAY); /* daily quotas reset at midnight, they do not trickle */
+    bucket_init(&b->tpd, l->tpd, l->tpd ? DAY : 0, DAY);
     return kw_rng_init(&e->latency, seed, replication, KW_RNG_API_LATENCY, err);
 }
 
 void kw_api_endpoint_free(struct kw_api_endpoint *e)
 {
     kw_rng_free(&e->latency);
+}
+
+static struct kw_rate_limiter *limiter(struct kw_api_endpoint *e)
+{
+    return e->shared ? e->shared : &e->own;
 }
 
 /* What the rule counts at admission: `in` and `out` for split limits, both added for tpm and tpd. */
@@ -99,7 +105,8 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
                              uint32_t max_tokens, struct kw_api_answer *a)
 {
     const struct kw_deployment *d = e->d;
-    struct kw_bucket *const all[] = { &e->rpm, &e->rpd, &e->tpm, &e->tpd, &e->itpm, &e->otpm };
+    struct kw_rate_limiter *l = limiter(e);
+    struct kw_bucket *const all[] = { &l->rpm, &l->rpd, &l->tpm, &l->tpd, &l->itpm, &l->otpm };
     double ttft = kw_law_draw(&d->ttft_s, &e->latency);
     if (e->stretch_from && prompt > e->stretch_from) ttft *= (double)prompt / e->stretch_from;
     double per_ktok = kw_law_draw(&d->ttft_per_ktok_s, &e->latency);
@@ -122,8 +129,8 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
     if (wait) {
         a->reject_code = d->limits.reject_code;
         a->retry_after = wait;
-        if (d->limits.rule == KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE && !bucket_wait(&e->rpm, 1))
-            bucket_take(&e->rpm, 1);
+        if (d->limits.rule == KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE && !bucket_wait(&l->rpm, 1))
+            bucket_take(&l->rpm, 1);
         return;
     }
     const int64_t take[] = { 1, 1, total, total, a->reserved_in, a->reserved_out };
@@ -149,15 +156,16 @@ void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct k
     case KW_COUNT_ESTIMATE_THEN_SETTLE:
     case KW_COUNT_RESERVE_THEN_REFUND: break;
     }
-    struct kw_bucket *const total[] = { &e->tpm, &e->tpd };
+    struct kw_rate_limiter *b = limiter(e);
+    struct kw_bucket *const total[] = { &b->tpm, &b->tpd };
     for (int i = 0; i < 2; i++) {
         bucket_advance(total[i], now);
         bucket_take(total[i], in + out - a->reserved_in - a->reserved_out);
     }
-    bucket_advance(&e->itpm, now);
-    bucket_take(&e->itpm, in - a->reserved_in);
-    bucket_advance(&e->otpm, now);
-    bucket_take(&e->otpm, out - a->reserved_out);
+    bucket_advance(&b->itpm, now);
+    bucket_take(&b->itpm, in - a->reserved_in);
+    bucket_advance(&b->otpm, now);
+    bucket_take(&b->otpm, out - a->reserved_out);
 }
 
 /* Full jitter: uniform up to the ceiling. Drawn even where retry_after wins, so that the stream does not depend on it.

@@ -17,11 +17,16 @@ struct kw_bucket {
     kw_ns period_ns; /* 60 s, or 86400 s for daily limits */
 };
 
+struct kw_rate_limiter {
+    struct kw_bucket rpm, rpd, tpm, itpm, otpm, tpd;
+};
+
 struct kw_api_endpoint {
     const struct kw_deployment *d;
     struct kw_rng latency;
     uint32_t stretch_from; /* TTFT grows in proportion to prompts beyond it; 0: it does not */
-    struct kw_bucket rpm, rpd, tpm, itpm, otpm, tpd;
+    struct kw_rate_limiter own;
+    struct kw_rate_limiter *shared; /* in the place of its own: that of the account; NULL: none */
 };
 
 struct kw_api_answer {

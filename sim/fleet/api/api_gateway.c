@@ -25,7 +25,7 @@ void kw_api_gateway_free(struct kw_api_gateway *a)
 }
 
 enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_context *w, const struct kw_deployment *d,
-                                    uint32_t index, struct kw_prompt_cache *shared, const struct kw_fleet_options *opt,
+                                    uint32_t index, struct kw_api_gateway *account, const struct kw_fleet_options *opt,
                                     struct kw_error *err)
 {
     uint64_t seed = index ? kw_mix64(opt->seed + index) : opt->seed;
@@ -34,11 +34,17 @@ enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_cont
     a->w = w;
     a->index = index;
     kw_prompt_cache_clear(&a->own);
-    a->cache = shared ? shared : &a->own;
+    a->cache = account ? account->cache : &a->own;
     enum kw_status st = kw_rng_init(&a->retry, seed, opt->replication, KW_RNG_RETRY, err);
     if (st != KW_OK) return st;
     if ((st = kw_api_endpoint_init(&a->endpoint, d, seed, opt->replication, err)) != KW_OK) a->endpoint.d = NULL;
     if (opt->beyond) a->endpoint.stretch_from = d->ttft_known_to;
+    if (account && st == KW_OK) {
+        if (!kw_rate_limits_same(&d->limits, &account->d->limits))
+            return kw_fail(err, KW_ERANGE, "%s and %s are of one account and state different rate limits", d->name,
+                           account->d->name);
+        a->endpoint.shared = &account->endpoint.own;
+    }
     return st;
 }
 

@@ -19,9 +19,10 @@ struct kw_api_gateway {
 
 void kw_api_gateway_init(struct kw_api_gateway *a);
 void kw_api_gateway_free(struct kw_api_gateway *a);
-/* shared: the prompt cache of another deployment of the same account; NULL: it has its own. */
+/* account: the first deployment of the same account, begun already, whose prompt cache and rate limits this one shares;
+ * NULL: it is the first. KW_ERANGE when the two state different limits. */
 enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_context *w, const struct kw_deployment *d,
-                                    uint32_t index, struct kw_prompt_cache *shared, const struct kw_fleet_options *opt,
+                                    uint32_t index, struct kw_api_gateway *account, const struct kw_fleet_options *opt,
                                     struct kw_error *err);
 enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, kw_ns now, struct kw_error *err);
 /* The event on top of the queue: the answer to this flight is complete. */

@@ -74,6 +74,11 @@ static const char *word_term(const struct kw_choice *c)
     return kw_term_name[c->term];
 }
 
+static const char *word_account(const struct kw_choice *c)
+{
+    return c->account;
+}
+
 static void text_label(const struct kw_results *r, size_t i, char *buf, size_t size)
 {
     kw_candidate_label(&r->candidates[i], buf, size);
@@ -233,7 +238,7 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
         { "/points/precision", "precision of the weights", word_precision, NULL },
         { "/points/profile", "profile the step times are of: a built-in one's name, or a file", NULL, text_profile },
         { "/points/profile_grade", "measured, published or estimated step times", word_profile_grade, NULL },
-        { "/points/term", "on_demand, monthly or spot", word_term, NULL },
+        { "/points/term", "on_demand, monthly, spot, batch, flex or priority", word_term, NULL },
         { "/points/settings", "in the platform's own words", NULL, text_settings },
         { "/points/routing", "single, fallback, overflow N, class, model, or split and its shares", NULL,
           text_routing },
@@ -294,6 +299,9 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     PER_POINT(w, r, uint64_t, KW_H5_U64, "preemptions", "", "sequences preempted, over all replications",
               p->preemptions);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "peak_replicas", "replica", "most at once", p->peak_replicas);
+    PER_POINT(w, r, double, KW_H5_F64, "one_off_credit_usd", "USD",
+              "what sign-up credits pay of the first month, once; not in the cost of a month",
+              kw_point_overloaded(p) ? 0 : kw_nano_to_double(p->one_off));
 }
 
 static uint32_t max_deployments(const struct kw_results *r)
@@ -417,7 +425,9 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
           NULL },
         { "/deployments/profile_sha256", "of that file", word_profile_sha256, NULL },
         { "/deployments/profile_grade", "measured, published or estimated step times", word_profile_grade, NULL },
-        { "/deployments/term", "on_demand, monthly or spot", word_term, NULL },
+        { "/deployments/term", "on_demand, monthly, spot, batch, flex or priority", word_term, NULL },
+        { "/deployments/account", "which of the user's accounts at the platform; empty: the one there is", word_account,
+          NULL },
     };
     uint32_t nd = max_deployments(r);
     size_t n = r->n * nd;

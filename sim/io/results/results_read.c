@@ -68,6 +68,7 @@ struct reading {
     struct kw_h5 *f;
     size_t n, nd, nr; /* points, deployments, replications */
     char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade, **file, **sha256, **profile_grade;
+    char **account;          /* NULL in results that have none */
     char **label, **routing; /* routing: NULL in results that have none */
     uint32_t *replications;
     double *days_df, *widen; /* NULL in results that have none: then no intervals */
@@ -83,8 +84,10 @@ struct reading {
 
 static void reading_free(struct reading *r)
 {
-    char **const strings[] = { r->platform, r->sku,  r->gpu,    r->model,         r->precision, r->term,   r->name,
-                               r->grade,    r->file, r->sha256, r->profile_grade, r->label,     r->routing };
+    char **const strings[] = {
+        r->platform, r->sku,  r->gpu,    r->model,         r->precision, r->term,    r->name,
+        r->grade,    r->file, r->sha256, r->profile_grade, r->label,     r->routing, r->account
+    };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
     free(r->replications);
     free(r->days_df);
@@ -138,6 +141,8 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         if (st == KW_OK)
             st = kw_h5_read_n(r->f, "/deployments/profile_grade", KW_H5_STR, r->n * r->nd, &r->profile_grade, err);
     }
+    if (st == KW_OK && kw_h5_exists(r->f, "/deployments/account") > 0)
+        st = kw_h5_read_n(r->f, "/deployments/account", KW_H5_STR, r->n * r->nd, &r->account, err);
     while (kw_choice_field[r->n_settings].name) r->n_settings++;
     r->settings = calloc(r->n_settings, sizeof *r->settings);
     if (!r->settings) return kw_fail(err, KW_ENOMEM, "out of memory");
@@ -237,6 +242,7 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
         kw_choice_field_set(f, out, v);
     }
     snprintf(out->name, sizeof out->name, "%.31s", r->name[at]);
+    if (r->account) snprintf(out->account, sizeof out->account, "%.31s", r->account[at]);
     return KW_OK;
 }
 

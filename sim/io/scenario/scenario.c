@@ -475,6 +475,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                                          "output_rate",
                                          "max_tokens",
                                          "operations_usd_month",
+                                         "account",
                                          NULL };
     static const char *const gpu_only[] = { "gpu",
                                             "precision",
@@ -492,7 +493,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                                             NULL };
     static const char *const api_only[] = { "limits",        "tier",        "cache",      "ttft",
                                             "ttft_per_ktok", "output_rate", "max_tokens", NULL };
-    const char *name, *platform_name, *model;
+    const char *name, *platform_name, *model, *account;
     const struct kw_platform *p = NULL;
     const struct kw_gpu_offer *offer = NULL;
     const struct kw_api_offer *api = NULL;
@@ -501,7 +502,10 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     READ(kw_json_str(get(o, "platform"), &platform_name, err));
     READ(kw_json_str_or(get(o, "name"), NULL, &name, err));
     READ(kw_json_str_or(get(o, "model"), dflt_model, &model, err));
+    READ(kw_json_str_or(get(o, "account"), "", &account, err));
     if (st != KW_OK) return st;
+    if (strlen(account) >= sizeof c->account)
+        return kw_json_fail(get(o, "account"), KW_ERANGE, err, "want at most %zu bytes", sizeof c->account - 1);
     if (!model) return kw_json_fail(o, KW_EPARSE, err, "no model: set \"model\" here or at the top");
     if (name && (!*name || strlen(name) >= sizeof c->name || strpbrk(name, "[]")))
         return kw_json_fail(get(o, "name"), KW_ERANGE, err, "want 1 to %zu bytes, none of them '[' or ']'; got '%.60s'",
@@ -522,16 +526,19 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         READ(read_latency(o, own, err));
         int term = KW_TERM_ON_DEMAND;
         READ(kw_json_enum_or(get(o, "term"), term, kw_term_name, &term, err));
-        if (st == KW_OK && term != KW_TERM_ON_DEMAND && term != KW_TERM_BATCH)
-            return kw_json_fail(get(o, "term"), KW_ERANGE, err, "an API is bought on_demand or by the batch");
+        if (st == KW_OK && (term == KW_TERM_MONTHLY || term == KW_TERM_SPOT))
+            return kw_json_fail(get(o, "term"), KW_ERANGE, err,
+                                "an API is bought on_demand, by the batch, or by the service tiers flex and priority");
         bool timed = own[0].kind != KW_LAW_NONE;
         if (term == KW_TERM_BATCH && timed && own[2].kind == KW_LAW_NONE) /* the whole answer at that time */
             own[2] = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { 1e12 } };
         if (st == KW_OK && (st = kw_choice_api_with(c, p, api, own, &inner)) != KW_OK)
             return kw_json_fail(o, st, err, "%s", inner.msg);
         READ(read_tier(get(o, "tier"), p, &c->limits, err));
-        if (st == KW_OK && term == KW_TERM_BATCH && (st = kw_choice_batch(c, timed, &inner)) != KW_OK)
-            return kw_json_fail(get(o, "term"), st, err, "%s", inner.msg);
+        enum kw_status sold = st != KW_OK || term == KW_TERM_ON_DEMAND ? KW_OK
+                              : term == KW_TERM_BATCH                  ? kw_choice_batch(c, timed, &inner)
+                                                      : kw_choice_service_tier(c, (enum kw_term)term, timed, &inner);
+        if (sold != KW_OK) return kw_json_fail(get(o, "term"), sold, err, "%s", inner.msg);
     } else {
         READ(find_gpu(o, p, &offer, err));
         READ(find_profile(o, offer, model, cat, &profile, err));
@@ -545,8 +552,8 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         READ(kw_json_enum_or(get(o, "term"), term, kw_term_name, &term, err));
         READ(kw_json_enum_or(get(o, "balance"), balance, kw_balance_name, &balance, err));
         READ(read_packing(o, &balance, err));
-        if (st == KW_OK && term == KW_TERM_BATCH)
-            return kw_json_fail(get(o, "term"), KW_ERANGE, err, "batches are of per-token APIs");
+        if (st == KW_OK && term >= KW_TERM_BATCH)
+            return kw_json_fail(get(o, "term"), KW_ERANGE, err, "%s is of per-token APIs", kw_term_name[term]);
         c->term = (enum kw_term)term;
         READ(read_spot(get(o, "spot"), &c->spot, &c->cold, err));
         if (st == KW_OK && kw_json_present(get(o, "spot")) && (c->term != KW_TERM_SPOT || p->kind != KW_KIND_DEDICATED))
@@ -561,6 +568,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     }
     if (st != KW_OK) return st;
     snprintf(c->name, sizeof c->name, "%.31s", name ? name : p->name);
+    snprintf(c->account, sizeof c->account, "%s", account);
     READ(read_retry(get(o, "retry"), &c->retry, err));
     READ(read_limits(get(o, "limits"), &c->limits, err));
     READ(read_cache(get(o, "cache"), &c->cache, err));
@@ -887,6 +895,13 @@ enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, st
             if (!strcmp(out->choice[j].name, choice.name))
                 st = kw_json_fail(kw_json_at(list, k), KW_ERANGE, err, "the name '%s' is taken by deployments[%u]",
                                   choice.name, j);
+            else if (kw_choice_one_account(&out->choice[j], &choice) &&
+                     !kw_rate_limits_same(&out->choice[j].limits, &choice.limits))
+                st =
+                    kw_json_fail(kw_json_at(list, k), KW_ERANGE, err,
+                                 "its rate limits differ from those of deployments[%u], and one account has them once: "
+                                 "give it an \"account\" of its own",
+                                 j);
         READ(kw_candidate_add(out, &choice, err));
     }
     READ(read_routing(get(root, "routing"), t, out, err));
@@ -1021,6 +1036,8 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
         o->monthly |= term == KW_TERM_MONTHLY;
         o->spot |= term == KW_TERM_SPOT;
         o->batch |= term == KW_TERM_BATCH;
+        o->flex |= term == KW_TERM_FLEX;
+        o->priority |= term == KW_TERM_PRIORITY;
         on_demand |= term == KW_TERM_ON_DEMAND;
     }
     o->not_on_demand = kw_json_len(list) > 0 && !on_demand;

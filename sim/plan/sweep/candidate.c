@@ -133,7 +133,7 @@ enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform 
                                   const struct kw_law own[3], struct kw_error *err)
 {
     if (p->kind != KW_KIND_API) return kw_fail(err, KW_ERANGE, "%s is not a per-token API", p->name);
-    if (!o->in_mtok.known || !o->out_mtok.known)
+    if (!o->price.in_mtok.known || !o->price.out_mtok.known)
         return kw_fail(err, KW_ERANGE, "%s: the price of %s is not known", p->name, o->model);
     const struct kw_law *law[] = { &o->ttft_s, &o->ttft_per_ktok_s, &o->output_rate };
     for (int i = 0; i < 3; i++)
@@ -151,8 +151,8 @@ enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform 
     c->api = o;
     c->retry = p->retry;
     c->limits = o->limits;
-    if (o->cached_in_mtok.known) c->cache = o->cache; /* without a price of its own it is of no weight */
-    if (!known) return KW_OK;                         /* half of a latency is none */
+    if (o->price.cached_in_mtok.known) c->cache = o->cache; /* without a price of its own it is of no weight */
+    if (!known) return KW_OK;                               /* half of a latency is none */
     c->ttft_s = *law[0];
     /* What the user measured is of the user's own prompts; a law of longer prompts beside it says how it grows. */
     bool grows = law[1]->kind != KW_LAW_NONE && law[1]->provenance.grade != KW_GRADE_UNKNOWN;
@@ -189,6 +189,21 @@ enum kw_status kw_choice_batch(struct kw_choice *c, bool own_latency, struct kw_
     c->ttft_per_ktok_s = (struct kw_law){ .kind = KW_LAW_NONE };
     c->output_rate = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { at_once } };
     c->ttft_s.provenance.grade = c->ttft_per_ktok_s.provenance.grade = c->output_rate.provenance.grade = KW_GRADE_USER;
+    return KW_OK;
+}
+
+enum kw_status kw_choice_service_tier(struct kw_choice *c, enum kw_term tier, bool own_latency, struct kw_error *err)
+{
+    const struct kw_token_prices *p = kw_term_prices(c->api, tier);
+    assert(tier == KW_TERM_FLEX || tier == KW_TERM_PRIORITY);
+    if (!p->in_mtok.known)
+        return kw_fail(err, KW_ERANGE, "%s: a price of %s by the service tier %s was not found", c->platform->name,
+                       c->api->model, kw_term_name[tier]);
+    c->term = tier;
+    if (!p->cached_in_mtok.known) c->cache = (struct kw_cache_rule){ .mode = KW_CACHE_UNKNOWN };
+    if (own_latency) return KW_OK;
+    c->ttft_s = c->ttft_per_ktok_s = c->output_rate = (struct kw_law){ .kind = KW_LAW_NONE };
+    c->ttft_known_to = 0;
     return KW_OK;
 }
 
@@ -265,12 +280,12 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
         d->ttft_per_ktok_s = c->ttft_per_ktok_s;
         d->output_rate = c->output_rate;
         d->limits = c->limits;
-        d->cached_as_logged = c->api->cached_in_mtok.known && c->cache.mode != KW_CACHE_OFF && c->term != KW_TERM_BATCH;
+        d->cached_as_logged = kw_term_prices(c->api, c->term)->cached_in_mtok.known && c->cache.mode != KW_CACHE_OFF &&
+                              c->term != KW_TERM_BATCH;
         d->ttft_known_to = c->ttft_known_to;
-        if (kw_cache_rule_known(&c->cache)) {
-            d->cache = c->cache;
-            snprintf(d->account, sizeof d->account, "%.30s %.60s", c->platform->name, c->api->model);
-        }
+        if (kw_cache_rule_known(&c->cache)) d->cache = c->cache;
+        if (c->term != KW_TERM_BATCH && (kw_cache_rule_known(&c->cache) || kw_rate_limits_any(&c->limits)))
+            snprintf(d->account, sizeof d->account, "%s %s %s", c->platform->name, c->api->model, c->account);
         d->max_tokens = c->max_tokens;
         return;
     }
@@ -287,6 +302,13 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
         d->cold = c->cold; /* dedicated replicas are up when the window begins */
 }
 
+bool kw_choice_one_account(const struct kw_choice *a, const struct kw_choice *b)
+{
+    return a->api && b->api && a->term != KW_TERM_BATCH && b->term != KW_TERM_BATCH &&
+           !strcmp(a->platform->name, b->platform->name) && !strcmp(a->api->model, b->api->model) &&
+           !strcmp(a->account, b->account);
+}
+
 bool kw_choice_latency_known(const struct kw_choice *c)
 {
     return !c->api || (c->ttft_s.kind != KW_LAW_NONE && c->output_rate.kind != KW_LAW_NONE);
@@ -294,9 +316,12 @@ bool kw_choice_latency_known(const struct kw_choice *c)
 
 struct kw_tariff kw_choice_tariff(const struct kw_choice *c)
 {
-    return (struct kw_tariff){
-        .platform = c->platform, .gpu = c->gpu, .api = c->api, .term = c->term, .operations_month = c->operations_month
-    };
+    return (struct kw_tariff){ .platform = c->platform,
+                               .gpu = c->gpu,
+                               .api = c->api,
+                               .term = c->term,
+                               .account = c->account,
+                               .operations_month = c->operations_month };
 }
 
 enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
@@ -347,8 +372,11 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     char idle[32];
     switch (p->kind) {
     case KW_KIND_API:
-        snprintf(buf, size, "model=%s%s", c->api->sku[0] ? c->api->sku : c->api->model,
-                 c->term == KW_TERM_BATCH ? " batch" : "");
+        snprintf(buf, size, "model=%s%s%s", c->api->sku[0] ? c->api->sku : c->api->model,
+                 c->term == KW_TERM_BATCH       ? " "
+                 : c->term != KW_TERM_ON_DEMAND ? " service_tier="
+                                                : "",
+                 c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term]);
         break;
     case KW_KIND_SERVERLESS:
         snprintf(buf, size, "%s=%" PRIu32 " %s=%s %s=%" PRIu32, word(p->word_keep_warm, "keep_warm"), s->keep_warm,
@@ -380,7 +408,8 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
     char idle[32];
     switch (c->platform->kind) {
     case KW_KIND_API:
-        snprintf(buf, size, "%s %s%s", c->platform->name, c->api->model, c->term == KW_TERM_BATCH ? " batch" : "");
+        snprintf(buf, size, "%s %s%s%s", c->platform->name, c->api->model, c->term == KW_TERM_ON_DEMAND ? "" : " ",
+                 c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term]);
         break;
     case KW_KIND_SERVERLESS:
         snprintf(buf, size, "%s %s %s tp%" PRIu32 " keep_warm=%" PRIu32 " idle=%ss", c->platform->name, c->gpu->gpu,
@@ -478,12 +507,17 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         if (!c->api) return false;
         int n = snprintf(at, sizeof at, "apis[%s]", c->api->model);
         if (n < 0 || (size_t)n >= sizeof at || !starts(f->path, at)) return false;
-        if (starts(f->path + n, ".batch")) return c->term == KW_TERM_BATCH;
-        const struct kw_law *law = !strcmp(f->path + n, ".ttft_s")            ? &c->ttft_s
-                                   : !strcmp(f->path + n, ".ttft_per_ktok_s") ? &c->ttft_per_ktok_s
-                                   : !strcmp(f->path + n, ".output_rate")     ? &c->output_rate
-                                                                              : NULL;
-        return !law || law->provenance.grade != KW_GRADE_USER; /* the user's own stands in its place */
+        const char *what = f->path + n;
+        if (starts(what, ".batch")) return c->term == KW_TERM_BATCH;
+        if (starts(what, ".flex.")) return c->term == KW_TERM_FLEX;
+        if (starts(what, ".priority.")) return c->term == KW_TERM_PRIORITY;
+        if (strstr(what, "_mtok")) return kw_term_prices(c->api, c->term) == &c->api->price;
+        const struct kw_law *law = !strcmp(what, ".ttft_s")            ? &c->ttft_s
+                                   : !strcmp(what, ".ttft_per_ktok_s") ? &c->ttft_per_ktok_s
+                                   : !strcmp(what, ".output_rate")     ? &c->output_rate
+                                                                       : NULL;
+        /* The user's own stands in its place, or a service tier's, which nobody knows. */
+        return !law || (law->kind != KW_LAW_NONE && law->provenance.grade != KW_GRADE_USER);
     }
     if (starts(f->path, "batch.")) return c->term == KW_TERM_BATCH;
     if (starts(f->path, "spot.")) return c->term == KW_TERM_SPOT && c->spot.per_hour == c->platform->spot.per_hour;
@@ -511,10 +545,11 @@ char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, cha
                  "%s %s: how often its spot machines are interrupted was not found, so none is simulated: set "
                  "spot.interruptions_per_hour",
                  c->name, c->gpu->gpu);
-    if (!o || !o->cached_in_mtok.known || o->cached_in_mtok.v >= o->in_mtok.v || c->cache.mode == KW_CACHE_OFF)
+    const struct kw_token_prices *p = o ? kw_term_prices(o, c->term) : NULL;
+    if (!o || !p->cached_in_mtok.known || p->cached_in_mtok.v >= p->in_mtok.v || c->cache.mode == KW_CACHE_OFF)
         return buf;
     char price[32];
-    kw_nano_format(price, sizeof price, o->cached_in_mtok.v);
+    kw_nano_format(price, sizeof price, p->cached_in_mtok.v);
     if (c->term == KW_TERM_BATCH)
         snprintf(buf, size,
                  "%s %s: how much of a batch is read from the cache is not known, so no input is billed at the cached "
@@ -546,7 +581,7 @@ char *kw_choice_unlimited(const struct kw_choice *c, const struct kw_trace *t, c
     double requests = 0, tokens = 0, most_requests = 0, most_tokens = 0;
     kw_ns minute = 0;
     buf[0] = 0;
-    if (!c->api || l->rpm || l->rpd || l->tpm || l->itpm || l->otpm || l->tpd) return buf;
+    if (!c->api || kw_rate_limits_any(l)) return buf;
     for (size_t i = 0; i < t->n; i++) {
         kw_ns m = t->arrival[i] / (60 * KW_NS_PER_S);
         if (m != minute) requests = tokens = 0;

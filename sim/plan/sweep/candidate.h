@@ -54,6 +54,7 @@ struct kw_choice { /* one deployment of a candidate */
     kw_ns network_rtt;
     uint32_t max_tokens;
     kw_nusd operations_month;
+    char account[32]; /* of the user's at the platform; "": the one there is */
 };
 
 struct kw_candidate {
@@ -87,6 +88,10 @@ enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform 
  * says how much of a batch it reads there). Answers take the whole window unless own_latency says that the choice has
  * the user's. KW_ERANGE when the offer has no batch price or its window is not known: unchanged. */
 enum kw_status kw_choice_batch(struct kw_choice *c, bool own_latency, struct kw_error *err);
+/* An API's choice by a service tier that has its own prices, FLEX or PRIORITY. What the offer states of its latency is of
+ * the default tier, so none is known unless own_latency says that the choice has the user's. KW_ERANGE when the offer has
+ * no such price: unchanged. */
+enum kw_status kw_choice_service_tier(struct kw_choice *c, enum kw_term tier, bool own_latency, struct kw_error *err);
 /* Dedicated: exactly n replicas, n >= 1. */
 void kw_choice_replicas(struct kw_choice *c, uint32_t n);
 /* Idle time before a surplus replica stops; the last one's timeout follows where the platform's default has both equal,
@@ -101,6 +106,9 @@ bool kw_choice_concurrency_is_default(const struct kw_choice *c);
 /* The event loop's view of a choice (no money). Fields that kind does not use are zero, so that two choices that differ
  * only in price give equal deployments (but for the name). */
 void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d);
+/* Whether two APIs' choices draw on the same rate limits and the same memory of prompts: a model of one account, not by
+ * the batch. */
+bool kw_choice_one_account(const struct kw_choice *a, const struct kw_choice *b);
 struct kw_tariff kw_choice_tariff(const struct kw_choice *c);
 /* False for an API of whose TTFT or output rate nobody has told: it answers, at a price, nobody knows when. */
 bool kw_choice_latency_known(const struct kw_choice *c);

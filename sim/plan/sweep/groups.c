@@ -32,7 +32,7 @@ enum kw_status kw_point_groups_make(struct kw_point *p, uint32_t replications, c
 static double weight(const struct kw_group_outcome *g, uint32_t d, const struct kw_choice *c)
 {
     double in = (double)g->tokens_in[d], out = (double)g->tokens_out[d];
-    return c->api ? in * (double)c->api->in_mtok.v + out * (double)c->api->out_mtok.v : in + out;
+    return c->api ? in * (double)c->api->price.in_mtok.v + out * (double)c->api->price.out_mtok.v : in + out;
 }
 
 void kw_point_groups_evaluate(struct kw_point *p, uint32_t r, const struct kw_candidate *c, const struct kw_outcome *o)

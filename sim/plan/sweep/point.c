@@ -398,6 +398,7 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
     free(p->bill_of);
     p->bill_of = bill_of;
     p->bill = total;
+    p->one_off = kw_bills_one_off(bill_of, tariff, p->n);
     finish_groups(p, slo);
     for (int k = 0; k < KW_METRICS; k++) {
         p->m[k] = kw_stats_interval(&p->sample[0][k], p->replications, KW_METRICS, kw_metric_scale((enum kw_metric)k),

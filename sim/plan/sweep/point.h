@@ -60,6 +60,7 @@ struct kw_point {
     struct kw_estimate m[KW_METRICS];    /* of the trace itself (replication 0), intervals from the others */
     struct kw_bill bill;                 /* a month of the trace itself; total == sum of items */
     struct kw_bill *bill_of;             /* [n], owned: the same by deployment; they sum to bill */
+    kw_nusd one_off;                     /* what sign-up credits pay of the first month, once: not in the bill */
     bool feasible;                       /* meets every SLO on the trace itself */
     uint32_t drawn, met, won;            /* replications but for 0; of these, where it meets every SLO; where it is the
                                             cheapest that does (kw_points_rank) */

@@ -6,7 +6,7 @@ set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
 import json, os, random, subprocess, sys, tempfile
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
+KW, PLATFORMS = os.path.abspath(os.environ["KEEPWARM"]), os.path.abspath("platforms")
 os.chdir(tempfile.mkdtemp())
 passed = failed = 0
 GENERIC = {"file": "t.csv", "format": "generic", "columns": "arrival=arrival,prompt=prompt,output=output"}
@@ -41,6 +41,34 @@ for n in (1, 4, 8):
              "deployments": [dict(L4, name="d%d" % i) for i in range(n)]})
     check("credit of %d deployments" % n, -30.000001 < bill(a).get("credit", 0) < 0, bill(a))
 check("all of it", abs(bill(a)["credit"] + 30) < 1e-6, bill(a))
+fewer = run({"trace": GENERIC, "model": "llama-3.1-8b", "routing": {"policy": "split", "shares": [0.5, 0.5]},
+             "deployments": [dict(L4, name="a"), dict(L4, name="b", account="team b")]}, "run", 0, "-o", "accounts.h5")
+check("two accounts, two credits", abs(bill(fewer)["credit"] + 60) < 1e-6, bill(fewer))
+again = json.loads(subprocess.run([KW, "reprice", "accounts.h5", "--json"], capture_output=True, text=True).stdout)
+check("priced again they are two", bill(again) == bill(fewer), bill(again))
+
+# ---- a credit pays for use and not for the plan's fee; a sign-up credit pays once
+def meter_of(name, to, **meter):
+    p = json.load(open(os.path.join(PLATFORMS, name + ".json")))
+    p["name"] = p["name"] + "-mine"
+    p.setdefault("meter", {}).update(meter)
+    json.dump(p, open(to, "w"))
+    return to
+team = meter_of("modal", "team.json", monthly_fee_usd={"value": "250", "src": "S52"}, monthly_credit_usd={"value": "1000", "src": "S52"})
+b = bill(run({"trace": GENERIC, "model": "llama-3.1-8b", "deployments": [dict(L4, platform="./team.json")]}))
+check("the fee is paid", b["fee"] == 250 and abs(b["total"] - 250) < 1e-9 and -1000 < b["credit"] < 0, b)
+meter_of("modal", "both.json", monthly_fee_usd={"value": "250", "src": "S52"}, monthly_credit_usd={"value": "1000", "src": "S52"}, credit_covers={"value": "use and fee", "src": "S52"})
+b = bill(run({"trace": GENERIC, "model": "llama-3.1-8b", "deployments": [dict(L4, platform="./both.json")]}))
+check("where the platform says so the credit pays it too", b["total"] == 0, b)
+meter_of("modal", "welcome.json", one_off_credit_usd={"value": "40", "src": "S52"})
+a = run({"trace": GENERIC, "model": "llama-3.1-8b", "deployments": [dict(L4, platform="./welcome.json")]}, "run", 0, "-o", "once.h5")
+plain = run({"trace": GENERIC, "model": "llama-3.1-8b", "deployments": [L4]})
+check("once, and no part of the month", bill(a) == bill(plain) and float(a["points"][0]["one_off_credit_usd"]) == 40, (bill(a), a["points"][0]))
+check("else nothing is said", "one_off_credit_usd" not in plain["points"][0])
+text = subprocess.run([KW, "run", "s.json", "--set", "deployments[0].platform=./welcome.json"], capture_output=True, text=True).stdout
+check("told in words", "the first month costs $%.2f: a sign-up credit pays $40.00 of it, once" % (bill(plain)["total"] - 40) in text, text)
+again = json.loads(subprocess.run([KW, "reprice", "once.h5", "--platform", "welcome.json", "--json"], capture_output=True, text=True).stdout)
+check("priced again, too", float(again["points"][0]["one_off_credit_usd"]) == 40, again["points"][0])
 
 # ---- prompts remembered: conversations that come back, every block named as Mooncake does
 random.seed(5)
@@ -126,6 +154,23 @@ same("one account", priced(run(split(("openai", "gpt-4o"), ("openai", "gpt-4o"))
 apart = run(split(("openai", "gpt-4o"), ("openai", "gpt-4.1")))
 check("two models", 0 < bill(apart)["tokens_cached"], bill(apart))
 
+# ---- rate limits are the account's: two deployments of a model draw on the same ones
+with open("t.csv", "w") as f:
+    f.write("arrival,prompt,output\n" + "".join("%.1f,600,100\n" % (0.6 * i) for i in range(1000)))  # 100 a minute
+def limited(*more, rpm=(50, 50)):
+    s = dict(api("openai", "gpt-4o"), trace=GENERIC, slo={"error_fraction": "1"}, routing={"policy": "split", "shares": [0.5, 0.5]})
+    s["deployments"] = [dict(s["deployments"][0], name="d%d" % i, limits={"rpm": rpm[i]}, retry={"max_attempts": 1}, **(more[i] if i < len(more) else {}))
+                        for i in range(2)]
+    return s
+def failing(s, **more):
+    return run(s, **more)["points"][0]["error_fraction"]
+check("one account, one limit", 0.4 < failing(limited()) < 0.55, failing(limited()))
+check("two accounts, two limits", failing(limited({}, {"account": "b"})) < 0.2, failing(limited({}, {"account": "b"})))
+check("two models, two limits", failing(limited({}, {"model": "gpt-4.1"})) < 0.2, failing(limited({}, {"model": "gpt-4.1"})))
+check("a batch apart", failing(limited({}, {"term": "batch"})) < 0.2, failing(limited({}, {"term": "batch"})))
+check("not two at once", "deployments[1]: its rate limits differ" in run(limited(rpm=(50, 60)), expect=2), run(limited(rpm=(50, 60)), expect=2))
+failing(limited({}, {"account": "b"}, rpm=(50, 60)))
+
 # No hashes: nothing is known, and that is said.
 with open("t.csv", "w") as f:
     f.write("arrival,prompt,output\n" + "".join("%d,6000,100\n" % i for i in range(600)))
@@ -181,6 +226,20 @@ run(one("openai", "gpt-4o", term="spot"), expect=2)
 run({"trace": GENERIC, "model": "llama-3.1-8b", "deployments": [dict(L4, term="batch")]}, expect=2)
 a = run({"trace": GENERIC, "model": "llama-3.1-8b", "candidates": {"platforms": ["groq"], "terms": ["batch", "on_demand"]}}, "plan")
 check("a plan's candidate", [p["label"] for p in a["points"]] == ["groq llama-3.1-8b", "groq llama-3.1-8b batch"], [p["label"] for p in a["points"]])
+# ---- service tiers: prices of their own, and a latency nobody has told
+flex, priority = (run(one("openai", "gpt-5", term=t, **now), "run", 0, "-o", t + ".h5") for t in ("flex", "priority"))
+base = bill(run(one("openai", "gpt-5", **now)))
+check("flex is half", all(abs(2 * bill(flex)[k] - base[k]) < 1e-8 for k in ("tokens_in", "tokens_out", "total")), bill(flex))
+check("priority is twice", all(abs(bill(priority)[k] - 2 * base[k]) < 1e-8 for k in ("tokens_in", "tokens_out", "total")), bill(priority))
+check("its service tier", flex["points"][0]["label"] == "openai gpt-5 flex" and "service_tier=flex" in flex["points"][0]["deployments"][0]["settings"])
+again = json.loads(subprocess.run([KW, "reprice", "flex.h5", "--json"], capture_output=True, text=True).stdout)
+check("priced again it is flex still", bill(again) == bill(flex), bill(again))
+check("no such price", "a price of gpt-4o by the service tier flex was not found" in run(one("openai", "gpt-4o", term="flex"), expect=2))
+run({"trace": GENERIC, "model": "llama-3.1-8b", "deployments": [dict(L4, term="flex")]}, expect=2)
+a = run({"trace": GENERIC, "model": "gpt-5", "candidates": {"platforms": ["openai"], "api_models": ["gpt-5"], "terms": ["flex", "on_demand", "priority"]}}, "plan", 0)
+check("tiers are candidates", sorted(p["label"] for p in a["points"]) == ["openai gpt-5", "openai gpt-5 flex", "openai gpt-5 priority"], [p["label"] for p in a["points"]])
+check("cached input has its tier's price", "at the cached price of $0.0625" in " ".join(flex["not_known"]), flex["not_known"])
+
 # ---- a tier's limits
 def tier(name):
     return run(dict(one("anthropic", "claude-sonnet-4.5", tier=name, retry={"max_attempts": 1}, **now), slo={"error_fraction": "1"}))["points"][0]["error_fraction"]

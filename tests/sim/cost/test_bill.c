@@ -116,7 +116,41 @@ static void modal_resources_and_region(void)
     p.meter.monthly_credit = 100 * USD;
     t.operations_month = 1000 * USD;
     b = month(&u, &t);
-    CHECK(b.total == (250 - 100 + 1000) * USD + 4695579375);
+    CHECK(b.total == (250 + 1000) * USD); /* a credit pays for use and not for the fee */
+    p.meter.credit_pays_fee = true;
+    CHECK(month(&u, &t).total == (250 - 100 + 1000) * USD + 4695579375);
+    p.meter.credit_pays_fee = false;
+    p.meter.monthly_fee = 19990000000; /* a fee of 19.99 and a credit of 30 beside use of 4.70 */
+    p.meter.monthly_credit = 30 * USD;
+    t.operations_month = 0;
+    CHECK(month(&u, &t).total == 19990000000);
+}
+
+/* Sign-up credits pay once, after the month's own credit, for what such a credit covers, and once an account. */
+static void one_off_credits_are_beside_the_month(void)
+{
+    struct kw_platform p = platform();
+    struct kw_usage u[3];
+    struct kw_tariff t[3];
+    struct kw_bill b[3];
+    struct kw_gpu_offer o = { .gpu = "L4", .gpu_hour = price(USD) };
+    p.meter.one_off_credit = 25 * USD;
+    p.meter.monthly_fee = 7 * USD;
+    for (int i = 0; i < 3; i++) {
+        u[i] = (struct kw_usage){ .kind = KW_KIND_SERVERLESS, .window = 730 * KW_NS_PER_HOUR, .gpus = 1 };
+        u[i].gpu_ns[KW_PHASE_ACTIVE] = 10 * KW_NS_PER_HOUR;
+        t[i] = (struct kw_tariff){ .platform = &p, .gpu = &o, .operations_month = USD };
+    }
+    CHECK(kw_bills(b, u, t, 3, true, NULL) == KW_OK && kw_bills_one_off(b, t, 3) == 25 * USD);
+    CHECK(b[0].total + b[1].total + b[2].total == (30 + 7 + 3) * USD); /* no part of the month */
+    p.meter.monthly_credit = 12 * USD;
+    CHECK(kw_bills(b, u, t, 3, true, NULL) == KW_OK && kw_bills_one_off(b, t, 3) == 18 * USD);
+    p.meter.credit_pays_fee = true;
+    CHECK(kw_bills(b, u, t, 3, true, NULL) == KW_OK && kw_bills_one_off(b, t, 3) == 25 * USD);
+    t[2].account = "another"; /* with a fee, credits and a sign-up of its own */
+    p.meter.credit_pays_fee = false;
+    CHECK(kw_bills(b, u, t, 3, true, NULL) == KW_OK && kw_bills_one_off(b, t, 3) == 8 * USD);
+    CHECK(b[0].total + b[1].total == (20 - 12 + 7 + 2) * USD && b[2].total == (10 - 10 + 7 + 1) * USD);
 }
 
 static void api_tokens(void)
@@ -125,9 +159,9 @@ static void api_tokens(void)
      * month. */
     struct kw_platform p = platform();
     struct kw_api_offer o = { .model = "gpt-4o",
-                              .in_mtok = price(2500000000),
-                              .cached_in_mtok = price(1250000000),
-                              .out_mtok = price(10 * USD) };
+                              .price.in_mtok = price(2500000000),
+                              .price.cached_in_mtok = price(1250000000),
+                              .price.out_mtok = price(10 * USD) };
     struct kw_tariff t = { .platform = &p, .api = &o };
     struct kw_usage u = { .kind = KW_KIND_API,
                           .window = 365 * KW_NS_PER_HOUR,
@@ -141,9 +175,9 @@ static void api_tokens(void)
     u.tokens_cache_write =
         1000000; /* twice in a month; what a write costs where it has no price of its own is an input's */
     CHECK(month(&u, &t).item[KW_ITEM_TOKENS_CACHE_WRITE] == 5 * USD);
-    o.cache_write_mtok = price(3125000000);
+    o.price.cache_write_mtok = price(3125000000);
     CHECK(month(&u, &t).item[KW_ITEM_TOKENS_CACHE_WRITE] == 6250000000);
-    o.cached_in_mtok.known = false; /* then cached ones cost what fresh ones do */
+    o.price.cached_in_mtok.known = false; /* then cached ones cost what fresh ones do */
     CHECK(month(&u, &t).item[KW_ITEM_TOKENS_CACHED] == 5 * USD);
 }
 
@@ -179,7 +213,9 @@ static void the_seeds_numbers(void)
 {
     struct kw_platform p = platform();
     struct kw_gpu_offer o = { .gpu = "A100-80", .gpus_min = 1, .gpus_max = 1, .gpu_hour = price(1290000000) };
-    struct kw_api_offer a = { .model = "llama-3-70b", .in_mtok = price(540000000), .out_mtok = price(540000000) };
+    struct kw_api_offer a = { .model = "llama-3-70b",
+                              .price.in_mtok = price(540000000),
+                              .price.out_mtok = price(540000000) };
     struct kw_usage u = { .kind = KW_KIND_DEDICATED,
                           .window = 720 * KW_NS_PER_HOUR,
                           .reserved_gpu_ns = 720 * KW_NS_PER_HOUR };
@@ -245,7 +281,7 @@ static void each_phase_has_its_own_item(void)
 static void rounding_is_half_away_from_zero_once(void)
 {
     struct kw_platform p = platform();
-    struct kw_api_offer o = { .model = "m", .in_mtok = price(1), .out_mtok = price(0) };
+    struct kw_api_offer o = { .model = "m", .price.in_mtok = price(1), .price.out_mtok = price(0) };
     struct kw_tariff t = { .platform = &p, .api = &o };
     struct kw_usage u = { .kind = KW_KIND_API, .window = 730 * KW_NS_PER_HOUR, .tokens_in = 499999 };
     CHECK(month(&u, &t).total == 0);
@@ -258,7 +294,7 @@ static void rounding_is_half_away_from_zero_once(void)
 static void unknown_prices_and_overflow_are_named(void)
 {
     struct kw_platform p = platform();
-    struct kw_api_offer o = { .model = "m", .in_mtok = price(1000 * USD) };
+    struct kw_api_offer o = { .model = "m", .price.in_mtok = price(1000 * USD) };
     struct kw_tariff t = { .platform = &p, .api = &o };
     struct kw_usage u = { .kind = KW_KIND_API, .window = 1, .tokens_in = 1000000 };
     struct kw_bill b;
@@ -320,13 +356,13 @@ static void random_bills_add_up_and_scale(void)
     kw_rng_free(&r);
 }
 
-/* Fee and credit belong to the account, however many deployments it has: $250 and $100 once, by what each uses. */
+/* Fee and credit belong to the account, however many deployments it has: $250 and $24 once, by what each uses. */
 static void deployments_of_one_account_share_fee_and_credit(void)
 {
     struct kw_platform p = platform(), q = platform();
     snprintf(q.name, sizeof q.name, "other");
     p.meter.monthly_fee = 250 * USD;
-    p.meter.monthly_credit = 100 * USD;
+    p.meter.monthly_credit = 24 * USD;
     q.meter.monthly_credit = 30 * USD;
     struct kw_gpu_offer o = { .gpu = "X", .gpus_min = 1, .gpus_max = 8, .gpu_hour = price(USD) };
     struct kw_usage u[5];
@@ -346,12 +382,12 @@ static void deployments_of_one_account_share_fee_and_credit(void)
         if (t[i].platform == &p) credit += b[i].item[KW_ITEM_CREDIT];
         total += b[i].total;
     }
-    CHECK(fee == 250 * USD && credit == -100 * USD);
+    CHECK(fee == 250 * USD && credit == -24 * USD);
     CHECK(b[0].item[KW_ITEM_FEE] == 83333333333 && b[2].item[KW_ITEM_FEE] == 166666666667); /* a third, two thirds */
     CHECK(b[1].item[KW_ITEM_CREDIT] == -5 * USD && b[4].total == 0); /* no more than what there is to pay */
     CHECK(b[3].item[KW_ITEM_FEE] == 0 && b[3].total == 7 * USD);
-    CHECK(total == (30 + 250 - 100 + 7) * USD);
-    CHECK(kw_bills(b, u + 3, t + 3, 1, true, NULL) == KW_OK && b[0].total == (250 - 100 + 7) * USD); /* unused */
+    CHECK(total == (30 + 250 - 24 + 7) * USD);
+    CHECK(kw_bills(b, u + 3, t + 3, 1, true, NULL) == KW_OK && b[0].total == (250 + 7) * USD); /* unused */
 }
 
 int main(void)
@@ -367,6 +403,7 @@ int main(void)
     RUN(rounding_is_half_away_from_zero_once);
     RUN(unknown_prices_and_overflow_are_named);
     RUN(deployments_of_one_account_share_fee_and_credit);
+    RUN(one_off_credits_are_beside_the_month);
     RUN(random_bills_add_up_and_scale);
     return check_report();
 }

@@ -156,11 +156,11 @@ static void counting_rules(void)
         CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
         kw_api_endpoint_request(&e, 0, 100, 40, 20, 500, &a);
         CHECK(a.accepted);
-        CHECK((int64_t)(e.tpm.level / (60 * S)) == 1000 - t[i].tpm_at_admission);
+        CHECK((int64_t)(e.own.tpm.level / (60 * S)) == 1000 - t[i].tpm_at_admission);
         kw_api_endpoint_settle(&e, 0, &a, 100, 40, 20);
-        CHECK((int64_t)(e.tpm.level / (60 * S)) == 1000 - t[i].tpm_settled);
-        CHECK((int64_t)(e.itpm.level / (60 * S)) == 1000 - t[i].itpm_settled);
-        CHECK((int64_t)(e.otpm.level / (60 * S)) == 1000 - t[i].otpm_settled);
+        CHECK((int64_t)(e.own.tpm.level / (60 * S)) == 1000 - t[i].tpm_settled);
+        CHECK((int64_t)(e.own.itpm.level / (60 * S)) == 1000 - t[i].itpm_settled);
+        CHECK((int64_t)(e.own.otpm.level / (60 * S)) == 1000 - t[i].otpm_settled);
         kw_api_endpoint_free(&e);
     }
 }
@@ -200,7 +200,7 @@ static void openai_counts_refused_calls(void)
     CHECK(a.accepted);
     kw_api_endpoint_request(&e, 0, 100, 0, 1, 0, &a);
     CHECK(!a.accepted);
-    CHECK((int)(e.rpm.level / (60 * S)) == 8);
+    CHECK((int)(e.own.rpm.level / (60 * S)) == 8);
     kw_api_endpoint_free(&e);
 }
 
@@ -233,12 +233,12 @@ static void a_refund_settles_the_minute_and_the_day(void)
     struct kw_api_answer a;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
     kw_api_endpoint_request(&e, 0, 100, 0, 20, 500, &a);
-    CHECK(a.accepted && (int64_t)(e.tpd.level / (86400 * S)) == 4400);
+    CHECK(a.accepted && (int64_t)(e.own.tpd.level / (86400 * S)) == 4400);
     kw_api_endpoint_settle(&e, 30 * S, &a, 100, 0, 20);
-    CHECK((int64_t)(e.tpd.level / (86400 * S)) == 4800); /* no trickle: a day's quota comes back at midnight */
+    CHECK((int64_t)(e.own.tpd.level / (86400 * S)) == 4800); /* no trickle: a day's quota comes back at midnight */
     kw_api_endpoint_request(&e, 30 * S, 1, 0, 1, 0, &a);
     CHECK(a.accepted &&
-          (int64_t)(e.tpm.level / (60 * S)) == 998); /* 400 + 500 + 400, but no more than it holds; less 2 */
+          (int64_t)(e.own.tpm.level / (60 * S)) == 998); /* 400 + 500 + 400, but no more than it holds; less 2 */
     kw_api_endpoint_free(&e);
 }
 
@@ -289,7 +289,7 @@ static void a_refused_call_takes_no_request_that_is_not_there(void)
     struct kw_api_answer a;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
     for (int i = 0; i < 6; i++) kw_api_endpoint_request(&e, 0, 1, 0, 1, 0, &a);
-    CHECK(!a.accepted && a.retry_after == 30 * S && e.rpm.level == 0); /* four refusals later too */
+    CHECK(!a.accepted && a.retry_after == 30 * S && e.own.rpm.level == 0); /* four refusals later too */
     kw_api_endpoint_free(&e);
 }
 
@@ -299,10 +299,10 @@ static void each_limit_is_its_own(void)
         api((struct kw_rate_limits){ .rpm = 1, .rpd = 2, .tpm = 3, .tpd = 4, .itpm = 5, .otpm = 6 });
     struct kw_api_endpoint e;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
-    CHECK(e.rpm.limit == 1 && e.rpd.limit == 2 && e.tpm.limit == 3 && e.tpd.limit == 4 && e.itpm.limit == 5 &&
-          e.otpm.limit == 6);
-    CHECK(e.rpm.period_ns == 60 * S && e.tpm.period_ns == 60 * S && e.itpm.period_ns == 60 * S &&
-          e.otpm.period_ns == 60 * S && e.rpd.period_ns == 86400 * S && e.tpd.period_ns == 86400 * S);
+    CHECK(e.own.rpm.limit == 1 && e.own.rpd.limit == 2 && e.own.tpm.limit == 3 && e.own.tpd.limit == 4 &&
+          e.own.itpm.limit == 5 && e.own.otpm.limit == 6);
+    CHECK(e.own.rpm.period_ns == 60 * S && e.own.tpm.period_ns == 60 * S && e.own.itpm.period_ns == 60 * S &&
+          e.own.otpm.period_ns == 60 * S && e.own.rpd.period_ns == 86400 * S && e.own.tpd.period_ns == 86400 * S);
     kw_api_endpoint_free(&e);
 }
 

@@ -69,8 +69,9 @@ static void fake_world(void)
         fake_gpu[i] = (struct kw_gpu_offer){
             .gpu = "H100", .sku = "h", .gpus_min = 1, .gpus_max = 8, .gpu_hour = fake_price(KW_NANO)
         };
-        fake_api[i] =
-            (struct kw_api_offer){ .model = "m", .in_mtok = fake_price(KW_NANO), .out_mtok = fake_price(KW_NANO) };
+        fake_api[i] = (struct kw_api_offer){ .model = "m",
+                                             .price.in_mtok = fake_price(KW_NANO),
+                                             .price.out_mtok = fake_price(KW_NANO) };
         fake_api[i].ttft_s.kind = fake_api[i].output_rate.kind = KW_LAW_CONSTANT;
     }
 }

@@ -227,7 +227,7 @@ static void random_plan(struct kw_plan *p, uint64_t seed)
     fake_world();
     for (int i = 0; i < FAKE_PLATFORMS; i++) {
         fake_gpu[i].gpu_hour.v = (kw_nusd)((0.2 + kw_rng_uniform(&r)) * 1e9);
-        fake_api[i].in_mtok.v = (kw_nusd)(kw_rng_uniform(&r) * 1.5e12); /* 0.5 Mtok a month: $100s */
+        fake_api[i].price.in_mtok.v = (kw_nusd)(kw_rng_uniform(&r) * 1.5e12); /* 0.5 Mtok a month: $100s */
         if (kw_rng_u64(&r) % 4 == 0)
             fake_platform[i].meter.monthly_credit = (kw_nusd)(kw_rng_u64(&r) % (200 * (uint64_t)KW_NANO));
         if (kw_rng_u64(&r) % 4 == 0)
