@@ -176,7 +176,8 @@ const struct kw_command kw_commands[] = {
     { "platforms show",
       "NAME|FILE.json",
       "every fact of a platform with its source, date and grade",
-      "With --model also the profile at hand for it on each GPU offered, and its grade.",
+      "With --model also the profile at hand for it on each GPU offered, and how long its cold starts take,\n"
+      "phase by phase, with grade and source.",
       "keepwarm platforms show modal\nkeepwarm platforms show modal --model llama-3.1-8b",
       { KW_OPT_MODEL, KW_OPT_PROFILE, KW_OPTIONS },
       1,

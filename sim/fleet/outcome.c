@@ -22,8 +22,8 @@ static void drop_arrays(struct kw_outcome *o)
 enum kw_status kw_outcome_init(struct kw_outcome *o, struct kw_error *err)
 {
     *o = (struct kw_outcome){ 0 };
-    struct kw_hist *h[] = { &o->ttft, &o->tpot, &o->itl, &o->e2e };
-    for (int i = 0; i < 4; i++) {
+    struct kw_hist *h[] = { &o->ttft, &o->tpot, &o->itl, &o->e2e, &o->start };
+    for (int i = 0; i < 5; i++) {
         enum kw_status st = kw_hist_init(h[i], err);
         if (st == KW_OK) continue;
         kw_outcome_free(o);
@@ -35,12 +35,13 @@ enum kw_status kw_outcome_init(struct kw_outcome *o, struct kw_error *err)
 void kw_outcome_free(struct kw_outcome *o)
 {
     drop_arrays(o);
-    struct kw_hist *h[] = { &o->ttft, &o->tpot, &o->itl, &o->e2e };
-    for (int i = 0; i < 4; i++) kw_hist_free(h[i]);
+    struct kw_hist *h[] = { &o->ttft, &o->tpot, &o->itl, &o->e2e, &o->start };
+    for (int i = 0; i < 5; i++) kw_hist_free(h[i]);
     for (uint32_t i = 0; i < o->group_cap; i++) {
         kw_hist_free(&o->group[i].ttft);
         kw_hist_free(&o->group[i].tpot);
         kw_hist_free(&o->group[i].e2e);
+        kw_hist_free(&o->group[i].start);
     }
     free(o->group);
     *o = (struct kw_outcome){ 0 };
@@ -49,18 +50,23 @@ void kw_outcome_free(struct kw_outcome *o)
 void kw_outcome_clear(struct kw_outcome *o)
 {
     drop_arrays(o);
-    struct kw_hist kept[] = { o->ttft, o->tpot, o->itl, o->e2e };
-    for (int i = 0; i < 4; i++) kw_hist_clear(&kept[i]);
+    struct kw_hist kept[] = { o->ttft, o->tpot, o->itl, o->e2e, o->start };
+    for (int i = 0; i < 5; i++) kw_hist_clear(&kept[i]);
     for (uint32_t i = 0; i < o->group_cap; i++) {
         struct kw_group_outcome *g = &o->group[i];
         kw_hist_clear(&g->ttft);
         kw_hist_clear(&g->tpot);
         kw_hist_clear(&g->e2e);
-        *g = (struct kw_group_outcome){ .ttft = g->ttft, .tpot = g->tpot, .e2e = g->e2e };
+        kw_hist_clear(&g->start);
+        *g = (struct kw_group_outcome){ .ttft = g->ttft, .tpot = g->tpot, .e2e = g->e2e, .start = g->start };
     }
-    *o = (struct kw_outcome){
-        .ttft = kept[0], .tpot = kept[1], .itl = kept[2], .e2e = kept[3], .group = o->group, .group_cap = o->group_cap
-    };
+    *o = (struct kw_outcome){ .ttft = kept[0],
+                              .tpot = kept[1],
+                              .itl = kept[2],
+                              .e2e = kept[3],
+                              .start = kept[4],
+                              .group = o->group,
+                              .group_cap = o->group_cap };
 }
 
 enum kw_status kw_outcome_groups(struct kw_outcome *o, uint32_t n_classes, struct kw_error *err)
@@ -75,9 +81,11 @@ enum kw_status kw_outcome_groups(struct kw_outcome *o, uint32_t n_classes, struc
             *p = (struct kw_group_outcome){ .arrived = 0 };
             enum kw_status st = kw_hist_init(&p->ttft, err);
             if (st == KW_OK && (st = kw_hist_init(&p->tpot, err)) == KW_OK) st = kw_hist_init(&p->e2e, err);
+            if (st == KW_OK) st = kw_hist_init(&p->start, err);
             if (st == KW_OK) continue;
             kw_hist_free(&p->ttft);
             kw_hist_free(&p->tpot);
+            kw_hist_free(&p->e2e);
             return st;
         }
     }

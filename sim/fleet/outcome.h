@@ -68,7 +68,7 @@ struct kw_series { /* sampled at the end of each interval of `step`: n points */
 
 /* The same of the requests of one class and model, or of one deployment. */
 struct kw_group_outcome {
-    struct kw_hist ttft, tpot, e2e;
+    struct kw_hist ttft, tpot, e2e, start; /* start: of a deployment alone */
     uint64_t arrived, completed, cold, attained, done, good;
     int64_t tokens_in[KW_FLEET_MAX_DEPLOYMENTS], tokens_out[KW_FLEET_MAX_DEPLOYMENTS]; /* served by each deployment */
 };
@@ -77,11 +77,12 @@ struct kw_outcome {
     uint64_t arrived, completed, rejected, timed_out, too_long, cold, attained; /* attained: completed within every
                                                                                     asked per-request limit */
     struct kw_hist ttft, tpot, e2e; /* ns, of completed requests; tpot of those with output >= 2 */
-    struct kw_hist itl; /* PICOSECONDS: every gap between tokens on replicas (replica.h says why); APIs add none */
-    kw_ns window;       /* the observation window: the view's span; lives are clipped to it */
-    kw_ns end;          /* when the simulation ended: max(window, last completion) */
-    uint64_t done;      /* completed inside the window, those of the warm-up too: what the fleet carries */
-    uint64_t good;      /* of these within every per-request limit */
+    struct kw_hist itl;   /* PICOSECONDS: every gap between tokens on replicas (replica.h says why); APIs add none */
+    struct kw_hist start; /* ns, from a replica's order until it is ready; of those ready inside the window */
+    kw_ns window;         /* the observation window: the view's span; lives are clipped to it */
+    kw_ns end;            /* when the simulation ended: max(window, last completion) */
+    uint64_t done;        /* completed inside the window, those of the warm-up too: what the fleet carries */
+    uint64_t good;        /* of these within every per-request limit */
     uint64_t
         waiting[3]; /* requests that wait, at the platform or in an engine, at the window's begin, middle and end */
     struct kw_ledger ledger[KW_FLEET_MAX_DEPLOYMENTS];

@@ -174,6 +174,13 @@ void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
     record(t, f, status, -1, -1, 0, 0);
 }
 
+void kw_tally_started(struct kw_tally *t, uint32_t deployment, kw_ns took)
+{
+    struct kw_outcome *o = t->o;
+    kw_hist_add(&o->start, took, 1);
+    if (o->n_groups > o->n_classes) kw_hist_add(&o->group[o->n_classes + deployment].start, took, 1);
+}
+
 enum kw_status kw_tally_sample(struct kw_tally *t, const struct kw_state *now, struct kw_error *err)
 {
     struct kw_series *s = &t->o->series;

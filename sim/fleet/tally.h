@@ -33,6 +33,9 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
                         uint32_t written, uint32_t preemptions);
 void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status);
 
+/* A replica of the deployment is ready, this long after it was ordered; in the window. */
+void kw_tally_started(struct kw_tally *t, uint32_t deployment, kw_ns took);
+
 /* Closes the interval that ends at t->next_sample, and with it the state then. */
 enum kw_status kw_tally_sample(struct kw_tally *t, const struct kw_state *s, struct kw_error *err);
 

@@ -1,6 +1,7 @@
 #include "sim/io/summary.h"
 #include <math.h>
 #include <string.h>
+#include "sim/io/cold_start_table.h"
 #include "sim/io/quantity.h"
 #include "sim/io/scenario/slo_text.h"
 #include "sim/io/text_table.h"
@@ -148,6 +149,22 @@ static void group_rows(const struct kw_point *p, struct kw_text *out)
     kw_text_add(out, "\n");
 }
 
+/* Of the deployments whose replicas start while requests come. */
+static void cold_starts(const struct kw_candidate *c, struct kw_text *out)
+{
+    struct kw_cold_start_of of[KW_FLEET_MAX_DEPLOYMENTS];
+    size_t n = 0, before = out->n;
+    for (uint32_t k = 0; k < c->n; k++) {
+        const struct kw_choice *x = &c->choice[k];
+        bool starts = x->platform->kind == KW_KIND_SERVERLESS || (x->term == KW_TERM_SPOT && x->spot.per_hour > 0);
+        if (!starts || !x->steptime) continue; /* a result opened again keeps no laws */
+        of[n] = (struct kw_cold_start_of){ .cold = &x->cold, .scaling = &x->scaling };
+        snprintf(of[n++].name, sizeof of->name, "%s", x->name);
+    }
+    kw_cold_start_table(of, n, out);
+    if (out->n > before) kw_text_add(out, "\n");
+}
+
 void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out)
 {
     struct kw_text_table t = { 0 };
@@ -187,6 +204,10 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_CARRIED, "completed", "requests/s", 1 },
         { KW_METRIC_OVERLOAD, "overload", "x (0: none)", 1 },
         { KW_METRIC_ATTAINMENT, "attainment", "%", 100 },
+        { KW_METRIC_STARTS, "cold starts in the window", "", 1 },
+        { KW_METRIC_START_P50, "cold start p50", "s", 1 },
+        { KW_METRIC_START_P95, "cold start p95", "s", 1 },
+        { KW_METRIC_START_COST, "cost of a cold start", "USD", 1 },
         { KW_METRIC_COLD_COST, "cost of starts", "USD a month", 1 },
         { KW_METRIC_IDLE_COST, "cost of waiting", "USD a month", 1 },
     };
@@ -199,6 +220,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     kw_text_table_free(&t);
     kw_text_add(out, "\n");
     if (p->n_groups) group_rows(p, out);
+    cold_starts(c, out);
     if (kw_point_overloaded(p)) {
         char came[32], carried[32];
         double rate = p->m[KW_METRIC_CARRIED].value;

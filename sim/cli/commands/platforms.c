@@ -6,8 +6,10 @@
 #include "platforms/facts/show.h"
 #include "sim/cli/profiles.h"
 #include "sim/cli/output.h"
+#include "sim/io/cold_start_table.h"
 #include "sim/io/scenario/catalogue.h"
 #include "sim/io/text_table.h"
+#include "sim/plan/sweep/candidate.h"
 
 int kw_cli_platforms_list(const struct kw_options *o)
 {
@@ -91,6 +93,37 @@ static enum kw_status profiles_at_hand(const struct kw_catalogue *c, const struc
     return known ? KW_OK : kw_fail(err, KW_ERANGE, "no profile and no model shape is called '%.60s'", model);
 }
 
+#define MOST_STARTS 64 /* GPUs times precisions */
+
+/* How replicas of the model start, of each GPU and precision at the fewest GPUs that serve it. */
+static void starts_of(const struct kw_catalogue *c, const struct kw_platform *p, const char *model, struct kw_text *out)
+{
+    const struct kw_model_shape *shape = kw_model_find(model);
+    struct kw_cold_start_of of[MOST_STARTS];
+    struct kw_choice *choice = malloc(MOST_STARTS * sizeof *choice); /* too much for a stack */
+    size_t n = 0;
+    if (!choice) out->failed = true;
+    for (size_t g = 0; g < p->n_gpus; g++) {
+        const char *gpu = p->gpus[g].gpu, *precision = "";
+        bool before = false;
+        for (size_t k = 0; k < g; k++) before |= !strcmp(p->gpus[k].gpu, gpu);
+        const struct kw_profile *q = NULL;
+        while (choice && !before && n < MOST_STARTS &&
+               (q = next_serving(&c->profiles, gpu, shape ? shape->name : model, q))) {
+            struct kw_error why;
+            const struct kw_gpu_offer *offer = kw_platform_gpu(p, gpu, q->tp);
+            if (!strcmp(q->precision, precision) || !offer) continue;
+            if (kw_choice_gpu(&choice[n], p, offer, q, NULL, &why) != KW_OK) continue;
+            precision = q->precision;
+            of[n] = (struct kw_cold_start_of){ .cold = &choice[n].cold, .scaling = &choice[n].scaling };
+            snprintf(of[n++].name, sizeof of->name, "%s %s", gpu, precision);
+        }
+    }
+    if (n) kw_text_add(out, "\n");
+    kw_cold_start_table(of, n, out);
+    free(choice);
+}
+
 int kw_cli_platforms_show(const struct kw_options *o)
 {
     struct kw_error err = { "" };
@@ -108,6 +141,7 @@ int kw_cli_platforms_show(const struct kw_options *o)
         st = kw_fail(&err, KW_ERANGE, "%s is a per-token API: it rests on no profile", p->title);
     else if (st == KW_OK && o->model && (st = kw_cli_profiles(&c, o, &err)) == KW_OK)
         st = profiles_at_hand(&c, p, o->model, &out, &err);
+    if (st == KW_OK && o->model) starts_of(&c, p, o->model, &out);
     kw_catalogue_free(&c);
     if (st == KW_OK) return kw_cli_print(&out);
     kw_text_free(&out);

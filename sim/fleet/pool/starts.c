@@ -166,5 +166,10 @@ enum kw_status kw_starts_phase_over(struct kw_pool *p, uint32_t k, kw_ns now, bo
     kw_events_cancel(&p->w->events, r->life_id);
     unlist_start(p, k);
     *ready = true;
+    if (p->opened && !p->closed) {
+        kw_ns took = 0;
+        for (int phase = 0; phase <= KW_PHASE_RESTORE; phase++) took += r->start.phase[phase];
+        kw_tally_started(&p->w->tally, p->index, took);
+    }
     return make_ready(p, k, now, err);
 }

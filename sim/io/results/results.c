@@ -821,6 +821,7 @@ static void write_hist(struct kw_writer *w, const struct kw_results *r)
         { "/hist/tpot", "(E2E - TTFT) / (output tokens - 1), one a request", offsetof(struct kw_point, tpot), 1 },
         { "/hist/itl", "each gap between two tokens", offsetof(struct kw_point, itl), 1e-3 },
         { "/hist/e2e", "arrival to last output token", offsetof(struct kw_point, e2e), 1 },
+        { "/hist/cold_start", "a replica's order until it is ready", offsetof(struct kw_point, start), 1 },
     };
     kw_writer_group(w, "/hist", "histograms over all replications");
     kw_writer_index(w, "/hist/point", "point", r->n, "configuration");

@@ -173,6 +173,7 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     for (int m = 0; m < KW_METRICS && st == KW_OK && r->known_to; m++) {
         char name[96];
         snprintf(name, sizeof name, "/beyond/%s", kw_metric_info[m].name);
+        if (kw_h5_exists(r->f, name) == 0) continue; /* a figure that results of that time did not have */
         st = kw_h5_read_n(r->f, name, KW_H5_F64, r->n, &r->beyond[m], err);
     }
     while (kw_usage_field[r->n_fields].name) r->n_fields++;
@@ -300,7 +301,7 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
     p->bill_of = calloc(c->n, sizeof *p->bill_of);
     if (!p->sample || !p->usage || !p->bill_of) return kw_fail(err, KW_ENOMEM, "out of memory");
     if (r->known_to) p->known_to = r->known_to[i];
-    for (int m = 0; m < KW_METRICS && p->known_to; m++) p->beyond[m] = r->beyond[m][i];
+    for (int m = 0; m < KW_METRICS && p->known_to; m++) p->beyond[m] = r->beyond[m] ? r->beyond[m][i] : NAN;
     for (uint32_t rep = 0; rep < nr; rep++) {
         for (int m = 0; m < KW_METRICS; m++)
             p->sample[rep][m] = r->samples[m] ? r->samples[m][i * r->nr + rep] : m == KW_METRIC_OVERLOAD ? 0 : NAN;

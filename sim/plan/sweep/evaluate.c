@@ -99,11 +99,13 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
                                    struct kw_usage *usage, struct kw_error *err)
 {
     kw_i128 busy = 0, ready = 0, needed = 0;
+    bool replicas = false;
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *choice = &c->choice[d];
         const struct kw_ledger *l = &o->ledger[d];
         enum kw_kind kind = choice->platform->kind;
         uint32_t gpus = 0, rented = 0;
+        replicas |= kind != KW_KIND_API;
         if (kind != KW_KIND_API) gpus = kw_gpus_per_replica(choice->gpu, choice->tp);
         if (kind == KW_KIND_DEDICATED) {
             gpus = choice->tp; /* several replicas share a rented node */
@@ -143,8 +145,12 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_UTILISATION] = ready > 0 ? (double)busy / (double)ready : NAN;
     /* Prompts that ride along in decode steps may be served in less than by steps of their own. */
     sample[KW_METRIC_CAPACITY_USED] = ready > 0 ? fmin(1, (double)needed / (double)ready) : NAN;
+    sample[KW_METRIC_STARTS] = replicas ? (double)o->start.n : NAN;
+    sample[KW_METRIC_START_P50] = seconds_or_nan(kw_hist_quantile(&o->start, 0.50));
+    sample[KW_METRIC_START_P95] = seconds_or_nan(kw_hist_quantile(&o->start, 0.95));
     /* Costs follow from usage and prices: kw_point_finish. */
     sample[KW_METRIC_COST] = sample[KW_METRIC_USD_PER_MTOK] = sample[KW_METRIC_COLD_COST] =
-        sample[KW_METRIC_IDLE_COST] = sample[KW_METRIC_COST_WINDOW] = sample[KW_METRIC_CLASS_WORST] = NAN;
+        sample[KW_METRIC_IDLE_COST] = sample[KW_METRIC_START_COST] = sample[KW_METRIC_COST_WINDOW] =
+            sample[KW_METRIC_CLASS_WORST] = NAN;
     return KW_OK;
 }

@@ -34,6 +34,12 @@ const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_CAPACITY_USED] = { "capacity_used", "1",
                                   "share of the token capacity of ready replicas: what their tokens take in the best "
                                   "steps, over the time they were ready" },
+    [KW_METRIC_STARTS] = { "cold_starts", "1", "replicas that were ordered and came up within the window" },
+    [KW_METRIC_START_P50] = { "cold_start_p50_s", "s", "from a replica's order until it is ready, median" },
+    [KW_METRIC_START_P95] = { "cold_start_p95_s", "s", "from a replica's order until it is ready, 95th percentile" },
+    [KW_METRIC_START_COST] = { "cold_start_usd", "USD",
+                               "paid for each of them, failed ones included: cost of starts of the window over "
+                               "cold_starts" },
     [KW_METRIC_CLASS_WORST] = { "class_worst", "1",
                                 "worst figure of a class and model over its limit, above 1 misses; nan where all "
                                 "requests are of one" },
@@ -45,7 +51,8 @@ enum kw_status kw_point_init(struct kw_point *p, struct kw_error *err)
     memset(p, 0, sizeof *p);
     enum kw_status st;
     if ((st = kw_hist_init(&p->ttft, err)) == KW_OK && (st = kw_hist_init(&p->tpot, err)) == KW_OK &&
-        (st = kw_hist_init(&p->itl, err)) == KW_OK && (st = kw_hist_init(&p->e2e, err)) == KW_OK)
+        (st = kw_hist_init(&p->itl, err)) == KW_OK && (st = kw_hist_init(&p->e2e, err)) == KW_OK &&
+        (st = kw_hist_init(&p->start, err)) == KW_OK)
         return KW_OK;
     kw_point_free(p);
     return st;
@@ -63,6 +70,7 @@ void kw_point_free(struct kw_point *p)
     kw_hist_free(&p->tpot);
     kw_hist_free(&p->itl);
     kw_hist_free(&p->e2e);
+    kw_hist_free(&p->start);
     uint32_t *columns[] = { p->series.arrivals,   p->series.completions, p->series.rejections, p->series.queue,
                             p->series.ready_busy, p->series.ready_idle,  p->series.starting };
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) free(columns[i]);
@@ -337,16 +345,23 @@ static void say_group_miss(const struct kw_point *p, const struct kw_slo *slo, c
     }
 }
 
+static double per_start(double cost, double starts)
+{
+    return starts > 0 ? cost / starts : NAN;
+}
+
 /* One replication's costs into its sample; bill_of[p->n] is filled. */
 static enum kw_status price(struct kw_point *p, uint32_t r, const struct kw_tariff *tariff, struct kw_bill *bill_of,
                             struct kw_error *err)
 {
     const struct kw_usage *u = &p->usage[(size_t)r * p->n];
-    kw_nusd all = 0, cold = 0, idle = 0, window = 0;
+    kw_nusd all = 0, cold = 0, idle = 0, window = 0, cold_window = 0;
     double tokens_month = 0;
     enum kw_status st = kw_bills(bill_of, u, tariff, p->n, false, err);
-    for (uint32_t d = 0; d < p->n && st == KW_OK; d++)
+    for (uint32_t d = 0; d < p->n && st == KW_OK; d++) {
         if (__builtin_add_overflow(window, bill_of[d].total, &window)) st = too_dear(err);
+        cold_window += kw_bill_cold(&bill_of[d]);
+    }
     if (st == KW_OK) st = kw_bills(bill_of, u, tariff, p->n, true, err);
     for (uint32_t d = 0; d < p->n && st == KW_OK; d++) {
         if (__builtin_add_overflow(all, bill_of[d].total, &all)) st = too_dear(err);
@@ -362,6 +377,7 @@ static enum kw_status price(struct kw_point *p, uint32_t r, const struct kw_tari
     p->sample[r][KW_METRIC_COST_WINDOW] = kw_nano_to_double(window);
     p->sample[r][KW_METRIC_COLD_COST] = kw_nano_to_double(cold);
     p->sample[r][KW_METRIC_IDLE_COST] = kw_nano_to_double(idle);
+    p->sample[r][KW_METRIC_START_COST] = per_start(kw_nano_to_double(cold_window), p->sample[r][KW_METRIC_STARTS]);
     p->sample[r][KW_METRIC_USD_PER_MTOK] = tokens_month > 0 ? cost / (tokens_month / 1e6) : NAN;
     price_groups(p, r, bill_of);
     return KW_OK;

@@ -32,6 +32,10 @@ enum kw_metric { /* in the order of kw_metric_info; the scalars of a replication
                  KW_METRIC_CARRIED,
                  KW_METRIC_CLASS_WORST,
                  KW_METRIC_CAPACITY_USED,
+                 KW_METRIC_STARTS,
+                 KW_METRIC_START_P50,
+                 KW_METRIC_START_P95,
+                 KW_METRIC_START_COST,
                  KW_METRICS
 };
 struct kw_metric_info {
@@ -52,27 +56,27 @@ struct kw_point_group {
 char *kw_point_group_name(const struct kw_point_group *g, char *buf, size_t size);
 
 struct kw_point {
-    uint32_t replications, n;            /* simulated so far; deployments */
-    double (*sample)[KW_METRICS];        /* [replications], owned: the figures of each; NAN where there is none (TTFT
+    uint32_t replications, n;         /* simulated so far; deployments */
+    double (*sample)[KW_METRICS];     /* [replications], owned: the figures of each; NAN where there is none (TTFT
                                             when nothing completed, utilisation of an API) */
-    struct kw_usage *usage;              /* [replications * n], owned: of replication r, deployment d at r * n + d */
-    struct kw_variation variation;       /* of the days the replications drew */
-    struct kw_estimate m[KW_METRICS];    /* of the trace itself (replication 0), intervals from the others */
-    struct kw_bill bill;                 /* a month of the trace itself; total == sum of items */
-    struct kw_bill *bill_of;             /* [n], owned: the same by deployment; they sum to bill */
-    kw_nusd one_off;                     /* what sign-up credits pay of the first month, once: not in the bill */
-    bool feasible;                       /* meets every SLO on the trace itself */
-    uint32_t drawn, met, won;            /* replications but for 0; of these, where it meets every SLO; where it is the
+    struct kw_usage *usage;           /* [replications * n], owned: of replication r, deployment d at r * n + d */
+    struct kw_variation variation;    /* of the days the replications drew */
+    struct kw_estimate m[KW_METRICS]; /* of the trace itself (replication 0), intervals from the others */
+    struct kw_bill bill;              /* a month of the trace itself; total == sum of items */
+    struct kw_bill *bill_of;          /* [n], owned: the same by deployment; they sum to bill */
+    kw_nusd one_off;                  /* what sign-up credits pay of the first month, once: not in the bill */
+    bool feasible;                    /* meets every SLO on the trace itself */
+    uint32_t drawn, met, won;         /* replications but for 0; of these, where it meets every SLO; where it is the
                                             cheapest that does (kw_points_rank) */
-    char miss[96];                       /* "" or the objective missed by most: "ttft_p95_s 4.1 > 2" */
-    double miss_ratio;                   /* worst value / limit - 1 over objectives; <= 0 when feasible: the slack */
-    uint32_t rank;                       /* 1 = best: feasible by cost, then the others by miss; 0 = not ranked yet */
-    bool pareto;                         /* feasible or not, no other is both cheaper and lower in TTFT p95 */
-    bool pruned;                         /* left early: proven not to be the best nor the runner-up */
-    enum kw_grade grade;                 /* weakest input */
-    struct kw_hist ttft, tpot, itl, e2e; /* ns, itl ps (see kw_outcome); merged over replications */
-    struct kw_series series;             /* of replication 0 when asked, owned */
-    struct kw_record *records;           /* [n_records] of replication 0 when asked, owned */
+    char miss[96];                    /* "" or the objective missed by most: "ttft_p95_s 4.1 > 2" */
+    double miss_ratio;                /* worst value / limit - 1 over objectives; <= 0 when feasible: the slack */
+    uint32_t rank;                    /* 1 = best: feasible by cost, then the others by miss; 0 = not ranked yet */
+    bool pareto;                      /* feasible or not, no other is both cheaper and lower in TTFT p95 */
+    bool pruned;                      /* left early: proven not to be the best nor the runner-up */
+    enum kw_grade grade;              /* weakest input */
+    struct kw_hist ttft, tpot, itl, e2e, start; /* ns, itl ps (see kw_outcome); merged over replications */
+    struct kw_series series;                    /* of replication 0 when asked, owned */
+    struct kw_record *records;                  /* [n_records] of replication 0 when asked, owned */
     size_t n_records;
     struct kw_point_group *group; /* [n_groups], owned: of n_classes classes and models where there are several,
                                             then of n deployments where there are several */

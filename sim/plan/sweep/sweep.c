@@ -246,6 +246,7 @@ static void merge(struct kw_point *p, const struct kw_outcome *o, const double s
         kw_hist_merge(&p->e2e, &o->e2e);
         p->attained += o->attained;
     }
+    kw_hist_merge(&p->start, &o->start);
     p->arrived += o->arrived;
     p->completed += o->completed;
     p->rejected += o->rejected;

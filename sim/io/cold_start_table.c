@@ -1,0 +1,192 @@
+#include "sim/io/cold_start_table.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/fleet/pool/cold_start.h"
+#include "sim/io/quantity.h"
+#include "sim/io/text_table.h"
+
+#define DRAWS 4001     /* of a whole start: p50 within 1 to 2 % of the law's own */
+#define NAMES_WIDTH 24 /* columns a line of names takes */
+
+/* ROW_MAX: provision, pull, load, load by rate, cached load, init, restore, in all. */
+enum { ROW_MAX = 8 };
+
+struct row {
+    char phase[40];
+    double p50, p95;
+    enum kw_grade grade;
+    const char *source;
+};
+
+struct rows { /* of one start */
+    struct row row[ROW_MAX];
+    size_t n;
+};
+
+static void add_row(struct rows *r, const char *phase, double p50, double p95, enum kw_grade grade, const char *source)
+{
+    struct row *x = &r->row[r->n++];
+    *x = (struct row){ .p50 = p50, .p95 = p95, .grade = grade, .source = source };
+    snprintf(x->phase, sizeof x->phase, "%s", phase);
+}
+
+static void add_law(struct rows *r, const char *phase, const struct kw_law *l)
+{
+    if (l->kind == KW_LAW_NONE) return;
+    add_row(r, phase, kw_law_quantile(l, 0.5), kw_law_quantile(l, 0.95), l->provenance.grade, l->provenance.source);
+}
+
+/* The slowest rates take the longest. */
+static void add_rate(struct rows *r, const char *phase, double bytes, const struct kw_law *rate)
+{
+    if (rate->kind == KW_LAW_NONE || !(bytes > 0)) return;
+    add_row(r, phase, bytes / kw_law_quantile(rate, 0.5), bytes / kw_law_quantile(rate, 0.05), rate->provenance.grade,
+            rate->provenance.source);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const kw_ns *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* False where the memory for draws is missing. */
+static bool add_whole(struct rows *r, const struct kw_cold_start_of *of)
+{
+    struct kw_start_streams streams = { 0 };
+    kw_ns *took = malloc(DRAWS * sizeof *took);
+    bool ok = took && kw_start_streams_begin(&streams, 0, 0, NULL) == KW_OK;
+    enum kw_grade weakest = KW_GRADE_MEASURED;
+    for (int i = 0; i < DRAWS && ok; i++) {
+        struct kw_start s = kw_start_draw(of->cold, of->scaling, &streams);
+        took[i] = 0;
+        for (int p = KW_PHASE_PROVISION; p <= KW_PHASE_RESTORE; p++) took[i] += s.phase[p];
+    }
+    for (size_t i = 0; i < r->n; i++) weakest = kw_grade_weaker(weakest, r->row[i].grade);
+    if (ok) {
+        qsort(took, DRAWS, sizeof *took, ascending);
+        add_row(r, "a whole start", kw_nano_to_double(took[DRAWS / 2]), kw_nano_to_double(took[DRAWS * 19 / 20]),
+                weakest, "drawn from the laws above");
+    }
+    kw_start_streams_free(&streams);
+    free(took);
+    return ok;
+}
+
+static bool rows_of(struct rows *r, const struct kw_cold_start_of *of)
+{
+    const struct kw_cold_start *c = of->cold;
+    char phase[40];
+    *r = (struct rows){ .n = 0 };
+    add_law(r, "provision", &c->provision);
+    add_law(r, "pull", &c->pull);
+    add_law(r, "load", &c->load);
+    snprintf(phase, sizeof phase, "load of %.1f GB", c->weight_bytes / 1e9);
+    add_rate(r, phase, c->weight_bytes, &c->load_rate);
+    snprintf(phase, sizeof phase, "the same, cached (%.3g %%)", 100 * c->cache_hit);
+    if (c->cache_hit > 0) add_rate(r, phase, c->weight_bytes, &c->cached_load_rate);
+    add_law(r, "init", &c->init);
+    snprintf(phase, sizeof phase, "restore instead (%.3g %%)", 100 * c->snapshot_probability);
+    if (c->snapshot_probability > 0) add_law(r, phase, &c->restore);
+    return !r->n || add_whole(r, of);
+}
+
+static bool alike(const struct row *a, const struct row *b)
+{
+    return a->p50 == b->p50 && a->p95 == b->p95 && a->grade == b->grade && !strcmp(a->phase, b->phase) &&
+           !strcmp(a->source, b->source);
+}
+
+/* The names of all that have this row, "all" where that is each of them; "" where an earlier one told it. */
+static void names_of(const struct kw_cold_start_of *of, const struct rows *all, size_t n, size_t k, const struct row *x,
+                     struct kw_text *names)
+{
+    size_t have = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < all[i].n; j++) {
+            if (!alike(&all[i].row[j], x)) continue;
+            if (i < k) return;
+            have++;
+        }
+    for (size_t i = k; i < n && have < n; i++)
+        for (size_t j = 0; j < all[i].n; j++)
+            if (alike(&all[i].row[j], x)) kw_text_add(names, "%s%s", names->s ? ", " : "", of[i].name);
+    if (have == n) kw_text_add(names, "all");
+}
+
+/* Up to width columns of *s, to a blank where there is one; *s moves on. */
+static void take_line(const char **s, int width, char *buf, size_t size)
+{
+    size_t n = strlen(*s);
+    if (n > (size_t)width) {
+        n = (size_t)width;
+        while (n > (size_t)width / 2 && (*s)[n] != ' ') n--;
+        if ((*s)[n] != ' ') n = (size_t)width;
+    }
+    snprintf(buf, size, "%.*s", (int)n, *s);
+    *s += n;
+    while (**s == ' ') ++*s;
+}
+
+/* Columns that are left to a line of sources when names take theirs. */
+static int source_width(const struct rows *all, size_t n, bool named)
+{
+    int phase = 0, others = (named ? NAMES_WIDTH + 2 : 0) + 2 * 7 + 9 + 4 * 2 + 2; /* p50, p95, grade, gaps, indent */
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < all[i].n; j++)
+            if ((int)strlen(all[i].row[j].phase) > phase) phase = (int)strlen(all[i].row[j].phase);
+    return KW_TEXT_TABLE_WIDTH - phase - others;
+}
+
+static void print_row(struct kw_text_table *t, const struct row *x, const char *names, bool named, int source_columns)
+{
+    char a[32], b[32], line[80];
+    const char *source = x->source;
+    for (int first = 1; first || *source || *names; first = 0) {
+        kw_text_table_cell(t, "%s", first ? x->phase : "");
+        if (named) {
+            take_line(&names, NAMES_WIDTH, line, sizeof line);
+            kw_text_table_cell(t, "%s", line);
+        }
+        kw_text_table_cell(t, "%s", first ? kw_quantity_number(x->p50, a) : "");
+        kw_text_table_cell(t, "%s", first ? kw_quantity_number(x->p95, b) : "");
+        kw_text_table_cell(t, "%s", first ? kw_grade_name[x->grade] : "");
+        take_line(&source, source_columns, line, sizeof line);
+        kw_text_table_cell(t, "%s", line);
+    }
+}
+
+/* Row by row in the order of the phases: all of one before the next. */
+void kw_cold_start_table(const struct kw_cold_start_of *of, size_t n, struct kw_text *out)
+{
+    struct rows *all = calloc(n ? n : 1, sizeof *all);
+    struct kw_text_table t = { 0 };
+    bool ok = all, any = false;
+    for (size_t i = 0; i < n && ok; i++) {
+        ok = rows_of(&all[i], &of[i]);
+        any |= all[i].n > 0;
+    }
+    if (!ok) out->failed = true;
+    if (!ok || !any) {
+        free(all);
+        return;
+    }
+    kw_text_table_column(&t, "a cold start", "", false);
+    if (n > 1) kw_text_table_column(&t, "of", "", false);
+    kw_text_table_column(&t, "p50", "s", true);
+    kw_text_table_column(&t, "p95", "s", true);
+    kw_text_table_column(&t, "grade", "", false);
+    kw_text_table_column(&t, "source", "", false);
+    for (size_t j = 0; j < ROW_MAX; j++)
+        for (size_t i = 0; i < n; i++) {
+            struct kw_text names = { 0 };
+            if (j >= all[i].n) continue;
+            names_of(of, all, n, i, &all[i].row[j], &names);
+            if (names.s) print_row(&t, &all[i].row[j], n > 1 ? names.s : "", n > 1, source_width(all, n, n > 1));
+            kw_text_free(&names);
+        }
+    kw_text_table_print(&t, out);
+    kw_text_table_free(&t);
+    free(all);
+}
