@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 int kw_cli_fail(enum kw_status st, const struct kw_error *err)
 {
@@ -37,6 +39,15 @@ int kw_cli_print(struct kw_text *text)
         st = kw_fail(&err, KW_EIO, "standard output: %s", strerror(errno));
     kw_text_free(text);
     return st == KW_OK ? 0 : kw_cli_fail(st, &err);
+}
+
+int kw_cli_columns(void)
+{
+    struct winsize size;
+    enum { LEAST = 80 };
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_col > KW_TEXT_COLUMNS)
+        return KW_TEXT_COLUMNS;
+    return size.ws_col < LEAST ? LEAST : size.ws_col;
 }
 
 int kw_cli_print_owned(char *text)

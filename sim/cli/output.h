@@ -11,6 +11,10 @@ void kw_cli_note(const char *fmt, ...) KW_PRINTF(1, 2);
 /* Writes text to stdout, control characters masked, and frees it; a broken pipe or a full disk is an error. Returns the exit code. */
 int kw_cli_print(struct kw_text *text);
 
+/* What tables and paragraphs for stdout are laid out to: its terminal's columns, 80 to 100; 100 where it is none, so that
+ * files hold the same bytes everywhere. */
+int kw_cli_columns(void);
+
 /* A malloc'd text made elsewhere: prints and frees it. */
 int kw_cli_print_owned(char *text);
 

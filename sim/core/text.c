@@ -35,6 +35,11 @@ void kw_text_add(struct kw_text *t, const char *fmt, ...)
     va_end(again);
 }
 
+int kw_text_columns(const struct kw_text *t)
+{
+    return t->columns ? t->columns : KW_TEXT_COLUMNS;
+}
+
 static int columns(const char *s, size_t n)
 {
     int w = 0;

@@ -6,10 +6,13 @@
 #include <stddef.h>
 #include "sim/core/status.h"
 
+#define KW_TEXT_COLUMNS 100
+
 struct kw_text { /* {0} is empty and valid */
     char *s;     /* NUL-terminated once anything was added, else NULL; owned */
     size_t n, cap;
     bool failed; /* memory ran out: the text is cut short */
+    int columns; /* what its lines are laid out to; 0: KW_TEXT_COLUMNS */
 };
 
 void kw_text_add(struct kw_text *t, const char *fmt, ...) KW_PRINTF(2, 3);
@@ -18,6 +21,7 @@ void kw_text_quote(struct kw_text *t, const char *s);
 /* s padded with blanks to `width` terminal columns (UTF-8 code points); right-aligned when width < 0; cut with "…" when
  * longer. */
 void kw_text_pad(struct kw_text *t, const char *s, int width);
+int kw_text_columns(const struct kw_text *t);
 /* s folded at blanks so that no line passes `width` columns where a word does not alone; further lines after `indent`
  * blanks. The first line's indent is written already. Ends with a newline. */
 void kw_text_fold(struct kw_text *t, const char *s, int indent, int width);

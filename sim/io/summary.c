@@ -11,13 +11,13 @@ static void paragraph(const char *label, const char *text, struct kw_text *out)
 {
     kw_text_add(out, "  ");
     kw_text_pad(out, label, 12);
-    kw_text_fold(out, text, 14, KW_TEXT_TABLE_WIDTH);
+    kw_text_fold(out, text, 14, kw_text_columns(out));
 }
 
 void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t,
                      const struct kw_window *w, const char *scaling, struct kw_text *out)
 {
-    char a[16], b[16], number[32];
+    char a[16], b[16], number[32], stretch[32], line[200];
     uint64_t in = 0, gen = 0;
     for (size_t i = 0; i < t->n; i++) {
         in += t->prompt[i];
@@ -25,14 +25,17 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     }
     double span = kw_nano_to_double(t->span);
     kw_text_add(out, "keepwarm %s%s%s\n", command, s->name[0] ? ": " : "", s->name);
-    kw_text_add(out, "  traffic     %s\n", t->notes.source[0] ? t->notes.source : s->trace_file);
-    kw_text_add(out, "              %zu requests in %s", t->n, kw_quantity_stretch(span, number));
-    kw_text_add(out, " (%s a second), ", kw_quantity_brief(span > 0 ? (double)t->n / span : 0, number));
-    kw_text_add(out, "%s tokens in, %s out\n", kw_text_si(a, (double)in), kw_text_si(b, (double)gen));
-    if (s->model) kw_text_add(out, "  model       %s\n", s->model);
-    kw_text_add(out, "  objectives  ");
-    kw_slo_text_print(&s->slo, out);
-    kw_text_add(out, "\n");
+    paragraph("traffic", t->notes.source[0] ? t->notes.source : s->trace_file, out);
+    snprintf(line, sizeof line, "%zu requests in %s (%s a second), %s tokens in, %s out", t->n,
+             kw_quantity_stretch(span, stretch), kw_quantity_brief(span > 0 ? (double)t->n / span : 0, number),
+             kw_text_si(a, (double)in), kw_text_si(b, (double)gen));
+    paragraph("", line, out);
+    if (s->model) paragraph("model", s->model, out);
+    struct kw_text objectives = { 0 };
+    kw_slo_text_print(&s->slo, &objectives);
+    if (objectives.failed) out->failed = true;
+    paragraph("objectives", objectives.s ? objectives.s : "", out);
+    kw_text_free(&objectives);
     char window[320];
     paragraph("window", kw_window_text(w, window, sizeof window), out);
     paragraph("month", scaling, out);
@@ -291,41 +294,36 @@ static void idle_cell(struct kw_text_table *t, const struct kw_candidate *c)
     kw_text_table_cell(t, "%s", n ? text : "-");
 }
 
-/* Whether any of n points has drawings of the days: else no column tells of them, and the others have more room. */
-static bool any_drawn(const struct kw_point *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (p[i].drawn) return true;
-    return false;
-}
-
-/* Which figures a table has room for: those of drawings, where there are any; then TPOT only where it is asked for. */
+/* Which figures a table has room for: those of drawings, where any point has them; then TPOT only where it is asked for. */
 struct shown_figures {
-    bool drawn, tpot;
+    uint32_t drawn; /* the most drawings of any point */
+    bool tpot;
 };
 
-static struct shown_figures shown_figures(const struct kw_point *p, size_t n, const struct kw_slo *slo)
+static struct shown_figures shown_figures(const struct kw_point *p, size_t n, const struct kw_slo *slo, int columns)
 {
-    bool drawn = any_drawn(p, n);
-    return (struct shown_figures){ drawn, !drawn || (slo && (slo->tpot_p50 || slo->tpot_p95 || slo->tpot_p99)) };
+    bool asked = slo && (slo->tpot_p50 || slo->tpot_p95 || slo->tpot_p99);
+    uint32_t drawn = 0;
+    for (size_t i = 0; i < n; i++)
+        if (p[i].drawn > drawn) drawn = p[i].drawn;
+    return (struct shown_figures){ drawn, asked || (!drawn && columns >= KW_TEXT_COLUMNS) };
 }
 
 static void figure_columns(struct kw_text_table *t, struct shown_figures f)
 {
-    bool drawn = f.drawn;
     kw_text_table_column(t, "cost", "$/month", true);
-    if (drawn) kw_text_table_column(t, "±", "$", true);
+    if (f.drawn) kw_text_table_column(t, "±", "$", true);
     kw_text_table_column(t, "TTFT", "p95 s", true);
     kw_text_table_column(t, "TTFT", "p99 s", true);
     if (f.tpot) kw_text_table_column(t, "TPOT", "p95 ms", true);
     kw_text_table_column(t, "cold", "%", true);
     kw_text_table_column(t, "fail", "%", true);
-    if (drawn) kw_text_table_column(t, "best", "days", true);
+    if (f.drawn) kw_text_table_column(t, "best", "/met", true);
     kw_text_table_column(t, "verdict", "", false);
 }
 
 /* "0.30-6.59" where prompts pass those an API was measured with; without its near end, which another column gives a sense
- * of, "to 6.59". */
+ * of, "≤6.59". */
 static void range_cell(struct kw_text_table *t, const struct kw_point *p, enum kw_metric m, bool near_end)
 {
     char least[32], most[32];
@@ -335,40 +333,69 @@ static void range_cell(struct kw_text_table *t, const struct kw_point *p, enum k
     if (beyond > 1.01 * v && near_end)
         kw_text_table_cell(t, "%s-%s", least, most);
     else if (beyond > 1.01 * v)
-        kw_text_table_cell(t, "to %s", most);
+        kw_text_table_cell(t, "≤%s", most);
     else
         kw_text_table_cell(t, "%s", least);
 }
 
-/* won and meets: other words for the last two cells, or NULL. */
-static void figure_cells(struct kw_text_table *t, const struct kw_point *p, struct shown_figures f, const char *won,
-                         const char *meets)
+/* "meets" or "thin", and whether it ties; of what misses the given word, or which objective. */
+static void verdict_cell(struct kw_text_table *t, const struct kw_point *p, const char *misses)
 {
-    bool drawn = f.drawn;
+    if (p->feasible)
+        kw_text_table_cell(t, "%s%s", p->margin.thin ? "thin" : "meets", p->tie ? ", tie" : "");
+    else
+        kw_text_table_cell(t, "%s", misses ? misses : p->miss);
+}
+
+/* misses: the word for what does not meet the objectives, or NULL. */
+static void figure_cells(struct kw_text_table *t, const struct kw_point *p, struct shown_figures f, const char *misses)
+{
     char b[32];
     const struct kw_estimate cost = kw_point_told(p, KW_METRIC_COST);
     kw_text_table_cell(t, "%s", kw_quantity_usd(cost.value, b));
-    if (drawn && isfinite(cost.lo))
+    if (f.drawn && isfinite(cost.lo))
         kw_text_table_cell(t, "%s", kw_quantity_usd((cost.hi - cost.lo) / 2, b));
-    else if (drawn)
+    else if (f.drawn)
         kw_text_table_cell(t, "-");
     range_cell(t, p, KW_METRIC_TTFT_P95, true);
     range_cell(t, p, KW_METRIC_TTFT_P99, false);
     if (f.tpot) kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TPOT_P95].value * 1e3, b));
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_COLD_FRACTION].value, b));
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].value, b));
-    if (drawn && !p->drawn)
+    if (f.drawn && !p->drawn)
         kw_text_table_cell(t, "-");
-    else if (drawn && won)
-        kw_text_table_cell(t, "%s", won);
-    else if (drawn)
-        kw_text_table_cell(t, "%u/%u", p->won, p->drawn);
-    if (meets)
-        kw_text_table_cell(t, "%s", meets);
-    else if (p->drawn)
-        kw_text_table_cell(t, "%s (%u/%u)", p->feasible ? "meets" : p->miss, p->met, p->drawn);
-    else
-        kw_text_table_cell(t, "%s", p->feasible ? "meets" : p->miss);
+    else if (f.drawn && p->tie)
+        kw_text_table_cell(t, "=/%u", p->met);
+    else if (f.drawn)
+        kw_text_table_cell(t, "%u/%u", p->won, p->met);
+    verdict_cell(t, p, misses);
+}
+
+/* What the words of a table's verdicts and counts mean: those that occur. */
+static void legend(const struct kw_point *p, size_t n, struct shown_figures f, struct kw_text *out)
+{
+    char buf[320];
+    bool thin = false, tie = false;
+    for (size_t i = 0; i < n; i++) {
+        thin |= p[i].feasible && p[i].margin.thin;
+        tie |= p[i].feasible && p[i].tie;
+    }
+    size_t at = 0;
+    buf[0] = 0;
+    if (f.drawn)
+        at +=
+            (size_t)snprintf(buf, sizeof buf,
+                             "best/met: of %u drawings of the trace's days, in how many it is the cheapest and in how "
+                             "many it meets the objectives. ",
+                             f.drawn);
+    if (tie)
+        at += (size_t)snprintf(buf + at, sizeof buf - at,
+                               "tie: what it costs more than the first is within the interval. ");
+    if (thin)
+        snprintf(buf + at, sizeof buf - at, "thin: meets them by less than the law of its step times or API may err.");
+    if (!buf[0]) return;
+    kw_text_add(out, "  ");
+    kw_text_fold(out, buf, 2, kw_text_columns(out));
 }
 
 void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c, const struct kw_point *p, size_t n,
@@ -386,7 +413,7 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
     }
     if (!axes) kw_text_table_column(&t, "configuration", "", false);
     kw_text_table_column(&t, "idle", "s", true);
-    struct shown_figures figures = shown_figures(p, n, s ? &s->slo : NULL);
+    struct shown_figures figures = shown_figures(p, n, s ? &s->slo : NULL, kw_text_columns(out));
     figure_columns(&t, figures);
     if (limit && limit < shown) shown = limit;
     by_rank(p, n, order, shown);
@@ -397,10 +424,11 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
             kw_text_table_cell(&t, "%s", kw_scenario_axis_value(s, (uint32_t)i, a, buf, sizeof buf));
         if (!axes) kw_text_table_cell(&t, "%s", kw_candidate_label(&c[i], buf, sizeof buf));
         idle_cell(&t, &c[i]);
-        figure_cells(&t, &p[i], figures, NULL, NULL);
+        figure_cells(&t, &p[i], figures, NULL);
     }
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
+    legend(p, n, figures, out);
     if (shown < n) kw_text_add(out, "  ... and %zu more (--all, or the result file)\n", n - shown);
     if (s && n) step_times(c, n, (ptrdiff_t)order[0], out);
 }
@@ -426,46 +454,44 @@ static bool stands_alone(const struct kw_candidate *c)
     return c->n != 1 || c->as_written;
 }
 
-/* "RTX4090 fp8", "H100 bf16 x2 spot", "API"; of several joined by "+". */
-static void gpu_cell(struct kw_text_table *t, const struct kw_candidate *x)
+/* "RTX4090 fp8", "H100 bf16 x2 spot", "API batch"; on demand is not said. */
+static char *offer_words(const struct kw_choice *c, char *buf, size_t size)
 {
-    static const char *const term[] = { " on demand", " reserved", " spot" };
-    char buf[128] = "";
-    size_t n = 0;
-    for (uint32_t k = 0; k < x->n && n < sizeof buf; k++) {
-        const struct kw_choice *c = &x->choice[k];
-        const char *plus = k ? "+" : "";
-        char tp[16] = "";
-        if (c->tp > 1) snprintf(tp, sizeof tp, " x%u", c->tp);
-        if (!c->gpu)
-            snprintf(buf + n, sizeof buf - n, "%sAPI%s%s", plus, c->term == KW_TERM_ON_DEMAND ? "" : " ",
-                     c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term]);
-        else
-            snprintf(buf + n, sizeof buf - n, "%s%s %s%s%s", plus, c->gpu->gpu, c->profile->precision, tp,
-                     c->platform->kind == KW_KIND_DEDICATED ? term[c->term] : "");
-        n += strlen(buf + n);
-    }
-    kw_text_table_cell(t, "%s", buf);
+    static const char *const term[] = { "", " monthly", " spot" };
+    char tp[16] = "";
+    if (c->tp > 1) snprintf(tp, sizeof tp, " x%u", c->tp);
+    if (!c->gpu)
+        snprintf(buf, size, "API%s%s", c->term == KW_TERM_ON_DEMAND ? "" : " ",
+                 c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term]);
+    else
+        snprintf(buf, size, "%s %s%s%s", c->gpu->gpu, c->profile->precision, tp,
+                 c->platform->kind == KW_KIND_DEDICATED ? term[c->term] : "");
+    return buf;
+}
+
+/* Whether it is for what nobody knows that a point does not meet the objectives. */
+static bool not_known(const struct kw_point *p)
+{
+    return strstr(p->miss, "not known") != NULL;
 }
 
 static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i, struct shown_figures figures)
 {
     const struct kw_choice *c = &p->candidates[i].choice[0];
-    char buf[128];
+    char buf[128], offer[64];
     kw_text_table_cell(t, "%u", p->points[i].rank);
-    kw_text_table_cell(t, "%s", platform_names(&p->candidates[i], buf, sizeof buf));
-    gpu_cell(t, &p->candidates[i]);
+    platform_names(&p->candidates[i], buf, sizeof buf);
+    if (stands_alone(&p->candidates[i]))
+        kw_text_table_cell(t, "%s", buf);
+    else
+        kw_text_table_cell(t, "%s %s", buf, offer_words(c, offer, sizeof offer));
     if (!c->gpu)
         kw_text_table_cell(t, "-");
     else if (c->platform->kind == KW_KIND_SERVERLESS)
         kw_text_table_cell(t, "%u/%g", c->scaling.keep_warm, kw_nano_to_double(c->scaling.idle_timeout));
     else
         kw_text_table_cell(t, "%u", c->scaling.keep_warm);
-    const struct kw_point *x = &p->points[i];
-    bool tied = p->tie && ((ptrdiff_t)i == p->best || (ptrdiff_t)i == p->runner_up);
-    bool thin = p->slack.thin && (ptrdiff_t)i == p->best;
-    const char *verdict = thin ? "thin" : tied && x->met == x->drawn ? "meets" : NULL;
-    figure_cells(t, x, figures, tied ? "tie" : NULL, verdict);
+    figure_cells(t, &p->points[i], figures, not_known(&p->points[i]) ? "unknown" : "misses");
 }
 
 /* Of hybrids the best of each routing and pair of kinds stands for the others; what the user wrote stands always. */
@@ -494,15 +520,33 @@ static bool first_of_platform(const struct kw_plan *p, size_t k)
     return true;
 }
 
+/* What a row has no room for: of a hybrid its parts, of what misses by which objective. */
+static void plan_note(const struct kw_plan *p, size_t i, struct kw_text *out)
+{
+    const struct kw_candidate *c = &p->candidates[i];
+    const char *miss = p->points[i].miss;
+    char label[320], routing[200], text[700] = "", number[16];
+    if (stands_alone(c)) {
+        kw_candidate_label(c, label, sizeof label);
+        kw_candidate_routing(c, routing, sizeof routing);
+        snprintf(text, sizeof text, "%s: %s%s%s", c->as_written ? "as written" : "hybrid", label,
+                 routing[0] ? "; " : "", routing);
+    }
+    if (miss[0])
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s%s", text[0] ? "; " : "",
+                 not_known(&p->points[i]) ? "" : "misses: ", miss);
+    snprintf(number, sizeof number, "#%u", p->points[i].rank);
+    if (text[0]) paragraph(number, text, out);
+}
+
 static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out)
 {
     struct kw_text_table t = { 0 };
     size_t hidden = 0;
     kw_text_table_column(&t, "#", "", true);
-    kw_text_table_column(&t, "platform", "", false);
-    kw_text_table_column(&t, "on", "", false);
+    kw_text_table_column(&t, "platform", "and on what", false);
     kw_text_table_column(&t, "warm", "/idle", true);
-    struct shown_figures figures = shown_figures(p->points, p->n, slo);
+    struct shown_figures figures = shown_figures(p->points, p->n, slo, kw_text_columns(out));
     figure_columns(&t, figures);
     for (size_t k = 0; k < p->n; k++) {
         if (all || first_of_platform(p, k) || (ptrdiff_t)p->order[k] == p->best)
@@ -510,22 +554,17 @@ static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool a
         else
             hidden++;
     }
-    kw_text_add(out, "%s, by rank (warm: replicas kept ready / idle timeout in s)\n",
-                all ? "Every configuration" : "The best configuration of each platform");
+    kw_text_fold(
+        out,
+        all ? "Every configuration, by rank (warm: replicas kept ready / idle timeout in s)"
+            : "The best configuration of each platform, by rank (warm: replicas kept ready / idle timeout in s)",
+        0, kw_text_columns(out));
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
+    legend(p->points, p->n, figures, out);
     if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
-    for (size_t k = 0; k < p->n; k++) {
-        const struct kw_candidate *c = &p->candidates[p->order[k]];
-        char label[320], routing[200], text[600], number[16];
-        if (!stands_alone(c) || !(all || first_of_hybrids(p, k))) continue;
-        kw_candidate_label(c, label, sizeof label);
-        kw_candidate_routing(c, routing, sizeof routing);
-        snprintf(text, sizeof text, "%s: %s%s%s", c->as_written ? "as written" : "hybrid", label,
-                 routing[0] ? "; " : "", routing);
-        snprintf(number, sizeof number, "#%u", p->points[p->order[k]].rank);
-        paragraph(number, text, out);
-    }
+    for (size_t k = 0; k < p->n; k++)
+        if (all || first_of_platform(p, k)) plan_note(p, p->order[k], out);
 }
 
 /* The best-ranked candidate of a family with this keep_warm and idle timeout (-1: any); NULL when there is none. */
@@ -547,9 +586,8 @@ static const struct kw_candidate *best_of(const struct kw_plan *p, size_t family
 static void curve_row(struct kw_text_table *t, const struct kw_plan *p, size_t family, const struct kw_candidate *c,
                       const uint32_t *levels, size_t n_levels)
 {
-    char buf[128], b[32], usd[32];
-    kw_text_table_cell(t, "%s", platform_names(c, buf, sizeof buf));
-    gpu_cell(t, c);
+    char buf[128], offer[64], b[32], usd[32];
+    kw_text_table_cell(t, "%s %s", platform_names(c, buf, sizeof buf), offer_words(&c->choice[0], offer, sizeof offer));
     idle_cell(t, c);
     for (size_t l = 0; l < n_levels; l++) {
         const struct kw_point *q = NULL;
@@ -568,24 +606,23 @@ static void curve_row(struct kw_text_table *t, const struct kw_plan *p, size_t f
  * timeout that is the best one at any of them, so that whatever both tables show is the same configuration. */
 static void plan_curves(const struct kw_plan *p, struct kw_text *out)
 {
-    enum { COLUMNS = 5 };
+    enum { LEVELS = 5, NARROW_LEVELS = 3 };
     struct kw_text_table t = { 0 };
-    char heads[COLUMNS][24];
-    uint32_t levels[COLUMNS];
-    size_t n_levels = 0, shown = 0;
+    char heads[LEVELS][24];
+    uint32_t levels[LEVELS];
+    size_t n_levels = 0, shown = 0, room = kw_text_columns(out) < KW_TEXT_COLUMNS ? NARROW_LEVELS : LEVELS;
     for (size_t i = 0; i < p->n; i++) { /* the lowest keep_warm values that occur, ascending */
         const struct kw_choice *c = &p->candidates[i].choice[0];
         if (stands_alone(&p->candidates[i]) || c->platform->kind != KW_KIND_SERVERLESS) continue;
         size_t k = 0;
         while (k < n_levels && levels[k] < c->scaling.keep_warm) k++;
-        if (k == COLUMNS || (k < n_levels && levels[k] == c->scaling.keep_warm)) continue;
-        size_t last = n_levels < COLUMNS ? n_levels++ : COLUMNS - 1;
+        if (k == room || (k < n_levels && levels[k] == c->scaling.keep_warm)) continue;
+        size_t last = n_levels < room ? n_levels++ : room - 1;
         for (; last > k; last--) levels[last] = levels[last - 1];
         levels[k] = c->scaling.keep_warm;
     }
     if (!n_levels) return;
-    kw_text_table_column(&t, "platform", "", false);
-    kw_text_table_column(&t, "on", "", false);
+    kw_text_table_column(&t, "platform", "and on what", false);
     kw_text_table_column(&t, "idle", "s", true);
     for (size_t k = 0; k < n_levels; k++) {
         snprintf(heads[k], sizeof heads[k], "warm %u", levels[k]);
@@ -596,7 +633,7 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
         if (stands_alone(&p->candidates[i]) || p->candidates[i].choice[0].platform->kind != KW_KIND_SERVERLESS ||
             !first_of_platform(p, k))
             continue;
-        kw_ns idle[COLUMNS];
+        kw_ns idle[LEVELS];
         for (size_t l = 0; l < n_levels; l++) {
             const struct kw_point *q;
             const struct kw_candidate *c = best_of(p, p->family[i], levels[l], -1, &q);
@@ -608,8 +645,10 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
         }
         shown++;
     }
-    kw_text_add(out,
-                "\nWhat keeping replicas warm buys: $ a month and TTFT p95 in s at each keep_warm (✓ meets the SLO)\n");
+    kw_text_add(out, "\n");
+    kw_text_fold(out,
+                 "What keeping replicas warm buys: $ a month and TTFT p95 in s at each keep_warm (✓ meets the SLO)", 0,
+                 kw_text_columns(out));
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
 }
@@ -635,9 +674,10 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
                      kw_quantity_brief(q->m[KW_METRIC_TTFT_P95].value, b));
         paragraph("cost", buf, out);
         if (first_month(&q->bill, q->one_off, buf, sizeof buf)) paragraph("first month", buf, out);
-        snprintf(buf, sizeof buf, "TTFT p99 %s s; %s %% of the requests fail",
+        snprintf(buf, sizeof buf, "TTFT p99 %s s; %s %% of the requests fail; goodput %s requests/s",
                  kw_quantity_brief(q->m[KW_METRIC_TTFT_P99].value, a),
-                 kw_quantity_percent(q->m[KW_METRIC_ERROR_FRACTION].value, b));
+                 kw_quantity_percent(q->m[KW_METRIC_ERROR_FRACTION].value, b),
+                 kw_quantity_brief(q->m[KW_METRIC_GOODPUT].value, (char[32]){ 0 }));
         paragraph("tail", buf, out);
         if (q->drawn && p->tie && q->met == q->drawn)
             snprintf(buf, sizeof buf,
@@ -656,12 +696,12 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         else
             snprintf(buf, sizeof buf, "judged on the trace itself alone; how much other days differ is not known");
         paragraph("how surely", buf, out);
-        if (p->slack.thin) {
-            snprintf(
-                buf, sizeof buf,
-                "thin: %.1f %% are left to the objectives and the step law's own error moves them by %.1f %%; they "
-                "are met with probability %.0f %% when it counts",
-                100 * p->slack.left, 100 * p->slack.error, 100 * p->slack.probability);
+        if (q->margin.thin) {
+            snprintf(buf, sizeof buf,
+                     "thin: %.1f %% are left to the objectives and the own error of its law of %s moves them by %.1f "
+                     "%%; they are met with probability %.0f %% when it counts",
+                     100 * q->margin.left, p->candidates[p->best].choice[0].gpu ? "step times" : "latency",
+                     100 * q->margin.error, 100 * q->margin.probability);
             paragraph("margin", buf, out);
         }
         paragraph("why", p->why, out);

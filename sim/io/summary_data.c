@@ -77,6 +77,18 @@ static void add_groups(cJSON *o, const struct kw_point *p, bool *lost)
     }
 }
 
+/* thin is null where no plan judged it. */
+static void add_margin(cJSON *o, const struct kw_margin *m, bool *lost)
+{
+    if (isnan(m->left))
+        add_number(o, "thin", NAN, lost);
+    else
+        add_bool(o, "thin", m->thin, lost);
+    add_number(o, "margin_left", m->left, lost);
+    add_number(o, "margin_error", m->error, lost);
+    add_number(o, "p_feasible_with_step_error", m->probability, lost);
+}
+
 static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *p, bool *lost)
 {
     char buf[512], exact[32];
@@ -135,6 +147,8 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     add_number(o, "rank", p->rank, lost);
     add_number(o, "p_best", kw_point_share(p, p->won), lost);
     add_number(o, "p_feasible", kw_point_share(p, p->met), lost);
+    add_bool(o, "tie", p->tie, lost);
+    add_margin(o, &p->margin, lost);
     add_bool(o, "pruned", p->pruned, lost);
     add_number(o, "replications", p->replications, lost);
     add_text(o, "grade", kw_grade_name[p->grade], lost);
@@ -206,9 +220,7 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
         add_number(root, "runner_up", (double)plan->runner_up, lost);
         add_number(root, "nearest_miss", (double)plan->nearest_miss, lost);
         add_bool(root, "tie", plan->tie, lost);
-        add_bool(root, "thin", plan->slack.thin, lost);
-        add_number(root, "margin_left", plan->slack.left, lost);
-        add_number(root, "p_feasible_with_step_error", plan->slack.probability, lost);
+        if (plan->best >= 0) add_margin(root, &p[plan->best].margin, lost);
         cJSON *dropped = add_array(root, "left_out", lost);
         for (size_t i = 0; i < plan->n_dropped; i++) {
             cJSON *x = cJSON_CreateObject();
@@ -421,6 +433,7 @@ static void csv_row(const struct kw_candidate *c, const struct kw_point *p, int6
     csv_field(p->miss, out);
     csv_number(kw_point_share(p, p->won), out);
     csv_number(kw_point_share(p, p->met), out);
+    kw_text_add(out, isnan(p->margin.left) ? ",%d," : ",%d,%d", p->tie, p->margin.thin);
     kw_text_add(out, ",%d,%u,%s", p->pruned, p->replications, kw_grade_name[p->grade]);
     for (int m = 0; m < KW_METRICS; m++) {
         const struct kw_estimate e = group < 0 ? kw_point_told(p, (enum kw_metric)m)
@@ -449,7 +462,7 @@ void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size
 {
     kw_text_add(out, "rank,label");
     for (size_t k = 0; k < sizeof setting / sizeof *setting; k++) kw_text_add(out, ",%s", setting[k].name);
-    kw_text_add(out, ",routing,settings,feasible,miss,p_best,p_feasible,pruned,replications,grade");
+    kw_text_add(out, ",routing,settings,feasible,miss,p_best,p_feasible,tie,thin,pruned,replications,grade");
     for (int m = 0; m < KW_METRICS; m++)
         kw_text_add(out, ",%s,%s_lo,%s_hi", kw_metric_info[m].name, kw_metric_info[m].name, kw_metric_info[m].name);
     kw_text_add(out, ",profile,profile_grade,of_class,of_model,of_deployment\n");

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_LEAST = 7 }; /* columns that a left-aligned cell keeps */
+/* Terminal columns that left-aligned cells keep: a folded one if it may, a name's, a folded one if it must. */
+enum { FOLD_WISH = 24, NAME_LEAST = 12, FOLD_LEAST = 10 };
 
 static void widen(struct kw_text_table *t, int c, const char *s)
 {
@@ -56,134 +57,133 @@ void kw_text_table_cell(struct kw_text_table *t, const char *fmt, ...)
     t->cell[t->n_cells++] = s;
 }
 
-/* The last n code points of s. */
-static const char *tail_of(const char *s, int n)
+static int head_width(const struct kw_text_table *t, int c)
 {
-    int skip = kw_text_width(s) - n;
-    while (*s && skip > 0)
-        if (((unsigned char)*++s & 0xc0) != 0x80) skip--;
-    return s;
+    int head = kw_text_width(t->column[c].head), unit = kw_text_width(t->column[c].unit);
+    return head > unit ? head : unit;
 }
 
-static int by_head(const void *a, const void *b)
+/* The widest left-aligned column wider than least: the one that names the rows, or one of the others; -1: none. */
+static int widest(const struct kw_text_table *t, const int width[], int name, bool named, int least)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    int w = -1;
+    for (int c = 0; c < t->n_columns; c++)
+        if (!t->column[c].right && (c == name) == named && width[c] > least && width[c] > head_width(t, c) &&
+            (w < 0 || width[c] > width[w]))
+            w = c;
+    return w;
 }
 
-static int by_tail(const void *a, const void *b)
+static int row_width(const struct kw_text_table *t, const int width[])
 {
-    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
-    size_t i = strlen(x), j = strlen(y);
-    for (; i && j; i--, j--)
-        if (x[i - 1] != y[j - 1]) return (unsigned char)x[i - 1] < (unsigned char)y[j - 1] ? -1 : 1;
-    return (i > 0) - (j > 0);
+    int sum = 0;
+    for (int c = 0; c < t->n_columns; c++) sum += width[c] + 2;
+    return sum;
 }
 
-/* Whether two cells that differ would read the same, cut to width columns at their begin or their end. Sorted, the
- * nearest cells are neighbours. */
-static bool confuses(const char **cell, size_t n, int width, bool from_begin)
+/* Narrows left-aligned columns, a column at a time, until the rows fit or nothing is left to narrow. */
+static void fit(const struct kw_text_table *t, int width[], int name, int columns)
 {
-    const char *last = NULL;
-    qsort(cell, n, sizeof *cell, from_begin ? by_tail : by_head);
-    for (size_t i = 0; i < n; i++) {
-        const char *s = cell[i];
-        if (kw_text_width(s) <= width) continue; /* not cut, so like no other */
-        if (last && strcmp(last, s)) {
-            const char *x = from_begin ? tail_of(last, width - 1) : last, *y = from_begin ? tail_of(s, width - 1) : s;
-            size_t bytes = from_begin ? strlen(y) + 1 : strlen(s) - strlen(tail_of(s, kw_text_width(s) - width + 1));
-            if (!strncmp(x, y, bytes)) return true;
-        }
-        last = s;
-    }
-    return false;
-}
-
-/* How the column that names the rows is cut: the first left-aligned one. */
-struct naming {
-    int column, least; /* -1: there is none */
-    bool from_begin;   /* where cutting the end would make two names one */
-    const char **cell; /* [n], the names, sorted as the last question wanted */
-    size_t n;
-};
-
-static enum kw_status naming_start(struct naming *m, const struct kw_text_table *t)
-{
-    *m = (struct naming){ .column = 0, .least = NAME_LEAST };
-    while (m->column < t->n_columns && t->column[m->column].right) m->column++;
-    if (m->column == t->n_columns) m->column = -1;
-    if (m->column < 0 || !t->n_cells) return KW_OK;
-    m->cell = malloc(t->n_cells * sizeof *m->cell);
-    if (!m->cell) return KW_ENOMEM;
-    for (size_t i = (size_t)m->column; i < t->n_cells; i += (size_t)t->n_columns) m->cell[m->n++] = t->cell[i];
-    while (m->least < t->column[m->column].width && confuses(m->cell, m->n, m->least, false) &&
-           confuses(m->cell, m->n, m->least, true))
-        m->least++;
-    return KW_OK;
-}
-
-/* Cuts the widest left-aligned column, a column at a time, until the rows fit or nothing is left to cut: false. */
-static bool fit(const struct kw_text_table *t, const struct naming *m, int width[])
-{
-    for (;;) {
-        int sum = 0, widest = -1;
-        for (int c = 0; c < t->n_columns; c++) {
-            sum += width[c] + 2;
-            if (!t->column[c].right && width[c] > (c == m->column ? m->least : NAME_LEAST) &&
-                (widest < 0 || width[c] > width[widest]))
-                widest = c;
-        }
-        if (sum <= KW_TEXT_TABLE_WIDTH || widest < 0) return sum <= KW_TEXT_TABLE_WIDTH;
-        width[widest]--;
+    while (row_width(t, width) > columns) {
+        int c = widest(t, width, name, false, FOLD_WISH);
+        if (c < 0) c = widest(t, width, name, true, NAME_LEAST);
+        if (c < 0) c = widest(t, width, name, false, FOLD_LEAST);
+        if (c < 0) return;
+        width[c]--;
     }
 }
 
-static void put(const struct kw_text_table *t, const int width[], int c, const char *s, bool from_begin,
-                struct kw_text *out)
+/* Where none of the names fits, their column need not be wide, and the others get what it leaves. */
+static void stand_names_above(const struct kw_text_table *t, int width[], int name, int columns)
 {
-    kw_text_add(out, "  ");
-    if (from_begin && kw_text_width(s) > width[c])
-        kw_text_add(out, "…%s", tail_of(s, width[c] - 1));
-    else
-        kw_text_pad(out, s, t->column[c].right ? -width[c] : width[c]);
+    if (name < 0 || width[name] == t->column[name].width) return;
+    for (size_t i = (size_t)name; i < t->n_cells; i += (size_t)t->n_columns)
+        if (kw_text_width(t->cell[i]) <= width[name]) return;
+    for (int c = 0; c < t->n_columns; c++)
+        if (c != name) width[c] = t->column[c].width;
+    width[name] = head_width(t, name);
+    fit(t, width, name, columns);
+}
+
+/* The first n bytes of s. */
+static void put(const struct kw_text_table *t, const int width[], int c, const char *s, size_t n, struct kw_text *out)
+{
+    int blanks = width[c];
+    for (size_t i = 0; i < n; i++) blanks -= ((unsigned char)s[i] & 0xc0) != 0x80;
+    if (blanks < 0) blanks = 0;
+    kw_text_add(out, "  %*s%.*s%*s", t->column[c].right ? blanks : 0, "", (int)n, s, t->column[c].right ? 0 : blanks,
+                "");
     if (c < t->n_columns - 1) return;
     kw_text_trim(out);
     kw_text_add(out, "\n");
 }
 
+/* How many bytes of s make its next line of at most `width` columns: whole words where one fits; *skip those after. */
+static size_t next_line(const char *s, int width, size_t *skip)
+{
+    size_t end = 0, blank = 0;
+    for (int w = 0; s[end]; end++) {
+        if (((unsigned char)s[end] & 0xc0) != 0x80 && ++w > width) break;
+        if (s[end] == ' ') blank = end;
+    }
+    size_t n = s[end] && s[end] != ' ' && blank ? blank : end;
+    *skip = n + strspn(s + n, " ");
+    return n;
+}
+
+/* A row, its cells taken to their ends line by line: "" for what stands above it. */
+static void put_row(const struct kw_text_table *t, const int width[], int name, const char *cell[], struct kw_text *out)
+{
+    for (bool more = true; more;) {
+        more = false;
+        for (int c = 0; c < t->n_columns; c++) {
+            size_t n = strlen(cell[c]), skip = n;
+            if (!t->column[c].right && c != name) n = next_line(cell[c], width[c], &skip);
+            put(t, width, c, cell[c], n, out);
+            cell[c] += skip;
+            more |= *cell[c] != 0;
+        }
+    }
+}
+
 void kw_text_table_print(const struct kw_text_table *t, struct kw_text *out)
 {
-    int width[KW_TEXT_TABLE_MAX_COLUMNS];
+    int width[KW_TEXT_TABLE_MAX_COLUMNS], name = 0, columns = kw_text_columns(out);
     bool units = false;
-    struct naming m;
-    if (t->failed || naming_start(&m, t) != KW_OK) {
+    if (t->failed) {
         out->failed = true;
         return;
     }
+    while (name < t->n_columns && t->column[name].right) name++;
+    if (name == t->n_columns) name = -1;
     for (int c = 0; c < t->n_columns; c++) {
         width[c] = t->column[c].width;
         units |= t->column[c].unit[0] != 0;
     }
-    bool beside = fit(t, &m, width); /* else each name has a line of its own, above its row */
-    if (!beside) {
-        m.least = NAME_LEAST;
-        fit(t, &m, width);
-    }
-    m.from_begin = beside && m.n && confuses(m.cell, m.n, width[m.column], false);
-    free(m.cell);
-    for (int c = 0; c < t->n_columns; c++) put(t, width, c, t->column[c].head, false, out);
-    for (int c = 0; units && c < t->n_columns; c++) put(t, width, c, t->column[c].unit, false, out);
+    fit(t, width, name, columns);
+    stand_names_above(t, width, name, columns);
+    for (int c = 0; c < t->n_columns; c++) put(t, width, c, t->column[c].head, strlen(t->column[c].head), out);
+    for (int c = 0; units && c < t->n_columns; c++) put(t, width, c, t->column[c].unit, strlen(t->column[c].unit), out);
     for (int c = 0; c < t->n_columns; c++) {
         kw_text_add(out, "  ");
         for (int i = 0; i < width[c]; i++) kw_text_add(out, "─");
     }
     kw_text_add(out, "\n");
-    for (size_t i = 0; i < t->n_cells; i++) {
-        int c = (int)(i % (size_t)t->n_columns);
-        if (!beside && c == 0 && m.column >= 0) {
+    for (size_t i = 0; i + (size_t)t->n_columns <= t->n_cells; i += (size_t)t->n_columns) {
+        const char *cell[KW_TEXT_TABLE_MAX_COLUMNS];
+        for (int c = 0; c < t->n_columns; c++) cell[c] = t->cell[i + (size_t)c];
+        if (name >= 0 && kw_text_width(cell[name]) > width[name]) {
+            int indent = 2;
+            for (int c = 0; c < name; c++) {
+                put(t, width, c, cell[c], strlen(cell[c]), out);
+                indent += width[c] + 2;
+                cell[c] = "";
+            }
             kw_text_add(out, "  ");
-            kw_text_fold(out, t->cell[i + (size_t)m.column], 2, KW_TEXT_TABLE_WIDTH);
+            kw_text_fold(out, cell[name], indent + 4, columns); /* told apart from the next row */
+            cell[name] = "";
         }
-        put(t, width, c, beside || c != m.column ? t->cell[i] : "", m.from_begin && c == m.column, out);
+        put_row(t, width, name, cell, out);
     }
 }
 

@@ -1,10 +1,9 @@
-/* sim/io/text_table.h - aligned columns for a terminal of 100 columns. */
+/* sim/io/text_table.h - aligned columns for a terminal; nothing is cut. */
 #ifndef KW_SIM_IO_TEXT_TABLE_H
 #define KW_SIM_IO_TEXT_TABLE_H
 #include "sim/core/text.h"
 
 #define KW_TEXT_TABLE_MAX_COLUMNS 24
-#define KW_TEXT_TABLE_WIDTH 100
 
 struct kw_text_table {
     struct {
@@ -22,9 +21,9 @@ void kw_text_table_column(struct kw_text_table *t, const char *head, const char 
                           bool right); /* before any cell */
 void kw_text_table_cell(struct kw_text_table *t, const char *fmt, ...) KW_PRINTF(2, 3);
 /* Appends heads, units (when any column has one), a rule and the rows to out, indented by two, two blanks between
- * columns. When the rows are wider than KW_TEXT_TABLE_WIDTH the widest left-aligned columns are cut with "…": the first of
- * them, which names the rows, never so far that two names read the same, and at its begin where its end tells them
- * apart; where that is still too wide the names stand above their rows. Nothing where memory ran out: out->failed. */
+ * columns. Where the rows are wider than out's columns, left-aligned ones give way: the first of them, which names the
+ * rows, gets a narrower column and a name too long for it a line of its own above its row; the others are folded.
+ * Right-aligned cells stay whole, however wide. Nothing where memory ran out: out->failed. */
 void kw_text_table_print(const struct kw_text_table *t, struct kw_text *out);
 void kw_text_table_free(struct kw_text_table *t);
 

@@ -78,8 +78,7 @@ struct kw_plan {
     struct kw_stress stress[KW_STRESS_MAX]; /* [n_stress] the best under slower engines, starts, APIs */
     size_t n_stress;
     struct kw_stress
-        passed_over;        /* what the runner-up misses under that is cheaper than best; what[0] == 0: it is not */
-    struct kw_margin slack; /* of the best, to what its step law errs by */
+        passed_over; /* what the runner-up misses under that is cheaper than best; what[0] == 0: it is not */
     struct kw_reading reading[2]; /* of the best and the runner-up: what the other reading of the platform would cost */
     char (*assumptions)[200];     /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
     size_t n_assumptions;
@@ -88,7 +87,7 @@ struct kw_plan {
     uint64_t simulations_exhaustive; /* what the exhaustive plan would do */
     uint64_t simulations_shared;     /* pairs that differ from another only in price, not simulated again */
     char recommendation[400];        /* "modal L40S bf16: min_containers=1 scaledown_window=60 max_containers=4" */
-    char why[400];                   /* why the runner-up lost, or that they tie */
+    char why[1000];                  /* why the runner-up lost, or that they tie */
     char scaling[160];               /* kw_study_scaling */
 };
 

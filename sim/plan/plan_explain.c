@@ -38,7 +38,7 @@ static void recommend(struct kw_plan *p)
 
 static void why(struct kw_plan *p)
 {
-    char name[128];
+    char name[320];
     size_t at = 0, size = sizeof p->why;
     if (p->runner_up >= 0) {
         kw_candidate_label(&p->candidates[p->runner_up], name, sizeof name);

@@ -23,7 +23,7 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
                               struct kw_error *err);
 /* Fills order, best, runner_up, nearest_miss, margin and tie from the points. */
 enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, struct kw_error *err);
-/* Fills stress, slack and, where another offer within the tie bears them better, turns best, runner_up, margin and
+/* Fills stress, the points' margins and, where another offer within the tie bears them better, turns best, runner_up, margin and
  * passed_over to it. At most KW_PLAN_STRESSED offers are replayed, the others only where the cheapest misses. */
 enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
                               struct kw_error *err);

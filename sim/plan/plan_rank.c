@@ -30,19 +30,6 @@ enum kw_status kw_plan_families(struct kw_plan *p, struct kw_error *err)
     return KW_OK;
 }
 
-/* What b costs more than a, USD a month. */
-static struct kw_estimate dearer_by(const struct kw_plan *p, size_t a, size_t b)
-{
-    const struct kw_point *x = &p->points[a], *y = &p->points[b];
-    uint32_t n = x->replications < y->replications ? x->replications : y->replications;
-    return kw_stats_paired(&x->sample[0][KW_METRIC_COST], &y->sample[0][KW_METRIC_COST], n, KW_METRICS, &x->variation);
-}
-
-static bool ties(const struct kw_estimate *more)
-{
-    return !(more->value > 0) || more->lo <= 0;
-}
-
 enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, struct kw_error *err)
 {
     enum kw_status st = kw_plan_families(p, err);
@@ -70,8 +57,8 @@ enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, str
     p->tie = false;
     p->margin = (struct kw_estimate){ NAN, NAN, NAN };
     if (p->runner_up >= 0) {
-        p->margin = dearer_by(p, (size_t)p->best, (size_t)p->runner_up);
-        p->tie = ties(&p->margin);
+        p->margin = kw_points_dearer(&p->points[p->best], &p->points[p->runner_up]);
+        p->tie = kw_points_tie(&p->margin);
     }
     return KW_OK;
 }
@@ -98,7 +85,6 @@ enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, c
 {
     p->n_stress = 0;
     memset(&p->passed_over, 0, sizeof p->passed_over);
-    p->slack = (struct kw_margin){ NAN, NAN, NAN, false };
     if (p->best < 0) return KW_OK;
     size_t cheapest = (size_t)p->best, families = 0, stressed = 1;
     enum kw_status st = kw_stress_run(p->stress, &p->n_stress, &p->candidates[cheapest], study, run, err);
@@ -110,8 +96,8 @@ enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, c
         if (!p->points[i].feasible || p->points[i].m[KW_METRIC_COST].value > limit) break;
         if (!leads_family(p, k)) continue;
         families++;
-        struct kw_estimate more = dearer_by(p, cheapest, i);
-        if (i == cheapest || !ties(&more)) continue;
+        struct kw_estimate more = kw_points_dearer(&p->points[cheapest], &p->points[i]);
+        if (i == cheapest || !kw_points_tie(&more)) continue;
         stressed++;
         st = kw_stress_run(other, &n, &p->candidates[i], study, run, err);
         found = st != KW_OK || stands(other, n);
@@ -120,12 +106,14 @@ enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, c
             if (!p->stress[s].feasible) p->passed_over = p->stress[s];
         p->best = (ptrdiff_t)i;
         p->runner_up = (ptrdiff_t)cheapest;
-        p->margin = dearer_by(p, i, cheapest);
+        p->margin = kw_points_dearer(&p->points[i], &p->points[cheapest]);
         p->tie = true;
         memcpy(p->stress, other, sizeof other);
         p->n_stress = n;
     }
-    if (st == KW_OK) p->slack = kw_stress_margin(p->stress, p->n_stress, &p->points[p->best], &study->slo);
+    if (st == KW_OK) st = kw_stress_margins(p->points, p->candidates, p->n, study, run, err);
+    if (st == KW_OK)
+        p->points[p->best].margin = kw_stress_margin(p->stress, p->n_stress, &p->points[p->best], &study->slo);
     return st;
 }
 

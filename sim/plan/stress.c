@@ -58,21 +58,11 @@ static double worst_objective(const struct kw_slo *slo, const double figure[KW_M
     return isnan(told_apart) ? kw_slo_worst(slo, figure, NULL, 0) : told_apart;
 }
 
-static enum kw_status replay(struct kw_stress *s, const struct kw_candidate *c, const struct kw_study *study,
-                             const struct kw_sweep_options *run, struct kw_error *err)
+/* Of the trace itself, at the far end where an API's prompts pass those it was measured with. */
+static double worst_of_trace(const struct kw_slo *slo, const struct kw_point *p)
 {
-    struct kw_point p;
-    enum kw_status st = kw_point_init(&p, err);
-    if (st != KW_OK) return st;
-    st = kw_sweep(&p, c, 1, study, run, err);
-    if (st == KW_OK) {
-        s->feasible = p.feasible;
-        s->cost = p.m[KW_METRIC_COST].value;
-        memcpy(s->miss, p.miss, sizeof s->miss);
-        s->worst = worst_objective(&study->slo, p.sample[0]);
-    }
-    kw_point_free(&p);
-    return st;
+    double near = worst_objective(slo, p->sample[0]);
+    return p->known_to ? fmax(near, worst_objective(slo, p->beyond)) : near;
 }
 
 /* 0: nobody stated one. */
@@ -89,98 +79,164 @@ static double log_sigma(const struct kw_profile *p)
     return median > 0 ? median / NORMAL_QUARTILE : UNSTATED_ERROR;
 }
 
-static enum kw_status stress_steps(struct kw_stress *s, const struct kw_candidate *c, const struct kw_study *study,
-                                   const struct kw_sweep_options *run, struct kw_error *err)
+/* Worse inputs, to be simulated together: candidate[i] under stress[i]. */
+struct worse {
+    struct kw_candidate *candidate; /* [n], owned */
+    struct kw_stress *stress;       /* [n], owned */
+    struct kw_steptime **made;      /* [n * KW_FLEET_MAX_DEPLOYMENTS], owned: those of candidate[i] alone */
+    size_t *of;                     /* [n], owned: whose stress it is, the caller's index */
+    size_t n, cap;
+};
+
+static void worse_free(struct worse *w)
 {
-    struct kw_candidate worse;
-    struct kw_steptime *made[KW_FLEET_MAX_DEPLOYMENTS] = { NULL };
-    double most = 0, sigma = 0;
-    bool stated = true;
-    enum kw_status st = kw_candidate_copy(&worse, c, err);
+    for (size_t i = 0; i < w->n; i++) kw_candidate_free(&w->candidate[i]);
+    for (size_t i = 0; i < w->n * KW_FLEET_MAX_DEPLOYMENTS; i++) kw_steptime_delete(w->made[i]);
+    free(w->candidate);
+    free(w->stress);
+    free(w->made);
+    free(w->of);
+}
+
+static bool worse_open(struct worse *w, size_t cap)
+{
+    *w = (struct worse){ .cap = cap };
+    w->candidate = calloc(cap + 1, sizeof *w->candidate);
+    w->stress = calloc(cap + 1, sizeof *w->stress);
+    w->made = calloc((cap + 1) * KW_FLEET_MAX_DEPLOYMENTS, sizeof *w->made);
+    w->of = calloc(cap + 1, sizeof *w->of);
+    return w->candidate && w->stress && w->made && w->of;
+}
+
+/* A copy of c, the last of w. */
+static enum kw_status push(struct worse *w, const struct kw_candidate *c, size_t of, struct kw_error *err)
+{
+    assert(w->n < w->cap);
+    enum kw_status st = kw_candidate_copy(&w->candidate[w->n], c, err);
+    if (st == KW_OK) w->of[w->n++] = of;
+    return st;
+}
+
+static enum kw_status push_steps(struct worse *w, const struct kw_candidate *c, size_t of, struct kw_error *err)
+{
+    enum kw_status st = push(w, c, of, err);
     if (st != KW_OK) return st;
-    for (uint32_t d = 0; d < worse.n && st == KW_OK; d++) {
-        struct kw_choice *x = &worse.choice[d];
+    struct kw_stress *s = &w->stress[w->n - 1];
+    struct kw_candidate *worse = &w->candidate[w->n - 1];
+    struct kw_steptime **made = &w->made[(w->n - 1) * KW_FLEET_MAX_DEPLOYMENTS];
+    bool stated = true;
+    for (uint32_t d = 0; d < worse->n && st == KW_OK; d++) {
+        struct kw_choice *x = &worse->choice[d];
         if (!x->profile) continue;
         double e = worst_error(x->profile);
         if (!(e > 0)) {
             e = UNSTATED_ERROR;
             stated = false;
         }
-        most = fmax(most, e);
-        sigma = fmax(sigma, log_sigma(x->profile));
+        s->slower = fmax(s->slower, e);
+        s->sigma = fmax(s->sigma, log_sigma(x->profile));
         st = slower_steps(&made[d], x, 1 + e, err);
         x->steptime = made[d];
     }
-    snprintf(s->what, sizeof s->what, "engine steps %.0f %% slower%s", 100 * most,
+    snprintf(s->what, sizeof s->what, "engine steps %.0f %% slower%s", 100 * s->slower,
              stated ? ", the profile's worst error" : ", an error nobody stated");
-    s->slower = most;
-    s->sigma = sigma;
-    if (st == KW_OK) st = replay(s, &worse, study, run, err);
-    kw_candidate_free(&worse);
-    for (uint32_t d = 0; d < c->n; d++) kw_steptime_delete(made[d]);
     return st;
 }
 
-static enum kw_status stress_cold(struct kw_stress *s, const struct kw_candidate *c, const struct kw_study *study,
-                                  const struct kw_sweep_options *run, struct kw_error *err)
+static enum kw_status push_cold(struct worse *w, const struct kw_candidate *c, size_t of, struct kw_error *err)
 {
-    struct kw_candidate worse;
-    enum kw_status st = kw_candidate_copy(&worse, c, err);
+    enum kw_status st = push(w, c, of, err);
     if (st != KW_OK) return st;
-    for (uint32_t d = 0; d < worse.n; d++) {
-        struct kw_cold_start *k = &worse.choice[d].cold;
+    struct kw_candidate *worse = &w->candidate[w->n - 1];
+    for (uint32_t d = 0; d < worse->n; d++) {
+        struct kw_cold_start *k = &worse->choice[d].cold;
         struct kw_law *longer[] = { &k->provision, &k->pull, &k->load, &k->init, &k->restore };
         for (int i = 0; i < 5; i++) scale_law(longer[i], 2);
         scale_law(&k->load_rate, 0.5);
         scale_law(&k->cached_load_rate, 0.5);
     }
-    snprintf(s->what, sizeof s->what, "cold starts twice as long");
-    st = replay(s, &worse, study, run, err);
-    kw_candidate_free(&worse);
-    return st;
+    snprintf(w->stress[w->n - 1].what, sizeof w->stress->what, "cold starts twice as long");
+    return KW_OK;
 }
 
-static enum kw_status stress_api(struct kw_stress *s, const struct kw_candidate *c, const struct kw_study *study,
-                                 const struct kw_sweep_options *run, struct kw_error *err)
+static enum kw_status push_api(struct worse *w, const struct kw_candidate *c, size_t of, struct kw_error *err)
 {
-    struct kw_candidate worse;
-    enum kw_status st = kw_candidate_copy(&worse, c, err);
+    enum kw_status st = push(w, c, of, err);
     if (st != KW_OK) return st;
-    for (uint32_t d = 0; d < worse.n; d++) {
-        struct kw_choice *x = &worse.choice[d];
+    struct kw_stress *s = &w->stress[w->n - 1];
+    struct kw_candidate *worse = &w->candidate[w->n - 1];
+    for (uint32_t d = 0; d < worse->n; d++) {
+        struct kw_choice *x = &worse->choice[d];
         scale_law(&x->ttft_s, 1.5);
         scale_law(&x->ttft_per_ktok_s, 1.5);
         scale_law(&x->output_rate, 2.0 / 3);
     }
     snprintf(s->what, sizeof s->what, "the API's first token half as late again, its output a third slower");
-    st = replay(s, &worse, study, run, err);
-    kw_candidate_free(&worse);
+    s->slower = 0.5;
+    s->sigma = UNSTATED_ERROR;
+    return KW_OK;
+}
+
+static bool has_kind(const struct kw_candidate *c, bool (*is)(enum kw_kind))
+{
+    for (uint32_t d = 0; d < c->n; d++)
+        if (is(c->choice[d].platform->kind)) return true;
+    return false;
+}
+
+static bool runs_engine(enum kw_kind k)
+{
+    return k != KW_KIND_API;
+}
+
+static bool starts_cold(enum kw_kind k)
+{
+    return k == KW_KIND_SERVERLESS;
+}
+
+static bool is_api(enum kw_kind k)
+{
+    return k == KW_KIND_API;
+}
+
+/* Replays the trace itself on all of w and fills their stresses. */
+static enum kw_status replay(struct worse *w, const struct kw_study *study, const struct kw_sweep_options *run,
+                             struct kw_error *err)
+{
+    struct kw_study s = *study;
+    struct kw_sweep_options quiet = *run;
+    s.records = false;
+    s.series_step = 0;
+    s.replications = 1;                               /* the trace itself decides */
+    quiet.progress = NULL;                            /* a sweep of its own would count from zero again */
+    struct kw_point *p = calloc(w->n + 1, sizeof *p); /* a zeroed point can be freed */
+    enum kw_status st = p ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for worse inputs");
+    for (size_t i = 0; i < w->n && st == KW_OK; i++) st = kw_point_init(&p[i], err);
+    if (st == KW_OK && w->n) st = kw_sweep(p, w->candidate, w->n, &s, &quiet, err);
+    for (size_t i = 0; i < w->n && st == KW_OK; i++) {
+        struct kw_stress *x = &w->stress[i];
+        x->feasible = p[i].feasible;
+        x->cost = p[i].m[KW_METRIC_COST].value;
+        memcpy(x->miss, p[i].miss, sizeof x->miss);
+        x->worst = worst_of_trace(&study->slo, &p[i]);
+    }
+    for (size_t i = 0; p && i < w->n; i++) kw_point_free(&p[i]);
+    free(p);
     return st;
 }
 
 enum kw_status kw_stress_run(struct kw_stress out[KW_STRESS_MAX], size_t *n, const struct kw_candidate *c,
                              const struct kw_study *study, const struct kw_sweep_options *run, struct kw_error *err)
 {
-    struct kw_study s = *study;
-    struct kw_sweep_options quiet = *run;
-    bool engine = false, cold = false, api = false;
-    enum kw_status st = KW_OK;
+    struct worse w;
     *n = 0;
-    memset(out, 0, KW_STRESS_MAX * sizeof *out);
-    s.records = false;
-    s.series_step = 0;
-    s.replications = 1;    /* the trace itself decides */
-    quiet.progress = NULL; /* a sweep of its own would count from zero again */
-    for (uint32_t d = 0; d < c->n; d++) {
-        enum kw_kind kind = c->choice[d].platform->kind;
-        engine = engine || kind != KW_KIND_API;
-        cold = cold || kind == KW_KIND_SERVERLESS;
-        api = api || kind == KW_KIND_API;
-    }
-    if (engine && st == KW_OK) st = stress_steps(&out[(*n)++], c, &s, &quiet, err);
-    if (cold && st == KW_OK) st = stress_cold(&out[(*n)++], c, &s, &quiet, err);
-    if (api && st == KW_OK) st = stress_api(&out[(*n)++], c, &s, &quiet, err);
-    assert(*n <= KW_STRESS_MAX);
+    enum kw_status st = worse_open(&w, KW_STRESS_MAX) ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
+    if (st == KW_OK && has_kind(c, runs_engine)) st = push_steps(&w, c, 0, err);
+    if (st == KW_OK && has_kind(c, starts_cold)) st = push_cold(&w, c, 0, err);
+    if (st == KW_OK && has_kind(c, is_api)) st = push_api(&w, c, 0, err);
+    if (st == KW_OK) st = replay(&w, study, run, err);
+    if (st == KW_OK) memcpy(out, w.stress, (*n = w.n) * sizeof *out);
+    worse_free(&w);
     return st;
 }
 
@@ -194,17 +250,45 @@ struct kw_margin kw_stress_margin(const struct kw_stress *stress, size_t n, cons
                                   const struct kw_slo *slo)
 {
     struct kw_margin m = { NAN, NAN, NAN, false };
-    double now = worst_objective(slo, p->sample[0]);
-    if (!(now > 0) || n == 0) return m;
+    double now = worst_of_trace(slo, p), near = worst_objective(slo, p->sample[0]), spread = 0;
+    double far = near > 0 ? now / near : 1; /* of a range, whose far end moves with the near one */
+    if (!(now > 0)) return m;
     m.left = 1 / now - 1;
-    const struct kw_stress *steps = &stress[0]; /* comes first where there are engines */
-    if (!(steps->slower > 0) || !isfinite(steps->worst) || !(steps->worst > now)) return m;
-    double spread = log(steps->worst / now) / log1p(steps->slower) * steps->sigma;
+    for (size_t i = 0; i < n; i++) {
+        const struct kw_stress *s = &stress[i];
+        if (s->slower > 0 && isfinite(s->worst) && s->worst > now)
+            spread = fmax(spread, log(s->worst / now) / log1p(s->slower) * s->sigma);
+    }
+    if (!(spread > 0)) return m;
     m.error = expm1(spread);
     m.thin = -log(now) < spread;
     m.probability = 0;
     for (uint32_t r = 1; r < p->replications; r++)
-        m.probability += chance(worst_objective(slo, p->sample[r]), spread) / (p->replications - 1);
+        m.probability += chance(worst_objective(slo, p->sample[r]) * far, spread) / (p->replications - 1);
     if (p->replications == 1) m.probability = chance(now, spread);
     return m;
+}
+
+#define NEVER_THIN 1.0 /* a margin left that is not simulated: the figures may double */
+
+enum kw_status kw_stress_margins(struct kw_point *points, const struct kw_candidate *candidates, size_t n,
+                                 const struct kw_study *study, const struct kw_sweep_options *run, struct kw_error *err)
+{
+    struct worse w;
+    enum kw_status st = worse_open(&w, 2 * n) ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %zu margins", n);
+    for (size_t i = 0; i < n && st == KW_OK; i++) {
+        if (!points[i].feasible) continue;
+        points[i].margin = kw_stress_margin(NULL, 0, &points[i], &study->slo);
+        if (!(points[i].margin.left < NEVER_THIN)) continue;
+        if (has_kind(&candidates[i], runs_engine)) st = push_steps(&w, &candidates[i], i, err);
+        if (st == KW_OK && has_kind(&candidates[i], is_api)) st = push_api(&w, &candidates[i], i, err);
+    }
+    if (st == KW_OK) st = replay(&w, study, run, err);
+    for (size_t k = 0, end; k < w.n && st == KW_OK; k = end) {
+        struct kw_point *p = &points[w.of[k]];
+        for (end = k + 1; end < w.n && w.of[end] == w.of[k];) end++;
+        p->margin = kw_stress_margin(&w.stress[k], end - k, p, &study->slo);
+    }
+    worse_free(&w);
+    return st;
 }

@@ -12,16 +12,8 @@ struct kw_stress {
     double cost;   /* USD a month */
     char miss[96]; /* "" or the objective missed by most */
     double worst;  /* the worst of the objectives but for the budget, value over limit */
-    double slower; /* of engine steps: 0.07 = 7 %; 0 of the others */
-    double sigma;  /* of engine steps: what the step law errs by, a standard deviation on the log scale; 0 */
-};
-
-/* What the objectives leave to what the step law errs by. */
-struct kw_margin {
-    double left;  /* 0.046: the worst objective but for the budget may grow by 4.6 %; NAN where none can be judged */
-    double error; /* by how much the step law's own error moves it, a standard deviation: 0.07 = 7 % */
-    double probability; /* that the objectives are met, that error included; NAN where steps do not move them */
-    bool thin;          /* left < error */
+    double slower; /* of engine steps or an API's first token: 0.07 = 7 %; 0 of cold starts */
+    double sigma;  /* what that law errs by, a standard deviation on the log scale; 0 of cold starts */
 };
 
 /* Replays the trace itself on candidate c with, where it has them: engine steps slower by its profile's worst leave-out
@@ -30,17 +22,25 @@ struct kw_margin {
 enum kw_status kw_stress_run(struct kw_stress out[KW_STRESS_MAX], size_t *n, const struct kw_candidate *c,
                              const struct kw_study *study, const struct kw_sweep_options *run, struct kw_error *err);
 
-/* The margin of point p by the stress of its engine steps (n == 0 or without one: nothing is known).
+/* The margin of point p by the stress of its engine steps and that of its API's latency, the one that moves the
+ * objectives further (n == 0 or without one: nothing is known but what is left).
  *
  * The law's relative error is taken as normal on the log scale with standard deviation sigma = median / 0.6745: the
  * median absolute deviation of a normal is the upper quartile of the standard normal, 0.6745, times its standard
  * deviation (F. R. Hampel, The influence curve and its role in robust estimation, JASA 69, 1974). The median is the
- * profile's leave-out error, of decode or prefill whichever is larger; 20 % is sigma where the profile states none.
+ * profile's leave-out error, of decode or prefill whichever is larger; 20 % is sigma where nobody states one, as of
+ * every API. With prompts beyond what an API was measured with, w is that of the far end of the range.
  * What is judged follows the steps as w(x) = w exp(k x), x the error on the log scale, w the worst value over limit,
  * k = log(w_stress / w) / log(1 + slower): queues grow by more than the steps, transfers not at all, and the stress
  * measures both. Then P(met) = Phi(-log(w) / (k sigma)), averaged over the drawings of the days where there are any, of
  * the trace itself otherwise. */
 struct kw_margin kw_stress_margin(const struct kw_stress *stress, size_t n, const struct kw_point *p,
                                   const struct kw_slo *slo);
+
+/* The margins of all points [n] that meet the objectives, by stresses run together. A margin of twice the figures and
+ * more is not thin and not simulated: error and probability stay NAN, as they do for what misses. */
+enum kw_status kw_stress_margins(struct kw_point *points, const struct kw_candidate *candidates, size_t n,
+                                 const struct kw_study *study, const struct kw_sweep_options *run,
+                                 struct kw_error *err);
 
 #endif

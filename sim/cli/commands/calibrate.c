@@ -20,7 +20,7 @@ static char *file_name(const struct kw_profile *p, char buf[160])
 static int list_profiles(const struct kw_profiles *all)
 {
     struct kw_text_table t = { 0 };
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     char buf[160], a[16];
     kw_text_table_column(&t, "profile", "", false);
     kw_text_table_column(&t, "steps", "", false);
@@ -44,7 +44,7 @@ static int list_profiles(const struct kw_profiles *all)
 
 static int list_profiles_json(const struct kw_profiles *all)
 {
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     struct kw_error err = { "" };
     for (size_t i = 0; i < all->n; i++) {
         char *one;

@@ -268,7 +268,7 @@ int kw_cli_calibrate_validate(const struct kw_options *o)
     struct kw_device d;
     struct kw_validate_traffic t = { 0 };
     struct kw_validated v[MOST_LOADS];
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     double loads[MOST_LOADS], burst = 0;
     size_t n, done = 0;
     struct session s = { .e = &e, .p = &p, .t = &t, .o = o };

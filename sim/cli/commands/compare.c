@@ -73,6 +73,7 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
         struct kw_tariff tariff[KW_FLEET_MAX_DEPLOYMENTS];
         for (uint32_t k = 0; k < l->candidates[i].n; k++) tariff[k] = kw_choice_tariff(&l->candidates[i].choice[k]);
         st = kw_point_finish(&l->points[i], tariff, &l->scenario.slo, err);
+        if (o->slo.n) l->points[i].margin = (struct kw_margin){ NAN, NAN, NAN, false }; /* to other objectives */
     }
     if (st == KW_OK) st = kw_points_rank(l->points, l->n, &l->scenario.slo, err);
     if (st != KW_OK) loaded_free(l);
@@ -85,7 +86,7 @@ int kw_cli_reprice(const struct kw_options *o)
     struct loaded l;
     enum kw_status st = load(&l, o->args.v[0], o, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     if (o->json) {
         kw_summary_json("reprice", NULL, NULL, 0, l.candidates, l.points, l.n, NULL, NULL, &out);
     } else if (o->csv) {
@@ -212,7 +213,7 @@ int kw_cli_compare(const struct kw_options *o)
         loaded_free(&a);
         return kw_cli_fail(st, &err);
     }
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     st = pair_up(&p, &a, &b, &err);
     bool traces_differ = strcmp(a.head.trace_sha256, b.head.trace_sha256) != 0;
     if (st == KW_OK && (o->json || o->csv)) {

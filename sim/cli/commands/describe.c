@@ -66,7 +66,7 @@ static char *quoted(const char *s)
 int kw_cli_init(const struct kw_options *o)
 {
     struct kw_error err;
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     char *trace = quoted(o->trace ? o->trace : "workloads/chat-week.json");
     char *model = quoted(o->model ? o->model : "llama-3.1-8b");
     enum kw_status st = KW_OK;
@@ -91,7 +91,7 @@ int kw_cli_schema(const struct kw_options *o)
 {
     (void)o;
     size_t n;
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     const char *schema = kw_embedded_find("sim/io/scenario/scenario.schema.json", &n);
     kw_text_add(&out, "%s", schema);
     return kw_cli_print(&out);
@@ -107,7 +107,7 @@ int kw_cli_models(const struct kw_options *o)
     enum kw_status st = kw_profiles_embedded(&all, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     struct kw_text_table t = { 0 };
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     kw_text_table_column(&t, "model", "", false);
     kw_text_table_column(&t, "Hugging Face", "", false);
     kw_text_table_column(&t, "parameters", "1e9", true);

@@ -139,7 +139,7 @@ static int serve_trace(struct kw_engine *e, const struct kw_device *d, const str
     struct kw_error err = { "" };
     struct kw_served_trace s;
     struct kw_served_summary m;
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     enum kw_status st = replay(&s, e, t, speed, o, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     if (s.refused && !o->quiet)
@@ -267,7 +267,7 @@ int kw_cli_engine_generate(const struct kw_options *o)
     struct kw_error err = { "" };
     struct kw_engine e;
     struct kw_device d;
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     struct kw_sampling how;
     enum kw_status st = read_sampling(&how, o, &err);
     if (st == KW_OK) st = kw_cli_engine_open(&e, &d, o, o->model, &err);

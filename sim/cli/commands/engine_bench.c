@@ -148,7 +148,7 @@ int kw_cli_engine_bench(const struct kw_options *o)
     struct kw_error err = { "" };
     struct kw_engine e;
     struct kw_device d;
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     struct kw_bench_options b;
     uint32_t *list[3];
     enum kw_status st = read_lists(&b, list, o, &err);

@@ -77,7 +77,7 @@ int kw_cli_engine_start(const struct kw_options *o)
     struct kw_engine e;
     struct kw_device d;
     struct kw_engine_options want;
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     const char *model = o->model ? o->model : "tiny";
     enum kw_status st = kw_cli_engine_options(&want, o, model, &err);
     if (st == KW_OK) st = kw_cli_engine_open(&e, &d, o, model, &err);

@@ -134,7 +134,7 @@ int kw_cli_platforms_show(const struct kw_options *o)
     if (st != KW_OK) return kw_cli_fail(st, &err);
     st = kw_catalogue_platform(&c, o->args.v[0], &p, &err);
     if (st == KW_OK) st = kw_show_platform(p, &text, &err);
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     if (st == KW_OK) kw_text_add(&out, "%s", text);
     free(text);
     if (st == KW_OK && o->model && p->kind == KW_KIND_API)

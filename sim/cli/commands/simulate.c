@@ -104,7 +104,7 @@ static enum kw_status verdict(const struct kw_point *p, size_t n, const struct k
 static int print_points(const char *command, const struct kw_options *o, struct kw_session *s, const struct grid *g,
                         const struct kw_reading *r)
 {
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     if (o->json) {
         kw_summary_json(command, &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n, NULL, r,
                         &out);
@@ -201,7 +201,7 @@ static void planning_free(struct planning *g)
 
 static int print_plan(const struct kw_options *o, struct kw_session *s, const struct planning *g)
 {
-    struct kw_text out = { 0 };
+    struct kw_text out = { .columns = kw_cli_columns() };
     bool several = g->parts.n > 1;
     if (o->json) {
         if (several)

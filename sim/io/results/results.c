@@ -273,6 +273,18 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     PER_POINT(w, r, double, KW_H5_F64, "p_feasible", "",
               "share of the replications but for 0 in which it meets every objective", kw_point_share(p, p->met));
     PER_POINT(w, r, double, KW_H5_F64, "miss_ratio", "", "worst value / limit - 1 over the objectives", p->miss_ratio);
+    PER_POINT(w, r, uint8_t, KW_H5_U8, "tie", "",
+              "1: meets the objectives at the cost of the first, within the interval", p->tie);
+    PER_POINT(w, r, uint8_t, KW_H5_U8, "thin", "",
+              "1: meets the objectives by less than the law of its step times or API errs; judged by a plan",
+              p->margin.thin);
+    PER_POINT(w, r, double, KW_H5_F64, "margin_left", "", "by what share the worst figure may grow; NaN: not judged",
+              p->margin.left);
+    PER_POINT(w, r, double, KW_H5_F64, "margin_error", "",
+              "by what share the law's own error moves it; NaN: not simulated, or nothing moves it", p->margin.error);
+    PER_POINT(w, r, double, KW_H5_F64, "p_feasible_with_step_error", "",
+              "probability that the objectives are met, that error included; NaN as margin_error",
+              p->margin.probability);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "pareto", "", "1: no other is both cheaper and lower in TTFT p95", p->pareto);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "pruned", "", "1: left early, proven not to be the best nor the runner-up",
               p->pruned);
@@ -484,6 +496,8 @@ const struct kw_choice_field kw_choice_field[] = {
           "admitted to one replica at once; 0: the engine decides"),
     { "target_millionths", "1e-6", "the scaler's target, in its own unit", offsetof(struct kw_choice, scaling.target),
       sizeof(double), true, true },
+    { "max_num_seqs", "sequence", "what the engine of a replica runs at once",
+      offsetof(struct kw_choice, sched.max_num_seqs), sizeof(uint32_t), false, true },
     FIELD("idle_timeout_ns", scaling.idle_timeout, "ns", "idle time before a surplus replica stops"),
     FIELD("zero_timeout_ns", scaling.zero_timeout, "ns", "idle time before the last replica stops"),
     FIELD("balance", balance, "", "0 round robin, 1 least outstanding, 2 power of two, 3 prefix, 4 pack, 5 random"),
@@ -920,7 +934,7 @@ static void write_plan(struct kw_writer *w, const struct kw_results *r)
     kw_writer_attr_i64(w, "runner_up", (int64_t)p->runner_up);
     kw_writer_attr_i64(w, "nearest_miss", (int64_t)p->nearest_miss);
     kw_writer_attr_i64(w, "tie", p->tie);
-    kw_writer_attr_i64(w, "thin", p->slack.thin);
+    kw_writer_attr_i64(w, "thin", p->best >= 0 && p->points[p->best].margin.thin);
 }
 
 static void write_window(struct kw_writer *w, const struct kw_window *x)

@@ -76,6 +76,8 @@ struct reading {
     int64_t **settings; /* [kw_choice_field rows], each [n * nd] */
     size_t n_settings;
     double *samples[KW_METRICS]; /* [n * nr] */
+    double *margin[3];           /* left, error, probability; [n] each, NULL when the file has none */
+    uint8_t *thin;               /* [n] or NULL */
     uint32_t *known_to;          /* [n], NULL when the file has none */
     double *beyond[KW_METRICS];  /* [n] */
     int64_t **usage;             /* [fields], each [n * nr * nd] */
@@ -97,6 +99,8 @@ static void reading_free(struct reading *r)
     free(r->settings);
     for (int m = 0; m < KW_METRICS; m++) free(r->samples[m]);
     for (int m = 0; m < KW_METRICS; m++) free(r->beyond[m]);
+    for (int k = 0; k < 3; k++) free(r->margin[k]);
+    free(r->thin);
     free(r->known_to);
     for (size_t i = 0; r->usage && i < r->n_fields; i++) free(r->usage[i]);
     free(r->usage);
@@ -168,6 +172,12 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         if (m >= KW_METRIC_COST_WINDOW && kw_h5_exists(r->f, name) == 0) continue;
         st = kw_h5_read_n(r->f, name, KW_H5_F64, r->n * r->nr, &r->samples[m], err);
     }
+    static const char *const margin[] = { "/points/margin_left", "/points/margin_error",
+                                          "/points/p_feasible_with_step_error" };
+    bool judged = st == KW_OK && kw_h5_exists(r->f, "/points/thin") > 0;
+    if (judged) st = kw_h5_read_n(r->f, "/points/thin", KW_H5_U8, r->n, &r->thin, err);
+    for (int k = 0; k < 3 && judged && st == KW_OK; k++)
+        st = kw_h5_read_n(r->f, margin[k], KW_H5_F64, r->n, &r->margin[k], err);
     if (st == KW_OK && kw_h5_exists(r->f, "/beyond/known_to") > 0)
         st = kw_h5_read_n(r->f, "/beyond/known_to", KW_H5_U32, r->n, &r->known_to, err);
     for (int m = 0; m < KW_METRICS && st == KW_OK && r->known_to; m++) {
@@ -300,6 +310,7 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
     p->usage = calloc((size_t)nr * c->n, sizeof *p->usage);
     p->bill_of = calloc(c->n, sizeof *p->bill_of);
     if (!p->sample || !p->usage || !p->bill_of) return kw_fail(err, KW_ENOMEM, "out of memory");
+    if (r->thin) p->margin = (struct kw_margin){ r->margin[0][i], r->margin[1][i], r->margin[2][i], r->thin[i] != 0 };
     if (r->known_to) p->known_to = r->known_to[i];
     for (int m = 0; m < KW_METRICS && p->known_to; m++) p->beyond[m] = r->beyond[m] ? r->beyond[m][i] : NAN;
     for (uint32_t rep = 0; rep < nr; rep++) {

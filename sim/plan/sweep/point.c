@@ -49,6 +49,7 @@ _Static_assert(sizeof kw_metric_info / sizeof *kw_metric_info == KW_METRICS, "a 
 enum kw_status kw_point_init(struct kw_point *p, struct kw_error *err)
 {
     memset(p, 0, sizeof *p);
+    p->margin = (struct kw_margin){ NAN, NAN, NAN, false };
     enum kw_status st;
     if ((st = kw_hist_init(&p->ttft, err)) == KW_OK && (st = kw_hist_init(&p->tpot, err)) == KW_OK &&
         (st = kw_hist_init(&p->itl, err)) == KW_OK && (st = kw_hist_init(&p->e2e, err)) == KW_OK &&
@@ -445,6 +446,17 @@ double kw_point_share(const struct kw_point *p, uint32_t count)
     return p->drawn ? (double)count / p->drawn : NAN;
 }
 
+struct kw_estimate kw_points_dearer(const struct kw_point *a, const struct kw_point *b)
+{
+    uint32_t n = a->replications < b->replications ? a->replications : b->replications;
+    return kw_stats_paired(&a->sample[0][KW_METRIC_COST], &b->sample[0][KW_METRIC_COST], n, KW_METRICS, &a->variation);
+}
+
+bool kw_points_tie(const struct kw_estimate *more)
+{
+    return !(more->value > 0) || more->lo <= 0;
+}
+
 /* A total order but for exact ties, which callers break by index: the ranking must not depend on the sort. */
 bool kw_point_better(const struct kw_point *a, const struct kw_point *b)
 {
@@ -506,6 +518,19 @@ static void count_wins(struct kw_point *p, const struct merit *order, size_t n, 
     }
 }
 
+/* What costs as much as the first, as far as the interval of their paired difference tells. */
+static void mark_ties(struct kw_point *p, const struct merit *order, size_t n)
+{
+    struct kw_point *first = &p[order[0].index];
+    first->tie = false;
+    for (size_t k = 1; k < n; k++) {
+        struct kw_point *x = &p[order[k].index];
+        struct kw_estimate more = kw_points_dearer(first, x);
+        x->tie = first->feasible && x->feasible && kw_points_tie(&more);
+        first->tie = first->tie || x->tie;
+    }
+}
+
 enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, struct kw_error *err)
 {
     if (n == 0) return KW_OK;
@@ -524,6 +549,7 @@ enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo 
         x->rank = (uint32_t)k + 1;
     }
     mark_pareto(p, n);
+    mark_ties(p, order, n);
     count_wins(p, order, n, slo);
     free(order);
     return KW_OK;

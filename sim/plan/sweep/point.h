@@ -55,6 +55,14 @@ struct kw_point_group {
 /* "batch", "batch of llama-3.1-8b", "deployment zero": a group in words. Returns buf. */
 char *kw_point_group_name(const struct kw_point_group *g, char *buf, size_t size);
 
+/* What the objectives leave to what the laws of the simulation err by (sim/plan/stress.h). */
+struct kw_margin {
+    double left;  /* 0.046: the worst objective but for the budget may grow by 4.6 %; NAN where none can be judged */
+    double error; /* by how much the law's own error moves it, a standard deviation: 0.07 = 7 % */
+    double probability; /* that the objectives are met, that error included; NAN where no law moves them */
+    bool thin;          /* left < error */
+};
+
 struct kw_point {
     uint32_t replications, n;         /* simulated so far; deployments */
     double (*sample)[KW_METRICS];     /* [replications], owned: the figures of each; NAN where there is none (TTFT
@@ -71,6 +79,8 @@ struct kw_point {
     char miss[96];                    /* "" or the objective missed by most: "ttft_p95_s 4.1 > 2" */
     double miss_ratio;                /* worst value / limit - 1 over objectives; <= 0 when feasible: the slack */
     uint32_t rank;                    /* 1 = best: feasible by cost, then the others by miss; 0 = not ranked yet */
+    bool tie;                         /* of several: what it costs more than the first is within its interval */
+    struct kw_margin margin;          /* only a plan judges it: NAN and false elsewhere */
     bool pareto;                      /* feasible or not, no other is both cheaper and lower in TTFT p95 */
     bool pruned;                      /* left early: proven not to be the best nor the runner-up */
     enum kw_grade grade;              /* weakest input */
@@ -119,7 +129,12 @@ double kw_point_share(const struct kw_point *p, uint32_t count);
  * is the smallest; then the cheaper, then the lower TTFT p95. False for equals. */
 bool kw_point_better(const struct kw_point *a, const struct kw_point *b);
 
-/* Rank, Pareto flags and `won` of n points. Wins are counted replication by replication among the points that have the
+/* What b costs more than a, USD a month, paired by the replications both have; and whether that may be nothing: equal on
+ * the trace itself, or 0 lies within the interval. */
+struct kw_estimate kw_points_dearer(const struct kw_point *a, const struct kw_point *b);
+bool kw_points_tie(const struct kw_estimate *more);
+
+/* Rank, Pareto flags, ties with the first and `won` of n points. Wins are counted replication by replication among the points that have the
  * most replications of all: what they share (the traffic) is the same for each. */
 enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo *slo, struct kw_error *err);
 

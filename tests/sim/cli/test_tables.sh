@@ -23,17 +23,15 @@ import sys
 lines = sys.stdin.read().splitlines()
 rule = next(i for i, line in enumerate(lines) if line.strip().startswith("─"))
 end = [m.end() for m in re.finditer("─+", lines[rule])][int(sys.argv[2]) - 1]
-rows, done = [], []
-above = any(line.startswith(10 * " ") for line in lines[rule + 1:])
+rows = []
 for line in lines[rule + 1:]:
-    if not line.strip() or line.startswith("  step times"):
+    if not line.strip() or line.startswith(("  step times", "  tie:", "  thin:", "  best/met:")):
         break
-    if line.startswith(10 * " "): # the name stands above its row
-        rows[-1:] = ["".join(rows[len(done):])]
-        rows[len(done):] = rows[-1:]
-        done.append(rows[-1])
+    if line.startswith(6 * " "): # the rest of a name that stands above its row, or its figures
+        rows[-1] += " " + line.strip()
     else:
-        rows.append(line if above else line[:end])
+        rows.append(line if len(line) > end else line.strip())
+rows = [r[:end] if "]" not in r else r[:r.index("]")] for r in rows]
 assert len(rows) == int(sys.argv[1]) and len(set(rows)) == len(rows), rows
 PY
 grid='sweep={"deployments[main].max_replicas":[1,2,3],"deployments[main].idle_timeout_s":["30"],"routing":[{"policy":"split","shares":[0.5,0.5]},{"policy":"split","shares":[0.9,0.1]}],"deployments[main].keep_warm":[0],"deployments[main].gpu":["H100"]}'
@@ -98,26 +96,32 @@ def rows(title):
     at = next(i for i, line in enumerate(lines) if line.startswith(title))
     at = next(i for i in range(at, len(lines)) if "───" in lines[i])
     ends = [m.span() for m in re.finditer("─+", lines[at])]
+    above = ""
     for line in lines[at + 1:]:
-        if not line.strip() or line.startswith("  #") or "more configurations" in line:
+        if not line.strip() or line.startswith(("  #", "  tie:", "  thin:", "  best/met:")) or "more configurations" in line:
             return
-        yield [line[a:b].strip() for a, b in ends]
-def name(platform, on): # either may be cut
-    return platform[:8], on[:6]
+        cells = [line[a:b].strip() for a, b in ends]
+        name = next(i for i, c in enumerate(cells) if not c.isdigit()) # the second column where the first is the rank
+        if len(line) <= ends[-1][0] - 20: # a name of its own line
+            above = line[ends[name][0]:].strip()
+            continue
+        cells[min(name, 1)] = above or cells[min(name, 1)]
+        above = ""
+        yield cells
 ranking = {}
 for r in rows("The best"):
-    if "/" in r[3]:
-        warm, idle = r[3].split("/")
-        ranking[*name(r[1], r[2]), idle, int(warm)] = float(r[4].replace(",", ""))
+    if "/" in r[2]:
+        warm, idle = r[2].split("/")
+        ranking[r[1], idle, int(warm)] = float(r[3].replace(",", ""))
 curves = {}
 for r in rows("What keeping"):
-    for warm, cell in enumerate(r[3:]):
+    for warm, cell in enumerate(r[2:]):
         if cell not in ("-", "overload"):
-            curves[*name(r[0], r[1]), r[2], warm] = float(cell.split()[0].lstrip("✓").replace(",", ""))
+            curves[r[0], r[1], warm] = float(cell.split()[0].lstrip("✓").replace(",", ""))
 common = [k for k in ranking if k in curves]
 assert len(common) >= 3 and len(curves) > len(common), (ranking, curves)
 assert all(abs(ranking[k] - curves[k]) <= 0.51 for k in common), [(k, ranking[k], curves[k]) for k in common]
-cold = {k[:3]: v for k, v in ranking.items() if k[3] == 0}
+cold = {k[:2]: v for k, v in ranking.items() if k[2] == 0}
 serverless = {k[0] for k in curves}
 missing = [k for k in ranking if k[0] in serverless and k not in curves]
 assert not missing and cold, missing
@@ -126,6 +130,84 @@ trace=tests/sim/cli/golden/trace.csv
 kw plan -q --trace $trace --format servegen --model llama-3.1-8b --slo e2e_p95=30m -p serverless -r 1 >"$work/plan.txt"
 holds "ranking and keep-warm table" bash -c "$python $work/one.py <$work/plan.txt"
 holds "30m is 1800 s" grep -q 'E2E p95 <= 1800 s' "$work/plan.txt"
+
+# ---- nothing is cut, at 100 columns nor on a terminal of 80
+
+cat >"$work/terminal.py" <<'PY'
+"""terminal.py COLUMNS COMMAND...: prints what the command writes to a terminal of so many columns."""
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+ours, its = pty.openpty()
+fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, int(sys.argv[1]), 0, 0))
+p = subprocess.Popen(sys.argv[2:], stdout=its)
+os.close(its)
+said = b""
+while True:
+    try:
+        more = os.read(ours, 65536)
+    except OSError: # the other end is closed
+        break
+    if not more:
+        break
+    said += more
+sys.stdout.write(said.decode().replace("\r", ""))
+sys.exit(p.wait())
+PY
+cat >"$work/whole.py" <<'PY'
+import sys
+lines = open(sys.argv[1]).read().splitlines()
+assert len(lines) > 40 and not any("…" in line for line in lines), [line for line in lines if "…" in line]
+widest = max(lines, key=len)
+assert len(widest) <= int(sys.argv[2]), widest
+words = {line.split()[-1] for line in lines if line.split()[:1] and line.split()[0].isdigit()} | {"thin"}
+assert "misses" in words and "meets" in words, words
+PY
+tight="$keepwarm plan -q --trace $trace --format servegen --model llama-3.1-8b --slo ttft_p95=0.6s -r 1"
+$tight >"$work/100.txt" 2>&1
+holds "100 columns" $python "$work/whole.py" "$work/100.txt" 100
+$python "$work/terminal.py" 80 $tight >"$work/80.txt" 2>&1
+holds "80 columns" $python "$work/whole.py" "$work/80.txt" 80
+$python "$work/terminal.py" 200 $tight >"$work/200.txt" 2>&1
+holds "a wide terminal says what a file does" cmp "$work/100.txt" "$work/200.txt"
+
+# ---- each row says whether it meets by little, and so do CSV, JSON and HDF5
+
+cat >"$work/thin.py" <<'PY'
+import csv
+import json
+import sys
+text, rows, j = open(sys.argv[1]).read(), list(csv.DictReader(open(sys.argv[2]))), json.load(open(sys.argv[3]))
+thin = {r["label"] for r in rows if r["thin"] == "1"}
+assert thin and thin == {p["label"] for p in j["points"] if p["thin"]}, thin
+assert all(r["feasible"] == "1" for r in rows if r["thin"] == "1" or r["tie"] == "1")
+assert {r["label"] for r in rows if r["tie"] == "1"} == {p["label"] for p in j["points"] if p["tie"]} != set()
+for p in j["points"]:
+    if p["thin"]:
+        assert 0 <= p["margin_left"] < p["margin_error"] and p["p_feasible_with_step_error"] < 0.9, p["label"]
+    assert (p["thin"] is None) == (not p["feasible"]), p["label"]
+assert any(line.rstrip().endswith("thin") for line in text.splitlines()) and "  thin: " in text.replace("\n", " ") + "  thin: "
+PY
+$tight --csv >"$work/thin.csv" && $tight --json -o "$work/thin.h5" >"$work/thin.json"
+holds "thin in every form" $python "$work/thin.py" "$work/100.txt" "$work/thin.csv" "$work/thin.json"
+kw reprice "$work/thin.h5" --csv >"$work/again.csv"
+kw reprice "$work/thin.h5" --slo ttft_p95=30s --csv >"$work/other.csv"
+cat >"$work/again.py" <<'PY'
+"""A result repriced says what the plan said: every setting, and what is thin; to other objectives nothing was judged."""
+import csv
+import sys
+plan, again, other = (list(csv.DictReader(open(f))) for f in sys.argv[1:])
+plan = [r for r in plan if not (r["of_class"] or r["of_model"] or r["of_deployment"])]
+words = "platform kind gpu precision tp keep_warm idle_timeout max_replicas routing settings feasible miss tie thin cost_usd_month".split()
+key = lambda rows: sorted([r["label"]] + [r[w] for w in words] for r in rows)
+assert key(plan) == key(again), [(a, b) for a, b in zip(key(plan), key(again)) if a != b][:3]
+assert all(r["thin"] == "" for r in other) and any(r["feasible"] == "1" for r in other)
+PY
+holds "reprice says what the plan said" $python "$work/again.py" "$work/thin.csv" "$work/again.csv" "$work/other.csv"
 
 # ---- -p takes a kind; a Hugging Face id is told the name known here
 

@@ -91,7 +91,7 @@ static void equal_costs_tie_and_the_first_wins(void)
     CHECK(p.points[0].won == 7 && p.points[0].met == 7);
     struct kw_text said = { 0 };
     kw_summary_plan(&p, &s.slo, true, &said);
-    CHECK(!said.failed && strstr(said.s, "  tie  meets") != NULL);
+    CHECK(!said.failed && strstr(said.s, "  =/7  meets, tie") != NULL);
     CHECK(strstr(said.s, "7/7") == NULL && strstr(said.s, "7 of 7") == NULL); /* no certainty beside a tie */
     kw_text_free(&said);
     kw_plan_free(&p);
@@ -179,18 +179,35 @@ static void what_the_step_law_leaves_is_told(void)
         CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
         s.slo.ttft_p95 = (kw_ns)(p.points[0].m[KW_METRIC_TTFT_P95].value / c[i].worst * 1e9);
         CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
-        CHECK(p.best == 0 && p.slack.thin == c[i].thin);
-        CHECK_NEAR(p.slack.left, 1 / c[i].worst - 1, 1e-6);
-        CHECK_NEAR(p.slack.error, exp(sd) - 1, 0.02); /* the histogram's bins are 0.1 % wide */
-        CHECK_NEAR(p.slack.probability, 0.5 * erfc(log(c[i].worst) / sd / sqrt(2)), 0.02);
+        CHECK(p.best == 0 && p.points[p.best].margin.thin == c[i].thin);
+        CHECK_NEAR(p.points[p.best].margin.left, 1 / c[i].worst - 1, 1e-6);
+        CHECK_NEAR(p.points[p.best].margin.error, exp(sd) - 1, 0.02); /* the histogram's bins are 0.1 % wide */
+        CHECK_NEAR(p.points[p.best].margin.probability, 0.5 * erfc(log(c[i].worst) / sd / sqrt(2)), 0.02);
         kw_plan_free(&p);
     }
+    kw_plan_init(&p); /* each row is judged, not the recommended one alone */
+    put(&p, 3, 0.5, 0, 1, 0);
+    fake_gpu[4].gpu_hour.v = KW_NANO * 6 / 5;
+    put(&p, 4, 0.9, 0, 1, 0);
+    s.slo.ttft_p95 = 9 * KW_NS_PER_S;
+    CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+    s.slo.ttft_p95 = (kw_ns)(p.points[1].m[KW_METRIC_TTFT_P95].value / 0.99 * 1e9);
+    CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+    CHECK(p.points[0].feasible && p.points[1].feasible && p.best == 0);
+    CHECK(p.points[0].margin.thin != p.points[1].margin.thin && p.points[1].margin.thin);
+    CHECK_NEAR(p.points[1].margin.left, 1 / 0.99 - 1, 1e-6);
+    struct kw_text said = { 0 };
+    kw_summary_plan(&p, &s.slo, true, &said);
+    CHECK(strstr(said.s, "meets\n") && strstr(said.s, "thin\n") && !strstr(said.s, "margin  "));
+    kw_text_free(&said);
+    kw_plan_free(&p);
     fakefleet_slower = 1; /* steps move nothing here: nothing is known of a probability, and nothing is thin */
     s.slo.ttft_p95 = 2 * KW_NS_PER_S;
     kw_plan_init(&p);
     put(&p, 3, 0.5, 0, 1, 0);
     CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
-    CHECK(!p.slack.thin && isnan(p.slack.probability) && p.slack.left > 0);
+    CHECK(!p.points[p.best].margin.thin && isnan(p.points[p.best].margin.probability) &&
+          p.points[p.best].margin.left > 0);
     kw_plan_free(&p);
     fakefleet_steps = NULL;
 }

@@ -233,6 +233,14 @@ static void stress_breaks_what_is_tight(void)
     s = study(3);
     run(&p, &st, &s, &o);
     CHECK(p.n_stress == 1 && p.stress[0].feasible && p.stress[0].cost == p.points[p.best].m[KW_METRIC_COST].value);
+    CHECK(!p.points[p.best].margin.thin);
+    const struct kw_point *api = &p.points[p.best];
+    double far = api->known_to ? api->beyond[KW_METRIC_TTFT_P95] : api->m[KW_METRIC_TTFT_P95].value;
+    s.slo.ttft_p95 = (kw_ns)(far * 1.1e9); /* nobody states an API's error: within 20 % is thin */
+    kw_plan_free(&p);
+    run(&p, &st, &s, &o);
+    CHECK(p.points[p.best].margin.thin && p.points[p.best].margin.left < 0.11);
+    CHECK(p.points[p.best].margin.error > 0.15 && p.points[p.best].margin.probability < 0.75);
     kw_plan_free(&p);
     kw_steptimes_free(&st);
 }
