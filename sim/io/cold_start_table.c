@@ -6,8 +6,7 @@
 #include "sim/io/quantity.h"
 #include "sim/io/text_table.h"
 
-#define DRAWS 4001     /* of a whole start: p50 within 1 to 2 % of the law's own */
-#define NAMES_WIDTH 24 /* columns a line of names takes */
+#define DRAWS 4001 /* of a whole start: p50 within 1 to 2 % of the law's own */
 
 /* ROW_MAX: provision, pull, load, load by rate, cached load, init, restore, in all. */
 enum { ROW_MAX = 8 };
@@ -115,46 +114,16 @@ static void names_of(const struct kw_cold_start_of *of, const struct rows *all, 
     if (have == n) kw_text_add(names, "all");
 }
 
-/* Up to width columns of *s, to a blank where there is one; *s moves on. */
-static void take_line(const char **s, int width, char *buf, size_t size)
+/* names: NULL where there is but one start. */
+static void print_row(struct kw_text_table *t, const struct row *x, const char *names)
 {
-    size_t n = strlen(*s);
-    if (n > (size_t)width) {
-        n = (size_t)width;
-        while (n > (size_t)width / 2 && (*s)[n] != ' ') n--;
-        if ((*s)[n] != ' ') n = (size_t)width;
-    }
-    snprintf(buf, size, "%.*s", (int)n, *s);
-    *s += n;
-    while (**s == ' ') ++*s;
-}
-
-/* Columns that are left to a line of sources when names take theirs. */
-static int source_width(const struct rows *all, size_t n, bool named)
-{
-    int phase = 0, others = (named ? NAMES_WIDTH + 2 : 0) + 2 * 7 + 9 + 4 * 2 + 2; /* p50, p95, grade, gaps, indent */
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < all[i].n; j++)
-            if ((int)strlen(all[i].row[j].phase) > phase) phase = (int)strlen(all[i].row[j].phase);
-    return KW_TEXT_TABLE_WIDTH - phase - others;
-}
-
-static void print_row(struct kw_text_table *t, const struct row *x, const char *names, bool named, int source_columns)
-{
-    char a[32], b[32], line[80];
-    const char *source = x->source;
-    for (int first = 1; first || *source || *names; first = 0) {
-        kw_text_table_cell(t, "%s", first ? x->phase : "");
-        if (named) {
-            take_line(&names, NAMES_WIDTH, line, sizeof line);
-            kw_text_table_cell(t, "%s", line);
-        }
-        kw_text_table_cell(t, "%s", first ? kw_quantity_number(x->p50, a) : "");
-        kw_text_table_cell(t, "%s", first ? kw_quantity_number(x->p95, b) : "");
-        kw_text_table_cell(t, "%s", first ? kw_grade_name[x->grade] : "");
-        take_line(&source, source_columns, line, sizeof line);
-        kw_text_table_cell(t, "%s", line);
-    }
+    char buf[32];
+    kw_text_table_cell(t, "%s", x->phase);
+    if (names) kw_text_table_cell(t, "%s", names);
+    kw_text_table_cell(t, "%s", kw_quantity_number(x->p50, buf));
+    kw_text_table_cell(t, "%s", kw_quantity_number(x->p95, buf));
+    kw_text_table_cell(t, "%s", kw_grade_name[x->grade]);
+    kw_text_table_cell(t, "%s", x->source);
 }
 
 /* Row by row in the order of the phases: all of one before the next. */
@@ -183,7 +152,7 @@ void kw_cold_start_table(const struct kw_cold_start_of *of, size_t n, struct kw_
             struct kw_text names = { 0 };
             if (j >= all[i].n) continue;
             names_of(of, all, n, i, &all[i].row[j], &names);
-            if (names.s) print_row(&t, &all[i].row[j], n > 1 ? names.s : "", n > 1, source_width(all, n, n > 1));
+            if (names.s) print_row(&t, &all[i].row[j], n > 1 ? names.s : NULL);
             kw_text_free(&names);
         }
     kw_text_table_print(&t, out);
