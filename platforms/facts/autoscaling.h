@@ -21,6 +21,11 @@ enum kw_scaler {
 extern const char
     *const kw_scaler_name[]; /* "fixed", "capacity", "queue_delay", ..., NULL: the words of platform files */
 
+/* QUEUE_DELAY: what the delay is counted from. LAST_START: one start a delay, a request that waits longer adds the next
+ * one a delay after the last; ARRIVAL: each request that has waited so long by itself adds one, several at once too. */
+enum kw_delay_from { KW_DELAY_LAST_START, KW_DELAY_ARRIVAL };
+extern const char *const kw_delay_from_name[]; /* "last_start", "arrival", NULL */
+
 enum kw_at_zero { KW_ZERO_QUEUE, KW_ZERO_REJECT_AND_START, KW_ZERO_STOPPED };
 extern const char *const kw_at_zero_name[]; /* "queue", "reject_and_start", "stopped", NULL */
 
@@ -49,12 +54,13 @@ struct kw_autoscaling {
     double target;             /* of the scaler's signal; its unit depends on the scaler */
     double utilisation;        /* 0..1 multiplies target where the platform has it; else 1 */
     kw_ns target_delay;        /* QUEUE_DELAY */
-    kw_ns scale_up_window;     /* the condition must hold this long / averaging window */
-    kw_ns eval_period;         /* control loop; 0 = event driven */
-    kw_ns idle_timeout;        /* idle time before a surplus replica stops */
-    kw_ns zero_timeout;        /* idle time before the last replica stops; >= idle_timeout where the platform has one */
-    kw_ns scale_down_delay;    /* the lower wish must hold this long before anything stops (Fireworks, Baseten, HPA) */
-    kw_ns min_up;              /* minimum life after a start */
+    enum kw_delay_from target_delay_from;
+    kw_ns scale_up_window;  /* the condition must hold this long / averaging window */
+    kw_ns eval_period;      /* control loop; 0 = event driven */
+    kw_ns idle_timeout;     /* idle time before a surplus replica stops */
+    kw_ns zero_timeout;     /* idle time before the last replica stops; >= idle_timeout where the platform has one */
+    kw_ns scale_down_delay; /* the lower wish must hold this long before anything stops (Fireworks, Baseten, HPA) */
+    kw_ns min_up;           /* minimum life after a start */
     double max_up_rate, max_down_rate;          /* KPA: 1000, 2; 0 = no limit */
     double panic_threshold, panic_window_share; /* KPA: 2.0, 0.1 */
     enum kw_at_zero at_zero;                    /* what a request meets when no replica is ready */

@@ -265,8 +265,9 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
 
 void kw_summary_reading(const struct kw_reading *r, struct kw_text *out)
 {
-    char text[300];
-    if (r->shown) paragraph("range", kw_reading_text(r, text, sizeof text), out);
+    char text[400];
+    for (int of = 0; of < KW_READINGS; of++)
+        if (r[of].shown) paragraph("range", kw_reading_text(&r[of], text, sizeof text), out);
 }
 
 /* Indices of the `room` points that rank first, of n >= room. */
@@ -736,11 +737,13 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
                  x->feasible ? "still meets them" : "misses: ", x->miss);
         paragraph(i ? "" : "if worse", buf, out);
     }
-    for (int k = 0; k < 2; k++) {
-        if (!p->reading[k].shown) continue;
-        char label[200], text[300];
+    for (int i = 0; i < 2 * KW_READINGS; i++) {
+        int k = i / KW_READINGS;
+        const struct kw_reading *r = &p->reading[k][i % KW_READINGS];
+        if (!r->shown) continue;
+        char label[200], text[400];
         kw_candidate_label(&p->candidates[k ? p->runner_up : p->best], label, sizeof label);
-        snprintf(buf, sizeof buf, "%s: %s", label, kw_reading_text(&p->reading[k], text, sizeof text));
+        snprintf(buf, sizeof buf, "%s: %s", label, kw_reading_text(r, text, sizeof text));
         paragraph("range", buf, out);
     }
     for (size_t i = 0; i < p->n_assumptions && i < 6; i++) paragraph(i ? "" : "assumed", p->assumptions[i], out);

@@ -36,7 +36,7 @@ void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out);
 void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                      const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
                      const struct kw_reading *reading, struct kw_text *out);
-/* One point's range under the two readings, when there is one to show. */
+/* One point's ranges under r[KW_READINGS], where there are any to show. */
 void kw_summary_reading(const struct kw_reading *r, struct kw_text *out);
 /* The i-th distinct sentence about what is not known of the n candidates' bills, into buf; false past the last. */
 bool kw_summary_unknown_at(const struct kw_candidate *c, size_t n, const struct kw_trace *t, size_t i, char *buf,

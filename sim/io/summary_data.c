@@ -160,8 +160,11 @@ static cJSON *reading_object(const struct kw_reading *r, const struct kw_candida
     char buf[400];
     cJSON *o = cJSON_CreateObject();
     add_text(o, "label", kw_candidate_label(c, buf, sizeof buf), lost);
-    add_number(o, "spread_usd_month", r->spread, lost);
-    add_number(o, "pack_usd_month", r->pack, lost);
+    for (int i = 0; i < 2; i++) {
+        char key[40];
+        snprintf(key, sizeof key, "%s_usd_month", kw_reading_name[r->of][i]);
+        add_number(o, key, r->cost[i], lost);
+    }
     add_bool(o, "other_feasible", r->feasible, lost);
     add_text(o, "other_miss", r->miss, lost);
     add_text(o, "grade", kw_grade_name[r->grade], lost);
@@ -230,8 +233,9 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
         }
     }
     cJSON *ranges = add_array(root, "ranges", lost);
-    for (int k = 0; k < 2; k++) {
-        const struct kw_reading *r = plan ? &plan->reading[k] : reading && !k ? reading : NULL;
+    for (int i = 0; i < 2 * KW_READINGS; i++) {
+        int k = i / KW_READINGS, of = i % KW_READINGS;
+        const struct kw_reading *r = plan ? &plan->reading[k][of] : reading && !k ? &reading[of] : NULL;
         if (r && r->shown)
             add_element(ranges, reading_object(r, plan ? &c[k ? plan->runner_up : plan->best] : &c[0], lost), lost);
     }

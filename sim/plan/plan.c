@@ -67,11 +67,11 @@ static enum kw_status read_otherwise(struct kw_plan *p, const struct kw_study *s
     const ptrdiff_t of[] = { p->best, p->runner_up };
     enum kw_status st = KW_OK;
     for (int k = 0; k < 2; k++) {
-        p->reading[k] = (struct kw_reading){ .shown = false };
+        memset(p->reading[k], 0, sizeof p->reading[k]);
         if (of[k] < 0 || st != KW_OK) continue;
         const struct kw_point *x = &p->points[of[k]];
         double margin = p->runner_up < 0 ? 0.01 * x->m[KW_METRIC_COST].value : fabs(p->margin.value);
-        st = kw_reading_run(&p->reading[k], &p->candidates[of[k]], x, margin, study, run, err);
+        st = kw_readings_run(p->reading[k], &p->candidates[of[k]], x, margin, study, run, err);
     }
     return st;
 }

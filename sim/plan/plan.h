@@ -79,8 +79,9 @@ struct kw_plan {
     size_t n_stress;
     struct kw_stress
         passed_over; /* what the runner-up misses under that is cheaper than best; what[0] == 0: it is not */
-    struct kw_reading reading[2]; /* of the best and the runner-up: what the other reading of the platform would cost */
-    char (*assumptions)[200];     /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
+    struct kw_reading reading[2]
+                             [KW_READINGS]; /* of best and runner-up: what other readings of the platform would cost */
+    char (*assumptions)[200]; /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
     size_t n_assumptions;
     size_t n_untried; /* candidates left out: what they keep or rent alone costs more than the runner-up */
     uint64_t simulations, requests;  /* done: (candidate, replication) pairs, requests replayed */

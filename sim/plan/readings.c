@@ -3,64 +3,102 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One that neither the user nor the platform's documentation settled and that can matter: replicas that come and go,
- * more than one of them. */
-static bool open(const struct kw_choice *c)
+const char *const kw_reading_name[KW_READINGS][2] = {
+    [KW_READING_PACKING] = { "spread", "pack" }, [KW_READING_DELAY] = { "last_start", "arrival" }
+};
+
+static bool documented(enum kw_grade g)
 {
-    enum kw_grade g = c->platform->balance_grade;
-    if (c->balance == c->platform->balance && (g == KW_GRADE_PUBLISHED || g == KW_GRADE_MEASURED)) return false;
-    return c->platform->kind == KW_KIND_SERVERLESS && !c->balance_stated && c->scaling.max_replicas > 1 &&
-           (c->balance == KW_BALANCE_LEAST_OUTSTANDING || c->balance == KW_BALANCE_PACK);
+    return g == KW_GRADE_PUBLISHED || g == KW_GRADE_MEASURED;
 }
 
-enum kw_status kw_reading_run(struct kw_reading *r, const struct kw_candidate *c, const struct kw_point *p,
-                              double margin, const struct kw_study *study, const struct kw_sweep_options *run,
-                              struct kw_error *err)
+/* One that neither the user nor the platform's documentation settled and that can matter: replicas that come and go,
+ * more than one of them. */
+static bool open_reading(const struct kw_choice *c, enum kw_reading_of of)
 {
-    struct kw_candidate other;
+    const struct kw_platform *p = c->platform;
+    if (p->kind != KW_KIND_SERVERLESS || c->scaling.max_replicas < 2) return false;
+    if (of == KW_READING_DELAY)
+        return c->scaling.scaler == KW_SCALER_QUEUE_DELAY && !c->delay_from_stated && !documented(p->delay_from_grade);
+    if (c->balance_stated || (c->balance == p->balance && documented(p->balance_grade))) return false;
+    return c->balance == KW_BALANCE_LEAST_OUTSTANDING || c->balance == KW_BALANCE_PACK;
+}
+
+/* Which of the two it is now. */
+static int reading_of(const struct kw_choice *c, enum kw_reading_of of)
+{
+    return of == KW_READING_DELAY ? c->scaling.target_delay_from == KW_DELAY_ARRIVAL : c->balance == KW_BALANCE_PACK;
+}
+
+static void read_as(struct kw_choice *c, enum kw_reading_of of, int which)
+{
+    if (of == KW_READING_DELAY)
+        c->scaling.target_delay_from = which ? KW_DELAY_ARRIVAL : KW_DELAY_LAST_START;
+    else
+        c->balance = which ? KW_BALANCE_PACK : KW_BALANCE_LEAST_OUTSTANDING;
+}
+
+static enum kw_status run_other(struct kw_reading *r, const struct kw_candidate *other, int mine,
+                                const struct kw_point *p, double margin, const struct kw_study *study,
+                                const struct kw_sweep_options *run, struct kw_error *err)
+{
     struct kw_point q;
-    bool any = false, packed = false;
-    *r = (struct kw_reading){ .grade = KW_GRADE_UNKNOWN };
-    if (p->peak_replicas < 2 || kw_point_overloaded(p)) return KW_OK;
-    enum kw_status st = kw_candidate_copy(&other, c, err);
-    if (st != KW_OK) return st;
-    for (uint32_t d = 0; d < other.n; d++) {
-        struct kw_choice *x = &other.choice[d];
-        if (!open(x)) continue;
-        any = true;
-        packed = x->balance == KW_BALANCE_PACK;
-        x->balance = packed ? KW_BALANCE_LEAST_OUTSTANDING : KW_BALANCE_PACK;
-    }
-    if (!any || (st = kw_point_init(&q, err)) != KW_OK) {
-        kw_candidate_free(&other);
-        return st;
-    }
     struct kw_study s = *study;
     struct kw_sweep_options quiet = *run;
+    enum kw_status st = kw_point_init(&q, err);
+    if (st != KW_OK) return st;
     s.replications = 1; /* the trace itself decides */
     s.records = false;
     s.series_step = 0;
     quiet.progress = NULL; /* a sweep of its own would count from zero again */
-    if ((st = kw_sweep(&q, &other, 1, &s, &quiet, err)) == KW_OK) {
-        double mine = p->m[KW_METRIC_COST].value, theirs = q.m[KW_METRIC_COST].value;
-        r->shown = fabs(theirs - mine) > margin;
-        r->spread = packed ? theirs : mine;
-        r->pack = packed ? mine : theirs;
+    if ((st = kw_sweep(&q, other, 1, &s, &quiet, err)) == KW_OK) {
+        r->cost[mine] = p->m[KW_METRIC_COST].value;
+        r->cost[!mine] = q.m[KW_METRIC_COST].value;
+        r->shown = fabs(r->cost[1] - r->cost[0]) > margin || (p->feasible && !q.feasible);
         r->feasible = q.feasible;
         memcpy(r->miss, q.miss, sizeof r->miss);
     }
     kw_point_free(&q);
-    kw_candidate_free(&other);
+    return st;
+}
+
+enum kw_status kw_readings_run(struct kw_reading r[KW_READINGS], const struct kw_candidate *c, const struct kw_point *p,
+                               double margin, const struct kw_study *study, const struct kw_sweep_options *run,
+                               struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (int of = 0; of < KW_READINGS; of++)
+        r[of] = (struct kw_reading){ .of = (enum kw_reading_of)of, .grade = KW_GRADE_UNKNOWN };
+    if (p->peak_replicas < 2 || kw_point_overloaded(p)) return KW_OK;
+    for (int of = 0; of < KW_READINGS && st == KW_OK; of++) {
+        struct kw_candidate other;
+        int mine = -1;
+        if ((st = kw_candidate_copy(&other, c, err)) != KW_OK) return st;
+        for (uint32_t d = 0; d < other.n; d++) {
+            struct kw_choice *x = &other.choice[d];
+            if (!open_reading(x, (enum kw_reading_of)of)) continue;
+            mine = reading_of(x, (enum kw_reading_of)of);
+            read_as(x, (enum kw_reading_of)of, !mine);
+        }
+        if (mine >= 0) st = run_other(&r[of], &other, mine, p, margin, study, run, err);
+        kw_candidate_free(&other);
+    }
     return st;
 }
 
 char *kw_reading_text(const struct kw_reading *r, char *buf, size_t size)
 {
+    static const char *const text[KW_READINGS][3] = {
+        [KW_READING_PACKING] = { "where each request goes to the least loaded replica (spread)",
+                                 "where the fullest with room gets it (pack)", "packing" },
+        [KW_READING_DELAY] = { "where a queue that waits too long adds one replica a delay (last_start)",
+                               "where each request that waits so long adds one (arrival)", "target_delay_from" }
+    };
+    const char *const *t = text[r->of];
     snprintf(buf, size,
-             "$%.0f to $%.0f a month: $%.0f where each request goes to the least loaded replica (spread), $%.0f where "
-             "the fullest with room gets it (pack), %s%s; which one the platform does is %s, \"packing\" settles it",
-             fmin(r->spread, r->pack), fmax(r->spread, r->pack), r->spread, r->pack,
+             "$%.0f to $%.0f a month: $%.0f %s, $%.0f %s, %s%s; which one the platform does is %s, \"%s\" settles it",
+             fmin(r->cost[0], r->cost[1]), fmax(r->cost[0], r->cost[1]), r->cost[0], t[0], r->cost[1], t[1],
              r->feasible ? "and both meet the objectives" : "the other of which misses: ", r->feasible ? "" : r->miss,
-             kw_grade_name[r->grade]);
+             kw_grade_name[r->grade], t[2]);
     return buf;
 }

@@ -1,24 +1,30 @@
-/* sim/plan/readings.h - where a platform's documentation allows two readings, the other one is simulated too: which
- * replica gets the next request, so whether surplus falls idle (pack) or is kept alive by a request now and then
- * (spread). */
+/* sim/plan/readings.h - where a platform's documentation allows two readings, the other one is simulated too. PACKING:
+ * which replica gets the next request, so whether surplus falls idle (pack) or is kept alive by a request now and then
+ * (spread). DELAY: whether a queue that waits too long adds one replica a delay, or one for each request that waits. */
 #ifndef KW_SIM_PLAN_READINGS_H
 #define KW_SIM_PLAN_READINGS_H
 #include "sim/plan/sweep/sweep.h"
 
+enum kw_reading_of { KW_READING_PACKING, KW_READING_DELAY, KW_READINGS };
+/* The two readings of each in the words of JSON: "spread", "pack"; "last_start", "arrival". */
+extern const char *const kw_reading_name[KW_READINGS][2];
+
 struct kw_reading {
-    bool shown;          /* it was simulated and the cost differs by more than asked */
-    double spread, pack; /* USD a month */
-    bool feasible;       /* under the other reading than the point's */
+    bool
+        shown; /* it was simulated and the cost differs by more than asked, or the other one misses what this one meets */
+    enum kw_reading_of of;
+    double cost[2]; /* USD a month under each, in the order of the names */
+    bool feasible;  /* under the other reading than the point's */
     char miss[96];
     enum kw_grade grade; /* of what says which one holds */
 };
 
-/* The other reading of candidate c, whose point is p. Nothing to show (KW_OK) where the user said which one holds, no
- * serverless deployment ever had two replicas, the point is overloaded, or the month's cost differs by no more than
- * `margin` USD. */
-enum kw_status kw_reading_run(struct kw_reading *r, const struct kw_candidate *c, const struct kw_point *p,
-                              double margin, const struct kw_study *study, const struct kw_sweep_options *run,
-                              struct kw_error *err);
+/* The other readings of candidate c, whose point is p, each by itself. Nothing to show (KW_OK) where the user or the
+ * documentation said which one holds, no serverless deployment ever had two replicas, the point is overloaded, or the
+ * month's cost differs by no more than `margin` USD and the objectives are met or missed alike. */
+enum kw_status kw_readings_run(struct kw_reading r[KW_READINGS], const struct kw_candidate *c, const struct kw_point *p,
+                               double margin, const struct kw_study *study, const struct kw_sweep_options *run,
+                               struct kw_error *err);
 
 /* "$559 to $5,266 a month: ..." in words. Returns buf. */
 char *kw_reading_text(const struct kw_reading *r, char *buf, size_t size);

@@ -162,6 +162,8 @@ def draw(seed, i):
             d["zero_timeout_s"] = str(r.choice((60, 300, 900, 3600)))
         if r.random() < 0.3:
             del d["idle_timeout_s"]
+        if name == "runpod" and r.random() < 0.5:
+            d["target_delay_from"] = "arrival"
         scenario["model"] = "llama-3.1-8b"
     platform = oracle.load(os.path.join(PLATFORMS, name + ".json"))
     altered = kind == "serverless" and r.random() < 0.4

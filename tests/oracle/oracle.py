@@ -20,7 +20,8 @@ Rules, with where they stand:
   edges       of a life only the part inside the window counts; what the meter rounds up is due where a life ends inside
 
 The documents are silent on these; the program's reading was taken, seen from outside:
-  - RunPod's delay begins anew when a worker is ordered, so that workers are ordered a delay apart;
+  - RunPod's delay begins anew when a worker is ordered, so that workers are ordered a delay apart (last_start); the
+    other reading (arrival) is that each request which has waited so long orders one;
   - the floor counts ready replicas, busy ones first, and not those under way;
   - a scaler without a known period looks every second, counted from the window's begin;
   - a minimum charge is rounded up to the granularity, too.
@@ -86,6 +87,7 @@ class Pool:
         self.idle = facts["idle_timeout"]
         self.zero = facts["zero_timeout"]
         self.delay = facts.get("target_delay", 0)
+        self.spaced = facts["target_delay_from"] == "last_start"
         self.reject_at_zero = facts["at_zero"] == "reject_and_start"
         self.cold = facts["cold"]  # phase -> ns
         self.period, self.window, self.origin = facts["period"], facts["window"], origin
@@ -192,7 +194,7 @@ class Pool:
             if self.queue and self.alive == 0:
                 wanted = 1
             elif len(self.queue) > self.starting:  # the first that no replica under way answers
-                due = max(self.queue[self.starting][0], self.ordered) + self.delay
+                due = max(self.queue[self.starting][0], self.ordered if self.spaced else 0) + self.delay
                 wanted += now >= due
                 if now < due:
                     self.push(due, self.wish)
@@ -280,6 +282,7 @@ def facts_of(platform, d):
         cold[phase] = ns(law["constant"]) if law else 0
     return {"scaler": scaler, "keep_warm": pick("keep_warm"), "max_replicas": pick("max_replicas"),
             "idle_timeout": idle, "zero_timeout": zero, "target_delay": ns(pick("target_delay_s", "0")),
+            "target_delay_from": pick("target_delay_from", "last_start"),
             "at_zero": value(s["at_zero"]), "cold": cold, "window": ns(pick("scale_up_window_s", "0")),
             "period": ns(pick("eval_period_s", "0")) or NS}
 

@@ -135,15 +135,15 @@ static int simulate(const char *command, const struct kw_options *o, struct kw_s
     study.records |= !strcmp(command, "run") && o->out;
     struct kw_sweep_options sweep = kw_session_sweep(s, o);
     st = kw_sweep(g.points, g.candidates, g.n, &study, &sweep, &err);
-    struct kw_reading reading = { .shown = false };
+    struct kw_reading reading[KW_READINGS] = { { .shown = false } };
     if (st == KW_OK && g.n == 1) /* one per cent is within what any of this is good for */
-        st = kw_reading_run(&reading, &g.candidates[0], &g.points[0], 0.01 * fabs(g.points[0].m[KW_METRIC_COST].value),
-                            &study, &sweep, &err);
+        st = kw_readings_run(reading, &g.candidates[0], &g.points[0], 0.01 * fabs(g.points[0].m[KW_METRIC_COST].value),
+                             &study, &sweep, &err);
     kw_progress_end(&s->progress);
     bool done = st == KW_OK; /* then the points are printed even where they cannot be saved */
     if (done) st = kw_session_save(s, o, command, g.candidates, g.points, g.n, NULL, &err);
     int code = 0;
-    if (done) code = print_points(command, o, s, &g, &reading);
+    if (done) code = print_points(command, o, s, &g, reading);
     if (st == KW_OK && code == 0) st = verdict(g.points, g.n, &s->scenario.slo, &err);
     grid_free(&g);
     return st == KW_OK ? code : kw_cli_fail(st, &err);

@@ -33,6 +33,7 @@ enum kw_status kw_scaler_begin(struct kw_autoscaler *s, const struct kw_autoscal
     s->c = c;
     s->period = c->eval_period;
     s->last = -1;
+    s->alive = 0;
     s->area = (struct kw_area){ 0 };
     s->panic_since = -1;
     s->panic_most = 0;

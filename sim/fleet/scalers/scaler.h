@@ -56,6 +56,7 @@ struct kw_autoscaler {
     const struct kw_autoscaling *c;  /* borrowed */
     kw_ns period;                    /* of the control loop, for policies that have one */
     kw_ns last;                      /* QUEUE_DELAY: when it last added one; loops: the last tick; -1 before */
+    uint32_t alive;                  /* QUEUE_DELAY: when it was asked last */
     struct kw_area area;             /* requests in the pool, integrated over time */
     struct kw_mean mean;             /* of it over the policy's window */
     struct kw_peak down;             /* the largest wish within scale_down_delay */

@@ -1,29 +1,47 @@
 /* sim/fleet/scalers/scaler_queue_delay.c - RunPod QUEUE_DELAY (PLATFORMS.md 6, S41): with no worker the first request
  * starts one; a later request adds one only after it has waited for the delay itself. Each worker under way answers one
- * request that waits, so there are never more starts than requests that wait. How fast a long queue adds workers is not
- * published: one a delay here. With an eval_period the condition is looked at on its grid only. */
+ * request that waits, so there are never more starts than requests that wait. Whether a long queue adds one a delay or
+ * one for each request that has waited so long is not published: target_delay_from says which. With an eval_period the
+ * condition is looked at on its grid only. */
 #include "sim/fleet/scalers/scaler.h"
+
+static bool spaced(const struct kw_autoscaler *s)
+{
+    return s->c->target_delay_from == KW_DELAY_LAST_START;
+}
 
 static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause)
 {
     uint32_t alive = kw_signals_alive(g);
     if (cause == KW_CAUSE_TIMER) {
         bool due = g->unanswered != KW_NEVER && now - g->unanswered >= s->c->target_delay;
-        if (s->period || (due && (s->last < 0 || now - s->last >= s->c->target_delay))) s->last = now;
+        bool free = !spaced(s) || s->last < 0 || now - s->last >= s->c->target_delay;
+        if (s->period || (due && free)) s->last = now;
+        s->alive = alive;
         return due && s->last == now ? alive + 1 : alive;
     }
     return alive || !g->queued ? alive : 1;
 }
 
+/* What the last answer asked for has come, so the next request may be due at once; at the ceiling nothing comes, and
+ * there is no use in asking before another delay has passed. */
+static bool at_once(const struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now)
+{
+    return !spaced(s) && (s->last < now || kw_signals_alive(g) > s->alive);
+}
+
 static kw_ns timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now)
 {
     if (g->unanswered == KW_NEVER) return KW_NEVER;
+    kw_ns due = g->unanswered + s->c->target_delay;
     if (s->period) {
         kw_ns at = kw_scaler_grid(s->period, now);
+        if (at == now && due <= now && at_once(s, g, now)) return now;
         return at > s->last ? at : s->last + s->period;
     }
-    kw_ns at = g->unanswered + s->c->target_delay, again = s->last < 0 ? 0 : s->last + s->c->target_delay;
-    return at > again ? at : again;
+    if (at_once(s, g, now)) return due;
+    kw_ns again = s->last < 0 ? 0 : s->last + s->c->target_delay;
+    return due > again ? due : again;
 }
 
 static enum kw_status begin(struct kw_autoscaler *s, struct kw_error *err)

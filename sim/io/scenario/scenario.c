@@ -325,6 +325,13 @@ static enum kw_status read_scaling(struct kw_jnode o, enum kw_kind kind, struct 
     READ(ratio_or(get(o, "target"), a->target, 0, 1e9, &a->target, err));
     READ(ratio_or(get(o, "utilisation"), a->utilisation, 0.01, 1, &a->utilisation, err));
     READ(seconds_or(get(o, "target_delay_s"), a->target_delay, &a->target_delay, err));
+    int from = a->target_delay_from;
+    READ(kw_json_enum_or(get(o, "target_delay_from"), from, kw_delay_from_name, &from, err));
+    a->target_delay_from = (enum kw_delay_from)from;
+    c->delay_from_stated = kw_json_present(get(o, "target_delay_from"));
+    if (st == KW_OK && c->delay_from_stated && a->scaler != KW_SCALER_QUEUE_DELAY)
+        return kw_json_fail(get(o, "target_delay_from"), KW_ERANGE, err, "%s does not scale by the delay of its queue",
+                            c->platform->title);
     READ(seconds_or(get(o, "scale_up_window_s"), a->scale_up_window, &a->scale_up_window, err));
     READ(seconds_or(get(o, "scale_down_delay_s"), a->scale_down_delay, &a->scale_down_delay, err));
     READ(seconds_or(get(o, "queue_timeout_s"), a->queue_timeout, &a->queue_timeout, err));
@@ -454,6 +461,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                                          "target",
                                          "utilisation",
                                          "target_delay_s",
+                                         "target_delay_from",
                                          "scale_up_window_s",
                                          "scale_down_delay_s",
                                          "queue_limit",

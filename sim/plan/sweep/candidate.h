@@ -50,7 +50,7 @@ struct kw_choice { /* one deployment of a candidate */
     uint32_t ttft_known_to;                             /* api: the longest prompt of ttft_s; 0: not limited */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate; /* api: the offer's, or the user's own (grade USER) */
     enum kw_balance balance;
-    bool balance_stated; /* the user said which */
+    bool balance_stated, delay_from_stated; /* the user said which */
     kw_ns network_rtt;
     uint32_t max_tokens;
     kw_nusd operations_month;

@@ -111,6 +111,19 @@ for rows in (steady, ramp): # which replica gets the next request is not publish
     check("range", near(x["spread_usd_month"], spread["cost_usd_month"]) and near(x["pack_usd_month"], pack["cost_usd_month"]) and
           x["grade"] == "unknown" and near(p["cost_usd_month"], spread["cost_usd_month"]) and
           pack["cost_usd_month"] < 0.5 * spread["cost_usd_month"], x)
+# Whether a queue that waits too long adds one replica a delay or one for each that waits is not published either.
+bursts = [(round(1200 * k + 0.01 * i, 3), 2000, 400) for k in range(12) for i in range(12)]
+slow = {"name": "main", "platform": "runpod", "gpu": "L4", "precision": "fp8", "hard_concurrency": 1, "max_replicas": 12, "packing": "spread",
+        "cold_start": {"provision": {"constant": "30"}, "load": {"constant": "0"}, "init": {"constant": "0"}}}
+p, _, r = first(bursts, slow)
+spaced, each = (first(bursts, dict(slow, target_delay_from=x)) for x in ("last_start", "arrival"))
+x = [x for x in r["ranges"] if "arrival_usd_month" in x]
+check("a range of the delay", len(x) == 1 and near(x[0]["last_start_usd_month"], spaced[0]["cost_usd_month"]) and
+      near(x[0]["arrival_usd_month"], each[0]["cost_usd_month"]) and near(p["cost_usd_month"], spaced[0]["cost_usd_month"]), r["ranges"])
+check("sooner, and more of them", each[0]["ttft_p95_s"] < spaced[0]["ttft_p95_s"] - 1 and each[0]["cold_starts"] > spaced[0]["cold_starts"],
+      (each[0]["ttft_p95_s"], spaced[0]["ttft_p95_s"], each[0]["cold_starts"], spaced[0]["cold_starts"]))
+check("said: no range", spaced[2]["ranges"] == [] and each[2]["ranges"] == [], (spaced[2]["ranges"], each[2]["ranges"]))
+check("of queue delays alone", "does not scale by the delay of its queue" in run(bursts, dict(slow, platform="modal", target_delay_from="arrival"), expect=2))
 check("who says which gets no range", first(steady, dict(main, packing="pack"))[2]["ranges"] == [])
 check("one replica has no range", first(steady[:2000], dict(main, max_replicas=1, keep_warm=1))[2]["ranges"] == [])
 check("packing or balance", "packing" in run(steady[:99], dict(main, packing="pack", balance="prefix"), expect=2))

@@ -86,6 +86,28 @@ static void queue_delay_adds_one_a_delay(void)
     CHECK(kw_scaler_begin(&s, &c, &err) == KW_ERANGE);
 }
 
+static void queue_delay_from_arrival_adds_one_for_each_that_waits(void)
+{
+    struct kw_autoscaler s;
+    struct kw_autoscaling c = {
+        .scaler = KW_SCALER_QUEUE_DELAY, .max_replicas = 9, .target_delay = 4 * S, .target_delay_from = KW_DELAY_ARRIVAL
+    };
+    begin(&s, &c);
+    struct kw_signals g = signals(0, 0, 1, 4, 0); /* one start under way, three more came at the same time */
+    g.unanswered = 100 * S;
+    CHECK(s.policy->timer(&s, &g, 100 * S) == 104 * S);
+    for (uint32_t k = 1; k < 4; k++) { /* all at 104, one after another */
+        CHECK(ask(&s, g, 104 * S, KW_CAUSE_TIMER) == k + 1);
+        g.starting = k + 1;
+        g.unanswered = k < 3 ? 100 * S : 102 * S;
+        CHECK(s.policy->timer(&s, &g, 104 * S) == (k < 3 ? 104 : 106) * S);
+    }
+    CHECK(ask(&s, g, 106 * S, KW_CAUSE_TIMER) == 5); /* but the ceiling is four: nothing comes */
+    CHECK(s.policy->timer(&s, &g, 106 * S) == 110 * S);
+    g.unanswered = KW_NEVER;
+    CHECK(s.policy->timer(&s, &g, 107 * S) == KW_NEVER);
+}
+
 static void request_count_divides_and_rounds_up(void)
 {
     struct kw_autoscaler s;
@@ -396,6 +418,7 @@ int main(void)
     RUN(fixed_wants_its_floor);
     RUN(capacity_counts_what_waits_beside_what_is_busy);
     RUN(queue_delay_adds_one_a_delay);
+    RUN(queue_delay_from_arrival_adds_one_for_each_that_waits);
     RUN(request_count_divides_and_rounds_up);
     RUN(queue_grows_by_one_while_the_starts_do_not_suffice);
     RUN(setup_wants_one_for_each_who_waits);
