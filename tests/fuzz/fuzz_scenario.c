@@ -118,7 +118,7 @@ static void candidates(const struct kw_scenario *s)
         char text[600];
         kw_candidate_init(&c);
         for (uint32_t a = 0; a < s->n_axes; a++) kw_scenario_axis_value(s, i, a, text, sizeof text);
-        enum kw_status st = kw_scenario_candidate(s, i, &catalogue, &trace, &c, &err);
+        enum kw_status st = kw_scenario_candidate(s, i, &catalogue, &trace, &c, NULL, &err);
         if (st != KW_OK) {
             check_error(st, &err);
             return;

@@ -43,19 +43,36 @@ static bool axis_word(const void *context, const struct kw_candidate *c, size_t 
     return true;
 }
 
+/* A note a line, unless notes are not wanted. Takes the text. */
+static void tell(const struct kw_options *o, struct kw_text *notes)
+{
+    for (char *line = notes->s, *end; line && *line && !o->quiet; line = end + 1) {
+        end = strchr(line, '\n');
+        kw_cli_note("%.*s", (int)(end - line), line);
+    }
+    kw_text_free(notes);
+}
+
 /* All points are read before the first is simulated: a mistake in the last one costs no hour. */
-static enum kw_status grid_make(struct grid *g, struct kw_session *s, struct kw_error *err)
+static enum kw_status grid_make(struct grid *g, const struct kw_options *o, struct kw_session *s, struct kw_error *err)
 {
     size_t n = s->scenario.n_points;
+    struct kw_unused_keys unused = { 0 };
+    struct kw_text notes = { 0 };
     *g = (struct grid){ calloc(n, sizeof *g->candidates), calloc(n, sizeof *g->points), 0 };
     enum kw_status st = g->candidates && g->points ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
     while (g->n < n && st == KW_OK) {
         kw_candidate_init(&g->candidates[g->n]);
-        st = kw_scenario_candidate(&s->scenario, (uint32_t)g->n, &s->catalogue, &s->trace, &g->candidates[g->n], err);
+        st = kw_scenario_candidate(&s->scenario, (uint32_t)g->n, &s->catalogue, &s->trace, &g->candidates[g->n],
+                                   &unused, err);
         if (st == KW_OK && (st = kw_point_init(&g->points[g->n], err)) != KW_OK)
             kw_candidate_free(&g->candidates[g->n]);
         if (st == KW_OK) g->n++;
     }
+    if (st == KW_OK) st = kw_unused_keys_settle(&unused, &notes, err);
+    if (st == KW_OK) tell(o, &notes);
+    kw_text_free(&notes);
+    kw_unused_keys_free(&unused);
     if (st == KW_OK) st = kw_candidates_tell_apart(g->candidates, g->n, axis_word, &s->scenario, err);
     if (st != KW_OK) grid_free(g);
     return st;
@@ -129,7 +146,7 @@ static int simulate(const char *command, const struct kw_options *o, struct kw_s
     struct kw_error err = { "" };
     struct grid g;
     enum kw_status st = kw_scenario_check_use(&s->scenario, strcmp(command, "run") ? KW_FOR_SWEEP : KW_FOR_RUN, &err);
-    if (st == KW_OK) st = grid_make(&g, s, &err);
+    if (st == KW_OK) st = grid_make(&g, o, s, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     struct kw_study study = kw_session_study(s, o);
     study.records |= !strcmp(command, "run") && o->out;
@@ -245,8 +262,10 @@ static enum kw_status plan_split(struct planning *g, const struct kw_options *o,
     if (named) s->catalogue.search_path = NULL; /* the command line names them all */
     if (st == KW_OK) st = kw_catalogue_adopt(&s->catalogue, g->options.platforms, g->options.n_platforms, err);
     s->catalogue.search_path = beside;
+    if (st == KW_OK) st = kw_scenario_check_plan(&s->scenario, &s->catalogue, &g->options, err);
     bool wrote = kw_scenario_has_deployments(&s->scenario);
-    if (st == KW_OK && wrote) st = kw_scenario_candidate(&s->scenario, 0, &s->catalogue, &s->trace, &g->written, err);
+    if (st == KW_OK && wrote)
+        st = kw_scenario_candidate(&s->scenario, 0, &s->catalogue, &s->trace, &g->written, NULL, err);
     if (st != KW_OK) return st;
     for (uint32_t d = 0; d < g->written.n; d++) model_of[d] = kw_scenario_model_of(&s->scenario, d);
     return kw_plan_parts_split(&g->parts, &s->trace, wrote ? &g->written : NULL, model_of, s->scenario.model, err);
@@ -262,6 +281,11 @@ static enum kw_status plan_part(struct planning *g, size_t i, const struct kw_op
     s->progress.what = "simulating";
     enum kw_status st = kw_plan_enumerate(&part->plan, &s->catalogue.platforms, &s->catalogue.profiles,
                                           &s->catalogue.steptimes, study.trace, part->model, &g->options, err);
+    if (st == KW_OK) {
+        struct kw_text notes = { 0 };
+        kw_key_use_notes(kw_json_root(&s->scenario.doc), &part->plan, &notes);
+        tell(o, &notes);
+    }
     if (st == KW_OK) st = kw_plan_run(&part->plan, &study, &g->options, err);
     if (st != KW_OK || !g->breakeven) return st;
     s->progress.what = "other volumes";

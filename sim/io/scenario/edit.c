@@ -72,8 +72,11 @@ enum kw_status kw_edit_find(const struct kw_json *doc, const char *path, struct 
     const char *rest;
     enum kw_status st = walk(doc, path, out, &rest, err);
     if (st == KW_OK && *rest) {
+        size_t n = strlen(out->path);
+        bool dot = n && *rest != '.' && *rest != '[';
+        if (!n && *rest == '.') rest++;
         out->item = NULL;
-        snprintf(out->path, sizeof out->path, "%s", path);
+        snprintf(out->path + n, sizeof out->path - n, "%s%s", dot ? "." : "", rest);
     }
     return st;
 }

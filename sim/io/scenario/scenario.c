@@ -5,6 +5,7 @@
 #include <string.h>
 #include "sim/fleet/groups.h"
 #include "sim/io/scenario/edit.h"
+#include "sim/io/scenario/key_use.h"
 #include "sim/io/scenario/slo_text.h"
 #include "workloads/readers/timestamp.h"
 
@@ -15,6 +16,14 @@
 static struct kw_jnode get(struct kw_jnode obj, const char *key)
 {
     return kw_json_get(obj, key);
+}
+
+/* An object whose keys key_use.h has. */
+static enum kw_status known_keys(struct kw_jnode obj, const char *object, struct kw_error *err)
+{
+    const char *names[KW_KEYS_MAX];
+    kw_key_names(object, names);
+    return kw_json_keys(obj, names, err);
 }
 
 /* A decimal given as a string or as a JSON number: only for ratios, never for time or money. */
@@ -129,9 +138,8 @@ enum kw_status kw_scenario_meet_trace(struct kw_scenario *s, const struct kw_tra
 
 static enum kw_status read_retry(struct kw_jnode o, struct kw_client_retry *r, struct kw_error *err)
 {
-    static const char *const known[] = { "max_attempts", "base_s", "cap_s", NULL };
     if (!kw_json_present(o)) return KW_OK;
-    enum kw_status st = kw_json_keys(o, known, err);
+    enum kw_status st = known_keys(o, "deployments[].retry", err);
     READ(count_or(get(o, "max_attempts"), r->max_attempts, 1, 1000, &r->max_attempts, err));
     READ(seconds_or(get(o, "base_s"), r->base, &r->base, err));
     READ(seconds_or(get(o, "cap_s"), r->cap, &r->cap, err));
@@ -142,14 +150,10 @@ static enum kw_status read_retry(struct kw_jnode o, struct kw_client_retry *r, s
  * message names the key that is wrong where one alone is. */
 static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *c, struct kw_error *err)
 {
-    static const char *const known[] = {
-        "policy",     "max_num_batched_tokens", "max_num_seqs",        "max_model_len",    "block_size",
-        "num_blocks", "prefix_caching",         "reserve_full_prompt", "async_scheduling", NULL
-    };
     static const char *const policies[] = { "vllm", "prefill_first", "sarathi", "static", NULL };
     if (!kw_json_present(o)) return KW_OK;
     int policy = c->policy;
-    enum kw_status st = kw_json_keys(o, known, err);
+    enum kw_status st = known_keys(o, "deployments[].scheduler", err);
     READ(kw_json_enum_or(get(o, "policy"), policy, policies, &policy, err));
     READ(count_or(get(o, "max_num_batched_tokens"), c->max_num_batched_tokens, 1, 1 << 20, &c->max_num_batched_tokens,
                   err));
@@ -200,18 +204,8 @@ static enum kw_status read_latency(struct kw_jnode o, struct kw_law own[3], stru
 
 static enum kw_status read_cold_start(struct kw_jnode o, struct kw_cold_start *c, struct kw_error *err)
 {
-    static const char *const known[] = { "provision",
-                                         "pull",
-                                         "load",
-                                         "load_rate",
-                                         "cached_load_rate",
-                                         "cache_hit",
-                                         "init",
-                                         "restore",
-                                         "snapshot_probability",
-                                         NULL };
     if (!kw_json_present(o)) return KW_OK;
-    enum kw_status st = kw_json_keys(o, known, err);
+    enum kw_status st = known_keys(o, "deployments[].cold_start", err);
     /* What the user measured is the whole of the load: neither a fixed part of the platform's nor a rate of the
      * profile's is added to it. */
     bool whole = kw_json_present(get(o, "load")), rate = kw_json_present(get(o, "load_rate"));
@@ -263,28 +257,39 @@ static enum kw_status read_tier(struct kw_jnode n, const struct kw_platform *p, 
                         p->title, want, kw_nearest_hint(hint, want, names), p->name);
 }
 
-static enum kw_status read_cache(struct kw_jnode o, struct kw_cache_rule *c, struct kw_error *err)
+/* Over the provider's rule; where that does not say whether it caches, a whole rule of the user's says that it does. */
+static enum kw_status read_cache(struct kw_jnode o, struct kw_choice *choice, struct kw_error *err)
 {
-    static const char *const known[] = { "use", "min_tokens", "step_tokens", "lifetime_s", NULL };
+    struct kw_cache_rule *c = &choice->cache;
     bool use;
     if (!kw_json_present(o)) return KW_OK;
-    enum kw_status st = kw_json_keys(o, known, err);
+    enum kw_status st = known_keys(o, "deployments[].cache", err);
     READ(kw_json_bool_or(get(o, "use"), true, &use, err));
     READ(count_or(get(o, "min_tokens"), c->min_tokens, 1, 10000000, &c->min_tokens, err));
     READ(count_or(get(o, "step_tokens"), c->step_tokens, 1, 10000000, &c->step_tokens, err));
     READ(seconds_or(get(o, "lifetime_s"), c->lifetime, &c->lifetime, err));
-    if (st == KW_OK && !use) c->mode = KW_CACHE_OFF;
+    if (st != KW_OK || !choice->api || choice->term == KW_TERM_BATCH ||
+        !kw_term_prices(choice->api, choice->term)->cached_in_mtok.known)
+        return st;
+    if (!use) {
+        c->mode = KW_CACHE_OFF;
+    } else {
+        if (c->mode == KW_CACHE_UNKNOWN) c->mode = KW_CACHE_AUTOMATIC;
+        const char *lacks = !c->min_tokens ? "min_tokens" : !c->step_tokens ? "step_tokens" : "lifetime_s";
+        if (!kw_cache_rule_known(c))
+            st = kw_json_fail(o, KW_ERANGE, err, "has no effect without %s, which was not found for %s: state it too",
+                              lacks, choice->platform->title);
+    }
     return st;
 }
 
 /* restart_s, the time until another machine is there, is the provision of its cold start; c NULL: none is wanted. */
 static enum kw_status read_spot(struct kw_jnode o, struct kw_spot *s, struct kw_cold_start *c, struct kw_error *err)
 {
-    static const char *const known[] = { "interruptions_per_hour", "notice_s", "restart_s", NULL };
     int64_t rate = 0;
     kw_ns restart = 0;
     if (!kw_json_present(o)) return KW_OK;
-    enum kw_status st = kw_json_keys(o, known, err);
+    enum kw_status st = known_keys(o, "deployments[].spot", err);
     READ(kw_json_nano(get(o, "interruptions_per_hour"), 0, 3600 * KW_NANO, &rate, err));
     READ(seconds_or(get(o, "notice_s"), s->notice, &s->notice, err));
     READ(seconds_or(get(o, "restart_s"), 0, &restart, err));
@@ -296,50 +301,45 @@ static enum kw_status read_spot(struct kw_jnode o, struct kw_spot *s, struct kw_
     return KW_OK;
 }
 
-/* Replica counts, windows and overload rules, over the platform's defaults. */
+/* Replica counts, windows and overload rules, over the platform's defaults. What the kind or the autoscaler has no use
+ * for is left as it is (key_use.h tells the user): the length of a warm-up looks at every window. */
 static enum kw_status read_scaling(struct kw_jnode o, enum kw_kind kind, struct kw_choice *c, struct kw_error *err)
 {
     struct kw_autoscaling *a = &c->scaling;
-    struct kw_jnode replicas = get(o, "replicas");
     enum kw_status st = KW_OK;
     if (kind == KW_KIND_DEDICATED) {
-        static const char *const serverless[] = { "keep_warm", "max_replicas", "buffer_replicas", "idle_timeout_s" };
         uint32_t n = 1;
-        for (int i = 0; i < 4; i++)
-            if (st == KW_OK && kw_json_present(get(o, serverless[i])))
-                st = kw_json_fail(get(o, serverless[i]), KW_ERANGE, err,
-                                  "a dedicated deployment has 'replicas' instead");
-        READ(count_or(replicas, 1, 1, 100000, &n, err));
+        READ(count_or(get(o, "replicas"), 1, 1, 100000, &n, err));
         if (st == KW_OK) kw_choice_replicas(c, n);
-    } else if (kw_json_present(replicas)) {
-        return kw_json_fail(replicas, KW_ERANGE, err,
-                            "a serverless deployment has 'keep_warm' and 'max_replicas' instead");
+    } else {
+        READ(count_or(get(o, "max_replicas"), a->max_replicas, 1, 100000, &a->max_replicas, err));
+        READ(count_or(get(o, "keep_warm"), a->keep_warm, 0, 100000, &a->keep_warm, err));
+        READ(count_or(get(o, "buffer_replicas"), a->buffer_replicas, 0, 100000, &a->buffer_replicas, err));
     }
-    READ(count_or(get(o, "max_replicas"), a->max_replicas, 1, 100000, &a->max_replicas, err));
-    READ(count_or(get(o, "keep_warm"), a->keep_warm, 0, 100000, &a->keep_warm, err));
     if (st == KW_OK && a->keep_warm > a->max_replicas)
         st = kw_json_fail(kw_json_present(get(o, "keep_warm")) ? get(o, "keep_warm") : get(o, "max_replicas"),
                           KW_ERANGE, err, "keep_warm (%u) must be <= max_replicas (%u)", a->keep_warm, a->max_replicas);
-    READ(count_or(get(o, "buffer_replicas"), a->buffer_replicas, 0, 100000, &a->buffer_replicas, err));
     READ(count_or(get(o, "hard_concurrency"), a->hard_concurrency, 0, 1000000, &a->hard_concurrency, err));
     READ(ratio_or(get(o, "target"), a->target, 0, 1e9, &a->target, err));
     READ(ratio_or(get(o, "utilisation"), a->utilisation, 0.01, 1, &a->utilisation, err));
-    READ(seconds_or(get(o, "target_delay_s"), a->target_delay, &a->target_delay, err));
-    int from = a->target_delay_from;
-    READ(kw_json_enum_or(get(o, "target_delay_from"), from, kw_delay_from_name, &from, err));
-    a->target_delay_from = (enum kw_delay_from)from;
-    c->delay_from_stated = kw_json_present(get(o, "target_delay_from"));
-    if (st == KW_OK && c->delay_from_stated && a->scaler != KW_SCALER_QUEUE_DELAY)
-        return kw_json_fail(get(o, "target_delay_from"), KW_ERANGE, err, "%s does not scale by the delay of its queue",
-                            c->platform->title);
-    READ(seconds_or(get(o, "scale_up_window_s"), a->scale_up_window, &a->scale_up_window, err));
-    READ(seconds_or(get(o, "scale_down_delay_s"), a->scale_down_delay, &a->scale_down_delay, err));
+    if (a->scaler == KW_SCALER_QUEUE_DELAY) {
+        int from = a->target_delay_from;
+        READ(seconds_or(get(o, "target_delay_s"), a->target_delay, &a->target_delay, err));
+        READ(kw_json_enum_or(get(o, "target_delay_from"), from, kw_delay_from_name, &from, err));
+        a->target_delay_from = (enum kw_delay_from)from;
+        c->delay_from_stated = kw_json_present(get(o, "target_delay_from"));
+    }
+    if (a->scaler == KW_SCALER_LOAD_TARGET || a->scaler == KW_SCALER_CONCURRENCY || a->scaler == KW_SCALER_KPA) {
+        READ(seconds_or(get(o, "scale_up_window_s"), a->scale_up_window, &a->scale_up_window, err));
+        READ(seconds_or(get(o, "scale_down_delay_s"), a->scale_down_delay, &a->scale_down_delay, err));
+    }
     READ(seconds_or(get(o, "queue_timeout_s"), a->queue_timeout, &a->queue_timeout, err));
     READ(seconds_or(get(o, "request_timeout_s"), a->request_timeout, &a->request_timeout, err));
     READ(ratio_or(get(o, "stockout_probability"), a->stockout_probability, 0, 0.999, &a->stockout_probability, err));
+    READ(seconds_or(get(o, "stockout_retry_s"), a->stockout_retry, &a->stockout_retry, err));
     READ(ratio_or(get(o, "start_failure_probability"), a->start_failure_probability, 0, 0.99,
                   &a->start_failure_probability, err));
-    if (st == KW_OK && kw_json_present(get(o, "idle_timeout_s"))) {
+    if (st == KW_OK && kind == KW_KIND_SERVERLESS && kw_json_present(get(o, "idle_timeout_s"))) {
         struct kw_jnode n = get(o, "idle_timeout_s");
         const struct kw_platform *p = c->platform;
         kw_ns idle;
@@ -349,7 +349,7 @@ static enum kw_status read_scaling(struct kw_jnode o, enum kw_kind kind, struct 
             return kw_json_fail(n, KW_ERANGE, err, "%s allows %lld to %lld s", p->title, (long long)lo, (long long)hi);
         if (st == KW_OK) kw_choice_idle_timeout(c, idle);
     }
-    READ(seconds_or(get(o, "zero_timeout_s"), a->zero_timeout, &a->zero_timeout, err));
+    if (kind == KW_KIND_SERVERLESS) READ(seconds_or(get(o, "zero_timeout_s"), a->zero_timeout, &a->zero_timeout, err));
     int64_t queue_limit = (int64_t)a->queue_limit;
     READ(kw_json_i64_or(get(o, "queue_limit"), queue_limit, 0, INT64_C(1000000000), &queue_limit, err));
     if (st == KW_OK) a->queue_limit = (uint64_t)queue_limit;
@@ -394,6 +394,12 @@ static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer 
         if (st == KW_OK && (strcmp((*out)->gpu, offer->gpu) || strcmp((*out)->model, model)))
             st = kw_json_fail(get(o, "profile"), KW_ERANGE, err, "is of %s on %s; want %s on %s", (*out)->model,
                               (*out)->gpu, model, offer->gpu);
+        if (st == KW_OK && kw_json_present(get(o, "precision")) && strcmp((*out)->precision, precision))
+            st = kw_json_fail(get(o, "precision"), KW_ERANGE, err, "is %.20s, but the profile named beside it is of %s",
+                              precision, (*out)->precision);
+        if (st == KW_OK && kw_json_present(get(o, "tp")) && (*out)->tp != tp)
+            st = kw_json_fail(get(o, "tp"), KW_ERANGE, err, "is %u, but the profile named beside it is of %u", tp,
+                              (*out)->tp);
         return st;
     }
     const struct kw_model_shape *shape = kw_model_find(model);
@@ -442,71 +448,13 @@ static enum kw_status read_packing(struct kw_jnode o, int *balance, struct kw_er
 static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model, struct kw_catalogue *cat,
                                       struct kw_choice *c, struct kw_error *err)
 {
-    static const char *const known[] = { "name",
-                                         "platform",
-                                         "model",
-                                         "gpu",
-                                         "precision",
-                                         "tp",
-                                         "profile",
-                                         "term",
-                                         "spot",
-                                         "replicas",
-                                         "keep_warm",
-                                         "max_replicas",
-                                         "buffer_replicas",
-                                         "idle_timeout_s",
-                                         "zero_timeout_s",
-                                         "hard_concurrency",
-                                         "target",
-                                         "utilisation",
-                                         "target_delay_s",
-                                         "target_delay_from",
-                                         "scale_up_window_s",
-                                         "scale_down_delay_s",
-                                         "queue_limit",
-                                         "queue_timeout_s",
-                                         "request_timeout_s",
-                                         "stockout_probability",
-                                         "start_failure_probability",
-                                         "balance",
-                                         "packing",
-                                         "network_rtt_s",
-                                         "retry",
-                                         "scheduler",
-                                         "cold_start",
-                                         "limits",
-                                         "tier",
-                                         "cache",
-                                         "ttft",
-                                         "ttft_per_ktok",
-                                         "output_rate",
-                                         "max_tokens",
-                                         "operations_usd_month",
-                                         "account",
-                                         NULL };
-    static const char *const gpu_only[] = { "gpu",
-                                            "precision",
-                                            "tp",
-                                            "profile",
-                                            "replicas",
-                                            "keep_warm",
-                                            "max_replicas",
-                                            "buffer_replicas",
-                                            "idle_timeout_s",
-                                            "scheduler",
-                                            "cold_start",
-                                            "balance",
-                                            "packing",
-                                            NULL };
-    static const char *const api_only[] = { "limits",        "tier",        "cache",      "ttft",
-                                            "ttft_per_ktok", "output_rate", "max_tokens", NULL };
+    const char *name, *platform_name, *model, *account;
     const char *name, *platform_name, *model, *account;
     const struct kw_platform *p = NULL;
     const struct kw_gpu_offer *offer = NULL;
     const struct kw_api_offer *api = NULL;
     const struct kw_profile *profile = NULL;
-    enum kw_status st = kw_json_keys(o, known, err);
+    enum kw_status st = known_keys(o, "deployments[]", err);
     READ(kw_json_str(get(o, "platform"), &platform_name, err));
     READ(kw_json_str_or(get(o, "name"), NULL, &name, err));
     READ(kw_json_str_or(get(o, "model"), dflt_model, &model, err));
@@ -521,12 +469,6 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     struct kw_error inner;
     if ((st = kw_catalogue_platform(cat, platform_name, &p, &inner)) != KW_OK)
         return kw_json_fail(get(o, "platform"), st, err, "%s", inner.msg);
-    const char *const *wrong = p->kind == KW_KIND_API ? gpu_only : api_only;
-    for (int i = 0; wrong[i]; i++)
-        if (kw_json_present(get(o, wrong[i])))
-            return kw_json_fail(get(o, wrong[i]), KW_ERANGE, err, "has no meaning for %s, which is %s", p->title,
-                                p->kind == KW_KIND_API ? "a per-token API" : "made of replicas");
-
     uint32_t policy_tokens = 0;
     if (p->kind == KW_KIND_API) {
         struct kw_law own[3] = { { .kind = KW_LAW_NONE }, { .kind = KW_LAW_NONE }, { .kind = KW_LAW_NONE } };
@@ -564,9 +506,6 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
             return kw_json_fail(get(o, "term"), KW_ERANGE, err, "%s is of per-token APIs", kw_term_name[term]);
         c->term = (enum kw_term)term;
         READ(read_spot(get(o, "spot"), &c->spot, &c->cold, err));
-        if (st == KW_OK && kw_json_present(get(o, "spot")) && (c->term != KW_TERM_SPOT || p->kind != KW_KIND_DEDICATED))
-            return kw_json_fail(get(o, "spot"), KW_ERANGE, err,
-                                "is of dedicated machines with \"term\": \"spot\" alone");
         c->balance = (enum kw_balance)balance;
         c->balance_stated = kw_json_present(get(o, "balance")) || kw_json_present(get(o, "packing"));
         policy_tokens =
@@ -579,7 +518,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     snprintf(c->account, sizeof c->account, "%s", account);
     READ(read_retry(get(o, "retry"), &c->retry, err));
     READ(read_limits(get(o, "limits"), &c->limits, err));
-    READ(read_cache(get(o, "cache"), &c->cache, err));
+    READ(read_cache(get(o, "cache"), c, err));
     READ(seconds_or(get(o, "network_rtt_s"), c->network_rtt, &c->network_rtt, err));
     READ(count_or(get(o, "max_tokens"), c->max_tokens, 0, 10000000, &c->max_tokens, err));
     READ(kw_json_nano_or(get(o, "operations_usd_month"), 0, 0, INT64_MAX, &c->operations_month, err));
@@ -607,11 +546,12 @@ static enum kw_status deployment_index(struct kw_jnode n, const struct kw_candid
     return kw_json_fail(n, KW_ERANGE, err, "there is no deployment named '%.40s'", name);
 }
 
+/* Names left out go to the first deployment. One that no name leads to would get no request. */
 static enum kw_status read_route_names(struct kw_jnode o, const char *what, char *const *names, size_t n_names,
                                        struct kw_candidate *c, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
-    if (kw_json_present(o) && !kw_json_is_object(o))
+    if (!kw_json_is_object(o) || kw_json_len(o) == 0)
         return kw_json_fail(o, KW_EPARSE, err, "want an object: the name of a %s -> the name of a deployment", what);
     for (int i = 0; i < kw_json_len(o) && st == KW_OK; i++) {
         const char *key;
@@ -621,18 +561,23 @@ static enum kw_status read_route_names(struct kw_jnode o, const char *what, char
         if (k == n_names || k > 255) return kw_json_fail(m, KW_ERANGE, err, "the trace has no %s '%.60s'", what, key);
         st = deployment_index(m, c, &c->routing.class_to[k], err);
     }
+    for (uint32_t d = 0; d < c->n && st == KW_OK; d++) {
+        size_t k = 0;
+        while (k < n_names && (k > 255 ? 0 : c->routing.class_to[k]) != d) k++;
+        if (k == n_names)
+            st = kw_json_fail(o, KW_ERANGE, err, "no %s leads to deployment '%s'", what, c->choice[d].name);
+    }
     return st;
 }
 
 static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, struct kw_candidate *c,
                                    struct kw_error *err)
 {
-    static const char *const known[] = { "policy", "overflow_at", "classes", "models", "shares", NULL };
     const char *const *policies = kw_route_policy_name;
     int policy = KW_ROUTE_SINGLE;
     enum kw_status st = KW_OK;
     if (kw_json_present(o)) {
-        st = kw_json_keys(o, known, err);
+        st = known_keys(o, "routing", err);
         READ(kw_json_enum_or(get(o, "policy"), policy, policies, &policy, err));
         READ(count_or(get(o, "overflow_at"), 1, 1, 1000000, &c->routing.overflow_at, err));
     }
@@ -663,11 +608,6 @@ static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, 
 
 /* ---- the document */
 
-static const char *const top_keys[] = { "keepwarm",      "name",        "trace",      "model",
-                                        "slo",           "deployments", "routing",    "replications",
-                                        "seed",          "stepping",    "start",      "month_hours",
-                                        "series_step_s", "sweep",       "candidates", NULL };
-
 /* What may differ between the points of a grid: all of it is read again for each. The rest of a scenario is what the
  * points share. */
 static bool can_sweep(const char *path)
@@ -680,10 +620,64 @@ static bool can_sweep(const char *path)
     return false;
 }
 
+/* An entry of a list and what it means: "30", 30 and "30.0" are one number. */
+struct entry {
+    char *meaning; /* owned */
+    int at;
+};
+
+static char *meaning_of(struct kw_jnode n)
+{
+    const char *text = n.item->valuestring;
+    char *end = NULL, number[32];
+    double v = kw_json_is_number(n) ? n.item->valuedouble : kw_json_is_string(n) ? strtod(text, &end) : 0;
+    if (end ? end == text || *end : !kw_json_is_number(n)) return cJSON_PrintUnformatted(n.item);
+    snprintf(number, sizeof number, "%.17g", v);
+    char *copy = malloc(strlen(number) + 1);
+    return copy ? strcpy(copy, number) : NULL;
+}
+
+static int by_meaning(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int order = strcmp(x->meaning, y->meaning);
+    return order ? order : x->at - y->at;
+}
+
+/* Written twice it is computed once or told twice; either way not what was meant. */
+static enum kw_status none_twice(struct kw_jnode list, struct kw_error *err)
+{
+    int n = kw_json_len(list), made = 0;
+    struct entry *e = malloc((n ? (size_t)n : 1) * sizeof *e);
+    enum kw_status st = KW_OK;
+    while (e && made < n && (e[made].meaning = meaning_of(kw_json_at(list, made)))) {
+        e[made].at = made;
+        made++;
+    }
+    if (made < n || !e) st = kw_fail(err, KW_ENOMEM, "out of memory");
+    if (st == KW_OK) qsort(e, (size_t)n, sizeof *e, by_meaning);
+    for (int i = 1; i < n && st == KW_OK; i++)
+        if (!strcmp(e[i].meaning, e[i - 1].meaning))
+            st =
+                kw_json_fail(kw_json_at(list, e[i].at), KW_ERANGE, err, "is in the list already, at [%d]", e[i - 1].at);
+    for (int i = 0; i < made; i++) free(e[i].meaning);
+    free(e);
+    return st;
+}
+
+/* One of two swept keys stands in the other, so that its value would be overwritten. */
+static bool overlap(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+    if (m < n) return overlap(b, a);
+    return !strncmp(a, b, n) && (!b[n] || b[n] == '.' || b[n] == '[');
+}
+
 /* Every path is tried on the document here, so that a misspelled one is an error before anything is simulated. */
 static enum kw_status read_axes(struct kw_scenario *s, struct kw_error *err)
 {
     struct kw_jnode sweep = get(kw_json_root(&s->doc), "sweep");
+    char at[KW_SCENARIO_MAX_AXES][sizeof sweep.path];
     s->n_points = 1;
     if (kw_json_present(sweep) && !kw_json_is_object(sweep))
         return kw_json_fail(sweep, KW_EPARSE, err, "want an object: path of a key -> list of values");
@@ -700,6 +694,11 @@ static enum kw_status read_axes(struct kw_scenario *s, struct kw_error *err)
                                 "want a key of deployments, model or routing: what points may differ in");
         enum kw_status st = kw_edit_find(&s->doc, path, &target, &inner);
         if (st != KW_OK) return kw_json_fail(values, KW_EPARSE, err, "%s", inner.msg);
+        if ((st = none_twice(values, err)) != KW_OK) return st;
+        for (int b = 0; b < a; b++)
+            if (overlap(at[b], target.path))
+                return kw_json_fail(values, KW_ERANGE, err, "sets what '%s' sets", s->axis[b].path);
+        memcpy(at[a], target.path, sizeof at[a]);
         uint32_t n = (uint32_t)kw_json_len(values);
         if ((uint64_t)s->n_points * n > KW_SCENARIO_MAX_POINTS)
             return kw_json_fail(sweep, KW_ERANGE, err, "the grid has more than %d points", KW_SCENARIO_MAX_POINTS);
@@ -735,16 +734,15 @@ static enum kw_status time_or_absent(struct kw_jnode n, struct kw_scenario_time 
  * key of theirs. */
 static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
 {
-    static const char *const trace_keys[] = { "file", "format", "columns", "speed", "from_s", "to_s", NULL };
     static const char *const steppings[] = { "jump", "each", NULL }, *const starts[] = { "steady", "empty", NULL };
     struct kw_jnode root = kw_json_root(&s->doc), trace = get(root, "trace");
     int64_t version, seed;
     double hours;
     int stepping, start;
-    enum kw_status st = kw_json_keys(root, top_keys, err);
+    enum kw_status st = known_keys(root, "", err);
     READ(kw_json_i64(get(root, "keepwarm"), 1, 1, &version, err));
     READ(kw_json_str_or(get(root, "name"), "", &s->name, err));
-    if (kw_json_present(trace)) READ(kw_json_keys(trace, trace_keys, err));
+    if (kw_json_present(trace)) READ(known_keys(trace, "trace", err));
     READ(kw_json_str(kw_json_get(trace, "file"), &s->trace_file, err));
     if (st == KW_OK && !s->trace_file[0])
         st = kw_json_fail(get(trace, "file"), KW_ERANGE, err, "want a file name; got ''");
@@ -877,7 +875,8 @@ char *kw_scenario_axis_value(const struct kw_scenario *s, uint32_t i, uint32_t a
 /* O(document) a point: it is parsed anew with the point's values in it. Small beside a simulation, and a value in a
  * grid means to the letter what it would mean in a file of its own. */
 enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, struct kw_catalogue *c,
-                                     const struct kw_trace *t, struct kw_candidate *out, struct kw_error *err)
+                                     const struct kw_trace *t, struct kw_candidate *out, struct kw_unused_keys *unused,
+                                     struct kw_error *err)
 {
     struct kw_json doc;
     enum kw_status st = kw_json_parse(&doc, s->doc.name, s->doc.text, s->doc.len, err);
@@ -913,6 +912,7 @@ enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, st
         READ(kw_candidate_add(out, &choice, err));
     }
     READ(read_routing(get(root, "routing"), t, out, err));
+    READ(kw_key_use_candidate(root, out, t, unused, err));
     kw_json_free(&doc);
     if (st != KW_OK) kw_candidate_free(out);
     return st;
@@ -955,7 +955,7 @@ static enum kw_status check_list(struct kw_jnode list, int max, struct kw_error 
     if (kw_json_len(list) == 0)
         return kw_json_fail(list, KW_EPARSE, err, "the list is empty; leave the key out to allow all");
     if (kw_json_len(list) > max) return kw_json_fail(list, KW_ERANGE, err, "at most %d entries", max);
-    return KW_OK;
+    return none_twice(list, err);
 }
 
 /* Lists are read into a local and stored by index: AddressSanitizer sees nothing of a write from one member of a
@@ -973,31 +973,13 @@ static enum kw_status read_words(struct kw_jnode list, const char **out, size_t 
 
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
 {
-    static const char *const known[] = { "kinds",
-                                         "platforms",
-                                         "gpus",
-                                         "precisions",
-                                         "tp",
-                                         "api_models",
-                                         "keep_warm",
-                                         "idle_timeout_s",
-                                         "concurrency",
-                                         "max_replicas",
-                                         "replicas_extra",
-                                         "terms",
-                                         "spot",
-                                         "allow_unknown",
-                                         "hybrids",
-                                         "exhaustive",
-                                         "operations_usd_month",
-                                         NULL };
     struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
     uint32_t count;
     kw_ns idle;
     kw_plan_options_default(o);
     o->hybrids = true;
     if (!kw_json_present(c)) return KW_OK;
-    enum kw_status st = kw_json_keys(c, known, err);
+    enum kw_status st = known_keys(c, "candidates", err);
     READ(read_words(get(c, "platforms"), o->platforms, &o->n_platforms, err));
     READ(read_words(get(c, "gpus"), o->gpus, &o->n_gpus, err));
     READ(read_words(get(c, "precisions"), o->precisions, &o->n_precisions, err));
@@ -1055,4 +1037,52 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     READ(kw_json_bool_or(get(c, "exhaustive"), o->exhaustive, &o->exhaustive, err));
     READ(kw_json_nano_or(get(c, "operations_usd_month"), 0, 0, INT64_MAX, &o->operations_month, err));
     return st;
+}
+
+static bool among(const char *const *list, size_t n, const char *word)
+{
+    while (n-- > 0)
+        if (!strcmp(list[n], word)) return true;
+    return false;
+}
+
+/* A kind that "kinds" leaves out, for a platform or a term that the user names. */
+static enum kw_status left_out(struct kw_jnode n, const char *what, enum kw_kind kind, struct kw_error *err)
+{
+    return kw_json_fail(n, KW_ERANGE, err, "%s is of the kind '%s', which candidates.kinds leaves out", what,
+                        kw_kind_name[kind]);
+}
+
+enum kw_status kw_scenario_check_plan(const struct kw_scenario *s, const struct kw_catalogue *c,
+                                      const struct kw_plan_options *o, struct kw_error *err)
+{
+    static const enum kw_kind of_term[] = {
+        [KW_TERM_MONTHLY] = KW_KIND_DEDICATED, [KW_TERM_SPOT] = KW_KIND_DEDICATED, [KW_TERM_BATCH] = KW_KIND_API,
+        [KW_TERM_FLEX] = KW_KIND_API,          [KW_TERM_PRIORITY] = KW_KIND_API,
+    };
+    struct kw_jnode root = kw_json_root(&s->doc), list = get(root, "candidates");
+    unsigned kinds = 0;
+    for (size_t i = 0; i < c->platforms.n; i++) {
+        const struct kw_platform *p = &c->platforms.p[i];
+        if (o->n_platforms && !among(o->platforms, o->n_platforms, p->name)) continue;
+        if (!o->kinds || o->kinds & 1u << p->kind) {
+            kinds |= 1u << p->kind;
+            continue;
+        }
+        for (size_t k = 0; k < o->n_platforms; k++)
+            if (!strcmp(o->platforms[k], p->name))
+                return left_out(kw_json_at(get(list, "platforms"), (int)k), p->name, p->kind, err);
+    }
+    struct kw_jnode terms = get(list, "terms");
+    for (int i = 0; i < kw_json_len(terms); i++) {
+        int term = KW_TERM_ON_DEMAND;
+        enum kw_status st = kw_json_enum(kw_json_at(terms, i), kw_term_name, &term, err);
+        if (st != KW_OK) return st;
+        if (term != KW_TERM_ON_DEMAND && kinds && !(kinds & 1u << of_term[term]))
+            return kw_json_fail(kw_json_at(terms, i), KW_ERANGE, err,
+                                "'%s' is a term of the kind '%s', and no platform considered is of it",
+                                kw_term_name[term], kw_kind_name[of_term[term]]);
+    }
+    return kinds ? kw_key_use_plan(root, o, kinds, err)
+                 : KW_OK; /* a name that nobody has is told with its neighbours */
 }

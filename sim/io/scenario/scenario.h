@@ -5,6 +5,7 @@
 #define KW_SIM_IO_SCENARIO_SCENARIO_H
 #include "sim/core/files/json.h"
 #include "sim/io/scenario/catalogue.h"
+#include "sim/io/scenario/key_use.h"
 #include "sim/plan/sweep/candidate.h"
 #include "sim/plan/plan.h"
 
@@ -60,9 +61,11 @@ void kw_scenario_free(struct kw_scenario *s);
 enum kw_status kw_scenario_meet_trace(struct kw_scenario *s, const struct kw_trace *t, struct kw_error *err);
 
 /* Grid point i (0 <= i < n_points, the last axis fastest) as a candidate; out must be initialised. The trace tells the
- * names of its classes and models, for routing by them; NULL when routing does not ask. */
+ * names of its classes and models, for routing by them; NULL when routing does not ask. A key that does nothing here is
+ * counted in unused, or, where that is NULL, refused. */
 enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, struct kw_catalogue *c,
-                                     const struct kw_trace *t, struct kw_candidate *out, struct kw_error *err);
+                                     const struct kw_trace *t, struct kw_candidate *out, struct kw_unused_keys *unused,
+                                     struct kw_error *err);
 /* The value of axis a at point i as text ("30", "modal"); into buf; returns buf. */
 char *kw_scenario_axis_value(const struct kw_scenario *s, uint32_t i, uint32_t a, char *buf, size_t size);
 
@@ -76,5 +79,9 @@ const char *kw_scenario_model_of(const struct kw_scenario *s, uint32_t d);
 
 /* "candidates": what plan may choose from; everything known when absent. */
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err);
+/* Once the platforms they name are in the catalogue: refuses a key of "candidates" that does nothing for any platform
+ * considered, and a platform or a term of a kind that is left out. */
+enum kw_status kw_scenario_check_plan(const struct kw_scenario *s, const struct kw_catalogue *c,
+                                      const struct kw_plan_options *o, struct kw_error *err);
 
 #endif

@@ -302,21 +302,20 @@ repo = sys.argv[1]
 schema = json.load(open(repo + "/sim/io/scenario/scenario.schema.json"))
 source = open(repo + "/sim/io/scenario/scenario.c").read()
 top, dep = schema["properties"], schema["$defs"]["deployment"]["properties"]
-objects = { # function of the reader -> the schema's object
-    "read_objectives": top["slo"], "read_retry": dep["retry"], "read_scheduler": dep["scheduler"], "read_cold_start": dep["cold_start"],
-    "read_limits": dep["limits"], "read_deployment": schema["$defs"]["deployment"], "read_routing": top["routing"],
-    "kw_scenario_plan_options": top["candidates"] }
 def words(text):
     return set(re.findall(r'"([a-z0-9_]+)"', text))
 def compare(what, reader, obj):
     known = set(obj["properties"])
     assert reader == known, f"{what}: reader alone {sorted(reader - known)}, schema alone {sorted(known - reader)}"
     assert obj["additionalProperties"] is False, what
-for name, obj in objects.items():
+for name, obj in (("read_objectives", top["slo"]), ("read_limits", dep["limits"])): # with a list of their own
     body = re.search(r"^(?:static )?enum kw_status " + name + r"\(.*?^\}", source, re.S | re.M).group(0)
     compare(name, words(re.search(r"known\[\] = \{(.*?)\}", body, re.S).group(1)), obj)
-compare("top", words(re.search(r"top_keys\[\] = \{(.*?)\}", source, re.S).group(1)), schema)
-compare("trace", words(re.search(r"trace_keys\[\] = \{(.*?)\}", source, re.S).group(1)), top["trace"])
+table = re.findall(r'^    \{ "([^"]+)", ', open(repo + "/sim/io/scenario/key_use.c").read(), re.M)
+for path, obj in [("", schema), ("trace", top["trace"]), ("routing", top["routing"]), ("candidates", top["candidates"]),
+                  ("candidates.spot", top["candidates"]["properties"]["spot"]), ("deployments[]", schema["$defs"]["deployment"])] + [
+                      ("deployments[]." + k, dep[k]) for k in ("spot", "retry", "scheduler", "cold_start", "cache")]:
+    compare("the rows of '%s' in key_use.c" % path, {p.rpartition(".")[2] for p in table if p.rpartition(".")[0] == path}, obj)
 
 base = json.load(open("base.json"))
 law = {"constant": "3"}
@@ -325,9 +324,8 @@ full.update(stepping="jump", start="empty", month_hours="720", series_step_s="5"
             {"cold_fraction": 1, "error_fraction": "0.5", "attainment": 0, "budget_usd_month": "1000000"})
 full["trace"] = {"file": "t.csv", "format": "azure", "speed": "1.5", "from_s": 0, "to_s": "4000"}
 full["deployments"][0].update(
-    model="llama-3.1-8b", buffer_replicas=0, zero_timeout_s="60", hard_concurrency=0, target=2, utilisation="0.9",
-    target_delay_s="4", scale_up_window_s="1", scale_down_delay_s="1", queue_limit=1000, queue_timeout_s="900",
-    request_timeout_s="900", stockout_probability=0, start_failure_probability="0.01", balance="round_robin",
+    model="llama-3.1-8b", buffer_replicas=0, zero_timeout_s="60", hard_concurrency=0, queue_limit=1000, queue_timeout_s="900",
+    request_timeout_s="900", stockout_probability=0, stockout_retry_s="30", start_failure_probability="0.01", balance="round_robin",
     network_rtt_s="0.01", term="on_demand", retry={"max_attempts": 3, "base_s": "1", "cap_s": "9"}, operations_usd_month="5",
     scheduler={"policy": "vllm", "max_num_batched_tokens": 4096, "max_num_seqs": 64, "max_model_len": 8192, "block_size": 16,
                "num_blocks": 5000, "prefix_caching": True, "reserve_full_prompt": False},
@@ -349,8 +347,12 @@ def doc(valid, what, path=(), value=None, start=base, drop=False):
 main = ("deployments", 0)
 doc(True, "base")
 doc(True, "every key", start=full)
+gpu = {"gpu": "A100-80", "precision": "bf16", "tp": 1}
+doc(True, "averaged", ("deployments",), [dict(gpu, platform="baseten", target=2, utilisation="0.9", scale_up_window_s="30", scale_down_delay_s="600")])
+doc(True, "by delay", ("deployments",), [dict(gpu, platform="runpod", target_delay_s="4")])
 doc(True, "an API", ("deployments",), [{"platform": "groq", "limits": {"rpm": 100, "rpd": 0, "tpm": 0, "itpm": 0, "otpm": 0, "tpd": 0},
-    "ttft": law, "ttft_per_ktok": {"quantiles": {"0.5": "0.1", "0.9": "0.2"}}, "output_rate": {"constant": "200"}, "max_tokens": 500}])
+    "ttft": law, "ttft_per_ktok": {"quantiles": {"0.5": "0.1", "0.9": "0.2"}}, "output_rate": {"constant": "200"}}])
+doc(True, "an API that counts what clients state", ("deployments",), [{"platform": "bedrock", "limits": {"tpm": 10000000}, "max_tokens": 500}])
 doc(True, "dedicated", ("deployments",), [{"platform": "lambda", "gpu": "H100", "replicas": 2}])
 doc(True, "no class has its own objectives", ("slo", "classes"), {})
 doc(True, "time as a whole number", ("slo", "ttft_p95_s"), 600)

@@ -159,7 +159,7 @@ static void a_grid_has_100000_points_at_most(void)
     for (int n = KW_SCENARIO_MAX_POINTS; n <= KW_SCENARIO_MAX_POINTS + 1; n++) {
         struct kw_text t = { 0 };
         kw_text_add(&t, "\"deployments[0].keep_warm\": [0");
-        for (int i = 1; i < n; i++) kw_text_add(&t, ",1");
+        for (int i = 1; i < n; i++) kw_text_add(&t, ",%d", i);
         kw_text_add(&t, "]");
         enum kw_status st = read(&s, "", "", t.s, "", &err);
         if (n == KW_SCENARIO_MAX_POINTS) {
@@ -181,7 +181,7 @@ static enum kw_status candidate(const char *text, struct kw_candidate *c, struct
     *err = (struct kw_error){ "" };
     CHECK(kw_scenario_parse(&s, "s.json", text, strlen(text), NULL, 0, err) == KW_OK);
     CHECK_STR(err->msg, "");
-    enum kw_status st = kw_scenario_candidate(&s, 0, &cat, NULL, c, err);
+    enum kw_status st = kw_scenario_candidate(&s, 0, &cat, NULL, c, NULL, err);
     kw_scenario_free(&s);
     return st;
 }
@@ -243,7 +243,7 @@ static void numbers_at_and_beyond_their_range(void)
         { TOP, ", \"replications\": %s", "0", "1", "64", "65" },
         { TOP, ", \"seed\": %s", "-1", "0", "9007199254740991", "9007199254740994" },
         { TOP, ", \"series_step_s\": \"%s\"", "-0.000000001", "0", "315360000", "315360000.000000001" },
-        { CANDIDATES, ", \"tp\": [1, %s]", "0", "1", "64", "65" },
+        { CANDIDATES, ", \"tp\": [2, %s]", "0", "1", "64", "65" },
         { CANDIDATES, ", \"keep_warm\": [1, %s]", "-1", "0", "100000", "100001" },
         { CANDIDATES, ", \"idle_timeout_s\": [\"1\", \"%s\"]", "-0.000000001", "0", "315360000",
           "315360000.000000001" },
@@ -253,7 +253,10 @@ static void numbers_at_and_beyond_their_range(void)
         { DEPLOYMENT, ", \"keep_warm\": %s", "-1", "0", "100000", "100001" },
         { DEPLOYMENT, ", \"buffer_replicas\": %s", "-1", "0", "100000", "100001" },
         { DEPLOYMENT, ", \"hard_concurrency\": %s", "-1", "1", "1000000", "1000001" },
-        { DEPLOYMENT, ", \"stockout_probability\": \"%s\"", "-0.001", "0", "0.999", "0.9991" },
+        { DEPLOYMENT, ", \"stockout_retry_s\": \"9\", \"stockout_probability\": \"%s\"", "-0.001", "0.001", "0.999",
+          "0.9991" },
+        { DEPLOYMENT, ", \"stockout_probability\": \"0.1\", \"stockout_retry_s\": \"%s\"", "-0.000000001",
+          "0.000000001", "315360000", "315360000.000000001" },
         { DEPLOYMENT, ", \"start_failure_probability\": \"%s\"", "-0.001", "0", "0.99", "0.991" },
         { DEPLOYMENT, ", \"network_rtt_s\": \"%s\"", "-0.000000001", "0", "315360000", "315360000.000000001" },
         { DEPLOYMENT, ", \"retry\": { \"max_attempts\": %s }", "0", "1", "1000", "1001" },
@@ -283,7 +286,8 @@ static void numbers_at_and_beyond_their_range(void)
             const bool parsed = st == KW_OK;
             kw_candidate_init(&c);
             if (st == KW_OK && cases[k].where == CANDIDATES) st = kw_scenario_plan_options(&s, &o, &err);
-            if (st == KW_OK && cases[k].where == DEPLOYMENT) st = kw_scenario_candidate(&s, 0, &cat, NULL, &c, &err);
+            if (st == KW_OK && cases[k].where == DEPLOYMENT)
+                st = kw_scenario_candidate(&s, 0, &cat, NULL, &c, NULL, &err);
             if (i == 1 || i == 2) {
                 if (st != KW_OK) fprintf(stderr, "%s: %s\n", member, err.msg);
                 CHECK(st == KW_OK);

@@ -1,5 +1,6 @@
 /* An API whose latency was not found is planned with the user's own; one that has it keeps the file's unless told. */
 #include <math.h>
+#include <string.h>
 #include "sim/io/scenario/scenario.h"
 #include "sim/plan/sweep/sweep.h"
 #include "tests/check.h"
@@ -11,13 +12,13 @@ static enum kw_status first(const char *deployment, struct kw_candidate *c, stru
     char text[900];
     struct kw_scenario s;
     snprintf(text, sizeof text,
-             "{ \"keepwarm\": 1, \"trace\": { \"file\": \"t.csv\" }, \"model\": \"llama-3.1-8b\",\n"
+             "{ \"keepwarm\": 1, \"trace\": { \"file\": \"t.csv\" },%s\n"
              "  \"deployments\": [ %s ] }",
-             deployment);
+             strstr(deployment, "\"model\"") ? "" : " \"model\": \"llama-3.1-8b\",", deployment);
     kw_candidate_init(c);
     enum kw_status st = kw_scenario_parse(&s, "s.json", text, strlen(text), NULL, 0, err);
     if (st != KW_OK) return st;
-    st = kw_scenario_candidate(&s, 0, &cat, NULL, c, err);
+    st = kw_scenario_candidate(&s, 0, &cat, NULL, c, NULL, err);
     kw_scenario_free(&s);
     return st;
 }
