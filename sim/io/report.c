@@ -18,23 +18,29 @@ struct page {
     size_t n, n_items, n_times;
     char **label, **platform, **kind, **settings, **miss, **grade, **profile, **profile_grade, **item_name;
     uint32_t *keep_warm, *rank, *replications;
-    uint8_t *feasible, *pareto, *pruned;
-    double *cost, *cost_lo, *cost_hi, *ttft, *ttft99, *idle_timeout, *tpot, *cold, *error, *p_best, *bill, *time;
+    uint8_t *feasible, *pareto, *pruned, *thin, *tie; /* thin and tie: NULL in older results, as the two far ends are */
+    double *ttft_far, *ttft99_far;                    /* of prompts longer than an API was measured with; or NaN */
+    double *goodput, *cost, *cost_lo, *cost_hi, *ttft, *ttft99, *idle_timeout, *tpot, *cold, *error, *p_best, *bill,
+        *time;
     uint32_t *arrivals, *busy, *idle, *starting;
     size_t *order; /* points by rank */
-    char *recommendation, *why, *scaling, *command, *version, *revision, *source, *created;
+    size_t best;   /* the recommended one, or the first */
+    char *recommendation, *why, *margin, *flips, *worse, *assumed;
+    char *window, *scaling, *command, *version, *revision, *source, *created;
     struct kw_text name, model, objectives; /* of the scenario; empty where this keepwarm cannot read it any more */
 };
 
 static void page_free(struct page *g)
 {
-    void *const all[] = { g->label,    g->platform,       g->kind,      g->settings,    g->miss,    g->grade,
-                          g->profile,  g->profile_grade,  g->item_name, g->keep_warm,   g->rank,    g->feasible,
-                          g->pareto,   g->pruned,         g->cost,      g->cost_lo,     g->cost_hi, g->ttft,
-                          g->ttft99,   g->idle_timeout,   g->tpot,      g->cold,        g->error,   g->p_best,
-                          g->bill,     g->time,           g->arrivals,  g->busy,        g->idle,    g->starting,
-                          g->order,    g->recommendation, g->why,       g->scaling,     g->command, g->version,
-                          g->revision, g->source,         g->created,   g->replications };
+    void *const all[] = { g->label,    g->platform,       g->kind,      g->settings,     g->miss,    g->grade,
+                          g->profile,  g->profile_grade,  g->item_name, g->keep_warm,    g->rank,    g->feasible,
+                          g->pareto,   g->pruned,         g->cost,      g->cost_lo,      g->cost_hi, g->ttft,
+                          g->ttft99,   g->idle_timeout,   g->tpot,      g->cold,         g->error,   g->p_best,
+                          g->bill,     g->time,           g->arrivals,  g->busy,         g->idle,    g->starting,
+                          g->order,    g->recommendation, g->why,       g->scaling,      g->command, g->version,
+                          g->revision, g->source,         g->created,   g->replications, g->thin,    g->tie,
+                          g->ttft_far, g->ttft99_far,     g->goodput,   g->margin,       g->flips,   g->worse,
+                          g->assumed,  g->window };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     kw_text_free(&g->name);
     kw_text_free(&g->model);
@@ -116,6 +122,7 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
         { "/points/cold_fraction", KW_H5_F64, g->n, &g->cold },
         { "/points/error_fraction", KW_H5_F64, g->n, &g->error },
         { "/points/p_best", KW_H5_F64, g->n, &g->p_best },
+        { "/points/goodput_rps", KW_H5_F64, g->n, &g->goodput },
         { "/bill/usd_month", KW_H5_F64, g->n * g->n_items, &g->bill },
     };
     for (size_t i = 0; i < sizeof all / sizeof *all && st == KW_OK; i++)
@@ -123,6 +130,14 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
     if (st == KW_OK && kw_h5_exists(g->f, "/points/profile") > 0) { /* not in the first results */
         st = kw_h5_read_n(g->f, "/points/profile", KW_H5_STR, g->n, &g->profile, err);
         if (st == KW_OK) st = kw_h5_read_n(g->f, "/points/profile_grade", KW_H5_STR, g->n, &g->profile_grade, err);
+    }
+    if (st == KW_OK && kw_h5_exists(g->f, "/points/thin") > 0) {
+        st = kw_h5_read_n(g->f, "/points/thin", KW_H5_U8, g->n, &g->thin, err);
+        if (st == KW_OK) st = kw_h5_read_n(g->f, "/points/tie", KW_H5_U8, g->n, &g->tie, err);
+    }
+    if (st == KW_OK && kw_h5_exists(g->f, "/beyond/ttft_p95_s") > 0) {
+        st = kw_h5_read_n(g->f, "/beyond/ttft_p95_s", KW_H5_F64, g->n, &g->ttft_far, err);
+        if (st == KW_OK) st = kw_h5_read_n(g->f, "/beyond/ttft_p99_s", KW_H5_F64, g->n, &g->ttft99_far, err);
     }
     if (st == KW_OK) st = read_series(g, err);
     const struct {
@@ -136,7 +151,12 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
                   { "trace_source", &g->source, true },
                   { "created_utc", &g->created, true },
                   { "recommendation", &g->recommendation, false },
-                  { "why", &g->why, false } };
+                  { "why", &g->why, false },
+                  { "margin", &g->margin, false },
+                  { "flips_if", &g->flips, false },
+                  { "if_worse", &g->worse, false },
+                  { "assumed", &g->assumed, false },
+                  { "window", &g->window, false } };
     for (size_t i = 0; i < sizeof attrs / sizeof *attrs && st == KW_OK; i++)
         if (kw_h5_read_attr_str(g->f, "/", attrs[i].name, attrs[i].out, attrs[i].required ? err : NULL) != KW_OK) {
             *attrs[i].out = NULL;
@@ -152,13 +172,20 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
             g->order[k - 1] = x;
         }
     }
+    int64_t best;
+    if (st == KW_OK) g->best = g->order[0];
+    if (st == KW_OK && kw_h5_read_attr_i64(g->f, "/", "best", &best, NULL) == KW_OK && best >= 0 &&
+        (uint64_t)best < g->n)
+        g->best = (size_t)best;
     return st;
 }
 
 static void escape(struct kw_text *t, const char *s)
 {
     for (; *s; s++) {
-        bool control = ((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f; /* no HTML at all */
+        bool c1 = (unsigned char)s[0] == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0;
+        bool control = c1 || ((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f; /* no HTML at all */
+        s += c1;
         const char *e = control     ? "&#xfffd;"
                         : *s == '<' ? "&lt;"
                         : *s == '>' ? "&gt;"
@@ -250,6 +277,18 @@ static void grid(struct kw_text *t, const struct axis *x, const struct axis *y, 
                 (x->from + x->to) / 2, y->from + 36, x_title, x->from - 46, (y->from + y->to) / 2, y_title);
 }
 
+/* "0.304", or "0.304 to 1.61" where prompts pass those that an API was measured with. */
+static const char *range_text(const struct page *g, size_t i, bool p99, char buf[64])
+{
+    double v = p99 ? g->ttft99[i] : g->ttft[i], far = !g->ttft_far ? NAN : p99 ? g->ttft99_far[i] : g->ttft_far[i];
+    char least[32], most[32];
+    if (far > 1.01 * v)
+        snprintf(buf, 64, "%s to %s", kw_quantity_brief(v, least), kw_quantity_brief(far, most));
+    else
+        snprintf(buf, 64, "%s", kw_quantity_brief(v, least));
+    return buf;
+}
+
 static void scatter(struct kw_text *t, const struct page *g)
 {
     struct axis x = { .from = 70, .to = 900 }, y = { .from = 380, .to = 20 };
@@ -257,9 +296,16 @@ static void scatter(struct kw_text *t, const struct page *g)
     fit_log(&y, g->ttft, g->n);
     kw_text_add(t, "<h2>Cost against latency</h2>\n"
                    "<p>Each configuration; filled ones meet the objectives, the line joins those that no "
-                   "other beats in both.</p>\n<svg viewBox='0 0 920 430'>");
+                   "other beats in both.</p>\n<p class='k'>");
+    static const struct {
+        const char *kind, *name;
+    } kinds[] = { { "api", "per-token API" }, { "serverless", "serverless GPU" }, { "dedicated", "dedicated" } };
+    for (int k = 0; k < 3; k++)
+        kw_text_add(t, "<span><i style='background:%s;border-radius:5px'></i>%s</span> ", kw_colour_kind(kinds[k].kind),
+                    kinds[k].name);
+    kw_text_add(t, "</p>\n<div class='w'><svg viewBox='0 0 920 430'>");
     grid(t, &x, &y, "cost, USD a month", "TTFT p95, s");
-    char cost[32], ttft[32];
+    char cost[32], ttft[64];
     double left = 0;
     bool begun = false;
     for (;;) { /* the frontier, cheapest first */
@@ -279,75 +325,64 @@ static void scatter(struct kw_text *t, const struct page *g)
         if (!(g->cost[i] > 0) || !(g->ttft[i] > 0)) continue;
         const char *c = kw_colour_kind(g->kind[i]);
         kw_text_add(t, "<circle cx='%.1f' cy='%.1f' r='%d' stroke='%s' fill='%s'><title>", at(&x, g->cost[i]),
-                    at(&y, g->ttft[i]), g->rank[i] == 1 ? 8 : 4, c, g->feasible[i] ? c : "#fff");
+                    at(&y, g->ttft[i]), i == g->best ? 8 : 4, c, g->feasible[i] ? c : "var(--page)");
         escape(t, g->label[i]);
         kw_text_add(t, ": $%s, %s s</title></circle>", kw_quantity_cents(g->cost[i], cost),
-                    kw_quantity_brief(g->ttft[i], ttft));
+                    range_text(g, i, false, ttft));
     }
-    static const char *const kinds[] = { "api", "serverless", "dedicated" };
-    static const int kind_x[] = { 700, 745, 830 };
-    for (int k = 0; k < 3; k++)
-        kw_text_add(t, "<circle cx='%d' cy='8' r='4' fill='%s'/><text x='%d' y='12'>%s</text>", kind_x[k],
-                    kw_colour_kind(kinds[k]), kind_x[k] + 9, kinds[k]);
-    kw_text_add(t, "</svg>\n");
+    kw_text_add(t, "</svg></div>\n");
 }
 
+/* One bar: what is paid, then what a credit takes off in words. */
+static void bill_bar(struct kw_text *t, const struct page *g, size_t i, double most, bool used[64])
+{
+    char usd[32];
+    double off = 0;
+    kw_text_add(t, "<div class='l'>");
+    escape(t, g->label[i]);
+    kw_text_add(t, "</div><div class='b'>");
+    for (size_t m = 0; m < g->n_items && m < 64; m++) {
+        double v = g->bill[i * g->n_items + m];
+        if (v < 0) off -= v;
+        if (!(v > 0)) continue;
+        used[m] = true;
+        kw_text_add(t, "<i style='width:%.2f%%;background:%s' title='", v / most * 80, kw_colour_item(g->item_name[m]));
+        escape(t, g->item_name[m]);
+        kw_text_add(t, ": $%s'></i>", kw_quantity_cents(v, usd));
+    }
+    kw_text_add(t, "<b>$%s</b>", kw_quantity_cents(g->cost[i], usd));
+    if (off > 0) kw_text_add(t, "<small>&nbsp;less credits of $%s</small>", kw_quantity_cents(off, usd));
+    kw_text_add(t, "</div>\n");
+}
+
+/* The best configuration of each platform. */
 static void bills(struct kw_text *t, const struct page *g)
 {
     enum { MOST = 24 };
     size_t shown[MOST], rows = 0;
     double most = 0;
-    for (size_t k = 0; k < g->n && rows < MOST; k++) { /* the best configuration of each platform */
-        size_t j = 0;
-        while (j < rows && strcmp(g->platform[shown[j]], g->platform[g->order[k]])) j++;
-        if (j < rows) continue;
-        shown[rows++] = g->order[k];
-        if (g->cost[g->order[k]] > most) most = g->cost[g->order[k]];
+    for (size_t k = 0; k < g->n && rows < MOST; k++) {
+        size_t i = g->order[k], j = 0;
+        double sum = 0;
+        while (j < rows && strcmp(g->platform[shown[j]], g->platform[i])) j++;
+        if (j < rows || isnan(g->cost[i])) continue; /* an overloaded one has no month */
+        shown[rows++] = i;
+        for (size_t m = 0; m < g->n_items; m++) sum += fmax(g->bill[i * g->n_items + m], 0);
+        if (sum > most) most = sum;
     }
     if (!(most > 0)) return;
-    kw_text_add(t,
-                "<h2>What a month pays for</h2>\n"
-                "<p>The best configuration of each platform by line item.</p>\n"
-                "<svg viewBox='0 0 920 %zu'>",
-                rows * 26 + 60);
     bool used[64] = { false };
-    char usd[32];
-    for (size_t k = 0; k < rows; k++) {
-        size_t i = shown[k];
-        double x = 330;
-        kw_text_add(t, "<text x='322' y='%zu' class='r'>", k * 26 + 18);
-        struct kw_text cut = { 0 };
-        kw_text_pad(&cut, g->label[i], -46); /* right-aligned: cut at the end when too long */
-        escape(t, cut.s ? cut.s + strspn(cut.s, " ") : "");
-        kw_text_free(&cut);
-        kw_text_add(t, "</text>");
-        for (size_t m = 0; m < g->n_items && m < 64; m++) {
-            double v = g->bill[i * g->n_items + m], w = v / most * 500;
-            if (v <= 0) continue;
-            used[m] = true;
-            kw_text_add(t, "<rect x='%.1f' y='%zu' width='%.1f' height='18' fill='%s'><title>", x, k * 26 + 4, w,
-                        kw_colour_item(g->item_name[m]));
-            escape(t, g->item_name[m]);
-            kw_text_add(t, ": $%s</title></rect>", kw_quantity_cents(v, usd));
-            x += w;
-        }
-        kw_text_add(t, "<text x='%.1f' y='%zu'>$%.0f</text>", x + 6, k * 26 + 18, g->cost[i]);
-    }
-    double x = 60;
-    size_t y = rows * 26 + 16;
+    kw_text_add(t,
+                "<h2>What a month pays for</h2>\n<p>The best configuration of each platform by line item, USD.</p>\n");
+    for (size_t k = 0; k < rows; k++) bill_bar(t, g, shown[k], most, used);
+    kw_text_add(t, "<p class='k'>");
     for (size_t m = 0; m < g->n_items && m < 64; m++)
         if (used[m]) {
-            if (x > 800) {
-                x = 60;
-                y += 20;
-            }
-            kw_text_add(t, "<rect x='%.0f' y='%zu' width='10' height='10' fill='%s'/><text x='%.0f' y='%zu'>", x, y,
-                        kw_colour_item(g->item_name[m]), x + 14, y + 9);
+            kw_text_add(t, "<span><i style='background:%s'></i>", kw_colour_item(g->item_name[m]));
             escape(t, g->item_name[m]);
-            kw_text_add(t, "</text>");
-            x += 30 + 7.0 * (double)strlen(g->item_name[m]);
+            kw_text_add(t, "</span> ");
         }
-    kw_text_add(t, "</svg>\n");
+    kw_text_add(t, "</p>\n");
 }
 
 /* Between lo and hi, each holding from its time to the next. */
@@ -388,12 +423,12 @@ static void replicas(struct kw_text *t, const struct page *g)
         kw_text_add(t, ": <span style='color:" KW_COLOUR_BUSY "'>busy</span>, <span style='color:" KW_COLOUR_READY_IDLE
                        "'>ready and idle</span>, "
                        "<span style='color:" KW_COLOUR_STARTING "'>starting</span>.</p>\n"
-                       "<svg viewBox='0 0 920 270'>");
+                       "<div class='w'><svg viewBox='0 0 920 270'>");
         grid(t, &x, &y, "hours since the trace began", "replicas");
         area(t, &x, &y, hours, ready, all, n, KW_COLOUR_STARTING);
         area(t, &x, &y, hours, busy, ready, n, KW_COLOUR_READY_IDLE);
         area(t, &x, &y, hours, zero, busy, n, KW_COLOUR_BUSY);
-        kw_text_add(t, "</svg>\n");
+        kw_text_add(t, "</svg></div>\n");
     }
     free(hours);
 }
@@ -417,113 +452,166 @@ static void share_of(struct kw_text *t, double share, uint32_t replications)
         kw_text_add(t, "%.0f of %u", share * (replications - 1), replications - 1);
 }
 
+static void ranking_row(struct kw_text *t, const struct page *g, size_t i)
+{
+    char a[64], b[64], c[32], d[32], e[32], f[32];
+    kw_text_add(t, "<tr%s><td>%u</td><td>", g->feasible[i] ? "" : " class='x'", g->rank[i]);
+    escape(t, g->label[i]);
+    small_text(t, g->settings[i], NULL);
+    if (g->profile && g->profile_grade && strcmp(g->profile[i], "-")) small_text(t, g->profile[i], g->profile_grade[i]);
+    kw_text_add(t, "</td><td>%s</td><td>", kw_quantity_cents(g->cost[i], a));
+    if (isnan(g->cost_lo[i]))
+        kw_text_add(t, "-");
+    else
+        kw_text_add(t, "%s", kw_quantity_cents((g->cost_hi[i] - g->cost_lo[i]) / 2, a));
+    if (!strcmp(g->kind[i], "serverless"))
+        kw_text_add(t, "</td><td>%g", g->idle_timeout[i]);
+    else
+        kw_text_add(t, "</td><td>-");
+    kw_text_add(t, "</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>",
+                range_text(g, i, false, a), range_text(g, i, true, b), kw_quantity_brief(1e3 * g->tpot[i], c),
+                kw_quantity_share(g->cold[i], d), kw_quantity_share(g->error[i], e),
+                kw_quantity_brief(g->goodput[i], f));
+    if (g->tie && g->tie[i])
+        kw_text_add(t, "a tie");
+    else
+        share_of(t, g->p_best[i], g->replications[i]);
+    kw_text_add(t, "</td><td>");
+    escape(t, !g->feasible[i] ? g->miss[i] : g->thin && g->thin[i] ? "thin" : "meets");
+    if (g->feasible[i] && g->tie && g->tie[i]) kw_text_add(t, ", tie");
+    small_text(t, "inputs: ", NULL);
+    kw_text_add(t, "<small>");
+    escape(t, g->grade[i]);
+    kw_text_add(t, "</small></td></tr>\n");
+}
+
 static void ranking(struct kw_text *t, const struct page *g)
 {
     enum { MOST = 60 };
-    kw_text_add(t,
-                "<h2>Ranking</h2>\n<table><tr><th>#</th><th>configuration, settings, profile</th><th>USD a month</th>"
-                "<th title='half of the 95 %% interval'>±</th>"
-                "<th>idle timeout, s</th><th>TTFT p95, s</th><th>TTFT p99, s</th><th>TPOT p95, ms</th><th>cold, "
-                "%%</th><th>errors, %%</th><th>best, of days drawn anew</th>"
-                "<th>weakest input</th><th>verdict</th></tr>\n");
-    bool left_early = false;
-    char a[32], b[32], c[32], d[32], e[32];
+    bool left_early = false, thin = false, tie = false;
+    kw_text_add(t, "<h2>Ranking</h2>\n<div class='w'><table><tr><th>#</th><th>configuration, settings, profile</th>"
+                   "<th>USD a month</th><th title='half of the 95 %% interval'>±</th><th>idle timeout, s</th>"
+                   "<th>TTFT p95, s</th><th>TTFT p99, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th>"
+                   "<th>goodput, requests/s</th><th>best, of days drawn anew</th><th>verdict</th></tr>\n");
     for (size_t k = 0; k < g->n && k < MOST; k++) {
         size_t i = g->order[k];
-        kw_text_add(t, "<tr%s><td>%u</td><td>", g->feasible[i] ? "" : " class='x'", g->rank[i]);
-        escape(t, g->label[i]);
-        small_text(t, g->settings[i], NULL);
-        if (g->profile && g->profile_grade && strcmp(g->profile[i], "-"))
-            small_text(t, g->profile[i], g->profile_grade[i]);
-        kw_text_add(t, "</td><td>%s</td><td>", kw_quantity_cents(g->cost[i], a));
-        if (isnan(g->cost_lo[i]))
-            kw_text_add(t, "-");
-        else
-            kw_text_add(t, "%s", kw_quantity_cents((g->cost_hi[i] - g->cost_lo[i]) / 2, a));
-        if (!strcmp(g->kind[i], "serverless"))
-            kw_text_add(t, "</td><td>%g", g->idle_timeout[i]);
-        else
-            kw_text_add(t, "</td><td>-");
-        kw_text_add(t, "</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>",
-                    kw_quantity_brief(g->ttft[i], a), kw_quantity_brief(g->ttft99[i], e),
-                    kw_quantity_brief(1e3 * g->tpot[i], b), kw_quantity_share(g->cold[i], c),
-                    kw_quantity_share(g->error[i], d));
-        share_of(t, g->p_best[i], g->replications[i]);
-        kw_text_add(t, "</td><td>");
-        escape(t, g->grade[i]);
-        kw_text_add(t, "</td><td>");
-        escape(t, g->feasible[i] ? "meets" : g->miss[i]);
-        kw_text_add(t, "</td></tr>\n");
+        ranking_row(t, g, i);
         left_early |= g->pruned[i];
+        thin |= g->thin && g->thin[i] && g->feasible[i];
+        tie |= g->tie && g->tie[i];
     }
-    kw_text_add(t, "</table>\n");
+    kw_text_add(t, "</table></div>\n");
+    if (thin)
+        kw_text_add(t, "<p>thin: meets the objectives by less than the law of its step times or API may err.</p>\n");
+    if (tie) kw_text_add(t, "<p>tie: what it costs more than the first is within the interval.</p>\n");
     if (left_early) kw_text_add(t, "<p>-: simulated on the trace itself only, because it does not contend.</p>\n");
     if (g->n > MOST) kw_text_add(t, "<p>%zu more configurations are in the result.</p>\n", g->n - MOST);
 }
 
+/* A row of a list of facts: the first lines of value. */
+static void fact(struct kw_text *t, const char *name, const char *value)
+{
+    enum { MOST = 6 };
+    if (!value || !value[0]) return;
+    kw_text_add(t, "<dt>%s</dt>", name);
+    for (int i = 0; *value && i < MOST; i++) {
+        size_t n = strcspn(value, "\n");
+        struct kw_text line = { 0 };
+        kw_text_add(&line, "%.*s", (int)n, value);
+        kw_text_add(t, "<dd>");
+        escape(t, line.s ? line.s : "");
+        kw_text_add(t, "</dd>");
+        t->failed |= line.failed;
+        kw_text_free(&line);
+        value += n + (value[n] != 0);
+    }
+}
+
 static void facts(struct kw_text *t, const struct page *g)
 {
-    const struct {
-        const char *name, *value;
-    } row[] = {
-        { "traffic", g->source }, { "month", g->scaling }, { "model", g->model.s }, { "objectives", g->objectives.s }
-    };
     kw_text_add(t, "<dl>");
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        if (!row[i].value || !row[i].value[0]) continue;
-        kw_text_add(t, "<dt>%s</dt><dd>", row[i].name);
-        escape(t, row[i].value);
-        kw_text_add(t, "</dd>");
-    }
+    fact(t, "traffic", g->source);
+    fact(t, "window", g->window);
+    fact(t, "month", g->scaling);
+    fact(t, "model", g->model.s);
+    fact(t, "objectives", g->objectives.s);
     kw_text_add(t, "</dl>\n");
 }
 
+static void recommendation(struct kw_text *t, const struct page *g)
+{
+    char v[64];
+    size_t best = g->best;
+    if (!g->recommendation || !g->recommendation[0]) return;
+    kw_text_add(t, "<div class='box'><b>");
+    escape(t, g->recommendation);
+    kw_text_add(t, "</b><br>");
+    if (g->feasible[best]) {
+        kw_text_add(t, "$%s a month", kw_quantity_cents(g->cost[best], v));
+        if (!isnan(g->cost_lo[best])) {
+            kw_text_add(t, " (95 %%: %s", kw_quantity_cents(g->cost_lo[best], v));
+            kw_text_add(t, " to %s)", kw_quantity_cents(g->cost_hi[best], v));
+        }
+        kw_text_add(t, ", TTFT p95 %s s", range_text(g, best, false, v));
+        kw_text_add(t, ", p99 %s s", range_text(g, best, true, v));
+        kw_text_add(t, ", %s %% of the requests fail", kw_quantity_share(g->error[best], v));
+        kw_text_add(t, ", goodput %s requests/s", kw_quantity_brief(g->goodput[best], v));
+        if (g->tie && g->tie[best]) {
+            kw_text_add(t, "; which is cheapest is a tie");
+        } else if (!isnan(g->p_best[best])) {
+            kw_text_add(t, "; the cheapest that meets the objectives in ");
+            share_of(t, g->p_best[best], g->replications[best]);
+            kw_text_add(t, " drawings of the days");
+        }
+    }
+    kw_text_add(t, "\n<dl>");
+    fact(t, "why", g->why);
+    fact(t, "margin", g->margin);
+    fact(t, "if worse", g->worse);
+    fact(t, "flips if", g->flips);
+    fact(t, "assumed", g->assumed);
+    kw_text_add(t, "</dl></div>\n");
+}
+
+/* Colours of text, lines and ground follow the reader's scheme; those of kinds and items hold in both. */
+static const char style[] =
+    ":root{color-scheme:light dark;--page:#fff;--text:#222;--soft:#666;--line:#ddd;--grid:#e5e5e5;--box:#f3f7fa}\n"
+    "@media(prefers-color-scheme:dark){:root{--page:#15181c;--text:#e4e6e8;--soft:#a0a6ac;--line:#3a4048;--grid:#"
+    "2b3036;"
+    "--box:#1d252d}}\n"
+    "body{font:15px/1.45 system-ui,sans-serif;max-width:1200px;margin:2em auto;padding:0 1em;color:var(--text);"
+    "background:var(--page);overflow-wrap:anywhere}\n"
+    ".w{overflow-x:auto}table{border-collapse:collapse;font-size:13px;width:100%;overflow-wrap:normal}\n"
+    "td,th{padding:3px 8px;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}\n"
+    "td:nth-child(2){min-width:19em}td:nth-child(2),td:last-child,th:nth-child(2),th:last-child{text-align:left}\n"
+    "tr.x{color:var(--soft)}small{font-size:11px;color:var(--soft)}\n"
+    "dl{display:grid;grid-template-columns:6em minmax(0,1fr);gap:2px 1em;margin:.6em 0}dt{color:var(--soft)}"
+    "dd{margin:0;grid-column:2}\n"
+    "svg{width:100%;min-width:620px;height:auto}svg text{font:12px system-ui,sans-serif;fill:var(--text)}"
+    "text.r{text-anchor:end}\n"
+    "text.m{text-anchor:middle}text.t{font-size:13px}line.g{stroke:var(--grid)}\n"
+    "path.f{fill:none;stroke:var(--soft);stroke-dasharray:4 3}\n"
+    ".box{background:var(--box);padding:1em;border-left:4px solid " KW_COLOUR_ACCENT "}\n"
+    ".l{font-size:13px;margin-top:.35em}.b{display:flex;align-items:center;font-size:13px;white-space:nowrap}\n"
+    ".b i{height:14px;box-shadow:inset 0 0 0 .5px var(--soft)}.b b{font-weight:normal;margin-left:.5em}\n"
+    ".k span{display:inline-block;margin-right:1em;font-size:13px}.k i{display:inline-block;width:10px;height:10px;"
+    "margin-right:.35em;box-shadow:inset 0 0 0 .5px var(--soft)}\n"
+    "@media(max-width:640px){body{margin:1em auto;padding:0 .6em;font-size:14px}dl{grid-template-columns:1fr}"
+    "dd{grid-column:1}td:nth-child(2){min-width:12em}}\n";
+
 static void render(struct kw_text *t, const struct page *g)
 {
-    kw_text_add(
-        t,
-        "<!doctype html>\n<html lang='en'><meta charset='utf-8'><title>keepwarm %s</title>\n<style>\n"
-        "body{font:15px/1.45 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222}\n"
-        "table{border-collapse:collapse;font-size:13px;width:100%%}\n"
-        "td,th{padding:3px 8px;border-bottom:1px solid #ddd;text-align:right;vertical-align:top}\n"
-        "td:nth-child(2),td:last-child,th:nth-child(2),th:last-child{text-align:left}tr.x{color:#888}\n"
-        "small{font-size:11px;color:#777}\n"
-        "dl{display:grid;grid-template-columns:6em auto;gap:2px 1em}dt{color:#777}dd{margin:0}\n"
-        "svg{width:100%%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}text.r{text-anchor:end}\n"
-        "text.m{text-anchor:middle}text.t{font-size:13px}line.g{stroke:#e5e5e5}\n"
-        "path.f{fill:none;stroke:#666;stroke-dasharray:4 3}\n"
-        ".box{background:#f3f7fa;padding:1em;border-left:4px solid " KW_COLOUR_ACCENT "}\n"
-        "</style>\n<h1>keepwarm %s",
-        g->command, g->command);
+    kw_text_add(t, "<!doctype html>\n<html lang='en'><meta charset='utf-8'>"
+                   "<meta name='viewport' content='width=device-width,initial-scale=1'><title>keepwarm ");
+    escape(t, g->command);
+    kw_text_add(t, "</title>\n<style>\n%s</style>\n<h1>keepwarm ", style);
+    escape(t, g->command);
     if (g->name.s && g->name.s[0]) {
         kw_text_add(t, ": ");
         escape(t, g->name.s);
     }
     kw_text_add(t, "</h1>\n");
-    if (g->recommendation && g->recommendation[0]) {
-        char v[4][32];
-        size_t best = g->order[0];
-        kw_text_add(t, "<div class='box'><b>");
-        escape(t, g->recommendation);
-        kw_text_add(t, "</b><br>");
-        if (g->feasible[best]) {
-            kw_text_add(t, "$%s a month", kw_quantity_cents(g->cost[best], v[0]));
-            if (!isnan(g->cost_lo[best]))
-                kw_text_add(t, " (95 %%: %s to %s)", kw_quantity_cents(g->cost_lo[best], v[1]),
-                            kw_quantity_cents(g->cost_hi[best], v[2]));
-            kw_text_add(t, ", TTFT p95 %s s", kw_quantity_brief(g->ttft[best], v[3]));
-            kw_text_add(t, ", p99 %s s", kw_quantity_brief(g->ttft99[best], v[3]));
-            kw_text_add(t, ", %s %% of the requests fail", kw_quantity_share(g->error[best], v[3]));
-            if (!isnan(g->p_best[best])) {
-                kw_text_add(t, ", the cheapest that meets the objectives in ");
-                share_of(t, g->p_best[best], g->replications[best]);
-                kw_text_add(t, " drawings of the days");
-            }
-            kw_text_add(t, "<br>");
-        }
-        escape(t, g->why ? g->why : "");
-        kw_text_add(t, "</div>\n");
-    }
+    recommendation(t, g);
     facts(t, g);
     if (g->n > 1) scatter(t, g);
     bills(t, g);

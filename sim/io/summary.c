@@ -697,14 +697,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         else
             snprintf(buf, sizeof buf, "judged on the trace itself alone; how much other days differ is not known");
         paragraph("how surely", buf, out);
-        if (q->margin.thin) {
-            snprintf(buf, sizeof buf,
-                     "thin: %.1f %% are left to the objectives and the own error of its law of %s moves them by %.1f "
-                     "%%; they are met with probability %.0f %% when it counts",
-                     100 * q->margin.left, p->candidates[p->best].choice[0].gpu ? "step times" : "latency",
-                     100 * q->margin.error, 100 * q->margin.probability);
-            paragraph("margin", buf, out);
-        }
+        if (q->margin.thin) paragraph("margin", kw_plan_margin_text(p, buf, sizeof buf), out);
         paragraph("why", p->why, out);
         snprintf(buf, sizeof buf, "%s", kw_grade_name[q->grade]);
         paragraph("inputs", buf, out);
@@ -723,20 +716,10 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         }
     }
     step_times(p->candidates, p->n, p->best, out);
-    for (size_t i = 0; i < p->n_flips && i < 4; i++) {
-        char label[320];
-        const struct kw_flip *f = &p->flips[i];
-        snprintf(buf, sizeof buf, "%s %+.0f %% would make it %s (%s%s%s)", f->what, 100 * f->change,
-                 kw_candidate_label(&p->candidates[f->rival], label, sizeof label), kw_grade_name[f->grade],
-                 f->date[0] ? ", " : "", f->date);
-        paragraph(i ? "" : "flips if", buf, out);
-    }
-    for (size_t i = 0; i < p->n_stress; i++) {
-        const struct kw_stress *x = &p->stress[i];
-        snprintf(buf, sizeof buf, "%s: $%s a month, %s%s", x->what, kw_quantity_usd(x->cost, a),
-                 x->feasible ? "still meets them" : "misses: ", x->miss);
-        paragraph(i ? "" : "if worse", buf, out);
-    }
+    for (size_t i = 0; i < p->n_flips && i < 4; i++)
+        paragraph(i ? "" : "flips if", kw_plan_flip_text(p, i, buf, sizeof buf), out);
+    for (size_t i = 0; i < p->n_stress; i++)
+        paragraph(i ? "" : "if worse", kw_plan_stress_text(p, i, buf, sizeof buf), out);
     for (int i = 0; i < 2 * KW_READINGS; i++) {
         int k = i / KW_READINGS;
         const struct kw_reading *r = &p->reading[k][i % KW_READINGS];

@@ -113,6 +113,12 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
 enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                            struct kw_error *err);
 
+/* Sentences on the recommendation: what the i-th flip takes, what the i-th stress does, how thin the margin is ("" where
+ * it is not). Return buf. */
+char *kw_plan_flip_text(const struct kw_plan *p, size_t i, char *buf, size_t size);
+char *kw_plan_stress_text(const struct kw_plan *p, size_t i, char *buf, size_t size);
+char *kw_plan_margin_text(const struct kw_plan *p, char *buf, size_t size);
+
 /* Indices of the candidates that differ from `of` only in keep_warm, ascending by it: the keep-warm curve. Returns how
  * many, at most max. */
 size_t kw_plan_keep_warm_curve(const struct kw_plan *p, size_t of, size_t *out, size_t max);

@@ -242,3 +242,35 @@ enum kw_status kw_plan_explain(struct kw_plan *p, struct kw_error *err)
     }
     return st == KW_OK ? list_assumptions(p, err) : st;
 }
+
+char *kw_plan_flip_text(const struct kw_plan *p, size_t i, char *buf, size_t size)
+{
+    char label[320];
+    const struct kw_flip *f = &p->flips[i];
+    snprintf(buf, size, "%s %+.0f %% would make it %s (%s%s%s)", f->what, 100 * f->change,
+             kw_candidate_label(&p->candidates[f->rival], label, sizeof label), kw_grade_name[f->grade],
+             f->date[0] ? ", " : "", f->date);
+    return buf;
+}
+
+char *kw_plan_stress_text(const struct kw_plan *p, size_t i, char *buf, size_t size)
+{
+    const struct kw_stress *x = &p->stress[i];
+    snprintf(buf, size, "%s: $%.2f a month, %s%s", x->what, x->cost,
+             x->feasible ? "still meets them" : "misses: ", x->miss);
+    return buf;
+}
+
+char *kw_plan_margin_text(const struct kw_plan *p, char *buf, size_t size)
+{
+    const struct kw_margin *m = &p->points[p->best].margin;
+    if (size) buf[0] = 0;
+    if (m->thin)
+        snprintf(
+            buf, size,
+            "thin: %.1f %% are left to the objectives and the own error of its law of %s moves them by %.1f %%; they "
+            "are met with probability %.0f %% when it counts",
+            100 * m->left, p->candidates[p->best].choice[0].gpu ? "step times" : "latency", 100 * m->error,
+            100 * m->probability);
+    return buf;
+}

@@ -924,12 +924,36 @@ static void write_requests(struct kw_writer *w, const struct kw_results *r)
     free(buffer);
 }
 
+/* Of the recommendation, a line each: how thin its margin is, what would flip it, what it does under worse inputs and
+ * what is assumed. */
+static void write_remarks(struct kw_writer *w, const struct kw_plan *p)
+{
+    struct kw_text flips = { 0 }, worse = { 0 }, assumed = { 0 };
+    char buf[600];
+    kw_writer_attr(w, "margin", kw_plan_margin_text(p, buf, sizeof buf));
+    enum { MOST = 16 }; /* an attribute is of 64 KiB at most */
+    for (size_t i = 0; i < p->n_flips && i < MOST; i++)
+        kw_text_add(&flips, "%s%s", i ? "\n" : "", kw_plan_flip_text(p, i, buf, sizeof buf));
+    for (size_t i = 0; i < p->n_stress; i++)
+        kw_text_add(&worse, "%s%s", i ? "\n" : "", kw_plan_stress_text(p, i, buf, sizeof buf));
+    for (size_t i = 0; i < p->n_assumptions && i < 4 * MOST; i++)
+        kw_text_add(&assumed, "%s%s", i ? "\n" : "", p->assumptions[i]);
+    if (flips.failed || worse.failed || assumed.failed) kw_writer_no_memory(w);
+    kw_writer_attr(w, "flips_if", flips.s);
+    kw_writer_attr(w, "if_worse", worse.s);
+    kw_writer_attr(w, "assumed", assumed.s);
+    kw_text_free(&flips);
+    kw_text_free(&worse);
+    kw_text_free(&assumed);
+}
+
 static void write_plan(struct kw_writer *w, const struct kw_results *r)
 {
     const struct kw_plan *p = r->plan;
     if (!p) return;
     kw_writer_attr(w, "recommendation", p->recommendation);
     kw_writer_attr(w, "why", p->why);
+    if (p->best >= 0) write_remarks(w, p);
     kw_writer_attr_i64(w, "best", (int64_t)p->best);
     kw_writer_attr_i64(w, "runner_up", (int64_t)p->runner_up);
     kw_writer_attr_i64(w, "nearest_miss", (int64_t)p->nearest_miss);
