@@ -449,7 +449,6 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                                       struct kw_choice *c, struct kw_error *err)
 {
     const char *name, *platform_name, *model, *account;
-    const char *name, *platform_name, *model, *account;
     const struct kw_platform *p = NULL;
     const struct kw_gpu_offer *offer = NULL;
     const struct kw_api_offer *api = NULL;
