@@ -123,7 +123,7 @@ check("a range of the delay", len(x) == 1 and near(x[0]["last_start_usd_month"],
 check("sooner, and more of them", each[0]["ttft_p95_s"] < spaced[0]["ttft_p95_s"] - 1 and each[0]["cold_starts"] > spaced[0]["cold_starts"],
       (each[0]["ttft_p95_s"], spaced[0]["ttft_p95_s"], each[0]["cold_starts"], spaced[0]["cold_starts"]))
 check("said: no range", spaced[2]["ranges"] == [] and each[2]["ranges"] == [], (spaced[2]["ranges"], each[2]["ranges"]))
-check("of queue delays alone", "does not scale by the delay of its queue" in run(bursts, dict(slow, platform="modal", target_delay_from="arrival"), expect=2))
+check("of queue delays alone", "it is for the autoscaler queue_delay" in run(bursts, dict(slow, platform="modal", target_delay_from="arrival"), expect=2))
 check("who says which gets no range", first(steady, dict(main, packing="pack"))[2]["ranges"] == [])
 check("one replica has no range", first(steady[:2000], dict(main, max_replicas=1, keep_warm=1))[2]["ranges"] == [])
 check("packing or balance", "packing" in run(steady[:99], dict(main, packing="pack", balance="prefix"), expect=2))
