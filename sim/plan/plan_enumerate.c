@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "platforms/facts/platforms.h"
+#include "calibrate/profile/model.h"
 #include "sim/plan/plan_internal.h"
 
 /* What the trace asks for. */
@@ -494,11 +495,30 @@ static const struct kw_dropped *telling(const struct kw_plan *p, const struct kw
     return p->n_dropped ? &p->dropped[0] : NULL;
 }
 
+static bool wanted(const struct kw_plan_options *o, const struct kw_platform *p)
+{
+    return (!o->kinds || o->kinds & 1u << p->kind) && listed(o->platforms, o->n_platforms, p->name);
+}
+
+/* "; offered by the token: openai": by platforms that were not asked for; "" when all were. Returns buf. */
+static const char *who_offers(const struct kw_platforms *all, const char *model, const struct kw_plan_options *o,
+                              char *buf, size_t size)
+{
+    size_t at = 0;
+    buf[0] = 0;
+    for (size_t i = 0; i < all->n && at + 80 < size && (o->n_platforms || o->kinds); i++)
+        if (offers(&all->p[i], model) && !wanted(o, &all->p[i]))
+            at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? ", " : "; offered by the token: ", all->p[i].name);
+    return buf;
+}
+
 /* Nothing is left: a name that nobody knows is the likeliest reason, else one of those dropped tells it. */
 static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_platforms *all,
-                                   const struct kw_profiles *profiles, const char *model, struct kw_error *err)
+                                   const struct kw_profiles *profiles, const char *model,
+                                   const struct kw_plan_options *o, struct kw_error *err)
 {
     size_t n = profiles->n;
+    char elsewhere[200];
     for (size_t i = 0; i < all->n; i++) n += all->p[i].n_apis;
     const char **names = calloc(n + 1, sizeof *names);
     if (!names) return kw_fail(err, KW_ENOMEM, "out of memory for names");
@@ -507,8 +527,9 @@ static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_plat
         for (size_t k = 0; k < all->p[i].n_apis; k++) names[n++] = all->p[i].apis[k].model;
     const struct kw_dropped *d = telling(p, all, model);
     enum kw_status st = among(names, model)
-                            ? kw_fail(err, KW_ERANGE, "nothing can serve '%.60s' here%s%s%s%s", model,
-                                      d ? "; for example " : "", d ? d->what : "", d ? ": " : "", d ? d->why : "")
+                            ? kw_fail(err, KW_ERANGE, "nothing can serve '%.60s' here%s%s%s%s%s", model,
+                                      d ? "; for example " : "", d ? d->what : "", d ? ": " : "", d ? d->why : "",
+                                      who_offers(all, model, o, elsewhere, sizeof elsewhere))
                             : unknown("nothing can serve", model, names, err);
     free(names);
     return st;
@@ -522,6 +543,8 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
     struct enumeration e = {
         .p = p, .o = o, .profiles = profiles, .steptimes = steptimes, .trace = trace, .model = model, .err = err
     };
+    const struct kw_model_shape *shape = kw_model_find(model); /* APIs and profiles go by its name, not by its id */
+    if (shape) e.model = model = shape->name;
     enum kw_status st = check_names(platforms, profiles, o, err);
     measure_load(&e.load, trace);
     if (st == KW_OK && !(e.load.span_s > 0)) st = kw_fail(err, KW_ERANGE, "the trace spans no time");
@@ -529,7 +552,7 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
         p->candidates[p->n - 1].as_written = true;
     for (size_t i = 0; i < platforms->n && st == KW_OK; i++) {
         const struct kw_platform *q = &platforms->p[i];
-        if ((o->kinds && !(o->kinds & 1u << q->kind)) || !listed(o->platforms, o->n_platforms, q->name)) continue;
+        if (!wanted(o, q)) continue;
         if (!q->can_plan && !q->priced_only) {
             st = kw_plan_drop(p, q->name, q->why_not, err);
             continue;
@@ -552,6 +575,6 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
             st = kw_plan_drop(p, q->name, why, err);
         }
     }
-    if (st == KW_OK && p->n == 0) st = nothing_left(p, platforms, profiles, model, err);
+    if (st == KW_OK && p->n == 0) st = nothing_left(p, platforms, profiles, model, o, err);
     return st;
 }

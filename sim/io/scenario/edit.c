@@ -110,6 +110,28 @@ static char *quoted(const char *s)
     return text;
 }
 
+/* [step] is not in the document: the name that `at`, a list, has for something like it, or the key of `at`, an object,
+ * for something like `key`, which is to hold it. */
+static enum kw_status no_element(const struct kw_json *doc, struct kw_jnode at, const char *step, const char *key,
+                                 struct kw_error *err)
+{
+    const char *names[64];
+    char hint[KW_NEAREST_HINT];
+    int n = 0, len = kw_json_len(at);
+    for (int i = 0; i < len && n < 63; i++) {
+        if (key)
+            kw_json_member(at, i, &names[n++]);
+        else if (kw_json_str(kw_json_get(kw_json_at(at, i), "name"), &names[n], NULL) == KW_OK)
+            n++;
+    }
+    names[n] = NULL;
+    if (key)
+        return kw_fail(err, KW_EUSAGE, "%.200s: there is no element [%.60s]: %s has no '%.60s'%s", doc->name, step,
+                       at.path[0] ? at.path : "the document", key, kw_nearest_hint(hint, key, names));
+    return kw_fail(err, KW_EUSAGE, "%.200s: there is no element [%.60s] in %s, which has %d%s", doc->name, step,
+                   at.path, len, kw_nearest_hint(hint, step, names));
+}
+
 enum kw_status kw_edit_put(struct kw_json *doc, const char *path, const char *json, struct kw_error *err)
 {
     struct kw_jnode at;
@@ -132,8 +154,7 @@ enum kw_status kw_edit_put(struct kw_json *doc, const char *path, const char *js
             st = kw_fail(err, KW_EUSAGE, "'%.120s' is no path: want keys joined by dots and [index] or [name]", path);
     for (int i = n - 1; i >= 0 && st == KW_OK; i--) {
         if (brackets[i] && (i > 0 || !is_index(steps[i]) || atoi(steps[i]) != kw_json_len(at))) {
-            st = kw_fail(err, KW_EUSAGE, "%.200s: there is no element [%.60s] in %s (it has %d)", doc->name, steps[i],
-                         i > 0 ? "the path" : at.path, i > 0 ? 0 : kw_json_len(at));
+            st = no_element(doc, at, steps[i], i > 0 ? steps[0] : NULL, err);
             break;
         }
         char *key = brackets[i] ? NULL : quoted(steps[i]);

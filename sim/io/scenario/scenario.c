@@ -380,6 +380,45 @@ static enum kw_status find_gpu(struct kw_jnode o, const struct kw_platform *p, c
                         kw_nearest_hint(hint, gpu, names), p->name);
 }
 
+/* The name known here for a Hugging Face id. */
+static const char *known_name(const char *model)
+{
+    const struct kw_model_shape *shape = kw_model_find(model);
+    return shape ? shape->name : model;
+}
+
+static bool is_of(const struct kw_profile *p, const char *model)
+{
+    return !strcmp(p->model, model) || kw_model_same_shape(p->model, model);
+}
+
+/* "; there is bf16 x2, fp8 on it", or the GPUs that have one, or that none has. Returns buf. */
+static const char *other_profiles(const struct kw_catalogue *c, const char *model, const char *gpu, char *buf,
+                                  size_t size)
+{
+    bool here = false;
+    for (size_t i = 0; i < c->profiles.n; i++)
+        here |= is_of(&c->profiles.p[i], model) && !strcmp(c->profiles.p[i].gpu, gpu);
+    size_t at = (size_t)snprintf(buf, size, here ? "; on it there is" : "; there is one on");
+    const size_t begin = at;
+    for (size_t i = 0; i < c->profiles.n; i++) {
+        const struct kw_profile *p = &c->profiles.p[i];
+        char one[64];
+        if (!is_of(p, model) || (here && strcmp(p->gpu, gpu))) continue;
+        if (here && p->tp > 1)
+            snprintf(one, sizeof one, " %.20s tp %u,", p->precision, p->tp);
+        else
+            snprintf(one, sizeof one, " %.40s,", here ? p->precision : p->gpu);
+        if (strstr(buf + begin, one) || at + strlen(one) >= size) continue;
+        at += (size_t)snprintf(buf + at, size - at, "%s", one);
+    }
+    if (at == begin)
+        snprintf(buf, size, "; no GPU has one");
+    else
+        buf[at - 1] = 0; /* the last comma */
+    return buf;
+}
+
 static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer *offer, const char *model,
                                    struct kw_catalogue *c, const struct kw_profile **out, struct kw_error *err)
 {
@@ -391,7 +430,7 @@ static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer 
     if (st != KW_OK) return st;
     if (path) {
         st = kw_catalogue_profile_file(c, path, out, err);
-        if (st == KW_OK && (strcmp((*out)->gpu, offer->gpu) || strcmp((*out)->model, model)))
+        if (st == KW_OK && (strcmp((*out)->gpu, offer->gpu) || strcmp(known_name((*out)->model), known_name(model))))
             st = kw_json_fail(get(o, "profile"), KW_ERANGE, err, "is of %s on %s; want %s on %s", (*out)->model,
                               (*out)->gpu, model, offer->gpu);
         if (st == KW_OK && kw_json_present(get(o, "precision")) && strcmp((*out)->precision, precision))
@@ -402,13 +441,14 @@ static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer 
                               (*out)->tp);
         return st;
     }
-    const struct kw_model_shape *shape = kw_model_find(model);
-    *out = kw_profiles_find(&c->profiles, offer->gpu, shape ? shape->name : model, precision, tp);
+    *out = kw_profiles_find(&c->profiles, offer->gpu, known_name(model), precision, tp);
     if (*out) return KW_OK;
-    return kw_json_fail(o, KW_ERANGE, err,
-                        "there is no profile of %.48s in %.8s on %u x %.24s (it does not fit, or was never measured); "
-                        "`keepwarm calibrate show` lists them",
-                        model, precision, tp, offer->gpu);
+    char others[160];
+    return kw_json_fail(
+        o, KW_ERANGE, err,
+        "there is no profile of %.48s in %.8s on %u x %.24s (it does not fit, or was never measured)%s; "
+        "`keepwarm calibrate show` lists them",
+        model, precision, tp, offer->gpu, other_profiles(c, model, offer->gpu, others, sizeof others));
 }
 
 static enum kw_status find_api(struct kw_jnode o, const struct kw_platform *p, const char *model,
@@ -417,7 +457,7 @@ static enum kw_status find_api(struct kw_jnode o, const struct kw_platform *p, c
     const char *names[256];
     size_t n = 0;
     for (size_t i = 0; i < p->n_apis && n < 255; i++) {
-        if (!strcmp(p->apis[i].model, model) || !strcmp(p->apis[i].sku, model)) {
+        if (!strcmp(p->apis[i].model, known_name(model)) || !strcmp(p->apis[i].sku, model)) {
             *out = &p->apis[i];
             return KW_OK;
         }

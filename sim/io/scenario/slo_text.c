@@ -36,9 +36,7 @@ static enum kw_status parse_value(const char *s, size_t n, int type, int64_t *ou
     } units[] = { { "ms", TIME, 1000, 1 }, { "us", TIME, 1000000, 1 }, { "s", TIME, 1, 1 }, { "m", TIME, 1, 60 },
                   { "h", TIME, 1, 3600 },  { "%", SHARE, 100, 1 },     { "", -1, 1, 1 } };
     char number[40];
-    if (n == 0 || n >= sizeof number) return kw_fail(err, KW_EUSAGE, "want a number");
-    memcpy(number, s, n);
-    number[n] = 0;
+    snprintf(number, sizeof number, "%.*s", (int)(n < sizeof number ? n : 0), s); /* too long is no number either */
     for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
         size_t k = strlen(units[u].suffix);
         if (k > n || strcmp(number + n - k, units[u].suffix)) continue;
@@ -46,14 +44,16 @@ static enum kw_status parse_value(const char *s, size_t n, int type, int64_t *ou
             return kw_fail(err, KW_EUSAGE, "'%s' does not fit here", units[u].suffix);
         number[n - k] = 0;
         int64_t v;
-        enum kw_status st = kw_nano_parse(number, &v, err);
-        if (st != KW_OK) return st;
+        if (kw_nano_parse(number, &v, NULL) != KW_OK) break;
         if (v <= 0 || v % units[u].divisor) return kw_fail(err, KW_EUSAGE, "want a value above 0, no finer than 1 ns");
         if (__builtin_mul_overflow(v / units[u].divisor, units[u].factor, out))
             return kw_fail(err, KW_EUSAGE, "it is too large");
         return KW_OK;
     }
-    return kw_fail(err, KW_EUSAGE, "want a number");
+    static const char *const wanted[] = { [TIME] = "a time such as 2s, 300ms, 30m or 2h",
+                                          [SHARE] = "a share such as 1% or 0.01",
+                                          [MONEY] = "US dollars a month such as 500" };
+    return kw_fail(err, KW_EUSAGE, "want %s", wanted[type]);
 }
 
 static enum kw_status apply_one(struct kw_json *doc, const char *part, size_t n, struct kw_error *err)
@@ -70,7 +70,7 @@ static enum kw_status apply_one(struct kw_json *doc, const char *part, size_t n,
         snprintf(word, sizeof word, "%.*s", (int)k, part);
         char hint[KW_NEAREST_HINT];
         return kw_fail(err, KW_EUSAGE, "--slo wants NAME=LIMIT such as ttft_p95=2s; got '%.*s'%s",
-                       (int)(n > 60 ? 60 : n), part, kw_nearest_hint(hint, word, names));
+                       (int)(n > 60 ? 60 : n), part, i == N_WORDS ? kw_nearest_hint(hint, word, names) : ": no limit");
     }
     int64_t v = 0;
     struct kw_error inner;

@@ -215,6 +215,9 @@ kw plan -q --trace $trace --format servegen --model llama-3.1-8b -p serverless -
     sort -u >"$work/kinds"
 holds "two kinds" bash -c "grep -qx serverless $work/kinds && grep -qx api $work/kinds && ! grep -q dedicated $work/kinds"
 kw plan -q --trace $trace --format servegen --model meta-llama/Llama-3.1-8B-Instruct >"$work/hf" 2>&1
+kw plan -q --trace $trace --format servegen --model meta-llama/Llama-3.3-70B-Instruct -r 1 --csv >"$work/id.csv"
+kw plan -q --trace $trace --format servegen --model llama-3.3-70b -r 1 --csv >"$work/name.csv"
+holds "the id of a model known here is that model, APIs and all" bash -c "cmp $work/id.csv $work/name.csv && grep -q ',api,' $work/id.csv"
 holds "a Hugging Face id" grep -q "did you mean 'llama-3.1-8b'" "$work/hf"
 
 echo "$passed passed, $failed failed"
