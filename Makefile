@@ -144,7 +144,7 @@ install: all ## program, plugin, man page, completions and examples to PREFIX=/u
 	install -Dm755 $B/keepwarm $(DESTDIR)$(PREFIX)/bin/keepwarm
 	@[ ! -e $B/libkeepwarm_cuda.so ] || install -Dm755 $B/libkeepwarm_cuda.so $(DESTDIR)$(PREFIX)/lib/keepwarm/libkeepwarm_cuda.so
 	@mkdir -p $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
-	$B/keepwarm man > $(DESTDIR)$(PREFIX)/share/man/man1/keepwarm.1
+	$B/keepwarm man | sed 's|/usr/local|$(PREFIX)|' > $(DESTDIR)$(PREFIX)/share/man/man1/keepwarm.1
 	$B/keepwarm completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keepwarm
 	$B/keepwarm completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_keepwarm
 	@mkdir -p $(DESTDIR)$(PREFIX)/share/doc/keepwarm/examples

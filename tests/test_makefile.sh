@@ -40,5 +40,16 @@ for one in $(find tests -name '*.py'); do
         grep -qvx "$one" || lost="$lost $one"
 done
 same "Python programs of tests/ that nothing else names" "" "${lost# }"
+# What make install puts where, of the program that is being tested; its man page names the folder of the examples.
+program=${KEEPWARM:-build/keepwarm} root=$(mktemp -d)
+if [ -x "$program" ]; then
+    make -s install -o all B="$(dirname "$program")" DESTDIR="$root" PREFIX=/opt/kw >/dev/null
+    same "what make install installs" "bin/keepwarm share/bash-completion/completions/keepwarm share/zsh/site-functions/_keepwarm
+        share/man/man1/keepwarm.1 $(printf 'share/doc/keepwarm/examples/scenario.%s.json ' commented example schema)" \
+        "$(cd "$root/opt/kw" && find . -type f ! -path './lib/*' | sed 's|^./||' | xargs)"
+    same "examples that the man page names" /opt/kw/share/doc/keepwarm/examples \
+        "$(grep -oE '/[a-z/]*/keepwarm/examples' "$root/opt/kw/share/man/man1/keepwarm.1")"
+fi
+rm -rf "$root"
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

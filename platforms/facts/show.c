@@ -137,7 +137,8 @@ enum kw_status kw_show_list(const struct kw_platforms *all, char **text, struct 
         kw_text_add(&g, "\n");
     }
     kw_text_add(&g, "\nfrom: the cheapest GPU-hour, or $ per million tokens in and out. "
-                    "grade: the weakest of its numbers.\n");
+                    "grade: the weakest of its numbers.\n"
+                    "api: billed by the token, of open models what others call serverless per-token.\n");
     if (marked)
         kw_text_add(&g, "*: not enough is known to plan with it; `platforms show NAME` says what is missing.\n");
     return done(&g, text, err);

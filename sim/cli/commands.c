@@ -25,6 +25,8 @@ const struct kw_command kw_commands[] = {
       "the cheapest configuration and keep-warm count that meets the objectives",
       "Replays the trace against every platform, GPU, precision and keep-warm count that exists, fits and\n"
       "can carry the load, and ranks them. Needs a scenario file, or --trace and --model.\n"
+      "-p takes kinds too: api is billed by the token (serverless per-token, of open models), serverless\n"
+      "by GPU time, dedicated is rented.\n"
       "Step times come from the best profile of each GPU, model, precision and tp: measured before\n"
       "published before estimated, and of equal ones the user's. Profiles of the user's are the *.json of\n"
       "the folder $KEEPWARM_PROFILES (./profiles where it is not set; none where it is empty), and those\n"

@@ -22,7 +22,7 @@ const struct kw_option kw_option[KW_OPTIONS] = {
     [KW_OPT_QUIET] = { "quiet", 'q', FLAG, NULL, "no progress, no notes", AT(quiet), 0, 0, 0 },
     [KW_OPT_TRACE] = { "trace", 't', WORD, "FILE", "the traffic, instead of a scenario file", AT(trace), 0, 0, 0 },
     [KW_OPT_FORMAT] = { "format", 'f', WORD, "NAME", "format of the trace (default auto)", AT(format), 0, 0, 0 },
-    [KW_OPT_COLUMNS] = { "columns", 0, WORD, "MAP", "arrival=T,prompt=IN,output=OUT; also unit, zero, model, class",
+    [KW_OPT_COLUMNS] = { "columns", 0, WORD, "MAP", "arrival=T,prompt=IN,output=OUT; also unit, zero, model, class, cached",
                          AT(columns), 0, 0, 0 },
     [KW_OPT_MODEL] = { "model", 'm', WORD, "NAME", "model to serve, such as llama-3.1-8b", AT(model), 0, 0, 0 },
     [KW_OPT_SLO] = { "slo", 0, LIST, "NAME=LIMIT",

@@ -317,6 +317,23 @@ for path, obj in [("", schema), ("trace", top["trace"]), ("routing", top["routin
                       ("deployments[]." + k, dep[k]) for k in ("spot", "retry", "scheduler", "cold_start", "cache")]:
     compare("the rows of '%s' in key_use.c" % path, {p.rpartition(".")[2] for p in table if p.rpartition(".")[0] == path}, obj)
 
+def target(ref):
+    at = schema
+    for step in ref.lstrip("#/").split("/"):
+        at = at[step]
+    return at
+def described(at, path): # every key says what it is for, itself or where it refers to a key
+    for key, value in at.get("properties", {}).items():
+        said = value.get("description") or ("/properties/" in value.get("$ref", "") and target(value["$ref"]).get("description"))
+        assert said and len(said) > 3, "no description of " + path + key
+        described(value, path + key + ".")
+        if isinstance(value.get("additionalProperties"), dict):
+            described(value["additionalProperties"], path + key + ".*.")
+described(schema, "")
+for name, law in schema["$defs"].items():
+    assert law.get("description"), "no description of $defs." + name
+    described(law, name + ".")
+
 base = json.load(open("base.json"))
 law = {"constant": "3"}
 full = copy.deepcopy(base)
