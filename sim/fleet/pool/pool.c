@@ -112,7 +112,9 @@ static uint32_t packed_load(const struct kw_pool *p)
 {
     const struct kw_autoscaling *c = &p->d->scaling;
     double most = c->hard_concurrency ? c->hard_concurrency : p->d->sched.max_num_seqs;
-    if (c->target >= 1) most = fmin(most, fmax(1, c->target * c->utilisation));
+    bool counts =
+        c->scaler == KW_SCALER_CONCURRENCY || c->scaler == KW_SCALER_KPA || c->scaler == KW_SCALER_REQUEST_COUNT;
+    if (counts && c->target >= 1) most = fmin(most, fmax(1, c->target * c->utilisation));
     return (uint32_t)most;
 }
 

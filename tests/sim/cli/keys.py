@@ -1,0 +1,416 @@
+"""keys.py [PREFIX] - goes through the JSON Schema that `keepwarm schema` prints: each of its keys (that begin with PREFIX) must have
+a row in KEYS below, and each row must be true:
+
+    "path": does(BASE, A, B, edits..., wrong=(OTHER, VALUE, ...))
+
+In the scenario BASE (with the edits) the values A and B of the key give different figures, messages or exit codes; UNSET leaves
+the key out. What the user reads of the key itself (a label, a setting) does not count as different. In the scenario OTHER
+the key with VALUE (A when left out) is refused: exit 2 and a line that holds its path and "has no meaning". A key that does
+nothing anywhere, by its nature, is label(WHY).
+
+A new key of the schema: add its row here, and one to the table of sim/io/scenario/key_use.c, which says where it has a meaning.
+"""
+import copy
+import csv
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+KW = os.path.abspath(os.environ.get("KEEPWARM", "build/keepwarm"))
+os.chdir(tempfile.mkdtemp())
+UNSET = ("leave the key out",)
+passed = failed = skipped = 0
+
+
+def check(name, good, said=""):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    if not good:
+        print("FAIL", name, said)
+
+
+# ---- traces: bursts with a calm stretch between, so that replicas start, queue, idle and stop
+
+def trace(name, columns, rows):
+    with open(name, "w", newline="") as f:
+        w = csv.writer(f)
+        w.writerow(columns)
+        w.writerows(rows)
+    return {"file": name, "format": "generic", "columns": ",".join(c + "=" + c for c in columns), "from_s": "0", "to_s": "3600"}
+
+
+r = random.Random(3)
+rows = sorted((round(b * 600 + r.random() * 20, 3), 200 + r.randrange(400), 20 + r.randrange(80)) for b in range(6) for _ in range(30))
+BURSTS = trace("bursts.csv", ["arrival", "prompt", "output"], rows)
+CLASSES = trace("classes.csv", ["arrival", "prompt", "output", "class"], [row + (("chat", "batch")[i % 3 == 0],) for i, row in enumerate(rows)])
+MODELS = trace("models.csv", ["arrival", "prompt", "output", "model"], [row + (("a", "b")[i % 3 == 0],) for i, row in enumerate(rows)])
+CACHED = trace("cached.csv", ["arrival", "prompt", "output", "cached"], [row + (row[1] // 2,) for row in rows])
+with open("prefix.jsonl", "w") as f: # Mooncake's format: hashes of blocks of 512 tokens
+    for i, (at, prompt, output) in enumerate(rows):
+        hashes = [i % 3 * 100 + k for k in range(5)] + [1000 + 10 * i]
+        f.write(json.dumps({"timestamp": int(at * 1000), "input_length": 512 * 6, "output_length": output, "hash_ids": hashes}) + "\n")
+PREFIX = {"file": "prefix.jsonl", "format": "mooncake"}
+long_prompts = [(round(i * 0.05, 3), 6000 + 37 * (i % 9), 200) for i in range(120)]
+LONG = trace("long.csv", ["arrival", "prompt", "output"], long_prompts)
+
+
+# ---- scenarios to begin with
+
+def one(deployment, of=BURSTS, **top):
+    return dict({"keepwarm": 1, "trace": dict(of), "model": "llama-3.1-8b", "replications": 1, "deployments": [dict(deployment)]}, **top)
+
+
+GPU = {"gpu": "H100", "precision": "bf16", "tp": 1}
+SMALL = {"max_num_seqs": 4, "max_num_batched_tokens": 512}
+MODAL = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=4, hard_concurrency=4))
+QUEUES = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=1, hard_concurrency=4))
+BASETEN = one(dict(GPU, platform="baseten", gpu="A100-80", max_replicas=6))
+RUNPOD = one(dict(GPU, platform="runpod", gpu="L4", max_replicas=6, hard_concurrency=4))
+FIREWORKS = one(dict(GPU, platform="fireworks", gpu="H100", max_replicas=6, hard_concurrency=2))
+LAMBDA = one(dict(GPU, platform="lambda", replicas=1))
+ENGINE = one(dict(GPU, platform="lambda", gpu="A100-40", replicas=1), of=LONG)
+CRUSOE = {"platform": "crusoe", "gpu": "L40S", "precision": "fp8", "term": "spot"}
+RATE = {"interruptions_per_hour": "20", "notice_s": "10", "restart_s": "60"}
+SPOT = one(dict(CRUSOE, spot=RATE))
+LAW = {"constant": "3"}
+LATENCY = {"ttft": {"constant": "0.4"}, "output_rate": {"constant": "90"}}
+GROQ = one(dict({"platform": "groq"}, **LATENCY))
+OPENAI = one(dict({"platform": "openai", "model": "gpt-4o"}, **LATENCY))
+del OPENAI["model"]
+MEMORY = dict(OPENAI, trace=PREFIX)
+BATCH = dict(OPENAI, deployments=[dict(OPENAI["deployments"][0], term="batch")])
+BEDROCK = one(dict({"platform": "bedrock", "retry": {"max_attempts": 1}}, **LATENCY))
+TWO = [dict(GPU, platform="modal", name="gpu", gpu="L4", keep_warm=0, max_replicas=1), dict({"platform": "groq", "name": "api"}, **LATENCY)]
+OVERFLOW = dict(one({}), deployments=TWO, routing={"policy": "overflow"})
+BY_CLASS = dict(one({}, CLASSES), deployments=TWO, routing={"policy": "class", "classes": {"chat": "gpu", "batch": "api"}})
+BY_MODEL = dict(one({}, MODELS), deployments=TWO, routing={"policy": "model", "models": {"a": "gpu", "b": "api"}})
+SPLIT = dict(one({}), deployments=TWO, routing={"policy": "split", "shares": [0.5, 0.5]})
+COLD = {"provision": {"constant": "5"}, "pull": {"constant": "2"}, "load": {"constant": "9"}, "init": {"constant": "4"}}
+CHOICE = {"keepwarm": 1, "trace": dict(BURSTS), "model": "llama-3.1-8b", "replications": 1, "slo": {"ttft_p95_s": "60"},
+          "candidates": {"platforms": ["modal", "groq", "lambda"], "gpus": ["L4", "H100"], "precisions": ["fp8"], "keep_warm": [0, 1]}}
+SPOTS = dict(CHOICE, candidates={"platforms": ["crusoe"], "gpus": ["L40S"], "precisions": ["fp8"], "terms": ["spot", "on_demand"]})
+APIS = dict(CHOICE, candidates={"kinds": ["api"]})
+RENTED = dict(CHOICE, candidates={"kinds": ["dedicated"], "platforms": ["lambda"]})
+
+
+# ---- rows
+
+class does:
+    def __init__(self, base, a, b, *edits, wrong=None, command="run", file=False):
+        self.base, self.a, self.b, self.edits, self.wrong, self.command, self.file = base, a, b, edits, wrong, command, file
+
+
+class label:
+    def __init__(self, why):
+        self.why = why
+
+
+def plans(base, a, b, *edits, **more):
+    return does(base, a, b, *edits, command="plan", **more)
+
+
+D = "deployments[0]."
+BUSY = ((D + "keep_warm", 1), (D + "hard_concurrency", 1))
+REFUSES = ((D + "queue_limit", 2), (D + "retry", {"base_s": "30", "cap_s": "300"}))
+KEYS = {
+    "keepwarm": does(MODAL, 1, 2),
+    "name": label("the title of a result"),
+    "trace.file": does(MODAL, "bursts.csv", "long.csv"),
+    "trace.format": does(MODAL, "generic", "azure"),
+    "trace.columns": does(MODAL, BURSTS["columns"], BURSTS["columns"].replace("prompt=prompt", "prompt=output")),
+    "trace.speed": does(MODAL, 1, 2),
+    "trace.from_s": does(MODAL, "0", "600"),
+    "trace.to_s": does(MODAL, "3600", "1800"),
+    "model": does(LAMBDA, "llama-3.1-8b", "llama-3.1-70b", wrong=(OPENAI, "llama-3.1-8b")),
+    "deployments[].name": does(OVERFLOW, "gpu", "api"),
+    "deployments[].platform": does(MODAL, "modal", "replicate", (D + "gpu", "L40S")),
+    "deployments[].model": does(OPENAI, "gpt-4o", "gpt-4o-mini"),
+    "deployments[].gpu": does(MODAL, "L4", "H100", wrong=(GROQ,)),
+    "deployments[].precision": does(MODAL, "bf16", "fp8", wrong=(GROQ,)),
+    "deployments[].tp": does(one(dict(GPU, platform="modal", keep_warm=1, max_replicas=1)), 1, 2, wrong=(GROQ,)),
+    "deployments[].profile": does(LAMBDA, "slow.json", UNSET, wrong=(GROQ,)),
+    "deployments[].term": does(OPENAI, "on_demand", "batch"),
+    "deployments[].spot.interruptions_per_hour": does(SPOT, "1", "30", wrong=(one(dict(CRUSOE, term="on_demand", spot={})),)),
+    "deployments[].spot.notice_s": does(SPOT, "0", "120"),
+    "deployments[].spot.restart_s": does(SPOT, "30", "900"),
+    "deployments[].replicas": does(LAMBDA, 1, 2, wrong=(MODAL,)),
+    "deployments[].keep_warm": does(MODAL, 0, 1, wrong=(LAMBDA,)),
+    "deployments[].max_replicas": does(MODAL, 1, 4, wrong=(LAMBDA,)),
+    "deployments[].buffer_replicas": does(MODAL, 0, 1, wrong=(LAMBDA,)),
+    "deployments[].idle_timeout_s": does(MODAL, "30", "300", wrong=(LAMBDA,)),
+    "deployments[].zero_timeout_s": does(MODAL, "30", "300", wrong=(LAMBDA,)),
+    "deployments[].hard_concurrency": does(MODAL, 1, 8, wrong=(GROQ,)),
+    "deployments[].target": does(BASETEN, 1, 4, wrong=(MODAL,)),
+    "deployments[].utilisation": does(BASETEN, "0.3", "0.9", wrong=(FIREWORKS,)),
+    "deployments[].target_delay_s": does(RUNPOD, "1", "60", wrong=(MODAL,)),
+    "deployments[].target_delay_from": does(RUNPOD, "last_start", "arrival", wrong=(MODAL,)),
+    "deployments[].scale_up_window_s": does(BASETEN, "10", "120", wrong=(MODAL,)),
+    "deployments[].scale_down_delay_s": does(BASETEN, "60", "1200", wrong=(MODAL,)),
+    "deployments[].queue_limit": does(QUEUES, 2, 100, wrong=(LAMBDA,)),
+    "deployments[].queue_timeout_s": does(QUEUES, "5", "500", wrong=(LAMBDA,)),
+    "deployments[].request_timeout_s": does(QUEUES, "5", "500", wrong=(GROQ,)),
+    "deployments[].stockout_probability": does(MODAL, "0.9", "0", (D + "stockout_retry_s", "100"), wrong=(MODAL,)),
+    "deployments[].stockout_retry_s": does(MODAL, "100", "1", (D + "stockout_probability", "0.9"), wrong=(MODAL,)),
+    "deployments[].start_failure_probability": does(MODAL, "0.9", "0", wrong=(LAMBDA,)),
+    "deployments[].balance": does(LAMBDA, "round_robin", "pack", (D + "replicas", 3), wrong=(GROQ,)),
+    "deployments[].packing": does(LAMBDA, "spread", "pack", (D + "replicas", 3), ("trace.speed", 20), wrong=(GROQ,)),
+    "deployments[].network_rtt_s": does(LAMBDA, "0", "1"),
+    "deployments[].retry.max_attempts": does(QUEUES, 1, 9, *REFUSES),
+    "deployments[].retry.base_s": does(QUEUES, "1", "60", *REFUSES, (D + "retry.max_attempts", 9), wrong=("once",)),
+    "deployments[].retry.cap_s": does(QUEUES, "1", "600", *REFUSES, (D + "retry.max_attempts", 9), wrong=("once",)),
+    "deployments[].scheduler.policy": does(ENGINE, "vllm", "static", wrong=(GROQ,)),
+    "deployments[].scheduler.max_num_batched_tokens": does(ENGINE, 512, 8192),
+    "deployments[].scheduler.max_num_seqs": does(ENGINE, 4, 64),
+    "deployments[].scheduler.max_model_len": does(ENGINE, 6100, 8192),
+    "deployments[].scheduler.block_size": does(ENGINE, 16, 32),
+    "deployments[].scheduler.num_blocks": does(ENGINE, 1000, 9000),
+    "deployments[].scheduler.prefix_caching": does(LAMBDA, True, False, ("trace", PREFIX)),
+    "deployments[].scheduler.reserve_full_prompt": does(ENGINE, True, False, (D + "scheduler.num_blocks", 800),
+                                                        wrong=(one(dict(GPU, platform="lambda", scheduler={"policy": "static"})),)),
+    "deployments[].scheduler.async_scheduling": does(ENGINE, True, False),
+    "deployments[].cold_start.provision": does(MODAL, LAW, UNSET, wrong=(SPOT,)),
+    "deployments[].cold_start.pull": does(MODAL, LAW, {"constant": "30"}, wrong=(LAMBDA,)),
+    "deployments[].cold_start.load": does(MODAL, LAW, {"constant": "30"}),
+    "deployments[].cold_start.load_rate": does(MODAL, {"constant": "1000000000"}, {"constant": "3000000000"}),
+    "deployments[].cold_start.cached_load_rate": does(MODAL, {"constant": "1000000000"}, {"constant": "3000000000"},
+                                                      (D + "cold_start.load_rate", {"constant": "500000000"}), (D + "cold_start.cache_hit", "0.9"),
+                                                      wrong=("no cache",)),
+    "deployments[].cold_start.cache_hit": does(MODAL, "0", "1", (D + "cold_start.load_rate", {"constant": "500000000"}),
+                                               (D + "cold_start.cached_load_rate", {"constant": "5000000000"}), wrong=("no cache",)),
+    "deployments[].cold_start.init": does(MODAL, LAW, {"constant": "30"}),
+    "deployments[].cold_start.restore": does(MODAL, LAW, {"constant": "30"}, (D + "cold_start.snapshot_probability", "1"), wrong=("no snapshot",)),
+    "deployments[].cold_start.snapshot_probability": does(MODAL, "0", "1", (D + "cold_start.restore", LAW), wrong=("no restore",)),
+    "deployments[].limits.rpm": does(GROQ, 5, 100, wrong=(MODAL,)),
+    "deployments[].limits.rpd": does(GROQ, 50, 10000),
+    "deployments[].limits.tpm": does(GROQ, 2000, 100000),
+    "deployments[].limits.itpm": does(GROQ, 2000, 100000),
+    "deployments[].limits.otpm": does(GROQ, 200, 100000),
+    "deployments[].limits.tpd": does(GROQ, 5000, 1000000),
+    "deployments[].account": does(dict(OVERFLOW, deployments=[dict(TWO[0], name=n) for n in "ab"]), "mine", UNSET),
+    "deployments[].tier": does(one(dict({"platform": "anthropic", "model": "claude-sonnet-4.5", "retry": {"max_attempts": 1}}, **LATENCY)),
+                               "Tier 1", "Tier 4", ("trace.speed", 20), ("model", UNSET), wrong=("no limits",)),
+    "deployments[].cache.use": does(MEMORY, True, False, wrong=(OPENAI,)),
+    "deployments[].cache.min_tokens": does(MEMORY, 1, 3000, wrong=("no memory",)),
+    "deployments[].cache.step_tokens": does(MEMORY, 1, 3000),
+    "deployments[].cache.lifetime_s": does(MEMORY, "1", "3600"),
+    "deployments[].ttft": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
+    "deployments[].ttft_per_ktok": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
+    "deployments[].output_rate": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
+    "deployments[].max_tokens": does(BEDROCK, 100, 4000, (D + "limits", {"tpm": 20000}), wrong=(GROQ,)),
+    "deployments[].operations_usd_month": does(GROQ, "0", "9"),
+    "routing.policy": does(OVERFLOW, "overflow", "fallback", *BUSY),
+    "routing.overflow_at": does(OVERFLOW, 1, 1000, *BUSY, wrong=(SPLIT,)),
+    "routing.classes.*": does(BY_CLASS, {"batch": "api", "chat": "gpu"}, {"batch": "gpu", "chat": "api"}, wrong=(SPLIT,)),
+    "routing.models.*": does(BY_MODEL, {"b": "api", "a": "gpu"}, {"b": "gpu", "a": "api"}, wrong=(SPLIT,)),
+    "routing.shares[]": does(SPLIT, [0.5, 0.5], [0.1, 0.9], wrong=(OVERFLOW, [0.5, 0.5])),
+    "replications": does(one(MODAL["deployments"][0], dict(BURSTS, file="workloads/chat-week.json", format="auto", columns=UNSET, from_s=UNSET,
+                                                            to_s=UNSET, speed=UNSET)), 1, 3),
+    "seed": does(SPLIT, 1, 2),
+    "stepping": label("both give the same figures to the bit: tests/sim/fleet holds that"),
+    "start": does(MODAL, "steady", "empty", (D + "idle_timeout_s", "900")),
+    "month_hours": does(MODAL, 730, 720),
+    "series_step_s": does(MODAL, "60", "600", file=True),
+    "sweep.*": does(MODAL, [1, 2], [3, 4], command="sweep"),
+    "candidates.kinds[]": plans(CHOICE, ["serverless", "dedicated", "api"], ["serverless", "api"], ("candidates.platforms", UNSET),
+                                ("candidates.gpus", ["H100"])),
+    "candidates.platforms[]": plans(CHOICE, ["modal", "groq"], ["modal"]),
+    "candidates.gpus[]": plans(CHOICE, ["L4"], ["H100"], wrong=(APIS, ["L4"])),
+    "candidates.precisions[]": plans(CHOICE, ["fp8"], ["bf16"], wrong=(APIS, ["fp8"])),
+    "candidates.tp[]": plans(RENTED, [1], [2], wrong=(APIS, [1])),
+    "candidates.api_models[]": plans(dict(CHOICE, candidates={"platforms": ["groq"]}), ["llama-3.1-70b"], UNSET, wrong=(RENTED, ["llama-3.1-70b"])),
+    "candidates.keep_warm[]": plans(CHOICE, [0], [1], wrong=(APIS, [0])),
+    "candidates.idle_timeout_s[]": plans(CHOICE, ["30"], ["300"], wrong=(APIS, ["30"])),
+    "candidates.concurrency[]": plans(CHOICE, [4], [64], wrong=(APIS, [4])),
+    "candidates.max_replicas": plans(CHOICE, 2, 9, ("candidates.concurrency", [1]), wrong=(APIS, 2)),
+    "candidates.replicas_extra": plans(RENTED, 1, 9, ("candidates.exhaustive", True), wrong=(APIS, 1)),
+    "candidates.terms[]": plans(SPOTS, ["on_demand"], ["on_demand", "spot"], ("candidates.allow_unknown", UNSET), ("candidates.spot", UNSET)),
+    "candidates.spot.interruptions_per_hour": plans(SPOTS, "1", "30", wrong=(RENTED, "1")),
+    "candidates.spot.notice_s": plans(SPOTS, "0", "120", ("candidates.spot.interruptions_per_hour", "20")),
+    "candidates.spot.restart_s": plans(SPOTS, "0", "900", ("candidates.spot.interruptions_per_hour", "20")),
+    "candidates.allow_unknown": plans(SPOTS, True, False, wrong=(RENTED, True)),
+    "candidates.hybrids": plans(CHOICE, True, False, ("candidates.gpus", ["L4"]), wrong=(APIS, True)),
+    "candidates.exhaustive": plans(dict(CHOICE, replications=1, candidates={"platforms": ["modal", "lambda"]}), True, False),
+    "candidates.operations_usd_month": plans(RENTED, "0", "99", wrong=(APIS, "9")),
+}
+for name, tight, loose in (("ttft", "0.001", "500"), ("tpot", "0.0001", "50"), ("e2e", "0.001", "900")):
+    for p in ("p50", "p95", "p99"):
+        KEYS["slo.%s_%s_s" % (name, p)] = does(MODAL, tight, loose)
+        KEYS["slo.classes.*.%s_%s_s" % (name, p)] = does(BY_CLASS, tight, loose)
+    KEYS["slo.%s_s" % name] = does(MODAL, tight, loose)
+    KEYS["slo.classes.*.%s_s" % name] = does(BY_CLASS, tight, loose)
+for name, tight, loose, also in (("cold_fraction", "0", "1", ()), ("error_fraction", "0", "1", (D + "queue_limit", 2)),
+                                 ("attainment", "1", "0", ("slo.ttft_s", "0.001"))):
+    base = QUEUES if name == "error_fraction" else MODAL
+    KEYS["slo." + name] = does(base, tight, loose, *([also] if also else []))
+    KEYS["slo.classes.*." + name] = does(BY_CLASS, tight, loose, *([also] if also else []))
+KEYS["slo.budget_usd_month"] = does(MODAL, "1", "100000")
+# A law stands wherever $defs/law does; these are its own keys, at one such place.
+KEYS["law.constant"] = does(GROQ, {"constant": "1"}, {"constant": "9"})
+KEYS["law.lognormal.p50"] = does(GROQ, {"lognormal": {"p50": "1", "p95": "9"}}, {"lognormal": {"p50": "2", "p95": "9"}})
+KEYS["law.lognormal.p95"] = does(GROQ, {"lognormal": {"p50": "1", "p95": "9"}}, {"lognormal": {"p50": "1", "p95": "5"}})
+KEYS["law.quantiles.*"] = does(GROQ, {"quantiles": {"0.5": "1", "0.9": "2"}}, {"quantiles": {"0.5": "1", "0.9": "3"}})
+for name in ("source", "date", "evidence", "grade"):
+    KEYS["law." + name] = label("says where a law comes from")
+
+OTHER = {  # scenarios that a key is refused in because of a setting of theirs
+    "once": one(dict(GPU, platform="file.json", gpu="L4")),
+    "no cache": one(dict(GPU, platform="lambda", gpu="H100")),
+    "no snapshot": one(dict(GPU, platform="replicate", gpu="L40S")),
+    "no restore": one(dict(GPU, platform="replicate", gpu="L40S")),
+    "no limits": {k: v for k, v in one({"platform": "anthropic", "model": "claude-sonnet-4.5", "term": "batch"}).items() if k != "model"},
+    "no memory": dict(OPENAI, trace=CACHED),
+}
+
+
+# ---- the schema's keys
+
+def walk(node, path, defs, out):
+    ref = node.get("$ref", "")
+    if ref == "#/$defs/law":
+        out.append(path)
+        return
+    if ref.startswith("#/$defs/"):
+        node = defs[ref[len("#/$defs/"):]]
+    elif ref:
+        out.append(path)  # an objective of a class, described by that of all
+        return
+    if "properties" in node:
+        for k, v in node["properties"].items():
+            walk(v, path + ("." if path else "") + k, defs, out)
+    extra = node.get("additionalProperties")
+    if isinstance(extra, dict):
+        walk(extra, path + ".*", defs, out)
+    if "items" in node:
+        walk(node["items"], path + "[]", defs, out)
+    if "properties" not in node and not isinstance(extra, dict) and "items" not in node:
+        out.append(path)
+
+
+schema = json.loads(subprocess.run([KW, "schema"], capture_output=True, text=True).stdout)
+paths = []
+walk(schema, "", schema["$defs"], paths)
+law = []
+walk({k: v for k, v in schema["$defs"]["law"].items()}, "law", schema["$defs"], law)
+paths += law
+paths = [p[:-2] + "[]" if p.endswith("[]") else p for p in paths]
+wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+for p in paths:
+    check("row", p in KEYS, "the key '%s' of the schema has no row in tests/sim/cli/keys.py; its head says how to add one" % p)
+for p in KEYS:
+    check("key", p in paths, "the row '%s' of tests/sim/cli/keys.py is of no key of the schema" % p)
+
+
+# ---- one row
+
+def put(scenario, path, value):
+    at, steps = scenario, [s for s in path.replace("[", ".[").split(".") if s]
+    for i, s in enumerate(steps):
+        key = int(s[1:-1]) if s.startswith("[") else s
+        if i + 1 == len(steps):
+            if value == UNSET:
+                at.pop(key, None)
+            else:
+                at[key] = value
+            return
+        if isinstance(key, str):
+            at = at.setdefault(key, {})
+        else:
+            at = at[key]
+
+
+def clean(x):
+    if isinstance(x, dict):
+        return {k: clean(v) for k, v in x.items() if v != UNSET}
+    return [clean(v) for v in x] if isinstance(x, list) else x
+
+
+WORDS = {"label", "settings", "name", "keep_warm", "max_replicas", "idle_timeout_s", "tp", "gpu", "precision", "deployments", "routing", "text",
+         "profile"}
+
+
+def figures(x):
+    """What a result says but for the words of its settings."""
+    if isinstance(x, dict):
+        return {k: figures(v) for k, v in x.items() if k not in WORDS}
+    return [figures(v) for v in x] if isinstance(x, list) else x
+
+
+def place(path):
+    """Where the value stands in a scenario, from the schema's path."""
+    if path.startswith("law."):
+        return D + "ttft"
+    names = {"slo.classes.*": "slo.classes.chat", "routing.classes.*": "routing.classes", "routing.models.*": "routing.models"}
+    for k, v in names.items():
+        if path.startswith(k):
+            path = v + path[len(k):]
+    return path.replace("deployments[].", D).removesuffix("[]")
+
+
+def scenario(row, path, value):
+    s = copy.deepcopy(row.base)
+    for e in row.edits:
+        put(s, *copy.deepcopy(e))
+    if path == "sweep.*":
+        s["sweep"] = {D + "max_replicas": value}
+    else:
+        put(s, place(path), value)
+    return clean(s)
+
+
+def keepwarm(command, s, *options):
+    json.dump(s, open("s.json", "w"))
+    return subprocess.run([KW, command, "s.json", "-q", *options], capture_output=True, text=True)
+
+
+def outcome(row, path, value):
+    s = scenario(row, path, value)
+    p = keepwarm(row.command, s, "--json", *(["-o", "out.h5"] if row.file else []))
+    if row.file:
+        import h5py
+        with h5py.File("out.h5") as h:
+            return p.returncode, {k: list(v[:]) for k, v in h["series"].items() if k == "time"}
+    return p.returncode, figures(json.loads(p.stdout)) if p.stdout else p.stderr
+
+
+def refused(path, row):
+    base = row.wrong[0]
+    s = copy.deepcopy(OTHER[base] if isinstance(base, str) else base)
+    where = place(path)
+    value = row.wrong[1] if len(row.wrong) > 1 else row.a
+    put(s, where, copy.deepcopy(value))
+    p = keepwarm(row.command, clean(s))
+    said = p.stderr.strip()
+    known = "has no meaning" in said and ".".join(where.split(".")[:2]) in said
+    check(path + " refused", p.returncode == 2 and known, (p.returncode, said or p.stdout[:200]))
+
+
+slow = json.load(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../calibrate/data/profiles/H100-llama-3.1-8b-bf16-tp1.json")))
+slow["limits"]["max_num_seqs"] = 1
+json.dump(slow, open("slow.json", "w"))
+once = json.load(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../platforms/modal.json")))
+once["retry"]["max_attempts"] = 1
+json.dump(once, open("file.json", "w"))
+
+for path in paths:
+    row = KEYS.get(path)
+    if not path.startswith(wanted) or not isinstance(row, does):
+        continue
+    if row.file:
+        try:
+            import h5py
+        except ImportError:
+            print("skip %s: h5py is not installed" % path)
+            skipped += 1
+            continue
+    a, b = outcome(row, path, row.a), outcome(row, path, row.b)
+    check(path + " does something", a != b, "%r and %r give the same: %s" % (row.a, row.b, str(a)[:300]))
+    check(path + " is read", 2 not in (a[0], b[0]) or path in ("keepwarm", "trace.format", "deployments[].name", "model"), (a, b))
+    if row.wrong:
+        refused(path, row)
+
+print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
+sys.exit(failed > 0)
