@@ -57,6 +57,12 @@ struct kw_slo_limits { /* per request, ns; 0 = not asked */
     kw_ns ttft, tpot, e2e;
 };
 
+/* Replica time beyond which nobody wants the rest of a run: what it costs is too much already. */
+struct kw_ceiling {
+    kw_ns most;             /* replica-ns in the window; 0: no ceiling */
+    bool counts[KW_PHASES]; /* in these phases */
+};
+
 struct kw_fleet_options {
     uint64_t seed, replication;
     bool stepping_each; /* every step through the scheduler instead of jumps: the reference */
@@ -68,6 +74,7 @@ struct kw_fleet_options {
                     as if none were */
     struct kw_slo_limits slo;
     const struct kw_groups *groups; /* of the view's trace, told apart, each with its own limits; NULL: slo for all */
+    struct kw_ceiling ceiling;      /* of deployment 0; looked at now and then, so a run may end above it */
     volatile int *stop;             /* set from outside (signal): the run ends early with KW_EFAIL; NULL allowed */
 };
 

@@ -330,6 +330,13 @@ static enum kw_status pass_edge(struct run *run, struct kw_error *err)
     return st;
 }
 
+static bool over_ceiling(const struct run *run, kw_ns now)
+{
+    const struct kw_ceiling *c = &run->opt->ceiling;
+    return c->most && run->d[0].kind != KW_KIND_API &&
+           kw_pool_used(&run->f->pool[0], c->counts, now, run->closes) > c->most;
+}
+
 /* Every event of a run passes here; beside its handler it costs a few comparisons. The order
  * at one moment is part of the results and must not change: what the window's edge does, then the series' point, then
  * arrivals, then events in the heap's order. Arrivals never enter the heap: they are sorted already, and a heap as long
@@ -355,7 +362,12 @@ static enum kw_status loop(struct run *run, struct kw_error *err)
         st = run->cursor.next <= event ? arrive(run, err) : handle_event(run, now, err);
         if (st != KW_OK) return st;
         if (f->context.flights.live < live) last = now;
-        if (++events % STOP_EVERY == 0 && run->opt->stop && *run->opt->stop)
+        if (++events % STOP_EVERY) continue;
+        if (over_ceiling(run, now)) {
+            o->stopped = true;
+            return KW_OK;
+        }
+        if (run->opt->stop && *run->opt->stop)
             return kw_fail(err, KW_EFAIL, "stopped before the end, after %u of %llu requests", run->arrived,
                            (unsigned long long)o->arrived);
     }
@@ -387,6 +399,10 @@ enum kw_status kw_fleet_run(struct kw_fleet *f, const struct kw_trace_view *view
     enum kw_status st;
     if ((st = begin(&run, view, routing, err)) != KW_OK) return st;
     if ((st = loop(&run, err)) != KW_OK) return st;
+    if (o->stopped) {
+        o->arrived = run.arrived;
+        return KW_OK;
+    }
     time_out_unserved(&run);
     kw_ns end = run.opens + o->end;
     if ((st = sample_until(&run, end, err)) != KW_OK) return st;

@@ -13,7 +13,8 @@ struct kw_fleet;
 enum kw_status kw_fleet_new(struct kw_fleet **f, struct kw_error *err);
 void kw_fleet_delete(struct kw_fleet *f);
 
-/* Replays the view against the deployments. o must be initialised; it is cleared first. KW_ERANGE with a message when a
+/* Replays the view against the deployments. o must be initialised; it is cleared first. Where opt->ceiling is passed the
+ * run ends there, KW_OK with o->stopped. KW_ERANGE with a message when a
  * deployment is inconsistent (keep_warm > max_replicas, no steptime, ...). */
 enum kw_status kw_fleet_run(struct kw_fleet *f, const struct kw_trace_view *view, const struct kw_deployment *d,
                             uint32_t n_deployments, const struct kw_routing *routing,

@@ -54,7 +54,9 @@ struct kw_ledger {
     uint64_t late;                 /* of the completed: after the window's end, so on no life's count */
     uint32_t max_replicas;         /* the most that may be alive at once; 0: not said */
     uint32_t peak_replicas;        /* most at once in any phase but gone */
-    uint64_t steps, iterations;    /* engine steps decided; engine steps simulated (a jump over k counts k) */
+    uint64_t
+        peak_requests; /* most that a request, itself counted, met waiting or on ready replicas; warm-up included */
+    uint64_t steps, iterations; /* engine steps decided; engine steps simulated (a jump over k counts k) */
     uint64_t preemptions;
     kw_ns needed; /* replica-ns that its tokens take at the least, pool/capacity.h; 0 for an API */
 };
@@ -93,6 +95,7 @@ struct kw_outcome {
     struct kw_record *records; /* [arrived] in order of arrival, or NULL */
     struct kw_series series;
     uint64_t events;
+    bool stopped; /* at the ceiling: of the rest only `arrived`, those that came until then, and peak_requests hold */
 };
 /* Invariant, asserted at the end of every run: arrived == completed + rejected + timed_out + too_long; every life adds
  * up and lies inside the window; the phase sums are the sums over lives; replicas alive fill no more than max_replicas

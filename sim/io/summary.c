@@ -741,6 +741,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
             paragraph("", buf, out);
         }
     }
+    paragraph("searched", kw_plan_searched_text(p, buf, sizeof buf), out);
 }
 
 void kw_summary_part(const struct kw_plan_part *part, const struct kw_trace *t, size_t i, size_t n, struct kw_text *out)

@@ -211,6 +211,20 @@ bool kw_summary_unknown_at(const struct kw_candidate *c, size_t n, const struct 
     return false;
 }
 
+static void add_search(cJSON *root, const struct kw_plan *p, bool *lost)
+{
+    cJSON *o = cJSON_AddObjectToObject(root, "search");
+    add_number(o, "gated", (double)p->n_dropped, lost);
+    add_number(o, "candidates", (double)p->count.candidates, lost);
+    add_number(o, "bounded", (double)p->count.bounded, lost);
+    add_number(o, "stopped", (double)p->count.stopped, lost);
+    add_number(o, "simulated", (double)p->count.simulated, lost);
+    add_number(o, "raced", (double)p->count.raced, lost);
+    add_number(o, "runs", (double)p->simulations, lost);
+    add_number(o, "runs_shared", (double)p->simulations_shared, lost);
+    add_number(o, "requests", (double)p->requests, lost);
+}
+
 /* What a plan says, its ranges, what is not known, and its points. */
 static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_candidate *c, const struct kw_point *p,
                         size_t n, const struct kw_plan *plan, const struct kw_reading *reading, bool *lost)
@@ -231,6 +245,7 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
             add_text(x, "why", plan->dropped[i].why, lost);
             add_element(dropped, x, lost);
         }
+        add_search(root, plan, lost);
     }
     cJSON *ranges = add_array(root, "ranges", lost);
     for (int i = 0; i < 2 * KW_READINGS; i++) {

@@ -10,6 +10,7 @@
 
 #define KW_PLAN_MAX_LIST 64
 #define KW_PLAN_STRESSED 4 /* offers that tie with the cheapest and are replayed under worse inputs, itself included */
+#define KW_PLAN_TOLD 5     /* prices whose cheapest a plan always knows, so that the nearest flips are right */
 #define KW_PLAN_CONTENDERS 16 /* at most: half of them feasible, half cheaper ones that miss */
 
 struct kw_plan_options {
@@ -58,6 +59,14 @@ struct kw_flip {    /* an input that would change the recommendation if it were 
     char date[11]; /* of the price, "" when it has none */
 };
 
+struct kw_plan_count { /* what became of the candidates: bounded + stopped + simulated == candidates */
+    size_t candidates; /* enumerated, and added for the leaders */
+    size_t bounded;    /* left out: what they keep or rent alone costs too much */
+    size_t stopped;    /* their run ended on the way: it cost too much already */
+    size_t simulated;  /* the trace itself, to its end */
+    size_t raced;      /* of these with every replication */
+};
+
 struct kw_plan {
     struct kw_candidate
         *candidates;         /* [n], owned; in the order of enumeration: platform, GPU, precision, tp, settings */
@@ -83,14 +92,18 @@ struct kw_plan {
                              [KW_READINGS]; /* of best and runner-up: what other readings of the platform would cost */
     char (*assumptions)[200]; /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
     size_t n_assumptions;
-    size_t n_untried; /* candidates left out: what they keep or rent alone costs more than the runner-up */
+    struct kw_plan_count count;
     uint64_t simulations, requests;  /* done: (candidate, replication) pairs, requests replayed */
     uint64_t simulations_exhaustive; /* what the exhaustive plan would do */
-    uint64_t simulations_shared;     /* pairs that differ from another only in price, not simulated again */
-    char recommendation[400];        /* "modal L40S bf16: min_containers=1 scaledown_window=60 max_containers=4" */
-    char why[1000];                  /* why the runner-up lost, or that they tie */
-    char scaling[160];               /* kw_study_scaling */
+    uint64_t simulations_shared;     /* pairs whose run is another's to the bit, so not simulated again */
+    uint64_t simulations_stopped;
+    char recommendation[400]; /* "modal L40S bf16: min_containers=1 scaledown_window=60 max_containers=4" */
+    char why[1000];           /* why the runner-up lost, or that they tie */
+    char scaling[160];        /* kw_study_scaling */
 };
+
+/* "10 offers gated; 336 candidates: 97 bounded (...), ...": how the search went, in words. Returns buf. */
+char *kw_plan_searched_text(const struct kw_plan *p, char *buf, size_t size);
 
 void kw_plan_init(struct kw_plan *p);
 void kw_plan_free(struct kw_plan *p); /* safe to call again */
@@ -106,8 +119,9 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
 /* Evaluates the candidates (enumerated, or set by the caller in p->candidates with p->n), ranks and explains. The trace
  * itself decides; the other replications give those that contend (the cheapest of each offer up to the runner-up's cost
  * or a quarter above the best's, and cheaper ones that miss by at most half; KW_PLAN_CONTENDERS at most) their
- * intervals and counts. Unless o->exhaustive, a candidate is not simulated where the cost of what it keeps or rents
- * already proves that it can be neither the best, nor the runner-up, nor contend. So best, runner-up, their estimates
+ * intervals and counts. Unless o->exhaustive, a candidate is not simulated, or not to the end, where the cost of what it
+ * keeps or rents, or of the run so far, proves that it can be neither the best, nor the runner-up, nor contend, nor be
+ * among the cheapest at KW_PLAN_TOLD prices, nor the best of its platform. So best, runner-up, their estimates
  * and their margin are those of the exhaustive plan, which gives every candidate every replication. Returns KW_OK with
  * best == -1 when nothing meets the objectives. */
 enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,

@@ -1,4 +1,5 @@
 /* The words around a plan: the recommendation, why the runner-up lost, what would flip it, what it assumes. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,6 +225,18 @@ static enum kw_status list_assumptions(struct kw_plan *p, struct kw_error *err)
         }
     }
     return KW_OK;
+}
+
+char *kw_plan_searched_text(const struct kw_plan *p, char *buf, size_t size)
+{
+    const struct kw_plan_count *c = &p->count;
+    snprintf(buf, size,
+             "%zu offers gated; %zu candidates: %zu bounded (what they keep or rent alone costs too much), %zu stopped "
+             "on the way (so did their run), %zu simulated, %zu of them raced over every drawing; %" PRIu64
+             " runs, %" PRIu64 " more were another's to the bit",
+             p->n_dropped, c->candidates, c->bounded, c->stopped, c->simulated, c->raced, p->simulations,
+             p->simulations_shared);
+    return buf;
 }
 
 enum kw_status kw_plan_explain(struct kw_plan *p, struct kw_error *err)

@@ -1,11 +1,12 @@
-/* The search: which candidates are simulated, and how often. It may leave a candidate out only where its bounds prove
- * that it can be neither the best, nor the runner-up, nor contend, so that the ranking sees what an exhaustive search
- * would show it. */
+/* The search: which candidates are simulated, and how often. It may leave a candidate out, or stop its run on the way,
+ * only where its bounds prove that it can be neither the best, nor the runner-up, nor contend, so that the ranking sees
+ * what an exhaustive search would show it. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sim/plan/plan_internal.h"
+#include "sim/plan/sweep/ceiling.h"
 
 /* The race. The trace itself (replication 0) decides, so one replication tells what a candidate costs and whether it
  * meets the objectives; the other replications are for the intervals of those that contend. A candidate is `open` until
@@ -14,41 +15,17 @@ struct race {
     struct kw_plan *p;
     const struct kw_study *study;
     struct kw_sweep *sweep;
-    double *floor;    /* [n] least cost a replication can have, USD a month */
-    double *undercut; /* [n] scratch */
-    bool *open;       /* [n] */
-    size_t *batch;    /* [2n + KW_PLAN_CONTENDERS] scratch */
-    uint32_t all;     /* replications */
+    double *floor;   /* [n] least cost a replication can have, USD a month */
+    double *replica; /* [n] of one replica always on, USD a month; serverless candidates of one deployment, else 0 */
+    double *most;    /* [n] what a candidate may cost before it is of no interest; made anew for each batch */
+    double *lowest;  /* [n] scratch by family, like the next */
+    double *first;
+    size_t *next;  /* [n] the next candidate of i's family, n: none. The first is p->family[i] */
+    bool *open;    /* [n] */
+    bool *wanted;  /* [n] scratch: for the first look */
+    size_t *batch; /* [2n + KW_PLAN_CONTENDERS] scratch */
+    uint32_t all;  /* replications */
 };
-
-/* Kept replicas are billed from the first to the last moment where the meter counts a busy and an idle replica alike
- * and nothing makes a start fail; rented GPUs always. Everything else is at least 0. */
-static enum kw_status cost_floor(const struct kw_candidate *c, kw_ns window, kw_ns month, double *usd,
-                                 struct kw_error *err)
-{
-    struct kw_usage usage[KW_FLEET_MAX_DEPLOYMENTS];
-    struct kw_tariff tariff[KW_FLEET_MAX_DEPLOYMENTS];
-    struct kw_bill bill[KW_FLEET_MAX_DEPLOYMENTS];
-    *usd = 0;
-    for (uint32_t d = 0; d < c->n; d++) {
-        const struct kw_choice *x = &c->choice[d];
-        const struct kw_meter *m = &x->platform->meter;
-        const struct kw_autoscaling *s = &x->scaling;
-        struct kw_usage u = { .kind = x->platform->kind, .window = window, .month = month };
-        /* An interrupted machine is not paid for until the next one is there. */
-        bool interrupted = x->term == KW_TERM_SPOT && x->spot.per_hour > 0;
-        if (u.kind == KW_KIND_DEDICATED && !interrupted)
-            u.reserved_gpu_ns = (int64_t)kw_gpus_rented(x->gpu, x->tp, s->max_replicas) * window;
-        else if (u.kind == KW_KIND_SERVERLESS && m->bills[KW_PHASE_ACTIVE] && m->bills[KW_PHASE_KEEP_WARM] &&
-                 !m->window && s->stockout_probability == 0 && s->start_failure_probability == 0)
-            u.gpu_ns[KW_PHASE_ACTIVE] = (int64_t)s->keep_warm * kw_gpus_per_replica(x->gpu, x->tp) * window;
-        usage[d] = u;
-        tariff[d] = kw_choice_tariff(x);
-    }
-    enum kw_status st = kw_bills(bill, usage, tariff, c->n, true, err);
-    for (uint32_t d = 0; d < c->n && st == KW_OK; d++) *usd += kw_nano_to_double(bill[d].total);
-    return st;
-}
 
 static bool known(const struct kw_plan *p, size_t i)
 {
@@ -60,12 +37,9 @@ static double cost_of(const struct kw_plan *p, ptrdiff_t i)
     return i < 0 ? INFINITY : p->points[i].m[KW_METRIC_COST].value;
 }
 
-/* Bounds that decide are taken this much looser than computed, so that rounding of sums can never prune wrongly. */
-#define SLACK 1e-9
-
 static double least_cost(const struct race *r, size_t i)
 {
-    return known(r->p, i) ? cost_of(r->p, (ptrdiff_t)i) : r->floor[i] * (1 - SLACK) - 1e-6;
+    return known(r->p, i) ? cost_of(r->p, (ptrdiff_t)i) : r->floor[i] * (1 - KW_COST_SLACK) - 1e-6;
 }
 
 /* Cheapest feasible candidate, of another family than `other` unless that is -1; ties as in kw_points_rank. */
@@ -87,37 +61,55 @@ static double contending_cost(const struct kw_plan *p)
     return fmax(cost_of(p, second), KW_PLAN_CONTENDS * cost_of(p, first));
 }
 
+/* lowest[f]: what the cheapest feasible one of family f costs. */
+static void cheapest_of_families(struct race *r)
+{
+    struct kw_plan *p = r->p;
+    for (size_t i = 0; i < p->n; i++) r->lowest[i] = INFINITY;
+    for (size_t i = 0; i < p->n; i++)
+        if (known(p, i) && p->points[i].feasible)
+            r->lowest[p->family[i]] = fmin(r->lowest[p->family[i]], cost_of(p, (ptrdiff_t)i));
+}
+
 /* Closes what is simulated, what costs too much to contend and what its own family's cheapest undercuts. Returns how
- * many remain open. */
+ * many remain open, with what each may cost at the most. */
 static size_t prune(struct race *r)
 {
     struct kw_plan *p = r->p;
-    double limit = contending_cost(p), *undercut = r->undercut;
+    double limit = contending_cost(p);
     size_t left = 0;
-    for (size_t i = 0; i < p->n; i++) undercut[i] = INFINITY; /* of family i */
-    for (size_t i = 0; i < p->n; i++)
-        if (known(p, i) && p->points[i].feasible)
-            undercut[p->family[i]] = fmin(undercut[p->family[i]], cost_of(p, (ptrdiff_t)i));
+    cheapest_of_families(r);
     for (size_t i = 0; i < p->n; i++) {
         double least = least_cost(r, i);
-        if (known(p, i) || least > limit || least > undercut[p->family[i]]) r->open[i] = false;
+        r->most[i] = fmin(limit, r->lowest[p->family[i]]);
+        if (known(p, i) || p->points[i].pruned || least > r->most[i]) r->open[i] = false;
         left += r->open[i];
     }
     return left;
 }
 
-/* Pools of a family cost in proportion to their size, so that the first size that does is the cheapest that does.
- * A larger dedicated pool of a family is not looked at while a smaller one may still turn out to do. */
-static bool waits(const struct race *r, size_t i)
+/* A dedicated pool of the search's own, of which there are several sizes. */
+static bool sized(const struct kw_plan *p, size_t i)
 {
-    const struct kw_candidate *c = &r->p->candidates[i];
-    if (c->n != 1 || c->as_written || c->choice[0].platform->kind != KW_KIND_DEDICATED || r->p->points[i].replications)
-        return false;
-    for (size_t j = 0; j < r->p->n; j++)
-        if (r->open[j] && r->p->family[j] == r->p->family[i] && !r->p->candidates[j].as_written &&
-            r->p->candidates[j].choice[0].scaling.max_replicas < c->choice[0].scaling.max_replicas)
-            return true;
-    return false;
+    const struct kw_candidate *c = &p->candidates[i];
+    return c->n == 1 && !c->as_written && c->choice[0].platform->kind == KW_KIND_DEDICATED;
+}
+
+/* Pools of a family cost in proportion to their size, so that the first size that does is the cheapest that does. A
+ * larger dedicated pool of a family waits while a smaller one may still turn out to do. smallest: [n] by family. */
+static void smallest_open(const struct race *r, double *smallest)
+{
+    for (size_t i = 0; i < r->p->n; i++) smallest[i] = INFINITY;
+    for (size_t i = 0; i < r->p->n; i++)
+        if (r->open[i] && sized(r->p, i))
+            smallest[r->p->family[i]] =
+                fmin(smallest[r->p->family[i]], r->p->candidates[i].choice[0].scaling.max_replicas);
+}
+
+static bool waits(const struct race *r, const double *smallest, size_t i)
+{
+    return sized(r->p, i) && !r->p->points[i].replications &&
+           r->p->candidates[i].choice[0].scaling.max_replicas > smallest[r->p->family[i]];
 }
 
 static enum kw_status advance(struct race *r, size_t n, uint32_t upto, struct kw_error *err)
@@ -125,26 +117,31 @@ static enum kw_status advance(struct race *r, size_t n, uint32_t upto, struct kw
     return kw_sweep_advance(r->sweep, r->p->points, r->batch, n, upto, err);
 }
 
-/* Whether another open candidate of the family may be cheaper. */
-static bool behind(const struct race *r, size_t i)
+/* One replication; what costs more than r->most is stopped on the way and never looked at again. */
+static enum kw_status advance_within(struct race *r, size_t n, struct kw_error *err)
 {
-    for (size_t j = 0; j < r->p->n; j++)
-        if (j != i && r->open[j] && r->p->family[j] == r->p->family[i] &&
-            (r->floor[j] < r->floor[i] || (r->floor[j] == r->floor[i] && j < i)) && !waits(r, j))
-            return true;
-    return false;
+    enum kw_status st = kw_sweep_within(r->sweep, r->p->points, r->batch, n, r->most, err);
+    for (size_t k = 0; k < n && st == KW_OK; k++)
+        if (!known(r->p, r->batch[k])) r->p->points[r->batch[k]].pruned = true;
+    return st;
 }
 
-/* Until nothing is open: of each family the one that may be cheapest, which then closes dearer ones. */
+/* Until nothing is open: of each family those that may be cheapest, which then close dearer ones. O(n) a round. */
 static enum kw_status run_race(struct race *r, struct kw_error *err)
 {
+    struct kw_plan *p = r->p;
     enum kw_status st = KW_OK;
     while (st == KW_OK && prune(r) > 0) {
+        double *smallest = r->lowest, *first = r->first;
         size_t n = 0;
-        for (size_t i = 0; i < r->p->n; i++)
-            if (r->open[i] && !waits(r, i) && !behind(r, i)) r->batch[n++] = i;
+        smallest_open(r, smallest);
+        for (size_t i = 0; i < p->n; i++) first[i] = INFINITY;
+        for (size_t i = 0; i < p->n; i++)
+            if (r->open[i] && !waits(r, smallest, i)) first[p->family[i]] = fmin(first[p->family[i]], r->floor[i]);
+        for (size_t i = 0; i < p->n; i++)
+            if (r->open[i] && !waits(r, smallest, i) && r->floor[i] == first[p->family[i]]) r->batch[n++] = i;
         assert(n > 0);
-        st = advance(r, n, 1, err);
+        st = advance_within(r, n, err);
     }
     return st;
 }
@@ -159,14 +156,14 @@ static int by_index(const void *x, const void *y)
  * still and misses by at most half the ones nearest to the objectives: other days may turn it. At most `room`. */
 static size_t contenders(const struct kw_plan *p, size_t *out, size_t room)
 {
-    double limit = contending_cost(p);
+    double limit = contending_cost(p), best = cost_of(p, cheapest(p, -1));
     size_t n = 0;
     for (int feasible = 1; feasible >= 0; feasible--)
         for (size_t from = n, i = 0; i < p->n; i++) {
             const struct kw_point *x = &p->points[i];
             double cost = cost_of(p, (ptrdiff_t)i);
             if (!known(p, i) || x->feasible != feasible) continue;
-            if (feasible ? cost > limit : !(x->miss_ratio <= 0.5) || cost >= cost_of(p, cheapest(p, -1))) continue;
+            if (feasible ? cost > limit : !(x->miss_ratio <= 0.5) || cost >= best) continue;
             size_t at = from;
             bool beaten = false; /* by its family */
             for (size_t k = from; k < n && feasible && !beaten; k++)
@@ -201,39 +198,9 @@ static enum kw_status finish_contenders(struct race *r, struct kw_error *err)
     }
     qsort(r->batch, n, sizeof *r->batch, by_index);
     enum kw_status st = advance(r, n, r->all, err);
-    for (size_t i = 0; i < p->n; i++) p->points[i].pruned = p->points[i].replications < r->all;
+    for (size_t i = 0; i < p->n; i++)
+        if (known(p, i)) p->points[i].pruned = p->points[i].replications < r->all;
     return st;
-}
-
-static enum kw_status open_race(struct race *r, struct kw_plan *p, const struct kw_study *study,
-                                const struct kw_sweep_options *run, struct kw_error *err)
-{
-    memset(r, 0, sizeof *r);
-    r->p = p;
-    r->study = study;
-    r->floor = malloc(p->n * sizeof *r->floor);
-    r->open = malloc(p->n * sizeof *r->open);
-    r->undercut = malloc(p->n * sizeof *r->undercut);
-    r->batch = malloc((2 * p->n + KW_PLAN_CONTENDERS) * sizeof *r->batch);
-    enum kw_status st =
-        r->floor && r->open && r->undercut && r->batch ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a plan");
-    if (st == KW_OK) st = kw_sweep_open(&r->sweep, p->candidates, p->n, study, run, err);
-    if (st == KW_OK) r->all = kw_sweep_replications(r->sweep);
-    for (size_t i = 0; i < p->n && st == KW_OK; i++) {
-        r->open[i] = true;
-        st = cost_floor(&p->candidates[i], study->trace->span, kw_study_month(study), &r->floor[i], err);
-        assert((st != KW_OK || r->floor[i] >= 0) && "bounds rest on figures that are never negative");
-    }
-    return st;
-}
-
-static void close_race(struct race *r)
-{
-    kw_sweep_close(r->sweep);
-    free(r->floor);
-    free(r->open);
-    free(r->undercut);
-    free(r->batch);
 }
 
 /* The deployment of a candidate that is one of a row of settings. */
@@ -243,19 +210,81 @@ static const struct kw_choice *serverless(const struct kw_plan *p, size_t i)
     return c->n == 1 && !c->as_written && c->choice[0].platform->kind == KW_KIND_SERVERLESS ? &c->choice[0] : NULL;
 }
 
+static enum kw_status bound(struct race *r, size_t i, struct kw_error *err)
+{
+    const struct kw_choice *c = serverless(r->p, i);
+    kw_ns window = r->study->trace->span, month = kw_study_month(r->study);
+    enum kw_status st = kw_cost_floor(&r->p->candidates[i], window, month, &r->floor[i], err);
+    assert((st != KW_OK || r->floor[i] >= 0) && "bounds rest on figures that are never negative");
+    return st == KW_OK && c ? kw_cost_replica(c, window, month, &r->replica[i], err) : st;
+}
+
+static void link_families(struct race *r)
+{
+    size_t *last = r->batch; /* of family i */
+    for (size_t i = 0; i < r->p->n; i++) {
+        size_t f = r->p->family[i];
+        r->next[i] = r->p->n;
+        if (f != i) r->next[last[f]] = i;
+        last[f] = i;
+    }
+}
+
+static enum kw_status open_race(struct race *r, struct kw_plan *p, const struct kw_study *study,
+                                const struct kw_sweep_options *run, struct kw_error *err)
+{
+    memset(r, 0, sizeof *r);
+    r->p = p;
+    r->study = study;
+    double **of_doubles[] = { &r->floor, &r->replica, &r->most, &r->lowest, &r->first };
+    bool ok = true;
+    for (size_t k = 0; k < sizeof of_doubles / sizeof *of_doubles; k++)
+        ok = (*of_doubles[k] = calloc(p->n, sizeof(double))) && ok;
+    r->next = malloc(p->n * sizeof *r->next);
+    r->open = malloc(p->n * sizeof *r->open);
+    r->wanted = malloc(p->n * sizeof *r->wanted);
+    r->batch = malloc((2 * p->n + KW_PLAN_CONTENDERS) * sizeof *r->batch);
+    ok = ok && r->next && r->open && r->wanted && r->batch;
+    enum kw_status st = ok ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    if (st == KW_OK) st = kw_sweep_open(&r->sweep, p->candidates, p->n, study, run, err);
+    if (st == KW_OK) r->all = kw_sweep_replications(r->sweep);
+    if (st == KW_OK) link_families(r);
+    for (size_t i = 0; i < p->n && st == KW_OK; i++) {
+        r->open[i] = true;
+        st = bound(r, i, err);
+    }
+    return st;
+}
+
+static void close_race(struct race *r)
+{
+    kw_sweep_close(r->sweep);
+    free(r->floor);
+    free(r->replica);
+    free(r->most);
+    free(r->lowest);
+    free(r->first);
+    free(r->next);
+    free(r->open);
+    free(r->wanted);
+    free(r->batch);
+}
+
 /* Same offer, concurrency and timeouts; keep_warm may differ. */
 static bool same_but_warm(const struct kw_plan *p, size_t i, size_t j)
 {
+    if (p->family[i] != p->family[j]) return false;
     const struct kw_choice *x = serverless(p, i), *y = serverless(p, j);
-    return x && y && p->family[i] == p->family[j] && x->scaling.idle_timeout == y->scaling.idle_timeout &&
+    return x && y && x->scaling.idle_timeout == y->scaling.idle_timeout &&
            x->scaling.zero_timeout == y->scaling.zero_timeout && kw_choice_concurrency(x) == kw_choice_concurrency(y);
 }
 
 /* Whether one of the two smallest keep_warm of its offer. */
-static bool little_warm(const struct kw_plan *p, size_t i)
+static bool little_warm(const struct race *r, size_t i)
 {
+    const struct kw_plan *p = r->p;
     int smaller = 0;
-    for (size_t j = 0; j < p->n; j++)
+    for (size_t j = p->family[i]; j < p->n; j = r->next[j])
         smaller += same_but_warm(p, i, j) &&
                    p->candidates[j].choice[0].scaling.keep_warm < p->candidates[i].choice[0].scaling.keep_warm;
     return smaller < 2;
@@ -279,25 +308,139 @@ static ptrdiff_t leader(const struct kw_plan *p, const size_t *taken, size_t n)
     return best;
 }
 
+/* Whether family f is the cheapest of those that are bought at its price: the same offer in another precision. */
+static bool leads_price(const struct race *r, size_t f)
+{
+    const struct kw_plan *p = r->p;
+    const struct kw_choice *x = &p->candidates[f].choice[0];
+    if (p->family[f] != f || !isfinite(r->lowest[f]) || p->candidates[f].n != 1) return false;
+    for (size_t j = 0; j < p->n; j++) {
+        const struct kw_choice *y = &p->candidates[j].choice[0];
+        if (p->family[j] == j && p->candidates[j].n == 1 && x->gpu == y->gpu && x->api == y->api &&
+            x->term == y->term && (r->lowest[j] < r->lowest[f] || (r->lowest[j] == r->lowest[f] && j < f)))
+            return false;
+    }
+    return true;
+}
+
+/* Up to what cost a family is told of: that of the cheapest at each of KW_PLAN_TOLD prices, contending or not. */
+static double told_cost(struct race *r)
+{
+    struct kw_plan *p = r->p;
+    double least[KW_PLAN_TOLD];
+    cheapest_of_families(r);
+    for (int k = 0; k < KW_PLAN_TOLD; k++) least[k] = INFINITY;
+    for (size_t i = 0; i < p->n; i++) {
+        double cost = leads_price(r, i) ? r->lowest[i] : INFINITY;
+        for (int k = 0; k < KW_PLAN_TOLD; k++) {
+            double other = least[k];
+            least[k] = fmin(cost, other);
+            cost = fmax(cost, other);
+        }
+    }
+    return fmax(contending_cost(p), least[KW_PLAN_TOLD - 1]);
+}
+
+struct shop { /* a serverless platform while its offers are looked at */
+    const struct kw_platform *platform;
+    ptrdiff_t cheapest; /* feasible candidate known, -1: none */
+    ptrdiff_t turn;     /* a candidate of the offer whose turn it is, -1: none */
+};
+
+/* Whether i's offer is looked at before j's: the one with the cheaper replica, of equals the one with less weights to
+ * read for a token. A guess at which is cheapest, for its cost then stops the others early. */
+static bool before(const struct race *r, size_t i, size_t j)
+{
+    if (r->replica[i] != r->replica[j]) return r->replica[i] < r->replica[j];
+    double x = serverless(r->p, i)->cold.weight_bytes, y = serverless(r->p, j)->cold.weight_bytes;
+    return x != y ? x < y : r->p->family[i] < r->p->family[j];
+}
+
+static struct shop *shop_of(struct shop *shops, size_t *n, const struct kw_platform *q)
+{
+    size_t k = 0;
+    while (k < *n && shops[k].platform != q) k++;
+    if (k < *n) return &shops[k];
+    shops[(*n)++] = (struct shop){ .platform = q, .cheapest = -1, .turn = -1 };
+    return &shops[k];
+}
+
+/* What i may cost to show on its platform: no more than the best there, and on the best's own offer, whose keep-warm
+ * curve is shown, no more than the best with as many kept. */
+static double of_interest(const struct race *r, const struct shop *s, size_t i)
+{
+    const struct kw_plan *p = r->p;
+    if (s->cheapest < 0) return INFINITY;
+    if (p->family[s->cheapest] != p->family[i]) return cost_of(p, s->cheapest);
+    double least = INFINITY;
+    for (size_t j = p->family[i]; j < p->n; j = r->next[j])
+        if (known(p, j) && p->points[j].feasible &&
+            p->candidates[j].choice[0].scaling.keep_warm == p->candidates[i].choice[0].scaling.keep_warm)
+            least = fmin(least, cost_of(p, (ptrdiff_t)j));
+    return least;
+}
+
+/* One offer of each serverless platform, the cheapest of those still wanted, within what its platform's best costs; and
+ * `others`, wanted candidates that are none of these, as they are. False when nobody is wanted any more. */
+static bool next_offers(struct race *r, struct shop *shops, bool others, size_t *n)
+{
+    struct kw_plan *p = r->p;
+    size_t n_shops = 0;
+    bool any = false;
+    double told = told_cost(r);
+    *n = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct kw_choice *c = serverless(p, i);
+        if (!c) continue;
+        struct shop *s = shop_of(shops, &n_shops, c->platform);
+        if (known(p, i) && p->points[i].feasible && cost_of(p, (ptrdiff_t)i) < cost_of(p, s->cheapest))
+            s->cheapest = (ptrdiff_t)i;
+        if (r->wanted[i] && (s->turn < 0 || before(r, i, (size_t)s->turn))) s->turn = (ptrdiff_t)i;
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        const struct kw_choice *c = serverless(p, i);
+        const struct shop *s = c ? shop_of(shops, &n_shops, c->platform) : NULL;
+        if (!r->wanted[i] || (s ? p->family[i] != p->family[s->turn] : !others)) continue;
+        r->most[i] = s ? fmax(told, of_interest(r, s, i)) : INFINITY;
+        r->wanted[i] = false;
+        any = true;
+        if (least_cost(r, i) <= r->most[i]) r->batch[(*n)++] = i;
+    }
+    return any;
+}
+
+static enum kw_status look_at_wanted(struct race *r, struct kw_error *err)
+{
+    struct shop *shops = malloc(r->p->n * sizeof *shops);
+    enum kw_status st = shops ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    bool others = true;
+    for (size_t n; st == KW_OK && next_offers(r, shops, others, &n); others = false) st = advance_within(r, n, err);
+    free(shops);
+    return st;
+}
+
 /* The first look: one replication of what may be good. Of dedicated pools only the smallest of each family; of
  * serverless offers the two smallest keep_warm, and all of them on each platform's best offer (for its keep-warm
- * curve). The others stay open, at what their kept replicas cost at the least. */
+ * curve). The others stay open, at what their kept replicas cost at the least. A serverless candidate that costs more
+ * than its platform's best and than what is told of is stopped: it is nobody's rival. */
 static enum kw_status first_look(struct race *r, struct kw_error *err)
 {
     struct kw_plan *p = r->p;
     size_t n = 0, *leaders = r->batch + p->n;
+    smallest_open(r, r->first);
     for (size_t i = 0; i < p->n; i++)
-        if (p->points[i].replications == 0 && !waits(r, i) && (!serverless(p, i) || little_warm(p, i)))
-            r->batch[n++] = i;
-    enum kw_status st = n ? advance(r, n, 1, err) : KW_OK;
+        r->wanted[i] =
+            !known(p, i) && !p->points[i].pruned && !waits(r, r->first, i) && (!serverless(p, i) || little_warm(r, i));
+    enum kw_status st = look_at_wanted(r, err);
     if (st != KW_OK) return st;
     size_t n_leaders = 0;
     for (ptrdiff_t best; (best = leader(p, leaders, n_leaders)) >= 0;) leaders[n_leaders++] = (size_t)best;
-    n = 0;
     for (size_t i = 0; i < p->n; i++) {
         bool curve = false;
-        for (size_t k = 0; k < n_leaders && !curve; k++) curve = serverless(p, i) && same_but_warm(p, i, leaders[k]);
-        if (curve && p->points[i].replications == 0) r->batch[n++] = i;
+        for (size_t k = 0; k < n_leaders && !curve; k++) curve = same_but_warm(p, i, leaders[k]);
+        if (!curve || known(p, i)) continue;
+        p->points[i].pruned = false;
+        r->batch[n++] = i;
     }
     return n ? advance(r, n, 1, err) : KW_OK;
 }
@@ -400,16 +543,22 @@ static bool made_no_difference(const struct kw_plan *p, size_t i, size_t enumera
     return false;
 }
 
-/* What was never simulated is not part of the answer, nor what differs from another in nothing that shows. An equal of
- * the best or the runner-up comes after it in every order, so dropping it changes neither. */
+/* What was not simulated to its end is not part of the answer, nor what differs from another in nothing that shows. An
+ * equal of the best or the runner-up comes after it in every order, so dropping it changes neither. */
 static void drop_idle(struct kw_plan *p, bool *drop, size_t enumerated)
 {
+    struct kw_plan_count *c = &p->count;
     size_t kept = 0;
-    p->n_untried = 0;
-    for (size_t i = 0; i < p->n; i++) drop[i] = p->points[i].replications == 0 || made_no_difference(p, i, enumerated);
+    c->candidates = p->n;
+    c->bounded = c->stopped = c->simulated = c->raced = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        drop[i] = !known(p, i) || made_no_difference(p, i, enumerated);
+        c->simulated += known(p, i);
+        c->raced += known(p, i) && !p->points[i].pruned;
+        *(p->points[i].pruned ? &c->stopped : &c->bounded) += !known(p, i);
+    }
     for (size_t i = 0; i < p->n; i++) {
         if (drop[i]) {
-            p->n_untried += p->points[i].replications == 0;
             kw_candidate_free(&p->candidates[i]);
             kw_point_free(&p->points[i]);
             continue;
@@ -439,6 +588,7 @@ static void count(struct kw_plan *p, const struct race *r, struct relay *relay)
     struct kw_sweep_count c = kw_sweep_done(r->sweep);
     p->simulations += c.simulations;
     p->simulations_shared += c.shared;
+    p->simulations_stopped += c.stopped;
     p->requests += c.requests;
     relay->before += c.simulations;
 }
@@ -448,7 +598,10 @@ static enum kw_status evaluate_all(struct race *r, bool exhaustive, struct kw_er
     enum kw_status st;
     r->p->simulations_exhaustive = kw_sweep_size(r->sweep, r->all);
     if (exhaustive) {
-        for (size_t i = 0; i < r->p->n; i++) r->batch[i] = i;
+        for (size_t i = 0; i < r->p->n; i++) {
+            r->p->points[i].pruned = false;
+            r->batch[i] = i;
+        }
         return advance(r, r->p->n, r->all, err);
     }
     if ((st = first_look(r, err)) != KW_OK || (st = run_race(r, err)) != KW_OK) return st;
@@ -487,7 +640,7 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
         run.progress = relay_progress;
         run.progress_ctx = &relay;
     }
-    p->simulations = p->simulations_shared = p->requests = 0;
+    p->simulations = p->simulations_shared = p->simulations_stopped = p->requests = 0;
     for (size_t i = 0; p->points && i < p->n; i++) kw_point_free(&p->points[i]); /* of an earlier run */
     size_t enumerated = p->n;
     enum kw_status st = grow_points(p, 0, err);

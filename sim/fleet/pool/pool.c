@@ -1,10 +1,10 @@
 #include "sim/fleet/pool/pool.h"
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sim/fleet/api/client.h"
 #include "sim/fleet/pool/capacity.h"
+#include "sim/fleet/pool/indifference.h"
 #include "sim/fleet/pool/parts.h"
 
 void kw_pool_init(struct kw_pool *p)
@@ -106,18 +106,6 @@ static void keep_engines(struct kw_pool *p, const struct kw_deployment *d, enum 
     p->itl = itl;
 }
 
-/* How full a replica gets before the next one is taken when requests are packed: what the autoscaler aims at where it
- * counts requests a replica, else what it takes at once. */
-static uint32_t packed_load(const struct kw_pool *p)
-{
-    const struct kw_autoscaling *c = &p->d->scaling;
-    double most = c->hard_concurrency ? c->hard_concurrency : p->d->sched.max_num_seqs;
-    bool counts =
-        c->scaler == KW_SCALER_CONCURRENCY || c->scaler == KW_SCALER_KPA || c->scaler == KW_SCALER_REQUEST_COUNT;
-    if (counts && c->target >= 1) most = fmin(most, fmax(1, c->target * c->utilisation));
-    return (uint32_t)most;
-}
-
 enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const struct kw_deployment *d, uint32_t index,
                              const struct kw_fleet_options *opt, struct kw_hist *itl, struct kw_error *err)
 {
@@ -151,7 +139,7 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     if ((st = kw_balancer_begin(&p->balancer, d->balance, p->limit, p->scaler.policy->shrink == KW_SHRINK_ANY, err)) !=
         KW_OK)
         return st;
-    p->balancer.fill = packed_load(p);
+    p->balancer.fill = kw_packed_load(d);
     struct {
         uint32_t *id;
         enum kw_event_kind kind;
@@ -170,7 +158,8 @@ void kw_pool_open(struct kw_pool *p, kw_ns now)
     *p->ledger = (struct kw_ledger){ .requests = p->ledger->requests,
                                      .max_replicas = p->d->scaling.max_replicas,
                                      .interruptible = p->ledger->interruptible,
-                                     .peak_replicas = p->exist };
+                                     .peak_replicas = p->exist,
+                                     .peak_requests = p->ledger->peak_requests };
     p->opened = true;
     for (uint32_t k = 0; k < p->n; k++) {
         struct kw_pool_replica *r = &p->r[k];
@@ -206,6 +195,24 @@ uint64_t kw_pool_waiting(const struct kw_pool *p)
     return n;
 }
 
+kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns now, kw_ns closes)
+{
+    const struct kw_autoscaling *c = &p->d->scaling;
+    kw_ns sum = 0;
+    if (!p->opened) return 0;
+    if (counts[KW_PHASE_ACTIVE] && counts[KW_PHASE_KEEP_WARM] && now < closes && c->stockout_probability == 0 &&
+        c->start_failure_probability == 0)
+        sum = (closes - now) * c->keep_warm;
+    for (int ph = 0; ph < KW_PHASES; ph++) sum += counts[ph] ? p->ledger->phase[ph] : 0;
+    for (uint32_t k = 0; k < p->n && !p->closed; k++) {
+        const struct kw_pool_replica *r = &p->r[k];
+        if (r->state == KW_REPLICA_GONE || r->state == KW_REPLICA_STARTING) continue;
+        for (int ph = 0; ph < KW_PHASES; ph++) sum += counts[ph] ? r->life.phase[ph] : 0;
+        sum += counts[r->phase] ? now - r->since : 0;
+    }
+    return sum;
+}
+
 static enum kw_status refuse(struct kw_pool *p, uint32_t flight, kw_ns now, struct kw_error *err)
 {
     return kw_client_refused(p->w, flight, &p->d->retry, now, 0, &p->retry, err);
@@ -221,6 +228,8 @@ enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, stru
     const struct kw_trace *t = p->w->trace;
     enum kw_status st;
     assert(f->deployment == p->index && f->at != KW_AT_QUEUE && f->at != KW_AT_REPLICA);
+    uint64_t here = p->g.queued + p->g.in_flight + 1;
+    if (here > p->ledger->peak_requests) p->ledger->peak_requests = here;
     f->tried = now;
     if ((uint64_t)t->prompt[f->request] + t->output[f->request] > p->d->sched.max_model_len)
         return kw_client_declined(p->w, flight, KW_REQ_TOO_LONG, now, err);

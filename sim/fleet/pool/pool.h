@@ -112,6 +112,10 @@ enum kw_status kw_pool_scale(struct kw_pool *p, kw_ns now, struct kw_error *err)
 enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
 
+/* Replica-ns in the phases asked for that the window will have had at its end, at the least: what was used so far (of a
+ * start under way nothing is counted), and the kept replicas from now on where nothing makes a start fail. */
+kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns now, kw_ns closes);
+
 /* The run is over: every replica ends here. KW_EFAIL when a life does not add up, a replica that holds no
  * request still holds KV blocks, or the pool's running counts differ from what they count. */
 enum kw_status kw_pool_end(struct kw_pool *p, kw_ns end, struct kw_error *err);

@@ -4,12 +4,15 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/fleet/pool/indifference.h"
 #include "sim/fleet/warmup.h"
+#include "sim/plan/sweep/ceiling.h"
 #include "sim/plan/sweep/groups.h"
 
 struct worker { /* what one thread needs; made once a sweep */
     struct kw_fleet *fleet;
     struct kw_outcome outcome;
+    bool *answered, *now; /* [n of the batch]: members of a job that have their answer; from the run just over */
 };
 
 struct kw_sweep {
@@ -22,6 +25,7 @@ struct kw_sweep {
     struct kw_deployment *deployments; /* of all candidates, one after another */
     size_t *first;                     /* [n] where candidate i's begin */
     size_t *shared_run;                /* [n] the lowest candidate with the same deployments and routing */
+    size_t *kin;                       /* [n] the same but for their requests per replica */
     struct worker *workers;            /* [n_workers] */
     uint32_t n_workers;
     struct kw_sweep_count count;
@@ -36,35 +40,63 @@ static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
 }
 
 /* Padding is zero in every deployment (kw_choice_deployment), so equal bytes is equality. */
-static bool same(const struct kw_sweep *s, size_t a, size_t b)
+static bool same(const struct kw_sweep *s, const struct kw_deployment *d, size_t a, size_t b)
 {
     const struct kw_candidate *x = &s->candidates[a], *y = &s->candidates[b];
     if (x->n != y->n || x->routing.policy != y->routing.policy || x->routing.overflow_at != y->routing.overflow_at)
         return false;
-    for (uint32_t d = 0; d < x->n; d++)
-        if (x->routing.share[d] != y->routing.share[d]) return false;
+    for (uint32_t i = 0; i < x->n; i++)
+        if (x->routing.share[i] != y->routing.share[i]) return false;
     if (memcmp(x->routing.class_to, y->routing.class_to, sizeof x->routing.class_to)) return false;
-    return !memcmp(s->deployments + s->first[a], s->deployments + s->first[b], x->n * sizeof *s->deployments);
+    return !memcmp(d + s->first[a], d + s->first[b], x->n * sizeof *d);
 }
 
-/* O(n^2) comparisons of hashes, 5e7 for 10,000 candidates. Equal
- * deployments on different platforms (a price, a meter) are simulated once and billed apart. */
-static enum kw_status find_shared_runs(struct kw_sweep *s, struct kw_error *err)
+struct hashed {
+    uint64_t hash;
+    size_t index;
+};
+
+static int by_hash(const void *x, const void *y)
 {
-    uint64_t *hash = malloc(s->n * sizeof *hash);
-    if (!hash) return kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
-    for (size_t i = 0; i < s->n; i++) {
-        hash[i] = hash_bytes(UINT64_C(14695981039346656037), s->deployments + s->first[i],
-                             s->candidates[i].n * sizeof *s->deployments);
-        s->shared_run[i] = i;
-        for (size_t j = 0; j < i; j++) {
-            if (s->shared_run[j] != j || hash[j] != hash[i] || !same(s, i, j)) continue;
-            s->shared_run[i] = j;
-            break;
-        }
+    const struct hashed *a = x, *b = y;
+    if (a->hash != b->hash) return a->hash < b->hash ? -1 : 1;
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+/* lowest[i]: the first candidate whose deployments in d equal i's. O(n log n). */
+static enum kw_status find_equal(const struct kw_sweep *s, const struct kw_deployment *d, size_t *lowest,
+                                 struct kw_error *err)
+{
+    struct hashed *h = malloc(s->n * sizeof *h);
+    if (!h) return kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
+    for (size_t i = 0; i < s->n; i++)
+        h[i] = (struct hashed){
+            hash_bytes(UINT64_C(14695981039346656037), d + s->first[i], s->candidates[i].n * sizeof *d), i
+        };
+    qsort(h, s->n, sizeof *h, by_hash);
+    for (size_t k = 0, begin = 0; k < s->n; k++) {
+        if (h[k].hash != h[begin].hash) begin = k;
+        size_t i = h[k].index, j = begin;
+        while (j < k && (lowest[h[j].index] != h[j].index || !same(s, d, h[j].index, i))) j++;
+        lowest[i] = h[j].index;
     }
-    free(hash);
+    free(h);
     return KW_OK;
+}
+
+/* Equal deployments on different platforms (a price, a meter) are simulated once and billed apart; kin, whose requests
+ * per replica differ, where the run shows that these decided nothing. */
+static enum kw_status find_shared_runs(struct kw_sweep *s, size_t n_deployments, struct kw_error *err)
+{
+    enum kw_status st = find_equal(s, s->deployments, s->shared_run, err);
+    if (st != KW_OK) return st;
+    struct kw_deployment *alike = malloc(n_deployments * sizeof *alike);
+    if (!alike) return kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
+    memcpy(alike, s->deployments, n_deployments * sizeof *alike);
+    for (size_t d = 0; d < n_deployments; d++) kw_indifferent_to_requests(&alike[d]);
+    st = find_equal(s, alike, s->kin, err);
+    free(alike);
+    return st;
 }
 
 static enum kw_status label(const struct kw_candidate *c, enum kw_status st, struct kw_error *err)
@@ -104,8 +136,9 @@ static enum kw_status open_sweep(struct kw_sweep *s, struct kw_error *err)
     s->deployments = calloc(all, sizeof *s->deployments);
     s->first = malloc(s->n * sizeof *s->first);
     s->shared_run = malloc(s->n * sizeof *s->shared_run);
+    s->kin = malloc(s->n * sizeof *s->kin);
     s->workers = calloc(s->n_workers, sizeof *s->workers);
-    if (!s->deployments || !s->first || !s->shared_run || !s->workers)
+    if (!s->deployments || !s->first || !s->shared_run || !s->kin || !s->workers)
         return kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
     all = 0;
     for (size_t i = 0; i < s->n; i++) {
@@ -116,7 +149,7 @@ static enum kw_status open_sweep(struct kw_sweep *s, struct kw_error *err)
             memset(to->name, 0, sizeof to->name); /* equal candidates may differ in it: no part of what happens */
         }
     }
-    if ((st = find_shared_runs(s, err)) != KW_OK) return st;
+    if ((st = find_shared_runs(s, all, err)) != KW_OK) return st;
     for (size_t i = 0; i < s->n; i++) /* messages want them */
         for (uint32_t d = 0; d < s->candidates[i].n; d++) {
             struct kw_deployment *to = &s->deployments[s->first[i] + d];
@@ -164,6 +197,7 @@ void kw_sweep_close(struct kw_sweep *s)
     free(s->deployments);
     free(s->first);
     free(s->shared_run);
+    free(s->kin);
     kw_resampling_free(&s->resampling);
     kw_groups_free(&s->groups);
     free(s);
@@ -279,22 +313,140 @@ static uint32_t known_to(const struct kw_candidate *c, const struct kw_trace *t)
     return longest > least ? least : 0;
 }
 
-struct job { /* one run of the event loop, and who takes its outcome: which[from..to) */
+/* One replication of kin: which[from..to) of a batch. One run of the event loop, and one more for each of them for whom
+ * that would have been another. */
+struct job {
     uint32_t replication;
     size_t from, to;
 };
 
-/* A thread writes only what belongs to its job, samples by replication; what is shared is merged in the critical
- * section, and only in ways whose order does not show. A worker's fleet is used again: its memory has found its size. */
-static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct job *j, const size_t *which,
-                             struct kw_point *points, struct kw_error *err)
+struct batch { /* what one call asks for */
+    struct kw_point *points;
+    size_t *which; /* [n] kin side by side, and among them those of equal deployments */
+    size_t n;
+    const double *most; /* by candidate, NULL: no limits */
+    bool *over;         /* [n] its run ended at the limit */
+    struct job *jobs;
+    size_t n_jobs;
+    uint32_t upto;
+};
+
+/* The ceiling of a run that answers which[k] and maybe the kin after it: the loosest of theirs. */
+static enum kw_status ceiling_of(const struct kw_sweep *s, const struct worker *w, const struct batch *b,
+                                 const struct job *j, size_t k, struct kw_ceiling *out, struct kw_error *err)
 {
-    size_t lead = which[j->from];
-    const struct kw_candidate *c = &s->candidates[lead];
+    *out = (struct kw_ceiling){ .most = 0 };
+    for (size_t m = k; b->most && m < j->to; m++) {
+        size_t i = b->which[m];
+        struct kw_ceiling c;
+        if (w->answered[m]) continue;
+        enum kw_status st =
+            kw_ceiling(&c, &s->candidates[i], s->study.trace->span, kw_study_month(&s->study), b->most[i], err);
+        if (st != KW_OK) return label(&s->candidates[i], st, err);
+        if (m > k && memcmp(c.counts, out->counts, sizeof c.counts)) c.most = 0; /* meters that count other phases */
+        if (m == k || !c.most || c.most > out->most) *out = c;
+        if (!c.most) break;
+    }
+    return KW_OK;
+}
+
+/* Whether the run that which[lead] just had is that of which[m] too. */
+static bool shares(const struct kw_sweep *s, const struct batch *b, size_t lead, size_t m, const struct kw_outcome *o)
+{
+    size_t i = b->which[lead], k = b->which[m];
+    bool alike = true;
+    for (uint32_t d = 0; d < s->candidates[i].n && alike && s->shared_run[i] != s->shared_run[k]; d++) {
+        const struct kw_deployment *x = &s->deployments[s->first[i] + d], *y = &s->deployments[s->first[k] + d];
+        alike = x->kind == KW_KIND_API || kw_pool_alike(x, y, o->ledger[d].peak_requests);
+    }
+    return alike;
+}
+
+static enum kw_status take(struct kw_sweep *s, const struct batch *b, size_t i, uint32_t replication,
+                           const struct kw_outcome *o, struct kw_error *err)
+{
+    struct kw_point *p = &b->points[i];
+    const struct kw_candidate *c = &s->candidates[i];
+    struct kw_usage *usage = &p->usage[(size_t)replication * p->n];
+    enum kw_status st = kw_evaluate_outcome(c, o, p->sample[replication], usage, err);
+    for (uint32_t d = 0; d < p->n; d++) usage[d].month = kw_study_month(&s->study);
+    if (st == KW_OK && replication == 0) st = keep_first(p, c, o, err);
+    return label(c, st, err);
+}
+
+/* For all whom the run answers. What is shared is summed under a lock, and only in ways whose order does not show. */
+static enum kw_status hand_out(struct kw_sweep *s, struct worker *w, const struct batch *b, const struct job *j,
+                               size_t lead, size_t *culprit, struct kw_error *err)
+{
+    const struct kw_outcome *o = &w->outcome;
+    uint64_t members = 0;
+    for (size_t k = lead; k < j->to; k++) {
+        w->now[k] = !w->answered[k] && shares(s, b, lead, k, o);
+        if (!w->now[k]) continue;
+        w->answered[k] = true;
+        members++;
+        if (o->stopped) {
+            b->over[k] = true;
+            continue;
+        }
+        enum kw_status st = take(s, b, *culprit = b->which[k], j->replication, o, err);
+        if (st != KW_OK) return st;
+    }
+    assert(members > 0);
+#pragma omp critical(kw_sweep_merge)
+    {
+        for (size_t k = lead; k < j->to; k++) {
+            struct kw_point *p = &b->points[b->which[k]];
+            if (!w->now[k] || o->stopped) continue;
+            merge(p, o, p->sample[j->replication]);
+            kw_point_groups_evaluate(p, j->replication, &s->candidates[b->which[k]], o);
+        }
+        s->count.simulations++;
+        s->count.stopped += o->stopped;
+        s->count.shared += members - 1;
+        s->count.requests += o->arrived;
+        if (s->opt.progress) s->opt.progress(s->opt.progress_ctx, s->count.simulations, s->expected);
+    }
+    return KW_OK;
+}
+
+/* The trace itself again, with what is not known of an API at its other end. */
+static enum kw_status look_beyond(struct kw_sweep *s, struct worker *w, const struct batch *b, const struct job *j,
+                                  size_t lead, struct kw_fleet_options opt, struct kw_error *err)
+{
+    size_t i = b->which[lead];
+    const struct kw_candidate *c = &s->candidates[i];
+    struct kw_usage unused[KW_FLEET_MAX_DEPLOYMENTS];
+    struct kw_trace_view view = kw_resampling_view(&s->resampling, s->study.trace, 0);
+    uint32_t known = known_to(c, s->study.trace);
+    if (!known) return KW_OK;
+    opt.beyond = true;
+    opt.records = false;
+    opt.series_step = 0;
+    enum kw_status st =
+        kw_fleet_run(w->fleet, &view, s->deployments + s->first[i], c->n, &c->routing, &opt, &w->outcome, err);
+    if (st != KW_OK) return s->opt.stop && *s->opt.stop ? st : label(c, st, err);
+    for (size_t k = lead; k < j->to && st == KW_OK; k++) {
+        if (!w->now[k]) continue;
+        struct kw_point *p = &b->points[b->which[k]];
+        const struct kw_candidate *x = &s->candidates[b->which[k]];
+        p->known_to = known;
+        st = label(x, kw_evaluate_outcome(x, &w->outcome, p->beyond, unused, err), err);
+        p->beyond[KW_METRIC_CLASS_WORST] = NAN; /* objectives by class are judged on the law as it is */
+    }
+    return st;
+}
+
+/* A run for which[lead] and all whom it answers. A worker's fleet is used again: its memory has found its size. */
+static enum kw_status run_for(struct kw_sweep *s, struct worker *w, const struct batch *b, const struct job *j,
+                              size_t lead, size_t *culprit, struct kw_error *err)
+{
+    size_t i = *culprit = b->which[lead];
+    const struct kw_candidate *c = &s->candidates[i];
     const struct kw_study *study = &s->study;
     if (s->opt.stop && *s->opt.stop) return kw_fail(err, KW_EFAIL, "interrupted");
     struct kw_trace_view view = kw_resampling_view(&s->resampling, study->trace, j->replication);
-    const struct kw_deployment *deployments = s->deployments + s->first[lead];
+    const struct kw_deployment *deployments = s->deployments + s->first[i];
     struct kw_fleet_options opt = { .seed = study->seed,
                                     .replication = j->replication,
                                     .stepping_each = study->stepping_each,
@@ -304,141 +456,183 @@ static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct 
                                     .slo = kw_slo_limits(&study->slo),
                                     .groups = &s->groups,
                                     .stop = s->opt.stop };
-    enum kw_status st = kw_fleet_run(w->fleet, &view, deployments, c->n, &c->routing, &opt, &w->outcome, err);
-    if (st != KW_OK) return s->opt.stop && *s->opt.stop ? st : label(c, st, err);
-    for (size_t k = j->from; k < j->to; k++) {
-        size_t i = which[k];
-        struct kw_point *p = &points[i];
-        if (p->replications > j->replication) continue; /* it has this one already */
-        st = kw_evaluate_outcome(&s->candidates[i], &w->outcome, p->sample[j->replication],
-                                 &p->usage[(size_t)j->replication * p->n], err);
-        for (uint32_t d = 0; d < p->n; d++) p->usage[(size_t)j->replication * p->n + d].month = kw_study_month(study);
-        if (st == KW_OK && j->replication == 0) st = keep_first(p, &s->candidates[i], &w->outcome, err);
-        if (st != KW_OK) return label(&s->candidates[i], st, err);
-    }
-#pragma omp critical(kw_sweep_merge)
-    {
-        uint64_t members = 0; /* at least one lacked this replication, or the job would not be */
-        for (size_t k = j->from; k < j->to; k++) {
-            if (points[which[k]].replications > j->replication) continue;
-            merge(&points[which[k]], &w->outcome, points[which[k]].sample[j->replication]);
-            kw_point_groups_evaluate(&points[which[k]], j->replication, &s->candidates[which[k]], &w->outcome);
-            members++;
-        }
-        assert(members > 0);
-        s->count.simulations++;
-        s->count.shared += members - 1;
-        s->count.requests += w->outcome.arrived;
-        if (s->opt.progress) s->opt.progress(s->opt.progress_ctx, s->count.simulations, s->expected);
-    }
-    uint32_t known = j->replication == 0 ? known_to(c, study->trace) : 0;
-    if (!known) return KW_OK;
-    opt.beyond = true;
-    opt.records = false;
-    opt.series_step = 0;
+    enum kw_status st = ceiling_of(s, w, b, j, lead, &opt.ceiling, err);
+    if (st != KW_OK) return st;
     st = kw_fleet_run(w->fleet, &view, deployments, c->n, &c->routing, &opt, &w->outcome, err);
     if (st != KW_OK) return s->opt.stop && *s->opt.stop ? st : label(c, st, err);
-    struct kw_usage unused[KW_FLEET_MAX_DEPLOYMENTS];
-    for (size_t k = j->from; k < j->to && st == KW_OK; k++) {
-        struct kw_point *p = &points[which[k]];
-        if (p->replications > 0) continue;
-        p->known_to = known;
-        st = label(c, kw_evaluate_outcome(&s->candidates[which[k]], &w->outcome, p->beyond, unused, err), err);
-        p->beyond[KW_METRIC_CLASS_WORST] = NAN; /* objectives by class are judged on the law as it is */
-    }
+    bool stopped = w->outcome.stopped;
+    if ((st = hand_out(s, w, b, j, lead, culprit, err)) != KW_OK || stopped || j->replication) return st;
+    return look_beyond(s, w, b, j, lead, opt, err);
+}
+
+/* A thread writes only what belongs to its job, samples by replication. *culprit: the candidate that failed. */
+static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct batch *b, const struct job *j,
+                             size_t *culprit, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (size_t k = j->from; k < j->to; k++) w->answered[k] = b->points[b->which[k]].replications > j->replication;
+    for (size_t k = j->from; k < j->to && st == KW_OK; k++)
+        if (!w->answered[k]) st = run_for(s, w, b, j, k, culprit, err);
     return st;
 }
 
-struct by_shared_run {
-    size_t shared_run, index;
+struct kin {
+    size_t kin, shared_run, index;
 };
 
-static int compare_shared_runs(const void *x, const void *y)
+static int by_kin(const void *x, const void *y)
 {
-    const struct by_shared_run *a = x, *b = y;
+    const struct kin *a = x, *b = y;
+    if (a->kin != b->kin) return a->kin < b->kin ? -1 : 1;
     if (a->shared_run != b->shared_run) return a->shared_run < b->shared_run ? -1 : 1;
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* Jobs in order of (lowest candidate, replication); sorted[] is `which` with equal candidates side by side. */
-/* A job is one run of the event loop: fine enough that threads end together, and the unit that progress counts. */
-static enum kw_status list_jobs(struct kw_sweep *s, const struct kw_point *points, const size_t *which, size_t n_which,
-                                uint32_t upto, size_t **sorted, struct job **jobs, size_t *n_jobs, struct kw_error *err)
+static void close_batch(struct kw_sweep *s, struct batch *b)
 {
-    struct by_shared_run *t = malloc(n_which * sizeof *t);
-    *sorted = malloc(n_which * sizeof **sorted);
-    *jobs = malloc(n_which * upto * sizeof **jobs);
-    *n_jobs = 0;
-    if (!t || !*sorted || !*jobs) {
+    free(b->which);
+    free(b->over);
+    free(b->jobs);
+    for (uint32_t w = 0; w < s->n_workers; w++) {
+        free(s->workers[w].answered);
+        free(s->workers[w].now);
+        s->workers[w].answered = s->workers[w].now = NULL;
+    }
+}
+
+static bool batch_memory(struct kw_sweep *s, struct batch *b)
+{
+    b->which = malloc(b->n * sizeof *b->which);
+    b->over = calloc(b->n, sizeof *b->over);
+    b->jobs = malloc(b->n * b->upto * sizeof *b->jobs);
+    bool ok = b->which && b->over && b->jobs;
+    for (uint32_t w = 0; w < s->n_workers && ok; w++) {
+        s->workers[w].answered = malloc(b->n * sizeof(bool));
+        s->workers[w].now = malloc(b->n * sizeof(bool));
+        ok = s->workers[w].answered && s->workers[w].now;
+    }
+    return ok;
+}
+
+/* Jobs in order of (lowest candidate, replication). A job is the unit that threads take: fine enough that they end
+ * together. */
+static enum kw_status open_batch(struct kw_sweep *s, struct batch *b, const size_t *which, struct kw_error *err)
+{
+    struct kin *t = malloc(b->n * sizeof *t);
+    if (!t || !batch_memory(s, b)) {
         free(t);
         return kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
     }
-    for (size_t k = 0; k < n_which; k++) t[k] = (struct by_shared_run){ s->shared_run[which[k]], which[k] };
-    qsort(t, n_which, sizeof *t, compare_shared_runs);
-    for (size_t k = 0; k < n_which; k++) (*sorted)[k] = t[k].index;
-    for (size_t from = 0, to; from < n_which; from = to) {
-        uint32_t least = upto;
-        for (to = from; to < n_which && t[to].shared_run == t[from].shared_run; to++)
-            if (points[t[to].index].replications < least) least = points[t[to].index].replications;
-        assert(t[from].shared_run <= t[from].index && "the lowest of equal candidates runs for all");
-        for (uint32_t r = least; r < upto; r++) (*jobs)[(*n_jobs)++] = (struct job){ r, from, to };
+    for (size_t k = 0; k < b->n; k++) t[k] = (struct kin){ s->kin[which[k]], s->shared_run[which[k]], which[k] };
+    qsort(t, b->n, sizeof *t, by_kin);
+    for (size_t k = 0; k < b->n; k++) b->which[k] = t[k].index;
+    for (size_t from = 0, to; from < b->n; from = to) {
+        uint32_t least = b->upto;
+        for (to = from; to < b->n && t[to].kin == t[from].kin; to++)
+            if (b->points[t[to].index].replications < least) least = b->points[t[to].index].replications;
+        for (uint32_t r = least; r < b->upto; r++) b->jobs[b->n_jobs++] = (struct job){ r, from, to };
     }
     free(t);
     return KW_OK;
 }
 
-enum kw_status kw_sweep_advance(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
-                                uint32_t upto, struct kw_error *err)
+/* A failure's place in the order in which one thread would meet it. */
+static size_t failure_at(const struct batch *b, size_t candidate, uint32_t replication)
 {
-    assert(upto >= 1 && upto <= s->study.replications);
-    for (size_t k = 0; k < n_which; k++) {
-        assert(which[k] < s->n && (k == 0 || which[k] > which[k - 1]) && "ascending: the lowest failure decides");
-        assert(points[which[k]].replications <= upto && "replications are never taken back");
-    }
-    if (n_which == 0) return KW_OK;
-    size_t *sorted = NULL, n_jobs = 0;
-    struct job *jobs = NULL;
+    return candidate * b->upto + replication;
+}
+
+/* The lowest failure decides the error. A job is left out only if one below all of its own has come already, so the
+ * lowest is the same whatever the threads do. */
+static enum kw_status run_batch(struct kw_sweep *s, const struct batch *b, struct kw_error *err)
+{
     enum kw_status st = KW_OK;
-    for (size_t k = 0; k < n_which && st == KW_OK; k++)
-        st = make_room(s, &points[which[k]], &s->candidates[which[k]], err);
-    if (st == KW_OK) st = list_jobs(s, points, which, n_which, upto, &sorted, &jobs, &n_jobs, err);
-    if (st == KW_OK) {
-        if (s->expected < s->count.simulations + n_jobs) s->expected = s->count.simulations + n_jobs;
-        /* The lowest job that failed decides the error. A job is left out only if a lower one has failed already, so
-         * the lowest is the same whatever the threads do. */
-        size_t failed = n_jobs;
+    size_t failed = SIZE_MAX;
 #pragma omp parallel num_threads((int)s->n_workers)
-        {
-            struct worker *w = &s->workers[omp_get_thread_num()];
+    {
+        struct worker *w = &s->workers[omp_get_thread_num()];
 #pragma omp for schedule(dynamic, 1)
-            for (size_t j = 0; j < n_jobs; j++) {
-                size_t lowest;
+        for (size_t j = 0; j < b->n_jobs; j++) {
+            const struct job *job = &b->jobs[j];
+            size_t lowest, culprit = b->which[job->from];
+            for (size_t k = job->from; k < job->to; k++)
+                if (b->which[k] < culprit) culprit = b->which[k];
 #pragma omp atomic read
-                lowest = failed;
-                if (j > lowest) continue;
-                struct kw_error mine = { "" };
-                enum kw_status got = do_job(s, w, &jobs[j], sorted, points, &mine);
-                if (got == KW_OK) continue;
+            lowest = failed;
+            if (failure_at(b, culprit, job->replication) > lowest) continue;
+            struct kw_error mine = { "" };
+            enum kw_status got = do_job(s, w, b, job, &culprit, &mine);
+            if (got == KW_OK) continue;
 #pragma omp critical(kw_sweep_fail)
-                if (j < failed) {
+            if (failure_at(b, culprit, job->replication) < failed) {
 #pragma omp atomic write
-                    failed = j;
-                    st = got;
-                    if (err) *err = mine;
-                }
+                failed = failure_at(b, culprit, job->replication);
+                st = got;
+                if (err) *err = mine;
             }
         }
     }
-    for (size_t k = 0; k < n_which && st == KW_OK; k++) {
-        const struct kw_candidate *c = &s->candidates[which[k]];
-        struct kw_tariff tariff[KW_FLEET_MAX_DEPLOYMENTS];
-        for (uint32_t d = 0; d < c->n; d++) tariff[d] = kw_choice_tariff(&c->choice[d]);
-        points[which[k]].replications = upto;
-        st = label(c, kw_point_finish(&points[which[k]], tariff, &s->study.slo, err), err);
-    }
-    free(sorted);
-    free(jobs);
     return st;
+}
+
+static enum kw_status finish_point(struct kw_sweep *s, struct kw_point *p, size_t i, uint32_t upto,
+                                   struct kw_error *err)
+{
+    const struct kw_candidate *c = &s->candidates[i];
+    struct kw_tariff tariff[KW_FLEET_MAX_DEPLOYMENTS];
+    for (uint32_t d = 0; d < c->n; d++) tariff[d] = kw_choice_tariff(&c->choice[d]);
+    p->replications = upto;
+    return label(c, kw_point_finish(p, tariff, &s->study.slo, err), err);
+}
+
+static enum kw_status finish_batch(struct kw_sweep *s, const struct batch *b, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (size_t k = 0; k < b->n && st == KW_OK; k++) {
+        size_t i = b->which[k];
+        struct kw_point *p = &b->points[i];
+        if (!b->over[k]) st = finish_point(s, p, i, b->upto, err);
+        if (st != KW_OK || !(b->over[k] || (b->most && p->m[KW_METRIC_COST].value > b->most[i]))) continue;
+        kw_point_free(p);
+        st = kw_point_init(p, err);
+    }
+    return st;
+}
+
+static enum kw_status advance(struct kw_sweep *s, struct batch *b, const size_t *which, struct kw_error *err)
+{
+    assert(b->upto >= 1 && b->upto <= s->study.replications);
+    for (size_t k = 0; k < b->n; k++) {
+        assert(which[k] < s->n && (k == 0 || which[k] > which[k - 1]) && "ascending");
+        assert(b->points[which[k]].replications <= b->upto && "replications are never taken back");
+        assert((!b->most || !b->points[which[k]].replications) && "a limit is for a first look");
+    }
+    if (b->n == 0) return KW_OK;
+    enum kw_status st = KW_OK;
+    for (size_t k = 0; k < b->n && st == KW_OK; k++)
+        st = make_room(s, &b->points[which[k]], &s->candidates[which[k]], err);
+    if (st == KW_OK) st = open_batch(s, b, which, err);
+    if (st == KW_OK) {
+        if (s->expected < s->count.simulations + b->n_jobs) s->expected = s->count.simulations + b->n_jobs;
+        st = run_batch(s, b, err);
+    }
+    if (st == KW_OK) st = finish_batch(s, b, err);
+    close_batch(s, b);
+    return st;
+}
+
+enum kw_status kw_sweep_advance(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
+                                uint32_t upto, struct kw_error *err)
+{
+    struct batch b = { .points = points, .n = n_which, .upto = upto };
+    return advance(s, &b, which, err);
+}
+
+enum kw_status kw_sweep_within(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
+                               const double *most, struct kw_error *err)
+{
+    struct batch b = { .points = points, .n = n_which, .upto = 1, .most = most };
+    return advance(s, &b, which, err);
 }
 
 enum kw_status kw_sweep(struct kw_point *points, const struct kw_candidate *candidates, size_t n,

@@ -22,14 +22,19 @@ enum kw_status kw_sweep_open(struct kw_sweep **s, const struct kw_candidate *can
 void kw_sweep_close(struct kw_sweep *s); /* NULL is allowed */
 
 /* Brings points[which[k]] (initialised by kw_point_init; [n] of them, parallel to candidates), k < n_which, to `upto`
- * replications, and finishes them. which ascends. Candidates whose deployments are equal but for their price are
- * simulated once. On failure the points can be freed and nothing else; the error is that of the lowest (candidate,
- * replication) that failed. KW_EFAIL when stopped. */
+ * replications, and finishes them. which ascends. Candidates whose deployments are equal but for their price, or but for
+ * requests per replica that no moment of the run came near, are simulated once. On failure the points can be freed and
+ * nothing else; the error is that of the lowest (candidate, replication) that failed. KW_EFAIL when stopped. */
 enum kw_status kw_sweep_advance(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
                                 uint32_t upto, struct kw_error *err);
+/* The same of the trace itself (upto 1) with a limit: most[i], USD a month, INFINITY for none, of candidate i. A point
+ * that costs more is left as it came, initialised and without a replication; its run ends where that is certain. */
+enum kw_status kw_sweep_within(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
+                               const double *most, struct kw_error *err);
 
 struct kw_sweep_count {
     uint64_t simulations; /* runs of the event loop */
+    uint64_t stopped;     /* of these, ended at the limit */
     uint64_t shared;      /* (candidate, replication) pairs answered by another candidate's run */
     uint64_t requests;    /* replayed in them */
 };

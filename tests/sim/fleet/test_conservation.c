@@ -2,6 +2,7 @@
  * itself and fails otherwise; what records allow is checked again here), stepping each = jump to the bit, the same
  * outcome twice from one fleet and from two, and a fleet used for anything before makes no difference. */
 #include "sim/core/rng.h"
+#include "sim/fleet/pool/indifference.h"
 #include "tests/failmalloc.h"
 #include "tests/sim/fleet/fleet_case.h"
 
@@ -310,6 +311,106 @@ static void random_cases_conserve_and_repeat(void)
     kw_steptime_delete(time);
 }
 
+static void other_requests_per_replica(struct kw_deployment *d)
+{
+    if (d->scaling.hard_concurrency) d->scaling.hard_concurrency = 1 + (uint32_t)draw(600);
+    d->scaling.target = d->scaling.scaler == KW_SCALER_LOAD_TARGET ? 0.05 + 0.05 * (double)draw(20)
+                                                                   : 1 + (double)draw(draw(2) ? 12 : 900);
+}
+
+/* Where kw_pool_alike says so another concurrency limit and another target are the same run, of every scaler. */
+static void settings_that_decide_nothing_are_the_same_run(void)
+{
+    enum { CASES = 2500 };
+    struct kw_steptime *time = engine_time();
+    struct fleet_case c;
+    struct kw_outcome again;
+    int alike[KW_SCALER_SETUP + 1] = { 0 }, differ = 0;
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    if (kw_outcome_init(&again, NULL)) exit(1);
+    for (int k = 0; k < CASES && !check_bad; k++) {
+        state = (uint64_t)k + 77777;
+        any_case(&c, time);
+        c.n = 1;
+        c.routing.policy = KW_ROUTE_SINGLE;
+        any_replicas(&c.d[0], time);
+        if (draw(2)) { /* averages decide nothing of such alone */
+            c.d[0].scaling.buffer_replicas = 0;
+            c.d[0].scaling.max_down_rate = 0;
+        }
+        if (draw(2)) c.d[0].scaling.hard_concurrency = 1;
+        other_requests_per_replica(&c.d[0]);
+        any_trace(&c, draw(2));
+        struct kw_deployment d = c.d[0];
+        CHECK(case_run(&c) == KW_OK);
+        other_requests_per_replica(&d);
+        struct kw_trace_view view = { .trace = &c.trace };
+        CHECK(kw_fleet_run(c.fleet, &view, &d, 1, &c.routing, &c.opt, &again, &c.err) == KW_OK);
+        bool same = same_outcome(&c.o, &again);
+        differ += !same;
+        if (kw_pool_alike(&c.d[0], &d, c.o.ledger[0].peak_requests)) {
+            alike[d.scaling.scaler]++;
+            CHECK(same && c.o.ledger[0].peak_requests == again.ledger[0].peak_requests);
+            if (check_bad) fprintf(stderr, "case %d, %s\n", k, kw_scaler_name[d.scaling.scaler]);
+        }
+        drop_trace(&c);
+    }
+    printf("settings that decide nothing:");
+    for (int s = 0; s <= KW_SCALER_SETUP; s++) printf(" %s %d", kw_scaler_name[s], alike[s]);
+    printf("; %d runs differed\n", differ);
+    for (int s = 0; s <= KW_SCALER_CONCURRENCY; s++) CHECK(alike[s] > 5);
+    CHECK(differ > CASES / 10);
+    kw_outcome_free(&again);
+    case_end(&c);
+    kw_steptime_delete(time);
+}
+
+/* A run that ends at its ceiling would have passed it; one that does not is the run without. */
+static void a_ceiling_ends_only_what_passes_it(void)
+{
+    enum { CASES = 400 };
+    struct kw_steptime *time = engine_time();
+    struct fleet_case c;
+    struct kw_outcome whole;
+    int ended = 0, went_on = 0;
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    if (kw_outcome_init(&whole, NULL)) exit(1);
+    for (int k = 0; k < CASES && !check_bad; k++) {
+        state = (uint64_t)k + 999;
+        any_case(&c, time);
+        c.n = 1;
+        c.routing.policy = KW_ROUTE_SINGLE;
+        any_replicas(&c.d[0], time);
+        c.trace.n = 0;
+        c.trace.span = 0;
+        for (int i = 0; i < 6000; i++) case_request(&c, i * (kw_ns)draw(3000) * MS / 2 + 1, 50, 1 + (uint32_t)draw(9));
+        for (size_t i = 1; i < c.trace.n; i++)
+            if (c.trace.arrival[i] < c.trace.arrival[i - 1]) c.trace.arrival[i] = c.trace.arrival[i - 1];
+        c.trace.span = c.trace.arrival[c.trace.n - 1] + 10 * S;
+        struct kw_trace_view view = { .trace = &c.trace };
+        CHECK(kw_fleet_run(c.fleet, &view, c.d, 1, &c.routing, &c.opt, &whole, &c.err) == KW_OK);
+        kw_ns used = 0;
+        for (int p = 0; p < KW_PHASES; p++) {
+            c.opt.ceiling.counts[p] = draw(4) > 0;
+            used += c.opt.ceiling.counts[p] ? whole.ledger[0].phase[p] : 0;
+        }
+        c.opt.ceiling.most = 1 + used / 100 * (kw_ns)draw(130);
+        CHECK(case_run(&c) == KW_OK);
+        CHECK(!c.o.stopped || used > c.opt.ceiling.most);
+        CHECK(!c.o.stopped || c.o.arrived <= whole.arrived);
+        if (!c.o.stopped) CHECK(same_outcome(&c.o, &whole));
+        *(c.o.stopped ? &ended : &went_on) += 1;
+        c.opt.ceiling.most = 0; /* and the fleet is as good as new */
+        CHECK(case_run(&c) == KW_OK && same_outcome(&c.o, &whole));
+        if (check_bad) fprintf(stderr, "case %d\n", k);
+    }
+    printf("ceilings: %d runs ended, %d went on\n", ended, went_on);
+    CHECK(ended > CASES / 4 && went_on > CASES / 8);
+    kw_outcome_free(&whole);
+    case_end(&c);
+    kw_steptime_delete(time);
+}
+
 static void blocks_in_their_own_order_are_the_trace_itself(void)
 {
     struct fleet_case c;
@@ -399,6 +500,8 @@ int main(void)
 {
     RUN(every_allocation_may_fail_once);
     RUN(random_cases_conserve_and_repeat);
+    RUN(settings_that_decide_nothing_are_the_same_run);
+    RUN(a_ceiling_ends_only_what_passes_it);
     RUN(blocks_in_their_own_order_are_the_trace_itself);
     RUN(a_stop_flag_ends_the_run_and_the_fleet_can_go_on);
     return check_report();

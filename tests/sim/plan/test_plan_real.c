@@ -57,6 +57,26 @@ static void run(struct kw_plan *p, struct kw_steptimes *st, const struct kw_stud
     CHECK_STR(err.msg, "");
 }
 
+/* Whatever a pruned plan shows is what the exhaustive one shows of it: runs that were shared or might have been stopped
+ * are the runs they stand for. Returns how many points it compared. */
+static size_t shows_the_same(const struct kw_plan *pruned, const struct kw_plan *full)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pruned->n; i++) {
+        const struct kw_candidate *x = &pruned->candidates[i];
+        for (size_t j = 0; j < full->n && x->n == 1; j++) {
+            const struct kw_candidate *y = &full->candidates[j];
+            if (y->n != 1 || memcmp(&x->choice[0], &y->choice[0], sizeof x->choice[0])) continue;
+            const struct kw_point *a = &pruned->points[i], *b = &full->points[j];
+            CHECK(!memcmp(a->sample[0], b->sample[0], sizeof a->sample[0]) &&
+                  !memcmp(&a->usage[0], &b->usage[0], sizeof a->usage[0]) && a->starts <= b->starts);
+            n++;
+            break;
+        }
+    }
+    return n;
+}
+
 static void pruned_is_exhaustive(void)
 {
     struct kw_steptimes st;
@@ -73,6 +93,14 @@ static void pruned_is_exhaustive(void)
         run(&full, &st, &s, &o);
         CHECK(pruned.best >= 0 && full.best >= 0);
         if (pruned.best < 0 || full.best < 0) return;
+        CHECK(shows_the_same(&pruned, &full) > (kind == KW_KIND_API ? 0 : 5));
+        CHECK(kind != KW_KIND_SERVERLESS || (pruned.count.stopped > 0 && pruned.simulations_shared > 0));
+        CHECK(pruned.count.bounded + pruned.count.stopped + pruned.count.simulated == pruned.count.candidates);
+        CHECK(full.count.simulated == full.count.candidates && full.count.raced == full.count.simulated);
+        printf("%zu candidates: %zu bounded, %zu stopped, %zu simulated, %zu raced; %llu runs, %llu shared\n",
+               pruned.count.candidates, pruned.count.bounded, pruned.count.stopped, pruned.count.simulated,
+               pruned.count.raced, (unsigned long long)pruned.simulations,
+               (unsigned long long)pruned.simulations_shared);
         CHECK_STR(kw_candidate_label(&pruned.candidates[pruned.best], a, sizeof a),
                   kw_candidate_label(&full.candidates[full.best], b, sizeof b));
         CHECK(!memcmp(pruned.points[pruned.best].m, full.points[full.best].m, sizeof full.points[0].m));
