@@ -85,6 +85,9 @@ static enum kw_status choose(struct kw_source *s, const char *format, const stru
     if (*out) return KW_OK;
     if (memchr(head, 0, n < 4096 ? n : 4096))
         return kw_fail(err, KW_EPARSE, "looks binary and is no trace format known here (%s)", list);
+    char guess[240];
+    if (*kw_columns_guess(head, n, guess, sizeof guess))
+        return kw_fail(err, KW_EPARSE, "format not recognised; if these are its columns, say so: --columns %s", guess);
     return kw_fail(err, KW_EPARSE,
                    "format not recognised; known: %s (for another CSV or JSONL give columns "
                    "arrival=...,prompt=...,output=...)",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "workloads/readers/reader.h"
 #include "sim/core/files/json.h"
 #include "tests/check.h"
 #include "tests/failmalloc.h"
@@ -163,9 +164,8 @@ static void mooncake_hashes_and_batches(void)
     refuse(MOON("0", "5", "[1]") MOON("1, \"user\": \"caf\xe9\"", "5", "[1]"), NULL, KW_EPARSE,
            "mem:2: column 30: want valid UTF-8; got byte 0xe9");
     refuse(MOON("0", "5", "7") MOON("0", "5", "[1]"), NULL, KW_EPARSE,
-           "mem: format not recognised; known: azure, burstgpt, mooncake, ragpulse, vidur, servegen, served, generic, "
-           "keepwarm, "
-           "workload (for another CSV or JSONL give columns arrival=...,prompt=...,output=...)");
+           "mem: format not recognised; if these are its columns, say so: --columns "
+           "arrival=timestamp,prompt=input_length,output=output_length");
 }
 
 #define RAG(ts, in, sys)                                                                                               \
@@ -854,8 +854,32 @@ static void public_traces(void)
     CHECK(kw_trace_load(&t, path, NULL, NULL, &err) == KW_EPARSE && strstr(err.msg, "format not recognised") != NULL);
 }
 
+static void columns_are_proposed_by_their_names(void)
+{
+    static const struct {
+        const char *head, *want;
+    } c[] = {
+        { "timestamp,prompt_tokens,completion_tokens\n1,2,3\n",
+          "arrival=timestamp,prompt=prompt_tokens,output=completion_tokens" },
+        { "ts;in;out\n", "arrival=ts,prompt=in,output=out" },
+        { "\xef\xbb\xbf\"Start Time\"\t\"Input\"\tOutput\r\n", "arrival=Start Time,prompt=Input,output=Output" },
+        { "user,prompt,num_prompt_tokens,output_len,arrived_at\n",
+          "arrival=arrived_at,prompt=num_prompt_tokens,output=output_len" },
+        { "{\"time\": 1, \"input_length\": 5, \"output_length\":7, \"hash\": [\"prompt\"]}\n",
+          "arrival=time,prompt=input_length,output=output_length" },
+        { "{\"time\": 1, \"usage\": {\"prompt_tokens\": 5, \"completion_tokens\": 7}}\n", "" }, /* nested: not read */
+        { "a,b,c\n", "" },
+        { "", "" },
+    };
+    char buf[240];
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++)
+        CHECK_STR(kw_columns_guess(c[i].head, strlen(c[i].head), buf, sizeof buf), c[i].want);
+    CHECK_STR(kw_columns_guess(c[0].head, strlen(c[0].head), buf, 20), "");
+}
+
 int main(void)
 {
+    RUN(columns_are_proposed_by_their_names);
     RUN(azure_crlf_no_last_newline_seven_digits);
     RUN(azure_refusals_name_the_line);
     RUN(burstgpt_by_name_failed_rows_dropped);

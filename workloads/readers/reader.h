@@ -16,6 +16,11 @@ struct kw_columns { /* what the caller said about the file; "" where nothing */
  * KW_EPARSE. */
 enum kw_status kw_columns_parse(struct kw_columns *c, const char *text, struct kw_error *err);
 
+/* By the words in them, which fields of the first line (a CSV's head, a JSON object's keys) may be arrival, prompt and
+ * output: "arrival=ts,prompt=in,output=out" into buf, "" where any of them is missing. For a message: nothing is read by
+ * a guess. Returns buf. */
+char *kw_columns_guess(const char *head, size_t n, char *buf, size_t size);
+
 typedef enum kw_status kw_read_fn(struct kw_rows *r, struct kw_source *s, const struct kw_columns *c,
                                   struct kw_error *err);
 
