@@ -3,6 +3,7 @@
 # hangs for ten minutes or prints no closing line counts as one failed test; a shell test that is not executable is left
 # out. The output of what failed, and why something was skipped, follows its line. Last line: "N passed, N failed[, N skipped]".
 export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1} ASAN_OPTIONS=${ASAN_OPTIONS-allocator_may_return_null=1}
+export KEEPWARM_TODAY=${KEEPWARM_TODAY-2026-11-29} # the day by which offers are judged: plans are the same on any day
 [ -n "$OMP_WAIT_POLICY" ] || export GOMP_SPINCOUNT=${GOMP_SPINCOUNT-1000} # sim/cli/exec_self.h says why
 log=$(mktemp -d) || exit 1
 trap 'rm -rf "$log"' EXIT

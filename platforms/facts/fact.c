@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/date.h"
 #include "sim/core/nearest.h"
 
 #define PRICE_MAX (1000 * KW_NANO) /* $1000 an hour, a GiB-hour or a million tokens: above is a slip */
@@ -197,6 +198,22 @@ enum kw_status kw_fact_price(struct kw_fact_reader *r, struct kw_jnode n, const 
     out->provenance = f.provenance;
     char buf[32];
     return kw_fact_keep(r, &f, path, "$%s per %s", kw_nano_format(buf, sizeof buf, out->v), unit);
+}
+
+enum kw_status kw_fact_date(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
+                            const char *path, char out[11], struct kw_provenance *provenance)
+{
+    struct kw_fact_found f;
+    const char *date;
+    KW_TRY(kw_fact_open(r, n, src, &f));
+    out[0] = 0;
+    if (!f.present) return KW_OK;
+    KW_TRY(kw_json_str(f.value, &date, r->err));
+    if (strlen(date) > 10 || kw_date_age_days(date, date) != 0)
+        return kw_json_fail(f.value, KW_ERANGE, r->err, "want YYYY-MM-DD, YYYY-MM or YYYY, got \"%.40s\"", date);
+    memcpy(out, date, strlen(date) + 1);
+    if (provenance) *provenance = f.provenance;
+    return kw_fact_keep(r, &f, path, "%s", date);
 }
 
 enum kw_status kw_fact_law(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,

@@ -38,9 +38,11 @@ uint32_t kw_gpu_offer_step(const struct kw_gpu_offer *o, uint32_t tp)
     return o->gpus_min % tp == 0 ? o->gpus_min / tp : 0;
 }
 
-/* Is a the better of two offers for the same GPU? Known prices before unknown, then the lower. */
-static bool cheaper(const struct kw_gpu_offer *a, const struct kw_gpu_offer *b)
+/* Is a the better of two offers for the same GPU? What is sold before what is not, known prices before unknown, then
+ * the lower. */
+static bool better(const struct kw_gpu_offer *a, const struct kw_gpu_offer *b)
 {
+    if (kw_sale_open(&a->sale) != kw_sale_open(&b->sale)) return kw_sale_open(&a->sale);
     if (a->gpu_hour.known != b->gpu_hour.known) return a->gpu_hour.known;
     return a->gpu_hour.known && a->gpu_hour.v < b->gpu_hour.v;
 }
@@ -53,9 +55,15 @@ const struct kw_gpu_offer *kw_platform_gpu(const struct kw_platform *p, const ch
         const struct kw_gpu_offer *o = &p->gpus[i];
         uint32_t step = strcmp(o->gpu, gpu) ? 0 : kw_gpu_offer_step(o, tp);
         if (step == 0 || (step > 1 && p->kind != KW_KIND_DEDICATED)) continue;
-        if (!best || step < best_step || (step == best_step && cheaper(o, best))) best = o, best_step = step;
+        if (!best || step < best_step || (step == best_step && better(o, best))) best = o, best_step = step;
     }
     return best;
+}
+
+void kw_platform_as_of(struct kw_platform *p, const char *today)
+{
+    for (size_t i = 0; i < p->n_gpus; i++) kw_sale_judge(&p->gpus[i].sale, today);
+    for (size_t i = 0; i < p->n_apis; i++) kw_sale_judge(&p->apis[i].sale, today);
 }
 
 const struct kw_rate_limits *kw_platform_tier(const struct kw_platform *p, const char *tier)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "platforms/facts/autoscaling.h"
+#include "platforms/facts/sale.h"
 #include "sim/core/provenance.h"
 #include "sim/core/units.h"
 
@@ -42,6 +43,7 @@ struct kw_gpu_offer { /* serverless and dedicated */
     struct kw_price gpu_hour_spot;
     struct kw_price cpu_core_hour, memory_gib_hour; /* extra resources metered beside the GPU */
     double cpu_cores, memory_gib;                   /* how much of them one GPU's share takes by default */
+    struct kw_sale sale;
 };
 
 struct kw_meter { /* how time becomes money */
@@ -132,9 +134,11 @@ struct kw_api_offer { /* one model on a per-token API */
     uint32_t ttft_known_to;                /* the longest prompt that ttft_s was measured with; 0: not said */
     struct kw_law ttft_per_ktok_s;         /* s per 1000 prompt tokens, added; NONE when not known */
     struct kw_law output_rate;             /* output tokens a second of one request */
+    char latency_of[64];                   /* another model whose latency stands in for this one's; "": its own */
     struct kw_rate_limits limits;
     struct kw_cache_rule cache;
     uint32_t max_model_len;
+    struct kw_sale sale;
 };
 
 /* One fact as the file states it, in file order: what `platforms show` prints and `platforms check` dates. A fact
@@ -189,8 +193,11 @@ void kw_platform_free(struct kw_platform *p); /* back to empty; safe to call aga
  * GPUs that come in nodes of eight, 1 where tp is a multiple of gpus_min, 0 when a replica of tp GPUs cannot be had. */
 uint32_t kw_gpu_offer_step(const struct kw_gpu_offer *o, uint32_t tp);
 /* The offer of this GPU for replicas of tp GPUs: serverless wants step 1; dedicated prefers the smallest step. Of equal
- * ones the cheapest by the hour, one without a known hourly price last. NULL when there is none. */
+ * ones what is sold before what is not, then the cheapest by the hour, one without a known hourly price last. NULL when
+ * there is none. */
 const struct kw_gpu_offer *kw_platform_gpu(const struct kw_platform *p, const char *gpu, uint32_t tp);
+/* Judges every offer's sale by a day, YYYY-MM-DD. */
+void kw_platform_as_of(struct kw_platform *p, const char *today);
 const struct kw_rate_limits *kw_platform_tier(const struct kw_platform *p, const char *tier); /* NULL when unknown */
 
 #endif

@@ -5,14 +5,58 @@
 #include <stdlib.h>
 #include <string.h>
 #include "platforms/facts/fact.h"
+#include "sim/core/date.h"
 
 #define SECONDS_MAX (INT64_C(31536000) * KW_NS_PER_S) /* a year */
+
+/* ---- when it is sold */
+
+/* Who saw it last: "seen" where it is stated, else whoever quoted the newest of its prices. */
+static void last_seen(struct kw_sale *s, const struct kw_price *const prices[], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct kw_provenance *v = &prices[i]->provenance;
+        if (!prices[i]->known) continue;
+        s->vouched |= v->grade == KW_GRADE_USER;
+        if (kw_date_age_days(v->date, v->date) != 0 || (s->seen[0] && kw_date_age_days(v->date, s->seen) >= 0))
+            continue;
+        memcpy(s->seen, v->date, sizeof s->seen);
+        s->seen_at = *v;
+    }
+}
+
+/* name: "apis[MODEL]" or "gpus[SKU]". */
+static enum kw_status read_sale(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
+                                const char *name, struct kw_sale *s)
+{
+    char path[88];
+    struct kw_jnode status = kw_json_get(n, "status");
+    snprintf(path, sizeof path, "%.70s.available_from", name);
+    KW_TRY(kw_fact_date(r, kw_json_get(n, "available_from"), src, path, s->available_from, NULL));
+    snprintf(path, sizeof path, "%.70s.ends", name);
+    KW_TRY(kw_fact_date(r, kw_json_get(n, "ends"), src, path, s->ends, &s->ends_at));
+    snprintf(path, sizeof path, "%.70s.seen", name);
+    KW_TRY(kw_fact_date(r, kw_json_get(n, "seen"), src, path, s->seen, &s->seen_at));
+    if (s->ends[0] && s->available_from[0] && kw_date_age_days(s->available_from, s->ends) <= 0)
+        return kw_json_fail(kw_json_get(n, "ends"), KW_ERANGE, r->err, "it ends before it begins (available_from %s)",
+                            s->available_from);
+    if (!kw_json_present(status)) return KW_OK;
+    struct kw_fact_found f;
+    int word;
+    KW_TRY(kw_fact_open(r, status, src, &f));
+    KW_TRY(kw_json_enum(f.value, kw_sale_status_name, &word, r->err));
+    s->status = (enum kw_sale_status)word;
+    snprintf(path, sizeof path, "%.70s.status", name);
+    return kw_fact_keep(r, &f, path, "%s", kw_sale_status_name[word]);
+}
 
 /* ---- sections */
 
 static enum kw_status read_gpu(struct kw_fact_reader *r, struct kw_jnode n, struct kw_gpu_offer *o)
 {
-    static const char *const keys[] = { "gpu", "sku", "count", "src", "hour", "month", "spot_hour", NULL };
+    static const char *const keys[] = { "gpu",  "sku",    "count",     "src",
+                                        "hour", "month",  "spot_hour", "available_from",
+                                        "ends", "status", "seen",      NULL };
     struct kw_fact_source src;
     struct kw_fact_found f;
     char path[88];
@@ -39,7 +83,12 @@ static enum kw_status read_gpu(struct kw_fact_reader *r, struct kw_jnode n, stru
     snprintf(path, sizeof path, "gpus[%s].month", o->sku);
     KW_TRY(kw_fact_price(r, kw_json_get(n, "month"), &src, path, "GPU-month", false, &o->gpu_month));
     snprintf(path, sizeof path, "gpus[%s].spot_hour", o->sku);
-    return kw_fact_price(r, kw_json_get(n, "spot_hour"), &src, path, "GPU-hour", true, &o->gpu_hour_spot);
+    KW_TRY(kw_fact_price(r, kw_json_get(n, "spot_hour"), &src, path, "GPU-hour", true, &o->gpu_hour_spot));
+    snprintf(path, sizeof path, "gpus[%s]", o->sku);
+    KW_TRY(read_sale(r, n, &src, path, &o->sale));
+    const struct kw_price *const prices[] = { &o->gpu_hour, &o->gpu_month, &o->gpu_hour_spot };
+    last_seen(&o->sale, prices, 3);
+    return KW_OK;
 }
 
 static enum kw_status read_gpus(struct kw_fact_reader *r, struct kw_jnode arr)
@@ -523,6 +572,11 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
                                         "ttft_per_ktok_s",
                                         "output_rate",
                                         "output_burndown",
+                                        "latency_of",
+                                        "available_from",
+                                        "ends",
+                                        "status",
+                                        "seen",
                                         NULL };
     static const struct {
         const char *key, *unit;
@@ -588,6 +642,16 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
         KW_TRY(kw_fact_law(r, kw_json_get(n, laws[i].key), &src, path, laws[i].unit,
                            (struct kw_law *)((char *)o + laws[i].offset)));
     }
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "latency_of"), &src, &f));
+    if (f.present) {
+        KW_TRY(kw_fact_text(r, f.value, true, o->latency_of, sizeof o->latency_of));
+        snprintf(path, sizeof path, "apis[%s].latency_of", o->model);
+        KW_TRY(kw_fact_keep(r, &f, path, "%s", o->latency_of));
+    }
+    snprintf(path, sizeof path, "apis[%s]", o->model);
+    KW_TRY(read_sale(r, n, &src, path, &o->sale));
+    const struct kw_price *const quoted[] = { &o->price.in_mtok, &o->price.out_mtok };
+    last_seen(&o->sale, quoted, 2);
     return KW_OK;
 }
 

@@ -55,14 +55,27 @@ static void duration(char *buf, size_t size, kw_ns d)
         snprintf(buf, size, "%.12s s", kw_nano_format(s, sizeof s, d));
 }
 
-/* The names of what is offered, each once, as many as fit; "+3" for the rest. */
+static const struct kw_sale *sale_at(const struct kw_platform *p, size_t i)
+{
+    return p->kind == KW_KIND_API ? &p->apis[i].sale : &p->gpus[i].sale;
+}
+
+/* "5/7": so many of its offers are sold. */
+static void sold(char *buf, size_t size, const struct kw_platform *p)
+{
+    size_t n = p->kind == KW_KIND_API ? p->n_apis : p->n_gpus, open = 0;
+    for (size_t i = 0; i < n; i++) open += kw_sale_open(sale_at(p, i));
+    snprintf(buf, size, n ? "%zu/%zu" : "-", open, n);
+}
+
+/* The names of what is sold, each once, as many as fit; "+3" for the rest. */
 static void offers(char *buf, size_t size, const struct kw_platform *p)
 {
     size_t n = p->kind == KW_KIND_API ? p->n_apis : p->n_gpus, used = 0, left = 0;
     buf[0] = 0;
     for (size_t i = 0; i < n; i++) {
         const char *name = p->kind == KW_KIND_API ? p->apis[i].model : p->gpus[i].gpu;
-        bool seen = false;
+        bool seen = !kw_sale_open(sale_at(p, i));
         for (size_t k = 0; k < i && !seen; k++)
             seen = !strcmp(name, p->kind == KW_KIND_API ? p->apis[k].model : p->gpus[k].gpu);
         if (seen) continue;
@@ -84,10 +97,12 @@ static void cheapest(char *buf, size_t size, const struct kw_platform *p)
     const struct kw_api_offer *a = NULL;
     char in[24], out[24];
     for (size_t i = 0; i < p->n_gpus; i++)
-        if (p->gpus[i].gpu_hour.known && (!g || p->gpus[i].gpu_hour.v < g->gpu_hour.v)) g = &p->gpus[i];
+        if (kw_sale_open(&p->gpus[i].sale) && p->gpus[i].gpu_hour.known &&
+            (!g || p->gpus[i].gpu_hour.v < g->gpu_hour.v))
+            g = &p->gpus[i];
     for (size_t i = 0; i < p->n_apis; i++) {
         const struct kw_api_offer *o = &p->apis[i];
-        if (o->price.in_mtok.known && o->price.out_mtok.known &&
+        if (kw_sale_open(&o->sale) && o->price.in_mtok.known && o->price.out_mtok.known &&
             (!a || o->price.in_mtok.v + o->price.out_mtok.v < a->price.in_mtok.v + a->price.out_mtok.v))
             a = o;
     }
@@ -102,43 +117,48 @@ static void cheapest(char *buf, size_t size, const struct kw_platform *p)
     }
 }
 
-enum kw_status kw_show_list(const struct kw_platforms *all, char **text, struct kw_error *err)
+enum kw_status kw_show_list(const struct kw_platforms *all, const char *today, char **text, struct kw_error *err)
 {
     static const struct {
         const char *title;
         int width;
-    } column[] = { { "name", 19 }, { "kind", 10 }, { "GPUs or models", 22 }, { "from", 12 },
+    } column[] = { { "name", 19 }, { "kind", 10 }, { "GPUs or models", 16 }, { "sold", 5 },   { "from", 12 },
                    { "meter", 5 }, { "idle", 6 },  { "grade", 9 },           { "oldest", 10 } };
+    const size_t columns = sizeof column / sizeof *column;
     struct kw_text g = { 0 };
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < columns; i++) {
         if (i) kw_text_add(&g, " ");
-        cell(&g, column[i].title, i < 7 ? column[i].width : 0);
+        cell(&g, column[i].title, i + 1 < columns ? column[i].width : 0);
     }
     kw_text_add(&g, "\n");
     bool marked = false;
     for (size_t i = 0; i < all->n; i++) {
         const struct kw_platform *p = &all->p[i];
-        char name[48], offer[23], price[64], meter[24], idle[24];
+        char name[48], offer[17], price[64], meter[24], idle[24], on_sale[32];
         snprintf(name, sizeof name, "%s%s", p->name, p->can_plan ? "" : "*");
         marked |= !p->can_plan;
         offers(offer, sizeof offer, p);
+        sold(on_sale, sizeof on_sale, p);
         cheapest(price, sizeof price, p);
         duration(meter, sizeof meter, p->meter.granularity);
         if (p->kind == KW_KIND_API) snprintf(meter, sizeof meter, "token");
         duration(idle, sizeof idle, p->scaling.idle_timeout);
         if (p->kind != KW_KIND_SERVERLESS || p->scaling.idle_timeout == 0) snprintf(idle, sizeof idle, "-");
         const char *oldest = p->oldest[0] ? p->oldest : "undated";
-        const char *value[] = { name, kw_kind_name[p->kind],     offer, price, meter,
+        const char *value[] = { name, kw_kind_name[p->kind],     offer, on_sale, price, meter,
                                 idle, kw_grade_name[p->weakest], oldest };
-        for (size_t k = 0; k < 8; k++) {
+        for (size_t k = 0; k < columns; k++) {
             if (k) kw_text_add(&g, " ");
-            cell(&g, value[k], k < 7 ? column[k].width : 0);
+            cell(&g, value[k], k + 1 < columns ? column[k].width : 0);
         }
         kw_text_add(&g, "\n");
     }
-    kw_text_add(&g, "\nfrom: the cheapest GPU-hour, or $ per million tokens in and out. "
-                    "grade: the weakest of its numbers.\n"
-                    "api: billed by the token, of open models what others call serverless per-token.\n");
+    kw_text_add(&g,
+                "\nfrom: the cheapest GPU-hour, or $ per million tokens in and out. "
+                "grade: the weakest of its numbers.\n"
+                "api: billed by the token, of open models what others call serverless per-token.\n"
+                "sold: offers that can be bought on %s, of all in its file.\n",
+                today);
     if (marked)
         kw_text_add(&g, "*: not enough is known to plan with it; `platforms show NAME` says what is missing.\n");
     return done(&g, text, err);
@@ -160,6 +180,36 @@ static void print_sources(struct kw_text *t, const struct kw_platform *p)
         if (v->evidence) kw_text_add(t, ", evidence %c", v->evidence);
         kw_text_add(t, "\n");
     }
+}
+
+/* When each offer is sold, of those that tell() picks. */
+static void print_sales(struct kw_text *t, const struct kw_platform *p, const char *head,
+                        bool (*tell)(const struct kw_sale *))
+{
+    size_t n = p->kind == KW_KIND_API ? p->n_apis : p->n_gpus, told = 0;
+    for (size_t i = 0; i < n; i++) {
+        char sale[200], line[320];
+        const struct kw_sale *s = sale_at(p, i);
+        if (!tell(s)) continue;
+        if (!told++) kw_text_add(t, "\n%s\n", head);
+        snprintf(line, sizeof line, "%s: %s%s%s%s", p->kind == KW_KIND_API ? p->apis[i].model : p->gpus[i].sku,
+                 s->status == KW_SALE_ACTIVE ? "" : kw_sale_status_name[s->status],
+                 s->status == KW_SALE_ACTIVE ? "" : "; ", kw_sale_text(s, sale, sizeof sale),
+                 s->unseen && kw_sale_open(s) ? ": it may be gone" : "");
+        kw_text_add(t, "  ");
+        kw_text_fold(t, line, 6, WIDTH);
+    }
+}
+
+static bool any(const struct kw_sale *s)
+{
+    (void)s;
+    return true;
+}
+
+static bool wants_a_look(const struct kw_sale *s)
+{
+    return !kw_sale_open(s) || s->soon || s->unseen;
 }
 
 static void print_assumptions(struct kw_text *t, const struct kw_platform *p)
@@ -220,6 +270,7 @@ enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct
         }
     }
     if (p->n_tiers) kw_text_add(&g, "\ntier in use: %s\n", p->n_apis ? p->apis[0].limits.tier : p->tiers[0].tier);
+    print_sales(&g, p, "on sale", any);
     print_assumptions(&g, p);
     print_not_found(&g, p);
     print_sources(&g, p);
@@ -235,13 +286,14 @@ static bool ours(const struct kw_fact *k) /* a choice or an assumption: it has n
     return k->provenance.grade == KW_GRADE_USER || k->provenance.grade == KW_GRADE_UNKNOWN;
 }
 
-enum kw_status kw_show_check(const struct kw_platform *p, const char *file, const char *today, char **text,
-                             size_t *n_stale, struct kw_error *err)
+enum kw_status kw_show_check(struct kw_platform *p, const char *file, const char *today, char **text, size_t *n_stale,
+                             struct kw_error *err)
 {
     struct kw_text g = { 0 };
     if (strlen(today) != 10 || kw_date_age_days(today, today) != 0)
         return kw_fail(err, KW_EUSAGE, "'%.20s' is not a date: want YYYY-MM-DD", today);
     size_t stale = 0, undated = 0, assumed = 0;
+    kw_platform_as_of(p, today);
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_fact *k = &p->facts[i];
         assumed += k->provenance.grade == KW_GRADE_UNKNOWN;
@@ -255,6 +307,7 @@ enum kw_status kw_show_check(const struct kw_platform *p, const char *file, cons
     if (!p->can_plan) kw_text_add(&g, "cannot be planned: %s\n", p->why_not);
     kw_text_add(&g, "%zu assumed, %zu not found, %zu undated, %zu older than %d days at %s\n", assumed, p->n_not_found,
                 undated, stale, KW_SHOW_STALE_DAYS, today);
+    print_sales(&g, p, "ended, ending or not seen for long", wants_a_look);
     print_assumptions(&g, p);
     bool head = false;
     for (size_t i = 0; i < p->n_facts; i++) {

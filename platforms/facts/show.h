@@ -8,17 +8,18 @@
 #define KW_SHOW_STALE_DAYS 90 /* a price older than this is called stale: several doubled or halved within a year */
 
 /* One line a platform: name, kind, GPUs or models, cheapest price, meter granularity, default idle timeout, weakest
- * grade, oldest date. A '*' after the name marks one that cannot be planned. */
-enum kw_status kw_show_list(const struct kw_platforms *all, char **text, struct kw_error *err);
+ * grade, oldest date, and how many of its offers are sold on `today`, the day they were judged by
+ * (kw_platform_as_of). A '*' after the name marks one that cannot be planned. */
+enum kw_status kw_show_list(const struct kw_platforms *all, const char *today, char **text, struct kw_error *err);
 
-/* Every fact of one platform with its grade, date and source id, the sources, what was assumed and what was not found.
- */
+/* Every fact of one platform with its grade, date and source id, when each offer is sold, the sources, what was assumed
+ * and what was not found. */
 enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct kw_error *err);
 
 /* What a reviewer of a file wants to know: counts, assumptions, and facts more than KW_SHOW_STALE_DAYS older than
- * `today` (YYYY-MM-DD; KW_EUSAGE when it is not a date). file: the name to print. *n_stale (NULL allowed): how many are
+ * `today` (YYYY-MM-DD; KW_EUSAGE when it is not a date), by which its offers are judged too. file: the name to print. *n_stale (NULL allowed): how many are
  * stale. */
-enum kw_status kw_show_check(const struct kw_platform *p, const char *file, const char *today, char **text,
-                             size_t *n_stale, struct kw_error *err);
+enum kw_status kw_show_check(struct kw_platform *p, const char *file, const char *today, char **text, size_t *n_stale,
+                             struct kw_error *err);
 
 #endif

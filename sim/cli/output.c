@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+#include "sim/core/date.h"
 
 int kw_cli_fail(enum kw_status st, const struct kw_error *err)
 {
@@ -61,6 +62,8 @@ int kw_cli_print_owned(char *text)
 
 char *kw_cli_date(char buf[16], int64_t unix_s)
 {
+    struct kw_error none;
+    if (unix_s < 0 && kw_date_today(buf, &none) == KW_OK) return buf;
     time_t at = unix_s >= 0 ? (time_t)unix_s : time(NULL);
     struct tm tm;
     if (!gmtime_r(&at, &tm) || !strftime(buf, 16, "%Y-%m-%d", &tm)) snprintf(buf, 16, "undated");

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "sim/core/date.h"
 #include "sim/core/files/file.h"
 #include "workloads/trace_load.h"
 
@@ -32,7 +33,8 @@ bool kw_session_is_kind(const char *word)
 }
 
 /* The options as edits of the document, then the --set ones, which win. Room for all of them. */
-static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *e, char numbers[2][24])
+static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *e, char numbers[2][24],
+                           const char *today)
 {
     size_t n = 0;
     const struct {
@@ -73,6 +75,7 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
     if (o->allow_unknown) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.allow_unknown", "true" };
     if (o->exhaustive) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.exhaustive", "true" };
     for (size_t i = 0; i < o->set.n; i++) e[n++] = (struct kw_scenario_edit){ KW_EDIT_SET, NULL, o->set.v[i] };
+    e[n++] = (struct kw_scenario_edit){ KW_EDIT_DEFAULT, "as_of", today }; /* so that a rerun judges as this run did */
     return n;
 }
 
@@ -138,7 +141,7 @@ static enum kw_status load_trace(struct kw_session *s, const struct kw_options *
 static enum kw_status load_catalogue(struct kw_session *s, const struct kw_options *o, struct kw_error *err)
 {
     struct kw_catalogue *c = &s->catalogue;
-    enum kw_status st = kw_catalogue_load(c, err);
+    enum kw_status st = kw_catalogue_load(c, s->scenario.as_of, err);
     if (st != KW_OK) return st;
     c->search_path = &s->search_path;
     if (!s->head)
@@ -174,10 +177,11 @@ static enum kw_status finish_open(struct kw_session *s, const struct kw_options 
 enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err)
 {
     struct kw_scenario_edit edits[MAX_EDITS];
-    char numbers[2][24];
+    char numbers[2][24], today[11];
     memset(s, 0, sizeof *s);
     if (o->platform.n > 8) return kw_fail(err, KW_EUSAGE, "--platform: at most 8 times; put more into \"candidates\"");
-    enum kw_status st = kw_scenario_load(&s->scenario, path, edits, gather_edits(o, edits, numbers), err);
+    enum kw_status st = kw_date_today(today, err);
+    if (st == KW_OK) st = kw_scenario_load(&s->scenario, path, edits, gather_edits(o, edits, numbers, today), err);
     return st == KW_OK ? finish_open(s, o, path, err) : st;
 }
 
@@ -185,10 +189,12 @@ enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *
                                  const struct kw_results_head *head, struct kw_error *err)
 {
     struct kw_scenario_edit edits[MAX_EDITS];
-    char numbers[2][24];
+    char numbers[2][24], today[11];
     memset(s, 0, sizeof *s);
-    enum kw_status st = kw_scenario_parse(&s->scenario, path, head->config_json, strlen(head->config_json), edits,
-                                          gather_edits(o, edits, numbers), err);
+    enum kw_status st = kw_date_today(today, err);
+    if (st == KW_OK)
+        st = kw_scenario_parse(&s->scenario, path, head->config_json, strlen(head->config_json), edits,
+                               gather_edits(o, edits, numbers, today), err);
     if (st != KW_OK) return st;
     s->head = head;
     return finish_open(s, o, path, err);

@@ -1,5 +1,7 @@
 #include "sim/core/date.h"
-#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 /* Days since 1 March of year 0, by the civil calendar (H. Hinnant, chrono-compatible low-level date algorithms). */
 static int64_t day_number(int y, int m, int d)
@@ -31,4 +33,23 @@ int64_t kw_date_age_days(const char *date, const char *today)
 {
     int64_t from, to;
     return parse_date(date, &from) && parse_date(today, &to) ? to - from : INT64_MIN;
+}
+
+bool kw_date_is_day(const char *s)
+{
+    return strlen(s) == 10 && kw_date_age_days(s, s) == 0;
+}
+
+enum kw_status kw_date_today(char buf[11], struct kw_error *err)
+{
+    const char *set = getenv("KEEPWARM_TODAY");
+    time_t now = time(NULL);
+    struct tm tm;
+    if (set && !kw_date_is_day(set))
+        return kw_fail(err, KW_EUSAGE, "KEEPWARM_TODAY: want YYYY-MM-DD, got '%.40s'", set);
+    if (set)
+        memcpy(buf, set, 11);
+    else if (!gmtime_r(&now, &tm) || strftime(buf, 11, "%Y-%m-%d", &tm) != 10)
+        return kw_fail(err, KW_EIO, "the clock tells no date");
+    return KW_OK;
 }

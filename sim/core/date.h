@@ -1,10 +1,18 @@
-/* sim/core/date.h - how old a dated fact is. */
+/* sim/core/date.h - dates of facts: how old one is, and which day is today. */
 #ifndef KW_SIM_CORE_DATE_H
 #define KW_SIM_CORE_DATE_H
+#include <stdbool.h>
 #include <stdint.h>
+#include "sim/core/status.h"
 
 /* Days from `date` (YYYY-MM-DD, YYYY-MM or YYYY: the first day of it) to `today`; negative when it lies ahead.
  * INT64_MIN when either is no date ("undated"). */
 int64_t kw_date_age_days(const char *date, const char *today);
+
+bool kw_date_is_day(const char *s); /* YYYY-MM-DD */
+
+/* The day that facts are judged by: $KEEPWARM_TODAY where it is set, else the clock's, in UTC. KW_EUSAGE: the variable
+ * holds no YYYY-MM-DD. */
+enum kw_status kw_date_today(char buf[11], struct kw_error *err);
 
 #endif

@@ -42,6 +42,20 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     kw_text_add(out, "\n");
 }
 
+/* When each offer of the candidate was last seen on sale; and whose latency stands in for its own. */
+static void add_sale(const struct kw_candidate *c, struct kw_text *out)
+{
+    char buf[400], sale[200];
+    for (uint32_t k = 0; k < c->n; k++) {
+        const struct kw_choice *x = &c->choice[k];
+        kw_sale_text(kw_choice_sale(x), sale, sizeof sale);
+        snprintf(buf, sizeof buf, "%s%s%s", c->n > 1 ? x->name : "", c->n > 1 ? ": " : "", sale);
+        paragraph(k ? "" : "on sale", buf, out);
+    }
+    for (uint32_t k = 0, shown = 0; k < c->n; k++)
+        if (*kw_choice_stand_in(&c->choice[k], buf, sizeof buf)) paragraph(shown++ ? "" : "latency", buf, out);
+}
+
 void kw_summary_unknown(const struct kw_candidate *c, size_t n, const struct kw_trace *t, struct kw_text *out)
 {
     char buf[320];
@@ -175,6 +189,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     kw_text_add(out, "%s\n", kw_candidate_label(c, label, sizeof label));
     for (uint32_t k = 0; k < c->n; k++)
         kw_text_add(out, "  %s: %s\n", c->choice[k].name, kw_choice_settings(&c->choice[k], label, sizeof label));
+    add_sale(c, out);
     step_times(c, 1, 0, out);
     kw_text_add(out, "\n");
     kw_text_table_column(&t, "figure", "", false);
@@ -476,6 +491,37 @@ static bool not_known(const struct kw_point *p)
     return strstr(p->miss, "not known") != NULL;
 }
 
+/* Days since the candidate's offers were seen on sale, the longest of them; with a mark that legend() explains. */
+static void seen_cell(struct kw_text_table *t, const struct kw_candidate *c)
+{
+    int longest = -1;
+    bool unseen = false, soon = false, known = true;
+    for (uint32_t k = 0; k < c->n; k++) {
+        const struct kw_sale *s = kw_choice_sale(&c->choice[k]);
+        known &= s->seen_days >= 0;
+        if (s->seen_days > longest) longest = s->seen_days;
+        unseen |= s->unseen;
+        soon |= s->soon;
+    }
+    char days[16] = "-";
+    if (known) snprintf(days, sizeof days, "%d", longest);
+    kw_text_table_cell(t, "%s%s%s", days, unseen ? "†" : "", soon ? "‡" : "");
+}
+
+/* What seen_cell writes, and the marks that are there. */
+static void sale_legend(const struct kw_plan *p, struct kw_text *out)
+{
+    bool unseen = false, soon = false;
+    for (size_t i = 0; i < p->n; i++)
+        for (uint32_t k = 0; k < p->candidates[i].n; k++) {
+            const struct kw_sale *s = kw_choice_sale(&p->candidates[i].choice[k]);
+            unseen |= s->unseen;
+            soon |= s->soon;
+        }
+    kw_text_add(out, "  seen: on sale, so many days ago%s%s\n", soon ? "; ‡ ends within the month" : "",
+                unseen ? "; † for long: may be gone, its grade counts a step lower" : "");
+}
+
 static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i, struct shown_figures figures)
 {
     const struct kw_choice *c = &p->candidates[i].choice[0];
@@ -492,6 +538,7 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i,
         kw_text_table_cell(t, "%u/%g", c->scaling.keep_warm, kw_nano_to_double(c->scaling.idle_timeout));
     else
         kw_text_table_cell(t, "%u", c->scaling.keep_warm);
+    seen_cell(t, &p->candidates[i]);
     figure_cells(t, &p->points[i], figures, not_known(&p->points[i]) ? "unknown" : "misses");
 }
 
@@ -547,6 +594,7 @@ static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool a
     kw_text_table_column(&t, "#", "", true);
     kw_text_table_column(&t, "platform", "and on what", false);
     kw_text_table_column(&t, "warm", "/idle", true);
+    kw_text_table_column(&t, "seen", "days", true);
     struct shown_figures figures = shown_figures(p->points, p->n, slo, kw_text_columns(out));
     figure_columns(&t, figures);
     for (size_t k = 0; k < p->n; k++) {
@@ -563,6 +611,7 @@ static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool a
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
     legend(p->points, p->n, figures, out);
+    sale_legend(p, out);
     if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
     for (size_t k = 0; k < p->n; k++)
         if (all || first_of_platform(p, k)) plan_note(p, p->order[k], out);
@@ -675,6 +724,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
                      kw_quantity_brief(q->m[KW_METRIC_TTFT_P95].value, b));
         paragraph("cost", buf, out);
         if (first_month(&q->bill, q->one_off, buf, sizeof buf)) paragraph("first month", buf, out);
+        add_sale(&p->candidates[p->best], out);
         snprintf(buf, sizeof buf, "TTFT p99 %s s; %s %% of the requests fail; goodput %s requests/s",
                  kw_quantity_brief(q->m[KW_METRIC_TTFT_P99].value, a),
                  kw_quantity_percent(q->m[KW_METRIC_ERROR_FRACTION].value, b),
@@ -731,11 +781,14 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
     }
     for (size_t i = 0; i < p->n_assumptions && i < 6; i++) paragraph(i ? "" : "assumed", p->assumptions[i], out);
     if (p->n_dropped) {
-        size_t shown = all ? p->n_dropped : p->n_dropped < 3 ? p->n_dropped : 3;
-        for (size_t i = 0; i < shown; i++) {
-            snprintf(buf, sizeof buf, "%s: %s", p->dropped[i].what, p->dropped[i].why);
-            paragraph(i ? "" : "left out", buf, out);
-        }
+        size_t shown = 0, others = 0;
+        for (int sold = 0; sold < 2; sold++) /* what has ended is always told, and first */
+            for (size_t i = 0; i < p->n_dropped; i++) {
+                const struct kw_dropped *d = &p->dropped[i];
+                if (d->unsold == !!sold || (sold && !all && others++ >= 3)) continue;
+                snprintf(buf, sizeof buf, "%s: %s", d->what, d->why);
+                paragraph(shown++ ? "" : "left out", buf, out);
+            }
         if (shown < p->n_dropped) {
             snprintf(buf, sizeof buf, "and %zu more (--all)", p->n_dropped - shown);
             paragraph("", buf, out);

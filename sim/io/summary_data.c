@@ -89,6 +89,23 @@ static void add_margin(cJSON *o, const struct kw_margin *m, bool *lost)
     add_number(o, "p_feasible_with_step_error", m->probability, lost);
 }
 
+/* Dates are null where nobody says. */
+static void add_date(cJSON *o, const char *key, const char *date, bool *lost)
+{
+    if (!(date[0] ? cJSON_AddStringToObject(o, key, date) : cJSON_AddNullToObject(o, key))) *lost = true;
+}
+
+static void add_sale(cJSON *o, const struct kw_choice *c, bool *lost)
+{
+    char buf[400];
+    const struct kw_sale *s = kw_choice_sale(c);
+    add_date(o, "seen", s->seen, lost);
+    add_date(o, "ends", s->ends, lost);
+    add_bool(o, "ended", s->ended, lost);
+    add_bool(o, "not_seen_for_long", s->unseen, lost);
+    if (*kw_choice_stand_in(c, buf, sizeof buf)) add_text(o, "latency_stand_in", buf, lost);
+}
+
 static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *p, bool *lost)
 {
     char buf[512], exact[32];
@@ -115,6 +132,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
             add_text(x, "idle_timeout_s", kw_nano_format(exact, sizeof exact, d->scaling.idle_timeout), lost);
         }
         add_text(x, "term", kw_term_name[d->term], lost);
+        add_sale(x, d, lost);
         add_text(x, "settings", kw_choice_settings(d, buf, sizeof buf), lost);
         add_element(deployments, x, lost);
     }
@@ -243,6 +261,7 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
             cJSON *x = cJSON_CreateObject();
             add_text(x, "what", plan->dropped[i].what, lost);
             add_text(x, "why", plan->dropped[i].why, lost);
+            add_bool(x, "not_on_sale", plan->dropped[i].unsold, lost);
             add_element(dropped, x, lost);
         }
         add_search(root, plan, lost);

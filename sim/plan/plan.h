@@ -48,6 +48,7 @@ void kw_plan_options_default(struct kw_plan_options *o); /* as above, all zero b
 
 struct kw_dropped { /* why not considered */
     char what[96], why[160];
+    bool unsold; /* it cannot be bought on the day of the plan */
 };
 
 struct kw_flip {    /* an input that would change the recommendation if it were off by this much */

@@ -173,6 +173,16 @@ static void take_written(const struct enumeration *e, struct kw_choice *c)
     memcpy(c->name, name, sizeof name);
 }
 
+/* What cannot be bought is listed with its day. */
+static enum kw_status drop_unsold(struct enumeration *e, const char *what, const struct kw_sale *s)
+{
+    char why[160];
+    size_t before = e->p->n_dropped;
+    enum kw_status st = kw_plan_drop(e->p, what, kw_sale_text(s, why, sizeof why), e->err);
+    if (st == KW_OK && e->p->n_dropped > before) e->p->dropped[before].unsold = true;
+    return st;
+}
+
 /* Left out only on averages, which no retry can mend; whether bursts fit the limits is for the simulation to say. */
 static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p, const struct kw_api_offer *o)
 {
@@ -180,6 +190,7 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
     struct kw_error why;
     char what[96];
     snprintf(what, sizeof what, "%s %s", p->name, o->model);
+    if (!kw_sale_open(&o->sale)) return drop_unsold(e, what, &o->sale);
     if (kw_choice_api(&c, p, o, &why) != KW_OK) return kw_plan_drop(e->p, what, why.msg, e->err);
     take_written(e, &c);
     const struct kw_rate_limits *l = &c.limits;
@@ -412,6 +423,12 @@ static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *
         const struct kw_gpu_offer *offer = &p->gpus[g];
         if (!listed(o->gpus, o->n_gpus, offer->gpu)) continue;
         bool profiled = false;
+        if (!kw_sale_open(&offer->sale)) {
+            char what[96];
+            snprintf(what, sizeof what, "%s %s", p->name, offer->sku);
+            if ((st = drop_unsold(e, what, &offer->sale)) != KW_OK) break;
+            continue;
+        }
         for (size_t i = 0; i < e->profiles->n && st == KW_OK; i++) {
             const struct kw_profile *prof = &e->profiles->p[i];
             if (strcmp(prof->gpu, offer->gpu) ||
@@ -535,6 +552,22 @@ static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_plat
     return st;
 }
 
+/* What the user wrote, unless a part of it cannot be bought: that `run` simulates, and no plan recommends. */
+static enum kw_status add_written(struct enumeration *e)
+{
+    const struct kw_candidate *w = e->o->written;
+    for (uint32_t d = 0; d < w->n; d++) {
+        char what[96];
+        const struct kw_choice *c = &w->choice[d];
+        if (kw_sale_open(kw_choice_sale(c))) continue;
+        snprintf(what, sizeof what, "as written: %s %s", c->platform->name, c->api ? c->api->model : c->gpu->sku);
+        return drop_unsold(e, what, kw_choice_sale(c));
+    }
+    enum kw_status st = kw_plan_push_copy(e->p, w, e->err);
+    if (st == KW_OK) e->p->candidates[e->p->n - 1].as_written = true;
+    return st;
+}
+
 enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *platforms,
                                  const struct kw_profiles *profiles, struct kw_steptimes *steptimes,
                                  const struct kw_trace *trace, const char *model, const struct kw_plan_options *o,
@@ -548,8 +581,7 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
     enum kw_status st = check_names(platforms, profiles, o, err);
     measure_load(&e.load, trace);
     if (st == KW_OK && !(e.load.span_s > 0)) st = kw_fail(err, KW_ERANGE, "the trace spans no time");
-    if (st == KW_OK && o->written && (st = kw_plan_push_copy(p, o->written, err)) == KW_OK)
-        p->candidates[p->n - 1].as_written = true;
+    if (st == KW_OK && o->written) st = add_written(&e);
     for (size_t i = 0; i < platforms->n && st == KW_OK; i++) {
         const struct kw_platform *q = &platforms->p[i];
         if (!wanted(o, q)) continue;

@@ -23,7 +23,7 @@ static void begin(void)
     static const char csv[] = "t,in,out,m,c\n0,5,5,small,chat\n1,900,7,large,batch\n2,50,70,small,batch\n";
     struct kw_source s;
     struct kw_error err;
-    hold(kw_catalogue_load(&catalogue, &err) == KW_OK);
+    hold(kw_catalogue_load(&catalogue, NULL, &err) == KW_OK);
     hold(kw_source_memory(&s, "fuzz", csv, sizeof csv - 1, &err) == KW_OK);
     hold(kw_trace_read(&trace, &s, "generic", "arrival=t,prompt=in,output=out,model=m,class=c", &err) == KW_OK);
     kw_source_close(&s);

@@ -390,6 +390,7 @@ static void every_shipped_file_loads(void)
     CHECK(kw_platforms_find(&all, "nowhere") == NULL);
     for (size_t i = 0; i < all.n; i++) {
         const struct kw_platform *p = &all.p[i];
+        kw_platform_as_of(&all.p[i], "2026-11-29");
         CHECK(i == 0 || strcmp(all.p[i - 1].name, p->name) < 0); /* in name order, no name twice */
         CHECK(p->n_facts > 0);
         CHECK(p->can_plan == !p->why_not[0]);
@@ -444,7 +445,7 @@ static void gpu_prices_are_those_of_the_reference(void)
         { "lambda", "H100", 1, 4.29 },
         { "lambda", "H100", 8, 3.99 },
         { "fireworks", "H100", 1, 8.00 },
-        { "together-dedicated", "H100", 1, 3.99 },
+        { "together-dedicated", "H100", 1, 5.40 },
         { "aws", "H100", 8, 6.88 },
         { "aws", "A100-80", 8, 3.43 },
         { "aws", "A100-40", 8, 2.74 },
@@ -660,12 +661,12 @@ static void listings_fit_a_terminal(void)
 {
     char *text = NULL;
     struct kw_error err = { "" };
-    CHECK(kw_show_list(&all, &text, &err) == KW_OK);
+    CHECK(kw_show_list(&all, "2026-11-29", &text, &err) == KW_OK);
     CHECK(text && widest(text) <= 100);
     CHECK(text &&
-          strstr(text, "modal               serverless T4 L4 A10G L40S +6     $0.5904/h    1 s   60 s   estimated"));
+          strstr(text, "modal               serverless T4 L4 A10G +7    10/10 $0.5904/h    1 s   60 s   estimated"));
     CHECK(text &&
-          strstr(text, "openai*             api        gpt-4o gpt-4o-mini +6  $0.05 $0.40  token -      published"));
+          strstr(text, "openai*             api        gpt-4o +14       15/15 $0.05 $0.40  token -      published"));
     free(text);
     for (size_t i = 0; i < all.n; i++) {
         text = NULL;
@@ -682,7 +683,7 @@ static void listings_fit_a_terminal(void)
     free(text);
     struct kw_platforms none = { 0 };
     text = NULL;
-    CHECK(kw_show_list(&none, &text, &err) == KW_OK);
+    CHECK(kw_show_list(&none, "2026-11-29", &text, &err) == KW_OK);
     CHECK(text && strstr(text, "name "));
     free(text);
 }
@@ -740,7 +741,7 @@ static void every_allocation_may_fail(void)
             failmalloc_at(n);
             enum kw_status st = which == 0   ? kw_show_platform(&p, &text, &err)
                                 : which == 1 ? kw_show_check(&p, "t", "2026-01-02", &text, NULL, &err)
-                                             : kw_show_list(&(struct kw_platforms){ &p, 1 }, &text, &err);
+                                             : kw_show_list(&(struct kw_platforms){ &p, 1 }, "2026-11-29", &text, &err);
             bool fired = failmalloc_off();
             CHECK(st == (fired ? KW_ENOMEM : KW_OK));
             CHECK((st == KW_OK) == (text != NULL));

@@ -99,7 +99,7 @@ int kw_cli_calibrate_show(const struct kw_options *o)
     struct kw_catalogue c;
     const struct kw_profile *p;
     char *text = NULL, today[16];
-    enum kw_status st = kw_catalogue_load(&c, &err);
+    enum kw_status st = kw_catalogue_load(&c, NULL, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     if ((st = kw_cli_profiles(&c, o, &err)) != KW_OK) {
         kw_catalogue_free(&c);
@@ -169,7 +169,7 @@ int kw_cli_calibrate_scale(const struct kw_options *o)
                            &err);
     enum kw_status st = scale_target(&to, o, &err);
     if (st == KW_OK) st = kw_profiles_embedded(&known, &err);
-    if (st == KW_OK && (st = kw_catalogue_load(&c, &err)) != KW_OK) kw_profiles_free(&known);
+    if (st == KW_OK && (st = kw_catalogue_load(&c, NULL, &err)) != KW_OK) kw_profiles_free(&known);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     FILE *f = open_memstream(&report, &len);
     if (!f) st = kw_fail(&err, KW_ENOMEM, "out of memory");

@@ -47,7 +47,7 @@ static bool uses(const struct loaded *l, const char *platform)
 static enum kw_status load(struct loaded *l, const char *path, const struct kw_options *o, struct kw_error *err)
 {
     memset(l, 0, sizeof *l);
-    enum kw_status st = kw_catalogue_load(&l->catalogue, err);
+    enum kw_status st = kw_catalogue_load(&l->catalogue, NULL, err);
     if (st != KW_OK) return st;
     st = kw_results_head(&l->head, path, err);
     if (st == KW_OK) {

@@ -14,13 +14,13 @@
 int kw_cli_platforms_list(const struct kw_options *o)
 {
     struct kw_error err = { "" };
-    struct kw_platforms all;
+    struct kw_catalogue c;
     char *text = NULL;
     (void)o;
-    enum kw_status st = kw_platforms_embedded(&all, &err);
+    enum kw_status st = kw_catalogue_load(&c, NULL, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    st = kw_show_list(&all, &text, &err);
-    kw_platforms_free(&all);
+    st = kw_show_list(&c.platforms, c.as_of, &text, &err);
+    kw_catalogue_free(&c);
     return st == KW_OK ? kw_cli_print_owned(text) : kw_cli_fail(st, &err);
 }
 
@@ -130,7 +130,7 @@ int kw_cli_platforms_show(const struct kw_options *o)
     struct kw_catalogue c;
     const struct kw_platform *p;
     char *text = NULL;
-    enum kw_status st = kw_catalogue_load(&c, &err);
+    enum kw_status st = kw_catalogue_load(&c, NULL, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     st = kw_catalogue_platform(&c, o->args.v[0], &p, &err);
     if (st == KW_OK) st = kw_show_platform(p, &text, &err);

@@ -140,6 +140,24 @@ static int print_points(const char *command, const struct kw_options *o, struct 
     return kw_cli_print(&out);
 }
 
+/* What cannot be bought may be simulated all the same, and is told: an offer once, however many points have it. */
+static void warn_unsold(const struct grid *g)
+{
+    for (size_t i = 0; i < g->n; i++)
+        for (uint32_t k = 0; k < g->candidates[i].n; k++) {
+            const struct kw_choice *c = &g->candidates[i].choice[k];
+            const struct kw_sale *s = kw_choice_sale(c);
+            char text[200];
+            bool told = kw_sale_open(s);
+            for (size_t j = 0; j < i && !told; j++)
+                for (uint32_t d = 0; d < g->candidates[j].n; d++)
+                    told |= kw_choice_sale(&g->candidates[j].choice[d]) == s;
+            if (!told)
+                kw_cli_note("warning: %s %s cannot be bought: %s", c->platform->name,
+                            c->api ? c->api->model : c->gpu->sku, kw_sale_text(s, text, sizeof text));
+        }
+}
+
 /* run and sweep differ in how many points they allow and in the records a run keeps. */
 static int simulate(const char *command, const struct kw_options *o, struct kw_session *s)
 {
@@ -148,6 +166,7 @@ static int simulate(const char *command, const struct kw_options *o, struct kw_s
     enum kw_status st = kw_scenario_check_use(&s->scenario, strcmp(command, "run") ? KW_FOR_SWEEP : KW_FOR_RUN, &err);
     if (st == KW_OK) st = grid_make(&g, o, s, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
+    warn_unsold(&g);
     struct kw_study study = kw_session_study(s, o);
     study.records |= !strcmp(command, "run") && o->out;
     struct kw_sweep_options sweep = kw_session_sweep(s, o);

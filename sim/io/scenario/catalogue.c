@@ -6,14 +6,21 @@
 #include <string.h>
 #include "platforms/facts/platform_read.h"
 #include "platforms/facts/platforms.h"
+#include "sim/core/date.h"
 #include "sim/core/files/json.h"
 #include "sim/core/files/sha256.h"
 
-enum kw_status kw_catalogue_load(struct kw_catalogue *c, struct kw_error *err)
+enum kw_status kw_catalogue_load(struct kw_catalogue *c, const char *as_of, struct kw_error *err)
 {
     memset(c, 0, sizeof *c);
     kw_steptimes_init(&c->steptimes);
-    enum kw_status st = kw_platforms_embedded(&c->platforms, err);
+    enum kw_status st = KW_OK;
+    if (as_of)
+        snprintf(c->as_of, sizeof c->as_of, "%s", as_of);
+    else
+        st = kw_date_today(c->as_of, err);
+    if (st == KW_OK) st = kw_platforms_embedded(&c->platforms, err);
+    for (size_t i = 0; i < c->platforms.n; i++) kw_platform_as_of(&c->platforms.p[i], c->as_of);
     if (st == KW_OK) st = kw_profiles_embedded(&c->profiles, err);
     if (st != KW_OK) kw_catalogue_free(c);
     return st;
@@ -87,6 +94,7 @@ static enum kw_status load_platform(struct kw_catalogue *c, struct kw_platform *
     enum kw_status st =
         kw_platform_load(p, c->search_path ? kw_search_path_find(c->search_path, name, buf, &beside) : name, err);
     c->beside |= beside;
+    if (st == KW_OK) kw_platform_as_of(p, c->as_of);
     return st == KW_EINPUT && c->search_path ? kw_search_path_nor(c->search_path, name, st, err) : st;
 }
 

@@ -24,6 +24,7 @@ struct kw_catalogue {
         struct kw_profile *profile;
     } * file;
     size_t n_files;
+    char as_of[11];            /* the day that offers are judged by */
     struct kw_profile **named; /* [n_named], owned: profiles by name alone */
     size_t n_named;
     const struct kw_search_path
@@ -32,7 +33,8 @@ struct kw_catalogue {
     const char *pinned; /* as kw_catalogue_profiles_text has it, or NULL: what each profile file must be; borrowed */
 };
 
-enum kw_status kw_catalogue_load(struct kw_catalogue *c, struct kw_error *err); /* everything embedded */
+/* Everything embedded, and offers as they stand on a day: as_of, YYYY-MM-DD; NULL: kw_date_today. */
+enum kw_status kw_catalogue_load(struct kw_catalogue *c, const char *as_of, struct kw_error *err);
 void kw_catalogue_free(struct kw_catalogue *c);
 
 /* By name, or by the path of a JSON file (anything with a '/' or ending in ".json"; search_path says where), read once.

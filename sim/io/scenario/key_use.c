@@ -314,6 +314,7 @@ static const struct row {
     { "start", 0, 0, NULL, NULL },
     { "month_hours", 0, 0, NULL, NULL },
     { "series_step_s", 0, 0, NULL, NULL },
+    { "as_of", 0, 0, NULL, NULL },
     { "sweep", 0, 0, NULL, NULL },
     { "candidates", 0, 0, NULL, NULL },
     { "candidates.kinds", 0, 0, NULL, NULL },

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/date.h"
 #include "sim/fleet/groups.h"
 #include "sim/io/scenario/edit.h"
 #include "sim/io/scenario/key_use.h"
@@ -800,6 +801,9 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
     READ(kw_json_enum_or(get(root, "start"), 0, starts, &start, err));
     READ(ratio_or(get(root, "month_hours"), KW_HOURS_PER_MONTH, 1, 744, &hours, err));
     READ(seconds_or(get(root, "series_step_s"), 0, &s->series_step, err));
+    READ(kw_json_str_or(get(root, "as_of"), NULL, &s->as_of, err));
+    if (st == KW_OK && s->as_of && !kw_date_is_day(s->as_of))
+        st = kw_json_fail(get(root, "as_of"), KW_ERANGE, err, "want a day, YYYY-MM-DD; got '%.40s'", s->as_of);
     if (st != KW_OK) return st;
     s->seed = (uint64_t)seed;
     s->stepping_each = stepping == 1;
@@ -810,10 +814,15 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
 
 static enum kw_status make_edit(struct kw_json *doc, const struct kw_scenario_edit *e, struct kw_error *err)
 {
+    struct kw_jnode there;
     switch (e->kind) {
     case KW_EDIT_SET: return kw_edit_set(doc, e->value, err);
     case KW_EDIT_SLO: return kw_slo_text_apply(doc, e->value, err);
     case KW_EDIT_STRING: return kw_edit_put_string(doc, e->path, e->value, err);
+    case KW_EDIT_DEFAULT:
+        if (kw_edit_find(doc, e->path, &there, NULL) != KW_OK || kw_json_present(there))
+            return KW_OK; /* a document that is none is told when it is read */
+        return kw_edit_put_string(doc, e->path, e->value, err);
     case KW_EDIT_JSON: break;
     }
     return kw_edit_put(doc, e->path, e->value, err);

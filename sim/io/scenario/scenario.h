@@ -25,6 +25,7 @@ struct kw_scenario {
         kw_ns at;
     } trace_from, trace_to;         /* the window; may lie outside the arrivals */
     kw_ns month;                    /* "month_hours" */
+    const char *as_of;              /* the day that offers are judged by, YYYY-MM-DD; NULL: today. Borrowed from doc */
     struct kw_slo slo;              /* borrows class_slo */
     struct kw_class_slo *class_slo; /* owned */
     uint32_t replications;
@@ -41,10 +42,11 @@ struct kw_scenario {
 
 struct kw_scenario_edit { /* one change to the document before it is read, as the command line asks */
     enum kw_edit_kind {
-        KW_EDIT_SET,    /* value is "path=value": kw_edit_set */
-        KW_EDIT_SLO,    /* value is "ttft_p95=2s,...": kw_slo_text_apply */
-        KW_EDIT_STRING, /* value becomes a JSON string at path */
-        KW_EDIT_JSON    /* value is JSON text for path */
+        KW_EDIT_SET,     /* value is "path=value": kw_edit_set */
+        KW_EDIT_SLO,     /* value is "ttft_p95=2s,...": kw_slo_text_apply */
+        KW_EDIT_STRING,  /* value becomes a JSON string at path */
+        KW_EDIT_DEFAULT, /* the same where nothing stands there */
+        KW_EDIT_JSON     /* value is JSON text for path */
     } kind;
     const char *path, *value;
 };

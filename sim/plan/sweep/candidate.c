@@ -314,6 +314,25 @@ bool kw_choice_latency_known(const struct kw_choice *c)
     return !c->api || (c->ttft_s.kind != KW_LAW_NONE && c->output_rate.kind != KW_LAW_NONE);
 }
 
+const struct kw_sale *kw_choice_sale(const struct kw_choice *c)
+{
+    return c->api ? &c->api->sale : &c->gpu->sale;
+}
+
+char *kw_choice_stand_in(const struct kw_choice *c, char *buf, size_t size)
+{
+    buf[0] = 0;
+    if (!c->api || !c->api->latency_of[0] || c->term == KW_TERM_BATCH || c->ttft_s.kind == KW_LAW_NONE) return buf;
+    bool ttft = c->ttft_s.provenance.grade != KW_GRADE_USER, rate = c->output_rate.provenance.grade != KW_GRADE_USER;
+    if (ttft || rate)
+        snprintf(buf, size, "%s %s: its %s not measured; that of %s stands in", c->platform->name, c->api->model,
+                 ttft && rate ? "latency was"
+                 : ttft       ? "TTFT was"
+                              : "output rate was",
+                 c->api->latency_of);
+    return buf;
+}
+
 struct kw_tariff kw_choice_tariff(const struct kw_choice *c)
 {
     return (struct kw_tariff){ .platform = c->platform,
@@ -513,6 +532,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         if (starts(what, ".priority.")) return c->term == KW_TERM_PRIORITY;
         if (strstr(what, "_mtok")) return kw_term_prices(c->api, c->term) == &c->api->price;
         const struct kw_law *law = !strcmp(what, ".ttft_s")            ? &c->ttft_s
+                                   : !strcmp(what, ".latency_of")      ? &c->ttft_s
                                    : !strcmp(what, ".ttft_per_ktok_s") ? &c->ttft_per_ktok_s
                                    : !strcmp(what, ".output_rate")     ? &c->output_rate
                                                                        : NULL;
@@ -604,5 +624,5 @@ enum kw_grade kw_choice_grade(const struct kw_choice *c)
     for (size_t i = 0; i < c->platform->n_facts; i++)
         if (kw_choice_rests_on(c, &c->platform->facts[i]))
             g = kw_grade_weaker(g, c->platform->facts[i].provenance.grade);
-    return g;
+    return kw_sale_grade(kw_choice_sale(c), g);
 }

@@ -110,6 +110,11 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d);
  * the batch. */
 bool kw_choice_one_account(const struct kw_choice *a, const struct kw_choice *b);
 struct kw_tariff kw_choice_tariff(const struct kw_choice *c);
+/* When the choice's offer is sold. */
+const struct kw_sale *kw_choice_sale(const struct kw_choice *c);
+/* Of an API whose latency is another model's: which and of when, as a sentence; "" when it is its own or the user's.
+ * Returns buf. */
+char *kw_choice_stand_in(const struct kw_choice *c, char *buf, size_t size);
 /* False for an API of whose TTFT or output rate nobody has told: it answers, at a price, nobody knows when. */
 bool kw_choice_latency_known(const struct kw_choice *c);
 /* Checks a finished choice for consistency, KW_ERANGE with a message naming the field. */
@@ -134,7 +139,8 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f);
 char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size);
 /* The same of an API's rate limits: where none is known, what they would have to carry in the trace's busiest minute. */
 char *kw_choice_unlimited(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size);
-/* The weakest grade of what the choice rests on, unknown facts of its platform that it uses included. */
+/* The weakest grade of what the choice rests on, unknown facts of its platform that it uses included; one step lower
+ * where its offer was not seen on sale for long. */
 enum kw_grade kw_choice_grade(const struct kw_choice *c);
 
 #endif

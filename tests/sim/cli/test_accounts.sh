@@ -224,7 +224,8 @@ check("the user's own turn-around", own["points"][0]["e2e_p95_s"] == 1800 and bi
 check("no window, no batch", "how long a batch takes was not found" in run(one("gemini", "gemini-2.5-flash", term="batch"), expect=2))
 run(one("openai", "gpt-4o", term="spot"), expect=2)
 run({"trace": GENERIC, "model": "llama-3.1-8b", "deployments": [dict(L4, term="batch")]}, expect=2)
-a = run({"trace": GENERIC, "model": "llama-3.1-8b", "candidates": {"platforms": ["groq"], "terms": ["batch", "on_demand"]}}, "plan")
+a = run({"trace": GENERIC, "model": "llama-3.1-8b", "as_of": "2026-05-01",
+         "candidates": {"platforms": ["groq"], "terms": ["batch", "on_demand"]}}, "plan")
 check("a plan's candidate", [p["label"] for p in a["points"]] == ["groq llama-3.1-8b", "groq llama-3.1-8b batch"], [p["label"] for p in a["points"]])
 # ---- service tiers: prices of their own, and a latency nobody has told
 flex, priority = (run(one("openai", "gpt-5", term=t, **now), "run", 0, "-o", t + ".h5") for t in ("flex", "priority"))

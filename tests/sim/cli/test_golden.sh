@@ -2,6 +2,7 @@
 # A golden text per command, the same bytes on every machine. `make golden` rewrites them; read the change as a diff.
 cd "$(dirname "$0")/../../.." || exit 1
 keepwarm=${KEEPWARM:-build/keepwarm}
+export KEEPWARM_TODAY=2026-11-29
 passed=0 failed=0
 while IFS= read -r line; do
     name=${line%%:*} command=${line#*: }

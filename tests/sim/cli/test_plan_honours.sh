@@ -30,6 +30,7 @@ def kw(command, s, expect=0):
 
 def scenario(name, t, **top):
     return dict({"keepwarm": 1, "name": name, "trace": t, "model": "llama-3.1-8b", "replications": 1, "slo": {"ttft_p95_s": "2"},
+                 "as_of": "2026-05-01", # when these APIs sold it
                  "candidates": FEW}, **top)
 
 def written(points):

@@ -112,7 +112,7 @@ ranking = {}
 for r in rows("The best"):
     if "/" in r[2]:
         warm, idle = r[2].split("/")
-        ranking[r[1], idle, int(warm)] = float(r[3].replace(",", ""))
+        ranking[r[1], idle, int(warm)] = float(r[4].replace(",", ""))
 curves = {}
 for r in rows("What keeping"):
     for warm, cell in enumerate(r[2:]):

@@ -303,7 +303,7 @@ static void numbers_at_and_beyond_their_range(void)
 int main(void)
 {
     struct kw_error err = { "" };
-    if (kw_catalogue_load(&cat, &err) != KW_OK) {
+    if (kw_catalogue_load(&cat, NULL, &err) != KW_OK) {
         fprintf(stderr, "%s\n", err.msg);
         return 1;
     }
