@@ -281,9 +281,12 @@ enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct
     return done(&g, text, err);
 }
 
-static bool ours(const struct kw_fact *k) /* a choice or an assumption: it has no age */
+/* A choice, an assumption or an announced day does not get old. */
+static bool ageless(const struct kw_fact *k)
 {
-    return k->provenance.grade == KW_GRADE_USER || k->provenance.grade == KW_GRADE_UNKNOWN;
+    const char *dot = strrchr(k->path, '.');
+    return k->provenance.grade == KW_GRADE_USER || k->provenance.grade == KW_GRADE_UNKNOWN ||
+           (dot && (!strcmp(dot, ".ends") || !strcmp(dot, ".available_from")));
 }
 
 enum kw_status kw_show_check(struct kw_platform *p, const char *file, const char *today, char **text, size_t *n_stale,
@@ -297,7 +300,7 @@ enum kw_status kw_show_check(struct kw_platform *p, const char *file, const char
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_fact *k = &p->facts[i];
         assumed += k->provenance.grade == KW_GRADE_UNKNOWN;
-        if (ours(k)) continue;
+        if (ageless(k)) continue;
         int64_t age = kw_date_age_days(k->provenance.date, today);
         undated += age == INT64_MIN;
         stale += age > KW_SHOW_STALE_DAYS;
@@ -313,7 +316,7 @@ enum kw_status kw_show_check(struct kw_platform *p, const char *file, const char
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_fact *k = &p->facts[i];
         int64_t age = kw_date_age_days(k->provenance.date, today);
-        if (ours(k) || age <= KW_SHOW_STALE_DAYS) continue;
+        if (ageless(k) || age <= KW_SHOW_STALE_DAYS) continue;
         if (!head) kw_text_add(&g, "\nstale\n");
         head = true;
         kw_text_add(&g, "  %s: %s, %s, %" PRId64 " days old\n", k->path, k->value, k->provenance.date, age);

@@ -310,10 +310,11 @@ static void idle_cell(struct kw_text_table *t, const struct kw_candidate *c)
     kw_text_table_cell(t, "%s", n ? text : "-");
 }
 
-/* Which figures a table has room for: those of drawings, where any point has them; then TPOT only where it is asked for. */
+/* Which figures a table has room for: those of drawings, where any point has them; then TPOT only where it is asked for, and
+ * half the interval of the cost and the days since an offer was seen only in a wide one. */
 struct shown_figures {
     uint32_t drawn; /* the most drawings of any point */
-    bool tpot;
+    bool tpot, half, days;
 };
 
 static struct shown_figures shown_figures(const struct kw_point *p, size_t n, const struct kw_slo *slo, int columns)
@@ -322,13 +323,14 @@ static struct shown_figures shown_figures(const struct kw_point *p, size_t n, co
     uint32_t drawn = 0;
     for (size_t i = 0; i < n; i++)
         if (p[i].drawn > drawn) drawn = p[i].drawn;
-    return (struct shown_figures){ drawn, asked || (!drawn && columns >= KW_TEXT_COLUMNS) };
+    bool wide = columns >= KW_TEXT_COLUMNS;
+    return (struct shown_figures){ drawn, asked || (!drawn && wide), drawn && wide, wide };
 }
 
 static void figure_columns(struct kw_text_table *t, struct shown_figures f)
 {
     kw_text_table_column(t, "cost", "$/month", true);
-    if (f.drawn) kw_text_table_column(t, "±", "$", true);
+    if (f.half) kw_text_table_column(t, "±", "$", true);
     kw_text_table_column(t, "TTFT", "p95 s", true);
     kw_text_table_column(t, "TTFT", "p99 s", true);
     if (f.tpot) kw_text_table_column(t, "TPOT", "p95 ms", true);
@@ -354,24 +356,27 @@ static void range_cell(struct kw_text_table *t, const struct kw_point *p, enum k
         kw_text_table_cell(t, "%s", least);
 }
 
-/* "meets" or "thin", and whether it ties; of what misses the given word, or which objective. */
-static void verdict_cell(struct kw_text_table *t, const struct kw_point *p, const char *misses)
+/* "meets" or "thin", and whether it ties where no other column does; of what misses the given word, or which objective. */
+static void verdict_cell(struct kw_text_table *t, const struct kw_point *p, struct shown_figures f, const char *misses,
+                         const char *mark)
 {
     if (p->feasible)
-        kw_text_table_cell(t, "%s%s", p->margin.thin ? "thin" : "meets", p->tie ? ", tie" : "");
+        kw_text_table_cell(t, "%s%s%s", p->margin.thin ? "thin" : "meets",
+                           p->tie && (f.days || !f.drawn) ? ", tie" : "", mark);
     else
-        kw_text_table_cell(t, "%s", misses ? misses : p->miss);
+        kw_text_table_cell(t, "%s%s", misses ? misses : p->miss, mark);
 }
 
-/* misses: the word for what does not meet the objectives, or NULL. */
-static void figure_cells(struct kw_text_table *t, const struct kw_point *p, struct shown_figures f, const char *misses)
+/* misses: the word for what does not meet the objectives, or NULL. mark: behind the verdict. */
+static void figure_cells(struct kw_text_table *t, const struct kw_point *p, struct shown_figures f, const char *misses,
+                         const char *mark)
 {
     char b[32];
     const struct kw_estimate cost = kw_point_told(p, KW_METRIC_COST);
     kw_text_table_cell(t, "%s", kw_quantity_usd(cost.value, b));
-    if (f.drawn && isfinite(cost.lo))
+    if (f.half && isfinite(cost.lo))
         kw_text_table_cell(t, "%s", kw_quantity_usd((cost.hi - cost.lo) / 2, b));
-    else if (f.drawn)
+    else if (f.half)
         kw_text_table_cell(t, "-");
     range_cell(t, p, KW_METRIC_TTFT_P95, true);
     range_cell(t, p, KW_METRIC_TTFT_P99, false);
@@ -384,7 +389,7 @@ static void figure_cells(struct kw_text_table *t, const struct kw_point *p, stru
         kw_text_table_cell(t, "=/%u", p->met);
     else if (f.drawn)
         kw_text_table_cell(t, "%u/%u", p->won, p->met);
-    verdict_cell(t, p, misses);
+    verdict_cell(t, p, f, misses, mark);
 }
 
 /* What the words of a table's verdicts and counts mean: those that occur. */
@@ -440,7 +445,7 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
             kw_text_table_cell(&t, "%s", kw_scenario_axis_value(s, (uint32_t)i, a, buf, sizeof buf));
         if (!axes) kw_text_table_cell(&t, "%s", kw_candidate_label(&c[i], buf, sizeof buf));
         idle_cell(&t, &c[i]);
-        figure_cells(&t, &p[i], figures, NULL);
+        figure_cells(&t, &p[i], figures, NULL, "");
     }
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
@@ -491,41 +496,50 @@ static bool not_known(const struct kw_point *p)
     return strstr(p->miss, "not known") != NULL;
 }
 
-/* Days since the candidate's offers were seen on sale, the longest of them; with a mark that legend() explains. */
-static void seen_cell(struct kw_text_table *t, const struct kw_candidate *c)
+/* The marks of the candidate's offers, which sale_legend() explains; and the days since all of them were seen on sale, -1:
+ * not known. */
+static const char *sale_marks(const struct kw_candidate *c, int *days)
 {
-    int longest = -1;
+    static const char *const marks[] = { "", "†", "‡", "†‡" };
     bool unseen = false, soon = false, known = true;
+    *days = -1;
     for (uint32_t k = 0; k < c->n; k++) {
         const struct kw_sale *s = kw_choice_sale(&c->choice[k]);
         known &= s->seen_days >= 0;
-        if (s->seen_days > longest) longest = s->seen_days;
+        if (s->seen_days > *days) *days = s->seen_days;
         unseen |= s->unseen;
         soon |= s->soon;
     }
-    char days[16] = "-";
-    if (known) snprintf(days, sizeof days, "%d", longest);
-    kw_text_table_cell(t, "%s%s%s", days, unseen ? "†" : "", soon ? "‡" : "");
+    if (!known) *days = -1;
+    return marks[unseen + 2 * soon];
 }
 
-/* What seen_cell writes, and the marks that are there. */
-static void sale_legend(const struct kw_plan *p, struct kw_text *out)
+/* What the days and the marks mean: those that are there. */
+static void sale_legend(const struct kw_plan *p, struct shown_figures f, struct kw_text *out)
 {
     bool unseen = false, soon = false;
+    char buf[200];
     for (size_t i = 0; i < p->n; i++)
         for (uint32_t k = 0; k < p->candidates[i].n; k++) {
             const struct kw_sale *s = kw_choice_sale(&p->candidates[i].choice[k]);
             unseen |= s->unseen;
             soon |= s->soon;
         }
-    kw_text_add(out, "  seen: on sale, so many days ago%s%s\n", soon ? "; ‡ ends within the month" : "",
-                unseen ? "; † for long: may be gone, its grade counts a step lower" : "");
+    if (!f.days && !unseen && !soon) return;
+    snprintf(buf, sizeof buf, "%s%s%s%s%s", f.days ? "seen: on sale, so many days ago" : "",
+             f.days && unseen ? "; " : "",
+             unseen ? "† not seen for long: may be gone, its grade counts a step lower" : "",
+             soon && (f.days || unseen) ? "; " : "", soon ? "‡ ends within the month" : "");
+    kw_text_add(out, "  ");
+    kw_text_fold(out, buf, 2, kw_text_columns(out));
 }
 
 static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i, struct shown_figures figures)
 {
     const struct kw_choice *c = &p->candidates[i].choice[0];
     char buf[128], offer[64];
+    int days;
+    const char *mark = sale_marks(&p->candidates[i], &days);
     kw_text_table_cell(t, "%u", p->points[i].rank);
     platform_names(&p->candidates[i], buf, sizeof buf);
     if (stands_alone(&p->candidates[i]))
@@ -538,8 +552,11 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i,
         kw_text_table_cell(t, "%u/%g", c->scaling.keep_warm, kw_nano_to_double(c->scaling.idle_timeout));
     else
         kw_text_table_cell(t, "%u", c->scaling.keep_warm);
-    seen_cell(t, &p->candidates[i]);
-    figure_cells(t, &p->points[i], figures, not_known(&p->points[i]) ? "unknown" : "misses");
+    if (figures.days && days < 0)
+        kw_text_table_cell(t, "-%s", mark);
+    else if (figures.days)
+        kw_text_table_cell(t, "%d%s", days, mark);
+    figure_cells(t, &p->points[i], figures, not_known(&p->points[i]) ? "unknown" : "misses", figures.days ? "" : mark);
 }
 
 /* Of hybrids the best of each routing and pair of kinds stands for the others; what the user wrote stands always. */
@@ -594,8 +611,8 @@ static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool a
     kw_text_table_column(&t, "#", "", true);
     kw_text_table_column(&t, "platform", "and on what", false);
     kw_text_table_column(&t, "warm", "/idle", true);
-    kw_text_table_column(&t, "seen", "days", true);
     struct shown_figures figures = shown_figures(p->points, p->n, slo, kw_text_columns(out));
+    if (figures.days) kw_text_table_column(&t, "seen", "days", true);
     figure_columns(&t, figures);
     for (size_t k = 0; k < p->n; k++) {
         if (all || first_of_platform(p, k) || (ptrdiff_t)p->order[k] == p->best)
@@ -611,7 +628,7 @@ static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool a
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
     legend(p->points, p->n, figures, out);
-    sale_legend(p, out);
+    sale_legend(p, figures, out);
     if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
     for (size_t k = 0; k < p->n; k++)
         if (all || first_of_platform(p, k)) plan_note(p, p->order[k], out);
