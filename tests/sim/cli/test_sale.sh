@@ -51,7 +51,7 @@ rc, out, err = kw("plan", plan, "-q")
 check("it is told in the table's text", "groq llama-3.1-8b: ended 2026-08-16" in out.replace("\n              ", " "), out)
 check("when the winner was seen stands in the recommendation", "on sale     last seen 2026-08-21" in out, out)
 check("whose latency stands in too", "latency     bedrock llama-3.1-8b: its latency was not measured; that of Llama-2-13B chat" in out, out)
-check("not seen for long is marked and explained", "100†" in out and "† for long" in out, out)
+check("not seen for long is marked and explained", "100†" in out and "† not seen for long" in out, out)
 check("its grade counts a step lower", json.loads(kw("plan", plan, "--json", "-q")[1])["points"][0]["grade"] == "unknown")
 
 rc, out, err = kw("plan", plan, "--json", "-q", today="2026-08-15")
