@@ -492,10 +492,11 @@ static enum kw_status check_names(const struct kw_platforms *all, const struct k
     return st;
 }
 
-static bool offers(const struct kw_platform *p, const char *model)
+/* ended: those that cannot be bought any more too. */
+static bool offers(const struct kw_platform *p, const char *model, bool ended)
 {
     for (size_t k = 0; k < p->n_apis; k++)
-        if (!strcmp(p->apis[k].model, model)) return true;
+        if (!strcmp(p->apis[k].model, model) && (ended || kw_sale_open(&p->apis[k].sale))) return true;
     return false;
 }
 
@@ -507,7 +508,7 @@ static const struct kw_dropped *telling(const struct kw_plan *p, const struct kw
         for (size_t i = 0; i < all->n; i++) {
             size_t len = strlen(all->p[i].name);
             char after = strncmp(p->dropped[d].what, all->p[i].name, len) ? 'x' : p->dropped[d].what[len];
-            if ((!after || after == ' ') && offers(&all->p[i], model)) return &p->dropped[d];
+            if ((!after || after == ' ') && offers(&all->p[i], model, true)) return &p->dropped[d];
         }
     return p->n_dropped ? &p->dropped[0] : NULL;
 }
@@ -524,7 +525,7 @@ static const char *who_offers(const struct kw_platforms *all, const char *model,
     size_t at = 0;
     buf[0] = 0;
     for (size_t i = 0; i < all->n && at + 80 < size && (o->n_platforms || o->kinds); i++)
-        if (offers(&all->p[i], model) && !wanted(o, &all->p[i]))
+        if (offers(&all->p[i], model, false) && !wanted(o, &all->p[i]))
             at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? ", " : "; offered by the token: ", all->p[i].name);
     return buf;
 }

@@ -90,7 +90,7 @@ BY_CLASS = dict(one({}, CLASSES), deployments=TWO, routing={"policy": "class", "
 BY_MODEL = dict(one({}, MODELS), deployments=TWO, routing={"policy": "model", "models": {"a": "gpu", "b": "api"}})
 SPLIT = dict(one({}), deployments=TWO, routing={"policy": "split", "shares": [0.5, 0.5]})
 COLD = {"provision": {"constant": "5"}, "pull": {"constant": "2"}, "load": {"constant": "9"}, "init": {"constant": "4"}}
-CHOICE = {"keepwarm": 1, "trace": dict(BURSTS), "model": "llama-3.1-8b", "replications": 1, "slo": {"ttft_p95_s": "60"},
+CHOICE = {"keepwarm": 1, "trace": dict(BURSTS), "model": "llama-3.1-8b", "replications": 1, "slo": {"ttft_p95_s": "60"}, "as_of": "2026-05-01",
           "candidates": {"platforms": ["modal", "groq", "lambda"], "gpus": ["L4", "H100"], "precisions": ["fp8"], "keep_warm": [0, 1]}}
 SPOTS = dict(CHOICE, candidates={"platforms": ["crusoe"], "gpus": ["L40S"], "precisions": ["fp8"], "terms": ["spot", "on_demand"]})
 APIS = dict(CHOICE, candidates={"kinds": ["api"]})
@@ -214,6 +214,7 @@ KEYS = {
     "start": does(MODAL, "steady", "empty", (D + "idle_timeout_s", "900")),
     "month_hours": does(MODAL, 730, 720),
     "series_step_s": does(MODAL, "60", "600", file=True),
+    "as_of": plans(CHOICE, "2026-05-01", "2026-11-29"), # Groq's ended between
     "sweep.*": does(MODAL, [1, 2], [3, 4], command="sweep"),
     "candidates.kinds[]": plans(CHOICE, ["serverless", "dedicated", "api"], ["serverless", "api"], ("candidates.platforms", UNSET),
                                 ("candidates.gpus", ["H100"])),
@@ -221,7 +222,7 @@ KEYS = {
     "candidates.gpus[]": plans(CHOICE, ["L4"], ["H100"], wrong=(APIS, ["L4"])),
     "candidates.precisions[]": plans(CHOICE, ["fp8"], ["bf16"], wrong=(APIS, ["fp8"])),
     "candidates.tp[]": plans(RENTED, [1], [2], wrong=(APIS, [1])),
-    "candidates.api_models[]": plans(dict(CHOICE, candidates={"platforms": ["groq"]}), ["llama-3.1-70b"], UNSET, wrong=(RENTED, ["llama-3.1-70b"])),
+    "candidates.api_models[]": plans(dict(CHOICE, candidates={"platforms": ["groq"]}), ["llama-3.3-70b"], UNSET, wrong=(RENTED, ["llama-3.1-70b"])),
     "candidates.keep_warm[]": plans(CHOICE, [0], [1], wrong=(APIS, [0])),
     "candidates.idle_timeout_s[]": plans(CHOICE, ["30"], ["300"], wrong=(APIS, ["30"])),
     "candidates.concurrency[]": plans(CHOICE, [4], [64], wrong=(APIS, [4])),
