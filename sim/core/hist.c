@@ -105,15 +105,29 @@ static double middle(const struct kw_hist *h, size_t bucket)
 
 double kw_hist_quantile(const struct kw_hist *h, double p)
 {
-    if (h->n == 0 || isnan(p)) return NAN;
-    double want = ceil(p * (double)h->n * (1 - 2 * DBL_EPSILON)); /* p*n may land an ulp above the integer it means */
-    uint64_t rank = want < 1 ? 1 : want >= (double)h->n ? h->n : (uint64_t)want;
-    size_t b = kw_hist_bucket(h->min);
-    for (uint64_t seen = h->count[b]; seen < rank; seen += h->count[b]) {
-        b++;
-        assert(b < KW_HIST_BUCKETS); /* the counts add up to n, so the walk ends in the last bucket that holds any */
+    double q;
+    kw_hist_quantiles(h, &p, 1, &q);
+    return q;
+}
+
+void kw_hist_quantiles(const struct kw_hist *h, const double *p, size_t n, double *out)
+{
+    size_t b = h->n ? kw_hist_bucket(h->min) : 0;
+    uint64_t seen = h->n ? h->count[b] : 0;
+    for (size_t i = 0; i < n; i++) {
+        assert(i == 0 || p[i] >= p[i - 1]);
+        out[i] = NAN;
+        if (h->n == 0 || isnan(p[i])) continue;
+        double want =
+            ceil(p[i] * (double)h->n * (1 - 2 * DBL_EPSILON)); /* may land an ulp above the integer it means */
+        uint64_t rank = want < 1 ? 1 : want >= (double)h->n ? h->n : (uint64_t)want;
+        while (seen < rank) {
+            b++;
+            assert(b < KW_HIST_BUCKETS); /* the counts add up to n: the walk ends in the last bucket that holds any */
+            seen += h->count[b];
+        }
+        out[i] = middle(h, b);
     }
-    return middle(h, b);
 }
 
 double kw_hist_mean(const struct kw_hist *h)

@@ -56,6 +56,8 @@ void kw_hist_merge(struct kw_hist *into, const struct kw_hist *from);
  * nearest to 0.07 says), as the middle of its bucket clamped to [min, max]. NAN when empty. In the unit of the values.
  */
 double kw_hist_quantile(const struct kw_hist *h, double p);
+void kw_hist_quantiles(const struct kw_hist *h, const double *p, size_t n,
+                       double *out);          /* n of them in one walk; p ascends */
 double kw_hist_mean(const struct kw_hist *h); /* exact sum / n; NAN when empty */
 
 #endif

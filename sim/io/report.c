@@ -17,11 +17,10 @@ struct page {
     struct kw_h5 *f;
     size_t n, n_items, n_times;
     char **label, **platform, **kind, **settings, **miss, **grade, **profile, **profile_grade, **item_name;
-    uint32_t *keep_warm, *rank, *replications;
+    uint32_t *keep_warm, *rank, *replications, *best_in;
     uint8_t *feasible, *pareto, *pruned, *thin, *tie; /* thin and tie: NULL in older results, as the two far ends are */
     double *ttft_far, *ttft99_far;                    /* of prompts longer than an API was measured with; or NaN */
-    double *goodput, *cost, *cost_lo, *cost_hi, *ttft, *ttft99, *idle_timeout, *tpot, *cold, *error, *p_best, *bill,
-        *time;
+    double *goodput, *cost, *cost_lo, *cost_hi, *ttft, *ttft99, *idle_timeout, *tpot, *cold, *error, *bill, *time;
     uint32_t *arrivals, *busy, *idle, *starting;
     size_t *order; /* points by rank */
     size_t best;   /* the recommended one, or the first */
@@ -35,7 +34,7 @@ static void page_free(struct page *g)
     void *const all[] = { g->label,    g->platform,       g->kind,      g->settings,     g->miss,    g->grade,
                           g->profile,  g->profile_grade,  g->item_name, g->keep_warm,    g->rank,    g->feasible,
                           g->pareto,   g->pruned,         g->cost,      g->cost_lo,      g->cost_hi, g->ttft,
-                          g->ttft99,   g->idle_timeout,   g->tpot,      g->cold,         g->error,   g->p_best,
+                          g->ttft99,   g->idle_timeout,   g->tpot,      g->cold,         g->error,   g->best_in,
                           g->bill,     g->time,           g->arrivals,  g->busy,         g->idle,    g->starting,
                           g->order,    g->recommendation, g->why,       g->scaling,      g->command, g->version,
                           g->revision, g->source,         g->created,   g->replications, g->thin,    g->tie,
@@ -121,7 +120,7 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
         { "/points/tpot_p95_s", KW_H5_F64, g->n, &g->tpot },
         { "/points/cold_fraction", KW_H5_F64, g->n, &g->cold },
         { "/points/error_fraction", KW_H5_F64, g->n, &g->error },
-        { "/points/p_best", KW_H5_F64, g->n, &g->p_best },
+        { "/points/best_in", KW_H5_U32, g->n, &g->best_in },
         { "/points/goodput_rps", KW_H5_F64, g->n, &g->goodput },
         { "/bill/usd_month", KW_H5_F64, g->n * g->n_items, &g->bill },
     };
@@ -444,12 +443,12 @@ static void small_text(struct kw_text *t, const char *s, const char *in_brackets
 }
 
 /* "6 of 7", of the replications but for 0. */
-static void share_of(struct kw_text *t, double share, uint32_t replications)
+static void share_of(struct kw_text *t, uint32_t count, uint32_t replications)
 {
-    if (isnan(share) || replications < 2)
+    if (replications < 2)
         kw_text_add(t, "-");
     else
-        kw_text_add(t, "%.0f of %u", share * (replications - 1), replications - 1);
+        kw_text_add(t, "%u of %u", count, replications - 1);
 }
 
 static void ranking_row(struct kw_text *t, const struct page *g, size_t i)
@@ -475,7 +474,7 @@ static void ranking_row(struct kw_text *t, const struct page *g, size_t i)
     if (g->tie && g->tie[i])
         kw_text_add(t, "a tie");
     else
-        share_of(t, g->p_best[i], g->replications[i]);
+        share_of(t, g->best_in[i], g->replications[i]);
     kw_text_add(t, "</td><td>");
     escape(t, !g->feasible[i] ? g->miss[i] : g->thin && g->thin[i] ? "thin" : "meets");
     if (g->feasible[i] && g->tie && g->tie[i]) kw_text_add(t, ", tie");
@@ -558,9 +557,9 @@ static void recommendation(struct kw_text *t, const struct page *g)
         kw_text_add(t, ", goodput %s requests/s", kw_quantity_brief(g->goodput[best], v));
         if (g->tie && g->tie[best]) {
             kw_text_add(t, "; which is cheapest is a tie");
-        } else if (!isnan(g->p_best[best])) {
+        } else if (g->replications[best] > 1) {
             kw_text_add(t, "; the cheapest that meets the objectives in ");
-            share_of(t, g->p_best[best], g->replications[best]);
+            share_of(t, g->best_in[best], g->replications[best]);
             kw_text_add(t, " drawings of the days");
         }
     }

@@ -163,8 +163,11 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     add_text(o, "miss", p->miss, lost);
     add_text(o, "nothing_to_judge", p->unjudged, lost);
     add_number(o, "rank", p->rank, lost);
-    add_number(o, "p_best", kw_point_share(p, p->won), lost);
-    add_number(o, "p_feasible", kw_point_share(p, p->met), lost);
+    add_number(o, "drawings", p->drawn, lost);
+    add_number(o, "best_in", p->won, lost);
+    add_number(o, "feasible_in", p->met, lost);
+    add_number(o, "p_best", kw_point_p_best(p), lost);
+    add_number(o, "p_feasible", kw_point_p_feasible(p), lost);
     add_bool(o, "tie", p->tie, lost);
     add_margin(o, &p->margin, lost);
     add_bool(o, "pruned", p->pruned, lost);
@@ -469,8 +472,8 @@ static void csv_row(const struct kw_candidate *c, const struct kw_point *p, int6
     csv_words(c, settings_of, out);
     kw_text_add(out, ",%d,", p->feasible);
     csv_field(p->miss, out);
-    csv_number(kw_point_share(p, p->won), out);
-    csv_number(kw_point_share(p, p->met), out);
+    csv_number(kw_point_p_best(p), out);
+    csv_number(kw_point_p_feasible(p), out);
     kw_text_add(out, isnan(p->margin.left) ? ",%d," : ",%d,%d", p->tie, p->margin.thin);
     kw_text_add(out, ",%d,%u,%s", p->pruned, p->replications, kw_grade_name[p->grade]);
     for (int m = 0; m < KW_METRICS; m++) {

@@ -262,9 +262,9 @@ struct kw_margin kw_stress_margin(const struct kw_stress *stress, size_t n, cons
     if (!(spread > 0)) return m;
     m.error = expm1(spread);
     m.thin = -log(now) < spread;
-    m.probability = 0;
+    m.probability = 0.5 / p->replications; /* as kw_point_p_feasible */
     for (uint32_t r = 1; r < p->replications; r++)
-        m.probability += chance(worst_objective(slo, p->sample[r]) * far, spread) / (p->replications - 1);
+        m.probability += chance(worst_objective(slo, p->sample[r]) * far, spread) / p->replications;
     if (p->replications == 1) m.probability = chance(now, spread);
     return m;
 }

@@ -13,7 +13,7 @@ static void a_week_holds_the_truth_as_often_as_it_says(void)
     CHECK(weeks_truth(truth, 1400, 0, &err) == KW_OK);
     for (int r = 0; r < 2; r++) {
         uint32_t held[WEEKS_FIGURES];
-        CHECK(weeks_cover(held, width[r], truth, WEEKS, 0, replications[r], &err) == KW_OK);
+        CHECK(weeks_cover(held, width[r], truth, WEEKS, 7, 0, replications[r], &err) == KW_OK);
         for (int k = 0; k < WEEKS_FIGURES; k++) {
             printf("%s, -r %u: %u of %d, width %.2f\n", kw_metric_info[weeks_metric[k]].name, replications[r], held[k],
                    WEEKS, width[r][k]);

@@ -107,10 +107,10 @@ static enum kw_status weeks_truth(double truth[WEEKS_FIGURES], uint32_t days, do
     return st;
 }
 
-/* How many of `weeks` intervals hold the truth, by figure; *width: their mean width over the truth. Weeks share
- * nothing, so that any number of threads counts the same. */
+/* How many intervals of `weeks` traces, each of so many days, hold the truth, by figure; *width: their mean width over
+ * the truth. Weeks share nothing, so that any number of threads counts the same. */
 static enum kw_status weeks_cover(uint32_t held[WEEKS_FIGURES], double width[WEEKS_FIGURES],
-                                  const double truth[WEEKS_FIGURES], uint32_t weeks, double correlation,
+                                  const double truth[WEEKS_FIGURES], uint32_t weeks, uint32_t days, double correlation,
                                   uint32_t replications, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
@@ -121,7 +121,7 @@ static enum kw_status weeks_cover(uint32_t held[WEEKS_FIGURES], double width[WEE
         struct kw_trace t;
         struct kw_point p = { .n = 0 };
         struct kw_error mine;
-        enum kw_status got = weeks_trace(&t, 7, correlation, 1 + w, &mine);
+        enum kw_status got = weeks_trace(&t, days, correlation, 1 + w, &mine);
         if (got == KW_OK) got = weeks_evaluate(&p, &t, replications, 1 + w, &mine);
         for (int k = 0; k < WEEKS_FIGURES && got == KW_OK; k++) all[w][k] = p.m[weeks_metric[k]];
         kw_point_free(&p);

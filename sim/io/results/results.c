@@ -268,10 +268,15 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     PER_POINT(w, r, uint32_t, KW_H5_U32, "rank", "", "1 is the best: feasible ones by cost, then the others by miss",
               p->rank);
     PER_POINT(w, r, double, KW_H5_F64, "p_best", "",
-              "share of the replications but for 0 in which it is the cheapest feasible configuration",
-              kw_point_share(p, p->won));
+              "probability that it is the cheapest feasible configuration, (best_in + 1/outcomes) / replications: few "
+              "drawings tell no certainty",
+              kw_point_p_best(p));
     PER_POINT(w, r, double, KW_H5_F64, "p_feasible", "",
-              "share of the replications but for 0 in which it meets every objective", kw_point_share(p, p->met));
+              "probability that it meets every objective, (feasible_in + 1/2) / replications", kw_point_p_feasible(p));
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "best_in", "",
+              "replications but for 0 in which it is the cheapest feasible configuration", p->won);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "feasible_in", "", "replications but for 0 in which it meets every objective",
+              p->met);
     PER_POINT(w, r, double, KW_H5_F64, "miss_ratio", "", "worst value / limit - 1 over the objectives", p->miss_ratio);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "tie", "",
               "1: meets the objectives at the cost of the first, within the interval", p->tie);

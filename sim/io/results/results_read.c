@@ -78,6 +78,7 @@ struct reading {
     double *samples[KW_METRICS]; /* [n * nr] */
     double *margin[3];           /* left, error, probability; [n] each, NULL when the file has none */
     uint8_t *thin;               /* [n] or NULL */
+    double *end[KW_METRICS][2];  /* [n], of percentiles: both ends of their intervals */
     uint32_t *known_to;          /* [n], NULL when the file has none */
     double *beyond[KW_METRICS];  /* [n] */
     int64_t **usage;             /* [fields], each [n * nr * nd] */
@@ -98,6 +99,8 @@ static void reading_free(struct reading *r)
     for (size_t i = 0; r->settings && i < r->n_settings; i++) free(r->settings[i]);
     free(r->settings);
     for (int m = 0; m < KW_METRICS; m++) free(r->samples[m]);
+    for (int m = 0; m < KW_METRICS; m++)
+        for (int side = 0; side < 2; side++) free(r->end[m][side]);
     for (int m = 0; m < KW_METRICS; m++) free(r->beyond[m]);
     for (int k = 0; k < 3; k++) free(r->margin[k]);
     free(r->thin);
@@ -178,6 +181,12 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     if (judged) st = kw_h5_read_n(r->f, "/points/thin", KW_H5_U8, r->n, &r->thin, err);
     for (int k = 0; k < 3 && judged && st == KW_OK; k++)
         st = kw_h5_read_n(r->f, margin[k], KW_H5_F64, r->n, &r->margin[k], err);
+    for (int m = 0; m < KW_METRICS && st == KW_OK; m++)
+        for (int side = 0; side < 2 && st == KW_OK && kw_metric_is_percentile((enum kw_metric)m); side++) {
+            char name[96];
+            snprintf(name, sizeof name, "/points/%s_%s", kw_metric_info[m].name, side ? "hi" : "lo");
+            st = kw_h5_read_n(r->f, name, KW_H5_F64, r->n, &r->end[m][side], err);
+        }
     if (st == KW_OK && kw_h5_exists(r->f, "/beyond/known_to") > 0)
         st = kw_h5_read_n(r->f, "/beyond/known_to", KW_H5_U32, r->n, &r->known_to, err);
     for (int m = 0; m < KW_METRICS && st == KW_OK && r->known_to; m++) {
@@ -289,7 +298,8 @@ static enum kw_status name_point(const struct reading *r, size_t i, struct kw_ca
 }
 
 /* Figures are not read but made again from samples and usage by the code that made them first: a result opened later
- * cannot say anything that a fresh one would not. */
+ * cannot say anything that a fresh one would not. The intervals of percentiles are read: they rest on where each stood
+ * among the requests, and no price moves them. */
 static enum kw_status fill_point(const struct reading *r, size_t i, const struct kw_candidate *c, struct kw_point *p,
                                  struct kw_error *err)
 {
@@ -301,6 +311,8 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
     p->replications = nr;
     p->n = c->n;
     p->pruned = r->pruned[i];
+    for (int m = 0; m < KW_METRICS; m++)
+        if (r->end[m][0]) p->m[m] = (struct kw_estimate){ NAN, r->end[m][0][i], r->end[m][1][i] };
     if (r->days_df) p->variation = (struct kw_variation){ r->days_df[i], r->widen[i] };
     int grade = 0;
     while (kw_grade_name[grade] && strcmp(kw_grade_name[grade], r->grade[i])) grade++;

@@ -65,11 +65,12 @@ enum kw_status kw_study_scaling(const struct kw_study *s, char *buf, size_t size
     enum kw_status st = kw_days_init(&days, s->trace, err);
     if (st != KW_OK) return st;
     if (!(days.variation.df > 0))
-        snprintf(rest, size, "; less than 3 whole days cannot tell how traffic varies: no intervals");
+        snprintf(rest, size,
+                 "; from less than 3 whole days variation cannot be estimated: no intervals, the trace itself decides");
     else
         snprintf(rest, size,
-                 "; the trace itself decides, %" PRIu32 " drawings of its %" PRIu32 " days%s give intervals",
-                 s->replications - 1, days.n,
+                 "; the trace itself decides, %" PRIu32 " drawings of its %" PRIu32 " %sdays%s give intervals",
+                 s->replications - 1, days.n, days.places > days.n ? "whole " : "",
                  days.groups == 7   ? " by weekday"
                  : days.groups == 2 ? ", working days and weekends apart,"
                                     : "");
@@ -86,14 +87,23 @@ static double overload(const struct kw_outcome *o)
     return grew ? fmax(1, (double)o->arrived / fmax(1, (double)o->done)) : 0;
 }
 
-static double seconds_or_nan(double ns)
+void kw_evaluate_percentiles(double sample[KW_METRICS], const struct kw_hist *const time[KW_TIMES])
 {
-    return ns / 1e9;
-} /* NAN stays NAN */
+    static const double p[] = { 0.50, 0.95, 0.99 };
+    for (int k = 0; k < KW_TIMES; k++) {
+        double *q = &sample[KW_METRIC_TTFT_P50 + 3 * k];
+        kw_hist_quantiles(time[k], p, 3, q);
+        for (int i = 0; i < 3; i++) q[i] /= 1e9; /* NAN stays NAN */
+    }
+}
 
-_Static_assert(KW_METRIC_TTFT_P99 == KW_METRIC_TTFT_P50 + 2 && KW_METRIC_TPOT_P99 == KW_METRIC_TPOT_P50 + 2 &&
-                   KW_METRIC_E2E_P99 == KW_METRIC_E2E_P50 + 2,
-               "percentiles of a time lie side by side: they are filled from their median on");
+void kw_evaluate_places(struct kw_percentiles *t, uint32_t r, const double sample[KW_METRICS],
+                        const struct kw_hist *const time[KW_TIMES])
+{
+    for (int k = 0; k < KW_TIMES && r == 0; k++) kw_ranks_init(&t->ranks[k], time[k], 1e-9);
+    for (int i = 0; i < KW_PERCENTILES && r > 0; i++)
+        t->place[r][i] = kw_ranks_place(time[i / 3], sample[KW_METRIC_TTFT_P50 + i] * 1e9);
+}
 
 enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw_outcome *o, double sample[KW_METRICS],
                                    struct kw_usage *usage, struct kw_error *err)
@@ -119,19 +129,11 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
         needed += (kw_i128)l->needed * choice->tp;
         ready += ((kw_i128)active + l->phase[KW_PHASE_KEEP_WARM] + l->phase[KW_PHASE_IDLE]) * choice->tp;
     }
-    const struct {
-        enum kw_metric first; /* P50; P95 and P99 follow */
-        const struct kw_hist *h;
-    } times[] = { { KW_METRIC_TTFT_P50, &o->ttft }, { KW_METRIC_TPOT_P50, &o->tpot }, { KW_METRIC_E2E_P50, &o->e2e } };
-    for (int i = 0; i < 3; i++) {
-        sample[times[i].first] = seconds_or_nan(kw_hist_quantile(times[i].h, 0.50));
-        sample[times[i].first + 1] = seconds_or_nan(kw_hist_quantile(times[i].h, 0.95));
-        sample[times[i].first + 2] = seconds_or_nan(kw_hist_quantile(times[i].h, 0.99));
-    }
+    kw_evaluate_percentiles(sample, (const struct kw_hist *[]){ &o->ttft, &o->tpot, &o->e2e });
     bool timed = true;
     for (uint32_t d = 0; d < c->n; d++) timed = timed && (kw_choice_latency_known(&c->choice[d]) || !usage[d].requests);
-    for (int i = 0; i < 3 && !timed; i++)
-        for (int q = 0; q < 3; q++) sample[times[i].first + q] = NAN;
+    for (int m = 0; m < KW_METRICS && !timed; m++)
+        if (kw_metric_is_percentile((enum kw_metric)m)) sample[m] = NAN;
     assert(o->completed + o->rejected + o->timed_out + o->too_long <= o->arrived && "each request ends once");
     assert(o->attained <= o->completed && o->cold <= o->arrived);
     assert(busy >= 0 && busy <= ready && "a replica is busy only while it is ready");
@@ -146,8 +148,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     /* Prompts that ride along in decode steps may be served in less than by steps of their own. */
     sample[KW_METRIC_CAPACITY_USED] = ready > 0 ? fmin(1, (double)needed / (double)ready) : NAN;
     sample[KW_METRIC_STARTS] = replicas ? (double)o->start.n : NAN;
-    sample[KW_METRIC_START_P50] = seconds_or_nan(kw_hist_quantile(&o->start, 0.50));
-    sample[KW_METRIC_START_P95] = seconds_or_nan(kw_hist_quantile(&o->start, 0.95));
+    sample[KW_METRIC_START_P50] = kw_hist_quantile(&o->start, 0.50) / 1e9; /* NAN stays NAN */
+    sample[KW_METRIC_START_P95] = kw_hist_quantile(&o->start, 0.95) / 1e9;
     /* Costs follow from usage and prices: kw_point_finish. */
     sample[KW_METRIC_COST] = sample[KW_METRIC_USD_PER_MTOK] = sample[KW_METRIC_COLD_COST] =
         sample[KW_METRIC_IDLE_COST] = sample[KW_METRIC_START_COST] = sample[KW_METRIC_COST_WINDOW] =

@@ -39,6 +39,12 @@ struct kw_trace_view kw_resampling_view(const struct kw_resampling *r, const str
  * how the figures come about. */
 enum kw_status kw_study_scaling(const struct kw_study *s, char *buf, size_t size, struct kw_error *err);
 
+/* The percentiles of TTFT, TPOT and E2E (ns) into a replication's figures, in s; NAN where nothing was served. */
+void kw_evaluate_percentiles(double sample[KW_METRICS], const struct kw_hist *const time[KW_TIMES]);
+/* What replication r tells of where the percentiles stand that the trace itself has in `sample`. */
+void kw_evaluate_places(struct kw_percentiles *t, uint32_t r, const double sample[KW_METRICS],
+                        const struct kw_hist *const time[KW_TIMES]);
+
 /* Turns the outcome of one simulation into a replication's figures and usage. usage[c->n]. Times, attainment and
  * goodput are NAN where an API of unknown latency answered. */
 enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw_outcome *o, double sample[KW_METRICS],

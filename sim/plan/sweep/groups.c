@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/plan/sweep/evaluate.h"
 
 enum kw_status kw_point_groups_make(struct kw_point *p, uint32_t replications, const struct kw_candidate *c,
                                     const struct kw_groups *g, const struct kw_trace *t, struct kw_error *err)
@@ -18,6 +19,10 @@ enum kw_status kw_point_groups_make(struct kw_point *p, uint32_t replications, c
     p->n_groups = n;
     for (uint32_t i = 0; i < n; i++) {
         struct kw_point_group *x = &p->group[i];
+        if (replications > 1) {
+            x->percentiles = malloc(sizeof *x->percentiles + replications * sizeof *x->percentiles->place);
+            if (!x->percentiles) return kw_fail(err, KW_ENOMEM, "out of memory for a result");
+        }
         if (i >= classes) {
             snprintf(x->deployment, sizeof x->deployment, "%.31s", c->choice[i - classes].name);
             continue;
@@ -41,19 +46,11 @@ void kw_point_groups_evaluate(struct kw_point *p, uint32_t r, const struct kw_ca
     assert(o->n_groups == p->n_groups && o->n_classes == p->n_classes);
     for (uint32_t i = 0; i < p->n_groups; i++) {
         const struct kw_group_outcome *g = &o->group[i];
-        const struct {
-            enum kw_metric first;
-            const struct kw_hist *h;
-        } times[] = { { KW_METRIC_TTFT_P50, &g->ttft },
-                      { KW_METRIC_TPOT_P50, &g->tpot },
-                      { KW_METRIC_E2E_P50, &g->e2e } };
         double *v = p->group_sample[(size_t)r * p->n_groups + i], arrived = (double)g->arrived;
         for (int m = 0; m < KW_METRICS; m++) v[m] = NAN;
-        for (int k = 0; k < 3 && timed; k++) {
-            v[times[k].first] = kw_hist_quantile(times[k].h, 0.50) / 1e9; /* NAN stays NAN */
-            v[times[k].first + 1] = kw_hist_quantile(times[k].h, 0.95) / 1e9;
-            v[times[k].first + 2] = kw_hist_quantile(times[k].h, 0.99) / 1e9;
-        }
+        const struct kw_hist *time[] = { &g->ttft, &g->tpot, &g->e2e };
+        if (timed) kw_evaluate_percentiles(v, time);
+        if (p->group[i].percentiles) kw_evaluate_places(p->group[i].percentiles, r, p->group_sample[i], time);
         if (g->arrived) {
             v[KW_METRIC_COLD_FRACTION] = (double)g->cold / arrived;
             v[KW_METRIC_ERROR_FRACTION] = (double)(g->arrived - g->completed) / arrived;

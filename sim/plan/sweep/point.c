@@ -45,11 +45,11 @@ const struct kw_metric_info kw_metric_info[] = {
                                 "requests are of one" },
 };
 _Static_assert(sizeof kw_metric_info / sizeof *kw_metric_info == KW_METRICS, "a row for each metric");
-
 enum kw_status kw_point_init(struct kw_point *p, struct kw_error *err)
 {
     memset(p, 0, sizeof *p);
     p->margin = (struct kw_margin){ NAN, NAN, NAN, false };
+    for (int m = 0; m < KW_METRICS; m++) p->m[m] = (struct kw_estimate){ NAN, NAN, NAN };
     enum kw_status st;
     if ((st = kw_hist_init(&p->ttft, err)) == KW_OK && (st = kw_hist_init(&p->tpot, err)) == KW_OK &&
         (st = kw_hist_init(&p->itl, err)) == KW_OK && (st = kw_hist_init(&p->e2e, err)) == KW_OK &&
@@ -64,6 +64,8 @@ void kw_point_free(struct kw_point *p)
     free(p->sample);
     free(p->usage);
     free(p->bill_of);
+    for (uint32_t i = 0; p->group && i < p->n_groups; i++) free(p->group[i].percentiles);
+    free(p->percentiles);
     free(p->group);
     free(p->group_sample);
     free(p->share);
@@ -263,8 +265,8 @@ const struct kw_bill *kw_point_bill(const struct kw_point *p)
     return kw_point_overloaded(p) ? &none : &p->bill;
 }
 
-/* The scale on which a figure is about normal: sizes vary by factors, shares lie in [0, 1]. */
-enum kw_scale kw_metric_scale(enum kw_metric m)
+/* The scale on which a figure other than a percentile is about normal: sizes vary by factors, shares lie in [0, 1]. */
+static enum kw_scale scale_of(enum kw_metric m)
 {
     switch (m) {
     case KW_METRIC_COLD_FRACTION:
@@ -274,6 +276,18 @@ enum kw_scale kw_metric_scale(enum kw_metric m)
     case KW_METRIC_ATTAINMENT: return KW_SCALE_SHARE;
     default: return KW_SCALE_LOG;
     }
+}
+
+/* Of one metric in rows of KW_METRICS, `stride` figures apart. */
+static struct kw_estimate estimate(const struct kw_point *p, enum kw_metric m, const double *x, size_t stride,
+                                   const struct kw_percentiles *t)
+{
+    static const double level[] = { 0.50, 0.95, 0.99 };
+    if (!kw_metric_is_percentile(m)) return kw_stats_interval(x, p->replications, stride, scale_of(m), &p->variation);
+    if (!t) return (struct kw_estimate){ *x, NAN, NAN };
+    int k = m - KW_METRIC_TTFT_P50;
+    return kw_stats_percentile(*x, level[k % 3], &t->ranks[k / 3], &t->place[0][k], p->replications, KW_PERCENTILES,
+                               &p->variation);
 }
 
 static enum kw_status too_dear(struct kw_error *err)
@@ -327,9 +341,8 @@ static void finish_groups(struct kw_point *p, const struct kw_slo *slo)
     }
     for (uint32_t i = 0; i < p->n_groups; i++)
         for (int m = 0; m < KW_METRICS; m++)
-            p->group[i].m[m] =
-                kw_stats_interval(&p->group_sample[i][m], p->replications, (size_t)p->n_groups * KW_METRICS,
-                                  kw_metric_scale((enum kw_metric)m), &p->variation);
+            p->group[i].m[m] = estimate(p, (enum kw_metric)m, &p->group_sample[i][m], (size_t)p->n_groups * KW_METRICS,
+                                        p->group[i].percentiles);
 }
 
 /* Which class and model misses which objective by most: "ttft_p99_s 61.2 > 2 (batch)"; "" where none does. */
@@ -418,8 +431,10 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
     p->one_off = kw_bills_one_off(bill_of, tariff, p->n);
     finish_groups(p, slo);
     for (int k = 0; k < KW_METRICS; k++) {
-        p->m[k] = kw_stats_interval(&p->sample[0][k], p->replications, KW_METRICS, kw_metric_scale((enum kw_metric)k),
-                                    &p->variation);
+        struct kw_estimate old = p->m[k];
+        p->m[k] = estimate(p, (enum kw_metric)k, &p->sample[0][k], KW_METRICS, p->percentiles);
+        if (kw_metric_is_percentile((enum kw_metric)k) && !p->percentiles)
+            p->m[k] = (struct kw_estimate){ p->m[k].value, old.lo, old.hi };
         if (p->m[k].lo < 0 && p->m[k].value >= 0) p->m[k].lo = 0; /* no figure is negative, whatever Student says */
     }
     p->drawn = p->replications - 1;
@@ -441,9 +456,19 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
     return KW_OK;
 }
 
-double kw_point_share(const struct kw_point *p, uint32_t count)
+static double chance(const struct kw_point *p, uint32_t count, size_t outcomes)
 {
-    return p->drawn ? (double)count / p->drawn : NAN;
+    return p->drawn ? (count + 1.0 / (double)outcomes) / (p->drawn + 1) : NAN;
+}
+
+double kw_point_p_best(const struct kw_point *p)
+{
+    return chance(p, p->won, p->rivals + 2);
+}
+
+double kw_point_p_feasible(const struct kw_point *p)
+{
+    return chance(p, p->met, 2);
 }
 
 struct kw_estimate kw_points_dearer(const struct kw_point *a, const struct kw_point *b)
@@ -504,6 +529,7 @@ static void count_wins(struct kw_point *p, const struct merit *order, size_t n, 
     for (size_t i = 0; i < n; i++) {
         if (p[i].replications > all) all = p[i].replications;
         p[i].won = 0;
+        p[i].rivals = n - 1;
     }
     for (uint32_t r = 1; r < all; r++) {
         struct kw_point *winner = NULL;

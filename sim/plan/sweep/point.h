@@ -42,14 +42,27 @@ struct kw_metric_info {
     const char *name, *unit, *description; /* "ttft_p95_s", "s", one line: /points of the results, table heads */
 };
 extern const struct kw_metric_info kw_metric_info[]; /* [KW_METRICS] */
-enum kw_scale kw_metric_scale(enum kw_metric m);     /* on which the figure is about normal */
+
+#define KW_PERCENTILES (KW_METRIC_E2E_P99 - KW_METRIC_TTFT_P50 + 1) /* side by side: P50, P95, P99 of each time */
+#define KW_TIMES (KW_PERCENTILES / 3)                               /* TTFT, TPOT, E2E */
+static inline bool kw_metric_is_percentile(enum kw_metric m)
+{
+    return m >= KW_METRIC_TTFT_P50 && m <= KW_METRIC_E2E_P99;
+}
+
+/* Where the trace's percentiles stand, and stood in each replication. */
+struct kw_percentiles {
+    struct kw_ranks ranks[KW_TIMES]; /* s, of the trace itself */
+    double place[][KW_PERCENTILES];  /* [replications]; row 0 unused */
+};
 
 /* The requests of one class and model, or of one deployment; "" where it is of all. A deployment costs its bill. A class
  * and model costs its share of each deployment's: of replicas by prompt and output tokens served, of an API by what its
  * tokens cost; a deployment that served nobody is charged to none. */
 struct kw_point_group {
     char klass[64], model[64], deployment[32];
-    uint64_t arrived; /* over all replications */
+    uint64_t arrived;                   /* over all replications */
+    struct kw_percentiles *percentiles; /* owned; as of the point */
     struct kw_estimate m[KW_METRICS];
 };
 /* "batch", "batch of llama-3.1-8b", "deployment zero": a group in words. Returns buf. */
@@ -64,26 +77,29 @@ struct kw_margin {
 };
 
 struct kw_point {
-    uint32_t replications, n;         /* simulated so far; deployments */
-    double (*sample)[KW_METRICS];     /* [replications], owned: the figures of each; NAN where there is none (TTFT
+    uint32_t replications, n;           /* simulated so far; deployments */
+    double (*sample)[KW_METRICS];       /* [replications], owned: the figures of each; NAN where there is none (TTFT
                                             when nothing completed, utilisation of an API) */
-    struct kw_usage *usage;           /* [replications * n], owned: of replication r, deployment d at r * n + d */
-    struct kw_variation variation;    /* of the days the replications drew */
-    struct kw_estimate m[KW_METRICS]; /* of the trace itself (replication 0), intervals from the others */
-    struct kw_bill bill;              /* a month of the trace itself; total == sum of items */
-    struct kw_bill *bill_of;          /* [n], owned: the same by deployment; they sum to bill */
-    kw_nusd one_off;                  /* what sign-up credits pay of the first month, once: not in the bill */
-    bool feasible;                    /* meets every SLO on the trace itself */
-    uint32_t drawn, met, won;         /* replications but for 0; of these, where it meets every SLO; where it is the
+    struct kw_usage *usage;             /* [replications * n], owned: of replication r, deployment d at r * n + d */
+    struct kw_variation variation;      /* of the days the replications drew */
+    struct kw_percentiles *percentiles; /* owned; NULL: m's intervals of percentiles stay what they are, as read from a
+                                            result; NAN before */
+    struct kw_estimate m[KW_METRICS];   /* of the trace itself (replication 0), intervals from the others */
+    struct kw_bill bill;                /* a month of the trace itself; total == sum of items */
+    struct kw_bill *bill_of;            /* [n], owned: the same by deployment; they sum to bill */
+    kw_nusd one_off;                    /* what sign-up credits pay of the first month, once: not in the bill */
+    bool feasible;                      /* meets every SLO on the trace itself */
+    uint32_t drawn, met, won;           /* replications but for 0; of these, where it meets every SLO; where it is the
                                             cheapest that does (kw_points_rank) */
-    char miss[96];                    /* "" or the objective missed by most: "ttft_p95_s 4.1 > 2" */
-    double miss_ratio;                /* worst value / limit - 1 over objectives; <= 0 when feasible: the slack */
-    uint32_t rank;                    /* 1 = best: feasible by cost, then the others by miss; 0 = not ranked yet */
-    bool tie;                         /* of several: what it costs more than the first is within its interval */
-    struct kw_margin margin;          /* only a plan judges it: NAN and false elsewhere */
-    bool pareto;                      /* feasible or not, no other is both cheaper and lower in TTFT p95 */
-    bool pruned;                      /* left early: proven not to be the best nor the runner-up */
-    enum kw_grade grade;              /* weakest input */
+    size_t rivals;                      /* points ranked with it */
+    char miss[96];                      /* "" or the objective missed by most: "ttft_p95_s 4.1 > 2" */
+    double miss_ratio;                  /* worst value / limit - 1 over objectives; <= 0 when feasible: the slack */
+    uint32_t rank;                      /* 1 = best: feasible by cost, then the others by miss; 0 = not ranked yet */
+    bool tie;                           /* of several: what it costs more than the first is within its interval */
+    struct kw_margin margin;            /* only a plan judges it: NAN and false elsewhere */
+    bool pareto;                        /* feasible or not, no other is both cheaper and lower in TTFT p95 */
+    bool pruned;                        /* left early: proven not to be the best nor the runner-up */
+    enum kw_grade grade;                /* weakest input */
     struct kw_hist ttft, tpot, itl, e2e, start; /* ns, itl ps (see kw_outcome); merged over replications */
     struct kw_series series;                    /* of replication 0 when asked, owned */
     struct kw_record *records;                  /* [n_records] of replication 0 when asked, owned */
@@ -121,9 +137,12 @@ bool kw_point_overloaded(const struct kw_point *p);
 struct kw_estimate kw_point_told(const struct kw_point *p, enum kw_metric m);
 struct kw_estimate kw_point_group_told(const struct kw_point *p, uint32_t group, enum kw_metric m);
 const struct kw_bill *kw_point_bill(const struct kw_point *p);
-/* count / drawn, NAN without drawings: of days drawn anew, in how many. Never a probability beyond what they can tell.
- */
-double kw_point_share(const struct kw_point *p, uint32_t count);
+/* Probability that it is the cheapest that meets every objective, and that it meets them, of k among n drawings of the
+ * days: (k + 1/c) / (n + 1), c outcomes told apart (each rival and none; met or not). Never 0 or 1, which no few
+ * drawings can tell, and over all outcomes it sums to 1. NAN without drawings. Source: Perks, J. Inst. Actuaries 73
+ * (1947), 285; for c = 2 it is the mean under Jeffreys' prior. */
+double kw_point_p_best(const struct kw_point *p);
+double kw_point_p_feasible(const struct kw_point *p);
 
 /* Whether a ranks before b: feasible before not; among the others the smaller miss, where a latency that is not known
  * is the smallest; then the cheaper, then the lower TTFT p95. False for equals. */

@@ -3,6 +3,18 @@
 #include <gsl/gsl_math.h>
 #include <math.h>
 
+/* Figures to make an interval of: b[i] - a[i], or b[i] alone, on a scale. */
+struct figures {
+    const double *a, *b;
+    size_t n, stride;
+    enum kw_scale scale;
+};
+
+static double figure(const struct figures *f, size_t i)
+{
+    return f->a ? f->b[i * f->stride] - f->a[i * f->stride] : f->b[i * f->stride];
+}
+
 static double transformed(enum kw_scale scale, double x)
 {
     if (scale == KW_SCALE_LOG) return log(x);
@@ -17,44 +29,53 @@ static double restored(enum kw_scale scale, double h)
     return s * s;
 }
 
-/* b[i] - a[i], or b[i] alone. */
-static double difference(const double *a, const double *b, size_t i)
+/* Half of the interval on the scale; NAN where there is none. */
+static double half_width(const struct figures *f, const struct kw_variation *v)
 {
-    return a ? b[i] - a[i] : b[i];
+    double mean = 0, squares = 0, n = 0;
+    if (!(v->df > 0)) return NAN;
+    for (size_t i = 1; i < f->n; i++) { /* Welford: figures that differ by little lose no digits */
+        double x = figure(f, i);
+        if (isnan(x)) continue;
+        double h = transformed(f->scale, x), off = h - mean;
+        mean += off / ++n;
+        squares += off * (h - mean);
+    }
+    if (n < 2 || !isfinite(squares)) return NAN;
+    double s = sqrt(fmax(squares, 0) / (n - 1)), df = 1 / (1 - (1 - 1 / v->df) * (1 - 1 / (n - 1)));
+    return gsl_cdf_tdist_Pinv(0.975, df) * v->widen * s;
 }
 
-static struct kw_estimate interval(const double *a, const double *b, size_t n, size_t stride, enum kw_scale scale,
-                                   const struct kw_variation *v)
+static struct kw_estimate interval(struct figures f, const struct kw_variation *v)
 {
-    double value = n ? difference(a, b, 0) : NAN, squares = 0;
-    struct kw_estimate none = { value, NAN, NAN };
-    size_t k = 0;
-    if (!isfinite(value) || !(v->df > 0)) return none;
-    for (size_t i = 0; i < n && scale == KW_SCALE_LOG; i++)
-        if (difference(a, b, i * stride) <= 0) scale = KW_SCALE_LINEAR;
-    double h = transformed(scale, value);
-    for (size_t i = 1; i < n; i++) {
-        double x = difference(a, b, i * stride);
-        if (isnan(x)) continue;
-        double d = transformed(scale, x) - h;
-        squares += d * d;
-        k++;
-    }
-    if (k < 2 || !isfinite(squares)) return none;
-    double df = 1 / (1 / v->df + 1 / (double)k);
-    double half = gsl_cdf_tdist_Pinv(0.975, df) * v->widen * sqrt(squares / (double)k);
+    double value = f.n ? figure(&f, 0) : NAN;
+    for (size_t i = 0; i < f.n && f.scale == KW_SCALE_LOG; i++)
+        if (figure(&f, i) <= 0) f.scale = KW_SCALE_LINEAR;
+    double half = half_width(&f, v), h = transformed(f.scale, value);
+    if (!isfinite(value) || isnan(half)) return (struct kw_estimate){ value, NAN, NAN };
     if (half == 0) return (struct kw_estimate){ value, value, value };
-    return (struct kw_estimate){ value, restored(scale, h - half), restored(scale, h + half) };
+    return (struct kw_estimate){ value, restored(f.scale, h - half), restored(f.scale, h + half) };
 }
 
 struct kw_estimate kw_stats_interval(const double *x, size_t n, size_t stride, enum kw_scale scale,
                                      const struct kw_variation *v)
 {
-    return interval(NULL, x, n, stride, scale, v);
+    return interval((struct figures){ NULL, x, n, stride, scale }, v);
 }
 
 struct kw_estimate kw_stats_paired(const double *a, const double *b, size_t n, size_t stride,
                                    const struct kw_variation *v)
 {
-    return interval(a, b, n, stride, KW_SCALE_LINEAR, v);
+    return interval((struct figures){ a, b, n, stride, KW_SCALE_LINEAR }, v);
+}
+
+struct kw_estimate kw_stats_percentile(double value, double p, const struct kw_ranks *ranks, const double *place,
+                                       size_t n, size_t stride, const struct kw_variation *v)
+{
+    struct figures f = { NULL, place, n, stride, KW_SCALE_LINEAR };
+    double half = half_width(&f, v), h = kw_ranks_place_of(p);
+    if (!isfinite(value) || isnan(half)) return (struct kw_estimate){ value, NAN, NAN };
+    if (half == 0) return (struct kw_estimate){ value, value, value };
+    return (struct kw_estimate){ value, fmin(value, kw_ranks_value(ranks, h + half)),
+                                 fmax(value, kw_ranks_value(ranks, h - half)) };
 }

@@ -231,6 +231,10 @@ static enum kw_status make_room(struct kw_sweep *s, struct kw_point *p, const st
     p->grade = KW_GRADE_MEASURED;
     for (uint32_t d = 0; d < c->n; d++) p->grade = kw_grade_weaker(p->grade, kw_choice_grade(&c->choice[d]));
     if (!p->sample || !p->usage) return kw_fail(err, KW_ENOMEM, "out of memory for a result");
+    if (s->study.replications > 1) {
+        p->percentiles = malloc(sizeof *p->percentiles + s->study.replications * sizeof *p->percentiles->place);
+        if (!p->percentiles) return kw_fail(err, KW_ENOMEM, "out of memory for a result");
+    }
     return kw_point_groups_make(p, s->study.replications, c, &s->groups, s->study.trace, err);
 }
 
@@ -327,7 +331,7 @@ struct batch { /* what one call asks for */
     const double *most; /* by candidate, NULL: no limits */
     bool *over;         /* [n] its run ended at the limit */
     struct job *jobs;
-    size_t n_jobs;
+    size_t n_first, n_jobs; /* of replication 0, which come first; of all */
     uint32_t upto;
 };
 
@@ -370,6 +374,9 @@ static enum kw_status take(struct kw_sweep *s, const struct batch *b, size_t i, 
     struct kw_usage *usage = &p->usage[(size_t)replication * p->n];
     enum kw_status st = kw_evaluate_outcome(c, o, p->sample[replication], usage, err);
     for (uint32_t d = 0; d < p->n; d++) usage[d].month = kw_study_month(&s->study);
+    if (p->percentiles)
+        kw_evaluate_places(p->percentiles, replication, p->sample[0],
+                           (const struct kw_hist *[]){ &o->ttft, &o->tpot, &o->e2e });
     if (st == KW_OK && replication == 0) st = keep_first(p, c, o, err);
     return label(c, st, err);
 }
@@ -514,8 +521,8 @@ static bool batch_memory(struct kw_sweep *s, struct batch *b)
     return ok;
 }
 
-/* Jobs in order of (lowest candidate, replication). A job is the unit that threads take: fine enough that they end
- * together. */
+/* Jobs in order of (lowest candidate, replication), those of replication 0 before all others. A job is the unit that
+ * threads take: fine enough that they end together. */
 static enum kw_status open_batch(struct kw_sweep *s, struct batch *b, const size_t *which, struct kw_error *err)
 {
     struct kin *t = malloc(b->n * sizeof *t);
@@ -526,11 +533,15 @@ static enum kw_status open_batch(struct kw_sweep *s, struct batch *b, const size
     for (size_t k = 0; k < b->n; k++) t[k] = (struct kin){ s->kin[which[k]], s->shared_run[which[k]], which[k] };
     qsort(t, b->n, sizeof *t, by_kin);
     for (size_t k = 0; k < b->n; k++) b->which[k] = t[k].index;
-    for (size_t from = 0, to; from < b->n; from = to) {
-        uint32_t least = b->upto;
-        for (to = from; to < b->n && t[to].kin == t[from].kin; to++)
-            if (b->points[t[to].index].replications < least) least = b->points[t[to].index].replications;
-        for (uint32_t r = least; r < b->upto; r++) b->jobs[b->n_jobs++] = (struct job){ r, from, to };
+    for (int first = 1; first >= 0; first--) {
+        for (size_t from = 0, to; from < b->n; from = to) {
+            uint32_t least = b->upto;
+            for (to = from; to < b->n && t[to].kin == t[from].kin; to++)
+                if (b->points[t[to].index].replications < least) least = b->points[t[to].index].replications;
+            for (uint32_t r = least; r < b->upto; r++)
+                if ((r == 0) == first) b->jobs[b->n_jobs++] = (struct job){ r, from, to };
+        }
+        if (first) b->n_first = b->n_jobs;
     }
     free(t);
     return KW_OK;
@@ -542,9 +553,9 @@ static size_t failure_at(const struct batch *b, size_t candidate, uint32_t repli
     return candidate * b->upto + replication;
 }
 
-/* The lowest failure decides the error. A job is left out only if one below all of its own has come already, so the
+/* Jobs from..to. The lowest failure decides the error. A job is left out only if one below all of its own has come already, so the
  * lowest is the same whatever the threads do. */
-static enum kw_status run_batch(struct kw_sweep *s, const struct batch *b, struct kw_error *err)
+static enum kw_status run_batch(struct kw_sweep *s, const struct batch *b, size_t from, size_t to, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
     size_t failed = SIZE_MAX;
@@ -552,7 +563,7 @@ static enum kw_status run_batch(struct kw_sweep *s, const struct batch *b, struc
     {
         struct worker *w = &s->workers[omp_get_thread_num()];
 #pragma omp for schedule(dynamic, 1)
-        for (size_t j = 0; j < b->n_jobs; j++) {
+        for (size_t j = from; j < to; j++) {
             const struct job *job = &b->jobs[j];
             size_t lowest, culprit = b->which[job->from];
             for (size_t k = job->from; k < job->to; k++)
@@ -614,7 +625,9 @@ static enum kw_status advance(struct kw_sweep *s, struct batch *b, const size_t 
     if (st == KW_OK) st = open_batch(s, b, which, err);
     if (st == KW_OK) {
         if (s->expected < s->count.simulations + b->n_jobs) s->expected = s->count.simulations + b->n_jobs;
-        st = run_batch(s, b, err);
+        st =
+            run_batch(s, b, 0, b->n_first, err); /* a replication tells where the trace's own percentiles stand in it */
+        if (st == KW_OK) st = run_batch(s, b, b->n_first, b->n_jobs, err);
     }
     if (st == KW_OK) st = finish_batch(s, b, err);
     close_batch(s, b);

@@ -24,7 +24,8 @@ void kw_sweep_close(struct kw_sweep *s); /* NULL is allowed */
 /* Brings points[which[k]] (initialised by kw_point_init; [n] of them, parallel to candidates), k < n_which, to `upto`
  * replications, and finishes them. which ascends. Candidates whose deployments are equal but for their price, or but for
  * requests per replica that no moment of the run came near, are simulated once. On failure the points can be freed and
- * nothing else; the error is that of the lowest (candidate, replication) that failed. KW_EFAIL when stopped. */
+ * nothing else; the error is that of the lowest candidate whose replication 0 failed, else of the lowest (candidate,
+ * replication). KW_EFAIL when stopped. */
 enum kw_status kw_sweep_advance(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
                                 uint32_t upto, struct kw_error *err);
 /* The same of the trace itself (upto 1) with a limit: most[i], USD a month, INFINITY for none, of candidate i. A point

@@ -1,4 +1,6 @@
 /* Intervals against published values, and drawings of days against the variance they must have. */
+#include <gsl/gsl_cdf.h>
+#include <gsl/gsl_math.h>
 #include "sim/plan/sweep/days.h"
 #include "tests/check.h"
 
@@ -10,10 +12,11 @@ static void half_widths_are_students(void)
     const struct {
         size_t n;
         double t;
-    } row[] = { { 2, 4.303 }, { 4, 2.776 }, { 7, 2.365 }, { 10, 2.228 }, { 30, 2.042 }, { 63, 1.998 } };
+    } row[] = { { 2, 12.706 }, { 4, 3.182 }, { 8, 2.365 }, { 10, 2.262 }, { 30, 2.045 }, { 62, 2.000 } };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         double x[64] = { 10 };
-        for (size_t k = 1; k <= row[i].n; k++) x[k] = k % 2 ? 11 : 9; /* always 1 off */
+        double s = sqrt((double)row[i].n / (double)(row[i].n - 1));
+        for (size_t k = 1; k <= row[i].n; k++) x[k] = k % 2 ? 10 + 1 / s : 10 - 1 / s; /* their deviation is 1 */
         struct kw_estimate e = kw_stats_interval(x, row[i].n + 1, 1, KW_SCALE_LINEAR, &infinite);
         CHECK_NEAR(e.value, 10, 0);
         CHECK_NEAR(e.hi - 10, row[i].t, 6e-4);
@@ -21,7 +24,7 @@ static void half_widths_are_students(void)
     }
 }
 
-/* What few days know does not grow with the replicates: 1/v = 1/6 + 1/R, t(6) = 2.447 at the least. */
+/* What few days know does not grow with the replicates: 1 - 1/v = (1 - 1/6)(1 - 1/(R - 1)), t(6) = 2.447 at the least. */
 static void more_replicates_do_not_shrink_it(void)
 {
     double x[64] = { 10 }, before = INFINITY;
@@ -41,7 +44,7 @@ static void scales_keep_figures_in_their_range(void)
     double x[] = { 1, 4, 0.25, 4, 0.25 }, share[] = { 0.02, 0, 0.3, 0, 0.2 }, zero[] = { 1, 0, 2, 1 };
     struct kw_estimate e = kw_stats_interval(x, 5, 1, KW_SCALE_LOG, &infinite);
     CHECK_NEAR(e.hi * e.lo, 1, 1e-12);
-    CHECK_NEAR(log(e.hi), 2.776 * log(4), 1e-3);
+    CHECK_NEAR(log(e.hi), 3.182 * sqrt(4.0 / 3) * log(4), 1e-3);
     e = kw_stats_interval(share, 5, 1, KW_SCALE_SHARE, &infinite);
     CHECK(e.lo == 0 && e.hi > 0.3 && e.hi <= 1);
     e = kw_stats_interval(zero, 4, 1, KW_SCALE_LOG, &infinite);
@@ -72,9 +75,61 @@ static void pairs_cancel_what_they_share(void)
     }
     struct kw_estimate e = kw_stats_paired(a, b, 8, 1, &infinite);
     CHECK_NEAR(e.value, 10, 1e-9);
-    CHECK_NEAR(e.hi - 10, 2.3646, 1e-3);
+    CHECK_NEAR(e.hi - 10, 2.4469 * sqrt(8.0 / 7), 1e-3);
     b[3] = NAN;
     CHECK_NEAR(kw_stats_paired(a, b, 8, 1, &infinite).value, 10, 1e-9);
+}
+
+/* The quantile of Z / sqrt(A B), A and B chi-squares over their degrees of freedom, by integration over B. */
+static void few_days_and_few_replicates_hold_what_they_say(void)
+{
+    static const struct {
+        double df;
+        int replicates;
+        double least, most;
+    } row[] = { { 6, 7, 0.9495, 0.9515 }, { 6, 15, 0.9495, 0.9515 }, { 6, 31, 0.9495, 0.9515 },
+                { 6, 3, 0.945, 0.9515 },  { 2, 7, 0.945, 0.9515 },   { 21, 7, 0.9495, 0.9515 } };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        enum { STEPS = 4000 };
+        double x[64] = { 0 }, held = 0, k = row[i].replicates - 1;
+        for (int r = 1; r <= row[i].replicates; r++) x[r] = r;
+        double s = sqrt((row[i].replicates * (row[i].replicates + 1)) / 12.0); /* of 1 to n */
+        struct kw_variation v = { row[i].df, 1 };
+        double q = kw_stats_interval(x, (size_t)row[i].replicates + 1, 1, KW_SCALE_LINEAR, &v).hi / s;
+        for (int u = 0; u < STEPS; u++)
+            held += 2 * gsl_cdf_tdist_P(q * sqrt(gsl_cdf_chisq_Pinv((u + 0.5) / STEPS, k) / k), row[i].df) - 1;
+        CHECK(held / STEPS > row[i].least && held / STEPS < row[i].most);
+    }
+}
+
+/* 900 requests at 100 ms, 100 at 60 s: which of them is the 95th percentile no second tells, the share of cold does. */
+static void a_percentile_is_as_sure_as_its_rank(void)
+{
+    struct kw_hist h;
+    struct kw_ranks r;
+    CHECK(kw_hist_init(&h, NULL) == KW_OK);
+    kw_ranks_init(&r, &h, 1e-9);
+    CHECK(isnan(kw_ranks_place(&h, 1e8)) && isnan(kw_ranks_value(&r, 0.1)));
+    kw_hist_add(&h, 100000000, 900);
+    kw_hist_add(&h, 60000000000, 100);
+    kw_ranks_init(&r, &h, 1e-9);
+    double p95 = kw_hist_quantile(&h, 0.95);
+    CHECK_NEAR(kw_ranks_place(&h, p95), asin(sqrt(0.05)), 1e-12); /* half of the cold ones */
+    CHECK_NEAR(kw_ranks_place(&h, 0.01e9), M_PI_2, 1e-12);
+    CHECK(kw_ranks_place(&h, 100e9) == 0);
+    CHECK_NEAR(kw_ranks_value(&r, kw_ranks_place_of(0.95)), 60, 0.06);
+    CHECK_NEAR(kw_ranks_value(&r, kw_ranks_place_of(0.85)), 0.1, 1e-4);
+    CHECK_NEAR(kw_ranks_value(&r, -1), 60, 0.06);
+    CHECK_NEAR(kw_ranks_value(&r, 4), 0.1, 1e-4);
+    double surely[] = { NAN, 0.21, 0.23, 0.21, 0.23, 0.21, 0.23, 0.22 }, hardly[8] = { NAN };
+    for (int i = 1; i < 8; i++) hardly[i] = 0.22 + (surely[i] - 0.22) * 4;
+    struct kw_estimate e = kw_stats_percentile(60, 0.95, &r, surely, 8, 1, &(struct kw_variation){ 6, 1 });
+    CHECK(e.value == 60 && e.lo > 59.9 && e.hi >= 60 && e.hi < 60.1); /* 4 to 6 % are slower: all are cold */
+    e = kw_stats_percentile(60, 0.95, &r, hardly, 8, 1, &(struct kw_variation){ 6, 1 });
+    CHECK(e.lo < 0.11 && e.hi < 60.1); /* up to 14 %: warm ones too */
+    e = kw_stats_percentile(60, 0.95, &r, hardly, 8, 1, &(struct kw_variation){ 0, 1 });
+    CHECK(e.value == 60 && isnan(e.lo) && isnan(e.hi));
+    kw_hist_free(&h);
 }
 
 #define MOST_DAYS 28
@@ -198,6 +253,8 @@ int main(void)
     RUN(scales_keep_figures_in_their_range);
     RUN(what_cannot_be_estimated_is_no_interval);
     RUN(pairs_cancel_what_they_share);
+    RUN(few_days_and_few_replicates_hold_what_they_say);
+    RUN(a_percentile_is_as_sure_as_its_rank);
     RUN(drawings_have_the_variance_of_a_mean);
     RUN(days_that_resemble_the_last_vary_more);
     RUN(days_keep_their_place_in_the_week);

@@ -197,8 +197,8 @@ static void few_days_have_one_replication(void)
     CHECK(kw_resampling_init(&r, &t, 3, 1, NULL) == KW_OK && r.replications == 1);
     kw_resampling_free(&r);
     CHECK(kw_study_scaling(&s, text, sizeof text, NULL) == KW_OK);
-    CHECK_STR(text, "2.5 days scaled x12.17 to a month of 730 hours; less than 3 whole days cannot tell how traffic "
-                    "varies: no intervals");
+    CHECK_STR(text, "2.5 days scaled x12.17 to a month of 730 hours; from less than 3 whole days variation cannot be "
+                    "estimated: no intervals, the trace itself decides");
     t.span = 0;
     CHECK(kw_resampling_init(&r, &t, 2, 1, NULL) == KW_ERANGE);
     CHECK(kw_resampling_init(&r, &fake_trace, 65, 1, NULL) == KW_ERANGE);
