@@ -182,6 +182,17 @@ static void cold_starts(const struct kw_candidate *c, struct kw_text *out)
     if (out->n > before) kw_text_add(out, "\n");
 }
 
+static void balancing(const struct kw_candidate *c, struct kw_text *out)
+{
+    char text[320];
+    bool first = true;
+    for (uint32_t k = 0; k < c->n; k++) {
+        if (!*kw_choice_balancing(&c->choice[k], text, sizeof text)) continue;
+        paragraph(first ? "balancing" : "", text, out);
+        first = false;
+    }
+}
+
 void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out)
 {
     struct kw_text_table t = { 0 };
@@ -191,6 +202,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         kw_text_add(out, "  %s: %s\n", c->choice[k].name, kw_choice_settings(&c->choice[k], label, sizeof label));
     add_sale(c, out);
     step_times(c, 1, 0, out);
+    balancing(c, out);
     kw_text_add(out, "\n");
     kw_text_table_column(&t, "figure", "", false);
     kw_text_table_column(&t, "trace", "", true);
@@ -783,6 +795,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         }
     }
     step_times(p->candidates, p->n, p->best, out);
+    if (p->best >= 0) balancing(&p->candidates[p->best], out);
     for (size_t i = 0; i < p->n_flips && i < 4; i++)
         paragraph(i ? "" : "flips if", kw_plan_flip_text(p, i, buf, sizeof buf), out);
     for (size_t i = 0; i < p->n_stress; i++)

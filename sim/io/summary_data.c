@@ -131,6 +131,10 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
             add_number(x, "max_replicas", d->scaling.max_replicas, lost);
             add_text(x, "idle_timeout_s", kw_nano_format(exact, sizeof exact, d->scaling.idle_timeout), lost);
         }
+        if (d->gpu) {
+            add_text(x, "balance", kw_balance_name[d->balance], lost);
+            add_text(x, "balance_grade", kw_grade_name[kw_choice_balance_grade(d)], lost);
+        }
         add_text(x, "term", kw_term_name[d->term], lost);
         add_sale(x, d, lost);
         add_text(x, "settings", kw_choice_settings(d, buf, sizeof buf), lost);

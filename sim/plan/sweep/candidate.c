@@ -556,6 +556,28 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
     return true;
 }
 
+static bool balance_is_the_platforms(const struct kw_choice *c)
+{
+    return !c->balance_stated && c->balance == c->platform->balance;
+}
+
+enum kw_grade kw_choice_balance_grade(const struct kw_choice *c)
+{
+    return balance_is_the_platforms(c) ? c->platform->balance_grade : KW_GRADE_USER;
+}
+
+char *kw_choice_balancing(const struct kw_choice *c, char *buf, size_t size)
+{
+    const char *source = balance_is_the_platforms(c) ? "not found; assumed" : "the scenario's";
+    buf[0] = 0;
+    if (c->api || c->scaling.max_replicas < 2) return buf;
+    for (size_t i = 0; balance_is_the_platforms(c) && i < c->platform->n_facts; i++)
+        if (!strcmp(c->platform->facts[i].path, "scaling.balance")) source = c->platform->facts[i].provenance.source;
+    snprintf(buf, size, "%s: %s (%s; %s)", c->name, kw_balance_name[c->balance],
+             kw_grade_name[kw_choice_balance_grade(c)], source);
+    return buf;
+}
+
 char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size)
 {
     const struct kw_api_offer *o = c->api;

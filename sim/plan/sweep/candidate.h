@@ -134,6 +134,10 @@ char *kw_candidate_route(const struct kw_candidate *c, char *buf, size_t size);
 /* Whether the choice's result depends on this fact of its platform: not on other offers' prices, terms not taken, or
  * the billing of phases that take no time here. */
 bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f);
+/* Which replica takes the next request, by what grade of knowledge, and whose: "modal: least_outstanding (estimated;
+ * spread: not found; least outstanding is assumed)"; "" where there is one replica at most. Returns buf. */
+char *kw_choice_balancing(const struct kw_choice *c, char *buf, size_t size);
+enum kw_grade kw_choice_balance_grade(const struct kw_choice *c); /* of it: USER where the scenario says which */
 /* What the bill rests on that cannot be known, as a sentence; "" when there is none: what an API's cached-input price
  * finds in this trace, and how often spot machines are interrupted. Returns buf. */
 char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size);

@@ -124,6 +124,10 @@ check("sooner, and more of them", each[0]["ttft_p95_s"] < spaced[0]["ttft_p95_s"
       (each[0]["ttft_p95_s"], spaced[0]["ttft_p95_s"], each[0]["cold_starts"], spaced[0]["cold_starts"]))
 check("said: no range", spaced[2]["ranges"] == [] and each[2]["ranges"] == [], (spaced[2]["ranges"], each[2]["ranges"]))
 check("of queue delays alone", "it is for the autoscaler queue_delay" in run(bursts, dict(slow, platform="modal", target_delay_from="arrival"), expect=2))
+d = p["deployments"][0]
+check("balancing is told with its grade", (d["balance"], d["balance_grade"]) == ("least_outstanding", "user"), d)
+d = first(steady[:50], main)[0]["deployments"][0]
+check("an assumed one by its own", (d["balance"], d["balance_grade"]) == ("least_outstanding", "estimated"), d)
 check("who says which gets no range", first(steady, dict(main, packing="pack"))[2]["ranges"] == [])
 check("one replica has no range", first(steady[:2000], dict(main, max_replicas=1, keep_warm=1))[2]["ranges"] == [])
 check("packing or balance", "packing" in run(steady[:99], dict(main, packing="pack", balance="prefix"), expect=2))
