@@ -36,6 +36,7 @@ struct kw_steptime {
     struct piece *piece;
     struct ramp *ramp; /* [n_ramp] */
     uint32_t n_ramp;
+    uint64_t batch_to, tokens_to, pairs2_to;            /* where the tables end; pairs twice, as a step counts them */
     uint64_t token_slope;                               /* ps per prefill token, FRACTION bits */
     bool mixed;                                         /* decode beside prefill has a law of its own: */
     uint64_t mixed_sequence, mixed_context, mixed_pair; /* ps each, FRACTION bits */
@@ -238,6 +239,12 @@ static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables
     o->mixed_context = (uint64_t)llround(t->mixed.context_s * PS_PER_S * (1 << FRACTION));
     o->mixed_pair = (uint64_t)llround(t->mixed.pair_s * PS_PER_S * (1 << FRACTION));
     o->mixed = o->mixed_sequence || o->mixed_context || o->mixed_pair;
+    o->batch_to = (uint64_t)t->decode_batch[t->n_decode_rows - 1];
+    o->tokens_to = (uint64_t)fmax(1, t->dense.x[t->dense.n - 1]);
+    o->pairs2_to = 2 * (uint64_t)t->prefill_attn.x[t->prefill_attn.n - 1];
+    if (t->n_decode_rows == 1) o->batch_to = UINT64_MAX; /* one row is a law for any batch */
+    if (t->dense.n == 1) o->tokens_to = UINT64_MAX;
+    if (t->prefill_attn.n == 1) o->pairs2_to = UINT64_MAX;
     int64_t most = o->token[o->max_tokens] + o->head[o->max_batch] + tokens_ps + o->ramp[o->n_ramp - 1].base +
                    o->piece[o->row[o->max_batch + 1] - 1].base;
     if (most > LONGEST_PS)
@@ -428,6 +435,78 @@ int64_t kw_steptime_after_prompt_ps(const struct kw_steptime *t)
 }
 
 /* As find_piece. The answer holds up to law->hi, so the replica asks anew only there and where its batch changes. */
+static bool last_piece(const struct kw_steptime *t, uint32_t b, const struct piece *p)
+{
+    return p->lo && p + 1 == t->piece + t->row[b + 1];
+}
+
+bool kw_steptime_outside(const struct kw_steptime *t, const struct kw_step *step)
+{
+    if (t->constant) return false;
+    uint64_t tokens = (uint64_t)step->n_decode + step->prefill_tokens;
+    if (step->n_decode > t->batch_to || tokens > t->tokens_to) return true;
+    if (step->n_chunks && step->prefill_pairs2 > t->pairs2_to) return true;
+    return step->n_decode && !(step->n_chunks && t->mixed) &&
+           last_piece(t, step->n_decode, find_piece(t, step->n_decode, step->decode_context));
+}
+
+static void *copy_of(const void *from, size_t bytes)
+{
+    void *to = malloc(bytes);
+    if (to) memcpy(to, from, bytes);
+    return to;
+}
+
+static int64_t at_most(double ps, int64_t most)
+{
+    return ps < (double)most ? (int64_t)ps : most;
+}
+
+/* Beyond the last context all of a decode step in proportion to it, beyond the last batch to the batch. */
+static void decode_in_proportion(struct kw_steptime *o, uint32_t b)
+{
+    struct piece *last = &o->piece[o->row[b + 1] - 1];
+    int64_t rest = o->token[b < o->max_tokens ? b : o->max_tokens] + o->head[b];
+    if (last->lo) {
+        int64_t slope = at_most((double)(rest + last->base) / (double)last->lo, STEEPEST_PS);
+        if (slope > last->slope) last->slope = slope;
+    }
+    if (b <= o->batch_to) return;
+    double more = (double)b / (double)o->batch_to;
+    for (uint32_t i = o->row[b]; i < o->row[b + 1]; i++) {
+        o->piece[i].base = at_most((double)(rest + o->piece[i].base) * more - (double)rest, LONGEST_PS);
+        o->piece[i].slope = at_most((double)o->piece[i].slope * more, STEEPEST_PS);
+    }
+}
+
+enum kw_status kw_steptime_in_proportion(struct kw_steptime **out, const struct kw_steptime *t, struct kw_error *err)
+{
+    if (t->constant) return kw_steptime_constant(out, t->decode_ps, t->prefill_ps, err);
+    struct kw_steptime *o = copy_of(t, sizeof *t);
+    if (!o) return kw_fail(err, KW_ENOMEM, "step time: no memory");
+    o->token = copy_of(t->token, ((size_t)t->max_tokens + 1) * sizeof *t->token);
+    o->head = copy_of(t->head, ((size_t)t->max_batch + 1) * sizeof *t->head);
+    o->row = copy_of(t->row, ((size_t)t->max_batch + 2) * sizeof *t->row);
+    o->piece = copy_of(t->piece, t->row[t->max_batch + 1] * sizeof *t->piece);
+    o->ramp = copy_of(t->ramp, t->n_ramp * sizeof *t->ramp);
+    if (!o->token || !o->head || !o->row || !o->piece || !o->ramp) {
+        kw_steptime_delete(o);
+        return kw_fail(err, KW_ENOMEM, "step time: no memory");
+    }
+    for (uint32_t b = 1; b <= o->max_batch; b++) decode_in_proportion(o, b);
+    for (uint64_t i = o->tokens_to; i < o->max_tokens; i++)
+        o->token[i + 1] = at_most(
+            fmax((double)o->token[i + 1], (double)t->token[o->tokens_to] * (double)(i + 1) / (double)o->tokens_to),
+            LONGEST_PS);
+    struct ramp *r = &o->ramp[o->n_ramp - 1];
+    if (r->lo) {
+        double slope = (double)r->base / (double)r->lo * (1 << FRACTION);
+        if (slope > (double)r->slope) r->slope = (uint64_t)fmin(slope, 1e9 * (1 << FRACTION));
+    }
+    *out = o;
+    return KW_OK;
+}
+
 void kw_steptime_decode(const struct kw_steptime *t, uint32_t n_decode, uint64_t context, struct kw_decode_law *law)
 {
     if (t->constant) {
@@ -440,5 +519,6 @@ void kw_steptime_decode(const struct kw_steptime *t, uint32_t n_decode, uint64_t
     law->hi = p + 1 < t->piece + t->row[n_decode + 1] ? p[1].lo : UINT64_MAX;
     law->base_ps = t->token[n_decode] + t->head[n_decode] + p->base;
     law->slope_ps = p->slope;
+    law->outside = n_decode > t->batch_to || last_piece(t, n_decode, p);
     assert(law->lo <= context && context < law->hi && law->base_ps > 0 && law->slope_ps >= 0);
 }

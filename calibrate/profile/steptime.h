@@ -10,6 +10,7 @@
  * Source of the form: ENGINE.md section 4; Vidur (MLSys 2024, arXiv:2405.05465) splits a step alike. */
 #ifndef KW_CALIBRATE_PROFILE_STEPTIME_H
 #define KW_CALIBRATE_PROFILE_STEPTIME_H
+#include <stdbool.h>
 #include <stdint.h>
 #include "engine/scheduler/scheduler.h"
 #include "sim/core/status.h"
@@ -82,6 +83,13 @@ enum kw_status kw_steptime_constant(struct kw_steptime **out, int64_t decode_ps,
 /* Duration of any step in ps, > 0. */
 int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step);
 
+/* Whether the step lies beyond the tables' last batch, context, tokens or query-key pairs, where its time is what their
+ * last slopes go on to. Never of a constant. */
+bool kw_steptime_outside(const struct kw_steptime *t, const struct kw_step *step);
+/* The same step times inside the tables; outside of them a step grows in proportion to what passes their end, all of it,
+ * where the last slope would give less: the other end of what nobody measured. KW_ENOMEM. */
+enum kw_status kw_steptime_in_proportion(struct kw_steptime **out, const struct kw_steptime *t, struct kw_error *err);
+
 /* On top of it, from what ran before: after_idle: nothing did, for idle_ns; after_prompt: a step with chunks, and this
  * one has none. */
 int64_t kw_steptime_after_idle_ps(const struct kw_steptime *t, int64_t idle_ns);
@@ -92,6 +100,7 @@ int64_t kw_steptime_after_prompt_ps(const struct kw_steptime *t);
 struct kw_decode_law {
     uint64_t lo, hi;
     int64_t base_ps, slope_ps;
+    bool outside; /* as kw_steptime_outside says of these steps */
 };
 void kw_steptime_decode(const struct kw_steptime *t, uint32_t n_decode, uint64_t context, struct kw_decode_law *law);
 

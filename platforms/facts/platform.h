@@ -135,6 +135,7 @@ struct kw_api_offer { /* one model on a per-token API */
     struct kw_law ttft_per_ktok_s;         /* s per 1000 prompt tokens, added; NONE when not known */
     struct kw_law output_rate;             /* output tokens a second of one request */
     char latency_of[64];                   /* another model whose latency stands in for this one's; "": its own */
+    uint32_t rate_known_to; /* the most tokens, prompt and output, that output_rate was measured with; 0: not said */
     struct kw_rate_limits limits;
     struct kw_cache_rule cache;
     uint32_t max_model_len;

@@ -571,6 +571,7 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
                                         "ttft_known_to",
                                         "ttft_per_ktok_s",
                                         "output_rate",
+                                        "output_rate_known_to",
                                         "output_burndown",
                                         "latency_of",
                                         "available_from",
@@ -615,6 +616,13 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
         o->ttft_known_to = (uint32_t)v;
         snprintf(path, sizeof path, "apis[%s].ttft_known_to", o->model);
         KW_TRY(kw_fact_keep(r, &f, path, "%" PRId64 " prompt tokens", v));
+    }
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "output_rate_known_to"), &src, &f));
+    if (f.present) {
+        KW_TRY(kw_json_i64(f.value, 1, 10000000, &v, r->err));
+        o->rate_known_to = (uint32_t)v;
+        snprintf(path, sizeof path, "apis[%s].output_rate_known_to", o->model);
+        KW_TRY(kw_fact_keep(r, &f, path, "%" PRId64 " tokens of prompt and output", v));
     }
     o->cache = r->p.cache;
     KW_TRY(kw_fact_open(r, kw_json_get(n, "cache_min_tokens"), &src, &f));

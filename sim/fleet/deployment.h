@@ -27,6 +27,7 @@ struct kw_deployment {
     bool cached_as_logged;      /* what the trace says was read from a cache holds here too */
     char account[120];          /* deployments of one share rate limits and what is remembered; "": neither is known */
     uint32_t ttft_known_to;     /* the longest prompt that ttft_s is of; 0: any */
+    uint32_t rate_known_to;     /* the most tokens, prompt and output, that output_rate is of; 0: any */
     uint32_t max_tokens; /* what clients state as max_tokens when the trace does not say; 0 = the request's output */
     /* both */
     struct kw_client_retry retry;
@@ -69,9 +70,8 @@ struct kw_fleet_options {
     bool records;       /* keep per-request records; lives of replicas are always kept, billing needs each */
     kw_ns series_step;  /* 0: no series */
     kw_ns warmup; /* the view's own end is replayed for this long before the window, and not counted; 0: empty start */
-    bool
-        beyond; /* a prompt longer than ttft_known_to waits in proportion to it, as if all of its TTFT were prefill; else
-                    as if none were */
+    bool beyond;  /* what passes an API's ttft_known_to or rate_known_to is slower in proportion, as if all of it were
+                    prefill or attention; else as if none were */
     struct kw_slo_limits slo;
     const struct kw_groups *groups; /* of the view's trace, told apart, each with its own limits; NULL: slo for all */
     struct kw_ceiling ceiling;      /* of deployment 0; looked at now and then, so a run may end above it */

@@ -57,6 +57,7 @@ struct kw_ledger {
     uint64_t
         peak_requests; /* most that a request, itself counted, met waiting or on ready replicas; warm-up included */
     uint64_t steps, iterations; /* engine steps decided; engine steps simulated (a jump over k counts k) */
+    uint64_t outside;           /* of the iterations: beyond what the step times were measured at */
     uint64_t preemptions;
     kw_ns needed; /* replica-ns that its tokens take at the least, pool/capacity.h; 0 for an API */
 };

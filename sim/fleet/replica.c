@@ -249,6 +249,7 @@ static inline void decide(struct kw_replica *r)
     if (step.n_chunks) {
         note_chunks(r, &step);
         r->first_ps = kw_steptime_ps(r->time, &step);
+        r->outside = kw_steptime_outside(r->time, &step);
     } else {
         uint64_t c = step.decode_context;
         if (r->law_batch != step.n_decode || c < r->law.lo || c >= r->law.hi) {
@@ -257,6 +258,7 @@ static inline void decide(struct kw_replica *r)
         }
         r->first_ps = r->law.base_ps + r->law.slope_ps * (int64_t)(c - r->law.lo);
         r->rise_ps = r->law.slope_ps * step.n_decode;
+        r->outside = r->law.outside;
         if (r->mode == KW_STEPPING_JUMP) {
             uint64_t k = kw_sched_jumpable(r->sched);
             if (k > 1) {
@@ -278,6 +280,7 @@ static inline void decide(struct kw_replica *r)
 static inline void note_run(struct kw_replica *r)
 {
     r->count.iterations += r->k;
+    if (r->outside) r->count.outside += r->k;
     r->count.decode_tokens += r->n_decode * r->k;
     r->count.output_tokens += r->n_decode * r->k;
     if (!r->n_decode || !r->itl) return;

@@ -44,6 +44,7 @@ struct kw_replica_out { /* what happened at the time of one kw_replica_advance; 
 
 struct kw_replica_count {       /* since init or reset; a run under way is not in it yet */
     uint64_t iterations;        /* engine steps */
+    uint64_t outside;           /* of them, beyond what the step times were measured at */
     uint64_t runs;              /* decisions timed: the one counter that stepping modes do not share */
     uint64_t decode_tokens;     /* tokens computed by decoding sequences */
     uint64_t prefill_tokens;    /* tokens computed in chunks, recomputed ones included */
@@ -71,6 +72,7 @@ struct kw_replica {
     int64_t after_prompt_ps; /* of kw_steptime */
     int64_t idle_since;      /* its last step's end; INT64_MIN before the first: as if for long */
     bool in_step;            /* a step or run is under way */
+    bool outside;            /* of the step under way: kw_steptime_outside */
     bool stalled;            /* steps without decodes since the decoding sequences' last tokens */
     uint32_t max_num_seqs;
     uint32_t n_decode;     /* of the step under way */

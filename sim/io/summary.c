@@ -166,6 +166,28 @@ static void group_rows(const struct kw_point *p, struct kw_text *out)
     kw_text_add(out, "\n");
 }
 
+/* What of the trace lies outside of what the laws were measured at, and what the figures would be at the other end. */
+static void outside_measured(const struct kw_point *p, struct kw_text *out)
+{
+    char ttft[32], tpot[32], e2e[32], share[32];
+    if (!kw_point_has_range(p)) return;
+    if (p->known_to)
+        kw_text_add(out, "  TTFT was measured with prompts of up to %u tokens; longer ones may wait in proportion\n",
+                    p->known_to);
+    if (p->rate_known_to)
+        kw_text_add(out,
+                    "  the output rate was measured with up to %u tokens of prompt and output; more may be slower\n",
+                    p->rate_known_to);
+    if (p->steps_outside > 0)
+        kw_text_add(out,
+                    "  %s %% of the engines' steps lie beyond what their times were measured at, and may be slower\n",
+                    kw_quantity_percent(p->steps_outside, share));
+    kw_text_add(out, "  in proportion it would be: TTFT p95 %s s, TPOT p95 %s ms, E2E p95 %s s\n",
+                kw_quantity_number(p->beyond[KW_METRIC_TTFT_P95], ttft),
+                kw_quantity_number(p->beyond[KW_METRIC_TPOT_P95] * 1e3, tpot),
+                kw_quantity_number(p->beyond[KW_METRIC_E2E_P95], e2e));
+}
+
 /* Of the deployments whose replicas start while requests come. */
 static void cold_starts(const struct kw_candidate *c, struct kw_text *out)
 {
@@ -277,13 +299,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         kw_text_add(out, "  %llu interruption%s of spot machines cut off %llu request%s, which were tried again\n",
                     (unsigned long long)p->interruptions, p->interruptions == 1 ? "" : "s",
                     (unsigned long long)p->cut_off, p->cut_off == 1 ? "" : "s");
-    if (p->known_to) {
-        char range[200], most[32];
-        snprintf(range, sizeof range,
-                 "TTFT was measured with prompts of up to %u tokens: with longer ones in proportion its p95 is %s s",
-                 p->known_to, kw_quantity_number(p->beyond[KW_METRIC_TTFT_P95], most));
-        kw_text_add(out, "  %s\n", range);
-    }
+    outside_measured(p, out);
     kw_text_add(out, "  objectives: %s%s", p->feasible ? "met" : "missed, ", p->miss);
     if (p->unjudged[0]) kw_text_add(out, "; nothing to judge %s by", p->unjudged);
     if (p->drawn) kw_text_add(out, "; met in %u of %u drawings of the days", p->met, p->drawn);
@@ -357,7 +373,7 @@ static void figure_columns(struct kw_text_table *t, struct shown_figures f)
 static void range_cell(struct kw_text_table *t, const struct kw_point *p, enum kw_metric m, bool near_end)
 {
     char least[32], most[32];
-    double v = p->m[m].value, beyond = p->known_to ? p->beyond[m] : v;
+    double v = p->m[m].value, beyond = kw_point_has_range(p) ? p->beyond[m] : v;
     kw_quantity_number(v, least);
     kw_quantity_number(beyond, most);
     if (beyond > 1.01 * v && near_end)
@@ -732,6 +748,13 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
     kw_text_table_free(&t);
 }
 
+static bool rests_on_unknown_limits(const struct kw_candidate *c)
+{
+    bool unknown = false;
+    for (uint32_t d = 0; d < c->n; d++) unknown |= kw_choice_limits_unknown(&c->choice[d]);
+    return unknown;
+}
+
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out)
 {
     char buf[512], a[32], b[32];
@@ -775,6 +798,10 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
                      q->met, q->drawn, q->won);
         else
             snprintf(buf, sizeof buf, "judged on the trace itself alone; how much other days differ is not known");
+        if (rests_on_unknown_limits(&p->candidates[p->best])) {
+            size_t n = strlen(buf);
+            snprintf(buf + n, sizeof buf - n, "; all of it only if rate limits that were not found carry the load");
+        }
         paragraph("how surely", buf, out);
         if (q->margin.thin) paragraph("margin", kw_plan_margin_text(p, buf, sizeof buf), out);
         paragraph("why", p->why, out);

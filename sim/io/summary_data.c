@@ -135,6 +135,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
             add_text(x, "balance", kw_balance_name[d->balance], lost);
             add_text(x, "balance_grade", kw_grade_name[kw_choice_balance_grade(d)], lost);
         }
+        if (d->api) add_bool(x, "limits_known", !kw_choice_limits_unknown(d), lost);
         add_text(x, "term", kw_term_name[d->term], lost);
         add_sale(x, d, lost);
         add_text(x, "settings", kw_choice_settings(d, buf, sizeof buf), lost);
@@ -156,10 +157,13 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
         add_number(o, "cut_off", (double)p->cut_off, lost);
     }
     add_bool(o, "overloaded", kw_point_overloaded(p), lost);
-    if (p->known_to) { /* the other end of the range */
+    if (kw_point_has_range(p)) { /* the other end of the range */
         cJSON *beyond = cJSON_AddObjectToObject(o, "if_longer_prompts_wait_in_proportion");
-        add_number(beyond, "measured_to_tokens", p->known_to, lost);
+        if (p->known_to) add_number(beyond, "measured_to_tokens", p->known_to, lost);
+        if (p->rate_known_to) add_number(beyond, "rate_measured_to_tokens", p->rate_known_to, lost);
+        if (p->steps_outside > 0) add_number(beyond, "steps_outside", p->steps_outside, lost);
         add_number(beyond, "ttft_p95_s", p->beyond[KW_METRIC_TTFT_P95], lost);
+        add_number(beyond, "tpot_p95_s", p->beyond[KW_METRIC_TPOT_P95], lost);
         add_number(beyond, "e2e_p95_s", p->beyond[KW_METRIC_E2E_P95], lost);
     }
     if (c->as_written) add_bool(o, "as_written", true, lost);

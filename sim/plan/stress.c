@@ -62,7 +62,7 @@ static double worst_objective(const struct kw_slo *slo, const double figure[KW_M
 static double worst_of_trace(const struct kw_slo *slo, const struct kw_point *p)
 {
     double near = worst_objective(slo, p->sample[0]);
-    return p->known_to ? fmax(near, worst_objective(slo, p->beyond)) : near;
+    return kw_point_has_range(p) ? fmax(near, worst_objective(slo, p->beyond)) : near;
 }
 
 /* 0: nobody stated one. */

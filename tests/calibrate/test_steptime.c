@@ -165,6 +165,41 @@ static void refuses(void)
     }
 }
 
+/* Beyond the last context, batch, token or pair a step is outside; its other end grows in proportion, all of it, and what
+ * is inside stays to the bit. The decode law says the same as the step. */
+static void outside_the_tables(void)
+{
+    struct kw_step_tables t = tables();
+    struct kw_steptime *s = NULL, *p = NULL;
+    CHECK(kw_steptime_compile(&s, &t, 16, 8192, &err) == KW_OK && kw_steptime_in_proportion(&p, s, &err) == KW_OK);
+    for (uint32_t b = 1; b <= 8; b++)
+        for (uint64_t c = 0; c < 6000; c += 250) {
+            struct kw_decode_law law, slower;
+            bool out = kw_steptime_outside(s, &(struct kw_step){ .n_decode = b, .decode_context = c });
+            CHECK(out == (b > 5 || c >= (b == 1 ? 2000 : 4000)));
+            kw_steptime_decode(s, b, c, &law);
+            kw_steptime_decode(p, b, c, &slower);
+            CHECK(law.outside == out);
+            int64_t now = ps(s, b, c, 0, 0, 0), most = ps(p, b, c, 0, 0, 0);
+            CHECK(out ? most >= now : most == now);
+            CHECK(slower.base_ps + slower.slope_ps * (int64_t)(c - slower.lo) == most);
+        }
+    int64_t last = ps(s, 1, 2000, 0, 0, 0);
+    CHECK(llabs(ps(p, 1, 4000, 0, 0, 0) - 2 * last) < 4000);                     /* slopes are whole ps a token */
+    CHECK(llabs(ps(p, 8, 100, 0, 0, 0) - ps(s, 8, 100, 0, 0, 0) * 8 / 5) < 200); /* and 8 sequences beside 5 */
+    CHECK(!kw_steptime_outside(s, &(struct kw_step){ .n_chunks = 1, .prefill_tokens = 200, .prefill_pairs2 = 4000 }));
+    CHECK(kw_steptime_outside(s, &(struct kw_step){ .n_chunks = 1, .prefill_tokens = 201, .prefill_pairs2 = 4000 }));
+    CHECK(kw_steptime_outside(s, &(struct kw_step){ .n_chunks = 1, .prefill_tokens = 100, .prefill_pairs2 = 4002 }));
+    CHECK(ps(p, 0, 0, 1, 400, 0) - ps(s, 0, 0, 1, 400, 0) > 1000000000); /* twice the tokens: fixed and all */
+    kw_steptime_delete(s);
+    kw_steptime_delete(p);
+    CHECK(kw_steptime_constant(&s, 5, 7, &err) == KW_OK && kw_steptime_in_proportion(&p, s, &err) == KW_OK);
+    CHECK(!kw_steptime_outside(s, &(struct kw_step){ .n_decode = 9, .decode_context = 1u << 30 }));
+    CHECK(ps(p, 9, 1u << 30, 0, 0, 0) == 5);
+    kw_steptime_delete(s);
+    kw_steptime_delete(p);
+}
+
 int main(void)
 {
     RUN(by_hand);
@@ -172,6 +207,7 @@ int main(void)
     RUN(levels_what_falls);
     RUN(after_idle);
     RUN(constants);
+    RUN(outside_the_tables);
     RUN(refuses);
     return check_report();
 }

@@ -83,7 +83,7 @@ static bool meets(const struct kw_point *p, const struct kw_slo *slo)
     double figure[KW_METRICS], ratio;
     for (int m = 0; m < KW_METRICS; m++) figure[m] = p->m[m].value;
     return kw_slo_judge(slo, figure, NULL, 0, &ratio) &&
-           (!p->known_to || kw_slo_judge(slo, p->beyond, NULL, 0, &ratio));
+           (!kw_point_has_range(p) || kw_slo_judge(slo, p->beyond, NULL, 0, &ratio));
 }
 
 static bool served_nothing(const struct kw_point *p, size_t n)

@@ -110,7 +110,8 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
     double ttft = kw_law_draw(&d->ttft_s, &e->latency);
     if (e->stretch_from && prompt > e->stretch_from) ttft *= (double)prompt / e->stretch_from;
     double per_ktok = kw_law_draw(&d->ttft_per_ktok_s, &e->latency);
-    double rate = kw_law_draw(&d->output_rate, &e->latency);
+    double rate = kw_law_draw(&d->output_rate, &e->latency), tokens = (double)prompt + output;
+    if (e->slow_from && tokens > e->slow_from) rate *= e->slow_from / tokens;
 
     *a = (struct kw_api_answer){ 0 };
     admission_count(&d->limits, prompt, cached, max_tokens ? max_tokens : output, &a->reserved_in, &a->reserved_out);

@@ -25,6 +25,7 @@ struct kw_api_endpoint {
     const struct kw_deployment *d;
     struct kw_rng latency;
     uint32_t stretch_from; /* TTFT grows in proportion to prompts beyond it; 0: it does not */
+    uint32_t slow_from;    /* the rate falls in proportion to prompts and outputs beyond it; 0: it does not */
     struct kw_rate_limiter own;
     struct kw_rate_limiter *shared; /* in the place of its own: that of the account; NULL: none */
 };

@@ -38,7 +38,10 @@ enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_cont
     enum kw_status st = kw_rng_init(&a->retry, seed, opt->replication, KW_RNG_RETRY, err);
     if (st != KW_OK) return st;
     if ((st = kw_api_endpoint_init(&a->endpoint, d, seed, opt->replication, err)) != KW_OK) a->endpoint.d = NULL;
-    if (opt->beyond) a->endpoint.stretch_from = d->ttft_known_to;
+    if (opt->beyond) {
+        a->endpoint.stretch_from = d->ttft_known_to;
+        a->endpoint.slow_from = d->rate_known_to;
+    }
     if (account && st == KW_OK) {
         if (!kw_rate_limits_same(&d->limits, &account->d->limits))
             return kw_fail(err, KW_ERANGE, "%s and %s are of one account and state different rate limits", d->name,

@@ -73,6 +73,7 @@ enum kw_status kw_lives_end_engine(struct kw_pool *p, struct kw_pool_replica *r,
     while (r->engine->n_live == 0 && r->engine->next != KW_NEVER) kw_replica_advance(r->engine, r->engine->next, &out);
     p->ledger->steps += c->runs;
     p->ledger->iterations += c->iterations;
+    p->ledger->outside += c->outside;
     p->ledger->preemptions += c->preemptions;
     p->ledger->tokens_recomputed += (int64_t)c->recomputed_tokens;
     kw_events_cancel(&p->w->events, r->run_id);

@@ -622,11 +622,11 @@ static void write_samples(struct kw_writer *w, const struct kw_results *r)
     free(v);
 }
 
-/* The other end of what is not known of the trace itself: nothing where no API's prompts pass what was measured. */
+/* The other end of what is not known of the trace itself: nothing where nothing passes what was measured. */
 static void write_beyond(struct kw_writer *w, const struct kw_results *r)
 {
     bool any = false;
-    for (size_t i = 0; i < r->n; i++) any |= r->points[i].known_to > 0;
+    for (size_t i = 0; i < r->n; i++) any |= kw_point_has_range(&r->points[i]);
     if (!any) return;
     uint32_t *known = malloc(r->n * sizeof *known);
     double *v = malloc(r->n * sizeof *v);
@@ -636,25 +636,33 @@ static void write_beyond(struct kw_writer *w, const struct kw_results *r)
         kw_writer_no_memory(w);
         return;
     }
-    kw_writer_group(w, "/beyond",
-                    "replication 0 again, prompts longer than an API was measured with waiting in proportion");
+    kw_writer_group(w, "/beyond", "replication 0 again, what lies beyond what was measured slower in proportion");
     kw_writer_index(w, "/beyond/point", "point", r->n, "configuration");
+    struct kw_h5_dataset to = { "/beyond/known_to",
+                                KW_H5_U32,
+                                "token",
+                                "the longest prompt TTFT was measured with; 0: no request passes it",
+                                1,
+                                { r->n },
+                                { "/beyond/point" },
+                                NULL,
+                                4 };
     for (size_t i = 0; i < r->n; i++) known[i] = r->points[i].known_to;
-    kw_writer_put(w,
-                  (struct kw_h5_dataset){ "/beyond/known_to",
-                                          KW_H5_U32,
-                                          "token",
-                                          "the longest prompt measured; 0: no request passes it",
-                                          1,
-                                          { r->n },
-                                          { "/beyond/point" },
-                                          NULL,
-                                          4 },
-                  known);
+    kw_writer_put(w, to, known);
+    to.path = "/beyond/rate_known_to";
+    to.description = "the most tokens, prompt and output, the output rate was measured with; 0: no request passes it";
+    for (size_t i = 0; i < r->n; i++) known[i] = r->points[i].rate_known_to;
+    kw_writer_put(w, to, known);
+    to.path = "/beyond/steps_outside";
+    to.type = KW_H5_F64;
+    to.units = "1";
+    to.description = "share of the engines' steps beyond what their times were measured at";
+    for (size_t i = 0; i < r->n; i++) v[i] = r->points[i].steps_outside;
+    kw_writer_put(w, to, v);
     for (int m = 0; m < KW_METRICS && w->st == KW_OK; m++) {
         char path[96];
         snprintf(path, sizeof path, "/beyond/%s", kw_metric_info[m].name);
-        for (size_t i = 0; i < r->n; i++) v[i] = known[i] ? r->points[i].beyond[m] : NAN;
+        for (size_t i = 0; i < r->n; i++) v[i] = kw_point_has_range(&r->points[i]) ? r->points[i].beyond[m] : NAN;
         kw_writer_put(w,
                       (struct kw_h5_dataset){ path,
                                               KW_H5_F64,

@@ -75,13 +75,14 @@ struct reading {
     uint8_t *pruned;
     int64_t **settings; /* [kw_choice_field rows], each [n * nd] */
     size_t n_settings;
-    double *samples[KW_METRICS]; /* [n * nr] */
-    double *margin[3];           /* left, error, probability; [n] each, NULL when the file has none */
-    uint8_t *thin;               /* [n] or NULL */
-    double *end[KW_METRICS][2];  /* [n], of percentiles: both ends of their intervals */
-    uint32_t *known_to;          /* [n], NULL when the file has none */
-    double *beyond[KW_METRICS];  /* [n] */
-    int64_t **usage;             /* [fields], each [n * nr * nd] */
+    double *samples[KW_METRICS];        /* [n * nr] */
+    double *margin[3];                  /* left, error, probability; [n] each, NULL when the file has none */
+    uint8_t *thin;                      /* [n] or NULL */
+    double *end[KW_METRICS][2];         /* [n], of percentiles: both ends of their intervals */
+    uint32_t *known_to, *rate_known_to; /* [n], NULL when the file has none */
+    double *steps_outside;              /* [n], the same */
+    double *beyond[KW_METRICS];         /* [n] */
+    int64_t **usage;                    /* [fields], each [n * nr * nd] */
     size_t n_fields;
 };
 
@@ -105,6 +106,8 @@ static void reading_free(struct reading *r)
     for (int k = 0; k < 3; k++) free(r->margin[k]);
     free(r->thin);
     free(r->known_to);
+    free(r->rate_known_to);
+    free(r->steps_outside);
     for (size_t i = 0; r->usage && i < r->n_fields; i++) free(r->usage[i]);
     free(r->usage);
     kw_h5_abandon(r->f);
@@ -189,6 +192,10 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         }
     if (st == KW_OK && kw_h5_exists(r->f, "/beyond/known_to") > 0)
         st = kw_h5_read_n(r->f, "/beyond/known_to", KW_H5_U32, r->n, &r->known_to, err);
+    if (st == KW_OK && kw_h5_exists(r->f, "/beyond/rate_known_to") > 0)
+        st = kw_h5_read_n(r->f, "/beyond/rate_known_to", KW_H5_U32, r->n, &r->rate_known_to, err);
+    if (st == KW_OK && kw_h5_exists(r->f, "/beyond/steps_outside") > 0)
+        st = kw_h5_read_n(r->f, "/beyond/steps_outside", KW_H5_F64, r->n, &r->steps_outside, err);
     for (int m = 0; m < KW_METRICS && st == KW_OK && r->known_to; m++) {
         char name[96];
         snprintf(name, sizeof name, "/beyond/%s", kw_metric_info[m].name);
@@ -324,7 +331,9 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
     if (!p->sample || !p->usage || !p->bill_of) return kw_fail(err, KW_ENOMEM, "out of memory");
     if (r->thin) p->margin = (struct kw_margin){ r->margin[0][i], r->margin[1][i], r->margin[2][i], r->thin[i] != 0 };
     if (r->known_to) p->known_to = r->known_to[i];
-    for (int m = 0; m < KW_METRICS && p->known_to; m++) p->beyond[m] = r->beyond[m] ? r->beyond[m][i] : NAN;
+    if (r->rate_known_to) p->rate_known_to = r->rate_known_to[i];
+    if (r->steps_outside) p->steps_outside = r->steps_outside[i];
+    for (int m = 0; m < KW_METRICS && kw_point_has_range(p); m++) p->beyond[m] = r->beyond[m] ? r->beyond[m][i] : NAN;
     for (uint32_t rep = 0; rep < nr; rep++) {
         for (int m = 0; m < KW_METRICS; m++)
             p->sample[rep][m] = r->samples[m] ? r->samples[m][i * r->nr + rep] : m == KW_METRIC_OVERLOAD ? 0 : NAN;

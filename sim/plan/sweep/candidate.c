@@ -159,6 +159,7 @@ enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform 
     if (own[0].kind == KW_LAW_NONE && !grows) c->ttft_known_to = o->ttft_known_to;
     c->ttft_per_ktok_s = *law[1];
     c->output_rate = *law[2];
+    if (own[2].kind == KW_LAW_NONE) c->rate_known_to = o->rate_known_to;
     return KW_OK;
 }
 
@@ -186,6 +187,7 @@ enum kw_status kw_choice_batch(struct kw_choice *c, bool own_latency, struct kw_
      * of a batch, so neither is its grade. */
     const double at_once = 1e12;
     c->ttft_s = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { kw_nano_to_double(p->batch_window) } };
+    c->ttft_known_to = c->rate_known_to = 0;
     c->ttft_per_ktok_s = (struct kw_law){ .kind = KW_LAW_NONE };
     c->output_rate = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { at_once } };
     c->ttft_s.provenance.grade = c->ttft_per_ktok_s.provenance.grade = c->output_rate.provenance.grade = KW_GRADE_USER;
@@ -203,7 +205,7 @@ enum kw_status kw_choice_service_tier(struct kw_choice *c, enum kw_term tier, bo
     if (!p->cached_in_mtok.known) c->cache = (struct kw_cache_rule){ .mode = KW_CACHE_UNKNOWN };
     if (own_latency) return KW_OK;
     c->ttft_s = c->ttft_per_ktok_s = c->output_rate = (struct kw_law){ .kind = KW_LAW_NONE };
-    c->ttft_known_to = 0;
+    c->ttft_known_to = c->rate_known_to = 0;
     return KW_OK;
 }
 
@@ -283,6 +285,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
         d->cached_as_logged = kw_term_prices(c->api, c->term)->cached_in_mtok.known && c->cache.mode != KW_CACHE_OFF &&
                               c->term != KW_TERM_BATCH;
         d->ttft_known_to = c->ttft_known_to;
+        d->rate_known_to = c->rate_known_to;
         if (kw_cache_rule_known(&c->cache)) d->cache = c->cache;
         if (c->term != KW_TERM_BATCH && (kw_cache_rule_known(&c->cache) || kw_rate_limits_any(&c->limits)))
             snprintf(d->account, sizeof d->account, "%s %s %s", c->platform->name, c->api->model, c->account);
@@ -617,13 +620,18 @@ char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, cha
     return buf;
 }
 
+bool kw_choice_limits_unknown(const struct kw_choice *c)
+{
+    return c->api && c->term != KW_TERM_BATCH && !kw_rate_limits_any(&c->limits);
+}
+
 char *kw_choice_unlimited(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size)
 {
     const struct kw_rate_limits *l = &c->limits;
     double requests = 0, tokens = 0, most_requests = 0, most_tokens = 0;
     kw_ns minute = 0;
     buf[0] = 0;
-    if (!c->api || kw_rate_limits_any(l)) return buf;
+    if (!kw_choice_limits_unknown(c)) return buf;
     for (size_t i = 0; i < t->n; i++) {
         kw_ns m = t->arrival[i] / (60 * KW_NS_PER_S);
         if (m != minute) requests = tokens = 0;

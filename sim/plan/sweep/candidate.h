@@ -45,9 +45,10 @@ struct kw_choice { /* one deployment of a candidate */
     struct kw_cold_start cold;     /* platform + profile */
     struct kw_spot spot;           /* term SPOT: the platform's, or the user's own */
     struct kw_client_retry retry;
-    struct kw_rate_limits limits;                       /* api */
-    struct kw_cache_rule cache;                         /* api */
-    uint32_t ttft_known_to;                             /* api: the longest prompt of ttft_s; 0: not limited */
+    struct kw_rate_limits limits; /* api */
+    struct kw_cache_rule cache;   /* api */
+    uint32_t ttft_known_to;       /* api: the longest prompt of ttft_s; 0: not limited */
+    uint32_t rate_known_to;       /* api: the most tokens, prompt and output, of output_rate; 0: not limited */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate; /* api: the offer's, or the user's own (grade USER) */
     enum kw_balance balance;
     bool balance_stated, delay_from_stated; /* the user said which */
@@ -141,6 +142,8 @@ enum kw_grade kw_choice_balance_grade(const struct kw_choice *c); /* of it: USER
 /* What the bill rests on that cannot be known, as a sentence; "" when there is none: what an API's cached-input price
  * finds in this trace, and how often spot machines are interrupted. Returns buf. */
 char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size);
+/* An API of which no rate limit is known, so none is simulated. */
+bool kw_choice_limits_unknown(const struct kw_choice *c);
 /* The same of an API's rate limits: where none is known, what they would have to carry in the trace's busiest minute. */
 char *kw_choice_unlimited(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size);
 /* The weakest grade of what the choice rests on, unknown facts of its platform that it uses included; one step lower

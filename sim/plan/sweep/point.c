@@ -403,13 +403,18 @@ static void judge_beyond(struct kw_point *p, const struct kw_slo *slo)
 {
     char miss[sizeof p->miss];
     double ratio;
-    if (!p->known_to || !p->feasible) return;
+    if (!kw_point_has_range(p) || !p->feasible) return;
     p->beyond[KW_METRIC_COST] = p->sample[0][KW_METRIC_COST];
     if (kw_slo_judge(slo, p->beyond, miss, sizeof miss, &ratio)) return;
     p->feasible = false;
     p->met = 0;
     p->miss_ratio = NOT_KNOWN;
-    snprintf(p->miss, sizeof p->miss, "not known beyond prompts of %u: %.50s", p->known_to, miss);
+    if (p->known_to)
+        snprintf(p->miss, sizeof p->miss, "not known beyond prompts of %u: %.50s", p->known_to, miss);
+    else if (p->rate_known_to)
+        snprintf(p->miss, sizeof p->miss, "not known beyond %u tokens: %.50s", p->rate_known_to, miss);
+    else
+        snprintf(p->miss, sizeof p->miss, "not known beyond measured steps: %.50s", miss);
 }
 
 enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,
@@ -536,7 +541,7 @@ static void count_wins(struct kw_point *p, const struct merit *order, size_t n, 
         for (size_t k = 0; k < n; k++) {
             struct kw_point *x = &p[order[k].index];
             double ratio;
-            if (x->replications < all || (x->known_to && !x->feasible)) continue;
+            if (x->replications < all || (kw_point_has_range(x) && !x->feasible)) continue;
             if (winner && !(x->sample[r][KW_METRIC_COST] < winner->sample[r][KW_METRIC_COST])) continue;
             if (kw_slo_judge(slo, x->sample[r], NULL, 0, &ratio)) winner = x;
         }

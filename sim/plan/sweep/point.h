@@ -109,9 +109,12 @@ struct kw_point {
     uint32_t n_classes, n_groups;
     double (*group_sample)[KW_METRICS]; /* [replications * n_groups], owned; NAN where a group has no such figure */
     double *share; /* [replications * n_classes * n], owned: what a class and model is charged of a deployment's bill */
-    /* The trace itself again with prompts beyond `known_to`, the longest an API's TTFT was measured with, waiting in
-     * proportion: the other end of what is not known. known_to 0: no such prompt. */
-    uint32_t known_to;
+    /* The trace itself again with what lies outside of what was measured at the other end of what is not known: prompts
+     * beyond `known_to`, the longest an API's TTFT was measured with, waiting in proportion, output beyond
+     * `rate_known_to` tokens of prompt and output slower in proportion, and so the share `steps_outside` of the engines'
+     * steps, which lies beyond their tables. 0: nothing does. */
+    uint32_t known_to, rate_known_to;
+    double steps_outside;
     double beyond[KW_METRICS];
     char unjudged[96]; /* objectives with nothing to judge: "tpot_p95_s", "" for none */
     uint64_t arrived, completed, rejected, timed_out, too_long, cold, attained; /* sums over replications */
@@ -129,6 +132,12 @@ void kw_point_free(struct kw_point *p); /* safe to call again on an initialised 
  */
 enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,
                                struct kw_error *err);
+
+/* Whether `beyond` tells the other end of a range. */
+static inline bool kw_point_has_range(const struct kw_point *p)
+{
+    return p->known_to || p->rate_known_to || p->steps_outside > 0;
+}
 
 /* The queue grew through the window in the trace itself: objectives are missed whatever the figures
  * say, and what the window costs says nothing of a month. */

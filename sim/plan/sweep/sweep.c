@@ -29,6 +29,8 @@ struct kw_sweep {
     struct worker *workers;            /* [n_workers] */
     uint32_t n_workers;
     struct kw_sweep_count count;
+    struct kw_steptime **made; /* [n_made] step times of runs at the other end of what was measured, owned */
+    size_t n_made;
     uint64_t expected; /* simulations asked for so far, done ones included */
 };
 
@@ -194,6 +196,8 @@ void kw_sweep_close(struct kw_sweep *s)
         kw_outcome_free(&s->workers[w].outcome);
     }
     free(s->workers);
+    for (size_t i = 0; i < s->n_made; i++) kw_steptime_delete(s->made[i]);
+    free(s->made);
     free(s->deployments);
     free(s->first);
     free(s->shared_run);
@@ -305,20 +309,40 @@ static void merge(struct kw_point *p, const struct kw_outcome *o, const double s
     }
 }
 
-/* The longest prompt that all APIs of the candidate are known to, where the trace has longer ones; 0: it has not. */
-static uint32_t known_to(const struct kw_candidate *c, const struct kw_trace *t)
+/* What of the trace lies outside of what the candidate's laws were measured at. */
+struct outside {
+    uint32_t prompt;  /* the longest that all its APIs are known to, where the trace has longer ones; 0: it has not */
+    uint32_t context; /* the same of prompt and output together */
+    double steps;     /* share of its engines' steps */
+};
+
+static uint32_t least_known(uint32_t a, uint32_t b)
 {
-    uint32_t least = 0, longest = 0;
-    for (uint32_t d = 0; d < c->n; d++)
-        if (c->choice[d].ttft_known_to && (!least || c->choice[d].ttft_known_to < least))
-            least = c->choice[d].ttft_known_to;
-    for (size_t i = 0; least && i < t->n; i++)
-        if (t->prompt[i] > longest) longest = t->prompt[i];
-    return longest > least ? least : 0;
+    return !a || (b && b < a) ? b : a;
 }
 
-/* One replication of kin: which[from..to) of a batch. One run of the event loop, and one more for each of them for whom
- * that would have been another. */
+static struct outside outside_of(const struct kw_candidate *c, const struct kw_trace *t, const struct kw_outcome *o)
+{
+    struct outside x = { 0 };
+    uint64_t steps = 0, of = 0;
+    for (uint32_t d = 0; d < c->n; d++) {
+        x.prompt = least_known(x.prompt, c->choice[d].ttft_known_to);
+        x.context = least_known(x.context, c->choice[d].rate_known_to);
+        steps += o->ledger[d].outside;
+        of += o->ledger[d].iterations;
+    }
+    uint64_t prompt = 0, context = 0;
+    for (size_t i = 0; (x.prompt || x.context) && i < t->n; i++) {
+        uint64_t both = (uint64_t)t->prompt[i] + t->output[i];
+        if (t->prompt[i] > prompt) prompt = t->prompt[i];
+        if (both > context) context = both;
+    }
+    if (prompt <= x.prompt) x.prompt = 0;
+    if (context <= x.context) x.context = 0;
+    x.steps = of ? (double)steps / (double)of : 0;
+    return x;
+}
+
 struct job {
     uint32_t replication;
     size_t from, to;
@@ -417,29 +441,76 @@ static enum kw_status hand_out(struct kw_sweep *s, struct worker *w, const struc
     return KW_OK;
 }
 
-/* The trace itself again, with what is not known of an API at its other end. */
+/* Deployments whose engines' steps lay outside of their tables get the other end of them, which s keeps. */
+static enum kw_status slow_outside(struct kw_sweep *s, struct kw_deployment *d, uint32_t n, const uint64_t *steps,
+                                   struct kw_error *err)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct kw_steptime *made = NULL;
+        if (!steps[i]) continue;
+        enum kw_status st = kw_steptime_in_proportion(&made, d[i].steptime, err);
+        if (st != KW_OK) return st;
+        d[i].steptime = made;
+#pragma omp critical(kw_sweep_made)
+        {
+            struct kw_steptime **more = realloc(s->made, (s->n_made + 1) * sizeof *more);
+            if (more) {
+                s->made = more;
+                s->made[s->n_made++] = made;
+                made = NULL;
+            }
+        }
+        if (!made) continue;
+        kw_steptime_delete(made);
+        return kw_fail(err, KW_ENOMEM, "out of memory for step times");
+    }
+    return KW_OK;
+}
+
+/* Candidate i at the other end; steps: of each deployment, those that were outside. */
+static enum kw_status run_beyond(struct kw_sweep *s, struct worker *w, size_t i, const struct kw_fleet_options *opt,
+                                 const uint64_t *steps, struct kw_error *err)
+{
+    const struct kw_candidate *c = &s->candidates[i];
+    struct kw_trace_view view = kw_resampling_view(&s->resampling, s->study.trace, 0);
+    struct kw_deployment *slower = malloc(c->n * sizeof *slower);
+    if (!slower) return kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
+    memcpy(slower, s->deployments + s->first[i], c->n * sizeof *slower);
+    enum kw_status st = slow_outside(s, slower, c->n, steps, err);
+    if (st == KW_OK) st = kw_fleet_run(w->fleet, &view, slower, c->n, &c->routing, opt, &w->outcome, err);
+    free(slower);
+    return st == KW_OK || (s->opt.stop && *s->opt.stop) ? st : label(c, st, err);
+}
+
+/* The trace itself again, with what lies outside of what was measured at its other end. Who shared the run before may
+ * not share this one: slower engines hold more requests at once. */
 static enum kw_status look_beyond(struct kw_sweep *s, struct worker *w, const struct batch *b, const struct job *j,
                                   size_t lead, struct kw_fleet_options opt, struct kw_error *err)
 {
-    size_t i = b->which[lead];
-    const struct kw_candidate *c = &s->candidates[i];
     struct kw_usage unused[KW_FLEET_MAX_DEPLOYMENTS];
-    struct kw_trace_view view = kw_resampling_view(&s->resampling, s->study.trace, 0);
-    uint32_t known = known_to(c, s->study.trace);
-    if (!known) return KW_OK;
+    struct outside x = outside_of(&s->candidates[b->which[lead]], s->study.trace, &w->outcome);
+    uint64_t steps[KW_FLEET_MAX_DEPLOYMENTS];
+    enum kw_status st = KW_OK;
+    if (!x.prompt && !x.context && !(x.steps > 0)) return KW_OK;
+    for (uint32_t d = 0; d < w->outcome.n_deployments; d++) steps[d] = w->outcome.ledger[d].outside;
     opt.beyond = true;
     opt.records = false;
     opt.series_step = 0;
-    enum kw_status st =
-        kw_fleet_run(w->fleet, &view, s->deployments + s->first[i], c->n, &c->routing, &opt, &w->outcome, err);
-    if (st != KW_OK) return s->opt.stop && *s->opt.stop ? st : label(c, st, err);
-    for (size_t k = lead; k < j->to && st == KW_OK; k++) {
-        if (!w->now[k]) continue;
-        struct kw_point *p = &b->points[b->which[k]];
-        const struct kw_candidate *x = &s->candidates[b->which[k]];
-        p->known_to = known;
-        st = label(x, kw_evaluate_outcome(x, &w->outcome, p->beyond, unused, err), err);
-        p->beyond[KW_METRIC_CLASS_WORST] = NAN; /* objectives by class are judged on the law as it is */
+    opt.ceiling.most = 0;
+    for (size_t first = lead; first < j->to && st == KW_OK; first++) {
+        if (!w->now[first]) continue;
+        st = run_beyond(s, w, b->which[first], &opt, steps, err);
+        for (size_t k = first; k < j->to && st == KW_OK; k++) {
+            if (!w->now[k] || !shares(s, b, first, k, &w->outcome)) continue;
+            struct kw_point *p = &b->points[b->which[k]];
+            const struct kw_candidate *c = &s->candidates[b->which[k]];
+            w->now[k] = false;
+            p->known_to = x.prompt;
+            p->rate_known_to = x.context;
+            p->steps_outside = x.steps;
+            st = label(c, kw_evaluate_outcome(c, &w->outcome, p->beyond, unused, err), err);
+            p->beyond[KW_METRIC_CLASS_WORST] = NAN; /* objectives by class are judged on the law as it is */
+        }
     }
     return st;
 }
