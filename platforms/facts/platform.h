@@ -183,8 +183,9 @@ struct kw_platform {
     struct kw_spot spot;        /* dedicated: of its spot offers */
     struct kw_cache_rule cache; /* api: of every offer that states no other minimum */
     bool can_plan;              /* the facts suffice to simulate and to price it */
-    bool priced_only;           /* !can_plan, for want of a latency alone: what it costs can be told */
+    bool user_mends;            /* !can_plan, for want of a latency or a profile alone, which the user may have */
     char why_not[160];          /* when !can_plan: what is missing */
+    char mend[120];             /* when !can_plan: the key or option that would mend it */
     char oldest[11];            /* the oldest date of a fact, "" when every one is undated */
 };
 

@@ -717,10 +717,11 @@ static enum kw_status read_not_found(struct kw_fact_reader *r, struct kw_jnode a
 
 /* ---- what follows from the facts */
 
-static void say_why_not(struct kw_platform *p, const char *why)
+static void say_why_not(struct kw_platform *p, const char *why, const char *mend)
 {
     p->can_plan = false;
     snprintf(p->why_not, sizeof p->why_not, "%s", why);
+    snprintf(p->mend, sizeof p->mend, "%s", mend);
 }
 
 static void judge(struct kw_platform *p, bool has_scaling, bool has_meter)
@@ -740,17 +741,21 @@ static void judge(struct kw_platform *p, bool has_scaling, bool has_meter)
         timed |= o->price.in_mtok.known && o->price.out_mtok.known && o->ttft_s.kind != KW_LAW_NONE &&
                  o->output_rate.kind != KW_LAW_NONE;
     }
-    if (p->why_not[0]) return; /* the file itself says so */
-    p->can_plan = true;
+    p->can_plan = false;
     if (!priced)
-        say_why_not(p, "no price was found");
+        say_why_not(p, "no price was found",
+                    p->kind == KW_KIND_API ? "apis[].in_mtok, apis[].out_mtok" : "gpus[].hour");
     else if (p->kind == KW_KIND_API && !timed) {
-        say_why_not(p, "latency was not found: set it in the scenario");
-        p->priced_only = true;
+        say_why_not(p, "latency was not found: ranked by cost alone", "deployments[].ttft, deployments[].output_rate");
+        p->user_mends = true;
     } else if (p->kind != KW_KIND_API && !has_meter)
-        say_why_not(p, "what its meter counts was not found");
+        say_why_not(p, "what its meter counts was not found", "meter");
     else if (p->kind != KW_KIND_API && !has_scaling)
-        say_why_not(p, "how it scales was not found");
+        say_why_not(p, "how it scales was not found", "scaling");
+    else if (p->why_not[0]) /* the file itself says so */
+        p->user_mends = true;
+    else
+        p->can_plan = true;
 }
 
 static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
@@ -775,6 +780,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
                                         "retry",
                                         "words",
                                         "cannot_plan",
+                                        "mend",
                                         "not_found",
                                         "notes",
                                         NULL };
@@ -811,6 +817,9 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     KW_TRY(read_retry(r, kw_json_get(root, "retry")));
     KW_TRY(read_words(r, kw_json_get(root, "words")));
     KW_TRY(kw_fact_text(r, kw_json_get(root, "cannot_plan"), false, p->why_not, sizeof p->why_not));
+    KW_TRY(kw_fact_text(r, kw_json_get(root, "mend"), p->why_not[0] != 0, p->mend, sizeof p->mend));
+    if (p->mend[0] && !p->why_not[0])
+        return kw_json_fail(kw_json_get(root, "mend"), KW_ERANGE, r->err, "mends what? there is no cannot_plan");
     KW_TRY(read_not_found(r, kw_json_get(root, "not_found")));
     KW_TRY(kw_fact_text(r, kw_json_get(root, "notes"), false, p->notes, sizeof p->notes));
     judge(p, kw_json_present(kw_json_get(root, "scaling")), kw_json_present(kw_json_get(root, "meter")));

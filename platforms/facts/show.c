@@ -117,6 +117,34 @@ static void cheapest(char *buf, size_t size, const struct kw_platform *p)
     }
 }
 
+/* A copy of the file that holds the key is read with -p FILE. */
+static void print_why_not(struct kw_text *t, const struct kw_platform *p)
+{
+    if (p->can_plan) return;
+    kw_text_add(t, "cannot be planned: %s\n", p->why_not);
+    kw_text_add(t, "what would mend it: %s%s\n", p->mend,
+                p->user_mends ? "" : " in a copy of the file, read with -p FILE");
+}
+
+/* What the marks of a list mean, with the key that would mend each. */
+static void list_why_not(struct kw_text *t, const struct kw_platforms *all)
+{
+    static const char *const mark[] = {
+        "*: not planned for want of this, which a copy of its file (-p FILE) may have; show NAME says more\n",
+        "~: planned in full once you give this; an API is ranked by cost without\n"
+    };
+    for (int user = 1; user >= 0; user--)
+        for (size_t i = 0, n = 0; i < all->n; i++) {
+            const struct kw_platform *p = &all->p[i];
+            char name[40];
+            if (p->can_plan || p->user_mends != !!user) continue;
+            if (!n++) kw_text_add(t, "%s", mark[user]);
+            snprintf(name, sizeof name, "  %s", p->name);
+            cell(t, name, 18);
+            kw_text_add(t, " %s\n", p->mend);
+        }
+}
+
 enum kw_status kw_show_list(const struct kw_platforms *all, const char *today, char **text, struct kw_error *err)
 {
     static const struct {
@@ -131,12 +159,10 @@ enum kw_status kw_show_list(const struct kw_platforms *all, const char *today, c
         cell(&g, column[i].title, i + 1 < columns ? column[i].width : 0);
     }
     kw_text_add(&g, "\n");
-    bool marked = false;
     for (size_t i = 0; i < all->n; i++) {
         const struct kw_platform *p = &all->p[i];
         char name[48], offer[17], price[64], meter[24], idle[24], on_sale[32];
-        snprintf(name, sizeof name, "%s%s", p->name, p->can_plan ? "" : "*");
-        marked |= !p->can_plan;
+        snprintf(name, sizeof name, "%s%s", p->name, p->can_plan ? "" : p->user_mends ? "~" : "*");
         offers(offer, sizeof offer, p);
         sold(on_sale, sizeof on_sale, p);
         cheapest(price, sizeof price, p);
@@ -159,8 +185,7 @@ enum kw_status kw_show_list(const struct kw_platforms *all, const char *today, c
                 "api: billed by the token, of open models what others call serverless per-token.\n"
                 "sold: offers that can be bought on %s, of all in its file.\n",
                 today);
-    if (marked)
-        kw_text_add(&g, "*: not enough is known to plan with it; `platforms show NAME` says what is missing.\n");
+    list_why_not(&g, all);
     return done(&g, text, err);
 }
 
@@ -241,7 +266,7 @@ enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct
     struct kw_text g = { 0 };
     kw_text_add(&g, "%s: %s (%s)\n", p->name, p->title, kw_kind_name[p->kind]);
     if (p->url[0]) kw_text_add(&g, "%s\n", p->url);
-    if (!p->can_plan) kw_text_add(&g, "cannot be planned: %s\n", p->why_not);
+    print_why_not(&g, p);
     kw_text_add(&g, "weakest grade %s, oldest date %s\n\n", kw_grade_name[p->weakest],
                 p->oldest[0] ? p->oldest : "undated");
     cell(&g, "fact", 38);
@@ -307,7 +332,7 @@ enum kw_status kw_show_check(struct kw_platform *p, const char *file, const char
     }
     kw_text_add(&g, "%s: valid: platform '%s', %s, %zu offers, %zu facts\n", file, p->name, kw_kind_name[p->kind],
                 p->n_gpus + p->n_apis, p->n_facts);
-    if (!p->can_plan) kw_text_add(&g, "cannot be planned: %s\n", p->why_not);
+    print_why_not(&g, p);
     kw_text_add(&g, "%zu assumed, %zu not found, %zu undated, %zu older than %d days at %s\n", assumed, p->n_not_found,
                 undated, stale, KW_SHOW_STALE_DAYS, today);
     print_sales(&g, p, "ended, ending or not seen for long", wants_a_look);

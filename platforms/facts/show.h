@@ -9,7 +9,8 @@
 
 /* One line a platform: name, kind, GPUs or models, cheapest price, meter granularity, default idle timeout, weakest
  * grade, oldest date, and how many of its offers are sold on `today`, the day they were judged by
- * (kw_platform_as_of). A '*' after the name marks one that cannot be planned. */
+ * (kw_platform_as_of). A '*' after the name marks one that cannot be planned, a '~' one for
+ * want of what the user may give; the key that would mend it stands below. */
 enum kw_status kw_show_list(const struct kw_platforms *all, const char *today, char **text, struct kw_error *err);
 
 /* Every fact of one platform with its grade, date and source id, when each offer is sold, the sources, what was assumed

@@ -586,7 +586,7 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
     for (size_t i = 0; i < platforms->n && st == KW_OK; i++) {
         const struct kw_platform *q = &platforms->p[i];
         if (!wanted(o, q)) continue;
-        if (!q->can_plan && !q->priced_only) {
+        if (!q->can_plan && !q->user_mends) {
             st = kw_plan_drop(p, q->name, q->why_not, err);
             continue;
         }

@@ -331,7 +331,7 @@ static void what_is_absent_cannot_be_planned(void)
         { SERVERLESS, "\"hour\": \"3.60\"", "\"spot_hour\": \"3.60\"", "" }, /* the second offer still has a price */
         { API, "\"output_rate\": { \"constant\": \"100\" }", "\"ttft_per_ktok_s\": { \"constant\": \"1\" }",
           "latency was not found" },
-        { SERVERLESS, "\"notes\": \"note\"", "\"cannot_plan\": \"no way\"", "no way" },
+        { SERVERLESS, "\"notes\": \"note\"", "\"cannot_plan\": \"no way\", \"mend\": \"a key\"", "no way" },
     };
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         struct kw_platform p;
@@ -341,6 +341,7 @@ static void what_is_absent_cannot_be_planned(void)
         CHECK_STR(err.msg, "");
         CHECK(p.can_plan == !*c[i].why);
         CHECK(strstr(p.why_not, c[i].why) != NULL);
+        CHECK(!p.mend[0] == p.can_plan);
         kw_platform_free(&p);
         free(text);
     }
@@ -350,6 +351,7 @@ static void what_is_absent_cannot_be_planned(void)
     struct kw_error err = { "" };
     CHECK(parse(&p, bare, &err) == KW_OK);
     CHECK_STR(p.why_not, "no price was found");
+    CHECK_STR(p.mend, "gpus[].hour");
     CHECK(p.n_facts == 0 && p.meter.granularity == 1 && p.meter.multiplier_ppm == 1000000 && p.retry.max_attempts == 1);
     kw_platform_free(&p);
 }
@@ -393,7 +395,7 @@ static void every_shipped_file_loads(void)
         kw_platform_as_of(&all.p[i], "2026-11-29");
         CHECK(i == 0 || strcmp(all.p[i - 1].name, p->name) < 0); /* in name order, no name twice */
         CHECK(p->n_facts > 0);
-        CHECK(p->can_plan == !p->why_not[0]);
+        CHECK(p->can_plan == !p->why_not[0] && p->can_plan == !p->mend[0]);
         CHECK(p->can_plan || p->n_not_found > 0);
         for (size_t k = 0; k < p->n_facts; k++) {
             CHECK(p->facts[k].provenance.source[0] && p->facts[k].value[0]);
@@ -580,7 +582,13 @@ static void rules_are_those_of_the_reference(void)
 
     CHECK(at("huggingface")->scaling.zero_timeout == 3600 * KW_NS_PER_S);
     CHECK(at("together-dedicated")->scaling.at_zero == KW_ZERO_STOPPED);
-    CHECK(at("vertex")->scaling.reject_code == 429 && at("vertex")->scaling.no_queue && !at("vertex")->can_plan);
+    CHECK(at("vertex")->scaling.reject_code == 429 && at("vertex")->scaling.no_queue);
+    CHECK(at("vertex")->can_plan && at("sagemaker")->can_plan && at("cloud-run")->can_plan);
+    CHECK(at("openai")->user_mends && at("bedrock-import")->user_mends && !at("fal")->user_mends);
+    const struct kw_gpu_offer *run =
+        &at("cloud-run")->gpus[0]; /* an hour of an L4, 8 vCPU and 32 GiB: $1.421, says its source */
+    CHECK_NEAR(kw_nano_to_double(run->gpu_hour.v + 8 * run->cpu_core_hour.v + 32 * run->memory_gib_hour.v), 1.421,
+               5e-4);
     CHECK(!at("modal")->scaling.no_queue);
     CHECK(at("aws")->meter.min_charge == 60 * KW_NS_PER_S);
 
@@ -666,7 +674,12 @@ static void listings_fit_a_terminal(void)
     CHECK(text &&
           strstr(text, "modal               serverless T4 L4 A10G +7    10/10 $0.5904/h    1 s   60 s   estimated"));
     CHECK(text &&
-          strstr(text, "openai*             api        gpt-4o +14       15/15 $0.05 $0.40  token -      published"));
+          strstr(text, "openai~             api        gpt-4o +14       15/15 $0.05 $0.40  token -      published"));
+    for (size_t i = 0; i < all.n; i++) { /* each that cannot be planned stands below with what would mend it */
+        char line[200];
+        snprintf(line, sizeof line, "\n  %-16s %s\n", all.p[i].name, all.p[i].mend);
+        CHECK(all.p[i].can_plan || (text && strstr(text, line)));
+    }
     free(text);
     for (size_t i = 0; i < all.n; i++) {
         text = NULL;
@@ -679,7 +692,12 @@ static void listings_fit_a_terminal(void)
     CHECK(kw_show_platform(at("replicate"), &text, &err) == KW_OK);
     CHECK(text && strstr(text, "scaling.idle_timeout_s                 180 s                       unknown"));
     CHECK(text && strstr(text, "the docs say 'a few minutes'; three are assumed"));
+    CHECK(text && !strstr(text, "cannot be planned"));
     CHECK(text && strstr(text, "not found\n  - the idle time before an instance stops"));
+    free(text);
+    text = NULL;
+    CHECK(kw_show_platform(at("bedrock-import"), &text, &err) == KW_OK);
+    CHECK(text && strstr(text, "what would mend it: --profile FILE: a profile of the model on GPU CMU\n"));
     free(text);
     struct kw_platforms none = { 0 };
     text = NULL;

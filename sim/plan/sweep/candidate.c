@@ -72,8 +72,8 @@ enum kw_status kw_candidate_copy(struct kw_candidate *to, const struct kw_candid
 
 static enum kw_status plannable(const struct kw_platform *p, struct kw_error *err)
 {
-    if (p->can_plan || p->priced_only) return KW_OK;
-    return kw_fail(err, KW_ERANGE, "%s cannot be planned: %s", p->name, p->why_not);
+    if (p->can_plan || p->user_mends) return KW_OK;
+    return kw_fail(err, KW_ERANGE, "%s cannot be planned: %s; what would mend it: %s", p->name, p->why_not, p->mend);
 }
 
 enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,

@@ -83,7 +83,7 @@ static void judge_a_day(const char *day, size_t *n_ended)
         for (size_t i = 0; i < c.platforms.n; i++)
             for (size_t g = 0; g < c.platforms.p[i].n_gpus; g++) {
                 const struct kw_gpu_offer *offer = &c.platforms.p[i].gpus[g];
-                if (offer->sale.ended && (c.platforms.p[i].can_plan || c.platforms.p[i].priced_only))
+                if (offer->sale.ended && (c.platforms.p[i].can_plan || c.platforms.p[i].user_mends))
                     CHECK(told(&p, c.platforms.p[i].name, offer->sku, offer->sale.ends));
                 *n_ended += offer->sale.ended && m == 0;
             }
