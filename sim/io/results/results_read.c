@@ -11,12 +11,17 @@ static enum kw_status open_result(struct kw_h5 **f, const char *path, struct kw_
     int64_t version;
     enum kw_status st = kw_h5_open(f, path, err);
     if (st != KW_OK) return st;
+    char *title = NULL;
+    if (kw_h5_read_attr_str(*f, "/", "title", &title, NULL) != KW_OK) title = NULL;
     st = kw_h5_read_attr_i64(*f, "/", "schema_version", &version, NULL);
-    if (st != KW_OK)
+    if (title && strcmp(title, "keepwarm result"))
+        st = kw_fail(err, KW_EPARSE, "%.300s: is no result of run, sweep or plan, but '%.80s'", path, title);
+    else if (st != KW_OK)
         st = kw_fail(err, KW_EPARSE, "%.300s: is no keepwarm result (it has no schema_version)", path);
     else if (version != KW_RESULTS_SCHEMA)
         st = kw_fail(err, KW_EPARSE, "%.300s: has schema version %lld; this keepwarm reads %d", path,
                      (long long)version, KW_RESULTS_SCHEMA);
+    free(title);
     if (st != KW_OK) kw_h5_abandon(*f);
     return st;
 }
