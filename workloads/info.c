@@ -168,9 +168,34 @@ static void utc(char *buf, size_t size, int64_t unix_s)
              weekday[day % 7], yoe + era * 400 + (month <= 2), month, d, s / 3600, s / 60 % 60, s % 60);
 }
 
+/* What the source's provider read from its cache and wrote to it, of all prompt tokens. */
+static void cache_row(struct kw_text *out, const struct kw_trace *t)
+{
+    uint64_t read = 0, written = 0, prompt = 0;
+    char a[32], b[32];
+    if (!t->cached && !t->written) return;
+    for (size_t i = 0; i < t->n; i++) {
+        prompt += t->prompt[i];
+        read += t->cached ? t->cached[i] : 0;
+        written += t->written ? t->written[i] : 0;
+    }
+    kw_text_add(out, "%-*s%s read from the provider's cache (%.1f %% of prompt tokens), %s written to it\n", LEFT,
+                "cached", kw_grouped(a, sizeof a, (double)read, 0), 100.0 * (double)read / (double)prompt,
+                kw_grouped(b, sizeof b, (double)written, 0));
+}
+
+/* How much of text[0..n) a line of `width` takes: whole words, if there are any that fit. */
+static size_t fit(const char *text, size_t n, size_t width)
+{
+    if (n <= width) return n;
+    size_t k = width;
+    while (k && text[k] != ' ') k--;
+    return k ? k : width;
+}
+
 static void summary(struct kw_text *out, const struct kw_trace *t, const struct kw_trace_stats *s)
 {
-    char a[64], b[64], c[64], remarks[700];
+    char a[64], b[64], c[64], remarks[2000];
     const char *slash = strrchr(t->notes.source, '/');
     kw_text_add(out, "%-*s%.70s (%s)\n", LEFT, "trace", slash && slash[1] ? slash + 1 : t->notes.source,
                 t->notes.format);
@@ -201,10 +226,18 @@ static void summary(struct kw_text *out, const struct kw_trace *t, const struct 
     shares(out, "models", t->model_name, s->model_count, t->n_models, t->n);
     shares(out, "classes", t->class_name, s->class_count, t->n_classes, t->n);
     kw_trace_remarks(t, remarks, sizeof remarks);
-    for (char *r = remarks; *r;) { /* one remark a line */
+    for (char *r = remarks; *r;) { /* one remark after another, each on lines of its own */
         char *semi = strstr(r, "; ");
-        kw_text_add(out, "%-*s%.*s\n", LEFT, r == remarks ? "note" : "", semi ? (int)(semi - r) : (int)strlen(r), r);
-        r = semi ? semi + 2 : r + strlen(r);
+        size_t n = semi ? (size_t)(semi - r) : strlen(r);
+        bool first = r == remarks;
+        while (n) {
+            size_t k = fit(r, n, WIDTH);
+            kw_text_add(out, "%-*s%.*s\n", LEFT, first ? "note" : "", (int)k, r);
+            first = false;
+            r += k, n -= k;
+            while (n && *r == ' ') r++, n--;
+        }
+        if (semi) r = semi + 2;
     }
     if (*t->notes.sha256) kw_text_add(out, "%-*s%s\n", LEFT, "sha256", t->notes.sha256);
 }
@@ -225,6 +258,7 @@ enum kw_status kw_trace_info(char **text, const struct kw_trace *t, const struct
                 "total");
     token_row(&out, "prompt", &s->prompt);
     token_row(&out, "output", &s->output);
+    cache_row(&out, t);
     if (!isnan(s->rank_correlation))
         kw_text_add(&out, "%-*s%11.3f  between prompt and output (Spearman)\n", LEFT, "rank corr.",
                     s->rank_correlation);
@@ -285,10 +319,40 @@ enum kw_status kw_trace_info_json(char **text, const struct kw_trace *t, const s
     kw_text_quote(&out, k->source);
     kw_text_add(&out,
                 ",\n  \"format\": \"%s\",\n  \"sha256\": \"%s\",\n  \"requests\": %zu,\n  \"rows\": %" PRIu64
-                ",\n  \"dropped_failed\": %" PRIu64 ",\n  \"dropped_other\": %" PRIu64 ",\n  \"clock_back\": %" PRIu64
-                ",\n  \"equal_times\": %" PRIu64,
-                k->format, k->sha256, t->n, k->rows, k->dropped_failed, k->dropped_other, k->clock_back,
-                k->equal_times);
+                ",\n  \"dropped_failed\": %" PRIu64 ",\n  \"dropped_other\": %" PRIu64,
+                k->format, k->sha256, t->n, k->rows, k->dropped_failed, k->dropped_other);
+    const struct {
+        const char *key;
+        uint64_t n;
+    } counts[] = { { "filtered", k->filtered },
+                   { "gateway_hits", k->gateway_hits },
+                   { "not_generated", k->not_generated },
+                   { "duplicates", k->duplicates },
+                   { "unknown_tokens", k->unknown_tokens },
+                   { "imputed", k->imputed },
+                   { "broken", k->broken },
+                   { "cut_off", k->cut_off },
+                   { "headers_again", k->headers_again },
+                   { "buckets", k->buckets },
+                   { "clock_back", k->clock_back },
+                   { "fell_back", k->fell_back },
+                   { "equal_times", k->equal_times } };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        kw_text_add(&out, ",\n  \"%s\": %" PRIu64, counts[i].key, counts[i].n);
+    if (t->cached) {
+        uint64_t cached = 0;
+        for (size_t i = 0; i < t->n; i++) cached += t->cached[i];
+        kw_text_add(&out, ",\n  \"cached_tokens\": %" PRIu64, cached);
+    }
+    if (t->written) {
+        uint64_t written = 0;
+        for (size_t i = 0; i < t->n; i++) written += t->written[i];
+        kw_text_add(&out, ",\n  \"cache_write_tokens\": %" PRIu64, written);
+    }
+    kw_text_add(&out, ",\n  \"read_as\": ");
+    kw_text_quote(&out, k->read_as);
+    kw_text_add(&out, ",\n  \"hints\": ");
+    kw_text_quote(&out, k->hints);
     json_number(&out, "worst_back_s", (double)k->worst_back / 1e9);
     json_number(&out, "epoch_unix_s", t->epoch_unix == INT64_MIN ? NAN : (double)t->epoch_unix);
     json_number(&out, "span_s", s->span_s);

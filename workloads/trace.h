@@ -18,6 +18,7 @@ struct kw_trace {
     uint32_t *prompt;    /* [n] input tokens, cached ones included */
     uint32_t *output;    /* [n] output tokens */
     uint32_t *cached;    /* [n] input tokens that the source's provider read from its cache, <= prompt; or NULL */
+    uint32_t *written;   /* [n] input tokens that it wrote to its cache, cached + written <= prompt; or NULL */
     uint16_t *model;     /* [n] index into model_name, or NULL when the source names none */
     uint16_t *klass;     /* [n] class: index into class_name (log type, tenant, ...), or NULL */
     uint32_t *hash_at;   /* [n + 1] offsets into hash, or NULL when the trace carries no prefix hashes */
@@ -25,14 +26,29 @@ struct kw_trace {
     uint32_t hash_block; /* tokens a hash block covers (Mooncake: 512); 0 without hashes */
     char **model_name, **class_name;
     size_t n_models, n_classes;
-    kw_ns span;         /* observation window in ns: >= last arrival; what a month is scaled from */
-    int64_t epoch_unix; /* UTC seconds of arrival 0 when the source has a calendar date, else INT64_MIN */
-    kw_ns origin;       /* arrival 0 in the source's own undated time stamps; 0 with dates */
-    struct kw_trace_notes {
-        uint64_t rows, dropped_failed, dropped_other; /* rows seen; rows without output (failed); other rows dropped */
+    kw_ns span;                  /* observation window in ns: >= last arrival; what a month is scaled from */
+    int64_t epoch_unix;          /* UTC seconds of arrival 0 when the source has a calendar date, else INT64_MIN */
+    kw_ns origin;                /* arrival 0 in the source's own undated time stamps; 0 with dates */
+    struct kw_trace_notes {      /* what a reader saw, left out and took for granted */
+        uint64_t rows;           /* seen */
+        uint64_t dropped_failed; /* left out: failed, by their status or for want of output */
+        uint64_t dropped_other;  /* without a prompt */
+        uint64_t filtered;       /* not the traffic asked for: `where`, spans, embeddings */
+        uint64_t not_generated;  /* of models that embed, rerank or moderate */
+        uint64_t gateway_hits;   /* answered by the log's own cache: no model served them */
+        uint64_t duplicates;     /* of an id that another row has */
+        uint64_t unknown_tokens; /* real requests without token counts: load of unknown size */
+        uint64_t imputed;        /* kept at the mean of the others, asked for */
+        uint64_t broken, broken_at, cut_off, headers_again; /* no record: malformed, at the end, a header once more */
+        uint64_t buckets;                                   /* rows that stood for many requests */
         uint64_t clock_back;  /* rows whose time is before their predecessor's (then sorted, stably) */
         kw_ns worst_back;     /* the largest jump back, ns */
+        uint64_t fell_back;   /* rows after the night in which summer time ended, moved on by its hour */
         uint64_t equal_times; /* requests that share the predecessor's arrival */
+        bool local_time;      /* dates without a zone, taken as UTC */
+        bool guessed;         /* columns by their names, of no known format */
+        char read_as[320];    /* columns and conventions, one line; "" where a format says it all */
+        char hints[480];      /* what looks unused or mistaken, sentences separated by "; " */
         char format[24], source[200], sha256[65]; /* reader; path; of the bytes read (before gunzip) */
     } notes;
 };
@@ -42,6 +58,9 @@ void kw_trace_free(struct kw_trace *t); /* safe to call again */
 /* What a reader had to do that the user must know (rows dropped, a clock that jumped back, coarse time stamps), as one
  * line without a newline, "" when nothing. buf is filled as snprintf does; returns buf. */
 char *kw_trace_remarks(const struct kw_trace *t, char *buf, size_t size);
+
+/* KW_ERANGE when the reader left anything out, put anything in or took the columns by their names: err says what. */
+enum kw_status kw_trace_strict(const struct kw_trace *t, struct kw_error *err);
 
 /* Plays the trace `speed` times as fast: arrivals and span are divided by it, rounded to the nearest ns.
  * KW_ERANGE unless 1e-6 <= speed <= 1e6 and the span still fits; *t is unchanged then. */

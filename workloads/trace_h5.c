@@ -31,6 +31,9 @@ static enum kw_status write_columns(struct kw_h5 *f, const struct kw_trace *t, s
     if (t->cached && (st = column(f, "/cached", KW_H5_U32, "tokens", "input tokens read from the source's cache", t->n,
                                   t->cached, err)) != KW_OK)
         return st;
+    if (t->written && (st = column(f, "/written", KW_H5_U32, "tokens", "input tokens written to the source's cache",
+                                   t->n, t->written, err)) != KW_OK)
+        return st;
     if (t->model &&
         ((st = column(f, "/model", KW_H5_U16, "", "index into model_name", t->n, t->model, err)) != KW_OK ||
          (st = column(f, "/model_name", KW_H5_STR, "", "models", t->n_models, t->model_name, err)) != KW_OK))
@@ -190,9 +193,13 @@ static enum kw_status read_all(struct kw_h5 *f, struct kw_trace *t, struct kw_er
     if (kw_h5_exists(f, "/cached") &&
         (st = read_column(f, "/cached", KW_H5_U32, t->n, (void **)&t->cached, NULL, err)) != KW_OK)
         return st;
+    if (kw_h5_exists(f, "/written") &&
+        (st = read_column(f, "/written", KW_H5_U32, t->n, (void **)&t->written, NULL, err)) != KW_OK)
+        return st;
     if ((st = check_rows(t, "/arrival", err)) != KW_OK) return st;
-    for (size_t i = 0; t->cached && i < t->n; i++)
-        if (t->cached[i] > t->prompt[i]) return kw_fail(err, KW_ERANGE, "/cached[%zu] is more than the prompt", i);
+    for (size_t i = 0; (t->cached || t->written) && i < t->n; i++)
+        if ((uint64_t)(t->cached ? t->cached[i] : 0) + (t->written ? t->written[i] : 0) > t->prompt[i])
+            return kw_fail(err, KW_ERANGE, "/cached[%zu] and /written[%zu] are more than the prompt", i, i);
     for (int i = A_BLOCK; i < A_END; i++)
         if (a[i].value < 0) return kw_fail(err, KW_ERANGE, "attribute %s is negative", a[i].name);
     if (a[A_BLOCK].value > KW_TRACE_MAX_TOKENS) return kw_fail(err, KW_ERANGE, "hash_block_tokens is absurd");

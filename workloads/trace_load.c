@@ -22,76 +22,109 @@ static bool is_workload(const char *head, size_t n)
     return false;
 }
 
-struct format {
+/* What is no log by column map. */
+static const struct special {
     const char *name, *what;
-    bool (*detect)(const char *head, size_t n); /* head: the first bytes, decoded; NULL: never by itself */
-    kw_read_fn *read;                           /* NULL: not row by row (keepwarm, workload) */
+    bool (*detect)(const char *head, size_t n);
+} specials[] = {
+    { "ragpulse", "RAGPulse JSONL with nested hash lists", kw_ragpulse_detect },
+    { "keepwarm", "HDF5 written by keepwarm trace convert", is_hdf5 },
+    { "workload", "workload model JSON (\"keepwarm_workload\": 1), drawn with its own seed", is_workload },
 };
-
-static const struct format formats[] = {
-    { "azure", "Azure LLM inference 2023/2024 CSV: TIMESTAMP,ContextTokens,GeneratedTokens", kw_azure_detect,
-      kw_azure_read },
-    { "burstgpt", "BurstGPT CSV, v1 and v3; failed rows (0 response tokens) are left out", kw_burstgpt_detect,
-      kw_burstgpt_read },
-    { "mooncake", "Mooncake JSONL with 512-token prefix-block hashes", kw_mooncake_detect, kw_mooncake_read },
-    { "ragpulse", "RAGPulse JSONL with nested hash lists", kw_ragpulse_detect, kw_ragpulse_read },
-    { "vidur", "vidur CSV: arrived_at,num_prefill_tokens,num_decode_tokens", kw_vidur_detect, kw_vidur_read },
-    { "servegen", "ServeGen-derived CSV: arrival_s,input_tokens,output_tokens", kw_servegen_detect, kw_servegen_read },
-    { "served", "JSONL or HDF5 that `engine serve-trace` wrote: its arrivals and lengths", kw_served_detect,
-      kw_served_read },
-    { "generic", "CSV or JSONL: arrival=...,prompt=...,output=...[,model=,class=,cached=,unit=]", NULL,
-      kw_generic_read },
-    { "keepwarm", "HDF5 written by keepwarm trace convert", is_hdf5, NULL },
-    { "workload", "workload model JSON (\"keepwarm_workload\": 1), drawn with its own seed", is_workload, NULL },
-    { NULL, NULL, NULL, NULL }
-};
+enum { SPECIALS = sizeof specials / sizeof *specials };
+static const char generic_what[] = "any other CSV or JSON by its names, or by --columns";
 
 const char *kw_trace_format(size_t i, const char **what)
 {
-    if (i >= sizeof formats / sizeof *formats - 1) return NULL;
-    if (what) *what = formats[i].what;
-    return formats[i].name;
+    size_t logs = 0;
+    const char *none, **out = what ? what : &none;
+    while (kw_log_format(logs)) logs++;
+    if (i < logs) return *out = kw_log_format(i)->what, kw_log_format(i)->name;
+    i -= logs;
+    if (i == 0) return *out = generic_what, "generic";
+    i--;
+    return i < SPECIALS ? (*out = specials[i].what, specials[i].name) : NULL;
 }
 
-static void list_formats(char *buf, size_t size)
+struct choice {
+    const struct kw_log_format *log; /* or */
+    const struct special *special;   /* or neither: generic */
+};
+
+static enum kw_status named(const char *format, struct choice *x, struct kw_error *err)
 {
-    size_t used = 0;
-    for (const struct format *x = formats; x->name && used < size; x++)
-        used += (size_t)snprintf(buf + used, size - used, "%s%s", x == formats ? "" : ", ", x->name);
+    for (size_t i = 0; i < SPECIALS; i++)
+        if (strcmp(specials[i].name, format) == 0) x->special = &specials[i];
+    if (!x->special) x->log = kw_log_format_named(format);
+    if (x->special || x->log || strcmp(format, "generic") == 0) return KW_OK;
+    return kw_fail(err, KW_EUSAGE, "unknown trace format '%.40s' (`keepwarm trace formats` lists them)", format);
+}
+
+/* Files that hold text only after something else has opened them. */
+static enum kw_status not_text(const char *head, size_t n, struct kw_error *err)
+{
+    static const struct {
+        const char *magic;
+        size_t n;
+        const char *what;
+    } known[] = {
+        { "PAR1", 4,
+          "is Parquet, which is not read here: duckdb -c \"COPY (FROM 'FILE') TO 'FILE.csv' (HEADER)\", or "
+          "python3 -c \"import pandas; pandas.read_parquet('FILE').to_csv('FILE.csv', index=False)\"" },
+        { "PK\3\4", 4, "is a zip archive: unzip it first (unzip -p FILE.zip | keepwarm ... -)" },
+        { "\xff\xfe", 2, "is UTF-16: iconv -f UTF-16 -t UTF-8 FILE > FILE.utf8" },
+        { "\xfe\xff", 2, "is UTF-16: iconv -f UTF-16 -t UTF-8 FILE > FILE.utf8" },
+        { "BZh", 3, "is bzip2: bzip2 -dc FILE | keepwarm ... -" },
+        { "\xfd"
+          "7zXZ",
+          5, "is xz: xz -dc FILE | keepwarm ... -" },
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (n >= known[i].n && memcmp(head, known[i].magic, known[i].n) == 0)
+            return kw_fail(err, KW_EPARSE, "%s", known[i].what);
+    return KW_OK;
+}
+
+/* Lines of a server's own log, which say that a request came, but not how long it was. */
+static bool is_vllm_text(const char *head, size_t n)
+{
+    static const char key[] = "Received request ";
+    for (size_t i = 0; i + sizeof key - 1 <= n; i++)
+        if (head[i] == 'R' && memcmp(head + i, key, sizeof key - 1) == 0) return *head != '{' && *head != '[';
+    return false;
 }
 
 /* The named format, or the one that recognises the first bytes. */
-static enum kw_status choose(struct kw_source *s, const char *format, const struct kw_columns *c,
-                             const struct format **out, struct kw_error *err)
+static enum kw_status choose(struct kw_source *s, const char *format, const struct kw_columns *c, struct choice *x,
+                             struct kw_error *err)
 {
-    char list[200];
-    list_formats(list, sizeof list);
-    if (format && *format && strcmp(format, "auto")) {
-        for (const struct format *x = formats; x->name; x++)
-            if (strcmp(x->name, format) == 0) return *out = x, KW_OK;
-        return kw_fail(err, KW_EUSAGE, "unknown trace format '%.40s'; known: auto, %s", format, list);
-    }
+    const struct kw_log_format *rival;
     const char *head;
     size_t n;
+    *x = (struct choice){ NULL, NULL };
+    if (format && *format && strcmp(format, "auto")) return named(format, x, err);
     enum kw_status st = kw_source_peek(s, HEAD, &head, &n, err);
     if (st != KW_OK) return st;
     if (n == 0) return kw_fail(err, KW_ERANGE, "is empty");
-    *out = NULL;
-    for (const struct format *x = formats; x->name; x++) {
-        if (*c->arrival ? strcmp(x->name, "generic") != 0 : (!x->detect || !x->detect(head, n))) continue;
-        if (*out) return kw_fail(err, KW_EPARSE, "could be %s or %s: name the format", (*out)->name, x->name);
-        *out = x;
-    }
-    if (*out) return KW_OK;
-    if (memchr(head, 0, n < 4096 ? n : 4096))
-        return kw_fail(err, KW_EPARSE, "looks binary and is no trace format known here (%s)", list);
-    char guess[240];
-    if (*kw_columns_guess(head, n, guess, sizeof guess))
-        return kw_fail(err, KW_EPARSE, "format not recognised; if these are its columns, say so: --columns %s", guess);
-    return kw_fail(err, KW_EPARSE,
-                   "format not recognised; known: %s (for another CSV or JSONL give columns "
-                   "arrival=...,prompt=...,output=...)",
-                   list);
+    for (size_t i = 0; i < SPECIALS && !x->special; i++)
+        if (specials[i].detect(head, n)) x->special = &specials[i];
+    if (x->special) return KW_OK;
+    if ((st = not_text(head, n, err)) != KW_OK) return st;
+    x->log = kw_log_format_of(head, n, &rival);
+    bool mapped = c->arrival.n && c->prompt.n && c->output.n;
+    if (rival && mapped) x->log = NULL;
+    if (rival && !mapped)
+        return kw_fail(err, KW_EPARSE, "could be %s or %s: name the format", rival->name, x->log->name);
+    if (x->log && x->log->refused && !(x->log->unless && kw_columns_said(c, x->log->unless)))
+        return kw_fail(err, KW_EPARSE, "%s", x->log->refused);
+    if (!x->log && !mapped && memchr(head, 0, n < 4096 ? n : 4096))
+        return kw_fail(err, KW_EPARSE,
+                       "looks binary and is no trace format known here (`keepwarm trace formats` lists them)");
+    if (!x->log && !mapped && is_vllm_text(head, n))
+        return kw_fail(err, KW_EPARSE,
+                       "a server's text log has no token counts: take them from the gateway, or from the "
+                       "server's answers (usage)");
+    return KW_OK;
 }
 
 static enum kw_status read_model(struct kw_trace *t, struct kw_source *s, struct kw_error *err)
@@ -111,40 +144,53 @@ static enum kw_status read_model(struct kw_trace *t, struct kw_source *s, struct
     return st;
 }
 
-static enum kw_status read_with(struct kw_trace *t, struct kw_source *s, const struct format *x,
-                                const struct kw_columns *c, struct kw_error *err)
+static enum kw_status read_rows(struct kw_trace *t, struct kw_source *s, const struct choice *x, const char *columns,
+                                struct kw_error *err)
 {
     struct kw_rows r;
+    struct kw_columns *map = calloc(1, sizeof *map);
+    enum kw_status st = map ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
+    long line = 0;
     kw_rows_init(&r);
-    r.drop_zero = c->drop_zero;
-    enum kw_status st = x->read(&r, s, c, err);
-    long line = s->line;
+    if (st == KW_OK && x->log) st = kw_columns_add(map, x->log->columns, err);
+    if (st == KW_OK) {
+        map->said = 0; /* from here on: what the user says */
+        st = kw_columns_add(map, columns, err);
+    }
+    if (st == KW_OK) {
+        st = x->special ? kw_ragpulse_read(&r, s, err) : kw_log_read(&r, s, x->log, map, err);
+        line = s->line;
+    }
     if (st == KW_OK) {
         line = 0;
         st = kw_rows_finish(&r, t, err);
     }
     if (st != KW_OK) kw_where(err, s->name, line);
     kw_rows_free(&r);
+    free(map);
     return st;
 }
 
 static enum kw_status read_any(struct kw_trace *t, struct kw_source *s, const char *path, const char *format,
                                const char *columns, struct kw_error *err)
 {
-    struct kw_columns c;
-    const struct format *x = NULL;
+    struct kw_columns c = { .n_paths = 0 };
+    struct choice x;
     char hex[65];
     memset(t, 0, sizeof *t);
     t->epoch_unix = INT64_MIN;
-    enum kw_status st = kw_columns_parse(&c, columns, err);
+    enum kw_status st = kw_columns_add(&c, columns, err);
     if (st != KW_OK) return st;
     if ((st = choose(s, format, &c, &x, err)) != KW_OK) {
         kw_where(err, s->name, 0);
         return st;
     }
-    if (x->read)
-        st = read_with(t, s, x, &c, err);
-    else if (strcmp(x->name, "workload") == 0)
+    const char *name = x.log ? x.log->name : x.special ? x.special->name : "generic";
+    if (x.special && columns && *columns)
+        st = kw_fail(err, KW_EUSAGE, "%s: columns mean nothing for format %s", s->name, name);
+    else if (!x.special || strcmp(name, "ragpulse") == 0)
+        st = read_rows(t, s, &x, columns, err);
+    else if (strcmp(name, "workload") == 0)
         st = read_model(t, s, err);
     else if (!path)
         st = kw_fail(err, KW_EUSAGE, "%s: an HDF5 trace is read from a file, not a pipe", s->name);
@@ -155,7 +201,7 @@ static enum kw_status read_any(struct kw_trace *t, struct kw_source *s, const ch
         kw_trace_free(t);
         return st;
     }
-    snprintf(t->notes.format, sizeof t->notes.format, "%s", x->name);
+    snprintf(t->notes.format, sizeof t->notes.format, "%s", name);
     snprintf(t->notes.source, sizeof t->notes.source, "%s", s->name);
     memcpy(t->notes.sha256, hex, sizeof hex);
     return KW_OK;

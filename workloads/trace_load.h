@@ -6,14 +6,13 @@
 #include "sim/core/files/source.h"
 #include "workloads/trace.h"
 
-/* Reads a trace file ("-" is stdin; gzip is read directly). format is a name of kw_trace_formats, or NULL or "auto" to
- * detect it from the first bytes. columns is NULL or a comma list of key=value:
- *     arrival=COL,prompt=COL,output=COL[,model=COL][,class=COL][,cached=COL]  names (CSV header or JSONL keys) for format "generic"
- *     unit=auto|s|ms|us|ns|iso   what arrival holds (auto: ISO 8601 when it looks like a date, else seconds); a number
- *                                of at least 1e9 s counts as Unix time
- *     zero=refuse|drop           a request without prompt or output tokens (every text format; BurstGPT always drops)
- * Errors read "path:line: what is wrong". KW_EINPUT unreadable; KW_EPARSE malformed, unknown format, truncated gzip;
- * KW_ERANGE well formed but absurd (no tokens, more than KW_TRACE_MAX_TOKENS, no requests); KW_ENOMEM.
+/* Reads a trace file ("-" is stdin; gzip and zstd are read directly). format is a name that kw_trace_format gives, or
+ * NULL or "auto" to detect it from the first bytes; a file of no known format is read by names that say what they hold
+ * (prompt_tokens, usage.input_tokens, ...). columns is NULL or a map that goes over the format's, in the language of
+ * workloads/readers/column_map.h; under format "generic" it stands alone. Every convention taken and every row left out
+ * is in t->notes.
+ * Errors read "path:line: what is wrong". KW_EINPUT unreadable; KW_EPARSE malformed, unknown format, a unit that could
+ * be two, truncated gzip; KW_ERANGE well formed but absurd (more than KW_TRACE_MAX_TOKENS, no requests); KW_ENOMEM.
  * On failure *t is empty. Format "workload" draws the model's own trace with the seed written in it. A path that does
  * not exist but names a file built into the program (workloads/chat-week.json) means that one. */
 enum kw_status kw_trace_load(struct kw_trace *t, const char *path, const char *format, const char *columns,

@@ -27,6 +27,7 @@ static enum kw_status shape_like(struct kw_trace *out, const struct kw_trace *in
               (out->output = malloc(n * sizeof *out->output));
     if (ok && in->model) ok = (out->model = malloc(n * sizeof *out->model)) != NULL;
     if (ok && in->cached) ok = (out->cached = malloc(n * sizeof *out->cached)) != NULL;
+    if (ok && in->written) ok = (out->written = malloc(n * sizeof *out->written)) != NULL;
     if (ok && in->klass) ok = (out->klass = malloc(n * sizeof *out->klass)) != NULL;
     if (ok && in->hash_at)
         ok = (out->hash_at = malloc((n + 1) * sizeof *out->hash_at)) &&
@@ -72,6 +73,7 @@ enum kw_status kw_trace_slice(struct kw_trace *out, const struct kw_trace *in, k
     memcpy(out->output, in->output + a, n * sizeof *out->output);
     if (in->model) memcpy(out->model, in->model + a, n * sizeof *out->model);
     if (in->cached) memcpy(out->cached, in->cached + a, n * sizeof *out->cached);
+    if (in->written) memcpy(out->written, in->written + a, n * sizeof *out->written);
     if (in->klass) memcpy(out->klass, in->klass + a, n * sizeof *out->klass);
     if (in->hash_at) {
         for (size_t i = 0; i <= n; i++) out->hash_at[i] = in->hash_at[a + i] - (uint32_t)h;
@@ -106,6 +108,7 @@ enum kw_status kw_trace_pick(struct kw_trace *out, const struct kw_trace *in,
         out->output[n] = in->output[i];
         if (in->model) out->model[n] = in->model[i];
         if (in->cached) out->cached[n] = in->cached[i];
+        if (in->written) out->written[n] = in->written[i];
         if (in->klass) out->klass[n] = in->klass[i];
         if (in->hash_at) {
             size_t blocks = in->hash_at[i + 1] - in->hash_at[i];
@@ -182,6 +185,7 @@ enum kw_status kw_trace_sort(struct kw_trace *t, struct kw_error *err)
     GATHER(t->output, spare, uint32_t);
     if (t->model) GATHER(t->model, spare, uint16_t);
     if (t->cached) GATHER(t->cached, spare, uint32_t);
+    if (t->written) GATHER(t->written, spare, uint32_t);
     if (t->klass) GATHER(t->klass, spare, uint16_t);
     if (t->hash_at) {
         hash_at[0] = 0;

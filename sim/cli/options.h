@@ -24,6 +24,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_TRACE,
                     KW_OPT_FORMAT,
                     KW_OPT_COLUMNS,
+                    KW_OPT_STRICT,
                     KW_OPT_MODEL,
                     KW_OPT_SLO,
                     KW_OPT_SEED,
@@ -94,7 +95,7 @@ struct kw_options {
     struct kw_list set, slo, platform, profile;
     int64_t threads, seed, replications, tp, at,
         start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */
-    bool json, csv, quiet, records, exhaustive, allow_unknown, all, breakeven, force;
+    bool json, csv, quiet, records, exhaustive, allow_unknown, strict, all, breakeven, force;
     /* The engine's; counts of 0: its defaults. */
     const char *backend, *policy, *async_scheduling, *load, *speed, *host, *batches, *contexts, *prompts, *prompt, *ids,
         *temperature, *top_p;

@@ -118,11 +118,15 @@ static enum kw_status load_trace(struct kw_session *s, const struct kw_options *
     enum kw_status st = kw_trace_load(&s->trace, path, sc->trace_format, sc->trace_columns, err);
     if (st == KW_EINPUT && !by_option) kw_search_path_nor(&s->search_path, sc->trace_file, st, err);
     if (st != KW_OK) return st;
+    if (o->strict && (st = kw_trace_strict(&s->trace, err)) != KW_OK) {
+        kw_where(err, path, 0);
+        return st;
+    }
     struct kw_trace_notes *notes = &s->trace.notes;
     if (path == beside && !strncmp(notes->source, beside, sizeof notes->source - 1))
         snprintf(notes->source, sizeof notes->source, "%.199s",
                  sc->trace_file); /* results are the same from any folder */
-    char remarks[400];
+    char remarks[2000];
     kw_trace_remarks(&s->trace, remarks, sizeof remarks);
     if (remarks[0] && !o->quiet) kw_cli_note("%s: %s", path, remarks);
     struct kw_trace cut;

@@ -15,6 +15,7 @@ static enum kw_status columns(struct kw_trace *out, const struct kw_trace *in, s
               (out->output = malloc(n * sizeof *out->output)) &&
               (!in->model || (out->model = malloc(n * sizeof *out->model))) &&
               (!in->cached || (out->cached = malloc(n * sizeof *out->cached))) &&
+              (!in->written || (out->written = malloc(n * sizeof *out->written))) &&
               (!in->klass || (out->klass = malloc(n * sizeof *out->klass))) &&
               (!in->hash_at || ((out->hash_at = malloc((n + 1) * sizeof *out->hash_at)) &&
                                 (out->hash = malloc((n_hash + 1) * sizeof *out->hash))));
@@ -64,6 +65,7 @@ enum kw_status kw_volume_scale(struct kw_trace *out, const struct kw_trace *in, 
             out->output[at] = in->output[i];
             if (in->model) out->model[at] = in->model[i];
             if (in->cached) out->cached[at] = in->cached[i];
+            if (in->written) out->written[at] = in->written[i];
             if (in->klass) out->klass[at] = in->klass[i];
             if (!in->hash_at) continue;
             out->hash_at[at] = (uint32_t)h;

@@ -21,7 +21,7 @@ static inline void fuzz_trace(const uint8_t *data, size_t n, const char *format,
     struct kw_error err = { "" };
     struct kw_source s;
     struct kw_trace t;
-    char remarks[300];
+    char remarks[2000];
     hold(kw_source_memory(&s, "fuzz", data, n, &err) == KW_OK);
     enum kw_status st = kw_trace_read(&t, &s, format, columns, &err);
     kw_source_close(&s);
@@ -30,11 +30,12 @@ static inline void fuzz_trace(const uint8_t *data, size_t n, const char *format,
         hold(st == KW_EPARSE || st == KW_ERANGE || st == KW_EUSAGE);
         return;
     }
-    hold(t.n > 0 && t.arrival[0] == 0 && t.span >= t.arrival[t.n - 1] && strlen(t.notes.sha256) == 64);
+    hold(t.n > 0 && t.arrival[0] >= 0 && t.span >= t.arrival[t.n - 1] && strlen(t.notes.sha256) == 64);
     for (size_t i = 0; i < t.n; i++) {
         hold(i == 0 || t.arrival[i] >= t.arrival[i - 1]);
         hold(t.prompt[i] - 1 < KW_TRACE_MAX_TOKENS && t.output[i] - 1 < KW_TRACE_MAX_TOKENS);
         hold(!t.model || t.model[i] < t.n_models);
+        hold((uint64_t)(t.cached ? t.cached[i] : 0) + (t.written ? t.written[i] : 0) <= t.prompt[i]);
         hold(!t.klass || t.klass[i] < t.n_classes);
         hold(!t.hash_at || t.hash_at[i + 1] >= t.hash_at[i]);
     }

@@ -34,7 +34,7 @@ static bool member(struct kw_json_scan *s, struct kw_jfield *f)
 
 enum kw_status kw_jsonl_object(struct kw_span text, struct kw_jfield *f, size_t *n, struct kw_error *err)
 {
-    struct kw_json_scan s = { text.p, text.p + text.n, NULL };
+    struct kw_json_scan s = { text.p, text.p + text.n, NULL, false };
     bool more = true;
     *n = 0;
     kw_json_scan_blank(&s);

@@ -8,17 +8,32 @@
  * never shared. That claims less than a cache could reach when two requests agree beyond, never more. Ids name content,
  * so each is chained with the blocks before it: equal hashes mean equal prefixes. */
 #include <stdlib.h>
+#include <string.h>
 #include "sim/core/rng.h"
 #include "workloads/readers/jsonl.h"
 #include "workloads/readers/reader.h"
 
 enum { BLOCK = 512 };
 
-enum kw_status kw_ragpulse_read(struct kw_rows *r, struct kw_source *s, const struct kw_columns *cols,
-                                struct kw_error *err)
+/* Is "hash_ids" of the first object an object itself? Mooncake's, of the same shape, is a list. */
+bool kw_ragpulse_detect(const char *head, size_t n)
+{
+    static const char key[] = "\"hash_ids\"";
+    const char *end = memchr(head, '\n', n);
+    if (!n || *head != '{') return false;
+    if (!end) end = head + n;
+    for (const char *p = head; (size_t)(end - p) >= sizeof key - 1; p++) {
+        if (memcmp(p, key, sizeof key - 1)) continue;
+        for (p += sizeof key - 1; p < end && (*p == ' ' || *p == ':'); p++) {
+        }
+        return p < end && *p == '{';
+    }
+    return false;
+}
+
+enum kw_status kw_ragpulse_read(struct kw_rows *r, struct kw_source *s, struct kw_error *err)
 {
     static const char *const part[] = { "sys_prompt", "passages_ids", "history", "web_search", "user_input" };
-    (void)cols;
     struct kw_jfield f[KW_JSONL_MAX], h[KW_JSONL_MAX];
     struct kw_u64s list = { 0 };
     struct kw_row row = { 0 };

@@ -104,6 +104,7 @@ static enum kw_status more_rows(struct kw_rows *r, const struct kw_row *row, str
               grow((void **)&t->prompt, cap, sizeof *t->prompt) && grow((void **)&t->output, cap, sizeof *t->output);
     if (ok && (t->n ? t->model != NULL : row->model.p != NULL)) ok = grow((void **)&t->model, cap, sizeof *t->model);
     if (ok && (t->n ? t->cached != NULL : row->says_cached)) ok = grow((void **)&t->cached, cap, sizeof *t->cached);
+    if (ok && (t->n ? t->written != NULL : row->says_written)) ok = grow((void **)&t->written, cap, sizeof *t->written);
     if (ok && (t->n ? t->klass != NULL : row->klass.p != NULL)) ok = grow((void **)&t->klass, cap, sizeof *t->klass);
     if (ok && (t->n ? t->hash_at != NULL : row->hash != NULL)) {
         ok = grow((void **)&t->hash_at, cap + 1, sizeof *t->hash_at);
@@ -146,9 +147,11 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
         return kw_fail(err, KW_ERANGE, "%llu %s tokens in one request (limit %d)",
                        (unsigned long long)(row->prompt > KW_TRACE_MAX_TOKENS ? row->prompt : row->output),
                        row->prompt > KW_TRACE_MAX_TOKENS ? "prompt" : "output", KW_TRACE_MAX_TOKENS);
-    if (row->says_cached && row->cached > row->prompt)
-        return kw_fail(err, KW_ERANGE, "%llu cached tokens of %llu in the prompt", (unsigned long long)row->cached,
-                       (unsigned long long)row->prompt);
+    uint64_t cached = (row->says_cached ? row->cached : 0) + (row->says_written ? row->written : 0);
+    if (cached > row->prompt)
+        return kw_fail(err, KW_ERANGE,
+                       "%llu cached tokens of %llu in the prompt (where they stand beside it: prompt=NAME+CACHED)",
+                       (unsigned long long)cached, (unsigned long long)row->prompt);
     if (t->n == r->cap && (st = more_rows(r, row, err)) != KW_OK) return st;
     size_t n = t->n;
     if (t->model && (st = names_index(&r->models, row->model, &t->model[n], err)) != KW_OK) return st;
@@ -164,6 +167,7 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
     t->prompt[n] = (uint32_t)row->prompt;
     t->output[n] = (uint32_t)row->output;
     if (t->cached) t->cached[n] = (uint32_t)row->cached;
+    if (t->written) t->written[n] = (uint32_t)row->written;
     if (n && row->at < r->last) {
         t->notes.clock_back++;
         if (r->last - row->at > t->notes.worst_back) t->notes.worst_back = r->last - row->at;
@@ -194,12 +198,14 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     shrink((void **)&t->prompt, t->n, sizeof *t->prompt);
     shrink((void **)&t->output, t->n, sizeof *t->output);
     shrink((void **)&t->cached, t->n, sizeof *t->cached);
+    shrink((void **)&t->written, t->n, sizeof *t->written);
     shrink((void **)&t->model, t->n, sizeof *t->model);
     shrink((void **)&t->klass, t->n, sizeof *t->klass);
     shrink((void **)&t->hash_at, t->n + 1, sizeof *t->hash_at);
     shrink((void **)&t->hash, t->hash_at ? t->hash_at[t->n] : 0, sizeof *t->hash);
     if (t->notes.clock_back && (st = kw_trace_sort(t, err)) != KW_OK) return st;
-    kw_ns first = t->arrival[0];
+    bool widened = r->until > 0;
+    kw_ns first = widened && r->from < t->arrival[0] ? r->from : t->arrival[0];
     if (r->dated) {
         t->epoch_unix = first / KW_NS_PER_S;
     } else {
@@ -211,6 +217,7 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
         t->notes.equal_times += i && t->arrival[i] == t->arrival[i - 1];
     }
     t->span = t->arrival[t->n - 1];
+    if (widened && r->until - first > t->span) t->span = r->until - first;
     if (t->hash_at == NULL) t->hash_block = 0;
     t->model_name = r->models.name;
     t->n_models = r->models.n;

@@ -15,16 +15,19 @@ struct kw_rows {
     struct kw_trace t; /* columns so far; arrival still absolute and unsorted */
     size_t cap, hash_cap;
     struct kw_names models, classes;
-    kw_ns last;     /* arrival of the row before */
-    bool dated;     /* arrival counts from 1970 */
-    bool drop_zero; /* zero=drop */
+    kw_ns last;        /* arrival of the row before */
+    bool dated;        /* arrival counts from 1970 */
+    bool drop_zero;    /* zero=drop */
+    kw_ns from, until; /* absolute; what was observed reaches from one to the other at the least; both 0: as the
+                          requests kept do */
 };
 
 struct kw_row {
     kw_ns at; /* >= 0 */
     uint64_t prompt, output;
-    bool says_cached; /* and how many of the prompt's */
-    uint64_t cached;
+    bool says_cached;  /* and how many of the prompt's */
+    bool says_written; /* and how many of them were written to the cache */
+    uint64_t cached, written;
     struct kw_span model, klass; /* p NULL: the source has none */
     const uint64_t *hash;        /* [n_hash], copied */
     size_t n_hash;

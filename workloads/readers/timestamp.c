@@ -89,31 +89,59 @@ bool kw_timestamp_looks_iso(struct kw_span s)
     return s.n >= 7 && fixed(s.p, 4, &x) && s.p[4] == '-' && fixed(s.p + 5, 2, &x);
 }
 
-enum kw_status kw_timestamp_iso(struct kw_span s, kw_ns *out, struct kw_error *err)
+/* "Z", "UTC", "+02:00", Go's "+0000 UTC m=+0.5" at *p, which moves behind it: the offset in seconds. */
+static bool read_zone(const char **p, const char *end, int64_t *zone, bool *zoned)
+{
+    *zone = 0;
+    *zoned = *p < end;
+    while (*p < end && **p == ' ') ++*p;
+    if (*p < end && (**p == '+' || **p == '-')) {
+        int zh, zm = 0, sign = *(*p)++ == '-' ? -1 : 1;
+        if (end - *p < 2 || !fixed(*p, 2, &zh) || zh > 15) return false;
+        *p += 2;
+        if (*p < end && **p == ':') ++*p;
+        if (end - *p >= 2 && fixed(*p, 2, &zm) && zm < 60) *p += 2;
+        *zone = sign * (zh * 60 + zm) * 60;
+        if (end - *p >= 4 && !memcmp(*p, " UTC", 4)) *p += 4;
+        if (end - *p >= 3 && !memcmp(*p, " m=", 3)) *p = end;
+    } else if (*p < end && **p == 'Z') {
+        ++*p;
+    } else if (end - *p >= 3 && (!memcmp(*p, "UTC", 3) || !memcmp(*p, "GMT", 3))) {
+        *p += 3;
+    }
+    return true;
+}
+
+/* HH:MM[:SS[.fraction]] at *p. */
+static bool read_clock(const char **at, const char *end, int *h, int *m, int *sec, int64_t *frac)
+{
+    const char *p = *at;
+    int64_t unit = KW_NS_PER_S / 10;
+    if (end - p < 5 || !fixed(p, 2, h) || p[2] != ':' || !fixed(p + 3, 2, m)) return false;
+    p += 5;
+    if (end - p >= 3 && *p == ':') {
+        if (!fixed(p + 1, 2, sec)) return false;
+        p += 3;
+        if (p < end && (*p == '.' || *p == ','))
+            for (p++; p < end && digit(*p); p++, unit /= 10) *frac += (*p - '0') * unit;
+    }
+    *at = p;
+    return true;
+}
+
+enum kw_status kw_timestamp_iso(struct kw_span s, kw_ns *out, bool *zoned, struct kw_error *err)
 {
     static const int month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
     const char *p = s.p, *end = s.p + s.n;
-    int Y, M, D, h, m, sec;
-    if (s.n < 19 || !fixed(p, 4, &Y) || p[4] != '-' || !fixed(p + 5, 2, &M) || p[7] != '-' || !fixed(p + 8, 2, &D) ||
-        (p[10] != ' ' && p[10] != 'T') || !fixed(p + 11, 2, &h) || p[13] != ':' || !fixed(p + 14, 2, &m) ||
-        p[16] != ':' || !fixed(p + 17, 2, &sec))
+    int Y, M, D, h = 0, m = 0, sec = 0;
+    int64_t frac = 0, zone;
+    bool date = s.n >= 10 && fixed(p, 4, &Y) && (p[4] == '-' || p[4] == '/') && fixed(p + 5, 2, &M) && p[7] == p[4] &&
+                fixed(p + 8, 2, &D);
+    *zoned = false;
+    if (date) p += 10;
+    if (!date || (p < end && *p != ' ' && *p != 'T') || (p < end && (p++, !read_clock(&p, end, &h, &m, &sec, &frac))))
         return kw_fail(err, KW_EPARSE, "want a time such as 2023-11-16 18:17:03.97996, got '%.*s'", SHOW(s));
-    p += 19;
-    int64_t frac = 0, unit = KW_NS_PER_S / 10;
-    if (p < end && *p == '.')
-        for (p++; p < end && digit(*p); p++, unit /= 10) frac += (*p - '0') * unit;
-    int64_t zone = 0;
-    if (p < end && *p == 'Z') {
-        p++;
-    } else if (p < end && (*p == '+' || *p == '-')) {
-        int zh, zm = 0, sign = *p++ == '-' ? -1 : 1;
-        if (end - p < 2 || !fixed(p, 2, &zh) || zh > 15)
-            return kw_fail(err, KW_EPARSE, "time zone of '%.*s' is malformed", SHOW(s));
-        p += 2;
-        if (p < end && *p == ':') p++;
-        if (end - p >= 2 && fixed(p, 2, &zm) && zm < 60) p += 2;
-        zone = sign * (zh * 60 + zm) * 60;
-    }
+    if (!read_zone(&p, end, &zone, zoned)) return kw_fail(err, KW_EPARSE, "time zone of '%.*s' is malformed", SHOW(s));
     if (p != end) return kw_fail(err, KW_EPARSE, "text after the time in '%.*s'", SHOW(s));
     int leap = (Y % 4 == 0 && Y % 100 != 0) || Y % 400 == 0;
     if (Y < 1970 || Y > 2261 || M < 1 || M > 12 || D < 1 || D > month_days[M - 1] + (M == 2 && leap) || h > 23 ||

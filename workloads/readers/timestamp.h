@@ -10,10 +10,11 @@
  * KW_EPARSE not a number; KW_ERANGE negative or beyond 292 years. */
 enum kw_status kw_timestamp_decimal(struct kw_span s, int exp10, kw_ns *out, struct kw_error *err);
 
-/* "YYYY-MM-DD HH:MM:SS[.fraction][Z|+HH:MM|+HHMM|+HH]" (or T between) to ns since 1970-01-01 UTC; without a zone it is
- * taken as UTC. Years 1970..2261. Fractions of any length, digits below a ns dropped. A leap second counts as the
- * second after it. KW_EPARSE malformed; KW_ERANGE no such date. */
-enum kw_status kw_timestamp_iso(struct kw_span s, kw_ns *out, struct kw_error *err);
+/* "YYYY-MM-DD[ |T]HH:MM[:SS[.fraction]][ ][Z|UTC|+HH:MM|+HHMM|+HH]" to ns since 1970-01-01 UTC; slashes may stand for
+ * the hyphens, a comma for the point, and a date alone is its midnight. Go's "+0000 UTC m=+0.5" is read as its zone.
+ * Without a zone it is taken as UTC and *zoned is false. Years 1970..2261. Fractions of any length, digits below a ns
+ * dropped. A leap second counts as the second after it. KW_EPARSE malformed; KW_ERANGE no such date. */
+enum kw_status kw_timestamp_iso(struct kw_span s, kw_ns *out, bool *zoned, struct kw_error *err);
 
 bool kw_timestamp_looks_iso(struct kw_span s); /* "dddd-dd" at the start */
 

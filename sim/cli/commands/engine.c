@@ -167,7 +167,7 @@ int kw_cli_engine_serve_trace(const struct kw_options *o)
     struct kw_engine e = { 0 };
     struct kw_device d;
     double speed = 1;
-    char remarks[400];
+    char remarks[2000];
     enum kw_status st = o->speed ? kw_cli_engine_decimal(&speed, o->speed, "speed", &err) : KW_OK;
     if (st == KW_OK && !(speed > 0))
         st = kw_fail(&err, KW_EUSAGE, "--speed wants a number above 0; got '%.40s'", o->speed);
@@ -175,6 +175,7 @@ int kw_cli_engine_serve_trace(const struct kw_options *o)
         st = kw_fail(&err, KW_EUSAGE, "-o: want a name that ends in .h5 or .jsonl; got '%.80s'", o->out);
     if (st == KW_OK && o->out) st = kw_file_check(o->out, &err);
     if (st == KW_OK) st = kw_trace_load(&t, o->args.v[0], o->format, o->columns, &err);
+    if (st == KW_OK && o->strict) st = kw_trace_strict(&t, &err);
     if (st == KW_OK && !o->quiet && kw_trace_remarks(&t, remarks, sizeof remarks)[0])
         kw_cli_note("%s: %s", o->args.v[0], remarks);
     if (st == KW_OK) st = kw_cli_engine_open(&e, &d, o, o->model ? o->model : "tiny", &err);

@@ -12,12 +12,16 @@
 #include "workloads/trace_h5.h"
 #include "workloads/trace_load.h"
 
-/* Loads args[0]; what the reader had to mend goes to stderr. */
-static enum kw_status load(struct kw_trace *t, const struct kw_options *o, struct kw_error *err)
+/* Loads args[0]; what the reader took for granted and had to mend goes to stderr, unless the report holds it. */
+static enum kw_status load(struct kw_trace *t, const struct kw_options *o, bool tell, struct kw_error *err)
 {
-    char remarks[400];
+    char remarks[2000];
     enum kw_status st = kw_trace_load(t, o->args.v[0], o->format, o->columns, err);
-    if (st != KW_OK) return st;
+    if (st == KW_OK && o->strict && (st = kw_trace_strict(t, err)) != KW_OK) {
+        kw_where(err, o->args.v[0], 0);
+        kw_trace_free(t);
+    }
+    if (st != KW_OK || !tell) return st;
     kw_trace_remarks(t, remarks, sizeof remarks);
     if (remarks[0]) kw_cli_note("%s: %s", o->args.v[0], remarks);
     return KW_OK;
@@ -28,7 +32,7 @@ int kw_cli_trace_info(const struct kw_options *o)
     struct kw_error err = { "" };
     struct kw_trace t;
     char *text = NULL;
-    enum kw_status st = load(&t, o, &err);
+    enum kw_status st = load(&t, o, false, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     st = o->json ? kw_trace_info_json(&text, &t, NULL, &err) : kw_trace_info(&text, &t, NULL, &err);
     kw_trace_free(&t);
@@ -41,9 +45,26 @@ int kw_cli_trace_formats(const struct kw_options *o)
     const char *name, *what;
     (void)o;
     for (size_t i = 0; (name = kw_trace_format(i, &what)); i++) {
-        kw_text_pad(&out, name, 14);
+        kw_text_pad(&out, name, 18);
         kw_text_add(&out, "%s\n", what);
     }
+    kw_text_add(&out,
+                "\n--columns goes over a format's own map, or makes one: KEY=NAME,... where NAME is a CSV column or\n"
+                "keys joined by dots (usage.prompt_tokens), a|b takes the first that is there, and in sums\n"
+                "a+b - c? a '?' marks what may be absent.\n\n"
+                "arrival, duration   when a request came; a duration is taken off it\n"
+                "prompt, output      tokens; cached and write: those of the prompt read from a cache, written to it\n"
+                "id                  rows of one id are one request: the fullest, at the earliest time\n"
+                "model, class        names of its model and of its kind\n"
+                "status, error       a row that failed is left out: status=NAME:WORD|WORD are the words of success\n"
+                "hit                 true where the gateway's own cache answered\n"
+                "where               NAME:WORD|WORD keeps these, NAME!WORD the others (may be given again)\n"
+                "count, end, bucket  a row stands for so many requests, until then or for so many seconds;\n"
+                "                    buckets=poisson|even says how they arrive in it\n"
+                "hashes, block       prefix-block hashes, and the tokens of a block\n"
+                "unit                of arrival: s, ms, us, ns, days (spreadsheets), iso, mdy, dmy, ymdhms\n"
+                "missing, zero       requests without token counts: drop, mean or refuse; of 0 tokens: drop or refuse\n"
+                "broken              records that cannot be read: refuse or drop\n");
     return kw_cli_print(&out);
 }
 
@@ -57,7 +78,7 @@ int kw_cli_trace_convert(const struct kw_options *o)
     struct kw_error err = { "" };
     struct kw_trace t;
     enum kw_status st = need_output(o, &err);
-    if (st == KW_OK && (st = load(&t, o, &err)) == KW_OK) {
+    if (st == KW_OK && (st = load(&t, o, true, &err)) == KW_OK) {
         st = kw_trace_save(&t, o->out, &err);
         if (st == KW_OK) kw_cli_note("wrote %zu request%s to %s", t.n, t.n == 1 ? "" : "s", o->out);
         kw_trace_free(&t);
@@ -101,7 +122,7 @@ int kw_cli_trace_fit(const struct kw_options *o)
                                   .seed = seed };
     enum kw_status st = w ? KW_OK : kw_fail(&err, KW_ENOMEM, "out of memory");
     if (st == KW_OK && o->out) st = kw_file_check(o->out, &err);
-    if (st == KW_OK && (st = load(&t, o, &err)) == KW_OK) {
+    if (st == KW_OK && (st = load(&t, o, true, &err)) == KW_OK) {
         st = kw_workload_fit(w, &t, &fit, &err);
         kw_trace_free(&t);
     }

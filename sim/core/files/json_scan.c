@@ -117,10 +117,24 @@ static bool scan_digits(struct kw_json_scan *s)
     return true;
 }
 
+static bool scan_word(struct kw_json_scan *s)
+{
+    static const char *const word[] = { "true", "false", "null", "NaN", "Infinity" };
+    for (int i = 0; i < (s->python ? 5 : 3); i++) {
+        size_t n = strlen(word[i]);
+        if ((size_t)(s->end - s->p) >= n && !memcmp(s->p, word[i], n)) {
+            s->p += n;
+            return true;
+        }
+    }
+    return stop(s, "a JSON value (NaN, Infinity and bare words are none)");
+}
+
 static bool scan_number(struct kw_json_scan *s)
 {
     const char *from = s->p;
     if (*s->p == '-') s->p++;
+    if (s->python && s->p < s->end && *s->p == 'I') return scan_word(s);
     bool zero = s->p < s->end && *s->p == '0';
     if (!scan_digits(s)) return false;
     if (zero && s->p - from > (*from == '-') + 1) {
@@ -141,19 +155,6 @@ static bool scan_number(struct kw_json_scan *s)
         return stop(s, "a number of at most 63 characters");
     }
     return true;
-}
-
-static bool scan_word(struct kw_json_scan *s)
-{
-    static const char *const word[] = { "true", "false", "null" };
-    for (int i = 0; i < 3; i++) {
-        size_t n = strlen(word[i]);
-        if ((size_t)(s->end - s->p) >= n && !memcmp(s->p, word[i], n)) {
-            s->p += n;
-            return true;
-        }
-    }
-    return stop(s, "a JSON value (NaN, Infinity and bare words are none)");
 }
 
 bool kw_json_scan_key(struct kw_json_scan *s, const char **begin, const char **end)

@@ -12,6 +12,7 @@
 struct kw_json_scan {
     const char *p, *end;
     const char *want; /* what was wanted at p, once a scan has failed */
+    bool python;      /* NaN, Infinity and -Infinity pass as values, as Python's json module writes them */
 };
 
 /* Stricter than the grammar in three things, which would be lost or wrong further on: \u0000, numbers of more than

@@ -1,14 +1,12 @@
-/* sim/core/files/sha256.h - SHA-256 of a byte stream (FIPS 180-4), so that a result can name the exact trace it
- * used. */
+/* sim/core/files/sha256.h - SHA-256 of a byte stream (FIPS 180-4, by nettle), so that a result can name the exact trace
+ * it used. */
 #ifndef KW_SIM_CORE_FILES_SHA256_H
 #define KW_SIM_CORE_FILES_SHA256_H
+#include <nettle/sha2.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct kw_sha256 {
-    uint32_t h[8];
-    uint64_t bytes; /* added so far */
-    unsigned char block[64];
+    struct sha256_ctx c;
 };
 
 void kw_sha256_init(struct kw_sha256 *s);

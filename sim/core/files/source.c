@@ -1,4 +1,5 @@
 #include "sim/core/files/source.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -53,6 +54,8 @@ enum kw_status kw_source_memory(struct kw_source *s, const char *name, const voi
 void kw_source_close(struct kw_source *s)
 {
     if (s->member_open) inflateEnd(&s->z);
+    ZSTD_freeDStream(s->zstd); /* NULL is nothing to it */
+    s->zstd = NULL;
     if (s->fd >= 0) close(s->fd);
     free(s->in);
     free(s->buf);
@@ -120,57 +123,112 @@ static enum kw_status member_next(struct kw_source *s, struct kw_error *err)
     return member_begin(s, err);
 }
 
+/* The first bytes tell what the rest is. */
+static enum kw_status begin_coding(struct kw_source *s, struct kw_error *err)
+{
+    size_t got;
+    do {
+        enum kw_status st = raw_read(s, s->in + s->in_n, RAW_CHUNK - s->in_n, &got, err);
+        if (st != KW_OK) return st;
+        s->in_n += got;
+    } while (got && s->in_n < 4);
+    if (s->in_n >= 2 && s->in[0] == 0x1f && s->in[1] == 0x8b) {
+        s->coding = KW_SOURCE_GZIP;
+        return member_begin(s, err);
+    }
+    if (s->in_n >= 4 && memcmp(s->in, "\x28\xb5\x2f\xfd", 4) == 0) {
+        s->coding = KW_SOURCE_ZSTD;
+        if (!(s->zstd = ZSTD_createDStream())) return kw_fail(err, KW_ENOMEM, "out of memory for zstd");
+    }
+    return KW_OK;
+}
+
+static enum kw_status fill_plain(struct kw_source *s, struct kw_error *err)
+{
+    size_t got;
+    if (s->in_at < s->in_n) { /* the first bytes */
+        got = s->in_n - s->in_at < s->cap - s->n ? s->in_n - s->in_at : s->cap - s->n;
+        memcpy(s->buf + s->n, s->in + s->in_at, got);
+        s->in_at += got;
+    } else {
+        enum kw_status st = raw_read(s, s->buf + s->n, s->cap - s->n, &got, err);
+        if (st != KW_OK) return st;
+    }
+    s->n += got;
+    if (got == 0) s->end = true;
+    return KW_OK;
+}
+
+/* Raw bytes for a decoder that has used up its own; *any false at the end. */
+static enum kw_status refill(struct kw_source *s, bool *any, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    if (s->in_at == s->in_n) {
+        s->in_at = 0;
+        st = raw_read(s, s->in, RAW_CHUNK, &s->in_n, err);
+    }
+    *any = s->in_n > s->in_at;
+    return st;
+}
+
+static enum kw_status ends_early(const struct kw_source *s, const char *coding, struct kw_error *err)
+{
+    return kw_fail(err, KW_EPARSE, "%s data ends early: the file is truncated after %llu bytes", coding,
+                   (unsigned long long)s->raw);
+}
+
+static enum kw_status inflate_some(struct kw_source *s, struct kw_error *err)
+{
+    bool any;
+    enum kw_status st = refill(s, &any, err);
+    if (st != KW_OK) return st;
+    if (!any) return ends_early(s, "gzip", err);
+    s->z.next_in = s->in + s->in_at;
+    s->z.avail_in = (uInt)(s->in_n - s->in_at);
+    s->z.next_out = (unsigned char *)s->buf + s->n;
+    s->z.avail_out = (uInt)(s->cap - s->n);
+    int rc = inflate(&s->z, Z_NO_FLUSH);
+    s->in_at = s->in_n - s->z.avail_in;
+    s->n = s->cap - s->z.avail_out;
+    if (rc == Z_STREAM_END) return member_next(s, err);
+    if (rc == Z_MEM_ERROR) return kw_fail(err, KW_ENOMEM, "out of memory for gzip");
+    if (rc == Z_OK || rc == Z_BUF_ERROR) return KW_OK;
+    return kw_fail(err, KW_EPARSE, "gzip data is corrupt near byte %llu: %s",
+                   (unsigned long long)(s->raw - (s->in_n - s->in_at)), s->z.msg ? s->z.msg : "bad data");
+}
+
+/* Frames may follow one another; the end is right only where one has ended. */
+static enum kw_status unzstd_some(struct kw_source *s, struct kw_error *err)
+{
+    bool any;
+    enum kw_status st = refill(s, &any, err);
+    if (st != KW_OK) return st;
+    if (!any && s->frame_open) return ends_early(s, "zstd", err);
+    if (!any) {
+        s->end = true;
+        return KW_OK;
+    }
+    ZSTD_inBuffer in = { s->in, s->in_n, s->in_at };
+    ZSTD_outBuffer out = { s->buf, s->cap, s->n };
+    size_t rc = ZSTD_decompressStream(s->zstd, &out, &in);
+    s->in_at = in.pos;
+    s->n = out.pos;
+    s->frame_open = rc != 0;
+    if (!ZSTD_isError(rc)) return KW_OK;
+    return kw_fail(err, KW_EPARSE, "zstd data is corrupt near byte %llu: %s",
+                   (unsigned long long)(s->raw - (s->in_n - s->in_at)), ZSTD_getErrorName(rc));
+}
+
 /* More decoded bytes behind buf[n). Sets end when there are none. */
 static enum kw_status fill(struct kw_source *s, struct kw_error *err)
 {
-    size_t got;
     enum kw_status st = KW_OK;
-    if (s->raw == 0 && !s->raw_end) { /* the first bytes tell gzip from plain */
-        do {
-            if ((st = raw_read(s, s->in + s->in_n, RAW_CHUNK - s->in_n, &got, err)) != KW_OK) return st;
-            s->in_n += got;
-        } while (got && s->in_n < 2);
-        s->gzip = s->in_n >= 2 && s->in[0] == 0x1f && s->in[1] == 0x8b;
-        if (s->gzip && (st = member_begin(s, err)) != KW_OK) return st;
-    }
-    if (!s->gzip) {
-        if (s->in_at < s->in_n) { /* the first bytes, read above */
-            got = s->in_n - s->in_at < s->cap - s->n ? s->in_n - s->in_at : s->cap - s->n;
-            memcpy(s->buf + s->n, s->in + s->in_at, got);
-            s->in_at += got;
-        } else if ((st = raw_read(s, s->buf + s->n, s->cap - s->n, &got, err)) != KW_OK) {
-            return st;
-        }
-        s->n += got;
-        if (got == 0) s->end = true;
-        return KW_OK;
-    }
+    if (s->raw == 0 && !s->raw_end && (st = begin_coding(s, err)) != KW_OK) return st;
+    if (s->coding == KW_SOURCE_PLAIN) return fill_plain(s, err);
     size_t had = s->n;
-    while (s->n == had && !s->end) {
-        if (s->in_at == s->in_n) {
-            s->in_at = 0;
-            if ((st = raw_read(s, s->in, RAW_CHUNK, &s->in_n, err)) != KW_OK) return st;
-            if (s->in_n == 0)
-                return kw_fail(err, KW_EPARSE, "gzip data ends early: the file is truncated after %llu bytes",
-                               (unsigned long long)s->raw);
-        }
-        s->z.next_in = s->in + s->in_at;
-        s->z.avail_in = (uInt)(s->in_n - s->in_at);
-        s->z.next_out = (unsigned char *)s->buf + s->n;
-        s->z.avail_out = (uInt)(s->cap - s->n);
-        int rc = inflate(&s->z, Z_NO_FLUSH);
-        s->in_at = s->in_n - s->z.avail_in;
-        s->n = s->cap - s->z.avail_out;
-        if (rc == Z_STREAM_END) {
-            if ((st = member_next(s, err)) != KW_OK) return st;
-        } else if (rc == Z_MEM_ERROR) {
-            return kw_fail(err, KW_ENOMEM, "out of memory for gzip");
-        } else if (rc != Z_OK && rc != Z_BUF_ERROR) {
-            return kw_fail(err, KW_EPARSE, "gzip data is corrupt near byte %llu: %s",
-                           (unsigned long long)(s->raw - (s->in_n - s->in_at)), s->z.msg ? s->z.msg : "bad data");
-        }
-    }
-    return KW_OK;
+    while (st == KW_OK && s->n == had && !s->end)
+        st = s->coding == KW_SOURCE_GZIP ? inflate_some(s, err) : unzstd_some(s, err);
+    return st;
 }
 
 /* Room for more bytes: what was consumed makes way, then the buffer doubles up to a line's limit. */
@@ -195,11 +253,19 @@ enum kw_status kw_source_peek(struct kw_source *s, size_t want, const char **hea
 {
     enum kw_status st = KW_OK;
     while (s->n - s->at < want && !s->end) {
-        if ((st = make_room(s, KW_SOURCE_MAX_LINE, err)) != KW_OK || (st = fill(s, err)) != KW_OK) return st;
+        size_t limit = want > KW_SOURCE_MAX_LINE ? want + 1 : KW_SOURCE_MAX_LINE;
+        if ((st = make_room(s, limit, err)) != KW_OK || (st = fill(s, err)) != KW_OK) return st;
     }
     *head = s->buf + s->at;
     *n = s->n - s->at;
     return KW_OK;
+}
+
+void kw_source_skip(struct kw_source *s, size_t n)
+{
+    assert(n <= s->n - s->at);
+    for (const char *p = s->buf + s->at, *end = p + n; (p = memchr(p, '\n', (size_t)(end - p))); p++) s->line++;
+    s->at += n;
 }
 
 /* The start of a text: a byte-order mark is left out; a control character among the first eight bytes, as in the
@@ -239,7 +305,9 @@ enum kw_status kw_source_line(struct kw_source *s, char **line, size_t *n, struc
     s->line++;
     char *p = s->buf + s->at, *stop = nl ? nl : s->buf + s->n;
     s->at = (size_t)(stop - s->buf) + (nl ? 1 : 0);
-    if (memchr(p, 0, (size_t)(stop - p))) return kw_fail(err, KW_EPARSE, "looks binary: a NUL byte in the text");
+    s->unterminated = !nl;
+    s->binary = memchr(p, 0, (size_t)(stop - p)) != NULL;
+    if (s->binary) return kw_fail(err, KW_EPARSE, "looks binary: a NUL byte in the text");
     if (stop > p && stop[-1] == '\r') stop--;
     *stop = 0;
     *line = p;

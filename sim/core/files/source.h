@@ -1,4 +1,4 @@
-/* sim/core/files/source.h - a source of lines: a file, stdin or memory, gzip decoded on the way, the SHA-256 of the
+/* sim/core/files/source.h - a source of lines: a file, stdin or memory, gzip and zstd decoded on the way, the SHA-256 of the
  * raw bytes kept. Readers see only this, so that tests and fuzzers hand them memory. */
 #ifndef KW_SIM_CORE_FILES_SOURCE_H
 #define KW_SIM_CORE_FILES_SOURCE_H
@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <zlib.h>
+#include <zstd.h>
 #include "sim/core/status.h"
 #include "sim/core/files/sha256.h"
 
@@ -14,14 +15,18 @@
 struct kw_source {
     char name[200];           /* path, for messages; "stdin" for "-" */
     long line;                /* number of the line last returned, from 1; blank ones count */
-    uint64_t raw;             /* bytes read, before gunzip */
+    uint64_t raw;             /* bytes read, before decoding */
     int fd;                   /* -1: memory */
     const unsigned char *mem; /* borrowed; the rest of the memory */
     size_t mem_n;
     unsigned char *in; /* raw bytes waiting for inflate, [in_at, in_n) */
     size_t in_at, in_n;
-    bool gzip, member_open, raw_end, end, text_checked;
+    enum { KW_SOURCE_PLAIN, KW_SOURCE_GZIP, KW_SOURCE_ZSTD } coding;
+    bool member_open, frame_open, raw_end, end, text_checked;
+    bool binary;       /* a NUL byte was in the line last read */
+    bool unterminated; /* the line last returned ended without a newline: the file may have been cut off there */
     z_stream z;
+    ZSTD_DStream *zstd;
     char *buf; /* decoded bytes, [at, n); one more byte is allocated for a NUL */
     size_t at, n, cap;
     struct kw_sha256 sha;
@@ -30,19 +35,21 @@ struct kw_source {
 /* "-" is stdin; a path that does not exist but names a file built into the program (workloads/chat-week.json) means
  * that one. KW_EINPUT when it cannot be opened or is a directory; KW_ENOMEM. On failure nothing is left open. */
 enum kw_status kw_source_open(struct kw_source *s, const char *path, struct kw_error *err);
-/* data is borrowed until close; gzip is recognised as in a file. */
+/* data is borrowed until close; gzip and zstd are recognised as in a file. */
 enum kw_status kw_source_memory(struct kw_source *s, const char *name, const void *data, size_t n,
                                 struct kw_error *err);
 void kw_source_close(struct kw_source *s); /* safe to call again */
 
 /* The next line, NUL-terminated in place of its newline and without a CR before it; *line is NULL at the end. It may be
  * changed by the caller and lives until the next call. A byte-order mark at the start of the file is left out.
- * KW_EPARSE: a NUL byte ("looks binary"), a line above KW_SOURCE_MAX_LINE, gzip truncated, corrupt or followed by
- * something else. */
+ * KW_EPARSE: a NUL byte ("looks binary"), a line above KW_SOURCE_MAX_LINE, gzip or zstd truncated, corrupt or (gzip)
+ * followed by something else. */
 enum kw_status kw_source_line(struct kw_source *s, char **line, size_t *n, struct kw_error *err);
 
-/* The first decoded bytes without consuming them, at least `want` unless the source ends before. */
+/* The next decoded bytes without consuming them, at least `want` unless the source ends before. */
 enum kw_status kw_source_peek(struct kw_source *s, size_t want, const char **head, size_t *n, struct kw_error *err);
+/* Consumes n of the bytes that were peeked at, counting their lines. */
+void kw_source_skip(struct kw_source *s, size_t n);
 
 /* Everything that is left, NUL-terminated (malloc'd, the caller frees), refused above `limit` bytes. */
 enum kw_status kw_source_all(struct kw_source *s, size_t limit, char **text, size_t *n, struct kw_error *err);

@@ -95,6 +95,7 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
     if (flight >= KW_TAG_NUMBERS)
         return kw_fail(err, KW_ENOMEM, "more than %u requests under way at an API", KW_TAG_NUMBERS);
     answer->cached = cached;
+    if (logged && w->trace->written) answer->written = w->trace->written[f->request];
     if (caches) {
         answer->written = kw_prompt_cache_written(rule, prompt, cached);
         enum kw_status st = kw_prompt_cache_keep(a->cache, rule, prefix, prompt, now, now + answer->ttft, err);

@@ -1,0 +1,91 @@
+/* workloads/readers/column_map.h - which columns of a log say what: the language of --columns, of trace.columns in a
+ * scenario, and of the formats known by name (log_format.h). Paths are parsed once into one list, so that a record is
+ * searched once for all of them. */
+#ifndef KW_WORKLOADS_READERS_COLUMN_MAP_H
+#define KW_WORKLOADS_READERS_COLUMN_MAP_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "sim/core/status.h"
+
+enum { KW_MAP_PATHS = 48, KW_MAP_PATH = 80, KW_MAP_TERMS = 8, KW_MAP_ALTERNATIVES = 3, KW_MAP_FILTERS = 6 };
+
+/* What a time column holds. UNIT_AUTO: the first records tell (time_form.h). */
+enum kw_unit {
+    KW_UNIT_AUTO,
+    KW_UNIT_S,
+    KW_UNIT_MS,
+    KW_UNIT_US,
+    KW_UNIT_NS,
+    KW_UNIT_DAYS,   /* since 1899-12-30, as spreadsheets count */
+    KW_UNIT_ISO,    /* 2026-05-11T09:00:00.123Z and its relatives */
+    KW_UNIT_MDY,    /* 5/31/2026 9:00:00 AM */
+    KW_UNIT_DMY,    /* 31.05.2026 09:00:00 */
+    KW_UNIT_YMDHMS, /* 20260531090000 */
+    KW_UNITS
+};
+
+struct kw_map_sum { /* a + b - c */
+    struct kw_map_term {
+        uint8_t path; /* index into kw_columns.path */
+        bool minus, optional;
+    } term[KW_MAP_TERMS];
+    size_t n;
+};
+
+struct kw_map_field { /* the first alternative whose every term that is not optional is there */
+    struct kw_map_sum alt[KW_MAP_ALTERNATIVES];
+    size_t n; /* 0: not mapped */
+};
+
+struct kw_map_filter { /* value is one of, or none of, the words */
+    uint8_t path;
+    bool none_of, optional; /* optional: a record without the value passes */
+    char words[200];        /* separated by '|' */
+};
+
+struct kw_columns {
+    char path[KW_MAP_PATHS][KW_MAP_PATH]; /* CSV column names, or keys of nested objects joined by dots */
+    size_t n_paths;
+    struct kw_map_field arrival, end, duration, prompt, output, cached, write, count, id, model, klass, error, hit,
+        hashes;
+    struct kw_map_filter where[KW_MAP_FILTERS], status;
+    size_t n_where;
+    bool has_status;
+    enum kw_unit unit;
+    uint32_t block;                             /* prompt tokens a hash covers; 0: found out */
+    double bucket_s;                            /* length of a bucket; 0: from end, or found out */
+    enum { KW_ZERO_DROP, KW_ZERO_REFUSE } zero; /* requests without prompt or output tokens */
+    enum { KW_MISSING_DROP, KW_MISSING_MEAN, KW_MISSING_REFUSE } missing; /* no token count at all */
+    enum { KW_BROKEN_REFUSE, KW_BROKEN_DROP } broken;                     /* records that cannot be read */
+    enum { KW_BUCKETS_POISSON, KW_BUCKETS_EVEN } buckets;                 /* arrivals inside a bucket */
+    uint32_t said;                                                        /* which keys were added, one bit each */
+};
+
+/* Adds "arrival=ts,prompt=in+cache.read?,output=out,where=type:GENERATION" to *c (zeroed at first): keys in text stand
+ * in the place of those *c already has, so that a user's own map goes over a format's. NULL or "" adds nothing.
+ *
+ *     arrival, end, duration, id, model, class, error, hit, hashes   PATH[|PATH...]
+ *     prompt, output, cached, write, count                           sums: PATH+PATH, PATH - PATH; PATH? may be absent
+ *     where=PATH:WORD|WORD   where=PATH!WORD|WORD   status=PATH[:WORD|WORD]
+ *     unit, zero, missing, broken, buckets, bucket, block            words and numbers
+ *
+ * A backslash takes the next character as part of a name. KW_EPARSE. */
+enum kw_status kw_columns_add(struct kw_columns *c, const char *text, struct kw_error *err);
+
+/* Has this key been added since c->said was 0? */
+bool kw_columns_said(const struct kw_columns *c, const char *key);
+
+/* Does a field or a filter read this path? */
+bool kw_columns_use(const struct kw_columns *c, const char *path);
+
+/* A path that the map cannot do without when only those of have[n_paths] are there, or NULL. */
+const char *kw_columns_lack(const struct kw_columns *c, const bool have[]);
+
+/* The unit by its name in the language, for messages. */
+const char *kw_unit_name(enum kw_unit unit);
+
+/* "prompt_tokens + cache.read": how a field is made, for people; "-" when it is not mapped. Returns buf. */
+char *kw_columns_text(const struct kw_columns *c, const struct kw_map_field *f, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,621 @@
+/* Any log of requests by its column map: records to rows, with what logs do: rows that failed, that repeat an id, that
+ * a cache answered, that lack their tokens, or that stand for many requests. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/core/rng.h"
+#include "workloads/readers/guess.h"
+#include "workloads/readers/jsonl.h"
+#include "workloads/readers/log_format.h"
+#include "workloads/readers/reader.h"
+#include "workloads/readers/records.h"
+#include "workloads/readers/row_ids.h"
+#include "workloads/readers/time_form.h"
+
+enum { HEAD = 64 << 10, SAMPLES = 500 };
+static const uint64_t most_in_bucket = 100000000;
+
+struct kw_log {
+    struct kw_rows *r;
+    struct kw_columns map;
+    const struct kw_log_format *format; /* NULL: none is known */
+    enum kw_unit unit;
+    struct kw_row_ids ids;
+    struct kw_u64s hashes;
+    struct imputed {
+        uint32_t row;
+        bool prompt, output;
+    } * imputed;
+    size_t n_imputed, imputed_cap;
+    double known_prompt, known_output; /* sums over rows whose counts are known */
+    uint64_t n_known;
+    bool grouped_dots; /* "2.028" is 2028: a spreadsheet's file with semicolons */
+    kw_ns shift;       /* added to local times after summer time ended */
+    kw_ns last_local;
+    kw_ns bucket;   /* length, where no column says its end */
+    char model[80]; /* of the row before, and whether it generates */
+    size_t model_n;
+    bool generates;
+    struct kw_rng rng;
+};
+
+/* ---- values ---- */
+
+static bool is_blank(const struct kw_cell *x)
+{
+    static const char *const blank[] = { "",    "null", "NULL", "None", "nan", "NaN", "NA",
+                                         "N/A", "n/a",  "-",    "\\N",  "-1",  "-1.0" };
+    if (x->kind == KW_CELL_ABSENT || x->kind == KW_CELL_NULL) return true;
+    if (x->text.n > 4 || (x->text.n && *x->text.p >= '0' && *x->text.p <= '9')) return false;
+    for (size_t i = 0; i < sizeof blank / sizeof *blank; i++)
+        if (strlen(blank[i]) == x->text.n && memcmp(blank[i], x->text.p, x->text.n) == 0) return true;
+    return false;
+}
+
+/* Digits in groups of three behind the first: 1,234,567. */
+static bool is_grouped(struct kw_span s, char sep)
+{
+    size_t lead = 0;
+    while (lead < s.n && s.p[lead] >= '0' && s.p[lead] <= '9') lead++;
+    if (lead == 0 || lead > 3 || lead == s.n || (s.n - lead) % 4) return false;
+    for (size_t i = lead; i < s.n; i++)
+        if ((i - lead) % 4 == 0 ? s.p[i] != sep : s.p[i] < '0' || s.p[i] > '9') return false;
+    return true;
+}
+
+static enum kw_status count_of(const struct kw_log *g, const struct kw_cell *x, uint64_t *out, struct kw_error *err)
+{
+    struct kw_span s = x->text;
+    char sep = is_grouped(s, ',') ? ',' : g->grouped_dots && is_grouped(s, '.') ? '.' : 0;
+    if (!sep || s.n > 24) return kw_timestamp_count(s, out, err);
+    char plain[32];
+    size_t k = 0;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] != sep) plain[k++] = s.p[i];
+    return kw_timestamp_count((struct kw_span){ plain, k }, out, err);
+}
+
+/* The first alternative whose terms are there and do not come out negative. *known false: none. */
+static enum kw_status tokens(const struct kw_log *g, const struct kw_cell *cell, const struct kw_map_field *f,
+                             uint64_t *out, bool *known, struct kw_error *err)
+{
+    *out = 0;
+    *known = false;
+    for (size_t a = 0; a < f->n && !*known; a++) {
+        int64_t total = 0;
+        bool all = true, any = false;
+        for (size_t i = 0; i < f->alt[a].n && all; i++) {
+            const struct kw_map_term *t = &f->alt[a].term[i];
+            const struct kw_cell *x = &cell[t->path];
+            uint64_t v = 0;
+            bool blank = is_blank(x);
+            all = !blank || t->optional;
+            any |= !blank;
+            enum kw_status st = blank ? KW_OK : count_of(g, x, &v, err);
+            if (st != KW_OK) return st;
+            total += t->minus ? -(int64_t)v : (int64_t)v;
+        }
+        *known = all && any && total >= 0;
+        if (*known) *out = (uint64_t)total;
+    }
+    return KW_OK;
+}
+
+static const struct kw_cell *one(const struct kw_cell *cell, const struct kw_map_field *f)
+{
+    static const struct kw_cell none = { .kind = KW_CELL_ABSENT };
+    for (size_t a = 0; a < f->n; a++)
+        if (!is_blank(&cell[f->alt[a].term[0].path])) return &cell[f->alt[a].term[0].path];
+    return f->n ? &cell[f->alt[f->n - 1].term[0].path] : &none;
+}
+
+static bool same_word(struct kw_span x, const char *word, size_t n)
+{
+    if (x.n != n) return false;
+    for (size_t i = 0; i < n; i++)
+        if ((x.p[i] | (x.p[i] >= 'A' && x.p[i] <= 'Z' ? 32 : 0)) !=
+            (word[i] | (word[i] >= 'A' && word[i] <= 'Z' ? 32 : 0)))
+            return false;
+    return true;
+}
+
+static bool among(struct kw_span x, const char *words)
+{
+    for (const char *w = words; *w;) {
+        size_t n = strcspn(w, "|");
+        if ((n == 1 && *w == '*' && x.n) || same_word(x, w, n)) return true;
+        w += n + (w[n] == '|');
+    }
+    return false;
+}
+
+static bool passes(const struct kw_map_filter *f, const struct kw_cell *cell)
+{
+    const struct kw_cell *x = &cell[f->path];
+    if (is_blank(x)) return f->optional || f->none_of;
+    return among(x->text, f->words) != f->none_of;
+}
+
+/* Of a status that the map gives no words for: 2xx, or a word that means success. Blank says nothing. */
+static bool succeeded(const struct kw_map_filter *f, const struct kw_cell *cell)
+{
+    static const char good[] =
+        "success|succeeded|successful|ok|completed|complete|done|true|finished|200 ok|stop|length";
+    const struct kw_cell *x = &cell[f->path];
+    if (*f->words) return is_blank(x) || among(x->text, f->words) != f->none_of;
+    if (x->text.n == 3 && x->text.p[0] == '2' && x->text.p[1] >= '0' && x->text.p[1] <= '9') return true;
+    return is_blank(x) || among(x->text, good);
+}
+
+static bool is_true(const struct kw_cell *x)
+{
+    return !is_blank(x) && !among(x->text, "false|0|no|miss|none|0.0|disabled");
+}
+
+static bool says_error(const struct kw_cell *x)
+{
+    return !is_blank(x) && !among(x->text, "false|0|no|{}|[]");
+}
+
+/* ---- rows ---- */
+
+/* A row was seen at this time, whether it is kept or not: the log was open then. */
+static void observed(struct kw_log *g, kw_ns at)
+{
+    struct kw_rows *r = g->r;
+    if (!r->until || at < r->from) r->from = at;
+    if (at > r->until) r->until = at;
+}
+
+static enum kw_status arrival(struct kw_log *g, const struct kw_cell *cell, kw_ns *out, struct kw_error *err)
+{
+    const struct kw_cell *x = one(cell, &g->map.arrival);
+    bool zoned;
+    if (is_blank(x))
+        return kw_fail(err, KW_EPARSE, "no \"%.60s\" in the record", g->map.path[g->map.arrival.alt[0].term[0].path]);
+    if (g->unit == KW_UNIT_AUTO) {
+        struct kw_time_samples s = { 0 };
+        const char *why;
+        kw_time_sample(&s, x->text);
+        enum kw_status st = kw_time_settle(&s, g->map.path[g->map.arrival.alt[0].term[0].path], &g->unit, &why, err);
+        if (st != KW_OK) return st;
+    }
+    enum kw_status st = kw_time_read(x->text, g->unit, out, &zoned, err);
+    if (st != KW_OK) return st;
+    if (!zoned) {
+        kw_ns back = g->last_local - *out;
+        g->r->t.notes.local_time = true;
+        if (back >= 1800 * KW_NS_PER_S && back <= 3600 * KW_NS_PER_S && !g->shift && kw_time_falls_back(g->last_local))
+            g->shift = 3600 * KW_NS_PER_S;
+        g->last_local = *out;
+        *out += g->shift;
+        g->r->t.notes.fell_back += g->shift > 0;
+    }
+    const struct kw_cell *d = one(cell, &g->map.duration);
+    if (g->map.duration.n && !is_blank(d)) {
+        const char *name = g->map.path[g->map.duration.alt[0].term[0].path];
+        size_t n = strlen(name);
+        bool ms = n > 2 && (name[n - 2] == 'm' || name[n - 2] == 'M') && name[n - 1] == 's';
+        kw_ns length;
+        st = kw_timestamp_decimal(d->text, ms ? 6 : 9, &length, err);
+        if (st != KW_OK) return st;
+        *out = *out > length ? *out - length : 0;
+    }
+    if (*out < KW_NANO * KW_NS_PER_S && g->unit < KW_UNIT_DAYS) g->r->dated = false;
+    return KW_OK;
+}
+
+static enum kw_status remember_imputed(struct kw_log *g, bool prompt, bool output, struct kw_error *err)
+{
+    if (g->n_imputed == g->imputed_cap) {
+        size_t cap = g->imputed_cap ? 2 * g->imputed_cap : 256;
+        struct imputed *more = realloc(g->imputed, cap * sizeof *more);
+        if (!more) return kw_fail(err, KW_ENOMEM, "out of memory for %zu rows", cap);
+        g->imputed = more;
+        g->imputed_cap = cap;
+    }
+    g->imputed[g->n_imputed++] = (struct imputed){ (uint32_t)g->r->t.n, prompt, output };
+    return KW_OK;
+}
+
+/* What one record says, once it is known to be a request that was served. */
+struct said {
+    struct kw_row row;
+    bool knows_prompt, knows_output;
+};
+
+static enum kw_status hashes(struct kw_log *g, const struct kw_cell *x, struct kw_row *row, struct kw_error *err)
+{
+    uint64_t block = g->r->t.hash_block;
+    g->hashes.n = 0;
+    if (x->kind == KW_CELL_LIST) {
+        enum kw_status st = kw_jsonl_u64s(x->text, "hash_ids", &g->hashes, err);
+        if (st != KW_OK) return st;
+    } else if (!is_blank(x)) {
+        return kw_fail(err, KW_EPARSE, "\"hash_ids\": want a list of block hashes");
+    }
+    if (g->hashes.n > (row->prompt + block - 1) / block)
+        return kw_fail(err, KW_ERANGE, "%zu hash_ids, but %llu tokens are %llu blocks of %llu", g->hashes.n,
+                       (unsigned long long)row->prompt, (unsigned long long)((row->prompt + block - 1) / block),
+                       (unsigned long long)block);
+    row->hash = g->hashes.v;
+    row->n_hash = g->hashes.n;
+    return KW_OK;
+}
+
+static enum kw_status read_counts(struct kw_log *g, const struct kw_cell *cell, struct said *s, struct kw_error *err)
+{
+    bool known;
+    enum kw_status st = tokens(g, cell, &g->map.prompt, &s->row.prompt, &s->knows_prompt, err);
+    if (st == KW_OK) st = tokens(g, cell, &g->map.output, &s->row.output, &s->knows_output, err);
+    s->row.says_cached = g->map.cached.n > 0;
+    if (st == KW_OK && g->map.cached.n) st = tokens(g, cell, &g->map.cached, &s->row.cached, &known, err);
+    s->row.says_written = g->map.write.n > 0;
+    if (st == KW_OK && g->map.write.n) st = tokens(g, cell, &g->map.write, &s->row.written, &known, err);
+    return st;
+}
+
+/* One of several rows of an id: the fullest counts, at the earliest time. */
+static void merge(struct kw_log *g, uint32_t at, const struct said *s)
+{
+    struct kw_trace *t = &g->r->t;
+    t->notes.rows++;
+    t->notes.duplicates++;
+    if (s->row.at < t->arrival[at]) t->arrival[at] = s->row.at, t->notes.clock_back += at > 0;
+    if (!s->knows_output || s->row.output <= t->output[at] || s->row.output > KW_TRACE_MAX_TOKENS) return;
+    g->known_output += (double)s->row.output - t->output[at];
+    t->output[at] = (uint32_t)s->row.output;
+    if (s->row.prompt && s->row.prompt <= KW_TRACE_MAX_TOKENS && s->row.cached + s->row.written <= s->row.prompt) {
+        g->known_prompt += (double)s->row.prompt - t->prompt[at];
+        t->prompt[at] = (uint32_t)s->row.prompt;
+        if (t->cached) t->cached[at] = (uint32_t)s->row.cached;
+        if (t->written) t->written[at] = (uint32_t)s->row.written;
+    }
+}
+
+static enum kw_status push(struct kw_log *g, const struct kw_cell *cell, struct said *s, struct kw_error *err)
+{
+    struct kw_trace_notes *k = &g->r->t.notes;
+    const struct kw_cell *id = one(cell, &g->map.id);
+    enum kw_status st;
+    int64_t had;
+    size_t before = g->r->t.n;
+    bool unsure = !s->knows_prompt || !s->knows_output;
+    if (unsure && g->map.missing == KW_MISSING_REFUSE)
+        return kw_fail(err, KW_ERANGE,
+                       "no token counts (missing=drop leaves such requests out, missing=mean takes the mean)");
+    if (unsure) k->unknown_tokens++;
+    if (unsure && g->map.missing == KW_MISSING_DROP) {
+        k->rows++;
+        return KW_OK;
+    }
+    if (g->map.id.n && !is_blank(id)) {
+        if ((st = kw_row_ids_put(&g->ids, id->text, (uint32_t)before, &had, err)) != KW_OK) return st;
+        if (had >= 0) {
+            merge(g, (uint32_t)had, s);
+            return KW_OK;
+        }
+    }
+    if (!s->knows_prompt) s->row.prompt = 1;
+    if (!s->knows_output) s->row.output = 1;
+    if (unsure && s->row.cached + s->row.written > s->row.prompt) s->row.cached = s->row.written = 0;
+    if (unsure && (st = remember_imputed(g, !s->knows_prompt, !s->knows_output, err)) != KW_OK) return st;
+    if ((st = kw_rows_push(g->r, &s->row, err)) != KW_OK) return st;
+    if (unsure) {
+        k->imputed++;
+    } else if (g->r->t.n > before) {
+        g->known_prompt += (double)s->row.prompt;
+        g->known_output += (double)s->row.output;
+        g->n_known++;
+    }
+    return KW_OK;
+}
+
+/* A bucket's requests: n arrivals between its ends, as a Poisson process leaves them (uniform, sorted: partial sums of
+ * n + 1 exponential gaps), tokens shared out evenly and to the last one. */
+static enum kw_status push_bucket(struct kw_log *g, const struct kw_cell *cell, struct said *s, uint64_t n,
+                                  struct kw_error *err)
+{
+    struct kw_row whole = s->row; /* of its tokens: cached and written ones may not fall on one request twice */
+    const struct kw_cell *end = one(cell, &g->map.end);
+    kw_ns length = g->bucket;
+    bool zoned;
+    enum kw_status st = KW_OK;
+    if (g->map.end.n && !is_blank(end)) {
+        if ((st = kw_time_read(end->text, g->unit, &length, &zoned, err)) != KW_OK) return st;
+        length -= whole.at;
+    }
+    if (length <= 0)
+        return kw_fail(err, KW_ERANGE, "a bucket without an end after its start: say end=NAME or bucket=SECONDS");
+    observed(g, whole.at);
+    observed(g, whole.at + length);
+    g->r->t.notes.buckets++;
+    if (n == 0) return KW_OK;
+    if (n > most_in_bucket) return kw_fail(err, KW_ERANGE, "%llu requests in one bucket", (unsigned long long)n);
+    if (!s->knows_prompt || !s->knows_output || whole.prompt < n || whole.output < n)
+        return kw_fail(err, KW_ERANGE, "%llu requests, but %llu prompt and %llu output tokens", (unsigned long long)n,
+                       (unsigned long long)whole.prompt, (unsigned long long)whole.output);
+    double *gap = malloc((n + 1) * sizeof *gap), sum = 0;
+    if (!gap) return kw_fail(err, KW_ENOMEM, "out of memory for a bucket of %llu requests", (unsigned long long)n);
+    for (uint64_t i = 0; i <= n; i++) sum += gap[i] = g->map.buckets == KW_BUCKETS_EVEN ? 1 : kw_rng_exp(&g->rng, 1);
+    if (g->r->t.n == 0) sum -= gap[0], gap[0] = 0; /* the first bucket opens the trace */
+    double at = 0;
+    uint64_t rows = g->r->t.notes.rows;
+    for (uint64_t i = 0; i < n && st == KW_OK; i++) {
+        at += gap[i];
+        s->row.at = whole.at + (kw_ns)((double)length * (at / sum) * (1 - 1e-12));
+        s->row.prompt = whole.prompt / n + (i < whole.prompt % n);
+        s->row.output = whole.output / n + (i < whole.output % n);
+        s->row.cached = whole.cached / n + (i < whole.cached % n);
+        s->row.written =
+            whole.written / n + (i + whole.cached % n >= n && i + whole.cached % n < n + whole.written % n);
+        st = kw_rows_push(g->r, &s->row, err);
+    }
+    free(gap);
+    g->r->t.notes.rows = rows + n;
+    return st;
+}
+
+/* Models that do not generate: their rows are no load on one that does. */
+static bool names_generator(struct kw_span model)
+{
+    static const char *const other[] = { "embed", "rerank", "moderation" };
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        for (size_t n = strlen(other[i]), at = 0; at + n <= model.n; at++)
+            if (same_word((struct kw_span){ model.p + at, n }, other[i], n)) return false;
+    return true;
+}
+
+static bool generates(struct kw_log *g, struct kw_span model)
+{
+    if (model.n == 0) return true;
+    if (model.n >= sizeof g->model) return names_generator(model);
+    if (model.n != g->model_n || memcmp(model.p, g->model, model.n)) { /* mostly it is the model of the row before */
+        memcpy(g->model, model.p, model.n);
+        g->model_n = model.n;
+        g->generates = names_generator(model);
+    }
+    return g->generates;
+}
+
+/* Where a record that is no request served is counted, or NULL. */
+static uint64_t *left_out_as(struct kw_log *g, const struct kw_cell *cell)
+{
+    struct kw_trace_notes *k = &g->r->t.notes;
+    for (size_t i = 0; i < g->map.n_where; i++)
+        if (!passes(&g->map.where[i], cell)) return &k->filtered;
+    if (g->map.model.n && !generates(g, one(cell, &g->map.model)->text)) return &k->not_generated;
+    if (g->map.hit.n && is_true(one(cell, &g->map.hit))) return &k->gateway_hits;
+    bool failed = (g->map.has_status && !succeeded(&g->map.status, cell)) ||
+                  (g->map.error.n && says_error(one(cell, &g->map.error)));
+    return failed ? &k->dropped_failed : NULL;
+}
+
+static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *err)
+{
+    struct kw_log *g = ctx;
+    const struct kw_cell *cell = in->record.cell;
+    struct kw_trace_notes *k = &g->r->t.notes;
+    struct said s = { .knows_prompt = false };
+    uint64_t count;
+    bool counted;
+    enum kw_status st;
+    uint64_t *left_out = left_out_as(g, cell);
+    st = arrival(g, cell, &s.row.at, err);
+    if (left_out) {
+        k->rows++;
+        ++*left_out;
+        if (st == KW_OK) observed(g, s.row.at);
+        return KW_OK;
+    }
+    if (st != KW_OK || (st = read_counts(g, cell, &s, err)) != KW_OK) return st;
+    observed(g, s.row.at);
+    if (g->map.model.n) s.row.model = one(cell, &g->map.model)->text;
+    if (g->map.klass.n) s.row.klass = one(cell, &g->map.klass)->text;
+    if (g->map.model.n && !s.row.model.p) s.row.model = (struct kw_span){ "", 0 };
+    if (g->map.klass.n && !s.row.klass.p) s.row.klass = (struct kw_span){ "", 0 };
+    if (g->map.count.n) {
+        if ((st = tokens(g, cell, &g->map.count, &count, &counted, err)) != KW_OK) return st;
+        if (!counted) return kw_fail(err, KW_EPARSE, "no count of requests in the record");
+        return push_bucket(g, cell, &s, count, err);
+    }
+    if (g->map.hashes.n && s.knows_prompt && (st = hashes(g, one(cell, &g->map.hashes), &s.row, err)) != KW_OK)
+        return st;
+    if (g->map.has_status && !is_blank(&cell[g->map.status.path]) && s.row.output == 0) {
+        s.knows_output = false; /* a success without output: a stream whose usage nobody asked for */
+        s.knows_prompt &= s.row.prompt > 0;
+    }
+    return push(g, cell, &s, err);
+}
+
+/* ---- the head: what the first records settle ---- */
+
+struct survey {
+    struct kw_log *g;
+    struct kw_time_samples time;
+    size_t records, counts_with_dot, counts_grouped;
+    size_t fits[12]; /* records whose hashes number exactly ceil(prompt / 2^(i + 4)) */
+    size_t hashed;
+};
+
+static void survey_counts(struct survey *v, const struct kw_map_field *f, const struct kw_cell *cell)
+{
+    for (size_t i = 0; i < f->alt[0].n; i++) {
+        const struct kw_cell *x = &cell[f->alt[0].term[i].path];
+        if (is_blank(x) || !memchr(x->text.p, '.', x->text.n)) continue;
+        v->counts_with_dot++;
+        v->counts_grouped += is_grouped(x->text, '.');
+    }
+}
+
+static enum kw_status look(void *ctx, struct kw_records *in, struct kw_error *err)
+{
+    struct survey *v = ctx;
+    struct kw_log *g = v->g;
+    const struct kw_cell *cell = in->record.cell, *x = one(cell, &g->map.arrival);
+    struct kw_error ignored;
+    (void)err;
+    if (v->records++ >= SAMPLES) return KW_EFAIL; /* enough */
+    if (!is_blank(x) && x->kind != KW_CELL_LIST) kw_time_sample(&v->time, x->text);
+    survey_counts(v, &g->map.prompt, cell);
+    survey_counts(v, &g->map.output, cell);
+    x = one(cell, &g->map.hashes);
+    if (g->map.hashes.n && x->kind == KW_CELL_LIST) {
+        uint64_t prompt;
+        bool known;
+        g->hashes.n = 0;
+        if (tokens(g, cell, &g->map.prompt, &prompt, &known, &ignored) == KW_OK && known &&
+            kw_jsonl_u64s(x->text, "hash_ids", &g->hashes, &ignored) == KW_OK && g->hashes.n) {
+            v->hashed++;
+            for (int i = 0; i < 12; i++) v->fits[i] += (prompt + (16u << i) - 1) / (16u << i) == g->hashes.n;
+        }
+    }
+    return KW_OK;
+}
+
+/* 512 tokens (Mooncake) unless the numbers of hashes say otherwise for nearly all records. */
+static uint32_t block_of(const struct survey *v)
+{
+    int best = 5;
+    for (int i = 0; i < 12; i++)
+        if (v->fits[i] > v->fits[best]) best = i;
+    return v->fits[best] * 10 >= v->hashed * 9 && v->fits[best] ? 16u << best : 512;
+}
+
+static enum kw_status settle_unit(struct kw_log *g, const struct survey *v, const char **why, struct kw_error *err)
+{
+    const char *column = g->map.path[g->map.arrival.alt[0].term[0].path];
+    *why = "";
+    g->unit = g->map.unit;
+    if (g->unit != KW_UNIT_AUTO) return KW_OK;
+    bool relative = !v->time.dates && v->time.hi < 1e9;
+    if (g->format && g->format->whole != KW_UNIT_AUTO && relative && !v->time.fraction) {
+        *why = "the format's";
+        g->unit = g->format->whole;
+        return KW_OK;
+    }
+    if (!v->time.n) return KW_OK; /* the first record will tell */
+    return kw_time_settle(&v->time, column, &g->unit, why, err);
+}
+
+static void say_read_as(struct kw_log *g, const char *why, bool guessed)
+{
+    char a[60], p[160], o[100], *to = g->r->t.notes.read_as;
+    bool own_prompt = kw_columns_said(&g->map, "prompt");
+    const char *says = g->format && g->format->says && !own_prompt ? g->format->says : "";
+    size_t size = sizeof g->r->t.notes.read_as, used = 0;
+    static const char *const units[KW_UNITS] = {
+        "as it reads",           "seconds", "milliseconds",    "microseconds",    "nanoseconds",
+        "days of a spreadsheet", "dates",   "month/day dates", "day/month dates", "dates of 14 digits"
+    };
+    if (!guessed && !*says && g->map.unit != KW_UNIT_AUTO) return; /* the format's name says it all */
+    used = (size_t)snprintf(to, size, "read as: arrival %s, %s", kw_columns_text(&g->map, &g->map.arrival, a, sizeof a),
+                            units[g->unit]);
+    if (*why && strcmp(why, "dates") && used < size) used += (size_t)snprintf(to + used, size - used, " (%s)", why);
+    if (g->map.duration.n && used < size) used += (size_t)snprintf(to + used, size - used, ", less the duration");
+    if (guessed && used < size)
+        used += (size_t)snprintf(to + used, size - used, ", prompt %s, output %s",
+                                 kw_columns_text(&g->map, &g->map.prompt, p, sizeof p),
+                                 kw_columns_text(&g->map, &g->map.output, o, sizeof o));
+    if (*says && used < size) snprintf(to + used, size - used, ", %s", says);
+}
+
+/* The map, completed: a format's under the user's, or names that say it; then what the first records settle. */
+static enum kw_status settle(struct kw_log *g, struct kw_source *s, const struct kw_columns *said, bool guess,
+                             struct kw_error *err)
+{
+    struct survey v = { .g = g };
+    struct kw_source head_source;
+    struct kw_error ignored;
+    const char *head, *why = "";
+    size_t n;
+    enum kw_status st = kw_source_peek(s, HEAD, &head, &n, err);
+    if (st != KW_OK) return st;
+    if (n > HEAD) n = HEAD;
+    g->map = *said;
+    if (g->format && kw_columns_said(said, "prompt") && !kw_columns_said(said, "cached") && g->format->beside)
+        g->map.cached.n = 0; /* a prompt of the user's own, which need not hold what stands beside it */
+    if (g->format && kw_columns_said(said, "prompt") && !kw_columns_said(said, "write")) g->map.write.n = 0;
+    if (guess && (st = kw_guess_columns(&g->map, head, n, err)) != KW_OK) return st;
+    kw_guess_unused(&g->map, head, n, g->r->t.notes.hints, sizeof g->r->t.notes.hints);
+    struct kw_records in = { .map = &g->map,
+                             .inside = g->format ? g->format->inside : NULL,
+                             .side_by_side = g->format && g->format->side_by_side,
+                             .head_only = true };
+    if ((st = kw_source_memory(&head_source, "head", head, n, err)) != KW_OK) return st;
+    kw_records_each(&in, &head_source, look, &v, &ignored);
+    kw_source_close(&head_source);
+    kw_records_free(&in);
+    g->grouped_dots = in.sep == ';' && v.counts_with_dot && v.counts_grouped == v.counts_with_dot;
+    if (g->map.hashes.n) g->r->t.hash_block = g->map.block ? g->map.block : block_of(&v);
+    if ((st = settle_unit(g, &v, &why, err)) != KW_OK) return st;
+    g->r->dated = true; /* until a number too small for Unix time comes */
+    g->bucket = (kw_ns)(g->map.bucket_s * 1e9);
+    g->r->t.notes.guessed = guess;
+    say_read_as(g, why, guess);
+    return KW_OK;
+}
+
+/* Rows kept at the mean of those that are known. */
+static enum kw_status impute(struct kw_log *g, struct kw_error *err)
+{
+    struct kw_trace *t = &g->r->t;
+    if (!g->n_imputed) return KW_OK;
+    if (!g->n_known) return kw_fail(err, KW_ERANGE, "missing=mean: no row has token counts to take the mean of");
+    double prompt = g->known_prompt / (double)g->n_known, output = g->known_output / (double)g->n_known;
+    for (size_t i = 0; i < g->n_imputed; i++) {
+        const struct imputed *x = &g->imputed[i];
+        if (x->prompt) t->prompt[x->row] = (uint32_t)fmax(1, round(prompt));
+        if (x->output && t->output[x->row] <= 1) t->output[x->row] = (uint32_t)fmax(1, round(output));
+    }
+    return KW_OK;
+}
+
+static void log_free(struct kw_log *g)
+{
+    kw_row_ids_free(&g->ids);
+    free(g->hashes.v);
+    free(g->imputed);
+    kw_rng_free(&g->rng);
+}
+
+enum kw_status kw_log_read(struct kw_rows *r, struct kw_source *s, const struct kw_log_format *format,
+                           const struct kw_columns *said, struct kw_error *err)
+{
+    enum { SEED = 1 };
+    struct kw_log *g = calloc(1, sizeof *g);
+    if (!g) return kw_fail(err, KW_ENOMEM, "out of memory");
+    g->r = r;
+    g->format = format;
+    g->generates = true;
+    r->drop_zero = said->zero == KW_ZERO_DROP;
+    bool guess = !said->arrival.n || !said->prompt.n || !said->output.n;
+    enum kw_status st = settle(g, s, said, guess, err);
+    if (st == KW_OK) st = kw_rng_init(&g->rng, SEED, 0, KW_RNG_ARRIVALS, err);
+    struct kw_records in = { .map = &g->map,
+                             .inside = format ? format->inside : NULL,
+                             .side_by_side = format && format->side_by_side,
+                             .drop_broken = g->map.broken == KW_BROKEN_DROP };
+    if (st == KW_OK) {
+        st = kw_records_each(&in, s, take, g, err);
+        s->line = st == KW_OK ? 0 : in.line;
+    }
+    kw_records_free(&in);
+    if (st == KW_OK) st = impute(g, err);
+    char in_names[160], out_names[100];
+    if (st == KW_OK && r->t.n == 0 && r->t.notes.unknown_tokens)
+        st = kw_fail(err, KW_ERANGE, "none of %llu requests has token counts in %s and %s",
+                     (unsigned long long)r->t.notes.unknown_tokens,
+                     kw_columns_text(&g->map, &g->map.prompt, in_names, sizeof in_names),
+                     kw_columns_text(&g->map, &g->map.output, out_names, sizeof out_names));
+    struct kw_trace_notes *k = &r->t.notes;
+    k->broken = in.broken;
+    k->broken_at = in.broken_at;
+    k->cut_off = in.cut_off;
+    k->headers_again = in.headers_again;
+    k->rows += in.broken + in.cut_off;
+    log_free(g);
+    free(g);
+    return st;
+}

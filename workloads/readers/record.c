@@ -1,0 +1,294 @@
+#include "workloads/readers/record.h"
+#include <stdlib.h>
+#include <string.h>
+#include "sim/core/files/json_scan.h"
+
+/* The paths that are still open at some depth of a walk: rest is what is left of each. */
+struct open_paths {
+    size_t n;
+    struct {
+        const char *rest;
+        size_t rest_n;
+        uint8_t cell;
+    } at[2 * KW_MAP_PATHS]; /* twice: an attribute list is searched for its owner's paths, too */
+};
+
+struct walk {
+    struct kw_record *r;
+    struct kw_json_scan s;
+    uint64_t filled; /* cells found in this object: twice is an error */
+    struct kw_error *err;
+    enum kw_status st;
+};
+
+void kw_record_free(struct kw_record *r)
+{
+    free(r->scratch);
+    memset(r, 0, sizeof *r);
+}
+
+void kw_record_clear(struct kw_record *r, const struct kw_columns *c, size_t from)
+{
+    for (size_t i = from; i < c->n_paths; i++) r->cell[i] = (struct kw_cell){ .kind = KW_CELL_ABSENT };
+    if (from == 0) r->scratch_n = 0;
+}
+
+static enum kw_cell_kind kind_of(const char *p, size_t n)
+{
+    switch (*p) {
+    case '"': return KW_CELL_TEXT;
+    case '[': return KW_CELL_LIST;
+    case '{': return KW_CELL_OBJECT;
+    case 't':
+    case 'f': return KW_CELL_WORD;
+    case 'n': return KW_CELL_NULL;
+    case 'N':
+    case 'I': return KW_CELL_NULL; /* NaN, Infinity */
+    default: return n > 1 && p[1] == 'I' ? KW_CELL_NULL : KW_CELL_NUMBER;
+    }
+}
+
+static struct kw_cell cell_of(const char *p, size_t n)
+{
+    enum kw_cell_kind kind = kind_of(p, n);
+    size_t quote = kind == KW_CELL_TEXT;
+    return (struct kw_cell){ kind, { p + quote, n - 2 * quote } };
+}
+
+/* A string's JSON text behind the scratch, escapes undone; \u escapes beyond ASCII become '?', which no key here holds.
+ * The scratch never moves while a record is read. Empty where there is no room. */
+static struct kw_span unescaped(struct kw_record *r, struct kw_span x)
+{
+    if (r->scratch_cap - r->scratch_n < x.n) return (struct kw_span){ r->scratch, 0 };
+    char *to = r->scratch + r->scratch_n, *from = to;
+    for (const char *p = x.p, *end = x.p + x.n; p < end; p++) {
+        if (*p != '\\') {
+            *to++ = *p;
+            continue;
+        }
+        static const char named[] = "bfnrt", meant[] = "\b\f\n\r\t";
+        const char *hit = strchr(named, *++p);
+        if (*p == 'u') {
+            char hex[5] = { p[1], p[2], p[3], p[4], 0 };
+            unsigned long u = strtoul(hex, NULL, 16);
+            *to++ = u < 0x80 ? (char)u : '?';
+            p += 4;
+        } else {
+            *to++ = hit ? meant[hit - named] : *p;
+        }
+    }
+    r->scratch_n += (size_t)(to - from);
+    return (struct kw_span){ from, (size_t)(to - from) };
+}
+
+static bool fail(struct walk *w, enum kw_status st)
+{
+    w->st = st;
+    return false;
+}
+
+static bool object(struct walk *w, const struct open_paths *in, int depth);
+
+/* Writes one cell; false when it was found before in this object. */
+static bool fill(struct walk *w, uint8_t cell, struct kw_cell value, const char *key, size_t key_n)
+{
+    if (w->filled >> cell & 1)
+        return fail(w, kw_fail(w->err, KW_EPARSE, "\"%.*s\" is there twice", (int)(key_n < 60 ? key_n : 60), key));
+    w->filled |= UINT64_C(1) << cell;
+    w->r->cell[cell] = value;
+    return true;
+}
+
+/* Of the open paths those that go on behind this key; those that end with it are `ends`. */
+static void follow(const struct open_paths *in, const char *key, size_t n, struct open_paths *on, uint8_t *ends,
+                   size_t *n_ends)
+{
+    on->n = *n_ends = 0;
+    for (size_t i = 0; i < in->n; i++) {
+        if (in->at[i].rest_n < n || memcmp(in->at[i].rest, key, n)) continue;
+        if (in->at[i].rest_n == n) {
+            ends[(*n_ends)++] = in->at[i].cell;
+        } else if (in->at[i].rest[n] == '.') {
+            on->at[on->n].rest = in->at[i].rest + n + 1;
+            on->at[on->n].rest_n = in->at[i].rest_n - n - 1;
+            on->at[on->n++].cell = in->at[i].cell;
+        }
+    }
+}
+
+/* {"stringValue": "x"}, {"intValue": "5"}: the one member's value; anything else as it is. */
+static struct kw_cell any_value(struct kw_cell x)
+{
+    if (x.kind != KW_CELL_OBJECT) return x;
+    struct kw_json_scan s = { x.text.p + 1, x.text.p + x.text.n, NULL, true };
+    const char *begin, *end;
+    if (!kw_json_scan_key(&s, &begin, &end)) return x;
+    kw_json_scan_blank(&s);
+    begin = s.p;
+    return kw_json_scan_value(&s, KW_JSON_MAX_DEPTH / 2) ? cell_of(begin, (size_t)(s.p - begin)) : x;
+}
+
+/* One element of an attribute list, p on its '{': the cell its key asks for. */
+static bool attribute(struct walk *w, const struct open_paths *in, int depth)
+{
+    struct open_paths on;
+    uint8_t ends[KW_MAP_PATHS];
+    size_t n_ends;
+    struct kw_cell name = { .kind = KW_CELL_ABSENT }, value = { .kind = KW_CELL_ABSENT };
+    const char *begin, *end;
+    bool more = true;
+    w->s.p++;
+    kw_json_scan_blank(&w->s);
+    if (w->s.p < w->s.end && *w->s.p == '}') w->s.p++, more = false;
+    while (more) {
+        if (!kw_json_scan_key(&w->s, &begin, &end)) return false;
+        bool is_key = end - begin == 3 && !memcmp(begin, "key", 3);
+        bool is_value = end - begin == 5 && !memcmp(begin, "value", 5);
+        kw_json_scan_blank(&w->s);
+        begin = w->s.p;
+        if (!kw_json_scan_value(&w->s, depth + 1)) return false;
+        if (is_key) name = cell_of(begin, (size_t)(w->s.p - begin));
+        if (is_value) value = cell_of(begin, (size_t)(w->s.p - begin));
+        if (!kw_json_scan_next(&w->s, '}', &more)) return false;
+    }
+    if (name.kind != KW_CELL_TEXT || value.kind == KW_CELL_ABSENT) return true;
+    follow(in, name.text.p, name.text.n, &on, ends, &n_ends);
+    for (size_t i = 0; i < n_ends; i++)
+        if (!fill(w, ends[i], any_value(value), name.text.p, name.text.n)) return false;
+    return true;
+}
+
+static bool attributes(struct walk *w, const struct open_paths *in, int depth)
+{
+    bool more = true;
+    w->s.p++;
+    kw_json_scan_blank(&w->s);
+    if (w->s.p < w->s.end && *w->s.p == ']') {
+        w->s.p++;
+        return true;
+    }
+    while (more) {
+        kw_json_scan_blank(&w->s);
+        bool ok =
+            w->s.p < w->s.end && *w->s.p == '{' ? attribute(w, in, depth + 1) : kw_json_scan_value(&w->s, depth + 1);
+        if (!ok || !kw_json_scan_next(&w->s, ']', &more)) return false;
+    }
+    return true;
+}
+
+/* The value at p into the cells whose path ends here, and on along the paths that do not. */
+static bool value(struct walk *w, const struct open_paths *on, const uint8_t *ends, size_t n_ends, struct kw_span key,
+                  int depth)
+{
+    kw_json_scan_blank(&w->s);
+    const char *begin = w->s.p;
+    bool can_enter = on->n && begin < w->s.end && depth < KW_JSON_MAX_DEPTH;
+    if (can_enter && *begin == '{') {
+        if (!object(w, on, depth)) return false;
+    } else if (can_enter && *begin == '[') {
+        if (!attributes(w, on, depth)) return false;
+    } else if (!kw_json_scan_value(&w->s, depth)) {
+        return false;
+    }
+    struct kw_cell x = cell_of(begin, (size_t)(w->s.p - begin));
+    for (size_t i = 0; i < n_ends; i++)
+        if (!fill(w, ends[i], x, key.p, key.n)) return false;
+    if (on->n && x.kind == KW_CELL_TEXT && x.text.n && *x.text.p == '{') {
+        struct kw_span text = unescaped(w->r, x.text);
+        struct walk in = {
+            .r = w->r, .s = { text.p, text.p + text.n, NULL, true }, .filled = w->filled, .err = w->err
+        };
+        bool ok = text.n && object(&in, on, depth);
+        if (!ok && in.st != KW_OK) return fail(w, in.st); /* a text that is no JSON is only a text */
+        w->filled = in.filled;
+    }
+    return true;
+}
+
+/* p on '{'. */
+static bool object(struct walk *w, const struct open_paths *in, int depth)
+{
+    struct open_paths on;
+    uint8_t ends[KW_MAP_PATHS];
+    size_t n_ends;
+    const char *begin, *end;
+    bool more = true;
+    w->s.p++;
+    kw_json_scan_blank(&w->s);
+    if (w->s.p < w->s.end && *w->s.p == '}') {
+        w->s.p++;
+        return true;
+    }
+    while (more) {
+        if (!kw_json_scan_key(&w->s, &begin, &end)) return false;
+        struct kw_span key = { begin, (size_t)(end - begin) };
+        follow(in, key.p, key.n, &on, ends, &n_ends);
+        kw_json_scan_blank(&w->s);
+        if (key.n == 10 && w->s.p < w->s.end && *w->s.p == '[' && !memcmp(key.p, "attributes", 10)) {
+            memcpy(on.at + on.n, in->at, in->n * sizeof *in->at); /* "gen_ai.x" is looked for here, too */
+            on.n += in->n;
+        }
+        if (!value(w, &on, ends, n_ends, key, depth + 1)) return false;
+        if (!kw_json_scan_next(&w->s, '}', &more)) return false;
+    }
+    return true;
+}
+
+static enum kw_status room(struct kw_record *r, size_t n, struct kw_error *err)
+{
+    if (r->scratch_cap - r->scratch_n >= n) return KW_OK;
+    if (r->scratch_n) return kw_fail(err, KW_EPARSE, "JSON inside strings takes more room than the record");
+    char *p = realloc(r->scratch, 2 * n);
+    if (!p) return kw_fail(err, KW_ENOMEM, "out of memory for a record of %zu bytes", n);
+    r->scratch = p;
+    r->scratch_cap = 2 * n;
+    return KW_OK;
+}
+
+enum kw_status kw_record_json(struct kw_record *r, const struct kw_columns *c, struct kw_span text,
+                              struct kw_error *err)
+{
+    struct walk w = { .r = r, .s = { text.p, text.p + text.n, NULL, true }, .err = err };
+    struct open_paths all = { .n = c->n_paths };
+    enum kw_status st = room(r, text.n, err);
+    if (st != KW_OK) return st;
+    for (size_t i = 0; i < c->n_paths; i++) {
+        all.at[i].rest = c->path[i];
+        all.at[i].rest_n = strlen(c->path[i]);
+        all.at[i].cell = (uint8_t)i;
+    }
+    kw_json_scan_blank(&w.s);
+    if (w.s.p >= w.s.end || *w.s.p != '{') {
+        w.s.want = "a JSON object '{'";
+        return kw_json_scan_fail(&w.s, text.p, "the end of the line", err);
+    }
+    bool ok = object(&w, &all, 0);
+    if (!ok && w.st != KW_OK) return w.st;
+    if (!ok) return kw_json_scan_fail(&w.s, text.p, "the end of the line", err);
+    kw_json_scan_blank(&w.s);
+    w.s.want = "nothing after the object";
+    return w.s.p == w.s.end ? KW_OK : kw_json_scan_fail(&w.s, text.p, "the end of the line", err);
+}
+
+enum kw_status kw_record_nested(struct kw_record *r, const struct kw_columns *c, const char *column, size_t column_n,
+                                struct kw_span text, struct kw_error *err)
+{
+    struct walk w = { .r = r, .s = { text.p, text.p + text.n, NULL, true }, .err = err };
+    struct open_paths on = { .n = 0 };
+    while (w.s.p < w.s.end && *w.s.p == ' ') w.s.p++;
+    if (w.s.p == w.s.end || (*w.s.p != '{' && *w.s.p != '[')) return KW_OK;
+    for (size_t i = 0; i < c->n_paths; i++) {
+        size_t n = strlen(c->path[i]);
+        if (n <= column_n || c->path[i][column_n] != '.' || memcmp(c->path[i], column, column_n)) continue;
+        on.at[on.n].rest = c->path[i] + column_n + 1;
+        on.at[on.n].rest_n = n - column_n - 1;
+        on.at[on.n++].cell = (uint8_t)i;
+    }
+    if (r->scratch_n == 0) {
+        enum kw_status st = room(r, text.n, err);
+        if (st != KW_OK) return st;
+    }
+    if (r->scratch_cap - r->scratch_n < text.n) return KW_OK; /* JSON within JSON within a field: not looked into */
+    if (!(*w.s.p == '{' ? object(&w, &on, 1) : attributes(&w, &on, 1)) && w.st != KW_OK) return w.st;
+    return KW_OK;
+}
