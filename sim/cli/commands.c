@@ -85,7 +85,8 @@ const struct kw_command kw_commands[] = {
       "RESULT.h5",
       "today's prices for a result's usage, with no new simulation",
       "Prices come from the platforms built in; a platform file given with --platform replaces the one of\n"
-      "its name.",
+      "its name. --slo judges by other objectives, each class and model by itself; attainment and goodput\n"
+      "stay those of the simulation. Of several models each is ranked by itself, and the sum is told.",
       "keepwarm reprice plan.h5\nkeepwarm reprice plan.h5 --platform my-modal.json",
       { KW_OPT_PLATFORM, KW_OPT_SLO, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_ALL, KW_OPTIONS },
       1,

@@ -31,8 +31,9 @@ void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out);
 /* The same figures for machines: one JSON document, or CSV with a head line. Its columns platform to max_replicas
  * hold the settings (idle_timeout in s), profile and profile_grade
  * name the profile that the step times are of, and its grade ("-" of an API; of several deployments joined by " + ", as
- * /points of a result has them); the last three are empty in a configuration's own row and say in the rows after it
- * which class, model or deployment they are of, where there are several. t: NULL where the trace is not at hand. */
+ * /points of a result has them); of_class, of_model and of_deployment are empty in a configuration's own row and say in
+ * the rows after it which class, model or deployment they are of, where there are several; part is the model that a plan
+ * of several chose it for. t: NULL where the trace is not at hand. */
 void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                      const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
                      const struct kw_reading *reading, struct kw_text *out);
@@ -41,8 +42,9 @@ void kw_summary_reading(const struct kw_reading *r, struct kw_text *out);
 /* The i-th distinct sentence about what is not known of the n candidates' bills, into buf; false past the last. */
 bool kw_summary_unknown_at(const struct kw_candidate *c, size_t n, const struct kw_trace *t, size_t i, char *buf,
                            size_t size);
-/* Of a plan of several models: "parts", each as a plan alone, and "whole". written: NULL without deployments. */
-void kw_summary_parts_json(const struct kw_trace *t, const struct kw_window *w, kw_ns month,
+/* Of a plan of several models: "parts", each as a plan alone, and "whole". written: NULL without deployments. t NULL (of
+ * a result that was priced again): the parts have their points and which is the best. */
+void kw_summary_parts_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                            const struct kw_plan_parts *x, const struct kw_plan_whole *whole,
                            const struct kw_candidate *written, const struct kw_point *as_written, struct kw_text *out);
 void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out);

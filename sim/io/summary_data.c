@@ -323,21 +323,25 @@ void kw_summary_json(const char *command, const struct kw_trace *t, const struct
     print_document(root, lost, out);
 }
 
-void kw_summary_parts_json(const struct kw_trace *t, const struct kw_window *w, kw_ns month,
+void kw_summary_parts_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                            const struct kw_plan_parts *x, const struct kw_plan_whole *whole,
                            const struct kw_candidate *written, const struct kw_point *as_written, struct kw_text *out)
 {
     bool lost = false;
     char exact[32];
-    cJSON *root = document("plan", w, month, &lost);
+    cJSON *root = document(command, w, month, &lost);
     cJSON *parts = add_array(root, "parts", &lost);
     for (size_t i = 0; i < x->n; i++) {
         const struct kw_plan_part *part = &x->part[i];
-        const struct kw_trace *mine = kw_plan_part_trace(part, t);
+        const struct kw_trace *mine = t ? kw_plan_part_trace(part, t) : NULL;
         cJSON *o = cJSON_CreateObject();
         add_text(o, "model", part->model, &lost);
-        add_number(o, "requests", (double)mine->n, &lost);
-        add_results(o, mine, part->plan.candidates, part->plan.points, part->plan.n, &part->plan, NULL, &lost);
+        if (mine)
+            add_number(o, "requests", (double)mine->n, &lost);
+        else
+            add_number(o, "best", (double)part->plan.best, &lost);
+        add_results(o, mine, part->plan.candidates, part->plan.points, part->plan.n, mine ? &part->plan : NULL, NULL,
+                    &lost);
         add_element(parts, o, &lost);
     }
     cJSON *sum = cJSON_AddObjectToObject(root, "whole");
@@ -504,6 +508,8 @@ static void csv_row(const struct kw_candidate *c, const struct kw_point *p, int6
         kw_text_add(out, ",");
         csv_field(of[k], out);
     }
+    kw_text_add(out, ",");
+    csv_field(c->part, out);
     kw_text_add(out, "\n");
 }
 
@@ -514,7 +520,7 @@ void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size
     kw_text_add(out, ",routing,settings,feasible,miss,p_best,p_feasible,tie,thin,pruned,replications,grade");
     for (int m = 0; m < KW_METRICS; m++)
         kw_text_add(out, ",%s,%s_lo,%s_hi", kw_metric_info[m].name, kw_metric_info[m].name, kw_metric_info[m].name);
-    kw_text_add(out, ",profile,profile_grade,of_class,of_model,of_deployment\n");
+    kw_text_add(out, ",profile,profile_grade,of_class,of_model,of_deployment,part\n");
     for (size_t i = 0; i < n; i++) {
         csv_row(&c[i], &p[i], -1, out);
         for (uint32_t g = 0; g < p[i].n_groups; g++) csv_row(&c[i], &p[i], g, out);

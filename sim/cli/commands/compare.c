@@ -10,6 +10,7 @@
 #include "sim/io/results/results.h"
 #include "sim/io/scenario/scenario.h"
 #include "sim/io/summary.h"
+#include "sim/plan/plan_parts.h"
 
 /* A result in memory, priced by a catalogue. */
 struct loaded {
@@ -18,6 +19,7 @@ struct loaded {
     struct kw_candidate *candidates;
     struct kw_point *points;
     size_t n;
+    struct kw_plan_parts parts;  /* of a plan of several models: points of each, borrowed; else none */
     struct kw_scenario scenario; /* of the result, with today's --slo */
 };
 
@@ -29,6 +31,7 @@ static void loaded_free(struct loaded *l)
     }
     free(l->candidates);
     free(l->points);
+    free(l->parts.part); /* what they hold is borrowed */
     kw_results_head_free(&l->head);
     kw_scenario_free(&l->scenario);
     kw_catalogue_free(&l->catalogue);
@@ -40,6 +43,60 @@ static bool uses(const struct loaded *l, const char *platform)
         for (uint32_t k = 0; k < l->candidates[i].n; k++)
             if (!strcmp(l->candidates[i].choice[k].platform->name, platform)) return true;
     return false;
+}
+
+/* Ranks what was chosen from together: all points, or those of each model. */
+static enum kw_status rank_parts(struct loaded *l, struct kw_error *err)
+{
+    const struct kw_slo *slo = &l->scenario.slo;
+    if (!l->n || !l->candidates[0].part[0]) return kw_points_rank(l->points, l->n, slo, err);
+    l->parts.part = calloc(l->n, sizeof *l->parts.part);
+    if (!l->parts.part) return kw_fail(err, KW_ENOMEM, "out of memory");
+    enum kw_status st = KW_OK;
+    for (size_t at = 0, n; at < l->n && st == KW_OK; at += n) {
+        const char *model = l->candidates[at].part;
+        for (n = 1; at + n < l->n && !strcmp(l->candidates[at + n].part, model);) n++;
+        struct kw_plan_part *part = &l->parts.part[l->parts.n++];
+        *part = (struct kw_plan_part){
+            .model = model, .plan = { .candidates = l->candidates + at, .points = l->points + at, .n = n, .best = -1 }
+        };
+        st = kw_points_rank(l->points + at, n, slo, err);
+        for (size_t i = 0; i < n; i++)
+            if (l->points[at + i].rank == 1 && l->points[at + i].feasible) part->plan.best = (ptrdiff_t)i;
+    }
+    return st;
+}
+
+static bool same_limits(const struct kw_slo *a, const struct kw_slo *b)
+{
+    struct kw_slo_limits x = kw_slo_limits(a), y = kw_slo_limits(b);
+    return x.ttft == y.ttft && x.tpot == y.tpot && x.e2e == y.e2e;
+}
+
+/* Attainment and goodput count requests by the limits of the simulation, and a result does not know each request: other
+ * limits can be judged by percentiles and shares, not by these. */
+static enum kw_status check_limits(const struct loaded *l, const char *path, struct kw_error *err)
+{
+    struct kw_scenario was;
+    const struct kw_slo *now = &l->scenario.slo;
+    enum kw_status st = kw_scenario_parse(&was, path, l->head.config_json, strlen(l->head.config_json), NULL, 0, err);
+    if (st != KW_OK) return st;
+    kw_scenario_meet_class(&was, l->head.only_class);
+    bool same = same_limits(&was.slo, now), asked = now->attainment >= 0;
+    for (uint32_t i = 0; i < now->n_by_class && i < was.slo.n_by_class; i++) {
+        same = same && same_limits(&was.slo.by_class[i].slo, &now->by_class[i].slo);
+        asked = asked || now->by_class[i].slo.attainment >= 0;
+    }
+    kw_scenario_free(&was);
+    if (same) return KW_OK;
+    if (asked)
+        return kw_fail(
+            err, KW_EUSAGE,
+            "--slo: %s counted attainment by other limits per request; simulate it with these (`rerun` keeps "
+            "its own)",
+            path);
+    kw_cli_note("%s: attainment and goodput are those by the limits per request that it was simulated with", path);
+    return KW_OK;
 }
 
 /* Usage is the file's, prices are today's catalogue's and --platform's; nothing is simulated. Objectives are the file's
@@ -56,6 +113,8 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
         st = kw_scenario_parse(&l->scenario, path, l->head.config_json, strlen(l->head.config_json), edits, o->slo.n,
                                err);
     }
+    if (st == KW_OK) kw_scenario_meet_class(&l->scenario, l->head.only_class);
+    if (st == KW_OK && o->slo.n) st = check_limits(l, path, err);
     struct kw_list platforms = o->platform;
     if (st == KW_OK) st = kw_catalogue_adopt(&l->catalogue, platforms.v, platforms.n, err);
     if (st == KW_OK) {
@@ -75,7 +134,7 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
         st = kw_point_finish(&l->points[i], tariff, &l->scenario.slo, err);
         if (o->slo.n) l->points[i].margin = (struct kw_margin){ NAN, NAN, NAN, false }; /* to other objectives */
     }
-    if (st == KW_OK) st = kw_points_rank(l->points, l->n, &l->scenario.slo, err);
+    if (st == KW_OK) st = rank_parts(l, err);
     if (st != KW_OK) loaded_free(l);
     return st;
 }
@@ -84,10 +143,17 @@ int kw_cli_reprice(const struct kw_options *o)
 {
     struct kw_error err = { "" };
     struct loaded l;
+    struct kw_plan_whole whole;
     enum kw_status st = load(&l, o->args.v[0], o, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
+    if (l.parts.n && (st = kw_plan_parts_whole(&whole, &l.parts, &err)) != KW_OK) {
+        loaded_free(&l);
+        return kw_cli_fail(st, &err);
+    }
     struct kw_text out = { .columns = kw_cli_columns() };
-    if (o->json) {
+    if (o->json && l.parts.n) {
+        kw_summary_parts_json("reprice", NULL, NULL, 0, &l.parts, &whole, NULL, NULL, &out);
+    } else if (o->json) {
         kw_summary_json("reprice", NULL, NULL, 0, l.candidates, l.points, l.n, NULL, NULL, &out);
     } else if (o->csv) {
         kw_summary_csv(l.candidates, l.points, l.n, &out);
@@ -95,7 +161,15 @@ int kw_cli_reprice(const struct kw_options *o)
         kw_text_add(&out, "keepwarm reprice: usage of %s (%s, simulated by keepwarm %s), prices of this build\n\n",
                     o->args.v[0], l.head.command, l.head.keepwarm_version);
         bool swept = !strcmp(l.head.command, "sweep") && l.scenario.n_points == l.n;
-        kw_summary_points(swept ? &l.scenario : NULL, l.candidates, l.points, l.n, o->all ? 0 : 40, &out);
+        for (size_t i = 0; i < l.parts.n; i++) {
+            const struct kw_plan *p = &l.parts.part[i].plan;
+            kw_text_add(&out, "%sModel %zu of %zu: %s\n\n", i ? "\n" : "", i + 1, l.parts.n, l.parts.part[i].model);
+            kw_summary_points(NULL, p->candidates, p->points, p->n, o->all ? 0 : 40, &out);
+        }
+        if (l.parts.n)
+            kw_summary_whole(&l.parts, &whole, NULL, &out);
+        else
+            kw_summary_points(swept ? &l.scenario : NULL, l.candidates, l.points, l.n, o->all ? 0 : 40, &out);
     }
     loaded_free(&l);
     return kw_cli_print(&out);
@@ -113,6 +187,13 @@ struct labelled {
     const struct kw_point *point;
 };
 
+/* Of a plan of several models the model stands before it: two may choose the same. */
+static void full_label(const struct kw_candidate *c, char *buf, size_t size)
+{
+    size_t at = c->part[0] ? (size_t)snprintf(buf, size, "%s: ", c->part) : 0;
+    kw_candidate_label(c, buf + at, size - at);
+}
+
 static int by_label(const void *a, const void *b)
 {
     return strcmp(((const struct labelled *)a)->label, ((const struct labelled *)b)->label);
@@ -128,12 +209,12 @@ static enum kw_status pair_up(struct pairs *p, const struct loaded *a, const str
         return kw_fail(err, KW_ENOMEM, "out of memory for %zu configurations", a->n);
     }
     for (size_t i = 0; i < b->n; i++) {
-        kw_candidate_label(&b->candidates[i], index[i].label, sizeof index[i].label);
+        full_label(&b->candidates[i], index[i].label, sizeof index[i].label);
         index[i].point = &b->points[i];
     }
     qsort(index, b->n, sizeof *index, by_label);
     for (size_t i = 0; i < a->n; i++) {
-        kw_candidate_label(&a->candidates[i], want.label, sizeof want.label);
+        full_label(&a->candidates[i], want.label, sizeof want.label);
         const struct labelled *found = bsearch(&want, index, b->n, sizeof *index, by_label);
         if (!found) {
             p->only_a++;

@@ -241,7 +241,7 @@ static int print_plan(const struct kw_options *o, struct kw_session *s, const st
     bool several = g->parts.n > 1;
     if (o->json) {
         if (several)
-            kw_summary_parts_json(&s->trace, &s->window, s->scenario.month, &g->parts, &g->whole,
+            kw_summary_parts_json("plan", &s->trace, &s->window, s->scenario.month, &g->parts, &g->whole,
                                   g->as_written.replications ? &g->written : NULL, &g->as_written, &out);
         else
             kw_summary_json("plan", &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n,
@@ -324,6 +324,8 @@ static enum kw_status plan_gather(struct planning *g, const struct kw_options *o
         const struct kw_plan *p = &g->parts.part[i].plan;
         memcpy(g->candidates + at, p->candidates, p->n * sizeof *p->candidates);
         memcpy(g->points + at, p->points, p->n * sizeof *p->points);
+        for (size_t k = 0; k < p->n && g->parts.n > 1; k++)
+            snprintf(g->candidates[at + k].part, sizeof g->candidates->part, "%.63s", g->parts.part[i].model);
         at += p->n;
     }
     enum kw_status st = kw_plan_parts_whole(&g->whole, &g->parts, err);

@@ -111,6 +111,11 @@ static void text_profile(const struct kw_results *r, size_t i, char *buf, size_t
     }
 }
 
+static void text_part(const struct kw_results *r, size_t i, char *buf, size_t size)
+{
+    snprintf(buf, size, "%s", r->candidates[i].part);
+}
+
 static void text_miss(const struct kw_results *r, size_t i, char *buf, size_t size)
 {
     snprintf(buf, size, "%s", r->points[i].miss);
@@ -230,7 +235,9 @@ static void point_metrics(struct kw_writer *w, const struct kw_results *r)
 static void write_points(struct kw_writer *w, const struct kw_results *r)
 {
     static const struct name_column names[] = {
-        { "/points/label", "short name, unique in this file", NULL, text_label },
+        { "/points/label", "short name, unique in this file, or of its part", NULL, text_label },
+        { "/points/part", "model whose requests it is for, where a plan has several; ranks are within it", NULL,
+          text_part },
         { "/points/platform", "platform of each deployment", word_platform, NULL },
         { "/points/kind", "api, serverless or dedicated", word_kind, NULL },
         { "/points/model", "model served", word_model, NULL },
@@ -759,6 +766,68 @@ static void write_groups(struct kw_writer *w, const struct kw_results *r)
     free(requests);
 }
 
+/* The figures of each group in each replication, and what a class and model is charged of each deployment's bill: what
+ * it takes to judge and to price them again. */
+static void write_group_samples(struct kw_writer *w, const struct kw_results *r)
+{
+    size_t ng = 0, nr = max_replications(r), nd = max_deployments(r);
+    for (size_t i = 0; i < r->n; i++)
+        if (r->points[i].n_groups > ng) ng = r->points[i].n_groups;
+    if (!ng) return;
+    size_t n = r->n * nr * ng;
+    const char *dims[4] = { "/group_samples/point", "/group_samples/replication", "/group_samples/group",
+                            "/group_samples/deployment" };
+    kw_writer_group(w, "/group_samples", "the figures of /groups in each replication; NaN where there is none");
+    kw_writer_index(w, dims[0], "point", r->n, "configuration");
+    kw_writer_index(w, dims[1], "replication", nr, "0 is the trace as it is");
+    kw_writer_index(w, dims[2], "group", ng, "place among the configuration's groups");
+    kw_writer_index(w, dims[3], "deployment", nd, "place in the configuration");
+    double *v = malloc(n * (nd > 1 ? nd : 1) * sizeof *v);
+    if (!v) kw_writer_no_memory(w);
+    for (int m = 0; m < KW_METRICS && w->st == KW_OK; m++) {
+        char path[96];
+        bool any = false;
+        for (size_t i = 0; i < n; i++) {
+            const struct kw_point *p = &r->points[i / (nr * ng)];
+            size_t rep = i / ng % nr, g = i % ng;
+            v[i] = g < p->n_groups && rep < p->replications ? p->group_sample[rep * p->n_groups + g][m] : NAN;
+            any |= !isnan(v[i]);
+        }
+        if (!any) continue;
+        snprintf(path, sizeof path, "/group_samples/%s", kw_metric_info[m].name);
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){ path,
+                                              KW_H5_F64,
+                                              kw_metric_info[m].unit,
+                                              kw_metric_info[m].description,
+                                              3,
+                                              { r->n, nr, ng },
+                                              { dims[0], dims[1], dims[2] },
+                                              NULL,
+                                              4 },
+                      v);
+    }
+    for (size_t i = 0; i < n * nd && v; i++) {
+        const struct kw_point *p = &r->points[i / (nr * ng * nd)];
+        size_t rep = i / (ng * nd) % nr, g = i / nd % ng, d = i % nd;
+        bool there = g < p->n_classes && rep < p->replications && d < p->n;
+        v[i] = there ? p->share[(rep * p->n_classes + g) * p->n + d] : 0;
+    }
+    if (v)
+        kw_writer_put(w,
+                      (struct kw_h5_dataset){ "/group_samples/share",
+                                              KW_H5_F64,
+                                              "1",
+                                              "of the deployment's bill, charged to the class and model",
+                                              4,
+                                              { r->n, nr, ng, nd },
+                                              { dims[0], dims[1], dims[2], dims[3] },
+                                              NULL,
+                                              4 },
+                      v);
+    free(v);
+}
+
 /* ---- /series and /hist */
 
 static void write_series(struct kw_writer *w, const struct kw_results *r)
@@ -998,6 +1067,9 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     kw_writer_attr_i64(&w, "month_ns", r->month);
     if (r->profiles && *r->profiles) kw_writer_attr(&w, "profiles", r->profiles);
     if (r->folder) kw_writer_attr(&w, "folder", r->folder);
+    bool one_model = r->trace && (!r->trace->model || r->trace->n_models == 1);
+    if (one_model && r->trace->klass && r->trace->n_classes == 1)
+        kw_writer_attr(&w, "only_class", *r->trace->class_name);
     kw_writer_created(&w, created_utc);
     write_points(&w, r);
     write_bill(&w, r);
@@ -1006,6 +1078,7 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     write_samples(&w, r);
     write_beyond(&w, r);
     write_groups(&w, r);
+    write_group_samples(&w, r);
     write_series(&w, r);
     write_hist(&w, r);
     write_requests(&w, r);

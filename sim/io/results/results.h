@@ -47,7 +47,8 @@ void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, i
 
 /* /groups [point, group], where a configuration has several classes, models or deployments: class, model, deployment
  * (empty: of all), requests, and those figures of /points that requests of a group have. A class and model costs its
- * share of each deployment's bill (sim/plan/sweep/point.h), a deployment its bill.
+ * share of each deployment's bill (sim/plan/sweep/point.h), a deployment its bill. /group_samples has the same by
+ * replication, and those shares.
  *
  * /points has a column a figure, label and routing among them; /bill the line items of a month, usd_month and the
  * exact nusd_month [point, item], and deployment_usd_month and deployment_nusd_month [point, deployment, item], which
@@ -62,6 +63,7 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
 struct kw_results_head {
     char *command, *config_json, *trace_sha256, *keepwarm_version, *git_revision;
     char *recommendation, *profiles, *folder; /* each may be NULL */
+    char *only_class;                         /* of a trace that has one; NULL: none or several */
     int64_t seed, schema_version;
 };
 enum kw_status kw_results_head(struct kw_results_head *h, const char *path, struct kw_error *err);

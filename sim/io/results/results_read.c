@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/core/files/h5.h"
+#include "sim/fleet/groups.h"
 #include "sim/plan/sweep/apart.h"
 
 static enum kw_status open_result(struct kw_h5 **f, const char *path, struct kw_error *err)
@@ -48,6 +49,7 @@ enum kw_status kw_results_head(struct kw_results_head *h, const char *path, stru
         h->recommendation = NULL; /* only a plan has one */
     /* all built in */
     if (st == KW_OK && kw_h5_read_attr_str(f, "/", "profiles", &h->profiles, NULL) != KW_OK) h->profiles = NULL;
+    if (st == KW_OK && kw_h5_read_attr_str(f, "/", "only_class", &h->only_class, NULL) != KW_OK) h->only_class = NULL;
     /* no file was in it */
     if (st == KW_OK && kw_h5_read_attr_str(f, "/", "folder", &h->folder, NULL) != KW_OK) h->folder = NULL;
     kw_h5_abandon(f);
@@ -65,6 +67,7 @@ void kw_results_head_free(struct kw_results_head *h)
     free(h->recommendation);
     free(h->profiles);
     free(h->folder);
+    free(h->only_class);
     memset(h, 0, sizeof *h);
 }
 
@@ -75,6 +78,12 @@ struct reading {
     char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade, **file, **sha256, **profile_grade;
     char **account;          /* NULL in results that have none */
     char **label, **routing; /* routing: NULL in results that have none */
+    char **part;             /* the same */
+    size_t ng;               /* groups; 0 in results that keep no samples of them */
+    char **group[3];         /* class, model, deployment of each; [n * ng] */
+    uint64_t *group_requests;
+    double *group_samples[KW_METRICS]; /* [n * nr * ng], NULL where no group has it */
+    double *share;                     /* [n * nr * ng * nd] */
     uint32_t *replications;
     double *days_df, *widen; /* NULL in results that have none: then no intervals */
     uint8_t *pruned;
@@ -110,12 +119,42 @@ static void reading_free(struct reading *r)
     for (int m = 0; m < KW_METRICS; m++) free(r->beyond[m]);
     for (int k = 0; k < 3; k++) free(r->margin[k]);
     free(r->thin);
+    for (int m = 0; m < KW_METRICS; m++) free(r->group_samples[m]);
+    free(r->group_requests);
+    free(r->share);
     free(r->known_to);
     free(r->rate_known_to);
     free(r->steps_outside);
     for (size_t i = 0; r->usage && i < r->n_fields; i++) free(r->usage[i]);
     free(r->usage);
     kw_h5_abandon(r->f);
+}
+
+/* Results of before /group_samples keep none. */
+static enum kw_status read_groups(struct reading *r, const char *path, struct kw_error *err)
+{
+    static const char *const words[] = { "/groups/class", "/groups/model", "/groups/deployment" };
+    int rank;
+    size_t shape[4];
+    if (kw_h5_exists(r->f, "/group_samples/share") <= 0) return KW_OK;
+    enum kw_status st = kw_h5_shape(r->f, "/group_samples/share", &rank, shape, err);
+    if (st != KW_OK) return st;
+    if (rank != 4 || shape[0] != r->n || shape[1] != r->nr || shape[3] != r->nd || shape[2] == 0 ||
+        shape[2] > KW_GROUPS_MAX + KW_FLEET_MAX_DEPLOYMENTS)
+        return kw_fail(err, KW_EPARSE, "%.300s: /group_samples/share has another shape than /usage", path);
+    r->ng = shape[2];
+    for (int i = 0; i < 3 && st == KW_OK; i++)
+        st = kw_h5_read_n(r->f, words[i], KW_H5_STR, r->n * r->ng, &r->group[i], err);
+    if (st == KW_OK) st = kw_h5_read_n(r->f, "/groups/requests", KW_H5_U64, r->n * r->ng, &r->group_requests, err);
+    for (int m = 0; m < KW_METRICS && st == KW_OK; m++) {
+        char name[96];
+        snprintf(name, sizeof name, "/group_samples/%s", kw_metric_info[m].name);
+        if (kw_h5_exists(r->f, name) > 0)
+            st = kw_h5_read_n(r->f, name, KW_H5_F64, r->n * r->nr * r->ng, &r->group_samples[m], err);
+    }
+    if (st == KW_OK)
+        st = kw_h5_read_n(r->f, "/group_samples/share", KW_H5_F64, r->n * r->nr * r->ng * r->nd, &r->share, err);
+    return st;
 }
 
 /* The whole of a file into columns, then closed: HDF5 is not asked again once points are made. Lengths are checked
@@ -169,6 +208,9 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     }
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/pruned", KW_H5_U8, r->n, &r->pruned, err);
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/label", KW_H5_STR, r->n, &r->label, err);
+    if (st == KW_OK && kw_h5_exists(r->f, "/points/part") > 0)
+        st = kw_h5_read_n(r->f, "/points/part", KW_H5_STR, r->n, &r->part, err);
+    if (st == KW_OK) st = read_groups(r, path, err);
     if (st == KW_OK && kw_h5_exists(r->f, "/points/routing") > 0)
         st = kw_h5_read_n(r->f, "/points/routing", KW_H5_STR, r->n, &r->routing, err);
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/grade", KW_H5_STR, r->n, &r->grade, err);
@@ -299,6 +341,7 @@ static bool read_routing(const char *text, struct kw_candidate *c)
 static enum kw_status name_point(const struct reading *r, size_t i, struct kw_candidate *c, struct kw_error *err)
 {
     char label[320];
+    if (r->part) snprintf(c->part, sizeof c->part, "%.63s", r->part[i]);
     if (r->routing && !read_routing(r->routing[i], c))
         return kw_fail(err, KW_EPARSE, "/points/routing[%zu] is '%.40s'", i, r->routing[i]);
     size_t n = strlen(kw_candidate_label(c, label, sizeof label));
@@ -306,6 +349,41 @@ static enum kw_status name_point(const struct reading *r, size_t i, struct kw_ca
     size_t m = strlen(rest);
     if (m > 3 && m - 3 < sizeof c->apart && rest[0] == ' ' && rest[1] == '[' && rest[m - 1] == ']')
         snprintf(c->apart, sizeof c->apart, "%.*s", (int)(m - 3), rest + 2);
+    return KW_OK;
+}
+
+/* The groups of point i: classes and models first, then its deployments. */
+static enum kw_status fill_groups(const struct reading *r, size_t i, struct kw_point *p, struct kw_error *err)
+{
+    uint32_t n = 0, classes = 0;
+    char *const *word[3];
+    for (int k = 0; k < 3 && r->ng; k++) word[k] = r->group[k] + i * r->ng;
+    while (n < r->ng && (word[0][n][0] || word[1][n][0] || word[2][n][0])) n++;
+    while (classes < n && !word[2][classes][0]) classes++;
+    if (!n) return KW_OK;
+    if (n - classes != (p->n > 1 ? p->n : 0))
+        return kw_fail(err, KW_EPARSE, "/groups: point %zu has %u deployments; want %u", i, n - classes, p->n);
+    uint32_t nr = p->replications;
+    p->group = calloc(n, sizeof *p->group);
+    p->group_sample = calloc((size_t)nr * n, sizeof *p->group_sample);
+    p->share = calloc((size_t)nr * (classes ? classes : 1) * p->n, sizeof *p->share);
+    if (!p->group || !p->group_sample || !p->share) return kw_fail(err, KW_ENOMEM, "out of memory");
+    p->n_groups = n;
+    p->n_classes = classes;
+    for (uint32_t g = 0; g < n; g++) {
+        struct kw_point_group *x = &p->group[g];
+        snprintf(x->klass, sizeof x->klass, "%.63s", word[0][g]);
+        snprintf(x->model, sizeof x->model, "%.63s", word[1][g]);
+        snprintf(x->deployment, sizeof x->deployment, "%.31s", word[2][g]);
+        x->arrived = r->group_requests[i * r->ng + g];
+        for (uint32_t rep = 0; rep < nr; rep++) {
+            size_t at = (i * r->nr + rep) * r->ng + g;
+            for (int m = 0; m < KW_METRICS; m++)
+                p->group_sample[(size_t)rep * n + g][m] = r->group_samples[m] ? r->group_samples[m][at] : NAN;
+            for (uint32_t d = 0; d < p->n && g < classes; d++)
+                p->share[((size_t)rep * classes + g) * p->n + d] = r->share[at * r->nd + d];
+        }
+    }
     return KW_OK;
 }
 
@@ -356,7 +434,7 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
             u->gpus = choice->gpu ? kw_gpus_per_replica(choice->gpu, choice->tp) : 0;
         }
     }
-    return KW_OK;
+    return fill_groups(r, i, p, err);
 }
 
 /* All or nothing: on failure what was made is freed and the caller's pointers are untouched. */
@@ -386,7 +464,10 @@ enum kw_status kw_results_read_points(const char *path, struct kw_catalogue *c, 
     }
     *n = r.n;
     reading_free(&r);
-    if (st == KW_OK) st = kw_candidates_tell_apart(cand, made, NULL, NULL, err); /* the first results did not */
+    for (size_t at = 0, k; at < made && st == KW_OK; at += k) { /* the first results did not; a part's are its own */
+        for (k = 1; at + k < made && !strcmp(cand[at + k].part, cand[at].part);) k++;
+        st = kw_candidates_tell_apart(cand + at, k, NULL, NULL, err);
+    }
     if (st == KW_OK) {
         *candidates = cand;
         *points = point;

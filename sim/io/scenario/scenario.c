@@ -113,6 +113,14 @@ static enum kw_status read_slo(struct kw_jnode o, struct kw_scenario *s, struct 
     return st;
 }
 
+void kw_scenario_meet_class(struct kw_scenario *s, const char *name)
+{
+    if (!name || s->slo.n_by_class != 1 || strcmp(s->class_slo[0].name, name)) return;
+    kw_nusd budget = s->slo.budget_month;
+    s->slo = s->class_slo[0].slo;
+    s->slo.budget_month = budget;
+}
+
 enum kw_status kw_scenario_meet_trace(struct kw_scenario *s, const struct kw_trace *t, struct kw_error *err)
 {
     struct kw_jnode classes = get(get(kw_json_root(&s->doc), "slo"), "classes");
@@ -127,11 +135,7 @@ enum kw_status kw_scenario_meet_trace(struct kw_scenario *s, const struct kw_tra
             return kw_json_fail(m, KW_ERANGE, err, "the trace has %zu classes and models; at most %d are told apart",
                                 pairs, KW_GROUPS_MAX);
     }
-    if (pairs == 1 && s->slo.n_by_class) { /* its objectives are those of all */
-        kw_nusd budget = s->slo.budget_month;
-        s->slo = s->class_slo[0].slo;
-        s->slo.budget_month = budget;
-    }
+    kw_scenario_meet_class(s, pairs == 1 ? t->class_name[0] : NULL);
     return KW_OK;
 }
 

@@ -61,6 +61,8 @@ void kw_scenario_free(struct kw_scenario *s);
 
 /* Checks the classes that objectives name against the trace's. KW_ERANGE with the path. */
 enum kw_status kw_scenario_meet_trace(struct kw_scenario *s, const struct kw_trace *t, struct kw_error *err);
+/* A trace of one class alone: its objectives are those of all. name NULL: there are none or several. */
+void kw_scenario_meet_class(struct kw_scenario *s, const char *name);
 
 /* Grid point i (0 <= i < n_points, the last axis fastest) as a candidate; out must be initialised. The trace tells the
  * names of its classes and models, for routing by them; NULL when routing does not ask. A key that does nothing here is

@@ -328,8 +328,8 @@ static void price_groups(struct kw_point *p, uint32_t r, const struct kw_bill *b
     }
 }
 
-/* How far the worst class and model is off in each replication, and the groups' estimates. A point that was read from
- * a file has no groups and keeps what its samples say. */
+/* How far the worst class and model is off in each replication, and the groups' estimates. A point without groups (of
+ * the first results too) keeps what its samples say. */
 static void finish_groups(struct kw_point *p, const struct kw_slo *slo)
 {
     for (uint32_t r = 0; r < p->replications && p->n_classes; r++) {

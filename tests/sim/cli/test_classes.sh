@@ -129,13 +129,40 @@ rows = list(csv.DictReader(io.StringIO(out)))
 check("csv", [(r["of_class"], r["of_deployment"]) for r in rows] == [("", ""), ("chat", ""), ("batch", ""), ("", "warm"), ("", "zero")])
 check("csv figures", float(rows[2]["ttft_p50_s"]) == batch["ttft_p50_s"])
 code, out, err = 0, subprocess.run([KW, "reprice", "r.h5", "--json"], capture_output=True, text=True).stdout, ""
+file_json = out
 check("reprice judges by class too", not json.loads(out)["points"][0]["feasible"], out[:200])
+# --- a result is judged by other objectives as a run with them is: by class, and its rows are those of the run
+def reprice(*slo, form="--json"):
+    r = subprocess.run([KW, "reprice", "r.h5", form, *[x for s in slo for x in ("--slo", s)]], capture_output=True, text=True)
+    return r.returncode, r.stdout, r.stderr
+def as_run(p):
+    return {k: v for k, v in p.items() if k not in ("deployments", "cut_off", "interruptions")}
+code, out, err = run(mixed, [WARM, COLD], arguments=("--json", "-o", "r.h5"), routing=BY_CLASS, slo={"ttft_p99_s": "2"})
+again = json.loads(reprice()[1])["points"][0]
+check("repriced as it was", as_run(again) == as_run(json.loads(out)["points"][0]), again)
+code, p, err = point(mixed, [WARM, COLD], routing=BY_CLASS, slo={"ttft_p99_s": "600"})
+meets = json.loads(reprice("ttft_p99=600s")[1])["points"][0]
+check("other objectives, met", meets["feasible"] and p["feasible"] and meets["class_worst"] == p["class_worst"] < 1, (meets["miss"], meets["class_worst"]))
+check("said what attainment counts", "limits per request that it was simulated with" in reprice("ttft_p99=600s")[2])
+code, p, err = point(mixed, [WARM, COLD], routing=BY_CLASS, slo={"ttft_p99_s": "600", "cold_fraction": "0.5"})
+cold = json.loads(reprice("ttft_p99=600s", "cold=50%")[1])["points"][0]
+check("missed by the class", cold["miss"] == p["miss"] == "cold_fraction 1 > 0.5 (batch)", (cold["miss"], p["miss"]))
+code, out, err = reprice("attainment=99%", "ttft=1s")
+check("attainment by other limits is not known", code == 2 and "counted attainment by other limits per request" in err, err)
+code, out, err = run(mixed, [WARM, COLD], arguments=("--csv", "-o", "r.h5"), routing=BY_CLASS, slo={"ttft_p99_s": "2"})
+check("csv as the run's", reprice(form="--csv")[1] == out, reprice(form="--csv")[1])
+only = [(i * 6, 300, 60, "only") for i in range(60)]
+code, out, err = run(only, [dict(WARM, name="m")], arguments=("--json", "-o", "r.h5"), slo={"classes": {"only": {"ttft_p95_s": "0.001"}}})
+again = json.loads(reprice()[1])["points"][0]
+check("one class's own objectives", again["miss"] == json.loads(out)["points"][0]["miss"] != "", again["miss"])
+code, out, err = run(mixed, [WARM, COLD], arguments=("--csv", "-o", "r.h5"), routing=BY_CLASS, slo={"ttft_p99_s": "2"})
+
 try:
     import h5py
 except ImportError:
     h5py = None
 if h5py:
-    requests, at = h5py.File("r.h5")["requests"], json.loads(out)["points"][0]
+    requests, at = h5py.File("r.h5")["requests"], json.loads(file_json)["points"][0]
     for what in ("ttft", "e2e"): # each within 0.1 % of the exact value at rank ceil(p n)
         exact = sorted(x for x in requests[what + "_ns"][:] if x >= 0)
         for p in (50, 95, 99):

@@ -172,9 +172,9 @@ for i, (p, r) in enumerate(zip(points, rows)):
     assert abs(lines - round(float(total) * 1e9)) <= 1 + 1e-9 * abs(lines), (i, lines, total)
 print(checked)
 assert checked >= 50
-assert list(rows[0])[-5:] == ["profile", "profile_grade", "of_class", "of_model", "of_deployment"]
+assert list(rows[0])[-6:] == ["profile", "profile_grade", "of_class", "of_model", "of_deployment", "part"]
 told = [g for p in points for g in p["groups"]]
-if groups and told: # the same of every class, model and deployment; a result that was priced anew has none
+if groups and told: # the same of every class, model and deployment
     assert len(told) == len(groups)
     for g, r in zip(told, groups):
         assert (r["of_class"], r["of_model"], r["of_deployment"]) == tuple(g.get(k, "") for k in ("class", "model", "deployment"))
@@ -184,7 +184,7 @@ keepwarm run base.json -q --set 'deployments[1]={"name":"api","platform":"togeth
 keepwarm rerun two.h5 -q --json >two.json
 # shellcheck disable=SC2046
 holds "two deployments: --json, --csv and -o agree" $python figures.py two.json two.csv $([ -z "$h5py" ] || echo two.h5)
-holds "two deployments: the row names both" grep -q ',H100-llama-3.1-8b-bf16-tp1 + -,published + -,,,$' two.csv
+holds "two deployments: the row names both" grep -q ',H100-llama-3.1-8b-bf16-tp1 + -,published + -,,,,$' two.csv
 for command in run sweep plan; do
     case $command in run) file=base.json ;; *) file=$command.json ;; esac
     keepwarm $command $file -q --json >a.json || bad "$command --json: exit $?"

@@ -88,6 +88,23 @@ check("each by its own", "70b" in best[1]["label"] and "8b" in best[0]["label"],
 check("the sum", abs(float(p["whole"]["cost_usd_month"]) - sum(b["cost_usd_month"] for b in best)) < 1e-6, p["whole"])
 check("as written in each", [len(written(x["points"])) for x in p["parts"]] == [1, 1])
 check("as written, whole", p["whole"]["as_written"]["cost_usd_month"] > 0 and len(p["whole"]["as_written"]["deployments"]) == 2)
+# a result of several models is ranked and summed as the plan was
+json.dump(scenario("two models", two, **parts), open("s.json", "w"))
+made = subprocess.run([KW, "plan", "s.json", "--json", "-q", "-o", "two.h5"], capture_output=True, text=True)
+again = subprocess.run([KW, "reprice", "two.h5", "--json"], capture_output=True, text=True)
+q = json.loads(again.stdout) if again.returncode == 0 else {"parts": []}
+check("parts again", [x["model"] for x in q["parts"]] == ["llama-3.1-8b", "llama-3.1-70b"], again.stderr)
+for x, y in zip(p["parts"], q["parts"]):
+    check("ranked within " + x["model"], [(a["rank"], a["label"]) for a in x["points"]] == [(a["rank"], a["label"]) for a in y["points"]] and
+          y["points"][y["best"]]["rank"] == 1, y["best"])
+cheapest = [min((a for a in x["points"] if a["feasible"]), key=lambda a: a["rank"])["cost_usd_month"] for x in p["parts"]]
+check("summed", abs(float(q["whole"]["cost_usd_month"]) - sum(cheapest)) < 1e-6, (q.get("whole"), cheapest))
+rows = subprocess.run([KW, "reprice", "two.h5", "--csv"], capture_output=True, text=True).stdout.splitlines()
+check("each row names its model", rows[0].endswith(",part") and {r.rsplit(",", 1)[1] for r in rows[1:]} == {"llama-3.1-8b", "llama-3.1-70b"}, rows[:1])
+text = subprocess.run([KW, "reprice", "two.h5"], capture_output=True, text=True).stdout
+check("in words", "Model 2 of 2: llama-3.1-70b" in text and "As a whole" in text, text[:400])
+text = subprocess.run([KW, "compare", "two.h5", "two.h5", "--all"], capture_output=True, text=True).stdout
+check("compared by model", "llama-3.1-70b: " in text, text[:400])
 for name, model, rows in (("8b", "llama-3.1-8b", "small"), ("70b", "llama-3.1-70b", "large")):
     alone = trace(rows + ".csv", [l.split(",")[:3] for l in open("models.csv").read().split()[1:] if l.endswith(rows)], "arrival,prompt,output")
     alone.update(from_s="0", to_s="3600")
