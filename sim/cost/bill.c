@@ -67,7 +67,7 @@ static bool ratio(kw_nusd *out, const int64_t *num, int n, const int64_t *den, i
 struct billing {
     const struct kw_usage *u;
     const struct kw_tariff *t;
-    int64_t scale_num, scale_den; /* month / window, or 1 / 1 for the window's own bill */
+    int64_t scale_num, scale_den, passes; /* month / window / 1, or 1 / 1 / passes for one window's own bill */
     struct kw_bill b;
     struct kw_error *err;
 };
@@ -89,8 +89,8 @@ static enum kw_status item(struct billing *x, enum kw_item k, kw_nusd price, int
                            int64_t share_ppb, int64_t factor_ppm)
 {
     const int64_t num[] = { price, quantity, x->scale_num, share_ppb, factor_ppm };
-    const int64_t den[] = { per, x->scale_den, KW_NANO, 1000000 };
-    return ratio(&x->b.item[k], num, 5, den, 4) ? KW_OK : overflow(x, k);
+    const int64_t den[] = { per, x->scale_den, x->passes, KW_NANO, 1000000 };
+    return ratio(&x->b.item[k], num, 5, den, 5) ? KW_OK : overflow(x, k);
 }
 
 static bool sum64(int64_t *out, const int64_t *v, int n)
@@ -213,9 +213,13 @@ static enum kw_status bill_use(struct kw_bill *out, const struct kw_usage *u, co
                                struct kw_error *err)
 {
     kw_ns month_ns = kw_usage_month(u);
-    struct billing x = {
-        .u = u, .t = t, .scale_num = month ? month_ns : 1, .scale_den = month ? u->window : 1, .err = err
-    };
+    int64_t passes = month ? 1 : kw_usage_passes(u);
+    struct billing x = { .u = u,
+                         .t = t,
+                         .scale_num = month ? month_ns : 1,
+                         .scale_den = month ? u->window : 1,
+                         .passes = passes,
+                         .err = err };
     if (u->window <= 0) return kw_fail(err, KW_ERANGE, "usage without an observation window");
     enum kw_status st = u->kind == KW_KIND_API ? bill_tokens(&x) : bill_gpus(&x);
     if (st != KW_OK) return st;
@@ -251,6 +255,7 @@ static enum kw_status bill_account(struct kw_bill *b, const struct kw_usage *u, 
                          .t = &t[first],
                          .scale_num = month ? 1 : u[first].window,
                          .scale_den = month ? 1 : kw_usage_month(&u[first]),
+                         .passes = month ? 1 : kw_usage_passes(&u[first]),
                          .err = err };
     enum kw_status st;
     if ((st = item(&x, KW_ITEM_FEE, m->monthly_fee, 1, 1, KW_NANO, 1000000)) != KW_OK ||

@@ -51,8 +51,8 @@ struct kw_tariff {
 /* What an API's tokens cost by this term; of BATCH before its factor. */
 const struct kw_token_prices *kw_term_prices(const struct kw_api_offer *o, enum kw_term term);
 
-/* The bills of the n deployments of one user, of a month (kw_usage_month) at this usage rate or of the observation
- * window itself: item = round(price * quantity * month / (per * window)), half up, once, in 384 bits (fee, credit and
+/* The bills of the n deployments of one user, of a month (kw_usage_month) at this usage rate or of one window
+ * of the trace: item = round(price * quantity * month / (per * window)), half up, once, in 384 bits (fee, credit and
  * operations are monthly already; of a window they count pro rata; the credit never exceeds the use of the platform, or use
  * and fee where it pays for both). Time items are multiplied by the meter's multiplier. CPU and memory follow the GPU: the offer's share a GPU times the
  * billed GPU time. Cached tokens whose price is unknown cost what input tokens cost. Deployments on one platform share

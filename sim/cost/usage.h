@@ -7,9 +7,10 @@
 
 struct kw_usage {
     enum kw_kind kind;
-    kw_ns window;  /* observation window the quantities belong to; a month is scaled from it */
-    kw_ns month;   /* what it is scaled to; 0: KW_HOURS_PER_MONTH hours */
-    uint32_t gpus; /* GPUs one replica is billed for: >= its tp, see kw_gpus_per_replica */
+    kw_ns window;   /* observation window the quantities belong to; a month is scaled from it */
+    int64_t passes; /* times the trace's own window fits into it; 0: once */
+    kw_ns month;    /* what it is scaled to; 0: KW_HOURS_PER_MONTH hours */
+    uint32_t gpus;  /* GPUs one replica is billed for: >= its tp, see kw_gpus_per_replica */
     int64_t
         gpu_ns[KW_PHASES]; /* billed GPU-ns by phase (replica-ns * gpus); 0 where the meter does not count the phase */
     int64_t rounding_gpu_ns; /* added by rounding each life up to the granularity or to its last window */
@@ -20,6 +21,11 @@ struct kw_usage {
     int64_t requests, tokens_in, tokens_cached, tokens_cache_write, tokens_out; /* of completed requests; in excludes
                                                                                    cached and written; billed where kind is api */
 };
+
+static inline int64_t kw_usage_passes(const struct kw_usage *u)
+{
+    return u->passes ? u->passes : 1;
+}
 
 static inline kw_ns kw_usage_month(const struct kw_usage *u)
 {

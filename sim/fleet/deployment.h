@@ -70,12 +70,14 @@ struct kw_fleet_options {
     bool records;       /* keep per-request records; lives of replicas are always kept, billing needs each */
     kw_ns series_step;  /* 0: no series */
     kw_ns warmup; /* the view's own end is replayed for this long before the window, and not counted; 0: empty start */
-    bool beyond;  /* what passes an API's ttft_known_to or rate_known_to is slower in proportion, as if all of it were
+    uint64_t settle; /* arrivals and timers that may be spent on the steady state of the cyclic view (steady.h); where
+                        one pass has more requests than a 32nd of it, one pass is counted; 0: always */
+    bool beyond; /* what passes an API's ttft_known_to or rate_known_to is slower in proportion, as if all of it were
                     prefill or attention; else as if none were */
     struct kw_slo_limits slo;
     const struct kw_groups *groups; /* of the view's trace, told apart, each with its own limits; NULL: slo for all */
-    struct kw_ceiling ceiling;      /* of deployment 0; looked at now and then, so a run may end above it */
-    volatile int *stop;             /* set from outside (signal): the run ends early with KW_EFAIL; NULL allowed */
+    struct kw_ceiling ceiling; /* of deployment 0, of one window alone; looked at now and then: a run may end above */
+    volatile int *stop;        /* set from outside (signal): the run ends early with KW_EFAIL; NULL allowed */
 };
 
 #endif

@@ -2,15 +2,19 @@
  * due. */
 #include "sim/fleet/fleet.h"
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sim/fleet/api/api_gateway.h"
 #include "sim/fleet/pool/pool.h"
 #include "sim/fleet/router.h"
+#include "sim/fleet/steady.h"
 
 /* Beyond the window a run only finishes what is under way; what a year more could not finish has timed out. */
 #define HORIZON (INT64_C(366) * 24 * KW_NS_PER_HOUR)
 #define STOP_EVERY 4096            /* events between looks at the stop flag */
+#define LONG_PASS 32               /* a pass of more than this part of the work is the only one */
+#define MORE_RUN_UPS 3             /* then: whole passes before it, at most */
 #define NO_RECORD (UINT32_MAX - 1) /* places of the warm-up's requests count down from here */
 
 struct kw_fleet {
@@ -55,6 +59,11 @@ void kw_fleet_delete(struct kw_fleet *f)
     free(f);
 }
 
+struct sums { /* over all deployments, so far */
+    kw_ns alive;
+    uint64_t starts, retries;
+};
+
 /* One run; the fleet is what the loop works on, these are its parameters. */
 struct run {
     struct kw_fleet *f;
@@ -64,9 +73,17 @@ struct run {
     struct kw_outcome *o;
     struct kw_cursor cursor;
     kw_ns begins, period; /* of the cursor's present pass over the view, on the run's clock */
-    kw_ns opens, closes;  /* the window, on it */
+    kw_ns window;
+    kw_ns edge;          /* between two passes: the next window opens here, or a further pass runs up to it */
+    kw_ns opens, closes; /* the window, on it; KW_NEVER until it opens */
     bool opened, halved, closed;
     uint32_t arrived, warmed; /* requests of the window; of the warm-up */
+    uint32_t passes;          /* windows begun */
+    bool settles;             /* passes go on until they tell the steady state */
+    struct kw_steady steady;
+    struct sums sums;        /* at the window's begin */
+    uint64_t alive[2];       /* replicas, at the window's begin and end */
+    uint64_t waiting_marked; /* requests, after the last number of windows that is a power of two */
 };
 
 /* A view of a moment is replayed at most this often: what it lasts says nothing of a fleet that takes minutes. */
@@ -74,7 +91,17 @@ struct run {
 
 static bool warming(const struct run *run)
 {
-    return run->begins < run->opens;
+    return run->begins < run->opens; /* until the window opens, always */
+}
+
+/* Fixed fleets have no state that a replay finds; requests of a further pass would find their own copies in caches. */
+static bool settles(const struct run *run, const struct kw_trace *t, uint64_t n)
+{
+    bool scales = false;
+    for (uint32_t i = 0; i < run->n; i++)
+        scales |= run->d[i].kind != KW_KIND_API &&
+                  (run->d[i].scaling.keep_warm < run->d[i].scaling.max_replicas || run->d[i].spot.per_hour > 0);
+    return scales && !t->hash_at && n <= run->opt->settle / LONG_PASS;
 }
 
 /* The run's clock begins with the warm-up: the view's last `warmup` ns, again and again where the view is shorter, then
@@ -90,11 +117,14 @@ static void begin_passes(struct run *run, const struct kw_trace *t, kw_ns window
         passes = MAX_PASSES;
         warmup = passes * run->period;
     }
-    run->opens = warmup;
-    run->closes = warmup + window;
+    run->window = window;
+    run->edge = warmup;
+    run->opens = run->closes = KW_NEVER;
     run->begins = warmup - passes * run->period;
-    assert(run->begins <= 0 && run->opens <= run->closes);
+    assert(run->begins <= 0);
     kw_cursor_seek(&run->cursor, run->begins, -run->begins);
+    run->settles = warmup && settles(run, t, n);
+    kw_steady_begin(&run->steady, run->opt->settle, n);
 }
 
 /* On to the next pass while the present one holds no request any more. */
@@ -148,8 +178,8 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
     o->n_deployments = run->n;
     begin_passes(run, view->trace, o->window, n);
     next_pass(run);
-    if ((st = begin_warmup_hashes(&f->context, run->opens, err)) != KW_OK) return st;
-    if ((st = kw_tally_begin(&f->context.tally, o, view->trace, n, run->opens, run->opt, err)) != KW_OK) return st;
+    if ((st = begin_warmup_hashes(&f->context, run->edge, err)) != KW_OK) return st;
+    if ((st = kw_tally_begin(&f->context.tally, o, view->trace, n, run->opt, err)) != KW_OK) return st;
     if ((st = kw_router_begin(&f->router, routing, view->trace, run->n, run->opt, err)) != KW_OK) return st;
     f->context.move_on_n = f->router.route->passes_over ? run->n : 0;
     for (uint32_t i = 0; i < run->n; i++) {
@@ -224,6 +254,7 @@ static enum kw_status arrive(struct run *run, struct kw_error *err)
         run->o->ledger[to].requests++;
         f->context.tally.arrivals++;
     }
+    run->steady.work++;
     kw_cursor_step(&run->cursor);
     next_pass(run);
     return offer(run, flight, now, err);
@@ -258,6 +289,7 @@ static enum kw_status handle_event(struct run *run, kw_ns now, struct kw_error *
     uint32_t tag = q->tag[kw_events_top(q)], number = kw_tag_number(tag), k = kw_tag_deployment(tag);
     struct kw_pool *p = &run->f->pool[k];
     assert(kw_events_next(q) == now && k < run->n);
+    run->steady.work += kw_tag_kind(tag) != KW_EV_RUN; /* steps: as many as the way of stepping makes */
     switch (kw_tag_kind(tag)) {
     case KW_EV_RUN: return kw_pool_run(p, number, now, err);
     case KW_EV_LIFE: return kw_pool_life(p, number, now, err);
@@ -269,6 +301,91 @@ static enum kw_status handle_event(struct run *run, kw_ns now, struct kw_error *
     case KW_EV_API_DONE: kw_api_gateway_done(&run->f->api[k], number, now); return KW_OK;
     }
     return kw_fail(err, KW_EFAIL, "an event of unknown kind");
+}
+
+/* O(replicas): three times a run, at the window's edges and its middle. */
+static uint64_t waiting(const struct run *run)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < run->n; i++)
+        if (run->d[i].kind != KW_KIND_API) n += kw_pool_waiting(&run->f->pool[i]);
+    return n;
+}
+
+static uint64_t alive(const struct run *run)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < run->n; i++)
+        if (run->d[i].kind != KW_KIND_API) n += kw_signals_alive(&run->f->pool[i].g);
+    return n;
+}
+
+static struct sums sums(const struct run *run)
+{
+    struct sums s = { 0 };
+    for (uint32_t i = 0; i < run->n; i++) {
+        const struct kw_ledger *l = &run->o->ledger[i];
+        for (int p = 0; p < KW_PHASES; p++) s.alive += l->phase[p];
+        if (kw_start_varies(&run->d[i].cold, &run->d[i].scaling)) s.starts += l->starts;
+        s.retries += l->retries;
+    }
+    return s;
+}
+
+/* O(requests under way + replicas). */
+static uint64_t state(const struct run *run, kw_ns now)
+{
+    const struct kw_inflight_table *t = &run->f->context.flights;
+    uint64_t h = 0;
+    for (uint32_t i = 0; i < t->n; i++) {
+        const struct kw_inflight *f = &t->f[i];
+        if (f->at == KW_AT_NOWHERE) continue;
+        uint64_t x = kw_mix64((uint64_t)f->request << 24 | (uint64_t)f->deployment << 16 | f->attempts << 8 | f->at);
+        x = kw_mix64(x ^ (uint64_t)(now - f->arrival));
+        h += kw_mix64(x ^ (uint64_t)(f->first < 0 ? -1 : now - f->first));
+    }
+    for (uint32_t i = 0; i < run->n; i++)
+        if (run->d[i].kind != KW_KIND_API) h = kw_mix64(h ^ kw_pool_state(&run->f->pool[i], now, run->opt->warmup));
+    return h;
+}
+
+/* Whether the window that is over met luck that another pass would draw anew. */
+static bool drew(const struct run *run, const struct sums *s)
+{
+    bool luck = run->f->router.routing->policy == KW_ROUTE_SPLIT || s->starts > run->sums.starts ||
+                s->retries > run->sums.retries;
+    for (uint32_t i = 0; i < run->n; i++) luck |= run->d[i].kind != KW_KIND_API && kw_pool_draws(&run->f->pool[i]);
+    return luck;
+}
+
+static void open_window(struct run *run)
+{
+    run->opens = run->edge;
+    run->closes = run->opens + run->window;
+    kw_tally_open(&run->f->context.tally, run->opens, !run->passes);
+    for (uint32_t i = 0; i < run->n; i++) {
+        if (run->d[i].kind == KW_KIND_API) continue;
+        if (run->passes)
+            kw_pool_reopen(&run->f->pool[i], run->opens, run->passes * run->window);
+        else
+            kw_pool_open(&run->f->pool[i], run->opens);
+    }
+    if (!run->passes) run->o->waiting[0] = waiting(run);
+    run->sums = sums(run);
+    run->alive[0] = alive(run);
+    run->passes++;
+    run->opened = true;
+    run->halved = run->passes > 1;
+    run->closed = false;
+}
+
+/* What waits at half time: in the middle of one window; of several, after a power of two of them, between a quarter and
+ * a half of all. */
+static void mark_half(struct run *run)
+{
+    if (run->passes & (run->passes - 1)) return;
+    if (run->passes > 1) run->o->waiting[1] = run->waiting_marked;
+    run->waiting_marked = run->o->waiting[2];
 }
 
 /* O(deployments) a point of the series, from counts the pools keep. Between two events nothing changes, so points that
@@ -292,48 +409,57 @@ static enum kw_status sample_until(struct run *run, kw_ns until, struct kw_error
     return KW_OK;
 }
 
-/* O(replicas): three times a run, at the window's edges and its middle. */
-static uint64_t waiting(const struct run *run)
+static enum kw_status close_window(struct run *run, struct kw_error *err)
 {
-    uint64_t n = 0;
-    for (uint32_t i = 0; i < run->n; i++)
-        if (run->d[i].kind != KW_KIND_API) n += kw_pool_waiting(&run->f->pool[i]);
-    return n;
+    run->o->waiting[2] = waiting(run);
+    run->alive[1] = alive(run);
+    mark_half(run);
+    for (uint32_t i = 0; i < run->n; i++) {
+        enum kw_status st = run->d[i].kind == KW_KIND_API ? KW_OK : kw_pool_close(&run->f->pool[i], run->closes, err);
+        if (st != KW_OK) return st;
+    }
+    run->closed = true;
+    struct sums s = sums(run);
+    if (!run->settles || kw_steady_enough(&run->steady, s.alive - run->sums.alive, drew(run, &s))) return KW_OK;
+    enum kw_status st = sample_until(run, run->closes, err);
+    if (st != KW_OK) return st;
+    run->f->context.tally.next_sample = KW_NEVER; /* the series is of the first window */
+    run->begins += run->period;
+    run->edge = run->begins;
+    run->opened = run->closed = false;
+    kw_cursor_seek(&run->cursor, run->begins, 0);
+    return KW_OK;
 }
 
 /* The window opens before anything that happens at its begin, and closes after everything at its end. */
 static bool edge_due(const struct run *run, kw_ns now)
 {
-    if (!run->opened) return now >= run->opens;
-    if (!run->halved) return now > run->opens + run->o->window / 2;
+    if (!run->opened) return now >= run->edge;
+    if (!run->halved) return now > run->opens + run->window / 2;
     return !run->closed && now > run->closes;
 }
 
 /* The next edge. An engine's next step end may be earlier after it. */
 static enum kw_status pass_edge(struct run *run, struct kw_error *err)
 {
-    enum kw_status st = KW_OK;
     if (!run->opened) {
-        for (uint32_t i = 0; i < run->n; i++)
-            if (run->d[i].kind != KW_KIND_API) kw_pool_open(&run->f->pool[i], run->opens);
-        run->o->waiting[0] = waiting(run);
-        run->opened = true;
+        if (run->settles && !run->passes && !kw_steady_opens(&run->steady, state(run, run->edge), waiting(run)))
+            run->edge += run->period;
+        else
+            open_window(run);
     } else if (!run->halved) {
         run->o->waiting[1] = waiting(run);
         run->halved = true;
     } else {
-        run->o->waiting[2] = waiting(run);
-        for (uint32_t i = 0; i < run->n && st == KW_OK; i++)
-            if (run->d[i].kind != KW_KIND_API) st = kw_pool_close(&run->f->pool[i], run->closes, err);
-        run->closed = true;
+        return close_window(run, err);
     }
-    return st;
+    return KW_OK;
 }
 
 static bool over_ceiling(const struct run *run, kw_ns now)
 {
     const struct kw_ceiling *c = &run->opt->ceiling;
-    return c->most && run->d[0].kind != KW_KIND_API &&
+    return c->most && !run->settles && run->d[0].kind != KW_KIND_API &&
            kw_pool_used(&run->f->pool[0], c->counts, now, run->closes) > c->most;
 }
 
@@ -346,7 +472,7 @@ static enum kw_status loop(struct run *run, struct kw_error *err)
     struct kw_fleet *f = run->f;
     struct kw_outcome *o = run->o;
     const struct kw_tally *t = &f->context.tally;
-    kw_ns horizon = run->closes + HORIZON, last = 0;
+    kw_ns last = 0;
     uint64_t events = 0;
     for (;;) {
         kw_ns event = kw_events_next(&f->context.events), now = run->cursor.next <= event ? run->cursor.next : event;
@@ -355,8 +481,10 @@ static enum kw_status loop(struct run *run, struct kw_error *err)
             if ((st = pass_edge(run, err)) != KW_OK) return st;
             continue;
         }
-        if (!f->context.flights.live && run->cursor.next == KW_NEVER && now >= run->closes) break;
-        if (now > horizon) break; /* KW_NEVER too: nothing will ever move what is still there */
+        bool over = run->settles ? run->closed : run->opened && now >= run->closes;
+        if (over && !f->context.flights.live && run->cursor.next == KW_NEVER) break;
+        /* KW_NEVER too: nothing will ever move what is still there */
+        if (run->closed && now > run->closes + HORIZON) break;
         if (now >= t->next_sample && (st = sample_until(run, now, err)) != KW_OK) return st;
         uint32_t live = f->context.flights.live;
         st = run->cursor.next <= event ? arrive(run, err) : handle_event(run, now, err);
@@ -391,6 +519,34 @@ static void time_out_unserved(struct run *run)
     }
 }
 
+/* A window of one pass ends with another number of replicas than it began with, and that alone may be worth more than
+ * the tolerance: what is there at the end should have been there at the begin. For a day at most; then comes a night. */
+static bool other_fleet(const struct run *run)
+{
+    if (run->settles || !run->opt->settle || !run->opt->warmup || run->alive[0] == run->alive[1]) return false;
+    double off = fabs((double)run->alive[1] - (double)run->alive[0]);
+    double lasts = fmin((double)run->window, 24 * (double)KW_NS_PER_HOUR);
+    bool grows = (double)run->o->waiting[2] - (double)run->o->waiting[0] > fmax(10, 0.01 * (double)run->o->arrived);
+    return !grows && off * lasts > KW_STEADY_TOLERANCE * (double)(sums(run).alive);
+}
+
+/* What is told of all windows together. */
+static void tell_steady(struct run *run)
+{
+    struct kw_outcome *o = run->o;
+    const struct kw_steady *s = &run->steady;
+    o->passes = run->passes;
+    o->window = run->passes * run->window;
+    o->arrived = run->passes > 1 ? run->arrived : o->arrived;
+    o->steady_error = run->settles && !s->overloaded ? kw_steady_error(s) : NAN;
+    if (isnan(o->steady_error))
+        o->steady = KW_STEADY_ONE_PASS;
+    else if (s->period)
+        o->steady = KW_STEADY_REPEATS;
+    else
+        o->steady = o->steady_error <= KW_STEADY_TOLERANCE ? KW_STEADY_MEAN : KW_STEADY_UNSETTLED;
+}
+
 enum kw_status kw_fleet_run(struct kw_fleet *f, const struct kw_trace_view *view, const struct kw_deployment *d,
                             uint32_t n_deployments, const struct kw_routing *routing,
                             const struct kw_fleet_options *opt, struct kw_outcome *o, struct kw_error *err)
@@ -399,11 +555,20 @@ enum kw_status kw_fleet_run(struct kw_fleet *f, const struct kw_trace_view *view
     enum kw_status st;
     if ((st = begin(&run, view, routing, err)) != KW_OK) return st;
     if ((st = loop(&run, err)) != KW_OK) return st;
+    struct kw_fleet_options again = *opt;
+    for (int i = 0; i < MORE_RUN_UPS && !o->stopped && other_fleet(&run); i++) {
+        again.warmup += run.period;
+        run = (struct run){ .f = f, .d = d, .n = n_deployments, .opt = &again, .o = o };
+        if ((st = begin(&run, view, routing, err)) != KW_OK) return st;
+        if ((st = loop(&run, err)) != KW_OK) return st;
+    }
     if (o->stopped) {
         o->arrived = run.arrived;
+        o->passes = 1;
         return KW_OK;
     }
     time_out_unserved(&run);
+    tell_steady(&run);
     kw_ns end = run.opens + o->end;
     if ((st = sample_until(&run, end, err)) != KW_OK) return st;
     for (uint32_t i = 0; i < n_deployments; i++)

@@ -76,16 +76,28 @@ struct kw_group_outcome {
     int64_t tokens_in[KW_FLEET_MAX_DEPLOYMENTS], tokens_out[KW_FLEET_MAX_DEPLOYMENTS]; /* served by each deployment */
 };
 
+/* How the state in which the window opens, and what one window costs, were found (steady.h). */
+enum kw_steadiness {
+    KW_STEADY_ONE_PASS, /* a long window after its own end, or an empty start: one window counted */
+    KW_STEADY_REPEATS,  /* the state at the window's begin comes back at the end: exact */
+    KW_STEADY_MEAN,     /* the mean of several windows, known to steady.h's tolerance */
+    KW_STEADY_UNSETTLED /* the same, and less well known than that */
+};
+extern const char *const kw_steadiness_name[]; /* "one_pass", ..., NULL; in steady.c */
+
 struct kw_outcome {
     uint64_t arrived, completed, rejected, timed_out, too_long, cold, attained; /* attained: completed within every
                                                                                     asked per-request limit */
     struct kw_hist ttft, tpot, e2e; /* ns, of completed requests; tpot of those with output >= 2 */
     struct kw_hist itl;   /* PICOSECONDS: every gap between tokens on replicas (replica.h says why); APIs add none */
     struct kw_hist start; /* ns, from a replica's order until it is ready; of those ready inside the window */
-    kw_ns window;         /* the observation window: the view's span; lives are clipped to it */
-    kw_ns end;            /* when the simulation ended: max(window, last completion) */
-    uint64_t done;        /* completed inside the window, those of the warm-up too: what the fleet carries */
-    uint64_t good;        /* of these within every per-request limit */
+    kw_ns window;         /* the observation window: the view's span, `passes` times; lives are clipped to it */
+    uint32_t passes;      /* windows added up, one after the other; records and series are of the first */
+    enum kw_steadiness steady;
+    double steady_error; /* half of the 95 % interval of the replica time of a window, relative; NAN of one pass */
+    kw_ns end;           /* when the simulation ended: max(window, last completion) */
+    uint64_t done;       /* completed inside the window, those of the warm-up too: what the fleet carries */
+    uint64_t good;       /* of these within every per-request limit */
     uint64_t
         waiting[3]; /* requests that wait, at the platform or in an engine, at the window's begin, middle and end */
     struct kw_ledger ledger[KW_FLEET_MAX_DEPLOYMENTS];

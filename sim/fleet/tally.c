@@ -23,33 +23,40 @@ static enum kw_status grow_series(struct kw_tally *t, size_t cap, struct kw_erro
 }
 
 enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const struct kw_trace *trace, uint64_t n,
-                              kw_ns opens, const struct kw_fleet_options *opt, struct kw_error *err)
+                              const struct kw_fleet_options *opt, struct kw_error *err)
 {
-    *t = (struct kw_tally){ .o = o, .trace = trace, .slo = opt->slo, .opens = opens, .next_sample = INT64_MAX };
+    *t = (struct kw_tally){
+        .o = o, .trace = trace, .slo = opt->slo, .opens = KW_NEVER, .window = o->window, .next_sample = KW_NEVER
+    };
     if (opt->groups) t->slo = opt->groups->group[0].limits;
     if (opt->groups && opt->groups->n > 1) t->groups = opt->groups;
     enum kw_status st = kw_outcome_groups(o, t->groups ? t->groups->n : 1, err);
     if (st != KW_OK) return st;
     o->arrived = n;
     if (opt->records) {
+        t->n_records = (uint32_t)n;
         o->records = malloc(n * sizeof *o->records);
         if (!o->records)
             return kw_fail(err, KW_ENOMEM, "no memory for the records of %llu requests", (unsigned long long)n);
     }
     if (opt->series_step) {
         o->series.step = opt->series_step;
-        t->next_sample = opens + opt->series_step;
         return grow_series(t, (size_t)(o->window / opt->series_step < 1024 ? o->window / opt->series_step + 2 : 1024),
                            err);
     }
     return KW_OK;
 }
 
+void kw_tally_open(struct kw_tally *t, kw_ns opens, bool first)
+{
+    t->opens = opens;
+    if (first && t->o->series.step) t->next_sample = opens + t->o->series.step;
+}
+
 static void record(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status, kw_ns ttft,
                    kw_ns e2e, uint32_t cached, uint32_t preemptions)
 {
-    assert(f->place < t->o->arrived);
-    if (!t->o->records) return;
+    if (f->place >= t->n_records) return;
     t->o->records[f->place] = (struct kw_record){ .ttft = ttft,
                                                   .e2e = e2e,
                                                   .request = f->request,
@@ -127,7 +134,7 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
     assert(f->first >= f->arrival && now >= f->first);
     if (c.tells_tpot) c.tpot = (c.e2e - c.ttft) / (output - 1);
     c.attained = within(klass ? &t->groups->group[klass - o->group].limits : &t->slo, &c);
-    if (now > t->opens && now - t->opens <= o->window) {
+    if (now > t->opens && now - t->opens <= t->window) {
         o->done++;
         o->good += c.attained;
         group_done(klass, c.attained);

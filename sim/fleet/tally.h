@@ -2,6 +2,7 @@
  * series over time. */
 #ifndef KW_SIM_FLEET_TALLY_H
 #define KW_SIM_FLEET_TALLY_H
+#include "sim/fleet/events.h"
 #include "sim/fleet/groups.h"
 #include "sim/fleet/inflight.h"
 #include "sim/fleet/outcome.h"
@@ -14,17 +15,21 @@ struct kw_state { /* all deployments together, at one moment */
 struct kw_tally {
     struct kw_outcome *o; /* borrowed for the run */
     const struct kw_trace *trace;
-    struct kw_slo_limits slo;                   /* where there are no groups */
-    const struct kw_groups *groups;             /* NULL: one class and model */
-    kw_ns opens;                                /* when the window begins, on the run's clock */
-    kw_ns next_sample;                          /* end of the series' present interval, INT64_MAX without a series */
+    struct kw_slo_limits slo;       /* where there are no groups */
+    const struct kw_groups *groups; /* NULL: one class and model */
+    kw_ns opens;                    /* when the window begins, on the run's clock; KW_NEVER before that is known */
+    kw_ns window;                   /* its length */
+    uint32_t n_records;             /* records are kept of as many requests, the first of the first window */
+    kw_ns next_sample;              /* end of the series' present interval, INT64_MAX without a series */
     uint32_t arrivals, completions, rejections; /* in it */
     size_t series_cap;
 };
 
-/* o's records are taken for n requests when asked for. The window opens at `opens`. KW_ENOMEM: o holds nothing new. */
+/* o's records are taken for n requests when asked for. KW_ENOMEM: o holds nothing new. */
 enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const struct kw_trace *trace, uint64_t n,
-                              kw_ns opens, const struct kw_fleet_options *opt, struct kw_error *err);
+                              const struct kw_fleet_options *opt, struct kw_error *err);
+/* A window begins, and with the first one the series. */
+void kw_tally_open(struct kw_tally *t, kw_ns opens, bool first);
 
 /* The request's one end; one of the warm-up leaves no trace. now: when; rtt is added to TTFT and E2E of a completed
  * one. cached and preemptions: what the replica says of it;

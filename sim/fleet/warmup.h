@@ -1,4 +1,5 @@
-/* sim/fleet/warmup.h - how long a fleet has to be driven before its past is forgotten. */
+/* sim/fleet/warmup.h - how long a fleet has to be driven before its past is forgotten, but for what requests spread over
+ * replicas keep alive (steady.h). */
 #ifndef KW_SIM_FLEET_WARMUP_H
 #define KW_SIM_FLEET_WARMUP_H
 #include "sim/fleet/fleet.h"

@@ -286,20 +286,25 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         if (first_month(&p->bill, p->one_off, line, sizeof line))
             kw_text_add(out, "  the first month costs %s\n", line);
     }
-    kw_text_add(
-        out,
-        "\n  %u replication%s: %llu requests arrived, %llu completed, %llu rejected, %llu timed out, %llu too long;\n"
-        "  %llu replica start%s (%llu failed), %u replica%s at most, %llu preemption%s\n",
-        p->replications, p->replications == 1 ? "" : "s", (unsigned long long)p->arrived,
-        (unsigned long long)p->completed, (unsigned long long)p->rejected, (unsigned long long)p->timed_out,
-        (unsigned long long)p->too_long, (unsigned long long)p->starts, p->starts == 1 ? "" : "s",
-        (unsigned long long)p->failed_starts, p->peak_replicas, p->peak_replicas == 1 ? "" : "s",
-        (unsigned long long)p->preemptions, p->preemptions == 1 ? "" : "s");
+    char counted[40], steady[160];
+    if (p->passes > 1) /* then there is one replication */
+        snprintf(counted, sizeof counted, "on average over %u windows", p->passes);
+    else
+        snprintf(counted, sizeof counted, "%u replication%s", p->replications, p->replications == 1 ? "" : "s");
+    kw_text_add(out,
+                "\n  %s: %llu requests arrived, %llu completed, %llu rejected, %llu timed out, %llu too long;\n"
+                "  %llu replica start%s (%llu failed), %u replica%s at most, %llu preemption%s\n",
+                counted, (unsigned long long)p->arrived, (unsigned long long)p->completed,
+                (unsigned long long)p->rejected, (unsigned long long)p->timed_out, (unsigned long long)p->too_long,
+                (unsigned long long)p->starts, p->starts == 1 ? "" : "s", (unsigned long long)p->failed_starts,
+                p->peak_replicas, p->peak_replicas == 1 ? "" : "s", (unsigned long long)p->preemptions,
+                p->preemptions == 1 ? "" : "s");
     if (p->interruptions)
         kw_text_add(out, "  %llu interruption%s of spot machines cut off %llu request%s, which were tried again\n",
                     (unsigned long long)p->interruptions, p->interruptions == 1 ? "" : "s",
                     (unsigned long long)p->cut_off, p->cut_off == 1 ? "" : "s");
     outside_measured(p, out);
+    if (*kw_point_steady(p, steady, sizeof steady)) kw_text_add(out, "  steady state: %s\n", steady);
     kw_text_add(out, "  objectives: %s%s", p->feasible ? "met" : "missed, ", p->miss);
     if (p->unjudged[0]) kw_text_add(out, "; nothing to judge %s by", p->unjudged);
     if (p->drawn) kw_text_add(out, "; met in %u of %u drawings of the days", p->met, p->drawn);
@@ -807,6 +812,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         paragraph("why", p->why, out);
         snprintf(buf, sizeof buf, "%s", kw_grade_name[q->grade]);
         paragraph("inputs", buf, out);
+        if (*kw_point_steady(q, buf, sizeof buf)) paragraph("steady", buf, out);
     } else {
         kw_text_add(out, "Nothing meets the objectives\n");
         if (p->nearest_miss >= 0) {

@@ -50,3 +50,23 @@ struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_aut
     s.phase[KW_PHASE_RESTORE] = s.restores ? restore : 0;
     return s;
 }
+
+static bool varies(const struct kw_law *l)
+{
+    return l->kind != KW_LAW_NONE && l->kind != KW_LAW_CONSTANT;
+}
+
+static bool either(double probability)
+{
+    return probability > 0 && probability < 1;
+}
+
+bool kw_start_varies(const struct kw_cold_start *c, const struct kw_autoscaling *a)
+{
+    bool cached = c->cached_load_rate.kind != KW_LAW_NONE && c->weight_bytes > 0;
+    return varies(&c->provision) || varies(&c->pull) || varies(&c->load) || varies(&c->init) || varies(&c->load_rate) ||
+           (cached && (either(c->cache_hit) || (c->cache_hit > 0 && varies(&c->cached_load_rate)))) ||
+           (c->restore.kind != KW_LAW_NONE && c->snapshot_probability > 0 &&
+            (c->snapshot_probability < 1 || varies(&c->restore))) ||
+           a->stockout_probability > 0 || a->start_failure_probability > 0;
+}

@@ -27,4 +27,7 @@ void kw_start_streams_free(struct kw_start_streams *streams); /* safe to call ag
 struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_autoscaling *a,
                               struct kw_start_streams *streams);
 
+/* Whether two starts may differ. */
+bool kw_start_varies(const struct kw_cold_start *c, const struct kw_autoscaling *a);
+
 #endif

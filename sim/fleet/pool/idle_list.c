@@ -9,7 +9,7 @@ kw_ns kw_idle_list_deadline(const struct kw_pool *p, const struct kw_pool_replic
 {
     const struct kw_autoscaling *c = &p->d->scaling;
     kw_ns wait = kw_idle_list_last(p) && c->zero_timeout ? c->zero_timeout : c->idle_timeout;
-    kw_ns at = r->idle_since + wait, least = r->life.born + c->min_up;
+    kw_ns at = r->idle_since + wait, least = r->born + c->min_up;
     return at > least ? at : least;
 }
 

@@ -17,10 +17,10 @@ void kw_lives_open(struct kw_pool_replica *r, kw_ns now)
     struct kw_life *life = &r->life;
     bool served = life->first_success >= 0;
     kw_lives_phase(r, (enum kw_phase)r->phase, now);
-    r->straddles = life->born < now;
-    memcpy(r->before.phase, life->phase, sizeof life->phase);
+    r->straddles = r->born < now;
+    for (int i = 0; i < KW_PHASES; i++) r->before.phase[i] += life->phase[i];
     if (r->state == KW_REPLICA_STARTING && r->start.fails) all_failed(r->before.phase);
-    r->before.since_success = served ? now - life->first_success : 0;
+    r->before.since_success += served ? now - life->first_success : 0;
     *life = (struct kw_life){ .born = now, .first_success = served ? now : -1 };
 }
 

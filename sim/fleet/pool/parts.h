@@ -31,7 +31,7 @@ static inline void kw_lives_phase(struct kw_pool_replica *r, enum kw_phase phase
     r->phase = (uint8_t)phase;
 }
 
-/* The part so far of a life under way when the window begins becomes its `before`. */
+/* The part so far of a life under way when a window begins is added to its `before`. */
 void kw_lives_open(struct kw_pool_replica *r, kw_ns now);
 /* Ends, in the ledger while the window is open. KW_EFAIL when its phases do not add up to it. */
 enum kw_status kw_lives_end(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now, struct kw_error *err);

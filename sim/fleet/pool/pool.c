@@ -117,7 +117,6 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     p->index = index;
     p->ledger = &w->tally.o->ledger[index];
     p->lives_cap = 0;
-    p->opens = w->tally.opens;
     p->opened = p->closed = false;
     p->ledger->max_replicas = c->max_replicas;
     p->ledger->interruptible = d->spot.per_hour > 0;
@@ -161,6 +160,7 @@ void kw_pool_open(struct kw_pool *p, kw_ns now)
                                      .peak_replicas = p->exist,
                                      .peak_requests = p->ledger->peak_requests };
     p->opened = true;
+    p->opens = now;
     for (uint32_t k = 0; k < p->n; k++) {
         struct kw_pool_replica *r = &p->r[k];
         if (r->state == KW_REPLICA_GONE) continue;
@@ -168,6 +168,15 @@ void kw_pool_open(struct kw_pool *p, kw_ns now)
         kw_replica_watch(r->engine, p->itl, now);
         if (r->state != KW_REPLICA_STARTING) kw_dispatch_arm(p, r);
     }
+}
+
+void kw_pool_reopen(struct kw_pool *p, kw_ns now, kw_ns counted)
+{
+    assert(p->closed);
+    p->closed = false;
+    p->opens = now - counted;
+    for (uint32_t k = 0; k < p->n; k++)
+        if (p->r[k].state != KW_REPLICA_GONE) kw_lives_open(&p->r[k], now);
 }
 
 enum kw_status kw_pool_close(struct kw_pool *p, kw_ns now, struct kw_error *err)
@@ -179,6 +188,7 @@ enum kw_status kw_pool_close(struct kw_pool *p, kw_ns now, struct kw_error *err)
         r->life.failed = r->state == KW_REPLICA_STARTING && r->start.fails;
         enum kw_status st = kw_lives_end(p, r, now, err);
         if (st != KW_OK) return st;
+        for (int i = 0; i < KW_PHASES; i++) r->before.phase[i] += r->life.phase[i];
         r->life = (struct kw_life){ .born = now, .first_success = r->life.first_success };
     }
     p->closed = true;

@@ -34,17 +34,18 @@ enum kw_replica_state { KW_REPLICA_GONE, KW_REPLICA_STARTING, KW_REPLICA_READY, 
 
 struct kw_pool_replica {
     struct kw_replica *engine; /* owned; made at the first life, kept for the next ones and for the next run */
+    kw_ns born;                /* when its start was ordered */
     kw_ns since;               /* begin of the present phase */
     kw_ns ready_at, idle_since;
     uint32_t run_id, life_id; /* its events */
     uint32_t interruption_id; /* of a spot machine */
     uint32_t prev, next;      /* neighbours among the idle ones */
     uint8_t state, phase;
-    bool idle, held;       /* held: idle by keep_warm or buffer */
-    struct kw_start start; /* of this life; a replica of the floor at time 0 had none */
-    struct kw_life life;   /* on the run's clock; the part inside the window once that has begun */
-    struct kw_life_before before;
-    bool straddles; /* the life began before the window: `before` holds that part */
+    bool idle, held;              /* held: idle by keep_warm or buffer */
+    struct kw_start start;        /* of this life; a replica of the floor at time 0 had none */
+    struct kw_life life;          /* on the run's clock; the part inside the window once that has begun */
+    struct kw_life_before before; /* the part of the life before the window */
+    bool straddles;               /* there is one */
 };
 
 struct kw_pool {
@@ -73,8 +74,8 @@ struct kw_pool {
                                    are skipped */
     uint32_t scaler_id, queue_id, request_id; /* events */
     uint32_t exist;                           /* replicas not gone */
-    kw_ns opens;                              /* the window's begin on the run's clock */
-    bool opened, closed;                      /* the window has begun; is over. Lives are kept in between */
+    kw_ns opens;         /* the first window's begin on the run's clock; for the k-th one, k windows before its own */
+    bool opened, closed; /* the window has begun; is over. Lives are kept in between */
     size_t lives_cap;
     struct kw_start_streams start_streams;
     struct kw_rng routing, retry, interruption;
@@ -95,6 +96,12 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
 /* The window begins: what was counted so far is forgotten, lives under way count from here. And it is over: the part
  * inside of every life that goes on is in the ledger; the pool goes on serving and counts no life any more. */
 void kw_pool_open(struct kw_pool *p, kw_ns now);
+/* Another window begins, and what it brings is added to the ledger's `counted` ns of windows. */
+void kw_pool_reopen(struct kw_pool *p, kw_ns now, kw_ns counted);
+/* Between two events: a fingerprint of all that decides what comes next, but for the requests under way and what is
+ * drawn; what is older than memory ns is old. And whether another run of the same would draw other replicas' fates. */
+uint64_t kw_pool_state(const struct kw_pool *p, kw_ns now, kw_ns memory);
+bool kw_pool_draws(const struct kw_pool *p);
 enum kw_status kw_pool_close(struct kw_pool *p, kw_ns now, struct kw_error *err);
 /* Requests that wait here, for a replica or inside one for their first step. */
 uint64_t kw_pool_waiting(const struct kw_pool *p);

@@ -49,7 +49,7 @@ static enum kw_status scale_to(struct kw_pool *p, uint32_t want, bool turned_awa
     if (shrink == KW_SHRINK_STARTING) return KW_OK;
     while (p->g.ready > want) {
         uint32_t k = kw_balancer_least(&p->balancer);
-        if (p->r[k].life.born + c->min_up > now) break;
+        if (p->r[k].born + c->min_up > now) break;
         if ((st = kw_scaling_stop(p, k, now, err)) != KW_OK) return st;
     }
     return KW_OK;

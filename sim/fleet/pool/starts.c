@@ -11,6 +11,9 @@ static void begin_start(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now)
         p->ledger->stockouts += r->start.stockouts;
     }
     r->life = (struct kw_life){ .born = now, .first_success = -1 };
+    r->before = (struct kw_life_before){ .life = 0 };
+    r->straddles = false;
+    r->born = now;
     r->state = KW_REPLICA_STARTING;
     r->phase = KW_PHASE_PROVISION;
     r->since = now;
@@ -134,6 +137,8 @@ enum kw_status kw_starts_floor(struct kw_pool *p, struct kw_error *err)
         enum kw_status st = take_replica(p, &k, err);
         if (st != KW_OK) return st;
         p->r[k].life = (struct kw_life){ .born = 0, .first_success = -1 };
+        p->r[k].before = (struct kw_life_before){ .life = 0 };
+        p->r[k].born = 0;
         p->r[k].since = 0;
         p->r[k].phase = KW_PHASE_KEEP_WARM;
         if ((st = make_ready(p, k, 0, err)) != KW_OK) return st;

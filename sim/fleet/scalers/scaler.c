@@ -1,5 +1,6 @@
 #include "sim/fleet/scalers/scaler.h"
 #include <math.h>
+#include "sim/core/rng.h"
 
 static const struct kw_scaler_policy *const policy_of[] = {
     [KW_SCALER_FIXED] = &kw_scaler_fixed,
@@ -38,6 +39,36 @@ enum kw_status kw_scaler_begin(struct kw_autoscaler *s, const struct kw_autoscal
     s->panic_since = -1;
     s->panic_most = 0;
     return s->policy->begin ? s->policy->begin(s, err) : KW_OK;
+}
+
+static uint64_t fold(uint64_t h, int64_t v)
+{
+    return kw_mix64(h ^ (uint64_t)v);
+}
+
+static kw_ns age(kw_ns since, kw_ns now, kw_ns memory)
+{
+    return since >= 0 && now - since < memory ? now - since : memory;
+}
+
+/* Of a mean the area over the whole window and over its last tick stand for all of its samples. */
+static uint64_t loop_state(const struct kw_autoscaler *s, kw_ns now, kw_ns memory)
+{
+    uint64_t h = fold((uint64_t)kw_mean_area(&s->mean, s->mean.n), (int64_t)kw_mean_area(&s->mean, 1));
+    h = fold(fold(h, now % s->period), (int64_t)s->area.level);
+    h = fold(h, s->area.level ? 0 : age(s->area.empty_since, now, memory));
+    for (uint32_t i = 0; i < s->down.len; i++) {
+        const struct kw_peak_value *v = &s->down.q[(s->down.head + i) % (s->down.n + 1)];
+        if (v->tick + s->down.n >= now / s->period) h = fold(fold(h, now / s->period - v->tick), v->v);
+    }
+    if (s->policy != &kw_scaler_kpa) return h;
+    h = fold(fold(h, s->panic_since < 0 ? -1 : now - s->panic_since), s->panic_most);
+    return fold(fold(h, age(s->stable_first, now, memory)), age(s->panic_first, now, memory));
+}
+
+uint64_t kw_scaler_state(const struct kw_autoscaler *s, kw_ns now, kw_ns memory)
+{
+    return s->policy->tracks ? loop_state(s, now, memory) : (uint64_t)age(s->last, now, memory);
 }
 
 uint32_t kw_scaler_ceil(double x)

@@ -76,6 +76,9 @@ void kw_scaler_free(struct kw_autoscaler *s);
 /* Ready for a run at time 0 under c. KW_ERANGE: a field the policy needs is out of range. */
 enum kw_status kw_scaler_begin(struct kw_autoscaler *s, const struct kw_autoscaling *c, struct kw_error *err);
 
+/* A fingerprint of what the policy remembers at now; what is older than memory ns is old. */
+uint64_t kw_scaler_state(const struct kw_autoscaler *s, kw_ns now, kw_ns memory);
+
 /* The ceiling of x as a count, 0 for x <= 0, at most 2^31. A hair (1e-9) above a whole number still is that number. */
 uint32_t kw_scaler_ceil(double x);
 /* The first point of the control loop's grid (multiples of the period from time 0) at or after t. */

@@ -126,6 +126,11 @@ static void text_grade(const struct kw_results *r, size_t i, char *buf, size_t s
     snprintf(buf, size, "%s", kw_grade_name[r->points[i].grade]);
 }
 
+static void text_steady(const struct kw_results *r, size_t i, char *buf, size_t size)
+{
+    snprintf(buf, size, "%s", kw_steadiness_name[r->points[i].steady]);
+}
+
 struct name_column { /* one of word and text */
     const char *path, *description;
     const char *(*word)(const struct kw_choice *c); /* of each deployment, joined by " + " */
@@ -253,6 +258,9 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     static const struct name_column outcomes[] = {
         { "/points/miss", "objective missed by most, empty when all are met", NULL, text_miss },
         { "/points/grade", "weakest grade of the inputs", NULL, text_grade },
+        { "/points/steady_state",
+          "repeats: exact, the fleet's state comes back; mean, unsettled: of several windows; one_pass: of one", NULL,
+          text_steady },
     };
     kw_writer_group(w, "/points", "one value a configuration");
     kw_writer_index(w, POINT, "point", r->n, "configuration");
@@ -307,6 +315,9 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
               p->variation.df);
     PER_POINT(w, r, double, KW_H5_F64, "widen", "", "what intervals are widened by for days that resemble the last",
               p->variation.widen);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "windows", "", "windows on end that the trace itself adds up", p->passes);
+    PER_POINT(w, r, double, KW_H5_F64, "steady_error", "",
+              "half of the 95 % interval of the replica time of a window, relative; NAN: one window", p->steady_error);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "arrived", "request", "over all replications", p->arrived);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "completed", "request", "over all replications", p->completed);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "rejected", "request", "over all replications", p->rejected);
@@ -535,6 +546,7 @@ const struct kw_usage_field kw_usage_field[] = {
 #member, unit, text, offsetof(struct kw_usage, member)                                                         \
     }
     FIELD(window, "ns", "observation window"),
+    FIELD(passes, "", "times the trace's window fits into it"),
     FIELD(month, "ns", "the month it is scaled to"),
     { "gpu_provision", "ns", "billed GPU-ns in provision", offsetof(struct kw_usage, gpu_ns[KW_PHASE_PROVISION]) },
     { "gpu_pull", "ns", "billed GPU-ns in image pull", offsetof(struct kw_usage, gpu_ns[KW_PHASE_PULL]) },

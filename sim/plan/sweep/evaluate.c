@@ -124,6 +124,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
         enum kw_status st =
             kw_usage_from_ledger(&usage[d], l, &choice->platform->meter, kind, gpus, rented, o->window, err);
         if (st != KW_OK) return st;
+        usage[d].passes = o->passes;
         kw_ns active = l->phase[KW_PHASE_ACTIVE];
         busy += (kw_i128)active * choice->tp;
         needed += (kw_i128)l->needed * choice->tp;

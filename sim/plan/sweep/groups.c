@@ -58,7 +58,7 @@ void kw_point_groups_evaluate(struct kw_point *p, uint32_t r, const struct kw_ca
         }
         if (timed) v[KW_METRIC_GOODPUT] = (double)g->good / kw_nano_to_double(o->window);
         v[KW_METRIC_CARRIED] = (double)g->done / kw_nano_to_double(o->window);
-        p->group[i].arrived += g->arrived;
+        p->group[i].arrived += (g->arrived + o->passes / 2) / o->passes;
     }
     for (uint32_t i = p->n_classes; i < p->n_groups; i++) {
         const struct kw_ledger *l = &o->ledger[i - p->n_classes];

@@ -249,6 +249,20 @@ static struct kw_estimate told(const struct kw_point *p, const struct kw_estimat
     return all[m];
 }
 
+char *kw_point_steady(const struct kw_point *p, char *buf, size_t size)
+{
+    double percent = 100 * p->steady_error;
+    buf[0] = 0;
+    if (p->passes > 1 && p->steady == KW_STEADY_REPEATS)
+        snprintf(buf, size, "its state comes back after %u windows on end; this is their mean", p->passes);
+    if (p->passes > 1 && p->steady == KW_STEADY_MEAN)
+        snprintf(buf, size, "mean of %u windows on end, within %.1f %% (95 %%)", p->passes, percent);
+    if (p->passes > 1 && p->steady == KW_STEADY_UNSETTLED)
+        snprintf(buf, size, "not settled: the mean of %u windows on end is known to %.1f %% only (95 %%)", p->passes,
+                 percent);
+    return buf;
+}
+
 struct kw_estimate kw_point_told(const struct kw_point *p, enum kw_metric m)
 {
     return told(p, p->m, m);

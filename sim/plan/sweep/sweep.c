@@ -9,6 +9,10 @@
 #include "sim/plan/sweep/ceiling.h"
 #include "sim/plan/sweep/groups.h"
 
+/* What finding the steady state of a window of a few days may cost, in arrivals and timers: some milliseconds. Where
+ * days are drawn anew, their variation is by far larger than that of starts. */
+#define SETTLE 100000
+
 struct worker { /* what one thread needs; made once a sweep */
     struct kw_fleet *fleet;
     struct kw_outcome outcome;
@@ -250,13 +254,16 @@ static bool copy_column(uint32_t **to, const uint32_t *from, size_t n)
     return *to != NULL;
 }
 
-/* Replication 0 may bring a time series and records. */
+/* Replication 0 may bring a time series and records, and it is the one whose steadiness is told. */
 static enum kw_status keep_first(struct kw_point *p, const struct kw_candidate *c, const struct kw_outcome *o,
                                  struct kw_error *err)
 {
     const struct kw_series *from = &o->series;
     p->series.step = from->step;
     p->series.n = from->n;
+    p->passes = o->passes;
+    p->steady = o->steady;
+    p->steady_error = o->steady_error;
     bool ok = copy_column(&p->series.arrivals, from->arrivals, from->n) &&
               copy_column(&p->series.completions, from->completions, from->n) &&
               copy_column(&p->series.rejections, from->rejections, from->n) &&
@@ -265,17 +272,24 @@ static enum kw_status keep_first(struct kw_point *p, const struct kw_candidate *
               copy_column(&p->series.ready_idle, from->ready_idle, from->n) &&
               copy_column(&p->series.starting, from->starting, from->n);
     if (ok && o->records) {
-        p->records = malloc((o->arrived ? o->arrived : 1) * sizeof *p->records);
+        uint64_t n = o->arrived / o->passes; /* of the first of the windows added up */
+        p->records = malloc((n ? n : 1) * sizeof *p->records);
         ok = p->records != NULL;
         if (ok) {
-            memcpy(p->records, o->records, o->arrived * sizeof *p->records);
-            p->n_records = o->arrived;
+            memcpy(p->records, o->records, n * sizeof *p->records);
+            p->n_records = n;
             for (size_t i = 0; i < p->n_records; i++)
                 if (!kw_choice_latency_known(&c->choice[p->records[i].deployment]))
                     p->records[i].ttft = p->records[i].e2e = -1;
         }
     }
     return ok ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for records");
+}
+
+/* A count over the windows added up as one of them has it, rounded. */
+static uint64_t a_window(const struct kw_outcome *o, uint64_t n)
+{
+    return (n + o->passes / 2) / o->passes;
 }
 
 /* Sums and maxima only, so the order in which threads come here does not show. */
@@ -286,23 +300,26 @@ static void merge(struct kw_point *p, const struct kw_outcome *o, const double s
         kw_hist_merge(&p->tpot, &o->tpot);
         kw_hist_merge(&p->itl, &o->itl);
         kw_hist_merge(&p->e2e, &o->e2e);
-        p->attained += o->attained;
+        p->attained += a_window(o, o->attained);
     }
     kw_hist_merge(&p->start, &o->start);
-    p->arrived += o->arrived;
-    p->completed += o->completed;
-    p->rejected += o->rejected;
-    p->timed_out += o->timed_out;
-    p->too_long += o->too_long;
-    p->cold += o->cold;
+    uint64_t rejected = a_window(o, o->rejected), timed_out = a_window(o, o->timed_out),
+             too_long = a_window(o, o->too_long), arrived = a_window(o, o->arrived),
+             lost = rejected + timed_out + too_long;
+    p->arrived += arrived;
+    p->completed += lost < arrived ? arrived - lost : 0;
+    p->rejected += rejected;
+    p->timed_out += timed_out;
+    p->too_long += too_long;
+    p->cold += a_window(o, o->cold);
     p->events += o->events;
     for (uint32_t d = 0; d < o->n_deployments; d++) {
         const struct kw_ledger *l = &o->ledger[d];
-        p->starts += l->starts;
-        p->failed_starts += l->failed_starts;
-        p->interruptions += l->interruptions;
-        p->cut_off += l->cut_off;
-        p->preemptions += l->preemptions;
+        p->starts += a_window(o, l->starts);
+        p->failed_starts += a_window(o, l->failed_starts);
+        p->interruptions += a_window(o, l->interruptions);
+        p->cut_off += a_window(o, l->cut_off);
+        p->preemptions += a_window(o, l->preemptions);
         p->steps += l->steps;
         p->iterations += l->iterations;
         if (l->peak_replicas > p->peak_replicas) p->peak_replicas = l->peak_replicas;
@@ -531,6 +548,7 @@ static enum kw_status run_for(struct kw_sweep *s, struct worker *w, const struct
                                     .records = study->records && j->replication == 0,
                                     .series_step = j->replication == 0 ? study->series_step : 0,
                                     .warmup = study->empty_start ? 0 : kw_warmup_length(deployments, c->n),
+                                    .settle = s->resampling.days.variation.df > 0 ? 0 : SETTLE,
                                     .slo = kw_slo_limits(&study->slo),
                                     .groups = &s->groups,
                                     .stop = s->opt.stop };

@@ -78,6 +78,7 @@ enum kw_status kw_fleet_run(struct kw_fleet *f, const struct kw_trace_view *view
     kw_hist_clear(&o->tpot);
     kw_hist_clear(&o->itl);
     kw_hist_clear(&o->e2e);
+    o->passes = 1;
     o->window = o->end = view->block ? view->block * view->n_blocks : view->trace->span;
     o->arrived = 1000 * n;
     o->completed = o->rejected = o->timed_out = o->too_long = o->cold = 0;

@@ -165,9 +165,9 @@ static bool same_outcome(const struct kw_outcome *a, const struct kw_outcome *b)
         a->attained != b->attained || a->window != b->window || a->end != b->end || a->done != b->done ||
         memcmp(a->waiting, b->waiting, sizeof a->waiting) || !same_hist(&a->ttft, &b->ttft) ||
         !same_hist(&a->tpot, &b->tpot) || !same_hist(&a->itl, &b->itl) || !same_hist(&a->e2e, &b->e2e) ||
-        a->series.n != b->series.n)
+        a->series.n != b->series.n || a->passes != b->passes || a->steady != b->steady)
         return false;
-    for (uint64_t i = 0; i < a->arrived; i++) {
+    for (uint64_t i = 0; i < a->arrived / a->passes; i++) {
         const struct kw_record *x = &a->records[i], *y = &b->records[i];
         if (x->ttft != y->ttft || x->e2e != y->e2e || x->request != y->request || x->status != y->status ||
             x->deployment != y->deployment || x->cold != y->cold || x->attempts != y->attempts ||
@@ -207,7 +207,9 @@ static void check_records(const struct fleet_case *c)
     const struct kw_outcome *o = &c->o;
     uint64_t by_status[4] = { 0 }, cold = 0;
     int64_t out = 0;
-    for (uint64_t i = 0; i < o->arrived; i++) {
+    uint64_t n = o->arrived / o->passes;
+    CHECK(n * o->passes == o->arrived);
+    for (uint64_t i = 0; i < n; i++) {
         const struct kw_record *r = &o->records[i];
         by_status[r->status]++;
         cold += r->cold;
@@ -219,6 +221,7 @@ static void check_records(const struct fleet_case *c)
         CHECK(r->ttft > 0 && r->ttft <= r->e2e && (c->trace.output[r->request] > 1 || r->ttft == r->e2e));
         CHECK(r->cached_tokens < c->trace.prompt[r->request] && r->attempts >= 1);
     }
+    if (o->passes > 1) return; /* records and series are of the first window */
     CHECK(by_status[KW_REQ_COMPLETED] == o->completed && by_status[KW_REQ_REJECTED] == o->rejected &&
           by_status[KW_REQ_TIMED_OUT] == o->timed_out && by_status[KW_REQ_TOO_LONG] == o->too_long && cold == o->cold);
     uint64_t arrivals = 0, completions = 0, rejections = 0, gaps = 0;
@@ -263,6 +266,7 @@ static void any_case(struct fleet_case *c, const struct kw_steptime *time)
                                         .records = true,
                                         .series_step = draw(2) ? 0 : 7 * S,
                                         .warmup = draw(2) ? 0 : (kw_ns)draw(1000) * S + (kw_ns)draw(1000) * MS,
+                                        .settle = draw(2) ? 0 : draw(30000),
                                         .slo = { .ttft = 2 * S, .e2e = 30 * S } };
 }
 
@@ -275,7 +279,7 @@ static void random_cases_conserve_and_repeat(void)
     struct kw_fleet *other;
     struct kw_outcome again;
     if (kw_fleet_new(&other, NULL) || kw_outcome_init(&again, NULL)) exit(1);
-    uint64_t completed = 0, rejected = 0, timed_out = 0, too_long = 0, cold = 0, preemptions = 0;
+    uint64_t completed = 0, rejected = 0, timed_out = 0, too_long = 0, cold = 0, preemptions = 0, steady[4] = { 0 };
     for (int k = 0; k < CASES && !check_bad; k++) {
         state = (uint64_t)k;
         any_case(&c, time);
@@ -296,6 +300,7 @@ static void random_cases_conserve_and_repeat(void)
         }
         completed += c.o.completed, rejected += c.o.rejected, timed_out += c.o.timed_out, too_long += c.o.too_long,
             cold += c.o.cold;
+        steady[c.o.steady]++;
         for (uint32_t i = 0; i < c.n; i++) preemptions += c.o.ledger[i].preemptions;
         drop_trace(&c);
     }
@@ -305,6 +310,7 @@ static void random_cases_conserve_and_repeat(void)
         (unsigned long long)too_long, (unsigned long long)cold, (unsigned long long)preemptions);
     CHECK(completed > 10000 && rejected > 1000 && timed_out > 1000 && too_long > 1000 && cold > 1000 &&
           preemptions > 500);
+    for (int i = 0; i < 4; i++) CHECK(steady[i] > 5);
     kw_outcome_free(&again);
     kw_fleet_delete(other);
     case_end(&c);
