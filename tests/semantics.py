@@ -30,11 +30,13 @@ TESTS = {
     "t": ("tests/sim/fleet/test_api_endpoint.c", "a_refund_settles_the_minute_and_the_day"),
     "u": ("tests/platforms/test_semantics.c", "at_zero_each_answers_as_it_says"),
     "v": ("tests/platforms/test_semantics.c", "each_is_scaled_by_its_own_signal"),
+    "x": ("tests/sim/fleet/test_scaler.c", "request_count_divides_and_rounds_up"),
     "w": ("tests/platforms/test_semantics.c", "each_quota_counts_by_its_own_rule"),
 }
 COLUMNS = ["platform", "meter starts", "start-up billed", "idle tail", "at zero", "scaling signal", "quota rule"]
 SIGNAL = {"capacity": ("free slots", "i"), "queue_delay": ("queue delay", "j"), "queue": ("queue", "k"),
-          "load_target": ("load over a target", "l"), "concurrency": ("requests in flight", "m"), "fixed": ("none", "n")}
+          "request_count": ("requests over a target", "x"), "load_target": ("load over a target", "l"),
+          "concurrency": ("requests in flight", "m"), "fixed": ("none", "n")}
 RULE = {"max_of_max_tokens_and_estimate": ("max_tokens or the estimate, the larger", "qr"),
         "estimate_then_settle": ("estimate, then settled", "qs"),
         "reserve_then_refund": ("max_tokens reserved, the rest refunded", "qt"), "actual": ("tokens used", "q")}

@@ -584,7 +584,7 @@ static void rules_are_those_of_the_reference(void)
     CHECK(at("together-dedicated")->scaling.at_zero == KW_ZERO_STOPPED);
     CHECK(at("vertex")->scaling.reject_code == 429 && at("vertex")->scaling.no_queue);
     CHECK(at("vertex")->can_plan && at("sagemaker")->can_plan && at("cloud-run")->can_plan);
-    CHECK(at("openai")->user_mends && at("bedrock-import")->user_mends && !at("fal")->user_mends);
+    CHECK(at("openai")->user_mends && at("bedrock-import")->user_mends && at("fal")->can_plan && at("beam")->can_plan);
     const struct kw_gpu_offer *run =
         &at("cloud-run")->gpus[0]; /* an hour of an L4, 8 vCPU and 32 GiB: $1.421, says its source */
     CHECK_NEAR(kw_nano_to_double(run->gpu_hour.v + 8 * run->cpu_core_hour.v + 32 * run->memory_gib_hour.v), 1.421,

@@ -109,6 +109,8 @@ static void the_idle_tail_is_as_long_as_the_default(void)
     } tail[] = {
         { "runpod", 5, 0 },
         { "modal", 60, 0 },
+        { "fal", 60, 0 },
+        { "beam", 180, 0 },
         { "replicate", 180, 0 },
         { "fireworks", 600, 3600 },
         { "baseten", 900, 0 },
@@ -135,6 +137,8 @@ static void at_zero_each_answers_as_it_says(void)
         int code;
     } zero[] = {
         { "modal", KW_ZERO_QUEUE, 0 },
+        { "fal", KW_ZERO_QUEUE, 0 },
+        { "beam", KW_ZERO_QUEUE, 0 },
         { "runpod", KW_ZERO_QUEUE, 0 },
         { "replicate", KW_ZERO_QUEUE, 0 },
         { "baseten", KW_ZERO_QUEUE, 0 },
@@ -160,6 +164,8 @@ static void each_is_scaled_by_its_own_signal(void)
         enum kw_scaler scaler;
     } by[] = {
         { "modal", KW_SCALER_CAPACITY },
+        { "fal", KW_SCALER_CAPACITY },
+        { "beam", KW_SCALER_REQUEST_COUNT },
         { "bedrock-import", KW_SCALER_CAPACITY },
         { "runpod", KW_SCALER_QUEUE_DELAY },
         { "replicate", KW_SCALER_QUEUE },
