@@ -476,8 +476,8 @@ static void ranking_row(struct kw_text *t, const struct page *g, size_t i)
     else
         share_of(t, g->best_in[i], g->replications[i]);
     kw_text_add(t, "</td><td>");
-    escape(t, !g->feasible[i] ? g->miss[i] : g->thin && g->thin[i] ? "thin" : "meets");
-    if (g->feasible[i] && g->tie && g->tie[i]) kw_text_add(t, ", tie");
+    bool thin = g->thin && g->thin[i], tie = g->tie && g->tie[i];
+    escape(t, !g->feasible[i] ? g->miss[i] : thin && tie ? "thin, tie" : thin ? "thin" : tie ? "tie" : "meets");
     small_text(t, "inputs: ", NULL);
     kw_text_add(t, "<small>");
     escape(t, g->grade[i]);
@@ -502,7 +502,7 @@ static void ranking(struct kw_text *t, const struct page *g)
     kw_text_add(t, "</table></div>\n");
     if (thin)
         kw_text_add(t, "<p>thin: meets the objectives by less than the law of its step times or API may err.</p>\n");
-    if (tie) kw_text_add(t, "<p>tie: what it costs more than the first is within the interval.</p>\n");
+    if (tie) kw_text_add(t, "<p>tie: meets them, and what it costs more than the first is within the interval.</p>\n");
     if (left_early) kw_text_add(t, "<p>-: simulated on the trace itself only, because it does not contend.</p>\n");
     if (g->n > MOST) kw_text_add(t, "<p>%zu more configurations are in the result.</p>\n", g->n - MOST);
 }

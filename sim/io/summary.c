@@ -390,14 +390,14 @@ static void range_cell(struct kw_text_table *t, const struct kw_point *p, enum k
 }
 
 /* "meets" or "thin", and whether it ties where no other column does; of what misses the given word, or which objective. */
-static void verdict_cell(struct kw_text_table *t, const struct kw_point *p, struct shown_figures f, const char *misses,
-                         const char *mark)
+static void verdict_cell(struct kw_text_table *t, const struct kw_point *p, const char *misses, const char *mark)
 {
-    if (p->feasible)
-        kw_text_table_cell(t, "%s%s%s", p->margin.thin ? "thin" : "meets",
-                           p->tie && (f.days || !f.drawn) ? ", tie" : "", mark);
-    else
+    if (!p->feasible)
         kw_text_table_cell(t, "%s%s", misses ? misses : p->miss, mark);
+    else if (!p->margin.thin)
+        kw_text_table_cell(t, "%s%s", p->tie ? "tie" : "meets", mark);
+    else
+        kw_text_table_cell(t, "thin%s%s", p->tie ? ", tie" : "", mark);
 }
 
 /* misses: the word for what does not meet the objectives, or NULL. mark: behind the verdict. */
@@ -422,7 +422,7 @@ static void figure_cells(struct kw_text_table *t, const struct kw_point *p, stru
         kw_text_table_cell(t, "=/%u", p->met);
     else if (f.drawn)
         kw_text_table_cell(t, "%u/%u", p->won, p->met);
-    verdict_cell(t, p, f, misses, mark);
+    verdict_cell(t, p, misses, mark);
 }
 
 /* What the words of a table's verdicts and counts mean: those that occur. */
@@ -444,7 +444,7 @@ static void legend(const struct kw_point *p, size_t n, struct shown_figures f, s
                              f.drawn);
     if (tie)
         at += (size_t)snprintf(buf + at, sizeof buf - at,
-                               "tie: what it costs more than the first is within the interval. ");
+                               "tie: meets them, and what it costs more than the first is within the interval. ");
     if (thin)
         snprintf(buf + at, sizeof buf - at, "thin: meets them by less than the law of its step times or API may err.");
     if (!buf[0]) return;
@@ -618,12 +618,14 @@ static bool first_of_platform(const struct kw_plan *p, size_t k)
     return true;
 }
 
-/* What a row has no room for: of a hybrid its parts, of what misses by which objective. */
-static void plan_note(const struct kw_plan *p, size_t i, struct kw_text *out)
+/* What a row has no room for: of a hybrid its parts, of what misses by which objective, and its drawings where no column
+ * has them. */
+static void plan_note(const struct kw_plan *p, size_t i, bool drawings, struct kw_text *out)
 {
+    const struct kw_point *x = &p->points[i];
     const struct kw_candidate *c = &p->candidates[i];
-    const char *miss = p->points[i].miss;
-    char label[320], routing[200], text[700] = "", number[16];
+    const char *miss = x->miss;
+    char label[320], routing[200], text[800] = "", number[16];
     if (stands_alone(c)) {
         kw_candidate_label(c, label, sizeof label);
         kw_candidate_routing(c, routing, sizeof routing);
@@ -633,8 +635,33 @@ static void plan_note(const struct kw_plan *p, size_t i, struct kw_text *out)
     if (miss[0])
         snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s%s", text[0] ? "; " : "",
                  not_known(&p->points[i]) ? "" : "misses: ", miss);
+    if (drawings && x->drawn) {
+        const struct kw_estimate cost = kw_point_told(x, KW_METRIC_COST);
+        char half[32], won[48];
+        snprintf(won, sizeof won, x->tie ? "a tie for the cheapest" : "the cheapest in %u", x->won);
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 "%s± $%s; of %u drawings of the days meets the objectives in %u, %s", text[0] ? "; " : "",
+                 kw_quantity_usd((cost.hi - cost.lo) / 2, half), x->drawn, x->met, won);
+    }
     snprintf(number, sizeof number, "#%u", p->points[i].rank);
     if (text[0]) paragraph(number, text, out);
+}
+
+static bool in_plan_table(const struct kw_plan *p, size_t k, bool all)
+{
+    return all || first_of_platform(p, k) || (ptrdiff_t)p->order[k] == p->best;
+}
+
+/* Whether most rows of the table have no drawings of the days. */
+static bool few_drawn(const struct kw_plan *p, bool all)
+{
+    size_t shown = 0, drawn = 0;
+    for (size_t k = 0; k < p->n; k++) {
+        if (!in_plan_table(p, k, all)) continue;
+        shown++;
+        drawn += p->points[p->order[k]].drawn > 0;
+    }
+    return drawn > 0 && 2 * drawn < shown;
 }
 
 static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out)
@@ -645,10 +672,12 @@ static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool a
     kw_text_table_column(&t, "platform", "and on what", false);
     kw_text_table_column(&t, "warm", "/idle", true);
     struct shown_figures figures = shown_figures(p->points, p->n, slo, kw_text_columns(out));
+    bool few = few_drawn(p, all); /* then notes tell of them, and the columns have other use */
+    if (few) figures.drawn = figures.half = 0;
     if (figures.days) kw_text_table_column(&t, "seen", "days", true);
     figure_columns(&t, figures);
     for (size_t k = 0; k < p->n; k++) {
-        if (all || first_of_platform(p, k) || (ptrdiff_t)p->order[k] == p->best)
+        if (in_plan_table(p, k, all))
             plan_row(&t, p, p->order[k], figures);
         else
             hidden++;
@@ -664,7 +693,7 @@ static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool a
     sale_legend(p, figures, out);
     if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
     for (size_t k = 0; k < p->n; k++)
-        if (all || first_of_platform(p, k)) plan_note(p, p->order[k], out);
+        if (in_plan_table(p, k, all)) plan_note(p, p->order[k], few, out);
 }
 
 /* The best-ranked candidate of a family with this keep_warm and idle timeout (-1: any); NULL when there is none. */

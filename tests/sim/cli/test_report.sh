@@ -40,7 +40,7 @@ check("60 rows", len(cells) == 60 and all(len(c) == 13 for c in cells), len(cell
 for c, r in zip(cells, ranked):
     text = html.unescape(c[1].split("<br>")[0])
     verdict = c[12].split("<br>")[0]
-    want = ("thin" if r["thin"] == "1" else "meets") + (", tie" if r["tie"] == "1" else "")
+    want = ", ".join(w for w in ("thin", "tie") if r[w] == "1") or "meets"
     check("row " + r["rank"], text == r["label"] and verdict == want and float(c[2]) == round(float(r["cost_usd_month"]), 2)
           and abs(float(c[10]) / float(r["goodput_rps"]) - 1) < 0.01, (text, verdict, c, r["label"], want))
 check("thin and tie are told", any("thin" in c[12] for c in cells) and "<p>thin:" in tight and "<p>tie:" in tight)
