@@ -237,6 +237,9 @@ static enum kw_status check_scaling(struct kw_fact_reader *r, struct kw_jnode n)
                             p->idle_timeout_max_s);
     if (a->zero_timeout < a->idle_timeout)
         return kw_json_fail(kw_json_get(n, "zero_timeout_s"), KW_ERANGE, r->err, "want at least idle_timeout_s");
+    if (a->eval_period && a->eval_period < 10 * KW_NS_PER_MS)
+        return kw_json_fail(kw_json_get(n, "eval_period_s"), KW_ERANGE, r->err,
+                            "want 0 or at least 0.01 s: a loop looks once a period");
     if (a->scaler == KW_SCALER_QUEUE_DELAY && a->target_delay == 0)
         return kw_json_fail(n, KW_ERANGE, r->err, "scaler '%s' wants a target_delay_s above 0", scaler);
     bool by_target = a->scaler == KW_SCALER_REQUEST_COUNT || a->scaler == KW_SCALER_LOAD_TARGET ||

@@ -17,17 +17,25 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
         bool due = g->unanswered != KW_NEVER && now - g->unanswered >= s->c->target_delay;
         bool free = !spaced(s) || s->last < 0 || now - s->last >= s->c->target_delay;
         if (s->period || (due && free)) s->last = now;
+        if (!due || s->last != now) return alive;
         s->alive = alive;
-        return due && s->last == now ? alive + 1 : alive;
+        return alive + 1;
     }
     return alive || !g->queued ? alive : 1;
 }
 
-/* What the last answer asked for has come, so the next request may be due at once; at the ceiling nothing comes, and
- * there is no use in asking before another delay has passed. */
+/* What the last answer asked for has come, so the next request may be due at once; at the ceiling nothing comes. */
 static bool at_once(const struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now)
 {
     return !spaced(s) && (s->last < now || kw_signals_alive(g) > s->alive);
+}
+
+/* How long after the last answer there is any use in asking again: at the ceiling a delay of next to nothing would ask
+ * for ever. */
+static kw_ns pause(const struct kw_autoscaler *s, const struct kw_signals *g)
+{
+    kw_ns delay = s->c->target_delay;
+    return kw_signals_alive(g) > s->alive || delay > KW_NS_PER_S ? delay : KW_NS_PER_S;
 }
 
 static kw_ns timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now)
@@ -40,7 +48,7 @@ static kw_ns timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw
         return at > s->last ? at : s->last + s->period;
     }
     if (at_once(s, g, now)) return due;
-    kw_ns again = s->last < 0 ? 0 : s->last + s->c->target_delay;
+    kw_ns again = s->last < 0 ? 0 : s->last + pause(s, g);
     return due > again ? due : again;
 }
 

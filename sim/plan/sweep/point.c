@@ -22,7 +22,9 @@ const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_IDLE_COST] = { "idle_cost_usd_month", "USD/month",
                               "paid for replicas that served nothing: kept warm or idle" },
     [KW_METRIC_ERROR_FRACTION] = { "error_fraction", "1", "share of requests refused, timed out or too long" },
-    [KW_METRIC_UTILISATION] = { "utilisation", "1", "share of ready replica time with at least one request" },
+    [KW_METRIC_UTILISATION] = { "utilisation", "1",
+                                "share of ready replica time with at least one request; how full they were is "
+                                "capacity_used" },
     [KW_METRIC_GOODPUT] = { "goodput_rps", "1/s", "requests a second that met every per-request objective" },
     [KW_METRIC_ATTAINMENT] = { "attainment", "1", "share of requests that met every per-request objective" },
     [KW_METRIC_OVERLOAD] = { "overload", "1",
