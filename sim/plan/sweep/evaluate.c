@@ -148,7 +148,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_UTILISATION] = ready > 0 ? (double)busy / (double)ready : NAN;
     /* Prompts that ride along in decode steps may be served in less than by steps of their own. */
     sample[KW_METRIC_CAPACITY_USED] = ready > 0 ? fmin(1, (double)needed / (double)ready) : NAN;
-    sample[KW_METRIC_STARTS] = replicas ? (double)o->start.n : NAN;
+    sample[KW_METRIC_STARTS] = replicas ? (double)o->start.n / o->passes : NAN;
     sample[KW_METRIC_START_P50] = kw_hist_quantile(&o->start, 0.50) / 1e9; /* NAN stays NAN */
     sample[KW_METRIC_START_P95] = kw_hist_quantile(&o->start, 0.95) / 1e9;
     /* Costs follow from usage and prices: kw_point_finish. */

@@ -67,7 +67,7 @@ void kw_point_groups_evaluate(struct kw_point *p, uint32_t r, const struct kw_ca
         if (!(ready > 0)) continue;
         v[KW_METRIC_UTILISATION] = busy / ready;
         v[KW_METRIC_CAPACITY_USED] = fmin(1, (double)l->needed / ready);
-        v[KW_METRIC_STARTS] = (double)o->group[i].start.n;
+        v[KW_METRIC_STARTS] = (double)o->group[i].start.n / o->passes;
         v[KW_METRIC_START_P50] = kw_hist_quantile(&o->group[i].start, 0.50) / 1e9; /* NAN stays NAN */
         v[KW_METRIC_START_P95] = kw_hist_quantile(&o->group[i].start, 0.95) / 1e9;
     }
