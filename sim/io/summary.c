@@ -1,5 +1,6 @@
 #include "sim/io/summary.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "sim/io/cold_start_table.h"
 #include "sim/io/quantity.h"
@@ -452,6 +453,18 @@ static void legend(const struct kw_point *p, size_t n, struct shown_figures f, s
     kw_text_fold(out, buf, 2, kw_text_columns(out));
 }
 
+/* Whether all values of a swept key are numbers, which align to the right. */
+static bool axis_of_numbers(const struct kw_scenario *s, uint32_t a)
+{
+    char buf[320], *end;
+    for (uint32_t i = 0; i < s->n_points; i++) {
+        const char *v = kw_scenario_axis_value(s, i, a, buf, sizeof buf);
+        strtod(v, &end);
+        if (end == v || *end) return false;
+    }
+    return true;
+}
+
 void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c, const struct kw_point *p, size_t n,
                        size_t limit, struct kw_text *out)
 {
@@ -463,7 +476,7 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
     uint32_t axes = s && s->n_axes <= 4 ? s->n_axes : 0;
     for (uint32_t a = 0; a < axes; a++) {
         const char *dot = strrchr(s->axis[a].path, '.');
-        kw_text_table_column(&t, dot ? dot + 1 : s->axis[a].path, "", true);
+        kw_text_table_column(&t, dot ? dot + 1 : s->axis[a].path, "", axis_of_numbers(s, a));
     }
     if (!axes) kw_text_table_column(&t, "configuration", "", false);
     kw_text_table_column(&t, "idle", "s", true);

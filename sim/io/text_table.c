@@ -155,7 +155,7 @@ void kw_text_table_print(const struct kw_text_table *t, struct kw_text *out)
         return;
     }
     while (name < t->n_columns && t->column[name].right) name++;
-    if (name == t->n_columns) name = -1;
+    if (name >= t->n_columns - 1) name = -1; /* the last column says something of a row, it does not name it */
     for (int c = 0; c < t->n_columns; c++) {
         width[c] = t->column[c].width;
         units |= t->column[c].unit[0] != 0;

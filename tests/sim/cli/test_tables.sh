@@ -69,6 +69,11 @@ for r, p in zip(c, j["points"]):
 PY
 holds "CSV and JSON of sweep and compare" $python "$work/machine.py" "$work/s.csv" "$work/c.csv" "$work/c.json"
 
+lists='sweep={"routing":[{"policy":"split","shares":[0.5,0.5]},{"policy":"split","shares":[0.9,0.1]}],"deployments[main].keep_warm":[0,1]}'
+kw sweep $run -q --set "$lists" --set "$api" 2>/dev/null >"$work/lists.txt"
+holds "a sweep over lists: rows differ" bash -c "$python $work/rows.py 4 2 <$work/lists.txt"
+holds "a sweep over lists: no blank rows, 100 columns" bash -c "sed -n '/───/,\$p' $work/lists.txt | $python -c 'import sys; t = sys.stdin.read().rstrip().splitlines(); assert all(t) and max(map(len, t)) <= 100, t'"
+
 # ---- the bill by deployment sums to the bill
 
 cat >"$work/bill.py" <<'PY'

@@ -87,8 +87,30 @@ static void names_that_none_fits_stand_above(void)
     kw_text_table_free(&t);
 }
 
+/* A last column says something of its row: it is folded, and no name. */
+static void the_last_column_folds(void)
+{
+    struct kw_text_table t = { 0 };
+    struct kw_text out = { .columns = 24 };
+    kw_text_table_column(&t, "n", "", true);
+    kw_text_table_column(&t, "verdict", "", false);
+    kw_text_table_cell(&t, "1");
+    kw_text_table_cell(&t, "misses all of its objectives");
+    kw_text_table_cell(&t, "2");
+    kw_text_table_cell(&t, "meets");
+    kw_text_table_print(&t, &out);
+    CHECK_STR(out.s, "  n  verdict\n"
+                     "  ─  ───────────────────\n"
+                     "  1  misses all of its\n"
+                     "     objectives\n"
+                     "  2  meets\n");
+    kw_text_free(&out);
+    kw_text_table_free(&t);
+}
+
 int main(void)
 {
+    RUN(the_last_column_folds);
     RUN(aligns_with_units);
     RUN(nothing_is_cut);
     RUN(names_that_none_fits_stand_above);
