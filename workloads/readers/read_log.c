@@ -510,12 +510,12 @@ static void say_read_as(struct kw_log *g, const char *why, bool guessed)
         "days of a spreadsheet", "dates",   "month/day dates", "day/month dates", "dates of 14 digits"
     };
     if (!guessed && !*says && g->map.unit != KW_UNIT_AUTO) return; /* the format's name says it all */
-    used = (size_t)snprintf(to, size, "read as: arrival %s, %s", kw_columns_text(&g->map, &g->map.arrival, a, sizeof a),
+    used = (size_t)snprintf(to, size, "read as: times in column %s, %s", kw_columns_text(&g->map, &g->map.arrival, a, sizeof a),
                             units[g->unit]);
     if (*why && strcmp(why, "dates") && used < size) used += (size_t)snprintf(to + used, size - used, " (%s)", why);
     if (g->map.duration.n && used < size) used += (size_t)snprintf(to + used, size - used, ", less the duration");
     if (guessed && used < size)
-        used += (size_t)snprintf(to + used, size - used, ", prompt %s, output %s",
+        used += (size_t)snprintf(to + used, size - used, ", prompt from %s, output from %s",
                                  kw_columns_text(&g->map, &g->map.prompt, p, sizeof p),
                                  kw_columns_text(&g->map, &g->map.output, o, sizeof o));
     if (*says && used < size) snprintf(to + used, size - used, ", %s", says);
