@@ -114,6 +114,59 @@ static void pruned_is_exhaustive(void)
     kw_steptimes_free(&st);
 }
 
+/* With limits a sweep has the points of those that cost no more, to the bit, and of no other. */
+static void a_limit_keeps_what_costs_no_more(void)
+{
+    struct kw_steptimes st;
+    struct kw_plan p;
+    struct kw_study s = study(1);
+    struct kw_plan_options o = options();
+    struct kw_error err = { "" };
+    kw_steptimes_init(&st);
+    kw_plan_init(&p);
+    o.kinds = 1u << KW_KIND_SERVERLESS;
+    o.n_keep_warm = 2;
+    o.keep_warm[1] = 1;
+    CHECK(kw_plan_enumerate(&p, &platforms, &profiles, &st, &trace, "llama-3.1-8b", &o, &err) == KW_OK);
+    struct kw_point *whole = calloc(p.n, sizeof *whole), *within = calloc(p.n, sizeof *within);
+    size_t *which = calloc(p.n, sizeof *which), kept = 0;
+    double *most = calloc(p.n, sizeof *most);
+    if (!whole || !within || !which || !most) exit(1);
+    for (size_t i = 0; i < p.n; i++) {
+        CHECK(kw_point_init(&whole[i], NULL) == KW_OK && kw_point_init(&within[i], NULL) == KW_OK);
+        which[i] = i;
+    }
+    CHECK(kw_sweep(whole, p.candidates, p.n, &s, &o.run, &err) == KW_OK);
+    for (size_t i = 0; i < p.n; i++) /* what it costs to the cent stays; so does what is free of limits */
+        most[i] = whole[i].m[KW_METRIC_COST].value * (const double[]){ 0.3, 0.7, 0.98, 1, 1.02, INFINITY }[i % 6];
+    struct kw_sweep *sweep;
+    CHECK(kw_sweep_open(&sweep, p.candidates, p.n, &s, &o.run, &err) == KW_OK);
+    CHECK(kw_sweep_within(sweep, within, which, p.n, most, &err) == KW_OK);
+    for (size_t i = 0; i < p.n; i++) {
+        bool in = whole[i].m[KW_METRIC_COST].value <= most[i];
+        CHECK(within[i].replications == in);
+        if (in && within[i].replications)
+            CHECK(!memcmp(within[i].sample[0], whole[i].sample[0], sizeof within[i].sample[0]) &&
+                  within[i].starts == whole[i].starts && within[i].arrived == whole[i].arrived);
+        kept += in;
+    }
+    struct kw_sweep_count n = kw_sweep_done(sweep);
+    printf("limits: %zu of %zu kept, %llu of %llu runs stopped\n", kept, p.n, (unsigned long long)n.stopped,
+           (unsigned long long)n.simulations);
+    CHECK(kept > p.n / 4 && kept < p.n && n.stopped > 0);
+    kw_sweep_close(sweep);
+    for (size_t i = 0; i < p.n; i++) {
+        kw_point_free(&whole[i]);
+        kw_point_free(&within[i]);
+    }
+    free(whole);
+    free(within);
+    free(which);
+    free(most);
+    kw_plan_free(&p);
+    kw_steptimes_free(&st);
+}
+
 /* What pruning relies on: kept replicas and rented GPUs are paid for all the time, in every replication. And what any
  * reader relies on: bills add up, shares are shares. */
 static void figures_hold_together(void)
@@ -341,6 +394,7 @@ int main(void)
         for (size_t a = 0; a < platforms.p[i].n_apis; a++) platforms.p[i].apis[a].ttft_known_to = 0;
     make_trace();
     RUN(pruned_is_exhaustive);
+    RUN(a_limit_keeps_what_costs_no_more);
     RUN(figures_hold_together);
     RUN(volumes_are_subsets_and_multiples);
     RUN(break_even);
