@@ -377,6 +377,11 @@ static size_t larger(size_t a, size_t b)
 
 static enum kw_status create(struct kw_backend **out, const struct kw_backend_params *p, struct kw_error *err)
 {
+    const char *which = getenv("KEEPWARM_CPU");
+    const struct kw_cpu_kernels *kernels = kw_cpu_kernels(which && *which ? which : NULL);
+    if (!kernels)
+        return kw_fail(err, KW_EUSAGE, "KEEPWARM_CPU: this CPU has no kernels '%.40s'; the best it has are '%s'", which,
+                       kw_cpu_kernels(NULL)->name);
     enum kw_status st = kw_cpu_create(out, p, err);
     if (st != KW_OK) return st;
     struct kw_backend *b = *out;
@@ -387,8 +392,7 @@ static enum kw_status create(struct kw_backend **out, const struct kw_backend_pa
     const bool fp8 = b->l->precision == KW_DT_FP8;
     struct kw_cpu_work *w = b->work = calloc(1, sizeof *w);
     if (w) {
-        w->k = kw_cpu_kernels(getenv("KEEPWARM_CPU"));
-        if (!w->k) w->k = kw_cpu_kernels(NULL);
+        w->k = kernels;
         w->n_partial = 4 * threads * (p->max_model_len / PARTITION + 1);
         w->x = malloc(n * hidden * f), w->h = malloc(larger(n, p->max_seqs) * hidden * f);
         w->qkv = malloc(n * larger(b->l->qkv.rows, hidden) * f), w->att = malloc(n * larger(q, hidden) * f);

@@ -245,7 +245,7 @@ static enum kw_status set_value(int id, const char *value, struct kw_options *o,
 
 /* --name, --name=value, --name value, -x, -xvalue, -x value. *i moves past a value taken from the next word. */
 static enum kw_status parse_option(const struct kw_command *c, int argc, char **argv, int *i, struct kw_options *o,
-                                   struct kw_error *err)
+                                   bool given[KW_OPTIONS], struct kw_error *err)
 {
     const char *arg = argv[*i], *value = NULL;
     int id = KW_OPTIONS;
@@ -268,6 +268,9 @@ static enum kw_status parse_option(const struct kw_command *c, int argc, char **
             return kw_fail(err, KW_EUSAGE, "--%s wants a value: %s", kw_option[id].name, kw_option[id].value);
         value = argv[++*i];
     }
+    if (given[id] && (kw_option[id].type == WORD || kw_option[id].type == COUNT))
+        return kw_fail(err, KW_EUSAGE, "--%s is given twice; the second time '%.80s'", kw_option[id].name, value);
+    given[id] = true;
     return set_value(id, value, o, err);
 }
 
@@ -292,7 +295,7 @@ enum kw_status kw_options_parse(const struct kw_command *c, int argc, char **arg
     *help = false;
     for (int id = 0; id < KW_OPTIONS; id++)
         if (kw_option[id].type == COUNT) *(int64_t *)(void *)((char *)o + kw_option[id].offset) = kw_option[id].dflt;
-    bool options_over = false;
+    bool options_over = false, given[KW_OPTIONS] = { false };
     for (int i = 0; i < argc; i++) {
         const char *a = argv[i];
         if (!options_over && !strcmp(a, "--")) {
@@ -301,7 +304,7 @@ enum kw_status kw_options_parse(const struct kw_command *c, int argc, char **arg
             *help = true;
             return KW_OK;
         } else if (!options_over && a[0] == '-' && a[1]) {
-            enum kw_status st = parse_option(c, argc, argv, &i, o, err);
+            enum kw_status st = parse_option(c, argc, argv, &i, o, given, err);
             if (st != KW_OK) return st;
         } else if (o->args.n == KW_CLI_MAX_LIST) {
             return kw_fail(err, KW_EUSAGE, "too many arguments");

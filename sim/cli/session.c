@@ -178,13 +178,29 @@ static enum kw_status finish_open(struct kw_session *s, const struct kw_options 
 
 #define MAX_EDITS (2 * KW_CLI_MAX_LIST + 32)
 
+/* The part of a list's entry that names what it sets: "seed" of "seed=3"; the whole of one without '='. */
+static enum kw_status none_twice(const struct kw_list *l, const char *option, struct kw_error *err)
+{
+    for (size_t i = 1; i < l->n; i++)
+        for (size_t k = 0; k < i; k++) {
+            size_t n = strcspn(l->v[i], "="), m = strcspn(l->v[k], "=");
+            if (n == m && !strncmp(l->v[i], l->v[k], n))
+                return kw_fail(err, KW_EUSAGE, "--%s %.*s is given twice: '%.60s' and '%.60s'", option, (int)n, l->v[i],
+                               l->v[k], l->v[i]);
+        }
+    return KW_OK;
+}
+
 enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err)
 {
     struct kw_scenario_edit edits[MAX_EDITS];
     char numbers[2][24], today[11];
     memset(s, 0, sizeof *s);
     if (o->platform.n > 8) return kw_fail(err, KW_EUSAGE, "--platform: at most 8 times; put more into \"candidates\"");
-    enum kw_status st = kw_date_today(today, err);
+    enum kw_status st = none_twice(&o->set, "set", err);
+    if (st == KW_OK) st = none_twice(&o->platform, "platform", err);
+    if (st == KW_OK) st = none_twice(&o->profile, "profile", err);
+    if (st == KW_OK) st = kw_date_today(today, err);
     if (st == KW_OK) st = kw_scenario_load(&s->scenario, path, edits, gather_edits(o, edits, numbers, today), err);
     return st == KW_OK ? finish_open(s, o, path, err) : st;
 }

@@ -518,6 +518,77 @@ static bool wanted(const struct kw_plan_options *o, const struct kw_platform *p)
     return (!o->kinds || o->kinds & 1u << p->kind) && listed(o->platforms, o->n_platforms, p->name);
 }
 
+/* What an option names and no platform considered has: nothing could come of it. */
+static enum kw_status check_offers(const struct kw_platforms *all, const struct kw_plan_options *o,
+                                   struct kw_error *err)
+{
+    for (size_t i = 0; i < o->n_gpus; i++) {
+        bool any = false;
+        for (size_t k = 0; k < all->n && !any; k++)
+            for (size_t g = 0; g < all->p[k].n_gpus && !any; g++)
+                any = wanted(o, &all->p[k]) && !strcmp(all->p[k].gpus[g].gpu, o->gpus[i]);
+        if (!any)
+            return kw_fail(err, KW_ERANGE, "candidates.gpus[%zu]: no platform considered has the GPU %.40s", i, o->gpus[i]);
+    }
+    for (size_t i = 0; i < o->n_api_models; i++) {
+        bool any = false;
+        for (size_t k = 0; k < all->n && !any; k++)
+            any = wanted(o, &all->p[k]) && offers(&all->p[k], o->api_models[i], true);
+        if (!any)
+            return kw_fail(err, KW_ERANGE, "candidates.api_models[%zu]: no API considered offers '%.60s'", i,
+                           o->api_models[i]);
+    }
+    return KW_OK;
+}
+
+/* Of the model's profiles, is one of this precision (NULL: any) and tp (0: any)? */
+static bool profiled(const struct enumeration *e, const char *precision, uint32_t tp)
+{
+    for (size_t i = 0; i < e->profiles->n; i++) {
+        const struct kw_profile *p = &e->profiles->p[i];
+        if ((!strcmp(p->model, e->model) || kw_model_same_shape(p->model, e->model)) &&
+            (!precision || !strcmp(p->precision, precision)) && (!tp || p->tp == tp))
+            return true;
+    }
+    return false;
+}
+
+/* Precisions and degrees that were asked for and no profile of this model has: told before all that is left out. */
+static enum kw_status drop_unprofiled(struct enumeration *e)
+{
+    const struct kw_plan_options *o = e->o;
+    enum kw_status st = KW_OK;
+    char what[96], why[160];
+    snprintf(why, sizeof why, "no profile of %.60s is of it", e->model);
+    for (size_t i = 0; i < o->n_precisions && st == KW_OK; i++) {
+        snprintf(what, sizeof what, "precision %.20s", o->precisions[i]);
+        if (!profiled(e, o->precisions[i], 0)) st = kw_plan_drop(e->p, what, why, e->err);
+    }
+    for (size_t i = 0; i < o->n_tp && st == KW_OK; i++) {
+        snprintf(what, sizeof what, "tp %" PRIu32, o->tp[i]);
+        if (!profiled(e, NULL, o->tp[i])) st = kw_plan_drop(e->p, what, why, e->err);
+    }
+    return st;
+}
+
+/* Platforms that were named and of which neither a candidate nor a reason came. */
+static enum kw_status drop_silent(struct enumeration *e)
+{
+    const struct kw_plan_options *o = e->o;
+    enum kw_status st = KW_OK;
+    for (size_t i = 0; i < o->n_platforms && st == KW_OK; i++) {
+        size_t len = strlen(o->platforms[i]);
+        bool told = false;
+        for (size_t k = 0; k < e->p->n && !told; k++)
+            told = !strcmp(e->p->candidates[k].choice[0].platform->name, o->platforms[i]);
+        for (size_t k = 0; k < e->p->n_dropped && !told; k++)
+            told = !strncmp(e->p->dropped[k].what, o->platforms[i], len) && strchr(" ", e->p->dropped[k].what[len]);
+        if (!told)
+            st = kw_plan_drop(e->p, o->platforms[i], "has none of the GPUs, precisions and degrees asked for", e->err);
+    }
+    return st;
+}
+
 /* "; offered by the token: openai": by platforms that were not asked for; "" when all were. Returns buf. */
 static const char *who_offers(const struct kw_platforms *all, const char *model, const struct kw_plan_options *o,
                               char *buf, size_t size)
@@ -580,6 +651,8 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
     const struct kw_model_shape *shape = kw_model_find(model); /* APIs and profiles go by its name, not by its id */
     if (shape) e.model = model = shape->name;
     enum kw_status st = check_names(platforms, profiles, o, err);
+    if (st == KW_OK) st = check_offers(platforms, o, err);
+    if (st == KW_OK) st = drop_unprofiled(&e);
     measure_load(&e.load, trace);
     if (st == KW_OK && !(e.load.span_s > 0)) st = kw_fail(err, KW_ERANGE, "the trace spans no time");
     if (st == KW_OK && o->written) st = add_written(&e);
@@ -608,6 +681,7 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
             st = kw_plan_drop(p, q->name, why, err);
         }
     }
+    if (st == KW_OK) st = drop_silent(&e);
     if (st == KW_OK && p->n == 0) st = nothing_left(p, platforms, profiles, model, o, err);
     return st;
 }

@@ -189,7 +189,9 @@ int kw_cli_run(const struct kw_options *o)
 {
     struct kw_error err = { "" };
     struct kw_session s;
-    enum kw_status st = kw_session_open(&s, o, o->args.v[0], &err);
+    enum kw_status st = o->records && !o->out
+                            ? kw_fail(&err, KW_EUSAGE, "--records keeps rows in the result: say -o FILE")
+                            : kw_session_open(&s, o, o->args.v[0], &err);
     if (st == KW_OK && s.scenario.n_axes) {
         st = kw_fail(&err, KW_EUSAGE, "%s has a sweep of %u points; `keepwarm sweep` takes those", o->args.v[0],
                      s.scenario.n_points);

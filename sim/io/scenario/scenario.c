@@ -817,12 +817,13 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
     return read_axes(s, err);
 }
 
-static enum kw_status make_edit(struct kw_json *doc, const struct kw_scenario_edit *e, struct kw_error *err)
+static enum kw_status make_edit(struct kw_json *doc, const struct kw_scenario_edit *e, unsigned *slos,
+                                struct kw_error *err)
 {
     struct kw_jnode there;
     switch (e->kind) {
     case KW_EDIT_SET: return kw_edit_set(doc, e->value, err);
-    case KW_EDIT_SLO: return kw_slo_text_apply(doc, e->value, err);
+    case KW_EDIT_SLO: return kw_slo_text_apply(doc, e->value, slos, err);
     case KW_EDIT_STRING: return kw_edit_put_string(doc, e->path, e->value, err);
     case KW_EDIT_DEFAULT:
         if (kw_edit_find(doc, e->path, &there, NULL) != KW_OK || kw_json_present(there))
@@ -838,8 +839,9 @@ static enum kw_status make_edit(struct kw_json *doc, const struct kw_scenario_ed
 static enum kw_status edit_and_read(struct kw_scenario *s, const struct kw_scenario_edit *e, size_t n,
                                     struct kw_error *err)
 {
+    unsigned slos = 0;
     enum kw_status st = KW_OK;
-    for (size_t i = 0; i < n && st == KW_OK; i++) st = make_edit(&s->doc, &e[i], err);
+    for (size_t i = 0; i < n && st == KW_OK; i++) st = make_edit(&s->doc, &e[i], &slos, err);
     if (st == KW_OK) st = read_top(s, err);
     if (st != KW_OK) kw_scenario_free(s);
     return st;
@@ -1069,6 +1071,10 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
         if (st == KW_OK) o->concurrency[o->n_concurrency++] = count;
     }
     READ(count_or(get(c, "max_replicas"), o->max_replicas, 0, 100000, &o->max_replicas, err));
+    for (size_t i = 0; i < o->n_keep_warm && st == KW_OK; i++)
+        if (o->max_replicas && o->keep_warm[i] > o->max_replicas)
+            st = kw_json_fail(kw_json_at(get(c, "keep_warm"), (int)i), KW_ERANGE, err,
+                              "%u is more than candidates.max_replicas, %u", o->keep_warm[i], o->max_replicas);
     READ(count_or(get(c, "replicas_extra"), o->dedicated_extra, 0, 1000, &o->dedicated_extra, err));
     bool on_demand = false;
     list = get(c, "terms");

@@ -56,7 +56,7 @@ static enum kw_status parse_value(const char *s, size_t n, int type, int64_t *ou
     return kw_fail(err, KW_EUSAGE, "want %s", wanted[type]);
 }
 
-static enum kw_status apply_one(struct kw_json *doc, const char *part, size_t n, struct kw_error *err)
+static enum kw_status apply_one(struct kw_json *doc, const char *part, size_t n, unsigned *seen, struct kw_error *err)
 {
     size_t k = 0, i = 0;
     while (k < n && part[k] != '=') k++;
@@ -78,18 +78,20 @@ static enum kw_status apply_one(struct kw_json *doc, const char *part, size_t n,
     if (st != KW_OK)
         return kw_fail(err, KW_EUSAGE, "--slo %s: %s; got '%.*s'", words[i].name, inner.msg,
                        (int)(n - k - 1 > 40 ? 40 : n - k - 1), part + k + 1);
+    if (*seen & 1u << i) return kw_fail(err, KW_EUSAGE, "--slo %s is given twice", words[i].name);
+    *seen |= 1u << i;
     char path[48], number[40], json[48];
     snprintf(path, sizeof path, "slo.%s", words[i].key);
     snprintf(json, sizeof json, "\"%s\"", kw_nano_format(number, sizeof number, v));
     return kw_edit_put(doc, path, json, err);
 }
 
-enum kw_status kw_slo_text_apply(struct kw_json *doc, const char *text, struct kw_error *err)
+enum kw_status kw_slo_text_apply(struct kw_json *doc, const char *text, unsigned *seen, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
     for (const char *p = text; st == KW_OK;) {
         size_t n = strcspn(p, ",");
-        st = apply_one(doc, p, n, err);
+        st = apply_one(doc, p, n, seen, err);
         if (!p[n]) break;
         p += n + 1;
     }

@@ -7,8 +7,8 @@
 #include "sim/plan/sweep/candidate.h"
 
 /* Puts each objective into doc's "slo" object. Times take s, ms or us (none: seconds), fractions take % or none.
- * KW_EUSAGE names the part that is off and the nearest known name. */
-enum kw_status kw_slo_text_apply(struct kw_json *doc, const char *text, struct kw_error *err);
+ * KW_EUSAGE names the part that is off and the nearest known name, or what was given before: seen, 0 at first, keeps it. */
+enum kw_status kw_slo_text_apply(struct kw_json *doc, const char *text, unsigned *seen, struct kw_error *err);
 
 /* "TTFT p95 <= 2 s, cold <= 1 %"; "none" when nothing is asked. */
 void kw_slo_text_print(const struct kw_slo *slo, struct kw_text *out);
