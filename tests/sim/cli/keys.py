@@ -68,7 +68,7 @@ GPU = {"gpu": "H100", "precision": "bf16", "tp": 1}
 SMALL = {"max_num_seqs": 4, "max_num_batched_tokens": 512}
 MODAL = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=4, hard_concurrency=4))
 QUEUES = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=1, hard_concurrency=4))
-BASETEN = one(dict(GPU, platform="baseten", gpu="A100-80", max_replicas=6))
+BASETEN = one(dict(GPU, platform="baseten", gpu="A100-80", max_replicas=6), dict(BURSTS, speed=4))
 RUNPOD = one(dict(GPU, platform="runpod", gpu="L4", max_replicas=6, hard_concurrency=4))
 FIREWORKS = one(dict(GPU, platform="fireworks", gpu="H100", max_replicas=6, hard_concurrency=2))
 LAMBDA = one(dict(GPU, platform="lambda", replicas=1))
@@ -144,12 +144,12 @@ KEYS = {
     "deployments[].idle_timeout_s": does(MODAL, "30", "300", wrong=(LAMBDA,)),
     "deployments[].zero_timeout_s": does(MODAL, "30", "300", wrong=(LAMBDA,)),
     "deployments[].hard_concurrency": does(MODAL, 1, 8, wrong=(GROQ,)),
-    "deployments[].target": does(BASETEN, 1, 4, ("start", "empty"), wrong=(MODAL,)),
+    "deployments[].target": does(BASETEN, "0.1", 4, ("start", "empty"), wrong=(MODAL,)),
     "deployments[].utilisation": does(BASETEN, "0.3", "0.9", wrong=(FIREWORKS,)),
     "deployments[].target_delay_s": does(RUNPOD, "1", "60", wrong=(MODAL,)),
     "deployments[].target_delay_from": does(RUNPOD, "last_start", "arrival", wrong=(MODAL,)),
     "deployments[].scale_up_window_s": does(BASETEN, "10", "120", wrong=(MODAL,)),
-    "deployments[].scale_down_delay_s": does(BASETEN, "60", "1200", ("start", "empty"), wrong=(MODAL,)),
+    "deployments[].scale_down_delay_s": does(BASETEN, "60", "1200", (D + "target", "0.1"), ("start", "empty"), wrong=(MODAL,)),
     "deployments[].queue_limit": does(QUEUES, 2, 100, wrong=(LAMBDA,)),
     "deployments[].queue_timeout_s": does(QUEUES, "5", "500", wrong=(LAMBDA,)),
     "deployments[].request_timeout_s": does(QUEUES, "5", "500", wrong=(GROQ,)),
