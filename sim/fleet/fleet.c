@@ -190,6 +190,8 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
             st = kw_pool_begin(&f->pool[i], &f->context, d, i, run->opt, &f->itl, err);
         }
         if (st != KW_OK) return st;
+        if (d->kind != KW_KIND_API && f->pool[i].scaler.period)
+            kw_steady_ticks(&run->steady, f->pool[i].scaler.period, run->period);
     }
     return KW_OK;
 }

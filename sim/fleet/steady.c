@@ -9,7 +9,15 @@ const char *const kw_steadiness_name[] = { "one_pass", "repeats", "mean", "unset
 
 void kw_steady_begin(struct kw_steady *s, uint64_t most_work, uint64_t requests_a_pass)
 {
-    *s = (struct kw_steady){ .most = most_work, .requests = requests_a_pass };
+    *s = (struct kw_steady){ .most = most_work, .requests = requests_a_pass, .least = LEAST_KEPT };
+}
+
+/* Where it would take too many, the moment is as good as fixed. */
+void kw_steady_ticks(struct kw_steady *s, kw_ns tick, kw_ns pass)
+{
+    kw_ns ahead = pass % tick, step = ahead < tick - ahead ? ahead : tick - ahead;
+    kw_ns turn = step ? (tick + step - 1) / step : 1;
+    if (turn > s->least && turn <= KW_STEADY_PASSES) s->least = (uint32_t)turn;
 }
 
 /* The same growth in a pass that sim/plan calls an overload in a window. */
@@ -39,7 +47,7 @@ bool kw_steady_enough(struct kw_steady *s, kw_ns alive, bool luck)
     if (s->overloaded) return true;
     if (luck) s->period = 0;
     if (s->period) return s->kept == s->period;
-    if (s->kept >= LEAST_KEPT && kw_steady_error(s) <= KW_STEADY_TOLERANCE) return true;
+    if (s->kept >= s->least && kw_steady_error(s) <= KW_STEADY_TOLERANCE) return true;
     return s->work > s->most || s->kept == KW_STEADY_PASSES;
 }
 

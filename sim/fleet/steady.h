@@ -13,6 +13,7 @@
 struct kw_steady {
     uint64_t work, most;             /* arrivals and timers since the first look, and how many there may be */
     uint64_t requests;               /* a pass */
+    uint32_t least;                  /* windows that a mean is of */
     uint64_t state[KW_STEADY_LOOKS]; /* fingerprints, in the order of the looks */
     uint32_t looks;
     uint64_t waiting;     /* requests, at the last look */
@@ -23,6 +24,9 @@ struct kw_steady {
 };
 
 void kw_steady_begin(struct kw_steady *s, uint64_t most_work, uint64_t requests_a_pass);
+/* A control loop ticks every `tick` ns, whatever the length of a pass: a mean is of as many windows as it takes for the
+ * window to begin at every moment between two ticks. */
+void kw_steady_ticks(struct kw_steady *s, kw_ns tick, kw_ns pass);
 /* Between two passes before the window, with the fleet's fingerprint and the requests that wait: whether it opens here,
  * or another pass runs up to it. */
 bool kw_steady_opens(struct kw_steady *s, uint64_t state, uint64_t waiting);

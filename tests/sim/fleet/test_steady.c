@@ -53,6 +53,23 @@ static void luck_is_averaged_until_its_mean_is_known(void)
     CHECK(n == 8 && kw_steady_error(&s) == 0);
 }
 
+/* A window half a second longer than a multiple of the loop's minute: after 120 of them all has been seen. */
+static void a_mean_is_over_all_moments_between_two_ticks(void)
+{
+    static const struct {
+        double pass_s;
+        uint32_t least;
+    } of[] = { { 1800, 8 }, { 1800.5, 120 }, { 1799, 60 }, { 90, 8 }, { 603, 20 }, { 600.001, 8 } };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        struct kw_steady s;
+        uint32_t n = 1;
+        kw_steady_begin(&s, 1000000, 5);
+        kw_steady_ticks(&s, 60 * KW_NS_PER_S, (kw_ns)(of[i].pass_s * 1e9));
+        while (!kw_steady_enough(&s, 100, false)) n++;
+        CHECK(n == of[i].least);
+    }
+}
+
 static void more_and_more_that_wait_is_an_overload(void)
 {
     struct kw_steady s;
@@ -66,6 +83,7 @@ int main(void)
     RUN(a_state_that_comes_back_opens_the_window);
     RUN(what_never_comes_back_opens_it_all_the_same);
     RUN(luck_is_averaged_until_its_mean_is_known);
+    RUN(a_mean_is_over_all_moments_between_two_ticks);
     RUN(more_and_more_that_wait_is_an_overload);
     return check_report();
 }
