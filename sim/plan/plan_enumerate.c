@@ -451,9 +451,10 @@ static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *
             st = add_gpu(e, p, offer, prof);
         }
         if (profiled || st != KW_OK) continue;
-        char what[96], why[160];
+        char what[96], why[sizeof p->why_not + sizeof p->mend + 24];
         snprintf(what, sizeof what, "%s %s", p->name, offer->gpu);
         snprintf(why, sizeof why, "no profile of %s on %s, or it does not fit", e->model, offer->gpu);
+        if (!p->can_plan) snprintf(why, sizeof why, "%s; what would mend it: %s", p->why_not, p->mend);
         st = kw_plan_drop(e->p, what, why, e->err);
     }
     return st;

@@ -510,8 +510,8 @@ static void say_read_as(struct kw_log *g, const char *why, bool guessed)
         "days of a spreadsheet", "dates",   "month/day dates", "day/month dates", "dates of 14 digits"
     };
     if (!guessed && !*says && g->map.unit != KW_UNIT_AUTO) return; /* the format's name says it all */
-    used = (size_t)snprintf(to, size, "read as: times in column %s, %s", kw_columns_text(&g->map, &g->map.arrival, a, sizeof a),
-                            units[g->unit]);
+    used = (size_t)snprintf(to, size, "read as: times in column %s, %s",
+                            kw_columns_text(&g->map, &g->map.arrival, a, sizeof a), units[g->unit]);
     if (*why && strcmp(why, "dates") && used < size) used += (size_t)snprintf(to + used, size - used, " (%s)", why);
     if (g->map.duration.n && used < size) used += (size_t)snprintf(to + used, size - used, ", less the duration");
     if (guessed && used < size)

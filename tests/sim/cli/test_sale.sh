@@ -110,6 +110,16 @@ for name, model in (("openai", "gpt-6-luna"), ("anthropic", "claude-haiku-5.5"),
     q = json.loads(out)["points"] if out else []
     check("%s %s is ranked by its cost" % (name, model), rc == 3 and len(q) == 1 and q[0]["cost_usd_month"] > 0 and
           not q[0]["feasible"] and q[0]["miss"] == "latency not known", (rc, err, q and q[0]["miss"]))
+# --- each platform that serves models on GPUs can be planned, or says what would mend it
+for q in [l.split()[0] for l in kw("platforms", "list")[1].split("\n\n")[0].split("\n")[1:]]:
+    name = q.rstrip("*~")
+    s = scenario("c.json", model="llama-3.1-8b", slo={"ttft_p95_s": "600"}, candidates={"platforms": [name], "exhaustive": False})
+    rc, out, err = kw("plan", s, "-q")
+    if q.endswith("~"):
+        mend = [l.split(None, 1)[1] for l in kw("platforms", "list")[1].split("\n") if l.startswith("  " + name + " ")]
+        check(name + " says what would mend it", len(mend) == 1 and ("does not offer" in err or mend[0] in err), (rc, mend, err))
+    elif name not in ("groq", "together-api", "fireworks-api"): # whose 8B has ended
+        check(name + " is planned", rc in (0, 3) and "Recommendation" in out, (rc, err))
 print("%d passed, %d failed" % (passed, failed))
 raise SystemExit(failed != 0)
 PY
