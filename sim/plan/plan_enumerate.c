@@ -529,7 +529,8 @@ static enum kw_status check_offers(const struct kw_platforms *all, const struct 
             for (size_t g = 0; g < all->p[k].n_gpus && !any; g++)
                 any = wanted(o, &all->p[k]) && !strcmp(all->p[k].gpus[g].gpu, o->gpus[i]);
         if (!any)
-            return kw_fail(err, KW_ERANGE, "candidates.gpus[%zu]: no platform considered has the GPU %.40s", i, o->gpus[i]);
+            return kw_fail(err, KW_ERANGE, "candidates.gpus[%zu]: no platform considered has the GPU %.40s", i,
+                           o->gpus[i]);
     }
     for (size_t i = 0; i < o->n_api_models; i++) {
         bool any = false;
