@@ -211,6 +211,14 @@ static void point_axes(struct kw_writer *w, const struct kw_results *r)
     }
 }
 
+/* A figure and the ends of its interval, as three datasets. */
+static const char *const side_suffix[] = { "", "_lo", "_hi" };
+static const char *const side_text[] = { "", ", 95 % interval, low end", ", 95 % interval, high end" };
+static double side_of(struct kw_estimate e, int side)
+{
+    return side == 0 ? e.value : side == 1 ? e.lo : e.hi;
+}
+
 static void point_metrics(struct kw_writer *w, const struct kw_results *r)
 {
     double *v = malloc((r->n ? r->n : 1) * sizeof *v);
@@ -220,15 +228,10 @@ static void point_metrics(struct kw_writer *w, const struct kw_results *r)
     }
     for (int m = 0; m < KW_METRICS; m++)
         for (int side = 0; side < 3; side++) {
-            static const char *const suffix[] = { "", "_lo", "_hi" }, *const tail[] = { "", ", 95 % interval, low end",
-                                                                                        ", 95 % interval, high end" };
             char path[96], text[200];
-            snprintf(path, sizeof path, "/points/%s%s", kw_metric_info[m].name, suffix[side]);
-            snprintf(text, sizeof text, "%.150s%s", kw_metric_info[m].description, tail[side]);
-            for (size_t i = 0; i < r->n; i++) {
-                struct kw_estimate e = kw_point_told(&r->points[i], (enum kw_metric)m);
-                v[i] = side == 0 ? e.value : side == 1 ? e.lo : e.hi;
-            }
+            snprintf(path, sizeof path, "/points/%s%s", kw_metric_info[m].name, side_suffix[side]);
+            snprintf(text, sizeof text, "%.150s%s", kw_metric_info[m].description, side_text[side]);
+            for (size_t i = 0; i < r->n; i++) v[i] = side_of(kw_point_told(&r->points[i], (enum kw_metric)m), side);
             kw_writer_put(w,
                           (struct kw_h5_dataset){
                               path, KW_H5_F64, kw_metric_info[m].unit, text, 1, { r->n }, { POINT }, NULL, 0 },
@@ -751,27 +754,23 @@ static void write_groups(struct kw_writer *w, const struct kw_results *r)
                                               NULL,
                                               4 },
                       requests);
-    for (int m = 0; m < KW_METRICS && w->st == KW_OK; m++) {
-        char path[96];
+    for (int m = 0; m < 3 * KW_METRICS && w->st == KW_OK; m++) {
+        enum kw_metric metric = (enum kw_metric)(m / 3);
+        char path[96], text[200];
         bool any = false;
         for (size_t i = 0; i < n; i++) {
             const struct kw_point *p = &r->points[i / ng];
-            v[i] = i % ng < p->n_groups ? kw_point_group_told(p, (uint32_t)(i % ng), (enum kw_metric)m).value : NAN;
+            v[i] = i % ng < p->n_groups ? side_of(kw_point_group_told(p, (uint32_t)(i % ng), metric), m % 3) : NAN;
             any |= !isnan(v[i]);
         }
-        if (!any) continue; /* not a figure of groups */
-        snprintf(path, sizeof path, "/groups/%s", kw_metric_info[m].name);
-        kw_writer_put(w,
-                      (struct kw_h5_dataset){ path,
-                                              KW_H5_F64,
-                                              kw_metric_info[m].unit,
-                                              kw_metric_info[m].description,
-                                              2,
-                                              { r->n, ng },
-                                              { dims[0], dims[1] },
-                                              NULL,
-                                              4 },
-                      v);
+        if (!any) continue; /* not a figure of groups, or no intervals */
+        snprintf(path, sizeof path, "/groups/%s%s", kw_metric_info[metric].name, side_suffix[m % 3]);
+        snprintf(text, sizeof text, "%.150s%s", kw_metric_info[metric].description, side_text[m % 3]);
+        kw_writer_put(
+            w,
+            (struct kw_h5_dataset){
+                path, KW_H5_F64, kw_metric_info[metric].unit, text, 2, { r->n, ng }, { dims[0], dims[1] }, NULL, 4 },
+            v);
     }
     free(block);
     free(v);

@@ -93,6 +93,7 @@ struct reading {
     double *margin[3];                  /* left, error, probability; [n] each, NULL when the file has none */
     uint8_t *thin;                      /* [n] or NULL */
     double *end[KW_METRICS][2];         /* [n], of percentiles: both ends of their intervals */
+    double *group_end[KW_METRICS][2];   /* [n * ng], the same of groups; NULL where none has one */
     uint32_t *known_to, *rate_known_to; /* [n], NULL when the file has none */
     double *steps_outside;              /* [n], the same */
     double *beyond[KW_METRICS];         /* [n] */
@@ -115,7 +116,10 @@ static void reading_free(struct reading *r)
     free(r->settings);
     for (int m = 0; m < KW_METRICS; m++) free(r->samples[m]);
     for (int m = 0; m < KW_METRICS; m++)
-        for (int side = 0; side < 2; side++) free(r->end[m][side]);
+        for (int side = 0; side < 2; side++) {
+            free(r->end[m][side]);
+            free(r->group_end[m][side]);
+        }
     for (int m = 0; m < KW_METRICS; m++) free(r->beyond[m]);
     for (int k = 0; k < 3; k++) free(r->margin[k]);
     free(r->thin);
@@ -151,6 +155,11 @@ static enum kw_status read_groups(struct reading *r, const char *path, struct kw
         snprintf(name, sizeof name, "/group_samples/%s", kw_metric_info[m].name);
         if (kw_h5_exists(r->f, name) > 0)
             st = kw_h5_read_n(r->f, name, KW_H5_F64, r->n * r->nr * r->ng, &r->group_samples[m], err);
+        for (int side = 0; side < 2 && st == KW_OK && kw_metric_is_percentile((enum kw_metric)m); side++) {
+            snprintf(name, sizeof name, "/groups/%s_%s", kw_metric_info[m].name, side ? "hi" : "lo");
+            if (kw_h5_exists(r->f, name) > 0)
+                st = kw_h5_read_n(r->f, name, KW_H5_F64, r->n * r->ng, &r->group_end[m][side], err);
+        }
     }
     if (st == KW_OK)
         st = kw_h5_read_n(r->f, "/group_samples/share", KW_H5_F64, r->n * r->nr * r->ng * r->nd, &r->share, err);
@@ -378,6 +387,11 @@ static enum kw_status fill_groups(const struct reading *r, size_t i, struct kw_p
         snprintf(x->model, sizeof x->model, "%.63s", word[1][g]);
         snprintf(x->deployment, sizeof x->deployment, "%.31s", word[2][g]);
         x->arrived = r->group_requests[i * r->ng + g];
+        for (int m = 0; m < KW_METRICS; m++) {
+            double *const *end = r->group_end[m];
+            x->m[m] =
+                (struct kw_estimate){ NAN, end[0] ? end[0][i * r->ng + g] : NAN, end[1] ? end[1][i * r->ng + g] : NAN };
+        }
         for (uint32_t rep = 0; rep < nr; rep++) {
             size_t at = (i * r->nr + rep) * r->ng + g;
             for (int m = 0; m < KW_METRICS; m++)

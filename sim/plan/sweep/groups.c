@@ -19,6 +19,7 @@ enum kw_status kw_point_groups_make(struct kw_point *p, uint32_t replications, c
     p->n_groups = n;
     for (uint32_t i = 0; i < n; i++) {
         struct kw_point_group *x = &p->group[i];
+        for (int m = 0; m < KW_METRICS; m++) x->m[m] = (struct kw_estimate){ NAN, NAN, NAN };
         if (replications > 1) {
             x->percentiles = malloc(sizeof *x->percentiles + replications * sizeof *x->percentiles->place);
             if (!x->percentiles) return kw_fail(err, KW_ENOMEM, "out of memory for a result");

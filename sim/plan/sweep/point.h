@@ -62,7 +62,7 @@ struct kw_percentiles {
 struct kw_point_group {
     char klass[64], model[64], deployment[32];
     uint64_t arrived;                   /* over all replications */
-    struct kw_percentiles *percentiles; /* owned; as of the point */
+    struct kw_percentiles *percentiles; /* owned; NULL and m as of the point */
     struct kw_estimate m[KW_METRICS];
 };
 /* "batch", "batch of llama-3.1-8b", "deployment zero": a group in words. Returns buf. */

@@ -55,6 +55,12 @@ check("an interval around it", p["ttft_p95_s_lo"] < p["ttft_p95_s"] < p["ttft_p9
 q = keepwarm("reprice", "week.h5", "--json")["points"][0]
 same = [k for k in p if k.endswith(("_lo", "_hi"))]
 check("reprice tells the same intervals", same and all(p[k] == q[k] for k in same), [(k, p[k], q[k]) for k in same if p[k] != q[k]])
+two = one + [dict(one[0], name="other", keep_warm=1)]
+scenario("split", "week.csv", 604800, deployments=two, routing={"policy": "split", "shares": [0.5, 0.5]})
+p = keepwarm("run", "split.json", "-r", "8", "-o", "split.h5", "--json")["points"][0]["groups"]
+q = keepwarm("reprice", "split.h5", "--json")["points"][0]["groups"]
+check("a deployment's percentiles have intervals", len(p) == 2 and p[0]["ttft_p95_s_lo"] < p[0]["ttft_p95_s_hi"], p)
+check("and keep them when repriced", p == q, [(k, x[k], y[k]) for x, y in zip(p, q) for k in x if x[k] != y[k]])
 wide = {n: keepwarm("run", "week.json", "-r", n, "--json")["points"][0] for n in ("8", "32", "64")}
 for m in ("cost_usd_month", "ttft_p95_s", "cold_fraction"):
     w = [wide[n][m + "_hi"] - wide[n][m + "_lo"] for n in wide]
