@@ -1,4 +1,5 @@
 /* The commands, a row each: what keepwarm can do. */
+#include "sim/cli/commands/bill.h"
 #include "sim/cli/commands/calibrate.h"
 #include "sim/cli/commands/compare.h"
 #include "sim/cli/commands/describe.h"
@@ -102,6 +103,17 @@ const struct kw_command kw_commands[] = {
       2,
       2,
       kw_cli_compare },
+    { "bill",
+      "LOG",
+      "what a log's tokens cost at an API, beside what its provider charged",
+      "",
+      "keepwarm bill spend.csv --platform openai --focus costs.csv\n"
+      "keepwarm bill spend.csv --platform anthropic --invoice 1234.56",
+      { KW_OPT_PLATFORM, KW_OPT_MODEL, KW_OPT_FOCUS, KW_OPT_INVOICE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT,
+        KW_OPT_JSON, KW_OPT_QUIET, KW_OPTIONS },
+      1,
+      1,
+      kw_cli_bill },
     { "report",
       "RESULT.h5",
       "one HTML page of a result, pictures included, nothing to install",

@@ -25,6 +25,8 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_FORMAT,
                     KW_OPT_COLUMNS,
                     KW_OPT_STRICT,
+                    KW_OPT_FOCUS,
+                    KW_OPT_INVOICE,
                     KW_OPT_MODEL,
                     KW_OPT_SLO,
                     KW_OPT_SEED,
@@ -91,7 +93,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
 };
 
 struct kw_options {
-    const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date;
+    const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date, *focus, *invoice;
     struct kw_list set, slo, platform, profile;
     int64_t threads, seed, replications, tp, at,
         start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */
