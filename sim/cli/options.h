@@ -93,7 +93,8 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
 };
 
 struct kw_options {
-    const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date, *focus, *invoice;
+    const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date,
+        *focus, *invoice;
     struct kw_list set, slo, platform, profile;
     int64_t threads, seed, replications, tp, at,
         start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */

@@ -6,9 +6,9 @@
 #include "sim/core/files/csv.h"
 
 enum column { BILLED, CURRENCY, CATEGORY, DESCRIPTION, METER, QUANTITY, UNIT, SERVICE, PROVIDER, BEGIN, END, COLUMNS };
-static const char *const column_name[COLUMNS] = { "BilledCost",       "BillingCurrency",   "ChargeCategory",
-                                                  "ChargeDescription", "SkuMeter",         "ConsumedQuantity",
-                                                  "ConsumedUnit",     "ServiceName",       "ProviderName",
+static const char *const column_name[COLUMNS] = { "BilledCost",        "BillingCurrency", "ChargeCategory",
+                                                  "ChargeDescription", "SkuMeter",        "ConsumedQuantity",
+                                                  "ConsumedUnit",      "ServiceName",     "ProviderName",
                                                   "ChargePeriodStart", "ChargePeriodEnd" };
 
 static bool holds(struct kw_span x, const char *word)

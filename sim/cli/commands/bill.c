@@ -81,7 +81,8 @@ static void priced_lines(struct kw_text *out, const struct bill_check *k)
     kw_text_add(out, "\n");
     for (size_t i = 0; i < k->bill.n; i++)
         if (k->bill.model[i].requests_beyond)
-            kw_text_add(out, "  %" PRId64 " prompts are longer than the window of %s (%u tokens): it would refuse them\n",
+            kw_text_add(out,
+                        "  %" PRId64 " prompts are longer than the window of %s (%u tokens): it would refuse them\n",
                         k->bill.model[i].requests_beyond, k->bill.model[i].name, k->bill.model[i].offer->max_model_len);
 }
 
@@ -107,7 +108,8 @@ static void against_export(struct kw_text *out, const struct bill_check *k, cons
     struct kw_text_table t = { 0 };
     const struct kw_invoice *v = &k->invoice;
     char a[32], b[32], c[32], d[32], e[32], f[32];
-    static const char *const heads[] = { "line", "log", "charged", "priced", "charged", "difference", "", "by tokens", "by price" };
+    static const char *const heads[] = { "line",       "log", "charged",   "priced",  "charged",
+                                         "difference", "",    "by tokens", "by price" };
     static const char *const units[] = { "", "tokens", "tokens", "$", "$", "$", "%", "$", "$" };
     for (int i = 0; i < 9; i++) kw_text_table_column(&t, heads[i], units[i], i > 0);
     for (int line = 0; line < KW_LINES; line++) {
@@ -149,7 +151,8 @@ static void against_total(struct kw_text *out, const struct bill_check *k)
 {
     char a[32], b[32];
     kw_nusd rest = k->invoiced - k->bill.total;
-    kw_text_add(out, "\nAgainst the invoice of $%s: $%s is not explained by the log's tokens", usd(k->invoiced, a), usd(rest, b));
+    kw_text_add(out, "\nAgainst the invoice of $%s: $%s is not explained by the log's tokens", usd(k->invoiced, a),
+                usd(rest, b));
     if (k->invoiced) kw_text_add(out, " (%+.2f %%)", 100.0 * (double)rest / (double)k->invoiced);
     kw_text_add(out, "\n");
 }
@@ -158,29 +161,38 @@ static void json_line(struct kw_text *out, const char *key, double token, kw_nus
 {
     char usd[32];
     kw_text_add(out, "%s\n      \"%s\": { \"tokens\": ", first ? "" : ",", key);
-    if (counted) kw_text_add(out, "%.17g", token);
-    else kw_text_add(out, "null");
+    if (counted)
+        kw_text_add(out, "%.17g", token);
+    else
+        kw_text_add(out, "null");
     kw_text_add(out, ", \"usd\": \"%s\" }", kw_nano_format(usd, sizeof usd, cost));
 }
 
 static void as_json(struct kw_text *out, const struct bill_check *k)
 {
     char a[32];
-    kw_text_add(out, "{\n  \"platform\": \"%s\",\n  \"requests\": %zu,\n  \"unpriced_requests\": %" PRId64 ",\n  \"models\": [",
-                k->platform->name, k->trace.n, k->bill.unpriced_requests);
+    kw_text_add(
+        out, "{\n  \"platform\": \"%s\",\n  \"requests\": %zu,\n  \"unpriced_requests\": %" PRId64 ",\n  \"models\": [",
+        k->platform->name, k->trace.n, k->bill.unpriced_requests);
     for (size_t i = 0; i < k->bill.n; i++) {
         const struct kw_log_bill_model *m = &k->bill.model[i];
         kw_text_add(out, "%s\n    { \"model\": ", i ? "," : "");
         kw_text_quote(out, m->name);
         kw_text_add(out, ", \"sku\": ");
-        if (m->offer) kw_text_quote(out, m->offer->sku);
-        else kw_text_add(out, "null");
-        kw_text_add(out, ", \"requests\": %" PRId64 ", \"requests_beyond_window\": %" PRId64 ", \"usd\": ", m->requests, m->requests_beyond);
-        if (m->offer) kw_text_add(out, "\"%s\"", kw_nano_format(a, sizeof a, m->total));
-        else kw_text_add(out, "null");
+        if (m->offer)
+            kw_text_quote(out, m->offer->sku);
+        else
+            kw_text_add(out, "null");
+        kw_text_add(out, ", \"requests\": %" PRId64 ", \"requests_beyond_window\": %" PRId64 ", \"usd\": ", m->requests,
+                    m->requests_beyond);
+        if (m->offer)
+            kw_text_add(out, "\"%s\"", kw_nano_format(a, sizeof a, m->total));
+        else
+            kw_text_add(out, "null");
         kw_text_add(out, " }");
     }
-    kw_text_add(out, "\n  ],\n  \"priced\": {\n    \"usd\": \"%s\",\n    \"lines\": {", kw_nano_format(a, sizeof a, k->bill.total));
+    kw_text_add(out, "\n  ],\n  \"priced\": {\n    \"usd\": \"%s\",\n    \"lines\": {",
+                kw_nano_format(a, sizeof a, k->bill.total));
     for (int i = 0; i < KW_LINES; i++)
         json_line(out, kw_meter_line_name[i], (double)k->bill.tokens[i], k->bill.cost[i], true, i == 0);
     kw_text_add(out, "\n    }\n  }");
@@ -190,7 +202,8 @@ static void as_json(struct kw_text *out, const struct bill_check *k)
         kw_text_add(out, "    \"other_usd\": \"%s\",\n    \"lines\": {", kw_nano_format(a, sizeof a, v->other));
         for (int i = 0; i < KW_LINES; i++)
             json_line(out, kw_meter_line_name[i], v->tokens[i], v->cost[i], v->counted[i], i == 0);
-        kw_text_add(out, "\n    }\n  },\n  \"difference_usd\": \"%s\"", kw_nano_format(a, sizeof a, v->total - k->bill.total));
+        kw_text_add(out, "\n    }\n  },\n  \"difference_usd\": \"%s\"",
+                    kw_nano_format(a, sizeof a, v->total - k->bill.total));
     } else if (k->has_total) {
         kw_text_add(out, ",\n  \"charged\": { \"usd\": \"%s\" }", kw_nano_format(a, sizeof a, k->invoiced));
         kw_text_add(out, ",\n  \"difference_usd\": \"%s\"", kw_nano_format(a, sizeof a, k->invoiced - k->bill.total));
@@ -201,7 +214,8 @@ static void as_json(struct kw_text *out, const struct bill_check *k)
 static enum kw_status read_all(struct bill_check *k, const struct kw_options *o, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
-    if (o->platform.n != 1) return kw_fail(err, KW_EUSAGE, "say whose bill it is: --platform openai (keepwarm platforms list)");
+    if (o->platform.n != 1)
+        return kw_fail(err, KW_EUSAGE, "say whose bill it is: --platform openai (keepwarm platforms list)");
     if (o->invoice && o->focus) return kw_fail(err, KW_EUSAGE, "--focus and --invoice: one of them");
     if (o->invoice && (st = kw_nano_parse(o->invoice, &k->invoiced, err)) != KW_OK) {
         kw_where(err, "--invoice", 0);
@@ -234,7 +248,8 @@ int kw_cli_bill(const struct kw_options *o)
     if (st == KW_OK && o->json) {
         as_json(&out, &k);
     } else if (st == KW_OK) {
-        kw_text_add(&out, "keepwarm bill\n  log         %s (%s): %zu requests\n", o->args.v[0], k.trace.notes.format, k.trace.n);
+        kw_text_add(&out, "keepwarm bill\n  log         %s (%s): %zu requests\n", o->args.v[0], k.trace.notes.format,
+                    k.trace.n);
         priced_lines(&out, &k);
         if (k.has_invoice) against_export(&out, &k, o->focus);
         if (k.has_total) against_total(&out, &k);
