@@ -55,11 +55,22 @@ static bool has_shape(const struct shape *s, double n)
     return chi2 > 60 && least < 0.5; /* 60: one trace in 30,000 of no shape (23 degrees of freedom) */
 }
 
-/* Of the hours before and after midnight neither has a tenth of its share. */
-static bool quiet_midnight(const struct shape *s, double n)
+/* The hours before and after this time of day: neither has a tenth of its share. */
+static bool quiet_at(const struct shape *s, double n, kw_ns time_of_day)
 {
-    double most = 0.1 * n / 24;
-    return s->clock && s->count[23] <= most * fmax(s->hours[23], 1) && s->count[0] <= most * fmax(s->hours[0], 1);
+    double all = 0;
+    int64_t after = (time_of_day + HOUR / 2) / HOUR;
+    for (int h = 0; h < 24; h++) all += s->hours[h];
+    for (int i = 0; i < 2; i++) {
+        int64_t h = (after + 23 + i) % 24;
+        if (s->count[h] > 0.1 * n * s->hours[h] / all) return false;
+    }
+    return true;
+}
+
+static kw_ns of_day(kw_ns t)
+{
+    return (t % DAY + DAY) % DAY;
 }
 
 /* Arrivals on each of the n days from `begin`. */
@@ -149,19 +160,21 @@ void kw_window_assume(struct kw_window *w, const struct kw_trace *t)
     double n = (double)t->n;
     bool part_of_a_day = s.clock && length < 20 * HOUR;
     if (!part_of_a_day && (length < 20 * HOUR || !has_shape(&s, n))) return;
-    bool quiet = quiet_midnight(&s, n);
     int64_t days = length / DAY + 1, calendar = (s.since + length) / DAY + 1;
     w->chosen = KW_WINDOW_DAYS;
-    if (s.clock && (calendar == days || quiet)) {
+    kw_ns centred = -(days * DAY - length) / 2;
+    bool known = s.clock || s.since < HOUR;
+    if (s.clock && quiet_at(&s, n, 0)) {
         days = calendar;
         w->begin = -s.since;
-    } else if (!s.clock && s.since < HOUR && calendar == days) {
+    } else if (known && calendar == days && !quiet_at(&s, n, of_day(s.since + centred))) {
         w->begin = -s.since;
     } else {
-        w->begin = -(days * DAY - length) / 2;
+        w->begin = centred;
     }
     w->end = w->begin + days * DAY;
-    if (days >= 5) try_weeks(w, t, &s, days, quiet);
+    /* Of five days or more of a place whose midnight is not that of the time stamps, too, when its nights are quiet. */
+    if (days >= 5) try_weeks(w, t, &s, days, quiet_at(&s, n, of_day(s.since + w->begin)));
 }
 
 enum kw_status kw_window_cut(struct kw_trace *out, const struct kw_trace *in, struct kw_window *w, struct kw_error *err)
@@ -229,8 +242,9 @@ char *kw_window_text(const struct kw_window *w, char *buf, size_t size)
                  length(ns, a));
         break;
     case KW_WINDOW_STATED:
-        snprintf(buf, size, "%s as stated%s; its arrivals span %s%s", length(ns, a), dates, length(w->arrivals_span, b),
-                 out);
+        snprintf(buf, size, "%s as stated%s%s; its arrivals span %s%s", length(ns, a),
+                 w->assumed_side ? w->assumed_side < 0 ? ", its begin assumed" : ", its end assumed" : "", dates,
+                 length(w->arrivals_span, b), out);
         break;
     case KW_WINDOW_DAYS:
         snprintf(buf, size,

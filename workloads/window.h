@@ -14,6 +14,7 @@ extern const char *const kw_window_chosen_name[]; /* "span", "days", "weeks", "s
 
 struct kw_window {
     enum kw_window_chosen chosen;
+    int assumed_side;    /* STATED: -1 the begin, 1 the end is assumed; 0 none */
     kw_ns begin, end;    /* on the trace's time: begin may be before its first arrival, end after its last */
     uint64_t left_out;   /* requests outside */
     kw_ns arrivals_span; /* first to last arrival inside */
@@ -25,9 +26,10 @@ struct kw_window {
  *           evenly over its hours: the trace's own span.
  *   days    times of day known, more than four hours of one day: the whole day, its other hours silent. More days:
  * whole ones where the hours of the day differ (chi-square over the hours observed, and one below half the mean);
- *           calendar days where the hour around midnight is quiet, else as many times 24 h as the arrivals fill.
+ *           calendar days where the hours around midnight are quiet (a tenth of their share) or no others are, else as
+ *           many times 24 h as the arrivals fill, from the middle of a night.
  *   weeks   five days or more and a weekend that shows: Saturday and Sunday below 0.7 of the other days, or outside a
- *           trace of quiet nights that no other day is missing from. Where whole weeks would add working days that
+ *           trace of quiet nights (where its days begin, in whatever time zone) that no other day is missing from. Where whole weeks would add working days that
  *           nobody saw, the last incomplete week is left out instead. Without dates: five days of quiet nights, or two
  *           days running of each seven below 0.3 of the others. */
 void kw_window_assume(struct kw_window *w, const struct kw_trace *t);

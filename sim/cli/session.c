@@ -94,16 +94,23 @@ static enum kw_status trace_time(const struct kw_trace *t, const struct kw_scena
     return KW_OK;
 }
 
-/* The stated window, its missing side from the arrivals; or the assumed one. */
+/* The stated window, its missing side from the assumed one; or the assumed one. */
 static enum kw_status choose_window(struct kw_session *s, struct kw_error *err)
 {
     const struct kw_scenario *sc = &s->scenario;
     struct kw_window *w = &s->window;
     kw_window_assume(w, &s->trace);
     if (!sc->trace_from.kind && !sc->trace_to.kind) return KW_OK;
-    *w = (struct kw_window){ .chosen = KW_WINDOW_STATED, .end = s->trace.span };
+    *w = (struct kw_window){ .chosen = KW_WINDOW_STATED,
+                             .assumed_side = !sc->trace_from.kind ? -1 : !sc->trace_to.kind,
+                             .begin = w->begin,
+                             .end = w->end };
     enum kw_status st = trace_time(&s->trace, &sc->trace_from, "from_s", &w->begin, err);
-    return st == KW_OK ? trace_time(&s->trace, &sc->trace_to, "to_s", &w->end, err) : st;
+    if (st == KW_OK) st = trace_time(&s->trace, &sc->trace_to, "to_s", &w->end, err);
+    if (st == KW_OK && w->assumed_side && w->begin >= w->end)
+        return kw_fail(err, KW_ERANGE, "trace.%s: no request arrives %s it", w->assumed_side > 0 ? "from_s" : "to_s",
+                       w->assumed_side > 0 ? "after" : "before");
+    return st;
 }
 
 /* The trace that the scenario names, or --trace. */

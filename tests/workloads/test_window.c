@@ -137,6 +137,37 @@ static void working_days_are_weeks(void)
     check_cut(&w, 48, 120, 0);
 }
 
+/* Time stamps of other zones' working days: 9 to 17 h in Tokyo, Los Angeles, Honolulu and Auckland, by the clock of UTC;
+ * and times that begin at 0 with the first request. */
+static void working_days_of_other_time_zones_are_weeks(void)
+{
+    static const double from[] = { 0, 17, 19, -4 };
+    for (size_t i = 0; i < sizeof from / sizeof *from; i++)
+        for (int weeks = 1; weeks <= 2; weeks++)
+            for (int dated = 0; dated < 2; dated++) {
+                begin();
+                for (int d = 0; d < 7 * weeks - 2; d++)
+                    if (d % 7 < 5) add(d, from[i], from[i] + 8, 60);
+                struct kw_window w = assume(dated, t.arrival[0]);
+                CHECK(w.chosen == KW_WINDOW_WEEKS && w.end - w.begin == weeks * 7 * DAY);
+                CHECK(w.begin <= 0 && w.end > t.span);
+            }
+}
+
+/* A chat that sleeps a little: whether it has weekends these five days do not say. */
+static void busy_nights_tell_of_no_week(void)
+{
+    begin();
+    for (int d = 0; d < 5; d++) {
+        add(d, 0, 8, 12);
+        add(d, 8, 22, 60);
+        add(d, 22, 24, 12);
+    }
+    struct kw_window w = assume(true, 0);
+    CHECK(w.chosen == KW_WINDOW_DAYS);
+    check_cut(&w, 0, 120, 0);
+}
+
 static void lower_weekends_are_weeks_and_others_days(void)
 {
     for (int low = 0; low < 2; low++) {
@@ -194,6 +225,8 @@ int main(void)
     RUN(one_working_day_is_a_whole_day);
     RUN(what_says_nothing_of_the_day_is_its_span);
     RUN(working_days_are_weeks);
+    RUN(working_days_of_other_time_zones_are_weeks);
+    RUN(busy_nights_tell_of_no_week);
     RUN(lower_weekends_are_weeks_and_others_days);
     RUN(a_stated_window_may_lie_outside_the_arrivals);
     kw_trace_free(&t);
