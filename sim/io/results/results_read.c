@@ -103,10 +103,9 @@ struct reading {
 
 static void reading_free(struct reading *r)
 {
-    char **const strings[] = {
-        r->platform, r->sku,  r->gpu,    r->model,         r->precision, r->term,    r->name,
-        r->grade,    r->file, r->sha256, r->profile_grade, r->label,     r->routing, r->account
-    };
+    char **const strings[] = { r->platform, r->sku,     r->gpu,  r->model,    r->precision,     r->term,
+                               r->name,     r->grade,   r->file, r->sha256,   r->profile_grade, r->label,
+                               r->routing,  r->account, r->part, r->group[0], r->group[1],      r->group[2] };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
     free(r->replications);
     free(r->days_df);

@@ -214,7 +214,8 @@ static void only_equal_routing_shares_runs(void)
     for (int what = 0; what < 7; what++) {
         for (int i = 0; i < 2; i++) {
             fake_candidate(&two[i], 3, KW_NS_PER_S, 0, 1, 0);
-            CHECK(kw_candidate_add(&two[i], &two[i].choice[0], NULL) == KW_OK);
+            struct kw_choice again = two[i].choice[0]; /* adding moves what is there */
+            CHECK(kw_candidate_add(&two[i], &again, NULL) == KW_OK);
             two[i].routing.policy = KW_ROUTE_SPLIT;
             two[i].routing.share[0] = two[i].routing.share[1] = 1;
         }
