@@ -75,6 +75,21 @@ static enum kw_status read_series(struct page *g, struct kw_error *err)
     return st;
 }
 
+/* Older results tell the share of the drawings instead. */
+static enum kw_status read_best_in(struct page *g, struct kw_error *err)
+{
+    double *share = NULL;
+    if (kw_h5_exists(g->f, "/points/best_in") > 0)
+        return kw_h5_read_n(g->f, "/points/best_in", KW_H5_U32, g->n, &g->best_in, err);
+    enum kw_status st = kw_h5_read_n(g->f, "/points/p_best", KW_H5_F64, g->n, &share, err);
+    if (st == KW_OK && !(g->best_in = calloc(g->n, sizeof *g->best_in))) st = kw_fail(err, KW_ENOMEM, "out of memory");
+    for (size_t i = 0; st == KW_OK && i < g->n; i++)
+        if (share[i] > 0 && share[i] <= 1 && g->replications[i])
+            g->best_in[i] = (uint32_t)lround(share[i] * (g->replications[i] - 1));
+    free(share);
+    return st;
+}
+
 static enum kw_status page_read(struct page *g, const char *path, struct kw_error *err)
 {
     int rank;
@@ -120,7 +135,6 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
         { "/points/tpot_p95_s", KW_H5_F64, g->n, &g->tpot },
         { "/points/cold_fraction", KW_H5_F64, g->n, &g->cold },
         { "/points/error_fraction", KW_H5_F64, g->n, &g->error },
-        { "/points/best_in", KW_H5_U32, g->n, &g->best_in },
         { "/points/goodput_rps", KW_H5_F64, g->n, &g->goodput },
         { "/bill/usd_month", KW_H5_F64, g->n * g->n_items, &g->bill },
     };
@@ -130,6 +144,7 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
         st = kw_h5_read_n(g->f, "/points/profile", KW_H5_STR, g->n, &g->profile, err);
         if (st == KW_OK) st = kw_h5_read_n(g->f, "/points/profile_grade", KW_H5_STR, g->n, &g->profile_grade, err);
     }
+    if (st == KW_OK) st = read_best_in(g, err);
     if (st == KW_OK && kw_h5_exists(g->f, "/points/thin") > 0) {
         st = kw_h5_read_n(g->f, "/points/thin", KW_H5_U8, g->n, &g->thin, err);
         if (st == KW_OK) st = kw_h5_read_n(g->f, "/points/tie", KW_H5_U8, g->n, &g->tie, err);
