@@ -458,10 +458,12 @@ static enum kw_status pass_edge(struct run *run, struct kw_error *err)
     return KW_OK;
 }
 
+/* Never of a run that may go on for more windows, or begin again from further back: what it used so far is not counted
+ * then. */
 static bool over_ceiling(const struct run *run, kw_ns now)
 {
     const struct kw_ceiling *c = &run->opt->ceiling;
-    return c->most && !run->settles && run->d[0].kind != KW_KIND_API &&
+    return c->most && !(run->opt->settle && run->opt->warmup) && run->d[0].kind != KW_KIND_API &&
            kw_pool_used(&run->f->pool[0], c->counts, now, run->closes) > c->most;
 }
 
