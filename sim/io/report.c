@@ -24,7 +24,7 @@ struct page {
     uint32_t *arrivals, *busy, *idle, *starting;
     size_t *order; /* points by rank */
     size_t best;   /* the recommended one, or the first */
-    char *recommendation, *why, *margin, *flips, *worse, *assumed;
+    char *recommendation, *why, *margin, *flips, *worse, *assumed, *on_sale, *latency, *gone;
     char *window, *scaling, *command, *version, *revision, *source, *created;
     struct kw_text name, model, objectives; /* of the scenario; empty where this keepwarm cannot read it any more */
 };
@@ -39,7 +39,7 @@ static void page_free(struct page *g)
                           g->order,    g->recommendation, g->why,       g->scaling,      g->command, g->version,
                           g->revision, g->source,         g->created,   g->replications, g->thin,    g->tie,
                           g->ttft_far, g->ttft99_far,     g->goodput,   g->margin,       g->flips,   g->worse,
-                          g->assumed,  g->window };
+                          g->assumed,  g->window,         g->on_sale,   g->latency,      g->gone };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     kw_text_free(&g->name);
     kw_text_free(&g->model);
@@ -170,6 +170,9 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
                   { "flips_if", &g->flips, false },
                   { "if_worse", &g->worse, false },
                   { "assumed", &g->assumed, false },
+                  { "on_sale", &g->on_sale, false },
+                  { "latency_of", &g->latency, false },
+                  { "not_on_sale", &g->gone, false },
                   { "window", &g->window, false } };
     for (size_t i = 0; i < sizeof attrs / sizeof *attrs && st == KW_OK; i++)
         if (kw_h5_read_attr_str(g->f, "/", attrs[i].name, attrs[i].out, attrs[i].required ? err : NULL) != KW_OK) {
@@ -579,11 +582,14 @@ static void recommendation(struct kw_text *t, const struct page *g)
         }
     }
     kw_text_add(t, "\n<dl>");
+    fact(t, "on sale", g->on_sale);
+    fact(t, "latency", g->latency);
     fact(t, "why", g->why);
     fact(t, "margin", g->margin);
     fact(t, "if worse", g->worse);
     fact(t, "flips if", g->flips);
     fact(t, "assumed", g->assumed);
+    fact(t, "left out", g->gone);
     kw_text_add(t, "</dl></div>\n");
 }
 

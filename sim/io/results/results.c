@@ -1017,6 +1017,32 @@ static void write_requests(struct kw_writer *w, const struct kw_results *r)
     free(buffer);
 }
 
+/* Of the recommendation, a line each: when its offers were seen on sale, whose latency stands in. Of what the plan left
+ * out, what cannot be bought any more. */
+static void write_sales(struct kw_writer *w, const struct kw_plan *p)
+{
+    struct kw_text seen = { 0 }, latency = { 0 }, gone = { 0 };
+    char buf[400];
+    enum { MOST = 64 }; /* an attribute is of 64 KiB at most */
+    const struct kw_candidate *c = p->best < 0 ? NULL : &p->candidates[p->best];
+    for (uint32_t k = 0; c && k < c->n; k++) {
+        kw_sale_text(kw_choice_sale(&c->choice[k]), buf, sizeof buf);
+        kw_text_add(&seen, "%s%s%s%s", k ? "\n" : "", c->n > 1 ? c->choice[k].name : "", c->n > 1 ? ": " : "", buf);
+        if (*kw_choice_stand_in(&c->choice[k], buf, sizeof buf))
+            kw_text_add(&latency, "%s%s", latency.n ? "\n" : "", buf);
+    }
+    for (size_t i = 0, n = 0; i < p->n_dropped && n < MOST; i++)
+        if (p->dropped[i].unsold)
+            kw_text_add(&gone, "%s%s: %s", n++ ? "\n" : "", p->dropped[i].what, p->dropped[i].why);
+    if (seen.failed || latency.failed || gone.failed) kw_writer_no_memory(w);
+    if (seen.n) kw_writer_attr(w, "on_sale", seen.s);
+    if (latency.n) kw_writer_attr(w, "latency_of", latency.s);
+    if (gone.n) kw_writer_attr(w, "not_on_sale", gone.s);
+    kw_text_free(&seen);
+    kw_text_free(&latency);
+    kw_text_free(&gone);
+}
+
 /* Of the recommendation, a line each: how thin its margin is, what would flip it, what it does under worse inputs and
  * what is assumed. */
 static void write_remarks(struct kw_writer *w, const struct kw_plan *p)
@@ -1046,6 +1072,7 @@ static void write_plan(struct kw_writer *w, const struct kw_results *r)
     if (!p) return;
     kw_writer_attr(w, "recommendation", p->recommendation);
     kw_writer_attr(w, "why", p->why);
+    write_sales(w, p);
     if (p->best >= 0) write_remarks(w, p);
     kw_writer_attr_i64(w, "best", (int64_t)p->best);
     kw_writer_attr_i64(w, "runner_up", (int64_t)p->runner_up);
