@@ -283,7 +283,7 @@ holds "calibrate show of one" keepwarm calibrate show H100-llama-3.1-8b-bf16-tp1
 if [ -d "$data/published" ]; then
     holds "calibrate import" keepwarm calibrate import --gpu H100 --model llama-3.1-8b --source "$data" -o imported.json
     keepwarm run base.json -q --csv --set 'deployments[main].profile=imported.json' >variant.out || bad "run with an imported profile"
-    figures() { cut -d, -f10- | sed -E 's/(,[^,]*){5}$//'; } # without the profile's name
+    figures() { cut -d, -f10- | sed -E 's/(,[^,]*){6}$//'; } # without the profile's name
     holds "the imported profile is the one shipped" cmp <(figures <variant.out) <(keepwarm run base.json -q --csv | figures)
 else
     skip "calibrate import: $data/published is not there (set KEEPWARM_DATA)"
