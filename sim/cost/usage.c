@@ -136,7 +136,10 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
         ok = ok && narrow(&r.gpu_ns[p], t.phase[p] * gpus);
     }
     assert(billed + t.unbilled == t.lives);
-    if (l->max_replicas) cap_additions(&t, (kw_i128)l->max_replicas * window - billed);
+    kw_i128 most = (kw_i128)l->max_replicas * window;
+    if (l->max_replicas) cap_additions(&t, most - billed);
+    if (l->max_replicas && billed - t.phase[KW_PHASE_DRAIN] + t.minimum + t.rounding > most)
+        return kw_fail(err, KW_EFAIL, "replicas are billed for longer than %u can be", l->max_replicas);
     ok = ok && narrow(&r.rounding_gpu_ns, t.rounding * gpus) && narrow(&r.minimum_gpu_ns, t.minimum * gpus) &&
          narrow(&r.unbilled_gpu_ns, t.unbilled * gpus) && narrow(&r.busy_gpu_ns, t.busy * gpus);
     if (!ok) return kw_fail(err, KW_ERANGE, "GPU time exceeds 292 GPU-years in one deployment: replay a shorter trace");

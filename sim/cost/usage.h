@@ -43,7 +43,7 @@ static inline kw_ns kw_usage_month(const struct kw_usage *u)
  * reaches into it (the ledger does not say when the last request came), so that is at most one window a life too many.
  * kind DEDICATED: no phase is billed, reserved_gpus are, for the whole window; of spot machines (l->interruptible) for
  * the time in which they were there: from their provision to their end, the notice beside their successor included. kind API: tokens only, gpus = 0.
- * KW_ERANGE on overflow or a window <= 0; *u is unchanged on failure. */
+ * KW_ERANGE on overflow or a window <= 0; KW_EFAIL where more is billed than all replicas always on, draining ones apart; *u is unchanged on failure. */
 enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *l, const struct kw_meter *m,
                                     enum kw_kind kind, uint32_t gpus, uint32_t reserved_gpus, kw_ns window,
                                     struct kw_error *err);

@@ -120,6 +120,16 @@ static void no_bill_is_above_all_replicas_always_on(void)
     CHECK(u.minimum_gpu_ns == 2 * 147 * S && u.rounding_gpu_ns == 2 * 10 * S);
     CHECK(kw_usage_from_ledger(&u, &g, &m, KW_KIND_SERVERLESS, 2, 0, 100 * S, NULL) == KW_OK);
     CHECK(u.minimum_gpu_ns == 2 * 97 * S && u.rounding_gpu_ns == 0);
+    /* Three replicas where one is allowed are a fault, unless two drain beside their successor. */
+    struct kw_error err;
+    CHECK(kw_usage_from_ledger(&u, &g, &m, KW_KIND_SERVERLESS, 2, 0, 2 * S, &err) == KW_EFAIL &&
+          strstr(err.msg, "longer"));
+    for (int i = 0; i < 2; i++) {
+        l[i].phase[KW_PHASE_DRAIN] = l[i].phase[KW_PHASE_ACTIVE];
+        l[i].phase[KW_PHASE_ACTIVE] = 0;
+    }
+    m.bills[KW_PHASE_DRAIN] = true;
+    CHECK(kw_usage_from_ledger(&u, &g, &m, KW_KIND_SERVERLESS, 2, 0, 2 * S, &err) == KW_OK && u.rounding_gpu_ns == 0);
 }
 
 static void dedicated_pays_for_what_it_rents(void)

@@ -168,9 +168,10 @@ def always_on(offers, folder):
             check(f"{name} {gpu}: always on, the same month from 30 s and from a day",
                   good and max(costs) - min(costs) <= 4 * NANO + 1e-15 * max(costs), costs)
             price = hour_price(name, seen[gpu])
-            if good and price is not None and not value(read(name)["meter"].get("monthly_credit_usd", "0")).strip("0."):
-                check(f"{name} {gpu}: {MONTH} h at the price of the file", abs(costs[0] - float(price * MONTH)) < 1e-6, costs[0],
-                      float(price * MONTH))
+            if good and price is not None:
+                fee, credit = (Fraction(value(read(name)["meter"].get(k, "0"))) for k in ("monthly_fee_usd", "monthly_credit_usd"))
+                want = float(max(price * MONTH - credit, 0) + fee)
+                check(f"{name} {gpu}: {MONTH} h at the price of the file", abs(costs[0] - want) < 1e-6, costs[0], want)
 
 
 def pattern(r, seconds):
