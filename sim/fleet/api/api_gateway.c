@@ -73,6 +73,8 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
     struct kw_api_answer *answer = &a->answer[flight];
     assert(f->deployment == a->index && f->at != KW_AT_API); /* one answer under way a request */
     f->tried = now;
+    if (a->d->context && (uint64_t)prompt + output > a->d->context)
+        return kw_client_declined(w, flight, KW_REQ_TOO_LONG, now, err);
     const struct kw_cache_rule *rule = &a->d->cache;
     bool logged = a->d->cached_as_logged && w->trace->cached;
     bool caches = kw_cache_rule_known(rule) && w->trace->hash_at && !logged;

@@ -291,6 +291,8 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
         if (c->term != KW_TERM_BATCH && (kw_cache_rule_known(&c->cache) || kw_rate_limits_any(&c->limits)))
             snprintf(d->account, sizeof d->account, "%s %s %s", c->platform->name, c->api->model, c->account);
         d->max_tokens = c->max_tokens;
+        const struct kw_model_shape *shape = kw_model_find(c->api->model);
+        d->context = c->api->max_model_len ? c->api->max_model_len : shape ? shape->max_position : 0;
         return;
     }
     d->steptime = c->steptime;

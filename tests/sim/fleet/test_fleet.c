@@ -444,6 +444,21 @@ static void attainment_asks_for_every_objective(void)
     case_end(&c);
 }
 
+/* Prompt and output together have to fit the model's window: what does not is an error of the client's. */
+static void an_api_takes_what_its_window_holds(void)
+{
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    api(&c.d[0]);
+    c.d[0].context = 100;
+    case_request(&c, 0, 60, 40);
+    case_request(&c, 10 * S, 61, 40);
+    CHECK(case_run(&c) == KW_OK && c.o.completed == 1 && c.o.too_long == 1);
+    c.d[0].context = 0; /* not known: any */
+    CHECK(case_run(&c) == KW_OK && c.o.completed == 2 && c.o.too_long == 0);
+    case_end(&c);
+}
+
 int main(void)
 {
     RUN(threads_share_nothing_that_changes);
@@ -463,5 +478,6 @@ int main(void)
     RUN(a_sleeping_loop_costs_no_events);
     RUN(ties_between_replicas_do_not_depend_on_stepping);
     RUN(attainment_asks_for_every_objective);
+    RUN(an_api_takes_what_its_window_holds);
     return check_report();
 }
