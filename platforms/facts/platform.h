@@ -125,8 +125,6 @@ struct kw_token_prices { /* per 1e6 tokens */
 struct kw_api_offer { /* one model on a per-token API */
     char model[48];   /* neutral model name: llama-3.1-8b, gpt-4o, ... */
     char sku[80];
-    int quality_class; /* params in billions where open weights, 0 when closed: plan compares only what the user allows
-                        */
     struct kw_token_prices price;          /* of the default service tier */
     struct kw_token_prices flex, priority; /* of the other two; in_mtok not known: not on offer */
     int64_t batch_ppm;                     /* batch price factor, 1000000 when none */

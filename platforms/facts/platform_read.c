@@ -600,8 +600,12 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
     if (tier) o->limits = *tier;
     o->batch_ppm = 1000000;
     int64_t v;
-    KW_TRY(kw_json_i64_or(kw_json_get(n, "params_b"), 0, 0, 100000, &v, r->err)); /* 0: closed, not published */
-    o->quality_class = (int)v;
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "params_b"), &src, &f));
+    if (f.present) {
+        KW_TRY(kw_json_i64(f.value, 0, 100000, &v, r->err));
+        snprintf(path, sizeof path, "apis[%s].params_b", o->model);
+        KW_TRY(kw_fact_keep(r, &f, path, "%" PRId64 "e9 parameters", v));
+    }
     snprintf(path, sizeof path, "apis[%s]", o->model);
     KW_TRY(read_token_prices(r, n, &src, path, &o->price));
     KW_TRY(read_service_tier(r, n, &src, o->model, "flex", &o->flex));

@@ -413,6 +413,10 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
             snprintf(buf + at, size - at, " %s=%g", word(p->word_target, "concurrency"),
                      share ? s->target : kw_choice_concurrency(c));
         }
+        if (s->buffer_replicas) {
+            size_t at = strlen(buf);
+            snprintf(buf + at, size - at, " %s=%" PRIu32, word(p->word_buffer, "buffer_replicas"), s->buffer_replicas);
+        }
         break;
     case KW_KIND_DEDICATED: {
         uint32_t rented = kw_gpus_rented(c->gpu, c->tp, s->max_replicas),
@@ -533,6 +537,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         int n = snprintf(at, sizeof at, "apis[%s]", c->api->model);
         if (n < 0 || (size_t)n >= sizeof at || !starts(f->path, at)) return false;
         const char *what = f->path + n;
+        if (!strcmp(what, ".params_b")) return false; /* to be known by */
         if (starts(what, ".batch")) return c->term == KW_TERM_BATCH;
         if (starts(what, ".flex.")) return c->term == KW_TERM_FLEX;
         if (starts(what, ".priority.")) return c->term == KW_TERM_PRIORITY;
