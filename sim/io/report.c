@@ -24,7 +24,7 @@ struct page {
     uint32_t *arrivals, *busy, *idle, *starting;
     size_t *order; /* points by rank */
     size_t best;   /* the recommended one, or the first */
-    char *recommendation, *why, *margin, *flips, *worse, *assumed, *on_sale, *latency, *gone;
+    char *recommendation, *why, *margin, *flips, *worse, *assumed, *unknown, *on_sale, *latency, *gone;
     char *window, *scaling, *command, *version, *revision, *source, *created;
     struct kw_text name, model, objectives; /* of the scenario; empty where this keepwarm cannot read it any more */
 };
@@ -39,7 +39,7 @@ static void page_free(struct page *g)
                           g->order,    g->recommendation, g->why,       g->scaling,      g->command, g->version,
                           g->revision, g->source,         g->created,   g->replications, g->thin,    g->tie,
                           g->ttft_far, g->ttft99_far,     g->goodput,   g->margin,       g->flips,   g->worse,
-                          g->assumed,  g->window,         g->on_sale,   g->latency,      g->gone };
+                          g->assumed,  g->unknown,        g->window,    g->on_sale,      g->latency, g->gone };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     kw_text_free(&g->name);
     kw_text_free(&g->model);
@@ -170,6 +170,7 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
                   { "flips_if", &g->flips, false },
                   { "if_worse", &g->worse, false },
                   { "assumed", &g->assumed, false },
+                  { "not_known", &g->unknown, false },
                   { "on_sale", &g->on_sale, false },
                   { "latency_of", &g->latency, false },
                   { "not_on_sale", &g->gone, false },
@@ -585,6 +586,7 @@ static void recommendation(struct kw_text *t, const struct page *g)
     fact(t, "on sale", g->on_sale);
     fact(t, "latency", g->latency);
     fact(t, "why", g->why);
+    fact(t, "not known", g->unknown);
     fact(t, "margin", g->margin);
     fact(t, "if worse", g->worse);
     fact(t, "flips if", g->flips);

@@ -1043,11 +1043,12 @@ static void write_sales(struct kw_writer *w, const struct kw_plan *p)
     kw_text_free(&gone);
 }
 
-/* Of the recommendation, a line each: how thin its margin is, what would flip it, what it does under worse inputs and
- * what is assumed. */
-static void write_remarks(struct kw_writer *w, const struct kw_plan *p)
+/* Of the recommendation, a line each: how thin its margin is, what would flip it, what it does under worse inputs, what
+ * is assumed, and what of its bill nobody tells. */
+static void write_remarks(struct kw_writer *w, const struct kw_plan *p, const struct kw_trace *trace)
 {
-    struct kw_text flips = { 0 }, worse = { 0 }, assumed = { 0 };
+    struct kw_text flips = { 0 }, worse = { 0 }, assumed = { 0 }, unknown = { 0 };
+    const struct kw_candidate *best = &p->candidates[p->best];
     char buf[600];
     kw_writer_attr(w, "margin", kw_plan_margin_text(p, buf, sizeof buf));
     enum { MOST = 16 }; /* an attribute is of 64 KiB at most */
@@ -1057,13 +1058,21 @@ static void write_remarks(struct kw_writer *w, const struct kw_plan *p)
         kw_text_add(&worse, "%s%s", i ? "\n" : "", kw_plan_stress_text(p, i, buf, sizeof buf));
     for (size_t i = 0; i < p->n_assumptions && i < 4 * MOST; i++)
         kw_text_add(&assumed, "%s%s", i ? "\n" : "", p->assumptions[i]);
-    if (flips.failed || worse.failed || assumed.failed) kw_writer_no_memory(w);
+    for (uint32_t k = 0; trace && k < best->n; k++) {
+        if (*kw_choice_unknown(&best->choice[k], trace, buf, sizeof buf))
+            kw_text_add(&unknown, "%s%s", unknown.n ? "\n" : "", buf);
+        if (*kw_choice_unlimited(&best->choice[k], trace, buf, sizeof buf))
+            kw_text_add(&unknown, "%s%s", unknown.n ? "\n" : "", buf);
+    }
+    if (flips.failed || worse.failed || assumed.failed || unknown.failed) kw_writer_no_memory(w);
     kw_writer_attr(w, "flips_if", flips.s);
     kw_writer_attr(w, "if_worse", worse.s);
     kw_writer_attr(w, "assumed", assumed.s);
+    kw_writer_attr(w, "not_known", unknown.s);
     kw_text_free(&flips);
     kw_text_free(&worse);
     kw_text_free(&assumed);
+    kw_text_free(&unknown);
 }
 
 static void write_plan(struct kw_writer *w, const struct kw_results *r)
@@ -1073,7 +1082,7 @@ static void write_plan(struct kw_writer *w, const struct kw_results *r)
     kw_writer_attr(w, "recommendation", p->recommendation);
     kw_writer_attr(w, "why", p->why);
     write_sales(w, p);
-    if (p->best >= 0) write_remarks(w, p);
+    if (p->best >= 0) write_remarks(w, p, r->trace);
     kw_writer_attr_i64(w, "best", (int64_t)p->best);
     kw_writer_attr_i64(w, "runner_up", (int64_t)p->runner_up);
     kw_writer_attr_i64(w, "nearest_miss", (int64_t)p->nearest_miss);

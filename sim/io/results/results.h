@@ -54,7 +54,7 @@ void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, i
  * exact nusd_month [point, item], and deployment_usd_month and deployment_nusd_month [point, deployment, item], which
  * sum to them; zeros past a point's own deployments, and where a point is overloaded and has no month.
  * A plan's root attributes: best, runner_up, nearest_miss (indices, -1: none), tie, thin; recommendation, why; and, a line
- * each, margin, flips_if, if_worse, assumed, on_sale, latency_of (a stand-in), not_on_sale (left out for that). /points/thin, tie and margin_left say so of every row.
+ * each, margin, flips_if, if_worse, assumed, not_known, on_sale, latency_of (a stand-in), not_on_sale (left out for that). /points/thin, tie and margin_left say so of every row.
  * Writes all groups to path (temporary file, sync, rename). created_utc: seconds since 1970, or 0 to leave it out. */
 enum kw_status kw_results_write(const struct kw_results *r, const char *path, int64_t created_utc,
                                 struct kw_error *err);
