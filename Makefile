@@ -187,7 +187,7 @@ check: $(TESTS) $(if $(wildcard sim/cli/main.c),$B/keepwarm) $(if $(SAN),,$B/tes
 	@KEEPWARM=$B/keepwarm tests/run.sh $(TESTS) $(if $(SAN),$(if $(filter thread,$(SAN)),tests/engine/test_http.sh tests/engine/test_load.sh),$(SCRIPTS))
 
 ORACLE_SEED ?= 1
-oracle: $B/keepwarm ## 500 random scenarios against an independent model of replica lives and bills; make test takes 30
+oracle: $B/keepwarm ## 500 random scenarios against an independent model of replica lives and bills; make test takes 26
 	@/usr/bin/python3 tests/oracle/compare.py $(ORACLE_SEED) 500 $B/keepwarm
 
 mutations: deps ## change the code in one place at a time (tests/mutation/mutations.txt): which change does no test notice?

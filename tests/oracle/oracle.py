@@ -16,7 +16,8 @@ Rules, with where they stand:
   mean        Hugging Face, Baseten, Fireworks with one replica: the first request orders it; where at_zero is
               reject_and_start that request is turned away. It goes when the wish has been lower for
               scale_down_delay_s and nothing came for zero_timeout_s (autoscaling.h)
-  start       steady: the window's own end, cyclic, before the window; empty: as at the launch, the floor ready
+  start       steady: the window is cyclic, and comes round until its use repeats, every time or after a few; empty: as
+              at the launch, the floor ready
   edges       of a life only the part inside the window counts; what the meter rounds up is due where a life ends inside
 
 The documents are silent on these; the program's reading was taken, seen from outside:
@@ -292,40 +293,44 @@ def yes(platform, phase):
     return value(platform["meter"]["bills"][phase]).split()[-1] == "yes"
 
 
-def steady_arrivals(arrivals, begin, end, length):
-    """The window's own end, over and over, for `length` before it."""
-    before = []
-    window = end - begin
-    k = 1
-    while (k - 1) * window < length:
-        before += [(t - k * window, s, ("warm", k, key)) for t, s, key in arrivals if t - k * window >= begin - length]
-        k += 1
-    return sorted(before, key=lambda a: (a[0], a[2][1] * -1))
+MOST_PERIOD = 6  # windows after which a state is looked for again
 
 
 def pool_usage(platform, d, arrivals, begin, end, steady):
-    """What the pool uses in the window; None where the fleet has not come to rest when the window opens, so that the
-    answer hangs on how long a run-up is replayed."""
+    """What the pool uses in the window, as a list: of one window, or of as many as its state takes to come back. None
+    where it does not, or where it comes back to another state from another start: no document says which is right."""
+    facts = facts_of(platform, d)
     if not steady:
-        return usage_after(platform, d, arrivals, begin, end, None)
-    facts = facts_of(platform, d)
-    forget = max(facts["idle_timeout"], facts["zero_timeout"]) + facts["window"] + sum(facts["cold"].values())
-    window = end - begin
-    runs = [usage_after(platform, d, arrivals, begin, end, length)
-            for length in (forget, 2 * forget, forget + window, 3 * forget + 2 * window, 5 * forget + 5 * window)]
-    return runs[0] if all(run == runs[0] for run in runs) else None
-
-
-def usage_after(platform, d, arrivals, begin, end, length):
-    """Replays the arrivals, from an empty pool or after a run-up of `length`, and meters every life."""
-    facts = facts_of(platform, d)
-    tp = d.get("tp", 1)
-    if length is not None:
-        pool = Pool(facts, begin - length, begin)
-        pool.run(steady_arrivals(arrivals, begin, end, length) + arrivals, end)
-    else:
         pool = Pool(facts, begin, begin)
         pool.run(arrivals, end)
+        return [metered(platform, d, facts, pool, arrivals, begin, end)]
+    window = end - begin
+    forget = max(facts["idle_timeout"], facts["zero_timeout"]) + facts["window"] + sum(facts["cold"].values())
+    rounds = 3 * MOST_PERIOD
+    starts = (begin - (-(-forget // window) + rounds) * window, begin - forget - rounds * window)
+    found = [cyclic_usage(platform, d, facts, arrivals, begin, end, start) for start in starts]
+    return found[0] if found[0] == found[1] else None
+
+
+def cyclic_usage(platform, d, facts, arrivals, begin, end, start):
+    """The window comes round from an empty fleet at `start` on; ticks count from its own begin."""
+    window = end - begin
+    shifted = lambda i: [(t - i * window, s, (i, key)) for t, s, key in arrivals]
+    pool = Pool(facts, start, begin)
+    pool.run([a for i in range((begin - start) // window + 1, -1, -1) for a in shifted(i) if a[0] >= start], end)
+    uses = []
+    for period in range(1, MOST_PERIOD + 1):
+        while len(uses) < 3 * period:
+            i = len(uses)
+            uses.append(metered(platform, d, facts, pool, shifted(i), begin - i * window, end - i * window))
+        if all(uses[i] == uses[i + period] for i in range(2 * period)):
+            return uses[:period][::-1]
+    return None
+
+
+def metered(platform, d, facts, pool, arrivals, begin, end):
+    """Every life, as the meter counts its part between begin and end."""
+    tp = d.get("tp", 1)
     meter = platform["meter"]
     grain = ns(value(meter.get("granularity_s", "0")))
     least = ns(value(meter.get("min_charge_s", "0")))
@@ -333,8 +338,9 @@ def usage_after(platform, d, arrivals, begin, end, length):
     for p in PHASES + ("active", "waiting", "unbilled", "rounding", "minimum"):
         use[p] = 0
     use["starts"] = use["failed"] = use["cold"] = use["completed"] = 0
-    for r in pool.lives:
-        billed = inside_billed = 0
+    here = [r for r in pool.lives if r.born < end and (r.gone is None or r.gone >= begin)]
+    for r in here:
+        billed = 0
         for phase, a, b in r.spans:
             inside = max(0, min(b, end) - max(a, begin))
             if yes(platform, "idle" if phase == "waiting" else phase):
@@ -349,7 +355,7 @@ def usage_after(platform, d, arrivals, begin, end, length):
                 use["rounding"] += (-(-charged // grain) * grain - charged) * tp
         if r.spans and begin <= r.born < end and not (r.ready == r.born):
             use["starts"] += 1
-    use["keep_warm"] = kept_warm(pool.lives, facts["keep_warm"], begin, end) * tp if yes(platform, "keep_warm") else 0
+    use["keep_warm"] = kept_warm(here, facts["keep_warm"], begin, end) * tp if yes(platform, "keep_warm") else 0
     use["idle"] = use["waiting"] - use["keep_warm"]
     # No bill passes that of every replica always on.
     most = facts["max_replicas"] * (end - begin) * tp
