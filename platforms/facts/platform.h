@@ -151,6 +151,7 @@ struct kw_fact {
 
 struct kw_platform {
     char name[32], title[64];
+    char file[240]; /* as whoever named it has it; "": built in */
     enum kw_kind kind;
     char url[120];
     struct kw_gpu_offer *gpus; /* [n_gpus] */

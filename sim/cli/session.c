@@ -276,11 +276,13 @@ enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o,
                                const struct kw_plan *plan, struct kw_error *err)
 {
     if (!o->out) return KW_OK;
-    struct kw_text profiles = { 0 };
+    struct kw_text profiles = { 0 }, platforms = { 0 };
     kw_catalogue_profiles_text(&s->catalogue, &profiles);
+    kw_catalogue_platforms_text(&s->catalogue, &platforms);
     const char *folder = s->head ? s->head->folder : s->catalogue.beside ? s->search_path.folder[0] : NULL;
     struct kw_results r = { .command = command,
                             .profiles = profiles.s,
+                            .platforms = platforms.s,
                             .folder = folder,
                             .config_json = s->scenario.doc.text,
                             .trace_sha256 = s->trace.notes.sha256,
@@ -295,9 +297,10 @@ enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o,
                             .scenario = plan ? NULL : &s->scenario,
                             .trace = &s->trace,
                             .plan = plan };
-    enum kw_status st = profiles.failed ? kw_fail(err, KW_ENOMEM, "out of memory")
-                                        : kw_results_write(&r, o->out, (int64_t)time(NULL), err);
+    enum kw_status st = profiles.failed || platforms.failed ? kw_fail(err, KW_ENOMEM, "out of memory")
+                                                            : kw_results_write(&r, o->out, (int64_t)time(NULL), err);
     kw_text_free(&profiles);
+    kw_text_free(&platforms);
     if (st == KW_OK && !o->quiet) kw_cli_note("wrote %s", o->out);
     return st;
 }

@@ -45,6 +45,24 @@ static bool uses(const struct loaded *l, const char *platform)
     return false;
 }
 
+/* A platform of a file of the user's, by the name of one that is built in, is priced by that, unless --platform names the
+ * file: said, since the name alone does not show it. names: adopted. */
+static void tell_platform_files(const struct loaded *l, const char *path, const struct kw_list *names)
+{
+    for (const char *line = l->head.platforms, *end; line && *line; line = end + 1) {
+        char name[sizeof((struct kw_platform *)0)->name];
+        size_t n = strcspn(line, " \n"), i = 0;
+        end = line + strcspn(line, "\n");
+        snprintf(name, sizeof name, "%.*s", (int)n, line);
+        while (i < names->n && strcmp(names->v[i], name)) i++;
+        if (i == names->n && line[n] == ' ' && uses(l, name))
+            kw_cli_note(
+                "%s: '%s' was the file %.*s; the one built in prices it here (reprice --platform FILE takes a file)",
+                path, name, (int)(end - line - n - 1), line + n + 1);
+        if (!*end) break;
+    }
+}
+
 /* Ranks what was chosen from together: all points, or those of each model. */
 static enum kw_status rank_parts(struct loaded *l, struct kw_error *err)
 {
@@ -135,6 +153,7 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
         if (o->slo.n) l->points[i].margin = (struct kw_margin){ NAN, NAN, NAN, false }; /* to other objectives */
     }
     if (st == KW_OK) st = rank_parts(l, err);
+    if (st == KW_OK) tell_platform_files(l, path, &platforms);
     if (st != KW_OK) loaded_free(l);
     return st;
 }

@@ -53,6 +53,22 @@ static void tell(const struct kw_options *o, struct kw_text *notes)
     kw_text_free(notes);
 }
 
+/* Profiles given by name that nothing was simulated with: of another model or GPU, or a better grade is there. */
+static void tell_unused_profiles(const struct kw_options *o, const struct kw_candidate *c, size_t n)
+{
+    for (size_t i = 0; i < o->profile.n && !o->quiet; i++) {
+        bool used = false;
+        for (size_t k = 0; k < n && !used; k++)
+            for (uint32_t d = 0; d < c[k].n && !used; d++)
+                used = c[k].choice[d].profile && !strcmp(c[k].choice[d].profile->file, o->profile.v[i]);
+        if (!used)
+            kw_cli_note(
+                "--profile %s: nothing here takes it: it is of another model, GPU, precision or tp, or a better "
+                "grade is there",
+                o->profile.v[i]);
+    }
+}
+
 /* All points are read before the first is simulated: a mistake in the last one costs no hour. */
 static enum kw_status grid_make(struct grid *g, const struct kw_options *o, struct kw_session *s, struct kw_error *err)
 {
@@ -71,6 +87,7 @@ static enum kw_status grid_make(struct grid *g, const struct kw_options *o, stru
     }
     if (st == KW_OK) st = kw_unused_keys_settle(&unused, &notes, err);
     if (st == KW_OK) tell(o, &notes);
+    if (st == KW_OK) tell_unused_profiles(o, g->candidates, g->n);
     kw_text_free(&notes);
     kw_unused_keys_free(&unused);
     if (st == KW_OK) st = kw_candidates_tell_apart(g->candidates, g->n, axis_word, &s->scenario, err);
@@ -330,6 +347,7 @@ static enum kw_status plan_gather(struct planning *g, const struct kw_options *o
             snprintf(g->candidates[at + k].part, sizeof g->candidates->part, "%.63s", g->parts.part[i].model);
         at += p->n;
     }
+    tell_unused_profiles(o, g->candidates, g->n);
     enum kw_status st = kw_plan_parts_whole(&g->whole, &g->parts, err);
     if (st != KW_OK || g->parts.n < 2 || !g->written.n) return st;
     struct kw_study study = kw_session_study(s, o);
@@ -372,6 +390,8 @@ int kw_cli_plan(const struct kw_options *o)
     if (!path && !o->trace)
         return kw_cli_fail(KW_EUSAGE,
                            (kw_fail(&err, KW_EUSAGE, "plan wants a scenario file or --trace FILE --model NAME"), &err));
+    if (o->breakeven && o->csv)
+        return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "--break-even: CSV has no rows of other volumes"), &err);
     enum kw_status st = kw_session_open(&s, o, path, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     int code = plan(o, &s);

@@ -1113,6 +1113,7 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     if (r->window) write_window(&w, r->window);
     kw_writer_attr_i64(&w, "month_ns", r->month);
     if (r->profiles && *r->profiles) kw_writer_attr(&w, "profiles", r->profiles);
+    if (r->platforms && *r->platforms) kw_writer_attr(&w, "platforms", r->platforms);
     if (r->folder) kw_writer_attr(&w, "folder", r->folder);
     bool one_model = r->trace && (!r->trace->model || r->trace->n_models == 1);
     if (one_model && r->trace->klass && r->trace->n_classes == 1)

@@ -17,6 +17,7 @@ struct kw_results {          /* what is written; all borrowed but in a result th
     const struct kw_window *window; /* NULL: not known */
     kw_ns month;                    /* what a month is */
     const char *profiles;           /* kw_catalogue_profiles_text; NULL or "": all are built in */
+    const char *platforms;          /* kw_catalogue_platforms_text; the same */
     const char *folder; /* the scenario's, where platforms or profiles it names were found; NULL: there were none */
     uint64_t seed;
     const struct kw_candidate *candidates; /* [n] */
@@ -62,8 +63,8 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
 /* What a finished result says of itself; strings owned. */
 struct kw_results_head {
     char *command, *config_json, *trace_sha256, *keepwarm_version, *git_revision;
-    char *recommendation, *profiles, *folder; /* each may be NULL */
-    char *only_class;                         /* of a trace that has one; NULL: none or several */
+    char *recommendation, *profiles, *platforms, *folder; /* each may be NULL */
+    char *only_class;                                     /* of a trace that has one; NULL: none or several */
     int64_t seed, schema_version;
 };
 enum kw_status kw_results_head(struct kw_results_head *h, const char *path, struct kw_error *err);

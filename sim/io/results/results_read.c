@@ -49,6 +49,7 @@ enum kw_status kw_results_head(struct kw_results_head *h, const char *path, stru
         h->recommendation = NULL; /* only a plan has one */
     /* all built in */
     if (st == KW_OK && kw_h5_read_attr_str(f, "/", "profiles", &h->profiles, NULL) != KW_OK) h->profiles = NULL;
+    if (st == KW_OK && kw_h5_read_attr_str(f, "/", "platforms", &h->platforms, NULL) != KW_OK) h->platforms = NULL;
     if (st == KW_OK && kw_h5_read_attr_str(f, "/", "only_class", &h->only_class, NULL) != KW_OK) h->only_class = NULL;
     /* no file was in it */
     if (st == KW_OK && kw_h5_read_attr_str(f, "/", "folder", &h->folder, NULL) != KW_OK) h->folder = NULL;
@@ -66,6 +67,7 @@ void kw_results_head_free(struct kw_results_head *h)
     free(h->git_revision);
     free(h->recommendation);
     free(h->profiles);
+    free(h->platforms);
     free(h->folder);
     free(h->only_class);
     memset(h, 0, sizeof *h);

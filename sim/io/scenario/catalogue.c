@@ -95,6 +95,7 @@ static enum kw_status load_platform(struct kw_catalogue *c, struct kw_platform *
         kw_platform_load(p, c->search_path ? kw_search_path_find(c->search_path, name, buf, &beside) : name, err);
     c->beside |= beside;
     if (st == KW_OK) kw_platform_as_of(p, c->as_of);
+    if (st == KW_OK) snprintf(p->file, sizeof p->file, "%.239s", name);
     return st == KW_EINPUT && c->search_path ? kw_search_path_nor(c->search_path, name, st, err) : st;
 }
 
@@ -307,6 +308,14 @@ void kw_catalogue_profiles_text(const struct kw_catalogue *c, struct kw_text *ou
             kw_text_add(out, "%s offered %s\n", c->profiles.p[i].sha256, c->profiles.p[i].file);
     for (size_t i = 0; i < c->n_files; i++)
         if (c->file[i].profile) kw_text_add(out, "%s named %s\n", c->file[i].profile->sha256, c->file[i].path);
+}
+
+void kw_catalogue_platforms_text(const struct kw_catalogue *c, struct kw_text *out)
+{
+    for (size_t i = 0; i < c->platforms.n; i++)
+        if (c->platforms.p[i].file[0]) kw_text_add(out, "%s %s\n", c->platforms.p[i].name, c->platforms.p[i].file);
+    for (size_t i = 0; i < c->n_files; i++)
+        if (c->file[i].platform) kw_text_add(out, "%s %s\n", c->file[i].platform->name, c->file[i].path);
 }
 
 enum kw_status kw_catalogue_offer_pinned(struct kw_catalogue *c, const char *text, bool pin, struct kw_error *err)

@@ -61,6 +61,8 @@ enum kw_status kw_catalogue_offer_folder(struct kw_catalogue *c, const char *fol
 /* The profile files read, a line "SHA256 offered PATH" or "SHA256 named PATH" each, in the order in which offering
  * them again gives the same catalogue; what a result keeps. */
 void kw_catalogue_profiles_text(const struct kw_catalogue *c, struct kw_text *out);
+/* The platform files read, a line "NAME PATH" each; what a result keeps. */
+void kw_catalogue_platforms_text(const struct kw_catalogue *c, struct kw_text *out);
 /* Offers the files such a text says were offered; pin: each file of the text must be what it was. text must outlive
  * c. */
 enum kw_status kw_catalogue_offer_pinned(struct kw_catalogue *c, const char *text, bool pin, struct kw_error *err);
