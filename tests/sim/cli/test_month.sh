@@ -143,6 +143,20 @@ lone = [(i * 600, 1000, 200) for i in range(101)]
 p = first(lone, {"name": "r", "platform": "runpod", "gpu": "H100", "keep_warm": 0, "max_replicas": 1})[0]
 check("each lone request is cold", p["cold_fraction"] == 1, p["cold_fraction"])
 
+# --- a short window is cyclic: requests spread over replicas keep them alive for many passes, and one pass says $1,790 for $1,399
+three = (317.368424291, 344.672443983, 542.401283197)
+spread = {"platform": "modal", "gpu": "L40S", "precision": "bf16", "tp": 1, "hard_concurrency": 1, "max_replicas": 4, "keep_warm": 0,
+          "idle_timeout_s": "377", "cold_start": {k: {"constant": v} for k, v in (("provision", "3.581"), ("pull", "13.906"),
+                                                                                  ("load", "4.943"), ("init", "19.765"))}}
+for times in (1, 2, 20):
+    rows = [(at + 600 * k, 100, 1) for k in range(times) for at in three]
+    p = first(rows, spread, trace={"from_s": "0", "to_s": str(600 * times)})[0]
+    check("cyclic, %d times" % times, near(p["cost_usd_month"], 1399.41, 0.0005) and p["steady_state"] == "repeats" and p["windows"] == 1, p["cost_usd_month"])
+p = first([(300, 100, 1)], dict(spread, cold_start={}), trace={"from_s": "0", "to_s": "600"})[0]
+check("luck is averaged", p["steady_state"] in ("mean", "unsettled") and p["windows"] > 100 and p["steady_error"] < 0.02, p["steady_state"])
+p = first([(300, 100, 1)], dict(spread, cold_start={}), trace={"from_s": "0", "to_s": "600"}, start="empty")[0]
+check("the launch is one window", p["steady_state"] == "one_pass" and p["windows"] == 1 and p["steady_error"] is None, p["steady_state"])
+
 # --- overload never meets, even without objectives, and is not scaled to a month
 flood = poisson(4, 80, 0, 300)
 one = {"name": "m", "platform": "lambda", "gpu": "H100", "precision": "bf16", "replicas": 1}
