@@ -81,7 +81,7 @@ class Replica:
 class Pool:
     """Replicas of one request at a time. Events of one time: arrivals first, then first in first out."""
 
-    def __init__(self, facts, start, origin):
+    def __init__(self, facts, start, origin, ready):
         self.scaler = facts["scaler"]
         self.floor = facts["keep_warm"]
         self.most = facts["max_replicas"]
@@ -103,7 +103,7 @@ class Pool:
         self.free = []  # ready and idle, the longest so first
         self.lives = []
         self.done = {}  # key -> (first token and end, met a cold start), or None where it was turned away
-        for _ in range(self.floor):
+        for _ in range(ready):
             r = Replica(start)
             r.ready = start
             self.lives.append(r)
@@ -301,22 +301,23 @@ def pool_usage(platform, d, arrivals, begin, end, steady):
     where it does not, or where it comes back to another state from another start: no document says which is right."""
     facts = facts_of(platform, d)
     if not steady:
-        pool = Pool(facts, begin, begin)
+        pool = Pool(facts, begin, begin, facts["keep_warm"])
         pool.run(arrivals, end)
         return [metered(platform, d, facts, pool, arrivals, begin, end)]
     window = end - begin
     forget = max(facts["idle_timeout"], facts["zero_timeout"]) + facts["window"] + sum(facts["cold"].values())
     rounds = 3 * MOST_PERIOD
-    starts = (begin - (-(-forget // window) + rounds) * window, begin - forget - rounds * window)
-    found = [cyclic_usage(platform, d, facts, arrivals, begin, end, start) for start in starts]
+    starts = ((begin - (-(-forget // window) + rounds) * window, facts["keep_warm"]),
+              (begin - forget - rounds * window, facts["max_replicas"]))
+    found = [cyclic_usage(platform, d, facts, arrivals, begin, end, *start) for start in starts]
     return found[0] if found[0] == found[1] else None
 
 
-def cyclic_usage(platform, d, facts, arrivals, begin, end, start):
-    """The window comes round from an empty fleet at `start` on; ticks count from its own begin."""
+def cyclic_usage(platform, d, facts, arrivals, begin, end, start, ready):
+    """The window comes round from `start` on, when `ready` replicas stand there; ticks count from its own begin."""
     window = end - begin
     shifted = lambda i: [(t - i * window, s, (i, key)) for t, s, key in arrivals]
-    pool = Pool(facts, start, begin)
+    pool = Pool(facts, start, begin, ready)
     pool.run([a for i in range((begin - start) // window + 1, -1, -1) for a in shifted(i) if a[0] >= start], end)
     uses = []
     for period in range(1, MOST_PERIOD + 1):
