@@ -20,11 +20,19 @@ enum kw_scaler {
 };
 extern const char
     *const kw_scaler_name[]; /* "fixed", "capacity", "queue_delay", ..., NULL: the words of platform files */
+/* Those that stop a replica because it is idle, rather than because they want fewer: bits 1u << enum kw_scaler. */
+#define KW_SCALERS_STOP_IDLE                                                                                           \
+    (1u << KW_SCALER_CAPACITY | 1u << KW_SCALER_QUEUE_DELAY | 1u << KW_SCALER_REQUEST_COUNT | 1u << KW_SCALER_QUEUE)
 
 /* QUEUE_DELAY: what the delay is counted from. LAST_START: one start a delay, a request that waits longer adds the next
  * one a delay after the last; ARRIVAL: each request that has waited so long by itself adds one, several at once too. */
 enum kw_delay_from { KW_DELAY_LAST_START, KW_DELAY_ARRIVAL };
 extern const char *const kw_delay_from_name[]; /* "last_start", "arrival", NULL */
+
+/* When a surplus replica that has fallen idle stops: after idle_timeout, or at once, as soon as the others have taken the
+ * load. The last replica waits out zero_timeout in either. Of the scalers that stop idle replicas. */
+enum kw_idle_release { KW_RELEASE_TIMEOUT, KW_RELEASE_EARLY };
+extern const char *const kw_idle_release_name[]; /* "timeout", "early", NULL */
 
 enum kw_at_zero { KW_ZERO_QUEUE, KW_ZERO_REJECT_AND_START, KW_ZERO_STOPPED };
 extern const char *const kw_at_zero_name[]; /* "queue", "reject_and_start", "stopped", NULL */
@@ -55,9 +63,10 @@ struct kw_autoscaling {
     double utilisation;        /* 0..1 multiplies target where the platform has it; else 1 */
     kw_ns target_delay;        /* QUEUE_DELAY */
     enum kw_delay_from target_delay_from;
-    kw_ns scale_up_window;  /* the condition must hold this long / averaging window */
-    kw_ns eval_period;      /* control loop; 0 = event driven */
-    kw_ns idle_timeout;     /* idle time before a surplus replica stops */
+    kw_ns scale_up_window; /* the condition must hold this long / averaging window */
+    kw_ns eval_period;     /* control loop; 0 = event driven */
+    kw_ns idle_timeout;    /* idle time before a surplus replica stops */
+    enum kw_idle_release idle_release;
     kw_ns zero_timeout;     /* idle time before the last replica stops; >= idle_timeout where the platform has one */
     kw_ns scale_down_delay; /* the lower wish must hold this long before anything stops (Fireworks, Baseten, HPA) */
     kw_ns min_up;           /* minimum life after a start */

@@ -16,6 +16,7 @@ const char *const kw_balance_name[] = { "round_robin", "least_outstanding", "pow
                                         NULL };
 static_assert(sizeof kw_balance_name / sizeof *kw_balance_name == KW_BALANCES + 1, "a name for each");
 const char *const kw_delay_from_name[] = { "last_start", "arrival", NULL };
+const char *const kw_idle_release_name[] = { "timeout", "early", NULL };
 const char *const kw_at_zero_name[] = { "queue", "reject_and_start", "stopped", NULL };
 
 void kw_platform_free(struct kw_platform *p)

@@ -162,6 +162,7 @@ struct kw_platform {
     struct kw_autoscaling scaling;             /* the platform's defaults */
     uint32_t concurrency_min, concurrency_max; /* requests per replica that can be set; 0, 0: not settable */
     enum kw_grade delay_from_grade;            /* of scaling.target_delay_from */
+    enum kw_grade idle_release_grade;          /* of scaling.idle_release */
     enum kw_balance balance;                   /* least outstanding, ESTIMATED, where the file is silent */
     enum kw_grade balance_grade;
     struct kw_cold_start cold; /* provision, pull, restore; load and init come from the profile unless given here */

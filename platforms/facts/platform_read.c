@@ -302,10 +302,11 @@ static enum kw_status read_scaling(struct kw_fact_reader *r, struct kw_jnode n)
     p->balance_grade = KW_GRADE_ESTIMATED;
     p->idle_timeout_max_s = SECONDS_MAX / KW_NS_PER_S;
     if (!kw_json_present(n)) return KW_OK;
-    const char *keys[N + 8] = {
-        "src", "scaler", "at_zero", "idle_timeout_range_s", "balance", "concurrency_range", "target_delay_from"
+    const char *keys[N + 9] = {
+        "src",         "scaler", "at_zero", "idle_timeout_range_s", "balance", "concurrency_range", "target_delay_from",
+        "idle_release"
     };
-    for (int i = 0; i < N; i++) keys[7 + i] = rows[i].key;
+    for (int i = 0; i < N; i++) keys[8 + i] = rows[i].key;
     KW_TRY(kw_json_keys(n, keys, r->err));
     KW_TRY(kw_fact_section(r, n, &src));
     p->scaling_provenance = src.provenance;
@@ -324,6 +325,12 @@ static enum kw_status read_scaling(struct kw_fact_reader *r, struct kw_jnode n)
         KW_TRY(kw_fact_word(r, kw_json_get(n, "target_delay_from"), &src, kw_delay_from_name, &word));
         a->target_delay_from = (enum kw_delay_from)word;
         p->delay_from_grade = p->facts[p->n_facts - 1].provenance.grade;
+    }
+    p->idle_release_grade = KW_GRADE_UNKNOWN;
+    if (kw_json_present(kw_json_get(n, "idle_release"))) {
+        KW_TRY(kw_fact_word(r, kw_json_get(n, "idle_release"), &src, kw_idle_release_name, &word));
+        a->idle_release = (enum kw_idle_release)word;
+        p->idle_release_grade = p->facts[p->n_facts - 1].provenance.grade;
     }
     KW_TRY(kw_fact_rows(r, n, &src, rows, N, a));
     if (!kw_json_present(kw_json_get(n, "zero_timeout_s"))) a->zero_timeout = a->idle_timeout;

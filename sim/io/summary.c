@@ -804,7 +804,7 @@ static bool rests_on_unknown_limits(const struct kw_candidate *c)
 
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out)
 {
-    char buf[512], a[32], b[32];
+    char buf[900], a[32], b[32];
     (void)slo;
     plan_table(p, slo, all, out);
     plan_curves(p, out);
@@ -875,15 +875,8 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         paragraph(i ? "" : "flips if", kw_plan_flip_text(p, i, buf, sizeof buf), out);
     for (size_t i = 0; i < p->n_stress; i++)
         paragraph(i ? "" : "if worse", kw_plan_stress_text(p, i, buf, sizeof buf), out);
-    for (int i = 0; i < 2 * KW_READINGS; i++) {
-        int k = i / KW_READINGS;
-        const struct kw_reading *r = &p->reading[k][i % KW_READINGS];
-        if (!r->shown) continue;
-        char label[200], text[400];
-        kw_candidate_label(&p->candidates[k ? p->runner_up : p->best], label, sizeof label);
-        snprintf(buf, sizeof buf, "%s: %s", label, kw_reading_text(r, text, sizeof text));
-        paragraph("range", buf, out);
-    }
+    for (size_t i = 0; i < p->n_ranges; i++)
+        paragraph(i ? "" : "range", kw_plan_range_text(p, i, buf, sizeof buf), out);
     for (size_t i = 0; i < p->n_assumptions && i < 6; i++) paragraph(i ? "" : "assumed", p->assumptions[i], out);
     if (p->n_dropped) {
         size_t shown = 0, others = 0;

@@ -281,12 +281,14 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
         add_search(root, plan, lost);
     }
     cJSON *ranges = add_array(root, "ranges", lost);
-    for (int i = 0; i < 2 * KW_READINGS; i++) {
-        int k = i / KW_READINGS, of = i % KW_READINGS;
-        const struct kw_reading *r = plan ? &plan->reading[k][of] : reading && !k ? &reading[of] : NULL;
-        if (r && r->shown)
-            add_element(ranges, reading_object(r, plan ? &c[k ? plan->runner_up : plan->best] : &c[0], lost), lost);
+    for (size_t i = 0; plan && i < plan->n_ranges; i++) {
+        const struct kw_range *r = &plan->ranges[i];
+        cJSON *o = reading_object(&r->reading, &c[r->candidate], lost);
+        add_bool(o, "other_wins", r->wins, lost);
+        add_element(ranges, o, lost);
     }
+    for (int of = 0; !plan && reading && of < KW_READINGS; of++)
+        if (reading[of].shown) add_element(ranges, reading_object(&reading[of], &c[0], lost), lost);
     char unknown[320];
     cJSON *sentences = t ? add_array(root, "not_known", lost) : NULL;
     for (size_t i = 0; t && kw_summary_unknown_at(c, n, t, i, unknown, sizeof unknown); i++)

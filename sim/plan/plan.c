@@ -27,6 +27,7 @@ void kw_plan_free(struct kw_plan *p)
     free(p->order);
     free(p->dropped);
     free(p->flips);
+    free(p->ranges);
     free(p->assumptions);
     kw_plan_init(p);
 }
@@ -61,22 +62,6 @@ enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why
     return KW_OK;
 }
 
-/* Contenders under the other reading, told where it moves the cost by more than the margin. */
-static enum kw_status read_otherwise(struct kw_plan *p, const struct kw_study *study,
-                                     const struct kw_sweep_options *run, struct kw_error *err)
-{
-    const ptrdiff_t of[] = { p->best, p->runner_up };
-    enum kw_status st = KW_OK;
-    for (int k = 0; k < 2; k++) {
-        memset(p->reading[k], 0, sizeof p->reading[k]);
-        if (of[k] < 0 || st != KW_OK) continue;
-        const struct kw_point *x = &p->points[of[k]];
-        double margin = p->runner_up < 0 ? 0.01 * x->m[KW_METRIC_COST].value : fabs(p->margin.value);
-        st = kw_readings_run(p->reading[k], &p->candidates[of[k]], x, margin, study, run, err);
-    }
-    return st;
-}
-
 enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                            struct kw_error *err)
 {
@@ -86,6 +71,6 @@ enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, cons
     if (st == KW_OK) st = kw_candidates_tell_apart(p->candidates, p->n, NULL, NULL, err);
     if (st == KW_OK) st = kw_plan_rank(p, study, err);
     if (st == KW_OK) st = kw_plan_steady(p, study, &o->run, err);
-    if (st == KW_OK) st = read_otherwise(p, study, &o->run, err);
+    if (st == KW_OK) st = kw_plan_ranges(p, study, &o->run, err);
     return st == KW_OK ? kw_plan_explain(p, err) : st;
 }

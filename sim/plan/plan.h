@@ -60,6 +60,12 @@ struct kw_flip {    /* an input that would change the recommendation if it were 
     char date[11]; /* of the price, "" when it has none */
 };
 
+struct kw_range {
+    size_t candidate; /* whose platform may be read otherwise */
+    struct kw_reading reading;
+    bool wins; /* under the other reading it meets the objectives for less than the recommended one */
+};
+
 struct kw_plan_count { /* what became of the candidates: bounded + stopped + simulated == candidates */
     size_t candidates; /* enumerated, and added for the leaders */
     size_t bounded;    /* left out: what they keep or rent alone costs too much */
@@ -89,8 +95,9 @@ struct kw_plan {
     size_t n_stress;
     struct kw_stress
         passed_over; /* what the runner-up misses under that is cheaper than best; what[0] == 0: it is not */
-    struct kw_reading reading[2]
-                             [KW_READINGS]; /* of best and runner-up: what other readings of the platform would cost */
+    struct kw_range
+        *ranges; /* [n_ranges], owned: what other readings of the platforms would cost, by rank; kw_plan_ranges */
+    size_t n_ranges;
     char (*assumptions)[200]; /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
     size_t n_assumptions;
     struct kw_plan_count count;
@@ -103,6 +110,8 @@ struct kw_plan {
     char scaling[160];        /* kw_study_scaling */
 };
 
+/* The i-th range in words, with whose it is and what it would turn. Returns buf. */
+char *kw_plan_range_text(const struct kw_plan *p, size_t i, char *buf, size_t size);
 /* "10 offers gated; 336 candidates: 97 bounded (...), ...": how the search went, in words. Returns buf. */
 char *kw_plan_searched_text(const struct kw_plan *p, char *buf, size_t size);
 

@@ -27,6 +27,10 @@ enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, str
  * passed_over to it. At most KW_PLAN_STRESSED offers are replayed, the others only where the cheapest misses. */
 enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
                               struct kw_error *err);
+/* Fills ranges: the other readings of those that contend, told where they move the cost by more than the margin; and of
+ * the best of each other platform, told where they make it one that contends. */
+enum kw_status kw_plan_ranges(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
+                              struct kw_error *err);
 /* Fills recommendation, why, flips and assumptions once best, runner_up and nearest_miss stand. */
 enum kw_status kw_plan_explain(struct kw_plan *p, struct kw_error *err);
 

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const kw_reading_name[KW_READINGS][2] = {
-    [KW_READING_PACKING] = { "spread", "pack" }, [KW_READING_DELAY] = { "last_start", "arrival" }
-};
+const char *const kw_reading_name[KW_READINGS][2] = { [KW_READING_PACKING] = { "spread", "pack" },
+                                                      [KW_READING_RELEASE] = { "timeout", "early" },
+                                                      [KW_READING_DELAY] = { "last_start", "arrival" } };
 
 static bool documented(enum kw_grade g)
 {
@@ -20,6 +20,9 @@ static bool open_reading(const struct kw_choice *c, enum kw_reading_of of)
     if (p->kind != KW_KIND_SERVERLESS || c->scaling.max_replicas < 2) return false;
     if (of == KW_READING_DELAY)
         return c->scaling.scaler == KW_SCALER_QUEUE_DELAY && !c->delay_from_stated && !documented(p->delay_from_grade);
+    if (of == KW_READING_RELEASE)
+        return 1u << c->scaling.scaler & KW_SCALERS_STOP_IDLE && !c->idle_release_stated &&
+               !documented(p->idle_release_grade);
     if (c->balance_stated || (c->balance == p->balance && documented(p->balance_grade))) return false;
     return c->balance == KW_BALANCE_LEAST_OUTSTANDING || c->balance == KW_BALANCE_PACK;
 }
@@ -27,15 +30,53 @@ static bool open_reading(const struct kw_choice *c, enum kw_reading_of of)
 /* Which of the two it is now. */
 static int reading_of(const struct kw_choice *c, enum kw_reading_of of)
 {
+    if (of == KW_READING_RELEASE) return c->scaling.idle_release == KW_RELEASE_EARLY;
     return of == KW_READING_DELAY ? c->scaling.target_delay_from == KW_DELAY_ARRIVAL : c->balance == KW_BALANCE_PACK;
 }
 
+/* Early release is read together with packing: spread, hardly anything falls idle for more than a moment, and what does
+ * would be started anew for the next burst. */
 static void read_as(struct kw_choice *c, enum kw_reading_of of, int which)
 {
     if (of == KW_READING_DELAY)
         c->scaling.target_delay_from = which ? KW_DELAY_ARRIVAL : KW_DELAY_LAST_START;
-    else
+    else if (of == KW_READING_PACKING)
         c->balance = which ? KW_BALANCE_PACK : KW_BALANCE_LEAST_OUTSTANDING;
+    else {
+        c->scaling.idle_release = which ? KW_RELEASE_EARLY : KW_RELEASE_TIMEOUT;
+        if (which && open_reading(c, KW_READING_PACKING)) c->balance = KW_BALANCE_PACK;
+    }
+}
+
+bool kw_reading_matters(const struct kw_point *p)
+{
+    return p->peak_replicas >= 2 && !kw_point_overloaded(p);
+}
+
+enum kw_status kw_reading_other(struct kw_candidate *other, int *mine, const struct kw_candidate *c,
+                                enum kw_reading_of of, struct kw_error *err)
+{
+    *mine = -1;
+    enum kw_status st = kw_candidate_copy(other, c, err);
+    if (st != KW_OK) return st;
+    for (uint32_t d = 0; d < other->n; d++) {
+        if (!open_reading(&other->choice[d], of)) continue;
+        *mine = reading_of(&other->choice[d], of);
+        read_as(&other->choice[d], of, !*mine);
+    }
+    if (*mine < 0) kw_candidate_free(other);
+    return KW_OK;
+}
+
+struct kw_reading kw_reading_compare(enum kw_reading_of of, int mine, const struct kw_point *p,
+                                     const struct kw_point *q, double margin)
+{
+    struct kw_reading r = { .of = of, .grade = KW_GRADE_UNKNOWN, .feasible = q->feasible };
+    r.cost[mine] = p->m[KW_METRIC_COST].value;
+    r.cost[!mine] = q->m[KW_METRIC_COST].value;
+    r.shown = fabs(r.cost[1] - r.cost[0]) > margin || (p->feasible && !q->feasible);
+    memcpy(r.miss, q->miss, sizeof r.miss);
+    return r;
 }
 
 static enum kw_status run_other(struct kw_reading *r, const struct kw_candidate *other, int mine,
@@ -51,13 +92,7 @@ static enum kw_status run_other(struct kw_reading *r, const struct kw_candidate 
     s.records = false;
     s.series_step = 0;
     quiet.progress = NULL; /* a sweep of its own would count from zero again */
-    if ((st = kw_sweep(&q, other, 1, &s, &quiet, err)) == KW_OK) {
-        r->cost[mine] = p->m[KW_METRIC_COST].value;
-        r->cost[!mine] = q.m[KW_METRIC_COST].value;
-        r->shown = fabs(r->cost[1] - r->cost[0]) > margin || (p->feasible && !q.feasible);
-        r->feasible = q.feasible;
-        memcpy(r->miss, q.miss, sizeof r->miss);
-    }
+    if ((st = kw_sweep(&q, other, 1, &s, &quiet, err)) == KW_OK) *r = kw_reading_compare(r->of, mine, p, &q, margin);
     kw_point_free(&q);
     return st;
 }
@@ -69,18 +104,11 @@ enum kw_status kw_readings_run(struct kw_reading r[KW_READINGS], const struct kw
     enum kw_status st = KW_OK;
     for (int of = 0; of < KW_READINGS; of++)
         r[of] = (struct kw_reading){ .of = (enum kw_reading_of)of, .grade = KW_GRADE_UNKNOWN };
-    if (p->peak_replicas < 2 || kw_point_overloaded(p)) return KW_OK;
-    for (int of = 0; of < KW_READINGS && st == KW_OK; of++) {
+    for (int of = 0; of < KW_READINGS && st == KW_OK && kw_reading_matters(p); of++) {
         struct kw_candidate other;
-        int mine = -1;
-        if ((st = kw_candidate_copy(&other, c, err)) != KW_OK) return st;
-        for (uint32_t d = 0; d < other.n; d++) {
-            struct kw_choice *x = &other.choice[d];
-            if (!open_reading(x, (enum kw_reading_of)of)) continue;
-            mine = reading_of(x, (enum kw_reading_of)of);
-            read_as(x, (enum kw_reading_of)of, !mine);
-        }
-        if (mine >= 0) st = run_other(&r[of], &other, mine, p, margin, study, run, err);
+        int mine;
+        if ((st = kw_reading_other(&other, &mine, c, (enum kw_reading_of)of, err)) != KW_OK || mine < 0) continue;
+        st = run_other(&r[of], &other, mine, p, margin, study, run, err);
         kw_candidate_free(&other);
     }
     return st;
@@ -91,6 +119,8 @@ char *kw_reading_text(const struct kw_reading *r, char *buf, size_t size)
     static const char *const text[KW_READINGS][3] = {
         [KW_READING_PACKING] = { "where each request goes to the least loaded replica (spread)",
                                  "where the fullest with room gets it (pack)", "packing" },
+        [KW_READING_RELEASE] = { "where idle surplus waits out its timeout",
+                                 "where it stops at once, requests packed where that is open (early)", "idle_release" },
         [KW_READING_DELAY] = { "where a queue that waits too long adds one replica a delay (last_start)",
                                "where each request that waits so long adds one (arrival)", "target_delay_from" }
     };

@@ -1,12 +1,14 @@
 /* sim/plan/readings.h - where a platform's documentation allows two readings, the other one is simulated too. PACKING:
  * which replica gets the next request, so whether surplus falls idle (pack) or is kept alive by a request now and then
- * (spread). DELAY: whether a queue that waits too long adds one replica a delay, or one for each request that waits. */
+ * (spread). RELEASE: whether a surplus replica that is idle waits out its timeout, or stops at once; then packed too where
+ * packing is open. DELAY: whether a queue that waits too long adds one replica a delay, or one for each request that
+ * waits. */
 #ifndef KW_SIM_PLAN_READINGS_H
 #define KW_SIM_PLAN_READINGS_H
 #include "sim/plan/sweep/sweep.h"
 
-enum kw_reading_of { KW_READING_PACKING, KW_READING_DELAY, KW_READINGS };
-/* The two readings of each in the words of JSON: "spread", "pack"; "last_start", "arrival". */
+enum kw_reading_of { KW_READING_PACKING, KW_READING_RELEASE, KW_READING_DELAY, KW_READINGS };
+/* The two readings of each in the words of JSON: "spread", "pack"; "timeout", "early"; "last_start", "arrival". */
 extern const char *const kw_reading_name[KW_READINGS][2];
 
 struct kw_reading {
@@ -18,6 +20,16 @@ struct kw_reading {
     char miss[96];
     enum kw_grade grade; /* of what says which one holds */
 };
+
+/* *other: c under the other reading, *mine: which of the two c is under; mine -1, and other not made, where the user or
+ * the documentation said which one holds or nothing there can differ. */
+enum kw_status kw_reading_other(struct kw_candidate *other, int *mine, const struct kw_candidate *c,
+                                enum kw_reading_of of, struct kw_error *err);
+/* Whether readings of point p can differ: some deployment had two replicas, and it is not overloaded. */
+bool kw_reading_matters(const struct kw_point *p);
+/* p, read as `mine`, beside q, the point of the other reading. */
+struct kw_reading kw_reading_compare(enum kw_reading_of of, int mine, const struct kw_point *p,
+                                     const struct kw_point *q, double margin);
 
 /* The other readings of candidate c, whose point is p, each by itself. Nothing to show (KW_OK) where the user or the
  * documentation said which one holds, no serverless deployment ever had two replicas, the point is overloaded, or the

@@ -8,7 +8,8 @@ bool kw_idle_list_last(const struct kw_pool *p)
 kw_ns kw_idle_list_deadline(const struct kw_pool *p, const struct kw_pool_replica *r)
 {
     const struct kw_autoscaling *c = &p->d->scaling;
-    kw_ns wait = kw_idle_list_last(p) && c->zero_timeout ? c->zero_timeout : c->idle_timeout;
+    bool early = c->idle_release == KW_RELEASE_EARLY && !kw_idle_list_last(p);
+    kw_ns wait = early ? 0 : kw_idle_list_last(p) && c->zero_timeout ? c->zero_timeout : c->idle_timeout;
     kw_ns at = r->idle_since + wait, least = r->born + c->min_up;
     return at > least ? at : least;
 }

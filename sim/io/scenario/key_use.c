@@ -231,6 +231,8 @@ static const struct row {
     { "deployments[].buffer_replicas", SERVERLESS, 0, NULL, "serverless platforms" },
     { "deployments[].idle_timeout_s", SERVERLESS, 0, is_the_window,
       "serverless platforms that are not told another scale_down_delay_s, the same window there" },
+    { "deployments[].idle_release", SERVERLESS, KW_SCALERS_STOP_IDLE, NULL,
+      "autoscalers that stop idle replicas: capacity, queue_delay, request_count, queue" },
     { "deployments[].zero_timeout_s", SERVERLESS, 0, NULL, "serverless platforms" },
     { "deployments[].hard_concurrency", GPUS, 0, NULL, "platforms of replicas" },
     { "deployments[].target", SERVERLESS, BY_TARGET, NULL,

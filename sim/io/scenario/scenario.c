@@ -327,6 +327,12 @@ static enum kw_status read_scaling(struct kw_jnode o, enum kw_kind kind, struct 
     READ(count_or(get(o, "hard_concurrency"), a->hard_concurrency, 0, 1000000, &a->hard_concurrency, err));
     READ(ratio_or(get(o, "target"), a->target, 0, 1e9, &a->target, err));
     READ(ratio_or(get(o, "utilisation"), a->utilisation, 0.01, 1, &a->utilisation, err));
+    if (1u << a->scaler & KW_SCALERS_STOP_IDLE) {
+        int release = a->idle_release;
+        READ(kw_json_enum_or(get(o, "idle_release"), release, kw_idle_release_name, &release, err));
+        a->idle_release = (enum kw_idle_release)release;
+        c->idle_release_stated = kw_json_present(get(o, "idle_release"));
+    }
     if (a->scaler == KW_SCALER_QUEUE_DELAY) {
         int from = a->target_delay_from;
         READ(seconds_or(get(o, "target_delay_s"), a->target_delay, &a->target_delay, err));

@@ -51,7 +51,7 @@ struct kw_choice { /* one deployment of a candidate */
     uint32_t rate_known_to;       /* api: the most tokens, prompt and output, of output_rate; 0: not limited */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate; /* api: the offer's, or the user's own (grade USER) */
     enum kw_balance balance;
-    bool balance_stated, delay_from_stated; /* the user said which */
+    bool balance_stated, delay_from_stated, idle_release_stated; /* the user said which */
     kw_ns network_rtt;
     uint32_t max_tokens;
     kw_nusd operations_month;

@@ -142,6 +142,7 @@ KEYS = {
     "deployments[].max_replicas": does(MODAL, 1, 4, wrong=(LAMBDA,)),
     "deployments[].buffer_replicas": does(MODAL, 0, 1, wrong=(LAMBDA,)),
     "deployments[].idle_timeout_s": does(MODAL, "30", "300", wrong=(LAMBDA,)),
+    "deployments[].idle_release": does(MODAL, "timeout", "early", ("trace.speed", 20), wrong=(BASETEN,)),
     "deployments[].zero_timeout_s": does(MODAL, "30", "300", wrong=(LAMBDA,)),
     "deployments[].hard_concurrency": does(MODAL, 1, 8, wrong=(GROQ,)),
     "deployments[].target": does(BASETEN, "0.1", 4, ("start", "empty"), wrong=(MODAL,)),

@@ -134,7 +134,16 @@ d = p["deployments"][0]
 check("balancing is told with its grade", (d["balance"], d["balance_grade"]) == ("least_outstanding", "user"), d)
 d = first(steady[:50], main)[0]["deployments"][0]
 check("an assumed one by its own", (d["balance"], d["balance_grade"]) == ("least_outstanding", "estimated"), d)
-check("who says which gets no range", first(steady, dict(main, packing="pack"))[2]["ranges"] == [])
+check("who says which gets no range", first(steady, dict(main, packing="pack", idle_release="timeout"))[2]["ranges"] == [])
+# Modal calls its window a maximum: what stops earlier idles less and starts more often, told as a range of its own.
+modal = dict(main, platform="modal")
+p, _, r = first(steady, modal)
+late, early = (first(steady, dict(modal, packing="pack", idle_release=x))[0] for x in ("timeout", "early"))
+x = [x for x in r["ranges"] if "early_usd_month" in x]
+check("a range of early release", len(x) == 1 and near(x[0]["timeout_usd_month"], p["cost_usd_month"]) and
+      near(x[0]["early_usd_month"], early["cost_usd_month"]) and
+      early["idle_cost_usd_month"] < 0.5 * late["idle_cost_usd_month"] and early["cold_starts"] > late["cold_starts"],
+      (x, early["idle_cost_usd_month"], late["idle_cost_usd_month"]))
 check("one replica has no range", first(steady[:2000], dict(main, max_replicas=1, keep_warm=1))[2]["ranges"] == [])
 check("packing or balance", "packing" in run(steady[:99], dict(main, packing="pack", balance="prefix"), expect=2))
 e = first(steady, main, start="empty")[0]

@@ -95,6 +95,13 @@ static void the_surplus_that_idled_longest_stops_and_the_last_waits_for_the_zero
     c.trace.span = 100 * S;
     CHECK(case_run(&c) == KW_OK);
     CHECK(c.o.ledger[0].lives_n == 2 && c.o.ledger[0].lives[0].gone == 16 * S && c.o.ledger[0].lives[1].gone == 33 * S);
+    /* Released early: surplus stops as soon as it is idle; the last one waits all the same. */
+    c.d[0].scaling.idle_release = KW_RELEASE_EARLY;
+    CHECK(case_run(&c) == KW_OK);
+    CHECK(c.o.ledger[0].lives_n == 2 && c.o.ledger[0].lives[0].gone == 11 * S && c.o.ledger[0].lives[1].gone == 33 * S);
+    CHECK(c.o.ledger[0].lives[0].phase[KW_PHASE_IDLE] == 0);
+    c.d[0].scaling.zero_timeout = 0; /* not stated: as long as any */
+    CHECK(case_run(&c) == KW_OK && c.o.ledger[0].lives[1].gone == 18 * S);
     case_end(&c);
     /* With a floor of one: A (idle first) is surplus as soon as B is held. */
     case_begin(&c, KW_SCALER_CAPACITY, 1, 4);
