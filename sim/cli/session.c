@@ -108,8 +108,9 @@ static enum kw_status choose_window(struct kw_session *s, struct kw_error *err)
     enum kw_status st = trace_time(&s->trace, &sc->trace_from, "from_s", &w->begin, err);
     if (st == KW_OK) st = trace_time(&s->trace, &sc->trace_to, "to_s", &w->end, err);
     if (st == KW_OK && w->assumed_side && w->begin >= w->end)
-        return kw_fail(err, KW_ERANGE, "trace.%s: no request arrives %s it", w->assumed_side > 0 ? "from_s" : "to_s",
-                       w->assumed_side > 0 ? "after" : "before");
+        return kw_fail(err, KW_ERANGE, "trace.%s: no request arrives %s %.9g s from the first",
+                       w->assumed_side > 0 ? "from_s" : "to_s", w->assumed_side > 0 ? "after" : "before",
+                       kw_nano_to_double(w->assumed_side > 0 ? w->begin : w->end));
     return st;
 }
 
