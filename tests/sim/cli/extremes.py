@@ -6,6 +6,7 @@ A few values a key; --all takes all of them, in every scenario that holds the ke
 the test."""
 import concurrent.futures
 import copy
+import itertools
 import json
 import os
 import subprocess
@@ -219,7 +220,7 @@ jobs, nowhere = [], []
 for path in paths:
     if path[0] in ("keepwarm", "sweep"):
         continue
-    bases = [PLAN] if path[0] == "candidates" else [b for b in BASES if known(b[0], b[1], path)][:2 if THOROUGH else 1]
+    bases = [PLAN] if path[0] == "candidates" else list(itertools.islice((b for b in BASES if known(b[0], b[1], path)), 2 if THOROUGH else 1))
     if not bases:
         nowhere.append(path)
     for i, (command, doc) in enumerate(bases):
@@ -257,7 +258,7 @@ for path in paths:
             break
         place += 1
         use = json.dumps(base(dict(USE.get(name, dict(MODAL, platform="./p.json")), name="d")))
-        for v in VALUES if place == 1 or THOROUGH else VALUES[:2]:
+        for v in VALUES if place == 1 or THOROUGH else VALUES[:1]:
             text = written(p, path, v)
             if text:
                 jobs.append(("%s.json %s = %s" % (name, ".".join(map(str, path)), v), "run", use, {"p.json": text}))
