@@ -80,4 +80,10 @@ enum kw_status kw_trace_slice(struct kw_trace *out, const struct kw_trace *in, k
 enum kw_status kw_trace_pick(struct kw_trace *out, const struct kw_trace *in,
                              bool (*keep)(const void *ctx, size_t request), const void *ctx, struct kw_error *err);
 
+/* out = requests row[i] of in at the times at[i], i < n, put in order, over a window of `span` that holds them all. The
+ * requests of copy[i] > 0 have prefix hashes of their own (copy NULL: all 0), so that copies share no prompt. KW_ERANGE:
+ * n is 0, or too many. out must not be in. */
+enum kw_status kw_trace_gather(struct kw_trace *out, const struct kw_trace *in, const uint32_t *row, const kw_ns *at,
+                               const uint32_t *copy, size_t n, kw_ns span, struct kw_error *err);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/rng.h"
 #include "workloads/trace.h"
 
 enum kw_status kw_trace_speed(struct kw_trace *t, double speed, struct kw_error *err)
@@ -201,5 +202,44 @@ enum kw_status kw_trace_sort(struct kw_trace *t, struct kw_error *err)
     }
     free(order);
     free(spare);
+    return KW_OK;
+}
+
+enum kw_status kw_trace_gather(struct kw_trace *out, const struct kw_trace *in, const uint32_t *row, const kw_ns *at,
+                               const uint32_t *copy, size_t n, kw_ns span, struct kw_error *err)
+{
+    size_t nh = 0;
+    memset(out, 0, sizeof *out);
+    out->epoch_unix = INT64_MIN;
+    for (size_t i = 0; i < n && in->hash_at; i++) nh += in->hash_at[row[i] + 1] - in->hash_at[row[i]];
+    if (n == 0) return kw_fail(err, KW_ERANGE, "no request is left");
+    if (n >= KW_TRACE_MAX_ROWS || nh >= UINT32_MAX) return kw_fail(err, KW_ERANGE, "%zu requests are too many", n);
+    enum kw_status st = shape_like(out, in, n, nh, err);
+    if (st != KW_OK) return st;
+    nh = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t r = row[i];
+        assert(at[i] >= 0 && at[i] <= span && r < in->n);
+        out->arrival[i] = at[i];
+        out->prompt[i] = in->prompt[r];
+        out->output[i] = in->output[r];
+        if (in->model) out->model[i] = in->model[r];
+        if (in->cached) out->cached[i] = in->cached[r];
+        if (in->written) out->written[i] = in->written[r];
+        if (in->klass) out->klass[i] = in->klass[r];
+        if (!in->hash_at) continue;
+        out->hash_at[i] = (uint32_t)nh;
+        for (uint32_t k = in->hash_at[r]; k < in->hash_at[r + 1]; k++)
+            out->hash[nh++] = copy && copy[i] ? kw_mix64(in->hash[k] ^ kw_mix64(copy[i])) : in->hash[k];
+    }
+    if (in->hash_at) out->hash_at[n] = (uint32_t)nh;
+    out->span = span;
+    out->origin = in->origin;
+    if ((st = kw_trace_sort(out, err)) != KW_OK) {
+        kw_trace_free(out);
+        return st;
+    }
+    out->notes.equal_times = 0;
+    for (size_t i = 1; i < n; i++) out->notes.equal_times += out->arrival[i] == out->arrival[i - 1];
     return KW_OK;
 }

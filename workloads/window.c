@@ -226,6 +226,19 @@ static const char *length(kw_ns ns, char buf[32])
     return buf;
 }
 
+/* What playing it faster or slower did to it. */
+static void add_speed(const struct kw_window *w, char *buf, size_t size)
+{
+    char of_day[32], all[32];
+    size_t n = strlen(buf);
+    if (w->speed == 0 || w->speed == 1 || n >= size) return;
+    snprintf(buf + n, size - n,
+             "; played %g times as fast, in %s: its days take %s each, and their shape, bursts and pauses are %s with "
+             "them",
+             w->speed, length((kw_ns)((double)(w->end - w->begin) / w->speed), all),
+             length((kw_ns)((double)DAY / w->speed), of_day), w->speed > 1 ? "squeezed" : "stretched");
+}
+
 char *kw_window_text(const struct kw_window *w, char *buf, size_t size)
 {
     char a[32], b[32], dates[80] = "", out[64] = "";
@@ -259,5 +272,6 @@ char *kw_window_text(const struct kw_window *w, char *buf, size_t size)
                  (int64_t)(ns / (7 * DAY)), ns == 7 * DAY ? "" : "s", dates, length(w->arrivals_span, a), out);
         break;
     }
+    add_speed(w, buf, size);
     return buf;
 }

@@ -19,6 +19,7 @@ struct kw_window {
     uint64_t left_out;   /* requests outside */
     kw_ns arrivals_span; /* first to last arrival inside */
     int64_t begin_unix;  /* UTC seconds of begin, INT64_MIN when the trace has no dates */
+    double speed;        /* the cut is then played so many times as fast; 0 as 1 */
 };
 
 /* The window that nobody stated, in the order in which the rules are tried:

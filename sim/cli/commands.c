@@ -31,13 +31,17 @@ const struct kw_command kw_commands[] = {
       "Step times come from the best profile of each GPU, model, precision and tp: measured before\n"
       "published before estimated, and of equal ones the user's. Profiles of the user's are the *.json of\n"
       "the folder $KEEPWARM_PROFILES (./profiles where it is not set; none where it is empty), and those\n"
-      "given with --profile. The result names what was taken.\n" PLACES,
+      "given with --profile. The result names what was taken.\n"
+      "--break-even and --volume also plan the best of each kind (API, serverless, dedicated) at other\n"
+      "volumes of the same traffic, 1/1000 to 1000 times of it: more is whole copies, less is fewer of\n"
+      "its bursts, so days and bursts keep their shape. With --csv they print a row a volume and kind.\n" PLACES,
       "keepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s  # no file at all\n"
       "keepwarm plan chat.json -o plan.h5          # keep everything for notebooks and reprice\n"
       "keepwarm plan chat.json --platform modal --platform lambda --break-even\n"
+      "keepwarm plan chat.json --volume 50M,500M,2B,10B # tokens a month, the same shape of day\n"
       "keepwarm plan chat.json --profile H100-llama-3.1-8b-bf16-tp1.json # measured by calibrate",
       { SIMULATION, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_MODEL, KW_OPT_PLATFORM,
-        KW_OPT_ALLOW_UNKNOWN, KW_OPT_EXHAUSTIVE, KW_OPT_ALL, KW_OPT_BREAKEVEN, KW_OPTIONS },
+        KW_OPT_ALLOW_UNKNOWN, KW_OPT_EXHAUSTIVE, KW_OPT_ALL, KW_OPT_BREAKEVEN, KW_OPT_VOLUME, KW_OPTIONS },
       0,
       1,
       kw_cli_plan },

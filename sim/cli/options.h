@@ -36,6 +36,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_EXHAUSTIVE,
                     KW_OPT_ALL,
                     KW_OPT_BREAKEVEN,
+                    KW_OPT_VOLUME,
                     KW_OPT_PLATFORM,
                     KW_OPT_GPU,
                     KW_OPT_PRECISION,
@@ -94,7 +95,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
 
 struct kw_options {
     const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date,
-        *focus, *invoice;
+        *focus, *invoice, *volume;
     struct kw_list set, slo, platform, profile;
     int64_t threads, seed, replications, tp, at,
         start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */

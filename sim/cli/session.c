@@ -144,6 +144,7 @@ static enum kw_status load_trace(struct kw_session *s, const struct kw_options *
         kw_trace_free(&s->trace);
         s->trace = cut;
     }
+    s->window.speed = sc->trace_speed;
     if (st == KW_OK && sc->trace_speed != 1) st = kw_trace_speed(&s->trace, sc->trace_speed, err);
     if (st != KW_OK) kw_trace_free(&s->trace);
     return st;

@@ -161,3 +161,20 @@ uint32_t kw_gpus_rented(const struct kw_gpu_offer *o, uint32_t tp, uint32_t repl
     uint32_t a_node = unit / tp;
     return (replicas + a_node - 1) / a_node * unit;
 }
+
+enum kw_status kw_usage_times(struct kw_usage *u, double n, struct kw_error *err)
+{
+    struct kw_usage x = *u;
+    int64_t *quantity[KW_PHASES + 10] = { &x.rounding_gpu_ns, &x.minimum_gpu_ns, &x.unbilled_gpu_ns,
+                                          &x.reserved_gpu_ns, &x.busy_gpu_ns,    &x.requests,
+                                          &x.tokens_in,       &x.tokens_cached,  &x.tokens_cache_write,
+                                          &x.tokens_out };
+    for (int k = 0; k < KW_PHASES; k++) quantity[10 + k] = &x.gpu_ns[k];
+    for (int k = 0; k < KW_PHASES + 10 && n != 1; k++) {
+        long double v = (long double)*quantity[k] * n + 0.5L;
+        if (!(v >= 0 && v < 9.2e18L)) return kw_fail(err, KW_ERANGE, "%g times the usage is too much to count", n);
+        *quantity[k] = (int64_t)v;
+    }
+    *u = x;
+    return KW_OK;
+}

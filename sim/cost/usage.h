@@ -48,6 +48,10 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
                                     enum kw_kind kind, uint32_t gpus, uint32_t reserved_gpus, kw_ns window,
                                     struct kw_error *err);
 
+/* The usage of n deployments like it side by side, n >= 0, each quantity rounded to the nearest. KW_ERANGE on overflow, *u
+ * unchanged. */
+enum kw_status kw_usage_times(struct kw_usage *u, double n, struct kw_error *err);
+
 /* GPUs a serverless replica of tp GPUs is billed for: tp rounded up to a multiple of what the offer sells. */
 uint32_t kw_gpus_per_replica(const struct kw_gpu_offer *o, uint32_t tp);
 /* GPUs rented for `replicas` dedicated replicas of tp GPUs: whole nodes of gpus_min, each holding as many replicas as

@@ -7,8 +7,7 @@
 #include "sim/io/scenario/slo_text.h"
 #include "sim/io/text_table.h"
 
-/* Text that hangs under its label. */
-static void paragraph(const char *label, const char *text, struct kw_text *out)
+void kw_summary_paragraph(const char *label, const char *text, struct kw_text *out)
 {
     kw_text_add(out, "  ");
     kw_text_pad(out, label, 12);
@@ -26,20 +25,20 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     }
     double span = kw_nano_to_double(t->span);
     kw_text_add(out, "keepwarm %s%s%s\n", command, s->name[0] ? ": " : "", s->name);
-    paragraph("traffic", t->notes.source[0] ? t->notes.source : s->trace_file, out);
+    kw_summary_paragraph("traffic", t->notes.source[0] ? t->notes.source : s->trace_file, out);
     snprintf(line, sizeof line, "%zu requests in %s (%s a second), %s tokens in, %s out", t->n,
              kw_quantity_stretch(span, stretch), kw_quantity_brief(span > 0 ? (double)t->n / span : 0, number),
              kw_text_si(a, (double)in), kw_text_si(b, (double)gen));
-    paragraph("", line, out);
-    if (s->model) paragraph("model", s->model, out);
+    kw_summary_paragraph("", line, out);
+    if (s->model) kw_summary_paragraph("model", s->model, out);
     struct kw_text objectives = { 0 };
     kw_slo_text_print(&s->slo, &objectives);
     if (objectives.failed) out->failed = true;
-    paragraph("objectives", objectives.s ? objectives.s : "", out);
+    kw_summary_paragraph("objectives", objectives.s ? objectives.s : "", out);
     kw_text_free(&objectives);
-    char window[320];
-    paragraph("window", kw_window_text(w, window, sizeof window), out);
-    paragraph("month", scaling, out);
+    char window[512];
+    kw_summary_paragraph("window", kw_window_text(w, window, sizeof window), out);
+    kw_summary_paragraph("month", scaling, out);
     kw_text_add(out, "\n");
 }
 
@@ -51,17 +50,19 @@ static void add_sale(const struct kw_candidate *c, struct kw_text *out)
         const struct kw_choice *x = &c->choice[k];
         kw_sale_text(kw_choice_sale(x), sale, sizeof sale);
         snprintf(buf, sizeof buf, "%s%s%s", c->n > 1 ? x->name : "", c->n > 1 ? ": " : "", sale);
-        paragraph(k ? "" : "on sale", buf, out);
+        kw_summary_paragraph(k ? "" : "on sale", buf, out);
     }
     for (uint32_t k = 0, shown = 0; k < c->n; k++)
-        if (*kw_choice_stand_in(&c->choice[k], buf, sizeof buf)) paragraph(shown++ ? "" : "latency", buf, out);
+        if (*kw_choice_stand_in(&c->choice[k], buf, sizeof buf))
+            kw_summary_paragraph(shown++ ? "" : "latency", buf, out);
 }
 
 void kw_summary_unknown(const struct kw_candidate *c, size_t n, const struct kw_trace *t, struct kw_text *out)
 {
     char buf[320];
     size_t i = 0;
-    for (; kw_summary_unknown_at(c, n, t, i, buf, sizeof buf); i++) paragraph(i ? "" : "not known", buf, out);
+    for (; kw_summary_unknown_at(c, n, t, i, buf, sizeof buf); i++)
+        kw_summary_paragraph(i ? "" : "not known", buf, out);
     if (i) kw_text_add(out, "\n");
 }
 
@@ -126,7 +127,7 @@ static void step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, 
             while (j < shown && named[j] != p) j++;
             if (j < shown || shown == MOST) continue;
             named[shown++] = p;
-            paragraph(shown == 1 ? "step times" : "", kw_profile_basis(p, basis), out);
+            kw_summary_paragraph(shown == 1 ? "step times" : "", kw_profile_basis(p, basis), out);
         }
     }
 }
@@ -211,7 +212,7 @@ static void balancing(const struct kw_candidate *c, struct kw_text *out)
     bool first = true;
     for (uint32_t k = 0; k < c->n; k++) {
         if (!*kw_choice_balancing(&c->choice[k], text, sizeof text)) continue;
-        paragraph(first ? "balancing" : "", text, out);
+        kw_summary_paragraph(first ? "balancing" : "", text, out);
         first = false;
     }
 }
@@ -316,7 +317,7 @@ void kw_summary_reading(const struct kw_reading *r, struct kw_text *out)
 {
     char text[400];
     for (int of = 0; of < KW_READINGS; of++)
-        if (r[of].shown) paragraph("range", kw_reading_text(&r[of], text, sizeof text), out);
+        if (r[of].shown) kw_summary_paragraph("range", kw_reading_text(&r[of], text, sizeof text), out);
 }
 
 /* Indices of the `room` points that rank first, of n >= room. */
@@ -657,7 +658,7 @@ static void plan_note(const struct kw_plan *p, size_t i, bool drawings, struct k
                  kw_quantity_usd((cost.hi - cost.lo) / 2, half), x->drawn, x->met, won);
     }
     snprintf(number, sizeof number, "#%u", p->points[i].rank);
-    if (text[0]) paragraph(number, text, out);
+    if (text[0]) kw_summary_paragraph(number, text, out);
 }
 
 static bool in_plan_table(const struct kw_plan *p, size_t k, bool all)
@@ -812,7 +813,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
     if (p->best >= 0) {
         const struct kw_point *q = &p->points[p->best];
         kw_text_add(out, "Recommendation\n");
-        paragraph("run", p->recommendation, out);
+        kw_summary_paragraph("run", p->recommendation, out);
         if (isfinite(q->m[KW_METRIC_COST].lo))
             snprintf(buf, sizeof buf, "$%s a month (95 %%: %s to %s), TTFT p95 %s s",
                      kw_quantity_usd(q->m[KW_METRIC_COST].value, a), kw_quantity_usd(q->m[KW_METRIC_COST].lo, b),
@@ -821,14 +822,14 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         else
             snprintf(buf, sizeof buf, "$%s a month, TTFT p95 %s s", kw_quantity_usd(q->m[KW_METRIC_COST].value, a),
                      kw_quantity_brief(q->m[KW_METRIC_TTFT_P95].value, b));
-        paragraph("cost", buf, out);
-        if (first_month(&q->bill, q->one_off, buf, sizeof buf)) paragraph("first month", buf, out);
+        kw_summary_paragraph("cost", buf, out);
+        if (first_month(&q->bill, q->one_off, buf, sizeof buf)) kw_summary_paragraph("first month", buf, out);
         add_sale(&p->candidates[p->best], out);
         snprintf(buf, sizeof buf, "TTFT p99 %s s; %s %% of the requests fail; goodput %s requests/s",
                  kw_quantity_brief(q->m[KW_METRIC_TTFT_P99].value, a),
                  kw_quantity_percent(q->m[KW_METRIC_ERROR_FRACTION].value, b),
                  kw_quantity_brief(q->m[KW_METRIC_GOODPUT].value, (char[32]){ 0 }));
-        paragraph("tail", buf, out);
+        kw_summary_paragraph("tail", buf, out);
         if (q->drawn && p->tie && q->met == q->drawn)
             snprintf(buf, sizeof buf,
                      "meets the objectives on the trace itself and in its %u drawings; which is cheapest is a tie",
@@ -849,12 +850,12 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
             size_t n = strlen(buf);
             snprintf(buf + n, sizeof buf - n, "; all of it only if rate limits that were not found carry the load");
         }
-        paragraph("how surely", buf, out);
-        if (q->margin.thin) paragraph("margin", kw_plan_margin_text(p, buf, sizeof buf), out);
-        paragraph("why", p->why, out);
+        kw_summary_paragraph("how surely", buf, out);
+        if (q->margin.thin) kw_summary_paragraph("margin", kw_plan_margin_text(p, buf, sizeof buf), out);
+        kw_summary_paragraph("why", p->why, out);
         snprintf(buf, sizeof buf, "%s", kw_grade_name[q->grade]);
-        paragraph("inputs", buf, out);
-        if (*kw_point_steady(q, buf, sizeof buf)) paragraph("steady", buf, out);
+        kw_summary_paragraph("inputs", buf, out);
+        if (*kw_point_steady(q, buf, sizeof buf)) kw_summary_paragraph("steady", buf, out);
     } else {
         kw_text_add(out, "Nothing meets the objectives\n");
         if (p->nearest_miss >= 0) {
@@ -866,18 +867,19 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
             else
                 snprintf(buf, sizeof buf, "%s at $%s a month: %s", label,
                          kw_quantity_usd(q->m[KW_METRIC_COST].value, a), q->miss);
-            paragraph("nearest", buf, out);
+            kw_summary_paragraph("nearest", buf, out);
         }
     }
     step_times(p->candidates, p->n, p->best, out);
     if (p->best >= 0) balancing(&p->candidates[p->best], out);
     for (size_t i = 0; i < p->n_flips && i < 4; i++)
-        paragraph(i ? "" : "flips if", kw_plan_flip_text(p, i, buf, sizeof buf), out);
+        kw_summary_paragraph(i ? "" : "flips if", kw_plan_flip_text(p, i, buf, sizeof buf), out);
     for (size_t i = 0; i < p->n_stress; i++)
-        paragraph(i ? "" : "if worse", kw_plan_stress_text(p, i, buf, sizeof buf), out);
+        kw_summary_paragraph(i ? "" : "if worse", kw_plan_stress_text(p, i, buf, sizeof buf), out);
     for (size_t i = 0; i < p->n_ranges; i++)
-        paragraph(i ? "" : "range", kw_plan_range_text(p, i, buf, sizeof buf), out);
-    for (size_t i = 0; i < p->n_assumptions && i < 6; i++) paragraph(i ? "" : "assumed", p->assumptions[i], out);
+        kw_summary_paragraph(i ? "" : "range", kw_plan_range_text(p, i, buf, sizeof buf), out);
+    for (size_t i = 0; i < p->n_assumptions && i < 6; i++)
+        kw_summary_paragraph(i ? "" : "assumed", p->assumptions[i], out);
     if (p->n_dropped) {
         size_t shown = 0, others = 0;
         for (int sold = 0; sold < 2; sold++) /* what has ended is always told, and first */
@@ -885,14 +887,14 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
                 const struct kw_dropped *d = &p->dropped[i];
                 if (d->unsold == !!sold || (sold && !all && others++ >= 3)) continue;
                 snprintf(buf, sizeof buf, "%s: %s", d->what, d->why);
-                paragraph(shown++ ? "" : "left out", buf, out);
+                kw_summary_paragraph(shown++ ? "" : "left out", buf, out);
             }
         if (shown < p->n_dropped) {
             snprintf(buf, sizeof buf, "and %zu more (--all)", p->n_dropped - shown);
-            paragraph("", buf, out);
+            kw_summary_paragraph("", buf, out);
         }
     }
-    paragraph("searched", kw_plan_searched_text(p, buf, sizeof buf), out);
+    kw_summary_paragraph("searched", kw_plan_searched_text(p, buf, sizeof buf), out);
 }
 
 void kw_summary_part(const struct kw_plan_part *part, const struct kw_trace *t, size_t i, size_t n, struct kw_text *out)
@@ -938,39 +940,10 @@ void kw_summary_whole(const struct kw_plan_parts *x, const struct kw_plan_whole 
     kw_text_table_cell(&t, "%s", kw_quantity_usd(kw_nano_to_double(w->bill.total), usd));
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
-    if (first_month(&w->bill, w->one_off, buf, sizeof buf)) paragraph("first month", buf, out);
+    if (first_month(&w->bill, w->one_off, buf, sizeof buf)) kw_summary_paragraph("first month", buf, out);
     if (!as_written) return;
     snprintf(buf, sizeof buf, "$%s a month for all the deployments of the scenario: %s%s",
              kw_quantity_usd(kw_point_told(as_written, KW_METRIC_COST).value, usd),
              as_written->feasible ? "meets the objectives" : "misses: ", as_written->miss);
-    paragraph("as written", buf, out);
-}
-
-void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out)
-{
-    struct kw_text_table t = { 0 };
-    char s[16], m[32];
-    kw_text_add(out, "\nWhere the cheapest kind changes with volume\n");
-    paragraph("method", b->method, out);
-    kw_text_table_column(&t, "volume", "x", true);
-    kw_text_table_column(&t, "tokens", "1e6/month", true);
-    for (int k = 0; kw_kind_name[k]; k++) kw_text_table_column(&t, kw_kind_name[k], "$/month", true);
-    kw_text_table_column(&t, "cheapest", "", false);
-    for (uint32_t i = 0; i < b->n_volumes; i++) {
-        int best = -1;
-        kw_text_table_cell(&t, "%g", b->factor[i]);
-        kw_text_table_cell(&t, "%s", kw_text_si(s, b->mtok_month[i]));
-        for (int k = 0; k < 3; k++) {
-            kw_text_table_cell(&t, "%s", isnan(b->cost[i][k]) ? "-" : kw_quantity_usd(b->cost[i][k], m));
-            if (!isnan(b->cost[i][k]) && (best < 0 || b->cost[i][k] < b->cost[i][best])) best = k;
-        }
-        kw_text_table_cell(&t, "%s", best < 0 ? "-" : b->setting[i][best]);
-    }
-    kw_text_table_print(&t, out);
-    kw_text_table_free(&t);
-    for (uint32_t i = 0; i < b->n_crossings; i++)
-        kw_text_add(out, "  %s gives way to %s at about %s million tokens a month (between %s and %s simulated)\n",
-                    kw_kind_name[b->crossing[i].from], kw_kind_name[b->crossing[i].to],
-                    kw_text_si(s, b->crossing[i].mtok_month), kw_text_si((char[16]){ 0 }, b->crossing[i].lo),
-                    kw_text_si((char[16]){ 0 }, b->crossing[i].hi));
+    kw_summary_paragraph("as written", buf, out);
 }

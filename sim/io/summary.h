@@ -8,6 +8,8 @@
 #include "sim/plan/plan_parts.h"
 #include "workloads/trace.h"
 
+/* Text that hangs under its label. */
+void kw_summary_paragraph(const char *label, const char *text, struct kw_text *out);
 /* What was simulated: traffic, model, objectives, scaling to a month. */
 void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t,
                      const struct kw_window *w, const char *scaling, struct kw_text *out);
@@ -26,17 +28,20 @@ void kw_summary_part(const struct kw_plan_part *part, const struct kw_trace *t, 
                      struct kw_text *out);
 void kw_summary_whole(const struct kw_plan_parts *x, const struct kw_plan_whole *w, const struct kw_point *as_written,
                       struct kw_text *out);
-void kw_summary_breakeven(const struct kw_breakeven *b, struct kw_text *out);
+/* Volumes planned, crossings where they were looked for; the same as CSV, a row a volume and kind of each part (b[x->n]). */
+void kw_summary_volumes(const struct kw_breakeven *b, struct kw_text *out);
+void kw_summary_volumes_csv(const struct kw_breakeven *b, const struct kw_plan_parts *x, struct kw_text *out);
 
 /* The same figures for machines: one JSON document, or CSV with a head line. Its columns platform to max_replicas
  * hold the settings (idle_timeout in s), profile and profile_grade
  * name the profile that the step times are of, and its grade ("-" of an API; of several deployments joined by " + ", as
  * /points of a result has them); of_class, of_model and of_deployment are empty in a configuration's own row and say in
  * the rows after it which class, model or deployment they are of, where there are several; part is the model that a plan
- * of several chose it for. t: NULL where the trace is not at hand. */
+ * of several chose it for. t: NULL where the trace is not at hand;
+ * volumes: NULL without other volumes, else of the plan, or of each part. */
 void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                      const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
-                     const struct kw_reading *reading, struct kw_text *out);
+                     const struct kw_reading *reading, const struct kw_breakeven *volumes, struct kw_text *out);
 /* One point's ranges under r[KW_READINGS], where there are any to show. */
 void kw_summary_reading(const struct kw_reading *r, struct kw_text *out);
 /* The i-th distinct sentence about what is not known of the n candidates' bills, into buf; false past the last. */
@@ -46,7 +51,8 @@ bool kw_summary_unknown_at(const struct kw_candidate *c, size_t n, const struct 
  * a result that was priced again): the parts have their points and which is the best. */
 void kw_summary_parts_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                            const struct kw_plan_parts *x, const struct kw_plan_whole *whole,
-                           const struct kw_candidate *written, const struct kw_point *as_written, struct kw_text *out);
+                           const struct kw_candidate *written, const struct kw_point *as_written,
+                           const struct kw_breakeven *volumes, struct kw_text *out);
 void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size_t n, struct kw_text *out);
 
 /* A configuration of two results, and every figure of both: columns rank_a, rank_b, NAME_a, NAME_b. */

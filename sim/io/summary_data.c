@@ -207,7 +207,7 @@ static cJSON *reading_object(const struct kw_reading *r, const struct kw_candida
 /* begin_unix_s is null where the trace has no dates. */
 static void add_window(cJSON *root, const struct kw_window *w, bool *lost)
 {
-    char text[320];
+    char text[512];
     cJSON *o = cJSON_AddObjectToObject(root, "window");
     add_text(o, "chosen", kw_window_chosen_name[w->chosen], lost);
     add_number(o, "hours", (double)(w->end - w->begin) / (double)KW_NS_PER_HOUR, lost);
@@ -297,6 +297,66 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
     for (size_t i = 0; i < n; i++) add_element(points, point_object(&c[i], &p[i], lost), lost);
 }
 
+static void add_best(cJSON *o, const char *key, const struct kw_kind_best *x, bool *lost)
+{
+    cJSON *to = cJSON_AddObjectToObject(o, key);
+    add_text(to, "label", x->label, lost);
+    add_estimate(to, &kw_metric_info[KW_METRIC_COST], x->cost, lost);
+    add_number(to, "ttft_p95_s", x->ttft_p95_s, lost);
+    add_bool(to, "latency_assumed", x->assumed, lost);
+    add_number(to, "utilisation", x->utilisation, lost);
+    add_number(to, "capacity_used", x->capacity_used, lost);
+}
+
+static void add_crossing(cJSON *to, const struct kw_crossing *c, bool *lost)
+{
+    add_text(to, "from", kw_kind_name[c->from], lost);
+    add_text(to, "to", kw_kind_name[c->to], lost);
+    add_number(to, "tokens_month", c->tokens_month, lost);
+    add_number(to, "tokens_month_lo", c->lo, lost);
+    add_number(to, "tokens_month_hi", c->hi, lost);
+    add_bool(to, "interval_counts_other_days", c->estimated, lost);
+    add_bool(to, "step", c->step, lost);
+    add_best(to, "below", &c->below, lost);
+    add_best(to, "above", &c->above, lost);
+}
+
+/* Volumes, and what was found between them. */
+static void add_volumes(cJSON *root, const struct kw_breakeven *b, bool *lost)
+{
+    char method[1024];
+    if (!b) return;
+    cJSON *o = cJSON_AddObjectToObject(root, b->searched ? "break_even" : "volumes");
+    add_text(o, "method", kw_breakeven_method(b, method, sizeof method), lost);
+    add_number(o, "dispersion_10_s", b->dispersion, lost);
+    cJSON *volumes = add_array(o, "volumes", lost);
+    for (uint32_t v = 0; v < b->n_volumes; v++) {
+        const struct kw_volume_point *p = &b->volume[v];
+        cJSON *x = cJSON_CreateObject();
+        add_number(x, "factor", p->factor, lost);
+        add_number(x, "tokens_month", p->tokens_month, lost);
+        add_number(x, "requests_replayed", (double)p->requests, lost);
+        add_number(x, "windows", p->windows, lost);
+        add_number(x, "part", p->part, lost);
+        add_number(x, "pools", p->pools, lost);
+        add_text(x, "cheapest", p->winner < 0 ? "" : kw_kind_name[p->winner], lost);
+        for (int k = 0; k < KW_KINDS; k++) add_best(x, kw_kind_name[k], &p->kind[k], lost);
+        add_element(volumes, x, lost);
+    }
+    if (!b->searched) return;
+    cJSON *crossings = add_array(o, "crossings", lost);
+    for (uint32_t i = 0; i < b->n_crossings; i++) {
+        cJSON *x = cJSON_CreateObject();
+        add_crossing(x, &b->crossing[i], lost);
+        add_element(crossings, x, lost);
+    }
+    if (isnan(b->serverless_to_dedicated.tokens_month)) return;
+    cJSON *x = cJSON_AddObjectToObject(o, "serverless_cheaper_below");
+    add_number(x, "capacity_used", b->capacity_used, lost);
+    add_number(x, "utilisation", b->utilisation, lost);
+    add_crossing(x, &b->serverless_to_dedicated, lost);
+}
+
 static cJSON *document(const char *command, const struct kw_window *w, kw_ns month, bool *lost)
 {
     cJSON *root = cJSON_CreateObject();
@@ -320,17 +380,19 @@ static void print_document(cJSON *root, bool lost, struct kw_text *out)
 
 void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                      const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
-                     const struct kw_reading *reading, struct kw_text *out)
+                     const struct kw_reading *reading, const struct kw_breakeven *volumes, struct kw_text *out)
 {
     bool lost = false;
     cJSON *root = document(command, w, month, &lost);
     add_results(root, t, c, p, n, plan, reading, &lost);
+    add_volumes(root, volumes, &lost);
     print_document(root, lost, out);
 }
 
 void kw_summary_parts_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                            const struct kw_plan_parts *x, const struct kw_plan_whole *whole,
-                           const struct kw_candidate *written, const struct kw_point *as_written, struct kw_text *out)
+                           const struct kw_candidate *written, const struct kw_point *as_written,
+                           const struct kw_breakeven *volumes, struct kw_text *out)
 {
     bool lost = false;
     char exact[32];
@@ -347,6 +409,7 @@ void kw_summary_parts_json(const char *command, const struct kw_trace *t, const 
             add_number(o, "best", (double)part->plan.best, &lost);
         add_results(o, mine, part->plan.candidates, part->plan.points, part->plan.n, mine ? &part->plan : NULL, NULL,
                     &lost);
+        add_volumes(o, volumes ? &volumes[i] : NULL, &lost);
         add_element(parts, o, &lost);
     }
     cJSON *sum = cJSON_AddObjectToObject(root, "whole");

@@ -9,6 +9,7 @@
 #include "sim/plan/sweep/sweep.h"
 
 #define KW_PLAN_MAX_LIST 64
+#define KW_PLAN_NEAR 1.15  /* times the cheapest's cost: up to where a short replay may be wrong about it */
 #define KW_PLAN_STRESSED 4 /* offers that tie with the cheapest and are replayed under worse inputs, itself included */
 #define KW_PLAN_TOLD 5     /* prices whose cheapest a plan always knows, so that the nearest flips are right */
 #define KW_PLAN_CONTENDERS 16 /* at most: half of them feasible, half cheaper ones that miss */

@@ -68,9 +68,16 @@ static double curve_at(const struct kw_curve *c, double x)
     return c->y[i - 1] + (c->y[i] - c->y[i - 1]) * (x - c->x[i - 1]) / (c->x[i] - c->x[i - 1]);
 }
 
+double kw_plan_computed(const struct kw_trace *t)
+{
+    struct load l;
+    measure_load(&l, t);
+    return l.computed;
+}
+
 /* The least engine time a token can take: min over step sizes x of (fixed + dense(x)) / x, every other term only adds.
  * On a linear piece the quotient is monotone, so the minimum is at a knot or at the budget. */
-static double least_token_s(const struct kw_profile *p)
+double kw_plan_least_token_s(const struct kw_profile *p)
 {
     double budget = p->max_num_batched_tokens, least = INFINITY;
     const struct kw_curve *d = &p->tables.dense;
@@ -326,7 +333,7 @@ static enum kw_status add_serverless(struct enumeration *e, const struct kw_choi
 static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, uint32_t step)
 {
     const struct kw_plan_options *o = e->o;
-    double bound = e->load.computed * least_token_s(c->profile) / e->load.span_s;
+    double bound = e->load.computed * kw_plan_least_token_s(c->profile) / e->load.span_s;
     double likely = busy_replicas(c->profile, c->steptime, &e->load);
     uint32_t lowest = (uint32_t)fmax(1, ceil(fmin(bound, KW_PLAN_MAX_REPLICAS)));
     uint32_t extra = o->dedicated_extra ? o->dedicated_extra : 4;

@@ -21,6 +21,15 @@ enum kw_status kw_plan_families(struct kw_plan *p, struct kw_error *err);
  * earlier run left in points; needs a rank afterwards, as family and order are stale. */
 enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                               struct kw_error *err);
+/* Only the cheapest that meets the objectives, in best: one replication of what may be that, or costs up to KW_PLAN_NEAR
+ * of it. widened: with other idle timeouts and concurrencies for the leaders, as kw_plan_search adds them. What was not
+ * simulated stays in the plan, without replications. Points must be NULL. */
+enum kw_status kw_plan_cheapest(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                                bool widened, struct kw_error *err);
+/* Tokens of the trace that engines must compute at the least, and the least engine time one of them can take: no
+ * replica is busy for less than their product. */
+double kw_plan_computed(const struct kw_trace *t);
+double kw_plan_least_token_s(const struct kw_profile *p);
 /* Fills order, best, runner_up, nearest_miss, margin and tie from the points. */
 enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, struct kw_error *err);
 /* Fills stress, the points' margins and, where another offer within the tie bears them better, turns best, runner_up, margin and

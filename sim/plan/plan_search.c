@@ -25,6 +25,7 @@ struct race {
     bool *wanted;  /* [n] scratch: for the first look */
     size_t *batch; /* [2n + KW_PLAN_CONTENDERS] scratch */
     uint32_t all;  /* replications */
+    double near;   /* > 0: only the cheapest is wanted, and what costs up to so many times as much */
 };
 
 static bool known(const struct kw_plan *p, size_t i)
@@ -76,7 +77,7 @@ static void cheapest_of_families(struct race *r)
 static size_t prune(struct race *r)
 {
     struct kw_plan *p = r->p;
-    double limit = contending_cost(p);
+    double limit = r->near > 0 ? r->near * cost_of(p, cheapest(p, -1)) : contending_cost(p);
     size_t left = 0;
     cheapest_of_families(r);
     for (size_t i = 0; i < p->n; i++) {
@@ -126,6 +127,28 @@ static enum kw_status advance_within(struct race *r, size_t n, struct kw_error *
     return st;
 }
 
+static int by_index(const void *x, const void *y)
+{
+    size_t a = *(const size_t *)x, b = *(const size_t *)y;
+    return a < b ? -1 : a > b;
+}
+
+/* The `most` of the batch that may be cheapest: what they turn out to cost may close the others. */
+static size_t likeliest(struct race *r, size_t n, size_t most)
+{
+    size_t *b = r->batch;
+    for (size_t k = 0; k < most && k < n; k++)
+        for (size_t j = k + 1; j < n; j++)
+            if (r->floor[b[j]] < r->floor[b[k]] || (r->floor[b[j]] == r->floor[b[k]] && b[j] < b[k])) {
+                size_t swap = b[k];
+                b[k] = b[j];
+                b[j] = swap;
+            }
+    n = n < most ? n : most;
+    qsort(b, n, sizeof *b, by_index);
+    return n;
+}
+
 /* Until nothing is open: of each family those that may be cheapest, which then close dearer ones. O(n) a round. */
 static enum kw_status run_race(struct race *r, struct kw_error *err)
 {
@@ -141,15 +164,10 @@ static enum kw_status run_race(struct race *r, struct kw_error *err)
         for (size_t i = 0; i < p->n; i++)
             if (r->open[i] && !waits(r, smallest, i) && r->floor[i] == first[p->family[i]]) r->batch[n++] = i;
         assert(n > 0);
+        if (r->near > 0) n = likeliest(r, n, 8);
         st = advance_within(r, n, err);
     }
     return st;
-}
-
-static int by_index(const void *x, const void *y)
-{
-    size_t a = *(const size_t *)x, b = *(const size_t *)y;
-    return a < b ? -1 : a > b;
 }
 
 /* Who contends, by merit: the cheapest feasible one of each family up to the contending cost, and of what is cheaper
@@ -656,5 +674,62 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
     if (st == KW_OK) count(p, &r, &relay);
     if (st == KW_OK) drop_idle(p, r.open, enumerated);
     close_race(&r);
+    return st;
+}
+
+/* Bounds of one kind's cheapest take in what the tokens alone keep a replica busy: a candidate that meets the objectives
+ * loses no more than a few requests. */
+static enum kw_status raise_floors(struct race *r, struct kw_error *err)
+{
+    const double served = 0.98;
+    double computed = kw_plan_computed(r->study->trace);
+    enum kw_status st = KW_OK;
+    for (size_t i = 0; i < r->p->n && st == KW_OK; i++) {
+        const struct kw_choice *c = serverless(r->p, i);
+        if (!c || !c->platform->meter.bills[KW_PHASE_ACTIVE] || c->platform->meter.window) continue;
+        struct kw_usage u = { .kind = KW_KIND_SERVERLESS,
+                              .window = r->study->trace->span,
+                              .month = kw_study_month(r->study) };
+        double busy = served * computed * kw_plan_least_token_s(c->profile) * kw_gpus_per_replica(c->gpu, c->tp);
+        if (busy > 9e9) continue; /* beyond int64 ns */
+        struct kw_tariff tariff = kw_choice_tariff(c);
+        struct kw_bill bill;
+        u.gpu_ns[KW_PHASE_ACTIVE] = (int64_t)(busy * 1e9);
+        st = kw_bills(&bill, &u, &tariff, 1, true, err);
+        if (st == KW_OK) r->floor[i] = fmax(r->floor[i], kw_nano_to_double(bill.total));
+    }
+    return st;
+}
+
+static enum kw_status race_for_cheapest(struct kw_plan *p, const struct kw_study *study, double near,
+                                        const struct kw_sweep_options *run, struct kw_error *err)
+{
+    struct race r;
+    struct relay relay = { .user = run };
+    enum kw_status st = open_race(&r, p, study, run, err);
+    r.near = near;
+    if (st == KW_OK) st = raise_floors(&r, err);
+    if (st == KW_OK) st = run_race(&r, err);
+    if (st == KW_OK) count(p, &r, &relay);
+    close_race(&r);
+    return st;
+}
+
+enum kw_status kw_plan_cheapest(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                                bool widened, struct kw_error *err)
+{
+    const double leading = 2.5; /* another platform's best, whose other settings may be the cheapest */
+    size_t enumerated = p->n;
+    enum kw_status st = grow_points(p, 0, err);
+    if (st == KW_OK) st = kw_plan_families(p, err);
+    if (st == KW_OK) st = race_for_cheapest(p, study, widened ? leading : KW_PLAN_NEAR, &o->run, err);
+    if (st == KW_OK && widened) {
+        st = add_settings(p, o, err);
+        if (st == KW_OK) st = grow_points(p, enumerated, err);
+        while (st != KW_OK && p->n > enumerated) kw_candidate_free(&p->candidates[--p->n]);
+        if (st == KW_OK) st = kw_plan_families(p, err);
+        if (st == KW_OK && p->n > enumerated) st = race_for_cheapest(p, study, KW_PLAN_NEAR, &o->run, err);
+    }
+    if (st == KW_OK) p->best = cheapest(p, -1);
     return st;
 }

@@ -141,7 +141,7 @@ static int print_points(const char *command, const struct kw_options *o, struct 
     struct kw_text out = { .columns = kw_cli_columns() };
     if (o->json) {
         kw_summary_json(command, &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n, NULL, r,
-                        &out);
+                        NULL, &out);
     } else if (o->csv) {
         kw_summary_csv(g->candidates, g->points, g->n, &out);
     } else {
@@ -231,15 +231,45 @@ int kw_cli_sweep(const struct kw_options *o)
     return code;
 }
 
+#define MAX_VOLUMES 32
+
+/* "50M,500M,2B": tokens a month; k, M, B or G, T. */
+static enum kw_status read_volumes(const char *text, double out[MAX_VOLUMES], size_t *n, struct kw_error *err)
+{
+    static const struct {
+        char letter;
+        double times;
+    } unit[] = { { 'k', 1e3 }, { 'M', 1e6 }, { 'B', 1e9 }, { 'G', 1e9 }, { 'T', 1e12 } };
+    const char *s = text;
+    for (*n = 0;; s++) {
+        char *end;
+        double v = strtod(s, &end);
+        bool number = end > s && *s >= '0' && *s <= '9';
+        for (size_t k = 0; number && k < sizeof unit / sizeof *unit; k++)
+            if (*end == unit[k].letter) {
+                v *= unit[k].times;
+                end++;
+                break;
+            }
+        if (!number || !(v > 0 && v < 1e18) || (*end && *end != ','))
+            return kw_fail(err, KW_EUSAGE, "--volume is '%.60s', want tokens a month such as 50M,500M,2B", text);
+        if (*n == MAX_VOLUMES) return kw_fail(err, KW_EUSAGE, "--volume takes at most %d volumes", MAX_VOLUMES);
+        out[(*n)++] = v;
+        if (!*(s = end)) return KW_OK;
+    }
+}
+
 /* What a plan command holds: a plan a model, and where there are several what they come to together. */
 struct planning {
     struct kw_plan_options options;
     struct kw_plan_parts parts;
     struct kw_plan_whole whole;
-    struct kw_breakeven *breakeven;  /* [parts.n], owned; NULL when not asked for */
-    struct kw_candidate written;     /* n == 0: none */
-    struct kw_point as_written;      /* all of it on the whole trace, where there are several parts */
-    struct kw_candidate *candidates; /* [n], of all parts, one after another; borrowed content */
+    struct kw_breakeven *volumes;     /* [parts.n], owned; NULL when no other volumes were asked for */
+    double tokens_month[MAX_VOLUMES]; /* of --volume */
+    size_t n_tokens_month;            /* 0: --break-even */
+    struct kw_candidate written;      /* n == 0: none */
+    struct kw_point as_written;       /* all of it on the whole trace, where there are several parts */
+    struct kw_candidate *candidates;  /* [n], of all parts, one after another; borrowed content */
     struct kw_point *points;
     size_t n;
 };
@@ -248,7 +278,8 @@ static void planning_free(struct planning *g)
 {
     free(g->candidates);
     free(g->points);
-    free(g->breakeven);
+    for (size_t i = 0; g->volumes && i < g->parts.n; i++) kw_breakeven_free(&g->volumes[i]);
+    free(g->volumes);
     kw_plan_parts_free(&g->parts);
     kw_candidate_free(&g->written);
     kw_point_free(&g->as_written);
@@ -261,10 +292,12 @@ static int print_plan(const struct kw_options *o, struct kw_session *s, const st
     if (o->json) {
         if (several)
             kw_summary_parts_json("plan", &s->trace, &s->window, s->scenario.month, &g->parts, &g->whole,
-                                  g->as_written.replications ? &g->written : NULL, &g->as_written, &out);
+                                  g->as_written.replications ? &g->written : NULL, &g->as_written, g->volumes, &out);
         else
             kw_summary_json("plan", &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n,
-                            &g->parts.part[0].plan, NULL, &out);
+                            &g->parts.part[0].plan, NULL, g->volumes, &out);
+    } else if (o->csv && g->volumes) {
+        kw_summary_volumes_csv(g->volumes, &g->parts, &out);
     } else if (o->csv) {
         kw_summary_csv(g->candidates, g->points, g->n, &out);
     } else {
@@ -274,7 +307,7 @@ static int print_plan(const struct kw_options *o, struct kw_session *s, const st
             const struct kw_plan_part *part = &g->parts.part[i];
             if (several) kw_summary_part(part, kw_plan_part_trace(part, &s->trace), i, g->parts.n, &out);
             kw_summary_plan(&part->plan, &s->scenario.slo, o->all, &out);
-            if (g->breakeven) kw_summary_breakeven(&g->breakeven[i], &out);
+            if (g->volumes) kw_summary_volumes(&g->volumes[i], &out);
         }
         if (several)
             kw_summary_whole(&g->parts, &g->whole, g->as_written.replications ? &g->as_written : NULL, &out);
@@ -325,9 +358,15 @@ static enum kw_status plan_part(struct planning *g, size_t i, const struct kw_op
         tell(o, &notes);
     }
     if (st == KW_OK) st = kw_plan_run(&part->plan, &study, &g->options, err);
-    if (st != KW_OK || !g->breakeven) return st;
+    if (st != KW_OK || !g->volumes) return st;
     s->progress.what = "other volumes";
-    return kw_breakeven_find(&g->breakeven[i], &part->plan, &study, &g->options, 16, err);
+    struct kw_kinds_of of = {
+        &s->catalogue.platforms, &s->catalogue.profiles, &s->catalogue.steptimes, part->model, &study, &g->options
+    };
+    if (!g->n_tokens_month) return kw_breakeven_find(&g->volumes[i], &of, err);
+    double mine[MAX_VOLUMES], share = kw_volume_tokens(study.trace) / kw_volume_tokens(&s->trace);
+    for (size_t k = 0; k < g->n_tokens_month; k++) mine[k] = share * g->tokens_month[k];
+    return kw_breakeven_at(&g->volumes[i], &of, mine, g->n_tokens_month, err);
 }
 
 /* All points in one row, and the sum. */
@@ -363,7 +402,10 @@ static int plan(const struct kw_options *o, struct kw_session *s)
     struct planning g;
     memset(&g, 0, sizeof g);
     enum kw_status st = plan_split(&g, o, s, &err);
-    if (st == KW_OK && o->breakeven && !(g.breakeven = calloc(g.parts.n, sizeof *g.breakeven)))
+    if (st == KW_OK && o->volume) st = read_volumes(o->volume, g.tokens_month, &g.n_tokens_month, &err);
+    if (st == KW_OK && o->volume && o->breakeven)
+        st = kw_fail(&err, KW_EUSAGE, "--break-even looks at volumes of its own: give it or --volume, not both");
+    if (st == KW_OK && (o->breakeven || o->volume) && !(g.volumes = calloc(g.parts.n, sizeof *g.volumes)))
         st = kw_fail(&err, KW_ENOMEM, "out of memory for a plan");
     if (st == KW_OK) g.options.run = kw_session_sweep(s, o);
     for (size_t i = 0; i < g.parts.n && st == KW_OK; i++) st = plan_part(&g, i, o, s, &err);

@@ -1092,7 +1092,7 @@ static void write_plan(struct kw_writer *w, const struct kw_results *r)
 
 static void write_window(struct kw_writer *w, const struct kw_window *x)
 {
-    char text[320];
+    char text[512];
     kw_writer_attr(w, "window", kw_window_text(x, text, sizeof text));
     kw_writer_attr(w, "window_chosen", kw_window_chosen_name[x->chosen]);
     kw_writer_attr_i64(w, "window_ns", x->end - x->begin);

@@ -102,6 +102,31 @@ def plans():
     check("an API with the scenario's latency is planned", rc in (0, 3) and d["points"], rc, err[:200])
 
 
+def break_even():
+    """The same day at three volumes: the API gives way to dedicated GPUs at one volume, whichever is asked."""
+    inside, few = [], ("-p", "bedrock", "-p", "runpod-community", "--set", 'candidates.gpus=["H200","B200"]')
+    for name, tokens, kind, usd, api in (("800M", 8e8, "api", 576, 576), ("4G", 4.2e9, "dedicated", 2621, 3026),
+                                         ("13G", 1.32e10, "dedicated", 4365, None)):
+        rc, d, err = points("plan", f"breakeven_volume_{name}", "--break-even", *few)
+        b = d.get("break_even", {})
+        best = min((p["cost_usd_month"] for p in d["points"]
+                    if p.get("feasible") and len(p["deployments"]) == 1 and p["deployments"][0]["kind"] == kind), default=0)
+        check(f"a direct plan of {tokens:g} tokens a month", rc == 0 and abs(best / usd - 1) < 0.01, rc, best, err[:200])
+        own = [v for v in b.get("volumes", []) if v["factor"] and abs(v["factor"] - 1) < 1e-9]
+        check(f"{name}: its own volume is planned as it is", len(own) == 1 and own[0]["cheapest"] == kind
+              and abs(own[0][kind]["cost_usd_month"] / usd - 1) < 0.01
+              and (api is None or abs(own[0]["api"]["cost_usd_month"] / api - 1) < 0.01), own)
+        found = [c for c in b.get("crossings", []) if (c["from"], c["to"]) == ("api", "dedicated")]
+        check(f"{name}: one crossing", len(b.get("crossings", [])) == 1 and len(found) == 1, b.get("crossings"))
+        inside += [(c["tokens_month_lo"], c["tokens_month"], c["tokens_month_hi"]) for c in found]
+    check("all say the same within their intervals", len(inside) == 3 and max(x[0] for x in inside) <= min(x[2] for x in inside)
+          and all(abs(x[1] / (2621 / 0.7204e-6) - 1) < 0.01 for x in inside), inside)
+    rc, out, err = keepwarm("plan", "breakeven_volume_800M.json", "-q", "--csv", "--volume", "13.2G,800M", *few)
+    rows = [line.split(",") for line in out.splitlines()]
+    check("--volume plans each volume, ascending", rc == 0 and len(rows) == 7 and [r[3] for r in rows[1:4]] == ["api", "serverless", "dedicated"]
+          and abs(float(rows[6][5]) / 4365 - 1) < 0.01 and rows[6][11] == "1" and rows[1][11] == "1", rc, out[:400], err[:200])
+
+
 def spill():
     for name in ("spill_fallback", "spill_overflow"):
         p = first(name)
@@ -139,7 +164,7 @@ def main():
         print("0 passed, 0 failed, 1 skipped")
         return 0
     os.chdir(os.path.join(CASES, "answer"))
-    for group in (month, start, end, lone, targets, objectives, plans, spill, money, cold, damaged, masked):
+    for group in (month, start, end, lone, targets, objectives, plans, break_even, spill, money, cold, damaged, masked):
         group()
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return failed != 0

@@ -224,54 +224,78 @@ static void figures_hold_together(void)
     kw_steptimes_free(&st);
 }
 
-static void volumes_are_subsets_and_multiples(void)
+static struct kw_kinds_of kinds_of(struct kw_steptimes *st, const struct kw_study *s, const struct kw_plan_options *o)
 {
-    struct kw_trace half, quarter, twice;
-    struct kw_error err;
-    CHECK(kw_volume_scale(&half, &trace, 0.5, 1, NULL) == KW_OK &&
-          kw_volume_scale(&quarter, &trace, 0.25, 1, NULL) == KW_OK);
-    CHECK(kw_volume_scale(&twice, &trace, 2, 1, NULL) == KW_OK);
-    CHECK(half.n > 400 && half.n < 500 && quarter.n > 180 && quarter.n < 270 && twice.n == 2 * REQUESTS);
-    CHECK(half.span == trace.span && twice.span == trace.span && twice.arrival[0] == 0 && half.arrival[0] >= 0);
-    uint64_t tokens = 0, doubled = 0;
-    for (size_t i = 0; i < REQUESTS; i++) tokens += trace.prompt[i] + trace.output[i];
-    for (size_t i = 0; i < twice.n; i++) {
-        doubled += twice.prompt[i] + twice.output[i];
-        CHECK(i == 0 || twice.arrival[i] >= twice.arrival[i - 1]);
-    }
-    size_t at = 0; /* the requests kept at a quarter are among those kept at a half, in order */
-    for (size_t i = 0; i < quarter.n; i++, at++)
-        while (at < half.n && (half.prompt[at] != quarter.prompt[i] || half.output[at] != quarter.output[i])) at++;
-    CHECK(at <= half.n);
-    CHECK(doubled == 2 * tokens && twice.arrival[twice.n - 1] <= twice.span);
-    kw_trace_free(&half);
-    kw_trace_free(&quarter);
-    kw_trace_free(&twice);
-    CHECK(kw_volume_scale(&half, &trace, 1.5, 1, &err) == KW_ERANGE &&
-          kw_volume_scale(&half, &trace, 0, 1, &err) == KW_ERANGE);
-    CHECK(kw_volume_scale(&half, &trace, NAN, 1, &err) == KW_ERANGE);
-    CHECK(kw_volume_scale(&half, &trace, 1e-6, 1, &err) == KW_ERANGE && strstr(err.msg, "no request is left") != NULL);
+    return (struct kw_kinds_of){ &platforms, &profiles, st, "llama-3.1-8b", s, o };
 }
 
 static void break_even(void)
 {
     struct kw_steptimes st;
-    struct kw_plan p;
     struct kw_study s = study(2);
     struct kw_plan_options o = options();
-    struct kw_breakeven b;
+    struct kw_breakeven b, again;
     kw_steptimes_init(&st);
-    run(&p, &st, &s, &o);
-    CHECK(kw_breakeven_find(&b, &p, &s, &o, 16, NULL) == KW_OK);
-    CHECK(b.n_volumes == 8 && b.factor[0] == 0.125 && b.factor[7] == 16); /* 1/16 leaves fewer than 100 requests */
-    for (uint32_t v = 3; v + 1 < b.n_volumes; v++) /* from 1 on volumes double exactly, and so do tokens */
-        CHECK_NEAR(b.cost[v + 1][KW_KIND_API] / b.cost[v][KW_KIND_API], 2, 1e-6);
-    for (uint32_t v = 0; v < b.n_volumes; v++)
-        CHECK(b.cost[v][KW_KIND_DEDICATED] >= b.cost[v ? v - 1 : 0][KW_KIND_DEDICATED]);
+    const char *some[] = { "modal", "runpod-secure", "together-api" };
+    memcpy(o.platforms, some, sizeof some);
+    o.n_platforms = sizeof some / sizeof *some;
+    struct kw_kinds_of of = kinds_of(&st, &s, &o);
+    CHECK(kw_breakeven_find(&b, &of, NULL) == KW_OK);
+    CHECK(b.searched && b.n_volumes == 13);
+    CHECK_NEAR(b.volume[0].factor, 1e-3, 1e-12);
+    CHECK_NEAR(b.volume[12].factor, 1e3, 1e-6);
+    for (uint32_t v = 0; v + 1 < b.n_volumes; v++) {
+        const struct kw_kind_best *x = b.volume[v].kind, *y = b.volume[v + 1].kind;
+        CHECK_NEAR(b.volume[v + 1].tokens_month / b.volume[v].tokens_month, sqrt(10), 1e-6);
+        CHECK(y[KW_KIND_DEDICATED].cost.value >= x[KW_KIND_DEDICATED].cost.value); /* more never needs fewer */
+        if (b.volume[v].tokens_month > 1e7) /* the mix of prompts and answers is the trace's */
+            CHECK_NEAR(y[KW_KIND_API].cost.value / x[KW_KIND_API].cost.value, sqrt(10), 0.05);
+        CHECK(b.volume[v].winner >= 0 && b.volume[v].pools >= 1 && b.volume[v].requests > 50);
+    }
     CHECK(b.n_crossings >= 1 && b.crossing[0].from == KW_KIND_API && b.crossing[0].to == KW_KIND_DEDICATED);
-    for (uint32_t c = 0; c < b.n_crossings; c++)
-        CHECK(b.crossing[c].mtok_month >= b.crossing[c].lo && b.crossing[c].mtok_month <= b.crossing[c].hi);
-    kw_plan_free(&p);
+    for (uint32_t c = 0; c < b.n_crossings; c++) {
+        const struct kw_crossing *x = &b.crossing[c];
+        CHECK(x->tokens_month >= x->lo && x->tokens_month <= x->hi && !x->estimated); /* two hours are no days */
+        CHECK(c == 0 || (x->tokens_month >= b.crossing[c - 1].tokens_month && x->from == b.crossing[c - 1].to));
+        if (!x->step) CHECK_NEAR(x->below.cost.value / x->above.cost.value, 1, 0.031);
+    }
+    o.run.threads = 1;
+    CHECK(kw_breakeven_find(&again, &of, NULL) == KW_OK && again.n_crossings == b.n_crossings);
+    CHECK(!memcmp(again.crossing, b.crossing, sizeof b.crossing)); /* any number of threads */
+    kw_breakeven_free(&again);
+    kw_breakeven_free(&b);
+    kw_steptimes_free(&st);
+}
+
+/* At the trace's own volume the best of each kind is the plan's. */
+static void a_volume_is_planned_as_the_trace_is(void)
+{
+    struct kw_steptimes st;
+    struct kw_plan p;
+    struct kw_study s = study(1);
+    struct kw_plan_options o = options();
+    struct kw_breakeven b;
+    struct kw_error err;
+    double tokens = 0;
+    kw_steptimes_init(&st);
+    struct kw_kinds_of of = kinds_of(&st, &s, &o);
+    for (size_t i = 0; i < trace.n; i++) tokens += trace.prompt[i] + trace.output[i];
+    double month = tokens * 730 * 3600e9 / (double)trace.span;
+    CHECK(kw_breakeven_at(&b, &of, &month, 1, NULL) == KW_OK && b.n_volumes == 1 && !b.searched);
+    CHECK_NEAR(b.volume[0].factor, 1, 1e-9);
+    for (int kind = 0; kind < KW_KINDS; kind++) {
+        o.kinds = 1u << kind;
+        run(&p, &st, &s, &o);
+        double least = INFINITY;
+        for (size_t i = 0; i < p.n; i++)
+            if (p.points[i].feasible) least = fmin(least, p.points[i].m[KW_METRIC_COST].value);
+        CHECK_NEAR(b.volume[0].kind[kind].cost.value, least, 1e-6);
+        kw_plan_free(&p);
+    }
+    kw_breakeven_free(&b);
+    o.kinds = 0;
+    const double wild[] = { month, 2000 * month };
+    CHECK(kw_breakeven_at(&b, &of, wild, 2, &err) == KW_ERANGE && strstr(err.msg, "want 1/1000 to 1000") != NULL);
     kw_steptimes_free(&st);
 }
 
@@ -397,8 +421,8 @@ int main(void)
     RUN(pruned_is_exhaustive);
     RUN(a_limit_keeps_what_costs_no_more);
     RUN(figures_hold_together);
-    RUN(volumes_are_subsets_and_multiples);
     RUN(break_even);
+    RUN(a_volume_is_planned_as_the_trace_is);
     RUN(stress_breaks_what_is_tight);
     RUN(bad_options_are_named);
     RUN(a_failure_names_its_deployment);
