@@ -41,6 +41,8 @@ def run(rows, deployment, command="run", trace={}, expect=0, out=None, **top):
          "replications": 1, "deployments": deployment if isinstance(deployment, list) else [deployment]}
     s["slo"] = {"error_fraction": "1"} # what fails is no matter here
     s.update(top)
+    if not deployment:
+        del s["deployments"]
     json.dump(s, open("s.json", "w"))
     a = [KW, command, "s.json", "--json"] + (["-o", out] if out else [])
     r = subprocess.run(a, capture_output=True, text=True)
@@ -144,6 +146,14 @@ check("a range of early release", len(x) == 1 and near(x[0]["timeout_usd_month"]
       near(x[0]["early_usd_month"], early["cost_usd_month"]) and
       early["idle_cost_usd_month"] < 0.5 * late["idle_cost_usd_month"] and early["cold_starts"] > late["cold_starts"],
       (x, early["idle_cost_usd_month"], late["idle_cost_usd_month"]))
+# plan reads all that contend otherwise, and the best of other platforms: it names whom the other reading makes the cheapest.
+r = run(steady, None, "plan", candidates={"platforms": ["modal", "aws"], "gpus": ["L4", "A10G"], "keep_warm": [0], "precisions": ["fp8", "bf16"]},
+        slo={"ttft_p95_s": "5"})
+best = r["points"][r["best"]]
+x = [x for x in r["ranges"] if x["other_wins"]]
+check("a plan names who would win under the other reading", "aws" in best["label"] and x and all("modal" in y["label"] and
+      min(y.get("pack_usd_month", 1e9), y.get("early_usd_month", 1e9)) < best["cost_usd_month"] and y["other_feasible"]
+      for y in x), (best["label"], best["cost_usd_month"], r["ranges"], [(p["label"], p["cost_usd_month"], p["feasible"]) for p in r["points"]]))
 check("one replica has no range", first(steady[:2000], dict(main, max_replicas=1, keep_warm=1))[2]["ranges"] == [])
 check("packing or balance", "packing" in run(steady[:99], dict(main, packing="pack", balance="prefix"), expect=2))
 e = first(steady, main, start="empty")[0]
