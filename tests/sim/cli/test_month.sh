@@ -83,8 +83,8 @@ for trace, hours, words in (({"from_s": "2026-03-01"}, 192, "its end assumed"), 
                             ({"from_s": "2026-03-03T12:00:00"}, 132, "its end assumed")):
     _, w, _ = first(dated(week), API, trace=trace)
     check("one side stated: %s" % trace, w["hours"] == hours and words in w["text"], w)
-check("begins after all", "no request arrives after it" in run(dated(week), API, trace={"from_s": "2026-04-01"}, expect=2))
-check("ends before all", "no request arrives before it" in run(dated(week), API, trace={"to_s": "2026-01-01"}, expect=2))
+check("begins after all", "no request arrives after 2" in run(dated(week), API, trace={"from_s": "2026-04-01"}, expect=2))
+check("ends before all", "no request arrives before -" in run(dated(week), API, trace={"to_s": "2026-01-01"}, expect=2))
 check("no date in this trace", "trace.from_s is a date" in run(week, API, trace={"from_s": "2026-03-02"}, expect=2))
 check("not a date", "2026-13-02" in run(dated(week), API, trace={"from_s": "2026-13-02"}, expect=2))
 check("backwards", "later than from_s" in run(dated(week), API, trace={"from_s": "2026-03-03", "to_s": "2026-03-02"}, expect=2))
