@@ -3,7 +3,7 @@
 starts, on billed time by phase, on each request's latency, and on the cost of window and month to the nano-dollar.
 
 Not judged, each for its reason:
-- fleets whose use does not come back after a few windows, or to something else from a full start (a second replica that
+- fleets whose use does not come back after a few windows, or to something else from one replica or a full start (a second that
   only the launch needed may stay for ever): no document says which is right. Control loops tick with the window;
 - pools of more than one replica at Hugging Face, Baseten, Fireworks and Together, whose scalers follow a mean: which
   surplus replica goes first, and how the mean is taken, is told nowhere;

@@ -307,10 +307,10 @@ def pool_usage(platform, d, arrivals, begin, end, steady):
     window = end - begin
     forget = max(facts["idle_timeout"], facts["zero_timeout"]) + facts["window"] + sum(facts["cold"].values())
     rounds = 3 * MOST_PERIOD
-    starts = ((begin - (-(-forget // window) + rounds) * window, facts["keep_warm"]),
-              (begin - forget - rounds * window, facts["max_replicas"]))
+    begins = begin - (-(-forget // window) + rounds) * window, begin - forget - rounds * window
+    starts = (begins[0], facts["keep_warm"]), (begins[1], facts["max_replicas"]), (begins[1], max(1, facts["keep_warm"]))
     found = [cyclic_usage(platform, d, facts, arrivals, begin, end, *start) for start in starts]
-    return found[0] if found[0] == found[1] else None
+    return found[0] if found[0] == found[1] == found[2] else None
 
 
 def cyclic_usage(platform, d, facts, arrivals, begin, end, start, ready):
