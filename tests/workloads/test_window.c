@@ -212,12 +212,15 @@ static void a_stated_window_may_lie_outside_the_arrivals(void)
     CHECK(kw_window_cut(&out, &t, &w, &err) == KW_ERANGE && out.n == 0);
     w.end = w.begin;
     CHECK(kw_window_cut(&out, &t, &w, &err) == KW_ERANGE && strstr(err.msg, "above 0"));
-    char text[320];
+    char text[512];
     w = (struct kw_window){ .chosen = KW_WINDOW_WEEKS, .end = 7 * DAY, .begin_unix = MONDAY };
     w.arrivals_span = 104 * HOUR;
     CHECK_STR(kw_window_text(&w, text, sizeof text),
               "1 whole week, 2026-03-02 00:00 to 2026-03-09 00:00 UTC, of which the arrivals span 4.33 days: assumed "
               "from their weekdays; trace.from_s and trace.to_s set another");
+    w.speed = 2;
+    CHECK(strstr(kw_window_text(&w, text, sizeof text), "; played 2 times as fast, in 3.5 days: its days take 12 hours "
+                                                        "each, and their shape, bursts and pauses are squeezed"));
 }
 
 int main(void)
