@@ -11,7 +11,8 @@ ok() { # NAME CONDITION...
 }
 no() { ! "$@"; }
 says() { grep -q -- "$1" "$2"; }
-SMALL="--model tiny -j 1 --max-model-len 256 --max-num-seqs 8 --max-num-batched-tokens 128 --num-blocks 256 -q"
+SIZE="-j 1 --max-model-len 256 --max-num-seqs 8 --max-num-batched-tokens 128 --num-blocks 256 -q"
+SMALL="--model tiny $SIZE"
 
 # A run that is killed leaves whole lines; the next one goes on and measures none of the finished points again.
 # shellcheck disable=SC2086
@@ -37,7 +38,7 @@ ok "another engine does not add to it" says "was measured with block_size 16" "$
 # A folder is loaded through the page cache, by O_DIRECT and through an emulated network of 50 MB/s (8 MB: 0.16 s and more).
 ok "a checkpoint" "$K" engine synth-weights --model tiny -o "$D/ck" -q
 # shellcheck disable=SC2086
-"$K" calibrate measure $SMALL --model "$D/ck" --budget 1s --starts 2 --rate 0.05 -o "$D/s.jsonl" >"$D/out" 2>&1
+"$K" calibrate measure $SIZE --model "$D/ck" --budget 1s --starts 2 --rate 0.05 -o "$D/s.jsonl" >"$D/out" 2>&1
 for mode in cached direct network; do
     ok "its figures, $mode" says "^cold start, $mode: weights .* ready .* to first token .* (median of 2)" "$D/out"
     ok "two starts, $mode" test "$(grep -c "\"start\",\"mode\":\"$mode\"" "$D/s.jsonl")" -eq 2
@@ -67,7 +68,7 @@ f = h5py.File(sys.argv[1])
 n = len(f["starts/mode"])
 assert n == 6 and (f["starts/first_token"][:] > f["starts/ready"][:]).all() and (f["starts/ready"][:] > 0).all()
 assert set(f["phases/start"][:]) == set(range(n)) and b"first token" in f["phases/name"][:]' "$D/s.h5"
-"$K" calibrate measure $SMALL --model "$D/none" --budget 1s --starts 1 -o "$D/none.jsonl" >"$D/out" 2>&1
+"$K" calibrate measure $SIZE --model "$D/none" --budget 1s --starts 1 -o "$D/none.jsonl" >"$D/out" 2>&1
 ok "a start that fails says why" says "a start failed: keepwarm: no model shape is called" "$D/out"
 
 ok "fit" "$K" calibrate fit "$D/p.jsonl" -o "$D/tiny.json"
@@ -165,7 +166,7 @@ ok "a budget without measuring is refused" sh -c 'test "$1" = 2 && grep -q "budg
 ok "points of another time are not written to" sh -c 'test "$1" = 2 && grep -q "p.jsonl: File exists" "$2"' - $? "$D/out"
 interleaved() { # BUDGET: serves and measures, then looks whether each point was visited in three rounds, on one clock
     rm -f "$D/interleaved.jsonl"
-    "$K" calibrate validate $SMALL -j 1 -q --interleaved "$D/interleaved.jsonl" --budget "$1" --loads 0.3 --runs 2 --requests 20 --max-contention 1 --json \
+    "$K" calibrate validate $SMALL --interleaved "$D/interleaved.jsonl" --budget "$1" --loads 0.3 --runs 2 --requests 20 --max-contention 1 --json \
         >"$D/interleaved.out" && /usr/bin/python3 -c '
 import json, sys
 from collections import Counter

@@ -22,7 +22,8 @@ class Server:
 
     def __init__(self, *options, tokenizer=None):
         args = [KEEPWARM, "engine", "serve", "--model", tokenizer or "tiny", "--port", "0", "--threads", "1", "--precision", "fp32",
-                "--backend", "cpu", "--num-blocks", "1024", "--max-model-len", "1024", *options]
+                "--backend", "cpu", "--num-blocks", "1024",
+                *([] if "--max-model-len" in options else ["--max-model-len", "1024"]), *options]
         self.process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         match = re.search(r"http://127\.0\.0\.1:(\d+)$", line.strip())
