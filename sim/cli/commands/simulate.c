@@ -432,8 +432,6 @@ int kw_cli_plan(const struct kw_options *o)
     if (!path && !o->trace)
         return kw_cli_fail(KW_EUSAGE,
                            (kw_fail(&err, KW_EUSAGE, "plan wants a scenario file or --trace FILE --model NAME"), &err));
-    if (o->breakeven && o->csv)
-        return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "--break-even: CSV has no rows of other volumes"), &err);
     enum kw_status st = kw_session_open(&s, o, path, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     int code = plan(o, &s);
