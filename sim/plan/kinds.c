@@ -7,7 +7,7 @@
 #include "sim/plan/plan_internal.h"
 
 /* Of the replay that decides, of the one that finds who comes near, and of those between volumes and of other days. */
-static const struct kw_replay_size deciding = { 50000, 12 }, screening = { 16000, 6 }, probing = { 16000, 12 };
+static const struct kw_replay_size deciding = { 40000, 12 }, screening = { 12000, 6 }, probing = { 12000, 12 };
 
 #define MOST_CONTENDERS 6
 #define MOST_REPLICATIONS 8
