@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/date.h"
 #include "sim/core/text.h"
 #include "workloads/stats.h"
 
@@ -157,15 +158,15 @@ static void shares(struct kw_text *out, const char *title, char **name, const ui
     kw_text_add(out, "\n");
 }
 
-/* UTC of a Unix time, by the calendar of days since 0000-03-01. */
+/* UTC of a Unix time. */
 static void utc(char *buf, size_t size, int64_t unix_s)
 {
     static const char *const weekday[] = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed" };
-    int64_t day = unix_s / 86400, s = unix_s % 86400, z = day + 719468, era = z / 146097, doe = z % 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    int64_t m = (5 * doy + 2) / 153, d = doy - (153 * m + 2) / 5 + 1, month = m < 10 ? m + 3 : m - 9;
-    snprintf(buf, size, "%s %04" PRId64 "-%02" PRId64 "-%02" PRId64 " %02" PRId64 ":%02" PRId64 ":%02" PRId64 " UTC",
-             weekday[day % 7], yoe + era * 400 + (month <= 2), month, d, s / 3600, s / 60 % 60, s % 60);
+    int64_t day = unix_s / 86400, s = unix_s % 86400;
+    int y, m, d;
+    kw_date_of_day(day, &y, &m, &d);
+    snprintf(buf, size, "%s %04d-%02d-%02d %02" PRId64 ":%02" PRId64 ":%02" PRId64 " UTC", weekday[day % 7], y, m, d,
+             s / 3600, s / 60 % 60, s % 60);
 }
 
 /* What the source's provider read from its cache and wrote to it, of all prompt tokens. */

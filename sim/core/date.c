@@ -11,6 +11,16 @@ static int64_t day_number(int y, int m, int d)
     return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy;
 }
 
+void kw_date_of_day(int64_t days, int *year, int *month, int *day)
+{
+    int64_t z = days + 719468, era = z / 146097, doe = z % 146097; /* 719468: from 0000-03-01 to 1970-01-01 */
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    int64_t m = (5 * doy + 2) / 153; /* months since March */
+    *day = (int)(doy - (153 * m + 2) / 5 + 1);
+    *month = (int)(m < 10 ? m + 3 : m - 9);
+    *year = (int)(yoe + era * 400 + (*month <= 2));
+}
+
 static bool parse_date(const char *s, int64_t *day)
 {
     int part[3] = { 0, 1, 1 };

@@ -9,4 +9,12 @@ struct kw_span {
     size_t n;
 };
 
+/* Without the blanks and tabs around it. */
+static inline struct kw_span kw_span_trimmed(struct kw_span s)
+{
+    while (s.n && (*s.p == ' ' || *s.p == '\t')) s.p++, s.n--;
+    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t')) s.n--;
+    return s;
+}
+
 #endif

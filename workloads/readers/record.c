@@ -48,7 +48,7 @@ static enum kw_cell_kind kind_of(const char *p, size_t n)
     }
 }
 
-static struct kw_cell cell_of(const char *p, size_t n)
+struct kw_cell kw_cell_of(const char *p, size_t n)
 {
     enum kw_cell_kind kind = kind_of(p, n);
     size_t quote = kind == KW_CELL_TEXT;
@@ -125,7 +125,7 @@ static struct kw_cell any_value(struct kw_cell x)
     if (!kw_json_scan_key(&s, &begin, &end)) return x;
     kw_json_scan_blank(&s);
     begin = s.p;
-    return kw_json_scan_value(&s, KW_JSON_MAX_DEPTH / 2) ? cell_of(begin, (size_t)(s.p - begin)) : x;
+    return kw_json_scan_value(&s, KW_JSON_MAX_DEPTH / 2) ? kw_cell_of(begin, (size_t)(s.p - begin)) : x;
 }
 
 /* One element of an attribute list, p on its '{': the cell its key asks for. */
@@ -147,8 +147,8 @@ static bool attribute(struct walk *w, const struct open_paths *in, int depth)
         kw_json_scan_blank(&w->s);
         begin = w->s.p;
         if (!kw_json_scan_value(&w->s, depth + 1)) return false;
-        if (is_key) name = cell_of(begin, (size_t)(w->s.p - begin));
-        if (is_value) value = cell_of(begin, (size_t)(w->s.p - begin));
+        if (is_key) name = kw_cell_of(begin, (size_t)(w->s.p - begin));
+        if (is_value) value = kw_cell_of(begin, (size_t)(w->s.p - begin));
         if (!kw_json_scan_next(&w->s, '}', &more)) return false;
     }
     if (name.kind != KW_CELL_TEXT || value.kind == KW_CELL_ABSENT) return true;
@@ -190,7 +190,7 @@ static bool value(struct walk *w, const struct open_paths *on, const uint8_t *en
     } else if (!kw_json_scan_value(&w->s, depth)) {
         return false;
     }
-    struct kw_cell x = cell_of(begin, (size_t)(w->s.p - begin));
+    struct kw_cell x = kw_cell_of(begin, (size_t)(w->s.p - begin));
     for (size_t i = 0; i < n_ends; i++)
         if (!fill(w, ends[i], x, key.p, key.n)) return false;
     if (on->n && x.kind == KW_CELL_TEXT && x.text.n && *x.text.p == '{') {

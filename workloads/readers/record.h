@@ -27,6 +27,9 @@ struct kw_record {
     size_t scratch_n, scratch_cap;
 };
 
+/* A JSON value as written, p[0..n), n >= 1, to a cell. */
+struct kw_cell kw_cell_of(const char *p, size_t n);
+
 void kw_record_free(struct kw_record *r); /* safe to call again */
 
 /* Forgets the cells before from; the texts unescaped for them, too, when from is 0. */

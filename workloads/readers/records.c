@@ -18,13 +18,6 @@ void kw_records_free(struct kw_records *in)
     kw_record_free(&in->record);
 }
 
-static struct kw_span trimmed(struct kw_span x)
-{
-    while (x.n && (*x.p == ' ' || *x.p == '\t')) x.p++, x.n--;
-    while (x.n && (x.p[x.n - 1] == ' ' || x.p[x.n - 1] == '\t')) x.n--;
-    return x;
-}
-
 static bool at_end(struct kw_source *s)
 {
     struct kw_error ignored;
@@ -97,7 +90,7 @@ static enum kw_status csv_columns(const struct kw_columns *map, const struct kw_
 static bool is_header(const struct kw_csv *t)
 {
     for (size_t i = 0; i < t->n; i++) {
-        struct kw_span x = trimmed(t->field[i]);
+        struct kw_span x = kw_span_trimmed(t->field[i]);
         if (x.n != t->name[i].n || memcmp(x.p, t->name[i].p, x.n)) return false;
     }
     return true;
@@ -110,8 +103,9 @@ static enum kw_status csv_row(struct pass *p, const struct kw_csv *t, const stru
     enum kw_status st = KW_OK;
     in->record.scratch_n = 0;
     for (size_t i = 0; i < map->n_paths; i++)
-        in->record.cell[i] = k->of_path[i] < 0 ? (struct kw_cell){ .kind = KW_CELL_ABSENT }
-                                               : (struct kw_cell){ KW_CELL_TEXT, trimmed(t->field[k->of_path[i]]) };
+        in->record.cell[i] = k->of_path[i] < 0
+                                 ? (struct kw_cell){ .kind = KW_CELL_ABSENT }
+                                 : (struct kw_cell){ KW_CELL_TEXT, kw_span_trimmed(t->field[k->of_path[i]]) };
     for (size_t i = 0; i < k->n_nested && st == KW_OK; i++) {
         struct kw_span name = t->name[k->nested[i]];
         st = kw_record_nested(&in->record, map, name.p, name.n, t->field[k->nested[i]], err);
@@ -176,13 +170,7 @@ static enum kw_status side_by_side(struct pass *p, struct kw_error *err)
             kw_json_scan_blank(&s[i]);
             const char *begin = s[i].p;
             kw_json_scan_value(&s[i], 2); /* checked before, as part of the object */
-            size_t len = (size_t)(s[i].p - begin), quote = *begin == '"';
-            in->record.cell[i].kind = quote                            ? KW_CELL_TEXT
-                                      : *begin == 'n' || *begin == 'N' ? KW_CELL_NULL
-                                      : *begin == '['                  ? KW_CELL_LIST
-                                      : *begin == '{'                  ? KW_CELL_OBJECT
-                                                                       : KW_CELL_NUMBER;
-            in->record.cell[i].text = (struct kw_span){ begin + quote, len - 2 * quote };
+            in->record.cell[i] = kw_cell_of(begin, (size_t)(s[i].p - begin));
             kw_json_scan_next(&s[i], ']', &on);
             ended += !on;
         }
@@ -457,7 +445,7 @@ static void csv_names(struct naming *g, const char *head, size_t n)
     for (size_t i = 0; i < t.n; i++) g->each(g->ctx, t.name[i], (struct kw_span){ "", 0 });
     while (g->records++ < NAME_RECORDS && kw_csv_next(&t, &more, &ignored) == KW_OK && more)
         for (size_t i = 0; i < t.n; i++) {
-            struct kw_span x = trimmed(t.field[i]);
+            struct kw_span x = kw_span_trimmed(t.field[i]);
             if (x.n && *x.p == '{' && t.name[i].n < LONGEST_NAME) {
                 struct kw_json_scan s = { x.p, x.p + x.n, NULL, true };
                 memcpy(g->name, t.name[i].p, t.name[i].n);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/date.h"
 #include "workloads/readers/timestamp.h"
 
 static bool digit(char c)
@@ -246,10 +247,9 @@ enum kw_status kw_time_read(struct kw_span text, enum kw_unit unit, kw_ns *out, 
 
 bool kw_time_falls_back(kw_ns t)
 {
-    /* Of days since 1970-01-01, a Thursday; the calendar counts years from March (see timestamp.c). */
-    int64_t day = t / (86400 * KW_NS_PER_S), hour = t / (3600 * KW_NS_PER_S) % 24, z = day + 719468;
-    int64_t doe = z % 146097, yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), m = (5 * doy + 2) / 153, d = doy - (153 * m + 2) / 5 + 1;
-    bool sunday = day % 7 == 3, october = m == 7, november = m == 8;
-    return sunday && hour < 4 && ((october && d > 24) || (november && d <= 7));
+    int64_t days = t / (86400 * KW_NS_PER_S), hour = t / (3600 * KW_NS_PER_S) % 24;
+    bool sunday = days % 7 == 3; /* 1970-01-01 was a Thursday */
+    int year, month, day;
+    kw_date_of_day(days, &year, &month, &day);
+    return sunday && hour < 4 && ((month == 10 && day > 24) || (month == 11 && day <= 7));
 }

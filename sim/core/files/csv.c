@@ -54,13 +54,6 @@ static enum split split(char *line, size_t n, char sep, struct kw_span *field, s
     return WHOLE;
 }
 
-static struct kw_span trimmed(struct kw_span s)
-{
-    while (s.n && (*s.p == ' ' || *s.p == '\t')) s.p++, s.n--;
-    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t')) s.n--;
-    return s;
-}
-
 static char separator(const char *line, size_t n)
 {
     if (memchr(line, ',', n)) return ',';
@@ -133,7 +126,7 @@ static enum kw_status read_header(struct kw_csv *c, struct kw_error *err)
     if (!(c->header = malloc(size))) return kw_fail(err, KW_ENOMEM, "out of memory for the header");
     memcpy(c->header, from, size);
     for (size_t i = 0; i < c->n; i++)
-        c->name[i] = trimmed((struct kw_span){ c->header + (c->field[i].p - from), c->field[i].n });
+        c->name[i] = kw_span_trimmed((struct kw_span){ c->header + (c->field[i].p - from), c->field[i].n });
     return KW_OK;
 }
 
@@ -234,7 +227,7 @@ bool kw_csv_has(const char *head, size_t n, const char *const names[])
         for (const char *p = head, *end = head + n; !found && p < end;) {
             const char *stop = memchr(p, sep, (size_t)(end - p));
             if (!stop) stop = end;
-            struct kw_span f = trimmed((struct kw_span){ p, (size_t)(stop - p) });
+            struct kw_span f = kw_span_trimmed((struct kw_span){ p, (size_t)(stop - p) });
             if (f.n >= 2 && f.p[0] == '"' && f.p[f.n - 1] == '"') f.p++, f.n -= 2;
             found = f.n == strlen(*names) && memcmp(f.p, *names, f.n) == 0;
             p = stop + 1;
