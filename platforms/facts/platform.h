@@ -122,11 +122,19 @@ struct kw_token_prices { /* per 1e6 tokens */
     struct kw_price in_mtok, cached_in_mtok, cache_write_mtok, out_mtok;
 };
 
+/* What requests cost whose prompt has more than `tokens` tokens, cached ones counted in: all of their tokens. A service tier
+ * whose prices are not stated here sells such requests at a price nobody knows. */
+struct kw_above_prices {
+    uint32_t tokens; /* 0: the length of the prompt does not matter */
+    struct kw_token_prices price, flex, priority;
+};
+
 struct kw_api_offer { /* one model on a per-token API */
     char model[48];   /* neutral model name: llama-3.1-8b, gpt-4o, ... */
     char sku[80];
     struct kw_token_prices price;          /* of the default service tier */
     struct kw_token_prices flex, priority; /* of the other two; in_mtok not known: not on offer */
+    struct kw_above_prices above;          /* of long prompts */
     int64_t batch_ppm;                     /* batch price factor, 1000000 when none */
     struct kw_law ttft_s;                  /* s, for a short prompt */
     uint32_t ttft_known_to;                /* the longest prompt that ttft_s was measured with; 0: not said */

@@ -541,23 +541,63 @@ static enum kw_status read_token_prices(struct kw_fact_reader *r, struct kw_jnod
     return KW_OK;
 }
 
-/* A service tier of an offer that has its own prices: {"src": ..., "in_mtok": ..., "out_mtok": ...}. */
-static enum kw_status read_service_tier(struct kw_fact_reader *r, struct kw_jnode offer,
-                                        const struct kw_fact_source *of_offer, const char *model, const char *tier,
+/* A service tier that has its own prices: {"src": ..., "in_mtok": ..., "out_mtok": ...}, of an offer or of its long
+ * prompts. */
+static enum kw_status read_service_tier(struct kw_fact_reader *r, struct kw_jnode of,
+                                        const struct kw_fact_source *of_src, const char *under, const char *tier,
                                         struct kw_token_prices *p)
 {
     static const char *const keys[] = { "src", "in_mtok", "cached_in_mtok", "cache_write_mtok", "out_mtok", NULL };
-    struct kw_jnode n = kw_json_get(offer, tier);
+    struct kw_jnode n = kw_json_get(of, tier);
     struct kw_fact_source src;
     char path[88];
     if (!kw_json_present(n)) return KW_OK;
     KW_TRY(kw_json_keys(n, keys, r->err));
     KW_TRY(kw_fact_section(r, n, &src));
-    if (!src.known) src = *of_offer;
-    snprintf(path, sizeof path, "apis[%.48s].%s", model, tier);
+    if (!src.known) src = *of_src;
+    snprintf(path, sizeof path, "%.64s.%s", under, tier);
     KW_TRY(read_token_prices(r, n, &src, path, p));
     if (!p->in_mtok.known || !p->out_mtok.known)
         return kw_json_fail(n, KW_EPARSE, r->err, "want the prices of input and output tokens: in_mtok and out_mtok");
+    return KW_OK;
+}
+
+/* What requests with long prompts cost: {"tokens": 200000, "src": ..., "in_mtok": ..., "out_mtok": ...}. Of a service tier
+ * that is not on offer nothing long is sold either. */
+static enum kw_status read_above(struct kw_fact_reader *r, struct kw_jnode offer, const struct kw_fact_source *of_offer,
+                                 const char *under, struct kw_api_offer *o)
+{
+    static const char *const keys[] = { "src",  "tokens",   "in_mtok", "cached_in_mtok", "cache_write_mtok", "out_mtok",
+                                        "flex", "priority", NULL };
+    const struct {
+        const char *key;
+        const struct kw_token_prices *tier;
+        struct kw_token_prices *above;
+    } tiers[] = { { "flex", &o->flex, &o->above.flex }, { "priority", &o->priority, &o->above.priority } };
+    struct kw_jnode n = kw_json_get(offer, "above");
+    struct kw_fact_source src;
+    struct kw_fact_found f;
+    char path[88];
+    int64_t tokens;
+    if (!kw_json_present(n)) return KW_OK;
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    if (!src.known) src = *of_offer;
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "tokens"), &src, &f));
+    KW_TRY(kw_json_i64(f.value, 1, 100000000, &tokens, r->err));
+    o->above.tokens = (uint32_t)tokens;
+    snprintf(path, sizeof path, "%.60s.above.tokens", under);
+    KW_TRY(kw_fact_keep(r, &f, path, "prompts of more than %" PRId64 " tokens", tokens));
+    snprintf(path, sizeof path, "%.60s.above", under);
+    KW_TRY(read_token_prices(r, n, &src, path, &o->above.price));
+    if (!o->above.price.in_mtok.known || !o->above.price.out_mtok.known)
+        return kw_json_fail(n, KW_EPARSE, r->err, "want the prices of input and output tokens: in_mtok and out_mtok");
+    for (int i = 0; i < 2; i++) {
+        struct kw_jnode at = kw_json_get(n, tiers[i].key);
+        if (kw_json_present(at) && !tiers[i].tier->in_mtok.known)
+            return kw_json_fail(at, KW_ERANGE, r->err, "the offer has no service tier '%s'", tiers[i].key);
+        KW_TRY(read_service_tier(r, n, &src, path, tiers[i].key, tiers[i].above));
+    }
     return KW_OK;
 }
 
@@ -574,6 +614,7 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
                                         "cache_write_mtok",
                                         "cache_min_tokens",
                                         "out_mtok",
+                                        "above",
                                         "batch",
                                         "flex",
                                         "priority",
@@ -615,8 +656,9 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
     }
     snprintf(path, sizeof path, "apis[%s]", o->model);
     KW_TRY(read_token_prices(r, n, &src, path, &o->price));
-    KW_TRY(read_service_tier(r, n, &src, o->model, "flex", &o->flex));
-    KW_TRY(read_service_tier(r, n, &src, o->model, "priority", &o->priority));
+    KW_TRY(read_service_tier(r, n, &src, path, "flex", &o->flex));
+    KW_TRY(read_service_tier(r, n, &src, path, "priority", &o->priority));
+    KW_TRY(read_above(r, n, &src, path, o));
     KW_TRY(kw_fact_open(r, kw_json_get(n, "max_model_len"), &src, &f));
     if (f.present) {
         KW_TRY(kw_json_i64(f.value, 1, UINT32_MAX, &v, r->err));

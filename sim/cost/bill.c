@@ -3,10 +3,30 @@
 #include <math.h>
 #include <string.h>
 
-const char *const kw_item_name[] = { "active",     "keep_warm",    "idle",      "load",          "provision",
-                                     "drain",      "failed_start", "rounding",  "minimum",       "cpu",
-                                     "memory",     "reserved",     "tokens_in", "tokens_cached", "tokens_cache_write",
-                                     "tokens_out", "fee",          "credit",    "operations",    NULL };
+const char *const kw_item_name[] = { "active",
+                                     "keep_warm",
+                                     "idle",
+                                     "load",
+                                     "provision",
+                                     "drain",
+                                     "failed_start",
+                                     "rounding",
+                                     "minimum",
+                                     "cpu",
+                                     "memory",
+                                     "reserved",
+                                     "tokens_in",
+                                     "tokens_cached",
+                                     "tokens_cache_write",
+                                     "tokens_out",
+                                     "long_in",
+                                     "long_cached",
+                                     "long_cache_write",
+                                     "long_out",
+                                     "fee",
+                                     "credit",
+                                     "operations",
+                                     NULL };
 const char *const kw_term_name[] = { "on_demand", "monthly", "spot", "batch", "flex", "priority", NULL };
 _Static_assert(sizeof kw_item_name / sizeof *kw_item_name == KW_ITEMS + 1, "a name for each item");
 _Static_assert(sizeof kw_term_name / sizeof *kw_term_name == KW_TERM_PRIORITY + 2, "a name for each term");
@@ -167,32 +187,59 @@ const struct kw_token_prices *kw_term_prices(const struct kw_api_offer *o, enum 
     return term == KW_TERM_FLEX ? &o->flex : term == KW_TERM_PRIORITY ? &o->priority : &o->price;
 }
 
+const struct kw_token_prices *kw_term_above(const struct kw_api_offer *o, enum kw_term term)
+{
+    const struct kw_above_prices *a = &o->above;
+    return term == KW_TERM_FLEX ? &a->flex : term == KW_TERM_PRIORITY ? &a->priority : &a->price;
+}
+
+/* Prices are of prompts up to and above a length: usage has to be counted by that length. */
+static enum kw_status check_above(const struct billing *x)
+{
+    const struct kw_usage *u = x->u;
+    uint32_t limit = x->t->api->above.tokens;
+    bool any = u->tokens_in || u->tokens_cached || u->tokens_cache_write || u->tokens_out;
+    if (!limit || !any || u->long_prompt == limit) return KW_OK;
+    return kw_fail(
+        x->err, KW_ERANGE,
+        "%s %s: prompts above %u tokens have prices of their own, and the usage does not tell them apart (it "
+        "does above %lld, 0 for not at all): simulate it again",
+        x->t->platform->name, x->t->api->model, limit, (long long)u->long_prompt);
+}
+
 static enum kw_status bill_tokens(struct billing *x)
 {
     const struct kw_usage *u = x->u;
     const struct kw_api_offer *o = x->t->api;
     if (!o) return kw_fail(x->err, KW_ERANGE, "%s: no model offer to bill by", x->t->platform->name);
-    const struct kw_token_prices *p = kw_term_prices(o, x->t->term);
-    const struct {
-        enum kw_item item;
-        const struct kw_price *price;
-        int64_t tokens;
-        const char *what;
-    } line[] = {
-        { KW_ITEM_TOKENS_IN, &p->in_mtok, u->tokens_in, "the price of input tokens" },
-        { KW_ITEM_TOKENS_CACHED, p->cached_in_mtok.known ? &p->cached_in_mtok : &p->in_mtok, u->tokens_cached,
-          "the price of input tokens" },
-        { KW_ITEM_TOKENS_CACHE_WRITE, p->cache_write_mtok.known ? &p->cache_write_mtok : &p->in_mtok,
-          u->tokens_cache_write, "the price of input tokens" },
-        { KW_ITEM_TOKENS_OUT, &p->out_mtok, u->tokens_out, "the price of output tokens" },
+    enum kw_status st = check_above(x);
+    const bool apart = o->above.tokens; /* else a request is priced by what it is, however long */
+    const struct kw_token_prices *const prices[] = { kw_term_prices(o, x->t->term), kw_term_above(o, x->t->term) };
+    const int64_t all[] = { u->tokens_in, u->tokens_cached, u->tokens_cache_write, u->tokens_out },
+                  above[] = { u->long_in, u->long_cached, u->long_cache_write, u->long_out };
+    static const enum kw_item items[2][4] = {
+        { KW_ITEM_TOKENS_IN, KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE, KW_ITEM_TOKENS_OUT },
+        { KW_ITEM_LONG_IN, KW_ITEM_LONG_CACHED, KW_ITEM_LONG_CACHE_WRITE, KW_ITEM_LONG_OUT }
     };
-    for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
-        if (!line[i].price->known) return unknown(x, line[i].what, o->model);
-        enum kw_status st = item(x, line[i].item, line[i].price->v, line[i].tokens, 1000000, KW_NANO,
-                                 x->t->term == KW_TERM_BATCH ? o->batch_ppm : 1000000);
-        if (st != KW_OK) return st;
+    for (int k = 0; k <= apart; k++) {
+        const struct kw_token_prices *p = prices[k];
+        const struct kw_price *line[] = { &p->in_mtok, p->cached_in_mtok.known ? &p->cached_in_mtok : &p->in_mtok,
+                                          p->cache_write_mtok.known ? &p->cache_write_mtok : &p->in_mtok,
+                                          &p->out_mtok };
+        for (int i = 0; i < 4 && st == KW_OK; i++) {
+            int64_t tokens = k ? above[i] : apart ? all[i] - above[i] : all[i];
+            if (k && !tokens) continue; /* what nobody asked for needs no price */
+            if (!line[i]->known)
+                return unknown(x,
+                               k       ? "the price of tokens of long prompts"
+                               : i < 3 ? "the price of input tokens"
+                                       : "the price of output tokens",
+                               o->model);
+            st = item(x, items[k][i], line[i]->v, tokens, 1000000, KW_NANO,
+                      x->t->term == KW_TERM_BATCH ? o->batch_ppm : 1000000);
+        }
     }
-    return KW_OK;
+    return st;
 }
 
 #ifndef NDEBUG

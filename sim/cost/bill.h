@@ -21,6 +21,10 @@ enum kw_item { /* names in kw_item_name, the order of /bill in results */
                KW_ITEM_TOKENS_CACHED,
                KW_ITEM_TOKENS_CACHE_WRITE,
                KW_ITEM_TOKENS_OUT,
+               KW_ITEM_LONG_IN, /* the same four of requests with long prompts, where these have prices of their own */
+               KW_ITEM_LONG_CACHED,
+               KW_ITEM_LONG_CACHE_WRITE,
+               KW_ITEM_LONG_OUT,
                KW_ITEM_FEE,
                KW_ITEM_CREDIT,
                KW_ITEM_OPERATIONS,
@@ -48,14 +52,18 @@ struct kw_tariff {
     kw_nusd operations_month; /* the user's share of an engineer, per month; 0 */
 };
 
-/* What an API's tokens cost by this term; of BATCH before its factor. */
+/* What an API's tokens cost by this term; of BATCH before its factor. The second: those of requests with prompts longer
+ * than o->above.tokens. */
 const struct kw_token_prices *kw_term_prices(const struct kw_api_offer *o, enum kw_term term);
+const struct kw_token_prices *kw_term_above(const struct kw_api_offer *o, enum kw_term term);
 
 /* The bills of the n deployments of one user, of a month (kw_usage_month) at this usage rate or of one window
  * of the trace: item = round(price * quantity * month / (per * window)), half up, once, in 384 bits (fee, credit and
  * operations are monthly already; of a window they count pro rata; the credit never exceeds the use of the platform, or use
  * and fee where it pays for both). Time items are multiplied by the meter's multiplier. CPU and memory follow the GPU: the offer's share a GPU times the
- * billed GPU time. Cached tokens whose price is unknown cost what input tokens cost. Deployments on one platform share
+ * billed GPU time. Cached tokens whose price is unknown cost what input tokens cost. Requests with prompts above the
+ * offer's limit are lines of their own, at its prices above; usage that counted them by another limit, or not at all, cannot
+ * be priced by it. Deployments on one platform share
  * its account: fee and credit count once, each deployment's part by what it uses, parts adding up exactly. KW_ERANGE
  * when a needed price is unknown (named) or on overflow; b[] is undefined on failure. */
 enum kw_status kw_bills(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, uint32_t n, bool month,

@@ -54,14 +54,21 @@ static enum kw_status price(struct kw_log_bill_model *m, const struct kw_platfor
                             struct kw_error *err)
 {
     static const enum kw_item item[KW_LINES] = { KW_ITEM_TOKENS_IN, KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE,
-                                                 KW_ITEM_TOKENS_OUT };
+                                                 KW_ITEM_TOKENS_OUT },
+                              above[KW_LINES] = { KW_ITEM_LONG_IN, KW_ITEM_LONG_CACHED, KW_ITEM_LONG_CACHE_WRITE,
+                                                  KW_ITEM_LONG_OUT };
     struct kw_usage u = { .kind = KW_KIND_API,
                           .window = window,
                           .requests = m->requests,
                           .tokens_in = m->tokens[KW_LINE_IN],
                           .tokens_cached = m->tokens[KW_LINE_CACHED],
                           .tokens_cache_write = m->tokens[KW_LINE_WRITE],
-                          .tokens_out = m->tokens[KW_LINE_OUT] };
+                          .tokens_out = m->tokens[KW_LINE_OUT],
+                          .long_prompt = m->offer->above.tokens,
+                          .long_in = m->long_tokens[KW_LINE_IN],
+                          .long_cached = m->long_tokens[KW_LINE_CACHED],
+                          .long_cache_write = m->long_tokens[KW_LINE_WRITE],
+                          .long_out = m->long_tokens[KW_LINE_OUT] };
     struct kw_tariff t = { .platform = p, .api = m->offer, .term = term };
     const struct kw_token_prices *prices = kw_term_prices(m->offer, term);
     struct kw_bill b;
@@ -69,18 +76,27 @@ static enum kw_status price(struct kw_log_bill_model *m, const struct kw_platfor
     if (st != KW_OK) return st;
     m->at_input_price[KW_LINE_CACHED] = !prices->cached_in_mtok.known;
     m->at_input_price[KW_LINE_WRITE] = !prices->cache_write_mtok.known;
-    for (int i = 0; i < KW_LINES; i++) m->total += m->cost[i] = b.item[item[i]];
+    for (int i = 0; i < KW_LINES; i++) {
+        m->long_cost[i] = b.item[above[i]];
+        m->total += m->cost[i] = b.item[item[i]] + m->long_cost[i];
+    }
     return KW_OK;
 }
 
 static void count(struct kw_log_bill_model *m, const struct kw_trace *t, size_t i)
 {
     int64_t cached = t->cached ? t->cached[i] : 0, written = t->written ? t->written[i] : 0;
+    const int64_t tokens[KW_LINES] = { [KW_LINE_IN] = (int64_t)t->prompt[i] - cached - written,
+                                       [KW_LINE_CACHED] = cached,
+                                       [KW_LINE_WRITE] = written,
+                                       [KW_LINE_OUT] = t->output[i] };
+    bool above = m->offer && m->offer->above.tokens && t->prompt[i] > m->offer->above.tokens;
     m->requests++;
-    m->tokens[KW_LINE_IN] += (int64_t)t->prompt[i] - cached - written;
-    m->tokens[KW_LINE_CACHED] += cached;
-    m->tokens[KW_LINE_WRITE] += written;
-    m->tokens[KW_LINE_OUT] += t->output[i];
+    m->long_requests += above;
+    for (int k = 0; k < KW_LINES; k++) {
+        m->tokens[k] += tokens[k];
+        if (above) m->long_tokens[k] += tokens[k];
+    }
     if (m->offer && m->offer->max_model_len) m->requests_beyond += t->prompt[i] > m->offer->max_model_len;
 }
 

@@ -13,8 +13,10 @@ struct kw_log_bill_model {
     const char *name;                 /* the log's, borrowed; "" when it names none */
     const struct kw_api_offer *offer; /* NULL: the platform sells nothing of this name, so its cost is not known */
     int64_t requests, tokens[KW_LINES];
+    int64_t long_requests, long_tokens[KW_LINES]; /* of these: with prompts above the offer's limit, priced apart */
     int64_t requests_beyond; /* prompts longer than the model's window: the provider would have refused them */
     kw_nusd cost[KW_LINES], total;
+    kw_nusd long_cost[KW_LINES];   /* of cost: what the long prompts' requests cost */
     bool at_input_price[KW_LINES]; /* cached or written tokens that have no price of their own */
 };
 
@@ -33,7 +35,7 @@ const struct kw_api_offer *kw_log_bill_offer(const struct kw_platform *p, const 
 
 /* Prices the trace's requests by their models, or all as `model` when it is not NULL. Each line is rounded once (bill.h).
  * Without cached tokens in the trace all input is billed as input. KW_ERANGE: the platform sells no tokens, or none of
- * the models; KW_ENOMEM. *b is empty then. */
+ * the models, or long prompts by a service tier whose price of these is not known; KW_ENOMEM. *b is empty then. */
 enum kw_status kw_log_bill(struct kw_log_bill *b, const struct kw_trace *t, const struct kw_platform *p,
                            const char *model, enum kw_term term, struct kw_error *err);
 void kw_log_bill_free(struct kw_log_bill *b);

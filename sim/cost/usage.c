@@ -14,7 +14,9 @@ static bool counts_up(const struct kw_usage *u)
 {
     bool ok = u->window > 0 && u->requests >= 0 && u->tokens_in >= 0 && u->tokens_cached >= 0 && u->tokens_out >= 0 &&
               u->reserved_gpu_ns >= 0 && u->rounding_gpu_ns >= 0 && u->minimum_gpu_ns >= 0 && u->unbilled_gpu_ns >= 0 &&
-              u->busy_gpu_ns >= 0;
+              u->busy_gpu_ns >= 0 && u->long_in >= 0 && u->long_in <= u->tokens_in && u->long_cached >= 0 &&
+              u->long_cached <= u->tokens_cached && u->long_cache_write >= 0 &&
+              u->long_cache_write <= u->tokens_cache_write && u->long_out >= 0 && u->long_out <= u->tokens_out;
     for (int p = 0; p < KW_PHASES; p++) ok = ok && u->gpu_ns[p] >= 0;
     return ok;
 }
@@ -105,7 +107,12 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
                           .tokens_in = l->tokens_in - l->tokens_cached - l->tokens_cache_write,
                           .tokens_cached = l->tokens_cached,
                           .tokens_cache_write = l->tokens_cache_write,
-                          .tokens_out = l->tokens_out };
+                          .tokens_out = l->tokens_out,
+                          .long_prompt = l->long_prompt,
+                          .long_in = l->long_in - l->long_cached - l->long_cache_write,
+                          .long_cached = l->long_cached,
+                          .long_cache_write = l->long_cache_write,
+                          .long_out = l->long_out };
     if (kind == KW_KIND_API) {
         r.gpus = 0;
         assert(counts_up(&r));
@@ -165,12 +172,14 @@ uint32_t kw_gpus_rented(const struct kw_gpu_offer *o, uint32_t tp, uint32_t repl
 enum kw_status kw_usage_times(struct kw_usage *u, double n, struct kw_error *err)
 {
     struct kw_usage x = *u;
-    int64_t *quantity[KW_PHASES + 10] = { &x.rounding_gpu_ns, &x.minimum_gpu_ns, &x.unbilled_gpu_ns,
-                                          &x.reserved_gpu_ns, &x.busy_gpu_ns,    &x.requests,
-                                          &x.tokens_in,       &x.tokens_cached,  &x.tokens_cache_write,
-                                          &x.tokens_out };
-    for (int k = 0; k < KW_PHASES; k++) quantity[10 + k] = &x.gpu_ns[k];
-    for (int k = 0; k < KW_PHASES + 10 && n != 1; k++) {
+    enum { OTHERS = 14 };
+    int64_t *quantity[KW_PHASES + OTHERS] = { &x.rounding_gpu_ns,  &x.minimum_gpu_ns, &x.unbilled_gpu_ns,
+                                              &x.reserved_gpu_ns,  &x.busy_gpu_ns,    &x.requests,
+                                              &x.tokens_in,        &x.tokens_cached,  &x.tokens_cache_write,
+                                              &x.tokens_out,       &x.long_in,        &x.long_cached,
+                                              &x.long_cache_write, &x.long_out };
+    for (int k = 0; k < KW_PHASES; k++) quantity[OTHERS + k] = &x.gpu_ns[k];
+    for (int k = 0; k < KW_PHASES + OTHERS && n != 1; k++) {
         long double v = (long double)*quantity[k] * n + 0.5L;
         if (!(v >= 0 && v < 9.2e18L)) return kw_fail(err, KW_ERANGE, "%g times the usage is too much to count", n);
         *quantity[k] = (int64_t)v;

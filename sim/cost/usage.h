@@ -20,6 +20,8 @@ struct kw_usage {
     int64_t busy_gpu_ns;     /* GPU-ns in phase ACTIVE, billed or not: what idle cost is told from */
     int64_t requests, tokens_in, tokens_cached, tokens_cache_write, tokens_out; /* of completed requests; in excludes
                                                                                    cached and written; billed where kind is api */
+    int64_t long_prompt; /* requests whose prompt has more tokens are counted apart, too; 0: none is */
+    int64_t long_in, long_cached, long_cache_write, long_out; /* of the four above, those requests' */
 };
 
 static inline int64_t kw_usage_passes(const struct kw_usage *u)

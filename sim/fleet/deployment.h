@@ -28,6 +28,7 @@ struct kw_deployment {
     char account[120];          /* deployments of one share rate limits and what is remembered; "": neither is known */
     uint32_t ttft_known_to;     /* the longest prompt that ttft_s is of; 0: any */
     uint32_t rate_known_to;     /* the most tokens, prompt and output, that output_rate is of; 0: any */
+    uint32_t long_prompt;       /* prompts of more tokens are counted apart in the ledger; 0: none is */
     uint32_t context;           /* tokens of prompt and output that a request may have; 0: not known, any */
     uint32_t max_tokens; /* what clients state as max_tokens when the trace does not say; 0 = the request's output */
     /* both */

@@ -39,11 +39,13 @@ struct kw_life_before {
 /* What one deployment consumed: exact quantities, no prices. cost/ turns it into a bill. */
 struct kw_ledger {
     uint64_t requests, completed, rejected, timed_out, too_long, retries, cold_requests;
-    int64_t tokens_in, tokens_cached, tokens_out; /* of completed requests; tokens_in includes cached */
-    int64_t tokens_cache_write;                   /* of tokens_in: written to an API's prompt cache */
-    int64_t tokens_recomputed;                    /* prefilled again after preemption */
-    int64_t failed_tokens_in;                     /* prompts of requests an API refused (not billed) */
-    kw_ns phase[KW_PHASES];                       /* sum over replica lives, replica-ns (times tp for GPU-ns) */
+    int64_t tokens_in, tokens_cached, tokens_out;             /* of completed requests; tokens_in includes cached */
+    int64_t tokens_cache_write;                               /* of tokens_in: written to an API's prompt cache */
+    uint32_t long_prompt;                                     /* as the deployment's */
+    int64_t long_in, long_cached, long_cache_write, long_out; /* of these four, of requests with longer prompts */
+    int64_t tokens_recomputed;                                /* prefilled again after preemption */
+    int64_t failed_tokens_in;                                 /* prompts of requests an API refused (not billed) */
+    kw_ns phase[KW_PHASES]; /* sum over replica lives, replica-ns (times tp for GPU-ns) */
     uint64_t starts, cold_starts, restores, failed_starts, stockouts; /* cold_starts: begun because requests waited */
     uint64_t interruptions, cut_off; /* of spot machines; requests that lost their replica, tried again or lost */
     bool interruptible;              /* spot: a machine is not there from its end to the next one's provision */
@@ -74,6 +76,7 @@ struct kw_group_outcome {
     struct kw_hist ttft, tpot, e2e, start; /* start: of a deployment alone */
     uint64_t arrived, completed, cold, attained, done, good;
     int64_t tokens_in[KW_FLEET_MAX_DEPLOYMENTS], tokens_out[KW_FLEET_MAX_DEPLOYMENTS]; /* served by each deployment */
+    int64_t long_in[KW_FLEET_MAX_DEPLOYMENTS], long_out[KW_FLEET_MAX_DEPLOYMENTS];     /* of these, above long_prompt */
 };
 
 /* How the state in which the window opens, and what one window costs, were found (steady.h). */

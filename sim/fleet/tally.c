@@ -91,8 +91,14 @@ static bool within(const struct kw_slo_limits *l, const struct completed *c)
     return !((l->ttft && c->ttft > l->ttft) || (l->e2e && c->e2e > l->e2e) || (l->tpot && c->tpot > l->tpot));
 }
 
+/* Priced apart: one token more than the limit. */
+static bool is_long(const struct kw_ledger *l, uint32_t prompt)
+{
+    return l->long_prompt && prompt > l->long_prompt;
+}
+
 static void group_completed(struct kw_group_outcome *g, const struct completed *c, const struct kw_inflight *f,
-                            uint32_t prompt, uint32_t output)
+                            const struct kw_ledger *l, uint32_t prompt, uint32_t output)
 {
     if (!g) return;
     kw_hist_add(&g->ttft, c->ttft, 1);
@@ -104,6 +110,9 @@ static void group_completed(struct kw_group_outcome *g, const struct completed *
     g->attained += c->attained;
     g->tokens_in[f->deployment] += prompt;
     g->tokens_out[f->deployment] += output;
+    if (!is_long(l, prompt)) return;
+    g->long_in[f->deployment] += prompt;
+    g->long_out[f->deployment] += output;
 }
 
 static void group_lost(struct kw_group_outcome *g, const struct kw_inflight *f)
@@ -148,8 +157,8 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
     o->completed++;
     o->cold += f->cold;
     o->attained += c.attained;
-    group_completed(klass, &c, f, prompt, output);
-    group_completed(deployment, &c, f, prompt, output);
+    group_completed(klass, &c, f, l, prompt, output);
+    group_completed(deployment, &c, f, l, prompt, output);
     l->completed++;
     l->cold_requests += f->cold;
     l->tokens_in += prompt;
@@ -157,6 +166,12 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
     l->tokens_cache_write += written;
     assert((uint64_t)cached + written <= prompt);
     l->tokens_out += output;
+    if (is_long(l, prompt)) {
+        l->long_in += prompt;
+        l->long_cached += cached;
+        l->long_cache_write += written;
+        l->long_out += output;
+    }
     t->completions++;
     record(t, f, KW_REQ_COMPLETED, c.ttft, c.e2e, cached, preemptions);
 }

@@ -17,7 +17,7 @@ struct load {
     double computed;                     /* tokens that must be computed in all, at the least */
     double peak_requests_s;              /* of the busiest minute */
     double peak_prompt_s, peak_output_s; /* tokens arriving a second in the minute with the most of both */
-    uint32_t longest;                    /* prompt + output */
+    uint32_t longest, longest_prompt;    /* prompt + output; the prompt alone */
     double span_s;
 };
 
@@ -45,6 +45,7 @@ static void measure_load(struct load *l, const struct kw_trace *t)
             l->peak_output_s = in_bin[2] / 60;
         }
         uint64_t length = (uint64_t)t->prompt[i] + t->output[i];
+        if (t->prompt[i] > l->longest_prompt) l->longest_prompt = t->prompt[i];
         if (length > l->longest) l->longest = (uint32_t)(length < UINT32_MAX ? length : UINT32_MAX);
     }
     l->span_s = kw_nano_to_double(t->span);
@@ -229,6 +230,9 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
         enum kw_status can = terms[i] == KW_TERM_BATCH ? kw_choice_batch(&d, false, &why)
                                                        : kw_choice_service_tier(&d, terms[i], false, &why);
         snprintf(what, sizeof what, "%s %s %s", p->name, o->model, kw_term_name[terms[i]]);
+        if (can == KW_OK && o->above.tokens && load->longest_prompt > o->above.tokens &&
+            !kw_term_above(o, terms[i])->in_mtok.known)
+            can = kw_fail(&why, KW_ERANGE, "what prompts above %" PRIu32 " tokens cost was not found", o->above.tokens);
         if (can == KW_OK) take_written(e, &d);
         st = can == KW_OK ? add_one(e, &d) : kw_plan_drop(e->p, what, why.msg, e->err);
     }

@@ -87,8 +87,9 @@ static double priced_part(const struct kw_choice *c, const struct kw_bill *b)
     const enum kw_item time_items[] = { KW_ITEM_ACTIVE,    KW_ITEM_KEEP_WARM, KW_ITEM_IDLE,         KW_ITEM_LOAD,
                                         KW_ITEM_PROVISION, KW_ITEM_DRAIN,     KW_ITEM_FAILED_START, KW_ITEM_ROUNDING,
                                         KW_ITEM_MINIMUM,   KW_ITEM_RESERVED };
-    const enum kw_item token_items[] = { KW_ITEM_TOKENS_IN, KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE,
-                                         KW_ITEM_TOKENS_OUT };
+    const enum kw_item token_items[] = { KW_ITEM_TOKENS_IN,        KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE,
+                                         KW_ITEM_TOKENS_OUT,       KW_ITEM_LONG_IN,       KW_ITEM_LONG_CACHED,
+                                         KW_ITEM_LONG_CACHE_WRITE, KW_ITEM_LONG_OUT };
     if (c->platform->kind == KW_KIND_API)
         for (size_t i = 0; i < sizeof token_items / sizeof *token_items; i++) part += b->item[token_items[i]];
     else

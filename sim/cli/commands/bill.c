@@ -23,9 +23,9 @@ struct bill_check {
     bool has_total;
 };
 
-static const struct kw_price *unit_price(const struct kw_log_bill_model *m, int line)
+static const struct kw_price *unit_price(const struct kw_log_bill_model *m, int line, bool above)
 {
-    const struct kw_token_prices *p = &m->offer->price;
+    const struct kw_token_prices *p = above ? &m->offer->above.price : &m->offer->price;
     const struct kw_price *own[KW_LINES] = { &p->in_mtok, &p->cached_in_mtok, &p->cache_write_mtok, &p->out_mtok };
     return own[line]->known ? own[line] : &p->in_mtok;
 }
@@ -53,15 +53,18 @@ static void priced_lines(struct kw_text *out, const struct bill_check *k)
     for (size_t i = 0; i < k->bill.n; i++) {
         const struct kw_log_bill_model *m = &k->bill.model[i];
         const char *name = *m->name ? m->name : "(not named)";
-        for (int line = 0; m->offer && line < KW_LINES; line++) {
-            if (!m->tokens[line]) continue;
-            const struct kw_price *p = unit_price(m, line);
+        for (int k = 0; m->offer && k < 2 * KW_LINES; k++) {
+            int line = k % KW_LINES;
+            bool above = k >= KW_LINES;
+            int64_t n = above ? m->long_tokens[line] : m->tokens[line] - m->long_tokens[line];
+            if (!n) continue;
+            const struct kw_price *p = unit_price(m, line, above);
             kw_text_table_cell(&t, "%s", name);
-            kw_text_table_cell(&t, "%s%s", kw_meter_line_name[line],
+            kw_text_table_cell(&t, "%s%s%s", kw_meter_line_name[line], above ? ", long prompts" : "",
                                m->at_input_price[line] ? " (no price of its own: as input)" : "");
-            kw_text_table_cell(&t, "%s", tokens((double)m->tokens[line], a));
+            kw_text_table_cell(&t, "%s", tokens((double)n, a));
             kw_text_table_cell(&t, "%s", kw_nano_format(b, sizeof b, p->v));
-            kw_text_table_cell(&t, "%s", usd(m->cost[line], c));
+            kw_text_table_cell(&t, "%s", usd(above ? m->long_cost[line] : m->cost[line] - m->long_cost[line], c));
             kw_text_table_cell(&t, "%s", p->provenance.date);
             name = "";
         }
@@ -79,6 +82,10 @@ static void priced_lines(struct kw_text *out, const struct bill_check *k)
         kw_text_add(out, "; %s requests of models it does not sell are not in it",
                     tokens((double)k->bill.unpriced_requests, c));
     kw_text_add(out, "\n");
+    for (size_t i = 0; i < k->bill.n; i++)
+        if (k->bill.model[i].long_requests)
+            kw_text_add(out, "  %" PRId64 " prompts have more than %u tokens, above which %s has prices of its own\n",
+                        k->bill.model[i].long_requests, k->bill.model[i].offer->above.tokens, k->bill.model[i].name);
     for (size_t i = 0; i < k->bill.n; i++)
         if (k->bill.model[i].requests_beyond)
             kw_text_add(out,
@@ -183,8 +190,9 @@ static void as_json(struct kw_text *out, const struct bill_check *k)
             kw_text_quote(out, m->offer->sku);
         else
             kw_text_add(out, "null");
-        kw_text_add(out, ", \"requests\": %" PRId64 ", \"requests_beyond_window\": %" PRId64 ", \"usd\": ", m->requests,
+        kw_text_add(out, ", \"requests\": %" PRId64 ", \"requests_beyond_window\": %" PRId64, m->requests,
                     m->requests_beyond);
+        kw_text_add(out, ", \"requests_with_long_prompts\": %" PRId64 ", \"usd\": ", m->long_requests);
         if (m->offer)
             kw_text_add(out, "\"%s\"", kw_nano_format(a, sizeof a, m->total));
         else

@@ -35,6 +35,7 @@ enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_cont
     a->index = index;
     kw_prompt_cache_clear(&a->own);
     a->cache = account ? account->cache : &a->own;
+    w->tally.o->ledger[index].long_prompt = d->long_prompt;
     enum kw_status st = kw_rng_init(&a->retry, seed, opt->replication, KW_RNG_RETRY, err);
     if (st != KW_OK) return st;
     if ((st = kw_api_endpoint_init(&a->endpoint, d, seed, opt->replication, err)) != KW_OK) a->endpoint.d = NULL;

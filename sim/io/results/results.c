@@ -546,22 +546,28 @@ void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, i
 const struct kw_usage_field kw_usage_field[] = {
 #define FIELD(member, unit, text)                                                                                      \
     {                                                                                                                  \
-#member, unit, text, offsetof(struct kw_usage, member)                                                         \
+#member, unit, text, offsetof(struct kw_usage, member), false                                                  \
+    }
+#define LATER(member, unit, text)                                                                                      \
+    {                                                                                                                  \
+#member, unit, text, offsetof(struct kw_usage, member), true                                                   \
     }
     FIELD(window, "ns", "observation window"),
-    FIELD(passes, "", "times the trace's window fits into it"),
-    FIELD(month, "ns", "the month it is scaled to"),
-    { "gpu_provision", "ns", "billed GPU-ns in provision", offsetof(struct kw_usage, gpu_ns[KW_PHASE_PROVISION]) },
-    { "gpu_pull", "ns", "billed GPU-ns in image pull", offsetof(struct kw_usage, gpu_ns[KW_PHASE_PULL]) },
-    { "gpu_load", "ns", "billed GPU-ns in weight load", offsetof(struct kw_usage, gpu_ns[KW_PHASE_LOAD]) },
-    { "gpu_init", "ns", "billed GPU-ns in engine init", offsetof(struct kw_usage, gpu_ns[KW_PHASE_INIT]) },
-    { "gpu_restore", "ns", "billed GPU-ns in snapshot restore", offsetof(struct kw_usage, gpu_ns[KW_PHASE_RESTORE]) },
-    { "gpu_active", "ns", "billed GPU-ns with requests", offsetof(struct kw_usage, gpu_ns[KW_PHASE_ACTIVE]) },
-    { "gpu_keep_warm", "ns", "billed GPU-ns kept warm", offsetof(struct kw_usage, gpu_ns[KW_PHASE_KEEP_WARM]) },
-    { "gpu_idle", "ns", "billed GPU-ns of idle tails", offsetof(struct kw_usage, gpu_ns[KW_PHASE_IDLE]) },
-    { "gpu_drain", "ns", "billed GPU-ns draining", offsetof(struct kw_usage, gpu_ns[KW_PHASE_DRAIN]) },
+    LATER(passes, "", "times the trace's window fits into it"),
+    LATER(month, "ns", "the month it is scaled to"),
+    { "gpu_provision", "ns", "billed GPU-ns in provision", offsetof(struct kw_usage, gpu_ns[KW_PHASE_PROVISION]),
+      false },
+    { "gpu_pull", "ns", "billed GPU-ns in image pull", offsetof(struct kw_usage, gpu_ns[KW_PHASE_PULL]), false },
+    { "gpu_load", "ns", "billed GPU-ns in weight load", offsetof(struct kw_usage, gpu_ns[KW_PHASE_LOAD]), false },
+    { "gpu_init", "ns", "billed GPU-ns in engine init", offsetof(struct kw_usage, gpu_ns[KW_PHASE_INIT]), false },
+    { "gpu_restore", "ns", "billed GPU-ns in snapshot restore", offsetof(struct kw_usage, gpu_ns[KW_PHASE_RESTORE]),
+      false },
+    { "gpu_active", "ns", "billed GPU-ns with requests", offsetof(struct kw_usage, gpu_ns[KW_PHASE_ACTIVE]), false },
+    { "gpu_keep_warm", "ns", "billed GPU-ns kept warm", offsetof(struct kw_usage, gpu_ns[KW_PHASE_KEEP_WARM]), false },
+    { "gpu_idle", "ns", "billed GPU-ns of idle tails", offsetof(struct kw_usage, gpu_ns[KW_PHASE_IDLE]), false },
+    { "gpu_drain", "ns", "billed GPU-ns draining", offsetof(struct kw_usage, gpu_ns[KW_PHASE_DRAIN]), false },
     { "gpu_failed_start", "ns", "billed GPU-ns of failed starts",
-      offsetof(struct kw_usage, gpu_ns[KW_PHASE_FAILED_START]) },
+      offsetof(struct kw_usage, gpu_ns[KW_PHASE_FAILED_START]), false },
     FIELD(rounding_gpu_ns, "ns", "added by the meter's granularity"),
     FIELD(minimum_gpu_ns, "ns", "added by the minimum charge"),
     FIELD(unbilled_gpu_ns, "ns", "replica life the meter does not count"),
@@ -572,8 +578,14 @@ const struct kw_usage_field kw_usage_field[] = {
     FIELD(tokens_cached, "token", "prompt tokens read from a cache"),
     FIELD(tokens_cache_write, "token", "prompt tokens written to a cache"),
     FIELD(tokens_out, "token", "output tokens"),
+    LATER(long_prompt, "token", "prompts longer than this are counted apart; 0: none"),
+    LATER(long_in, "token", "of tokens_in, of requests with longer prompts"),
+    LATER(long_cached, "token", "of tokens_cached, of requests with longer prompts"),
+    LATER(long_cache_write, "token", "of tokens_cache_write, of requests with longer prompts"),
+    LATER(long_out, "token", "of tokens_out, of requests with longer prompts"),
 #undef FIELD
-    { NULL, NULL, NULL, 0 },
+#undef LATER
+    { NULL, NULL, NULL, 0, false },
 };
 
 static void write_usage(struct kw_writer *w, const struct kw_results *r)

@@ -32,6 +32,7 @@ struct kw_results {          /* what is written; all borrowed but in a result th
 struct kw_usage_field {
     const char *name, *unit, *description;
     size_t offset;
+    bool later; /* not in the first results: 0 where it is absent */
 };
 extern const struct kw_usage_field kw_usage_field[];
 

@@ -265,9 +265,7 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     for (size_t i = 0; i < r->n_fields && st == KW_OK; i++) {
         char name[96];
         snprintf(name, sizeof name, "/usage/%s", kw_usage_field[i].name);
-        bool later = kw_usage_field[i].offset == offsetof(struct kw_usage, month) ||
-                     kw_usage_field[i].offset == offsetof(struct kw_usage, passes);
-        if (later && kw_h5_exists(r->f, name) == 0) { /* not in the first results: 730 hours, once */
+        if (kw_usage_field[i].later && kw_h5_exists(r->f, name) == 0) { /* 0: 730 hours, once; no prompt apart */
             r->usage[i] = calloc(r->n * r->nr * r->nd, sizeof **r->usage);
             if (!r->usage[i]) st = kw_fail(err, KW_ENOMEM, "out of memory");
             continue;

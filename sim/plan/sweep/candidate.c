@@ -291,6 +291,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
         if (c->term != KW_TERM_BATCH && (kw_cache_rule_known(&c->cache) || kw_rate_limits_any(&c->limits)))
             snprintf(d->account, sizeof d->account, "%s %s %s", c->platform->name, c->api->model, c->account);
         d->max_tokens = c->max_tokens;
+        d->long_prompt = c->api->above.tokens;
         const struct kw_model_shape *shape = kw_model_find(c->api->model);
         d->context = c->api->max_model_len ? c->api->max_model_len : shape ? shape->max_position : 0;
         return;
@@ -541,6 +542,8 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         if (starts(what, ".batch")) return c->term == KW_TERM_BATCH;
         if (starts(what, ".flex.")) return c->term == KW_TERM_FLEX;
         if (starts(what, ".priority.")) return c->term == KW_TERM_PRIORITY;
+        if (starts(what, ".above.flex.")) return c->term == KW_TERM_FLEX;
+        if (starts(what, ".above.priority.")) return c->term == KW_TERM_PRIORITY;
         if (strstr(what, "_mtok")) return kw_term_prices(c->api, c->term) == &c->api->price;
         const struct kw_law *law = !strcmp(what, ".ttft_s")            ? &c->ttft_s
                                    : !strcmp(what, ".latency_of")      ? &c->ttft_s

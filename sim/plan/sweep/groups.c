@@ -38,7 +38,12 @@ enum kw_status kw_point_groups_make(struct kw_point *p, uint32_t replications, c
 static double weight(const struct kw_group_outcome *g, uint32_t d, const struct kw_choice *c)
 {
     double in = (double)g->tokens_in[d], out = (double)g->tokens_out[d];
-    return c->api ? in * (double)c->api->price.in_mtok.v + out * (double)c->api->price.out_mtok.v : in + out;
+    if (!c->api) return in + out;
+    const struct kw_token_prices *p = kw_term_prices(c->api, c->term), *a = kw_term_above(c->api, c->term);
+    double sum = in * (double)p->in_mtok.v + out * (double)p->out_mtok.v;
+    if (!c->api->above.tokens) return sum;
+    return sum + (double)g->long_in[d] * (double)(a->in_mtok.v - p->in_mtok.v) +
+           (double)g->long_out[d] * (double)(a->out_mtok.v - p->out_mtok.v);
 }
 
 void kw_point_groups_evaluate(struct kw_point *p, uint32_t r, const struct kw_candidate *c, const struct kw_outcome *o)

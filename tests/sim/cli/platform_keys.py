@@ -201,6 +201,20 @@ for tier in ("flex", "priority"):
         where = {"anthropic": "apis[claude-sonnet-4.5]."}.get(base, API)
         prices = dict(need, src="p2026-07" if base == "anthropic" else "S1")
         KEYS["apis[].%s.%s" % (tier, k)] = figure(base, "3", "9", (where + tier, prices), of=of)
+    KEYS["apis[].above.%s.src" % tier] = shown("openai", "one", "other", (API + tier, need), (API + "above", {"tokens": 9, "in_mtok": "1", "out_mtok": "1", "src": "one",
+                                               tier: {"in_mtok": "1", "out_mtok": "1", "src": "one"}}))
+    for k in ("in_mtok", "out_mtok", "cached_in_mtok", "cache_write_mtok"):
+        base = "anthropic" if k == "cache_write_mtok" else "memory" if k == "cached_in_mtok" else "openai"
+        where = {"anthropic": "apis[claude-sonnet-4.5]."}.get(base, API)
+        prices = dict(need, src="p2026-07" if base == "anthropic" else "S1")
+        KEYS["apis[].above.%s.%s" % (tier, k)] = figure(base, "3", "9", (where + tier, prices), (where + "above", dict(prices, tokens=9, **{tier: dict(prices)})), of=of)
+KEYS["apis[].above.src"] = shown("openai", "one", "other", (API + "above", {"tokens": 9, "in_mtok": "1", "out_mtok": "1", "src": "one"}))
+KEYS["apis[].above.tokens"] = figure("openai", 100, 400, (API + "above", {"tokens": 9, "in_mtok": "5", "out_mtok": "5", "src": "S1"}))
+for k in ("in_mtok", "out_mtok", "cached_in_mtok", "cache_write_mtok"):
+    base = "anthropic" if k == "cache_write_mtok" else "memory" if k == "cached_in_mtok" else "openai"
+    where = {"anthropic": "apis[claude-sonnet-4.5]."}.get(base, API)
+    prices = {"tokens": 9, "in_mtok": "1", "out_mtok": "1", "cached_in_mtok": "0.5", "cache_write_mtok": "2", "src": "p2026-07" if base == "anthropic" else "S1"}
+    KEYS["apis[].above." + k] = figure(base, "3", "9", (where + "above", prices))
 KEYS["apis[].ttft_s"] = figure("together-api", {"constant": "1"}, {"constant": "2"})
 KEYS["apis[].ttft_per_ktok_s"] = figure("together-api", {"constant": "1"}, {"constant": "2"})
 KEYS["apis[].output_rate"] = figure("together-api", {"constant": "10"}, {"constant": "20"})

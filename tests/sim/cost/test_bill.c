@@ -181,6 +181,51 @@ static void api_tokens(void)
     CHECK(month(&u, &t).item[KW_ITEM_TOKENS_CACHED] == 5 * USD);
 }
 
+/* ai.google.dev/gemini-api/docs/pricing, Gemini 2.5 Pro: $1.25 in and $10 out up to 200k tokens of prompt, $2.50 and $15
+ * above, the whole request. One request of 200,000 + 1,000 tokens costs $0.26, one of 200,001 + 1,000 $0.5150025. */
+static void long_prompts_have_prices_of_their_own(void)
+{
+    struct kw_platform p = platform();
+    struct kw_api_offer o = { .model = "gemini-2.5-pro",
+                              .price = { .in_mtok = price(1250000000), .out_mtok = price(10 * USD) },
+                              .above = { .tokens = 200000,
+                                         .price = { .in_mtok = price(2500000000), .out_mtok = price(15 * USD) } },
+                              .batch_ppm = 500000 };
+    struct kw_tariff t = { .platform = &p, .api = &o };
+    struct kw_usage u = { .kind = KW_KIND_API,
+                          .window = 730 * KW_NS_PER_HOUR,
+                          .long_prompt = 200000,
+                          .tokens_in = 400001,
+                          .tokens_out = 2000,
+                          .long_in = 200001,
+                          .long_out = 1000 };
+    struct kw_bill b = month(&u, &t);
+    CHECK(b.item[KW_ITEM_TOKENS_IN] == 250000000 && b.item[KW_ITEM_TOKENS_OUT] == 10000000);
+    CHECK(b.item[KW_ITEM_LONG_IN] == 500002500 && b.item[KW_ITEM_LONG_OUT] == 15000000);
+    CHECK(b.total == 260000000 + 515002500);
+    t.term = KW_TERM_BATCH;
+    CHECK(month(&u, &t).total == 130000000 + 257501250);
+    u.tokens_cached = u.long_cached = 100000; /* without a cached price above, as long input: not as short cached */
+    o.price.cached_in_mtok = price(125000000);
+    t.term = KW_TERM_ON_DEMAND;
+    CHECK(month(&u, &t).item[KW_ITEM_LONG_CACHED] == 250000000 && month(&u, &t).item[KW_ITEM_TOKENS_CACHED] == 0);
+    o.above.price.cached_in_mtok = price(250000000);
+    CHECK(month(&u, &t).item[KW_ITEM_LONG_CACHED] == 25000000);
+    t.term = KW_TERM_PRIORITY;
+    o.priority = o.price;
+    struct kw_error err;
+    CHECK(bill_month(&b, &u, &t, &err) == KW_ERANGE);
+    CHECK_STR(err.msg, "p gemini-2.5-pro: the price of tokens of long prompts is not known");
+    u.long_in = u.long_cached = u.long_out = 0; /* nobody sent one: nothing is asked */
+    CHECK(bill_month(&b, &u, &t, &err) == KW_OK);
+    t.term = KW_TERM_ON_DEMAND;
+    u.long_prompt = 128000; /* counted by another limit */
+    CHECK(bill_month(&b, &u, &t, &err) == KW_ERANGE && strstr(err.msg, "simulate it again"));
+    o.above.tokens = 0; /* one price again: how they were counted does not matter */
+    u.long_in = 200001;
+    CHECK(month(&u, &t).item[KW_ITEM_TOKENS_IN] == 500001250 && month(&u, &t).item[KW_ITEM_LONG_IN] == 0);
+}
+
 static void dedicated_terms(void)
 {
     struct kw_platform p = platform();
@@ -396,6 +441,7 @@ int main(void)
     RUN(bedrock_window_example);
     RUN(modal_resources_and_region);
     RUN(api_tokens);
+    RUN(long_prompts_have_prices_of_their_own);
     RUN(dedicated_terms);
     RUN(the_seeds_numbers);
     RUN(cpu_and_memory_follow_every_paid_hour);

@@ -89,6 +89,30 @@ static void a_log_is_priced_by_hand(void)
     kw_trace_free(&t);
 }
 
+/* At the limit and one token above it, cached and written ones counted in. */
+static void long_prompts_of_a_log_are_lines_of_their_own(void)
+{
+    struct kw_trace t;
+    struct kw_log_bill b;
+    make_platform();
+    offers[2].above.tokens = 100;
+    offers[2].above.price = offers[2].price;
+    offers[2].above.price.in_mtok.v = 6 * KW_NANO;
+    offers[2].above.price.out_mtok.v = 22500000000;
+    offers[2].above.price.cached_in_mtok.v = 600000000;
+    CHECK(read_log(&t, "ts,model,input_tokens,cache_read_input_tokens,cache_creation_input_tokens,output_tokens\n"
+                       "2026-06-01T08:00:00Z,claude,10,70,20,30\n2026-06-01T08:00:01Z,claude,11,70,20,30\n") == KW_OK);
+    CHECK(kw_log_bill(&b, &t, &platform, NULL, KW_TERM_ON_DEMAND, &err) == KW_OK);
+    const struct kw_log_bill_model *m = &b.model[0];
+    CHECK(m->requests == 2 && m->long_requests == 1 && m->tokens[KW_LINE_IN] == 21 && m->long_tokens[KW_LINE_IN] == 11);
+    CHECK(m->long_cost[KW_LINE_IN] == 11 * 6000 && m->long_cost[KW_LINE_CACHED] == 70 * 600 &&
+          m->long_cost[KW_LINE_WRITE] == 20 * 3750 && m->long_cost[KW_LINE_OUT] == 30 * 22500);
+    CHECK(m->cost[KW_LINE_IN] == 10 * 3000 + 11 * 6000 && m->cost[KW_LINE_OUT] == 30 * 15000 + 30 * 22500);
+    CHECK(b.total == m->cost[0] + m->cost[1] + m->cost[2] + m->cost[3]);
+    kw_log_bill_free(&b);
+    kw_trace_free(&t);
+}
+
 static enum kw_status read_export(struct kw_invoice *v, const char *text, const char *service)
 {
     char path[] = "/tmp/kw-focus-XXXXXX";
@@ -138,6 +162,7 @@ int main(void)
 {
     RUN(names_of_logs_find_their_offer);
     RUN(a_log_is_priced_by_hand);
+    RUN(long_prompts_of_a_log_are_lines_of_their_own);
     RUN(an_export_is_added_up_by_what_it_meters);
     return check_report();
 }
