@@ -23,7 +23,8 @@ FOLDERS = {
     "sim/core/files": "sim/core",
     "workloads": "workloads/readers",
     "workloads/readers": "workloads",
-    "platforms/facts": "",
+    "platforms/facts": "platforms/network",
+    "platforms/network": "",
     "engine": "engine/model engine/scheduler engine/text",
     "engine/model": "engine",  # weights are loaded into a backend's memory
     "engine/scheduler": "",  # one for engine and simulator: it knows neither

@@ -27,6 +27,11 @@ void kw_platform_free(struct kw_platform *p)
     free(p->gpus);
     free(p->apis);
     free(p->tiers);
+    for (size_t i = 0; i < p->n_regions; i++) {
+        free(p->regions[i].gpus);
+        free(p->regions[i].apis);
+    }
+    free(p->regions);
     *p = (struct kw_platform){ 0 };
 }
 
@@ -61,10 +66,61 @@ const struct kw_gpu_offer *kw_platform_gpu(const struct kw_platform *p, const ch
     return best;
 }
 
+/* ---- where it offers it */
+
+const struct kw_region_offer *kw_platform_region(const struct kw_platform *p, const char *name)
+{
+    for (size_t i = 0; i < p->n_regions; i++)
+        if (!strcmp(p->regions[i].name, name) || !strcmp(p->regions[i].vendor, name)) return &p->regions[i];
+    return NULL;
+}
+
+const struct kw_gpu_offer *kw_region_gpu(const struct kw_platform *p, const struct kw_region_offer *r,
+                                         const struct kw_gpu_offer *o)
+{
+    for (size_t i = 0; i < p->n_gpus; i++)
+        if (!strcmp(p->gpus[i].gpu, o->gpu) && !strcmp(p->gpus[i].sku, o->sku))
+            return r->gpus[i].sku[0] ? &r->gpus[i] : NULL;
+    return NULL;
+}
+
+const struct kw_api_offer *kw_region_api(const struct kw_platform *p, const struct kw_region_offer *r,
+                                         const struct kw_api_offer *o)
+{
+    for (size_t i = 0; i < p->n_apis; i++)
+        if (!strcmp(p->apis[i].model, o->model)) return r->apis[i].sku[0] ? &r->apis[i] : NULL;
+    return NULL;
+}
+
+/* The one of `of` that `to` is nearest to; the first of equals; 0 where none is known. */
+static kw_region_set nearest(kw_region_set of, kw_region_set to)
+{
+    kw_region_set best = 0;
+    for (int i = 0; i < KW_REGIONS_MAX; i++) {
+        kw_region_set one = of & (kw_region_set)1 << i;
+        kw_ns rtt = one ? kw_region_rtt(one, to) : KW_RTT_UNKNOWN;
+        if (rtt != KW_RTT_UNKNOWN && (!best || rtt < kw_region_rtt(best, to))) best = one;
+    }
+    return best;
+}
+
+/* Where the gateway lies in the deployment's own region, its way there is no further one. */
+kw_ns kw_platform_rtt(const struct kw_platform *p, kw_region_set from, kw_region_set to, kw_region_set via)
+{
+    if (!p->via) return kw_region_rtt(from, to);
+    if (!via) via = nearest(p->via, to);
+    kw_ns there = kw_region_rtt(from, via), on = via == to ? 0 : kw_region_rtt(via, to);
+    return there == KW_RTT_UNKNOWN || on == KW_RTT_UNKNOWN ? KW_RTT_UNKNOWN : there + on;
+}
+
 void kw_platform_as_of(struct kw_platform *p, const char *today)
 {
     for (size_t i = 0; i < p->n_gpus; i++) kw_sale_judge(&p->gpus[i].sale, today);
     for (size_t i = 0; i < p->n_apis; i++) kw_sale_judge(&p->apis[i].sale, today);
+    for (size_t k = 0; k < p->n_regions; k++) {
+        for (size_t i = 0; i < p->n_gpus; i++) kw_sale_judge(&p->regions[k].gpus[i].sale, today);
+        for (size_t i = 0; i < p->n_apis; i++) kw_sale_judge(&p->regions[k].apis[i].sale, today);
+    }
 }
 
 const struct kw_rate_limits *kw_platform_tier(const struct kw_platform *p, const char *tier)

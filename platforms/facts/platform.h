@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include "platforms/facts/autoscaling.h"
 #include "platforms/facts/sale.h"
+#include "platforms/network/region.h"
 #include "sim/core/provenance.h"
 #include "sim/core/units.h"
 
@@ -43,6 +44,7 @@ struct kw_gpu_offer { /* serverless and dedicated */
     struct kw_price gpu_hour_spot;
     struct kw_price cpu_core_hour, memory_gib_hour; /* extra resources metered beside the GPU */
     double cpu_cores, memory_gib;                   /* how much of them one GPU's share takes by default */
+    int64_t region_surcharge_ppm; /* on all of its prices, for lying where it does; 750000 = 1.75 times */
     struct kw_sale sale;
 };
 
@@ -52,7 +54,7 @@ struct kw_meter { /* how time becomes money */
     kw_ns granularity;                    /* a replica's billed time is rounded up to a multiple; 1 = ns exact */
     kw_ns min_charge;                     /* per replica life */
     kw_ns window;           /* 0, or e.g. 300 s windows per replica counted from its first success (Bedrock import) */
-    int64_t multiplier_ppm; /* region or non-preemptible factor, 1000000 = 1 */
+    int64_t multiplier_ppm; /* on all prices, such as a non-preemptible one's, 1000000 = 1 */
     kw_nusd monthly_fee;    /* plan fee */
     kw_nusd monthly_credit; /* pays for use; for the fee too where credit_pays_fee */
     bool credit_pays_fee;
@@ -145,7 +147,19 @@ struct kw_api_offer { /* one model on a per-token API */
     struct kw_rate_limits limits;
     struct kw_cache_rule cache;
     uint32_t max_model_len;
+    int64_t region_surcharge_ppm; /* as of a GPU offer */
     struct kw_sale sale;
+};
+
+/* One place where a platform can be asked to run. Its offers are the platform's, at the same index, with the prices of
+ * here. */
+struct kw_region_offer {
+    char name[24];             /* ours: kw_region_find knows it; a region or an area */
+    kw_region_set where;       /* it */
+    char vendor[40];           /* what the provider calls it */
+    int64_t surcharge_ppm;     /* on the prices that the platform states, where this one states none of its own */
+    struct kw_gpu_offer *gpus; /* [n_gpus of the platform], owned; sku "" where it is not sold here */
+    struct kw_api_offer *apis; /* [n_apis], owned; sku "" likewise */
 };
 
 /* One fact as the file states it, in file order: what `platforms show` prints and `platforms check` dates. A fact
@@ -166,6 +180,9 @@ struct kw_platform {
     size_t n_gpus;
     struct kw_api_offer *apis; /* [n_apis] */
     size_t n_apis;
+    struct kw_region_offer *regions; /* [n_regions] where it can be asked to run; none: not known */
+    size_t n_regions;
+    kw_region_set via; /* requests pass one of these first, of several the user's choice; 0: they go straight there */
     struct kw_meter meter;
     struct kw_autoscaling scaling;             /* the platform's defaults */
     uint32_t concurrency_min, concurrency_max; /* requests per replica that can be set; 0, 0: not settable */
@@ -206,6 +223,16 @@ uint32_t kw_gpu_offer_step(const struct kw_gpu_offer *o, uint32_t tp);
  * ones what is sold before what is not, then the cheapest by the hour, one without a known hourly price last. NULL when
  * there is none. */
 const struct kw_gpu_offer *kw_platform_gpu(const struct kw_platform *p, const char *gpu, uint32_t tp);
+/* By our name or the provider's; NULL where it cannot be asked to run there. */
+const struct kw_region_offer *kw_platform_region(const struct kw_platform *p, const char *name);
+/* The same offer of p at the prices of a region; NULL: it is not sold there. o: of p, or of another region of it. */
+const struct kw_gpu_offer *kw_region_gpu(const struct kw_platform *p, const struct kw_region_offer *r,
+                                         const struct kw_gpu_offer *o);
+const struct kw_api_offer *kw_region_api(const struct kw_platform *p, const struct kw_region_offer *r,
+                                         const struct kw_api_offer *o);
+/* ns for a request of `from` to a deployment in `to` and back, on p's way: over the region nearest to `to` of those that
+ * requests pass, where there are such (via: that one of them; 0: it is not said). KW_RTT_UNKNOWN. */
+kw_ns kw_platform_rtt(const struct kw_platform *p, kw_region_set from, kw_region_set to, kw_region_set via);
 /* Judges every offer's sale by a day, YYYY-MM-DD. */
 void kw_platform_as_of(struct kw_platform *p, const char *today);
 const struct kw_rate_limits *kw_platform_tier(const struct kw_platform *p, const char *tier); /* NULL when unknown */

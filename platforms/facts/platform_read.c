@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "platforms/facts/fact.h"
+#include "platforms/facts/region_read.h"
 #include "sim/core/date.h"
 
 #define SECONDS_MAX (INT64_C(31536000) * KW_NS_PER_S) /* a year */
@@ -830,6 +831,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
                                         "cache",
                                         "batch",
                                         "apis",
+                                        "regions",
                                         "meter",
                                         "scaling",
                                         "cold",
@@ -867,6 +869,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     KW_TRY(read_cache(r, kw_json_get(root, "cache")));
     KW_TRY(read_batch(r, kw_json_get(root, "batch")));
     KW_TRY(read_apis(r, root));
+    KW_TRY(kw_fact_regions(r, kw_json_get(root, "regions")));
     KW_TRY(read_meter(r, kw_json_get(root, "meter")));
     KW_TRY(read_scaling(r, kw_json_get(root, "scaling")));
     KW_TRY(read_cold(r, kw_json_get(root, "cold")));

@@ -7,7 +7,7 @@
 static bool is_platform_file(const char *path)
 {
     size_t n = strlen(path);
-    return !strncmp(path, "platforms/", 10) && n > 15 && !strcmp(path + n - 5, ".json") &&
+    return !strncmp(path, "platforms/", 10) && !strchr(path + 10, '/') && n > 15 && !strcmp(path + n - 5, ".json") &&
            !(n > 12 && !strcmp(path + n - 12, ".schema.json"));
 }
 

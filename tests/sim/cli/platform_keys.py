@@ -226,6 +226,18 @@ KEYS["apis[].params_b"] = shown("openai", 1, 9)
 KEYS["apis[].latency_of"] = shown("together-api", "another, 2023", "a third, 2024")
 KEYS["apis[].model"] = shown("openai", "gpt-4o", "mine")
 KEYS["apis[].sku"] = told("openai", "gpt-4o", "mine")
+PLACES = ("regions", {"src": "one", "list": [{"name": "eu-west", "multiplier": "1.5"}]})
+IN = "regions.list[]."
+KEYS["regions.src"] = shown("baseten", "one", "other", PLACES)
+KEYS["regions.via"] = shown("baseten", ["us-east"], ["eu-west"], PLACES)
+KEYS[IN + "name"] = shown("baseten", "eu-west", "us-east", PLACES)
+KEYS[IN + "vendor"] = shown("baseten", "Dublin", "Cork", PLACES)
+KEYS[IN + "src"] = shown("baseten", "one", "other", PLACES)
+KEYS[IN + "multiplier"] = shown("baseten", "1.5", "2.5", PLACES)
+KEYS[IN + "gpus[].sku"] = shown("lambda", "1x H100 SXM", "nobody's", PLACES, ("regions.list[0].gpus", [{"sku": ""}]))
+for k in ("hour", "month", "spot_hour"):
+    KEYS[IN + "gpus[]." + k] = shown("lambda", "1", "2", PLACES, ("regions.list[0].gpus", [{"sku": "1x H100 SXM"}]))
+KEYS[IN + "models[]"] = shown("openai", ["gpt-4o"], ["nobody's"], PLACES)
 SCENARIO["replicate"] = gpu("L40S")
 del SCENARIO["replicate"]["deployments"][0]["precision"]
 
@@ -276,6 +288,8 @@ for p in KEYS:
 # ---- one row
 
 def place(row, path):
+    if path.startswith("regions."):
+        return path.removesuffix("[]").replace("[]", "[0]")
     first = {"openai": "gpt-4o", "memory": "gpt-4o", "batch": "gpt-4o", "anthropic": "claude-sonnet-4.5", "together-api": "llama-3.1-8b"}
     gpus = {s: SCENARIO[s]["deployments"][0].get("gpu") for s in SCENARIO}
     path = path.replace("apis[].", "apis[%s]." % first.get(row.base, "")).replace("gpus[].", "gpus[%s]." % gpus.get(row.base))
@@ -294,7 +308,7 @@ def put(doc, path, value):
         at = next(x for x in doc[path[:4]] if x[key] == name)
         steps = [s for s in rest.split(".") if s]
     for s in steps[:-1]:
-        at = at.setdefault(s, {})
+        at = at[int(s[1:-1])] if isinstance(at, list) else at.setdefault(s, {})
     if len(steps) > 1 and steps[0] in ("cold", "spot"):
         at.setdefault("src", next(iter(doc["sources"])))
     if value == UNSET:
