@@ -35,6 +35,18 @@ struct kw_price { /* nano-dollars per unit named by the field that holds it */
     struct kw_provenance provenance;
 };
 
+/* Machines that the provider takes back: as a Poisson process for each, after a notice. Of a share p that is taken within a
+ * month of 730 h the rate is -ln(1 - p) / 730 h. */
+struct kw_spot {
+    bool known;                /* how often */
+    double per_hour;           /* interruptions of a machine, its time up to now is of no weight */
+    double share_lo, share_hi; /* taken within a month, where that is what is published; hi 0: not said, 1: lo or more.
+                                   per_hour is hi's */
+    kw_ns notice;              /* from the notice to the end */
+    bool fallback;             /* from the notice until another spot machine is ready, one on demand stands in */
+    struct kw_law fallback_start; /* s until such a one is there; it loads the model then, as any start */
+};
+
 struct kw_gpu_offer { /* serverless and dedicated */
     char gpu[24];     /* neutral name: T4 L4 A10G L40S A100-40 A100-80 H100 H200 B200 ... (calibrate/data/gpus.json) */
     char sku[48];     /* the vendor's own name */
@@ -42,6 +54,7 @@ struct kw_gpu_offer { /* serverless and dedicated */
     struct kw_price gpu_hour;    /* per GPU-hour, on demand */
     struct kw_price gpu_month;   /* dedicated: committed price per GPU-month of 730 h, when there is one */
     struct kw_price gpu_hour_spot;
+    struct kw_spot spot;                            /* as the platform's, but for what is known of this machine */
     struct kw_price cpu_core_hour, memory_gib_hour; /* extra resources metered beside the GPU */
     double cpu_cores, memory_gib;                   /* how much of them one GPU's share takes by default */
     int64_t region_surcharge_ppm; /* on all of its prices, for lying where it does; 750000 = 1.75 times */
@@ -60,13 +73,6 @@ struct kw_meter { /* how time becomes money */
     bool credit_pays_fee;
     kw_nusd one_off_credit; /* of a new account, once: no part of a month */
     struct kw_provenance provenance;
-};
-
-/* Machines that the provider takes back: as a Poisson process for each, after a notice. */
-struct kw_spot {
-    bool known;      /* how often */
-    double per_hour; /* interruptions of a machine, its time up to now is of no weight */
-    kw_ns notice;    /* from the notice to the end */
 };
 
 enum kw_count_rule {
@@ -205,7 +211,7 @@ struct kw_platform {
     struct kw_rate_limits *tiers; /* [n_tiers] api: every tier the file knows; offers carry the default one's limits */
     size_t n_tiers;
     kw_ns batch_window;         /* api: within which a batch is answered; 0: not known */
-    struct kw_spot spot;        /* dedicated: of its spot offers */
+    struct kw_spot spot;        /* dedicated: of its spot offers that say nothing else */
     struct kw_cache_rule cache; /* api: of every offer that states no other minimum */
     bool can_plan;              /* the facts suffice to simulate and to price it */
     bool user_mends;            /* !can_plan, for want of a latency or a profile alone, which the user may have */

@@ -3,29 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-const char *const kw_item_name[] = { "active",
-                                     "keep_warm",
-                                     "idle",
-                                     "load",
-                                     "provision",
-                                     "drain",
-                                     "failed_start",
-                                     "rounding",
-                                     "minimum",
-                                     "cpu",
-                                     "memory",
-                                     "reserved",
-                                     "tokens_in",
-                                     "tokens_cached",
-                                     "tokens_cache_write",
-                                     "tokens_out",
-                                     "long_in",
-                                     "long_cached",
-                                     "long_cache_write",
-                                     "long_out",
-                                     "fee",
-                                     "credit",
-                                     "operations",
+const char *const kw_item_name[] = { "active",     "keep_warm", "idle",          "load",
+                                     "provision",  "drain",     "failed_start",  "rounding",
+                                     "minimum",    "cpu",       "memory",        "reserved",
+                                     "standin",    "tokens_in", "tokens_cached", "tokens_cache_write",
+                                     "tokens_out", "long_in",   "long_cached",   "long_cache_write",
+                                     "long_out",   "fee",       "credit",        "operations",
                                      NULL };
 const char *const kw_term_name[] = { "on_demand", "monthly", "spot", "batch", "flex", "priority", NULL };
 _Static_assert(sizeof kw_item_name / sizeof *kw_item_name == KW_ITEMS + 1, "a name for each item");
@@ -160,13 +143,20 @@ static enum kw_status bill_gpus(struct billing *x)
             enum kw_status st = item(x, line[i].item, p->v, line[i].gpu_ns, KW_NS_PER_HOUR, KW_NANO, factor);
             if (st != KW_OK) return st;
         }
+        if (u->standin_gpu_ns > 0) {
+            if (!o->gpu_hour.known) return unknown(x, "the hourly price", o->gpu);
+            enum kw_status st =
+                item(x, KW_ITEM_STANDIN, o->gpu_hour.v, u->standin_gpu_ns, KW_NS_PER_HOUR, KW_NANO, factor);
+            if (st != KW_OK) return st;
+        }
     }
-    int64_t paid = 0, part[KW_PHASES + 3];
+    int64_t paid = 0, part[KW_PHASES + 4];
     for (int p = 0; p < KW_PHASES; p++) part[p] = u->gpu_ns[p];
     part[KW_PHASES] = u->rounding_gpu_ns;
     part[KW_PHASES + 1] = u->minimum_gpu_ns;
     part[KW_PHASES + 2] = u->reserved_gpu_ns;
-    if (!sum64(&paid, part, KW_PHASES + 3)) return overflow(x, KW_ITEM_CPU);
+    part[KW_PHASES + 3] = u->standin_gpu_ns;
+    if (!sum64(&paid, part, KW_PHASES + 4)) return overflow(x, KW_ITEM_CPU);
     const struct {
         enum kw_item item;
         const struct kw_price *price;
@@ -380,9 +370,11 @@ kw_nusd kw_bill_cold(const struct kw_bill *b)
 kw_nusd kw_bill_idle(const struct kw_bill *b, const struct kw_usage *u)
 {
     if (u->kind != KW_KIND_DEDICATED) return b->item[KW_ITEM_KEEP_WARM] + b->item[KW_ITEM_IDLE];
-    if (u->reserved_gpu_ns <= 0 || u->busy_gpu_ns >= u->reserved_gpu_ns) return 0; /* a backlog outlasts the window */
     /* In 128 bits: a year of a fleet in ns times its bill in nano-dollars passes 2^63. */
-    kw_i128 idle = (kw_i128)b->item[KW_ITEM_RESERVED] * (u->reserved_gpu_ns - u->busy_gpu_ns) / u->reserved_gpu_ns;
-    assert(idle >= 0 && idle <= b->item[KW_ITEM_RESERVED] && "waiting costs a part of what is rented");
+    kw_i128 rented = (kw_i128)u->reserved_gpu_ns + u->standin_gpu_ns;
+    kw_i128 paid = (kw_i128)b->item[KW_ITEM_RESERVED] + b->item[KW_ITEM_STANDIN];
+    if (rented <= 0 || u->busy_gpu_ns >= rented) return 0; /* a backlog outlasts the window */
+    kw_i128 idle = paid * (rented - u->busy_gpu_ns) / rented;
+    assert(idle >= 0 && idle <= paid && "waiting costs a part of what is rented");
     return (kw_nusd)idle;
 }

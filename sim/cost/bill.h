@@ -17,6 +17,7 @@ enum kw_item { /* names in kw_item_name, the order of /bill in results */
                KW_ITEM_CPU,
                KW_ITEM_MEMORY,
                KW_ITEM_RESERVED,
+               KW_ITEM_STANDIN /* on demand, while a spot machine was missing */,
                KW_ITEM_TOKENS_IN,
                KW_ITEM_TOKENS_CACHED,
                KW_ITEM_TOKENS_CACHE_WRITE,

@@ -13,9 +13,9 @@ static kw_ns phases_sum(const struct kw_life *l)
 static bool counts_up(const struct kw_usage *u)
 {
     bool ok = u->window > 0 && u->requests >= 0 && u->tokens_in >= 0 && u->tokens_cached >= 0 && u->tokens_out >= 0 &&
-              u->reserved_gpu_ns >= 0 && u->rounding_gpu_ns >= 0 && u->minimum_gpu_ns >= 0 && u->unbilled_gpu_ns >= 0 &&
-              u->busy_gpu_ns >= 0 && u->long_in >= 0 && u->long_in <= u->tokens_in && u->long_cached >= 0 &&
-              u->long_cached <= u->tokens_cached && u->long_cache_write >= 0 &&
+              u->reserved_gpu_ns >= 0 && u->standin_gpu_ns >= 0 && u->rounding_gpu_ns >= 0 && u->minimum_gpu_ns >= 0 &&
+              u->unbilled_gpu_ns >= 0 && u->busy_gpu_ns >= 0 && u->long_in >= 0 && u->long_in <= u->tokens_in &&
+              u->long_cached >= 0 && u->long_cached <= u->tokens_cached && u->long_cache_write >= 0 &&
               u->long_cache_write <= u->tokens_cache_write && u->long_out >= 0 && u->long_out <= u->tokens_out;
     for (int p = 0; p < KW_PHASES; p++) ok = ok && u->gpu_ns[p] >= 0;
     return ok;
@@ -30,7 +30,7 @@ static kw_ns round_up(kw_ns x, kw_ns to)
 
 /* Sums in replica-ns, 128 bits wide so that adding can never overflow; multiplied by the GPUs at the end. */
 struct tally {
-    kw_i128 phase[KW_PHASES], rounding, minimum, unbilled, busy, lives, there;
+    kw_i128 phase[KW_PHASES], rounding, minimum, unbilled, busy, lives, there, standin;
 };
 
 /* b: what came before the window, NULL for nothing. Minimum and rounding are of the whole life and fall due at its end:
@@ -126,7 +126,7 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
         assert(phases_sum(life) == life->gone - life->born);
         t.lives += life->gone - life->born;
         t.busy += life->phase[KW_PHASE_ACTIVE];
-        t.there += life->gone - life->born - life->phase[KW_PHASE_PROVISION];
+        *(life->standin ? &t.standin : &t.there) += life->gone - life->born - life->phase[KW_PHASE_PROVISION];
         if (kind == KW_KIND_DEDICATED)
             t.unbilled += life->gone - life->born;
         else if (m->window > 0)
@@ -138,6 +138,7 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
     kw_i128 reserved = (kw_i128)reserved_gpus * window;
     if (l->interruptible && l->max_replicas) reserved = reserved_gpus * t.there / l->max_replicas;
     bool ok = narrow(&r.reserved_gpu_ns, kind == KW_KIND_DEDICATED ? reserved : 0);
+    if (t.standin) ok = ok && narrow(&r.standin_gpu_ns, reserved_gpus * t.standin / l->max_replicas);
     for (int p = 0; p < KW_PHASES; p++) {
         billed += t.phase[p];
         ok = ok && narrow(&r.gpu_ns[p], t.phase[p] * gpus);
@@ -172,12 +173,12 @@ uint32_t kw_gpus_rented(const struct kw_gpu_offer *o, uint32_t tp, uint32_t repl
 enum kw_status kw_usage_times(struct kw_usage *u, double n, struct kw_error *err)
 {
     struct kw_usage x = *u;
-    enum { OTHERS = 14 };
+    enum { OTHERS = 15 };
     int64_t *quantity[KW_PHASES + OTHERS] = { &x.rounding_gpu_ns,  &x.minimum_gpu_ns, &x.unbilled_gpu_ns,
                                               &x.reserved_gpu_ns,  &x.busy_gpu_ns,    &x.requests,
                                               &x.tokens_in,        &x.tokens_cached,  &x.tokens_cache_write,
                                               &x.tokens_out,       &x.long_in,        &x.long_cached,
-                                              &x.long_cache_write, &x.long_out };
+                                              &x.long_cache_write, &x.long_out,       &x.standin_gpu_ns };
     for (int k = 0; k < KW_PHASES; k++) quantity[OTHERS + k] = &x.gpu_ns[k];
     for (int k = 0; k < KW_PHASES + OTHERS && n != 1; k++) {
         long double v = (long double)*quantity[k] * n + 0.5L;

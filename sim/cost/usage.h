@@ -17,6 +17,7 @@ struct kw_usage {
     int64_t minimum_gpu_ns;  /* added by the minimum charge of each life */
     int64_t unbilled_gpu_ns; /* replica life the meter does not count */
     int64_t reserved_gpu_ns; /* dedicated: GPUs rented * window, used or not */
+    int64_t standin_gpu_ns;  /* spot: GPUs rented on demand while a spot machine was missing */
     int64_t busy_gpu_ns;     /* GPU-ns in phase ACTIVE, billed or not: what idle cost is told from */
     int64_t requests, tokens_in, tokens_cached, tokens_cache_write, tokens_out; /* of completed requests; in excludes
                                                                                    cached and written; billed where kind is api */
@@ -44,7 +45,8 @@ static inline kw_ns kw_usage_month(const struct kw_usage *u)
  * windows from its first success to its end and nothing before it; the last window counts even if only the idle tail
  * reaches into it (the ledger does not say when the last request came), so that is at most one window a life too many.
  * kind DEDICATED: no phase is billed, reserved_gpus are, for the whole window; of spot machines (l->interruptible) for
- * the time in which they were there: from their provision to their end, the notice beside their successor included. kind API: tokens only, gpus = 0.
+ * the time in which they were there: from their provision to their end, the notice beside their successor included, and
+ * apart from them those that stood in for them. kind API: tokens only, gpus = 0.
  * KW_ERANGE on overflow or a window <= 0; KW_EFAIL where more is billed than all replicas always on, draining ones apart; *u is unchanged on failure. */
 enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *l, const struct kw_meter *m,
                                     enum kw_kind kind, uint32_t gpus, uint32_t reserved_gpus, kw_ns window,

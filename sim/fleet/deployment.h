@@ -18,7 +18,7 @@ struct kw_deployment {
     struct kw_sched_config sched;
     struct kw_autoscaling scaling; /* dedicated: KW_SCALER_FIXED */
     struct kw_cold_start cold;
-    struct kw_spot spot; /* per_hour 0: never interrupted */
+    struct kw_spot spot; /* per_hour 0: never interrupted, and nothing stands in */
     enum kw_balance balance;
     /* api */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate;

@@ -138,7 +138,7 @@ static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, 
         if (life->born < 0 || life->gone > window)
             return kw_fail(err, KW_EFAIL, "%s: life %llu reaches beyond the window", name, (unsigned long long)i);
         served += life->requests;
-        alive += all - life->phase[KW_PHASE_DRAIN];
+        if (!life->standin) alive += all - life->phase[KW_PHASE_DRAIN];
     }
     if (l->max_replicas && alive > (kw_i128)l->max_replicas * window)
         return kw_fail(err, KW_EFAIL, "%s: replicas were alive for longer than %u can be", name, l->max_replicas);

@@ -25,6 +25,7 @@ struct kw_life {
     kw_ns first_success; /* time of its first completed request, -1 */
     uint32_t requests;
     bool failed;  /* the start failed; the whole life is FAILED_START */
+    bool standin; /* a machine rented on demand in the place of a spot one */
     bool goes_on; /* beyond the window's end: what a meter rounds at a life's end does not fall due in the window */
 };
 
@@ -49,6 +50,7 @@ struct kw_ledger {
     uint64_t starts, cold_starts, restores, failed_starts, stockouts; /* cold_starts: begun because requests waited */
     uint64_t interruptions, cut_off; /* of spot machines; requests that lost their replica, tried again or lost */
     bool interruptible;              /* spot: a machine is not there from its end to the next one's provision */
+    uint64_t standins;               /* of the starts: of machines on demand in the place of spot ones */
     uint64_t lives_n;
     struct kw_life *lives; /* [lives_n], always kept for serverless and dedicated: billing rounds each life */
     uint64_t before_n;
@@ -115,7 +117,7 @@ struct kw_outcome {
 };
 /* Invariant, asserted at the end of every run: arrived == completed + rejected + timed_out + too_long; every life adds
  * up and lies inside the window; the phase sums are the sums over lives; replicas alive fill no more than max_replicas
- * * window (a draining one is replaced at once and counts beside it); KV blocks of every replica are all free. */
+ * * window (a draining one is replaced at once and counts beside it, and so does one that stands in for a spot one); KV blocks of every replica are all free. */
 
 enum kw_status kw_outcome_init(struct kw_outcome *o, struct kw_error *err);
 void kw_outcome_free(struct kw_outcome *o);

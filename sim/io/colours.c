@@ -11,27 +11,17 @@ const char *kw_colour_item(const char *item)
 {
     static const struct {
         const char *item, *colour;
-    } shade[] = { { "active", "#0072B2" },
-                  { "keep_warm", "#E69F00" },
-                  { "idle", "#F0E442" },
-                  { "load", "#D55E00" },
-                  { "provision", "#8C4510" },
-                  { "drain", "#B8B8B8" },
-                  { "failed_start", "#000000" },
-                  { "rounding", "#999999" },
-                  { "minimum", "#777777" },
-                  { "cpu", "#56B4E9" },
-                  { "memory", "#A6D8F5" },
-                  { "reserved", "#44AA99" },
-                  { "tokens_in", "#CC79A7" },
-                  { "tokens_cached", "#E8BFD3" },
-                  { "tokens_cache_write", "#A34E7A" },
-                  { "tokens_out", "#7B3F61" },
-                  { "long_in", "#D98BB8" },
-                  { "long_cached", "#F2D9E5" },
-                  { "long_cache_write", "#B86A92" },
-                  { "long_out", "#5C2A46" },
-                  { "fee", "#555555" },
+    } shade[] = { { "active", "#0072B2" },        { "keep_warm", "#E69F00" },
+                  { "idle", "#F0E442" },          { "load", "#D55E00" },
+                  { "provision", "#8C4510" },     { "drain", "#B8B8B8" },
+                  { "failed_start", "#000000" },  { "rounding", "#999999" },
+                  { "minimum", "#777777" },       { "cpu", "#56B4E9" },
+                  { "memory", "#A6D8F5" },        { "reserved", "#44AA99" },
+                  { "standin", "#117733" },       { "tokens_in", "#CC79A7" },
+                  { "tokens_cached", "#E8BFD3" }, { "tokens_cache_write", "#A34E7A" },
+                  { "tokens_out", "#7B3F61" },    { "long_in", "#D98BB8" },
+                  { "long_cached", "#F2D9E5" },   { "long_cache_write", "#B86A92" },
+                  { "long_out", "#5C2A46" },      { "fee", "#555555" },
                   { "operations", "#333333" } };
     for (size_t i = 0; i < sizeof shade / sizeof *shade; i++)
         if (!strcmp(shade[i].item, item)) return shade[i].colour;

@@ -305,6 +305,9 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         kw_text_add(out, "  %llu interruption%s of spot machines cut off %llu request%s, which were tried again\n",
                     (unsigned long long)p->interruptions, p->interruptions == 1 ? "" : "s",
                     (unsigned long long)p->cut_off, p->cut_off == 1 ? "" : "s");
+    if (p->standins)
+        kw_text_add(out, "  %llu machine%s on demand stood in for spot ones\n", (unsigned long long)p->standins,
+                    p->standins == 1 ? "" : "s");
     outside_measured(p, out);
     if (*kw_point_steady(p, steady, sizeof steady)) kw_text_add(out, "  steady state: %s\n", steady);
     kw_text_add(out, "  objectives: %s%s", p->feasible ? "met" : "missed, ", p->miss);

@@ -155,6 +155,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     if (p->arrived) { /* simulated now: a result keeps the counts in its own columns */
         add_number(o, "interruptions", (double)p->interruptions, lost);
         add_number(o, "cut_off", (double)p->cut_off, lost);
+        add_number(o, "standins", (double)p->standins, lost);
         add_number(o, "windows", p->passes, lost);
         add_text(o, "steady_state", kw_steadiness_name[p->steady], lost);
         add_number(o, "steady_error", p->steady_error, lost);

@@ -35,7 +35,8 @@ struct kw_plan_options {
     bool flex, priority;      /* api: also by these service tiers, where they have a price */
     bool not_on_demand;       /* other terms alone, where any was asked for */
     bool allow_unknown;       /* spot offers whose rate of interruptions is unknown are ranked, as never interrupted */
-    struct kw_spot own_spot;  /* the user's, in the place of the platforms'; known: given */
+    struct kw_spot own_spot;  /* the user's, in the place of the platforms': the rate where known is set, */
+    bool own_notice;          /* the notice where this is, and machines on demand that stand in are tried beside none */
     struct kw_cold_start own_cold; /* of it, provision alone: how long until another spot machine is there */
     bool hybrids;                  /* also two deployments for the contenders: plan_hybrids.c */
     bool exhaustive;               /* every candidate with every replication */

@@ -334,6 +334,40 @@ static enum kw_status add_serverless(struct enumeration *e, const struct kw_choi
     return st;
 }
 
+static void take_own_spot(const struct kw_plan_options *o, bool fallback, struct kw_choice *d)
+{
+    if (o->own_spot.known) {
+        d->spot.known = true;
+        d->spot.per_hour = o->own_spot.per_hour;
+        d->spot.share_lo = d->spot.share_hi = 0;
+    }
+    if (o->own_notice) d->spot.notice = o->own_spot.notice;
+    d->spot.fallback = fallback;
+    d->spot.fallback_start =
+        o->own_spot.fallback_start.kind != KW_LAW_NONE ? o->own_spot.fallback_start : d->cold.provision;
+    if (o->own_cold.provision.kind != KW_LAW_NONE) d->cold.provision = o->own_cold.provision;
+}
+
+/* How often it is interrupted and what follows is known, or the user wants it ranked without. */
+static bool spot_plannable(const struct kw_plan_options *o, const struct kw_choice *d, char *why, size_t size)
+{
+    const char *unknown = kw_choice_spot_unknown(d);
+    if (!d->spot.known && !o->allow_unknown && d->spot.share_hi > 0)
+        snprintf(why, size,
+                 "more than %g %% of its machines are taken within a month, how many more is not published: state "
+                 "candidates.spot, or --allow-unknown ranks it as if none",
+                 d->spot.share_lo * 100);
+    else if (!d->spot.known && !o->allow_unknown)
+        snprintf(why, size,
+                 "how often its machines are interrupted was not found: state candidates.spot, or --allow-unknown "
+                 "ranks it as if never");
+    else if (unknown)
+        snprintf(why, size, "how long until another machine is there was not found: state candidates.spot.%s", unknown);
+    else
+        return true;
+    return false;
+}
+
 static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, uint32_t step)
 {
     const struct kw_plan_options *o = e->o;
@@ -351,24 +385,25 @@ static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, 
         return kw_plan_drop(e->p, what, why, e->err);
     }
     if (o->operations_month) c->operations_month = o->operations_month;
-    const enum kw_term terms[] = { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT };
-    const bool wanted[] = { c->gpu->gpu_hour.known && !o->not_on_demand, o->monthly && c->gpu->gpu_month.known,
-                            o->spot && c->gpu->gpu_hour_spot.known };
-    for (int t = 0; t < 3; t++) {
+    const enum kw_term terms[] = { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT, KW_TERM_SPOT };
+    const bool spot = o->spot && c->gpu->gpu_hour_spot.known;
+    const bool wanted[] = { c->gpu->gpu_hour.known && !o->not_on_demand, o->monthly && c->gpu->gpu_month.known, spot,
+                            spot && o->own_spot.fallback && c->gpu->gpu_hour.known };
+    for (int t = 0; t < 4; t++) { /* the last one: spot, with on demand to stand in */
         if (!wanted[t]) continue;
         struct kw_choice d = *c;
         d.term = terms[t];
-        if (o->own_spot.known) d.spot = o->own_spot;
-        if (o->own_cold.provision.kind != KW_LAW_NONE) d.cold.provision = o->own_cold.provision;
-        if (d.term == KW_TERM_SPOT && !d.spot.known && !o->allow_unknown) {
-            char what[96];
-            snprintf(what, sizeof what, "%s %s spot", c->platform->name, c->gpu->gpu);
-            enum kw_status st = kw_plan_drop(e->p, what,
-                                             "how often its machines are interrupted was not found: state "
-                                             "candidates.spot, or --allow-unknown ranks it as if never",
-                                             e->err);
-            if (st != KW_OK) return st;
-            continue;
+        if (d.term == KW_TERM_SPOT) {
+            char why[200];
+            take_own_spot(o, t == 3, &d);
+            if (!spot_plannable(o, &d, why, sizeof why)) {
+                char what[96];
+                snprintf(what, sizeof what, "%s %s spot%s", c->platform->name, c->gpu->gpu,
+                         t == 3 ? " with on-demand fallback" : "");
+                enum kw_status st = kw_plan_drop(e->p, what, why, e->err);
+                if (st != KW_OK) return st;
+                continue;
+            }
         }
         lowest = (lowest + step - 1) / step * step;
         for (uint32_t n = lowest; n <= highest || n == lowest; n += step) {

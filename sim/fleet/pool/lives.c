@@ -21,7 +21,7 @@ void kw_lives_open(struct kw_pool_replica *r, kw_ns now)
     for (int i = 0; i < KW_PHASES; i++) r->before.phase[i] += life->phase[i];
     if (r->state == KW_REPLICA_STARTING && r->start.fails) all_failed(r->before.phase);
     r->before.since_success += served ? now - life->first_success : 0;
-    *life = (struct kw_life){ .born = now, .first_success = served ? now : -1 };
+    *life = (struct kw_life){ .born = now, .first_success = served ? now : -1, .standin = r->standin };
 }
 
 static enum kw_status keep(struct kw_pool *p, struct kw_pool_replica *r, struct kw_error *err)
@@ -91,7 +91,7 @@ enum kw_status kw_lives_gone(struct kw_pool *p, uint32_t k, kw_ns now, struct kw
     r->state = KW_REPLICA_GONE;
     kw_events_release(&p->w->events, r->run_id);
     kw_events_release(&p->w->events, r->life_id);
-    if (p->d->spot.per_hour > 0) kw_events_release(&p->w->events, r->interruption_id);
+    if (p->d->spot.per_hour > 0 && !r->standin) kw_events_release(&p->w->events, r->interruption_id);
     p->spare[p->n_spare++] = k;
     p->exist--;
     return st;

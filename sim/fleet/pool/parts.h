@@ -59,6 +59,9 @@ enum kw_status kw_starts_order(struct kw_pool *p, bool cold, kw_ns now, struct k
 /* A phase of k's start is over. *ready: it was the last one, and k is ready and idle. */
 enum kw_status kw_starts_phase_over(struct kw_pool *p, uint32_t k, kw_ns now, bool *ready, struct kw_error *err);
 enum kw_status kw_starts_cancel_newest(struct kw_pool *p, kw_ns now, struct kw_error *err);
+/* The same of a machine on demand that stands in for a spot one. *found: one was starting, and is called off. */
+enum kw_status kw_starts_order_standin(struct kw_pool *p, kw_ns now, struct kw_error *err);
+enum kw_status kw_starts_cancel_standin(struct kw_pool *p, kw_ns now, bool *found, struct kw_error *err);
 
 /* The request goes to replica k, which is ready and has room. */
 enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw_ns now, struct kw_error *err);
@@ -78,6 +81,8 @@ enum kw_status kw_scaling_ask(struct kw_pool *p, enum kw_scaler_cause cause, boo
  * know. */
 enum kw_status kw_scaling_after_arrival(struct kw_pool *p, bool turned_away, kw_ns now, struct kw_error *err);
 enum kw_status kw_scaling_after_leaving(struct kw_pool *p, kw_ns now, struct kw_error *err);
+/* With d->spot.fallback: as many machines on demand stand in, starting or ready, as spot ones are not ready. */
+enum kw_status kw_scaling_standins(struct kw_pool *p, kw_ns now, struct kw_error *err);
 /* Replica k, ready, stops: at once when idle, else it drains. */
 enum kw_status kw_scaling_stop(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err);
 

@@ -14,9 +14,13 @@ void kw_pool_init(struct kw_pool *p)
     kw_scaler_init(&p->scaler);
 }
 
+/* Which streams the starts of machines that stand in for spot ones are drawn from. */
+#define STANDINS 0x5741u
+
 static void free_streams(struct kw_pool *p)
 {
     kw_start_streams_free(&p->start_streams);
+    kw_start_streams_free(&p->standin_streams);
     kw_rng_free(&p->routing);
     kw_rng_free(&p->retry);
     kw_rng_free(&p->interruption);
@@ -55,6 +59,9 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
         return kw_fail(err, KW_ERANGE, "%s: a fixed deployment wants at least one replica, got keep_warm 0", d->name);
     if (!(d->spot.per_hour >= 0 && d->spot.per_hour <= 3600))
         return kw_fail(err, KW_ERANGE, "%s: interruptions must be 0..3600 an hour, got %g", d->name, d->spot.per_hour);
+    if (d->spot.fallback && (c->scaler != KW_SCALER_FIXED || d->spot.per_hour == 0))
+        return kw_fail(err, KW_ERANGE, "%s: only spot machines of a fixed number have others stand in for them",
+                       d->name);
     if (!(c->stockout_probability >= 0 && c->stockout_probability < 1))
         return kw_fail(err, KW_ERANGE, "%s: stockout_probability must be in [0, 1), got %g", d->name,
                        c->stockout_probability);
@@ -81,6 +88,8 @@ static enum kw_status begin_streams(struct kw_pool *p, const struct kw_fleet_opt
     uint64_t seed = p->index ? kw_mix64(opt->seed + p->index) : opt->seed;
     free_streams(p);
     enum kw_status st = kw_start_streams_begin(&p->start_streams, seed, opt->replication, err);
+    if (st == KW_OK && p->d->spot.fallback)
+        st = kw_start_streams_begin(&p->standin_streams, kw_mix64(seed + STANDINS), opt->replication, err);
     if (st == KW_OK) st = kw_rng_init(&p->routing, seed, opt->replication, KW_RNG_ROUTING, err);
     if (st == KW_OK) st = kw_rng_init(&p->retry, seed, opt->replication, KW_RNG_RETRY, err);
     if (st == KW_OK) st = kw_rng_init(&p->interruption, seed, opt->replication, KW_RNG_INTERRUPTION, err);
@@ -126,6 +135,9 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
                                 .slots = c->hard_concurrency ? c->hard_concurrency : d->sched.max_num_seqs };
     p->idle_head = p->idle_tail = p->first_held = NONE;
     p->n_idle = p->n_held = p->exist = 0;
+    p->standins = p->ready_standins = 0;
+    p->standin_cold = d->cold;
+    p->standin_cold.provision = d->spot.fallback_start;
     kw_ring_clear(&p->queue);
     kw_ring_clear(&p->on_replicas);
     p->n_spare = 0;
@@ -314,6 +326,7 @@ enum kw_status kw_pool_life(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_
     if (r->state == KW_REPLICA_STARTING) {
         bool ready;
         if ((st = kw_starts_phase_over(p, k, now, &ready, err)) != KW_OK || !ready) return st;
+        if ((st = kw_scaling_standins(p, now, err)) != KW_OK) return st;
         if ((st = kw_dispatch_waiting(p, now, err)) != KW_OK) return st;
         return kw_scaling_after_leaving(p, now, err);
     }
@@ -364,7 +377,8 @@ enum kw_status kw_pool_interruption(struct kw_pool *p, uint32_t k, kw_ns now, st
             kw_events_set(&p->w->events, r->interruption_id, now + p->d->spot.notice);
         }
     }
-    return kw_scaling_ask(p, KW_CAUSE_FREED, false, now, err);
+    if ((st = kw_scaling_ask(p, KW_CAUSE_FREED, false, now, err)) != KW_OK) return st;
+    return kw_scaling_standins(p, now, err);
 }
 
 enum kw_status kw_pool_scale(struct kw_pool *p, kw_ns now, struct kw_error *err)

@@ -13,7 +13,9 @@
  *
  * Spot machines (d->spot) are interrupted: from ready on, each after an exponential time. From the notice on it takes no
  * new request and another one starts; what it still has when the notice is over is cut off, and the clients try again.
- * A replica counts as a machine of its own, even where several share a node.
+ * A replica counts as a machine of its own, even where several share a node. With d->spot.fallback one rented on demand is
+ * ordered at the notice too, and stops once as many spot ones are ready as are wanted: SkyServe's dynamic_ondemand_fallback
+ * (docs.skypilot.co, serving/spot-policy).
  *
  * A request is cold when it is served by a replica that became ready only after the request arrived.
  * Events at equal times: arrivals, then step ends in order of replica, then timers first in, first out. */
@@ -42,6 +44,7 @@ struct kw_pool_replica {
     uint32_t prev, next;      /* neighbours among the idle ones */
     uint8_t state, phase;
     bool idle, held;              /* held: idle by keep_warm or buffer */
+    bool standin;                 /* on demand in the place of a spot machine: never interrupted */
     struct kw_start start;        /* of this life; a replica of the floor at time 0 had none */
     struct kw_life life;          /* on the run's clock; the part inside the window once that has begun */
     struct kw_life_before before; /* the part of the life before the window */
@@ -77,7 +80,9 @@ struct kw_pool {
     kw_ns opens;         /* the first window's begin on the run's clock; for the k-th one, k windows before its own */
     bool opened, closed; /* the window has begun; is over. Lives are kept in between */
     size_t lives_cap;
-    struct kw_start_streams start_streams;
+    uint32_t standins, ready_standins; /* of those on demand: starting or ready, ready */
+    struct kw_cold_start standin_cold; /* their starts, drawn from streams of their own */
+    struct kw_start_streams start_streams, standin_streams;
     struct kw_rng routing, retry, interruption;
     uint64_t *cut_off; /* [cut_off_cap] scratch: requests of a replica that is taken */
     uint32_t cut_off_cap;

@@ -14,6 +14,8 @@ enum kw_status kw_scaling_stop(struct kw_pool *p, uint32_t k, kw_ns now, struct 
     assert(r->state == KW_REPLICA_READY && r->idle == !load);
     kw_balancer_leave(&p->balancer, k);
     p->g.ready--;
+    p->ready_standins -= r->standin;
+    p->standins -= r->standin;
     if (r->idle) {
         kw_idle_list_take(p, k);
         if ((st = kw_lives_end_engine(p, r, err)) != KW_OK) return st;
@@ -29,6 +31,39 @@ enum kw_status kw_scaling_stop(struct kw_pool *p, uint32_t k, kw_ns now, struct 
     return KW_OK;
 }
 
+/* One that is starting goes first, then the least loaded. */
+static enum kw_status dismiss_standin(struct kw_pool *p, kw_ns now, struct kw_error *err)
+{
+    bool found;
+    enum kw_status st = kw_starts_cancel_standin(p, now, &found, err);
+    if (st != KW_OK || found) return st;
+    uint32_t least = NONE;
+    for (uint32_t k = 0; k < p->n; k++)
+        if (p->r[k].state == KW_REPLICA_READY && p->r[k].standin &&
+            (least == NONE || p->r[k].engine->n_live < p->r[least].engine->n_live))
+            least = k;
+    assert(least != NONE);
+    return kw_scaling_stop(p, least, now, err);
+}
+
+enum kw_status kw_scaling_standins(struct kw_pool *p, kw_ns now, struct kw_error *err)
+{
+    if (!p->d->spot.fallback) return KW_OK;
+    uint32_t spot = p->g.ready - p->ready_standins, want = p->d->scaling.max_replicas;
+    uint32_t missing = spot < want ? want - spot : 0;
+    enum kw_status st = KW_OK;
+    while (st == KW_OK && p->standins < missing && p->exist < KW_POOL_MAX_REPLICAS)
+        st = kw_starts_order_standin(p, now, err);
+    while (st == KW_OK && p->standins > missing) st = dismiss_standin(p, now, err);
+    return st;
+}
+
+/* Starting and ready, but for those that stand in for others. */
+static uint32_t alive(const struct kw_pool *p)
+{
+    return kw_signals_alive(&p->g) - p->standins;
+}
+
 /* The policy has spoken: floor, buffer and ceiling, then starts and stops. */
 static enum kw_status scale_to(struct kw_pool *p, uint32_t want, bool turned_away, kw_ns now, struct kw_error *err)
 {
@@ -41,7 +76,7 @@ static enum kw_status scale_to(struct kw_pool *p, uint32_t want, bool turned_awa
     if (want < c->keep_warm) want = c->keep_warm;
     if (want > c->max_replicas) want = c->max_replicas;
     assert(want >= c->keep_warm && p->exist >= kw_signals_alive(&p->g));
-    while (kw_signals_alive(&p->g) < want && p->exist < KW_POOL_MAX_REPLICAS)
+    while (alive(p) < want && p->exist < KW_POOL_MAX_REPLICAS)
         if ((st = kw_starts_order(p, p->g.queued > 0 || turned_away, now, err)) != KW_OK) return st;
     if (shrink == KW_SHRINK_NEVER) return KW_OK;
     while (kw_signals_alive(&p->g) > want && p->g.starting)

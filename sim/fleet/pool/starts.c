@@ -4,13 +4,14 @@
 
 static void begin_start(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now)
 {
-    r->start = kw_start_draw(&p->d->cold, &p->d->scaling, &p->start_streams);
+    r->start = r->standin ? kw_start_draw(&p->standin_cold, &p->d->scaling, &p->standin_streams)
+                          : kw_start_draw(&p->d->cold, &p->d->scaling, &p->start_streams);
     if (!p->closed) {
         p->ledger->starts++;
         p->ledger->restores += r->start.restores;
         p->ledger->stockouts += r->start.stockouts;
     }
-    r->life = (struct kw_life){ .born = now, .first_success = -1 };
+    r->life = (struct kw_life){ .born = now, .first_success = -1, .standin = r->standin };
     r->before = (struct kw_life_before){ .life = 0 };
     r->straddles = false;
     r->born = now;
@@ -35,7 +36,7 @@ static enum kw_status grow_replicas(struct kw_pool *p, struct kw_error *err)
 }
 
 /* A replica that is not alive, with events and an engine in its first state. */
-static enum kw_status take_replica(struct kw_pool *p, uint32_t *out, struct kw_error *err)
+static enum kw_status take_replica(struct kw_pool *p, bool standin, uint32_t *out, struct kw_error *err)
 {
     enum kw_status st;
     *out = NONE;
@@ -63,7 +64,7 @@ static enum kw_status take_replica(struct kw_pool *p, uint32_t *out, struct kw_e
         kw_events_release(&p->w->events, r->run_id);
         return st;
     }
-    bool spot = p->d->spot.per_hour > 0;
+    bool spot = p->d->spot.per_hour > 0 && !standin;
     if (spot && (st = kw_events_id(&p->w->events, kw_tag(KW_EV_INTERRUPTION, p->index, k), &r->interruption_id, err)) !=
                     KW_OK) {
         kw_events_release(&p->w->events, r->run_id);
@@ -75,6 +76,7 @@ static enum kw_status take_replica(struct kw_pool *p, uint32_t *out, struct kw_e
     if (p->exist > p->ledger->peak_replicas && !p->closed) p->ledger->peak_replicas = p->exist;
     kw_replica_watch(r->engine, p->opened ? p->itl : NULL, 0);
     r->idle = r->held = r->straddles = false;
+    r->standin = standin;
     *out = k;
     return KW_OK;
 }
@@ -99,7 +101,8 @@ static enum kw_status make_ready(struct kw_pool *p, uint32_t k, kw_ns now, struc
     p->r[k].state = KW_REPLICA_READY;
     p->r[k].ready_at = now;
     p->g.ready++;
-    if (p->d->spot.per_hour > 0)
+    p->ready_standins += p->r[k].standin;
+    if (p->d->spot.per_hour > 0 && !p->r[k].standin)
         kw_events_set(&p->w->events, p->r[k].interruption_id,
                       now + kw_law_ns(kw_rng_exp(&p->interruption, 3600 / p->d->spot.per_hour)));
     kw_idle_list_push(p, k, now);
@@ -108,10 +111,10 @@ static enum kw_status make_ready(struct kw_pool *p, uint32_t k, kw_ns now, struc
 
 /* Everything random of a start is drawn when it is ordered and from streams of its own, so that a policy which orders
  * the same starts meets the same ones, whatever else it does. */
-enum kw_status kw_starts_order(struct kw_pool *p, bool cold, kw_ns now, struct kw_error *err)
+static enum kw_status order(struct kw_pool *p, bool standin, bool cold, kw_ns now, struct kw_error *err)
 {
     uint32_t k;
-    enum kw_status st = take_replica(p, &k, err);
+    enum kw_status st = take_replica(p, standin, &k, err);
     if (st != KW_OK) return st;
     bool was_last = kw_idle_list_last(p);
     begin_start(p, &p->r[k], now);
@@ -122,19 +125,47 @@ enum kw_status kw_starts_order(struct kw_pool *p, bool cold, kw_ns now, struct k
     return KW_OK;
 }
 
+enum kw_status kw_starts_order(struct kw_pool *p, bool cold, kw_ns now, struct kw_error *err)
+{
+    return order(p, false, cold, now, err);
+}
+
+enum kw_status kw_starts_order_standin(struct kw_pool *p, kw_ns now, struct kw_error *err)
+{
+    enum kw_status st = order(p, true, false, now, err);
+    if (st != KW_OK) return st;
+    p->standins++;
+    p->ledger->standins += !p->closed;
+    return KW_OK;
+}
+
+static enum kw_status cancel(struct kw_pool *p, uint32_t i, kw_ns now, struct kw_error *err)
+{
+    uint32_t k = p->starting[i];
+    unlist_start(p, k);
+    p->standins -= p->r[k].standin;
+    return kw_lives_gone(p, k, now, err);
+}
+
 enum kw_status kw_starts_cancel_newest(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
     assert(p->g.starting);
-    uint32_t k = p->starting[p->g.starting - 1];
-    unlist_start(p, k);
-    return kw_lives_gone(p, k, now, err);
+    return cancel(p, p->g.starting - 1, now, err);
+}
+
+enum kw_status kw_starts_cancel_standin(struct kw_pool *p, kw_ns now, bool *found, struct kw_error *err)
+{
+    uint32_t i = p->g.starting;
+    while (i > 0 && !p->r[p->starting[i - 1]].standin) i--;
+    *found = i > 0;
+    return *found ? cancel(p, i - 1, now, err) : KW_OK;
 }
 
 enum kw_status kw_starts_floor(struct kw_pool *p, struct kw_error *err)
 {
     for (uint32_t i = 0; i < p->d->scaling.keep_warm; i++) {
         uint32_t k;
-        enum kw_status st = take_replica(p, &k, err);
+        enum kw_status st = take_replica(p, false, &k, err);
         if (st != KW_OK) return st;
         p->r[k].life = (struct kw_life){ .born = 0, .first_success = -1 };
         p->r[k].before = (struct kw_life_before){ .life = 0 };

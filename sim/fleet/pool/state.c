@@ -22,7 +22,7 @@ static uint64_t replica_state(const struct kw_pool *p, const struct kw_pool_repl
 {
     uint64_t h = fold(fold(r->state, r->engine->n_live), age(r->born, now, memory));
     h = fold(h, left(p, r->life_id, now));
-    if (p->d->spot.per_hour > 0) h = fold(h, left(p, r->interruption_id, now));
+    if (p->d->spot.per_hour > 0) h = fold(h, r->standin ? -2 : left(p, r->interruption_id, now));
     if (r->idle) h = fold(fold(h, r->held), age(r->idle_since, now, memory));
     for (int i = r->phase + 1; r->state == KW_REPLICA_STARTING && i <= KW_PHASE_RESTORE; i++)
         h = fold(h, r->start.phase[i]);

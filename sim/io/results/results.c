@@ -334,6 +334,8 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     PER_POINT(w, r, uint64_t, KW_H5_U64, "interruptions", "replica", "of spot machines, over all replications",
               p->interruptions);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "cut_off", "request", "lost their replica by an interruption", p->cut_off);
+    PER_POINT(w, r, uint64_t, KW_H5_U64, "standins", "replica", "on demand, ordered in the place of spot machines",
+              p->standins);
     PER_POINT(w, r, uint64_t, KW_H5_U64, "preemptions", "", "sequences preempted, over all replications",
               p->preemptions);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "peak_replicas", "replica", "most at once", p->peak_replicas);
@@ -572,6 +574,7 @@ const struct kw_usage_field kw_usage_field[] = {
     FIELD(minimum_gpu_ns, "ns", "added by the minimum charge"),
     FIELD(unbilled_gpu_ns, "ns", "replica life the meter does not count"),
     FIELD(reserved_gpu_ns, "ns", "dedicated GPUs rented"),
+    FIELD(standin_gpu_ns, "ns", "GPUs rented on demand while a spot machine was missing"),
     FIELD(busy_gpu_ns, "ns", "GPU-ns with requests, billed or not"),
     FIELD(requests, "request", "completed"),
     FIELD(tokens_in, "token", "prompt tokens, neither read from nor written to a cache"),

@@ -35,6 +35,16 @@ static bool is_spot(const struct use *u)
     return choice_of(u)->term == KW_TERM_SPOT;
 }
 
+static bool is_interrupted(const struct use *u)
+{
+    return is_spot(u) && choice_of(u)->spot.per_hour > 0;
+}
+
+static bool falls_back(const struct use *u)
+{
+    return is_interrupted(u) && choice_of(u)->spot.fallback;
+}
+
 /* Replicas start while the window lasts. */
 static bool starts(const struct use *u)
 {
@@ -179,6 +189,11 @@ static bool tries_unknown_spot(const struct use *u)
     return u->plan->spot && !u->plan->own_spot.known;
 }
 
+static bool tries_fallback(const struct use *u)
+{
+    return u->plan->own_spot.fallback;
+}
+
 static bool can_pair(const struct use *u)
 {
     return u->kinds != 1u << KW_KIND_API;
@@ -225,6 +240,8 @@ static const struct row {
     { "deployments[].spot.interruptions_per_hour", DEDICATED, 0, NULL, NULL },
     { "deployments[].spot.notice_s", DEDICATED, 0, NULL, NULL },
     { "deployments[].spot.restart_s", DEDICATED, 0, NULL, NULL },
+    { "deployments[].spot.on_demand_fallback", DEDICATED, 0, is_interrupted, "spot machines that are interrupted" },
+    { "deployments[].spot.fallback_start_s", DEDICATED, 0, falls_back, "spot with \"on_demand_fallback\": true" },
     { "deployments[].replicas", DEDICATED, 0, NULL, "dedicated machines; others have keep_warm and max_replicas" },
     { "deployments[].keep_warm", SERVERLESS, 0, NULL, "serverless platforms; dedicated machines have replicas" },
     { "deployments[].max_replicas", SERVERLESS, 0, NULL, "serverless platforms; dedicated machines have replicas" },
@@ -335,6 +352,8 @@ static const struct row {
     { "candidates.spot.interruptions_per_hour", 0, 0, NULL, NULL },
     { "candidates.spot.notice_s", 0, 0, NULL, NULL },
     { "candidates.spot.restart_s", 0, 0, NULL, NULL },
+    { "candidates.spot.on_demand_fallback", 0, 0, NULL, NULL },
+    { "candidates.spot.fallback_start_s", 0, 0, tries_fallback, "spot with \"on_demand_fallback\": true" },
     { "candidates.allow_unknown", DEDICATED, 0, tries_unknown_spot,
       "plans whose \"terms\" include \"spot\" and that state no candidates.spot" },
     { "candidates.hybrids", 0, 0, can_pair, "plans that consider platforms of GPUs" },

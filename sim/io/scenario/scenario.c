@@ -288,22 +288,38 @@ static enum kw_status read_cache(struct kw_jnode o, struct kw_choice *choice, st
     return st;
 }
 
-/* restart_s, the time until another machine is there, is the provision of its cold start; c NULL: none is wanted. */
+/* A time of the user's own as a law; absent: unchanged. */
+static enum kw_status read_own_time(struct kw_jnode n, struct kw_law *law, struct kw_error *err)
+{
+    kw_ns t = 0;
+    if (!kw_json_present(n)) return KW_OK;
+    enum kw_status st = seconds_or(n, 0, &t, err);
+    if (st != KW_OK) return st;
+    *law = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { kw_nano_to_double(t) } };
+    law->provenance.grade = KW_GRADE_USER;
+    return KW_OK;
+}
+
+/* restart_s, the time until another machine is there, is the provision of its cold start. A machine on demand takes the
+ * platform's time where fallback_start_s says no other. */
 static enum kw_status read_spot(struct kw_jnode o, struct kw_spot *s, struct kw_cold_start *c, struct kw_error *err)
 {
     int64_t rate = 0;
-    kw_ns restart = 0;
+    struct kw_law own = { .kind = KW_LAW_NONE };
     if (!kw_json_present(o)) return KW_OK;
     enum kw_status st = known_keys(o, "deployments[].spot", err);
-    READ(kw_json_nano(get(o, "interruptions_per_hour"), 0, 3600 * KW_NANO, &rate, err));
+    if (kw_json_present(get(o, "interruptions_per_hour"))) {
+        READ(kw_json_nano(get(o, "interruptions_per_hour"), 0, 3600 * KW_NANO, &rate, err));
+        s->known = true;
+        s->per_hour = kw_nano_to_double(rate);
+        s->share_lo = s->share_hi = 0;
+    }
     READ(seconds_or(get(o, "notice_s"), s->notice, &s->notice, err));
-    READ(seconds_or(get(o, "restart_s"), 0, &restart, err));
-    if (st != KW_OK) return st;
-    *s = (struct kw_spot){ .known = true, .per_hour = kw_nano_to_double(rate), .notice = s->notice };
-    if (!kw_json_present(get(o, "restart_s"))) return KW_OK;
-    c->provision = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { kw_nano_to_double(restart) } };
-    c->provision.provenance.grade = KW_GRADE_USER;
-    return KW_OK;
+    READ(kw_json_bool_or(get(o, "on_demand_fallback"), s->fallback, &s->fallback, err));
+    READ(read_own_time(get(o, "fallback_start_s"), &own, err));
+    if (s->fallback) s->fallback_start = own.kind != KW_LAW_NONE ? own : c->provision;
+    READ(read_own_time(get(o, "restart_s"), &c->provision, err));
+    return st;
 }
 
 /* Replica counts, windows and overload rules, over the platform's defaults. What the kind or the autoscaler has no use
@@ -1097,6 +1113,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     }
     o->not_on_demand = kw_json_len(list) > 0 && !on_demand;
     READ(read_spot(get(c, "spot"), &o->own_spot, &o->own_cold, err));
+    o->own_notice = kw_json_present(get(get(c, "spot"), "notice_s"));
     READ(kw_json_bool_or(get(c, "allow_unknown"), o->allow_unknown, &o->allow_unknown, err));
     READ(kw_json_bool_or(get(c, "hybrids"), o->hybrids, &o->hybrids, err));
     READ(kw_json_bool_or(get(c, "exhaustive"), o->exhaustive, &o->exhaustive, err));

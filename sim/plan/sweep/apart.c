@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL = 320, WORD = 96, MOST_WORDS = 512, PER_CHOICE = 8 };
+enum { LABEL = 320, WORD = 96, MOST_WORDS = 512, PER_CHOICE = 9 };
 
 struct named {
     char label[LABEL];
@@ -46,7 +46,8 @@ static bool setting(const void *context, const struct kw_candidate *all, size_t 
     case 4: snprintf(buf, size, "hard_concurrency=%" PRIu32, s->hard_concurrency); break;
     case 5: snprintf(buf, size, "buffer_replicas=%" PRIu32, s->buffer_replicas); break;
     case 6: snprintf(buf, size, "balance=%s", kw_balance_name[x->balance]); break;
-    default: snprintf(buf, size, "term=%s", kw_term_name[x->term]); break;
+    case 7: snprintf(buf, size, "term=%s", kw_term_name[x->term]); break;
+    default: snprintf(buf, size, "%s", x->spot.fallback ? "on-demand fallback" : "spot alone"); break;
     }
     return true;
 }

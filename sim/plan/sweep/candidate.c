@@ -124,7 +124,7 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
     }
     if (c->cold.init.kind == KW_LAW_NONE) c->cold.init = prof->init;
     c->retry = p->retry;
-    c->spot = p->spot;
+    c->spot = o->spot;
     c->balance = p->balance;
     if (p->kind == KW_KIND_DEDICATED) kw_choice_replicas(c, step);
     return KW_OK;
@@ -302,8 +302,8 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->balance = c->balance;
     bool interrupted = c->term == KW_TERM_SPOT && c->spot.per_hour > 0;
     if (interrupted) {
-        d->spot.per_hour = c->spot.per_hour;
-        d->spot.notice = c->spot.notice;
+        d->spot = c->spot;
+        d->spot.known = false; /* of no weight for the loop */
     }
     if (d->kind == KW_KIND_SERVERLESS || interrupted)
         d->cold = c->cold; /* dedicated replicas are up when the window begins */
@@ -381,9 +381,21 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
     if (!price->known)
         return kw_fail(err, KW_ERANGE, "%s: %s has no %s price for %s", c->name, p->name, kw_term_name[c->term],
                        c->gpu->gpu);
+    const char *unknown = kw_choice_spot_unknown(c);
+    if (unknown)
+        return kw_fail(err, KW_ERANGE, "%s: how long until %s of %s is there was not found: state spot.%s", c->name,
+                       unknown == KW_SPOT_RESTART ? "another spot machine" : "a machine on demand", p->name, unknown);
     if (c->term == KW_TERM_MONTHLY && p->kind != KW_KIND_DEDICATED)
         return kw_fail(err, KW_ERANGE, "%s: %s is serverless, it has no monthly term", c->name, p->name);
     return KW_OK;
+}
+
+const char *const KW_SPOT_RESTART = "restart_s";
+const char *kw_choice_spot_unknown(const struct kw_choice *c)
+{
+    if (c->term != KW_TERM_SPOT || !(c->spot.per_hour > 0)) return NULL;
+    if (c->cold.provision.kind == KW_LAW_NONE) return KW_SPOT_RESTART;
+    return c->spot.fallback && c->spot.fallback_start.kind == KW_LAW_NONE ? "fallback_start_s" : NULL;
 }
 
 static const char *word(const char *theirs, const char *ours)
@@ -423,9 +435,11 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
         uint32_t rented = kw_gpus_rented(c->gpu, c->tp, s->max_replicas),
                  unit = c->gpu->gpus_min ? c->gpu->gpus_min : 1;
         snprintf(buf, size,
-                 "%" PRIu32 " x %s (%" PRIu32 " GPU%s), %" PRIu32 " replica%s of tp %" PRIu32 ", %s, balance=%s",
+                 "%" PRIu32 " x %s (%" PRIu32 " GPU%s), %" PRIu32 " replica%s of tp %" PRIu32 ", %s%s, balance=%s",
                  rented / unit, word(c->gpu->sku, c->gpu->gpu), rented, rented == 1 ? "" : "s", s->max_replicas,
-                 s->max_replicas == 1 ? "" : "s", c->tp, kw_term_name[c->term], kw_balance_name[c->balance]);
+                 s->max_replicas == 1 ? "" : "s", c->tp, kw_term_name[c->term],
+                 c->term == KW_TERM_SPOT && c->spot.fallback ? " with on-demand fallback" : "",
+                 kw_balance_name[c->balance]);
         break;
     }
     }
@@ -554,7 +568,8 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         return !law || (law->kind != KW_LAW_NONE && law->provenance.grade != KW_GRADE_USER);
     }
     if (starts(f->path, "batch.")) return c->term == KW_TERM_BATCH;
-    if (starts(f->path, "spot.")) return c->term == KW_TERM_SPOT && c->spot.per_hour == c->platform->spot.per_hour;
+    if (starts(f->path, "spot."))
+        return c->term == KW_TERM_SPOT && c->spot.per_hour == c->platform->spot.per_hour && !c->gpu->spot.share_hi;
     if (starts(f->path, "cache.")) /* the user's own stands in its place, or nothing is cached */
         return kw_cache_rule_known(&c->cache) && c->cache.min_tokens == c->api->cache.min_tokens &&
                c->cache.step_tokens == c->api->cache.step_tokens && c->cache.lifetime == c->api->cache.lifetime;
@@ -596,11 +611,22 @@ char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, cha
 {
     const struct kw_api_offer *o = c->api;
     buf[0] = 0;
-    if (c->gpu && c->term == KW_TERM_SPOT && !c->spot.known)
+    if (c->gpu && c->term == KW_TERM_SPOT && !c->spot.known && c->spot.share_hi > 0)
+        snprintf(
+            buf, size,
+            "%s %s: more than %g %% of its spot machines are taken within a month, how many more is not published, so "
+            "none is simulated: set spot.interruptions_per_hour",
+            c->name, c->gpu->gpu, c->spot.share_lo * 100);
+    else if (c->gpu && c->term == KW_TERM_SPOT && !c->spot.known)
         snprintf(buf, size,
                  "%s %s: how often its spot machines are interrupted was not found, so none is simulated: set "
                  "spot.interruptions_per_hour",
                  c->name, c->gpu->gpu);
+    else if (c->gpu && c->term == KW_TERM_SPOT && c->spot.share_hi > 0)
+        snprintf(buf, size,
+                 "%s %s: %g to %g %% of its spot machines are taken within a month, as published: %g %% is "
+                 "simulated",
+                 c->name, c->gpu->gpu, c->spot.share_lo * 100, c->spot.share_hi * 100, c->spot.share_hi * 100);
     const struct kw_token_prices *p = o ? kw_term_prices(o, c->term) : NULL;
     if (!o || !p->cached_in_mtok.known || p->cached_in_mtok.v >= p->in_mtok.v || c->cache.mode == KW_CACHE_OFF)
         return buf;

@@ -119,6 +119,10 @@ const struct kw_sale *kw_choice_sale(const struct kw_choice *c);
 char *kw_choice_stand_in(const struct kw_choice *c, char *buf, size_t size);
 /* False for an API of whose TTFT or output rate nobody has told: it answers, at a price, nobody knows when. */
 bool kw_choice_latency_known(const struct kw_choice *c);
+/* Spot machines that are interrupted: the key of "spot" that would say how long until another one, or one on demand that
+ * stands in, is there, where nobody does; NULL: it is known, or not wanted. */
+extern const char *const KW_SPOT_RESTART; /* the first of the two */
+const char *kw_choice_spot_unknown(const struct kw_choice *c);
 /* Checks a finished choice for consistency, KW_ERANGE with a message naming the field. */
 enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err);
 

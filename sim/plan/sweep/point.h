@@ -123,6 +123,7 @@ struct kw_point {
     uint64_t arrived, completed, rejected, timed_out, too_long, cold, attained; /* sums over replications
                                             of what one window has, rounded */
     uint64_t interruptions, cut_off; /* of spot machines; requests that lost their replica by it */
+    uint64_t standins;               /* machines on demand ordered in the place of spot ones */
     uint64_t starts, failed_starts, preemptions, steps, iterations, events;
     uint32_t peak_replicas; /* over deployments and replications */
 };

@@ -319,6 +319,7 @@ static void merge(struct kw_point *p, const struct kw_outcome *o, const double s
         p->failed_starts += a_window(o, l->failed_starts);
         p->interruptions += a_window(o, l->interruptions);
         p->cut_off += a_window(o, l->cut_off);
+        p->standins += a_window(o, l->standins);
         p->preemptions += a_window(o, l->preemptions);
         p->steps += l->steps;
         p->iterations += l->iterations;

@@ -76,6 +76,7 @@ ENGINE = one(dict(GPU, platform="lambda", gpu="A100-40", replicas=1), of=LONG)
 CRUSOE = {"platform": "crusoe", "gpu": "L40S", "precision": "fp8", "term": "spot"}
 RATE = {"interruptions_per_hour": "20", "notice_s": "10", "restart_s": "60"}
 SPOT = one(dict(CRUSOE, spot=RATE))
+FALLS = one(dict(CRUSOE, spot=dict(RATE, restart_s="900", on_demand_fallback=True, fallback_start_s="20")))
 LAW = {"constant": "3"}
 LATENCY = {"ttft": {"constant": "0.4"}, "output_rate": {"constant": "90"}}
 GROQ = one(dict({"platform": "groq"}, **LATENCY))
@@ -92,6 +93,7 @@ SPLIT = dict(one({}), deployments=TWO, routing={"policy": "split", "shares": [0.
 COLD = {"provision": {"constant": "5"}, "pull": {"constant": "2"}, "load": {"constant": "9"}, "init": {"constant": "4"}}
 CHOICE = {"keepwarm": 1, "trace": dict(BURSTS), "model": "llama-3.1-8b", "replications": 1, "slo": {"ttft_p95_s": "60"}, "as_of": "2026-05-01",
           "candidates": {"platforms": ["modal", "groq", "lambda"], "gpus": ["L4", "H100"], "precisions": ["fp8"], "keep_warm": [0, 1]}}
+HYPERSCALE = dict(CHOICE, candidates={"platforms": ["aws"], "gpus": ["H100"], "precisions": ["fp8"], "terms": ["spot"]})
 SPOTS = dict(CHOICE, candidates={"platforms": ["crusoe"], "gpus": ["L40S"], "precisions": ["fp8"], "terms": ["spot", "on_demand"]})
 APIS = dict(CHOICE, candidates={"kinds": ["api"]})
 RENTED = dict(CHOICE, candidates={"kinds": ["dedicated"], "platforms": ["lambda"]})
@@ -137,6 +139,8 @@ KEYS = {
     "deployments[].spot.interruptions_per_hour": does(SPOT, "1", "30", wrong=(one(dict(CRUSOE, term="on_demand", spot={})),)),
     "deployments[].spot.notice_s": does(SPOT, "0", "120"),
     "deployments[].spot.restart_s": does(SPOT, "30", "900"),
+    "deployments[].spot.on_demand_fallback": does(one(dict(CRUSOE, cold_start={"provision": {"constant": "300"}}, spot={"interruptions_per_hour": "20", "notice_s": "9"})), True, False, wrong=(one(dict(CRUSOE, spot={"interruptions_per_hour": "0", "on_demand_fallback": True})),)),
+    "deployments[].spot.fallback_start_s": does(FALLS, "10", "900", wrong=(one(dict(CRUSOE, spot=dict(RATE, fallback_start_s="9"))),)),
     "deployments[].replicas": does(LAMBDA, 1, 2, wrong=(MODAL,)),
     "deployments[].keep_warm": does(MODAL, 0, 1, wrong=(LAMBDA,)),
     "deployments[].max_replicas": does(MODAL, 1, 4, wrong=(LAMBDA,)),
@@ -230,9 +234,11 @@ KEYS = {
     "candidates.max_replicas": plans(CHOICE, 2, 9, ("candidates.concurrency", [1]), wrong=(APIS, 2)),
     "candidates.replicas_extra": plans(RENTED, 1, 9, ("candidates.exhaustive", True), wrong=(APIS, 1)),
     "candidates.terms[]": plans(SPOTS, ["on_demand"], ["on_demand", "spot"], ("candidates.allow_unknown", UNSET), ("candidates.spot", UNSET)),
-    "candidates.spot.interruptions_per_hour": plans(SPOTS, "1", "30", wrong=(RENTED, "1")),
-    "candidates.spot.notice_s": plans(SPOTS, "0", "120", ("candidates.spot.interruptions_per_hour", "20")),
+    "candidates.spot.interruptions_per_hour": plans(SPOTS, "1", "30", ("candidates.spot.restart_s", "60"), wrong=(RENTED, "1")),
+    "candidates.spot.notice_s": plans(SPOTS, "0", "120", ("candidates.spot.restart_s", "60"), ("candidates.spot.interruptions_per_hour", "20")),
     "candidates.spot.restart_s": plans(SPOTS, "0", "900", ("candidates.spot.interruptions_per_hour", "20")),
+    "candidates.spot.on_demand_fallback": plans(HYPERSCALE, True, False, ("candidates.spot", RATE)),
+    "candidates.spot.fallback_start_s": plans(SPOTS, "0", "900", ("candidates.spot", dict(RATE, on_demand_fallback=True))),
     "candidates.allow_unknown": plans(SPOTS, True, False, wrong=(RENTED, True)),
     "candidates.hybrids": plans(CHOICE, True, False, ("candidates.gpus", ["L4"]), wrong=(APIS, True)),
     "candidates.exhaustive": plans(dict(CHOICE, replications=1, candidates={"platforms": ["modal", "lambda"]}), True, False),

@@ -113,7 +113,7 @@ for k, a, b in (("source", "a", "b"), ("date", "2026-01-01", "2025-01-01"), ("gr
 for k in ("keep_warm", "max_replicas", "idle_timeout", "buffer", "target"):
     KEYS["words." + k] = told("baseten" if k == "target" else "modal", "one_word", "other_word", of={"buffer_replicas": 1} if k == "buffer" else {})
 SECTION = {"host": ("modal", ()), "meter": ("modal", ()), "meter.bills": ("modal", ()), "scaling": ("modal", ()), "retry": ("modal", ()),
-           "cold": ("modal", (("cold.pull", {"constant": "3"}),)), "spot": ("crusoe", (("spot.notice_s", "9"),)), "batch": ("openai", ()),
+           "cold": ("modal", (("cold.pull", {"constant": "3"}),)), "spot": ("crusoe", (("spot.notice_s", "9"),)), "gpus[].spot": ("crusoe", (("gpus[L40S].spot.notice_s", "9"),)), "batch": ("openai", ()),
            "cache": ("openai", ()), "tiers.*": ("openai", TIERS), "gpus[]": ("modal", ()), "apis[]": ("openai", ())}
 for tier in ("flex", "priority"):
     SECTION["apis[]." + tier] = ("openai", ((API + tier, {"in_mtok": "1", "out_mtok": "1", "src": "one"}),))
@@ -172,8 +172,11 @@ KEYS["cold.cached_load_rate"] = figure("modal", {"constant": "1000000000"}, {"co
 KEYS["cold.cache_hit"] = figure("modal", 0, 1, ("cold.load_rate", {"constant": "500000000"}), ("cold.cached_load_rate", {"constant": "5000000000"}))
 KEYS["cold.restore"] = figure("modal", {"constant": "3"}, {"constant": "30"}, ("cold.snapshot_probability", 1))
 KEYS["cold.snapshot_probability"] = figure("modal", 0, 1, ("cold.restore", {"constant": "3"}))
-KEYS["spot.interruptions_per_hour"] = figure("crusoe", 1, 30, ("spot.notice_s", "10"))
-KEYS["spot.notice_s"] = figure("crusoe", "0", "120", ("spot.interruptions_per_hour", 20))
+BACK = ("cold.provision", {"constant": "60"})
+for k in ("", "gpus[L40S]."):
+    KEYS[k.replace("L40S", "") + "spot.interruptions_per_hour"] = figure("crusoe", 1, 30, (k + "spot.notice_s", "10"), BACK)
+    KEYS[k.replace("L40S", "") + "spot.interrupted_month"] = shown("crusoe", [0, 0.05], [0.2])
+    KEYS[k.replace("L40S", "") + "spot.notice_s"] = figure("crusoe", "0", "120", (k + "spot.interruptions_per_hour", 20), BACK)
 KEYS["batch.window_s"] = figure("batch", "3600", "86400")
 KEYS["cache.mode"] = figure("anthropic", "automatic", "explicit")
 for k, a, b in (("min_tokens", 1, 3000), ("step_tokens", 1, 3000), ("lifetime_s", "1", "3600")):

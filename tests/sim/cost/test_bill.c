@@ -250,6 +250,14 @@ static void dedicated_terms(void)
     struct kw_error err;
     CHECK(bill_month(&b, &u, &t, &err) == KW_ERANGE);
     CHECK_STR(err.msg, "p A100-80: the spot price is not known");
+    o.gpu_hour_spot = price(USD / 2);
+    u.standin_gpu_ns = 84 * KW_NS_PER_HOUR; /* half of the time of one, at the price on demand */
+    b = month(&u, &t);
+    CHECK(b.item[KW_ITEM_RESERVED] == 3 * 365 * USD && b.item[KW_ITEM_STANDIN] == 730 * USD);
+    CHECK(kw_bill_idle(&b, &u) == 1825 * USD * 5 / 7); /* one of three and a half is at work */
+    o.gpu_hour.known = false;
+    CHECK(bill_month(&b, &u, &t, &err) == KW_ERANGE);
+    CHECK_STR(err.msg, "p A100-80: the hourly price is not known");
 }
 
 /* PLATFORMS.md 12, the seed's table: 500M tokens on an A100 at $1.29/h for 720 h cost $929 (its month has 720 hours,

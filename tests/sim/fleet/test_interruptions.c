@@ -111,12 +111,86 @@ static void both_stepping_modes_agree(void)
     a.trace.n = b.trace.n = 40;
     a.trace.span = b.trace.span = 2400 * S;
     b.opt.stepping_each = true;
+    a.d[0].spot.fallback = b.d[0].spot.fallback = true;
+    a.d[0].spot.fallback_start = b.d[0].spot.fallback_start = case_seconds(15);
     CHECK(case_run(&a) == KW_OK && case_run(&b) == KW_OK);
     CHECK(a.o.ledger[0].cut_off == b.o.ledger[0].cut_off && a.o.ledger[0].cut_off > 0);
+    CHECK(a.o.ledger[0].standins == b.o.ledger[0].standins && a.o.ledger[0].standins > 0);
     CHECK(a.o.completed == b.o.completed && a.o.rejected == b.o.rejected && a.o.end == b.o.end);
     CHECK(kw_hist_quantile(&a.o.e2e, 0.95) == kw_hist_quantile(&b.o.e2e, 0.95));
     case_end(&a);
     case_end(&b);
+}
+
+/* One request every 50 s for 40 s each on two machines; a spot machine lasts 100 s on average and the next one comes after
+ * an hour, one on demand after 20 s. Without it hardly anything is served. */
+static void on_demand_stands_in(void)
+{
+    for (int fallback = 0; fallback < 2; fallback++) {
+        struct fleet_case c;
+        spot(&c, 2, 36, 0, 3600);
+        c.d[0].retry = (struct kw_client_retry){ .max_attempts = 100, .base = S, .cap = 10 * S };
+        c.d[0].spot.fallback = fallback;
+        c.d[0].spot.fallback_start = case_seconds(20);
+        c.d[0].scaling.queue_timeout = 60 * S;
+        for (int i = 0; i < 400; i++) case_request(&c, i * 50 * S, 40000, 1);
+        c.trace.span = 20000 * S;
+        CHECK(case_run(&c) == KW_OK);
+        const struct kw_ledger *l = &c.o.ledger[0];
+        struct kw_usage u;
+        kw_ns there = 0, standing = 0;
+        CHECK(kw_usage_from_ledger(&u, l, &(struct kw_meter){ .granularity = 1 }, KW_KIND_DEDICATED, 1, 2, 20000 * S,
+                                   NULL) == KW_OK);
+        for (uint64_t i = 0; i < l->lives_n; i++) {
+            kw_ns t = l->lives[i].gone - l->lives[i].born - l->lives[i].phase[KW_PHASE_PROVISION];
+            *(l->lives[i].standin ? &standing : &there) += t;
+        }
+        CHECK(u.reserved_gpu_ns == there && u.standin_gpu_ns == standing);
+        CHECK((l->standins > 0) == fallback && l->standins <= l->interruptions && (standing > 0) == fallback);
+        /* Nobody but the two machines wanted: they are there, or somebody stands in within 20 s of each notice. */
+        if (fallback)
+            CHECK(c.o.completed == 400 && there + standing >= 2 * 20000 * S - (kw_ns)l->interruptions * 20 * S);
+        else
+            CHECK(c.o.completed < 200 && c.o.timed_out > 200);
+        case_end(&c);
+    }
+}
+
+/* A stand-in goes when the spot machine is ready again: one interruption, one machine on demand for the hour between. */
+static void a_stand_in_goes_when_spot_is_back(void)
+{
+    struct fleet_case c;
+    kw_ns standing = 0;
+    uint64_t standins = 0;
+    for (uint64_t k = 0; k < 40; k++) {
+        spot(&c, 1, 0.2, 0, 600);
+        c.d[0].spot.fallback = true;
+        c.d[0].spot.fallback_start = case_seconds(100);
+        c.opt.replication = k;
+        case_request(&c, 0, 100, 1);
+        c.trace.span = 10 * H;
+        CHECK(case_run(&c) == KW_OK);
+        const struct kw_ledger *l = &c.o.ledger[0];
+        for (uint64_t i = 0; i < l->lives_n; i++)
+            if (l->lives[i].standin && !l->lives[i].goes_on && l->lives[i].born > 0) {
+                CHECK(l->lives[i].gone - l->lives[i].born == 600 * S);
+                CHECK(l->lives[i].phase[KW_PHASE_PROVISION] == 100 * S);
+                standing += l->lives[i].gone - l->lives[i].born;
+                standins++;
+            }
+        case_end(&c);
+    }
+    CHECK(standins > 20 && standing == (kw_ns)standins * 600 * S);
+}
+
+static void a_fallback_wants_machines_that_are_interrupted(void)
+{
+    struct fleet_case c;
+    spot(&c, 2, 0, 0, 60);
+    c.d[0].spot.fallback = true;
+    case_request(&c, 0, 100, 1);
+    CHECK(case_run(&c) == KW_ERANGE);
+    case_end(&c);
 }
 
 int main(void)
@@ -124,6 +198,9 @@ int main(void)
     RUN(interruptions_are_poisson);
     RUN(what_is_cut_off_is_tried_again_and_counted);
     RUN(a_request_timeout_counts_from_the_try);
+    RUN(on_demand_stands_in);
+    RUN(a_stand_in_goes_when_spot_is_back);
+    RUN(a_fallback_wants_machines_that_are_interrupted);
     RUN(both_stepping_modes_agree);
     return check_report();
 }
