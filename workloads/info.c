@@ -226,6 +226,7 @@ static void summary(struct kw_text *out, const struct kw_trace *t, const struct 
                     100 * s->block_hits, 100 * s->token_hits);
     shares(out, "models", t->model_name, s->model_count, t->n_models, t->n);
     shares(out, "classes", t->class_name, s->class_count, t->n_classes, t->n);
+    shares(out, "regions", t->region_name, s->region_count, t->n_regions, t->n);
     kw_trace_remarks(t, remarks, sizeof remarks);
     for (char *r = remarks; *r;) { /* one remark after another, each on lines of its own */
         char *semi = strstr(r, "; ");
@@ -381,6 +382,7 @@ enum kw_status kw_trace_info_json(char **text, const struct kw_trace *t, const s
     }
     json_counts(&out, "models", t->model_name, s->model_count, t->n_models);
     json_counts(&out, "classes", t->class_name, s->class_count, t->n_classes);
+    json_counts(&out, "regions", t->region_name, s->region_count, t->n_regions);
     kw_text_add(&out, "\n}\n");
     kw_trace_stats_free(&own);
     *text = out.s;

@@ -192,7 +192,8 @@ enum kw_status kw_trace_stats(struct kw_trace_stats *s, const struct kw_trace *t
     s->empty_hours = h.empty;
     if ((st = lengths(s, t, err)) != KW_OK || (st = prefixes(s, t, err)) != KW_OK ||
         (st = shares(&s->model_count, t->model, t->n, t->n_models, err)) != KW_OK ||
-        (st = shares(&s->class_count, t->klass, t->n, t->n_classes, err)) != KW_OK)
+        (st = shares(&s->class_count, t->klass, t->n, t->n_classes, err)) != KW_OK ||
+        (st = shares(&s->region_count, t->region, t->n, t->n_regions, err)) != KW_OK)
         kw_trace_stats_free(s);
     return st;
 }
@@ -201,5 +202,6 @@ void kw_trace_stats_free(struct kw_trace_stats *s)
 {
     free(s->model_count);
     free(s->class_count);
+    free(s->region_count);
     memset(s, 0, sizeof *s);
 }

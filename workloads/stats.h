@@ -24,7 +24,7 @@ struct kw_trace_stats {
     double rank_correlation; /* Spearman's rho of prompt and output, ties by mid-rank; NAN when either is constant */
     uint64_t blocks, distinct_blocks; /* prefix hashes; 0 without */
     double block_hits, token_hits; /* share of blocks, and of all prompt tokens, that an unbounded prefix cache finds */
-    uint64_t *model_count, *class_count; /* [n_models], [n_classes]; owned; NULL without */
+    uint64_t *model_count, *class_count, *region_count; /* [n_models], [n_classes], [n_regions]; owned; NULL without */
 };
 
 /* One pass a column; memory of the largest token count and of the distinct hashes. KW_ENOMEM: *s is empty. t->n >= 1.

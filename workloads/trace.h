@@ -1,5 +1,5 @@
 /* workloads/trace.h - a traffic trace as columns: what arrived, when, how long. Read-only once loaded; shared by all
- * threads. At most 32 bytes a request plus its prefix-block hashes, if any. */
+ * threads. At most 34 bytes a request plus its prefix-block hashes, if any. */
 #ifndef KW_WORKLOADS_TRACE_H
 #define KW_WORKLOADS_TRACE_H
 #include <stdbool.h>
@@ -21,11 +21,12 @@ struct kw_trace {
     uint32_t *written;   /* [n] input tokens that it wrote to its cache, cached + written <= prompt; or NULL */
     uint16_t *model;     /* [n] index into model_name, or NULL when the source names none */
     uint16_t *klass;     /* [n] class: index into class_name (log type, tenant, ...), or NULL */
+    uint16_t *region;    /* [n] where it comes from: index into region_name, or NULL */
     uint32_t *hash_at;   /* [n + 1] offsets into hash, or NULL when the trace carries no prefix hashes */
     uint64_t *hash;      /* [hash_at[n]] block hashes, prefix order; block i covers prompt tokens [i*hash_block, ...) */
     uint32_t hash_block; /* tokens a hash block covers (Mooncake: 512); 0 without hashes */
-    char **model_name, **class_name;
-    size_t n_models, n_classes;
+    char **model_name, **class_name, **region_name;
+    size_t n_models, n_classes, n_regions;
     kw_ns span;                  /* observation window in ns: >= last arrival; what a month is scaled from */
     int64_t epoch_unix;          /* UTC seconds of arrival 0 when the source has a calendar date, else INT64_MIN */
     kw_ns origin;                /* arrival 0 in the source's own undated time stamps; 0 with dates */
@@ -65,6 +66,16 @@ enum kw_status kw_trace_strict(const struct kw_trace *t, struct kw_error *err);
 /* Plays the trace `speed` times as fast: arrivals and span are divided by it, rounded to the nearest ns.
  * KW_ERANGE unless 1e-6 <= speed <= 1e6 and the span still fits; *t is unchanged then. */
 enum kw_status kw_trace_speed(struct kw_trace *t, double speed, struct kw_error *err);
+
+/* Tells every request where it comes from: region r of name[r] with probability share[r] (> 0, adding up to 1), by one
+ * draw a request from a stream of its own. KW_ENOMEM: *t is unchanged. t has no regions yet. */
+enum kw_status kw_trace_draw_regions(struct kw_trace *t, const char *const name[], const double share[], size_t n,
+                                     uint64_t seed, struct kw_error *err);
+
+/* Takes regions whose new name, to(ctx, index), is the same as one, in order of first appearance. KW_ENOMEM: unchanged.
+ */
+enum kw_status kw_trace_rename_regions(struct kw_trace *t, const char *(*to)(void *ctx, const char *name), void *ctx,
+                                       struct kw_error *err);
 
 /* Stable sort of t's columns by arrival, prefix hashes with their requests: O(n log n), nearly O(n) where the order is
  * nearly right. KW_ENOMEM: unchanged. */

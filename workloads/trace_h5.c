@@ -42,6 +42,10 @@ static enum kw_status write_columns(struct kw_h5 *f, const struct kw_trace *t, s
         ((st = column(f, "/class", KW_H5_U16, "", "index into class_name", t->n, t->klass, err)) != KW_OK ||
          (st = column(f, "/class_name", KW_H5_STR, "", "classes", t->n_classes, t->class_name, err)) != KW_OK))
         return st;
+    if (t->region &&
+        ((st = column(f, "/region", KW_H5_U16, "", "index into region_name", t->n, t->region, err)) != KW_OK ||
+         (st = column(f, "/region_name", KW_H5_STR, "", "regions", t->n_regions, t->region_name, err)) != KW_OK))
+        return st;
     if (!t->hash_at) return KW_OK;
     if ((st = column(f, "/hash_at", KW_H5_U32, "", "n + 1 offsets into hash", t->n + 1, t->hash_at, err)) != KW_OK)
         return st;
@@ -188,7 +192,8 @@ static enum kw_status read_all(struct kw_h5 *f, struct kw_trace *t, struct kw_er
     if ((st = read_column(f, "/prompt", KW_H5_U32, t->n, (void **)&t->prompt, NULL, err)) != KW_OK ||
         (st = read_column(f, "/output", KW_H5_U32, t->n, (void **)&t->output, NULL, err)) != KW_OK ||
         (st = read_index(f, "/model", "/model_name", t->n, &t->model, &t->model_name, &t->n_models, err)) != KW_OK ||
-        (st = read_index(f, "/class", "/class_name", t->n, &t->klass, &t->class_name, &t->n_classes, err)) != KW_OK)
+        (st = read_index(f, "/class", "/class_name", t->n, &t->klass, &t->class_name, &t->n_classes, err)) != KW_OK ||
+        (st = read_index(f, "/region", "/region_name", t->n, &t->region, &t->region_name, &t->n_regions, err)) != KW_OK)
         return st;
     if (kw_h5_exists(f, "/cached") &&
         (st = read_column(f, "/cached", KW_H5_U32, t->n, (void **)&t->cached, NULL, err)) != KW_OK)

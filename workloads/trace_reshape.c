@@ -30,15 +30,19 @@ static enum kw_status shape_like(struct kw_trace *out, const struct kw_trace *in
     if (ok && in->cached) ok = (out->cached = malloc(n * sizeof *out->cached)) != NULL;
     if (ok && in->written) ok = (out->written = malloc(n * sizeof *out->written)) != NULL;
     if (ok && in->klass) ok = (out->klass = malloc(n * sizeof *out->klass)) != NULL;
+    if (ok && in->region) ok = (out->region = malloc(n * sizeof *out->region)) != NULL;
     if (ok && in->hash_at)
         ok = (out->hash_at = malloc((n + 1) * sizeof *out->hash_at)) &&
              (out->hash = malloc((n_hash + 1) * sizeof *out->hash));
     if (ok && in->n_models) ok = (out->model_name = calloc(in->n_models, sizeof *out->model_name)) != NULL;
     if (ok && in->n_classes) ok = (out->class_name = calloc(in->n_classes, sizeof *out->class_name)) != NULL;
+    if (ok && in->n_regions) ok = (out->region_name = calloc(in->n_regions, sizeof *out->region_name)) != NULL;
     for (size_t i = 0; ok && i < in->n_models; i++)
         if ((ok = (out->model_name[i] = strdup(in->model_name[i])) != NULL)) out->n_models++;
     for (size_t i = 0; ok && i < in->n_classes; i++)
         if ((ok = (out->class_name[i] = strdup(in->class_name[i])) != NULL)) out->n_classes++;
+    for (size_t i = 0; ok && i < in->n_regions; i++)
+        if ((ok = (out->region_name[i] = strdup(in->region_name[i])) != NULL)) out->n_regions++;
     if (!ok) {
         kw_trace_free(out);
         return kw_fail(err, KW_ENOMEM, "out of memory for %zu requests", n);
@@ -76,6 +80,7 @@ enum kw_status kw_trace_slice(struct kw_trace *out, const struct kw_trace *in, k
     if (in->cached) memcpy(out->cached, in->cached + a, n * sizeof *out->cached);
     if (in->written) memcpy(out->written, in->written + a, n * sizeof *out->written);
     if (in->klass) memcpy(out->klass, in->klass + a, n * sizeof *out->klass);
+    if (in->region) memcpy(out->region, in->region + a, n * sizeof *out->region);
     if (in->hash_at) {
         for (size_t i = 0; i <= n; i++) out->hash_at[i] = in->hash_at[a + i] - (uint32_t)h;
         if (nh) memcpy(out->hash, in->hash + h, nh * sizeof *out->hash);
@@ -111,6 +116,7 @@ enum kw_status kw_trace_pick(struct kw_trace *out, const struct kw_trace *in,
         if (in->cached) out->cached[n] = in->cached[i];
         if (in->written) out->written[n] = in->written[i];
         if (in->klass) out->klass[n] = in->klass[i];
+        if (in->region) out->region[n] = in->region[i];
         if (in->hash_at) {
             size_t blocks = in->hash_at[i + 1] - in->hash_at[i];
             out->hash_at[n] = (uint32_t)nh;
@@ -188,6 +194,7 @@ enum kw_status kw_trace_sort(struct kw_trace *t, struct kw_error *err)
     if (t->cached) GATHER(t->cached, spare, uint32_t);
     if (t->written) GATHER(t->written, spare, uint32_t);
     if (t->klass) GATHER(t->klass, spare, uint16_t);
+    if (t->region) GATHER(t->region, spare, uint16_t);
     if (t->hash_at) {
         hash_at[0] = 0;
         for (size_t i = 0; i < n; i++) {
@@ -227,6 +234,7 @@ enum kw_status kw_trace_gather(struct kw_trace *out, const struct kw_trace *in, 
         if (in->cached) out->cached[i] = in->cached[r];
         if (in->written) out->written[i] = in->written[r];
         if (in->klass) out->klass[i] = in->klass[r];
+        if (in->region) out->region[i] = in->region[r];
         if (!in->hash_at) continue;
         out->hash_at[i] = (uint32_t)nh;
         for (uint32_t k = in->hash_at[r]; k < in->hash_at[r + 1]; k++)

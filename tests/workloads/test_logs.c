@@ -258,6 +258,26 @@ static void what_is_left_out_is_told(void)
     kw_trace_free(&t);
 }
 
+/* Where a provider's log says in which region it was called. */
+static void logs_say_where_requests_come_from(void)
+{
+    const char *
+        bedrock =
+           "{\"timestamp\": \"2026-06-01T08:00:00Z\", \"requestId\": \"a\", \"modelId\": \"m\", \"region\": "
+           "\"us-east-1\", \"input\": {\"inputTokenCount\": 10}, \"output\": {\"outputTokenCount\": 2}}\n"
+           "{\"timestamp\": \"2026-06-01T08:00:01Z\", \"requestId\": \"b\", \"modelId\": \"m\", \"region\": null, "
+           "\"input\": {\"inputTokenCount\": 10}, \"output\": {\"outputTokenCount\": 2}}\n",
+       *span = "{\"start_time_unix_nano\": \"1780300800000000000\", \"gen_ai.usage.input_tokens\": 9, "
+               "\"gen_ai.usage.output_tokens\": 2, \"gen_ai.request.model\": \"m\", \"cloud.region\": \"eu-west-1\"}\n";
+    CHECK(read_log(bedrock, strlen(bedrock), NULL, NULL) == KW_OK && t.n == 2 && t.n_regions == 2);
+    CHECK_STR(t.region_name[t.region[0]], "us-east-1");
+    CHECK_STR(t.region_name[t.region[1]], "");
+    kw_trace_free(&t);
+    CHECK(read_log(span, strlen(span), NULL, NULL) == KW_OK && t.n_regions == 1);
+    CHECK_STR(t.region_name[0], "eu-west-1");
+    kw_trace_free(&t);
+}
+
 /* Exports come newest first, and a row that grew stands before the one it grew from. */
 static void of_one_id_the_fullest_at_the_earliest_time(void)
 {
@@ -448,6 +468,7 @@ int main(void)
     RUN(each_format_is_found_and_counted);
     RUN(cut_anywhere);
     RUN(what_is_left_out_is_told);
+    RUN(logs_say_where_requests_come_from);
     RUN(of_one_id_the_fullest_at_the_earliest_time);
     RUN(what_cannot_be_read_says_why);
     RUN(units_are_told_or_asked_for);

@@ -255,7 +255,7 @@ static void generic_csv_and_jsonl(void)
     refuse("when,in,out\n1,1,1\n", MAP, KW_EPARSE, "mem:1: no column 'ts'; the header has: when, in, out");
     refuse("{\"ts\": 1.5, \"in\": 5}\n", MAP, KW_ERANGE, "mem: none of 1 requests has token counts in in and out");
     refuse("ts,in,out\n1,1,1\n", "arival=ts", KW_EPARSE,
-           "columns: unknown key 'arival'; known: arrival, prompt, output, model, class, cached, write, "
+           "columns: unknown key 'arival'; known: arrival, prompt, output, model, class, region, cached, write, "
            "count, id, end, duration, error, hit, hashes, where, status, unit, zero, missing, broken, buckets, bucket, "
            "block");
     refuse("ts,in,out\n", "unit=h", KW_EPARSE,
@@ -464,15 +464,17 @@ static int same(const struct kw_trace *a, const struct kw_trace *b)
     size_t n = a->n;
     if (n != b->n || a->span != b->span || a->epoch_unix != b->epoch_unix || a->hash_block != b->hash_block ||
         !a->model != !b->model || !a->klass != !b->klass || !a->hash_at != !b->hash_at || a->n_models != b->n_models ||
-        a->n_classes != b->n_classes)
+        a->n_classes != b->n_classes || !a->region != !b->region || a->n_regions != b->n_regions)
         return 0;
     int eq = !memcmp(a->arrival, b->arrival, n * sizeof *a->arrival) && !memcmp(a->prompt, b->prompt, n * 4) &&
              !memcmp(a->output, b->output, n * 4) && (!a->model || !memcmp(a->model, b->model, n * 2)) &&
              (!a->klass || !memcmp(a->klass, b->klass, n * 2)) &&
+             (!a->region || !memcmp(a->region, b->region, n * 2)) &&
              (!a->hash_at || !memcmp(a->hash_at, b->hash_at, n * 4 + 4));
     if (eq && a->hash_at && a->hash_at[n]) eq = !memcmp(a->hash, b->hash, a->hash_at[n] * sizeof *a->hash);
     for (size_t i = 0; eq && i < a->n_models; i++) eq = !strcmp(a->model_name[i], b->model_name[i]);
     for (size_t i = 0; eq && i < a->n_classes; i++) eq = !strcmp(a->class_name[i], b->class_name[i]);
+    for (size_t i = 0; eq && i < a->n_regions; i++) eq = !strcmp(a->region_name[i], b->region_name[i]);
     return eq;
 }
 
@@ -513,6 +515,79 @@ static void hdf5_round_trip(void)
     CHECK(strstr(err.msg, "rt.h5") != NULL && back.n == 0);
     unlink(path);
     CHECK(kw_trace_save(&t, "/nonexistent/dir/x.h5", &err) == KW_EIO);
+}
+
+#define FROM MAP ",unit=s,region=from"
+#define PLACES "ts,in,out,from\n0,1,1,eu-west\n2,2,1,us-east\n1,3,1,\n3,4,1,eu-west\n"
+
+static bool not_the_first(const void *ctx, size_t request)
+{
+    (void)ctx;
+    return request > 0;
+}
+
+static const char *one_name(void *ctx, const char *name)
+{
+    return *name ? ctx : name;
+}
+
+/* Through sorting, the file form, a cut, a choice and a gathering: each request keeps where it comes from. */
+static void requests_keep_their_region(void)
+{
+    struct kw_trace back, out;
+    char *path = scratch("region.h5");
+    CHECK(read_text(PLACES, NULL, FROM) == KW_OK && t.n_regions == 3);
+    CHECK_STR(t.region_name[t.region[0]], "eu-west");
+    CHECK_STR(t.region_name[t.region[1]], ""); /* sorted */
+    CHECK_STR(t.region_name[t.region[2]], "us-east");
+    CHECK(kw_trace_save(&t, path, &err) == KW_OK && kw_trace_load(&back, path, NULL, NULL, &err) == KW_OK);
+    CHECK(same(&t, &back));
+    kw_trace_free(&back);
+    unlink(path);
+    CHECK(kw_trace_slice(&out, &t, 2 * KW_NS_PER_S, 9 * KW_NS_PER_S, &err) == KW_OK && out.n == 2);
+    CHECK(out.region[0] == t.region[2] && out.region[1] == t.region[3]);
+    kw_trace_free(&out);
+    CHECK(kw_trace_pick(&out, &t, not_the_first, NULL, &err) == KW_OK && out.region[0] == t.region[1]);
+    kw_trace_free(&out);
+    CHECK(kw_trace_gather(&out, &t, (uint32_t[]){ 2, 0 }, (kw_ns[]){ 5, 3 }, NULL, 2, 9, &err) == KW_OK);
+    CHECK(out.region[0] == t.region[0] && out.region[1] == t.region[2]);
+    kw_trace_free(&out);
+    CHECK(kw_trace_rename_regions(&t, one_name, "here", &err) == KW_OK && t.n_regions == 2);
+    CHECK(t.region[0] == 0 && t.region[1] == 1 && t.region[2] == 0 && t.region[3] == 0);
+    CHECK_STR(t.region_name[0], "here");
+    kw_trace_free(&t);
+    CHECK(read_text("ts,in,out,from\n0,1,1,\n1,1,1,\n", NULL, FROM) == KW_OK && !t.region && !t.n_regions);
+    kw_trace_free(&t);
+}
+
+/* The draws are of the seed alone: another share moves only requests between its bounds. */
+static void regions_are_drawn_by_share(void)
+{
+    static const char *const name[] = { "a", "b", "c" };
+    enum { N = 20000 };
+    char *text = malloc(N * 16 + 16);
+    size_t at = (size_t)sprintf(text, "ts,in,out\n");
+    for (int i = 0; i < N; i++) at += (size_t)sprintf(text + at, "%d,1,1\n", i);
+    uint16_t *before = malloc(N * sizeof *before);
+    CHECK(read_text(text, NULL, MAP ",unit=s") == KW_OK);
+    CHECK(kw_trace_draw_regions(&t, name, (double[]){ 0.5, 0.3, 0.2 }, 3, 1, &err) == KW_OK && t.n_regions == 3);
+    memcpy(before, t.region, N * sizeof *before);
+    size_t n[3] = { 0 }, moved = 0, astray = 0;
+    for (int i = 0; i < N; i++) n[t.region[i]]++;
+    CHECK_NEAR((double)n[0] / N, 0.5, 4 * sqrt(0.25 / N));
+    CHECK_NEAR((double)n[1] / N, 0.3, 4 * sqrt(0.21 / N));
+    kw_trace_free(&t);
+    CHECK(read_text(text, NULL, MAP ",unit=s") == KW_OK);
+    CHECK(kw_trace_draw_regions(&t, name, (double[]){ 0.5, 0.4, 0.1 }, 3, 1, &err) == KW_OK);
+    for (int i = 0; i < N; i++) {
+        moved += t.region[i] != before[i];
+        astray += t.region[i] != before[i] && !(before[i] == 2 && t.region[i] == 1);
+    }
+    CHECK(!astray);
+    CHECK_NEAR((double)moved / N, 0.1, 4 * sqrt(0.09 / N));
+    kw_trace_free(&t);
+    free(before);
+    free(text);
 }
 
 static void speed_slice_sort(void)
@@ -877,6 +952,8 @@ int main(void)
     RUN(binary_long_lines_and_files);
     RUN(sha256_known_answers);
     RUN(hdf5_round_trip);
+    RUN(requests_keep_their_region);
+    RUN(regions_are_drawn_by_share);
     RUN(speed_slice_sort);
     RUN(rows_sort_stably);
     RUN(stats_of_a_small_trace);

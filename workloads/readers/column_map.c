@@ -23,13 +23,17 @@ static const struct key {
     enum value_kind kind;
     size_t at;
 } keys[] = {
-    FIELD("arrival", arrival, PATHS),   FIELD("prompt", prompt, SUM),       FIELD("output", output, SUM),
-    FIELD("model", model, PATHS),       FIELD("class", klass, PATHS),       FIELD("cached", cached, SUM),
-    FIELD("write", write, SUM),         FIELD("count", count, SUM),         FIELD("id", id, PATHS),
-    FIELD("end", end, PATHS),           FIELD("duration", duration, PATHS), FIELD("error", error, PATHS),
-    FIELD("hit", hit, PATHS),           FIELD("hashes", hashes, PATHS),     FIELD("where", where, WHERE),
-    FIELD("status", status, STATUS),    FIELD("unit", unit, UNIT),          FIELD("zero", zero, ZERO),
-    FIELD("missing", missing, MISSING), FIELD("broken", broken, BROKEN),    FIELD("buckets", buckets, BUCKETS),
+    FIELD("arrival", arrival, PATHS),   FIELD("prompt", prompt, SUM),
+    FIELD("output", output, SUM),       FIELD("model", model, PATHS),
+    FIELD("class", klass, PATHS),       FIELD("region", region, PATHS),
+    FIELD("cached", cached, SUM),       FIELD("write", write, SUM),
+    FIELD("count", count, SUM),         FIELD("id", id, PATHS),
+    FIELD("end", end, PATHS),           FIELD("duration", duration, PATHS),
+    FIELD("error", error, PATHS),       FIELD("hit", hit, PATHS),
+    FIELD("hashes", hashes, PATHS),     FIELD("where", where, WHERE),
+    FIELD("status", status, STATUS),    FIELD("unit", unit, UNIT),
+    FIELD("zero", zero, ZERO),          FIELD("missing", missing, MISSING),
+    FIELD("broken", broken, BROKEN),    FIELD("buckets", buckets, BUCKETS),
     FIELD("bucket", bucket_s, SECONDS), FIELD("block", block, TOKENS),
 };
 #undef FIELD

@@ -47,8 +47,8 @@ struct kw_map_filter { /* value is one of, or none of, the words */
 struct kw_columns {
     char path[KW_MAP_PATHS][KW_MAP_PATH]; /* CSV column names, or keys of nested objects joined by dots */
     size_t n_paths;
-    struct kw_map_field arrival, end, duration, prompt, output, cached, write, count, id, model, klass, error, hit,
-        hashes;
+    struct kw_map_field arrival, end, duration, prompt, output, cached, write, count, id, model, klass, region, error,
+        hit, hashes;
     struct kw_map_filter where[KW_MAP_FILTERS], status;
     size_t n_where;
     bool has_status;
@@ -65,7 +65,7 @@ struct kw_columns {
 /* Adds "arrival=ts,prompt=in+cache.read?,output=out,where=type:GENERATION" to *c (zeroed at first): keys in text stand
  * in the place of those *c already has, so that a user's own map goes over a format's. NULL or "" adds nothing.
  *
- *     arrival, end, duration, id, model, class, error, hit, hashes   PATH[|PATH...]
+ *     arrival, end, duration, id, model, class, region, error, hit, hashes   PATH[|PATH...]
  *     prompt, output, cached, write, count                           sums: PATH+PATH, PATH - PATH; PATH? may be absent
  *     where=PATH:WORD|WORD   where=PATH!WORD|WORD   status=PATH[:WORD|WORD]
  *     unit, zero, missing, broken, buckets, bucket, block            words and numbers

@@ -92,22 +92,22 @@ static const struct kw_log_format formats[] = {
       "arrival=timestamp,"
       "prompt=input.inputTokenCount+input.cacheReadInputTokenCount?+input.cacheWriteInputTokenCount?,"
       "cached=input.cacheReadInputTokenCount?,write=input.cacheWriteInputTokenCount?,output=output.outputTokenCount,"
-      "id=requestId?,model=modelId?,error=errorCode?",
+      "id=requestId?,model=modelId?,region=region?,error=errorCode?",
       .beside = true, .says = BESIDE },
     { "bedrock-insights", "Bedrock model invocation logs queried with CloudWatch Logs Insights",
       "input.inputTokenCount|output.outputTokenCount",
       "arrival=@timestamp|timestamp,"
       "prompt=input.inputTokenCount+input.cacheReadInputTokenCount?+input.cacheWriteInputTokenCount?,"
       "cached=input.cacheReadInputTokenCount?,write=input.cacheWriteInputTokenCount?,output=output.outputTokenCount,"
-      "id=requestId?,model=modelId?,error=errorCode?",
+      "id=requestId?,model=modelId?,region=region?,error=errorCode?",
       .beside = true, .says = BESIDE },
     { "otlp", "OpenTelemetry GenAI spans, OTLP JSON", "resourceSpans|startTimeUnixNano",
-      "arrival=startTimeUnixNano,id=spanId,unit=ns,status=status.code?:0|1|STATUS_CODE_UNSET|STATUS_CODE_OK," GEN_AI(
-          "attributes."),
+      "arrival=startTimeUnixNano,id=spanId,unit=ns,region=resource.attributes.cloud.region?,status=status.code?:0|1|"
+      "STATUS_CODE_UNSET|STATUS_CODE_OK," GEN_AI("attributes."),
       .inside = "resourceSpans.scopeSpans.spans", .says = INSIDE ", agent and tool spans are left out" },
     { "otel-flat", "OpenTelemetry GenAI spans, an object each",
       "start_time_unix_nano|gen_ai.usage.input_tokens|gen_ai.usage.output_tokens",
-      "arrival=start_time_unix_nano,unit=ns,id=span_id?," GEN_AI(""),
+      "arrival=start_time_unix_nano,unit=ns,id=span_id?,region=cloud.region?," GEN_AI(""),
       .says = INSIDE ", agent and tool spans are left out" },
     { "openai-usage", "OpenAI usage in buckets (API pages or CSV)",
       "start_time|num_model_requests|input_tokens|output_tokens",

@@ -415,6 +415,10 @@ static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *er
     if (g->map.klass.n) s.row.klass = one(cell, &g->map.klass)->text;
     if (g->map.model.n && !s.row.model.p) s.row.model = (struct kw_span){ "", 0 };
     if (g->map.klass.n && !s.row.klass.p) s.row.klass = (struct kw_span){ "", 0 };
+    if (g->map.region.n) {
+        const struct kw_cell *x = one(cell, &g->map.region);
+        s.row.region = x->kind == KW_CELL_ABSENT || x->kind == KW_CELL_NULL ? (struct kw_span){ "", 0 } : x->text;
+    }
     if (g->map.count.n) {
         if ((st = tokens(g, cell, &g->map.count, &count, &counted, err)) != KW_OK) return st;
         if (!counted) return kw_fail(err, KW_EPARSE, "no count of requests in the record");

@@ -22,6 +22,7 @@ void kw_rows_free(struct kw_rows *r)
     kw_trace_free(&r->t);
     names_free(&r->models);
     names_free(&r->classes);
+    names_free(&r->regions);
     r->cap = r->hash_cap = 0;
 }
 
@@ -71,7 +72,7 @@ static enum kw_status names_index(struct kw_names *s, struct kw_span x, uint16_t
         return KW_OK;
     }
     if (s->n > UINT16_MAX)
-        return kw_fail(err, KW_ERANGE, "more than 65536 different models or classes: is it the right column?");
+        return kw_fail(err, KW_ERANGE, "more than 65536 different models, classes or regions: is it the right column?");
     if (2 * (s->n + 1) > s->slots) {
         enum kw_status st = names_grow(s, err);
         if (st != KW_OK) return st;
@@ -106,6 +107,8 @@ static enum kw_status more_rows(struct kw_rows *r, const struct kw_row *row, str
     if (ok && (t->n ? t->cached != NULL : row->says_cached)) ok = grow((void **)&t->cached, cap, sizeof *t->cached);
     if (ok && (t->n ? t->written != NULL : row->says_written)) ok = grow((void **)&t->written, cap, sizeof *t->written);
     if (ok && (t->n ? t->klass != NULL : row->klass.p != NULL)) ok = grow((void **)&t->klass, cap, sizeof *t->klass);
+    if (ok && (t->n ? t->region != NULL : row->region.p != NULL))
+        ok = grow((void **)&t->region, cap, sizeof *t->region);
     if (ok && (t->n ? t->hash_at != NULL : row->hash != NULL)) {
         ok = grow((void **)&t->hash_at, cap + 1, sizeof *t->hash_at);
         if (ok && t->n == 0) t->hash_at[0] = 0;
@@ -156,6 +159,7 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
     size_t n = t->n;
     if (t->model && (st = names_index(&r->models, row->model, &t->model[n], err)) != KW_OK) return st;
     if (t->klass && (st = names_index(&r->classes, row->klass, &t->klass[n], err)) != KW_OK) return st;
+    if (t->region && (st = names_index(&r->regions, row->region, &t->region[n], err)) != KW_OK) return st;
     if (t->hash_at) {
         size_t have = t->hash_at[n], need = have + row->n_hash;
         if (need > r->hash_cap && (st = more_hashes(r, need, err)) != KW_OK) return st;
@@ -201,6 +205,7 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     shrink((void **)&t->written, t->n, sizeof *t->written);
     shrink((void **)&t->model, t->n, sizeof *t->model);
     shrink((void **)&t->klass, t->n, sizeof *t->klass);
+    shrink((void **)&t->region, t->n, sizeof *t->region);
     shrink((void **)&t->hash_at, t->n + 1, sizeof *t->hash_at);
     shrink((void **)&t->hash, t->hash_at ? t->hash_at[t->n] : 0, sizeof *t->hash);
     if (t->notes.clock_back && (st = kw_trace_sort(t, err)) != KW_OK) return st;
@@ -223,8 +228,17 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     t->n_models = r->models.n;
     t->class_name = r->classes.name;
     t->n_classes = r->classes.n;
+    t->region_name = r->regions.name;
+    t->n_regions = r->regions.n;
+    if (t->n_regions == 1 && !t->region_name[0][0]) { /* a column that says nothing of any request */
+        free(t->region_name[0]), free(t->region_name), free(t->region);
+        t->region_name = NULL;
+        t->region = NULL;
+        t->n_regions = 0;
+    }
     free(r->models.slot);
     free(r->classes.slot);
+    free(r->regions.slot);
     *out = *t;
     kw_rows_init(r);
     return KW_OK;

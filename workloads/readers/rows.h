@@ -14,7 +14,7 @@ struct kw_names {    /* distinct strings in order of appearance */
 struct kw_rows {
     struct kw_trace t; /* columns so far; arrival still absolute and unsorted */
     size_t cap, hash_cap;
-    struct kw_names models, classes;
+    struct kw_names models, classes, regions;
     kw_ns last;        /* arrival of the row before */
     bool dated;        /* arrival counts from 1970 */
     bool drop_zero;    /* zero=drop */
@@ -28,8 +28,8 @@ struct kw_row {
     bool says_cached;  /* and how many of the prompt's */
     bool says_written; /* and how many of them were written to the cache */
     uint64_t cached, written;
-    struct kw_span model, klass; /* p NULL: the source has none */
-    const uint64_t *hash;        /* [n_hash], copied */
+    struct kw_span model, klass, region; /* p NULL: the source has none */
+    const uint64_t *hash;                /* [n_hash], copied */
     size_t n_hash;
 };
 
