@@ -4,6 +4,7 @@
 #define KW_PLATFORMS_FACTS_PLATFORM_H
 #include <stdbool.h>
 #include <stdint.h>
+#include "platforms/facts/attributes.h"
 #include "platforms/facts/autoscaling.h"
 #include "platforms/facts/sale.h"
 #include "platforms/network/region.h"
@@ -208,6 +209,7 @@ struct kw_platform {
     size_t n_facts;
     char **not_found; /* [n_not_found] what was looked for and not found, one line each: print it with a plan */
     size_t n_not_found;
+    struct kw_attribute_fact attribute[KW_ATTRIBUTES];
     struct kw_rate_limits *tiers; /* [n_tiers] api: every tier the file knows; offers carry the default one's limits */
     size_t n_tiers;
     kw_ns batch_window;         /* api: within which a batch is answered; 0: not known */

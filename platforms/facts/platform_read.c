@@ -795,6 +795,49 @@ static enum kw_status read_words(struct kw_fact_reader *r, struct kw_jnode n)
     return KW_OK;
 }
 
+/* "not_known": {"iso27001": "why"}: looked for, and no source says. */
+static enum kw_status read_not_known(struct kw_fact_reader *r, struct kw_jnode n)
+{
+    if (!kw_json_present(n)) return KW_OK;
+    KW_TRY(kw_json_keys(n, kw_attribute_name, r->err));
+    for (int a = 0; a < KW_ATTRIBUTES; a++) {
+        struct kw_attribute_fact *f = &r->p.attribute[a];
+        struct kw_jnode why = kw_json_get(n, kw_attribute_name[a]);
+        if (!kw_json_present(why)) continue;
+        if (f->answer != KW_ANSWER_UNKNOWN)
+            return kw_json_fail(why, KW_ERANGE, r->err, "attributes.%s says %s", kw_attribute_name[a],
+                                kw_answer_name[f->answer]);
+        KW_TRY(kw_fact_text(r, why, true, f->note, sizeof f->note));
+    }
+    return KW_OK;
+}
+
+static enum kw_status read_attributes(struct kw_fact_reader *r, struct kw_jnode n)
+{
+    const char *keys[KW_ATTRIBUTES + 3] = { "src", "not_known" };
+    struct kw_fact_source src;
+    if (!kw_json_present(n)) return KW_OK;
+    memcpy(keys + 2, kw_attribute_name, (KW_ATTRIBUTES + 1) * sizeof *keys);
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    for (int a = 0; a < KW_ATTRIBUTES; a++) {
+        struct kw_attribute_fact *to = &r->p.attribute[a];
+        struct kw_fact_found f;
+        bool yes;
+        KW_TRY(kw_fact_open(r, kw_json_get(n, kw_attribute_name[a]), &src, &f));
+        if (!f.present) continue;
+        if (!kw_json_present(f.value)) return kw_json_fail(f.at, KW_EPARSE, r->err, "missing key 'value'");
+        KW_TRY(kw_json_bool_or(f.value, false, &yes, r->err));
+        if (f.provenance.grade == KW_GRADE_UNKNOWN)
+            return kw_json_fail(f.at, KW_ERANGE, r->err, "what is not known goes into attributes.not_known");
+        to->answer = yes ? KW_ANSWER_YES : KW_ANSWER_NO;
+        to->provenance = f.provenance;
+        snprintf(to->note, sizeof to->note, "%s", f.note);
+        KW_TRY(kw_fact_keep(r, &f, NULL, "%s", kw_answer_name[to->answer]));
+    }
+    return read_not_known(r, kw_json_get(n, "not_known"));
+}
+
 static enum kw_status read_not_found(struct kw_fact_reader *r, struct kw_jnode arr)
 {
     struct kw_platform *p = &r->p;
@@ -826,6 +869,7 @@ static void judge(struct kw_platform *p, bool has_scaling, bool has_meter)
     bool priced = false, timed = false;
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_provenance *v = &p->facts[i].provenance;
+        if (!strncmp(p->facts[i].path, "attributes.", 11)) continue; /* no bill or latency rests on it */
         if (v->grade != KW_GRADE_UNKNOWN) p->weakest = kw_grade_weaker(p->weakest, v->grade);
         bool ours = v->grade == KW_GRADE_USER || v->grade == KW_GRADE_UNKNOWN; /* a choice or assumption has no age */
         bool dated = !ours && v->date[0] >= '0' && v->date[0] <= '9';
@@ -877,6 +921,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
                                         "cold",
                                         "retry",
                                         "words",
+                                        "attributes",
                                         "cannot_plan",
                                         "mend",
                                         "not_found",
@@ -915,6 +960,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     KW_TRY(read_cold(r, kw_json_get(root, "cold")));
     KW_TRY(read_retry(r, kw_json_get(root, "retry")));
     KW_TRY(read_words(r, kw_json_get(root, "words")));
+    KW_TRY(read_attributes(r, kw_json_get(root, "attributes")));
     KW_TRY(kw_fact_text(r, kw_json_get(root, "cannot_plan"), false, p->why_not, sizeof p->why_not));
     KW_TRY(kw_fact_text(r, kw_json_get(root, "mend"), p->why_not[0] != 0, p->mend, sizeof p->mend));
     if (p->mend[0] && !p->why_not[0])

@@ -261,6 +261,19 @@ static void print_not_found(struct kw_text *t, const struct kw_platform *p)
     }
 }
 
+/* Answers stand among the facts; these have none. */
+static void print_not_known(struct kw_text *t, const struct kw_platform *p)
+{
+    size_t n = 0;
+    for (int a = 0; a < KW_ATTRIBUTES; a++) {
+        char line[320];
+        if (p->attribute[a].answer != KW_ANSWER_UNKNOWN) continue;
+        if (!n++) kw_text_add(t, "\nattributes that are not known (a contract of yours: candidates.attributes)\n");
+        kw_text_add(t, "  ");
+        kw_text_fold(t, kw_attribute_text((enum kw_attribute)a, &p->attribute[a], line, sizeof line), 6, WIDTH);
+    }
+}
+
 enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct kw_error *err)
 {
     struct kw_text g = { 0 };
@@ -297,6 +310,7 @@ enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct
     if (p->n_tiers) kw_text_add(&g, "\ntier in use: %s\n", p->n_apis ? p->apis[0].limits.tier : p->tiers[0].tier);
     print_sales(&g, p, "on sale", any);
     print_assumptions(&g, p);
+    print_not_known(&g, p);
     print_not_found(&g, p);
     print_sources(&g, p);
     if (p->notes[0]) {

@@ -90,13 +90,14 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_BURST,
                     KW_OPT_MAX_CONTENTION,
                     KW_OPT_PROFILE,
+                    KW_OPT_REQUIRE,
                     KW_OPTIONS
 };
 
 struct kw_options {
     const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date,
         *focus, *invoice, *volume;
-    struct kw_list set, slo, platform, profile;
+    struct kw_list set, slo, platform, profile, require;
     int64_t threads, seed, replications, tp, at,
         start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */
     bool json, csv, quiet, records, exhaustive, allow_unknown, strict, all, breakeven, force;

@@ -74,6 +74,8 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
     }
     if (o->allow_unknown) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.allow_unknown", "true" };
     if (o->exhaustive) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.exhaustive", "true" };
+    for (size_t i = 0; i < o->require.n; i++)
+        e[n++] = (struct kw_scenario_edit){ KW_EDIT_APPEND, "candidates.require", o->require.v[i] };
     for (size_t i = 0; i < o->set.n; i++) e[n++] = (struct kw_scenario_edit){ KW_EDIT_SET, NULL, o->set.v[i] };
     e[n++] = (struct kw_scenario_edit){ KW_EDIT_DEFAULT, "as_of", today }; /* so that a rerun judges as this run did */
     return n;
@@ -185,7 +187,7 @@ static enum kw_status finish_open(struct kw_session *s, const struct kw_options 
     return st;
 }
 
-#define MAX_EDITS (2 * KW_CLI_MAX_LIST + 32)
+#define MAX_EDITS (3 * KW_CLI_MAX_LIST + 32)
 
 /* The part of a list's entry that names what it sets: "seed" of "seed=3"; the whole of one without '='. */
 static enum kw_status none_twice(const struct kw_list *l, const char *option, struct kw_error *err)
@@ -209,6 +211,7 @@ enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o,
     enum kw_status st = none_twice(&o->set, "set", err);
     if (st == KW_OK) st = none_twice(&o->platform, "platform", err);
     if (st == KW_OK) st = none_twice(&o->profile, "profile", err);
+    if (st == KW_OK) st = none_twice(&o->require, "require", err);
     if (st == KW_OK) st = kw_date_today(today, err);
     if (st == KW_OK) st = kw_scenario_load(&s->scenario, path, edits, gather_edits(o, edits, numbers, today), err);
     return st == KW_OK ? finish_open(s, o, path, err) : st;

@@ -854,6 +854,9 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
             snprintf(buf + n, sizeof buf - n, "; all of it only if rate limits that were not found carry the load");
         }
         kw_summary_paragraph("how surely", buf, out);
+        char required[1200];
+        for (size_t i = 0; i < p->n_require; i++)
+            kw_summary_paragraph(i ? "" : "required", kw_plan_required_text(p, i, required, sizeof required), out);
         if (q->margin.thin) kw_summary_paragraph("margin", kw_plan_margin_text(p, buf, sizeof buf), out);
         kw_summary_paragraph("why", p->why, out);
         snprintf(buf, sizeof buf, "%s", kw_grade_name[q->grade]);
@@ -884,13 +887,19 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
     for (size_t i = 0; i < p->n_assumptions && i < 6; i++)
         kw_summary_paragraph(i ? "" : "assumed", p->assumptions[i], out);
     if (p->n_dropped) {
-        size_t shown = 0, others = 0;
+        char without[4000];
+        size_t shown = 0, others = 0, lines = 0;
+        for (int a = 0; a < KW_ATTRIBUTES; a++)
+            if (*kw_plan_without_text(p, (enum kw_attribute)a, without, sizeof without))
+                kw_summary_paragraph(lines++ ? "" : "left out", without, out);
+        for (size_t i = 0; i < p->n_dropped; i++) shown += p->dropped[i].missing != NULL;
         for (int sold = 0; sold < 2; sold++) /* what has ended is always told, and first */
             for (size_t i = 0; i < p->n_dropped; i++) {
                 const struct kw_dropped *d = &p->dropped[i];
-                if (d->unsold == !!sold || (sold && !all && others++ >= 3)) continue;
+                if (d->missing || d->unsold == !!sold || (sold && !all && others++ >= 3)) continue;
                 snprintf(buf, sizeof buf, "%s: %s", d->what, d->why);
-                kw_summary_paragraph(shown++ ? "" : "left out", buf, out);
+                kw_summary_paragraph(lines++ ? "" : "left out", buf, out);
+                shown++;
             }
         if (shown < p->n_dropped) {
             snprintf(buf, sizeof buf, "and %zu more (--all)", p->n_dropped - shown);

@@ -244,6 +244,35 @@ bool kw_summary_unknown_at(const struct kw_candidate *c, size_t n, const struct 
     return false;
 }
 
+/* value is null where it is not known. */
+static void add_attribute(cJSON *o, enum kw_attribute a, const struct kw_attribute_fact *f, bool *lost)
+{
+    add_text(o, "attribute", kw_attribute_name[a], lost);
+    if (f->answer == KW_ANSWER_UNKNOWN)
+        *lost |= !cJSON_AddNullToObject(o, "value");
+    else
+        add_bool(o, "value", f->answer == KW_ANSWER_YES, lost);
+    add_text(o, "note", f->note, lost);
+    if (f->answer == KW_ANSWER_UNKNOWN) return;
+    add_text(o, "source", f->provenance.source, lost);
+    add_date(o, "date", f->provenance.date, lost);
+    add_text(o, "grade", kw_grade_name[f->provenance.grade], lost);
+}
+
+/* What the platforms of the recommendation say of each attribute that was required. */
+static void add_required(cJSON *root, const struct kw_plan *p, bool *lost)
+{
+    cJSON *list = add_array(root, "required", lost);
+    for (size_t i = 0; i < p->n_require; i++)
+        for (uint32_t d = 0; p->best >= 0 && d < p->candidates[p->best].n; d++) {
+            const struct kw_platform *q = p->candidates[p->best].choice[d].platform;
+            cJSON *x = cJSON_CreateObject();
+            add_text(x, "platform", q->name, lost);
+            add_attribute(x, p->require[i].attribute, &q->attribute[p->require[i].attribute], lost);
+            add_element(list, x, lost);
+        }
+}
+
 static void add_search(cJSON *root, const struct kw_plan *p, bool *lost)
 {
     cJSON *o = cJSON_AddObjectToObject(root, "search");
@@ -277,8 +306,10 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
             add_text(x, "what", plan->dropped[i].what, lost);
             add_text(x, "why", plan->dropped[i].why, lost);
             add_bool(x, "not_on_sale", plan->dropped[i].unsold, lost);
+            if (plan->dropped[i].missing) add_attribute(x, plan->dropped[i].attribute, plan->dropped[i].missing, lost);
             add_element(dropped, x, lost);
         }
+        add_required(root, plan, lost);
         add_search(root, plan, lost);
     }
     cJSON *ranges = add_array(root, "ranges", lost);

@@ -56,7 +56,7 @@ enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why
     if (!grown) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
     p->dropped = grown;
     struct kw_dropped *d = &p->dropped[p->n_dropped++];
-    d->unsold = false;
+    *d = (struct kw_dropped){ .unsold = false };
     snprintf(d->what, sizeof d->what, "%s", what);
     snprintf(d->why, sizeof d->why, "%s", why);
     return KW_OK;

@@ -20,6 +20,8 @@ struct kw_plan_options {
     const char *gpus[KW_PLAN_MAX_LIST], *precisions[KW_PLAN_MAX_LIST];
     const char *api_models[KW_PLAN_MAX_LIST]; /* other models that may stand in for the model on an API */
     size_t n_platforms, n_gpus, n_precisions, n_api_models;
+    struct kw_requirement require[KW_ATTRIBUTES]; /* of every platform, each attribute at most once */
+    size_t n_require;
     uint32_t tp[8]; /* n_tp == 0: any */
     size_t n_tp;
     uint32_t keep_warm[KW_PLAN_MAX_LIST];
@@ -49,8 +51,11 @@ struct kw_plan_options {
 void kw_plan_options_default(struct kw_plan_options *o); /* as above, all zero but for the documented defaults */
 
 struct kw_dropped { /* why not considered */
-    char what[96], why[160];
+    char what[96], why[400];
     bool unsold; /* it cannot be bought on the day of the plan */
+    /* What a requirement of the plan did not take, of the platform `what`, and NULL. Borrowed from the platform. */
+    const struct kw_attribute_fact *missing;
+    enum kw_attribute attribute;
 };
 
 struct kw_flip {    /* an input that would change the recommendation if it were off by this much */
@@ -83,6 +88,8 @@ struct kw_plan {
     size_t *family;          /* [n], owned: same platform, offer, profile, term; settings differ */
     size_t *order;           /* [n], owned: indices by rank */
     size_t n;
+    struct kw_requirement require[KW_ATTRIBUTES]; /* [n_require] of the options */
+    size_t n_require;
     struct kw_dropped *dropped; /* [n_dropped], owned */
     size_t n_dropped;
     ptrdiff_t best;            /* the recommendation: -1 when nothing is feasible. The cheapest, or, where that misses
@@ -114,6 +121,10 @@ struct kw_plan {
 
 /* The i-th range in words, with whose it is and what it would turn. Returns buf. */
 char *kw_plan_range_text(const struct kw_plan *p, size_t i, char *buf, size_t size);
+/* What the best's platforms say of the i-th requirement, joined: "modal: hipaa: yes, NOTE (SOURCE)". Returns buf. */
+char *kw_plan_required_text(const struct kw_plan *p, size_t i, char *buf, size_t size);
+/* Which platforms are left out for want of an attribute, as kw_attribute_without_text. Returns buf. */
+char *kw_plan_without_text(const struct kw_plan *p, enum kw_attribute a, char *buf, size_t size);
 /* "10 offers gated; 336 candidates: 97 bounded (...), ...": how the search went, in words. Returns buf. */
 char *kw_plan_searched_text(const struct kw_plan *p, char *buf, size_t size);
 

@@ -191,6 +191,26 @@ static enum kw_status drop_unsold(struct enumeration *e, const char *what, const
     return st;
 }
 
+/* Whether the platform is what the plan requires; what it lacks, or is not known to have, is listed attribute by attribute. */
+static enum kw_status meets_requirements(struct enumeration *e, const struct kw_platform *p, bool *meets)
+{
+    enum kw_status st = KW_OK;
+    *meets = true;
+    for (size_t i = 0; i < e->o->n_require && st == KW_OK; i++) {
+        const struct kw_requirement *r = &e->o->require[i];
+        const struct kw_attribute_fact *f = &p->attribute[r->attribute];
+        char why[sizeof e->p->dropped->why];
+        if (kw_requirement_met(r, f)) continue;
+        *meets = false;
+        size_t before = e->p->n_dropped;
+        st = kw_plan_drop(e->p, p->name, kw_attribute_text(r->attribute, f, why, sizeof why), e->err);
+        if (st != KW_OK || e->p->n_dropped == before) continue;
+        e->p->dropped[before].missing = f;
+        e->p->dropped[before].attribute = r->attribute;
+    }
+    return st;
+}
+
 /* Left out only on averages, which no retry can mend; whether bursts fit the limits is for the simulation to say. */
 static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p, const struct kw_api_offer *o)
 {
@@ -672,17 +692,22 @@ static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_plat
     return st;
 }
 
-/* What the user wrote, unless a part of it cannot be bought: that `run` simulates, and no plan recommends. */
+/* What the user wrote, unless a part of it cannot be bought or lacks what is required: that `run` simulates, and no plan
+ * recommends. */
 static enum kw_status add_written(struct enumeration *e)
 {
     const struct kw_candidate *w = e->o->written;
-    for (uint32_t d = 0; d < w->n; d++) {
+    bool meets = true;
+    for (uint32_t d = 0; d < w->n && meets; d++) {
         char what[96];
         const struct kw_choice *c = &w->choice[d];
+        enum kw_status st = meets_requirements(e, c->platform, &meets);
+        if (st != KW_OK) return st;
         if (kw_sale_open(kw_choice_sale(c))) continue;
         snprintf(what, sizeof what, "as written: %s %s", c->platform->name, c->api ? c->api->model : c->gpu->sku);
         return drop_unsold(e, what, kw_choice_sale(c));
     }
+    if (!meets) return KW_OK;
     enum kw_status st = kw_plan_push_copy(e->p, w, e->err);
     if (st == KW_OK) e->p->candidates[e->p->n - 1].as_written = true;
     return st;
@@ -702,6 +727,8 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
     if (st == KW_OK) st = check_offers(platforms, o, err);
     if (st == KW_OK) st = drop_unprofiled(&e);
     measure_load(&e.load, trace);
+    memcpy(p->require, o->require, sizeof p->require);
+    p->n_require = o->n_require;
     if (st == KW_OK && !(e.load.span_s > 0)) st = kw_fail(err, KW_ERANGE, "the trace spans no time");
     if (st == KW_OK && o->written) st = add_written(&e);
     for (size_t i = 0; i < platforms->n && st == KW_OK; i++) {
@@ -711,8 +738,10 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
             st = kw_plan_drop(p, q->name, q->why_not, err);
             continue;
         }
+        bool meets = true;
         if (q->kind != KW_KIND_API) {
-            st = add_gpus(&e, q);
+            st = meets_requirements(&e, q, &meets);
+            if (st == KW_OK && meets) st = add_gpus(&e, q);
             continue;
         }
         bool any = false;
@@ -720,8 +749,9 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
             const struct kw_api_offer *a = &q->apis[k];
             if (strcmp(a->model, model) && !(o->n_api_models && listed(o->api_models, o->n_api_models, a->model)))
                 continue;
+            if (!any) st = meets_requirements(&e, q, &meets);
             any = true;
-            st = add_api(&e, q, a);
+            if (st == KW_OK && meets) st = add_api(&e, q, a);
         }
         if (st == KW_OK && !any) {
             char why[160];

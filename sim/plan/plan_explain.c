@@ -228,6 +228,35 @@ static enum kw_status list_assumptions(struct kw_plan *p, struct kw_error *err)
     return KW_OK;
 }
 
+char *kw_plan_required_text(const struct kw_plan *p, size_t i, char *buf, size_t size)
+{
+    const struct kw_candidate *c = &p->candidates[p->best];
+    enum kw_attribute a = p->require[i].attribute;
+    size_t at = 0;
+    buf[0] = 0;
+    for (uint32_t d = 0; d < c->n && at < size; d++) {
+        const struct kw_platform *q = c->choice[d].platform;
+        char text[400];
+        bool told = false;
+        for (uint32_t k = 0; k < d; k++) told |= c->choice[k].platform == q;
+        if (told) continue;
+        at += (size_t)snprintf(buf + at, size - at, "%s%s: %s", at ? "; " : "", q->name,
+                               kw_attribute_text(a, &q->attribute[a], text, sizeof text));
+    }
+    return buf;
+}
+
+char *kw_plan_without_text(const struct kw_plan *p, enum kw_attribute a, char *buf, size_t size)
+{
+    struct kw_attribute_without without[KW_PLAN_MAX_LIST];
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_dropped && n < KW_PLAN_MAX_LIST; i++) {
+        const struct kw_dropped *d = &p->dropped[i];
+        if (d->missing && d->attribute == a) without[n++] = (struct kw_attribute_without){ d->what, d->missing };
+    }
+    return kw_attribute_without_text(a, without, n, buf, size);
+}
+
 char *kw_plan_searched_text(const struct kw_plan *p, char *buf, size_t size)
 {
     const struct kw_plan_count *c = &p->count;

@@ -11,17 +11,53 @@
 #include "sim/io/text_table.h"
 #include "sim/plan/sweep/candidate.h"
 
+/* Those of c that have the attribute stay in c, in their order; the others are freed, and told. */
+static void keep_with(struct kw_catalogue *c, const struct kw_requirement *r, struct kw_text *told)
+{
+    struct kw_platforms *all = &c->platforms;
+    struct kw_attribute_without *without = calloc(all->n + 1, sizeof *without);
+    char line[4000];
+    size_t kept = 0, n = 0;
+    if (!without) told->failed = true;
+    for (size_t i = 0; i < all->n && without; i++)
+        if (!kw_requirement_met(r, &all->p[i].attribute[r->attribute]))
+            without[n++] = (struct kw_attribute_without){ all->p[i].name, &all->p[i].attribute[r->attribute] };
+    if (n) {
+        kw_text_add(told, "  ");
+        kw_text_fold(told, kw_attribute_without_text(r->attribute, without, n, line, sizeof line), 6,
+                     kw_text_columns(told));
+    }
+    for (size_t i = 0; i < all->n && without; i++) {
+        if (!kw_requirement_met(r, &all->p[i].attribute[r->attribute]))
+            kw_platform_free(&all->p[i]);
+        else if (kept++ != i)
+            all->p[kept - 1] = all->p[i];
+    }
+    if (without) all->n = kept;
+    free(without);
+}
+
 int kw_cli_platforms_list(const struct kw_options *o)
 {
     struct kw_error err = { "" };
     struct kw_catalogue c;
     char *text = NULL;
-    (void)o;
+    struct kw_requirement require[KW_CLI_MAX_LIST];
+    struct kw_text told = { .columns = kw_cli_columns() }, out = { .columns = kw_cli_columns() };
+    for (size_t i = 0; i < o->require.n; i++)
+        if (kw_requirement_read(&require[i], o->require.v[i], &err) != KW_OK) return kw_cli_fail(KW_EUSAGE, &err);
     enum kw_status st = kw_catalogue_load(&c, NULL, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
+    for (size_t i = 0; i < o->require.n; i++) keep_with(&c, &require[i], &told);
     st = kw_show_list(&c.platforms, c.as_of, &text, &err);
+    if (st == KW_OK) kw_text_add(&out, "%s%s%s", text, told.s ? "\nleft out:\n" : "", told.s ? told.s : "");
+    out.failed |= told.failed;
+    free(text);
+    kw_text_free(&told);
     kw_catalogue_free(&c);
-    return st == KW_OK ? kw_cli_print_owned(text) : kw_cli_fail(st, &err);
+    if (st == KW_OK) return kw_cli_print(&out);
+    kw_text_free(&out);
+    return kw_cli_fail(st, &err);
 }
 
 static bool after(const struct kw_profile *a, const struct kw_profile *b)

@@ -184,6 +184,16 @@ enum kw_status kw_edit_put_string(struct kw_json *doc, const char *path, const c
     return st;
 }
 
+enum kw_status kw_edit_append_string(struct kw_json *doc, const char *path, const char *value, struct kw_error *err)
+{
+    struct kw_jnode list;
+    char last[160];
+    enum kw_status st = kw_edit_find(doc, path, &list, err);
+    if (st == KW_OK && !kw_json_present(list)) st = kw_edit_put(doc, path, "[]", err);
+    snprintf(last, sizeof last, "%s[%d]", path, kw_json_len(list));
+    return st == KW_OK ? kw_edit_put_string(doc, last, value, err) : st;
+}
+
 /* What is no JSON value is a string: --set model=llama-3.1-8b needs no quotes. Numbers with a point are strings too,
  * since times, money and ratios are decimal strings in a scenario. */
 enum kw_status kw_edit_set(struct kw_json *doc, const char *assignment, struct kw_error *err)

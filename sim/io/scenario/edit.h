@@ -16,6 +16,9 @@ enum kw_status kw_edit_put(struct kw_json *doc, const char *path, const char *js
 /* The same with a string as the value. */
 enum kw_status kw_edit_put_string(struct kw_json *doc, const char *path, const char *value, struct kw_error *err);
 
+/* The same, the last of the list at path, which is made where there is none. */
+enum kw_status kw_edit_append_string(struct kw_json *doc, const char *path, const char *value, struct kw_error *err);
+
 /* "path=value" from a command line. The value is taken as JSON if it is JSON, else as a string; a number with a
  * fraction or exponent becomes a decimal string, since the reader wants exact decimals. */
 enum kw_status kw_edit_set(struct kw_json *doc, const char *assignment, struct kw_error *err);

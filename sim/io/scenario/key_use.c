@@ -179,6 +179,11 @@ static bool is_served(const struct use *u)
     return false;
 }
 
+static bool requires(const struct use *u)
+{
+    return u->plan->n_require > 0;
+}
+
 static bool tries_spot(const struct use *u)
 {
     return u->plan->spot;
@@ -358,6 +363,8 @@ static const struct row {
       "plans whose \"terms\" include \"spot\" and that state no candidates.spot" },
     { "candidates.hybrids", 0, 0, can_pair, "plans that consider platforms of GPUs" },
     { "candidates.exhaustive", 0, 0, NULL, NULL },
+    { "candidates.require", 0, 0, NULL, NULL },
+    { "candidates.attributes", 0, 0, requires, "plans that \"require\" attributes" },
     { "candidates.operations_usd_month", DEDICATED, 0, NULL, "dedicated machines" },
 };
 

@@ -851,6 +851,7 @@ static enum kw_status make_edit(struct kw_json *doc, const struct kw_scenario_ed
         if (kw_edit_find(doc, e->path, &there, NULL) != KW_OK || kw_json_present(there))
             return KW_OK; /* a document that is none is told when it is read */
         return kw_edit_put_string(doc, e->path, e->value, err);
+    case KW_EDIT_APPEND: return kw_edit_append_string(doc, e->path, e->value, err);
     case KW_EDIT_JSON: break;
     }
     return kw_edit_put(doc, e->path, e->value, err);
@@ -1048,6 +1049,54 @@ static enum kw_status read_words(struct kw_jnode list, const char **out, size_t 
     return KW_OK;
 }
 
+/* "require": ["hipaa", "soc2?"]. */
+static enum kw_status read_requirements(struct kw_jnode list, struct kw_plan_options *o, struct kw_error *err)
+{
+    enum kw_status st = check_list(list, KW_ATTRIBUTES, err);
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        struct kw_jnode n = kw_json_at(list, i);
+        const char *word;
+        struct kw_error why;
+        struct kw_requirement r;
+        if ((st = kw_json_str(n, &word, err)) != KW_OK) break;
+        if (kw_requirement_read(&r, word, &why) != KW_OK) return kw_json_fail(n, KW_ERANGE, err, "%s", why.msg);
+        for (size_t k = 0; k < o->n_require; k++)
+            if (o->require[k].attribute == r.attribute)
+                return kw_json_fail(n, KW_ERANGE, err, "candidates.require[%zu] is of the same attribute", k);
+        o->require[o->n_require++] = r;
+    }
+    return st;
+}
+
+/* "attributes": {"modal": {"hipaa": true}}: what a contract of the user's says of a platform, in the place of its file. */
+static enum kw_status state_attributes(struct kw_jnode all, struct kw_catalogue *c, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    if (kw_json_present(all) && !kw_json_is_object(all))
+        return kw_json_fail(all, KW_EPARSE, err, "want an object: the name of a platform -> its attributes");
+    for (int i = 0; i < kw_json_len(all) && st == KW_OK; i++) {
+        const char *name;
+        struct kw_jnode n = kw_json_member(all, i, &name);
+        struct kw_error why;
+        struct kw_platform *p = NULL;
+        for (size_t k = 0; k < c->platforms.n; k++)
+            if (!strcmp(c->platforms.p[k].name, name)) p = &c->platforms.p[k];
+        if (!p) {
+            const struct kw_platform *none;
+            kw_catalogue_platform(c, name, &none, &why);
+            return kw_json_fail(n, KW_ERANGE, err, "%s", why.msg);
+        }
+        st = kw_json_keys(n, kw_attribute_name, err);
+        for (int a = 0; a < KW_ATTRIBUTES && st == KW_OK; a++) {
+            struct kw_jnode v = kw_json_get(n, kw_attribute_name[a]);
+            bool yes;
+            if (kw_json_present(v) && (st = kw_json_bool_or(v, false, &yes, err)) == KW_OK)
+                kw_attribute_state(&p->attribute[a], yes);
+        }
+    }
+    return st;
+}
+
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
 {
     struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
@@ -1061,6 +1110,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     READ(read_words(get(c, "gpus"), o->gpus, &o->n_gpus, err));
     READ(read_words(get(c, "precisions"), o->precisions, &o->n_precisions, err));
     READ(read_words(get(c, "api_models"), o->api_models, &o->n_api_models, err));
+    READ(read_requirements(get(c, "require"), o, err));
     list = get(c, "kinds");
     READ(check_list(list, KW_PLAN_MAX_LIST, err));
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
@@ -1135,7 +1185,7 @@ static enum kw_status left_out(struct kw_jnode n, const char *what, enum kw_kind
                         kw_kind_name[kind]);
 }
 
-enum kw_status kw_scenario_check_plan(const struct kw_scenario *s, const struct kw_catalogue *c,
+enum kw_status kw_scenario_check_plan(const struct kw_scenario *s, struct kw_catalogue *c,
                                       const struct kw_plan_options *o, struct kw_error *err)
 {
     static const enum kw_kind of_term[] = {
@@ -1155,6 +1205,8 @@ enum kw_status kw_scenario_check_plan(const struct kw_scenario *s, const struct 
             if (!strcmp(o->platforms[k], p->name))
                 return left_out(kw_json_at(get(list, "platforms"), (int)k), p->name, p->kind, err);
     }
+    enum kw_status stated = state_attributes(get(list, "attributes"), c, err);
+    if (stated != KW_OK) return stated;
     struct kw_jnode terms = get(list, "terms");
     for (int i = 0; i < kw_json_len(terms); i++) {
         int term = KW_TERM_ON_DEMAND;

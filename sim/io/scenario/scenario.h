@@ -46,6 +46,7 @@ struct kw_scenario_edit { /* one change to the document before it is read, as th
         KW_EDIT_SLO,     /* value is "ttft_p95=2s,...": kw_slo_text_apply */
         KW_EDIT_STRING,  /* value becomes a JSON string at path */
         KW_EDIT_DEFAULT, /* the same where nothing stands there */
+        KW_EDIT_APPEND,  /* the same, the last of the list at path */
         KW_EDIT_JSON     /* value is JSON text for path */
     } kind;
     const char *path, *value;
@@ -83,9 +84,9 @@ const char *kw_scenario_model_of(const struct kw_scenario *s, uint32_t d);
 
 /* "candidates": what plan may choose from; everything known when absent. */
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err);
-/* Once the platforms they name are in the catalogue: refuses a key of "candidates" that does nothing for any platform
- * considered, and a platform or a term of a kind that is left out. */
-enum kw_status kw_scenario_check_plan(const struct kw_scenario *s, const struct kw_catalogue *c,
+/* Once the platforms they name are in the catalogue: puts the attributes that the user states into it, and refuses a key of
+ * "candidates" that does nothing for any platform considered, and a platform or a term of a kind that is left out. */
+enum kw_status kw_scenario_check_plan(const struct kw_scenario *s, struct kw_catalogue *c,
                                       const struct kw_plan_options *o, struct kw_error *err);
 
 #endif

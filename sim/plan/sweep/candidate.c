@@ -567,6 +567,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         /* The user's own stands in its place, or a service tier's, which nobody knows. */
         return !law || (law->kind != KW_LAW_NONE && law->provenance.grade != KW_GRADE_USER);
     }
+    if (starts(f->path, "attributes.")) return false;
     if (starts(f->path, "batch.")) return c->term == KW_TERM_BATCH;
     if (starts(f->path, "spot."))
         return c->term == KW_TERM_SPOT && c->spot.per_hour == c->platform->spot.per_hour && !c->gpu->spot.share_hi;

@@ -96,6 +96,7 @@ CHOICE = {"keepwarm": 1, "trace": dict(BURSTS), "model": "llama-3.1-8b", "replic
 HYPERSCALE = dict(CHOICE, candidates={"platforms": ["aws"], "gpus": ["H100"], "precisions": ["fp8"], "terms": ["spot"]})
 SPOTS = dict(CHOICE, candidates={"platforms": ["crusoe"], "gpus": ["L40S"], "precisions": ["fp8"], "terms": ["spot", "on_demand"]})
 APIS = dict(CHOICE, candidates={"kinds": ["api"]})
+OWN = dict(CHOICE, candidates={"platforms": ["modal", "aws"], "keep_warm": [1]})
 RENTED = dict(CHOICE, candidates={"kinds": ["dedicated"], "platforms": ["lambda"]})
 
 
@@ -242,8 +243,11 @@ KEYS = {
     "candidates.allow_unknown": plans(SPOTS, True, False, wrong=(RENTED, True)),
     "candidates.hybrids": plans(CHOICE, True, False, ("candidates.gpus", ["L4"]), wrong=(APIS, True)),
     "candidates.exhaustive": plans(dict(CHOICE, replications=1, candidates={"platforms": ["modal", "lambda"]}), True, False),
+    "candidates.require[]": plans(CHOICE, ["soc2"], ["soc2?"]),
     "candidates.operations_usd_month": plans(RENTED, "0", "99", wrong=(APIS, "9")),
 }
+for name in ("data_in_account", "no_training", "zero_retention", "hipaa", "soc2", "iso27001", "custom_weights"):
+    KEYS["candidates.attributes.*." + name] = plans(OWN, True, False, ("candidates.require", [name + "?"]), wrong=(OWN, True))
 for name, tight, loose in (("ttft", "0.001", "500"), ("tpot", "0.0001", "50"), ("e2e", "0.001", "900")):
     for p in ("p50", "p95", "p99"):
         KEYS["slo.%s_%s_s" % (name, p)] = does(MODAL, tight, loose)
@@ -351,7 +355,7 @@ def place(path):
     """Where the value stands in a scenario, from the schema's path."""
     if path.startswith("law."):
         return D + "ttft"
-    names = {"slo.classes.*": "slo.classes.chat", "routing.classes.*": "routing.classes", "routing.models.*": "routing.models"}
+    names = {"candidates.attributes.*": "candidates.attributes.modal", "slo.classes.*": "slo.classes.chat", "routing.classes.*": "routing.classes", "routing.models.*": "routing.models"}
     for k, v in names.items():
         if path.startswith(k):
             path = v + path[len(k):]

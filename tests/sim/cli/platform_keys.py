@@ -106,6 +106,7 @@ KEYS = {
     "cannot_plan": shown("modal", "not yet", UNSET),
     "mend": shown("modal", ["ttft"], UNSET, ("cannot_plan", "not yet")),
     "not_found[]": shown("modal", ["a"], ["b"]),
+    "attributes.src": shown("modal", "one", "other", ("attributes.soc2", True)),
     "notes": shown("modal", "a", "b"),
 }
 for k, a, b in (("source", "a", "b"), ("date", "2026-01-01", "2025-01-01"), ("grade", "published", "estimated"), ("evidence", "Q", "P")):
@@ -243,6 +244,11 @@ for k in ("hour", "month", "spot_hour"):
 KEYS[IN + "models[]"] = shown("openai", ["gpt-4o"], ["nobody's"], PLACES)
 SCENARIO["replicate"] = gpu("L40S")
 del SCENARIO["replicate"]["deployments"][0]["precision"]
+
+
+for k in ("data_in_account", "no_training", "zero_retention", "hipaa", "soc2", "iso27001", "custom_weights"):
+    KEYS["attributes." + k] = shown("modal", {"value": True, "src": "one"}, {"value": False, "src": "one"}, ("attributes.not_known", UNSET))
+    KEYS["attributes.not_known." + k] = shown("modal", "why", "why else", ("attributes." + k, UNSET))
 
 
 # ---- the schema's keys
