@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "platforms/facts/spot_read.h"
 
 static enum kw_status unknown_place(struct kw_jnode n, const char *name, struct kw_error *err)
 {
@@ -45,7 +46,7 @@ static enum kw_status read_multiplier(struct kw_fact_reader *r, struct kw_jnode 
 static enum kw_status read_gpu(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
                                struct kw_region_offer *o)
 {
-    static const char *const keys[] = { "sku", "hour", "month", "spot_hour", NULL };
+    static const char *const keys[] = { "sku", "hour", "month", "spot_hour", "spot", NULL };
     const struct kw_platform *p = &r->p;
     char sku[sizeof p->gpus->sku], path[88];
     size_t i = 0;
@@ -58,6 +59,9 @@ static enum kw_status read_gpu(struct kw_fact_reader *r, struct kw_jnode n, cons
     if (g->sku[0]) return kw_json_fail(n, KW_ERANGE, r->err, "offer '%s' is stated twice", sku);
     *g = p->gpus[i];
     g->region_surcharge_ppm = o->surcharge_ppm;
+    g->spot = p->spot; /* what the offer says of itself is of nowhere else: regions differ more than machines */
+    snprintf(path, sizeof path, "regions[%s].gpus[%s].", o->name, sku);
+    KW_TRY(kw_fact_spot(r, kw_json_get(n, "spot"), path, &g->spot));
     struct kw_price *const price[] = { &g->gpu_hour, &g->gpu_month, &g->gpu_hour_spot };
     static const char *const unit[] = { "GPU-hour", "GPU-month", "GPU-hour" };
     bool own = false;
@@ -79,6 +83,7 @@ static enum kw_status read_gpus(struct kw_fact_reader *r, struct kw_jnode list, 
     if (!(o->gpus = calloc(p->n_gpus + 1, sizeof *o->gpus))) return kw_fact_no_memory(r);
     for (size_t i = 0; i < p->n_gpus && !kw_json_present(list); i++) {
         o->gpus[i] = p->gpus[i];
+        o->gpus[i].spot = p->spot;
         o->gpus[i].region_surcharge_ppm = o->surcharge_ppm;
     }
     if (!kw_json_present(list)) return KW_OK;

@@ -62,6 +62,26 @@ static enum kw_status parse(struct kw_platform *p, const char *text, struct kw_e
     return kw_platform_parse(p, "t.json", text, strlen(text), err);
 }
 
+/* Regions differ in how often spot machines are taken: what the file says of the offer itself is of no region. */
+static void a_region_has_its_own_spot_rates(void)
+{
+    struct kw_platform p;
+    struct kw_error err;
+    char text[2 * sizeof TEXT];
+    const char *hour = strstr(TEXT, "\"spot_hour\": \"1\""), *au = strstr(TEXT, "\"hour\": \"3\"");
+    snprintf(text, sizeof text, "%.*s%s%.*s%s%s", (int)(hour - TEXT), TEXT,
+             "\"spot\": {\"src\": \"S\", \"interrupted_month\": [0.1, 0.2]}, ", (int)(au - hour), hour,
+             "\"spot\": {\"src\": \"S\", \"interrupted_month\": [0.2]}, ", au);
+    CHECK(parse(&p, text, &err) == KW_OK);
+    CHECK_STR(err.msg, "");
+    CHECK_NEAR(p.gpus[0].spot.per_hour, 0.22314355131 / 730, 1e-9); /* -ln(0.8) in a month */
+    CHECK(p.gpus[0].spot.known && !p.gpus[1].spot.known);
+    CHECK(!kw_platform_region(&p, "us-east")->gpus[0].spot.known);
+    const struct kw_spot *there = &kw_platform_region(&p, "au")->gpus[0].spot;
+    CHECK(!there->known && there->share_lo == 0.2 && there->share_hi == 1);
+    kw_platform_free(&p);
+}
+
 static void a_region_has_its_own_prices(void)
 {
     struct kw_platform p;
@@ -133,6 +153,7 @@ int main(void)
     RUN(times_are_those_of_the_table);
     RUN(no_time_is_far_from_the_detours);
     RUN(a_region_has_its_own_prices);
+    RUN(a_region_has_its_own_spot_rates);
     RUN(requests_pass_the_nearest_gateway);
     RUN(says_what_is_wrong);
     return check_report();

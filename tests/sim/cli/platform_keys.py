@@ -178,6 +178,8 @@ for k in ("", "gpus[L40S]."):
     KEYS[k.replace("L40S", "") + "spot.interruptions_per_hour"] = figure("crusoe", 1, 30, (k + "spot.notice_s", "10"), BACK)
     KEYS[k.replace("L40S", "") + "spot.interrupted_month"] = shown("crusoe", [0, 0.05], [0.2])
     KEYS[k.replace("L40S", "") + "spot.notice_s"] = figure("crusoe", "0", "120", (k + "spot.interruptions_per_hour", 20), BACK)
+for k, x, y in (("interruptions_per_hour", 1, 30), ("interrupted_month", [0, 0.05], [0.2]), ("notice_s", "0", "120"), ("src", "one", "other")):
+    KEYS["regions.list[].gpus[].spot." + k] = shown("crusoe", x, y, ("regions", {"src": "one", "list": [{"name": "eu-west", "gpus": [{"sku": "L40S-48GB", "spot": {"src": "one", "notice_s": "9"}}]}]}))
 KEYS["batch.window_s"] = figure("batch", "3600", "86400")
 KEYS["cache.mode"] = figure("anthropic", "automatic", "explicit")
 for k, a, b in (("min_tokens", 1, 3000), ("step_tokens", 1, 3000), ("lifetime_s", "1", "3600")):
