@@ -165,7 +165,7 @@ static uint64_t child_key(uint64_t parent, uint64_t hash)
 
 static uint64_t root_key(const struct kw_kv_seq *q)
 {
-    return q->per_hash;
+    return (uint64_t)q->salt << 32 | q->per_hash;
 }
 
 /* Linear probing in a table at most half full: about one look. */
@@ -248,7 +248,7 @@ static enum kw_status first_memory(struct kw_kv *kv, struct kw_error *err)
 
 /* All memory a sequence can need is taken here, before it runs: kw_kv_take cannot fail in the middle of a step. */
 enum kw_status kw_kv_admit(struct kw_kv *kv, uint32_t slot, uint32_t cap_seq, const uint64_t *hash, uint32_t n_hash,
-                           uint32_t per_hash, uint32_t hashed, uint32_t max_blocks, struct kw_error *err)
+                           uint32_t per_hash, uint32_t hashed, uint32_t salt, uint32_t max_blocks, struct kw_error *err)
 {
     enum kw_status st = first_memory(kv, err);
     if (st != KW_OK) return st;
@@ -273,6 +273,7 @@ enum kw_status kw_kv_admit(struct kw_kv *kv, uint32_t slot, uint32_t cap_seq, co
     q->hash = hash;
     q->n_hash = n_hash;
     q->per_hash = per_hash;
+    q->salt = salt;
     q->hashed = q->limit = hashed;
     q->shared = q->n_table = 0;
     q->segment = q->own = NONE;

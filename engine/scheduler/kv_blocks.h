@@ -37,6 +37,7 @@ struct kw_kv_seq { /* what one sequence holds; used with prefix caching or table
     const uint64_t *hash;
     uint32_t n_hash, per_hash; /* blocks a hash covers */
     uint32_t hashed;           /* full blocks of the prompt that hashes cover */
+    uint32_t salt;             /* only sequences of the same share blocks */
     uint32_t limit;            /* of them, those that may be shared: fewer after a private copy was made */
     uint32_t shared;           /* leading blocks it holds in segments */
     uint32_t segment;          /* first piece of the last segment it holds, NONE without */
@@ -66,7 +67,8 @@ void kw_kv_reset(struct kw_kv *kv); /* all blocks free, nothing cached, no seque
 
 /* Makes room for a sequence in `slot` < cap_seq: it will hold at most max_blocks. Only with caching or tables. */
 enum kw_status kw_kv_admit(struct kw_kv *kv, uint32_t slot, uint32_t cap_seq, const uint64_t *hash, uint32_t n_hash,
-                           uint32_t per_hash, uint32_t hashed, uint32_t max_blocks, struct kw_error *err);
+                           uint32_t per_hash, uint32_t hashed, uint32_t salt, uint32_t max_blocks,
+                           struct kw_error *err);
 
 /* Leading blocks of the sequence that are cached, at most `most`; *in_use: those of them that others hold now (they are
  * not among n_free). Changes nothing. */

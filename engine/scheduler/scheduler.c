@@ -1,4 +1,5 @@
 #include "engine/scheduler/scheduler.h"
+#include "engine/scheduler/adapter_slots.h"
 #include "engine/scheduler/kv_blocks.h"
 #include <assert.h>
 #include <inttypes.h>
@@ -11,7 +12,14 @@ enum { MOST_BLOCK_SIZE = 512 };
 static_assert(SLOT_BITS < 32, "a slot of a completion key is an uint32_t");
 static_assert((MOST_BLOCK_SIZE & (MOST_BLOCK_SIZE - 1)) == 0, "a block size is a mask and a shift");
 
-enum state { FREE, WAITING, PREFILL, DECODE, DONE }; /* DONE: async, finished but still with its seat and blocks */
+enum state {
+    FREE,
+    WAITING,
+    PREFILL,
+    DECODE,
+    DONE,
+    HELD
+}; /* DONE: async, finished but still with its seat and blocks */
 
 /* All decoding sequences advance together, one token a tick, so none is touched by a decode step: its generated tokens
  * are tick - birth, its context (tokens in the KV cache) prompt + generated - 1. It needs a block in the step at tick t
@@ -29,6 +37,7 @@ struct seq {
     uint32_t generated;  /* not DECODE */
     uint32_t prev, next; /* in the running list (admission order) or the waiting list; free slots by next */
     uint32_t cached, preemptions;
+    uint32_t adapter;
     uint8_t state;
 };
 static_assert(sizeof(struct seq) == 64, "a cache line a sequence: lists and heap touch one each");
@@ -44,7 +53,8 @@ struct kw_sched {
     struct kw_kv kv;
     struct seq *seq;             /* [cap] */
     uint32_t cap, n_used, spare; /* slots ever used; list of free ones */
-    struct list running, waiting;
+    struct list running, waiting, held;
+    struct kw_adapter_slots adapters;
     uint32_t unseen; /* async: first waiting sequence the next decision does not know, nor those behind it; else NONE */
     uint32_t n_leaving;  /* async, else 0: the first so many of finished[] are DONE, or were dropped since */
     bool preempted_any;  /* in the step decided last a sequence lost its seat for want of blocks: nothing is admitted */
@@ -92,12 +102,19 @@ enum kw_status kw_sched_new(struct kw_sched **out, const struct kw_sched_config 
                        c->num_blocks, c->block_size);
     if (c->async_scheduling && c->policy != KW_SCHED_VLLM && c->policy != KW_SCHED_SARATHI)
         return kw_fail(err, KW_ERANGE, "scheduler: async_scheduling is for the policies vllm and sarathi");
+    if (c->max_loras && c->policy != KW_SCHED_VLLM && c->policy != KW_SCHED_SARATHI)
+        return kw_fail(err, KW_ERANGE, "scheduler: max_loras is for the policies vllm and sarathi");
+    if (c->max_loras > KW_SCHED_MAX_LORAS)
+        return kw_fail(err, KW_ERANGE, "scheduler: max_loras %" PRIu32 ", want at most %d", c->max_loras,
+                       KW_SCHED_MAX_LORAS);
     struct kw_sched *s = calloc(1, sizeof *s);
     uint32_t *phase = calloc(c->block_size, sizeof *phase);
-    if (!s || !phase) {
+    enum kw_status st = s && phase ? kw_adapter_slots_init(&s->adapters, c->max_loras, err)
+                                   : kw_fail(err, KW_ENOMEM, "scheduler: no memory");
+    if (st != KW_OK) {
         free(s);
         free(phase);
-        return kw_fail(err, KW_ENOMEM, "scheduler: no memory");
+        return st;
     }
     s->c = *c;
     s->phase = phase;
@@ -114,6 +131,7 @@ void kw_sched_delete(struct kw_sched *s)
 {
     if (!s) return;
     kw_kv_free(&s->kv);
+    kw_adapter_slots_free(&s->adapters);
     free(s->seq);
     free(s->ends);
     free(s->phase);
@@ -132,7 +150,8 @@ void kw_sched_reset(struct kw_sched *s)
     s->spare = s->mid = s->unseen = NONE;
     s->n_leaving = 0;
     s->preempted_any = s->stale_decision = false;
-    s->running = s->waiting = (struct list){ NONE, NONE, 0 };
+    s->running = s->waiting = s->held = (struct list){ NONE, NONE, 0 };
+    kw_adapter_slots_reset(&s->adapters);
     s->n_decode = s->step_decode = s->n_chunks = s->n_preempted = s->prefill_tokens = 0;
     s->tick = s->context = s->next_order = s->pairs2 = 0;
     s->batch_known = false;
@@ -141,8 +160,8 @@ void kw_sched_reset(struct kw_sched *s)
 
 /* ---- lists and the heap of completions ---- */
 
-/* The lists are intrusive, O(1) each: a sequence is in running or in waiting, never in both, so one pair of links does.
- */
+/* The lists are intrusive, O(1) each: a sequence is in running, in waiting or held, never in two, so one pair of links
+ * does. */
 static void push_tail(struct kw_sched *s, struct list *l, uint32_t i)
 {
     assert((l->n == 0) == (l->head == NONE) && (l->n == 0) == (l->tail == NONE));
@@ -253,6 +272,20 @@ static enum kw_status grow(struct kw_sched *s, struct kw_error *err)
     return KW_OK;
 }
 
+/* A sequence joins the waiting queue or leaves it: its adapter is waited for by one more, or one less. */
+static void note_waiting(struct kw_sched *s, uint32_t i, bool joins)
+{
+    if (s->c.max_loras) kw_adapter_slots_wait(&s->adapters, s->seq[i].adapter, joins);
+}
+
+static void enqueue(struct kw_sched *s, uint32_t i)
+{
+    s->seq[i].state = WAITING;
+    push_tail(s, &s->waiting, i);
+    note_waiting(s, i, true);
+    if (s->c.async_scheduling && s->unseen == NONE) s->unseen = i;
+}
+
 /* Constant time amortised; with prefix caching the hashes of its prompt, which are only pointed to. */
 enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r, uint32_t *slot, struct kw_error *err)
 {
@@ -273,25 +306,44 @@ enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r
     if (hashes && (!r->hash_block || r->hash_block & s->mask))
         return kw_fail(err, KW_ERANGE, "prefix hashes of %" PRIu32 " tokens: want a multiple of block_size %" PRIu32,
                        r->hash_block, s->c.block_size);
+    if (r->adapter && (!s->c.max_loras || r->adapter >> SLOT_BITS))
+        return kw_fail(err, KW_ERANGE, "adapter %" PRIu32 " on a replica of %" PRIu32 " adapter slots", r->adapter,
+                       s->c.max_loras);
     enum kw_status st;
+    if (s->c.max_loras && (st = kw_adapter_slots_know(&s->adapters, r->adapter, err)) != KW_OK) return st;
     if (s->spare == NONE && s->n_used == s->cap && (st = grow(s, err)) != KW_OK) return st;
     uint32_t i = s->spare != NONE ? s->spare : s->n_used;
     if (s->detailed) {
         uint64_t covered = hashes ? (uint64_t)r->n_hash * r->hash_block : 0;
         uint32_t hashed = (uint32_t)(covered < r->prompt ? covered : r->prompt) >> s->shift;
         st = kw_kv_admit(&s->kv, i, s->cap, hashes ? r->hash : NULL, hashes ? r->n_hash : 0,
-                         hashes ? r->hash_block >> s->shift : 0, hashed, most, err);
+                         hashes ? r->hash_block >> s->shift : 0, hashed, r->adapter, most, err);
         if (st != KW_OK) return st;
     }
     if (s->spare != NONE)
         s->spare = s->seq[i].next;
     else
         s->n_used++;
-    s->seq[i] = (struct seq){ .id = r->id, .prompt = r->prompt, .output = r->output, .state = WAITING };
-    push_tail(s, &s->waiting, i);
-    if (s->c.async_scheduling && s->unseen == NONE) s->unseen = i;
+    s->seq[i] =
+        (struct seq){ .id = r->id, .prompt = r->prompt, .output = r->output, .adapter = r->adapter, .state = HELD };
+    if (r->held)
+        push_tail(s, &s->held, i);
+    else
+        enqueue(s, i);
     *slot = i;
     return KW_OK;
+}
+
+void kw_sched_release(struct kw_sched *s, uint32_t i)
+{
+    assert(s->seq[i].state == HELD);
+    unlink_seq(s, &s->held, i);
+    enqueue(s, i);
+}
+
+void kw_sched_unload(struct kw_sched *s, uint32_t adapter)
+{
+    kw_adapter_slots_unload(&s->adapters, adapter);
 }
 
 /* ---- blocks ---- */
@@ -388,6 +440,7 @@ static void finish(struct kw_sched *s, uint32_t i) /* gives up blocks, seat and 
 {
     struct seq *q = &s->seq[i];
     assert(q->generated == q->output);
+    if (q->adapter && q->state != DONE) kw_adapter_slots_leave(&s->adapters, q->adapter);
     give_back(s, i, blocks(s, q->prompt + q->output - 1), 0, false);
     unlink_seq(s, &s->running, i);
     leave(s, i);
@@ -412,8 +465,10 @@ static void preempt_last(struct kw_sched *s)
         s->mid = NONE; /* a sequence with prompt left is preempted only where it is the only one */
     give_back(s, i, held, tokens >> s->shift, true);
     unlink_seq(s, &s->running, i);
+    if (q->adapter) kw_adapter_slots_leave(&s->adapters, q->adapter);
     push_head(s, &s->waiting, i);
     q->state = WAITING;
+    note_waiting(s, i, true);
     q->computed = 0;
     q->preemptions++;
     s->preempted[s->n_preempted++] = i;
@@ -430,7 +485,11 @@ void kw_sched_cancel(struct kw_sched *s, uint32_t i)
     if (i == s->mid) s->mid = q->next;
     if (i == s->unseen) s->unseen = q->next;
     give_back(s, i, held, 0, false);
-    unlink_seq(s, q->state == WAITING ? &s->waiting : &s->running, i);
+    if (q->state == WAITING)
+        note_waiting(s, i, false);
+    else if (q->adapter && q->state != HELD)
+        kw_adapter_slots_leave(&s->adapters, q->adapter);
+    unlink_seq(s, q->state == HELD ? &s->held : q->state == WAITING ? &s->waiting : &s->running, i);
     leave(s, i);
 }
 
@@ -484,21 +543,29 @@ static void add_chunk(struct kw_sched *s, uint32_t i, uint32_t len)
     if (s->c.prefix_caching) kw_kv_filled(&s->kv, i, (q->computed + len) >> s->shift);
 }
 
-/* Constant time. What async decisions have not seen yet stays where it is: vLLM, too, gives it a seat later. */
-static bool may_admit(const struct kw_sched *s)
+/* Who is to be admitted next, if anybody may be; NONE. Constant time, with adapters O(those passed over). What async
+ * decisions have not seen yet stays where it is: vLLM, too, gives it a seat later. */
+static uint32_t candidate(const struct kw_sched *s)
 {
     assert(s->running.n <= s->c.max_num_seqs);
-    return s->waiting.n && s->running.n < s->c.max_num_seqs && s->waiting.head != s->unseen;
+    if (!s->waiting.n || s->running.n >= s->c.max_num_seqs) return NONE;
+    uint32_t i = s->waiting.head;
+    if (s->c.max_loras) {
+        if (!kw_adapter_slots_admit_any(&s->adapters)) return NONE;
+        while (i != NONE && i != s->unseen && !kw_adapter_slots_admits(&s->adapters, s->seq[i].adapter))
+            i = s->seq[i].next;
+    }
+    return i == s->unseen ? NONE : i;
 }
 
-/* may_admit() being true, admits the head of the queue if its blocks are free: all it will need before it decodes when
- * whole, else those of its first chunk within budget. Returns the tokens left to compute after prefix hits, 0 if it
- * must wait. O(1) without prefix caching, with it O(hashes and pieces of the prompt), each time the head is asked for:
- * the answer changes with every eviction, so none is kept. */
-static uint32_t admit_head(struct kw_sched *s, uint32_t budget, bool whole, bool oversize)
+/* Admits the next in order if there is one and its blocks are free: all it will need before it decodes when whole, else
+ * those of its first chunk within budget. Returns the tokens left to compute after prefix hits, 0 if it must wait, and
+ * then nobody behind it may pass. O(1) without prefix caching, with it O(hashes and pieces of the prompt), each time the
+ * head is asked for: the answer changes with every eviction, so none is kept. */
+static uint32_t admit_next(struct kw_sched *s, uint32_t budget, bool whole, bool oversize)
 {
-    if (!budget) return 0;
-    uint32_t i = s->waiting.head;
+    uint32_t i = budget ? candidate(s) : NONE;
+    if (i == NONE) return 0;
     struct seq *q = &s->seq[i];
     assert(q->state == WAITING && !s->preempted_any);
     uint32_t hits = 0, in_use = 0, all = target(q);
@@ -511,7 +578,9 @@ static uint32_t admit_head(struct kw_sched *s, uint32_t budget, bool whole, bool
     /* Hits in the free queue are taken out of it, as new blocks are; hits that others hold cost nothing. */
     if (!blocks_free(s, s->step_decode != 0, (s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use)) return 0;
     unlink_seq(s, &s->waiting, i);
+    note_waiting(s, i, false);
     push_tail(s, &s->running, i);
+    if (q->adapter) kw_adapter_slots_run(&s->adapters, q->adapter);
     if (s->c.prefix_caching)
         kw_kv_hit(&s->kv, i, hits); /* with 0 hits too: what was a private copy may be shared now */
     take(s, i, total - hits);
@@ -542,7 +611,7 @@ static inline void step_chunked(struct kw_sched *s)
         }
     }
     if (s->preempted_any) return;
-    for (uint32_t left; may_admit(s) && (left = admit_head(s, budget, false, false));) {
+    for (uint32_t left; (left = admit_next(s, budget, false, false));) {
         uint32_t len = left < budget ? left : budget;
         add_chunk(s, s->running.tail, len);
         budget -= len;
@@ -566,7 +635,7 @@ static bool catch_up(struct kw_sched *s)
 static void step_prefill_first(struct kw_sched *s)
 {
     uint32_t budget = s->c.max_num_batched_tokens;
-    for (uint32_t left; may_admit(s) && (left = admit_head(s, budget, true, !s->n_chunks));) {
+    for (uint32_t left; (left = admit_next(s, budget, true, !s->n_chunks));) {
         add_chunk(s, s->running.tail, left);
         budget = left < budget ? budget - left : 0;
     }
@@ -577,7 +646,7 @@ static void step_prefill_first(struct kw_sched *s)
 static void step_static(struct kw_sched *s)
 {
     if (!s->running.n) {
-        while (may_admit(s) && admit_head(s, UINT32_MAX, true, false)) continue;
+        while (admit_next(s, UINT32_MAX, true, false)) continue;
         s->mid = s->running.head;
     }
     uint32_t budget = s->c.max_num_batched_tokens;
@@ -593,6 +662,7 @@ static void begin_step(struct kw_sched *s)
 {
     s->n_chunks = s->n_preempted = s->prefill_tokens = s->step_decode = 0;
     s->pairs2 = 0;
+    s->adapters.n_entered = 0;
     s->batch_known = s->preempted_any = false;
 }
 
@@ -611,7 +681,10 @@ static bool describe(const struct kw_sched *s, struct kw_step *step)
                               .prefill_tokens = s->prefill_tokens,
                               .prefill_pairs2 = s->pairs2,
                               .n_preempted = s->n_preempted,
-                              .preempted = s->preempted };
+                              .preempted = s->preempted,
+                              .n_adapters = s->adapters.n_active,
+                              .n_entered = s->adapters.n_entered,
+                              .entered = s->adapters.entered };
     return s->step_decode || s->n_chunks;
 }
 
@@ -656,6 +729,7 @@ static void end_seq(struct kw_sched *s, uint32_t i)
         return;
     }
     if (!s->detailed && q->state == DECODE) s->kv.n_free -= blocks(s, q->prompt + q->output - 1);
+    if (q->adapter) kw_adapter_slots_leave(&s->adapters, q->adapter);
     q->state = DONE;
 }
 
@@ -767,6 +841,14 @@ uint32_t kw_sched_waiting(const struct kw_sched *s)
 {
     return s->waiting.n;
 }
+uint32_t kw_sched_held(const struct kw_sched *s)
+{
+    return s->held.n;
+}
+uint64_t kw_sched_adapters_state(const struct kw_sched *s)
+{
+    return kw_adapter_slots_state(&s->adapters);
+}
 uint32_t kw_sched_running(const struct kw_sched *s)
 {
     return s->running.n;
@@ -805,6 +887,7 @@ uint32_t kw_sched_list(const struct kw_sched *s, uint32_t *slots)
     for (uint32_t i = s->running.head; i != NONE; i = s->seq[i].next)
         if (s->seq[i].state != DONE) slots[n++] = i;
     for (uint32_t i = s->waiting.head; i != NONE; i = s->seq[i].next) slots[n++] = i;
+    for (uint32_t i = s->held.head; i != NONE; i = s->seq[i].next) slots[n++] = i;
     return n;
 }
 
@@ -818,6 +901,22 @@ uint32_t kw_sched_decoding(const struct kw_sched *s, uint32_t i)
     }
     assert(i < s->n_decode);
     return s->batch[i];
+}
+
+/* The counts of each adapter's sequences are those of the lists. O(adapters * sequences): for tests. */
+static bool check_adapters(const struct kw_sched *s, struct kw_error *err)
+{
+    for (uint32_t a = 0; a < s->adapters.cap; a++) {
+        uint32_t running = 0, waiting = 0;
+        for (uint32_t i = s->running.head; i != NONE; i = s->seq[i].next)
+            running += s->seq[i].adapter == a && s->seq[i].state != DONE;
+        for (uint32_t i = s->waiting.head; i != NONE; i = s->seq[i].next) waiting += s->seq[i].adapter == a;
+        if ((a && running != s->adapters.adapter[a].running) || waiting != s->adapters.adapter[a].waiting)
+            return kw_fail(err, KW_EFAIL, "adapter %" PRIu32 " has %" PRIu32 " running, %" PRIu32 " waiting", a,
+                           running, waiting),
+                   false;
+    }
+    return kw_adapter_slots_check(&s->adapters, err);
 }
 
 bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
@@ -861,6 +960,7 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
         if (s->seq[i].prev != prev || s->seq[i].state != WAITING || w == s->waiting.n)
             return kw_fail(err, KW_EFAIL, "waiting list is off at slot %" PRIu32, i), false;
     }
+    if (s->c.max_loras && !check_adapters(s, err)) return false;
     if (n != s->running.n || w != s->waiting.n || decoding != s->n_decode)
         return kw_fail(err, KW_EFAIL, "counts: %" PRIu32 " running, %" PRIu32 " waiting, %" PRIu32 " decoding", n, w,
                        decoding),

@@ -22,6 +22,12 @@
  * their own sequence after a preemption. One simplification: the last block of a fully cached prompt, which is
  * recomputed, is a private copy.
  *
+ * LoRA adapters (max_loras > 0; policies vllm and sarathi). A batch holds sequences of at most max_loras distinct
+ * adapters, those of the base model not counted: a waiting one that would bring one more is passed over and keeps its
+ * place, and those behind it are tried. Which adapter is in which slot: adapter_slots.h. A sequence whose adapter is not
+ * in the host's memory yet is held: it has a slot here and is in no queue until kw_sched_release. Prompts of different
+ * adapters share no blocks, since their keys and values differ.
+ *
  * Async scheduling. vLLM decides step k + 1 when step k - 1 has ended and k begins, so the decision knows less:
  * requests that came during step k are not in the queue yet, and sequences whose last token comes with step k are not
  * scheduled but hold their seat and blocks (as the newest they may be dropped to make room; nothing is admitted then).
@@ -44,6 +50,8 @@
 
 enum kw_sched_policy { KW_SCHED_VLLM, KW_SCHED_PREFILL_FIRST, KW_SCHED_SARATHI, KW_SCHED_STATIC };
 
+#define KW_SCHED_MAX_LORAS 4096
+
 struct kw_sched_config {
     enum kw_sched_policy policy;
     uint32_t max_num_batched_tokens; /* token budget of a step; >= max_num_seqs (for sarathi: the chunk) */
@@ -55,6 +63,7 @@ struct kw_sched_config {
     bool reserve_full_prompt; /* vLLM 0.19 scheduler_reserve_full_isl: admit only if the whole prompt's blocks fit */
     bool block_tables;        /* real engine: keep each sequence's physical block ids */
     bool async_scheduling;    /* vLLM 0.19's default: a batch is decided while the one before it runs; vllm, sarathi */
+    uint32_t max_loras;       /* distinct LoRA adapters in a batch, at most KW_SCHED_MAX_LORAS; 0: none is served */
 };
 
 struct kw_sched_request {
@@ -62,6 +71,8 @@ struct kw_sched_request {
     uint32_t prompt, output;     /* tokens, both >= 1; output is where it stops (the engine may finish earlier) */
     const uint64_t *hash;        /* [n_hash] prefix-block hashes, borrowed until the sequence is gone; NULL without */
     uint32_t n_hash, hash_block; /* hash_block: tokens a hash covers, multiple of block_size */
+    uint32_t adapter;            /* of LoRA, < 2^24; 0: the base model */
+    bool held;                   /* its adapter is not here yet: waits in no queue until it is released */
 };
 
 /* One prefill chunk of a step. */
@@ -82,6 +93,9 @@ struct kw_step {
     uint64_t prefill_pairs2;   /* sum of 2*len*past + len*len: twice the query-key pairs of causal attention */
     uint32_t n_preempted;      /* sequences preempted while this step was decided */
     const uint32_t *preempted; /* [n_preempted] slots, now waiting */
+    uint32_t n_adapters;       /* distinct adapters of the batch; 0: the base model alone */
+    uint32_t n_entered;
+    const uint32_t *entered; /* [n_entered] adapters that take a GPU slot for it, in order of admission */
 };
 
 struct kw_sched_done {        /* what a commit or an advance ended */
@@ -101,8 +115,14 @@ void kw_sched_reset(struct kw_sched *s); /* as new (prefix cache empty), memory 
 /* Appends to the waiting queue. KW_ERANGE when it can never run: prompt + output > max_model_len or more blocks than
  * num_blocks (for prompt + output - 1 tokens: the last one never enters the KV cache). KW_ENOMEM: unchanged. Between
  * kw_sched_step and its commit it is allowed and concerns the next batch; what kw_sched_jumpable said still holds when
- * the request cannot join that one: others wait already, no seat is free, or the policy is static (not when async). */
+ * the request cannot join that one: others wait already (not with adapters), no seat is free, or the policy is static
+ * (not when async). */
 enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r, uint32_t *slot, struct kw_error *err);
+
+/* A held sequence joins the waiting queue, as if it were added now. */
+void kw_sched_release(struct kw_sched *s, uint32_t slot);
+/* An adapter of which no sequence waits or runs has left the host's memory, and with it its GPU slot. */
+void kw_sched_unload(struct kw_sched *s, uint32_t adapter);
 
 /* Decides the next batch (allocating blocks, preempting, admitting). False and an empty step when there is nothing to
  * run. Exactly one commit (or advance) must follow a true. Cannot fail: all memory is taken in add. */
@@ -130,7 +150,10 @@ void kw_sched_advance(struct kw_sched *s, uint64_t k, struct kw_sched_done *done
 void kw_sched_cancel(struct kw_sched *s, uint32_t slot);
 
 /* Queries. */
-uint32_t kw_sched_waiting(const struct kw_sched *s); /* sequences */
+uint32_t kw_sched_waiting(const struct kw_sched *s); /* sequences, held ones not among them */
+uint32_t kw_sched_held(const struct kw_sched *s);
+uint64_t kw_sched_adapters_state(const struct kw_sched *s); /* a fingerprint of which adapters are in slots, and of the
+                                                               order in which they give way */
 uint32_t kw_sched_running(const struct kw_sched *s);
 uint32_t kw_sched_blocks_free(const struct kw_sched *s); /* evictable cached blocks count as free */
 uint64_t kw_sched_id(const struct kw_sched *s, uint32_t slot);
@@ -138,8 +161,8 @@ uint32_t kw_sched_generated(const struct kw_sched *s, uint32_t slot); /* output 
 uint32_t kw_sched_cached(const struct kw_sched *s, uint32_t slot);    /* prompt tokens taken from the prefix cache at
                                                                          its first admission */
 uint32_t kw_sched_preemptions(const struct kw_sched *s, uint32_t slot);
-/* All sequences: the running in admission order, then the waiting ones in order; slots: room for all. Returns how many.
- */
+/* All sequences: the running in admission order, then the waiting ones in order, then the held; slots: room for all.
+ * Returns how many. */
 uint32_t kw_sched_list(const struct kw_sched *s, uint32_t *slots);
 /* Real engine only (block_tables): physical block ids of a sequence, [*n]; id < num_blocks. */
 const uint32_t *kw_sched_blocks(const struct kw_sched *s, uint32_t slot, uint32_t *n);

@@ -45,6 +45,7 @@ enum kw_balance {
     KW_BALANCE_PREFIX,
     KW_BALANCE_PACK,
     KW_BALANCE_RANDOM,
+    KW_BALANCE_ADAPTER,
     KW_BALANCES
 };
 extern const char *const kw_balance_name[]; /* "round_robin", "least_outstanding", ..., NULL */

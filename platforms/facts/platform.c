@@ -12,8 +12,9 @@ const char *const kw_count_rule_name[] = {
 };
 const char *const kw_scaler_name[] = { "fixed",       "capacity",    "queue_delay", "request_count", "queue",
                                        "load_target", "concurrency", "kpa",         "setup",         NULL };
-const char *const kw_balance_name[] = { "round_robin", "least_outstanding", "power_of_two", "prefix", "pack", "random",
-                                        NULL };
+const char *const kw_balance_name[] = {
+    "round_robin", "least_outstanding", "power_of_two", "prefix", "pack", "random", "adapter", NULL
+};
 static_assert(sizeof kw_balance_name / sizeof *kw_balance_name == KW_BALANCES + 1, "a name for each");
 const char *const kw_delay_from_name[] = { "last_start", "arrival", NULL };
 const char *const kw_idle_release_name[] = { "timeout", "early", NULL };

@@ -8,6 +8,7 @@
 #include "engine/scheduler/scheduler.h"
 #include "platforms/facts/platform.h"
 #include "sim/core/units.h"
+#include "sim/fleet/lora.h"
 
 /* One target of traffic as the event loop sees it. */
 struct kw_deployment {
@@ -20,6 +21,7 @@ struct kw_deployment {
     struct kw_cold_start cold;
     struct kw_spot spot; /* per_hour 0: never interrupted, and nothing stands in */
     enum kw_balance balance;
+    struct kw_lora lora; /* which of its requests are for adapters of its model, and what they take; sched.max_loras */
     /* api */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate;
     struct kw_rate_limits limits;

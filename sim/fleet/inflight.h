@@ -22,9 +22,10 @@ struct kw_inflight {
     uint32_t event;         /* AT_CLIENT, AT_API: id of its event */
     uint32_t next;          /* free slots */
     uint8_t deployment, attempts, at;
-    bool cold;   /* it waited for a replica to start */
-    bool moved;  /* refused where it was and on its way to the next deployment in order */
-    bool warmup; /* it came before the window: served, never counted */
+    bool cold;             /* it waited for a replica to start */
+    bool adapted, fetched; /* it came to a replica for a LoRA adapter; and waited for that */
+    bool moved;            /* refused where it was and on its way to the next deployment in order */
+    bool warmup;           /* it came before the window: served, never counted */
 };
 static_assert(sizeof(struct kw_inflight) <= 64, "a request under way fits a cache line");
 

@@ -123,6 +123,10 @@ static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, 
     if (l->requests != ended)
         return kw_fail(err, KW_EFAIL, "%s: %llu requests came and %llu ended", name, (unsigned long long)l->requests,
                        (unsigned long long)ended);
+    if (l->adapter_requests > l->requests || l->adapter_cold > l->adapter_requests)
+        return kw_fail(err, KW_EFAIL, "%s: %llu requests waited for an adapter, of %llu of adapters, of %llu in all",
+                       name, (unsigned long long)l->adapter_cold, (unsigned long long)l->adapter_requests,
+                       (unsigned long long)l->requests);
     for (uint64_t i = 0; i < l->lives_n; i++) {
         const struct kw_life *life = &l->lives[i];
         kw_ns all = 0;

@@ -51,6 +51,11 @@ struct kw_ledger {
     uint64_t interruptions, cut_off; /* of spot machines; requests that lost their replica, tried again or lost */
     bool interruptible;              /* spot: a machine is not there from its end to the next one's provision */
     uint64_t standins;               /* of the starts: of machines on demand in the place of spot ones */
+    uint64_t adapter_requests, adapter_cold;       /* LoRA: requests that came to a replica for an adapter; of these,
+                                                      those that waited for its fetch */
+    uint64_t adapter_fetches, adapter_activations; /* begun; copied into a GPU slot */
+    uint64_t adapter_held;                         /* requests released after their adapter's fetch */
+    kw_ns adapter_held_ns;                         /* sum over them, from the replica's to the engine's queue */
     uint64_t lives_n;
     struct kw_life *lives; /* [lives_n], always kept for serverless and dedicated: billing rounds each life */
     uint64_t before_n;

@@ -11,6 +11,9 @@ struct kw_replica_slot {
     uint64_t id;
     struct kw_replica_time last; /* of its last token, where `decoded` does not tell; ns -1: none */
     bool cancelled, resuming;    /* gone for the client; preempted after its first token and not back yet */
+    bool held;                   /* in no queue: its adapter is being fetched, since `since` */
+    uint32_t adapter;            /* of LoRA, 0: none */
+    kw_ns since;
 };
 
 static struct kw_replica_time later(struct kw_replica_time a, struct kw_replica_time b)
@@ -39,8 +42,15 @@ static void set_end(struct kw_replica *r)
 {
     struct kw_replica_time end = plus(r->at, run_ps(r, r->k));
     assert(end.ns >= r->at.ns);
-    r->next = end.ns;
+    r->boundary = end.ns;
     r->end_ps = end.ps;
+}
+
+/* After every call that may have moved one of the two. */
+static void tell_next(struct kw_replica *r)
+{
+    r->next = r->boundary < r->store.next ? r->boundary : r->store.next;
+    r->count.fetches = r->store.fetches;
 }
 
 /* ---- life ---- */
@@ -52,6 +62,7 @@ enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_confi
     enum kw_status st = kw_sched_new(&s, c, err);
     if (st != KW_OK) return st;
     *r = (struct kw_replica){ .next = IDLE,
+                              .boundary = IDLE,
                               .sched = s,
                               .time = t,
                               .idle_since = INT64_MIN,
@@ -63,24 +74,29 @@ enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_confi
                               .async = c->async_scheduling,
                               .caching = c->prefix_caching,
                               .max_num_seqs = c->max_num_seqs };
+    kw_adapter_store_init(&r->store);
     return KW_OK;
 }
 
 void kw_replica_free(struct kw_replica *r)
 {
     kw_sched_delete(r->sched);
+    kw_adapter_store_free(&r->store);
     free(r->slot);
     free(r->first);
     free(r->finished);
     free(r->pending);
     free(r->resumed);
-    *r = (struct kw_replica){ .next = IDLE };
+    free(r->listed);
+    *r = (struct kw_replica){ .next = IDLE, .boundary = IDLE };
+    kw_adapter_store_init(&r->store);
 }
 
 static void empty(struct kw_replica *r)
 {
     kw_sched_reset(r->sched);
-    r->next = IDLE;
+    kw_adapter_store_clear(&r->store);
+    r->next = r->boundary = IDLE;
     r->n_live = r->n_slots = r->n_pending = r->n_resumed = 0;
     r->in_step = r->stalled = false;
     r->decoded = (struct kw_replica_time){ 0, 0 };
@@ -94,12 +110,33 @@ void kw_replica_reset(struct kw_replica *r)
     r->watch_next = false;
 }
 
+enum kw_status kw_replica_adapt(struct kw_replica *r, const struct kw_lora *l, bool most, struct kw_rng *rng,
+                                struct kw_error *err)
+{
+    assert(!r->n_live);
+    double overhead = most ? l->overhead_most : l->overhead;
+    r->lora_factor = (uint64_t)((1 + overhead) * 0x1p32 + 0.5);
+    r->law_batch = 0; /* another law under the same batch size */
+    return kw_adapter_store_begin(&r->store, l, rng, err);
+}
+
+uint64_t kw_replica_adapters_state(const struct kw_replica *r, kw_ns now)
+{
+    return kw_mix64(kw_adapter_store_state(&r->store, now) ^ kw_sched_adapters_state(r->sched));
+}
+
+bool kw_replica_holds(const struct kw_replica *r, uint32_t slot)
+{
+    return r->slot[slot].held;
+}
+
 static enum kw_status grow(struct kw_replica *r, struct kw_error *err)
 {
     uint32_t cap = r->cap ? 2 * r->cap : 16, seats = cap < r->max_num_seqs ? cap : r->max_num_seqs;
     void *p;
 #define GROW(row, n) ((p = realloc(r->row, (n) * sizeof *r->row)) && (r->row = p, true))
-    if (!(GROW(slot, cap) && GROW(first, seats) && GROW(finished, seats) && GROW(pending, cap) && GROW(resumed, cap)))
+    if (!(GROW(slot, cap) && GROW(first, seats) && GROW(finished, seats) && GROW(pending, cap) && GROW(resumed, cap) &&
+          GROW(listed, cap)))
         return kw_fail(err, KW_ENOMEM, "replica: no memory for %u requests", cap);
 #undef GROW
     r->cap = cap;
@@ -113,7 +150,7 @@ static enum kw_status grow(struct kw_replica *r, struct kw_error *err)
  * not above j; from there integers decide. */
 static void cut(struct kw_replica *r, kw_ns t)
 {
-    assert(r->k > 1 && t <= r->next);
+    assert(r->k > 1 && t <= r->boundary);
     int64_t x = (t - r->at.ns) * 1000 - r->at.ps; /* t <= next: within RUN_PS */
     uint64_t j = 1;
     if (x > r->first_ps) {
@@ -127,35 +164,85 @@ static void cut(struct kw_replica *r, kw_ns t)
     set_end(r);
 }
 
-/* O(1), and one square root when a run has to be cut. An arrival that cannot change the next batch cuts nothing: under
- * load that is most of them, and it is what keeps jumps long. */
+/* A request joins the waiting ones now. O(1), and one square root when a run has to be cut. One that cannot change the
+ * next batch cuts nothing: under load that is most of them, and it is what keeps jumps long. With adapters it may pass
+ * those that wait, so it is not looked at whether any do. */
+static void joins(struct kw_replica *r, kw_ns now)
+{
+    if (!r->in_step) {
+        if (r->boundary == IDLE) {
+            r->at = (struct kw_replica_time){ now, 0 };
+            r->boundary = now;
+        }
+    } else if (r->k > 1 && (r->async || (!r->closed && (kw_sched_waiting(r->sched) == 1 || r->store.lora) &&
+                                         kw_sched_running(r->sched) < r->max_num_seqs))) {
+        cut(r, now); /* otherwise it only queues behind one that waits, or for a seat: the run goes on as it is */
+    }
+}
+
+/* Adapters that gave way to others in the host's memory are in no GPU slot any more either. */
+static void unload_dropped(struct kw_replica *r)
+{
+    for (uint32_t i = 0; i < r->store.n_dropped; i++) kw_sched_unload(r->sched, r->store.dropped[i]);
+    r->store.n_dropped = 0;
+}
+
+static void request_left(struct kw_replica *r, uint32_t slot, kw_ns now)
+{
+    if (!r->slot[slot].adapter) return;
+    kw_adapter_store_leave(&r->store, r->slot[slot].adapter, now);
+    unload_dropped(r);
+}
+
+/* Fetches that are over by now: who waited for them joins, in the order of coming. O(requests held). */
+static void land(struct kw_replica *r, kw_ns now)
+{
+    uint32_t a;
+    while ((a = kw_adapter_store_land(&r->store, now))) {
+        unload_dropped(r);
+        uint32_t n = kw_sched_list(r->sched, r->listed);
+        for (uint32_t i = n - kw_sched_held(r->sched), end = n; i < end; i++) {
+            struct kw_replica_slot *s = &r->slot[r->listed[i]];
+            if (s->adapter != a) continue;
+            s->held = false;
+            if (!s->cancelled) {
+                r->count.held++;
+                r->count.held_ns += now - s->since;
+            }
+            kw_sched_release(r->sched, r->listed[i]);
+            joins(r, now);
+        }
+    }
+}
+
 enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_request *q, kw_ns now, uint32_t *slot,
                               struct kw_error *err)
 {
     assert(now <= r->next);
     enum kw_status st;
+    struct kw_sched_request asked = *q;
+    asked.held = q->adapter != 0; /* until it is known where its adapter is */
     if (r->n_slots == r->cap && (st = grow(r, err)) != KW_OK) return st;
-    if ((st = kw_sched_add(r->sched, q, slot, err)) != KW_OK) return st;
+    if ((st = kw_sched_add(r->sched, &asked, slot, err)) != KW_OK) return st;
     uint32_t i = *slot;
     assert(i < r->cap);
     if (i >= r->n_slots) r->n_slots = i + 1;
-    r->slot[i] = (struct kw_replica_slot){ .id = q->id, .last = { -1, 0 } };
+    r->slot[i] = (struct kw_replica_slot){ .id = q->id, .last = { -1, 0 }, .adapter = q->adapter, .since = now };
     r->n_live++;
-    if (!r->in_step) {
-        if (r->next == IDLE) {
-            r->at = (struct kw_replica_time){ now, 0 };
-            r->next = now;
-        }
-    } else if (r->k > 1 && (r->async || (!r->closed && kw_sched_waiting(r->sched) == 1 &&
-                                         kw_sched_running(r->sched) < r->max_num_seqs))) {
-        cut(r, now); /* otherwise it only queues behind one that waits, or for a seat: the run goes on as it is */
+    if (q->adapter) {
+        r->slot[i].held = !kw_adapter_store_need(&r->store, q->adapter, now);
+        unload_dropped(r);
+        if (!r->slot[i].held) kw_sched_release(r->sched, i);
     }
+    if (!r->slot[i].held) joins(r, now);
+    tell_next(r);
     return KW_OK;
 }
 
 static void watch(struct kw_replica *r, struct kw_hist *itl)
 {
     r->count = (struct kw_replica_count){ 0 };
+    r->store.fetches = 0;
     r->itl = itl;
     r->watch_next = false;
 }
@@ -170,6 +257,7 @@ void kw_replica_watch(struct kw_replica *r, struct kw_hist *itl, kw_ns now)
     r->itl_next = itl;
     r->watch_next = true;
     if (r->k > 1) cut(r, now);
+    tell_next(r);
 }
 
 void kw_replica_cancel(struct kw_replica *r, uint32_t slot, kw_ns now)
@@ -179,11 +267,13 @@ void kw_replica_cancel(struct kw_replica *r, uint32_t slot, kw_ns now)
     r->count.cancelled++;
     if (!r->in_step) {
         kw_sched_cancel(r->sched, slot);
-        return;
+        request_left(r, slot, now);
+    } else {
+        r->slot[slot].cancelled = true;
+        r->pending[r->n_pending++] = slot;
+        if (r->k > 1) cut(r, now);
     }
-    r->slot[slot].cancelled = true;
-    r->pending[r->n_pending++] = slot;
-    if (r->k > 1) cut(r, now);
+    tell_next(r);
 }
 
 /* ---- a step ---- */
@@ -224,6 +314,12 @@ static int64_t after_idle_ps(const struct kw_replica *r)
     return kw_steptime_after_idle_ps(r->time, r->idle_since == INT64_MIN ? INT64_MAX : r->at.ns - r->idle_since);
 }
 
+/* A duration of base or of slope, longer by what a step with LoRA adapters takes; rounded to ps. */
+static int64_t with_adapters(const struct kw_replica *r, int64_t ps)
+{
+    return (int64_t)(((kw_i128)ps * (int64_t)r->lora_factor + (INT64_C(1) << 31)) >> 32);
+}
+
 /* The next step, or the run of steps that differ only by their context: one decision of the scheduler and one
  * step time a run, whatever its length. The law of a decode batch is kept until the context leaves its piece, since
  * to find the piece costs a search. A run ends at the law's next knot too: beyond it the slope is another, and exact
@@ -235,7 +331,7 @@ static inline void decide(struct kw_replica *r)
     r->in_step = kw_sched_step(r->sched, &step);
     if (!r->in_step) {
         if (was_busy) r->idle_since = r->at.ns;
-        r->next = IDLE;
+        r->boundary = IDLE;
         return;
     }
     int64_t cold_ps = !was_busy ? after_idle_ps(r) : r->prompted && !step.n_chunks ? r->after_prompt_ps : 0;
@@ -249,12 +345,19 @@ static inline void decide(struct kw_replica *r)
     if (step.n_chunks) {
         note_chunks(r, &step);
         r->first_ps = kw_steptime_ps(r->time, &step);
+        if (step.n_adapters) r->first_ps = with_adapters(r, r->first_ps);
         r->outside = kw_steptime_outside(r->time, &step);
     } else {
         uint64_t c = step.decode_context;
-        if (r->law_batch != step.n_decode || c < r->law.lo || c >= r->law.hi) {
+        bool adapted = step.n_adapters > 0;
+        if (r->law_batch != step.n_decode || c < r->law.lo || c >= r->law.hi || adapted != r->adapted) {
             kw_steptime_decode(r->time, step.n_decode, c, &r->law);
             r->law_batch = step.n_decode;
+            r->adapted = adapted;
+            if (adapted) { /* the law's, not a step's: what a run adds up is what single steps take */
+                r->law.base_ps = with_adapters(r, r->law.base_ps);
+                r->law.slope_ps = with_adapters(r, r->law.slope_ps);
+            }
         }
         r->first_ps = r->law.base_ps + r->law.slope_ps * (int64_t)(c - r->law.lo);
         r->rise_ps = r->law.slope_ps * step.n_decode;
@@ -269,7 +372,11 @@ static inline void decide(struct kw_replica *r)
             }
         }
     }
-    if (cold_ps) { /* one step that is none of a run */
+    for (uint32_t i = 0; i < step.n_entered; i++)
+        r->first_ps += kw_adapter_store_activate_ps(&r->store, step.entered[i]);
+    r->count.activations += step.n_entered;
+    assert(!step.n_entered || r->k == 1); /* it was admitted, so there is a chunk */
+    if (cold_ps) {                        /* one step that is none of a run */
         r->first_ps += cold_ps;
         r->k = 1;
     }
@@ -307,7 +414,7 @@ static inline void end_run(struct kw_replica *r, struct kw_replica_out *out)
     note_run(r);
     kw_sched_advance(r->sched, r->k, &done);
     r->count.output_tokens += done.n_first + r->n_resumed;
-    r->at.ns = r->next;
+    r->at.ns = r->boundary;
     r->at.ps = r->end_ps;
     if (r->n_decode || r->joint) {
         r->decoded = r->at;
@@ -334,12 +441,14 @@ static inline void end_run(struct kw_replica *r, struct kw_replica_out *out)
             r->n_live--;
             r->count.finished++;
         }
+        request_left(r, done.finished[i], r->at.ns);
         s->cancelled = false;
     }
     for (uint32_t i = 0; i < r->n_pending; i++) {
         struct kw_replica_slot *s = &r->slot[r->pending[i]];
         if (!s->cancelled) continue; /* it finished meanwhile */
         kw_sched_cancel(r->sched, r->pending[i]);
+        request_left(r, r->pending[i], r->at.ns);
         s->cancelled = false;
     }
     r->n_pending = 0;
@@ -351,17 +460,21 @@ void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *
     assert(now == r->next);
     (void)now;
     *out = (struct kw_replica_out){ .first = r->first, .finished = r->finished };
-    if (r->in_step) end_run(r, out);
-    if (r->watch_next) watch(r, r->itl_next);
-    decide(r);
+    if (r->store.next == now) land(r, now);
+    if (r->boundary == now) {
+        if (r->in_step) end_run(r, out);
+        if (r->watch_next) watch(r, r->itl_next);
+        decide(r);
+    }
+    tell_next(r);
 }
 
 uint32_t kw_replica_kill(struct kw_replica *r, kw_ns now, uint64_t *ids)
 {
     assert(now <= r->next || r->next == IDLE);
-    uint32_t n = kw_sched_list(r->sched, r->resumed), live = 0;
+    uint32_t n = kw_sched_list(r->sched, r->listed), live = 0;
     for (uint32_t i = 0; i < n; i++)
-        if (!r->slot[r->resumed[i]].cancelled) ids[live++] = r->slot[r->resumed[i]].id;
+        if (!r->slot[r->listed[i]].cancelled) ids[live++] = r->slot[r->listed[i]].id;
     if (r->in_step) {
         if (r->k > 1) cut(r, now);
         if (--r->k) note_run(r); /* all but the last of these steps were over before now, and ended nothing */

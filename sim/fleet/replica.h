@@ -15,7 +15,10 @@
  *
  * ITL: every gap between two consecutive output tokens of a request, exact, in PICOSECONDS (a decode ramp is an
  * arithmetic series in ps and not in ns); reports divide by 1000. A request with n output tokens adds n - 1 gaps; waits
- * by preemption, and prefill steps in between (prefill_first, static), are part of the gap. */
+ * by preemption, and prefill steps in between (prefill_first, static), are part of the gap.
+ *
+ * LoRA (lora.h): a request whose adapter has to be fetched is held, and joins the waiting ones at the moment its fetch is
+ * over, as if it arrived then; `next` may be such a moment. */
 #ifndef KW_SIM_FLEET_REPLICA_H
 #define KW_SIM_FLEET_REPLICA_H
 #include <stdbool.h>
@@ -24,6 +27,7 @@
 #include "engine/scheduler/scheduler.h"
 #include "sim/core/hist.h"
 #include "sim/core/units.h"
+#include "sim/fleet/adapter_store.h"
 
 enum kw_stepping {
     KW_STEPPING_JUMP, /* k decode steps at once, up to the next change of the batch */
@@ -52,6 +56,9 @@ struct kw_replica_count {       /* since init or reset; a run under way is not i
     uint64_t cached_tokens;     /* prompt tokens taken from the prefix cache at first admission */
     uint64_t output_tokens;     /* tokens handed out */
     uint64_t preemptions, finished, cancelled;
+    uint64_t fetches, activations; /* of LoRA adapters: begun; copied into a GPU slot */
+    uint64_t held;                 /* requests released after their adapter's fetch */
+    kw_ns held_ns;                 /* sum over them, from add to release */
 };
 
 struct kw_replica {
@@ -60,6 +67,10 @@ struct kw_replica {
     uint32_t n_live;        /* requests added and neither finished nor cancelled: the load a router looks at */
     struct kw_replica_count count;
     /* the rest is the replica's own */
+    kw_ns boundary; /* end of the step or run under way; now when one begins; INT64_MAX: idle */
+    struct kw_adapter_store store;
+    uint64_t lora_factor; /* of the duration of a step with adapters, in 2^-32 */
+    bool adapted;         /* law is of steps with adapters */
     const struct kw_steptime *time;
     struct kw_hist *itl, *itl_next; /* itl_next: from the next boundary on, when watch_next */
     bool watch_next;
@@ -91,7 +102,8 @@ at which every sequence then decoding got a token */
     struct kw_replica_slot *slot;            /* [cap] by scheduler slot */
     struct kw_replica_seq *first, *finished; /* [cap, max_num_seqs at most] */
     uint32_t *pending;                       /* [cap] slots to cancel at the next boundary */
-    uint32_t *resumed; /* [cap] preempted sequences whose next token comes with the step under way; room for all */
+    uint32_t *resumed; /* [cap] preempted sequences whose next token comes with the step under way */
+    uint32_t *listed;  /* [cap] scratch: slots of all sequences */
 };
 
 /* Starts idle. Borrowed until free: t, and itl (may be NULL; may be shared by all replicas of one thread). c is copied.
@@ -101,6 +113,15 @@ enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_confi
                                enum kw_stepping mode, struct kw_hist *itl, struct kw_error *err);
 void kw_replica_free(struct kw_replica *r);  /* safe to call again */
 void kw_replica_reset(struct kw_replica *r); /* as after init (idle, prefix cache empty, counters 0), memory kept */
+
+/* Right after init or reset: this life serves the adapters of l (none: adapters NULL), with `most` at the overhead of a
+ * step that is known as a range at its other end. Both pointers are borrowed for the life. KW_ENOMEM. */
+enum kw_status kw_replica_adapt(struct kw_replica *r, const struct kw_lora *l, bool most, struct kw_rng *rng,
+                                struct kw_error *err);
+/* A fingerprint of which adapters are in its memory and in its GPU slots. */
+uint64_t kw_replica_adapters_state(const struct kw_replica *r, kw_ns now);
+/* Whether the request waits for its adapter. */
+bool kw_replica_holds(const struct kw_replica *r, uint32_t slot);
 
 /* Counting begins anew: counters at 0, gaps go to itl from here on (NULL: nowhere). A step under way at now still
  * belongs to what was before, so that both stepping modes begin at the same boundary; `next` may become earlier. */

@@ -161,6 +161,8 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
     group_completed(deployment, &c, f, l, prompt, output);
     l->completed++;
     l->cold_requests += f->cold;
+    l->adapter_requests += f->adapted;
+    l->adapter_cold += f->fetched;
     l->tokens_in += prompt;
     l->tokens_cached += cached;
     l->tokens_cache_write += written;
@@ -190,6 +192,8 @@ void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
     }
     o->cold += f->cold;
     l->cold_requests += f->cold;
+    l->adapter_requests += f->adapted;
+    l->adapter_cold += f->fetched;
     group_lost(class_of(t, f), f);
     group_lost(deployment_of(t, f), f);
     t->rejections++;

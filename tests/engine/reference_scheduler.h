@@ -19,6 +19,9 @@
  *  - A sequence gives its blocks back last block first, each to the end of the free queue; blocks are taken from the
  *    front and lose their hash then. So the least recently freed goes first, and of one sequence the tail before the
  *    head.
+ *  - LoRA adapters: a waiting sequence whose adapter would be one more than max_loras in the batch is passed over and
+ *    keeps its place. A step names the adapters that were in no slot when it was decided; slots are a list, the one
+ *    whose adapter was in a batch last at its end.
  *  - Hit blocks that nobody uses are still in the free queue, so they count as blocks to be found (`evictable` below).
  *  */
 #ifndef KW_TESTS_ENGINE_REFERENCE_SCHEDULER_H
@@ -71,6 +74,8 @@ struct ref_batch { /* kw_step with ids for slots */
     uint64_t decode_context, prefill_pairs2;
     uint64_t decoding[REF_SEQS], preempted[REF_SEQS]; /* ids; admission order; order of preemption */
     struct ref_chunk chunk[REF_SEQS];
+    uint32_t n_adapters, n_entered, entered[REF_SEQS];
+    uint32_t n_passed; /* sequences passed over for one that was admitted: the real one does not tell */
 };
 
 struct ref_done {
@@ -86,6 +91,7 @@ struct ref_sched {
     struct ref_seq seq[REF_SEQS];
     uint32_t n_waiting, waiting[REF_SEQS]; /* first come first */
     uint32_t n_running, running[REF_SEQS]; /* in order of admission: the newest last */
+    uint32_t n_slots, slot[REF_SEQS];      /* adapters in the GPU's slots: the one out of use for longest first */
 };
 
 /* --- small things --- */
@@ -134,7 +140,7 @@ static inline struct ref_hash ref_hash_of(const struct ref_sched *s, const struc
 {
     uint32_t first = i * s->c.block_size, end = first + s->c.block_size;
     if (!q->r.hash || end > q->r.prompt || first / q->r.hash_block >= q->r.n_hash) return ref_own_hash(s, q, i);
-    uint64_t chain = 0;
+    uint64_t chain = q->r.adapter * 0xd1b54a32d192ed03u; /* another adapter, other keys and values */
     for (uint32_t h = 0; h <= first / q->r.hash_block; h++) {
         chain =
             (chain + q->r.hash[h] + 1) * 0x9e3779b97f4a7c15u; /* any good mix will do: 64 bits do not collide here */
@@ -216,6 +222,56 @@ static inline void ref_give_back(struct ref_sched *s, struct ref_seq *q)
     q->computed = 0;
 }
 
+/* --- adapters --- */
+
+static inline bool ref_adapter_runs(const struct ref_sched *s, uint32_t adapter)
+{
+    for (uint32_t at = 0; at < s->n_running; at++)
+        if (s->seq[s->running[at]].r.adapter == adapter) return true;
+    return false;
+}
+
+static inline uint32_t ref_adapters(const struct ref_sched *s)
+{
+    uint32_t n = 0;
+    for (uint32_t at = 0; at < s->n_running; at++) {
+        uint32_t a = s->seq[s->running[at]].r.adapter, first = 0;
+        while (s->seq[s->running[first]].r.adapter != a) first++;
+        n += a && first == at;
+    }
+    return n;
+}
+
+static inline bool ref_may_join(const struct ref_sched *s, const struct ref_seq *q)
+{
+    return !q->r.adapter || ref_adapter_runs(s, q->r.adapter) || ref_adapters(s) < s->c.max_loras;
+}
+
+/* q's adapter is in use by the batch from now on; a slot is found for it. */
+static inline void ref_use_adapter(struct ref_sched *s, struct ref_batch *b, const struct ref_seq *q)
+{
+    uint32_t a = q->r.adapter, at = 0;
+    if (!a) return;
+    while (at < s->n_slots && s->slot[at] != a) at++;
+    if (at < s->n_slots) return;
+    for (at = 0; s->n_slots == s->c.max_loras;) {
+        if (ref_adapter_runs(s, s->slot[at]))
+            at++;
+        else
+            ref_remove(s->slot, &s->n_slots, s->slot[at]);
+    }
+    ref_append(s->slot, &s->n_slots, a);
+    b->entered[b->n_entered++] = a;
+}
+
+/* A sequence left the batch: an adapter that none runs of any more is the one used last. */
+static inline void ref_drop_adapter(struct ref_sched *s, uint32_t a)
+{
+    if (!a || ref_adapter_runs(s, a)) return;
+    ref_remove(s->slot, &s->n_slots, a);
+    ref_append(s->slot, &s->n_slots, a);
+}
+
 /* --- deciding a step --- */
 
 static inline void ref_put_in_batch(struct ref_batch *b, struct ref_seq *q, uint32_t len)
@@ -240,6 +296,7 @@ static inline void ref_preempt_newest(struct ref_sched *s, struct ref_batch *b)
     q->state = REF_WAITING;
     q->prefilling = false;
     q->preemptions++;
+    ref_drop_adapter(s, q->r.adapter);
     ref_prepend(s->waiting, &s->n_waiting, i);
     b->preempted[b->n_preempted++] = q->r.id;
 }
@@ -267,13 +324,18 @@ enum ref_admission {
     REF_SEAT   /* nothing is computed yet, but it gets its blocks for all of it */
 };
 
-/* The head of the waiting queue joins the running ones; false when it cannot, and then nothing behind it may pass. */
-static inline bool ref_admit_head(struct ref_sched *s, struct ref_batch *b, uint32_t *budget, enum ref_admission how)
+/* The first of the waiting queue whose adapter may join does so; false when it cannot, and then nothing behind it may
+ * pass. */
+static inline bool ref_admit_next(struct ref_sched *s, struct ref_batch *b, uint32_t *budget, enum ref_admission how)
 {
-    uint32_t i = s->waiting[0], hit[REF_BLOCKS], evictable = 0;
-    struct ref_seq *q = &s->seq[i];
+    uint32_t first = 0, hit[REF_BLOCKS], evictable = 0;
     bool own;
     if (s->n_running == s->c.max_num_seqs) return false;
+    while (first < s->n_waiting && !ref_may_join(s, &s->seq[s->waiting[first]])) first++;
+    if (first == s->n_waiting) return false;
+    b->n_passed += first;
+    uint32_t i = s->waiting[first];
+    struct ref_seq *q = &s->seq[i];
 
     uint32_t n_hits = ref_find_hits(s, q, hit, &own), past = n_hits * s->c.block_size, left = ref_tokens(q) - past;
     for (uint32_t h = 0; h < n_hits; h++) evictable += s->block[hit[h]].users == 0;
@@ -290,6 +352,7 @@ static inline bool ref_admit_head(struct ref_sched *s, struct ref_batch *b, uint
     assert(fits);
     (void)fits;
     ref_remove(s->waiting, &s->n_waiting, i);
+    ref_use_adapter(s, b, q);
     ref_append(s->running, &s->n_running, i);
     q->state = REF_RUNNING;
     q->computed = past;
@@ -305,7 +368,7 @@ static inline bool ref_admit_head(struct ref_sched *s, struct ref_batch *b, uint
 
 static inline void ref_admit(struct ref_sched *s, struct ref_batch *b, uint32_t *budget, enum ref_admission how)
 {
-    while (s->n_waiting > 0 && *budget > 0 && ref_admit_head(s, b, budget, how)) {
+    while (s->n_waiting > 0 && *budget > 0 && ref_admit_next(s, b, budget, how)) {
     }
 }
 
@@ -344,6 +407,7 @@ static inline bool ref_step(struct ref_sched *s, struct ref_batch *b)
         if (b->n_chunks == 0) ref_schedule_running(s, b, &budget);
         break;
     }
+    b->n_adapters = ref_adapters(s);
     return b->n_decode + b->n_chunks > 0;
 }
 
@@ -365,6 +429,7 @@ static inline void ref_commit(struct ref_sched *s, struct ref_done *d)
             d->finished[d->n_finished++] = q->r.id;
             ref_give_back(s, q);
             ref_remove(s->running, &s->n_running, i);
+            ref_drop_adapter(s, q->r.adapter);
             q->state = REF_GONE;
         } else {
             at++;
@@ -403,7 +468,10 @@ static inline void ref_cancel(struct ref_sched *s, uint32_t i)
 {
     struct ref_seq *q = &s->seq[i];
     if (q->state == REF_WAITING) ref_remove(s->waiting, &s->n_waiting, i);
-    if (q->state == REF_RUNNING) ref_remove(s->running, &s->n_running, i);
+    if (q->state == REF_RUNNING) {
+        ref_remove(s->running, &s->n_running, i);
+        ref_drop_adapter(s, q->r.adapter);
+    }
     ref_give_back(s, q);
     q->state = REF_GONE;
 }

@@ -70,6 +70,9 @@ static const char *batch_differs(const struct batch *a, const struct batch *b)
     }
     if (a->b.prefill_tokens != b->b.prefill_tokens) return "prefill_tokens";
     if (a->b.prefill_pairs2 != b->b.prefill_pairs2) return "prefill_pairs2";
+    if (a->b.n_adapters != b->b.n_adapters) return "n_adapters";
+    if (a->b.n_entered != b->b.n_entered) return "n_entered";
+    if (memcmp(a->b.entered, b->b.entered, sizeof a->b.entered)) return "entered";
     if (a->free_decided != b->free_decided) return "blocks free after step";
     return NULL;
 }
@@ -120,6 +123,9 @@ static void real_look(struct kw_sched *s, struct batch *x)
     x->b.decode_context = step.decode_context;
     x->b.prefill_tokens = step.prefill_tokens;
     x->b.prefill_pairs2 = step.prefill_pairs2;
+    x->b.n_adapters = step.n_adapters;
+    x->b.n_entered = step.n_entered < REF_SEQS ? step.n_entered : REF_SEQS;
+    for (uint32_t i = 0; i < x->b.n_entered; i++) x->b.entered[i] = step.entered[i];
     for (uint32_t i = 0; i < x->b.n_preempted; i++) x->b.preempted[i] = kw_sched_id(s, step.preempted[i]);
     for (uint32_t i = 0; i < x->b.n_decode; i++) x->b.decoding[i] = kw_sched_id(s, kw_sched_decoding(s, i));
     for (uint32_t i = 0; i < x->b.n_chunks; i++) {
@@ -151,6 +157,7 @@ static void real_state(const struct kw_sched *s, struct after *x)
 struct request {
     uint32_t prompt, output, n_hash, hash_block;
     bool with_hash;
+    uint32_t adapter;
     uint32_t arrives, cancelled; /* before which step; cancelled 0: never */
     uint64_t hash[HASHES];
 };
@@ -188,12 +195,13 @@ static struct kw_sched_request as_request(const struct tested *t, uint32_t i)
                                       .output = r->output,
                                       .hash = r->with_hash ? r->hash : NULL,
                                       .n_hash = r->with_hash ? r->n_hash : 0,
-                                      .hash_block = r->with_hash ? r->hash_block : 0 };
+                                      .hash_block = r->with_hash ? r->hash_block : 0,
+                                      .adapter = r->adapter };
 }
 
 /* What the cases of a run have exercised, so that agreement on nothing is noticed. */
 static struct coverage {
-    uint64_t preempted, hit_chunks, cut_chunks, long_jumps, cancelled, refused, resumed_hits;
+    uint64_t preempted, hit_chunks, cut_chunks, long_jumps, cancelled, refused, resumed_hits, entered, passed;
 } covered;
 
 /* Three schedulers walk through one case: the reference and `one` step by step, `jump` by jumps of random length. */
@@ -274,7 +282,8 @@ static bool arrive_jump(struct walk *w, uint32_t until)
  * add). */
 static bool newcomers_must_wait(const struct walk *w, const struct kw_sched *s)
 {
-    return w->t->c.policy == KW_SCHED_STATIC || kw_sched_waiting(s) > 0 || kw_sched_running(s) == w->t->c.max_num_seqs;
+    return w->t->c.policy == KW_SCHED_STATIC || (kw_sched_waiting(s) > 0 && !w->t->c.max_loras) ||
+           kw_sched_running(s) == w->t->c.max_num_seqs;
 }
 
 static void cancel_now(struct walk *w)
@@ -293,6 +302,8 @@ static void cancel_now(struct walk *w)
 static void count_coverage(const struct walk *w, const struct ref_batch *b)
 {
     covered.preempted += b->n_preempted;
+    covered.entered += b->n_entered;
+    covered.passed += b->n_passed;
     for (uint32_t i = 0; i < b->n_chunks; i++) {
         const struct ref_seq *q = NULL;
         for (uint32_t j = 0; j < w->ref.n_seqs; j++)

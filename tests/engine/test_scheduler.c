@@ -42,7 +42,7 @@ static uint32_t add(struct kw_sched *s, uint64_t id, uint32_t prompt, uint32_t o
 }
 
 /* One step and its commit as text: "d2/9 c1:0+5! c2:0+3 p0 | f1 x2": decodes/context, chunks id:past+len ('!' last),
- * preempted ids, then first tokens and finished ids. */
+ * preempted ids, a: adapters that take a slot; then first tokens and finished ids. */
 static const char *one(struct kw_sched *s)
 {
     static char text[512];
@@ -57,6 +57,7 @@ static const char *one(struct kw_sched *s)
                       st.chunks[i].past, st.chunks[i].len, st.chunks[i].last ? "!" : "");
     for (uint32_t i = 0; i < st.n_preempted; i++)
         n += snprintf(text + n, sizeof text - (size_t)n, "p%ju ", (uintmax_t)kw_sched_id(s, st.preempted[i]));
+    for (uint32_t i = 0; i < st.n_entered; i++) n += snprintf(text + n, sizeof text - (size_t)n, "a%u ", st.entered[i]);
     kw_sched_commit(s, &done);
     n += snprintf(text + n, sizeof text - (size_t)n, "|");
     for (uint32_t i = 0; i < done.n_first; i++)
@@ -240,6 +241,98 @@ static void prefix_hits(void)
     kw_sched_delete(s);
 }
 
+static uint32_t add_adapted(struct kw_sched *s, uint64_t id, uint32_t adapter, uint32_t output, bool held)
+{
+    uint32_t slot = UINT32_MAX;
+    struct kw_sched_request r = { .id = id, .prompt = 4, .output = output, .adapter = adapter, .held = held };
+    CHECK(kw_sched_add(s, &r, &slot, &err) == KW_OK);
+    return slot;
+}
+
+/* One slot: who has another adapter is passed over and keeps its place, the base model needs none. */
+static void one_adapter_a_batch(void)
+{
+    struct kw_sched_config c = base();
+    c.max_loras = 1;
+    struct kw_sched *s = make(c);
+    add_adapted(s, 1, 7, 2, false);
+    add_adapted(s, 2, 8, 1, false);
+    add_adapted(s, 3, 0, 2, false);
+    add_adapted(s, 4, 7, 1, false);
+    CHECK_STR(one(s), "c1:0+4! c3:0+4! c4:0+4! a7 | f1 f3 f4 x4");
+    CHECK(kw_sched_waiting(s) == 1);
+    CHECK_STR(one(s), "d2/10 | x1 x3");
+    add_adapted(s, 5, 7, 1, false);
+    CHECK_STR(one(s), "c2:0+4! a8 | f2 x2"); /* before 5, whose adapter was in the slot until now */
+    CHECK_STR(one(s), "c5:0+4! a7 | f5 x5");
+    add_adapted(s, 6, 7, 1, false);
+    CHECK_STR(one(s), "c6:0+4! | f6 x6"); /* still there */
+    CHECK(kw_sched_check(s, &err));
+    kw_sched_delete(s);
+}
+
+/* Two slots: the adapter whose last sequence left first gives its slot away. */
+static void the_adapter_out_of_use_for_longest_leaves(void)
+{
+    struct kw_sched_config c = base();
+    c.max_loras = 2;
+    struct kw_sched *s = make(c);
+    add_adapted(s, 1, 1, 2, false);
+    add_adapted(s, 2, 2, 1, false);
+    CHECK_STR(one(s), "c1:0+4! c2:0+4! a1 a2 | f1 f2 x2");
+    CHECK_STR(one(s), "d1/5 | x1"); /* 2 left before 1 */
+    add_adapted(s, 3, 3, 1, false);
+    CHECK_STR(one(s), "c3:0+4! a3 | f3 x3");
+    add_adapted(s, 4, 1, 1, false);
+    CHECK_STR(one(s), "c4:0+4! | f4 x4");
+    add_adapted(s, 5, 2, 1, false);
+    CHECK_STR(one(s), "c5:0+4! a2 | f5 x5"); /* in the place of 3 */
+    add_adapted(s, 6, 3, 1, false);
+    CHECK_STR(one(s), "c6:0+4! a3 | f6 x6"); /* in that of 1 */
+    kw_sched_delete(s);
+}
+
+/* A held sequence is in no queue; released, it is the last. */
+static void held_until_released(void)
+{
+    struct kw_sched_config c = base();
+    c.max_loras = 2;
+    struct kw_sched *s = make(c);
+    uint32_t slots[4], first = add_adapted(s, 1, 1, 1, true), gone = add_adapted(s, 2, 2, 1, true);
+    CHECK_STR(one(s), "idle");
+    CHECK(kw_sched_held(s) == 2 && kw_sched_waiting(s) == 0);
+    add_adapted(s, 3, 0, 1, false);
+    CHECK(kw_sched_list(s, slots) == 3 && slots[0] != first && slots[1] == first && slots[2] == gone);
+    kw_sched_cancel(s, gone);
+    kw_sched_release(s, first);
+    CHECK(kw_sched_check(s, &err));
+    CHECK_STR(one(s), "c3:0+4! c1:0+4! a1 | f3 f1 x3 x1");
+    CHECK(kw_sched_held(s) == 0 && kw_sched_blocks_free(s) == c.num_blocks);
+    kw_sched_delete(s);
+}
+
+/* The same prompt under another adapter has other keys and values. */
+static void adapters_share_no_blocks(void)
+{
+    static const uint64_t hash[] = { 7, 8 };
+    struct kw_sched_config c = base();
+    c.prefix_caching = true;
+    c.max_loras = 2;
+    struct kw_sched *s = make(c);
+    struct kw_sched_request r = { .prompt = 16, .output = 1, .hash = hash, .n_hash = 2, .hash_block = 8 };
+    static const struct {
+        uint32_t adapter, cached;
+    } turn[] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 1, 12 }, { 0, 12 }, { 2, 12 } };
+    for (size_t i = 0; i < sizeof turn / sizeof *turn; i++) {
+        uint32_t slot;
+        r.adapter = turn[i].adapter;
+        CHECK(kw_sched_add(s, &r, &slot, &err) == KW_OK);
+        one(s);
+        CHECK(kw_sched_cached(s, slot) == turn[i].cached);
+    }
+    kw_sched_delete(s);
+}
+
 /* After a preemption a sequence finds its own blocks again, generated tokens included, unless others took them. */
 static void preempted_hits_its_own(void)
 {
@@ -328,10 +421,18 @@ static void refuses(void)
     c.async_scheduling = true;
     c.policy = KW_SCHED_STATIC;
     CHECK(kw_sched_new(&s, &c, &err) == KW_ERANGE && err.msg[0]);
+    c.async_scheduling = false;
+    c.max_loras = 1;
+    CHECK(kw_sched_new(&s, &c, &err) == KW_ERANGE && err.msg[0]);
+    c = base();
+    c.max_loras = KW_SCHED_MAX_LORAS + 1;
+    CHECK(kw_sched_new(&s, &c, &err) == KW_ERANGE && err.msg[0]);
     c = base();
     c.num_blocks = 10;
     s = make(c);
     uint32_t slot;
+    CHECK(kw_sched_add(s, &(struct kw_sched_request){ .prompt = 1, .output = 1, .adapter = 1 }, &slot, &err) ==
+          KW_ERANGE);
     CHECK(kw_sched_add(s, &(struct kw_sched_request){ .prompt = 0, .output = 1 }, &slot, &err) == KW_ERANGE);
     CHECK(kw_sched_add(s, &(struct kw_sched_request){ .prompt = 1, .output = 0 }, &slot, &err) == KW_ERANGE);
     CHECK(kw_sched_add(s, &(struct kw_sched_request){ .prompt = 999, .output = 2 }, &slot, &err) == KW_ERANGE);
@@ -531,6 +632,10 @@ int main(void)
     RUN(preempted_hits_its_own);
     RUN(async_decides_a_step_ahead);
     RUN(async_drops_the_finished);
+    RUN(one_adapter_a_batch);
+    RUN(the_adapter_out_of_use_for_longest_leaves);
+    RUN(held_until_released);
+    RUN(adapters_share_no_blocks);
     RUN(refuses);
     RUN(reset_is_new);
     RUN(jumps_equal_steps);

@@ -35,6 +35,9 @@ static void make_case(struct tested *t, uint64_t seed)
     c->prefix_caching = below(&rng, 3) > 0;
     c->reserve_full_prompt = below(&rng, 2);
     c->block_tables = below(&rng, 2);
+    bool can = c->policy == KW_SCHED_VLLM || c->policy == KW_SCHED_SARATHI;
+    uint32_t adapters = can && below(&rng, 2) ? 1 + below(&rng, 6) : 0;
+    if (adapters) c->max_loras = 1 + below(&rng, 4);
 
     /* Few different hashes, so that prefixes coincide. Chained: a hash names its parent too, as Mooncake's do; else the
      * same number turns up at different depths and behind different prefixes, where it must not be a hit. */
@@ -65,6 +68,7 @@ static void make_case(struct tested *t, uint64_t seed)
         }
         at += below(&rng, 2) ? below(&rng, spread) : 0;
         r->arrives = at;
+        r->adapter = adapters ? below(&rng, adapters + 1) : 0;
         r->cancelled = cancels && below(&rng, 3) == 0 ? at + below(&rng, 50) : 0;
     }
 }
@@ -78,7 +82,7 @@ static void shrink(struct tested *t, const char *what)
     for (bool smaller = true; smaller;) {
         smaller = false;
         for (uint32_t i = t->n; i-- > 0;) { /* backwards: removing one keeps the ones before in place */
-            for (int how = 0; how < 9; how++) {
+            for (int how = 0; how < 10; how++) {
                 less = *t;
                 struct request *r = &less.r[i];
                 if (how == 0) {
@@ -101,7 +105,9 @@ static void shrink(struct tested *t, const char *what)
                     for (uint32_t j = i; j < less.n && gap > 0; j++) less.r[j].arrives -= (gap + 1) / 2;
                     for (uint32_t j = i; j < less.n && gap > 0; j++)
                         less.r[j].cancelled -= less.r[j].cancelled ? (gap + 1) / 2 : 0;
-                } else
+                } else if (how == 8)
+                    r->adapter = 0;
+                else
                     r->with_hash = false;
                 if (r->n_hash > (r->prompt + r->hash_block - 1) / r->hash_block) r->n_hash--;
                 if (less.n == 0 || !memcmp(&less, t, sizeof less)) continue;
@@ -171,6 +177,7 @@ static void random_cases_agree(void)
     CHECK(covered.preempted > 500 && covered.cut_chunks > 500 && covered.hit_chunks > 500 &&
           covered.resumed_hits > 500);
     CHECK(covered.long_jumps > 500 && covered.cancelled > 100 && covered.refused > 100);
+    CHECK(covered.entered > 500 && covered.passed > 500);
 }
 
 /* ------------------------------------------------------------------------------------------------ by hand */

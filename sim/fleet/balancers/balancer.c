@@ -10,6 +10,7 @@ static const struct kw_balance_policy *const policy_of[] = {
     [KW_BALANCE_PREFIX] = &kw_balancer_prefix,
     [KW_BALANCE_PACK] = &kw_balancer_pack,
     [KW_BALANCE_RANDOM] = &kw_balancer_random,
+    [KW_BALANCE_ADAPTER] = &kw_balancer_prefix, /* the adapter stands in the place of the prefix (pool/dispatch.c) */
 };
 static_assert(sizeof policy_of / sizeof *policy_of == KW_BALANCES, "a policy for every name");
 

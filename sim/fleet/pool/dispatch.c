@@ -16,6 +16,13 @@ void kw_dispatch_arm(struct kw_pool *p, struct kw_pool_replica *r)
     }
 }
 
+struct kw_prefix kw_pool_affinity(struct kw_pool *p, uint32_t flight)
+{
+    if (p->d->balance != KW_BALANCE_ADAPTER) return kw_run_prefix(p->w, flight);
+    p->adapter_hash = kw_lora_adapter(&p->d->lora, p->w->trace->model, p->w->flights.f[flight].request);
+    return (struct kw_prefix){ &p->adapter_hash, p->adapter_hash != 0 };
+}
+
 /* O(1) but for the prefix's hashes. The engine accepts first: it alone knows whether the request can ever fit its KV
  * blocks, and until it has, nothing is to be undone. A request is cold when its replica became ready after it came,
  * whether it queued here or at the client. */
@@ -26,7 +33,8 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
     assert(r->state == KW_REPLICA_READY && f->deployment == p->index);
     struct kw_sched_request q = { .id = flight,
                                   .prompt = p->w->trace->prompt[f->request],
-                                  .output = p->w->trace->output[f->request] };
+                                  .output = p->w->trace->output[f->request],
+                                  .adapter = kw_lora_adapter(&p->d->lora, p->w->trace->model, f->request) };
     if (p->d->sched.prefix_caching) {
         struct kw_prefix prefix = kw_run_prefix(p->w, flight);
         q.hash = prefix.hash;
@@ -40,6 +48,8 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
     if ((st = kw_timeouts_watch_replica(p, flight, err)) != KW_OK) return st;
     f->at = KW_AT_REPLICA;
     f->replica = k;
+    f->adapted |= q.adapter != 0;
+    f->fetched |= kw_replica_holds(r->engine, f->slot);
     f->cold |= r->ready_at > f->arrival;
     p->g.in_flight++;
     if (r->idle) {
@@ -57,8 +67,7 @@ enum kw_status kw_dispatch_waiting(struct kw_pool *p, kw_ns now, struct kw_error
 {
     while (!kw_ring_empty(&p->queue)) {
         uint32_t flight = kw_ring_at(&p->queue, 0);
-        struct kw_prefix prefix = kw_run_prefix(p->w, flight);
-        uint32_t k = kw_balancer_pick(&p->balancer, prefix, &p->routing);
+        uint32_t k = kw_balancer_pick(&p->balancer, kw_pool_affinity(p, flight), &p->routing);
         if (k == KW_NO_REPLICA) break;
         kw_ring_drop(&p->queue, 1);
         p->g.queued--;

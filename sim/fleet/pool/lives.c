@@ -75,6 +75,10 @@ enum kw_status kw_lives_end_engine(struct kw_pool *p, struct kw_pool_replica *r,
     p->ledger->iterations += c->iterations;
     p->ledger->outside += c->outside;
     p->ledger->preemptions += c->preemptions;
+    p->ledger->adapter_fetches += c->fetches;
+    p->ledger->adapter_activations += c->activations;
+    p->ledger->adapter_held += c->held;
+    p->ledger->adapter_held_ns += c->held_ns;
     p->ledger->tokens_recomputed += (int64_t)c->recomputed_tokens;
     kw_events_cancel(&p->w->events, r->run_id);
     if (r->engine->n_live == 0 && kw_sched_blocks_free(r->engine->sched) != p->d->sched.num_blocks)

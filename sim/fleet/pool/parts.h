@@ -63,6 +63,8 @@ enum kw_status kw_starts_cancel_newest(struct kw_pool *p, kw_ns now, struct kw_e
 enum kw_status kw_starts_order_standin(struct kw_pool *p, kw_ns now, struct kw_error *err);
 enum kw_status kw_starts_cancel_standin(struct kw_pool *p, kw_ns now, bool *found, struct kw_error *err);
 
+/* What the balancer may know a request by: its prompt's prefix, or its adapter. Valid until it is asked again. */
+struct kw_prefix kw_pool_affinity(struct kw_pool *p, uint32_t flight);
 /* The request goes to replica k, which is ready and has room. */
 enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw_ns now, struct kw_error *err);
 /* The waiting ones go to replicas, first come first served, while any has room. */

@@ -24,6 +24,7 @@ static void free_streams(struct kw_pool *p)
     kw_rng_free(&p->routing);
     kw_rng_free(&p->retry);
     kw_rng_free(&p->interruption);
+    kw_rng_free(&p->adapters);
 }
 
 void kw_pool_free(struct kw_pool *p)
@@ -49,6 +50,12 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
 {
     const struct kw_autoscaling *c = &d->scaling;
     if (!d->steptime) return kw_fail(err, KW_ERANGE, "%s: no step times", d->name);
+    if (d->lora.adapters && (!d->sched.max_loras || d->lora.max_cpu_loras < d->sched.max_loras))
+        return kw_fail(err, KW_ERANGE, "%s: max_cpu_loras is %u, want at least max_loras, %u, and that at least 1",
+                       d->name, d->lora.max_cpu_loras, d->sched.max_loras);
+    if (d->lora.adapters && trace->model && d->lora.adapters->n_models != trace->n_models)
+        return kw_fail(err, KW_ERANGE, "%s: adapters of %u models, the trace has %zu", d->name,
+                       d->lora.adapters->n_models, trace->n_models);
     if (c->max_replicas < 1 || c->max_replicas > KW_POOL_MAX_REPLICAS)
         return kw_fail(err, KW_ERANGE, "%s: max_replicas must be 1..%d, got %u", d->name, KW_POOL_MAX_REPLICAS,
                        c->max_replicas);
@@ -93,6 +100,7 @@ static enum kw_status begin_streams(struct kw_pool *p, const struct kw_fleet_opt
     if (st == KW_OK) st = kw_rng_init(&p->routing, seed, opt->replication, KW_RNG_ROUTING, err);
     if (st == KW_OK) st = kw_rng_init(&p->retry, seed, opt->replication, KW_RNG_RETRY, err);
     if (st == KW_OK) st = kw_rng_init(&p->interruption, seed, opt->replication, KW_RNG_INTERRUPTION, err);
+    if (st == KW_OK) st = kw_rng_init(&p->adapters, seed, opt->replication, KW_RNG_ADAPTER, err);
     return st;
 }
 
@@ -125,6 +133,7 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     p->w = w;
     p->index = index;
     p->ledger = &w->tally.o->ledger[index];
+    p->beyond = opt->beyond;
     p->lives_cap = 0;
     p->opened = p->closed = false;
     p->ledger->max_replicas = c->max_replicas;
@@ -213,7 +222,8 @@ uint64_t kw_pool_waiting(const struct kw_pool *p)
 {
     uint64_t n = p->g.queued;
     for (uint32_t k = 0; k < p->n; k++)
-        if (p->r[k].state == KW_REPLICA_READY) n += kw_sched_waiting(p->r[k].engine->sched);
+        if (p->r[k].state == KW_REPLICA_READY)
+            n += kw_sched_waiting(p->r[k].engine->sched) + kw_sched_held(p->r[k].engine->sched);
     return n;
 }
 
@@ -261,7 +271,7 @@ enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, stru
         return c->at_zero == KW_ZERO_STOPPED ? KW_OK : kw_scaling_after_arrival(p, true, now, err);
     }
     if (kw_ring_empty(&p->queue) && p->balancer.n_room) {
-        uint32_t k = kw_balancer_pick(&p->balancer, kw_run_prefix(p->w, flight), &p->routing);
+        uint32_t k = kw_balancer_pick(&p->balancer, kw_pool_affinity(p, flight), &p->routing);
         if ((st = kw_dispatch_to(p, flight, k, now, err)) != KW_OK) return st;
         return kw_scaling_after_arrival(p, false, now, err);
     }

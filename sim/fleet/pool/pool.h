@@ -83,7 +83,9 @@ struct kw_pool {
     uint32_t standins, ready_standins; /* of those on demand: starting or ready, ready */
     struct kw_cold_start standin_cold; /* their starts, drawn from streams of their own */
     struct kw_start_streams start_streams, standin_streams;
-    struct kw_rng routing, retry, interruption;
+    struct kw_rng routing, retry, interruption, adapters;
+    uint64_t adapter_hash; /* of kw_pool_affinity */
+    bool beyond;           /* kw_fleet_options */
     uint64_t *cut_off; /* [cut_off_cap] scratch: requests of a replica that is taken */
     uint32_t cut_off_cap;
 };

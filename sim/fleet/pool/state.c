@@ -23,6 +23,7 @@ static uint64_t replica_state(const struct kw_pool *p, const struct kw_pool_repl
     uint64_t h = fold(fold(r->state, r->engine->n_live), age(r->born, now, memory));
     h = fold(h, left(p, r->life_id, now));
     if (p->d->spot.per_hour > 0) h = fold(h, r->standin ? -2 : left(p, r->interruption_id, now));
+    if (p->d->lora.adapters) h = fold(h, (int64_t)kw_replica_adapters_state(r->engine, now));
     if (r->idle) h = fold(fold(h, r->held), age(r->idle_since, now, memory));
     for (int i = r->phase + 1; r->state == KW_REPLICA_STARTING && i <= KW_PHASE_RESTORE; i++)
         h = fold(h, r->start.phase[i]);
@@ -44,9 +45,13 @@ uint64_t kw_pool_state(const struct kw_pool *p, kw_ns now, kw_ns memory)
     return fold(h, (int64_t)kw_scaler_state(&p->scaler, now, memory));
 }
 
+/* Who last served an adapter is in no fingerprint, so a balancer that goes by it counts as one that draws. */
 bool kw_pool_draws(const struct kw_pool *p)
 {
     enum kw_balance b = p->d->balance;
-    return p->d->spot.per_hour > 0 ||
-           (p->d->scaling.max_replicas > 1 && (b == KW_BALANCE_RANDOM || b == KW_BALANCE_POWER_OF_TWO));
+    const struct kw_lora *l = &p->d->lora;
+    const struct kw_law *fetch = l->fetch_s.kind == KW_LAW_NONE ? &l->fetch_rate : &l->fetch_s;
+    return p->d->spot.per_hour > 0 || (l->adapters && fetch->kind != KW_LAW_CONSTANT) ||
+           (p->d->scaling.max_replicas > 1 &&
+            (b == KW_BALANCE_RANDOM || b == KW_BALANCE_POWER_OF_TWO || b == KW_BALANCE_ADAPTER));
 }

@@ -40,6 +40,23 @@ static struct kw_law any_law(double mean)
     }
 }
 
+/* The trace's models: the base and four adapters of it. */
+enum { MODELS = 5 };
+static const uint32_t of_model[MODELS] = { 0, 1, 2, 3, 4 };
+static const double bytes[MODELS] = { 0, 84e6, 84e6, 168e6, 42e6 };
+static const struct kw_adapters adapters = { .n = 4, .n_models = MODELS, .of_model = of_model, .bytes = bytes };
+
+static void any_adapters(struct kw_deployment *d)
+{
+    d->sched.max_loras = 1 + (uint32_t)draw(3);
+    d->lora = (struct kw_lora){ .adapters = &adapters,
+                                .max_cpu_loras = d->sched.max_loras + (uint32_t)draw(3),
+                                .fetch_s = any_law(0.5),
+                                .fetch_rate = case_seconds(100e6),
+                                .activate_rate = case_seconds(5e9),
+                                .overhead = 0.01 * (double)draw(40) };
+}
+
 static void any_replicas(struct kw_deployment *d, const struct kw_steptime *time)
 {
     struct kw_autoscaling *c = &d->scaling;
@@ -56,6 +73,8 @@ static void any_replicas(struct kw_deployment *d, const struct kw_steptime *time
                                          .reserve_full_prompt = draw(2) };
     if (d->sched.policy == KW_SCHED_PREFILL_FIRST || d->sched.policy == KW_SCHED_STATIC)
         d->sched.max_num_batched_tokens = 8192;
+    else if (draw(2))
+        any_adapters(d);
     c->scaler = (enum kw_scaler)draw(KW_SCALER_SETUP + 1);
     c->max_replicas = 1 + (uint32_t)draw(6);
     c->keep_warm = (uint32_t)draw(c->max_replicas + 1);
@@ -123,11 +142,14 @@ static void any_trace(struct fleet_case *c, bool hashes)
     c->trace.hash = hashes ? malloc(n * 8 * sizeof(uint64_t)) : NULL;
     c->trace.hash_block = hashes ? 512 : 0;
     c->trace.klass = malloc(n * sizeof(uint16_t));
-    if (!c->trace.klass || (hashes && (!c->trace.hash_at || !c->trace.hash))) exit(1);
+    c->trace.model = malloc(n * sizeof(uint16_t));
+    c->trace.n_models = MODELS;
+    if (!c->trace.klass || !c->trace.model || (hashes && (!c->trace.hash_at || !c->trace.hash))) exit(1);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t prompt = 1 + (uint32_t)draw(draw(20) ? 1500 : 8000); /* some exceed max_model_len */
         case_request(c, t, prompt, 1 + (uint32_t)draw(draw(3) ? 300 : 1500));
         c->trace.klass[i] = (uint16_t)draw(4);
+        c->trace.model[i] = (uint16_t)draw(MODELS);
         if (hashes) {
             c->trace.hash_at[i] = at;
             uint64_t h = 1 + draw(6);
@@ -146,6 +168,8 @@ static void drop_trace(struct fleet_case *c)
     free(c->trace.hash_at);
     free(c->trace.hash);
     free(c->trace.klass);
+    free(c->trace.model);
+    c->trace.model = NULL;
     c->trace.hash_at = NULL;
     c->trace.hash = NULL;
     c->trace.klass = NULL;
@@ -181,7 +205,10 @@ static bool same_outcome(const struct kw_outcome *a, const struct kw_outcome *b)
             x->tokens_recomputed != y->tokens_recomputed || x->starts != y->starts ||
             x->cold_starts != y->cold_starts || x->stockouts != y->stockouts || x->iterations != y->iterations ||
             x->preemptions != y->preemptions || x->lives_n != y->lives_n || x->before_n != y->before_n ||
-            x->late != y->late || x->peak_replicas != y->peak_replicas || memcmp(x->phase, y->phase, sizeof x->phase))
+            x->adapter_requests != y->adapter_requests || x->adapter_cold != y->adapter_cold ||
+            x->adapter_fetches != y->adapter_fetches || x->adapter_activations != y->adapter_activations ||
+            x->adapter_held != y->adapter_held || x->adapter_held_ns != y->adapter_held_ns || x->late != y->late ||
+            x->peak_replicas != y->peak_replicas || memcmp(x->phase, y->phase, sizeof x->phase))
             return false;
         for (uint64_t i = 0; i < x->before_n; i++)
             if (x->before[i].life != y->before[i].life || x->before[i].since_success != y->before[i].since_success ||
@@ -279,7 +306,8 @@ static void random_cases_conserve_and_repeat(void)
     struct kw_fleet *other;
     struct kw_outcome again;
     if (kw_fleet_new(&other, NULL) || kw_outcome_init(&again, NULL)) exit(1);
-    uint64_t completed = 0, rejected = 0, timed_out = 0, too_long = 0, cold = 0, preemptions = 0, steady[4] = { 0 };
+    uint64_t completed = 0, rejected = 0, timed_out = 0, too_long = 0, cold = 0, preemptions = 0, adapted = 0,
+             waited = 0, steady[4] = { 0 };
     for (int k = 0; k < CASES && !check_bad; k++) {
         state = (uint64_t)k;
         any_case(&c, time);
@@ -301,13 +329,20 @@ static void random_cases_conserve_and_repeat(void)
         completed += c.o.completed, rejected += c.o.rejected, timed_out += c.o.timed_out, too_long += c.o.too_long,
             cold += c.o.cold;
         steady[c.o.steady]++;
-        for (uint32_t i = 0; i < c.n; i++) preemptions += c.o.ledger[i].preemptions;
+        for (uint32_t i = 0; i < c.n; i++) {
+            preemptions += c.o.ledger[i].preemptions;
+            adapted += c.o.ledger[i].adapter_requests;
+            waited += c.o.ledger[i].adapter_cold;
+        }
         drop_trace(&c);
     }
     printf(
-        "%d random cases: %llu completed, %llu rejected, %llu timed out, %llu too long, %llu cold, %llu preemptions\n",
+        "%d random cases: %llu completed, %llu rejected, %llu timed out, %llu too long, %llu cold, %llu preemptions, "
+        "%llu of adapters, %llu waited for one\n",
         CASES, (unsigned long long)completed, (unsigned long long)rejected, (unsigned long long)timed_out,
-        (unsigned long long)too_long, (unsigned long long)cold, (unsigned long long)preemptions);
+        (unsigned long long)too_long, (unsigned long long)cold, (unsigned long long)preemptions,
+        (unsigned long long)adapted, (unsigned long long)waited);
+    CHECK(adapted > 10000 && waited > 1000);
     CHECK(completed > 10000 && rejected > 1000 && timed_out > 1000 && too_long > 1000 && cold > 1000 &&
           preemptions > 500);
     for (int i = 0; i < 4; i++) CHECK(steady[i] > 5);

@@ -34,6 +34,9 @@ struct load {
     struct kw_sched_request r[MANY];
     kw_ns at[MANY], cancel[MANY], kill; /* cancel, kill: INT64_MAX never */
     uint64_t hash[MANY][6];
+    struct kw_lora lora; /* adapters == NULL: none */
+    struct kw_adapters adapters;
+    double bytes[8];
 };
 struct outcome {
     kw_ns first[MANY], finish[MANY], end;
@@ -49,6 +52,11 @@ static void play(const struct load *l, const struct kw_steptime *time, enum kw_s
     memset(o, 0, sizeof *o);
     for (uint32_t i = 0; i < MANY; i++) o->first[i] = o->finish[i] = -1;
     CHECK(kw_replica_init(&r, &l->c, time, mode, itl, &err) == KW_OK);
+    struct kw_rng luck;
+    struct kw_lora lora = l->lora;
+    if (lora.adapters) lora.adapters = &l->adapters;
+    CHECK(kw_rng_init(&luck, 1, 0, KW_RNG_ADAPTER, &err) == KW_OK);
+    CHECK(kw_replica_adapt(&r, &lora, false, &luck, &err) == KW_OK);
     bool live[MANY] = { false }, killed = false;
     uint32_t slot[MANY], next = 0;
     for (kw_ns now = 0;;) {
@@ -109,6 +117,7 @@ static void play(const struct load *l, const struct kw_steptime *time, enum kw_s
     o->count = r.count;
     o->count.runs = 0;
     kw_replica_free(&r);
+    kw_rng_free(&luck);
 }
 
 /* Prefill steps of 1000.5 ns, decode steps of 10.25 ns. */
@@ -313,6 +322,28 @@ static struct kw_steptime *draw_time(uint32_t max_batch)
     return t;
 }
 
+static struct kw_law law_of(double seconds, bool random)
+{
+    struct kw_law law = { .kind = random ? KW_LAW_EXPONENTIAL : KW_LAW_CONSTANT, .n = 1, .v = { seconds } };
+    return law;
+}
+
+/* A few adapters, few places for them, and fetches as long as some steps. */
+static void draw_adapters(struct load *l)
+{
+    struct kw_sched_config *c = &l->c;
+    uint32_t n = 1 + rnd(7);
+    c->max_loras = 1 + rnd(3);
+    l->adapters = (struct kw_adapters){ .n = n, .bytes = l->bytes };
+    for (uint32_t a = 1; a <= n; a++) l->bytes[a] = 1 + rnd(3);
+    l->lora = (struct kw_lora){ .adapters = &l->adapters,
+                                .max_cpu_loras = c->max_loras + rnd(4),
+                                .fetch_s = law_of(1e-9 * rnd(rnd(2) ? 300 : 9000), rnd(2)),
+                                .activate_rate = law_of(1e9 / (1 + rnd(400)), rnd(2)),
+                                .overhead = rnd(3) ? 0.001 * rnd(500) : 0 };
+    for (uint32_t i = 0; i < l->n; i++) l->r[i].adapter = rnd(n + 1);
+}
+
 static void draw(struct load *l)
 {
     memset(l, 0, sizeof *l);
@@ -347,6 +378,8 @@ static void draw(struct load *l)
         l->at[i] = t;
         l->cancel[i] = rnd(8) ? INT64_MAX : t + rnd(rnd(2) ? 200 : 5000);
     }
+    bool can = c->policy == KW_SCHED_VLLM || c->policy == KW_SCHED_SARATHI;
+    if (can && rnd(2)) draw_adapters(l);
 }
 
 static void jumps_equal_steps(void)
@@ -390,11 +423,16 @@ static void jumps_equal_steps(void)
         sum.preemptions += a.count.preemptions;
         sum.cancelled += a.count.cancelled;
         sum.cached_tokens += a.count.cached_tokens;
+        sum.fetches += a.count.fetches;
+        sum.activations += a.count.activations;
+        sum.held += a.count.held;
     }
     printf("random workloads: %ju requests, %ju iterations, %ju preemptions, %ju cancelled, %ju lost, %ju tokens from "
-           "the cache\n",
+           "the cache, %ju adapters fetched, %ju into a slot, %ju requests held\n",
            (uintmax_t)requests, (uintmax_t)sum.iterations, (uintmax_t)sum.preemptions, (uintmax_t)sum.cancelled,
-           (uintmax_t)lost, (uintmax_t)sum.cached_tokens);
+           (uintmax_t)lost, (uintmax_t)sum.cached_tokens, (uintmax_t)sum.fetches, (uintmax_t)sum.activations,
+           (uintmax_t)sum.held);
+    CHECK(sum.fetches > 1000 && sum.activations > sum.fetches && sum.held > 1000);
     CHECK(sum.preemptions > 1000 && sum.cancelled > 1000 && lost > 100 && sum.cached_tokens > 1000 && full > 100);
     kw_hist_free(&each);
     kw_hist_free(&jump);
@@ -522,7 +560,11 @@ static void async_is_the_pipeline(void)
         l.c.async_scheduling = true;
         l.c.prefix_caching = false;
         l.kill = INT64_MAX;
-        for (uint32_t i = 0; i < l.n; i++) l.cancel[i] = INT64_MAX;
+        l.lora.adapters = NULL;
+        for (uint32_t i = 0; i < l.n; i++) {
+            l.cancel[i] = INT64_MAX;
+            l.r[i].adapter = 0;
+        }
         kw_ns decode = 1 + rnd(20), prefill = 1 + rnd(60), first[MANY], finish[MANY];
         struct kw_steptime *time = NULL;
         CHECK(kw_steptime_constant(&time, decode * 1000, prefill * 1000, &err) == KW_OK);
