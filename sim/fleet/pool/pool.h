@@ -86,7 +86,7 @@ struct kw_pool {
     struct kw_rng routing, retry, interruption, adapters;
     uint64_t adapter_hash; /* of kw_pool_affinity */
     bool beyond;           /* kw_fleet_options */
-    uint64_t *cut_off; /* [cut_off_cap] scratch: requests of a replica that is taken */
+    uint64_t *cut_off;     /* [cut_off_cap] scratch: requests of a replica that is taken */
     uint32_t cut_off_cap;
 };
 
