@@ -127,6 +127,21 @@ static inline bool kw_cache_rule_known(const struct kw_cache_rule *r)
            r->lifetime > 0;
 }
 
+/* A provider's batch interface. */
+enum kw_batch_cache {                            /* what a cached token of a batch costs */
+                      KW_BATCH_CACHE_UNKNOWN,    /* not said: what input of a batch does */
+                      KW_BATCH_CACHE_MULTIPLIES, /* both discounts, one on the other */
+                      KW_BATCH_CACHE_WINS        /* the cached price of no batch */
+};
+extern const char *const kw_batch_cache_name[]; /* "unknown", "multiplies", "cache_wins", NULL */
+struct kw_batch_rule {
+    kw_ns window;                           /* within which a batch is answered, as promised; 0: not known */
+    struct kw_law observed;                 /* s, how long batches were seen to take; NONE: nobody says */
+    uint32_t max_requests;                  /* of one batch; 0: not known */
+    int64_t queued_requests, queued_tokens; /* under way at once, of prompts; 0: no limit known */
+    enum kw_batch_cache cache;
+};
+
 struct kw_token_prices { /* per 1e6 tokens */
     struct kw_price in_mtok, cached_in_mtok, cache_write_mtok, out_mtok;
 };
@@ -212,7 +227,7 @@ struct kw_platform {
     struct kw_attribute_fact attribute[KW_ATTRIBUTES];
     struct kw_rate_limits *tiers; /* [n_tiers] api: every tier the file knows; offers carry the default one's limits */
     size_t n_tiers;
-    kw_ns batch_window;         /* api: within which a batch is answered; 0: not known */
+    struct kw_batch_rule batch; /* api */
     struct kw_spot spot;        /* dedicated: of its spot offers that say nothing else */
     struct kw_cache_rule cache; /* api: of every offer that states no other minimum */
     bool can_plan;              /* the facts suffice to simulate and to price it */

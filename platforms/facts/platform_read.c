@@ -503,14 +503,31 @@ static enum kw_status read_cache(struct kw_fact_reader *r, struct kw_jnode n)
 
 static enum kw_status read_batch(struct kw_fact_reader *r, struct kw_jnode n)
 {
-    static const char *const keys[] = { "src", "window_s", NULL };
-    static const struct kw_fact_row row = { "window_s", KW_FACT_SECONDS, offsetof(struct kw_platform, batch_window), 0,
-                                            31536000 };
+    static const char *const keys[] = { "src",           "window_s", "observed", "max_requests", "queued_requests",
+                                        "queued_tokens", "cache",    NULL };
+    static const struct kw_fact_row rows[] = {
+        { "window_s", KW_FACT_SECONDS, offsetof(struct kw_batch_rule, window), 0, 31536000 },
+        { "max_requests", KW_FACT_U32, offsetof(struct kw_batch_rule, max_requests), 1, 1e9 },
+        { "queued_requests", KW_FACT_I64, offsetof(struct kw_batch_rule, queued_requests), 1, 1e15 },
+        { "queued_tokens", KW_FACT_I64, offsetof(struct kw_batch_rule, queued_tokens), 1, 1e15 },
+    };
+    struct kw_batch_rule *b = &r->p.batch;
     struct kw_fact_source src;
+    int word;
     if (!kw_json_present(n)) return KW_OK;
     KW_TRY(kw_json_keys(n, keys, r->err));
     KW_TRY(kw_fact_section(r, n, &src));
-    return kw_fact_rows(r, n, &src, &row, 1, &r->p);
+    KW_TRY(kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, b));
+    struct kw_jnode observed = kw_json_get(n, "observed");
+    KW_TRY(kw_fact_law(r, observed, &src, NULL, "s", &b->observed));
+    if (b->observed.kind != KW_LAW_NONE && !b->window)
+        return kw_json_fail(observed, KW_EPARSE, r->err, "wants the window that is promised beside it: window_s");
+    if (b->window && kw_law_quantile(&b->observed, 0.999999) > kw_nano_to_double(b->window))
+        return kw_json_fail(observed, KW_ERANGE, r->err, "takes longer than the window that is promised");
+    if (!kw_json_present(kw_json_get(n, "cache"))) return KW_OK;
+    KW_TRY(kw_fact_word(r, kw_json_get(n, "cache"), &src, kw_batch_cache_name + 1, &word)); /* unknown: leave it out */
+    b->cache = (enum kw_batch_cache)(word + 1);
+    return KW_OK;
 }
 
 static enum kw_status read_token_prices(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,

@@ -115,8 +115,8 @@ const struct kw_command kw_commands[] = {
       "",
       "keepwarm bill spend.csv --platform openai --focus costs.csv\n"
       "keepwarm bill spend.csv --platform anthropic --invoice 1234.56",
-      { KW_OPT_PLATFORM, KW_OPT_MODEL, KW_OPT_FOCUS, KW_OPT_INVOICE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT,
-        KW_OPT_JSON, KW_OPT_QUIET, KW_OPTIONS },
+      { KW_OPT_PLATFORM, KW_OPT_MODEL, KW_OPT_TERM, KW_OPT_FOCUS, KW_OPT_INVOICE, KW_OPT_FORMAT, KW_OPT_COLUMNS,
+        KW_OPT_STRICT, KW_OPT_JSON, KW_OPT_QUIET, KW_OPTIONS },
       1,
       1,
       kw_cli_bill },

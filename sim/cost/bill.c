@@ -172,6 +172,11 @@ static enum kw_status bill_gpus(struct billing *x)
     return KW_OK;
 }
 
+bool kw_term_of_api(enum kw_term term)
+{
+    return term == KW_TERM_BATCH || term == KW_TERM_FLEX || term == KW_TERM_PRIORITY;
+}
+
 const struct kw_token_prices *kw_term_prices(const struct kw_api_offer *o, enum kw_term term)
 {
     return term == KW_TERM_FLEX ? &o->flex : term == KW_TERM_PRIORITY ? &o->priority : &o->price;
@@ -197,6 +202,22 @@ static enum kw_status check_above(const struct billing *x)
         x->t->platform->name, x->t->api->model, limit, (long long)u->long_prompt);
 }
 
+struct kw_line_price kw_token_price(const struct kw_tariff *t, enum kw_meter_line line, bool above)
+{
+    const struct kw_api_offer *o = t->api;
+    const struct kw_token_prices *p = above ? kw_term_above(o, t->term) : kw_term_prices(o, t->term);
+    const struct kw_price *own[KW_LINES] = { &p->in_mtok, &p->cached_in_mtok, &p->cache_write_mtok, &p->out_mtok };
+    const enum kw_batch_cache rule = t->platform->batch.cache;
+    struct kw_line_price r = { own[line], 1000000 };
+    bool batch = t->term == KW_TERM_BATCH, cache = line == KW_LINE_CACHED || line == KW_LINE_WRITE;
+    if (cache && (!own[line]->known || (batch && rule == KW_BATCH_CACHE_UNKNOWN))) {
+        r.price = own[KW_LINE_IN];
+        cache = false;
+    }
+    if (batch && !(cache && rule == KW_BATCH_CACHE_WINS)) r.factor_ppm = o->batch_ppm;
+    return r;
+}
+
 static enum kw_status bill_tokens(struct billing *x)
 {
     const struct kw_usage *u = x->u;
@@ -204,29 +225,24 @@ static enum kw_status bill_tokens(struct billing *x)
     if (!o) return kw_fail(x->err, KW_ERANGE, "%s: no model offer to bill by", x->t->platform->name);
     enum kw_status st = check_above(x);
     const bool apart = o->above.tokens; /* else a request is priced by what it is, however long */
-    const struct kw_token_prices *const prices[] = { kw_term_prices(o, x->t->term), kw_term_above(o, x->t->term) };
-    const int64_t all[] = { u->tokens_in, u->tokens_cached, u->tokens_cache_write, u->tokens_out },
-                  above[] = { u->long_in, u->long_cached, u->long_cache_write, u->long_out };
-    static const enum kw_item items[2][4] = {
+    const int64_t all[KW_LINES] = { u->tokens_in, u->tokens_cached, u->tokens_cache_write, u->tokens_out },
+                  above[KW_LINES] = { u->long_in, u->long_cached, u->long_cache_write, u->long_out };
+    static const enum kw_item items[2][KW_LINES] = {
         { KW_ITEM_TOKENS_IN, KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE, KW_ITEM_TOKENS_OUT },
         { KW_ITEM_LONG_IN, KW_ITEM_LONG_CACHED, KW_ITEM_LONG_CACHE_WRITE, KW_ITEM_LONG_OUT }
     };
     for (int k = 0; k <= apart; k++) {
-        const struct kw_token_prices *p = prices[k];
-        const struct kw_price *line[] = { &p->in_mtok, p->cached_in_mtok.known ? &p->cached_in_mtok : &p->in_mtok,
-                                          p->cache_write_mtok.known ? &p->cache_write_mtok : &p->in_mtok,
-                                          &p->out_mtok };
-        for (int i = 0; i < 4 && st == KW_OK; i++) {
+        for (int i = 0; i < KW_LINES && st == KW_OK; i++) {
             int64_t tokens = k ? above[i] : apart ? all[i] - above[i] : all[i];
             if (k && !tokens) continue; /* what nobody asked for needs no price */
-            if (!line[i]->known)
+            struct kw_line_price p = kw_token_price(x->t, (enum kw_meter_line)i, k);
+            if (!p.price->known)
                 return unknown(x,
-                               k       ? "the price of tokens of long prompts"
-                               : i < 3 ? "the price of input tokens"
-                                       : "the price of output tokens",
+                               k                  ? "the price of tokens of long prompts"
+                               : i == KW_LINE_OUT ? "the price of output tokens"
+                                                  : "the price of input tokens",
                                o->model);
-            st = item(x, items[k][i], line[i]->v, tokens, 1000000, KW_NANO,
-                      x->t->term == KW_TERM_BATCH ? o->batch_ppm : 1000000);
+            st = item(x, items[k][i], p.price->v, tokens, 1000000, KW_NANO, p.factor_ppm);
         }
     }
     return st;

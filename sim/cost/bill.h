@@ -37,6 +37,8 @@ extern const char *const kw_item_name[]; /* "active", ..., NULL */
  * batch price; FLEX and PRIORITY are service tiers with token prices of their own. */
 enum kw_term { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT, KW_TERM_BATCH, KW_TERM_FLEX, KW_TERM_PRIORITY };
 extern const char *const kw_term_name[];
+/* Of per-token APIs; on demand everything can be had. */
+bool kw_term_of_api(enum kw_term term);
 
 struct kw_bill {
     kw_nusd item[KW_ITEMS];
@@ -58,11 +60,21 @@ struct kw_tariff {
 const struct kw_token_prices *kw_term_prices(const struct kw_api_offer *o, enum kw_term term);
 const struct kw_token_prices *kw_term_above(const struct kw_api_offer *o, enum kw_term term);
 
+/* What tokens are metered as, and what a line of them costs per 1e6 by this tariff: the price times the factor, a batch's. Of
+ * prompts above the offer's limit, or of the others. A price that is not known stays so. */
+enum kw_meter_line { KW_LINE_IN, KW_LINE_CACHED, KW_LINE_WRITE, KW_LINE_OUT, KW_LINES };
+struct kw_line_price {
+    const struct kw_price *price; /* of t->api */
+    int64_t factor_ppm;
+};
+struct kw_line_price kw_token_price(const struct kw_tariff *t, enum kw_meter_line line, bool above);
+
 /* The bills of the n deployments of one user, of a month (kw_usage_month) at this usage rate or of one window
  * of the trace: item = round(price * quantity * month / (per * window)), half up, once, in 384 bits (fee, credit and
  * operations are monthly already; of a window they count pro rata; the credit never exceeds the use of the platform, or use
  * and fee where it pays for both). Time items are multiplied by the meter's multiplier. CPU and memory follow the GPU: the offer's share a GPU times the
- * billed GPU time. Cached tokens whose price is unknown cost what input tokens cost. Requests with prompts above the
+ * billed GPU time. Cached tokens whose price is unknown cost what input tokens cost; of a batch those whose price has a
+ * rule there (kw_batch_cache) cost what it says, others what input does. Requests with prompts above the
  * offer's limit are lines of their own, at its prices above; usage that counted them by another limit, or not at all, cannot
  * be priced by it. Deployments on one platform share
  * its account: fee and credit count once, each deployment's part by what it uses, parts adding up exactly. KW_ERANGE

@@ -70,13 +70,15 @@ static enum kw_status price(struct kw_log_bill_model *m, const struct kw_platfor
                           .long_cache_write = m->long_tokens[KW_LINE_WRITE],
                           .long_out = m->long_tokens[KW_LINE_OUT] };
     struct kw_tariff t = { .platform = p, .api = m->offer, .term = term };
-    const struct kw_token_prices *prices = kw_term_prices(m->offer, term);
     struct kw_bill b;
+    if (term == KW_TERM_BATCH && m->offer->batch_ppm == 1000000)
+        return kw_fail(err, KW_ERANGE, "%s: a batch price of %s was not found", p->name, m->offer->model);
     enum kw_status st = kw_bills(&b, &u, &t, 1, false, err);
     if (st != KW_OK) return st;
-    m->at_input_price[KW_LINE_CACHED] = !prices->cached_in_mtok.known;
-    m->at_input_price[KW_LINE_WRITE] = !prices->cache_write_mtok.known;
     for (int i = 0; i < KW_LINES; i++) {
+        m->price[0][i] = kw_token_price(&t, (enum kw_meter_line)i, false);
+        m->price[1][i] = kw_token_price(&t, (enum kw_meter_line)i, true);
+        m->at_input_price[i] = i != KW_LINE_IN && m->price[0][i].price == m->price[0][KW_LINE_IN].price;
         m->long_cost[i] = b.item[above[i]];
         m->total += m->cost[i] = b.item[item[i]] + m->long_cost[i];
     }

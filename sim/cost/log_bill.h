@@ -6,7 +6,6 @@
 #include "sim/cost/bill.h"
 #include "workloads/trace.h"
 
-enum kw_meter_line { KW_LINE_IN, KW_LINE_CACHED, KW_LINE_WRITE, KW_LINE_OUT, KW_LINES };
 extern const char *const kw_meter_line_name[]; /* "input", "cached input", "cache write", "output" */
 
 struct kw_log_bill_model {
@@ -16,8 +15,9 @@ struct kw_log_bill_model {
     int64_t long_requests, long_tokens[KW_LINES]; /* of these: with prompts above the offer's limit, priced apart */
     int64_t requests_beyond; /* prompts longer than the model's window: the provider would have refused them */
     kw_nusd cost[KW_LINES], total;
-    kw_nusd long_cost[KW_LINES];   /* of cost: what the long prompts' requests cost */
-    bool at_input_price[KW_LINES]; /* cached or written tokens that have no price of their own */
+    kw_nusd long_cost[KW_LINES];             /* of cost: what the long prompts' requests cost */
+    struct kw_line_price price[2][KW_LINES]; /* of the lines, and of those of long prompts */
+    bool at_input_price[KW_LINES];           /* cached or written tokens that have no price of their own */
 };
 
 struct kw_log_bill {
@@ -35,7 +35,7 @@ const struct kw_api_offer *kw_log_bill_offer(const struct kw_platform *p, const 
 
 /* Prices the trace's requests by their models, or all as `model` when it is not NULL. Each line is rounded once (bill.h).
  * Without cached tokens in the trace all input is billed as input. KW_ERANGE: the platform sells no tokens, or none of
- * the models, or long prompts by a service tier whose price of these is not known; KW_ENOMEM. *b is empty then. */
+ * the models, or no batch price of one of them, or long prompts by a service tier whose price of these is not known; KW_ENOMEM. *b is empty then. */
 enum kw_status kw_log_bill(struct kw_log_bill *b, const struct kw_trace *t, const struct kw_platform *p,
                            const char *model, enum kw_term term, struct kw_error *err);
 void kw_log_bill_free(struct kw_log_bill *b);

@@ -10,6 +10,18 @@
 #include "sim/core/units.h"
 #include "sim/fleet/lora.h"
 
+/* How requests become batches of an API's batch interface: one is sent `collect` after its first request came. */
+struct kw_batching {
+    kw_ns collect;                          /* 0: each request is a batch by itself */
+    uint32_t requests;                      /* ... or when it has so many; 0: no number */
+    int64_t queued_requests, queued_tokens; /* under way at once, of prompts; what is more waits; 0: any */
+};
+
+static inline bool kw_batching_any(const struct kw_batching *b)
+{
+    return b->collect || b->queued_requests || b->queued_tokens;
+}
+
 /* One target of traffic as the event loop sees it. */
 struct kw_deployment {
     char name[32];
@@ -25,6 +37,7 @@ struct kw_deployment {
     /* api */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate;
     struct kw_rate_limits limits;
+    struct kw_batching batching;
     struct kw_cache_rule cache; /* how prompts are remembered; not known: not at all */
     bool cached_as_logged;      /* what the trace says was read from a cache holds here too */
     char account[120];          /* deployments of one share rate limits and what is remembered; "": neither is known */

@@ -18,10 +18,11 @@ enum kw_event_kind {
     KW_EV_REQUEST_TIMEOUT, /* the oldest request on the replicas has been there too long */
     KW_EV_INTERRUPTION,    /* a spot machine gets its notice, or is taken after it; number = replica */
     KW_EV_RETRY,           /* a client tries again; number = flight */
-    KW_EV_API_DONE         /* an API has answered; number = flight */
+    KW_EV_API_DONE,        /* an API has answered; number = flight */
+    KW_EV_BATCH            /* a batch may be sent; number = 0 */
 };
 #define KW_TAG_NUMBERS (1u << 24)
-static_assert(KW_EV_API_DONE < 16 && KW_FLEET_MAX_DEPLOYMENTS <= 16, "kind and deployment have four bits each");
+static_assert(KW_EV_BATCH < 16 && KW_FLEET_MAX_DEPLOYMENTS <= 16, "kind and deployment have four bits each");
 
 static inline uint32_t kw_tag(enum kw_event_kind kind, uint32_t deployment, uint32_t number)
 {

@@ -48,7 +48,8 @@ kw_ns kw_warmup_length(const struct kw_deployment *d, uint32_t n)
     for (uint32_t i = 0; i < n; i++) most = longer(most, of_one(&d[i]));
     bool apis = true; /* alone they cost little to replay: until a batch comes back too */
     for (uint32_t i = 0; i < n; i++) apis = apis && d[i].kind == KW_KIND_API;
-    for (uint32_t i = 0; i < n && apis; i++) most = longer(most, SERVED + answer_time(&d[i].ttft_s));
+    for (uint32_t i = 0; i < n && apis; i++)
+        most = longer(most, SERVED + answer_time(&d[i].ttft_s) + d[i].batching.collect);
     most = (most + MINUTE - 1) / MINUTE * MINUTE;
     assert(most >= SERVED || !n);
     return most < LONGEST ? most : LONGEST;

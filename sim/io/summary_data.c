@@ -197,6 +197,8 @@ static cJSON *reading_object(const struct kw_reading *r, const struct kw_candida
         char key[40];
         snprintf(key, sizeof key, "%s_usd_month", kw_reading_name[r->of][i]);
         add_number(o, key, r->cost[i], lost);
+        snprintf(key, sizeof key, "%s_e2e_p95_s", kw_reading_name[r->of][i]);
+        if (r->of == KW_READING_BATCH) add_number(o, key, r->e2e[i], lost);
     }
     add_bool(o, "other_feasible", r->feasible, lost);
     add_text(o, "other_miss", r->miss, lost);

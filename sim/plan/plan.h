@@ -34,11 +34,16 @@ struct kw_plan_options {
     uint32_t dedicated_extra; /* tries above the capacity bound; 0: 4 */
     bool monthly, spot;       /* dedicated: also committed monthly and spot prices where known */
     bool batch;               /* api: also by the batch, where its price and window are known */
-    bool flex, priority;      /* api: also by these service tiers, where they have a price */
-    bool not_on_demand;       /* other terms alone, where any was asked for */
-    bool allow_unknown;       /* spot offers whose rate of interruptions is unknown are ranked, as never interrupted */
-    struct kw_spot own_spot;  /* the user's, in the place of the platforms': the rate where known is set, */
-    bool own_notice;          /* the notice where this is, and machines on demand that stand in are tried beside none */
+    kw_ns batch_collect;      /* requests are collected for so long into batches, of at most batch_requests; 0 */
+    uint32_t batch_requests;
+    enum kw_batch_from batch_from; /* where batch_from_stated; else promised */
+    bool batch_from_stated;
+    bool flex, priority;     /* api: also by these service tiers, where they have a price */
+    bool not_on_demand;      /* other terms alone, where any was asked for */
+    bool terms_stated;       /* these terms and no others: a tolerant class goes by the batch only where that is one */
+    bool allow_unknown;      /* spot offers whose rate of interruptions is unknown are ranked, as never interrupted */
+    struct kw_spot own_spot; /* the user's, in the place of the platforms': the rate where known is set, */
+    bool own_notice;         /* the notice where this is, and machines on demand that stand in are tried beside none */
     struct kw_cold_start own_cold; /* of it, provision alone: how long until another spot machine is there */
     bool hybrids;                  /* also two deployments for the contenders: plan_hybrids.c */
     bool exhaustive;               /* every candidate with every replication */

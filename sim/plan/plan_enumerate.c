@@ -211,6 +211,16 @@ static enum kw_status meets_requirements(struct enumeration *e, const struct kw_
     return st;
 }
 
+void kw_plan_batch_options(struct kw_choice *c, const struct kw_plan_options *o)
+{
+    uint32_t most = c->batching.requests;
+    c->batching.collect = o->batch_collect;
+    if (o->batch_requests && (!most || o->batch_requests < most)) c->batching.requests = o->batch_requests;
+    if (!o->batch_from_stated || !kw_choice_batch_open(c)) return;
+    kw_choice_batch_from(c, o->batch_from);
+    c->batch_from_stated = true;
+}
+
 /* Left out only on averages, which no retry can mend; whether bursts fit the limits is for the simulation to say. */
 static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p, const struct kw_api_offer *o)
 {
@@ -250,6 +260,7 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
         enum kw_status can = terms[i] == KW_TERM_BATCH ? kw_choice_batch(&d, false, &why)
                                                        : kw_choice_service_tier(&d, terms[i], false, &why);
         snprintf(what, sizeof what, "%s %s %s", p->name, o->model, kw_term_name[terms[i]]);
+        if (can == KW_OK && terms[i] == KW_TERM_BATCH) kw_plan_batch_options(&d, e->o);
         if (can == KW_OK && o->above.tokens && load->longest_prompt > o->above.tokens &&
             !kw_term_above(o, terms[i])->in_mtok.known)
             can = kw_fail(&why, KW_ERANGE, "what prompts above %" PRIu32 " tokens cost was not found", o->above.tokens);

@@ -1,6 +1,7 @@
 /* Hybrids: deployments of two kinds for one traffic. Made of contenders only, the best few of each kind after the first
  * look, which is the same in a pruned and an exhaustive plan; what they keep or rent alone bounds their cost as it does
  * any candidate's. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "sim/plan/plan_internal.h"
@@ -8,6 +9,7 @@
 #define APIS 1       /* more of them differ in price and latency, which their own candidates show */
 #define SERVERLESS 3 /* of different platforms */
 #define DEDICATED 2  /* of different platforms */
+#define FEWER 4      /* smaller fleets, from what the other classes' share of the tokens would need upward */
 #define CLASSES 4    /* a trace of more classes has names of tenants, not of tolerances */
 
 struct contender {
@@ -100,8 +102,101 @@ static enum kw_status by_class(struct kw_plan *p, const struct kw_choice *warm, 
     return st;
 }
 
-enum kw_status kw_plan_hybrids(struct kw_plan *p, size_t looked, const struct kw_trace *t, struct kw_error *err)
+/* Prompt and output tokens by class. */
+struct class_load {
+    double in[CLASSES], out[CLASSES], all;
+};
+
+static void load_by_class(struct class_load *l, const struct kw_trace *t)
 {
+    *l = (struct class_load){ .all = 0 };
+    for (size_t i = 0; i < t->n; i++) {
+        l->in[t->klass[i]] += t->prompt[i];
+        l->out[t->klass[i]] += t->output[i];
+        l->all += (double)t->prompt[i] + t->output[i];
+    }
+}
+
+/* Of the APIs looked at, by the batch, the cheapest for class k's tokens among those answered within its deadline;
+ * false when there is none. */
+static bool best_batch(const struct kw_plan *p, size_t looked, const struct class_load *l, size_t k, kw_ns deadline,
+                       const struct kw_plan_options *o, struct kw_choice *out)
+{
+    double least = INFINITY;
+    for (size_t i = 0; i < looked; i++) {
+        const struct kw_candidate *x = &p->candidates[i];
+        struct kw_choice c = x->choice[0];
+        if (x->n != 1 || x->as_written || !c.api || (c.term != KW_TERM_ON_DEMAND && c.term != KW_TERM_BATCH)) continue;
+        if (c.term == KW_TERM_ON_DEMAND) {
+            if (kw_choice_batch(&c, false, NULL) != KW_OK) continue;
+            kw_plan_batch_options(&c, o);
+        }
+        double takes = kw_law_quantile(&c.ttft_s, 0.99) + kw_nano_to_double(c.batching.collect);
+        const struct kw_token_prices *price = kw_term_prices(c.api, c.term);
+        double usd =
+            (double)c.api->batch_ppm * (l->in[k] * (double)price->in_mtok.v + l->out[k] * (double)price->out_mtok.v);
+        if (takes > kw_nano_to_double(deadline) || usd >= least) continue;
+        least = usd;
+        *out = c;
+    }
+    return isfinite(least);
+}
+
+/* Class k by the batch, the others as before; a dedicated fleet or a warm floor may be smaller without it. */
+static enum kw_status with_batch(struct kw_plan *p, const struct kw_choice *others, const struct kw_choice *batch,
+                                 double share, const struct kw_trace *t, size_t k, struct kw_error *err)
+{
+    struct kw_routing routing = { .policy = KW_ROUTE_CLASS };
+    struct kw_choice first = *others, second = *batch;
+    routing.class_to[k] = 1;
+    snprintf(first.name, sizeof first.name, "all but %.20s", t->class_name[k]);
+    snprintf(second.name, sizeof second.name, "%.31s", t->class_name[k]);
+    enum kw_status st = push_pair(p, &first, &second, &routing, err);
+    if (others->platform->kind == KW_KIND_SERVERLESS) {
+        uint32_t warm[2];
+        size_t n = fewer_warm(others, warm);
+        for (size_t i = 0; i < n && others->scaling.keep_warm && st == KW_OK; i++) {
+            first.scaling.keep_warm = warm[i];
+            st = push_pair(p, &first, &second, &routing, err);
+        }
+    } else if (others->platform->kind == KW_KIND_DEDICATED) {
+        uint32_t step = kw_gpu_offer_step(others->gpu, others->tp), all = others->scaling.max_replicas;
+        uint32_t least = (uint32_t)ceil(all * (1 - share) / step) * step;
+        if (least < step) least = step;
+        for (uint32_t n = least, i = 0; n < all && i < FEWER && st == KW_OK; n += step, i++) {
+            kw_choice_replicas(&first, n);
+            st = push_pair(p, &first, &second, &routing, err);
+        }
+    }
+    return st;
+}
+
+/* A class is tolerant where its objectives give it an end-to-end time in which a batch is answered, and the first token
+ * no less: a class of which nobody says how long it may wait goes nowhere it has to. */
+static enum kw_status by_batch(struct kw_plan *p, size_t looked, const struct kw_choice *first, size_t n_first,
+                               const struct kw_study *study, const struct kw_plan_options *o, struct kw_error *err)
+{
+    const struct kw_trace *t = study->trace;
+    struct class_load load;
+    enum kw_status st = KW_OK;
+    if (o->terms_stated && !o->batch) return KW_OK;
+    load_by_class(&load, t);
+    for (size_t k = 0; k < t->n_classes && st == KW_OK; k++) {
+        const struct kw_slo_limits l = kw_slo_limits(kw_slo_of_class(&study->slo, t->class_name[k]));
+        kw_ns deadline = l.ttft && l.ttft < l.e2e ? l.ttft : l.e2e;
+        struct kw_choice batch;
+        if (!deadline || !best_batch(p, looked, &load, k, deadline, o, &batch)) continue;
+        for (size_t i = 0; i < n_first && st == KW_OK; i++)
+            st = with_batch(p, &first[i], &batch, (load.in[k] + load.out[k]) / load.all, t, k, err);
+    }
+    return st;
+}
+
+enum kw_status kw_plan_hybrids(struct kw_plan *p, size_t looked, const struct kw_study *study,
+                               const struct kw_plan_options *o, struct kw_error *err)
+{
+    const struct kw_trace *t = study->trace;
+    bool by_classes = t->klass && t->n_classes >= 2 && t->n_classes <= CLASSES;
     struct contender api[APIS], serverless[SERVERLESS], dedicated[DEDICATED];
     size_t n_api = contenders(p, looked, KW_KIND_API, api, APIS),
            n_serverless = contenders(p, looked, KW_KIND_SERVERLESS, serverless, SERVERLESS),
@@ -112,13 +207,19 @@ enum kw_status kw_plan_hybrids(struct kw_plan *p, size_t looked, const struct kw
     if (n_api) last = *api[0].c;
     enum kw_status st = KW_OK;
     for (size_t i = 0; i < n_serverless + n_dedicated && n_api && st == KW_OK; i++) st = spill(p, &gpu[i], &last, err);
+    if (by_classes && st == KW_OK) {
+        struct kw_choice first[APIS + SERVERLESS + DEDICATED];
+        memcpy(first, gpu, (n_serverless + n_dedicated) * sizeof *gpu);
+        if (n_api) first[n_serverless + n_dedicated] = last;
+        st = by_batch(p, looked, first, n_serverless + n_dedicated + (n_api > 0), study, o, err);
+    }
     if (n_serverless + n_dedicated == 0) return st;
     struct kw_choice burst = gpu[0];
     bool to_zero = n_serverless && burst.platform->scaling.at_zero != KW_ZERO_STOPPED;
     burst.scaling.keep_warm = 0;
     for (size_t i = 0; i < n_dedicated && to_zero && st == KW_OK; i++)
         st = spill(p, &gpu[n_serverless + i], &burst, err);
-    if (!t->klass || t->n_classes < 2 || t->n_classes > CLASSES) return st;
+    if (!by_classes) return st;
     for (size_t i = 0; i < n_serverless + n_dedicated && to_zero && st == KW_OK; i++) {
         struct kw_choice warm = gpu[i];
         if (i < n_serverless && warm.scaling.keep_warm == 0) warm.scaling.keep_warm = 1;

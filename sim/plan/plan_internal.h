@@ -12,9 +12,12 @@ enum kw_status kw_plan_push_copy(struct kw_plan *p, const struct kw_candidate *c
 /* Notes what was not considered and why. */
 enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why, struct kw_error *err);
 /* Appends hybrids of the best of the first `looked` candidates, which have had a first look: serverless with an API
- * while cold or busy, dedicated with either for bursts, a class to warm replicas and another to some that scale to zero.
- * Points do not grow here. */
-enum kw_status kw_plan_hybrids(struct kw_plan *p, size_t looked, const struct kw_trace *t, struct kw_error *err);
+ * while cold or busy, dedicated with either for bursts, a class to warm replicas and another to some that scale to zero, a
+ * class that says how long it may wait to the cheapest batch that is answered in time. Points do not grow here. */
+enum kw_status kw_plan_hybrids(struct kw_plan *p, size_t looked, const struct kw_study *study,
+                               const struct kw_plan_options *o, struct kw_error *err);
+/* What the options say of batches, into an API's choice by the batch. */
+void kw_plan_batch_options(struct kw_choice *c, const struct kw_plan_options *o);
 /* Fills family from the candidates. Quadratic in them, which a thousand candidates bear. */
 enum kw_status kw_plan_families(struct kw_plan *p, struct kw_error *err);
 /* Simulates what can matter, and leaves in the plan only candidates with at least one replication. Frees what an

@@ -7,6 +7,7 @@
 #include "sim/plan/plan_internal.h"
 #include "sim/plan/sweep/ceiling.h"
 
+#define LATE 2 /* candidates that miss with batches as promised */
 #define OTHERS ((KW_PLAN_CONTENDERS + 2) * KW_READINGS)
 
 struct otherwise { /* candidates under the other reading, and what they are of */
@@ -45,8 +46,9 @@ static bool leads(const struct kw_plan *p, size_t k, bool platform)
 static enum kw_status add(struct otherwise *o, const struct kw_plan *p, size_t i, double most, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
-    for (int of = 0; of < KW_READINGS && st == KW_OK && o->n < OTHERS && kw_reading_matters(&p->points[i]); of++) {
+    for (int of = 0; of < KW_READINGS && st == KW_OK && o->n < OTHERS; of++) {
         int *mine = &o->mine[o->n];
+        if (!kw_reading_matters(&p->points[i], (enum kw_reading_of)of)) continue;
         st = kw_reading_other(&o->candidate[o->n], mine, &p->candidates[i], (enum kw_reading_of)of, err);
         if (st != KW_OK || *mine < 0) continue;
         o->of[o->n] = i;
@@ -56,6 +58,13 @@ static enum kw_status add(struct otherwise *o, const struct kw_plan *p, size_t i
     return st;
 }
 
+static bool by_batch(const struct kw_candidate *c)
+{
+    bool any = false;
+    for (uint32_t d = 0; d < c->n; d++) any |= c->choice[d].api && kw_choice_batch_open(&c->choice[d]);
+    return any;
+}
+
 /* Best and runner-up, and who else contends; then those that would have to become cheaper to do so, if what they keep
  * leaves that open. */
 static enum kw_status choose(struct otherwise *o, const struct kw_plan *p, const struct kw_study *study,
@@ -63,10 +72,15 @@ static enum kw_status choose(struct otherwise *o, const struct kw_plan *p, const
 {
     double limit = contending_cost(p);
     enum kw_status st = KW_OK;
-    for (size_t k = 0, contending = 0; k < p->n && st == KW_OK; k++) {
+    for (size_t k = 0, contending = 0, late = 0; k < p->n && st == KW_OK; k++) {
         size_t i = p->order[k];
         bool named = (ptrdiff_t)i == p->best || (ptrdiff_t)i == p->runner_up;
-        if (!p->points[i].feasible) break;
+        if (!p->points[i].feasible) {
+            /* Too late as promised, perhaps not as others saw. */
+            if (cost(p, (ptrdiff_t)i) < cost(p, p->best) && by_batch(&p->candidates[i]) && late++ < LATE)
+                st = add(o, p, i, INFINITY, err);
+            continue;
+        }
         bool contends = cost(p, (ptrdiff_t)i) <= limit && leads(p, k, false) && contending++ < KW_PLAN_CONTENDERS / 2;
         if (named || contends) {
             st = add(o, p, i, INFINITY, err);
@@ -109,7 +123,7 @@ static void tell(struct kw_plan *p, const struct otherwise *o)
         const struct kw_point *q = &o->point[k];
         if (!q->replications) continue; /* it costs too much to contend under the other reading too */
         struct kw_range r = { .candidate = o->of[k] };
-        r.reading = kw_reading_compare(o->reading[k], o->mine[k], &p->points[o->of[k]], q, margin);
+        r.reading = kw_reading_compare(o->reading[k], o->mine[k], &o->candidate[k], &p->points[o->of[k]], q, margin);
         r.wins = (ptrdiff_t)o->of[k] != p->best && q->feasible && q->m[KW_METRIC_COST].value < cost(p, p->best);
         if (r.reading.shown || r.wins) p->ranges[p->n_ranges++] = r;
     }

@@ -5,7 +5,8 @@
 
 const char *const kw_reading_name[KW_READINGS][2] = { [KW_READING_PACKING] = { "spread", "pack" },
                                                       [KW_READING_RELEASE] = { "timeout", "early" },
-                                                      [KW_READING_DELAY] = { "last_start", "arrival" } };
+                                                      [KW_READING_DELAY] = { "last_start", "arrival" },
+                                                      [KW_READING_BATCH] = { "promised", "observed" } };
 
 static bool documented(enum kw_grade g)
 {
@@ -17,6 +18,7 @@ static bool documented(enum kw_grade g)
 static bool open_reading(const struct kw_choice *c, enum kw_reading_of of)
 {
     const struct kw_platform *p = c->platform;
+    if (of == KW_READING_BATCH) return c->api && kw_choice_batch_open(c);
     if (p->kind != KW_KIND_SERVERLESS || c->scaling.max_replicas < 2) return false;
     if (of == KW_READING_DELAY)
         return c->scaling.scaler == KW_SCALER_QUEUE_DELAY && !c->delay_from_stated && !documented(p->delay_from_grade);
@@ -30,6 +32,7 @@ static bool open_reading(const struct kw_choice *c, enum kw_reading_of of)
 /* Which of the two it is now. */
 static int reading_of(const struct kw_choice *c, enum kw_reading_of of)
 {
+    if (of == KW_READING_BATCH) return c->batch_from == KW_BATCH_OBSERVED;
     if (of == KW_READING_RELEASE) return c->scaling.idle_release == KW_RELEASE_EARLY;
     return of == KW_READING_DELAY ? c->scaling.target_delay_from == KW_DELAY_ARRIVAL : c->balance == KW_BALANCE_PACK;
 }
@@ -38,7 +41,9 @@ static int reading_of(const struct kw_choice *c, enum kw_reading_of of)
  * would be started anew for the next burst. */
 static void read_as(struct kw_choice *c, enum kw_reading_of of, int which)
 {
-    if (of == KW_READING_DELAY)
+    if (of == KW_READING_BATCH)
+        kw_choice_batch_from(c, which ? KW_BATCH_OBSERVED : KW_BATCH_PROMISED);
+    else if (of == KW_READING_DELAY)
         c->scaling.target_delay_from = which ? KW_DELAY_ARRIVAL : KW_DELAY_LAST_START;
     else if (of == KW_READING_PACKING)
         c->balance = which ? KW_BALANCE_PACK : KW_BALANCE_LEAST_OUTSTANDING;
@@ -48,9 +53,9 @@ static void read_as(struct kw_choice *c, enum kw_reading_of of, int which)
     }
 }
 
-bool kw_reading_matters(const struct kw_point *p)
+bool kw_reading_matters(const struct kw_point *p, enum kw_reading_of of)
 {
-    return p->peak_replicas >= 2 && !kw_point_overloaded(p);
+    return (of == KW_READING_BATCH || p->peak_replicas >= 2) && !kw_point_overloaded(p);
 }
 
 enum kw_status kw_reading_other(struct kw_candidate *other, int *mine, const struct kw_candidate *c,
@@ -68,14 +73,29 @@ enum kw_status kw_reading_other(struct kw_candidate *other, int *mine, const str
     return KW_OK;
 }
 
-struct kw_reading kw_reading_compare(enum kw_reading_of of, int mine, const struct kw_point *p,
-                                     const struct kw_point *q, double margin)
+/* Of what goes by the batch: all, or the first deployment whose time is open. */
+static double batch_e2e(const struct kw_candidate *c, const struct kw_point *p)
+{
+    uint32_t d = 0;
+    while (d + 1 < c->n && !(c->choice[d].api && c->choice[d].term == KW_TERM_BATCH)) d++;
+    bool apart = c->n > 1 && p->n_groups > p->n_classes + d;
+    return apart ? p->group[p->n_classes + d].m[KW_METRIC_E2E_P95].value : p->m[KW_METRIC_E2E_P95].value;
+}
+
+struct kw_reading kw_reading_compare(enum kw_reading_of of, int mine, const struct kw_candidate *c,
+                                     const struct kw_point *p, const struct kw_point *q, double margin)
 {
     struct kw_reading r = { .of = of, .grade = KW_GRADE_UNKNOWN, .feasible = q->feasible };
     r.cost[mine] = p->m[KW_METRIC_COST].value;
     r.cost[!mine] = q->m[KW_METRIC_COST].value;
     r.shown = fabs(r.cost[1] - r.cost[0]) > margin || (p->feasible && !q->feasible);
     memcpy(r.miss, q->miss, sizeof r.miss);
+    if (of != KW_READING_BATCH) return r;
+    r.shown = true;
+    r.e2e[mine] = batch_e2e(c, p);
+    r.e2e[!mine] = batch_e2e(c, q);
+    for (uint32_t d = 0; d < c->n; d++)
+        if (open_reading(&c->choice[d], of)) r.grade = c->choice[d].platform->batch.observed.provenance.grade;
     return r;
 }
 
@@ -92,7 +112,8 @@ static enum kw_status run_other(struct kw_reading *r, const struct kw_candidate 
     s.records = false;
     s.series_step = 0;
     quiet.progress = NULL; /* a sweep of its own would count from zero again */
-    if ((st = kw_sweep(&q, other, 1, &s, &quiet, err)) == KW_OK) *r = kw_reading_compare(r->of, mine, p, &q, margin);
+    if ((st = kw_sweep(&q, other, 1, &s, &quiet, err)) == KW_OK)
+        *r = kw_reading_compare(r->of, mine, other, p, &q, margin);
     kw_point_free(&q);
     return st;
 }
@@ -104,9 +125,10 @@ enum kw_status kw_readings_run(struct kw_reading r[KW_READINGS], const struct kw
     enum kw_status st = KW_OK;
     for (int of = 0; of < KW_READINGS; of++)
         r[of] = (struct kw_reading){ .of = (enum kw_reading_of)of, .grade = KW_GRADE_UNKNOWN };
-    for (int of = 0; of < KW_READINGS && st == KW_OK && kw_reading_matters(p); of++) {
+    for (int of = 0; of < KW_READINGS && st == KW_OK; of++) {
         struct kw_candidate other;
         int mine;
+        if (!kw_reading_matters(p, (enum kw_reading_of)of)) continue;
         if ((st = kw_reading_other(&other, &mine, c, (enum kw_reading_of)of, err)) != KW_OK || mine < 0) continue;
         st = run_other(&r[of], &other, mine, p, margin, study, run, err);
         kw_candidate_free(&other);
@@ -124,6 +146,14 @@ char *kw_reading_text(const struct kw_reading *r, char *buf, size_t size)
         [KW_READING_DELAY] = { "where a queue that waits too long adds one replica a delay (last_start)",
                                "where each request that waits so long adds one (arrival)", "target_delay_from" }
     };
+    if (r->of == KW_READING_BATCH) {
+        snprintf(buf, size,
+                 "by the batch 95 %% are answered within %.3g h as promised, within %.3g h as others saw (%s)%s%s; "
+                 "\"batch.latency\" settles it",
+                 r->e2e[0] / 3600, r->e2e[1] / 3600, kw_grade_name[r->grade],
+                 r->feasible ? "" : ", and so misses: ", r->feasible ? "" : r->miss);
+        return buf;
+    }
     const char *const *t = text[r->of];
     snprintf(buf, size,
              "$%.0f to $%.0f a month: $%.0f %s, $%.0f %s, %s%s; which one the platform does is %s, \"%s\" settles it",

@@ -167,6 +167,8 @@ static enum kw_status push_api(struct worse *w, const struct kw_candidate *c, si
     struct kw_candidate *worse = &w->candidate[w->n - 1];
     for (uint32_t d = 0; d < worse->n; d++) {
         struct kw_choice *x = &worse->choice[d];
+        if (x->term == KW_TERM_BATCH && x->batch_from == KW_BATCH_PROMISED)
+            continue; /* a promise is the worst there is */
         scale_law(&x->ttft_s, 1.5);
         scale_law(&x->ttft_per_ktok_s, 1.5);
         scale_law(&x->output_rate, 2.0 / 3);

@@ -23,13 +23,6 @@ struct bill_check {
     bool has_total;
 };
 
-static const struct kw_price *unit_price(const struct kw_log_bill_model *m, int line, bool above)
-{
-    const struct kw_token_prices *p = above ? &m->offer->above.price : &m->offer->price;
-    const struct kw_price *own[KW_LINES] = { &p->in_mtok, &p->cached_in_mtok, &p->cache_write_mtok, &p->out_mtok };
-    return own[line]->known ? own[line] : &p->in_mtok;
-}
-
 static const char *usd(kw_nusd v, char buf[32])
 {
     return kw_grouped(buf, 32, kw_nano_to_double(v), 4);
@@ -58,14 +51,15 @@ static void priced_lines(struct kw_text *out, const struct bill_check *k)
             bool above = k >= KW_LINES;
             int64_t n = above ? m->long_tokens[line] : m->tokens[line] - m->long_tokens[line];
             if (!n) continue;
-            const struct kw_price *p = unit_price(m, line, above);
+            const struct kw_line_price *p = &m->price[above][line];
             kw_text_table_cell(&t, "%s", name);
             kw_text_table_cell(&t, "%s%s%s", kw_meter_line_name[line], above ? ", long prompts" : "",
                                m->at_input_price[line] ? " (no price of its own: as input)" : "");
             kw_text_table_cell(&t, "%s", tokens((double)n, a));
-            kw_text_table_cell(&t, "%s", kw_nano_format(b, sizeof b, p->v));
+            kw_text_table_cell(&t, "%s",
+                               kw_nano_format(b, sizeof b, (kw_nusd)((kw_i128)p->price->v * p->factor_ppm / 1000000)));
             kw_text_table_cell(&t, "%s", usd(above ? m->long_cost[line] : m->cost[line] - m->long_cost[line], c));
-            kw_text_table_cell(&t, "%s", p->provenance.date);
+            kw_text_table_cell(&t, "%s", p->price->provenance.date);
             name = "";
         }
         if (m->offer) continue;
@@ -224,6 +218,11 @@ static enum kw_status read_all(struct bill_check *k, const struct kw_options *o,
     enum kw_status st = KW_OK;
     if (o->platform.n != 1)
         return kw_fail(err, KW_EUSAGE, "say whose bill it is: --platform openai (keepwarm platforms list)");
+    int term = KW_TERM_ON_DEMAND;
+    while (o->term && kw_term_name[term] && strcmp(kw_term_name[term], o->term)) term++;
+    if (!kw_term_name[term] || (term != KW_TERM_ON_DEMAND && !kw_term_of_api((enum kw_term)term)))
+        return kw_fail(err, KW_EUSAGE,
+                       "--term: tokens are bought on_demand, by the batch, flex or priority; got '%.40s'", o->term);
     if (o->invoice && o->focus) return kw_fail(err, KW_EUSAGE, "--focus and --invoice: one of them");
     if (o->invoice && (st = kw_nano_parse(o->invoice, &k->invoiced, err)) != KW_OK) {
         kw_where(err, "--invoice", 0);
@@ -236,7 +235,7 @@ static enum kw_status read_all(struct bill_check *k, const struct kw_options *o,
         kw_where(err, o->args.v[0], 0);
         return st;
     }
-    if ((st = kw_log_bill(&k->bill, &k->trace, k->platform, o->model, KW_TERM_ON_DEMAND, err)) != KW_OK) return st;
+    if ((st = kw_log_bill(&k->bill, &k->trace, k->platform, o->model, (enum kw_term)term, err)) != KW_OK) return st;
     k->has_invoice = o->focus != NULL;
     return o->focus ? kw_invoice_read(&k->invoice, o->focus, NULL, err) : KW_OK;
 }

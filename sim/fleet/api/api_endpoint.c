@@ -98,6 +98,27 @@ static void admission_count(const struct kw_rate_limits *l, uint32_t prompt, uin
     }
 }
 
+struct kw_api_pace kw_api_endpoint_pace(struct kw_api_endpoint *e)
+{
+    struct kw_api_pace p;
+    p.ttft = kw_law_draw(&e->d->ttft_s, &e->latency);
+    p.per_ktok = kw_law_draw(&e->d->ttft_per_ktok_s, &e->latency);
+    p.rate = kw_law_draw(&e->d->output_rate, &e->latency);
+    return p;
+}
+
+void kw_api_endpoint_time(const struct kw_api_endpoint *e, struct kw_api_pace p, uint32_t prompt, uint32_t output,
+                          struct kw_api_answer *a)
+{
+    double tokens = (double)prompt + output;
+    if (e->stretch_from && prompt > e->stretch_from) p.ttft *= (double)prompt / e->stretch_from;
+    if (e->slow_from && tokens > e->slow_from) p.rate *= e->slow_from / tokens;
+    a->ttft = kw_law_ns(p.ttft + p.per_ktok * prompt / 1000);
+    a->e2e = a->ttft; /* without a law of the rate the latency is not known: it answers at once, and whoever reads the
+                         outcome says so */
+    if (e->d->output_rate.kind != KW_LAW_NONE) a->e2e += kw_law_ns((output - 1) / p.rate);
+}
+
 /* O(1): six buckets brought to now by arithmetic, no event for their refill. Latency is drawn before admission is
  * known, so that a limit set differently leaves the draws of all other requests alone. All buckets are asked before one
  * is charged: a refusal must cost nothing, save where the provider says that it does. */
@@ -107,12 +128,7 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
     const struct kw_deployment *d = e->d;
     struct kw_rate_limiter *l = limiter(e);
     struct kw_bucket *const all[] = { &l->rpm, &l->rpd, &l->tpm, &l->tpd, &l->itpm, &l->otpm };
-    double ttft = kw_law_draw(&d->ttft_s, &e->latency);
-    if (e->stretch_from && prompt > e->stretch_from) ttft *= (double)prompt / e->stretch_from;
-    double per_ktok = kw_law_draw(&d->ttft_per_ktok_s, &e->latency);
-    double rate = kw_law_draw(&d->output_rate, &e->latency), tokens = (double)prompt + output;
-    if (e->slow_from && tokens > e->slow_from) rate *= e->slow_from / tokens;
-
+    struct kw_api_pace pace = kw_api_endpoint_pace(e);
     *a = (struct kw_api_answer){ 0 };
     admission_count(&d->limits, prompt, cached, max_tokens ? max_tokens : output, &a->reserved_in, &a->reserved_out);
     int64_t total = a->reserved_in + a->reserved_out;
@@ -137,10 +153,7 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
     const int64_t take[] = { 1, 1, total, total, a->reserved_in, a->reserved_out };
     for (int i = 0; i < 6; i++) bucket_take(all[i], take[i]);
     a->accepted = true;
-    a->ttft = kw_law_ns(ttft + per_ktok * prompt / 1000);
-    a->e2e = a->ttft; /* without a law of the rate the latency is not known: it answers at once, and whoever reads the
-                         outcome says so */
-    if (d->output_rate.kind != KW_LAW_NONE) a->e2e += kw_law_ns((output - 1) / rate);
+    kw_api_endpoint_time(e, pace, prompt, output, a);
 }
 
 /* A level may fall below zero here: what was used beyond the estimate is owed by requests still to come. */

@@ -40,6 +40,11 @@ struct kw_api_answer {
     int64_t reserved_in, reserved_out; /* counted at admission against token limits; settle corrects them */
 };
 
+/* How fast the API is this time: three variates, of one request or of all in a batch. */
+struct kw_api_pace {
+    double ttft, per_ktok, rate;
+};
+
 enum kw_status kw_api_endpoint_init(struct kw_api_endpoint *e, const struct kw_deployment *d, uint64_t seed,
                                     uint64_t replication, struct kw_error *err);
 void kw_api_endpoint_free(struct kw_api_endpoint *e);
@@ -48,6 +53,11 @@ void kw_api_endpoint_free(struct kw_api_endpoint *e);
  * same number of variates whether accepted or not. */
 void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prompt, uint32_t cached, uint32_t output,
                              uint32_t max_tokens, struct kw_api_answer *a);
+/* A batch is answered: no limiter is asked. What it draws is for all its requests, of which each has its own length. */
+struct kw_api_pace kw_api_endpoint_pace(struct kw_api_endpoint *e);
+/* a->ttft and a->e2e. */
+void kw_api_endpoint_time(const struct kw_api_endpoint *e, struct kw_api_pace p, uint32_t prompt, uint32_t output,
+                          struct kw_api_answer *a);
 /* A request completed: limits are corrected to what the rule finally counts (PLATFORMS.md section 3):
  *   actual                           in at admission, out here
  *   reserve_max_tokens               in + max_tokens at admission, nothing here (Azure)

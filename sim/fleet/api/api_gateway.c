@@ -7,6 +7,7 @@ void kw_api_gateway_init(struct kw_api_gateway *a)
 {
     *a = (struct kw_api_gateway){ 0 };
     kw_prompt_cache_init(&a->own);
+    kw_batch_queue_init(&a->batches);
 }
 
 static void end_run(struct kw_api_gateway *a)
@@ -21,6 +22,7 @@ void kw_api_gateway_free(struct kw_api_gateway *a)
     end_run(a);
     free(a->answer);
     kw_prompt_cache_free(&a->own);
+    kw_batch_queue_free(&a->batches);
     kw_api_gateway_init(a);
 }
 
@@ -43,6 +45,8 @@ enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_cont
         a->endpoint.stretch_from = d->ttft_known_to;
         a->endpoint.slow_from = d->rate_known_to;
     }
+    if (kw_batching_any(&d->batching) && st == KW_OK)
+        st = kw_batch_queue_begin(&a->batches, w, &d->batching, index, err);
     if (account && st == KW_OK) {
         if (!kw_rate_limits_same(&d->limits, &account->d->limits))
             return kw_fail(err, KW_ERANGE, "%s and %s are of one account and state different rate limits", d->name,
@@ -56,6 +60,20 @@ enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_cont
 static uint32_t stated_max_tokens(const struct kw_api_gateway *a, uint32_t output)
 {
     return a->d->max_tokens > output ? a->d->max_tokens : output;
+}
+
+/* The answer comes in its time from now on. */
+static enum kw_status await(struct kw_api_gateway *a, uint32_t flight, kw_ns now, struct kw_error *err)
+{
+    struct kw_run_context *w = a->w;
+    struct kw_inflight *f = &w->flights.f[flight];
+    const struct kw_api_answer *answer = &a->answer[flight];
+    enum kw_status st = kw_events_id(&w->events, kw_tag(KW_EV_API_DONE, a->index, flight), &f->event, err);
+    if (st != KW_OK) return st;
+    assert(answer->e2e >= answer->ttft && answer->ttft >= 0);
+    f->first = now + answer->ttft;
+    kw_events_set(&w->events, f->event, now + answer->e2e);
+    return KW_OK;
 }
 
 /* O(1) and one event. The answer is known at admission: an API's replicas are not simulated, its latency is a law. */
@@ -82,7 +100,11 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
     struct kw_prefix prefix = kw_run_prefix(w, flight);
     uint32_t cached = caches ? kw_prompt_cache_read(a->cache, rule, prefix, w->trace->hash_block, prompt, now) : 0;
     if (logged) cached = w->trace->cached[f->request];
-    kw_api_endpoint_request(&a->endpoint, now, prompt, cached, output, stated_max_tokens(a, output), answer);
+    bool collected = kw_batching_any(&a->d->batching);
+    if (collected)
+        *answer = (struct kw_api_answer){ .accepted = true };
+    else
+        kw_api_endpoint_request(&a->endpoint, now, prompt, cached, output, stated_max_tokens(a, output), answer);
     if (!answer->accepted) {
         bool moved;
         enum kw_status st = kw_client_move_on(w, flight, now, &moved, err);
@@ -104,13 +126,26 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
         enum kw_status st = kw_prompt_cache_keep(a->cache, rule, prefix, prompt, now, now + answer->ttft, err);
         if (st != KW_OK) return st;
     }
-    enum kw_status st = kw_events_id(&w->events, kw_tag(KW_EV_API_DONE, a->index, flight), &f->event, err);
-    if (st != KW_OK) return st;
     f->at = KW_AT_API;
-    assert(answer->e2e >= answer->ttft && answer->ttft >= 0);
-    f->first = now + answer->ttft;
-    kw_events_set(&w->events, f->event, now + answer->e2e);
-    return KW_OK;
+    if (!collected) return await(a, flight, now, err);
+    enum kw_status st = kw_batch_queue_add(&a->batches, flight, err);
+    return st == KW_OK ? kw_api_gateway_send(a, now, err) : st;
+}
+
+/* Amortised O(1) a request. All of a batch draw the same: it is answered when its last request is. */
+enum kw_status kw_api_gateway_send(struct kw_api_gateway *a, kw_ns now, struct kw_error *err)
+{
+    const struct kw_trace *t = a->w->trace;
+    enum kw_status st = KW_OK;
+    for (uint32_t n; st == KW_OK && (n = kw_batch_queue_next(&a->batches, now)) > 0;) {
+        struct kw_api_pace pace = kw_api_endpoint_pace(&a->endpoint);
+        for (uint32_t i = 0; i < n && st == KW_OK; i++) {
+            uint32_t flight = kw_batch_queue_sent(&a->batches, i), request = a->w->flights.f[flight].request;
+            kw_api_endpoint_time(&a->endpoint, pace, t->prompt[request], t->output[request], &a->answer[flight]);
+            st = await(a, flight, now, err);
+        }
+    }
+    return st;
 }
 
 void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now)
@@ -121,6 +156,7 @@ void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now)
     const struct kw_api_answer *answer = &a->answer[flight];
     kw_api_endpoint_settle(&a->endpoint, now, answer, w->trace->prompt[f->request], answer->cached,
                            w->trace->output[f->request]);
+    if (kw_batching_any(&a->d->batching)) kw_batch_queue_answered(&a->batches, flight, now);
     kw_tally_completed(&w->tally, f, now, a->d->network_rtt, answer->cached, answer->written, 0);
     kw_inflight_table_drop(&w->flights, flight);
 }

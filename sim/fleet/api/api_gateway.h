@@ -3,6 +3,7 @@
 #ifndef KW_SIM_FLEET_API_API_GATEWAY_H
 #define KW_SIM_FLEET_API_API_GATEWAY_H
 #include "sim/fleet/api/api_endpoint.h"
+#include "sim/fleet/api/batch_queue.h"
 #include "sim/fleet/api/prompt_cache.h"
 #include "sim/fleet/run_context.h"
 
@@ -12,6 +13,7 @@ struct kw_api_gateway {
     uint32_t index;
     struct kw_api_endpoint endpoint;
     struct kw_prompt_cache own, *cache; /* cache: its own, or that of another deployment of the account */
+    struct kw_batch_queue batches;      /* where requests are collected */
     struct kw_rng retry;
     struct kw_api_answer *answer; /* [cap] by flight */
     uint32_t cap;
@@ -25,6 +27,8 @@ enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_cont
                                     uint32_t index, struct kw_api_gateway *account, const struct kw_fleet_options *opt,
                                     struct kw_error *err);
 enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, kw_ns now, struct kw_error *err);
+/* The event on top of the queue: the batches that are due are sent. */
+enum kw_status kw_api_gateway_send(struct kw_api_gateway *a, kw_ns now, struct kw_error *err);
 /* The event on top of the queue: the answer to this flight is complete. */
 void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now);
 

@@ -529,6 +529,12 @@ const struct kw_choice_field kw_choice_field[] = {
     FIELD("idle_timeout_ns", scaling.idle_timeout, "ns", "idle time before a surplus replica stops"),
     FIELD("zero_timeout_ns", scaling.zero_timeout, "ns", "idle time before the last replica stops"),
     FIELD("balance", balance, "", "0 round robin, 1 least outstanding, 2 power of two, 3 prefix, 4 pack, 5 random"),
+    { "batch_from", "", "batches are answered as 0 promised, 1 observed, 2 the user says",
+      offsetof(struct kw_choice, batch_from), sizeof(enum kw_batch_from), false, true },
+    { "batch_collect_ns", "ns", "a batch is sent this long after its first request",
+      offsetof(struct kw_choice, batching.collect), sizeof(kw_ns), false, true },
+    { "batch_requests", "request", "or when it has so many; 0: no number",
+      offsetof(struct kw_choice, batching.requests), sizeof(uint32_t), false, true },
     FIELD("operations_nusd_month", operations_month, "1e-9 USD/month", "the user's share of an engineer"),
 #undef FIELD
     { NULL, NULL, NULL, 0, 0, false, false },

@@ -320,8 +320,10 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
         const struct kw_choice_field *f = &kw_choice_field[i];
         if (!r->settings[i]) continue;
         int64_t v = r->settings[i][at];
-        bool balance = f->offset == offsetof(struct kw_choice, balance);
-        if (v < 0 || (f->size == sizeof(uint32_t) && v > (balance ? KW_BALANCES - 1 : INT32_MAX)))
+        int64_t most = f->offset == offsetof(struct kw_choice, balance)      ? KW_BALANCES - 1
+                       : f->offset == offsetof(struct kw_choice, batch_from) ? KW_BATCH_OWN
+                                                                             : INT32_MAX;
+        if (v < 0 || (f->size == sizeof(uint32_t) && v > most))
             return kw_fail(err, KW_EPARSE, "/deployments/%s: %lld is out of range", f->name, (long long)v);
         kw_choice_field_set(f, out, v);
     }

@@ -121,11 +121,24 @@ static bool is_on_demand(const struct use *u)
     return choice_of(u)->term != KW_TERM_BATCH;
 }
 
+static bool is_batch(const struct use *u)
+{
+    return choice_of(u)->term == KW_TERM_BATCH;
+}
+
+static bool may_be_sooner(const struct use *u)
+{
+    const struct kw_choice *c = choice_of(u);
+    return c->batch_from != KW_BATCH_OWN && c->platform->batch.observed.kind != KW_LAW_NONE;
+}
+
+/* By the batch only where the provider says what a cached token costs there: then "use" says that some are. */
 static bool bills_cached(const struct use *u)
 {
     const struct kw_trace *t = u->trace;
-    return kw_term_prices(choice_of(u)->api, choice_of(u)->term)->cached_in_mtok.known && is_on_demand(u) &&
-           (!t || t->hash_at || t->cached);
+    const struct kw_choice *c = choice_of(u);
+    return kw_term_prices(c->api, c->term)->cached_in_mtok.known && (!t || t->hash_at || t->cached) &&
+           (is_on_demand(u) || c->platform->batch.cache != KW_BATCH_CACHE_UNKNOWN);
 }
 
 static bool remembers(const struct use *u)
@@ -184,6 +197,11 @@ static bool requires(const struct use *u)
     return u->plan->n_require > 0;
 }
 
+static bool tries_batch(const struct use *u)
+{
+    return u->plan->batch || (u->plan->hybrids && !u->plan->terms_stated);
+}
+
 static bool tries_spot(const struct use *u)
 {
     return u->plan->spot;
@@ -197,11 +215,6 @@ static bool tries_unknown_spot(const struct use *u)
 static bool tries_fallback(const struct use *u)
 {
     return u->plan->own_spot.fallback;
-}
-
-static bool can_pair(const struct use *u)
-{
-    return u->kinds != 1u << KW_KIND_API;
 }
 
 enum {
@@ -309,8 +322,9 @@ static const struct row {
     { "deployments[].account", 0, 0, NULL, NULL },
     { "deployments[].tier", API, 0, is_on_demand, "per-token APIs on demand: a batch has no limits" },
     { "deployments[].cache", API, 0, bills_cached,
-      "APIs on demand with a price of cached input, where the trace says which prompts share a prefix or what was "
-      "cached" },
+      "APIs with a price of cached input, also by the batch where it is known, where the trace says which prompts "
+      "share a "
+      "prefix or what was cached" },
     { "deployments[].cache.use", 0, 0, NULL, NULL },
     { "deployments[].cache.min_tokens", 0, 0, remembers,
       "prompts whose prefixes the trace tells, with caching in use" },
@@ -318,6 +332,11 @@ static const struct row {
       "prompts whose prefixes the trace tells, with caching in use" },
     { "deployments[].cache.lifetime_s", 0, 0, remembers,
       "prompts whose prefixes the trace tells, with caching in use" },
+    { "deployments[].batch", API, 0, is_batch, "per-token APIs with \"term\": \"batch\"" },
+    { "deployments[].batch.latency", API, 0, may_be_sooner,
+      "batches without a ttft of yours, at providers whose batches others have timed" },
+    { "deployments[].batch.collect_s", API, 0, NULL, NULL },
+    { "deployments[].batch.requests", API, 0, NULL, NULL },
     { "deployments[].ttft", API, 0, NULL, "per-token APIs" },
     { "deployments[].ttft_per_ktok", API, 0, adds_to_ttft,
       "per-token APIs with a known ttft and output_rate, by the batch only beside ttft" },
@@ -359,9 +378,13 @@ static const struct row {
     { "candidates.spot.restart_s", 0, 0, NULL, NULL },
     { "candidates.spot.on_demand_fallback", 0, 0, NULL, NULL },
     { "candidates.spot.fallback_start_s", 0, 0, tries_fallback, "spot with \"on_demand_fallback\": true" },
+    { "candidates.batch", API, 0, tries_batch, "plans whose \"terms\" include \"batch\", or that pair deployments" },
+    { "candidates.batch.latency", 0, 0, NULL, NULL },
+    { "candidates.batch.collect_s", 0, 0, NULL, NULL },
+    { "candidates.batch.requests", 0, 0, NULL, NULL },
     { "candidates.allow_unknown", DEDICATED, 0, tries_unknown_spot,
       "plans whose \"terms\" include \"spot\" and that state no candidates.spot" },
-    { "candidates.hybrids", 0, 0, can_pair, "plans that consider platforms of GPUs" },
+    { "candidates.hybrids", 0, 0, NULL, NULL },
     { "candidates.exhaustive", 0, 0, NULL, NULL },
     { "candidates.require", 0, 0, NULL, NULL },
     { "candidates.attributes", 0, 0, requires, "plans that \"require\" attributes" },

@@ -273,9 +273,16 @@ static enum kw_status read_cache(struct kw_jnode o, struct kw_choice *choice, st
     READ(count_or(get(o, "min_tokens"), c->min_tokens, 1, 10000000, &c->min_tokens, err));
     READ(count_or(get(o, "step_tokens"), c->step_tokens, 1, 10000000, &c->step_tokens, err));
     READ(seconds_or(get(o, "lifetime_s"), c->lifetime, &c->lifetime, err));
-    if (st != KW_OK || !choice->api || choice->term == KW_TERM_BATCH ||
-        !kw_term_prices(choice->api, choice->term)->cached_in_mtok.known)
-        return st;
+    if (st != KW_OK || !choice->api || !kw_term_prices(choice->api, choice->term)->cached_in_mtok.known) return st;
+    if (choice->term == KW_TERM_BATCH) {
+        if (choice->platform->batch.cache == KW_BATCH_CACHE_UNKNOWN || !use) return st; /* key_use.h tells the user */
+        const struct kw_cache_rule *offer = &choice->api->cache;
+        c->mode = offer->mode == KW_CACHE_UNKNOWN ? KW_CACHE_AUTOMATIC : offer->mode;
+        if (!c->min_tokens) c->min_tokens = offer->min_tokens;
+        if (!c->step_tokens) c->step_tokens = offer->step_tokens;
+        if (!c->lifetime) c->lifetime = offer->lifetime;
+        return st; /* what the trace says was cached needs no rule; where prefixes would, that it lacks one is told */
+    }
     if (!use) {
         c->mode = KW_CACHE_OFF;
     } else {
@@ -297,6 +304,32 @@ static enum kw_status read_own_time(struct kw_jnode n, struct kw_law *law, struc
     if (st != KW_OK) return st;
     *law = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { kw_nano_to_double(t) } };
     law->provenance.grade = KW_GRADE_USER;
+    return KW_OK;
+}
+
+/* When batches are sent and answered. Where neither is open the keys have no use, which key_use.h tells the user. */
+static enum kw_status read_batch(struct kw_jnode o, struct kw_choice *c, struct kw_error *err)
+{
+    uint32_t requests = 0;
+    int from = KW_BATCH_PROMISED;
+    struct kw_batching *b = &c->batching;
+    if (!kw_json_present(o)) return KW_OK;
+    enum kw_status st = known_keys(o, "deployments[].batch", err);
+    READ(kw_json_enum_or(get(o, "latency"), from, kw_batch_from_name, &from, err));
+    READ(seconds_or(get(o, "collect_s"), 0, &b->collect, err));
+    READ(count_or(get(o, "requests"), 0, 1, 1000000000, &requests, err));
+    if (st != KW_OK || c->term != KW_TERM_BATCH) return st;
+    if (requests && !b->collect)
+        return kw_json_fail(get(o, "requests"), KW_ERANGE, err,
+                            "the last batch would never be full: say collect_s too, after which it is sent anyway");
+    uint32_t most = c->platform->batch.max_requests;
+    if (requests && most && requests > most)
+        return kw_json_fail(get(o, "requests"), KW_ERANGE, err, "is %u, but %s takes at most %u in a batch", requests,
+                            c->platform->title, most);
+    if (requests) b->requests = requests;
+    if (!kw_json_present(get(o, "latency")) || !kw_choice_batch_open(c)) return KW_OK;
+    kw_choice_batch_from(c, (enum kw_batch_from)from);
+    c->batch_from_stated = true;
     return KW_OK;
 }
 
@@ -555,6 +588,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                               : term == KW_TERM_BATCH                  ? kw_choice_batch(c, timed, &inner)
                                                       : kw_choice_service_tier(c, (enum kw_term)term, timed, &inner);
         if (sold != KW_OK) return kw_json_fail(get(o, "term"), sold, err, "%s", inner.msg);
+        READ(read_batch(get(o, "batch"), c, err));
     } else {
         READ(find_gpu(o, p, &offer, err));
         READ(find_profile(o, offer, model, cat, &profile, err));
@@ -1097,6 +1131,22 @@ static enum kw_status state_attributes(struct kw_jnode all, struct kw_catalogue 
     return st;
 }
 
+static enum kw_status read_plan_batch(struct kw_jnode n, struct kw_plan_options *o, struct kw_error *err)
+{
+    int from = KW_BATCH_PROMISED;
+    if (!kw_json_present(n)) return KW_OK;
+    enum kw_status st = known_keys(n, "candidates.batch", err);
+    READ(kw_json_enum_or(get(n, "latency"), from, kw_batch_from_name, &from, err));
+    READ(seconds_or(get(n, "collect_s"), 0, &o->batch_collect, err));
+    READ(count_or(get(n, "requests"), 0, 1, 1000000000, &o->batch_requests, err));
+    if (st == KW_OK && o->batch_requests && !o->batch_collect)
+        return kw_json_fail(get(n, "requests"), KW_ERANGE, err,
+                            "the last batch would never be full: say collect_s too, after which it is sent anyway");
+    o->batch_from = (enum kw_batch_from)from;
+    o->batch_from_stated = kw_json_present(get(n, "latency"));
+    return st;
+}
+
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
 {
     struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
@@ -1161,9 +1211,11 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
         o->priority |= term == KW_TERM_PRIORITY;
         on_demand |= term == KW_TERM_ON_DEMAND;
     }
-    o->not_on_demand = kw_json_len(list) > 0 && !on_demand;
+    o->terms_stated = kw_json_len(list) > 0;
+    o->not_on_demand = o->terms_stated && !on_demand;
     READ(read_spot(get(c, "spot"), &o->own_spot, &o->own_cold, err));
     o->own_notice = kw_json_present(get(get(c, "spot"), "notice_s"));
+    READ(read_plan_batch(get(c, "batch"), o, err));
     READ(kw_json_bool_or(get(c, "allow_unknown"), o->allow_unknown, &o->allow_unknown, err));
     READ(kw_json_bool_or(get(c, "hybrids"), o->hybrids, &o->hybrids, err));
     READ(kw_json_bool_or(get(c, "exhaustive"), o->exhaustive, &o->exhaustive, err));

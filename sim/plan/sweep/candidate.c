@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const kw_batch_from_name[] = { "promised", "observed", NULL };
+
 void kw_slo_init(struct kw_slo *s)
 {
     *s = (struct kw_slo){ .cold_fraction = -1, .error_fraction = KW_SLO_ERRORS, .attainment = -1 };
@@ -177,22 +179,41 @@ enum kw_status kw_choice_batch(struct kw_choice *c, bool own_latency, struct kw_
     const struct kw_platform *p = c->platform;
     if (c->api->batch_ppm == 1000000)
         return kw_fail(err, KW_ERANGE, "%s: a batch price of %s was not found", p->name, c->api->model);
-    if (!own_latency && !p->batch_window)
+    if (!own_latency && !p->batch.window)
         return kw_fail(err, KW_ERANGE, "%s: how long a batch takes was not found: set ttft", p->name);
     c->term = KW_TERM_BATCH;
     c->cache = (struct kw_cache_rule){ .mode = KW_CACHE_UNKNOWN };
     c->limits = (struct kw_rate_limits){ .rule = KW_COUNT_ACTUAL, .cache_reads_count = true, .output_burndown = 1 };
     c->limits.reject_code = 429;
+    c->batching = (struct kw_batching){ .requests = p->batch.max_requests,
+                                        .queued_requests = p->batch.queued_requests,
+                                        .queued_tokens = p->batch.queued_tokens };
+    c->batch_from = KW_BATCH_OWN;
     if (own_latency) return KW_OK;
-    /* All tokens come together, at the end of the window at the latest; what the offer states of its latency is not
-     * of a batch, so neither is its grade. */
+    /* All tokens come together; what the offer states of its latency is not of a batch, so neither is its grade. */
     const double at_once = 1e12;
-    c->ttft_s = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { kw_nano_to_double(p->batch_window) } };
     c->ttft_known_to = c->rate_known_to = 0;
     c->ttft_per_ktok_s = (struct kw_law){ .kind = KW_LAW_NONE };
     c->output_rate = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { at_once } };
-    c->ttft_s.provenance.grade = c->ttft_per_ktok_s.provenance.grade = c->output_rate.provenance.grade = KW_GRADE_USER;
+    c->ttft_per_ktok_s.provenance.grade = c->output_rate.provenance.grade = KW_GRADE_USER;
+    kw_choice_batch_from(c, KW_BATCH_PROMISED);
     return KW_OK;
+}
+
+bool kw_choice_batch_open(const struct kw_choice *c)
+{
+    return c->term == KW_TERM_BATCH && c->batch_from != KW_BATCH_OWN && !c->batch_from_stated &&
+           c->platform->batch.observed.kind != KW_LAW_NONE;
+}
+
+void kw_choice_batch_from(struct kw_choice *c, enum kw_batch_from from)
+{
+    const struct kw_batch_rule *b = &c->platform->batch;
+    c->batch_from = from;
+    c->ttft_s = b->observed;
+    if (from == KW_BATCH_OBSERVED) return;
+    c->ttft_s = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { kw_nano_to_double(b->window) } };
+    c->ttft_s.provenance.grade = KW_GRADE_USER;
 }
 
 enum kw_status kw_choice_service_tier(struct kw_choice *c, enum kw_term tier, bool own_latency, struct kw_error *err)
@@ -283,8 +304,10 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
         d->ttft_per_ktok_s = c->ttft_per_ktok_s;
         d->output_rate = c->output_rate;
         d->limits = c->limits;
+        bool batch = c->term == KW_TERM_BATCH;
         d->cached_as_logged = kw_term_prices(c->api, c->term)->cached_in_mtok.known && c->cache.mode != KW_CACHE_OFF &&
-                              c->term != KW_TERM_BATCH;
+                              (!batch || c->cache.mode != KW_CACHE_UNKNOWN);
+        if (batch) d->batching = c->batching;
         d->ttft_known_to = c->ttft_known_to;
         d->rate_known_to = c->rate_known_to;
         if (kw_cache_rule_known(&c->cache)) d->cache = c->cache;
@@ -415,6 +438,15 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
                  : c->term != KW_TERM_ON_DEMAND ? " service_tier="
                                                 : "",
                  c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term]);
+        if (c->term == KW_TERM_BATCH && c->batching.collect) {
+            size_t at = strlen(buf);
+            char collect[32];
+            snprintf(buf + at, size - at, " sent %s s after its first request",
+                     kw_nano_format(collect, sizeof collect, c->batching.collect));
+            at = strlen(buf);
+            if (c->batching.requests)
+                snprintf(buf + at, size - at, " or at %" PRIu32 " requests", c->batching.requests);
+        }
         break;
     case KW_KIND_SERVERLESS:
         snprintf(buf, size, "%s=%" PRIu32 " %s=%s %s=%" PRIu32, word(p->word_keep_warm, "keep_warm"), s->keep_warm,
@@ -452,8 +484,9 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
     char idle[32];
     switch (c->platform->kind) {
     case KW_KIND_API:
-        snprintf(buf, size, "%s %s%s%s", c->platform->name, c->api->model, c->term == KW_TERM_ON_DEMAND ? "" : " ",
-                 c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term]);
+        snprintf(buf, size, "%s %s%s%s%s", c->platform->name, c->api->model, c->term == KW_TERM_ON_DEMAND ? "" : " ",
+                 c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term],
+                 c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_OBSERVED ? " observed" : "");
         break;
     case KW_KIND_SERVERLESS:
         snprintf(buf, size, "%s %s %s tp%" PRIu32 " keep_warm=%" PRIu32 " idle=%ss", c->platform->name, c->gpu->gpu,
@@ -568,6 +601,10 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         return !law || (law->kind != KW_LAW_NONE && law->provenance.grade != KW_GRADE_USER);
     }
     if (starts(f->path, "attributes.")) return false;
+    if (!strcmp(f->path, "batch.window_s")) return c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_PROMISED;
+    if (!strcmp(f->path, "batch.observed")) return c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_OBSERVED;
+    if (!strcmp(f->path, "batch.cache")) return c->term == KW_TERM_BATCH && c->cache.mode != KW_CACHE_UNKNOWN;
+    if (!strcmp(f->path, "batch.max_requests")) return c->term == KW_TERM_BATCH && c->batching.collect;
     if (starts(f->path, "batch.")) return c->term == KW_TERM_BATCH;
     if (starts(f->path, "spot."))
         return c->term == KW_TERM_SPOT && c->spot.per_hour == c->platform->spot.per_hour && !c->gpu->spot.share_hi;
@@ -633,7 +670,7 @@ char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, cha
         return buf;
     char price[32];
     kw_nano_format(price, sizeof price, p->cached_in_mtok.v);
-    if (c->term == KW_TERM_BATCH)
+    if (c->term == KW_TERM_BATCH && c->cache.mode == KW_CACHE_UNKNOWN)
         snprintf(buf, size,
                  "%s %s: how much of a batch is read from the cache is not known, so no input is billed at the cached "
                  "price of $%s",

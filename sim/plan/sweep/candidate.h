@@ -31,6 +31,10 @@ const struct kw_slo *kw_slo_of_class(const struct kw_slo *s, const char *name);
  * loosest of its percentile objectives. */
 struct kw_slo_limits kw_slo_limits(const struct kw_slo *s);
 
+/* Whose word says when a batch is answered: the provider's promise, what others saw, or the user. */
+enum kw_batch_from { KW_BATCH_PROMISED, KW_BATCH_OBSERVED, KW_BATCH_OWN };
+extern const char *const kw_batch_from_name[]; /* "promised", "observed", NULL */
+
 struct kw_choice { /* one deployment of a candidate */
     char name[32];
     const struct kw_platform *platform; /* borrowed */
@@ -47,8 +51,11 @@ struct kw_choice { /* one deployment of a candidate */
     struct kw_client_retry retry;
     struct kw_rate_limits limits; /* api */
     struct kw_cache_rule cache;   /* api */
-    uint32_t ttft_known_to;       /* api: the longest prompt of ttft_s; 0: not limited */
-    uint32_t rate_known_to;       /* api: the most tokens, prompt and output, of output_rate; 0: not limited */
+    struct kw_batching batching;  /* term BATCH */
+    enum kw_batch_from batch_from;
+    bool batch_from_stated; /* the user said which of the first two */
+    uint32_t ttft_known_to; /* api: the longest prompt of ttft_s; 0: not limited */
+    uint32_t rate_known_to; /* api: the most tokens, prompt and output, of output_rate; 0: not limited */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate; /* api: the offer's, or the user's own (grade USER) */
     enum kw_balance balance;
     bool balance_stated, delay_from_stated, idle_release_stated; /* the user said which */
@@ -87,9 +94,14 @@ enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, c
 enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
                                   const struct kw_law own[3], struct kw_error *err);
 /* An API's choice by the batch: at the batch price, outside the rate limits, without what a cache would save (no provider
- * says how much of a batch it reads there). Answers take the whole window unless own_latency says that the choice has
- * the user's. KW_ERANGE when the offer has no batch price or its window is not known: unchanged. */
+ * says how much of a batch it reads there). Each request is a batch by itself, answered when the whole window is over
+ * unless own_latency says that the choice has the user's latency. KW_ERANGE when the offer has no batch price or its
+ * window is not known: unchanged. */
 enum kw_status kw_choice_batch(struct kw_choice *c, bool own_latency, struct kw_error *err);
+/* Whether it is open when its batches are answered: promised or, sooner, as others saw. */
+bool kw_choice_batch_open(const struct kw_choice *c);
+/* One of the two; OBSERVED wants platform->batch.observed. */
+void kw_choice_batch_from(struct kw_choice *c, enum kw_batch_from from);
 /* An API's choice by a service tier that has its own prices, FLEX or PRIORITY. What the offer states of its latency is of
  * the default tier, so none is known unless own_latency says that the choice has the user's. KW_ERANGE when the offer has
  * no such price: unchanged. */

@@ -46,24 +46,40 @@ static double weight(const struct kw_group_outcome *g, uint32_t d, const struct 
            (double)g->long_out[d] * (double)(a->out_mtok.v - p->out_mtok.v);
 }
 
+/* v: [KW_METRICS]. */
+static void figures(const struct kw_group_outcome *g, bool timed, kw_ns window, double *v)
+{
+    double arrived = (double)g->arrived;
+    for (int m = 0; m < KW_METRICS; m++) v[m] = NAN;
+    if (timed) kw_evaluate_percentiles(v, (const struct kw_hist *[]){ &g->ttft, &g->tpot, &g->e2e });
+    if (g->arrived) {
+        v[KW_METRIC_COLD_FRACTION] = (double)g->cold / arrived;
+        v[KW_METRIC_ERROR_FRACTION] = (double)(g->arrived - g->completed) / arrived;
+        if (timed) v[KW_METRIC_ATTAINMENT] = (double)g->attained / arrived;
+    }
+    if (timed) v[KW_METRIC_GOODPUT] = (double)g->good / kw_nano_to_double(window);
+    v[KW_METRIC_CARRIED] = (double)g->done / kw_nano_to_double(window);
+}
+
+double kw_point_groups_worst(const struct kw_point *p, const struct kw_outcome *o, bool timed, const struct kw_slo *slo)
+{
+    double worst = p->n_classes ? 0 : NAN, v[KW_METRICS];
+    for (uint32_t i = 0; i < p->n_classes; i++) {
+        figures(&o->group[i], timed, o->window, v);
+        worst = fmax(worst, kw_slo_worst(kw_slo_of_class(slo, p->group[i].klass), v, NULL, 0));
+    }
+    return worst;
+}
+
 void kw_point_groups_evaluate(struct kw_point *p, uint32_t r, const struct kw_candidate *c, const struct kw_outcome *o)
 {
     bool timed = !isnan(p->sample[r][KW_METRIC_TTFT_P50]); /* else nothing was served, or nobody knows how fast */
     assert(o->n_groups == p->n_groups && o->n_classes == p->n_classes);
     for (uint32_t i = 0; i < p->n_groups; i++) {
         const struct kw_group_outcome *g = &o->group[i];
-        double *v = p->group_sample[(size_t)r * p->n_groups + i], arrived = (double)g->arrived;
-        for (int m = 0; m < KW_METRICS; m++) v[m] = NAN;
         const struct kw_hist *time[] = { &g->ttft, &g->tpot, &g->e2e };
-        if (timed) kw_evaluate_percentiles(v, time);
+        figures(g, timed, o->window, p->group_sample[(size_t)r * p->n_groups + i]);
         if (p->group[i].percentiles) kw_evaluate_places(p->group[i].percentiles, r, p->group_sample[i], time);
-        if (g->arrived) {
-            v[KW_METRIC_COLD_FRACTION] = (double)g->cold / arrived;
-            v[KW_METRIC_ERROR_FRACTION] = (double)(g->arrived - g->completed) / arrived;
-            if (timed) v[KW_METRIC_ATTAINMENT] = (double)g->attained / arrived;
-        }
-        if (timed) v[KW_METRIC_GOODPUT] = (double)g->good / kw_nano_to_double(o->window);
-        v[KW_METRIC_CARRIED] = (double)g->done / kw_nano_to_double(o->window);
         p->group[i].arrived += (g->arrived + o->passes / 2) / o->passes;
     }
     for (uint32_t i = p->n_classes; i < p->n_groups; i++) {

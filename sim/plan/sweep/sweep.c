@@ -527,7 +527,8 @@ static enum kw_status look_beyond(struct kw_sweep *s, struct worker *w, const st
             p->rate_known_to = x.context;
             p->steps_outside = x.steps;
             st = label(c, kw_evaluate_outcome(c, &w->outcome, p->beyond, unused, err), err);
-            p->beyond[KW_METRIC_CLASS_WORST] = NAN; /* objectives by class are judged on the law as it is */
+            p->beyond[KW_METRIC_CLASS_WORST] =
+                kw_point_groups_worst(p, &w->outcome, !isnan(p->beyond[KW_METRIC_TTFT_P50]), &s->study.slo);
         }
     }
     return st;

@@ -83,6 +83,7 @@ GROQ = one(dict({"platform": "groq"}, **LATENCY))
 OPENAI = one(dict({"platform": "openai", "model": "gpt-4o"}, **LATENCY))
 del OPENAI["model"]
 MEMORY = dict(OPENAI, trace=PREFIX)
+BY_BATCH = dict(OPENAI, deployments=[{"platform": "openai", "model": "gpt-4o", "term": "batch", "batch": {}}])
 BATCH = dict(OPENAI, deployments=[dict(OPENAI["deployments"][0], term="batch")])
 BEDROCK = one(dict({"platform": "bedrock", "retry": {"max_attempts": 1}}, **LATENCY))
 TWO = [dict(GPU, platform="modal", name="gpu", gpu="L4", keep_warm=0, max_replicas=1), dict({"platform": "groq", "name": "api"}, **LATENCY)]
@@ -97,6 +98,7 @@ HYPERSCALE = dict(CHOICE, candidates={"platforms": ["aws"], "gpus": ["H100"], "p
 SPOTS = dict(CHOICE, candidates={"platforms": ["crusoe"], "gpus": ["L40S"], "precisions": ["fp8"], "terms": ["spot", "on_demand"]})
 APIS = dict(CHOICE, candidates={"kinds": ["api"]})
 OWN = dict(CHOICE, candidates={"platforms": ["modal", "aws"], "keep_warm": [1]})
+BATCHES = dict(CHOICE, model="gpt-4o", slo={"e2e_p95_s": "100000"}, candidates={"platforms": ["openai"], "terms": ["batch"], "batch": {}})
 RENTED = dict(CHOICE, candidates={"kinds": ["dedicated"], "platforms": ["lambda"]})
 
 
@@ -203,6 +205,9 @@ KEYS = {
     "deployments[].cache.min_tokens": does(MEMORY, 1, 3000, wrong=("no memory",)),
     "deployments[].cache.step_tokens": does(MEMORY, 1, 3000),
     "deployments[].cache.lifetime_s": does(MEMORY, "1", "3600"),
+    "deployments[].batch.latency": does(BY_BATCH, "promised", "observed", wrong=(BATCH, "observed")),
+    "deployments[].batch.collect_s": does(BY_BATCH, "60", "3600", wrong=(OPENAI, "60")),
+    "deployments[].batch.requests": does(BY_BATCH, 2, 30, (D + "batch.collect_s", "3600")),
     "deployments[].ttft": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
     "deployments[].ttft_per_ktok": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
     "deployments[].output_rate": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
@@ -235,13 +240,16 @@ KEYS = {
     "candidates.max_replicas": plans(CHOICE, 2, 9, ("candidates.concurrency", [1]), wrong=(APIS, 2)),
     "candidates.replicas_extra": plans(RENTED, 1, 9, ("candidates.exhaustive", True), wrong=(APIS, 1)),
     "candidates.terms[]": plans(SPOTS, ["on_demand"], ["on_demand", "spot"], ("candidates.allow_unknown", UNSET), ("candidates.spot", UNSET)),
+    "candidates.batch.latency": plans(BATCHES, "promised", "observed", wrong=(dict(APIS, candidates={"kinds": ["api"], "terms": ["on_demand"]}), "observed")),
+    "candidates.batch.collect_s": plans(BATCHES, "60", "3600"),
+    "candidates.batch.requests": plans(BATCHES, 2, 30, ("candidates.batch.collect_s", "3600")),
     "candidates.spot.interruptions_per_hour": plans(SPOTS, "1", "30", ("candidates.spot.restart_s", "60"), wrong=(RENTED, "1")),
     "candidates.spot.notice_s": plans(SPOTS, "0", "120", ("candidates.spot.restart_s", "60"), ("candidates.spot.interruptions_per_hour", "20")),
     "candidates.spot.restart_s": plans(SPOTS, "0", "900", ("candidates.spot.interruptions_per_hour", "20")),
     "candidates.spot.on_demand_fallback": plans(HYPERSCALE, True, False, ("candidates.spot", RATE)),
     "candidates.spot.fallback_start_s": plans(SPOTS, "0", "900", ("candidates.spot", dict(RATE, on_demand_fallback=True))),
     "candidates.allow_unknown": plans(SPOTS, True, False, wrong=(RENTED, True)),
-    "candidates.hybrids": plans(CHOICE, True, False, ("candidates.gpus", ["L4"]), wrong=(APIS, True)),
+    "candidates.hybrids": plans(CHOICE, True, False, ("candidates.gpus", ["L4"])),
     "candidates.exhaustive": plans(dict(CHOICE, replications=1, candidates={"platforms": ["modal", "lambda"]}), True, False),
     "candidates.require[]": plans(CHOICE, ["soc2"], ["soc2?"]),
     "candidates.operations_usd_month": plans(RENTED, "0", "99", wrong=(APIS, "9")),

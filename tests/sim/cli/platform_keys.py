@@ -62,11 +62,12 @@ SCENARIO = {
     "openai": one(model="gpt-4o", ttft={"constant": "0.4"}, output_rate={"constant": "90"}),
     "memory": one({"file": "prefix.jsonl", "format": "mooncake"}, model="gpt-4o", ttft={"constant": "0.4"}, output_rate={"constant": "90"}),
     "batch": one(model="gpt-4o", term="batch"),
+    "batched": one({"file": "prefix.jsonl", "format": "mooncake"}, model="gpt-4o", term="batch", cache={"use": True}),
     "anthropic": one({"file": "prefix.jsonl", "format": "mooncake"}, model="claude-sonnet-4.5", ttft={"constant": "0.4"},
                      output_rate={"constant": "90"}),
     "together-api": one(),
 }
-FILE = {"memory": "openai", "batch": "openai"}
+FILE = {"memory": "openai", "batch": "openai", "batched": "openai"}
 LIMITED = {"src": "S1", "rule": "reserve_max_tokens", "rpm": 1000, "tpm": 30000}
 REFUSES = {"queue_limit": 2, "scaler": "capacity"}
 
@@ -180,7 +181,13 @@ for k in ("", "gpus[L40S]."):
     KEYS[k.replace("L40S", "") + "spot.notice_s"] = figure("crusoe", "0", "120", (k + "spot.interruptions_per_hour", 20), BACK)
 for k, x, y in (("interruptions_per_hour", 1, 30), ("interrupted_month", [0, 0.05], [0.2]), ("notice_s", "0", "120"), ("src", "one", "other")):
     KEYS["regions.list[].gpus[].spot." + k] = shown("crusoe", x, y, ("regions", {"src": "one", "list": [{"name": "eu-west", "gpus": [{"sku": "L40S-48GB", "spot": {"src": "one", "notice_s": "9"}}]}]}))
-KEYS["batch.window_s"] = figure("batch", "3600", "86400")
+KEYS["batch.window_s"] = figure("batch", "86400", "90000")
+SEEN = {"batch": {"latency": "observed"}}
+KEYS["batch.observed"] = figure("batch", {"constant": "600"}, {"constant": "1200"}, of=SEEN)
+KEYS["batch.max_requests"] = figure("batch", 2, 50, of={"batch": {"collect_s": "30"}})
+KEYS["batch.queued_requests"] = figure("batch", 1, 90)
+KEYS["batch.queued_tokens"] = figure("batch", 600, 90000)
+KEYS["batch.cache"] = figure("batched", "multiplies", "cache_wins")
 KEYS["cache.mode"] = figure("anthropic", "automatic", "explicit")
 for k, a, b in (("min_tokens", 1, 3000), ("step_tokens", 1, 3000), ("lifetime_s", "1", "3600")):
     KEYS["cache." + k] = figure("memory", a, b)

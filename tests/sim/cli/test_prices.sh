@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prices that depend on something: on how long a prompt is. Bills to the nano-dollar, by a
-# model of them in Python that works in fractions; `bill` on a log and `reprice` on a result must say the same.
+# Prices that depend on something: on how long a prompt is, on how long its answer may take. Bills to the nano-dollar, by a model of
+# them in Python that works in fractions; `bill` on a log and `reprice` on a result must say the same. Batches by a queue of its own.
 # usage: KEEPWARM=path/to/keepwarm test_prices.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
@@ -88,6 +88,131 @@ tier = dict(FAST, platform="./tiers.json", model="gpt-6.1-terra", term="priority
 said = run({"trace": trace("t.csv", [(0, 272001, 5), (60, 9, 5)], 3600), "deployments": [tier]}, expect=2)
 check("priority has no price of them", "the price of tokens of long prompts is not known" in said, said)
 run({"trace": trace("t.csv", [(0, 272000, 5), (60, 9, 5)], 3600), "deployments": [tier]})
+
+# ---- by the batch: Anthropic multiplies both discounts (cache hit at a tenth, half of it again), Google's cache price wins alone
+rows = [(30 * k, 6000, 100, r.choice([0, 2048, 4096])) for k in range(100)]
+t = trace("cached.csv", rows, 3600, ("arrival", "prompt", "output", "cached"))
+for platform, model, i, c, o, cached_half in (("anthropic", "claude-sonnet-5", "2", "0.20", "10", 2), ("gemini", "gemini-2.5-flash", "0.30", "0.03", "2.50", 1)):
+    hit, tokens, out = sum(x[3] for x in rows), sum(x[1] for x in rows), sum(x[2] for x in rows)
+    d = {"platform": platform, "model": model, "term": "batch"}
+    month = lambda n, usd: nano(F(n) * F(usd) / 10**6 * MONTH / 3600)
+    a = run({"trace": t, "deployments": [dict(d, cache={"use": True})], "as_of": "2026-11-01"})
+    same("%s: batch and cache" % platform, bill(a), {"tokens_in": month(tokens - hit, F(i) / 2), "tokens_cached": month(hit, F(c) / cached_half), "tokens_out": month(out, F(o) / 2)})
+    a = run({"trace": t, "deployments": [d], "as_of": "2026-11-01"})
+    same("%s: nothing cached unless said" % platform, bill(a), {"tokens_in": month(tokens, F(i) / 2), "tokens_out": month(out, F(o) / 2)})
+said = run({"trace": t, "deployments": [{"platform": "groq", "model": "gpt-oss-120b", "term": "batch", "cache": {"use": True}}]}, expect=2)
+check("a provider that says nothing of it", "has no meaning" in said, said)
+log = json.loads(keepwarm("bill", "cached.csv", "--format", "generic", "--columns", t["columns"], "-p", "anthropic", "--model", "claude-sonnet-5", "--term", "batch", "--json"))
+check("a batch's log", F(log["priced"]["usd"]) == nano(F(tokens - hit) / 10**6) + nano(F(hit) / 10**7) + nano(F(out) * 5 / 10**6), log["priced"])
+
+# ---- requests are collected into batches: when each is sent, and so when it is answered
+def platform_file(name, **edits):
+    p = json.load(open(PLATFORMS + "/openai.json"))
+    p["name"] = name
+    p["batch"] = dict(p["batch"], **edits)
+    json.dump(p, open(name + ".json", "w"))
+    return "./" + name + ".json"
+
+def answers(rows, takes, collect=0, full=None, queued=None, tokens=None):
+    """end-to-end times, by a queue that is looked at whenever something happens"""
+    import heapq
+    waiting, under, ends, e2e = [], [], [], {}
+    events = [(at, 1, k) for k, (at, _, _) in enumerate(rows)]
+    heapq.heapify(events)
+    under_requests = under_tokens = 0
+    while events:
+        now = events[0][0]
+        came = [heapq.heappop(events) for _ in range(sum(1 for e in events if e[0] == now))] # what happens at one moment
+        def send():
+            nonlocal under_requests, under_tokens
+            while waiting and ((full and len(waiting) >= full) or now >= rows[waiting[0]][0] + collect):
+                batch = []
+                while waiting and len(batch) < (full or 10**9):
+                    fits = not under_requests or ((not queued or under_requests < queued) and (not tokens or under_tokens + rows[waiting[0]][1] <= tokens))
+                    if not fits:
+                        break
+                    k = waiting.pop(0)
+                    batch.append(k)
+                    under_requests += 1
+                    under_tokens += rows[k][1]
+                if not batch:
+                    return
+                for k in batch:
+                    e2e[k] = now + takes - rows[k][0]
+                heapq.heappush(events, (now + takes, 0, batch))
+        for _, what, x in sorted(c for c in came if c[1] == 1): # arrivals first
+            waiting.append(x)
+            if collect:
+                heapq.heappush(events, (now + collect, 2, 0))
+            send()
+        for _, what, x in came:
+            if what == 0:
+                under_requests -= len(x)
+                under_tokens -= sum(rows[k][1] for k in x)
+        send()
+    return e2e
+
+for trial in range(12):
+    rows = sorted((r.randrange(0, 4000) + r.randrange(1000) / 1000, 100 + r.randrange(900), 20) for _ in range(60))
+    t = trace("b.csv", rows, 4000)
+    takes = r.choice([600, 1500])
+    how = {"collect": r.choice([0, 100, 900]), "queued": r.choice([None, 1, 7]), "tokens": r.choice([None, 3000, 400])}
+    how["full"] = r.choice([None, 3, 5]) if how["collect"] else None
+    if trial == 0:
+        how = {"collect": 300, "queued": None, "tokens": None, "full": None}
+    edits = {"window_s": {"value": str(takes)}, "observed": None}
+    file = platform_file("b", **{k: v for k, v in dict(edits, queued_requests=how["queued"], queued_tokens=how["tokens"]).items()})
+    p = json.load(open("b.json"))
+    p["batch"] = {k: v for k, v in p["batch"].items() if v is not None}
+    json.dump(p, open("b.json", "w"))
+    b = {k: v for k, v in (("collect_s", str(how["collect"]) if how["collect"] else None), ("requests", how["full"])) if v}
+    a = run({"trace": t, "start": "empty", "deployments": [dict({"platform": file, "model": "gpt-4o", "term": "batch"}, **({"batch": b} if b else {}))]}, "run", "-o", "r.h5", "--records")
+    want = answers(rows, takes, how["collect"], how["full"], how["queued"], how["tokens"])
+    point = a["points"][0]
+    check("all answered %s" % how, abs(point["error_fraction"]) == 0 and len(want) == 60, (point["error_fraction"], len(want)))
+    try:
+        import h5py
+        got = list(h5py.File("r.h5")["requests/e2e_ns"])
+        check("each in its time %s" % how, all(abs(got[k] / 1e9 - want[k]) < 1e-6 for k in range(60)), [(k, got[k] / 1e9, want[k]) for k in range(60) if abs(got[k] / 1e9 - want[k]) >= 1e-6][:5])
+    except ImportError:
+        worst = sorted(want.values())[-1]
+        check("the last in its time %s" % how, abs(point["e2e_p99_s"] - worst) <= 0.2 * worst, (point["e2e_p99_s"], worst))
+bad = {"trace": t, "deployments": [{"platform": "openai", "model": "gpt-4o", "term": "batch", "batch": {"requests": 9}}]}
+check("never full", "deployments[0].batch.requests" in run(bad, expect=2), "")
+bad["deployments"][0]["batch"] = {"requests": 50001, "collect_s": "60"}
+check("more than it takes", "takes at most 50000 in a batch" in run(bad, expect=2), "")
+
+# ---- a class that may wait goes by the batch in a plan, one that may not does not, and one of which nobody says stays
+rows = [(round(86400 * k / 2000, 3), 300 + r.randrange(300), 50 + r.randrange(100), ("chat", "nightly")[k % 4 == 0]) for k in range(2000)]
+t = trace("c.csv", rows, 86400, ("arrival", "prompt", "output", "class"))
+def classes(nightly, **candidates):
+    slo = {"ttft_p95_s": "5", "classes": {"nightly": nightly}} if nightly else {"ttft_p95_s": "5"}
+    return run({"trace": t, "model": "llama-3.1-8b", "slo": slo, "as_of": "2026-05-01", "candidates": dict({"platforms": ["groq", "modal"], "gpus": ["L4"]}, **candidates)}, "plan")
+DAY = {"ttft_p95_s": "86400", "e2e_p99_s": "86400"}
+a = classes(DAY)
+best = a["points"][a["best"]]
+check("by the batch", best["label"] == "groq llama-3.1-8b + groq llama-3.1-8b batch" and [d["name"] for d in best["deployments"]] == ["all but nightly", "nightly"], best["label"])
+check("a promise is not stretched", a["thin"] is False and a["margin_left"] >= 0, (a["thin"], a["margin_left"]))
+for what, slo in (("an hour", {"ttft_p95_s": "3600", "e2e_p99_s": "3600"}), ("nothing said", None), ("a deadline, and a first token at once", {"e2e_p99_s": "86400"})):
+    check(what, not any("batch" in p["label"] for p in classes(slo)["points"]), what)
+check("not where terms leave it out", not any("batch" in p["label"] for p in classes(DAY, terms=["on_demand"])["points"]))
+check("nor without hybrids", not any("batch" in p["label"] for p in classes(DAY, hybrids=False)["points"]))
+check("an hour to collect is an hour too late", not any("batch" in p["label"] for p in classes(DAY, batch={"collect_s": "3600"})["points"]))
+check("a day and an hour", "batch" in classes({k: "90000" for k in DAY}, batch={"collect_s": "3600"})["recommendation"])
+
+# promised and observed: both are told, and one is settled by the scenario
+day = {"trace": t, "model": "gpt-4o", "slo": {"ttft_p95_s": "5", "classes": {"nightly": DAY}}, "routing": {"policy": "class", "classes": {"nightly": "b"}},
+       "deployments": [dict(FAST, name="a", platform="openai"), {"name": "b", "platform": "openai", "term": "batch"}]}
+a = run(day)
+told = a["ranges"][0] if a.get("ranges") else {}
+check("both readings", told.get("promised_e2e_p95_s") == 86400 and 3600 < told.get("observed_e2e_p95_s", 0) < 86400 / 2 and told["grade"] == "estimated", a.get("ranges"))
+day["deployments"][1]["batch"] = {"latency": "observed"}
+b = run(day, "run", "-o", "o.h5")
+group = [g for g in b["points"][0]["groups"] if g.get("deployment") == "b"][0]
+check("as others saw", group["e2e_p50_s"] < 1000 and not b.get("ranges") and "batch observed" in b["points"][0]["label"], (group, b.get("ranges")))
+check("at the same price", bill(a) == bill(b), "")
+again = json.loads(keepwarm("reprice", "o.h5", "--json"))
+check("read again", again["points"][0]["label"] == b["points"][0]["label"] and bill(again) == bill(b), again["points"][0]["label"])
 
 print("%d passed, %d failed" % (passed, failed))
 raise SystemExit(failed > 0)

@@ -226,6 +226,37 @@ static void long_prompts_have_prices_of_their_own(void)
     CHECK(month(&u, &t).item[KW_ITEM_TOKENS_IN] == 500001250 && month(&u, &t).item[KW_ITEM_LONG_IN] == 0);
 }
 
+/* Anthropic's pricing page: a cache read is a tenth of input, by the batch half of that (Sonnet 5: $2, $0.20, $0.10). Vertex's page
+ * of batch inference: the discounts of cache and batch do not stack, the cache's holds (Gemini 2.5 Flash: $0.03). */
+static void batch_and_cache(void)
+{
+    struct kw_platform p = platform();
+    struct kw_api_offer o = { .model = "m",
+                              .price = { .in_mtok = price(2 * USD),
+                                         .cached_in_mtok = price(200000000),
+                                         .cache_write_mtok = price(2500000000),
+                                         .out_mtok = price(10 * USD) },
+                              .batch_ppm = 500000 };
+    struct kw_tariff t = { .platform = &p, .api = &o, .term = KW_TERM_BATCH };
+    struct kw_usage u = { .kind = KW_KIND_API,
+                          .window = 730 * KW_NS_PER_HOUR,
+                          .tokens_in = 1000000,
+                          .tokens_cached = 1000000,
+                          .tokens_cache_write = 1000000,
+                          .tokens_out = 1000000 };
+    p.batch.cache = KW_BATCH_CACHE_MULTIPLIES;
+    struct kw_bill b = month(&u, &t);
+    CHECK(b.item[KW_ITEM_TOKENS_IN] == USD && b.item[KW_ITEM_TOKENS_CACHED] == 100000000 &&
+          b.item[KW_ITEM_TOKENS_CACHE_WRITE] == 1250000000 && b.item[KW_ITEM_TOKENS_OUT] == 5 * USD);
+    p.batch.cache = KW_BATCH_CACHE_WINS;
+    b = month(&u, &t);
+    CHECK(b.item[KW_ITEM_TOKENS_IN] == USD && b.item[KW_ITEM_TOKENS_CACHED] == 200000000 &&
+          b.item[KW_ITEM_TOKENS_CACHE_WRITE] == 2500000000);
+    p.batch.cache = KW_BATCH_CACHE_UNKNOWN; /* nobody says that there is a discount */
+    b = month(&u, &t);
+    CHECK(b.item[KW_ITEM_TOKENS_CACHED] == USD && b.item[KW_ITEM_TOKENS_CACHE_WRITE] == USD);
+}
+
 static void dedicated_terms(void)
 {
     struct kw_platform p = platform();
@@ -450,6 +481,7 @@ int main(void)
     RUN(modal_resources_and_region);
     RUN(api_tokens);
     RUN(long_prompts_have_prices_of_their_own);
+    RUN(batch_and_cache);
     RUN(dedicated_terms);
     RUN(the_seeds_numbers);
     RUN(cpu_and_memory_follow_every_paid_hour);
