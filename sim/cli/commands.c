@@ -1,5 +1,6 @@
 /* The commands, a row each: what keepwarm can do. */
 #include "sim/cli/commands/bill.h"
+#include "sim/cli/commands/brief.h"
 #include "sim/cli/commands/calibrate.h"
 #include "sim/cli/commands/compare.h"
 #include "sim/cli/commands/describe.h"
@@ -120,6 +121,17 @@ const struct kw_command kw_commands[] = {
       1,
       1,
       kw_cli_bill },
+    { "brief",
+      "",
+      "the numbers this project began with, by their own assumptions and as simulated",
+      "Costs by volume, prices, cold starts, and what a guide of early 2026 concludes from them: each figure as\n"
+      "it stands there, as its own assumptions make it, and beside it what a replay of the embedded week finds.\n"
+      "It takes about a minute.",
+      "keepwarm brief",
+      { KW_OPT_THREADS, KW_OPT_QUIET, KW_OPTIONS },
+      0,
+      0,
+      kw_cli_brief },
     { "report",
       "RESULT.h5",
       "one HTML page of a result, pictures included, nothing to install",
