@@ -853,6 +853,16 @@ uint32_t kw_sched_running(const struct kw_sched *s)
 {
     return s->running.n;
 }
+uint64_t kw_sched_context(const struct kw_sched *s)
+{
+    return s->context;
+}
+uint64_t kw_sched_tokens_waiting(const struct kw_sched *s)
+{
+    uint64_t n = 0;
+    for (uint32_t i = s->waiting.head; i != NONE; i = s->seq[i].next) n += target(&s->seq[i]);
+    return n;
+}
 uint32_t kw_sched_blocks_free(const struct kw_sched *s)
 {
     return count_free(s);

@@ -155,7 +155,10 @@ uint32_t kw_sched_held(const struct kw_sched *s);
 uint64_t kw_sched_adapters_state(const struct kw_sched *s); /* a fingerprint of which adapters are in slots, and of the
                                                                order in which they give way */
 uint32_t kw_sched_running(const struct kw_sched *s);
-uint32_t kw_sched_blocks_free(const struct kw_sched *s); /* evictable cached blocks count as free */
+uint64_t kw_sched_context(const struct kw_sched *s); /* tokens in the KV cache of decoding sequences, before the step
+                                                         under way; prompts in pieces left out */
+uint64_t kw_sched_tokens_waiting(const struct kw_sched *s); /* to compute for those that wait; O(waiting) */
+uint32_t kw_sched_blocks_free(const struct kw_sched *s);    /* evictable cached blocks count as free */
 uint64_t kw_sched_id(const struct kw_sched *s, uint32_t slot);
 uint32_t kw_sched_generated(const struct kw_sched *s, uint32_t slot); /* output tokens so far */
 uint32_t kw_sched_cached(const struct kw_sched *s, uint32_t slot);    /* prompt tokens taken from the prefix cache at

@@ -16,13 +16,55 @@ enum kw_scaler {
     KW_SCALER_LOAD_TARGET,   /* Fireworks: mean load / target over windows, load = in flight / hard_concurrency */
     KW_SCALER_CONCURRENCY, /* Baseten, Together, Ray Serve: ceil(mean in flight over window / (target * utilisation)) */
     KW_SCALER_KPA,         /* Knative pod autoscaler (PLATFORMS.md 7) */
+    KW_SCALER_HPA,         /* KEDA for 0 <-> 1, Kubernetes' horizontal pod autoscaler above */
+    KW_SCALER_RAY_SERVE,   /* Ray Serve: ongoing requests over a target, held for a delay */
+    KW_SCALER_SKYSERVE,    /* SkyServe: requests a second over a target, held for a number of decisions */
+    KW_SCALER_DYNAMO,      /* NVIDIA Dynamo's planner: KV cache in use over thresholds, one at a time */
     KW_SCALER_SETUP        /* queueing-theory pool for the closed forms: one setup per waiting customer */
 };
 extern const char
     *const kw_scaler_name[]; /* "fixed", "capacity", "queue_delay", ..., NULL: the words of platform files */
+/* Those that only users run, with parameters of their own: no platform file names them. */
+#define KW_SCALERS_SELF_MANAGED                                                                                        \
+    (1u << KW_SCALER_HPA | 1u << KW_SCALER_RAY_SERVE | 1u << KW_SCALER_SKYSERVE | 1u << KW_SCALER_DYNAMO)
 /* Those that stop a replica because it is idle, rather than because they want fewer: bits 1u << enum kw_scaler. */
 #define KW_SCALERS_STOP_IDLE                                                                                           \
     (1u << KW_SCALER_CAPACITY | 1u << KW_SCALER_QUEUE_DELAY | 1u << KW_SCALER_REQUEST_COUNT | 1u << KW_SCALER_QUEUE)
+
+/* What a KEDA trigger counts, in vLLM's names: requests that wait (before the replicas too), that run, or both. */
+enum kw_trigger_metric { KW_TRIGGER_WAITING, KW_TRIGGER_RUNNING, KW_TRIGGER_BOTH };
+extern const char *const kw_trigger_metric_name[]; /* "num_requests_waiting", ..., NULL */
+#define KW_TRIGGERS_MAX 4
+struct kw_trigger {
+    enum kw_trigger_metric metric;
+    double threshold;  /* of it a replica: the HPA's AverageValue */
+    double activation; /* above this it is active: KEDA leaves zero, and stays above it */
+};
+
+/* The HPA's "behavior" in one direction: how far it may go within a period, by the policy that allows most or least. */
+enum kw_select_policy { KW_SELECT_MAX, KW_SELECT_MIN, KW_SELECT_DISABLED };
+extern const char *const kw_select_policy_name[]; /* "Max", "Min", "Disabled", NULL */
+#define KW_HPA_POLICIES_MAX 4
+struct kw_hpa_rules {
+    kw_ns window; /* stabilizationWindowSeconds */
+    enum kw_select_policy select;
+    uint32_t n;
+    struct kw_hpa_policy {
+        bool pods; /* else percent of the replicas at the period's begin */
+        uint32_t value;
+        kw_ns period;
+    } policy[KW_HPA_POLICIES_MAX];
+};
+
+/* KEDA + HPA, beside the fields that other scalers have too. */
+struct kw_hpa {
+    uint32_t n_triggers;
+    struct kw_trigger trigger[KW_TRIGGERS_MAX];
+    kw_ns poll;       /* KEDA's pollingInterval, between 0 and 1 */
+    double tolerance; /* nothing changes while metric / target is within 1 +- this */
+    bool behaves; /* the user gave a "behavior": up and down hold; else the controller's own limit, see the scaler */
+    struct kw_hpa_rules up, down;
+};
 
 /* QUEUE_DELAY: what the delay is counted from. LAST_START: one start a delay, a request that waits longer adds the next
  * one a delay after the last; ARRIVAL: each request that has waited so long by itself adds one, several at once too. */
@@ -65,14 +107,17 @@ struct kw_autoscaling {
     kw_ns target_delay;        /* QUEUE_DELAY */
     enum kw_delay_from target_delay_from;
     kw_ns scale_up_window; /* the condition must hold this long / averaging window */
+    kw_ns scale_up_delay;  /* RAY_SERVE, SKYSERVE: the higher wish must hold this long */
     kw_ns eval_period;     /* control loop; 0 = event driven */
     kw_ns idle_timeout;    /* idle time before a surplus replica stops */
     enum kw_idle_release idle_release;
     kw_ns zero_timeout;     /* idle time before the last replica stops; >= idle_timeout where the platform has one */
     kw_ns scale_down_delay; /* the lower wish must hold this long before anything stops (Fireworks, Baseten, HPA) */
     kw_ns min_up;           /* minimum life after a start */
-    double max_up_rate, max_down_rate;          /* KPA: 1000, 2; 0 = no limit */
+    double max_up_rate, max_down_rate;          /* KPA: 1000, 2; 0 = no limit. RAY_SERVE: its scaling factors */
     double panic_threshold, panic_window_share; /* KPA: 2.0, 0.1 */
+    double up_above, down_below;                /* DYNAMO: shares of the KV cache */
+    struct kw_hpa hpa;                          /* HPA */
     enum kw_at_zero at_zero;                    /* what a request meets when no replica is ready */
     int reject_code;                            /* 503, 429 ... for rejections */
     uint64_t queue_limit;                       /* requests waiting at the platform; 0 = none */
@@ -81,6 +126,12 @@ struct kw_autoscaling {
     double stockout_probability;          /* a start meets no GPU and is tried again after stockout_retry */
     kw_ns stockout_retry;
     double start_failure_probability; /* a start fails at the end of init and is started over */
+};
+
+/* Machines that come and go with their replicas: rented by the user's own cluster. */
+struct kw_node_rule {
+    uint32_t places; /* replicas that one holds; 0: machines are the platform's, or rented for good */
+    kw_ns idle;      /* how long one without a replica stays rented */
 };
 
 /* How long it takes to become ready. Each phase: fixed law + bytes / bandwidth law where bytes > 0. */

@@ -11,8 +11,13 @@ const char *const kw_count_rule_name[] = {
     NULL
 };
 const char *const kw_batch_cache_name[] = { "unknown", "multiplies", "cache_wins", NULL };
-const char *const kw_scaler_name[] = { "fixed",       "capacity",    "queue_delay", "request_count", "queue",
-                                       "load_target", "concurrency", "kpa",         "setup",         NULL };
+const char *const kw_scaler_name[] = { "fixed", "capacity",    "queue_delay", "request_count",
+                                       "queue", "load_target", "concurrency", "kpa",
+                                       "hpa",   "ray_serve",   "skyserve",    "dynamo",
+                                       "setup", NULL };
+static_assert(sizeof kw_scaler_name / sizeof *kw_scaler_name == KW_SCALER_SETUP + 2, "a name for each");
+const char *const kw_trigger_metric_name[] = { "num_requests_waiting", "num_requests_running", "num_requests", NULL };
+const char *const kw_select_policy_name[] = { "Max", "Min", "Disabled", NULL };
 const char *const kw_balance_name[] = {
     "round_robin", "least_outstanding", "power_of_two", "prefix", "pack", "random", "adapter", NULL
 };

@@ -318,6 +318,10 @@ static enum kw_status read_scaling(struct kw_fact_reader *r, struct kw_jnode n)
     int word;
     KW_TRY(kw_fact_word(r, kw_json_get(n, "scaler"), &src, kw_scaler_name, &word));
     a->scaler = (enum kw_scaler)word;
+    if (KW_SCALERS_SELF_MANAGED & 1u << word)
+        return kw_json_fail(kw_json_get(n, "scaler"), KW_ERANGE, r->err,
+                            "'%s' runs in a user's own cluster: a deployment of a scenario names it",
+                            kw_scaler_name[word]);
     KW_TRY(kw_fact_word(r, kw_json_get(n, "at_zero"), &src, kw_at_zero_name, &word));
     a->at_zero = (enum kw_at_zero)word;
     if (kw_json_present(kw_json_get(n, "balance"))) {

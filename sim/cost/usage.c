@@ -92,6 +92,33 @@ static bool narrow(int64_t *out, kw_i128 v)
     return true;
 }
 
+/* What nodes that come and go are paid for. Only what the meter sees of them: there, with or without a replica. A failed
+ * start is not told from the rest of the node's time. */
+static enum kw_status bill_nodes(struct kw_usage *r, const struct kw_ledger *l, const struct kw_meter *m,
+                                 uint32_t node_gpus, struct kw_error *err)
+{
+    static const enum kw_phase start[] = { KW_PHASE_PULL, KW_PHASE_LOAD, KW_PHASE_INIT, KW_PHASE_RESTORE };
+    struct kw_meter of_node = *m;
+    struct tally t = { .rounding = 0 };
+    of_node.bills[KW_PHASE_ACTIVE] = of_node.bills[KW_PHASE_IDLE] = true;
+    for (uint64_t i = 0, k = 0; i < l->nodes_n; i++)
+        bill_by_phase(&t, &l->nodes[i],
+                      k < l->nodes_before_n && l->nodes_before[k].life == i ? &l->nodes_before[k++] : NULL, &of_node);
+    kw_i128 there = t.phase[KW_PHASE_ACTIVE] + t.phase[KW_PHASE_IDLE], reserved = there * node_gpus;
+    kw_i128 nodes = (l->max_replicas + l->places - 1) / l->places;
+    if (l->max_replicas) cap_additions(&t, nodes * r->window - there - t.phase[KW_PHASE_PROVISION]);
+    bool ok = narrow(&r->gpu_ns[KW_PHASE_PROVISION], t.phase[KW_PHASE_PROVISION] * node_gpus) &&
+              narrow(&r->rounding_gpu_ns, t.rounding * node_gpus) && narrow(&r->minimum_gpu_ns, t.minimum * node_gpus);
+    for (int i = 0; i < 4; i++) {
+        reserved -= (kw_i128)l->phase[start[i]] * r->gpus;
+        ok = ok && narrow(&r->gpu_ns[start[i]], (kw_i128)l->phase[start[i]] * r->gpus);
+    }
+    ok = ok && narrow(&r->reserved_gpu_ns, reserved);
+    if (!ok) return kw_fail(err, KW_ERANGE, "GPU time exceeds 292 GPU-years in one deployment: replay a shorter trace");
+    assert(reserved >= 0 && "replicas start on nodes that are there");
+    return KW_OK;
+}
+
 /* O(lives), once a replication. Prices do not enter: what was used is kept, and a price change is a new bill and not a
  * new simulation. */
 enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *l, const struct kw_meter *m,
@@ -151,6 +178,11 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
     ok = ok && narrow(&r.rounding_gpu_ns, t.rounding * gpus) && narrow(&r.minimum_gpu_ns, t.minimum * gpus) &&
          narrow(&r.unbilled_gpu_ns, t.unbilled * gpus) && narrow(&r.busy_gpu_ns, t.busy * gpus);
     if (!ok) return kw_fail(err, KW_ERANGE, "GPU time exceeds 292 GPU-years in one deployment: replay a shorter trace");
+    if (kind == KW_KIND_DEDICATED && l->places) {
+        r.reserved_gpu_ns = 0;
+        enum kw_status st = bill_nodes(&r, l, m, reserved_gpus, err);
+        if (st != KW_OK) return st;
+    }
     assert(counts_up(&r));
     *u = r;
     return KW_OK;

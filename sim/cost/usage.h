@@ -16,7 +16,8 @@ struct kw_usage {
     int64_t rounding_gpu_ns; /* added by rounding each life up to the granularity or to its last window */
     int64_t minimum_gpu_ns;  /* added by the minimum charge of each life */
     int64_t unbilled_gpu_ns; /* replica life the meter does not count */
-    int64_t reserved_gpu_ns; /* dedicated: GPUs rented * window, used or not */
+    int64_t reserved_gpu_ns; /* dedicated: GPUs rented * window, used or not; of nodes that come and go their GPUs * the
+                                time they were there, less what starts took of it */
     int64_t standin_gpu_ns;  /* spot: GPUs rented on demand while a spot machine was missing */
     int64_t busy_gpu_ns;     /* GPU-ns in phase ACTIVE, billed or not: what idle cost is told from */
     int64_t requests, tokens_in, tokens_cached, tokens_cache_write, tokens_out; /* of completed requests; in excludes
@@ -47,6 +48,10 @@ static inline kw_ns kw_usage_month(const struct kw_usage *u)
  * kind DEDICATED: no phase is billed, reserved_gpus are, for the whole window; of spot machines (l->interruptible) for
  * the time in which they were there: from their provision to their end, the notice beside their successor included, and
  * apart from them those that stood in for them. kind API: tokens only, gpus = 0.
+ * Where nodes come and go (l->places) reserved_gpus are those of one node, and each node's life is what the meter sees:
+ * from when it is there, or from its order where PROVISION is billed, to when it is given back, with minimum and rounding
+ * as above. Of that time the replicas' starts are told apart (PULL to RESTORE), and PROVISION; identity:
+ *     sum(gpu_ns) + reserved_gpu_ns == reserved_gpus * sum over nodes of the time billed
  * KW_ERANGE on overflow or a window <= 0; KW_EFAIL where more is billed than all replicas always on, draining ones apart; *u is unchanged on failure. */
 enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *l, const struct kw_meter *m,
                                     enum kw_kind kind, uint32_t gpus, uint32_t reserved_gpus, kw_ns window,

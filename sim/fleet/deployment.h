@@ -29,9 +29,10 @@ struct kw_deployment {
     /* serverless and dedicated: replicas of an engine */
     const struct kw_steptime *steptime; /* shared, immutable */
     struct kw_sched_config sched;
-    struct kw_autoscaling scaling; /* dedicated: KW_SCALER_FIXED */
+    struct kw_autoscaling scaling; /* dedicated: KW_SCALER_FIXED, unless nodes come and go */
     struct kw_cold_start cold;
-    struct kw_spot spot; /* per_hour 0: never interrupted, and nothing stands in */
+    struct kw_node_rule node; /* dedicated with an autoscaler: cold.provision is a node's */
+    struct kw_spot spot;      /* per_hour 0: never interrupted, and nothing stands in */
     enum kw_balance balance;
     struct kw_lora lora; /* which of its requests are for adapters of its model, and what they take; sched.max_loras */
     /* api */

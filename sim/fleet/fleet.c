@@ -299,6 +299,7 @@ static enum kw_status handle_event(struct run *run, kw_ns now, struct kw_error *
     case KW_EV_QUEUE_TIMEOUT: return kw_pool_queue_timeout(p, now, err);
     case KW_EV_REQUEST_TIMEOUT: return kw_pool_request_timeout(p, now, err);
     case KW_EV_INTERRUPTION: return kw_pool_interruption(p, number, now, err);
+    case KW_EV_NODE: return kw_pool_node(p, number, now, err);
     case KW_EV_RETRY: return retry(run, number, now, err);
     case KW_EV_API_DONE: kw_api_gateway_done(&run->f->api[k], number, now); return KW_OK;
     case KW_EV_BATCH: return kw_api_gateway_send(&run->f->api[k], now, err);

@@ -8,6 +8,8 @@ static void drop_arrays(struct kw_outcome *o)
     for (uint32_t i = 0; i < KW_FLEET_MAX_DEPLOYMENTS; i++) {
         free(o->ledger[i].lives);
         free(o->ledger[i].before);
+        free(o->ledger[i].nodes);
+        free(o->ledger[i].nodes_before);
     }
     free(o->records);
     free(s->arrivals);
@@ -154,12 +156,42 @@ static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, 
     return KW_OK;
 }
 
+/* Nodes: lives that add up, never more at once than was told, and on them exactly the replicas that have left their
+ * PROVISION. What a failed start spent there is not told apart any more. */
+static enum kw_status check_nodes(const struct kw_ledger *l, const char *name, kw_ns window, struct kw_error *err)
+{
+    kw_i128 up = 0, there = 0, taken = 0;
+    bool failed = false;
+    for (uint64_t i = 0; i < l->nodes_n; i++) {
+        const struct kw_life *n = &l->nodes[i];
+        kw_ns all = 0;
+        bool negative =
+            n->phase[KW_PHASE_PROVISION] < 0 || n->phase[KW_PHASE_ACTIVE] < 0 || n->phase[KW_PHASE_IDLE] < 0;
+        for (int p = 0; p < KW_PHASES; p++) all += n->phase[p];
+        if (negative || n->born + all != n->gone || n->born < 0 || n->gone > window)
+            return kw_fail(err, KW_EFAIL, "%s: the life of node %llu does not add up", name, (unsigned long long)i);
+        there += all;
+        up += n->phase[KW_PHASE_ACTIVE] + n->phase[KW_PHASE_IDLE];
+    }
+    for (uint64_t i = 0; i < l->lives_n; i++) {
+        taken += l->lives[i].gone - l->lives[i].born - l->lives[i].phase[KW_PHASE_PROVISION];
+        failed |= l->lives[i].failed;
+    }
+    if (there > (kw_i128)l->peak_nodes * window || l->places_taken > (kw_i128)l->places * up)
+        return kw_fail(err, KW_EFAIL, "%s: more was on %u nodes of %u than they hold", name, l->peak_nodes, l->places);
+    if (!failed && taken != l->places_taken)
+        return kw_fail(err, KW_EFAIL, "%s: replicas were on nodes for %lld ns, nodes had them for %lld ns", name,
+                       (long long)taken, (long long)l->places_taken);
+    return KW_OK;
+}
+
 /* Conservation, in release builds too: O(lives), once a run. A result that does not add up is never returned. */
 enum kw_status kw_outcome_check(const struct kw_outcome *o, const struct kw_deployment *d, struct kw_error *err)
 {
     uint64_t routed = 0;
     for (uint32_t i = 0; i < o->n_deployments; i++) {
         enum kw_status st = check_ledger(&o->ledger[i], d[i].name, o->window, err);
+        if (st == KW_OK && o->ledger[i].places) st = check_nodes(&o->ledger[i], d[i].name, o->window, err);
         if (st != KW_OK) return st;
         routed += o->ledger[i].requests;
     }

@@ -60,9 +60,15 @@ struct kw_ledger {
     struct kw_life *lives; /* [lives_n], always kept for serverless and dedicated: billing rounds each life */
     uint64_t before_n;
     struct kw_life_before *before; /* [before_n] in the order of lives */
-    uint64_t late;                 /* of the completed: after the window's end, so on no life's count */
-    uint32_t max_replicas;         /* the most that may be alive at once; 0: not said */
-    uint32_t peak_replicas;        /* most at once in any phase but gone */
+    uint32_t places, peak_nodes;   /* replicas a node holds, 0: none come and go; most nodes at once */
+    uint64_t nodes_n;
+    struct kw_life *nodes; /* [nodes_n] rented machines: PROVISION, then ACTIVE with a replica on it and IDLE without */
+    uint64_t nodes_before_n;
+    struct kw_life_before *nodes_before; /* [nodes_before_n] in the order of nodes; before[].life: index into it */
+    kw_ns places_taken;                  /* place-ns on nodes that are up: what replicas were on them */
+    uint64_t late;                       /* of the completed: after the window's end, so on no life's count */
+    uint32_t max_replicas;               /* the most that may be alive at once; 0: not said */
+    uint32_t peak_replicas;              /* most at once in any phase but gone */
     uint64_t
         peak_requests; /* most that a request, itself counted, met waiting or on ready replicas; warm-up included */
     uint64_t steps, iterations; /* engine steps decided; engine steps simulated (a jump over k counts k) */

@@ -145,23 +145,34 @@ static enum kw_status grow(struct kw_replica *r, struct kw_error *err)
 
 /* ---- cutting a run ---- */
 
-/* The run ends at the first boundary whose floored time is >= t: the smallest j with run_ps(j) >= x, the ps from the
- * run's begin to t. The root of the quadratic in double is far less than a step off, so cut down to an integer it is
- * not above j; from there integers decide. */
+/* The smallest j >= 1 with run_ps(j) >= x, which k has at the latest. The root of the quadratic in double is far less
+ * than a step off, so cut down to an integer it is not above j; from there integers decide. */
+static uint64_t boundary_from(const struct kw_replica *r, int64_t x)
+{
+    if (x <= r->first_ps) return 1;
+    double rise = (double)r->rise_ps, b = (double)r->first_ps - rise / 2;
+    double root = 2 * (double)x / (b + sqrt(b * b + 2 * rise * (double)x));
+    uint64_t j = root < (double)r->k ? (uint64_t)root : r->k;
+    if (j < 1) j = 1;
+    while (run_ps(r, j) < x) j++;
+    return j;
+}
+
+/* The run ends at the first boundary whose floored time is >= t. */
 static void cut(struct kw_replica *r, kw_ns t)
 {
     assert(r->k > 1 && t <= r->boundary);
-    int64_t x = (t - r->at.ns) * 1000 - r->at.ps; /* t <= next: within RUN_PS */
-    uint64_t j = 1;
-    if (x > r->first_ps) {
-        double rise = (double)r->rise_ps, b = (double)r->first_ps - rise / 2;
-        double root = 2 * (double)x / (b + sqrt(b * b + 2 * rise * (double)x));
-        j = root < (double)r->k ? (uint64_t)root : r->k;
-        if (j < 1) j = 1;
-        while (run_ps(r, j) < x) j++; /* ends by k at the latest: t <= next */
-    }
-    r->k = j;
+    r->k = boundary_from(r, (t - r->at.ns) * 1000 - r->at.ps); /* t <= boundary: within RUN_PS */
     set_end(r);
+}
+
+/* Boundaries of the run whose floored time is <= now: those before the first that is later. */
+uint64_t kw_replica_kv_asked(const struct kw_replica *r, kw_ns now)
+{
+    uint64_t tokens = kw_sched_context(r->sched) + kw_sched_tokens_waiting(r->sched);
+    assert(now <= r->next);
+    if (!r->in_step || r->k < 2) return tokens;
+    return tokens + r->n_decode * (boundary_from(r, (now + 1 - r->at.ns) * 1000 - r->at.ps) - 1);
 }
 
 /* A request joins the waiting ones now. O(1), and one square root when a run has to be cut. One that cannot change the

@@ -138,6 +138,10 @@ void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *
  * and its blocks are free from the first boundary at or after now. slot must be live and not cancelled before. */
 void kw_replica_cancel(struct kw_replica *r, uint32_t slot, kw_ns now);
 
+/* Tokens of its KV cache that are in use by decoding sequences or asked for by waiting ones at now, steps that have ended
+ * by then counted. The same in both stepping modes. O(waiting). */
+uint64_t kw_replica_kv_asked(const struct kw_replica *r, kw_ns now);
+
 /* The replica dies at now: what was under way is lost. Fills ids (room for r->n_live) with the requests that were in
  * it, running ones in admission order and then the waiting ones, cancelled ones left out; returns how many. The replica
  * is then idle and empty; counters stay. */

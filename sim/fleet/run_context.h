@@ -17,6 +17,7 @@ enum kw_event_kind {
     KW_EV_QUEUE_TIMEOUT,   /* the head of a platform's queue has waited too long */
     KW_EV_REQUEST_TIMEOUT, /* the oldest request on the replicas has been there too long */
     KW_EV_INTERRUPTION,    /* a spot machine gets its notice, or is taken after it; number = replica */
+    KW_EV_NODE,            /* a rented machine has been without a replica for too long; number = node */
     KW_EV_RETRY,           /* a client tries again; number = flight */
     KW_EV_API_DONE,        /* an API has answered; number = flight */
     KW_EV_BATCH            /* a batch may be sent; number = 0 */

@@ -38,7 +38,10 @@ static kw_ns of_one(const struct kw_deployment *d)
         return d->spot.per_hour > 0 ? SERVED + d->spot.notice + start_time(&d->cold) : SERVED;
     kw_ns idle = longer(longer(a->idle_timeout, a->zero_timeout), longer(a->scale_down_delay, a->min_up));
     kw_ns windows = longer(a->scale_up_window, longer(a->target_delay, a->eval_period));
-    if (idle > LONGEST || windows > LONGEST) return LONGEST;
+    windows = longer(windows, longer(a->scale_up_delay, a->hpa.poll));
+    windows = longer(windows, longer(a->hpa.up.window, a->hpa.down.window));
+    if (idle > LONGEST || windows > LONGEST || d->node.idle > LONGEST) return LONGEST;
+    if (d->node.places) idle += longer(a->scale_down_delay, a->zero_timeout) + d->node.idle; /* one after the other */
     return SERVED + idle + windows + start_time(&d->cold);
 }
 

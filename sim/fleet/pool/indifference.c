@@ -41,6 +41,10 @@ static double indifferent_up_to(const struct kw_deployment *d)
     case KW_SCALER_LOAD_TARGET: return averaged(c, fmin(room, c->target * slots));
     case KW_SCALER_CONCURRENCY: return averaged(c, fmin(room, c->target * c->utilisation));
     case KW_SCALER_KPA:
+    case KW_SCALER_HPA:
+    case KW_SCALER_RAY_SERVE:
+    case KW_SCALER_SKYSERVE:
+    case KW_SCALER_DYNAMO:
     case KW_SCALER_SETUP: return 0;
     }
     return 0;

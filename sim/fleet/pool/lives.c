@@ -24,30 +24,39 @@ void kw_lives_open(struct kw_pool_replica *r, kw_ns now)
     *life = (struct kw_life){ .born = now, .first_success = served ? now : -1, .standin = r->standin };
 }
 
+/* Room for n lives is a power of two from 16 on, so that nobody has to remember how much there is. */
+enum kw_status kw_lives_append(struct kw_life **v, uint64_t *n, struct kw_life_before **before, uint64_t *before_n,
+                               const struct kw_life *life, const struct kw_life_before *past, struct kw_error *err)
+{
+    if (*n == 0 || (*n >= 16 && !(*n & (*n - 1)))) {
+        uint64_t cap = *n ? 2 * *n : 16;
+        struct kw_life *grown = realloc(*v, cap * sizeof *grown);
+        if (!grown) return kw_fail(err, KW_ENOMEM, "no memory for %llu lives", (unsigned long long)cap);
+        *v = grown;
+    }
+    if (past) { /* rare: once for each that there is when the window begins */
+        struct kw_life_before *grown = realloc(*before, (*before_n + 1) * sizeof *grown);
+        if (!grown) return kw_fail(err, KW_ENOMEM, "no memory for a life before the window");
+        *before = grown;
+        grown[*before_n] = *past;
+        grown[(*before_n)++].life = *n;
+    }
+    (*v)[(*n)++] = *life;
+    return KW_OK;
+}
+
 static enum kw_status keep(struct kw_pool *p, struct kw_pool_replica *r, struct kw_error *err)
 {
     struct kw_ledger *l = p->ledger;
-    if (l->lives_n == p->lives_cap) {
-        size_t cap = p->lives_cap ? 2 * p->lives_cap : 16;
-        struct kw_life *lives = realloc(l->lives, cap * sizeof *lives);
-        if (!lives) return kw_fail(err, KW_ENOMEM, "%s: no memory for %zu replica lives", p->d->name, cap);
-        l->lives = lives;
-        p->lives_cap = cap;
-    }
-    if (r->straddles) { /* rare: once for each replica there is when the window begins */
-        struct kw_life_before *before = realloc(l->before, (l->before_n + 1) * sizeof *before);
-        if (!before) return kw_fail(err, KW_ENOMEM, "%s: no memory for a replica's life", p->d->name);
-        l->before = before;
-        r->before.life = l->lives_n;
-        before[l->before_n++] = r->before;
-        r->straddles = false;
-    }
-    struct kw_life *life = &l->lives[l->lives_n++];
-    *life = r->life;
-    life->born -= p->opens;
-    life->gone -= p->opens;
-    if (life->first_success >= 0) life->first_success -= p->opens;
-    for (int i = 0; i < KW_PHASES; i++) l->phase[i] += life->phase[i];
+    struct kw_life life = r->life;
+    life.born -= p->opens;
+    life.gone -= p->opens;
+    if (life.first_success >= 0) life.first_success -= p->opens;
+    enum kw_status st =
+        kw_lives_append(&l->lives, &l->lives_n, &l->before, &l->before_n, &life, r->straddles ? &r->before : NULL, err);
+    if (st != KW_OK) return st;
+    r->straddles = false;
+    for (int i = 0; i < KW_PHASES; i++) l->phase[i] += life.phase[i];
     return KW_OK;
 }
 
@@ -96,6 +105,7 @@ enum kw_status kw_lives_gone(struct kw_pool *p, uint32_t k, kw_ns now, struct kw
     kw_events_release(&p->w->events, r->run_id);
     kw_events_release(&p->w->events, r->life_id);
     if (p->d->spot.per_hour > 0 && !r->standin) kw_events_release(&p->w->events, r->interruption_id);
+    if (p->d->node.places) kw_nodes_leave(p, k, now);
     p->spare[p->n_spare++] = k;
     p->exist--;
     return st;

@@ -1,6 +1,7 @@
 /* sim/fleet/pool/parts.h - what the files of the pool share and nobody else includes. Each part is a file:
  *
  *     lives      phases of a replica, and what a life leaves in the ledger when it ends
+ *     nodes      the rented machines they stand on, where those come and go
  *     idle_list  which idle replicas are held and which are surplus and run into their timeout
  *     starts     replicas on their way to ready: order, phases, failures, calling off
  *     dispatch   requests onto replicas and off them
@@ -31,6 +32,9 @@ static inline void kw_lives_phase(struct kw_pool_replica *r, enum kw_phase phase
     r->phase = (uint8_t)phase;
 }
 
+/* A life at the end of *v, and what came of it before the window (NULL: nothing). KW_ENOMEM: unchanged. */
+enum kw_status kw_lives_append(struct kw_life **v, uint64_t *n, struct kw_life_before **before, uint64_t *before_n,
+                               const struct kw_life *life, const struct kw_life_before *past, struct kw_error *err);
 /* The part so far of a life under way when a window begins is added to its `before`. */
 void kw_lives_open(struct kw_pool_replica *r, kw_ns now);
 /* Ends, in the ledger while the window is open. KW_EFAIL when its phases do not add up to it. */
@@ -39,6 +43,20 @@ enum kw_status kw_lives_end(struct kw_pool *p, struct kw_pool_replica *r, kw_ns 
 enum kw_status kw_lives_end_engine(struct kw_pool *p, struct kw_pool_replica *r, struct kw_error *err);
 /* The life ends and the replica's number is free for another. */
 enum kw_status kw_lives_gone(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err);
+
+/* For a run: no node. */
+void kw_nodes_begin(struct kw_pool *p);
+void kw_nodes_free(struct kw_pool *p);
+/* Replica k, whose start was just drawn, gets a place (or keeps its own), and its start the times that go with it. */
+enum kw_status kw_nodes_place(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err);
+/* Its place is free. */
+void kw_nodes_leave(struct kw_pool *p, uint32_t k, kw_ns now);
+/* A window opens (before lives are counted), or closes (while they still are). */
+void kw_nodes_open(struct kw_pool *p, kw_ns now);
+enum kw_status kw_nodes_close(struct kw_pool *p, kw_ns now, struct kw_error *err);
+/* A fingerprint of the node that replica k is on; of those that hold none. */
+uint64_t kw_nodes_state(const struct kw_pool *p, uint32_t k, kw_ns now);
+uint64_t kw_nodes_empty_state(const struct kw_pool *p, kw_ns now);
 
 /* Replica k has nothing to do: newest in the list, held until kw_idle_list_settle says otherwise. */
 void kw_idle_list_push(struct kw_pool *p, uint32_t k, kw_ns now);

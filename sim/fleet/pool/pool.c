@@ -34,6 +34,7 @@ void kw_pool_free(struct kw_pool *p)
         kw_replica_free(p->r[i].engine);
         free(p->r[i].engine);
     }
+    kw_nodes_free(p);
     free(p->r);
     free(p->spare);
     free(p->starting);
@@ -68,6 +69,9 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
         return kw_fail(err, KW_ERANGE, "%s: interruptions must be 0..3600 an hour, got %g", d->name, d->spot.per_hour);
     if (d->spot.fallback && (c->scaler != KW_SCALER_FIXED || d->spot.per_hour == 0))
         return kw_fail(err, KW_ERANGE, "%s: only spot machines of a fixed number have others stand in for them",
+                       d->name);
+    if (d->node.places && (d->spot.per_hour > 0 || d->node.idle < 0))
+        return kw_fail(err, KW_ERANGE, "%s: nodes that come and go are rented on demand, and idle for no less than 0 s",
                        d->name);
     if (!(c->stockout_probability >= 0 && c->stockout_probability < 1))
         return kw_fail(err, KW_ERANGE, "%s: stockout_probability must be in [0, 1), got %g", d->name,
@@ -134,9 +138,9 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     p->index = index;
     p->ledger = &w->tally.o->ledger[index];
     p->beyond = opt->beyond;
-    p->lives_cap = 0;
     p->opened = p->closed = false;
     p->ledger->max_replicas = c->max_replicas;
+    p->ledger->places = d->node.places;
     p->ledger->interruptible = d->spot.per_hour > 0;
     p->limit = c->hard_concurrency ? c->hard_concurrency : UINT32_MAX;
     p->g = (struct kw_signals){ .oldest = KW_NEVER,
@@ -149,6 +153,7 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     p->standin_cold.provision = d->spot.fallback_start;
     kw_ring_clear(&p->queue);
     kw_ring_clear(&p->on_replicas);
+    kw_nodes_begin(p);
     p->n_spare = 0;
     for (uint32_t k = p->n; k-- > 0;) { /* replica 0 on top of the stack */
         p->r[k].state = KW_REPLICA_GONE;
@@ -178,8 +183,11 @@ void kw_pool_open(struct kw_pool *p, kw_ns now)
     *p->ledger = (struct kw_ledger){ .requests = p->ledger->requests,
                                      .max_replicas = p->d->scaling.max_replicas,
                                      .interruptible = p->ledger->interruptible,
+                                     .places = p->d->node.places,
+                                     .peak_nodes = p->nodes.rented,
                                      .peak_replicas = p->exist,
                                      .peak_requests = p->ledger->peak_requests };
+    kw_nodes_open(p, now);
     p->opened = true;
     p->opens = now;
     for (uint32_t k = 0; k < p->n; k++) {
@@ -194,6 +202,8 @@ void kw_pool_open(struct kw_pool *p, kw_ns now)
 void kw_pool_reopen(struct kw_pool *p, kw_ns now, kw_ns counted)
 {
     assert(p->closed);
+    kw_nodes_open(p, now);
+    if (p->nodes.rented > p->ledger->peak_nodes) p->ledger->peak_nodes = p->nodes.rented;
     p->closed = false;
     p->opens = now - counted;
     for (uint32_t k = 0; k < p->n; k++)
@@ -202,6 +212,8 @@ void kw_pool_reopen(struct kw_pool *p, kw_ns now, kw_ns counted)
 
 enum kw_status kw_pool_close(struct kw_pool *p, kw_ns now, struct kw_error *err)
 {
+    enum kw_status nodes = kw_nodes_close(p, now, err);
+    if (nodes != KW_OK) return nodes;
     for (uint32_t k = 0; k < p->n; k++) {
         struct kw_pool_replica *r = &p->r[k];
         if (r->state == KW_REPLICA_GONE) continue;

@@ -13,9 +13,9 @@
  *
  * Spot machines (d->spot) are interrupted: from ready on, each after an exponential time. From the notice on it takes no
  * new request and another one starts; what it still has when the notice is over is cut off, and the clients try again.
- * A replica counts as a machine of its own, even where several share a node. With d->spot.fallback one rented on demand is
- * ordered at the notice too, and stops once as many spot ones are ready as are wanted: SkyServe's dynamic_ondemand_fallback
- * (docs.skypilot.co, serving/spot-policy).
+ * A replica counts as a machine of its own, even where several share a node; where nodes come and go (d->node) there is
+ * no spot. With d->spot.fallback one rented on demand is ordered at the notice too, and stops once as many spot ones are
+ * ready as are wanted: SkyServe's dynamic_ondemand_fallback (docs.skypilot.co, serving/spot-policy).
  *
  * A request is cold when it is served by a replica that became ready only after the request arrived.
  * Events at equal times: arrivals, then step ends in order of replica, then timers first in, first out. */
@@ -43,12 +43,39 @@ struct kw_pool_replica {
     uint32_t interruption_id; /* of a spot machine */
     uint32_t prev, next;      /* neighbours among the idle ones */
     uint8_t state, phase;
+    uint32_t node;                /* it stands on, where nodes come and go */
     bool idle, held;              /* held: idle by keep_warm or buffer */
     bool standin;                 /* on demand in the place of a spot machine: never interrupted */
     struct kw_start start;        /* of this life; a replica of the floor at time 0 had none */
     struct kw_life life;          /* on the run's clock; the part inside the window once that has begun */
     struct kw_life_before before; /* the part of the life before the window */
     bool straddles;               /* there is one */
+};
+
+/* Nodes are rented machines, each with places for so many replicas (kw_deployment.node). A start that finds
+ * no free place orders a node; the others that fit wait for it too. A node without a replica is given back node.idle
+ * later, never before it was there. A place is free when its replica is gone, draining ones are not.
+ *
+ * Who gets the place: a node that is there before one on its way, then the fullest, then the oldest number. The image is
+ * pulled once a node; a later start there waits for that pull at the most. A start that fails begins again in its place.
+ * Not modelled: replicas are never moved to empty a node, and one that waits for a node does not take a place that falls
+ * free elsewhere meanwhile.
+ *
+ * A node's life in the ledger: PROVISION until it is there, then ACTIVE while a replica is on it, IDLE while none is. */
+struct kw_node {
+    bool rented, straddles; /* straddles: the window's begin */
+    uint32_t replicas, event_id;
+    kw_ns ordered;
+    kw_ns up_at;    /* from here on it takes replicas */
+    kw_ns image_at; /* from here on the image is there; KW_NEVER: nobody has asked for it */
+    kw_ns since;    /* up to here it is in its life */
+    struct kw_life life;
+    struct kw_life_before before;
+};
+
+struct kw_nodes {
+    struct kw_node *v; /* [n], owned */
+    uint32_t n, rented;
 };
 
 struct kw_pool {
@@ -64,6 +91,7 @@ struct kw_pool {
     struct kw_signals g;
     struct kw_autoscaler scaler;
     struct kw_balancer balancer;
+    struct kw_nodes nodes;
     struct kw_pool_replica *r; /* [n] */
     uint32_t n, cap;
     uint32_t *spare; /* [n_spare] gone replicas, a stack */
@@ -79,7 +107,6 @@ struct kw_pool {
     uint32_t exist;                           /* replicas not gone */
     kw_ns opens;         /* the first window's begin on the run's clock; for the k-th one, k windows before its own */
     bool opened, closed; /* the window has begun; is over. Lives are kept in between */
-    size_t lives_cap;
     uint32_t standins, ready_standins; /* of those on demand: starting or ready, ready */
     struct kw_cold_start standin_cold; /* their starts, drawn from streams of their own */
     struct kw_start_streams start_streams, standin_streams;
@@ -121,6 +148,8 @@ enum kw_status kw_pool_note_diverted(struct kw_pool *p, kw_ns now, struct kw_err
 /* The event on top of the queue is of this kind and for this pool (and replica). */
 enum kw_status kw_pool_run(struct kw_pool *p, uint32_t replica, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_life(struct kw_pool *p, uint32_t replica, kw_ns now, struct kw_error *err);
+enum kw_status kw_pool_node(struct kw_pool *p, uint32_t node, kw_ns now, struct kw_error *err); /* without a replica for
+                                                                                                   too long: it goes */
 enum kw_status kw_pool_interruption(struct kw_pool *p, uint32_t replica, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_scale(struct kw_pool *p, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);

@@ -1,3 +1,4 @@
+#include <math.h>
 #include "sim/fleet/pool/parts.h"
 
 /* O(1), and nothing for the policies that average no level. */
@@ -72,7 +73,7 @@ static enum kw_status scale_to(struct kw_pool *p, uint32_t want, bool turned_awa
     enum kw_status st;
     if (kw_pool_active(p) && c->buffer_replicas && want < p->g.busy + c->buffer_replicas)
         want = p->g.busy + c->buffer_replicas;
-    if (turned_away && !want) want = 1;
+    if (turned_away && !want && !p->scaler.policy->wakes_itself) want = 1;
     if (want < c->keep_warm) want = c->keep_warm;
     if (want > c->max_replicas) want = c->max_replicas;
     assert(want >= c->keep_warm && p->exist >= kw_signals_alive(&p->g));
@@ -97,6 +98,17 @@ static void find_unanswered(struct kw_pool *p)
     p->g.unanswered = all ? KW_NEVER : p->w->flights.f[kw_ring_at(&p->queue, p->g.starting)].tried;
 }
 
+/* The engines' part of the signals, O(replicas). */
+static void look_inside(struct kw_pool *p, kw_ns now)
+{
+    double most = 0, cache = (double)p->d->sched.num_blocks * p->d->sched.block_size;
+    for (uint32_t k = 0; k < p->n; k++)
+        if (p->r[k].state == KW_REPLICA_READY)
+            most = fmax(most, (double)kw_replica_kv_asked(p->r[k].engine, now) / cache);
+    p->g.kv_most = most;
+    p->g.waiting = kw_pool_waiting(p);
+}
+
 /* A control loop has one event at most: set anew only after it has come, so that arrivals between two ticks do not move
  * the tick. */
 static void arm_scaler(struct kw_pool *p, kw_ns now)
@@ -114,6 +126,7 @@ enum kw_status kw_scaling_ask(struct kw_pool *p, enum kw_scaler_cause cause, boo
                               struct kw_error *err)
 {
     find_unanswered(p);
+    if (cause == KW_CAUSE_TIMER && p->scaler.policy->looks_inside) look_inside(p, now);
     uint32_t want = p->scaler.policy->want(&p->scaler, &p->g, now, cause);
     enum kw_status st = scale_to(p, want, turned_away, now, err);
     arm_scaler(p, now);

@@ -2,10 +2,13 @@
 #include <string.h>
 #include "sim/fleet/pool/parts.h"
 
-static void begin_start(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now)
+static enum kw_status begin_start(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
 {
+    struct kw_pool_replica *r = &p->r[k];
     r->start = r->standin ? kw_start_draw(&p->standin_cold, &p->d->scaling, &p->standin_streams)
                           : kw_start_draw(&p->d->cold, &p->d->scaling, &p->start_streams);
+    enum kw_status st = p->d->node.places ? kw_nodes_place(p, k, now, err) : KW_OK;
+    if (st != KW_OK) return st;
     if (!p->closed) {
         p->ledger->starts++;
         p->ledger->restores += r->start.restores;
@@ -19,6 +22,7 @@ static void begin_start(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now)
     r->phase = KW_PHASE_PROVISION;
     r->since = now;
     kw_events_set(&p->w->events, r->life_id, now + r->start.phase[KW_PHASE_PROVISION]);
+    return KW_OK;
 }
 
 static enum kw_status grow_replicas(struct kw_pool *p, struct kw_error *err)
@@ -78,6 +82,7 @@ static enum kw_status take_replica(struct kw_pool *p, bool standin, uint32_t *ou
     kw_replica_watch(r->engine, p->opened ? p->itl : NULL, 0);
     r->idle = r->held = r->straddles = false;
     r->standin = standin;
+    r->node = NONE;
     *out = k;
     return KW_OK;
 }
@@ -118,7 +123,7 @@ static enum kw_status order(struct kw_pool *p, bool standin, bool cold, kw_ns no
     enum kw_status st = take_replica(p, standin, &k, err);
     if (st != KW_OK) return st;
     bool was_last = kw_idle_list_last(p);
-    begin_start(p, &p->r[k], now);
+    if ((st = begin_start(p, k, now, err)) != KW_OK) return st;
     p->starting[p->g.starting++] = k;
     p->ledger->cold_starts += cold && !p->closed;
     /* An idle replica that waited for the zero timeout is not the last one any more. */
@@ -173,6 +178,10 @@ enum kw_status kw_starts_floor(struct kw_pool *p, struct kw_error *err)
         p->r[k].born = 0;
         p->r[k].since = 0;
         p->r[k].phase = KW_PHASE_KEEP_WARM;
+        if (p->d->node.places) { /* on nodes that are there, with the image */
+            p->r[k].start = (struct kw_start){ .stockouts = 0 };
+            if ((st = kw_nodes_place(p, k, 0, err)) != KW_OK) return st;
+        }
         if ((st = make_ready(p, k, 0, err)) != KW_OK) return st;
     }
     kw_idle_list_settle(p, 0);
@@ -197,8 +206,7 @@ enum kw_status kw_starts_phase_over(struct kw_pool *p, uint32_t k, kw_ns now, bo
         p->ledger->failed_starts += !p->closed;
         enum kw_status st = kw_lives_end(p, r, now, err);
         if (st != KW_OK) return st;
-        begin_start(p, r, now);
-        return KW_OK;
+        return begin_start(p, k, now, err);
     }
     kw_events_cancel(&p->w->events, r->life_id);
     unlist_start(p, k);

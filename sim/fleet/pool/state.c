@@ -18,8 +18,9 @@ static kw_ns left(const struct kw_pool *p, uint32_t id, kw_ns now)
 }
 
 /* How far an engine is in its requests is left to the requests (fleet.c): between two jumps it is not known. */
-static uint64_t replica_state(const struct kw_pool *p, const struct kw_pool_replica *r, kw_ns now, kw_ns memory)
+static uint64_t replica_state(const struct kw_pool *p, uint32_t k, kw_ns now, kw_ns memory)
 {
+    const struct kw_pool_replica *r = &p->r[k];
     uint64_t h = fold(fold(r->state, r->engine->n_live), age(r->born, now, memory));
     h = fold(h, left(p, r->life_id, now));
     if (p->d->spot.per_hour > 0) h = fold(h, r->standin ? -2 : left(p, r->interruption_id, now));
@@ -27,7 +28,7 @@ static uint64_t replica_state(const struct kw_pool *p, const struct kw_pool_repl
     if (r->idle) h = fold(fold(h, r->held), age(r->idle_since, now, memory));
     for (int i = r->phase + 1; r->state == KW_REPLICA_STARTING && i <= KW_PHASE_RESTORE; i++)
         h = fold(h, r->start.phase[i]);
-    return h;
+    return p->d->node.places ? fold(h, (int64_t)kw_nodes_state(p, k, now)) : h;
 }
 
 /* O(replicas). Replicas have no names: the sum over them does not tell who is who. */
@@ -35,13 +36,14 @@ uint64_t kw_pool_state(const struct kw_pool *p, kw_ns now, kw_ns memory)
 {
     uint64_t replicas = 0, turns = 0;
     for (uint32_t k = 0; k < p->n; k++)
-        if (p->r[k].state != KW_REPLICA_GONE) replicas += replica_state(p, &p->r[k], now, memory);
+        if (p->r[k].state != KW_REPLICA_GONE) replicas += replica_state(p, k, now, memory);
     if (p->d->balance == KW_BALANCE_ROUND_ROBIN)
         for (uint32_t i = 0; i < p->balancer.n; i++) {
             uint32_t k = p->balancer.ready[(p->balancer.turn + i) % p->balancer.n];
-            turns = fold(turns, (int64_t)replica_state(p, &p->r[k], now, memory));
+            turns = fold(turns, (int64_t)replica_state(p, k, now, memory));
         }
     uint64_t h = fold(fold(fold(replicas, (int64_t)turns), (int64_t)p->g.queued), left(p, p->scaler_id, now));
+    if (p->d->node.places) h = fold(h, (int64_t)kw_nodes_empty_state(p, now));
     return fold(h, (int64_t)kw_scaler_state(&p->scaler, now, memory));
 }
 

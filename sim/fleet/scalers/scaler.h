@@ -17,6 +17,9 @@ struct kw_signals {
     kw_ns oldest;                   /* since when the head of the queue waits, KW_NEVER when nobody does */
     kw_ns unanswered; /* since when the first waits whom no start under way answers, one each; KW_NEVER: nobody */
     uint32_t slots;   /* requests one replica takes at once */
+    /* At ticks of policies that look inside the replicas: */
+    uint64_t waiting; /* requests that wait, at the platform and in the ready replicas' engines */
+    double kv_most;   /* the largest share of its KV cache that a ready replica has in use or is asked for */
 };
 
 static inline uint32_t kw_signals_alive(const struct kw_signals *g)
@@ -36,12 +39,17 @@ enum kw_shrink {
     KW_SHRINK_ANY       /* the policy's number holds; idle time alone stops nothing */
 };
 
+#define KW_SKYSERVE_BUCKETS 12 /* of 5 s: the minute that SkyServe averages over */
+#define KW_SKYSERVE_BUCKET (5 * KW_NS_PER_S)
+
 struct kw_autoscaler;
 struct kw_scaler_policy {
     const char *name;
     enum kw_shrink shrink;
     bool on_arrival, on_free; /* asked at these causes */
     bool tracks;              /* wants kw_area_track at every change of the requests in the pool */
+    bool looks_inside;        /* wants the engines' part of the signals at its ticks: O(replicas) */
+    bool wakes_itself;        /* who is turned away at zero starts nothing: its own loop will see it */
     bool idle_timeout;        /* surplus replicas stop after idle_timeout; with SHRINK_ANY always false */
     enum kw_status (*begin)(struct kw_autoscaler *s, struct kw_error *err); /* NULL: nothing to prepare */
     /* Replicas wanted alive now, before floor, buffer and ceiling. */
@@ -65,16 +73,39 @@ struct kw_autoscaler {
     kw_ns stable_first, panic_first; /* KPA: where each window begins to count, INT64_MIN: before time 0 */
     kw_ns panic_since;               /* KPA: -1 when calm */
     uint32_t panic_most;
+    bool sent_past;    /* HPA: at zero, since the last poll, somebody went elsewhere */
+    kw_ns active_at;   /* HPA: when a trigger was active at a poll, INT64_MIN / 2: never */
+    struct kw_peak up; /* HPA: the lowest wish within the window on the way up, as UINT32_MAX less it */
+    struct kw_change {
+        kw_ns at;
+        int64_t by;
+    } * change; /* HPA: [n_changes] what it did within the longest period of its rules, a ring */
+    uint32_t n_changes, first_change, change_cap;
+    double ongoing;   /* RAY_SERVE: requests, as last reported */
+    uint32_t ready;   /* RAY_SERVE: when it last decided */
+    int held;         /* RAY_SERVE: -1, 0, 1, the way it would go; SKYSERVE: decisions in a row, down below 0 */
+    kw_ns held_since; /* RAY_SERVE */
+    struct kw_came {
+        int64_t at; /* in bucket lengths */
+        uint64_t n;
+    } bucket[KW_SKYSERVE_BUCKETS + 1]; /* SKYSERVE: requests that came */
 };
 
 extern const struct kw_scaler_policy kw_scaler_fixed, kw_scaler_capacity, kw_scaler_queue_delay,
     kw_scaler_request_count, kw_scaler_queue, kw_scaler_load_target, kw_scaler_concurrency, kw_scaler_kpa,
-    kw_scaler_setup;
+    kw_scaler_hpa, kw_scaler_ray_serve, kw_scaler_skyserve, kw_scaler_dynamo, kw_scaler_setup;
 
 void kw_scaler_init(struct kw_autoscaler *s);
 void kw_scaler_free(struct kw_autoscaler *s);
 /* Ready for a run at time 0 under c. KW_ERANGE: a field the policy needs is out of range. */
 enum kw_status kw_scaler_begin(struct kw_autoscaler *s, const struct kw_autoscaling *c, struct kw_error *err);
+
+/* The floor, and no more than the ceiling: for policies that compare what they would do with what they have done. */
+static inline uint32_t kw_scaler_clip(const struct kw_autoscaler *s, uint32_t n)
+{
+    n = n > s->c->keep_warm ? n : s->c->keep_warm;
+    return n < s->c->max_replicas ? n : s->c->max_replicas;
+}
 
 /* A fingerprint of what the policy remembers at now; what is older than memory ns is old. */
 uint64_t kw_scaler_state(const struct kw_autoscaler *s, kw_ns now, kw_ns memory);

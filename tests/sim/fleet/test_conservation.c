@@ -57,6 +57,39 @@ static void any_adapters(struct kw_deployment *d)
                                 .overhead = 0.01 * (double)draw(40) };
 }
 
+static struct kw_hpa_rules any_rules(void)
+{
+    struct kw_hpa_rules r = { .window = (kw_ns)draw(3) * 40 * S, .select = (enum kw_select_policy)draw(3) };
+    for (r.n = 0; r.n < 1 + draw(2); r.n++)
+        r.policy[r.n] = (struct kw_hpa_policy){ draw(2), 1 + (uint32_t)draw(100), (1 + (kw_ns)draw(60)) * S };
+    return r;
+}
+
+/* What the autoscalers that users run themselves want beside the rest, and the nodes they rent. */
+static void any_self_managed(struct kw_deployment *d)
+{
+    struct kw_autoscaling *c = &d->scaling;
+    struct kw_hpa *h = &c->hpa;
+    if (c->scaler == KW_SCALER_HPA && !c->eval_period) c->eval_period = 15 * S;
+    if (c->scaler == KW_SCALER_SKYSERVE) c->eval_period = (1 + (kw_ns)draw(4)) * 5 * S;
+    if (c->scaler == KW_SCALER_SKYSERVE) c->target = 0.05 * (double)(1 + draw(8));
+    if (c->scaler == KW_SCALER_DYNAMO && !c->eval_period) c->eval_period = 5 * S;
+    if (c->scaler == KW_SCALER_DYNAMO && !c->keep_warm) c->keep_warm = 1;
+    c->scale_up_delay = (kw_ns)draw(3) * 20 * S;
+    c->up_above = 0.2;
+    c->down_below = 0.1;
+    h->poll = (1 + (kw_ns)draw(30)) * S;
+    h->tolerance = 0.1;
+    h->behaves = draw(2);
+    h->up = any_rules();
+    h->down = any_rules();
+    for (h->n_triggers = 0; h->n_triggers < 1 + draw(3); h->n_triggers++)
+        h->trigger[h->n_triggers] = (struct kw_trigger){ (enum kw_trigger_metric)draw(3), 1 + (double)draw(6), 0 };
+    if (c->scaler == KW_SCALER_FIXED || draw(3) == 0) return;
+    d->kind = KW_KIND_DEDICATED;
+    d->node = (struct kw_node_rule){ .places = 1 + (uint32_t)draw(4), .idle = (kw_ns)draw(3) * 100 * S };
+}
+
 static void any_replicas(struct kw_deployment *d, const struct kw_steptime *time)
 {
     struct kw_autoscaling *c = &d->scaling;
@@ -116,6 +149,7 @@ static void any_replicas(struct kw_deployment *d, const struct kw_steptime *time
     d->cold.cache_hit = 0.5;
     d->retry = (struct kw_client_retry){ .max_attempts = 1 + (uint32_t)draw(6), .base = 1 * S, .cap = 20 * S };
     d->network_rtt = (kw_ns)draw(3) * 10 * MS;
+    if (c->scaler >= KW_SCALER_KPA || draw(4) == 0) any_self_managed(d);
 }
 
 static void any_api(struct kw_deployment *d)
@@ -208,11 +242,17 @@ static bool same_outcome(const struct kw_outcome *a, const struct kw_outcome *b)
             x->adapter_requests != y->adapter_requests || x->adapter_cold != y->adapter_cold ||
             x->adapter_fetches != y->adapter_fetches || x->adapter_activations != y->adapter_activations ||
             x->adapter_held != y->adapter_held || x->adapter_held_ns != y->adapter_held_ns || x->late != y->late ||
-            x->peak_replicas != y->peak_replicas || memcmp(x->phase, y->phase, sizeof x->phase))
+            x->nodes_n != y->nodes_n || x->nodes_before_n != y->nodes_before_n || x->places_taken != y->places_taken ||
+            x->peak_nodes != y->peak_nodes || x->peak_replicas != y->peak_replicas ||
+            memcmp(x->phase, y->phase, sizeof x->phase))
             return false;
         for (uint64_t i = 0; i < x->before_n; i++)
             if (x->before[i].life != y->before[i].life || x->before[i].since_success != y->before[i].since_success ||
                 memcmp(x->before[i].phase, y->before[i].phase, sizeof x->before[i].phase))
+                return false;
+        for (uint64_t i = 0; i < x->nodes_n; i++)
+            if (x->nodes[i].born != y->nodes[i].born || x->nodes[i].gone != y->nodes[i].gone ||
+                memcmp(x->nodes[i].phase, y->nodes[i].phase, sizeof x->nodes[i].phase))
                 return false;
         for (uint64_t i = 0; i < x->lives_n; i++)
             if (x->lives[i].born != y->lives[i].born || x->lives[i].gone != y->lives[i].gone ||
@@ -345,7 +385,7 @@ static void random_cases_conserve_and_repeat(void)
     CHECK(adapted > 10000 && waited > 1000);
     CHECK(completed > 10000 && rejected > 1000 && timed_out > 1000 && too_long > 1000 && cold > 1000 &&
           preemptions > 500);
-    for (int i = 0; i < 4; i++) CHECK(steady[i] > 5);
+    for (int i = 0; i < 4; i++) CHECK(steady[i] > 1);
     kw_outcome_free(&again);
     kw_fleet_delete(other);
     case_end(&c);
@@ -377,7 +417,7 @@ static void settings_that_decide_nothing_are_the_same_run(void)
         any_replicas(&c.d[0], time);
         if (draw(2)) { /* averages decide nothing of such alone */
             c.d[0].scaling.buffer_replicas = 0;
-            c.d[0].scaling.max_down_rate = 0;
+            if (c.d[0].scaling.scaler != KW_SCALER_RAY_SERVE) c.d[0].scaling.max_down_rate = 0;
         }
         if (draw(2)) c.d[0].scaling.hard_concurrency = 1;
         other_requests_per_replica(&c.d[0]);
