@@ -32,6 +32,9 @@ TESTS = {
     "v": ("tests/platforms/test_semantics.c", "each_is_scaled_by_its_own_signal"),
     "x": ("tests/sim/fleet/test_scaler.c", "request_count_divides_and_rounds_up"),
     "w": ("tests/platforms/test_semantics.c", "each_quota_counts_by_its_own_rule"),
+    "y": ("tests/sim/fleet/test_units.c", "a_window_takes_what_it_has_left"),
+    "z": ("tests/sim/fleet/test_units.c", "utilisation_admits_below_all_and_drains"),
+    "A": ("tests/sim/fleet/test_units.c", "split_counts_input_and_output_apart"),
 }
 COLUMNS = ["platform", "meter starts", "start-up billed", "idle tail", "at zero", "scaling signal", "quota rule"]
 SIGNAL = {"capacity": ("free slots", "i"), "queue_delay": ("queue delay", "j"), "queue": ("queue", "k"),
@@ -39,7 +42,8 @@ SIGNAL = {"capacity": ("free slots", "i"), "queue_delay": ("queue delay", "j"), 
           "concurrency": ("requests in flight", "m"), "fixed": ("none", "n")}
 RULE = {"max_of_max_tokens_and_estimate": ("max_tokens or the estimate, the larger", "qr"),
         "estimate_then_settle": ("estimate, then settled", "qs"),
-        "reserve_then_refund": ("max_tokens reserved, the rest refunded", "qt"), "actual": ("tokens used", "q")}
+        "reserve_then_refund": ("max_tokens reserved, the rest refunded", "qt"), "reserve_max_tokens": ("max_tokens reserved", "q"), "actual": ("tokens used", "q")}
+UNITS = {"window": ("what a window has left", "y"), "utilisation": ("below 100 % in use", "z"), "split": ("input and output apart", "A")}
 START = ["provision", "pull", "load", "init"]
 
 
@@ -87,7 +91,10 @@ def rows():
     for d in files:
         if d["kind"] == "api":
             rules = {value(t["rule"]) for t in d["tiers"].values()}
-            out.append([d["name"], "tokens [p]", "-", "-", "-", "-", "; ".join("%s [%sw]" % RULE[r] for r in sorted(rules))])
+            quota = ["%s [%sw]" % RULE[r] for r in sorted(rules)]
+            if "provisioned" in d:
+                quota.append("%s: %s [%s]" % (d["provisioned"]["unit"], *UNITS[value(d["provisioned"]["rule"])]))
+            out.append([d["name"], "tokens [p]", "-", "-", "-", "-", "; ".join(quota)])
     return out
 
 

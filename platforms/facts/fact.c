@@ -178,6 +178,13 @@ enum kw_status kw_fact_word(struct kw_fact_reader *r, struct kw_jnode n, const s
     return kw_fact_keep(r, &f, NULL, "%s", words[*out]);
 }
 
+/* "GPU-month", "PTU-week": a price of more than hours. */
+static bool for_long(const char *unit)
+{
+    const char *per = strrchr(unit, '-');
+    return per && (!strcmp(per, "-week") || !strcmp(per, "-month") || !strcmp(per, "-year"));
+}
+
 enum kw_status kw_fact_price(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
                              const char *path, const char *unit, bool per_hour, struct kw_price *out)
 {
@@ -193,7 +200,7 @@ enum kw_status kw_fact_price(struct kw_fact_reader *r, struct kw_jnode n, const 
         KW_TRY(kw_json_nano(second, 0, PRICE_MAX / 3600, &out->v, r->err));
         out->v *= 3600;
     } else {
-        KW_TRY(kw_json_nano(usd, 0, strcmp(unit, "GPU-month") ? PRICE_MAX : MONTH_MAX, &out->v, r->err));
+        KW_TRY(kw_json_nano(usd, 0, for_long(unit) ? MONTH_MAX : PRICE_MAX, &out->v, r->err));
     }
     out->provenance = f.provenance;
     char buf[32];

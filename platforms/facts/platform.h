@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include "platforms/facts/attributes.h"
 #include "platforms/facts/autoscaling.h"
+#include "platforms/facts/provisioned.h"
 #include "platforms/facts/sale.h"
 #include "platforms/network/region.h"
 #include "sim/core/provenance.h"
@@ -168,6 +169,7 @@ struct kw_api_offer { /* one model on a per-token API */
     uint32_t rate_known_to; /* the most tokens, prompt and output, that output_rate was measured with; 0: not said */
     struct kw_rate_limits limits;
     struct kw_cache_rule cache;
+    struct kw_provisioned provisioned; /* units that carry it, the platform's rule and the model's figures */
     uint32_t max_model_len;
     int64_t region_surcharge_ppm; /* as of a GPU offer */
     struct kw_sale sale;
@@ -227,14 +229,15 @@ struct kw_platform {
     struct kw_attribute_fact attribute[KW_ATTRIBUTES];
     struct kw_rate_limits *tiers; /* [n_tiers] api: every tier the file knows; offers carry the default one's limits */
     size_t n_tiers;
-    struct kw_batch_rule batch; /* api */
-    struct kw_spot spot;        /* dedicated: of its spot offers that say nothing else */
-    struct kw_cache_rule cache; /* api: of every offer that states no other minimum */
-    bool can_plan;              /* the facts suffice to simulate and to price it */
-    bool user_mends;            /* !can_plan, for want of a latency or a profile alone, which the user may have */
-    char why_not[160];          /* when !can_plan: what is missing */
-    char mend[120];             /* when !can_plan: the key or option that would mend it */
-    char oldest[11];            /* the oldest date of a fact, "" when every one is undated */
+    struct kw_batch_rule batch;        /* api */
+    struct kw_spot spot;               /* dedicated: of its spot offers that say nothing else */
+    struct kw_cache_rule cache;        /* api: of every offer that states no other minimum */
+    struct kw_provisioned provisioned; /* api: of every offer, but for what the offer states */
+    bool can_plan;                     /* the facts suffice to simulate and to price it */
+    bool user_mends;   /* !can_plan, for want of a latency or a profile alone, which the user may have */
+    char why_not[160]; /* when !can_plan: what is missing */
+    char mend[120];    /* when !can_plan: the key or option that would mend it */
+    char oldest[11];   /* the oldest date of a fact, "" when every one is undated */
 };
 
 void kw_platform_free(struct kw_platform *p); /* back to empty; safe to call again */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "platforms/facts/fact.h"
+#include "platforms/facts/provisioned_read.h"
 #include "platforms/facts/region_read.h"
 #include "platforms/facts/spot_read.h"
 #include "sim/core/date.h"
@@ -636,6 +637,7 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
                                         "output_rate_known_to",
                                         "output_burndown",
                                         "latency_of",
+                                        "provisioned",
                                         "available_from",
                                         "ends",
                                         "status",
@@ -691,6 +693,8 @@ static enum kw_status read_api(struct kw_fact_reader *r, struct kw_jnode n, cons
         snprintf(path, sizeof path, "apis[%s].output_rate_known_to", o->model);
         KW_TRY(kw_fact_keep(r, &f, path, "%" PRId64 " tokens of prompt and output", v));
     }
+    o->provisioned = r->p.provisioned;
+    KW_TRY(kw_provisioned_read_offer(r, kw_json_get(n, "provisioned"), &src, o->model, &o->provisioned));
     o->cache = r->p.cache;
     KW_TRY(kw_fact_open(r, kw_json_get(n, "cache_min_tokens"), &src, &f));
     if (f.present) {
@@ -884,6 +888,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
                                         "tiers",
                                         "cache",
                                         "batch",
+                                        "provisioned",
                                         "apis",
                                         "regions",
                                         "meter",
@@ -909,9 +914,9 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     KW_TRY(kw_fact_text(r, kw_json_get(root, "url"), false, p->url, sizeof p->url));
     KW_TRY(kw_fact_sources(r, kw_json_get(root, "sources")));
     static const char *const gpu_only[] = { "gpus", "host", "cold", "spot", NULL }, *const api_only[] = {
-        "apis", "tiers", "tier", "cache", "batch"
+        "apis", "tiers", "tier", "cache", "batch", "provisioned"
     };
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         const char *key = p->kind == KW_KIND_API ? gpu_only[i] : api_only[i];
         if (!key) break;
         struct kw_jnode n = kw_json_get(root, key);
@@ -923,6 +928,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     KW_TRY(read_host(r, kw_json_get(root, "host")));
     KW_TRY(read_cache(r, kw_json_get(root, "cache")));
     KW_TRY(read_batch(r, kw_json_get(root, "batch")));
+    KW_TRY(kw_provisioned_read(r, kw_json_get(root, "provisioned"), &r->p.provisioned));
     KW_TRY(read_apis(r, root));
     KW_TRY(kw_fact_regions(r, kw_json_get(root, "regions")));
     KW_TRY(read_meter(r, kw_json_get(root, "meter")));

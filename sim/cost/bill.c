@@ -3,16 +3,35 @@
 #include <math.h>
 #include <string.h>
 
-const char *const kw_item_name[] = { "active",     "keep_warm", "idle",          "load",
-                                     "provision",  "drain",     "failed_start",  "rounding",
-                                     "minimum",    "cpu",       "memory",        "reserved",
-                                     "standin",    "tokens_in", "tokens_cached", "tokens_cache_write",
-                                     "tokens_out", "long_in",   "long_cached",   "long_cache_write",
-                                     "long_out",   "fee",       "credit",        "operations",
+const char *const kw_item_name[] = { "active",
+                                     "keep_warm",
+                                     "idle",
+                                     "load",
+                                     "provision",
+                                     "drain",
+                                     "failed_start",
+                                     "rounding",
+                                     "minimum",
+                                     "cpu",
+                                     "memory",
+                                     "reserved",
+                                     "standin",
+                                     "provisioned",
+                                     "tokens_in",
+                                     "tokens_cached",
+                                     "tokens_cache_write",
+                                     "tokens_out",
+                                     "long_in",
+                                     "long_cached",
+                                     "long_cache_write",
+                                     "long_out",
+                                     "fee",
+                                     "credit",
+                                     "operations",
                                      NULL };
-const char *const kw_term_name[] = { "on_demand", "monthly", "spot", "batch", "flex", "priority", NULL };
+const char *const kw_term_name[] = { "on_demand", "monthly", "spot", "batch", "flex", "priority", "provisioned", NULL };
 _Static_assert(sizeof kw_item_name / sizeof *kw_item_name == KW_ITEMS + 1, "a name for each item");
-_Static_assert(sizeof kw_term_name / sizeof *kw_term_name == KW_TERM_PRIORITY + 2, "a name for each term");
+_Static_assert(sizeof kw_term_name / sizeof *kw_term_name == KW_TERM_PROVISIONED + 2, "a name for each term");
 
 /* price * GPU-ns * month * share passes 2^128 for a large fleet, so products are 384 bits wide: five factors of 63 bits
  * and a doubling fit. Little-endian limbs. */
@@ -218,6 +237,18 @@ struct kw_line_price kw_token_price(const struct kw_tariff *t, enum kw_meter_lin
     return r;
 }
 
+/* Units are there the whole month, so its length alone counts and no window does. */
+static enum kw_status bill_units(struct billing *x, bool month)
+{
+    const struct kw_usage *u = x->u;
+    const struct kw_unit_price *p = &x->t->unit;
+    if (!u->units) return KW_OK;
+    if (!p->known) return unknown(x, "the price of a unit", x->t->api ? x->t->api->model : "");
+    const int64_t num[] = { p->v, u->units, month ? kw_usage_month(u) : u->window };
+    const int64_t den[] = { kw_commitment_length(p->per), month ? 1 : kw_usage_passes(u) };
+    return ratio(&x->b.item[KW_ITEM_PROVISIONED], num, 3, den, 2) ? KW_OK : overflow(x, KW_ITEM_PROVISIONED);
+}
+
 static enum kw_status bill_tokens(struct billing *x)
 {
     const struct kw_usage *u = x->u;
@@ -275,6 +306,7 @@ static enum kw_status bill_use(struct kw_bill *out, const struct kw_usage *u, co
                          .err = err };
     if (u->window <= 0) return kw_fail(err, KW_ERANGE, "usage without an observation window");
     enum kw_status st = u->kind == KW_KIND_API ? bill_tokens(&x) : bill_gpus(&x);
+    if (st == KW_OK) st = bill_units(&x, month);
     if (st != KW_OK) return st;
     /* Monthly already; for a window, pro rata. */
     x.scale_num = month ? 1 : u->window;
@@ -283,6 +315,23 @@ static enum kw_status bill_use(struct kw_bill *out, const struct kw_usage *u, co
     if (!sum64(&x.b.total, x.b.item, KW_ITEMS)) return overflow(&x, KW_ITEM_ACTIVE);
     *out = x.b;
     return KW_OK;
+}
+
+enum kw_status kw_bill_carried(kw_nusd *out, const struct kw_usage *u, const struct kw_tariff *t, struct kw_error *err)
+{
+    struct kw_usage of = { .kind = u->kind,
+                           .window = u->window,
+                           .month = u->month,
+                           .tokens_in = u->carried_in,
+                           .tokens_cached = u->carried_cached,
+                           .tokens_cache_write = u->carried_cache_write,
+                           .tokens_out = u->carried_out,
+                           .long_prompt = t->api->above.tokens };
+    struct kw_tariff on_demand = { .platform = t->platform, .api = t->api, .term = KW_TERM_ON_DEMAND };
+    struct kw_bill b;
+    enum kw_status st = bill_use(&b, &of, &on_demand, true, err);
+    if (st == KW_OK) *out = b.total;
+    return st;
 }
 
 static bool same_account(const struct kw_tariff *a, const struct kw_tariff *b)
@@ -383,8 +432,17 @@ kw_nusd kw_bill_cold(const struct kw_bill *b)
     return b->item[KW_ITEM_LOAD] + b->item[KW_ITEM_PROVISION] + b->item[KW_ITEM_FAILED_START];
 }
 
+/* In 128 bits: millionths of thousands of units times their bill in nano-dollars pass 2^63. A burst may take more than
+ * there is, which later windows pay back. */
+static kw_nusd unused_units(const struct kw_bill *b, const struct kw_usage *u)
+{
+    kw_i128 all = (kw_i128)u->units * 1000000, unused = all - u->units_used_millionths;
+    return unused > 0 ? (kw_nusd)(b->item[KW_ITEM_PROVISIONED] * unused / all) : 0;
+}
+
 kw_nusd kw_bill_idle(const struct kw_bill *b, const struct kw_usage *u)
 {
+    if (u->units) return unused_units(b, u);
     if (u->kind != KW_KIND_DEDICATED) return b->item[KW_ITEM_KEEP_WARM] + b->item[KW_ITEM_IDLE];
     /* In 128 bits: a year of a fleet in ns times its bill in nano-dollars passes 2^63. */
     kw_i128 rented = (kw_i128)u->reserved_gpu_ns + u->standin_gpu_ns;

@@ -18,6 +18,7 @@ enum kw_item { /* names in kw_item_name, the order of /bill in results */
                KW_ITEM_MEMORY,
                KW_ITEM_RESERVED,
                KW_ITEM_STANDIN /* on demand, while a spot machine was missing */,
+               KW_ITEM_PROVISIONED /* units bought of an API */,
                KW_ITEM_TOKENS_IN,
                KW_ITEM_TOKENS_CACHED,
                KW_ITEM_TOKENS_CACHE_WRITE,
@@ -33,9 +34,18 @@ enum kw_item { /* names in kw_item_name, the order of /bill in results */
 };
 extern const char *const kw_item_name[]; /* "active", ..., NULL */
 
-/* MONTHLY and SPOT are of dedicated GPUs, the last three of APIs: BATCH answers within the provider's window, at the
- * batch price; FLEX and PRIORITY are service tiers with token prices of their own. */
-enum kw_term { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT, KW_TERM_BATCH, KW_TERM_FLEX, KW_TERM_PRIORITY };
+/* MONTHLY and SPOT are of dedicated GPUs, the last four of APIs: BATCH answers within the provider's window, at the
+ * batch price; FLEX and PRIORITY are service tiers with token prices of their own; PROVISIONED is capacity bought ahead in
+ * units, what they do not carry is on demand. */
+enum kw_term {
+    KW_TERM_ON_DEMAND,
+    KW_TERM_MONTHLY,
+    KW_TERM_SPOT,
+    KW_TERM_BATCH,
+    KW_TERM_FLEX,
+    KW_TERM_PRIORITY,
+    KW_TERM_PROVISIONED
+};
 extern const char *const kw_term_name[];
 /* Of per-token APIs; on demand everything can be had. */
 bool kw_term_of_api(enum kw_term term);
@@ -51,8 +61,9 @@ struct kw_tariff {
     const struct kw_gpu_offer *gpu;
     const struct kw_api_offer *api;
     enum kw_term term;
-    const char *account;      /* which of the user's accounts at the platform; NULL and "": the one there is */
-    kw_nusd operations_month; /* the user's share of an engineer, per month; 0 */
+    struct kw_unit_price unit; /* of a unit; term PROVISIONED */
+    const char *account;       /* which of the user's accounts at the platform; NULL and "": the one there is */
+    kw_nusd operations_month;  /* the user's share of an engineer, per month; 0 */
 };
 
 /* What an API's tokens cost by this term; of BATCH before its factor. The second: those of requests with prompts longer
@@ -73,14 +84,20 @@ struct kw_line_price kw_token_price(const struct kw_tariff *t, enum kw_meter_lin
  * of the trace: item = round(price * quantity * month / (per * window)), half up, once, in 384 bits (fee, credit and
  * operations are monthly already; of a window they count pro rata; the credit never exceeds the use of the platform, or use
  * and fee where it pays for both). Time items are multiplied by the meter's multiplier. CPU and memory follow the GPU: the offer's share a GPU times the
- * billed GPU time. Cached tokens whose price is unknown cost what input tokens cost; of a batch those whose price has a
- * rule there (kw_batch_cache) cost what it says, others what input does. Requests with prompts above the
+ * billed GPU time. Units bought cost price * units * month / per, whatever the window, and tokens they carried nothing
+ * more: a term longer than a month counts by its part, one that is shorter as often as it fits. Cached tokens whose price
+ * is unknown cost what input tokens cost; of a batch those whose price has a rule there (kw_batch_cache) cost what it says,
+ * others what input does. Requests with prompts above the
  * offer's limit are lines of their own, at its prices above; usage that counted them by another limit, or not at all, cannot
  * be priced by it. Deployments on one platform share
  * its account: fee and credit count once, each deployment's part by what it uses, parts adding up exactly. KW_ERANGE
  * when a needed price is unknown (named) or on overflow; b[] is undefined on failure. */
 enum kw_status kw_bills(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, uint32_t n, bool month,
                         struct kw_error *err);
+
+/* What the tokens that u's units carried would cost in a month on demand, at the prices of prompts up to the offer's limit.
+ * KW_ERANGE as kw_bills. */
+enum kw_status kw_bill_carried(kw_nusd *out, const struct kw_usage *u, const struct kw_tariff *t, struct kw_error *err);
 
 /* What the sign-up credits of the bills' accounts pay of their first month, once and so in no bill: as much as is left
  * to pay of what such a credit covers. b: what kw_bills made of a month. */
@@ -89,7 +106,7 @@ kw_nusd kw_bills_one_off(const struct kw_bill *b, const struct kw_tariff *t, uin
 /* Adds b to *sum, item by item. KW_ERANGE on overflow, *sum unchanged. */
 enum kw_status kw_bill_add(struct kw_bill *sum, const struct kw_bill *b, struct kw_error *err);
 /* What starts cost: load + provision + failed starts; and what waiting costs: keep-warm + idle. For a dedicated bill
- * the part of `reserved` that no request kept busy is idle. */
+ * the part of `reserved` that no request kept busy is idle, of units that of `provisioned` that no token used. */
 kw_nusd kw_bill_cold(const struct kw_bill *b);
 kw_nusd kw_bill_idle(const struct kw_bill *b, const struct kw_usage *u);
 

@@ -131,15 +131,19 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
                           .window = window,
                           .gpus = gpus,
                           .requests = (int64_t)l->completed,
-                          .tokens_in = l->tokens_in - l->tokens_cached - l->tokens_cache_write,
-                          .tokens_cached = l->tokens_cached,
-                          .tokens_cache_write = l->tokens_cache_write,
-                          .tokens_out = l->tokens_out,
+                          .carried_in = l->carried_in - l->carried_cached - l->carried_cache_write,
+                          .carried_cached = l->carried_cached,
+                          .carried_cache_write = l->carried_cache_write,
+                          .carried_out = l->carried_out,
                           .long_prompt = l->long_prompt,
                           .long_in = l->long_in - l->long_cached - l->long_cache_write,
                           .long_cached = l->long_cached,
                           .long_cache_write = l->long_cache_write,
                           .long_out = l->long_out };
+    r.tokens_in = l->tokens_in - l->tokens_cached - l->tokens_cache_write - r.carried_in;
+    r.tokens_cached = l->tokens_cached - r.carried_cached;
+    r.tokens_cache_write = l->tokens_cache_write - r.carried_cache_write;
+    r.tokens_out = l->tokens_out - r.carried_out;
     if (kind == KW_KIND_API) {
         r.gpus = 0;
         assert(counts_up(&r));
@@ -205,12 +209,28 @@ uint32_t kw_gpus_rented(const struct kw_gpu_offer *o, uint32_t tp, uint32_t repl
 enum kw_status kw_usage_times(struct kw_usage *u, double n, struct kw_error *err)
 {
     struct kw_usage x = *u;
-    enum { OTHERS = 15 };
-    int64_t *quantity[KW_PHASES + OTHERS] = { &x.rounding_gpu_ns,  &x.minimum_gpu_ns, &x.unbilled_gpu_ns,
-                                              &x.reserved_gpu_ns,  &x.busy_gpu_ns,    &x.requests,
-                                              &x.tokens_in,        &x.tokens_cached,  &x.tokens_cache_write,
-                                              &x.tokens_out,       &x.long_in,        &x.long_cached,
-                                              &x.long_cache_write, &x.long_out,       &x.standin_gpu_ns };
+    enum { OTHERS = 21 };
+    int64_t *quantity[KW_PHASES + OTHERS] = { &x.rounding_gpu_ns,
+                                              &x.minimum_gpu_ns,
+                                              &x.unbilled_gpu_ns,
+                                              &x.reserved_gpu_ns,
+                                              &x.busy_gpu_ns,
+                                              &x.requests,
+                                              &x.tokens_in,
+                                              &x.tokens_cached,
+                                              &x.tokens_cache_write,
+                                              &x.tokens_out,
+                                              &x.long_in,
+                                              &x.long_cached,
+                                              &x.long_cache_write,
+                                              &x.long_out,
+                                              &x.standin_gpu_ns,
+                                              &x.units,
+                                              &x.units_used_millionths,
+                                              &x.carried_in,
+                                              &x.carried_cached,
+                                              &x.carried_cache_write,
+                                              &x.carried_out };
     for (int k = 0; k < KW_PHASES; k++) quantity[OTHERS + k] = &x.gpu_ns[k];
     for (int k = 0; k < KW_PHASES + OTHERS && n != 1; k++) {
         long double v = (long double)*quantity[k] * n + 0.5L;
@@ -218,5 +238,27 @@ enum kw_status kw_usage_times(struct kw_usage *u, double n, struct kw_error *err
         *quantity[k] = (int64_t)v;
     }
     *u = x;
+    return KW_OK;
+}
+
+/* So many tokens, in millionths, of what a unit carries in the window, in millionths. */
+static kw_i128 share(kw_i128 weighted, int64_t tokens_min, kw_ns window)
+{
+    return weighted * (60 * KW_NS_PER_S) / ((kw_i128)tokens_min * window);
+}
+
+enum kw_status kw_usage_units(struct kw_usage *u, const struct kw_units_bought *b, struct kw_error *err)
+{
+    const struct kw_unit_capacity *c = &b->carries;
+    bool split = b->rule == KW_UNITS_SPLIT;
+    int64_t prompt = u->carried_in + u->carried_cached + u->carried_cache_write;
+    kw_i128 used =
+        share(kw_unit_weighted(c, prompt, u->carried_cached, u->carried_cache_write, split ? 0 : u->carried_out),
+              split ? c->in_min : c->tokens_min, u->window);
+    kw_i128 out = split ? share((kw_i128)u->carried_out * 1000000, c->out_min, u->window) : 0;
+    if (out > used) used = out;
+    if (used > INT64_MAX) return kw_fail(err, KW_ERANGE, "the tokens that units carry are too many to count");
+    u->units = b->n;
+    u->units_used_millionths = (int64_t)used;
     return KW_OK;
 }

@@ -20,10 +20,14 @@ struct kw_usage {
                                 time they were there, less what starts took of it */
     int64_t standin_gpu_ns;  /* spot: GPUs rented on demand while a spot machine was missing */
     int64_t busy_gpu_ns;     /* GPU-ns in phase ACTIVE, billed or not: what idle cost is told from */
-    int64_t requests, tokens_in, tokens_cached, tokens_cache_write, tokens_out; /* of completed requests; in excludes
-                                                                                   cached and written; billed where kind is api */
+    int64_t requests, tokens_in, tokens_cached, tokens_cache_write, tokens_out; /* of completed requests that no
+                                                                                   units carried; in excludes cached and written; billed where kind is api */
     int64_t long_prompt; /* requests whose prompt has more tokens are counted apart, too; 0: none is */
     int64_t long_in, long_cached, long_cache_write, long_out; /* of the four above, those requests' */
+    int64_t units;                                            /* bought ahead of an API, the whole month; 0: none */
+    int64_t units_used_millionths; /* what the tokens they carried take of them, on average over the window */
+    int64_t carried_in, carried_cached, carried_cache_write,
+        carried_out; /* tokens as above that units carried: beside those, since they are not billed by the token */
 };
 
 static inline int64_t kw_usage_passes(const struct kw_usage *u)
@@ -56,6 +60,11 @@ static inline kw_ns kw_usage_month(const struct kw_usage *u)
 enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *l, const struct kw_meter *m,
                                     enum kw_kind kind, uint32_t gpus, uint32_t reserved_gpus, kw_ns window,
                                     struct kw_error *err);
+
+/* What units bought of an API and their use add to its usage, which kw_usage_from_ledger made. Used is
+ *     1e6 * weighted tokens / (tokens a unit carries in the window), of the rule split the larger of input and output,
+ * rounded down. KW_ERANGE on overflow, *u unchanged. */
+enum kw_status kw_usage_units(struct kw_usage *u, const struct kw_units_bought *b, struct kw_error *err);
 
 /* The usage of n deployments like it side by side, n >= 0, each quantity rounded to the nearest. KW_ERANGE on overflow, *u
  * unchanged. */

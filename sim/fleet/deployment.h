@@ -38,6 +38,7 @@ struct kw_deployment {
     /* api */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate;
     struct kw_rate_limits limits;
+    struct kw_units_bought units; /* that carry requests beside those limits; n 0: all is on demand */
     struct kw_batching batching;
     struct kw_cache_rule cache; /* how prompts are remembered; not known: not at all */
     bool cached_as_logged;      /* what the trace says was read from a cache holds here too */

@@ -129,6 +129,9 @@ static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, 
         return kw_fail(err, KW_EFAIL, "%s: %llu requests waited for an adapter, of %llu of adapters, of %llu in all",
                        name, (unsigned long long)l->adapter_cold, (unsigned long long)l->adapter_requests,
                        (unsigned long long)l->requests);
+    if (l->carried > l->completed || l->carried_in > l->tokens_in || l->carried_cached > l->tokens_cached ||
+        l->carried_cache_write > l->tokens_cache_write || l->carried_out > l->tokens_out)
+        return kw_fail(err, KW_EFAIL, "%s: units carried more than was completed", name);
     for (uint64_t i = 0; i < l->lives_n; i++) {
         const struct kw_life *life = &l->lives[i];
         kw_ns all = 0;

@@ -40,13 +40,16 @@ struct kw_life_before {
 /* What one deployment consumed: exact quantities, no prices. cost/ turns it into a bill. */
 struct kw_ledger {
     uint64_t requests, completed, rejected, timed_out, too_long, retries, cold_requests;
-    int64_t tokens_in, tokens_cached, tokens_out;             /* of completed requests; tokens_in includes cached */
-    int64_t tokens_cache_write;                               /* of tokens_in: written to an API's prompt cache */
-    uint32_t long_prompt;                                     /* as the deployment's */
-    int64_t long_in, long_cached, long_cache_write, long_out; /* of these four, of requests with longer prompts */
-    int64_t tokens_recomputed;                                /* prefilled again after preemption */
-    int64_t failed_tokens_in;                                 /* prompts of requests an API refused (not billed) */
-    kw_ns phase[KW_PHASES]; /* sum over replica lives, replica-ns (times tp for GPU-ns) */
+    int64_t tokens_in, tokens_cached, tokens_out; /* of completed requests; tokens_in includes cached */
+    int64_t tokens_cache_write;                   /* of tokens_in: written to an API's prompt cache */
+    uint32_t long_prompt;                         /* as the deployment's */
+    int64_t long_in, long_cached, long_cache_write,
+        long_out;     /* of these four, of requests with longer prompts that no units carried */
+    uint64_t carried; /* of completed: by units bought of an API; of their tokens: */
+    int64_t carried_in, carried_cached, carried_cache_write, carried_out;
+    int64_t tokens_recomputed; /* prefilled again after preemption */
+    int64_t failed_tokens_in;  /* prompts of requests an API refused (not billed) */
+    kw_ns phase[KW_PHASES];    /* sum over replica lives, replica-ns (times tp for GPU-ns) */
     uint64_t starts, cold_starts, restores, failed_starts, stockouts; /* cold_starts: begun because requests waited */
     uint64_t interruptions, cut_off; /* of spot machines; requests that lost their replica, tried again or lost */
     bool interruptible;              /* spot: a machine is not there from its end to the next one's provision */

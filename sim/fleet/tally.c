@@ -129,10 +129,19 @@ static void group_done(struct kw_group_outcome *g, bool attained)
     g->good += attained;
 }
 
+static void count_carried(struct kw_ledger *l, uint32_t prompt, uint32_t cached, uint32_t written, uint32_t output)
+{
+    l->carried++;
+    l->carried_in += prompt;
+    l->carried_cached += cached;
+    l->carried_cache_write += written;
+    l->carried_out += output;
+}
+
 /* Once a request: three histogram increments, and a record only when asked for, since records would be most of a large
  * run's memory. TPOT is floored to ns, like every other time. */
 void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt, uint32_t cached,
-                        uint32_t written, uint32_t preemptions)
+                        uint32_t written, uint32_t preemptions, bool carried)
 {
     struct kw_outcome *o = t->o;
     uint32_t prompt = t->trace->prompt[f->request], output = t->trace->output[f->request];
@@ -168,7 +177,9 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
     l->tokens_cache_write += written;
     assert((uint64_t)cached + written <= prompt);
     l->tokens_out += output;
-    if (is_long(l, prompt)) {
+    if (carried) {
+        count_carried(l, prompt, cached, written, output);
+    } else if (is_long(l, prompt)) {
         l->long_in += prompt;
         l->long_cached += cached;
         l->long_cache_write += written;

@@ -33,7 +33,7 @@ static kw_ns answer_time(const struct kw_law *ttft_s)
 static kw_ns of_one(const struct kw_deployment *d)
 {
     const struct kw_autoscaling *a = &d->scaling;
-    if (d->kind == KW_KIND_API) return SERVED;
+    if (d->kind == KW_KIND_API) return d->units.n && d->units.window < LONGEST ? SERVED + d->units.window : SERVED;
     if (a->scaler == KW_SCALER_FIXED)
         return d->spot.per_hour > 0 ? SERVED + d->spot.notice + start_time(&d->cold) : SERVED;
     kw_ns idle = longer(longer(a->idle_timeout, a->zero_timeout), longer(a->scale_down_delay, a->min_up));

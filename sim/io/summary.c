@@ -264,10 +264,15 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_START_COST, "cost of a cold start", "USD", 1 },
         { KW_METRIC_COLD_COST, "cost of starts", "USD a month", 1 },
         { KW_METRIC_IDLE_COST, "cost of waiting", "USD a month", 1 },
+        { KW_METRIC_UNITS_USED, "units used", "%", 100 },
+        { KW_METRIC_SPILLED, "tokens that spilled", "%", 100 },
+        { KW_METRIC_UNITS_BREAK_EVEN, "units pay from a use of", "%", 100 },
     };
     _Static_assert(sizeof rows / sizeof *rows == KW_METRICS - 1, "a row for each metric but the worst class's");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct kw_estimate told = kw_point_told(p, rows[i].m);
+        bool of_units = rows[i].m >= KW_METRIC_UNITS_USED && rows[i].m <= KW_METRIC_UNITS_BREAK_EVEN;
+        if (of_units && isnan(told.value)) continue; /* none were bought */
         add_metric(&t, rows[i].name, rows[i].scale, rows[i].unit, &told);
     }
     kw_text_table_print(&t, out);

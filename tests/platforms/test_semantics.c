@@ -195,6 +195,8 @@ static void each_quota_counts_by_its_own_rule(void)
         { "groq", KW_COUNT_ACTUAL },
         { "together-api", KW_COUNT_ACTUAL },
         { "fireworks-api", KW_COUNT_ACTUAL },
+        { "vertex-api", KW_COUNT_ACTUAL },
+        { "azure-openai", KW_COUNT_RESERVE_MAX_TOKENS },
     };
     size_t n = 0;
     for (size_t i = 0; i < sizeof by / sizeof *by; i++) {

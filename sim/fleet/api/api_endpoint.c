@@ -5,67 +5,19 @@
 #define MINUTE (60 * KW_NS_PER_S)
 #define DAY (86400 * KW_NS_PER_S)
 
-/* Most a bucket can hold: one period's worth, or one window's, whole units and at least one. */
-static kw_i128 bucket_capacity(const struct kw_bucket *b)
-{
-    if (!b->window) return (kw_i128)b->limit * b->period_ns;
-    kw_i128 units = (kw_i128)b->limit * b->window / b->period_ns;
-    return (units < 1 ? 1 : units) * b->period_ns;
-}
-
-static void bucket_init(struct kw_bucket *b, int64_t limit, kw_ns window, kw_ns period)
-{
-    *b = (struct kw_bucket){ .limit = limit, .window = window, .period_ns = period };
-    if (limit) b->level = bucket_capacity(b); /* starts full: nothing was used before the trace */
-}
-
-/* Exact: levels in units of 1/period_ns, 128 bits, so no fraction is lost however often it is called. */
-static void bucket_advance(struct kw_bucket *b, kw_ns now)
-{
-    assert(now >= b->at);
-    if (!b->limit) return;
-    kw_i128 capacity = bucket_capacity(b);
-    if (b->window)
-        b->level += capacity * (now / b->window - b->at / b->window);
-    else
-        b->level += (kw_i128)b->limit * (now - b->at); /* limit units a period is limit * ns in units of 1/period_ns */
-    if (b->level > capacity) b->level = capacity;
-    b->at = now;
-}
-
-/* ns until `units` are there; 0 now, -1 never. */
-static kw_ns bucket_wait(const struct kw_bucket *b, int64_t units)
-{
-    if (!b->limit) return 0;
-    kw_i128 need = (kw_i128)units * b->period_ns, capacity = bucket_capacity(b);
-    if (need <= b->level) return 0;
-    if (need > capacity) return -1;
-    kw_i128 lack = need - b->level;
-    if (b->window) {
-        kw_i128 windows = (lack + capacity - 1) / capacity;
-        kw_i128 at = ((kw_i128)(b->at / b->window) + windows) * b->window;
-        return (kw_ns)(at - b->at);
-    }
-    return (kw_ns)((lack + b->limit - 1) / b->limit);
-}
-
-static void bucket_take(struct kw_bucket *b, int64_t units)
-{
-    if (b->limit) b->level -= (kw_i128)units * b->period_ns;
-}
-
 enum kw_status kw_api_endpoint_init(struct kw_api_endpoint *e, const struct kw_deployment *d, uint64_t seed,
                                     uint64_t replication, struct kw_error *err)
 {
     *e = (struct kw_api_endpoint){ .d = d };
     const struct kw_rate_limits *l = &d->limits;
     struct kw_rate_limiter *b = &e->own;
-    bucket_init(&b->rpm, l->rpm, l->window, MINUTE);
-    bucket_init(&b->tpm, l->tpm, l->window, MINUTE);
-    bucket_init(&b->itpm, l->itpm, l->window, MINUTE);
-    bucket_init(&b->otpm, l->otpm, l->window, MINUTE);
-    bucket_init(&b->rpd, l->rpd, l->rpd ? DAY : 0, DAY); /* daily quotas reset at midnight, they do not trickle */
-    bucket_init(&b->tpd, l->tpd, l->tpd ? DAY : 0, DAY);
+    kw_bucket_init(&b->rpm, l->rpm, l->window, MINUTE);
+    kw_bucket_init(&b->tpm, l->tpm, l->window, MINUTE);
+    kw_bucket_init(&b->itpm, l->itpm, l->window, MINUTE);
+    kw_bucket_init(&b->otpm, l->otpm, l->window, MINUTE);
+    kw_bucket_init(&b->rpd, l->rpd, l->rpd ? DAY : 0, DAY); /* daily quotas reset at midnight, they do not trickle */
+    kw_bucket_init(&b->tpd, l->tpd, l->tpd ? DAY : 0, DAY);
+    if (d->units.n) kw_units_init(&e->units, d);
     return kw_rng_init(&e->latency, seed, replication, KW_RNG_API_LATENCY, err);
 }
 
@@ -119,39 +71,58 @@ void kw_api_endpoint_time(const struct kw_api_endpoint *e, struct kw_api_pace p,
     if (e->d->output_rate.kind != KW_LAW_NONE) a->e2e += kw_law_ns((output - 1) / p.rate);
 }
 
-/* O(1): six buckets brought to now by arithmetic, no event for their refill. Latency is drawn before admission is
- * known, so that a limit set differently leaves the draws of all other requests alone. All buckets are asked before one
- * is charged: a refusal must cost nothing, save where the provider says that it does. */
-void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prompt, uint32_t cached, uint32_t output,
-                             uint32_t max_tokens, struct kw_api_answer *a)
+/* Asks all buckets before one is charged: a refusal must cost nothing, save where the provider says that it does. */
+static bool within_limits(struct kw_api_endpoint *e, kw_ns now, uint32_t prompt, uint32_t cached, uint32_t max_tokens,
+                          struct kw_api_answer *a)
 {
-    const struct kw_deployment *d = e->d;
+    const struct kw_rate_limits *limits = &e->d->limits;
     struct kw_rate_limiter *l = limiter(e);
     struct kw_bucket *const all[] = { &l->rpm, &l->rpd, &l->tpm, &l->tpd, &l->itpm, &l->otpm };
-    struct kw_api_pace pace = kw_api_endpoint_pace(e);
-    *a = (struct kw_api_answer){ 0 };
-    admission_count(&d->limits, prompt, cached, max_tokens ? max_tokens : output, &a->reserved_in, &a->reserved_out);
+    admission_count(limits, prompt, cached, max_tokens, &a->reserved_in, &a->reserved_out);
     int64_t total = a->reserved_in + a->reserved_out;
     /* otpm that is charged on completion still needs a positive level to admit */
     const int64_t need[] = { 1, 1, total, total, a->reserved_in, a->reserved_out ? a->reserved_out : 1 };
     kw_ns wait = 0;
     for (int i = 0; i < 6; i++) {
-        bucket_advance(all[i], now);
-        kw_ns w = bucket_wait(all[i], need[i]);
+        kw_bucket_advance(all[i], now);
+        kw_ns w = kw_bucket_wait(all[i], need[i]);
         if (w < 0 || wait < 0)
             wait = -1;
         else if (w > wait)
             wait = w;
     }
     if (wait) {
-        a->reject_code = d->limits.reject_code;
+        a->reject_code = limits->reject_code;
         a->retry_after = wait;
-        if (d->limits.rule == KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE && !bucket_wait(&l->rpm, 1))
-            bucket_take(&l->rpm, 1);
-        return;
+        if (limits->rule == KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE && !kw_bucket_wait(&l->rpm, 1))
+            kw_bucket_take(&l->rpm, 1);
+        return false;
     }
     const int64_t take[] = { 1, 1, total, total, a->reserved_in, a->reserved_out };
-    for (int i = 0; i < 6; i++) bucket_take(all[i], take[i]);
+    for (int i = 0; i < 6; i++) kw_bucket_take(all[i], take[i]);
+    return true;
+}
+
+/* O(1): buckets brought to now by arithmetic, no event for their refill. Latency is drawn before admission is known, so
+ * that a limit set differently leaves the draws of all other requests alone. */
+void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prompt, uint32_t cached, uint32_t written,
+                             uint32_t output, uint32_t max_tokens, struct kw_api_answer *a)
+{
+    const struct kw_deployment *d = e->d;
+    struct kw_api_pace pace = kw_api_endpoint_pace(e);
+    *a = (struct kw_api_answer){ .written = written };
+    if (!max_tokens) max_tokens = output;
+    kw_ns wait = 0;
+    if (d->units.n) a->carried = kw_units_admit(&e->units, now, prompt, cached, written, max_tokens, &a->taken, &wait);
+    if (d->units.n && !a->carried && d->units.above != KW_ABOVE_SPILL) {
+        a->reject_code = d->units.reject_code;
+        a->retry_after = wait;
+        return;
+    }
+    if (!a->carried && !within_limits(e, now, prompt, cached, max_tokens, a)) {
+        if (wait > 0) a->retry_after = wait;
+        return;
+    }
     a->accepted = true;
     kw_api_endpoint_time(e, pace, prompt, output, a);
 }
@@ -163,6 +134,10 @@ void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct k
     const struct kw_rate_limits *l = &e->d->limits;
     int64_t in = l->cache_reads_count ? prompt : (int64_t)prompt - cached;
     int64_t out = (int64_t)llround(output * (l->output_burndown > 0 ? l->output_burndown : 1));
+    if (a->carried) {
+        kw_units_settle(&e->units, now, prompt, cached, a->written, output, &a->taken);
+        return;
+    }
     switch (l->rule) {
     case KW_COUNT_RESERVE_MAX_TOKENS:
     case KW_COUNT_MAX_OF_MAX_TOKENS_AND_ESTIMATE: return;
@@ -173,13 +148,13 @@ void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct k
     struct kw_rate_limiter *b = limiter(e);
     struct kw_bucket *const total[] = { &b->tpm, &b->tpd };
     for (int i = 0; i < 2; i++) {
-        bucket_advance(total[i], now);
-        bucket_take(total[i], in + out - a->reserved_in - a->reserved_out);
+        kw_bucket_advance(total[i], now);
+        kw_bucket_take(total[i], in + out - a->reserved_in - a->reserved_out);
     }
-    bucket_advance(&b->itpm, now);
-    bucket_take(&b->itpm, in - a->reserved_in);
-    bucket_advance(&b->otpm, now);
-    bucket_take(&b->otpm, out - a->reserved_out);
+    kw_bucket_advance(&b->itpm, now);
+    kw_bucket_take(&b->itpm, in - a->reserved_in);
+    kw_bucket_advance(&b->otpm, now);
+    kw_bucket_take(&b->otpm, out - a->reserved_out);
 }
 
 /* Full jitter: uniform up to the ceiling. Drawn even where retry_after wins, so that the stream does not depend on it.

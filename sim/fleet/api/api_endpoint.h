@@ -3,19 +3,8 @@
 #ifndef KW_SIM_FLEET_API_API_ENDPOINT_H
 #define KW_SIM_FLEET_API_API_ENDPOINT_H
 #include "sim/core/rng.h"
+#include "sim/fleet/api/units.h"
 #include "sim/fleet/deployment.h"
-
-/* One limit. window == 0: a token bucket that holds at most `limit` units and refills continuously by `limit` a period.
- * window > 0: fixed windows aligned to time 0, max(1, limit * window / period) units each. Levels are exact integers
- * (units times period_ns), so nothing drifts over months; a settlement may leave a debt (level < 0) that refill pays
- * back. */
-struct kw_bucket {
-    kw_i128 level; /* units * period_ns available at `at` */
-    kw_ns at;
-    int64_t limit; /* units a period; 0 = no limit */
-    kw_ns window;
-    kw_ns period_ns; /* 60 s, or 86400 s for daily limits */
-};
 
 struct kw_rate_limiter {
     struct kw_bucket rpm, rpd, tpm, itpm, otpm, tpd;
@@ -28,6 +17,7 @@ struct kw_api_endpoint {
     uint32_t slow_from;    /* the rate falls in proportion to prompts and outputs beyond it; 0: it does not */
     struct kw_rate_limiter own;
     struct kw_rate_limiter *shared; /* in the place of its own: that of the account; NULL: none */
+    struct kw_units units;          /* of a deployment that bought some */
 };
 
 struct kw_api_answer {
@@ -38,6 +28,8 @@ struct kw_api_answer {
     kw_ns ttft, e2e;   /* from now, when accepted: ttft law (+ per 1000 prompt tokens), then (output-1) / output_rate */
     uint32_t cached, written;          /* prompt tokens read from and written to the provider's cache */
     int64_t reserved_in, reserved_out; /* counted at admission against token limits; settle corrects them */
+    bool carried;                      /* by the units bought: not on demand, and no limit counts it */
+    struct kw_units_taken taken;       /* then of them */
 };
 
 /* How fast the API is this time: three variates, of one request or of all in a batch. */
@@ -50,9 +42,10 @@ enum kw_status kw_api_endpoint_init(struct kw_api_endpoint *e, const struct kw_d
 void kw_api_endpoint_free(struct kw_api_endpoint *e);
 
 /* A request meets the API at `now` (non-decreasing over calls). max_tokens: what the client states. Draws exactly the
- * same number of variates whether accepted or not. */
-void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prompt, uint32_t cached, uint32_t output,
-                             uint32_t max_tokens, struct kw_api_answer *a);
+ * same number of variates whether accepted or not. Units bought carry it where they have room; else it is refused, or it
+ * spills: it is one on demand, within the rate limits. Refused there too it hears the units' retry_after. */
+void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prompt, uint32_t cached, uint32_t written,
+                             uint32_t output, uint32_t max_tokens, struct kw_api_answer *a);
 /* A batch is answered: no limiter is asked. What it draws is for all its requests, of which each has its own length. */
 struct kw_api_pace kw_api_endpoint_pace(struct kw_api_endpoint *e);
 /* a->ttft and a->e2e. */
@@ -66,7 +59,7 @@ void kw_api_endpoint_time(const struct kw_api_endpoint *e, struct kw_api_pace p,
  *   estimate_then_settle             in at admission, out here against otpm (Anthropic)
  *   reserve_then_refund              in + cached + max_tokens at admission; here down (or up) to in + burndown * out
  *                                    (Bedrock)
- * in = prompt, less cached tokens unless cache_reads_count. */
+ * in = prompt, less cached tokens unless cache_reads_count. What units carried is put right there instead. */
 void kw_api_endpoint_settle(struct kw_api_endpoint *e, kw_ns now, const struct kw_api_answer *a, uint32_t prompt,
                             uint32_t cached, uint32_t output);
 

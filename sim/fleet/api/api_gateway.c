@@ -100,11 +100,15 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
     struct kw_prefix prefix = kw_run_prefix(w, flight);
     uint32_t cached = caches ? kw_prompt_cache_read(a->cache, rule, prefix, w->trace->hash_block, prompt, now) : 0;
     if (logged) cached = w->trace->cached[f->request];
+    uint32_t written = caches                        ? kw_prompt_cache_written(rule, prompt, cached)
+                       : logged && w->trace->written ? w->trace->written[f->request]
+                                                     : 0;
     bool collected = kw_batching_any(&a->d->batching);
     if (collected)
-        *answer = (struct kw_api_answer){ .accepted = true };
+        *answer = (struct kw_api_answer){ .accepted = true, .written = written };
     else
-        kw_api_endpoint_request(&a->endpoint, now, prompt, cached, output, stated_max_tokens(a, output), answer);
+        kw_api_endpoint_request(&a->endpoint, now, prompt, cached, written, output, stated_max_tokens(a, output),
+                                answer);
     if (!answer->accepted) {
         bool moved;
         enum kw_status st = kw_client_move_on(w, flight, now, &moved, err);
@@ -120,9 +124,7 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
     if (flight >= KW_TAG_NUMBERS)
         return kw_fail(err, KW_ENOMEM, "more than %u requests under way at an API", KW_TAG_NUMBERS);
     answer->cached = cached;
-    if (logged && w->trace->written) answer->written = w->trace->written[f->request];
     if (caches) {
-        answer->written = kw_prompt_cache_written(rule, prompt, cached);
         enum kw_status st = kw_prompt_cache_keep(a->cache, rule, prefix, prompt, now, now + answer->ttft, err);
         if (st != KW_OK) return st;
     }
@@ -157,6 +159,6 @@ void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now)
     kw_api_endpoint_settle(&a->endpoint, now, answer, w->trace->prompt[f->request], answer->cached,
                            w->trace->output[f->request]);
     if (kw_batching_any(&a->d->batching)) kw_batch_queue_answered(&a->batches, flight, now);
-    kw_tally_completed(&w->tally, f, now, a->d->network_rtt, answer->cached, answer->written, 0);
+    kw_tally_completed(&w->tally, f, now, a->d->network_rtt, answer->cached, answer->written, 0, answer->carried);
     kw_inflight_table_drop(&w->flights, flight);
 }

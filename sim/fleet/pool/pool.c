@@ -325,7 +325,7 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
         counted += !p->w->flights.f[flight].warmup;
         kw_tally_completed(&p->w->tally, &p->w->flights.f[flight], now, p->d->network_rtt,
                            prefix ? kw_sched_cached(r->engine->sched, slot) : 0, 0,
-                           records ? kw_sched_preemptions(r->engine->sched, slot) : 0);
+                           records ? kw_sched_preemptions(r->engine->sched, slot) : 0, false);
         kw_inflight_table_drop(&p->w->flights, flight);
         kw_dispatch_left(p, k);
     }

@@ -275,6 +275,18 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     return st;
 }
 
+/* The most that a setting of 32 bits may be: those that are words have so many. */
+static int64_t most_of(const struct kw_choice_field *f)
+{
+    if (f->offset == offsetof(struct kw_choice, balance)) return KW_BALANCES - 1;
+    if (f->offset == offsetof(struct kw_choice, batch_from)) return KW_BATCH_OWN;
+    if (f->offset == offsetof(struct kw_choice, provision.bought.above)) return KW_ABOVE_SPILL;
+    if (f->offset == offsetof(struct kw_choice, provision.commitment) ||
+        f->offset == offsetof(struct kw_choice, provision.own_per))
+        return KW_COMMITMENTS - 1;
+    return INT32_MAX;
+}
+
 /* Deployment d of point i: the offer is looked up in today's catalogue. What it was simulated with, a profile or an
  * API's latency, may have been the user's own and asks nothing of prices. */
 static enum kw_status resolve(const struct reading *r, size_t at, struct kw_catalogue *c, struct kw_choice *out,
@@ -320,10 +332,7 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
         const struct kw_choice_field *f = &kw_choice_field[i];
         if (!r->settings[i]) continue;
         int64_t v = r->settings[i][at];
-        int64_t most = f->offset == offsetof(struct kw_choice, balance)      ? KW_BALANCES - 1
-                       : f->offset == offsetof(struct kw_choice, batch_from) ? KW_BATCH_OWN
-                                                                             : INT32_MAX;
-        if (v < 0 || (f->size == sizeof(uint32_t) && v > most))
+        if (v < 0 || (f->size == sizeof(uint32_t) && v > most_of(f)))
             return kw_fail(err, KW_EPARSE, "/deployments/%s: %lld is out of range", f->name, (long long)v);
         kw_choice_field_set(f, out, v);
     }

@@ -153,8 +153,24 @@ static bool adds_to_ttft(const struct use *u)
     return kw_choice_latency_known(choice_of(u)) && (is_on_demand(u) || says(u, "ttft"));
 }
 
+static bool counts_one_weight(const struct use *u)
+{
+    return choice_of(u)->provision.bought.rule != KW_UNITS_SPLIT;
+}
+
+static bool counts_apart(const struct use *u)
+{
+    return !counts_one_weight(u);
+}
+
+static bool says_price(const struct use *u)
+{
+    return says_in(u, "provisioned", "price_usd");
+}
+
 static bool counts_max_tokens(const struct use *u)
 {
+    if (choice_of(u)->term == KW_TERM_PROVISIONED && counts_one_weight(u)) return true;
     const struct kw_rate_limits *l = &choice_of(u)->limits;
     return (l->tpm || l->tpd || l->otpm) && l->rule != KW_COUNT_ACTUAL && l->rule != KW_COUNT_ESTIMATE_THEN_SETTLE;
 }
@@ -337,13 +353,28 @@ static const struct row {
       "batches without a ttft of yours, at providers whose batches others have timed" },
     { "deployments[].batch.collect_s", API, 0, NULL, NULL },
     { "deployments[].batch.requests", API, 0, NULL, NULL },
+    { "deployments[].provisioned", API, 0, is_on_demand, "per-token APIs on demand" },
+    { "deployments[].provisioned.units", 0, 0, NULL, NULL },
+    { "deployments[].provisioned.term", 0, 0, NULL, NULL },
+    { "deployments[].provisioned.spill", 0, 0, NULL, NULL },
+    { "deployments[].provisioned.tpm", 0, 0, counts_one_weight, "units that count input and output together" },
+    { "deployments[].provisioned.itpm", 0, 0, counts_apart, "units that count input and output apart" },
+    { "deployments[].provisioned.otpm", 0, 0, counts_apart, "units that count input and output apart" },
+    { "deployments[].provisioned.output_weight", 0, 0, counts_one_weight,
+      "units that count input and output together" },
+    { "deployments[].provisioned.cached_weight", 0, 0, NULL, NULL },
+    { "deployments[].provisioned.window_s", 0, 0, NULL, NULL },
+    { "deployments[].provisioned.min_units", 0, 0, NULL, NULL },
+    { "deployments[].provisioned.increment", 0, 0, NULL, NULL },
+    { "deployments[].provisioned.price_usd", 0, 0, NULL, NULL },
+    { "deployments[].provisioned.price_per", 0, 0, says_price, "a price_usd beside it" },
     { "deployments[].ttft", API, 0, NULL, "per-token APIs" },
     { "deployments[].ttft_per_ktok", API, 0, adds_to_ttft,
       "per-token APIs with a known ttft and output_rate, by the batch only beside ttft" },
     { "deployments[].output_rate", API, 0, adds_to_ttft,
       "per-token APIs with a known ttft and output_rate, by the batch only beside ttft" },
     { "deployments[].max_tokens", API, 0, counts_max_tokens,
-      "APIs whose token limits count what clients state as max_tokens" },
+      "APIs whose token limits or units count what clients state as max_tokens" },
     { "deployments[].operations_usd_month", 0, 0, NULL, NULL },
     { "routing", 0, 0, NULL, NULL },
     { "routing.policy", 0, 0, NULL, NULL },

@@ -333,6 +333,60 @@ static enum kw_status read_batch(struct kw_jnode o, struct kw_choice *c, struct 
     return KW_OK;
 }
 
+/* A weight is kept in millionths. */
+static enum kw_status weight_or(struct kw_jnode n, int64_t *millionths, struct kw_error *err)
+{
+    int64_t v = *millionths * 1000;
+    enum kw_status st = kw_json_nano_or(n, v, 0, 1000 * KW_NANO, &v, err);
+    if (st == KW_OK && v % 1000) st = kw_json_fail(n, KW_ERANGE, err, "want at most 6 digits after the point");
+    if (st == KW_OK) *millionths = v / 1000;
+    return st;
+}
+
+/* The user's figures over the offer's: what a unit carries and costs is for the user to say where the provider does not. */
+static enum kw_status read_unit(struct kw_jnode o, struct kw_provision *p, struct kw_error *err)
+{
+    static const int64_t most = INT64_C(1000000000000);
+    struct kw_unit_capacity *c = &p->bought.carries;
+    int term = p->commitment, per = KW_COMMIT_HOUR;
+    bool spill = p->bought.above == KW_ABOVE_SPILL;
+    enum kw_status st = kw_json_enum_or(get(o, "term"), term, kw_commitment_name, &term, err);
+    READ(kw_json_bool_or(get(o, "spill"), spill, &spill, err));
+    READ(kw_json_i64_or(get(o, "tpm"), c->tokens_min, 1, most, &c->tokens_min, err));
+    READ(kw_json_i64_or(get(o, "itpm"), c->in_min, 1, most, &c->in_min, err));
+    READ(kw_json_i64_or(get(o, "otpm"), c->out_min, 1, most, &c->out_min, err));
+    READ(weight_or(get(o, "output_weight"), &c->weight_out, err));
+    READ(weight_or(get(o, "cached_weight"), &c->weight_cached, err));
+    READ(seconds_or(get(o, "window_s"), p->bought.window, &p->bought.window, err));
+    READ(count_or(get(o, "min_units"), p->min_units, 1, 1000000, &p->min_units, err));
+    READ(count_or(get(o, "increment"), p->increment, 1, 1000000, &p->increment, err));
+    READ(kw_json_nano_or(get(o, "price_usd"), 0, 1, INT64_C(1000000) * KW_NANO, &p->own_price, err));
+    READ(kw_json_enum_or(get(o, "price_per"), per, kw_commitment_name, &per, err));
+    if (st == KW_OK && (per == KW_COMMIT_3_MONTHS || per == KW_COMMIT_6_MONTHS))
+        st = kw_json_fail(get(o, "price_per"), KW_ERANGE, err, "want hour, week, month or year");
+    p->commitment = (enum kw_commitment)term;
+    p->bought.above = spill ? KW_ABOVE_SPILL : KW_ABOVE_REJECT;
+    p->own_per = p->own_price ? (enum kw_commitment)per : KW_COMMIT_HOUR;
+    return st;
+}
+
+static enum kw_status read_provisioned(struct kw_jnode o, struct kw_choice *c, struct kw_error *err)
+{
+    struct kw_error inner;
+    if (!kw_json_present(o)) return KW_OK;
+    enum kw_status st = known_keys(o, "deployments[].provisioned", err);
+    if (st == KW_OK && c->term != KW_TERM_ON_DEMAND)
+        return kw_json_fail(o, KW_ERANGE, err, "what units do not carry is on demand, not by the term %s",
+                            kw_term_name[c->term]);
+    struct kw_provision p = kw_choice_provision(c);
+    READ(count_or(get(o, "units"), 0, 1, 1000000, &p.bought.n, err));
+    if (st == KW_OK && !p.bought.n) st = kw_json_fail(get(o, "units"), KW_EPARSE, err, "how many units are bought?");
+    READ(read_unit(o, &p, err));
+    if (st != KW_OK || (st = kw_choice_provisioned(c, &p, &inner)) == KW_OK) return st;
+    bool count = c->api->provisioned.sold && kw_provisioned_count(p.min_units, p.increment, p.bought.n) != p.bought.n;
+    return kw_json_fail(count ? get(o, "units") : o, st, err, "%s", inner.msg);
+}
+
 /* restart_s, the time until another machine is there, is the provision of its cold start. A machine on demand takes the
  * platform's time where fallback_start_s says no other. */
 static enum kw_status read_spot(struct kw_jnode o, struct kw_spot *s, struct kw_cold_start *c, struct kw_error *err)
@@ -576,8 +630,14 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         int term = KW_TERM_ON_DEMAND;
         READ(kw_json_enum_or(get(o, "term"), term, kw_term_name, &term, err));
         if (st == KW_OK && (term == KW_TERM_MONTHLY || term == KW_TERM_SPOT))
-            return kw_json_fail(get(o, "term"), KW_ERANGE, err,
-                                "an API is bought on_demand, by the batch, or by the service tiers flex and priority");
+            return kw_json_fail(
+                get(o, "term"), KW_ERANGE, err,
+                "an API is bought on_demand, by the batch, by the service tiers flex and priority, or provisioned");
+        if (st == KW_OK && term == KW_TERM_PROVISIONED) {
+            term = KW_TERM_ON_DEMAND; /* which units are put on top of */
+            if (!kw_json_present(get(o, "provisioned")))
+                return kw_json_fail(get(o, "term"), KW_ERANGE, err, "how many units? state provisioned.units");
+        }
         bool timed = own[0].kind != KW_LAW_NONE;
         if (term == KW_TERM_BATCH && timed && own[2].kind == KW_LAW_NONE) /* the whole answer at that time */
             own[2] = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { 1e12 } };
@@ -589,6 +649,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
                                                       : kw_choice_service_tier(c, (enum kw_term)term, timed, &inner);
         if (sold != KW_OK) return kw_json_fail(get(o, "term"), sold, err, "%s", inner.msg);
         READ(read_batch(get(o, "batch"), c, err));
+        READ(read_provisioned(get(o, "provisioned"), c, err));
     } else {
         READ(find_gpu(o, p, &offer, err));
         READ(find_profile(o, offer, model, cat, &profile, err));

@@ -231,6 +231,90 @@ enum kw_status kw_choice_service_tier(struct kw_choice *c, enum kw_term tier, bo
     return KW_OK;
 }
 
+struct kw_provision kw_choice_provision(const struct kw_choice *c)
+{
+    const struct kw_provisioned *o = &c->api->provisioned;
+    struct kw_provision p;
+    memset(&p, 0, sizeof p); /* choices are compared byte by byte */
+    p.bought.rule = o->rule;
+    p.bought.above = kw_unit_spills(o->above) ? KW_ABOVE_SPILL : KW_ABOVE_REJECT;
+    p.bought.reject_code = o->reject_code;
+    p.bought.carries = o->carries;
+    p.commitment = KW_COMMIT_MONTH;
+    p.min_units = o->min_units;
+    p.increment = o->increment;
+    return p;
+}
+
+struct kw_unit_price kw_choice_unit_price(const struct kw_choice *c)
+{
+    const struct kw_provision *p = &c->provision;
+    if (!p->own_price) return c->api->provisioned.price[p->commitment];
+    return (struct kw_unit_price){
+        true, p->own_price, p->own_per, { .grade = KW_GRADE_USER, .source = "scenario", .date = "undated" }
+    };
+}
+
+kw_nusd kw_choice_committed(const struct kw_choice *c)
+{
+    const struct kw_provision *p = &c->provision;
+    struct kw_unit_price price = kw_choice_unit_price(c);
+    if (p->commitment == KW_COMMIT_HOUR || !price.known) return 0;
+    kw_i128 v = (kw_i128)price.v * p->bought.n * (kw_commitment_length(p->commitment) / KW_NS_PER_HOUR) /
+                (kw_commitment_length(price.per) / KW_NS_PER_HOUR);
+    return v < INT64_MAX ? (kw_nusd)v : INT64_MAX;
+}
+
+/* What a unit carries is known: the keys that would say what is not. */
+static const char *lacks(const struct kw_units_bought *b)
+{
+    const struct kw_unit_capacity *c = &b->carries;
+    if (b->rule == KW_UNITS_SPLIT) return !c->in_min ? "itpm" : !c->out_min ? "otpm" : NULL;
+    return !c->tokens_min ? "tpm" : !c->weight_out ? "output_weight" : NULL;
+}
+
+static enum kw_status check_count(const struct kw_choice *c, const struct kw_provision *p, struct kw_error *err)
+{
+    uint32_t n = p->bought.n, next = kw_provisioned_count(p->min_units, p->increment, n);
+    if (n == next) return KW_OK;
+    return kw_fail(err, KW_ERANGE,
+                   "%s sells %" PRIu32 " %s of %s at the least and in steps of %" PRIu32 " above: %" PRIu32
+                   " is none of these counts, %" PRIu32 " the next",
+                   c->platform->name, p->min_units ? p->min_units : 1, c->api->provisioned.unit, c->api->model,
+                   p->increment ? p->increment : 1, n, next);
+}
+
+enum kw_status kw_choice_provisioned(struct kw_choice *c, const struct kw_provision *want, struct kw_error *err)
+{
+    const struct kw_provisioned *o = &c->api->provisioned;
+    const char *platform = c->platform->name, *model = c->api->model, *key;
+    struct kw_choice with = *c;
+    struct kw_provision *p = &with.provision;
+    if (!o->sold) return kw_fail(err, KW_ERANGE, "%s sells no provisioned capacity", platform);
+    *p = *want;
+    with.term = KW_TERM_PROVISIONED;
+    enum kw_status st = check_count(c, p, err);
+    if (st != KW_OK) return st;
+    bool spills = p->bought.above == KW_ABOVE_SPILL;
+    if (spills ? !kw_unit_can_spill(o->above) : !kw_unit_can_reject(o->above))
+        return kw_fail(err, KW_ERANGE, "%s %s requests above the capacity of its %s: spill is %s there", platform,
+                       spills ? "refuses" : "spills", o->unit, spills ? "not known" : "not a choice");
+    if ((key = lacks(&p->bought)))
+        return kw_fail(err, KW_ERANGE, "%s %s: what a %s carries was not found: state provisioned.%s", platform, model,
+                       o->unit, key);
+    if (!p->bought.window) p->bought.window = kw_provisioned_window(o, p->bought.n);
+    if (!p->bought.window)
+        return kw_fail(err, KW_ERANGE,
+                       "%s %s: over what time its %s are counted was not found: state provisioned.window_s", platform,
+                       model, o->unit);
+    if (!kw_choice_unit_price(&with).known)
+        return kw_fail(err, KW_ERANGE,
+                       "%s %s: the price of a %s by the term %s was not found: state provisioned.price_usd", platform,
+                       model, o->unit, kw_commitment_name[p->commitment]);
+    *c = with;
+    return KW_OK;
+}
+
 void kw_choice_replicas(struct kw_choice *c, uint32_t n)
 {
     struct kw_autoscaling *s = &c->scaling, was = c->scaling;
@@ -305,6 +389,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
         d->output_rate = c->output_rate;
         d->limits = c->limits;
         bool batch = c->term == KW_TERM_BATCH;
+        if (c->term == KW_TERM_PROVISIONED) d->units = c->provision.bought;
         d->cached_as_logged = kw_term_prices(c->api, c->term)->cached_in_mtok.known && c->cache.mode != KW_CACHE_OFF &&
                               (!batch || c->cache.mode != KW_CACHE_UNKNOWN);
         if (batch) d->batching = c->batching;
@@ -365,12 +450,14 @@ char *kw_choice_stand_in(const struct kw_choice *c, char *buf, size_t size)
 
 struct kw_tariff kw_choice_tariff(const struct kw_choice *c)
 {
-    return (struct kw_tariff){ .platform = c->platform,
-                               .gpu = c->gpu,
-                               .api = c->api,
-                               .term = c->term,
-                               .account = c->account,
-                               .operations_month = c->operations_month };
+    struct kw_tariff t = { .platform = c->platform,
+                           .gpu = c->gpu,
+                           .api = c->api,
+                           .term = c->term,
+                           .account = c->account,
+                           .operations_month = c->operations_month };
+    if (c->term == KW_TERM_PROVISIONED) t.unit = kw_choice_unit_price(c);
+    return t;
 }
 
 enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
@@ -426,18 +513,31 @@ static const char *word(const char *theirs, const char *ours)
     return theirs[0] ? theirs : ours;
 }
 
+/* " 20 PTU, month, spill"; "" of any other term. Returns buf. */
+static const char *units_words(const struct kw_choice *c, const char *between, char *buf, size_t size)
+{
+    const struct kw_provision *p = &c->provision;
+    buf[0] = 0;
+    if (c->term == KW_TERM_PROVISIONED)
+        snprintf(buf, size, " %" PRIu32 " %s%s %s%s %s", p->bought.n, c->api->provisioned.unit, between,
+                 kw_commitment_name[p->commitment], between, kw_unit_above_name[p->bought.above]);
+    return buf;
+}
+
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
 {
     const struct kw_platform *p = c->platform;
     const struct kw_autoscaling *s = &c->scaling;
-    char idle[32];
+    char idle[32], units[64];
     switch (p->kind) {
-    case KW_KIND_API:
-        snprintf(buf, size, "model=%s%s%s", c->api->sku[0] ? c->api->sku : c->api->model,
-                 c->term == KW_TERM_BATCH       ? " "
-                 : c->term != KW_TERM_ON_DEMAND ? " service_tier="
-                                                : "",
-                 c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term]);
+    case KW_KIND_API: {
+        bool tier = c->term == KW_TERM_FLEX || c->term == KW_TERM_PRIORITY;
+        snprintf(buf, size, "model=%s%s%s%s", c->api->sku[0] ? c->api->sku : c->api->model,
+                 tier                       ? " service_tier="
+                 : c->term == KW_TERM_BATCH ? " "
+                                            : "",
+                 tier || c->term == KW_TERM_BATCH ? kw_term_name[c->term] : "",
+                 units_words(c, ",", units, sizeof units));
         if (c->term == KW_TERM_BATCH && c->batching.collect) {
             size_t at = strlen(buf);
             char collect[32];
@@ -448,6 +548,7 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
                 snprintf(buf + at, size - at, " or at %" PRIu32 " requests", c->batching.requests);
         }
         break;
+    }
     case KW_KIND_SERVERLESS:
         snprintf(buf, size, "%s=%" PRIu32 " %s=%s %s=%" PRIu32, word(p->word_keep_warm, "keep_warm"), s->keep_warm,
                  word(p->word_idle_timeout, "idle_timeout_s"), kw_nano_format(idle, sizeof idle, s->idle_timeout),
@@ -484,9 +585,12 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
     char idle[32];
     switch (c->platform->kind) {
     case KW_KIND_API:
-        snprintf(buf, size, "%s %s%s%s%s", c->platform->name, c->api->model, c->term == KW_TERM_ON_DEMAND ? "" : " ",
-                 c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term],
-                 c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_OBSERVED ? " observed" : "");
+        if (c->term == KW_TERM_PROVISIONED)
+            snprintf(buf, size, "%s %s%s", c->platform->name, c->api->model, units_words(c, "", idle, sizeof idle));
+        else
+            snprintf(buf, size, "%s %s%s%s%s", c->platform->name, c->api->model,
+                     c->term == KW_TERM_ON_DEMAND ? "" : " ", c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term],
+                     c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_OBSERVED ? " observed" : "");
         break;
     case KW_KIND_SERVERLESS:
         snprintf(buf, size, "%s %s %s tp%" PRIu32 " keep_warm=%" PRIu32 " idle=%ss", c->platform->name, c->gpu->gpu,
@@ -566,6 +670,30 @@ static bool phase_occurs(const struct kw_choice *c, enum kw_phase p)
     }
 }
 
+/* A fact of "provisioned": of the term bought, and where the user says nothing else. */
+static bool rests_on_units(const struct kw_choice *c, const char *what)
+{
+    const struct kw_provision *p = &c->provision;
+    const struct kw_unit_capacity *own = &p->bought.carries, *theirs = &c->api->provisioned.carries;
+    const char *term = kw_commitment_name[p->commitment];
+    if (c->term != KW_TERM_PROVISIONED) return false;
+    if (starts(what, "windows[")) {
+        uint32_t i = (uint32_t)strtoul(what + strlen("windows["), NULL, 10),
+                 up_to = c->api->provisioned.window[i].up_to;
+        return kw_provisioned_window(&c->api->provisioned, p->bought.n) == p->bought.window &&
+               (!up_to || p->bought.n <= up_to) && (!i || p->bought.n > c->api->provisioned.window[i - 1].up_to);
+    }
+    if (strstr(what, ".usd_")) return !p->own_price && starts(what, term) && what[strlen(term)] == '.';
+    if (!strcmp(what, "tpm") || !strcmp(what, "tps")) return own->tokens_min == theirs->tokens_min;
+    if (!strcmp(what, "itpm")) return own->in_min == theirs->in_min;
+    if (!strcmp(what, "otpm")) return own->out_min == theirs->out_min;
+    if (!strcmp(what, "output_weight")) return own->weight_out == theirs->weight_out;
+    if (!strcmp(what, "cached_weight")) return own->weight_cached == theirs->weight_cached;
+    if (!strcmp(what, "min_units")) return p->min_units == c->api->provisioned.min_units;
+    if (!strcmp(what, "increment")) return p->increment == c->api->provisioned.increment;
+    return true;
+}
+
 bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
 {
     char at[96];
@@ -586,6 +714,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         if (n < 0 || (size_t)n >= sizeof at || !starts(f->path, at)) return false;
         const char *what = f->path + n;
         if (!strcmp(what, ".params_b")) return false; /* to be known by */
+        if (starts(what, ".provisioned.")) return rests_on_units(c, what + strlen(".provisioned."));
         if (starts(what, ".batch")) return c->term == KW_TERM_BATCH;
         if (starts(what, ".flex.")) return c->term == KW_TERM_FLEX;
         if (starts(what, ".priority.")) return c->term == KW_TERM_PRIORITY;
@@ -606,6 +735,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
     if (!strcmp(f->path, "batch.cache")) return c->term == KW_TERM_BATCH && c->cache.mode != KW_CACHE_UNKNOWN;
     if (!strcmp(f->path, "batch.max_requests")) return c->term == KW_TERM_BATCH && c->batching.collect;
     if (starts(f->path, "batch.")) return c->term == KW_TERM_BATCH;
+    if (starts(f->path, "provisioned.")) return c->api && rests_on_units(c, f->path + strlen("provisioned."));
     if (starts(f->path, "spot."))
         return c->term == KW_TERM_SPOT && c->spot.per_hour == c->platform->spot.per_hour && !c->gpu->spot.share_hi;
     if (starts(f->path, "cache.")) /* the user's own stands in its place, or nothing is cached */
@@ -697,7 +827,8 @@ char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, cha
 
 bool kw_choice_limits_unknown(const struct kw_choice *c)
 {
-    return c->api && c->term != KW_TERM_BATCH && !kw_rate_limits_any(&c->limits);
+    if (!c->api || (c->term == KW_TERM_PROVISIONED && c->provision.bought.above == KW_ABOVE_REJECT)) return false;
+    return c->term != KW_TERM_BATCH && !kw_rate_limits_any(&c->limits);
 }
 
 char *kw_choice_unlimited(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size)

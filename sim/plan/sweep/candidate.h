@@ -35,6 +35,14 @@ struct kw_slo_limits kw_slo_limits(const struct kw_slo *s);
 enum kw_batch_from { KW_BATCH_PROMISED, KW_BATCH_OBSERVED, KW_BATCH_OWN };
 extern const char *const kw_batch_from_name[]; /* "promised", "observed", NULL */
 
+struct kw_provision { /* capacity of an API that is bought ahead */
+    struct kw_units_bought bought;
+    enum kw_commitment commitment;
+    uint32_t min_units, increment; /* 0: not known, so any count is taken */
+    kw_nusd own_price;             /* the user's, of a unit for own_per; 0: the offer's for the commitment */
+    enum kw_commitment own_per;
+};
+
 struct kw_choice { /* one deployment of a candidate */
     char name[32];
     const struct kw_platform *platform; /* borrowed */
@@ -49,9 +57,10 @@ struct kw_choice { /* one deployment of a candidate */
     struct kw_cold_start cold;     /* platform + profile */
     struct kw_spot spot;           /* term SPOT: the platform's, or the user's own */
     struct kw_client_retry retry;
-    struct kw_rate_limits limits; /* api */
-    struct kw_cache_rule cache;   /* api */
-    struct kw_batching batching;  /* term BATCH */
+    struct kw_rate_limits limits;  /* api */
+    struct kw_cache_rule cache;    /* api */
+    struct kw_provision provision; /* api, term PROVISIONED */
+    struct kw_batching batching;   /* term BATCH */
     enum kw_batch_from batch_from;
     bool batch_from_stated; /* the user said which of the first two */
     uint32_t ttft_known_to; /* api: the longest prompt of ttft_s; 0: not limited */
@@ -106,6 +115,17 @@ void kw_choice_batch_from(struct kw_choice *c, enum kw_batch_from from);
  * the default tier, so none is known unless own_latency says that the choice has the user's. KW_ERANGE when the offer has
  * no such price: unchanged. */
 enum kw_status kw_choice_service_tier(struct kw_choice *c, enum kw_term tier, bool own_latency, struct kw_error *err);
+/* What the offer of an API's choice says of units: all but their number and window; bought for a month. */
+struct kw_provision kw_choice_provision(const struct kw_choice *c);
+/* An API's choice with units bought ahead, p->bought.n of them, on top of what it is on demand; a window of 0 is the
+ * offer's for so many. KW_ERANGE, unchanged: units are not sold there, not in that number, their price, what one carries,
+ * the weight of output or the window is not known (the message names the key that says it), or it cannot spill or refuse
+ * as wanted. */
+enum kw_status kw_choice_provisioned(struct kw_choice *c, const struct kw_provision *p, struct kw_error *err);
+/* What a unit costs by the choice's provision: the user's price, or the offer's. */
+struct kw_unit_price kw_choice_unit_price(const struct kw_choice *c);
+/* What the whole term commits to, in nano-dollars; 0 by the hour, where nothing is committed. INT64_MAX when it is more. */
+kw_nusd kw_choice_committed(const struct kw_choice *c);
 /* Dedicated: exactly n replicas, n >= 1. */
 void kw_choice_replicas(struct kw_choice *c, uint32_t n);
 /* Idle time before a surplus replica stops; the last one's timeout follows where the platform's default has both equal,

@@ -20,6 +20,7 @@ enum kw_status kw_cost_floor(const struct kw_candidate *c, kw_ns window, kw_ns m
         else if (u.kind == KW_KIND_SERVERLESS && m->bills[KW_PHASE_ACTIVE] && m->bills[KW_PHASE_KEEP_WARM] &&
                  !m->window && s->stockout_probability == 0 && s->start_failure_probability == 0)
             u.gpu_ns[KW_PHASE_ACTIVE] = (int64_t)s->keep_warm * kw_gpus_per_replica(x->gpu, x->tp) * window;
+        if (x->term == KW_TERM_PROVISIONED) u.units = x->provision.bought.n;
         usage[d] = u;
         tariff[d] = kw_choice_tariff(x);
     }

@@ -125,6 +125,9 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
             kw_usage_from_ledger(&usage[d], l, &choice->platform->meter, kind, gpus, rented, o->window, err);
         if (st != KW_OK) return st;
         usage[d].passes = o->passes;
+        if (choice->term == KW_TERM_PROVISIONED &&
+            (st = kw_usage_units(&usage[d], &choice->provision.bought, err)) != KW_OK)
+            return st;
         kw_ns active = l->phase[KW_PHASE_ACTIVE];
         busy += (kw_i128)active * choice->tp;
         needed += (kw_i128)l->needed * choice->tp;
@@ -154,6 +157,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     /* Costs follow from usage and prices: kw_point_finish. */
     sample[KW_METRIC_COST] = sample[KW_METRIC_USD_PER_MTOK] = sample[KW_METRIC_COLD_COST] =
         sample[KW_METRIC_IDLE_COST] = sample[KW_METRIC_START_COST] = sample[KW_METRIC_COST_WINDOW] =
-            sample[KW_METRIC_CLASS_WORST] = NAN;
+            sample[KW_METRIC_CLASS_WORST] = sample[KW_METRIC_UNITS_USED] = sample[KW_METRIC_SPILLED] =
+                sample[KW_METRIC_UNITS_BREAK_EVEN] = NAN;
     return KW_OK;
 }

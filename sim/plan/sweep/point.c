@@ -42,6 +42,15 @@ const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_START_COST] = { "cold_start_usd", "USD",
                                "paid for each of them, failed ones included: cost of starts of the window over "
                                "cold_starts" },
+    [KW_METRIC_UNITS_USED] = { "units_used", "1",
+                               "share of the units bought of an API that the tokens they carried took; nan without "
+                               "any" },
+    [KW_METRIC_SPILLED] = { "spilled_fraction", "1",
+                            "share of the tokens of deployments with units that were billed by the token; nan without "
+                            "any" },
+    [KW_METRIC_UNITS_BREAK_EVEN] = { "units_break_even", "1",
+                                     "share of units that has to be used, by this mix of tokens, before they cost less "
+                                     "than on demand; above 1 they never do" },
     [KW_METRIC_CLASS_WORST] = { "class_worst", "1",
                                 "worst figure of a class and model over its limit, above 1 misses; nan where all "
                                 "requests are of one" },
@@ -289,6 +298,7 @@ static enum kw_scale scale_of(enum kw_metric m)
     case KW_METRIC_ERROR_FRACTION:
     case KW_METRIC_UTILISATION:
     case KW_METRIC_CAPACITY_USED:
+    case KW_METRIC_SPILLED:
     case KW_METRIC_ATTAINMENT: return KW_SCALE_SHARE;
     default: return KW_SCALE_LOG;
     }
@@ -375,6 +385,34 @@ static void say_group_miss(const struct kw_point *p, const struct kw_slo *slo, c
     }
 }
 
+/* What units did in replication r: all deployments that have some together. The mix of tokens that they carried would cost
+ * in proportion on demand, so that they break even at used * (what they cost) / (what it would cost). */
+static enum kw_status judge_units(struct kw_point *p, uint32_t r, const struct kw_tariff *tariff,
+                                  const struct kw_bill *bill_of, struct kw_error *err)
+{
+    const struct kw_usage *u = &p->usage[(size_t)r * p->n];
+    double units = 0, used = 0, carried = 0, spilled = 0, cost = 0, worth = 0;
+    double *v = p->sample[r];
+    for (uint32_t d = 0; d < p->n; d++) {
+        kw_nusd on_demand;
+        if (!u[d].units) continue;
+        enum kw_status st = kw_bill_carried(&on_demand, &u[d], &tariff[d], err);
+        if (st != KW_OK) return st;
+        units += (double)u[d].units;
+        used += (double)u[d].units_used_millionths / 1e6;
+        carried += (double)u[d].carried_in + (double)u[d].carried_cached + (double)u[d].carried_cache_write +
+                   (double)u[d].carried_out;
+        spilled += (double)u[d].tokens_in + (double)u[d].tokens_cached + (double)u[d].tokens_cache_write +
+                   (double)u[d].tokens_out;
+        cost += kw_nano_to_double(bill_of[d].item[KW_ITEM_PROVISIONED]);
+        worth += kw_nano_to_double(on_demand);
+    }
+    v[KW_METRIC_UNITS_USED] = units > 0 ? used / units : NAN;
+    v[KW_METRIC_SPILLED] = carried + spilled > 0 && units > 0 ? spilled / (carried + spilled) : NAN;
+    v[KW_METRIC_UNITS_BREAK_EVEN] = worth > 0 ? used / units * cost / worth : NAN;
+    return KW_OK;
+}
+
 static double per_start(double cost, double starts)
 {
     return starts > 0 ? cost / starts : NAN;
@@ -398,7 +436,8 @@ static enum kw_status price(struct kw_point *p, uint32_t r, const struct kw_tari
         cold += kw_bill_cold(&bill_of[d]); /* parts of the total, so they fit where it does */
         idle += kw_bill_idle(&bill_of[d], &u[d]);
         double served = (double)u[d].tokens_in + (double)u[d].tokens_cached + (double)u[d].tokens_cache_write +
-                        (double)u[d].tokens_out;
+                        (double)u[d].tokens_out + (double)u[d].carried_in + (double)u[d].carried_cached +
+                        (double)u[d].carried_cache_write + (double)u[d].carried_out;
         tokens_month += served * ((double)kw_usage_month(&u[d]) / (double)u[d].window);
     }
     if (st != KW_OK) return st;
@@ -410,7 +449,7 @@ static enum kw_status price(struct kw_point *p, uint32_t r, const struct kw_tari
     p->sample[r][KW_METRIC_START_COST] = per_start(kw_nano_to_double(cold_window), p->sample[r][KW_METRIC_STARTS]);
     p->sample[r][KW_METRIC_USD_PER_MTOK] = tokens_month > 0 ? cost / (tokens_month / 1e6) : NAN;
     price_groups(p, r, bill_of);
-    return KW_OK;
+    return judge_units(p, r, tariff, bill_of, err);
 }
 
 /* What meets the objectives only if long prompts wait no longer than those measured is not known to meet them: not on

@@ -36,6 +36,9 @@ enum kw_metric { /* in the order of kw_metric_info; the scalars of a replication
                  KW_METRIC_START_P50,
                  KW_METRIC_START_P95,
                  KW_METRIC_START_COST,
+                 KW_METRIC_UNITS_USED,
+                 KW_METRIC_SPILLED,
+                 KW_METRIC_UNITS_BREAK_EVEN,
                  KW_METRICS
 };
 struct kw_metric_info {

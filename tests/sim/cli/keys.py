@@ -86,6 +86,14 @@ MEMORY = dict(OPENAI, trace=PREFIX)
 BY_BATCH = dict(OPENAI, deployments=[{"platform": "openai", "model": "gpt-4o", "term": "batch", "batch": {}}])
 BATCH = dict(OPENAI, deployments=[dict(OPENAI["deployments"][0], term="batch")])
 BEDROCK = one(dict({"platform": "bedrock", "retry": {"max_attempts": 1}}, **LATENCY))
+PTU = one(dict({"platform": "azure-openai", "model": "gpt-5.2", "retry": {"max_attempts": 1},
+                "provisioned": {"units": 15, "tpm": 300, "spill": True}}, **LATENCY))
+MU = one(dict({"platform": "bedrock", "retry": {"max_attempts": 1},
+               "provisioned": {"units": 2, "itpm": 3000, "otpm": 900, "price_usd": "20"}}, **LATENCY))
+for s in (PTU, MU):
+    del s["model"]
+MU["model"] = "llama-3.1-8b"
+CACHED_PTU = dict(PTU, trace=CACHED)
 TWO = [dict(GPU, platform="modal", name="gpu", gpu="L4", keep_warm=0, max_replicas=1), dict({"platform": "groq", "name": "api"}, **LATENCY)]
 OVERFLOW = dict(one({}), deployments=TWO, routing={"policy": "overflow"})
 BY_CLASS = dict(one({}, CLASSES), deployments=TWO, routing={"policy": "class", "classes": {"chat": "gpu", "batch": "api"}})
@@ -208,6 +216,19 @@ KEYS = {
     "deployments[].batch.latency": does(BY_BATCH, "promised", "observed", wrong=(BATCH, "observed")),
     "deployments[].batch.collect_s": does(BY_BATCH, "60", "3600", wrong=(OPENAI, "60")),
     "deployments[].batch.requests": does(BY_BATCH, 2, 30, (D + "batch.collect_s", "3600")),
+    "deployments[].provisioned.units": does(PTU, 15, 20, wrong=(MODAL, 15)),
+    "deployments[].provisioned.term": does(PTU, "month", "year"),
+    "deployments[].provisioned.spill": does(PTU, True, False),
+    "deployments[].provisioned.tpm": does(PTU, 200, 900, wrong=(MU, 200)),
+    "deployments[].provisioned.itpm": does(MU, 2000, 90000, wrong=(PTU, 200)),
+    "deployments[].provisioned.otpm": does(MU, 200, 90000, wrong=(PTU, 200)),
+    "deployments[].provisioned.output_weight": does(PTU, "1", "20", wrong=(MU, "2")),
+    "deployments[].provisioned.cached_weight": does(CACHED_PTU, "0", "1"),
+    "deployments[].provisioned.window_s": does(PTU, "10", "120"),
+    "deployments[].provisioned.min_units": label("a count that is not sold is refused: tests/sim/cli/test_provisioned.sh"),
+    "deployments[].provisioned.increment": label("the same"),
+    "deployments[].provisioned.price_usd": does(PTU, "1", "2"),
+    "deployments[].provisioned.price_per": does(PTU, "hour", "month", (D + "provisioned.price_usd", "2"), wrong=(PTU, "hour")),
     "deployments[].ttft": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
     "deployments[].ttft_per_ktok": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
     "deployments[].output_rate": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),

@@ -36,6 +36,8 @@ r = random.Random(3)
 rows = sorted((round(b * 600 + r.random() * 20, 3), 200 + r.randrange(400), 20 + r.randrange(80)) for b in range(6) for _ in range(30))
 with open("t.csv", "w", newline="") as f:
     csv.writer(f).writerows([("arrival", "prompt", "output")] + rows)
+with open("cached.csv", "w", newline="") as f:
+    csv.writer(f).writerows([("arrival", "prompt", "output", "cached")] + [row + (row[1] // 2,) for row in rows])
 with open("prefix.jsonl", "w") as f:
     for i, (at, prompt, output) in enumerate(rows):
         hashes = [i % 3 * 100 + k for k in range(5)] + [1000 + 10 * i]
@@ -66,8 +68,14 @@ SCENARIO = {
     "anthropic": one({"file": "prefix.jsonl", "format": "mooncake"}, model="claude-sonnet-4.5", ttft={"constant": "0.4"},
                      output_rate={"constant": "90"}),
     "together-api": one(),
+    "ptu": one(model="gpt-5.2", ttft={"constant": "0.4"}, output_rate={"constant": "90"}, retry={"max_attempts": 1}, provisioned={"units": 15}),
+    "gsu": one(model="gemini-3.6-flash", ttft={"constant": "0.4"}, output_rate={"constant": "90"}, provisioned={"units": 1}),
+    "mu": one(ttft={"constant": "0.4"}, output_rate={"constant": "90"}, retry={"max_attempts": 1}, provisioned={"units": 1, "price_usd": "9"}),
 }
-FILE = {"memory": "openai", "batch": "openai", "batched": "openai"}
+SCENARIO["cached ptu"] = dict(SCENARIO["ptu"], trace=dict(TRACE, file="cached.csv", columns=TRACE["columns"] + ",cached=cached"))
+FILE = {"cached ptu": "azure-openai", "memory": "openai", "batch": "openai", "batched": "openai", "ptu": "azure-openai", "gsu": "vertex-api", "mu": "bedrock"}
+FIRST = {"cached ptu": "gpt-5.2", "openai": "gpt-4o", "memory": "gpt-4o", "batch": "gpt-4o", "batched": "gpt-4o", "anthropic": "claude-sonnet-4.5", "together-api": "llama-3.1-8b",
+         "ptu": "gpt-5.2", "gsu": "gemini-3.6-flash", "mu": "llama-3.1-8b"}
 LIMITED = {"src": "S1", "rule": "reserve_max_tokens", "rpm": 1000, "tpm": 30000}
 REFUSES = {"queue_limit": 2, "scaler": "capacity"}
 
@@ -228,6 +236,34 @@ for k in ("in_mtok", "out_mtok", "cached_in_mtok", "cache_write_mtok"):
     where = {"anthropic": "apis[claude-sonnet-4.5]."}.get(base, API)
     prices = {"tokens": 9, "in_mtok": "1", "out_mtok": "1", "cached_in_mtok": "0.5", "cache_write_mtok": "2", "src": "p2026-07" if base == "anthropic" else "S1"}
     KEYS["apis[].above." + k] = figure(base, "3", "9", (where + "above", prices))
+PTU = "apis[gpt-5.2].provisioned."
+LITTLE = (PTU + "tpm", 30)
+SPLIT = (("apis[llama-3.1-8b].provisioned", {"src": "S2", "itpm": 2000, "otpm": 900}),)
+KEYS["provisioned.src"] = shown("ptu", "one", "other")
+KEYS["provisioned.unit"] = told("ptu", "PTU", "XYZ")
+KEYS["provisioned.rule"] = figure("ptu", "utilisation", "window", LITTLE)
+KEYS["provisioned.above"] = figure("ptu", "reject", "spill", LITTLE)
+KEYS["provisioned.reject_code"] = shown("ptu", 429, 503)
+KEYS["provisioned.windows[].src"] = shown("ptu", "one", "other", ("provisioned.windows", [{"window_s": "60"}]))
+KEYS["provisioned.windows[].up_to_units"] = figure("ptu", 14, 15, (PTU + "tpm", 300),
+                                                    ("provisioned.windows", [{"up_to_units": 9, "window_s": "1"}, {"window_s": "60"}]))
+KEYS["provisioned.windows[].window_s"] = figure("ptu", "1", "60", (PTU + "tpm", 300))
+for where, of in (("provisioned.", "provisioned."), ("apis[].provisioned.", PTU)):
+    KEYS[where + "output_weight"] = figure("ptu", "1", "20", LITTLE, *([(PTU + "output_weight", UNSET)] if where == of else []))
+    KEYS[where + "cached_weight"] = figure("cached ptu", "0", "1", LITTLE)
+    KEYS[where + "write_weight"] = shown("ptu", "0", "1")
+    KEYS[where + "min_units"] = shown("ptu", 15, 20)
+    KEYS[where + "increment"] = shown("ptu", 5, 10)
+    for term in ("hour", "week", "month", "3_months", "6_months", "year"):
+        KEYS[where + "terms.%s.src" % term] = shown("ptu", "one", "other", (of + "terms." + term, {"usd_hour": "1", "src": "one"}))
+        for per in ("hour", "week", "month", "year"):
+            KEYS[where + "terms.%s.usd_%s" % (term, per)] = figure("ptu", "1", "2", (of + "terms." + term, {"usd_" + per: "1", "src": "ptu-price"}),
+                                                                   of={"provisioned": {"units": 15, "term": term}})
+KEYS["apis[].provisioned.src"] = shown("ptu", "one", "other")
+KEYS["apis[].provisioned.tpm"] = figure("ptu", 20, 50)
+KEYS["apis[].provisioned.tps"] = figure("gsu", 3, 50)
+KEYS["apis[].provisioned.itpm"] = figure("mu", 500, 9000, *SPLIT)
+KEYS["apis[].provisioned.otpm"] = figure("mu", 100, 9000, *SPLIT)
 KEYS["apis[].ttft_s"] = figure("together-api", {"constant": "1"}, {"constant": "2"})
 KEYS["apis[].ttft_per_ktok_s"] = figure("together-api", {"constant": "1"}, {"constant": "2"})
 KEYS["apis[].output_rate"] = figure("together-api", {"constant": "10"}, {"constant": "20"})
@@ -306,11 +342,10 @@ for p in KEYS:
 # ---- one row
 
 def place(row, path):
-    if path.startswith("regions."):
+    if path.startswith(("regions.", "provisioned.windows[]")):
         return path.removesuffix("[]").replace("[]", "[0]")
-    first = {"openai": "gpt-4o", "memory": "gpt-4o", "batch": "gpt-4o", "anthropic": "claude-sonnet-4.5", "together-api": "llama-3.1-8b"}
     gpus = {s: SCENARIO[s]["deployments"][0].get("gpu") for s in SCENARIO}
-    path = path.replace("apis[].", "apis[%s]." % first.get(row.base, "")).replace("gpus[].", "gpus[%s]." % gpus.get(row.base))
+    path = path.replace("apis[].", "apis[%s]." % FIRST.get(row.base, "")).replace("gpus[].", "gpus[%s]." % gpus.get(row.base))
     return path.replace("tiers.*.", MINE).removesuffix("[]")
 
 

@@ -25,9 +25,9 @@ static void latency_is_ttft_plus_output_over_rate(void)
     struct kw_api_endpoint e;
     struct kw_api_answer a;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
-    kw_api_endpoint_request(&e, 0, 2000, 0, 101, 0, &a);
+    kw_api_endpoint_request(&e, 0, 2000, 0, 0, 101, 0, &a);
     CHECK(a.accepted && a.ttft == 700 * KW_NS_PER_MS && a.e2e == 2700 * KW_NS_PER_MS);
-    kw_api_endpoint_request(&e, 0, 1000, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 0, 1000, 0, 0, 1, 0, &a);
     CHECK(a.ttft == a.e2e);
     kw_api_endpoint_free(&e);
 }
@@ -43,7 +43,7 @@ static void any_latency_fits_the_clock(void)
         d.ttft_s = constant(ttft[i]);
         d.output_rate = constant(rate[i]);
         CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
-        kw_api_endpoint_request(&e, 0, 4000000000u, 0, 4000000000u, 0, &a);
+        kw_api_endpoint_request(&e, 0, 4000000000u, 0, 0, 4000000000u, 0, &a);
         CHECK(a.accepted && a.ttft > 0 && a.ttft <= KW_LAW_LONGEST && a.e2e >= a.ttft && a.e2e <= 2 * KW_LAW_LONGEST);
         kw_api_endpoint_free(&e);
     }
@@ -57,9 +57,9 @@ static void unknown_latency_answers_at_once(void)
     struct kw_api_answer a;
     d.ttft_s.kind = d.ttft_per_ktok_s.kind = d.output_rate.kind = KW_LAW_NONE;
     CHECK(kw_api_endpoint_init(&e, &d, 1, 0, NULL) == KW_OK);
-    kw_api_endpoint_request(&e, 0, 1000, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 0, 1000, 0, 0, 1, 0, &a);
     CHECK(a.accepted && a.ttft == 0 && a.e2e == 0);
-    kw_api_endpoint_request(&e, 0, 1000, 0, 1000, 0, &a);
+    kw_api_endpoint_request(&e, 0, 1000, 0, 0, 1000, 0, &a);
     CHECK(!a.accepted);
     kw_api_endpoint_free(&e);
 }
@@ -74,7 +74,7 @@ static void continuous_bucket_admits_capacity_plus_refill(void)
     int accepted = 0;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
     for (int i = 0; i < 6000; i++) { /* 600 s */
-        kw_api_endpoint_request(&e, i * (S / 10), 10, 0, 10, 0, &a);
+        kw_api_endpoint_request(&e, i * (S / 10), 10, 0, 0, 10, 0, &a);
         accepted += a.accepted;
         if (!a.accepted) CHECK(a.reject_code == 429 && a.retry_after > 0 && a.retry_after <= S);
     }
@@ -89,15 +89,15 @@ static void retry_after_is_exact(void)
     struct kw_api_answer a;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
     for (int i = 0; i < 7; i++) {
-        kw_api_endpoint_request(&e, 0, 1, 0, 1, 0, &a);
+        kw_api_endpoint_request(&e, 0, 1, 0, 0, 1, 0, &a);
         CHECK(a.accepted);
     }
-    kw_api_endpoint_request(&e, 0, 1, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 0, 1, 0, 0, 1, 0, &a);
     CHECK(!a.accepted && a.retry_after == (60 * S + 6) / 7); /* rounded up to the ns */
     kw_ns at = a.retry_after;
-    kw_api_endpoint_request(&e, at - 1, 1, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, at - 1, 1, 0, 0, 1, 0, &a);
     CHECK(!a.accepted && a.retry_after == 1);
-    kw_api_endpoint_request(&e, at, 1, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, at, 1, 0, 0, 1, 0, &a);
     CHECK(a.accepted);
     kw_api_endpoint_free(&e);
 }
@@ -110,18 +110,18 @@ static void windows_reset_and_hold_at_least_one(void)
     int accepted = 0;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
     for (int i = 0; i < 100; i++) { /* 120 a minute = 20 a 10 s window */
-        kw_api_endpoint_request(&e, 5 * S, 1, 0, 1, 0, &a);
+        kw_api_endpoint_request(&e, 5 * S, 1, 0, 0, 1, 0, &a);
         accepted += a.accepted;
     }
     CHECK(accepted == 20 && a.retry_after == 5 * S);
-    kw_api_endpoint_request(&e, 10 * S, 1, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 10 * S, 1, 0, 0, 1, 0, &a);
     CHECK(a.accepted);
     kw_api_endpoint_free(&e);
     d.limits.rpm = 2; /* a third of a request a window: still one, as 1 s slices of 60 RPM do */
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
-    kw_api_endpoint_request(&e, 0, 1, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 0, 1, 0, 0, 1, 0, &a);
     CHECK(a.accepted);
-    kw_api_endpoint_request(&e, 1, 1, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 1, 1, 0, 0, 1, 0, &a);
     CHECK(!a.accepted);
     kw_api_endpoint_free(&e);
 }
@@ -154,7 +154,7 @@ static void counting_rules(void)
         struct kw_api_endpoint e;
         struct kw_api_answer a;
         CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
-        kw_api_endpoint_request(&e, 0, 100, 40, 20, 500, &a);
+        kw_api_endpoint_request(&e, 0, 100, 40, 0, 20, 500, &a);
         CHECK(a.accepted);
         CHECK((int64_t)(e.own.tpm.level / (60 * S)) == 1000 - t[i].tpm_at_admission);
         kw_api_endpoint_settle(&e, 0, &a, 100, 40, 20);
@@ -171,7 +171,7 @@ static void a_request_above_the_limit_never_fits(void)
     struct kw_api_endpoint e;
     struct kw_api_answer a;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
-    kw_api_endpoint_request(&e, 0, 1001, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 0, 1001, 0, 0, 1, 0, &a);
     CHECK(!a.accepted && a.retry_after == -1);
     kw_api_endpoint_free(&e);
 }
@@ -182,9 +182,9 @@ static void daily_quota_resets_at_midnight(void)
     struct kw_api_endpoint e;
     struct kw_api_answer a;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
-    for (int i = 0; i < 4; i++) kw_api_endpoint_request(&e, 3600 * S, 1, 0, 1, 0, &a);
+    for (int i = 0; i < 4; i++) kw_api_endpoint_request(&e, 3600 * S, 1, 0, 0, 1, 0, &a);
     CHECK(!a.accepted && a.retry_after == 23 * 3600 * S);
-    kw_api_endpoint_request(&e, 24 * 3600 * S, 1, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 24 * 3600 * S, 1, 0, 0, 1, 0, &a);
     CHECK(a.accepted);
     kw_api_endpoint_free(&e);
 }
@@ -196,9 +196,9 @@ static void openai_counts_refused_calls(void)
     struct kw_api_endpoint e;
     struct kw_api_answer a;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
-    kw_api_endpoint_request(&e, 0, 100, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 0, 100, 0, 0, 1, 0, &a);
     CHECK(a.accepted);
-    kw_api_endpoint_request(&e, 0, 100, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 0, 100, 0, 0, 1, 0, &a);
     CHECK(!a.accepted);
     CHECK((int)(e.own.rpm.level / (60 * S)) == 8);
     kw_api_endpoint_free(&e);
@@ -212,8 +212,8 @@ static void draws_do_not_depend_on_acceptance(void)
     free_api.ttft_s = tight.ttft_s = (struct kw_law){ .kind = KW_LAW_LOGNORMAL, .n = 2, .v = { -1, 0.7 } };
     CHECK(!kw_api_endpoint_init(&x, &free_api, 7, 3, NULL) && !kw_api_endpoint_init(&y, &tight, 7, 3, NULL));
     for (int i = 0; i < 61; i++) {
-        kw_api_endpoint_request(&x, i * S, 10, 0, 10, 0, &ax);
-        kw_api_endpoint_request(&y, i * S, 10, 0, 10, 0, &ay);
+        kw_api_endpoint_request(&x, i * S, 10, 0, 0, 10, 0, &ax);
+        kw_api_endpoint_request(&y, i * S, 10, 0, 0, 10, 0, &ay);
     }
     CHECK(ay.accepted && ax.ttft == ay.ttft && ax.e2e == ay.e2e); /* the 61st meets a refilled bucket */
     kw_api_endpoint_free(&x);
@@ -232,11 +232,11 @@ static void a_refund_settles_the_minute_and_the_day(void)
     struct kw_api_endpoint e;
     struct kw_api_answer a;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
-    kw_api_endpoint_request(&e, 0, 100, 0, 20, 500, &a);
+    kw_api_endpoint_request(&e, 0, 100, 0, 0, 20, 500, &a);
     CHECK(a.accepted && (int64_t)(e.own.tpd.level / (86400 * S)) == 4400);
     kw_api_endpoint_settle(&e, 30 * S, &a, 100, 0, 20);
     CHECK((int64_t)(e.own.tpd.level / (86400 * S)) == 4800); /* no trickle: a day's quota comes back at midnight */
-    kw_api_endpoint_request(&e, 30 * S, 1, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 30 * S, 1, 0, 0, 1, 0, &a);
     CHECK(a.accepted &&
           (int64_t)(e.own.tpm.level / (60 * S)) == 998); /* 400 + 500 + 400, but no more than it holds; less 2 */
     kw_api_endpoint_free(&e);
@@ -251,14 +251,14 @@ static void the_longest_wait_of_all_limits_counts(void)
     struct kw_api_answer a;
     d.limits.cache_reads_count = true;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
-    kw_api_endpoint_request(&e, 0, 400, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 0, 400, 0, 0, 1, 0, &a);
     CHECK(a.accepted);
     kw_api_endpoint_settle(&e, 0, &a, 400, 0, 700); /* 100 of debt */
-    kw_api_endpoint_request(&e, 0, 1, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 0, 1, 0, 0, 1, 0, &a);
     CHECK(!a.accepted && a.retry_after == 86400 * S); /* one request is left of two, but no token */
-    kw_api_endpoint_request(&e, 0, 2000, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 0, 2000, 0, 0, 1, 0, &a);
     CHECK(!a.accepted && a.retry_after == -1); /* never is longer than any wait */
-    kw_api_endpoint_request(&e, 86400 * S, 900, 0, 1, 0, &a);
+    kw_api_endpoint_request(&e, 86400 * S, 900, 0, 0, 1, 0, &a);
     CHECK(a.accepted); /* a new day starts with 900: the debt was paid */
     kw_api_endpoint_free(&e);
 }
@@ -271,12 +271,12 @@ static void output_tokens_per_minute_admit_while_any_are_left(void)
     struct kw_api_endpoint e;
     struct kw_api_answer a;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
-    kw_api_endpoint_request(&e, 0, 10, 0, 60, 0, &a);
+    kw_api_endpoint_request(&e, 0, 10, 0, 0, 60, 0, &a);
     CHECK(a.accepted && a.reserved_out == 0);
     kw_api_endpoint_settle(&e, 0, &a, 10, 0, 60);
-    kw_api_endpoint_request(&e, 0, 10, 0, 60, 0, &a);
+    kw_api_endpoint_request(&e, 0, 10, 0, 0, 60, 0, &a);
     CHECK(!a.accepted && a.retry_after == S); /* one token comes a second */
-    kw_api_endpoint_request(&e, S, 10, 0, 60, 0, &a);
+    kw_api_endpoint_request(&e, S, 10, 0, 0, 60, 0, &a);
     CHECK(a.accepted);
     kw_api_endpoint_free(&e);
 }
@@ -288,7 +288,7 @@ static void a_refused_call_takes_no_request_that_is_not_there(void)
     struct kw_api_endpoint e;
     struct kw_api_answer a;
     CHECK(!kw_api_endpoint_init(&e, &d, 1, 0, NULL));
-    for (int i = 0; i < 6; i++) kw_api_endpoint_request(&e, 0, 1, 0, 1, 0, &a);
+    for (int i = 0; i < 6; i++) kw_api_endpoint_request(&e, 0, 1, 0, 0, 1, 0, &a);
     CHECK(!a.accepted && a.retry_after == 30 * S && e.own.rpm.level == 0); /* four refusals later too */
     kw_api_endpoint_free(&e);
 }
