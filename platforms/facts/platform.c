@@ -79,6 +79,9 @@ const struct kw_region_offer *kw_platform_region(const struct kw_platform *p, co
 {
     for (size_t i = 0; i < p->n_regions; i++)
         if (!strcmp(p->regions[i].name, name) || !strcmp(p->regions[i].vendor, name)) return &p->regions[i];
+    kw_region_set s = kw_region_find(name);
+    for (size_t i = 0; i < p->n_regions && s; i++)
+        if (p->regions[i].where == s) return &p->regions[i];
     return NULL;
 }
 

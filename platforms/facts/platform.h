@@ -249,7 +249,7 @@ uint32_t kw_gpu_offer_step(const struct kw_gpu_offer *o, uint32_t tp);
  * ones what is sold before what is not, then the cheapest by the hour, one without a known hourly price last. NULL when
  * there is none. */
 const struct kw_gpu_offer *kw_platform_gpu(const struct kw_platform *p, const char *gpu, uint32_t tp);
-/* By our name or the provider's; NULL where it cannot be asked to run there. */
+/* By our name, the platform's or another provider's of the same place; NULL where it cannot be asked to run there. */
 const struct kw_region_offer *kw_platform_region(const struct kw_platform *p, const char *name);
 /* The same offer of p at the prices of a region; NULL: it is not sold there. o: of p, or of another region of it. */
 const struct kw_gpu_offer *kw_region_gpu(const struct kw_platform *p, const struct kw_region_offer *r,

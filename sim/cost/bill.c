@@ -33,7 +33,7 @@ const char *const kw_term_name[] = { "on_demand", "monthly", "spot", "batch", "f
 _Static_assert(sizeof kw_item_name / sizeof *kw_item_name == KW_ITEMS + 1, "a name for each item");
 _Static_assert(sizeof kw_term_name / sizeof *kw_term_name == KW_TERM_PROVISIONED + 2, "a name for each term");
 
-/* price * GPU-ns * month * share passes 2^128 for a large fleet, so products are 384 bits wide: five factors of 63 bits
+/* price * GPU-ns * month * share passes 2^128 for a large fleet, so products are 384 bits wide: six factors of 63 bits
  * and a doubling fit. Little-endian limbs. */
 #define LIMBS 6
 __extension__ typedef unsigned __int128 u128;
@@ -90,6 +90,7 @@ struct billing {
     const struct kw_usage *u;
     const struct kw_tariff *t;
     int64_t scale_num, scale_den, passes; /* month / window / 1, or 1 / 1 / passes for one window's own bill */
+    int64_t region_ppm;                   /* on what is metered where the offer lies, 1000000 = 1 */
     struct kw_bill b;
     struct kw_error *err;
 };
@@ -110,9 +111,9 @@ static enum kw_status unknown(struct billing *x, const char *what, const char *o
 static enum kw_status item(struct billing *x, enum kw_item k, kw_nusd price, int64_t quantity, int64_t per,
                            int64_t share_ppb, int64_t factor_ppm)
 {
-    const int64_t num[] = { price, quantity, x->scale_num, share_ppb, factor_ppm };
-    const int64_t den[] = { per, x->scale_den, x->passes, KW_NANO, 1000000 };
-    return ratio(&x->b.item[k], num, 5, den, 5) ? KW_OK : overflow(x, k);
+    const int64_t num[] = { price, quantity, x->scale_num, share_ppb, factor_ppm, x->region_ppm };
+    const int64_t den[] = { per, x->scale_den, x->passes, KW_NANO, 1000000, 1000000 };
+    return ratio(&x->b.item[k], num, 6, den, 6) ? KW_OK : overflow(x, k);
 }
 
 static bool sum64(int64_t *out, const int64_t *v, int n)
@@ -303,12 +304,16 @@ static enum kw_status bill_use(struct kw_bill *out, const struct kw_usage *u, co
                          .scale_num = month ? month_ns : 1,
                          .scale_den = month ? u->window : 1,
                          .passes = passes,
+                         .region_ppm = 1000000,
                          .err = err };
+    if (t->gpu) x.region_ppm += t->gpu->region_surcharge_ppm;
+    if (t->api) x.region_ppm += t->api->region_surcharge_ppm;
     if (u->window <= 0) return kw_fail(err, KW_ERANGE, "usage without an observation window");
     enum kw_status st = u->kind == KW_KIND_API ? bill_tokens(&x) : bill_gpus(&x);
     if (st == KW_OK) st = bill_units(&x, month);
     if (st != KW_OK) return st;
     /* Monthly already; for a window, pro rata. */
+    x.region_ppm = 1000000;
     x.scale_num = month ? 1 : u->window;
     x.scale_den = month ? 1 : month_ns;
     if ((st = item(&x, KW_ITEM_OPERATIONS, t->operations_month, 1, 1, KW_NANO, 1000000)) != KW_OK) return st;
@@ -358,6 +363,7 @@ static enum kw_status bill_account(struct kw_bill *b, const struct kw_usage *u, 
                          .scale_num = month ? 1 : u[first].window,
                          .scale_den = month ? 1 : kw_usage_month(&u[first]),
                          .passes = month ? 1 : kw_usage_passes(&u[first]),
+                         .region_ppm = 1000000,
                          .err = err };
     enum kw_status st;
     if ((st = item(&x, KW_ITEM_FEE, m->monthly_fee, 1, 1, KW_NANO, 1000000)) != KW_OK ||

@@ -81,7 +81,8 @@ struct kw_line_price {
 struct kw_line_price kw_token_price(const struct kw_tariff *t, enum kw_meter_line line, bool above);
 
 /* The bills of the n deployments of one user, of a month (kw_usage_month) at this usage rate or of one window
- * of the trace: item = round(price * quantity * month / (per * window)), half up, once, in 384 bits (fee, credit and
+ * of the trace: item = round(price * quantity * month / (per * window)), half up, once, in 384 bits, times the multiplier of the region that the
+ * offer lies in (fee, credit and
  * operations are monthly already; of a window they count pro rata; the credit never exceeds the use of the platform, or use
  * and fee where it pays for both). Time items are multiplied by the meter's multiplier. CPU and memory follow the GPU: the offer's share a GPU times the
  * billed GPU time. Units bought cost price * units * month / per, whatever the window, and tokens they carried nothing

@@ -51,6 +51,9 @@ struct kw_deployment {
     /* both */
     struct kw_client_retry retry;
     kw_ns network_rtt; /* added once to TTFT and E2E */
+    bool located;      /* it is known where it lies: region_rtt is added too */
+    kw_ns
+        region_rtt[KW_REGIONS_MAX]; /* there and back, by the request's region; KW_RTT_UNKNOWN: none may come from it */
 };
 
 enum kw_route_policy {
@@ -62,15 +65,26 @@ enum kw_route_policy {
                           the platform's queue and in its engines together */
     KW_ROUTE_CLASS,    /* trace class k to deployment class_to[k] (or 0) */
     KW_ROUTE_MODEL,    /* trace model k to deployment class_to[k] (or 0) */
-    KW_ROUTE_SPLIT     /* at random by share */
+    KW_ROUTE_SPLIT,    /* at random by share */
+    KW_ROUTE_REGION /* to the deployment that is the request's region's first; to the next of its order as `spill` says */
 };
 extern const char *const kw_route_policy_name[]; /* "single", "fallback", ..., NULL */
+enum kw_route_spill {
+    KW_SPILL_NEVER,
+    KW_SPILL_COLD, /* as KW_ROUTE_FALLBACK does, in that order */
+    KW_SPILL_BUSY  /* as KW_ROUTE_OVERFLOW does */
+};
+extern const char *const kw_route_spill_name[]; /* "never", "cold", "busy", NULL */
 #define KW_FLEET_MAX_DEPLOYMENTS 16
 struct kw_routing {
     enum kw_route_policy policy;
     uint32_t overflow_at;
     double share[KW_FLEET_MAX_DEPLOYMENTS];
     uint8_t class_to[256];
+    enum kw_route_spill spill;
+    uint8_t order[KW_REGIONS_MAX]
+                 [KW_FLEET_MAX_DEPLOYMENTS]; /* REGION: the deployments for a request of a region, nearest
+                                                                first; each once */
 };
 
 struct kw_slo_limits { /* per request, ns; 0 = not asked */

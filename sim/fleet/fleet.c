@@ -149,6 +149,20 @@ static enum kw_status begin_warmup_hashes(struct kw_run_context *w, kw_ns warmup
     return KW_OK;
 }
 
+/* A time that nobody knows is never taken as none. */
+static enum kw_status check_regions(const struct kw_deployment *d, const struct kw_trace *t, struct kw_error *err)
+{
+    if (!d->located) return KW_OK;
+    if (!t->region || t->n_regions > KW_REGIONS_MAX)
+        return kw_fail(err, KW_ERANGE, "%s lies in a region, and the trace has %zu (want 1 to %d)", d->name,
+                       t->n_regions, KW_REGIONS_MAX);
+    for (size_t i = 0; i < t->n_regions; i++)
+        if (d->region_rtt[i] < 0)
+            return kw_fail(err, KW_ERANGE, "%s: the round-trip time from region '%.40s' is not known", d->name,
+                           t->region_name[i]);
+    return KW_OK;
+}
+
 /* The first deployment that has i's account; NULL: it is the first. */
 static struct kw_api_gateway *first_of_account(const struct run *run, uint32_t i)
 {
@@ -184,6 +198,7 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
     f->context.move_on_n = f->router.route->passes_over ? run->n : 0;
     for (uint32_t i = 0; i < run->n; i++) {
         const struct kw_deployment *d = &run->d[i];
+        if ((st = check_regions(d, view->trace, err)) != KW_OK) return st;
         if (d->kind == KW_KIND_API) {
             st = kw_api_gateway_begin(&f->api[i], &f->context, d, i, first_of_account(run, i), run->opt, err);
         } else if ((st = kw_pool_check(d, view->trace, err)) == KW_OK) {
@@ -217,15 +232,15 @@ static struct kw_target_state target_state(const struct run *run, uint32_t k)
                                      .waiting = run->f->router.route->counts_waiting ? kw_pool_waiting(p) : 0 };
 }
 
-/* *to: where the request goes, of deployments `from` and after it where the policy takes them in order. A cold pool
- * that it is sent past has met traffic all the same, so that it starts. */
-static enum kw_status route(struct run *run, uint32_t request, uint32_t from, kw_ns now, uint32_t *to,
+/* *to: where the request goes, from the *nth of its order on where the policy takes them so. A cold pool that it is
+ * sent past has met traffic all the same, so that it starts. */
+static enum kw_status route(struct run *run, uint32_t request, uint32_t *nth, kw_ns now, uint32_t *to,
                             struct kw_error *err)
 {
     struct kw_router *r = &run->f->router;
-    *to = r->route->pick ? r->route->pick(r, request) : from;
+    *to = r->route->pick ? r->route->pick(r, request) : kw_router_nth(r, request, *nth);
     if (!r->route->passes_over) return KW_OK;
-    for (; *to + 1 < run->n; ++*to) {
+    for (; *nth + 1 < run->n; *to = kw_router_nth(r, request, ++*nth)) {
         struct kw_target_state s = target_state(run, *to);
         if (!r->route->passes_over(r, &s)) break;
         if (s.ready) continue;
@@ -241,16 +256,17 @@ static enum kw_status arrive(struct run *run, struct kw_error *err)
 {
     struct kw_fleet *f = run->f;
     kw_ns now = run->cursor.next;
-    uint32_t flight, to = 0, request = (uint32_t)run->cursor.request;
+    uint32_t flight, to = 0, nth = 0, request = (uint32_t)run->cursor.request;
     enum kw_status st = kw_inflight_table_take(&f->context.flights, &flight, err);
     if (st != KW_OK) return st;
-    if ((st = route(run, request, 0, now, &to, err)) != KW_OK) return st;
+    if ((st = route(run, request, &nth, now, &to, err)) != KW_OK) return st;
     bool warmup = warming(run);
     f->context.flights.f[flight] = (struct kw_inflight){ .arrival = now,
                                                          .first = -1,
                                                          .request = request,
                                                          .place = warmup ? NO_RECORD - run->warmed++ : run->arrived++,
                                                          .deployment = (uint8_t)to,
+                                                         .nth = (uint8_t)nth,
                                                          .warmup = warmup };
     if (!warmup) {
         run->o->ledger[to].requests++;
@@ -267,10 +283,11 @@ static enum kw_status retry(struct run *run, uint32_t flight, kw_ns now, struct 
     struct kw_inflight *f = &run->f->context.flights.f[flight];
     kw_events_release(&run->f->context.events, f->event);
     if (f->moved) {
-        uint32_t from = f->deployment, to;
-        enum kw_status st = route(run, f->request, from + 1, now, &to, err);
+        uint32_t from = f->deployment, nth = f->nth + 1u, to;
+        enum kw_status st = route(run, f->request, &nth, now, &to, err);
         if (st != KW_OK) return st;
         f->deployment = (uint8_t)to;
+        f->nth = (uint8_t)nth;
         f->attempts = 0;
         f->moved = false;
         if (!f->warmup) {

@@ -46,6 +46,33 @@ static uint32_t pick_by_model(struct kw_router *r, uint32_t request)
     return target_of(r, r->trace->model, request);
 }
 
+/* ---- by region ---- */
+
+/* Every region of the trace needs an order that names each deployment once: a request must not be lost or go round. */
+static enum kw_status check_orders(struct kw_router *r, struct kw_error *err)
+{
+    const struct kw_trace *t = r->trace;
+    if (!t->region)
+        return kw_fail(err, KW_ERANGE, "routing by region wants a trace that says where requests come from");
+    if (t->n_regions > KW_REGIONS_MAX)
+        return kw_fail(err, KW_ERANGE, "the trace has %zu regions; at most %d are routed by", t->n_regions,
+                       KW_REGIONS_MAX);
+    for (size_t i = 0; i < t->n_regions; i++) {
+        uint32_t seen = 0;
+        for (uint32_t k = 0; k < r->n; k++)
+            if (r->routing->order[i][k] < r->n) seen |= 1u << r->routing->order[i][k];
+        if (seen != (1u << r->n) - 1)
+            return kw_fail(err, KW_ERANGE, "the order of deployments for region '%.40s' does not name each once",
+                           t->region_name[i]);
+    }
+    return KW_OK;
+}
+
+static uint32_t nth_of_region(const struct kw_router *r, uint32_t request, uint32_t nth)
+{
+    return r->routing->order[r->trace->region[request]][nth];
+}
+
 /* ---- at random by share ---- */
 
 static enum kw_status check_shares(struct kw_router *r, struct kw_error *err)
@@ -72,7 +99,10 @@ static uint32_t pick_by_share(struct kw_router *r, uint32_t request)
     return k;
 }
 
-const char *const kw_route_policy_name[] = { "single", "fallback", "overflow", "class", "model", "split", NULL };
+const char *const kw_route_policy_name[] = {
+    "single", "fallback", "overflow", "class", "model", "split", "region", NULL
+};
+const char *const kw_route_spill_name[] = { "never", "cold", "busy", NULL };
 
 static const struct kw_route route_of[] = {
     [KW_ROUTE_SINGLE] = { .pick = NULL },
@@ -81,6 +111,15 @@ static const struct kw_route route_of[] = {
     [KW_ROUTE_CLASS] = { .check = check_targets, .pick = pick_by_class },
     [KW_ROUTE_MODEL] = { .check = check_targets, .pick = pick_by_model },
     [KW_ROUTE_SPLIT] = { .check = check_shares, .pick = pick_by_share },
+    [KW_ROUTE_REGION] = { .check = check_orders, .nth = nth_of_region },
+};
+
+static const struct kw_route spilling[] = {
+    [KW_SPILL_COLD] = { .check = check_orders, .nth = nth_of_region, .passes_over = passes_cold },
+    [KW_SPILL_BUSY] = { .check = check_orders,
+                        .nth = nth_of_region,
+                        .passes_over = passes_cold_or_busy,
+                        .counts_waiting = true },
 };
 
 enum kw_status kw_router_begin(struct kw_router *r, const struct kw_routing *routing, const struct kw_trace *trace,
@@ -90,6 +129,7 @@ enum kw_status kw_router_begin(struct kw_router *r, const struct kw_routing *rou
     if ((unsigned)routing->policy >= sizeof route_of / sizeof *route_of)
         return kw_fail(err, KW_ERANGE, "no routing policy has the number %d", (int)routing->policy);
     r->route = &route_of[routing->policy];
+    if (routing->policy == KW_ROUTE_REGION && routing->spill) r->route = &spilling[routing->spill];
     r->routing = routing;
     r->trace = trace;
     r->n = n_deployments;

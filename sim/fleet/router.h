@@ -15,8 +15,10 @@ struct kw_target_state {
 struct kw_router;
 struct kw_route {
     enum kw_status (*check)(struct kw_router *r, struct kw_error *err); /* NULL: any routing will do */
-    /* By the request alone; NULL: to deployment 0. */
+    /* By the request alone; NULL: to the first in its order. */
     uint32_t (*pick)(struct kw_router *r, uint32_t request);
+    /* The nth deployment in the request's order; NULL: deployment nth. */
+    uint32_t (*nth)(const struct kw_router *r, uint32_t request, uint32_t nth);
     /* Deployments in order: is this one passed over at the moment, where there is one after it? Such a policy moves on
      * what was refused, too. NULL: no. */
     bool (*passes_over)(const struct kw_router *r, const struct kw_target_state *s);
@@ -36,5 +38,10 @@ struct kw_router {
 enum kw_status kw_router_begin(struct kw_router *r, const struct kw_routing *routing, const struct kw_trace *trace,
                                uint32_t n_deployments, const struct kw_fleet_options *opt, struct kw_error *err);
 void kw_router_free(struct kw_router *r);
+
+static inline uint32_t kw_router_nth(const struct kw_router *r, uint32_t request, uint32_t nth)
+{
+    return r->route->nth ? r->route->nth(r, request, nth) : nth;
+}
 
 #endif

@@ -54,6 +54,13 @@ struct kw_run_context {
         move_on_n; /* deployments in the order in which a refused request moves on; 0: it stays where it was sent */
 };
 
+/* What lies between a request and the deployment that serves it, there and back. */
+static inline kw_ns kw_run_rtt(const struct kw_run_context *w, const struct kw_deployment *d,
+                               const struct kw_inflight *f)
+{
+    return d->network_rtt + (d->located ? d->region_rtt[w->trace->region[f->request]] : 0);
+}
+
 /* The prefix of a request under way. */
 static inline struct kw_prefix kw_run_prefix(const struct kw_run_context *w, uint32_t flight)
 {

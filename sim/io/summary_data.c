@@ -58,7 +58,7 @@ static void add_estimate(cJSON *o, const struct kw_metric_info *info, struct kw_
     add_number(o, key, e.hi, lost);
 }
 
-/* Of each class and model and each deployment what is told of it. */
+/* Of each class, model and region and each deployment what is told of it. */
 static void add_groups(cJSON *o, const struct kw_point *p, bool *lost)
 {
     cJSON *groups = add_array(o, "groups", lost);
@@ -67,6 +67,7 @@ static void add_groups(cJSON *o, const struct kw_point *p, bool *lost)
         cJSON *x = cJSON_CreateObject();
         if (g->klass[0]) add_text(x, "class", g->klass, lost);
         if (g->model[0]) add_text(x, "model", g->model, lost);
+        if (g->region[0]) add_text(x, "region", g->region, lost);
         if (g->deployment[0]) add_text(x, "deployment", g->deployment, lost);
         add_number(x, "requests", (double)g->arrived, lost);
         for (int m = 0; m < KW_METRICS; m++) {
@@ -119,6 +120,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
         add_text(x, "name", d->name, lost);
         add_text(x, "platform", d->platform->name, lost);
         add_text(x, "kind", kw_kind_name[d->platform->kind], lost);
+        if (d->region) add_text(x, "region", d->region->name, lost);
         if (d->gpu) {
             add_text(x, "gpu", d->gpu->gpu, lost);
             add_text(x, "precision", d->profile->precision, lost);
@@ -511,6 +513,12 @@ static const char *tp_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
     return count_of(c, c->tp, buf);
 }
 
+static const char *region_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    (void)buf;
+    return c->region ? c->region->name : "-";
+}
+
 static const char *keep_warm_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
 {
     return count_of(c, c->scaling.keep_warm, buf);
@@ -565,6 +573,7 @@ static const struct {
     { "platform", platform_of },
     { "kind", kind_of },
     { "gpu", gpu_of },
+    { "region", region_of },
     { "precision", precision_of },
     { "tp", tp_of },
     { "keep_warm", keep_warm_of },
@@ -600,13 +609,14 @@ static void csv_row(const struct kw_candidate *c, const struct kw_point *p, int6
     csv_words(c, profile_of, out);
     kw_text_add(out, ",");
     csv_words(c, profile_grade_of, out);
-    const char *of[] = { "", "", "" };
+    const char *of[] = { "", "", "", "" };
     if (group >= 0) {
         of[0] = p->group[group].klass;
         of[1] = p->group[group].model;
-        of[2] = p->group[group].deployment;
+        of[2] = p->group[group].region;
+        of[3] = p->group[group].deployment;
     }
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < 4; k++) {
         kw_text_add(out, ",");
         csv_field(of[k], out);
     }
@@ -622,7 +632,7 @@ void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size
     kw_text_add(out, ",routing,settings,feasible,miss,p_best,p_feasible,tie,thin,pruned,replications,grade");
     for (int m = 0; m < KW_METRICS; m++)
         kw_text_add(out, ",%s,%s_lo,%s_hi", kw_metric_info[m].name, kw_metric_info[m].name, kw_metric_info[m].name);
-    kw_text_add(out, ",profile,profile_grade,of_class,of_model,of_deployment,part\n");
+    kw_text_add(out, ",profile,profile_grade,of_class,of_model,of_region,of_deployment,part\n");
     for (size_t i = 0; i < n; i++) {
         csv_row(&c[i], &p[i], -1, out);
         for (uint32_t g = 0; g < p[i].n_groups; g++) csv_row(&c[i], &p[i], g, out);

@@ -159,6 +159,6 @@ void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now)
     kw_api_endpoint_settle(&a->endpoint, now, answer, w->trace->prompt[f->request], answer->cached,
                            w->trace->output[f->request]);
     if (kw_batching_any(&a->d->batching)) kw_batch_queue_answered(&a->batches, flight, now);
-    kw_tally_completed(&w->tally, f, now, a->d->network_rtt, answer->cached, answer->written, 0, answer->carried);
+    kw_tally_completed(&w->tally, f, now, kw_run_rtt(w, a->d, f), answer->cached, answer->written, 0, answer->carried);
     kw_inflight_table_drop(&w->flights, flight);
 }

@@ -26,7 +26,7 @@ enum kw_status kw_client_move_on(struct kw_run_context *w, uint32_t flight, kw_n
                                  struct kw_error *err)
 {
     struct kw_inflight *f = &w->flights.f[flight];
-    *moved = f->deployment + 1u < w->move_on_n;
+    *moved = f->nth + 1u < w->move_on_n;
     if (!*moved) return KW_OK;
     f->moved = true;
     f->cold = false; /* it does not wait for the replica that is missing here */

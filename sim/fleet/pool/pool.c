@@ -323,7 +323,8 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
     for (uint32_t i = 0; i < out.n_finished; i++) {
         uint32_t flight = (uint32_t)out.finished[i].id, slot = out.finished[i].slot;
         counted += !p->w->flights.f[flight].warmup;
-        kw_tally_completed(&p->w->tally, &p->w->flights.f[flight], now, p->d->network_rtt,
+        kw_tally_completed(&p->w->tally, &p->w->flights.f[flight], now,
+                           kw_run_rtt(p->w, p->d, &p->w->flights.f[flight]),
                            prefix ? kw_sched_cached(r->engine->sched, slot) : 0, 0,
                            records ? kw_sched_preemptions(r->engine->sched, slot) : 0, false);
         kw_inflight_table_drop(&p->w->flights, flight);

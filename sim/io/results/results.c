@@ -79,6 +79,11 @@ static const char *word_account(const struct kw_choice *c)
     return c->account;
 }
 
+static const char *word_region(const struct kw_choice *c)
+{
+    return c->region ? c->region->name : "";
+}
+
 static void text_label(const struct kw_results *r, size_t i, char *buf, size_t size)
 {
     kw_candidate_label(&r->candidates[i], buf, size);
@@ -466,6 +471,7 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
         { "/deployments/profile_sha256", "of that file", word_profile_sha256, NULL },
         { "/deployments/profile_grade", "measured, published or estimated step times", word_profile_grade, NULL },
         { "/deployments/term", "on_demand, monthly, spot, batch, flex or priority", word_term, NULL },
+        { "/deployments/region", "where it lies; empty: not said", word_region, NULL },
         { "/deployments/account", "which of the user's accounts at the platform; empty: the one there is", word_account,
           NULL },
     };
@@ -742,7 +748,7 @@ static void write_beyond(struct kw_writer *w, const struct kw_results *r)
 
 static const char *group_word(const struct kw_point_group *g, int which)
 {
-    return which == 0 ? g->klass : which == 1 ? g->model : g->deployment;
+    return which == 0 ? g->klass : which == 1 ? g->model : which == 2 ? g->region : g->deployment;
 }
 
 static void write_groups(struct kw_writer *w, const struct kw_results *r)
@@ -751,6 +757,7 @@ static void write_groups(struct kw_writer *w, const struct kw_results *r)
         const char *path, *text;
     } words[] = { { "/groups/class", "class of the requests; empty: of all" },
                   { "/groups/model", "model they ask for; empty: of all" },
+                  { "/groups/region", "region they come from; empty: of all" },
                   { "/groups/deployment", "deployment that they ended at; empty: of all" } };
     size_t ng = 0;
     for (size_t i = 0; i < r->n; i++)
@@ -759,7 +766,7 @@ static void write_groups(struct kw_writer *w, const struct kw_results *r)
     size_t n = r->n * ng;
     const char *dims[2] = { "/groups/point", "/groups/group" };
     kw_writer_group(w, "/groups",
-                    "figures of the requests of each class and model, then of each deployment, where there are "
+                    "figures of the requests of each class, model and region, then of each deployment, where there are "
                     "several; a point with fewer has 0 requests in the rest");
     kw_writer_index(w, dims[0], "point", r->n, "configuration");
     kw_writer_index(w, dims[1], "group", ng, "place among the configuration's groups");
@@ -767,7 +774,7 @@ static void write_groups(struct kw_writer *w, const struct kw_results *r)
     double *v = malloc(n * sizeof *v);
     uint64_t *requests = calloc(n, sizeof *requests);
     if (!block || !v || !requests) kw_writer_no_memory(w);
-    for (int k = 0; k < 3 && w->st == KW_OK; k++) {
+    for (int k = 0; k < 4 && w->st == KW_OK; k++) {
         memset(block, 0, n * NAME_SIZE);
         for (size_t i = 0; i < n; i++)
             if (i % ng < r->points[i / ng].n_groups)

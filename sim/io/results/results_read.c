@@ -6,6 +6,7 @@
 #include "sim/core/files/h5.h"
 #include "sim/fleet/groups.h"
 #include "sim/plan/sweep/apart.h"
+#include "sim/plan/sweep/distance.h"
 
 static enum kw_status open_result(struct kw_h5 **f, const char *path, struct kw_error *err)
 {
@@ -78,11 +79,11 @@ struct reading {
     struct kw_h5 *f;
     size_t n, nd, nr; /* points, deployments, replications */
     char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade, **file, **sha256, **profile_grade;
-    char **account;          /* NULL in results that have none */
-    char **label, **routing; /* routing: NULL in results that have none */
-    char **part;             /* the same */
-    size_t ng;               /* groups; 0 in results that keep no samples of them */
-    char **group[3];         /* class, model, deployment of each; [n * ng] */
+    char **account, **region; /* NULL in results that have none */
+    char **label, **routing;  /* routing: NULL in results that have none */
+    char **part;              /* the same */
+    size_t ng;                /* groups; 0 in results that keep no samples of them */
+    char **group[4];          /* class, model, deployment of each, region (NULL in results that have none); [n * ng] */
     uint64_t *group_requests;
     double *group_samples[KW_METRICS]; /* [n * nr * ng], NULL where no group has it */
     double *share;                     /* [n * nr * ng * nd] */
@@ -105,9 +106,10 @@ struct reading {
 
 static void reading_free(struct reading *r)
 {
-    char **const strings[] = { r->platform, r->sku,     r->gpu,  r->model,    r->precision,     r->term,
-                               r->name,     r->grade,   r->file, r->sha256,   r->profile_grade, r->label,
-                               r->routing,  r->account, r->part, r->group[0], r->group[1],      r->group[2] };
+    char **const strings[] = { r->platform,      r->sku,      r->gpu,      r->model,    r->precision,
+                               r->term,          r->name,     r->grade,    r->file,     r->sha256,
+                               r->profile_grade, r->label,    r->routing,  r->account,  r->part,
+                               r->group[0],      r->group[1], r->group[2], r->group[3], r->region };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
     free(r->replications);
     free(r->days_df);
@@ -138,7 +140,7 @@ static void reading_free(struct reading *r)
 /* Results of before /group_samples keep none. */
 static enum kw_status read_groups(struct reading *r, const char *path, struct kw_error *err)
 {
-    static const char *const words[] = { "/groups/class", "/groups/model", "/groups/deployment" };
+    static const char *const words[] = { "/groups/class", "/groups/model", "/groups/deployment", "/groups/region" };
     int rank;
     size_t shape[4];
     if (kw_h5_exists(r->f, "/group_samples/share") <= 0) return KW_OK;
@@ -148,8 +150,9 @@ static enum kw_status read_groups(struct reading *r, const char *path, struct kw
         shape[2] > KW_GROUPS_MAX + KW_FLEET_MAX_DEPLOYMENTS)
         return kw_fail(err, KW_EPARSE, "%.300s: /group_samples/share has another shape than /usage", path);
     r->ng = shape[2];
-    for (int i = 0; i < 3 && st == KW_OK; i++)
-        st = kw_h5_read_n(r->f, words[i], KW_H5_STR, r->n * r->ng, &r->group[i], err);
+    for (int i = 0; i < 4 && st == KW_OK; i++)
+        if (i < 3 || kw_h5_exists(r->f, words[i]) > 0) /* the last is not in the first results */
+            st = kw_h5_read_n(r->f, words[i], KW_H5_STR, r->n * r->ng, &r->group[i], err);
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/groups/requests", KW_H5_U64, r->n * r->ng, &r->group_requests, err);
     for (int m = 0; m < KW_METRICS && st == KW_OK; m++) {
         char name[96];
@@ -205,6 +208,8 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         if (st == KW_OK)
             st = kw_h5_read_n(r->f, "/deployments/profile_grade", KW_H5_STR, r->n * r->nd, &r->profile_grade, err);
     }
+    if (st == KW_OK && kw_h5_exists(r->f, "/deployments/region") > 0)
+        st = kw_h5_read_n(r->f, "/deployments/region", KW_H5_STR, r->n * r->nd, &r->region, err);
     if (st == KW_OK && kw_h5_exists(r->f, "/deployments/account") > 0)
         st = kw_h5_read_n(r->f, "/deployments/account", KW_H5_STR, r->n * r->nd, &r->account, err);
     while (kw_choice_field[r->n_settings].name) r->n_settings++;
@@ -326,6 +331,11 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
     if (!out->platform)
         return kw_fail(err, KW_ERANGE, "%s no longer offers '%s' (%s, %s)", p->title, r->sku[at], r->gpu[at],
                        r->model[at]);
+    if (r->region && r->region[at][0]) {
+        const struct kw_region_offer *region = kw_platform_region(p, r->region[at]);
+        if (!region) return kw_fail(err, KW_ERANGE, "%s can no longer be asked to run in %s", p->title, r->region[at]);
+        if ((st = kw_choice_place(out, region, err)) != KW_OK) return st;
+    }
     for (int t = 0; kw_term_name[t]; t++)
         if (!strcmp(kw_term_name[t], r->term[at])) out->term = (enum kw_term)t;
     for (size_t i = 0; i < r->n_settings; i++) {
@@ -353,7 +363,19 @@ static bool read_routing(const char *text, struct kw_candidate *c)
     if (!kw_route_policy_name[policy]) return false;
     to->policy = (enum kw_route_policy)policy;
     char *at = (char *)text + n;
-    if (policy == KW_ROUTE_OVERFLOW) to->overflow_at = (uint32_t)strtoul(at, &at, 10);
+    if (policy == KW_ROUTE_REGION) {
+        int spill = 0;
+        at += *at == ' ';
+        n = strcspn(at, " ");
+        while (kw_route_spill_name[spill] &&
+               (strlen(kw_route_spill_name[spill]) != n || strncmp(kw_route_spill_name[spill], at, n)))
+            spill++;
+        if (!kw_route_spill_name[spill]) return false;
+        to->spill = (enum kw_route_spill)spill;
+        at += n;
+    }
+    if (policy == KW_ROUTE_OVERFLOW || (policy == KW_ROUTE_REGION && to->spill == KW_SPILL_BUSY))
+        to->overflow_at = (uint32_t)strtoul(at, &at, 10);
     for (uint32_t d = 0; policy == KW_ROUTE_SPLIT && d < c->n; d++) to->share[d] = strtod(at, &at);
     return !*at;
 }
@@ -377,9 +399,9 @@ static enum kw_status name_point(const struct reading *r, size_t i, struct kw_ca
 static enum kw_status fill_groups(const struct reading *r, size_t i, struct kw_point *p, struct kw_error *err)
 {
     uint32_t n = 0, classes = 0;
-    char *const *word[3];
-    for (int k = 0; k < 3 && r->ng; k++) word[k] = r->group[k] + i * r->ng;
-    while (n < r->ng && (word[0][n][0] || word[1][n][0] || word[2][n][0])) n++;
+    char *const *word[4] = { NULL };
+    for (int k = 0; k < 4 && r->ng; k++) word[k] = r->group[k] ? r->group[k] + i * r->ng : NULL;
+    while (n < r->ng && (word[0][n][0] || word[1][n][0] || word[2][n][0] || (word[3] && word[3][n][0]))) n++;
     while (classes < n && !word[2][classes][0]) classes++;
     if (!n) return KW_OK;
     if (n - classes != (p->n > 1 ? p->n : 0))
@@ -396,6 +418,7 @@ static enum kw_status fill_groups(const struct reading *r, size_t i, struct kw_p
         snprintf(x->klass, sizeof x->klass, "%.63s", word[0][g]);
         snprintf(x->model, sizeof x->model, "%.63s", word[1][g]);
         snprintf(x->deployment, sizeof x->deployment, "%.31s", word[2][g]);
+        if (word[3]) snprintf(x->region, sizeof x->region, "%.31s", word[3][g]);
         x->arrived = r->group_requests[i * r->ng + g];
         for (int m = 0; m < KW_METRICS; m++) {
             double *const *end = r->group_end[m];

@@ -180,6 +180,21 @@ static bool is_overflow(const struct use *u)
     return u->c->routing.policy == KW_ROUTE_OVERFLOW;
 }
 
+static bool is_by_region(const struct use *u)
+{
+    return u->c->routing.policy == KW_ROUTE_REGION;
+}
+
+static bool counts_who_waits(const struct use *u)
+{
+    return is_overflow(u) || (is_by_region(u) && u->c->routing.spill == KW_SPILL_BUSY);
+}
+
+static bool has_ways_in(const struct use *u)
+{
+    return choice_of(u)->region && choice_of(u)->platform->via;
+}
+
 static bool is_by_class(const struct use *u)
 {
     return u->c->routing.policy == KW_ROUTE_CLASS;
@@ -261,10 +276,15 @@ static const struct row {
     { "trace.to_s", 0, 0, NULL, NULL },
     { "model", 0, 0, is_served, "deployments that name none of their own" },
     { "slo", 0, 0, NULL, NULL },
+    { "regions", 0, 0, NULL, NULL }, /* its keys, and those of rtt_s: places.c */
+    { "rtt_s", 0, 0, NULL, NULL },
     { "deployments", 0, 0, NULL, NULL },
     { "deployments[].name", 0, 0, NULL, NULL },
     { "deployments[].platform", 0, 0, NULL, NULL },
     { "deployments[].model", 0, 0, NULL, NULL },
+    { "deployments[].region", 0, 0, NULL, NULL },
+    { "deployments[].via", 0, 0, has_ways_in,
+      "platforms whose requests enter by some regions, with \"region\" beside it" },
     { "deployments[].gpu", GPUS, 0, NULL, "platforms of GPUs" },
     { "deployments[].precision", GPUS, 0, NULL, "platforms of GPUs" },
     { "deployments[].tp", GPUS, 0, NULL, "platforms of GPUs" },
@@ -378,7 +398,8 @@ static const struct row {
     { "deployments[].operations_usd_month", 0, 0, NULL, NULL },
     { "routing", 0, 0, NULL, NULL },
     { "routing.policy", 0, 0, NULL, NULL },
-    { "routing.overflow_at", 0, 0, is_overflow, "the policy 'overflow'" },
+    { "routing.overflow_at", 0, 0, counts_who_waits, "the policy 'overflow', and 'region' with \"spill\": \"busy\"" },
+    { "routing.spill", 0, 0, is_by_region, "the policy 'region'" },
     { "routing.classes", 0, 0, is_by_class, "the policy 'class'" },
     { "routing.models", 0, 0, is_by_model, "the policy 'model'" },
     { "routing.shares", 0, 0, is_split, "the policy 'split'" },

@@ -121,6 +121,11 @@ void kw_scenario_meet_class(struct kw_scenario *s, const char *name)
     s->slo.budget_month = budget;
 }
 
+enum kw_status kw_scenario_meet_regions(const struct kw_scenario *s, struct kw_trace *t, struct kw_error *err)
+{
+    return kw_places_meet(&s->places, kw_json_root(&s->doc), t, s->seed, err);
+}
+
 enum kw_status kw_scenario_meet_trace(struct kw_scenario *s, const struct kw_trace *t, struct kw_error *err)
 {
     struct kw_jnode classes = get(get(kw_json_root(&s->doc), "slo"), "classes");
@@ -600,6 +605,7 @@ static enum kw_status read_packing(struct kw_jnode o, int *balance, struct kw_er
  * words over those defaults. Step times are compiled last and once for each profile and its limits (the catalogue keeps
  * them), as a sweep's points differ in other things. */
 static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model, struct kw_catalogue *cat,
+                                      const struct kw_trace *t, const struct kw_distances *distances,
                                       struct kw_choice *c, struct kw_error *err)
 {
     const char *name, *platform_name, *model, *account;
@@ -643,6 +649,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
             own[2] = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { 1e12 } };
         if (st == KW_OK && (st = kw_choice_api_with(c, p, api, own, &inner)) != KW_OK)
             return kw_json_fail(o, st, err, "%s", inner.msg);
+        READ(kw_places_deployment(c, o, t, distances, err));
         READ(read_tier(get(o, "tier"), p, &c->limits, err));
         enum kw_status sold = st != KW_OK || term == KW_TERM_ON_DEMAND ? KW_OK
                               : term == KW_TERM_BATCH                  ? kw_choice_batch(c, timed, &inner)
@@ -656,7 +663,8 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         if (st != KW_OK) return st;
         if ((st = kw_choice_gpu(c, p, offer, profile, NULL, &inner)) != KW_OK)
             return kw_json_fail(o, st, err, "%s", inner.msg);
-        st = read_scheduler(get(o, "scheduler"), &c->sched, err);
+        st = kw_places_deployment(c, o, t, distances, err);
+        READ(read_scheduler(get(o, "scheduler"), &c->sched, err));
         READ(read_cold_start(get(o, "cold_start"), &c->cold, err));
         READ(read_scaling(o, p->kind, c, err));
         int term = c->term, balance = c->balance;
@@ -731,6 +739,30 @@ static enum kw_status read_route_names(struct kw_jnode o, const char *what, char
     return st;
 }
 
+/* Deployments in order of distance; one that is the first for no region would get no request, unless others spill. */
+static enum kw_status read_region_routing(struct kw_jnode o, const struct kw_trace *t, struct kw_candidate *c,
+                                          struct kw_error *err)
+{
+    int spill = 0;
+    enum kw_status st = kw_json_enum_or(get(o, "spill"), 0, kw_route_spill_name, &spill, err);
+    c->routing.spill = (enum kw_route_spill)spill;
+    for (uint32_t d = 0; d < c->n && st == KW_OK; d++)
+        if (!c->choice[d].region)
+            st = kw_json_fail(o, KW_ERANGE, err, "deployment '%s' has no \"region\" to route by", c->choice[d].name);
+    if (st != KW_OK || !t) return st;
+    if (!t->region)
+        return kw_json_fail(o, KW_ERANGE, err,
+                            "nobody says where requests come from (\"regions\" can, or trace.columns with region=...)");
+    kw_candidate_order(c, t);
+    for (uint32_t d = 0; d < c->n && !spill; d++) {
+        size_t i = 0;
+        while (i < t->n_regions && c->routing.order[i][0] != d) i++;
+        if (i == t->n_regions)
+            return kw_json_fail(o, KW_ERANGE, err, "requests of no region go to deployment '%s'", c->choice[d].name);
+    }
+    return KW_OK;
+}
+
 static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, struct kw_candidate *c,
                                    struct kw_error *err)
 {
@@ -748,6 +780,7 @@ static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, 
         return kw_json_fail(o, KW_ERANGE, err, "%u deployments need a routing policy other than single", c->n);
     if ((policy == KW_ROUTE_FALLBACK || policy == KW_ROUTE_OVERFLOW) && c->n != 2)
         return kw_json_fail(o, KW_ERANGE, err, "%s wants exactly 2 deployments; there are %u", policies[policy], c->n);
+    if (policy == KW_ROUTE_REGION) return read_region_routing(o, t, c, err);
     if (policy == KW_ROUTE_CLASS && t)
         st = read_route_names(get(o, "classes"), "class", t->class_name, t->n_classes, c, err);
     if (policy == KW_ROUTE_MODEL && t)
@@ -917,6 +950,7 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
         st = kw_json_fail(get(trace, "to_s"), KW_ERANGE, err, "must be later than from_s");
     READ(kw_json_str_or(get(root, "model"), NULL, &s->model, err));
     READ(read_slo(get(root, "slo"), s, err));
+    READ(kw_places_read(&s->places, root, err));
     READ(count_or(get(root, "replications"), 8, 1, KW_REPLICATIONS_MAX, &s->replications, err));
     READ(kw_json_i64_or(get(root, "seed"), 1, 0, INT64_C(9007199254740992), &seed, err));
     READ(kw_json_enum_or(get(root, "stepping"), 0, steppings, &stepping, err));
@@ -986,6 +1020,7 @@ enum kw_status kw_scenario_parse(struct kw_scenario *s, const char *name, const 
 void kw_scenario_free(struct kw_scenario *s)
 {
     free(s->class_slo);
+    kw_places_free(&s->places);
     kw_json_free(&s->doc);
     memset(s, 0, sizeof *s);
 }
@@ -1070,7 +1105,7 @@ enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, st
     for (int k = 0; k < n && st == KW_OK; k++) {
         struct kw_choice choice;
         memset(&choice, 0, sizeof choice);
-        st = read_deployment(kw_json_at(list, k), model, c, &choice, err);
+        st = read_deployment(kw_json_at(list, k), model, c, t, &s->places.distances, &choice, err);
         for (uint32_t j = 0; j < out->n && st == KW_OK; j++)
             if (!strcmp(out->choice[j].name, choice.name))
                 st = kw_json_fail(kw_json_at(list, k), KW_ERANGE, err, "the name '%s' is taken by deployments[%u]",

@@ -6,6 +6,7 @@
 #include "sim/core/files/json.h"
 #include "sim/io/scenario/catalogue.h"
 #include "sim/io/scenario/key_use.h"
+#include "sim/io/scenario/places.h"
 #include "sim/plan/sweep/candidate.h"
 #include "sim/plan/plan.h"
 
@@ -28,6 +29,7 @@ struct kw_scenario {
     const char *as_of;              /* the day that offers are judged by, YYYY-MM-DD; NULL: today. Borrowed from doc */
     struct kw_slo slo;              /* borrows class_slo */
     struct kw_class_slo *class_slo; /* owned */
+    struct kw_places places;
     uint32_t replications;
     uint64_t seed;
     bool stepping_each;
@@ -60,6 +62,8 @@ enum kw_status kw_scenario_parse(struct kw_scenario *s, const char *name, const 
                                  const struct kw_scenario_edit *edits, size_t n_edits, struct kw_error *err);
 void kw_scenario_free(struct kw_scenario *s);
 
+/* Tells the trace's requests where they come from as the scenario says: kw_places_meet. Before the next. */
+enum kw_status kw_scenario_meet_regions(const struct kw_scenario *s, struct kw_trace *t, struct kw_error *err);
 /* Checks the classes that objectives name against the trace's. KW_ERANGE with the path. */
 enum kw_status kw_scenario_meet_trace(struct kw_scenario *s, const struct kw_trace *t, struct kw_error *err);
 /* A trace of one class alone: its objectives are those of all. name NULL: there are none or several. */

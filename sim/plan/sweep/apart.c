@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL = 320, WORD = 96, MOST_WORDS = 512, PER_CHOICE = 9 };
+enum { LABEL = 320, WORD = 96, MOST_WORDS = 512, PER_CHOICE = 10 };
 
 struct named {
     char label[LABEL];
@@ -47,6 +47,7 @@ static bool setting(const void *context, const struct kw_candidate *all, size_t 
     case 5: snprintf(buf, size, "buffer_replicas=%" PRIu32, s->buffer_replicas); break;
     case 6: snprintf(buf, size, "balance=%s", kw_balance_name[x->balance]); break;
     case 7: snprintf(buf, size, "term=%s", kw_term_name[x->term]); break;
+    case 8: snprintf(buf, size, "%s%s", x->via ? "via=" : "", x->via ? kw_region_name(x->via) : ""); break;
     default: snprintf(buf, size, "%s", x->spot.fallback ? "on-demand fallback" : "spot alone"); break;
     }
     return true;

@@ -383,6 +383,8 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->kind = c->platform->kind;
     d->retry = c->retry;
     d->network_rtt = c->network_rtt;
+    d->located = c->located;
+    memcpy(d->region_rtt, c->region_rtt, sizeof d->region_rtt);
     if (d->kind == KW_KIND_API) {
         d->ttft_s = c->ttft_s;
         d->ttft_per_ktok_s = c->ttft_per_ktok_s;
@@ -524,6 +526,13 @@ static const char *units_words(const struct kw_choice *c, const char *between, c
     return buf;
 }
 
+static char *append(char *buf, size_t size, const char *text, const char *word)
+{
+    size_t at = strlen(buf);
+    if (at < size) snprintf(buf + at, size - at, "%s%s", text, word);
+    return buf;
+}
+
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
 {
     const struct kw_platform *p = c->platform;
@@ -576,6 +585,8 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
         break;
     }
     }
+    if (c->region) append(buf, size, " region=", c->region->vendor);
+    if (c->via) append(buf, size, " via=", kw_region_name(c->via));
     return buf;
 }
 
@@ -605,7 +616,7 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
                  c->profile->precision, c->tp, kw_term_name[c->term]);
         break;
     }
-    return buf;
+    return c->region ? append(buf, size, " in ", c->region->name) : buf;
 }
 
 char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size)
@@ -627,7 +638,10 @@ char *kw_candidate_route(const struct kw_candidate *c, char *buf, size_t size)
 {
     const struct kw_routing *r = &c->routing;
     int at = snprintf(buf, size, "%s", kw_route_policy_name[r->policy]);
-    if (r->policy == KW_ROUTE_OVERFLOW) snprintf(buf + at, size - (size_t)at, " %" PRIu32, r->overflow_at);
+    bool region = r->policy == KW_ROUTE_REGION;
+    if (region) at += snprintf(buf + at, size - (size_t)at, " %s", kw_route_spill_name[r->spill]);
+    if (r->policy == KW_ROUTE_OVERFLOW || (region && r->spill == KW_SPILL_BUSY))
+        snprintf(buf + at, size - (size_t)at, " %" PRIu32, r->overflow_at);
     for (uint32_t i = 0; r->policy == KW_ROUTE_SPLIT && i < c->n && (size_t)at < size; i++)
         at += snprintf(buf + at, size - (size_t)at, " %g", r->share[i]);
     return buf;
@@ -640,11 +654,16 @@ char *kw_candidate_routing(const struct kw_candidate *c, char *buf, size_t size)
                                        [KW_ROUTE_OVERFLOW] = "the next in order while one is cold, busy or refuses",
                                        [KW_ROUTE_CLASS] = "by the request's class to",
                                        [KW_ROUTE_MODEL] = "by the request's model to",
-                                       [KW_ROUTE_SPLIT] = "by share" };
+                                       [KW_ROUTE_SPLIT] = "by share",
+                                       [KW_ROUTE_REGION] = "to the one of the request's region, else the nearest" };
+    static const char *const beyond[] = { [KW_SPILL_NEVER] = "",
+                                          [KW_SPILL_COLD] = "; the next nearest while one is cold or refuses",
+                                          [KW_SPILL_BUSY] = "; the next nearest while one is cold, busy or refuses" };
     enum kw_route_policy p = c->routing.policy;
     if (size) buf[0] = 0;
     if (c->n < 2) return buf;
-    size_t at = (size_t)snprintf(buf, size, "%s: %s", kw_route_policy_name[p], how[p]);
+    size_t at = (size_t)snprintf(buf, size, "%s: %s%s", kw_route_policy_name[p], how[p],
+                                 p == KW_ROUTE_REGION ? beyond[c->routing.spill] : "");
     for (uint32_t d = 0; d < c->n && (p == KW_ROUTE_CLASS || p == KW_ROUTE_MODEL) && at < size; d++)
         at += (size_t)snprintf(buf + at, size - at, "%s '%s'", d ? "," : "", c->choice[d].name);
     return buf;
@@ -734,6 +753,22 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
     if (!strcmp(f->path, "batch.observed")) return c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_OBSERVED;
     if (!strcmp(f->path, "batch.cache")) return c->term == KW_TERM_BATCH && c->cache.mode != KW_CACHE_UNKNOWN;
     if (!strcmp(f->path, "batch.max_requests")) return c->term == KW_TERM_BATCH && c->batching.collect;
+    if (!strcmp(f->path, "regions.via")) return c->located && !c->via;
+    if (starts(f->path, "regions[")) {
+        if (!c->region) return false;
+        int n = snprintf(at, sizeof at, "regions[%s]", c->region->name);
+        if (n < 0 || (size_t)n >= sizeof at || !starts(f->path, at)) return false;
+        const char *what = f->path + n, *own = strstr(what, ".gpus[");
+        if (!strcmp(what, ".multiplier"))
+            return (c->gpu ? c->gpu->region_surcharge_ppm : c->api->region_surcharge_ppm) != 0;
+        if (!own) return true;
+        n = snprintf(at, sizeof at, ".gpus[%s].", c->gpu->sku);
+        if (n < 0 || (size_t)n >= sizeof at || !starts(what, at)) return false;
+        what += n;
+        return c->term == KW_TERM_MONTHLY ? starts(what, "month")
+               : c->term == KW_TERM_SPOT  ? starts(what, "spot")
+                                          : starts(what, "hour");
+    }
     if (starts(f->path, "batch.")) return c->term == KW_TERM_BATCH;
     if (starts(f->path, "provisioned.")) return c->api && rests_on_units(c, f->path + strlen("provisioned."));
     if (starts(f->path, "spot."))

@@ -45,12 +45,16 @@ struct kw_provision { /* capacity of an API that is bought ahead */
 
 struct kw_choice { /* one deployment of a candidate */
     char name[32];
-    const struct kw_platform *platform; /* borrowed */
-    const struct kw_gpu_offer *gpu;     /* serverless, dedicated; borrowed from platform */
-    const struct kw_api_offer *api;     /* api; borrowed */
-    const struct kw_profile *profile;   /* serverless, dedicated; borrowed */
-    const struct kw_steptime *steptime; /* compiled from profile; shared by all candidates that use it; borrowed */
-    uint32_t tp;                        /* == profile->tp */
+    const struct kw_platform *platform;   /* borrowed */
+    const struct kw_gpu_offer *gpu;       /* serverless, dedicated; borrowed from platform */
+    const struct kw_api_offer *api;       /* api; borrowed */
+    const struct kw_region_offer *region; /* where it lies, gpu or api are its; NULL: the platform says; borrowed */
+    kw_region_set via;                    /* where its requests enter, as the user says; 0: as the platform does */
+    bool located;                         /* region_rtt is known */
+    kw_ns region_rtt[KW_REGIONS_MAX];     /* by the trace's regions: sim/plan/sweep/distance.h */
+    const struct kw_profile *profile;     /* serverless, dedicated; borrowed */
+    const struct kw_steptime *steptime;   /* compiled from profile; shared by all candidates that use it; borrowed */
+    uint32_t tp;                          /* == profile->tp */
     enum kw_term term;
     struct kw_sched_config sched;  /* from the profile, then overrides */
     struct kw_autoscaling scaling; /* the platform's defaults, then overrides; keep_warm and idle_timeout in here */
@@ -161,7 +165,7 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err);
 /* The settings in the platform's own words: "min_containers=1 scaledown_window=60 max_containers=8";
  * "2 x gpu_1x_h100_sxm5, monthly"; an API's sku. Returns buf. */
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size);
-/* "modal H100 bf16 tp1 keep_warm=1 idle=60s", "lambda 2 x H100 bf16 tp1", "groq llama-3.1-8b": short, unique in a plan;
+/* "modal H100 bf16 tp1 keep_warm=1 idle=60s", "lambda 2 x H100 bf16 tp1", "groq llama-3.1-8b", "anthropic claude-opus-5 in us": short, unique in a plan;
  * a candidate's deployments are joined by " + ", what tells it apart follows in brackets. Returns buf. */
 char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size);
 /* How requests find their deployment, "" where there is one: "fallback: the next in order while one is cold or refuses".

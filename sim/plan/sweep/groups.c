@@ -30,6 +30,9 @@ enum kw_status kw_point_groups_make(struct kw_point *p, uint32_t replications, c
         }
         const struct kw_group *k = &g->group[i];
         if (k->klass >= 0) snprintf(x->klass, sizeof x->klass, "%.63s", t->class_name[k->klass]);
+        if (k->region >= 0)
+            snprintf(x->region, sizeof x->region, "%.31s",
+                     t->region_name[k->region][0] ? t->region_name[k->region] : "unknown");
         if (k->model >= 0) snprintf(x->model, sizeof x->model, "%.63s", t->model_name[k->model]);
     }
     return KW_OK;

@@ -326,7 +326,11 @@ char *kw_point_group_name(const struct kw_point_group *g, char *buf, size_t size
     if (g->deployment[0])
         snprintf(buf, size, "deployment %s", g->deployment);
     else
-        snprintf(buf, size, "%s%s%s", g->klass, g->klass[0] && g->model[0] ? " of " : "", g->model);
+        snprintf(buf, size, "%s%s%s%s%s", g->klass, g->klass[0] && g->model[0] ? " of " : "", g->model,
+                 !g->region[0]                ? ""
+                 : g->klass[0] || g->model[0] ? " from "
+                                              : "region ",
+                 g->region);
     return buf;
 }
 

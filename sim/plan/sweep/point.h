@@ -59,16 +59,16 @@ struct kw_percentiles {
     double place[][KW_PERCENTILES];  /* [replications]; row 0 unused */
 };
 
-/* The requests of one class and model, or of one deployment; "" where it is of all. A deployment costs its bill. A class
- * and model costs its share of each deployment's: of replicas by prompt and output tokens served, of an API by what its
+/* The requests of one class, model and region, or of one deployment; "" where it is of all. A deployment costs its bill. A class,
+ * model and region costs its share of each deployment's: of replicas by prompt and output tokens served, of an API by what its
  * tokens cost; a deployment that served nobody is charged to none. */
 struct kw_point_group {
-    char klass[64], model[64], deployment[32];
+    char klass[64], model[64], region[32], deployment[32];
     uint64_t arrived;                   /* over all replications */
     struct kw_percentiles *percentiles; /* owned; NULL and m as of the point */
     struct kw_estimate m[KW_METRICS];
 };
-/* "batch", "batch of llama-3.1-8b", "deployment zero": a group in words. Returns buf. */
+/* "batch", "batch of llama-3.1-8b from eu-west", "region eu-west", "deployment zero": a group in words. Returns buf. */
 char *kw_point_group_name(const struct kw_point_group *g, char *buf, size_t size);
 
 /* What the objectives leave to what the laws of the simulation err by (sim/plan/stress.h). */

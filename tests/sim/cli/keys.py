@@ -48,6 +48,7 @@ rows = sorted((round(b * 600 + r.random() * 20, 3), 200 + r.randrange(400), 20 +
 BURSTS = trace("bursts.csv", ["arrival", "prompt", "output"], rows)
 CLASSES = trace("classes.csv", ["arrival", "prompt", "output", "class"], [row + (("chat", "batch")[i % 3 == 0],) for i, row in enumerate(rows)])
 MODELS = trace("models.csv", ["arrival", "prompt", "output", "model"], [row + (("a", "b")[i % 3 == 0],) for i, row in enumerate(rows)])
+REGIONS = trace("regions.csv", ["arrival", "prompt", "output", "region"], [row + (("eu-west", "us-east")[i % 3 == 0],) for i, row in enumerate(rows)])
 CACHED = trace("cached.csv", ["arrival", "prompt", "output", "cached"], [row + (row[1] // 2,) for row in rows])
 with open("prefix.jsonl", "w") as f: # Mooncake's format: hashes of blocks of 512 tokens
     for i, (at, prompt, output) in enumerate(rows):
@@ -98,6 +99,9 @@ TWO = [dict(GPU, platform="modal", name="gpu", gpu="L4", keep_warm=0, max_replic
 OVERFLOW = dict(one({}), deployments=TWO, routing={"policy": "overflow"})
 BY_CLASS = dict(one({}, CLASSES), deployments=TWO, routing={"policy": "class", "classes": {"chat": "gpu", "batch": "api"}})
 BY_MODEL = dict(one({}, MODELS), deployments=TWO, routing={"policy": "model", "models": {"a": "gpu", "b": "api"}})
+PLACES = [dict(GPU, platform="modal", name=name, gpu="L4", region=name, keep_warm=0, max_replicas=1) for name in ("eu-west", "us-east")]
+BY_REGION = dict(one({}, REGIONS), deployments=PLACES, routing={"policy": "region"})
+SHARED = dict(one({}), deployments=PLACES, routing={"policy": "region"}, regions={"eu-west": "0.5", "us-east": "0.5"})
 SPLIT = dict(one({}), deployments=TWO, routing={"policy": "split", "shares": [0.5, 0.5]})
 COLD = {"provision": {"constant": "5"}, "pull": {"constant": "2"}, "load": {"constant": "9"}, "init": {"constant": "4"}}
 CHOICE = {"keepwarm": 1, "trace": dict(BURSTS), "model": "llama-3.1-8b", "replications": 1, "slo": {"ttft_p95_s": "60"}, "as_of": "2026-05-01",
@@ -138,6 +142,10 @@ KEYS = {
     "trace.speed": does(MODAL, 1, 2),
     "trace.from_s": does(MODAL, "0", "600"),
     "trace.to_s": does(MODAL, "3600", "1800"),
+    "regions.*": does(SHARED, {"eu-west": "0.5", "us-east": "0.5"}, {"eu-west": "0.1", "us-east": "0.9"}, wrong=(BY_REGION,)),
+    "rtt_s.*.*": does(BY_REGION, {"eu-west": {"eu-west": "0.5"}}, {"eu-west": {"eu-west": "0.9"}}, wrong=(MODAL,)),
+    "deployments[].region": does(LAMBDA, "us-east", "ap-south", ("trace", REGIONS)),
+    "deployments[].via": does(BY_REGION, "us-west", UNSET, wrong=(LAMBDA,)),
     "model": does(LAMBDA, "llama-3.1-8b", "llama-3.1-70b", wrong=(OPENAI, "llama-3.1-8b")),
     "deployments[].name": does(OVERFLOW, "gpu", "api"),
     "deployments[].platform": does(MODAL, "modal", "replicate", (D + "gpu", "L40S")),
@@ -235,6 +243,7 @@ KEYS = {
     "deployments[].max_tokens": does(BEDROCK, 100, 4000, (D + "limits", {"tpm": 20000}), wrong=(GROQ,)),
     "deployments[].operations_usd_month": does(GROQ, "0", "9"),
     "routing.policy": does(OVERFLOW, "overflow", "fallback", *BUSY),
+    "routing.spill": does(BY_REGION, "cold", "never", wrong=(SPLIT,)),
     "routing.overflow_at": does(OVERFLOW, 1, 1000, *BUSY, wrong=(SPLIT,)),
     "routing.classes.*": does(BY_CLASS, {"batch": "api", "chat": "gpu"}, {"batch": "gpu", "chat": "api"}, wrong=(SPLIT,)),
     "routing.models.*": does(BY_MODEL, {"b": "api", "a": "gpu"}, {"b": "gpu", "a": "api"}, wrong=(SPLIT,)),
@@ -384,7 +393,8 @@ def place(path):
     """Where the value stands in a scenario, from the schema's path."""
     if path.startswith("law."):
         return D + "ttft"
-    names = {"candidates.attributes.*": "candidates.attributes.modal", "slo.classes.*": "slo.classes.chat", "routing.classes.*": "routing.classes", "routing.models.*": "routing.models"}
+    names = {"candidates.attributes.*": "candidates.attributes.modal", "slo.classes.*": "slo.classes.chat", "routing.classes.*": "routing.classes", "routing.models.*": "routing.models", "regions.*": "regions",
+             "rtt_s.*.*": "rtt_s"}
     for k, v in names.items():
         if path.startswith(k):
             path = v + path[len(k):]

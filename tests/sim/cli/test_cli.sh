@@ -139,7 +139,7 @@ import json
 import sys
 points = json.load(open(sys.argv[1]))["points"]
 rows = list(csv.DictReader(open(sys.argv[2])))
-groups = [r for r in rows if r["of_class"] or r["of_model"] or r["of_deployment"]]
+groups = [r for r in rows if r["of_class"] or r["of_model"] or r["of_region"] or r["of_deployment"]]
 rows = [r for r in rows if r not in groups]
 assert len(points) == len(rows) > 0, (len(points), len(rows))
 h5 = None
@@ -172,19 +172,19 @@ for i, (p, r) in enumerate(zip(points, rows)):
     assert abs(lines - round(float(total) * 1e9)) <= 1 + 1e-9 * abs(lines), (i, lines, total)
 print(checked)
 assert checked >= 50
-assert list(rows[0])[-6:] == ["profile", "profile_grade", "of_class", "of_model", "of_deployment", "part"]
+assert list(rows[0])[-7:] == ["profile", "profile_grade", "of_class", "of_model", "of_region", "of_deployment", "part"]
 told = [g for p in points for g in p["groups"]]
 if groups and told: # the same of every class, model and deployment
     assert len(told) == len(groups)
     for g, r in zip(told, groups):
-        assert (r["of_class"], r["of_model"], r["of_deployment"]) == tuple(g.get(k, "") for k in ("class", "model", "deployment"))
+        assert (r["of_class"], r["of_model"], r["of_region"], r["of_deployment"]) == tuple(g.get(k, "") for k in ("class", "model", "region", "deployment"))
         assert all(float(r[k]) == v for k, v in g.items() if k.endswith(("_s", "_fraction", "_month")) and r[k])
 PY
 keepwarm run base.json -q --set 'deployments[1]={"name":"api","platform":"together-api"}' --set 'routing={"policy":"fallback"}' -o two.h5 --csv >two.csv
 keepwarm rerun two.h5 -q --json >two.json
 # shellcheck disable=SC2046
 holds "two deployments: --json, --csv and -o agree" $python figures.py two.json two.csv $([ -z "$h5py" ] || echo two.h5)
-holds "two deployments: the row names both" grep -q ',H100-llama-3.1-8b-bf16-tp1 + -,published + -,,,,$' two.csv
+holds "two deployments: the row names both" grep -q ',H100-llama-3.1-8b-bf16-tp1 + -,published + -,,,,,$' two.csv
 for command in run sweep plan; do
     case $command in run) file=base.json ;; *) file=$command.json ;; esac
     keepwarm $command $file -q --json >a.json || bad "$command --json: exit $?"

@@ -51,7 +51,7 @@ import csv
 import json
 import sys
 s, c = (list(csv.DictReader(open(sys.argv[i]))) for i in (1, 2))
-s = [r for r in s if not (r["of_class"] or r["of_model"] or r["of_deployment"])]
+s = [r for r in s if not (r["of_class"] or r["of_model"] or r["of_region"] or r["of_deployment"])]
 j = json.load(open(sys.argv[3]))
 assert len({r["label"] for r in s}) == len(s) == 6, [r["label"] for r in s]
 assert [r["max_replicas"] for r in s].count("2 + -") == 2 and {r["routing"] for r in s} == {"split 0.5 0.5", "split 0.9 0.1"}

@@ -362,6 +362,44 @@ static void each_phase_has_its_own_item(void)
     }
 }
 
+/* 1.15 times the region on top of the meter's 3: 0.5 h of $3.9492, 3 cores at $0.0473 and the user's engineer, who
+ * costs the same anywhere. Once rounded: 3.9492 * 0.5 * 3.45 = 6.81237. */
+static void a_region_multiplies_what_is_metered(void)
+{
+    struct kw_platform p = platform();
+    p.meter.multiplier_ppm = 3000000;
+    p.meter.monthly_fee = 7 * USD;
+    struct kw_gpu_offer o = { .gpu = "H100",
+                              .gpu_hour = price(3949200000),
+                              .cpu_core_hour = price(47300000),
+                              .cpu_cores = 3,
+                              .region_surcharge_ppm = 150000 };
+    struct kw_tariff t = { .platform = &p, .gpu = &o, .operations_month = USD };
+    struct kw_usage u = { .kind = KW_KIND_SERVERLESS, .window = 730 * KW_NS_PER_HOUR, .gpus = 1 };
+    u.gpu_ns[KW_PHASE_ACTIVE] = KW_NS_PER_HOUR / 2;
+    struct kw_bill b = month(&u, &t);
+    CHECK(b.item[KW_ITEM_ACTIVE] == 6812370000 && b.item[KW_ITEM_CPU] == 244777500); /* 0.0473 * 3 * 0.5 * 3.45 */
+    CHECK(b.item[KW_ITEM_OPERATIONS] == USD && b.item[KW_ITEM_FEE] == 7 * USD);
+    CHECK(b.total == 6812370000 + 244777500 + 8 * USD);
+    o.region_surcharge_ppm = -999999; /* a millionth of it: 5.9238 $ / 1e6, rounded once */
+    CHECK(month(&u, &t).item[KW_ITEM_ACTIVE] == 5924);
+    struct kw_api_offer a = { .model = "m",
+                              .price.in_mtok = price(3 * USD),
+                              .price.out_mtok = price(15 * USD),
+                              .price.cached_in_mtok = price(300000000),
+                              .batch_ppm = 500000,
+                              .region_surcharge_ppm = 100000 };
+    t = (struct kw_tariff){ .platform = &p, .api = &a };
+    u = (struct kw_usage){
+        .kind = KW_KIND_API, .window = 730 * KW_NS_PER_HOUR, .tokens_in = 1000001, .tokens_cached = 10, .tokens_out = 7
+    };
+    b = month(&u, &t);
+    CHECK(b.item[KW_ITEM_TOKENS_IN] == 3300003300 && b.item[KW_ITEM_TOKENS_CACHED] == 3300 &&
+          b.item[KW_ITEM_TOKENS_OUT] == 115500);
+    t.term = KW_TERM_BATCH;
+    CHECK(month(&u, &t).item[KW_ITEM_TOKENS_OUT] == 57750);
+}
+
 static void rounding_is_half_away_from_zero_once(void)
 {
     struct kw_platform p = platform();
@@ -486,6 +524,7 @@ int main(void)
     RUN(the_seeds_numbers);
     RUN(cpu_and_memory_follow_every_paid_hour);
     RUN(each_phase_has_its_own_item);
+    RUN(a_region_multiplies_what_is_metered);
     RUN(rounding_is_half_away_from_zero_once);
     RUN(unknown_prices_and_overflow_are_named);
     RUN(deployments_of_one_account_share_fee_and_credit);

@@ -13,6 +13,9 @@ static uint64_t draw(uint64_t below) /* [0, below) */
     return kw_mix64(state) % below;
 }
 
+enum { REGIONS = 3 };
+static char *region_name[REGIONS] = { "a", "b", "c" };
+
 static struct kw_steptime *engine_time(void) /* fixed 8 ms, 40 us a token, 20 ns a token of context */
 {
     double zero_x[] = { 0 }, zero_y[] = { 0 }, x[] = { 0, 1e6 }, y[] = { 0, 0.02 }, batch[] = { 1 };
@@ -178,12 +181,17 @@ static void any_trace(struct fleet_case *c, bool hashes)
     c->trace.klass = malloc(n * sizeof(uint16_t));
     c->trace.model = malloc(n * sizeof(uint16_t));
     c->trace.n_models = MODELS;
-    if (!c->trace.klass || !c->trace.model || (hashes && (!c->trace.hash_at || !c->trace.hash))) exit(1);
+    c->trace.region = malloc(n * sizeof(uint16_t));
+    c->trace.region_name = region_name;
+    c->trace.n_regions = REGIONS;
+    if (!c->trace.klass || !c->trace.model || !c->trace.region || (hashes && (!c->trace.hash_at || !c->trace.hash)))
+        exit(1);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t prompt = 1 + (uint32_t)draw(draw(20) ? 1500 : 8000); /* some exceed max_model_len */
         case_request(c, t, prompt, 1 + (uint32_t)draw(draw(3) ? 300 : 1500));
         c->trace.klass[i] = (uint16_t)draw(4);
         c->trace.model[i] = (uint16_t)draw(MODELS);
+        c->trace.region[i] = (uint16_t)draw(REGIONS);
         if (hashes) {
             c->trace.hash_at[i] = at;
             uint64_t h = 1 + draw(6);
@@ -204,9 +212,12 @@ static void drop_trace(struct fleet_case *c)
     free(c->trace.klass);
     free(c->trace.model);
     c->trace.model = NULL;
+    free(c->trace.region);
     c->trace.hash_at = NULL;
     c->trace.hash = NULL;
     c->trace.klass = NULL;
+    c->trace.region = NULL;
+    c->trace.n_regions = 0;
 }
 
 static bool same_hist(const struct kw_hist *a, const struct kw_hist *b)
@@ -325,7 +336,14 @@ static void any_case(struct fleet_case *c, const struct kw_steptime *time)
         snprintf(c->d[i].name, sizeof c->d[i].name, "d%u", i);
     }
     c->routing = (struct kw_routing){ .policy = KW_ROUTE_SINGLE, .overflow_at = 1 + (uint32_t)draw(10) };
-    if (c->n > 1) c->routing.policy = (enum kw_route_policy)draw(KW_ROUTE_SPLIT + 1);
+    if (c->n > 1) c->routing.policy = (enum kw_route_policy)draw(KW_ROUTE_REGION + 1);
+    c->routing.spill = (enum kw_route_spill)draw(3);
+    for (uint32_t r = 0; r < REGIONS; r++) {
+        uint32_t turn = (uint32_t)draw(c->n);
+        for (uint32_t i = 0; i < c->n; i++) c->routing.order[r][i] = (uint8_t)((i + turn) % c->n);
+        for (uint32_t i = 0; i < c->n; i++) c->d[i].region_rtt[r] = (kw_ns)draw(200) * MS;
+    }
+    for (uint32_t i = 0; i < c->n; i++) c->d[i].located = draw(2);
     for (uint32_t i = 0; i < c->n; i++) c->routing.share[i] = 1 + (double)draw(3);
     for (int i = 0; i < 256; i++) c->routing.class_to[i] = (uint8_t)((uint32_t)i % c->n);
     c->opt = (struct kw_fleet_options){ .seed = draw(1000),

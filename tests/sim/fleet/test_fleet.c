@@ -190,6 +190,104 @@ static void classes_models_and_shares_route(void)
     case_end(&c);
 }
 
+/* Three regions, three deployments: warm pools of one replica; requests take half a second each. */
+static uint16_t comes_from[64];
+static char *places[] = { "far", "near", "home" };
+
+static void three_regions(struct fleet_case *c)
+{
+    static const uint8_t order[3][3] = { { 2, 0, 1 }, { 1, 2, 0 }, { 0, 1, 2 } };
+    case_begin(c, KW_SCALER_CAPACITY, 1, 1);
+    c->n = 3;
+    c->routing.policy = KW_ROUTE_REGION;
+    c->routing.overflow_at = 1;
+    for (int r = 0; r < 3; r++) {
+        memcpy(c->routing.order[r], order[r], 3);
+        c->d[r].located = true;
+        c->d[r].scaling.idle_timeout = 60 * S;
+        for (int k = 0; k < 3; k++) c->d[r].region_rtt[k] = (10 * (r + 1) + k) * MS; /* of deployment r from region k */
+    }
+    c->trace.region = comes_from;
+    c->trace.region_name = places;
+    c->trace.n_regions = 3;
+}
+
+/* To the first of its region's order, and the way there and back is in TTFT and E2E once, beside the fixed one. */
+static void a_request_goes_to_the_nearest_and_pays_the_way_once(void)
+{
+    struct fleet_case c;
+    three_regions(&c);
+    c.d[2].network_rtt = 5 * MS;
+    for (int i = 0; i < 6; i++) {
+        comes_from[i] = (uint16_t)(i % 3);
+        case_request(&c, i * S, 500, 3);
+    }
+    CHECK(case_run(&c) == KW_OK && c.o.completed == 6);
+    static const uint8_t want[] = { 2, 1, 0 };
+    static const kw_ns rtt[] = { 35 * MS, 21 * MS, 12 * MS };
+    for (int i = 0; i < 6; i++) {
+        CHECK(c.o.records[i].deployment == want[i % 3]);
+        CHECK(c.o.records[i].ttft == 500 * MS + rtt[i % 3] && c.o.records[i].e2e == 500 * MS + rtt[i % 3]);
+    }
+    struct kw_outcome *o = &c.o;
+    kw_ns sum = (kw_ns)(kw_hist_mean(&o->e2e) * 6 + 0.5);
+    for (int r = 0; r < 3; r++) c.d[r].located = false; /* nobody knows where they lie: the same routes, no way */
+    CHECK(case_run(&c) == KW_OK);
+    for (int i = 0; i < 6; i++)
+        CHECK(c.o.records[i].deployment == want[i % 3] && c.o.records[i].ttft == (500 + (i % 3 ? 0 : 5)) * MS);
+    CHECK_NEAR((double)sum - kw_hist_mean(&o->e2e) * 6, 2.0 * (30 + 21 + 12) * MS, 2e-3 * (double)sum);
+    case_end(&c);
+}
+
+/* In the order of the request's own region: past what is cold, or busy, or refuses. */
+static void requests_spill_to_the_next_nearest(void)
+{
+    struct fleet_case c;
+    three_regions(&c);
+    for (int i = 0; i < 4; i++) {
+        comes_from[i] = 0; /* order 2, 0, 1 */
+        case_request(&c, 1 * S + i * MS, 500, 1);
+    }
+    CHECK(case_run(&c) == KW_OK && c.o.ledger[2].requests == 4); /* never: they wait */
+    c.routing.spill = KW_SPILL_BUSY;
+    CHECK(case_run(&c) == KW_OK);
+    static const uint8_t want[] = { 2, 2, 0, 0 }; /* one served, one waits, then the next of the order */
+    for (int i = 0; i < 4; i++) CHECK(c.o.records[i].deployment == want[i]);
+    c.d[2].scaling.keep_warm = 0;
+    c.d[2].cold.init = case_seconds(10);
+    c.routing.spill = KW_SPILL_COLD;
+    CHECK(case_run(&c) == KW_OK && c.o.ledger[0].requests == 4 && c.o.ledger[2].starts == 1 && c.o.cold == 0);
+    api(&c.d[2]); /* refuses all but ten in ten seconds; the last of the order keeps what it is given */
+    c.d[2].limits = (struct kw_rate_limits){ .rpm = 6, .window = 10 * S, .reject_code = 429 };
+    CHECK(case_run(&c) == KW_OK && c.o.ledger[2].requests == 1 && c.o.ledger[0].requests == 3 && c.o.rejected == 0);
+    for (int i = 0; i < 4; i++) comes_from[i] = 1; /* order 1, 2, 0 */
+    c.d[1].sched.max_model_len = 400;
+    CHECK(case_run(&c) == KW_OK && c.o.ledger[1].requests == 0 && c.o.ledger[2].requests == 1 &&
+          c.o.ledger[0].requests == 3 && c.o.too_long == 0);
+    CHECK(c.o.records[0].ttft == 1 * S + 31 * MS && c.o.records[1].ttft == 500 * MS + 11 * MS);
+    case_end(&c);
+}
+
+/* A way that nobody knows is no way of no length. */
+static void a_distance_that_is_not_known_is_refused(void)
+{
+    struct fleet_case c;
+    three_regions(&c);
+    case_request(&c, 0, 500, 1);
+    case_request(&c, S, 500, 1);
+    c.d[1].region_rtt[2] = KW_RTT_UNKNOWN;
+    CHECK(case_run(&c) == KW_ERANGE && strstr(c.err.msg, "round-trip time from region 'home' is not known"));
+    c.d[1].region_rtt[2] = 0;
+    c.routing.order[1][2] = 1;
+    CHECK(case_run(&c) == KW_ERANGE && strstr(c.err.msg, "region 'near' does not name each once"));
+    c.trace.region = NULL;
+    CHECK(case_run(&c) == KW_ERANGE && strstr(c.err.msg, "where requests come from"));
+    c.routing.policy = KW_ROUTE_SPLIT;
+    c.routing.share[0] = 1;
+    CHECK(case_run(&c) == KW_ERANGE && strstr(c.err.msg, "pool0 lies in a region"));
+    case_end(&c);
+}
+
 static void the_series_samples_at_the_end_of_each_interval(void)
 {
     struct fleet_case c;
@@ -470,6 +568,9 @@ int main(void)
     RUN(what_is_refused_moves_on);
     RUN(what_is_too_long_moves_on);
     RUN(classes_models_and_shares_route);
+    RUN(a_request_goes_to_the_nearest_and_pays_the_way_once);
+    RUN(requests_spill_to_the_next_nearest);
+    RUN(a_distance_that_is_not_known_is_refused);
     RUN(the_series_samples_at_the_end_of_each_interval);
     RUN(wish_driven_pools_go_to_zero_after_the_zero_timeout);
     RUN(a_stopped_pool_stays_stopped_while_its_requests_go_elsewhere);
