@@ -175,8 +175,7 @@ static enum kw_status finish_open(struct kw_session *s, const struct kw_options 
     kw_search_path_init(&s->search_path, path, s->head ? s->head->folder : NULL);
     enum kw_status st = o->out ? kw_file_check(o->out, err) : KW_OK; /* known before a long simulation, not after it */
     if (st == KW_OK) st = load_trace(s, o, err);
-    if (st == KW_OK && (st = kw_scenario_meet_regions(&s->scenario, &s->trace, err)) != KW_OK)
-        kw_trace_free(&s->trace);
+    if (st == KW_OK && (st = kw_scenario_meet_regions(&s->scenario, &s->trace, err)) != KW_OK) kw_trace_free(&s->trace);
     if (st == KW_OK && (st = kw_scenario_meet_trace(&s->scenario, &s->trace, err)) != KW_OK) kw_trace_free(&s->trace);
     if (st == KW_OK && (st = load_catalogue(s, o, err)) != KW_OK) kw_trace_free(&s->trace);
     if (st != KW_OK) {

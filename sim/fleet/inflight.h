@@ -22,7 +22,7 @@ struct kw_inflight {
     uint32_t event;         /* AT_CLIENT, AT_API: id of its event */
     uint32_t next;          /* free slots */
     uint8_t deployment, attempts, at;
-    uint8_t nth; /* of the deployments in its order */
+    uint8_t nth;           /* of the deployments in its order */
     bool cold;             /* it waited for a replica to start */
     bool adapted, fetched; /* it came to a replica for a LoRA adapter; and waited for that */
     bool moved;            /* refused where it was and on its way to the next deployment in order */
