@@ -17,6 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (kw_nano_parse(kw_nano_format(out, sizeof out, v), &w, &err) != KW_OK || w != v || strlen(out) > 24) {
         abort();
     }
+    int64_t scaled = 7;
+    bool rounded = false;
+    enum kw_status again = kw_nano_scaled(text, 0, &scaled, &rounded, &err);
+    if (st == KW_OK && (again != KW_OK || scaled != v || rounded)) abort(); /* what both read is one number */
+    if (again != KW_OK && (scaled != 7 || (again != KW_EPARSE && again != KW_ERANGE))) abort();
     memcpy(&x, data, size < sizeof x ? size : sizeof x);
     kw_nano_format(out, sizeof out, x);
     return 0;

@@ -51,6 +51,56 @@ static void other_text_is_refused(void)
             "'9999999999999999999999999999999999999999' is too large (limit 9223372036.85)");
 }
 
+static void scaled(const char *s, int shift, int64_t want, bool want_rounded)
+{
+    int64_t v = -77;
+    bool rounded = false;
+    err.msg[0] = 0;
+    CHECK(kw_nano_scaled(s, shift, &v, &rounded, &err) == KW_OK);
+    if (v != want || rounded != want_rounded)
+        fprintf(stderr, "'%s' by 10^%d gave %lld%s: %s\n", s, shift, (long long)v, rounded ? ", rounded" : "", err.msg);
+    CHECK(v == want && rounded == want_rounded);
+}
+
+/* Prices a token, as catalogues write them, to prices a million: the same digits at another place, never a double's. */
+static void exponents_are_exact(void)
+{
+    scaled("2.5e-06", 6, 2500000000, false);
+    scaled("0.00000059", 6, 590000000, false);
+    scaled("5.9E-07", 6, 590000000, false);
+    scaled("1e-6", 6, 1000000000, false);
+    scaled("0.1", 0, 100000000, false);
+    scaled("-1", 6, -1000000000000000, false);
+    scaled("0", 6, 0, false);
+    scaled("0.0e+05", 6, 0, false);
+    scaled("1.5e+3", 0, 1500000000000, false);
+    scaled("9223372036.854775807", 0, INT64_MAX, false);
+    scaled("0.000000000000001", 6, 1, false);
+    scaled("7.000000000000001e-07", 6, 700000000, true); /* what a double's noise looks like */
+    scaled("6.999999999999999e-07", 6, 700000000, true);
+    scaled("5e-10", 0, 1, true);
+    scaled("4.9e-10", 0, 0, true);
+    scaled("5e-12", 0, 0, true);
+    scaled("-5e-10", 0, -1, true);
+    scaled("1.4999999999999999999999999999999999999999999e-9", 0, 1, true);
+    scaled("0.1000000000000000000000000000000000000000000000000", 0, 100000000, false);
+    scaled("1e-999", 6, 0, true);
+    static const char *const bad[] = { "", "-", ".", "e5", "1e", "1e+", "1.2.3", "0x1", "1e5x", " 1", "NaN", "1e1000" };
+    static const char *const large[] = { "9223372036.854775808", "1e10", "1e999",
+                                         "123456789012345678901234567890123456789012345" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int64_t v = -77;
+        bool rounded = false;
+        enum kw_status st = kw_nano_scaled(bad[i], 6, &v, &rounded, &err);
+        CHECK((st == KW_EPARSE || (i == 11 && st == KW_ERANGE)) && v == -77 && !rounded);
+    }
+    for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
+        int64_t v = -77;
+        bool rounded = false;
+        CHECK(kw_nano_scaled(large[i], 0, &v, &rounded, &err) == KW_ERANGE && v == -77);
+    }
+}
+
 static void formats_shortest(void)
 {
     static const struct {
@@ -88,6 +138,7 @@ int main(void)
 {
     RUN(decimals_are_exact);
     RUN(other_text_is_refused);
+    RUN(exponents_are_exact);
     RUN(formats_shortest);
     RUN(round_trips);
     return check_report();
