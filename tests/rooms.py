@@ -23,6 +23,7 @@ FOLDERS = {
     "sim/core/files": "sim/core",
     "workloads": "workloads/readers",
     "workloads/readers": "workloads",
+    "platforms/catalogues": "platforms/facts",
     "platforms/facts": "platforms/network",
     "platforms/network": "",
     "engine": "engine/model engine/scheduler engine/text",

@@ -197,7 +197,9 @@ struct kw_fact {
 
 struct kw_platform {
     char name[32], title[64];
-    char file[240]; /* as whoever named it has it; "": built in */
+    char file[240];  /* as whoever named it has it; "": built in */
+    char sha256[65]; /* of that file */
+    bool offered;    /* the file is of a folder of the user's, which stands for everything built in by its names */
     enum kw_kind kind;
     char url[120];
     struct kw_gpu_offer *gpus; /* [n_gpus] */

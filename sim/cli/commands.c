@@ -7,12 +7,13 @@
 #include "sim/cli/commands/engine.h"
 #include "sim/cli/options.h"
 #include "sim/cli/commands/platforms.h"
+#include "sim/cli/commands/platforms_import.h"
 #include "sim/cli/commands/simulate.h"
 #include "sim/cli/commands/trace.h"
 
 #define SIMULATION                                                                                                     \
-    KW_OPT_OUT, KW_OPT_PROFILE, KW_OPT_THREADS, KW_OPT_SET, KW_OPT_SLO, KW_OPT_SEED, KW_OPT_REPLICATIONS, KW_OPT_JSON, \
-        KW_OPT_CSV, KW_OPT_QUIET
+    KW_OPT_OUT, KW_OPT_PROFILE, KW_OPT_PLATFORMS, KW_OPT_THREADS, KW_OPT_SET, KW_OPT_SLO, KW_OPT_SEED,                 \
+        KW_OPT_REPLICATIONS, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET
 #define PLACES                                                                                                         \
     "Relative paths in the scenario (trace, profiles, platforms) are looked for in its folder, then in\n"              \
     "the working folder; those on the command line in the working folder."
@@ -96,7 +97,7 @@ const struct kw_command kw_commands[] = {
       "its name. --slo judges by other objectives, each class and model by itself; attainment and goodput\n"
       "stay those of the simulation. Of several models each is ranked by itself, and the sum is told.",
       "keepwarm reprice plan.h5\nkeepwarm reprice plan.h5 --platform my-modal.json",
-      { KW_OPT_PLATFORM, KW_OPT_SLO, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_ALL, KW_OPTIONS },
+      { KW_OPT_PLATFORM, KW_OPT_PLATFORMS, KW_OPT_SLO, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_ALL, KW_OPTIONS },
       1,
       1,
       kw_cli_reprice },
@@ -116,8 +117,8 @@ const struct kw_command kw_commands[] = {
       "",
       "keepwarm bill spend.csv --platform openai --focus costs.csv\n"
       "keepwarm bill spend.csv --platform anthropic --invoice 1234.56",
-      { KW_OPT_PLATFORM, KW_OPT_MODEL, KW_OPT_TERM, KW_OPT_FOCUS, KW_OPT_INVOICE, KW_OPT_FORMAT, KW_OPT_COLUMNS,
-        KW_OPT_STRICT, KW_OPT_JSON, KW_OPT_QUIET, KW_OPTIONS },
+      { KW_OPT_PLATFORM, KW_OPT_PLATFORMS, KW_OPT_MODEL, KW_OPT_TERM, KW_OPT_FOCUS, KW_OPT_INVOICE, KW_OPT_FORMAT,
+        KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_JSON, KW_OPT_QUIET, KW_OPTIONS },
       1,
       1,
       kw_cli_bill },
@@ -203,7 +204,7 @@ const struct kw_command kw_commands[] = {
       "--require leaves out those without an attribute, or of which it is not known: data_in_account,\n"
       "no_training, zero_retention, hipaa, soc2, iso27001, custom_weights.\n",
       "keepwarm platforms list --require hipaa --require soc2",
-      { KW_OPT_REQUIRE, KW_OPTIONS },
+      { KW_OPT_REQUIRE, KW_OPT_PLATFORMS, KW_OPTIONS },
       0,
       0,
       kw_cli_platforms_list },
@@ -213,7 +214,7 @@ const struct kw_command kw_commands[] = {
       "With --model also the profile at hand for it on each GPU offered, and how long its cold starts take,\n"
       "phase by phase, with grade and source.",
       "keepwarm platforms show modal\nkeepwarm platforms show modal --model llama-3.1-8b",
-      { KW_OPT_MODEL, KW_OPT_PROFILE, KW_OPTIONS },
+      { KW_OPT_MODEL, KW_OPT_PROFILE, KW_OPT_PLATFORMS, KW_OPTIONS },
       1,
       1,
       kw_cli_platforms_show },
@@ -226,6 +227,26 @@ const struct kw_command kw_commands[] = {
       1,
       64,
       kw_cli_platforms_check },
+    { "platforms import",
+      "CATALOGUE...",
+      "prices, windows and ends from a catalogue as you download it",
+      "Reads genai-prices data.json, LiteLLM model_prices_and_context_window.json, models.dev api.json,\n"
+      "OpenRouter /api/v1/models, and a cloud's vms.csv of SkyPilot; which one it is, its content says.\n"
+      "Lists fact by fact what differs from the files in effect, what is new and what is absent there, and\n"
+      "counts what was left out. The newer value wins; one here that is of the same day or later stays, and\n"
+      "so does one of your own. -o writes each platform that changes as a file into FOLDER, which plan\n"
+      "--platforms takes; an import into a folder goes on from what lies there. --platform limits it to\n"
+      "platforms of ours, and takes providers of the catalogue that are none: they become one. OpenRouter's\n"
+      "list becomes platform openrouter. --region cheapest takes each machine where it costs least.",
+      "keepwarm platforms import model_prices_and_context_window.json\n"
+      "keepwarm platforms import data.json aws/vms.csv --date 2026-11-28 -o newer\n"
+      "keepwarm platforms import api.json --platform mistral --add gpt-7=gpt-7-2027 -o newer\n"
+      "keepwarm plan chat.json --platforms newer",
+      { KW_OPT_OUT, KW_OPT_DATE, KW_OPT_PLATFORM, KW_OPT_PLATFORMS, KW_OPT_ADD, KW_OPT_REGION, KW_OPT_ALL, KW_OPT_JSON,
+        KW_OPT_QUIET, KW_OPTIONS },
+      1,
+      16,
+      kw_cli_platforms_import },
     { "calibrate show",
       "[PROFILE]",
       "a profile's tables, grades and ages; all profiles when none is named",

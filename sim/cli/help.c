@@ -151,6 +151,8 @@ void kw_help_man(struct kw_text *out)
         ".SH ENVIRONMENT\n"
         ".TP\n\\fBKEEPWARM_PROFILES\\fR\na folder of profiles of your own; ./profiles where it is not set, none "
         "where it is empty.\n"
+        ".TP\n\\fBKEEPWARM_PLATFORMS\\fR\na folder of platform files of your own, each for the built-in one of its "
+        "name; --platforms goes before it.\n"
         ".TP\n\\fBKEEPWARM_TODAY\\fR\nthe day, YYYY-MM-DD, by which offers and facts are judged instead of the "
         "clock's; a "
         "scenario's as_of goes before it.\n"

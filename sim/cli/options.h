@@ -39,6 +39,9 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_BREAKEVEN,
                     KW_OPT_VOLUME,
                     KW_OPT_PLATFORM,
+                    KW_OPT_PLATFORMS,
+                    KW_OPT_ADD,
+                    KW_OPT_REGION,
                     KW_OPT_GPU,
                     KW_OPT_PRECISION,
                     KW_OPT_TP,
@@ -97,8 +100,8 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
 
 struct kw_options {
     const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date,
-        *focus, *invoice, *volume, *term;
-    struct kw_list set, slo, platform, profile, require;
+        *focus, *invoice, *volume, *term, *platforms, *region;
+    struct kw_list set, slo, platform, profile, require, add;
     int64_t threads, seed, replications, tp, at,
         start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */
     bool json, csv, quiet, records, exhaustive, allow_unknown, strict, all, breakeven, force;

@@ -1,5 +1,6 @@
 #include "sim/cli/session.h"
 #include "sim/cli/output.h"
+#include "sim/cli/platform_folder.h"
 #include "sim/cli/profiles.h"
 #include <signal.h>
 #include <stdio.h>
@@ -152,7 +153,7 @@ static enum kw_status load_trace(struct kw_session *s, const struct kw_options *
     return st;
 }
 
-/* Everything embedded and the profiles on top: of the result opened again, or the user's of today. */
+/* Everything embedded, and the profiles and platforms on top: of the result opened again, or the user's of today. */
 static enum kw_status load_catalogue(struct kw_session *s, const struct kw_options *o, struct kw_error *err)
 {
     struct kw_catalogue *c = &s->catalogue;
@@ -163,6 +164,10 @@ static enum kw_status load_catalogue(struct kw_session *s, const struct kw_optio
         st = kw_cli_profiles(c, o, err);
     else if (s->head->profiles)
         st = kw_catalogue_offer_pinned(c, s->head->profiles, !o->force, err);
+    if (st == KW_OK && !s->head)
+        st = kw_cli_platforms(c, o, err);
+    else if (st == KW_OK && s->head->platforms)
+        st = kw_catalogue_offer_pinned_platforms(c, s->head->platforms, !o->force, err);
     if (st != KW_OK) kw_catalogue_free(c);
     return st;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "sim/cli/output.h"
+#include "sim/cli/platform_folder.h"
 #include "sim/cost/invoice.h"
 #include "sim/cost/log_bill.h"
 #include "sim/io/scenario/catalogue.h"
@@ -229,6 +230,7 @@ static enum kw_status read_all(struct bill_check *k, const struct kw_options *o,
         return st;
     }
     k->has_total = o->invoice != NULL;
+    if ((st = kw_cli_platforms(&k->catalogue, o, err)) != KW_OK) return st;
     if ((st = kw_catalogue_platform(&k->catalogue, o->platform.v[0], &k->platform, err)) != KW_OK) return st;
     if ((st = kw_trace_load(&k->trace, o->args.v[0], o->format, o->columns, err)) != KW_OK) return st;
     if (o->strict && (st = kw_trace_strict(&k->trace, err)) != KW_OK) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/cli/output.h"
+#include "sim/cli/platform_folder.h"
 #include "sim/io/quantity.h"
 #include "sim/io/text_table.h"
 #include "sim/io/report.h"
@@ -49,17 +50,18 @@ static bool uses(const struct loaded *l, const char *platform)
  * file: said, since the name alone does not show it. names: adopted. */
 static void tell_platform_files(const struct loaded *l, const char *path, const struct kw_list *names)
 {
-    for (const char *line = l->head.platforms, *end; line && *line; line = end + 1) {
+    struct kw_platform_line line;
+    const char *text = l->head.platforms;
+    while (text && kw_platform_line_next(&text, &line)) {
         char name[sizeof((struct kw_platform *)0)->name];
-        size_t n = strcspn(line, " \n"), i = 0;
-        end = line + strcspn(line, "\n");
-        snprintf(name, sizeof name, "%.*s", (int)n, line);
+        size_t i = 0;
+        snprintf(name, sizeof name, "%.*s", line.name_len, line.name);
         while (i < names->n && strcmp(names->v[i], name)) i++;
-        if (i == names->n && line[n] == ' ' && uses(l, name))
+        const struct kw_platform *now = kw_platforms_find(&l->catalogue.platforms, name);
+        if (i == names->n && line.path_len && uses(l, name) && !(now && now->offered))
             kw_cli_note(
                 "%s: '%s' was the file %.*s; the one built in prices it here (reprice --platform FILE takes a file)",
-                path, name, (int)(end - line - n - 1), line + n + 1);
-        if (!*end) break;
+                path, name, line.path_len, line.path);
     }
 }
 
@@ -117,7 +119,7 @@ static enum kw_status check_limits(const struct loaded *l, const char *path, str
     return KW_OK;
 }
 
-/* Usage is the file's, prices are today's catalogue's and --platform's; nothing is simulated. Objectives are the file's
+/* Usage is the file's, prices are today's catalogue's, those of the user's folder and --platform's; nothing is simulated. Objectives are the file's
  * with --slo over them, so that a result can be judged by others than it was made for. */
 static enum kw_status load(struct loaded *l, const char *path, const struct kw_options *o, struct kw_error *err)
 {
@@ -134,6 +136,7 @@ static enum kw_status load(struct loaded *l, const char *path, const struct kw_o
     if (st == KW_OK) kw_scenario_meet_class(&l->scenario, l->head.only_class);
     if (st == KW_OK && o->slo.n) st = check_limits(l, path, err);
     struct kw_list platforms = o->platform;
+    if (st == KW_OK) st = kw_cli_platforms(&l->catalogue, o, err);
     if (st == KW_OK) st = kw_catalogue_adopt(&l->catalogue, platforms.v, platforms.n, err);
     if (st == KW_OK) {
         st = kw_results_read_points(path, &l->catalogue, &l->candidates, &l->points, &l->n, err);

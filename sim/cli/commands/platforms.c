@@ -4,8 +4,9 @@
 #include "platforms/facts/platform_read.h"
 #include "platforms/facts/platforms.h"
 #include "platforms/facts/show.h"
-#include "sim/cli/profiles.h"
 #include "sim/cli/output.h"
+#include "sim/cli/platform_folder.h"
+#include "sim/cli/profiles.h"
 #include "sim/io/cold_start_table.h"
 #include "sim/io/scenario/catalogue.h"
 #include "sim/io/text_table.h"
@@ -48,8 +49,9 @@ int kw_cli_platforms_list(const struct kw_options *o)
         if (kw_requirement_read(&require[i], o->require.v[i], &err) != KW_OK) return kw_cli_fail(KW_EUSAGE, &err);
     enum kw_status st = kw_catalogue_load(&c, NULL, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    for (size_t i = 0; i < o->require.n; i++) keep_with(&c, &require[i], &told);
-    st = kw_show_list(&c.platforms, c.as_of, &text, &err);
+    st = kw_cli_platforms(&c, o, &err);
+    for (size_t i = 0; i < o->require.n && st == KW_OK; i++) keep_with(&c, &require[i], &told);
+    if (st == KW_OK) st = kw_show_list(&c.platforms, c.as_of, &text, &err);
     if (st == KW_OK) kw_text_add(&out, "%s%s%s", text, told.s ? "\nleft out:\n" : "", told.s ? told.s : "");
     out.failed |= told.failed;
     free(text);
@@ -168,7 +170,8 @@ int kw_cli_platforms_show(const struct kw_options *o)
     char *text = NULL;
     enum kw_status st = kw_catalogue_load(&c, NULL, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    st = kw_catalogue_platform(&c, o->args.v[0], &p, &err);
+    st = kw_cli_platforms(&c, o, &err);
+    if (st == KW_OK) st = kw_catalogue_platform(&c, o->args.v[0], &p, &err);
     if (st == KW_OK) st = kw_show_platform(p, &text, &err);
     struct kw_text out = { .columns = kw_cli_columns() };
     if (st == KW_OK) kw_text_add(&out, "%s", text);

@@ -85,6 +85,48 @@ static enum kw_status unknown_platform(const struct kw_catalogue *c, const char 
                    kw_nearest_hint(hint, name, names));
 }
 
+/* The line of p in c->pinned_platforms begins with its hash. */
+static enum kw_status check_pinned_platform(const struct kw_catalogue *c, const struct kw_platform *p,
+                                            struct kw_error *err)
+{
+    struct kw_platform_line line;
+    const char *text = c->pinned_platforms;
+    while (text && kw_platform_line_next(&text, &line)) {
+        if (!line.sha256 || (size_t)line.path_len != strlen(p->file) || strncmp(line.path, p->file, strlen(p->file)))
+            continue;
+        if (!strncmp(line.sha256, p->sha256, strlen(p->sha256))) return KW_OK;
+        return kw_fail(
+            err, KW_ERANGE,
+            "%s: the result was made with a platform file of sha256 %.16s..., this one has %.16s... (--force goes on)",
+            p->file, line.sha256, p->sha256);
+    }
+    return KW_OK;
+}
+
+/* p->file is `path`, as whoever names it has it; `file` is opened. */
+static enum kw_status read_platform(const struct kw_catalogue *c, struct kw_platform *p, const char *path,
+                                    const char *file, struct kw_error *err)
+{
+    struct kw_json doc;
+    struct kw_sha256 sha;
+    *p = (struct kw_platform){ .n_gpus = 0 };
+    if (strlen(path) >= sizeof p->file || strpbrk(path, "\r\n"))
+        return kw_fail(err, KW_ERANGE, "%.80s...: a platform file's path may have %zu bytes, none of them a newline",
+                       path, sizeof p->file - 1);
+    enum kw_status st = kw_json_load(&doc, file, err);
+    if (st != KW_OK) return st;
+    st = kw_platform_parse(p, file, doc.text, doc.len, err);
+    kw_sha256_init(&sha);
+    kw_sha256_add(&sha, doc.text, doc.len);
+    kw_json_free(&doc);
+    if (st != KW_OK) return st;
+    kw_sha256_hex(&sha, p->sha256);
+    kw_platform_as_of(p, c->as_of);
+    snprintf(p->file, sizeof p->file, "%s", path);
+    if ((st = check_pinned_platform(c, p, err)) != KW_OK) kw_platform_free(p);
+    return st;
+}
+
 /* The platform in the file a scenario names. */
 static enum kw_status load_platform(struct kw_catalogue *c, struct kw_platform *p, const char *name,
                                     struct kw_error *err)
@@ -92,10 +134,8 @@ static enum kw_status load_platform(struct kw_catalogue *c, struct kw_platform *
     char buf[KW_SEARCH_PATH_SIZE];
     bool beside = false;
     enum kw_status st =
-        kw_platform_load(p, c->search_path ? kw_search_path_find(c->search_path, name, buf, &beside) : name, err);
+        read_platform(c, p, name, c->search_path ? kw_search_path_find(c->search_path, name, buf, &beside) : name, err);
     c->beside |= beside;
-    if (st == KW_OK) kw_platform_as_of(p, c->as_of);
-    if (st == KW_OK) snprintf(p->file, sizeof p->file, "%.239s", name);
     return st == KW_EINPUT && c->search_path ? kw_search_path_nor(c->search_path, name, st, err) : st;
 }
 
@@ -123,28 +163,59 @@ enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, c
     return KW_OK;
 }
 
-enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, size_t n, struct kw_error *err)
+/* p, which is taken over, becomes one of c->platforms, in which there is room for it. */
+static const struct kw_platform *put_platform(struct kw_catalogue *c, const struct kw_platform *p)
 {
-    if (n == 0) return KW_OK;
-    /* so that no name moves below */
+    size_t k = 0;
+    while (k < c->platforms.n && strcmp(c->platforms.p[k].name, p->name)) k++;
+    if (k == c->platforms.n)
+        c->platforms.n++;
+    else
+        kw_platform_free(&c->platforms.p[k]);
+    c->platforms.p[k] = *p;
+    return &c->platforms.p[k];
+}
+
+static enum kw_status make_room(struct kw_catalogue *c, size_t n, struct kw_error *err)
+{
     struct kw_platform *room = realloc(c->platforms.p, (c->platforms.n + n) * sizeof *room);
     if (!room) return kw_fail(err, KW_ENOMEM, "out of memory");
     c->platforms.p = room;
+    return KW_OK;
+}
+
+enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, size_t n, struct kw_error *err)
+{
+    if (n == 0) return KW_OK;
+    KW_TRY(make_room(c, n, err)); /* for all, so that no name moves below */
     for (size_t i = 0; i < n; i++) {
         if (!is_path(names[i])) continue;
         struct kw_platform p;
         enum kw_status st = load_platform(c, &p, names[i], err);
         if (st != KW_OK) return st;
-        size_t k = 0;
-        while (k < c->platforms.n && strcmp(room[k].name, p.name)) k++;
-        if (k == c->platforms.n)
-            c->platforms.n++;
-        else
-            kw_platform_free(&room[k]);
-        room[k] = p;
-        names[i] = room[k].name;
+        names[i] = put_platform(c, &p)->name;
     }
     return KW_OK;
+}
+
+/* A file of a folder of the user's, or of a result that was made with one. */
+static enum kw_status offer_platform(struct kw_catalogue *c, const char *path, struct kw_error *err)
+{
+    struct kw_platform p;
+    KW_TRY(make_room(c, 1, err));
+    KW_TRY(read_platform(c, &p, path, path, err));
+    const struct kw_platform *had = kw_platforms_find(&c->platforms, p.name);
+    enum kw_status st =
+        had && had->offered && !strcmp(had->file, path) ? KW_OK
+        : had && had->offered
+            ? kw_fail(err, KW_ERANGE, "%.200s: the platform '%s' is that of %.200s too", path, p.name, had->file)
+            : KW_OK;
+    p.offered = true;
+    if (st == KW_OK)
+        put_platform(c, &p);
+    else
+        kw_platform_free(&p);
+    return st;
 }
 
 /* ---- profiles in files */
@@ -279,9 +350,12 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* Each *.json of a folder to `offer`. */
 /* In order of name, byte by byte: which of two equal profiles comes first must not depend on the file system or the
  * locale. */
-enum kw_status kw_catalogue_offer_folder(struct kw_catalogue *c, const char *folder, struct kw_error *err)
+static enum kw_status offer_each(struct kw_catalogue *c, const char *folder,
+                                 enum kw_status (*offer)(struct kw_catalogue *, const char *, struct kw_error *),
+                                 struct kw_error *err)
 {
     struct dirent **entry;
     char path[1024];
@@ -292,13 +366,23 @@ enum kw_status kw_catalogue_offer_folder(struct kw_catalogue *c, const char *fol
     for (int i = 0; i < n; i++) {
         if (st == KW_OK) {
             int len = snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
-            st = len < (int)sizeof path ? kw_catalogue_offer_profile(c, path, err)
+            st = len < (int)sizeof path ? offer(c, path, err)
                                         : kw_fail(err, KW_ERANGE, "%.80s...: the path is too long", folder);
         }
         free(entry[i]);
     }
     free(entry);
     return st;
+}
+
+enum kw_status kw_catalogue_offer_folder(struct kw_catalogue *c, const char *folder, struct kw_error *err)
+{
+    return offer_each(c, folder, kw_catalogue_offer_profile, err);
+}
+
+enum kw_status kw_catalogue_offer_platforms(struct kw_catalogue *c, const char *folder, struct kw_error *err)
+{
+    return offer_each(c, folder, offer_platform, err);
 }
 
 void kw_catalogue_profiles_text(const struct kw_catalogue *c, struct kw_text *out)
@@ -312,10 +396,54 @@ void kw_catalogue_profiles_text(const struct kw_catalogue *c, struct kw_text *ou
 
 void kw_catalogue_platforms_text(const struct kw_catalogue *c, struct kw_text *out)
 {
-    for (size_t i = 0; i < c->platforms.n; i++)
-        if (c->platforms.p[i].file[0]) kw_text_add(out, "%s %s\n", c->platforms.p[i].name, c->platforms.p[i].file);
+    for (size_t i = 0; i < c->platforms.n; i++) {
+        const struct kw_platform *p = &c->platforms.p[i];
+        if (p->file[0])
+            kw_text_add(out, "%s %s %s %s\n", p->sha256, p->offered ? "offered" : "named", p->name, p->file);
+    }
     for (size_t i = 0; i < c->n_files; i++)
-        if (c->file[i].platform) kw_text_add(out, "%s %s\n", c->file[i].platform->name, c->file[i].path);
+        if (c->file[i].platform)
+            kw_text_add(out, "%s named %s %s\n", c->file[i].platform->sha256, c->file[i].platform->name,
+                        c->file[i].path);
+}
+
+/* Results of before the hashes were kept have "NAME PATH"; no name is as long as a hash. */
+bool kw_platform_line_next(const char **text, struct kw_platform_line *line)
+{
+    static const char *const how[] = { " named ", " offered " };
+    const char *at = *text, *end = at + strcspn(at, "\n");
+    if (!*at) return false;
+    *text = end + (*end == '\n');
+    *line = (struct kw_platform_line){ .name = at };
+    for (int i = 0; i < 2; i++)
+        if (end - at > 64 && !strncmp(at + 64, how[i], strlen(how[i]))) {
+            line->sha256 = at;
+            line->offered = i == 1;
+            line->name = at + 64 + strlen(how[i]);
+        }
+    line->path = memchr(line->name, ' ', (size_t)(end - line->name));
+    if (!line->path) line->path = end;
+    line->name_len = (int)(line->path - line->name);
+    line->path += line->path < end;
+    line->path_len = (int)(end - line->path);
+    return true;
+}
+
+enum kw_status kw_catalogue_offer_pinned_platforms(struct kw_catalogue *c, const char *text, bool pin,
+                                                   struct kw_error *err)
+{
+    struct kw_platform_line line;
+    enum kw_status st = KW_OK;
+    if (pin) c->pinned_platforms = text;
+    while (st == KW_OK && kw_platform_line_next(&text, &line)) {
+        char path[sizeof c->platforms.p->file];
+        if (!line.offered) continue; /* the scenario names it */
+        if ((size_t)line.path_len >= sizeof path)
+            return kw_fail(err, KW_EPARSE, "platforms: the path %.80s... is too long", line.path);
+        snprintf(path, sizeof path, "%.*s", line.path_len, line.path);
+        st = offer_platform(c, path, err);
+    }
+    return st;
 }
 
 enum kw_status kw_catalogue_offer_pinned(struct kw_catalogue *c, const char *text, bool pin, struct kw_error *err)

@@ -31,6 +31,7 @@ struct kw_catalogue {
         *search_path;   /* where files that a scenario names lie; NULL: the working folder; borrowed */
     bool beside;        /* one of them was found in search_path->folder[0] */
     const char *pinned; /* as kw_catalogue_profiles_text has it, or NULL: what each profile file must be; borrowed */
+    const char *pinned_platforms; /* the same of platform files, as kw_catalogue_platforms_text has them */
 };
 
 /* Everything embedded, and offers as they stand on a day: as_of, YYYY-MM-DD; NULL: kw_date_today. */
@@ -61,8 +62,22 @@ enum kw_status kw_catalogue_offer_folder(struct kw_catalogue *c, const char *fol
 /* The profile files read, a line "SHA256 offered PATH" or "SHA256 named PATH" each, in the order in which offering
  * them again gives the same catalogue; what a result keeps. */
 void kw_catalogue_profiles_text(const struct kw_catalogue *c, struct kw_text *out);
-/* The platform files read, a line "NAME PATH" each; what a result keeps. */
+/* The platform files read, a line "SHA256 offered NAME PATH" or "SHA256 named NAME PATH" each; what a result keeps. */
 void kw_catalogue_platforms_text(const struct kw_catalogue *c, struct kw_text *out);
+struct kw_platform_line {             /* one of those lines, cut up; borrowed, not NUL-terminated but by lengths */
+    const char *sha256, *name, *path; /* sha256 NULL: of a result of before they were kept */
+    int name_len, path_len;
+    bool offered;
+};
+/* The next line of *text, which is moved behind it; false: there is none. */
+bool kw_platform_line_next(const char **text, struct kw_platform_line *line);
+/* All *.json of a folder become platforms, each in the place of the embedded one of its name. Before any candidate is
+ * made. KW_EINPUT: it cannot be read; KW_ERANGE: two files are of one name. */
+enum kw_status kw_catalogue_offer_platforms(struct kw_catalogue *c, const char *folder, struct kw_error *err);
+/* The same for the files that such a text says were offered; pin: each platform file of the text must be what it was. text
+ * must outlive c. */
+enum kw_status kw_catalogue_offer_pinned_platforms(struct kw_catalogue *c, const char *text, bool pin,
+                                                   struct kw_error *err);
 /* Offers the files such a text says were offered; pin: each file of the text must be what it was. text must outlive
  * c. */
 enum kw_status kw_catalogue_offer_pinned(struct kw_catalogue *c, const char *text, bool pin, struct kw_error *err);
