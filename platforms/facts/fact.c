@@ -207,6 +207,45 @@ enum kw_status kw_fact_price(struct kw_fact_reader *r, struct kw_jnode n, const 
     return kw_fact_keep(r, &f, path, "$%s per %s", kw_nano_format(buf, sizeof buf, out->v), unit);
 }
 
+static enum kw_status read_commitment(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *of,
+                                      const char *path, struct kw_gpu_term out[KW_GPU_TERMS])
+{
+    static const char *const keys[] = { "months", "src", "hour", "upfront", NULL };
+    struct kw_fact_source src;
+    struct kw_fact_found f;
+    char where[88];
+    int64_t months, v;
+    int k = 0;
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    if (!src.known) src = *of;
+    KW_TRY(kw_json_i64(kw_json_get(n, "months"), 3, 36, &months, r->err));
+    while (k < KW_GPU_TERMS && kw_gpu_term_months[k] != months) k++;
+    if (k == KW_GPU_TERMS)
+        return kw_json_fail(kw_json_get(n, "months"), KW_ERANGE, r->err, "want 3, 6, 12 or 36; one month is \"month\"");
+    if (out[k].hour.known)
+        return kw_json_fail(n, KW_ERANGE, r->err, "a term of %" PRId64 " months is stated twice", months);
+    snprintf(where, sizeof where, "%.60s.terms[%" PRId64 "].hour", path, months);
+    if (!kw_json_present(kw_json_get(n, "hour"))) return kw_json_fail(n, KW_EPARSE, r->err, "missing key 'hour'");
+    KW_TRY(kw_fact_price(r, kw_json_get(n, "hour"), &src, where, "GPU-hour", true, &out[k].hour));
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "upfront"), &src, &f));
+    if (!f.present) return KW_OK;
+    KW_TRY(kw_json_nano(f.value, 0, KW_NANO, &v, r->err));
+    out[k].upfront_ppm = v / 1000;
+    snprintf(where, sizeof where, "%.60s.terms[%" PRId64 "].upfront", path, months);
+    return kw_fact_keep(r, &f, where, "%g of all", (double)out[k].upfront_ppm / 1e6);
+}
+
+enum kw_status kw_fact_gpu_terms(struct kw_fact_reader *r, struct kw_jnode list, const struct kw_fact_source *src,
+                                 const char *path, struct kw_gpu_term out[KW_GPU_TERMS])
+{
+    if (!kw_json_present(list)) return KW_OK;
+    if (!kw_json_is_array(list) || !kw_json_len(list))
+        return kw_json_fail(list, KW_EPARSE, r->err, "want a list of terms: [{\"months\": 12, \"hour\": ...}]");
+    for (int i = 0; i < kw_json_len(list); i++) KW_TRY(read_commitment(r, kw_json_at(list, i), src, path, out));
+    return KW_OK;
+}
+
 enum kw_status kw_fact_date(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
                             const char *path, char out[11], struct kw_provenance *provenance)
 {

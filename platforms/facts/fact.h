@@ -66,6 +66,9 @@ enum kw_status kw_fact_word(struct kw_fact_reader *r, struct kw_jnode n, const s
  * quotes seconds. unit: for the fact's text. */
 enum kw_status kw_fact_price(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
                              const char *path, const char *unit, bool per_hour, struct kw_price *out);
+/* "terms": [{"months": 12, "hour": ..., "upfront": "0.5"}] of a GPU offer, under path; absent: none. */
+enum kw_status kw_fact_gpu_terms(struct kw_fact_reader *r, struct kw_jnode list, const struct kw_fact_source *src,
+                                 const char *path, struct kw_gpu_term out[KW_GPU_TERMS]);
 /* A day, a month or a year; out: "" where absent. provenance: NULL allowed. */
 enum kw_status kw_fact_date(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
                             const char *path, char out[11], struct kw_provenance *provenance);

@@ -10,6 +10,7 @@ const char *const kw_count_rule_name[] = {
     "actual", "reserve_max_tokens", "max_of_max_tokens_and_estimate", "estimate_then_settle", "reserve_then_refund",
     NULL
 };
+const uint32_t kw_gpu_term_months[KW_GPU_TERMS] = { 3, 6, 12, 36 };
 const char *const kw_batch_cache_name[] = { "unknown", "multiplies", "cache_wins", NULL };
 const char *const kw_scaler_name[] = { "fixed", "capacity",    "queue_delay", "request_count",
                                        "queue", "load_target", "concurrency", "kpa",

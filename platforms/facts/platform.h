@@ -49,12 +49,21 @@ struct kw_spot {
     struct kw_law fallback_start; /* s until such a one is there; it loads the model then, as any start */
 };
 
+/* A price for as long as the customer commits to pay it, used or not. */
+#define KW_GPU_TERMS 4 /* of 3, 6, 12 and 36 months: kw_gpu_term_months */
+extern const uint32_t kw_gpu_term_months[KW_GPU_TERMS];
+struct kw_gpu_term {
+    struct kw_price hour; /* per GPU-hour, what is paid upfront spread over the term */
+    int64_t upfront_ppm;  /* share of the whole that is paid at once */
+};
+
 struct kw_gpu_offer { /* serverless and dedicated */
     char gpu[24];     /* neutral name: T4 L4 A10G L40S A100-40 A100-80 H100 H200 B200 ... (calibrate/data/gpus.json) */
     char sku[48];     /* the vendor's own name */
     uint32_t gpus_min, gpus_max; /* GPUs in one replica that can be had (tp); GPUs are sold in multiples of gpus_min */
     struct kw_price gpu_hour;    /* per GPU-hour, on demand */
-    struct kw_price gpu_month;   /* dedicated: committed price per GPU-month of 730 h, when there is one */
+    struct kw_price gpu_month;   /* dedicated: price per GPU-month of 730 h, committed for a month, when there is one */
+    struct kw_gpu_term committed[KW_GPU_TERMS]; /* dedicated: the same for longer; not known: not on offer */
     struct kw_price gpu_hour_spot;
     struct kw_spot spot;                            /* as the platform's, but for what is known of this machine */
     struct kw_price cpu_core_hour, memory_gib_hour; /* extra resources metered beside the GPU */

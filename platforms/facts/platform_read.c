@@ -57,9 +57,8 @@ static enum kw_status read_sale(struct kw_fact_reader *r, struct kw_jnode n, con
 
 static enum kw_status read_gpu(struct kw_fact_reader *r, struct kw_jnode n, struct kw_gpu_offer *o)
 {
-    static const char *const keys[] = { "gpu",       "sku",  "count",          "src",  "hour",   "month",
-                                        "spot_hour", "spot", "available_from", "ends", "status", "seen",
-                                        NULL };
+    static const char *const keys[] = { "gpu",       "sku",  "count",          "src",  "hour",   "month", "terms",
+                                        "spot_hour", "spot", "available_from", "ends", "status", "seen",  NULL };
     struct kw_fact_source src;
     struct kw_fact_found f;
     char path[88];
@@ -85,6 +84,11 @@ static enum kw_status read_gpu(struct kw_fact_reader *r, struct kw_jnode n, stru
     KW_TRY(kw_fact_price(r, kw_json_get(n, "hour"), &src, path, "GPU-hour", true, &o->gpu_hour));
     snprintf(path, sizeof path, "gpus[%s].month", o->sku);
     KW_TRY(kw_fact_price(r, kw_json_get(n, "month"), &src, path, "GPU-month", false, &o->gpu_month));
+    snprintf(path, sizeof path, "gpus[%s]", o->sku);
+    KW_TRY(kw_fact_gpu_terms(r, kw_json_get(n, "terms"), &src, path, o->committed));
+    if (r->p.kind != KW_KIND_DEDICATED && kw_json_present(kw_json_get(n, "terms")))
+        return kw_json_fail(kw_json_get(n, "terms"), KW_ERANGE, r->err, "a platform of kind '%s' has none",
+                            kw_kind_name[r->p.kind]);
     snprintf(path, sizeof path, "gpus[%s].spot_hour", o->sku);
     KW_TRY(kw_fact_price(r, kw_json_get(n, "spot_hour"), &src, path, "GPU-hour", true, &o->gpu_hour_spot));
     o->spot = r->p.spot;
@@ -92,8 +96,9 @@ static enum kw_status read_gpu(struct kw_fact_reader *r, struct kw_jnode n, stru
     KW_TRY(kw_fact_spot(r, kw_json_get(n, "spot"), path, &o->spot));
     snprintf(path, sizeof path, "gpus[%s]", o->sku);
     KW_TRY(read_sale(r, n, &src, path, &o->sale));
-    const struct kw_price *const prices[] = { &o->gpu_hour, &o->gpu_month, &o->gpu_hour_spot };
-    last_seen(&o->sale, prices, 3);
+    const struct kw_price *prices[3 + KW_GPU_TERMS] = { &o->gpu_hour, &o->gpu_month, &o->gpu_hour_spot };
+    for (int k = 0; k < KW_GPU_TERMS; k++) prices[3 + k] = &o->committed[k].hour;
+    last_seen(&o->sale, prices, 3 + KW_GPU_TERMS);
     return KW_OK;
 }
 
@@ -849,7 +854,10 @@ static void judge(struct kw_platform *p, bool has_scaling, bool has_meter)
         bool dated = !ours && v->date[0] >= '0' && v->date[0] <= '9';
         if (dated && (!p->oldest[0] || strcmp(v->date, p->oldest) < 0)) memcpy(p->oldest, v->date, sizeof p->oldest);
     }
-    for (size_t i = 0; i < p->n_gpus; i++) priced |= p->gpus[i].gpu_hour.known || p->gpus[i].gpu_month.known;
+    for (size_t i = 0; i < p->n_gpus; i++) {
+        priced |= p->gpus[i].gpu_hour.known || p->gpus[i].gpu_month.known;
+        for (int k = 0; k < KW_GPU_TERMS; k++) priced |= p->gpus[i].committed[k].hour.known;
+    }
     for (size_t i = 0; i < p->n_apis; i++) {
         const struct kw_api_offer *o = &p->apis[i];
         priced |= o->price.in_mtok.known && o->price.out_mtok.known;

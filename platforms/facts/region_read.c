@@ -46,7 +46,7 @@ static enum kw_status read_multiplier(struct kw_fact_reader *r, struct kw_jnode 
 static enum kw_status read_gpu(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
                                struct kw_region_offer *o)
 {
-    static const char *const keys[] = { "sku", "hour", "month", "spot_hour", "spot", NULL };
+    static const char *const keys[] = { "sku", "hour", "month", "spot_hour", "terms", "spot", NULL };
     const struct kw_platform *p = &r->p;
     char sku[sizeof p->gpus->sku], path[88];
     size_t i = 0;
@@ -65,7 +65,7 @@ static enum kw_status read_gpu(struct kw_fact_reader *r, struct kw_jnode n, cons
     struct kw_price *const price[] = { &g->gpu_hour, &g->gpu_month, &g->gpu_hour_spot };
     static const char *const unit[] = { "GPU-hour", "GPU-month", "GPU-hour" };
     bool own = false;
-    for (int k = 0; k < 3; k++) own |= kw_json_present(kw_json_get(n, keys[k + 1]));
+    for (int k = 0; k < 4; k++) own |= kw_json_present(kw_json_get(n, keys[k + 1]));
     if (!own) return KW_OK;
     g->region_surcharge_ppm = 0;
     for (int k = 0; k < 3; k++) {
@@ -73,7 +73,9 @@ static enum kw_status read_gpu(struct kw_fact_reader *r, struct kw_jnode n, cons
         snprintf(path, sizeof path, "regions[%s].gpus[%s].%s", o->name, sku, keys[k + 1]);
         KW_TRY(kw_fact_price(r, kw_json_get(n, keys[k + 1]), src, path, unit[k], k != 1, price[k]));
     }
-    return KW_OK;
+    memset(g->committed, 0, sizeof g->committed);
+    snprintf(path, sizeof path, "regions[%s].gpus[%s]", o->name, sku);
+    return kw_fact_gpu_terms(r, kw_json_get(n, "terms"), src, path, g->committed);
 }
 
 static enum kw_status read_gpus(struct kw_fact_reader *r, struct kw_jnode list, const struct kw_fact_source *src,

@@ -29,9 +29,10 @@ const char *const kw_item_name[] = { "active",
                                      "credit",
                                      "operations",
                                      NULL };
-const char *const kw_term_name[] = { "on_demand", "monthly", "spot", "batch", "flex", "priority", "provisioned", NULL };
+const char *const kw_term_name[] = { "on_demand",   "monthly",  "spot",     "batch",  "flex",    "priority",
+                                     "provisioned", "3_months", "6_months", "1_year", "3_years", NULL };
 _Static_assert(sizeof kw_item_name / sizeof *kw_item_name == KW_ITEMS + 1, "a name for each item");
-_Static_assert(sizeof kw_term_name / sizeof *kw_term_name == KW_TERM_PROVISIONED + 2, "a name for each term");
+_Static_assert(sizeof kw_term_name / sizeof *kw_term_name == KW_TERMS + 1, "a name for each term");
 
 /* price * GPU-ns * month * share passes 2^128 for a large fleet, so products are 384 bits wide: six factors of 63 bits
  * and a doubling fit. Little-endian limbs. */
@@ -139,8 +140,13 @@ static enum kw_status bill_gpus(struct billing *x)
             item(x, KW_ITEM_RESERVED, o->gpu_month.v, u->reserved_gpu_ns, kw_usage_month(u), KW_NANO, factor);
         if (st != KW_OK) return st;
     } else {
-        const struct kw_price *p = term == KW_TERM_SPOT ? &o->gpu_hour_spot : &o->gpu_hour;
-        if (!p->known) return unknown(x, term == KW_TERM_SPOT ? "the spot price" : "the hourly price", o->gpu);
+        const struct kw_price *p = kw_gpu_price(o, term);
+        if (!p->known)
+            return unknown(x,
+                           term == KW_TERM_SPOT   ? "the spot price"
+                           : kw_term_months(term) ? "the price by that commitment"
+                                                  : "the hourly price",
+                           o->gpu);
         const int64_t *g = u->gpu_ns;
         int64_t load = 0, provision = 0;
         if (!sum64(&load, (int64_t[]){ g[KW_PHASE_LOAD], g[KW_PHASE_INIT], g[KW_PHASE_RESTORE] }, 3) ||
@@ -192,9 +198,21 @@ static enum kw_status bill_gpus(struct billing *x)
     return KW_OK;
 }
 
+uint32_t kw_term_months(enum kw_term term)
+{
+    if (term == KW_TERM_MONTHLY) return 1;
+    return term >= KW_TERM_COMMITTED ? kw_gpu_term_months[term - KW_TERM_COMMITTED] : 0;
+}
+
+const struct kw_price *kw_gpu_price(const struct kw_gpu_offer *o, enum kw_term term)
+{
+    if (term >= KW_TERM_COMMITTED) return &o->committed[term - KW_TERM_COMMITTED].hour;
+    return term == KW_TERM_MONTHLY ? &o->gpu_month : term == KW_TERM_SPOT ? &o->gpu_hour_spot : &o->gpu_hour;
+}
+
 bool kw_term_of_api(enum kw_term term)
 {
-    return term == KW_TERM_BATCH || term == KW_TERM_FLEX || term == KW_TERM_PRIORITY;
+    return term >= KW_TERM_BATCH && term <= KW_TERM_PROVISIONED;
 }
 
 const struct kw_token_prices *kw_term_prices(const struct kw_api_offer *o, enum kw_term term)

@@ -34,7 +34,7 @@ enum kw_item { /* names in kw_item_name, the order of /bill in results */
 };
 extern const char *const kw_item_name[]; /* "active", ..., NULL */
 
-/* MONTHLY and SPOT are of dedicated GPUs, the last four of APIs: BATCH answers within the provider's window, at the
+/* MONTHLY, SPOT and the last four are of dedicated GPUs, the others of APIs: BATCH answers within the provider's window, at the
  * batch price; FLEX and PRIORITY are service tiers with token prices of their own; PROVISIONED is capacity bought ahead in
  * units, what they do not carry is on demand. */
 enum kw_term {
@@ -44,9 +44,13 @@ enum kw_term {
     KW_TERM_BATCH,
     KW_TERM_FLEX,
     KW_TERM_PRIORITY,
-    KW_TERM_PROVISIONED
+    KW_TERM_PROVISIONED,
+    KW_TERM_COMMITTED, /* the first of KW_GPU_TERMS, in the order of kw_gpu_term_months */
+    KW_TERMS = KW_TERM_COMMITTED + KW_GPU_TERMS
 };
-extern const char *const kw_term_name[];
+extern const char *const kw_term_name[]; /* "on_demand", ..., "3_months", "6_months", "1_year", "3_years", NULL */
+/* How long the customer of a GPU is bound: 1 of MONTHLY, 3 to 36 of the last four, else 0. */
+uint32_t kw_term_months(enum kw_term term);
 /* Of per-token APIs; on demand everything can be had. */
 bool kw_term_of_api(enum kw_term term);
 
@@ -66,6 +70,8 @@ struct kw_tariff {
     kw_nusd operations_month;  /* the user's share of an engineer, per month; 0 */
 };
 
+/* What a GPU costs by this term: per GPU-month of MONTHLY, per GPU-hour of the others. A term of APIs has the price on demand. */
+const struct kw_price *kw_gpu_price(const struct kw_gpu_offer *o, enum kw_term term);
 /* What an API's tokens cost by this term; of BATCH before its factor. The second: those of requests with prompts longer
  * than o->above.tokens. */
 const struct kw_token_prices *kw_term_prices(const struct kw_api_offer *o, enum kw_term term);

@@ -139,6 +139,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
         }
         if (d->api) add_bool(x, "limits_known", !kw_choice_limits_unknown(d), lost);
         add_text(x, "term", kw_term_name[d->term], lost);
+        if (kw_term_months(d->term)) add_number(x, "committed_months", kw_term_months(d->term), lost);
         add_sale(x, d, lost);
         add_text(x, "settings", kw_choice_settings(d, buf, sizeof buf), lost);
         add_element(deployments, x, lost);

@@ -32,7 +32,8 @@ struct kw_plan_options {
     size_t n_concurrency;     /* 0: the platform file's and what the engine holds, then others for the leaders */
     uint32_t max_replicas;    /* serverless; 0: from the load's peak, see plan.c */
     uint32_t dedicated_extra; /* tries above the capacity bound; 0: 4 */
-    bool monthly, spot;       /* dedicated: also committed monthly and spot prices where known */
+    bool monthly, spot;       /* dedicated: also monthly and spot prices where known */
+    unsigned committed;       /* dedicated: also these commitments, bits by place in kw_gpu_term_months */
     bool batch;               /* api: also by the batch, where its price and window are known */
     kw_ns batch_collect;      /* requests are collected for so long into batches, of at most batch_requests; 0 */
     uint32_t batch_requests;
@@ -119,7 +120,7 @@ struct kw_plan {
     uint64_t simulations_exhaustive; /* what the exhaustive plan would do */
     uint64_t simulations_shared;     /* pairs whose run is another's to the bit, so not simulated again */
     uint64_t simulations_stopped;
-    char recommendation[400]; /* "modal L40S bf16: min_containers=1 scaledown_window=60 max_containers=4" */
+    char recommendation[900]; /* "modal L40S bf16: min_containers=1 scaledown_window=60 max_containers=4" */
     char why[1000];           /* why the runner-up lost, or that they tie */
     char scaling[160];        /* kw_study_scaling */
 };

@@ -416,11 +416,16 @@ static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, 
         return kw_plan_drop(e->p, what, why, e->err);
     }
     if (o->operations_month) c->operations_month = o->operations_month;
-    const enum kw_term terms[] = { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT, KW_TERM_SPOT };
+    enum kw_term terms[4 + KW_GPU_TERMS] = { KW_TERM_ON_DEMAND, KW_TERM_MONTHLY, KW_TERM_SPOT, KW_TERM_SPOT };
     const bool spot = o->spot && c->gpu->gpu_hour_spot.known;
-    const bool wanted[] = { c->gpu->gpu_hour.known && !o->not_on_demand, o->monthly && c->gpu->gpu_month.known, spot,
-                            spot && o->own_spot.fallback && c->gpu->gpu_hour.known };
-    for (int t = 0; t < 4; t++) { /* the last one: spot, with on demand to stand in */
+    bool wanted[4 + KW_GPU_TERMS] = { c->gpu->gpu_hour.known && !o->not_on_demand,
+                                      o->monthly && c->gpu->gpu_month.known, spot,
+                                      spot && o->own_spot.fallback && c->gpu->gpu_hour.known };
+    for (int k = 0; k < KW_GPU_TERMS; k++) {
+        terms[4 + k] = (enum kw_term)(KW_TERM_COMMITTED + k);
+        wanted[4 + k] = o->committed & 1u << k && c->gpu->committed[k].hour.known;
+    }
+    for (int t = 0; t < 4 + KW_GPU_TERMS; t++) { /* t 3: spot, with on demand to stand in */
         if (!wanted[t]) continue;
         struct kw_choice d = *c;
         d.term = terms[t];
@@ -459,8 +464,9 @@ static enum kw_status add_gpu(struct enumeration *e, const struct kw_platform *p
     if (st != KW_OK) return st;
     if (kw_choice_gpu(&c, p, o, prof, steptime, &why) != KW_OK) return kw_plan_drop(e->p, what, why.msg, e->err);
     take_written(e, &c);
-    if (!o->gpu_hour.known && !(e->o->monthly && o->gpu_month.known) && !(e->o->spot && o->gpu_hour_spot.known))
-        return kw_plan_drop(e->p, what, "no hourly price; other terms were not asked for", e->err);
+    bool asked = o->gpu_hour.known || (e->o->monthly && o->gpu_month.known) || (e->o->spot && o->gpu_hour_spot.known);
+    for (int k = 0; k < KW_GPU_TERMS; k++) asked |= e->o->committed & 1u << k && o->committed[k].hour.known;
+    if (!asked) return kw_plan_drop(e->p, what, "no hourly price; other terms were not asked for", e->err);
     uint64_t kv_tokens = (uint64_t)prof->num_blocks * prof->block_size;
     double mean = e->load.prompt + e->load.output;
     if (mean > (double)kv_tokens || mean > prof->max_model_len) {

@@ -23,7 +23,7 @@ static void recommend(struct kw_plan *p)
     p->recommendation[0] = 0;
     for (uint32_t d = 0; d < c->n && at < size; d++) {
         const struct kw_choice *x = &c->choice[d];
-        char settings[200];
+        char settings[300];
         kw_choice_settings(x, settings, sizeof settings);
         if (x->platform->kind == KW_KIND_API)
             snprintf(p->recommendation + at, size - at, "%s%s: %s", d ? " + " : "", x->platform->title, settings);
@@ -100,9 +100,7 @@ static double priced_part(const struct kw_choice *c, const struct kw_bill *b)
 static const struct kw_price *main_price(const struct kw_choice *c)
 {
     if (c->platform->kind == KW_KIND_API) return &kw_term_prices(c->api, c->term)->out_mtok;
-    return c->term == KW_TERM_MONTHLY ? &c->gpu->gpu_month
-           : c->term == KW_TERM_SPOT  ? &c->gpu->gpu_hour_spot
-                                      : &c->gpu->gpu_hour;
+    return kw_gpu_price(c->gpu, c->term);
 }
 
 static bool same_price(const struct kw_choice *a, const struct kw_choice *b)

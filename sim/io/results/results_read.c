@@ -285,6 +285,7 @@ static int64_t most_of(const struct kw_choice_field *f)
 {
     if (f->offset == offsetof(struct kw_choice, balance)) return KW_BALANCES - 1;
     if (f->offset == offsetof(struct kw_choice, batch_from)) return KW_BATCH_OWN;
+    if (f->offset == offsetof(struct kw_choice, batch_from)) return KW_BATCH_OWN;
     if (f->offset == offsetof(struct kw_choice, provision.bought.above)) return KW_ABOVE_SPILL;
     if (f->offset == offsetof(struct kw_choice, provision.commitment) ||
         f->offset == offsetof(struct kw_choice, provision.own_per))

@@ -635,7 +635,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         READ(read_latency(o, own, err));
         int term = KW_TERM_ON_DEMAND;
         READ(kw_json_enum_or(get(o, "term"), term, kw_term_name, &term, err));
-        if (st == KW_OK && (term == KW_TERM_MONTHLY || term == KW_TERM_SPOT))
+        if (st == KW_OK && term != KW_TERM_ON_DEMAND && !kw_term_of_api((enum kw_term)term))
             return kw_json_fail(
                 get(o, "term"), KW_ERANGE, err,
                 "an API is bought on_demand, by the batch, by the service tiers flex and priority, or provisioned");
@@ -671,7 +671,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         READ(kw_json_enum_or(get(o, "term"), term, kw_term_name, &term, err));
         READ(kw_json_enum_or(get(o, "balance"), balance, kw_balance_name, &balance, err));
         READ(read_packing(o, &balance, err));
-        if (st == KW_OK && term >= KW_TERM_BATCH)
+        if (st == KW_OK && kw_term_of_api((enum kw_term)term))
             return kw_json_fail(get(o, "term"), KW_ERANGE, err, "%s is of per-token APIs", kw_term_name[term]);
         c->term = (enum kw_term)term;
         READ(read_spot(get(o, "spot"), &c->spot, &c->cold, err));
@@ -1301,6 +1301,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
         int term = 0;
         st = kw_json_enum(kw_json_at(list, i), kw_term_name, &term, err);
         o->monthly |= term == KW_TERM_MONTHLY;
+        if (st == KW_OK && term >= KW_TERM_COMMITTED) o->committed |= 1u << (term - KW_TERM_COMMITTED);
         o->spot |= term == KW_TERM_SPOT;
         o->batch |= term == KW_TERM_BATCH;
         o->flex |= term == KW_TERM_FLEX;
@@ -1336,10 +1337,6 @@ static enum kw_status left_out(struct kw_jnode n, const char *what, enum kw_kind
 enum kw_status kw_scenario_check_plan(const struct kw_scenario *s, struct kw_catalogue *c,
                                       const struct kw_plan_options *o, struct kw_error *err)
 {
-    static const enum kw_kind of_term[] = {
-        [KW_TERM_MONTHLY] = KW_KIND_DEDICATED, [KW_TERM_SPOT] = KW_KIND_DEDICATED, [KW_TERM_BATCH] = KW_KIND_API,
-        [KW_TERM_FLEX] = KW_KIND_API,          [KW_TERM_PRIORITY] = KW_KIND_API,
-    };
     struct kw_jnode root = kw_json_root(&s->doc), list = get(root, "candidates");
     unsigned kinds = 0;
     for (size_t i = 0; i < c->platforms.n; i++) {
@@ -1360,10 +1357,11 @@ enum kw_status kw_scenario_check_plan(const struct kw_scenario *s, struct kw_cat
         int term = KW_TERM_ON_DEMAND;
         enum kw_status st = kw_json_enum(kw_json_at(terms, i), kw_term_name, &term, err);
         if (st != KW_OK) return st;
-        if (term != KW_TERM_ON_DEMAND && kinds && !(kinds & 1u << of_term[term]))
+        enum kw_kind of = kw_term_of_api((enum kw_term)term) ? KW_KIND_API : KW_KIND_DEDICATED;
+        if (term != KW_TERM_ON_DEMAND && kinds && !(kinds & 1u << of))
             return kw_json_fail(kw_json_at(terms, i), KW_ERANGE, err,
                                 "'%s' is a term of the kind '%s', and no platform considered is of it",
-                                kw_term_name[term], kw_kind_name[of_term[term]]);
+                                kw_term_name[term], kw_kind_name[of]);
     }
     return kinds ? kw_key_use_plan(root, o, kinds, err)
                  : KW_OK; /* a name that nobody has is told with its neighbours */

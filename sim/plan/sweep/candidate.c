@@ -92,8 +92,9 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
     if (step == 0 || (p->kind == KW_KIND_SERVERLESS && step > 1))
         return kw_fail(err, KW_ERANGE, "%s has no replica of %" PRIu32 " %s: it sells %" PRIu32 " to %" PRIu32, p->name,
                        prof->tp, o->gpu, o->gpus_min, o->gpus_max);
-    if (!o->gpu_hour.known && !o->gpu_month.known && !o->gpu_hour_spot.known)
-        return kw_fail(err, KW_ERANGE, "%s: the price of %s is not known", p->name, o->gpu);
+    enum kw_term term = KW_TERM_ON_DEMAND; /* else by the first that has a price */
+    while (term < KW_TERMS && (kw_term_of_api(term) || !kw_gpu_price(o, term)->known)) term++;
+    if (term == KW_TERMS) return kw_fail(err, KW_ERANGE, "%s: the price of %s is not known", p->name, o->gpu);
     if (prof->num_blocks == 0)
         return kw_fail(err, KW_ERANGE, "%s in %s does not fit %" PRIu32 " x %s", prof->model, prof->precision, prof->tp,
                        prof->gpu);
@@ -104,7 +105,7 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
     c->profile = prof;
     c->steptime = st;
     c->tp = prof->tp;
-    c->term = o->gpu_hour.known ? KW_TERM_ON_DEMAND : o->gpu_month.known ? KW_TERM_MONTHLY : KW_TERM_SPOT;
+    c->term = term;
     /* Field by field, so that padding stays zero and equal deployments are equal bytes (sim/plan/sweep/sweep.c). */
     struct kw_sched_config *s = &c->sched;
     s->policy = KW_SCHED_VLLM;
@@ -487,18 +488,16 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
                        kw_nano_format(buf, sizeof buf, s->idle_timeout), p->name, p->idle_timeout_min_s,
                        p->idle_timeout_max_s);
     }
-    const struct kw_price *price = c->term == KW_TERM_MONTHLY ? &c->gpu->gpu_month
-                                   : c->term == KW_TERM_SPOT  ? &c->gpu->gpu_hour_spot
-                                                              : &c->gpu->gpu_hour;
-    if (!price->known)
+    if (!kw_gpu_price(c->gpu, c->term)->known)
         return kw_fail(err, KW_ERANGE, "%s: %s has no %s price for %s", c->name, p->name, kw_term_name[c->term],
                        c->gpu->gpu);
     const char *unknown = kw_choice_spot_unknown(c);
     if (unknown)
         return kw_fail(err, KW_ERANGE, "%s: how long until %s of %s is there was not found: state spot.%s", c->name,
                        unknown == KW_SPOT_RESTART ? "another spot machine" : "a machine on demand", p->name, unknown);
-    if (c->term == KW_TERM_MONTHLY && p->kind != KW_KIND_DEDICATED)
-        return kw_fail(err, KW_ERANGE, "%s: %s is serverless, it has no monthly term", c->name, p->name);
+    if (kw_term_months(c->term) && p->kind != KW_KIND_DEDICATED)
+        return kw_fail(err, KW_ERANGE, "%s: %s is serverless, it has no %s term", c->name, p->name,
+                       kw_term_name[c->term]);
     return KW_OK;
 }
 
@@ -508,6 +507,24 @@ const char *kw_choice_spot_unknown(const struct kw_choice *c)
     if (c->term != KW_TERM_SPOT || !(c->spot.per_hour > 0)) return NULL;
     if (c->cold.provision.kind == KW_LAW_NONE) return KW_SPOT_RESTART;
     return c->spot.fallback && c->spot.fallback_start.kind == KW_LAW_NONE ? "fallback_start_s" : NULL;
+}
+
+char *kw_choice_binds(const struct kw_choice *c, char *buf, size_t size)
+{
+    uint32_t months = kw_term_months(c->term);
+    buf[0] = 0;
+    if (months < 2) return buf;
+    struct kw_tariff t = kw_choice_tariff(c);
+    struct kw_usage u = { .kind = KW_KIND_DEDICATED, .window = KW_HOURS_PER_MONTH * KW_NS_PER_HOUR };
+    struct kw_bill b;
+    u.reserved_gpu_ns = (int64_t)kw_gpus_rented(c->gpu, c->tp, c->scaling.max_replicas) * u.window;
+    if (kw_bills(&b, &u, &t, 1, true, NULL) != KW_OK) return buf;
+    double all = months * kw_nano_to_double(b.item[KW_ITEM_RESERVED]);
+    double upfront = all * (double)c->gpu->committed[c->term - KW_TERM_COMMITTED].upfront_ppm / 1e6;
+    int at = snprintf(buf, size, "committed for %" PRIu32 " months: $%.0f in all, used or not", months, all);
+    if (upfront > 0 && at > 0 && (size_t)at < size)
+        snprintf(buf + at, size - (size_t)at, ", $%.0f of it upfront", upfront);
+    return buf;
 }
 
 static const char *word(const char *theirs, const char *ours)
@@ -582,6 +599,9 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
                  s->max_replicas == 1 ? "" : "s", c->tp, kw_term_name[c->term],
                  c->term == KW_TERM_SPOT && c->spot.fallback ? " with on-demand fallback" : "",
                  kw_balance_name[c->balance]);
+        char bound[120];
+        size_t at = strlen(buf);
+        if (kw_choice_binds(c, bound, sizeof bound)[0]) snprintf(buf + at, size - at, "; %s", bound);
         break;
     }
     }
@@ -724,6 +744,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         if (starts(what, ".count")) return c->tp > 1;
         if (starts(what, ".hour")) return c->term == KW_TERM_ON_DEMAND;
         if (starts(what, ".month")) return c->term == KW_TERM_MONTHLY;
+        if (starts(what, ".terms[")) return kw_term_months(c->term) == (uint32_t)strtoul(what + 7, NULL, 10);
         if (starts(what, ".spot_hour")) return c->term == KW_TERM_SPOT;
         return true;
     }

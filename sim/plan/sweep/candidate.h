@@ -165,6 +165,10 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err);
 /* The settings in the platform's own words: "min_containers=1 scaledown_window=60 max_containers=8";
  * "2 x gpu_1x_h100_sxm5, monthly"; an API's sku. Returns buf. */
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size);
+/* What a term longer than a month binds the customer to, in words: "committed for 12 months: $20254 in all, used or not, $10127
+ * of it upfront"; "" for any other. Returns buf. */
+char *kw_choice_binds(const struct kw_choice *c, char *buf, size_t size);
+/* "modal H100 bf16 tp1 keep_warm=1 idle=60s", "lambda 2 x H100 bf16 tp1", "groq llama-3.1-8b": short, unique in a plan;
 /* "modal H100 bf16 tp1 keep_warm=1 idle=60s", "lambda 2 x H100 bf16 tp1", "groq llama-3.1-8b", "anthropic claude-opus-5 in us": short, unique in a plan;
  * a candidate's deployments are joined by " + ", what tells it apart follows in brackets. Returns buf. */
 char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size);

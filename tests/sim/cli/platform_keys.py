@@ -134,6 +134,11 @@ for k, a, b in (("gpu", "L4", "A10G"), ("sku", "L4", "mine")):
 KEYS["gpus[].count"] = shown("modal", [1, 1], [2, 2])
 KEYS["gpus[].hour"] = figure("modal", "1", "2")
 KEYS["gpus[].month"] = figure("lambda", "100", "200", of={"term": "monthly"})
+YEAR = ("gpus[H100].terms", [{"months": 12, "hour": "3", "upfront": "0.5", "src": "S75"}])
+KEYS["gpus[].terms[].months"] = shown("lambda", 12, 36, YEAR)
+KEYS["gpus[].terms[].hour"] = figure("lambda", "3", "2", YEAR, of={"term": "1_year"})
+KEYS["gpus[].terms[].upfront"] = told("lambda", "0.5", "1", YEAR, of={"term": "1_year"})
+KEYS["gpus[].terms[].src"] = shown("lambda", "one", "other", YEAR)
 KEYS["gpus[].spot_hour"] = figure("crusoe", "1", "2")
 for where, base in (("gpus[].", "modal"), ("apis[].", "openai")):
     KEYS[where + "available_from"] = shown(base, "2027-01-01", UNSET)
@@ -286,6 +291,8 @@ KEYS[IN + "multiplier"] = shown("baseten", "1.5", "2.5", PLACES)
 KEYS[IN + "gpus[].sku"] = shown("lambda", "1x H100 SXM", "nobody's", PLACES, ("regions.list[0].gpus", [{"sku": ""}]))
 for k in ("hour", "month", "spot_hour"):
     KEYS[IN + "gpus[]." + k] = shown("lambda", "1", "2", PLACES, ("regions.list[0].gpus", [{"sku": "1x H100 SXM"}]))
+for k, a, b in (("months", 12, 36), ("hour", "1", "2"), ("upfront", "0.5", "1"), ("src", "one", "other")):
+    KEYS[IN + "gpus[].terms[]." + k] = shown("lambda", a, b, PLACES, ("regions.list[0].gpus", [{"sku": "1x H100 SXM", "terms": [{"months": 12, "hour": "3", "src": "one"}]}]))
 KEYS[IN + "models[]"] = shown("openai", ["gpt-4o"], ["nobody's"], PLACES)
 SCENARIO["replicate"] = gpu("L40S")
 del SCENARIO["replicate"]["deployments"][0]["precision"]
@@ -346,7 +353,7 @@ def place(row, path):
         return path.removesuffix("[]").replace("[]", "[0]")
     gpus = {s: SCENARIO[s]["deployments"][0].get("gpu") for s in SCENARIO}
     path = path.replace("apis[].", "apis[%s]." % FIRST.get(row.base, "")).replace("gpus[].", "gpus[%s]." % gpus.get(row.base))
-    return path.replace("tiers.*.", MINE).removesuffix("[]")
+    return path.replace("tiers.*.", MINE).replace("terms[].", "terms.[0].").removesuffix("[]")
 
 
 def put(doc, path, value):

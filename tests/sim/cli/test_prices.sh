@@ -1,5 +1,6 @@
 #!/bin/sh
-# Prices that depend on something: on how long a prompt is, on how long its answer may take. Bills to the nano-dollar, by a model of
+# Prices that depend on something: on how long a prompt is, on how long its answer may take, on how
+# long the customer is bound. Bills to the nano-dollar, by a model of
 # them in Python that works in fractions; `bill` on a log and `reprice` on a result must say the same. Batches by a queue of its own.
 # usage: KEEPWARM=path/to/keepwarm test_prices.sh
 set -u
@@ -213,6 +214,35 @@ check("as others saw", group["e2e_p50_s"] < 1000 and not b.get("ranges") and "ba
 check("at the same price", bill(a) == bill(b), "")
 again = json.loads(keepwarm("reprice", "o.h5", "--json"))
 check("read again", again["points"][0]["label"] == b["points"][0]["label"] and bill(again) == bill(b), again["points"][0]["label"])
+
+# ---- commitments: only where they are asked for, said with how long and how much, billed by the month
+gcp = json.load(open(PLATFORMS + "/gcp.json"))
+gcp["name"] = "mine"
+offer = next(o for o in gcp["gpus"] if o["sku"] == "a2-highgpu-1g")
+offer["terms"][0]["upfront"] = "0.5"
+json.dump(gcp, open("mine.json", "w"))
+t = trace("u.csv", [(3 * k, 300, 60) for k in range(1000)], 3600)
+def rent(term, platform="./mine.json", expect=0):
+    return run({"trace": t, "model": "llama-3.1-8b", "deployments": [{"name": "d", "platform": platform, "gpu": "A100-40", "precision": "bf16", "tp": 1, "replicas": 3, "term": term}]}, "run", "-o", "r.h5", expect=expect)
+for term, months, hour in (("1_year", 12, "2.3121"), ("3_years", 36, "1.2845"), ("on_demand", 0, "3.67")):
+    a = rent(term)
+    same("%s a month" % term, bill(a), {"reserved": nano(F(hour) * 3 * 730)})
+    d = a["points"][0]["deployments"][0]
+    check("%s is said" % term, d.get("committed_months", 0) == months and ("committed for %d months: $%.0f in all, used or not" % (months, 3 * float(hour) * 730 * months) in d["settings"]) == bool(months), d["settings"])
+    check("%s upfront" % term, ("$%.0f of it upfront" % (3 * 2.3121 * 730 * 6) in d["settings"]) == (term == "1_year"), d["settings"])
+    same("%s priced again" % term, bill(json.loads(keepwarm("reprice", "r.h5", "--json", "--platform", "mine.json"))), {"reserved": nano(F(hour) * 3 * 730)})
+check("a term it does not sell", "has no 6_months price" in rent("6_months", expect=2))
+check("no term of an API", "deployments[0].term" in run({"trace": t, "deployments": [dict(FAST, platform="openai", model="gpt-4o", term="1_year")]}, expect=2))
+check("no term of serverless", "deployments[0]" in run({"trace": t, "model": "llama-3.1-8b", "deployments": [{"platform": "modal", "gpu": "L4", "term": "1_year"}]}, expect=2))
+def rented(**candidates):
+    a = run({"trace": t, "model": "llama-3.1-8b", "slo": {"ttft_p95_s": "5"}, "candidates": dict({"platforms": ["gcp"], "gpus": ["A100-40"], "precisions": ["bf16"]}, **candidates)}, "plan")
+    return a, {p["deployments"][0]["term"] for p in a["points"]}
+a, terms = rented()
+check("nothing that binds unless asked for", terms == {"on_demand"} and "committed" not in a["recommendation"], terms)
+a, terms = rented(terms=["on_demand", "1_year"])
+check("the one that was asked for", terms == {"on_demand", "1_year"} and "committed for 12 months: $" in a["recommendation"], (terms, a["recommendation"]))
+a, terms = rented(terms=["1_year", "3_years"])
+check("and no other", terms == {"1_year", "3_years"} and "committed for 36 months: $" in a["recommendation"], (terms, a["recommendation"]))
 
 print("%d passed, %d failed" % (passed, failed))
 raise SystemExit(failed > 0)

@@ -281,6 +281,15 @@ static void dedicated_terms(void)
     struct kw_error err;
     CHECK(bill_month(&b, &u, &t, &err) == KW_ERANGE);
     CHECK_STR(err.msg, "p A100-80: the spot price is not known");
+    /* GCP's A100 of $3.67 an hour, 37 % off for a year: 3 x 2.3121 x 730 h = $5,063.499 a month. */
+    o.committed[2] = (struct kw_gpu_term){ .hour = price(2312100000), .upfront_ppm = 500000 };
+    t.term = (enum kw_term)(KW_TERM_COMMITTED + 2);
+    CHECK(kw_term_months(t.term) == 12 && !strcmp(kw_term_name[t.term], "1_year") && !kw_term_of_api(t.term));
+    CHECK(month(&u, &t).item[KW_ITEM_RESERVED] == 5063499000000);
+    t.term = (enum kw_term)(KW_TERM_COMMITTED + 3);
+    CHECK(kw_term_months(t.term) == 36 && bill_month(&b, &u, &t, &err) == KW_ERANGE);
+    CHECK_STR(err.msg, "p A100-80: the price by that commitment is not known");
+    t.term = KW_TERM_SPOT;
     o.gpu_hour_spot = price(USD / 2);
     u.standin_gpu_ns = 84 * KW_NS_PER_HOUR; /* half of the time of one, at the price on demand */
     b = month(&u, &t);
