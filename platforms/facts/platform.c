@@ -1,5 +1,6 @@
 #include "platforms/facts/platform.h"
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,23 @@ const char *const kw_balance_name[] = {
     "round_robin", "least_outstanding", "power_of_two", "prefix", "pack", "random", "adapter", NULL
 };
 static_assert(sizeof kw_balance_name / sizeof *kw_balance_name == KW_BALANCES + 1, "a name for each");
+const char *kw_lora_refusal(const struct kw_lora_rule *r, enum kw_kind kind, uint32_t n, char *buf, size_t size)
+{
+    if (r->served == KW_LORA_SERVED_UNKNOWN)
+        snprintf(buf, size, "whether it serves LoRA adapters is not known");
+    else if (r->served == KW_LORA_NOT_SERVED)
+        snprintf(buf, size, "it does not serve LoRA adapters");
+    else if (r->served == KW_LORA_OWN_REPLICA)
+        snprintf(buf, size, "it serves each fine-tune in a pool of its own");
+    else if (kind == KW_KIND_API && r->price != KW_LORA_PRICE_BASE)
+        snprintf(buf, size, "what it takes for LoRA adapters %s",
+                 r->price == KW_LORA_PRICE_OWN ? "is not the base's price, and was not found" : "was not found");
+    else if (r->most && n > r->most)
+        snprintf(buf, size, "it serves %u LoRA adapters on a deployment, and there are %u", r->most, n);
+    else
+        return NULL;
+    return buf;
+}
 const char *const kw_delay_from_name[] = { "last_start", "arrival", NULL };
 const char *const kw_idle_release_name[] = { "timeout", "early", NULL };
 const char *const kw_at_zero_name[] = { "queue", "reject_and_start", "stopped", NULL };

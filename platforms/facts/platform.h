@@ -195,6 +195,23 @@ struct kw_region_offer {
     struct kw_api_offer *apis; /* [n_apis], owned; sku "" likewise */
 };
 
+/* How LoRA adapters of a model are served: the file's "lora". */
+enum kw_lora_served {
+    KW_LORA_SERVED_UNKNOWN, /* the file does not say */
+    KW_LORA_NOT_SERVED,
+    KW_LORA_OWN_REPLICA, /* each in a pool of its own, merged into the weights */
+    KW_LORA_BASE_REPLICA /* together on the replicas of their base */
+};
+enum kw_lora_price { KW_LORA_PRICE_UNKNOWN, KW_LORA_PRICE_BASE, KW_LORA_PRICE_OWN };
+struct kw_lora_rule {
+    enum kw_lora_served served;
+    enum kw_lora_price price; /* api: per token the base's, or one of its own that the file does not know */
+    uint32_t most;            /* adapters on one deployment; 0: no limit is known */
+};
+/* Why a deployment of a base cannot take its adapters' requests there, as the rest of a sentence about the platform; NULL
+ * when it can. n: adapters. Returns buf. */
+const char *kw_lora_refusal(const struct kw_lora_rule *r, enum kw_kind kind, uint32_t n, char *buf, size_t size);
+
 /* One fact as the file states it, in file order: what `platforms show` prints and `platforms check` dates. A fact
  * graded UNKNOWN was not found: its value is an assumption, to be printed with every plan that rests on it. */
 struct kw_fact {
@@ -244,7 +261,8 @@ struct kw_platform {
     struct kw_spot spot;               /* dedicated: of its spot offers that say nothing else */
     struct kw_cache_rule cache;        /* api: of every offer that states no other minimum */
     struct kw_provisioned provisioned; /* api: of every offer, but for what the offer states */
-    bool can_plan;                     /* the facts suffice to simulate and to price it */
+    struct kw_lora_rule lora;
+    bool can_plan;     /* the facts suffice to simulate and to price it */
     bool user_mends;   /* !can_plan, for want of a latency or a profile alone, which the user may have */
     char why_not[160]; /* when !can_plan: what is missing */
     char mend[120];    /* when !can_plan: the key or option that would mend it */

@@ -843,12 +843,44 @@ static void say_why_not(struct kw_platform *p, const char *why, const char *mend
     snprintf(p->mend, sizeof p->mend, "%s", mend);
 }
 
+static enum kw_status read_lora(struct kw_fact_reader *r, struct kw_jnode n)
+{
+    static const char *const keys[] = { "src", "served", "price", "max_adapters", NULL };
+    static const char *const served[] = { "no", "own_replica", "base_replica", NULL };
+    static const char *const prices[] = { "base", "own", NULL };
+    static const struct kw_fact_row rows[] = {
+        { "max_adapters", KW_FACT_U32, offsetof(struct kw_lora_rule, most), 1, 1000000 },
+    };
+    struct kw_lora_rule *l = &r->p.lora;
+    struct kw_fact_source src;
+    int word;
+    if (!kw_json_present(n)) return KW_OK;
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    KW_TRY(kw_fact_word(r, kw_json_get(n, "served"), &src, served, &word));
+    l->served = (enum kw_lora_served)(KW_LORA_NOT_SERVED + word);
+    if (l->served != KW_LORA_BASE_REPLICA)
+        for (int i = 2; keys[i]; i++)
+            if (kw_json_present(kw_json_get(n, keys[i])))
+                return kw_json_fail(kw_json_get(n, keys[i]), KW_ERANGE, r->err,
+                                    "is of adapters that share the replicas of their base; served is '%s'",
+                                    served[word]);
+    if (kw_json_present(kw_json_get(n, "price"))) {
+        if (r->p.kind != KW_KIND_API)
+            return kw_json_fail(kw_json_get(n, "price"), KW_ERANGE, r->err, "replicas are billed as replicas");
+        KW_TRY(kw_fact_word(r, kw_json_get(n, "price"), &src, prices, &word));
+        l->price = (enum kw_lora_price)(KW_LORA_PRICE_BASE + word);
+    }
+    return kw_fact_rows(r, n, &src, rows, 1, l);
+}
+
 static void judge(struct kw_platform *p, bool has_scaling, bool has_meter)
 {
     bool priced = false, timed = false;
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_provenance *v = &p->facts[i].provenance;
-        if (!strncmp(p->facts[i].path, "attributes.", 11)) continue; /* no bill or latency rests on it */
+        bool beside = !strncmp(p->facts[i].path, "attributes.", 11) || !strncmp(p->facts[i].path, "lora.", 5);
+        if (beside) continue; /* no bill or latency rests on it */
         if (v->grade != KW_GRADE_UNKNOWN) p->weakest = kw_grade_weaker(p->weakest, v->grade);
         bool ours = v->grade == KW_GRADE_USER || v->grade == KW_GRADE_UNKNOWN; /* a choice or assumption has no age */
         bool dated = !ours && v->date[0] >= '0' && v->date[0] <= '9';
@@ -905,6 +937,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
                                         "retry",
                                         "words",
                                         "attributes",
+                                        "lora",
                                         "cannot_plan",
                                         "mend",
                                         "not_found",
@@ -945,6 +978,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     KW_TRY(read_retry(r, kw_json_get(root, "retry")));
     KW_TRY(read_words(r, kw_json_get(root, "words")));
     KW_TRY(read_attributes(r, kw_json_get(root, "attributes")));
+    KW_TRY(read_lora(r, kw_json_get(root, "lora")));
     KW_TRY(kw_fact_text(r, kw_json_get(root, "cannot_plan"), false, p->why_not, sizeof p->why_not));
     KW_TRY(kw_fact_text(r, kw_json_get(root, "mend"), p->why_not[0] != 0, p->mend, sizeof p->mend));
     if (p->mend[0] && !p->why_not[0])

@@ -45,10 +45,17 @@ static kw_ns of_one(const struct kw_deployment *d)
     return SERVED + idle + windows + start_time(&d->cold);
 }
 
-kw_ns kw_warmup_length(const struct kw_deployment *d, uint32_t n)
+/* Adapters of a fixed fleet are never unloaded for want of use, so what is there may be as old as the window. */
+static kw_ns adapters_settle(const struct kw_deployment *d, kw_ns window)
+{
+    kw_ns day = 24 * KW_NS_PER_HOUR;
+    return !d->lora.adapters ? 0 : window < day ? window : day;
+}
+
+kw_ns kw_warmup_length(const struct kw_deployment *d, uint32_t n, kw_ns window)
 {
     kw_ns most = 0;
-    for (uint32_t i = 0; i < n; i++) most = longer(most, of_one(&d[i]));
+    for (uint32_t i = 0; i < n; i++) most = longer(most, longer(of_one(&d[i]), adapters_settle(&d[i], window)));
     bool apis = true; /* alone they cost little to replay: until a batch comes back too */
     for (uint32_t i = 0; i < n; i++) apis = apis && d[i].kind == KW_KIND_API;
     for (uint32_t i = 0; i < n && apis; i++)

@@ -184,8 +184,12 @@ static void outside_measured(const struct kw_point *p, struct kw_text *out)
         kw_text_add(out,
                     "  %s %% of the engines' steps lie beyond what their times were measured at, and may be slower\n",
                     kw_quantity_percent(p->steps_outside, share));
-    kw_text_add(out, "  in proportion it would be: TTFT p95 %s s, TPOT p95 %s ms, E2E p95 %s s\n",
-                kw_quantity_number(p->beyond[KW_METRIC_TTFT_P95], ttft),
+    if (p->adapter_overhead > 0)
+        kw_text_add(out, "  steps with LoRA adapters may take up to %s %% longer than without\n",
+                    kw_quantity_percent(p->adapter_overhead, share));
+    bool overhead_alone = !p->known_to && !p->rate_known_to && !(p->steps_outside > 0);
+    kw_text_add(out, "  %s it would be: TTFT p95 %s s, TPOT p95 %s ms, E2E p95 %s s\n",
+                overhead_alone ? "then" : "in proportion", kw_quantity_number(p->beyond[KW_METRIC_TTFT_P95], ttft),
                 kw_quantity_number(p->beyond[KW_METRIC_TPOT_P95] * 1e3, tpot),
                 kw_quantity_number(p->beyond[KW_METRIC_E2E_P95], e2e));
 }
@@ -267,12 +271,16 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_UNITS_USED, "units used", "%", 100 },
         { KW_METRIC_SPILLED, "tokens that spilled", "%", 100 },
         { KW_METRIC_UNITS_BREAK_EVEN, "units pay from a use of", "%", 100 },
+        { KW_METRIC_ADAPTER_COLD, "LoRA requests that waited for their adapter", "%", 100 },
+        { KW_METRIC_ADAPTER_WAIT, "how long those waited, mean", "s", 1 },
+        { KW_METRIC_ADAPTER_LOADS, "adapters loaded in the window", "", 1 },
     };
     _Static_assert(sizeof rows / sizeof *rows == KW_METRICS - 1, "a row for each metric but the worst class's");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct kw_estimate told = kw_point_told(p, rows[i].m);
         bool of_units = rows[i].m >= KW_METRIC_UNITS_USED && rows[i].m <= KW_METRIC_UNITS_BREAK_EVEN;
-        if (of_units && isnan(told.value)) continue; /* none were bought */
+        if (of_units && isnan(told.value)) continue;                            /* none were bought */
+        if (rows[i].m >= KW_METRIC_ADAPTER_COLD && isnan(told.value)) continue; /* nobody asked for an adapter */
         add_metric(&t, rows[i].name, rows[i].scale, rows[i].unit, &told);
     }
     kw_text_table_print(&t, out);

@@ -169,6 +169,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
         if (p->known_to) add_number(beyond, "measured_to_tokens", p->known_to, lost);
         if (p->rate_known_to) add_number(beyond, "rate_measured_to_tokens", p->rate_known_to, lost);
         if (p->steps_outside > 0) add_number(beyond, "steps_outside", p->steps_outside, lost);
+        if (p->adapter_overhead > 0) add_number(beyond, "adapter_overhead", p->adapter_overhead, lost);
         add_number(beyond, "ttft_p95_s", p->beyond[KW_METRIC_TTFT_P95], lost);
         add_number(beyond, "tpot_p95_s", p->beyond[KW_METRIC_TPOT_P95], lost);
         add_number(beyond, "e2e_p95_s", p->beyond[KW_METRIC_E2E_P95], lost);

@@ -724,6 +724,10 @@ static void write_beyond(struct kw_writer *w, const struct kw_results *r)
     to.description = "share of the engines' steps beyond what their times were measured at";
     for (size_t i = 0; i < r->n; i++) v[i] = r->points[i].steps_outside;
     kw_writer_put(w, to, v);
+    to.path = "/beyond/adapter_overhead";
+    to.description = "how much longer a step with LoRA adapters may take at the most; 0: no range, or none of them";
+    for (size_t i = 0; i < r->n; i++) v[i] = r->points[i].adapter_overhead;
+    kw_writer_put(w, to, v);
     for (int m = 0; m < KW_METRICS && w->st == KW_OK; m++) {
         char path[96];
         snprintf(path, sizeof path, "/beyond/%s", kw_metric_info[m].name);

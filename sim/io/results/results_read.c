@@ -99,6 +99,7 @@ struct reading {
     double *group_end[KW_METRICS][2];   /* [n * ng], the same of groups; NULL where none has one */
     uint32_t *known_to, *rate_known_to; /* [n], NULL when the file has none */
     double *steps_outside;              /* [n], the same */
+    double *adapter_overhead;           /* [n], the same */
     double *beyond[KW_METRICS];         /* [n] */
     int64_t **usage;                    /* [fields], each [n * nr * nd] */
     size_t n_fields;
@@ -132,6 +133,7 @@ static void reading_free(struct reading *r)
     free(r->known_to);
     free(r->rate_known_to);
     free(r->steps_outside);
+    free(r->adapter_overhead);
     for (size_t i = 0; r->usage && i < r->n_fields; i++) free(r->usage[i]);
     free(r->usage);
     kw_h5_abandon(r->f);
@@ -258,6 +260,8 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         st = kw_h5_read_n(r->f, "/beyond/rate_known_to", KW_H5_U32, r->n, &r->rate_known_to, err);
     if (st == KW_OK && kw_h5_exists(r->f, "/beyond/steps_outside") > 0)
         st = kw_h5_read_n(r->f, "/beyond/steps_outside", KW_H5_F64, r->n, &r->steps_outside, err);
+    if (st == KW_OK && kw_h5_exists(r->f, "/beyond/adapter_overhead") > 0)
+        st = kw_h5_read_n(r->f, "/beyond/adapter_overhead", KW_H5_F64, r->n, &r->adapter_overhead, err);
     for (int m = 0; m < KW_METRICS && st == KW_OK && r->known_to; m++) {
         char name[96];
         snprintf(name, sizeof name, "/beyond/%s", kw_metric_info[m].name);
@@ -466,6 +470,7 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
     if (r->known_to) p->known_to = r->known_to[i];
     if (r->rate_known_to) p->rate_known_to = r->rate_known_to[i];
     if (r->steps_outside) p->steps_outside = r->steps_outside[i];
+    if (r->adapter_overhead) p->adapter_overhead = r->adapter_overhead[i];
     for (int m = 0; m < KW_METRICS && kw_point_has_range(p); m++) p->beyond[m] = r->beyond[m] ? r->beyond[m][i] : NAN;
     for (uint32_t rep = 0; rep < nr; rep++) {
         for (int m = 0; m < KW_METRICS; m++)

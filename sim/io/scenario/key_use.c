@@ -175,6 +175,17 @@ static bool counts_max_tokens(const struct use *u)
     return (l->tpm || l->tpd || l->otpm) && l->rule != KW_COUNT_ACTUAL && l->rule != KW_COUNT_ESTIMATE_THEN_SETTLE;
 }
 
+/* Adapters of its model come to a deployment of the base. */
+static bool serves_adapters(const struct use *u)
+{
+    return choice_of(u)->lora.adapters != NULL;
+}
+
+static bool bytes_over_rate(const struct use *u)
+{
+    return !says_in(u, "lora", "load");
+}
+
 static bool is_overflow(const struct use *u)
 {
     return u->c->routing.policy == KW_ROUTE_OVERFLOW;
@@ -275,6 +286,11 @@ static const struct row {
     { "trace.from_s", 0, 0, NULL, NULL },
     { "trace.to_s", 0, 0, NULL, NULL },
     { "model", 0, 0, is_served, "deployments that name none of their own" },
+    { "adapters", 0, 0, NULL, NULL }, /* each pattern matches a model: adapters.c */
+    { "adapters[].models", 0, 0, NULL, NULL },
+    { "adapters[].base", 0, 0, NULL, NULL },
+    { "adapters[].rank", 0, 0, NULL, NULL },
+    { "adapters[].targets", 0, 0, NULL, NULL },
     { "slo", 0, 0, NULL, NULL },
     { "regions", 0, 0, NULL, NULL }, /* its keys, and those of rtt_s: places.c */
     { "rtt_s", 0, 0, NULL, NULL },
@@ -343,6 +359,15 @@ static const struct row {
     { "deployments[].scheduler.reserve_full_prompt", 0, 0, in_pieces,
       "the policies vllm and sarathi, which take a prompt in pieces" },
     { "deployments[].scheduler.async_scheduling", 0, 0, NULL, NULL }, /* scenario.c: of vllm and sarathi */
+    { "deployments[].lora", GPUS, 0, serves_adapters,
+      "replicas of a model that \"adapters\" are of, where the platform serves them beside it" },
+    { "deployments[].lora.max_loras", 0, 0, NULL, NULL },
+    { "deployments[].lora.max_cpu_loras", 0, 0, NULL, NULL },
+    { "deployments[].lora.max_lora_rank", 0, 0, NULL, NULL },
+    { "deployments[].lora.load", 0, 0, NULL, NULL },
+    { "deployments[].lora.load_rate", 0, 0, bytes_over_rate, "adapters whose load is not stated as a time beside it" },
+    { "deployments[].lora.activate", 0, 0, NULL, NULL },
+    { "deployments[].lora.step_overhead", 0, 0, NULL, NULL },
     { "deployments[].cold_start", GPUS, 0, starts,
       "platforms that start replicas: serverless, or spot with interruptions" },
     { "deployments[].cold_start.provision", 0, 0, spot_leaves_provision, "starts that spot.restart_s is not told of" },

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "sim/core/date.h"
 #include "sim/fleet/groups.h"
+#include "sim/io/scenario/adapters.h"
 #include "sim/io/scenario/edit.h"
 #include "sim/io/scenario/key_use.h"
 #include "sim/io/scenario/slo_text.h"
@@ -141,7 +142,7 @@ enum kw_status kw_scenario_meet_trace(struct kw_scenario *s, const struct kw_tra
                                 pairs, KW_GROUPS_MAX);
     }
     kw_scenario_meet_class(s, pairs == 1 ? t->class_name[0] : NULL);
-    return KW_OK;
+    return kw_adapters_read(get(kw_json_root(&s->doc), "adapters"), t, &s->fine_tunes, err);
 }
 
 /* ---- one deployment */
@@ -232,6 +233,51 @@ static enum kw_status read_cold_start(struct kw_jnode o, struct kw_cold_start *c
     READ(read_law_or(get(o, "restore"), &c->restore, err));
     READ(ratio_or(get(o, "snapshot_probability"), c->snapshot_probability, 0, 1, &c->snapshot_probability, err));
     return st;
+}
+
+/* Of a base's deployment: how it holds and loads adapters. */
+static enum kw_status read_lora(struct kw_jnode o, struct kw_lora_ask *a, struct kw_error *err)
+{
+    kw_lora_ask_init(a);
+    if (!kw_json_present(o)) return KW_OK;
+    struct kw_jnode rank = get(o, "max_lora_rank");
+    enum kw_status st = known_keys(o, "deployments[].lora", err);
+    READ(count_or(get(o, "max_loras"), 0, 1, KW_SCHED_MAX_LORAS, &a->max_loras, err));
+    READ(count_or(get(o, "max_cpu_loras"), 0, 1, 1000000, &a->max_cpu_loras, err));
+    READ(count_or(rank, 0, 1, 512, &a->max_lora_rank, err));
+    READ(read_law_or(get(o, "load"), &a->load_s, err));
+    READ(read_law_or(get(o, "load_rate"), &a->load_rate, err));
+    READ(read_law_or(get(o, "activate"), &a->activate_s, err));
+    if (kw_json_present(get(o, "step_overhead")))
+        READ(ratio_or(get(o, "step_overhead"), 0, 0, 10, &a->step_overhead, err));
+    if (st == KW_OK && a->max_lora_rank && kw_lora_max_rank_for(a->max_lora_rank) != a->max_lora_rank)
+        st = kw_json_fail(rank, KW_ERANGE, err, "vLLM takes 1, 8, 16, 32, 64, 128, 256, 320 or 512; got %u",
+                          a->max_lora_rank);
+    return st;
+}
+
+/* The choice serves the fine-tunes of its model beside it where there are any and its platform can; a deployment of a
+ * fine-tune itself has its weights merged. */
+static enum kw_status read_adapters(struct kw_jnode o, const char *model, const struct kw_fine_tunes *f,
+                                    struct kw_choice *c, struct kw_error *err)
+{
+    const char *runs = kw_fine_tunes_base(f, model);
+    struct kw_lora_ask ask;
+    struct kw_error inner;
+    char why[120];
+    enum kw_status st = read_lora(get(o, "lora"), &ask, err);
+    uint32_t n = kw_fine_tunes_of(f, runs);
+    if (runs != model) snprintf(c->serves, sizeof c->serves, "%.63s", model);
+    if (st != KW_OK || runs != model || !n ||
+        kw_lora_refusal(&c->platform->lora, c->platform->kind, n, why, sizeof why))
+        return st;
+    if (c->api) {
+        c->lora.adapters = &f->view;
+        return KW_OK;
+    }
+    if ((st = kw_choice_adapters(c, f, &ask, &inner)) == KW_OK) return KW_OK;
+    struct kw_jnode at = kw_json_present(get(o, "lora")) ? get(o, "lora") : o;
+    return kw_json_fail(at, st, err, "%s", inner.msg);
 }
 
 static enum kw_status read_limits(struct kw_jnode o, struct kw_rate_limits *l, struct kw_error *err)
@@ -604,9 +650,9 @@ static enum kw_status read_packing(struct kw_jnode o, int *balance, struct kw_er
 /* Order: the platform first, since it says which keys have a meaning; then what is offered and fits; then the user's
  * words over those defaults. Step times are compiled last and once for each profile and its limits (the catalogue keeps
  * them), as a sweep's points differ in other things. */
-static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model, struct kw_catalogue *cat,
-                                      const struct kw_trace *t, const struct kw_distances *distances,
-                                      struct kw_choice *c, struct kw_error *err)
+static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model, const struct kw_fine_tunes *f,
+                                      struct kw_catalogue *cat, const struct kw_trace *t,
+                                      const struct kw_distances *distances, struct kw_choice *c, struct kw_error *err)
 {
     const char *name, *platform_name, *model, *account;
     const struct kw_platform *p = NULL;
@@ -628,10 +674,11 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     struct kw_error inner;
     if ((st = kw_catalogue_platform(cat, platform_name, &p, &inner)) != KW_OK)
         return kw_json_fail(get(o, "platform"), st, err, "%s", inner.msg);
+    const char *runs = kw_fine_tunes_base(f, model);
     uint32_t policy_tokens = 0;
     if (p->kind == KW_KIND_API) {
         struct kw_law own[3] = { { .kind = KW_LAW_NONE }, { .kind = KW_LAW_NONE }, { .kind = KW_LAW_NONE } };
-        st = find_api(o, p, model, &api, err);
+        st = find_api(o, p, runs, &api, err);
         READ(read_latency(o, own, err));
         int term = KW_TERM_ON_DEMAND;
         READ(kw_json_enum_or(get(o, "term"), term, kw_term_name, &term, err));
@@ -659,7 +706,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         READ(read_provisioned(get(o, "provisioned"), c, err));
     } else {
         READ(find_gpu(o, p, &offer, err));
-        READ(find_profile(o, offer, model, cat, &profile, err));
+        READ(find_profile(o, offer, runs, cat, &profile, err));
         if (st != KW_OK) return st;
         if ((st = kw_choice_gpu(c, p, offer, profile, NULL, &inner)) != KW_OK)
             return kw_json_fail(o, st, err, "%s", inner.msg);
@@ -685,6 +732,9 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     if (st != KW_OK) return st;
     snprintf(c->name, sizeof c->name, "%.31s", name ? name : p->name);
     snprintf(c->account, sizeof c->account, "%s", account);
+    READ(read_adapters(o, model, f, c, err));
+    if (st == KW_OK && c->balance == KW_BALANCE_ADAPTER && !c->lora.adapters)
+        return kw_json_fail(get(o, "balance"), KW_ERANGE, err, "goes by LoRA adapters, and it serves none");
     READ(read_retry(get(o, "retry"), &c->retry, err));
     READ(read_limits(get(o, "limits"), &c->limits, err));
     READ(read_cache(get(o, "cache"), c, err));
@@ -717,10 +767,13 @@ static enum kw_status deployment_index(struct kw_jnode n, const struct kw_candid
 
 /* Names left out go to the first deployment. One that no name leads to would get no request. */
 static enum kw_status read_route_names(struct kw_jnode o, const char *what, char *const *names, size_t n_names,
-                                       struct kw_candidate *c, struct kw_error *err)
+                                       const struct kw_fine_tunes *f, struct kw_candidate *c, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
-    if (!kw_json_is_object(o) || kw_json_len(o) == 0)
+    for (size_t k = 0; f && k < n_names && k <= 255; k++)
+        kw_adapters_home(c, f, names[k], &c->routing.class_to[k]); /* unless it is named below */
+    bool told = f && f->n && !kw_json_present(o);
+    if (!told && (!kw_json_is_object(o) || kw_json_len(o) == 0))
         return kw_json_fail(o, KW_EPARSE, err, "want an object: the name of a %s -> the name of a deployment", what);
     for (int i = 0; i < kw_json_len(o) && st == KW_OK; i++) {
         const char *key;
@@ -763,8 +816,8 @@ static enum kw_status read_region_routing(struct kw_jnode o, const struct kw_tra
     return KW_OK;
 }
 
-static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, struct kw_candidate *c,
-                                   struct kw_error *err)
+static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, const struct kw_fine_tunes *f,
+                                   struct kw_candidate *c, struct kw_error *err)
 {
     const char *const *policies = kw_route_policy_name;
     int policy = KW_ROUTE_SINGLE;
@@ -782,9 +835,9 @@ static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, 
         return kw_json_fail(o, KW_ERANGE, err, "%s wants exactly 2 deployments; there are %u", policies[policy], c->n);
     if (policy == KW_ROUTE_REGION) return read_region_routing(o, t, c, err);
     if (policy == KW_ROUTE_CLASS && t)
-        st = read_route_names(get(o, "classes"), "class", t->class_name, t->n_classes, c, err);
+        st = read_route_names(get(o, "classes"), "class", t->class_name, t->n_classes, NULL, c, err);
     if (policy == KW_ROUTE_MODEL && t)
-        st = read_route_names(get(o, "models"), "model", t->model_name, t->n_models, c, err);
+        st = read_route_names(get(o, "models"), "model", t->model_name, t->n_models, f, c, err);
     if (policy == KW_ROUTE_SPLIT) {
         struct kw_jnode shares = get(o, "shares");
         double sum = 0;
@@ -1021,6 +1074,7 @@ void kw_scenario_free(struct kw_scenario *s)
 {
     free(s->class_slo);
     kw_places_free(&s->places);
+    kw_fine_tunes_free(&s->fine_tunes);
     kw_json_free(&s->doc);
     memset(s, 0, sizeof *s);
 }
@@ -1105,7 +1159,7 @@ enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, st
     for (int k = 0; k < n && st == KW_OK; k++) {
         struct kw_choice choice;
         memset(&choice, 0, sizeof choice);
-        st = read_deployment(kw_json_at(list, k), model, c, t, &s->places.distances, &choice, err);
+        st = read_deployment(kw_json_at(list, k), model, &s->fine_tunes, c, t, &s->places.distances, &choice, err);
         for (uint32_t j = 0; j < out->n && st == KW_OK; j++)
             if (!strcmp(out->choice[j].name, choice.name))
                 st = kw_json_fail(kw_json_at(list, k), KW_ERANGE, err, "the name '%s' is taken by deployments[%u]",
@@ -1119,7 +1173,8 @@ enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, st
                                  j);
         READ(kw_candidate_add(out, &choice, err));
     }
-    READ(read_routing(get(root, "routing"), t, out, err));
+    READ(read_routing(get(root, "routing"), t, &s->fine_tunes, out, err));
+    READ(kw_adapters_check_routes(list, out, t, &s->fine_tunes, err));
     READ(kw_key_use_candidate(root, out, t, unused, err));
     kw_json_free(&doc);
     if (st != KW_OK) kw_candidate_free(out);

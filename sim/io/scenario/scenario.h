@@ -8,6 +8,7 @@
 #include "sim/io/scenario/key_use.h"
 #include "sim/io/scenario/places.h"
 #include "sim/plan/sweep/candidate.h"
+#include "sim/plan/sweep/fine_tunes.h"
 #include "sim/plan/plan.h"
 
 #define KW_SCENARIO_MAX_AXES 8
@@ -32,6 +33,7 @@ struct kw_scenario {
     struct kw_places places;
     uint32_t replications;
     uint64_t seed;
+    struct kw_fine_tunes fine_tunes; /* "adapters", once the trace is known (kw_scenario_meet_trace); owned */
     bool stepping_each;
     bool empty_start;  /* "start": the fleet as at its launch; else as the traffic keeps it */
     kw_ns series_step; /* 0: chosen from the span */
@@ -64,7 +66,8 @@ void kw_scenario_free(struct kw_scenario *s);
 
 /* Tells the trace's requests where they come from as the scenario says: kw_places_meet. Before the next. */
 enum kw_status kw_scenario_meet_regions(const struct kw_scenario *s, struct kw_trace *t, struct kw_error *err);
-/* Checks the classes that objectives name against the trace's. KW_ERANGE with the path. */
+/* Checks the classes that objectives name, and the models that adapters name, against the trace's, which has to outlive
+ * s. KW_ERANGE with the path. */
 enum kw_status kw_scenario_meet_trace(struct kw_scenario *s, const struct kw_trace *t, struct kw_error *err);
 /* A trace of one class alone: its objectives are those of all. name NULL: there are none or several. */
 void kw_scenario_meet_class(struct kw_scenario *s, const char *name);

@@ -411,6 +411,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->sched = c->sched;
     d->scaling = c->scaling;
     d->balance = c->balance;
+    d->lora = c->lora;
     bool interrupted = c->term == KW_TERM_SPOT && c->spot.per_hour > 0;
     if (interrupted) {
         d->spot = c->spot;
@@ -770,6 +771,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         return !law || (law->kind != KW_LAW_NONE && law->provenance.grade != KW_GRADE_USER);
     }
     if (starts(f->path, "attributes.")) return false;
+    if (starts(f->path, "lora.")) return c->lora.adapters || c->serves[0];
     if (!strcmp(f->path, "batch.window_s")) return c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_PROMISED;
     if (!strcmp(f->path, "batch.observed")) return c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_OBSERVED;
     if (!strcmp(f->path, "batch.cache")) return c->term == KW_TERM_BATCH && c->cache.mode != KW_CACHE_UNKNOWN;
@@ -913,6 +915,7 @@ char *kw_choice_unlimited(const struct kw_choice *c, const struct kw_trace *t, c
 enum kw_grade kw_choice_grade(const struct kw_choice *c)
 {
     enum kw_grade g = c->profile ? c->profile->weakest : KW_GRADE_MEASURED;
+    if (c->lora.adapters) g = kw_grade_weaker(g, c->lora_grade);
     for (size_t i = 0; i < c->platform->n_facts; i++)
         if (kw_choice_rests_on(c, &c->platform->facts[i]))
             g = kw_grade_weaker(g, c->platform->facts[i].provenance.grade);

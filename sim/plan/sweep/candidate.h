@@ -70,6 +70,10 @@ struct kw_choice { /* one deployment of a candidate */
     uint32_t ttft_known_to; /* api: the longest prompt of ttft_s; 0: not limited */
     uint32_t rate_known_to; /* api: the most tokens, prompt and output, of output_rate; 0: not limited */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate; /* api: the offer's, or the user's own (grade USER) */
+    struct kw_lora lora;      /* adapters NULL: it serves one model, or a fine-tune whose weights are merged into it */
+    uint32_t max_lora_rank;   /* with adapters */
+    enum kw_grade lora_grade; /* with adapters: the weakest of what is known of their cost in time */
+    char serves[64];          /* the fine-tune or model that a pool of several serves alone; "" */
     enum kw_balance balance;
     bool balance_stated, delay_from_stated, idle_release_stated; /* the user said which */
     kw_ns network_rtt;

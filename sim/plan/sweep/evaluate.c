@@ -110,6 +110,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
 {
     kw_i128 busy = 0, ready = 0, needed = 0;
     bool replicas = false;
+    struct kw_ledger adapters = { 0 }; /* sums over the deployments */
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *choice = &c->choice[d];
         const struct kw_ledger *l = &o->ledger[d];
@@ -128,6 +129,11 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
         if (choice->term == KW_TERM_PROVISIONED &&
             (st = kw_usage_units(&usage[d], &choice->provision.bought, err)) != KW_OK)
             return st;
+        adapters.adapter_requests += l->adapter_requests;
+        adapters.adapter_cold += l->adapter_cold;
+        adapters.adapter_fetches += l->adapter_fetches;
+        adapters.adapter_held += l->adapter_held;
+        adapters.adapter_held_ns += l->adapter_held_ns;
         kw_ns active = l->phase[KW_PHASE_ACTIVE];
         busy += (kw_i128)active * choice->tp;
         needed += (kw_i128)l->needed * choice->tp;
@@ -154,6 +160,12 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_STARTS] = replicas ? (double)o->start.n / o->passes : NAN;
     sample[KW_METRIC_START_P50] = kw_hist_quantile(&o->start, 0.50) / 1e9; /* NAN stays NAN */
     sample[KW_METRIC_START_P95] = kw_hist_quantile(&o->start, 0.95) / 1e9;
+    const struct kw_ledger *a = &adapters;
+    bool adapted = a->adapter_requests > 0;
+    sample[KW_METRIC_ADAPTER_COLD] = adapted ? (double)a->adapter_cold / (double)a->adapter_requests : NAN;
+    sample[KW_METRIC_ADAPTER_WAIT] =
+        a->adapter_held ? kw_nano_to_double(a->adapter_held_ns) / (double)a->adapter_held : NAN;
+    sample[KW_METRIC_ADAPTER_LOADS] = adapted ? (double)a->adapter_fetches / o->passes : NAN;
     /* Costs follow from usage and prices: kw_point_finish. */
     sample[KW_METRIC_COST] = sample[KW_METRIC_USD_PER_MTOK] = sample[KW_METRIC_COLD_COST] =
         sample[KW_METRIC_IDLE_COST] = sample[KW_METRIC_START_COST] = sample[KW_METRIC_COST_WINDOW] =

@@ -51,6 +51,11 @@ const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_UNITS_BREAK_EVEN] = { "units_break_even", "1",
                                      "share of units that has to be used, by this mix of tokens, before they cost less "
                                      "than on demand; above 1 they never do" },
+    [KW_METRIC_ADAPTER_COLD] = { "adapter_cold_fraction", "1",
+                                 "share of the requests for LoRA adapters that waited for the adapter to load" },
+    [KW_METRIC_ADAPTER_WAIT] = { "adapter_wait_s", "s",
+                                 "mean wait of those, from the replica's to the engine's queue" },
+    [KW_METRIC_ADAPTER_LOADS] = { "adapter_loads", "1", "LoRA adapters loaded into a replica's memory in the window" },
     [KW_METRIC_CLASS_WORST] = { "class_worst", "1",
                                 "worst figure of a class and model over its limit, above 1 misses; nan where all "
                                 "requests are of one" },
@@ -295,6 +300,7 @@ static enum kw_scale scale_of(enum kw_metric m)
 {
     switch (m) {
     case KW_METRIC_COLD_FRACTION:
+    case KW_METRIC_ADAPTER_COLD:
     case KW_METRIC_ERROR_FRACTION:
     case KW_METRIC_UTILISATION:
     case KW_METRIC_CAPACITY_USED:
@@ -472,8 +478,10 @@ static void judge_beyond(struct kw_point *p, const struct kw_slo *slo)
         snprintf(p->miss, sizeof p->miss, "not known beyond prompts of %u: %.50s", p->known_to, miss);
     else if (p->rate_known_to)
         snprintf(p->miss, sizeof p->miss, "not known beyond %u tokens: %.50s", p->rate_known_to, miss);
-    else
+    else if (p->steps_outside > 0)
         snprintf(p->miss, sizeof p->miss, "not known beyond measured steps: %.50s", miss);
+    else
+        snprintf(p->miss, sizeof p->miss, "not with LoRA steps %.0f %% longer: %.50s", 100 * p->adapter_overhead, miss);
 }
 
 enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tariff, const struct kw_slo *slo,

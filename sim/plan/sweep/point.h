@@ -39,6 +39,9 @@ enum kw_metric { /* in the order of kw_metric_info; the scalars of a replication
                  KW_METRIC_UNITS_USED,
                  KW_METRIC_SPILLED,
                  KW_METRIC_UNITS_BREAK_EVEN,
+                 KW_METRIC_ADAPTER_COLD,
+                 KW_METRIC_ADAPTER_WAIT,
+                 KW_METRIC_ADAPTER_LOADS,
                  KW_METRICS
 };
 struct kw_metric_info {
@@ -121,6 +124,8 @@ struct kw_point {
      * steps, which lies beyond their tables. 0: nothing does. */
     uint32_t known_to, rate_known_to;
     double steps_outside;
+    double
+        adapter_overhead; /* and steps with LoRA adapters longer by so much, 0.3 = 30 %; 0: it is no range, or none */
     double beyond[KW_METRICS];
     char unjudged[96]; /* objectives with nothing to judge: "tpot_p95_s", "" for none */
     uint64_t arrived, completed, rejected, timed_out, too_long, cold, attained; /* sums over replications
@@ -144,7 +149,7 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
 /* Whether `beyond` tells the other end of a range. */
 static inline bool kw_point_has_range(const struct kw_point *p)
 {
-    return p->known_to || p->rate_known_to || p->steps_outside > 0;
+    return p->known_to || p->rate_known_to || p->steps_outside > 0 || p->adapter_overhead > 0;
 }
 
 /* The queue grew through the window in the trace itself: objectives are missed whatever the figures

@@ -332,6 +332,7 @@ struct outside {
     uint32_t prompt;  /* the longest that all its APIs are known to, where the trace has longer ones; 0: it has not */
     uint32_t context; /* the same of prompt and output together */
     double steps;     /* share of its engines' steps */
+    double overhead;  /* the most that steps with adapters may take longer, where it is a range and there were any */
 };
 
 static uint32_t least_known(uint32_t a, uint32_t b)
@@ -346,6 +347,9 @@ static struct outside outside_of(const struct kw_candidate *c, const struct kw_t
     for (uint32_t d = 0; d < c->n; d++) {
         x.prompt = least_known(x.prompt, c->choice[d].ttft_known_to);
         x.context = least_known(x.context, c->choice[d].rate_known_to);
+        const struct kw_lora *l = &c->choice[d].lora;
+        if (l->overhead_most > l->overhead && o->ledger[d].adapter_activations)
+            x.overhead = fmax(x.overhead, l->overhead_most);
         steps += o->ledger[d].outside;
         of += o->ledger[d].iterations;
     }
@@ -509,7 +513,7 @@ static enum kw_status look_beyond(struct kw_sweep *s, struct worker *w, const st
     struct outside x = outside_of(&s->candidates[b->which[lead]], s->study.trace, &w->outcome);
     uint64_t steps[KW_FLEET_MAX_DEPLOYMENTS];
     enum kw_status st = KW_OK;
-    if (!x.prompt && !x.context && !(x.steps > 0)) return KW_OK;
+    if (!x.prompt && !x.context && !(x.steps > 0) && !(x.overhead > 0)) return KW_OK;
     for (uint32_t d = 0; d < w->outcome.n_deployments; d++) steps[d] = w->outcome.ledger[d].outside;
     opt.beyond = true;
     opt.records = false;
@@ -526,6 +530,7 @@ static enum kw_status look_beyond(struct kw_sweep *s, struct worker *w, const st
             p->known_to = x.prompt;
             p->rate_known_to = x.context;
             p->steps_outside = x.steps;
+            p->adapter_overhead = x.overhead;
             st = label(c, kw_evaluate_outcome(c, &w->outcome, p->beyond, unused, err), err);
             p->beyond[KW_METRIC_CLASS_WORST] =
                 kw_point_groups_worst(p, &w->outcome, !isnan(p->beyond[KW_METRIC_TTFT_P50]), &s->study.slo);
@@ -549,7 +554,9 @@ static enum kw_status run_for(struct kw_sweep *s, struct worker *w, const struct
                                     .stepping_each = study->stepping_each,
                                     .records = study->records && j->replication == 0,
                                     .series_step = j->replication == 0 ? study->series_step : 0,
-                                    .warmup = study->empty_start ? 0 : kw_warmup_length(deployments, c->n),
+                                    .warmup = study->empty_start
+                                                  ? 0
+                                                  : kw_warmup_length(deployments, c->n, study->trace->span),
                                     .settle = s->resampling.days.variation.df > 0 ? 0 : SETTLE,
                                     .slo = kw_slo_limits(&study->slo),
                                     .groups = &s->groups,

@@ -49,6 +49,7 @@ BURSTS = trace("bursts.csv", ["arrival", "prompt", "output"], rows)
 CLASSES = trace("classes.csv", ["arrival", "prompt", "output", "class"], [row + (("chat", "batch")[i % 3 == 0],) for i, row in enumerate(rows)])
 MODELS = trace("models.csv", ["arrival", "prompt", "output", "model"], [row + (("a", "b")[i % 3 == 0],) for i, row in enumerate(rows)])
 REGIONS = trace("regions.csv", ["arrival", "prompt", "output", "region"], [row + (("eu-west", "us-east")[i % 3 == 0],) for i, row in enumerate(rows)])
+TUNED = trace("tuned.csv", ["arrival", "prompt", "output", "model"], [row + (("llama-3.1-8b", "x-1", "x-2", "x-3")[i % 4],) for i, row in enumerate(rows)])
 CACHED = trace("cached.csv", ["arrival", "prompt", "output", "cached"], [row + (row[1] // 2,) for row in rows])
 with open("prefix.jsonl", "w") as f: # Mooncake's format: hashes of blocks of 512 tokens
     for i, (at, prompt, output) in enumerate(rows):
@@ -78,6 +79,10 @@ CRUSOE = {"platform": "crusoe", "gpu": "L40S", "precision": "fp8", "term": "spot
 RATE = {"interruptions_per_hour": "20", "notice_s": "10", "restart_s": "60"}
 SPOT = one(dict(CRUSOE, spot=RATE))
 FALLS = one(dict(CRUSOE, spot=dict(RATE, restart_s="900", on_demand_fallback=True, fallback_start_s="20")))
+ADAPTED = one(dict(GPU, platform="lambda", replicas=1, lora={"max_loras": 2, "max_cpu_loras": 2, "load_rate": {"constant": "1000000000"}}),
+              of=TUNED, adapters=[{"models": ["x-*"], "base": "llama-3.1-8b", "rank": 16}])
+TWO_BASES = dict(one({}, TUNED), adapters=[{"models": "x-" + k, "base": base, "rank": 16} for k, base in (("1", ""), ("2", "llama-3.1-8b"), ("3", "llama-3.2-3b"))],
+                 deployments=[dict(GPU, platform="lambda", replicas=1, name=m, model=m) for m in ("llama-3.1-8b", "llama-3.2-3b")], routing={"policy": "model"})
 LAW = {"constant": "3"}
 LATENCY = {"ttft": {"constant": "0.4"}, "output_rate": {"constant": "90"}}
 GROQ = one(dict({"platform": "groq"}, **LATENCY))
@@ -147,6 +152,10 @@ KEYS = {
     "deployments[].region": does(LAMBDA, "us-east", "ap-south", ("trace", REGIONS)),
     "deployments[].via": does(BY_REGION, "us-west", UNSET, wrong=(LAMBDA,)),
     "model": does(LAMBDA, "llama-3.1-8b", "llama-3.1-70b", wrong=(OPENAI, "llama-3.1-8b")),
+    "adapters[].models": does(ADAPTED, ["x-*"], ["x-1", "x-2"]),
+    "adapters[].base": does(TWO_BASES, "llama-3.1-8b", "llama-3.2-3b"),
+    "adapters[].rank": does(ADAPTED, 1, 16),
+    "adapters[].targets[]": does(ADAPTED, ["q_proj"], ["q_proj", "down_proj"]),
     "deployments[].name": does(OVERFLOW, "gpu", "api"),
     "deployments[].platform": does(MODAL, "modal", "replicate", (D + "gpu", "L40S")),
     "deployments[].model": does(OPENAI, "gpt-4o", "gpt-4o-mini"),
@@ -186,6 +195,13 @@ KEYS = {
     "deployments[].retry.max_attempts": does(QUEUES, 1, 9, *REFUSES),
     "deployments[].retry.base_s": does(QUEUES, "1", "60", *REFUSES, (D + "retry.max_attempts", 9), wrong=("once",)),
     "deployments[].retry.cap_s": does(QUEUES, "1", "600", *REFUSES, (D + "retry.max_attempts", 9), wrong=("once",)),
+    "deployments[].lora.max_loras": does(ADAPTED, 1, 2, wrong=(LAMBDA,)),
+    "deployments[].lora.max_cpu_loras": does(ADAPTED, 2, 3, wrong=(GROQ,)),
+    "deployments[].lora.max_lora_rank": does(ADAPTED, 16, 512, (D + "gpu", "A100-40"), (D + "lora.max_loras", 4), (D + "lora.max_cpu_loras", 4)),
+    "deployments[].lora.load": does(ADAPTED, {"constant": "1"}, {"constant": "3"}, (D + "lora.load_rate", UNSET)),
+    "deployments[].lora.load_rate": does(ADAPTED, {"constant": "100000000"}, {"constant": "1000000000"}, wrong=("both loads", {"constant": "1"})),
+    "deployments[].lora.activate": does(ADAPTED, {"constant": "0.1"}, {"constant": "0.5"}),
+    "deployments[].lora.step_overhead": does(ADAPTED, 0, "0.5"),
     "deployments[].scheduler.policy": does(ENGINE, "vllm", "static", wrong=(GROQ,)),
     "deployments[].scheduler.max_num_batched_tokens": does(ENGINE, 512, 8192),
     "deployments[].scheduler.max_num_seqs": does(ENGINE, 4, 64),
@@ -313,6 +329,7 @@ OTHER = {  # scenarios that a key is refused in because of a setting of theirs
     "no restore": one(dict(GPU, platform="replicate", gpu="L40S")),
     "no limits": {k: v for k, v in one({"platform": "anthropic", "model": "claude-sonnet-4.5", "term": "batch"}).items() if k != "model"},
     "no memory": dict(OPENAI, trace=CACHED),
+    "both loads": dict(ADAPTED, deployments=[dict(ADAPTED["deployments"][0], lora={"load": {"constant": "1"}})]),
 }
 
 
@@ -398,7 +415,7 @@ def place(path):
     for k, v in names.items():
         if path.startswith(k):
             path = v + path[len(k):]
-    return path.replace("deployments[].", D).removesuffix("[]")
+    return path.replace("deployments[].", D).replace("adapters[].", "adapters[0].").removesuffix("[]")
 
 
 def scenario(row, path, value):

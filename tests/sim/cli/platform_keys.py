@@ -116,6 +116,10 @@ KEYS = {
     "mend": shown("modal", ["ttft"], UNSET, ("cannot_plan", "not yet")),
     "not_found[]": shown("modal", ["a"], ["b"]),
     "attributes.src": shown("modal", "one", "other", ("attributes.soc2", True)),
+    "lora.src": shown("modal", "one", "other", ("lora.served", "base_replica")),
+    "lora.served": shown("modal", "own_replica", "base_replica", ("lora.src", "one")),
+    "lora.price": shown("openai", "base", "own", ("lora", {"src": "S1", "served": "base_replica"})),
+    "lora.max_adapters": shown("modal", 4, 8, ("lora", {"src": "one", "served": "base_replica"})),
     "notes": shown("modal", "a", "b"),
 }
 for k, a, b in (("source", "a", "b"), ("date", "2026-01-01", "2025-01-01"), ("grade", "published", "estimated"), ("evidence", "Q", "P")):

@@ -33,7 +33,7 @@ static void the_launch_is_not_the_steady_state(void)
     for (int i = 0; i < 6; i++) case_request(&c, (10 + i * 100) * S, 1000, 1);
     c.trace.span = 600 * S;
     CHECK(case_run(&c) == KW_OK && c.o.cold == 1 && c.o.ledger[0].starts == 1 && c.o.records[0].ttft == 11 * S);
-    c.opt.warmup = kw_warmup_length(c.d, 1);
+    c.opt.warmup = kw_warmup_length(c.d, 1, c.trace.span);
     CHECK(c.opt.warmup == 300 * S); /* 120 s to serve, 120 s idle, 10 s to start, in whole minutes */
     CHECK(case_run(&c) == KW_OK && c.o.arrived == 6 && c.o.cold == 0 && c.o.ledger[0].starts == 0);
     CHECK(c.o.records[0].ttft == 1 * S && c.o.ttft.n == 6 && c.o.ledger[0].requests == 6);
@@ -124,7 +124,7 @@ static void a_state_that_takes_many_passes_is_reached(void)
     c.d[0].cold.init = case_seconds(19.765);
     for (int i = 0; i < 3; i++) case_request(&c, at[i], 9, 1);
     c.trace.span = 600 * S;
-    c.opt.warmup = kw_warmup_length(c.d, 1);
+    c.opt.warmup = kw_warmup_length(c.d, 1, c.trace.span);
     CHECK(c.opt.warmup == 540 * S && case_run(&c) == KW_OK && c.o.steady == KW_STEADY_ONE_PASS && c.o.passes == 1);
     one = c.o.ledger[0];
     c.opt.settle = 100000;
@@ -152,7 +152,7 @@ static void a_state_that_comes_back_after_two_passes_is_told_by_both(void)
     c.d[0].cold.init = case_seconds(3);
     case_request(&c, 35 * S, 1000, 1);
     c.trace.span = 90 * S;
-    c.opt.warmup = kw_warmup_length(c.d, 1);
+    c.opt.warmup = kw_warmup_length(c.d, 1, c.trace.span);
     c.opt.settle = 10000;
     CHECK(case_run(&c) == KW_OK && c.o.steady == KW_STEADY_REPEATS && c.o.passes == 2 && c.o.window == 180 * S);
     CHECK(c.o.arrived == 2 && c.o.completed == 2 && c.o.ledger[0].requests == 2 && c.o.done == 2);
@@ -176,7 +176,7 @@ static void what_is_drawn_anew_is_told_by_its_mean(void)
     c.d[0].cold.init = (struct kw_law){ .kind = KW_LAW_EXPONENTIAL, .n = 1, .v = { 30 } };
     case_request(&c, 100 * S, 1000, 1);
     c.trace.span = 600 * S;
-    c.opt.warmup = kw_warmup_length(c.d, 1);
+    c.opt.warmup = kw_warmup_length(c.d, 1, c.trace.span);
     c.opt.settle = 1000000;
     CHECK(case_run(&c) == KW_OK && c.o.passes > 1000 && c.o.arrived == c.o.passes &&
           c.o.window == c.o.passes * 600 * S);
@@ -228,7 +228,7 @@ static void a_long_window_begins_with_the_replicas_it_ends_with(void)
     for (int i = 0; i < 3; i++) case_request(&c, 10 * S, 20000, 1);
     for (int i = 2; i < 120; i++) case_request(&c, i * 30 * S, 100, 1);
     c.trace.span = 3600 * S;
-    c.opt.warmup = kw_warmup_length(c.d, 1);
+    c.opt.warmup = kw_warmup_length(c.d, 1, c.trace.span);
     CHECK(case_run(&c) == KW_OK && c.o.ledger[0].starts == 2);
     c.opt.settle = 1;
     CHECK(case_run(&c) == KW_OK && c.o.ledger[0].starts == 0 && c.o.steady == KW_STEADY_ONE_PASS);
