@@ -172,7 +172,6 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size);
 /* What a term longer than a month binds the customer to, in words: "committed for 12 months: $20254 in all, used or not, $10127
  * of it upfront"; "" for any other. Returns buf. */
 char *kw_choice_binds(const struct kw_choice *c, char *buf, size_t size);
-/* "modal H100 bf16 tp1 keep_warm=1 idle=60s", "lambda 2 x H100 bf16 tp1", "groq llama-3.1-8b": short, unique in a plan;
 /* "modal H100 bf16 tp1 keep_warm=1 idle=60s", "lambda 2 x H100 bf16 tp1", "groq llama-3.1-8b", "anthropic claude-opus-5 in us": short, unique in a plan;
  * a candidate's deployments are joined by " + ", what tells it apart follows in brackets. Returns buf. */
 char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size);
