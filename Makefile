@@ -4,7 +4,7 @@ B    ?= build$(if $(SAN),/san-$(SAN))$(if $(NDEBUG),/ndebug)
 PKGS := gsl libcjson libmicrohttpd zlib libzstd nettle $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
 SRC  := $(shell find sim engine workloads platforms calibrate -name '*.c' 2>/dev/null)
 OBJ  := $(SRC:%=$B/%.o)
-EMBED := $(sort sim/io/scenario/scenario.schema.json $(wildcard platforms/*.json platforms/network/*.json calibrate/data/*.json calibrate/data/profiles/*.json workloads/models/*.json))
+EMBED := $(sort sim/io/scenario/scenario.schema.json $(wildcard platforms/*.json platforms/autoscalers/*.json platforms/network/*.json calibrate/data/*.json calibrate/data/profiles/*.json workloads/models/*.json))
 SANFLAGS := $(if $(filter thread,$(SAN)),-fsanitize=thread,$(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined))
 # What only assertions read is unused without them; the builds with them warn of what is unused in truth.
 NOASSERT := $(if $(NDEBUG),-DNDEBUG -Wno-unused-function -Wno-unused-variable -Wno-unused-but-set-variable -Wno-unused-parameter)

@@ -191,13 +191,13 @@ enum kw_status kw_show_list(const struct kw_platforms *all, const char *today, c
 
 /* ---- show */
 
-static void print_sources(struct kw_text *t, const struct kw_platform *p)
+static void print_sources(struct kw_text *t, const struct kw_fact *facts, size_t n)
 {
     kw_text_add(t, "\nsources\n");
-    for (size_t i = 0; i < p->n_facts; i++) {
-        const struct kw_provenance *v = &p->facts[i].provenance;
+    for (size_t i = 0; i < n; i++) {
+        const struct kw_provenance *v = &facts[i].provenance;
         bool seen = false;
-        for (size_t k = 0; k < i && !seen; k++) seen = !strcmp(p->facts[k].provenance.source, v->source);
+        for (size_t k = 0; k < i && !seen; k++) seen = !strcmp(facts[k].provenance.source, v->source);
         if (seen) continue;
         kw_text_add(t, "  ");
         kw_text_fold(t, v->source, 6, WIDTH);
@@ -274,6 +274,35 @@ static void print_not_known(struct kw_text *t, const struct kw_platform *p)
     }
 }
 
+static void print_facts(struct kw_text *t, const struct kw_fact *facts, size_t n)
+{
+    cell(t, "fact", 38);
+    cell(t, " value", 29);
+    cell(t, " grade", 11);
+    cell(t, "date", 11);
+    kw_text_add(t, "source\n");
+    for (size_t i = 0; i < n; i++) {
+        const struct kw_fact *k = &facts[i];
+        char id[48];
+        snprintf(id, sizeof id, "%.*s", id_length(k->provenance.source), k->provenance.source);
+        cell(t, k->path, 38);
+        kw_text_add(t, " ");
+        if (kw_text_width(k->path) > 38 || kw_text_width(k->value) > 27) { /* a long one gets a line of its own */
+            kw_text_add(t, "%s\n%*s", k->value, 67, "");
+        } else {
+            cell(t, k->value, 28);
+        }
+        cell(t, kw_grade_name[k->provenance.grade], 10);
+        kw_text_add(t, " ");
+        cell(t, k->provenance.date, 11);
+        kw_text_add(t, "%s\n", id);
+        if (k->note[0]) {
+            kw_text_add(t, "      ");
+            kw_text_fold(t, k->note, 6, WIDTH);
+        }
+    }
+}
+
 enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct kw_error *err)
 {
     struct kw_text g = { 0 };
@@ -282,40 +311,48 @@ enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct
     print_why_not(&g, p);
     kw_text_add(&g, "weakest grade %s, oldest date %s\n\n", kw_grade_name[p->weakest],
                 p->oldest[0] ? p->oldest : "undated");
-    cell(&g, "fact", 38);
-    cell(&g, " value", 29);
-    cell(&g, " grade", 11);
-    cell(&g, "date", 11);
-    kw_text_add(&g, "source\n");
-    for (size_t i = 0; i < p->n_facts; i++) {
-        const struct kw_fact *k = &p->facts[i];
-        char id[48];
-        snprintf(id, sizeof id, "%.*s", id_length(k->provenance.source), k->provenance.source);
-        cell(&g, k->path, 38);
-        kw_text_add(&g, " ");
-        if (kw_text_width(k->path) > 38 || kw_text_width(k->value) > 27) { /* a long one gets a line of its own */
-            kw_text_add(&g, "%s\n%*s", k->value, 67, "");
-        } else {
-            cell(&g, k->value, 28);
-        }
-        cell(&g, kw_grade_name[k->provenance.grade], 10);
-        kw_text_add(&g, " ");
-        cell(&g, k->provenance.date, 11);
-        kw_text_add(&g, "%s\n", id);
-        if (k->note[0]) {
-            kw_text_add(&g, "      ");
-            kw_text_fold(&g, k->note, 6, WIDTH);
-        }
-    }
+    print_facts(&g, p->facts, p->n_facts);
     if (p->n_tiers) kw_text_add(&g, "\ntier in use: %s\n", p->n_apis ? p->apis[0].limits.tier : p->tiers[0].tier);
     print_sales(&g, p, "on sale", any);
     print_assumptions(&g, p);
     print_not_known(&g, p);
     print_not_found(&g, p);
-    print_sources(&g, p);
+    print_sources(&g, p->facts, p->n_facts);
     if (p->notes[0]) {
         kw_text_add(&g, "\nnotes\n  ");
         kw_text_fold(&g, p->notes, 2, WIDTH);
+    }
+    return done(&g, text, err);
+}
+
+/* What of a file stands in two columns: a name of theirs, and what there is to say. */
+static void print_names(struct kw_text *t, const char *head, struct kw_jnode names)
+{
+    if (kw_json_len(names)) kw_text_add(t, "\n%s\n", head);
+    for (int i = 0; i < kw_json_len(names); i++) {
+        const char *name, *why = "";
+        char line[320];
+        struct kw_jnode n = kw_json_member(names, i, &name);
+        (void)kw_json_str(n, &why, NULL);
+        snprintf(line, sizeof line, "%s: %s", name, why);
+        kw_text_add(t, "  ");
+        kw_text_fold(t, line, 6, WIDTH);
+    }
+}
+
+enum kw_status kw_show_self_managed(const struct kw_self_managed *f, char **text, struct kw_error *err)
+{
+    struct kw_text g = { 0 };
+    struct kw_jnode root = kw_json_root(&f->doc);
+    kw_text_add(&g, "%s: %s (run by the user, on dedicated machines)\n%s\nweakest grade %s\n\n", f->name, f->title,
+                f->url, kw_grade_name[f->weakest]);
+    print_facts(&g, f->facts, f->n_facts);
+    print_names(&g, "said elsewhere in a scenario", kw_json_get(root, "elsewhere"));
+    print_names(&g, "not modelled", kw_json_get(root, "not_modelled"));
+    print_sources(&g, f->facts, f->n_facts);
+    if (f->notes[0]) {
+        kw_text_add(&g, "\nnotes\n  ");
+        kw_text_fold(&g, f->notes, 2, WIDTH);
     }
     return done(&g, text, err);
 }

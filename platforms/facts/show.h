@@ -4,6 +4,7 @@
 #define KW_PLATFORMS_FACTS_SHOW_H
 #include "platforms/facts/platform.h"
 #include "platforms/facts/platforms.h"
+#include "platforms/facts/self_managed.h"
 
 #define KW_SHOW_STALE_DAYS 90 /* a price older than this is called stale: several doubled or halved within a year */
 
@@ -16,6 +17,9 @@ enum kw_status kw_show_list(const struct kw_platforms *all, const char *today, c
 /* Every fact of one platform with its grade, date and source id, when each offer is sold, the sources, what was assumed
  * and what was not found. */
 enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct kw_error *err);
+
+/* The parameters of an autoscaler that users run, each with its default, source and date, and what is not modelled. */
+enum kw_status kw_show_self_managed(const struct kw_self_managed *f, char **text, struct kw_error *err);
 
 /* What a reviewer of a file wants to know: counts, assumptions, and facts more than KW_SHOW_STALE_DAYS older than
  * `today` (YYYY-MM-DD; KW_EUSAGE when it is not a date), by which its offers are judged too. file: the name to print. *n_stale (NULL allowed): how many are

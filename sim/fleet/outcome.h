@@ -51,10 +51,11 @@ struct kw_ledger {
     int64_t failed_tokens_in;  /* prompts of requests an API refused (not billed) */
     kw_ns phase[KW_PHASES];    /* sum over replica lives, replica-ns (times tp for GPU-ns) */
     uint64_t starts, cold_starts, restores, failed_starts, stockouts; /* cold_starts: begun because requests waited */
-    uint64_t interruptions, cut_off; /* of spot machines; requests that lost their replica, tried again or lost */
-    bool interruptible;              /* spot: a machine is not there from its end to the next one's provision */
-    uint64_t standins;               /* of the starts: of machines on demand in the place of spot ones */
-    uint64_t adapter_requests, adapter_cold;       /* LoRA: requests that came to a replica for an adapter; of these,
+    uint64_t interruptions,
+        cut_off; /* of spot machines; requests that lost their replica (an autoscaler may take one too), tried again or lost */
+    bool interruptible;                      /* spot: a machine is not there from its end to the next one's provision */
+    uint64_t standins;                       /* of the starts: of machines on demand in the place of spot ones */
+    uint64_t adapter_requests, adapter_cold; /* LoRA: requests that came to a replica for an adapter; of these,
                                                       those that waited for its fetch */
     uint64_t adapter_fetches, adapter_activations; /* begun; copied into a GPU slot */
     uint64_t adapter_held;                         /* requests released after their adapter's fetch */

@@ -162,6 +162,16 @@ static void starts_of(const struct kw_catalogue *c, const struct kw_platform *p,
     free(choice);
 }
 
+static int show_autoscaler(struct kw_catalogue *c, const struct kw_self_managed *f, const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    char *text = NULL;
+    enum kw_status st = o->model ? kw_fail(&err, KW_ERANGE, "%s is an autoscaler: it rests on no profile", f->title)
+                                 : kw_show_self_managed(f, &text, &err);
+    kw_catalogue_free(c);
+    return st == KW_OK ? kw_cli_print_owned(text) : kw_cli_fail(st, &err);
+}
+
 int kw_cli_platforms_show(const struct kw_options *o)
 {
     struct kw_error err = { "" };
@@ -170,6 +180,9 @@ int kw_cli_platforms_show(const struct kw_options *o)
     char *text = NULL;
     enum kw_status st = kw_catalogue_load(&c, NULL, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
+    const struct kw_self_managed *autoscaler;
+    if (kw_self_managed_find(&c.autoscalers, o->args.v[0], &autoscaler, NULL) == KW_OK)
+        return show_autoscaler(&c, autoscaler, o);
     st = kw_cli_platforms(&c, o, &err);
     if (st == KW_OK) st = kw_catalogue_platform(&c, o->args.v[0], &p, &err);
     if (st == KW_OK) st = kw_show_platform(p, &text, &err);

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include "sim/fleet/pool/parts.h"
 #include "sim/fleet/api/client.h"
 
@@ -105,4 +106,27 @@ enum kw_status kw_dispatch_after_left(struct kw_pool *p, uint32_t k, kw_ns now, 
     }
     kw_dispatch_arm(p, r);
     return KW_OK;
+}
+
+/* Its machine is taken, or its autoscaler waits for nobody. */
+enum kw_status kw_dispatch_take_away(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
+{
+    struct kw_pool_replica *r = &p->r[k];
+    enum kw_status st;
+    if (p->cut_off_cap < r->engine->n_live) {
+        uint64_t *ids = realloc(p->cut_off, r->engine->n_live * sizeof *ids);
+        if (!ids) return kw_fail(err, KW_ENOMEM, "%s: no memory for %u requests", p->d->name, r->engine->n_live);
+        p->cut_off = ids;
+        p->cut_off_cap = r->engine->n_live;
+    }
+    uint32_t n = kw_replica_kill(r->engine, now, p->cut_off);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t flight = (uint32_t)p->cut_off[i];
+        struct kw_inflight *f = &p->w->flights.f[flight];
+        f->first = -1; /* what came of the answer is void */
+        p->ledger->cut_off += !f->warmup && !p->closed;
+        if ((st = kw_client_refused(p->w, flight, &p->d->retry, now, 0, &p->retry, err)) != KW_OK) return st;
+    }
+    if ((st = kw_lives_end_engine(p, r, err)) != KW_OK) return st;
+    return kw_lives_gone(p, k, now, err);
 }

@@ -91,6 +91,8 @@ enum kw_status kw_dispatch_waiting(struct kw_pool *p, kw_ns now, struct kw_error
 void kw_dispatch_left(struct kw_pool *p, uint32_t k);
 /* Requests have left replica k: who waits takes their place, else it is idle or, drained, gone. */
 enum kw_status kw_dispatch_after_left(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err);
+/* Draining replica k goes now, and what it still has is cut off: its clients may try again. */
+enum kw_status kw_dispatch_take_away(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err);
 /* The event of the replica's next step end, as it now is. */
 void kw_dispatch_arm(struct kw_pool *p, struct kw_pool_replica *r);
 

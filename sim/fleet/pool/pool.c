@@ -362,40 +362,17 @@ enum kw_status kw_pool_life(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_
     return kw_scaling_stop(p, k, now, err);
 }
 
-/* The notice is over: what the replica still has is lost with it. */
-static enum kw_status take_away(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
-{
-    struct kw_pool_replica *r = &p->r[k];
-    enum kw_status st;
-    if (p->cut_off_cap < r->engine->n_live) {
-        uint64_t *ids = realloc(p->cut_off, r->engine->n_live * sizeof *ids);
-        if (!ids) return kw_fail(err, KW_ENOMEM, "%s: no memory for %u requests", p->d->name, r->engine->n_live);
-        p->cut_off = ids;
-        p->cut_off_cap = r->engine->n_live;
-    }
-    uint32_t n = kw_replica_kill(r->engine, now, p->cut_off);
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t flight = (uint32_t)p->cut_off[i];
-        struct kw_inflight *f = &p->w->flights.f[flight];
-        f->first = -1; /* what came of the answer is void */
-        p->ledger->cut_off += !f->warmup && !p->closed;
-        if ((st = refuse(p, flight, now, err)) != KW_OK) return st;
-    }
-    if ((st = kw_lives_end_engine(p, r, err)) != KW_OK) return st;
-    return kw_lives_gone(p, k, now, err);
-}
-
 enum kw_status kw_pool_interruption(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
 {
     struct kw_pool_replica *r = &p->r[k];
     enum kw_status st;
     kw_events_cancel(&p->w->events, r->interruption_id);
-    if (r->state == KW_REPLICA_DRAINING) return take_away(p, k, now, err);
+    if (r->state == KW_REPLICA_DRAINING) return kw_dispatch_take_away(p, k, now, err);
     p->ledger->interruptions += !p->closed;
     if ((st = kw_scaling_stop(p, k, now, err)) != KW_OK) return st;
     if (r->state == KW_REPLICA_DRAINING) { /* it was busy: an idle one is given back at once */
         if (!p->d->spot.notice) {
-            if ((st = take_away(p, k, now, err)) != KW_OK) return st;
+            if ((st = kw_dispatch_take_away(p, k, now, err)) != KW_OK) return st;
         } else {
             kw_events_set(&p->w->events, r->interruption_id, now + p->d->spot.notice);
         }

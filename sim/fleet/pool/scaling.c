@@ -87,6 +87,8 @@ static enum kw_status scale_to(struct kw_pool *p, uint32_t want, bool turned_awa
         uint32_t k = kw_balancer_least(&p->balancer);
         if (p->r[k].born + c->min_up > now) break;
         if ((st = kw_scaling_stop(p, k, now, err)) != KW_OK) return st;
+        bool busy = p->r[k].state == KW_REPLICA_DRAINING;
+        if (busy && p->scaler.policy->kills && (st = kw_dispatch_take_away(p, k, now, err)) != KW_OK) return st;
     }
     return KW_OK;
 }

@@ -49,6 +49,7 @@ struct kw_scaler_policy {
     bool on_arrival, on_free; /* asked at these causes */
     bool tracks;              /* wants kw_area_track at every change of the requests in the pool */
     bool looks_inside;        /* wants the engines' part of the signals at its ticks: O(replicas) */
+    bool kills;               /* a replica that it takes does not finish what it has */
     bool wakes_itself;        /* who is turned away at zero starts nothing: its own loop will see it */
     bool idle_timeout;        /* surplus replicas stop after idle_timeout; with SHRINK_ANY always false */
     enum kw_status (*begin)(struct kw_autoscaler *s, struct kw_error *err); /* NULL: nothing to prepare */

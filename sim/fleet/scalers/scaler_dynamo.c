@@ -8,7 +8,7 @@
  * In use: the context of the sequences that decode; asked for: the tokens of those that wait. optimization_target says the
  * two thresholds: throughput (1 and 0.6), latency (0.4 and 0.1), load (the user's own). Not modelled: the target "sla" with
  * its fitted performance model, the slow loop of 180 s with its forecasts, and engines that do prefill or decode alone.
- * A replica that is removed finishes what it has. */
+ * A worker that is removed is ended with the requests it has (docs/components/planner/README.md @092029ef). */
 #include "sim/fleet/scalers/scaler.h"
 
 static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause)
@@ -43,6 +43,7 @@ const struct kw_scaler_policy kw_scaler_dynamo = { .name = "dynamo",
                                                    .shrink = KW_SHRINK_ANY,
                                                    .on_arrival = true,
                                                    .looks_inside = true,
+                                                   .kills = true,
                                                    .begin = begin,
                                                    .want = want,
                                                    .timer = timer };

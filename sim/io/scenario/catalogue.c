@@ -20,6 +20,7 @@ enum kw_status kw_catalogue_load(struct kw_catalogue *c, const char *as_of, stru
     else
         st = kw_date_today(c->as_of, err);
     if (st == KW_OK) st = kw_platforms_embedded(&c->platforms, err);
+    if (st == KW_OK) st = kw_self_managed_embedded(&c->autoscalers, err);
     for (size_t i = 0; i < c->platforms.n; i++) kw_platform_as_of(&c->platforms.p[i], c->as_of);
     if (st == KW_OK) st = kw_profiles_embedded(&c->profiles, err);
     if (st != KW_OK) kw_catalogue_free(c);
@@ -41,6 +42,7 @@ void kw_catalogue_free(struct kw_catalogue *c)
     free(c->named);
     kw_profiles_free(&c->profiles);
     kw_platforms_free(&c->platforms);
+    kw_self_managed_free(&c->autoscalers);
     memset(c, 0, sizeof *c);
 }
 

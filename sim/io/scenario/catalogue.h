@@ -5,6 +5,7 @@
 #include "calibrate/profile/profile.h"
 #include "platforms/facts/platform.h"
 #include "platforms/facts/platforms.h"
+#include "platforms/facts/self_managed.h"
 #include "sim/core/text.h"
 #include "sim/io/scenario/search_path.h"
 #include "sim/plan/sweep/steptimes.h"
@@ -16,6 +17,7 @@ struct kw_profile_words { /* borrowed; file, sha256 and grade may be NULL: not k
 
 struct kw_catalogue {
     struct kw_platforms platforms;
+    struct kw_self_managed_all autoscalers; /* that users run */
     struct kw_profiles profiles;
     struct kw_steptimes steptimes;
     struct kw_catalogue_file { /* [n_files], owned */
