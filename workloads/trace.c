@@ -12,6 +12,7 @@ void kw_trace_free(struct kw_trace *t)
     free(t->arrival), free(t->prompt), free(t->output);
     free(t->cached), free(t->written), free(t->model), free(t->klass), free(t->region);
     free(t->hash_at), free(t->hash), free(t->model_name), free(t->class_name), free(t->region_name);
+    free(t->ttft), free(t->e2e);
     memset(t, 0, sizeof *t);
     t->epoch_unix = INT64_MIN;
 }
@@ -32,7 +33,8 @@ enum kw_status kw_trace_strict(const struct kw_trace *t, struct kw_error *err)
                    { "malformed records", k->broken + k->cut_off },
                    { "headers inside the file", k->headers_again },
                    { "buckets spread into requests", k->buckets },
-                   { "times moved on by an hour", k->fell_back } };
+                   { "times moved on by an hour", k->fell_back },
+                   { "observed latencies left out", k->latency_odd } };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (counts[i].n) return kw_fail(err, KW_ERANGE, "--strict: %" PRIu64 " %s", counts[i].n, counts[i].what);
     if (k->guessed) return kw_fail(err, KW_ERANGE, "--strict: columns taken by their names (%.160s)", k->read_as);
@@ -76,6 +78,8 @@ char *kw_trace_remarks(const struct kw_trace *t, char *buf, size_t size)
     if (k->fell_back)
         SAY("clocks went back an hour as summer time ended: %" PRIu64 " rows after it were moved on by that hour",
             k->fell_back);
+    if (k->latency_odd)
+        SAY("%" PRIu64 " observed latencies left out: no time, or an end before the beginning", k->latency_odd);
     if (k->clock_back) {
         SAY("the clock jumped back %" PRIu64 " time%s, at most %s s; rows were sorted by time, stably", k->clock_back,
             k->clock_back == 1 ? "" : "s", kw_nano_format(back, sizeof back, k->worst_back));

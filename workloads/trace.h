@@ -1,5 +1,6 @@
 /* workloads/trace.h - a traffic trace as columns: what arrived, when, how long. Read-only once loaded; shared by all
- * threads. At most 34 bytes a request plus its prefix-block hashes, if any. */
+ * threads. At most 34 bytes a request, 16 more where its source saw how long answers took, plus its prefix-block hashes,
+ * if any. */
 #ifndef KW_WORKLOADS_TRACE_H
 #define KW_WORKLOADS_TRACE_H
 #include <stdbool.h>
@@ -22,6 +23,8 @@ struct kw_trace {
     uint16_t *model;     /* [n] index into model_name, or NULL when the source names none */
     uint16_t *klass;     /* [n] class: index into class_name (log type, tenant, ...), or NULL */
     uint16_t *region;    /* [n] where it comes from: index into region_name, or NULL */
+    kw_ns *ttft;         /* [n] ns from arrival to the first output token as the source saw it, -1: not said; or NULL */
+    kw_ns *e2e;          /* [n] ns from arrival to the end of the answer, likewise, >= ttft where both are; or NULL */
     uint32_t *hash_at;   /* [n + 1] offsets into hash, or NULL when the trace carries no prefix hashes */
     uint64_t *hash;      /* [hash_at[n]] block hashes, prefix order; block i covers prompt tokens [i*hash_block, ...) */
     uint32_t hash_block; /* tokens a hash block covers (Mooncake: 512); 0 without hashes */
@@ -45,6 +48,7 @@ struct kw_trace {
         uint64_t clock_back;  /* rows whose time is before their predecessor's (then sorted, stably) */
         kw_ns worst_back;     /* the largest jump back, ns */
         uint64_t fell_back;   /* rows after the night in which summer time ended, moved on by its hour */
+        uint64_t latency_odd; /* requests whose observed latency is left out: it is no time, or before its arrival */
         uint64_t equal_times; /* requests that share the predecessor's arrival */
         bool local_time;      /* dates without a zone, taken as UTC */
         bool guessed;         /* columns by their names, of no known format */

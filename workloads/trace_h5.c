@@ -46,6 +46,12 @@ static enum kw_status write_columns(struct kw_h5 *f, const struct kw_trace *t, s
         ((st = column(f, "/region", KW_H5_U16, "", "index into region_name", t->n, t->region, err)) != KW_OK ||
          (st = column(f, "/region_name", KW_H5_STR, "", "regions", t->n_regions, t->region_name, err)) != KW_OK))
         return st;
+    if (t->ttft && (st = column(f, "/ttft", KW_H5_I64, "ns", "arrival to the first output token, -1: not said", t->n,
+                                t->ttft, err)) != KW_OK)
+        return st;
+    if (t->e2e && (st = column(f, "/e2e", KW_H5_I64, "ns", "arrival to the end of the answer, -1: not said", t->n,
+                               t->e2e, err)) != KW_OK)
+        return st;
     if (!t->hash_at) return KW_OK;
     if ((st = column(f, "/hash_at", KW_H5_U32, "", "n + 1 offsets into hash", t->n + 1, t->hash_at, err)) != KW_OK)
         return st;
@@ -147,6 +153,22 @@ static enum kw_status read_hashes(struct kw_h5 *f, struct kw_trace *t, struct kw
     return read_column(f, "/hash", KW_H5_U64, t->hash_at[t->n], (void **)&t->hash, NULL, err);
 }
 
+/* Latencies that were observed: both from -1 (not said) on, the end not before the first token. */
+static enum kw_status read_latencies(struct kw_h5 *f, struct kw_trace *t, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    if (kw_h5_exists(f, "/ttft")) st = read_column(f, "/ttft", KW_H5_I64, t->n, (void **)&t->ttft, NULL, err);
+    if (st == KW_OK && kw_h5_exists(f, "/e2e"))
+        st = read_column(f, "/e2e", KW_H5_I64, t->n, (void **)&t->e2e, NULL, err);
+    for (size_t i = 0; st == KW_OK && i < t->n; i++) {
+        kw_ns first = t->ttft ? t->ttft[i] : -1, end = t->e2e ? t->e2e[i] : -1;
+        if (first < -1 || end < -1 || (end >= 0 && end < first))
+            st = kw_fail(err, KW_ERANGE, "request %zu has its first token after %lld ns and its end after %lld", i,
+                         (long long)first, (long long)end);
+    }
+    return st;
+}
+
 /* Sorted arrivals from 0 and lengths within the limits, whoever wrote them. */
 static enum kw_status check_rows(const struct kw_trace *t, const char *arrival, struct kw_error *err)
 {
@@ -202,6 +224,7 @@ static enum kw_status read_all(struct kw_h5 *f, struct kw_trace *t, struct kw_er
         (st = read_column(f, "/written", KW_H5_U32, t->n, (void **)&t->written, NULL, err)) != KW_OK)
         return st;
     if ((st = check_rows(t, "/arrival", err)) != KW_OK) return st;
+    if ((st = read_latencies(f, t, err)) != KW_OK) return st;
     for (size_t i = 0; (t->cached || t->written) && i < t->n; i++)
         if ((uint64_t)(t->cached ? t->cached[i] : 0) + (t->written ? t->written[i] : 0) > t->prompt[i])
             return kw_fail(err, KW_ERANGE, "/cached[%zu] and /written[%zu] are more than the prompt", i, i);

@@ -31,6 +31,8 @@ static enum kw_status shape_like(struct kw_trace *out, const struct kw_trace *in
     if (ok && in->written) ok = (out->written = malloc(n * sizeof *out->written)) != NULL;
     if (ok && in->klass) ok = (out->klass = malloc(n * sizeof *out->klass)) != NULL;
     if (ok && in->region) ok = (out->region = malloc(n * sizeof *out->region)) != NULL;
+    if (ok && in->ttft) ok = (out->ttft = malloc(n * sizeof *out->ttft)) != NULL;
+    if (ok && in->e2e) ok = (out->e2e = malloc(n * sizeof *out->e2e)) != NULL;
     if (ok && in->hash_at)
         ok = (out->hash_at = malloc((n + 1) * sizeof *out->hash_at)) &&
              (out->hash = malloc((n_hash + 1) * sizeof *out->hash));
@@ -81,6 +83,8 @@ enum kw_status kw_trace_slice(struct kw_trace *out, const struct kw_trace *in, k
     if (in->written) memcpy(out->written, in->written + a, n * sizeof *out->written);
     if (in->klass) memcpy(out->klass, in->klass + a, n * sizeof *out->klass);
     if (in->region) memcpy(out->region, in->region + a, n * sizeof *out->region);
+    if (in->ttft) memcpy(out->ttft, in->ttft + a, n * sizeof *out->ttft);
+    if (in->e2e) memcpy(out->e2e, in->e2e + a, n * sizeof *out->e2e);
     if (in->hash_at) {
         for (size_t i = 0; i <= n; i++) out->hash_at[i] = in->hash_at[a + i] - (uint32_t)h;
         if (nh) memcpy(out->hash, in->hash + h, nh * sizeof *out->hash);
@@ -117,6 +121,8 @@ enum kw_status kw_trace_pick(struct kw_trace *out, const struct kw_trace *in,
         if (in->written) out->written[n] = in->written[i];
         if (in->klass) out->klass[n] = in->klass[i];
         if (in->region) out->region[n] = in->region[i];
+        if (in->ttft) out->ttft[n] = in->ttft[i];
+        if (in->e2e) out->e2e[n] = in->e2e[i];
         if (in->hash_at) {
             size_t blocks = in->hash_at[i + 1] - in->hash_at[i];
             out->hash_at[n] = (uint32_t)nh;
@@ -195,6 +201,8 @@ enum kw_status kw_trace_sort(struct kw_trace *t, struct kw_error *err)
     if (t->written) GATHER(t->written, spare, uint32_t);
     if (t->klass) GATHER(t->klass, spare, uint16_t);
     if (t->region) GATHER(t->region, spare, uint16_t);
+    if (t->ttft) GATHER(t->ttft, spare, kw_ns);
+    if (t->e2e) GATHER(t->e2e, spare, kw_ns);
     if (t->hash_at) {
         hash_at[0] = 0;
         for (size_t i = 0; i < n; i++) {
@@ -235,6 +243,8 @@ enum kw_status kw_trace_gather(struct kw_trace *out, const struct kw_trace *in, 
         if (in->written) out->written[i] = in->written[r];
         if (in->klass) out->klass[i] = in->klass[r];
         if (in->region) out->region[i] = in->region[r];
+        if (in->ttft) out->ttft[i] = in->ttft[r];
+        if (in->e2e) out->e2e[i] = in->e2e[r];
         if (!in->hash_at) continue;
         out->hash_at[i] = (uint32_t)nh;
         for (uint32_t k = in->hash_at[r]; k < in->hash_at[r + 1]; k++)

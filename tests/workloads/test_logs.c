@@ -463,6 +463,129 @@ static void buckets_become_arrivals(void)
             "say end=NAME or bucket=SECONDS");
 }
 
+/* When the first token came and when the answer ended, in ns from the arrival; -1: not said. Each log in its own words:
+ * times, milliseconds, lists of gaps between tokens. */
+static void latencies_are_kept_as_each_log_tells_them(void)
+{
+    const kw_ns ms = 1000000;
+    const struct {
+        const char *text, *columns;
+        kw_ns ttft[3], e2e[3]; /* [t.n] */
+        uint64_t odd;
+    } logs[] = {
+        { "request_id,call_type,total_tokens,prompt_tokens,completion_tokens,startTime,completionStartTime,endTime\n"
+          "a,acompletion,9,5,4,2026-05-11 09:00:00.000,2026-05-11 09:00:00.400,2026-05-11 09:00:01.500\n"
+          "b,acompletion,9,5,4,2026-05-11 09:00:01.000,,2026-05-11 09:00:03.000\n",
+          NULL,
+          { 400 * ms, -1 },
+          { 1500 * ms, 2000 * ms },
+          0 },
+        { "{\"id\": \"g\", \"type\": \"GENERATION\", \"start_time\": \"2026-05-11 09:00:00.0\", \"end_time\": "
+          "\"2026-05-11 09:00:02.0\", \"completion_start_time\": \"2026-05-11 09:00:00.250\", \"usage_details\": "
+          "{\"input\": 10, \"output\": 7}}\n",
+          NULL,
+          { 250 * ms },
+          { 2000 * ms },
+          0 },
+        { "response_id,response_status,request_created_at,prompt_tokens,completion_tokens,time_to_first_token,delay_"
+          "ms\n"
+          "r1,200,2026-05-11T09:00:00.000Z,7,8,120,900\nr2,200,2026-05-11T09:00:09.000Z,5,6,,700\n",
+          NULL,
+          { 120 * ms, -1 },
+          { 900 * ms, 700 * ms },
+          0 },
+        { "generation_id,created_at,tokens_prompt,tokens_completion,time_to_first_token_ms\n"
+          "g1,2026-05-11 09:02:40.0,10,4,312.5\n",
+          NULL,
+          { 312500000 },
+          { -1 },
+          0 },
+        { "{\"start_time_unix_nano\": \"1780300800000000000\", \"end_time_unix_nano\": \"1780300801000000000\", "
+          "\"gen_ai.request.model\": \"m\", \"gen_ai.usage.input_tokens\": 9, \"gen_ai.usage.output_tokens\": 2, "
+          "\"gen_ai.response.time_to_first_chunk\": 0.25}\n",
+          NULL,
+          { 250 * ms },
+          { 1000 * ms },
+          0 },
+        { "{\"start_times\": [1.5, 2.5, 4.0], \"input_lens\": [10, 20, 30], \"output_lens\": [3, 1, 3], \"ttfts\": "
+          "[0.5, 0.25, 0.5], \"itls\": [[0.1, 0.2], [], [0.1, Infinity]]}",
+          NULL,
+          { 500 * ms, 250 * ms, -1 }, /* the third row's gaps are no numbers */
+          { 800 * ms, 250 * ms, -1 },
+          1 },
+        { "{\"metadata\": {\"request_start_ns\": 1780300800000000000, \"request_end_ns\": 1780300800500000000}, "
+          "\"metrics\": {\"input_sequence_length\": {\"value\": 9}, \"output_sequence_length\": {\"value\": 9}, "
+          "\"time_to_first_token\": {\"value\": 40.5, \"unit\": \"ms\"}}, \"error\": null}\n",
+          NULL,
+          { 40500000 },
+          { 500 * ms },
+          0 },
+        { "{\n \"benchmarks\": [{\"requests\": {\"successful\": [{\"request_start_time\": 100.0, \"prompt_tokens\": 7, "
+          "\"output_tokens\": 2, \"time_to_first_token_ms\": 80, \"request_latency\": 1.5}], \"incomplete\": [], "
+          "\"errored\": []}}]\n}\n",
+          NULL,
+          { 80 * ms },
+          { 1500 * ms },
+          0 },
+        /* no format: names that say it, with their unit; an end is one where the arrival is a beginning */
+        { "timestamp,in,out,TTFT_ms,e2e_s\n0.5,5,6,70,1.5\n1.5,5,6,0,0\n",
+          NULL,
+          { 70 * ms, -1 }, /* 0: not known */
+          { 1500 * ms, -1 },
+          0 },
+        { "started_at,finished_at,in,out,first_token_at\n2026-06-01T08:00:00Z,2026-06-01T08:00:02Z,5,6,2026-06-01T08:"
+          "00:01Z\n",
+          NULL,
+          { 1000 * ms },
+          { 2000 * ms },
+          0 },
+        /* the user's own words; a length taken off the end is the answer's */
+        { "t,i,o,f,l\n0.5,5,6,300,900\n", "arrival=t,prompt=i,output=o,ttft=f:ms,e2e=l:us", { -1 }, { -1 }, 1 },
+        { "t,i,o,f,l\n0.5,5,6,300,900\n",
+          "arrival=t,prompt=i,output=o,ttft=f:us,e2e=f+l:us",
+          { 300000 },
+          { 1200000 },
+          0 },
+        { "done,i,o,took_ms,f\n8.5,5,6,1500,7.5\n",
+          "arrival=done,duration=took_ms,prompt=i,output=o,first=f,unit=s",
+          { 500 * ms },
+          { 1500 * ms },
+          0 },
+        { "t,i,o,f,x\n3.5,5,6,2.5,9.5\n", "arrival=t,prompt=i,output=o,first=f,end=x,unit=s", { -1 }, { -1 }, 1 },
+    };
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
+        CHECK(read_log(logs[i].text, strlen(logs[i].text), NULL, logs[i].columns) == KW_OK);
+        CHECK(t.n >= 1 && t.n <= 3 && t.notes.latency_odd == logs[i].odd);
+        for (size_t k = 0; k < t.n; k++) {
+            kw_ns ttft = t.ttft ? t.ttft[k] : -1, e2e = t.e2e ? t.e2e[k] : -1;
+            if (ttft == logs[i].ttft[k] && e2e == logs[i].e2e[k]) continue;
+            CHECK(!"kept");
+            fprintf(stderr, "  log %zu, request %zu: %" PRId64 " and %" PRId64 "; %s\n", i, k, ttft, e2e, err.msg);
+        }
+        CHECK((t.ttft != NULL) == (logs[i].ttft[0] >= 0 || logs[i].ttft[1] > 0)); /* no column where none says it */
+        kw_trace_free(&t);
+    }
+    const char *text = "t,i,o,ttft\n0.5,5,6,300\n";
+    CHECK(read_log(text, strlen(text), NULL, "arrival=t,prompt=i,output=o") == KW_OK && !t.ttft && !t.e2e);
+    CHECK(strstr(t.notes.hints, "say its unit, ttft=ttft:ms or :s"));
+    kw_trace_free(&t);
+    refused(text, "arrival=t,prompt=i,output=o,ttft=ttft", "ttft=ttft: in which unit? say ttft=ttft:ms");
+    refused(text, "arrival=t,prompt=i,output=o,ttft=ttft:min", "ttft is s, ms, us or ns, not 'min'");
+}
+
+/* Of one id the fullest answer's latencies, counted from the earliest arrival; rows out of order keep theirs. */
+static void latencies_follow_their_request(void)
+{
+    const char *text = "id,t,i,o,ttft_ms,e2e_ms\na,10.0,5,1,100,100\nb,30.0,5,7,70,700\na,10.5,5,9,200,900\n"
+                       "c,20.0,5,8,80,800\n";
+    CHECK(read_log(text, strlen(text), NULL, "arrival=t,prompt=i,output=o,id=id,ttft=ttft_ms,e2e=e2e_ms,unit=s") ==
+              KW_OK &&
+          t.n == 3);
+    const kw_ns ms = 1000000, ttft[] = { 700 * ms, 80 * ms, 70 * ms }, e2e[] = { 1400 * ms, 800 * ms, 700 * ms };
+    for (size_t i = 0; i < t.n; i++) CHECK(t.ttft[i] == ttft[i] && t.e2e[i] == e2e[i]);
+    kw_trace_free(&t);
+}
+
 int main(void)
 {
     RUN(each_format_is_found_and_counted);
@@ -476,5 +599,7 @@ int main(void)
     RUN(what_spreadsheets_and_scripts_do_to_a_file);
     RUN(what_a_map_leaves_unused_is_said);
     RUN(buckets_become_arrivals);
+    RUN(latencies_are_kept_as_each_log_tells_them);
+    RUN(latencies_follow_their_request);
     return check_report();
 }

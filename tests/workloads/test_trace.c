@@ -256,7 +256,8 @@ static void generic_csv_and_jsonl(void)
     refuse("{\"ts\": 1.5, \"in\": 5}\n", MAP, KW_ERANGE, "mem: none of 1 requests has token counts in in and out");
     refuse("ts,in,out\n1,1,1\n", "arival=ts", KW_EPARSE,
            "columns: unknown key 'arival'; known: arrival, prompt, output, model, class, region, cached, write, "
-           "count, id, end, duration, error, hit, hashes, where, status, unit, zero, missing, broken, buckets, bucket, "
+           "count, id, end, duration, first, ttft, e2e, error, hit, hashes, where, status, unit, zero, missing, "
+           "broken, buckets, bucket, "
            "block");
     refuse("ts,in,out\n", "unit=h", KW_EPARSE,
            "columns: unit is auto, s, ms, us, ns, days, iso, mdy, dmy or ymdhms, not 'h'");
@@ -469,7 +470,9 @@ static int same(const struct kw_trace *a, const struct kw_trace *b)
     int eq = !memcmp(a->arrival, b->arrival, n * sizeof *a->arrival) && !memcmp(a->prompt, b->prompt, n * 4) &&
              !memcmp(a->output, b->output, n * 4) && (!a->model || !memcmp(a->model, b->model, n * 2)) &&
              (!a->klass || !memcmp(a->klass, b->klass, n * 2)) &&
-             (!a->region || !memcmp(a->region, b->region, n * 2)) &&
+             (!a->region || !memcmp(a->region, b->region, n * 2)) && !a->ttft == !b->ttft && !a->e2e == !b->e2e &&
+             (!a->ttft || !memcmp(a->ttft, b->ttft, n * sizeof *a->ttft)) &&
+             (!a->e2e || !memcmp(a->e2e, b->e2e, n * sizeof *a->e2e)) &&
              (!a->hash_at || !memcmp(a->hash_at, b->hash_at, n * 4 + 4));
     if (eq && a->hash_at && a->hash_at[n]) eq = !memcmp(a->hash, b->hash, a->hash_at[n] * sizeof *a->hash);
     for (size_t i = 0; eq && i < a->n_models; i++) eq = !strcmp(a->model_name[i], b->model_name[i]);
@@ -494,9 +497,10 @@ static void hdf5_round_trip(void)
         MOON("5", "1025", "[0, 1, 2]") MOON("3", "1024", "[7, 8]") MOON("3000", "1", "[]"),
         "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,ChatGPT,472,18,490,a\n9,q,1,0,1,a\n"
         "9,\"GPT-4 \xc3\xa9\",1,2,3,\n",
-        AZURE "2023-11-16 18:15:46.6805900,374,44\r\n", MOON("0", "5", "[]")
+        AZURE "2023-11-16 18:15:46.6805900,374,44\r\n", MOON("0", "5", "[]"),
+        "time,in,out,ttft_ms,e2e_ms\n3.5,5,6,70,900\n1.5,5,6,80,\n2.5,5,6,,\n"
     };
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         CHECK(read_text(text[i], NULL, NULL) == KW_OK);
         CHECK(kw_trace_save(&t, path, &err) == KW_OK);
         CHECK(kw_trace_load(&back, path, NULL, NULL, &err) == KW_OK);

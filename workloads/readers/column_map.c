@@ -12,7 +12,7 @@ const char *kw_unit_name(enum kw_unit unit)
     return unit_names[unit];
 }
 
-enum value_kind { PATHS, SUM, WHERE, STATUS, UNIT, ZERO, MISSING, BROKEN, BUCKETS, SECONDS, TOKENS };
+enum value_kind { PATHS, SUM, LENGTH, WHERE, STATUS, UNIT, ZERO, MISSING, BROKEN, BUCKETS, SECONDS, TOKENS };
 
 #define FIELD(name, member, kind)                                                                                      \
     {                                                                                                                  \
@@ -28,16 +28,23 @@ static const struct key {
     FIELD("class", klass, PATHS),       FIELD("region", region, PATHS),
     FIELD("cached", cached, SUM),       FIELD("write", write, SUM),
     FIELD("count", count, SUM),         FIELD("id", id, PATHS),
-    FIELD("end", end, PATHS),           FIELD("duration", duration, PATHS),
-    FIELD("error", error, PATHS),       FIELD("hit", hit, PATHS),
-    FIELD("hashes", hashes, PATHS),     FIELD("where", where, WHERE),
-    FIELD("status", status, STATUS),    FIELD("unit", unit, UNIT),
-    FIELD("zero", zero, ZERO),          FIELD("missing", missing, MISSING),
-    FIELD("broken", broken, BROKEN),    FIELD("buckets", buckets, BUCKETS),
-    FIELD("bucket", bucket_s, SECONDS), FIELD("block", block, TOKENS),
+    FIELD("end", end, PATHS),           FIELD("duration", duration, LENGTH),
+    FIELD("first", first, PATHS),       FIELD("ttft", ttft, LENGTH),
+    FIELD("e2e", e2e, LENGTH),          FIELD("error", error, PATHS),
+    FIELD("hit", hit, PATHS),           FIELD("hashes", hashes, PATHS),
+    FIELD("where", where, WHERE),       FIELD("status", status, STATUS),
+    FIELD("unit", unit, UNIT),          FIELD("zero", zero, ZERO),
+    FIELD("missing", missing, MISSING), FIELD("broken", broken, BROKEN),
+    FIELD("buckets", buckets, BUCKETS), FIELD("bucket", bucket_s, SECONDS),
+    FIELD("block", block, TOKENS),
 };
 #undef FIELD
 enum { KEYS = sizeof keys / sizeof *keys };
+
+static bool is_field(const struct key *k)
+{
+    return k->kind == PATHS || k->kind == SUM || k->kind == LENGTH;
+}
 
 static size_t key_of(const char *text, size_t n)
 {
@@ -186,6 +193,53 @@ static enum kw_status number(const char *key, const char *text, size_t n, double
                    (int)(n < 40 ? n : 40), text);
 }
 
+enum kw_unit kw_columns_name_unit(const char *name)
+{
+    static const struct {
+        const char *end;
+        enum kw_unit unit;
+    } ends[] = { { "ms", KW_UNIT_MS },           { "us", KW_UNIT_US },          { "ns", KW_UNIT_NS },
+                 { "nano", KW_UNIT_NS },         { "millis", KW_UNIT_MS },      { "seconds", KW_UNIT_S },
+                 { "secs", KW_UNIT_S },          { "sec", KW_UNIT_S },          { "milliseconds", KW_UNIT_MS },
+                 { "microseconds", KW_UNIT_US }, { "nanoseconds", KW_UNIT_NS }, { "_s", KW_UNIT_S } };
+    size_t n = strlen(name), longest = 0;
+    enum kw_unit unit = KW_UNIT_AUTO;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t k = strlen(ends[i].end);
+        if (n <= k || k <= longest) continue;
+        size_t j = 0;
+        while (j < k &&
+               (name[n - k + j] | (name[n - k + j] >= 'A' && name[n - k + j] <= 'Z' ? 32 : 0)) == ends[i].end[j])
+            j++;
+        if (j == k) longest = k, unit = ends[i].unit;
+    }
+    return unit;
+}
+
+/* PATH|PATH:ms: how long something took. */
+static enum kw_status length(struct kw_columns *c, const struct key *k, const char *text, size_t n,
+                             struct kw_map_field *f, struct kw_error *err)
+{
+    enum kw_unit *unit = f == &c->duration ? &c->duration_unit : f == &c->ttft ? &c->ttft_unit : &c->e2e_unit;
+    size_t paths = until(text, n, ":");
+    *unit = KW_UNIT_AUTO;
+    if (paths < n) {
+        static const char *const units[] = { "s", "ms", "us", "ns", NULL };
+        int w;
+        enum kw_status st = word(k->name, text + paths + 1, n - paths - 1, units, &w, err);
+        if (st != KW_OK) return st;
+        *unit = (enum kw_unit)(KW_UNIT_S + w);
+    }
+    enum kw_status st = field(c, text, paths, false, f, err);
+    for (size_t a = 0; st == KW_OK && a < f->n && *unit == KW_UNIT_AUTO; a++)
+        *unit = kw_columns_name_unit(c->path[f->alt[a].term[0].path]);
+    if (st != KW_OK || *unit != KW_UNIT_AUTO) return st;
+    *unit = KW_UNIT_S;
+    if (f == &c->duration) return KW_OK;
+    return kw_fail(err, KW_EPARSE, "columns: %s=%.*s: in which unit? say %s=%.*s:ms (s, ms, us or ns)", k->name,
+                   (int)(paths < 40 ? paths : 40), text, k->name, (int)(paths < 40 ? paths : 40), text);
+}
+
 static enum kw_status set(struct kw_columns *c, const struct key *k, const char *text, size_t n, struct kw_error *err)
 {
     static const char *const zero[] = { "drop", "refuse", NULL }, *const missing[] = { "drop", "mean", "refuse", NULL },
@@ -198,6 +252,7 @@ static enum kw_status set(struct kw_columns *c, const struct key *k, const char 
     switch (k->kind) {
     case PATHS: return field(c, text, n, true, at, err);
     case SUM: return field(c, text, n, false, at, err);
+    case LENGTH: return length(c, k, text, n, at, err);
     case WHERE:
         if (c->n_where == KW_MAP_FILTERS) return kw_fail(err, KW_EPARSE, "columns: more than %d where", KW_MAP_FILTERS);
         return filter(c, text, n, false, &c->where[c->n_where++], err);
@@ -247,7 +302,7 @@ bool kw_columns_use(const struct kw_columns *c, const char *path)
         if (strcmp(c->path[c->where[i].path], path) == 0) return true;
     for (size_t k = 0; k < KEYS; k++) {
         const struct kw_map_field *f = (const void *)((const char *)c + keys[k].at);
-        if (keys[k].kind != PATHS && keys[k].kind != SUM) continue;
+        if (!is_field(&keys[k])) continue;
         for (size_t a = 0; a < f->n; a++)
             for (size_t i = 0; i < f->alt[a].n; i++)
                 if (strcmp(c->path[f->alt[a].term[i].path], path) == 0) return true;
@@ -275,7 +330,7 @@ const char *kw_columns_lack(const struct kw_columns *c, const bool have[])
 {
     for (size_t k = 0; k < KEYS; k++) {
         const struct kw_map_field *f = (const void *)((const char *)c + keys[k].at);
-        const char *lack = keys[k].kind == PATHS || keys[k].kind == SUM ? field_lacks(c, f, have) : NULL;
+        const char *lack = is_field(&keys[k]) ? field_lacks(c, f, have) : NULL;
         if (lack) return lack;
     }
     if (c->has_status && !c->status.optional && !have[c->status.path]) return c->path[c->status.path];

@@ -47,8 +47,9 @@ struct kw_map_filter { /* value is one of, or none of, the words */
 struct kw_columns {
     char path[KW_MAP_PATHS][KW_MAP_PATH]; /* CSV column names, or keys of nested objects joined by dots */
     size_t n_paths;
-    struct kw_map_field arrival, end, duration, prompt, output, cached, write, count, id, model, klass, region, error,
-        hit, hashes;
+    struct kw_map_field arrival, end, duration, first, ttft, e2e, prompt, output, cached, write, count, id, model,
+        klass, region, error, hit, hashes;
+    enum kw_unit duration_unit, ttft_unit, e2e_unit; /* S, MS, US or NS */
     struct kw_map_filter where[KW_MAP_FILTERS], status;
     size_t n_where;
     bool has_status;
@@ -65,11 +66,17 @@ struct kw_columns {
 /* Adds "arrival=ts,prompt=in+cache.read?,output=out,where=type:GENERATION" to *c (zeroed at first): keys in text stand
  * in the place of those *c already has, so that a user's own map goes over a format's. NULL or "" adds nothing.
  *
- *     arrival, end, duration, id, model, class, region, error, hit, hashes   PATH[|PATH...]
+ *     arrival, first, end, id, model, class, region, error, hit, hashes   PATH[|PATH...]
+ *     duration, ttft, e2e                                            sums of lengths, said where all of them are:
+ *                                                                    PATH[+PATH...][|PATH...][:s|ms|us|ns]
  *     prompt, output, cached, write, count                           sums: PATH+PATH, PATH - PATH; PATH? may be absent
  *     where=PATH:WORD|WORD   where=PATH!WORD|WORD   status=PATH[:WORD|WORD]
  *     unit, zero, missing, broken, buckets, bucket, block            words and numbers
  *
+ * first and end are times as arrival is, of the first output token and of the answer's end (of a bucket with count);
+ * ttft and e2e the lengths from arrival to them. duration is that of an answer whose `arrival` is its end: it is taken
+ * off, and is its e2e. The unit of a length is that of its name's end (_ms, Ns, _seconds, ...) unless it is said;
+ * duration's is s then, while ttft and e2e must say one. A list (vLLM's itls) is the sum of its numbers.
  * A backslash takes the next character as part of a name. KW_EPARSE. */
 enum kw_status kw_columns_add(struct kw_columns *c, const char *text, struct kw_error *err);
 
@@ -81,6 +88,9 @@ bool kw_columns_use(const struct kw_columns *c, const char *path);
 
 /* A path that the map cannot do without when only those of have[n_paths] are there, or NULL. */
 const char *kw_columns_lack(const struct kw_columns *c, const bool have[]);
+
+/* The unit of a length that a name's end tells (latency_ms, timeToFirstTokenMs, elapsedSeconds); AUTO: none. */
+enum kw_unit kw_columns_name_unit(const char *name);
 
 /* The unit by its name in the language, for messages. */
 const char *kw_unit_name(enum kw_unit unit);

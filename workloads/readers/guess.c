@@ -10,6 +10,9 @@ enum role {
     ARRIVAL,
     END,
     DURATION,
+    FIRST,
+    TTFT,
+    E2E,
     PROMPT,
     OUTPUT,
     CACHED,
@@ -31,6 +34,9 @@ static const char *const synonyms[ROLES] = {
          "loggingtime timegenerated begin elapsed offset zeit zeitstempel datum starttimeunixnano"),
     [END] = "endtime finishedat completedat endedat responsetime end",
     [DURATION] = "duration requestduration latency",
+    [FIRST] = "firsttokenat firsttokentime firsttokentimestamp completionstarttime timefirsttoken",
+    [TTFT] = "ttft timetofirsttoken firsttokenlatency timetofirstchunk",
+    [E2E] = "e2e e2elatency totallatency requestlatency totalduration totaltime",
     [PROMPT] =
         ("prompttokens inputtokens prompt input promptlen promptlength inputlen inputlength contexttokens tokensin "
          "tokensprompt tokensinput numprompttokens numinputtokens numprefilltokens inputtokencount "
@@ -130,7 +136,7 @@ static size_t rank(enum role role, const char *plain)
 {
     static const char *const units[] = { "ms", "us", "ns", "sec", "seconds", "s" };
     size_t n = strlen(plain), at = place(role, plain, n);
-    if (role > DURATION) return at;
+    if (role > E2E) return at;
     for (size_t i = 0; i < sizeof units / sizeof *units && !at; i++) {
         size_t k = strlen(units[i]);
         if (n > k && memcmp(plain + n - k, units[i], k) == 0) at = place(role, plain, n - k);
@@ -184,6 +190,21 @@ static enum kw_status not_found(const struct names *s, const char *what, struct 
         what, list, used + 48 >= sizeof list ? ", ..." : "");
 }
 
+/* What tells when tokens came. A length is only taken when its name says its unit: 0.4 and 400 look alike. `starts`: the
+ * arrival is no end, so that an end can be one. */
+static void guess_latency(const struct kw_columns *c, const struct names *s, bool starts, char *text, size_t size)
+{
+    const struct name *first = find(s, FIRST), *ttft = find(s, TTFT), *e2e = find(s, E2E), *end = find(s, END);
+    if (!c->ttft.n && !c->first.n && ttft && kw_columns_name_unit(ttft->text) != KW_UNIT_AUTO)
+        say(text, size, "ttft", "", ttft, "?");
+    if (!c->first.n && !c->ttft.n && first) say(text, size, "first", "", first, "?");
+    if (!c->e2e.n && !c->end.n && e2e && kw_columns_name_unit(e2e->text) != KW_UNIT_AUTO)
+        say(text, size, "e2e", "", e2e, "?");
+    else if (!c->end.n && !c->e2e.n && starts && end && !c->count.n && !find(s, COUNT) &&
+             strcmp(end->plain, "responsetime"))
+        say(text, size, "end", "", end, "?");
+}
+
 enum kw_status kw_guess_columns(struct kw_columns *c, const char *head, size_t n, struct kw_error *err)
 {
     struct names s;
@@ -211,6 +232,7 @@ enum kw_status kw_guess_columns(struct kw_columns *c, const char *head, size_t n
         say(text, sizeof text, "output", "", x, "");
         if ((x = find(&s, REASONING_BESIDE))) say(text, sizeof text, NULL, "+", x, "?");
     }
+    guess_latency(c, &s, arrival && !c->duration.n, text, sizeof text);
     if (!c->count.n && (x = find(&s, COUNT))) say(text, sizeof text, "count", "", x, "");
     if (!c->count.n && find(&s, COUNT) && end && arrival && !c->end.n) say(text, sizeof text, "end", "", end, "?");
     if (!c->id.n && (x = find(&s, ID))) say(text, sizeof text, "id", "", x, "");
@@ -237,6 +259,9 @@ char *kw_guess_unused(const struct kw_columns *c, const char *head, size_t n, ch
         else if (rank(CACHED, x->plain))
             used += (size_t)snprintf(buf + used, size - used, "%s%s is not used: say cached=%s to bill cached input",
                                      sep, x->text, x->text);
+        else if (rank(TTFT, x->plain) && kw_columns_name_unit(x->text) == KW_UNIT_AUTO)
+            used += (size_t)snprintf(buf + used, size - used, "%s%s is not used: say its unit, ttft=%s:ms or :s", sep,
+                                     x->text, x->text);
         else if (rank(COUNT, x->plain))
             used += (size_t)snprintf(buf + used, size - used,
                                      "%s%s counts requests: a row is a bucket, not a request; say count=%s", sep,

@@ -14,6 +14,7 @@
     "output=" a "gen_ai.usage.output_tokens|" a "gen_ai.usage.completion_tokens,"                                      \
     "cached=" a "gen_ai.usage.cache_read.input_tokens|" a "gen_ai.usage.cache_read_input_tokens?,"                     \
     "write=" a "gen_ai.usage.cache_creation.input_tokens|" a "gen_ai.usage.cache_creation_input_tokens?,"              \
+    "ttft=" a "gen_ai.response.time_to_first_chunk?:s,"                                                                \
     "model=" a "gen_ai.request.model|" a "gen_ai.response.model,"                                                      \
     "where=" a "gen_ai.operation.name?!invoke_agent|create_agent|invoke_workflow|execute_tool|embeddings,"             \
     "where=" a "gen_ai.request.model:*"
@@ -55,10 +56,12 @@ static const struct kw_log_format formats[] = {
       "status=result?",
       .inside = "turns.llm_calls", .says = INSIDE },
     { "served", "JSONL or HDF5 that `engine serve-trace` wrote: its arrivals and lengths",
-      "arrival|prompt|output|generated", "arrival=arrival,prompt=prompt,output=output,unit=s", .says = NULL },
+      "arrival|prompt|output|generated", "arrival=arrival,prompt=prompt,output=output,ttft=ttft_s?,e2e=e2e_s?,unit=s",
+      .says = NULL },
     /* gateways, tracing, providers */
     { "litellm", "LiteLLM SpendLogs, CSV or JSON", "startTime|prompt_tokens|completion_tokens|call_type",
-      "arrival=startTime,prompt=total_tokens - completion_tokens|prompt_tokens,output=completion_tokens,"
+      "arrival=startTime,first=completionStartTime?,end=endTime?,"
+      "prompt=total_tokens - completion_tokens|prompt_tokens,output=completion_tokens,"
       "cached=metadata.usage_object.prompt_tokens_details.cached_tokens|"
       "metadata.usage_object.cache_read_input_tokens?,"
       "write=total_tokens - completion_tokens - prompt_tokens,id=request_id,model=model?,hit=cache_hit?,status=status?,"
@@ -66,27 +69,33 @@ static const struct kw_log_format formats[] = {
       "aembedding|embedding|arerank|rerank|amoderation|moderation",
       .says = INSIDE ", cache writes by total less prompt less completion" },
     { "langfuse", "Langfuse observations of the blob export, CSV or JSONL", "usage_details|start_time",
-      LANGFUSE("usage_details") "arrival=start_time,id=id,model=provided_model_name?,where=type?:GENERATION,"
+      LANGFUSE("usage_details") "arrival=start_time,first=completion_start_time?,end=end_time?,id=id,model=provided_"
+                                "model_name?,where=type?:GENERATION,"
                                 "status=level?:DEFAULT|DEBUG|WARNING",
       .beside = true, .says = "usage_details are buckets beside each other and are added" },
     { "langfuse-api", "Langfuse observations of the API", "usageDetails|startTime",
-      LANGFUSE("usageDetails") "arrival=startTime,id=id,model=model?,where=type?:GENERATION,"
+      LANGFUSE("usageDetails") "arrival=startTime,first=completionStartTime?,end=endTime?,id=id,model=model?,where="
+                               "type?:GENERATION,"
                                "status=level?:DEFAULT|DEBUG|WARNING",
       .inside = "?data", .beside = true, .says = "usageDetails are buckets beside each other and are added" },
     { "langfuse-ui", "Langfuse observations exported from its pages", "startTime|inputUsage|outputUsage",
-      "arrival=startTime,prompt=inputUsage,output=outputUsage,id=id?,model=model?,where=type?:GENERATION,"
+      "arrival=startTime,first=completionStartTime?,end=endTime?,prompt=inputUsage,output=outputUsage,id=id?,model="
+      "model?,where=type?:GENERATION,"
       "status=level?:DEFAULT|DEBUG|WARNING",
       .says = "the export has no cached tokens" },
     { "helicone", "Helicone requests", "request_created_at|prompt_tokens|completion_tokens",
-      "arrival=request_created_at,prompt=prompt_tokens,output=completion_tokens,id=response_id?,model=model?,"
+      "arrival=request_created_at,ttft=time_to_first_token?:ms,e2e=delay_ms?,end=response_created_at?,"
+      "prompt=prompt_tokens,output=completion_tokens,id=response_id?,model=model?,"
       "status=response_status?",
       .says = NULL },
     { "openrouter", "OpenRouter activity", "generation_id|created_at|tokens_prompt|tokens_completion",
-      "arrival=created_at,prompt=tokens_prompt,output=tokens_completion,cached=tokens_cached?,id=generation_id,"
+      "arrival=created_at,ttft=time_to_first_token_ms?,prompt=tokens_prompt,output=tokens_completion,"
+      "cached=tokens_cached?,id=generation_id,"
       "model=model_permaslug?",
       .says = INSIDE ", reasoning is part of the completion" },
     { "cloudflare", "Cloudflare AI Gateway logs", "created_at|tokens_in|tokens_out|success",
-      "arrival=created_at,prompt=tokens_in,output=tokens_out,hit=cached?,id=id?,model=model?,status=success",
+      "arrival=created_at,e2e=duration?:ms,prompt=tokens_in,output=tokens_out,hit=cached?,id=id?,model=model?,"
+      "status=success",
       .inside = "?result" },
     { "bedrock", "Bedrock model invocation logs", "inputTokenCount|outputTokenCount|modelId",
       "arrival=timestamp,"
@@ -102,12 +111,13 @@ static const struct kw_log_format formats[] = {
       "id=requestId?,model=modelId?,region=region?,error=errorCode?",
       .beside = true, .says = BESIDE },
     { "otlp", "OpenTelemetry GenAI spans, OTLP JSON", "resourceSpans|startTimeUnixNano",
-      "arrival=startTimeUnixNano,id=spanId,unit=ns,region=resource.attributes.cloud.region?,status=status.code?:0|1|"
+      "arrival=startTimeUnixNano,end=endTimeUnixNano?,id=spanId,unit=ns,region=resource.attributes.cloud.region?,"
+      "status=status.code?:0|1|"
       "STATUS_CODE_UNSET|STATUS_CODE_OK," GEN_AI("attributes."),
       .inside = "resourceSpans.scopeSpans.spans", .says = INSIDE ", agent and tool spans are left out" },
     { "otel-flat", "OpenTelemetry GenAI spans, an object each",
       "start_time_unix_nano|gen_ai.usage.input_tokens|gen_ai.usage.output_tokens",
-      "arrival=start_time_unix_nano,unit=ns,id=span_id?,region=cloud.region?," GEN_AI(""),
+      "arrival=start_time_unix_nano,end=end_time_unix_nano?,unit=ns,id=span_id?,region=cloud.region?," GEN_AI(""),
       .says = INSIDE ", agent and tool spans are left out" },
     { "openai-usage", "OpenAI usage in buckets (API pages or CSV)",
       "start_time|num_model_requests|input_tokens|output_tokens",
@@ -135,13 +145,16 @@ static const struct kw_log_format formats[] = {
       .says = "thoughts are added to the output" },
     /* load tests */
     { "vllm-bench", "`vllm bench serve --save-result --save-detailed`", "start_times|input_lens|output_lens",
-      "arrival=start_times,prompt=input_lens,output=output_lens,error=errors?,unit=s", .side_by_side = true },
+      "arrival=start_times,ttft=ttfts?:s,e2e=ttfts?+itls?:s,prompt=input_lens,output=output_lens,error=errors?,unit=s",
+      .side_by_side = true },
     { "aiperf", "AIPerf profile_export.jsonl", "request_start_ns|input_sequence_length|output_sequence_length",
-      "arrival=metadata.request_start_ns,prompt=metrics.input_sequence_length.value,"
+      "arrival=metadata.request_start_ns,ttft=metrics.time_to_first_token.value?:ms,end=metadata.request_end_ns?,"
+      "prompt=metrics.input_sequence_length.value,"
       "output=metrics.output_sequence_length.value,error=error?,where=metadata.benchmark_phase?:profiling,unit=ns",
       .says = "warm-up requests are left out" },
     { "guidellm", "GuideLLM benchmarks.json", "benchmarks|request_start_time|prompt_tokens|output_tokens",
-      "arrival=request_start_time,prompt=prompt_tokens,output=output_tokens,status=@in:successful,unit=s",
+      "arrival=request_start_time,ttft=time_to_first_token_ms?,first=first_token_time?,e2e=request_latency?:s,"
+      "end=request_end_time?,prompt=prompt_tokens,output=output_tokens,status=@in:successful,unit=s",
       .inside = "benchmarks.requests.*" },
     /* what cannot be read, and why */
     { "focus", NULL, "BilledCost|ChargePeriodStart|ConsumedQuantity", NULL,

@@ -32,6 +32,8 @@ struct kw_log {
     uint64_t n_known;
     bool grouped_dots; /* "2.028" is 2028: a spreadsheet's file with semicolons */
     kw_ns shift;       /* added to local times after summer time ended */
+    kw_ns stamp;       /* arrival as the record has it, less the duration: what its other times count from */
+    bool observes;     /* the map tells when tokens came */
     kw_ns last_local;
     kw_ns bucket;   /* length, where no column says its end */
     char model[80]; /* of the row before, and whether it generates */
@@ -168,6 +170,50 @@ static void observed(struct kw_log *g, kw_ns at)
     if (at > r->until) r->until = at;
 }
 
+/* A length, or the sum of a list of them. */
+static enum kw_status one_length(const struct kw_cell *x, int exp10, kw_ns *out, struct kw_error *err)
+{
+    struct kw_span s = x->text;
+    kw_ns v;
+    *out = 0;
+    if (x->kind != KW_CELL_LIST) return kw_timestamp_decimal(s, exp10, out, err);
+    for (size_t at = 1; at < s.n;) {
+        size_t k = 0;
+        while (at + k < s.n && !strchr(",] ", s.p[at + k])) k++;
+        if (k) {
+            enum kw_status st = kw_timestamp_decimal((struct kw_span){ s.p + at, k }, exp10, &v, err);
+            if (st != KW_OK) return st;
+            if (*out > INT64_MAX - v) return kw_fail(err, KW_ERANGE, "lengths that add up beyond 292 years");
+            *out += v;
+        }
+        at += k + 1;
+    }
+    return KW_OK;
+}
+
+/* The first alternative whose terms are all there, added; *said false: none. */
+static enum kw_status length_of(const struct kw_cell *cell, const struct kw_map_field *f, enum kw_unit unit, kw_ns *out,
+                                bool *said, struct kw_error *err)
+{
+    int exp10 = unit == KW_UNIT_MS ? 6 : unit == KW_UNIT_US ? 3 : unit == KW_UNIT_NS ? 0 : 9;
+    *said = false;
+    for (size_t a = 0; a < f->n && !*said; a++) {
+        kw_ns sum = 0, v;
+        bool all = true;
+        for (size_t i = 0; i < f->alt[a].n && all; i++) {
+            const struct kw_cell *x = &cell[f->alt[a].term[i].path];
+            if (!(all = !is_blank(x))) break;
+            enum kw_status st = one_length(x, exp10, &v, err);
+            if (st != KW_OK) return st;
+            if (sum > INT64_MAX - v) return kw_fail(err, KW_ERANGE, "lengths that add up beyond 292 years");
+            sum += f->alt[a].term[i].minus ? -v : v;
+        }
+        *said = all;
+        if (all) *out = sum;
+    }
+    return KW_OK;
+}
+
 static enum kw_status arrival(struct kw_log *g, const struct kw_cell *cell, kw_ns *out, struct kw_error *err)
 {
     const struct kw_cell *x = one(cell, &g->map.arrival);
@@ -189,19 +235,14 @@ static enum kw_status arrival(struct kw_log *g, const struct kw_cell *cell, kw_n
         if (back >= 1800 * KW_NS_PER_S && back <= 3600 * KW_NS_PER_S && !g->shift && kw_time_falls_back(g->last_local))
             g->shift = 3600 * KW_NS_PER_S;
         g->last_local = *out;
-        *out += g->shift;
         g->r->t.notes.fell_back += g->shift > 0;
     }
-    const struct kw_cell *d = one(cell, &g->map.duration);
-    if (g->map.duration.n && !is_blank(d)) {
-        const char *name = g->map.path[g->map.duration.alt[0].term[0].path];
-        size_t n = strlen(name);
-        bool ms = n > 2 && (name[n - 2] == 'm' || name[n - 2] == 'M') && name[n - 1] == 's';
-        kw_ns length;
-        st = kw_timestamp_decimal(d->text, ms ? 6 : 9, &length, err);
-        if (st != KW_OK) return st;
-        *out = *out > length ? *out - length : 0;
-    }
+    kw_ns length = 0;
+    bool said;
+    if ((st = length_of(cell, &g->map.duration, g->map.duration_unit, &length, &said, err)) != KW_OK) return st;
+    g->stamp = *out - length;
+    if (!zoned) *out += g->shift;
+    *out = *out > length ? *out - length : 0;
     if (*out < KW_NANO * KW_NS_PER_S && g->unit < KW_UNIT_DAYS) g->r->dated = false;
     return KW_OK;
 }
@@ -256,14 +297,61 @@ static enum kw_status read_counts(struct kw_log *g, const struct kw_cell *cell, 
     return st;
 }
 
+/* When a time column says it was, counted from the arrival. KW_EPARSE, KW_ERANGE: it is no time. */
+static enum kw_status since_arrival(const struct kw_log *g, const struct kw_cell *cell, const struct kw_map_field *f,
+                                    kw_ns *out, bool *said, struct kw_error *err)
+{
+    const struct kw_cell *x = one(cell, f);
+    bool zoned;
+    *said = f->n && !is_blank(x);
+    if (!*said) return KW_OK;
+    enum kw_status st = kw_time_read(x->text, g->unit, out, &zoned, err);
+    if (st == KW_OK) *out -= g->stamp;
+    return st;
+}
+
+/* What the record says of its first token and its end. That tells nothing of the traffic, so what makes no sense is
+ * counted and left out instead of failing; 0 is how sources write that they do not know. */
+static void observe(struct kw_log *g, const struct kw_cell *cell, struct kw_row *row)
+{
+    const struct kw_columns *m = &g->map;
+    struct kw_error ignored;
+    enum kw_status st = length_of(cell, &m->ttft, m->ttft_unit, &row->ttft, &row->says_ttft, &ignored);
+    if (st == KW_OK && !row->says_ttft) st = since_arrival(g, cell, &m->first, &row->ttft, &row->says_ttft, &ignored);
+    if (st == KW_OK) st = length_of(cell, &m->e2e, m->e2e_unit, &row->e2e, &row->says_e2e, &ignored);
+    if (st == KW_OK && !row->says_e2e) st = since_arrival(g, cell, &m->end, &row->e2e, &row->says_e2e, &ignored);
+    if (st == KW_OK && !row->says_e2e)
+        st = length_of(cell, &m->duration, m->duration_unit, &row->e2e, &row->says_e2e, &ignored);
+    row->says_ttft &= row->ttft != 0;
+    row->says_e2e &= row->e2e != 0;
+    bool odd = st != KW_OK || (row->says_ttft && row->ttft < 0) || (row->says_e2e && row->e2e < 0) ||
+               (row->says_ttft && row->says_e2e && row->e2e < row->ttft);
+    g->r->t.notes.latency_odd += odd;
+    if (odd) row->says_ttft = row->says_e2e = false;
+}
+
+/* A latency of the row that is there, or of the fuller one that takes its place, counted from the earlier arrival. */
+static void merge_latency(kw_ns *column, uint32_t at, bool replace, kw_ns value, kw_ns earlier)
+{
+    if (!column) return;
+    if (replace)
+        column[at] = value + (earlier < 0 ? -earlier : 0);
+    else if (column[at] >= 0 && earlier > 0)
+        column[at] += earlier;
+}
+
 /* One of several rows of an id: the fullest counts, at the earliest time. */
 static void merge(struct kw_log *g, uint32_t at, const struct said *s)
 {
     struct kw_trace *t = &g->r->t;
     t->notes.rows++;
     t->notes.duplicates++;
-    if (s->row.at < t->arrival[at]) t->arrival[at] = s->row.at, t->notes.clock_back += at > 0;
-    if (!s->knows_output || s->row.output <= t->output[at] || s->row.output > KW_TRACE_MAX_TOKENS) return;
+    kw_ns earlier = t->arrival[at] - s->row.at; /* > 0: the request arrived before the row that is there */
+    if (earlier > 0) t->arrival[at] = s->row.at, t->notes.clock_back += at > 0;
+    bool fuller = s->knows_output && s->row.output > t->output[at] && s->row.output <= KW_TRACE_MAX_TOKENS;
+    merge_latency(t->ttft, at, fuller && s->row.says_ttft, s->row.ttft, earlier);
+    merge_latency(t->e2e, at, fuller && s->row.says_e2e, s->row.e2e, earlier);
+    if (!fuller) return;
     g->known_output += (double)s->row.output - t->output[at];
     t->output[at] = (uint32_t)s->row.output;
     if (s->row.prompt && s->row.prompt <= KW_TRACE_MAX_TOKENS && s->row.cached + s->row.written <= s->row.prompt) {
@@ -424,6 +512,7 @@ static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *er
         if (!counted) return kw_fail(err, KW_EPARSE, "no count of requests in the record");
         return push_bucket(g, cell, &s, count, err);
     }
+    if (g->observes) observe(g, cell, &s.row);
     if (g->map.hashes.n && s.knows_prompt && (st = hashes(g, one(cell, &g->map.hashes), &s.row, err)) != KW_OK)
         return st;
     if (g->map.has_status && !is_blank(&cell[g->map.status.path]) && s.row.output == 0) {
@@ -522,6 +611,13 @@ static void say_read_as(struct kw_log *g, const char *why, bool guessed)
         used += (size_t)snprintf(to + used, size - used, ", prompt from %s, output from %s",
                                  kw_columns_text(&g->map, &g->map.prompt, p, sizeof p),
                                  kw_columns_text(&g->map, &g->map.output, o, sizeof o));
+    const struct kw_map_field *first = g->map.ttft.n ? &g->map.ttft : &g->map.first;
+    const struct kw_map_field *end = g->map.e2e.n ? &g->map.e2e : &g->map.end;
+    if (guessed && first->n && used < size)
+        used += (size_t)snprintf(to + used, size - used, ", first token by %s",
+                                 kw_columns_text(&g->map, first, a, sizeof a));
+    if (guessed && end->n && !g->map.count.n && used < size)
+        used += (size_t)snprintf(to + used, size - used, ", end by %s", kw_columns_text(&g->map, end, a, sizeof a));
     if (*says && used < size) snprintf(to + used, size - used, ", %s", says);
 }
 
@@ -554,6 +650,7 @@ static enum kw_status settle(struct kw_log *g, struct kw_source *s, const struct
     g->grouped_dots = in.sep == ';' && v.counts_with_dot && v.counts_grouped == v.counts_with_dot;
     if (g->map.hashes.n) g->r->t.hash_block = g->map.block ? g->map.block : block_of(&v);
     if ((st = settle_unit(g, &v, &why, err)) != KW_OK) return st;
+    g->observes = g->map.first.n || g->map.ttft.n || g->map.end.n || g->map.e2e.n || g->map.duration.n;
     g->r->dated = true; /* until a number too small for Unix time comes */
     g->bucket = (kw_ns)(g->map.bucket_s * 1e9);
     g->r->t.notes.guessed = guess;

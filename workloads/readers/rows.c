@@ -109,6 +109,8 @@ static enum kw_status more_rows(struct kw_rows *r, const struct kw_row *row, str
     if (ok && (t->n ? t->klass != NULL : row->klass.p != NULL)) ok = grow((void **)&t->klass, cap, sizeof *t->klass);
     if (ok && (t->n ? t->region != NULL : row->region.p != NULL))
         ok = grow((void **)&t->region, cap, sizeof *t->region);
+    if (ok && t->ttft) ok = grow((void **)&t->ttft, cap, sizeof *t->ttft);
+    if (ok && t->e2e) ok = grow((void **)&t->e2e, cap, sizeof *t->e2e);
     if (ok && (t->n ? t->hash_at != NULL : row->hash != NULL)) {
         ok = grow((void **)&t->hash_at, cap + 1, sizeof *t->hash_at);
         if (ok && t->n == 0) t->hash_at[0] = 0;
@@ -126,6 +128,19 @@ static enum kw_status more_hashes(struct kw_rows *r, size_t need, struct kw_erro
     if (!grow((void **)&r->t.hash, cap, sizeof *r->t.hash))
         return kw_fail(err, KW_ENOMEM, "out of memory for %zu prefix hashes", cap);
     r->hash_cap = cap;
+    return KW_OK;
+}
+
+/* A latency into its column, which the first row that has one makes: a log without any pays nothing. */
+static enum kw_status put_latency(struct kw_rows *r, kw_ns **column, kw_ns value, struct kw_error *err)
+{
+    if (value < 0 && !*column) return KW_OK;
+    if (!*column) {
+        if (!(*column = malloc(r->cap * sizeof **column)))
+            return kw_fail(err, KW_ENOMEM, "out of memory for %zu latencies", r->cap);
+        for (size_t i = 0; i < r->t.n; i++) (*column)[i] = -1;
+    }
+    (*column)[r->t.n] = value;
     return KW_OK;
 }
 
@@ -166,7 +181,9 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
         if (row->n_hash) memcpy(t->hash + have, row->hash, row->n_hash * sizeof *t->hash);
         t->hash_at[n + 1] = (uint32_t)need;
     }
-    assert(n < r->cap && row->at >= 0);
+    assert(n < r->cap && row->at >= 0 && (!row->says_ttft || !row->says_e2e || row->e2e >= row->ttft));
+    if ((st = put_latency(r, &t->ttft, row->says_ttft ? row->ttft : -1, err)) != KW_OK) return st;
+    if ((st = put_latency(r, &t->e2e, row->says_e2e ? row->e2e : -1, err)) != KW_OK) return st;
     t->arrival[n] = row->at;
     t->prompt[n] = (uint32_t)row->prompt;
     t->output[n] = (uint32_t)row->output;
@@ -206,6 +223,8 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     shrink((void **)&t->model, t->n, sizeof *t->model);
     shrink((void **)&t->klass, t->n, sizeof *t->klass);
     shrink((void **)&t->region, t->n, sizeof *t->region);
+    shrink((void **)&t->ttft, t->n, sizeof *t->ttft);
+    shrink((void **)&t->e2e, t->n, sizeof *t->e2e);
     shrink((void **)&t->hash_at, t->n + 1, sizeof *t->hash_at);
     shrink((void **)&t->hash, t->hash_at ? t->hash_at[t->n] : 0, sizeof *t->hash);
     if (t->notes.clock_back && (st = kw_trace_sort(t, err)) != KW_OK) return st;

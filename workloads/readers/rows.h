@@ -1,5 +1,5 @@
 /* workloads/readers/rows.h - a trace in the making: readers push rows, finish turns them into a kw_trace that keeps its
- * invariants. Columns only: 16 bytes a row, 18 with models, 20 with classes. */
+ * invariants. Columns only: 16 bytes a row, 18 with models, 20 with classes; 8 more for each latency that is said. */
 #ifndef KW_WORKLOADS_READERS_ROWS_H
 #define KW_WORKLOADS_READERS_ROWS_H
 #include "workloads/readers/timestamp.h"
@@ -28,6 +28,8 @@ struct kw_row {
     bool says_cached;  /* and how many of the prompt's */
     bool says_written; /* and how many of them were written to the cache */
     uint64_t cached, written;
+    bool says_ttft, says_e2e; /* what was observed, >= 0 ns from `at` on, the end not before the first token */
+    kw_ns ttft, e2e;
     struct kw_span model, klass, region; /* p NULL: the source has none */
     const uint64_t *hash;                /* [n_hash], copied */
     size_t n_hash;
