@@ -34,6 +34,7 @@ FOLDERS = {
     "engine/cuda": "engine engine/model",
     "engine/serve": "engine",
     "calibrate/profile": "",
+    "calibrate/api": "",
     "calibrate/operators": "calibrate/profile calibrate/import",  # operators.c collects what the importers read
     "calibrate/import": "calibrate/profile calibrate/operators",
     "calibrate/measure": "calibrate/profile calibrate/operators",

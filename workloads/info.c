@@ -134,6 +134,24 @@ static void token_row(struct kw_text *out, const char *name, const struct kw_tok
                 kw_grouped(b[6], 32, (double)s->total, 0));
 }
 
+static void latency_row(struct kw_text *out, const char *name, const struct kw_latency_stats *s)
+{
+    if (s->n)
+        kw_text_add(out, "%-*s%10.4g%10.4g%10.4g%10.4g%12.4g%16zu\n", LEFT + 11, name, s->p50, s->p90, s->p95, s->p99,
+                    s->worst, s->n);
+}
+
+/* What the source saw of the answers, the slow side of each. */
+static void latency_rows(struct kw_text *out, const struct kw_trace_stats *s)
+{
+    if (!s->ttft_s.n && !s->e2e_s.n) return;
+    kw_text_add(out, "\n%-*s%10s%10s%10s%10s%12s%16s\n", LEFT + 11, "as observed", "p50", "p90", "p95", "p99", "worst",
+                "requests");
+    latency_row(out, "TTFT, s", &s->ttft_s);
+    latency_row(out, "E2E, s", &s->e2e_s);
+    latency_row(out, "output, tokens/s", &s->output_rate);
+}
+
 /* "name 60.1 %, ...", the largest first, at most six. */
 static void shares(struct kw_text *out, const char *title, char **name, const uint64_t *count, size_t names, size_t n)
 {
@@ -264,6 +282,7 @@ enum kw_status kw_trace_info(char **text, const struct kw_trace *t, const struct
     if (!isnan(s->rank_correlation))
         kw_text_add(&out, "%-*s%11.3f  between prompt and output (Spearman)\n", LEFT, "rank corr.",
                     s->rank_correlation);
+    latency_rows(&out, s);
     kw_text_add(&out, "\nrequests/s over time\n");
     rate_picture(&out, t);
     kw_text_add(&out, "\ntokens a request, log scale\n");
@@ -291,6 +310,15 @@ static void json_tokens(struct kw_text *out, const char *key, const struct kw_to
                 ",\n  \"%s\": { \"mean\": %.10g, \"min\": %u, \"p50\": %u, \"p90\": %u, \"p95\": %u, \"p99\": %u, "
                 "\"max\": %u, \"total\": %" PRIu64 " }",
                 key, s->mean, s->min, s->p50, s->p90, s->p95, s->p99, s->max, s->total);
+}
+
+static void json_latency(struct kw_text *out, const char *key, const struct kw_latency_stats *s)
+{
+    if (s->n)
+        kw_text_add(out,
+                    ",\n  \"%s\": { \"requests\": %zu, \"p50\": %.10g, \"p90\": %.10g, \"p95\": %.10g, \"p99\": %.10g, "
+                    "\"worst\": %.10g }",
+                    key, s->n, s->p50, s->p90, s->p95, s->p99, s->worst);
 }
 
 static void json_counts(struct kw_text *out, const char *key, char **name, const uint64_t *count, size_t n)
@@ -338,6 +366,7 @@ enum kw_status kw_trace_info_json(char **text, const struct kw_trace *t, const s
                    { "buckets", k->buckets },
                    { "clock_back", k->clock_back },
                    { "fell_back", k->fell_back },
+                   { "latency_odd", k->latency_odd },
                    { "equal_times", k->equal_times } };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         kw_text_add(&out, ",\n  \"%s\": %" PRIu64, counts[i].key, counts[i].n);
@@ -372,6 +401,9 @@ enum kw_status kw_trace_info_json(char **text, const struct kw_trace *t, const s
     json_number(&out, "empty_hours", (double)s->empty_hours);
     json_tokens(&out, "prompt_tokens", &s->prompt);
     json_tokens(&out, "output_tokens", &s->output);
+    json_latency(&out, "observed_ttft_s", &s->ttft_s);
+    json_latency(&out, "observed_e2e_s", &s->e2e_s);
+    json_latency(&out, "observed_output_rate", &s->output_rate);
     json_number(&out, "rank_correlation", s->rank_correlation);
     if (s->blocks) {
         json_number(&out, "prefix_block_tokens", t->hash_block);

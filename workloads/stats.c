@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/ascending.h"
 #include "sim/core/rng.h"
 
 #define MINUTE (60 * KW_NS_PER_S)
@@ -173,6 +174,42 @@ static enum kw_status shares(uint64_t **count, const uint16_t *index, size_t n, 
     return KW_OK;
 }
 
+/* Of v[n], which it sorts; slow: 1 where much is slow, -1 where little is. */
+static struct kw_latency_stats latency(double *v, size_t n, int slow)
+{
+    struct kw_latency_stats s = { .n = n };
+    const double p[] = { 0.5, 0.9, 0.95, 0.99, 1 };
+    double *const to[] = { &s.p50, &s.p90, &s.p95, &s.p99, &s.worst };
+    if (n) qsort(v, n, sizeof *v, kw_ascending);
+    for (int k = 0; n && k < 5; k++) {
+        size_t rank = (size_t)ceil(p[k] * (double)n - 1e-9); /* from 1, and from the fast end */
+        *to[k] = v[slow > 0 ? rank - 1 : n - rank];
+    }
+    return s;
+}
+
+static enum kw_status latencies(struct kw_trace_stats *s, const struct kw_trace *t, struct kw_error *err)
+{
+    if (!t->ttft && !t->e2e) return KW_OK;
+    double *v = malloc(t->n * sizeof *v);
+    size_t n = 0;
+    if (!v) return kw_fail(err, KW_ENOMEM, "out of memory for latencies");
+    for (size_t i = 0; t->ttft && i < t->n; i++)
+        if (t->ttft[i] >= 0) v[n++] = (double)t->ttft[i] / 1e9;
+    s->ttft_s = latency(v, n, 1);
+    n = 0;
+    for (size_t i = 0; t->e2e && i < t->n; i++)
+        if (t->e2e[i] >= 0) v[n++] = (double)t->e2e[i] / 1e9;
+    s->e2e_s = latency(v, n, 1);
+    n = 0;
+    for (size_t i = 0; t->ttft && t->e2e && i < t->n; i++)
+        if (t->ttft[i] >= 0 && t->e2e[i] > t->ttft[i] && t->output[i] > 1)
+            v[n++] = (t->output[i] - 1) / ((double)(t->e2e[i] - t->ttft[i]) / 1e9);
+    s->output_rate = latency(v, n, -1);
+    free(v);
+    return KW_OK;
+}
+
 enum kw_status kw_trace_stats(struct kw_trace_stats *s, const struct kw_trace *t, struct kw_error *err)
 {
     enum kw_status st;
@@ -191,6 +228,7 @@ enum kw_status kw_trace_stats(struct kw_trace_stats *s, const struct kw_trace *t
     s->hours = h.n;
     s->empty_hours = h.empty;
     if ((st = lengths(s, t, err)) != KW_OK || (st = prefixes(s, t, err)) != KW_OK ||
+        (st = latencies(s, t, err)) != KW_OK ||
         (st = shares(&s->model_count, t->model, t->n, t->n_models, err)) != KW_OK ||
         (st = shares(&s->class_count, t->klass, t->n, t->n_classes, err)) != KW_OK ||
         (st = shares(&s->region_count, t->region, t->n, t->n_regions, err)) != KW_OK)

@@ -9,6 +9,12 @@ struct kw_token_stats {
     uint64_t total;
 };
 
+/* What the source saw, of the requests that it says: nearest ranks as above, the slow side of each. */
+struct kw_latency_stats {
+    size_t n; /* 0: none says it, and the rest is 0 */
+    double p50, p90, p95, p99, worst;
+};
+
 /* The n requests are put in bins of a minute (an hour) that begin with the first arrival; the last bin may be cut by
  * the end of the span. "peak" is the fullest bin over the mean of all bins. */
 struct kw_trace_stats {
@@ -21,6 +27,9 @@ struct kw_trace_stats {
     uint64_t minutes, empty_minutes, hours, empty_hours;
     kw_ns longest_gap, longest_gap_at; /* and the arrival it follows */
     struct kw_token_stats prompt, output;
+    struct kw_latency_stats ttft_s, e2e_s; /* s */
+    struct kw_latency_stats output_rate; /* (output - 1) / (E2E - TTFT), tokens/s; its slow side is the low one: p90 is
+                                              what 90 % of the requests exceed, worst the least */
     double rank_correlation; /* Spearman's rho of prompt and output, ties by mid-rank; NAN when either is constant */
     uint64_t blocks, distinct_blocks; /* prefix hashes; 0 without */
     double block_hits, token_hits; /* share of blocks, and of all prompt tokens, that an unbounded prefix cache finds */

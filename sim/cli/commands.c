@@ -2,6 +2,7 @@
 #include "sim/cli/commands/bill.h"
 #include "sim/cli/commands/brief.h"
 #include "sim/cli/commands/calibrate.h"
+#include "sim/cli/commands/calibrate_api.h"
 #include "sim/cli/commands/compare.h"
 #include "sim/cli/commands/describe.h"
 #include "sim/cli/commands/engine.h"
@@ -163,9 +164,11 @@ const struct kw_command kw_commands[] = {
     { "trace info",
       "FILE",
       "what a trace looks like: rate, burstiness, token lengths, a picture",
-      "",
-      "keepwarm trace info requests.csv.gz\ncat requests.jsonl | keepwarm trace info -",
-      { KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_JSON, KW_OPTIONS },
+      "Where the log says when first tokens came and answers ended, also how long they took; with\n"
+      "--platform and --model beside what the law of that API says of these requests.",
+      "keepwarm trace info requests.csv.gz\ncat requests.jsonl | keepwarm trace info -\n"
+      "keepwarm trace info spend.csv --platform openai --model gpt-4.1",
+      { KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_PLATFORM, KW_OPT_MODEL, KW_OPT_JSON, KW_OPTIONS },
       1,
       1,
       kw_cli_trace_info },
@@ -288,6 +291,21 @@ const struct kw_command kw_commands[] = {
       1,
       1,
       kw_cli_calibrate_fit },
+    { "calibrate fit-api",
+      "LOG",
+      "the latency of an API from your own log of its answers",
+      "Fits TTFT by the prompt's length, and the output rate, to the requests whose log says when the first\n"
+      "token came and when the answer ended; what does not say it is left out and counted. Intervals are of\n"
+      "95 %, by hours of the log. Prints the law, what it says of the log's own requests, and the keys of a\n"
+      "scenario's deployment; -o writes the platform's file with the law in it, for plan --platform FILE.\n"
+      "Columns of other names: --columns ttft=NAME:ms,e2e=NAME:ms, or first=TIME,end=TIME.",
+      "keepwarm calibrate fit-api spend.csv --platform openai --model gpt-4.1 -o my-openai.json\n"
+      "keepwarm plan --trace spend.csv --model gpt-4.1 --platform my-openai.json",
+      { KW_OPT_PLATFORM, KW_OPT_MODEL, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_SEED, KW_OPT_OUT,
+        KW_OPT_JSON, KW_OPT_QUIET, KW_OPTIONS },
+      1,
+      1,
+      kw_cli_calibrate_fit_api },
     { "calibrate convert",
       "POINTS.jsonl",
       "measured points as HDF5 columns",

@@ -1,6 +1,7 @@
 #include "sim/core/law.h"
 #include <gsl/gsl_cdf.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,48 @@ enum kw_status kw_law_read(struct kw_jnode obj, struct kw_law *out, struct kw_er
     if ((st = kw_provenance_read(obj, &l.provenance, err)) != KW_OK) return st;
     *out = l;
     return KW_OK;
+}
+
+/* A decimal without an exponent, as decimal() reads it. */
+static void write_value(struct kw_text *out, double v)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%.15g", v);
+    if (strchr(text, 'e')) {
+        int places = v >= 1 || v <= 0 ? 0 : 14 - (int)floor(log10(v));
+        snprintf(text, sizeof text, "%.*f", places < 40 ? places : 40, v);
+        if (strchr(text, '.'))
+            for (size_t n = strlen(text); text[n - 1] == '0' || text[n - 1] == '.';) text[--n] = 0;
+    }
+    kw_text_add(out, "\"%s\"", text);
+}
+
+void kw_law_write(struct kw_text *out, const struct kw_law *l)
+{
+    switch (l->kind) {
+    case KW_LAW_NONE:
+    case KW_LAW_EXPONENTIAL: return;
+    case KW_LAW_CONSTANT:
+        kw_text_add(out, "\"constant\": ");
+        write_value(out, l->v[0]);
+        return;
+    case KW_LAW_LOGNORMAL:
+        kw_text_add(out, "\"lognormal\": {\"p50\": ");
+        write_value(out, kw_law_quantile(l, 0.5));
+        kw_text_add(out, ", \"p95\": ");
+        write_value(out, kw_law_quantile(l, 0.95));
+        break;
+    case KW_LAW_QUANTILES:
+        kw_text_add(out, "\"quantiles\": {");
+        for (int i = 0; i < l->n; i++) {
+            kw_text_add(out, "%s", i ? ", " : "");
+            write_value(out, l->p[i]);
+            kw_text_add(out, ": ");
+            write_value(out, l->v[i]);
+        }
+        break;
+    }
+    kw_text_add(out, "}");
 }
 
 double kw_law_quantile(const struct kw_law *l, double u)

@@ -5,6 +5,7 @@
 #include "sim/core/files/json.h"
 #include "sim/core/provenance.h"
 #include "sim/core/rng.h"
+#include "sim/core/text.h"
 #include "sim/core/units.h"
 
 #define KW_LAW_MAX_QUANTILES 24
@@ -26,6 +27,9 @@ enum kw_status kw_law_read(struct kw_jnode obj, struct kw_law *out, struct kw_er
 /* The same form without the provenance keys, for a file that keeps its sources in a table: out->provenance is empty.
  * The caller checks obj's keys. */
 enum kw_status kw_law_read_form(struct kw_jnode obj, struct kw_law *out, struct kw_error *err);
+/* The members that kw_law_read_form reads, without the braces: "quantiles": {"0.5": "12", ...}. EXPONENTIAL and NONE have
+ * none. A value is written as its shortest decimal of 15 digits. */
+void kw_law_write(struct kw_text *out, const struct kw_law *l);
 double kw_law_quantile(const struct kw_law *l, double u);     /* 0 < u < 1 */
 double kw_law_draw(const struct kw_law *l, struct kw_rng *r); /* always consumes exactly one uniform */
 #define KW_LAW_LONGEST INT64_C(1000000000000000)              /* ns, 11.6 days: no phase or answer takes longer */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/cli/commands/calibrate_api.h"
 #include "sim/cli/output.h"
 #include "sim/core/files/file.h"
 #include "workloads/fit.h"
@@ -35,8 +36,18 @@ int kw_cli_trace_info(const struct kw_options *o)
     enum kw_status st = load(&t, o, false, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     st = o->json ? kw_trace_info_json(&text, &t, NULL, &err) : kw_trace_info(&text, &t, NULL, &err);
+    struct kw_text out = { .columns = kw_cli_columns() };
+    if (st == KW_OK) {
+        size_t n = strlen(text) - (o->json ? 3 : 0); /* without the last brace, a line of its own */
+        kw_text_add(&out, "%.*s", (int)n, text);
+        if (o->platform.n || o->model) st = kw_cli_compare_law(&out, &t, o, o->json, &err);
+        if (o->json) kw_text_add(&out, "\n}\n");
+        free(text);
+    }
     kw_trace_free(&t);
-    return st == KW_OK ? kw_cli_print_owned(text) : kw_cli_fail(st, &err);
+    if (st == KW_OK) return kw_cli_print(&out);
+    kw_text_free(&out);
+    return kw_cli_fail(st, &err);
 }
 
 int kw_cli_trace_formats(const struct kw_options *o)
@@ -53,6 +64,8 @@ int kw_cli_trace_formats(const struct kw_options *o)
                 "keys joined by dots (usage.prompt_tokens), a|b takes the first that is there, and in sums\n"
                 "a+b - c? a '?' marks what may be absent.\n\n"
                 "arrival, duration   when a request came; a duration is taken off it\n"
+                "first, end          when its first token came, when its answer ended; or how long after the arrival:\n"
+                "ttft, e2e           NAME:s, :ms, :us or :ns, where the name's own end (_ms) does not say it\n"
                 "prompt, output      tokens; cached and write: those of the prompt read from a cache, written to it\n"
                 "id                  rows of one id are one request: the fullest, at the earliest time\n"
                 "model, class        names of its model and of its kind\n"

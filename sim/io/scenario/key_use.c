@@ -168,6 +168,16 @@ static bool says_price(const struct use *u)
     return says_in(u, "provisioned", "price_usd");
 }
 
+static bool says_ttft(const struct use *u)
+{
+    return says(u, "ttft");
+}
+
+static bool says_rate(const struct use *u)
+{
+    return says(u, "output_rate");
+}
+
 static bool counts_max_tokens(const struct use *u)
 {
     if (choice_of(u)->term == KW_TERM_PROVISIONED && counts_one_weight(u)) return true;
@@ -414,10 +424,12 @@ static const struct row {
     { "deployments[].provisioned.price_usd", 0, 0, NULL, NULL },
     { "deployments[].provisioned.price_per", 0, 0, says_price, "a price_usd beside it" },
     { "deployments[].ttft", API, 0, NULL, "per-token APIs" },
+    { "deployments[].ttft_known_to", API, 0, says_ttft, "per-token APIs with a ttft beside it" },
     { "deployments[].ttft_per_ktok", API, 0, adds_to_ttft,
       "per-token APIs with a known ttft and output_rate, by the batch only beside ttft" },
     { "deployments[].output_rate", API, 0, adds_to_ttft,
       "per-token APIs with a known ttft and output_rate, by the batch only beside ttft" },
+    { "deployments[].output_rate_known_to", API, 0, says_rate, "per-token APIs with an output_rate beside it" },
     { "deployments[].max_tokens", API, 0, counts_max_tokens,
       "APIs whose token limits or units count what clients state as max_tokens" },
     { "deployments[].operations_usd_month", 0, 0, NULL, NULL },

@@ -704,6 +704,11 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         if (sold != KW_OK) return kw_json_fail(get(o, "term"), sold, err, "%s", inner.msg);
         READ(read_batch(get(o, "batch"), c, err));
         READ(read_provisioned(get(o, "provisioned"), c, err));
+        uint32_t longest = 0, most = 0;
+        READ(count_or(get(o, "ttft_known_to"), 0, 1, 10000000, &longest, err));
+        READ(count_or(get(o, "output_rate_known_to"), 0, 1, 10000000, &most, err));
+        if (c->own_ttft) c->ttft_known_to = longest;
+        if (c->own_rate) c->rate_known_to = most;
     } else {
         READ(find_gpu(o, p, &offer, err));
         READ(find_profile(o, offer, runs, cat, &profile, err));

@@ -158,9 +158,11 @@ enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform 
     if (o->price.cached_in_mtok.known) c->cache = o->cache; /* without a price of its own it is of no weight */
     if (!known) return KW_OK;                               /* half of a latency is none */
     c->ttft_s = *law[0];
-    /* What the user measured is of the user's own prompts; a law of longer prompts beside it says how it grows. */
-    bool grows = law[1]->kind != KW_LAW_NONE && law[1]->provenance.grade != KW_GRADE_UNKNOWN;
-    if (own[0].kind == KW_LAW_NONE && !grows) c->ttft_known_to = o->ttft_known_to;
+    /* What the user measured is of the user's own prompts, unless a limit is said; a slope of the user's beside the
+     * platform's TTFT says how it grows beyond what the platform's was measured with. */
+    c->own_ttft = own[0].kind != KW_LAW_NONE;
+    c->own_rate = own[2].kind != KW_LAW_NONE;
+    if (!c->own_ttft && own[1].kind == KW_LAW_NONE) c->ttft_known_to = o->ttft_known_to;
     c->ttft_per_ktok_s = *law[1];
     c->output_rate = *law[2];
     if (own[2].kind == KW_LAW_NONE) c->rate_known_to = o->rate_known_to;
@@ -442,7 +444,7 @@ char *kw_choice_stand_in(const struct kw_choice *c, char *buf, size_t size)
 {
     buf[0] = 0;
     if (!c->api || !c->api->latency_of[0] || c->term == KW_TERM_BATCH || c->ttft_s.kind == KW_LAW_NONE) return buf;
-    bool ttft = c->ttft_s.provenance.grade != KW_GRADE_USER, rate = c->output_rate.provenance.grade != KW_GRADE_USER;
+    bool ttft = !c->own_ttft, rate = !c->own_rate;
     if (ttft || rate)
         snprintf(buf, size, "%s %s: its %s not measured; that of %s stands in", c->platform->name, c->api->model,
                  ttft && rate ? "latency was"

@@ -66,9 +66,10 @@ struct kw_choice { /* one deployment of a candidate */
     struct kw_provision provision; /* api, term PROVISIONED */
     struct kw_batching batching;   /* term BATCH */
     enum kw_batch_from batch_from;
-    bool batch_from_stated; /* the user said which of the first two */
-    uint32_t ttft_known_to; /* api: the longest prompt of ttft_s; 0: not limited */
-    uint32_t rate_known_to; /* api: the most tokens, prompt and output, of output_rate; 0: not limited */
+    bool batch_from_stated;  /* the user said which of the first two */
+    bool own_ttft, own_rate; /* api: ttft_s, output_rate are the user's own */
+    uint32_t ttft_known_to;  /* api: the longest prompt of ttft_s; 0: not limited */
+    uint32_t rate_known_to;  /* api: the most tokens, prompt and output, of output_rate; 0: not limited */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate; /* api: the offer's, or the user's own (grade USER) */
     struct kw_lora lora;      /* adapters NULL: it serves one model, or a fine-tune whose weights are merged into it */
     uint32_t max_lora_rank;   /* with adapters */

@@ -254,6 +254,8 @@ KEYS = {
     "deployments[].provisioned.price_usd": does(PTU, "1", "2"),
     "deployments[].provisioned.price_per": does(PTU, "hour", "month", (D + "provisioned.price_usd", "2"), wrong=(PTU, "hour")),
     "deployments[].ttft": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
+    "deployments[].ttft_known_to": does(GROQ, 2, 100000, wrong=(one({"platform": "groq", "output_rate": {"constant": "90"}}),)),
+    "deployments[].output_rate_known_to": does(GROQ, 2, 100000, wrong=(one({"platform": "groq", "ttft": {"constant": "1"}}),)),
     "deployments[].ttft_per_ktok": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
     "deployments[].output_rate": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
     "deployments[].max_tokens": does(BEDROCK, 100, 4000, (D + "limits", {"tpm": 20000}), wrong=(GROQ,)),
