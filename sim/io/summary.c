@@ -527,6 +527,10 @@ static const char *platform_names(const struct kw_candidate *c, char *buf, size_
         snprintf(buf, size, "as written");
         return buf;
     }
+    if (c->routing.policy == KW_ROUTE_REGION && c->n > 1 && c->choice[0].platform == c->choice[1].platform) {
+        snprintf(buf, size, "%s in %u places", c->choice[0].platform->name, c->n);
+        return buf;
+    }
     for (uint32_t k = 0; k < c->n && n < size; k++)
         n += (size_t)snprintf(buf + n, size - n, "%s%s", k ? "+" : "", c->choice[k].platform->name);
     return buf;
@@ -550,6 +554,7 @@ static char *offer_words(const struct kw_choice *c, char *buf, size_t size)
     else
         snprintf(buf, size, "%s %s%s%s", c->gpu->gpu, c->profile->precision, tp,
                  c->platform->kind == KW_KIND_DEDICATED ? term[c->term] : "");
+    if (c->region) snprintf(buf + strlen(buf), size - strlen(buf), " %s", c->region->name);
     return buf;
 }
 
@@ -630,6 +635,7 @@ static bool first_of_hybrids(const struct kw_plan *p, size_t k)
         const struct kw_candidate *x = &p->candidates[p->order[j]];
         if (!x->as_written && x->n == c->n && x->n > 1 && x->routing.policy == c->routing.policy &&
             x->choice[0].platform->kind == c->choice[0].platform->kind &&
+            (c->routing.policy != KW_ROUTE_REGION || x->choice[0].platform == c->choice[0].platform) &&
             x->choice[1].platform->kind == c->choice[1].platform->kind)
             return false;
     }
@@ -659,8 +665,11 @@ static void plan_note(const struct kw_plan *p, size_t i, bool drawings, struct k
     if (stands_alone(c)) {
         kw_candidate_label(c, label, sizeof label);
         kw_candidate_routing(c, routing, sizeof routing);
-        snprintf(text, sizeof text, "%s: %s%s%s", c->as_written ? "as written" : "hybrid", label,
-                 routing[0] ? "; " : "", routing);
+        snprintf(text, sizeof text, "%s: %s%s%s",
+                 c->as_written                          ? "as written"
+                 : c->routing.policy == KW_ROUTE_REGION ? "by region"
+                                                        : "hybrid",
+                 label, routing[0] ? "; " : "", routing);
     }
     if (miss[0])
         snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s%s", text[0] ? "; " : "",
@@ -722,8 +731,17 @@ static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool a
     legend(p->points, p->n, figures, out);
     sale_legend(p, figures, out);
     if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
-    for (size_t k = 0; k < p->n; k++)
-        if (in_plan_table(p, k, all)) plan_note(p, p->order[k], few, out);
+    size_t *shown = malloc((p->n ? p->n : 1) * sizeof *shown), n = 0;
+    for (size_t k = 0; k < p->n; k++) {
+        if (!in_plan_table(p, k, all)) continue;
+        plan_note(p, p->order[k], few, out);
+        if (shown) shown[n++] = p->order[k];
+    }
+    if (shown)
+        kw_summary_regions(p, shown, n, out);
+    else
+        out->failed = true;
+    free(shown);
 }
 
 /* The best-ranked candidate of a family with this keep_warm and idle timeout (-1: any); NULL when there is none. */

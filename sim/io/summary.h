@@ -22,6 +22,10 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
                        size_t limit, struct kw_text *out);
 /* The plan: best setting of every option by rank, keep-warm curves, recommendation, why, what would change it. */
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out);
+/* Of each deployment that lies in a region, how far the trace's regions are from it; nothing where none does. */
+void kw_summary_distances(const struct kw_candidate *c, const struct kw_trace *t, struct kw_text *out);
+/* TTFT p95 by region of the n configurations `shown`, where regions alone tell requests apart. */
+void kw_summary_regions(const struct kw_plan *p, const size_t *shown, size_t n, struct kw_text *out);
 /* Before the plan of one of several models; and after the last what they come to together. as_written: NULL, or all the
  * user's deployments on all the traffic. */
 void kw_summary_part(const struct kw_plan_part *part, const struct kw_trace *t, size_t i, size_t n,
@@ -35,8 +39,8 @@ void kw_summary_volumes_csv(const struct kw_breakeven *b, const struct kw_plan_p
 /* The same figures for machines: one JSON document, or CSV with a head line. Its columns platform to max_replicas
  * hold the settings (idle_timeout in s), profile and profile_grade
  * name the profile that the step times are of, and its grade ("-" of an API; of several deployments joined by " + ", as
- * /points of a result has them); of_class, of_model and of_deployment are empty in a configuration's own row and say in
- * the rows after it which class, model or deployment they are of, where there are several; part is the model that a plan
+ * /points of a result has them); of_class, of_model, of_region and of_deployment are empty in a configuration's own row and say in
+ * the rows after it which class, model, region or deployment they are of, where there are several; part is the model that a plan
  * of several chose it for. t: NULL where the trace is not at hand;
  * volumes: NULL without other volumes, else of the plan, or of each part. */
 void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,

@@ -3,6 +3,7 @@
 #ifndef KW_SIM_PLAN_PLAN_H
 #define KW_SIM_PLAN_PLAN_H
 #include "platforms/facts/platforms.h"
+#include "sim/plan/sweep/distance.h"
 #include "sim/plan/sweep/steptimes.h"
 #include "sim/plan/readings.h"
 #include "sim/plan/stress.h"
@@ -20,6 +21,9 @@ struct kw_plan_options {
     const char *gpus[KW_PLAN_MAX_LIST], *precisions[KW_PLAN_MAX_LIST];
     const char *api_models[KW_PLAN_MAX_LIST]; /* other models that may stand in for the model on an API */
     size_t n_platforms, n_gpus, n_precisions, n_api_models;
+    kw_region_set regions[KW_PLAN_MAX_LIST]; /* where deployments may lie; n_regions 0: nowhere in particular */
+    size_t n_regions;
+    const struct kw_distances *distances;         /* the user's own; borrowed; NULL: none */
     struct kw_requirement require[KW_ATTRIBUTES]; /* of every platform, each attribute at most once */
     size_t n_require;
     uint32_t tp[8]; /* n_tp == 0: any */

@@ -119,6 +119,7 @@ struct enumeration {
     struct kw_steptimes *steptimes;
     const struct kw_trace *trace;
     const char *model;
+    const struct kw_region_offer *place; /* where offers are taken; NULL: regions were not asked for */
     struct load load;
     struct kw_error *err;
 };
@@ -181,6 +182,20 @@ static void take_written(const struct enumeration *e, struct kw_choice *c)
     memcpy(c->name, name, sizeof name);
 }
 
+/* Puts the choice where offers are taken at the moment; what cannot be is listed. */
+static enum kw_status put(struct enumeration *e, struct kw_choice *c, bool *there)
+{
+    struct kw_error why;
+    char what[96];
+    *there = true;
+    if (!e->place) return KW_OK;
+    snprintf(what, sizeof what, "%.31s %.36s in %s", c->platform->name, c->gpu ? c->gpu->sku : c->api->model,
+             e->place->name);
+    *there =
+        kw_choice_place(c, e->place, &why) == KW_OK && kw_choice_locate(c, 0, e->trace, e->o->distances, &why) == KW_OK;
+    return *there ? KW_OK : kw_plan_drop(e->p, what, why.msg, e->err);
+}
+
 /* What cannot be bought is listed with its day. */
 static enum kw_status drop_unsold(struct enumeration *e, const char *what, const struct kw_sale *s)
 {
@@ -230,6 +245,9 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
     snprintf(what, sizeof what, "%s %s", p->name, o->model);
     if (!kw_sale_open(&o->sale)) return drop_unsold(e, what, &o->sale);
     if (kw_choice_api(&c, p, o, &why) != KW_OK) return kw_plan_drop(e->p, what, why.msg, e->err);
+    bool there;
+    enum kw_status put_st = put(e, &c, &there);
+    if (put_st != KW_OK || !there) return put_st;
     take_written(e, &c);
     const struct kw_rate_limits *l = &c.limits;
     const struct load *load = &e->load;
@@ -463,7 +481,10 @@ static enum kw_status add_gpu(struct enumeration *e, const struct kw_platform *p
     enum kw_status st = kw_steptimes_get(e->steptimes, prof, 0, 0, &steptime, e->err);
     if (st != KW_OK) return st;
     if (kw_choice_gpu(&c, p, o, prof, steptime, &why) != KW_OK) return kw_plan_drop(e->p, what, why.msg, e->err);
+    bool there;
+    if ((st = put(e, &c, &there)) != KW_OK || !there) return st;
     take_written(e, &c);
+    o = c.gpu;
     bool asked = o->gpu_hour.known || (e->o->monthly && o->gpu_month.known) || (e->o->spot && o->gpu_hour_spot.known);
     for (int k = 0; k < KW_GPU_TERMS; k++) asked |= e->o->committed & 1u << k && o->committed[k].hour.known;
     if (!asked) return kw_plan_drop(e->p, what, "no hourly price; other terms were not asked for", e->err);
@@ -730,6 +751,48 @@ static enum kw_status add_written(struct enumeration *e)
     return st;
 }
 
+static enum kw_status add_platform(struct enumeration *e, const struct kw_platform *q)
+{
+    bool meets = true, any = false;
+    enum kw_status st = KW_OK;
+    if (q->kind != KW_KIND_API) {
+        st = meets_requirements(e, q, &meets);
+        return st == KW_OK && meets ? add_gpus(e, q) : st;
+    }
+    for (size_t k = 0; k < q->n_apis && st == KW_OK; k++) {
+        const struct kw_api_offer *a = &q->apis[k];
+        if (strcmp(a->model, e->model) &&
+            !(e->o->n_api_models && listed(e->o->api_models, e->o->n_api_models, a->model)))
+            continue;
+        if (!any) st = meets_requirements(e, q, &meets);
+        any = true;
+        if (st == KW_OK && meets) st = add_api(e, q, a);
+    }
+    if (st != KW_OK || any) return st;
+    char why[160];
+    snprintf(why, sizeof why, "does not offer %s; other models stand in for it only when asked", e->model);
+    return kw_plan_drop(e->p, q->name, why, e->err);
+}
+
+/* Where regions are asked for, in each of those that it has. */
+static enum kw_status add_places(struct enumeration *e, const struct kw_platform *q)
+{
+    enum kw_status st = KW_OK;
+    bool any = false;
+    if (!e->o->n_regions) return add_platform(e, q);
+    if (!q->n_regions)
+        return kw_plan_drop(e->p, q->name, "in which regions it can be asked to run was not found", e->err);
+    for (size_t k = 0; k < q->n_regions && st == KW_OK; k++) {
+        if (!kw_plan_allows_region(e->o, &q->regions[k])) continue;
+        any = true;
+        e->place = &q->regions[k];
+        st = add_platform(e, q);
+    }
+    e->place = NULL;
+    if (st != KW_OK || any) return st;
+    return kw_plan_drop(e->p, q->name, "it cannot be asked to run in any of the regions asked for", e->err);
+}
+
 enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *platforms,
                                  const struct kw_profiles *profiles, struct kw_steptimes *steptimes,
                                  const struct kw_trace *trace, const char *model, const struct kw_plan_options *o,
@@ -755,26 +818,7 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
             st = kw_plan_drop(p, q->name, q->why_not, err);
             continue;
         }
-        bool meets = true;
-        if (q->kind != KW_KIND_API) {
-            st = meets_requirements(&e, q, &meets);
-            if (st == KW_OK && meets) st = add_gpus(&e, q);
-            continue;
-        }
-        bool any = false;
-        for (size_t k = 0; k < q->n_apis && st == KW_OK; k++) {
-            const struct kw_api_offer *a = &q->apis[k];
-            if (strcmp(a->model, model) && !(o->n_api_models && listed(o->api_models, o->n_api_models, a->model)))
-                continue;
-            if (!any) st = meets_requirements(&e, q, &meets);
-            any = true;
-            if (st == KW_OK && meets) st = add_api(&e, q, a);
-        }
-        if (st == KW_OK && !any) {
-            char why[160];
-            snprintf(why, sizeof why, "does not offer %s; other models stand in for it only when asked", model);
-            st = kw_plan_drop(p, q->name, why, err);
-        }
+        st = add_places(&e, q);
     }
     if (st == KW_OK) st = drop_silent(&e);
     if (st == KW_OK && p->n == 0) st = nothing_left(p, platforms, profiles, model, o, err);

@@ -123,6 +123,7 @@ static void name_price(struct kw_flip *f, const struct kw_choice *c)
         snprintf(f->what, sizeof f->what, "%s token prices of %s", c->platform->name, c->api->model);
     else
         snprintf(f->what, sizeof f->what, "%s price of %s (%s)", c->platform->name, c->gpu->gpu, kw_term_name[c->term]);
+    if (c->region) snprintf(f->what + strlen(f->what), sizeof f->what - strlen(f->what), " in %s", c->region->name);
     f->grade = price->provenance.grade;
     snprintf(f->date, sizeof f->date, "%s", price->provenance.date);
 }

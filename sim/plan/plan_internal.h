@@ -16,6 +16,12 @@ enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why
  * class that says how long it may wait to the cheapest batch that is answered in time. Points do not grow here. */
 enum kw_status kw_plan_hybrids(struct kw_plan *p, size_t looked, const struct kw_study *study,
                                const struct kw_plan_options *o, struct kw_error *err);
+/* Appends, of the best of each of a few platforms among the first `looked`, one deployment for each region of the traffic:
+ * in the nearest places that the options allow, and in the cheapest that a region lies in. */
+enum kw_status kw_plan_regions(struct kw_plan *p, size_t looked, const struct kw_trace *t,
+                               const struct kw_plan_options *o, struct kw_error *err);
+/* Whether the place lies in one that the options name. */
+bool kw_plan_allows_region(const struct kw_plan_options *o, const struct kw_region_offer *r);
 /* What the options say of batches, into an API's choice by the batch. */
 void kw_plan_batch_options(struct kw_choice *c, const struct kw_plan_options *o);
 /* Fills family from the candidates. Quadratic in them, which a thousand candidates bear. */

@@ -643,6 +643,7 @@ static enum kw_status widen(struct kw_plan *p, const struct kw_study *study, con
 {
     size_t enumerated = p->n;
     enum kw_status st = add_settings(p, o, err);
+    if (st == KW_OK) st = kw_plan_regions(p, enumerated, study->trace, o, err);
     if (st == KW_OK && o->hybrids) st = kw_plan_hybrids(p, enumerated, study, o, err);
     if (st == KW_OK) st = grow_points(p, enumerated, err);
     while (st != KW_OK && p->n > enumerated) kw_candidate_free(&p->candidates[--p->n]); /* those have no points */

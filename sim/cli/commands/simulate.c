@@ -148,6 +148,7 @@ static int print_points(const char *command, const struct kw_options *o, struct 
         kw_summary_head(command, &s->scenario, &s->trace, &s->window, s->scaling, &out);
         kw_summary_unknown(g->candidates, g->n, &s->trace, &out);
         if (g->n == 1) {
+            kw_summary_distances(&g->candidates[0], &s->trace, &out);
             kw_summary_point(&g->candidates[0], &g->points[0], &out);
             kw_summary_reading(r, &out);
         } else {
@@ -307,6 +308,8 @@ static int print_plan(const struct kw_options *o, struct kw_session *s, const st
             const struct kw_plan_part *part = &g->parts.part[i];
             if (several) kw_summary_part(part, kw_plan_part_trace(part, &s->trace), i, g->parts.n, &out);
             kw_summary_plan(&part->plan, &s->scenario.slo, o->all, &out);
+            const struct kw_plan *p = &part->plan;
+            if (p->best >= 0) kw_summary_distances(&p->candidates[p->best], kw_plan_part_trace(part, &s->trace), &out);
             if (g->volumes) kw_summary_volumes(&g->volumes[i], &out);
         }
         if (several)

@@ -451,6 +451,7 @@ static const struct row {
     { "candidates", 0, 0, NULL, NULL },
     { "candidates.kinds", 0, 0, NULL, NULL },
     { "candidates.platforms", 0, 0, NULL, NULL },
+    { "candidates.regions", 0, 0, NULL, NULL },
     { "candidates.gpus", GPUS, 0, NULL, "platforms of GPUs" },
     { "candidates.precisions", GPUS, 0, NULL, "platforms of GPUs" },
     { "candidates.tp", GPUS, 0, NULL, "platforms of GPUs" },

@@ -1303,6 +1303,22 @@ static enum kw_status read_plan_batch(struct kw_jnode n, struct kw_plan_options 
     return st;
 }
 
+static enum kw_status read_regions(struct kw_jnode list, struct kw_plan_options *o, struct kw_error *err)
+{
+    enum kw_status st = check_list(list, KW_PLAN_MAX_LIST, err);
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        const char *name;
+        struct kw_jnode n = kw_json_at(list, i);
+        char hint[KW_NEAREST_HINT];
+        if ((st = kw_json_str(n, &name, err)) != KW_OK) break;
+        if (!(o->regions[i] = kw_region_find(name)))
+            return kw_json_fail(n, KW_ERANGE, err, "no region or area is called '%.40s'%s", name,
+                                kw_nearest_hint(hint, name, kw_region_names()));
+        o->n_regions = (size_t)i + 1;
+    }
+    return st;
+}
+
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
 {
     struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
@@ -1313,6 +1329,8 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     if (!kw_json_present(c)) return KW_OK;
     enum kw_status st = known_keys(c, "candidates", err);
     READ(read_words(get(c, "platforms"), o->platforms, &o->n_platforms, err));
+    READ(read_regions(get(c, "regions"), o, err));
+    o->distances = &s->places.distances;
     READ(read_words(get(c, "gpus"), o->gpus, &o->n_gpus, err));
     READ(read_words(get(c, "precisions"), o->precisions, &o->n_precisions, err));
     READ(read_words(get(c, "api_models"), o->api_models, &o->n_api_models, err));

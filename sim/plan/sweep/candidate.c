@@ -790,9 +790,11 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         n = snprintf(at, sizeof at, ".gpus[%s].", c->gpu->sku);
         if (n < 0 || (size_t)n >= sizeof at || !starts(what, at)) return false;
         what += n;
-        return c->term == KW_TERM_MONTHLY ? starts(what, "month")
-               : c->term == KW_TERM_SPOT  ? starts(what, "spot")
-                                          : starts(what, "hour");
+        if (starts(what, "terms[")) return kw_term_months(c->term) == (uint32_t)strtoul(what + 6, NULL, 10);
+        return c->term == KW_TERM_MONTHLY     ? starts(what, "month")
+               : c->term == KW_TERM_SPOT      ? starts(what, "spot")
+               : c->term == KW_TERM_ON_DEMAND ? starts(what, "hour")
+                                              : false;
     }
     if (starts(f->path, "batch.")) return c->term == KW_TERM_BATCH;
     if (starts(f->path, "provisioned.")) return c->api && rests_on_units(c, f->path + strlen("provisioned."));

@@ -113,6 +113,7 @@ CHOICE = {"keepwarm": 1, "trace": dict(BURSTS), "model": "llama-3.1-8b", "replic
           "candidates": {"platforms": ["modal", "groq", "lambda"], "gpus": ["L4", "H100"], "precisions": ["fp8"], "keep_warm": [0, 1]}}
 HYPERSCALE = dict(CHOICE, candidates={"platforms": ["aws"], "gpus": ["H100"], "precisions": ["fp8"], "terms": ["spot"]})
 SPOTS = dict(CHOICE, candidates={"platforms": ["crusoe"], "gpus": ["L40S"], "precisions": ["fp8"], "terms": ["spot", "on_demand"]})
+PLACED = dict(CHOICE, trace=dict(REGIONS), candidates={"platforms": ["modal", "lambda"], "gpus": ["L4", "H100"], "precisions": ["fp8"], "keep_warm": [0, 1]})
 APIS = dict(CHOICE, candidates={"kinds": ["api"]})
 OWN = dict(CHOICE, candidates={"platforms": ["modal", "aws"], "keep_warm": [1]})
 BATCHES = dict(CHOICE, model="gpt-4o", slo={"e2e_p95_s": "100000"}, candidates={"platforms": ["openai"], "terms": ["batch"], "batch": {}})
@@ -147,6 +148,7 @@ KEYS = {
     "trace.speed": does(MODAL, 1, 2),
     "trace.from_s": does(MODAL, "0", "600"),
     "trace.to_s": does(MODAL, "3600", "1800"),
+    "candidates.regions[]": plans(PLACED, ["eu"], ["us-east", "eu-west"]),
     "regions.*": does(SHARED, {"eu-west": "0.5", "us-east": "0.5"}, {"eu-west": "0.1", "us-east": "0.9"}, wrong=(BY_REGION,)),
     "rtt_s.*.*": does(BY_REGION, {"eu-west": {"eu-west": "0.5"}}, {"eu-west": {"eu-west": "0.9"}}, wrong=(MODAL,)),
     "deployments[].region": does(LAMBDA, "us-east", "ap-south", ("trace", REGIONS)),
