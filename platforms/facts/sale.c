@@ -27,7 +27,7 @@ void kw_sale_judge(struct kw_sale *s, const char *today)
 static const char *who(const struct kw_provenance *v, char buf[96])
 {
     const char *colon = strstr(v->source, ": "), *at = colon ? colon + 2 : v->source;
-    snprintf(buf, 96, *at ? " (%.80s%s)" : "", at, strlen(at) > 80 ? "..." : "");
+    snprintf(buf, 96, "%s%.80s%s%s", *at ? " (" : "", at, strlen(at) > 80 ? "..." : "", *at ? ")" : "");
     return buf;
 }
 
