@@ -11,6 +11,7 @@
 #include "sim/core/text.h"
 #include "sim/core/units.h"
 
+#define MOST_TOKENS 100000000          /* of a prompt: a limit of a platform file */
 #define MOST_BYTES ((size_t)256 << 20) /* as much as kw_json_parse takes */
 
 const struct kw_listed_fact kw_listed_fact[KW_LISTED_FACTS] = {
@@ -141,7 +142,7 @@ void kw_price_list_day(const char *s, struct kw_listed_value *out)
 {
     char day[11] = "";
     snprintf(day, sizeof day, "%.10s", s);
-    if (!kw_date_is_day(day) || isdigit((unsigned char)s[10])) return;
+    if (!kw_date_is_day(day) || kw_date_age_days(day, day) != 0 || isdigit((unsigned char)s[10])) return;
     out->known = true;
     out->v = strtol(day, NULL, 10) * 10000 + strtol(day + 5, NULL, 10) * 100 + strtol(day + 8, NULL, 10);
 }
@@ -161,8 +162,15 @@ bool kw_price_list_above(struct kw_listing *x, int64_t tokens)
 {
     struct kw_listed_value *limit = &x->fact[KW_LISTED_ABOVE_TOKENS];
     if (!limit->known) *limit = (struct kw_listed_value){ .known = true, .v = tokens };
-    if (limit->v == tokens) return true;
+    if (limit->v == tokens && tokens <= MOST_TOKENS) return true;
     x->steps = true;
+    return false;
+}
+
+static bool listed_before(const struct kw_price_list *l, const struct kw_listing *x)
+{
+    for (size_t i = 0; i + 1 < l->n; i++)
+        if (!strcmp(l->v[i].sku, x->sku) && !strcmp(l->v[i].platform, x->platform)) return true;
     return false;
 }
 
@@ -180,6 +188,10 @@ void kw_price_list_settle(struct kw_price_list *l)
         why = "without a price of input or of output tokens";
     else if (in->v == 0 && out->v == 0)
         why = "at a price of 0: free within limits, or not known";
+    else if (!x->sku[0])
+        why = "without a name";
+    else if (listed_before(l, x))
+        why = "listed before under the same name";
     else if (strlen(x->sku) > 79)
         why = "with a name longer than 79 bytes";
     if (why) {

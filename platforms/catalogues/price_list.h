@@ -143,8 +143,8 @@ void kw_price_list_note(struct kw_listing *x, const char *fmt, ...) KW_PRINTF(2,
 bool kw_price_list_above(struct kw_listing *x, int64_t tokens);
 /* "2027-01-14" or a time that begins so: as 20270114. Anything else leaves it unknown: some say so in words. */
 void kw_price_list_day(const char *s, struct kw_listed_value *out);
-/* Is the last row an offer: a price of input and of output, not both 0 and none above $1000? Else it is dropped again and
- * counted. */
+/* Is the last row an offer: a price of input and of output, not both 0 and none above $1000, under a name that no row before
+ * it has? Else it is dropped again and counted. */
 void kw_price_list_settle(struct kw_price_list *l);
 
 #endif

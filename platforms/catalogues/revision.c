@@ -219,9 +219,12 @@ static enum kw_status compare(struct work *w, size_t i, const char *offer, const
         w->r->same++;
         return KW_OK;
     }
+    const char *from = w->p.kind == KW_KIND_API ? w->p.apis[i].sale.available_from : w->p.gpus[i].sale.available_from;
+    bool too_early = f == KW_LISTED_ENDS && *from && listed->v <= day_number(from);
     const char *date = had.known ? by.date : newest_price(&w->p, i, kw_listed_fact[f].tier);
     enum kw_change_kind kind = had.known && by.grade == KW_GRADE_USER             ? KW_CHANGE_OWN
                                : had.known && listed->fills                       ? KW_CHANGE_STATED
+                               : too_early                                        ? KW_CHANGE_OLDER
                                : (decided ? *decided : newer(w, date, had.known)) ? KW_CHANGE_TAKEN
                                                                                   : KW_CHANGE_OLDER;
     struct kw_change *c = add_change(w, kind, offer);

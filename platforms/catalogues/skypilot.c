@@ -132,6 +132,10 @@ static const struct {
 
 static enum kw_status copy(const struct kw_span *f, const char *what, char *to, size_t size, struct kw_error *err)
 {
+    for (size_t i = 0; i < f->n; i++)
+        if (f->p[i] < 0x20 || f->p[i] > 0x7e)
+            return kw_fail(err, KW_EPARSE, "%s: want a name of letters, digits and signs; got byte 0x%02x", what,
+                           (unsigned)(unsigned char)f->p[i]);
     if (f->n >= size) return kw_fail(err, KW_ERANGE, "%s '%.40s...' is longer than %zu bytes", what, f->p, size - 1);
     memcpy(to, f->p, f->n + 1); /* a NUL follows each field */
     return KW_OK;
@@ -310,6 +314,7 @@ static enum kw_status make_offers(struct kw_price_list *l, const struct table *t
     }
     if (asked) snprintf(l->region, sizeof l->region, "%.39s", o->region);
     if (asked && !any) return kw_fail(err, KW_ERANGE, "%s: no GPU machine is in region '%.39s'", l->name, o->region);
+    size_t kept = 0;
     for (size_t i = 0; i < l->n; i++) {
         struct kw_listing *x = &l->v[i];
         struct kw_listed_value *hour = &x->fact[KW_LISTED_HOUR], *spot = &x->fact[KW_LISTED_SPOT_HOUR];
@@ -320,7 +325,14 @@ static enum kw_status make_offers(struct kw_price_list *l, const struct table *t
                      x->count);
         if (hour->known) hour->v = of_one(l, hour->v, x->count);
         if (spot->known) spot->v = of_one(l, spot->v, x->count);
+        if ((hour->known && hour->v > 1000 * KW_NANO) || (spot->known && spot->v > 1000 * KW_NANO))
+            kw_price_list_leave_out(l, "machines at more than $1000 a GPU-hour", "");
+        else if (!hour->known && !spot->known)
+            kw_price_list_leave_out(l, "machines without a price", "");
+        else
+            l->v[kept++] = *x;
     }
+    l->n = kept;
     return KW_OK;
 }
 
