@@ -35,7 +35,7 @@ bool kw_session_is_kind(const char *word)
 
 /* The options as edits of the document, then the --set ones, which win. Room for all of them. */
 static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *e, char numbers[2][24],
-                           const char *today)
+                           const struct kw_list *volumes, const char *today)
 {
     size_t n = 0;
     const struct {
@@ -74,6 +74,9 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
             e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, keys[platforms++], word };
     }
     if (o->allow_unknown) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.allow_unknown", "true" };
+    if (o->breakeven) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.break_even", "true" };
+    for (size_t i = 0; i < volumes->n; i++)
+        e[n++] = (struct kw_scenario_edit){ KW_EDIT_APPEND, "candidates.volumes", volumes->v[i] };
     if (o->exhaustive) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.exhaustive", "true" };
     for (size_t i = 0; i < o->require.n; i++)
         e[n++] = (struct kw_scenario_edit){ KW_EDIT_APPEND, "candidates.require", o->require.v[i] };
@@ -193,7 +196,7 @@ static enum kw_status finish_open(struct kw_session *s, const struct kw_options 
     return st;
 }
 
-#define MAX_EDITS (3 * KW_CLI_MAX_LIST + 32)
+#define MAX_EDITS (4 * KW_CLI_MAX_LIST + 32)
 
 /* The part of a list's entry that names what it sets: "seed" of "seed=3"; the whole of one without '='. */
 static enum kw_status none_twice(const struct kw_list *l, const char *option, struct kw_error *err)
@@ -208,18 +211,36 @@ static enum kw_status none_twice(const struct kw_list *l, const char *option, st
     return KW_OK;
 }
 
+/* "50M,500M" into its words, which lie in buf. */
+static enum kw_status split(const char *text, struct kw_list *words, char *buf, size_t size, struct kw_error *err)
+{
+    words->n = 0;
+    if (!text) return KW_OK;
+    if (strlen(text) >= size) return kw_fail(err, KW_EUSAGE, "--volume '%.60s...' is too long", text);
+    snprintf(buf, size, "%s", text);
+    for (char *s = buf, *next; s; s = next) {
+        if (words->n == KW_CLI_MAX_LIST) return kw_fail(err, KW_EUSAGE, "--volume takes at most %d", KW_CLI_MAX_LIST);
+        if ((next = strchr(s, ','))) *next++ = 0;
+        words->v[words->n++] = s;
+    }
+    return KW_OK;
+}
+
 enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o, const char *path, struct kw_error *err)
 {
     struct kw_scenario_edit edits[MAX_EDITS];
-    char numbers[2][24], today[11];
+    struct kw_list volumes;
+    char numbers[2][24], today[11], words[1024];
     memset(s, 0, sizeof *s);
     if (o->platform.n > 8) return kw_fail(err, KW_EUSAGE, "--platform: at most 8 times; put more into \"candidates\"");
     enum kw_status st = none_twice(&o->set, "set", err);
     if (st == KW_OK) st = none_twice(&o->platform, "platform", err);
     if (st == KW_OK) st = none_twice(&o->profile, "profile", err);
     if (st == KW_OK) st = none_twice(&o->require, "require", err);
+    if (st == KW_OK) st = split(o->volume, &volumes, words, sizeof words, err);
     if (st == KW_OK) st = kw_date_today(today, err);
-    if (st == KW_OK) st = kw_scenario_load(&s->scenario, path, edits, gather_edits(o, edits, numbers, today), err);
+    if (st == KW_OK)
+        st = kw_scenario_load(&s->scenario, path, edits, gather_edits(o, edits, numbers, &volumes, today), err);
     return st == KW_OK ? finish_open(s, o, path, err) : st;
 }
 
@@ -232,7 +253,7 @@ enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *
     enum kw_status st = kw_date_today(today, err);
     if (st == KW_OK)
         st = kw_scenario_parse(&s->scenario, path, head->config_json, strlen(head->config_json), edits,
-                               gather_edits(o, edits, numbers, today), err);
+                               gather_edits(o, edits, numbers, &(struct kw_list){ .n = 0 }, today), err);
     if (st != KW_OK) return st;
     s->head = head;
     return finish_open(s, o, path, err);
@@ -282,32 +303,26 @@ struct kw_sweep_options kw_session_sweep(struct kw_session *s, const struct kw_o
     };
 }
 
-enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o, const char *command,
-                               const struct kw_candidate *c, const struct kw_point *p, size_t n,
-                               const struct kw_plan *plan, struct kw_error *err)
+enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o, const struct kw_results *of,
+                               struct kw_error *err)
 {
     if (!o->out) return KW_OK;
     struct kw_text profiles = { 0 }, platforms = { 0 };
+    struct kw_results r = *of;
     kw_catalogue_profiles_text(&s->catalogue, &profiles);
     kw_catalogue_platforms_text(&s->catalogue, &platforms);
-    const char *folder = s->head ? s->head->folder : s->catalogue.beside ? s->search_path.folder[0] : NULL;
-    struct kw_results r = { .command = command,
-                            .profiles = profiles.s,
-                            .platforms = platforms.s,
-                            .folder = folder,
-                            .config_json = s->scenario.doc.text,
-                            .trace_sha256 = s->trace.notes.sha256,
-                            .trace_source = s->trace.notes.source,
-                            .scaling = s->scaling,
-                            .window = &s->window,
-                            .month = s->scenario.month,
-                            .seed = s->scenario.seed,
-                            .candidates = c,
-                            .points = p,
-                            .n = n,
-                            .scenario = plan ? NULL : &s->scenario,
-                            .trace = &s->trace,
-                            .plan = plan };
+    r.profiles = profiles.s;
+    r.platforms = platforms.s;
+    r.folder = s->head ? s->head->folder : s->catalogue.beside ? s->search_path.folder[0] : NULL;
+    r.config_json = s->scenario.doc.text;
+    r.trace_sha256 = s->trace.notes.sha256;
+    r.trace_source = s->trace.notes.source;
+    r.scaling = s->scaling;
+    r.window = &s->window;
+    r.month = s->scenario.month;
+    r.seed = s->scenario.seed;
+    r.scenario = of->plan ? NULL : &s->scenario;
+    r.trace = &s->trace;
     enum kw_status st = profiles.failed || platforms.failed ? kw_fail(err, KW_ENOMEM, "out of memory")
                                                             : kw_results_write(&r, o->out, (int64_t)time(NULL), err);
     kw_text_free(&profiles);

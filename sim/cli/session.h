@@ -40,10 +40,10 @@ struct kw_study kw_session_study(struct kw_session *s, const struct kw_options *
 /* Threads, Ctrl-C and the bar. */
 struct kw_sweep_options kw_session_sweep(struct kw_session *s, const struct kw_options *o);
 
-/* The result file of a command, when -o asks for one; says on stderr where it went. */
-enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o, const char *command,
-                               const struct kw_candidate *c, const struct kw_point *p, size_t n,
-                               const struct kw_plan *plan, struct kw_error *err);
+/* The result file of a command, when -o asks for one; says on stderr where it went. of: the command, its candidates and
+ * points, its plan and other volumes; the rest is the session's. */
+enum kw_status kw_session_save(struct kw_session *s, const struct kw_options *o, const struct kw_results *of,
+                               struct kw_error *err);
 
 /* The signal that asked the simulation to stop; 0: none has. */
 int kw_session_interrupted(void);

@@ -52,7 +52,10 @@ struct kw_plan_options {
     struct kw_cold_start own_cold; /* of it, provision alone: how long until another spot machine is there */
     bool hybrids;                  /* also two deployments for the contenders: plan_hybrids.c */
     bool exhaustive;               /* every candidate with every replication */
-    kw_nusd operations_month;      /* a share of an engineer added to dedicated; 0 */
+    bool break_even; /* each kind at other volumes too, to where the cheapest one changes (breakeven.h); or */
+    double volume[KW_PLAN_MAX_LIST]; /* at these, tokens a month */
+    size_t n_volumes;
+    kw_nusd operations_month; /* a share of an engineer added to dedicated; 0 */
     /* What the user wrote, or NULL; borrowed. It is a candidate of its own, and what it says of an offer (an API's
      * latency and limits, an engine's scheduler, measured cold starts) holds wherever a plan takes that offer. */
     const struct kw_candidate *written;

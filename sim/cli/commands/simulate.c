@@ -195,7 +195,8 @@ static int simulate(const char *command, const struct kw_options *o, struct kw_s
                              &study, &sweep, &err);
     kw_progress_end(&s->progress);
     bool done = st == KW_OK; /* then the points are printed even where they cannot be saved */
-    if (done) st = kw_session_save(s, o, command, g.candidates, g.points, g.n, NULL, &err);
+    struct kw_results r = { .command = command, .candidates = g.candidates, .points = g.points, .n = g.n };
+    if (done) st = kw_session_save(s, o, &r, &err);
     int code = 0;
     if (done) code = print_points(command, o, s, &g, reading);
     if (st == KW_OK && code == 0) st = verdict(g.points, g.n, &s->scenario.slo, &err);
@@ -232,45 +233,15 @@ int kw_cli_sweep(const struct kw_options *o)
     return code;
 }
 
-#define MAX_VOLUMES 32
-
-/* "50M,500M,2B": tokens a month; k, M, B or G, T. */
-static enum kw_status read_volumes(const char *text, double out[MAX_VOLUMES], size_t *n, struct kw_error *err)
-{
-    static const struct {
-        char letter;
-        double times;
-    } unit[] = { { 'k', 1e3 }, { 'M', 1e6 }, { 'B', 1e9 }, { 'G', 1e9 }, { 'T', 1e12 } };
-    const char *s = text;
-    for (*n = 0;; s++) {
-        char *end;
-        double v = strtod(s, &end);
-        bool number = end > s && *s >= '0' && *s <= '9';
-        for (size_t k = 0; number && k < sizeof unit / sizeof *unit; k++)
-            if (*end == unit[k].letter) {
-                v *= unit[k].times;
-                end++;
-                break;
-            }
-        if (!number || !(v > 0 && v < 1e18) || (*end && *end != ','))
-            return kw_fail(err, KW_EUSAGE, "--volume is '%.60s', want tokens a month such as 50M,500M,2B", text);
-        if (*n == MAX_VOLUMES) return kw_fail(err, KW_EUSAGE, "--volume takes at most %d volumes", MAX_VOLUMES);
-        out[(*n)++] = v;
-        if (!*(s = end)) return KW_OK;
-    }
-}
-
 /* What a plan command holds: a plan a model, and where there are several what they come to together. */
 struct planning {
     struct kw_plan_options options;
     struct kw_plan_parts parts;
     struct kw_plan_whole whole;
-    struct kw_breakeven *volumes;     /* [parts.n], owned; NULL when no other volumes were asked for */
-    double tokens_month[MAX_VOLUMES]; /* of --volume */
-    size_t n_tokens_month;            /* 0: --break-even */
-    struct kw_candidate written;      /* n == 0: none */
-    struct kw_point as_written;       /* all of it on the whole trace, where there are several parts */
-    struct kw_candidate *candidates;  /* [n], of all parts, one after another; borrowed content */
+    struct kw_breakeven *volumes;    /* [parts.n], owned; NULL when no other volumes were asked for */
+    struct kw_candidate written;     /* n == 0: none */
+    struct kw_point as_written;      /* all of it on the whole trace, where there are several parts */
+    struct kw_candidate *candidates; /* [n], of all parts, one after another; borrowed content */
     struct kw_point *points;
     size_t n;
 };
@@ -366,10 +337,10 @@ static enum kw_status plan_part(struct planning *g, size_t i, const struct kw_op
     struct kw_kinds_of of = {
         &s->catalogue.platforms, &s->catalogue.profiles, &s->catalogue.steptimes, part->model, &study, &g->options
     };
-    if (!g->n_tokens_month) return kw_breakeven_find(&g->volumes[i], &of, err);
-    double mine[MAX_VOLUMES], share = kw_volume_tokens(study.trace) / kw_volume_tokens(&s->trace);
-    for (size_t k = 0; k < g->n_tokens_month; k++) mine[k] = share * g->tokens_month[k];
-    return kw_breakeven_at(&g->volumes[i], &of, mine, g->n_tokens_month, err);
+    if (g->options.break_even) return kw_breakeven_find(&g->volumes[i], &of, err);
+    double mine[KW_PLAN_MAX_LIST], share = kw_volume_tokens(study.trace) / kw_volume_tokens(&s->trace);
+    for (size_t k = 0; k < g->options.n_volumes; k++) mine[k] = share * g->options.volume[k];
+    return kw_breakeven_at(&g->volumes[i], &of, mine, g->options.n_volumes, err);
 }
 
 /* All points in one row, and the sum. */
@@ -398,6 +369,25 @@ static enum kw_status plan_gather(struct planning *g, const struct kw_options *o
     return kw_sweep(&g->as_written, &g->written, 1, &study, &g->options.run, err);
 }
 
+static enum kw_status plan_save(const struct planning *g, const struct kw_options *o, struct kw_session *s,
+                                struct kw_error *err)
+{
+    const char **model = calloc(g->parts.n, sizeof *model);
+    struct kw_results r = { .command = "plan",
+                            .candidates = g->candidates,
+                            .points = g->points,
+                            .n = g->n,
+                            .plan = g->parts.n == 1 ? &g->parts.part[0].plan : NULL,
+                            .volumes = g->volumes,
+                            .volume_model = model,
+                            .n_volumes = g->parts.n };
+    if (!model) return kw_fail(err, KW_ENOMEM, "out of memory for %zu models", g->parts.n);
+    for (size_t i = 0; i < g->parts.n; i++) model[i] = g->parts.part[i].model;
+    enum kw_status st = kw_session_save(s, o, &r, err);
+    free(model);
+    return st;
+}
+
 /* Printed even where it cannot be saved: minutes of simulation are not thrown away for a full disk. */
 static int plan(const struct kw_options *o, struct kw_session *s)
 {
@@ -405,18 +395,15 @@ static int plan(const struct kw_options *o, struct kw_session *s)
     struct planning g;
     memset(&g, 0, sizeof g);
     enum kw_status st = plan_split(&g, o, s, &err);
-    if (st == KW_OK && o->volume) st = read_volumes(o->volume, g.tokens_month, &g.n_tokens_month, &err);
-    if (st == KW_OK && o->volume && o->breakeven)
-        st = kw_fail(&err, KW_EUSAGE, "--break-even looks at volumes of its own: give it or --volume, not both");
-    if (st == KW_OK && (o->breakeven || o->volume) && !(g.volumes = calloc(g.parts.n, sizeof *g.volumes)))
+    bool others = g.options.break_even || g.options.n_volumes;
+    if (st == KW_OK && others && !(g.volumes = calloc(g.parts.n, sizeof *g.volumes)))
         st = kw_fail(&err, KW_ENOMEM, "out of memory for a plan");
     if (st == KW_OK) g.options.run = kw_session_sweep(s, o);
     for (size_t i = 0; i < g.parts.n && st == KW_OK; i++) st = plan_part(&g, i, o, s, &err);
     if (st == KW_OK) st = plan_gather(&g, o, s, &err);
     kw_progress_end(&s->progress);
     bool done = st == KW_OK;
-    const struct kw_plan *first = done ? &g.parts.part[0].plan : NULL;
-    if (done) st = kw_session_save(s, o, "plan", g.candidates, g.points, g.n, g.parts.n == 1 ? first : NULL, &err);
+    if (done) st = plan_save(&g, o, s, &err);
     int code = 0;
     if (done) code = print_plan(o, s, &g);
     for (size_t i = 0; i < g.parts.n && st == KW_OK && code == 0; i++) {

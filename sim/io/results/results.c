@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/io/results/results_volumes.h"
 #include "sim/io/results/writer.h"
 
 #define POINT "/points/point" /* each group has its own scales: netCDF readers look no further than their group */
@@ -1179,5 +1180,6 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     write_hist(&w, r);
     write_requests(&w, r);
     write_plan(&w, r);
+    if (r->volumes) kw_results_volumes(&w, r->volumes, r->volume_model, r->n_volumes);
     return kw_writer_close(&w);
 }

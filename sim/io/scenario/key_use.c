@@ -476,6 +476,8 @@ static const struct row {
       "plans whose \"terms\" include \"spot\" and that state no candidates.spot" },
     { "candidates.hybrids", 0, 0, NULL, NULL },
     { "candidates.exhaustive", 0, 0, NULL, NULL },
+    { "candidates.break_even", 0, 0, NULL, NULL },
+    { "candidates.volumes", 0, 0, NULL, NULL },
     { "candidates.require", 0, 0, NULL, NULL },
     { "candidates.attributes", 0, 0, requires, "plans that \"require\" attributes" },
     { "candidates.operations_usd_month", DEDICATED, 0, NULL, "dedicated machines" },

@@ -1287,6 +1287,40 @@ static enum kw_status state_attributes(struct kw_jnode all, struct kw_catalogue 
     return st;
 }
 
+/* "500M": tokens a month; k, M, B or G, T. */
+static enum kw_status read_volume(struct kw_jnode n, double *tokens, struct kw_error *err)
+{
+    static const struct {
+        char letter;
+        double times;
+    } unit[] = { { 'k', 1e3 }, { 'M', 1e6 }, { 'B', 1e9 }, { 'G', 1e9 }, { 'T', 1e12 } };
+    const char *text;
+    char *end;
+    enum kw_status st = kw_json_str(n, &text, err);
+    if (st != KW_OK) return st;
+    bool number = *text >= '0' && *text <= '9';
+    *tokens = strtod(text, &end);
+    for (size_t k = 0; number && k < sizeof unit / sizeof *unit; k++)
+        if (*end == unit[k].letter) {
+            *tokens *= unit[k].times;
+            end++;
+            break;
+        }
+    if (!number || *end || !(*tokens > 0 && *tokens < 1e18))
+        return kw_json_fail(n, KW_ERANGE, err, "\"%.60s\", want tokens a month such as \"500M\" or \"2B\"", text);
+    return KW_OK;
+}
+
+static enum kw_status read_volumes(struct kw_jnode list, struct kw_plan_options *o, struct kw_error *err)
+{
+    enum kw_status st = check_list(list, KW_PLAN_MAX_LIST, err);
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++)
+        st = read_volume(kw_json_at(list, i), &o->volume[o->n_volumes++], err);
+    if (st == KW_OK && o->n_volumes && o->break_even)
+        st = kw_json_fail(list, KW_ERANGE, err, "break_even looks at volumes of its own: state one of the two");
+    return st;
+}
+
 static enum kw_status read_plan_batch(struct kw_jnode n, struct kw_plan_options *o, struct kw_error *err)
 {
     int from = KW_BATCH_PROMISED;
@@ -1394,6 +1428,8 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     READ(kw_json_bool_or(get(c, "allow_unknown"), o->allow_unknown, &o->allow_unknown, err));
     READ(kw_json_bool_or(get(c, "hybrids"), o->hybrids, &o->hybrids, err));
     READ(kw_json_bool_or(get(c, "exhaustive"), o->exhaustive, &o->exhaustive, err));
+    READ(kw_json_bool_or(get(c, "break_even"), o->break_even, &o->break_even, err));
+    READ(read_volumes(get(c, "volumes"), o, err));
     READ(kw_json_nano_or(get(c, "operations_usd_month"), 0, 0, INT64_MAX, &o->operations_month, err));
     return st;
 }

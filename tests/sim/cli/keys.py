@@ -300,6 +300,8 @@ KEYS = {
     "candidates.spot.fallback_start_s": plans(SPOTS, "0", "900", ("candidates.spot", dict(RATE, on_demand_fallback=True))),
     "candidates.allow_unknown": plans(SPOTS, True, False, wrong=(RENTED, True)),
     "candidates.hybrids": plans(CHOICE, True, False, ("candidates.gpus", ["L4"])),
+    "candidates.break_even": plans(dict(CHOICE, replications=1, candidates={"platforms": ["lambda", "groq"], "gpus": ["H100"]}), True, False),
+    "candidates.volumes[]": plans(dict(CHOICE, replications=1, candidates={"platforms": ["lambda"], "gpus": ["H100"]}), ["500M"], ["700M", "1B"]),
     "candidates.exhaustive": plans(dict(CHOICE, replications=1, candidates={"platforms": ["modal", "lambda"]}), True, False),
     "candidates.require[]": plans(CHOICE, ["soc2"], ["soc2?"]),
     "candidates.operations_usd_month": plans(RENTED, "0", "99", wrong=(APIS, "9")),

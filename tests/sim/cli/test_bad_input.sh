@@ -10,7 +10,7 @@
 #     prep  shell words run before                                   (optional, repeatable)
 #     run   shell words; `keepwarm` is the program under test
 #     exit  code
-#     says  fragment of the message                                  (repeatable)
+#     says  fragment of the message; FIRST-GPU is the line of modal.json's first offer   (repeatable)
 #     out   any: what is on stdout does not matter; table: it is there, although saving failed   (optional)
 #     needs shell words; the case is skipped when they fail          (optional)
 cd "$(dirname "$0")/../../.." || exit 1
@@ -34,6 +34,7 @@ head -c 150 t.csv.gz >cut.csv.gz
 { head -c 60 t.csv.gz; printf '\377\377\377\377'; tail -c +65 t.csv.gz; } >bad.csv.gz
 keepwarm run base.json -q -o r.h5 >/dev/null || { echo "cannot make the result that cases start from" >&2; exit 1; }
 head -c 5000 r.h5 >cut.h5
+first_gpu=$(awk '/"gpus": \[/ { print NR + 1; exit }' modal.json)
 python=/usr/bin/python3
 [ -x $python ] || python=python3
 h5py=$($python -c 'import h5py' 2>/dev/null && echo yes)
@@ -64,7 +65,7 @@ finish_case() {
     [ "$(wc -l <"$work/err")" = 1 ] || bad+="    $(wc -l <"$work/err") lines on stderr, want 1"$'\n'
     line=$(head -1 "$work/err")
     [[ $line == "keepwarm: "* ]] || bad+="    stderr does not begin 'keepwarm: '"$'\n'
-    for f in "${says[@]}"; do [[ $line == *"$f"* ]] || bad+="    does not say: $f"$'\n'; done
+    for f in "${says[@]}"; do f=${f//FIRST-GPU/$first_gpu}; [[ $line == *"$f"* ]] || bad+="    does not say: $f"$'\n'; done
     case $code:$out in
     3: | 4: | *:table) [ -s "$work/out" ] || bad+="    no table on stdout"$'\n' ;;
     *:any) ;;

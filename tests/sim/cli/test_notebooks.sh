@@ -1,5 +1,5 @@
 #!/bin/bash
-# Executes every notebook headless on files made here - a plan, a validation of the tiny model, the small file of
+# Executes every notebook headless on files made here - a plan, a trace, a validation of the tiny model, the small file of
 # test_real_servers - and counts its pictures; and without the last two, which draws none but does not fail. Skips without
 # Debian's jupyter.
 cd "$(dirname "$0")/../../.." || exit 1
@@ -13,7 +13,8 @@ tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 passed=0 failed=0
 "$keepwarm" plan --trace workloads/ragpulse-week1.json --model llama-3.1-8b --slo ttft_p95=2s --platform modal --platform lambda \
-    --platform together-api -q -o "$tmp/plan.h5" >"$tmp/out" || { cat "$tmp/out"; echo "0 passed, 1 failed"; exit 1; }
+    --platform together-api --volume 100M,1B -q -o "$tmp/plan.h5" >"$tmp/out" || { cat "$tmp/out"; echo "0 passed, 1 failed"; exit 1; }
+"$keepwarm" trace convert workloads/ragpulse-week1.json -o "$tmp/trace.h5" 2>"$tmp/out" || { cat "$tmp/out"; echo "0 passed, 1 failed"; exit 1; }
 measured() { # budget: goes on with what was measured before
     "$keepwarm" calibrate measure --model tiny --synthetic -q --max-model-len 256 --max-num-seqs 8 --budget "$1" -o "$tmp/points.jsonl" &&
         "$keepwarm" calibrate fit "$tmp/points.jsonl" -o "$tmp/tiny.json"
@@ -35,7 +36,7 @@ run() { # notebook pictures_wanted what, with the environment of the caller
         tail -15 "$tmp/log"
     fi
 }
-export KEEPWARM_RESULT=$tmp/plan.h5
+export KEEPWARM_RESULT=$tmp/plan.h5 KEEPWARM_TRACE=$tmp/trace.h5
 KEEPWARM_FIDELITY=$tmp/fidelity.h5 KEEPWARM_VALIDATED=$tmp/validate.h5 run notebooks/04_fidelity.ipynb 6 "with both files"
 KEEPWARM_FIDELITY=$tmp/absent.h5 KEEPWARM_VALIDATED=$tmp/validate.h5 run notebooks/04_fidelity.ipynb 3 "without the servers"
 for notebook in notebooks/*.ipynb; do
