@@ -131,11 +131,15 @@ demo: deps ## the main job on an embedded week of chat: results/demo.h5, demo.ht
 	@$B/keepwarm report results/demo.h5 -o results/demo.html
 # Executes the notebooks headless on the demo's result and on what `make fidelity` and `calibrate validate` left in results/;
 # their pictures are in results/*.ipynb.
-notebooks: results/demo.h5 ## execute notebooks/ on what demo, fidelity and validate left in results/
+notebooks: results/demo.h5 results/trace.h5 results/volumes.h5 ## execute notebooks/ on the embedded week and on what fidelity and validate left in results/
 	@cd notebooks && for n in *.ipynb; do /usr/bin/python3 -W ignore -m jupyter nbconvert --log-level=ERROR --to notebook --execute \
 	  --output-dir ../results --output "$$n" "$$n" || exit 1; echo "notebooks/$$n -> results/$$n"; done
 results/demo.h5:
 	@$(MAKE) --no-print-directory demo
+results/trace.h5: | $B/keepwarm
+	@mkdir -p $(@D) && $B/keepwarm trace convert workloads/chat-week.json -o $@
+results/volumes.h5: | $B/keepwarm
+	@mkdir -p $(@D) && $B/keepwarm plan --trace workloads/chat-week.json --model llama-3.1-8b --slo ttft_p95=2s --break-even -o $@ >/dev/null
 # Rewrites tests/sim/cli/golden/*.txt from what the program prints now: read the difference before you commit it.
 golden: $B/keepwarm ## rewrite the golden texts of tests/sim/cli; read them as a diff
 	@KEEPWARM=$B/keepwarm tests/sim/cli/test_golden.sh --rewrite
