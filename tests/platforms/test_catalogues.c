@@ -60,7 +60,7 @@ static const char LITELLM[] =
     "  \"groq/test/two\": { \"litellm_provider\": \"groq\", \"mode\": \"chat\", \"input_cost_per_token\": "
     "7.000000000000001e-08,\n"
     "    \"output_cost_per_token\": 3e-07, \"input_cost_per_token_batches\": 3.5e-08, "
-    "\"output_cost_per_token_batches\": 2e-07 },\n"
+    "\"output_cost_per_token_batches\": 2e-07, \"input_cost_per_token_flex\": 3e-08 },\n"
     "  \"three\": { \"litellm_provider\": \"openai\", \"mode\": \"chat\", \"input_cost_per_token\": 1e-06, "
     "\"output_cost_per_token\": 2e-06,\n"
     "    \"input_cost_per_token_above_128k_tokens\": 2e-06, \"output_cost_per_token_above_256k_tokens\": 4e-06,\n"
@@ -151,6 +151,9 @@ static void genai_prices_hold_on_the_day_of_the_catalogue(void)
     const struct kw_price_list_options before = { .date = "2027-01-31", .gpus = GPUS };
     CHECK(read(&l, GENAI, &before) && has(find(&l, "test-dated"), KW_LISTED_IN, USD(3)));
     kw_price_list_free(&l);
+    const struct kw_price_list_options first_day = { .date = "2027-02-01", .gpus = GPUS };
+    CHECK(read(&l, GENAI, &first_day) && has(find(&l, "test-dated"), KW_LISTED_IN, USD(2)));
+    kw_price_list_free(&l);
 }
 
 static const char MODELS_DEV[] =
@@ -213,8 +216,8 @@ static void openrouter_is_a_platform_of_its_own(void)
 #define HEAD                                                                                                           \
     "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Price,SpotPrice,Region,AvailabilityZone\n"
 static const char AWS[] =
-    HEAD "p9.48xlarge,H100,8.0,192.0,2048.0,\"{'Gpus': [1, 2]}\",41.0000004,16.8,us-east-1,us-east-1a\n"
-         "p9.48xlarge,H100,8.0,192.0,2048.0,,41.0000004,16,us-east-1,us-east-1b\n"
+    HEAD "p9.48xlarge,H100,8.0,192.0,2048.0,\"{'Gpus': [1, 2]}\",41.000000414,16.8,us-east-1,us-east-1a\n"
+         "p9.48xlarge,H100,8.0,192.0,2048.0,,41.000000414,16,us-east-1,us-east-1b\n"
          "p9.48xlarge,H100,8.0,192.0,2048.0,,32,,ap-south-9,ap-south-9a\n"
          "m9.large,,,2,8,,0.1,,us-east-1,us-east-1a\n"
          "g9.xlarge,Mystery,1,4,16,,1,,us-east-1,us-east-1a\n"
@@ -230,8 +233,8 @@ static void skypilot_machines_are_priced_by_the_gpu(void)
     const struct kw_listing *x = find(&l, "p9.48xlarge");
     CHECK_STR(l.region, "us-east-1"); /* that of the file that ships */
     CHECK(x && !strcmp(x->platform, "aws") && !strcmp(x->gpu, "H100") && x->count == 8 && !x->by_gpu);
-    CHECK(has(x, KW_LISTED_HOUR, 5125000050) && has(x, KW_LISTED_SPOT_HOUR, USD(2)));
-    CHECK_STR(x ? x->note : "", "us-east-1; 41.0000004 for 8");
+    CHECK(has(x, KW_LISTED_HOUR, 5125000052) && has(x, KW_LISTED_SPOT_HOUR, USD(2)));
+    CHECK_STR(x ? x->note : "", "us-east-1; 41.000000414 for 8");
     CHECK(left(&l, "not known here", "Mystery") == 1 && left(&l, "part of a GPU", "") == 1);
     CHECK(!find(&l, "a2.xlarge") && left(&l, "machines without a price", "") == 1); /* 0 is no price */
     CHECK(has(find(&l, "a3.xlarge"), KW_LISTED_SPOT_HOUR, USD(0.5)) && left(&l, "more than $1000 a GPU-hour", "") == 1);
@@ -486,7 +489,7 @@ static void a_seller_who_lists_it_sells_it(void)
         "{ \"keepwarm_platform\": 1, \"name\": \"aws\", \"title\": \"T\", \"kind\": \"dedicated\",\n"
         "  \"sources\": {\"s\": {\"source\": \"p\", \"date\": \"2026-01\", \"grade\": \"published\"}},\n"
         "  \"gpus\": [ {\"gpu\": \"H100\", \"sku\": \"p9.48xlarge\", \"count\": [8, 8], \"src\": \"s\", \"hour\": "
-        "\"5.12500005\", \"seen\": \"2026-02\"} ] }";
+        "\"5.125000052\", \"seen\": \"2026-02\"} ] }";
     struct kw_price_list l;
     struct kw_platforms none = { NULL, 0 };
     struct kw_revision r = { .n = 0 };
