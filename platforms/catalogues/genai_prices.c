@@ -20,12 +20,12 @@ static bool is(struct kw_jnode root)
 
 /* ---- which set of prices */
 
-/* The last set that holds on the day, as genai-prices takes it; a set that holds at hours of a day is told and not
- * taken. Absent: none holds. */
+/* The last set that holds on the day, as genai-prices takes it (its types.py of 2026-08), where none does the first; a set
+ * that holds at hours of a day is told and not taken. */
 static struct kw_jnode valid_set(struct kw_jnode prices, const char *date, struct kw_listing *x)
 {
     if (!kw_json_is_array(prices)) return prices;
-    struct kw_jnode set = kw_json_at(prices, kw_json_len(prices)); /* absent */
+    struct kw_jnode set = kw_json_get(kw_json_at(prices, 0), "prices");
     for (int i = 0; i < kw_json_len(prices); i++) {
         struct kw_jnode of = kw_json_at(prices, i), when = kw_json_get(of, "constraint");
         const char *from = "", *start = "", *end = "";

@@ -407,6 +407,17 @@ static struct kw_listing *find_gpu(const struct work *w, const struct kw_gpu_off
     return best;
 }
 
+/* Other sizes of the machine that cost as much a GPU are in the offer already: no new ones. */
+static void cover(struct kw_price_list *l, const struct kw_gpu_offer *o, const struct kw_listing *x)
+{
+    for (size_t i = 0; i < l->n && x->by_gpu; i++) {
+        struct kw_listing *y = &l->v[i];
+        y->taken |= !strcmp(y->platform, x->platform) && !strcmp(y->gpu, x->gpu) && y->count >= o->gpus_min &&
+                    y->count <= o->gpus_max && y->fact[KW_LISTED_HOUR].known == x->fact[KW_LISTED_HOUR].known &&
+                    y->fact[KW_LISTED_HOUR].v == x->fact[KW_LISTED_HOUR].v;
+    }
+}
+
 static enum kw_status revise_offers(struct work *w)
 {
     bool api = w->p.kind == KW_KIND_API;
@@ -417,6 +428,7 @@ static enum kw_status revise_offers(struct work *w)
         struct kw_listing *x = api ? find_model(w, &w->p.apis[i]) : find_gpu(w, &w->p.gpus[i]);
         if (x) {
             x->taken = true;
+            if (!api) cover(w->list, &w->p.gpus[i], x);
             KW_TRY(revise_offer(w, i, name, x, kw_json_at(offers, (int)i)));
             continue;
         }

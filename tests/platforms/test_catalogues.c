@@ -129,6 +129,18 @@ static const char GENAI[] =
     "0.5, \"output_mtok\": 2}} ] } ] },\n"
     "  { \"id\": \"elsewhere\", \"models\": [ {\"id\": \"a\"}, {\"id\": \"b\"} ] } ]\n";
 
+static void where_no_set_holds_it_is_the_first(void)
+{
+    struct kw_price_list l;
+    CHECK(read(&l,
+               "[ { \"id\": \"openai\", \"models\": [ { \"id\": \"a\", \"prices\": [ {\"constraint\": {\"start_date\": "
+               "\"2028-01-01\"},\n"
+               "\"prices\": {\"input_mtok\": 7, \"output_mtok\": 8}} ] } ] } ]",
+               &PLAIN));
+    CHECK(has(find(&l, "a"), KW_LISTED_IN, USD(7)));
+    kw_price_list_free(&l);
+}
+
 static void genai_prices_hold_on_the_day_of_the_catalogue(void)
 {
     struct kw_price_list l;
@@ -508,6 +520,30 @@ static void a_seller_who_lists_it_sells_it(void)
     kw_price_list_free(&l);
 }
 
+/* A file may have one offer for all sizes of a machine, by names of its own. */
+static void machines_stand_for_an_offer_of_their_gpu(void)
+{
+    static const char TEXT[] =
+        "{ \"keepwarm_platform\": 1, \"name\": \"nebius\", \"title\": \"T\", \"kind\": \"dedicated\",\n"
+        "  \"sources\": {\"s\": {\"source\": \"p\", \"date\": \"2026-01\", \"grade\": \"published\"}},\n"
+        "  \"gpus\": [ {\"gpu\": \"H100\", \"sku\": \"HGX\", \"count\": [1, 8], \"src\": \"s\", \"hour\": \"3\"} ] }";
+    struct kw_price_list l;
+    struct kw_platforms none = { NULL, 0 };
+    struct kw_revision r = { .n = 0 };
+    const struct kw_revision_options o = { .all = &none };
+    CHECK(read(&l,
+               HEAD "gpu-h-8vcpu,H100,8,,,,16,,eu,\ngpu-h-1vcpu,H100,1,,,,2,,eu,\ngpu-h-2vcpu,H100,2,,,,5,,eu,\n"
+                    "gpu-h-16vcpu,H100,16,,,,32,,eu,\ngpu-l-1vcpu,L4,1,,,,1,,eu,\n",
+               &PLAIN));
+    CHECK(kw_revision_make(&r, &l, "f.json", TEXT, sizeof TEXT - 1, &o, &err) == KW_OK && r.text);
+    CHECK(is(&r, "HGX", "hour", KW_CHANGE_TAKEN, "3", "2") && !change(&r, "gpu-h-8vcpu", "") &&
+          !change(&r, "gpu-h-1vcpu", ""));
+    CHECK(is(&r, "gpu-h-2vcpu", "", KW_CHANGE_NEW, "", "2.5") && change(&r, "gpu-h-16vcpu", "") &&
+          change(&r, "gpu-l-1vcpu", ""));
+    kw_revision_free(&r);
+    kw_price_list_free(&l);
+}
+
 /* A malloc that fails at any point gives an error, never a crash or a half-made text. */
 static void no_memory_is_an_error(void)
 {
@@ -531,6 +567,7 @@ int main(void)
 {
     RUN(litellm_prices_a_token_become_prices_a_million);
     RUN(genai_prices_hold_on_the_day_of_the_catalogue);
+    RUN(where_no_set_holds_it_is_the_first);
     RUN(models_dev_prices_are_by_the_million_already);
     RUN(openrouter_is_a_platform_of_its_own);
     RUN(skypilot_machines_are_priced_by_the_gpu);
@@ -541,6 +578,7 @@ int main(void)
     RUN(an_older_catalogue_changes_nothing);
     RUN(new_offers_are_taken_when_asked_for);
     RUN(a_seller_who_lists_it_sells_it);
+    RUN(machines_stand_for_an_offer_of_their_gpu);
     RUN(no_memory_is_an_error);
     return check_report();
 }
