@@ -41,12 +41,13 @@ const struct kw_command kw_commands[] = {
       "keepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s  # no file at all\n"
       "keepwarm plan chat.json -o plan.h5          # keep everything for notebooks and reprice\n"
       "keepwarm plan chat.json --platform modal --platform lambda --break-even\n"
+      "keepwarm plan --trace log.csv --model gpt-4o --substitute llama-3.3-70b=0.92 # open models beside it\n"
       "keepwarm plan chat.json --require hipaa --require soc2 # attributes of `keepwarm platforms list`\n"
       "keepwarm plan chat.json --volume 50M,500M,2B,10B # tokens a month, the same shape of day\n"
       "keepwarm plan chat.json --profile H100-llama-3.1-8b-bf16-tp1.json # measured by calibrate",
       { SIMULATION, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_MODEL, KW_OPT_PLATFORM,
-        KW_OPT_REQUIRE, KW_OPT_ALLOW_UNKNOWN, KW_OPT_EXHAUSTIVE, KW_OPT_ALL, KW_OPT_BREAKEVEN, KW_OPT_VOLUME,
-        KW_OPTIONS },
+        KW_OPT_REQUIRE, KW_OPT_SUBSTITUTE, KW_OPT_ALLOW_UNKNOWN, KW_OPT_EXHAUSTIVE, KW_OPT_ALL, KW_OPT_BREAKEVEN,
+        KW_OPT_VOLUME, KW_OPTIONS },
       0,
       1,
       kw_cli_plan },

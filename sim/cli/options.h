@@ -95,13 +95,14 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_MAX_CONTENTION,
                     KW_OPT_PROFILE,
                     KW_OPT_REQUIRE,
+                    KW_OPT_SUBSTITUTE,
                     KW_OPTIONS
 };
 
 struct kw_options {
     const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date,
         *focus, *invoice, *volume, *term, *platforms, *region;
-    struct kw_list set, slo, platform, profile, require, add;
+    struct kw_list set, slo, platform, profile, require, add, substitute;
     int64_t threads, seed, replications, tp, at,
         start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */
     bool json, csv, quiet, records, exhaustive, allow_unknown, strict, all, breakeven, force;

@@ -80,6 +80,8 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
     if (o->exhaustive) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.exhaustive", "true" };
     for (size_t i = 0; i < o->require.n; i++)
         e[n++] = (struct kw_scenario_edit){ KW_EDIT_APPEND, "candidates.require", o->require.v[i] };
+    for (size_t i = 0; i < o->substitute.n; i++)
+        e[n++] = (struct kw_scenario_edit){ KW_EDIT_MEMBER, "candidates.substitutes", o->substitute.v[i] };
     for (size_t i = 0; i < o->set.n; i++) e[n++] = (struct kw_scenario_edit){ KW_EDIT_SET, NULL, o->set.v[i] };
     e[n++] = (struct kw_scenario_edit){ KW_EDIT_DEFAULT, "as_of", today }; /* so that a rerun judges as this run did */
     return n;
@@ -238,6 +240,7 @@ enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o,
     if (st == KW_OK) st = none_twice(&o->profile, "profile", err);
     if (st == KW_OK) st = none_twice(&o->require, "require", err);
     if (st == KW_OK) st = split(o->volume, &volumes, words, sizeof words, err);
+    if (st == KW_OK) st = none_twice(&o->substitute, "substitute", err);
     if (st == KW_OK) st = kw_date_today(today, err);
     if (st == KW_OK)
         st = kw_scenario_load(&s->scenario, path, edits, gather_edits(o, edits, numbers, &volumes, today), err);

@@ -49,12 +49,22 @@ struct kw_deployment {
     uint32_t context;           /* tokens of prompt and output that a request may have; 0: not known, any */
     uint32_t max_tokens; /* what clients state as max_tokens when the trace does not say; 0 = the request's output */
     /* both */
+    uint32_t tokens_ppm; /* its tokenizer's for a million of the trace's; 0: as many */
     struct kw_client_retry retry;
     kw_ns network_rtt; /* added once to TTFT and E2E */
     bool located;      /* it is known where it lies: region_rtt is added too */
     kw_ns
         region_rtt[KW_REGIONS_MAX]; /* there and back, by the request's region; KW_RTT_UNKNOWN: none may come from it */
 };
+
+/* A request's tokens as a deployment counts them whose model has another tokenizer than the trace's: in proportion, to the
+ * nearest, and at least one of any. ppm: tokens_ppm. */
+static inline uint32_t kw_tokens_as(uint32_t traced, uint32_t ppm)
+{
+    if (!ppm || !traced) return traced;
+    uint64_t n = ((uint64_t)traced * ppm + 500000) / 1000000;
+    return n < 1 ? 1 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
 
 enum kw_route_policy {
     KW_ROUTE_SINGLE,   /* all to deployment 0 */

@@ -31,12 +31,13 @@ enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const st
 /* A window begins, and with the first one the series. */
 void kw_tally_open(struct kw_tally *t, kw_ns opens, bool first);
 
-/* The request's one end; one of the warm-up leaves no trace. now: when; rtt is added to TTFT and E2E of a completed
- * one. cached and preemptions: what the replica says of it;
+/* The request's one end; one of the warm-up leaves no trace. now: when; rtt is added to TTFT and E2E of a
+ * completed one; by: who counts its tokens. cached and preemptions: what the replica says of it;
  * written: prompt tokens an API wrote into its cache; carried: units that its deployment bought carried it, so it is not
  * billed by the token. */
-void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt, uint32_t cached,
-                        uint32_t written, uint32_t preemptions, bool carried);
+void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt,
+                        const struct kw_deployment *by,
+                        uint32_t cached, uint32_t written, uint32_t preemptions, bool carried);
 void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status);
 
 /* A replica of the deployment is ready, this long after it was ordered; in the window. */

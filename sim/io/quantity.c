@@ -55,7 +55,7 @@ const char *kw_quantity_cents(double usd, char buf[32])
 
 const char *kw_quantity_brief(double v, char buf[32])
 {
-    snprintf(buf, 32, "%.3g", v);
+    snprintf(buf, 32, isnan(v) ? "-" : "%.3g", v);
     return buf;
 }
 

@@ -19,27 +19,30 @@ struct page {
     char **label, **platform, **kind, **settings, **miss, **grade, **profile, **profile_grade, **item_name;
     uint32_t *keep_warm, *rank, *replications, *best_in;
     uint8_t *feasible, *pareto, *pruned, *thin, *tie; /* thin and tie: NULL in older results, as the two far ends are */
+    double *quality;                                  /* NULL where a plan has no substitutes; NaN: not stated */
     double *ttft_far, *ttft99_far;                    /* of prompts longer than an API was measured with; or NaN */
     double *goodput, *cost, *cost_lo, *cost_hi, *ttft, *ttft99, *idle_timeout, *tpot, *cold, *error, *bill, *time;
     uint32_t *arrivals, *busy, *idle, *starting;
     size_t *order; /* points by rank */
     size_t best;   /* the recommended one, or the first */
     char *recommendation, *why, *margin, *flips, *worse, *assumed, *unknown, *on_sale, *latency, *gone;
+    char *required, *without, *substitutes; /* NULL where a plan has none */
     char *window, *scaling, *command, *version, *revision, *source, *created;
     struct kw_text name, model, objectives; /* of the scenario; empty where this keepwarm cannot read it any more */
 };
 
 static void page_free(struct page *g)
 {
-    void *const all[] = { g->label,    g->platform,       g->kind,      g->settings,     g->miss,    g->grade,
-                          g->profile,  g->profile_grade,  g->item_name, g->keep_warm,    g->rank,    g->feasible,
-                          g->pareto,   g->pruned,         g->cost,      g->cost_lo,      g->cost_hi, g->ttft,
-                          g->ttft99,   g->idle_timeout,   g->tpot,      g->cold,         g->error,   g->best_in,
-                          g->bill,     g->time,           g->arrivals,  g->busy,         g->idle,    g->starting,
-                          g->order,    g->recommendation, g->why,       g->scaling,      g->command, g->version,
-                          g->revision, g->source,         g->created,   g->replications, g->thin,    g->tie,
-                          g->ttft_far, g->ttft99_far,     g->goodput,   g->margin,       g->flips,   g->worse,
-                          g->assumed,  g->unknown,        g->window,    g->on_sale,      g->latency, g->gone };
+    void *const all[] = { g->label,    g->platform,       g->kind,        g->settings,     g->miss,    g->grade,
+                          g->profile,  g->profile_grade,  g->item_name,   g->keep_warm,    g->rank,    g->feasible,
+                          g->pareto,   g->pruned,         g->cost,        g->cost_lo,      g->cost_hi, g->ttft,
+                          g->ttft99,   g->idle_timeout,   g->tpot,        g->cold,         g->error,   g->best_in,
+                          g->bill,     g->time,           g->arrivals,    g->busy,         g->idle,    g->starting,
+                          g->order,    g->recommendation, g->why,         g->scaling,      g->command, g->version,
+                          g->revision, g->source,         g->created,     g->replications, g->thin,    g->tie,
+                          g->ttft_far, g->ttft99_far,     g->goodput,     g->margin,       g->flips,   g->worse,
+                          g->assumed,  g->unknown,        g->window,      g->on_sale,      g->latency, g->gone,
+                          g->required, g->without,        g->substitutes, g->quality };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     kw_text_free(&g->name);
     kw_text_free(&g->model);
@@ -153,6 +156,8 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
         st = kw_h5_read_n(g->f, "/beyond/ttft_p95_s", KW_H5_F64, g->n, &g->ttft_far, err);
         if (st == KW_OK) st = kw_h5_read_n(g->f, "/beyond/ttft_p99_s", KW_H5_F64, g->n, &g->ttft99_far, err);
     }
+    if (st == KW_OK && kw_h5_exists(g->f, "/points/quality") > 0)
+        st = kw_h5_read_n(g->f, "/points/quality", KW_H5_F64, g->n, &g->quality, err);
     if (st == KW_OK) st = read_series(g, err);
     const struct {
         const char *name;
@@ -174,6 +179,9 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
                   { "on_sale", &g->on_sale, false },
                   { "latency_of", &g->latency, false },
                   { "not_on_sale", &g->gone, false },
+                  { "required", &g->required, false },
+                  { "without_attribute", &g->without, false },
+                  { "substitutes", &g->substitutes, false },
                   { "window", &g->window, false } };
     for (size_t i = 0; i < sizeof attrs / sizeof *attrs && st == KW_OK; i++)
         if (kw_h5_read_attr_str(g->f, "/", attrs[i].name, attrs[i].out, attrs[i].required ? err : NULL) != KW_OK) {
@@ -477,6 +485,7 @@ static void ranking_row(struct kw_text *t, const struct page *g, size_t i)
     escape(t, g->label[i]);
     small_text(t, g->settings[i], NULL);
     if (g->profile && g->profile_grade && strcmp(g->profile[i], "-")) small_text(t, g->profile[i], g->profile_grade[i]);
+    if (g->quality) kw_text_add(t, isnan(g->quality[i]) ? "</td><td>-" : "</td><td>%g", g->quality[i]);
     kw_text_add(t, "</td><td>%s</td><td>", kw_quantity_cents(g->cost[i], a));
     if (isnan(g->cost_lo[i]))
         kw_text_add(t, "-");
@@ -507,10 +516,12 @@ static void ranking(struct kw_text *t, const struct page *g)
 {
     enum { MOST = 60 };
     bool left_early = false, thin = false, tie = false;
-    kw_text_add(t, "<h2>Ranking</h2>\n<div class='w'><table><tr><th>#</th><th>configuration, settings, profile</th>"
-                   "<th>USD a month</th><th title='half of the 95 %% interval'>±</th><th>idle timeout, s</th>"
-                   "<th>TTFT p95, s</th><th>TTFT p99, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th>"
-                   "<th>goodput, requests/s</th><th>best, of days drawn anew</th><th>verdict</th></tr>\n");
+    kw_text_add(t,
+                "<h2>Ranking</h2>\n<div class='w'><table><tr><th>#</th><th>configuration, settings, profile</th>"
+                "%s<th>USD a month</th><th title='half of the 95 %% interval'>±</th><th>idle timeout, s</th>"
+                "<th>TTFT p95, s</th><th>TTFT p99, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th>"
+                "<th>goodput, requests/s</th><th>best, of days drawn anew</th><th>verdict</th></tr>\n",
+                g->quality ? "<th title='yours'>quality</th>" : "");
     for (size_t k = 0; k < g->n && k < MOST; k++) {
         size_t i = g->order[k];
         ranking_row(t, g, i);
@@ -552,6 +563,7 @@ static void facts(struct kw_text *t, const struct page *g)
     fact(t, "window", g->window);
     fact(t, "month", g->scaling);
     fact(t, "model", g->model.s);
+    fact(t, "substitutes", g->substitutes);
     fact(t, "objectives", g->objectives.s);
     kw_text_add(t, "</dl>\n");
 }
@@ -570,10 +582,15 @@ static void recommendation(struct kw_text *t, const struct page *g)
             kw_text_add(t, " (95 %%: %s", kw_quantity_cents(g->cost_lo[best], v));
             kw_text_add(t, " to %s)", kw_quantity_cents(g->cost_hi[best], v));
         }
-        kw_text_add(t, ", TTFT p95 %s s", range_text(g, best, false, v));
-        kw_text_add(t, ", p99 %s s", range_text(g, best, true, v));
+        if (isfinite(g->ttft[best])) {
+            kw_text_add(t, ", TTFT p95 %s s", range_text(g, best, false, v));
+            kw_text_add(t, ", p99 %s s", range_text(g, best, true, v));
+        } else {
+            kw_text_add(t, ", its latency is not known: ranked by cost alone");
+        }
         kw_text_add(t, ", %s %% of the requests fail", kw_quantity_share(g->error[best], v));
-        kw_text_add(t, ", goodput %s requests/s", kw_quantity_brief(g->goodput[best], v));
+        if (isfinite(g->goodput[best]))
+            kw_text_add(t, ", goodput %s requests/s", kw_quantity_brief(g->goodput[best], v));
         if (g->tie && g->tie[best]) {
             kw_text_add(t, "; which is cheapest is a tie");
         } else if (g->replications[best] > 1) {
@@ -585,6 +602,7 @@ static void recommendation(struct kw_text *t, const struct page *g)
     kw_text_add(t, "\n<dl>");
     fact(t, "on sale", g->on_sale);
     fact(t, "latency", g->latency);
+    fact(t, "required", g->required);
     fact(t, "why", g->why);
     fact(t, "not known", g->unknown);
     fact(t, "margin", g->margin);
@@ -592,6 +610,7 @@ static void recommendation(struct kw_text *t, const struct page *g)
     fact(t, "flips if", g->flips);
     fact(t, "assumed", g->assumed);
     fact(t, "left out", g->gone);
+    fact(t, g->gone && g->gone[0] ? "" : "left out", g->without);
     kw_text_add(t, "</dl></div>\n");
 }
 

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "calibrate/profile/model.h"
 #include "sim/io/cold_start_table.h"
 #include "sim/io/quantity.h"
 #include "sim/io/scenario/slo_text.h"
@@ -12,6 +13,34 @@ void kw_summary_paragraph(const char *label, const char *text, struct kw_text *o
     kw_text_add(out, "  ");
     kw_text_pad(out, label, 12);
     kw_text_fold(out, text, 14, kw_text_columns(out));
+}
+
+/* The same model, or a dated release of it: gpt-4o-2024-08-06 of gpt-4o. */
+static bool is_model(const char *name, const char *model)
+{
+    const struct kw_model_shape *a = kw_model_find(name), *b = kw_model_find(model);
+    size_t n = strlen(model);
+    return (a && a == b) || !strcmp(name, model) ||
+           (!strncmp(name, model, n) && name[n] == '-' && name[n + 1] >= '0' && name[n + 1] <= '9' &&
+            strspn(name + n + 1, "0123456789-") == strlen(name + n + 1));
+}
+
+/* Whose answers were logged, where it was another model's than the one asked for. */
+static void logged_models(const char *model, const struct kw_trace *t, struct kw_text *out)
+{
+    char line[320];
+    size_t at = 0, others = 0;
+    for (size_t k = 0; k < t->n_models; k++) {
+        if (is_model(t->model_name[k], model)) return;
+        if (k < 3 && at < sizeof line)
+            at += (size_t)snprintf(line + at, sizeof line - at, "%s%.60s", k ? ", " : "the trace's requests name ",
+                                   t->model_name[k]);
+        others += k >= 3;
+    }
+    if (!t->n_models || at >= sizeof line) return;
+    if (others) at += (size_t)snprintf(line + at, sizeof line - at, " and %zu more", others);
+    if (at < sizeof line) snprintf(line + at, sizeof line - at, ": their tokens are taken as they stand");
+    kw_summary_paragraph("", line, out);
 }
 
 void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t,
@@ -31,6 +60,7 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
              kw_text_si(a, (double)in), kw_text_si(b, (double)gen));
     kw_summary_paragraph("", line, out);
     if (s->model) kw_summary_paragraph("model", s->model, out);
+    if (s->model) logged_models(s->model, t, out);
     struct kw_text objectives = { 0 };
     kw_slo_text_print(&s->slo, &objectives);
     if (objectives.failed) out->failed = true;
@@ -365,7 +395,7 @@ static void idle_cell(struct kw_text_table *t, const struct kw_candidate *c)
  * half the interval of the cost and the days since an offer was seen only in a wide one. */
 struct shown_figures {
     uint32_t drawn; /* the most drawings of any point */
-    bool tpot, half, days;
+    bool tpot, half, days, p99, models;
 };
 
 static struct shown_figures shown_figures(const struct kw_point *p, size_t n, const struct kw_slo *slo, int columns)
@@ -375,7 +405,7 @@ static struct shown_figures shown_figures(const struct kw_point *p, size_t n, co
     for (size_t i = 0; i < n; i++)
         if (p[i].drawn > drawn) drawn = p[i].drawn;
     bool wide = columns >= KW_TEXT_COLUMNS;
-    return (struct shown_figures){ drawn, asked || (!drawn && wide), drawn && wide, wide };
+    return (struct shown_figures){ drawn, asked || (!drawn && wide), drawn && wide, wide, true, false };
 }
 
 static void figure_columns(struct kw_text_table *t, struct shown_figures f)
@@ -383,7 +413,7 @@ static void figure_columns(struct kw_text_table *t, struct shown_figures f)
     kw_text_table_column(t, "cost", "$/month", true);
     if (f.half) kw_text_table_column(t, "±", "$", true);
     kw_text_table_column(t, "TTFT", "p95 s", true);
-    kw_text_table_column(t, "TTFT", "p99 s", true);
+    if (f.p99) kw_text_table_column(t, "TTFT", "p99 s", true);
     if (f.tpot) kw_text_table_column(t, "TPOT", "p95 ms", true);
     kw_text_table_column(t, "cold", "%", true);
     kw_text_table_column(t, "fail", "%", true);
@@ -430,7 +460,7 @@ static void figure_cells(struct kw_text_table *t, const struct kw_point *p, stru
     else if (f.half)
         kw_text_table_cell(t, "-");
     range_cell(t, p, KW_METRIC_TTFT_P95, true);
-    range_cell(t, p, KW_METRIC_TTFT_P99, false);
+    if (f.p99) range_cell(t, p, KW_METRIC_TTFT_P99, false);
     if (f.tpot) kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TPOT_P95].value * 1e3, b));
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_COLD_FRACTION].value, b));
     kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].value, b));
@@ -602,6 +632,18 @@ static void sale_legend(const struct kw_plan *p, struct shown_figures f, struct 
     kw_text_fold(out, buf, 2, kw_text_columns(out));
 }
 
+/* Which models, and how good they are to the user; "-" where that is not stated. */
+static void model_cells(struct kw_text_table *t, const struct kw_candidate *c)
+{
+    char models[128];
+    double quality = kw_candidate_quality(c);
+    kw_text_table_cell(t, "%s", kw_candidate_models(c, models, sizeof models));
+    if (isnan(quality))
+        kw_text_table_cell(t, "-");
+    else
+        kw_text_table_cell(t, "%g", quality);
+}
+
 static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i, struct shown_figures figures)
 {
     const struct kw_choice *c = &p->candidates[i].choice[0];
@@ -614,6 +656,7 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i,
         kw_text_table_cell(t, "%s", buf);
     else
         kw_text_table_cell(t, "%s %s", buf, offer_words(c, offer, sizeof offer));
+    if (figures.models) model_cells(t, &p->candidates[i]);
     if (!c->gpu)
         kw_text_table_cell(t, "-");
     else if (c->platform->kind == KW_KIND_SERVERLESS)
@@ -686,9 +729,23 @@ static void plan_note(const struct kw_plan *p, size_t i, bool drawings, struct k
     if (text[0]) kw_summary_paragraph(number, text, out);
 }
 
+/* Of a plan of several models each has its best on every kind of platform. */
+static bool first_of_model(const struct kw_plan *p, size_t k)
+{
+    const struct kw_candidate *mine = &p->candidates[p->order[k]];
+    if (!p->n_substitutes || stands_alone(mine)) return false;
+    for (size_t j = 0; j < k; j++) {
+        const struct kw_candidate *c = &p->candidates[p->order[j]];
+        if (!stands_alone(c) && c->choice[0].platform->kind == mine->choice[0].platform->kind &&
+            !strcmp(kw_choice_model(&c->choice[0]), kw_choice_model(&mine->choice[0])))
+            return false;
+    }
+    return true;
+}
+
 static bool in_plan_table(const struct kw_plan *p, size_t k, bool all)
 {
-    return all || first_of_platform(p, k) || (ptrdiff_t)p->order[k] == p->best;
+    return all || first_of_platform(p, k) || first_of_model(p, k) || (ptrdiff_t)p->order[k] == p->best;
 }
 
 /* Whether most rows of the table have no drawings of the days. */
@@ -709,8 +766,16 @@ static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool a
     size_t hidden = 0;
     kw_text_table_column(&t, "#", "", true);
     kw_text_table_column(&t, "platform", "and on what", false);
-    kw_text_table_column(&t, "warm", "/idle", true);
     struct shown_figures figures = shown_figures(p->points, p->n, slo, kw_text_columns(out));
+    if (p->n_substitutes) { /* which takes the room of the days and of what was not asked for */
+        figures.models = true;
+        figures.days = false;
+        figures.p99 = slo && slo->ttft_p99;
+        figures.tpot = slo && (slo->tpot_p50 || slo->tpot_p95 || slo->tpot_p99);
+        kw_text_table_column(&t, "model", "", false);
+        kw_text_table_column(&t, "quality", "", true);
+    }
+    kw_text_table_column(&t, "warm", "/idle", true);
     bool few = few_drawn(p, all); /* then notes tell of them, and the columns have other use */
     if (few) figures.drawn = figures.half = 0;
     if (figures.days) kw_text_table_column(&t, "seen", "days", true);
@@ -724,6 +789,10 @@ static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool a
     kw_text_fold(
         out,
         all ? "Every configuration, by rank (warm: replicas kept ready / idle timeout in s)"
+        : p->n_substitutes
+            ? "The best configuration of each platform, and of each model on every kind of platform, by rank (warm: "
+              "replicas "
+              "kept ready / idle timeout in s; quality: yours)"
             : "The best configuration of each platform, by rank (warm: replicas kept ready / idle timeout in s)",
         0, kw_text_columns(out));
     kw_text_table_print(&t, out);
@@ -840,7 +909,9 @@ static bool rests_on_unknown_limits(const struct kw_candidate *c)
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out)
 {
     char buf[900], a[32], b[32];
-    (void)slo;
+    for (size_t i = 0; i < p->n_substitutes; i++)
+        kw_summary_paragraph(i ? "" : "substitutes", kw_plan_substitute_text(p, i, buf, sizeof buf), out);
+    if (p->n_substitutes) kw_text_add(out, "\n");
     plan_table(p, slo, all, out);
     plan_curves(p, out);
     kw_text_add(out, "\n");
@@ -848,7 +919,11 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         const struct kw_point *q = &p->points[p->best];
         kw_text_add(out, "Recommendation\n");
         kw_summary_paragraph("run", p->recommendation, out);
-        if (isfinite(q->m[KW_METRIC_COST].lo))
+        bool timed = isfinite(q->m[KW_METRIC_TTFT_P95].value);
+        if (!timed)
+            snprintf(buf, sizeof buf, "$%s a month; its latency is not known: ranked by cost alone",
+                     kw_quantity_usd(q->m[KW_METRIC_COST].value, a));
+        else if (isfinite(q->m[KW_METRIC_COST].lo))
             snprintf(buf, sizeof buf, "$%s a month (95 %%: %s to %s), TTFT p95 %s s",
                      kw_quantity_usd(q->m[KW_METRIC_COST].value, a), kw_quantity_usd(q->m[KW_METRIC_COST].lo, b),
                      kw_quantity_usd(q->m[KW_METRIC_COST].hi, (char[32]){ 0 }),
@@ -863,7 +938,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
                  kw_quantity_brief(q->m[KW_METRIC_TTFT_P99].value, a),
                  kw_quantity_percent(q->m[KW_METRIC_ERROR_FRACTION].value, b),
                  kw_quantity_brief(q->m[KW_METRIC_GOODPUT].value, (char[32]){ 0 }));
-        kw_summary_paragraph("tail", buf, out);
+        if (timed) kw_summary_paragraph("tail", buf, out);
         if (q->drawn && p->tie && q->met == q->drawn)
             snprintf(buf, sizeof buf,
                      "meets the objectives on the trace itself and in its %u drawings; which is cheapest is a tie",

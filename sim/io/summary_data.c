@@ -121,6 +121,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
         add_text(x, "platform", d->platform->name, lost);
         add_text(x, "kind", kw_kind_name[d->platform->kind], lost);
         if (d->region) add_text(x, "region", d->region->name, lost);
+        add_text(x, "model", kw_choice_model(d), lost);
         if (d->gpu) {
             add_text(x, "gpu", d->gpu->gpu, lost);
             add_text(x, "precision", d->profile->precision, lost);
@@ -144,6 +145,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
         add_text(x, "settings", kw_choice_settings(d, buf, sizeof buf), lost);
         add_element(deployments, x, lost);
     }
+    if (c->choice[0].tells_model) add_number(o, "quality", kw_candidate_quality(c), lost); /* null: not stated */
     for (int m = 0; m < KW_METRICS; m++) {
         add_estimate(o, &kw_metric_info[m], kw_point_told(p, (enum kw_metric)m), lost);
     }
@@ -279,6 +281,20 @@ static void add_required(cJSON *root, const struct kw_plan *p, bool *lost)
         }
 }
 
+/* quality and tokens are null where they are not stated. */
+static void add_substitutes(cJSON *root, const struct kw_plan *p, bool *lost)
+{
+    cJSON *list = add_array(root, "substitutes", lost);
+    for (size_t i = 0; i < p->n_substitutes; i++) {
+        const struct kw_substitute *s = &p->substitute[i];
+        cJSON *x = cJSON_CreateObject();
+        add_text(x, "model", s->model, lost);
+        add_number(x, "quality", s->quality ? s->quality : NAN, lost);
+        add_number(x, "tokens", s->tokens_ppm ? (double)s->tokens_ppm / 1e6 : NAN, lost);
+        add_element(list, x, lost);
+    }
+}
+
 static void add_search(cJSON *root, const struct kw_plan *p, bool *lost)
 {
     cJSON *o = cJSON_AddObjectToObject(root, "search");
@@ -316,6 +332,7 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
             add_element(dropped, x, lost);
         }
         add_required(root, plan, lost);
+        add_substitutes(root, plan, lost);
         add_search(root, plan, lost);
     }
     cJSON *ranges = add_array(root, "ranges", lost);
@@ -395,11 +412,15 @@ static void add_volumes(cJSON *root, const struct kw_breakeven *b, bool *lost)
     add_crossing(x, &b->serverless_to_dedicated, lost);
 }
 
-static cJSON *document(const char *command, const struct kw_window *w, kw_ns month, bool *lost)
+/* t: NULL of a result opened again. */
+static cJSON *document(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
+                       bool *lost)
 {
     cJSON *root = cJSON_CreateObject();
     add_text(root, "command", command, lost);
     if (w) add_window(root, w, lost);
+    cJSON *models = t && t->n_models ? add_array(root, "trace_models", lost) : NULL;
+    for (size_t k = 0; models && k < t->n_models; k++) add_element(models, cJSON_CreateString(t->model_name[k]), lost);
     if (month) add_number(root, "month_hours", (double)month / (double)KW_NS_PER_HOUR, lost);
     return root;
 }
@@ -421,7 +442,7 @@ void kw_summary_json(const char *command, const struct kw_trace *t, const struct
                      const struct kw_reading *reading, const struct kw_breakeven *volumes, struct kw_text *out)
 {
     bool lost = false;
-    cJSON *root = document(command, w, month, &lost);
+    cJSON *root = document(command, t, w, month, &lost);
     add_results(root, t, c, p, n, plan, reading, &lost);
     add_volumes(root, volumes, &lost);
     print_document(root, lost, out);
@@ -434,7 +455,7 @@ void kw_summary_parts_json(const char *command, const struct kw_trace *t, const 
 {
     bool lost = false;
     char exact[32];
-    cJSON *root = document(command, w, month, &lost);
+    cJSON *root = document(command, t, w, month, &lost);
     cJSON *parts = add_array(root, "parts", &lost);
     for (size_t i = 0; i < x->n; i++) {
         const struct kw_plan_part *part = &x->part[i];
@@ -624,6 +645,9 @@ static void csv_row(const struct kw_candidate *c, const struct kw_point *p, int6
     }
     kw_text_add(out, ",");
     csv_field(c->part, out);
+    kw_text_add(out, ",");
+    csv_field(kw_candidate_models(c, buf, sizeof buf), out);
+    csv_number(c->choice[0].tells_model ? kw_candidate_quality(c) : NAN, out);
     kw_text_add(out, "\n");
 }
 
@@ -634,7 +658,7 @@ void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size
     kw_text_add(out, ",routing,settings,feasible,miss,p_best,p_feasible,tie,thin,pruned,replications,grade");
     for (int m = 0; m < KW_METRICS; m++)
         kw_text_add(out, ",%s,%s_lo,%s_hi", kw_metric_info[m].name, kw_metric_info[m].name, kw_metric_info[m].name);
-    kw_text_add(out, ",profile,profile_grade,of_class,of_model,of_region,of_deployment,part\n");
+    kw_text_add(out, ",profile,profile_grade,of_class,of_model,of_region,of_deployment,part,model,quality\n");
     for (size_t i = 0; i < n; i++) {
         csv_row(&c[i], &p[i], -1, out);
         for (uint32_t g = 0; g < p[i].n_groups; g++) csv_row(&c[i], &p[i], g, out);

@@ -15,12 +15,21 @@
 #define KW_PLAN_TOLD 5     /* prices whose cheapest a plan always knows, so that the nearest flips are right */
 #define KW_PLAN_CONTENDERS 16 /* at most: half of them feasible, half cheaper ones that miss */
 
+struct kw_substitute {   /* a model whose answers the user takes for those of the model asked for */
+    const char *model;   /* borrowed */
+    const char *of;      /* the model it stands in for, borrowed; NULL: the plan's, which then has one */
+    double quality;      /* of its answers, where those of the model asked for are 1; 0: not stated */
+    uint32_t tokens_ppm; /* that its tokenizer makes of a million of the trace's; 0: not stated, so as many */
+};
+
 struct kw_plan_options {
     unsigned kinds;                          /* bits 1u << enum kw_kind; 0: all */
     const char *platforms[KW_PLAN_MAX_LIST]; /* names to consider; n == 0: all; borrowed, as the others */
     const char *gpus[KW_PLAN_MAX_LIST], *precisions[KW_PLAN_MAX_LIST];
-    const char *api_models[KW_PLAN_MAX_LIST]; /* other models that may stand in for the model on an API */
-    size_t n_platforms, n_gpus, n_precisions, n_api_models;
+    size_t n_platforms, n_gpus, n_precisions;
+    struct kw_substitute substitute[KW_PLAN_MAX_LIST];
+    size_t n_substitutes;
+    double quality_at_least;                 /* of a substitute; 0: any */
     kw_region_set regions[KW_PLAN_MAX_LIST]; /* where deployments may lie; n_regions 0: nowhere in particular */
     size_t n_regions;
     const struct kw_distances *distances;         /* the user's own; borrowed; NULL: none */
@@ -103,6 +112,8 @@ struct kw_plan {
     size_t n;
     struct kw_requirement require[KW_ATTRIBUTES]; /* [n_require] of the options */
     size_t n_require;
+    struct kw_substitute substitute[KW_PLAN_MAX_LIST]; /* [n_substitutes] those tried, by their plain names */
+    size_t n_substitutes;
     struct kw_dropped *dropped; /* [n_dropped], owned */
     size_t n_dropped;
     ptrdiff_t best;            /* the recommendation: -1 when nothing is feasible. The cheapest, or, where that misses
@@ -134,6 +145,8 @@ struct kw_plan {
 
 /* The i-th range in words, with whose it is and what it would turn. Returns buf. */
 char *kw_plan_range_text(const struct kw_plan *p, size_t i, char *buf, size_t size);
+/* "llama-3.3-70b: quality 0.92, tokens as in the trace (...)": of the i-th substitute. Returns buf. */
+char *kw_plan_substitute_text(const struct kw_plan *p, size_t i, char *buf, size_t size);
 /* What the best's platforms say of the i-th requirement, joined: "modal: hipaa: yes, NOTE (SOURCE)". Returns buf. */
 char *kw_plan_required_text(const struct kw_plan *p, size_t i, char *buf, size_t size);
 /* Which platforms are left out for want of an attribute, as kw_attribute_without_text. Returns buf. */
@@ -144,7 +157,8 @@ char *kw_plan_searched_text(const struct kw_plan *p, char *buf, size_t size);
 void kw_plan_init(struct kw_plan *p);
 void kw_plan_free(struct kw_plan *p); /* safe to call again */
 
-/* Fills candidates, family and dropped: o->written first. model: a neutral model name (calibrate/data/models.json). A candidate needs a
+/* Fills candidates, family and dropped: o->written first. model: a neutral model name (calibrate/data/models.json); what
+ * serves it or one of its substitutes is a candidate. A candidate needs a
  * known price, a profile for the GPU, room in memory and, for dedicated ones, N replicas from the capacity bound
  * upward; an API whose latency nobody knows is one by its cost alone. KW_ERANGE when the model is unknown, an option names what does not exist, or nothing is left. */
 enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *platforms,

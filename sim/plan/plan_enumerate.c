@@ -23,7 +23,7 @@ struct load {
 
 /* One walk over the trace a plan. Minutes, since that is what autoscalers can follow: a peak of seconds is absorbed by
  * queues and buffers and would ask for pools that are never full. */
-static void measure_load(struct load *l, const struct kw_trace *t)
+static void measure_load(struct load *l, const struct kw_trace *t, uint32_t tokens_ppm)
 {
     const kw_ns minute = 60 * KW_NS_PER_S;
     double prompt = 0, output = 0, in_bin[3] = { 0 };
@@ -34,11 +34,12 @@ static void measure_load(struct load *l, const struct kw_trace *t)
             bin = t->arrival[i] / minute;
             memset(in_bin, 0, sizeof in_bin);
         }
-        prompt += t->prompt[i];
-        output += t->output[i];
+        uint32_t in = kw_tokens_as(t->prompt[i], tokens_ppm), out = kw_tokens_as(t->output[i], tokens_ppm);
+        prompt += in;
+        output += out;
         in_bin[0] += 1;
-        in_bin[1] += t->prompt[i];
-        in_bin[2] += t->output[i];
+        in_bin[1] += in;
+        in_bin[2] += out;
         if (in_bin[0] / 60 > l->peak_requests_s) l->peak_requests_s = in_bin[0] / 60;
         if ((in_bin[1] + in_bin[2]) / 60 > l->peak_prompt_s + l->peak_output_s) {
             l->peak_prompt_s = in_bin[1] / 60;
@@ -69,10 +70,10 @@ static double curve_at(const struct kw_curve *c, double x)
     return c->y[i - 1] + (c->y[i] - c->y[i - 1]) * (x - c->x[i - 1]) / (c->x[i] - c->x[i - 1]);
 }
 
-double kw_plan_computed(const struct kw_trace *t)
+double kw_plan_computed(const struct kw_trace *t, uint32_t tokens_ppm)
 {
     struct load l;
-    measure_load(&l, t);
+    measure_load(&l, t, tokens_ppm);
     return l.computed;
 }
 
@@ -118,9 +119,11 @@ struct enumeration {
     const struct kw_profiles *profiles;
     struct kw_steptimes *steptimes;
     const struct kw_trace *trace;
-    const char *model;
+    const struct kw_candidate *written;  /* o->written with what its models' substitutes say; NULL: none */
+    const char *asked, *model;           /* the plan's model; the one looked at, it or a substitute */
+    const struct kw_substitute *sub;     /* that; NULL: it is the plan's */
     const struct kw_region_offer *place; /* where offers are taken; NULL: regions were not asked for */
-    struct load load;
+    struct load load;                    /* in the tokens of the model looked at */
     struct kw_error *err;
 };
 
@@ -151,7 +154,7 @@ static bool same_choice(const struct kw_choice *a, const struct kw_choice *b)
 /* What the user wrote is a candidate already. */
 static enum kw_status add_one(struct enumeration *e, const struct kw_choice *c)
 {
-    const struct kw_candidate *w = e->o->written;
+    const struct kw_candidate *w = e->written;
     if (w && w->n == 1 && same_choice(&w->choice[0], c)) return KW_OK;
     return kw_plan_push(e->p, c, e->err);
 }
@@ -159,7 +162,7 @@ static enum kw_status add_one(struct enumeration *e, const struct kw_choice *c)
 /* What the user says of this offer, NULL when nothing. */
 static const struct kw_choice *written(const struct enumeration *e, const struct kw_choice *c)
 {
-    const struct kw_candidate *w = e->o->written;
+    const struct kw_candidate *w = e->written;
     for (uint32_t d = 0; w && d < w->n; d++) {
         const struct kw_choice *x = &w->choice[d];
         if (x->platform == c->platform && x->gpu == c->gpu && x->api == c->api && x->profile == c->profile &&
@@ -169,10 +172,23 @@ static const struct kw_choice *written(const struct enumeration *e, const struct
     return NULL;
 }
 
+/* What the user says of the model that serves. */
+static void take_substitute(const struct enumeration *e, const char *model, const struct kw_substitute *sub,
+                            struct kw_choice *c)
+{
+    memset(c->model, 0, sizeof c->model); /* choices are compared by their bytes */
+    snprintf(c->model, sizeof c->model, "%s", model);
+    if (!e->o->n_substitutes) return;
+    c->tells_model = true;
+    c->quality = sub ? sub->quality : 1;
+    c->tokens_ppm = sub ? sub->tokens_ppm : 0;
+}
+
 /* The user's settings of the offer in place of the defaults. */
 static void take_written(const struct enumeration *e, struct kw_choice *c)
 {
     const struct kw_choice *w = written(e, c);
+    take_substitute(e, e->model, e->sub, c);
     if (!w) return;
     char name[sizeof c->name];
     enum kw_term term = c->term;
@@ -519,10 +535,27 @@ static bool smallest_tp(const struct enumeration *e, const struct kw_profile *pr
     return true;
 }
 
+/* Of the model's profiles, is one of this precision (NULL: any) and tp (0: any)? */
+static bool profiled(const struct enumeration *e, const char *precision, uint32_t tp)
+{
+    for (size_t i = 0; i < e->profiles->n; i++) {
+        const struct kw_profile *p = &e->profiles->p[i];
+        if ((!strcmp(p->model, e->model) || kw_model_same_shape(p->model, e->model)) &&
+            (!precision || !strcmp(p->precision, precision)) && (!tp || p->tp == tp))
+            return true;
+    }
+    return false;
+}
+
 static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *p)
 {
     const struct kw_plan_options *o = e->o;
     enum kw_status st = KW_OK;
+    if (!profiled(e, NULL, 0)) {
+        char why[160];
+        snprintf(why, sizeof why, "no profile of %.60s on any GPU: nobody told how fast an engine serves it", e->model);
+        return kw_plan_drop(e->p, e->p->n_substitutes ? "GPUs" : p->name, why, e->err);
+    }
     for (size_t g = 0; g < p->n_gpus && st == KW_OK; g++) {
         const struct kw_gpu_offer *offer = &p->gpus[g];
         if (!listed(o->gpus, o->n_gpus, offer->gpu)) continue;
@@ -636,43 +669,112 @@ static enum kw_status check_offers(const struct kw_platforms *all, const struct 
             return kw_fail(err, KW_ERANGE, "candidates.gpus[%zu]: no platform considered has the GPU %.40s", i,
                            o->gpus[i]);
     }
-    for (size_t i = 0; i < o->n_api_models; i++) {
-        bool any = false;
-        for (size_t k = 0; k < all->n && !any; k++)
-            any = wanted(o, &all->p[k]) && offers(&all->p[k], o->api_models[i], true);
-        if (!any)
-            return kw_fail(err, KW_ERANGE, "candidates.api_models[%zu]: no API considered offers '%.60s'", i,
-                           o->api_models[i]);
-    }
     return KW_OK;
 }
 
-/* Of the model's profiles, is one of this precision (NULL: any) and tp (0: any)? */
-static bool profiled(const struct enumeration *e, const char *precision, uint32_t tp)
+/* By the name that APIs and profiles go by, not by its id. */
+static const char *plain_name(const char *model)
 {
-    for (size_t i = 0; i < e->profiles->n; i++) {
-        const struct kw_profile *p = &e->profiles->p[i];
-        if ((!strcmp(p->model, e->model) || kw_model_same_shape(p->model, e->model)) &&
-            (!precision || !strcmp(p->precision, precision)) && (!tp || p->tp == tp))
-            return true;
-    }
-    return false;
+    const struct kw_model_shape *shape = kw_model_find(model);
+    return shape ? shape->name : model;
 }
 
-/* Precisions and degrees that were asked for and no profile of this model has: told before all that is left out. */
+/* Whether a platform considered serves it, by the token or on a GPU that a profile is of. */
+static bool served(const struct enumeration *e, const struct kw_platforms *all, const char *model)
+{
+    struct enumeration of = *e;
+    bool any = false;
+    of.model = model;
+    for (size_t i = 0; i < all->n && !any; i++)
+        any = wanted(e->o, &all->p[i]) &&
+              (all->p[i].kind == KW_KIND_API ? offers(&all->p[i], model, true) : profiled(&of, NULL, 0));
+    return any;
+}
+
+/* The trace tells which prompts share a prefix, or what was cached, in tokens of its own. */
+static bool counts_own_blocks(const struct kw_trace *t)
+{
+    return t->hash_at || t->cached;
+}
+
+static enum kw_status check_substitute(const struct enumeration *e, const struct kw_platforms *all, size_t i)
+{
+    const struct kw_substitute *x = e->o->substitute, *s = &x[i];
+    const char *name = plain_name(s->model), *names[512];
+    char hint[KW_NEAREST_HINT];
+    size_t n = 0;
+    if (!strcmp(name, e->asked))
+        return kw_fail(e->err, KW_ERANGE, "candidates.substitutes.%s: is the model asked for", s->model);
+    for (size_t k = 0; k < i; k++)
+        if (!strcmp(plain_name(x[k].model), name))
+            return kw_fail(e->err, KW_ERANGE, "candidates.substitutes.%s: is the same model as %s", s->model,
+                           x[k].model);
+    if (s->tokens_ppm && counts_own_blocks(e->trace))
+        return kw_fail(
+            e->err, KW_ERANGE,
+            "candidates.substitutes.%s.tokens: the trace tells prefixes or cached tokens as its own tokenizer "
+            "counts them, which no factor turns into another's",
+            s->model);
+    if (served(e, all, name)) return KW_OK;
+    for (size_t k = 0; k < e->profiles->n && n < 255; k++) names[n++] = e->profiles->p[k].model;
+    for (size_t k = 0; k < all->n; k++)
+        for (size_t a = 0; a < all->p[k].n_apis && n < 511; a++) names[n++] = all->p[k].apis[a].model;
+    names[n] = NULL;
+    return kw_fail(e->err, KW_ERANGE, "candidates.substitutes.%s: no platform considered serves it%s", s->model,
+                   kw_nearest_hint(hint, s->model, names));
+}
+
+/* Those whose quality is what is asked for; the others are listed. */
+static enum kw_status take_substitutes(struct enumeration *e, const struct kw_platforms *all)
+{
+    const struct kw_plan_options *o = e->o;
+    enum kw_status st = KW_OK;
+    for (size_t i = 0; i < o->n_substitutes && st == KW_OK; i++) {
+        const struct kw_substitute *s = &o->substitute[i];
+        char why[160];
+        if ((st = check_substitute(e, all, i)) != KW_OK) break;
+        if (!o->quality_at_least || s->quality >= o->quality_at_least) {
+            e->p->substitute[e->p->n_substitutes] = *s;
+            e->p->substitute[e->p->n_substitutes++].model = plain_name(s->model);
+            continue;
+        }
+        if (s->quality)
+            snprintf(why, sizeof why, "a quality of %g is below quality_at_least, %g", s->quality, o->quality_at_least);
+        else
+            snprintf(why, sizeof why, "its quality is not stated, and quality_at_least asks for %g",
+                     o->quality_at_least);
+        st = kw_plan_drop(e->p, plain_name(s->model), why, e->err);
+    }
+    return st;
+}
+
+/* The same of any model of the plan. */
+static bool any_profiled(const struct enumeration *e, const char *precision, uint32_t tp)
+{
+    struct enumeration of = *e;
+    bool any = false;
+    for (size_t m = 0; m <= e->p->n_substitutes && !any; m++) {
+        of.model = m ? e->p->substitute[m - 1].model : e->asked;
+        any = profiled(&of, precision, tp);
+    }
+    return any;
+}
+
+/* Precisions and degrees that were asked for and no profile of the models has: told before all that is left out. */
 static enum kw_status drop_unprofiled(struct enumeration *e)
 {
     const struct kw_plan_options *o = e->o;
     enum kw_status st = KW_OK;
     char what[96], why[160];
-    snprintf(why, sizeof why, "no profile of %.60s is of it", e->model);
+    snprintf(why, sizeof why, "no profile of %.60s%s is of it", e->asked,
+             e->p->n_substitutes ? " or a substitute" : "");
     for (size_t i = 0; i < o->n_precisions && st == KW_OK; i++) {
         snprintf(what, sizeof what, "precision %.20s", o->precisions[i]);
-        if (!profiled(e, o->precisions[i], 0)) st = kw_plan_drop(e->p, what, why, e->err);
+        if (!any_profiled(e, o->precisions[i], 0)) st = kw_plan_drop(e->p, what, why, e->err);
     }
     for (size_t i = 0; i < o->n_tp && st == KW_OK; i++) {
         snprintf(what, sizeof what, "tp %" PRIu32, o->tp[i]);
-        if (!profiled(e, NULL, o->tp[i])) st = kw_plan_drop(e->p, what, why, e->err);
+        if (!any_profiled(e, NULL, o->tp[i])) st = kw_plan_drop(e->p, what, why, e->err);
     }
     return st;
 }
@@ -734,7 +836,7 @@ static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_plat
  * recommends. */
 static enum kw_status add_written(struct enumeration *e)
 {
-    const struct kw_candidate *w = e->o->written;
+    const struct kw_candidate *w = e->written;
     bool meets = true;
     for (uint32_t d = 0; d < w->n && meets; d++) {
         char what[96];
@@ -751,26 +853,52 @@ static enum kw_status add_written(struct enumeration *e)
     return st;
 }
 
+/* A copy of what the user wrote, with what is said of the models it serves. */
+static enum kw_status copy_written(struct enumeration *e, struct kw_candidate *copy)
+{
+    kw_candidate_init(copy);
+    if (!e->o->written) return KW_OK;
+    enum kw_status st = kw_candidate_copy(copy, e->o->written, e->err);
+    if (st != KW_OK) return st;
+    e->written = copy;
+    for (uint32_t d = 0; d < copy->n; d++) {
+        struct kw_choice *c = &copy->choice[d];
+        const char *name = kw_choice_model(c);
+        const struct kw_substitute *s = NULL;
+        for (size_t i = 0; i < e->p->n_substitutes && !s; i++)
+            if (!strcmp(e->p->substitute[i].model, name)) s = &e->p->substitute[i];
+        bool asked = !s && (!strcmp(name, e->asked) || kw_model_same_shape(name, e->asked));
+        for (size_t i = 0; i < e->p->n_substitutes && !s && !asked; i++)
+            if (kw_model_same_shape(name, e->p->substitute[i].model)) s = &e->p->substitute[i];
+        take_substitute(e, s ? s->model : asked ? e->asked : name, s, c);
+        if (!s && !asked) c->quality = 0; /* of some other model of the user's */
+    }
+    return st;
+}
+
+/* The offers of one platform of the model asked for and of its substitutes. */
 static enum kw_status add_platform(struct enumeration *e, const struct kw_platform *q)
 {
     bool meets = true, any = false;
-    enum kw_status st = KW_OK;
-    if (q->kind != KW_KIND_API) {
-        st = meets_requirements(e, q, &meets);
-        return st == KW_OK && meets ? add_gpus(e, q) : st;
+    enum kw_status st = q->kind == KW_KIND_API ? KW_OK : meets_requirements(e, q, &meets);
+    for (size_t m = 0; m <= e->p->n_substitutes && st == KW_OK && meets; m++) {
+        e->sub = m ? &e->p->substitute[m - 1] : NULL;
+        e->model = m ? e->sub->model : e->asked;
+        measure_load(&e->load, e->trace, m ? e->sub->tokens_ppm : 0);
+        if (q->kind != KW_KIND_API) st = add_gpus(e, q);
+        for (size_t k = 0; k < q->n_apis && st == KW_OK && meets; k++) {
+            if (strcmp(q->apis[k].model, e->model)) continue;
+            if (!any) st = meets_requirements(e, q, &meets);
+            any = true;
+            if (st == KW_OK && meets) st = add_api(e, q, &q->apis[k]);
+        }
     }
-    for (size_t k = 0; k < q->n_apis && st == KW_OK; k++) {
-        const struct kw_api_offer *a = &q->apis[k];
-        if (strcmp(a->model, e->model) &&
-            !(e->o->n_api_models && listed(e->o->api_models, e->o->n_api_models, a->model)))
-            continue;
-        if (!any) st = meets_requirements(e, q, &meets);
-        any = true;
-        if (st == KW_OK && meets) st = add_api(e, q, a);
-    }
-    if (st != KW_OK || any) return st;
+    if (st != KW_OK || any || q->kind != KW_KIND_API) return st;
     char why[160];
-    snprintf(why, sizeof why, "does not offer %s; other models stand in for it only when asked", e->model);
+    snprintf(why, sizeof why,
+             e->p->n_substitutes ? "offers neither %.60s nor a substitute"
+                                 : "does not offer %.60s; other models stand in for it only when asked (substitutes)",
+             e->asked);
     return kw_plan_drop(e->p, q->name, why, e->err);
 }
 
@@ -798,29 +926,27 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
                                  const struct kw_trace *trace, const char *model, const struct kw_plan_options *o,
                                  struct kw_error *err)
 {
-    struct enumeration e = {
-        .p = p, .o = o, .profiles = profiles, .steptimes = steptimes, .trace = trace, .model = model, .err = err
-    };
-    const struct kw_model_shape *shape = kw_model_find(model); /* APIs and profiles go by its name, not by its id */
-    if (shape) e.model = model = shape->name;
+    struct enumeration e = { .p = p, .o = o, .profiles = profiles, .steptimes = steptimes, .trace = trace, .err = err };
+    struct kw_candidate written;
+    e.asked = e.model = plain_name(model);
     enum kw_status st = check_names(platforms, profiles, o, err);
     if (st == KW_OK) st = check_offers(platforms, o, err);
-    if (st == KW_OK) st = drop_unprofiled(&e);
-    measure_load(&e.load, trace);
+    if (st == KW_OK) st = take_substitutes(&e, platforms);
+    if (st != KW_OK) return st;
+    st = drop_unprofiled(&e);
+    measure_load(&e.load, trace, 0);
     memcpy(p->require, o->require, sizeof p->require);
     p->n_require = o->n_require;
     if (st == KW_OK && !(e.load.span_s > 0)) st = kw_fail(err, KW_ERANGE, "the trace spans no time");
-    if (st == KW_OK && o->written) st = add_written(&e);
+    if (st == KW_OK) st = copy_written(&e, &written);
+    if (st == KW_OK && e.written) st = add_written(&e);
     for (size_t i = 0; i < platforms->n && st == KW_OK; i++) {
         const struct kw_platform *q = &platforms->p[i];
         if (!wanted(o, q)) continue;
-        if (!q->can_plan && !q->user_mends) {
-            st = kw_plan_drop(p, q->name, q->why_not, err);
-            continue;
-        }
-        st = add_places(&e, q);
+        st = q->can_plan || q->user_mends ? add_places(&e, q) : kw_plan_drop(p, q->name, q->why_not, err);
     }
     if (st == KW_OK) st = drop_silent(&e);
-    if (st == KW_OK && p->n == 0) st = nothing_left(p, platforms, profiles, model, o, err);
+    if (st == KW_OK && p->n == 0) st = nothing_left(p, platforms, profiles, e.asked, o, err);
+    if (e.written) kw_candidate_free(&written);
     return st;
 }

@@ -28,8 +28,9 @@ static void recommend(struct kw_plan *p)
         if (x->platform->kind == KW_KIND_API)
             snprintf(p->recommendation + at, size - at, "%s%s: %s", d ? " + " : "", x->platform->title, settings);
         else
-            snprintf(p->recommendation + at, size - at, "%s%s %s %s tp%u: %s", d ? " + " : "", x->platform->title,
-                     x->gpu->gpu, x->profile->precision, x->tp, settings);
+            snprintf(p->recommendation + at, size - at, "%s%s %s %s%s%s tp%u: %s", d ? " + " : "", x->platform->title,
+                     x->gpu->gpu, x->tells_model ? x->model : "", x->tells_model ? " " : "", x->profile->precision,
+                     x->tp, settings);
         at += strlen(p->recommendation + at);
     }
     char routing[200];
@@ -225,6 +226,19 @@ static enum kw_status list_assumptions(struct kw_plan *p, struct kw_error *err)
         }
     }
     return KW_OK;
+}
+
+char *kw_plan_substitute_text(const struct kw_plan *p, size_t i, char *buf, size_t size)
+{
+    const struct kw_substitute *s = &p->substitute[i];
+    char quality[48];
+    snprintf(quality, sizeof quality, s->quality ? "quality %g" : "quality not stated", s->quality);
+    if (s->tokens_ppm)
+        snprintf(buf, size, "%s: %s, %g tokens for one of the trace's", s->model, quality, (double)s->tokens_ppm / 1e6);
+    else
+        snprintf(buf, size, "%s: %s, tokens as in the trace: how many its own tokenizer makes is not known", s->model,
+                 quality);
+    return buf;
 }
 
 char *kw_plan_required_text(const struct kw_plan *p, size_t i, char *buf, size_t size)

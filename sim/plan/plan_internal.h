@@ -35,9 +35,9 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
  * simulated stays in the plan, without replications. Points must be NULL. */
 enum kw_status kw_plan_cheapest(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                                 bool widened, struct kw_error *err);
-/* Tokens of the trace that engines must compute at the least, and the least engine time one of them can take: no
- * replica is busy for less than their product. */
-double kw_plan_computed(const struct kw_trace *t);
+/* Tokens of the trace that engines must compute at the least, as a tokenizer counts them (kw_tokens_as), and the least engine
+ * time one of them can take: no replica is busy for less than their product. */
+double kw_plan_computed(const struct kw_trace *t, uint32_t tokens_ppm);
 double kw_plan_least_token_s(const struct kw_profile *p);
 /* Fills order, best, runner_up, nearest_miss, margin and tie from the points. */
 enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, struct kw_error *err);

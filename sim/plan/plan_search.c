@@ -683,11 +683,13 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
 static enum kw_status raise_floors(struct race *r, struct kw_error *err)
 {
     const double served = 0.98;
-    double computed = kw_plan_computed(r->study->trace);
+    double computed = 0;
+    uint32_t ppm = UINT32_MAX; /* which computed is of */
     enum kw_status st = KW_OK;
     for (size_t i = 0; i < r->p->n && st == KW_OK; i++) {
         const struct kw_choice *c = serverless(r->p, i);
         if (!c || !c->platform->meter.bills[KW_PHASE_ACTIVE] || c->platform->meter.window) continue;
+        if (c->tokens_ppm != ppm) computed = kw_plan_computed(r->study->trace, ppm = c->tokens_ppm);
         struct kw_usage u = { .kind = KW_KIND_SERVERLESS,
                               .window = r->study->trace->span,
                               .month = kw_study_month(r->study) };

@@ -186,6 +186,14 @@ static bool has_kind(const struct kw_candidate *c, bool (*is)(enum kw_kind))
     return false;
 }
 
+/* How long is known, so that it may be longer. */
+static bool waits_for_api(const struct kw_candidate *c)
+{
+    for (uint32_t d = 0; d < c->n; d++)
+        if (c->choice[d].api && kw_choice_latency_known(&c->choice[d])) return true;
+    return false;
+}
+
 static bool runs_engine(enum kw_kind k)
 {
     return k != KW_KIND_API;
@@ -235,7 +243,7 @@ enum kw_status kw_stress_run(struct kw_stress out[KW_STRESS_MAX], size_t *n, con
     enum kw_status st = worse_open(&w, KW_STRESS_MAX) ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
     if (st == KW_OK && has_kind(c, runs_engine)) st = push_steps(&w, c, 0, err);
     if (st == KW_OK && has_kind(c, starts_cold)) st = push_cold(&w, c, 0, err);
-    if (st == KW_OK && has_kind(c, is_api)) st = push_api(&w, c, 0, err);
+    if (st == KW_OK && waits_for_api(c)) st = push_api(&w, c, 0, err);
     if (st == KW_OK) st = replay(&w, study, run, err);
     if (st == KW_OK) memcpy(out, w.stress, (*n = w.n) * sizeof *out);
     worse_free(&w);

@@ -70,14 +70,18 @@ static void options(const struct kw_scenario *s, const struct kw_plan_options *o
         size_t n;
     } words[] = { { "platforms", o->platforms, o->n_platforms },
                   { "gpus", o->gpus, o->n_gpus },
-                  { "precisions", o->precisions, o->n_precisions },
-                  { "api_models", o->api_models, o->n_api_models } };
+                  { "precisions", o->precisions, o->n_precisions } };
     for (size_t k = 0; k < sizeof words / sizeof *words; k++)
         for (size_t i = listed(s, words[k].key, words[k].n, KW_PLAN_MAX_LIST); i-- > 0;) {
             const char *word;
             struct kw_jnode list = kw_json_get(top(s, "candidates"), words[k].key);
             hold(kw_json_str(kw_json_at(list, (int)i), &word, NULL) == KW_OK && words[k].word[i] == word);
         }
+    for (size_t i = 0; i < o->n_substitutes; i++) {
+        const struct kw_substitute *x = &o->substitute[i];
+        hold(x->model && (!x->quality || (x->quality >= 1e-6 && x->quality <= 100)));
+        hold(!x->tokens_ppm || (x->tokens_ppm >= 100000 && x->tokens_ppm <= 10000000));
+    }
     for (size_t i = listed(s, "tp", o->n_tp, sizeof o->tp / sizeof *o->tp); i-- > 0;)
         hold(o->tp[i] >= 1 && o->tp[i] <= 64);
     for (size_t i = listed(s, "keep_warm", o->n_keep_warm, KW_PLAN_MAX_LIST); i-- > 0;) hold(o->keep_warm[i] <= 100000);

@@ -294,6 +294,31 @@ static int print_plan(const struct kw_options *o, struct kw_session *s, const st
     return kw_cli_print(&out);
 }
 
+/* Of several models each has substitutes of its own; of one they need not say so. */
+static enum kw_status substitutes_are_of_parts(const struct planning *g, const struct kw_scenario *s,
+                                               struct kw_error *err)
+{
+    const char *names[KW_PLAN_MAX_LIST + 1];
+    char hint[KW_NEAREST_HINT];
+    size_t n = g->parts.n < KW_PLAN_MAX_LIST ? g->parts.n : KW_PLAN_MAX_LIST;
+    for (size_t i = 0; i < n; i++) names[i] = g->parts.part[i].model;
+    names[n] = NULL;
+    for (size_t k = 0; k < g->options.n_substitutes; k++) {
+        const struct kw_substitute *x = &g->options.substitute[k];
+        bool known = false;
+        for (size_t i = 0; i < n; i++) known |= x->of && !strcmp(x->of, names[i]);
+        if (x->of && !known)
+            return kw_fail(err, KW_ERANGE, "%s: candidates.substitutes.%s: the plan is of no model '%s'%s", s->doc.name,
+                           x->of, x->of, kw_nearest_hint(hint, x->of, names));
+        if (!x->of && n > 1)
+            return kw_fail(err, KW_ERANGE,
+                           "%s: candidates.substitutes.%s: for which of the plan's %zu models? Say it so: "
+                           "{\"%s\": {\"%s\": QUALITY}}",
+                           s->doc.name, x->model, n, names[0], x->model);
+    }
+    return KW_OK;
+}
+
 /* The scenario's deployments, and the parts that they and the trace make. */
 static enum kw_status plan_split(struct planning *g, const struct kw_options *o, struct kw_session *s,
                                  struct kw_error *err)
@@ -313,7 +338,20 @@ static enum kw_status plan_split(struct planning *g, const struct kw_options *o,
         st = kw_scenario_candidate(&s->scenario, 0, &s->catalogue, &s->trace, &g->written, NULL, err);
     if (st != KW_OK) return st;
     for (uint32_t d = 0; d < g->written.n; d++) model_of[d] = kw_scenario_model_of(&s->scenario, d);
-    return kw_plan_parts_split(&g->parts, &s->trace, wrote ? &g->written : NULL, model_of, s->scenario.model, err);
+    st = kw_plan_parts_split(&g->parts, &s->trace, wrote ? &g->written : NULL, model_of, s->scenario.model, err);
+    return st == KW_OK ? substitutes_are_of_parts(g, &s->scenario, err) : st;
+}
+
+/* Those of the i-th part's model alone. */
+static struct kw_plan_options options_of(const struct planning *g, size_t i)
+{
+    struct kw_plan_options o = g->options;
+    o.n_substitutes = 0;
+    for (size_t k = 0; k < g->options.n_substitutes; k++) {
+        const struct kw_substitute *x = &g->options.substitute[k];
+        if (!x->of || !strcmp(x->of, g->parts.part[i].model)) o.substitute[o.n_substitutes++] = *x;
+    }
+    return o;
 }
 
 static enum kw_status plan_part(struct planning *g, size_t i, const struct kw_options *o, struct kw_session *s,
@@ -322,20 +360,21 @@ static enum kw_status plan_part(struct planning *g, size_t i, const struct kw_op
     struct kw_plan_part *part = &g->parts.part[i];
     struct kw_study study = kw_session_study(s, o);
     study.trace = kw_plan_part_trace(part, &s->trace);
-    g->options.written = part->written.n ? &part->written : NULL;
+    struct kw_plan_options options = options_of(g, i);
+    options.written = part->written.n ? &part->written : NULL;
     s->progress.what = "simulating";
     enum kw_status st = kw_plan_enumerate(&part->plan, &s->catalogue.platforms, &s->catalogue.profiles,
-                                          &s->catalogue.steptimes, study.trace, part->model, &g->options, err);
+                                          &s->catalogue.steptimes, study.trace, part->model, &options, err);
     if (st == KW_OK) {
         struct kw_text notes = { 0 };
         kw_key_use_notes(kw_json_root(&s->scenario.doc), &part->plan, &notes);
         tell(o, &notes);
     }
-    if (st == KW_OK) st = kw_plan_run(&part->plan, &study, &g->options, err);
+    if (st == KW_OK) st = kw_plan_run(&part->plan, &study, &options, err);
     if (st != KW_OK || !g->volumes) return st;
     s->progress.what = "other volumes";
     struct kw_kinds_of of = {
-        &s->catalogue.platforms, &s->catalogue.profiles, &s->catalogue.steptimes, part->model, &study, &g->options
+        &s->catalogue.platforms, &s->catalogue.profiles, &s->catalogue.steptimes, part->model, &study, &options
     };
     if (g->options.break_even) return kw_breakeven_find(&g->volumes[i], &of, err);
     double mine[KW_PLAN_MAX_LIST], share = kw_volume_tokens(study.trace) / kw_volume_tokens(&s->trace);

@@ -81,7 +81,8 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
 {
     struct kw_run_context *w = a->w;
     struct kw_inflight *f = &w->flights.f[flight];
-    uint32_t prompt = w->trace->prompt[f->request], output = w->trace->output[f->request];
+    uint32_t prompt = kw_tokens_as(w->trace->prompt[f->request], a->d->tokens_ppm),
+             output = kw_tokens_as(w->trace->output[f->request], a->d->tokens_ppm);
     if (flight >= a->cap) {
         uint32_t cap = w->flights.cap;
         struct kw_api_answer *answer = realloc(a->answer, cap * sizeof *answer);
@@ -156,9 +157,9 @@ void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now)
     struct kw_inflight *f = &w->flights.f[flight];
     kw_events_release(&w->events, f->event);
     const struct kw_api_answer *answer = &a->answer[flight];
-    kw_api_endpoint_settle(&a->endpoint, now, answer, w->trace->prompt[f->request], answer->cached,
-                           w->trace->output[f->request]);
+    kw_api_endpoint_settle(&a->endpoint, now, answer, kw_tokens_as(w->trace->prompt[f->request], a->d->tokens_ppm),
+                           answer->cached, kw_tokens_as(w->trace->output[f->request], a->d->tokens_ppm));
     if (kw_batching_any(&a->d->batching)) kw_batch_queue_answered(&a->batches, flight, now);
-    kw_tally_completed(&w->tally, f, now, kw_run_rtt(w, a->d, f), answer->cached, answer->written, 0, answer->carried);
+    kw_tally_completed(&w->tally, f, now, kw_run_rtt(w, a->d, f), a->d, answer->cached, answer->written, 0, answer->carried);
     kw_inflight_table_drop(&w->flights, flight);
 }

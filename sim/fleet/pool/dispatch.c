@@ -33,8 +33,8 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
     struct kw_pool_replica *r = &p->r[k];
     assert(r->state == KW_REPLICA_READY && f->deployment == p->index);
     struct kw_sched_request q = { .id = flight,
-                                  .prompt = p->w->trace->prompt[f->request],
-                                  .output = p->w->trace->output[f->request],
+                                  .prompt = kw_tokens_as(p->w->trace->prompt[f->request], p->d->tokens_ppm),
+                                  .output = kw_tokens_as(p->w->trace->output[f->request], p->d->tokens_ppm),
                                   .adapter = kw_lora_adapter(&p->d->lora, p->w->trace->model, f->request) };
     if (p->d->sched.prefix_caching) {
         struct kw_prefix prefix = kw_run_prefix(p->w, flight);

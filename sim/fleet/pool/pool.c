@@ -275,7 +275,9 @@ enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, stru
     uint64_t here = p->g.queued + p->g.in_flight + 1;
     if (here > p->ledger->peak_requests) p->ledger->peak_requests = here;
     f->tried = now;
-    if ((uint64_t)t->prompt[f->request] + t->output[f->request] > p->d->sched.max_model_len)
+    if ((uint64_t)kw_tokens_as(t->prompt[f->request], p->d->tokens_ppm) +
+            kw_tokens_as(t->output[f->request], p->d->tokens_ppm) >
+        p->d->sched.max_model_len)
         return kw_client_declined(p->w, flight, KW_REQ_TOO_LONG, now, err);
     if (!p->g.ready && c->at_zero != KW_ZERO_QUEUE) {
         f->cold = true;
@@ -324,7 +326,7 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
         uint32_t flight = (uint32_t)out.finished[i].id, slot = out.finished[i].slot;
         counted += !p->w->flights.f[flight].warmup;
         kw_tally_completed(&p->w->tally, &p->w->flights.f[flight], now,
-                           kw_run_rtt(p->w, p->d, &p->w->flights.f[flight]),
+                           kw_run_rtt(p->w, p->d, &p->w->flights.f[flight]), p->d,
                            prefix ? kw_sched_cached(r->engine->sched, slot) : 0, 0,
                            records ? kw_sched_preemptions(r->engine->sched, slot) : 0, false);
         kw_inflight_table_drop(&p->w->flights, flight);

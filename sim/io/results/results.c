@@ -52,6 +52,12 @@ static const char *word_gpu(const struct kw_choice *c)
 }
 static const char *word_model(const struct kw_choice *c)
 {
+    return c->profile || c->api ? kw_choice_model(c) : "-";
+}
+
+/* By which a profile or an API's offer is found again. */
+static const char *word_model_of(const struct kw_choice *c)
+{
     return c->profile ? c->profile->model : c->api ? c->api->model : "-";
 }
 static const char *word_precision(const struct kw_choice *c)
@@ -276,6 +282,12 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     point_names(w, r, names, sizeof names / sizeof *names);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "tp", "GPU", "tensor-parallel degree of the first deployment",
               c->choice[0].tp);
+    if (r->plan && r->plan->n_substitutes)
+        PER_POINT(
+            w, r, double, KW_H5_F64, "quality", "",
+            "of its models' answers by the user's own measure, the lowest, where those of the model asked for are 1; "
+            "NaN: not stated",
+            kw_candidate_quality(c));
     PER_POINT(w, r, uint32_t, KW_H5_U32, "keep_warm", "replica", "replicas kept ready, first deployment",
               c->choice[0].scaling.keep_warm);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "max_replicas", "replica", "most replicas, first deployment",
@@ -465,7 +477,8 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
         { "/deployments/platform", "platform", word_platform, NULL },
         { "/deployments/sku", "the platform's name of the offer", word_sku, NULL },
         { "/deployments/gpu", "GPU type, - for an API", word_gpu, NULL },
-        { "/deployments/model", "model served", word_model, NULL },
+        { "/deployments/model", "model that its profile or API is of; of one shape with the model served",
+          word_model_of, NULL },
         { "/deployments/precision", "precision, - for an API", word_precision, NULL },
         { "/deployments/profile_file", "profile the step times are of; empty: a built-in one", word_profile_file,
           NULL },
@@ -1092,6 +1105,23 @@ static void write_sales(struct kw_writer *w, const struct kw_plan *p)
     kw_text_free(&gone);
 }
 
+/* Of the whole plan, a line each: what may stand in for the model, and which platforms lack what is required. */
+static void write_choice(struct kw_writer *w, const struct kw_plan *p)
+{
+    struct kw_text substitutes = { 0 }, without = { 0 };
+    char buf[4000];
+    for (size_t i = 0; i < p->n_substitutes; i++)
+        kw_text_add(&substitutes, "%s%s", i ? "\n" : "", kw_plan_substitute_text(p, i, buf, sizeof buf));
+    for (int a = 0; a < KW_ATTRIBUTES; a++)
+        if (*kw_plan_without_text(p, (enum kw_attribute)a, buf, sizeof buf))
+            kw_text_add(&without, "%s%s", without.n ? "\n" : "", buf);
+    if (substitutes.failed || without.failed) kw_writer_no_memory(w);
+    if (substitutes.n) kw_writer_attr(w, "substitutes", substitutes.s);
+    if (without.n) kw_writer_attr(w, "without_attribute", without.s);
+    kw_text_free(&substitutes);
+    kw_text_free(&without);
+}
+
 /* Of the recommendation, a line each: how thin its margin is, what would flip it, what it does under worse inputs, what
  * is assumed, and what of its bill nobody tells. */
 static void write_remarks(struct kw_writer *w, const struct kw_plan *p, const struct kw_trace *trace)
@@ -1113,6 +1143,13 @@ static void write_remarks(struct kw_writer *w, const struct kw_plan *p, const st
         if (*kw_choice_unlimited(&best->choice[k], trace, buf, sizeof buf))
             kw_text_add(&unknown, "%s%s", unknown.n ? "\n" : "", buf);
     }
+    struct kw_text required = { 0 };
+    char what[1200];
+    for (size_t i = 0; i < p->n_require; i++)
+        kw_text_add(&required, "%s%s", i ? "\n" : "", kw_plan_required_text(p, i, what, sizeof what));
+    if (required.failed) kw_writer_no_memory(w);
+    if (required.n) kw_writer_attr(w, "required", required.s);
+    kw_text_free(&required);
     if (flips.failed || worse.failed || assumed.failed || unknown.failed) kw_writer_no_memory(w);
     kw_writer_attr(w, "flips_if", flips.s);
     kw_writer_attr(w, "if_worse", worse.s);
@@ -1131,6 +1168,7 @@ static void write_plan(struct kw_writer *w, const struct kw_results *r)
     kw_writer_attr(w, "recommendation", p->recommendation);
     kw_writer_attr(w, "why", p->why);
     write_sales(w, p);
+    write_choice(w, p);
     if (p->best >= 0) write_remarks(w, p, r->trace);
     kw_writer_attr_i64(w, "best", (int64_t)p->best);
     kw_writer_attr_i64(w, "runner_up", (int64_t)p->runner_up);

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One step of a path: a key or the inside of brackets. *p moves past it. */
+/* One step of a path: a key, bare or in quotes, or the inside of brackets. *p moves past it. */
 static bool next_step(const char **p, char *step, size_t size, bool *bracket)
 {
     const char *s = *p;
+    bool quoted = false;
     *bracket = *s == '[';
     size_t n;
     if (*bracket) {
@@ -16,12 +17,15 @@ static bool next_step(const char **p, char *step, size_t size, bool *bracket)
         if (s[n] != ']') return false;
     } else {
         if (*s == '.') s++;
-        n = strcspn(s, ".[");
+        quoted = *s == '"';
+        s += quoted;
+        n = strcspn(s, quoted ? "\"" : ".[");
+        if (quoted && s[n] != '"') return false;
     }
     if (n == 0 || n >= size) return false;
     memcpy(step, s, n);
     step[n] = 0;
-    *p = s + n + *bracket;
+    *p = s + n + (*bracket || quoted);
     return true;
 }
 
@@ -192,6 +196,16 @@ enum kw_status kw_edit_append_string(struct kw_json *doc, const char *path, cons
     if (st == KW_OK && !kw_json_present(list)) st = kw_edit_put(doc, path, "[]", err);
     snprintf(last, sizeof last, "%s[%d]", path, kw_json_len(list));
     return st == KW_OK ? kw_edit_put_string(doc, last, value, err) : st;
+}
+
+enum kw_status kw_edit_put_member(struct kw_json *doc, const char *path, const char *member, struct kw_error *err)
+{
+    char at[320];
+    int n = (int)strcspn(member, "=");
+    if (!n || n > 120 || memchr(member, '"', (size_t)n))
+        return kw_fail(err, KW_EUSAGE, "'%.120s' is no NAME or NAME=VALUE", member);
+    snprintf(at, sizeof at, "%s.\"%.*s\"", path, n, member);
+    return member[n] ? kw_edit_put_string(doc, at, member + n + 1, err) : kw_edit_put(doc, at, "{}", err);
 }
 
 /* What is no JSON value is a string: --set model=llama-3.1-8b needs no quotes. Numbers with a point are strings too,

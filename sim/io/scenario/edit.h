@@ -4,7 +4,7 @@
 #define KW_SIM_IO_SCENARIO_EDIT_H
 #include "sim/core/files/json.h"
 
-/* Finds the value at path: keys joined by dots, [i] an index, [name] the array element whose "name" is that. Absent
+/* Finds the value at path: keys joined by dots (in quotes where a key holds some: a."b.c".d), [i] an index, [name] the array element whose "name" is that. Absent
  * when there is none. KW_EUSAGE when the path is malformed or leads through a value that is no container. */
 enum kw_status kw_edit_find(const struct kw_json *doc, const char *path, struct kw_jnode *out, struct kw_error *err);
 
@@ -18,6 +18,9 @@ enum kw_status kw_edit_put_string(struct kw_json *doc, const char *path, const c
 
 /* The same, the last of the list at path, which is made where there is none. */
 enum kw_status kw_edit_append_string(struct kw_json *doc, const char *path, const char *value, struct kw_error *err);
+
+/* "KEY=STRING": the string at KEY, which may hold dots, of the object at path, which is made where there is none. "KEY": {}. */
+enum kw_status kw_edit_put_member(struct kw_json *doc, const char *path, const char *member, struct kw_error *err);
 
 /* "path=value" from a command line. The value is taken as JSON if it is JSON, else as a string; a number with a
  * fraction or exponent becomes a decimal string, since the reader wants exact decimals. */

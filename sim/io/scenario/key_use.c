@@ -244,6 +244,11 @@ static bool is_served(const struct use *u)
     return false;
 }
 
+static bool substitutes(const struct use *u)
+{
+    return u->plan->n_substitutes > 0;
+}
+
 static bool requires(const struct use *u)
 {
     return u->plan->n_require > 0;
@@ -455,7 +460,6 @@ static const struct row {
     { "candidates.gpus", GPUS, 0, NULL, "platforms of GPUs" },
     { "candidates.precisions", GPUS, 0, NULL, "platforms of GPUs" },
     { "candidates.tp", GPUS, 0, NULL, "platforms of GPUs" },
-    { "candidates.api_models", API, 0, NULL, "per-token APIs" },
     { "candidates.keep_warm", SERVERLESS, 0, NULL, "serverless platforms" },
     { "candidates.idle_timeout_s", SERVERLESS, 0, NULL, "serverless platforms" },
     { "candidates.concurrency", SERVERLESS, 0, NULL, "serverless platforms" },
@@ -478,6 +482,8 @@ static const struct row {
     { "candidates.exhaustive", 0, 0, NULL, NULL },
     { "candidates.break_even", 0, 0, NULL, NULL },
     { "candidates.volumes", 0, 0, NULL, NULL },
+    { "candidates.substitutes", 0, 0, NULL, NULL },
+    { "candidates.quality_at_least", 0, 0, substitutes, "plans with \"substitutes\"" },
     { "candidates.require", 0, 0, NULL, NULL },
     { "candidates.attributes", 0, 0, requires, "plans that \"require\" attributes" },
     { "candidates.operations_usd_month", DEDICATED, 0, NULL, "dedicated machines" },

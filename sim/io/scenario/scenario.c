@@ -1038,6 +1038,7 @@ static enum kw_status make_edit(struct kw_json *doc, const struct kw_scenario_ed
         if (kw_edit_find(doc, e->path, &there, NULL) != KW_OK || kw_json_present(there))
             return KW_OK; /* a document that is none is told when it is read */
         return kw_edit_put_string(doc, e->path, e->value, err);
+    case KW_EDIT_MEMBER: return kw_edit_put_member(doc, e->path, e->value, err);
     case KW_EDIT_APPEND: return kw_edit_append_string(doc, e->path, e->value, err);
     case KW_EDIT_JSON: break;
     }
@@ -1258,6 +1259,58 @@ static enum kw_status read_requirements(struct kw_jnode list, struct kw_plan_opt
     return st;
 }
 
+#define QUALITY_MAX 100 /* a model a hundred times as good is a misplaced point */
+
+/* One substitute: its quality, or an object of what is known of it. */
+static enum kw_status read_substitute(struct kw_jnode n, const char *name, const char *of, struct kw_plan_options *o,
+                                      struct kw_error *err)
+{
+    static const char *const keys[] = { "quality", "tokens", NULL };
+    struct kw_substitute s = { .model = name, .of = of };
+    double tokens = 0;
+    bool object = kw_json_is_object(n);
+    enum kw_status st = object ? kw_json_keys(n, keys, err) : KW_OK;
+    READ(ratio_or(object ? get(n, "quality") : n, 0, 1e-6, QUALITY_MAX, &s.quality, err));
+    if (object) READ(ratio_or(get(n, "tokens"), 0, 0.1, 10, &tokens, err));
+    s.tokens_ppm = (uint32_t)(tokens * 1e6 + 0.5);
+    if (st == KW_OK && o->n_substitutes == KW_PLAN_MAX_LIST)
+        st = kw_json_fail(n, KW_ERANGE, err, "at most %d substitutes", KW_PLAN_MAX_LIST);
+    if (st == KW_OK) o->substitute[o->n_substitutes++] = s;
+    return st;
+}
+
+/* Whether what stands at a model's name are the substitutes of it, and not what is known of it as one. */
+static bool is_of_a_model(struct kw_jnode n)
+{
+    for (int i = 0; i < kw_json_len(n); i++) {
+        const char *key;
+        kw_json_member(n, i, &key);
+        if (kw_json_is_object(n) && strcmp(key, "quality") && strcmp(key, "tokens")) return true;
+    }
+    return false;
+}
+
+/* "substitutes": {"llama-3.3-70b": 0.92, "gpt-oss-120b": {"quality": 0.95, "tokens": 1.08}}, or, where a plan is of several
+ * models, of each: {"gpt-4o": {"llama-3.3-70b": 0.92}}. */
+static enum kw_status read_substitutes(struct kw_jnode all, struct kw_plan_options *o, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    if (kw_json_present(all) && !kw_json_is_object(all))
+        return kw_json_fail(all, KW_EPARSE, err, "want an object: the name of a model -> its quality, such as 0.92");
+    if (kw_json_present(all) && !kw_json_len(all))
+        return kw_json_fail(all, KW_EPARSE, err, "it is empty; leave the key out to have none");
+    for (int i = 0; i < kw_json_len(all) && st == KW_OK; i++) {
+        const char *name, *other;
+        struct kw_jnode n = kw_json_member(all, i, &name);
+        bool nested = is_of_a_model(n);
+        for (int k = 0; k < (nested ? kw_json_len(n) : 1) && st == KW_OK; k++) {
+            struct kw_jnode at = nested ? kw_json_member(n, k, &other) : n;
+            st = read_substitute(at, nested ? other : name, nested ? name : NULL, o, err);
+        }
+    }
+    return st;
+}
+
 /* "attributes": {"modal": {"hipaa": true}}: what a contract of the user's says of a platform, in the place of its file. */
 static enum kw_status state_attributes(struct kw_jnode all, struct kw_catalogue *c, struct kw_error *err)
 {
@@ -1361,14 +1414,19 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     kw_plan_options_default(o);
     o->hybrids = true;
     if (!kw_json_present(c)) return KW_OK;
+    if (kw_json_present(get(c, "api_models")))
+        return kw_json_fail(
+            get(c, "api_models"), KW_ERANGE, err,
+            "is candidates.substitutes now, for APIs and GPUs alike: {\"NAME\": QUALITY} or {\"NAME\": {}}");
     enum kw_status st = known_keys(c, "candidates", err);
     READ(read_words(get(c, "platforms"), o->platforms, &o->n_platforms, err));
     READ(read_regions(get(c, "regions"), o, err));
     o->distances = &s->places.distances;
     READ(read_words(get(c, "gpus"), o->gpus, &o->n_gpus, err));
     READ(read_words(get(c, "precisions"), o->precisions, &o->n_precisions, err));
-    READ(read_words(get(c, "api_models"), o->api_models, &o->n_api_models, err));
     READ(read_requirements(get(c, "require"), o, err));
+    READ(read_substitutes(get(c, "substitutes"), o, err));
+    READ(ratio_or(get(c, "quality_at_least"), 0, 1e-6, QUALITY_MAX, &o->quality_at_least, err));
     list = get(c, "kinds");
     READ(check_list(list, KW_PLAN_MAX_LIST, err));
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {

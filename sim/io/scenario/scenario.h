@@ -51,6 +51,7 @@ struct kw_scenario_edit { /* one change to the document before it is read, as th
         KW_EDIT_STRING,  /* value becomes a JSON string at path */
         KW_EDIT_DEFAULT, /* the same where nothing stands there */
         KW_EDIT_APPEND,  /* the same, the last of the list at path */
+        KW_EDIT_MEMBER,  /* value is "KEY=STRING" or "KEY", which becomes {}: of the object at path */
         KW_EDIT_JSON     /* value is JSON text for path */
     } kind;
     const char *path, *value;

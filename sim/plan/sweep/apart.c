@@ -40,7 +40,7 @@ static bool setting(const void *context, const struct kw_candidate *all, size_t 
     const struct kw_autoscaling *s = &x->scaling;
     switch ((w - 2) % PER_CHOICE) {
     case 0: snprintf(buf, size, "sku=%s", x->gpu ? x->gpu->sku : x->api->sku); break;
-    case 1: snprintf(buf, size, "model=%s", x->profile ? x->profile->model : x->api->model); break;
+    case 1: snprintf(buf, size, "model=%s", kw_choice_model(x)); break;
     case 2: snprintf(buf, size, "max_replicas=%" PRIu32, s->max_replicas); break;
     case 3: snprintf(buf, size, "target=%g", s->target); break;
     case 4: snprintf(buf, size, "hard_concurrency=%" PRIu32, s->hard_concurrency); break;

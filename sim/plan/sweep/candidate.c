@@ -388,6 +388,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->network_rtt = c->network_rtt;
     d->located = c->located;
     memcpy(d->region_rtt, c->region_rtt, sizeof d->region_rtt);
+    d->tokens_ppm = c->tokens_ppm;
     if (d->kind == KW_KIND_API) {
         d->ttft_s = c->ttft_s;
         d->ttft_per_ktok_s = c->ttft_per_ktok_s;
@@ -613,10 +614,43 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     return buf;
 }
 
+const char *kw_choice_model(const struct kw_choice *c)
+{
+    return c->model[0] ? c->model : c->api ? c->api->model : c->profile->model;
+}
+
+char *kw_candidate_models(const struct kw_candidate *c, char *buf, size_t size)
+{
+    size_t at = 0;
+    buf[0] = 0;
+    for (uint32_t d = 0; d < c->n && at < size; d++) {
+        const char *model = kw_choice_model(&c->choice[d]);
+        bool told = false;
+        for (uint32_t k = 0; k < d; k++) told |= !strcmp(kw_choice_model(&c->choice[k]), model);
+        if (!told) at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? " + " : "", model);
+    }
+    return buf;
+}
+
+double kw_candidate_quality(const struct kw_candidate *c)
+{
+    double least = INFINITY;
+    for (uint32_t d = 0; d < c->n; d++)
+        if (c->choice[d].quality < least) least = c->choice[d].quality;
+    return least > 0 && isfinite(least) ? least : NAN;
+}
+
+/* "llama-3.3-70b " where the label has to say so. */
+static const char *model_word(const struct kw_choice *c, char *buf, size_t size)
+{
+    snprintf(buf, size, "%s%s", c->tells_model ? c->model : "", c->tells_model ? " " : "");
+    return buf;
+}
+
 static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
 {
     const struct kw_autoscaling *s = &c->scaling;
-    char idle[32];
+    char idle[32], model[80];
     switch (c->platform->kind) {
     case KW_KIND_API:
         if (c->term == KW_TERM_PROVISIONED)
@@ -627,16 +661,17 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
                      c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_OBSERVED ? " observed" : "");
         break;
     case KW_KIND_SERVERLESS:
-        snprintf(buf, size, "%s %s %s tp%" PRIu32 " keep_warm=%" PRIu32 " idle=%ss", c->platform->name, c->gpu->gpu,
-                 c->profile->precision, c->tp, s->keep_warm, kw_nano_format(idle, sizeof idle, s->idle_timeout));
+        snprintf(buf, size, "%s %s %s%s tp%" PRIu32 " keep_warm=%" PRIu32 " idle=%ss", c->platform->name, c->gpu->gpu,
+                 model_word(c, model, sizeof model), c->profile->precision, c->tp, s->keep_warm,
+                 kw_nano_format(idle, sizeof idle, s->idle_timeout));
         if (!kw_choice_concurrency_is_default(c)) {
             size_t at = strlen(buf);
             snprintf(buf + at, size - at, " concurrency=%g", kw_choice_concurrency(c));
         }
         break;
     case KW_KIND_DEDICATED:
-        snprintf(buf, size, "%s %" PRIu32 " x %s %s tp%" PRIu32 " %s", c->platform->name, s->max_replicas, c->gpu->gpu,
-                 c->profile->precision, c->tp, kw_term_name[c->term]);
+        snprintf(buf, size, "%s %" PRIu32 " x %s %s%s tp%" PRIu32 " %s", c->platform->name, s->max_replicas,
+                 c->gpu->gpu, model_word(c, model, sizeof model), c->profile->precision, c->tp, kw_term_name[c->term]);
         break;
     }
     return c->region ? append(buf, size, " in ", c->region->name) : buf;
@@ -905,7 +940,7 @@ char *kw_choice_unlimited(const struct kw_choice *c, const struct kw_trace *t, c
         if (m != minute) requests = tokens = 0;
         minute = m;
         requests += 1;
-        tokens += (double)t->prompt[i] + t->output[i];
+        tokens += (double)kw_tokens_as(t->prompt[i], c->tokens_ppm) + kw_tokens_as(t->output[i], c->tokens_ppm);
         most_requests = requests > most_requests ? requests : most_requests;
         most_tokens = tokens > most_tokens ? tokens : most_tokens;
     }

@@ -78,6 +78,10 @@ struct kw_choice { /* one deployment of a candidate */
     enum kw_balance balance;
     bool balance_stated, delay_from_stated, idle_release_stated; /* the user said which */
     kw_ns network_rtt;
+    double quality; /* of its model's answers, where those of the model asked for are 1; the user's; 0: not stated */
+    uint32_t tokens_ppm; /* that its model's tokenizer makes of a million of the trace's; the user's; 0: not stated */
+    char model[64];      /* that it serves, of a plan; "": what its API or profile is of */
+    bool tells_model;    /* others of its plan serve another: what it is called says which */
     uint32_t max_tokens;
     kw_nusd operations_month;
     char account[32]; /* of the user's at the platform; "": the one there is */
@@ -149,6 +153,11 @@ bool kw_choice_concurrency_is_default(const struct kw_choice *c);
 /* The event loop's view of a choice (no money). Fields that kind does not use are zero, so that two choices that differ
  * only in price give equal deployments (but for the name). */
 void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d);
+const char *kw_choice_model(const struct kw_choice *c); /* what it serves */
+/* The models of a candidate, "llama-3.3-70b + gpt-4o", each once. Returns buf. */
+char *kw_candidate_models(const struct kw_candidate *c, char *buf, size_t size);
+/* The lowest quality of its deployments; NAN where one states none. */
+double kw_candidate_quality(const struct kw_candidate *c);
 /* Whether two APIs' choices draw on the same rate limits and the same memory of prompts: a model of one account, not by
  * the batch. */
 bool kw_choice_one_account(const struct kw_choice *a, const struct kw_choice *b);

@@ -354,11 +354,13 @@ static struct outside outside_of(const struct kw_candidate *c, const struct kw_t
         of += o->ledger[d].iterations;
     }
     uint64_t prompt = 0, context = 0;
-    for (size_t i = 0; (x.prompt || x.context) && i < t->n; i++) {
-        uint64_t both = (uint64_t)t->prompt[i] + t->output[i];
-        if (t->prompt[i] > prompt) prompt = t->prompt[i];
-        if (both > context) context = both;
-    }
+    for (uint32_t d = 0; d < c->n; d++)
+        for (size_t i = 0; (x.prompt || x.context) && c->choice[d].api && i < t->n; i++) {
+            uint64_t in = kw_tokens_as(t->prompt[i], c->choice[d].tokens_ppm),
+                     both = in + kw_tokens_as(t->output[i], c->choice[d].tokens_ppm);
+            if (in > prompt) prompt = in;
+            if (both > context) context = both;
+        }
     if (prompt <= x.prompt) x.prompt = 0;
     if (context <= x.context) x.context = 0;
     x.steps = of ? (double)steps / (double)of : 0;

@@ -115,6 +115,7 @@ HYPERSCALE = dict(CHOICE, candidates={"platforms": ["aws"], "gpus": ["H100"], "p
 SPOTS = dict(CHOICE, candidates={"platforms": ["crusoe"], "gpus": ["L40S"], "precisions": ["fp8"], "terms": ["spot", "on_demand"]})
 PLACED = dict(CHOICE, trace=dict(REGIONS), candidates={"platforms": ["modal", "lambda"], "gpus": ["L4", "H100"], "precisions": ["fp8"], "keep_warm": [0, 1]})
 APIS = dict(CHOICE, candidates={"kinds": ["api"]})
+ASKED = dict(CHOICE, model="gpt-4o", slo={}, candidates={"platforms": ["openai", "bedrock"]})
 OWN = dict(CHOICE, candidates={"platforms": ["modal", "aws"], "keep_warm": [1]})
 BATCHES = dict(CHOICE, model="gpt-4o", slo={"e2e_p95_s": "100000"}, candidates={"platforms": ["openai"], "terms": ["batch"], "batch": {}})
 RENTED = dict(CHOICE, candidates={"kinds": ["dedicated"], "platforms": ["lambda"]})
@@ -283,7 +284,8 @@ KEYS = {
     "candidates.gpus[]": plans(CHOICE, ["L4"], ["H100"], wrong=(APIS, ["L4"])),
     "candidates.precisions[]": plans(CHOICE, ["fp8"], ["bf16"], wrong=(APIS, ["fp8"])),
     "candidates.tp[]": plans(RENTED, [1], [2], wrong=(APIS, [1])),
-    "candidates.api_models[]": plans(dict(CHOICE, candidates={"platforms": ["groq"]}), ["llama-3.3-70b"], UNSET, wrong=(RENTED, ["llama-3.1-70b"])),
+    "candidates.substitutes.*": plans(ASKED, {"gpt-oss-120b": 0.9}, {"llama-3.3-70b": 0.9}),
+    "candidates.quality_at_least": plans(ASKED, "0.8", "0.95", ("candidates.substitutes", {"llama-3.3-70b": 0.9}), wrong=(CHOICE, "0.9")),
     "candidates.keep_warm[]": plans(CHOICE, [0], [1], wrong=(APIS, [0])),
     "candidates.idle_timeout_s[]": plans(CHOICE, ["30"], ["300"], wrong=(APIS, ["30"])),
     "candidates.concurrency[]": plans(CHOICE, [4], [64], wrong=(APIS, [4])),
@@ -416,8 +418,9 @@ def place(path):
     """Where the value stands in a scenario, from the schema's path."""
     if path.startswith("law."):
         return D + "ttft"
-    names = {"candidates.attributes.*": "candidates.attributes.modal", "slo.classes.*": "slo.classes.chat", "routing.classes.*": "routing.classes", "routing.models.*": "routing.models", "regions.*": "regions",
-             "rtt_s.*.*": "rtt_s"}
+    names = {"candidates.substitutes.*": "candidates.substitutes", "candidates.attributes.*": "candidates.attributes.modal",
+             "slo.classes.*": "slo.classes.chat", "routing.classes.*": "routing.classes", "routing.models.*": "routing.models",
+             "routing.regions.*": "routing.regions", "rtt_s.*.*": "rtt_s"}
     for k, v in names.items():
         if path.startswith(k):
             path = v + path[len(k):]

@@ -240,7 +240,7 @@ again = json.loads(subprocess.run([KW, "reprice", "flex.h5", "--json"], capture_
 check("priced again it is flex still", bill(again) == bill(flex), bill(again))
 check("no such price", "a price of gpt-4o by the service tier flex was not found" in run(one("openai", "gpt-4o", term="flex"), expect=2))
 run({"trace": GENERIC, "model": "llama-3.1-8b", "deployments": [dict(L4, term="flex")]}, expect=2)
-a = run({"trace": GENERIC, "model": "gpt-5", "candidates": {"platforms": ["openai"], "api_models": ["gpt-5"], "terms": ["flex", "on_demand", "priority"]}}, "plan", 0)
+a = run({"trace": GENERIC, "model": "gpt-5", "candidates": {"platforms": ["openai"], "terms": ["flex", "on_demand", "priority"]}}, "plan", 0)
 check("tiers are candidates", sorted(p["label"] for p in a["points"]) == ["openai gpt-5", "openai gpt-5 flex", "openai gpt-5 priority"], [p["label"] for p in a["points"]])
 check("cached input has its tier's price", "at the cached price of $0.0625" in " ".join(flex["not_known"]), flex["not_known"])
 

@@ -81,10 +81,41 @@ static void find_says_present_or_absent(void)
     kw_json_free(&doc);
 }
 
+static void keys_may_hold_dots(void)
+{
+    static const char dotted[] = "{\"a\": {\"b.c\": {\"d\": 1}}}";
+    struct kw_json doc;
+    CHECK(!kw_json_parse(&doc, "f.json", dotted, strlen(dotted), NULL));
+    CHECK(!kw_edit_set(&doc, "a.\"b.c\".d=2", NULL));
+    CHECK_STR(doc.text, "{\"a\": {\"b.c\": {\"d\": 2}}}");
+    CHECK(!kw_edit_set(&doc, "a.\"e.f\"=0.5", NULL));
+    CHECK_STR(doc.text, "{\"a\": {\"b.c\": {\"d\": 2},\"e.f\":\"0.5\"}}");
+    CHECK(kw_edit_set(&doc, "a.\"e.f=1", NULL) == KW_EUSAGE && kw_edit_set(&doc, "a.\"\"=1", NULL) == KW_EUSAGE);
+    kw_json_free(&doc);
+}
+
+static void members_and_lists_grow(void)
+{
+    struct kw_json doc;
+    struct kw_error err = { "" };
+    CHECK(!kw_json_parse(&doc, "f.json", "{}", 2, NULL));
+    CHECK(!kw_edit_append_string(&doc, "c.list", "x", NULL) && !kw_edit_append_string(&doc, "c.list", "y", NULL));
+    CHECK_STR(doc.text, "{\"c\":{\"list\":[\"x\",\"y\"]}}");
+    CHECK(!kw_edit_put_member(&doc, "c.by", "m-3.1=0.9", NULL) && !kw_edit_put_member(&doc, "c.by", "n", NULL));
+    CHECK(!kw_edit_put_member(&doc, "c.by", "m-3.1=0.8", NULL));
+    CHECK_STR(doc.text, "{\"c\":{\"list\":[\"x\",\"y\"],\"by\":{\"m-3.1\":\"0.8\",\"n\":{}}}}");
+    CHECK(kw_edit_put_member(&doc, "c.by", "=1", &err) == KW_EUSAGE);
+    CHECK_STR(err.msg, "'=1' is no NAME or NAME=VALUE");
+    CHECK(kw_edit_append_string(&doc, "c.by", "x", NULL) == KW_EUSAGE);
+    kw_json_free(&doc);
+}
+
 int main(void)
 {
     RUN(edits_land_and_leave_the_rest);
     RUN(nonsense_is_refused_and_changes_nothing);
     RUN(find_says_present_or_absent);
+    RUN(keys_may_hold_dots);
+    RUN(members_and_lists_grow);
     return check_report();
 }

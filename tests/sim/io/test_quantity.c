@@ -24,6 +24,7 @@ static void times_have_three_digits(void)
     CHECK_STR(kw_quantity_number(42.56, buf), "42.6");
     CHECK_STR(kw_quantity_number(425.6, buf), "426");
     CHECK_STR(kw_quantity_brief(0.04256, buf), "0.0426");
+    CHECK_STR(kw_quantity_brief(NAN, buf), "-");
 }
 
 static void small_shares_do_not_vanish(void)

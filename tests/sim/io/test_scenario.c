@@ -47,13 +47,9 @@ static void list(struct kw_text *t, const char *key, const char *element, int n)
 static const struct {
     const char *key, *element; /* a string begins with its quote */
     int most;
-} lists[] = { { "platforms", "\"p", KW_PLAN_MAX_LIST },
-              { "gpus", "\"g", KW_PLAN_MAX_LIST },
-              { "precisions", "\"b", KW_PLAN_MAX_LIST },
-              { "api_models", "\"m", KW_PLAN_MAX_LIST },
-              { "tp", "", 8 },
-              { "keep_warm", "", KW_PLAN_MAX_LIST },
-              { "idle_timeout_s", "", KW_PLAN_MAX_LIST } };
+} lists[] = { { "platforms", "\"p", KW_PLAN_MAX_LIST },  { "gpus", "\"g", KW_PLAN_MAX_LIST },
+              { "precisions", "\"b", KW_PLAN_MAX_LIST }, { "tp", "", 8 },
+              { "keep_warm", "", KW_PLAN_MAX_LIST },     { "idle_timeout_s", "", KW_PLAN_MAX_LIST } };
 enum { N_LISTS = sizeof lists / sizeof *lists };
 
 static void every_list_at_its_limit(void)
@@ -65,13 +61,13 @@ static void every_list_at_its_limit(void)
     for (int k = 0; k < N_LISTS; k++) list(&t, lists[k].key, lists[k].element, lists[k].most);
     CHECK(read(&s, "", t.s, "", "", &err) == KW_OK && kw_scenario_plan_options(&s, &o, &err) == KW_OK);
     CHECK_STR(err.msg, "");
-    CHECK(o.n_platforms == 64 && o.n_gpus == 64 && o.n_precisions == 64 && o.n_api_models == 64);
+    CHECK(o.n_platforms == 64 && o.n_gpus == 64 && o.n_precisions == 64);
     CHECK(o.n_tp == 8 && o.n_keep_warm == 64 && o.n_idle_timeouts == 64);
-    const char *const *words[] = { o.platforms, o.gpus, o.precisions, o.api_models };
+    const char *const *words[] = { o.platforms, o.gpus, o.precisions };
     for (int i = 0; i < 64; i++) {
         char want[8];
-        for (int k = 0; k < 4; k++) {
-            snprintf(want, sizeof want, "%c%d", "pgbm"[k], i + 1);
+        for (int k = 0; k < 3; k++) {
+            snprintf(want, sizeof want, "%c%d", "pgb"[k], i + 1);
             CHECK_STR(words[k][i], want);
         }
         CHECK(o.keep_warm[i] == (uint32_t)i + 1 && o.idle_timeout[i] == (i + 1) * KW_NS_PER_S);
