@@ -45,8 +45,7 @@ enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_cont
         a->endpoint.stretch_from = d->ttft_known_to;
         a->endpoint.slow_from = d->rate_known_to;
     }
-    if (kw_batching_any(&d->batching) && st == KW_OK)
-        st = kw_batch_queue_begin(&a->batches, w, &d->batching, index, err);
+    if (kw_batching_any(&d->batching) && st == KW_OK) st = kw_batch_queue_begin(&a->batches, w, d, index, err);
     if (account && st == KW_OK) {
         if (!kw_rate_limits_same(&d->limits, &account->d->limits))
             return kw_fail(err, KW_ERANGE, "%s and %s are of one account and state different rate limits", d->name,
@@ -144,7 +143,8 @@ enum kw_status kw_api_gateway_send(struct kw_api_gateway *a, kw_ns now, struct k
         struct kw_api_pace pace = kw_api_endpoint_pace(&a->endpoint);
         for (uint32_t i = 0; i < n && st == KW_OK; i++) {
             uint32_t flight = kw_batch_queue_sent(&a->batches, i), request = a->w->flights.f[flight].request;
-            kw_api_endpoint_time(&a->endpoint, pace, t->prompt[request], t->output[request], &a->answer[flight]);
+            kw_api_endpoint_time(&a->endpoint, pace, kw_tokens_as(t->prompt[request], a->d->tokens_ppm),
+                                 kw_tokens_as(t->output[request], a->d->tokens_ppm), &a->answer[flight]);
             st = await(a, flight, now, err);
         }
     }

@@ -12,12 +12,13 @@ void kw_batch_queue_free(struct kw_batch_queue *q)
     kw_batch_queue_init(q);
 }
 
-enum kw_status kw_batch_queue_begin(struct kw_batch_queue *q, struct kw_run_context *w, const struct kw_batching *rule,
+enum kw_status kw_batch_queue_begin(struct kw_batch_queue *q, struct kw_run_context *w, const struct kw_deployment *d,
                                     uint32_t deployment, struct kw_error *err)
 {
     kw_ring_clear(&q->waiting);
-    q->rule = rule;
+    q->rule = &d->batching;
     q->w = w;
+    q->tokens_ppm = d->tokens_ppm;
     q->requests = q->tokens = 0;
     return kw_events_id(&w->events, kw_tag(KW_EV_BATCH, deployment, 0), &q->timer, err);
 }
@@ -29,7 +30,7 @@ enum kw_status kw_batch_queue_add(struct kw_batch_queue *q, uint32_t flight, str
 
 static uint32_t prompt_of(const struct kw_batch_queue *q, uint32_t flight)
 {
-    return q->w->trace->prompt[q->w->flights.f[flight].request];
+    return kw_tokens_as(q->w->trace->prompt[q->w->flights.f[flight].request], q->tokens_ppm);
 }
 
 /* When the batch that the oldest request is in is sent, if nothing makes it full before. */

@@ -10,6 +10,7 @@
 struct kw_batch_queue {
     const struct kw_batching *rule; /* borrowed for the run */
     struct kw_run_context *w;
+    uint32_t tokens_ppm;      /* of the deployment */
     struct kw_ring waiting;   /* flights not sent yet */
     uint32_t timer;           /* id of its event, KW_EV_BATCH */
     uint64_t sent;            /* where the last batch begins in the ring */
@@ -18,8 +19,8 @@ struct kw_batch_queue {
 
 void kw_batch_queue_init(struct kw_batch_queue *q);
 void kw_batch_queue_free(struct kw_batch_queue *q); /* back to empty; safe to call again */
-/* Empty, with a timer that belongs to the deployment. */
-enum kw_status kw_batch_queue_begin(struct kw_batch_queue *q, struct kw_run_context *w, const struct kw_batching *rule,
+/* Empty, with a timer that belongs to the deployment, d and its index. */
+enum kw_status kw_batch_queue_begin(struct kw_batch_queue *q, struct kw_run_context *w, const struct kw_deployment *d,
                                     uint32_t deployment, struct kw_error *err);
 
 /* A request comes and waits; kw_batch_queue_next says what can be sent. */

@@ -420,7 +420,7 @@ def place(path):
         return D + "ttft"
     names = {"candidates.substitutes.*": "candidates.substitutes", "candidates.attributes.*": "candidates.attributes.modal",
              "slo.classes.*": "slo.classes.chat", "routing.classes.*": "routing.classes", "routing.models.*": "routing.models",
-             "routing.regions.*": "routing.regions", "rtt_s.*.*": "rtt_s"}
+             "regions.*": "regions", "rtt_s.*.*": "rtt_s"}
     for k, v in names.items():
         if path.startswith(k):
             path = v + path[len(k):]
