@@ -632,6 +632,9 @@ static void csv_row(const struct kw_candidate *c, const struct kw_point *p, int6
     csv_words(c, profile_of, out);
     kw_text_add(out, ",");
     csv_words(c, profile_grade_of, out);
+    kw_text_add(out, ",");
+    csv_field(kw_candidate_models(c, buf, sizeof buf), out);
+    csv_number(c->choice[0].tells_model ? kw_candidate_quality(c) : NAN, out);
     const char *of[] = { "", "", "", "" };
     if (group >= 0) {
         of[0] = p->group[group].klass;
@@ -645,9 +648,6 @@ static void csv_row(const struct kw_candidate *c, const struct kw_point *p, int6
     }
     kw_text_add(out, ",");
     csv_field(c->part, out);
-    kw_text_add(out, ",");
-    csv_field(kw_candidate_models(c, buf, sizeof buf), out);
-    csv_number(c->choice[0].tells_model ? kw_candidate_quality(c) : NAN, out);
     kw_text_add(out, "\n");
 }
 
@@ -658,7 +658,7 @@ void kw_summary_csv(const struct kw_candidate *c, const struct kw_point *p, size
     kw_text_add(out, ",routing,settings,feasible,miss,p_best,p_feasible,tie,thin,pruned,replications,grade");
     for (int m = 0; m < KW_METRICS; m++)
         kw_text_add(out, ",%s,%s_lo,%s_hi", kw_metric_info[m].name, kw_metric_info[m].name, kw_metric_info[m].name);
-    kw_text_add(out, ",profile,profile_grade,of_class,of_model,of_region,of_deployment,part,model,quality\n");
+    kw_text_add(out, ",profile,profile_grade,model,quality,of_class,of_model,of_region,of_deployment,part\n");
     for (size_t i = 0; i < n; i++) {
         csv_row(&c[i], &p[i], -1, out);
         for (uint32_t g = 0; g < p[i].n_groups; g++) csv_row(&c[i], &p[i], g, out);

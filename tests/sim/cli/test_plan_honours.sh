@@ -59,12 +59,12 @@ check("others stand beside it", on(p["points"], "groq") and on(p["points"], "mod
 
 # --- the latency the user knows holds for the API; without it the cost is told, and no objective is met by it
 api = {"name": "api", "platform": "openai", "ttft": {"constant": "0.5"}, "output_rate": {"constant": "80"}}
-p = kw("plan", scenario("api", bursts, model="gpt-4o", deployments=[api], candidates={}))
+p = kw("plan", scenario("api", bursts, model="gpt-4o", deployments=[api], candidates={"platforms": ["openai"]}))
 check("own latency", len(p["points"]) == 1 and abs(p["points"][0]["ttft_p95_s"] - 0.5) < 1e-3 and p["points"][0]["feasible"], p["points"])
 bill = p["points"][0]["cost_usd_month"]
 check("own latency, bill", abs(bill - 730 / 24 * 480 * (600 * 2.5 + 100 * 10) / 1e6) < 1e-6, bill)
 for name, deployments in (("unknown, written", [{"name": "api", "platform": "openai"}]), ("unknown, found", None)):
-    s = scenario(name, bursts, model="gpt-4o", candidates={})
+    s = scenario(name, bursts, model="gpt-4o", candidates={"platforms": ["openai"]})
     if deployments:
         s["deployments"] = deployments
     p = kw("plan", s, expect=3)
