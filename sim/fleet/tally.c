@@ -141,8 +141,8 @@ static void count_carried(struct kw_ledger *l, uint32_t prompt, uint32_t cached,
 /* Once a request: three histogram increments, and a record only when asked for, since records would be most of a large
  * run's memory. TPOT is floored to ns, like every other time. */
 void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt,
-                        const struct kw_deployment *by,
-                        uint32_t cached, uint32_t written, uint32_t preemptions, bool carried)
+                        const struct kw_deployment *by, uint32_t cached, uint32_t written, uint32_t preemptions,
+                        bool carried)
 {
     struct kw_outcome *o = t->o;
     uint32_t prompt = kw_tokens_as(t->trace->prompt[f->request], by->tokens_ppm),

@@ -36,8 +36,8 @@ void kw_tally_open(struct kw_tally *t, kw_ns opens, bool first);
  * written: prompt tokens an API wrote into its cache; carried: units that its deployment bought carried it, so it is not
  * billed by the token. */
 void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt,
-                        const struct kw_deployment *by,
-                        uint32_t cached, uint32_t written, uint32_t preemptions, bool carried);
+                        const struct kw_deployment *by, uint32_t cached, uint32_t written, uint32_t preemptions,
+                        bool carried);
 void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status);
 
 /* A replica of the deployment is ready, this long after it was ordered; in the window. */

@@ -160,6 +160,7 @@ void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now)
     kw_api_endpoint_settle(&a->endpoint, now, answer, kw_tokens_as(w->trace->prompt[f->request], a->d->tokens_ppm),
                            answer->cached, kw_tokens_as(w->trace->output[f->request], a->d->tokens_ppm));
     if (kw_batching_any(&a->d->batching)) kw_batch_queue_answered(&a->batches, flight, now);
-    kw_tally_completed(&w->tally, f, now, kw_run_rtt(w, a->d, f), a->d, answer->cached, answer->written, 0, answer->carried);
+    kw_tally_completed(&w->tally, f, now, kw_run_rtt(w, a->d, f), a->d, answer->cached, answer->written, 0,
+                       answer->carried);
     kw_inflight_table_drop(&w->flights, flight);
 }
