@@ -119,11 +119,12 @@ struct enumeration {
     const struct kw_profiles *profiles;
     struct kw_steptimes *steptimes;
     const struct kw_trace *trace;
-    const struct kw_candidate *written;  /* o->written with what its models' substitutes say; NULL: none */
-    const char *asked, *model;           /* the plan's model; the one looked at, it or a substitute */
-    const struct kw_substitute *sub;     /* that; NULL: it is the plan's */
-    const struct kw_region_offer *place; /* where offers are taken; NULL: regions were not asked for */
-    struct load load;                    /* in the tokens of the model looked at */
+    const struct kw_candidate *written;   /* o->written with what its models' substitutes say; NULL: none */
+    const char *asked, *model;            /* the plan's model; the one looked at, it or a substitute */
+    const struct kw_substitute *sub;      /* that; NULL: it is the plan's */
+    const struct kw_region_offer *place;  /* where offers are taken; NULL: regions were not asked for */
+    struct load load;                     /* in the tokens of the model looked at */
+    struct load of[KW_PLAN_MAX_LIST + 1]; /* of the plan's model, and of each substitute */
     struct kw_error *err;
 };
 
@@ -884,7 +885,7 @@ static enum kw_status add_platform(struct enumeration *e, const struct kw_platfo
     for (size_t m = 0; m <= e->p->n_substitutes && st == KW_OK && meets; m++) {
         e->sub = m ? &e->p->substitute[m - 1] : NULL;
         e->model = m ? e->sub->model : e->asked;
-        measure_load(&e->load, e->trace, m ? e->sub->tokens_ppm : 0);
+        e->load = e->of[m];
         if (q->kind != KW_KIND_API) st = add_gpus(e, q);
         for (size_t k = 0; k < q->n_apis && st == KW_OK && meets; k++) {
             if (strcmp(q->apis[k].model, e->model)) continue;
@@ -934,7 +935,9 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
     if (st == KW_OK) st = take_substitutes(&e, platforms);
     if (st != KW_OK) return st;
     st = drop_unprofiled(&e);
-    measure_load(&e.load, trace, 0);
+    for (size_t m = 0; m <= p->n_substitutes; m++) /* a walk over the trace each */
+        measure_load(&e.of[m], trace, m ? p->substitute[m - 1].tokens_ppm : 0);
+    e.load = e.of[0];
     memcpy(p->require, o->require, sizeof p->require);
     p->n_require = o->n_require;
     if (st == KW_OK && !(e.load.span_s > 0)) st = kw_fail(err, KW_ERANGE, "the trace spans no time");
