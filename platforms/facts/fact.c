@@ -185,14 +185,84 @@ static bool for_long(const char *unit)
     return per && (!strcmp(per, "-week") || !strcmp(per, "-month") || !strcmp(per, "-year"));
 }
 
+/* How much a unit that is bought by volume holds, tokens or bytes; 0: time, of which a month has no volume. */
+static int64_t holds(const char *unit)
+{
+    return !strcmp(unit, "Mtok") ? 1000000 : !strcmp(unit, "GB") ? 1000000000 : !strcmp(unit, "GiB") ? 1 << 30 : 0;
+}
+
+/* [{"upto": "100", "usd": "0.09"}, ..., {"usd": "0.05"}] */
+static enum kw_status read_brackets(struct kw_fact_reader *r, struct kw_jnode list, struct kw_jnode whole,
+                                    const char *unit, struct kw_price *out)
+{
+    static const char *const keys[] = { "upto", "usd", NULL };
+    int n = kw_json_is_array(list) ? kw_json_len(list) : 0;
+    int64_t before = 0, upto;
+    if (!holds(unit)) return kw_json_fail(list, KW_EPARSE, r->err, "want \"usd\": a %s has no brackets", unit);
+    if (n < 2 || n > KW_BRACKETS)
+        return kw_json_fail(list, KW_EPARSE, r->err, "want a list of 2 to %d brackets: [{\"upto\": ..., \"usd\": ...}]",
+                            KW_BRACKETS);
+    struct kw_brackets *b = calloc(1, sizeof *b);
+    if (!b) return kw_fact_no_memory(r);
+    *b = (struct kw_brackets){ .n = (uint32_t)n, .next = r->p.brackets };
+    b->nth = b->next ? b->next->nth + 1 : 1;
+    r->p.brackets = b;
+    KW_TRY(kw_json_bool_or(whole, false, &b->whole, r->err));
+    out->v = 0;
+    for (int i = 0; i < n; i++) {
+        struct kw_jnode at = kw_json_at(list, i), end = kw_json_get(at, "upto");
+        KW_TRY(kw_json_keys(at, keys, r->err));
+        KW_TRY(kw_json_nano(kw_json_get(at, "usd"), 0, PRICE_MAX, &b->v[i], r->err));
+        if (!out->v) out->v = b->v[i];
+        b->upto[i] = INT64_MAX;
+        if (i == n - 1 && kw_json_present(end))
+            return kw_json_fail(end, KW_ERANGE, r->err,
+                                "the last bracket has no end: what is above it has to cost something");
+        if (i == n - 1) break;
+        KW_TRY(kw_json_nano(end, 1, INT64_MAX / 2, &upto, r->err));
+        b->upto[i] = (int64_t)((kw_i128)upto * holds(unit) / KW_NANO);
+        if (b->upto[i] <= before)
+            return kw_json_fail(end, KW_ERANGE, r->err, "brackets go up, each by a token or a byte at least");
+        before = b->upto[i];
+    }
+    out->brackets = b;
+    return KW_OK;
+}
+
+/* "$0 per GB to 100, 0.09 to 10240, 0.05" */
+static enum kw_status keep_brackets(struct kw_fact_reader *r, const struct kw_fact_found *f, const char *path,
+                                    const char *unit, const struct kw_brackets *b)
+{
+    char text[sizeof((struct kw_fact *)0)->value], usd[32];
+    int at = 0;
+    for (uint32_t i = 0; i < b->n && at < (int)sizeof text; i++) {
+        kw_nano_format(usd, sizeof usd, b->v[i]);
+        at += snprintf(text + at, sizeof text - (size_t)at, "%s%s%s%s", i ? ", " : "$", usd, i ? "" : " per ",
+                       i ? "" : unit);
+        if (i + 1 < b->n && at < (int)sizeof text)
+            at += snprintf(text + at, sizeof text - (size_t)at, " to %.9g", (double)b->upto[i] / (double)holds(unit));
+    }
+    return kw_fact_keep(r, f, path, "%s", text);
+}
+
 enum kw_status kw_fact_price(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
                              const char *path, const char *unit, bool per_hour, struct kw_price *out)
 {
-    static const char *const form[] = { "usd", "usd_per_second", NULL };
+    static const char *const form[] = { "usd", "usd_per_second", "brackets", "whole_volume", NULL };
     struct kw_fact_found f;
     KW_TRY(open_form(r, n, src, form, &f));
     out->known = f.present;
     if (!f.present) return KW_OK;
+    struct kw_jnode brackets = kw_json_get(n, "brackets"), whole = kw_json_get(n, "whole_volume");
+    out->provenance = f.provenance;
+    if (kw_json_present(brackets)) {
+        for (int i = 0; i < 2; i++)
+            if (kw_json_present(kw_json_get(n, form[i])))
+                return kw_json_fail(brackets, KW_EPARSE, r->err, "want \"%s\" or this, not both", form[i]);
+        KW_TRY(read_brackets(r, brackets, whole, unit, out));
+        return keep_brackets(r, &f, path, unit, out->brackets);
+    }
+    if (kw_json_present(whole)) return kw_json_fail(whole, KW_EPARSE, r->err, "of which brackets?");
     struct kw_jnode usd = kw_json_is_object(n) ? kw_json_get(n, "usd") : n, second = kw_json_get(n, "usd_per_second");
     if (kw_json_present(second)) {
         if (!per_hour || kw_json_present(usd))
@@ -202,7 +272,6 @@ enum kw_status kw_fact_price(struct kw_fact_reader *r, struct kw_jnode n, const 
     } else {
         KW_TRY(kw_json_nano(usd, 0, for_long(unit) ? MONTH_MAX : PRICE_MAX, &out->v, r->err));
     }
-    out->provenance = f.provenance;
     char buf[32];
     return kw_fact_keep(r, &f, path, "$%s per %s", kw_nano_format(buf, sizeof buf, out->v), unit);
 }

@@ -63,7 +63,9 @@ enum kw_status kw_fact_rows(struct kw_fact_reader *r, struct kw_jnode obj, const
 enum kw_status kw_fact_word(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
                             const char *const words[], int *out);
 /* {"usd": "3.95"} per the unit the key names, or {"usd_per_second": "0.001097"} where hours are meant and the vendor
- * quotes seconds. unit: for the fact's text. */
+ * quotes seconds. Of an Mtok, a GB or a GiB also {"brackets": [{"upto": "100", "usd": "0.09"}, ..., {"usd": "0.05"}]} by the
+ * account's use in a month, in the unit; with "whole_volume": true all of it costs what the last part does. unit: for the
+ * fact's text, too. */
 enum kw_status kw_fact_price(struct kw_fact_reader *r, struct kw_jnode n, const struct kw_fact_source *src,
                              const char *path, const char *unit, bool per_hour, struct kw_price *out);
 /* "terms": [{"months": 12, "hour": ..., "upfront": "0.5"}] of a GPU offer, under path; absent: none. */

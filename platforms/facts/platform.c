@@ -53,6 +53,10 @@ void kw_platform_free(struct kw_platform *p)
     free(p->gpus);
     free(p->apis);
     free(p->tiers);
+    for (struct kw_brackets *b = p->brackets, *next; b; b = next) {
+        next = b->next;
+        free(b);
+    }
     for (size_t i = 0; i < p->n_regions; i++) {
         free(p->regions[i].gpus);
         free(p->regions[i].apis);

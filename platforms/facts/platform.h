@@ -31,9 +31,22 @@ enum kw_phase {
 };
 extern const char *const kw_phase_name[]; /* "provision", ... , NULL */
 
+/* A price that goes by what the account uses in a month: each part of it at its bracket's price or, of `whole`, all of it
+ * at that of the bracket that it ends in. */
+#define KW_BRACKETS 8
+struct kw_brackets {
+    bool whole;
+    uint32_t n;                /* 2 or more */
+    uint32_t nth;              /* of the file: what two offers of one platform are told apart by */
+    int64_t upto[KW_BRACKETS]; /* tokens or bytes, inclusive, ascending; the last has no end, INT64_MAX */
+    kw_nusd v[KW_BRACKETS];    /* per the price's unit */
+    struct kw_brackets *next;  /* of the platform */
+};
+
 struct kw_price { /* nano-dollars per unit named by the field that holds it */
     bool known;
-    kw_nusd v;
+    kw_nusd v;                          /* of brackets the first that is not free */
+    const struct kw_brackets *brackets; /* of tokens and of bytes; NULL: the same however much; the platform's */
     struct kw_provenance provenance;
 };
 
@@ -136,6 +149,12 @@ static inline bool kw_cache_rule_known(const struct kw_cache_rule *r)
     return (r->mode == KW_CACHE_AUTOMATIC || r->mode == KW_CACHE_EXPLICIT) && r->min_tokens && r->step_tokens &&
            r->lifetime > 0;
 }
+
+/* What leaves a platform: per `per` bytes. */
+struct kw_egress {
+    struct kw_price price;
+    int64_t per; /* 1e9 or 2^30 */
+};
 
 /* A provider's batch interface. */
 enum kw_batch_cache {                            /* what a cached token of a batch costs */
@@ -257,6 +276,8 @@ struct kw_platform {
     struct kw_attribute_fact attribute[KW_ATTRIBUTES];
     struct kw_rate_limits *tiers; /* [n_tiers] api: every tier the file knows; offers carry the default one's limits */
     size_t n_tiers;
+    struct kw_brackets *brackets;      /* of all its prices, owned */
+    struct kw_egress egress;           /* serverless, dedicated */
     struct kw_batch_rule batch;        /* api */
     struct kw_spot spot;               /* dedicated: of its spot offers that say nothing else */
     struct kw_cache_rule cache;        /* api: of every offer that states no other minimum */

@@ -511,6 +511,22 @@ static enum kw_status read_cache(struct kw_fact_reader *r, struct kw_jnode n)
     return kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, &r->p.cache);
 }
 
+/* {"src": ..., "gb": ...} or per "gib". */
+static enum kw_status read_egress(struct kw_fact_reader *r, struct kw_jnode n)
+{
+    static const char *const keys[] = { "src", "gb", "gib", NULL };
+    struct kw_egress *e = &r->p.egress;
+    struct kw_fact_source src;
+    if (!kw_json_present(n)) return KW_OK;
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    bool gib = kw_json_present(kw_json_get(n, "gib"));
+    if (gib == kw_json_present(kw_json_get(n, "gb")))
+        return kw_json_fail(n, KW_EPARSE, r->err, "want one of gb and gib: the price of so many bytes sent out");
+    e->per = gib ? 1 << 30 : 1000000000;
+    return kw_fact_price(r, kw_json_get(n, gib ? "gib" : "gb"), &src, NULL, gib ? "GiB" : "GB", false, &e->price);
+}
+
 static enum kw_status read_batch(struct kw_fact_reader *r, struct kw_jnode n)
 {
     static const char *const keys[] = { "src",           "window_s", "observed", "max_requests", "queued_requests",
@@ -924,6 +940,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
                                         "gpus",
                                         "spot",
                                         "host",
+                                        "egress",
                                         "tier",
                                         "tiers",
                                         "cache",
@@ -954,7 +971,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     p->kind = (enum kw_kind)kind;
     KW_TRY(kw_fact_text(r, kw_json_get(root, "url"), false, p->url, sizeof p->url));
     KW_TRY(kw_fact_sources(r, kw_json_get(root, "sources")));
-    static const char *const gpu_only[] = { "gpus", "host", "cold", "spot", NULL }, *const api_only[] = {
+    static const char *const gpu_only[] = { "gpus", "host", "cold", "spot", "egress", NULL }, *const api_only[] = {
         "apis", "tiers", "tier", "cache", "batch", "provisioned"
     };
     for (int i = 0; i < 6; i++) {
@@ -967,6 +984,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     KW_TRY(kw_fact_spot(r, kw_json_get(root, "spot"), "", &p->spot));
     KW_TRY(read_gpus(r, kw_json_get(root, "gpus")));
     KW_TRY(read_host(r, kw_json_get(root, "host")));
+    KW_TRY(read_egress(r, kw_json_get(root, "egress")));
     KW_TRY(read_cache(r, kw_json_get(root, "cache")));
     KW_TRY(read_batch(r, kw_json_get(root, "batch")));
     KW_TRY(kw_provisioned_read(r, kw_json_get(root, "provisioned"), &r->p.provisioned));

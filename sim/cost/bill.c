@@ -25,6 +25,7 @@ const char *const kw_item_name[] = { "active",
                                      "long_cached",
                                      "long_cache_write",
                                      "long_out",
+                                     "egress",
                                      "fee",
                                      "credit",
                                      "operations",
@@ -59,11 +60,12 @@ static void wide_divide(uint64_t x[LIMBS], uint64_t by) /* floor */
     }
 }
 
-/* round(prod(num) / prod(den)), half up; all factors >= 0, den > 0. floor((2N + D) / 2D) by one factor of 2D at a time,
+/* round(of * prod(num) / prod(den)), half up; all factors >= 0, den > 0. floor((2N + D) / 2D) by one factor of 2D at a time,
  * which is exact because floor(floor(x / a) / b) == floor(x / ab). False when it does not fit. */
-static bool ratio(kw_nusd *out, const int64_t *num, int n, const int64_t *den, int m)
+static bool ratio_of(kw_nusd *out, u128 of, const int64_t *num, int n, const int64_t *den, int m)
 {
-    uint64_t x[LIMBS] = { 2 }, d[LIMBS] = { 1 };
+    uint64_t x[LIMBS] = { (uint64_t)of, (uint64_t)(of >> 64) }, d[LIMBS] = { 1 };
+    wide_multiply(x, 2);
     for (int i = 0; i < n; i++) {
         assert(num[i] >= 0);
         wide_multiply(x, (uint64_t)num[i]);
@@ -87,9 +89,19 @@ static bool ratio(kw_nusd *out, const int64_t *num, int n, const int64_t *den, i
     return true;
 }
 
+static bool ratio(kw_nusd *out, const int64_t *num, int n, const int64_t *den, int m)
+{
+    return ratio_of(out, 1, num, n, den, m);
+}
+
 struct billing {
     const struct kw_usage *u;
     const struct kw_tariff *t;
+    const struct kw_usage
+        *all_u; /* [n] of all deployments of the user, u and t the one at i: what a month's volume is told from */
+    const struct kw_tariff *all_t;
+    uint32_t n, i;
+    bool month;
     int64_t scale_num, scale_den, passes; /* month / window / 1, or 1 / 1 / passes for one window's own bill */
     int64_t region_ppm;                   /* on what is metered where the offer lies, 1000000 = 1 */
     struct kw_bill b;
@@ -268,32 +280,114 @@ static enum kw_status bill_units(struct billing *x, bool month)
     return ratio(&x->b.item[KW_ITEM_PROVISIONED], num, 3, den, 2) ? KW_OK : overflow(x, KW_ITEM_PROVISIONED);
 }
 
-static enum kw_status bill_tokens(struct billing *x)
+/* What is metered other than time: quantity at a price per `per` of it. */
+struct line {
+    enum kw_item item;
+    int64_t quantity, per;
+    const struct kw_price *price;
+    int64_t factor_ppm;
+};
+#define TOKEN_LINES (2 * KW_LINES) /* those of long prompts behind the others */
+#define METERED (TOKEN_LINES + 1)  /* and what is sent out */
+
+/* The k-th of the METERED; false: this deployment has none. */
+static bool metered(const struct kw_usage *u, const struct kw_tariff *t, int k, struct line *l)
 {
-    const struct kw_usage *u = x->u;
-    const struct kw_api_offer *o = x->t->api;
-    if (!o) return kw_fail(x->err, KW_ERANGE, "%s: no model offer to bill by", x->t->platform->name);
-    enum kw_status st = check_above(x);
-    const bool apart = o->above.tokens; /* else a request is priced by what it is, however long */
+    static const enum kw_item items[TOKEN_LINES] = {
+        KW_ITEM_TOKENS_IN, KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE, KW_ITEM_TOKENS_OUT,
+        KW_ITEM_LONG_IN,   KW_ITEM_LONG_CACHED,   KW_ITEM_LONG_CACHE_WRITE,   KW_ITEM_LONG_OUT
+    };
+    if (k == TOKEN_LINES) {
+        const struct kw_egress *e = &t->platform->egress;
+        *l = (struct line){ KW_ITEM_EGRESS, u->egress_bytes, e->per, &e->price, 1000000 };
+        return u->egress_bytes && e->price.known;
+    }
+    if (u->kind != KW_KIND_API || !t->api) return false;
+    const bool apart = t->api->above.tokens; /* else a request is priced by what it is, however long */
     const int64_t all[KW_LINES] = { u->tokens_in, u->tokens_cached, u->tokens_cache_write, u->tokens_out },
                   above[KW_LINES] = { u->long_in, u->long_cached, u->long_cache_write, u->long_out };
-    static const enum kw_item items[2][KW_LINES] = {
-        { KW_ITEM_TOKENS_IN, KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE, KW_ITEM_TOKENS_OUT },
-        { KW_ITEM_LONG_IN, KW_ITEM_LONG_CACHED, KW_ITEM_LONG_CACHE_WRITE, KW_ITEM_LONG_OUT }
-    };
-    for (int k = 0; k <= apart; k++) {
-        for (int i = 0; i < KW_LINES && st == KW_OK; i++) {
-            int64_t tokens = k ? above[i] : apart ? all[i] - above[i] : all[i];
-            if (k && !tokens) continue; /* what nobody asked for needs no price */
-            struct kw_line_price p = kw_token_price(x->t, (enum kw_meter_line)i, k);
-            if (!p.price->known)
-                return unknown(x,
-                               k                  ? "the price of tokens of long prompts"
-                               : i == KW_LINE_OUT ? "the price of output tokens"
-                                                  : "the price of input tokens",
-                               o->model);
-            st = item(x, items[k][i], p.price->v, tokens, 1000000, KW_NANO, p.factor_ppm);
+    int i = k % KW_LINES;
+    bool is_long = k >= KW_LINES;
+    if (is_long && (!apart || !above[i])) return false; /* what nobody asked for needs no price */
+    struct kw_line_price p = kw_token_price(t, (enum kw_meter_line)i, is_long);
+    *l = (struct line){ items[k],
+                        is_long ? above[i]
+                        : apart ? all[i] - above[i]
+                                : all[i],
+                        1000000, p.price, p.factor_ppm };
+    return true;
+}
+
+static bool same_account(const struct kw_tariff *a, const struct kw_tariff *b)
+{
+    return (a->platform == b->platform || !strcmp(a->platform->name, b->platform->name)) &&
+           !strcmp(a->account ? a->account : "", b->account ? b->account : "");
+}
+
+/* What the account uses in a month at the price of line k of x: before this line, in the order of deployments and lines, and
+ * in all. In units of 1 / window, so that nothing rounds: quantity * month. False on overflow. */
+static bool volume(const struct billing *x, int k, const struct line *of, u128 *before, u128 *all)
+{
+    struct line l;
+    *before = *all = 0;
+    for (uint32_t i = 0; i < x->n; i++) {
+        const struct kw_usage *u = &x->all_u[i];
+        if (!same_account(&x->all_t[i], x->t)) continue;
+        for (int j = 0; j < METERED; j++) {
+            if (i == x->i && j == k) *before = *all;
+            if (!metered(u, &x->all_t[i], j, &l) || !l.price->brackets ||
+                l.price->brackets->nth != of->price->brackets->nth)
+                continue;
+            if (u->window != x->u->window || kw_usage_month(u) != kw_usage_month(x->u)) return false;
+            if (__builtin_add_overflow(*all, (u128)l.quantity * (u128)kw_usage_month(u), all)) return false;
         }
+    }
+    return true;
+}
+
+/* Each bracket's part of a line rounds by itself, as on an invoice. */
+static enum kw_status item_by_volume(struct billing *x, int k, const struct line *l)
+{
+    const struct kw_brackets *b = l->price->brackets;
+    kw_ns month = kw_usage_month(x->u);
+    u128 from, all, own = (u128)l->quantity * (u128)month, low = 0;
+    if (!volume(x, k, l, &from, &all)) return overflow(x, l->item);
+    const u128 to = from + own;
+    kw_nusd *out = &x->b.item[l->item], part;
+    for (uint32_t i = 0; i < b->n; i++) {
+        u128 high = i + 1 < b->n ? (u128)b->upto[i] * (u128)x->u->window : ~(u128)0;
+        u128 here = to < high ? to : high, start = from > low ? from : low;
+        u128 of = b->whole ? (all > low || !i) && all <= high ? own : 0 : here > start ? here - start : 0;
+        const int64_t num[] = { b->v[i], l->factor_ppm, x->region_ppm };
+        const int64_t den[] = { l->per, x->month ? x->u->window : month, x->passes, 1000000, 1000000 };
+        if (!ratio_of(&part, of, num, 3, den, 5) || __builtin_add_overflow(*out, part, out))
+            return overflow(x, l->item);
+        low = high;
+    }
+    return KW_OK;
+}
+
+static enum kw_status bill_metered(struct billing *x)
+{
+    struct line l;
+    enum kw_status st = KW_OK;
+    if (x->u->kind == KW_KIND_API) {
+        if (!x->t->api) return kw_fail(x->err, KW_ERANGE, "%s: no model offer to bill by", x->t->platform->name);
+        st = check_above(x);
+    }
+    for (int k = 0; k < METERED && st == KW_OK; k++) {
+        if (!metered(x->u, x->t, k, &l)) continue;
+        if (!l.price->known)
+            return unknown(x,
+                           k >= KW_LINES      ? "the price of tokens of long prompts"
+                           : k == KW_LINE_OUT ? "the price of output tokens"
+                                              : "the price of input tokens",
+                           x->t->api->model);
+        int64_t region = x->region_ppm;
+        if (k == TOKEN_LINES) x->region_ppm = 1000000; /* a price of its own wherever the machines lie */
+        st = l.price->brackets ? item_by_volume(x, k, &l)
+                               : item(x, l.item, l.price->v, l.quantity, l.per, KW_NANO, l.factor_ppm);
+        x->region_ppm = region;
     }
     return st;
 }
@@ -311,14 +405,21 @@ static bool adds_up(const struct kw_bill *b)
 }
 #endif
 
-/* What is metered, and the user's engineer; fee and credit belong to the account. */
-static enum kw_status bill_use(struct kw_bill *out, const struct kw_usage *u, const struct kw_tariff *t, bool month,
-                               struct kw_error *err)
+/* What is metered of deployment i of n, and the user's engineer; fee and credit belong to the account. */
+static enum kw_status bill_use(struct kw_bill *out, const struct kw_usage *all_u, const struct kw_tariff *all_t,
+                               uint32_t n, uint32_t i, bool month, struct kw_error *err)
 {
+    const struct kw_usage *u = &all_u[i];
+    const struct kw_tariff *t = &all_t[i];
     kw_ns month_ns = kw_usage_month(u);
     int64_t passes = month ? 1 : kw_usage_passes(u);
     struct billing x = { .u = u,
                          .t = t,
+                         .all_u = all_u,
+                         .all_t = all_t,
+                         .n = n,
+                         .i = i,
+                         .month = month,
                          .scale_num = month ? month_ns : 1,
                          .scale_den = month ? u->window : 1,
                          .passes = passes,
@@ -327,7 +428,8 @@ static enum kw_status bill_use(struct kw_bill *out, const struct kw_usage *u, co
     if (t->gpu) x.region_ppm += t->gpu->region_surcharge_ppm;
     if (t->api) x.region_ppm += t->api->region_surcharge_ppm;
     if (u->window <= 0) return kw_fail(err, KW_ERANGE, "usage without an observation window");
-    enum kw_status st = u->kind == KW_KIND_API ? bill_tokens(&x) : bill_gpus(&x);
+    enum kw_status st = u->kind == KW_KIND_API ? KW_OK : bill_gpus(&x);
+    if (st == KW_OK) st = bill_metered(&x);
     if (st == KW_OK) st = bill_units(&x, month);
     if (st != KW_OK) return st;
     /* Monthly already; for a window, pro rata. */
@@ -352,15 +454,9 @@ enum kw_status kw_bill_carried(kw_nusd *out, const struct kw_usage *u, const str
                            .long_prompt = t->api->above.tokens };
     struct kw_tariff on_demand = { .platform = t->platform, .api = t->api, .term = KW_TERM_ON_DEMAND };
     struct kw_bill b;
-    enum kw_status st = bill_use(&b, &of, &on_demand, true, err);
+    enum kw_status st = bill_use(&b, &of, &on_demand, 1, 0, true, err);
     if (st == KW_OK) *out = b.total;
     return st;
-}
-
-static bool same_account(const struct kw_tariff *a, const struct kw_tariff *b)
-{
-    return (a->platform == b->platform || !strcmp(a->platform->name, b->platform->name)) &&
-           !strcmp(a->account ? a->account : "", b->account ? b->account : "");
 }
 
 /* The part of `amount` that falls to the stretch from..to of `whole`: parts of stretches that fill the whole add up to
@@ -411,7 +507,7 @@ enum kw_status kw_bills(struct kw_bill *b, const struct kw_usage *u, const struc
                         struct kw_error *err)
 {
     for (uint32_t i = 0; i < n; i++) {
-        enum kw_status st = bill_use(&b[i], &u[i], &t[i], month, err);
+        enum kw_status st = bill_use(&b[i], u, t, n, i, month, err);
         if (st != KW_OK) return st;
     }
     for (uint32_t i = 0; i < n; i++) {

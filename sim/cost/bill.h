@@ -27,6 +27,7 @@ enum kw_item { /* names in kw_item_name, the order of /bill in results */
                KW_ITEM_LONG_CACHED,
                KW_ITEM_LONG_CACHE_WRITE,
                KW_ITEM_LONG_OUT,
+               KW_ITEM_EGRESS, /* bytes sent out of the platform */
                KW_ITEM_FEE,
                KW_ITEM_CREDIT,
                KW_ITEM_OPERATIONS,
@@ -96,7 +97,10 @@ struct kw_line_price kw_token_price(const struct kw_tariff *t, enum kw_meter_lin
  * is unknown cost what input tokens cost; of a batch those whose price has a rule there (kw_batch_cache) cost what it says,
  * others what input does. Requests with prompts above the
  * offer's limit are lines of their own, at its prices above; usage that counted them by another limit, or not at all, cannot
- * be priced by it. Deployments on one platform share
+ * be priced by it. A price with brackets goes by the month's volume: the account's quantities at this price, scaled to the
+ * month first, of all deployments in their order and of each in the order of lines; each bracket's part of a line rounds by
+ * itself, and of a window each costs its share of the month. Bytes sent out of a platform that states no price of them cost
+ * nothing. Deployments on one platform share
  * its account: fee and credit count once, each deployment's part by what it uses, parts adding up exactly. KW_ERANGE
  * when a needed price is unknown (named) or on overflow; b[] is undefined on failure. */
 enum kw_status kw_bills(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, uint32_t n, bool month,

@@ -50,39 +50,65 @@ const struct kw_api_offer *kw_log_bill_offer(const struct kw_platform *p, const 
     return best;
 }
 
-static enum kw_status price(struct kw_log_bill_model *m, const struct kw_platform *p, enum kw_term term, kw_ns window,
-                            struct kw_error *err)
+static struct kw_usage usage(const struct kw_log_bill_model *m, kw_ns window)
+{
+    return (struct kw_usage){ .kind = KW_KIND_API,
+                              .window = window,
+                              .month = window, /* a price by volume sees this log's */
+                              .requests = m->requests,
+                              .tokens_in = m->tokens[KW_LINE_IN],
+                              .tokens_cached = m->tokens[KW_LINE_CACHED],
+                              .tokens_cache_write = m->tokens[KW_LINE_WRITE],
+                              .tokens_out = m->tokens[KW_LINE_OUT],
+                              .long_prompt = m->offer->above.tokens,
+                              .long_in = m->long_tokens[KW_LINE_IN],
+                              .long_cached = m->long_tokens[KW_LINE_CACHED],
+                              .long_cache_write = m->long_tokens[KW_LINE_WRITE],
+                              .long_out = m->long_tokens[KW_LINE_OUT] };
+}
+
+static void take(struct kw_log_bill_model *m, const struct kw_tariff *t, const struct kw_bill *b)
 {
     static const enum kw_item item[KW_LINES] = { KW_ITEM_TOKENS_IN, KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE,
                                                  KW_ITEM_TOKENS_OUT },
                               above[KW_LINES] = { KW_ITEM_LONG_IN, KW_ITEM_LONG_CACHED, KW_ITEM_LONG_CACHE_WRITE,
                                                   KW_ITEM_LONG_OUT };
-    struct kw_usage u = { .kind = KW_KIND_API,
-                          .window = window,
-                          .requests = m->requests,
-                          .tokens_in = m->tokens[KW_LINE_IN],
-                          .tokens_cached = m->tokens[KW_LINE_CACHED],
-                          .tokens_cache_write = m->tokens[KW_LINE_WRITE],
-                          .tokens_out = m->tokens[KW_LINE_OUT],
-                          .long_prompt = m->offer->above.tokens,
-                          .long_in = m->long_tokens[KW_LINE_IN],
-                          .long_cached = m->long_tokens[KW_LINE_CACHED],
-                          .long_cache_write = m->long_tokens[KW_LINE_WRITE],
-                          .long_out = m->long_tokens[KW_LINE_OUT] };
-    struct kw_tariff t = { .platform = p, .api = m->offer, .term = term };
-    struct kw_bill b;
-    if (term == KW_TERM_BATCH && m->offer->batch_ppm == 1000000)
-        return kw_fail(err, KW_ERANGE, "%s: a batch price of %s was not found", p->name, m->offer->model);
-    enum kw_status st = kw_bills(&b, &u, &t, 1, false, err);
-    if (st != KW_OK) return st;
     for (int i = 0; i < KW_LINES; i++) {
-        m->price[0][i] = kw_token_price(&t, (enum kw_meter_line)i, false);
-        m->price[1][i] = kw_token_price(&t, (enum kw_meter_line)i, true);
+        m->price[0][i] = kw_token_price(t, (enum kw_meter_line)i, false);
+        m->price[1][i] = kw_token_price(t, (enum kw_meter_line)i, true);
         m->at_input_price[i] = i != KW_LINE_IN && m->price[0][i].price == m->price[0][KW_LINE_IN].price;
-        m->long_cost[i] = b.item[above[i]];
-        m->total += m->cost[i] = b.item[item[i]] + m->long_cost[i];
+        m->long_cost[i] = b->item[above[i]];
+        m->total += m->cost[i] = b->item[item[i]] + m->long_cost[i];
     }
-    return KW_OK;
+}
+
+/* All models at once, as one account: names that are of one offer fill its brackets together. */
+static enum kw_status price(struct kw_log_bill *b, const struct kw_platform *p, enum kw_term term, kw_ns window,
+                            struct kw_error *err)
+{
+    struct kw_usage *u = calloc(b->n, sizeof *u);
+    struct kw_tariff *t = calloc(b->n, sizeof *t);
+    struct kw_bill *bill = calloc(b->n, sizeof *bill);
+    enum kw_status st = u && t && bill ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a bill");
+    uint32_t n = 0;
+    for (size_t k = 0; k < b->n && st == KW_OK; k++) {
+        const struct kw_log_bill_model *m = &b->model[k];
+        if (!m->offer) continue;
+        if (term == KW_TERM_BATCH && m->offer->batch_ppm == 1000000)
+            st = kw_fail(err, KW_ERANGE, "%s: a batch price of %s was not found", p->name, m->offer->model);
+        u[n] = usage(m, window);
+        t[n++] = (struct kw_tariff){ .platform = p, .api = m->offer, .term = term };
+    }
+    if (st == KW_OK) st = kw_bills(bill, u, t, n, false, err);
+    for (size_t k = 0, i = 0; k < b->n && st == KW_OK; k++) {
+        if (!b->model[k].offer) continue;
+        take(&b->model[k], &t[i], &bill[i]);
+        i++;
+    }
+    free(u);
+    free(t);
+    free(bill);
+    return st;
 }
 
 static void count(struct kw_log_bill_model *m, const struct kw_trace *t, size_t i)
@@ -116,17 +142,15 @@ enum kw_status kw_log_bill(struct kw_log_bill *b, const struct kw_trace *t, cons
     }
     for (size_t i = 0; i < t->n; i++) count(&b->model[n == 1 ? 0 : t->model[i]], t, i);
     bool any = false;
-    enum kw_status st = KW_OK;
+    for (size_t k = 0; k < n; k++) {
+        any |= b->model[k].offer != NULL;
+        if (!b->model[k].offer) b->unpriced_requests += b->model[k].requests;
+    }
+    enum kw_status st = price(b, p, term, t->span ? t->span : 1, err);
     for (size_t k = 0; k < n && st == KW_OK; k++) {
-        struct kw_log_bill_model *m = &b->model[k];
-        if (!m->offer) {
-            b->unpriced_requests += m->requests;
-            continue;
-        }
-        any = true;
-        st = price(m, p, term, t->span ? t->span : 1, err);
-        for (int i = 0; i < KW_LINES; i++) b->tokens[i] += m->tokens[i], b->cost[i] += m->cost[i];
-        b->total += m->total;
+        for (int i = 0; i < KW_LINES && b->model[k].offer; i++)
+            b->tokens[i] += b->model[k].tokens[i], b->cost[i] += b->model[k].cost[i];
+        b->total += b->model[k].total;
     }
     if (st == KW_OK && !any)
         st = kw_fail(err, KW_ERANGE, "%s sells no model called '%.60s'%s", p->name, b->model[0].name,

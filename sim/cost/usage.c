@@ -209,27 +209,14 @@ uint32_t kw_gpus_rented(const struct kw_gpu_offer *o, uint32_t tp, uint32_t repl
 enum kw_status kw_usage_times(struct kw_usage *u, double n, struct kw_error *err)
 {
     struct kw_usage x = *u;
-    enum { OTHERS = 21 };
-    int64_t *quantity[KW_PHASES + OTHERS] = { &x.rounding_gpu_ns,
-                                              &x.minimum_gpu_ns,
-                                              &x.unbilled_gpu_ns,
-                                              &x.reserved_gpu_ns,
-                                              &x.busy_gpu_ns,
-                                              &x.requests,
-                                              &x.tokens_in,
-                                              &x.tokens_cached,
-                                              &x.tokens_cache_write,
-                                              &x.tokens_out,
-                                              &x.long_in,
-                                              &x.long_cached,
-                                              &x.long_cache_write,
-                                              &x.long_out,
-                                              &x.standin_gpu_ns,
-                                              &x.units,
-                                              &x.units_used_millionths,
-                                              &x.carried_in,
-                                              &x.carried_cached,
-                                              &x.carried_cache_write,
+    enum { OTHERS = 22 };
+    int64_t *quantity[KW_PHASES + OTHERS] = { &x.rounding_gpu_ns,  &x.minimum_gpu_ns, &x.unbilled_gpu_ns,
+                                              &x.reserved_gpu_ns,  &x.busy_gpu_ns,    &x.requests,
+                                              &x.tokens_in,        &x.tokens_cached,  &x.tokens_cache_write,
+                                              &x.tokens_out,       &x.long_in,        &x.long_cached,
+                                              &x.long_cache_write, &x.long_out,       &x.egress_bytes,
+                                              &x.standin_gpu_ns,   &x.units,          &x.units_used_millionths,
+                                              &x.carried_in,       &x.carried_cached, &x.carried_cache_write,
                                               &x.carried_out };
     for (int k = 0; k < KW_PHASES; k++) quantity[OTHERS + k] = &x.gpu_ns[k];
     for (int k = 0; k < KW_PHASES + OTHERS && n != 1; k++) {
@@ -260,5 +247,15 @@ enum kw_status kw_usage_units(struct kw_usage *u, const struct kw_units_bought *
     if (used > INT64_MAX) return kw_fail(err, KW_ERANGE, "the tokens that units carry are too many to count");
     u->units = b->n;
     u->units_used_millionths = (int64_t)used;
+    return KW_OK;
+}
+
+enum kw_status kw_usage_egress(struct kw_usage *u, uint32_t bytes_per_token, struct kw_error *err)
+{
+    int64_t tokens, bytes;
+    if (__builtin_add_overflow(u->tokens_out, u->carried_out, &tokens) ||
+        __builtin_mul_overflow(tokens, (int64_t)bytes_per_token, &bytes))
+        return kw_fail(err, KW_ERANGE, "%u bytes a token are too many to count", bytes_per_token);
+    u->egress_bytes = bytes;
     return KW_OK;
 }

@@ -24,7 +24,8 @@ struct kw_usage {
                                                                                    units carried; in excludes cached and written; billed where kind is api */
     int64_t long_prompt; /* requests whose prompt has more tokens are counted apart, too; 0: none is */
     int64_t long_in, long_cached, long_cache_write, long_out; /* of the four above, those requests' */
-    int64_t units;                                            /* bought ahead of an API, the whole month; 0: none */
+    int64_t egress_bytes;          /* sent out of the platform; 0 where the user does not say what a token takes */
+    int64_t units;                 /* bought ahead of an API, the whole month; 0: none */
     int64_t units_used_millionths; /* what the tokens they carried take of them, on average over the window */
     int64_t carried_in, carried_cached, carried_cache_write,
         carried_out; /* tokens as above that units carried: beside those, since they are not billed by the token */
@@ -65,6 +66,9 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
  *     1e6 * weighted tokens / (tokens a unit carries in the window), of the rule split the larger of input and output,
  * rounded down. KW_ERANGE on overflow, *u unchanged. */
 enum kw_status kw_usage_units(struct kw_usage *u, const struct kw_units_bought *b, struct kw_error *err);
+
+/* Each output token, carried by units or not, sends so many bytes out. KW_ERANGE on overflow, *u unchanged. */
+enum kw_status kw_usage_egress(struct kw_usage *u, uint32_t bytes_per_token, struct kw_error *err);
 
 /* The usage of n deployments like it side by side, n >= 0, each quantity rounded to the nearest. KW_ERANGE on overflow, *u
  * unchanged. */

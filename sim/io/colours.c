@@ -33,6 +33,7 @@ const char *kw_colour_item(const char *item)
                   { "long_cached", "#F2D9E5" },
                   { "long_cache_write", "#B86A92" },
                   { "long_out", "#5C2A46" },
+                  { "egress", "#6E8B74" },
                   { "fee", "#555555" },
                   { "operations", "#333333" } };
     for (size_t i = 0; i < sizeof shade / sizeof *shade; i++)

@@ -156,8 +156,10 @@ static bool same_choice(const struct kw_choice *a, const struct kw_choice *b)
 static enum kw_status add_one(struct enumeration *e, const struct kw_choice *c)
 {
     const struct kw_candidate *w = e->written;
-    if (w && w->n == 1 && same_choice(&w->choice[0], c)) return KW_OK;
-    return kw_plan_push(e->p, c, e->err);
+    struct kw_choice x = *c;
+    if (x.gpu && !x.egress_bytes) x.egress_bytes = e->o->egress_bytes;
+    if (w && w->n == 1 && same_choice(&w->choice[0], &x)) return KW_OK;
+    return kw_plan_push(e->p, &x, e->err);
 }
 
 /* What the user says of this offer, NULL when nothing. */

@@ -628,6 +628,7 @@ const struct kw_usage_field kw_usage_field[] = {
     LATER(long_cached, "token", "of tokens_cached, of requests with longer prompts"),
     LATER(long_cache_write, "token", "of tokens_cache_write, of requests with longer prompts"),
     LATER(long_out, "token", "of tokens_out, of requests with longer prompts"),
+    LATER(egress_bytes, "byte", "sent out of the platform, where the user says what a token takes"),
 #undef FIELD
 #undef LATER
     { NULL, NULL, NULL, 0, false },

@@ -185,6 +185,11 @@ static bool counts_max_tokens(const struct use *u)
     return (l->tpm || l->tpd || l->otpm) && l->rule != KW_COUNT_ACTUAL && l->rule != KW_COUNT_ESTIMATE_THEN_SETTLE;
 }
 
+static bool prices_egress(const struct use *u)
+{
+    return choice_of(u)->platform->egress.price.known;
+}
+
 /* Adapters of its model come to a deployment of the base. */
 static bool serves_adapters(const struct use *u)
 {
@@ -437,6 +442,8 @@ static const struct row {
     { "deployments[].output_rate_known_to", API, 0, says_rate, "per-token APIs with an output_rate beside it" },
     { "deployments[].max_tokens", API, 0, counts_max_tokens,
       "APIs whose token limits or units count what clients state as max_tokens" },
+    { "deployments[].egress_bytes_per_token", SERVERLESS | DEDICATED, 0, prices_egress,
+      "GPUs of platforms whose price of bytes sent out is known" },
     { "deployments[].operations_usd_month", 0, 0, NULL, NULL },
     { "routing", 0, 0, NULL, NULL },
     { "routing.policy", 0, 0, NULL, NULL },
@@ -486,6 +493,7 @@ static const struct row {
     { "candidates.quality_at_least", 0, 0, substitutes, "plans with \"substitutes\"" },
     { "candidates.require", 0, 0, NULL, NULL },
     { "candidates.attributes", 0, 0, requires, "plans that \"require\" attributes" },
+    { "candidates.egress_bytes_per_token", SERVERLESS | DEDICATED, 0, NULL, "GPUs" },
     { "candidates.operations_usd_month", DEDICATED, 0, NULL, "dedicated machines" },
 };
 

@@ -746,6 +746,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     READ(seconds_or(get(o, "network_rtt_s"), c->network_rtt, &c->network_rtt, err));
     READ(count_or(get(o, "max_tokens"), c->max_tokens, 0, 10000000, &c->max_tokens, err));
     READ(kw_json_nano_or(get(o, "operations_usd_month"), 0, 0, INT64_MAX, &c->operations_month, err));
+    READ(count_or(get(o, "egress_bytes_per_token"), 0, 0, 1000000, &c->egress_bytes, err));
     if (st == KW_OK && profile &&
         (st = kw_steptimes_get(&cat->steptimes, profile, c->sched.max_num_seqs, policy_tokens, &c->steptime, &inner)) !=
             KW_OK)
@@ -1489,6 +1490,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     READ(kw_json_bool_or(get(c, "break_even"), o->break_even, &o->break_even, err));
     READ(read_volumes(get(c, "volumes"), o, err));
     READ(kw_json_nano_or(get(c, "operations_usd_month"), 0, 0, INT64_MAX, &o->operations_month, err));
+    READ(count_or(get(c, "egress_bytes_per_token"), 0, 0, 1000000, &o->egress_bytes, err));
     return st;
 }
 

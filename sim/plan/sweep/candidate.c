@@ -808,6 +808,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         return !law || (law->kind != KW_LAW_NONE && law->provenance.grade != KW_GRADE_USER);
     }
     if (starts(f->path, "attributes.")) return false;
+    if (starts(f->path, "egress.")) return c->egress_bytes > 0;
     if (starts(f->path, "lora.")) return c->lora.adapters || c->serves[0];
     if (!strcmp(f->path, "batch.window_s")) return c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_PROMISED;
     if (!strcmp(f->path, "batch.observed")) return c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_OBSERVED;
@@ -876,6 +877,9 @@ char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, cha
 {
     const struct kw_api_offer *o = c->api;
     buf[0] = 0;
+    if (c->egress_bytes && !c->platform->egress.price.known && c->term != KW_TERM_SPOT)
+        snprintf(buf, size, "%s: what %s charges for bytes sent out was not found, so none is billed", c->name,
+                 c->platform->title);
     if (c->gpu && c->term == KW_TERM_SPOT && !c->spot.known && c->spot.share_hi > 0)
         snprintf(
             buf, size,

@@ -84,7 +84,8 @@ struct kw_choice { /* one deployment of a candidate */
     bool tells_model;    /* others of its plan serve another: what it is called says which */
     uint32_t max_tokens;
     kw_nusd operations_month;
-    char account[32]; /* of the user's at the platform; "": the one there is */
+    uint32_t egress_bytes; /* that an output token sends out of the platform, as the user says; 0: not counted */
+    char account[32];      /* of the user's at the platform; "": the one there is */
 };
 
 struct kw_candidate {

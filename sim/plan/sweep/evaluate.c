@@ -129,6 +129,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
         if (choice->term == KW_TERM_PROVISIONED &&
             (st = kw_usage_units(&usage[d], &choice->provision.bought, err)) != KW_OK)
             return st;
+        if ((st = kw_usage_egress(&usage[d], choice->egress_bytes, err)) != KW_OK) return st;
         adapters.adapter_requests += l->adapter_requests;
         adapters.adapter_cold += l->adapter_cold;
         adapters.adapter_fetches += l->adapter_fetches;

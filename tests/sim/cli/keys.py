@@ -262,6 +262,7 @@ KEYS = {
     "deployments[].ttft_per_ktok": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
     "deployments[].output_rate": does(GROQ, LAW, {"constant": "9"}, wrong=(MODAL,)),
     "deployments[].max_tokens": does(BEDROCK, 100, 4000, (D + "limits", {"tpm": 20000}), wrong=(GROQ,)),
+    "deployments[].egress_bytes_per_token": does(one(dict(GPU, platform="aws", replicas=8)), 0, 1000000, wrong=(GROQ, 300)),
     "deployments[].operations_usd_month": does(GROQ, "0", "9"),
     "routing.policy": does(OVERFLOW, "overflow", "fallback", *BUSY),
     "routing.spill": does(BY_REGION, "cold", "never", wrong=(SPLIT,)),
@@ -306,6 +307,7 @@ KEYS = {
     "candidates.volumes[]": plans(dict(CHOICE, replications=1, candidates={"platforms": ["lambda"], "gpus": ["H100"]}), ["500M"], ["700M", "1B"]),
     "candidates.exhaustive": plans(dict(CHOICE, replications=1, candidates={"platforms": ["modal", "lambda"]}), True, False),
     "candidates.require[]": plans(CHOICE, ["soc2"], ["soc2?"]),
+    "candidates.egress_bytes_per_token": plans(dict(CHOICE, candidates={"kinds": ["dedicated"], "platforms": ["aws"]}), 0, 1000000, wrong=(APIS, 300)),
     "candidates.operations_usd_month": plans(RENTED, "0", "99", wrong=(APIS, "9")),
 }
 for name in ("data_in_account", "no_training", "zero_retention", "hipaa", "soc2", "iso27001", "custom_weights"):

@@ -127,7 +127,7 @@ for k, a, b in (("source", "a", "b"), ("date", "2026-01-01", "2025-01-01"), ("gr
 for k in ("keep_warm", "max_replicas", "idle_timeout", "buffer", "target"):
     KEYS["words." + k] = told("baseten" if k == "target" else "modal", "one_word", "other_word", of={"buffer_replicas": 1} if k == "buffer" else {})
 SECTION = {"host": ("modal", ()), "meter": ("modal", ()), "meter.bills": ("modal", ()), "scaling": ("modal", ()), "retry": ("modal", ()),
-           "cold": ("modal", (("cold.pull", {"constant": "3"}),)), "spot": ("crusoe", (("spot.notice_s", "9"),)), "gpus[].spot": ("crusoe", (("gpus[L40S].spot.notice_s", "9"),)), "batch": ("openai", ()),
+           "cold": ("modal", (("cold.pull", {"constant": "3"}),)), "spot": ("crusoe", (("spot.notice_s", "9"),)), "gpus[].spot": ("crusoe", (("gpus[L40S].spot.notice_s", "9"),)), "batch": ("openai", ()), "egress": ("lambda", ()),
            "cache": ("openai", ()), "tiers.*": ("openai", TIERS), "gpus[]": ("modal", ()), "apis[]": ("openai", ())}
 for tier in ("flex", "priority"):
     SECTION["apis[]." + tier] = ("openai", ((API + tier, {"in_mtok": "1", "out_mtok": "1", "src": "one"}),))
@@ -222,6 +222,8 @@ for k in ("in_mtok", "out_mtok"):
 KEYS["apis[].cached_in_mtok"] = figure("memory", "1", "2")
 KEYS["apis[].cache_write_mtok"] = figure("anthropic", "1", "20")
 KEYS["apis[].cache_min_tokens"] = figure("memory", 1, 3000)
+for k, other in (("gb", "gib"), ("gib", "gb")):
+    KEYS["egress." + k] = figure("lambda", "1", "2", ("egress." + other, UNSET), of={"egress_bytes_per_token": 300})
 KEYS["apis[].batch"] = figure("batch", "0.5", "0.1")
 for tier in ("flex", "priority"):
     of = {"term": tier}
@@ -320,7 +322,7 @@ def resolve(n):
 
 
 def is_fact(n):
-    return {"value", "usd", "usd_per_second", "constant"} & set(n.get("properties", {}))
+    return {"value", "usd", "usd_per_second", "brackets", "constant"} & set(n.get("properties", {}))
 
 
 def walk(n, path):

@@ -244,6 +244,88 @@ check("the one that was asked for", terms == {"on_demand", "1_year"} and "commit
 a, terms = rented(terms=["1_year", "3_years"])
 check("and no other", terms == {"1_year", "3_years"} and "committed for 36 months: $" in a["recommendation"], (terms, a["recommendation"]))
 
+# ---- prices by the month's volume: of tokens, over deployments that share an account; and of what is sent out
+def by_volume(volume, brackets, whole, before=0, of=None):
+    """cost of `volume` behind `before`, units of the price"""
+    if whole:
+        usd = next(u for upto, u in brackets if upto is None or of <= upto)
+        return nano(volume * usd)
+    cost, low = F(0), F(0)
+    for upto, usd in brackets:
+        high = upto if upto is not None else before + volume
+        cost += nano(max(F(0), min(before + volume, high) - max(before, low)) * usd)
+        low = high
+    return cost
+
+p = json.load(open(PLATFORMS + "/groq.json"))
+def volume_file(brackets, whole, name="volume"):
+    q = json.loads(json.dumps(p))
+    q["name"] = name
+    for o in q["apis"]:
+        if o["model"] == "llama-3.1-8b":
+            o["in_mtok"] = {"brackets": [dict({"usd": str(float(u))}, **({} if upto is None else {"upto": str(float(upto))})) for upto, u in brackets], "whole_volume": whole}
+    json.dump(q, open(name + ".json", "w"))
+rows = [(20 * k, r.randrange(100, 3000), r.randrange(1, 300), ("a", "b")[k % 3 == 0]) for k in range(300)]
+t = trace("v.csv", rows, 7200, ("arrival", "prompt", "output", "class"))
+scale = F(MONTH, 7200)
+volumes = {c: sum(x[1] for x in rows if x[3] == c) * scale / 10**6 for c in "ab"}
+out = {c: sum(x[2] for x in rows if x[3] == c) * scale / 10**6 for c in "ab"}
+out_usd = F(next(o for o in p["apis"] if o["model"] == "llama-3.1-8b")["out_mtok"])
+for trial in range(8):
+    ends = sorted(F(r.randrange(1, 1200), 8) for _ in range(r.choice([1, 2, 5])))
+    if trial == 0:
+        ends = [F(1, 8), F(2, 8)]
+    ends = sorted(set(ends))
+    brackets = [(e, F(r.randrange(0, 40), 8)) for e in ends] + [(None, F(r.randrange(1, 40), 8))]
+    whole = trial % 2 == 1
+    volume_file(brackets, whole)
+    d = [dict(FAST, name=c, platform="./volume.json", model="llama-3.1-8b") for c in "ab"]
+    s = {"trace": t, "deployments": d, "routing": {"policy": "class", "classes": {"a": "a", "b": "b"}}}
+    together = volumes["a"] + volumes["b"]
+    want_in = by_volume(volumes["a"], brackets, whole, F(0), together) + by_volume(volumes["b"], brackets, whole, volumes["a"], together)
+    a = run(s, "run", "-o", "r.h5")
+    want = {"tokens_in": want_in, "tokens_out": nano(out["a"] * out_usd) + nano(out["b"] * out_usd)}
+    same("by volume %s" % (brackets,), bill(a), want)
+    same("by volume, priced again", bill(json.loads(keepwarm("reprice", "r.h5", "--json", "--platform", "volume.json"))), want)
+    s["deployments"][1]["account"] = "own"
+    want["tokens_in"] = sum(by_volume(v, brackets, whole, F(0), v) for v in volumes.values())
+    same("each account by itself", bill(run(s)), want)
+    log = json.loads(keepwarm("bill", "v.csv", "--format", "generic", "--columns", t["columns"], "-p", "./volume.json", "--model", "llama-3.1-8b", "--json"))
+    n = F(sum(x[1] for x in rows), 10**6)
+    check("a log's own volume", F(log["priced"]["usd"]) == by_volume(n, brackets, whole, F(0), n) + nano(F(sum(x[2] for x in rows), 10**6) * out_usd), (log["priced"], brackets))
+
+def bad_price(price, what, path="groq", where="in_mtok"):
+    q = json.load(open(PLATFORMS + "/%s.json" % path))
+    next(iter(q["apis"] if "apis" in q else q["gpus"]))[where] = price
+    json.dump(dict(q, name="bad"), open("bad.json", "w"))
+    said = keepwarm("platforms", "check", "bad.json", expect=2)
+    check("refused: " + what, what in said, said)
+bad_price({"brackets": [{"upto": "1", "usd": "1"}, {"upto": "1", "usd": "2"}, {"usd": "1"}]}, "brackets go up")
+bad_price({"brackets": [{"upto": "1", "usd": "1"}, {"upto": "2", "usd": "2"}]}, "the last bracket has no end")
+bad_price({"brackets": [{"usd": "1"}]}, "want a list of 2 to 8")
+bad_price({"brackets": [{"upto": "1", "usd": "1"}, {"usd": "2"}], "usd": "1"}, 'want "usd" or this, not both')
+bad_price({"whole_volume": True, "usd": "1"}, "of which brackets?")
+bad_price({"brackets": [{"upto": "1", "usd": "1"}, {"usd": "2"}]}, "a GPU-hour has no brackets", "lambda", "hour")
+
+t = trace("e.csv", [(10 * k, 300, 150 + k % 90) for k in range(360)], 3600)
+answer = sum(150 + k % 90 for k in range(360))
+def sends(platform, bytes_per_token, gpu="H100", expect=0):
+    d = {"platform": platform, "gpu": gpu, "precision": "bf16", "tp": 1, "replicas": 8}
+    return run({"trace": t, "model": "llama-3.1-8b", "deployments": [dict(d, egress_bytes_per_token=bytes_per_token) if bytes_per_token else d]}, "run", "-o", "r.h5", expect=expect)
+AWS = [(F(100), F(0)), (F(10240), F(9, 100)), (F(51200), F(85, 1000)), (F(153600), F(7, 100)), (None, F(5, 100))]
+rent = bill(sends("aws", 0))
+check("nothing sent out unless said", not rent.get("egress"), rent)
+for size in (300, 20000, 500000, 1000000):
+    month = F(answer * size, 10**9) * MONTH / 3600
+    a = bill(sends("aws", size))
+    check("sent out: %d bytes a token" % size, a.get("egress", 0) == by_volume(month, AWS, False) and a["total"] == rent["total"] + a.get("egress", 0), (a, month))
+    check("priced again", bill(json.loads(keepwarm("reprice", "r.h5", "--json"))) == a)
+check("Lambda charges nothing", not bill(sends("lambda", 1000)).get("egress"))
+check("a platform that does not say", "deployments[0].egress_bytes_per_token" in sends("gcp", 300, "A100-40", expect=2))
+a = run({"trace": t, "model": "llama-3.1-8b", "slo": {"ttft_p95_s": "5"}, "candidates": {"platforms": ["aws", "crusoe"], "kinds": ["dedicated"], "precisions": ["bf16"], "egress_bytes_per_token": 20000}}, "plan")
+told = {d["platform"] for x in a["points"] for d in x["deployments"]}
+check("a plan's", any(F(x["bill_usd_month"].get("egress", 0)) == by_volume(F(answer * 20000, 10**9) * MONTH / 3600, AWS, False) for x in a["points"]) and len(told) == 2, told)
+
 print("%d passed, %d failed" % (passed, failed))
 raise SystemExit(failed > 0)
 PY

@@ -257,6 +257,124 @@ static void batch_and_cache(void)
     CHECK(b.item[KW_ITEM_TOKENS_CACHED] == USD && b.item[KW_ITEM_TOKENS_CACHE_WRITE] == USD);
 }
 
+/* $10 per 1e6 tokens up to 2e6 a month, $6 up to 5e6, $2 above, as one reads such a table. */
+static const struct kw_brackets tiers = {
+    .n = 3, .nth = 1, .upto = { 2000000, 5000000, INT64_MAX }, .v = { 10 * USD, 6 * USD, 2 * USD }
+};
+
+static kw_nusd of_tokens(int64_t tokens, const struct kw_brackets *b, kw_ns window, enum kw_item item)
+{
+    struct kw_platform p = platform();
+    struct kw_api_offer o = {
+        .model = "m", .price = { .in_mtok = { .known = true, .v = 10 * USD, .brackets = b }, .out_mtok = price(USD) }
+    };
+    struct kw_tariff t = { .platform = &p, .api = &o };
+    struct kw_usage u = { .kind = KW_KIND_API, .window = window, .tokens_in = tokens };
+    return month(&u, &t).item[item];
+}
+
+static void prices_by_volume(void)
+{
+    const kw_ns m = 730 * KW_NS_PER_HOUR;
+    const enum kw_item in = KW_ITEM_TOKENS_IN;
+    CHECK(of_tokens(0, &tiers, m, in) == 0);
+    CHECK(of_tokens(2000000, &tiers, m, in) == 20 * USD); /* the whole of the first */
+    CHECK(of_tokens(2000001, &tiers, m, in) == 20 * USD + 6000);
+    CHECK(of_tokens(5000000, &tiers, m, in) == 38 * USD);
+    CHECK(of_tokens(5000001, &tiers, m, in) == 38 * USD + 2000);
+    CHECK(of_tokens(9000000, &tiers, m, in) == 46 * USD);
+    CHECK(of_tokens(900000, &tiers, m / 10, in) == 46 * USD); /* the month's volume counts, not the window's */
+    struct kw_brackets whole = tiers;
+    whole.whole = true;
+    CHECK(of_tokens(0, &whole, m, in) == 0);
+    CHECK(of_tokens(2000000, &whole, m, in) == 20 * USD);
+    CHECK(of_tokens(2000001, &whole, m, in) == 12 * USD + 6000);
+    CHECK(of_tokens(9000000, &whole, m, in) == 18 * USD);
+    /* Of one price throughout it is no other bill, to the nano-dollar. */
+    struct kw_brackets flat = tiers;
+    flat.v[1] = flat.v[2] = 10 * USD;
+    flat.upto[0] = 0;
+    flat.upto[1] = INT64_MAX / 4;
+    for (int64_t tokens = 1; tokens < INT64_C(10000000000000); tokens = 3 * tokens + 7)
+        CHECK(of_tokens(tokens, &flat, 86400 * S - 7, in) == of_tokens(tokens, NULL, 86400 * S - 7, in));
+}
+
+/* Deployments of one account fill the brackets together, in their order, whatever the term; another account's has its own. */
+static void an_accounts_volume_is_one(void)
+{
+    struct kw_platform p = platform(), q = platform();
+    q.name[0] = 'q';
+    struct kw_brackets by[2] = { tiers, tiers };
+    by[1].nth = 2;
+    struct kw_api_offer o = { .model = "m",
+                              .price = { .in_mtok = { .known = true, .v = 10 * USD, .brackets = &by[0] },
+                                         .out_mtok = { .known = true, .v = 10 * USD, .brackets = &by[1] } },
+                              .batch_ppm = 500000 };
+    struct kw_tariff t[4] = { { .platform = &p, .api = &o },
+                              { .platform = &p, .api = &o, .account = "other" },
+                              { .platform = &p, .api = &o, .term = KW_TERM_BATCH },
+                              { .platform = &q, .api = &o } };
+    struct kw_usage u[4];
+    struct kw_bill b[4];
+    for (int i = 0; i < 4; i++) /* half a month */
+        u[i] = (struct kw_usage){ .kind = KW_KIND_API,
+                                  .window = 365 * KW_NS_PER_HOUR,
+                                  .tokens_in = 1000000,
+                                  .tokens_cached = 500000,
+                                  .tokens_out = 1000000 };
+    CHECK(kw_bills(b, u, t, 4, true, NULL) == KW_OK);
+    /* First: 2e6 in at $10, then 1e6 cached at the input's price, $6; out fills a list of its own. */
+    CHECK(b[0].item[KW_ITEM_TOKENS_IN] == 20 * USD && b[0].item[KW_ITEM_TOKENS_CACHED] == 6 * USD);
+    CHECK(b[0].item[KW_ITEM_TOKENS_OUT] == 20 * USD);
+    CHECK(b[1].total == b[0].total && b[3].total == b[0].total);
+    /* Behind 3e6 of the first: 2e6 at $6, then 1e6 at $2, half of it all by the batch. */
+    CHECK(b[2].item[KW_ITEM_TOKENS_IN] == 6 * USD && b[2].item[KW_ITEM_TOKENS_CACHED] == USD);
+    CHECK(b[2].item[KW_ITEM_TOKENS_OUT] == 6 * USD);
+    CHECK(kw_bills(b, u, t, 4, false, NULL) == KW_OK); /* half of a month's */
+    CHECK(b[0].item[KW_ITEM_TOKENS_IN] == 10 * USD && b[2].total == 13 * USD / 2);
+    by[0].whole = true; /* 6e6 in all: each token of them at $2 */
+    CHECK(kw_bills(b, u, t, 4, true, NULL) == KW_OK);
+    CHECK(b[0].item[KW_ITEM_TOKENS_IN] == 4 * USD && b[2].item[KW_ITEM_TOKENS_IN] == 2 * USD);
+    CHECK(b[1].item[KW_ITEM_TOKENS_IN] == 12 * USD); /* 3e6 */
+    by[0].whole = false;
+    u[2].window *= 2; /* then how much a month holds cannot be told */
+    struct kw_error err;
+    CHECK(kw_bills(b, u, t, 4, true, &err) == KW_ERANGE && strstr(err.msg, "tokens_in"));
+}
+
+/* 1000 output tokens of 250 bytes an hour are 182.5 MB a month: AWS's first 100 GB are free; and 20 TB: 10140 GB at $0.09,
+ * 9760 at $0.085. */
+static void what_is_sent_out(void)
+{
+    const struct kw_brackets by = { .n = 3,
+                                    .nth = 1,
+                                    .upto = { INT64_C(100000000000), INT64_C(10240000000000), INT64_MAX },
+                                    .v = { 0, 90000000, 85000000 } };
+    struct kw_platform p = platform();
+    p.egress.per = 1000000000;
+    p.meter.multiplier_ppm = 3000000; /* of machines, not of bytes */
+    struct kw_gpu_offer o = { .gpu = "L4", .gpu_hour = price(USD), .region_surcharge_ppm = 500000 };
+    struct kw_tariff t = { .platform = &p, .gpu = &o };
+    struct kw_usage u = { .kind = KW_KIND_SERVERLESS, .window = KW_NS_PER_HOUR, .gpus = 1, .tokens_out = 1000 };
+    CHECK(kw_usage_egress(&u, 250, NULL) == KW_OK && u.egress_bytes == 250000);
+    CHECK(month(&u, &t).total == 0); /* no price is stated */
+    p.egress.price = price(90000000);
+    CHECK(month(&u, &t).item[KW_ITEM_EGRESS] == 16425000);
+    p.egress.price.brackets = &by;
+    CHECK(month(&u, &t).total == 0);
+    u.window = 730 * KW_NS_PER_HOUR;
+    u.egress_bytes = INT64_C(20000000000000);
+    CHECK(month(&u, &t).item[KW_ITEM_EGRESS] == 912600000000 + 829600000000);
+    p.egress.per = 1 << 30;
+    p.egress.price.brackets = NULL;
+    u.egress_bytes = INT64_C(1) << 31;
+    CHECK(month(&u, &t).item[KW_ITEM_EGRESS] == 180000000);
+    u.carried_out = 5; /* what units answer leaves, too */
+    CHECK(kw_usage_egress(&u, 2, NULL) == KW_OK && u.egress_bytes == 2010);
+    u.tokens_out = INT64_MAX - 4;
+    CHECK(kw_usage_egress(&u, 1, NULL) == KW_ERANGE && u.egress_bytes == 2010);
+}
+
 static void dedicated_terms(void)
 {
     struct kw_platform p = platform();
@@ -529,6 +647,9 @@ int main(void)
     RUN(api_tokens);
     RUN(long_prompts_have_prices_of_their_own);
     RUN(batch_and_cache);
+    RUN(prices_by_volume);
+    RUN(an_accounts_volume_is_one);
+    RUN(what_is_sent_out);
     RUN(dedicated_terms);
     RUN(the_seeds_numbers);
     RUN(cpu_and_memory_follow_every_paid_hour);

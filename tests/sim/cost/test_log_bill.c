@@ -113,6 +113,23 @@ static void long_prompts_of_a_log_are_lines_of_their_own(void)
     kw_trace_free(&t);
 }
 
+/* Two versions of one model are one volume: 100 tokens at $3 a Mtok, 50 at $1; a log's, however long it was. */
+static void names_of_one_offer_fill_its_brackets_together(void)
+{
+    const struct kw_brackets by = { .n = 2, .nth = 1, .upto = { 100, INT64_MAX }, .v = { 3 * KW_NANO, KW_NANO } };
+    struct kw_trace t;
+    struct kw_log_bill b;
+    make_platform();
+    offers[2].price.in_mtok.brackets = &by;
+    CHECK(read_log(&t, "ts,model,input_tokens,output_tokens\n2026-06-01T08:00:00Z,claude-v1,40,1\n"
+                       "2026-06-02T09:00:00Z,claude-v2,70,1\n2026-06-03T08:00:00Z,claude-v1,40,1\n") == KW_OK);
+    CHECK(kw_log_bill(&b, &t, &platform, NULL, KW_TERM_ON_DEMAND, &err) == KW_OK && b.n == 2);
+    CHECK(b.model[0].cost[KW_LINE_IN] == 80 * 3000 && b.model[1].cost[KW_LINE_IN] == 20 * 3000 + 50 * 1000);
+    CHECK(b.total == 350000 + 3 * 15000);
+    kw_log_bill_free(&b);
+    kw_trace_free(&t);
+}
+
 static enum kw_status read_export(struct kw_invoice *v, const char *text, const char *service)
 {
     char path[] = "/tmp/kw-focus-XXXXXX";
@@ -163,6 +180,7 @@ int main(void)
     RUN(names_of_logs_find_their_offer);
     RUN(a_log_is_priced_by_hand);
     RUN(long_prompts_of_a_log_are_lines_of_their_own);
+    RUN(names_of_one_offer_fill_its_brackets_together);
     RUN(an_export_is_added_up_by_what_it_meters);
     return check_report();
 }
