@@ -45,9 +45,9 @@ static enum kw_status read_above(struct kw_price_list *l, struct kw_jnode entry,
             char *end;
             if (strncmp(key, prices[k].key, len) || !isdigit((unsigned char)key[len]) || !kw_json_present(n)) continue;
             long tokens = strtol(key + len, &end, 10);
+            if (tokens < 1 || tokens > 100000000) continue; /* no prompt is as long */
             if (*end == 'k') tokens *= 1000, end++;
-            if (strcmp(end, "_tokens") || tokens < 1 || tokens > 100000000)
-                continue; /* of another service tier, or by the hour */
+            if (strcmp(end, "_tokens")) continue; /* of another service tier, or by the hour */
             if (kw_price_list_above(x, tokens)) KW_TRY(kw_price_list_number(l, n, 6, &x->fact[prices[k].fact], err));
         }
     }
