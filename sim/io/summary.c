@@ -561,7 +561,8 @@ static const char *platform_names(const struct kw_candidate *c, char *buf, size_
         snprintf(buf, size, "%s in %u places", c->choice[0].platform->name, c->n);
         return buf;
     }
-    for (uint32_t k = 0; k < c->n && n < size; k++)
+    uint32_t told = kw_candidate_pools_alike(c) ? 1 : c->n;
+    for (uint32_t k = 0; k < told && n < size; k++)
         n += (size_t)snprintf(buf + n, size - n, "%s%s", k ? "+" : "", c->choice[k].platform->name);
     return buf;
 }
@@ -652,7 +653,9 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i,
     const char *mark = sale_marks(&p->candidates[i], &days);
     kw_text_table_cell(t, "%u", p->points[i].rank);
     platform_names(&p->candidates[i], buf, sizeof buf);
-    if (stands_alone(&p->candidates[i]))
+    if (kw_candidate_pools_alike(&p->candidates[i]) && !p->candidates[i].as_written)
+        kw_text_table_cell(t, "%s %s, %u pools", buf, offer_words(c, offer, sizeof offer), p->candidates[i].n);
+    else if (stands_alone(&p->candidates[i]))
         kw_text_table_cell(t, "%s", buf);
     else
         kw_text_table_cell(t, "%s %s", buf, offer_words(c, offer, sizeof offer));
@@ -670,12 +673,13 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i,
     figure_cells(t, &p->points[i], figures, not_known(&p->points[i]) ? "unknown" : "misses", figures.days ? "" : mark);
 }
 
-/* Of hybrids the best of each routing and pair of kinds stands for the others; what the user wrote stands always. */
+/* Of hybrids the best of each routing and pair of kinds stands for the others, of pools alike that of each platform; what the user wrote stands always. */
 static bool first_of_hybrids(const struct kw_plan *p, size_t k)
 {
     const struct kw_candidate *c = &p->candidates[p->order[k]];
     for (size_t j = 0; j < k && !c->as_written; j++) {
         const struct kw_candidate *x = &p->candidates[p->order[j]];
+        if (kw_candidate_pools_alike(c) && x->choice[0].platform != c->choice[0].platform) continue;
         if (!x->as_written && x->n == c->n && x->n > 1 && x->routing.policy == c->routing.policy &&
             x->choice[0].platform->kind == c->choice[0].platform->kind &&
             (c->routing.policy != KW_ROUTE_REGION || x->choice[0].platform == c->choice[0].platform) &&
@@ -705,7 +709,9 @@ static void plan_note(const struct kw_plan *p, size_t i, bool drawings, struct k
     const struct kw_candidate *c = &p->candidates[i];
     const char *miss = x->miss;
     char label[320], routing[200], text[800] = "", number[16];
-    if (stands_alone(c)) {
+    if (kw_candidate_pools_alike(c) && !c->as_written) {
+        snprintf(text, sizeof text, "%s, one for each model", kw_candidate_label(c, label, sizeof label));
+    } else if (stands_alone(c)) {
         kw_candidate_label(c, label, sizeof label);
         kw_candidate_routing(c, routing, sizeof routing);
         snprintf(text, sizeof text, "%s: %s%s%s",
@@ -906,6 +912,63 @@ static bool rests_on_unknown_limits(const struct kw_candidate *c)
     return unknown;
 }
 
+/* How the best fares with adapters; false where no request asked its engines for one. */
+static bool adapter_words(const struct kw_point *q, char *buf, size_t size)
+{
+    const double wait = q->m[KW_METRIC_ADAPTER_WAIT].value;
+    char number[32];
+    if (isnan(q->m[KW_METRIC_ADAPTER_COLD].value)) return false;
+    size_t at = (size_t)snprintf(buf, size, "%s %% of the LoRA requests waited for their adapter",
+                                 kw_quantity_percent(q->m[KW_METRIC_ADAPTER_COLD].value, number));
+    if (isfinite(wait))
+        at += (size_t)snprintf(buf + at, size - at, ", %s s on average", kw_quantity_brief(wait, number));
+    at += (size_t)snprintf(buf + at, size - at, "; %s loads in the window",
+                           kw_quantity_number(q->m[KW_METRIC_ADAPTER_LOADS].value, number));
+    if (q->adapter_overhead > 0)
+        snprintf(buf + at, size - at, "; steps with adapters may take up to %s %% longer than without",
+                 kw_quantity_percent(q->adapter_overhead, number));
+    return true;
+}
+
+enum way { WAY_SHARED, WAY_POOLS, WAY_API, WAY_NONE };
+
+static enum way adapter_way(const struct kw_candidate *c)
+{
+    if (kw_candidate_pools_alike(c)) return WAY_POOLS;
+    if (c->n != 1 || !c->choice[0].lora.adapters) return WAY_NONE;
+    return c->choice[0].profile ? WAY_SHARED : WAY_API;
+}
+
+/* The first by rank that meets the objectives of each way to serve adapters; false where there is but one way. */
+static bool adapter_ways(const struct kw_plan *p, char *buf, size_t size)
+{
+    static const char *const way[] = { "beside their base", "in a pool for each model", "from an API" };
+    ptrdiff_t best[WAY_NONE] = { -1, -1, -1 };
+    bool tried[WAY_NONE] = { false };
+    size_t at = 0, ways = 0;
+    for (size_t k = 0; k < p->n; k++) {
+        size_t i = p->order[k];
+        enum way w = adapter_way(&p->candidates[i]);
+        if (w == WAY_NONE) continue;
+        tried[w] = true;
+        if (p->points[i].feasible && best[w] < 0) best[w] = (ptrdiff_t)i;
+    }
+    buf[0] = 0;
+    for (int w = 0; w < WAY_NONE && at < size; w++) {
+        char usd[32], label[320];
+        if (!tried[w]) continue;
+        at += (size_t)snprintf(buf + at, size - at, "%s%s: ", ways++ ? "; " : "", way[w]);
+        if (at >= size) break;
+        if (best[w] < 0)
+            at += (size_t)snprintf(buf + at, size - at, "none meets the objectives");
+        else
+            at += (size_t)snprintf(buf + at, size - at, "$%s (%s)",
+                                   kw_quantity_usd(p->points[best[w]].m[KW_METRIC_COST].value, usd),
+                                   kw_candidate_label(&p->candidates[best[w]], label, sizeof label));
+    }
+    return ways > 1;
+}
+
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out)
 {
     char buf[900], a[32], b[32];
@@ -968,6 +1031,9 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         snprintf(buf, sizeof buf, "%s", kw_grade_name[q->grade]);
         kw_summary_paragraph("inputs", buf, out);
         if (*kw_point_steady(q, buf, sizeof buf)) kw_summary_paragraph("steady", buf, out);
+        bool waits = adapter_words(q, buf, sizeof buf);
+        if (waits) kw_summary_paragraph("adapters", buf, out);
+        if (adapter_ways(p, buf, sizeof buf)) kw_summary_paragraph(waits ? "" : "adapters", buf, out);
     } else {
         kw_text_add(out, "Nothing meets the objectives\n");
         if (p->nearest_miss >= 0) {

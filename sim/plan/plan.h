@@ -4,12 +4,14 @@
 #define KW_SIM_PLAN_PLAN_H
 #include "platforms/facts/platforms.h"
 #include "sim/plan/sweep/distance.h"
+#include "sim/plan/sweep/fine_tunes.h"
 #include "sim/plan/sweep/steptimes.h"
 #include "sim/plan/readings.h"
 #include "sim/plan/stress.h"
 #include "sim/plan/sweep/sweep.h"
 
 #define KW_PLAN_MAX_LIST 64
+#define KW_PLAN_LORAS 16   /* slots for adapters that a plan tries where none are stated */
 #define KW_PLAN_NEAR 1.15  /* times the cheapest's cost: up to where a short replay may be wrong about it */
 #define KW_PLAN_STRESSED 4 /* offers that tie with the cheapest and are replayed under worse inputs, itself included */
 #define KW_PLAN_TOLD 5     /* prices whose cheapest a plan always knows, so that the nearest flips are right */
@@ -69,6 +71,12 @@ struct kw_plan_options {
     /* What the user wrote, or NULL; borrowed. It is a candidate of its own, and what it says of an offer (an API's
      * latency and limits, an engine's scheduler, measured cold starts) holds wherever a plan takes that offer. */
     const struct kw_candidate *written;
+    /* Which of the traffic is for LoRA adapters, or NULL: borrowed. They share replicas of their base where the platform
+     * can; a pool for each where it cannot, or where those are asked for. */
+    const struct kw_fine_tunes *fine_tunes;
+    uint32_t max_loras[KW_PLAN_MAX_LIST]; /* n == 0: as many as there are adapters, up to KW_PLAN_LORAS */
+    size_t n_max_loras;
+    bool pools_shared, pools_apart; /* both false: shared, apart where it has to be */
     struct kw_sweep_options run;
 };
 void kw_plan_options_default(struct kw_plan_options *o); /* as above, all zero but for the documented defaults */

@@ -125,6 +125,8 @@ struct enumeration {
     const struct kw_region_offer *place;  /* where offers are taken; NULL: regions were not asked for */
     struct load load;                     /* in the tokens of the model looked at */
     struct load of[KW_PLAN_MAX_LIST + 1]; /* of the plan's model, and of each substitute */
+    uint32_t adapters;                    /* of the plan's model, that the trace asks for */
+    bool apart;                           /* what is added is a pool for each of its models */
     struct kw_error *err;
 };
 
@@ -152,9 +154,41 @@ static bool same_choice(const struct kw_choice *a, const struct kw_choice *b)
     return !memcmp(&x, &y, sizeof x);
 }
 
+/* Requests of each model of the trace; malloc'd, NULL: no memory. */
+static uint32_t *requests_by_model(const struct kw_trace *t)
+{
+    uint32_t *n = calloc(t->n_models + 1, sizeof *n);
+    for (size_t i = 0; n && i < t->n; i++) n[t->model ? t->model[i] : 0]++;
+    return n;
+}
+
+/* The choice once for each model that the trace asks for, each with the requests of that model alone. */
+static enum kw_status add_pools(struct enumeration *e, const struct kw_choice *c)
+{
+    const struct kw_trace *t = e->trace;
+    struct kw_candidate x;
+    uint32_t *asked = requests_by_model(t);
+    enum kw_status st = asked ? KW_OK : kw_fail(e->err, KW_ENOMEM, "out of memory for a plan");
+    kw_candidate_init(&x);
+    x.routing.policy = KW_ROUTE_MODEL;
+    for (size_t k = 0; k < t->n_models && st == KW_OK; k++) {
+        struct kw_choice d = *c;
+        if (!asked[k]) continue;
+        if (k < sizeof x.routing.class_to) x.routing.class_to[k] = (uint8_t)x.n;
+        snprintf(d.name, sizeof d.name, "%.24s-%" PRIu32, t->model_name[k], x.n + 1);
+        snprintf(d.serves, sizeof d.serves, "%.63s", t->model_name[k]);
+        st = kw_candidate_add(&x, &d, e->err);
+    }
+    if (st == KW_OK) st = kw_plan_push_copy(e->p, &x, e->err);
+    kw_candidate_free(&x);
+    free(asked);
+    return st;
+}
+
 /* What the user wrote is a candidate already. */
 static enum kw_status add_one(struct enumeration *e, const struct kw_choice *c)
 {
+    if (e->apart) return add_pools(e, c);
     const struct kw_candidate *w = e->written;
     struct kw_choice x = *c;
     if (x.gpu && !x.egress_bytes) x.egress_bytes = e->o->egress_bytes;
@@ -199,6 +233,7 @@ static void take_written(const struct enumeration *e, struct kw_choice *c)
     *c = *w;
     c->term = term;
     memcpy(c->name, name, sizeof name);
+    memset(c->serves, 0, sizeof c->serves);
 }
 
 /* Puts the choice where offers are taken at the moment; what cannot be is listed. */
@@ -260,9 +295,11 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
 {
     struct kw_choice c;
     struct kw_error why;
-    char what[96];
+    char what[96], text[160];
     snprintf(what, sizeof what, "%s %s", p->name, o->model);
     if (!kw_sale_open(&o->sale)) return drop_unsold(e, what, &o->sale);
+    if (e->adapters && kw_lora_refusal(&p->lora, p->kind, e->adapters, text, sizeof text))
+        return kw_plan_drop(e->p, what, text, e->err);
     if (kw_choice_api(&c, p, o, &why) != KW_OK) return kw_plan_drop(e->p, what, why.msg, e->err);
     bool there;
     enum kw_status put_st = put(e, &c, &there);
@@ -270,7 +307,7 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
     take_written(e, &c);
     const struct kw_rate_limits *l = &c.limits;
     const struct load *load = &e->load;
-    char text[160];
+    if (e->adapters) c.lora.adapters = &e->o->fine_tunes->view;
     double rpm = l->rpd ? fmin(l->rpm ? (double)l->rpm : INFINITY, (double)l->rpd / 1440) : (double)l->rpm;
     if (rpm > 0 && load->requests_s * 60 > rpm) {
         snprintf(text, sizeof text, "%.3g requests a minute on average, the limit%s%s allows %.3g",
@@ -488,6 +525,82 @@ static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, 
     return KW_OK;
 }
 
+/* The load is of all models together, so of one pool among several it is a bound from above alone: from one replica on. */
+static enum kw_status add_apart(struct enumeration *e, struct kw_choice *c, uint32_t step)
+{
+    struct load whole = e->load;
+    char what[96], why[160];
+    uint32_t *asked = requests_by_model(e->trace), models = 0;
+    if (!asked) return kw_fail(e->err, KW_ENOMEM, "out of memory for a plan");
+    for (size_t k = 0; k < e->trace->n_models; k++) models += asked[k] > 0;
+    bool routable = true;
+    for (size_t k = sizeof e->p->candidates->routing.class_to; k < e->trace->n_models; k++) routable &= !asked[k];
+    free(asked);
+    if (models > KW_FLEET_MAX_DEPLOYMENTS || !routable) {
+        snprintf(what, sizeof what, "%s, a pool a model", c->platform->name);
+        snprintf(why, sizeof why, "there are %" PRIu32 " models, and at most %d pools are simulated together", models,
+                 KW_FLEET_MAX_DEPLOYMENTS);
+        return kw_plan_drop(e->p, what, why, e->err);
+    }
+    e->apart = true;
+    e->load.computed = 0;
+    enum kw_status st = c->platform->kind == KW_KIND_SERVERLESS ? add_serverless(e, c) : add_dedicated(e, c, step);
+    e->apart = false;
+    e->load = whole;
+    return st;
+}
+
+/* Adapters beside their base, with each number of slots that is tried. */
+static enum kw_status add_shared(struct enumeration *e, const struct kw_choice *c, uint32_t step)
+{
+    const struct kw_plan_options *o = e->o;
+    const uint32_t all = e->adapters < KW_PLAN_LORAS ? e->adapters : KW_PLAN_LORAS;
+    enum kw_status st = KW_OK;
+    for (size_t i = 0; i < (o->n_max_loras ? o->n_max_loras : 1) && st == KW_OK; i++) {
+        struct kw_choice d = *c;
+        struct kw_lora_ask ask;
+        struct kw_error why;
+        char what[96];
+        kw_lora_ask_init(&ask);
+        ask.max_loras = o->n_max_loras ? o->max_loras[i] : all;
+        ask.max_cpu_loras = ask.max_loras > e->adapters ? ask.max_loras : e->adapters;
+        bool own = d.lora.adapters != NULL; /* what the user wrote of this offer holds */
+        if (!own && kw_choice_adapters(&d, o->fine_tunes, &ask, &why) != KW_OK) {
+            snprintf(what, sizeof what, "%s %s %s tp%" PRIu32 " with %" PRIu32 " adapter slots", d.platform->name,
+                     d.gpu->gpu, d.profile->precision, d.tp, ask.max_loras);
+            st = kw_plan_drop(e->p, what, why.msg, e->err);
+            continue;
+        }
+        st = d.platform->kind == KW_KIND_SERVERLESS ? add_serverless(e, &d) : add_dedicated(e, &d, step);
+        if (own) break;
+    }
+    return st;
+}
+
+static enum kw_status add_adapted(struct enumeration *e, struct kw_choice *c, uint32_t step)
+{
+    const struct kw_plan_options *o = e->o;
+    const struct kw_platform *p = c->platform;
+    char why[160];
+    bool shared = o->pools_shared || !o->pools_apart, apart = o->pools_apart;
+    bool refused = kw_lora_refusal(&p->lora, p->kind, e->adapters, why, sizeof why) != NULL;
+    bool pools = p->lora.served == KW_LORA_OWN_REPLICA || p->lora.served == KW_LORA_BASE_REPLICA;
+    if (refused && !pools) return kw_plan_drop(e->p, p->name, why, e->err);
+    enum kw_status st = KW_OK;
+    if (refused && shared && p->lora.served == KW_LORA_BASE_REPLICA) st = kw_plan_drop(e->p, p->name, why, e->err);
+    if (st == KW_OK && shared && !refused) st = add_shared(e, c, step);
+    if (st == KW_OK && (apart || p->lora.served == KW_LORA_OWN_REPLICA)) {
+        struct kw_choice d = *c;
+        if (d.lora.adapters) { /* as written, beside its base: alone it has the memory of the slots */
+            d.lora = (struct kw_lora){ .adapters = NULL };
+            d.sched.max_loras = d.max_lora_rank = 0;
+            d.sched.num_blocks = d.profile->num_blocks;
+        }
+        st = add_apart(e, &d, step);
+    }
+    return st;
+}
+
 /* The profile on one offer of the platform. */
 static enum kw_status add_gpu(struct enumeration *e, const struct kw_platform *p, const struct kw_gpu_offer *o,
                               const struct kw_profile *prof)
@@ -514,6 +627,7 @@ static enum kw_status add_gpu(struct enumeration *e, const struct kw_platform *p
                  fmin((double)kv_tokens, prof->max_model_len));
         return kw_plan_drop(e->p, what, text, e->err);
     }
+    if (e->adapters) return add_adapted(e, &c, kw_gpu_offer_step(o, prof->tp));
     return p->kind == KW_KIND_SERVERLESS ? add_serverless(e, &c) : add_dedicated(e, &c, kw_gpu_offer_step(o, prof->tp));
 }
 
@@ -884,7 +998,8 @@ static enum kw_status add_platform(struct enumeration *e, const struct kw_platfo
 {
     bool meets = true, any = false;
     enum kw_status st = q->kind == KW_KIND_API ? KW_OK : meets_requirements(e, q, &meets);
-    for (size_t m = 0; m <= e->p->n_substitutes && st == KW_OK && meets; m++) {
+    const size_t n = e->adapters ? 0 : e->p->n_substitutes;
+    for (size_t m = 0; m <= n && st == KW_OK && meets; m++) {
         e->sub = m ? &e->p->substitute[m - 1] : NULL;
         e->model = m ? e->sub->model : e->asked;
         e->load = e->of[m];
@@ -924,6 +1039,24 @@ static enum kw_status add_places(struct enumeration *e, const struct kw_platform
     return kw_plan_drop(e->p, q->name, "it cannot be asked to run in any of the regions asked for", e->err);
 }
 
+/* Adapters that the trace asks for, all of them of the model. */
+static enum kw_status count_adapters(struct enumeration *e)
+{
+    const struct kw_fine_tunes *f = e->o->fine_tunes;
+    uint32_t *asked = requests_by_model(e->trace);
+    enum kw_status st = asked ? KW_OK : kw_fail(e->err, KW_ENOMEM, "out of memory for a plan");
+    for (uint32_t k = 0; k < f->n_models && st == KW_OK; k++) {
+        const struct kw_fine_tune *t = f->of_model[k] ? &f->of[f->of_model[k]] : NULL;
+        if (!t || !asked[k]) continue;
+        e->adapters++;
+        if (!kw_fine_tune_is_of(t, e->asked))
+            st = kw_fail(e->err, KW_ERANGE, "'%.60s' is an adapter of %.48s, and all requests are planned as %.48s",
+                         t->name, t->base->name, e->asked);
+    }
+    free(asked);
+    return st;
+}
+
 enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *platforms,
                                  const struct kw_profiles *profiles, struct kw_steptimes *steptimes,
                                  const struct kw_trace *trace, const char *model, const struct kw_plan_options *o,
@@ -940,6 +1073,10 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
     for (size_t m = 0; m <= p->n_substitutes; m++) /* a walk over the trace each */
         measure_load(&e.of[m], trace, m ? p->substitute[m - 1].tokens_ppm : 0);
     e.load = e.of[0];
+    if (st == KW_OK && o->fine_tunes) st = count_adapters(&e);
+    for (size_t m = 0; e.adapters && m < p->n_substitutes && st == KW_OK; m++)
+        st = kw_plan_drop(p, p->substitute[m].model,
+                          "LoRA adapters are of one base, and no other model stands in for it", err);
     memcpy(p->require, o->require, sizeof p->require);
     p->n_require = o->n_require;
     if (st == KW_OK && !(e.load.span_s > 0)) st = kw_fail(err, KW_ERANGE, "the trace spans no time");

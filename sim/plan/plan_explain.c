@@ -20,8 +20,10 @@ static void recommend(struct kw_plan *p)
 {
     const struct kw_candidate *c = &p->candidates[p->best];
     size_t at = 0, size = sizeof p->recommendation;
+    bool pools = kw_candidate_pools_alike(c);
     p->recommendation[0] = 0;
-    for (uint32_t d = 0; d < c->n && at < size; d++) {
+    if (pools) at = (size_t)snprintf(p->recommendation, size, "%u pools, one for each model, of ", c->n);
+    for (uint32_t d = 0; d < (pools ? 1 : c->n) && at < size; d++) {
         const struct kw_choice *x = &c->choice[d];
         char settings[300];
         kw_choice_settings(x, settings, sizeof settings);

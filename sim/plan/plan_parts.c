@@ -98,13 +98,25 @@ static enum kw_status split_by_routing(struct kw_plan_parts *x, const struct kw_
     return st;
 }
 
-static enum kw_status split_by_name(struct kw_plan_parts *x, const struct kw_trace *trace, struct kw_error *err)
+/* A fine-tune is planned with its base, and that under the name it has here. */
+static const char *planned_as(const struct kw_fine_tunes *f, const char *model)
+{
+    const struct kw_fine_tune *t = kw_fine_tunes_find(f, model);
+    const struct kw_model_shape *shape = f && f->n ? kw_model_find(model) : NULL;
+    return t ? t->base->name : shape ? shape->name : model;
+}
+
+static enum kw_status split_by_name(struct kw_plan_parts *x, const struct kw_trace *trace,
+                                    const struct kw_fine_tunes *f, struct kw_error *err)
 {
     struct sorting *s = calloc(1, sizeof *s);
     enum kw_status st = s ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a plan");
     for (size_t k = 0; k < trace->n_models && st == KW_OK; k++) {
-        st = add_part(x, trace->model_name[k], err);
-        s->part_of[k] = k;
+        const char *model = planned_as(f, trace->model_name[k]);
+        size_t i = 0;
+        while (i < x->n && strcmp(x->part[i].model, model)) i++;
+        if (i == x->n) st = add_part(x, model, err);
+        s->part_of[k] = i;
     }
     if (st == KW_OK) {
         s->column = trace->model;
@@ -116,7 +128,7 @@ static enum kw_status split_by_name(struct kw_plan_parts *x, const struct kw_tra
 
 enum kw_status kw_plan_parts_split(struct kw_plan_parts *x, const struct kw_trace *trace,
                                    const struct kw_candidate *written, const char *const *model_of, const char *model,
-                                   struct kw_error *err)
+                                   const struct kw_fine_tunes *fine_tunes, struct kw_error *err)
 {
     *x = (struct kw_plan_parts){ NULL, 0 };
     bool several = false, stated = false;
@@ -130,7 +142,7 @@ enum kw_status kw_plan_parts_split(struct kw_plan_parts *x, const struct kw_trac
     if (several && (by_model || by_class)) {
         st = split_by_routing(x, trace, written, model_of, err);
     } else if (!written && !model && trace->n_models) {
-        st = split_by_name(x, trace, err);
+        st = split_by_name(x, trace, fine_tunes, err);
     } else if (!written && !model) {
         st = kw_fail(err, KW_EUSAGE, "plan wants a model: --model llama-3.1-8b, or \"model\" in the scenario");
     } else {

@@ -20,10 +20,10 @@ struct kw_plan_parts {
 /* A part a model, where the deployments serve several and requests are routed to them by the trace's model or class, or
  * where nobody says which model serves and the trace names its own. Else one part: of `model`, or, where no deployment
  * serves that, of the first deployment's; a request's model is then whatever answers it. model_of[written->n]: of each
- * deployment. written may be NULL, model too. KW_EUSAGE: nobody names a model. KW_ERANGE: a model gets no request. */
+ * deployment, of a fine-tune its base. A fine-tune is of its base's part. written may be NULL, model too. KW_EUSAGE: nobody names a model. KW_ERANGE: a model gets no request. */
 enum kw_status kw_plan_parts_split(struct kw_plan_parts *x, const struct kw_trace *trace,
                                    const struct kw_candidate *written, const char *const *model_of, const char *model,
-                                   struct kw_error *err);
+                                   const struct kw_fine_tunes *fine_tunes, struct kw_error *err);
 void kw_plan_parts_free(struct kw_plan_parts *x); /* safe to call again */
 /* The part's requests: picked ones, or all of the trace. */
 const struct kw_trace *kw_plan_part_trace(const struct kw_plan_part *part, const struct kw_trace *whole);

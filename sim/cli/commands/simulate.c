@@ -1,4 +1,5 @@
 #include "sim/cli/commands/simulate.h"
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,6 +234,21 @@ int kw_cli_sweep(const struct kw_options *o)
     return code;
 }
 
+/* That all of the trace's models are planned as one. */
+static void tell_models(const struct kw_session *s, const char *model, struct kw_text *out)
+{
+    uint32_t tuned = s->scenario.fine_tunes.n;
+    if (tuned)
+        kw_text_add(out,
+                    "  The trace names %zu models, %" PRIu32 " of them LoRA adapters of %s, and all is planned as it\n",
+                    s->trace.n_models, tuned, model);
+    else
+        kw_text_add(out,
+                    "  The trace names %zu models; all its requests are planned as %s (routing by model says which "
+                    "serves which)\n",
+                    s->trace.n_models, model);
+}
+
 /* What a plan command holds: a plan a model, and where there are several what they come to together. */
 struct planning {
     struct kw_plan_options options;
@@ -286,10 +302,7 @@ static int print_plan(const struct kw_options *o, struct kw_session *s, const st
         if (several)
             kw_summary_whole(&g->parts, &g->whole, g->as_written.replications ? &g->as_written : NULL, &out);
         else if (s->trace.n_models > 1 && !g->written.n)
-            kw_text_add(&out,
-                        "  The trace names %zu models; all its requests are planned as %s (routing by model says which "
-                        "serves which)\n",
-                        s->trace.n_models, g->parts.part[0].model);
+            tell_models(s, g->parts.part[0].model, &out);
     }
     return kw_cli_print(&out);
 }
@@ -337,8 +350,10 @@ static enum kw_status plan_split(struct planning *g, const struct kw_options *o,
     if (st == KW_OK && wrote)
         st = kw_scenario_candidate(&s->scenario, 0, &s->catalogue, &s->trace, &g->written, NULL, err);
     if (st != KW_OK) return st;
-    for (uint32_t d = 0; d < g->written.n; d++) model_of[d] = kw_scenario_model_of(&s->scenario, d);
-    st = kw_plan_parts_split(&g->parts, &s->trace, wrote ? &g->written : NULL, model_of, s->scenario.model, err);
+    const struct kw_fine_tunes *f = &s->scenario.fine_tunes;
+    for (uint32_t d = 0; d < g->written.n; d++)
+        model_of[d] = kw_fine_tunes_base(f, kw_scenario_model_of(&s->scenario, d));
+    st = kw_plan_parts_split(&g->parts, &s->trace, wrote ? &g->written : NULL, model_of, s->scenario.model, f, err);
     return st == KW_OK ? substitutes_are_of_parts(g, &s->scenario, err) : st;
 }
 

@@ -269,6 +269,11 @@ static bool tries_spot(const struct use *u)
     return u->plan->spot;
 }
 
+static bool plans_adapters(const struct use *u)
+{
+    return u->plan->fine_tunes != NULL;
+}
+
 static bool tries_unknown_spot(const struct use *u)
 {
     return u->plan->spot && !u->plan->own_spot.known;
@@ -485,6 +490,9 @@ static const struct row {
     { "candidates.batch.requests", 0, 0, NULL, NULL },
     { "candidates.allow_unknown", DEDICATED, 0, tries_unknown_spot,
       "plans whose \"terms\" include \"spot\" and that state no candidates.spot" },
+    { "candidates.max_loras", GPUS, 0, plans_adapters, "platforms of GPUs, where \"adapters\" says what they hold" },
+    { "candidates.adapter_pools", GPUS, 0, plans_adapters,
+      "platforms of GPUs, where \"adapters\" says what they hold" },
     { "candidates.hybrids", 0, 0, NULL, NULL },
     { "candidates.exhaustive", 0, 0, NULL, NULL },
     { "candidates.break_even", 0, 0, NULL, NULL },

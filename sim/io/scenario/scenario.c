@@ -1414,6 +1414,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     kw_ns idle;
     kw_plan_options_default(o);
     o->hybrids = true;
+    o->fine_tunes = s->fine_tunes.n ? &s->fine_tunes : NULL;
     if (!kw_json_present(c)) return KW_OK;
     if (kw_json_present(get(c, "api_models")))
         return kw_json_fail(
@@ -1486,6 +1487,21 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     READ(read_plan_batch(get(c, "batch"), o, err));
     READ(kw_json_bool_or(get(c, "allow_unknown"), o->allow_unknown, &o->allow_unknown, err));
     READ(kw_json_bool_or(get(c, "hybrids"), o->hybrids, &o->hybrids, err));
+    list = get(c, "max_loras");
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        st = count_or(kw_json_at(list, i), 1, 1, KW_SCHED_MAX_LORAS, &count, err);
+        if (st == KW_OK) o->max_loras[o->n_max_loras++] = count;
+    }
+    list = get(c, "adapter_pools");
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        static const char *const pools[] = { "shared", "apart", NULL };
+        int pool = 0;
+        st = kw_json_enum(kw_json_at(list, i), pools, &pool, err);
+        o->pools_shared |= pool == 0;
+        o->pools_apart |= pool == 1;
+    }
     READ(kw_json_bool_or(get(c, "exhaustive"), o->exhaustive, &o->exhaustive, err));
     READ(kw_json_bool_or(get(c, "break_even"), o->break_even, &o->break_even, err));
     READ(read_volumes(get(c, "volumes"), o, err));

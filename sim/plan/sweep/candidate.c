@@ -611,6 +611,11 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     }
     if (c->region) append(buf, size, " region=", c->region->vendor);
     if (c->via) append(buf, size, " via=", kw_region_name(c->via));
+    if (c->lora.adapters && c->profile) {
+        size_t at = strlen(buf);
+        snprintf(buf + at, size - at, " max_loras=%" PRIu32 " max_cpu_loras=%" PRIu32 " max_lora_rank=%" PRIu32,
+                 c->sched.max_loras, c->lora.max_cpu_loras, c->max_lora_rank);
+    }
     return buf;
 }
 
@@ -677,11 +682,23 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
     return c->region ? append(buf, size, " in ", c->region->name) : buf;
 }
 
+bool kw_candidate_pools_alike(const struct kw_candidate *c)
+{
+    char first[160], other[160];
+    bool alike = c->n > 1 && c->routing.policy == KW_ROUTE_MODEL && c->choice[0].profile;
+    for (uint32_t i = 1; alike && i < c->n; i++)
+        alike = c->choice[i].profile && !strcmp(choice_label(&c->choice[0], first, sizeof first),
+                                                choice_label(&c->choice[i], other, sizeof other));
+    return alike;
+}
+
 char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size)
 {
     size_t at = 0;
+    bool pools = kw_candidate_pools_alike(c);
     if (size) buf[0] = 0;
-    for (uint32_t i = 0; i < c->n && at + 4 < size; i++) {
+    if (pools) at = (size_t)snprintf(buf, size, "%" PRIu32 " pools of ", c->n);
+    for (uint32_t i = 0; i < (pools ? 1 : c->n) && at + 4 < size; i++) {
         if (i) at += (size_t)snprintf(buf + at, size - at, " + ");
         choice_label(&c->choice[i], buf + at, size - at);
         at += strlen(buf + at);

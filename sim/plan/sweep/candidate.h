@@ -186,6 +186,8 @@ char *kw_choice_binds(const struct kw_choice *c, char *buf, size_t size);
 /* "modal H100 bf16 tp1 keep_warm=1 idle=60s", "lambda 2 x H100 bf16 tp1", "groq llama-3.1-8b", "anthropic claude-opus-5 in us": short, unique in a plan;
  * a candidate's deployments are joined by " + ", what tells it apart follows in brackets. Returns buf. */
 char *kw_candidate_label(const struct kw_candidate *c, char *buf, size_t size);
+/* Several deployments of replicas, of a model each, that are otherwise one: the label is "7 pools of ..." then. */
+bool kw_candidate_pools_alike(const struct kw_candidate *c);
 /* How requests find their deployment, "" where there is one: "fallback: the next in order while one is cold or refuses".
  * Returns buf. */
 char *kw_candidate_routing(const struct kw_candidate *c, char *buf, size_t size);

@@ -119,6 +119,8 @@ ASKED = dict(CHOICE, model="gpt-4o", slo={}, candidates={"platforms": ["openai",
 OWN = dict(CHOICE, candidates={"platforms": ["modal", "aws"], "keep_warm": [1]})
 BATCHES = dict(CHOICE, model="gpt-4o", slo={"e2e_p95_s": "100000"}, candidates={"platforms": ["openai"], "terms": ["batch"], "batch": {}})
 RENTED = dict(CHOICE, candidates={"kinds": ["dedicated"], "platforms": ["lambda"]})
+TUNES = dict(CHOICE, trace=TUNED, adapters=ADAPTED["adapters"],
+             candidates={"platforms": ["modal"], "gpus": ["L4"], "precisions": ["fp8"], "keep_warm": [1], "idle_timeout_s": ["60"]})
 
 
 # ---- rows
@@ -308,6 +310,8 @@ KEYS = {
     "candidates.exhaustive": plans(dict(CHOICE, replications=1, candidates={"platforms": ["modal", "lambda"]}), True, False),
     "candidates.require[]": plans(CHOICE, ["soc2"], ["soc2?"]),
     "candidates.egress_bytes_per_token": plans(dict(CHOICE, candidates={"kinds": ["dedicated"], "platforms": ["aws"]}), 0, 1000000, wrong=(APIS, 300)),
+    "candidates.max_loras[]": plans(TUNES, [1], [3], wrong=(RENTED, [1])),
+    "candidates.adapter_pools[]": plans(TUNES, ["shared"], ["apart"], wrong=(RENTED, ["apart"])),
     "candidates.operations_usd_month": plans(RENTED, "0", "99", wrong=(APIS, "9")),
 }
 for name in ("data_in_account", "no_training", "zero_retention", "hipaa", "soc2", "iso27001", "custom_weights"):
