@@ -1,19 +1,26 @@
 #!/usr/bin/env python3
-"""Latency laws of per-token APIs from the public LLMPerf leaderboard runs: what platforms/*.json state under ttft_s and
-output_rate comes from here.
+"""Latency laws of per-token APIs from public runs of which every call is published: what platforms/*.json state under
+ttft_s and output_rate where their source names this script.
 
-    platforms/fit_api_latency.py CSV            prints every law as a JSON fragment
-    platforms/fit_api_latency.py CSV --check    compares them with the platform files; exit 1 where one differs
+    platforms/fit_api_latency.py CSV|FOLDER            prints every law as a JSON fragment
+    platforms/fit_api_latency.py CSV|FOLDER --check    compares them with the platform files; exit 1 where one differs
 
 CSV: data/calibration/llmperf_api_latency_2023-12.csv (ray-project/llmperf-leaderboard @27aa9b6a, Apache-2.0): 1,795
 calls of 19 December 2023, Llama-2 7B, 13B and 70B chat, 550 tokens in and 150 asked for, five at a time.
 
 TTFT: every call that answered; error -100 only says that the answer was short. Output rate: (tokens - 1) / (E2E - TTFT)
 of one request, tokens a second. Fireworks counts stream chunks, so only its calls that ran to the limit of 150 tokens
-are used, with 150 tokens. Replicate sells these models by time today and is left out. Quantiles by linear interpolation
-between order statistics (Hyndman and Fan's type 7), four significant digits.
+are used, with 150 tokens. Replicate sells these models by time today and is left out.
+
+FOLDER: performance/results/results_openai_gpt-5.6-*.json of openai-on-aws/benchmarks-openai @27db63c6 (MIT-0): OpenAI's
+own API, streamed, one call at a time, default reasoning effort, July 2026. TTFT, until the first visible text: the
+prompts of 1k that were let 500 tokens or more (with 100 many end before any text); the longer prompts were read from the
+cache. Output rate: (visible tokens - 1) / (E2E - TTFT) of every call let 1,000 tokens or more that has 100 visible ones.
+
+Quantiles by linear interpolation between order statistics (Hyndman and Fan's type 7), four significant digits.
 """
 import csv
+import glob
 import json
 import os
 import sys
@@ -33,6 +40,8 @@ STANDS_FOR = {
                      "llama-3-70b": ("bedrock", "70b")},
 }
 
+MEASURED = {"openai.json": {f"gpt-5.6-{m}": ("openai", f"gpt-5.6-{m}") for m in ("luna", "terra", "sol")}}
+
 
 def quantile(sorted_values, p):
     at = p * (len(sorted_values) - 1)
@@ -46,8 +55,28 @@ def law(values):
     return {"quantiles": {p: f"{float(f'{quantile(values, float(p)):.4g}'):.10g}" for p in PROBABILITIES}}
 
 
+def fit_folder(path):
+    ttft, rate = {}, {}
+    for name in sorted(glob.glob(os.path.join(path, "results_openai_gpt-5.6-*.json"))):
+        with open(name) as f:
+            run = json.load(f)
+        key = ("openai", run["model"])
+        for limit, calls in run["raw"].items():
+            for c in calls:
+                if c["error"] or c["ttft_ms"] is None:
+                    continue
+                visible = c["output_tokens"] - c["reasoning_tokens"]
+                if run["input_label"] == "1k" and int(limit) >= 500 and not c["cached_tokens"]:
+                    ttft.setdefault(key, []).append(c["ttft_ms"] / 1000)
+                if int(limit) >= 1000 and visible > 100:
+                    rate.setdefault(key, []).append((visible - 1) / (c["e2e_ms"] - c["ttft_ms"]) * 1000)
+    return {k: {"ttft_s": law(ttft[k]), "output_rate": law(rate[k]), "n": [len(ttft[k]), len(rate[k])]} for k in ttft}
+
+
 def fit(path):
     """{(provider, size): {"ttft_s": law, "output_rate": law, "n": [calls in each]}}"""
+    if os.path.isdir(path):
+        return fit_folder(path)
     calls = {}
     with open(path, newline="") as f:
         for row in csv.DictReader(f):
@@ -73,10 +102,12 @@ def fit(path):
 def check(laws):
     here = os.path.dirname(os.path.abspath(__file__))
     wrong = compared = 0
-    for name, models in STANDS_FOR.items():
+    for name, models in {**STANDS_FOR, **MEASURED}.items():
         with open(os.path.join(here, name)) as f:
             offers = {o["model"]: o for o in json.load(f)["apis"]}
         for model, key in models.items():
+            if key not in laws:  # of the other source
+                continue
             for field in ("ttft_s", "output_rate"):
                 compared += 1
                 if offers.get(model, {}).get(field, {}).get("quantiles") != laws[key][field]["quantiles"]:
