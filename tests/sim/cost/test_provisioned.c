@@ -25,8 +25,9 @@ static struct kw_unit_price usd(kw_nusd v, enum kw_commitment per)
 static kw_nusd month_of(int64_t n, struct kw_unit_price price)
 {
     struct kw_platform p = { .name = "p" };
-    struct kw_api_offer o = { .model = "m",
-                              .price = { .in_mtok = { true, USD, { 0 } }, .out_mtok = { true, USD, { 0 } } } };
+    struct kw_api_offer o = {
+        .model = "m", .price = { .in_mtok = { .known = true, .v = USD }, .out_mtok = { .known = true, .v = USD } }
+    };
     struct kw_usage u = { .kind = KW_KIND_API, .window = WEEK, .units = n };
     struct kw_tariff t = { .platform = &p, .api = &o, .term = KW_TERM_PROVISIONED, .unit = price };
     struct kw_bill b;
@@ -159,8 +160,9 @@ static void model_units_are_used_by_the_fuller_side(void)
 static void more_money_than_there_is_is_an_error(void)
 {
     struct kw_platform p = { .name = "p" };
-    struct kw_api_offer o = { .model = "m",
-                              .price = { .in_mtok = { true, USD, { 0 } }, .out_mtok = { true, USD, { 0 } } } };
+    struct kw_api_offer o = {
+        .model = "m", .price = { .in_mtok = { .known = true, .v = USD }, .out_mtok = { .known = true, .v = USD } }
+    };
     struct kw_usage u = { .kind = KW_KIND_API, .window = WEEK, .units = INT64_C(20000000) };
     struct kw_tariff t = { .platform = &p, .api = &o, .term = KW_TERM_PROVISIONED, .unit = usd(USD, KW_COMMIT_HOUR) };
     struct kw_bill b;
