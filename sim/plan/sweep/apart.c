@@ -48,7 +48,9 @@ static bool setting(const void *context, const struct kw_candidate *all, size_t 
     case 6: snprintf(buf, size, "balance=%s", kw_balance_name[x->balance]); break;
     case 7: snprintf(buf, size, "term=%s", kw_term_name[x->term]); break;
     case 8: snprintf(buf, size, "%s%s", x->via ? "via=" : "", x->via ? kw_region_name(x->via) : ""); break;
-    case 9: snprintf(buf, size, x->sched.max_loras ? "max_loras=%" PRIu32 : "", x->sched.max_loras); break;
+    case 9:
+        if (x->sched.max_loras) snprintf(buf, size, "max_loras=%" PRIu32, x->sched.max_loras);
+        break;
     default: snprintf(buf, size, "%s", x->spot.fallback ? "on-demand fallback" : "spot alone"); break;
     }
     return true;
