@@ -9,12 +9,15 @@
 
 void kw_summary_distances(const struct kw_candidate *c, const struct kw_trace *t, struct kw_text *out)
 {
-    bool first = true;
+    bool first = true, nowhere = false;
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *x = &c->choice[d];
         struct kw_text line = { 0 };
         char s[32];
-        if (!x->located) continue;
+        if (!x->located) {
+            nowhere = nowhere || x->region;
+            continue;
+        }
         kw_text_add(&line, "%s in %s, there and back: ", x->name, x->region->name);
         for (size_t i = 0; i < t->n_regions; i++)
             kw_text_add(&line, "%s%s %s s", i ? ", " : "", t->region_name[i],
@@ -26,6 +29,12 @@ void kw_summary_distances(const struct kw_candidate *c, const struct kw_trace *t
         kw_text_free(&line);
         first = false;
     }
+    if (nowhere)
+        kw_summary_paragraph(
+            "distance",
+            "nobody says where requests come from (a column \"region\" of the trace, or \"regions\" of the scenario), "
+            "so no way to a region is in these figures",
+            out);
     if (first) return;
     const struct kw_provenance *v = kw_region_rtt_provenance();
     char source[240];

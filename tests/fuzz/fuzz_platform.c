@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (kw_show_platform(&p, &text, &err) == KW_OK) free(text);
     if (kw_show_check(&p, "fuzz", "2026-11-24", &text, NULL, &err) == KW_OK) free(text);
     struct kw_platforms one = { &p, 1 };
-    if (kw_show_list(&one, &text, &err) == KW_OK) free(text);
+    if (kw_show_list(&one, "2026-11-24", &text, &err) == KW_OK) free(text);
     kw_platform_free(&p);
     return 0;
 }

@@ -11,7 +11,7 @@
 #include "workloads/trace_load.h"
 
 static struct kw_catalogue catalogue;
-static struct kw_trace trace; /* with classes and models, to route by */
+static struct kw_trace trace; /* with classes, models and regions, to route by */
 
 static void hold(int what)
 {
@@ -20,12 +20,22 @@ static void hold(int what)
 
 static void begin(void)
 {
-    static const char csv[] = "t,in,out,m,c\n0,5,5,small,chat\n1,900,7,large,batch\n2,50,70,small,batch\n";
-    struct kw_source s;
     struct kw_error err;
     hold(kw_catalogue_load(&catalogue, NULL, &err) == KW_OK);
+}
+
+/* A scenario may name its regions anew. */
+static void requests(bool with_regions)
+{
+    static const char csv[] =
+        "t,in,out,m,c,r\n0,5,5,small,chat,eu-west\n1,900,7,large,batch,us-east-1\n2,50,70,small,batch,\n";
+    struct kw_source s;
+    struct kw_error err;
     hold(kw_source_memory(&s, "fuzz", csv, sizeof csv - 1, &err) == KW_OK);
-    hold(kw_trace_read(&trace, &s, "generic", "arrival=t,prompt=in,output=out,model=m,class=c", &err) == KW_OK);
+    hold(kw_trace_read(&trace, &s, "generic",
+                       with_regions ? "arrival=t,prompt=in,output=out,model=m,class=c,region=r,unit=s"
+                                    : "arrival=t,prompt=in,output=out,model=m,class=c,unit=s",
+                       &err) == KW_OK);
     kw_source_close(&s);
 }
 
@@ -71,6 +81,7 @@ static void options(const struct kw_scenario *s, const struct kw_plan_options *o
     } words[] = { { "platforms", o->platforms, o->n_platforms },
                   { "gpus", o->gpus, o->n_gpus },
                   { "precisions", o->precisions, o->n_precisions } };
+    hold(listed(s, "regions", o->n_regions, KW_PLAN_MAX_LIST) == o->n_regions);
     for (size_t k = 0; k < sizeof words / sizeof *words; k++)
         for (size_t i = listed(s, words[k].key, words[k].n, KW_PLAN_MAX_LIST); i-- > 0;) {
             const char *word;
@@ -113,6 +124,23 @@ static void choice(const struct kw_choice *x)
          x->cold.snapshot_probability <= 1);
 }
 
+/* Each located deployment once: those in the region first, each then by distance. */
+static void orders(const struct kw_candidate *c, size_t region)
+{
+    uint32_t seen = 0;
+    kw_region_set from = kw_region_find(trace.region_name[region]);
+    const struct kw_choice *last = NULL;
+    for (uint32_t k = 0; k < c->n; k++) {
+        uint8_t d = c->routing.order[region][k];
+        const struct kw_choice *x = &c->choice[d];
+        hold(d < c->n && !(seen >> d & 1) && x->located);
+        bool in = from && x->region->where == from, after_in = last && from && last->region->where == from;
+        hold(!last || (in == after_in ? x->region_rtt[region] >= last->region_rtt[region] : after_in));
+        last = x;
+        seen |= 1u << d;
+    }
+}
+
 static void candidates(const struct kw_scenario *s)
 {
     uint32_t step = s->n_points > 3 ? s->n_points / 3 : 1;
@@ -134,10 +162,13 @@ static void candidates(const struct kw_scenario *s)
             hold(x->name[0] && kw_choice_settings(x, text, sizeof text));
             hold(x->platform->kind == KW_KIND_API ? x->api != NULL : x->gpu && x->profile && x->steptime);
             choice(x);
+            for (size_t i = 0; x->located && i < trace.n_regions; i++)
+                hold(x->region_rtt[i] >= 0 && x->region_rtt[i] <= 60 * KW_NS_PER_S);
             shares += c.routing.share[k];
         }
         hold(c.routing.policy != KW_ROUTE_SPLIT || (shares > 0.99 && shares < 1.01));
         for (int k = 0; k < 256; k++) hold(c.routing.class_to[k] < c.n);
+        for (size_t i = 0; c.routing.policy == KW_ROUTE_REGION && i < trace.n_regions; i++) orders(&c, i);
         kw_candidate_free(&c);
     }
 }
@@ -151,10 +182,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     char line[200];
     size_t n_edits = 0;
     if (runs++ % 2000 == 0) { /* step times of every shape asked for are kept */
-        if (runs > 1) {
-            kw_catalogue_free(&catalogue);
-            kw_trace_free(&trace);
-        }
+        if (runs > 1) kw_catalogue_free(&catalogue);
         begin();
     }
     const uint8_t *nl = n ? memchr(data, '\n', n < sizeof line ? n : sizeof line) : NULL;
@@ -186,7 +214,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     } else {
         options(&s, &o);
     }
-    candidates(&s);
+    requests(!kw_json_present(top(&s, "regions")));
+    if ((st = kw_scenario_meet_regions(&s, &trace, &err)) != KW_OK) {
+        check_error(st, &err);
+    } else {
+        hold(!kw_json_present(top(&s, "regions")) || (trace.region && trace.n_regions == s.places.n_shares));
+        for (size_t i = 0; trace.region && i < trace.n; i++) hold(trace.region[i] < trace.n_regions);
+        candidates(&s);
+    }
+    kw_trace_free(&trace);
     kw_scenario_free(&s);
     return 0;
 }

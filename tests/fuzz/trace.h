@@ -56,6 +56,7 @@ static inline void fuzz_trace(const uint8_t *data, size_t n, const char *format,
         hold(!t.model || t.model[i] < t.n_models);
         hold((uint64_t)(t.cached ? t.cached[i] : 0) + (t.written ? t.written[i] : 0) <= t.prompt[i]);
         hold(!t.klass || t.klass[i] < t.n_classes);
+        hold(!t.region || t.region[i] < t.n_regions);
         hold(!t.hash_at || t.hash_at[i + 1] >= t.hash_at[i]);
         hold(!t.ttft || t.ttft[i] >= -1);
         hold(!t.e2e || t.e2e[i] >= -1);

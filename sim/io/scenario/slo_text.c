@@ -36,7 +36,8 @@ static enum kw_status parse_value(const char *s, size_t n, int type, int64_t *ou
     } units[] = { { "ms", TIME, 1000, 1 }, { "us", TIME, 1000000, 1 }, { "s", TIME, 1, 1 }, { "m", TIME, 1, 60 },
                   { "h", TIME, 1, 3600 },  { "%", SHARE, 100, 1 },     { "", -1, 1, 1 } };
     char number[40];
-    snprintf(number, sizeof number, "%.*s", (int)(n < sizeof number ? n : 0), s); /* too long is no number either */
+    if (n >= sizeof number) n = 0; /* too long is no number */
+    snprintf(number, sizeof number, "%.*s", (int)n, s);
     for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
         size_t k = strlen(units[u].suffix);
         if (k > n || strcmp(number + n - k, units[u].suffix)) continue;

@@ -223,6 +223,8 @@ check("a misspelt region of a plan", code == 2 and "candidates.regions[0]: no re
 code, nowhere, err = run(dict(PLAN, candidates={"platforms": ["nebius"], "regions": ["au"], "precisions": ["fp8"]}), command="plan")
 check("nothing is there", code == 2 and "cannot be asked to run in any of the regions asked for" in err, err)
 os.environ["COLUMNS"] = "100"
+code, out, err = keepwarm("run", scenario("s.json", at(change(ONE, trace=dict(TRACE, columns=COLUMNS)), region="us-east")), "-q")
+check("no way where nobody says from where", code == 0 and "nobody says where requests come from" in " ".join(out.split()), out)
 code, text, err = keepwarm("plan", scenario("s.json", PLAN), "-q")
 check("a table by region", "By where requests come from: TTFT p95" in text and "in 2 places" in text and max(map(len, text.splitlines())) <= 100, text)
 
