@@ -8,8 +8,8 @@
 #include "sim/core/date.h"
 
 static const struct kw_provider providers[] = {
-    { "anthropic", "anthropic" }, { "aws", "bedrock" },   { "fireworks", "fireworks-api" }, { "google", "gemini" },
-    { "groq", "groq" },           { "openai", "openai" }, { "together", "together-api" },   { NULL, NULL }
+    { "fireworks", "fireworks-api" }, { "google", "gemini" },         { "groq", "groq" },
+    { "openai", "openai" },           { "together", "together-api" }, { NULL, NULL }
 };
 
 static bool is(struct kw_jnode root)

@@ -8,8 +8,9 @@
 #include "platforms/facts/sale.h"
 #include "sim/core/units.h"
 
-/* vertex_ai and azure sell models of others' at prices of their own: they are not gemini and openai. */
+/* Azure's and Vertex AI's prices are their own, not OpenAI's and Gemini's; vertex_ai alone sells models of others. */
 static const struct kw_provider providers[] = { { "anthropic", "anthropic" },
+                                                { "azure", "azure-openai" },
                                                 { "bedrock", "bedrock" },
                                                 { "bedrock_converse", "bedrock" },
                                                 { "fireworks_ai", "fireworks-api" },
@@ -17,6 +18,7 @@ static const struct kw_provider providers[] = { { "anthropic", "anthropic" },
                                                 { "groq", "groq" },
                                                 { "openai", "openai" },
                                                 { "together_ai", "together-api" },
+                                                { "vertex_ai-language-models", "vertex-api" },
                                                 { NULL, NULL } };
 
 static bool is(struct kw_jnode root)
@@ -109,9 +111,9 @@ static enum kw_status read_entry(struct kw_price_list *l, struct kw_jnode n, con
     if (!*platform) return KW_OK;
     size_t len = strlen(provider);
     if (!strncmp(key, provider, len) && key[len] == '/') id += len + 1;
-    if (!strcmp(platform, "bedrock") &&
-        strchr(id, '/')) { /* "bedrock/us-gov-west-1/...", ".../1-month-commitment/..." */
-        kw_price_list_leave_out(l, "of one region of Bedrock's, or one commitment", "");
+    bool regional = !strcmp(platform, "bedrock") || !strcmp(platform, "azure-openai");
+    if (regional && strchr(id, '/')) { /* "us-gov-west-1/...", ".../1-month-commitment/...", "eu/gpt-..." */
+        kw_price_list_leave_out(l, "of one region of Bedrock's or Azure's, or one commitment", "");
         return KW_OK;
     }
     struct kw_listing *x = kw_price_list_add(l, platform, id);

@@ -7,8 +7,10 @@
 
 static const struct kw_provider providers[] = { { "amazon-bedrock", "bedrock" },
                                                 { "anthropic", "anthropic" },
+                                                { "azure", "azure-openai" },
                                                 { "fireworks-ai", "fireworks-api" },
                                                 { "google", "gemini" },
+                                                { "google-vertex", "vertex-api" },
                                                 { "groq", "groq" },
                                                 { "openai", "openai" },
                                                 { "togetherai", "together-api" },

@@ -31,7 +31,7 @@ def entry(provider, in_token, out_token, **more):
 listed = {"sample_spec": {"mode": "words"}, "meta.llama3-1-8b-instruct-v1:0": entry("bedrock", 1.1e-07, 2.2e-07),
           "test.new-v1:0": entry("bedrock", 5e-07, 1e-06, max_input_tokens=4096),
           "groq/openai/gpt-oss-20b": entry("groq", 7.5e-08, 3e-07, deprecation_date="2027-05-01"),
-          "azure/gpt": entry("azure", 1e-06, 1e-06)}
+          "nebius/m": entry("nebius", 1e-06, 1e-06)}
 json.dump(listed, open("list.json", "w"))
 DAY = ["--date", "2026-11-28"]
 
@@ -41,7 +41,7 @@ check("what differs is told with both values, their day and the change", rc == 0
 check("an end is told", "gpt-oss-20b ends - 2027-05-01" in flat and "status - deprecated" in flat, out)
 check("an offer that is new here is told and not taken", "Offers that are new here: 1, 0 of them taken" in flat and "test.new-v1:0 test.new-v1:0 0.5 in, 1 out" in flat, out)
 check("what the catalogue lacks is told", "On sale here and not in the catalogue" in flat and "groq: gpt-oss-120b, qwen3.6-27b" in flat, out)
-check("what was left out is counted", "1 of providers that are no platform here: azure 1" in flat, out)
+check("what was left out is counted", "1 of providers that are no platform here: nebius 1" in flat, out)
 check("nothing is written without -o", os.listdir(".") == ["list.json"], os.listdir("."))
 check("no line is wider than 100 columns", max(map(len, out.split("\n"))) <= 100)
 as_json = json.loads(kw("platforms", "import", "list.json", *DAY, "--json")[1])
@@ -147,8 +147,8 @@ check("two catalogues at once", sorted(os.listdir("two")) == ["bedrock.json", "g
 open("log.csv", "w").write("arrival,prompt,output\n0,1000000,1000000\n")
 rc, out, err = kw("bill", "log.csv", "--platform", "openrouter", "--model", "llama-3.3-70b", "--platforms", "two", "--columns", "arrival=arrival,prompt=prompt,output=output", "--format", "generic", "--json", "-q")
 check("a bill by a platform that an import made", rc == 0 and json.loads(out)["priced"]["usd"] == "0.53", out + err)
-rc, out, err = kw("platforms", "import", "list.json", *DAY, "--platform", "azure", "-o", "azure", "-q")
-check("a provider that is asked for becomes a platform, beside one of GPUs that has its name", rc == 0 and os.listdir("azure") == ["azure-api.json"], err)
+rc, out, err = kw("platforms", "import", "list.json", *DAY, "--platform", "nebius", "-o", "tokens", "-q")
+check("a provider that is asked for becomes a platform, beside one of GPUs that has its name", rc == 0 and os.listdir("tokens") == ["nebius-api.json"], err)
 rc, out, err = kw("platforms", "import", "-", *DAY, stdin=open("or.json", "rb").read())
 check("from stdin", rc == 0 and b"stdin: OpenRouter of 2026-11-28, 2 offers" in out, (out[:200], err))
 csv = "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Price,SpotPrice,Region,AvailabilityZone\n"
