@@ -582,14 +582,14 @@ static enum kw_status add_adapted(struct enumeration *e, struct kw_choice *c, ui
     const struct kw_plan_options *o = e->o;
     const struct kw_platform *p = c->platform;
     char why[160];
-    bool shared = o->pools_shared || !o->pools_apart, apart = o->pools_apart;
+    bool alone = p->lora.served == KW_LORA_OWN_REPLICA, beside = p->lora.served == KW_LORA_BASE_REPLICA;
+    bool shared = o->pools_shared || !o->pools_apart, apart = o->pools_apart || (alone && !o->pools_shared);
     bool refused = kw_lora_refusal(&p->lora, p->kind, e->adapters, why, sizeof why) != NULL;
-    bool pools = p->lora.served == KW_LORA_OWN_REPLICA || p->lora.served == KW_LORA_BASE_REPLICA;
-    if (refused && !pools) return kw_plan_drop(e->p, p->name, why, e->err);
+    if (refused && (!apart || !(alone || beside))) return kw_plan_drop(e->p, p->name, why, e->err);
     enum kw_status st = KW_OK;
-    if (refused && shared && p->lora.served == KW_LORA_BASE_REPLICA) st = kw_plan_drop(e->p, p->name, why, e->err);
+    if (refused && shared && beside) st = kw_plan_drop(e->p, p->name, why, e->err);
     if (st == KW_OK && shared && !refused) st = add_shared(e, c, step);
-    if (st == KW_OK && (apart || p->lora.served == KW_LORA_OWN_REPLICA)) {
+    if (st == KW_OK && apart) {
         struct kw_choice d = *c;
         if (d.lora.adapters) { /* as written, beside its base: alone it has the memory of the slots */
             d.lora = (struct kw_lora){ .adapters = NULL };

@@ -549,7 +549,10 @@ static enum kw_status add_settings(struct kw_plan *p, const struct kw_plan_optio
 static bool made_no_difference(const struct kw_plan *p, size_t i, size_t enumerated)
 {
     const struct kw_point *x = &p->points[i];
+    const struct kw_candidate *a = &p->candidates[i];
     const struct kw_choice *c = serverless(p, i);
+    if (!a->as_written && kw_candidate_pools_alike(a) && a->choice[0].platform->kind == KW_KIND_SERVERLESS)
+        c = &a->choice[0];
     if (i < enumerated && (!c || kw_choice_concurrency_is_default(c))) return false;
     for (size_t j = 0; j < i; j++) {
         const struct kw_point *y = &p->points[j];

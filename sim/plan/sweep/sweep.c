@@ -348,7 +348,7 @@ static struct outside outside_of(const struct kw_candidate *c, const struct kw_t
         x.prompt = least_known(x.prompt, c->choice[d].ttft_known_to);
         x.context = least_known(x.context, c->choice[d].rate_known_to);
         const struct kw_lora *l = &c->choice[d].lora;
-        if (l->overhead_most > l->overhead && o->ledger[d].adapter_activations)
+        if (l->overhead_most > l->overhead && o->ledger[d].adapter_requests)
             x.overhead = fmax(x.overhead, l->overhead_most);
         steps += o->ledger[d].outside;
         of += o->ledger[d].iterations;
