@@ -72,7 +72,7 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     kw_text_add(out, "\n");
 }
 
-/* When each offer of the candidate was last seen on sale; and whose latency stands in for its own. */
+/* When each offer of the candidate was last seen on sale; what is bought ahead; and whose latency stands in for its own. */
 static void add_sale(const struct kw_candidate *c, struct kw_text *out)
 {
     char buf[400], sale[200];
@@ -82,6 +82,8 @@ static void add_sale(const struct kw_candidate *c, struct kw_text *out)
         snprintf(buf, sizeof buf, "%s%s%s", c->n > 1 ? x->name : "", c->n > 1 ? ": " : "", sale);
         kw_summary_paragraph(k ? "" : "on sale", buf, out);
     }
+    for (uint32_t k = 0, shown = 0; k < c->n; k++)
+        if (*kw_choice_bought(&c->choice[k], buf, sizeof buf)) kw_summary_paragraph(shown++ ? "" : "bought", buf, out);
     for (uint32_t k = 0, shown = 0; k < c->n; k++)
         if (*kw_choice_stand_in(&c->choice[k], buf, sizeof buf))
             kw_summary_paragraph(shown++ ? "" : "latency", buf, out);

@@ -107,6 +107,21 @@ static void add_sale(cJSON *o, const struct kw_choice *c, bool *lost)
     if (*kw_choice_stand_in(c, buf, sizeof buf)) add_text(o, "latency_stand_in", buf, lost);
 }
 
+static void add_units(cJSON *o, const struct kw_choice *c, bool *lost)
+{
+    const struct kw_provision *p = &c->provision;
+    struct kw_unit_price price = kw_choice_unit_price(c);
+    char exact[32];
+    cJSON *x = cJSON_AddObjectToObject(o, "provisioned");
+    add_number(x, "units", p->bought.n, lost);
+    add_text(x, "unit", c->api->provisioned.unit, lost);
+    add_text(x, "term", kw_commitment_name[p->commitment], lost);
+    add_bool(x, "spill", p->bought.above == KW_ABOVE_SPILL, lost);
+    add_text(x, "price_usd", kw_nano_format(exact, sizeof exact, price.v), lost);
+    add_text(x, "price_per", kw_commitment_name[price.per], lost);
+    add_text(x, "committed_usd", kw_nano_format(exact, sizeof exact, kw_choice_committed(c)), lost);
+}
+
 static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *p, bool *lost)
 {
     char buf[512], exact[32];
@@ -141,6 +156,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
         if (d->api) add_bool(x, "limits_known", !kw_choice_limits_unknown(d), lost);
         add_text(x, "term", kw_term_name[d->term], lost);
         if (kw_term_months(d->term)) add_number(x, "committed_months", kw_term_months(d->term), lost);
+        if (d->term == KW_TERM_PROVISIONED) add_units(x, d, lost);
         add_sale(x, d, lost);
         add_text(x, "settings", kw_choice_settings(d, buf, sizeof buf), lost);
         add_element(deployments, x, lost);
@@ -225,18 +241,26 @@ static void add_window(cJSON *root, const struct kw_window *w, bool *lost)
     add_text(o, "text", kw_window_text(w, text, sizeof text), lost);
 }
 
+/* By what it bills the tokens: units bill those that spill on demand. */
+static enum kw_term token_term(const struct kw_choice *c)
+{
+    return c->term == KW_TERM_PROVISIONED ? KW_TERM_ON_DEMAND : c->term;
+}
+
 /* The same choice, for what a bill rests on. */
 static bool same_offer(const struct kw_choice *a, const struct kw_choice *b)
 {
-    return a->platform == b->platform && a->api == b->api && a->gpu == b->gpu && a->term == b->term &&
+    return a->platform == b->platform && a->api == b->api && a->gpu == b->gpu && token_term(a) == token_term(b) &&
            !strcmp(a->name, b->name);
 }
 
-static bool told_before(const struct kw_candidate *c, size_t k, uint32_t d)
+/* Of the deployment d of c[k], or of its limits. */
+static bool told_before(const struct kw_candidate *c, size_t k, uint32_t d, bool limits)
 {
+    const struct kw_choice *x = &c[k].choice[d];
     for (size_t i = 0; i <= k; i++)
         for (uint32_t j = 0; j < (i < k ? c[i].n : d); j++)
-            if (same_offer(&c[i].choice[j], &c[k].choice[d])) return true;
+            if (same_offer(&c[i].choice[j], x) && (!limits || kw_choice_limits_unknown(&c[i].choice[j]))) return true;
     return false;
 }
 
@@ -245,9 +269,9 @@ bool kw_summary_unknown_at(const struct kw_candidate *c, size_t n, const struct 
 {
     for (size_t k = 0; k < n; k++)
         for (uint32_t d = 0; d < c[k].n; d++) {
-            if (told_before(c, k, d)) continue;
-            if (*kw_choice_unknown(&c[k].choice[d], t, buf, size) && !i--) return true;
-            if (*kw_choice_unlimited(&c[k].choice[d], t, buf, size) && !i--) return true;
+            const struct kw_choice *x = &c[k].choice[d];
+            if (!told_before(c, k, d, false) && *kw_choice_unknown(x, t, buf, size) && !i--) return true;
+            if (!told_before(c, k, d, true) && *kw_choice_unlimited(x, t, buf, size) && !i--) return true;
         }
     return false;
 }

@@ -54,7 +54,13 @@ struct kw_plan_options {
     uint32_t batch_requests;
     enum kw_batch_from batch_from; /* where batch_from_stated; else promised */
     bool batch_from_stated;
-    bool flex, priority;     /* api: also by these service tiers, where they have a price */
+    bool flex, priority;  /* api: also by these service tiers, where they have a price */
+    bool provisioned;     /* api: also with capacity bought ahead, where what a unit carries and costs is known */
+    unsigned commitments; /* for how long, bits 1u << enum kw_commitment; 0: those of a month at the most */
+    uint32_t units[KW_PLAN_MAX_LIST];
+    size_t n_units;    /* 0: from the load, kw_plan_unit_counts */
+    bool above_stated; /* whether what does not fit is spilled or refused; else both where the platform lets choose */
+    enum kw_unit_above above;
     bool not_on_demand;      /* other terms alone, where any was asked for */
     bool terms_stated;       /* these terms and no others: a tolerant class goes by the batch only where that is one */
     bool allow_unknown;      /* spot offers whose rate of interruptions is unknown are ranked, as never interrupted */

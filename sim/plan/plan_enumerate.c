@@ -196,17 +196,25 @@ static enum kw_status add_one(struct enumeration *e, const struct kw_choice *c)
     return kw_plan_push(e->p, &x, e->err);
 }
 
+/* Units bought ahead serve as what is bought on demand does; a batch or service tier has its own latency and limits. */
+static bool serve_alike(enum kw_term a, enum kw_term b)
+{
+    return a == b || (a == KW_TERM_ON_DEMAND && b == KW_TERM_PROVISIONED) ||
+           (a == KW_TERM_PROVISIONED && b == KW_TERM_ON_DEMAND);
+}
+
 /* What the user says of this offer, NULL when nothing. */
 static const struct kw_choice *written(const struct enumeration *e, const struct kw_choice *c)
 {
     const struct kw_candidate *w = e->written;
+    const struct kw_choice *found = NULL;
     for (uint32_t d = 0; w && d < w->n; d++) {
         const struct kw_choice *x = &w->choice[d];
-        if (x->platform == c->platform && x->gpu == c->gpu && x->api == c->api && x->profile == c->profile &&
-            (!x->api || x->term == c->term)) /* a batch or service tier has its own latency and limits */
-            return x;
+        if (x->platform != c->platform || x->gpu != c->gpu || x->api != c->api || x->profile != c->profile) continue;
+        if (!x->api || x->term == c->term) return x;
+        if (!found && serve_alike(x->term, c->term)) found = x;
     }
-    return NULL;
+    return found;
 }
 
 /* What the user says of the model that serves. */
@@ -232,6 +240,7 @@ static void take_written(const struct enumeration *e, struct kw_choice *c)
     memcpy(name, c->name, sizeof name);
     *c = *w;
     c->term = term;
+    if (term != KW_TERM_PROVISIONED) memset(&c->provision, 0, sizeof c->provision);
     memcpy(c->name, name, sizeof name);
     memset(c->serves, 0, sizeof c->serves);
 }
@@ -290,6 +299,95 @@ void kw_plan_batch_options(struct kw_choice *c, const struct kw_plan_options *o)
     c->batch_from_stated = true;
 }
 
+/* The counts of one commitment, with what happens above them. */
+static enum kw_status add_counts(struct enumeration *e, const struct kw_choice *c, struct kw_provision p)
+{
+    const struct kw_plan_options *o = e->o;
+    uint32_t counts[KW_PLAN_MAX_COUNTS], step = 0;
+    size_t n = o->n_units ? o->n_units : kw_plan_unit_counts(e->trace, &p, c->tokens_ppm, counts, &step);
+    enum kw_status st = KW_OK;
+    if (!o->n_units && step > (p.increment ? p.increment : 1)) {
+        char what[128], text[160];
+        snprintf(what, sizeof what, "%s %s counts of %s in between", c->platform->name, c->api->model,
+                 c->api->provisioned.unit);
+        snprintf(text, sizeof text, "%zu are tried, %" PRIu32 " apart: candidates.provisioned.units names others", n,
+                 step);
+        st = kw_plan_drop(e->p, what, text, e->err);
+    }
+    for (size_t i = 0; i < n && st == KW_OK; i++) {
+        struct kw_choice d = *c;
+        struct kw_error why;
+        char what[96];
+        p.bought.n = o->n_units ? o->units[i] : counts[i];
+        if (kw_choice_provisioned(&d, &p, &why) == KW_OK) {
+            st = add_one(e, &d);
+            continue;
+        }
+        snprintf(what, sizeof what, "%s %s %" PRIu32 " %s", c->platform->name, c->api->model, p.bought.n,
+                 c->api->provisioned.unit);
+        st = kw_plan_drop(e->p, what, why.msg, e->err);
+    }
+    return st;
+}
+
+/* What the plan starts from: what the user wrote of units of the offer, or the offer's figures alone. */
+static struct kw_provision provision_of(const struct enumeration *e, const struct kw_choice *c)
+{
+    struct kw_choice d = *c;
+    struct kw_provision p = kw_choice_provision(c);
+    d.term = KW_TERM_PROVISIONED;
+    take_written(e, &d);
+    if (!d.provision.bought.n) return p;
+    p = d.provision;
+    /* The offer's own goes by the number of units, which are others here. */
+    if (p.bought.window == kw_provisioned_window(&c->api->provisioned, p.bought.n)) p.bought.window = 0;
+    return p;
+}
+
+static bool commitment_wanted(const struct kw_plan_options *o, const struct kw_provision *p, enum kw_commitment k)
+{
+    if (p->own_price) return k == p->commitment && (!o->commitments || o->commitments & 1u << k);
+    return o->commitments ? o->commitments & 1u << k : k <= KW_COMMIT_MONTH;
+}
+
+/* An API's choice on demand with units bought ahead as well, where all that must be known of them is. */
+static enum kw_status add_provisioned(struct enumeration *e, const struct kw_choice *c)
+{
+    const struct kw_plan_options *o = e->o;
+    const struct kw_provisioned *sold = &c->api->provisioned;
+    char what[96], why[160];
+    snprintf(what, sizeof what, "%s %s provisioned", c->platform->name, c->api->model);
+    if (!sold->sold) return kw_plan_drop(e->p, what, "it sells no provisioned capacity", e->err);
+    struct kw_provision p = provision_of(e, c);
+    const char *key = kw_choice_unit_lacks(&p);
+    if (key) {
+        snprintf(why, sizeof why, "what a %s carries was not found: state deployments[].provisioned.%s", sold->unit,
+                 key);
+        return kw_plan_drop(e->p, what, why, e->err);
+    }
+    enum kw_status st = KW_OK;
+    bool any = false;
+    for (int k = 0; k < KW_COMMITMENTS && st == KW_OK; k++) {
+        if (!commitment_wanted(o, &p, (enum kw_commitment)k) || (!p.own_price && !sold->price[k].known)) continue;
+        any = true;
+        p.commitment = (enum kw_commitment)k;
+        if (kw_unit_can_spill(sold->above) && (!o->above_stated || o->above == KW_ABOVE_SPILL)) {
+            p.bought.above = KW_ABOVE_SPILL;
+            st = add_counts(e, c, p);
+        }
+        if (st == KW_OK && kw_unit_can_reject(sold->above) && (!o->above_stated || o->above == KW_ABOVE_REJECT)) {
+            p.bought.above = KW_ABOVE_REJECT;
+            st = add_counts(e, c, p);
+        }
+    }
+    if (any || st != KW_OK) return st;
+    snprintf(why, sizeof why,
+             "the price of a %s by a term that is asked for was not found: state "
+             "deployments[].provisioned.price_usd",
+             sold->unit);
+    return kw_plan_drop(e->p, what, why, e->err);
+}
+
 /* Left out only on averages, which no retry can mend; whether bursts fit the limits is for the simulation to say. */
 static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p, const struct kw_api_offer *o)
 {
@@ -324,7 +422,7 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
                  load->prompt + load->output, o->max_model_len);
         return kw_plan_drop(e->p, what, text, e->err);
     }
-    bool other = e->o->batch || e->o->flex || e->o->priority;
+    bool other = e->o->batch || e->o->flex || e->o->priority || e->o->provisioned;
     enum kw_status st = other && e->o->not_on_demand ? KW_OK : add_one(e, &c);
     const enum kw_term terms[] = { KW_TERM_BATCH, KW_TERM_FLEX, KW_TERM_PRIORITY };
     const bool asked[] = { e->o->batch, e->o->flex, e->o->priority };
@@ -341,6 +439,7 @@ static enum kw_status add_api(struct enumeration *e, const struct kw_platform *p
         if (can == KW_OK) take_written(e, &d);
         st = can == KW_OK ? add_one(e, &d) : kw_plan_drop(e->p, what, why.msg, e->err);
     }
+    if (st == KW_OK && e->o->provisioned) st = add_provisioned(e, &c);
     return st;
 }
 

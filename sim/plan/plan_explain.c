@@ -93,22 +93,29 @@ static double priced_part(const struct kw_choice *c, const struct kw_bill *b)
     const enum kw_item token_items[] = { KW_ITEM_TOKENS_IN,        KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE,
                                          KW_ITEM_TOKENS_OUT,       KW_ITEM_LONG_IN,       KW_ITEM_LONG_CACHED,
                                          KW_ITEM_LONG_CACHE_WRITE, KW_ITEM_LONG_OUT };
-    if (c->platform->kind == KW_KIND_API)
+    if (c->term == KW_TERM_PROVISIONED)
+        part = b->item[KW_ITEM_PROVISIONED];
+    else if (c->platform->kind == KW_KIND_API)
         for (size_t i = 0; i < sizeof token_items / sizeof *token_items; i++) part += b->item[token_items[i]];
     else
         for (size_t i = 0; i < sizeof time_items / sizeof *time_items; i++) part += b->item[time_items[i]];
     return kw_nano_to_double(part);
 }
 
-static const struct kw_price *main_price(const struct kw_choice *c)
+/* Where it stands, which tells prices apart. The user's own price of a unit has no place in a platform. */
+static const struct kw_provenance *main_price(const struct kw_choice *c)
 {
-    if (c->platform->kind == KW_KIND_API) return &kw_term_prices(c->api, c->term)->out_mtok;
-    return kw_gpu_price(c->gpu, c->term);
+    static const struct kw_provenance own = { .grade = KW_GRADE_USER };
+    const struct kw_provision *p = &c->provision;
+    if (c->term == KW_TERM_PROVISIONED)
+        return p->own_price ? &own : &c->api->provisioned.price[p->commitment].provenance;
+    if (c->platform->kind == KW_KIND_API) return &kw_term_prices(c->api, c->term)->out_mtok.provenance;
+    return &kw_gpu_price(c->gpu, c->term)->provenance;
 }
 
 static bool same_price(const struct kw_choice *a, const struct kw_choice *b)
 {
-    return main_price(a) == main_price(b);
+    return a->platform == b->platform && main_price(a) == main_price(b);
 }
 
 static int by_size(const void *x, const void *y)
@@ -121,14 +128,17 @@ static int by_size(const void *x, const void *y)
 
 static void name_price(struct kw_flip *f, const struct kw_choice *c)
 {
-    const struct kw_price *price = main_price(c);
-    if (c->platform->kind == KW_KIND_API)
+    const struct kw_provenance *price = main_price(c);
+    if (c->term == KW_TERM_PROVISIONED)
+        snprintf(f->what, sizeof f->what, "%s price of a %s of %s (%s)", c->platform->name, c->api->provisioned.unit,
+                 c->api->model, kw_commitment_name[c->provision.commitment]);
+    else if (c->platform->kind == KW_KIND_API)
         snprintf(f->what, sizeof f->what, "%s token prices of %s", c->platform->name, c->api->model);
     else
         snprintf(f->what, sizeof f->what, "%s price of %s (%s)", c->platform->name, c->gpu->gpu, kw_term_name[c->term]);
     if (c->region) snprintf(f->what + strlen(f->what), sizeof f->what - strlen(f->what), " in %s", c->region->name);
-    f->grade = price->provenance.grade;
-    snprintf(f->date, sizeof f->date, "%s", price->provenance.date);
+    f->grade = price->grade;
+    snprintf(f->date, sizeof f->date, "%s", price->date);
 }
 
 #define EQUAL 0.005 /* a smaller change reads as 0 %: such offers are equal, and a tie says so */

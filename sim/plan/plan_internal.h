@@ -24,6 +24,15 @@ enum kw_status kw_plan_regions(struct kw_plan *p, size_t looked, const struct kw
 bool kw_plan_allows_region(const struct kw_plan_options *o, const struct kw_region_offer *r);
 /* What the options say of batches, into an API's choice by the batch. */
 void kw_plan_batch_options(struct kw_choice *c, const struct kw_plan_options *o);
+/* Numbers of units to try of an API's capacity bought ahead, ascending, all of them `step` apart: from the fewest that can be
+ * bought, or, where what does not fit is refused, those for nine tenths of the mean load, to half as many again as carry
+ * the busiest minute. Each of the counts that are sold where they are at most KW_PLAN_MAX_COUNTS. p: window of no weight. */
+#define KW_PLAN_MAX_COUNTS 200
+size_t kw_plan_unit_counts(const struct kw_trace *t, const struct kw_provision *p, uint32_t tokens_ppm,
+                           uint32_t out[KW_PLAN_MAX_COUNTS], uint32_t *step);
+/* What the tokens that such units cannot carry cost in a month at the least, USD, on the trace itself; 0 where nothing is
+ * certain, and of any other choice. It comes on top of kw_cost_floor. O(requests). */
+double kw_plan_units_floor(const struct kw_choice *c, const struct kw_trace *t, kw_ns month);
 /* Fills family from the candidates. Quadratic in them, which a thousand candidates bear. */
 enum kw_status kw_plan_families(struct kw_plan *p, struct kw_error *err);
 /* Simulates what can matter, and leaves in the plan only candidates with at least one replication. Frees what an

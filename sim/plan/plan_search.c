@@ -72,6 +72,22 @@ static void cheapest_of_families(struct race *r)
             r->lowest[p->family[i]] = fmin(r->lowest[p->family[i]], cost_of(p, (ptrdiff_t)i));
 }
 
+/* Units bought ahead, of which there are several counts. */
+static bool counted(const struct kw_plan *p, size_t i)
+{
+    const struct kw_candidate *c = &p->candidates[i];
+    return c->n == 1 && !c->as_written && c->choice[0].term == KW_TERM_PROVISIONED;
+}
+
+/* Counts of units whose latency nobody knows are all missed alike: a family is known by its cheapest of them too. */
+static void cheapest_of_counts(struct race *r)
+{
+    struct kw_plan *p = r->p;
+    for (size_t i = 0; i < p->n; i++)
+        if (known(p, i) && counted(p, i) && !strcmp(p->points[i].miss, KW_MISS_LATENCY))
+            r->lowest[p->family[i]] = fmin(r->lowest[p->family[i]], cost_of(p, (ptrdiff_t)i));
+}
+
 /* Closes what is simulated, what costs too much to contend and what its own family's cheapest undercuts. Returns how
  * many remain open, with what each may cost at the most. */
 static size_t prune(struct race *r)
@@ -80,6 +96,7 @@ static size_t prune(struct race *r)
     double limit = r->near > 0 ? r->near * cost_of(p, cheapest(p, -1)) : contending_cost(p);
     size_t left = 0;
     cheapest_of_families(r);
+    cheapest_of_counts(r);
     for (size_t i = 0; i < p->n; i++) {
         double least = least_cost(r, i);
         r->most[i] = fmin(limit, r->lowest[p->family[i]]);
@@ -234,6 +251,7 @@ static enum kw_status bound(struct race *r, size_t i, struct kw_error *err)
     kw_ns window = r->study->trace->span, month = kw_study_month(r->study);
     enum kw_status st = kw_cost_floor(&r->p->candidates[i], window, month, &r->floor[i], err);
     assert((st != KW_OK || r->floor[i] >= 0) && "bounds rest on figures that are never negative");
+    if (counted(r->p, i)) r->floor[i] += kw_plan_units_floor(&r->p->candidates[i].choice[0], r->study->trace, month);
     return st == KW_OK && c ? kw_cost_replica(c, window, month, &r->replica[i], err) : st;
 }
 
@@ -335,7 +353,8 @@ static bool leads_price(const struct race *r, size_t f)
     for (size_t j = 0; j < p->n; j++) {
         const struct kw_choice *y = &p->candidates[j].choice[0];
         if (p->family[j] == j && p->candidates[j].n == 1 && x->gpu == y->gpu && x->api == y->api &&
-            x->term == y->term && (r->lowest[j] < r->lowest[f] || (r->lowest[j] == r->lowest[f] && j < f)))
+            x->term == y->term && x->provision.commitment == y->provision.commitment &&
+            (r->lowest[j] < r->lowest[f] || (r->lowest[j] == r->lowest[f] && j < f)))
             return false;
     }
     return true;
@@ -447,8 +466,8 @@ static enum kw_status first_look(struct race *r, struct kw_error *err)
     size_t n = 0, *leaders = r->batch + p->n;
     smallest_open(r, r->first);
     for (size_t i = 0; i < p->n; i++)
-        r->wanted[i] =
-            !known(p, i) && !p->points[i].pruned && !waits(r, r->first, i) && (!serverless(p, i) || little_warm(r, i));
+        r->wanted[i] = !known(p, i) && !p->points[i].pruned && !waits(r, r->first, i) && !counted(p, i) &&
+                       (!serverless(p, i) || little_warm(r, i));
     enum kw_status st = look_at_wanted(r, err);
     if (st != KW_OK) return st;
     size_t n_leaders = 0;

@@ -264,6 +264,11 @@ static bool tries_batch(const struct use *u)
     return u->plan->batch || (u->plan->hybrids && !u->plan->terms_stated);
 }
 
+static bool tries_units(const struct use *u)
+{
+    return u->plan->provisioned;
+}
+
 static bool tries_spot(const struct use *u)
 {
     return u->plan->spot;
@@ -488,6 +493,10 @@ static const struct row {
     { "candidates.batch.latency", 0, 0, NULL, NULL },
     { "candidates.batch.collect_s", 0, 0, NULL, NULL },
     { "candidates.batch.requests", 0, 0, NULL, NULL },
+    { "candidates.provisioned", API, 0, tries_units, "plans whose \"terms\" include \"provisioned\"" },
+    { "candidates.provisioned.units", 0, 0, NULL, NULL },
+    { "candidates.provisioned.terms", 0, 0, NULL, NULL },
+    { "candidates.provisioned.spill", 0, 0, NULL, NULL },
     { "candidates.allow_unknown", DEDICATED, 0, tries_unknown_spot,
       "plans whose \"terms\" include \"spot\" and that state no candidates.spot" },
     { "candidates.max_loras", GPUS, 0, plans_adapters, "platforms of GPUs, where \"adapters\" says what they hold" },

@@ -1407,6 +1407,31 @@ static enum kw_status read_regions(struct kw_jnode list, struct kw_plan_options 
     return st;
 }
 
+static enum kw_status read_plan_units(struct kw_jnode n, struct kw_plan_options *o, struct kw_error *err)
+{
+    bool spill = true;
+    uint32_t units;
+    if (!kw_json_present(n)) return KW_OK;
+    enum kw_status st = known_keys(n, "candidates.provisioned", err);
+    struct kw_jnode list = get(n, "units");
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        st = count_or(kw_json_at(list, i), 1, 1, 1000000, &units, err);
+        if (st == KW_OK) o->units[o->n_units++] = units;
+    }
+    list = get(n, "terms");
+    READ(check_list(list, KW_PLAN_MAX_LIST, err));
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        int term = 0;
+        st = kw_json_enum(kw_json_at(list, i), kw_commitment_name, &term, err);
+        o->commitments |= 1u << term;
+    }
+    READ(kw_json_bool_or(get(n, "spill"), spill, &spill, err));
+    o->above_stated = kw_json_present(get(n, "spill"));
+    o->above = spill ? KW_ABOVE_SPILL : KW_ABOVE_REJECT;
+    return st;
+}
+
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
 {
     struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
@@ -1478,6 +1503,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
         o->batch |= term == KW_TERM_BATCH;
         o->flex |= term == KW_TERM_FLEX;
         o->priority |= term == KW_TERM_PRIORITY;
+        o->provisioned |= term == KW_TERM_PROVISIONED;
         on_demand |= term == KW_TERM_ON_DEMAND;
     }
     o->terms_stated = kw_json_len(list) > 0;
@@ -1485,6 +1511,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     READ(read_spot(get(c, "spot"), &o->own_spot, &o->own_cold, err));
     o->own_notice = kw_json_present(get(get(c, "spot"), "notice_s"));
     READ(read_plan_batch(get(c, "batch"), o, err));
+    READ(read_plan_units(get(c, "provisioned"), o, err));
     READ(kw_json_bool_or(get(c, "allow_unknown"), o->allow_unknown, &o->allow_unknown, err));
     READ(kw_json_bool_or(get(c, "hybrids"), o->hybrids, &o->hybrids, err));
     list = get(c, "max_loras");

@@ -268,11 +268,10 @@ kw_nusd kw_choice_committed(const struct kw_choice *c)
     return v < INT64_MAX ? (kw_nusd)v : INT64_MAX;
 }
 
-/* What a unit carries is known: the keys that would say what is not. */
-static const char *lacks(const struct kw_units_bought *b)
+const char *kw_choice_unit_lacks(const struct kw_provision *p)
 {
-    const struct kw_unit_capacity *c = &b->carries;
-    if (b->rule == KW_UNITS_SPLIT) return !c->in_min ? "itpm" : !c->out_min ? "otpm" : NULL;
+    const struct kw_unit_capacity *c = &p->bought.carries;
+    if (p->bought.rule == KW_UNITS_SPLIT) return !c->in_min ? "itpm" : !c->out_min ? "otpm" : NULL;
     return !c->tokens_min ? "tpm" : !c->weight_out ? "output_weight" : NULL;
 }
 
@@ -302,7 +301,7 @@ enum kw_status kw_choice_provisioned(struct kw_choice *c, const struct kw_provis
     if (spills ? !kw_unit_can_spill(o->above) : !kw_unit_can_reject(o->above))
         return kw_fail(err, KW_ERANGE, "%s %s requests above the capacity of its %s: spill is %s there", platform,
                        spills ? "refuses" : "spills", o->unit, spills ? "not known" : "not a choice");
-    if ((key = lacks(&p->bought)))
+    if ((key = kw_choice_unit_lacks(p)))
         return kw_fail(err, KW_ERANGE, "%s %s: what a %s carries was not found: state provisioned.%s", platform, model,
                        o->unit, key);
     if (!p->bought.window) p->bought.window = kw_provisioned_window(o, p->bought.n);
@@ -316,6 +315,27 @@ enum kw_status kw_choice_provisioned(struct kw_choice *c, const struct kw_provis
                        model, o->unit, kw_commitment_name[p->commitment]);
     *c = with;
     return KW_OK;
+}
+
+char *kw_choice_bought(const struct kw_choice *c, char *buf, size_t size)
+{
+    static const char *const length[KW_COMMITMENTS] = {
+        "an hour", "a week", "a month", "3 months", "6 months", "a year"
+    };
+    const struct kw_provision *p = &c->provision;
+    char each[32], all[32];
+    buf[0] = 0;
+    if (c->term != KW_TERM_PROVISIONED) return buf;
+    struct kw_unit_price price = kw_choice_unit_price(c);
+    int n = snprintf(buf, size, "%" PRIu32 " %s at $%s %s each, ", p->bought.n, c->api->provisioned.unit,
+                     kw_nano_format(each, sizeof each, price.v), length[price.per]);
+    if (n < 0 || (size_t)n >= size) return buf;
+    if (p->commitment == KW_COMMIT_HOUR)
+        snprintf(buf + n, size - (size_t)n, "by the hour: nothing is committed to");
+    else
+        snprintf(buf + n, size - (size_t)n, "for %s: $%s are committed to", length[p->commitment],
+                 kw_nano_format(all, sizeof all, kw_choice_committed(c)));
+    return buf;
 }
 
 void kw_choice_replicas(struct kw_choice *c, uint32_t n)

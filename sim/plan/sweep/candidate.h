@@ -136,10 +136,14 @@ struct kw_provision kw_choice_provision(const struct kw_choice *c);
  * the weight of output or the window is not known (the message names the key that says it), or it cannot spill or refuse
  * as wanted. */
 enum kw_status kw_choice_provisioned(struct kw_choice *c, const struct kw_provision *p, struct kw_error *err);
+/* The key of "provisioned" that would say what is not known of what a unit carries; NULL: all is. */
+const char *kw_choice_unit_lacks(const struct kw_provision *p);
 /* What a unit costs by the choice's provision: the user's price, or the offer's. */
 struct kw_unit_price kw_choice_unit_price(const struct kw_choice *c);
 /* What the whole term commits to, in nano-dollars; 0 by the hour, where nothing is committed. INT64_MAX when it is more. */
 kw_nusd kw_choice_committed(const struct kw_choice *c);
+/* "50 PTU at $260 a month each, for a month: $13000 are committed to"; "" of what is not bought ahead. Returns buf. */
+char *kw_choice_bought(const struct kw_choice *c, char *buf, size_t size);
 /* Dedicated: exactly n replicas, n >= 1. */
 void kw_choice_replicas(struct kw_choice *c, uint32_t n);
 /* Idle time before a surplus replica stops; the last one's timeout follows where the platform's default has both equal,

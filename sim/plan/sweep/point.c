@@ -197,7 +197,7 @@ static bool judge_without_latency(const struct kw_slo *slo, const double figure[
     timed[KW_METRIC_CLASS_WORST] = NAN;
     if (!kw_slo_judge(&rest, timed, miss, size, ratio)) return false;
     if (!slo->n_by_class && objectives(slo, all) == objectives(&rest, known)) return true;
-    snprintf(miss, size, "latency not known");
+    snprintf(miss, size, KW_MISS_LATENCY);
     *ratio = NOT_KNOWN;
     return false;
 }

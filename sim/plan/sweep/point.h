@@ -186,8 +186,10 @@ enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo 
  * that is NAN has nothing to judge: it is met. */
 double kw_slo_worst(const struct kw_slo *slo, const double figure[KW_METRICS], char *miss, size_t size);
 
+#define KW_MISS_LATENCY "latency not known"
+
 /* Judges a replication's metrics: feasible?, the worst miss in words (miss[size]) and its ratio. Where
- * requests were served and their TTFT is NAN, no objective on a time is met: "latency not known", unless another is
+ * requests were served and their TTFT is NAN, no objective on a time is met: KW_MISS_LATENCY, unless another is
  * missed. */
 bool kw_slo_judge(const struct kw_slo *slo, const double figure[KW_METRICS], char *miss, size_t size, double *ratio);
 

@@ -118,6 +118,7 @@ APIS = dict(CHOICE, candidates={"kinds": ["api"]})
 ASKED = dict(CHOICE, model="gpt-4o", slo={}, candidates={"platforms": ["openai", "bedrock"]})
 OWN = dict(CHOICE, candidates={"platforms": ["modal", "aws"], "keep_warm": [1]})
 BATCHES = dict(CHOICE, model="gpt-4o", slo={"e2e_p95_s": "100000"}, candidates={"platforms": ["openai"], "terms": ["batch"], "batch": {}})
+AHEAD = dict(CHOICE, model="gpt-5.2", slo={"error_fraction": "1"}, candidates={"platforms": ["azure-openai"], "terms": ["provisioned"], "provisioned": {}})
 RENTED = dict(CHOICE, candidates={"kinds": ["dedicated"], "platforms": ["lambda"]})
 TUNES = dict(CHOICE, trace=TUNED, adapters=ADAPTED["adapters"],
              candidates={"platforms": ["modal"], "gpus": ["L4"], "precisions": ["fp8"], "keep_warm": [1], "idle_timeout_s": ["60"]})
@@ -298,6 +299,9 @@ KEYS = {
     "candidates.batch.latency": plans(BATCHES, "promised", "observed", wrong=(dict(APIS, candidates={"kinds": ["api"], "terms": ["on_demand"]}), "observed")),
     "candidates.batch.collect_s": plans(BATCHES, "60", "3600"),
     "candidates.batch.requests": plans(BATCHES, 2, 30, ("candidates.batch.collect_s", "3600")),
+    "candidates.provisioned.units[]": plans(AHEAD, [15], [20], wrong=(dict(AHEAD, candidates={"kinds": ["api"]}), [15])),
+    "candidates.provisioned.terms[]": plans(AHEAD, ["month"], ["hour"]),
+    "candidates.provisioned.spill": plans(AHEAD, True, False),
     "candidates.spot.interruptions_per_hour": plans(SPOTS, "1", "30", ("candidates.spot.restart_s", "60"), wrong=(RENTED, "1")),
     "candidates.spot.notice_s": plans(SPOTS, "0", "120", ("candidates.spot.restart_s", "60"), ("candidates.spot.interruptions_per_hour", "20")),
     "candidates.spot.restart_s": plans(SPOTS, "0", "900", ("candidates.spot.interruptions_per_hour", "20")),

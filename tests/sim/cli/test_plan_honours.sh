@@ -71,7 +71,7 @@ for name, deployments in (("unknown, written", [{"name": "api", "platform": "ope
     x = p["points"][0]
     check(name, len(p["points"]) == 1 and x["cost_usd_month"] == bill and x["ttft_p95_s"] is None and not x["feasible"] and
           x["miss"] == "latency not known" and p["best"] == -1, p["points"])
-s = scenario("unknown, not asked", bursts, model="gpt-4o", candidates={})
+s = scenario("unknown, not asked", bursts, model="gpt-4o", candidates={"platforms": ["openai"]})
 del s["slo"]
 check("a latency nobody asks for is no objective", kw("plan", s)["points"][0]["feasible"])
 p = kw("plan", scenario("unknown among known", bursts, model="llama-3.1-405b", candidates={"kinds": ["api"]}), expect=3)
