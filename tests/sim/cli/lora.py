@@ -129,6 +129,14 @@ check("another base", "'x-1' is an adapter of llama-3.1-8b, and all requests are
 r = plan(["runpod"], candidates={"gpus": ["L40S"], "substitutes": {"llama-3.2-3b": 0.8}})
 check("no substitutes", out(r).get("llama-3.2-3b") == "LoRA adapters are of one base, and no other model stands in for it", out(r))
 
+# ---- pruned as exhaustive
+
+for slo in ({"ttft_p95_s": "0.3"}, {"ttft_p95_s": "20"}):
+    for pools in (["shared"], ["apart"], ["shared", "apart"]):
+        wide = dict(candidates={"adapter_pools": pools, "keep_warm": [0, 1, 2], "exhaustive": None, "gpus": ["L4", "L40S"]}, slo=slo, trace=dict(T, speed="0.2"))
+        a, b = (plan(["runpod", "modal", "lambda"], *o, **wide) for o in ((), ("--exhaustive",)))
+        check("exhaustive %s %s" % (slo, pools), a["points"] and a["recommendation"] == b["recommendation"] and a["why"] == b["why"], (a.get("recommendation"), b.get("recommendation"), a.get("error")))
+
 # ---- words, HDF5
 
 p = keepwarm(dict(PLAN, adapters=TUNES, candidates=dict(ON, platforms=["runpod", "replicate"], gpus=["L40S"])), "-o", "o.h5")
