@@ -327,6 +327,17 @@ static void add_triggers(const struct kw_hpa *h, char *buf, size_t size)
     }
 }
 
+const char *kw_self_managed_word(const struct kw_self_managed *f, const char *key)
+{
+    struct kw_jnode all = section(f, "elsewhere");
+    for (int i = 0; i < kw_json_len(all); i++) {
+        const char *name, *where;
+        struct kw_jnode n = kw_json_member(all, i, &name);
+        if (kw_json_str(n, &where, NULL) == KW_OK && !strncmp(where, key, strlen(key))) return name;
+    }
+    return key;
+}
+
 char *kw_self_managed_settings(const struct kw_self_managed *f, const struct kw_autoscaling *a, char *buf, size_t size)
 {
     struct kw_autoscaling dflt = f->scaling;

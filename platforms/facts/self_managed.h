@@ -44,6 +44,9 @@ void kw_self_managed_free_one(struct kw_self_managed *f);
 enum kw_status kw_self_managed_read(const struct kw_self_managed *f, struct kw_jnode own, struct kw_autoscaling *a,
                                     struct kw_error *err);
 
+/* Its own name of a key that stands beside it in a scenario, keep_warm or max_replicas; the key where it has none. */
+const char *kw_self_managed_word(const struct kw_self_managed *f, const char *key);
+
 /* What of a differs from the defaults, by its own names: "target_ongoing_requests=8 upscale_delay_s=10"; "" for nothing.
  * Returns buf. */
 char *kw_self_managed_settings(const struct kw_self_managed *f, const struct kw_autoscaling *a, char *buf, size_t size);

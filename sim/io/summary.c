@@ -233,7 +233,7 @@ static void cold_starts(const struct kw_candidate *c, struct kw_text *out)
     size_t n = 0, before = out->n;
     for (uint32_t k = 0; k < c->n; k++) {
         const struct kw_choice *x = &c->choice[k];
-        bool starts = x->platform->kind == KW_KIND_SERVERLESS || (x->term == KW_TERM_SPOT && x->spot.per_hour > 0);
+        bool starts = kw_choice_scales(x) || (x->term == KW_TERM_SPOT && x->spot.per_hour > 0);
         if (!starts || !x->steptime) continue; /* a result opened again keeps no laws */
         of[n] = (struct kw_cold_start_of){ .cold = &x->cold, .scaling = &x->scaling };
         snprintf(of[n++].name, sizeof of->name, "%s", x->name);
@@ -578,15 +578,17 @@ static bool stands_alone(const struct kw_candidate *c)
 /* "RTX4090 fp8", "H100 bf16 x2 spot", "API batch"; on demand is not said. */
 static char *offer_words(const struct kw_choice *c, char *buf, size_t size)
 {
-    static const char *const term[] = { "", " monthly", " spot" };
     char tp[16] = "";
     if (c->tp > 1) snprintf(tp, sizeof tp, " x%u", c->tp);
     if (!c->gpu)
         snprintf(buf, size, "API%s%s", c->term == KW_TERM_ON_DEMAND ? "" : " ",
                  c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term]);
     else
-        snprintf(buf, size, "%s %s%s%s", c->gpu->gpu, c->profile->precision, tp,
-                 c->platform->kind == KW_KIND_DEDICATED ? term[c->term] : "");
+        snprintf(buf, size, "%s %s%s%s%s", c->gpu->gpu, c->profile->precision, tp,
+                 c->autoscaler || c->term != KW_TERM_ON_DEMAND ? " " : "",
+                 c->autoscaler                  ? c->autoscaler->name
+                 : c->term != KW_TERM_ON_DEMAND ? kw_term_name[c->term]
+                                                : "");
     if (c->region) snprintf(buf + strlen(buf), size - strlen(buf), " %s", c->region->name);
     return buf;
 }

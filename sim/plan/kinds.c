@@ -391,7 +391,7 @@ static enum kw_status plan_one_pool(struct kw_kinds *k, struct kw_volume_point *
 static bool same_offer(const struct kw_choice *a, const struct kw_choice *b)
 {
     return a->platform == b->platform && a->gpu == b->gpu && a->api == b->api && a->profile == b->profile &&
-           a->term == b->term;
+           a->term == b->term && a->autoscaler == b->autoscaler;
 }
 
 /* Pools of c's offer, of every size from the smallest that the lower volume left to the largest of both. */
@@ -430,7 +430,7 @@ static enum kw_status merge(struct kw_plan *to, const struct kw_plan *below, con
     for (size_t i = 0; i < below->n + above->n && st == KW_OK; i++) {
         const struct kw_choice *c =
             &(i < below->n ? &below->candidates[i] : &above->candidates[i - below->n])->choice[0];
-        if (c->platform->kind == KW_KIND_DEDICATED) {
+        if (!kw_choice_scales(c) && c->gpu) {
             st = merge_pools(to, below, above, c, err);
             continue;
         }

@@ -11,7 +11,8 @@
 #include "sim/plan/sweep/sweep.h"
 
 #define KW_PLAN_MAX_LIST 64
-#define KW_PLAN_LORAS 16   /* slots for adapters that a plan tries where none are stated */
+#define KW_PLAN_LORAS 16 /* slots for adapters that a plan tries where none are stated */
+#define KW_PLAN_MAX_AUTOSCALERS 16
 #define KW_PLAN_NEAR 1.15  /* times the cheapest's cost: up to where a short replay may be wrong about it */
 #define KW_PLAN_STRESSED 4 /* offers that tie with the cheapest and are replayed under worse inputs, itself included */
 #define KW_PLAN_TOLD 5     /* prices whose cheapest a plan always knows, so that the nearest flips are right */
@@ -47,10 +48,18 @@ struct kw_plan_options {
     size_t n_concurrency;     /* 0: the platform file's and what the engine holds, then others for the leaders */
     uint32_t max_replicas;    /* serverless; 0: from the load's peak, see plan.c */
     uint32_t dedicated_extra; /* tries above the capacity bound; 0: 4 */
-    bool monthly, spot;       /* dedicated: also monthly and spot prices where known */
-    unsigned committed;       /* dedicated: also these commitments, bits by place in kw_gpu_term_months */
-    bool batch;               /* api: also by the batch, where its price and window are known */
-    kw_ns batch_collect;      /* requests are collected for so long into batches, of at most batch_requests; 0 */
+    struct kw_plan_autoscaler {
+        const struct kw_self_managed *file; /* borrowed */
+        struct kw_autoscaling scaling;
+    } autoscaler
+        [KW_PLAN_MAX_AUTOSCALERS]; /* dedicated: beside fixed counts, machines that come and go by each of these,
+                                              by the hour; with keep_warm and max_replicas as serverless ones */
+    size_t n_autoscalers;
+    struct kw_node_own own_node; /* for them */
+    bool monthly, spot;          /* dedicated: also monthly and spot prices where known */
+    unsigned committed;          /* dedicated: also these commitments, bits by place in kw_gpu_term_months */
+    bool batch;                  /* api: also by the batch, where its price and window are known */
+    kw_ns batch_collect;         /* requests are collected for so long into batches, of at most batch_requests; 0 */
     uint32_t batch_requests;
     enum kw_batch_from batch_from; /* where batch_from_stated; else promised */
     bool batch_from_stated;

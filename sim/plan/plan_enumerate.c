@@ -474,17 +474,23 @@ static enum kw_status concurrencies(struct enumeration *e, const struct kw_choic
     return KW_OK;
 }
 
+static const uint32_t warm_default[] = { 0, 1, 2, 3, 4 };
+
+/* Twice what the busiest minute keeps busy: bursts within the minute, and replicas that are still starting. */
+static uint32_t most_replicas(const struct enumeration *e, const struct kw_choice *c)
+{
+    double need = 2 * busy_replicas(c->profile, c->steptime, &e->load) + 1;
+    if (e->o->max_replicas) return e->o->max_replicas;
+    uint32_t most = need < KW_PLAN_MAX_REPLICAS ? (uint32_t)ceil(need) : KW_PLAN_MAX_REPLICAS;
+    return most > c->scaling.max_replicas ? most : c->scaling.max_replicas;
+}
+
 static enum kw_status add_serverless_at(struct enumeration *e, struct kw_choice *c)
 {
-    static const uint32_t warm_default[] = { 0, 1, 2, 3, 4 };
     const struct kw_plan_options *o = e->o;
     const uint32_t *warm = o->n_keep_warm ? o->keep_warm : warm_default;
     size_t n_warm = o->n_keep_warm ? o->n_keep_warm : 5, n_idle = o->n_idle_timeouts ? o->n_idle_timeouts : 1;
-    /* Twice what the busiest minute keeps busy: bursts within the minute, and replicas that are still starting. */
-    double need = 2 * busy_replicas(c->profile, c->steptime, &e->load) + 1;
-    uint32_t ceiling = need < KW_PLAN_MAX_REPLICAS ? (uint32_t)ceil(need) : KW_PLAN_MAX_REPLICAS;
-    if (ceiling < c->scaling.max_replicas) ceiling = c->scaling.max_replicas;
-    if (o->max_replicas) ceiling = o->max_replicas;
+    uint32_t ceiling = most_replicas(e, c);
     const struct kw_platform *p = c->platform;
     for (size_t i = 0; i < n_idle; i++) {
         struct kw_choice d = *c;
@@ -572,6 +578,51 @@ static bool spot_plannable(const struct kw_plan_options *o, const struct kw_choi
     return false;
 }
 
+/* The same machines, by the hour, under each autoscaler that the user would run. */
+static enum kw_status add_self_managed(struct enumeration *e, const struct kw_choice *c)
+{
+    const struct kw_plan_options *o = e->o;
+    const uint32_t *warm = o->n_keep_warm ? o->keep_warm : warm_default;
+    size_t n_warm = o->n_keep_warm ? o->n_keep_warm : 5;
+    struct kw_node_own node = o->own_node;
+    enum kw_status st = KW_OK;
+    if (c->autoscaler && node.provision.kind == KW_LAW_NONE) node.provision = c->cold.provision; /* as written */
+    if (c->autoscaler && node.pull.kind == KW_LAW_NONE) node.pull = c->cold.pull;
+    for (size_t i = 0; i < o->n_autoscalers && st == KW_OK; i++) {
+        const struct kw_plan_autoscaler *x = &o->autoscaler[i];
+        struct kw_choice d = *c;
+        char what[128], why[160];
+        snprintf(what, sizeof what, "%s %s with %s", c->platform->name, c->gpu->gpu, x->file->name);
+        kw_choice_self_managed(&d, x->file, &x->scaling, &node);
+        const char *unknown = kw_choice_node_unknown(&d);
+        snprintf(why, sizeof why, "%s was not found: state candidates.node.%s",
+                 unknown && unknown[1] == 'r' ? "how long a new node takes" : "how long the image's pull takes",
+                 unknown ? unknown : "");
+        bool by_hour = c->gpu->gpu_hour.known;
+        if (!by_hour) snprintf(why, sizeof why, "it has no price by the hour");
+        if (unknown || !by_hour) {
+            st = kw_plan_drop(e->p, what, why, e->err);
+            continue;
+        }
+        d.term = KW_TERM_ON_DEMAND;
+        uint32_t most = most_replicas(e, &d);
+        for (size_t k = 0; k < n_warm && st == KW_OK; k++) {
+            if (warm[k] < x->file->least_warm && !o->n_keep_warm) continue;
+            if (warm[k] < x->file->least_warm) {
+                snprintf(what, sizeof what, "%s with keep_warm %" PRIu32, x->file->name, warm[k]);
+                snprintf(why, sizeof why, "it has %" PRIu32 " replica%s at the least", x->file->least_warm,
+                         x->file->least_warm == 1 ? "" : "s");
+                st = kw_plan_drop(e->p, what, why, e->err);
+                continue;
+            }
+            d.scaling.keep_warm = warm[k];
+            d.scaling.max_replicas = most > warm[k] ? most : warm[k] ? warm[k] : 1;
+            st = add_one(e, &d);
+        }
+    }
+    return st;
+}
+
 static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, uint32_t step)
 {
     const struct kw_plan_options *o = e->o;
@@ -621,7 +672,7 @@ static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, 
             if (st != KW_OK) return st;
         }
     }
-    return KW_OK;
+    return o->not_on_demand ? KW_OK : add_self_managed(e, c);
 }
 
 /* The load is of all models together, so of one pool among several it is a bound from above alone: from one replica on. */

@@ -159,7 +159,7 @@ static enum kw_status with_batch(struct kw_plan *p, const struct kw_choice *othe
             first.scaling.keep_warm = warm[i];
             st = push_pair(p, &first, &second, &routing, err);
         }
-    } else if (others->platform->kind == KW_KIND_DEDICATED) {
+    } else if (others->gpu && !others->autoscaler) {
         uint32_t step = kw_gpu_offer_step(others->gpu, others->tp), all = others->scaling.max_replicas;
         uint32_t least = (uint32_t)ceil(all * (1 - share) / step) * step;
         if (least < step) least = step;

@@ -11,7 +11,7 @@ static bool same_family(const struct kw_candidate *a, const struct kw_candidate 
     for (uint32_t d = 0; d < a->n; d++) {
         const struct kw_choice *x = &a->choice[d], *y = &b->choice[d];
         if (x->platform != y->platform || x->gpu != y->gpu || x->api != y->api || x->profile != y->profile ||
-            x->term != y->term || x->provision.commitment != y->provision.commitment)
+            x->term != y->term || x->provision.commitment != y->provision.commitment || x->autoscaler != y->autoscaler)
             return false;
     }
     return true;

@@ -106,11 +106,11 @@ static size_t prune(struct race *r)
     return left;
 }
 
-/* A dedicated pool of the search's own, of which there are several sizes. */
+/* A dedicated pool of the search's own that stays as it is, of which there are several sizes. */
 static bool sized(const struct kw_plan *p, size_t i)
 {
     const struct kw_candidate *c = &p->candidates[i];
-    return c->n == 1 && !c->as_written && c->choice[0].platform->kind == KW_KIND_DEDICATED;
+    return c->n == 1 && !c->as_written && c->choice[0].platform->kind == KW_KIND_DEDICATED && !c->choice[0].autoscaler;
 }
 
 /* Pools of a family cost in proportion to their size, so that the first size that does is the cheapest that does. A

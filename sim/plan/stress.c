@@ -179,10 +179,10 @@ static enum kw_status push_api(struct worse *w, const struct kw_candidate *c, si
     return KW_OK;
 }
 
-static bool has_kind(const struct kw_candidate *c, bool (*is)(enum kw_kind))
+static bool any(const struct kw_candidate *c, bool (*is)(const struct kw_choice *))
 {
     for (uint32_t d = 0; d < c->n; d++)
-        if (is(c->choice[d].platform->kind)) return true;
+        if (is(&c->choice[d])) return true;
     return false;
 }
 
@@ -194,19 +194,14 @@ static bool waits_for_api(const struct kw_candidate *c)
     return false;
 }
 
-static bool runs_engine(enum kw_kind k)
+static bool runs_engine(const struct kw_choice *c)
 {
-    return k != KW_KIND_API;
+    return !c->api;
 }
 
-static bool starts_cold(enum kw_kind k)
+static bool is_api(const struct kw_choice *c)
 {
-    return k == KW_KIND_SERVERLESS;
-}
-
-static bool is_api(enum kw_kind k)
-{
-    return k == KW_KIND_API;
+    return c->api;
 }
 
 /* Replays the trace itself on all of w and fills their stresses. */
@@ -241,8 +236,8 @@ enum kw_status kw_stress_run(struct kw_stress out[KW_STRESS_MAX], size_t *n, con
     struct worse w;
     *n = 0;
     enum kw_status st = worse_open(&w, KW_STRESS_MAX) ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
-    if (st == KW_OK && has_kind(c, runs_engine)) st = push_steps(&w, c, 0, err);
-    if (st == KW_OK && has_kind(c, starts_cold)) st = push_cold(&w, c, 0, err);
+    if (st == KW_OK && any(c, runs_engine)) st = push_steps(&w, c, 0, err);
+    if (st == KW_OK && any(c, kw_choice_scales)) st = push_cold(&w, c, 0, err);
     if (st == KW_OK && waits_for_api(c)) st = push_api(&w, c, 0, err);
     if (st == KW_OK) st = replay(&w, study, run, err);
     if (st == KW_OK) memcpy(out, w.stress, (*n = w.n) * sizeof *out);
@@ -290,8 +285,8 @@ enum kw_status kw_stress_margins(struct kw_point *points, const struct kw_candid
         if (!points[i].feasible) continue;
         points[i].margin = kw_stress_margin(NULL, 0, &points[i], &study->slo);
         if (!(points[i].margin.left < NEVER_THIN)) continue;
-        if (has_kind(&candidates[i], runs_engine)) st = push_steps(&w, &candidates[i], i, err);
-        if (st == KW_OK && has_kind(&candidates[i], is_api)) st = push_api(&w, &candidates[i], i, err);
+        if (any(&candidates[i], runs_engine)) st = push_steps(&w, &candidates[i], i, err);
+        if (st == KW_OK && any(&candidates[i], is_api)) st = push_api(&w, &candidates[i], i, err);
     }
     if (st == KW_OK) st = replay(&w, study, run, err);
     for (size_t k = 0, end; k < w.n && st == KW_OK; k = end) {

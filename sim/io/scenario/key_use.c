@@ -48,7 +48,28 @@ static bool falls_back(const struct use *u)
 /* Replicas start while the window lasts. */
 static bool starts(const struct use *u)
 {
-    return choice_of(u)->platform->kind == KW_KIND_SERVERLESS || (is_spot(u) && choice_of(u)->spot.known);
+    return kw_choice_scales(choice_of(u)) || (is_spot(u) && choice_of(u)->spot.known);
+}
+
+static bool scales(const struct use *u)
+{
+    return kw_choice_scales(choice_of(u));
+}
+
+static bool is_self_managed(const struct use *u)
+{
+    return choice_of(u)->autoscaler;
+}
+
+static bool is_fixed(const struct use *u)
+{
+    return !scales(u);
+}
+
+/* By no name of the autoscaler's own. */
+static bool limits_concurrency(const struct use *u)
+{
+    return !is_self_managed(u) || !choice_of(u)->autoscaler->own_concurrency;
 }
 
 static bool waits_out_stockouts(const struct use *u)
@@ -63,7 +84,12 @@ static bool meets_stockouts(const struct use *u)
 
 static bool spot_leaves_provision(const struct use *u)
 {
-    return !says_in(u, "spot", "restart_s");
+    return !says_in(u, "spot", "restart_s") && !is_self_managed(u);
+}
+
+static bool leaves_pull(const struct use *u)
+{
+    return !is_self_managed(u);
 }
 
 static bool hits_cache(const struct use *u)
@@ -269,6 +295,17 @@ static bool tries_units(const struct use *u)
     return u->plan->provisioned;
 }
 
+static bool tries_autoscalers(const struct use *u)
+{
+    return u->plan->n_autoscalers > 0;
+}
+
+/* Serverless, or machines that come and go. */
+static bool tries_scaling(const struct use *u)
+{
+    return u->kinds & 1u << KW_KIND_SERVERLESS || (u->kinds & 1u << KW_KIND_DEDICATED && tries_autoscalers(u));
+}
+
 static bool tries_spot(const struct use *u)
 {
     return u->plan->spot;
@@ -342,16 +379,27 @@ static const struct row {
     { "deployments[].spot.restart_s", DEDICATED, 0, NULL, NULL },
     { "deployments[].spot.on_demand_fallback", DEDICATED, 0, is_interrupted, "spot machines that are interrupted" },
     { "deployments[].spot.fallback_start_s", DEDICATED, 0, falls_back, "spot with \"on_demand_fallback\": true" },
-    { "deployments[].replicas", DEDICATED, 0, NULL, "dedicated machines; others have keep_warm and max_replicas" },
-    { "deployments[].keep_warm", SERVERLESS, 0, NULL, "serverless platforms; dedicated machines have replicas" },
-    { "deployments[].max_replicas", SERVERLESS, 0, NULL, "serverless platforms; dedicated machines have replicas" },
+    { "deployments[].replicas", DEDICATED, 0, is_fixed,
+      "dedicated machines without an \"autoscaler\"; others have keep_warm and max_replicas" },
+    { "deployments[].keep_warm", GPUS, 0, scales,
+      "serverless platforms; dedicated machines have replicas, or an \"autoscaler\" beside it" },
+    { "deployments[].max_replicas", GPUS, 0, scales,
+      "serverless platforms; dedicated machines have replicas, or an \"autoscaler\" beside it" },
+    { "deployments[].autoscaler", DEDICATED, 0, NULL, "dedicated machines; serverless platforms scale by their own" },
+    { "deployments[].autoscaling", DEDICATED, 0, is_self_managed,
+      "dedicated machines with an \"autoscaler\" beside it" },
+    { "deployments[].node", DEDICATED, 0, is_self_managed, "dedicated machines with an \"autoscaler\" beside it" },
+    { "deployments[].node.provision_s", 0, 0, NULL, NULL },
+    { "deployments[].node.pull_s", 0, 0, NULL, NULL },
+    { "deployments[].node.idle_s", 0, 0, NULL, NULL },
     { "deployments[].buffer_replicas", SERVERLESS, 0, NULL, "serverless platforms" },
     { "deployments[].idle_timeout_s", SERVERLESS, 0, is_the_window,
       "serverless platforms that are not told another scale_down_delay_s, the same window there" },
     { "deployments[].idle_release", SERVERLESS, KW_SCALERS_STOP_IDLE, NULL,
       "autoscalers that stop idle replicas: capacity, queue_delay, request_count, queue" },
     { "deployments[].zero_timeout_s", SERVERLESS, 0, NULL, "serverless platforms" },
-    { "deployments[].hard_concurrency", GPUS, 0, NULL, "platforms of replicas" },
+    { "deployments[].hard_concurrency", GPUS, 0, limits_concurrency,
+      "platforms of replicas; Ray Serve and KPA have it under a name of their own in \"autoscaling\"" },
     { "deployments[].target", SERVERLESS, BY_TARGET, NULL,
       "autoscalers with a target: request_count, load_target, concurrency, kpa" },
     { "deployments[].utilisation", SERVERLESS, 1u << KW_SCALER_CONCURRENCY | 1u << KW_SCALER_KPA, NULL,
@@ -370,7 +418,7 @@ static const struct row {
     { "deployments[].stockout_probability", GPUS, 0, waits_out_stockouts, "starts with stockout_retry_s beside it" },
     { "deployments[].stockout_retry_s", GPUS, 0, meets_stockouts, "starts with stockout_probability beside it" },
     { "deployments[].start_failure_probability", GPUS, 0, starts,
-      "platforms that start replicas: serverless, or spot with interruptions" },
+      "platforms that start replicas: serverless, with an \"autoscaler\", or spot with interruptions" },
     { "deployments[].balance", GPUS, 0, NULL, "platforms of replicas" },
     { "deployments[].packing", GPUS, 0, NULL, "platforms of replicas" },
     { "deployments[].network_rtt_s", 0, 0, NULL, NULL },
@@ -399,9 +447,10 @@ static const struct row {
     { "deployments[].lora.activate", 0, 0, NULL, NULL },
     { "deployments[].lora.step_overhead", 0, 0, NULL, NULL },
     { "deployments[].cold_start", GPUS, 0, starts,
-      "platforms that start replicas: serverless, or spot with interruptions" },
-    { "deployments[].cold_start.provision", 0, 0, spot_leaves_provision, "starts that spot.restart_s is not told of" },
-    { "deployments[].cold_start.pull", 0, 0, NULL, NULL },
+      "platforms that start replicas: serverless, with an \"autoscaler\", or spot with interruptions" },
+    { "deployments[].cold_start.provision", 0, 0, spot_leaves_provision,
+      "starts that neither spot.restart_s nor node.provision_s is told of" },
+    { "deployments[].cold_start.pull", 0, 0, leaves_pull, "starts that node.pull_s is not told of" },
     { "deployments[].cold_start.load", 0, 0, NULL, NULL },
     { "deployments[].cold_start.load_rate", 0, 0, NULL, NULL },
     { "deployments[].cold_start.cached_load_rate", 0, 0, hits_cache, "starts with cache_hit beside it" },
@@ -477,10 +526,16 @@ static const struct row {
     { "candidates.gpus", GPUS, 0, NULL, "platforms of GPUs" },
     { "candidates.precisions", GPUS, 0, NULL, "platforms of GPUs" },
     { "candidates.tp", GPUS, 0, NULL, "platforms of GPUs" },
-    { "candidates.keep_warm", SERVERLESS, 0, NULL, "serverless platforms" },
+    { "candidates.keep_warm", GPUS, 0, tries_scaling, "serverless platforms, and dedicated machines with autoscalers" },
     { "candidates.idle_timeout_s", SERVERLESS, 0, NULL, "serverless platforms" },
     { "candidates.concurrency", SERVERLESS, 0, NULL, "serverless platforms" },
-    { "candidates.max_replicas", SERVERLESS, 0, NULL, "serverless platforms" },
+    { "candidates.max_replicas", GPUS, 0, tries_scaling,
+      "serverless platforms, and dedicated machines with autoscalers" },
+    { "candidates.autoscalers", DEDICATED, 0, NULL, "dedicated machines" },
+    { "candidates.node", DEDICATED, 0, tries_autoscalers, "plans that try \"autoscalers\" beside it" },
+    { "candidates.node.provision_s", 0, 0, NULL, NULL },
+    { "candidates.node.pull_s", 0, 0, NULL, NULL },
+    { "candidates.node.idle_s", 0, 0, NULL, NULL },
     { "candidates.replicas_extra", DEDICATED, 0, NULL, "dedicated machines" },
     { "candidates.terms", 0, 0, NULL, NULL },
     { "candidates.spot", DEDICATED, 0, tries_spot, "plans whose \"terms\" include \"spot\"" },
@@ -554,7 +609,8 @@ static void describe(const struct row *r, const struct use *u, char *buf, size_t
         snprintf(buf, size, "%s, which is serverless and scaled by '%s'", c->platform->title,
                  kw_scaler_name[c->scaling.scaler]);
     else if (c)
-        snprintf(buf, size, "%s, which is dedicated machines, %s", c->platform->title, kw_term_name[c->term]);
+        snprintf(buf, size, "%s, which is dedicated machines, %s%s", c->platform->title,
+                 c->autoscaler ? "scaled by " : "", c->autoscaler ? c->autoscaler->name : kw_term_name[c->term]);
     else if (!strncmp(r->path, "routing", 7))
         snprintf(buf, size, "the policy '%s'", kw_route_policy_name[u->c->routing.policy]);
     else
@@ -675,7 +731,16 @@ void kw_unused_keys_free(struct kw_unused_keys *u)
 static bool concerns(const struct row *r, const struct kw_choice *c)
 {
     if (!(r->kinds & 1u << c->platform->kind)) return false;
+    if (r->also == tries_scaling) return kw_choice_scales(c);
     return strcmp(r->path, "candidates.concurrency") || c->platform->concurrency_max;
+}
+
+static bool concerns_any(const struct row *r, const struct kw_plan *p, const struct kw_platform *of)
+{
+    for (size_t k = 0; k < p->n; k++)
+        for (uint32_t d = 0; d < p->candidates[k].n; d++)
+            if (p->candidates[k].choice[d].platform == of && concerns(r, &p->candidates[k].choice[d])) return true;
+    return false;
 }
 
 /* Platforms of the plan's own candidates that the key says nothing of, comma-separated; "" for none. */
@@ -691,6 +756,7 @@ static void list_others(const struct row *r, const struct kw_plan *p, char *buf,
             while (i < n && seen[i] != c->platform) i++;
             if (i < n || n == sizeof seen / sizeof *seen || concerns(r, c)) continue;
             seen[n++] = c->platform;
+            if (concerns_any(r, p, c->platform)) continue;
             if (at < size) at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? ", " : "", c->platform->name);
         }
 }

@@ -6,9 +6,11 @@
 #include "sim/core/date.h"
 #include "sim/fleet/groups.h"
 #include "sim/io/scenario/adapters.h"
+#include "sim/io/scenario/autoscalers.h"
 #include "sim/io/scenario/edit.h"
 #include "sim/io/scenario/key_use.h"
 #include "sim/io/scenario/slo_text.h"
+#include "sim/io/scenario/user_law.h"
 #include "workloads/readers/timestamp.h"
 
 /* Reads one after another and stops at the first failure; `st` and `err` are in scope where it is used. */
@@ -188,26 +190,13 @@ static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *
     return st;
 }
 
-/* The user's own law. Where it comes from may be said (source, date, grade); else it is the user's word. */
-static enum kw_status read_law_or(struct kw_jnode n, struct kw_law *law, struct kw_error *err)
-{
-    static const char *const known[] = { "constant", "lognormal", "quantiles", NULL };
-    if (!kw_json_present(n)) return KW_OK;
-    if (kw_json_present(get(n, "source"))) return kw_law_read(n, law, err);
-    enum kw_status st = kw_json_keys(n, known, err);
-    READ(kw_law_read_form(n, law, err));
-    if (st == KW_OK)
-        law->provenance = (struct kw_provenance){ .grade = KW_GRADE_USER, .source = "scenario", .date = "undated" };
-    return st;
-}
-
 /* The user's own latency of an API, in the order of kw_choice_api_with. */
 /* A rate must not reach 0 even in its farthest tail: an answer would never end. */
 static enum kw_status read_latency(struct kw_jnode o, struct kw_law own[3], struct kw_error *err)
 {
-    enum kw_status st = read_law_or(get(o, "ttft"), &own[0], err);
-    READ(read_law_or(get(o, "ttft_per_ktok"), &own[1], err));
-    READ(read_law_or(get(o, "output_rate"), &own[2], err));
+    enum kw_status st = kw_user_law(get(o, "ttft"), &own[0], err);
+    READ(kw_user_law(get(o, "ttft_per_ktok"), &own[1], err));
+    READ(kw_user_law(get(o, "output_rate"), &own[2], err));
     if (st == KW_OK && own[2].kind != KW_LAW_NONE && !(kw_law_quantile(&own[2], 1e-9) > 0))
         st = kw_json_fail(get(o, "output_rate"), KW_ERANGE, err, "want a rate above 0 throughout");
     return st;
@@ -223,14 +212,14 @@ static enum kw_status read_cold_start(struct kw_jnode o, struct kw_cold_start *c
     if (whole || rate) c->load = c->load_rate = c->cached_load_rate = (struct kw_law){ .kind = KW_LAW_NONE };
     if (st == KW_OK && whole && !rate && kw_json_present(get(o, "cached_load_rate")))
         return kw_json_fail(get(o, "cached_load_rate"), KW_ERANGE, err, "beside load it needs load_rate");
-    READ(read_law_or(get(o, "provision"), &c->provision, err));
-    READ(read_law_or(get(o, "pull"), &c->pull, err));
-    READ(read_law_or(get(o, "load"), &c->load, err));
-    READ(read_law_or(get(o, "load_rate"), &c->load_rate, err));
-    READ(read_law_or(get(o, "cached_load_rate"), &c->cached_load_rate, err));
+    READ(kw_user_law(get(o, "provision"), &c->provision, err));
+    READ(kw_user_law(get(o, "pull"), &c->pull, err));
+    READ(kw_user_law(get(o, "load"), &c->load, err));
+    READ(kw_user_law(get(o, "load_rate"), &c->load_rate, err));
+    READ(kw_user_law(get(o, "cached_load_rate"), &c->cached_load_rate, err));
     READ(ratio_or(get(o, "cache_hit"), c->cache_hit, 0, 1, &c->cache_hit, err));
-    READ(read_law_or(get(o, "init"), &c->init, err));
-    READ(read_law_or(get(o, "restore"), &c->restore, err));
+    READ(kw_user_law(get(o, "init"), &c->init, err));
+    READ(kw_user_law(get(o, "restore"), &c->restore, err));
     READ(ratio_or(get(o, "snapshot_probability"), c->snapshot_probability, 0, 1, &c->snapshot_probability, err));
     return st;
 }
@@ -245,9 +234,9 @@ static enum kw_status read_lora(struct kw_jnode o, struct kw_lora_ask *a, struct
     READ(count_or(get(o, "max_loras"), 0, 1, KW_SCHED_MAX_LORAS, &a->max_loras, err));
     READ(count_or(get(o, "max_cpu_loras"), 0, 1, 1000000, &a->max_cpu_loras, err));
     READ(count_or(rank, 0, 1, 512, &a->max_lora_rank, err));
-    READ(read_law_or(get(o, "load"), &a->load_s, err));
-    READ(read_law_or(get(o, "load_rate"), &a->load_rate, err));
-    READ(read_law_or(get(o, "activate"), &a->activate_s, err));
+    READ(kw_user_law(get(o, "load"), &a->load_s, err));
+    READ(kw_user_law(get(o, "load_rate"), &a->load_rate, err));
+    READ(kw_user_law(get(o, "activate"), &a->activate_s, err));
     if (kw_json_present(get(o, "step_overhead")))
         READ(ratio_or(get(o, "step_overhead"), 0, 0, 10, &a->step_overhead, err));
     if (st == KW_OK && a->max_lora_rank && kw_lora_max_rank_for(a->max_lora_rank) != a->max_lora_rank)
@@ -346,18 +335,6 @@ static enum kw_status read_cache(struct kw_jnode o, struct kw_choice *choice, st
     return st;
 }
 
-/* A time of the user's own as a law; absent: unchanged. */
-static enum kw_status read_own_time(struct kw_jnode n, struct kw_law *law, struct kw_error *err)
-{
-    kw_ns t = 0;
-    if (!kw_json_present(n)) return KW_OK;
-    enum kw_status st = seconds_or(n, 0, &t, err);
-    if (st != KW_OK) return st;
-    *law = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { kw_nano_to_double(t) } };
-    law->provenance.grade = KW_GRADE_USER;
-    return KW_OK;
-}
-
 /* When batches are sent and answered. Where neither is open the keys have no use, which key_use.h tells the user. */
 static enum kw_status read_batch(struct kw_jnode o, struct kw_choice *c, struct kw_error *err)
 {
@@ -454,33 +431,37 @@ static enum kw_status read_spot(struct kw_jnode o, struct kw_spot *s, struct kw_
     }
     READ(seconds_or(get(o, "notice_s"), s->notice, &s->notice, err));
     READ(kw_json_bool_or(get(o, "on_demand_fallback"), s->fallback, &s->fallback, err));
-    READ(read_own_time(get(o, "fallback_start_s"), &own, err));
+    READ(kw_user_time(get(o, "fallback_start_s"), &own, err));
     if (s->fallback) s->fallback_start = own.kind != KW_LAW_NONE ? own : c->provision;
-    READ(read_own_time(get(o, "restart_s"), &c->provision, err));
+    READ(kw_user_time(get(o, "restart_s"), &c->provision, err));
     return st;
 }
 
 /* Replica counts, windows and overload rules, over the platform's defaults. What the kind or the autoscaler has no use
  * for is left as it is (key_use.h tells the user): the length of a warm-up looks at every window. */
-static enum kw_status read_scaling(struct kw_jnode o, enum kw_kind kind, struct kw_choice *c, struct kw_error *err)
+static enum kw_status read_scaling(struct kw_jnode o, const struct kw_self_managed_all *autoscalers,
+                                   struct kw_choice *c, struct kw_error *err)
 {
     struct kw_autoscaling *a = &c->scaling;
-    enum kw_status st = KW_OK;
-    if (kind == KW_KIND_DEDICATED) {
+    enum kw_kind kind = c->platform->kind;
+    enum kw_status st = kind == KW_KIND_DEDICATED ? kw_autoscalers_deployment(o, autoscalers, c, err) : KW_OK;
+    bool own = c->autoscaler; /* by its own names, in an object of their own */
+    if (kind == KW_KIND_DEDICATED && !own) {
         uint32_t n = 1;
         READ(count_or(get(o, "replicas"), 1, 1, 100000, &n, err));
         if (st == KW_OK) kw_choice_replicas(c, n);
     } else {
         READ(count_or(get(o, "max_replicas"), a->max_replicas, 1, 100000, &a->max_replicas, err));
         READ(count_or(get(o, "keep_warm"), a->keep_warm, 0, 100000, &a->keep_warm, err));
-        READ(count_or(get(o, "buffer_replicas"), a->buffer_replicas, 0, 100000, &a->buffer_replicas, err));
+        if (!own) READ(count_or(get(o, "buffer_replicas"), a->buffer_replicas, 0, 100000, &a->buffer_replicas, err));
     }
     if (st == KW_OK && a->keep_warm > a->max_replicas)
         st = kw_json_fail(kw_json_present(get(o, "keep_warm")) ? get(o, "keep_warm") : get(o, "max_replicas"),
                           KW_ERANGE, err, "keep_warm (%u) must be <= max_replicas (%u)", a->keep_warm, a->max_replicas);
-    READ(count_or(get(o, "hard_concurrency"), a->hard_concurrency, 0, 1000000, &a->hard_concurrency, err));
-    READ(ratio_or(get(o, "target"), a->target, 0, 1e9, &a->target, err));
-    READ(ratio_or(get(o, "utilisation"), a->utilisation, 0.01, 1, &a->utilisation, err));
+    if (!own || !c->autoscaler->own_concurrency)
+        READ(count_or(get(o, "hard_concurrency"), a->hard_concurrency, 0, 1000000, &a->hard_concurrency, err));
+    if (!own) READ(ratio_or(get(o, "target"), a->target, 0, 1e9, &a->target, err));
+    if (!own) READ(ratio_or(get(o, "utilisation"), a->utilisation, 0.01, 1, &a->utilisation, err));
     if (1u << a->scaler & KW_SCALERS_STOP_IDLE) {
         int release = a->idle_release;
         READ(kw_json_enum_or(get(o, "idle_release"), release, kw_idle_release_name, &release, err));
@@ -494,7 +475,8 @@ static enum kw_status read_scaling(struct kw_jnode o, enum kw_kind kind, struct 
         a->target_delay_from = (enum kw_delay_from)from;
         c->delay_from_stated = kw_json_present(get(o, "target_delay_from"));
     }
-    if (a->scaler == KW_SCALER_LOAD_TARGET || a->scaler == KW_SCALER_CONCURRENCY || a->scaler == KW_SCALER_KPA) {
+    bool averages = 1u << a->scaler & (1u << KW_SCALER_LOAD_TARGET | 1u << KW_SCALER_CONCURRENCY | 1u << KW_SCALER_KPA);
+    if (averages && !own) {
         READ(seconds_or(get(o, "scale_up_window_s"), a->scale_up_window, &a->scale_up_window, err));
         READ(seconds_or(get(o, "scale_down_delay_s"), a->scale_down_delay, &a->scale_down_delay, err));
     }
@@ -718,7 +700,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         st = kw_places_deployment(c, o, t, distances, err);
         READ(read_scheduler(get(o, "scheduler"), &c->sched, err));
         READ(read_cold_start(get(o, "cold_start"), &c->cold, err));
-        READ(read_scaling(o, p->kind, c, err));
+        READ(read_scaling(o, &cat->autoscalers, c, err));
         int term = c->term, balance = c->balance;
         READ(kw_json_enum_or(get(o, "term"), term, kw_term_name, &term, err));
         READ(kw_json_enum_or(get(o, "balance"), balance, kw_balance_name, &balance, err));
@@ -1535,6 +1517,12 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     READ(kw_json_nano_or(get(c, "operations_usd_month"), 0, 0, INT64_MAX, &o->operations_month, err));
     READ(count_or(get(c, "egress_bytes_per_token"), 0, 0, 1000000, &o->egress_bytes, err));
     return st;
+}
+
+enum kw_status kw_scenario_plan_autoscalers(const struct kw_scenario *s, const struct kw_catalogue *c,
+                                            struct kw_plan_options *o, struct kw_error *err)
+{
+    return kw_autoscalers_plan(get(kw_json_root(&s->doc), "candidates"), &c->autoscalers, o, err);
 }
 
 static bool among(const char *const *list, size_t n, const char *word)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL = 320, WORD = 96, MOST_WORDS = 512, PER_CHOICE = 11 };
+enum { LABEL = 320, WORD = 96, MOST_WORDS = 512, PER_CHOICE = 12 };
 
 struct named {
     char label[LABEL];
@@ -50,6 +50,9 @@ static bool setting(const void *context, const struct kw_candidate *all, size_t 
     case 8: snprintf(buf, size, "%s%s", x->via ? "via=" : "", x->via ? kw_region_name(x->via) : ""); break;
     case 9:
         if (x->sched.max_loras) snprintf(buf, size, "max_loras=%" PRIu32, x->sched.max_loras);
+        break;
+    case 10:
+        if (x->autoscaler) kw_self_managed_settings(x->autoscaler, s, buf, size);
         break;
     default: snprintf(buf, size, "%s", x->spot.fallback ? "on-demand fallback" : "spot alone"); break;
     }

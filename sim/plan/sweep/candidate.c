@@ -349,6 +349,41 @@ void kw_choice_replicas(struct kw_choice *c, uint32_t n)
     s->queue_limit = was.queue_limit;
     s->queue_timeout = was.queue_timeout;
     s->request_timeout = was.request_timeout;
+    c->autoscaler = NULL;
+    memset(&c->node, 0, sizeof c->node);
+}
+
+void kw_choice_self_managed(struct kw_choice *c, const struct kw_self_managed *f, const struct kw_autoscaling *a,
+                            const struct kw_node_own *own)
+{
+    const struct kw_autoscaling was = c->scaling;
+    uint32_t unit = c->gpu->gpus_min;
+    assert(c->platform->kind == KW_KIND_DEDICATED);
+    c->autoscaler = f;
+    c->scaling = *a;
+    c->scaling.queue_limit = was.queue_limit;
+    c->scaling.queue_timeout = was.queue_timeout;
+    c->scaling.request_timeout = was.request_timeout;
+    c->node.places = f->packs && unit > c->tp ? unit / c->tp : 1;
+    c->node.idle = own->idle_stated ? own->idle : f->node_idle;
+    c->cold.provision = own->provision.kind != KW_LAW_NONE ? own->provision : c->platform->cold.provision;
+    c->cold.pull = own->pull.kind != KW_LAW_NONE ? own->pull : c->platform->cold.pull;
+}
+
+bool kw_choice_scales(const struct kw_choice *c)
+{
+    return c->platform->kind == KW_KIND_SERVERLESS || c->autoscaler;
+}
+
+uint32_t kw_choice_node_gpus(const struct kw_choice *c)
+{
+    return c->gpu->gpus_min > c->tp ? c->gpu->gpus_min : kw_gpus_per_replica(c->gpu, c->tp);
+}
+
+const char *kw_choice_node_unknown(const struct kw_choice *c)
+{
+    if (!c->autoscaler) return NULL;
+    return c->cold.provision.kind == KW_LAW_NONE ? "provision_s" : c->cold.pull.kind == KW_LAW_NONE ? "pull_s" : NULL;
 }
 
 /* One scaler has its setting as requests, one as a share of what a replica takes at once, the others as the limit. */
@@ -440,8 +475,8 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
         d->spot = c->spot;
         d->spot.known = false; /* of no weight for the loop */
     }
-    if (d->kind == KW_KIND_SERVERLESS || interrupted)
-        d->cold = c->cold; /* dedicated replicas are up when the window begins */
+    if (c->autoscaler) d->node = c->node;
+    if (kw_choice_scales(c) || interrupted) d->cold = c->cold; /* others are up when the window begins */
 }
 
 bool kw_choice_one_account(const struct kw_choice *a, const struct kw_choice *b)
@@ -519,6 +554,16 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
     if (unknown)
         return kw_fail(err, KW_ERANGE, "%s: how long until %s of %s is there was not found: state spot.%s", c->name,
                        unknown == KW_SPOT_RESTART ? "another spot machine" : "a machine on demand", p->name, unknown);
+    if (c->autoscaler && c->term != KW_TERM_ON_DEMAND)
+        return kw_fail(err, KW_ERANGE, "%s: machines that come and go with %s are rented on_demand, not %s", c->name,
+                       c->autoscaler->name, kw_term_name[c->term]);
+    if (c->autoscaler && s->keep_warm < c->autoscaler->least_warm)
+        return kw_fail(err, KW_ERANGE, "%s: keep_warm is %" PRIu32 ", but %s has %" PRIu32 " replica%s at the least",
+                       c->name, s->keep_warm, c->autoscaler->title, c->autoscaler->least_warm,
+                       c->autoscaler->least_warm == 1 ? "" : "s");
+    if ((unknown = kw_choice_node_unknown(c)))
+        return kw_fail(err, KW_ERANGE, "%s: how long %s %s takes was not found: state node.%s", c->name,
+                       unknown[1] == 'r' ? "a new node of" : "the image's pull at", p->name, unknown);
     if (kw_term_months(c->term) && p->kind != KW_KIND_DEDICATED)
         return kw_fail(err, KW_ERANGE, "%s: %s is serverless, it has no %s term", c->name, p->name,
                        kw_term_name[c->term]);
@@ -574,6 +619,22 @@ static char *append(char *buf, size_t size, const char *text, const char *word)
     return buf;
 }
 
+/* In the autoscaler's own names, with what its nodes are. */
+static void self_managed_settings(const struct kw_choice *c, char *buf, size_t size)
+{
+    const struct kw_self_managed *f = c->autoscaler;
+    const struct kw_autoscaling *s = &c->scaling;
+    char idle[32], own[240];
+    uint32_t gpus = kw_choice_node_gpus(c);
+    kw_self_managed_settings(f, s, own, sizeof own);
+    snprintf(buf, size,
+             "%s: %s=%" PRIu32 " %s=%" PRIu32 "%s%s; replicas of tp %" PRIu32 " on nodes %s (%" PRIu32
+             " GPU%s), given back after %s s without one, balance=%s",
+             f->name, kw_self_managed_word(f, "keep_warm"), s->keep_warm, kw_self_managed_word(f, "max_replicas"),
+             s->max_replicas, own[0] ? " " : "", own, c->tp, word(c->gpu->sku, c->gpu->gpu), gpus, gpus == 1 ? "" : "s",
+             kw_nano_format(idle, sizeof idle, c->node.idle), kw_balance_name[c->balance]);
+}
+
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
 {
     const struct kw_platform *p = c->platform;
@@ -615,6 +676,10 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
         }
         break;
     case KW_KIND_DEDICATED: {
+        if (c->autoscaler) {
+            self_managed_settings(c, buf, size);
+            break;
+        }
         uint32_t rented = kw_gpus_rented(c->gpu, c->tp, s->max_replicas),
                  unit = c->gpu->gpus_min ? c->gpu->gpus_min : 1;
         snprintf(buf, size,
@@ -695,8 +760,14 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
         }
         break;
     case KW_KIND_DEDICATED:
-        snprintf(buf, size, "%s %" PRIu32 " x %s %s%s tp%" PRIu32 " %s", c->platform->name, s->max_replicas,
-                 c->gpu->gpu, model_word(c, model, sizeof model), c->profile->precision, c->tp, kw_term_name[c->term]);
+        if (c->autoscaler)
+            snprintf(buf, size, "%s %s %s%s tp%" PRIu32 " %s keep_warm=%" PRIu32, c->platform->name, c->gpu->gpu,
+                     model_word(c, model, sizeof model), c->profile->precision, c->tp, c->autoscaler->name,
+                     s->keep_warm);
+        else
+            snprintf(buf, size, "%s %" PRIu32 " x %s %s%s tp%" PRIu32 " %s", c->platform->name, s->max_replicas,
+                     c->gpu->gpu, model_word(c, model, sizeof model), c->profile->precision, c->tp,
+                     kw_term_name[c->term]);
         break;
     }
     return c->region ? append(buf, size, " in ", c->region->name) : buf;
@@ -877,6 +948,12 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         return kw_cache_rule_known(&c->cache) && c->cache.min_tokens == c->api->cache.min_tokens &&
                c->cache.step_tokens == c->api->cache.step_tokens && c->cache.lifetime == c->api->cache.lifetime;
     if (!strcmp(f->path, "scaling.balance")) return c->scaling.max_replicas > 1 && c->balance == c->platform->balance;
+    if (c->autoscaler) { /* machines come and go: by the platform's meter, but scaled by the user's own */
+        if (!strcmp(f->path, "cold.provision")) return c->cold.provision.provenance.grade != KW_GRADE_USER;
+        if (!strcmp(f->path, "cold.pull")) return c->cold.pull.provenance.grade != KW_GRADE_USER;
+        if (starts(f->path, "meter.bills.")) return !strcmp(f->path, "meter.bills.provision");
+        return !starts(f->path, "scaling.") && !starts(f->path, "cold.");
+    }
     if (c->platform->kind ==
         KW_KIND_DEDICATED) /* rented the whole month: how it would meter or scale is of no weight */
         return !starts(f->path, "meter.") && !starts(f->path, "scaling.") && !starts(f->path, "cold.");
@@ -996,6 +1073,7 @@ enum kw_grade kw_choice_grade(const struct kw_choice *c)
 {
     enum kw_grade g = c->profile ? c->profile->weakest : KW_GRADE_MEASURED;
     if (c->lora.adapters) g = kw_grade_weaker(g, c->lora_grade);
+    if (c->autoscaler) g = kw_grade_weaker(g, c->autoscaler->weakest);
     for (size_t i = 0; i < c->platform->n_facts; i++)
         if (kw_choice_rests_on(c, &c->platform->facts[i]))
             g = kw_grade_weaker(g, c->platform->facts[i].provenance.grade);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include "calibrate/profile/profile.h"
 #include "platforms/facts/platform.h"
+#include "platforms/facts/self_managed.h"
 #include "sim/cost/bill.h"
 #include "sim/fleet/fleet.h"
 
@@ -43,6 +44,12 @@ struct kw_provision { /* capacity of an API that is bought ahead */
     enum kw_commitment own_per;
 };
 
+struct kw_node_own {               /* of the user's, about machines that come and go */
+    struct kw_law provision, pull; /* s, NONE: the platform's */
+    bool idle_stated;
+    kw_ns idle;
+};
+
 struct kw_choice { /* one deployment of a candidate */
     char name[32];
     const struct kw_platform *platform;   /* borrowed */
@@ -59,7 +66,10 @@ struct kw_choice { /* one deployment of a candidate */
     struct kw_sched_config sched;  /* from the profile, then overrides */
     struct kw_autoscaling scaling; /* the platform's defaults, then overrides; keep_warm and idle_timeout in here */
     struct kw_cold_start cold;     /* platform + profile */
-    struct kw_spot spot;           /* term SPOT: the platform's, or the user's own */
+    const struct kw_self_managed *autoscaler; /* dedicated: the user's own, by which machines come and go; NULL: as many
+                                                 as there are replicas, for good; borrowed */
+    struct kw_node_rule node;                 /* with it */
+    struct kw_spot spot;                      /* term SPOT: the platform's, or the user's own */
     struct kw_client_retry retry;
     struct kw_rate_limits limits;  /* api */
     struct kw_cache_rule cache;    /* api */
@@ -146,6 +156,16 @@ kw_nusd kw_choice_committed(const struct kw_choice *c);
 char *kw_choice_bought(const struct kw_choice *c, char *buf, size_t size);
 /* Dedicated: exactly n replicas, n >= 1. */
 void kw_choice_replicas(struct kw_choice *c, uint32_t n);
+/* Dedicated: replicas that come and go by an autoscaler of the user's with its settings a, the counts in there, on machines
+ * as the user says and else as platform and autoscaler do. What a request does that waits stays as it is. */
+void kw_choice_self_managed(struct kw_choice *c, const struct kw_self_managed *f, const struct kw_autoscaling *a,
+                            const struct kw_node_own *own);
+/* Whether replicas start and stop with the load. */
+bool kw_choice_scales(const struct kw_choice *c);
+/* GPUs of one machine of the choice's offer. */
+uint32_t kw_choice_node_gpus(const struct kw_choice *c);
+/* The key of "node" that would say how long a machine, or the image on it, takes to be there where nobody does; NULL. */
+const char *kw_choice_node_unknown(const struct kw_choice *c);
 /* Idle time before a surplus replica stops; the last one's timeout follows where the platform's default has both equal,
  * else it is raised to it when needed. */
 void kw_choice_idle_timeout(struct kw_choice *c, kw_ns idle);

@@ -15,7 +15,12 @@ enum kw_status kw_cost_floor(const struct kw_candidate *c, kw_ns window, kw_ns m
         struct kw_usage u = { .kind = x->platform->kind, .window = window, .month = month };
         /* An interrupted machine is not paid for until the next one is there. */
         bool interrupted = x->term == KW_TERM_SPOT && x->spot.per_hour > 0;
-        if (u.kind == KW_KIND_DEDICATED && !interrupted)
+        if (x->autoscaler && (s->stockout_probability > 0 || s->start_failure_probability > 0))
+            u.reserved_gpu_ns = 0; /* what is kept may be missing for a while */
+        else if (x->autoscaler)
+            u.reserved_gpu_ns =
+                (int64_t)((s->keep_warm + x->node.places - 1) / x->node.places) * kw_choice_node_gpus(x) * window;
+        else if (u.kind == KW_KIND_DEDICATED && !interrupted)
             u.reserved_gpu_ns = (int64_t)kw_gpus_rented(x->gpu, x->tp, s->max_replicas) * window;
         else if (u.kind == KW_KIND_SERVERLESS && m->bills[KW_PHASE_ACTIVE] && m->bills[KW_PHASE_KEEP_WARM] &&
                  !m->window && s->stockout_probability == 0 && s->start_failure_probability == 0)

@@ -120,7 +120,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
         if (kind != KW_KIND_API) gpus = kw_gpus_per_replica(choice->gpu, choice->tp);
         if (kind == KW_KIND_DEDICATED) {
             gpus = choice->tp; /* several replicas share a rented node */
-            rented = kw_gpus_rented(choice->gpu, choice->tp, choice->scaling.max_replicas);
+            rented = choice->autoscaler ? kw_choice_node_gpus(choice)
+                                        : kw_gpus_rented(choice->gpu, choice->tp, choice->scaling.max_replicas);
         }
         enum kw_status st =
             kw_usage_from_ledger(&usage[d], l, &choice->platform->meter, kind, gpus, rented, o->window, err);

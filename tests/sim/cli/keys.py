@@ -74,6 +74,8 @@ BASETEN = one(dict(GPU, platform="baseten", gpu="A100-80", max_replicas=6), dict
 RUNPOD = one(dict(GPU, platform="runpod", gpu="L4", max_replicas=6, hard_concurrency=4))
 FIREWORKS = one(dict(GPU, platform="fireworks", gpu="H100", max_replicas=6, hard_concurrency=2))
 LAMBDA = one(dict(GPU, platform="lambda", replicas=1))
+KEDA = one(dict(GPU, platform="lambda", autoscaler="keda", max_replicas=4, autoscaling={"triggers": [{"metric": "num_requests", "threshold": 2}]},
+                node={"provision_s": "20", "pull_s": "5", "idle_s": "30"}))
 ENGINE = one(dict(GPU, platform="lambda", gpu="A100-40", replicas=1), of=LONG)
 CRUSOE = {"platform": "crusoe", "gpu": "L40S", "precision": "fp8", "term": "spot"}
 RATE = {"interruptions_per_hour": "20", "notice_s": "10", "restart_s": "60"}
@@ -119,6 +121,8 @@ ASKED = dict(CHOICE, model="gpt-4o", slo={}, candidates={"platforms": ["openai",
 OWN = dict(CHOICE, candidates={"platforms": ["modal", "aws"], "keep_warm": [1]})
 BATCHES = dict(CHOICE, model="gpt-4o", slo={"e2e_p95_s": "100000"}, candidates={"platforms": ["openai"], "terms": ["batch"], "batch": {}})
 AHEAD = dict(CHOICE, model="gpt-5.2", slo={"error_fraction": "1"}, candidates={"platforms": ["azure-openai"], "terms": ["provisioned"], "provisioned": {}})
+KEDAS = dict(CHOICE, candidates={"platforms": ["lambda"], "gpus": ["H100"], "precisions": ["fp8"], "keep_warm": [0], "node": {"provision_s": "20", "pull_s": "5", "idle_s": "0"},
+                                  "autoscalers": [{"autoscaler": "keda", "autoscaling": {"triggers": [{"metric": "num_requests", "threshold": 2}]}}]})
 RENTED = dict(CHOICE, candidates={"kinds": ["dedicated"], "platforms": ["lambda"]})
 TUNES = dict(CHOICE, trace=TUNED, adapters=ADAPTED["adapters"],
              candidates={"platforms": ["modal"], "gpus": ["L4"], "precisions": ["fp8"], "keep_warm": [1], "idle_timeout_s": ["60"]})
@@ -178,6 +182,11 @@ KEYS = {
     "deployments[].replicas": does(LAMBDA, 1, 2, wrong=(MODAL,)),
     "deployments[].keep_warm": does(MODAL, 0, 1, wrong=(LAMBDA,)),
     "deployments[].max_replicas": does(MODAL, 1, 4, wrong=(LAMBDA,)),
+    "deployments[].autoscaler": does(one(dict(GPU, platform="lambda", max_replicas=4, node={"provision_s": "20", "pull_s": "5"})), "kpa", "ray_serve", wrong=(MODAL, "kpa")),
+    "deployments[].autoscaling.*": does(KEDA, {"triggers": [{"metric": "num_requests", "threshold": 2}]}, {"triggers": [{"metric": "num_requests", "threshold": 200}]}, wrong=(LAMBDA,)),
+    "deployments[].node.provision_s": does(KEDA, "20", {"constant": "200"}, wrong=(LAMBDA,)),
+    "deployments[].node.pull_s": does(KEDA, "5", "50"),
+    "deployments[].node.idle_s": does(KEDA, "0", "900"),
     "deployments[].buffer_replicas": does(MODAL, 0, 1, wrong=(LAMBDA,)),
     "deployments[].idle_timeout_s": does(MODAL, "30", "300", wrong=(LAMBDA,)),
     "deployments[].idle_release": does(MODAL, "timeout", "early", ("trace.speed", 20), wrong=(BASETEN,)),
@@ -294,6 +303,10 @@ KEYS = {
     "candidates.idle_timeout_s[]": plans(CHOICE, ["30"], ["300"], wrong=(APIS, ["30"])),
     "candidates.concurrency[]": plans(CHOICE, [4], [64], wrong=(APIS, [4])),
     "candidates.max_replicas": plans(CHOICE, 2, 9, ("candidates.concurrency", [1]), wrong=(APIS, 2)),
+    "candidates.autoscalers[]": plans(KEDAS, ["kpa"], ["ray_serve"], wrong=(APIS, ["kpa"])),
+    "candidates.node.provision_s": plans(KEDAS, "20", "200", wrong=(RENTED, "20")),
+    "candidates.node.pull_s": plans(KEDAS, "5", "50"),
+    "candidates.node.idle_s": plans(KEDAS, "0", "900"),
     "candidates.replicas_extra": plans(RENTED, 1, 9, ("candidates.exhaustive", True), wrong=(APIS, 1)),
     "candidates.terms[]": plans(SPOTS, ["on_demand"], ["on_demand", "spot"], ("candidates.allow_unknown", UNSET), ("candidates.spot", UNSET)),
     "candidates.batch.latency": plans(BATCHES, "promised", "observed", wrong=(dict(APIS, candidates={"kinds": ["api"], "terms": ["on_demand"]}), "observed")),
@@ -430,6 +443,7 @@ def place(path):
         return D + "ttft"
     names = {"candidates.substitutes.*": "candidates.substitutes", "candidates.attributes.*": "candidates.attributes.modal",
              "slo.classes.*": "slo.classes.chat", "routing.classes.*": "routing.classes", "routing.models.*": "routing.models",
+             "deployments[].autoscaling.*": D + "autoscaling",
              "regions.*": "regions", "rtt_s.*.*": "rtt_s"}
     for k, v in names.items():
         if path.startswith(k):

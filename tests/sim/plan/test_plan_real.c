@@ -77,22 +77,65 @@ static size_t shows_the_same(const struct kw_plan *pruned, const struct kw_plan 
     return n;
 }
 
+/* All that users run, beside fixed counts; nodes take 90 s and their images 30 s. */
+static void add_autoscalers(struct kw_plan_options *o, const struct kw_self_managed_all *all)
+{
+    static const char *const own[] = {
+        /* in the order of the names */
+        "{}", "{\"triggers\": [{\"metric\": \"num_requests\", \"threshold\": 8}]}", "{\"containerConcurrency\": 16}",
+        "{\"max_ongoing_requests\": 32, \"target_ongoing_requests\": 8}", "{\"target_qps_per_replica\": 0.2}"
+    };
+    CHECK(all->n == 5);
+    for (size_t i = 0; i < all->n && i < 5; i++) {
+        struct kw_plan_autoscaler *x = &o->autoscaler[o->n_autoscalers++];
+        struct kw_json doc = { 0 };
+        struct kw_error err = { "" };
+        CHECK(kw_json_parse(&doc, "own", own[i], strlen(own[i]), &err) == KW_OK);
+        x->file = &all->p[i];
+        CHECK(kw_self_managed_read(x->file, kw_json_root(&doc), &x->scaling, &err) == KW_OK);
+        CHECK_STR(err.msg, "");
+        kw_json_free(&doc);
+    }
+    o->own_node.provision = o->own_node.pull = (struct kw_law){ .kind = KW_LAW_CONSTANT, .n = 1, .v = { 90 } };
+    o->own_node.pull.v[0] = 30;
+}
+
+static size_t autoscaled(const struct kw_plan *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        for (uint32_t d = 0; d < p->candidates[i].n; d++) n += p->candidates[i].choice[d].autoscaler != NULL;
+    return n;
+}
+
 static void pruned_is_exhaustive(void)
 {
+    struct kw_self_managed_all all;
+    CHECK(kw_self_managed_embedded(&all, NULL) == KW_OK);
     struct kw_steptimes st;
     struct kw_plan pruned, full;
     char a[160], b[160];
     kw_steptimes_init(&st);
-    for (int kind = 0; kind < 4; kind++) {
-        struct kw_study s = study(5);
+    for (int kind = 0; kind < 5; kind++) {
+        struct kw_study s = study(kind == 4 ? 2 : 5);
         struct kw_plan_options o = options();
         if (kind < 3) o.kinds = 1u << kind;
+        if (kind == 4) {
+            o.kinds = 1u << KW_KIND_DEDICATED;
+            o.platforms[0] = "runpod-secure";
+            o.n_platforms = 1;
+            o.n_keep_warm = 2;
+            o.keep_warm[1] = 1;
+            add_autoscalers(&o, &all);
+            s.slo.ttft_p95 = 600 * KW_NS_PER_S; /* starts are waited for */
+        }
         if (kind == KW_KIND_SERVERLESS) s.slo.cold_fraction = 0.002; /* wants warmth */
         run(&pruned, &st, &s, &o);
         o.exhaustive = true;
         run(&full, &st, &s, &o);
         CHECK(pruned.best >= 0 && full.best >= 0);
         if (pruned.best < 0 || full.best < 0) return;
+        CHECK((autoscaled(&pruned) > 20) == (kind == 4));
         CHECK(shows_the_same(&pruned, &full) > (kind == KW_KIND_API ? 0 : 5));
         CHECK(kind != KW_KIND_SERVERLESS || (pruned.count.stopped > 0 && pruned.simulations_shared > 0));
         CHECK(pruned.count.bounded + pruned.count.stopped + pruned.count.simulated == pruned.count.candidates);
@@ -111,6 +154,7 @@ static void pruned_is_exhaustive(void)
         kw_plan_free(&pruned);
         kw_plan_free(&full);
     }
+    kw_self_managed_free(&all);
     kw_steptimes_free(&st);
 }
 
