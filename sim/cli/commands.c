@@ -41,7 +41,7 @@ const struct kw_command kw_commands[] = {
       "keepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s  # no file at all\n"
       "keepwarm plan chat.json -o plan.h5          # keep everything for notebooks and reprice\n"
       "keepwarm plan chat.json --platform modal --platform lambda --break-even\n"
-      "keepwarm plan --trace log.csv --model gpt-4o --substitute llama-3.3-70b=0.92 # open models beside it\n"
+      "keepwarm plan --trace log.csv --model gpt-4o --substitute llama-3.3-70b=0.9 # open models too\n"
       "keepwarm plan chat.json --require hipaa --require soc2 # attributes of `keepwarm platforms list`\n"
       "keepwarm plan chat.json --volume 50M,500M,2B,10B # tokens a month, the same shape of day\n"
       "keepwarm plan chat.json --profile H100-llama-3.1-8b-bf16-tp1.json # measured by calibrate",
@@ -126,9 +126,9 @@ const struct kw_command kw_commands[] = {
       kw_cli_bill },
     { "brief",
       "",
-      "the numbers this project began with, by their own assumptions and as simulated",
-      "Costs by volume, prices, cold starts, and what a guide of early 2026 concludes from them: each figure as\n"
-      "it stands there, as its own assumptions make it, and beside it what a replay of the embedded week finds.\n"
+      "the numbers this project began with, by their own assumptions, and simulated",
+      "Costs by volume, prices, cold starts, and what a guide of early 2026 concludes from them: each as\n"
+      "it stands there, as its own assumptions make it, and beside it what a replay of a week finds.\n"
       "It takes about a minute.",
       "keepwarm brief",
       { KW_OPT_THREADS, KW_OPT_QUIET, KW_OPTIONS },

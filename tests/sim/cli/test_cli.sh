@@ -172,7 +172,7 @@ for i, (p, r) in enumerate(zip(points, rows)):
     assert abs(lines - round(float(total) * 1e9)) <= 1 + 1e-9 * abs(lines), (i, lines, total)
 print(checked)
 assert checked >= 50
-assert list(rows[0])[-7:] == ["profile", "profile_grade", "of_class", "of_model", "of_region", "of_deployment", "part"]
+assert list(rows[0])[-9:] == ["profile", "profile_grade", "model", "quality", "of_class", "of_model", "of_region", "of_deployment", "part"]
 told = [g for p in points for g in p["groups"]]
 if groups and told: # the same of every class, model and deployment
     assert len(told) == len(groups)
@@ -184,7 +184,7 @@ keepwarm run base.json -q --set 'deployments[1]={"name":"api","platform":"togeth
 keepwarm rerun two.h5 -q --json >two.json
 # shellcheck disable=SC2046
 holds "two deployments: --json, --csv and -o agree" $python figures.py two.json two.csv $([ -z "$h5py" ] || echo two.h5)
-holds "two deployments: the row names both" grep -q ',H100-llama-3.1-8b-bf16-tp1 + -,published + -,,,,,$' two.csv
+holds "two deployments: the row names both" grep -q ',H100-llama-3.1-8b-bf16-tp1 + -,published + -,' two.csv
 for command in run sweep plan; do
     case $command in run) file=base.json ;; *) file=$command.json ;; esac
     keepwarm $command $file -q --json >a.json || bad "$command --json: exit $?"
@@ -283,7 +283,7 @@ holds "calibrate show of one" keepwarm calibrate show H100-llama-3.1-8b-bf16-tp1
 if [ -d "$data/published" ]; then
     holds "calibrate import" keepwarm calibrate import --gpu H100 --model llama-3.1-8b --source "$data" -o imported.json
     keepwarm run base.json -q --csv --set 'deployments[main].profile=imported.json' >variant.out || bad "run with an imported profile"
-    figures() { cut -d, -f10- | sed -E 's/(,[^,]*){6}$//'; } # without the profile's name
+    figures() { cut -d, -f10- | sed -E 's/(,[^,]*){9}$//'; } # without the profile's name
     holds "the imported profile is the one shipped" cmp <(figures <variant.out) <(keepwarm run base.json -q --csv | figures)
 else
     skip "calibrate import: $data/published is not there (set KEEPWARM_DATA)"
