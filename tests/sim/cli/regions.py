@@ -84,6 +84,13 @@ code, plain, err = run(at(change(ONE, deployments=[{"platform": "lambda", "gpu":
 code2, same, err = run(change(ONE, deployments=[{"platform": "lambda", "gpu": "H100", "precision": "fp8"}]))
 check("a region at one price", code == code2 == 0 and plain["points"][0]["bill_usd_month"] == same["points"][0]["bill_usd_month"], err)
 
+A10G = change(ONE, deployments=[{"platform": "aws", "gpu": "A10G", "precision": "bf16", "replicas": 1, "tp": 1}])
+code, there, err = run(at(A10G, region="eu-central"))
+code2, here, err2 = run(at(A10G, region="us-east"))
+code3, nowhere, err3 = run(A10G)
+rent = [x["points"][0]["cost_usd_month"] for x in (there, here, nowhere)]
+check("a price of its own", abs(rent[0] - 1.258 * 730) < 1e-6 and rent[1] == rent[2] and abs(rent[2] - 1.01 * 730) < 1e-6, (rent, err, err2, err3))
+
 # ---- distances: once in TTFT and E2E, of each region its own
 
 code, two, err = run(TWO)
@@ -183,7 +190,7 @@ check("of a place of the user's own", code == 0, err)
 # ---- a plan: each place, and one deployment a region of the traffic; pruned as exhaustive
 
 PLAN = {"keepwarm": 1, "trace": TRACE, "model": "llama-3.1-8b", "replications": 2, "slo": {"ttft_p95_s": "1"},
-        "candidates": {"platforms": ["modal", "lambda", "nebius", "runpod"], "regions": ["us-east", "us", "eu"], "precisions": ["fp8"], "gpus": ["L4", "H100", "L40S"],
+        "candidates": {"platforms": ["modal", "lambda", "nebius", "huggingface"], "regions": ["us-east", "us", "eu"], "precisions": ["fp8"], "gpus": ["L4", "H100", "L40S"],
                        "keep_warm": [0, 1]}}
 
 
@@ -212,7 +219,7 @@ check("several serverless regions are contenders", ("modal", "us-east") in [x fo
 check("broad regions too, which are cheaper", any({x[1] for x in p} == {"us", "eu"} for p in splits), splits)
 check("and one dedicated region", [("lambda", "us-east")] in places or [("lambda", "us-west")] in places or [("nebius", "eu-north")] in places, places)
 check("TTFT by region", all({g.get("region") for g in p["groups"]} >= {"eu-west", "us-east"} for p in plan["points"]))
-check("left out with its reason", any(x["what"] == "runpod" and "was not found" in x["why"] for x in plan["left_out"]), plan["left_out"])
+check("left out with its reason", any(x["what"] == "huggingface" and "was not found" in x["why"] for x in plan["left_out"]), plan["left_out"])
 check("not sold there", any(x["what"].startswith("nebius HGX H100 in eu-west") for x in plan["left_out"]), plan["left_out"])
 # The way decides: both regions within 0.17 s only where each has its own.
 code, near, err = best(dict(PLAN, slo={"ttft_p95_s": "0.17"}), platforms=["modal"], gpus=["L4"])
