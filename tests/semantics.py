@@ -36,6 +36,19 @@ TESTS = {
     "z": ("tests/sim/fleet/test_units.c", "utilisation_admits_below_all_and_drains"),
     "A": ("tests/sim/fleet/test_units.c", "split_counts_input_and_output_apart"),
 }
+S = "tests/sim/fleet/test_self_managed.c"
+TESTS.update({
+    "B": (S, "hpa_divides_and_tolerates"), "C": (S, "hpa_doubles_at_most_and_four_at_first"),
+    "D": (S, "hpa_shrinks_to_the_largest_of_five_minutes"), "E": (S, "several_triggers_take_the_largest"),
+    "F": (S, "keda_polls_from_zero_and_cools_down"), "G": (S, "behavior_limits_how_far_within_a_period"),
+    "H": ("tests/sim/fleet/test_scaler_kpa.c", "kpa_decides_as_the_published_source"), "I": (S, "ray_waits_thirty_to_forty_seconds"),
+    "J": (S, "ray_goes_down_in_ten_minutes_and_to_zero_from_one"), "K": (S, "ray_counts_in_a_row"),
+    "L": (S, "sky_takes_fifteen_decisions_up_and_sixty_down"), "M": (S, "sky_looks_every_five_seconds_at_zero"),
+    "N": (S, "dynamo_adds_one_and_takes_one"), "O": ("tests/sim/fleet/test_nodes.c", "replicas_are_packed"),
+    "P": ("tests/sim/fleet/test_nodes.c", "skyserve_refuses_and_starts"),
+    "Q": ("tests/sim/fleet/test_nodes.c", "keda_from_the_first_request_to_the_last_node"),
+    "R": ("tests/platforms/test_self_managed.c", "defaults_are_theirs"),
+})
 COLUMNS = ["platform", "meter starts", "start-up billed", "idle tail", "at zero", "scaling signal", "quota rule"]
 SIGNAL = {"capacity": ("free slots", "i"), "queue_delay": ("queue delay", "j"), "queue": ("queue", "k"),
           "request_count": ("requests over a target", "x"), "load_target": ("load over a target", "l"),
@@ -98,6 +111,36 @@ def rows():
     return out
 
 
+OWN_COLUMNS = ["autoscaler", "signal", "looks", "up", "down", "to zero", "a node goes"]
+
+
+def own_rows():
+    """What users run on machines they rent, by the defaults of each file."""
+    out = []
+    for path in sorted(glob.glob("platforms/autoscalers/*.json")):
+        d = json.load(open(path, encoding="utf-8"))
+        default = {k: v.get("default") for k, v in {**d["parameters"], **d.get("constants", {})}.items()}
+        t = lambda k: duration(default[k])
+        idle, packed = int(value(d["node"]["idle_s"])), value(d["node"]["places"]) == "packed"
+        gone = (f"{duration(idle)} after its last replica" if idle else "with its replica") + (", packed [OQ]" if packed else " [P]")
+        cells = {
+            "hpa": lambda: ["metrics over thresholds, the largest [BE]", f"{t('horizontal-pod-autoscaler-sync-period')}; {t('pollingInterval')} at zero [F]",
+                            "to twice as many, or 4 [CG]", f"to the most of {t('horizontal-pod-autoscaler-downscale-stabilization')} [D]",
+                            f"{t('cooldownPeriod')} after the last activity [F]"],
+            "kpa": lambda: ["requests in flight over a target [H]", f"{t('tick-interval')} [R]", f"mean of {t('stable-window')}, at once in panic [H]",
+                            f"mean of {t('stable-window')} [H]", f"{t('stable-window')} without a request [R]"],
+            "ray_serve": lambda: [f"mean of {t('look_back_period_s')} of ongoing requests [I]", f"{t('metrics_interval_s')} [R]",
+                                  f"wanted for {t('upscale_delay_s')} on end [IK]", f"wanted for {t('downscale_delay_s')} on end [J]", "the same, from one [J]"],
+            "skyserve": lambda: [f"requests a second in {t('AUTOSCALER_QPS_WINDOW_SIZE_SECONDS')} [L]",
+                                 f"{t('AUTOSCALER_DEFAULT_DECISION_INTERVAL_SECONDS')}; 5 s at zero [M]", f"wanted for {t('upscale_delay_seconds')} [L]",
+                                 f"wanted for {t('downscale_delay_seconds')} [L]", "the same [L]"],
+            "dynamo": lambda: ["KV cache in use [N]", f"{t('load_adjustment_interval_seconds')} [R]", f"one, above {100 * float(default['DECODE_THROUGHPUT_SCALE_UP']):g} % [N]",
+                               f"one, below {100 * float(default['DECODE_THROUGHPUT_SCALE_DOWN']):g} % [N]", "never [R]"],
+        }[value(d["scaler"])]()
+        out.append([d["name"]] + cells + [gone])
+    return out
+
+
 def aligned(head, body):
     width = [max(len(r[i]) for r in [head] + body) for i in range(len(head))]
     line = lambda r: "| " + " | ".join(c.ljust(w) for c, w in zip(r, width)) + " |"
@@ -105,9 +148,9 @@ def aligned(head, body):
 
 
 def main():
-    body = rows()
-    letters = set("".join("".join(re.findall(r"\[([a-z]+)\]", c)) for r in body for c in r))
-    want = (aligned(COLUMNS, body), aligned(["", "test", "of"], [[k, f"`{TESTS[k][1]}`", f"`{TESTS[k][0]}`"] for k in sorted(letters)]))
+    body, own = rows(), own_rows()
+    letters = set("".join("".join(re.findall(r"\[([a-zA-Z]+)\]", c)) for r in body + own for c in r))
+    want = (aligned(COLUMNS, body), aligned(OWN_COLUMNS, own), aligned(["", "test", "of"], [[k, f"`{TESTS[k][1]}`", f"`{TESTS[k][0]}`"] for k in sorted(letters)]))
     if sys.argv[1:] == ["--print"]:
         print("\n\n".join(want))
         return 0
