@@ -123,7 +123,7 @@ void kw_time_sample(struct kw_time_samples *s, struct kw_span text)
         if (!s->numbers++) s->lo = s->hi = x;
         if (x < s->lo) s->lo = x;
         if (x > s->hi) s->hi = x;
-        s->fraction |= strpbrk(buf, ".eE") != NULL && x != (double)(long long)x;
+        s->fraction |= strpbrk(buf, ".eE") != NULL && x != floor(x);
         return;
     }
     if (!s->dates++) s->date = date;
