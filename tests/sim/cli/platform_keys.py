@@ -73,7 +73,8 @@ SCENARIO = {
     "mu": one(ttft={"constant": "0.4"}, output_rate={"constant": "90"}, retry={"max_attempts": 1}, provisioned={"units": 1, "price_usd": "9"}),
 }
 SCENARIO["cached ptu"] = dict(SCENARIO["ptu"], trace=dict(TRACE, file="cached.csv", columns=TRACE["columns"] + ",cached=cached"))
-FILE = {"cached ptu": "azure-openai", "memory": "openai", "batch": "openai", "batched": "openai", "ptu": "azure-openai", "gsu": "vertex-api", "mu": "bedrock"}
+SCENARIO["placed"] = dict(SCENARIO["baseten"], regions={"us-west": 1})
+FILE = {"placed": "baseten", "cached ptu": "azure-openai", "memory": "openai", "batch": "openai", "batched": "openai", "ptu": "azure-openai", "gsu": "vertex-api", "mu": "bedrock"}
 FIRST = {"cached ptu": "gpt-5.2", "openai": "gpt-4o", "memory": "gpt-4o", "batch": "gpt-4o", "batched": "gpt-4o", "anthropic": "claude-sonnet-4.5", "together-api": "llama-3.1-8b",
          "ptu": "gpt-5.2", "gsu": "gemini-3.6-flash", "mu": "llama-3.1-8b"}
 LIMITED = {"src": "S1", "rule": "reserve_max_tokens", "rpm": 1000, "tpm": 30000}
@@ -289,16 +290,20 @@ KEYS["apis[].sku"] = told("openai", "gpt-4o", "mine")
 PLACES = ("regions", {"src": "one", "list": [{"name": "eu-west", "multiplier": "1.5"}]})
 IN = "regions.list[]."
 KEYS["regions.src"] = shown("baseten", "one", "other", PLACES)
-KEYS["regions.via"] = shown("baseten", ["us-east"], ["eu-west"], PLACES)
+THERE = {"region": "eu-west"}
+KEYS["regions.via"] = figure("placed", ["us-east"], ["eu-west"], PLACES, of=THERE)
 KEYS[IN + "name"] = shown("baseten", "eu-west", "us-east", PLACES)
 KEYS[IN + "vendor"] = shown("baseten", "Dublin", "Cork", PLACES)
 KEYS[IN + "src"] = shown("baseten", "one", "other", PLACES)
-KEYS[IN + "multiplier"] = shown("baseten", "1.5", "2.5", PLACES)
+KEYS[IN + "multiplier"] = figure("baseten", "1.5", "2.5", PLACES, of=THERE)
 KEYS[IN + "gpus[].sku"] = shown("lambda", "1x H100 SXM", "nobody's", PLACES, ("regions.list[0].gpus", [{"sku": ""}]))
-for k in ("hour", "month", "spot_hour"):
-    KEYS[IN + "gpus[]." + k] = shown("lambda", "1", "2", PLACES, ("regions.list[0].gpus", [{"sku": "1x H100 SXM"}]))
-for k, a, b in (("months", 12, 36), ("hour", "1", "2"), ("upfront", "0.5", "1"), ("src", "one", "other")):
-    KEYS[IN + "gpus[].terms[]." + k] = shown("lambda", a, b, PLACES, ("regions.list[0].gpus", [{"sku": "1x H100 SXM", "terms": [{"months": 12, "hour": "3", "src": "one"}]}]))
+HERE = ("regions.list[0].gpus", [{"sku": "1x H100 SXM", "spot": {"src": "one", "interrupted_month": [0.1, 0.2]}, "hour": "1"}])
+for k, of in (("hour", {}), ("month", {"term": "monthly"}), ("spot_hour", {"term": "spot", "spot": {"restart_s": "60"}})):
+    KEYS[IN + "gpus[]." + k] = figure("lambda", "1", "2", PLACES, HERE, of=dict(THERE, **of))
+YEAR = ("regions.list[0].gpus", [{"sku": "1x H100 SXM", "terms": [{"months": 12, "hour": "3", "src": "one"}]}])
+for k, a, b in (("months", 12, 36), ("upfront", "0.5", "1"), ("src", "one", "other")):
+    KEYS[IN + "gpus[].terms[]." + k] = shown("lambda", a, b, PLACES, YEAR)
+KEYS[IN + "gpus[].terms[].hour"] = figure("lambda", "1", "2", PLACES, YEAR, of=dict(THERE, term="1_year"))
 KEYS[IN + "models[]"] = shown("openai", ["gpt-4o"], ["nobody's"], PLACES)
 SCENARIO["replicate"] = gpu("L40S")
 del SCENARIO["replicate"]["deployments"][0]["precision"]
