@@ -86,6 +86,11 @@ static const char *word_account(const struct kw_choice *c)
     return c->account;
 }
 
+static const char *word_autoscaler(const struct kw_choice *c)
+{
+    return c->autoscaler ? c->autoscaler->name : "";
+}
+
 static const char *word_region(const struct kw_choice *c)
 {
     return c->region ? c->region->name : "";
@@ -486,6 +491,8 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
         { "/deployments/profile_grade", "measured, published or estimated step times", word_profile_grade, NULL },
         { "/deployments/term", "on_demand, monthly, spot, batch, flex or priority", word_term, NULL },
         { "/deployments/region", "where it lies; empty: not said", word_region, NULL },
+        { "/deployments/autoscaler", "of the user's, by which machines come and go; empty: none", word_autoscaler,
+          NULL },
         { "/deployments/account", "which of the user's accounts at the platform; empty: the one there is", word_account,
           NULL },
     };
@@ -548,6 +555,10 @@ const struct kw_choice_field kw_choice_field[] = {
       offsetof(struct kw_choice, sched.max_num_seqs), sizeof(uint32_t), false, true },
     FIELD("idle_timeout_ns", scaling.idle_timeout, "ns", "idle time before a surplus replica stops"),
     FIELD("zero_timeout_ns", scaling.zero_timeout, "ns", "idle time before the last replica stops"),
+    { "node_places", "replica", "that a machine holds which comes and goes; 0: they do not",
+      offsetof(struct kw_choice, node.places), sizeof(uint32_t), false, true },
+    { "node_idle_ns", "ns", "how long such a machine stays without a replica", offsetof(struct kw_choice, node.idle),
+      sizeof(kw_ns), false, true },
     FIELD("balance", balance, "", "0 round robin, 1 least outstanding, 2 power of two, 3 prefix, 4 pack, 5 random"),
     { "batch_from", "", "batches are answered as 0 promised, 1 observed, 2 the user says",
       offsetof(struct kw_choice, batch_from), sizeof(enum kw_batch_from), false, true },

@@ -79,11 +79,11 @@ struct reading {
     struct kw_h5 *f;
     size_t n, nd, nr; /* points, deployments, replications */
     char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade, **file, **sha256, **profile_grade;
-    char **account, **region; /* NULL in results that have none */
-    char **label, **routing;  /* routing: NULL in results that have none */
-    char **part;              /* the same */
-    size_t ng;                /* groups; 0 in results that keep no samples of them */
-    char **group[4];          /* class, model, deployment of each, region (NULL in results that have none); [n * ng] */
+    char **account, **region, **autoscaler; /* NULL in results that have none */
+    char **label, **routing;                /* routing: NULL in results that have none */
+    char **part;                            /* the same */
+    size_t ng;                              /* groups; 0 in results that keep no samples of them */
+    char **group[4]; /* class, model, deployment of each, region (NULL in results that have none); [n * ng] */
     uint64_t *group_requests;
     double *group_samples[KW_METRICS]; /* [n * nr * ng], NULL where no group has it */
     double *share;                     /* [n * nr * ng * nd] */
@@ -107,10 +107,10 @@ struct reading {
 
 static void reading_free(struct reading *r)
 {
-    char **const strings[] = { r->platform,      r->sku,      r->gpu,      r->model,    r->precision,
-                               r->term,          r->name,     r->grade,    r->file,     r->sha256,
-                               r->profile_grade, r->label,    r->routing,  r->account,  r->part,
-                               r->group[0],      r->group[1], r->group[2], r->group[3], r->region };
+    char **const strings[] = { r->platform, r->sku,     r->gpu,       r->model,    r->precision,     r->term,
+                               r->name,     r->grade,   r->file,      r->sha256,   r->profile_grade, r->label,
+                               r->routing,  r->account, r->part,      r->group[0], r->group[1],      r->group[2],
+                               r->group[3], r->region,  r->autoscaler };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
     free(r->replications);
     free(r->days_df);
@@ -212,6 +212,8 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     }
     if (st == KW_OK && kw_h5_exists(r->f, "/deployments/region") > 0)
         st = kw_h5_read_n(r->f, "/deployments/region", KW_H5_STR, r->n * r->nd, &r->region, err);
+    if (st == KW_OK && kw_h5_exists(r->f, "/deployments/autoscaler") > 0)
+        st = kw_h5_read_n(r->f, "/deployments/autoscaler", KW_H5_STR, r->n * r->nd, &r->autoscaler, err);
     if (st == KW_OK && kw_h5_exists(r->f, "/deployments/account") > 0)
         st = kw_h5_read_n(r->f, "/deployments/account", KW_H5_STR, r->n * r->nd, &r->account, err);
     while (kw_choice_field[r->n_settings].name) r->n_settings++;
@@ -340,6 +342,12 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
         const struct kw_region_offer *region = kw_platform_region(p, r->region[at]);
         if (!region) return kw_fail(err, KW_ERANGE, "%s can no longer be asked to run in %s", p->title, r->region[at]);
         if ((st = kw_choice_place(out, region, err)) != KW_OK) return st;
+    }
+    if (r->autoscaler && r->autoscaler[at][0] && p->kind == KW_KIND_DEDICATED) {
+        const struct kw_self_managed *f;
+        const struct kw_node_own none = { .idle = 0 };
+        if ((st = kw_self_managed_find(&c->autoscalers, r->autoscaler[at], &f, err)) != KW_OK) return st;
+        kw_choice_self_managed(out, f, &f->scaling, &none);
     }
     for (int t = 0; kw_term_name[t]; t++)
         if (!strcmp(kw_term_name[t], r->term[at])) out->term = (enum kw_term)t;

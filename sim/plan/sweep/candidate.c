@@ -626,7 +626,8 @@ static void self_managed_settings(const struct kw_choice *c, char *buf, size_t s
     const struct kw_autoscaling *s = &c->scaling;
     char idle[32], own[240];
     uint32_t gpus = kw_choice_node_gpus(c);
-    kw_self_managed_settings(f, s, own, sizeof own);
+    own[0] = 0;
+    if (c->steptime) kw_self_managed_settings(f, s, own, sizeof own); /* a result opened again keeps no more of them */
     snprintf(buf, size,
              "%s: %s=%" PRIu32 " %s=%" PRIu32 "%s%s; replicas of tp %" PRIu32 " on nodes %s (%" PRIu32
              " GPU%s), given back after %s s without one, balance=%s",
