@@ -122,6 +122,39 @@ static void an_unknown_latency_leaves_the_price(void)
     kw_candidate_free(&c);
 }
 
+/* To which prompt a TTFT holds, and whose traffic it is of: the file's, until the user's own stands in its place. */
+static void a_law_says_how_far_it_holds_and_of_what_it_is(void)
+{
+    static const struct {
+        const char *deployment, *stand_in; /* in the line that names it; "" for none */
+        uint32_t known_to, rate_known_to;
+    } want[] = {
+        { "\"openai\", \"model\": \"gpt-5.6-terra\"", "", 275000, 24151 }, /* has a slope of its own, and a limit */
+        { "\"openai\", \"model\": \"gpt-5.6-terra\", \"ttft_per_ktok\": { \"constant\": \"0.1\" }", "", 0, 24151 },
+        { "\"groq\", \"model\": \"gpt-oss-120b\"", "its latency was not measured; that of OpenRouter's traffic", 2669,
+          4214 },
+        { "\"groq\", \"model\": \"gpt-oss-120b\", \"ttft\": { \"constant\": \"1\" }, \"ttft_known_to\": 700",
+          "its output rate was not measured", 700, 4214 },
+        { "\"groq\", \"model\": \"gpt-oss-120b\", \"ttft\": { \"constant\": \"1\" },"
+          " \"output_rate\": { \"constant\": \"90\" }, \"output_rate_known_to\": 900",
+          "", 0, 900 },
+    };
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        char text[400], line[300];
+        struct kw_candidate c;
+        struct kw_error err = { "" };
+        snprintf(text, sizeof text, "{ \"platform\": %s }", want[i].deployment);
+        CHECK(first(text, &c, &err) == KW_OK);
+        CHECK_STR(err.msg, "");
+        if (c.n == 1) {
+            kw_choice_stand_in(&c.choice[0], line, sizeof line);
+            CHECK(*want[i].stand_in ? strstr(line, want[i].stand_in) != NULL : !*line);
+            CHECK(c.choice[0].ttft_known_to == want[i].known_to && c.choice[0].rate_known_to == want[i].rate_known_to);
+        }
+        kw_candidate_free(&c);
+    }
+}
+
 /* What the user measured stands for all of it: nothing of the file's or the profile's is added. */
 static void a_measured_part_replaces_and_is_not_added_to(void)
 {
@@ -158,6 +191,7 @@ int main(void)
     CHECK_STR(err.msg, "");
     RUN(own_latency_makes_a_plan_possible);
     RUN(a_known_latency_is_kept_unless_told);
+    RUN(a_law_says_how_far_it_holds_and_of_what_it_is);
     RUN(a_measured_part_replaces_and_is_not_added_to);
     RUN(what_is_missing_is_named);
     RUN(an_unknown_latency_leaves_the_price);
