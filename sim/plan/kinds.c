@@ -439,7 +439,8 @@ static enum kw_status merge(struct kw_plan *to, const struct kw_plan *below, con
             struct kw_choice *x = &to->candidates[j].choice[0];
             there = same_offer(x, c) && x->scaling.keep_warm == c->scaling.keep_warm &&
                     x->scaling.idle_timeout == c->scaling.idle_timeout &&
-                    kw_choice_concurrency(x) == kw_choice_concurrency(c);
+                    kw_choice_concurrency(x) == kw_choice_concurrency(c) &&
+                    !memcmp(&x->provision, &c->provision, sizeof c->provision);
             if (there && x->scaling.max_replicas < c->scaling.max_replicas)
                 x->scaling.max_replicas = c->scaling.max_replicas;
         }

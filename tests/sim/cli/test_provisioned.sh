@@ -219,6 +219,15 @@ s["candidates"]["platforms"] = ["bedrock", "openai", "azure-openai"]
 p = run(s, "plan", "--all")
 check("a month at the most", {x["deployments"][0]["provisioned"]["term"] for x in p["points"]} == {"hour", "month"}, "")
 
+# another volume, too large for one replay: pools side by side, of the number of units that is the cheapest for one
+s = dict(bought("azure-openai", "gpt-5.2", 15, tpm=1000, output_weight="8", price_usd="0.02", price_per="hour", term="hour", spill=True), model="gpt-5.2", trace=t,
+         slo={"error_fraction": "0.01"}, candidates={"platforms": ["azure-openai"], "terms": ["on_demand", "provisioned"]})
+tokens = sum(r[1] + r[2] for r in rows) * 730
+p = run(s, "plan", "--volume", "%d,%d" % (tokens * 100, tokens * 400))
+one, four = [v["api"] for v in p["volumes"]["volumes"]]
+check("pools", p["volumes"]["volumes"][1]["pools"] > 1.5 and "PTU hour" in one["label"] and "PTU hour" in four["label"], p["volumes"])
+check("pools", 3.6 < four["cost_usd_month"] / one["cost_usd_month"] < 4.2, (one, four))
+
 print("%d passed, %d failed, 0 skipped" % (passed, failed))
 raise SystemExit(failed > 0)
 PY
