@@ -229,18 +229,22 @@ static enum kw_status read_brackets(struct kw_fact_reader *r, struct kw_jnode li
     return KW_OK;
 }
 
-/* "$0 per GB to 100, 0.09 to 10240, 0.05" */
+/* "$0 per GB to 100, 0.09 to 10240, ... 0.05": as many as a line of a listing holds, and the last. */
 static enum kw_status keep_brackets(struct kw_fact_reader *r, const struct kw_fact_found *f, const char *path,
                                     const char *unit, const struct kw_brackets *b)
 {
-    char text[sizeof((struct kw_fact *)0)->value], usd[32];
-    int at = 0;
-    for (uint32_t i = 0; i < b->n && at < (int)sizeof text; i++) {
+    char text[64] = "", one[64], usd[32];
+    size_t at = 0;
+    bool left_out = false;
+    for (uint32_t i = 0; i < b->n; i++) {
         kw_nano_format(usd, sizeof usd, b->v[i]);
-        at += snprintf(text + at, sizeof text - (size_t)at, "%s%s%s%s", i ? ", " : "$", usd, i ? "" : " per ",
-                       i ? "" : unit);
-        if (i + 1 < b->n && at < (int)sizeof text)
-            at += snprintf(text + at, sizeof text - (size_t)at, " to %.9g", (double)b->upto[i] / (double)holds(unit));
+        int n = snprintf(one, sizeof one, "%s%s%s%s", i ? left_out ? " ... " : ", " : "$", usd, i ? "" : " per ",
+                         i ? "" : unit);
+        if (i + 1 < b->n)
+            n += snprintf(one + n, sizeof one - (size_t)n, " to %.9g", (double)b->upto[i] / (double)holds(unit));
+        left_out |= i + 1 < b->n && at + (size_t)n > 40;
+        if (left_out && i + 1 < b->n) continue;
+        at += (size_t)snprintf(text + at, sizeof text - at, "%.*s", (int)(sizeof text - 1 - at), one);
     }
     return kw_fact_keep(r, f, path, "%s", text);
 }
