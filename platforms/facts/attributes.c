@@ -3,9 +3,8 @@
 #include <string.h>
 #include "sim/core/nearest.h"
 
-const char *const kw_attribute_name[] = { "data_in_account", "no_training", "zero_retention",
-                                          "hipaa",           "soc2",        "iso27001",
-                                          "custom_weights",  NULL };
+const char *const kw_attribute_name[] = { "data_in_account", "no_training",    "zero_retention", "hipaa", "soc2",
+                                          "iso27001",        "custom_weights", "lora",           NULL };
 _Static_assert(sizeof kw_attribute_name / sizeof *kw_attribute_name == KW_ATTRIBUTES + 1, "a name for each attribute");
 const char *const kw_answer_name[] = { "not known", "no", "yes", NULL };
 

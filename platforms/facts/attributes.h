@@ -15,9 +15,11 @@ enum kw_attribute {
     KW_ATTRIBUTE_SOC2,            /* a SOC 2 Type II report covers it */
     KW_ATTRIBUTE_ISO27001,        /* an ISO/IEC 27001 certificate covers it */
     KW_ATTRIBUTE_CUSTOM_WEIGHTS,  /* it serves weights that the customer brings */
+    KW_ATTRIBUTES_OF_FILE,        /* these stand in a file's "attributes"; the others follow from what else it says */
+    KW_ATTRIBUTE_LORA = KW_ATTRIBUTES_OF_FILE, /* it serves LoRA adapters: its "lora" */
     KW_ATTRIBUTES
 };
-extern const char *const kw_attribute_name[]; /* "data_in_account", ..., "custom_weights", NULL */
+extern const char *const kw_attribute_name[]; /* "data_in_account", ..., "custom_weights", "lora", NULL */
 
 enum kw_answer { KW_ANSWER_UNKNOWN, KW_ANSWER_NO, KW_ANSWER_YES };
 extern const char *const kw_answer_name[]; /* "not known", "no", "yes", NULL */

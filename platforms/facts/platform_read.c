@@ -793,9 +793,11 @@ static enum kw_status read_words(struct kw_fact_reader *r, struct kw_jnode n)
 /* "not_known": {"iso27001": "why"}: looked for, and no source says. */
 static enum kw_status read_not_known(struct kw_fact_reader *r, struct kw_jnode n)
 {
+    const char *keys[KW_ATTRIBUTES_OF_FILE + 1] = { NULL };
     if (!kw_json_present(n)) return KW_OK;
-    KW_TRY(kw_json_keys(n, kw_attribute_name, r->err));
-    for (int a = 0; a < KW_ATTRIBUTES; a++) {
+    memcpy(keys, kw_attribute_name, KW_ATTRIBUTES_OF_FILE * sizeof *keys);
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    for (int a = 0; a < KW_ATTRIBUTES_OF_FILE; a++) {
         struct kw_attribute_fact *f = &r->p.attribute[a];
         struct kw_jnode why = kw_json_get(n, kw_attribute_name[a]);
         if (!kw_json_present(why)) continue;
@@ -809,13 +811,13 @@ static enum kw_status read_not_known(struct kw_fact_reader *r, struct kw_jnode n
 
 static enum kw_status read_attributes(struct kw_fact_reader *r, struct kw_jnode n)
 {
-    const char *keys[KW_ATTRIBUTES + 3] = { "src", "not_known" };
+    const char *keys[KW_ATTRIBUTES_OF_FILE + 3] = { "src", "not_known" };
     struct kw_fact_source src;
     if (!kw_json_present(n)) return KW_OK;
-    memcpy(keys + 2, kw_attribute_name, (KW_ATTRIBUTES + 1) * sizeof *keys);
+    memcpy(keys + 2, kw_attribute_name, KW_ATTRIBUTES_OF_FILE * sizeof *keys);
     KW_TRY(kw_json_keys(n, keys, r->err));
     KW_TRY(kw_fact_section(r, n, &src));
-    for (int a = 0; a < KW_ATTRIBUTES; a++) {
+    for (int a = 0; a < KW_ATTRIBUTES_OF_FILE; a++) {
         struct kw_attribute_fact *to = &r->p.attribute[a];
         struct kw_fact_found f;
         bool yes;
@@ -868,13 +870,19 @@ static enum kw_status read_lora(struct kw_fact_reader *r, struct kw_jnode n)
         { "max_adapters", KW_FACT_U32, offsetof(struct kw_lora_rule, most), 1, 1000000 },
     };
     struct kw_lora_rule *l = &r->p.lora;
+    struct kw_attribute_fact *answer = &r->p.attribute[KW_ATTRIBUTE_LORA];
     struct kw_fact_source src;
     int word;
+    snprintf(answer->note, sizeof answer->note, "its file does not say how adapters are served");
     if (!kw_json_present(n)) return KW_OK;
     KW_TRY(kw_json_keys(n, keys, r->err));
     KW_TRY(kw_fact_section(r, n, &src));
     KW_TRY(kw_fact_word(r, kw_json_get(n, "served"), &src, served, &word));
     l->served = (enum kw_lora_served)(KW_LORA_NOT_SERVED + word);
+    const struct kw_fact *said = &r->p.facts[r->p.n_facts - 1];
+    answer->answer = l->served == KW_LORA_NOT_SERVED ? KW_ANSWER_NO : KW_ANSWER_YES;
+    answer->provenance = said->provenance;
+    memcpy(answer->note, said->note, sizeof answer->note);
     if (l->served != KW_LORA_BASE_REPLICA)
         for (int i = 2; keys[i]; i++)
             if (kw_json_present(kw_json_get(n, keys[i])))

@@ -206,7 +206,7 @@ const struct kw_command kw_commands[] = {
       "",
       "the platforms built in: kinds, cheapest price, meter, grade",
       "--require leaves out those without an attribute, or of which it is not known: data_in_account,\n"
-      "no_training, zero_retention, hipaa, soc2, iso27001, custom_weights.\n",
+      "no_training, zero_retention, hipaa, soc2, iso27001, custom_weights, lora.\n",
       "keepwarm platforms list --require hipaa --require soc2",
       { KW_OPT_REQUIRE, KW_OPT_PLATFORMS, KW_OPTIONS },
       0,

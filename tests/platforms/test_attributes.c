@@ -94,6 +94,7 @@ static void a_file_states_them(void)
     CHECK(p.attribute[KW_ATTRIBUTE_ISO27001].answer == KW_ANSWER_UNKNOWN);
     CHECK(!strcmp(p.attribute[KW_ATTRIBUTE_ISO27001].note, "not looked for"));
     CHECK(p.attribute[KW_ATTRIBUTE_NO_TRAINING].answer == KW_ANSWER_UNKNOWN);
+    CHECK(p.attribute[KW_ATTRIBUTE_LORA].answer == KW_ANSWER_UNKNOWN && p.attribute[KW_ATTRIBUTE_LORA].note[0]);
     CHECK(p.weakest == KW_GRADE_MEASURED && !p.oldest[0]); /* no bill rests on them */
     CHECK(!kw_show_platform(&p, &text, &err));
     CHECK(strstr(text, "attributes.hipaa ") && strstr(text, "  iso27001: not known: not looked for\n"));
@@ -114,6 +115,7 @@ static void what_a_file_may_not_say(void)
         { "{\"src\": \"S\", \"soc2\": true, \"not_known\": {\"soc2\": \"x\"}}", "attributes.soc2 says yes" },
         { "{\"not_known\": {\"soc\": \"x\"}}", "not_known.soc: unknown key; did you mean 'soc2'?" },
         { "{\"not_known\": {\"soc2\": \"\"}}", "want some text" },
+        { "{\"src\": \"S\", \"lora\": true}", "attributes.lora: unknown key" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct kw_platform p;

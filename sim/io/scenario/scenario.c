@@ -1223,16 +1223,38 @@ static enum kw_status read_words(struct kw_jnode list, const char **out, size_t 
     return KW_OK;
 }
 
-/* "require": ["hipaa", "soc2?"]. */
+/* "region:eu" among what is required: "regions" says the same. */
+static enum kw_status read_required_region(struct kw_jnode n, const char *name, struct kw_plan_options *o,
+                                           struct kw_error *err)
+{
+    char hint[KW_NEAREST_HINT];
+    if (o->n_regions)
+        return kw_json_fail(n, KW_ERANGE, err,
+                            "where deployments may lie is said already; several places go into candidates.regions");
+    if (strchr(name, '?'))
+        return kw_json_fail(n, KW_ERANGE, err,
+                            "a platform of which no region is known lies nowhere that could be planned");
+    if (!(o->regions[0] = kw_region_find(name)))
+        return kw_json_fail(n, KW_ERANGE, err, "no region or area is called '%.40s'%s", name,
+                            kw_nearest_hint(hint, name, kw_region_names()));
+    o->n_regions = 1;
+    return KW_OK;
+}
+
+/* "require": ["hipaa", "soc2?", "region:eu"]. */
 static enum kw_status read_requirements(struct kw_jnode list, struct kw_plan_options *o, struct kw_error *err)
 {
-    enum kw_status st = check_list(list, KW_ATTRIBUTES, err);
+    enum kw_status st = check_list(list, KW_ATTRIBUTES + 1, err);
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
         struct kw_jnode n = kw_json_at(list, i);
         const char *word;
         struct kw_error why;
         struct kw_requirement r;
         if ((st = kw_json_str(n, &word, err)) != KW_OK) break;
+        if (!strncmp(word, "region:", 7)) {
+            st = read_required_region(n, word + 7, o, err);
+            continue;
+        }
         if (kw_requirement_read(&r, word, &why) != KW_OK) return kw_json_fail(n, KW_ERANGE, err, "%s", why.msg);
         for (size_t k = 0; k < o->n_require; k++)
             if (o->require[k].attribute == r.attribute)

@@ -26,7 +26,7 @@ with open("t.csv", "w") as f:
     f.writelines("%d,%d,%d\n" % (20 * i, 200 + 37 * i % 400, 20 + 11 * i % 90) for i in range(300))
 GENERIC = {"file": "t.csv", "format": "generic", "columns": "arrival=arrival,prompt=prompt,output=output"}
 PLAN = {"keepwarm": 1, "trace": GENERIC, "model": "llama-3.1-8b", "replications": 1, "slo": {"ttft_p95_s": "60"}}
-ATTRIBUTES = ["data_in_account", "no_training", "zero_retention", "hipaa", "soc2", "iso27001", "custom_weights"]
+ATTRIBUTES = ["data_in_account", "no_training", "zero_retention", "hipaa", "soc2", "iso27001", "custom_weights", "lora"]
 FILES = {}
 for name in glob.glob(HOME + "/platforms/*.json"):
     if not name.endswith(".schema.json"):
@@ -35,6 +35,9 @@ for name in glob.glob(HOME + "/platforms/*.json"):
 
 def answer(platform, attribute):
     """True, False or None, read here from the file itself."""
+    if attribute == "lora":
+        served = FILES[platform].get("lora", {}).get("served")
+        return None if served is None else (served["value"] if isinstance(served, dict) else served) != "no"
     said = FILES[platform].get("attributes", {}).get(attribute)
     return said["value"] if isinstance(said, dict) else said
 
@@ -74,7 +77,7 @@ for a in ATTRIBUTES:
             said = answer(p, a)
             check(word + ": " + p, x["attribute"] == a and x["value"] is said, x)
             if said is None:
-                check(word + ": why", x["note"] == FILES[p]["attributes"]["not_known"][a] and "source" not in x, x)
+                check(word + ": why", (a == "lora" or x["note"] == FILES[p]["attributes"]["not_known"][a]) and "source" not in x, x)
             else:
                 check(word + ": source", x["source"] and x["date"] and x["grade"] in ("published", "estimated"), x)
         check(word + ": required", {(x["attribute"], x["value"]) for x in r["required"]} <= {(a, v) for v in takes}, r["required"])
@@ -114,7 +117,15 @@ check("as written", on(r) == {"huggingface"} and any(x["what"] == "beam" and x.g
 
 # ---- what is off, a line each
 
+# where: as "regions" has it
+a, b = (plan(dict(SMALL, **how)) for how in ({"require": ["region:eu", "soc2"]}, {"regions": ["eu"], "require": ["soc2"]}))
+check("region", a["points"] == b["points"] and on(a) and on(a) < on(everywhere), on(a))
+check("region: not found where", any("in which regions it can be asked to run was not found" in x["why"] for x in a["left_out"]), a["left_out"][:5])
+
 for what, candidates, message in (
+    ("a region", {"require": ["region:eurpe"]}, "candidates.require[0]: no region or area is called 'eurpe'"),
+    ("a region or not", {"require": ["region:eu?"]}, "candidates.require[0]: a platform of which no region is known lies nowhere"),
+    ("two regions", {"regions": ["us"], "require": ["region:eu"]}, "candidates.require[0]: where deployments may lie is said already"),
     ("a name", {"require": ["hippa"]}, "candidates.require[0]: no attribute of a platform is called 'hippa' (did you mean 'hipaa'?)"),
     ("twice", {"require": ["soc2", "soc2?"]}, "candidates.require[1]: candidates.require[0] is of the same attribute"),
     ("a number", {"require": [3]}, "candidates.require[0]: want a string"),

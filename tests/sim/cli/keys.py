@@ -331,7 +331,7 @@ KEYS = {
     "candidates.adapter_pools[]": plans(TUNES, ["shared"], ["apart"], wrong=(RENTED, ["apart"])),
     "candidates.operations_usd_month": plans(RENTED, "0", "99", wrong=(APIS, "9")),
 }
-for name in ("data_in_account", "no_training", "zero_retention", "hipaa", "soc2", "iso27001", "custom_weights"):
+for name in ("data_in_account", "no_training", "zero_retention", "hipaa", "soc2", "iso27001", "custom_weights", "lora"):
     KEYS["candidates.attributes.*." + name] = plans(OWN, True, False, ("candidates.require", [name + "?"]), wrong=(OWN, True))
 for name, tight, loose in (("ttft", "0.001", "500"), ("tpot", "0.0001", "50"), ("e2e", "0.001", "900")):
     for p in ("p50", "p95", "p99"):

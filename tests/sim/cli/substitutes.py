@@ -98,6 +98,9 @@ for k in set(mine) & set(other):
 p = [p for p in r["points"] if p["deployments"][0]["model"] == "gpt-4o"][0]
 check("tokens: the model's own stay", p["cost_usd_month"] == alone["points"][0]["cost_usd_month"])
 check("tokens: told", r["substitutes"][0]["tokens"] == 2)
+half = dict(ON, platforms=["modal", "runpod", "replicate"], substitutes={"llama-3.1-8b": {"tokens": "0.5"}, "llama-3.3-70b": {"tokens": "0.25"}})
+a, b = (plan(half, *o, slo={"ttft_p95_s": "60"}) for o in ((), ("--exhaustive",)))
+check("tokens: exhaustive", (a["recommendation"], a["why"]) == (b["recommendation"], b["why"]) and a["recommendation"], (a["why"], b["why"]))
 
 # ---- what the user wrote stands beside them
 

@@ -1,4 +1,5 @@
 /* Plans: a known best, ties, nothing feasible, and pruned == exhaustive on thousands of random cases. */
+#include "sim/plan/plan_internal.h"
 #include "sim/io/summary.h"
 #include "tests/sim/plan/fakeplan.h"
 #include "tests/failmalloc.h"
@@ -535,8 +536,20 @@ static void every_allocation_of_a_sweep_may_fail(void)
     for (int i = 0; i < 3; i++) kw_candidate_free(&candidates[i]);
 }
 
+/* A bound must count what is simulated: a third of the tokens is computed in a third of the time. */
+static void another_tokenizer_computes_its_own_tokens(void)
+{
+    CHECK(kw_tokens_as(10, 0) == 10 && kw_tokens_as(10, 1000000) == 10 && kw_tokens_as(10, 250000) == 3);
+    CHECK(kw_tokens_as(0, 250000) == 0 && kw_tokens_as(1, 100000) == 1 &&
+          kw_tokens_as(UINT32_MAX, 2000000) == UINT32_MAX);
+    CHECK(kw_plan_computed(&fake_trace, 0) == 60 + 60 - 3);
+    CHECK(kw_plan_computed(&fake_trace, 500000) == 30 + 30 - 3);
+    CHECK(kw_plan_computed(&fake_trace, 250000) == 3 + 5 + 8 + 3 + 5 + 8 - 3); /* each rounded as it is simulated */
+}
+
 int main(void)
 {
+    RUN(another_tokenizer_computes_its_own_tokens);
     RUN(a_known_best);
     RUN(equal_costs_tie_and_the_first_wins);
     RUN(of_those_that_tie_the_steady_one_is_recommended);
