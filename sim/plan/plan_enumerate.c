@@ -658,8 +658,9 @@ static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, 
             take_own_spot(o, t == 3, &d);
             if (!spot_plannable(o, &d, why, sizeof why)) {
                 char what[96];
-                snprintf(what, sizeof what, "%s %s spot%s", c->platform->name, c->gpu->gpu,
-                         t == 3 ? " with on-demand fallback" : "");
+                snprintf(what, sizeof what, "%.24s %.16s spot%s%s%.16s", c->platform->name, c->gpu->gpu,
+                         t == 3 ? " with on-demand fallback" : "", c->region ? " in " : "",
+                         c->region ? c->region->name : "");
                 enum kw_status st = kw_plan_drop(e->p, what, why, e->err);
                 if (st != KW_OK) return st;
                 continue;

@@ -991,26 +991,28 @@ char *kw_choice_balancing(const struct kw_choice *c, char *buf, size_t size)
 char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, char *buf, size_t size)
 {
     const struct kw_api_offer *o = c->api;
+    const char *in = c->region ? " in " : "", *where = c->region ? c->region->name : "";
     buf[0] = 0;
     if (c->egress_bytes && !c->platform->egress.price.known && c->term != KW_TERM_SPOT)
         snprintf(buf, size, "%s: what %s charges for bytes sent out was not found, so none is billed", c->name,
                  c->platform->title);
     if (c->gpu && c->term == KW_TERM_SPOT && !c->spot.known && c->spot.share_hi > 0)
-        snprintf(
-            buf, size,
-            "%s %s: more than %g %% of its spot machines are taken within a month, how many more is not published, so "
-            "none is simulated: set spot.interruptions_per_hour",
-            c->name, c->gpu->gpu, c->spot.share_lo * 100);
+        snprintf(buf, size,
+                 "%s %s%s%s: more than %g %% of its spot machines are taken within a month, how many more is not "
+                 "published, so "
+                 "none is simulated: set spot.interruptions_per_hour",
+                 c->name, c->gpu->gpu, in, where, c->spot.share_lo * 100);
     else if (c->gpu && c->term == KW_TERM_SPOT && !c->spot.known)
         snprintf(buf, size,
-                 "%s %s: how often its spot machines are interrupted was not found, so none is simulated: set "
+                 "%s %s%s%s: how often its spot machines are interrupted was not found, so none is simulated: set "
                  "spot.interruptions_per_hour",
-                 c->name, c->gpu->gpu);
+                 c->name, c->gpu->gpu, in, where);
     else if (c->gpu && c->term == KW_TERM_SPOT && c->spot.share_hi > 0)
         snprintf(buf, size,
-                 "%s %s: %g to %g %% of its spot machines are taken within a month, as published: %g %% is "
+                 "%s %s%s%s: %g to %g %% of its spot machines are taken within a month, as published: %g %% is "
                  "simulated",
-                 c->name, c->gpu->gpu, c->spot.share_lo * 100, c->spot.share_hi * 100, c->spot.share_hi * 100);
+                 c->name, c->gpu->gpu, in, where, c->spot.share_lo * 100, c->spot.share_hi * 100,
+                 c->spot.share_hi * 100);
     const struct kw_token_prices *p = o ? kw_term_prices(o, c->term) : NULL;
     if (!o || !p->cached_in_mtok.known || p->cached_in_mtok.v >= p->in_mtok.v || c->cache.mode == KW_CACHE_OFF)
         return buf;
