@@ -116,6 +116,9 @@ static void choice(const struct kw_choice *x)
     hold(a->buffer_replicas <= 100000 && a->hard_concurrency <= 1000000 && a->target >= 0 && a->target <= 1e9);
     hold(a->stockout_probability >= 0 && a->stockout_probability <= 0.999 && a->start_failure_probability >= 0 &&
          a->start_failure_probability <= 0.99);
+    hold(!x->autoscaler || (x->node.places >= 1 && x->node.idle >= 0 && x->term == KW_TERM_ON_DEMAND &&
+                            x->cold.provision.kind != KW_LAW_NONE && x->cold.pull.kind != KW_LAW_NONE &&
+                            a->scaler == x->autoscaler->scaling.scaler && a->eval_period > 0));
     hold(c->block_size >= 1 && c->block_size <= 512 && !(c->block_size & (c->block_size - 1)));
     hold(c->max_num_seqs >= 1 && c->max_num_seqs <= 65536 && c->max_num_batched_tokens >= c->max_num_seqs &&
          c->max_num_batched_tokens <= 1 << 20);
@@ -213,6 +216,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         check_error(st, &err);
     } else {
         options(&s, &o);
+        if ((st = kw_scenario_plan_autoscalers(&s, &catalogue, &o, &err)) != KW_OK) check_error(st, &err);
+        hold(o.n_autoscalers <= KW_PLAN_MAX_AUTOSCALERS);
+        for (size_t i = 0; i < o.n_autoscalers && st == KW_OK; i++)
+            hold(o.autoscaler[i].scaling.scaler == o.autoscaler[i].file->scaling.scaler);
     }
     requests(!kw_json_present(top(&s, "regions")));
     if ((st = kw_scenario_meet_regions(&s, &trace, &err)) != KW_OK) {
