@@ -308,6 +308,7 @@ static enum kw_status plan_at(struct kw_breakeven *b, struct kw_kinds *k, const 
     if (!b->volume) return kw_fail(err, KW_ENOMEM, "out of memory for other volumes");
     b->dispersion = kw_volume_dispersion(of->study->trace, KW_VOLUME_WINDOW);
     b->replications = kw_kinds_replications(k);
+    b->adapters = of->o->fine_tunes != NULL;
     for (size_t v = 0; v < n && st == KW_OK; v++) {
         told(of, v, b->searched ? 2 * n : n);
         st = kw_kinds_plan(k, &b->volume[v], factor[v], err);
@@ -396,6 +397,8 @@ char *kw_breakeven_method(const struct kw_breakeven *b, char *buf, size_t size)
                              "; of much, slices of 10 minutes at each level of load stand for the rest (%.3g %% of the "
                              "time at the least)",
                              100 * least_part);
+    if (b->adapters && at < size)
+        at += (size_t)snprintf(buf + at, size - at, "; LoRA adapters beside their base, never in a pool for each");
     if (most_pools > 1 && at < size)
         snprintf(buf + at, size - at,
                  "; the largest volumes are up to %.3g like pools side by side, which costs no less than one for all",

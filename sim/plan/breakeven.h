@@ -30,6 +30,7 @@ struct kw_breakeven {
     double capacity_used, utilisation;
     int dearer;
     double dispersion; /* of the trace: sim/plan/volume.h */
+    bool adapters;     /* some of the trace's models are LoRA adapters: planned beside their base alone */
     uint32_t replications;
 };
 

@@ -33,7 +33,8 @@ enum kw_status kw_kinds_open(struct kw_kinds **out, const struct kw_kinds_of *of
     uint32_t n = of->study->replications;
     k->of = *of;
     k->options = *of->o;
-    k->options.hybrids = k->options.exhaustive = false;
+    k->options.hybrids = k->options.exhaustive = k->options.pools_apart = false;
+    k->options.pools_shared = true;
     k->options.run.progress = NULL;
     for (int i = 0; i < KW_KINDS; i++) kw_plan_init(&k->full.contenders[i]);
     k->tokens_month = kw_volume_tokens(t) * (double)kw_study_month(of->study) / (double)t->span;

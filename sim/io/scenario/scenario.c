@@ -1536,6 +1536,8 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     READ(kw_json_bool_or(get(c, "exhaustive"), o->exhaustive, &o->exhaustive, err));
     READ(kw_json_bool_or(get(c, "break_even"), o->break_even, &o->break_even, err));
     READ(read_volumes(get(c, "volumes"), o, err));
+    if (st == KW_OK && o->pools_apart && !o->pools_shared && (o->n_volumes || o->break_even))
+        st = kw_json_fail(list, KW_ERANGE, err, "other volumes are planned with adapters beside their base alone");
     READ(kw_json_nano_or(get(c, "operations_usd_month"), 0, 0, INT64_MAX, &o->operations_month, err));
     READ(count_or(get(c, "egress_bytes_per_token"), 0, 0, 1000000, &o->egress_bytes, err));
     return st;

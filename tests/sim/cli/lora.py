@@ -129,6 +129,14 @@ check("another base", "'x-1' is an adapter of llama-3.1-8b, and all requests are
 r = plan(["runpod"], candidates={"gpus": ["L40S"], "substitutes": {"llama-3.2-3b": 0.8}})
 check("no substitutes", out(r).get("llama-3.2-3b") == "LoRA adapters are of one base, and no other model stands in for it", out(r))
 
+# ---- other volumes
+
+p = keepwarm(dict(PLAN, adapters=TUNES, candidates=dict(ON, platforms=["runpod", "replicate"], gpus=["L40S"])), "--volume", "500M,1B")
+text = " ".join(p.stdout.split())
+check("volumes", "LoRA adapters beside their base, never in a pool for each" in text and "serverless runpod L40S fp8 tp1" in text, p.stdout[-900:])
+r = plan(["runpod"], "--volume", "500M", candidates={"gpus": ["L40S"], "adapter_pools": ["apart"]})
+check("volumes: apart", r.get("error") == "keepwarm: s.json:1: candidates.adapter_pools: other volumes are planned with adapters beside their base alone\n", r.get("error"))
+
 # ---- pruned as exhaustive
 
 for slo in ({"ttft_p95_s": "0.3"}, {"ttft_p95_s": "20"}):
