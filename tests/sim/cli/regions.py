@@ -124,6 +124,13 @@ code2, waits, err = run(cold)
 check("a cold region's requests go to the next", group(spilled, region="eu-west")["cold_fraction"] == 0 < group(waits, region="eu-west")["cold_fraction"] and
       group(spilled, deployment="us")["requests"] > 400, err)
 
+# ---- a region that has none: the nearest takes it, wherever it stands in the list
+
+for names in (("us-west", "us-east", "eu-west"), ("eu-west", "us-east", "us-west")):
+    near = change(TWO, trace=dict(TRACE, columns=COLUMNS), regions={"ca": 0.5, "us-west": 0.25, "eu-west": 0.25}, deployments=[dict(L4, name=x, region=x) for x in names])
+    code, went, err = run(near)
+    check("the nearest", code == 0 and group(went, deployment="us-east")["requests"] == group(went, region="ca")["requests"], (names, err))
+
 # ---- shares: drawn once, from the seed
 
 SHARED = change(TWO, trace=dict(TRACE, columns=COLUMNS), regions={"eu-west": "0.4", "us-east": "0.6"})
