@@ -142,6 +142,17 @@ static bool first_month(const struct kw_bill *month, kw_nusd one_off, char *buf,
     return true;
 }
 
+/* What a month would cost without the credit that a platform gives each month; false where none does. */
+static bool monthly_credit(const struct kw_bill *month, char *buf, size_t size)
+{
+    char credit[32], whole[32];
+    if (!month->item[KW_ITEM_CREDIT]) return false;
+    snprintf(buf, size, "$%s a month before the platform's monthly credit, which pays $%s of it, once an account",
+             kw_quantity_usd(kw_nano_to_double(month->total - month->item[KW_ITEM_CREDIT]), whole),
+             kw_quantity_usd(kw_nano_to_double(-month->item[KW_ITEM_CREDIT]), credit));
+    return true;
+}
+
 /* Which profiles the candidates stand on, each once: all of `first` (when >= 0), of the others those that are files
  * of the user's, set better ones aside or are not steady. Repriced ones are known by name alone. */
 static void step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, struct kw_text *out)
@@ -575,12 +586,14 @@ static bool stands_alone(const struct kw_candidate *c)
     return c->n != 1 || c->as_written;
 }
 
-/* "RTX4090 fp8", "H100 bf16 x2 spot", "API batch"; on demand is not said. */
+/* "RTX4090 fp8", "H100 bf16 x2 spot", "API batch", "API 15 PTU year spill"; on demand is not said. */
 static char *offer_words(const struct kw_choice *c, char *buf, size_t size)
 {
-    char tp[16] = "";
+    char tp[16] = "", units[64];
     if (c->tp > 1) snprintf(tp, sizeof tp, " x%u", c->tp);
-    if (!c->gpu)
+    if (c->term == KW_TERM_PROVISIONED)
+        snprintf(buf, size, "API%s", kw_choice_units(c, "", units, sizeof units));
+    else if (!c->gpu)
         snprintf(buf, size, "API%s%s", c->term == KW_TERM_ON_DEMAND ? "" : " ",
                  c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term]);
     else
@@ -999,6 +1012,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
             snprintf(buf, sizeof buf, "$%s a month, TTFT p95 %s s", kw_quantity_usd(q->m[KW_METRIC_COST].value, a),
                      kw_quantity_brief(q->m[KW_METRIC_TTFT_P95].value, b));
         kw_summary_paragraph("cost", buf, out);
+        if (monthly_credit(&q->bill, buf, sizeof buf)) kw_summary_paragraph("credit", buf, out);
         if (first_month(&q->bill, q->one_off, buf, sizeof buf)) kw_summary_paragraph("first month", buf, out);
         add_sale(&p->candidates[p->best], out);
         snprintf(buf, sizeof buf, "TTFT p99 %s s; %s %% of the requests fail; goodput %s requests/s",

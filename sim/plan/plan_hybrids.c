@@ -171,6 +171,21 @@ static enum kw_status with_batch(struct kw_plan *p, const struct kw_choice *othe
     return st;
 }
 
+/* The API that serves the other classes at once: the best of those looked at that answer each request by itself, and one whose
+ * latency nobody told is ranked by its cost, here too; NULL: none. */
+static const struct kw_choice *best_at_once(const struct kw_plan *p, size_t looked)
+{
+    size_t best = looked;
+    for (size_t i = 0; i < looked; i++) {
+        const struct kw_candidate *x = &p->candidates[i];
+        if (x->n != 1 || x->as_written || !x->choice[0].api || x->choice[0].term == KW_TERM_BATCH ||
+            !p->points[i].replications)
+            continue;
+        if (best == looked || kw_point_better(&p->points[i], &p->points[best])) best = i;
+    }
+    return best < looked ? &p->candidates[best].choice[0] : NULL;
+}
+
 /* A class is tolerant where its objectives give it an end-to-end time in which a batch is answered, and the first token
  * no less: a class of which nobody says how long it may wait goes nowhere it has to. */
 static enum kw_status by_batch(struct kw_plan *p, size_t looked, const struct kw_choice *first, size_t n_first,
@@ -209,9 +224,10 @@ enum kw_status kw_plan_hybrids(struct kw_plan *p, size_t looked, const struct kw
     for (size_t i = 0; i < n_serverless + n_dedicated && n_api && st == KW_OK; i++) st = spill(p, &gpu[i], &last, err);
     if (by_classes && st == KW_OK) {
         struct kw_choice first[APIS + SERVERLESS + DEDICATED];
+        const struct kw_choice *at_once = best_at_once(p, looked);
         memcpy(first, gpu, (n_serverless + n_dedicated) * sizeof *gpu);
-        if (n_api) first[n_serverless + n_dedicated] = last;
-        st = by_batch(p, looked, first, n_serverless + n_dedicated + (n_api > 0), study, o, err);
+        if (at_once) first[n_serverless + n_dedicated] = *at_once;
+        st = by_batch(p, looked, first, n_serverless + n_dedicated + (at_once != NULL), study, o, err);
     }
     if (n_serverless + n_dedicated == 0) return st;
     struct kw_choice burst = gpu[0];

@@ -133,7 +133,8 @@ static enum kw_status verdict(const struct kw_point *p, size_t n, const struct k
         return kw_fail(err, KW_ESLO, "not one of %llu requests completes: %llu rejected, %llu timed out, %llu too long",
                        (unsigned long long)nearest->arrived, (unsigned long long)nearest->rejected,
                        (unsigned long long)nearest->timed_out, (unsigned long long)nearest->too_long);
-    return kw_fail(err, KW_ESLO, "nothing meets the objectives; the nearest misses %s", nearest->miss);
+    return kw_fail(err, KW_ESLO, "nothing meets the objectives; %s %s",
+                   strstr(nearest->miss, "not known") ? "of the nearest:" : "the nearest misses", nearest->miss);
 }
 
 static int print_points(const char *command, const struct kw_options *o, struct kw_session *s, const struct grid *g,

@@ -601,8 +601,7 @@ static const char *word(const char *theirs, const char *ours)
     return theirs[0] ? theirs : ours;
 }
 
-/* " 20 PTU, month, spill"; "" of any other term. Returns buf. */
-static const char *units_words(const struct kw_choice *c, const char *between, char *buf, size_t size)
+const char *kw_choice_units(const struct kw_choice *c, const char *between, char *buf, size_t size)
 {
     const struct kw_provision *p = &c->provision;
     buf[0] = 0;
@@ -649,7 +648,7 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
                  : c->term == KW_TERM_BATCH ? " "
                                             : "",
                  tier || c->term == KW_TERM_BATCH ? kw_term_name[c->term] : "",
-                 units_words(c, ",", units, sizeof units));
+                 kw_choice_units(c, ",", units, sizeof units));
         if (c->term == KW_TERM_BATCH && c->batching.collect) {
             size_t at = strlen(buf);
             char collect[32];
@@ -745,7 +744,7 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
     switch (c->platform->kind) {
     case KW_KIND_API:
         if (c->term == KW_TERM_PROVISIONED)
-            snprintf(buf, size, "%s %s%s", c->platform->name, c->api->model, units_words(c, "", idle, sizeof idle));
+            snprintf(buf, size, "%s %s%s", c->platform->name, c->api->model, kw_choice_units(c, "", idle, sizeof idle));
         else
             snprintf(buf, size, "%s %s%s%s%s", c->platform->name, c->api->model,
                      c->term == KW_TERM_ON_DEMAND ? "" : " ", c->term == KW_TERM_ON_DEMAND ? "" : kw_term_name[c->term],

@@ -204,6 +204,8 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err);
 /* The settings in the platform's own words: "min_containers=1 scaledown_window=60 max_containers=8";
  * "2 x gpu_1x_h100_sxm5, monthly"; an API's sku. Returns buf. */
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size);
+/* " 20 PTU, month, spill" with a comma between, " 20 PTU month spill" with ""; "" of any other term. Returns buf. */
+const char *kw_choice_units(const struct kw_choice *c, const char *between, char *buf, size_t size);
 /* What a term longer than a month binds the customer to, in words: "committed for 12 months: $20254 in all, used or not, $10127
  * of it upfront"; "" for any other. Returns buf. */
 char *kw_choice_binds(const struct kw_choice *c, char *buf, size_t size);

@@ -24,7 +24,7 @@ def check(name, good, said=""):
 def run(rows, deployments, columns="arrival,prompt,output,class", command="run", arguments=("--json",), **top):
     with open("t.csv", "w") as f:
         f.write(columns + "\n" + "".join(",".join(map(str, r)) + "\n" for r in rows))
-    s = {"keepwarm": 1, "model": "llama-3.1-8b", "replications": 1, "deployments": deployments,
+    s = {"keepwarm": 1, "model": "llama-3.1-8b", "replications": 1, **({"deployments": deployments} if deployments else {}),
          "trace": {"file": "t.csv", "format": "generic", "columns": ",".join("%s=%s" % (c, c) for c in columns.split(","))}}
     s.update(top)
     json.dump(s, open("s.json", "w"))
@@ -136,7 +136,7 @@ def reprice(*slo, form="--json"):
     r = subprocess.run([KW, "reprice", "r.h5", form, *[x for s in slo for x in ("--slo", s)]], capture_output=True, text=True)
     return r.returncode, r.stdout, r.stderr
 def as_run(p):
-    return {k: v for k, v in p.items() if k not in ("deployments", "cut_off", "interruptions", "windows", "steady_state", "steady_error")}
+    return {k: v for k, v in p.items() if k not in ("deployments", "cut_off", "interruptions", "standins", "windows", "steady_state", "steady_error")}
 code, out, err = run(mixed, [WARM, COLD], arguments=("--json", "-o", "r.h5"), routing=BY_CLASS, slo={"ttft_p99_s": "2"})
 again = json.loads(reprice()[1])["points"][0]
 check("repriced as it was", as_run(again) == as_run(json.loads(out)["points"][0]), again)
@@ -156,6 +156,18 @@ code, out, err = run(only, [dict(WARM, name="m")], arguments=("--json", "-o", "r
 again = json.loads(reprice()[1])["points"][0]
 check("one class's own objectives", again["miss"] == json.loads(out)["points"][0]["miss"] != "", again["miss"])
 code, out, err = run(mixed, [WARM, COLD], arguments=("--csv", "-o", "r.h5"), routing=BY_CLASS, slo={"ttft_p99_s": "2"})
+
+# --- a class that may wait goes by the batch, the others to an API that answers at once, though nobody told how fast
+code, out, err = run(mixed, None, command="plan", model="gpt-4o", slo={"ttft_p95_s": "2", "classes": {"batch": {"ttft_p95_s": "90000", "e2e_p99_s": "90000"}}},
+                     candidates={"platforms": ["openai"], "terms": ["on_demand", "batch"]})
+plan = json.loads(out)["points"]
+terms = {tuple(d["term"] for d in p["deployments"]): p for p in plan}
+split = terms.get(("on_demand", "batch"))
+check("a batch beside what answers at once", split and "latency not known" in split["miss"], [p["label"] for p in plan])
+check("no batch beside itself", ("batch", "batch") not in terms, [p["label"] for p in plan])
+least, most = terms[("batch",)]["cost_usd_month"], terms[("on_demand",)]["cost_usd_month"]
+check("half of a class's bill", split and abs(split["cost_usd_month"] - (most * 600 + least * 4) / 604) < 1e-6, (least, most, split))
+check("what is not known is not missed", "of the nearest: latency not known" in err, err)
 
 try:
     import h5py
