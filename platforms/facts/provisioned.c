@@ -18,11 +18,24 @@ kw_ns kw_commitment_length(enum kw_commitment c)
     return hours[c] * KW_NS_PER_HOUR;
 }
 
+/* The row for so many units; n_windows: none. */
+static uint32_t row_of(const struct kw_provisioned *p, uint32_t units)
+{
+    uint32_t i = 0;
+    while (i < p->n_windows && p->window[i].up_to && units > p->window[i].up_to) i++;
+    return i;
+}
+
 kw_ns kw_provisioned_window(const struct kw_provisioned *p, uint32_t units)
 {
-    for (uint32_t i = 0; i < p->n_windows; i++)
-        if (!p->window[i].up_to || units <= p->window[i].up_to) return p->window[i].window;
-    return 0;
+    uint32_t i = row_of(p, units);
+    return i < p->n_windows ? p->window[i].window : 0;
+}
+
+kw_ns kw_provisioned_longest(const struct kw_provisioned *p, uint32_t units)
+{
+    uint32_t i = row_of(p, units);
+    return i < p->n_windows ? p->window[i].longest : 0;
 }
 
 uint32_t kw_provisioned_count(uint32_t min_units, uint32_t increment, uint32_t n)

@@ -71,8 +71,9 @@ struct kw_provisioned { /* a model's units, the platform's rule with the model's
     struct kw_unit_capacity carries;
     uint32_t min_units, increment; /* 0: not known */
     struct {
-        uint32_t up_to; /* units; 0: any number more */
-        kw_ns window;
+        uint32_t up_to;        /* units; 0: any number more */
+        kw_ns window;          /* the shortest that is stated */
+        kw_ns longest;         /* 0: no other */
     } window[KW_UNIT_WINDOWS]; /* [n_windows] ascending: over what time capacity is counted */
     uint32_t n_windows;
     struct kw_unit_price price[KW_COMMITMENTS];
@@ -90,6 +91,8 @@ struct kw_units_bought {
 
 /* Over what time the capacity of so many units is counted; 0: not known. */
 kw_ns kw_provisioned_window(const struct kw_provisioned *p, uint32_t units);
+/* The longest where a range is stated for so many, and not which of it holds; else 0. */
+kw_ns kw_provisioned_longest(const struct kw_provisioned *p, uint32_t units);
 /* The least count that may be bought and is at least n: minimum and increment, where they are known; above 0. */
 uint32_t kw_provisioned_count(uint32_t min_units, uint32_t increment, uint32_t n);
 

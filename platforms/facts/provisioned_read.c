@@ -84,10 +84,10 @@ static enum kw_status read_terms(const struct section *s, struct kw_jnode terms,
     return KW_OK;
 }
 
-/* "windows": [{"up_to_units": 3, "window_s": "40"}, {"window_s": "5"}]. */
+/* "windows": [{"up_to_units": 3, "window_s": "40", "longest_s": "120"}, {"window_s": "5"}]. */
 static enum kw_status read_windows(const struct section *s, struct kw_jnode list, struct kw_provisioned *p)
 {
-    static const char *const keys[] = { "src", "up_to_units", "window_s", NULL };
+    static const char *const keys[] = { "src", "up_to_units", "window_s", "longest_s", NULL };
     if (!kw_json_present(list)) return KW_OK;
     int n = kw_json_len(list);
     if (!kw_json_is_array(list) || n == 0 || n > KW_UNIT_WINDOWS)
@@ -111,6 +111,12 @@ static enum kw_status read_windows(const struct section *s, struct kw_jnode list
         p->window[i].up_to = (uint32_t)up_to;
         KW_TRY(kw_json_nano(f.value, KW_NS_PER_MS, 86400 * KW_NS_PER_S, &p->window[i].window, s->r->err));
         KW_TRY(kw_fact_keep(s->r, &f, path, "%s s", kw_nano_format(buf, sizeof buf, p->window[i].window)));
+        if (kw_json_present(kw_json_get(at, "longest_s"))) {
+            KW_TRY(open(&row, at, "longest_s", &f, path));
+            KW_TRY(
+                kw_json_nano(f.value, p->window[i].window + 1, 86400 * KW_NS_PER_S, &p->window[i].longest, s->r->err));
+            KW_TRY(kw_fact_keep(s->r, &f, path, "%s s", kw_nano_format(buf, sizeof buf, p->window[i].longest)));
+        }
         p->n_windows = (uint32_t)i + 1;
     }
     return KW_OK;

@@ -339,8 +339,7 @@ static struct kw_provision provision_of(const struct enumeration *e, const struc
     take_written(e, &d);
     if (!d.provision.bought.n) return p;
     p = d.provision;
-    /* The offer's own goes by the number of units, which are others here. */
-    if (p.bought.window == kw_provisioned_window(&c->api->provisioned, p.bought.n)) p.bought.window = 0;
+    if (!p.own_window) p.bought.window = 0; /* the offer's own goes by the number of units, which are others here */
     return p;
 }
 

@@ -6,11 +6,20 @@
 const char *const kw_reading_name[KW_READINGS][2] = { [KW_READING_PACKING] = { "spread", "pack" },
                                                       [KW_READING_RELEASE] = { "timeout", "early" },
                                                       [KW_READING_DELAY] = { "last_start", "arrival" },
-                                                      [KW_READING_BATCH] = { "promised", "observed" } };
+                                                      [KW_READING_BATCH] = { "promised", "observed" },
+                                                      [KW_READING_WINDOW] = { "shortest", "longest" } };
 
 static bool documented(enum kw_grade g)
 {
     return g == KW_GRADE_PUBLISHED || g == KW_GRADE_MEASURED;
+}
+
+/* The longest time that units may be counted over, where the user does not say; else 0. */
+static kw_ns longest(const struct kw_choice *c)
+{
+    const struct kw_provision *u = &c->provision;
+    if (c->term != KW_TERM_PROVISIONED || u->own_window) return 0;
+    return kw_provisioned_longest(&c->api->provisioned, u->bought.n);
 }
 
 /* One that neither the user nor the platform's documentation settled and that can matter: replicas that come and go,
@@ -19,6 +28,7 @@ static bool open_reading(const struct kw_choice *c, enum kw_reading_of of)
 {
     const struct kw_platform *p = c->platform;
     if (of == KW_READING_BATCH) return c->api && kw_choice_batch_open(c);
+    if (of == KW_READING_WINDOW) return longest(c) > 0;
     if (p->kind != KW_KIND_SERVERLESS || c->scaling.max_replicas < 2) return false;
     if (of == KW_READING_DELAY)
         return c->scaling.scaler == KW_SCALER_QUEUE_DELAY && !c->delay_from_stated && !documented(p->delay_from_grade);
@@ -33,6 +43,7 @@ static bool open_reading(const struct kw_choice *c, enum kw_reading_of of)
 static int reading_of(const struct kw_choice *c, enum kw_reading_of of)
 {
     if (of == KW_READING_BATCH) return c->batch_from == KW_BATCH_OBSERVED;
+    if (of == KW_READING_WINDOW) return c->provision.bought.window == longest(c);
     if (of == KW_READING_RELEASE) return c->scaling.idle_release == KW_RELEASE_EARLY;
     return of == KW_READING_DELAY ? c->scaling.target_delay_from == KW_DELAY_ARRIVAL : c->balance == KW_BALANCE_PACK;
 }
@@ -43,6 +54,9 @@ static void read_as(struct kw_choice *c, enum kw_reading_of of, int which)
 {
     if (of == KW_READING_BATCH)
         kw_choice_batch_from(c, which ? KW_BATCH_OBSERVED : KW_BATCH_PROMISED);
+    else if (of == KW_READING_WINDOW)
+        c->provision.bought.window =
+            which ? longest(c) : kw_provisioned_window(&c->api->provisioned, c->provision.bought.n);
     else if (of == KW_READING_DELAY)
         c->scaling.target_delay_from = which ? KW_DELAY_ARRIVAL : KW_DELAY_LAST_START;
     else if (of == KW_READING_PACKING)
@@ -55,7 +69,7 @@ static void read_as(struct kw_choice *c, enum kw_reading_of of, int which)
 
 bool kw_reading_matters(const struct kw_point *p, enum kw_reading_of of)
 {
-    return (of == KW_READING_BATCH || p->peak_replicas >= 2) && !kw_point_overloaded(p);
+    return (of == KW_READING_BATCH || of == KW_READING_WINDOW || p->peak_replicas >= 2) && !kw_point_overloaded(p);
 }
 
 enum kw_status kw_reading_other(struct kw_candidate *other, int *mine, const struct kw_candidate *c,
@@ -144,7 +158,9 @@ char *kw_reading_text(const struct kw_reading *r, char *buf, size_t size)
         [KW_READING_RELEASE] = { "where idle surplus waits out its timeout",
                                  "where it stops at once, requests packed where that is open (early)", "idle_release" },
         [KW_READING_DELAY] = { "where a queue that waits too long adds one replica a delay (last_start)",
-                               "where each request that waits so long adds one (arrival)", "target_delay_from" }
+                               "where each request that waits so long adds one (arrival)", "target_delay_from" },
+        [KW_READING_WINDOW] = { "where units are counted over the shortest time that is stated",
+                                "over the longest (longest)", "provisioned.window_s" }
     };
     if (r->of == KW_READING_BATCH) {
         snprintf(buf, size,

@@ -2,14 +2,22 @@
  * which replica gets the next request, so whether surplus falls idle (pack) or is kept alive by a request now and then
  * (spread). RELEASE: whether a surplus replica that is idle waits out its timeout, or stops at once; then packed too where
  * packing is open. DELAY: whether a queue that waits too long adds one replica a delay, or one for each request that
- * waits. BATCH: whether a batch takes the whole window that is promised, or as long as others saw; it costs the same. */
+ * waits. BATCH: whether a batch takes the whole window that is promised, or as long as others saw; it costs the same. WINDOW:
+ * whether units bought ahead are counted over the shortest or the longest time that is stated. */
 #ifndef KW_SIM_PLAN_READINGS_H
 #define KW_SIM_PLAN_READINGS_H
 #include "sim/plan/sweep/sweep.h"
 
-enum kw_reading_of { KW_READING_PACKING, KW_READING_RELEASE, KW_READING_DELAY, KW_READING_BATCH, KW_READINGS };
+enum kw_reading_of {
+    KW_READING_PACKING,
+    KW_READING_RELEASE,
+    KW_READING_DELAY,
+    KW_READING_BATCH,
+    KW_READING_WINDOW,
+    KW_READINGS
+};
 /* The two readings of each in the words of JSON: "spread", "pack"; "timeout", "early"; "last_start", "arrival";
- * "promised", "observed". */
+ * "promised", "observed"; "shortest", "longest". */
 extern const char *const kw_reading_name[KW_READINGS][2];
 
 struct kw_reading {

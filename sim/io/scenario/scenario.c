@@ -386,6 +386,7 @@ static enum kw_status read_unit(struct kw_jnode o, struct kw_provision *p, struc
     READ(weight_or(get(o, "output_weight"), &c->weight_out, err));
     READ(weight_or(get(o, "cached_weight"), &c->weight_cached, err));
     READ(seconds_or(get(o, "window_s"), p->bought.window, &p->bought.window, err));
+    p->own_window = kw_json_present(get(o, "window_s"));
     READ(count_or(get(o, "min_units"), p->min_units, 1, 1000000, &p->min_units, err));
     READ(count_or(get(o, "increment"), p->increment, 1, 1000000, &p->increment, err));
     READ(kw_json_nano_or(get(o, "price_usd"), 0, 1, INT64_C(1000000) * KW_NANO, &p->own_price, err));

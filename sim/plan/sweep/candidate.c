@@ -865,8 +865,8 @@ static bool rests_on_units(const struct kw_choice *c, const char *what)
     if (starts(what, "windows[")) {
         uint32_t i = (uint32_t)strtoul(what + strlen("windows["), NULL, 10),
                  up_to = c->api->provisioned.window[i].up_to;
-        return kw_provisioned_window(&c->api->provisioned, p->bought.n) == p->bought.window &&
-               (!up_to || p->bought.n <= up_to) && (!i || p->bought.n > c->api->provisioned.window[i - 1].up_to);
+        return !p->own_window && (!up_to || p->bought.n <= up_to) &&
+               (!i || p->bought.n > c->api->provisioned.window[i - 1].up_to);
     }
     if (strstr(what, ".usd_")) return !p->own_price && starts(what, term) && what[strlen(term)] == '.';
     if (!strcmp(what, "tpm") || !strcmp(what, "tps")) return own->tokens_min == theirs->tokens_min;

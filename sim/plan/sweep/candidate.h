@@ -42,6 +42,7 @@ struct kw_provision { /* capacity of an API that is bought ahead */
     uint32_t min_units, increment; /* 0: not known, so any count is taken */
     kw_nusd own_price;             /* the user's, of a unit for own_per; 0: the offer's for the commitment */
     enum kw_commitment own_per;
+    bool own_window; /* bought.window is the user's */
 };
 
 struct kw_node_own {               /* of the user's, about machines that come and go */

@@ -259,6 +259,7 @@ KEYS["provisioned.reject_code"] = shown("ptu", 429, 503)
 KEYS["provisioned.windows[].src"] = shown("ptu", "one", "other", ("provisioned.windows", [{"window_s": "60"}]))
 KEYS["provisioned.windows[].up_to_units"] = figure("ptu", 14, 15, (PTU + "tpm", 300),
                                                     ("provisioned.windows", [{"up_to_units": 9, "window_s": "1"}, {"window_s": "60"}]))
+KEYS["provisioned.windows[].longest_s"] = figure("ptu", "90", "900", (PTU + "tpm", 300), ("provisioned.above", "spill"), ("provisioned.windows", [{"window_s": "1"}]))
 KEYS["provisioned.windows[].window_s"] = figure("ptu", "1", "60", (PTU + "tpm", 300))
 for where, of in (("provisioned.", "provisioned."), ("apis[].provisioned.", PTU)):
     KEYS[where + "output_weight"] = figure("ptu", "1", "20", LITTLE, *([(PTU + "output_weight", UNSET)] if where == of else []))

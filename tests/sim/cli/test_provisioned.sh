@@ -133,6 +133,17 @@ for seed in range(4):
             check("committed", F(d["committed_usd"]) == units * usd * months and d["units"] == units and d["spill"] == spill and d["term"] == term, d)
 check("GSU both", mixed > 6, mixed)
 
+# which window of the range that is stated holds, nobody says: both are simulated, and the user settles it
+rows = busy(10, 300, HOUR)
+t = trace("t0.csv", rows, HOUR)
+a = run(dict(bought("vertex-api", "gemini-3.6-flash", 1, term="week", price_usd="0.5"), trace=t))
+for window in (40, 120):
+    want = expected("vertex-api", rows, carried(rows, "window", F(675), window, 5), HOUR, F(365), True)["total"]
+    got = [r["longest_usd_month" if window > 40 else "shortest_usd_month"] for r in a["ranges"]]
+    check("GSU range", len(got) == 1 and abs(got[0] - float(want)) < 1e-6, (got, float(want)))
+    settled = run(dict(bought("vertex-api", "gemini-3.6-flash", 1, term="week", price_usd="0.5", window_s=str(window)), trace=t))
+    check("GSU settled", settled["ranges"] == [] and bill(settled)["total"] == want, settled["ranges"])
+
 # MU: what one carries and costs is not published; input and output apart, what does not fit is refused
 mixed = 0
 for seed in range(4):

@@ -225,6 +225,40 @@ static void the_cheapest_number_is_told_without_a_latency(void)
     kw_scenario_free(&sc);
 }
 
+/* A range of windows is stated for GSU: the other end is read, and neither where the user says which holds. */
+static void a_window_that_is_a_range_is_read_both_ways(void)
+{
+    static const char text[] =
+        "{ \"keepwarm\": 1, \"trace\": { \"file\": \"t.csv\" }, \"deployments\": [ { \"platform\": "
+        "\"vertex-api\", \"model\": \"gemini-3.6-flash\", \"provisioned\": { \"units\": %d%s } } ] }";
+    static const struct {
+        int units;
+        const char *own;
+        int64_t shortest_s, longest_s; /* 0: not open */
+    } rows[] = { { 3, "", 40, 120 }, { 4, "", 5, 30 }, { 50, "", 1, 5 }, { 3, ", \"window_s\": \"40\"", 40, 0 } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char s[400];
+        struct kw_scenario sc;
+        struct kw_candidate c, other, back;
+        struct kw_error err = { "" };
+        int mine;
+        snprintf(s, sizeof s, text, rows[i].units, rows[i].own);
+        read_scenario(s, &sc, &c);
+        CHECK(c.choice[0].provision.bought.window == rows[i].shortest_s * KW_NS_PER_S);
+        CHECK(kw_reading_other(&other, &mine, &c, KW_READING_WINDOW, &err) == KW_OK);
+        CHECK(mine == (rows[i].longest_s ? 0 : -1));
+        if (mine == 0) {
+            CHECK(other.choice[0].provision.bought.window == rows[i].longest_s * KW_NS_PER_S);
+            CHECK(kw_reading_other(&back, &mine, &other, KW_READING_WINDOW, &err) == KW_OK && mine == 1);
+            CHECK(back.choice[0].provision.bought.window == rows[i].shortest_s * KW_NS_PER_S);
+            kw_candidate_free(&back);
+            kw_candidate_free(&other);
+        }
+        kw_candidate_free(&c);
+        kw_scenario_free(&sc);
+    }
+}
+
 int main(void)
 {
     struct kw_error err = { "" };
@@ -232,6 +266,7 @@ int main(void)
     CHECK_STR(err.msg, "");
     RUN(counts_go_from_the_least_to_beyond_the_peak);
     RUN(the_plan_finds_the_cheapest_number);
+    RUN(a_window_that_is_a_range_is_read_both_ways);
     RUN(the_cheapest_number_is_told_without_a_latency);
     kw_catalogue_free(&cat);
     return check_report();
