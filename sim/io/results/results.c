@@ -96,6 +96,11 @@ static const char *word_region(const struct kw_choice *c)
     return c->region ? c->region->name : "";
 }
 
+static const char *word_serves(const struct kw_choice *c)
+{
+    return c->tells_model ? c->model : "";
+}
+
 static void text_label(const struct kw_results *r, size_t i, char *buf, size_t size)
 {
     kw_candidate_label(&r->candidates[i], buf, size);
@@ -491,6 +496,8 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
         { "/deployments/profile_grade", "measured, published or estimated step times", word_profile_grade, NULL },
         { "/deployments/term", "on_demand, monthly, spot, batch, flex or priority", word_term, NULL },
         { "/deployments/region", "where it lies; empty: not said", word_region, NULL },
+        { "/deployments/serves", "model that it serves, where those of the plan serve several; else empty", word_serves,
+          NULL },
         { "/deployments/autoscaler", "of the user's, by which machines come and go; empty: none", word_autoscaler,
           NULL },
         { "/deployments/account", "which of the user's accounts at the platform; empty: the one there is", word_account,

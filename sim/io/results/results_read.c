@@ -79,16 +79,17 @@ struct reading {
     struct kw_h5 *f;
     size_t n, nd, nr; /* points, deployments, replications */
     char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade, **file, **sha256, **profile_grade;
-    char **account, **region, **autoscaler; /* NULL in results that have none */
-    char **label, **routing;                /* routing: NULL in results that have none */
-    char **part;                            /* the same */
-    size_t ng;                              /* groups; 0 in results that keep no samples of them */
+    char **account, **region, **autoscaler, **serves; /* NULL in results that have none */
+    char **label, **routing;                          /* routing: NULL in results that have none */
+    char **part;                                      /* the same */
+    size_t ng;                                        /* groups; 0 in results that keep no samples of them */
     char **group[4]; /* class, model, deployment of each, region (NULL in results that have none); [n * ng] */
     uint64_t *group_requests;
     double *group_samples[KW_METRICS]; /* [n * nr * ng], NULL where no group has it */
     double *share;                     /* [n * nr * ng * nd] */
     uint32_t *replications;
     double *days_df, *widen; /* NULL in results that have none: then no intervals */
+    double *quality;         /* [n], NULL where no model stands in for another */
     uint8_t *pruned;
     int64_t **settings; /* [kw_choice_field rows], each [n * nd] */
     size_t n_settings;
@@ -107,13 +108,14 @@ struct reading {
 
 static void reading_free(struct reading *r)
 {
-    char **const strings[] = { r->platform, r->sku,     r->gpu,       r->model,    r->precision,     r->term,
-                               r->name,     r->grade,   r->file,      r->sha256,   r->profile_grade, r->label,
-                               r->routing,  r->account, r->part,      r->group[0], r->group[1],      r->group[2],
-                               r->group[3], r->region,  r->autoscaler };
+    char **const strings[] = { r->platform, r->sku,     r->gpu,        r->model,    r->precision,     r->term,
+                               r->name,     r->grade,   r->file,       r->sha256,   r->profile_grade, r->label,
+                               r->routing,  r->account, r->part,       r->group[0], r->group[1],      r->group[2],
+                               r->group[3], r->region,  r->autoscaler, r->serves };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
     free(r->replications);
     free(r->days_df);
+    free(r->quality);
     free(r->widen);
     free(r->pruned);
     for (size_t i = 0; r->settings && i < r->n_settings; i++) free(r->settings[i]);
@@ -212,6 +214,10 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
     }
     if (st == KW_OK && kw_h5_exists(r->f, "/deployments/region") > 0)
         st = kw_h5_read_n(r->f, "/deployments/region", KW_H5_STR, r->n * r->nd, &r->region, err);
+    if (st == KW_OK && kw_h5_exists(r->f, "/deployments/serves") > 0)
+        st = kw_h5_read_n(r->f, "/deployments/serves", KW_H5_STR, r->n * r->nd, &r->serves, err);
+    if (st == KW_OK && kw_h5_exists(r->f, "/points/quality") > 0)
+        st = kw_h5_read_n(r->f, "/points/quality", KW_H5_F64, r->n, &r->quality, err);
     if (st == KW_OK && kw_h5_exists(r->f, "/deployments/autoscaler") > 0)
         st = kw_h5_read_n(r->f, "/deployments/autoscaler", KW_H5_STR, r->n * r->nd, &r->autoscaler, err);
     if (st == KW_OK && kw_h5_exists(r->f, "/deployments/account") > 0)
@@ -361,6 +367,12 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
     }
     snprintf(out->name, sizeof out->name, "%.31s", r->name[at]);
     if (r->account) snprintf(out->account, sizeof out->account, "%.31s", r->account[at]);
+    if (r->serves && r->serves[at][0]) {
+        snprintf(out->model, sizeof out->model, "%.63s", r->serves[at]);
+        out->tells_model = true;
+        if (r->quality && r->quality[at / r->nd] > 0)
+            out->quality = r->quality[at / r->nd]; /* the lowest of its point */
+    }
     return KW_OK;
 }
 

@@ -129,6 +129,8 @@ try:
     with h5py.File("o.h5") as h:
         told = dict(zip((m.decode() for m in h["points/model"]), h["points/quality"]))
         check("hdf5", told["llama-3.3-70b"] == 0.92 and told["gpt-4o"] == 1 and told["gpt-oss-120b"] != told["gpt-oss-120b"] and "quality 0.92" in h.attrs["substitutes"], told)
+    dear = subprocess.run([KW, "reprice", "o.h5"], capture_output=True, text=True)
+    check("reprice", dear.returncode == 0 and "modal L40S llama-3.3-70b fp8 tp2" in " ".join(dear.stdout.split()), dear.stdout + dear.stderr)
     again = subprocess.run([KW, "rerun", "o.h5", "-q", "-o", "again.h5"], capture_output=True, text=True)
     with h5py.File("o.h5") as a, h5py.File("again.h5") as b:
         check("rerun", list(a["points/label"]) == list(b["points/label"]) and list(a["points/cost_usd_month"]) == list(b["points/cost_usd_month"]), again.stderr)
