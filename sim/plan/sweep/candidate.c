@@ -995,6 +995,11 @@ char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, cha
     if (c->egress_bytes && !c->platform->egress.price.known && c->term != KW_TERM_SPOT)
         snprintf(buf, size, "%s: what %s charges for bytes sent out was not found, so none is billed", c->name,
                  c->platform->title);
+    else if (c->egress_bytes && c->platform->egress.price.v && c->region && c->term != KW_TERM_SPOT)
+        snprintf(
+            buf, size,
+            "%s: bytes sent out are billed as from %s; what they cost from %s was not found, and some regions ask more",
+            c->name, c->platform->title, c->region->name);
     if (c->gpu && c->term == KW_TERM_SPOT && !c->spot.known && c->spot.share_hi > 0)
         snprintf(buf, size,
                  "%s %s%s%s: more than %g %% of its spot machines are taken within a month, how many more is not "

@@ -320,6 +320,9 @@ for size in (300, 20000, 500000, 1000000):
     a = bill(sends("aws", size))
     check("sent out: %d bytes a token" % size, a.get("egress", 0) == by_volume(month, AWS, False) and a["total"] == rent["total"] + a.get("egress", 0), (a, month))
     check("priced again", bill(json.loads(keepwarm("reprice", "r.h5", "--json"))) == a)
+d = {"platform": "aws", "gpu": "H100", "precision": "bf16", "tp": 1, "replicas": 8, "egress_bytes_per_token": 300, "region": "us-west"}
+json.dump({"keepwarm": 1, "replications": 1, "trace": t, "model": "llama-3.1-8b", "deployments": [d]}, open("s.json", "w"))
+check("another region may ask more", "some regions ask more" in " ".join(keepwarm("run", "s.json").split()))
 check("Lambda charges nothing", not bill(sends("lambda", 1000)).get("egress"))
 check("a platform that does not say", "deployments[0].egress_bytes_per_token" in sends("gcp", 300, "A100-40", expect=2))
 a = run({"trace": t, "model": "llama-3.1-8b", "slo": {"ttft_p95_s": "5"}, "candidates": {"platforms": ["aws", "crusoe"], "kinds": ["dedicated"], "precisions": ["bf16"], "egress_bytes_per_token": 20000}}, "plan")
