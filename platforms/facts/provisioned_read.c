@@ -102,7 +102,7 @@ static enum kw_status read_windows(const struct section *s, struct kw_jnode list
         KW_TRY(kw_json_keys(at, keys, s->r->err));
         KW_TRY(kw_fact_section(s->r, at, &own));
         if (own.known) row.src = own;
-        snprintf(row.path, sizeof row.path, "%.56s.windows[%d]", s->path, i);
+        snprintf(row.path, sizeof row.path, "%.56s.windows[%d]", s->path, i % KW_UNIT_WINDOWS);
         KW_TRY(read_count(&row, at, "up_to_units", UINT32_MAX, "units", &up_to));
         if (i == n - 1 ? up_to != 0 : up_to <= before)
             return kw_json_fail(kw_json_get(at, "up_to_units"), KW_ERANGE, s->r->err,
