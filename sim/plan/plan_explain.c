@@ -141,7 +141,7 @@ static void name_price(struct kw_flip *f, const struct kw_choice *c)
     snprintf(f->date, sizeof f->date, "%s", price->date);
 }
 
-#define EQUAL 0.005 /* a smaller change reads as 0 %: such offers are equal, and a tie says so */
+#define EQUAL 0.005 /* a smaller change reads as 0 %: such offers are equal, and a tie says so; near -1 it reads as a gift */
 
 /* Costs are linear in a price while the credit does not bite, so the flipping change is closed form: the best one's
  * price up to the first rival that does not share it, and each rival's price down. Rivals are the cheapest feasible
@@ -182,7 +182,7 @@ static enum kw_status find_flips(struct kw_plan *p, struct kw_error *err)
             f->change = (base - cost(p, (ptrdiff_t)i)) / theirs;
             f->rival = i;
             name_price(f, c);
-            if (f->change <= -EQUAL && f->change > -1) p->n_flips++;
+            if (f->change <= -EQUAL && f->change > EQUAL - 1) p->n_flips++;
         }
     }
     qsort(p->flips, p->n_flips, sizeof *p->flips, by_size);

@@ -76,6 +76,21 @@ static void a_known_best(void)
     kw_plan_free(&p);
 }
 
+static void no_price_has_to_fall_to_nothing(void)
+{
+    struct kw_study s = study(8, 2);
+    struct kw_plan_options o = options(false);
+    struct kw_plan p;
+    fake_world();
+    fake_gpu[4].gpu_hour.v = KW_NANO * 300; /* equal at -99.7 %, which reads as -100 % */
+    kw_plan_init(&p);
+    put(&p, 3, 0.5, 0, 1, 0);
+    put(&p, 4, 0.5, 0, 1, 0);
+    CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+    CHECK(p.best == 0 && p.n_flips == 0);
+    kw_plan_free(&p);
+}
+
 static void equal_costs_tie_and_the_first_wins(void)
 {
     struct kw_study s = study(8, 2);
@@ -551,6 +566,7 @@ int main(void)
 {
     RUN(another_tokenizer_computes_its_own_tokens);
     RUN(a_known_best);
+    RUN(no_price_has_to_fall_to_nothing);
     RUN(equal_costs_tie_and_the_first_wins);
     RUN(of_those_that_tie_the_steady_one_is_recommended);
     RUN(what_the_step_law_leaves_is_told);
