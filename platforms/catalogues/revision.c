@@ -266,9 +266,9 @@ static void add_key(struct kw_text *t, const char *key)
     kw_text_add(t, "%s\"%s\": ", t->n ? ", " : "", key);
 }
 
-/* The facts of an offer that stand in one object: those with a tier in that. */
+/* The facts of an offer that stand in one object: those with a tier in that. decided: as of compare(). */
 static enum kw_status revise_object(struct work *w, size_t i, const char *name, const struct kw_listing *x,
-                                    struct kw_jnode object, const char *tier)
+                                    struct kw_jnode object, const char *tier, const bool *decided)
 {
     struct kw_text fresh = { 0 }; /* keys that the object lacks */
     enum kw_status st = KW_OK;
@@ -276,7 +276,7 @@ static enum kw_status revise_object(struct work *w, size_t i, const char *name, 
         bool take;
         size_t begin, end;
         if (strcmp(kw_listed_fact[f].tier, tier)) continue;
-        st = compare(w, i, name, x, (enum kw_listed)f, NULL, &take);
+        st = compare(w, i, name, x, (enum kw_listed)f, decided, &take);
         if (st != KW_OK || !take) continue;
         struct kw_jnode at = kw_json_get(object, kw_listed_fact[f].key);
         struct kw_text to = { 0 };
@@ -300,17 +300,30 @@ static bool other_limit(const struct work *w, size_t i, const struct kw_listing 
     return !strcmp(tier, "above") && limit->known && limit->v != w->p.apis[i].above.tokens;
 }
 
+/* And they are of one schedule with the price of shorter prompts: where the list has another of that, both are taken or
+ * neither, else a long prompt could cost less than a short one. *taken: which; false: the prices below do not say. */
+static bool as_below(const struct work *w, size_t i, const struct kw_listing *x, const char *tier, bool *taken)
+{
+    struct kw_provenance by = { .grade = KW_GRADE_PUBLISHED };
+    struct kw_listed_value had = value_of(&w->p, i, KW_LISTED_IN, &by);
+    const struct kw_listed_value *listed = &x->fact[KW_LISTED_IN];
+    if (strcmp(tier, "above") || !had.known || !listed->known || had.v == listed->v) return false;
+    *taken = by.grade != KW_GRADE_USER && !listed->fills && newer(w, by.date, true);
+    return true;
+}
+
 /* An object that the file lacks, or has for another limit, is written anew. */
 static enum kw_status revise_tier(struct work *w, size_t i, const char *name, const struct kw_listing *x,
                                   struct kw_jnode offer, const char *tier, struct kw_text *fresh)
 {
     struct kw_jnode object = kw_json_get(offer, tier);
     struct kw_provenance by = { .grade = KW_GRADE_PUBLISHED };
-    bool stands = kw_json_present(object), take;
-    if (stands && !other_limit(w, i, x, tier)) return revise_object(w, i, name, x, object, tier);
+    bool stands = kw_json_present(object), take, taken, below = as_below(w, i, x, tier, &taken);
+    if (stands && !other_limit(w, i, x, tier)) return revise_object(w, i, name, x, object, tier, below ? &taken : NULL);
     if (!whole_tier(x, tier)) return KW_OK;
     if (stands) value_of(&w->p, i, KW_LISTED_ABOVE_TOKENS, &by);
-    bool anew = by.grade != KW_GRADE_USER && newer(w, stands ? by.date : newest_price(&w->p, i, tier), stands);
+    bool anew = below ? taken : newer(w, stands ? by.date : newest_price(&w->p, i, tier), stands);
+    anew &= by.grade != KW_GRADE_USER;
     struct kw_text t = { 0 };
     kw_text_add(&t, "{\"src\": \"%s\"", w->source);
     for (int f = 0; f < KW_LISTED_FACTS; f++) {
@@ -363,7 +376,7 @@ static enum kw_status revise_offer(struct work *w, size_t i, const char *name, c
         st = append(w, offer, ", ", &t);
     }
     kw_text_free(&fresh);
-    return st == KW_OK ? revise_object(w, i, name, x, offer, "") : st;
+    return st == KW_OK ? revise_object(w, i, name, x, offer, "", NULL) : st;
 }
 
 /* ---- which row is which offer */

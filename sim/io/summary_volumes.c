@@ -59,8 +59,8 @@ static void best_of(const struct kw_breakeven *b, int kind, struct kw_text *out)
         if (b->volume[v].pools > 1) kw_text_add(&words, " (in pools side by side)");
     }
     if (words.failed) out->failed = true;
-    kw_summary_paragraph(kw_kind_name[kind], words.n ? words.s : "no offer considered meets the objectives at any of these volumes",
-                         out);
+    kw_summary_paragraph(kw_kind_name[kind],
+                         words.n ? words.s : "no offer considered meets the objectives at any of these volumes", out);
     kw_text_free(&words);
 }
 

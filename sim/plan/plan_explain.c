@@ -141,7 +141,8 @@ static void name_price(struct kw_flip *f, const struct kw_choice *c)
     snprintf(f->date, sizeof f->date, "%s", price->date);
 }
 
-#define EQUAL 0.005 /* a smaller change reads as 0 %: such offers are equal, and a tie says so; near -1 it reads as a gift */
+#define EQUAL                                                                                                          \
+    0.005 /* a smaller change reads as 0 %: such offers are equal, and a tie says so; near -1 it reads as a gift */
 
 /* Costs are linear in a price while the credit does not bite, so the flipping change is closed form: the best one's
  * price up to the first rival that does not share it, and each rival's price down. Rivals are the cheapest feasible
@@ -190,12 +191,13 @@ static enum kw_status find_flips(struct kw_plan *p, struct kw_error *err)
 }
 
 /* What an unknown billing rule is worth on this candidate: its item when assumed billed, at most all unbilled time when
- * assumed free. */
+ * assumed free; NAN: not told, as of rented machines, whose meter counts no replica's life. */
 static double worth(const struct kw_plan *p, size_t i, const struct kw_fact *f)
 {
     const struct kw_choice *c = only(p, i);
     const struct kw_point *x = &p->points[i];
     if (!c || strncmp(f->path, "meter.bills.", 12) || !c->gpu || !c->gpu->gpu_hour.known) return NAN;
+    if (c->platform->kind == KW_KIND_DEDICATED) return NAN;
     for (int ph = 0; ph < KW_PHASES; ph++) {
         if (strcmp(f->path + 12, kw_phase_name[ph])) continue;
         double gpu_ns =

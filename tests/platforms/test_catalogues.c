@@ -380,6 +380,40 @@ static bool is(const struct kw_revision *r, const char *offer, const char *fact,
     return false;
 }
 
+/* The file's prices of long prompts are of a later day than those of short ones, or of an earlier: they follow these. */
+static void prices_of_long_prompts_follow_those_of_short_ones(void)
+{
+    static const char *const text[2] = {
+        "{ \"keepwarm_platform\": 1, \"name\": \"openai\", \"title\": \"T\", \"kind\": \"api\", \"sources\": {\"s\": "
+        "{\"source\": \"p\", \"date\": \"2027-01-01\", \"grade\": \"published\"}, \"t\": {\"source\": \"p\", \"date\": "
+        "\"2027-05-01\", \"grade\": \"published\"}}, \"apis\": [{\"model\": \"one\", \"sku\": \"test-one\", \"src\": "
+        "\"s\", "
+        "\"in_mtok\": \"0.2\", \"out_mtok\": \"1\", \"above\": {\"src\": \"t\", \"tokens\": 272000, \"in_mtok\": "
+        "\"0.4\", "
+        "\"out_mtok\": \"2\"}}] }",
+        "{ \"keepwarm_platform\": 1, \"name\": \"openai\", \"title\": \"T\", \"kind\": \"api\", \"sources\": {\"s\": "
+        "{\"source\": \"p\", \"date\": \"2027-05-01\", \"grade\": \"published\"}, \"t\": {\"source\": \"p\", \"date\": "
+        "\"2027-01-01\", \"grade\": \"published\"}}, \"apis\": [{\"model\": \"one\", \"sku\": \"test-one\", \"src\": "
+        "\"s\", "
+        "\"in_mtok\": \"9\", \"out_mtok\": \"9\", \"above\": {\"src\": \"t\", \"tokens\": 272000, \"in_mtok\": \"18\", "
+        "\"out_mtok\": \"18\"}}] }"
+    };
+    struct kw_platforms none = { NULL, 0 };
+    const struct kw_revision_options o = { .all = &none };
+    for (int k = 0; k < 2; k++) {
+        struct kw_price_list l;
+        struct kw_revision r = { .n = 0 };
+        enum kw_change_kind kind = k ? KW_CHANGE_OLDER : KW_CHANGE_TAKEN;
+        CHECK(read(&l, LITELLM, &PLAIN));
+        CHECK(kw_revision_make(&r, &l, "f.json", text[k], strlen(text[k]), &o, &err) == KW_OK);
+        CHECK(is(&r, "one", "in_mtok", kind, k ? "9" : "0.2", "1.3") &&
+              is(&r, "one", "above.in_mtok", kind, k ? "18" : "0.4", "2.6") &&
+              is(&r, "one", "above.out_mtok", kind, k ? "18" : "2", "15.6"));
+        kw_revision_free(&r);
+        kw_price_list_free(&l);
+    }
+}
+
 static void the_newer_fact_wins_and_nothing_else_moves(void)
 {
     struct kw_price_list l;
@@ -574,6 +608,7 @@ int main(void)
     RUN(googles_machine_and_gpus_are_added_up);
     RUN(the_clouds_and_their_cards_are_told_apart);
     RUN(what_is_no_catalogue_says_so_in_one_line);
+    RUN(prices_of_long_prompts_follow_those_of_short_ones);
     RUN(the_newer_fact_wins_and_nothing_else_moves);
     RUN(an_older_catalogue_changes_nothing);
     RUN(new_offers_are_taken_when_asked_for);

@@ -150,7 +150,9 @@ static int print_points(const char *command, const struct kw_options *o, struct 
         kw_summary_head(command, &s->scenario, &s->trace, &s->window, s->scaling, &out);
         kw_summary_unknown(g->candidates, g->n, &s->trace, &out);
         if (g->n == 1) {
+            size_t before = out.n;
             kw_summary_distances(&g->candidates[0], &s->trace, &out);
+            if (out.n > before) kw_text_add(&out, "\n");
             kw_summary_point(&g->candidates[0], &g->points[0], &out);
             kw_summary_reading(r, &out);
         } else {

@@ -76,6 +76,9 @@ labels = [x["label"] for x in json.loads(a.stdout)["points"]] if a.returncode in
 for word in ("kpa keep_warm=0", "kpa keep_warm=1", "keda keep_warm=0", "dynamo keep_warm=1", "1 x H100"):
     check("plan: " + word, any(word in x for x in labels), a.stderr or labels)
 check("plan: dynamo keeps one", not any("dynamo keep_warm=0" in x for x in labels) and "dynamo with keep_warm 0" in keepwarm("plan", s).stdout)
+choice.update(platforms=["runpod-secure"], gpus=["A40"], precisions=["bf16"])
+said = " ".join(keepwarm("plan", dict(s, replications=1)).stdout.split())
+check("plan: what a meter of machines may not count is no replica's life", "meter.bills.provision assumed no" in said and "(at most" not in said, said[-900:])
 del choice["node"]
 check("plan: unknown nodes are told", "state candidates.node.provision_s" in keepwarm("plan", s).stdout.replace("\n              ", " "))
 
