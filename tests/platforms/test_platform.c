@@ -715,7 +715,7 @@ static void listings_fit_a_terminal(void)
     CHECK(text &&
           strstr(text, "modal               serverless T4 L4 A10G +7    10/10 $0.5904/h    1 s   60 s   estimated"));
     CHECK(text &&
-          strstr(text, "openai              api        gpt-4o +14       15/15 $0.05 $0.40  token -      estimated"));
+          strstr(text, "openai              api        gpt-4o +16       17/17 $0.05 $0.40  token -      estimated"));
     for (size_t i = 0; i < all.n; i++) { /* each that cannot be planned stands below with what would mend it */
         char line[200];
         snprintf(line, sizeof line, "\n  %-16s %s\n", all.p[i].name, all.p[i].mend);
