@@ -7,11 +7,12 @@
  *        Bedrock: batch half price, read 90 % off, no charge across regions             bedrock_tokens
  *        Vertex, Gemini: > 200k, batch, cache and batch do not stack                    gemini_tokens
  *        Together, Fireworks, Groq: batch, cached input                                 open_model_apis
- *        LoRA at the price of its base                                                  sim/plan/test_fine_tunes
+ *        LoRA at the price of its base                                                  sim/cli/test_lora.sh
  *        sign-up credits                                                                sim/cost/test_bill one_off_credits_*
  *     4  Bedrock: model units by the hour, used or not; import: windows                 bedrock_units, bedrock_window
  *        GSU: fixed fee, terms, sizes                                                   sim/cost/test_provisioned
- *        PTU: hours, reservations and what exceeds them; sizes, spill-over              azure_reservation, test_provisioned
+ *        PTU: hours, reservations and what exceeds them                                 azure_hours_and_reservation
+ *        PTU: sizes, spill-over                                                         sim/cost/test_provisioned
  *     5  Replicate deployment, Modal, RunPod, Fireworks, Together, Baseten, Hugging
  *        Face, Vertex, SageMaker, Cloud Run, fal, Beam                                  the functions of their names
  *        Modal: CPU, memory, region, non-preemptible; Cloud Run: vCPU, memory           modal_region, cloud_run_steps
@@ -19,10 +20,10 @@
  *        bytes sent out                                                                 sim/cost/test_bill what_is_sent_out
  *
  * Not billed by keepwarm, so without a test: Anthropic's 1 h cache writes at twice the input and Priority Tier; Bedrock's
- * Flex, Priority and Reserved tiers; Vertex's Priority and Flex; Scale Tier; Modal's shared endpoints; PTU by parts of an
- * hour (a unit is bought for the month); storage (of imported models, RunPod's disks and volumes); Modal's egress; Baseten's
- * image builds; fal's free 5xx answers; Replicate's public models and fast-booting fine-tunes; Vast; Groq's flex, which costs
- * what on demand does. An H100 of Modal that is upgraded costs what the H100 does. */
+ * Flex, Priority and Reserved tiers; Vertex's Priority and Flex; Scale Tier; Modal's shared endpoints; storage (of imported
+ * models, RunPod's disks and volumes); Modal's egress; Baseten's image builds; fal's free 5xx answers; Replicate's public
+ * models and fast-booting fine-tunes; Vast; Groq's flex, which costs what on demand does. An H100
+ * of Modal that is upgraded costs what the H100 does. */
 #include <string.h>
 #include "platforms/facts/platforms.h"
 #include "sim/cost/bill.h"
@@ -164,6 +165,15 @@ static void fal_gpu_seconds(void)
     struct kw_life start = { .phase[KW_PHASE_PROVISION] = 30 * S, .phase[KW_PHASE_PULL] = 30 * S };
     u = lives(p, &start, 1, 2); /* PENDING and DOCKER_PULL: no */
     CHECK(total(&u, &(struct kw_tariff){ .platform = p, .gpu = sku(p, "H200") }) == 0);
+    struct kw_life all_states = { .phase[KW_PHASE_PROVISION] = 30 * S,
+                                  .phase[KW_PHASE_PULL] = 30 * S,
+                                  .phase[KW_PHASE_LOAD] = 20 * S,
+                                  .phase[KW_PHASE_INIT] = 10 * S,
+                                  .phase[KW_PHASE_ACTIVE] = 15 * S,
+                                  .phase[KW_PHASE_IDLE] = 10 * S,
+                                  .phase[KW_PHASE_DRAIN] = 5 * S };
+    u = lives(p, &all_states, 1, 2); /* SETUP, RUNNING, IDLE and DRAINING: 60 s */
+    CHECK(total(&u, &(struct kw_tariff){ .platform = p, .gpu = sku(p, "H200") }) == 15 * CENT);
 }
 
 /* docs.fireworks.ai, billing and scaling: from 1 to 2 replicas of 2 GPUs each means paying for 4 GPUs in all. At $8 an hour, a
@@ -180,7 +190,8 @@ static void fireworks_replicas(void)
     CHECK(total(&u, &t) == 32 * KW_NANO);
 }
 
-/* docs.together.ai, dedicated pricing: three replicas bill three times the rate of one, by the minute, stopped ones nothing. */
+/* docs.together.ai, dedicated pricing: three replicas bill three times the rate of one, by the minute, stopped ones nothing.
+ * docs.together.ai, inference/pricing: nor do provisioning, queues and deployments that fail. */
 static void together_replicas(void)
 {
     const struct kw_platform *p = at("together-dedicated");
@@ -191,6 +202,12 @@ static void together_replicas(void)
     struct kw_usage one = lives(p, l, 1, 1), three = lives(p, l, 3, 1);
     CHECK(total(&one, &t) == 54 * KW_NANO / 10 && total(&three, &t) == 162 * KW_NANO / 10);
     struct kw_usage none = lives(p, l, 0, 1);
+    CHECK(total(&none, &t) == 0);
+    struct kw_life start[2] = {
+        { .phase[KW_PHASE_PROVISION] = 60 * S, .phase[KW_PHASE_PULL] = 60 * S, .phase[KW_PHASE_LOAD] = 60 * S },
+        { .failed = true, .phase[KW_PHASE_FAILED_START] = 300 * S }
+    };
+    none = lives(p, start, 2, 1);
     CHECK(total(&none, &t) == 0);
 }
 
@@ -327,8 +344,8 @@ static void open_model_apis(void)
     }
 }
 
-/* Bedrock, one model unit committed for a month at $39.60 an hour (docs.umbrellacost.io restates AWS's example; the file has no
- * price): 24 hours of 31 days are $29,462.40, whether or not a token comes. */
+/* Bedrock: docs.umbrellacost.io has one model unit, committed for a month, at $39.60 an hour (the file has no price). 24 hours
+ * of 31 days, by hand, are $29,462.40, whether or not a token comes. */
 static void bedrock_units(void)
 {
     const struct kw_platform *p = at("bedrock");
@@ -338,9 +355,10 @@ static void bedrock_units(void)
     CHECK(total(&u, &t) == 2946240 * CENT);
 }
 
-/* learn.microsoft.com, provisioned throughput onboarding: deployments of 250 PTU in the scope of a reservation of 200 pay 50 by
- * the hour. At $260 a month and $1 an hour: 52,000 + 36,500. */
-static void azure_reservation(void)
+/* learn.microsoft.com, provisioned throughput onboarding: 300 PTU cost 300 times the hourly rate, for 15 minutes of an hour a
+ * quarter of it; deployments of 250 PTU in the scope of a reservation of 200 pay 50 by the hour. At $1 an hour and $260 a
+ * month: 300, 75; 52,000 + 36,500. */
+static void azure_hours_and_reservation(void)
 {
     const struct kw_platform *p = at("azure-openai");
     const struct kw_api_offer *o = model(p, "gpt-5.2");
@@ -353,6 +371,10 @@ static void azure_reservation(void)
     t[1].unit = o->provisioned.price[KW_COMMIT_HOUR];
     CHECK(kw_bills(b, u, t, 2, true, NULL) == KW_OK);
     CHECK(b[0].total == 52000 * KW_NANO && b[1].total == 36500 * KW_NANO);
+    struct kw_usage hour = { .kind = KW_KIND_API, .window = H, .units = 300 };
+    CHECK(kw_bills(b, &hour, &t[1], 1, false, NULL) == KW_OK && b[0].total == 300 * KW_NANO);
+    hour.window = 15 * 60 * S;
+    CHECK(kw_bills(b, &hour, &t[1], 1, false, NULL) == KW_OK && b[0].total == 75 * KW_NANO);
 }
 
 /* replicate.com/docs/billing, deployments: setup (with the image), active and idle time. 60 s + 5.2 s + 60 s are 126 s of a T4
@@ -477,7 +499,7 @@ int main(void)
     RUN(gemini_tokens);
     RUN(open_model_apis);
     RUN(bedrock_units);
-    RUN(azure_reservation);
+    RUN(azure_hours_and_reservation);
     RUN(replicate_setup_and_idle);
     RUN(modal_region);
     RUN(baseten_minutes);
