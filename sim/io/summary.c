@@ -586,7 +586,7 @@ static bool stands_alone(const struct kw_candidate *c)
     return c->n != 1 || c->as_written;
 }
 
-/* "RTX4090 fp8", "H100 bf16 x2 spot", "API batch", "API 15 PTU year spill"; on demand is not said. */
+/* "RTX4090 fp8", "H100 bf16 x2 spot", "H100 bf16 spot+fallback" (to on demand), "API batch", "API 15 PTU year spill"; on demand is not said. */
 static char *offer_words(const struct kw_choice *c, char *buf, size_t size)
 {
     char tp[16] = "", units[64];
@@ -599,9 +599,10 @@ static char *offer_words(const struct kw_choice *c, char *buf, size_t size)
     else
         snprintf(buf, size, "%s %s%s%s%s", c->gpu->gpu, c->profile->precision, tp,
                  c->autoscaler || c->term != KW_TERM_ON_DEMAND ? " " : "",
-                 c->autoscaler                  ? c->autoscaler->name
-                 : c->term != KW_TERM_ON_DEMAND ? kw_term_name[c->term]
-                                                : "");
+                 c->autoscaler                                 ? c->autoscaler->name
+                 : c->term == KW_TERM_SPOT && c->spot.fallback ? "spot+fallback"
+                 : c->term != KW_TERM_ON_DEMAND                ? kw_term_name[c->term]
+                                                               : "");
     if (c->region) snprintf(buf + strlen(buf), size - strlen(buf), " %s", c->region->name);
     return buf;
 }

@@ -543,7 +543,7 @@ static enum kw_status add_serverless(struct enumeration *e, const struct kw_choi
     return st;
 }
 
-static void take_own_spot(const struct kw_plan_options *o, bool fallback, struct kw_choice *d)
+void kw_plan_own_spot(struct kw_choice *d, const struct kw_plan_options *o, bool fallback)
 {
     if (o->own_spot.known) {
         d->spot.known = true;
@@ -557,8 +557,7 @@ static void take_own_spot(const struct kw_plan_options *o, bool fallback, struct
     if (o->own_cold.provision.kind != KW_LAW_NONE) d->cold.provision = o->own_cold.provision;
 }
 
-/* How often it is interrupted and what follows is known, or the user wants it ranked without. */
-static bool spot_plannable(const struct kw_plan_options *o, const struct kw_choice *d, char *why, size_t size)
+bool kw_plan_allows_spot(const struct kw_plan_options *o, const struct kw_choice *d, char *why, size_t size)
 {
     const char *unknown = kw_choice_spot_unknown(d);
     if (!d->spot.known && !o->allow_unknown && d->spot.share_hi > 0)
@@ -654,8 +653,8 @@ static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, 
         d.term = terms[t];
         if (d.term == KW_TERM_SPOT) {
             char why[200];
-            take_own_spot(o, t == 3, &d);
-            if (!spot_plannable(o, &d, why, sizeof why)) {
+            kw_plan_own_spot(&d, o, t == 3);
+            if (!kw_plan_allows_spot(o, &d, why, sizeof why)) {
                 char what[96];
                 snprintf(what, sizeof what, "%.24s %.16s spot%s%s%.16s", c->platform->name, c->gpu->gpu,
                          t == 3 ? " with on-demand fallback" : "", c->region ? " in " : "",

@@ -22,6 +22,10 @@ enum kw_status kw_plan_regions(struct kw_plan *p, size_t looked, const struct kw
                                const struct kw_plan_options *o, struct kw_error *err);
 /* Whether the place lies in one that the options name. */
 bool kw_plan_allows_region(const struct kw_plan_options *o, const struct kw_region_offer *r);
+/* What the options say of interruptions, into a choice of spot machines where it lies. */
+void kw_plan_own_spot(struct kw_choice *d, const struct kw_plan_options *o, bool fallback);
+/* Whether it is known how often they are interrupted and what follows, or the options rank them without; else why not. */
+bool kw_plan_allows_spot(const struct kw_plan_options *o, const struct kw_choice *d, char *why, size_t size);
 /* What the options say of batches, into an API's choice by the batch. */
 void kw_plan_batch_options(struct kw_choice *c, const struct kw_plan_options *o);
 /* Numbers of units to try of an API's capacity bought ahead, ascending, all of them `step` apart: from the fewest that can be

@@ -59,9 +59,15 @@ static bool place_of(const struct split *s, const struct kw_choice *c, size_t i,
     bool any = false;
     for (size_t k = 0; k < q->n_regions; k++) {
         struct kw_choice x = *c;
+        char why[200];
         if (!kw_plan_allows_region(s->o, &q->regions[k]) || kw_choice_place(&x, &q->regions[k], NULL) != KW_OK ||
             !isfinite(price_of(&x)) || kw_choice_locate(&x, c->via, s->trace, s->o->distances, NULL) != KW_OK)
             continue;
+        if (x.term == KW_TERM_SPOT) { /* each region has its own rate, which the user's stands above */
+            kw_plan_own_spot(&x, s->o, c->spot.fallback);
+            x.spot.fallback_start = c->spot.fallback_start;
+            if (!kw_plan_allows_spot(s->o, &x, why, sizeof why)) continue;
+        }
         if (!any || serves_better(&x, out, i, from, cheap)) *out = x;
         any = true;
     }

@@ -991,6 +991,7 @@ char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, cha
 {
     const struct kw_api_offer *o = c->api;
     const char *in = c->region ? " in " : "", *where = c->region ? c->region->name : "";
+    const char *who = c->region && !strcmp(c->name, c->region->name) ? c->platform->name : c->name;
     buf[0] = 0;
     if (c->egress_bytes && !c->platform->egress.price.known && c->term != KW_TERM_SPOT)
         snprintf(buf, size, "%s: what %s charges for bytes sent out was not found, so none is billed", c->name,
@@ -1005,18 +1006,17 @@ char *kw_choice_unknown(const struct kw_choice *c, const struct kw_trace *t, cha
                  "%s %s%s%s: more than %g %% of its spot machines are taken within a month, how many more is not "
                  "published, so "
                  "none is simulated: set spot.interruptions_per_hour",
-                 c->name, c->gpu->gpu, in, where, c->spot.share_lo * 100);
+                 who, c->gpu->gpu, in, where, c->spot.share_lo * 100);
     else if (c->gpu && c->term == KW_TERM_SPOT && !c->spot.known)
         snprintf(buf, size,
                  "%s %s%s%s: how often its spot machines are interrupted was not found, so none is simulated: set "
                  "spot.interruptions_per_hour",
-                 c->name, c->gpu->gpu, in, where);
+                 who, c->gpu->gpu, in, where);
     else if (c->gpu && c->term == KW_TERM_SPOT && c->spot.share_hi > 0)
         snprintf(buf, size,
                  "%s %s%s%s: %g to %g %% of its spot machines are taken within a month, as published: %g %% is "
                  "simulated",
-                 c->name, c->gpu->gpu, in, where, c->spot.share_lo * 100, c->spot.share_hi * 100,
-                 c->spot.share_hi * 100);
+                 who, c->gpu->gpu, in, where, c->spot.share_lo * 100, c->spot.share_hi * 100, c->spot.share_hi * 100);
     const struct kw_token_prices *p = o ? kw_term_prices(o, c->term) : NULL;
     if (!o || !p->cached_in_mtok.known || p->cached_in_mtok.v >= p->in_mtok.v || c->cache.mode == KW_CACHE_OFF)
         return buf;

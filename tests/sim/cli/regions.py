@@ -232,6 +232,13 @@ check("not sold there", any(x["what"].startswith("nebius HGX H100 in eu-west") f
 code, near, err = best(dict(PLAN, slo={"ttft_p95_s": "0.17"}), platforms=["modal"], gpus=["L4"])
 winner = near["points"][near["best"]]
 check("two places where one is too far", len(winner["deployments"]) == 2 and all(g["ttft_p95_s"] <= 0.17 for g in winner["groups"] if g.get("region")), winner["label"])
+# The user's rate of interruptions holds wherever spot machines lie, in one place and in several.
+code, taken, err = run(dict(PLAN, slo={"error_fraction": "1"}, candidates={"platforms": ["aws"], "gpus": ["A10G"], "terms": ["spot"], "regions": ["us-east", "eu"],
+                            "spot": {"interruptions_per_hour": "12", "notice_s": "120", "restart_s": "300", "on_demand_fallback": True, "fallback_start_s": "60"}}), command="plan")
+spots = [p for p in taken["points"] if len(p["deployments"]) == 2 and p["replications"]] if taken else []
+check("interrupted in two places, too", spots and all(p["interruptions"] > 0 for p in spots) and not any("spot" in x for x in taken["not_known"]), (code, err, [(p["label"], p["interruptions"]) for p in spots], taken and taken["not_known"]))
+code, text, err = keepwarm("plan", "s.json", "-q", "--all")
+check("what stands in is told", " spot+fallback " in text and " spot " in text, text)
 code, out, err = run(dict(PLAN, candidates=dict(PLAN["candidates"], regions=["eu-wset"])), command="plan")
 check("a misspelt region of a plan", code == 2 and "candidates.regions[0]: no region or area is called 'eu-wset' (did you mean 'eu-west'?)" in err, err)
 code, nowhere, err = run(dict(PLAN, candidates={"platforms": ["nebius"], "regions": ["au"], "precisions": ["fp8"]}), command="plan")
