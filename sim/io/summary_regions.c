@@ -9,13 +9,14 @@
 
 void kw_summary_distances(const struct kw_candidate *c, const struct kw_trace *t, struct kw_text *out)
 {
-    bool first = true, nowhere = false;
+    bool first = true, nowhere = false, unplaced = false;
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *x = &c->choice[d];
         struct kw_text line = { 0 };
         char s[32];
         if (!x->located) {
             nowhere = nowhere || x->region;
+            unplaced = unplaced || (!x->region && t->region);
             continue;
         }
         kw_text_add(&line, "%s in %s, there and back: ", x->name, x->region->name);
@@ -35,6 +36,11 @@ void kw_summary_distances(const struct kw_candidate *c, const struct kw_trace *t
             "nobody says where requests come from (a column \"region\" of the trace, or \"regions\" of the scenario), "
             "so no way to a region is in these figures",
             out);
+    if (unplaced)
+        kw_summary_paragraph("distance",
+                             "it is not said where every deployment lies (\"region\" of a deployment, "
+                             "\"candidates.regions\" of a plan), so no way there is in the figures by region",
+                             out);
     if (first) return;
     const struct kw_provenance *v = kw_region_rtt_provenance();
     char source[240];

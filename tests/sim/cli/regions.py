@@ -246,7 +246,10 @@ check("nothing is there", code == 2 and "cannot be asked to run in any of the re
 os.environ["COLUMNS"] = "100"
 code, out, err = keepwarm("run", scenario("s.json", at(change(ONE, trace=dict(TRACE, columns=COLUMNS)), region="us-east")), "-q")
 check("no way where nobody says from where", code == 0 and "nobody says where requests come from" in " ".join(out.split()), out)
+code, out, err = keepwarm("run", scenario("s.json", ONE), "-q")
+check("no way where nobody says where to", code == 0 and "it is not said where every deployment lies" in " ".join(out.split()), out)
 code, text, err = keepwarm("plan", scenario("s.json", PLAN), "-q")
+check("which is said where it is so", "not said where every" not in text, text)
 check("a table by region", "By where requests come from: TTFT p95" in text and "in 2 places" in text and max(map(len, text.splitlines())) <= 100, text)
 
 print("%d passed, %d failed" % (passed, failed))
