@@ -47,7 +47,7 @@ TESTS.update({
     "N": (S, "dynamo_adds_one_and_takes_one"), "O": ("tests/sim/fleet/test_nodes.c", "replicas_are_packed"),
     "P": ("tests/sim/fleet/test_nodes.c", "skyserve_refuses_and_starts"),
     "Q": ("tests/sim/fleet/test_nodes.c", "keda_from_the_first_request_to_the_last_node"),
-    "R": ("tests/platforms/test_self_managed.c", "defaults_are_theirs"),
+    "R": ("tests/platforms/test_autoscalers.c", "defaults_are_theirs"),
 })
 COLUMNS = ["platform", "meter starts", "start-up billed", "idle tail", "at zero", "scaling signal", "quota rule"]
 SIGNAL = {"capacity": ("free slots", "i"), "queue_delay": ("queue delay", "j"), "queue": ("queue", "k"),

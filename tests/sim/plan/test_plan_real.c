@@ -2,6 +2,7 @@
 #include "platforms/facts/platforms.h"
 #include "sim/core/rng.h"
 #include "sim/plan/breakeven.h"
+#include "sim/plan/sweep/ceiling.h"
 #include "sim/plan/volume.h"
 #include "tests/check.h"
 #include <stdlib.h>
@@ -108,6 +109,19 @@ static size_t autoscaled(const struct kw_plan *p)
     return n;
 }
 
+/* Nothing costs less than what it keeps or rents alone, and some just that. */
+static void floors_hold(const struct kw_plan *full, const struct kw_study *s)
+{
+    size_t reached = 0;
+    for (size_t i = 0; i < full->n; i++) {
+        double floor = -1, cost = full->points[i].m[KW_METRIC_COST].value;
+        CHECK(kw_cost_floor(&full->candidates[i], trace.span, kw_study_month(s), &floor, NULL) == KW_OK);
+        CHECK(floor >= 0 && floor <= cost * (1 + KW_COST_SLACK) + 1e-6);
+        reached += full->candidates[i].choice[0].autoscaler && floor > 0 && floor >= cost - 1e-6;
+    }
+    CHECK(!autoscaled(full) || reached > 3);
+}
+
 static void pruned_is_exhaustive(void)
 {
     struct kw_self_managed_all all;
@@ -123,9 +137,11 @@ static void pruned_is_exhaustive(void)
         if (kind == 4) {
             o.kinds = 1u << KW_KIND_DEDICATED;
             o.platforms[0] = "runpod-secure";
-            o.n_platforms = 1;
+            o.platforms[1] = "lambda";
+            o.n_platforms = 2;
+            o.gpus[o.n_gpus++] = "H100";
             o.n_keep_warm = 2;
-            o.keep_warm[1] = 1;
+            o.keep_warm[1] = 2; /* on one node of eight */
             add_autoscalers(&o, &all);
             s.slo.ttft_p95 = 600 * KW_NS_PER_S; /* starts are waited for */
         }
@@ -136,6 +152,7 @@ static void pruned_is_exhaustive(void)
         CHECK(pruned.best >= 0 && full.best >= 0);
         if (pruned.best < 0 || full.best < 0) return;
         CHECK((autoscaled(&pruned) > 20) == (kind == 4));
+        floors_hold(&full, &s);
         CHECK(shows_the_same(&pruned, &full) > (kind == KW_KIND_API ? 0 : 5));
         CHECK(kind != KW_KIND_SERVERLESS || (pruned.count.stopped > 0 && pruned.simulations_shared > 0));
         CHECK(pruned.count.bounded + pruned.count.stopped + pruned.count.simulated == pruned.count.candidates);
