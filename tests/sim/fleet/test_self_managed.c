@@ -110,6 +110,10 @@ static void several_triggers_take_the_largest(void)
     CHECK(tick(&s, g, 30 * S) == 4); /* 95 run */
     g.waiting = 20;
     CHECK(tick(&s, g, 45 * S) == 4); /* ten wanted, at most four at once */
+    begin(&s, &c);
+    g = signals(4, 0, 0, 95);
+    g.waiting = 14;
+    CHECK(tick(&s, g, 15 * S) == 7); /* of the first seven, of the second ceil(81 / 30) = 3 */
     kw_scaler_free(&s);
 }
 
@@ -168,6 +172,13 @@ static void behavior_limits_how_far_within_a_period(void)
     begin(&s, &c);
     CHECK(tick(&s, signals(10, 0, 0, 10), 15 * S) == 8);
     CHECK(tick(&s, signals(8, 0, 0, 10), 30 * S) == 8 && tick(&s, signals(8, 0, 0, 10), 75 * S) == 6);
+    c.hpa.down.policy[0] = (struct kw_hpa_policy){ false, 50, 60 * S };
+    begin(&s, &c);
+    CHECK(tick(&s, signals(5, 0, 0, 1), 15 * S) == 2); /* half of five, cut off */
+    c.hpa.up = (struct kw_hpa_rules){ .n = 1, .policy = { { false, 100, 60 * S } } };
+    begin(&s, &c);
+    CHECK(tick(&s, signals(4, 0, 0, 1000), 15 * S) == 8);
+    CHECK(tick(&s, signals(6, 0, 0, 1000), 30 * S) == 6); /* two were lost: twice the two of a minute ago is less */
     c.hpa.down.select = KW_SELECT_DISABLED;
     begin(&s, &c);
     CHECK(tick(&s, signals(10, 0, 0, 10), 15 * S) == 10);
@@ -336,6 +347,13 @@ static void sky_takes_fifteen_decisions_up_and_sixty_down(void)
     kw_ns last = 100000 * S;
     s.held = 0;
     for (int k = 1; k <= 60; k++) CHECK(tick(&s, three, last + k * 20 * S) == (k < 60 ? 3 : 1)); /* to the floor */
+    struct kw_signals two = signals(2, 0, 0, 0);
+    last = 200000 * S;
+    s.held = -5; /* decisions the other way round do not count */
+    for (int k = 1; k <= 15; k++) {
+        requests(&s, two, last + (k * 20 - 5) * S, k == 1 ? 75 : 25);
+        CHECK((tick(&s, two, last + k * 20 * S) == 2) == (k < 15));
+    }
     kw_scaler_free(&s);
 }
 
@@ -352,6 +370,8 @@ static void sky_looks_every_five_seconds_at_zero(void)
     struct kw_signals two = signals(0, 2, 0, 0);
     CHECK(s.policy->timer(&s, &two, 1005 * S) == 1020 * S);
     CHECK(tick(&s, none, 1060 * S) == 2 && tick(&s, none, 1065 * S) == 0); /* those of the minute before 1060 s */
+    requests(&s, none, 2005 * S, 31);
+    CHECK(tick(&s, none, 2005 * S) == 0 && tick(&s, none, 2010 * S) == 2); /* what comes at a tick is of the next */
     c.target = 0;
     struct kw_error err;
     CHECK(kw_scaler_begin(&s, &c, &err) == KW_ERANGE);
