@@ -146,6 +146,7 @@ static void on_demand_stands_in(void)
             *(l->lives[i].standin ? &standing : &there) += t;
         }
         CHECK(u.reserved_gpu_ns == there && u.standin_gpu_ns == standing);
+        CHECK(l->starts - l->standins == l->interruptions); /* each has a successor, whoever stands in meanwhile */
         CHECK((l->standins > 0) == fallback && l->standins <= l->interruptions && (standing > 0) == fallback);
         /* Nobody but the two machines wanted: they are there, or somebody stands in within 20 s of each notice. */
         if (fallback)
