@@ -621,6 +621,26 @@ static enum kw_status add_self_managed(struct enumeration *e, const struct kw_ch
     return st;
 }
 
+/* Terms that were asked for and whose price of the machine nobody has found are left out by name. */
+static enum kw_status drop_unpriced(struct enumeration *e, const struct kw_choice *c)
+{
+    const struct kw_plan_options *o = e->o;
+    char what[96], why[160] = "no price was found of the term";
+    size_t begin = strlen(why), at = begin;
+    for (int t = 0; t < KW_GPU_TERMS + 2; t++) {
+        enum kw_term term = t == 0   ? KW_TERM_MONTHLY
+                            : t == 1 ? KW_TERM_SPOT
+                                     : (enum kw_term)(KW_TERM_COMMITTED + t - 2);
+        bool asked = t == 0 ? o->monthly : t == 1 ? o->spot : (o->committed & 1u << (t - 2)) != 0;
+        if (asked && !kw_gpu_price(c->gpu, term)->known)
+            at += (size_t)snprintf(why + at, sizeof why - at, "%s %s", at == begin ? "" : ",", kw_term_name[term]);
+    }
+    if (at == begin) return KW_OK;
+    snprintf(what, sizeof what, "%.24s %.16s%s%.16s", c->platform->name, c->gpu->gpu, c->region ? " in " : "",
+             c->region ? c->region->name : "");
+    return kw_plan_drop(e->p, what, why, e->err);
+}
+
 static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, uint32_t step)
 {
     const struct kw_plan_options *o = e->o;
@@ -647,6 +667,8 @@ static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, 
         terms[4 + k] = (enum kw_term)(KW_TERM_COMMITTED + k);
         wanted[4 + k] = o->committed & 1u << k && c->gpu->committed[k].hour.known;
     }
+    enum kw_status untold = drop_unpriced(e, c);
+    if (untold != KW_OK) return untold;
     for (int t = 0; t < 4 + KW_GPU_TERMS; t++) { /* t 3: spot, with on demand to stand in */
         if (!wanted[t]) continue;
         struct kw_choice d = *c;
