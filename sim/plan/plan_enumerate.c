@@ -693,7 +693,11 @@ static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, 
             if (st != KW_OK) return st;
         }
     }
-    return o->not_on_demand ? KW_OK : add_self_managed(e, c);
+    if (!o->not_on_demand) return add_self_managed(e, c);
+    return !o->n_autoscalers
+               ? KW_OK
+               : kw_plan_drop(e->p, "autoscalers",
+                              "their machines are rented on demand, which is none of candidates.terms", e->err);
 }
 
 /* The load is of all models together, so of one pool among several it is a bound from above alone: from one replica on. */

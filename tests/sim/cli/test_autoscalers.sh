@@ -76,6 +76,8 @@ labels = [x["label"] for x in json.loads(a.stdout)["points"]] if a.returncode in
 for word in ("kpa keep_warm=0", "kpa keep_warm=1", "keda keep_warm=0", "dynamo keep_warm=1", "1 x H100"):
     check("plan: " + word, any(word in x for x in labels), a.stderr or labels)
 check("plan: dynamo keeps one", not any("dynamo keep_warm=0" in x for x in labels) and "dynamo with keep_warm 0" in keepwarm("plan", s).stdout)
+said = json.loads(keepwarm("plan", dict(s, replications=1, candidates=dict(choice, platforms=["aws"], gpus=["A10G"], precisions=["bf16"], terms=["spot"], spot={"interruptions_per_hour": "0.1", "notice_s": "5", "restart_s": "300"})), "--json").stdout)
+check("plan: terms without on demand have none", any(x["what"] == "autoscalers" and "rented on demand" in x["why"] for x in said["left_out"]), said["left_out"])
 choice.update(platforms=["runpod-secure"], gpus=["A40"], precisions=["bf16"])
 said = " ".join(keepwarm("plan", dict(s, replications=1)).stdout.split())
 check("plan: what a meter of machines may not count is no replica's life", "meter.bills.provision assumed no" in said and "(at most" not in said, said[-900:])
