@@ -471,6 +471,9 @@ static void judge_beyond(struct kw_point *p, const struct kw_slo *slo)
     if (!kw_point_has_range(p) || !p->feasible) return;
     p->beyond[KW_METRIC_COST] = p->sample[0][KW_METRIC_COST];
     if (kw_slo_judge(slo, p->beyond, miss, sizeof miss, &ratio)) return;
+    const char *of_classes = kw_metric_info[KW_METRIC_CLASS_WORST].name;
+    if (!strncmp(miss, of_classes, strlen(of_classes))) /* which class, is known of what was simulated alone */
+        snprintf(miss, sizeof miss, "one class at %.4g times its limit", p->beyond[KW_METRIC_CLASS_WORST]);
     p->feasible = false;
     p->met = 0;
     p->miss_ratio = NOT_KNOWN;

@@ -169,6 +169,10 @@ least, most = terms[("batch",)]["cost_usd_month"], terms[("on_demand",)]["cost_u
 check("half of a class's bill", split and abs(split["cost_usd_month"] - (most * 600 + least * 4) / 604) < 1e-6, (least, most, split))
 check("what is not known is not missed", "of the nearest: latency not known" in err, err)
 
+code, out, err = run([(i * 60, 3000, 60, "chat" if i % 2 else "batch") for i in range(60)], [{"platform": "openai"}], model="gpt-4.1", slo={"ttft_p95_s": "1.5"})
+miss = json.loads(out)["points"][0]["miss"]
+check("beyond what was measured, in words", miss.startswith("not known beyond prompts of 527: one class at ") and miss.endswith(" times its limit"), miss)
+
 try:
     import h5py
 except ImportError:
