@@ -538,7 +538,7 @@ static const struct row {
     { "candidates.node.idle_s", 0, 0, NULL, NULL },
     { "candidates.replicas_extra", DEDICATED, 0, NULL, "dedicated machines" },
     { "candidates.terms", 0, 0, NULL, NULL },
-    { "candidates.spot", DEDICATED, 0, tries_spot, "plans whose \"terms\" include \"spot\"" },
+    { "candidates.spot", DEDICATED, 0, tries_spot, "dedicated machines in plans whose \"terms\" include \"spot\"" },
     { "candidates.spot.interruptions_per_hour", 0, 0, NULL, NULL },
     { "candidates.spot.notice_s", 0, 0, NULL, NULL },
     { "candidates.spot.restart_s", 0, 0, NULL, NULL },
