@@ -115,7 +115,8 @@ def written(doc, path, text):
 # ---- runs
 
 with open("t.csv", "w") as f:
-    f.write("arrival,prompt,output,class\n" + "".join("%d,%d,%d,%s\n" % (i // 3 * 20, 300 + 40 * i, 20 + i, "ab"[i % 2]) for i in range(60)))
+    f.write("arrival,prompt,output,class,model\n" + "".join("%d,%d,%d,%s,%s\n" % (i // 3 * 20, 300 + 40 * i, 20 + i, "ab"[i % 2], ("llama-3.1-8b", "x-1")[i % 2])
+                                                          for i in range(60)))
 with open("m.jsonl", "w") as f:  # prompts that share their first blocks
     f.write("".join(json.dumps({"timestamp": 5000 * i, "input_length": 2048, "output_length": 20, "hash_ids": [1, 2, 3, 10 + i]}) + "\n" for i in range(40)))
 TRACE = {"file": "t.csv", "format": "generic", "columns": "arrival=arrival,prompt=prompt,output=output,class=class"}
@@ -131,6 +132,7 @@ MODAL = {"name": "d", "platform": "modal", "gpu": "L4", "precision": "fp8"}
 API = {"name": "d", "platform": "openai", "model": "gpt-4o", "ttft": {"constant": "0.4"}, "output_rate": {"constant": "80"}}
 SPOT = {"name": "d", "platform": "crusoe", "gpu": "L40S", "precision": "fp8", "term": "spot",
         "spot": {"interruptions_per_hour": "2", "notice_s": "30", "restart_s": "60"}}
+KPA = {"name": "d", "platform": "lambda", "gpu": "H100", "precision": "bf16", "autoscaler": "kpa", "max_replicas": 3, "node": {"provision_s": "60", "pull_s": "5"}}
 BASES = [("run", base(MODAL, slo={"ttft_p95_s": "60"})),
          ("run", base(dict(MODAL, platform="runpod", hard_concurrency=1))),
          ("run", base(API)),
@@ -140,12 +142,18 @@ BASES = [("run", base(MODAL, slo={"ttft_p95_s": "60"})),
                                        "restore": {"constant": "3"}, "snapshot_probability": 0.5}))),
          ("run", base(dict(MODAL, platform="baseten", gpu="A10G", precision="bf16"))),
          ("run", base(SPOT)),
+         ("run", base(dict(SPOT, spot=dict(SPOT["spot"], on_demand_fallback=True)))),
+         ("run", base(KPA)),
+         ("run", base({"name": "d", "platform": "openai", "model": "gpt-4o", "term": "batch", "batch": {}})),
+         ("run", base(dict(MODAL, region="eu-west"), regions={"eu-west": "1"}, rtt_s={"eu-west": {"eu-west": "0.1"}})),
+         ("run", base({"name": "d", "platform": "lambda", "gpu": "H100", "precision": "bf16", "lora": {}}, trace=dict(TRACE, columns=TRACE["columns"] + ",model=model"),
+                      adapters=[{"models": ["x-*"], "base": "llama-3.1-8b", "rank": 16}])),
          ("run", base(MODAL, dict(API, name="e"), routing={"policy": "split", "shares": [0.5, 0.5]}, slo={"classes": {"a": {"ttft_p95_s": "9"}}})),
          ("run", base(MODAL, dict(API, name="e"), routing={"policy": "overflow", "overflow_at": 2})),
          ("sweep", base(MODAL, sweep={"deployments[d].keep_warm": [0, 1]}))]
 PLAN = ("plan", dict({k: v for k, v in base().items() if k != "deployments"},
                      candidates={"platforms": ["modal", "crusoe"], "gpus": ["L4", "L40S"], "precisions": ["fp8"], "terms": ["on_demand", "spot"],
-                                 "keep_warm": [0, 1], "spot": {"interruptions_per_hour": "1"}}))
+                                 "keep_warm": [0, 1], "autoscalers": ["kpa"], "node": {"provision_s": "60", "pull_s": "5"}, "spot": {"interruptions_per_hour": "1"}}))
 
 
 def run(job):
