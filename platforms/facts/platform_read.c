@@ -414,7 +414,7 @@ static enum kw_status read_retry(struct kw_fact_reader *r, struct kw_jnode n)
 {
     static const char *const keys[] = { "src", "max_attempts", "base_s", "cap_s", NULL };
     static const struct kw_fact_row rows[] = {
-        { "max_attempts", KW_FACT_U32, offsetof(struct kw_client_retry, max_attempts), 1, 1000 },
+        { "max_attempts", KW_FACT_U32, offsetof(struct kw_client_retry, max_attempts), 1, 255 },
         { "base_s", KW_FACT_SECONDS, offsetof(struct kw_client_retry, base), 0, 3600 },
         { "cap_s", KW_FACT_SECONDS, offsetof(struct kw_client_retry, cap), 0, 86400 },
     };

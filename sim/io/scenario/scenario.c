@@ -153,7 +153,7 @@ static enum kw_status read_retry(struct kw_jnode o, struct kw_client_retry *r, s
 {
     if (!kw_json_present(o)) return KW_OK;
     enum kw_status st = known_keys(o, "deployments[].retry", err);
-    READ(count_or(get(o, "max_attempts"), r->max_attempts, 1, 1000, &r->max_attempts, err));
+    READ(count_or(get(o, "max_attempts"), r->max_attempts, 1, 255, &r->max_attempts, err));
     READ(seconds_or(get(o, "base_s"), r->base, &r->base, err));
     READ(seconds_or(get(o, "cap_s"), r->cap, &r->cap, err));
     return st;
