@@ -108,7 +108,7 @@ static void choice(const struct kw_choice *x)
     const struct kw_sched_config *c = &x->sched;
     const struct kw_autoscaling *a = &x->scaling;
     const kw_ns ten_years = 87600 * KW_NS_PER_HOUR;
-    hold(x->retry.max_attempts >= 1 && x->retry.max_attempts <= 1000 && x->retry.base >= 0 &&
+    hold(x->retry.max_attempts >= 1 && x->retry.max_attempts <= 255 && x->retry.base >= 0 &&
          x->retry.cap <= ten_years);
     hold(x->network_rtt >= 0 && x->network_rtt <= ten_years && x->max_tokens <= 10000000 && x->operations_month >= 0);
     if (x->platform->kind == KW_KIND_API) return;

@@ -255,7 +255,7 @@ static void numbers_at_and_beyond_their_range(void)
           "0.000000001", "315360000", "315360000.000000001" },
         { DEPLOYMENT, ", \"start_failure_probability\": \"%s\"", "-0.001", "0", "0.99", "0.991" },
         { DEPLOYMENT, ", \"network_rtt_s\": \"%s\"", "-0.000000001", "0", "315360000", "315360000.000000001" },
-        { DEPLOYMENT, ", \"retry\": { \"max_attempts\": %s }", "0", "1", "1000", "1001" },
+        { DEPLOYMENT, ", \"retry\": { \"max_attempts\": %s }", "0", "1", "255", "256" },
         { DEPLOYMENT, ", \"queue_limit\": %s", "-1", "0", "1000000000", "1000000001" },
         { DEPLOYMENT, ", \"cold_start\": { \"cache_hit\": \"%s\" }", "-0.001", "0", "1", "1.001" },
         { DEPLOYMENT, ", \"scheduler\": { \"block_size\": %s }", "0", "1", "512", "513" },
