@@ -170,6 +170,7 @@ enum kw_status kw_fact_regions(struct kw_fact_reader *r, struct kw_jnode n)
     struct kw_fact_source src;
     struct kw_jnode list = kw_json_get(n, "list");
     if (!kw_json_present(n)) return KW_OK;
+    KW_TRY(kw_regions_load(r->err));
     KW_TRY(kw_json_keys(n, keys, r->err));
     KW_TRY(kw_fact_section(r, n, &src));
     KW_TRY(read_via(r, kw_json_get(n, "via"), &src));

@@ -23,6 +23,7 @@ static struct atlas {
     struct kw_provenance provenance;
 } atlas;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static enum kw_status loaded;
 
 static enum kw_status read_place(struct kw_jnode n, size_t at, kw_region_set set, struct kw_error *err)
 {
@@ -87,7 +88,7 @@ static enum kw_status read_atlas(struct kw_jnode root, struct kw_error *err)
     return st;
 }
 
-/* Our own file: only memory can fail, and then nothing is known. */
+/* Our own file: only memory can fail. */
 static void load(void)
 {
     size_t len;
@@ -101,6 +102,13 @@ static void load(void)
     }
     assert(st == KW_OK || st == KW_ENOMEM);
     if (st != KW_OK) atlas = (struct atlas){ .n = 0 };
+    loaded = st;
+}
+
+enum kw_status kw_regions_load(struct kw_error *err)
+{
+    pthread_once(&once, load);
+    return loaded == KW_OK ? KW_OK : kw_fail(err, loaded, "out of memory for the regions of the world");
 }
 
 kw_region_set kw_region_find(const char *name)

@@ -12,6 +12,9 @@
 
 typedef uint32_t kw_region_set; /* a bit a region: one ("eu-west"), or those of an area ("eu"); 0: none is known */
 
+/* KW_ENOMEM where there was no memory for the file when it was first needed, then and ever after; without it every region
+ * would be unknown. Whoever takes a name from a user asks this first. */
+enum kw_status kw_regions_load(struct kw_error *err);
 /* By our name ("eu-west", "eu"), a provider's ("eu-west-1", "europe-west4", "northeurope") or a country's two capital
  * letters ("IE"); letters count as they stand. 0: nobody's. */
 kw_region_set kw_region_find(const char *name);

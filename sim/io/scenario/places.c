@@ -126,6 +126,8 @@ static bool comes_from(const struct kw_trace *t, const char *name)
 static enum kw_status check_names(const struct kw_places *p, struct kw_jnode o, const struct kw_trace *t,
                                   struct kw_error *err)
 {
+    enum kw_status st = kw_regions_load(err);
+    if (st != KW_OK) return st;
     for (size_t i = 0; i < p->distances.n; i++)
         for (int side = 0; side < 2; side++) {
             const char *name = side ? p->own[i].b : p->own[i].a;

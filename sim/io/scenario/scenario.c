@@ -1451,6 +1451,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
             get(c, "api_models"), KW_ERANGE, err,
             "is candidates.substitutes now, for APIs and GPUs alike: {\"NAME\": QUALITY} or {\"NAME\": {}}");
     enum kw_status st = known_keys(c, "candidates", err);
+    READ(kw_regions_load(err));
     READ(read_words(get(c, "platforms"), o->platforms, &o->n_platforms, err));
     READ(read_regions(get(c, "regions"), o, err));
     o->distances = &s->places.distances;
