@@ -11,7 +11,8 @@ struct use {
     uint32_t d;                   /* which deployment of it */
     const struct kw_trace *trace; /* NULL: it may hold anything */
     const struct kw_plan_options *plan;
-    unsigned kinds; /* bits of enum kw_kind: the deployment's, or those a plan considers */
+    const struct kw_slo *slo; /* a plan's */
+    unsigned kinds;           /* bits of enum kw_kind: the deployment's, or those a plan considers */
 };
 
 static const struct kw_choice *choice_of(const struct use *u)
@@ -285,9 +286,17 @@ static bool requires(const struct use *u)
     return u->plan->n_require > 0;
 }
 
+/* An objective says by when a request is answered to its end, of all or of a class: a batch may be in time for it. */
+static bool somebody_may_wait(const struct kw_slo *slo)
+{
+    bool some = kw_slo_limits(slo).e2e > 0;
+    for (uint32_t i = 0; i < slo->n_by_class; i++) some |= kw_slo_limits(&slo->by_class[i].slo).e2e > 0;
+    return some;
+}
+
 static bool tries_batch(const struct use *u)
 {
-    return u->plan->batch || (u->plan->hybrids && !u->plan->terms_stated);
+    return u->plan->batch || (u->plan->hybrids && !u->plan->terms_stated && somebody_may_wait(u->slo));
 }
 
 static bool tries_units(const struct use *u)
@@ -544,7 +553,8 @@ static const struct row {
     { "candidates.spot.restart_s", 0, 0, NULL, NULL },
     { "candidates.spot.on_demand_fallback", 0, 0, NULL, NULL },
     { "candidates.spot.fallback_start_s", 0, 0, tries_fallback, "spot with \"on_demand_fallback\": true" },
-    { "candidates.batch", API, 0, tries_batch, "plans whose \"terms\" include \"batch\", or that pair deployments" },
+    { "candidates.batch", API, 0, tries_batch,
+      "plans whose \"terms\" include \"batch\", or whose objectives say how long a class may wait (e2e)" },
     { "candidates.batch.latency", 0, 0, NULL, NULL },
     { "candidates.batch.collect_s", 0, 0, NULL, NULL },
     { "candidates.batch.requests", 0, 0, NULL, NULL },
@@ -701,10 +711,10 @@ enum kw_status kw_key_use_candidate(struct kw_jnode root, const struct kw_candid
     return st;
 }
 
-enum kw_status kw_key_use_plan(struct kw_jnode root, const struct kw_plan_options *o, unsigned kinds,
-                               struct kw_error *err)
+enum kw_status kw_key_use_plan(struct kw_jnode root, const struct kw_plan_options *o, const struct kw_slo *slo,
+                               unsigned kinds, struct kw_error *err)
 {
-    struct use u = { .object = kw_json_get(root, "candidates"), .plan = o, .kinds = kinds };
+    struct use u = { .object = kw_json_get(root, "candidates"), .plan = o, .slo = slo, .kinds = kinds };
     return walk(u.object, "candidates", &u, NULL, err);
 }
 

@@ -34,9 +34,9 @@ void kw_unused_keys_free(struct kw_unused_keys *u); /* safe to call again */
  * KW_ERANGE for the first key that does nothing; else it is counted there. trace NULL: it may hold anything. */
 enum kw_status kw_key_use_candidate(struct kw_jnode root, const struct kw_candidate *c, const struct kw_trace *trace,
                                     struct kw_unused_keys *unused, struct kw_error *err);
-/* What a plan chooses from. kinds: bits of enum kw_kind that are considered. KW_ERANGE as above. */
-enum kw_status kw_key_use_plan(struct kw_jnode root, const struct kw_plan_options *o, unsigned kinds,
-                               struct kw_error *err);
+/* What a plan chooses from, and for which objectives. kinds: bits of enum kw_kind that are considered. KW_ERANGE as above. */
+enum kw_status kw_key_use_plan(struct kw_jnode root, const struct kw_plan_options *o, const struct kw_slo *slo,
+                               unsigned kinds, struct kw_error *err);
 /* KW_ERANGE with a key that did nothing in any configuration; else a line for each that did nothing in some. */
 enum kw_status kw_unused_keys_settle(const struct kw_unused_keys *u, struct kw_text *notes, struct kw_error *err);
 /* Lines that name the keys of "candidates" that are of some kinds alone, and the platforms of the plan's candidates

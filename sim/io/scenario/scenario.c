@@ -1594,6 +1594,6 @@ enum kw_status kw_scenario_check_plan(const struct kw_scenario *s, struct kw_cat
                                 "'%s' is a term of the kind '%s', and no platform considered is of it",
                                 kw_term_name[term], kw_kind_name[of]);
     }
-    return kinds ? kw_key_use_plan(root, o, kinds, err)
+    return kinds ? kw_key_use_plan(root, o, &s->slo, kinds, err)
                  : KW_OK; /* a name that nobody has is told with its neighbours */
 }

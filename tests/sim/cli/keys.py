@@ -310,7 +310,7 @@ KEYS = {
     "candidates.replicas_extra": plans(RENTED, 1, 9, ("candidates.exhaustive", True), wrong=(APIS, 1)),
     "candidates.terms[]": plans(SPOTS, ["on_demand"], ["on_demand", "spot"], ("candidates.allow_unknown", UNSET), ("candidates.spot", UNSET)),
     "candidates.batch.latency": plans(BATCHES, "promised", "observed", wrong=(dict(APIS, candidates={"kinds": ["api"], "terms": ["on_demand"]}), "observed")),
-    "candidates.batch.collect_s": plans(BATCHES, "60", "3600"),
+    "candidates.batch.collect_s": plans(BATCHES, "60", "3600", wrong=(dict(APIS, candidates={"kinds": ["api"]}), "60")),
     "candidates.batch.requests": plans(BATCHES, 2, 30, ("candidates.batch.collect_s", "3600")),
     "candidates.provisioned.units[]": plans(AHEAD, [15], [20], wrong=(dict(AHEAD, candidates={"kinds": ["api"]}), [15])),
     "candidates.provisioned.terms[]": plans(AHEAD, ["month"], ["hour"]),
