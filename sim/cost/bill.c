@@ -29,6 +29,7 @@ const char *const kw_item_name[] = { "active",
                                      "fee",
                                      "credit",
                                      "operations",
+                                     "monitoring",
                                      NULL };
 const char *const kw_term_name[] = { "on_demand",   "monthly",  "spot",     "batch",  "flex",    "priority",
                                      "provisioned", "3_months", "6_months", "1_year", "3_years", NULL };
@@ -392,6 +393,49 @@ static enum kw_status bill_metered(struct billing *x)
     return st;
 }
 
+/* What the kind's engineer adds here: with the first deployment of the kind. */
+static kw_nusd engineer_of(const struct billing *x)
+{
+    for (uint32_t k = 0; k < x->i; k++)
+        if (x->all_u[k].kind == x->u->kind && x->all_t[k].engineer_month) return 0;
+    return x->t->engineer_month;
+}
+
+/* A monitored life is whatever was not gone: what the meter billed and what it did not. Of rented machines a GPU is watched while
+ * it is paid for, so that those which no replica uses count, too. */
+static enum kw_status bill_monitoring(struct billing *x)
+{
+    const struct kw_usage *u = x->u;
+    const struct kw_monitoring *m = &x->t->monitoring;
+    kw_i128 alive = u->unbilled_gpu_ns, paid = (kw_i128)u->reserved_gpu_ns + u->standin_gpu_ns, phases = 0;
+    for (int p = 0; p < KW_PHASES; p++) phases += u->gpu_ns[p];
+    bool dedicated = u->kind == KW_KIND_DEDICATED; /* its lives are all unbilled, its phases are of machines */
+    if (!dedicated) alive += phases;
+    kw_i128 watched = dedicated ? paid + phases : alive;
+    if (alive > INT64_MAX || watched > INT64_MAX) return overflow(x, KW_ITEM_MONITORING);
+    kw_ns month = kw_usage_month(u);
+    const struct {
+        kw_nusd price;
+        int64_t quantity, per;
+    } line[] = { { m->replica_month, (int64_t)alive, month * (u->gpus ? u->gpus : 1) },
+                 { m->gpu_month, (int64_t)watched, month },
+                 { m->mrequest, u->requests, 1000000 } };
+    kw_nusd sum = 0;
+    for (size_t k = 0; k < sizeof line / sizeof *line; k++) {
+        enum kw_status st = item(x, KW_ITEM_MONITORING, line[k].price, line[k].quantity, line[k].per, KW_NANO, 1000000);
+        if (st != KW_OK) return st;
+        if (__builtin_add_overflow(sum, x->b.item[KW_ITEM_MONITORING], &sum)) return overflow(x, KW_ITEM_MONITORING);
+    }
+    x->b.item[KW_ITEM_MONITORING] = sum;
+    return KW_OK;
+}
+
+/* What the user pays others than the platform, whose credits and fees it does not touch. */
+static kw_nusd own_costs(const struct kw_bill *b)
+{
+    return b->item[KW_ITEM_OPERATIONS] + b->item[KW_ITEM_MONITORING];
+}
+
 #ifndef NDEBUG
 /* Lines that refund would hide a fault of the meter: only the credit may, and the total is the lines, nothing else. */
 static bool adds_up(const struct kw_bill *b)
@@ -431,12 +475,15 @@ static enum kw_status bill_use(struct kw_bill *out, const struct kw_usage *all_u
     enum kw_status st = u->kind == KW_KIND_API ? KW_OK : bill_gpus(&x);
     if (st == KW_OK) st = bill_metered(&x);
     if (st == KW_OK) st = bill_units(&x, month);
+    x.region_ppm = 1000000; /* the user's own costs are the same anywhere */
+    if (st == KW_OK) st = bill_monitoring(&x);
     if (st != KW_OK) return st;
     /* Monthly already; for a window, pro rata. */
-    x.region_ppm = 1000000;
     x.scale_num = month ? 1 : u->window;
     x.scale_den = month ? 1 : month_ns;
-    if ((st = item(&x, KW_ITEM_OPERATIONS, t->operations_month, 1, 1, KW_NANO, 1000000)) != KW_OK) return st;
+    kw_nusd people = engineer_of(&x);
+    if (__builtin_add_overflow(people, t->operations_month, &people)) return overflow(&x, KW_ITEM_OPERATIONS);
+    if ((st = item(&x, KW_ITEM_OPERATIONS, people, 1, 1, KW_NANO, 1000000)) != KW_OK) return st;
     if (!sum64(&x.b.total, x.b.item, KW_ITEMS)) return overflow(&x, KW_ITEM_ACTIVE);
     *out = x.b;
     return KW_OK;
@@ -485,13 +532,13 @@ static enum kw_status bill_account(struct kw_bill *b, const struct kw_usage *u, 
         return st;
     kw_i128 whole = 0, at = 0;
     for (uint32_t i = first; i < n; i++)
-        if (same_account(&t[i], &t[first])) whole += b[i].total - b[i].item[KW_ITEM_OPERATIONS];
+        if (same_account(&t[i], &t[first])) whole += b[i].total - own_costs(&b[i]);
     kw_nusd fee = x.b.item[KW_ITEM_FEE], credit = x.b.item[KW_ITEM_CREDIT];
     kw_i128 payable = whole + (m->credit_pays_fee ? fee : 0); /* and no platform pays for the user's engineer */
     if (payable < credit) credit = (kw_nusd)payable;
     for (uint32_t i = first; i < n; i++) {
         if (!same_account(&t[i], &t[first])) continue;
-        kw_nusd used = b[i].total - b[i].item[KW_ITEM_OPERATIONS];
+        kw_nusd used = b[i].total - own_costs(&b[i]);
         b[i].item[KW_ITEM_FEE] = part_of(fee, at, at + used, whole, i == first);
         b[i].item[KW_ITEM_CREDIT] = -part_of(credit, at, at + used, whole, i == first);
         if (!sum64(&b[i].total, b[i].item, KW_ITEMS)) return overflow(&x, KW_ITEM_FEE);
@@ -530,7 +577,7 @@ kw_nusd kw_bills_one_off(const struct kw_bill *b, const struct kw_tariff *t, uin
         if (first < i) continue;
         for (uint32_t k = i; k < n; k++)
             if (same_account(&t[k], &t[i]))
-                left += b[k].total - b[k].item[KW_ITEM_OPERATIONS] - (m->credit_pays_fee ? 0 : b[k].item[KW_ITEM_FEE]);
+                left += b[k].total - own_costs(&b[k]) - (m->credit_pays_fee ? 0 : b[k].item[KW_ITEM_FEE]);
         sum += left < m->one_off_credit ? (kw_nusd)left : m->one_off_credit;
     }
     return sum;

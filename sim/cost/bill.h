@@ -2,6 +2,7 @@
 #ifndef KW_SIM_COST_BILL_H
 #define KW_SIM_COST_BILL_H
 #include "platforms/facts/platform.h"
+#include "sim/cost/tco.h"
 #include "sim/cost/usage.h"
 
 enum kw_item { /* names in kw_item_name, the order of /bill in results */
@@ -30,7 +31,8 @@ enum kw_item { /* names in kw_item_name, the order of /bill in results */
                KW_ITEM_EGRESS, /* bytes sent out of the platform */
                KW_ITEM_FEE,
                KW_ITEM_CREDIT,
-               KW_ITEM_OPERATIONS,
+               KW_ITEM_OPERATIONS, /* the user's engineer */
+               KW_ITEM_MONITORING,
                KW_ITEMS
 };
 extern const char *const kw_item_name[]; /* "active", ..., NULL */
@@ -68,7 +70,9 @@ struct kw_tariff {
     enum kw_term term;
     struct kw_unit_price unit; /* of a unit; term PROVISIONED */
     const char *account;       /* which of the user's accounts at the platform; NULL and "": the one there is */
-    kw_nusd operations_month;  /* the user's share of an engineer, per month; 0 */
+    kw_nusd operations_month;  /* the user's share of an engineer for this deployment alone, per month; 0 */
+    kw_nusd engineer_month;    /* the same for all of the user's deployments of its kind together */
+    struct kw_monitoring monitoring;
 };
 
 /* What a GPU costs by this term: per GPU-month of MONTHLY, per GPU-hour of the others. A term of APIs has the price on demand. */
@@ -100,7 +104,8 @@ struct kw_line_price kw_token_price(const struct kw_tariff *t, enum kw_meter_lin
  * be priced by it. A price with brackets goes by the month's volume: the account's quantities at this price, scaled to the
  * month first, of all deployments in their order and of each in the order of lines; each bracket's part of a line rounds by
  * itself, and of a window each costs its share of the month. Bytes sent out of a platform that states no price of them cost
- * nothing. Deployments on one platform share
+ * nothing. An engineer of all deployments of a kind counts with the first of them; what of monitoring goes by replicas, GPUs
+ * and requests rounds by itself. Deployments on one platform share
  * its account: fee and credit count once, each deployment's part by what it uses, parts adding up exactly. KW_ERANGE
  * when a needed price is unknown (named) or on overflow; b[] is undefined on failure. */
 enum kw_status kw_bills(struct kw_bill *b, const struct kw_usage *u, const struct kw_tariff *t, uint32_t n, bool month,

@@ -35,7 +35,8 @@ const char *kw_colour_item(const char *item)
                   { "long_out", "#5C2A46" },
                   { "egress", "#6E8B74" },
                   { "fee", "#555555" },
-                  { "operations", "#333333" } };
+                  { "operations", "#333333" },
+                  { "monitoring", "#4B6C8B" } };
     for (size_t i = 0; i < sizeof shade / sizeof *shade; i++)
         if (!strcmp(shade[i].item, item)) return shade[i].colour;
     return "#DDDDDD";

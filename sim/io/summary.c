@@ -6,6 +6,7 @@
 #include "sim/io/cold_start_table.h"
 #include "sim/io/quantity.h"
 #include "sim/io/scenario/slo_text.h"
+#include "sim/io/scenario/tco.h"
 #include "sim/io/text_table.h"
 
 void kw_summary_paragraph(const char *label, const char *text, struct kw_text *out)
@@ -69,6 +70,8 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     char window[512];
     kw_summary_paragraph("window", kw_window_text(w, window, sizeof window), out);
     kw_summary_paragraph("month", scaling, out);
+    char tco[400];
+    if (*kw_tco_text(&s->tco, tco, sizeof tco)) kw_summary_paragraph("own costs", tco, out);
     kw_text_add(out, "\n");
 }
 

@@ -82,7 +82,8 @@ struct kw_plan_options {
     double volume[KW_PLAN_MAX_LIST]; /* at these, tokens a month */
     size_t n_volumes;
     uint32_t egress_bytes;    /* that an output token sends out of a platform; 0: not counted */
-    kw_nusd operations_month; /* a share of an engineer added to dedicated; 0 */
+    kw_nusd operations_month; /* a share of an engineer added to each dedicated deployment; 0 */
+    struct kw_tco tco;
     /* What the user wrote, or NULL; borrowed. It is a candidate of its own, and what it says of an offer (an API's
      * latency and limits, an engine's scheduler, measured cold starts) holds wherever a plan takes that offer. */
     const struct kw_candidate *written;

@@ -188,10 +188,11 @@ static enum kw_status add_pools(struct enumeration *e, const struct kw_choice *c
 /* What the user wrote is a candidate already. */
 static enum kw_status add_one(struct enumeration *e, const struct kw_choice *c)
 {
-    if (e->apart) return add_pools(e, c);
     const struct kw_candidate *w = e->written;
     struct kw_choice x = *c;
     if (x.gpu && !x.egress_bytes) x.egress_bytes = e->o->egress_bytes;
+    kw_choice_tco(&x, &e->o->tco);
+    if (e->apart) return add_pools(e, &x);
     if (w && w->n == 1 && same_choice(&w->choice[0], &x)) return KW_OK;
     return kw_plan_push(e->p, &x, e->err);
 }

@@ -99,7 +99,8 @@ static void options(const struct kw_scenario *s, const struct kw_plan_options *o
     for (size_t i = listed(s, "idle_timeout_s", o->n_idle_timeouts, KW_PLAN_MAX_LIST); i-- > 0;)
         hold(o->idle_timeout[i] >= 0 && o->idle_timeout[i] <= ten_years);
     hold(!(o->kinds >> (KW_KIND_DEDICATED + 1)) && o->max_replicas <= 100000 && o->dedicated_extra <= 1000);
-    hold(o->operations_month >= 0);
+    hold(o->operations_month >= 0 && o->tco.engineer_month >= 0 && o->tco.egress_bytes <= 1000000);
+    for (int k = 0; k < KW_TCO_KINDS; k++) hold(o->tco.share_ppb[k] >= 0 && o->tco.share_ppb[k] <= 100 * KW_NANO);
 }
 
 /* What the scenario set or the platform's defaults are, within what scenario.c asks for. */
@@ -108,8 +109,7 @@ static void choice(const struct kw_choice *x)
     const struct kw_sched_config *c = &x->sched;
     const struct kw_autoscaling *a = &x->scaling;
     const kw_ns ten_years = 87600 * KW_NS_PER_HOUR;
-    hold(x->retry.max_attempts >= 1 && x->retry.max_attempts <= 255 && x->retry.base >= 0 &&
-         x->retry.cap <= ten_years);
+    hold(x->retry.max_attempts >= 1 && x->retry.max_attempts <= 255 && x->retry.base >= 0 && x->retry.cap <= ten_years);
     hold(x->network_rtt >= 0 && x->network_rtt <= ten_years && x->max_tokens <= 10000000 && x->operations_month >= 0);
     if (x->platform->kind == KW_KIND_API) return;
     hold(a->max_replicas >= 1 && a->max_replicas <= 100000 && a->keep_warm <= a->max_replicas);

@@ -584,6 +584,14 @@ const struct kw_choice_field kw_choice_field[] = {
     { "unit_nusd_per", "", "what that price is per, as the commitment", offsetof(struct kw_choice, provision.own_per),
       sizeof(enum kw_commitment), false, true },
     FIELD("operations_nusd_month", operations_month, "1e-9 USD/month", "the user's share of an engineer"),
+    { "engineer_nusd_month", "1e-9 USD/month", "the same for all deployments of its kind together",
+      offsetof(struct kw_choice, engineer_month), sizeof(kw_nusd), false, true },
+    { "monitoring_nusd_replica_month", "1e-9 USD/month", "the user's monitoring of a replica",
+      offsetof(struct kw_choice, monitoring.replica_month), sizeof(kw_nusd), false, true },
+    { "monitoring_nusd_gpu_month", "1e-9 USD/month", "the user's monitoring of a GPU",
+      offsetof(struct kw_choice, monitoring.gpu_month), sizeof(kw_nusd), false, true },
+    { "monitoring_nusd_mrequest", "1e-9 USD", "the user's monitoring of 1e6 requests",
+      offsetof(struct kw_choice, monitoring.mrequest), sizeof(kw_nusd), false, true },
 #undef FIELD
     { NULL, NULL, NULL, 0, 0, false, false },
 };

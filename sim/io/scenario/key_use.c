@@ -335,6 +335,16 @@ static bool tries_fallback(const struct use *u)
     return u->plan->own_spot.fallback;
 }
 
+/* A kind of platform here takes a part of the engineer. */
+static bool takes_engineer(const struct use *u)
+{
+    for (int k = 0; k < KW_TCO_KINDS; k++)
+        if (u->kinds & 1u << k &&
+            kw_json_present(kw_json_get(kw_json_get(kw_json_get(u->object, "engineer"), "share"), kw_kind_name[k])))
+            return true;
+    return false;
+}
+
 enum {
     API = 1u << KW_KIND_API,
     SERVERLESS = 1u << KW_KIND_SERVERLESS,
@@ -520,6 +530,15 @@ static const struct row {
     { "routing.classes", 0, 0, is_by_class, "the policy 'class'" },
     { "routing.models", 0, 0, is_by_model, "the policy 'model'" },
     { "routing.shares", 0, 0, is_split, "the policy 'split'" },
+    { "tco", 0, 0, NULL, NULL },
+    { "tco.engineer", 0, 0, takes_engineer, "the kinds of platform that its \"share\" names" },
+    { "tco.engineer.usd_month", 0, 0, NULL, NULL },
+    { "tco.engineer.share", 0, 0, NULL, NULL }, /* by kind: tco.c */
+    { "tco.monitoring", 0, 0, NULL, NULL },
+    { "tco.monitoring.usd_per_replica_month", GPUS, 0, NULL, "platforms of replicas" },
+    { "tco.monitoring.usd_per_gpu_month", GPUS, 0, NULL, "platforms of GPUs" },
+    { "tco.monitoring.usd_per_mrequests", 0, 0, NULL, NULL },
+    { "tco.egress_bytes_per_token", GPUS, 0, NULL, "GPUs" },
     { "replications", 0, 0, NULL, NULL },
     { "seed", 0, 0, NULL, NULL },
     { "stepping", 0, 0, NULL, NULL },
@@ -704,6 +723,9 @@ enum kw_status kw_key_use_candidate(struct kw_jnode root, const struct kw_candid
     }
     u.object = kw_json_get(root, "routing");
     if (st == KW_OK) st = walk(u.object, "routing", &u, unused, err);
+    u.object = kw_json_get(root, "tco");
+    for (uint32_t d = 0; d < c->n; d++) u.kinds |= 1u << c->choice[d].platform->kind;
+    if (st == KW_OK) st = walk(u.object, "tco", &u, unused, err);
     u.object = root;
     const struct row *r = find_row("model");
     if (st == KW_OK && kw_json_present(kw_json_get(root, "model")) && !used(r, &u))
@@ -715,7 +737,9 @@ enum kw_status kw_key_use_plan(struct kw_jnode root, const struct kw_plan_option
                                unsigned kinds, struct kw_error *err)
 {
     struct use u = { .object = kw_json_get(root, "candidates"), .plan = o, .slo = slo, .kinds = kinds };
-    return walk(u.object, "candidates", &u, NULL, err);
+    enum kw_status st = walk(u.object, "candidates", &u, NULL, err);
+    u.object = kw_json_get(root, "tco");
+    return st == KW_OK ? walk(u.object, "tco", &u, NULL, err) : st;
 }
 
 enum kw_status kw_unused_keys_settle(const struct kw_unused_keys *u, struct kw_text *notes, struct kw_error *err)

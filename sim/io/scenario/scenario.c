@@ -10,6 +10,7 @@
 #include "sim/io/scenario/edit.h"
 #include "sim/io/scenario/key_use.h"
 #include "sim/io/scenario/slo_text.h"
+#include "sim/io/scenario/tco.h"
 #include "sim/io/scenario/user_law.h"
 #include "workloads/readers/timestamp.h"
 
@@ -993,6 +994,7 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
     READ(kw_json_str_or(get(root, "model"), NULL, &s->model, err));
     READ(read_slo(get(root, "slo"), s, err));
     READ(kw_places_read(&s->places, root, err));
+    READ(kw_tco_read(get(root, "tco"), &s->tco, err));
     READ(count_or(get(root, "replications"), 8, 1, KW_REPLICATIONS_MAX, &s->replications, err));
     READ(kw_json_i64_or(get(root, "seed"), 1, 0, INT64_C(9007199254740992), &seed, err));
     READ(kw_json_enum_or(get(root, "stepping"), 0, steppings, &stepping, err));
@@ -1124,6 +1126,14 @@ char *kw_scenario_axis_value(const struct kw_scenario *s, uint32_t i, uint32_t a
     return buf;
 }
 
+/* A share of an engineer is the deployment's own, or of all of its kind. */
+static enum kw_status engineer_said_once(struct kw_jnode o, const struct kw_scenario *s, struct kw_error *err)
+{
+    struct kw_jnode own = get(o, "operations_usd_month");
+    if (!kw_json_present(own) || !s->tco.engineer_month) return KW_OK;
+    return kw_json_fail(own, KW_ERANGE, err, "tco.engineer says what an engineer costs: state one of the two");
+}
+
 /* O(document) a point: it is parsed anew with the point's values in it. Small beside a simulation, and a value in a
  * grid means to the letter what it would mean in a file of its own. */
 enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, struct kw_catalogue *c,
@@ -1150,6 +1160,8 @@ enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, st
         struct kw_choice choice;
         memset(&choice, 0, sizeof choice);
         st = read_deployment(kw_json_at(list, k), model, &s->fine_tunes, c, t, &s->places.distances, &choice, err);
+        READ(engineer_said_once(kw_json_at(list, k), s, err));
+        if (st == KW_OK) kw_choice_tco(&choice, &s->tco);
         for (uint32_t j = 0; j < out->n && st == KW_OK; j++)
             if (!strcmp(out->choice[j].name, choice.name))
                 st = kw_json_fail(kw_json_at(list, k), KW_ERANGE, err, "the name '%s' is taken by deployments[%u]",
@@ -1445,6 +1457,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     kw_plan_options_default(o);
     o->hybrids = true;
     o->fine_tunes = s->fine_tunes.n ? &s->fine_tunes : NULL;
+    o->tco = s->tco;
     if (!kw_json_present(c)) return KW_OK;
     if (kw_json_present(get(c, "api_models")))
         return kw_json_fail(
@@ -1541,6 +1554,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     if (st == KW_OK && o->pools_apart && !o->pools_shared && (o->n_volumes || o->break_even))
         st = kw_json_fail(list, KW_ERANGE, err, "other volumes are planned with adapters beside their base alone");
     READ(kw_json_nano_or(get(c, "operations_usd_month"), 0, 0, INT64_MAX, &o->operations_month, err));
+    READ(engineer_said_once(c, s, err));
     READ(count_or(get(c, "egress_bytes_per_token"), 0, 0, 1000000, &o->egress_bytes, err));
     return st;
 }

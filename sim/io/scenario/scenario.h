@@ -31,6 +31,7 @@ struct kw_scenario {
     struct kw_slo slo;              /* borrows class_slo */
     struct kw_class_slo *class_slo; /* owned */
     struct kw_places places;
+    struct kw_tco tco;
     uint32_t replications;
     uint64_t seed;
     struct kw_fine_tunes fine_tunes; /* "adapters", once the trace is known (kw_scenario_meet_trace); owned */

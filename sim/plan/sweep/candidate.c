@@ -510,6 +510,13 @@ char *kw_choice_stand_in(const struct kw_choice *c, char *buf, size_t size)
     return buf;
 }
 
+void kw_choice_tco(struct kw_choice *c, const struct kw_tco *t)
+{
+    c->engineer_month = kw_tco_engineer(t, c->platform->kind);
+    c->monitoring = t->monitoring;
+    if (c->gpu && !c->egress_bytes) c->egress_bytes = t->egress_bytes;
+}
+
 struct kw_tariff kw_choice_tariff(const struct kw_choice *c)
 {
     struct kw_tariff t = { .platform = c->platform,
@@ -517,7 +524,9 @@ struct kw_tariff kw_choice_tariff(const struct kw_choice *c)
                            .api = c->api,
                            .term = c->term,
                            .account = c->account,
-                           .operations_month = c->operations_month };
+                           .operations_month = c->operations_month,
+                           .engineer_month = c->engineer_month,
+                           .monitoring = c->monitoring };
     if (c->term == KW_TERM_PROVISIONED) t.unit = kw_choice_unit_price(c);
     return t;
 }

@@ -94,7 +94,9 @@ struct kw_choice { /* one deployment of a candidate */
     char model[64];      /* that it serves, of a plan; "": what its API or profile is of */
     bool tells_model;    /* others of its plan serve another: what it is called says which */
     uint32_t max_tokens;
-    kw_nusd operations_month;
+    kw_nusd operations_month; /* a share of an engineer for this deployment alone */
+    kw_nusd engineer_month;   /* and for all of its kind together: kw_choice_tco */
+    struct kw_monitoring monitoring;
     uint32_t egress_bytes; /* that an output token sends out of the platform, as the user says; 0: not counted */
     char account[32];      /* of the user's at the platform; "": the one there is */
 };
@@ -188,6 +190,8 @@ double kw_candidate_quality(const struct kw_candidate *c);
  * the batch. */
 bool kw_choice_one_account(const struct kw_choice *a, const struct kw_choice *b);
 struct kw_tariff kw_choice_tariff(const struct kw_choice *c);
+/* What the user pays beside the platform's bill; bytes sent out, where the choice is of GPUs and does not state them itself. */
+void kw_choice_tco(struct kw_choice *c, const struct kw_tco *t);
 /* When the choice's offer is sold. */
 const struct kw_sale *kw_choice_sale(const struct kw_choice *c);
 /* Of an API whose latency is another model's: which and of when, as a sentence; "" when it is its own or the user's.

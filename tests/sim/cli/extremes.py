@@ -133,7 +133,7 @@ API = {"name": "d", "platform": "openai", "model": "gpt-4o", "ttft": {"constant"
 SPOT = {"name": "d", "platform": "crusoe", "gpu": "L40S", "precision": "fp8", "term": "spot",
         "spot": {"interruptions_per_hour": "2", "notice_s": "30", "restart_s": "60"}}
 KPA = {"name": "d", "platform": "lambda", "gpu": "H100", "precision": "bf16", "autoscaler": "kpa", "max_replicas": 3, "node": {"provision_s": "60", "pull_s": "5"}}
-BASES = [("run", base(MODAL, slo={"ttft_p95_s": "60"})),
+BASES = [("run", base(MODAL, slo={"ttft_p95_s": "60"}, tco={"engineer": {"usd_month": "9", "share": {"serverless": "0.5"}}, "monitoring": {}})),
          ("run", base(dict(MODAL, platform="runpod", hard_concurrency=1))),
          ("run", base(API)),
          ("run", base(dict(API, cache={"min_tokens": 100, "step_tokens": 10}), trace={"file": "m.jsonl"})),

@@ -344,6 +344,14 @@ for name, tight, loose, also in (("cold_fraction", "0", "1", ()), ("error_fracti
     base = QUEUES if name == "error_fraction" else MODAL
     KEYS["slo." + name] = does(base, tight, loose, *([also] if also else []))
     KEYS["slo.classes.*." + name] = does(BY_CLASS, tight, loose, *([also] if also else []))
+ENGINEER = ("tco.engineer", {"usd_month": "100", "share": {"serverless": "0.5", "dedicated": "0.5", "api": "0.1"}})
+for kind, base in (("api", GROQ), ("serverless", MODAL), ("dedicated", LAMBDA)):
+    KEYS["tco.engineer.share." + kind] = does(base, "0.5", "1", ENGINEER)
+KEYS["tco.engineer.usd_month"] = does(MODAL, "100", "200", ENGINEER, wrong=(dict(GROQ, tco={"engineer": {"share": {"serverless": "1"}}}), "9"))
+KEYS["tco.monitoring.usd_per_replica_month"] = does(MODAL, "0", "9", wrong=(GROQ, "9"))
+KEYS["tco.monitoring.usd_per_gpu_month"] = does(MODAL, "0", "9", wrong=(GROQ, "9"))
+KEYS["tco.monitoring.usd_per_mrequests"] = does(GROQ, "0", "9")
+KEYS["tco.egress_bytes_per_token"] = does(one(dict(GPU, platform="aws", replicas=8)), 0, 1000000, wrong=(GROQ, 300))
 KEYS["slo.budget_usd_month"] = does(MODAL, "1", "100000")
 # A law stands wherever $defs/law does; these are its own keys, at one such place.
 KEYS["law.constant"] = does(GROQ, {"constant": "1"}, {"constant": "9"})

@@ -639,6 +639,53 @@ static void deployments_of_one_account_share_fee_and_credit(void)
     CHECK(kw_bills(b, u + 3, t + 3, 1, true, NULL) == KW_OK && b[0].total == (250 + 7) * USD); /* unused */
 }
 
+/* Half an engineer of $12,000 counts once a kind, whatever the number of deployments; monitoring goes by time and requests. Two
+ * serverless replicas of 2 GPUs each live 365 of 730 hours: 0.5 replicas and 1 GPU on average each. */
+static void own_costs_are_beside_the_platforms(void)
+{
+    struct kw_platform p = platform(), q = platform();
+    snprintf(q.name, sizeof q.name, "other");
+    p.meter.monthly_credit = 1000000 * USD; /* pays nothing of it */
+    struct kw_tco tco = { .engineer_month = 12000 * USD,
+                          .share_ppb = { 0, KW_NANO / 2, KW_NANO },
+                          .monitoring = { 10 * USD, 3 * USD, 7 * USD } };
+    struct kw_gpu_offer o = { .gpu = "X", .gpus_min = 1, .gpus_max = 8, .gpu_hour = price(USD) };
+    struct kw_usage u[4];
+    struct kw_tariff t[4];
+    struct kw_bill b[4];
+    for (int i = 0; i < 4; i++) {
+        enum kw_kind kind = i < 2 ? KW_KIND_SERVERLESS : KW_KIND_DEDICATED;
+        u[i] = (struct kw_usage){ .kind = kind, .window = 730 * KW_NS_PER_HOUR, .gpus = 2, .requests = 500000 };
+        if (i < 2) u[i].gpu_ns[KW_PHASE_ACTIVE] = 730 * KW_NS_PER_HOUR / 2;
+        u[i].unbilled_gpu_ns = 730 * KW_NS_PER_HOUR / 2; /* a start that is not billed is watched all the same */
+        if (i > 1) u[i].reserved_gpu_ns = 4 * 730 * KW_NS_PER_HOUR;
+        t[i] = (struct kw_tariff){ .platform = i % 2 ? &q : &p,
+                                   .gpu = &o,
+                                   .engineer_month = kw_tco_engineer(&tco, kind),
+                                   .monitoring = tco.monitoring };
+    }
+    CHECK(kw_bills(b, u, t, 4, true, NULL) == KW_OK);
+    CHECK(b[0].item[KW_ITEM_OPERATIONS] == 6000 * USD && b[1].item[KW_ITEM_OPERATIONS] == 0);
+    CHECK(b[2].item[KW_ITEM_OPERATIONS] == 12000 * USD && b[3].item[KW_ITEM_OPERATIONS] == 0);
+    CHECK(b[0].item[KW_ITEM_MONITORING] == 5 * USD + 3 * USD + 3500000000);
+    CHECK(b[2].item[KW_ITEM_MONITORING] == 2500000000 + 12 * USD + 3500000000); /* 4 GPUs are paid for */
+    CHECK(b[0].total ==
+          b[0].item[KW_ITEM_OPERATIONS] + b[0].item[KW_ITEM_MONITORING]); /* use 365, all of it credited */
+    CHECK(kw_bills_one_off(b, t, 4) == 0);
+    p.meter.one_off_credit = q.meter.one_off_credit = 1000000 * USD;
+    CHECK(kw_bills_one_off(b, t, 4) == 365 * USD + 2920 * USD); /* the use of the other account */
+    CHECK(kw_bills(b, u, t, 4, false, NULL) == KW_OK && b[0].item[KW_ITEM_MONITORING] == 11500000000);
+    for (int i = 0; i < 4; i++) u[i].window /= 2; /* the same in half the time: twice the rate */
+    CHECK(kw_bills(b, u, t, 4, true, NULL) == KW_OK && b[0].item[KW_ITEM_MONITORING] == 23 * USD);
+    CHECK(kw_bills(b, u, t, 4, false, NULL) == KW_OK && b[0].item[KW_ITEM_OPERATIONS] == 3000 * USD);
+    tco.engineer_month = INT64_MAX;
+    CHECK(kw_tco_engineer(&tco, KW_KIND_API) == 0 && kw_tco_engineer(&tco, KW_KIND_DEDICATED) == INT64_MAX);
+    CHECK(kw_tco_engineer(&tco, KW_KIND_SERVERLESS) == INT64_MAX / 2 + 1); /* half up */
+    t[0].engineer_month = INT64_MAX;
+    t[0].operations_month = 1;
+    CHECK(kw_bills(b, u, t, 4, true, NULL) == KW_ERANGE);
+}
+
 int main(void)
 {
     RUN(hugging_face_example);
@@ -659,6 +706,7 @@ int main(void)
     RUN(unknown_prices_and_overflow_are_named);
     RUN(deployments_of_one_account_share_fee_and_credit);
     RUN(one_off_credits_are_beside_the_month);
+    RUN(own_costs_are_beside_the_platforms);
     RUN(random_bills_add_up_and_scale);
     return check_report();
 }
