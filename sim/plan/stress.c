@@ -4,53 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/plan/scaled.h"
 
 #define UNSTATED_ERROR 0.2 /* our assumption, which the stress's name says */
-
-static bool scale_curve(struct kw_curve *to, const struct kw_curve *from, double by)
-{
-    *to = (struct kw_curve){ .n = from->n, .x = from->x }; /* x is borrowed, y is owned */
-    assert(by > 0);
-    to->y = malloc((from->n ? from->n : 1) * sizeof *to->y);
-    for (uint32_t i = 0; to->y && i < from->n; i++) to->y[i] = from->y[i] * by;
-    return to->y != NULL;
-}
-
-static enum kw_status slower_steps(struct kw_steptime **out, const struct kw_choice *c, double by, struct kw_error *err)
-{
-    const struct kw_step_tables *from = &c->profile->tables;
-    struct kw_step_tables to = *from;
-    to.fixed_s *= by;
-    to.sequence_s *= by;
-    to.chunk_s *= by;
-    for (uint32_t i = 0; i < to.cold.n_idle; i++) to.cold.idle[i].more_s *= by;
-    to.cold.after_prompt_s *= by;
-    to.prefill_token_s *= by;
-    to.dense.y = to.head.y = to.prefill_attn.y = to.comm.y = NULL;
-    to.decode = calloc(from->n_decode_rows ? from->n_decode_rows : 1, sizeof *to.decode);
-    bool ok = to.decode && scale_curve(&to.dense, &from->dense, by) && scale_curve(&to.head, &from->head, by) &&
-              scale_curve(&to.prefill_attn, &from->prefill_attn, by) && scale_curve(&to.comm, &from->comm, by);
-    for (uint32_t i = 0; ok && i < from->n_decode_rows; i++) ok = scale_curve(&to.decode[i], &from->decode[i], by);
-    enum kw_status st = ok ? kw_steptime_compile(out, &to, c->sched.max_num_seqs, c->sched.max_num_batched_tokens, err)
-                           : kw_fail(err, KW_ENOMEM, "out of memory for step times");
-    for (uint32_t i = 0; to.decode && i < from->n_decode_rows; i++) free(to.decode[i].y);
-    free(to.decode);
-    free(to.dense.y);
-    free(to.head.y);
-    free(to.prefill_attn.y);
-    free(to.comm.y);
-    return st;
-}
-
-static void scale_law(struct kw_law *l, double by)
-{
-    if (l->kind == KW_LAW_CONSTANT)
-        l->v[0] *= by;
-    else if (l->kind == KW_LAW_LOGNORMAL)
-        l->v[0] += log(by);
-    else if (l->kind == KW_LAW_QUANTILES)
-        for (int i = 0; i < l->n; i++) l->v[i] *= by;
-}
 
 static double worst_objective(const struct kw_slo *slo, const double figure[KW_METRICS])
 {
@@ -135,7 +91,7 @@ static enum kw_status push_steps(struct worse *w, const struct kw_candidate *c, 
         }
         s->slower = fmax(s->slower, e);
         s->sigma = fmax(s->sigma, log_sigma(x->profile));
-        st = slower_steps(&made[d], x, 1 + e, err);
+        st = kw_scaled_steps(&made[d], x, 1 + e, err);
         x->steptime = made[d];
     }
     snprintf(s->what, sizeof s->what, "engine steps %.0f %% slower%s", 100 * s->slower,
@@ -148,13 +104,7 @@ static enum kw_status push_cold(struct worse *w, const struct kw_candidate *c, s
     enum kw_status st = push(w, c, of, err);
     if (st != KW_OK) return st;
     struct kw_candidate *worse = &w->candidate[w->n - 1];
-    for (uint32_t d = 0; d < worse->n; d++) {
-        struct kw_cold_start *k = &worse->choice[d].cold;
-        struct kw_law *longer[] = { &k->provision, &k->pull, &k->load, &k->init, &k->restore };
-        for (int i = 0; i < 5; i++) scale_law(longer[i], 2);
-        scale_law(&k->load_rate, 0.5);
-        scale_law(&k->cached_load_rate, 0.5);
-    }
+    for (uint32_t d = 0; d < worse->n; d++) kw_scaled_starts(&worse->choice[d], 2);
     snprintf(w->stress[w->n - 1].what, sizeof w->stress->what, "cold starts twice as long");
     return KW_OK;
 }
@@ -169,9 +119,7 @@ static enum kw_status push_api(struct worse *w, const struct kw_candidate *c, si
         struct kw_choice *x = &worse->choice[d];
         if (x->term == KW_TERM_BATCH && x->batch_from == KW_BATCH_PROMISED)
             continue; /* a promise is the worst there is */
-        scale_law(&x->ttft_s, 1.5);
-        scale_law(&x->ttft_per_ktok_s, 1.5);
-        scale_law(&x->output_rate, 2.0 / 3);
+        kw_scaled_latency(x, 1.5);
     }
     snprintf(s->what, sizeof s->what, "the API's first token half as late again, its output a third slower");
     s->slower = 0.5;
