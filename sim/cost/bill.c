@@ -305,7 +305,8 @@ static bool metered(const struct kw_usage *u, const struct kw_tariff *t, int k, 
     }
     if (u->kind != KW_KIND_API || !t->api) return false;
     const bool apart = t->api->above.tokens; /* else a request is priced by what it is, however long */
-    const int64_t all[KW_LINES] = { u->tokens_in, u->tokens_cached, u->tokens_cache_write, u->tokens_out },
+    const int64_t all[KW_LINES] = { u->tokens_in + u->ping_in, u->tokens_cached, u->tokens_cache_write,
+                                    u->tokens_out + u->ping_out },
                   above[KW_LINES] = { u->long_in, u->long_cached, u->long_cache_write, u->long_out };
     int i = k % KW_LINES;
     bool is_long = k >= KW_LINES;

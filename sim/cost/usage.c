@@ -16,7 +16,8 @@ static bool counts_up(const struct kw_usage *u)
               u->reserved_gpu_ns >= 0 && u->standin_gpu_ns >= 0 && u->rounding_gpu_ns >= 0 && u->minimum_gpu_ns >= 0 &&
               u->unbilled_gpu_ns >= 0 && u->busy_gpu_ns >= 0 && u->long_in >= 0 && u->long_in <= u->tokens_in &&
               u->long_cached >= 0 && u->long_cached <= u->tokens_cached && u->long_cache_write >= 0 &&
-              u->long_cache_write <= u->tokens_cache_write && u->long_out >= 0 && u->long_out <= u->tokens_out;
+              u->long_cache_write <= u->tokens_cache_write && u->long_out >= 0 && u->long_out <= u->tokens_out &&
+              u->ping_in >= 0 && u->ping_out >= 0;
     for (int p = 0; p < KW_PHASES; p++) ok = ok && u->gpu_ns[p] >= 0;
     return ok;
 }
@@ -139,7 +140,9 @@ enum kw_status kw_usage_from_ledger(struct kw_usage *u, const struct kw_ledger *
                           .long_in = l->long_in - l->long_cached - l->long_cache_write,
                           .long_cached = l->long_cached,
                           .long_cache_write = l->long_cache_write,
-                          .long_out = l->long_out };
+                          .long_out = l->long_out,
+                          .ping_in = l->ping_in,
+                          .ping_out = l->ping_out };
     r.tokens_in = l->tokens_in - l->tokens_cached - l->tokens_cache_write - r.carried_in;
     r.tokens_cached = l->tokens_cached - r.carried_cached;
     r.tokens_cache_write = l->tokens_cache_write - r.carried_cache_write;
@@ -209,7 +212,7 @@ uint32_t kw_gpus_rented(const struct kw_gpu_offer *o, uint32_t tp, uint32_t repl
 enum kw_status kw_usage_times(struct kw_usage *u, double n, struct kw_error *err)
 {
     struct kw_usage x = *u;
-    enum { OTHERS = 22 };
+    enum { OTHERS = 24 };
     int64_t *quantity[KW_PHASES + OTHERS] = { &x.rounding_gpu_ns,  &x.minimum_gpu_ns, &x.unbilled_gpu_ns,
                                               &x.reserved_gpu_ns,  &x.busy_gpu_ns,    &x.requests,
                                               &x.tokens_in,        &x.tokens_cached,  &x.tokens_cache_write,
@@ -217,7 +220,7 @@ enum kw_status kw_usage_times(struct kw_usage *u, double n, struct kw_error *err
                                               &x.long_cache_write, &x.long_out,       &x.egress_bytes,
                                               &x.standin_gpu_ns,   &x.units,          &x.units_used_millionths,
                                               &x.carried_in,       &x.carried_cached, &x.carried_cache_write,
-                                              &x.carried_out };
+                                              &x.carried_out,      &x.ping_in,        &x.ping_out };
     for (int k = 0; k < KW_PHASES; k++) quantity[OTHERS + k] = &x.gpu_ns[k];
     for (int k = 0; k < KW_PHASES + OTHERS && n != 1; k++) {
         long double v = (long double)*quantity[k] * n + 0.5L;

@@ -24,6 +24,7 @@ struct kw_usage {
                                                                                    units carried; in excludes cached and written; billed where kind is api */
     int64_t long_prompt; /* requests whose prompt has more tokens are counted apart, too; 0: none is */
     int64_t long_in, long_cached, long_cache_write, long_out; /* of the four above, those requests' */
+    int64_t ping_in, ping_out;     /* of health checks, beside those; billed where kind is api */
     int64_t egress_bytes;          /* sent out of the platform; 0 where the user does not say what a token takes */
     int64_t units;                 /* bought ahead of an API, the whole month; 0: none */
     int64_t units_used_millionths; /* what the tokens they carried take of them, on average over the window */

@@ -22,6 +22,14 @@ static inline bool kw_batching_any(const struct kw_batching *b)
     return b->collect || b->queued_requests || b->queued_tokens;
 }
 
+/* Requests that a watchdog sends straight to a deployment on a clock of its own, the first half an interval into the run:
+ * they are served, scaled for and billed like any other, and are in no figure of the users'. One that is refused is not
+ * tried again. */
+struct kw_ping {
+    kw_ns every;             /* 0: none */
+    uint32_t prompt, output; /* tokens, as the deployment counts them; output 1: more would stand in the ITL of all */
+};
+
 /* One target of traffic as the event loop sees it. */
 struct kw_deployment {
     char name[32];
@@ -51,6 +59,7 @@ struct kw_deployment {
     /* both */
     uint32_t tokens_ppm; /* its tokenizer's for a million of the trace's; 0: as many */
     struct kw_client_retry retry;
+    struct kw_ping ping;
     kw_ns network_rtt; /* added once to TTFT and E2E */
     bool located;      /* it is known where it lies: region_rtt is added too */
     kw_ns

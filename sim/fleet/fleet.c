@@ -81,9 +81,10 @@ struct run {
     uint32_t passes;          /* windows begun */
     bool settles;             /* passes go on until they tell the steady state */
     struct kw_steady steady;
-    struct sums sums;        /* at the window's begin */
-    uint64_t alive[2];       /* replicas, at the window's begin and end */
-    uint64_t waiting_marked; /* requests, after the last number of windows that is a power of two */
+    uint32_t ping_id[KW_FLEET_MAX_DEPLOYMENTS]; /* of those that are pinged */
+    struct sums sums;                           /* at the window's begin */
+    uint64_t alive[2];                          /* replicas, at the window's begin and end */
+    uint64_t waiting_marked;                    /* requests, after the last number of windows that is a power of two */
 };
 
 /* A view of a moment is replayed at most this often: what it lasts says nothing of a fleet that takes minutes. */
@@ -172,6 +173,18 @@ static struct kw_api_gateway *first_of_account(const struct run *run, uint32_t i
     return NULL;
 }
 
+/* Pings keep the run's clock and not the window's: their phase at its begin is any, as a control loop's is. */
+static enum kw_status begin_pings(struct run *run, uint32_t i, struct kw_error *err)
+{
+    const struct kw_ping *ping = &run->d[i].ping;
+    if (!ping->every) return KW_OK;
+    enum kw_status st = kw_events_id(&run->f->context.events, kw_tag(KW_EV_PING, i, 0), &run->ping_id[i], err);
+    if (st != KW_OK) return st;
+    kw_events_set(&run->f->context.events, run->ping_id[i], ping->every / 2);
+    kw_steady_ticks(&run->steady, ping->every, run->period);
+    return KW_OK;
+}
+
 static enum kw_status begin(struct run *run, const struct kw_trace_view *view, const struct kw_routing *routing,
                             struct kw_error *err)
 {
@@ -207,6 +220,7 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
         if (st != KW_OK) return st;
         if (d->kind != KW_KIND_API && f->pool[i].scaler.period)
             kw_steady_ticks(&run->steady, f->pool[i].scaler.period, run->period);
+        if ((st = begin_pings(run, i, err)) != KW_OK) return st;
     }
     return KW_OK;
 }
@@ -300,6 +314,29 @@ static enum kw_status retry(struct run *run, uint32_t flight, kw_ns now, struct 
     return offer(run, flight, now, err);
 }
 
+/* It goes straight to its deployment, past the router. After the last window none is sent: what is left is to end. */
+static enum kw_status ping(struct run *run, uint32_t to, kw_ns now, struct kw_error *err)
+{
+    struct kw_fleet *f = run->f;
+    uint32_t flight;
+    if (run->closed) {
+        kw_events_cancel(&f->context.events, run->ping_id[to]);
+        return KW_OK;
+    }
+    kw_events_set(&f->context.events, run->ping_id[to], now + run->d[to].ping.every);
+    enum kw_status st = kw_inflight_table_take(&f->context.flights, &flight, err);
+    if (st != KW_OK) return st;
+    bool counts = run->opened && now < run->closes;
+    f->context.flights.f[flight] = (struct kw_inflight){ .arrival = now,
+                                                         .first = -1,
+                                                         .request = KW_NO_REQUEST,
+                                                         .place = NO_RECORD - run->warmed++,
+                                                         .deployment = (uint8_t)to,
+                                                         .warmup = !counts };
+    run->o->ledger[to].pings += counts;
+    return offer(run, flight, now, err);
+}
+
 /* The event on top, given to whoever owns its id. It is not popped: its handler sets its id again or cancels it, which
  * costs one sift of the heap instead of two (events.h). A handler that does neither would be called for ever. */
 static enum kw_status handle_event(struct run *run, kw_ns now, struct kw_error *err)
@@ -320,6 +357,7 @@ static enum kw_status handle_event(struct run *run, kw_ns now, struct kw_error *
     case KW_EV_RETRY: return retry(run, number, now, err);
     case KW_EV_API_DONE: kw_api_gateway_done(&run->f->api[k], number, now); return KW_OK;
     case KW_EV_BATCH: return kw_api_gateway_send(&run->f->api[k], now, err);
+    case KW_EV_PING: return ping(run, k, now, err);
     }
     return kw_fail(err, KW_EFAIL, "an event of unknown kind");
 }
@@ -365,8 +403,11 @@ static uint64_t state(const struct run *run, kw_ns now)
         x = kw_mix64(x ^ (uint64_t)(now - f->arrival));
         h += kw_mix64(x ^ (uint64_t)(f->first < 0 ? -1 : now - f->first));
     }
-    for (uint32_t i = 0; i < run->n; i++)
+    for (uint32_t i = 0; i < run->n; i++) {
         if (run->d[i].kind != KW_KIND_API) h = kw_mix64(h ^ kw_pool_state(&run->f->pool[i], now, run->opt->warmup));
+        if (run->d[i].ping.every)
+            h = kw_mix64(h ^ (uint64_t)(kw_events_due(&run->f->context.events, run->ping_id[i]) - now));
+    }
     return h;
 }
 

@@ -16,7 +16,7 @@ struct kw_inflight {
     kw_ns arrival;          /* first try; what TTFT and E2E count from */
     kw_ns tried;            /* this try; what queue and request timeouts count from */
     kw_ns first;            /* first output token, -1 before */
-    uint32_t request;       /* index in the trace */
+    uint32_t request;       /* index in the trace; KW_NO_REQUEST: a ping */
     uint32_t place;         /* in order of arrival: index of its record */
     uint32_t replica, slot; /* AT_REPLICA: which, and the scheduler's slot in it */
     uint32_t event;         /* AT_CLIENT, AT_API: id of its event */
@@ -26,8 +26,13 @@ struct kw_inflight {
     bool cold;             /* it waited for a replica to start */
     bool adapted, fetched; /* it came to a replica for a LoRA adapter; and waited for that */
     bool moved;            /* refused where it was and on its way to the next deployment in order */
-    bool warmup;           /* it came before the window: served, never counted */
+    bool warmup;           /* it came outside of the window: served, never counted */
 };
+#define KW_NO_REQUEST UINT32_MAX /* a trace has fewer */
+static inline bool kw_inflight_is_ping(const struct kw_inflight *f)
+{
+    return f->request == KW_NO_REQUEST;
+}
 static_assert(sizeof(struct kw_inflight) <= 64, "a request under way fits a cache line");
 
 struct kw_inflight_table {

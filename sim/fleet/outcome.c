@@ -125,6 +125,9 @@ static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, 
     if (l->requests != ended)
         return kw_fail(err, KW_EFAIL, "%s: %llu requests came and %llu ended", name, (unsigned long long)l->requests,
                        (unsigned long long)ended);
+    if (l->pings_answered > l->pings)
+        return kw_fail(err, KW_EFAIL, "%s: %llu of %llu pings were answered", name,
+                       (unsigned long long)l->pings_answered, (unsigned long long)l->pings);
     if (l->adapter_requests > l->requests || l->adapter_cold > l->adapter_requests)
         return kw_fail(err, KW_EFAIL, "%s: %llu requests waited for an adapter, of %llu of adapters, of %llu in all",
                        name, (unsigned long long)l->adapter_cold, (unsigned long long)l->adapter_requests,

@@ -47,6 +47,8 @@ struct kw_ledger {
         long_out;     /* of these four, of requests with longer prompts that no units carried */
     uint64_t carried; /* of completed: by units bought of an API; of their tokens: */
     int64_t carried_in, carried_cached, carried_cache_write, carried_out;
+    uint64_t pings, pings_answered; /* sent in the window; of these, answered, with so many tokens */
+    int64_t ping_in, ping_out;
     int64_t tokens_recomputed; /* prefilled again after preemption */
     int64_t failed_tokens_in;  /* prompts of requests an API refused (not billed) */
     kw_ns phase[KW_PHASES];    /* sum over replica lives, replica-ns (times tp for GPU-ns) */

@@ -20,10 +20,11 @@ enum kw_event_kind {
     KW_EV_NODE,            /* a rented machine has been without a replica for too long; number = node */
     KW_EV_RETRY,           /* a client tries again; number = flight */
     KW_EV_API_DONE,        /* an API has answered; number = flight */
-    KW_EV_BATCH            /* a batch may be sent; number = 0 */
+    KW_EV_BATCH,           /* a batch may be sent; number = 0 */
+    KW_EV_PING             /* a health check is sent; number = 0 */
 };
 #define KW_TAG_NUMBERS (1u << 24)
-static_assert(KW_EV_BATCH < 16 && KW_FLEET_MAX_DEPLOYMENTS <= 16, "kind and deployment have four bits each");
+static_assert(KW_EV_PING < 16 && KW_FLEET_MAX_DEPLOYMENTS <= 16, "kind and deployment have four bits each");
 
 static inline uint32_t kw_tag(enum kw_event_kind kind, uint32_t deployment, uint32_t number)
 {
@@ -58,7 +59,8 @@ struct kw_run_context {
 static inline kw_ns kw_run_rtt(const struct kw_run_context *w, const struct kw_deployment *d,
                                const struct kw_inflight *f)
 {
-    return d->network_rtt + (d->located ? d->region_rtt[w->trace->region[f->request]] : 0);
+    bool located = d->located && !kw_inflight_is_ping(f);
+    return d->network_rtt + (located ? d->region_rtt[w->trace->region[f->request]] : 0);
 }
 
 /* The prefix of a request under way. */
@@ -66,7 +68,7 @@ static inline struct kw_prefix kw_run_prefix(const struct kw_run_context *w, uin
 {
     const struct kw_trace *t = w->trace;
     const struct kw_inflight *f = &w->flights.f[flight];
-    if (!t->hash_at) return (struct kw_prefix){ 0 };
+    if (!t->hash_at || kw_inflight_is_ping(f)) return (struct kw_prefix){ 0 };
     uint32_t at = t->hash_at[f->request];
     return (struct kw_prefix){ (f->warmup ? w->warmup_hash : t->hash) + at, t->hash_at[f->request + 1] - at };
 }

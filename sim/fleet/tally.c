@@ -1,6 +1,7 @@
 #include "sim/fleet/tally.h"
 #include <assert.h>
 #include <stdlib.h>
+#include "sim/fleet/request_tokens.h"
 
 #define MAX_POINTS 20000000 /* of a series: seven columns of them are half a gigabyte */
 
@@ -138,6 +139,16 @@ static void count_carried(struct kw_ledger *l, uint32_t prompt, uint32_t cached,
     l->carried_out += output;
 }
 
+/* Billed, and told apart from what users asked. */
+static void ping_answered(struct kw_outcome *o, const struct kw_inflight *f, uint32_t prompt, uint32_t output)
+{
+    struct kw_ledger *l = &o->ledger[f->deployment];
+    if (f->warmup) return;
+    l->pings_answered++;
+    l->ping_in += prompt;
+    l->ping_out += output;
+}
+
 /* Once a request: three histogram increments, and a record only when asked for, since records would be most of a large
  * run's memory. TPOT is floored to ns, like every other time. */
 void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt,
@@ -145,8 +156,11 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
                         bool carried)
 {
     struct kw_outcome *o = t->o;
-    uint32_t prompt = kw_tokens_as(t->trace->prompt[f->request], by->tokens_ppm),
-             output = kw_tokens_as(t->trace->output[f->request], by->tokens_ppm);
+    uint32_t prompt = kw_request_prompt(t->trace, by, f), output = kw_request_output(t->trace, by, f);
+    if (kw_inflight_is_ping(f)) {
+        ping_answered(o, f, prompt, output);
+        return;
+    }
     struct kw_group_outcome *klass = class_of(t, f), *deployment = deployment_of(t, f);
     struct completed c = { .ttft = f->first - f->arrival + rtt,
                            .e2e = now - f->arrival + rtt,
@@ -193,7 +207,7 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
 
 void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status)
 {
-    if (f->warmup) return;
+    if (f->warmup || kw_inflight_is_ping(f)) return;
     struct kw_outcome *o = t->o;
     struct kw_ledger *l = &o->ledger[f->deployment];
     assert(status != KW_REQ_COMPLETED);

@@ -108,7 +108,7 @@ static enum kw_status cold_month(struct kw_session *s, const struct kw_options *
     return st;
 }
 
-/* A replica held by a request just before each timeout, and one held by keep_warm while nobody comes. */
+/* A replica held by a ping just before each timeout, and one held by keep_warm; a request now and then. */
 static enum kw_status pings(struct kw_session *s, const struct kw_options *o, struct simulated *f, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
@@ -118,9 +118,8 @@ static enum kw_status pings(struct kw_session *s, const struct kw_options *o, st
         struct kw_point p;
         if ((st = gpu_choice(s, "modal", GPU, MODEL, 2, (uint32_t)kept, &c, err)) != KW_OK) return st;
         kw_ns gap = c.scaling.idle_timeout - KW_NS_PER_S;
-        if ((st = every(&t, (size_t)(86400 * KW_NS_PER_S / gap) / (kept ? 100 : 1), kept ? 100 * gap : gap, 1, 1,
-                        err)) != KW_OK)
-            return st;
+        if (!kept) c.ping = (struct kw_ping){ gap, 1, 1 };
+        if ((st = every(&t, (size_t)(86400 * KW_NS_PER_S / gap) / 100, 100 * gap, 1, 1, err)) != KW_OK) return st;
         if ((st = once(s, o, &t, &c, 1, &p, err)) == KW_OK) {
             *(kept ? &f->kept_hour : &f->pinged_hour) = p.m[KW_METRIC_COST].value / KW_HOURS_PER_MONTH;
             kw_point_free(&p);

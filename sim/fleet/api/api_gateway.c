@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "sim/fleet/api/client.h"
+#include "sim/fleet/request_tokens.h"
 
 void kw_api_gateway_init(struct kw_api_gateway *a)
 {
@@ -80,8 +81,7 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
 {
     struct kw_run_context *w = a->w;
     struct kw_inflight *f = &w->flights.f[flight];
-    uint32_t prompt = kw_tokens_as(w->trace->prompt[f->request], a->d->tokens_ppm),
-             output = kw_tokens_as(w->trace->output[f->request], a->d->tokens_ppm);
+    uint32_t prompt = kw_request_prompt(w->trace, a->d, f), output = kw_request_output(w->trace, a->d, f);
     if (flight >= a->cap) {
         uint32_t cap = w->flights.cap;
         struct kw_api_answer *answer = realloc(a->answer, cap * sizeof *answer);
@@ -95,8 +95,8 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
     if (a->d->context && (uint64_t)prompt + output > a->d->context)
         return kw_client_declined(w, flight, KW_REQ_TOO_LONG, now, err);
     const struct kw_cache_rule *rule = &a->d->cache;
-    bool logged = a->d->cached_as_logged && w->trace->cached;
-    bool caches = kw_cache_rule_known(rule) && w->trace->hash_at && !logged;
+    bool logged = a->d->cached_as_logged && w->trace->cached && !kw_inflight_is_ping(f);
+    bool caches = kw_cache_rule_known(rule) && w->trace->hash_at && !logged && !kw_inflight_is_ping(f);
     struct kw_prefix prefix = kw_run_prefix(w, flight);
     uint32_t cached = caches ? kw_prompt_cache_read(a->cache, rule, prefix, w->trace->hash_block, prompt, now) : 0;
     if (logged) cached = w->trace->cached[f->request];
@@ -115,7 +115,7 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
         if (st != KW_OK || moved) return st;
         bool hopeless = answer->retry_after < 0;
         if (hopeless || f->attempts >= a->d->retry.max_attempts) {
-            if (!f->warmup) w->tally.o->ledger[a->index].failed_tokens_in += prompt;
+            if (!f->warmup && !kw_inflight_is_ping(f)) w->tally.o->ledger[a->index].failed_tokens_in += prompt;
             kw_client_lost(w, flight, KW_REQ_REJECTED);
             return KW_OK;
         }
@@ -157,8 +157,8 @@ void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now)
     struct kw_inflight *f = &w->flights.f[flight];
     kw_events_release(&w->events, f->event);
     const struct kw_api_answer *answer = &a->answer[flight];
-    kw_api_endpoint_settle(&a->endpoint, now, answer, kw_tokens_as(w->trace->prompt[f->request], a->d->tokens_ppm),
-                           answer->cached, kw_tokens_as(w->trace->output[f->request], a->d->tokens_ppm));
+    kw_api_endpoint_settle(&a->endpoint, now, answer, kw_request_prompt(w->trace, a->d, f), answer->cached,
+                           kw_request_output(w->trace, a->d, f));
     if (kw_batching_any(&a->d->batching)) kw_batch_queue_answered(&a->batches, flight, now);
     kw_tally_completed(&w->tally, f, now, kw_run_rtt(w, a->d, f), a->d, answer->cached, answer->written, 0,
                        answer->carried);

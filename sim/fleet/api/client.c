@@ -26,7 +26,7 @@ enum kw_status kw_client_move_on(struct kw_run_context *w, uint32_t flight, kw_n
                                  struct kw_error *err)
 {
     struct kw_inflight *f = &w->flights.f[flight];
-    *moved = f->nth + 1u < w->move_on_n;
+    *moved = f->nth + 1u < w->move_on_n && !kw_inflight_is_ping(f);
     if (!*moved) return KW_OK;
     f->moved = true;
     f->cold = false; /* it does not wait for the replica that is missing here */
@@ -49,7 +49,7 @@ enum kw_status kw_client_refused(struct kw_run_context *w, uint32_t flight, cons
     bool moved;
     enum kw_status st = kw_client_move_on(w, flight, now, &moved, err);
     if (st != KW_OK || moved) return st;
-    if (f->attempts >= policy->max_attempts || f->attempts == UINT8_MAX) {
+    if (f->attempts >= policy->max_attempts || f->attempts == UINT8_MAX || kw_inflight_is_ping(f)) {
         kw_client_lost(w, flight, KW_REQ_REJECTED);
         return KW_OK;
     }

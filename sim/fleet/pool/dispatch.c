@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include "sim/fleet/pool/parts.h"
 #include "sim/fleet/api/client.h"
+#include "sim/fleet/request_tokens.h"
 
 /* After whatever may have moved the replica's next boundary. Most calls change nothing and cost one load of the heap.
  * Step ends run before other events of their moment, in order of the replica's id (kw_events_set_first): the stepping
@@ -17,10 +18,16 @@ void kw_dispatch_arm(struct kw_pool *p, struct kw_pool_replica *r)
     }
 }
 
+/* A ping is for the base. */
+static uint32_t adapter_of(const struct kw_pool *p, const struct kw_inflight *f)
+{
+    return kw_inflight_is_ping(f) ? 0 : kw_lora_adapter(&p->d->lora, p->w->trace->model, f->request);
+}
+
 struct kw_prefix kw_pool_affinity(struct kw_pool *p, uint32_t flight)
 {
     if (p->d->balance != KW_BALANCE_ADAPTER) return kw_run_prefix(p->w, flight);
-    p->adapter_hash = kw_lora_adapter(&p->d->lora, p->w->trace->model, p->w->flights.f[flight].request);
+    p->adapter_hash = adapter_of(p, &p->w->flights.f[flight]);
     return (struct kw_prefix){ &p->adapter_hash, p->adapter_hash != 0 };
 }
 
@@ -33,9 +40,9 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
     struct kw_pool_replica *r = &p->r[k];
     assert(r->state == KW_REPLICA_READY && f->deployment == p->index);
     struct kw_sched_request q = { .id = flight,
-                                  .prompt = kw_tokens_as(p->w->trace->prompt[f->request], p->d->tokens_ppm),
-                                  .output = kw_tokens_as(p->w->trace->output[f->request], p->d->tokens_ppm),
-                                  .adapter = kw_lora_adapter(&p->d->lora, p->w->trace->model, f->request) };
+                                  .prompt = kw_request_prompt(p->w->trace, p->d, f),
+                                  .output = kw_request_output(p->w->trace, p->d, f),
+                                  .adapter = adapter_of(p, f) };
     if (p->d->sched.prefix_caching) {
         struct kw_prefix prefix = kw_run_prefix(p->w, flight);
         q.hash = prefix.hash;
@@ -124,7 +131,7 @@ enum kw_status kw_dispatch_take_away(struct kw_pool *p, uint32_t k, kw_ns now, s
         uint32_t flight = (uint32_t)p->cut_off[i];
         struct kw_inflight *f = &p->w->flights.f[flight];
         f->first = -1; /* what came of the answer is void */
-        p->ledger->cut_off += !f->warmup && !p->closed;
+        p->ledger->cut_off += !f->warmup && !kw_inflight_is_ping(f) && !p->closed;
         if ((st = kw_client_refused(p->w, flight, &p->d->retry, now, 0, &p->retry, err)) != KW_OK) return st;
     }
     if ((st = kw_lives_end_engine(p, r, err)) != KW_OK) return st;

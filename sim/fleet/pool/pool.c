@@ -6,6 +6,7 @@
 #include "sim/fleet/pool/capacity.h"
 #include "sim/fleet/pool/indifference.h"
 #include "sim/fleet/pool/parts.h"
+#include "sim/fleet/request_tokens.h"
 
 void kw_pool_init(struct kw_pool *p)
 {
@@ -269,14 +270,12 @@ enum kw_status kw_pool_offer(struct kw_pool *p, uint32_t flight, kw_ns now, stru
 {
     const struct kw_autoscaling *c = &p->d->scaling;
     struct kw_inflight *f = &p->w->flights.f[flight];
-    const struct kw_trace *t = p->w->trace;
     enum kw_status st;
     assert(f->deployment == p->index && f->at != KW_AT_QUEUE && f->at != KW_AT_REPLICA);
     uint64_t here = p->g.queued + p->g.in_flight + 1;
     if (here > p->ledger->peak_requests) p->ledger->peak_requests = here;
     f->tried = now;
-    if ((uint64_t)kw_tokens_as(t->prompt[f->request], p->d->tokens_ppm) +
-            kw_tokens_as(t->output[f->request], p->d->tokens_ppm) >
+    if ((uint64_t)kw_request_prompt(p->w->trace, p->d, f) + kw_request_output(p->w->trace, p->d, f) >
         p->d->sched.max_model_len)
         return kw_client_declined(p->w, flight, KW_REQ_TOO_LONG, now, err);
     if (!p->g.ready && c->at_zero != KW_ZERO_QUEUE) {
@@ -324,7 +323,7 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
     uint32_t counted = 0;
     for (uint32_t i = 0; i < out.n_finished; i++) {
         uint32_t flight = (uint32_t)out.finished[i].id, slot = out.finished[i].slot;
-        counted += !p->w->flights.f[flight].warmup;
+        counted += !p->w->flights.f[flight].warmup && !kw_inflight_is_ping(&p->w->flights.f[flight]);
         kw_tally_completed(&p->w->tally, &p->w->flights.f[flight], now,
                            kw_run_rtt(p->w, p->d, &p->w->flights.f[flight]), p->d,
                            prefix ? kw_sched_cached(r->engine->sched, slot) : 0, 0,

@@ -583,6 +583,9 @@ const struct kw_choice_field kw_choice_field[] = {
       offsetof(struct kw_choice, provision.own_price), sizeof(kw_nusd), false, true },
     { "unit_nusd_per", "", "what that price is per, as the commitment", offsetof(struct kw_choice, provision.own_per),
       sizeof(enum kw_commitment), false, true },
+    { "ping_every_ns", "ns", "from one health check to the next; 0: none", offsetof(struct kw_choice, ping.every),
+      sizeof(kw_ns), false, true },
+    { "ping_prompt", "token", "of each", offsetof(struct kw_choice, ping.prompt), sizeof(uint32_t), false, true },
     FIELD("operations_nusd_month", operations_month, "1e-9 USD/month", "the user's share of an engineer"),
     { "engineer_nusd_month", "1e-9 USD/month", "the same for all deployments of its kind together",
       offsetof(struct kw_choice, engineer_month), sizeof(kw_nusd), false, true },
@@ -654,6 +657,8 @@ const struct kw_usage_field kw_usage_field[] = {
     LATER(long_cached, "token", "of tokens_cached, of requests with longer prompts"),
     LATER(long_cache_write, "token", "of tokens_cache_write, of requests with longer prompts"),
     LATER(long_out, "token", "of tokens_out, of requests with longer prompts"),
+    LATER(ping_in, "token", "prompts of health checks, beside tokens_in"),
+    LATER(ping_out, "token", "output of health checks, beside tokens_out"),
     LATER(egress_bytes, "byte", "sent out of the platform, where the user says what a token takes"),
 #undef FIELD
 #undef LATER

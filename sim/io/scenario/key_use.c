@@ -148,6 +148,13 @@ static bool is_on_demand(const struct use *u)
     return choice_of(u)->term != KW_TERM_BATCH;
 }
 
+/* Units would carry a ping without a bill, a batch would keep it for hours. */
+static bool pays_by_the_token(const struct use *u)
+{
+    enum kw_term t = choice_of(u)->term;
+    return t != KW_TERM_BATCH && t != KW_TERM_PROVISIONED;
+}
+
 static bool is_batch(const struct use *u)
 {
     return choice_of(u)->term == KW_TERM_BATCH;
@@ -440,6 +447,9 @@ static const struct row {
       "platforms that start replicas: serverless, with an \"autoscaler\", or spot with interruptions" },
     { "deployments[].balance", GPUS, 0, NULL, "platforms of replicas" },
     { "deployments[].packing", GPUS, 0, NULL, "platforms of replicas" },
+    { "deployments[].ping", 0, 0, pays_by_the_token, "replicas, and APIs that bill by the token at once" },
+    { "deployments[].ping.every_s", 0, 0, NULL, NULL },
+    { "deployments[].ping.prompt_tokens", 0, 0, NULL, NULL },
     { "deployments[].network_rtt_s", 0, 0, NULL, NULL },
     { "deployments[].retry", 0, 0, NULL, NULL },
     { "deployments[].retry.max_attempts", 0, 0, NULL, NULL },

@@ -11,7 +11,7 @@
 #include "sim/plan/sweep/candidate.h"
 #include "workloads/trace.h"
 
-#define KW_KEYS_MAX 64
+#define KW_KEYS_MAX 96
 
 /* The keys of an object of the scenario, NULL-terminated, for kw_json_keys. object: "" the document, "trace",
  * "deployments[]", "deployments[].retry", "routing", "candidates", ... */

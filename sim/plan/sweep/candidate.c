@@ -440,6 +440,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     memcpy(d->name, c->name, sizeof d->name);
     d->kind = c->platform->kind;
     d->retry = c->retry;
+    d->ping = c->ping;
     d->network_rtt = c->network_rtt;
     d->located = c->located;
     memcpy(d->region_rtt, c->region_rtt, sizeof d->region_rtt);
@@ -703,6 +704,8 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
         break;
     }
     }
+    if (c->ping.every)
+        append(append(buf, size, " pinged every ", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", " s");
     if (c->region) append(buf, size, " region=", c->region->vendor);
     if (c->via) append(buf, size, " via=", kw_region_name(c->via));
     if (c->lora.adapters && c->profile) {
@@ -779,6 +782,8 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
                      kw_term_name[c->term]);
         break;
     }
+    if (c->ping.every)
+        append(append(buf, size, " ping=", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", "s");
     return c->region ? append(buf, size, " in ", c->region->name) : buf;
 }
 

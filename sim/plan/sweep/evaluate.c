@@ -111,6 +111,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     kw_i128 busy = 0, ready = 0, needed = 0;
     bool replicas = false;
     struct kw_ledger adapters = { 0 }; /* sums over the deployments */
+    uint64_t pings = 0;
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *choice = &c->choice[d];
         const struct kw_ledger *l = &o->ledger[d];
@@ -131,6 +132,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
             (st = kw_usage_units(&usage[d], &choice->provision.bought, err)) != KW_OK)
             return st;
         if ((st = kw_usage_egress(&usage[d], choice->egress_bytes, err)) != KW_OK) return st;
+        pings += l->pings;
         adapters.adapter_requests += l->adapter_requests;
         adapters.adapter_cold += l->adapter_cold;
         adapters.adapter_fetches += l->adapter_fetches;
@@ -162,6 +164,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_STARTS] = replicas ? (double)o->start.n / o->passes : NAN;
     sample[KW_METRIC_START_P50] = kw_hist_quantile(&o->start, 0.50) / 1e9; /* NAN stays NAN */
     sample[KW_METRIC_START_P95] = kw_hist_quantile(&o->start, 0.95) / 1e9;
+    sample[KW_METRIC_PINGS] = pings ? (double)pings / o->passes : NAN;
     const struct kw_ledger *a = &adapters;
     bool adapted = a->adapter_requests > 0;
     sample[KW_METRIC_ADAPTER_COLD] = adapted ? (double)a->adapter_cold / (double)a->adapter_requests : NAN;

@@ -206,6 +206,8 @@ KEYS = {
     "deployments[].start_failure_probability": does(MODAL, "0.9", "0", wrong=(LAMBDA,)),
     "deployments[].balance": does(LAMBDA, "round_robin", "pack", (D + "replicas", 3), wrong=(GROQ,)),
     "deployments[].packing": does(LAMBDA, "spread", "pack", (D + "replicas", 3), ("trace.speed", 20), wrong=(GROQ,)),
+    "deployments[].ping.every_s": does(MODAL, "50", "500", wrong=(BATCH, "50")),
+    "deployments[].ping.prompt_tokens": does(dict(GROQ, deployments=[dict(GROQ["deployments"][0], ping={"every_s": "1"})]), 1, 9000),
     "deployments[].network_rtt_s": does(LAMBDA, "0", "1"),
     "deployments[].retry.max_attempts": does(QUEUES, 1, 9, *REFUSES),
     "deployments[].retry.base_s": does(QUEUES, "1", "60", *REFUSES, (D + "retry.max_attempts", 9), wrong=("once",)),

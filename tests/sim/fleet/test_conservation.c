@@ -49,6 +49,12 @@ static const uint32_t of_model[MODELS] = { 0, 1, 2, 3, 4 };
 static const double bytes[MODELS] = { 0, 84e6, 84e6, 168e6, 42e6 };
 static const struct kw_adapters adapters = { .n = 4, .n_models = MODELS, .of_model = of_model, .bytes = bytes };
 
+static void any_ping(struct kw_deployment *d)
+{
+    if (draw(4)) return;
+    d->ping = (struct kw_ping){ (1 + (kw_ns)draw(90)) * S, 1 + (uint32_t)draw(3000), 1 };
+}
+
 static void any_adapters(struct kw_deployment *d)
 {
     d->sched.max_loras = 1 + (uint32_t)draw(3);
@@ -153,11 +159,13 @@ static void any_replicas(struct kw_deployment *d, const struct kw_steptime *time
     d->retry = (struct kw_client_retry){ .max_attempts = 1 + (uint32_t)draw(6), .base = 1 * S, .cap = 20 * S };
     d->network_rtt = (kw_ns)draw(3) * 10 * MS;
     if (c->scaler >= KW_SCALER_KPA || draw(4) == 0) any_self_managed(d);
+    any_ping(d);
 }
 
 static void any_api(struct kw_deployment *d)
 {
     *d = (struct kw_deployment){ .kind = KW_KIND_API };
+    any_ping(d);
     d->ttft_s = (struct kw_law){ .kind = KW_LAW_LOGNORMAL, .n = 2, .v = { log(0.4), 0.5 } };
     d->output_rate = case_seconds(80);
     d->limits = (struct kw_rate_limits){ .rpm = draw(2) ? 0 : 30,
