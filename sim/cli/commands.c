@@ -14,7 +14,7 @@
 
 #define SIMULATION                                                                                                     \
     KW_OPT_OUT, KW_OPT_PROFILE, KW_OPT_PLATFORMS, KW_OPT_THREADS, KW_OPT_SET, KW_OPT_SLO, KW_OPT_SEED,                 \
-        KW_OPT_REPLICATIONS, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET
+        KW_OPT_REPLICATIONS, KW_OPT_PRECISE, KW_OPT_JSON, KW_OPT_CSV, KW_OPT_QUIET
 #define PLACES                                                                                                         \
     "Relative paths in the scenario (trace, profiles, platforms) are looked for in its folder, then in\n"              \
     "the working folder; those on the command line in the working folder."

@@ -32,6 +32,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_SLO,
                     KW_OPT_SEED,
                     KW_OPT_REPLICATIONS,
+                    KW_OPT_PRECISE, /* how precise; of the same name as the engine's KW_OPT_PRECISION, of other commands */
                     KW_OPT_RECORDS,
                     KW_OPT_ALLOW_UNKNOWN,
                     KW_OPT_EXHAUSTIVE,
@@ -101,7 +102,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
 
 struct kw_options {
     const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date,
-        *focus, *invoice, *volume, *term, *platforms, *region;
+        *focus, *invoice, *volume, *term, *platforms, *region, *precise;
     struct kw_list set, slo, platform, profile, require, add, substitute;
     int64_t threads, seed, replications, tp, at,
         start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */

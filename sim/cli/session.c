@@ -54,6 +54,7 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
         snprintf(numbers[1], 24, "%lld", (long long)o->replications);
         e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "replications", numbers[1] };
     }
+    if (o->precise) e[n++] = (struct kw_scenario_edit){ KW_EDIT_STRING, "replications", o->precise };
     for (size_t i = 0; i < o->slo.n; i++) e[n++] = (struct kw_scenario_edit){ KW_EDIT_SLO, NULL, o->slo.v[i] };
     size_t platforms = 0, kinds = 0; /* -p takes either */
     for (size_t i = 0; i < o->platform.n; i++) {
@@ -235,6 +236,11 @@ enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o,
     char numbers[2][24], today[11], words[1024];
     memset(s, 0, sizeof *s);
     if (o->platform.n > 8) return kw_fail(err, KW_EUSAGE, "--platform: at most 8 times; put more into \"candidates\"");
+    if (o->precise && o->replications >= 0)
+        return kw_fail(err, KW_EUSAGE,
+                       "--replications and --precision exclude each other: a precision decides how many");
+    if (o->precise && !strchr(o->precise, '%'))
+        return kw_fail(err, KW_EUSAGE, "--precision wants a share in per cent, such as 1%%; got '%.40s'", o->precise);
     enum kw_status st = none_twice(&o->set, "set", err);
     if (st == KW_OK) st = none_twice(&o->platform, "platform", err);
     if (st == KW_OK) st = none_twice(&o->profile, "profile", err);
@@ -285,6 +291,7 @@ struct kw_study kw_session_study(struct kw_session *s, const struct kw_options *
     return (struct kw_study){ .trace = &s->trace,
                               .slo = sc->slo,
                               .replications = sc->replications,
+                              .precision = sc->precision,
                               .seed = sc->seed,
                               .stepping_each = sc->stepping_each,
                               .empty_start = sc->empty_start,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/plan/sweep/precision.h"
 
 /* The shortest decimal that reads back as v: cJSON's own stops at 15 digits when that is near enough. */
 static const char *shortest(double v, char buf[32])
@@ -75,6 +76,21 @@ static void add_groups(cJSON *o, const struct kw_point *p, bool *lost)
             if (!isnan(e.value)) add_estimate(x, &kw_metric_info[m], e, lost);
         }
         add_element(groups, x, lost);
+    }
+}
+
+/* Means over the drawings and how well they are known; nothing of fewer than tell it. */
+static void add_means(cJSON *o, const struct kw_point *p, bool *lost)
+{
+    char key[64];
+    if (p->replications < KW_PRECISION_FIRST) return;
+    cJSON *x = cJSON_AddObjectToObject(o, "over_drawings");
+    for (int m = 0; m < KW_METRICS; m++) {
+        if (m != KW_METRIC_COST && !kw_metric_is_percentile((enum kw_metric)m)) continue;
+        struct kw_precision k = kw_precision_reached(&p->sample[0][m], p->replications, KW_METRICS);
+        add_number(x, kw_metric_info[m].name, k.mean, lost);
+        snprintf(key, sizeof key, "%s_within", kw_metric_info[m].name);
+        add_number(x, key, k.share, lost);
     }
 }
 
@@ -202,6 +218,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
     add_number(o, "feasible_in", p->met, lost);
     add_number(o, "p_best", kw_point_p_best(p), lost);
     add_number(o, "p_feasible", kw_point_p_feasible(p), lost);
+    add_means(o, p, lost);
     add_bool(o, "tie", p->tie, lost);
     add_margin(o, &p->margin, lost);
     add_bool(o, "pruned", p->pruned, lost);

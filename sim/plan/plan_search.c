@@ -218,21 +218,36 @@ static size_t contenders(const struct kw_plan *p, size_t *out, size_t room)
     return n;
 }
 
+/* Of those simulated, where none is feasible: the one that ranks first. */
+static size_t nearest(const struct kw_plan *p)
+{
+    size_t best = p->n;
+    for (size_t i = 0; i < p->n; i++)
+        if (known(p, i) && (best == p->n || kw_point_better(&p->points[i], &p->points[best]))) best = i;
+    assert(best < p->n && "what was looked at first is known");
+    return best;
+}
+
+/* Every replication of the batch; as many as the answer takes, where a precision was asked for. */
+static enum kw_status finish(struct race *r, size_t n, struct kw_error *err)
+{
+    const struct kw_plan *p = r->p;
+    ptrdiff_t best = cheapest(p, -1), second = best < 0 ? -1 : cheapest(p, best);
+    size_t judged[] = { best < 0 ? nearest(p) : (size_t)best, (size_t)second };
+    return kw_sweep_finish(r->sweep, r->p->points, r->batch, n, judged, 1 + (second >= 0), &r->all, err);
+}
+
 /* Every replication of those that contend; of the nearest miss where nothing is feasible. */
 static enum kw_status finish_contenders(struct race *r, struct kw_error *err)
 {
     struct kw_plan *p = r->p;
     size_t n = contenders(p, r->batch, KW_PLAN_CONTENDERS);
     if (cheapest(p, -1) < 0) {
-        n = 0;
-        for (size_t i = 0; i < p->n; i++)
-            if (known(p, i) && (!n || kw_point_better(&p->points[i], &p->points[r->batch[0]]))) {
-                r->batch[0] = i;
-                n = 1;
-            }
+        r->batch[0] = nearest(p);
+        n = 1;
     }
     qsort(r->batch, n, sizeof *r->batch, by_index);
-    enum kw_status st = advance(r, n, r->all, err);
+    enum kw_status st = finish(r, n, err);
     for (size_t i = 0; i < p->n; i++)
         if (known(p, i)) p->points[i].pruned = p->points[i].replications < r->all;
     return st;
@@ -636,16 +651,19 @@ static void count(struct kw_plan *p, const struct race *r, struct relay *relay)
 static enum kw_status evaluate_all(struct race *r, bool exhaustive, struct kw_error *err)
 {
     enum kw_status st;
-    r->p->simulations_exhaustive = kw_sweep_size(r->sweep, r->all);
     if (exhaustive) {
         for (size_t i = 0; i < r->p->n; i++) {
             r->p->points[i].pruned = false;
             r->batch[i] = i;
         }
-        return advance(r, r->p->n, r->all, err);
+        st = advance(r, r->p->n, 1, err); /* which tells whom a precision is asked of */
+        if (st == KW_OK) st = finish(r, r->p->n, err);
+    } else {
+        if ((st = first_look(r, err)) != KW_OK || (st = run_race(r, err)) != KW_OK) return st;
+        st = finish_contenders(r, err);
     }
-    if ((st = first_look(r, err)) != KW_OK || (st = run_race(r, err)) != KW_OK) return st;
-    return finish_contenders(r, err);
+    r->p->simulations_exhaustive = kw_sweep_size(r->sweep, r->all);
+    return st;
 }
 
 static enum kw_status search_start(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,

@@ -158,6 +158,9 @@ static int print_points(const char *command, const struct kw_options *o, struct 
         } else {
             kw_summary_points(&s->scenario, g->candidates, g->points, g->n, o->all ? 0 : 40, &out);
         }
+        for (size_t i = 0; i < g->n; i++)
+            if (g->points[i].rank == 1)
+                kw_summary_precision(s->scenario.precision, &g->points[i], &s->scenario.slo, &out);
     }
     return kw_cli_print(&out);
 }
@@ -299,6 +302,7 @@ static int print_plan(const struct kw_options *o, struct kw_session *s, const st
             if (several) kw_summary_part(part, kw_plan_part_trace(part, &s->trace), i, g->parts.n, &out);
             kw_summary_plan(&part->plan, &s->scenario.slo, o->all, &out);
             const struct kw_plan *p = &part->plan;
+            if (p->best >= 0) kw_summary_precision(s->scenario.precision, &p->points[p->best], &s->scenario.slo, &out);
             if (p->best >= 0) kw_summary_distances(&p->candidates[p->best], kw_plan_part_trace(part, &s->trace), &out);
             if (g->volumes) kw_summary_volumes(&g->volumes[i], &out);
         }

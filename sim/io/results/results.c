@@ -6,6 +6,7 @@
 #include <string.h>
 #include "sim/io/results/results_volumes.h"
 #include "sim/io/results/writer.h"
+#include "sim/plan/sweep/precision.h"
 
 #define POINT "/points/point" /* each group has its own scales: netCDF readers look no further than their group */
 
@@ -342,6 +343,12 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     point_names(w, r, outcomes, sizeof outcomes / sizeof *outcomes);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "replications", "",
               "replications simulated: the trace itself, then days drawn anew", p->replications);
+    PER_POINT(w, r, double, KW_H5_F64, "cost_usd_month_mean", "USD/month",
+              "mean over the drawings; NaN: fewer than tell how well it is known",
+              kw_precision_reached(&p->sample[0][KW_METRIC_COST], p->replications, KW_METRICS).mean);
+    PER_POINT(w, r, double, KW_H5_F64, "cost_usd_month_mean_within", "1",
+              "within what share of it the drawings know that mean, 95 %: what a precision is asked of",
+              kw_precision_reached(&p->sample[0][KW_METRIC_COST], p->replications, KW_METRICS).share);
     PER_POINT(w, r, double, KW_H5_F64, "days_df", "", "degrees of freedom of the days drawn from, 0: too few days",
               p->variation.df);
     PER_POINT(w, r, double, KW_H5_F64, "widen", "", "what intervals are widened by for days that resemble the last",

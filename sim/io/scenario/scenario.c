@@ -12,6 +12,7 @@
 #include "sim/io/scenario/mitigations.h"
 #include "sim/io/scenario/slo_text.h"
 #include "sim/io/scenario/tco.h"
+#include "sim/plan/sweep/precision.h"
 #include "sim/io/scenario/user_law.h"
 #include "workloads/readers/timestamp.h"
 
@@ -58,6 +59,24 @@ static enum kw_status count_or(struct kw_jnode n, uint32_t dflt, int64_t lo, int
     enum kw_status st = kw_json_i64_or(n, dflt, lo, hi, &v, err);
     if (st == KW_OK) *out = (uint32_t)v;
     return st;
+}
+
+/* A number, or the precision that decides it: "1%". */
+static enum kw_status read_replications(struct kw_jnode n, struct kw_scenario *s, struct kw_error *err)
+{
+    const char *text;
+    if (!kw_json_is_string(n)) return count_or(n, 8, 1, KW_REPLICATIONS_MAX, &s->replications, err);
+    s->replications = 8;
+    enum kw_status st = kw_json_str(n, &text, err);
+    if (st != KW_OK) return st;
+    size_t whole = strspn(text, "0123456789"), end = whole;
+    if (text[end] == '.') end += 1 + strspn(text + end + 1, "0123456789");
+    bool share = whole && end < 16 && !strcmp(text + end, "%");
+    s->precision = share ? strtod(text, NULL) / 100 : 0;
+    if (s->precision >= KW_PRECISION_LEAST && s->precision <= KW_PRECISION_MOST) return KW_OK;
+    return kw_json_fail(n, KW_ERANGE, err,
+                        "want 1 to %d, or the precision that decides it, \"%g%%\" to \"%g%%\"; got \"%.40s\"",
+                        KW_REPLICATIONS_MAX, 100 * KW_PRECISION_LEAST, 100 * KW_PRECISION_MOST, text);
 }
 
 /* ---- objectives */
@@ -997,7 +1016,7 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
     READ(read_slo(get(root, "slo"), s, err));
     READ(kw_places_read(&s->places, root, err));
     READ(kw_tco_read(get(root, "tco"), &s->tco, err));
-    READ(count_or(get(root, "replications"), 8, 1, KW_REPLICATIONS_MAX, &s->replications, err));
+    READ(read_replications(get(root, "replications"), s, err));
     READ(kw_json_i64_or(get(root, "seed"), 1, 0, INT64_C(9007199254740992), &seed, err));
     READ(kw_json_enum_or(get(root, "stepping"), 0, steppings, &stepping, err));
     READ(kw_json_enum_or(get(root, "start"), 0, starts, &start, err));

@@ -33,6 +33,8 @@ struct kw_scenario {
     struct kw_places places;
     struct kw_tco tco;
     uint32_t replications;
+    double
+        precision; /* "replications": "1%": 0.01, and replications those of other volumes; 0: a number stands there */
     uint64_t seed;
     struct kw_fine_tunes fine_tunes; /* "adapters", once the trace is known (kw_scenario_meet_trace); owned */
     bool stepping_each;

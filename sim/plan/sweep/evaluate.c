@@ -45,8 +45,19 @@ struct kw_trace_view kw_resampling_view(const struct kw_resampling *r, const str
                                    .block_of = r->day_at + (size_t)i * r->days.places };
 }
 
+/* "7 drawings", "as many drawings as 1 % takes". Returns buf. */
+static char *drawings_text(const struct kw_study *s, char *buf, size_t size)
+{
+    if (s->precision > 0)
+        snprintf(buf, size, "as many drawings as %g %% takes", 100 * s->precision);
+    else
+        snprintf(buf, size, "%" PRIu32 " drawings", s->replications - 1);
+    return buf;
+}
+
 enum kw_status kw_study_scaling(const struct kw_study *s, char *buf, size_t size, struct kw_error *err)
 {
+    char drawings[64];
     struct kw_days days;
     double span = kw_nano_to_double(s->trace->span), hours = span / 3600;
     int at = hours >= 48  ? snprintf(buf, size, "%.3g days", hours / 24)
@@ -68,9 +79,8 @@ enum kw_status kw_study_scaling(const struct kw_study *s, char *buf, size_t size
         snprintf(rest, size,
                  "; from less than 3 whole days variation cannot be estimated: no intervals, the trace itself decides");
     else
-        snprintf(rest, size,
-                 "; the trace itself decides, %" PRIu32 " drawings of its %" PRIu32 " %sdays%s give intervals",
-                 s->replications - 1, days.n, days.places > days.n ? "whole " : "",
+        snprintf(rest, size, "; the trace itself decides, %s of its %" PRIu32 " %sdays%s give intervals",
+                 drawings_text(s, drawings, sizeof drawings), days.n, days.places > days.n ? "whole " : "",
                  days.groups == 7   ? " by weekday"
                  : days.groups == 2 ? ", working days and weekends apart,"
                                     : "");

@@ -9,7 +9,9 @@
 struct kw_study {
     const struct kw_trace *trace;
     struct kw_slo slo;
-    uint32_t replications; /* 1..KW_REPLICATIONS_MAX; more than 1 where the days can be drawn anew */
+    uint32_t
+        replications; /* 1..KW_REPLICATIONS_MAX; more than 1 where the days can be drawn anew. 1: the trace alone */
+    double precision; /* > 0: as many as this takes in their place, if they are more than 1 (precision.h) */
     uint64_t seed;
     bool stepping_each;
     bool empty_start;  /* the window begins with keep_warm replicas alone instead of the steady state */

@@ -6,22 +6,20 @@
 #include <string.h>
 #include "sim/plan/sweep/evaluate.h"
 
-enum kw_status kw_point_groups_make(struct kw_point *p, uint32_t replications, const struct kw_candidate *c,
+enum kw_status kw_point_groups_make(struct kw_point *p, bool drawn, const struct kw_candidate *c,
                                     const struct kw_groups *g, const struct kw_trace *t, struct kw_error *err)
 {
     uint32_t classes = g->n > 1 ? g->n : 0, n = classes + (c->n > 1 ? c->n : 0);
     if (!n) return KW_OK;
     p->group = calloc(n, sizeof *p->group);
-    p->group_sample = calloc((size_t)replications * n, sizeof *p->group_sample);
-    p->share = calloc((size_t)replications * (classes ? classes : 1) * c->n, sizeof *p->share);
-    if (!p->group || !p->group_sample || !p->share) return kw_fail(err, KW_ENOMEM, "out of memory for a result");
+    if (!p->group) return kw_fail(err, KW_ENOMEM, "out of memory for a result");
     p->n_classes = classes;
     p->n_groups = n;
     for (uint32_t i = 0; i < n; i++) {
         struct kw_point_group *x = &p->group[i];
         for (int m = 0; m < KW_METRICS; m++) x->m[m] = (struct kw_estimate){ NAN, NAN, NAN };
-        if (replications > 1) {
-            x->percentiles = malloc(sizeof *x->percentiles + replications * sizeof *x->percentiles->place);
+        if (drawn) {
+            x->percentiles = malloc(sizeof *x->percentiles);
             if (!x->percentiles) return kw_fail(err, KW_ENOMEM, "out of memory for a result");
         }
         if (i >= classes) {

@@ -4,8 +4,8 @@
 #include "sim/fleet/groups.h"
 #include "sim/plan/sweep/point.h"
 
-/* Room for the groups of a candidate on a trace, for all replications of a study. KW_ENOMEM. */
-enum kw_status kw_point_groups_make(struct kw_point *p, uint32_t replications, const struct kw_candidate *c,
+/* The groups of a candidate on a trace, whose days are drawn anew or not; kw_point_grow makes room for figures. KW_ENOMEM. */
+enum kw_status kw_point_groups_make(struct kw_point *p, bool drawn, const struct kw_candidate *c,
                                     const struct kw_groups *g, const struct kw_trace *t, struct kw_error *err);
 
 /* What replication r's outcome says of each group; o has the same groups, and p's sample of the whole is there. */

@@ -98,6 +98,46 @@ void kw_point_free(struct kw_point *p)
     memset(p, 0, sizeof *p);
 }
 
+/* A row is `each` bytes, `ahead` bytes stand before the first. */
+static bool grow(void **rows, size_t ahead, size_t each, uint32_t from, uint32_t to)
+{
+    char *grown = realloc(*rows, ahead + each * to);
+    if (!grown) return false;
+    memset(grown + ahead + each * from, 0, each * (to - from));
+    *rows = grown;
+    return true;
+}
+
+static bool grow_places(struct kw_percentiles **t, uint32_t from, uint32_t to)
+{
+    void *rows = *t;
+    bool ok = !rows || grow(&rows, sizeof **t, sizeof *(*t)->place, from, to);
+    *t = rows;
+    return ok;
+}
+
+enum kw_status kw_point_grow(struct kw_point *p, uint32_t room, struct kw_error *err)
+{
+    uint32_t from = p->room;
+    void *sample = p->sample, *usage = p->usage, *groups = p->group_sample, *share = p->share;
+    if (room <= from) return KW_OK;
+    bool ok = grow(&sample, 0, sizeof *p->sample, from, room);
+    p->sample = sample;
+    ok = ok && grow(&usage, 0, p->n * sizeof *p->usage, from, room);
+    p->usage = usage;
+    ok = ok && grow_places(&p->percentiles, from, room);
+    if (p->n_groups) {
+        ok = ok && grow(&groups, 0, p->n_groups * sizeof *p->group_sample, from, room);
+        p->group_sample = groups;
+        ok = ok && grow(&share, 0, (size_t)(p->n_classes ? p->n_classes : 1) * p->n * sizeof *p->share, from, room);
+        p->share = share;
+        for (uint32_t i = 0; i < p->n_groups && ok; i++) ok = grow_places(&p->group[i].percentiles, from, room);
+    }
+    if (!ok) return kw_fail(err, KW_ENOMEM, "out of memory for a result");
+    p->room = room;
+    return KW_OK;
+}
+
 /* One objective: a metric against a limit. */
 struct objective {
     enum kw_metric metric;
@@ -123,6 +163,15 @@ static size_t objectives(const struct kw_slo *s, struct objective out[KW_METRICS
     if (s->cold_fraction >= 0) out[n++] = (struct objective){ KW_METRIC_COLD_FRACTION, s->cold_fraction, false };
     if (s->error_fraction >= 0) out[n++] = (struct objective){ KW_METRIC_ERROR_FRACTION, s->error_fraction, false };
     if (s->attainment >= 0) out[n++] = (struct objective){ KW_METRIC_ATTAINMENT, s->attainment, true };
+    return n;
+}
+
+size_t kw_slo_percentiles(const struct kw_slo *slo, enum kw_metric out[KW_PERCENTILES])
+{
+    struct objective o[KW_METRICS];
+    size_t all = objectives(slo, o), n = 0;
+    for (size_t i = 0; i < all; i++)
+        if (kw_metric_is_percentile(o[i].metric)) out[n++] = o[i].metric;
     return n;
 }
 

@@ -6,7 +6,7 @@
 #include "sim/plan/sweep/candidate.h"
 #include "sim/plan/sweep/stats.h"
 
-#define KW_REPLICATIONS_MAX 64
+#define KW_REPLICATIONS_MAX 256
 
 enum kw_metric { /* in the order of kw_metric_info; the scalars of a replication */
                  KW_METRIC_COST,
@@ -85,6 +85,7 @@ struct kw_margin {
 
 struct kw_point {
     uint32_t replications, n;     /* simulated so far; deployments */
+    uint32_t room;                /* replications that the arrays hold: kw_point_grow */
     double (*sample)[KW_METRICS]; /* [replications], owned: the figures of each; NAN where there is none (TTFT
                                             when nothing completed, utilisation of an API) */
     struct kw_usage *usage;       /* [replications * n], owned: of replication r, deployment d at r * n + d */
@@ -139,6 +140,9 @@ struct kw_point {
 
 enum kw_status kw_point_init(struct kw_point *p, struct kw_error *err);
 void kw_point_free(struct kw_point *p); /* safe to call again on an initialised point */
+/* Makes room for so many replications; what is there stays, what comes is zero. p->n and the groups are set. KW_ENOMEM: the
+ * point can be freed. */
+enum kw_status kw_point_grow(struct kw_point *p, uint32_t room, struct kw_error *err);
 
 /* Figures, intervals, bill and feasibility from sample and usage. tariff[n]. Called by the evaluation, and again to
  * price old usage anew: cost figures of every replication are computed again, the simulated ones stay. kw_points_rank
@@ -186,6 +190,9 @@ enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo 
  * 1 exactly when one is missed; 0 without any that can be judged. The worst in words, "" when all are met. A figure
  * that is NAN has nothing to judge: it is met. */
 double kw_slo_worst(const struct kw_slo *slo, const double figure[KW_METRICS], char *miss, size_t size);
+
+/* The percentiles of times that it limits, in the order of kw_metric. Returns how many. */
+size_t kw_slo_percentiles(const struct kw_slo *slo, enum kw_metric out[KW_PERCENTILES]);
 
 #define KW_MISS_LATENCY "latency not known"
 

@@ -8,6 +8,7 @@
 #include "sim/fleet/warmup.h"
 #include "sim/plan/sweep/ceiling.h"
 #include "sim/plan/sweep/groups.h"
+#include "sim/plan/sweep/precision.h"
 
 /* What finding the steady state of a window of a few days may cost, in arrivals and timers: some milliseconds. Where
  * days are drawn anew, their variation is by far larger than that of starts. */
@@ -181,6 +182,8 @@ enum kw_status kw_sweep_open(struct kw_sweep **out, const struct kw_candidate *c
     s->candidates = candidates;
     s->n = n;
     s->study = *study;
+    if (study->replications < 2) s->study.precision = 0;
+    if (s->study.precision > 0) s->study.replications = KW_REPLICATIONS_MAX;
     if (opt) s->opt = *opt;
     s->n_workers = s->opt.threads ? s->opt.threads : (uint32_t)omp_get_max_threads();
     enum kw_status st = open_sweep(s, err);
@@ -228,22 +231,19 @@ uint64_t kw_sweep_size(const struct kw_sweep *s, uint32_t upto)
     return runs * upto;
 }
 
-static enum kw_status make_room(struct kw_sweep *s, struct kw_point *p, const struct kw_candidate *c,
+static enum kw_status make_room(struct kw_sweep *s, struct kw_point *p, const struct kw_candidate *c, uint32_t upto,
                                 struct kw_error *err)
 {
-    if (p->sample) return KW_OK;
+    if (p->sample) return kw_point_grow(p, upto, err);
+    bool drawn = s->study.replications > 1;
     p->n = c->n;
-    p->sample = calloc(s->study.replications, sizeof *p->sample);
-    p->usage = calloc((size_t)s->study.replications * p->n, sizeof *p->usage);
     p->variation = s->resampling.days.variation;
     p->grade = KW_GRADE_MEASURED;
     for (uint32_t d = 0; d < c->n; d++) p->grade = kw_grade_weaker(p->grade, kw_choice_grade(&c->choice[d]));
-    if (!p->sample || !p->usage) return kw_fail(err, KW_ENOMEM, "out of memory for a result");
-    if (s->study.replications > 1) {
-        p->percentiles = malloc(sizeof *p->percentiles + s->study.replications * sizeof *p->percentiles->place);
-        if (!p->percentiles) return kw_fail(err, KW_ENOMEM, "out of memory for a result");
-    }
-    return kw_point_groups_make(p, s->study.replications, c, &s->groups, s->study.trace, err);
+    if (drawn && !(p->percentiles = malloc(sizeof *p->percentiles)))
+        return kw_fail(err, KW_ENOMEM, "out of memory for a result");
+    enum kw_status st = kw_point_groups_make(p, drawn, c, &s->groups, s->study.trace, err);
+    return st == KW_OK ? kw_point_grow(p, upto, err) : st;
 }
 
 static bool copy_column(uint32_t **to, const uint32_t *from, size_t n)
@@ -721,7 +721,7 @@ static enum kw_status advance(struct kw_sweep *s, struct batch *b, const size_t 
     if (b->n == 0) return KW_OK;
     enum kw_status st = KW_OK;
     for (size_t k = 0; k < b->n && st == KW_OK; k++)
-        st = make_room(s, &b->points[which[k]], &s->candidates[which[k]], err);
+        st = make_room(s, &b->points[which[k]], &s->candidates[which[k]], b->upto, err);
     if (st == KW_OK) st = open_batch(s, b, which, err);
     if (st == KW_OK) {
         if (s->expected < s->count.simulations + b->n_jobs) s->expected = s->count.simulations + b->n_jobs;
@@ -748,6 +748,22 @@ enum kw_status kw_sweep_within(struct kw_sweep *s, struct kw_point *points, cons
     return advance(s, &b, which, err);
 }
 
+/* In two stages, the second as large as the first shows: precision.h. */
+enum kw_status kw_sweep_finish(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
+                               const size_t *judged, size_t n_judged, uint32_t *upto, struct kw_error *err)
+{
+    uint32_t all = s->study.replications, wanted = KW_PRECISION_FIRST;
+    if (!(s->study.precision > 0) || all < KW_PRECISION_FIRST)
+        return kw_sweep_advance(s, points, which, n_which, *upto, err);
+    enum kw_status st = kw_sweep_advance(s, points, which, n_which, wanted, err);
+    for (size_t k = 0; k < n_judged && st == KW_OK; k++) {
+        uint32_t n = kw_precision_wanted(&points[judged[k]], &s->study.slo, s->study.precision);
+        if (n > wanted) wanted = n;
+    }
+    *upto = wanted < all ? wanted : all;
+    return st == KW_OK ? kw_sweep_advance(s, points, which, n_which, *upto, err) : st;
+}
+
 enum kw_status kw_sweep(struct kw_point *points, const struct kw_candidate *candidates, size_t n,
                         const struct kw_study *study, const struct kw_sweep_options *opt, struct kw_error *err)
 {
@@ -757,7 +773,8 @@ enum kw_status kw_sweep(struct kw_point *points, const struct kw_candidate *cand
     size_t *all = malloc(n * sizeof *all);
     if (!all) st = kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
     for (size_t i = 0; all && i < n; i++) all[i] = i;
-    if (st == KW_OK) st = kw_sweep_advance(s, points, all, n, s->study.replications, err);
+    uint32_t upto = s->study.replications;
+    if (st == KW_OK) st = kw_sweep_finish(s, points, all, n, all, n, &upto, err);
     if (st == KW_OK) st = kw_points_rank(points, n, &study->slo, err);
     free(all);
     kw_sweep_close(s);

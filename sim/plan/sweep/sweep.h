@@ -40,7 +40,12 @@ struct kw_sweep_count {
     uint64_t requests;    /* replayed in them */
 };
 struct kw_sweep_count kw_sweep_done(const struct kw_sweep *s);
-uint32_t kw_sweep_replications(const struct kw_sweep *s); /* the study's, or 1 where its trace has too few days */
+/* The study's, the most there are where it asks for a precision, or 1 where its trace has too few days. */
+uint32_t kw_sweep_replications(const struct kw_sweep *s);
+/* Brings them to *upto replications or, where the study asks for a precision, to as many as it takes to know the costs and
+ * objectives of points[judged[k]] (precision.h), k < n_judged, which are among them; *upto then says how many. */
+enum kw_status kw_sweep_finish(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
+                               const size_t *judged, size_t n_judged, uint32_t *upto, struct kw_error *err);
 /* How many runs bringing all n points to `upto` from nothing would take. */
 uint64_t kw_sweep_size(const struct kw_sweep *s, uint32_t upto);
 /* All of it at once: evaluates candidates[i] into points[i] (initialised), i < n, for all replications of the study,

@@ -386,7 +386,7 @@ doc(False, "unknown in candidates", ("candidates",), {"zzz": 1})
 for path in [("keepwarm",), ("trace",), ("trace", "file"), main + ("platform",)]:
     doc(False, "missing " + str(path), path, drop=True)
 for path, value in [(("keepwarm",), 2), (("trace", "file"), ""), (("trace", "file"), 3), (("slo", "ttft_p95_s"), 0.5),
-                    (("slo", "ttft_p95_s"), "2s"), (("replications",), 0), (("replications",), 65), (("replications",), "8"),
+                    (("slo", "ttft_p95_s"), "2s"), (("replications",), 0), (("replications",), 257), (("replications",), "8"),
                     (("seed",), -1), (("stepping",), "both"), (("deployments",), []), (("deployments",), {}),
                     (main + ("tp",), 0), (main + ("tp",), 65), (main + ("keep_warm",), -1), (main + ("keep_warm",), 1.5),
                     (main + ("max_replicas",), 0), (main + ("term",), "weekly"), (main + ("name",), ""),

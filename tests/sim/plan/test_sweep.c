@@ -201,7 +201,7 @@ static void few_days_have_one_replication(void)
                     "estimated: no intervals, the trace itself decides");
     t.span = 0;
     CHECK(kw_resampling_init(&r, &t, 2, 1, NULL) == KW_ERANGE);
-    CHECK(kw_resampling_init(&r, &fake_trace, 65, 1, NULL) == KW_ERANGE);
+    CHECK(kw_resampling_init(&r, &fake_trace, KW_REPLICATIONS_MAX + 1, 1, NULL) == KW_ERANGE);
 }
 
 /* Everything that a run depends on beside the deployments: one difference, and the run is not shared. */
