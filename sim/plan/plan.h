@@ -45,9 +45,12 @@ struct kw_plan_options {
     kw_ns idle_timeout[KW_PLAN_MAX_LIST];
     size_t n_idle_timeouts; /* 0: each platform's default, then others it allows for the leaders */
     uint32_t concurrency[KW_PLAN_MAX_LIST];
-    size_t n_concurrency;     /* 0: the platform file's and what the engine holds, then others for the leaders */
-    uint32_t max_replicas;    /* serverless; 0: from the load's peak, see plan.c */
-    uint32_t dedicated_extra; /* tries above the capacity bound; 0: 4 */
+    size_t n_concurrency; /* 0: the platform file's and what the engine holds, then others for the leaders */
+    uint32_t max_replicas[KW_PLAN_MAX_LIST];
+    size_t n_max_replicas; /* serverless, autoscalers; 0: from the load's peak */
+    uint32_t max_num_seqs[KW_PLAN_MAX_LIST], max_num_batched_tokens[KW_PLAN_MAX_LIST];
+    size_t n_max_num_seqs, n_max_num_batched_tokens; /* the engine's limits; 0: the profile's, or as written */
+    uint32_t dedicated_extra;                        /* tries above the capacity bound; 0: 4 */
     struct kw_plan_autoscaler {
         const struct kw_self_managed *file; /* borrowed */
         struct kw_autoscaling scaling;

@@ -78,10 +78,13 @@ double kw_plan_computed(const struct kw_trace *t, uint32_t tokens_ppm)
 }
 
 /* The least engine time a token can take: min over step sizes x of (fixed + dense(x)) / x, every other term only adds.
- * On a linear piece the quotient is monotone, so the minimum is at a knot or at the budget. */
-double kw_plan_least_token_s(const struct kw_profile *p)
+ * On a linear piece the quotient is monotone, so the minimum is at a knot or at the budget. Whole prompts (prefill_first)
+ * may pass the budget, alone in their step. */
+double kw_plan_least_token_s(const struct kw_choice *c)
 {
-    double budget = p->max_num_batched_tokens, least = INFINITY;
+    const struct kw_profile *p = c->profile;
+    double budget = c->sched.max_num_batched_tokens, least = INFINITY;
+    if (c->sched.policy == KW_SCHED_PREFILL_FIRST) budget = fmax(budget, c->sched.max_model_len);
     const struct kw_curve *d = &p->tables.dense;
     for (uint32_t i = 0; i <= d->n; i++) {
         double x = i < d->n ? d->x[i] : budget;
@@ -92,19 +95,20 @@ double kw_plan_least_token_s(const struct kw_profile *p)
 }
 
 /* Requests of the mean length that one engine runs at once. */
-static uint32_t engine_batch(const struct kw_profile *p, const struct load *l)
+static uint32_t engine_batch(const struct kw_choice *c, const struct load *l)
 {
     double context = l->prompt + l->output / 2;
-    double fits = (double)p->num_blocks * p->block_size / fmax(context, 1);
-    return (uint32_t)fmax(1, fmin(fits, p->max_num_seqs));
+    double fits = (double)c->profile->num_blocks * c->profile->block_size / fmax(context, 1);
+    return (uint32_t)fmax(1, fmin(fits, c->sched.max_num_seqs));
 }
 
 /* Replicas that the busiest minute would keep busy: prompts in full steps, outputs at the largest batch that the KV
  * cache holds. An estimate, for ceilings only. */
-static double busy_replicas(const struct kw_profile *p, const struct kw_steptime *st, const struct load *l)
+static double busy_replicas(const struct kw_choice *c, const struct load *l)
 {
+    const struct kw_steptime *st = c->steptime;
     double context = l->prompt + l->output / 2;
-    uint32_t batch = engine_batch(p, l), chunk = p->max_num_batched_tokens;
+    uint32_t batch = engine_batch(c, l), chunk = c->sched.max_num_batched_tokens;
     struct kw_step decode = { .n_decode = batch, .decode_context = (uint64_t)(batch * context) };
     struct kw_step prefill = { .n_chunks = 1, .prefill_tokens = chunk, .prefill_pairs2 = (uint64_t)chunk * chunk };
     double decode_s = (double)kw_steptime_ps(st, &decode) * 1e-12 / batch;
@@ -453,7 +457,7 @@ static enum kw_status concurrencies(struct enumeration *e, const struct kw_choic
     const struct kw_platform *p = c->platform;
     *n = 0;
     if (!o->n_concurrency || !p->concurrency_max) {
-        uint32_t top = 1, batch = engine_batch(c->profile, &e->load);
+        uint32_t top = 1, batch = engine_batch(c, &e->load);
         while (2 * top <= batch && 2 * top <= p->concurrency_max) top *= 2;
         out[(*n)++] = 0;
         if (p->concurrency_max && kw_choice_concurrency(c) > 0 && top >= 2 * kw_choice_concurrency(c))
@@ -479,10 +483,25 @@ static const uint32_t warm_default[] = { 0, 1, 2, 3, 4 };
 /* Twice what the busiest minute keeps busy: bursts within the minute, and replicas that are still starting. */
 static uint32_t most_replicas(const struct enumeration *e, const struct kw_choice *c)
 {
-    double need = 2 * busy_replicas(c->profile, c->steptime, &e->load) + 1;
-    if (e->o->max_replicas) return e->o->max_replicas;
+    double need = 2 * busy_replicas(c, &e->load) + 1;
     uint32_t most = need < KW_PLAN_MAX_REPLICAS ? (uint32_t)ceil(need) : KW_PLAN_MAX_REPLICAS;
     return most > c->scaling.max_replicas ? most : c->scaling.max_replicas;
+}
+
+/* With so many kept, under each ceiling asked for that has room for them; else under the load's, raised to them. */
+static enum kw_status add_ceilings(struct enumeration *e, struct kw_choice *c, uint32_t warm, uint32_t most)
+{
+    const struct kw_plan_options *o = e->o;
+    enum kw_status st = KW_OK;
+    c->scaling.keep_warm = warm;
+    c->scaling.max_replicas = most > warm ? most : warm ? warm : 1;
+    if (!o->n_max_replicas) return add_one(e, c);
+    for (size_t i = 0; i < o->n_max_replicas && st == KW_OK; i++) {
+        if (o->max_replicas[i] < warm) continue;
+        c->scaling.max_replicas = o->max_replicas[i];
+        st = add_one(e, c);
+    }
+    return st;
 }
 
 static enum kw_status add_serverless_at(struct enumeration *e, struct kw_choice *c)
@@ -490,7 +509,7 @@ static enum kw_status add_serverless_at(struct enumeration *e, struct kw_choice 
     const struct kw_plan_options *o = e->o;
     const uint32_t *warm = o->n_keep_warm ? o->keep_warm : warm_default;
     size_t n_warm = o->n_keep_warm ? o->n_keep_warm : 5, n_idle = o->n_idle_timeouts ? o->n_idle_timeouts : 1;
-    uint32_t ceiling = most_replicas(e, c);
+    uint32_t most = most_replicas(e, c);
     const struct kw_platform *p = c->platform;
     for (size_t i = 0; i < n_idle; i++) {
         struct kw_choice d = *c;
@@ -518,11 +537,7 @@ static enum kw_status add_serverless_at(struct enumeration *e, struct kw_choice 
                 if (st != KW_OK) return st;
                 continue;
             }
-            d.scaling.keep_warm = warm[k];
-            d.scaling.max_replicas = ceiling > warm[k] ? ceiling : warm[k];
-            if (d.scaling.max_replicas == 0) d.scaling.max_replicas = 1;
-            assert(d.scaling.keep_warm <= d.scaling.max_replicas);
-            enum kw_status st = add_one(e, &d);
+            enum kw_status st = add_ceilings(e, &d, warm[k], most);
             if (st != KW_OK) return st;
         }
     }
@@ -614,9 +629,7 @@ static enum kw_status add_self_managed(struct enumeration *e, const struct kw_ch
                 st = kw_plan_drop(e->p, what, why, e->err);
                 continue;
             }
-            d.scaling.keep_warm = warm[k];
-            d.scaling.max_replicas = most > warm[k] ? most : warm[k] ? warm[k] : 1;
-            st = add_one(e, &d);
+            st = add_ceilings(e, &d, warm[k], most);
         }
     }
     return st;
@@ -645,8 +658,8 @@ static enum kw_status drop_unpriced(struct enumeration *e, const struct kw_choic
 static enum kw_status add_dedicated(struct enumeration *e, struct kw_choice *c, uint32_t step)
 {
     const struct kw_plan_options *o = e->o;
-    double bound = e->load.computed * kw_plan_least_token_s(c->profile) / e->load.span_s;
-    double likely = busy_replicas(c->profile, c->steptime, &e->load);
+    double bound = e->load.computed * kw_plan_least_token_s(c) / e->load.span_s;
+    double likely = busy_replicas(c, &e->load);
     uint32_t lowest = (uint32_t)fmax(1, ceil(fmin(bound, KW_PLAN_MAX_REPLICAS)));
     uint32_t extra = o->dedicated_extra ? o->dedicated_extra : 4;
     uint32_t highest = (uint32_t)fmin(KW_PLAN_MAX_REPLICAS, fmax(lowest + extra, ceil(1.5 * likely) + 1));
@@ -777,6 +790,48 @@ static enum kw_status add_adapted(struct enumeration *e, struct kw_choice *c, ui
     return st;
 }
 
+static uint32_t largest(uint32_t least, const uint32_t *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] > least) least = list[i];
+    return least;
+}
+
+/* Under each of the engine's limits that are asked for. All of them have one table of step times, up to the largest, so
+ * that those whose limits decide nothing are seen to be one (sim/fleet/pool/indifference.h). */
+static enum kw_status add_limits(struct enumeration *e, const struct kw_choice *c, uint32_t step)
+{
+    const struct kw_plan_options *o = e->o;
+    struct kw_choice d = *c;
+    size_t n_seqs = o->n_max_num_seqs, n_tokens = o->n_max_num_batched_tokens;
+    enum kw_status st = KW_OK;
+    if (n_seqs || n_tokens) {
+        uint32_t seqs = largest(c->sched.max_num_seqs, o->max_num_seqs, n_seqs),
+                 tokens = largest(c->sched.max_num_batched_tokens, o->max_num_batched_tokens, n_tokens);
+        if (c->sched.policy == KW_SCHED_PREFILL_FIRST) tokens = largest(tokens, &c->sched.max_model_len, 1);
+        st = kw_steptimes_get(e->steptimes, c->profile, seqs, tokens, &d.steptime, e->err);
+    }
+    for (size_t i = 0; i < (n_seqs ? n_seqs : 1) && st == KW_OK; i++)
+        for (size_t k = 0; k < (n_tokens ? n_tokens : 1) && st == KW_OK; k++) {
+            struct kw_choice x = d;
+            if (n_seqs) x.sched.max_num_seqs = o->max_num_seqs[i];
+            if (n_tokens) x.sched.max_num_batched_tokens = o->max_num_batched_tokens[k];
+            if (x.sched.max_num_batched_tokens < x.sched.max_num_seqs) {
+                char what[96], why[160];
+                snprintf(what, sizeof what, "%s %s with max_num_seqs %" PRIu32, c->platform->name, c->gpu->gpu,
+                         x.sched.max_num_seqs);
+                snprintf(why, sizeof why, "its steps of max_num_batched_tokens %" PRIu32 " have no token for each",
+                         x.sched.max_num_batched_tokens);
+                st = kw_plan_drop(e->p, what, why, e->err);
+                continue;
+            }
+            st = e->adapters                              ? add_adapted(e, &x, step)
+                 : x.platform->kind == KW_KIND_SERVERLESS ? add_serverless(e, &x)
+                                                          : add_dedicated(e, &x, step);
+        }
+    return st;
+}
+
 /* The profile on one offer of the platform. */
 static enum kw_status add_gpu(struct enumeration *e, const struct kw_platform *p, const struct kw_gpu_offer *o,
                               const struct kw_profile *prof)
@@ -803,8 +858,7 @@ static enum kw_status add_gpu(struct enumeration *e, const struct kw_platform *p
                  fmin((double)kv_tokens, prof->max_model_len));
         return kw_plan_drop(e->p, what, text, e->err);
     }
-    if (e->adapters) return add_adapted(e, &c, kw_gpu_offer_step(o, prof->tp));
-    return p->kind == KW_KIND_SERVERLESS ? add_serverless(e, &c) : add_dedicated(e, &c, kw_gpu_offer_step(o, prof->tp));
+    return add_limits(e, &c, kw_gpu_offer_step(o, prof->tp));
 }
 
 static bool tp_wanted(const struct kw_plan_options *o, uint32_t tp)

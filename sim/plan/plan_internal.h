@@ -51,7 +51,7 @@ enum kw_status kw_plan_cheapest(struct kw_plan *p, const struct kw_study *study,
 /* Tokens of the trace that engines must compute at the least, as a tokenizer counts them (kw_tokens_as), and the least engine
  * time one of them can take: no replica is busy for less than their product. */
 double kw_plan_computed(const struct kw_trace *t, uint32_t tokens_ppm);
-double kw_plan_least_token_s(const struct kw_profile *p);
+double kw_plan_least_token_s(const struct kw_choice *c);
 /* Fills order, best, runner_up, nearest_miss, margin and tie from the points. */
 enum kw_status kw_plan_rank(struct kw_plan *p, const struct kw_study *study, struct kw_error *err);
 /* Fills stress, the points' margins and, where another offer within the tie bears them better, turns best, runner_up, margin and

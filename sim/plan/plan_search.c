@@ -733,7 +733,7 @@ static enum kw_status raise_floors(struct race *r, struct kw_error *err)
         struct kw_usage u = { .kind = KW_KIND_SERVERLESS,
                               .window = r->study->trace->span,
                               .month = kw_study_month(r->study) };
-        double busy = served * computed * kw_plan_least_token_s(c->profile) * kw_gpus_per_replica(c->gpu, c->tp);
+        double busy = served * computed * kw_plan_least_token_s(c) * kw_gpus_per_replica(c->gpu, c->tp);
         if (busy > 9e9) continue; /* beyond int64 ns */
         struct kw_tariff tariff = kw_choice_tariff(c);
         struct kw_bill bill;

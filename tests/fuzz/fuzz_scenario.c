@@ -98,7 +98,12 @@ static void options(const struct kw_scenario *s, const struct kw_plan_options *o
     for (size_t i = listed(s, "keep_warm", o->n_keep_warm, KW_PLAN_MAX_LIST); i-- > 0;) hold(o->keep_warm[i] <= 100000);
     for (size_t i = listed(s, "idle_timeout_s", o->n_idle_timeouts, KW_PLAN_MAX_LIST); i-- > 0;)
         hold(o->idle_timeout[i] >= 0 && o->idle_timeout[i] <= ten_years);
-    hold(!(o->kinds >> (KW_KIND_DEDICATED + 1)) && o->max_replicas <= 100000 && o->dedicated_extra <= 1000);
+    for (size_t i = listed(s, "max_num_seqs", o->n_max_num_seqs, KW_PLAN_MAX_LIST); i-- > 0;)
+        hold(o->max_num_seqs[i] >= 1 && o->max_num_seqs[i] <= 65536);
+    for (size_t i = listed(s, "max_num_batched_tokens", o->n_max_num_batched_tokens, KW_PLAN_MAX_LIST); i-- > 0;)
+        hold(o->max_num_batched_tokens[i] >= 1 && o->max_num_batched_tokens[i] <= 1048576);
+    for (size_t i = 0; i < o->n_max_replicas; i++) hold(o->max_replicas[i] >= 1 && o->max_replicas[i] <= 100000);
+    hold(!(o->kinds >> (KW_KIND_DEDICATED + 1)) && o->n_max_replicas <= KW_PLAN_MAX_LIST && o->dedicated_extra <= 1000);
     hold(o->operations_month >= 0 && o->tco.engineer_month >= 0 && o->tco.egress_bytes <= 1000000);
     for (int k = 0; k < KW_TCO_KINDS; k++) hold(o->tco.share_ppb[k] >= 0 && o->tco.share_ppb[k] <= 100 * KW_NANO);
 }

@@ -569,6 +569,8 @@ static const struct row {
     { "candidates.concurrency", SERVERLESS, 0, NULL, "serverless platforms" },
     { "candidates.max_replicas", GPUS, 0, tries_scaling,
       "serverless platforms, and dedicated machines with autoscalers" },
+    { "candidates.max_num_seqs", GPUS, 0, NULL, "platforms of replicas" },
+    { "candidates.max_num_batched_tokens", GPUS, 0, NULL, "platforms of replicas" },
     { "candidates.autoscalers", DEDICATED, 0, NULL, "dedicated machines" },
     { "candidates.node", DEDICATED, 0, tries_autoscalers, "plans that try \"autoscalers\" beside it" },
     { "candidates.node.provision_s", 0, 0, NULL, NULL },

@@ -1257,6 +1257,44 @@ static enum kw_status read_words(struct kw_jnode list, const char **out, size_t 
     return KW_OK;
 }
 
+/* A list of whole numbers, each 1..most. */
+static enum kw_status read_counts(struct kw_jnode list, uint32_t most, uint32_t *out, size_t *n, struct kw_error *err)
+{
+    uint32_t counts[KW_PLAN_MAX_LIST];
+    enum kw_status st = check_list(list, KW_PLAN_MAX_LIST, err);
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++)
+        st = count_or(kw_json_at(list, i), 1, 1, most, &counts[i], err);
+    if (st != KW_OK || !kw_json_len(list)) return st;
+    *n = (size_t)kw_json_len(list);
+    memcpy(out, counts, *n * sizeof *out);
+    return KW_OK;
+}
+
+/* Most replicas: a number, 0 for none stated, or a list of them. Each must leave room for some keep_warm, and each of
+ * those must fit under one. */
+static enum kw_status read_ceilings(struct kw_jnode most, struct kw_jnode warm, struct kw_plan_options *o,
+                                    struct kw_error *err)
+{
+    uint32_t one = 0, highest = 0, least = o->n_keep_warm ? UINT32_MAX : 0;
+    bool list = kw_json_present(most) && kw_json_is_array(most);
+    enum kw_status st = list ? read_counts(most, 100000, o->max_replicas, &o->n_max_replicas, err)
+                             : count_or(most, 0, 0, 100000, &one, err);
+    if (one) o->max_replicas[o->n_max_replicas++] = one;
+    for (size_t i = 0; i < o->n_max_replicas; i++)
+        if (o->max_replicas[i] > highest) highest = o->max_replicas[i];
+    for (size_t i = 0; i < o->n_keep_warm && st == KW_OK; i++) {
+        if (o->keep_warm[i] < least) least = o->keep_warm[i];
+        if (highest && o->keep_warm[i] > highest)
+            st = kw_json_fail(kw_json_at(warm, (int)i), KW_ERANGE, err, "%u is more than candidates.max_replicas, %u",
+                              o->keep_warm[i], highest);
+    }
+    for (size_t i = 0; list && i < o->n_max_replicas && st == KW_OK; i++)
+        if (o->max_replicas[i] < least)
+            st = kw_json_fail(kw_json_at(most, (int)i), KW_ERANGE, err,
+                              "%u is less than each of candidates.keep_warm, at least %u", o->max_replicas[i], least);
+    return st;
+}
+
 /* "region:eu" among what is required: "regions" says the same. */
 static enum kw_status read_required_region(struct kw_jnode n, const char *name, struct kw_plan_options *o,
                                            struct kw_error *err)
@@ -1519,17 +1557,11 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
         st = seconds_or(kw_json_at(list, i), 0, &idle, err);
         if (st == KW_OK) o->idle_timeout[o->n_idle_timeouts++] = idle;
     }
-    list = get(c, "concurrency");
-    READ(check_list(list, KW_PLAN_MAX_LIST, err));
-    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
-        st = count_or(kw_json_at(list, i), 1, 1, 1000000, &count, err);
-        if (st == KW_OK) o->concurrency[o->n_concurrency++] = count;
-    }
-    READ(count_or(get(c, "max_replicas"), o->max_replicas, 0, 100000, &o->max_replicas, err));
-    for (size_t i = 0; i < o->n_keep_warm && st == KW_OK; i++)
-        if (o->max_replicas && o->keep_warm[i] > o->max_replicas)
-            st = kw_json_fail(kw_json_at(get(c, "keep_warm"), (int)i), KW_ERANGE, err,
-                              "%u is more than candidates.max_replicas, %u", o->keep_warm[i], o->max_replicas);
+    READ(read_counts(get(c, "concurrency"), 1000000, o->concurrency, &o->n_concurrency, err));
+    READ(read_ceilings(get(c, "max_replicas"), get(c, "keep_warm"), o, err));
+    READ(read_counts(get(c, "max_num_seqs"), 65536, o->max_num_seqs, &o->n_max_num_seqs, err));
+    READ(read_counts(get(c, "max_num_batched_tokens"), 1048576, o->max_num_batched_tokens, &o->n_max_num_batched_tokens,
+                     err));
     READ(count_or(get(c, "replicas_extra"), o->dedicated_extra, 0, 1000, &o->dedicated_extra, err));
     bool on_demand = false;
     list = get(c, "terms");

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL = 320, WORD = 96, MOST_WORDS = 512, PER_CHOICE = 12 };
+enum { LABEL = 320, WORD = 96, MOST_WORDS = 512, PER_CHOICE = 14 };
 
 struct named {
     char label[LABEL];
@@ -53,6 +53,12 @@ static bool setting(const void *context, const struct kw_candidate *all, size_t 
         break;
     case 10:
         if (x->autoscaler) kw_self_managed_settings(x->autoscaler, s, buf, size);
+        break;
+    case 11:
+        if (x->gpu) snprintf(buf, size, "max_num_seqs=%" PRIu32, x->sched.max_num_seqs);
+        break;
+    case 12:
+        if (x->gpu) snprintf(buf, size, "max_num_batched_tokens=%" PRIu32, x->sched.max_num_batched_tokens);
         break;
     default: snprintf(buf, size, "%s", x->spot.fallback ? "on-demand fallback" : "spot alone"); break;
     }

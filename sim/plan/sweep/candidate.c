@@ -649,7 +649,7 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
 {
     const struct kw_platform *p = c->platform;
     const struct kw_autoscaling *s = &c->scaling;
-    char idle[32], units[64];
+    char idle[32], units[64], limit[16];
     switch (p->kind) {
     case KW_KIND_API: {
         bool tier = c->term == KW_TERM_FLEX || c->term == KW_TERM_PRIORITY;
@@ -706,6 +706,14 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     }
     if (c->ping.every)
         append(append(buf, size, " pinged every ", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", " s");
+    if (c->profile && c->sched.max_num_seqs != c->profile->max_num_seqs) {
+        snprintf(limit, sizeof limit, "%" PRIu32, c->sched.max_num_seqs);
+        append(buf, size, " max_num_seqs=", limit);
+    }
+    if (c->profile && c->sched.max_num_batched_tokens != c->profile->max_num_batched_tokens) {
+        snprintf(limit, sizeof limit, "%" PRIu32, c->sched.max_num_batched_tokens);
+        append(buf, size, " max_num_batched_tokens=", limit);
+    }
     if (c->region) append(buf, size, " region=", c->region->vendor);
     if (c->via) append(buf, size, " via=", kw_region_name(c->via));
     if (c->lora.adapters && c->profile) {

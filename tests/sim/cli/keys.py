@@ -305,6 +305,8 @@ KEYS = {
     "candidates.idle_timeout_s[]": plans(CHOICE, ["30"], ["300"], wrong=(APIS, ["30"])),
     "candidates.concurrency[]": plans(CHOICE, [4], [64], wrong=(APIS, [4])),
     "candidates.max_replicas": plans(CHOICE, 2, 9, ("candidates.concurrency", [1]), wrong=(APIS, 2)),
+    "candidates.max_num_seqs[]": plans(CHOICE, [1], [64], wrong=(APIS, [4])),
+    "candidates.max_num_batched_tokens[]": plans(CHOICE, [256], [8192], ("candidates.max_num_seqs", [32]), wrong=(APIS, [2048])),
     "candidates.autoscalers[]": plans(KEDAS, ["kpa"], ["ray_serve"], wrong=(APIS, ["kpa"])),
     "candidates.node.provision_s": plans(KEDAS, "20", "200", wrong=(RENTED, "20")),
     "candidates.node.pull_s": plans(KEDAS, "5", "50"),

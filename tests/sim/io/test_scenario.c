@@ -73,7 +73,7 @@ static void every_list_at_its_limit(void)
         CHECK(o.keep_warm[i] == (uint32_t)i + 1 && o.idle_timeout[i] == (i + 1) * KW_NS_PER_S);
     }
     for (uint32_t i = 0; i < 8; i++) CHECK(o.tp[i] == i + 1);
-    CHECK(o.exhaustive && o.max_replicas == 0 && o.kinds == 0 && !o.monthly &&
+    CHECK(o.exhaustive && o.n_max_replicas == 0 && o.kinds == 0 && !o.monthly &&
           !o.spot); /* what lies around the arrays */
     kw_scenario_free(&s);
     kw_text_free(&t);
