@@ -8,6 +8,7 @@
 #include "engine/scheduler/scheduler.h"
 #include "platforms/facts/platform.h"
 #include "sim/core/units.h"
+#include "sim/fleet/floor.h"
 #include "sim/fleet/lora.h"
 
 /* How requests become batches of an API's batch interface: one is sent `collect` after its first request came. */
@@ -38,6 +39,7 @@ struct kw_deployment {
     const struct kw_steptime *steptime; /* shared, immutable */
     struct kw_sched_config sched;
     struct kw_autoscaling scaling; /* dedicated: KW_SCALER_FIXED, unless nodes come and go */
+    const struct kw_floor *floor;  /* keep_warm as the window goes on; NULL: scaling.keep_warm all the time */
     struct kw_cold_start cold;
     struct kw_node_rule node; /* dedicated with an autoscaler: cold.provision is a node's */
     struct kw_spot spot;      /* per_hour 0: never interrupted, and nothing stands in */
@@ -65,6 +67,16 @@ struct kw_deployment {
     kw_ns
         region_rtt[KW_REGIONS_MAX]; /* there and back, by the request's region; KW_RTT_UNKNOWN: none may come from it */
 };
+
+/* Replicas that the deployment keeps warm at all times of a window, and at the most. */
+static inline uint32_t kw_least_warm(const struct kw_deployment *d)
+{
+    return d->floor ? kw_floor_least(d->floor) : d->scaling.keep_warm;
+}
+static inline uint32_t kw_most_warm(const struct kw_deployment *d)
+{
+    return d->floor ? kw_floor_most(d->floor) : d->scaling.keep_warm;
+}
 
 /* A request's tokens as a deployment counts them whose model has another tokenizer than the trace's: in proportion, to the
  * nearest, and at least one of any. ppm: tokens_ppm. */

@@ -101,7 +101,7 @@ static bool settles(const struct run *run, const struct kw_trace *t, uint64_t n)
     bool scales = false;
     for (uint32_t i = 0; i < run->n; i++)
         scales |= run->d[i].kind != KW_KIND_API &&
-                  (run->d[i].scaling.keep_warm < run->d[i].scaling.max_replicas || run->d[i].spot.per_hour > 0);
+                  (kw_least_warm(&run->d[i]) < run->d[i].scaling.max_replicas || run->d[i].spot.per_hour > 0);
     return scales && !t->hash_at && n <= run->opt->settle / LONG_PASS;
 }
 
@@ -204,6 +204,7 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
     f->context.trace = view->trace;
     o->n_deployments = run->n;
     begin_passes(run, view->trace, o->window, n);
+    f->context.cycle = (struct kw_cycle){ run->begins, run->period };
     next_pass(run);
     if ((st = begin_warmup_hashes(&f->context, run->edge, err)) != KW_OK) return st;
     if ((st = kw_tally_begin(&f->context.tally, o, view->trace, n, run->opt, err)) != KW_OK) return st;
@@ -356,6 +357,7 @@ static enum kw_status handle_event(struct run *run, kw_ns now, struct kw_error *
     case KW_EV_NODE: return kw_pool_node(p, number, now, err);
     case KW_EV_RETRY: return retry(run, number, now, err);
     case KW_EV_API_DONE: kw_api_gateway_done(&run->f->api[k], number, now); return KW_OK;
+    case KW_EV_FLOOR: return kw_pool_floor(p, now, err);
     case KW_EV_BATCH: return kw_api_gateway_send(&run->f->api[k], now, err);
     case KW_EV_PING: return ping(run, k, now, err);
     }

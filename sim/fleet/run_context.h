@@ -21,10 +21,11 @@ enum kw_event_kind {
     KW_EV_RETRY,           /* a client tries again; number = flight */
     KW_EV_API_DONE,        /* an API has answered; number = flight */
     KW_EV_BATCH,           /* a batch may be sent; number = 0 */
-    KW_EV_PING             /* a health check is sent; number = 0 */
+    KW_EV_PING,            /* a health check is sent; number = 0 */
+    KW_EV_FLOOR            /* a pool's floor has another level; number = 0 */
 };
 #define KW_TAG_NUMBERS (1u << 24)
-static_assert(KW_EV_PING < 16 && KW_FLEET_MAX_DEPLOYMENTS <= 16, "kind and deployment have four bits each");
+static_assert(KW_EV_FLOOR < 16 && KW_FLEET_MAX_DEPLOYMENTS <= 16, "kind and deployment have four bits each");
 
 static inline uint32_t kw_tag(enum kw_event_kind kind, uint32_t deployment, uint32_t number)
 {
@@ -44,10 +45,17 @@ static inline uint32_t kw_tag_number(uint32_t tag)
     return tag & (KW_TAG_NUMBERS - 1);
 }
 
+/* Where the run's clock stands in the traffic: windows follow each other every `length` ns. */
+struct kw_cycle {
+    kw_ns begins; /* of one of them, on the run's clock; <= 0 */
+    kw_ns length;
+};
+
 struct kw_run_context {
     const struct kw_trace *trace; /* borrowed for the run */
     uint64_t *warmup_hash; /* the trace's prefix hashes for requests of the warm-up: others, so that no request of the
                               window finds its own copy in a cache; NULL without a warm-up or hashes */
+    struct kw_cycle cycle;
     struct kw_events events;
     struct kw_inflight_table flights;
     struct kw_tally tally;

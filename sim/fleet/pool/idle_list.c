@@ -27,7 +27,7 @@ void kw_idle_list_settle(struct kw_pool *p, kw_ns now)
 {
     if (!p->n_idle) return;
     const struct kw_autoscaling *c = &p->d->scaling;
-    uint32_t want = c->keep_warm > p->g.busy ? c->keep_warm - p->g.busy : 0;
+    uint32_t want = p->scaler.floor > p->g.busy ? p->scaler.floor - p->g.busy : 0;
     if (kw_pool_active(p) && c->buffer_replicas > want) want = c->buffer_replicas;
     if (want > p->n_idle) want = p->n_idle;
     while (p->n_held < want) {

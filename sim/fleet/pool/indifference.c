@@ -19,9 +19,10 @@ void kw_indifferent_to_requests(struct kw_deployment *d)
 
 /* A mean of at most `most` requests wishes for one replica, or for none where it is next to nothing; so nothing is
  * decided where one is kept anyway, and neither buffer nor a slow way down make more of it. */
-static double averaged(const struct kw_autoscaling *c, double most)
+static double averaged(const struct kw_deployment *d, double most)
 {
-    return c->keep_warm && !c->buffer_replicas && !(c->max_down_rate > 1) ? most : 0;
+    const struct kw_autoscaling *c = &d->scaling;
+    return kw_least_warm(d) && !c->buffer_replicas && !(c->max_down_rate > 1) ? most : 0;
 }
 
 /* With no more requests than this at once every replica has room, and the scaler's answer is the same for any setting
@@ -38,8 +39,8 @@ static double indifferent_up_to(const struct kw_deployment *d)
     case KW_SCALER_CAPACITY:
     case KW_SCALER_QUEUE: return fmin(room, slots);
     case KW_SCALER_REQUEST_COUNT: return fmin(room, c->target < 1e8 ? c->target : 0);
-    case KW_SCALER_LOAD_TARGET: return averaged(c, fmin(room, c->target * slots));
-    case KW_SCALER_CONCURRENCY: return averaged(c, fmin(room, c->target * c->utilisation));
+    case KW_SCALER_LOAD_TARGET: return averaged(d, fmin(room, c->target * slots));
+    case KW_SCALER_CONCURRENCY: return averaged(d, fmin(room, c->target * c->utilisation));
     case KW_SCALER_KPA:
     case KW_SCALER_HPA:
     case KW_SCALER_RAY_SERVE:

@@ -70,7 +70,7 @@ bool kw_idle_list_last(const struct kw_pool *p);
 kw_ns kw_idle_list_deadline(const struct kw_pool *p, const struct kw_pool_replica *r);
 void kw_idle_list_arm(struct kw_pool *p, struct kw_pool_replica *r, kw_ns now);
 
-/* keep_warm replicas, ready at time 0. */
+/* The floor's replicas, ready at time 0. */
 enum kw_status kw_starts_floor(struct kw_pool *p, struct kw_error *err);
 /* A start begins. cold: because requests wait. */
 enum kw_status kw_starts_order(struct kw_pool *p, bool cold, kw_ns now, struct kw_error *err);
@@ -99,6 +99,8 @@ void kw_dispatch_arm(struct kw_pool *p, struct kw_pool_replica *r);
 /* The autoscaler's answer becomes starts and stops. turned_away: a request met zero replicas and does not wait. */
 enum kw_status kw_scaling_ask(struct kw_pool *p, enum kw_scaler_cause cause, bool turned_away, kw_ns now,
                               struct kw_error *err);
+/* The floor is another one from now on: what is missing starts, what is too many goes by the platform's rule. */
+enum kw_status kw_scaling_floor(struct kw_pool *p, uint32_t floor, kw_ns now, struct kw_error *err);
 /* What follows every arrival, and every departure: floors and buffers change with the load, and the policy may want to
  * know. */
 enum kw_status kw_scaling_after_arrival(struct kw_pool *p, bool turned_away, kw_ns now, struct kw_error *err);

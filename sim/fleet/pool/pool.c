@@ -64,6 +64,13 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
     if (c->keep_warm > c->max_replicas)
         return kw_fail(err, KW_ERANGE, "%s: keep_warm is %u, more than max_replicas %u", d->name, c->keep_warm,
                        c->max_replicas);
+    if (d->floor && (!d->floor->n || kw_floor_most(d->floor) > c->max_replicas))
+        return kw_fail(err, KW_ERANGE, "%s: a floor that changes wants levels of at most max_replicas %u, got %u",
+                       d->name, c->max_replicas, d->floor->n ? kw_floor_most(d->floor) : 0);
+    if (d->floor && c->scaler == KW_SCALER_FIXED)
+        return kw_fail(err, KW_ERANGE, "%s: a fixed number of replicas has no floor that changes", d->name);
+    if (d->floor && c->scaler == KW_SCALER_DYNAMO && !kw_floor_least(d->floor))
+        return kw_fail(err, KW_ERANGE, "%s: dynamo keeps one replica at the least, the floor goes to 0", d->name);
     if (c->scaler == KW_SCALER_FIXED && !c->keep_warm && c->at_zero != KW_ZERO_STOPPED)
         return kw_fail(err, KW_ERANGE, "%s: a fixed deployment wants at least one replica, got keep_warm 0", d->name);
     if (!(d->spot.per_hour >= 0 && d->spot.per_hour <= 3600))
@@ -128,6 +135,26 @@ static void keep_engines(struct kw_pool *p, const struct kw_deployment *d, enum 
     p->itl = itl;
 }
 
+/* How far the present window has come. */
+static kw_ns in_cycle(const struct kw_pool *p, kw_ns now)
+{
+    const struct kw_cycle *c = &p->w->cycle;
+    return c->length ? (now - c->begins) % c->length : 0;
+}
+
+static uint32_t floor_now(const struct kw_pool *p, kw_ns now)
+{
+    return p->d->floor ? kw_floor_level(p->d->floor, in_cycle(p, now)) : p->d->scaling.keep_warm;
+}
+
+/* A window of no length, that of a single moment, has one level. */
+static void arm_floor(struct kw_pool *p, kw_ns now)
+{
+    if (!p->d->floor || !p->w->cycle.length) return;
+    kw_ns in = kw_floor_next(p->d->floor, in_cycle(p, now), p->w->cycle.length);
+    if (in != KW_NEVER) kw_events_set(&p->w->events, p->floor_id, now + in);
+}
+
 enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const struct kw_deployment *d, uint32_t index,
                              const struct kw_fleet_options *opt, struct kw_hist *itl, struct kw_error *err)
 {
@@ -161,7 +188,7 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
         p->spare[p->n_spare++] = k;
     }
     if ((st = begin_streams(p, opt, err)) != KW_OK) return st;
-    if ((st = kw_scaler_begin(&p->scaler, c, err)) != KW_OK) return st;
+    if ((st = kw_scaler_begin(&p->scaler, c, floor_now(p, 0), err)) != KW_OK) return st;
     if ((st = kw_balancer_begin(&p->balancer, d->balance, p->limit, p->scaler.policy->shrink == KW_SHRINK_ANY, err)) !=
         KW_OK)
         return st;
@@ -171,10 +198,18 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
         enum kw_event_kind kind;
     } timers[] = { { &p->scaler_id, KW_EV_SCALER },
                    { &p->queue_id, KW_EV_QUEUE_TIMEOUT },
-                   { &p->request_id, KW_EV_REQUEST_TIMEOUT } };
+                   { &p->request_id, KW_EV_REQUEST_TIMEOUT },
+                   { &p->floor_id, KW_EV_FLOOR } };
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
         if ((st = kw_events_id(&w->events, kw_tag(timers[i].kind, index, 0), timers[i].id, err)) != KW_OK) return st;
+    arm_floor(p, 0);
     return kw_starts_floor(p, err);
+}
+
+enum kw_status kw_pool_floor(struct kw_pool *p, kw_ns now, struct kw_error *err)
+{
+    arm_floor(p, now);
+    return kw_scaling_floor(p, floor_now(p, now), now, err);
 }
 
 /* The ledger begins anew, the replicas go on: what is billed is the window's, what they hold is the steady state. A run
@@ -247,7 +282,7 @@ kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns 
     if (!p->opened) return 0;
     if (counts[KW_PHASE_ACTIVE] && counts[KW_PHASE_KEEP_WARM] && now < closes && c->stockout_probability == 0 &&
         c->start_failure_probability == 0)
-        sum = (closes - now) * c->keep_warm;
+        sum = (closes - now) * kw_least_warm(p->d);
     for (int ph = 0; ph < KW_PHASES; ph++) sum += counts[ph] ? p->ledger->phase[ph] : 0;
     for (uint32_t k = 0; k < p->n && !p->closed; k++) {
         const struct kw_pool_replica *r = &p->r[k];

@@ -1,8 +1,8 @@
 /* sim/fleet/pool/pool.h - a deployment's replicas and the queue in front of them.
  *
  * Life of a replica: provision -> pull -> load -> init (or restore) -> ready -> drain -> gone; cold_start.h draws how
- * long the phases of its start take. The keep_warm floor is ready at time 0 of the run and draws nothing; the window
- * opens then or, after a warm-up, later. A start that fails ends its life after its last phase, all of it FAILED_START,
+ * long the phases of its start take. The keep_warm floor, as it is at time 0 of the run (floor.h), is ready then and
+ * draws nothing; the window opens then or, after a warm-up, later. A start that fails ends its life after its last phase, all of it FAILED_START,
  * and a new start follows at once.
  *
  * Idle replicas stand in the order in which they became idle. The newest ones are held, phase KEEP_WARM, as many as
@@ -103,8 +103,8 @@ struct kw_pool {
     struct kw_ring
         on_replicas; /* with a request timeout: flight, place and try of each on a replica; those gone meanwhile
                                    are skipped */
-    uint32_t scaler_id, queue_id, request_id; /* events */
-    uint32_t exist;                           /* replicas not gone */
+    uint32_t scaler_id, queue_id, request_id, floor_id; /* events */
+    uint32_t exist;                                     /* replicas not gone */
     kw_ns opens;         /* the first window's begin on the run's clock; for the k-th one, k windows before its own */
     bool opened, closed; /* the window has begun; is over. Lives are kept in between */
     uint32_t standins, ready_standins; /* of those on demand: starting or ready, ready */
@@ -152,6 +152,7 @@ enum kw_status kw_pool_node(struct kw_pool *p, uint32_t node, kw_ns now, struct 
                                                                                                    too long: it goes */
 enum kw_status kw_pool_interruption(struct kw_pool *p, uint32_t replica, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_scale(struct kw_pool *p, kw_ns now, struct kw_error *err);
+enum kw_status kw_pool_floor(struct kw_pool *p, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
 enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
 

@@ -74,9 +74,8 @@ static enum kw_status scale_to(struct kw_pool *p, uint32_t want, bool turned_awa
     if (kw_pool_active(p) && c->buffer_replicas && want < p->g.busy + c->buffer_replicas)
         want = p->g.busy + c->buffer_replicas;
     if (turned_away && !want && !p->scaler.policy->wakes_itself) want = 1;
-    if (want < c->keep_warm) want = c->keep_warm;
-    if (want > c->max_replicas) want = c->max_replicas;
-    assert(want >= c->keep_warm && p->exist >= kw_signals_alive(&p->g));
+    want = kw_scaler_clip(&p->scaler, want);
+    assert(want >= p->scaler.floor && p->exist >= kw_signals_alive(&p->g));
     while (alive(p) < want && p->exist < KW_POOL_MAX_REPLICAS)
         if ((st = kw_starts_order(p, p->g.queued > 0 || turned_away, now, err)) != KW_OK) return st;
     if (shrink == KW_SHRINK_NEVER) return KW_OK;
@@ -133,6 +132,20 @@ enum kw_status kw_scaling_ask(struct kw_pool *p, enum kw_scaler_cause cause, boo
     enum kw_status st = scale_to(p, want, turned_away, now, err);
     arm_scaler(p, now);
     return st;
+}
+
+/* The policy is not asked: what it said last stands, and its loop sees what is above the floor now when it next looks. */
+enum kw_status kw_scaling_floor(struct kw_pool *p, uint32_t floor, kw_ns now, struct kw_error *err)
+{
+    p->scaler.floor = floor;
+    kw_idle_list_settle(p, now);
+    uint32_t want = kw_scaler_clip(&p->scaler, 0);
+    while (alive(p) < want && p->exist < KW_POOL_MAX_REPLICAS) {
+        enum kw_status st = kw_starts_order(p, false, now, err);
+        if (st != KW_OK) return st;
+    }
+    arm_scaler(p, now);
+    return KW_OK;
 }
 
 /* At every arrival: O(1) unless replicas are held or released. Policies that act on a timer alone are not asked. */

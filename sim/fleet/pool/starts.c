@@ -169,7 +169,7 @@ enum kw_status kw_starts_cancel_standin(struct kw_pool *p, kw_ns now, bool *foun
 
 enum kw_status kw_starts_floor(struct kw_pool *p, struct kw_error *err)
 {
-    for (uint32_t i = 0; i < p->d->scaling.keep_warm; i++) {
+    for (uint32_t i = 0; i < p->scaler.floor; i++) {
         uint32_t k;
         enum kw_status st = take_replica(p, false, &k, err);
         if (st != KW_OK) return st;

@@ -44,6 +44,7 @@ uint64_t kw_pool_state(const struct kw_pool *p, kw_ns now, kw_ns memory)
         }
     uint64_t h = fold(fold(fold(replicas, (int64_t)turns), (int64_t)p->g.queued), left(p, p->scaler_id, now));
     if (p->d->node.places) h = fold(h, (int64_t)kw_nodes_empty_state(p, now));
+    if (p->d->floor) h = fold(fold(h, p->scaler.floor), left(p, p->floor_id, now));
     return fold(h, (int64_t)kw_scaler_state(&p->scaler, now, memory));
 }
 

@@ -34,12 +34,14 @@ void kw_scaler_free(struct kw_autoscaler *s)
     kw_scaler_init(s);
 }
 
-enum kw_status kw_scaler_begin(struct kw_autoscaler *s, const struct kw_autoscaling *c, struct kw_error *err)
+enum kw_status kw_scaler_begin(struct kw_autoscaler *s, const struct kw_autoscaling *c, uint32_t floor,
+                               struct kw_error *err)
 {
     if ((unsigned)c->scaler >= sizeof policy_of / sizeof *policy_of)
         return kw_fail(err, KW_ERANGE, "no autoscaler has the number %d", (int)c->scaler);
     s->policy = policy_of[c->scaler];
     s->c = c;
+    s->floor = floor;
     s->period = c->eval_period;
     s->last = -1;
     s->alive = 0;

@@ -63,6 +63,7 @@ struct kw_scaler_policy {
 struct kw_autoscaler {
     const struct kw_scaler_policy *policy;
     const struct kw_autoscaling *c;  /* borrowed */
+    uint32_t floor;                  /* replicas kept warm now: the pool says when it changes */
     kw_ns period;                    /* of the control loop, for policies that have one */
     kw_ns last;                      /* QUEUE_DELAY: when it last added one; loops: the last tick; -1 before */
     uint32_t alive;                  /* QUEUE_DELAY: when it was asked last */
@@ -98,13 +99,15 @@ extern const struct kw_scaler_policy kw_scaler_fixed, kw_scaler_capacity, kw_sca
 
 void kw_scaler_init(struct kw_autoscaler *s);
 void kw_scaler_free(struct kw_autoscaler *s);
-/* Ready for a run at time 0 under c. KW_ERANGE: a field the policy needs is out of range. */
-enum kw_status kw_scaler_begin(struct kw_autoscaler *s, const struct kw_autoscaling *c, struct kw_error *err);
+/* Ready for a run at time 0 under c, with `floor` replicas kept warm then. KW_ERANGE: a field the policy needs is out of
+ * range. */
+enum kw_status kw_scaler_begin(struct kw_autoscaler *s, const struct kw_autoscaling *c, uint32_t floor,
+                               struct kw_error *err);
 
 /* The floor, and no more than the ceiling: for policies that compare what they would do with what they have done. */
 static inline uint32_t kw_scaler_clip(const struct kw_autoscaler *s, uint32_t n)
 {
-    n = n > s->c->keep_warm ? n : s->c->keep_warm;
+    n = n > s->floor ? n : s->floor;
     return n < s->c->max_replicas ? n : s->c->max_replicas;
 }
 

@@ -23,7 +23,7 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
 
 static kw_ns timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now)
 {
-    if (!g->queued && !g->in_flight && kw_signals_alive(g) <= s->c->keep_warm) return KW_NEVER;
+    if (!g->queued && !g->in_flight && kw_signals_alive(g) <= s->floor) return KW_NEVER;
     kw_ns at = kw_scaler_grid(s->period, now);
     return at > s->last ? at : s->last + s->period;
 }
@@ -31,7 +31,7 @@ static kw_ns timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw
 static enum kw_status begin(struct kw_autoscaler *s, struct kw_error *err)
 {
     const struct kw_autoscaling *c = s->c;
-    if (s->period < KW_NS_PER_S || !(c->down_below >= 0 && c->down_below < c->up_above) || !c->keep_warm)
+    if (s->period < KW_NS_PER_S || !(c->down_below >= 0 && c->down_below < c->up_above) || !s->floor)
         return kw_fail(
             err, KW_ERANGE,
             "dynamo: want an interval of at least 1 s, down_below < up_above, and one replica kept; got %g and %g",

@@ -4,7 +4,7 @@
 static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause)
 {
     (void)g, (void)now, (void)cause;
-    return s->c->keep_warm;
+    return s->floor;
 }
 
 const struct kw_scaler_policy kw_scaler_fixed = { .name = "fixed", .want = want };

@@ -134,7 +134,7 @@ static uint32_t want(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns 
             active |= metric(g, &c->hpa.trigger[i]) > c->hpa.trigger[i].activation;
         if (active) s->active_at = now;
         if (!n && active) return 1;
-        if (!active && !c->keep_warm && s->active_at + c->zero_timeout < now) return 0;
+        if (!active && !s->floor && s->active_at + c->zero_timeout < now) return 0;
     }
     return n && now % s->period == 0 ? sync(s, g, now) : n;
 }
@@ -145,7 +145,7 @@ static kw_ns timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw
     const struct kw_hpa *h = &s->c->hpa;
     uint32_t n = kw_signals_alive(g);
     bool forgets = !(h->behaves && h->up.window && n);
-    if (!g->queued && !g->in_flight && !s->sent_past && n <= s->c->keep_warm && forgets) return KW_NEVER;
+    if (!g->queued && !g->in_flight && !s->sent_past && n <= s->floor && forgets) return KW_NEVER;
     kw_ns from = now > s->last ? now : s->last + 1, poll = kw_scaler_grid(h->poll, from);
     kw_ns tick = kw_scaler_grid(s->period, from);
     return n && tick < poll ? tick : poll;

@@ -40,7 +40,7 @@ static enum kw_status begin(struct kw_autoscaler *s, struct kw_error *err)
     double ticks = round(c->panic_window_share * (double)s->mean.n);
     s->panic_ticks = ticks < 1 ? 1 : (uint32_t)ticks;
     s->measured = NEVER_MEASURED;
-    s->stable_first = s->panic_first = c->keep_warm ? INT64_MIN : 0;
+    s->stable_first = s->panic_first = s->floor ? INT64_MIN : 0;
     return KW_OK;
 }
 

@@ -26,7 +26,7 @@ kw_ns kw_scaler_loop_timer(const struct kw_autoscaler *s, const struct kw_signal
 {
     bool empty = g->queued + g->in_flight == 0 && s->area.sum == s->mean.sum[s->mean.at] &&
                  kw_mean_area(&s->mean, s->mean.n) == 0;
-    if (empty && kw_signals_alive(g) <= s->c->keep_warm) return KW_NEVER;
+    if (empty && kw_signals_alive(g) <= s->floor) return KW_NEVER;
     kw_ns at = kw_scaler_grid(s->period, now);
     return at > s->last ? at : s->last + s->period;
 }

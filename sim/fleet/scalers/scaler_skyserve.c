@@ -55,7 +55,7 @@ static kw_ns timer(const struct kw_autoscaler *s, const struct kw_signals *g, kw
     bool quiet = !s->held;
     for (int i = 0; i <= KW_SKYSERVE_BUCKETS && quiet; i++)
         quiet = s->bucket[i].at < now / KW_SKYSERVE_BUCKET - KW_SKYSERVE_BUCKETS;
-    if (quiet && n <= s->c->keep_warm) return KW_NEVER;
+    if (quiet && n <= s->floor) return KW_NEVER;
     kw_ns period = n ? s->period : KW_SKYSERVE_BUCKET;
     return kw_scaler_grid(period, now > s->last ? now : s->last + 1);
 }

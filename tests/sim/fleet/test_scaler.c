@@ -22,7 +22,7 @@ static void begin(struct kw_autoscaler *s, const struct kw_autoscaling *c)
 {
     struct kw_error err;
     kw_scaler_init(s);
-    if (kw_scaler_begin(s, c, &err) != KW_OK) {
+    if (kw_scaler_begin(s, c, c->keep_warm, &err) != KW_OK) {
         CHECK(!"begin");
         fprintf(stderr, "%s\n", err.msg);
     }
@@ -83,7 +83,7 @@ static void queue_delay_adds_one_a_delay(void)
     CHECK(s.policy->timer(&s, &g, 112 * S) == KW_NEVER);
     c.target_delay = 0;
     struct kw_error err;
-    CHECK(kw_scaler_begin(&s, &c, &err) == KW_ERANGE);
+    CHECK(kw_scaler_begin(&s, &c, c.keep_warm, &err) == KW_ERANGE);
 }
 
 static void queue_delay_from_arrival_adds_one_for_each_that_waits(void)

@@ -92,7 +92,7 @@ static bool history(uint64_t seed)
     ref.max_down = c.max_down_rate;
     ref.panic_threshold = c.panic_threshold;
     kw_scaler_init(&s);
-    if (kw_scaler_begin(&s, &c, &err) != KW_OK) return false;
+    if (kw_scaler_begin(&s, &c, c.keep_warm, &err) != KW_OK) return false;
     struct pods p = { .ready = (int)c.keep_warm };
     if (c.keep_warm) /* pods that were there before the run, without a request */
         for (int t = 1000 - stable; t < 1000; t++) ref_kpa_record(&ref, t, 0);

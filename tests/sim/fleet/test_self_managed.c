@@ -21,7 +21,7 @@ static void begin(struct kw_autoscaler *s, const struct kw_autoscaling *c)
 {
     struct kw_error err;
     kw_scaler_init(s);
-    if (kw_scaler_begin(s, c, &err) == KW_OK) return;
+    if (kw_scaler_begin(s, c, c->keep_warm, &err) == KW_OK) return;
     CHECK(!"begin");
     fprintf(stderr, "%s\n", err.msg);
 }
@@ -374,7 +374,7 @@ static void sky_looks_every_five_seconds_at_zero(void)
     CHECK(tick(&s, none, 2005 * S) == 0 && tick(&s, none, 2010 * S) == 2); /* what comes at a tick is of the next */
     c.target = 0;
     struct kw_error err;
-    CHECK(kw_scaler_begin(&s, &c, &err) == KW_ERANGE);
+    CHECK(kw_scaler_begin(&s, &c, c.keep_warm, &err) == KW_ERANGE);
     kw_scaler_free(&s);
 }
 
@@ -408,10 +408,10 @@ static void dynamo_adds_one_and_takes_one(void)
     CHECK(s.policy->timer(&s, &g, 30 * S) == KW_NEVER);
     struct kw_error err;
     c.keep_warm = 0;
-    CHECK(kw_scaler_begin(&s, &c, &err) == KW_ERANGE);
+    CHECK(kw_scaler_begin(&s, &c, c.keep_warm, &err) == KW_ERANGE);
     c.keep_warm = 1;
     c.down_below = 1;
-    CHECK(kw_scaler_begin(&s, &c, &err) == KW_ERANGE);
+    CHECK(kw_scaler_begin(&s, &c, c.keep_warm, &err) == KW_ERANGE);
     kw_scaler_free(&s);
 }
 
