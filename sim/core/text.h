@@ -8,11 +8,14 @@
 
 #define KW_TEXT_COLUMNS 100
 
+struct kw_document;
+
 struct kw_text { /* {0} is empty and valid */
     char *s;     /* NUL-terminated once anything was added, else NULL; owned */
     size_t n, cap;
-    bool failed; /* memory ran out: the text is cut short */
-    int columns; /* what its lines are laid out to; 0: KW_TEXT_COLUMNS */
+    bool failed;                  /* memory ran out: the text is cut short */
+    int columns;                  /* what its lines are laid out to; 0: KW_TEXT_COLUMNS */
+    struct kw_document *document; /* where its blocks are kept as data too; borrowed; NULL: nowhere */
 };
 
 void kw_text_add(struct kw_text *t, const char *fmt, ...) KW_PRINTF(2, 3);

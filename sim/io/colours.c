@@ -2,9 +2,18 @@
 #include <stddef.h>
 #include <string.h>
 
+const char kw_colours_light[] = "--page:#fff;--text:#222;--soft:#5c6268;--line:#ddd;--grid:#e5e5e5;--box:#f3f7fa;"
+                                "--link:#005a8c;--api:#0072b2;--serverless:#a86a00;--dedicated:#00825f;"
+                                "--busy:#0072b2;--ready:#c07c00;--starting:#d55e00";
+const char kw_colours_dark[] = "--page:#15181c;--text:#e4e6e8;--soft:#a0a6ac;--line:#3a4048;--grid:#2b3036;"
+                               "--box:#1d252d;--link:#7cc4f0;--api:#56b4e9;--serverless:#e69f00;--dedicated:#2dbe93;"
+                               "--busy:#56b4e9;--ready:#e69f00;--starting:#f08a4b";
+
 const char *kw_colour_kind(const char *kind)
 {
-    return !strncmp(kind, "api", 3) ? "#0072B2" : !strncmp(kind, "serverless", 10) ? "#E69F00" : "#009E73";
+    return !strncmp(kind, "api", 3)           ? "var(--api)"
+           : !strncmp(kind, "serverless", 10) ? "var(--serverless)"
+                                              : "var(--dedicated)";
 }
 
 const char *kw_colour_item(const char *item)

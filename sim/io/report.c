@@ -8,8 +8,10 @@
 #include "sim/core/files/h5.h"
 #include "sim/core/text.h"
 #include "sim/io/colours.h"
+#include "sim/io/html.h"
 #include "sim/io/quantity.h"
 #include "sim/io/results/results.h"
+#include "sim/io/results/results_document.h"
 #include "sim/io/scenario/slo_text.h"
 
 /* The columns of a result that the page shows. Strings are one block each. */
@@ -29,6 +31,7 @@ struct page {
     char *required, *without, *substitutes; /* NULL where a plan has none */
     char *window, *scaling, *command, *version, *revision, *source, *created;
     struct kw_text name, model, objectives; /* of the scenario; empty where this keepwarm cannot read it any more */
+    struct kw_document said;                /* empty in older results */
 };
 
 static void page_free(struct page *g)
@@ -47,6 +50,7 @@ static void page_free(struct page *g)
     kw_text_free(&g->name);
     kw_text_free(&g->model);
     kw_text_free(&g->objectives);
+    kw_document_free(&g->said);
     kw_h5_abandon(g->f);
 }
 
@@ -159,6 +163,7 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
     if (st == KW_OK && kw_h5_exists(g->f, "/points/quality") > 0)
         st = kw_h5_read_n(g->f, "/points/quality", KW_H5_F64, g->n, &g->quality, err);
     if (st == KW_OK) st = read_series(g, err);
+    if (st == KW_OK) st = kw_results_document_read(g->f, &g->said, err);
     const struct {
         const char *name;
         char **out;
@@ -204,25 +209,6 @@ static enum kw_status page_read(struct page *g, const char *path, struct kw_erro
         (uint64_t)best < g->n)
         g->best = (size_t)best;
     return st;
-}
-
-static void escape(struct kw_text *t, const char *s)
-{
-    for (; *s; s++) {
-        bool c1 = (unsigned char)s[0] == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0;
-        bool control = c1 || ((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f; /* no HTML at all */
-        s += c1;
-        const char *e = control     ? "&#xfffd;"
-                        : *s == '<' ? "&lt;"
-                        : *s == '>' ? "&gt;"
-                        : *s == '&' ? "&amp;"
-                        : *s == '"' ? "&quot;"
-                                    : NULL;
-        if (e)
-            kw_text_add(t, "%s", e);
-        else
-            kw_text_add(t, "%c", *s);
-    }
 }
 
 /* ---- axes */
@@ -315,23 +301,73 @@ static const char *range_text(const struct page *g, size_t i, bool p99, char buf
     return buf;
 }
 
+/* The kinds of platform, each by a shape of its own beside its colour. */
+static const struct kind {
+    const char *kind, *name;
+    const char *mark; /* a path around 0 0, of radius 1 */
+} kinds[] = {
+    { "api", "per-token API", "M-1 0A1 1 0 1 1 1 0A1 1 0 1 1 -1 0Z" },
+    { "serverless", "serverless GPU", "M-.9 -.9H.9V.9H-.9Z" },
+    { "dedicated", "dedicated GPU", "M0 -1.25L1.15 .85H-1.15Z" },
+};
+
+static const struct kind *kind_of(const char *kind)
+{
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        if (!strncmp(kind, kinds[k].kind, strlen(kinds[k].kind))) return &kinds[k];
+    return &kinds[2];
+}
+
+static void mark(struct kw_text *t, const struct kind *k, double x, double y, double size, bool filled)
+{
+    const char *c = kw_colour_kind(k->kind);
+    kw_text_add(t, "<path d='%s' transform='translate(%.1f %.1f) scale(%g)' stroke='%s' fill='%s' class='o'>", k->mark,
+                x, y, size, c, filled ? c : "var(--page)");
+}
+
+/* A picture of so many units in height begins: its name and what it shows are what a reader hears of it. */
+static void picture_begin(struct kw_text *t, const char *id, int height, const char *title, const char *what)
+{
+    kw_html_box_begin(t, title);
+    kw_text_add(t,
+                "<svg viewBox='0 0 920 %d' role='img' aria-labelledby='%s-t %s-d'><title id='%s-t'>%s</title>"
+                "<desc id='%s-d'>",
+                height, id, id, id, title, id);
+    kw_html_text(t, what);
+    kw_text_add(t, "</desc>");
+}
+
+static void picture_end(struct kw_text *t)
+{
+    kw_text_add(t, "</svg>");
+    kw_html_box_end(t);
+}
+
 static void scatter(struct kw_text *t, const struct page *g)
 {
     struct axis x = { .from = 70, .to = 900 }, y = { .from = 380, .to = 20 };
+    char cost[32], ttft[64];
+    struct kw_text what = { 0 };
     fit_log(&x, g->cost, g->n);
     fit_log(&y, g->ttft, g->n);
-    kw_text_add(t, "<h2>Cost against latency</h2>\n"
+    kw_text_add(t, "<section id='latency'><h2>Cost against latency</h2>\n"
                    "<p>Each configuration; filled ones meet the objectives, the line joins those that no "
-                   "other beats in both.</p>\n<p class='k'>");
-    static const struct {
-        const char *kind, *name;
-    } kinds[] = { { "api", "per-token API" }, { "serverless", "serverless GPU" }, { "dedicated", "dedicated" } };
-    for (int k = 0; k < 3; k++)
-        kw_text_add(t, "<span><i style='background:%s;border-radius:5px'></i>%s</span> ", kw_colour_kind(kinds[k].kind),
-                    kinds[k].name);
-    kw_text_add(t, "</p>\n<div class='w'><svg viewBox='0 0 920 430'>");
+                   "other beats in both, the large one is recommended.</p>\n<p class='k'>");
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        kw_text_add(t, "<span><svg class='s' viewBox='-8 -8 16 16' aria-hidden='true'>");
+        mark(t, &kinds[k], 0, 0, 5, true);
+        kw_text_add(t, "</path></svg>%s</span> ", kinds[k].name);
+    }
+    kw_text_add(t, "</p>\n");
+    kw_text_add(&what,
+                "%zu configurations by what a month costs and how long 95 of 100 requests wait at most for their "
+                "first token; the one that stands first in the ranking: %s, $%s, %s s",
+                g->n, g->label[g->best], kw_quantity_cents(g->cost[g->best], cost),
+                range_text(g, g->best, false, ttft));
+    picture_begin(t, "scatter", 430, "Cost against latency", what.s ? what.s : "");
+    t->failed |= what.failed;
+    kw_text_free(&what);
     grid(t, &x, &y, "cost, USD a month", "TTFT p95, s");
-    char cost[32], ttft[64];
     double left = 0;
     bool begun = false;
     for (;;) { /* the frontier, cheapest first */
@@ -349,36 +385,45 @@ static void scatter(struct kw_text *t, const struct page *g)
     for (size_t k = g->n; k-- > 0;) {
         size_t i = g->order[k];
         if (!(g->cost[i] > 0) || !(g->ttft[i] > 0)) continue;
-        const char *c = kw_colour_kind(g->kind[i]);
-        kw_text_add(t, "<circle cx='%.1f' cy='%.1f' r='%d' stroke='%s' fill='%s'><title>", at(&x, g->cost[i]),
-                    at(&y, g->ttft[i]), i == g->best ? 8 : 4, c, g->feasible[i] ? c : "var(--page)");
-        escape(t, g->label[i]);
-        kw_text_add(t, ": $%s, %s s</title></circle>", kw_quantity_cents(g->cost[i], cost),
+        mark(t, kind_of(g->kind[i]), at(&x, g->cost[i]), at(&y, g->ttft[i]), i == g->best ? 8 : 4, g->feasible[i]);
+        kw_text_add(t, "<title>");
+        kw_html_text(t, g->label[i]);
+        kw_text_add(t, ": $%s, %s s</title></path>", kw_quantity_cents(g->cost[i], cost),
                     range_text(g, i, false, ttft));
     }
-    kw_text_add(t, "</svg></div>\n");
+    picture_end(t);
+    kw_text_add(t, "</section>\n");
 }
 
-/* One bar: what is paid, then what a credit takes off in words. */
+/* One bar: what is paid, then what a credit takes off in words. The same as words for who hears it. */
 static void bill_bar(struct kw_text *t, const struct page *g, size_t i, double most, bool used[64])
 {
     char usd[32];
     double off = 0;
     kw_text_add(t, "<div class='l'>");
-    escape(t, g->label[i]);
-    kw_text_add(t, "</div><div class='b'>");
-    for (size_t m = 0; m < g->n_items && m < 64; m++) {
+    kw_html_text(t, g->label[i]);
+    kw_text_add(t, "</div><div class='b'><span role='img' aria-label='");
+    for (size_t m = 0, told = 0; m < g->n_items && m < 64; m++) {
         double v = g->bill[i * g->n_items + m];
         if (v < 0) off -= v;
         if (!(v > 0)) continue;
         used[m] = true;
-        kw_text_add(t, "<i style='width:%.2f%%;background:%s' title='", v / most * 80, kw_colour_item(g->item_name[m]));
-        escape(t, g->item_name[m]);
+        kw_text_add(t, told++ ? ", " : "");
+        kw_html_text(t, g->item_name[m]);
+        kw_text_add(t, " $%s", kw_quantity_cents(v, usd));
+    }
+    kw_text_add(t, "'>");
+    for (size_t m = 0; m < g->n_items && m < 64; m++) {
+        double v = g->bill[i * g->n_items + m];
+        if (!(v > 0)) continue;
+        kw_text_add(t, "<i style='width:%.2f%%;background:%s' title='", v / most * 100,
+                    kw_colour_item(g->item_name[m]));
+        kw_html_text(t, g->item_name[m]);
         kw_text_add(t, ": $%s'></i>", kw_quantity_cents(v, usd));
     }
-    kw_text_add(t, "<b>$%s</b>", kw_quantity_cents(g->cost[i], usd));
-    if (off > 0) kw_text_add(t, "<small>&nbsp;less credits of $%s</small>", kw_quantity_cents(off, usd));
-    kw_text_add(t, "</div>\n");
+    kw_text_add(t, "</span><b>$%s", kw_quantity_cents(g->cost[i], usd));
+    if (off > 0) kw_text_add(t, " <small>less credits of $%s</small>", kw_quantity_cents(off, usd));
+    kw_text_add(t, "</b></div>\n");
 }
 
 /* The best configuration of each platform. */
@@ -398,17 +443,18 @@ static void bills(struct kw_text *t, const struct page *g)
     }
     if (!(most > 0)) return;
     bool used[64] = { false };
-    kw_text_add(t,
-                "<h2>What a month pays for</h2>\n<p>The best configuration of each platform by line item, USD.</p>\n");
+    kw_text_add(
+        t, "<section id='bills'><h2>What a month pays for</h2>\n<p>The best configuration of each platform by line "
+           "item, USD.</p>\n");
     for (size_t k = 0; k < rows; k++) bill_bar(t, g, shown[k], most, used);
     kw_text_add(t, "<p class='k'>");
     for (size_t m = 0; m < g->n_items && m < 64; m++)
         if (used[m]) {
             kw_text_add(t, "<span><i style='background:%s'></i>", kw_colour_item(g->item_name[m]));
-            escape(t, g->item_name[m]);
+            kw_html_text(t, g->item_name[m]);
             kw_text_add(t, "</span> ");
         }
-    kw_text_add(t, "</p>\n");
+    kw_text_add(t, "</p></section>\n");
 }
 
 /* Between lo and hi, each holding from its time to the next. */
@@ -424,7 +470,11 @@ static void area(struct kw_text *t, const struct axis *x, const struct axis *y, 
 
 static void replicas(struct kw_text *t, const struct page *g)
 {
+    static const struct {
+        const char *name, *colour;
+    } states[] = { { "busy", "var(--busy)" }, { "ready and idle", "var(--ready)" }, { "starting", "var(--starting)" } };
     size_t best = g->order[0], n = g->n_times;
+    char what[120];
     for (size_t k = g->n; k-- > 0;) /* the best serverless one has the most to show */
         if (!strcmp(g->kind[g->order[k]], "serverless")) best = g->order[k];
     double *hours = malloc(5 * (n ? n : 1) * sizeof *hours), most = 1;
@@ -444,17 +494,21 @@ static void replicas(struct kw_text *t, const struct page *g)
     if (all[0] > 0 || most > 1 || ready[n / 2] > 0) {
         struct axis x = { .lo = 0, .hi = hours[n - 1], .from = 70, .to = 900 };
         struct axis y = { .lo = 0, .hi = most * 1.05, .from = 220, .to = 20, .whole = true };
-        kw_text_add(t, "<h2>Replicas over time</h2>\n<p>");
-        escape(t, g->label[best]);
-        kw_text_add(t, ": <span style='color:" KW_COLOUR_BUSY "'>busy</span>, <span style='color:" KW_COLOUR_READY_IDLE
-                       "'>ready and idle</span>, "
-                       "<span style='color:" KW_COLOUR_STARTING "'>starting</span>.</p>\n"
-                       "<div class='w'><svg viewBox='0 0 920 270'>");
+        kw_text_add(t, "<section id='replicas'><h2>Replicas over time</h2>\n<p>");
+        kw_html_text(t, g->label[best]);
+        kw_text_add(t, "</p>\n<p class='k'>");
+        for (size_t k = 0; k < sizeof states / sizeof *states; k++)
+            kw_text_add(t, "<span><i style='background:%s'></i>%s</span> ", states[k].colour, states[k].name);
+        kw_text_add(t, "</p>\n");
+        snprintf(what, sizeof what, "at most %.0f replicas at a time within %.0f hours: busy, ready and idle, starting",
+                 most, hours[n - 1]);
+        picture_begin(t, "lives", 270, "Replicas over time", what);
         grid(t, &x, &y, "hours since the trace began", "replicas");
-        area(t, &x, &y, hours, ready, all, n, KW_COLOUR_STARTING);
-        area(t, &x, &y, hours, busy, ready, n, KW_COLOUR_READY_IDLE);
-        area(t, &x, &y, hours, zero, busy, n, KW_COLOUR_BUSY);
-        kw_text_add(t, "</svg></div>\n");
+        area(t, &x, &y, hours, ready, all, n, states[2].colour);
+        area(t, &x, &y, hours, busy, ready, n, states[1].colour);
+        area(t, &x, &y, hours, zero, busy, n, states[0].colour);
+        picture_end(t);
+        kw_text_add(t, "</section>\n");
     }
     free(hours);
 }
@@ -463,9 +517,9 @@ static void replicas(struct kw_text *t, const struct page *g)
 static void small_text(struct kw_text *t, const char *s, const char *in_brackets)
 {
     kw_text_add(t, "<br><small>");
-    escape(t, s);
+    kw_html_text(t, s);
     if (in_brackets) kw_text_add(t, " (");
-    if (in_brackets) escape(t, in_brackets);
+    if (in_brackets) kw_html_text(t, in_brackets);
     kw_text_add(t, in_brackets ? ")</small>" : "</small>");
 }
 
@@ -482,7 +536,7 @@ static void ranking_row(struct kw_text *t, const struct page *g, size_t i)
 {
     char a[64], b[64], c[32], d[32], e[32], f[32];
     kw_text_add(t, "<tr%s><td>%u</td><td>", g->feasible[i] ? "" : " class='x'", g->rank[i]);
-    escape(t, g->label[i]);
+    kw_html_text(t, g->label[i]);
     small_text(t, g->settings[i], NULL);
     if (g->profile && g->profile_grade && strcmp(g->profile[i], "-")) small_text(t, g->profile[i], g->profile_grade[i]);
     if (g->quality) kw_text_add(t, isnan(g->quality[i]) ? "</td><td>-" : "</td><td>%g", g->quality[i]);
@@ -505,10 +559,10 @@ static void ranking_row(struct kw_text *t, const struct page *g, size_t i)
         share_of(t, g->best_in[i], g->replications[i]);
     kw_text_add(t, "</td><td>");
     bool thin = g->thin && g->thin[i], tie = g->tie && g->tie[i];
-    escape(t, !g->feasible[i] ? g->miss[i] : thin && tie ? "thin, tie" : thin ? "thin" : tie ? "tie" : "meets");
+    kw_html_text(t, !g->feasible[i] ? g->miss[i] : thin && tie ? "thin, tie" : thin ? "thin" : tie ? "tie" : "meets");
     small_text(t, "inputs: ", NULL);
     kw_text_add(t, "<small>");
-    escape(t, g->grade[i]);
+    kw_html_text(t, g->grade[i]);
     kw_text_add(t, "</small></td></tr>\n");
 }
 
@@ -516,11 +570,13 @@ static void ranking(struct kw_text *t, const struct page *g)
 {
     enum { MOST = 60 };
     bool left_early = false, thin = false, tie = false;
+    kw_text_add(t, "<section id='ranking'><h2>Ranking</h2>\n");
+    kw_html_box_begin(t, "Ranking");
     kw_text_add(t,
-                "<h2>Ranking</h2>\n<div class='w'><table><tr><th>#</th><th>configuration, settings, profile</th>"
+                "<table class='r'><thead><tr><th>#</th><th>configuration, settings, profile</th>"
                 "%s<th>USD a month</th><th title='half of the 95 %% interval'>±</th><th>idle timeout, s</th>"
                 "<th>TTFT p95, s</th><th>TTFT p99, s</th><th>TPOT p95, ms</th><th>cold, %%</th><th>errors, %%</th>"
-                "<th>goodput, requests/s</th><th>best, of days drawn anew</th><th>verdict</th></tr>\n",
+                "<th>goodput, requests/s</th><th>best, of days drawn anew</th><th>verdict</th></tr></thead><tbody>\n",
                 g->quality ? "<th title='yours'>quality</th>" : "");
     for (size_t k = 0; k < g->n && k < MOST; k++) {
         size_t i = g->order[k];
@@ -529,12 +585,14 @@ static void ranking(struct kw_text *t, const struct page *g)
         thin |= g->thin && g->thin[i] && g->feasible[i];
         tie |= g->tie && g->tie[i];
     }
-    kw_text_add(t, "</table></div>\n");
+    kw_text_add(t, "</tbody></table>");
+    kw_html_box_end(t);
     if (thin)
         kw_text_add(t, "<p>thin: meets the objectives by less than the law of its step times or API may err.</p>\n");
     if (tie) kw_text_add(t, "<p>tie: meets them, and what it costs more than the first is within the interval.</p>\n");
     if (left_early) kw_text_add(t, "<p>-: simulated on the trace itself only, because it does not contend.</p>\n");
     if (g->n > MOST) kw_text_add(t, "<p>%zu more configurations are in the result.</p>\n", g->n - MOST);
+    kw_text_add(t, "</section>\n");
 }
 
 /* A row of a list of facts: the first lines of value. */
@@ -548,7 +606,7 @@ static void fact(struct kw_text *t, const char *name, const char *value)
         struct kw_text line = { 0 };
         kw_text_add(&line, "%.*s", (int)n, value);
         kw_text_add(t, "<dd>");
-        escape(t, line.s ? line.s : "");
+        kw_html_text(t, line.s ? line.s : "");
         kw_text_add(t, "</dd>");
         t->failed |= line.failed;
         kw_text_free(&line);
@@ -574,7 +632,7 @@ static void recommendation(struct kw_text *t, const struct page *g)
     size_t best = g->best;
     if (!g->recommendation || !g->recommendation[0]) return;
     kw_text_add(t, "<div class='box'><b>");
-    escape(t, g->recommendation);
+    kw_html_text(t, g->recommendation);
     kw_text_add(t, "</b><br>");
     if (g->feasible[best]) {
         kw_text_add(t, "$%s a month", kw_quantity_cents(g->cost[best], v));
@@ -614,55 +672,87 @@ static void recommendation(struct kw_text *t, const struct page *g)
     kw_text_add(t, "</dl></div>\n");
 }
 
-/* Colours of text, lines and ground follow the reader's scheme; those of kinds and items hold in both. */
+/* Colours follow the reader's scheme; paper is white. What is wider than the screen scrolls in its box. */
 static const char style[] =
-    ":root{color-scheme:light dark;--page:#fff;--text:#222;--soft:#666;--line:#ddd;--grid:#e5e5e5;--box:#f3f7fa}\n"
-    "@media(prefers-color-scheme:dark){:root{--page:#15181c;--text:#e4e6e8;--soft:#a0a6ac;--line:#3a4048;--grid:#"
-    "2b3036;"
-    "--box:#1d252d}}\n"
     "body{font:15px/1.45 system-ui,sans-serif;max-width:1200px;margin:2em auto;padding:0 1em;color:var(--text);"
     "background:var(--page);overflow-wrap:anywhere}\n"
-    ".w{overflow-x:auto}table{border-collapse:collapse;font-size:13px;width:100%;overflow-wrap:normal}\n"
-    "td,th{padding:3px 8px;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}\n"
-    "td:nth-child(2){min-width:19em}td:nth-child(2),td:last-child,th:nth-child(2),th:last-child{text-align:left}\n"
+    "h1{font-size:1.6em;margin:.3em 0}h2{font-size:1.15em;margin:1.6em 0 .4em}.box h2{margin-top:0}p{margin:.4em 0}\n"
+    "a{color:var(--link)}nav{font-size:13px;margin:1em 0}nav a{display:inline-block;margin-right:1.2em;padding:2px 0}\n"
+    ".w{overflow-x:auto;max-width:100%}table{border-collapse:collapse;font-size:13px;overflow-wrap:normal;"
+    "font-variant-numeric:tabular-nums}.r{width:100%}\n"
+    "td,th{padding:3px 8px;border-bottom:1px solid var(--line);text-align:right;vertical-align:top;white-space:pre-wrap}"
+    "th{vertical-align:bottom;color:var(--soft);font-weight:600}.a{text-align:left}\n"
+    ".r td:nth-child(2){min-width:19em}.r td:nth-child(2),.r td:last-child,.r th:nth-child(2),.r th:last-child"
+    "{text-align:left}\n"
     "tr.x{color:var(--soft)}small{font-size:11px;color:var(--soft)}\n"
-    "dl{display:grid;grid-template-columns:6em minmax(0,1fr);gap:2px 1em;margin:.6em 0}dt{color:var(--soft)}"
+    "dl{display:grid;grid-template-columns:7em minmax(0,1fr);gap:2px 1em;margin:.6em 0}dt{color:var(--soft)}"
     "dd{margin:0;grid-column:2}\n"
-    "svg{width:100%;min-width:620px;height:auto}svg text{font:12px system-ui,sans-serif;fill:var(--text)}"
+    ".w svg{width:100%;min-width:760px;height:auto}svg text{font:12px system-ui,sans-serif;fill:var(--text)}"
     "text.r{text-anchor:end}\n"
-    "text.m{text-anchor:middle}text.t{font-size:13px}line.g{stroke:var(--grid)}\n"
+    "text.m{text-anchor:middle}text.t{font-size:13px}line.g{stroke:var(--grid)}.o{stroke-width:1.4;"
+    "vector-effect:non-scaling-stroke}\n"
     "path.f{fill:none;stroke:var(--soft);stroke-dasharray:4 3}\n"
-    ".box{background:var(--box);padding:1em;border-left:4px solid " KW_COLOUR_ACCENT "}\n"
-    ".l{font-size:13px;margin-top:.35em}.b{display:flex;align-items:center;font-size:13px;white-space:nowrap}\n"
-    ".b i{height:14px;box-shadow:inset 0 0 0 .5px var(--soft)}.b b{font-weight:normal;margin-left:.5em}\n"
+    ".box{background:var(--box);padding:1em;border-left:4px solid var(--busy)}\n"
+    ".l{font-size:13px;margin-top:.35em}.b{display:flex;align-items:center;font-size:13px}.b span{flex:1;display:flex}"
+    ".b i{height:14px;box-shadow:inset 0 0 0 .5px var(--soft)}.b b{font-weight:normal;margin-left:.5em;width:9em}\n"
     ".k span{display:inline-block;margin-right:1em;font-size:13px}.k i{display:inline-block;width:10px;height:10px;"
-    "margin-right:.35em;box-shadow:inset 0 0 0 .5px var(--soft)}\n"
+    "margin-right:.35em;box-shadow:inset 0 0 0 .5px var(--soft)}.s{width:14px;height:14px;margin-right:.2em;"
+    "vertical-align:-2px}\n"
     "@media(max-width:640px){body{margin:1em auto;padding:0 .6em;font-size:14px}dl{grid-template-columns:1fr}"
-    "dd{grid-column:1}td:nth-child(2){min-width:12em}}\n";
+    "dt{margin-top:.5em;font-size:12px}dd{grid-column:1}td:not(.a){white-space:pre}.r td:nth-child(2){min-width:12em}}\n"
+    "@media print{body{max-width:none;margin:0;font-size:11px}nav{display:none}.w{overflow:visible}"
+    "table{font-size:8px}.r td:nth-child(2){min-width:0}.w svg{min-width:0}tr,svg,.b,.box{break-inside:avoid}"
+    "h2{break-after:avoid}i,.box{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
+
+static void links(struct kw_text *t, const struct page *g)
+{
+    kw_text_add(t, "<nav aria-label='Sections'>");
+    kw_html_links(t, &g->said);
+    if (g->n > 1) kw_text_add(t, "<a href='#latency'>Cost against latency</a>\n");
+    kw_text_add(t, "<a href='#ranking'>Ranking</a></nav>\n");
+}
+
+/* What the command said first, then the pictures, then the rest. */
+static size_t first_part(const struct kw_document *d)
+{
+    for (size_t i = 1; i < d->n; i++)
+        if (d->block[i].kind == KW_BLOCK_SECTION) return i;
+    return d->n;
+}
 
 static void render(struct kw_text *t, const struct page *g)
 {
-    kw_text_add(t, "<!doctype html>\n<html lang='en'><meta charset='utf-8'>"
-                   "<meta name='viewport' content='width=device-width,initial-scale=1'><title>keepwarm ");
-    escape(t, g->command);
-    kw_text_add(t, "</title>\n<style>\n%s</style>\n<h1>keepwarm ", style);
-    escape(t, g->command);
+    size_t first = first_part(&g->said);
+    kw_text_add(t, "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
+                   "<meta name='viewport' content='width=device-width,initial-scale=1'>"
+                   "<meta name='color-scheme' content='light dark'><title>keepwarm ");
+    kw_html_text(t, g->command);
+    kw_text_add(t,
+                "</title>\n<style>\n:root{color-scheme:light dark;%s}\n"
+                "@media screen and (prefers-color-scheme:dark){:root{%s}}\n%s</style></head>\n<body>\n<h1>keepwarm ",
+                kw_colours_light, kw_colours_dark, style);
+    kw_html_text(t, g->command);
     if (g->name.s && g->name.s[0]) {
         kw_text_add(t, ": ");
-        escape(t, g->name.s);
+        kw_html_text(t, g->name.s);
     }
-    kw_text_add(t, "</h1>\n");
-    recommendation(t, g);
-    facts(t, g);
+    kw_text_add(t, "</h1>\n<main>\n");
+    if (!g->said.n) {
+        recommendation(t, g);
+        facts(t, g);
+    }
+    kw_html_document(t, &g->said, 0, first);
+    links(t, g);
     if (g->n > 1) scatter(t, g);
+    kw_html_document(t, &g->said, first, g->said.n);
     bills(t, g);
     replicas(t, g);
     ranking(t, g);
-    kw_text_add(t, "<p>keepwarm ");
-    escape(t, g->version);
+    kw_text_add(t, "</main>\n<footer><p>keepwarm ");
+    kw_html_text(t, g->version);
     kw_text_add(t, " (");
-    escape(t, g->revision);
-    kw_text_add(t, "), %s.</p>\n</html>\n", g->created);
+    kw_html_text(t, g->revision);
+    kw_text_add(t, "), %s.</p></footer>\n</body></html>\n", g->created);
 }
 
 enum kw_status kw_report_write(const char *result, const char *out, struct kw_error *err)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "calibrate/profile/model.h"
+#include "sim/core/document.h"
 #include "sim/io/cold_start_table.h"
 #include "sim/io/quantity.h"
 #include "sim/io/scenario/slo_text.h"
@@ -11,9 +12,7 @@
 
 void kw_summary_paragraph(const char *label, const char *text, struct kw_text *out)
 {
-    kw_text_add(out, "  ");
-    kw_text_pad(out, label, 12);
-    kw_text_fold(out, text, 14, kw_text_columns(out));
+    kw_document_fact(label, text, out);
 }
 
 /* The same model, or a dated release of it: gpt-4o-2024-08-06 of gpt-4o. */
@@ -220,24 +219,24 @@ static void outside_measured(const struct kw_point *p, struct kw_text *out)
     char ttft[32], tpot[32], e2e[32], share[32];
     if (!kw_point_has_range(p)) return;
     if (p->known_to)
-        kw_text_add(out, "  TTFT was measured with prompts of up to %u tokens; longer ones may wait in proportion\n",
-                    p->known_to);
+        kw_document_note(out, "TTFT was measured with prompts of up to %u tokens; longer ones may wait in proportion",
+                         p->known_to);
     if (p->rate_known_to)
-        kw_text_add(out,
-                    "  the output rate was measured with up to %u tokens of prompt and output; more may be slower\n",
-                    p->rate_known_to);
+        kw_document_note(out,
+                         "the output rate was measured with up to %u tokens of prompt and output; more may be slower",
+                         p->rate_known_to);
     if (p->steps_outside > 0)
-        kw_text_add(out,
-                    "  %s %% of the engines' steps lie beyond what their times were measured at, and may be slower\n",
-                    kw_quantity_percent(p->steps_outside, share));
+        kw_document_note(out,
+                         "%s %% of the engines' steps lie beyond what their times were measured at, and may be slower",
+                         kw_quantity_percent(p->steps_outside, share));
     if (p->adapter_overhead > 0)
-        kw_text_add(out, "  steps with LoRA adapters may take up to %s %% longer than without\n",
-                    kw_quantity_percent(p->adapter_overhead, share));
+        kw_document_note(out, "steps with LoRA adapters may take up to %s %% longer than without",
+                         kw_quantity_percent(p->adapter_overhead, share));
     bool overhead_alone = !p->known_to && !p->rate_known_to && !(p->steps_outside > 0);
-    kw_text_add(out, "  %s it would be: TTFT p95 %s s, TPOT p95 %s ms, E2E p95 %s s\n",
-                overhead_alone ? "then" : "in proportion", kw_quantity_number(p->beyond[KW_METRIC_TTFT_P95], ttft),
-                kw_quantity_number(p->beyond[KW_METRIC_TPOT_P95] * 1e3, tpot),
-                kw_quantity_number(p->beyond[KW_METRIC_E2E_P95], e2e));
+    kw_document_note(out, "%s it would be: TTFT p95 %s s, TPOT p95 %s ms, E2E p95 %s s",
+                     overhead_alone ? "then" : "in proportion", kw_quantity_number(p->beyond[KW_METRIC_TTFT_P95], ttft),
+                     kw_quantity_number(p->beyond[KW_METRIC_TPOT_P95] * 1e3, tpot),
+                     kw_quantity_number(p->beyond[KW_METRIC_E2E_P95], e2e));
 }
 
 /* Of the deployments whose replicas start while requests come. */
@@ -271,9 +270,9 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
 {
     struct kw_text_table t = { 0 };
     char label[320], line[120];
-    kw_text_add(out, "%s\n", kw_candidate_label(c, label, sizeof label));
+    kw_document_section(out, "%s", kw_candidate_label(c, label, sizeof label));
     for (uint32_t k = 0; k < c->n; k++)
-        kw_text_add(out, "  %s: %s\n", c->choice[k].name, kw_choice_settings(&c->choice[k], label, sizeof label));
+        kw_document_note(out, "%s: %s", c->choice[k].name, kw_choice_settings(&c->choice[k], label, sizeof label));
     add_sale(c, out);
     step_times(c, 1, 0, out);
     balancing(c, out);
@@ -338,42 +337,49 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     if (kw_point_overloaded(p)) {
         char came[32], carried[32];
         double rate = p->m[KW_METRIC_CARRIED].value;
-        kw_text_add(
+        kw_document_note(
             out,
-            "  OVERLOADED: the queue grows all through the window. It carries %s requests/s of the %s that come; no\n"
-            "  month is told, since the window's cost is not that of serving them.\n",
+            "OVERLOADED: the queue grows all through the window. It carries %s requests/s of the %s that come; no "
+            "month is told, since the window's cost is not that of serving them.",
             kw_quantity_number(rate, carried), kw_quantity_number(rate * p->m[KW_METRIC_OVERLOAD].value, came));
     } else {
         add_bill(&p->bill, out);
         if (first_month(&p->bill, p->one_off, line, sizeof line))
-            kw_text_add(out, "  the first month costs %s\n", line);
+            kw_document_note(out, "the first month costs %s", line);
     }
     char counted[40], steady[160];
     if (p->passes > 1) /* then there is one replication */
         snprintf(counted, sizeof counted, "on average over %u windows", p->passes);
     else
         snprintf(counted, sizeof counted, "%u replication%s", p->replications, p->replications == 1 ? "" : "s");
-    kw_text_add(out,
-                "\n  %s: %llu requests arrived, %llu completed, %llu rejected, %llu timed out, %llu too long;\n"
-                "  %llu replica start%s (%llu failed), %u replica%s at most, %llu preemption%s\n",
-                counted, (unsigned long long)p->arrived, (unsigned long long)p->completed,
-                (unsigned long long)p->rejected, (unsigned long long)p->timed_out, (unsigned long long)p->too_long,
-                (unsigned long long)p->starts, p->starts == 1 ? "" : "s", (unsigned long long)p->failed_starts,
-                p->peak_replicas, p->peak_replicas == 1 ? "" : "s", (unsigned long long)p->preemptions,
-                p->preemptions == 1 ? "" : "s");
+    kw_text_add(out, "\n");
+    kw_document_note(out,
+                     "%s: %llu requests arrived, %llu completed, %llu rejected, %llu timed out, %llu too long; "
+                     "%llu replica start%s (%llu failed), %u replica%s at most, %llu preemption%s",
+                     counted, (unsigned long long)p->arrived, (unsigned long long)p->completed,
+                     (unsigned long long)p->rejected, (unsigned long long)p->timed_out, (unsigned long long)p->too_long,
+                     (unsigned long long)p->starts, p->starts == 1 ? "" : "s", (unsigned long long)p->failed_starts,
+                     p->peak_replicas, p->peak_replicas == 1 ? "" : "s", (unsigned long long)p->preemptions,
+                     p->preemptions == 1 ? "" : "s");
     if (p->interruptions)
-        kw_text_add(out, "  %llu interruption%s of spot machines cut off %llu request%s, which were tried again\n",
-                    (unsigned long long)p->interruptions, p->interruptions == 1 ? "" : "s",
-                    (unsigned long long)p->cut_off, p->cut_off == 1 ? "" : "s");
+        kw_document_note(out, "%llu interruption%s of spot machines cut off %llu request%s, which were tried again",
+                         (unsigned long long)p->interruptions, p->interruptions == 1 ? "" : "s",
+                         (unsigned long long)p->cut_off, p->cut_off == 1 ? "" : "s");
     if (p->standins)
-        kw_text_add(out, "  %llu machine%s on demand stood in for spot ones\n", (unsigned long long)p->standins,
-                    p->standins == 1 ? "" : "s");
+        kw_document_note(out, "%llu machine%s on demand stood in for spot ones", (unsigned long long)p->standins,
+                         p->standins == 1 ? "" : "s");
     outside_measured(p, out);
-    if (*kw_point_steady(p, steady, sizeof steady)) kw_text_add(out, "  steady state: %s\n", steady);
-    kw_text_add(out, "  objectives: %s%s", p->feasible ? "met" : "missed, ", p->miss);
-    if (p->unjudged[0]) kw_text_add(out, "; nothing to judge %s by", p->unjudged);
-    if (p->drawn) kw_text_add(out, "; met in %u of %u drawings of the days", p->met, p->drawn);
-    kw_text_add(out, "; weakest input: %s\n", kw_grade_name[p->grade]);
+    if (*kw_point_steady(p, steady, sizeof steady)) kw_document_note(out, "steady state: %s", steady);
+    struct kw_text objectives = { 0 };
+    kw_text_add(&objectives, "objectives: %s%s", p->feasible ? "met" : "missed, ", p->miss);
+    if (p->unjudged[0]) kw_text_add(&objectives, "; nothing to judge %s by", p->unjudged);
+    if (p->drawn) kw_text_add(&objectives, "; met in %u of %u drawings of the days", p->met, p->drawn);
+    kw_text_add(&objectives, "; weakest input: %s", kw_grade_name[p->grade]);
+    if (objectives.failed)
+        out->failed = true;
+    else
+        kw_document_note(out, "%s", objectives.s);
+    kw_text_free(&objectives);
 }
 
 void kw_summary_reading(const struct kw_reading *r, struct kw_text *out)
@@ -512,9 +518,7 @@ static void legend(const struct kw_point *p, size_t n, struct shown_figures f, s
                                "tie: meets them, and what it costs more than the first is within the interval. ");
     if (thin)
         snprintf(buf + at, sizeof buf - at, "thin: meets them by less than the law of its step times or API may err.");
-    if (!buf[0]) return;
-    kw_text_add(out, "  ");
-    kw_text_fold(out, buf, 2, kw_text_columns(out));
+    if (buf[0]) kw_document_note(out, "%s", buf);
 }
 
 /* Whether all values of a swept key are numbers, which align to the right. */
@@ -560,7 +564,7 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
     legend(p, n, figures, out);
-    if (shown < n) kw_text_add(out, "  ... and %zu more (--all, or the result file)\n", n - shown);
+    if (shown < n) kw_document_note(out, "... and %zu more (--all, or the result file)", n - shown);
     if (s && n) step_times(c, n, (ptrdiff_t)order[0], out);
 }
 
@@ -651,8 +655,7 @@ static void sale_legend(const struct kw_plan *p, struct shown_figures f, struct 
              f.days && unseen ? "; " : "",
              unseen ? "† not seen for long: may be gone, its grade counts a step lower" : "",
              soon && (f.days || unseen) ? "; " : "", soon ? "‡ ends within the month" : "");
-    kw_text_add(out, "  ");
-    kw_text_fold(out, buf, 2, kw_text_columns(out));
+    kw_document_note(out, "%s", buf);
 }
 
 /* Which models, and how good they are to the user; "-" where that is not stated. */
@@ -814,20 +817,17 @@ static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool a
         else
             hidden++;
     }
-    kw_text_fold(
-        out,
-        all ? "Every configuration, by rank (warm: replicas kept ready / idle timeout in s)"
-        : p->n_substitutes
-            ? "The best configuration of each platform, and of each model on every kind of platform, by rank (warm: "
-              "replicas "
-              "kept ready / idle timeout in s; quality: yours)"
-            : "The best configuration of each platform, by rank (warm: replicas kept ready / idle timeout in s)",
-        0, kw_text_columns(out));
+    kw_document_section(out, "%s (warm: replicas kept ready / idle timeout in s%s)",
+                        all                ? "Every configuration, by rank"
+                        : p->n_substitutes ? "The best configuration of each platform, and of each model on every kind "
+                                             "of platform, by rank"
+                                           : "The best configuration of each platform, by rank",
+                        p->n_substitutes && !all ? "; quality: yours" : "");
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
     legend(p->points, p->n, figures, out);
     sale_legend(p, figures, out);
-    if (hidden) kw_text_add(out, "  %zu more configurations are in the result (--all prints them)\n", hidden);
+    if (hidden) kw_document_note(out, "%zu more configurations are in the result (--all prints them)", hidden);
     size_t *shown = malloc((p->n ? p->n : 1) * sizeof *shown), n = 0;
     for (size_t k = 0; k < p->n; k++) {
         if (!in_plan_table(p, k, all)) continue;
@@ -919,10 +919,8 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
         }
         shown++;
     }
-    kw_text_add(out, "\n");
-    kw_text_fold(out,
-                 "What keeping replicas warm buys: $ a month and TTFT p95 in s at each keep_warm (✓ meets the SLO)", 0,
-                 kw_text_columns(out));
+    kw_document_section(
+        out, "What keeping replicas warm buys: $ a month and TTFT p95 in s at each keep_warm (✓ meets the SLO)");
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
 }
@@ -999,10 +997,9 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
     if (p->n_substitutes) kw_text_add(out, "\n");
     plan_table(p, slo, all, out);
     plan_curves(p, out);
-    kw_text_add(out, "\n");
     if (p->best >= 0) {
         const struct kw_point *q = &p->points[p->best];
-        kw_text_add(out, "Recommendation\n");
+        kw_document_section(out, "Recommendation");
         kw_summary_paragraph("run", p->recommendation, out);
         bool timed = isfinite(q->m[KW_METRIC_TTFT_P95].value);
         if (!timed)
@@ -1058,7 +1055,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         if (waits) kw_summary_paragraph("adapters", buf, out);
         if (adapter_ways(p, buf, sizeof buf)) kw_summary_paragraph(waits ? "" : "adapters", buf, out);
     } else {
-        kw_text_add(out, "Nothing meets the objectives\n");
+        kw_document_section(out, "Nothing meets the objectives");
         if (p->nearest_miss >= 0) {
             const struct kw_point *q = &p->points[p->nearest_miss];
             char label[320];
@@ -1112,8 +1109,10 @@ void kw_summary_part(const struct kw_plan_part *part, const struct kw_trace *t, 
         in += t->prompt[k];
         gen += t->output[k];
     }
-    kw_text_add(out, "%sModel %zu of %zu: %s\n  %zu requests, %s tokens in, %s out\n\n", i ? "\n" : "", i + 1, n,
-                part->model, t->n, kw_text_si(a, (double)in), kw_text_si(b, (double)gen));
+    kw_document_section(out, "Model %zu of %zu: %s", i + 1, n, part->model);
+    kw_document_note(out, "%zu requests, %s tokens in, %s out", t->n, kw_text_si(a, (double)in),
+                     kw_text_si(b, (double)gen));
+    kw_text_add(out, "\n");
 }
 
 void kw_summary_whole(const struct kw_plan_parts *x, const struct kw_plan_whole *w, const struct kw_point *as_written,
@@ -1121,8 +1120,8 @@ void kw_summary_whole(const struct kw_plan_parts *x, const struct kw_plan_whole 
 {
     struct kw_text_table t = { 0 };
     char buf[320], usd[32];
-    kw_text_add(out, "\nAs a whole%s\n",
-                w->complete ? "" : ", of the models that something serves within the objectives");
+    kw_document_section(out, "As a whole%s",
+                        w->complete ? "" : ", of the models that something serves within the objectives");
     kw_text_table_column(&t, "model", "", false);
     kw_text_table_column(&t, "recommended", "", false);
     kw_text_table_column(&t, "cost", "$/month", true);

@@ -2,6 +2,7 @@
 #include "sim/io/summary.h"
 #include <stdio.h>
 #include <string.h>
+#include "sim/core/document.h"
 #include "sim/io/quantity.h"
 #include "sim/io/text_table.h"
 
@@ -91,8 +92,7 @@ void kw_summary_regions(const struct kw_plan *p, const size_t *shown, size_t n, 
         for (size_t k = 0; k < columns; k++)
             kw_text_table_cell(&t, "%s", kw_quantity_number(x->group[of[k]].m[KW_METRIC_TTFT_P95].value, buf));
     }
-    kw_text_add(out, "\n");
-    kw_text_fold(out, "By where requests come from: TTFT p95", 0, kw_text_columns(out));
+    kw_document_section(out, "By where requests come from: TTFT p95");
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
 }

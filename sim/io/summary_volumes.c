@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "sim/core/document.h"
 #include "sim/io/quantity.h"
 #include "sim/io/summary.h"
 #include "sim/io/text_table.h"
@@ -112,7 +113,7 @@ static void utilisation(const struct kw_breakeven *b, struct kw_text *out)
 void kw_summary_volumes(const struct kw_breakeven *b, struct kw_text *out)
 {
     char method[1024];
-    kw_text_add(out, b->searched ? "\nWhere the cheapest kind changes with volume\n" : "\nAt other volumes\n");
+    kw_document_section(out, b->searched ? "Where the cheapest kind changes with volume" : "At other volumes");
     volume_table(b, out);
     bool assumed = false;
     for (uint32_t v = 0; v < b->n_volumes; v++)

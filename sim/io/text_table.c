@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/document.h"
 
 /* Terminal columns that left-aligned cells keep: a folded one if it may, a name's, a folded one if it must. */
 enum { FOLD_WISH = 24, NAME_LEAST = 12, FOLD_LEAST = 10 };
@@ -146,6 +147,13 @@ static void put_row(const struct kw_text_table *t, const int width[], int name, 
     }
 }
 
+static void keep(const struct kw_text_table *t, struct kw_document *d)
+{
+    for (int c = 0; c < t->n_columns; c++)
+        kw_document_keep(d, t->column[c].right ? KW_BLOCK_RIGHT : KW_BLOCK_LEFT, t->column[c].unit, t->column[c].head);
+    for (size_t i = 0; i < t->n_cells; i++) kw_document_keep(d, KW_BLOCK_CELL, "", t->cell[i]);
+}
+
 void kw_text_table_print(const struct kw_text_table *t, struct kw_text *out)
 {
     int width[KW_TEXT_TABLE_MAX_COLUMNS], name = 0, columns = kw_text_columns(out);
@@ -154,6 +162,7 @@ void kw_text_table_print(const struct kw_text_table *t, struct kw_text *out)
         out->failed = true;
         return;
     }
+    keep(t, out->document);
     while (name < t->n_columns && t->column[name].right) name++;
     if (name >= t->n_columns - 1) name = -1; /* the last column says something of a row, it does not name it */
     for (int c = 0; c < t->n_columns; c++) {

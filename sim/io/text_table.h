@@ -23,7 +23,8 @@ void kw_text_table_cell(struct kw_text_table *t, const char *fmt, ...) KW_PRINTF
 /* Appends heads, units (when any column has one), a rule and the rows to out, indented by two, two blanks between
  * columns. Where the rows are wider than out's columns, left-aligned ones give way: the first of them, which names the
  * rows where it is not the last column, gets a narrower column and a name too long for it a line of its own above its row; the others are folded.
- * Right-aligned cells stay whole, however wide. Nothing where memory ran out: out->failed. */
+ * Right-aligned cells stay whole, however wide. Kept in out's document as columns and cells. Nothing where memory ran
+ * out: out->failed. */
 void kw_text_table_print(const struct kw_text_table *t, struct kw_text *out);
 void kw_text_table_free(struct kw_text_table *t);
 

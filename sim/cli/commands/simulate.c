@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/cli/session.h"
+#include "sim/core/document.h"
 #include "sim/io/quantity.h"
 #include "sim/io/summary.h"
 #include "sim/plan/plan_parts.h"
@@ -137,32 +138,53 @@ static enum kw_status verdict(const struct kw_point *p, size_t n, const struct k
                    strstr(nearest->miss, "not known") ? "of the nearest:" : "the nearest misses", nearest->miss);
 }
 
+static void say_points(const char *command, const struct kw_options *o, struct kw_session *s, const struct grid *g,
+                       const struct kw_reading *r, struct kw_text *out)
+{
+    kw_summary_head(command, &s->scenario, &s->trace, &s->window, s->scaling, out);
+    kw_summary_unknown(g->candidates, g->n, &s->trace, out);
+    if (g->n == 1) {
+        size_t before = out->n;
+        kw_summary_distances(&g->candidates[0], &s->trace, out);
+        if (out->n > before) kw_text_add(out, "\n");
+        kw_summary_point(&g->candidates[0], &g->points[0], out);
+        kw_summary_reading(r, out);
+    } else {
+        kw_summary_points(&s->scenario, g->candidates, g->points, g->n, o->all ? 0 : 40, out);
+    }
+    for (size_t i = 0; i < g->n; i++)
+        if (g->points[i].rank == 1) kw_summary_precision(s->scenario.precision, &g->points[i], &s->scenario.slo, out);
+}
+
 static int print_points(const char *command, const struct kw_options *o, struct kw_session *s, const struct grid *g,
                         const struct kw_reading *r)
 {
     struct kw_text out = { .columns = kw_cli_columns() };
-    if (o->json) {
+    if (o->json)
         kw_summary_json(command, &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n, NULL, r,
                         NULL, &out);
-    } else if (o->csv) {
+    else if (o->csv)
         kw_summary_csv(g->candidates, g->points, g->n, &out);
-    } else {
-        kw_summary_head(command, &s->scenario, &s->trace, &s->window, s->scaling, &out);
-        kw_summary_unknown(g->candidates, g->n, &s->trace, &out);
-        if (g->n == 1) {
-            size_t before = out.n;
-            kw_summary_distances(&g->candidates[0], &s->trace, &out);
-            if (out.n > before) kw_text_add(&out, "\n");
-            kw_summary_point(&g->candidates[0], &g->points[0], &out);
-            kw_summary_reading(r, &out);
-        } else {
-            kw_summary_points(&s->scenario, g->candidates, g->points, g->n, o->all ? 0 : 40, &out);
-        }
-        for (size_t i = 0; i < g->n; i++)
-            if (g->points[i].rank == 1)
-                kw_summary_precision(s->scenario.precision, &g->points[i], &s->scenario.slo, &out);
-    }
+    else
+        say_points(command, o, s, g, r, &out);
     return kw_cli_print(&out);
+}
+
+/* With what is said of them, in which width stdout has no part. */
+static enum kw_status save_points(const char *command, const struct kw_options *o, struct kw_session *s,
+                                  const struct grid *g, const struct kw_reading *reading, struct kw_error *err)
+{
+    struct kw_document said = { 0 };
+    struct kw_text out = { .document = &said };
+    say_points(command, o, s, g, reading, &out);
+    said.failed |= out.failed;
+    struct kw_results r = {
+        .command = command, .candidates = g->candidates, .points = g->points, .n = g->n, .document = &said
+    };
+    enum kw_status st = kw_session_save(s, o, &r, err);
+    kw_text_free(&out);
+    kw_document_free(&said);
+    return st;
 }
 
 /* What cannot be bought may be simulated all the same, and is told: an offer once, however many points have it. */
@@ -202,8 +224,7 @@ static int simulate(const char *command, const struct kw_options *o, struct kw_s
                              &study, &sweep, &err);
     kw_progress_end(&s->progress);
     bool done = st == KW_OK; /* then the points are printed even where they cannot be saved */
-    struct kw_results r = { .command = command, .candidates = g.candidates, .points = g.points, .n = g.n };
-    if (done) st = kw_session_save(s, o, &r, &err);
+    if (done) st = save_points(command, o, s, &g, reading, &err);
     int code = 0;
     if (done) code = print_points(command, o, s, &g, reading);
     if (st == KW_OK && code == 0) st = verdict(g.points, g.n, &s->scenario.slo, &err);
@@ -245,14 +266,14 @@ static void tell_models(const struct kw_session *s, const char *model, struct kw
 {
     uint32_t tuned = s->scenario.fine_tunes.n;
     if (tuned)
-        kw_text_add(out,
-                    "  The trace names %zu models, %" PRIu32 " of them LoRA adapters of %s, and all is planned as it\n",
-                    s->trace.n_models, tuned, model);
+        kw_document_note(
+            out, "The trace names %zu models, %" PRIu32 " of them LoRA adapters of %s, and all is planned as it",
+            s->trace.n_models, tuned, model);
     else
-        kw_text_add(out,
-                    "  The trace names %zu models; all its requests are planned as %s (routing by model says which "
-                    "serves which)\n",
-                    s->trace.n_models, model);
+        kw_document_note(out,
+                         "The trace names %zu models; all its requests are planned as %s (routing by model says which "
+                         "serves which)",
+                         s->trace.n_models, model);
 }
 
 /* What a plan command holds: a plan a model, and where there are several what they come to together. */
@@ -279,38 +300,42 @@ static void planning_free(struct planning *g)
     kw_point_free(&g->as_written);
 }
 
+static void say_plan(const struct kw_options *o, struct kw_session *s, const struct planning *g, struct kw_text *out)
+{
+    bool several = g->parts.n > 1;
+    kw_summary_head("plan", &s->scenario, &s->trace, &s->window, g->parts.part[0].plan.scaling, out);
+    kw_summary_unknown(g->candidates, g->n, &s->trace, out);
+    for (size_t i = 0; i < g->parts.n; i++) {
+        const struct kw_plan_part *part = &g->parts.part[i];
+        if (several) kw_summary_part(part, kw_plan_part_trace(part, &s->trace), i, g->parts.n, out);
+        kw_summary_plan(&part->plan, &s->scenario.slo, o->all, out);
+        const struct kw_plan *p = &part->plan;
+        if (p->best >= 0) kw_summary_precision(s->scenario.precision, &p->points[p->best], &s->scenario.slo, out);
+        if (p->best >= 0) kw_summary_distances(&p->candidates[p->best], kw_plan_part_trace(part, &s->trace), out);
+        if (g->volumes) kw_summary_volumes(&g->volumes[i], out);
+    }
+    if (several)
+        kw_summary_whole(&g->parts, &g->whole, g->as_written.replications ? &g->as_written : NULL, out);
+    else if (s->trace.n_models > 1 && !g->written.n)
+        tell_models(s, g->parts.part[0].model, out);
+}
+
 static int print_plan(const struct kw_options *o, struct kw_session *s, const struct planning *g)
 {
     struct kw_text out = { .columns = kw_cli_columns() };
     bool several = g->parts.n > 1;
-    if (o->json) {
-        if (several)
-            kw_summary_parts_json("plan", &s->trace, &s->window, s->scenario.month, &g->parts, &g->whole,
-                                  g->as_written.replications ? &g->written : NULL, &g->as_written, g->volumes, &out);
-        else
-            kw_summary_json("plan", &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n,
-                            &g->parts.part[0].plan, NULL, g->volumes, &out);
-    } else if (o->csv && g->volumes) {
+    if (o->json && several)
+        kw_summary_parts_json("plan", &s->trace, &s->window, s->scenario.month, &g->parts, &g->whole,
+                              g->as_written.replications ? &g->written : NULL, &g->as_written, g->volumes, &out);
+    else if (o->json)
+        kw_summary_json("plan", &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n,
+                        &g->parts.part[0].plan, NULL, g->volumes, &out);
+    else if (o->csv && g->volumes)
         kw_summary_volumes_csv(g->volumes, &g->parts, &out);
-    } else if (o->csv) {
+    else if (o->csv)
         kw_summary_csv(g->candidates, g->points, g->n, &out);
-    } else {
-        kw_summary_head("plan", &s->scenario, &s->trace, &s->window, g->parts.part[0].plan.scaling, &out);
-        kw_summary_unknown(g->candidates, g->n, &s->trace, &out);
-        for (size_t i = 0; i < g->parts.n; i++) {
-            const struct kw_plan_part *part = &g->parts.part[i];
-            if (several) kw_summary_part(part, kw_plan_part_trace(part, &s->trace), i, g->parts.n, &out);
-            kw_summary_plan(&part->plan, &s->scenario.slo, o->all, &out);
-            const struct kw_plan *p = &part->plan;
-            if (p->best >= 0) kw_summary_precision(s->scenario.precision, &p->points[p->best], &s->scenario.slo, &out);
-            if (p->best >= 0) kw_summary_distances(&p->candidates[p->best], kw_plan_part_trace(part, &s->trace), &out);
-            if (g->volumes) kw_summary_volumes(&g->volumes[i], &out);
-        }
-        if (several)
-            kw_summary_whole(&g->parts, &g->whole, g->as_written.replications ? &g->as_written : NULL, &out);
-        else if (s->trace.n_models > 1 && !g->written.n)
-            tell_models(s, g->parts.part[0].model, &out);
-    }
+    else
+        say_plan(o, s, g, &out);
     return kw_cli_print(&out);
 }
 
@@ -435,6 +460,8 @@ static enum kw_status plan_save(const struct planning *g, const struct kw_option
                                 struct kw_error *err)
 {
     const char **model = calloc(g->parts.n, sizeof *model);
+    struct kw_document said = { 0 };
+    struct kw_text out = { .document = &said };
     struct kw_results r = { .command = "plan",
                             .candidates = g->candidates,
                             .points = g->points,
@@ -442,10 +469,15 @@ static enum kw_status plan_save(const struct planning *g, const struct kw_option
                             .plan = g->parts.n == 1 ? &g->parts.part[0].plan : NULL,
                             .volumes = g->volumes,
                             .volume_model = model,
-                            .n_volumes = g->parts.n };
+                            .n_volumes = g->parts.n,
+                            .document = &said };
     if (!model) return kw_fail(err, KW_ENOMEM, "out of memory for %zu models", g->parts.n);
     for (size_t i = 0; i < g->parts.n; i++) model[i] = g->parts.part[i].model;
+    say_plan(o, s, g, &out);
+    said.failed |= out.failed;
     enum kw_status st = kw_session_save(s, o, &r, err);
+    kw_text_free(&out);
+    kw_document_free(&said);
     free(model);
     return st;
 }

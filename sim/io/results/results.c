@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/io/results/results_document.h"
 #include "sim/io/results/results_volumes.h"
 #include "sim/io/results/writer.h"
 #include "sim/plan/sweep/precision.h"
@@ -1258,5 +1259,6 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     write_requests(&w, r);
     write_plan(&w, r);
     if (r->volumes) kw_results_volumes(&w, r->volumes, r->volume_model, r->n_volumes);
+    if (r->document) kw_results_document(&w, r->document);
     return kw_writer_close(&w);
 }

@@ -1,16 +1,27 @@
 #!/bin/bash
-# The page of a result: whole labels, ranges and verdicts of the ranking, what stands beside the recommendation, both colour
-# schemes and phones, and nothing that a user named reaching it as anything but text.
+# The page of a result says all that the terminal says: each section, label, cell and sentence. Beside it: whole labels,
+# ranges and verdicts of the ranking, both colour schemes with contrast enough, phones, no script, nothing fetched, and
+# nothing that a user named reaching it as anything but text.
 cd "$(dirname "$0")/../../.." || exit 1
 keepwarm=$(realpath "${KEEPWARM:-build/keepwarm}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trace=$PWD/tests/sim/cli/golden/trace.csv
-"$keepwarm" plan -q --trace "$trace" --format servegen --model llama-3.1-8b --slo ttft_p95=0.6s -r 1 -o "$work/tight.h5" \
-    --csv >"$work/tight.csv" || exit 1
-"$keepwarm" plan -q --trace "$trace" --format servegen --model llama-3.1-8b --slo ttft_p95=5s -r 1 -o "$work/api.h5" \
-    >"$work/api.txt" || exit 1
-for name in tight api; do "$keepwarm" report "$work/$name.h5" -o "$work/$name.html" 2>/dev/null || exit 1; done
+plan=("$keepwarm" plan -q --trace "$trace" --format servegen --model llama-3.1-8b -r 1)
+"${plan[@]}" --slo ttft_p95=0.6s -o "$work/tight.h5" --csv >"$work/tight.csv" || exit 1
+"${plan[@]}" --slo ttft_p95=0.6s >"$work/tight.txt" || exit 1
+"${plan[@]}" --slo ttft_p95=5s -o "$work/api.h5" >"$work/api.txt" || exit 1
+"${plan[@]}" --slo ttft_p95=5s -p api -p dedicated --break-even -o "$work/volumes.h5" >"$work/volumes.txt" || exit 1
+"${plan[@]}" --slo ttft_p95=1ms -p api -o "$work/none.h5" >"$work/none.txt" 2>/dev/null
+grep -v '^#' tests/sim/cli/golden/commands.txt | while IFS= read -r line; do
+    case $line in run:*|sweep:*|fallback:*)
+        read -ra words <<<"${line#*: }"
+        "$keepwarm" "${words[@]}" -o "$work/${line%%:*}.h5" >"$work/${line%%:*}.txt" 2>/dev/null ;;
+    esac
+done
+for name in tight api volumes none run sweep fallback; do
+    "$keepwarm" report "$work/$name.h5" -o "$work/$name.html" 2>/dev/null || exit 1
+done
 sed "s/\"golden\"/\"a\\\\u009b31m<b>\\\\u001b[2J\"/; s|tests/sim/cli/golden/||" tests/sim/cli/golden/run.json >"$work/evil.json"
 cp "$trace" "$work/trace.csv"
 "$keepwarm" run "$work/evil.json" -q -o "$work/evil.h5" >/dev/null
@@ -29,6 +40,7 @@ with h5py.File(sys.argv[2], "a") as f:
     for name in ("margin", "flips_if", "if_worse", "assumed", "window"):
         if name in f.attrs:
             del f.attrs[name]
+    del f["document"]
 PY
 then
     cd "$work" || exit 1
@@ -39,6 +51,8 @@ fi
 cd "$work" && exec python3 - <<'PY'
 import csv
 import html
+import html.parser
+import os
 import re
 import sys
 
@@ -56,7 +70,7 @@ ranked = sorted(rows, key=lambda r: int(r["rank"]))
 bars = [html.unescape(x) for x in re.findall(r"<div class='l'>(.*?)</div>", tight)]
 check("a bar for the best of each platform", len(bars) > 10 and len(set(bars)) == len(bars), bars)
 check("labels are whole", set(bars) <= {r["label"] for r in rows} and "…" not in tight)
-cells = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr[^>]*>(<td>.*?)</tr>", tight)]
+cells = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr[^>]*>(<td>.*?)</tr>", tight[tight.index("id='ranking'"):])]
 check("60 rows", len(cells) == 60 and all(len(c) == 13 for c in cells), len(cells))
 for c, r in zip(cells, ranked):
     text = html.unescape(c[1].split("<br>")[0])
@@ -65,15 +79,96 @@ for c, r in zip(cells, ranked):
     check("row " + r["rank"], text == r["label"] and verdict == want and float(c[2]) == round(float(r["cost_usd_month"]), 2)
           and abs(float(c[10]) / float(r["goodput_rps"]) - 1) < 0.01, (text, verdict, c, r["label"], want))
 check("thin and tie are told", any("thin" in c[12] for c in cells) and "<p>thin:" in tight and "<p>tie:" in tight)
-box = api[api.index("class='box'"):api.index("</dl></div>")]
-check("the range stands beside the recommendation", re.search(r"TTFT p95 0\.\d+ to \d\.\d+ s, p99 0\.\d+ to \d\.\d+ s", box), box)
-check("failures and goodput", re.search(r"0\.00 % of the requests fail, goodput 0\.0\d+ requests/s", box), box)
-for fact in ("why", "not known", "if worse", "flips if", "assumed"):
-    check(fact, "<dt>%s</dt><dd>" % fact in box, box)
-said = " ".join(open("api.txt").read().split())
-worse = html.unescape(re.search(r"<dt>if worse</dt><dd>(.*?)</dd>", box).group(1))
-check("as the text says it", worse in said, worse)
-check("phones and both schemes", "name='viewport'" in api and "prefers-color-scheme:dark" in api and "#fff'" not in api)
+
+# ---- the page says what the terminal says
+
+class Page(html.parser.HTMLParser):
+    """Its text, and what no browser should have to mend: tags that do not match, names twice, references to nothing."""
+    VOID = {"meta", "br", "input", "img", "hr", "link"}
+
+    def __init__(self, source):
+        super().__init__()
+        self.open, self.wrong, self.text, self.ids, self.refs, self.of = [], [], [], [], [], {"h2": [], "h1": []}
+        self.feed(source)
+        self.wrong += ["<%s> stays open" % t for t in self.open]
+        self.wrong += ["id twice: " + i for i in set(self.ids) if self.ids.count(i) > 1]
+        self.wrong += ["nothing has the id " + r for r in self.refs if r not in self.ids]
+        self.words = " ".join(" ".join(self.text).split())
+
+    def handle_starttag(self, tag, attrs):
+        a = dict(attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if "id" in a:
+            self.ids.append(a["id"])
+        self.refs += a.get("aria-labelledby", "").split() + ([a["href"][1:]] if "href" in a else [])
+        self.wrong += ["fetches: %s %s" % (tag, attrs) for k, v in attrs if k in ("src", "srcset", "action") or k.startswith("on")]
+        if tag in ("script", "iframe", "link", "object") or ("href" in a and a["href"][0] != "#"):
+            self.wrong.append("fetches or runs: %s %s" % (tag, attrs))
+        if tag == "svg" and a.get("role") != "img" and a.get("aria-hidden") != "true":
+            self.wrong.append("a picture without words: %s" % attrs)
+        if tag in self.of:
+            self.of[tag].append("")
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open[-1] != tag:
+            self.wrong.append("</%s> within %s" % (tag, self.open[-3:]))
+        if tag in self.open:
+            while self.open.pop() != tag:
+                pass
+
+    def handle_data(self, data):
+        if "style" in self.open:
+            return
+        self.text.append(data)
+        if self.open and self.open[-1] in self.of and self.of[self.open[-1]]:
+            self.of[self.open[-1]][-1] += data
+
+for name in ("tight", "api", "volumes", "none", "run", "sweep", "fallback"):
+    page = Page(open(name + ".html", encoding="utf-8").read())
+    check(name + ": is well-formed and fetches nothing", not page.wrong, page.wrong[:5])
+    lines = open(name + ".txt", encoding="utf-8").read().splitlines()
+    missing, titles = [], []
+    for k, line in enumerate(lines):
+        if line[:1].strip():  # a title; a long one goes on in the next line
+            more = lines[k + 1] if k + 1 < len(lines) and line[:1].strip() and lines[k + 1][:1].strip() else ""
+            titles += [] if k and lines[k - 1][:1].strip() else [line + (" " + more if more else "")]
+        missing += [c for c in re.split(r" {2,}", line.strip()) if c.strip("─") and " ".join(c.split()) not in page.words]
+    check(name + ": all that the terminal says", len(lines) > 5 and not missing, missing[:8])
+    wrong = [t for t in titles[1:] if t not in page.of["h2"]]
+    check(name + ": its sections", titles and titles[0] in page.of["h1"] and not wrong, (wrong, page.of["h1"], page.of["h2"]))
+
+# ---- both schemes: text at 4.5 to 1 and what pictures are drawn with at 3 to 1 (WCAG 2.2, 1.4.3 and 1.4.11)
+
+def light_of(colour):
+    c = colour.lstrip("#")
+    c = "".join(2 * x for x in c) if len(c) == 3 else c
+    parts = [int(c[i:i + 2], 16) / 255 for i in (0, 2, 4)]
+    return sum(w * (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4) for w, p in zip((0.2126, 0.7152, 0.0722), parts))
+
+def contrast(a, b):
+    high, low = sorted((light_of(a), light_of(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+check("the measure itself", abs(contrast("#000", "#fff") - 21) < 1e-9 and abs(contrast("#777", "#fff") - 4.48) < 0.01)
+schemes = [dict(re.findall(r"--(\w+):(#[0-9a-f]+)", x)) for x in re.findall(r":root\{(.*?)\}", api)]
+check("two schemes with the same names", len(schemes) == 2 and schemes[0].keys() == schemes[1].keys() and len(schemes[0]) >= 13, schemes)
+check("every colour asked for is there", set(re.findall(r"var\(--(\w+)\)", api)) <= set(schemes[0]), set(re.findall(r"var\(--(\w+)\)", api)))
+for name, c in zip(("light", "dark"), schemes):
+    for ink in ("text", "soft", "link"):
+        for ground in ("page", "box"):
+            check(f"{name}: {ink} on {ground}", contrast(c[ink], c[ground]) >= 4.5, contrast(c[ink], c[ground]))
+    for ink in ("api", "serverless", "dedicated", "busy", "ready", "starting", "soft"): # soft: the edge of a bill's parts
+        check(f"{name}: {ink} in pictures", contrast(c[ink], c["page"]) >= 3, contrast(c[ink], c["page"]))
+check("phones, both schemes, paper", "name='viewport'" in api and "(prefers-color-scheme:dark)" in api and "@media print" in api)
+older = open("older.html").read() if os.path.exists("older.html") else None
+if older:
+    check("an older result has its recommendation", "class='box'" in older and "<dt>why</dt>" in older and not Page(older).wrong, Page(older).wrong)
 check("names are text", not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]|<b>\ufffd|m<b>", evil) and "a\ufffd31m&lt;b&gt;" in html.unescape(evil).replace("<b>", "&lt;b&gt;"),
       re.search("<h1>.*?</h1>", evil).group(0))
 print(f"{passed} passed, {failed} failed")
