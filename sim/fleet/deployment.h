@@ -31,6 +31,21 @@ struct kw_ping {
     uint32_t prompt, output; /* tokens, as the deployment counts them; output 1: more would stand in the ITL of all */
 };
 
+/* Replicas that are started before a forecast says they will be wanted: prewarm.h makes a floor of it. */
+enum kw_forecast_kind {
+    KW_FORECAST_NONE,
+    KW_FORECAST_SEASONAL, /* from the past alone */
+    KW_FORECAST_ORACLE    /* what comes, as if it were known */
+};
+extern const char *const kw_forecast_name[]; /* "none", "seasonal", "oracle", NULL; in forecast.c */
+struct kw_prewarm {
+    kw_ns season, step; /* a season is a whole number of steps */
+    kw_ns lead;         /* a start begins so long before the need; KW_LEAD_AUTO: as long as 95 % of starts take */
+    double least;       /* requests in a step for which a replica is held; fewer wait for a start */
+    enum kw_forecast_kind forecast;
+};
+#define KW_LEAD_AUTO (-1)
+
 /* One target of traffic as the event loop sees it. */
 struct kw_deployment {
     char name[32];
@@ -62,8 +77,9 @@ struct kw_deployment {
     uint32_t tokens_ppm; /* its tokenizer's for a million of the trace's; 0: as many */
     struct kw_client_retry retry;
     struct kw_ping ping;
-    kw_ns network_rtt; /* added once to TTFT and E2E */
-    bool located;      /* it is known where it lies: region_rtt is added too */
+    struct kw_prewarm prewarm; /* of replicas; whoever runs it makes `floor` of it */
+    kw_ns network_rtt;         /* added once to TTFT and E2E */
+    bool located;              /* it is known where it lies: region_rtt is added too */
     kw_ns
         region_rtt[KW_REGIONS_MAX]; /* there and back, by the request's region; KW_RTT_UNKNOWN: none may come from it */
 };

@@ -316,6 +316,8 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_UNITS_USED, "units used", "%", 100 },
         { KW_METRIC_SPILLED, "tokens that spilled", "%", 100 },
         { KW_METRIC_UNITS_BREAK_EVEN, "units pay from a use of", "%", 100 },
+        { KW_METRIC_FORECAST_MAE, "forecast off by, a step", "requests", 1 },
+        { KW_METRIC_FORECAST_WAPE, "forecast off by, of all requests", "%", 100 },
         { KW_METRIC_PINGS, "pings in the window", "", 1 },
         { KW_METRIC_ADAPTER_COLD, "LoRA requests that waited for their adapter", "%", 100 },
         { KW_METRIC_ADAPTER_WAIT, "how long those waited, mean", "s", 1 },
@@ -325,8 +327,8 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct kw_estimate told = kw_point_told(p, rows[i].m);
         bool of_units = rows[i].m >= KW_METRIC_UNITS_USED && rows[i].m <= KW_METRIC_UNITS_BREAK_EVEN;
-        if (of_units && isnan(told.value)) continue;                     /* none were bought */
-        if (rows[i].m >= KW_METRIC_PINGS && isnan(told.value)) continue; /* nobody sent one, or asked for an adapter */
+        if (of_units && isnan(told.value)) continue;                            /* none were bought */
+        if (rows[i].m >= KW_METRIC_FORECAST_MAE && isnan(told.value)) continue; /* of what nobody asked for */
         add_metric(&t, rows[i].name, rows[i].scale, rows[i].unit, &told);
     }
     kw_text_table_print(&t, out);

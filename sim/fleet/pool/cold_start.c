@@ -1,5 +1,6 @@
 #include "sim/fleet/pool/cold_start.h"
 #include <math.h>
+#include <stdlib.h>
 
 #define MOST_STOCKOUTS 100000 /* of one start */
 
@@ -49,6 +50,37 @@ struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_aut
     s.phase[KW_PHASE_INIT] = s.restores ? 0 : init;
     s.phase[KW_PHASE_RESTORE] = s.restores ? restore : 0;
     return s;
+}
+
+static int ascending(const void *x, const void *y)
+{
+    const kw_ns *a = x, *b = y;
+    return (*a > *b) - (*a < *b);
+}
+
+/* A failed start is followed by another one, whose time is waited for too. */
+enum kw_status kw_start_quantile(const struct kw_cold_start *c, const struct kw_autoscaling *a, double p, kw_ns *took,
+                                 struct kw_error *err)
+{
+    struct kw_start_streams streams = { 0 };
+    const int n = kw_start_varies(c, a) ? KW_START_DRAWS : 1;
+    kw_ns *of = malloc((size_t)n * sizeof *of);
+    enum kw_status st = of ? kw_start_streams_begin(&streams, 1, 0, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+    for (int i = 0; i < n && st == KW_OK; i++) {
+        struct kw_start s;
+        of[i] = 0;
+        do {
+            s = kw_start_draw(c, a, &streams);
+            for (int k = 0; k <= KW_PHASE_RESTORE; k++) of[i] += s.phase[k];
+        } while (s.fails && of[i] < KW_LAW_LONGEST);
+    }
+    if (st == KW_OK) {
+        qsort(of, (size_t)n, sizeof *of, ascending);
+        *took = of[(int)ceil(p * n) - 1];
+    }
+    kw_start_streams_free(&streams);
+    free(of);
+    return st;
 }
 
 static bool varies(const struct kw_law *l)

@@ -27,6 +27,12 @@ void kw_start_streams_free(struct kw_start_streams *streams); /* safe to call ag
 struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_autoscaling *a,
                               struct kw_start_streams *streams);
 
+/* What a start takes at most with this probability, by the nearest rank among KW_START_DRAWS of them from streams of their
+ * own. KW_ENOMEM. */
+#define KW_START_DRAWS 2000
+enum kw_status kw_start_quantile(const struct kw_cold_start *c, const struct kw_autoscaling *a, double p, kw_ns *took,
+                                 struct kw_error *err);
+
 /* Whether two starts may differ. */
 bool kw_start_varies(const struct kw_cold_start *c, const struct kw_autoscaling *a);
 

@@ -148,6 +148,16 @@ static bool is_on_demand(const struct use *u)
     return choice_of(u)->term != KW_TERM_BATCH;
 }
 
+static bool forecasts(const struct use *u)
+{
+    return choice_of(u)->prewarm.forecast != KW_FORECAST_NONE;
+}
+
+static bool goes_by_seasons(const struct use *u)
+{
+    return choice_of(u)->prewarm.forecast == KW_FORECAST_SEASONAL;
+}
+
 /* Units would carry a ping without a bill, a batch would keep it for hours. */
 static bool pays_by_the_token(const struct use *u)
 {
@@ -447,6 +457,12 @@ static const struct row {
       "platforms that start replicas: serverless, with an \"autoscaler\", or spot with interruptions" },
     { "deployments[].balance", GPUS, 0, NULL, "platforms of replicas" },
     { "deployments[].packing", GPUS, 0, NULL, "platforms of replicas" },
+    { "deployments[].prewarm", GPUS, 0, scales, "serverless platforms, and dedicated machines with an \"autoscaler\"" },
+    { "deployments[].prewarm.forecast", 0, 0, NULL, NULL },
+    { "deployments[].prewarm.season", 0, 0, goes_by_seasons, "\"forecast\": \"seasonal\"" },
+    { "deployments[].prewarm.step_s", 0, 0, forecasts, "a forecast other than \"none\"" },
+    { "deployments[].prewarm.lead_s", 0, 0, forecasts, "a forecast other than \"none\"" },
+    { "deployments[].prewarm.least_requests", 0, 0, forecasts, "a forecast other than \"none\"" },
     { "deployments[].ping", 0, 0, pays_by_the_token, "replicas, and APIs that bill by the token at once" },
     { "deployments[].ping.every_s", 0, 0, NULL, NULL },
     { "deployments[].ping.prompt_tokens", 0, 0, NULL, NULL },

@@ -1,6 +1,8 @@
 #include "sim/io/scenario/mitigations.h"
+#include <string.h>
 #include "sim/io/scenario/key_use.h"
 
+#define DAY (24 * KW_NS_PER_HOUR)
 #define LONGEST (87600 * KW_NS_PER_HOUR) /* ten years, as of all times of a scenario */
 
 static enum kw_status known_keys(struct kw_jnode o, const char *object, struct kw_error *err)
@@ -23,7 +25,48 @@ static enum kw_status read_ping(struct kw_jnode o, struct kw_ping *p, struct kw_
     return st;
 }
 
-enum kw_status kw_mitigations_read(struct kw_jnode deployment, struct kw_choice *c, struct kw_error *err)
+/* "auto", or seconds. */
+static enum kw_status read_lead(struct kw_jnode n, kw_ns *lead, struct kw_error *err)
 {
-    return read_ping(kw_json_get(deployment, "ping"), &c->ping, err);
+    const char *word;
+    if (!kw_json_present(n) || (kw_json_str(n, &word, NULL) == KW_OK && !strcmp(word, "auto"))) return KW_OK;
+    return kw_json_nano(n, 0, LONGEST, lead, err);
+}
+
+/* "prewarm": {"forecast": "seasonal", "season": "day"}. */
+static enum kw_status read_prewarm(struct kw_jnode o, const struct kw_trace *t, struct kw_prewarm *w,
+                                   struct kw_error *err)
+{
+    static const char *const seasons[] = { "day", "week", NULL };
+    int forecast = KW_FORECAST_SEASONAL, week = 0;
+    int64_t least = KW_NANO;
+    if (!kw_json_present(o)) return KW_OK;
+    enum kw_status st = known_keys(o, "deployments[].prewarm", err);
+    if (st == KW_OK) st = kw_json_enum(kw_json_get(o, "forecast"), kw_forecast_name, &forecast, err);
+    if (st == KW_OK) st = kw_json_enum_or(kw_json_get(o, "season"), week, seasons, &week, err);
+    if (st == KW_OK) st = kw_json_nano_or(kw_json_get(o, "step_s"), 900 * KW_NS_PER_S, KW_NS_PER_S, DAY, &w->step, err);
+    if (st == KW_OK) st = kw_json_nano_or(kw_json_get(o, "least_requests"), least, 0, INT64_MAX, &least, err);
+    w->lead = KW_LEAD_AUTO;
+    if (st == KW_OK) st = read_lead(kw_json_get(o, "lead_s"), &w->lead, err);
+    w->forecast = (enum kw_forecast_kind)forecast;
+    w->season = week ? 7 * DAY : DAY;
+    w->least = kw_nano_to_double(least);
+    if (st != KW_OK || forecast == KW_FORECAST_NONE) return st;
+    if (DAY % w->step)
+        return kw_json_fail(kw_json_get(o, "step_s"), KW_ERANGE, err, "want a step of which a day has a whole number");
+    if (forecast == KW_FORECAST_SEASONAL && w->lead + w->step > w->season)
+        return kw_json_fail(kw_json_get(o, "lead_s"), KW_ERANGE, err, "want less than a season less a step");
+    if (forecast == KW_FORECAST_SEASONAL && t && t->span <= w->season)
+        return kw_json_fail(o, KW_ERANGE, err,
+                            "the window is %.3g days, so there is no %s before it that a forecast could go by",
+                            kw_nano_to_double(t->span) / 86400, week ? "week" : "day");
+    return st;
+}
+
+enum kw_status kw_mitigations_read(struct kw_jnode deployment, const struct kw_trace *trace, struct kw_choice *c,
+                                   struct kw_error *err)
+{
+    enum kw_status st = read_ping(kw_json_get(deployment, "ping"), &c->ping, err);
+    if (st != KW_OK || !kw_choice_scales(c)) return st; /* of no use, which key_use.h tells the user */
+    return read_prewarm(kw_json_get(deployment, "prewarm"), trace, &c->prewarm, err);
 }

@@ -747,7 +747,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     READ(read_retry(get(o, "retry"), &c->retry, err));
     READ(read_limits(get(o, "limits"), &c->limits, err));
     READ(read_cache(get(o, "cache"), c, err));
-    READ(kw_mitigations_read(o, c, err));
+    READ(kw_mitigations_read(o, t, c, err));
     READ(seconds_or(get(o, "network_rtt_s"), c->network_rtt, &c->network_rtt, err));
     READ(count_or(get(o, "max_tokens"), c->max_tokens, 0, 10000000, &c->max_tokens, err));
     READ(kw_json_nano_or(get(o, "operations_usd_month"), 0, 0, INT64_MAX, &c->operations_month, err));

@@ -470,6 +470,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->sched = c->sched;
     d->scaling = c->scaling;
     d->balance = c->balance;
+    d->prewarm = c->prewarm;
     d->lora = c->lora;
     bool interrupted = c->term == KW_TERM_SPOT && c->spot.per_hour > 0;
     if (interrupted) {
@@ -628,6 +629,23 @@ static char *append(char *buf, size_t size, const char *text, const char *word)
     return buf;
 }
 
+/* " prewarm=seasonal day 300 s lead=auto from 1 request a step"; in a label the first two words. */
+static void prewarm_word(const struct kw_choice *c, bool whole, char *buf, size_t size)
+{
+    const struct kw_prewarm *w = &c->prewarm;
+    char step[32], lead[32] = "auto";
+    size_t at = strlen(buf);
+    if (w->forecast == KW_FORECAST_NONE || at >= size) return;
+    at += (size_t)snprintf(buf + at, size - at, " prewarm=%s", kw_forecast_name[w->forecast]);
+    if (!whole || at >= size) return;
+    if (w->forecast == KW_FORECAST_SEASONAL)
+        at += (size_t)snprintf(buf + at, size - at, " by the %s", w->season > 24 * KW_NS_PER_HOUR ? "week" : "day");
+    if (w->lead != KW_LEAD_AUTO) kw_nano_format(lead, sizeof lead, w->lead);
+    if (at < size)
+        snprintf(buf + at, size - at, " lead=%s%s, where %g or more come in %s s", lead, w->lead < 0 ? "" : "s",
+                 w->least, kw_nano_format(step, sizeof step, w->step));
+}
+
 /* In the autoscaler's own names, with what its nodes are. */
 static void self_managed_settings(const struct kw_choice *c, char *buf, size_t size)
 {
@@ -704,6 +722,7 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
         break;
     }
     }
+    prewarm_word(c, true, buf, size);
     if (c->ping.every)
         append(append(buf, size, " pinged every ", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", " s");
     if (c->profile && c->sched.max_num_seqs != c->profile->max_num_seqs) {
@@ -790,6 +809,7 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
                      kw_term_name[c->term]);
         break;
     }
+    prewarm_word(c, false, buf, size);
     if (c->ping.every)
         append(append(buf, size, " ping=", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", "s");
     return c->region ? append(buf, size, " in ", c->region->name) : buf;

@@ -89,6 +89,7 @@ struct kw_choice { /* one deployment of a candidate */
     enum kw_balance balance;
     bool balance_stated, delay_from_stated, idle_release_stated; /* the user said which */
     struct kw_ping ping;                                         /* every 0: none */
+    struct kw_prewarm prewarm;
     kw_ns network_rtt;
     double quality; /* of its model's answers, where those of the model asked for are 1; the user's; 0: not stated */
     uint32_t tokens_ppm; /* that its model's tokenizer makes of a million of the trace's; the user's; 0: not stated */

@@ -174,6 +174,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_STARTS] = replicas ? (double)o->start.n / o->passes : NAN;
     sample[KW_METRIC_START_P50] = kw_hist_quantile(&o->start, 0.50) / 1e9; /* NAN stays NAN */
     sample[KW_METRIC_START_P95] = kw_hist_quantile(&o->start, 0.95) / 1e9;
+    sample[KW_METRIC_FORECAST_MAE] = sample[KW_METRIC_FORECAST_WAPE] = NAN; /* whoever made the forecast knows */
     sample[KW_METRIC_PINGS] = pings ? (double)pings / o->passes : NAN;
     const struct kw_ledger *a = &adapters;
     bool adapted = a->adapter_requests > 0;

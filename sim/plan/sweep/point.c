@@ -51,6 +51,11 @@ const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_UNITS_BREAK_EVEN] = { "units_break_even", "1",
                                      "share of units that has to be used, by this mix of tokens, before they cost less "
                                      "than on demand; above 1 they never do" },
+    [KW_METRIC_FORECAST_MAE] = { "forecast_mae", "1",
+                                 "mean error of the forecast that replicas are started by, in requests a step; nan "
+                                 "without any" },
+    [KW_METRIC_FORECAST_WAPE] = { "forecast_wape", "1",
+                                  "sum of its errors over the requests that came in what was forecast" },
     [KW_METRIC_PINGS] = { "pings", "1", "health checks sent in the window; nan without any" },
     [KW_METRIC_ADAPTER_COLD] = { "adapter_cold_fraction", "1",
                                  "share of the requests for LoRA adapters that waited for the adapter to load" },

@@ -39,6 +39,8 @@ enum kw_metric { /* in the order of kw_metric_info; the scalars of a replication
                  KW_METRIC_UNITS_USED,
                  KW_METRIC_SPILLED,
                  KW_METRIC_UNITS_BREAK_EVEN,
+                 KW_METRIC_FORECAST_MAE,
+                 KW_METRIC_FORECAST_WAPE,
                  KW_METRIC_PINGS,
                  KW_METRIC_ADAPTER_COLD,
                  KW_METRIC_ADAPTER_WAIT,

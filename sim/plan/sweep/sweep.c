@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/fleet/pool/indifference.h"
+#include "sim/fleet/prewarm.h"
 #include "sim/fleet/warmup.h"
 #include "sim/plan/sweep/ceiling.h"
 #include "sim/plan/sweep/groups.h"
@@ -17,6 +18,8 @@
 struct worker { /* what one thread needs; made once a sweep */
     struct kw_fleet *fleet;
     struct kw_outcome outcome;
+    struct kw_floor floor[KW_FLEET_MAX_DEPLOYMENTS]; /* of those that a forecast starts */
+    struct kw_forecast_error off;                    /* of the run just over */
     bool *answered, *now; /* [n of the batch]: members of a job that have their answer; from the run just over */
 };
 
@@ -201,6 +204,7 @@ void kw_sweep_close(struct kw_sweep *s)
         if (!s->workers[w].fleet) continue;
         kw_fleet_delete(s->workers[w].fleet);
         kw_outcome_free(&s->workers[w].outcome);
+        for (int d = 0; d < KW_FLEET_MAX_DEPLOYMENTS; d++) kw_floor_free(&s->workers[w].floor[d]);
     }
     free(s->workers);
     for (size_t i = 0; i < s->n_made; i++) kw_steptime_delete(s->made[i]);
@@ -414,13 +418,35 @@ static bool shares(const struct kw_sweep *s, const struct batch *b, size_t lead,
     return alike;
 }
 
-static enum kw_status take(struct kw_sweep *s, const struct batch *b, size_t i, uint32_t replication,
-                           const struct kw_outcome *o, struct kw_error *err)
+/* own[n]: the candidate's deployments as this view makes them: those that a forecast starts have its floor, w's. Each
+ * replication has a forecast of its own, made of its own past. */
+static enum kw_status prewarm(const struct kw_sweep *s, struct worker *w, size_t i, const struct kw_trace_view *view,
+                              struct kw_deployment own[KW_FLEET_MAX_DEPLOYMENTS], struct kw_error *err)
+{
+    const struct kw_candidate *c = &s->candidates[i];
+    struct kw_slo_limits limits = kw_slo_limits(&s->study.slo);
+    enum kw_status st = KW_OK;
+    memcpy(own, s->deployments + s->first[i], c->n * sizeof *own);
+    w->off = (struct kw_forecast_error){ 0 };
+    for (uint32_t d = 0; d < c->n && st == KW_OK; d++) {
+        if (own[d].prewarm.forecast == KW_FORECAST_NONE) continue;
+        st = kw_prewarm_floor(&w->floor[d], &own[d], d, &c->routing, view, limits.tpot, &w->off, err);
+        own[d].floor = &w->floor[d];
+    }
+    return st;
+}
+
+static enum kw_status take(struct kw_sweep *s, const struct worker *w, const struct batch *b, size_t i,
+                           uint32_t replication, const struct kw_outcome *o, struct kw_error *err)
 {
     struct kw_point *p = &b->points[i];
     const struct kw_candidate *c = &s->candidates[i];
     struct kw_usage *usage = &p->usage[(size_t)replication * p->n];
     enum kw_status st = kw_evaluate_outcome(c, o, p->sample[replication], usage, err);
+    if (w->off.steps) {
+        p->sample[replication][KW_METRIC_FORECAST_MAE] = kw_forecast_mae(&w->off);
+        p->sample[replication][KW_METRIC_FORECAST_WAPE] = kw_forecast_wape(&w->off);
+    }
     for (uint32_t d = 0; d < p->n; d++) usage[d].month = kw_study_month(&s->study);
     if (p->percentiles)
         kw_evaluate_places(p->percentiles, replication, p->sample[0],
@@ -444,7 +470,7 @@ static enum kw_status hand_out(struct kw_sweep *s, struct worker *w, const struc
             b->over[k] = true;
             continue;
         }
-        enum kw_status st = take(s, b, *culprit = b->which[k], j->replication, o, err);
+        enum kw_status st = take(s, w, b, *culprit = b->which[k], j->replication, o, err);
         if (st != KW_OK) return st;
     }
     assert(members > 0);
@@ -497,12 +523,10 @@ static enum kw_status run_beyond(struct kw_sweep *s, struct worker *w, size_t i,
 {
     const struct kw_candidate *c = &s->candidates[i];
     struct kw_trace_view view = kw_resampling_view(&s->resampling, s->study.trace, 0);
-    struct kw_deployment *slower = malloc(c->n * sizeof *slower);
-    if (!slower) return kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
-    memcpy(slower, s->deployments + s->first[i], c->n * sizeof *slower);
-    enum kw_status st = slow_outside(s, slower, c->n, steps, err);
+    struct kw_deployment slower[KW_FLEET_MAX_DEPLOYMENTS];
+    enum kw_status st = prewarm(s, w, i, &view, slower, err);
+    if (st == KW_OK) st = slow_outside(s, slower, c->n, steps, err);
     if (st == KW_OK) st = kw_fleet_run(w->fleet, &view, slower, c->n, &c->routing, opt, &w->outcome, err);
-    free(slower);
     return st == KW_OK || (s->opt.stop && *s->opt.stop) ? st : label(c, st, err);
 }
 
@@ -550,7 +574,9 @@ static enum kw_status run_for(struct kw_sweep *s, struct worker *w, const struct
     const struct kw_study *study = &s->study;
     if (s->opt.stop && *s->opt.stop) return kw_fail(err, KW_EFAIL, "interrupted");
     struct kw_trace_view view = kw_resampling_view(&s->resampling, study->trace, j->replication);
-    const struct kw_deployment *deployments = s->deployments + s->first[i];
+    struct kw_deployment deployments[KW_FLEET_MAX_DEPLOYMENTS];
+    enum kw_status st = prewarm(s, w, i, &view, deployments, err);
+    if (st != KW_OK) return label(c, st, err);
     struct kw_fleet_options opt = { .seed = study->seed,
                                     .replication = j->replication,
                                     .stepping_each = study->stepping_each,
@@ -563,7 +589,7 @@ static enum kw_status run_for(struct kw_sweep *s, struct worker *w, const struct
                                     .slo = kw_slo_limits(&study->slo),
                                     .groups = &s->groups,
                                     .stop = s->opt.stop };
-    enum kw_status st = ceiling_of(s, w, b, j, lead, &opt.ceiling, err);
+    st = ceiling_of(s, w, b, j, lead, &opt.ceiling, err);
     if (st != KW_OK) return st;
     st = kw_fleet_run(w->fleet, &view, deployments, c->n, &c->routing, &opt, &w->outcome, err);
     if (st != KW_OK) return s->opt.stop && *s->opt.stop ? st : label(c, st, err);

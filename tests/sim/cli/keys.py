@@ -50,6 +50,8 @@ CLASSES = trace("classes.csv", ["arrival", "prompt", "output", "class"], [row + 
 MODELS = trace("models.csv", ["arrival", "prompt", "output", "model"], [row + (("a", "b")[i % 3 == 0],) for i, row in enumerate(rows)])
 REGIONS = trace("regions.csv", ["arrival", "prompt", "output", "region"], [row + (("eu-west", "us-east")[i % 3 == 0],) for i, row in enumerate(rows)])
 TUNED = trace("tuned.csv", ["arrival", "prompt", "output", "model"], [row + (("llama-3.1-8b", "x-1", "x-2", "x-3")[i % 4],) for i, row in enumerate(rows)])
+DAYS = trace("days.csv", ["arrival", "prompt", "output"], [(day * 86400 + 32400 + i * 40, 300, 30) for day in range(9) for i in range(20 if day % 7 else 200)])
+DAYS["to_s"] = str(9 * 86400)
 CACHED = trace("cached.csv", ["arrival", "prompt", "output", "cached"], [row + (row[1] // 2,) for row in rows])
 with open("prefix.jsonl", "w") as f: # Mooncake's format: hashes of blocks of 512 tokens
     for i, (at, prompt, output) in enumerate(rows):
@@ -69,6 +71,8 @@ def one(deployment, of=BURSTS, **top):
 GPU = {"gpu": "H100", "precision": "bf16", "tp": 1}
 SMALL = {"max_num_seqs": 4, "max_num_batched_tokens": 512}
 MODAL = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=4, hard_concurrency=4))
+AHEAD_OF = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=4, hard_concurrency=4, prewarm={"forecast": "seasonal"}), of=DAYS)
+NOT_AHEAD = dict(AHEAD_OF, deployments=[dict(AHEAD_OF["deployments"][0], prewarm={"forecast": "none"})])
 QUEUES = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=1, hard_concurrency=4))
 BASETEN = one(dict(GPU, platform="baseten", gpu="A100-80", max_replicas=6), dict(BURSTS, speed=4))
 RUNPOD = one(dict(GPU, platform="runpod", gpu="L4", max_replicas=6, hard_concurrency=4))
@@ -206,6 +210,11 @@ KEYS = {
     "deployments[].start_failure_probability": does(MODAL, "0.9", "0", wrong=(LAMBDA,)),
     "deployments[].balance": does(LAMBDA, "round_robin", "pack", (D + "replicas", 3), wrong=(GROQ,)),
     "deployments[].packing": does(LAMBDA, "spread", "pack", (D + "replicas", 3), ("trace.speed", 20), wrong=(GROQ,)),
+    "deployments[].prewarm.forecast": does(AHEAD_OF, "none", "seasonal", wrong=(GROQ, "seasonal")),
+    "deployments[].prewarm.season": does(AHEAD_OF, "day", "week", wrong=(dict(AHEAD_OF, deployments=[dict(AHEAD_OF["deployments"][0], prewarm={"forecast": "oracle"})]), "day")),
+    "deployments[].prewarm.step_s": does(AHEAD_OF, "300", "3600", wrong=(NOT_AHEAD, "300")),
+    "deployments[].prewarm.lead_s": does(AHEAD_OF, "auto", "1800", wrong=(NOT_AHEAD, "auto")),
+    "deployments[].prewarm.least_requests": does(AHEAD_OF, "1", "30", wrong=(NOT_AHEAD, "1")),
     "deployments[].ping.every_s": does(MODAL, "50", "500", wrong=(BATCH, "50")),
     "deployments[].ping.prompt_tokens": does(dict(GROQ, deployments=[dict(GROQ["deployments"][0], ping={"every_s": "1"})]), 1, 9000),
     "deployments[].network_rtt_s": does(LAMBDA, "0", "1"),
