@@ -67,7 +67,8 @@ char *kw_trace_remarks(const struct kw_trace *t, char *buf, size_t size);
 /* KW_ERANGE when the reader left anything out, put anything in or took the columns by their names: err says what. */
 enum kw_status kw_trace_strict(const struct kw_trace *t, struct kw_error *err);
 
-/* Plays the trace `speed` times as fast: arrivals and span are divided by it, rounded to the nearest ns.
+/* Plays the trace `speed` times as fast: arrivals and span are divided by it, rounded to the nearest ns; unless that is 1
+ * it has no dates any more.
  * KW_ERANGE unless 1e-6 <= speed <= 1e6 and the span still fits; *t is unchanged then. */
 enum kw_status kw_trace_speed(struct kw_trace *t, double speed, struct kw_error *err);
 

@@ -15,6 +15,7 @@ enum kw_status kw_trace_speed(struct kw_trace *t, double speed, struct kw_error 
     /* long double holds every int64 exactly on x86; elsewhere the last bits of spans above 104 days may round. */
     for (size_t i = 0; i < t->n; i++) t->arrival[i] = (kw_ns)((long double)t->arrival[i] / speed + 0.5L);
     t->span = (kw_ns)((long double)t->span / speed + 0.5L);
+    t->epoch_unix = INT64_MIN; /* its hours are no clock's any more */
     t->notes.equal_times = 0;
     for (size_t i = 1; i < t->n; i++) t->notes.equal_times += t->arrival[i] == t->arrival[i - 1];
     return KW_OK;

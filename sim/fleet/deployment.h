@@ -8,6 +8,7 @@
 #include "engine/scheduler/scheduler.h"
 #include "platforms/facts/platform.h"
 #include "sim/core/units.h"
+#include "sim/core/zone.h"
 #include "sim/fleet/floor.h"
 #include "sim/fleet/lora.h"
 
@@ -46,6 +47,17 @@ struct kw_prewarm {
 };
 #define KW_LEAD_AUTO (-1)
 
+/* Replicas kept warm by hour of the local week: schedule.h makes a floor of it. */
+#define KW_SCHEDULE_CHANGES 168
+struct kw_schedule {
+    const struct kw_zone *zone; /* whose clocks; borrowed */
+    kw_ns lead;                 /* as a forecast's */
+    uint32_t n;                 /* 0: there is no schedule */
+    struct kw_schedule_change {
+        uint16_t minute, warm;     /* of the week, from Monday 00:00; replicas from there on */
+    } change[KW_SCHEDULE_CHANGES]; /* [n] ascending; before the first one the last holds */
+};
+
 /* One target of traffic as the event loop sees it. */
 struct kw_deployment {
     char name[32];
@@ -77,9 +89,10 @@ struct kw_deployment {
     uint32_t tokens_ppm; /* its tokenizer's for a million of the trace's; 0: as many */
     struct kw_client_retry retry;
     struct kw_ping ping;
-    struct kw_prewarm prewarm; /* of replicas; whoever runs it makes `floor` of it */
-    kw_ns network_rtt;         /* added once to TTFT and E2E */
-    bool located;              /* it is known where it lies: region_rtt is added too */
+    struct kw_prewarm prewarm;   /* of replicas; whoever runs it makes `floor` of it */
+    struct kw_schedule schedule; /* likewise; at most one of the two */
+    kw_ns network_rtt;           /* added once to TTFT and E2E */
+    bool located;                /* it is known where it lies: region_rtt is added too */
     kw_ns
         region_rtt[KW_REGIONS_MAX]; /* there and back, by the request's region; KW_RTT_UNKNOWN: none may come from it */
 };

@@ -87,3 +87,43 @@ kw_ns kw_floor_area(const struct kw_floor *f, kw_ns window)
     }
     return area;
 }
+
+static int ascending(const void *x, const void *y)
+{
+    const kw_ns *a = x, *b = y;
+    return (*a > *b) - (*a < *b);
+}
+
+/* Of the levels in [t, t + lead], a period's end crossed as often as it takes. */
+static uint32_t highest(const struct kw_floor *f, kw_ns period, kw_ns t, kw_ns lead)
+{
+    if (lead >= period) return kw_floor_most(f);
+    uint32_t most = kw_floor_level(f, t % period);
+    for (kw_ns at = t, next; (next = kw_floor_next(f, at % period, period)) <= t + lead - at;) {
+        at += next;
+        uint32_t level = kw_floor_level(f, at % period);
+        if (level > most) most = level;
+    }
+    return most;
+}
+
+/* It can change where f does, and `lead` before that. */
+enum kw_status kw_floor_ahead(struct kw_floor *out, const struct kw_floor *f, kw_ns period, kw_ns lead,
+                              struct kw_error *err)
+{
+    kw_ns *at = malloc((2 * (size_t)f->n + 1) * sizeof *at);
+    size_t n = 0;
+    if (!at) return kw_fail(err, KW_ENOMEM, "no memory for a floor");
+    kw_floor_clear(out);
+    at[n++] = 0;
+    for (uint32_t i = 0; i < f->n && f->step[i].at < period; i++) {
+        at[n++] = f->step[i].at;
+        at[n++] = (f->step[i].at - lead % period + period) % period;
+    }
+    qsort(at, n, sizeof *at, ascending);
+    enum kw_status st = KW_OK;
+    for (size_t i = 0; i < n && st == KW_OK; i++)
+        if (!i || at[i] != at[i - 1]) st = kw_floor_append(out, at[i], highest(f, period, at[i], lead), err);
+    free(at);
+    return st;
+}

@@ -34,6 +34,10 @@ kw_ns kw_floor_next(const struct kw_floor *f, kw_ns at, kw_ns period);
 /* The lowest and the highest level of all steps; the replica-ns within [0, window). O(n). */
 uint32_t kw_floor_least(const struct kw_floor *f);
 uint32_t kw_floor_most(const struct kw_floor *f);
+/* out (initialised; cleared first): at each moment the highest level that f, which repeats every `period` ns, has within the
+ * next `lead`: replicas that are ordered then are ready when f wants them. KW_ENOMEM. */
+enum kw_status kw_floor_ahead(struct kw_floor *out, const struct kw_floor *f, kw_ns period, kw_ns lead,
+                              struct kw_error *err);
 kw_ns kw_floor_area(const struct kw_floor *f, kw_ns window);
 
 #endif

@@ -167,13 +167,19 @@ static void share_limits(struct kw_plan *p, double pools)
     }
 }
 
+/* A schedule or a forecast goes by the days of the trace, which a replay of another volume may not have. */
+static bool goes_by_days(const struct kw_choice *c)
+{
+    return c->schedule.n || c->prewarm.forecast != KW_FORECAST_NONE;
+}
+
 /* What the user wrote is a candidate here where it is one deployment of the kind. */
 static void keep_kind(struct kw_plan *p, enum kw_kind kind)
 {
     size_t kept = 0;
     for (size_t i = 0; i < p->n; i++) {
         struct kw_candidate *c = &p->candidates[i];
-        if (c->n == 1 && c->choice[0].platform->kind == kind)
+        if (c->n == 1 && c->choice[0].platform->kind == kind && !goes_by_days(&c->choice[0]))
             p->candidates[kept++] = *c;
         else
             kw_candidate_free(c);

@@ -234,7 +234,7 @@ static void take_substitute(const struct enumeration *e, const char *model, cons
     c->tokens_ppm = sub ? sub->tokens_ppm : 0;
 }
 
-/* The user's settings of the offer in place of the defaults. */
+/* The user's settings of the offer in place of the defaults; when its replicas start is the written deployment's own. */
 static void take_written(const struct enumeration *e, struct kw_choice *c)
 {
     const struct kw_choice *w = written(e, c);
@@ -246,6 +246,8 @@ static void take_written(const struct enumeration *e, struct kw_choice *c)
     *c = *w;
     c->term = term;
     if (term != KW_TERM_PROVISIONED) memset(&c->provision, 0, sizeof c->provision);
+    memset(&c->prewarm, 0, sizeof c->prewarm);
+    memset(&c->schedule, 0, sizeof c->schedule);
     memcpy(c->name, name, sizeof name);
     memset(c->serves, 0, sizeof c->serves);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/io/results/results_document.h"
+#include "sim/io/results/results_schedules.h"
 #include "sim/io/results/results_volumes.h"
 #include "sim/io/results/writer.h"
 #include "sim/plan/sweep/precision.h"
@@ -551,6 +552,7 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
                       v);
     }
     free(v);
+    kw_results_schedules(w, r->candidates, r->n, nd);
 }
 
 const struct kw_choice_field kw_choice_field[] = {

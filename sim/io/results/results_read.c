@@ -5,6 +5,7 @@
 #include <string.h>
 #include "sim/core/files/h5.h"
 #include "sim/fleet/groups.h"
+#include "sim/io/results/results_schedules.h"
 #include "sim/plan/sweep/apart.h"
 #include "sim/plan/sweep/distance.h"
 
@@ -93,6 +94,7 @@ struct reading {
     uint8_t *pruned;
     int64_t **settings; /* [kw_choice_field rows], each [n * nd] */
     size_t n_settings;
+    struct kw_schedules_read schedules;
     double *samples[KW_METRICS];        /* [n * nr] */
     double *margin[3];                  /* left, error, probability; [n] each, NULL when the file has none */
     uint8_t *thin;                      /* [n] or NULL */
@@ -113,6 +115,7 @@ static void reading_free(struct reading *r)
                                r->routing,  r->account, r->part,       r->group[0], r->group[1],      r->group[2],
                                r->group[3], r->region,  r->autoscaler, r->serves };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
+    kw_schedules_free(&r->schedules);
     free(r->replications);
     free(r->days_df);
     free(r->quality);
@@ -222,6 +225,7 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         st = kw_h5_read_n(r->f, "/deployments/autoscaler", KW_H5_STR, r->n * r->nd, &r->autoscaler, err);
     if (st == KW_OK && kw_h5_exists(r->f, "/deployments/account") > 0)
         st = kw_h5_read_n(r->f, "/deployments/account", KW_H5_STR, r->n * r->nd, &r->account, err);
+    if (st == KW_OK) st = kw_schedules_load(&r->schedules, r->f, r->n * r->nd, err);
     while (kw_choice_field[r->n_settings].name) r->n_settings++;
     r->settings = calloc(r->n_settings, sizeof *r->settings);
     if (!r->settings) return kw_fail(err, KW_ENOMEM, "out of memory");
@@ -305,6 +309,11 @@ static int64_t most_of(const struct kw_choice_field *f)
     return INT32_MAX;
 }
 
+static int64_t least_of(const struct kw_choice_field *f)
+{
+    return f->offset == offsetof(struct kw_choice, prewarm.lead) ? KW_LEAD_AUTO : 0;
+}
+
 /* Deployment d of point i: the offer is looked up in today's catalogue. What it was simulated with, a profile or an
  * API's latency, may have been the user's own and asks nothing of prices. */
 static enum kw_status resolve(const struct reading *r, size_t at, struct kw_catalogue *c, struct kw_choice *out,
@@ -361,10 +370,11 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
         const struct kw_choice_field *f = &kw_choice_field[i];
         if (!r->settings[i]) continue;
         int64_t v = r->settings[i][at];
-        if (v < 0 || (f->size == sizeof(uint32_t) && v > most_of(f)))
+        if (v < least_of(f) || (f->size == sizeof(uint32_t) && v > most_of(f)))
             return kw_fail(err, KW_EPARSE, "/deployments/%s: %lld is out of range", f->name, (long long)v);
         kw_choice_field_set(f, out, v);
     }
+    if ((st = kw_schedules_take(&r->schedules, at, c, out, err)) != KW_OK) return st;
     snprintf(out->name, sizeof out->name, "%.31s", r->name[at]);
     if (r->account) snprintf(out->account, sizeof out->account, "%.31s", r->account[at]);
     if (r->serves && r->serves[at][0]) {

@@ -40,6 +40,11 @@ void kw_catalogue_free(struct kw_catalogue *c)
     free(c->file);
     for (size_t i = 0; i < c->n_named; i++) free(c->named[i]);
     free(c->named);
+    for (size_t i = 0; i < c->n_zones; i++) {
+        kw_zone_free(c->zone[i]);
+        free(c->zone[i]);
+    }
+    free(c->zone);
     kw_profiles_free(&c->profiles);
     kw_platforms_free(&c->platforms);
     kw_self_managed_free(&c->autoscalers);
@@ -68,6 +73,41 @@ static enum kw_status add_file(struct kw_catalogue *c, const char *path, struct 
     *out = &f[c->n_files++];
     **out = (struct kw_catalogue_file){ .path = strcpy(copy, path) };
     return KW_OK;
+}
+
+static enum kw_status find_zone(struct kw_catalogue *c, const char *name, bool name_suffices,
+                                const struct kw_zone **out, struct kw_error *err)
+{
+    for (size_t i = 0; i < c->n_zones; i++)
+        if (!strcmp(c->zone[i]->name, name)) {
+            *out = c->zone[i];
+            return KW_OK;
+        }
+    struct kw_zone **grown = realloc(c->zone, (c->n_zones + 1) * sizeof *grown), *z = malloc(sizeof *z);
+    if (grown) c->zone = grown;
+    enum kw_status st = grown && z ? kw_zone_load(z, name, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+    if (name_suffices && (st == KW_ERANGE || st == KW_EINPUT)) {
+        snprintf(z->name, sizeof z->name, "%s", name);
+        st = KW_OK;
+    }
+    if (st != KW_OK) {
+        free(z);
+        return st;
+    }
+    *out = c->zone[c->n_zones++] = z;
+    return KW_OK;
+}
+
+enum kw_status kw_catalogue_zone(struct kw_catalogue *c, const char *name, const struct kw_zone **out,
+                                 struct kw_error *err)
+{
+    return find_zone(c, name, false, out, err);
+}
+
+enum kw_status kw_catalogue_zone_named(struct kw_catalogue *c, const char *name, const struct kw_zone **out,
+                                       struct kw_error *err)
+{
+    return find_zone(c, name, true, out, err);
 }
 
 static bool is_path(const char *name)

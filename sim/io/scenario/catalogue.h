@@ -7,6 +7,7 @@
 #include "platforms/facts/platforms.h"
 #include "platforms/facts/self_managed.h"
 #include "sim/core/text.h"
+#include "sim/core/zone.h"
 #include "sim/io/scenario/search_path.h"
 #include "sim/plan/sweep/steptimes.h"
 
@@ -26,6 +27,8 @@ struct kw_catalogue {
         struct kw_profile *profile;
     } * file;
     size_t n_files;
+    struct kw_zone **zone; /* [n_zones], owned */
+    size_t n_zones;
     char as_of[11];            /* the day that offers are judged by */
     struct kw_profile **named; /* [n_named], owned: profiles by name alone */
     size_t n_named;
@@ -44,6 +47,12 @@ void kw_catalogue_free(struct kw_catalogue *c);
  * KW_ERANGE names the nearest known one. */
 enum kw_status kw_catalogue_platform(struct kw_catalogue *c, const char *name, const struct kw_platform **out,
                                      struct kw_error *err);
+/* A time zone by its name, read once. KW_ERANGE, KW_EINPUT as kw_zone_load has them. */
+enum kw_status kw_catalogue_zone(struct kw_catalogue *c, const char *name, const struct kw_zone **out,
+                                 struct kw_error *err);
+/* The same; one that this machine does not know is a name alone: enough to tell of what was simulated, not to simulate. */
+enum kw_status kw_catalogue_zone_named(struct kw_catalogue *c, const char *name, const struct kw_zone **out,
+                                       struct kw_error *err);
 /* Each of the n names that is the path of a platform file (search_path says where) becomes the name inside it, and that
  * platform one of c->platforms, in place of the embedded one of its name if there is one. Once, and before any
  * candidate is made; the names then live as long as c. */

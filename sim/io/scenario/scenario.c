@@ -10,6 +10,7 @@
 #include "sim/io/scenario/edit.h"
 #include "sim/io/scenario/key_use.h"
 #include "sim/io/scenario/mitigations.h"
+#include "sim/io/scenario/schedule.h"
 #include "sim/io/scenario/slo_text.h"
 #include "sim/io/scenario/tco.h"
 #include "sim/plan/sweep/precision.h"
@@ -748,6 +749,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     READ(read_limits(get(o, "limits"), &c->limits, err));
     READ(read_cache(get(o, "cache"), c, err));
     READ(kw_mitigations_read(o, t, c, err));
+    READ(kw_schedule_read(o, cat, t, c, err));
     READ(seconds_or(get(o, "network_rtt_s"), c->network_rtt, &c->network_rtt, err));
     READ(count_or(get(o, "max_tokens"), c->max_tokens, 0, 10000000, &c->max_tokens, err));
     READ(kw_json_nano_or(get(o, "operations_usd_month"), 0, 0, INT64_MAX, &c->operations_month, err));

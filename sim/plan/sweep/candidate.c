@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/fleet/schedule_rules.h"
 
 const char *const kw_batch_from_name[] = { "promised", "observed", NULL };
 
@@ -471,6 +472,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->scaling = c->scaling;
     d->balance = c->balance;
     d->prewarm = c->prewarm;
+    d->schedule = c->schedule;
     d->lora = c->lora;
     bool interrupted = c->term == KW_TERM_SPOT && c->spot.per_hour > 0;
     if (interrupted) {
@@ -550,6 +552,9 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
     if (s->keep_warm > s->max_replicas)
         return kw_fail(err, KW_ERANGE, "%s: keep_warm %" PRIu32 " exceeds max_replicas %" PRIu32, c->name, s->keep_warm,
                        s->max_replicas);
+    if (c->schedule.n && kw_schedule_most(&c->schedule) > s->max_replicas)
+        return kw_fail(err, KW_ERANGE, "%s: its schedule keeps %" PRIu32 " warm, more than max_replicas %" PRIu32,
+                       c->name, kw_schedule_most(&c->schedule), s->max_replicas);
     int64_t idle_s = s->idle_timeout / KW_NS_PER_S;
     if (p->kind == KW_KIND_SERVERLESS && p->idle_timeout_max_s > 0 &&
         (idle_s < p->idle_timeout_min_s || s->idle_timeout > p->idle_timeout_max_s * KW_NS_PER_S)) {
@@ -646,6 +651,25 @@ static void prewarm_word(const struct kw_choice *c, bool whole, char *buf, size_
                  w->least, kw_nano_format(step, sizeof step, w->step));
 }
 
+/* " schedule=0-2"; in the settings what it is, and whose clocks it goes by. */
+static void schedule_word(const struct kw_choice *c, bool whole, char *buf, size_t size)
+{
+    const struct kw_schedule *s = &c->schedule;
+    size_t at = strlen(buf);
+    if (!s->n || at >= size) return;
+    at += (size_t)snprintf(buf + at, size - at, " schedule=%" PRIu32 "-%" PRIu32, kw_schedule_least(s),
+                           kw_schedule_most(s));
+    if (!whole || at + 3 >= size) return;
+    at += (size_t)snprintf(buf + at, size - at, " (");
+    kw_schedule_text(s, buf + at, size - at);
+    at = strlen(buf);
+    char lead[32];
+    if (at < size)
+        snprintf(buf + at, size - at, "; %s, started %s%s before)", s->zone->name,
+                 s->lead == KW_LEAD_AUTO ? "a start's time" : kw_nano_format(lead, sizeof lead, s->lead),
+                 s->lead == KW_LEAD_AUTO ? "" : " s");
+}
+
 /* In the autoscaler's own names, with what its nodes are. */
 static void self_managed_settings(const struct kw_choice *c, char *buf, size_t size)
 {
@@ -723,6 +747,7 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     }
     }
     prewarm_word(c, true, buf, size);
+    schedule_word(c, true, buf, size);
     if (c->ping.every)
         append(append(buf, size, " pinged every ", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", " s");
     if (c->profile && c->sched.max_num_seqs != c->profile->max_num_seqs) {
@@ -810,6 +835,7 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
         break;
     }
     prewarm_word(c, false, buf, size);
+    schedule_word(c, false, buf, size);
     if (c->ping.every)
         append(append(buf, size, " ping=", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", "s");
     return c->region ? append(buf, size, " in ", c->region->name) : buf;
@@ -891,7 +917,9 @@ static bool phase_occurs(const struct kw_choice *c, enum kw_phase p)
     case KW_PHASE_LOAD: return c->cold.load.kind != KW_LAW_NONE || c->cold.load_rate.kind != KW_LAW_NONE;
     case KW_PHASE_INIT: return c->cold.init.kind != KW_LAW_NONE;
     case KW_PHASE_RESTORE: return c->cold.restore.kind != KW_LAW_NONE && c->cold.snapshot_probability > 0;
-    case KW_PHASE_KEEP_WARM: return c->scaling.keep_warm > 0 || c->scaling.buffer_replicas > 0;
+    case KW_PHASE_KEEP_WARM:
+        return c->scaling.keep_warm > 0 || c->scaling.buffer_replicas > 0 || c->schedule.n ||
+               c->prewarm.forecast != KW_FORECAST_NONE;
     case KW_PHASE_FAILED_START: return c->scaling.start_failure_probability > 0;
     default: return true;
     }

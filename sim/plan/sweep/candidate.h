@@ -90,6 +90,7 @@ struct kw_choice { /* one deployment of a candidate */
     bool balance_stated, delay_from_stated, idle_release_stated; /* the user said which */
     struct kw_ping ping;                                         /* every 0: none */
     struct kw_prewarm prewarm;
+    struct kw_schedule schedule; /* scaling.keep_warm is its lowest level then */
     kw_ns network_rtt;
     double quality; /* of its model's answers, where those of the model asked for are 1; the user's; 0: not stated */
     uint32_t tokens_ppm; /* that its model's tokenizer makes of a million of the trace's; the user's; 0: not stated */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "sim/fleet/pool/indifference.h"
 #include "sim/fleet/prewarm.h"
+#include "sim/fleet/schedule.h"
 #include "sim/fleet/warmup.h"
 #include "sim/plan/sweep/ceiling.h"
 #include "sim/plan/sweep/groups.h"
@@ -18,7 +19,7 @@
 struct worker { /* what one thread needs; made once a sweep */
     struct kw_fleet *fleet;
     struct kw_outcome outcome;
-    struct kw_floor floor[KW_FLEET_MAX_DEPLOYMENTS]; /* of those that a forecast starts */
+    struct kw_floor floor[KW_FLEET_MAX_DEPLOYMENTS]; /* of those that a forecast or a schedule starts */
     struct kw_forecast_error off;                    /* of the run just over */
     bool *answered, *now; /* [n of the batch]: members of a job that have their answer; from the run just over */
 };
@@ -418,10 +419,22 @@ static bool shares(const struct kw_sweep *s, const struct batch *b, size_t lead,
     return alike;
 }
 
-/* own[n]: the candidate's deployments as this view makes them: those that a forecast starts have its floor, w's. Each
- * replication has a forecast of its own, made of its own past. */
-static enum kw_status prewarm(const struct kw_sweep *s, struct worker *w, size_t i, const struct kw_trace_view *view,
-                              struct kw_deployment own[KW_FLEET_MAX_DEPLOYMENTS], struct kw_error *err)
+/* The floor of a schedule; the view's days keep their places, so its hours are the trace's. */
+static enum kw_status by_schedule(struct kw_floor *out, const struct kw_deployment *d, const struct kw_trace *t,
+                                  struct kw_error *err)
+{
+    kw_ns lead;
+    enum kw_status st = kw_schedule_lead(d, &lead, err);
+    if (t->epoch_unix == INT64_MIN)
+        return kw_fail(err, KW_ERANGE, "%s: a schedule goes by hours of the week, and the trace has no dates", d->name);
+    return st == KW_OK ? kw_schedule_floor(out, &d->schedule, t->epoch_unix, t->span, lead, err) : st;
+}
+
+/* own[n]: the candidate's deployments as this view makes them: those that a forecast or a schedule starts have its floor,
+ * w's. Each replication has a forecast of its own, made of its own past. */
+static enum kw_status make_floors(const struct kw_sweep *s, struct worker *w, size_t i,
+                                  const struct kw_trace_view *view, struct kw_deployment own[KW_FLEET_MAX_DEPLOYMENTS],
+                                  struct kw_error *err)
 {
     const struct kw_candidate *c = &s->candidates[i];
     struct kw_slo_limits limits = kw_slo_limits(&s->study.slo);
@@ -429,8 +442,12 @@ static enum kw_status prewarm(const struct kw_sweep *s, struct worker *w, size_t
     memcpy(own, s->deployments + s->first[i], c->n * sizeof *own);
     w->off = (struct kw_forecast_error){ 0 };
     for (uint32_t d = 0; d < c->n && st == KW_OK; d++) {
-        if (own[d].prewarm.forecast == KW_FORECAST_NONE) continue;
-        st = kw_prewarm_floor(&w->floor[d], &own[d], d, &c->routing, view, limits.tpot, &w->off, err);
+        if (own[d].schedule.n)
+            st = by_schedule(&w->floor[d], &own[d], view->trace, err);
+        else if (own[d].prewarm.forecast != KW_FORECAST_NONE)
+            st = kw_prewarm_floor(&w->floor[d], &own[d], d, &c->routing, view, limits.tpot, &w->off, err);
+        else
+            continue;
         own[d].floor = &w->floor[d];
     }
     return st;
@@ -524,7 +541,7 @@ static enum kw_status run_beyond(struct kw_sweep *s, struct worker *w, size_t i,
     const struct kw_candidate *c = &s->candidates[i];
     struct kw_trace_view view = kw_resampling_view(&s->resampling, s->study.trace, 0);
     struct kw_deployment slower[KW_FLEET_MAX_DEPLOYMENTS];
-    enum kw_status st = prewarm(s, w, i, &view, slower, err);
+    enum kw_status st = make_floors(s, w, i, &view, slower, err);
     if (st == KW_OK) st = slow_outside(s, slower, c->n, steps, err);
     if (st == KW_OK) st = kw_fleet_run(w->fleet, &view, slower, c->n, &c->routing, opt, &w->outcome, err);
     return st == KW_OK || (s->opt.stop && *s->opt.stop) ? st : label(c, st, err);
@@ -575,7 +592,7 @@ static enum kw_status run_for(struct kw_sweep *s, struct worker *w, const struct
     if (s->opt.stop && *s->opt.stop) return kw_fail(err, KW_EFAIL, "interrupted");
     struct kw_trace_view view = kw_resampling_view(&s->resampling, study->trace, j->replication);
     struct kw_deployment deployments[KW_FLEET_MAX_DEPLOYMENTS];
-    enum kw_status st = prewarm(s, w, i, &view, deployments, err);
+    enum kw_status st = make_floors(s, w, i, &view, deployments, err);
     if (st != KW_OK) return label(c, st, err);
     struct kw_fleet_options opt = { .seed = study->seed,
                                     .replication = j->replication,

@@ -52,6 +52,9 @@ REGIONS = trace("regions.csv", ["arrival", "prompt", "output", "region"], [row +
 TUNED = trace("tuned.csv", ["arrival", "prompt", "output", "model"], [row + (("llama-3.1-8b", "x-1", "x-2", "x-3")[i % 4],) for i, row in enumerate(rows)])
 DAYS = trace("days.csv", ["arrival", "prompt", "output"], [(day * 86400 + 32400 + i * 40, 300, 30) for day in range(9) for i in range(20 if day % 7 else 200)])
 DAYS["to_s"] = str(9 * 86400)
+DATED = trace("dated.csv", ["arrival", "prompt", "output"], [("2026-03-%02dT%02d:%02d:%02dZ" % (2 + day, 9 + i // 90, i % 90 * 40 // 60, i * 40 % 60), 300, 30)
+                                                              for day in range(14) for i in range(20 if day % 7 > 4 else 200)])
+DATED["to_s"] = str(14 * 86400 - 9 * 3600)
 CACHED = trace("cached.csv", ["arrival", "prompt", "output", "cached"], [row + (row[1] // 2,) for row in rows])
 with open("prefix.jsonl", "w") as f: # Mooncake's format: hashes of blocks of 512 tokens
     for i, (at, prompt, output) in enumerate(rows):
@@ -73,6 +76,7 @@ SMALL = {"max_num_seqs": 4, "max_num_batched_tokens": 512}
 MODAL = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=4, hard_concurrency=4))
 AHEAD_OF = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=4, hard_concurrency=4, prewarm={"forecast": "seasonal"}), of=DAYS)
 NOT_AHEAD = dict(AHEAD_OF, deployments=[dict(AHEAD_OF["deployments"][0], prewarm={"forecast": "none"})])
+HOURS = one(dict(GPU, platform="modal", gpu="L4", max_replicas=4, hard_concurrency=4, schedule={"rules": [{"days": "mon-fri", "from": "09:00", "to": "11:00", "keep_warm": 1}]}), of=DATED)
 QUEUES = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=1, hard_concurrency=4))
 BASETEN = one(dict(GPU, platform="baseten", gpu="A100-80", max_replicas=6), dict(BURSTS, speed=4))
 RUNPOD = one(dict(GPU, platform="runpod", gpu="L4", max_replicas=6, hard_concurrency=4))
@@ -214,6 +218,13 @@ KEYS = {
     "deployments[].prewarm.season": does(AHEAD_OF, "day", "week", wrong=(dict(AHEAD_OF, deployments=[dict(AHEAD_OF["deployments"][0], prewarm={"forecast": "oracle"})]), "day")),
     "deployments[].prewarm.step_s": does(AHEAD_OF, "300", "3600", wrong=(NOT_AHEAD, "300")),
     "deployments[].prewarm.lead_s": does(AHEAD_OF, "auto", "1800", wrong=(NOT_AHEAD, "auto")),
+    "deployments[].schedule.timezone": does(HOURS, "UTC", "Asia/Tokyo", wrong=(LAMBDA, "UTC")),
+    "deployments[].schedule.rules[].days": does(HOURS, "mon-fri", "sat,sun"),
+    "deployments[].schedule.rules[].from": does(HOURS, "08:00", "10:30"),
+    "deployments[].schedule.rules[].to": does(HOURS, "11:00", "18:00"),
+    "deployments[].schedule.rules[].keep_warm": does(HOURS, 1, 2),
+    "deployments[].schedule.otherwise": does(HOURS, 0, 1),
+    "deployments[].schedule.lead_s": does(HOURS, "auto", "0"),
     "deployments[].prewarm.least_requests": does(AHEAD_OF, "1", "30", wrong=(NOT_AHEAD, "1")),
     "deployments[].ping.every_s": does(MODAL, "50", "500", wrong=(BATCH, "50")),
     "deployments[].ping.prompt_tokens": does(dict(GROQ, deployments=[dict(GROQ["deployments"][0], ping={"every_s": "1"})]), 1, 9000),
@@ -469,7 +480,7 @@ def place(path):
     for k, v in names.items():
         if path.startswith(k):
             path = v + path[len(k):]
-    return path.replace("deployments[].", D).replace("adapters[].", "adapters[0].").removesuffix("[]")
+    return path.replace("deployments[].", D).replace("adapters[].", "adapters[0].").replace("rules[].", "rules[0].").removesuffix("[]")
 
 
 def scenario(row, path, value):
