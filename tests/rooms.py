@@ -12,7 +12,7 @@ workloads  platforms  engine
 calibrate
 sim/fleet
 sim/cost   calibrate/validate
-sim/plan
+sim/plan   sim/watch
 sim/io
 sim/cli
 tests
@@ -45,6 +45,7 @@ FOLDERS = {
     "sim/fleet/api": "sim/fleet",
     "sim/fleet/pool": "sim/fleet sim/fleet/api sim/fleet/balancers sim/fleet/scalers",
     "sim/cost": "",
+    "sim/watch": "",
     "sim/plan/sweep": "",
     "sim/plan": "sim/plan/sweep",
     "sim/io/scenario": "",

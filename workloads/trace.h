@@ -11,8 +11,12 @@
 #define KW_TRACE_MAX_TOKENS 10000000 /* prompt or output of one request; above is refused as bad input */
 #define KW_TRACE_MAX_ROWS UINT32_MAX /* requests in one trace: their order is sorted with 32-bit indices */
 
+#define KW_TRACE_COLD INT64_MAX /* a cold start of which nobody says how long it took */
+#define KW_TRACE_OWNER_SEP '\x1f'
+
 /* Invariants: arrival is non-decreasing and >= 0, as read it starts at 0 (in a window it need not); requests of equal
- * arrival keep their order in the file; prompt >= 1, output >= 1; hash_at has n + 1 entries when hashes are present. */
+ * arrival keep their order in the file; prompt >= 1, output >= 1; hash_at has n + 1 entries when hashes are present.
+ * Owners, charges, starts and GPU times are of a trace as read: what is cut or gathered from it has none. */
 struct kw_trace {
     size_t n;            /* requests */
     kw_ns *arrival;      /* [n] ns since the first request, or since the window's begin */
@@ -23,13 +27,18 @@ struct kw_trace {
     uint16_t *model;     /* [n] index into model_name, or NULL when the source names none */
     uint16_t *klass;     /* [n] class: index into class_name (log type, tenant, ...), or NULL */
     uint16_t *region;    /* [n] where it comes from: index into region_name, or NULL */
+    uint16_t *owner;     /* [n] who asked: index into owner_name; NULL unless accounts were read (trace_load.h) */
+    kw_nusd *charged;    /* [n] what its source says it cost, -1: not said; or NULL */
+    kw_ns *start;        /* [n] ns of the cold start it met, 0: none, KW_TRACE_COLD: unknown, -1: not said; or NULL */
+    kw_ns *gpu;          /* [n] ns of GPU time that its source says it took, -1: not said; or NULL */
     kw_ns *ttft;         /* [n] ns from arrival to the first output token as the source saw it, -1: not said; or NULL */
     kw_ns *e2e;          /* [n] ns from arrival to the end of the answer, likewise, >= ttft where both are; or NULL */
     uint32_t *hash_at;   /* [n + 1] offsets into hash, or NULL when the trace carries no prefix hashes */
     uint64_t *hash;      /* [hash_at[n]] block hashes, prefix order; block i covers prompt tokens [i*hash_block, ...) */
     uint32_t hash_block; /* tokens a hash block covers (Mooncake: 512); 0 without hashes */
     char **model_name, **class_name, **region_name;
-    size_t n_models, n_classes, n_regions;
+    char **owner_name; /* key, team and tag with KW_TRACE_OWNER_SEP between them */
+    size_t n_models, n_classes, n_regions, n_owners;
     kw_ns span;                  /* observation window in ns: >= last arrival; what a month is scaled from */
     int64_t epoch_unix;          /* UTC seconds of arrival 0 when the source has a calendar date, else INT64_MIN */
     kw_ns origin;                /* arrival 0 in the source's own undated time stamps; 0 with dates */

@@ -22,6 +22,11 @@ enum kw_status kw_trace_load(struct kw_trace *t, const char *path, const char *f
 enum kw_status kw_trace_read(struct kw_trace *t, struct kw_source *s, const char *format, const char *columns,
                              struct kw_error *err);
 
+/* The same from an open source with what accounts need: t->owner, charged, start and gpu, where the source says them; the
+ * keys of columns that name them are understood here alone. path: of the file, or NULL. */
+enum kw_status kw_trace_read_accounts(struct kw_trace *t, struct kw_source *s, const char *path, const char *format,
+                                      const char *columns, struct kw_error *err);
+
 /* The i-th format's name, and in *what (may be NULL) one line about it; NULL past the end. */
 const char *kw_trace_format(size_t i, const char **what);
 

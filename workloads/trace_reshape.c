@@ -202,6 +202,10 @@ enum kw_status kw_trace_sort(struct kw_trace *t, struct kw_error *err)
     if (t->written) GATHER(t->written, spare, uint32_t);
     if (t->klass) GATHER(t->klass, spare, uint16_t);
     if (t->region) GATHER(t->region, spare, uint16_t);
+    if (t->owner) GATHER(t->owner, spare, uint16_t);
+    if (t->charged) GATHER(t->charged, spare, kw_nusd);
+    if (t->start) GATHER(t->start, spare, kw_ns);
+    if (t->gpu) GATHER(t->gpu, spare, kw_ns);
     if (t->ttft) GATHER(t->ttft, spare, kw_ns);
     if (t->e2e) GATHER(t->e2e, spare, kw_ns);
     if (t->hash_at) {

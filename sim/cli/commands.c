@@ -11,6 +11,7 @@
 #include "sim/cli/commands/platforms_import.h"
 #include "sim/cli/commands/simulate.h"
 #include "sim/cli/commands/trace.h"
+#include "sim/cli/commands/watch.h"
 
 #define SIMULATION                                                                                                     \
     KW_OPT_OUT, KW_OPT_PROFILE, KW_OPT_PLATFORMS, KW_OPT_THREADS, KW_OPT_SET, KW_OPT_SLO, KW_OPT_SEED,                 \
@@ -124,6 +125,23 @@ const struct kw_command kw_commands[] = {
       1,
       1,
       kw_cli_bill },
+    { "watch",
+      "LOG[=SOURCE]...",
+      "what logs cost: by platform, model, key, team and tag, per token and per request, hour by hour",
+      "LOG is a gateway's log or a provider's export, priced by its tokens at the --platform that sells each\n"
+      "request's model, else by the cost that the log itself states. LOG=PLATFORM:GPUxN is the log of what\n"
+      "ran on N GPUs: rented from its first request to its last, or, of a serverless platform, billed by the\n"
+      "GPU time that it tells (--columns gpu=NAME:ms). cold=NAME and start=NAME:ms tell of cold starts; key,\n"
+      "team, tag and cost name other columns than the known ones. A log without dates wants --date.\n"
+      "Tables are of the last 30 days.",
+      "keepwarm watch spend.csv --platform openai --platform anthropic\n"
+      "keepwarm watch spend.csv vllm.jsonl=lambda:H100x2 --platform openai --json\n"
+      "keepwarm watch jobs.jsonl=runpod:H100 --columns gpu=executionTime:ms,start=delayTime:ms",
+      { KW_OPT_PLATFORM, KW_OPT_PLATFORMS, KW_OPT_MODEL, KW_OPT_DATE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT,
+        KW_OPT_JSON, KW_OPT_ALL, KW_OPT_QUIET, KW_OPTIONS },
+      1,
+      KW_CLI_MAX_LIST,
+      kw_cli_watch },
     { "brief",
       "",
       "the numbers this project began with, by their own assumptions, and simulated",

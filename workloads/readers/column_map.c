@@ -23,19 +23,17 @@ static const struct key {
     enum value_kind kind;
     size_t at;
 } keys[] = {
-    FIELD("arrival", arrival, PATHS),   FIELD("prompt", prompt, SUM),
-    FIELD("output", output, SUM),       FIELD("model", model, PATHS),
-    FIELD("class", klass, PATHS),       FIELD("region", region, PATHS),
-    FIELD("cached", cached, SUM),       FIELD("write", write, SUM),
-    FIELD("count", count, SUM),         FIELD("id", id, PATHS),
-    FIELD("end", end, PATHS),           FIELD("duration", duration, LENGTH),
-    FIELD("first", first, PATHS),       FIELD("ttft", ttft, LENGTH),
-    FIELD("e2e", e2e, LENGTH),          FIELD("error", error, PATHS),
-    FIELD("hit", hit, PATHS),           FIELD("hashes", hashes, PATHS),
-    FIELD("where", where, WHERE),       FIELD("status", status, STATUS),
-    FIELD("unit", unit, UNIT),          FIELD("zero", zero, ZERO),
-    FIELD("missing", missing, MISSING), FIELD("broken", broken, BROKEN),
-    FIELD("buckets", buckets, BUCKETS), FIELD("bucket", bucket_s, SECONDS),
+    FIELD("arrival", arrival, PATHS), FIELD("prompt", prompt, SUM),       FIELD("output", output, SUM),
+    FIELD("model", model, PATHS),     FIELD("class", klass, PATHS),       FIELD("region", region, PATHS),
+    FIELD("cached", cached, SUM),     FIELD("write", write, SUM),         FIELD("count", count, SUM),
+    FIELD("id", id, PATHS),           FIELD("end", end, PATHS),           FIELD("duration", duration, LENGTH),
+    FIELD("first", first, PATHS),     FIELD("ttft", ttft, LENGTH),        FIELD("e2e", e2e, LENGTH),
+    FIELD("error", error, PATHS),     FIELD("hit", hit, PATHS),           FIELD("hashes", hashes, PATHS),
+    FIELD("key", key, PATHS),         FIELD("team", team, PATHS),         FIELD("tag", tag, PATHS),
+    FIELD("cost", cost, PATHS),       FIELD("cold", cold, PATHS),         FIELD("start", start, LENGTH),
+    FIELD("gpu", gpu, LENGTH),        FIELD("where", where, WHERE),       FIELD("status", status, STATUS),
+    FIELD("unit", unit, UNIT),        FIELD("zero", zero, ZERO),          FIELD("missing", missing, MISSING),
+    FIELD("broken", broken, BROKEN),  FIELD("buckets", buckets, BUCKETS), FIELD("bucket", bucket_s, SECONDS),
     FIELD("block", block, TOKENS),
 };
 #undef FIELD
@@ -55,7 +53,7 @@ static size_t key_of(const char *text, size_t n)
 
 static enum kw_status unknown_key(const char *text, size_t n, struct kw_error *err)
 {
-    char known[300];
+    char known[360];
     size_t used = 0;
     for (size_t i = 0; i < KEYS && used < sizeof known; i++)
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", keys[i].name);
@@ -220,7 +218,11 @@ enum kw_unit kw_columns_name_unit(const char *name)
 static enum kw_status length(struct kw_columns *c, const struct key *k, const char *text, size_t n,
                              struct kw_map_field *f, struct kw_error *err)
 {
-    enum kw_unit *unit = f == &c->duration ? &c->duration_unit : f == &c->ttft ? &c->ttft_unit : &c->e2e_unit;
+    enum kw_unit *unit = f == &c->duration ? &c->duration_unit
+                         : f == &c->ttft   ? &c->ttft_unit
+                         : f == &c->start  ? &c->start_unit
+                         : f == &c->gpu    ? &c->gpu_unit
+                                           : &c->e2e_unit;
     size_t paths = until(text, n, ":");
     *unit = KW_UNIT_AUTO;
     if (paths < n) {
@@ -270,7 +272,7 @@ static enum kw_status set(struct kw_columns *c, const struct key *k, const char 
 
 enum kw_status kw_columns_add(struct kw_columns *c, const char *text, struct kw_error *err)
 {
-    uint32_t now = 0;
+    uint64_t now = 0;
     while (text && *text) {
         size_t n = until(text, strlen(text), ","), k = until(text, n, "=");
         if (k >= n) return kw_fail(err, KW_EPARSE, "columns: want key=value, got '%.*s'", (int)(n < 40 ? n : 40), text);
@@ -281,11 +283,19 @@ enum kw_status kw_columns_add(struct kw_columns *c, const char *text, struct kw_
             return kw_fail(err, KW_EPARSE, "columns: '%s' is given twice", keys[i].name);
         enum kw_status st = set(c, &keys[i], text + k + 1, n - k - 1, err);
         if (st != KW_OK) return st;
-        now |= UINT32_C(1) << i;
+        now |= UINT64_C(1) << i;
         text += n + (text[n] == ',');
     }
     c->said |= now;
     return KW_OK;
+}
+
+const char *kw_columns_account_key(const struct kw_columns *c)
+{
+    static const char *const of[] = { "key", "team", "tag", "cost", "cold", "start", "gpu" };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        if (kw_columns_said(c, of[i])) return of[i];
+    return NULL;
 }
 
 bool kw_columns_said(const struct kw_columns *c, const char *key)

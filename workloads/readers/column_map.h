@@ -48,8 +48,8 @@ struct kw_columns {
     char path[KW_MAP_PATHS][KW_MAP_PATH]; /* CSV column names, or keys of nested objects joined by dots */
     size_t n_paths;
     struct kw_map_field arrival, end, duration, first, ttft, e2e, prompt, output, cached, write, count, id, model,
-        klass, region, error, hit, hashes;
-    enum kw_unit duration_unit, ttft_unit, e2e_unit; /* S, MS, US or NS */
+        klass, region, error, hit, hashes, key, team, tag, cost, cold, start, gpu;
+    enum kw_unit duration_unit, ttft_unit, e2e_unit, start_unit, gpu_unit; /* S, MS, US or NS */
     struct kw_map_filter where[KW_MAP_FILTERS], status;
     size_t n_where;
     bool has_status;
@@ -60,7 +60,7 @@ struct kw_columns {
     enum { KW_MISSING_DROP, KW_MISSING_MEAN, KW_MISSING_REFUSE } missing; /* no token count at all */
     enum { KW_BROKEN_REFUSE, KW_BROKEN_DROP } broken;                     /* records that cannot be read */
     enum { KW_BUCKETS_POISSON, KW_BUCKETS_EVEN } buckets;                 /* arrivals inside a bucket */
-    uint32_t said;                                                        /* which keys were added, one bit each */
+    uint64_t said;                                                        /* which keys were added, one bit each */
 };
 
 /* Adds "arrival=ts,prompt=in+cache.read?,output=out,where=type:GENERATION" to *c (zeroed at first): keys in text stand
@@ -70,6 +70,9 @@ struct kw_columns {
  *     duration, ttft, e2e                                            sums of lengths, said where all of them are:
  *                                                                    PATH[+PATH...][|PATH...][:s|ms|us|ns]
  *     prompt, output, cached, write, count                           sums: PATH+PATH, PATH - PATH; PATH? may be absent
+ *     key, team, tag, cold                                           PATH[|PATH...]; whose it is, met it a cold start?
+ *     cost                                                           PATH[|PATH...]; dollars
+ *     start, gpu                                                     lengths, of a cold start and of GPU time
  *     where=PATH:WORD|WORD   where=PATH!WORD|WORD   status=PATH[:WORD|WORD]
  *     unit, zero, missing, broken, buckets, bucket, block            words and numbers
  *
@@ -79,6 +82,9 @@ struct kw_columns {
  * duration's is s then, while ttft and e2e must say one. A list (vLLM's itls) is the sum of its numbers.
  * A backslash takes the next character as part of a name. KW_EPARSE. */
 enum kw_status kw_columns_add(struct kw_columns *c, const char *text, struct kw_error *err);
+
+/* The first key that only accounts read (key, team, tag, cost, cold, start, gpu) of those said, or NULL. */
+const char *kw_columns_account_key(const struct kw_columns *c);
 
 /* Has this key been added since c->said was 0? */
 bool kw_columns_said(const struct kw_columns *c, const char *key);

@@ -23,6 +23,10 @@ enum role {
     ID,
     MODEL,
     STATUS,
+    KEY,
+    TEAM,
+    TAG,
+    COST,
     ROLES
 };
 
@@ -54,6 +58,10 @@ static const char *const synonyms[ROLES] = {
     [ID] = "requestid messageid generationid responseid id",
     [MODEL] = "model modelname modelid requestmodel",
     [STATUS] = "status statuscode httpstatus responsestatus httpstatuscode",
+    [KEY] = "apikey apikeyname apikeyid keyname key user userid username customer tenant",
+    [TEAM] = "team teamid teamname project projectid projectname workspace workspaceid organization department",
+    [TAG] = "tag tags requesttags label labels environment env app appname feature",
+    [COST] = "costusd cost totalcost totalcostusd spend spendusd costtotal requestcost",
 };
 
 struct name {
@@ -238,6 +246,23 @@ enum kw_status kw_guess_columns(struct kw_columns *c, const char *head, size_t n
     if (!c->id.n && (x = find(&s, ID))) say(text, sizeof text, "id", "", x, "");
     if (!c->model.n && (x = find(&s, MODEL))) say(text, sizeof text, "model", "", x, "");
     if (!c->has_status && (x = find(&s, STATUS))) say(text, sizeof text, "status", "", x, "?");
+    return kw_columns_add(c, text, err);
+}
+
+enum kw_status kw_guess_accounts(struct kw_columns *c, const char *head, size_t n, struct kw_error *err)
+{
+    static const struct {
+        enum role role;
+        const char *key;
+    } wanted[] = { { KEY, "key" }, { TEAM, "team" }, { TAG, "tag" }, { COST, "cost" } };
+    struct names s;
+    char text[1200] = "";
+    memset(&s, 0, sizeof s);
+    kw_records_names(head, n, add, &s);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        const struct name *x = find(&s, wanted[i].role);
+        if (x && !kw_columns_said(c, wanted[i].key)) say(text, sizeof text, wanted[i].key, "", x, "?");
+    }
     return kw_columns_add(c, text, err);
 }
 

@@ -67,17 +67,21 @@ static const struct kw_log_format formats[] = {
       "write=total_tokens - completion_tokens - prompt_tokens,id=request_id,model=model?,hit=cache_hit?,status=status?,"
       "where=call_type!aget_responses|get_responses|adelete_responses|delete_responses|alist_input_items|"
       "aembedding|embedding|arerank|rerank|amoderation|moderation",
+      .accounts = "key=metadata.user_api_key_alias|api_key?,team=metadata.user_api_key_team_alias|team_id?,"
+                  "tag=request_tags?,cost=spend?",
       .says = INSIDE ", cache writes by total less prompt less completion" },
     { "langfuse", "Langfuse observations of the blob export, CSV or JSONL", "usage_details|start_time",
       LANGFUSE("usage_details") "arrival=start_time,first=completion_start_time?,end=end_time?,id=id,model=provided_"
                                 "model_name?,where=type?:GENERATION,"
                                 "status=level?:DEFAULT|DEBUG|WARNING",
-      .beside = true, .says = "usage_details are buckets beside each other and are added" },
+      .accounts = "key=user_id?,team=project_id?,tag=environment?,cost=total_cost?", .beside = true,
+      .says = "usage_details are buckets beside each other and are added" },
     { "langfuse-api", "Langfuse observations of the API", "usageDetails|startTime",
       LANGFUSE("usageDetails") "arrival=startTime,first=completionStartTime?,end=endTime?,id=id,model=model?,where="
                                "type?:GENERATION,"
                                "status=level?:DEFAULT|DEBUG|WARNING",
-      .inside = "?data", .beside = true, .says = "usageDetails are buckets beside each other and are added" },
+      .accounts = "team=projectId?,tag=environment?,cost=calculatedTotalCost|costDetails.total?", .inside = "?data",
+      .beside = true, .says = "usageDetails are buckets beside each other and are added" },
     { "langfuse-ui", "Langfuse observations exported from its pages", "startTime|inputUsage|outputUsage",
       "arrival=startTime,first=completionStartTime?,end=endTime?,prompt=inputUsage,output=outputUsage,id=id?,model="
       "model?,where=type?:GENERATION,"
@@ -87,22 +91,23 @@ static const struct kw_log_format formats[] = {
       "arrival=request_created_at,ttft=time_to_first_token?:ms,e2e=delay_ms?,end=response_created_at?,"
       "prompt=prompt_tokens,output=completion_tokens,id=response_id?,model=model?,"
       "status=response_status?",
-      .says = NULL },
+      .accounts = "key=request_user_id?,tag=request_properties?,cost=cost?", .says = NULL },
     { "openrouter", "OpenRouter activity", "generation_id|created_at|tokens_prompt|tokens_completion",
       "arrival=created_at,ttft=time_to_first_token_ms?,prompt=tokens_prompt,output=tokens_completion,"
       "cached=tokens_cached?,id=generation_id,"
       "model=model_permaslug?",
+      .accounts = "key=api_key_name?,team=user?,tag=app_name?,cost=cost_total?",
       .says = INSIDE ", reasoning is part of the completion" },
     { "cloudflare", "Cloudflare AI Gateway logs", "created_at|tokens_in|tokens_out|success",
       "arrival=created_at,e2e=duration?:ms,prompt=tokens_in,output=tokens_out,hit=cached?,id=id?,model=model?,"
       "status=success",
-      .inside = "?result" },
+      .accounts = "cost=cost?", .inside = "?result" },
     { "bedrock", "Bedrock model invocation logs", "inputTokenCount|outputTokenCount|modelId",
       "arrival=timestamp,"
       "prompt=input.inputTokenCount+input.cacheReadInputTokenCount?+input.cacheWriteInputTokenCount?,"
       "cached=input.cacheReadInputTokenCount?,write=input.cacheWriteInputTokenCount?,output=output.outputTokenCount,"
       "id=requestId?,model=modelId?,region=region?,error=errorCode?",
-      .beside = true, .says = BESIDE },
+      .accounts = "key=identity.arn?,tag=requestMetadata?", .beside = true, .says = BESIDE },
     { "bedrock-insights", "Bedrock model invocation logs queried with CloudWatch Logs Insights",
       "input.inputTokenCount|output.outputTokenCount",
       "arrival=@timestamp|timestamp,"
@@ -123,7 +128,7 @@ static const struct kw_log_format formats[] = {
       "start_time|num_model_requests|input_tokens|output_tokens",
       "arrival=start_time,end=end_time?,prompt=input_tokens,output=output_tokens,cached=input_cached_tokens?,"
       "count=num_model_requests,model=model?",
-      .inside = "?data.?results", .says = INSIDE },
+      .accounts = "key=api_key_id?,team=project_id?,tag=user_id?", .inside = "?data.?results", .says = INSIDE },
     { "anthropic-usage", "Anthropic usage report in buckets, with a column that counts requests",
       "starting_at|uncached_input_tokens|output_tokens",
       "arrival=starting_at,end=ending_at?,prompt=uncached_input_tokens+cache_read_input_tokens?+"
@@ -132,14 +137,15 @@ static const struct kw_log_format formats[] = {
       "cached=cache_read_input_tokens?,"
       "write=cache_creation.ephemeral_5m_input_tokens?+cache_creation.ephemeral_1h_input_tokens?+"
       "cache_creation_5m_input_tokens?+cache_creation_1h_input_tokens?,output=output_tokens,model=model?",
-      .inside = "?data.?results", .beside = true, .says = BESIDE,
+      .accounts = "key=api_key_id?,team=workspace_id?,tag=service_tier?", .inside = "?data.?results", .beside = true,
+      .says = BESIDE,
       .refused = "a usage report without a number of requests: no traffic follows from tokens alone; take the "
                  "requests' own log, or add a column that counts them and say count=COLUMN",
       .unless = "count" },
     { "claude-code", "Claude Code transcripts: each answer is logged up to three times",
       "parentUuid|sessionId|requestId|cache_read_input_tokens",
       ANTHROPIC("message.usage.") "arrival=timestamp,id=message.id,model=message.model?,where=type:assistant",
-      .beside = true, .says = BESIDE },
+      .accounts = "key=sessionId?,team=cwd?,tag=gitBranch?", .beside = true, .says = BESIDE },
     { "vertex", "Vertex request-response logs, flattened", "logging_time|prompt_tokens|candidates_tokens",
       "arrival=logging_time,prompt=prompt_tokens,output=candidates_tokens+thoughts_tokens?",
       .says = "thoughts are added to the output" },

@@ -8,9 +8,10 @@
 
 struct kw_log_format {
     const char *name, *what;
-    const char *names;   /* CSV columns or JSON keys that a file of this format has, all of them, separated by '|' */
-    const char *columns; /* for kw_columns_add; NULL: refused */
-    const char *inside;  /* see records.h */
+    const char *names;    /* CSV columns or JSON keys that a file of this format has, all of them, separated by '|' */
+    const char *columns;  /* for kw_columns_add; NULL: refused */
+    const char *accounts; /* likewise, what only accounts read: whose a request is, its cost; NULL: nothing */
+    const char *inside;   /* see records.h */
     bool side_by_side;
     enum kw_unit whole;  /* the unit of relative whole numbers, by the format's document; KW_UNIT_AUTO: none says */
     bool beside;         /* cached tokens stand beside the prompt's: a prompt of the user's own leaves them out */

@@ -35,6 +35,8 @@ struct kw_log {
     kw_ns stamp;       /* arrival as the record has it, less the duration: what its other times count from */
     bool observes;     /* the map tells when tokens came */
     kw_ns last_local;
+    bool accounts; /* whose a request is, and what it cost */
+    char owner[KW_NAME_MAX + 1];
     kw_ns bucket;   /* length, where no column says its end */
     char model[80]; /* of the row before, and whether it generates */
     size_t model_n;
@@ -352,6 +354,7 @@ static void merge(struct kw_log *g, uint32_t at, const struct said *s)
     merge_latency(t->ttft, at, fuller && s->row.says_ttft, s->row.ttft, earlier);
     merge_latency(t->e2e, at, fuller && s->row.says_e2e, s->row.e2e, earlier);
     if (!fuller) return;
+    if (t->charged) t->charged[at] = s->row.charged;
     g->known_output += (double)s->row.output - t->output[at];
     t->output[at] = (uint32_t)s->row.output;
     if (s->row.prompt && s->row.prompt <= KW_TRACE_MAX_TOKENS && s->row.cached + s->row.written <= s->row.prompt) {
@@ -436,6 +439,7 @@ static enum kw_status push_bucket(struct kw_log *g, const struct kw_cell *cell, 
         s->row.prompt = whole.prompt / n + (i < whole.prompt % n);
         s->row.output = whole.output / n + (i < whole.output % n);
         s->row.cached = whole.cached / n + (i < whole.cached % n);
+        if (whole.charged > 0) s->row.charged = whole.charged / (kw_nusd)n + ((kw_nusd)i < whole.charged % (kw_nusd)n);
         s->row.written =
             whole.written / n + (i + whole.cached % n >= n && i + whole.cached % n < n + whole.written % n);
         st = kw_rows_push(g->r, &s->row, err);
@@ -480,6 +484,68 @@ static uint64_t *left_out_as(struct kw_log *g, const struct kw_cell *cell)
     return failed ? &k->dropped_failed : NULL;
 }
 
+/* Key, team and tag as one name, each cut to a part of it. */
+static struct kw_span owner_of(struct kw_log *g, const struct kw_cell *cell)
+{
+    const struct kw_map_field *f[] = { &g->map.key, &g->map.team, &g->map.tag };
+    enum { PART = (KW_NAME_MAX - 2) / 3 };
+    size_t n = 0;
+    for (int i = 0; i < 3; i++) {
+        const struct kw_cell *x = one(cell, f[i]);
+        struct kw_span s = is_blank(x) ? (struct kw_span){ "", 0 } : x->text;
+        if (i) g->owner[n++] = KW_TRACE_OWNER_SEP;
+        if (same_word(s, "[]", 2) || same_word(s, "{}", 2)) s.n = 0;
+        for (size_t k = 0; k < s.n && k < PART; k++) g->owner[n++] = (unsigned char)s.p[k] < ' ' ? ' ' : s.p[k];
+    }
+    return (struct kw_span){ g->owner, n };
+}
+
+/* Dollars as written, 1.5e-06 or 0.03, rounded to nano-dollars. */
+static enum kw_status dollars(const struct kw_cell *x, kw_nusd *out, struct kw_error *err)
+{
+    char text[48];
+    bool rounded;
+    struct kw_span s = kw_span_trimmed(x->text);
+    if (s.n && *s.p == '$') s.p++, s.n--;
+    if (!s.n || s.n >= sizeof text)
+        return kw_fail(err, KW_EPARSE, "cost: want dollars, got '%.*s'", (int)(s.n < 40 ? s.n : 40), s.p);
+    memcpy(text, s.p, s.n);
+    text[s.n] = 0;
+    if (kw_nano_scaled(text, 0, out, &rounded, err) != KW_OK || *out < 0)
+        return kw_fail(err, KW_EPARSE, "cost: want dollars, got '%.40s'", text);
+    return KW_OK;
+}
+
+/* Whose the request is, what it cost, and how its machine came by. */
+static enum kw_status account(struct kw_log *g, const struct kw_cell *cell, struct kw_row *row, struct kw_error *err)
+{
+    const struct kw_columns *m = &g->map;
+    enum kw_status st = KW_OK;
+    bool said = false;
+    if (m->key.n || m->team.n || m->tag.n) row->owner = owner_of(g, cell);
+    row->says_charged = m->cost.n > 0;
+    row->charged = -1;
+    if (m->cost.n && !is_blank(one(cell, &m->cost))) st = dollars(one(cell, &m->cost), &row->charged, err);
+    row->says_gpu = m->gpu.n > 0;
+    if (st == KW_OK && m->gpu.n) st = length_of(cell, &m->gpu, m->gpu_unit, &row->gpu, &said, err);
+    if (!said) row->gpu = -1;
+    row->says_start = m->start.n || m->cold.n;
+    said = false;
+    if (st == KW_OK && m->start.n) st = length_of(cell, &m->start, m->start_unit, &row->start, &said, err);
+    const struct kw_cell *cold = one(cell, &m->cold);
+    if (m->cold.n && !is_blank(cold)) {
+        if (!is_true(cold))
+            row->start = 0;
+        else if (!said || row->start <= 0)
+            row->start = KW_TRACE_COLD;
+        said = true;
+    }
+    if (!said) row->start = -1;
+    if (st == KW_OK && (row->start < -1 || row->gpu < -1))
+        st = kw_fail(err, KW_ERANGE, "a length of a start or of GPU time below 0");
+    return st;
+}
+
 static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *err)
 {
     struct kw_log *g = ctx;
@@ -507,6 +573,7 @@ static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *er
         const struct kw_cell *x = one(cell, &g->map.region);
         s.row.region = x->kind == KW_CELL_ABSENT || x->kind == KW_CELL_NULL ? (struct kw_span){ "", 0 } : x->text;
     }
+    if (g->accounts && (st = account(g, cell, &s.row, err)) != KW_OK) return st;
     if (g->map.count.n) {
         if ((st = tokens(g, cell, &g->map.count, &count, &counted, err)) != KW_OK) return st;
         if (!counted) return kw_fail(err, KW_EPARSE, "no count of requests in the record");
@@ -638,6 +705,7 @@ static enum kw_status settle(struct kw_log *g, struct kw_source *s, const struct
         g->map.cached.n = 0; /* a prompt of the user's own, which need not hold what stands beside it */
     if (g->format && kw_columns_said(said, "prompt") && !kw_columns_said(said, "write")) g->map.write.n = 0;
     if (guess && (st = kw_guess_columns(&g->map, head, n, err)) != KW_OK) return st;
+    if (g->accounts && !g->format && (st = kw_guess_accounts(&g->map, head, n, err)) != KW_OK) return st;
     kw_guess_unused(&g->map, head, n, g->r->t.notes.hints, sizeof g->r->t.notes.hints);
     struct kw_records in = { .map = &g->map,
                              .inside = g->format ? g->format->inside : NULL,
@@ -682,13 +750,14 @@ static void log_free(struct kw_log *g)
 }
 
 enum kw_status kw_log_read(struct kw_rows *r, struct kw_source *s, const struct kw_log_format *format,
-                           const struct kw_columns *said, struct kw_error *err)
+                           const struct kw_columns *said, bool accounts, struct kw_error *err)
 {
     enum { SEED = 1 };
     struct kw_log *g = calloc(1, sizeof *g);
     if (!g) return kw_fail(err, KW_ENOMEM, "out of memory");
     g->r = r;
     g->format = format;
+    g->accounts = accounts;
     g->generates = true;
     r->drop_zero = said->zero == KW_ZERO_DROP;
     bool guess = !said->arrival.n || !said->prompt.n || !said->output.n;

@@ -9,9 +9,10 @@
 
 /* Any log by its column map. format is what the file is known as, or NULL; `said` its map under the user's own. What
  * `said` leaves open of arrival, prompt and output is taken from names that say it (guess.h). Every convention taken and
- * every row left out is in r->t.notes. KW_EPARSE, KW_ERANGE, KW_ENOMEM. */
+ * every row left out is in r->t.notes. KW_EPARSE, KW_ERANGE, KW_ENOMEM. accounts: names that say
+ * whose a request is and what it cost are looked for, too. */
 enum kw_status kw_log_read(struct kw_rows *r, struct kw_source *s, const struct kw_log_format *format,
-                           const struct kw_columns *said, struct kw_error *err);
+                           const struct kw_columns *said, bool accounts, struct kw_error *err);
 
 /* RAGPulse, whose hashes are lists in an object. */
 bool kw_ragpulse_detect(const char *head, size_t n);

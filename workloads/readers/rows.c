@@ -23,6 +23,7 @@ void kw_rows_free(struct kw_rows *r)
     names_free(&r->models);
     names_free(&r->classes);
     names_free(&r->regions);
+    names_free(&r->owners);
     r->cap = r->hash_cap = 0;
 }
 
@@ -65,14 +66,15 @@ static enum kw_status names_grow(struct kw_names *s, struct kw_error *err)
  * same file gives the same numbers. */
 static enum kw_status names_index(struct kw_names *s, struct kw_span x, uint16_t *out, struct kw_error *err)
 {
-    if (x.n > 200) x.n = 200; /* a name is a label; longer text is not one */
+    if (x.n > KW_NAME_MAX) x.n = KW_NAME_MAX; /* a name is a label; longer text is not one */
     size_t at = 0;
     if (s->slots && s->slot[at = names_slot(s, x.p, x.n)]) {
         *out = (uint16_t)(s->slot[at] - 1);
         return KW_OK;
     }
     if (s->n > UINT16_MAX)
-        return kw_fail(err, KW_ERANGE, "more than 65536 different models, classes or regions: is it the right column?");
+        return kw_fail(err, KW_ERANGE,
+                       "more than 65536 different models, classes, regions or owners: is it the right column?");
     if (2 * (s->n + 1) > s->slots) {
         enum kw_status st = names_grow(s, err);
         if (st != KW_OK) return st;
@@ -109,6 +111,10 @@ static enum kw_status more_rows(struct kw_rows *r, const struct kw_row *row, str
     if (ok && (t->n ? t->klass != NULL : row->klass.p != NULL)) ok = grow((void **)&t->klass, cap, sizeof *t->klass);
     if (ok && (t->n ? t->region != NULL : row->region.p != NULL))
         ok = grow((void **)&t->region, cap, sizeof *t->region);
+    if (ok && (t->n ? t->owner != NULL : row->owner.p != NULL)) ok = grow((void **)&t->owner, cap, sizeof *t->owner);
+    if (ok && (t->n ? t->charged != NULL : row->says_charged)) ok = grow((void **)&t->charged, cap, sizeof *t->charged);
+    if (ok && (t->n ? t->start != NULL : row->says_start)) ok = grow((void **)&t->start, cap, sizeof *t->start);
+    if (ok && (t->n ? t->gpu != NULL : row->says_gpu)) ok = grow((void **)&t->gpu, cap, sizeof *t->gpu);
     if (ok && t->ttft) ok = grow((void **)&t->ttft, cap, sizeof *t->ttft);
     if (ok && t->e2e) ok = grow((void **)&t->e2e, cap, sizeof *t->e2e);
     if (ok && (t->n ? t->hash_at != NULL : row->hash != NULL)) {
@@ -175,6 +181,7 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
     if (t->model && (st = names_index(&r->models, row->model, &t->model[n], err)) != KW_OK) return st;
     if (t->klass && (st = names_index(&r->classes, row->klass, &t->klass[n], err)) != KW_OK) return st;
     if (t->region && (st = names_index(&r->regions, row->region, &t->region[n], err)) != KW_OK) return st;
+    if (t->owner && (st = names_index(&r->owners, row->owner, &t->owner[n], err)) != KW_OK) return st;
     if (t->hash_at) {
         size_t have = t->hash_at[n], need = have + row->n_hash;
         if (need > r->hash_cap && (st = more_hashes(r, need, err)) != KW_OK) return st;
@@ -189,6 +196,9 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
     t->output[n] = (uint32_t)row->output;
     if (t->cached) t->cached[n] = (uint32_t)row->cached;
     if (t->written) t->written[n] = (uint32_t)row->written;
+    if (t->charged) t->charged[n] = row->charged;
+    if (t->start) t->start[n] = row->start;
+    if (t->gpu) t->gpu[n] = row->gpu;
     if (n && row->at < r->last) {
         t->notes.clock_back++;
         if (r->last - row->at > t->notes.worst_back) t->notes.worst_back = r->last - row->at;
@@ -223,6 +233,10 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     shrink((void **)&t->model, t->n, sizeof *t->model);
     shrink((void **)&t->klass, t->n, sizeof *t->klass);
     shrink((void **)&t->region, t->n, sizeof *t->region);
+    shrink((void **)&t->owner, t->n, sizeof *t->owner);
+    shrink((void **)&t->charged, t->n, sizeof *t->charged);
+    shrink((void **)&t->start, t->n, sizeof *t->start);
+    shrink((void **)&t->gpu, t->n, sizeof *t->gpu);
     shrink((void **)&t->ttft, t->n, sizeof *t->ttft);
     shrink((void **)&t->e2e, t->n, sizeof *t->e2e);
     shrink((void **)&t->hash_at, t->n + 1, sizeof *t->hash_at);
@@ -255,9 +269,12 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
         t->region = NULL;
         t->n_regions = 0;
     }
+    t->owner_name = r->owners.name;
+    t->n_owners = r->owners.n;
     free(r->models.slot);
     free(r->classes.slot);
     free(r->regions.slot);
+    free(r->owners.slot);
     *out = *t;
     kw_rows_init(r);
     return KW_OK;

@@ -5,6 +5,8 @@
 #include "workloads/readers/timestamp.h"
 #include "workloads/trace.h"
 
+enum { KW_NAME_MAX = 200 }; /* bytes of a name that are kept */
+
 struct kw_names {    /* distinct strings in order of appearance */
     char **name;     /* [n], owned */
     uint32_t *slot;  /* [slots] index + 1 into name; open addressing; 0 is free */
@@ -14,7 +16,7 @@ struct kw_names {    /* distinct strings in order of appearance */
 struct kw_rows {
     struct kw_trace t; /* columns so far; arrival still absolute and unsorted */
     size_t cap, hash_cap;
-    struct kw_names models, classes, regions;
+    struct kw_names models, classes, regions, owners;
     kw_ns last;        /* arrival of the row before */
     bool dated;        /* arrival counts from 1970 */
     bool drop_zero;    /* zero=drop */
@@ -30,8 +32,11 @@ struct kw_row {
     uint64_t cached, written;
     bool says_ttft, says_e2e; /* what was observed, >= 0 ns from `at` on, the end not before the first token */
     kw_ns ttft, e2e;
-    struct kw_span model, klass, region; /* p NULL: the source has none */
-    const uint64_t *hash;                /* [n_hash], copied */
+    struct kw_span model, klass, region, owner; /* p NULL: the source has none */
+    bool says_charged, says_start, says_gpu;    /* its source has such a column; a row's -1: not said (trace.h) */
+    kw_nusd charged;
+    kw_ns start, gpu;
+    const uint64_t *hash; /* [n_hash], copied */
     size_t n_hash;
 };
 

@@ -1,0 +1,150 @@
+#include "sim/cli/commands/watch.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "sim/cli/output.h"
+#include "sim/cli/platform_folder.h"
+#include "sim/core/date.h"
+#include "sim/core/files/source.h"
+#include "sim/io/scenario/catalogue.h"
+#include "sim/io/watch_report.h"
+#include "sim/watch/ledger.h"
+#include "workloads/trace_load.h"
+
+enum { PLATFORMS = 16, MONTH_HOURS = 30 * 24 };
+
+struct watch {
+    const struct kw_options *o;
+    struct kw_catalogue catalogue;
+    const struct kw_platform *platform[PLATFORMS]; /* --platform: APIs */
+    size_t n_platforms;
+    struct kw_watch_ledger ledger;
+};
+
+/* A word of the command line: LOG or LOG=PLATFORM[:GPU[xN]]. A file whose own name holds the '=' goes first. */
+struct log_word {
+    char path[4096], platform[64], gpu[32];
+    unsigned gpus;
+};
+
+static enum kw_status split(const char *word, struct log_word *w, struct kw_error *err)
+{
+    const char *eq = access(word, F_OK) == 0 ? NULL : strrchr(word, '=');
+    memset(w, 0, sizeof *w);
+    w->gpus = 1;
+    size_t n = eq ? (size_t)(eq - word) : strlen(word);
+    if (!n || n >= sizeof w->path) return kw_fail(err, KW_EUSAGE, "'%.80s': want LOG or LOG=PLATFORM[:GPU[xN]]", word);
+    memcpy(w->path, word, n);
+    if (!eq) return KW_OK;
+    const char *colon = strchr(++eq, ':'), *x = colon ? strrchr(colon, 'x') : NULL;
+    char rest = 0;
+    n = colon ? (size_t)(colon - eq) : strlen(eq);
+    bool times = x && x > colon + 1 && sscanf(x, "x%5u%c", &w->gpus, &rest) == 1 && w->gpus > 0;
+    size_t k = !colon ? 0 : times ? (size_t)(x - colon - 1) : strlen(colon + 1);
+    if (!times) w->gpus = 1;
+    if (!n || n >= sizeof w->platform || k >= sizeof w->gpu || (colon && !k))
+        return kw_fail(err, KW_EUSAGE, "'%.80s': want LOG=PLATFORM or LOG=PLATFORM:GPU or LOG=PLATFORM:GPUxN", word);
+    memcpy(w->platform, eq, n);
+    if (k) memcpy(w->gpu, colon + 1, k);
+    return KW_OK;
+}
+
+static enum kw_status place_of(struct watch *x, const struct log_word *w, const struct kw_platform **named,
+                               struct kw_watch_place *p, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    *p = (struct kw_watch_place){ .platform = x->platform, .n = x->n_platforms, .gpus = w->gpus, .model = x->o->model };
+    if (!*w->platform) return KW_OK;
+    if ((st = kw_catalogue_platform(&x->catalogue, w->platform, named, err)) != KW_OK) return st;
+    p->platform = named;
+    p->n = 1;
+    const struct kw_platform *f = *named;
+    if (f->kind == KW_KIND_API && *w->gpu)
+        return kw_fail(err, KW_EUSAGE, "%s sells tokens, not GPUs: say %s=%s", f->name, w->path, f->name);
+    if (f->kind == KW_KIND_API) return KW_OK;
+    if (!*w->gpu) return kw_fail(err, KW_EUSAGE, "%s: on which GPU? say %s=%s:H100", f->name, w->path, f->name);
+    for (uint32_t tp = 1; tp <= 16 && !p->gpu; tp *= 2) p->gpu = kw_platform_gpu(f, w->gpu, tp);
+    return p->gpu ? KW_OK
+                  : kw_fail(err, KW_ERANGE, "%s has no GPU %s (keepwarm platforms show %s)", f->name, w->gpu, f->name);
+}
+
+/* UTC seconds of the trace's arrival 0: its own, or on the day that --date says. */
+static enum kw_status epoch_of(const struct watch *x, const struct kw_trace *t, const char *path, int64_t *epoch,
+                               struct kw_error *err)
+{
+    *epoch = t->epoch_unix;
+    if (*epoch != INT64_MIN) {
+        if (x->o->date) return kw_fail(err, KW_EUSAGE, "--date: %s has dates of its own", path);
+        return KW_OK;
+    }
+    if (!x->o->date)
+        return kw_fail(err, KW_ERANGE,
+                       "%s has no dates, only times from a beginning: say on which day it began, --date YYYY-MM-DD",
+                       path);
+    if (!kw_date_is_day(x->o->date)) return kw_fail(err, KW_EUSAGE, "--date: want YYYY-MM-DD, got '%.40s'", x->o->date);
+    *epoch = kw_date_age_days("1970-01-01", x->o->date) * 86400 + t->origin / KW_NS_PER_S;
+    return *epoch >= 0 ? KW_OK : kw_fail(err, KW_EUSAGE, "--date: want a day from 1970 on, got '%.40s'", x->o->date);
+}
+
+static enum kw_status add_log(struct watch *x, const char *word, struct kw_error *err)
+{
+    struct log_word w;
+    struct kw_watch_place place;
+    struct kw_source s;
+    struct kw_trace t = { .n = 0 };
+    const struct kw_platform *named = NULL;
+    char remarks[2000];
+    int64_t epoch;
+    enum kw_status st = split(word, &w, err);
+    if (st == KW_OK) st = place_of(x, &w, &named, &place, err);
+    if (st == KW_OK) st = kw_source_open(&s, w.path, err);
+    if (st != KW_OK) return st;
+    st = kw_trace_read_accounts(&t, &s, strcmp(w.path, "-") ? w.path : NULL, x->o->format, x->o->columns, err);
+    kw_source_close(&s);
+    if (st == KW_OK && x->o->strict && (st = kw_trace_strict(&t, err)) != KW_OK) kw_where(err, w.path, 0);
+    if (st == KW_OK) st = epoch_of(x, &t, w.path, &epoch, err);
+    if (st == KW_OK && (st = kw_watch_add(&x->ledger, &t, epoch, &place, err)) != KW_OK) kw_where(err, w.path, 0);
+    if (st == KW_OK && !x->o->quiet && kw_trace_remarks(&t, remarks, sizeof remarks)[0])
+        kw_cli_note("%s: %s", w.path, remarks);
+    kw_trace_free(&t);
+    return st;
+}
+
+static enum kw_status read_all(struct watch *x, struct kw_error *err)
+{
+    const struct kw_options *o = x->o;
+    enum kw_status st = kw_cli_platforms(&x->catalogue, o, err);
+    if (st == KW_OK && o->platform.n > PLATFORMS) st = kw_fail(err, KW_EUSAGE, "--platform: at most %d", PLATFORMS);
+    for (size_t i = 0; i < o->platform.n && st == KW_OK; i++) {
+        st = kw_catalogue_platform(&x->catalogue, o->platform.v[i], &x->platform[i], err);
+        if (st == KW_OK && !x->platform[i]->n_apis)
+            st = kw_fail(err, KW_EUSAGE, "--platform: %s sells no tokens; name its log's GPUs, LOG=%s:GPU",
+                         o->platform.v[i], o->platform.v[i]);
+        x->n_platforms += st == KW_OK;
+    }
+    for (size_t i = 0; i < o->args.n && st == KW_OK; i++) st = add_log(x, o->args.v[i], err);
+    return st;
+}
+
+int kw_cli_watch(const struct kw_options *o)
+{
+    struct kw_error err = { "" };
+    struct kw_text out = { .columns = kw_cli_columns() };
+    struct watch x;
+    memset(&x, 0, sizeof x);
+    x.o = o;
+    enum kw_status st = kw_catalogue_load(&x.catalogue, NULL, &err);
+    if (st != KW_OK) return kw_cli_fail(st, &err);
+    st = read_all(&x, &err);
+    if (st == KW_OK) {
+        const struct kw_watch_report r = { &x.ledger, kw_watch_window(&x.ledger, MONTH_HOURS), o->all };
+        if (!o->json) kw_text_add(&out, "keepwarm watch\n");
+        st = o->json ? kw_watch_report_json(&r, &out, &err) : kw_watch_report_text(&r, &out, &err);
+    }
+    kw_watch_free(&x.ledger);
+    kw_catalogue_free(&x.catalogue);
+    if (st == KW_OK) return kw_cli_print(&out);
+    kw_text_free(&out);
+    return kw_cli_fail(st, &err);
+}

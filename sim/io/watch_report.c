@@ -1,0 +1,305 @@
+#include "sim/io/watch_report.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/core/date.h"
+#include "sim/core/document.h"
+#include "sim/cost/log_bill.h"
+#include "sim/io/quantity.h"
+#include "sim/io/text_table.h"
+#include "workloads/stats.h"
+
+enum { ROWS = 10, DAYS = 7, HOURS = 24 };
+static const double cold_often = 0.05; /* of the requests that tell: above it a cold start is no exception */
+static const char *const day_name[DAYS] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };
+
+/* "2026-05-11 09:00" of an hour since 1970. */
+static const char *hour_text(int64_t hour, char buf[32])
+{
+    int y, m, d;
+    kw_date_of_day(hour / HOURS, &y, &m, &d);
+    snprintf(buf, 32, "%04d-%02d-%02d %02d:00", y, m, d, (int)(hour % HOURS));
+    return buf;
+}
+
+static int weekday(int64_t hour)
+{
+    return (int)((hour / HOURS + 3) % DAYS); /* 1970-01-01 was a Thursday */
+}
+
+static const char *usd(kw_nusd v, char buf[32])
+{
+    double x = kw_nano_to_double(v);
+    return kw_grouped(buf, 32, x, x != 0 && fabs(x) < 1 ? 4 : 2);
+}
+
+static const char *count(int64_t v, char buf[32])
+{
+    return kw_grouped(buf, 32, (double)v, 0);
+}
+
+static const char *per_mtok(const struct kw_watch_count *c, char buf[32])
+{
+    return kw_quantity_number(kw_watch_usd_per_mtok(c), buf);
+}
+
+/* Dollars per thousand requests, since one costs too little to read. */
+static const char *per_thousand(const struct kw_watch_count *c, char buf[32])
+{
+    return kw_quantity_number(1000 * kw_watch_usd_per_request(c), buf);
+}
+
+static void breakdown(struct kw_text *out, const char *head, const struct kw_watch_row *row, size_t n, kw_nusd total,
+                      bool all)
+{
+    struct kw_text_table t = { 0 };
+    struct kw_watch_row rest;
+    char a[32], b[32], c[32], d[32], e[32], f[32];
+    size_t shown = all || n <= ROWS ? n : ROWS - 1;
+    memset(&rest, 0, sizeof rest);
+    for (size_t i = shown; i < n; i++) kw_watch_count_add(&rest.count, &row[i].count);
+    snprintf(rest.name, sizeof rest.name, "%zu others (--all lists them)", n - shown);
+    kw_text_table_column(&t, head, "", false);
+    kw_text_table_column(&t, "requests", "", true);
+    kw_text_table_column(&t, "tokens", "Mtok", true);
+    kw_text_table_column(&t, "cost", "$", true);
+    kw_text_table_column(&t, "of all", "%", true);
+    kw_text_table_column(&t, "per Mtok", "$", true);
+    kw_text_table_column(&t, "per 1000", "$", true);
+    for (size_t i = 0; i < shown + (shown < n); i++) {
+        const struct kw_watch_row *x = i < shown ? &row[i] : &rest;
+        bool none = x->count.unpriced == x->count.requests && !x->count.cost;
+        kw_text_table_cell(&t, "%s", *x->name ? x->name : x->source ? "(no platform known)" : "(not named)");
+        kw_text_table_cell(&t, "%s", count(x->count.requests, a));
+        kw_text_table_cell(&t, "%s", kw_quantity_number((double)kw_watch_tokens(&x->count) / 1e6, b));
+        kw_text_table_cell(&t, "%s", none ? "not known" : usd(x->count.cost, c));
+        kw_text_table_cell(&t, "%s", none ? "-" : kw_quantity_part((double)x->count.cost, (double)total, d));
+        kw_text_table_cell(&t, "%s", per_mtok(&x->count, e));
+        kw_text_table_cell(&t, "%s", per_thousand(&x->count, f));
+    }
+    kw_document_section(out, "Cost by %s", head);
+    kw_text_table_print(&t, out);
+    kw_text_table_free(&t);
+}
+
+static void cold_starts(struct kw_text *out, const struct kw_watch_row *row, size_t n)
+{
+    char a[32], b[32], c[32], d[32];
+    for (size_t i = 0, any = 0; i < n; i++) {
+        const struct kw_watch_count *k = &row[i].count;
+        if (!k->says_start) continue;
+        double share = (double)k->cold / (double)k->says_start;
+        if (!any++) kw_document_section(out, "Cold starts");
+        char timed[120] = "how long they took is not said";
+        if (k->cold_timed)
+            snprintf(timed, sizeof timed, "%s s on average of the %s that say how long%s%s",
+                     kw_quantity_number(kw_nano_to_double(k->cold_ns) / (double)k->cold_timed, a),
+                     count(k->cold_timed, b), k->cold_cost ? ", $" : "", k->cold_cost ? usd(k->cold_cost, c) : "");
+        kw_document_note(out, "%s: %.2f %% of %s requests met one (%" PRId64 "); %s%s",
+                         *row[i].name ? row[i].name : "(no platform known)", 100 * share, count(k->says_start, d),
+                         k->cold, timed, share > cold_often ? ". FLAGGED: above 5 %" : "");
+    }
+}
+
+/* Tokens an hour by weekday and hour of day, in percent of the busiest of these means. */
+static enum kw_status week(struct kw_text *out, const struct kw_watch_report *r, struct kw_error *err)
+{
+    struct kw_watch_count *hour;
+    double sum[DAYS][HOURS] = { { 0 } }, most = 0;
+    int seen[DAYS][HOURS] = { { 0 } };
+    int64_t to = kw_watch_over(r->ledger);
+    enum kw_status st = kw_watch_hours(r->ledger, r->window, &hour, err);
+    if (st != KW_OK) return st;
+    for (int64_t h = r->window.from + 1; h < to; h++) { /* the first hour is not whole either */
+        sum[weekday(h)][h % HOURS] += (double)kw_watch_tokens(&hour[h - r->window.from]);
+        seen[weekday(h)][h % HOURS]++;
+    }
+    free(hour);
+    for (int d = 0; d < DAYS; d++)
+        for (int h = 0; h < HOURS; h++)
+            if (seen[d][h] && (sum[d][h] /= seen[d][h]) > most) most = sum[d][h];
+    if (most <= 0) return KW_OK;
+    kw_document_section(out, "Load by weekday and hour (UTC), %% of the busiest, which has %.3g tokens an hour", most);
+    kw_text_add(out, "  %-4s", "");
+    for (int h = 0; h < HOURS; h++) kw_text_add(out, "%3d", h);
+    kw_text_add(out, "\n");
+    for (int d = 0; d < DAYS; d++) {
+        kw_text_add(out, "  %-4s", day_name[d]);
+        for (int h = 0; h < HOURS; h++)
+            if (seen[d][h])
+                kw_text_add(out, "%3.0f", fmin(99, 100 * sum[d][h] / most));
+            else
+                kw_text_add(out, "  .");
+        kw_text_add(out, "\n");
+    }
+    return KW_OK;
+}
+
+/* What of the time each source that has GPUs, or tells when answers ended, had a request under way. */
+static void busy(struct kw_text *out, const struct kw_watch_report *r, const struct kw_watch_row *row, size_t n)
+{
+    char a[32];
+    for (size_t i = 0, any = 0; i < n; i++) {
+        const struct kw_watch_source *s = row[i].source;
+        if (!row[i].count.busy_ns) continue;
+        kw_ns from = r->window.from * KW_NS_PER_HOUR, to = r->window.to * KW_NS_PER_HOUR;
+        if (from < s->from) from = s->from;
+        if (to > s->until) to = s->until;
+        if (to <= from) continue;
+        if (!any++) kw_document_section(out, "Utilisation");
+        char rent[80] = "";
+        if (s->kind == KW_KIND_DEDICATED)
+            snprintf(rent, sizeof rent, "; rented all the time at $%s an hour", usd(s->hour, a));
+        kw_document_note(out, "%s: a request was under way %.1f %% of the time%s",
+                         *s->name ? s->name : "(no platform known)",
+                         100 * fmin(1, (double)row[i].count.busy_ns / (double)(to - from)), rent);
+    }
+}
+
+static void totals(struct kw_text *out, const struct kw_watch_report *r, const struct kw_watch_count *c)
+{
+    char a[32], b[32], text[400];
+    snprintf(text, sizeof text, "%s to %s UTC, %.1f days", hour_text(r->window.from, a), hour_text(r->window.to, b),
+             (double)(r->window.to - r->window.from) / HOURS);
+    kw_document_fact("window", text, out);
+    snprintf(text, sizeof text, "%s, %s tokens", count(c->requests, a), count(kw_watch_tokens(c), b));
+    kw_document_fact("requests", text, out);
+    char each[32], mtok[32];
+    snprintf(text, sizeof text, "$%s: $%s per Mtok, $%s per 1000 requests", usd(c->cost, a), per_mtok(c, mtok),
+             per_thousand(c, each));
+    if (c->unpriced)
+        snprintf(text, sizeof text,
+                 "$%s and the cost of %s requests that nobody knows: no platform named here sells their "
+                 "model (--platform NAME), and their log does not say it (--columns cost=NAME)",
+                 usd(c->cost, a), count(c->unpriced, b));
+    kw_document_fact("cost", text, out);
+    if (c->says_cost && c->said != c->cost) {
+        snprintf(text, sizeof text, "$%s, by the logs themselves, for the %s requests of which they tell",
+                 usd(c->said, a), count(c->says_cost, b));
+        kw_document_fact("logs say", text, out);
+    }
+}
+
+enum kw_status kw_watch_report_text(const struct kw_watch_report *r, struct kw_text *out, struct kw_error *err)
+{
+    struct kw_watch_row *row, *sources = NULL;
+    size_t n, n_sources = 0;
+    enum kw_status st = kw_watch_rows(r->ledger, r->window, KW_WATCH_BY_ALL, &row, &n, err);
+    if (st != KW_OK) return st;
+    struct kw_watch_count all = { 0 };
+    if (n) all = row->count;
+    free(row);
+    totals(out, r, &all);
+    st = kw_watch_rows(r->ledger, r->window, KW_WATCH_BY_SOURCE, &sources, &n_sources, err);
+    if (st == KW_OK) breakdown(out, "source", sources, n_sources, all.cost, r->all);
+    for (int by = 0; by < KW_WATCH_PARTS && st == KW_OK; by++) {
+        if ((st = kw_watch_rows(r->ledger, r->window, by, &row, &n, err)) != KW_OK) break;
+        if (n > 1 || (n == 1 && *row->name)) breakdown(out, kw_watch_part_name[by], row, n, all.cost, r->all);
+        free(row);
+    }
+    if (st == KW_OK) {
+        cold_starts(out, sources, n_sources);
+        busy(out, r, sources, n_sources);
+        st = week(out, r, err);
+    }
+    free(sources);
+    return st;
+}
+
+static void json_number(struct kw_text *out, const char *key, double v)
+{
+    if (isfinite(v))
+        kw_text_add(out, ", \"%s\": %.12g", key, v);
+    else
+        kw_text_add(out, ", \"%s\": null", key);
+}
+
+static void json_count(struct kw_text *out, const struct kw_watch_count *c)
+{
+    char a[32];
+    kw_text_add(out, "\"requests\": %" PRId64 ", \"tokens\": { ", c->requests);
+    for (int i = 0; i < KW_LINES; i++)
+        kw_text_add(out, "%s\"%s\": %" PRId64, i ? ", " : "", kw_meter_line_name[i], c->tokens[i]);
+    kw_text_add(out, " }, \"usd\": \"%s\", \"unpriced_requests\": %" PRId64, kw_nano_format(a, sizeof a, c->cost),
+                c->unpriced);
+    json_number(out, "usd_per_mtok", kw_watch_usd_per_mtok(c));
+    json_number(out, "usd_per_request", kw_watch_usd_per_request(c));
+    if (c->says_cost)
+        kw_text_add(out, ", \"logs_say_usd\": \"%s\", \"logs_say_requests\": %" PRId64,
+                    kw_nano_format(a, sizeof a, c->said), c->says_cost);
+    if (!c->says_start) return;
+    kw_text_add(out, ", \"cold_starts\": { \"of_requests\": %" PRId64 ", \"n\": %" PRId64, c->says_start, c->cold);
+    json_number(out, "fraction", (double)c->cold / (double)c->says_start);
+    json_number(out, "mean_s", c->cold_timed ? kw_nano_to_double(c->cold_ns) / (double)c->cold_timed : NAN);
+    kw_text_add(out, ", \"usd\": \"%s\", \"flagged\": %s }", kw_nano_format(a, sizeof a, c->cold_cost),
+                (double)c->cold > cold_often * (double)c->says_start ? "true" : "false");
+}
+
+static enum kw_status json_rows(struct kw_text *out, const struct kw_watch_report *r, const char *key, int by,
+                                struct kw_error *err)
+{
+    struct kw_watch_row *row;
+    size_t n;
+    char a[32];
+    enum kw_status st = kw_watch_rows(r->ledger, r->window, by, &row, &n, err);
+    if (st != KW_OK) return st;
+    kw_text_add(out, ",\n  \"%s\": [", key);
+    for (size_t i = 0; i < n; i++) {
+        kw_text_add(out, "%s\n    { \"name\": ", i ? "," : "");
+        kw_text_quote(out, row[i].name);
+        if (row[i].source)
+            kw_text_add(out, ", \"kind\": \"%s\", \"rent_usd\": \"%s\"", kw_kind_name[row[i].source->kind],
+                        kw_nano_format(a, sizeof a, row[i].rent));
+        kw_text_add(out, ", ");
+        json_count(out, &row[i].count);
+        kw_text_add(out, " }");
+    }
+    kw_text_add(out, "\n  ]");
+    free(row);
+    return KW_OK;
+}
+
+static enum kw_status json_hours(struct kw_text *out, const struct kw_watch_report *r, struct kw_error *err)
+{
+    struct kw_watch_count *hour;
+    char a[32], b[32];
+    enum kw_status st = kw_watch_hours(r->ledger, r->window, &hour, err);
+    if (st != KW_OK) return st;
+    kw_text_add(out, ",\n  \"hours\": [");
+    for (int64_t h = r->window.from; h < r->window.to; h++) {
+        const struct kw_watch_count *c = &hour[h - r->window.from];
+        kw_text_add(out,
+                    "%s\n    { \"hour\": \"%s\", \"weekday\": \"%s\", \"requests\": %" PRId64 ", \"tokens\": %" PRId64
+                    ", \"usd\": \"%s\", \"busy_s\": %.9g }",
+                    h > r->window.from ? "," : "", hour_text(h, a), day_name[weekday(h)], c->requests,
+                    kw_watch_tokens(c), kw_nano_format(b, sizeof b, c->cost), kw_nano_to_double(c->busy_ns));
+    }
+    kw_text_add(out, "\n  ]");
+    free(hour);
+    return KW_OK;
+}
+
+enum kw_status kw_watch_report_json(const struct kw_watch_report *r, struct kw_text *out, struct kw_error *err)
+{
+    struct kw_watch_row *row;
+    size_t n;
+    char a[32], b[32];
+    enum kw_status st = kw_watch_rows(r->ledger, r->window, KW_WATCH_BY_ALL, &row, &n, err);
+    if (st != KW_OK) return st;
+    kw_text_add(out, "{\n  \"window\": { \"from\": \"%s\", \"to\": \"%s\" },\n  \"total\": { ",
+                hour_text(r->window.from, a), hour_text(r->window.to, b));
+    if (n) json_count(out, &row->count);
+    free(row);
+    kw_text_add(out, " }");
+    st = json_rows(out, r, "by_source", KW_WATCH_BY_SOURCE, err);
+    for (int by = 0; by < KW_WATCH_PARTS && st == KW_OK; by++) {
+        char key[24];
+        snprintf(key, sizeof key, "by_%s", kw_watch_part_name[by]);
+        st = json_rows(out, r, key, by, err);
+    }
+    if (st == KW_OK) st = json_hours(out, r, err);
+    kw_text_add(out, "\n}\n");
+    return st;
+}

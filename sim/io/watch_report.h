@@ -1,0 +1,17 @@
+/* sim/io/watch_report.h - what a ledger of costs says, for people and as JSON. */
+#ifndef KW_SIM_IO_WATCH_REPORT_H
+#define KW_SIM_IO_WATCH_REPORT_H
+#include "sim/core/text.h"
+#include "sim/watch/view.h"
+
+struct kw_watch_report {
+    const struct kw_watch_ledger *ledger; /* borrowed, of one source at least */
+    struct kw_watch_window window;
+    bool all; /* every row of the tables */
+};
+
+/* KW_ENOMEM. */
+enum kw_status kw_watch_report_text(const struct kw_watch_report *r, struct kw_text *out, struct kw_error *err);
+enum kw_status kw_watch_report_json(const struct kw_watch_report *r, struct kw_text *out, struct kw_error *err);
+
+#endif

@@ -1,0 +1,84 @@
+/* sim/watch/ledger.h - what requests cost, hour by hour: an hour's requests of one source, model, key, team and tag are a
+ * cell. Logs of APIs, serverless platforms and rented GPUs add up in it, so that a dollar and a token mean the same in all. */
+#ifndef KW_SIM_WATCH_LEDGER_H
+#define KW_SIM_WATCH_LEDGER_H
+#include "platforms/facts/platform.h"
+#include "sim/cost/bill.h"
+#include "workloads/trace.h"
+
+enum kw_watch_part { KW_WATCH_MODEL, KW_WATCH_KEY, KW_WATCH_TEAM, KW_WATCH_TAG, KW_WATCH_PARTS };
+extern const char *const kw_watch_part_name[]; /* "model", "key", "team", "tag", NULL */
+
+/* Who serves, and how it is paid. */
+struct kw_watch_source {
+    char name[96]; /* "openai", "lambda:H100x2"; "" what no platform is known of */
+    enum kw_kind kind;
+    kw_nusd hour; /* all GPUs of it an hour: dedicated, from its first request to its last; serverless, of GPU time */
+    bool bills_starts; /* its meter runs while a replica loads */
+    kw_ns from, until; /* observed, ns since 1970 */
+    kw_ns busy_until;  /* where the answers seen so far end */
+};
+
+struct kw_watch_series {
+    uint32_t source;
+    char *label; /* model, key, team, tag with KW_TRACE_OWNER_SEP between them; owned */
+};
+
+struct kw_watch_count {
+    int64_t requests, tokens[KW_LINES];
+    kw_nusd cost;     /* of the requests whose price is known */
+    int64_t unpriced; /* requests whose price nobody knows: no part of cost */
+    kw_nusd said;     /* what the logs themselves say of those that say it */
+    int64_t says_cost;
+    int64_t says_start, cold,
+        cold_timed; /* requests that tell whether a cold start met them; that one did; and how long */
+    kw_ns cold_ns;
+    kw_nusd cold_cost; /* of cost */
+    kw_ns gpu_ns;
+    kw_ns busy_ns; /* when at least one of the source's requests was under way, counted where it began */
+};
+
+struct kw_watch_cell {
+    int64_t hour; /* since 1970, UTC */
+    uint32_t series;
+    struct kw_watch_count count;
+};
+
+struct kw_watch_file { /* read already */
+    char *path;
+    char sha256[65]; /* of its first `bytes` bytes; "" where it was read in parts */
+    uint64_t bytes, requests;
+    char head[65], tail[65]; /* SHA-256 of the first and of the last 64 KiB of what was read (state.h) */
+};
+
+struct kw_watch_ledger { /* {0} is empty; what it points to is owned */
+    struct kw_watch_source *source;
+    struct kw_watch_series *series;
+    struct kw_watch_cell *cell; /* by hour, then series; no two alike */
+    struct kw_watch_file *file;
+    size_t n_sources, n_series, n_cells, n_files;
+};
+
+void kw_watch_free(struct kw_watch_ledger *l);
+
+/* Where a log's requests are counted. gpu: on that offer of platform[0], `gpus` of them; NULL: on whichever of the platforms
+ * sells the request's model by the token, else on none, where the log itself says what it cost. */
+struct kw_watch_place {
+    const struct kw_platform *const *platform; /* [n] */
+    size_t n;
+    const struct kw_gpu_offer *gpu;
+    uint32_t gpus;
+    const char *model; /* of requests that name none; NULL: "" */
+};
+
+/* Adds the trace's requests. epoch: UTC seconds of arrival 0. KW_ERANGE: prices by volume, which an hour does not know; GPU
+ * time that nobody tells of a serverless platform. KW_ENOMEM. On failure the ledger is as it was. */
+enum kw_status kw_watch_add(struct kw_watch_ledger *l, const struct kw_trace *t, int64_t epoch,
+                            const struct kw_watch_place *p, struct kw_error *err);
+
+/* One part of a series' label into buf; returns buf. */
+char *kw_watch_part(const struct kw_watch_series *s, enum kw_watch_part part, char buf[256]);
+
+void kw_watch_count_add(struct kw_watch_count *sum, const struct kw_watch_count *c);
+
+#endif
