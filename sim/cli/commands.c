@@ -127,7 +127,7 @@ const struct kw_command kw_commands[] = {
       kw_cli_bill },
     { "watch",
       "LOG[=SOURCE]...",
-      "what logs cost: by platform, model, key, team and tag, per token and per request, hour by hour",
+      "what logs cost, by platform, model, key, team and tag, hour by hour",
       "LOG is a gateway's log or a provider's export, priced by its tokens at the --platform that sells each\n"
       "request's model, else by the cost that the log itself states. LOG=PLATFORM:GPUxN is the log of what\n"
       "ran on N GPUs: rented from its first request to its last, or, of a serverless platform, billed by the\n"
