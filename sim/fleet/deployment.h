@@ -142,6 +142,8 @@ struct kw_routing {
     double share[KW_FLEET_MAX_DEPLOYMENTS];
     uint8_t class_to[256];
     enum kw_route_spill spill;
+    kw_ns back_from, back_to; /* SPLIT: arrivals of the trace from the one on and before the other all go to `back` */
+    uint8_t back;
     uint8_t order[KW_REGIONS_MAX]
                  [KW_FLEET_MAX_DEPLOYMENTS]; /* REGION: the deployments for a request of a region, nearest
                                                                 first; each once */

@@ -85,16 +85,20 @@ static enum kw_status check_shares(struct kw_router *r, struct kw_error *err)
         r->upto[i] = sum += share;
     }
     if (!(sum > 0)) return kw_fail(err, KW_ERANGE, "routing: all shares are 0");
+    if (r->routing->back >= r->n)
+        return kw_fail(err, KW_ERANGE, "routing goes back to deployment %d of %u", r->routing->back, r->n);
     for (uint32_t i = 0; i < r->n; i++) r->upto[i] /= sum;
     return KW_OK;
 }
 
-/* One draw a request whatever the shares, so that two splits meet the same draws. */
+/* One draw a request whatever the shares and the time, so that two splits meet the same draws. */
 static uint32_t pick_by_share(struct kw_router *r, uint32_t request)
 {
-    (void)request;
+    const struct kw_routing *x = r->routing;
     double u = kw_rng_uniform(&r->rng);
+    kw_ns at = r->trace->arrival[request];
     uint32_t k = 0;
+    if (at >= x->back_from && at < x->back_to) return x->back;
     while (k + 1 < r->n && u >= r->upto[k]) k++;
     return k;
 }

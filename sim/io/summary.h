@@ -5,6 +5,7 @@
 #include "sim/io/scenario/scenario.h"
 #include "workloads/window.h"
 #include "sim/plan/breakeven.h"
+#include "sim/plan/migration.h"
 #include "sim/plan/plan_parts.h"
 #include "workloads/trace.h"
 
@@ -38,16 +39,20 @@ void kw_summary_whole(const struct kw_plan_parts *x, const struct kw_plan_whole 
 void kw_summary_volumes(const struct kw_breakeven *b, struct kw_text *out);
 void kw_summary_volumes_csv(const struct kw_breakeven *b, const struct kw_plan_parts *x, struct kw_text *out);
 
+/* Each step on either side, and going back; n 0: that there is nothing to migrate to. */
+void kw_summary_migration(const struct kw_migration *m, struct kw_text *out);
+
 /* The same figures for machines: one JSON document, or CSV with a head line. Its columns platform to max_replicas
  * hold the settings (idle_timeout in s), profile and profile_grade
  * name the profile that the step times are of, and its grade ("-" of an API; of several deployments joined by " + ", as
  * /points of a result has them); of_class, of_model, of_region and of_deployment are empty in a configuration's own row and say in
  * the rows after it which class, model, region or deployment they are of, where there are several; part is the model that a plan
  * of several chose it for. t: NULL where the trace is not at hand;
- * volumes: NULL without other volumes, else of the plan, or of each part. */
+ * volumes: NULL without other volumes, else of the plan, or of each part; migration: NULL without one. */
 void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                      const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
-                     const struct kw_reading *reading, const struct kw_breakeven *volumes, struct kw_text *out);
+                     const struct kw_reading *reading, const struct kw_breakeven *volumes,
+                     const struct kw_migration *migration, struct kw_text *out);
 /* One point's ranges under r[KW_READINGS], where there are any to show. */
 void kw_summary_reading(const struct kw_reading *r, struct kw_text *out);
 /* The i-th distinct sentence about what is not known of the n candidates' bills, into buf; false past the last. */

@@ -453,6 +453,60 @@ static void add_volumes(cJSON *root, const struct kw_breakeven *b, bool *lost)
     add_crossing(x, &b->serverless_to_dedicated, lost);
 }
 
+static void add_side(cJSON *o, const char *key, const struct kw_migration_side *s, bool *lost)
+{
+    char exact[32];
+    cJSON *x = cJSON_AddObjectToObject(o, key);
+    add_text(x, "cost_usd_month", kw_nano_format(exact, sizeof exact, s->cost), lost);
+    if (!s->served) return;
+    add_number(x, "ttft_p95_s", s->ttft_p95, lost);
+    add_number(x, "ttft_p99_s", s->ttft_p99, lost);
+    add_number(x, "cold_fraction", s->cold, lost);
+    add_number(x, "error_fraction", s->error, lost);
+    add_bool(x, "feasible", s->met, lost);
+    if (!s->met) add_text(x, "miss", s->miss, lost);
+}
+
+static void add_back(cJSON *o, const struct kw_migration_back *b, bool *lost)
+{
+    cJSON *x = cJSON_AddObjectToObject(o, "back");
+    add_number(x, "arrived", (double)b->arrived, lost);
+    add_number(x, "failed", (double)b->failed, lost);
+    add_number(x, "cut_off", (double)b->cut, lost);
+    add_number(x, "error_fraction", b->error, lost);
+    add_number(x, "ttft_p95_s", b->ttft_p95, lost);
+    add_number(x, "first_token_s", b->first_token, lost);
+    add_number(x, "more_starts", b->starts, lost);
+    add_number(x, "more_cost_usd", b->cost, lost);
+}
+
+static void add_migration(cJSON *root, const struct kw_migration *m, bool *lost)
+{
+    char exact[32];
+    if (!m) return;
+    cJSON *o = cJSON_AddObjectToObject(root, "migration"), *steps;
+    add_text(o, "from", m->name[KW_MIGRATION_OLD], lost);
+    add_text(o, "to", m->name[KW_MIGRATION_NEW], lost);
+    add_text(o, "from_binds", m->binds[KW_MIGRATION_OLD], lost);
+    add_text(o, "to_binds", m->binds[KW_MIGRATION_NEW], lost);
+    add_bool(o, "to_single", m->single, lost);
+    add_number(o, "failure_s", kw_nano_to_double(m->failure), lost);
+    add_number(o, "failure_from_s", kw_nano_to_double(m->failure_at), lost);
+    steps = add_array(o, "steps", lost);
+    for (uint32_t i = 0; i < m->n; i++) {
+        const struct kw_migration_step *s = &m->step[i];
+        cJSON *x = cJSON_CreateObject();
+        add_number(x, "share", s->share, lost);
+        add_text(x, "cost_usd_month", kw_nano_format(exact, sizeof exact, s->cost), lost);
+        add_bool(x, "feasible", s->met, lost);
+        if (!s->met) add_text(x, "miss", s->miss, lost);
+        add_side(x, "old", &s->side[KW_MIGRATION_OLD], lost);
+        add_side(x, "new", &s->side[KW_MIGRATION_NEW], lost);
+        add_back(x, &s->back, lost);
+        add_element(steps, x, lost);
+    }
+}
+
 /* t: NULL of a result opened again. */
 static cJSON *document(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                        bool *lost)
@@ -480,12 +534,14 @@ static void print_document(cJSON *root, bool lost, struct kw_text *out)
 
 void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                      const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
-                     const struct kw_reading *reading, const struct kw_breakeven *volumes, struct kw_text *out)
+                     const struct kw_reading *reading, const struct kw_breakeven *volumes,
+                     const struct kw_migration *migration, struct kw_text *out)
 {
     bool lost = false;
     cJSON *root = document(command, t, w, month, &lost);
     add_results(root, t, c, p, n, plan, reading, &lost);
     add_volumes(root, volumes, &lost);
+    add_migration(root, migration, &lost);
     print_document(root, lost, out);
 }
 

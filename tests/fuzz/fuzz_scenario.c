@@ -61,6 +61,11 @@ static void axes(const struct kw_scenario *s)
         hold(s->axis[a].path == path && s->axis[a].n >= 1 && (int)s->axis[a].n == kw_json_len(values));
         points *= s->axis[a].n;
     }
+    const struct kw_migration_ask *m = &s->migration;
+    hold(m->n <= KW_MIGRATION_STEPS && (m->n || !(m->from || m->to)) && !(m->n && s->n_axes));
+    for (uint32_t i = 0; i < m->n; i++) hold(m->share[i] > (i ? m->share[i - 1] : 0) && m->share[i] <= 1);
+    hold(!m->n || (m->failure >= KW_NS_PER_S && m->failure <= 31 * 24 * KW_NS_PER_HOUR));
+    if (m->from || m->to) points = m->n;
     hold(s->n_points == points && points <= KW_SCENARIO_MAX_POINTS);
 }
 

@@ -16,6 +16,7 @@ struct grid {
     struct kw_candidate *candidates;
     struct kw_point *points;
     size_t n;
+    struct kw_migration migration; /* whose steps they are; n 0: they are none */
 };
 
 static void grid_free(struct grid *g)
@@ -34,7 +35,8 @@ static bool axis_word(const void *context, const struct kw_candidate *c, size_t 
 {
     const struct kw_scenario *s = context;
     char value[64];
-    if (a >= s->n_axes) return false;
+    if (s->migration.n && a == 0) snprintf(buf, size, "new=%g", s->migration.share[i]);
+    if (s->migration.n || a >= s->n_axes) return s->migration.n && a == 0;
     if (!strcmp(s->axis[a].path, "routing")) {
         snprintf(buf, size, "routing=%s", kw_candidate_route(&c[i], value, sizeof value));
         return true;
@@ -77,7 +79,7 @@ static enum kw_status grid_make(struct grid *g, const struct kw_options *o, stru
     size_t n = s->scenario.n_points;
     struct kw_unused_keys unused = { 0 };
     struct kw_text notes = { 0 };
-    *g = (struct grid){ calloc(n, sizeof *g->candidates), calloc(n, sizeof *g->points), 0 };
+    *g = (struct grid){ .candidates = calloc(n, sizeof *g->candidates), .points = calloc(n, sizeof *g->points) };
     enum kw_status st = g->candidates && g->points ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
     while (g->n < n && st == KW_OK) {
         kw_candidate_init(&g->candidates[g->n]);
@@ -143,7 +145,9 @@ static void say_points(const char *command, const struct kw_options *o, struct k
 {
     kw_summary_head(command, &s->scenario, &s->trace, &s->window, s->scaling, out);
     kw_summary_unknown(g->candidates, g->n, &s->trace, out);
-    if (g->n == 1) {
+    if (g->migration.n) {
+        kw_summary_migration(&g->migration, out);
+    } else if (g->n == 1) {
         size_t before = out->n;
         kw_summary_distances(&g->candidates[0], &s->trace, out);
         if (out->n > before) kw_text_add(out, "\n");
@@ -162,7 +166,7 @@ static int print_points(const char *command, const struct kw_options *o, struct 
     struct kw_text out = { .columns = kw_cli_columns() };
     if (o->json)
         kw_summary_json(command, &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n, NULL, r,
-                        NULL, &out);
+                        NULL, g->migration.n ? &g->migration : NULL, &out);
     else if (o->csv)
         kw_summary_csv(g->candidates, g->points, g->n, &out);
     else
@@ -178,9 +182,12 @@ static enum kw_status save_points(const char *command, const struct kw_options *
     struct kw_text out = { .document = &said };
     say_points(command, o, s, g, reading, &out);
     said.failed |= out.failed;
-    struct kw_results r = {
-        .command = command, .candidates = g->candidates, .points = g->points, .n = g->n, .document = &said
-    };
+    struct kw_results r = { .command = command,
+                            .candidates = g->candidates,
+                            .points = g->points,
+                            .n = g->n,
+                            .migration = g->migration.n ? &g->migration : NULL,
+                            .document = &said };
     enum kw_status st = kw_session_save(s, o, &r, err);
     kw_text_free(&out);
     kw_document_free(&said);
@@ -205,6 +212,16 @@ static void warn_unsold(const struct grid *g)
         }
 }
 
+/* What the steps of a migration that were simulated say. */
+static enum kw_status grid_migrate(struct grid *g, struct kw_session *s, const struct kw_study *study,
+                                   const struct kw_sweep_options *sweep, struct kw_error *err)
+{
+    uint8_t at[KW_MIGRATION_SIDES];
+    enum kw_status st = kw_scenario_migration_sides(&s->scenario, &g->candidates[0], at, err);
+    if (st != KW_OK) return st;
+    return kw_migration_run(&g->migration, &s->scenario.migration, g->candidates, g->points, at, study, sweep, err);
+}
+
 /* run and sweep differ in how many points they allow and in the records a run keeps. */
 static int simulate(const char *command, const struct kw_options *o, struct kw_session *s)
 {
@@ -218,8 +235,9 @@ static int simulate(const char *command, const struct kw_options *o, struct kw_s
     study.records |= !strcmp(command, "run") && o->out;
     struct kw_sweep_options sweep = kw_session_sweep(s, o);
     st = kw_sweep(g.points, g.candidates, g.n, &study, &sweep, &err);
+    if (st == KW_OK && s->scenario.migration.n) st = grid_migrate(&g, s, &study, &sweep, &err);
     struct kw_reading reading[KW_READINGS] = { { .shown = false } };
-    if (st == KW_OK && g.n == 1) /* one per cent is within what any of this is good for */
+    if (st == KW_OK && g.n == 1 && !g.migration.n) /* one per cent is within what any of this is good for */
         st = kw_readings_run(reading, &g.candidates[0], &g.points[0], 0.01 * fabs(g.points[0].m[KW_METRIC_COST].value),
                              &study, &sweep, &err);
     kw_progress_end(&s->progress);
@@ -284,6 +302,7 @@ struct planning {
     struct kw_breakeven *volumes;    /* [parts.n], owned; NULL when no other volumes were asked for */
     struct kw_candidate written;     /* n == 0: none */
     struct kw_point as_written;      /* all of it on the whole trace, where there are several parts */
+    struct kw_migration migration;   /* from what is written to what is recommended; n 0: none */
     struct kw_candidate *candidates; /* [n], of all parts, one after another; borrowed content */
     struct kw_point *points;
     size_t n;
@@ -313,6 +332,7 @@ static void say_plan(const struct kw_options *o, struct kw_session *s, const str
         if (p->best >= 0) kw_summary_precision(s->scenario.precision, &p->points[p->best], &s->scenario.slo, out);
         if (p->best >= 0) kw_summary_distances(&p->candidates[p->best], kw_plan_part_trace(part, &s->trace), out);
         if (g->volumes) kw_summary_volumes(&g->volumes[i], out);
+        if (s->scenario.migration.n) kw_summary_migration(&g->migration, out);
     }
     if (several)
         kw_summary_whole(&g->parts, &g->whole, g->as_written.replications ? &g->as_written : NULL, out);
@@ -329,7 +349,7 @@ static int print_plan(const struct kw_options *o, struct kw_session *s, const st
                               g->as_written.replications ? &g->written : NULL, &g->as_written, g->volumes, &out);
     else if (o->json)
         kw_summary_json("plan", &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n,
-                        &g->parts.part[0].plan, NULL, g->volumes, &out);
+                        &g->parts.part[0].plan, NULL, g->volumes, g->migration.n ? &g->migration : NULL, &out);
     else if (o->csv && g->volumes)
         kw_summary_volumes_csv(g->volumes, &g->parts, &out);
     else if (o->csv)
@@ -456,6 +476,54 @@ static enum kw_status plan_gather(struct planning *g, const struct kw_options *o
     return kw_sweep(&g->as_written, &g->written, 1, &study, &g->options.run, err);
 }
 
+/* The one deployment that a migration may go to: what is recommended, or where that is several the cheapest single one that
+ * meets the objectives. -1: what serves today is recommended, or nothing is. */
+static ptrdiff_t migration_target(const struct kw_plan *p, bool *single)
+{
+    if (p->best < 0 || p->candidates[p->best].as_written) return -1;
+    *single = p->candidates[p->best].n > 1;
+    if (!*single) return p->best;
+    for (size_t k = 0; k < p->n; k++) {
+        size_t i = p->order[k];
+        if (p->points[i].feasible && p->candidates[i].n == 1 && !p->candidates[i].as_written) return (ptrdiff_t)i;
+    }
+    return -1;
+}
+
+/* One plan alone: a migration states one deployment. */
+static enum kw_status plan_migrate(struct planning *g, const struct kw_options *o, struct kw_session *s,
+                                   struct kw_error *err)
+{
+    static const uint8_t at[KW_MIGRATION_SIDES] = { 0, 1 };
+    const struct kw_migration_ask *ask = &s->scenario.migration;
+    const struct kw_plan *p = &g->parts.part[0].plan;
+    struct kw_candidate c[KW_MIGRATION_STEPS];
+    struct kw_point point[KW_MIGRATION_STEPS] = { 0 };
+    struct kw_study study = kw_session_study(s, o);
+    bool single = false;
+    ptrdiff_t to = migration_target(p, &single);
+    if (to < 0) return KW_OK;
+    struct kw_choice old = g->written.choice[0], new = p->candidates[to].choice[0];
+    if (!strcmp(old.name, new.name)) snprintf(new.name, sizeof new.name, "new");
+    study.trace = kw_plan_part_trace(&g->parts.part[0], &s->trace);
+    enum kw_status st = KW_OK;
+    for (uint32_t i = 0; i < ask->n; i++) {
+        kw_candidate_init(&c[i]);
+        if (st == KW_OK) st = kw_candidate_add(&c[i], &old, err);
+        if (st == KW_OK) st = kw_candidate_add(&c[i], &new, err);
+        if (st == KW_OK) st = kw_point_init(&point[i], err);
+        kw_migration_split(&c[i].routing, at, ask->share[i]);
+    }
+    if (st == KW_OK) st = kw_sweep(point, c, ask->n, &study, &g->options.run, err);
+    if (st == KW_OK) st = kw_migration_run(&g->migration, ask, c, point, at, &study, &g->options.run, err);
+    g->migration.single = single;
+    for (uint32_t i = 0; i < ask->n; i++) {
+        kw_candidate_free(&c[i]);
+        kw_point_free(&point[i]);
+    }
+    return st;
+}
+
 static enum kw_status plan_save(const struct planning *g, const struct kw_options *o, struct kw_session *s,
                                 struct kw_error *err)
 {
@@ -470,6 +538,7 @@ static enum kw_status plan_save(const struct planning *g, const struct kw_option
                             .volumes = g->volumes,
                             .volume_model = model,
                             .n_volumes = g->parts.n,
+                            .migration = g->migration.n ? &g->migration : NULL,
                             .document = &said };
     if (!model) return kw_fail(err, KW_ENOMEM, "out of memory for %zu models", g->parts.n);
     for (size_t i = 0; i < g->parts.n; i++) model[i] = g->parts.part[i].model;
@@ -495,6 +564,7 @@ static int plan(const struct kw_options *o, struct kw_session *s)
     if (st == KW_OK) g.options.run = kw_session_sweep(s, o);
     for (size_t i = 0; i < g.parts.n && st == KW_OK; i++) st = plan_part(&g, i, o, s, &err);
     if (st == KW_OK) st = plan_gather(&g, o, s, &err);
+    if (st == KW_OK && s->scenario.migration.n) st = plan_migrate(&g, o, s, &err);
     kw_progress_end(&s->progress);
     bool done = st == KW_OK;
     if (done) st = plan_save(&g, o, s, &err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/io/results/results_document.h"
+#include "sim/io/results/results_migration.h"
 #include "sim/io/results/results_schedules.h"
 #include "sim/io/results/results_volumes.h"
 #include "sim/io/results/writer.h"
@@ -1270,6 +1271,7 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     write_hist(&w, r);
     write_requests(&w, r);
     write_plan(&w, r);
+    if (r->migration) kw_results_migration(&w, r->migration);
     if (r->volumes) kw_results_volumes(&w, r->volumes, r->volume_model, r->n_volumes);
     if (r->document) kw_results_document(&w, r->document);
     return kw_writer_close(&w);

@@ -31,7 +31,8 @@ struct kw_results {          /* what is written; all borrowed but in a result th
     const struct kw_breakeven *volumes; /* [n_volumes] plans at other volumes, of the traffic of volume_model[i] each */
     const char *const *volume_model;
     size_t n_volumes;
-    const struct kw_document *document; /* what the command says, laid out in KW_TEXT_COLUMNS; NULL: not kept */
+    const struct kw_migration *migration; /* NULL: none */
+    const struct kw_document *document;   /* what the command says, laid out in KW_TEXT_COLUMNS; NULL: not kept */
 };
 
 /* The int64 members of kw_usage as datasets of /usage: one table drives writing and reading. name NULL ends it. */
@@ -62,7 +63,7 @@ void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, i
  * exact nusd_month [point, item], and deployment_usd_month and deployment_nusd_month [point, deployment, item], which
  * sum to them; zeros past a point's own deployments, and where a point is overloaded and has no month.
  * /volumes and /crossings (results_volumes.h) where a plan looked at other volumes too; /document (results_document.h), what
- * the command says.
+ * the command says; /migration (results_migration.h), a row a step, where one was asked for.
  * A plan's root attributes: best, runner_up, nearest_miss (indices, -1: none), tie, thin; recommendation, why; and, a line
  * each, margin, flips_if, if_worse, assumed, not_known, on_sale, latency_of (a stand-in), not_on_sale (left out for that). /points/thin, tie and margin_left say so of every row.
  * Writes all groups to path (temporary file, sync, rename). created_utc: seconds since 1970, or 0 to leave it out. */

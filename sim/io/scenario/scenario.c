@@ -991,6 +991,12 @@ static enum kw_status time_or_absent(struct kw_jnode n, struct kw_scenario_time 
     return st;
 }
 
+/* A run's migration; a plan's leaves the sides to the plan. */
+static bool names_sides(const struct kw_scenario *s)
+{
+    return s->migration.from || s->migration.to;
+}
+
 /* What all points share. Deployments are read for each point (kw_scenario_candidate): a swept value may stand in any
  * key of theirs. */
 static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
@@ -1018,6 +1024,7 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
     READ(read_slo(get(root, "slo"), s, err));
     READ(kw_places_read(&s->places, root, err));
     READ(kw_tco_read(get(root, "tco"), &s->tco, err));
+    READ(kw_migration_read(get(root, "migration"), &s->migration, err));
     READ(read_replications(get(root, "replications"), s, err));
     READ(kw_json_i64_or(get(root, "seed"), 1, 0, INT64_C(9007199254740992), &seed, err));
     READ(kw_json_enum_or(get(root, "stepping"), 0, steppings, &stepping, err));
@@ -1032,7 +1039,12 @@ static enum kw_status read_top(struct kw_scenario *s, struct kw_error *err)
     s->stepping_each = stepping == 1;
     s->empty_start = start == 1;
     s->month = (kw_ns)(hours * (double)KW_NS_PER_HOUR + 0.5);
-    return read_axes(s, err);
+    st = read_axes(s, err);
+    if (st == KW_OK && s->n_axes && s->migration.n)
+        st = kw_json_fail(get(root, "migration"), KW_ERANGE, err,
+                          "has steps of its own, and \"sweep\" says other points");
+    if (st == KW_OK && names_sides(s)) s->n_points = s->migration.n;
+    return st;
 }
 
 static enum kw_status make_edit(struct kw_json *doc, const struct kw_scenario_edit *e, unsigned *slos,
@@ -1157,6 +1169,24 @@ static enum kw_status engineer_said_once(struct kw_jnode o, const struct kw_scen
     return kw_json_fail(own, KW_ERANGE, err, "tco.engineer says what an engineer costs: state one of the two");
 }
 
+enum kw_status kw_scenario_migration_sides(const struct kw_scenario *s, const struct kw_candidate *c,
+                                           uint8_t at[KW_MIGRATION_SIDES], struct kw_error *err)
+{
+    return kw_migration_sides(get(kw_json_root(&s->doc), "migration"), &s->migration, c, at, err);
+}
+
+/* The routing of the i-th. */
+static enum kw_status migration_step(const struct kw_scenario *s, struct kw_jnode root, uint32_t i,
+                                     struct kw_candidate *c, struct kw_error *err)
+{
+    uint8_t at[KW_MIGRATION_SIDES];
+    if (kw_json_present(get(root, "routing")))
+        return kw_json_fail(get(root, "routing"), KW_ERANGE, err, "\"migration\" says where requests go");
+    enum kw_status st = kw_scenario_migration_sides(s, c, at, err);
+    if (st == KW_OK) kw_migration_split(&c->routing, at, s->migration.share[i]);
+    return st;
+}
+
 /* O(document) a point: it is parsed anew with the point's values in it. Small beside a simulation, and a value in a
  * grid means to the letter what it would mean in a file of its own. */
 enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, struct kw_catalogue *c,
@@ -1198,7 +1228,8 @@ enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, st
                                  j);
         READ(kw_candidate_add(out, &choice, err));
     }
-    READ(read_routing(get(root, "routing"), t, &s->fine_tunes, out, err));
+    READ(names_sides(s) ? migration_step(s, root, i, out, err)
+                        : read_routing(get(root, "routing"), t, &s->fine_tunes, out, err));
     READ(kw_adapters_check_routes(list, out, t, &s->fine_tunes, err));
     READ(kw_key_use_candidate(root, out, t, unused, err));
     kw_json_free(&doc);
@@ -1228,6 +1259,18 @@ enum kw_status kw_scenario_check_use(const struct kw_scenario *s, enum kw_scenar
     if (use == KW_FOR_PLAN && s->n_axes)
         return kw_json_fail(get(root, "sweep"), KW_ERANGE, err,
                             "is a grid for `keepwarm sweep`; what a plan tries stands under \"candidates\"");
+    struct kw_jnode migration = get(root, "migration");
+    if (use == KW_FOR_SWEEP && s->migration.n)
+        return kw_json_fail(migration, KW_ERANGE, err, "is for `keepwarm run`, and for `plan` to what that recommends");
+    if (use == KW_FOR_RUN && s->migration.n && !names_sides(s))
+        return kw_json_fail(migration, KW_EPARSE, err, "say \"from\" and \"to\", the names of two deployments");
+    if (use == KW_FOR_PLAN && s->migration.n && names_sides(s))
+        return kw_json_fail(get(migration, s->migration.from ? "from" : "to"), KW_ERANGE, err,
+                            "a plan goes from the deployment that stands there to the one that it recommends");
+    if (use == KW_FOR_PLAN && s->migration.n && kw_json_len(get(root, "deployments")) != 1)
+        return kw_json_fail(migration, KW_ERANGE, err,
+                            "a plan goes on from what serves today: state one deployment; there are %d",
+                            kw_json_len(get(root, "deployments")));
     if (use == KW_FOR_PLAN && kw_json_present(get(root, "routing")) && !kw_scenario_has_deployments(s))
         return kw_json_fail(get(root, "routing"), KW_ERANGE, err, "routes between deployments, and there are none");
     return KW_OK;

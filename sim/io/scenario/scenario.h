@@ -6,6 +6,7 @@
 #include "sim/core/files/json.h"
 #include "sim/io/scenario/catalogue.h"
 #include "sim/io/scenario/key_use.h"
+#include "sim/io/scenario/migration.h"
 #include "sim/io/scenario/places.h"
 #include "sim/plan/sweep/candidate.h"
 #include "sim/plan/sweep/fine_tunes.h"
@@ -32,6 +33,7 @@ struct kw_scenario {
     struct kw_class_slo *class_slo; /* owned */
     struct kw_places places;
     struct kw_tco tco;
+    struct kw_migration_ask migration; /* n 0: none; of a run it names its deployments, and each step is a point */
     uint32_t replications;
     double
         precision; /* "replications": "1%": 0.01, and replications those of other volumes; 0: a number stands there */
@@ -44,7 +46,7 @@ struct kw_scenario {
         const char *path;
         uint32_t n;
     } axis[KW_SCENARIO_MAX_AXES];
-    uint32_t n_axes, n_points; /* product of the axes; 1 without "sweep" */
+    uint32_t n_axes, n_points; /* product of the axes, or steps of a run's migration; 1 without */
 };
 
 struct kw_scenario_edit { /* one change to the document before it is read, as the command line asks */
@@ -82,6 +84,9 @@ void kw_scenario_meet_class(struct kw_scenario *s, const char *name);
 enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, struct kw_catalogue *c,
                                      const struct kw_trace *t, struct kw_candidate *out, struct kw_unused_keys *unused,
                                      struct kw_error *err);
+/* Where the two sides of a run's migration stand among its deployments. */
+enum kw_status kw_scenario_migration_sides(const struct kw_scenario *s, const struct kw_candidate *c,
+                                           uint8_t at[KW_MIGRATION_SIDES], struct kw_error *err);
 /* The value of axis a at point i as text ("30", "modal"); into buf; returns buf. */
 char *kw_scenario_axis_value(const struct kw_scenario *s, uint32_t i, uint32_t a, char *buf, size_t size);
 

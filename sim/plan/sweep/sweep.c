@@ -58,6 +58,9 @@ static bool same(const struct kw_sweep *s, const struct kw_deployment *d, size_t
         return false;
     for (uint32_t i = 0; i < x->n; i++)
         if (x->routing.share[i] != y->routing.share[i]) return false;
+    if (x->routing.back_from != y->routing.back_from || x->routing.back_to != y->routing.back_to ||
+        x->routing.back != y->routing.back)
+        return false;
     if (memcmp(x->routing.class_to, y->routing.class_to, sizeof x->routing.class_to)) return false;
     return !memcmp(d + s->first[a], d + s->first[b], x->n * sizeof *d);
 }

@@ -150,6 +150,7 @@ BASES = [("run", base(MODAL, slo={"ttft_p95_s": "60"}, tco={"engineer": {"usd_mo
                       adapters=[{"models": ["x-*"], "base": "llama-3.1-8b", "rank": 16}])),
          ("run", base(MODAL, dict(API, name="e"), routing={"policy": "split", "shares": [0.5, 0.5]}, slo={"classes": {"a": {"ttft_p95_s": "9"}}})),
          ("run", base(MODAL, dict(API, name="e"), routing={"policy": "overflow", "overflow_at": 2})),
+         ("run", base(MODAL, dict(API, name="e"), migration={"from": "e", "to": "d", "steps": [0.5]})),
          ("sweep", base(MODAL, sweep={"deployments[d].keep_warm": [0, 1]}))]
 PLAN = ("plan", dict({k: v for k, v in base().items() if k != "deployments"},
                      candidates={"platforms": ["modal", "crusoe"], "gpus": ["L4", "L40S"], "precisions": ["fp8"], "terms": ["on_demand", "spot"],
@@ -177,7 +178,7 @@ def negative(o, at=""):
     """Figures below zero that cannot be: but a credit, a unix time and what tells of none."""
     if isinstance(o, dict):
         for k, v in o.items():
-            if k not in ("credit", "begin_unix_s", "best", "runner_up", "nearest_miss", "margin_left"):
+            if k not in ("credit", "begin_unix_s", "best", "runner_up", "nearest_miss", "margin_left", "more_starts", "more_cost_usd"):
                 yield from negative(v, at + "." + k)
     elif isinstance(o, list):
         for v in o:

@@ -118,6 +118,7 @@ PLACES = [dict(GPU, platform="modal", name=name, gpu="L4", region=name, keep_war
 BY_REGION = dict(one({}, REGIONS), deployments=PLACES, routing={"policy": "region"})
 SHARED = dict(one({}), deployments=PLACES, routing={"policy": "region"}, regions={"eu-west": "0.5", "us-east": "0.5"})
 SPLIT = dict(one({}), deployments=TWO, routing={"policy": "split", "shares": [0.5, 0.5]})
+GOING = dict(one({}), deployments=TWO, migration={"from": "gpu", "to": "api"})
 COLD = {"provision": {"constant": "5"}, "pull": {"constant": "2"}, "load": {"constant": "9"}, "init": {"constant": "4"}}
 CHOICE = {"keepwarm": 1, "trace": dict(BURSTS), "model": "llama-3.1-8b", "replications": 1, "slo": {"ttft_p95_s": "60"}, "as_of": "2026-05-01",
           "candidates": {"platforms": ["modal", "groq", "lambda"], "gpus": ["L4", "H100"], "precisions": ["fp8"], "keep_warm": [0, 1]}}
@@ -304,6 +305,10 @@ KEYS = {
     "routing.classes.*": does(BY_CLASS, {"batch": "api", "chat": "gpu"}, {"batch": "gpu", "chat": "api"}, wrong=(SPLIT,)),
     "routing.models.*": does(BY_MODEL, {"b": "api", "a": "gpu"}, {"b": "gpu", "a": "api"}, wrong=(SPLIT,)),
     "routing.shares[]": does(SPLIT, [0.5, 0.5], [0.1, 0.9], wrong=(OVERFLOW, [0.5, 0.5])),
+    "migration.from": does(GOING, "gpu", "api"),
+    "migration.to": does(GOING, "gpu", "api"),
+    "migration.steps[]": does(GOING, ["0.5", "1"], ["0.1"]),
+    "migration.failure_s": does(GOING, "5", "900"),
     "replications": does(one(MODAL["deployments"][0], dict(BURSTS, file="workloads/chat-week.json", format="auto", columns=UNSET, from_s=UNSET,
                                                             to_s=UNSET, speed=UNSET)), 1, 3),
     "seed": does(SPLIT, 1, 2),
@@ -541,7 +546,7 @@ for path in paths:
             continue
     a, b = outcome(row, path, row.a), outcome(row, path, row.b)
     check(path + " does something", a != b, "%r and %r give the same: %s" % (row.a, row.b, str(a)[:300]))
-    check(path + " is read", 2 not in (a[0], b[0]) or path in ("keepwarm", "trace.format", "deployments[].name", "model"), (a, b))
+    check(path + " is read", 2 not in (a[0], b[0]) or path in ("keepwarm", "trace.format", "deployments[].name", "model", "migration.from", "migration.to"), (a, b))
     if row.wrong:
         refused(path, row)
 

@@ -181,6 +181,16 @@ static void classes_models_and_shares_route(void)
     CHECK(case_run(&c) == KW_OK && c.o.ledger[0].requests + c.o.ledger[1].requests == 400);
     c.opt.replication = 0;
     CHECK(case_run(&c) == KW_OK && c.o.ledger[1].requests == first);
+    uint8_t drew[400]; /* while one side fails all go to the other, and before and after all go where they went */
+    for (int i = 0; i < 400; i++) drew[i] = c.o.records[i].deployment;
+    c.routing.back_from = c.trace.arrival[100];
+    c.routing.back_to = c.trace.arrival[200];
+    c.routing.back = 1;
+    CHECK(case_run(&c) == KW_OK);
+    for (int i = 0; i < 400; i++) CHECK(c.o.records[i].deployment == (i >= 100 && i < 200 ? 1 : drew[i]));
+    c.routing.back = 2;
+    CHECK(case_run(&c) == KW_ERANGE && strstr(c.err.msg, "goes back to deployment 2"));
+    c.routing.back_from = c.routing.back_to = c.routing.back = 0;
     c.routing.class_to[7] = 2;
     c.routing.policy = KW_ROUTE_CLASS;
     CHECK(case_run(&c) == KW_ERANGE && strstr(c.err.msg, "class 7"));

@@ -236,7 +236,7 @@ static void numbers_at_and_beyond_their_range(void)
         const char *format;                   /* of the member; %s is the number */
         const char *below, *lo, *hi, *beyond; /* NULL: none */
     } cases[] = {
-        { TOP, ", \"replications\": %s", "0", "1", "64", "65" },
+        { TOP, ", \"replications\": %s", "0", "1", "256", "257" },
         { TOP, ", \"seed\": %s", "-1", "0", "9007199254740991", "9007199254740994" },
         { TOP, ", \"series_step_s\": \"%s\"", "-0.000000001", "0", "315360000", "315360000.000000001" },
         { CANDIDATES, ", \"tp\": [2, %s]", "0", "1", "64", "65" },
