@@ -1072,8 +1072,6 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
     }
     step_times(p->candidates, p->n, p->best, out);
     if (p->best >= 0) balancing(&p->candidates[p->best], out);
-    for (size_t i = 0; i < p->n_flips && i < 4; i++)
-        kw_summary_paragraph(i ? "" : "flips if", kw_plan_flip_text(p, i, buf, sizeof buf), out);
     for (size_t i = 0; i < p->n_stress; i++)
         kw_summary_paragraph(i ? "" : "if worse", kw_plan_stress_text(p, i, buf, sizeof buf), out);
     for (size_t i = 0; i < p->n_ranges; i++)
@@ -1101,6 +1099,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         }
     }
     kw_summary_paragraph("searched", kw_plan_searched_text(p, buf, sizeof buf), out);
+    kw_summary_flips(p, all, out);
 }
 
 void kw_summary_part(const struct kw_plan_part *part, const struct kw_trace *t, size_t i, size_t n, struct kw_text *out)

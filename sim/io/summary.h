@@ -23,6 +23,8 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
                        size_t limit, struct kw_text *out);
 /* The plan: best setting of every option by rank, keep-warm curves, recommendation, why, what would change it. */
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out);
+/* Of a plan what would flip its answer, as a section; nothing where nothing was moved. */
+void kw_summary_flips(const struct kw_plan *p, bool all, struct kw_text *out);
 /* How well the drawings know a point's means, where a precision was asked for (0: it was not); and what they cannot narrow. */
 void kw_summary_precision(double asked, const struct kw_point *p, const struct kw_slo *slo, struct kw_text *out);
 /* Of each deployment that lies in a region, how far the trace's regions are from it; nothing where none does. */

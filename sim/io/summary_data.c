@@ -350,6 +350,36 @@ static void add_search(cJSON *root, const struct kw_plan *p, bool *lost)
     add_number(o, "requests", (double)p->requests, lost);
 }
 
+/* Every fact that was moved; move null: none up to KW_FLIP_MOST times either way flips the answer. An end of an interval that
+ * no move reaches is null, too, beside "noise" of a fact that other days alone may flip. */
+static void add_flips(cJSON *root, const struct kw_plan *p, bool *lost)
+{
+    cJSON *list = add_array(root, "flips", lost);
+    for (size_t i = 0; i < p->n_flips; i++) {
+        const struct kw_flip *f = &p->flips[i];
+        const struct kw_lever *l = &f->lever;
+        cJSON *o = cJSON_CreateObject();
+        char label[320];
+        add_text(o, "kind", kw_lever_name[l->kind], lost);
+        add_text(o, "fact", l->fact, lost);
+        add_number(o, "value", l->value, lost);
+        add_text(o, "unit", l->unit, lost);
+        add_text(o, "grade", kw_grade_name[l->provenance.grade], lost);
+        add_text(o, "source", l->provenance.source, lost);
+        add_date(o, "date", l->provenance.date, lost);
+        add_number(o, "age_days", f->age_days < 0 ? NAN : (double)f->age_days, lost);
+        add_number(o, "move", f->move.value, lost);
+        add_number(o, "move_lo", f->move.lo, lost);
+        add_number(o, "move_hi", f->move.hi, lost);
+        add_bool(o, "noise", f->noise, lost);
+        add_number(o, "value_at_flip", f->at, lost);
+        add_bool(o, "misses", f->misses, lost);
+        if (f->rival >= 0) add_text(o, "then", kw_candidate_label(&p->candidates[f->rival], label, sizeof label), lost);
+        add_number(o, "cost_usd_month", f->cost, lost);
+        add_element(list, o, lost);
+    }
+}
+
 /* What a plan says, its ranges, what is not known, and its points. */
 static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_candidate *c, const struct kw_point *p,
                         size_t n, const struct kw_plan *plan, const struct kw_reading *reading, bool *lost)
@@ -374,6 +404,7 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
         }
         add_required(root, plan, lost);
         add_substitutes(root, plan, lost);
+        add_flips(root, plan, lost);
         add_search(root, plan, lost);
     }
     cJSON *ranges = add_array(root, "ranges", lost);

@@ -6,6 +6,7 @@
 #include "sim/plan/sweep/distance.h"
 #include "sim/plan/sweep/fine_tunes.h"
 #include "sim/plan/sweep/steptimes.h"
+#include "sim/plan/flips.h"
 #include "sim/plan/readings.h"
 #include "sim/plan/stress.h"
 #include "sim/plan/sweep/sweep.h"
@@ -96,6 +97,8 @@ struct kw_plan_options {
     uint32_t max_loras[KW_PLAN_MAX_LIST]; /* n == 0: as many as there are adapters, up to KW_PLAN_LORAS */
     size_t n_max_loras;
     bool pools_shared, pools_apart; /* both false: shared, apart where it has to be */
+    const char
+        *today; /* the day of the plan, YYYY-MM-DD, that the age of a fact is counted to; borrowed; NULL: not known */
     struct kw_sweep_options run;
 };
 void kw_plan_options_default(struct kw_plan_options *o); /* as above, all zero but for the documented defaults */
@@ -106,15 +109,6 @@ struct kw_dropped { /* why not considered */
     /* What a requirement of the plan did not take, of the platform `what`, and NULL. Borrowed from the platform. */
     const struct kw_attribute_fact *missing;
     enum kw_attribute attribute;
-};
-
-struct kw_flip {    /* an input that would change the recommendation if it were off by this much */
-    char what[128]; /* "modal H100 price" */
-    double
-        change; /* relative: -0.12 = 12 % lower makes the rival the best, +0.3 = the recommended one 30 % dearer does */
-    size_t rival; /* the candidate that would be recommended instead */
-    enum kw_grade grade;
-    char date[11]; /* of the price, "" when it has none */
 };
 
 struct kw_range {
@@ -150,7 +144,7 @@ struct kw_plan {
     ptrdiff_t nearest_miss;    /* when best < 0: the one that misses by least; -1 when there are no candidates */
     struct kw_estimate margin; /* runner-up's cost - best's, USD a month, paired by replication */
     bool tie;                  /* its interval includes 0 */
-    struct kw_flip *flips;     /* [n_flips], owned: nearest first; |change| <= 1 */
+    struct kw_flip *flips;     /* [n_flips], owned: what was moved, by kw_flip_order */
     size_t n_flips;
     struct kw_stress stress[KW_STRESS_MAX]; /* [n_stress] the best under slower engines, starts, APIs */
     size_t n_stress;
@@ -205,9 +199,7 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
 enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                            struct kw_error *err);
 
-/* Sentences on the recommendation: what the i-th flip takes, what the i-th stress does, how thin the margin is ("" where
- * it is not). Return buf. */
-char *kw_plan_flip_text(const struct kw_plan *p, size_t i, char *buf, size_t size);
+/* Sentences on the recommendation: what the i-th stress does, how thin the margin is ("" where it is not). Return buf. */
 char *kw_plan_stress_text(const struct kw_plan *p, size_t i, char *buf, size_t size);
 char *kw_plan_margin_text(const struct kw_plan *p, char *buf, size_t size);
 

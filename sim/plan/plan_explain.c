@@ -1,4 +1,4 @@
-/* The words around a plan: the recommendation, why the runner-up lost, what would flip it, what it assumes. */
+/* The words around a plan: the recommendation, why the runner-up lost, what it assumes. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -81,113 +81,6 @@ static void why(struct kw_plan *p)
     if (fails >= 0 && at < size)
         snprintf(p->why + at, size - at, "; cheaper but not good enough: %s at $%.2f (%s)",
                  kw_candidate_label(&p->candidates[fails], name, sizeof name), cost(p, fails), p->points[fails].miss);
-}
-
-/* The part of a bill that moves with the offer's main price, and that price. */
-static double priced_part(const struct kw_choice *c, const struct kw_bill *b)
-{
-    kw_nusd part = 0;
-    const enum kw_item time_items[] = { KW_ITEM_ACTIVE,    KW_ITEM_KEEP_WARM, KW_ITEM_IDLE,         KW_ITEM_LOAD,
-                                        KW_ITEM_PROVISION, KW_ITEM_DRAIN,     KW_ITEM_FAILED_START, KW_ITEM_ROUNDING,
-                                        KW_ITEM_MINIMUM,   KW_ITEM_RESERVED };
-    const enum kw_item token_items[] = { KW_ITEM_TOKENS_IN,        KW_ITEM_TOKENS_CACHED, KW_ITEM_TOKENS_CACHE_WRITE,
-                                         KW_ITEM_TOKENS_OUT,       KW_ITEM_LONG_IN,       KW_ITEM_LONG_CACHED,
-                                         KW_ITEM_LONG_CACHE_WRITE, KW_ITEM_LONG_OUT };
-    if (c->term == KW_TERM_PROVISIONED)
-        part = b->item[KW_ITEM_PROVISIONED];
-    else if (c->platform->kind == KW_KIND_API)
-        for (size_t i = 0; i < sizeof token_items / sizeof *token_items; i++) part += b->item[token_items[i]];
-    else
-        for (size_t i = 0; i < sizeof time_items / sizeof *time_items; i++) part += b->item[time_items[i]];
-    return kw_nano_to_double(part);
-}
-
-/* Where it stands, which tells prices apart. The user's own price of a unit has no place in a platform. */
-static const struct kw_provenance *main_price(const struct kw_choice *c)
-{
-    static const struct kw_provenance own = { .grade = KW_GRADE_USER };
-    const struct kw_provision *p = &c->provision;
-    if (c->term == KW_TERM_PROVISIONED)
-        return p->own_price ? &own : &c->api->provisioned.price[p->commitment].provenance;
-    if (c->platform->kind == KW_KIND_API) return &kw_term_prices(c->api, c->term)->out_mtok.provenance;
-    return &kw_gpu_price(c->gpu, c->term)->provenance;
-}
-
-static bool same_price(const struct kw_choice *a, const struct kw_choice *b)
-{
-    return a->platform == b->platform && main_price(a) == main_price(b);
-}
-
-static int by_size(const void *x, const void *y)
-{
-    const struct kw_flip *a = x, *b = y;
-    double p = fabs(a->change), q = fabs(b->change);
-    if (p != q) return p < q ? -1 : 1;
-    return a->rival < b->rival ? -1 : a->rival > b->rival;
-}
-
-static void name_price(struct kw_flip *f, const struct kw_choice *c)
-{
-    const struct kw_provenance *price = main_price(c);
-    if (c->term == KW_TERM_PROVISIONED)
-        snprintf(f->what, sizeof f->what, "%s price of a %s of %s (%s)", c->platform->name, c->api->provisioned.unit,
-                 c->api->model, kw_commitment_name[c->provision.commitment]);
-    else if (c->platform->kind == KW_KIND_API)
-        snprintf(f->what, sizeof f->what, "%s token prices of %s", c->platform->name, c->api->model);
-    else
-        snprintf(f->what, sizeof f->what, "%s price of %s (%s)", c->platform->name, c->gpu->gpu, kw_term_name[c->term]);
-    if (c->region) snprintf(f->what + strlen(f->what), sizeof f->what - strlen(f->what), " in %s", c->region->name);
-    f->grade = price->grade;
-    snprintf(f->date, sizeof f->date, "%s", price->date);
-}
-
-#define EQUAL                                                                                                          \
-    0.005 /* a smaller change reads as 0 %: such offers are equal, and a tie says so; near -1 it reads as a gift */
-
-/* Costs are linear in a price while the credit does not bite, so the flipping change is closed form: the best one's
- * price up to the first rival that does not share it, and each rival's price down. Rivals are the cheapest feasible
- * candidate of each price. */
-static enum kw_status find_flips(struct kw_plan *p, struct kw_error *err)
-{
-    const struct kw_choice *best = only(p, (size_t)p->best);
-    free(p->flips);
-    p->n_flips = 0;
-    p->flips = calloc(p->n + 1, sizeof *p->flips);
-    if (!p->flips) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
-    if (!best) return KW_OK;
-    double base = cost(p, p->best);
-    bool first = true;
-    for (size_t k = 0; k < p->n; k++) {
-        size_t i = p->order[k];
-        const struct kw_choice *c = only(p, i);
-        if (!p->points[i].feasible) break;
-        if (cost(p, (ptrdiff_t)i) < base) continue; /* passed over for what it misses when stressed, not for its cost */
-        if (!c || same_price(c, best)) continue;
-        bool seen = false; /* a cheaper candidate under the same price */
-        for (size_t j = 0; j < k && !seen; j++) {
-            const struct kw_choice *d = only(p, p->order[j]);
-            seen = d && same_price(c, d);
-        }
-        if (seen) continue;
-        double own = priced_part(best, &p->points[p->best].bill), theirs = priced_part(c, &p->points[i].bill);
-        if (first && own > 0) {
-            struct kw_flip *f = &p->flips[p->n_flips];
-            f->change = (cost(p, (ptrdiff_t)i) - base) / own;
-            f->rival = i;
-            name_price(f, best);
-            if (f->change >= EQUAL && f->change <= 1) p->n_flips++;
-        }
-        first = false;
-        if (theirs > 0) {
-            struct kw_flip *f = &p->flips[p->n_flips];
-            f->change = (base - cost(p, (ptrdiff_t)i)) / theirs;
-            f->rival = i;
-            name_price(f, c);
-            if (f->change <= -EQUAL && f->change > EQUAL - 1) p->n_flips++;
-        }
-    }
-    qsort(p->flips, p->n_flips, sizeof *p->flips, by_size);
-    return KW_OK;
 }
 
 /* What an unknown billing rule is worth on this candidate: its item when assumed billed, at most all unbilled time when
@@ -303,7 +196,6 @@ enum kw_status kw_plan_explain(struct kw_plan *p, struct kw_error *err)
     if (p->best >= 0) {
         recommend(p);
         why(p);
-        st = find_flips(p, err);
     } else if (p->nearest_miss >= 0) {
         char name[128];
         snprintf(p->why, sizeof p->why, "nothing meets the objectives; the nearest miss is %s at $%.2f a month: %s",
@@ -311,16 +203,6 @@ enum kw_status kw_plan_explain(struct kw_plan *p, struct kw_error *err)
                  p->points[p->nearest_miss].miss);
     }
     return st == KW_OK ? list_assumptions(p, err) : st;
-}
-
-char *kw_plan_flip_text(const struct kw_plan *p, size_t i, char *buf, size_t size)
-{
-    char label[320];
-    const struct kw_flip *f = &p->flips[i];
-    snprintf(buf, size, "%s %+.0f %% would make it %s (%s%s%s)", f->what, 100 * f->change,
-             kw_candidate_label(&p->candidates[f->rival], label, sizeof label), kw_grade_name[f->grade],
-             f->date[0] ? ", " : "", f->date);
-    return buf;
 }
 
 char *kw_plan_stress_text(const struct kw_plan *p, size_t i, char *buf, size_t size)

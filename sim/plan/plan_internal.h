@@ -62,7 +62,9 @@ enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, c
  * the best of each other platform, told where they make it one that contends. */
 enum kw_status kw_plan_ranges(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
                               struct kw_error *err);
-/* Fills recommendation, why, flips and assumptions once best, runner_up and nearest_miss stand. */
+/* Fills flips once best stands. today: NULL allowed. */
+enum kw_status kw_plan_flips(struct kw_plan *p, const struct kw_study *study, const char *today, struct kw_error *err);
+/* Fills recommendation, why and assumptions once best, runner_up and nearest_miss stand. */
 enum kw_status kw_plan_explain(struct kw_plan *p, struct kw_error *err);
 
 #endif

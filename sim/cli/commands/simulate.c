@@ -430,6 +430,7 @@ static enum kw_status plan_part(struct planning *g, size_t i, const struct kw_op
     study.trace = kw_plan_part_trace(part, &s->trace);
     struct kw_plan_options options = options_of(g, i);
     options.written = part->written.n ? &part->written : NULL;
+    options.today = s->catalogue.as_of;
     s->progress.what = "simulating";
     enum kw_status st = kw_plan_enumerate(&part->plan, &s->catalogue.platforms, &s->catalogue.profiles,
                                           &s->catalogue.steptimes, study.trace, part->model, &options, err);
@@ -535,6 +536,7 @@ static enum kw_status plan_save(const struct planning *g, const struct kw_option
                             .points = g->points,
                             .n = g->n,
                             .plan = g->parts.n == 1 ? &g->parts.part[0].plan : NULL,
+                            .parts = &g->parts,
                             .volumes = g->volumes,
                             .volume_model = model,
                             .n_volumes = g->parts.n,

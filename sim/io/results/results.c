@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/io/results/results_document.h"
+#include "sim/io/results/results_flips.h"
 #include "sim/io/results/results_migration.h"
 #include "sim/io/results/results_schedules.h"
 #include "sim/io/results/results_volumes.h"
@@ -1181,11 +1182,12 @@ static void write_remarks(struct kw_writer *w, const struct kw_plan *p, const st
 {
     struct kw_text flips = { 0 }, worse = { 0 }, assumed = { 0 }, unknown = { 0 };
     const struct kw_candidate *best = &p->candidates[p->best];
-    char buf[600];
+    char buf[1000], move[24];
     kw_writer_attr(w, "margin", kw_plan_margin_text(p, buf, sizeof buf));
     enum { MOST = 16 }; /* an attribute is of 64 KiB at most */
-    for (size_t i = 0; i < p->n_flips && i < MOST; i++)
-        kw_text_add(&flips, "%s%s", i ? "\n" : "", kw_plan_flip_text(p, i, buf, sizeof buf));
+    for (size_t i = 0; i < p->n_flips && i < MOST && isfinite(p->flips[i].move.value); i++)
+        kw_text_add(&flips, "%s%s: %s", i ? "\n" : "", kw_flip_move_text(&p->flips[i], move, sizeof move),
+                    kw_flip_text(&p->flips[i], p->candidates, buf, sizeof buf));
     for (size_t i = 0; i < p->n_stress; i++)
         kw_text_add(&worse, "%s%s", i ? "\n" : "", kw_plan_stress_text(p, i, buf, sizeof buf));
     for (size_t i = 0; i < p->n_assumptions && i < 4 * MOST; i++)
@@ -1271,6 +1273,7 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     write_hist(&w, r);
     write_requests(&w, r);
     write_plan(&w, r);
+    if (r->parts) kw_results_flips(&w, r->parts);
     if (r->migration) kw_results_migration(&w, r->migration);
     if (r->volumes) kw_results_volumes(&w, r->volumes, r->volume_model, r->n_volumes);
     if (r->document) kw_results_document(&w, r->document);

@@ -7,6 +7,7 @@
 #include "sim/io/scenario/scenario.h"
 #include "sim/plan/breakeven.h"
 #include "sim/plan/plan.h"
+#include "sim/plan/plan_parts.h"
 #include "workloads/trace.h"
 #include "workloads/window.h"
 
@@ -28,6 +29,7 @@ struct kw_results {          /* what is written; all borrowed but in a result th
     const struct kw_scenario *scenario; /* its axes become columns of /points when it sweeps; may be NULL */
     const struct kw_trace *trace;       /* for /requests; NULL: none */
     const struct kw_plan *plan;         /* recommendation and reasons; NULL: none */
+    const struct kw_plan_parts *parts;  /* of what flips the answer, the points' plans in their order; NULL: none */
     const struct kw_breakeven *volumes; /* [n_volumes] plans at other volumes, of the traffic of volume_model[i] each */
     const char *const *volume_model;
     size_t n_volumes;
@@ -62,6 +64,7 @@ void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, i
  * /points has a column a figure, label and routing among them; /bill the line items of a month, usd_month and the
  * exact nusd_month [point, item], and deployment_usd_month and deployment_nusd_month [point, deployment, item], which
  * sum to them; zeros past a point's own deployments, and where a point is overloaded and has no month.
+ * /flips (results_flips.h): what would flip a plan's answer;
  * /volumes and /crossings (results_volumes.h) where a plan looked at other volumes too; /document (results_document.h), what
  * the command says; /migration (results_migration.h), a row a step, where one was asked for.
  * A plan's root attributes: best, runner_up, nearest_miss (indices, -1: none), tie, thin; recommendation, why; and, a line

@@ -67,10 +67,10 @@ static void a_known_best(void)
           NULL);
     /* 20 % dearer here or a sixth cheaper there turns it. */
     CHECK(p.n_flips >= 2);
-    CHECK_NEAR(p.flips[0].change, -146.0 / 876, 1e-9);
-    CHECK_STR(p.flips[0].what, "on_demand4 price of H100 (on_demand)");
-    CHECK_NEAR(p.flips[1].change, 0.2, 1e-9);
-    CHECK_STR(p.flips[1].what, "on_demand3 price of H100 (on_demand)");
+    CHECK_NEAR(p.flips[0].move.value, -146.0 / 876, 1e-9);
+    CHECK_STR(p.flips[0].lever.fact, "on_demand4 price of H100 (on_demand)");
+    CHECK_NEAR(p.flips[1].move.value, 0.2, 1e-9);
+    CHECK_STR(p.flips[1].lever.fact, "on_demand3 price of H100 (on_demand)");
     CHECK(p.simulations < p.simulations_exhaustive);
     CHECK(p.points[p.best].won == 7 && p.points[p.best].met == 7 && p.points[p.best].rank == 1);
     kw_plan_free(&p);
@@ -87,7 +87,8 @@ static void no_price_has_to_fall_to_nothing(void)
     put(&p, 3, 0.5, 0, 1, 0);
     put(&p, 4, 0.5, 0, 1, 0);
     CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
-    CHECK(p.best == 0 && p.n_flips == 0);
+    CHECK(p.best == 0 && p.n_flips == 2);
+    for (size_t i = 0; i < p.n_flips; i++) CHECK(isnan(p.flips[i].move.value) && p.flips[i].rival == -1);
     kw_plan_free(&p);
 }
 
@@ -103,7 +104,10 @@ static void equal_costs_tie_and_the_first_wins(void)
     CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
     CHECK(p.best == 0 && p.runner_up == 1 && p.tie);
     CHECK(strstr(p.why, "a tie: on_demand3 1 x H100 bf16 tp1 on_demand costs the same") != NULL);
-    CHECK(p.n_flips == 0); /* no '+0 %' that would turn it */
+    CHECK(p.n_flips == 2 && fabs(p.flips[0].move.value) < 1e-9 && fabs(p.flips[1].move.value) < 1e-9);
+    CHECK(p.flips[0].noise && p.flips[1].noise);
+    char move[24];
+    CHECK_STR(kw_flip_move_text(&p.flips[0], move, sizeof move), "any"); /* no '+0 %' that would turn it */
     CHECK(p.points[0].won == 7 && p.points[0].met == 7);
     struct kw_text said = { 0 };
     kw_summary_plan(&p, &s.slo, true, &said);
