@@ -32,6 +32,14 @@ struct kw_ping {
     uint32_t prompt, output; /* tokens, as the deployment counts them; output 1: more would stand in the ITL of all */
 };
 
+/* Requests of classes that may wait are held in front of a deployment that has no replica ready: hold.h says until when. */
+#define KW_HOLD_CLASSES 32
+struct kw_hold {
+    kw_ns
+        most[KW_HOLD_CLASSES]; /* from its arrival on, by the trace's class (0 where it has none); 0: it is not held */
+    kw_ns every;               /* they are released on this clock too; 0: not */
+};
+
 /* Replicas that are started before a forecast says they will be wanted: prewarm.h makes a floor of it. */
 enum kw_forecast_kind {
     KW_FORECAST_NONE,
@@ -91,6 +99,7 @@ struct kw_deployment {
     struct kw_ping ping;
     struct kw_prewarm prewarm;   /* of replicas; whoever runs it makes `floor` of it */
     struct kw_schedule schedule; /* likewise; at most one of the two */
+    struct kw_hold hold;         /* of replicas */
     kw_ns network_rtt;           /* added once to TTFT and E2E */
     bool located;                /* it is known where it lies: region_rtt is added too */
     kw_ns

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/fleet/api/api_gateway.h"
+#include "sim/fleet/hold.h"
 #include "sim/fleet/pool/pool.h"
 #include "sim/fleet/router.h"
 #include "sim/fleet/steady.h"
@@ -23,6 +24,7 @@ struct kw_fleet {
     struct kw_hist itl; /* engines keep its address; its content is swapped into the outcome */
     struct kw_pool pool[KW_FLEET_MAX_DEPLOYMENTS];
     struct kw_api_gateway api[KW_FLEET_MAX_DEPLOYMENTS];
+    struct kw_hold_queue hold[KW_FLEET_MAX_DEPLOYMENTS];
 };
 
 enum kw_status kw_fleet_new(struct kw_fleet **out, struct kw_error *err)
@@ -39,6 +41,7 @@ enum kw_status kw_fleet_new(struct kw_fleet **out, struct kw_error *err)
     for (int i = 0; i < KW_FLEET_MAX_DEPLOYMENTS; i++) {
         kw_pool_init(&f->pool[i]);
         kw_api_gateway_init(&f->api[i]);
+        kw_hold_queue_init(&f->hold[i]);
     }
     *out = f;
     return KW_OK;
@@ -50,6 +53,7 @@ void kw_fleet_delete(struct kw_fleet *f)
     for (int i = 0; i < KW_FLEET_MAX_DEPLOYMENTS; i++) {
         kw_pool_free(&f->pool[i]);
         kw_api_gateway_free(&f->api[i]);
+        kw_hold_queue_free(&f->hold[i]);
     }
     kw_router_free(&f->router);
     kw_hist_free(&f->itl);
@@ -221,6 +225,7 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
         if (st != KW_OK) return st;
         if (d->kind != KW_KIND_API && f->pool[i].scaler.period)
             kw_steady_ticks(&run->steady, f->pool[i].scaler.period, run->period);
+        kw_hold_queue_begin(&f->hold[i], &f->context, d, i);
         if ((st = begin_pings(run, i, err)) != KW_OK) return st;
     }
     return KW_OK;
@@ -247,9 +252,15 @@ static struct kw_target_state target_state(const struct run *run, uint32_t k)
                                      .waiting = run->f->router.route->counts_waiting ? kw_pool_waiting(p) : 0 };
 }
 
-/* *to: where the request goes, from the *nth of its order on where the policy takes them so. A cold pool that it is
- * sent past has met traffic all the same, so that it starts. */
-static enum kw_status route(struct run *run, uint32_t request, uint32_t *nth, kw_ns now, uint32_t *to,
+/* No replica is ready there and the request may wait for one. */
+static bool waits_at(const struct run *run, uint32_t to, uint32_t request)
+{
+    return run->d[to].kind != KW_KIND_API && kw_hold_takes(&run->f->hold[to], request) && !run->f->pool[to].g.ready;
+}
+
+/* *to: where the request goes, from the *nth of its order on where the policy takes them so; may_wait: it stays where it
+ * can be held. A cold pool that it is sent past has met traffic all the same, so that it starts. */
+static enum kw_status route(struct run *run, uint32_t request, bool may_wait, uint32_t *nth, kw_ns now, uint32_t *to,
                             struct kw_error *err)
 {
     struct kw_router *r = &run->f->router;
@@ -257,7 +268,7 @@ static enum kw_status route(struct run *run, uint32_t request, uint32_t *nth, kw
     if (!r->route->passes_over) return KW_OK;
     for (; *nth + 1 < run->n; *to = kw_router_nth(r, request, ++*nth)) {
         struct kw_target_state s = target_state(run, *to);
-        if (!r->route->passes_over(r, &s)) break;
+        if (!r->route->passes_over(r, &s) || (may_wait && waits_at(run, *to, request))) break;
         if (s.ready) continue;
         enum kw_status st = kw_pool_note_diverted(&run->f->pool[*to], now, err);
         if (st != KW_OK) return st;
@@ -274,9 +285,10 @@ static enum kw_status arrive(struct run *run, struct kw_error *err)
     uint32_t flight, to = 0, nth = 0, request = (uint32_t)run->cursor.request;
     enum kw_status st = kw_inflight_table_take(&f->context.flights, &flight, err);
     if (st != KW_OK) return st;
-    if ((st = route(run, request, &nth, now, &to, err)) != KW_OK) return st;
+    if ((st = route(run, request, true, &nth, now, &to, err)) != KW_OK) return st;
     bool warmup = warming(run);
     f->context.flights.f[flight] = (struct kw_inflight){ .arrival = now,
+                                                         .asked = now,
                                                          .first = -1,
                                                          .request = request,
                                                          .place = warmup ? NO_RECORD - run->warmed++ : run->arrived++,
@@ -290,7 +302,41 @@ static enum kw_status arrive(struct run *run, struct kw_error *err)
     run->steady.work++;
     kw_cursor_step(&run->cursor);
     next_pass(run);
+    return waits_at(run, to, request) ? kw_hold_add(&f->hold[to], flight, now, err) : offer(run, flight, now, err);
+}
+
+/* From where it was sent to another deployment of its order. */
+static void move(struct run *run, struct kw_inflight *f, uint32_t nth, uint32_t to)
+{
+    uint32_t from = f->deployment;
+    f->deployment = (uint8_t)to;
+    f->nth = (uint8_t)nth;
+    if (f->warmup) return;
+    run->o->ledger[from].requests--;
+    run->o->ledger[to].requests++;
+}
+
+/* It was held, and goes the way of one that comes now. A policy that picks had picked. */
+static enum kw_status release(struct run *run, uint32_t flight, kw_ns now, struct kw_error *err)
+{
+    struct kw_inflight *f = &run->f->context.flights.f[flight];
+    uint32_t to = f->deployment, nth = f->nth;
+    kw_hold_release(&run->f->hold[to], flight, now);
+    if (run->f->router.route->passes_over) {
+        enum kw_status st = route(run, f->request, false, &nth, now, &to, err);
+        if (st != KW_OK) return st;
+        move(run, f, nth, to);
+    }
     return offer(run, flight, now, err);
+}
+
+/* A replica may be ready there: whom was held for it goes. */
+static enum kw_status release_all(struct run *run, uint32_t k, kw_ns now, struct kw_error *err)
+{
+    struct kw_hold_queue *q = &run->f->hold[k];
+    enum kw_status st = KW_OK;
+    while (st == KW_OK && q->n && run->f->pool[k].g.ready) st = release(run, kw_hold_first(q), now, err);
+    return st;
 }
 
 static enum kw_status retry(struct run *run, uint32_t flight, kw_ns now, struct kw_error *err)
@@ -298,17 +344,14 @@ static enum kw_status retry(struct run *run, uint32_t flight, kw_ns now, struct 
     struct kw_inflight *f = &run->f->context.flights.f[flight];
     kw_events_release(&run->f->context.events, f->event);
     if (f->moved) {
-        uint32_t from = f->deployment, nth = f->nth + 1u, to;
-        enum kw_status st = route(run, f->request, &nth, now, &to, err);
+        bool may_wait = f->asked == f->arrival; /* else it was held already */
+        uint32_t nth = f->nth + 1u, to;
+        enum kw_status st = route(run, f->request, may_wait, &nth, now, &to, err);
         if (st != KW_OK) return st;
-        f->deployment = (uint8_t)to;
-        f->nth = (uint8_t)nth;
+        move(run, f, nth, to);
         f->attempts = 0;
         f->moved = false;
-        if (!f->warmup) {
-            run->o->ledger[from].requests--;
-            run->o->ledger[to].requests++;
-        }
+        if (may_wait && waits_at(run, to, f->request)) return kw_hold_add(&run->f->hold[to], flight, now, err);
     } else if (!f->warmup) {
         run->o->ledger[f->deployment].retries++;
     }
@@ -329,6 +372,7 @@ static enum kw_status ping(struct run *run, uint32_t to, kw_ns now, struct kw_er
     if (st != KW_OK) return st;
     bool counts = run->opened && now < run->closes;
     f->context.flights.f[flight] = (struct kw_inflight){ .arrival = now,
+                                                         .asked = now,
                                                          .first = -1,
                                                          .request = KW_NO_REQUEST,
                                                          .place = NO_RECORD - run->warmed++,
@@ -349,7 +393,10 @@ static enum kw_status handle_event(struct run *run, kw_ns now, struct kw_error *
     run->steady.work += kw_tag_kind(tag) != KW_EV_RUN; /* steps: as many as the way of stepping makes */
     switch (kw_tag_kind(tag)) {
     case KW_EV_RUN: return kw_pool_run(p, number, now, err);
-    case KW_EV_LIFE: return kw_pool_life(p, number, now, err);
+    case KW_EV_LIFE: {
+        enum kw_status st = kw_pool_life(p, number, now, err);
+        return st == KW_OK ? release_all(run, k, now, err) : st;
+    }
     case KW_EV_SCALER: return kw_pool_scale(p, now, err);
     case KW_EV_QUEUE_TIMEOUT: return kw_pool_queue_timeout(p, now, err);
     case KW_EV_REQUEST_TIMEOUT: return kw_pool_request_timeout(p, now, err);
@@ -360,6 +407,7 @@ static enum kw_status handle_event(struct run *run, kw_ns now, struct kw_error *
     case KW_EV_FLOOR: return kw_pool_floor(p, now, err);
     case KW_EV_BATCH: return kw_api_gateway_send(&run->f->api[k], now, err);
     case KW_EV_PING: return ping(run, k, now, err);
+    case KW_EV_HOLD: return release(run, number, now, err);
     }
     return kw_fail(err, KW_EFAIL, "an event of unknown kind");
 }

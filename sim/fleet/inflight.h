@@ -10,23 +10,24 @@
 
 #define KW_NO_FLIGHT UINT32_MAX
 
-enum kw_whereabouts { KW_AT_NOWHERE, KW_AT_CLIENT, KW_AT_QUEUE, KW_AT_REPLICA, KW_AT_API };
+enum kw_whereabouts { KW_AT_NOWHERE, KW_AT_CLIENT, KW_AT_QUEUE, KW_AT_REPLICA, KW_AT_API, KW_AT_HOLD };
 
 struct kw_inflight {
-    kw_ns arrival;          /* first try; what TTFT and E2E count from */
+    kw_ns arrival;          /* what TTFT and E2E count from */
+    kw_ns asked;            /* first try: the arrival, or when it was held no longer (hold.h); what cold counts from */
     kw_ns tried;            /* this try; what queue and request timeouts count from */
     kw_ns first;            /* first output token, -1 before */
     uint32_t request;       /* index in the trace; KW_NO_REQUEST: a ping */
     uint32_t place;         /* in order of arrival: index of its record */
     uint32_t replica, slot; /* AT_REPLICA: which, and the scheduler's slot in it */
-    uint32_t event;         /* AT_CLIENT, AT_API: id of its event */
+    uint32_t event;         /* AT_CLIENT, AT_API, AT_HOLD: id of its event */
     uint32_t next;          /* free slots */
     uint8_t deployment, attempts, at;
-    uint8_t nth;           /* of the deployments in its order */
-    bool cold;             /* it waited for a replica to start */
-    bool adapted, fetched; /* it came to a replica for a LoRA adapter; and waited for that */
-    bool moved;            /* refused where it was and on its way to the next deployment in order */
-    bool warmup;           /* it came outside of the window: served, never counted */
+    uint8_t nth;                   /* of the deployments in its order */
+    bool cold : 1;                 /* it waited for a replica to start */
+    bool adapted : 1, fetched : 1; /* it came to a replica for a LoRA adapter; and waited for that */
+    bool moved : 1;                /* refused where it was and on its way to the next deployment in order */
+    bool warmup : 1;               /* it came outside of the window: served, never counted */
 };
 #define KW_NO_REQUEST UINT32_MAX /* a trace has fewer */
 static inline bool kw_inflight_is_ping(const struct kw_inflight *f)

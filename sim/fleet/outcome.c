@@ -125,6 +125,9 @@ static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, 
     if (l->requests != ended)
         return kw_fail(err, KW_EFAIL, "%s: %llu requests came and %llu ended", name, (unsigned long long)l->requests,
                        (unsigned long long)ended);
+    if (l->held_ns < 0 || (!l->held && l->held_ns))
+        return kw_fail(err, KW_EFAIL, "%s: %llu requests were held for %lld ns", name, (unsigned long long)l->held,
+                       (long long)l->held_ns);
     if (l->pings_answered > l->pings)
         return kw_fail(err, KW_EFAIL, "%s: %llu of %llu pings were answered", name,
                        (unsigned long long)l->pings_answered, (unsigned long long)l->pings);

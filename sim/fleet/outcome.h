@@ -49,6 +49,8 @@ struct kw_ledger {
     int64_t carried_in, carried_cached, carried_cache_write, carried_out;
     uint64_t pings, pings_answered; /* sent in the window; of these, answered, with so many tokens */
     int64_t ping_in, ping_out;
+    uint64_t held;             /* requests held before they were sent here, hold.h; of the window, once released */
+    kw_ns held_ns;             /* sum over them */
     int64_t tokens_recomputed; /* prefilled again after preemption */
     int64_t failed_tokens_in;  /* prompts of requests an API refused (not billed) */
     kw_ns phase[KW_PHASES];    /* sum over replica lives, replica-ns (times tp for GPU-ns) */

@@ -22,10 +22,11 @@ enum kw_event_kind {
     KW_EV_API_DONE,        /* an API has answered; number = flight */
     KW_EV_BATCH,           /* a batch may be sent; number = 0 */
     KW_EV_PING,            /* a health check is sent; number = 0 */
-    KW_EV_FLOOR            /* a pool's floor has another level; number = 0 */
+    KW_EV_FLOOR,           /* a pool's floor has another level; number = 0 */
+    KW_EV_HOLD             /* a request has been held for long enough; number = flight */
 };
 #define KW_TAG_NUMBERS (1u << 24)
-static_assert(KW_EV_FLOOR < 16 && KW_FLEET_MAX_DEPLOYMENTS <= 16, "kind and deployment have four bits each");
+static_assert(KW_EV_HOLD < 16 && KW_FLEET_MAX_DEPLOYMENTS <= 16, "kind and deployment have four bits each");
 
 static inline uint32_t kw_tag(enum kw_event_kind kind, uint32_t deployment, uint32_t number)
 {

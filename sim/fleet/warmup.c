@@ -42,7 +42,10 @@ static kw_ns of_one(const struct kw_deployment *d)
     windows = longer(windows, longer(a->hpa.up.window, a->hpa.down.window));
     if (idle > LONGEST || windows > LONGEST || d->node.idle > LONGEST) return LONGEST;
     if (d->node.places) idle += longer(a->scale_down_delay, a->zero_timeout) + d->node.idle; /* one after the other */
-    return SERVED + idle + windows + start_time(&d->cold);
+    kw_ns held = 0;
+    for (int k = 0; k < KW_HOLD_CLASSES; k++) held = longer(held, d->hold.most[k]);
+    if (held > LONGEST) return LONGEST;
+    return SERVED + idle + windows + held + start_time(&d->cold);
 }
 
 /* Adapters of a fixed fleet are never unloaded for want of use, so what is there may be as old as the window. */

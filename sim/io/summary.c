@@ -318,6 +318,8 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_UNITS_BREAK_EVEN, "units pay from a use of", "%", 100 },
         { KW_METRIC_FORECAST_MAE, "forecast off by, a step", "requests", 1 },
         { KW_METRIC_FORECAST_WAPE, "forecast off by, of all requests", "%", 100 },
+        { KW_METRIC_HELD, "requests that were held", "", 1 },
+        { KW_METRIC_HELD_WAIT, "how long those were held, mean", "s", 1 },
         { KW_METRIC_PINGS, "pings in the window", "", 1 },
         { KW_METRIC_ADAPTER_COLD, "LoRA requests that waited for their adapter", "%", 100 },
         { KW_METRIC_ADAPTER_WAIT, "how long those waited, mean", "s", 1 },

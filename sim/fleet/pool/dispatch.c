@@ -32,7 +32,7 @@ struct kw_prefix kw_pool_affinity(struct kw_pool *p, uint32_t flight)
 }
 
 /* O(1) but for the prefix's hashes. The engine accepts first: it alone knows whether the request can ever fit its KV
- * blocks, and until it has, nothing is to be undone. A request is cold when its replica became ready after it came,
+ * blocks, and until it has, nothing is to be undone. A request is cold when its replica became ready after it asked,
  * whether it queued here or at the client. */
 enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw_ns now, struct kw_error *err)
 {
@@ -58,7 +58,7 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
     f->replica = k;
     f->adapted |= q.adapter != 0;
     f->fetched |= kw_replica_holds(r->engine, f->slot);
-    f->cold |= r->ready_at > f->arrival;
+    f->cold |= r->ready_at > f->asked;
     p->g.in_flight++;
     if (r->idle) {
         kw_idle_list_take(p, k);

@@ -153,6 +153,11 @@ static bool forecasts(const struct use *u)
     return choice_of(u)->prewarm.forecast != KW_FORECAST_NONE;
 }
 
+static bool falls_cold(const struct use *u)
+{
+    return scales(u) && !choice_of(u)->scaling.keep_warm;
+}
+
 static bool goes_by_seasons(const struct use *u)
 {
     return choice_of(u)->prewarm.forecast == KW_FORECAST_SEASONAL;
@@ -473,6 +478,11 @@ static const struct row {
     { "deployments[].schedule.rules[].keep_warm", 0, 0, NULL, NULL },
     { "deployments[].schedule.otherwise", 0, 0, NULL, NULL },
     { "deployments[].schedule.lead_s", 0, 0, NULL, NULL },
+    { "deployments[].hold", GPUS, 0, falls_cold,
+      "platforms whose replicas stop: serverless, or dedicated machines with an \"autoscaler\", and keep_warm 0" },
+    { "deployments[].hold.max_wait_s", 0, 0, NULL, NULL },
+    { "deployments[].hold.classes", 0, 0, NULL, NULL },
+    { "deployments[].hold.every_s", 0, 0, NULL, NULL },
     { "deployments[].ping", 0, 0, pays_by_the_token, "replicas, and APIs that bill by the token at once" },
     { "deployments[].ping.every_s", 0, 0, NULL, NULL },
     { "deployments[].ping.prompt_tokens", 0, 0, NULL, NULL },

@@ -1,8 +1,10 @@
 #include "sim/io/scenario/mitigations.h"
 #include <string.h>
 #include "sim/io/scenario/key_use.h"
+#include "sim/plan/sweep/hold_time.h"
 
 #define DAY (24 * KW_NS_PER_HOUR)
+#define LONGEST_HOLD (7 * DAY)           /* no run looks further back for its steady state */
 #define LONGEST (87600 * KW_NS_PER_HOUR) /* ten years, as of all times of a scenario */
 
 static enum kw_status known_keys(struct kw_jnode o, const char *object, struct kw_error *err)
@@ -63,10 +65,52 @@ static enum kw_status read_prewarm(struct kw_jnode o, const struct kw_trace *t, 
     return st;
 }
 
-enum kw_status kw_mitigations_read(struct kw_jnode deployment, const struct kw_trace *trace, struct kw_choice *c,
+/* The names of classes as bits. */
+static enum kw_status read_classes(struct kw_jnode list, const struct kw_trace *t, uint32_t *classes,
                                    struct kw_error *err)
+{
+    if (!kw_json_is_array(list) || !kw_json_len(list))
+        return kw_json_fail(list, KW_EPARSE, err, "want a list of classes of the trace");
+    for (int i = 0; i < kw_json_len(list); i++) {
+        const char *name;
+        size_t k = 0, n = t->klass ? t->n_classes : 0;
+        enum kw_status st = kw_json_str(kw_json_at(list, i), &name, err);
+        if (st != KW_OK) return st;
+        while (k < n && strcmp(t->class_name[k], name)) k++;
+        if (k == n || k >= KW_HOLD_CLASSES)
+            return kw_json_fail(kw_json_at(list, i), KW_ERANGE, err, "the trace has no class '%.60s'%s", name,
+                                k < n ? " among its first 32" : "");
+        *classes |= 1u << k;
+    }
+    return KW_OK;
+}
+
+/* "hold": {"classes": ["nightly"], "max_wait_s": "600"}. */
+static enum kw_status read_hold(struct kw_jnode o, const struct kw_trace *t, const struct kw_slo *slo,
+                                struct kw_hold_ask *a, struct kw_error *err)
+{
+    const char *word;
+    if (!kw_json_present(o)) return KW_OK;
+    struct kw_jnode most = kw_json_get(o, "max_wait_s"), classes = kw_json_get(o, "classes");
+    bool automatic = !kw_json_present(most) || (kw_json_str(most, &word, NULL) == KW_OK && !strcmp(word, "auto"));
+    enum kw_status st = known_keys(o, "deployments[].hold", err);
+    a->most = KW_HOLD_AUTO;
+    if (st == KW_OK && !automatic) st = kw_json_nano(most, 0, LONGEST_HOLD, &a->most, err);
+    if (st == KW_OK && kw_json_present(kw_json_get(o, "every_s")))
+        st = kw_json_nano(kw_json_get(o, "every_s"), KW_NS_PER_S, LONGEST_HOLD, &a->every, err);
+    if (st != KW_OK || !t) return st;
+    if (kw_json_present(classes)) return read_classes(classes, t, &a->classes, err);
+    a->classes = t->klass || automatic ? kw_hold_classes(t, slo) : 1;
+    if (a->classes || !a->most) return KW_OK;
+    return kw_json_fail(o, KW_ERANGE, err,
+                        "no class may wait: state \"classes\", or an objective of theirs for e2e and none for ttft");
+}
+
+enum kw_status kw_mitigations_read(struct kw_jnode deployment, const struct kw_trace *trace, const struct kw_slo *slo,
+                                   struct kw_choice *c, struct kw_error *err)
 {
     enum kw_status st = read_ping(kw_json_get(deployment, "ping"), &c->ping, err);
     if (st != KW_OK || !kw_choice_scales(c)) return st; /* of no use, which key_use.h tells the user */
-    return read_prewarm(kw_json_get(deployment, "prewarm"), trace, &c->prewarm, err);
+    st = read_prewarm(kw_json_get(deployment, "prewarm"), trace, &c->prewarm, err);
+    return st == KW_OK ? read_hold(kw_json_get(deployment, "hold"), trace, slo, &c->hold, err) : st;
 }

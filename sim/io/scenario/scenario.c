@@ -655,10 +655,12 @@ static enum kw_status read_packing(struct kw_jnode o, int *balance, struct kw_er
 /* Order: the platform first, since it says which keys have a meaning; then what is offered and fits; then the user's
  * words over those defaults. Step times are compiled last and once for each profile and its limits (the catalogue keeps
  * them), as a sweep's points differ in other things. */
-static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model, const struct kw_fine_tunes *f,
-                                      struct kw_catalogue *cat, const struct kw_trace *t,
-                                      const struct kw_distances *distances, struct kw_choice *c, struct kw_error *err)
+static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model, const struct kw_scenario *s,
+                                      struct kw_catalogue *cat, const struct kw_trace *t, struct kw_choice *c,
+                                      struct kw_error *err)
 {
+    const struct kw_fine_tunes *f = &s->fine_tunes;
+    const struct kw_distances *distances = &s->places.distances;
     const char *name, *platform_name, *model, *account;
     const struct kw_platform *p = NULL;
     const struct kw_gpu_offer *offer = NULL;
@@ -748,7 +750,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     READ(read_retry(get(o, "retry"), &c->retry, err));
     READ(read_limits(get(o, "limits"), &c->limits, err));
     READ(read_cache(get(o, "cache"), c, err));
-    READ(kw_mitigations_read(o, t, c, err));
+    READ(kw_mitigations_read(o, t, &s->slo, c, err));
     READ(kw_schedule_read(o, cat, t, c, err));
     READ(seconds_or(get(o, "network_rtt_s"), c->network_rtt, &c->network_rtt, err));
     READ(count_or(get(o, "max_tokens"), c->max_tokens, 0, 10000000, &c->max_tokens, err));
@@ -1212,7 +1214,7 @@ enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, st
     for (int k = 0; k < n && st == KW_OK; k++) {
         struct kw_choice choice;
         memset(&choice, 0, sizeof choice);
-        st = read_deployment(kw_json_at(list, k), model, &s->fine_tunes, c, t, &s->places.distances, &choice, err);
+        st = read_deployment(kw_json_at(list, k), model, s, c, t, &choice, err);
         READ(engineer_said_once(kw_json_at(list, k), s, err));
         if (st == KW_OK) kw_choice_tco(&choice, &s->tco);
         for (uint32_t j = 0; j < out->n && st == KW_OK; j++)

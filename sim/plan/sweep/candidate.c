@@ -670,6 +670,17 @@ static void schedule_word(const struct kw_choice *c, bool whole, char *buf, size
                  s->lead == KW_LEAD_AUTO ? "" : " s");
 }
 
+/* " hold=auto", " hold=600s every=3600s". */
+static void hold_word(const struct kw_choice *c, char *buf, size_t size)
+{
+    const struct kw_hold_ask *a = &c->hold;
+    char most[32], every[32];
+    if (!a->most || !a->classes) return;
+    append(buf, size, " hold=", a->most == KW_HOLD_AUTO ? "auto" : kw_nano_format(most, sizeof most, a->most));
+    if (a->most != KW_HOLD_AUTO) append(buf, size, "", "s");
+    if (a->every) append(append(buf, size, " every=", kw_nano_format(every, sizeof every, a->every)), size, "", "s");
+}
+
 /* In the autoscaler's own names, with what its nodes are. */
 static void self_managed_settings(const struct kw_choice *c, char *buf, size_t size)
 {
@@ -748,6 +759,7 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     }
     prewarm_word(c, true, buf, size);
     schedule_word(c, true, buf, size);
+    hold_word(c, buf, size);
     if (c->ping.every)
         append(append(buf, size, " pinged every ", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", " s");
     if (c->profile && c->sched.max_num_seqs != c->profile->max_num_seqs) {
@@ -836,6 +848,7 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
     }
     prewarm_word(c, false, buf, size);
     schedule_word(c, false, buf, size);
+    hold_word(c, buf, size);
     if (c->ping.every)
         append(append(buf, size, " ping=", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", "s");
     return c->region ? append(buf, size, " in ", c->region->name) : buf;

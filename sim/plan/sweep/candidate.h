@@ -51,6 +51,14 @@ struct kw_node_own {               /* of the user's, about machines that come an
     kw_ns idle;
 };
 
+/* Requests that may wait: sim/plan/sweep/hold_time.h makes kw_hold of it. */
+#define KW_HOLD_AUTO (-1)
+struct kw_hold_ask {
+    kw_ns most;       /* KW_HOLD_AUTO: as long as their objective lets; 0: none is held */
+    kw_ns every;      /* 0: not by a clock */
+    uint32_t classes; /* as bits */
+};
+
 struct kw_choice { /* one deployment of a candidate */
     char name[32];
     const struct kw_platform *platform;   /* borrowed */
@@ -91,6 +99,7 @@ struct kw_choice { /* one deployment of a candidate */
     struct kw_ping ping;                                         /* every 0: none */
     struct kw_prewarm prewarm;
     struct kw_schedule schedule; /* scaling.keep_warm is its lowest level then */
+    struct kw_hold_ask hold;
     kw_ns network_rtt;
     double quality; /* of its model's answers, where those of the model asked for are 1; the user's; 0: not stated */
     uint32_t tokens_ppm; /* that its model's tokenizer makes of a million of the trace's; the user's; 0: not stated */

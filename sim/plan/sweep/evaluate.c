@@ -121,7 +121,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     kw_i128 busy = 0, ready = 0, needed = 0;
     bool replicas = false;
     struct kw_ledger adapters = { 0 }; /* sums over the deployments */
-    uint64_t pings = 0;
+    uint64_t pings = 0, held = 0;
+    kw_ns held_ns = 0;
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *choice = &c->choice[d];
         const struct kw_ledger *l = &o->ledger[d];
@@ -143,6 +144,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
             return st;
         if ((st = kw_usage_egress(&usage[d], choice->egress_bytes, err)) != KW_OK) return st;
         pings += l->pings;
+        held += l->held;
+        held_ns += l->held_ns;
         adapters.adapter_requests += l->adapter_requests;
         adapters.adapter_cold += l->adapter_cold;
         adapters.adapter_fetches += l->adapter_fetches;
@@ -175,6 +178,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_START_P50] = kw_hist_quantile(&o->start, 0.50) / 1e9; /* NAN stays NAN */
     sample[KW_METRIC_START_P95] = kw_hist_quantile(&o->start, 0.95) / 1e9;
     sample[KW_METRIC_FORECAST_MAE] = sample[KW_METRIC_FORECAST_WAPE] = NAN; /* whoever made the forecast knows */
+    sample[KW_METRIC_HELD] = held ? (double)held / o->passes : NAN;
+    sample[KW_METRIC_HELD_WAIT] = held ? 1e-9 * (double)held_ns / (double)held : NAN;
     sample[KW_METRIC_PINGS] = pings ? (double)pings / o->passes : NAN;
     const struct kw_ledger *a = &adapters;
     bool adapted = a->adapter_requests > 0;

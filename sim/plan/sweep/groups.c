@@ -87,6 +87,10 @@ void kw_point_groups_evaluate(struct kw_point *p, uint32_t r, const struct kw_ca
         const struct kw_ledger *l = &o->ledger[i - p->n_classes];
         double *v = p->group_sample[(size_t)r * p->n_groups + i], busy = (double)l->phase[KW_PHASE_ACTIVE];
         double ready = busy + (double)l->phase[KW_PHASE_KEEP_WARM] + (double)l->phase[KW_PHASE_IDLE];
+        if (l->held) {
+            v[KW_METRIC_HELD] = (double)l->held / o->passes;
+            v[KW_METRIC_HELD_WAIT] = 1e-9 * (double)l->held_ns / (double)l->held;
+        }
         if (l->pings) v[KW_METRIC_PINGS] = (double)l->pings / o->passes;
         if (l->adapter_requests) {
             v[KW_METRIC_ADAPTER_COLD] = (double)l->adapter_cold / (double)l->adapter_requests;

@@ -56,6 +56,10 @@ const struct kw_metric_info kw_metric_info[] = {
                                  "without any" },
     [KW_METRIC_FORECAST_WAPE] = { "forecast_wape", "1",
                                   "sum of its errors over the requests that came in what was forecast" },
+    [KW_METRIC_HELD] = { "held_requests", "1",
+                         "requests of the window that were held until a replica was ready or their time was up; nan "
+                         "without any" },
+    [KW_METRIC_HELD_WAIT] = { "held_wait_s", "s", "how long these were held, mean" },
     [KW_METRIC_PINGS] = { "pings", "1", "health checks sent in the window; nan without any" },
     [KW_METRIC_ADAPTER_COLD] = { "adapter_cold_fraction", "1",
                                  "share of the requests for LoRA adapters that waited for the adapter to load" },

@@ -41,6 +41,8 @@ enum kw_metric { /* in the order of kw_metric_info; the scalars of a replication
                  KW_METRIC_UNITS_BREAK_EVEN,
                  KW_METRIC_FORECAST_MAE,
                  KW_METRIC_FORECAST_WAPE,
+                 KW_METRIC_HELD,
+                 KW_METRIC_HELD_WAIT,
                  KW_METRIC_PINGS,
                  KW_METRIC_ADAPTER_COLD,
                  KW_METRIC_ADAPTER_WAIT,

@@ -10,6 +10,7 @@
 #include "sim/fleet/warmup.h"
 #include "sim/plan/sweep/ceiling.h"
 #include "sim/plan/sweep/groups.h"
+#include "sim/plan/sweep/hold_time.h"
 #include "sim/plan/sweep/precision.h"
 
 /* What finding the steady state of a window of a few days may cost, in arrivals and timers: some milliseconds. Where
@@ -30,6 +31,8 @@ struct kw_sweep {
     struct kw_study study;
     struct kw_sweep_options opt;
     struct kw_resampling resampling;
+    struct kw_class_lengths lengths; /* of the trace, once a candidate holds requests */
+    bool lengths_known;
     struct kw_groups groups;           /* of the trace, with the limits of each class */
     struct kw_deployment *deployments; /* of all candidates, one after another */
     size_t *first;                     /* [n] where candidate i's begin */
@@ -133,6 +136,16 @@ static enum kw_status make_groups(struct kw_sweep *s, struct kw_error *err)
     return st;
 }
 
+/* For how long its requests are held, where any are. */
+static enum kw_status hold(struct kw_sweep *s, const struct kw_choice *c, struct kw_deployment *d, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    if (!c->hold.most || !kw_choice_scales(c)) return KW_OK;
+    if (!s->lengths_known) st = kw_class_lengths(&s->lengths, s->study.trace, err);
+    s->lengths_known = st == KW_OK;
+    return st == KW_OK ? kw_hold_time(d, &c->hold, s->study.trace, &s->lengths, &s->study.slo, err) : st;
+}
+
 static enum kw_status open_sweep(struct kw_sweep *s, struct kw_error *err)
 {
     enum kw_status st = kw_resampling_init(&s->resampling, s->study.trace, s->study.replications, s->study.seed, err);
@@ -160,6 +173,7 @@ static enum kw_status open_sweep(struct kw_sweep *s, struct kw_error *err)
         for (uint32_t d = 0; d < s->candidates[i].n; d++) {
             struct kw_deployment *to = &s->deployments[all++];
             kw_choice_deployment(&s->candidates[i].choice[d], to);
+            if ((st = label(&s->candidates[i], hold(s, &s->candidates[i].choice[d], to, err), err)) != KW_OK) return st;
             memset(to->name, 0, sizeof to->name); /* equal candidates may differ in it: no part of what happens */
         }
     }

@@ -77,6 +77,7 @@ MODAL = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=4, h
 AHEAD_OF = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=4, hard_concurrency=4, prewarm={"forecast": "seasonal"}), of=DAYS)
 NOT_AHEAD = dict(AHEAD_OF, deployments=[dict(AHEAD_OF["deployments"][0], prewarm={"forecast": "none"})])
 HOURS = one(dict(GPU, platform="modal", gpu="L4", max_replicas=4, hard_concurrency=4, schedule={"rules": [{"days": "mon-fri", "from": "09:00", "to": "11:00", "keep_warm": 1}]}), of=DATED)
+PATIENT = one(dict(MODAL["deployments"][0], hold={"classes": ["batch"], "max_wait_s": "600"}), of=CLASSES)
 QUEUES = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=1, hard_concurrency=4))
 BASETEN = one(dict(GPU, platform="baseten", gpu="A100-80", max_replicas=6), dict(BURSTS, speed=4))
 RUNPOD = one(dict(GPU, platform="runpod", gpu="L4", max_replicas=6, hard_concurrency=4))
@@ -227,6 +228,9 @@ KEYS = {
     "deployments[].schedule.otherwise": does(HOURS, 0, 1),
     "deployments[].schedule.lead_s": does(HOURS, "auto", "0"),
     "deployments[].prewarm.least_requests": does(AHEAD_OF, "1", "30", wrong=(NOT_AHEAD, "1")),
+    "deployments[].hold.max_wait_s": does(PATIENT, "0", "600", wrong=(GROQ, "600")),
+    "deployments[].hold.classes[]": does(PATIENT, ["batch"], ["chat"]),
+    "deployments[].hold.every_s": does(PATIENT, "7", "300"),
     "deployments[].ping.every_s": does(MODAL, "50", "500", wrong=(BATCH, "50")),
     "deployments[].ping.prompt_tokens": does(dict(GROQ, deployments=[dict(GROQ["deployments"][0], ping={"every_s": "1"})]), 1, 9000),
     "deployments[].network_rtt_s": does(LAMBDA, "0", "1"),

@@ -55,6 +55,13 @@ static void any_ping(struct kw_deployment *d)
     d->ping = (struct kw_ping){ (1 + (kw_ns)draw(90)) * S, 1 + (uint32_t)draw(3000), 1 };
 }
 
+static void any_hold(struct kw_deployment *d)
+{
+    if (draw(5)) return;
+    d->hold.most[0] = (1 + (kw_ns)draw(300)) * S;
+    if (draw(2)) d->hold.every = (1 + (kw_ns)draw(100)) * S;
+}
+
 static void any_adapters(struct kw_deployment *d)
 {
     d->sched.max_loras = 1 + (uint32_t)draw(3);
@@ -361,6 +368,10 @@ static void any_case(struct fleet_case *c, const struct kw_steptime *time)
                                         .warmup = draw(2) ? 0 : (kw_ns)draw(1000) * S + (kw_ns)draw(1000) * MS,
                                         .settle = draw(2) ? 0 : draw(30000),
                                         .slo = { .ttft = 2 * S, .e2e = 30 * S } };
+    const uint64_t before = state; /* what is drawn after it stays as it was */
+    for (uint32_t i = 0; i < c->n; i++)
+        if (c->d[i].kind != KW_KIND_API) any_hold(&c->d[i]);
+    state = before;
 }
 
 static void random_cases_conserve_and_repeat(void)
@@ -373,7 +384,7 @@ static void random_cases_conserve_and_repeat(void)
     struct kw_outcome again;
     if (kw_fleet_new(&other, NULL) || kw_outcome_init(&again, NULL)) exit(1);
     uint64_t completed = 0, rejected = 0, timed_out = 0, too_long = 0, cold = 0, preemptions = 0, adapted = 0,
-             waited = 0, steady[4] = { 0 };
+             waited = 0, held = 0, steady[4] = { 0 };
     for (int k = 0; k < CASES && !check_bad; k++) {
         state = (uint64_t)k;
         any_case(&c, time);
@@ -399,16 +410,17 @@ static void random_cases_conserve_and_repeat(void)
             preemptions += c.o.ledger[i].preemptions;
             adapted += c.o.ledger[i].adapter_requests;
             waited += c.o.ledger[i].adapter_cold;
+            held += c.o.ledger[i].held;
         }
         drop_trace(&c);
     }
     printf(
         "%d random cases: %llu completed, %llu rejected, %llu timed out, %llu too long, %llu cold, %llu preemptions, "
-        "%llu of adapters, %llu waited for one\n",
+        "%llu of adapters, %llu waited for one, %llu held\n",
         CASES, (unsigned long long)completed, (unsigned long long)rejected, (unsigned long long)timed_out,
         (unsigned long long)too_long, (unsigned long long)cold, (unsigned long long)preemptions,
-        (unsigned long long)adapted, (unsigned long long)waited);
-    CHECK(adapted > 10000 && waited > 1000);
+        (unsigned long long)adapted, (unsigned long long)waited, (unsigned long long)held);
+    CHECK(adapted > 10000 && waited > 1000 && held > 1000);
     CHECK(completed > 10000 && rejected > 1000 && timed_out > 1000 && too_long > 1000 && cold > 1000 &&
           preemptions > 500);
     for (int i = 0; i < 4; i++) CHECK(steady[i] > 1);
