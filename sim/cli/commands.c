@@ -126,20 +126,23 @@ const struct kw_command kw_commands[] = {
       1,
       kw_cli_bill },
     { "watch",
-      "LOG[=SOURCE]...",
+      "[LOG[=SOURCE]...]",
       "what logs cost, by platform, model, key, team and tag, hour by hour",
-      "LOG is a gateway's log or a provider's export, priced by its tokens at the --platform that sells each\n"
-      "request's model, else by the cost that the log itself states. LOG=PLATFORM:GPUxN is the log of what\n"
-      "ran on N GPUs: rented from its first request to its last, or, of a serverless platform, billed by the\n"
-      "GPU time that it tells (--columns gpu=NAME:ms). cold=NAME and start=NAME:ms tell of cold starts; key,\n"
-      "team, tag and cost name other columns than the known ones. A log without dates wants --date.\n"
-      "Tables are of the last 30 days.",
+      "LOG is a gateway's log or a provider's export, priced by its tokens at the --platform that sells\n"
+      "each request's model, else by the cost that the log itself states. LOG=PLATFORM:GPUxN is the log of\n"
+      "what ran on N GPUs: rented from its first request to its last, or, of a serverless platform, billed\n"
+      "by the GPU time that it tells (--columns gpu=NAME:ms). cold=NAME and start=NAME:ms tell of cold\n"
+      "starts; key, team, tag and cost name other columns than the known ones. A log without dates wants\n"
+      "--date. Tables are of the last 30 days. --state keeps what was counted: a log that is in it is known by\n"
+      "its bytes and left out, one that has grown is read from where it ended, and a watch that is killed\n"
+      "loses nothing. A last line without its newline is left for the next time.\n",
       "keepwarm watch spend.csv --platform openai --platform anthropic\n"
+      "keepwarm watch logs/*.jsonl --platform openai --state watch.h5 # every night: reads what is new\n"
       "keepwarm watch spend.csv vllm.jsonl=lambda:H100x2 --platform openai --json\n"
       "keepwarm watch jobs.jsonl=runpod:H100 --columns gpu=executionTime:ms,start=delayTime:ms",
-      { KW_OPT_PLATFORM, KW_OPT_PLATFORMS, KW_OPT_MODEL, KW_OPT_DATE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT,
-        KW_OPT_JSON, KW_OPT_ALL, KW_OPT_QUIET, KW_OPTIONS },
-      1,
+      { KW_OPT_PLATFORM, KW_OPT_PLATFORMS, KW_OPT_MODEL, KW_OPT_STATE, KW_OPT_DATE, KW_OPT_FORMAT, KW_OPT_COLUMNS,
+        KW_OPT_STRICT, KW_OPT_JSON, KW_OPT_ALL, KW_OPT_QUIET, KW_OPTIONS },
+      0,
       KW_CLI_MAX_LIST,
       kw_cli_watch },
     { "brief",

@@ -31,6 +31,8 @@ const struct kw_option kw_option[KW_OPTIONS] = {
     [KW_OPT_INVOICE] = { "invoice", 0, WORD, "USD", "an invoice's total to check against", AT(invoice), 0, 0, 0 },
     [KW_OPT_TERM] = { "term", 0, WORD, "TERM", "how the tokens were bought: on_demand, batch, flex, priority", AT(term),
                       0, 0, 0 },
+    [KW_OPT_STATE] = { "state", 0, WORD, "FILE.h5",
+                       "what was counted before, and from now on; logs in it are not read again", AT(state), 0, 0, 0 },
     [KW_OPT_MODEL] = { "model", 'm', WORD, "NAME", "model to serve, such as llama-3.1-8b", AT(model), 0, 0, 0 },
     [KW_OPT_SLO] = { "slo", 0, LIST, "NAME=LIMIT",
                      "objective: ttft_p95=2s, e2e_p95=30m, cold=1%, error=0.1%, budget=500", AT(slo), 0, 0, 0 },

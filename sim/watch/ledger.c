@@ -10,7 +10,7 @@ const char *const kw_watch_part_name[] = { "model", "key", "team", "tag", NULL }
 void kw_watch_free(struct kw_watch_ledger *l)
 {
     for (size_t i = 0; i < l->n_series; i++) free(l->series[i].label);
-    for (size_t i = 0; i < l->n_files; i++) free(l->file[i].path);
+    for (size_t i = 0; i < l->n_files; i++) free(l->file[i].path), free(l->file[i].format);
     free(l->source), free(l->series), free(l->cell), free(l->file);
     memset(l, 0, sizeof *l);
 }
@@ -86,7 +86,8 @@ static enum kw_status source_index(struct adding *a, const struct kw_watch_sourc
                                    struct kw_error *err)
 {
     size_t i = 0;
-    while (i < a->n_sources && strcmp(a->source[i].name, s->name)) i++;
+    /* At another price it is another one, of the same name. */
+    while (i < a->n_sources && (strcmp(a->source[i].name, s->name) || a->source[i].hour != s->hour)) i++;
     *out = (uint32_t)i;
     if (i < a->n_sources) return KW_OK;
     struct kw_watch_source *more = grown(a->source, i + 1, sizeof *more);

@@ -44,11 +44,11 @@ struct kw_watch_cell {
     struct kw_watch_count count;
 };
 
-struct kw_watch_file { /* read already */
-    char *path;
-    char sha256[65]; /* of its first `bytes` bytes; "" where it was read in parts */
+struct kw_watch_file {   /* read already (log_file.h) */
+    char *path, *format; /* as it was found, so that the rest of it is read alike */
     uint64_t bytes, requests;
-    char head[65], tail[65]; /* SHA-256 of the first and of the last 64 KiB of what was read (state.h) */
+    kw_ns until;             /* its last request, ns since 1970 */
+    char head[65], tail[65]; /* SHA-256 of the first and of the last 64 KiB of its `bytes` */
 };
 
 struct kw_watch_ledger { /* {0} is empty; what it points to is owned */

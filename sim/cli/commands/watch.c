@@ -10,6 +10,8 @@
 #include "sim/io/scenario/catalogue.h"
 #include "sim/io/watch_report.h"
 #include "sim/watch/ledger.h"
+#include "sim/watch/log_file.h"
+#include "sim/watch/state.h"
 #include "workloads/trace_load.h"
 
 enum { PLATFORMS = 16, MONTH_HOURS = 30 * 24 };
@@ -87,27 +89,68 @@ static enum kw_status epoch_of(const struct watch *x, const struct kw_trace *t, 
     return *epoch >= 0 ? KW_OK : kw_fail(err, KW_EUSAGE, "--date: want a day from 1970 on, got '%.40s'", x->o->date);
 }
 
+/* What an open log holds, into the ledger. *none: no request is in it, which err says. */
+static enum kw_status add_source(struct watch *x, struct kw_source *s, const char *path, const char *format,
+                                 const struct kw_watch_place *place, struct kw_watch_log *g, bool *none,
+                                 struct kw_error *err)
+{
+    struct kw_trace t = { .n = 0 };
+    char remarks[2000];
+    int64_t epoch;
+    enum kw_status st = kw_trace_read_accounts(&t, s, strcmp(path, "-") ? path : NULL, format, x->o->columns, err);
+    *none = st == KW_ERANGE && strstr(err->msg, "holds no requests");
+    if (st == KW_OK && x->o->strict && (st = kw_trace_strict(&t, err)) != KW_OK) kw_where(err, path, 0);
+    if (st == KW_OK) st = epoch_of(x, &t, path, &epoch, err);
+    if (st == KW_OK && g) st = kw_watch_log_check(g, &x->ledger, epoch * KW_NS_PER_S + t.arrival[0], err);
+    if (st == KW_OK && (st = kw_watch_add(&x->ledger, &t, epoch, place, err)) != KW_OK) kw_where(err, path, 0);
+    if (st == KW_OK && g)
+        st = kw_watch_log_done(g, &x->ledger, t.notes.format, t.n, epoch * KW_NS_PER_S + t.arrival[t.n - 1], err);
+    if (st == KW_OK && !x->o->quiet && kw_trace_remarks(&t, remarks, sizeof remarks)[0])
+        kw_cli_note("%s: %s", path, remarks);
+    kw_trace_free(&t);
+    return st;
+}
+
+/* A log of which the state may know. The state is put in place after each, so that none is read twice. */
+static enum kw_status add_with_state(struct watch *x, const struct log_word *w, const struct kw_watch_place *place,
+                                     struct kw_error *err)
+{
+    struct kw_watch_log g;
+    bool none;
+    enum kw_status st = kw_watch_log_open(&g, &x->ledger, w->path, err);
+    if (st != KW_OK) return st;
+    if (g.left && !x->o->quiet)
+        kw_cli_note("%s: its last line is not over and left for the next time: %llu bytes", w->path,
+                    (unsigned long long)g.left);
+    if (g.progress == KW_WATCH_KNOWN) {
+        if (!x->o->quiet) kw_cli_note("%s: read before, nothing is new", w->path);
+        return KW_OK;
+    }
+    const char *format = x->o->format                  ? x->o->format
+                         : g.progress == KW_WATCH_GREW ? x->ledger.file[g.known].format
+                                                       : NULL;
+    st = add_source(x, &g.source, w->path, format, place, &g, &none, err);
+    kw_source_close(&g.source);
+    if (g.progress == KW_WATCH_GREW && none) { /* rows of failed requests, say: they wait for the next ones */
+        if (!x->o->quiet) kw_cli_note("%s", err->msg);
+        return KW_OK;
+    }
+    return st == KW_OK ? kw_watch_save(&x->ledger, x->o->state, err) : st;
+}
+
 static enum kw_status add_log(struct watch *x, const char *word, struct kw_error *err)
 {
     struct log_word w;
     struct kw_watch_place place;
     struct kw_source s;
-    struct kw_trace t = { .n = 0 };
     const struct kw_platform *named = NULL;
-    char remarks[2000];
-    int64_t epoch;
-    enum kw_status st = split(word, &w, err);
-    if (st == KW_OK) st = place_of(x, &w, &named, &place, err);
-    if (st == KW_OK) st = kw_source_open(&s, w.path, err);
-    if (st != KW_OK) return st;
-    st = kw_trace_read_accounts(&t, &s, strcmp(w.path, "-") ? w.path : NULL, x->o->format, x->o->columns, err);
+    bool none;
+    KW_TRY(split(word, &w, err));
+    KW_TRY(place_of(x, &w, &named, &place, err));
+    if (x->o->state) return add_with_state(x, &w, &place, err);
+    KW_TRY(kw_source_open(&s, w.path, err));
+    enum kw_status st = add_source(x, &s, w.path, x->o->format, &place, NULL, &none, err);
     kw_source_close(&s);
-    if (st == KW_OK && x->o->strict && (st = kw_trace_strict(&t, err)) != KW_OK) kw_where(err, w.path, 0);
-    if (st == KW_OK) st = epoch_of(x, &t, w.path, &epoch, err);
-    if (st == KW_OK && (st = kw_watch_add(&x->ledger, &t, epoch, &place, err)) != KW_OK) kw_where(err, w.path, 0);
-    if (st == KW_OK && !x->o->quiet && kw_trace_remarks(&t, remarks, sizeof remarks)[0])
-        kw_cli_note("%s: %s", w.path, remarks);
-    kw_trace_free(&t);
     return st;
 }
 
@@ -123,6 +166,10 @@ static enum kw_status read_all(struct watch *x, struct kw_error *err)
                          o->platform.v[i], o->platform.v[i]);
         x->n_platforms += st == KW_OK;
     }
+    if (st == KW_OK && o->state) st = kw_watch_load(&x->ledger, o->state, err);
+    if (st == KW_OK && !o->args.n && !x->ledger.n_sources)
+        st = kw_fail(err, KW_EUSAGE, "which logs? `keepwarm watch LOG...`%s%s",
+                     o->state ? ": nothing was counted in " : "", o->state ? o->state : "");
     for (size_t i = 0; i < o->args.n && st == KW_OK; i++) st = add_log(x, o->args.v[i], err);
     return st;
 }

@@ -41,6 +41,26 @@ enum kw_status kw_source_open(struct kw_source *s, const char *path, struct kw_e
     return begin(s, err);
 }
 
+enum kw_status kw_source_open_part(struct kw_source *s, const char *path, uint64_t from, uint64_t to, const char *head,
+                                   size_t n, struct kw_error *err)
+{
+    enum kw_status st = kw_source_open(s, path, err);
+    if (st != KW_OK) return st;
+    assert(to > from);
+    if (n > FIRST_BUF)
+        st = kw_fail(err, KW_ERANGE, "%s: its first line has %zu bytes", s->name, n);
+    else if (lseek(s->fd, (off_t)from, SEEK_SET) < 0)
+        st = kw_fail(err, KW_EINPUT, "%s: %s", s->name, strerror(errno));
+    if (st != KW_OK) {
+        kw_source_close(s);
+        return st;
+    }
+    s->raw_most = to - from;
+    if (n) memcpy(s->buf, head, n);
+    s->n = n;
+    return KW_OK;
+}
+
 enum kw_status kw_source_memory(struct kw_source *s, const char *name, const void *data, size_t n, struct kw_error *err)
 {
     memset(s, 0, sizeof *s);
@@ -73,6 +93,7 @@ static enum kw_status raw_read(struct kw_source *s, void *dst, size_t room, size
 {
     *got = 0;
     if (s->raw_end) return KW_OK;
+    if (s->raw_most && room > s->raw_most - s->raw) room = (size_t)(s->raw_most - s->raw);
     if (s->fd < 0) {
         *got = room < s->mem_n ? room : s->mem_n;
         if (*got) memcpy(dst, s->mem, *got);

@@ -16,6 +16,7 @@ struct kw_source {
     char name[200];           /* path, for messages; "stdin" for "-" */
     long line;                /* number of the line last returned, from 1; blank ones count */
     uint64_t raw;             /* bytes read, before decoding */
+    uint64_t raw_most;        /* read no more of them; 0: to the end */
     int fd;                   /* -1: memory */
     const unsigned char *mem; /* borrowed; the rest of the memory */
     size_t mem_n;
@@ -35,6 +36,10 @@ struct kw_source {
 /* "-" is stdin; a path that does not exist but names a file built into the program (workloads/chat-week.json) means
  * that one. KW_EINPUT when it cannot be opened or is a directory; KW_ENOMEM. On failure nothing is left open. */
 enum kw_status kw_source_open(struct kw_source *s, const char *path, struct kw_error *err);
+/* Bytes [from, to) of a plain file, to > from, as if head[0..n) stood before them: the rest of a log behind its CSV header. KW_ERANGE: a
+ * head of more than 256 KiB. */
+enum kw_status kw_source_open_part(struct kw_source *s, const char *path, uint64_t from, uint64_t to, const char *head,
+                                   size_t n, struct kw_error *err);
 /* data is borrowed until close; gzip and zstd are recognised as in a file. */
 enum kw_status kw_source_memory(struct kw_source *s, const char *name, const void *data, size_t n,
                                 struct kw_error *err);

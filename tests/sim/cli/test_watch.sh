@@ -13,6 +13,14 @@ ok() { # ok NAME COMMAND...: the command succeeds
         echo "FAIL $name: $*" && head -5 "$tmp/out" "$tmp/err"
     fi
 }
+holds() { # holds NAME COMMAND...: the same, of what the command before printed
+    local name=$1
+    shift
+    if "$@" >"$tmp/check" 2>&1; then passed=$((passed + 1)); else
+        failed=$((failed + 1))
+        echo "FAIL $name: $*" && head -5 "$tmp/check"
+    fi
+}
 refused() { # refused WORDS COMMAND...: exit 2, one line with the words
     local words=$1
     shift
@@ -23,7 +31,7 @@ refused() { # refused WORDS COMMAND...: exit 2, one line with the words
     fi
 }
 json() { # json FILE EXPRESSION: true of the answer a
-    ok "$2" python3 -c 'import json, sys; a = json.load(open(sys.argv[1])); sys.exit(not eval(sys.argv[2]))' "$1" "$2"
+    holds "$2" python3 -c 'import json, sys; a = json.load(open(sys.argv[1])); sys.exit(not eval(sys.argv[2]))' "$1" "$2"
 }
 watch() { "$keepwarm" watch "$@"; }
 
@@ -42,14 +50,13 @@ json "$tmp/a.json" '{x["name"]: x["usd"] for x in a["by_source"]}[""] == "0.125"
 json "$tmp/a.json" 'len(a["hours"]) == 26 and a["hours"][0]["weekday"] == "Mon" and a["hours"][25]["requests"] == 1'
 # What `bill` says of the same tokens is what is counted here.
 "$keepwarm" bill "$tmp/spend.csv" --platform openai --json -q >"$tmp/b.json"
-ok 'as bill' python3 -c 'import json, sys
+holds 'as bill' python3 -c 'import json, sys
 a, b = (json.load(open(f)) for f in sys.argv[1:])
 sys.exit({x["name"]: x["usd"] for x in a["by_source"]}["openai"] != b["priced"]["usd"])' "$tmp/a.json" "$tmp/b.json"
 watch "$tmp/spend.csv" --json -q >"$tmp/a.json" # no platform: the log's own cost
 json "$tmp/a.json" 'a["total"]["usd"] == "0.875" and a["total"]["unpriced_requests"] == 0'
 ok tables watch "$tmp/spend.csv" --platform openai -q
-cp "$tmp/out" "$tmp/tables"
-ok 'no line is wider than 100' python3 -c 'import sys; sys.exit(max(len(l.rstrip("\n")) for l in open(sys.argv[1])) > 100)' "$tmp/tables"
+holds 'no line is wider than 100' python3 -c 'import sys; sys.exit(max(len(l.rstrip("\n")) for l in open(sys.argv[1])) > 100)' "$tmp/out"
 
 cat >"$tmp/jobs.jsonl" <<'EOF'
 {"ts":"2026-06-01T08:00:00Z","model":"llama","input_tokens":100,"output_tokens":50,"executionTime":2000,"delayTime":0,"team":"a"}
@@ -65,6 +72,39 @@ json "$tmp/a.json" 'abs(sum(float(x["usd"]) for x in a["by_source"]) - float(a["
 printf 'arrival_s,input_tokens,output_tokens\n0,10,10\n90000,10,10\n' >"$tmp/relative.csv"
 watch "$tmp/relative.csv" --date 2026-03-02 --json -q >"$tmp/a.json"
 json "$tmp/a.json" 'a["window"] == {"from": "2026-03-02 00:00", "to": "2026-03-03 02:00"} and a["total"]["unpriced_requests"] == 2 and a["total"]["usd_per_mtok"] is None'
+
+# What is counted once is kept: in parts, twice over, and killed at any moment, it comes to what one reading of all finds.
+python3 - "$tmp" <<'EOF'
+import sys
+for day in range(1, 6):
+    with open("%s/day%d.jsonl" % (sys.argv[1], day), "w") as f:
+        for i in range(4000):
+            f.write('{"ts":"2026-06-%02dT%02d:%02d:%02dZ","model":"m%d","input_tokens":%d,"output_tokens":%d,"team":"t%d","cost":%g}\n'
+                    % (day, i // 180, i // 3 % 60, i % 3 * 20, i % 3, 1 + i % 977, 1 + i % 89, i % 7, 0.001 * (i % 13)))
+EOF
+watch "$tmp"/day?.jsonl --json -q >"$tmp/whole.json"
+for try in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    watch "$tmp"/day?.jsonl --state "$tmp/killed.h5" -q >/dev/null 2>&1 &
+    sleep "0.0$((try * 7 % 10))"
+    kill -9 $! 2>/dev/null
+    wait $! 2>/dev/null
+done
+ok 'killed, then whole' watch "$tmp"/day?.jsonl --state "$tmp/killed.h5" --json -q
+holds 'the same as never killed' cmp "$tmp/out" "$tmp/whole.json"
+head -c 100000 "$tmp/day1.jsonl" >"$tmp/grows.jsonl"
+ok 'a part' watch "$tmp/grows.jsonl" --state "$tmp/parts.h5"
+holds 'what is not over waits' grep -q 'left for the next time' "$tmp/err"
+cp "$tmp/day1.jsonl" "$tmp/grows.jsonl"
+ok 'the rest' watch "$tmp/grows.jsonl" "$tmp"/day[2-5].jsonl --state "$tmp/parts.h5" -q
+ok 'the state alone' watch --state "$tmp/parts.h5" --json
+holds 'parts are the whole' cmp "$tmp/out" "$tmp/whole.json"
+ok 'again' watch "$tmp"/day?.jsonl --state "$tmp/parts.h5" --json
+holds 'nothing twice' cmp "$tmp/out" "$tmp/whole.json"
+holds 'said' [ "$(grep -c 'read before, nothing is new' "$tmp/err")" = 5 ]
+refused 'which logs?' watch
+refused 'nothing was counted in' watch --state "$tmp/none.h5"
+refused 'is no file' watch /dev/stdin --state "$tmp/none.h5"
+refused 'spend.csv' watch "$tmp/relative.csv" --date 2026-01-01 --state "$tmp/spend.csv"
 
 refused 'say on which day it began, --date' watch "$tmp/relative.csv"
 refused 'has dates of its own' watch "$tmp/spend.csv" --date 2026-03-02

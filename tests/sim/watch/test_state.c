@@ -1,0 +1,165 @@
+/* A ledger that is kept, and logs that grow: read in parts they count as they do when read whole. */
+#include "sim/watch/state.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "sim/watch/log_file.h"
+#include "tests/check.h"
+#include "workloads/trace_load.h"
+
+static struct kw_error err;
+static char folder[] = "/tmp/keepwarm-test-state-XXXXXX", log_path[80], state_path[80];
+static const struct kw_watch_place nowhere = { .n = 0 };
+#define HEAD "ts,model,input_tokens,output_tokens,team,cost\n"
+
+static void put_text(const char *path, const char *text, size_t n)
+{
+    FILE *f = fopen(path, "w");
+    CHECK(f && fwrite(text, 1, n, f) == n);
+    if (f) fclose(f);
+}
+
+/* One `keepwarm watch LOG --state STATE`; what became of the log, or -1. */
+static int once(struct kw_watch_ledger *l)
+{
+    struct kw_watch_log g;
+    struct kw_trace t = { .n = 0 };
+    if (kw_watch_load(l, state_path, &err) != KW_OK || kw_watch_log_open(&g, l, log_path, &err) != KW_OK) return -1;
+    if (g.progress == KW_WATCH_KNOWN) return KW_WATCH_KNOWN;
+    const char *format = g.progress == KW_WATCH_GREW ? l->file[g.known].format : NULL;
+    enum kw_status st = kw_trace_read_accounts(&t, &g.source, NULL, format, NULL, &err);
+    kw_source_close(&g.source);
+    if (st == KW_OK) st = kw_watch_log_check(&g, l, t.epoch_unix * KW_NS_PER_S + t.arrival[0], &err);
+    if (st == KW_OK) st = kw_watch_add(l, &t, t.epoch_unix, &nowhere, &err);
+    if (st == KW_OK)
+        st = kw_watch_log_done(&g, l, t.notes.format, t.n, t.epoch_unix * KW_NS_PER_S + t.arrival[t.n - 1], &err);
+    kw_trace_free(&t);
+    if (st == KW_OK) st = kw_watch_save(l, state_path, &err);
+    return st == KW_OK ? (int)g.progress : -1;
+}
+
+static struct kw_watch_count all(const struct kw_watch_ledger *l)
+{
+    struct kw_watch_count c = { 0 };
+    for (size_t i = 0; i < l->n_cells; i++) kw_watch_count_add(&c, &l->cell[i].count);
+    return c;
+}
+
+static void what_is_kept_comes_back(void)
+{
+    struct kw_watch_ledger l = { 0 }, back;
+    static const char text[] = HEAD "2026-06-01T08:00:00Z,a,1,2,red,0.5\n2026-06-01T09:00:00Z,b,3,4,blue,0.25\n";
+    remove(state_path);
+    put_text(log_path, text, sizeof text - 1);
+    CHECK(once(&l) == KW_WATCH_NEW && kw_watch_load(&back, state_path, &err) == KW_OK);
+    CHECK(back.n_sources == 1 && back.n_series == 2 && back.n_cells == 2 && back.n_files == 1);
+    CHECK(!memcmp(back.cell, l.cell, 2 * sizeof *l.cell) && !strcmp(back.series[1].label, l.series[1].label));
+    CHECK_STR(back.file[0].path, log_path);
+    CHECK_STR(back.file[0].tail, l.file[0].tail);
+    CHECK(back.file[0].requests == 2 && back.file[0].bytes == sizeof text - 1);
+    CHECK(all(&back).cost == 750000000);
+    kw_watch_free(&back);
+    CHECK(once(&back) == KW_WATCH_KNOWN && all(&back).requests == 2); /* the same log again */
+    kw_watch_free(&back);
+    kw_watch_free(&l);
+}
+
+/* A log of n lines seen at every length there is: lines, parts of lines, the header alone. */
+static void a_log_that_grows_counts_once(void)
+{
+    static const char csv[] = HEAD "2026-06-01T08:00:00Z,a,100,2,red,0.5\n2026-06-01T08:10:00Z,b,3,4,blue,0.25\n"
+                                   "2026-06-01T09:00:00Z,a,50,6,red,0.125\n2026-06-02T00:00:00Z,b,7,8,red,1\n";
+    static const char jsonl[] =
+        "{\"ts\":\"2026-06-01T08:00:00Z\",\"input_tokens\":100,\"output_tokens\":2,\"cost\":0.5}\n"
+        "{\"ts\":\"2026-06-01T08:10:00Z\",\"input_tokens\":3,\"output_tokens\":4,\"cost\":0.25}\n"
+        "{\"ts\":\"2026-06-01T09:00:00Z\",\"input_tokens\":50,\"output_tokens\":6,\"cost\":0.125}\n"
+        "{\"ts\":\"2026-06-02T00:00:00Z\",\"input_tokens\":7,\"output_tokens\":8,\"cost\":1}\n";
+    for (int k = 0; k < 2; k++) {
+        const char *text = k ? jsonl : csv, *body = k ? text : strchr(text, '\n') + 1;
+        size_t n = strlen(text), first = (size_t)(strchr(body, '\n') + 1 - text);
+        for (size_t cut = first; cut < n; cut++) {
+            struct kw_watch_ledger l;
+            int progress;
+            remove(state_path);
+            put_text(log_path, text, cut);
+            CHECK(once(&l) == KW_WATCH_NEW);
+            kw_watch_free(&l);
+            put_text(log_path, text, n);
+            progress = once(&l);
+            CHECK(progress == KW_WATCH_GREW);
+            struct kw_watch_count c = all(&l);
+            if (c.requests != 4 || c.cost != 1875000000 || c.tokens[KW_LINE_IN] != 160 || l.n_files != 1) {
+                CHECK(!"counts once");
+                fprintf(stderr, "  cut at %zu: %lld requests\n%s\n", cut, (long long)c.requests, err.msg);
+            }
+            kw_watch_free(&l);
+        }
+    }
+}
+
+static void what_would_count_twice_is_refused(void)
+{
+    struct kw_watch_ledger l;
+    static const char a[] = HEAD "2026-06-01T08:00:00Z,a,1,2,red,0.5\n2026-06-01T09:00:00Z,a,1,2,red,0.5\n";
+    static const char b[] = HEAD "2026-06-01T08:30:00Z,a,1,2,red,0.5\n2026-06-01T09:30:00Z,a,1,2,red,0.5\n";
+    static const char next[] = HEAD "2026-06-01T10:30:00Z,a,1,2,red,0.5\n";
+    static const char array[] = "[{\"ts\":\"2026-06-01T08:00:00Z\",\"input_tokens\":1,\"output_tokens\":2}]";
+    static const char longer[] = "[{\"ts\":\"2026-06-01T08:00:00Z\",\"input_tokens\":1,\"output_tokens\":2},"
+                                 "{\"ts\":\"2026-06-01T08:00:00Z\",\"input_tokens\":1,\"output_tokens\":2}]";
+    remove(state_path);
+    put_text(log_path, a, sizeof a - 1);
+    CHECK(once(&l) == KW_WATCH_NEW);
+    kw_watch_free(&l);
+    put_text(log_path, b, sizeof b - 1); /* another export of the same hours under the same name */
+    CHECK(once(&l) == -1 && strstr(err.msg, "would count twice"));
+    kw_watch_free(&l);
+    put_text(log_path, next, sizeof next - 1); /* a log that was rotated */
+    CHECK(once(&l) == KW_WATCH_NEW && l.n_files == 2 && all(&l).requests == 3);
+    kw_watch_free(&l);
+    remove(state_path);
+    put_text(log_path, array, sizeof array - 1);
+    CHECK(once(&l) == KW_WATCH_NEW);
+    kw_watch_free(&l);
+    put_text(log_path, longer, sizeof longer - 1);
+    CHECK(once(&l) == -1 && strstr(err.msg, "would count twice"));
+    kw_watch_free(&l);
+}
+
+static void a_state_that_lies_is_refused(void)
+{
+    struct kw_watch_ledger l = { 0 }, back;
+    struct kw_watch_source source = { .name = "x", .kind = KW_KIND_API, .until = 5 };
+    char label[] = "m\x1f\x1f\x1f";
+    struct kw_watch_series series[2] = { { 0, label }, { 0, label } };
+    struct kw_watch_cell cell[2] = { { .hour = 5, .series = 0 }, { .hour = 6, .series = 1 } };
+    l = (struct kw_watch_ledger){
+        .source = &source, .series = series, .cell = cell, .n_sources = 1, .n_series = 2, .n_cells = 2
+    };
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_OK);
+    kw_watch_free(&back);
+    cell[1].hour = 4;
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
+    CHECK(strstr(err.msg, "/cell has a row 1") && !back.n_cells);
+    cell[1].hour = 6, cell[1].series = 2;
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
+    cell[1].series = 1, cell[1].count.requests = -1;
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
+    cell[1].count.requests = 0, series[1].source = 1;
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
+    put_text(state_path, "no HDF5", 7);
+    CHECK(kw_watch_load(&back, state_path, &err) == KW_EPARSE);
+}
+
+int main(void)
+{
+    if (!mkdtemp(folder)) return 1;
+    snprintf(log_path, sizeof log_path, "%s/log", folder);
+    snprintf(state_path, sizeof state_path, "%s/state.h5", folder);
+    RUN(what_is_kept_comes_back);
+    RUN(a_log_that_grows_counts_once);
+    RUN(what_would_count_twice_is_refused);
+    RUN(a_state_that_lies_is_refused);
+    remove(log_path), remove(state_path), rmdir(folder);
+    return check_report();
+}
