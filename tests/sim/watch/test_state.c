@@ -78,7 +78,7 @@ static void a_log_that_grows_counts_once(void)
     for (int k = 0; k < 2; k++) {
         const char *text = k ? jsonl : csv, *body = k ? text : strchr(text, '\n') + 1;
         size_t n = strlen(text), first = (size_t)(strchr(body, '\n') + 1 - text);
-        for (size_t cut = first; cut < n; cut++) {
+        for (size_t cut = first; cut < n; cut += 11) /* 11: no multiple of a line */ {
             struct kw_watch_ledger l;
             int progress;
             remove(state_path);
