@@ -374,6 +374,10 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
             return kw_fail(err, KW_EPARSE, "/deployments/%s: %lld is out of range", f->name, (long long)v);
         kw_choice_field_set(f, out, v);
     }
+    if (!out->profile_seqs) { /* an older result does not tell the profile's limits from others */
+        out->profile_seqs = out->sched.max_num_seqs;
+        out->profile_tokens = out->sched.max_num_batched_tokens;
+    }
     if ((st = kw_schedules_take(&r->schedules, at, c, out, err)) != KW_OK) return st;
     snprintf(out->name, sizeof out->name, "%.31s", r->name[at]);
     if (r->account) snprintf(out->account, sizeof out->account, "%.31s", r->account[at]);

@@ -110,8 +110,8 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
     /* Field by field, so that padding stays zero and equal deployments are equal bytes (sim/plan/sweep/sweep.c). */
     struct kw_sched_config *s = &c->sched;
     s->policy = KW_SCHED_VLLM;
-    s->max_num_batched_tokens = prof->max_num_batched_tokens;
-    s->max_num_seqs = prof->max_num_seqs;
+    s->max_num_batched_tokens = c->profile_tokens = prof->max_num_batched_tokens;
+    s->max_num_seqs = c->profile_seqs = prof->max_num_seqs;
     s->max_model_len = prof->max_model_len;
     s->block_size = prof->block_size;
     s->num_blocks = prof->num_blocks;
@@ -762,11 +762,11 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     hold_word(c, buf, size);
     if (c->ping.every)
         append(append(buf, size, " pinged every ", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", " s");
-    if (c->profile && c->sched.max_num_seqs != c->profile->max_num_seqs) {
+    if (c->sched.max_num_seqs != c->profile_seqs) {
         snprintf(limit, sizeof limit, "%" PRIu32, c->sched.max_num_seqs);
         append(buf, size, " max_num_seqs=", limit);
     }
-    if (c->profile && c->sched.max_num_batched_tokens != c->profile->max_num_batched_tokens) {
+    if (c->sched.max_num_batched_tokens != c->profile_tokens) {
         snprintf(limit, sizeof limit, "%" PRIu32, c->sched.max_num_batched_tokens);
         append(buf, size, " max_num_batched_tokens=", limit);
     }

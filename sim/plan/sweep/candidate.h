@@ -73,6 +73,7 @@ struct kw_choice { /* one deployment of a candidate */
     uint32_t tp;                          /* == profile->tp */
     enum kw_term term;
     struct kw_sched_config sched;  /* from the profile, then overrides */
+    uint32_t profile_seqs, profile_tokens; /* max_num_seqs and max_num_batched_tokens before those */
     struct kw_autoscaling scaling; /* the platform's defaults, then overrides; keep_warm and idle_timeout in here */
     struct kw_cold_start cold;     /* platform + profile */
     const struct kw_self_managed *autoscaler; /* dedicated: the user's own, by which machines come and go; NULL: as many

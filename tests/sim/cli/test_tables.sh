@@ -211,6 +211,11 @@ key = lambda rows: sorted([r["label"]] + [r[w] for w in words] for r in rows)
 assert key(plan) == key(again), [(a, b) for a, b in zip(key(plan), key(again)) if a != b][:3]
 assert all(r["thin"] == "" for r in other) and any(r["feasible"] == "1" for r in other)
 PY
+kw plan -q --trace $trace --format servegen --model llama-3.1-8b -p modal -p aws --set 'candidates.max_num_seqs=[16,256]' --slo ttft_p95=5s -r 1 \
+    --csv -o "$work/limits.h5" >"$work/limits.csv"
+kw reprice "$work/limits.h5" --csv >"$work/limits-again.csv"
+holds "... the engine's limits that a plan tries, too" bash -c "grep -q 'max_num_seqs=16' $work/limits.csv && grep -vq ' max_num_seqs=' $work/limits.csv &&
+    cmp $work/limits.csv $work/limits-again.csv"
 holds "reprice says what the plan said" $python "$work/again.py" "$work/thin.csv" "$work/again.csv" "$work/other.csv"
 
 # ---- -p takes a kind; a Hugging Face id is told the name known here
