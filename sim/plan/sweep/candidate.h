@@ -72,7 +72,7 @@ struct kw_choice { /* one deployment of a candidate */
     const struct kw_steptime *steptime;   /* compiled from profile; shared by all candidates that use it; borrowed */
     uint32_t tp;                          /* == profile->tp */
     enum kw_term term;
-    struct kw_sched_config sched;  /* from the profile, then overrides */
+    struct kw_sched_config sched;          /* from the profile, then overrides */
     uint32_t profile_seqs, profile_tokens; /* max_num_seqs and max_num_batched_tokens before those */
     struct kw_autoscaling scaling; /* the platform's defaults, then overrides; keep_warm and idle_timeout in here */
     struct kw_cold_start cold;     /* platform + profile */
