@@ -852,7 +852,9 @@ static const struct kw_candidate *best_of(const struct kw_plan *p, size_t family
     for (size_t k = 0; k < p->n; k++) {
         size_t i = p->order[k];
         const struct kw_autoscaling *s = &p->candidates[i].choice[0].scaling;
-        if (stands_alone(&p->candidates[i]) || p->family[i] != family || s->keep_warm != keep_warm) continue;
+        if (stands_alone(&p->candidates[i]) || p->family[i] != family || s->keep_warm != keep_warm ||
+            p->candidates[i].choice[0].schedule.n)
+            continue;
         if (idle >= 0 && s->idle_timeout != idle) continue;
         *point = &p->points[i];
         return &p->candidates[i];
@@ -1001,6 +1003,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
     if (p->n_substitutes) kw_text_add(out, "\n");
     plan_table(p, slo, all, out);
     plan_curves(p, out);
+    kw_summary_schedules(p, out);
     if (p->best >= 0) {
         const struct kw_point *q = &p->points[p->best];
         kw_document_section(out, "Recommendation");

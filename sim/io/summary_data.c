@@ -1,3 +1,4 @@
+#include "sim/fleet/schedule_rules.h"
 #include "sim/io/summary.h"
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -380,6 +381,51 @@ static void add_flips(cJSON *root, const struct kw_plan *p, bool *lost)
     }
 }
 
+static void add_rules(cJSON *o, const struct kw_schedule *s, bool *lost)
+{
+    struct kw_schedule_rule rule[KW_SCHEDULE_RULES];
+    uint32_t otherwise, n = kw_schedule_rules(s, rule, &otherwise);
+    add_text(o, "timezone", s->zone->name, lost);
+    cJSON *list = add_array(o, "rules", lost);
+    for (uint32_t i = 0; i < n; i++) {
+        char days[40], at[8];
+        cJSON *x = cJSON_CreateObject();
+        add_text(x, "days", kw_schedule_days_text(rule[i].days, days, sizeof days), lost);
+        snprintf(at, sizeof at, "%02d:%02d", rule[i].from / 60 % 24, rule[i].from % 60);
+        add_text(x, "from", at, lost);
+        snprintf(at, sizeof at, "%02d:%02d", rule[i].to / 60 % 25, rule[i].to % 60);
+        add_text(x, "to", at, lost);
+        add_number(x, "keep_warm", rule[i].warm, lost);
+        add_element(list, x, lost);
+    }
+    add_number(o, "otherwise", otherwise, lost);
+}
+
+/* As a deployment of a scenario has a schedule, with what it saves. */
+static void add_schedules(cJSON *root, const struct kw_plan *p, bool *lost)
+{
+    cJSON *list = add_array(root, "schedules", lost);
+    for (size_t k = 0; k < p->n_schedules; k++) {
+        const struct kw_plan_schedule *s = &p->schedule[k];
+        cJSON *o = cJSON_CreateObject();
+        add_text(o, "constant", s->label, lost);
+        add_number(o, "constant_usd_month", s->constant, lost);
+        add_number(o, "bound_usd_month", isinf(s->found.bound) ? NAN : s->found.bound, lost);
+        add_number(o, "usd_month", s->found.any ? s->found.cost : NAN, lost);
+        add_number(o, "ttft_p95_s", s->found.any ? s->found.ttft_p95_s : NAN, lost);
+        add_number(o, "point", s->candidate < 0 ? NAN : (double)s->candidate, lost);
+        if (s->found.any) add_rules(o, &s->choice.schedule, lost);
+        if (s->weeks) {
+            cJSON *later = cJSON_AddObjectToObject(o, "later");
+            add_number(later, "weeks", s->weeks, lost);
+            add_number(later, "usd_month", s->later.cost, lost);
+            add_number(later, "ttft_p95_s", s->later.ttft_p95_s, lost);
+            add_bool(later, "feasible", s->later.feasible, lost);
+        }
+        add_element(list, o, lost);
+    }
+}
+
 /* What a plan says, its ranges, what is not known, and its points. */
 static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_candidate *c, const struct kw_point *p,
                         size_t n, const struct kw_plan *plan, const struct kw_reading *reading, bool *lost)
@@ -404,6 +450,7 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
         }
         add_required(root, plan, lost);
         add_substitutes(root, plan, lost);
+        add_schedules(root, plan, lost);
         add_flips(root, plan, lost);
         add_search(root, plan, lost);
     }

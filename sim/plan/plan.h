@@ -8,15 +8,17 @@
 #include "sim/plan/sweep/steptimes.h"
 #include "sim/plan/flips.h"
 #include "sim/plan/readings.h"
+#include "sim/plan/schedule/search.h"
 #include "sim/plan/stress.h"
 #include "sim/plan/sweep/sweep.h"
 
 #define KW_PLAN_MAX_LIST 64
 #define KW_PLAN_LORAS 16 /* slots for adapters that a plan tries where none are stated */
 #define KW_PLAN_MAX_AUTOSCALERS 16
-#define KW_PLAN_NEAR 1.15  /* times the cheapest's cost: up to where a short replay may be wrong about it */
-#define KW_PLAN_STRESSED 4 /* offers that tie with the cheapest and are replayed under worse inputs, itself included */
-#define KW_PLAN_TOLD 5     /* prices whose cheapest a plan always knows, so that the nearest flips are right */
+#define KW_PLAN_NEAR 1.15   /* times the cheapest's cost: up to where a short replay may be wrong about it */
+#define KW_PLAN_STRESSED 4  /* offers that tie with the cheapest and are replayed under worse inputs, itself included */
+#define KW_PLAN_TOLD 5      /* prices whose cheapest a plan always knows, so that the nearest flips are right */
+#define KW_PLAN_SCHEDULES 4 /* platforms for which a schedule is looked for */
 #define KW_PLAN_CONTENDERS 16 /* at most: half of them feasible, half cheaper ones that miss */
 
 struct kw_substitute {   /* a model whose answers the user takes for those of the model asked for */
@@ -81,6 +83,8 @@ struct kw_plan_options {
     bool own_notice;         /* the notice where this is, and machines on demand that stand in are tried beside none */
     struct kw_cold_start own_cold; /* of it, provision alone: how long until another spot machine is there */
     bool hybrids;                  /* also two deployments for the contenders: plan_hybrids.c */
+    bool no_schedules;             /* none by the hour of the week is looked for: plan_schedules.c */
+    const struct kw_zone *zone;    /* whose week it is; borrowed; NULL: UTC */
     bool exhaustive;               /* every candidate with every replication */
     bool break_even; /* each kind at other volumes too, to where the cheapest one changes (breakeven.h); or */
     double volume[KW_PLAN_MAX_LIST]; /* at these, tokens a month */
@@ -115,6 +119,17 @@ struct kw_range {
     size_t candidate; /* whose platform may be read otherwise */
     struct kw_reading reading;
     bool wins; /* under the other reading it meets the objectives for less than the recommended one */
+};
+
+struct kw_plan_schedule { /* the best schedule of an offer, by the hour of the week */
+    char label[160];      /* of the platform's best constant level that meets the objectives, */
+    double constant;      /* USD a month: what that costs */
+    struct kw_schedule_found found;
+    struct kw_choice choice; /* with it, where any was found */
+    ptrdiff_t candidate;     /* -1: no schedule saves enough */
+    size_t of;               /* of the search alone */
+    uint32_t weeks; /* others than those that a schedule was fitted to, on which it was judged; 0: there are none */
+    struct kw_hours_run later; /* there */
 };
 
 struct kw_plan_count { /* what became of the candidates: bounded + stopped + simulated == candidates */
@@ -153,6 +168,8 @@ struct kw_plan {
     struct kw_range
         *ranges; /* [n_ranges], owned: what other readings of the platforms would cost, by rank; kw_plan_ranges */
     size_t n_ranges;
+    struct kw_plan_schedule schedule[KW_PLAN_SCHEDULES]; /* [n_schedules] of the best serverless offers */
+    size_t n_schedules;
     char (*assumptions)[200]; /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
     size_t n_assumptions;
     struct kw_plan_count count;

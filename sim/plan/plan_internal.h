@@ -20,6 +20,11 @@ enum kw_status kw_plan_hybrids(struct kw_plan *p, size_t looked, const struct kw
  * in the nearest places that the options allow, and in the cheapest that a region lies in. */
 enum kw_status kw_plan_regions(struct kw_plan *p, size_t looked, const struct kw_trace *t,
                                const struct kw_plan_options *o, struct kw_error *err);
+/* Appends the cheapest schedule by the hour of the week of the best serverless offers, where one saves something, and fills
+ * schedule. Points do not grow here. */
+enum kw_status kw_plan_schedules(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                                 struct kw_error *err);
+void kw_plan_schedules_settle(struct kw_plan *p); /* which candidates they are, when others have been dropped */
 /* Whether the place lies in one that the options name. */
 bool kw_plan_allows_region(const struct kw_plan_options *o, const struct kw_region_offer *r);
 /* What the options say of interruptions, into a choice of spot machines where it lies. */

@@ -125,7 +125,7 @@ size_t kw_plan_keep_warm_curve(const struct kw_plan *p, size_t of, size_t *out, 
     for (size_t i = 0; i < p->n; i++) {
         if (p->candidates[i].as_written) continue;
         const struct kw_choice *x = &p->candidates[i].choice[0];
-        if (p->family[i] != p->family[of] || x->scaling.idle_timeout != c->scaling.idle_timeout ||
+        if (x->schedule.n || p->family[i] != p->family[of] || x->scaling.idle_timeout != c->scaling.idle_timeout ||
             x->scaling.zero_timeout != c->scaling.zero_timeout || kw_choice_concurrency(x) != kw_choice_concurrency(c))
             continue;
         size_t at = n;

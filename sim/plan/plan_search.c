@@ -257,7 +257,8 @@ static enum kw_status finish_contenders(struct race *r, struct kw_error *err)
 static const struct kw_choice *serverless(const struct kw_plan *p, size_t i)
 {
     const struct kw_candidate *c = &p->candidates[i];
-    return c->n == 1 && !c->as_written && c->choice[0].platform->kind == KW_KIND_SERVERLESS ? &c->choice[0] : NULL;
+    const struct kw_choice *x = &c->choice[0];
+    return c->n == 1 && !c->as_written && x->platform->kind == KW_KIND_SERVERLESS && !x->schedule.n ? x : NULL;
 }
 
 static enum kw_status bound(struct race *r, size_t i, struct kw_error *err)
@@ -690,6 +691,17 @@ static enum kw_status widen(struct kw_plan *p, const struct kw_study *study, con
     return st == KW_OK ? kw_plan_families(p, err) : st;
 }
 
+/* Schedules, with points of their own; on failure the plan has the candidates it had. */
+static enum kw_status add_schedules(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                                    struct kw_error *err)
+{
+    size_t before = p->n;
+    enum kw_status st = kw_plan_schedules(p, study, o, err);
+    if (st == KW_OK && p->n > before) st = grow_points(p, before, err);
+    while (st != KW_OK && p->n > before) kw_candidate_free(&p->candidates[--p->n]);
+    return st == KW_OK && p->n > before ? kw_plan_families(p, err) : st;
+}
+
 enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                               struct kw_error *err)
 {
@@ -713,7 +725,16 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
     st = open_race(&r, p, study, &run, err);
     if (st == KW_OK) st = evaluate_all(&r, o->exhaustive, err);
     if (st == KW_OK) count(p, &r, &relay);
+    size_t found = p->n;
+    if (st == KW_OK && !o->no_schedules) st = add_schedules(p, study, o, err);
+    if (st == KW_OK && p->n > found) { /* and a third, for the schedules */
+        close_race(&r);
+        st = open_race(&r, p, study, &run, err);
+        if (st == KW_OK) st = evaluate_all(&r, o->exhaustive, err);
+        if (st == KW_OK) count(p, &r, &relay);
+    }
     if (st == KW_OK) drop_idle(p, r.open, enumerated);
+    if (st == KW_OK) kw_plan_schedules_settle(p);
     close_race(&r);
     return st;
 }

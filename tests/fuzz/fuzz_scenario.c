@@ -226,7 +226,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         check_error(st, &err);
     } else {
         options(&s, &o);
-        if ((st = kw_scenario_plan_autoscalers(&s, &catalogue, &o, &err)) != KW_OK) check_error(st, &err);
+        if ((st = kw_scenario_plan_catalogue(&s, &catalogue, &o, &err)) != KW_OK) check_error(st, &err);
         hold(o.n_autoscalers <= KW_PLAN_MAX_AUTOSCALERS);
         for (size_t i = 0; i < o.n_autoscalers && st == KW_OK; i++)
             hold(o.autoscaler[i].scaling.scaler == o.autoscaler[i].file->scaling.scaler);

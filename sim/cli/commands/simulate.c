@@ -397,7 +397,7 @@ static enum kw_status plan_split(struct planning *g, const struct kw_options *o,
     if (named) s->catalogue.search_path = NULL; /* the command line names them all */
     if (st == KW_OK) st = kw_catalogue_adopt(&s->catalogue, g->options.platforms, g->options.n_platforms, err);
     s->catalogue.search_path = beside;
-    if (st == KW_OK) st = kw_scenario_plan_autoscalers(&s->scenario, &s->catalogue, &g->options, err);
+    if (st == KW_OK) st = kw_scenario_plan_catalogue(&s->scenario, &s->catalogue, &g->options, err);
     if (st == KW_OK) st = kw_scenario_check_plan(&s->scenario, &s->catalogue, &g->options, err);
     bool wrote = kw_scenario_has_deployments(&s->scenario);
     if (st == KW_OK && wrote)

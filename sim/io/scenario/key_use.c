@@ -342,6 +342,11 @@ static bool tries_spot(const struct use *u)
     return u->plan->spot;
 }
 
+static bool looks_for_schedules(const struct use *u)
+{
+    return !u->plan->no_schedules;
+}
+
 static bool plans_adapters(const struct use *u)
 {
     return u->plan->fine_tunes != NULL;
@@ -640,6 +645,9 @@ static const struct row {
     { "candidates.adapter_pools", GPUS, 0, plans_adapters,
       "platforms of GPUs, where \"adapters\" says what they hold" },
     { "candidates.hybrids", 0, 0, NULL, NULL },
+    { "candidates.schedules", SERVERLESS, 0, NULL, "serverless platforms" },
+    { "candidates.timezone", SERVERLESS, 0, looks_for_schedules,
+      "serverless platforms, in plans without \"schedules\": false" },
     { "candidates.exhaustive", 0, 0, NULL, NULL },
     { "candidates.break_even", 0, 0, NULL, NULL },
     { "candidates.volumes", 0, 0, NULL, NULL },

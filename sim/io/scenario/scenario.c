@@ -1648,6 +1648,9 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
         o->pools_shared |= pool == 0;
         o->pools_apart |= pool == 1;
     }
+    bool schedules = !o->no_schedules;
+    READ(kw_json_bool_or(get(c, "schedules"), schedules, &schedules, err));
+    o->no_schedules = !schedules;
     READ(kw_json_bool_or(get(c, "exhaustive"), o->exhaustive, &o->exhaustive, err));
     READ(kw_json_bool_or(get(c, "break_even"), o->break_even, &o->break_even, err));
     READ(read_volumes(get(c, "volumes"), o, err));
@@ -1659,10 +1662,17 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     return st;
 }
 
-enum kw_status kw_scenario_plan_autoscalers(const struct kw_scenario *s, const struct kw_catalogue *c,
-                                            struct kw_plan_options *o, struct kw_error *err)
+enum kw_status kw_scenario_plan_catalogue(const struct kw_scenario *s, struct kw_catalogue *c,
+                                          struct kw_plan_options *o, struct kw_error *err)
 {
-    return kw_autoscalers_plan(get(kw_json_root(&s->doc), "candidates"), &c->autoscalers, o, err);
+    struct kw_jnode candidates = get(kw_json_root(&s->doc), "candidates"), zone = get(candidates, "timezone");
+    const char *name = NULL;
+    struct kw_error inner;
+    enum kw_status st = kw_autoscalers_plan(candidates, &c->autoscalers, o, err);
+    READ(kw_json_str_or(zone, NULL, &name, err));
+    if (st != KW_OK || !name) return st;
+    st = kw_catalogue_zone(c, name, &o->zone, &inner);
+    return st == KW_OK ? st : kw_json_fail(zone, st, err, "%s", inner.msg);
 }
 
 static bool among(const char *const *list, size_t n, const char *word)

@@ -100,9 +100,9 @@ const char *kw_scenario_model_of(const struct kw_scenario *s, uint32_t d);
 
 /* "candidates": what plan may choose from; everything known when absent. */
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err);
-/* What o says of autoscalers that users run, whose files the catalogue has; without it o tries none. */
-enum kw_status kw_scenario_plan_autoscalers(const struct kw_scenario *s, const struct kw_catalogue *c,
-                                            struct kw_plan_options *o, struct kw_error *err);
+/* What o says of what the catalogue has: autoscalers that users run (without it o tries none), the zone of schedules. */
+enum kw_status kw_scenario_plan_catalogue(const struct kw_scenario *s, struct kw_catalogue *c,
+                                          struct kw_plan_options *o, struct kw_error *err);
 /* Once the platforms they name are in the catalogue: puts the attributes that the user states into it, and refuses a key of
  * "candidates" that does nothing for any platform considered, and a platform or a term of a kind that is left out. */
 enum kw_status kw_scenario_check_plan(const struct kw_scenario *s, struct kw_catalogue *c,

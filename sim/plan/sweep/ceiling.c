@@ -51,6 +51,12 @@ enum kw_status kw_cost_replica(const struct kw_choice *c, kw_ns window, kw_ns mo
     return bill_of(c, window, window, month, usd, err);
 }
 
+enum kw_status kw_cost_of_replicas(const struct kw_choice *c, kw_ns billed, kw_ns window, kw_ns month, double *usd,
+                                   struct kw_error *err)
+{
+    return bill_of(c, billed, window, month, usd, err);
+}
+
 /* Every phase has one price, minimum and rounding only add, and credits are the same for any use: so a bill grows with
  * the billed time alone, and the time is found by bisection. */
 enum kw_status kw_ceiling(struct kw_ceiling *out, const struct kw_candidate *c, kw_ns window, kw_ns month, double usd,

@@ -16,6 +16,10 @@ enum kw_status kw_cost_floor(const struct kw_candidate *c, kw_ns window, kw_ns m
 /* USD a month of one replica of a serverless choice that is billed all the time. */
 enum kw_status kw_cost_replica(const struct kw_choice *c, kw_ns window, kw_ns month, double *usd, struct kw_error *err);
 
+/* The same of so much billed replica time in a window. */
+enum kw_status kw_cost_of_replicas(const struct kw_choice *c, kw_ns billed, kw_ns window, kw_ns month, double *usd,
+                                   struct kw_error *err);
+
 /* Beyond which replica time a month of the candidate costs more than `usd`. None (most 0) where there is none, or where
  * time does not add up to a bill: an API, several deployments, windows that begin with a success. */
 enum kw_status kw_ceiling(struct kw_ceiling *out, const struct kw_candidate *c, kw_ns window, kw_ns month, double usd,

@@ -18,6 +18,9 @@ struct kw_study {
     bool records;      /* keep per-request records of replication 0 */
     kw_ns series_step; /* of replication 0; 0: none */
     kw_ns month;       /* what a month is; 0: KW_HOURS_PER_MONTH hours */
+    /* Shown what happened to each candidate on the trace itself, from any thread; NULL: nobody wants to see it. */
+    void (*look)(void *ctx, size_t candidate, const struct kw_outcome *o);
+    void *look_ctx;
 };
 static inline kw_ns kw_study_month(const struct kw_study *s)
 {

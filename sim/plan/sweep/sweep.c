@@ -485,6 +485,7 @@ static enum kw_status take(struct kw_sweep *s, const struct worker *w, const str
     if (p->percentiles)
         kw_evaluate_places(p->percentiles, replication, p->sample[0],
                            (const struct kw_hist *[]){ &o->ttft, &o->tpot, &o->e2e });
+    if (st == KW_OK && replication == 0 && s->study.look) s->study.look(s->study.look_ctx, i, o);
     if (st == KW_OK && replication == 0) st = keep_first(p, c, o, err);
     return label(c, st, err);
 }

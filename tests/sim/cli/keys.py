@@ -123,6 +123,7 @@ GOING = dict(one({}), deployments=TWO, migration={"from": "gpu", "to": "api"})
 COLD = {"provision": {"constant": "5"}, "pull": {"constant": "2"}, "load": {"constant": "9"}, "init": {"constant": "4"}}
 CHOICE = {"keepwarm": 1, "trace": dict(BURSTS), "model": "llama-3.1-8b", "replications": 1, "slo": {"ttft_p95_s": "60"}, "as_of": "2026-05-01",
           "candidates": {"platforms": ["modal", "groq", "lambda"], "gpus": ["L4", "H100"], "precisions": ["fp8"], "keep_warm": [0, 1]}}
+WEEKLY = dict(CHOICE, trace=dict(DATED), slo={"cold_fraction": "0.001"}, candidates={"platforms": ["modal"], "gpus": ["L4"], "precisions": ["fp8"], "keep_warm": [0, 1], "hybrids": False})
 HYPERSCALE = dict(CHOICE, candidates={"platforms": ["aws"], "gpus": ["H100"], "precisions": ["fp8"], "terms": ["spot"]})
 SPOTS = dict(CHOICE, candidates={"platforms": ["crusoe"], "gpus": ["L40S"], "precisions": ["fp8"], "terms": ["spot", "on_demand"]})
 PLACED = dict(CHOICE, trace=dict(REGIONS), candidates={"platforms": ["modal", "lambda"], "gpus": ["L4", "H100"], "precisions": ["fp8"], "keep_warm": [0, 1]})
@@ -354,6 +355,8 @@ KEYS = {
     "candidates.spot.on_demand_fallback": plans(HYPERSCALE, True, False, ("candidates.spot", RATE)),
     "candidates.spot.fallback_start_s": plans(SPOTS, "0", "900", ("candidates.spot", dict(RATE, on_demand_fallback=True))),
     "candidates.allow_unknown": plans(SPOTS, True, False, wrong=(RENTED, True)),
+    "candidates.schedules": plans(WEEKLY, True, False, wrong=(APIS, False)),
+    "candidates.timezone": plans(WEEKLY, "UTC", "Asia/Tokyo", wrong=(dict(WEEKLY, candidates=dict(WEEKLY["candidates"], schedules=False)), "UTC")),
     "candidates.hybrids": plans(CHOICE, True, False, ("candidates.gpus", ["L4"])),
     "candidates.break_even": plans(dict(CHOICE, replications=1, candidates={"platforms": ["lambda", "groq"], "gpus": ["H100"]}), True, False),
     "candidates.volumes[]": plans(dict(CHOICE, replications=1, candidates={"platforms": ["lambda"], "gpus": ["H100"]}), ["500M"], ["700M", "1B"]),

@@ -77,8 +77,23 @@ check("any number of threads", kw("sweep", "s.json", "--json", "-j", "1") == kw(
 # A plan holds it against its own candidates, which keep a number warm; other volumes have no hours, so there it is not.
 scenario(DAILY, slo={"cold_fraction": "0.001"}, candidates={"platforms": ["modal"], "gpus": ["L4"], "precisions": ["fp8"], "keep_warm": [0, 1]}, as_of="2026-05-01")
 plan = json.loads(kw("plan", "s.json", "--json"))
-own = [p for p in plan["points"] if "schedule=" in p["label"]]
+own = [p for p in plan["points"] if "schedule=" in p["label"] and "as written" in p["label"]]
 check("in a plan", len(own) == 1 and own[0]["cost_usd_month"] == warm["cost_usd_month"], [p["label"] for p in plan["points"]])
+# The plan's own one is a candidate that costs what it says, no less than its bound and less than any number kept all the time.
+found = plan["schedules"][0]
+mine = plan["points"][int(found["point"])]
+check("the plan's own", len(plan["schedules"]) == 1 and mine["cost_usd_month"] == found["usd_month"] and mine["feasible"] and
+      found["bound_usd_month"] <= found["usd_month"] < 0.5 * found["constant_usd_month"], found)
+check("its hours", found["timezone"] == "UTC" and found["otherwise"] == 0 and {r["keep_warm"] for r in found["rules"]} == {1} and
+      all(r["from"] in ("07:00", "08:00") for r in found["rules"]), found)
+scenario(dict(found, **{"rules": found["rules"]}) and {k: found[k] for k in ("timezone", "rules", "otherwise")})
+check("written down it is the same", abs(point("s.json")["cost_usd_month"] - found["usd_month"]) < 1e-9)
+text = kw("plan", scenario(DAILY, slo={"cold_fraction": "0.001"}, candidates={"platforms": ["modal"], "gpus": ["L4"], "precisions": ["fp8"], "keep_warm": [0, 1]}, as_of="2026-05-01"), "-o", "p.h5")
+check("in the text", "Schedules: replicas kept warm by the hour of the week" in text and "no less" in text, text[-900:])
+kw("report", "p.h5", "-o", "p.html")
+check("on the plan's page", "replicas kept warm by the hour of the week" in open("p.html").read())
+off = json.loads(kw("plan", "s.json", "--json", "--set", "candidates.schedules=false"))
+check("switched off", off["schedules"] == [])
 kw("plan", "s.json", "--json", "--volume", "100M")
 forecast = {"prewarm": {"forecast": "seasonal"}, "keep_warm": 0}
 scenario(None, pool=forecast, candidates={"platforms": ["modal"], "gpus": ["L4"], "precisions": ["fp8"], "keep_warm": [0, 1]}, as_of="2026-05-01")

@@ -1,0 +1,220 @@
+/* Schedules by the hour of the week for serverless offers that they may make the cheapest, each with the bound that tells how far
+ * from the best it can be. What is looked at follows from the trace itself, which a pruned and an exhaustive plan know
+ * alike. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/plan/plan_internal.h"
+#include "workloads/window.h"
+
+#define WORTH 0.01 /* of the cost: less is no reason for a schedule */
+#define WEEK (168 * KW_NS_PER_HOUR)
+
+static const struct kw_choice *constant(const struct kw_plan *p, size_t i)
+{
+    const struct kw_candidate *c = &p->candidates[i];
+    const struct kw_choice *x = &c->choice[0];
+    return c->n == 1 && !c->as_written && x->platform->kind == KW_KIND_SERVERLESS && !x->schedule.n ? x : NULL;
+}
+
+static double cost_of(const struct kw_plan *p, size_t i)
+{
+    return p->points[i].m[KW_METRIC_COST].value;
+}
+
+/* The best, or the cheapest whatever it misses, of those of the first `looked` that were simulated, on platform q; -1. */
+static ptrdiff_t pick(const struct kw_plan *p, size_t looked, const struct kw_platform *q, bool cheapest)
+{
+    ptrdiff_t best = -1;
+    for (size_t i = 0; i < looked; i++) {
+        const struct kw_choice *c = constant(p, i);
+        if (!c || !p->points[i].replications || c->platform != q) continue;
+        if (best < 0 ||
+            (cheapest ? cost_of(p, i) < cost_of(p, (size_t)best) : kw_point_better(&p->points[i], &p->points[best])))
+            best = (ptrdiff_t)i;
+    }
+    return best;
+}
+
+struct shop {
+    const struct kw_platform *platform;
+    size_t best, cheap;
+};
+
+/* The platform of the best offer, then the others by what is cheapest there; those where nothing meets are left out. Returns
+ * how many. */
+static size_t shops_of(const struct kw_plan *p, size_t looked, struct shop *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < looked; i++) {
+        const struct kw_choice *c = constant(p, i);
+        size_t k = 0;
+        while (c && k < n && out[k].platform != c->platform) k++;
+        if (!c || k < n) continue;
+        ptrdiff_t best = pick(p, looked, c->platform, false), cheap = pick(p, looked, c->platform, true);
+        if (best >= 0 && p->points[best].feasible) out[n++] = (struct shop){ c->platform, (size_t)best, (size_t)cheap };
+    }
+    for (size_t k = 0; k < n; k++)
+        for (size_t j = k + 1; j < n; j++) {
+            struct shop swap = out[k];
+            bool sooner = k == 0 ? kw_point_better(&p->points[out[j].best], &p->points[out[k].best])
+                                 : cost_of(p, out[j].cheap) < cost_of(p, out[k].cheap);
+            if (!sooner) continue;
+            out[k] = out[j];
+            out[j] = swap;
+        }
+    return n;
+}
+
+/* The same offer with the same settings, but for how many it keeps warm. */
+static bool alike(const struct kw_plan *p, size_t i, size_t j)
+{
+    const struct kw_choice *x = constant(p, i), *y = constant(p, j);
+    return x && y && p->family[i] == p->family[j] && x->scaling.idle_timeout == y->scaling.idle_timeout &&
+           x->scaling.zero_timeout == y->scaling.zero_timeout && kw_choice_concurrency(x) == kw_choice_concurrency(y) &&
+           x->scaling.max_replicas == y->scaling.max_replicas;
+}
+
+/* From the fewest that a candidate of its family keeps warm to one more than the first constant level that meets. */
+static struct kw_schedule_search levels_of(const struct kw_plan *p, size_t looked, size_t of, double limit)
+{
+    struct kw_schedule_search how = { .least = UINT32_MAX, .most = UINT32_MAX, .limit = limit };
+    for (size_t i = 0; i < looked; i++) {
+        const struct kw_choice *c = constant(p, i);
+        if (!c || p->family[i] != p->family[of]) continue;
+        uint32_t warm = c->scaling.keep_warm;
+        if (warm < how.least) how.least = warm;
+        if (alike(p, i, of) && p->points[i].replications && p->points[i].feasible && warm < how.most) how.most = warm;
+    }
+    uint32_t max = p->candidates[of].choice[0].scaling.max_replicas;
+    how.most = how.most == UINT32_MAX ? how.least + 2 : how.most + 1;
+    if (how.most > max) how.most = max;
+    if (how.least + KW_SCHEDULE_LEVELS <= how.most) how.least = how.most - KW_SCHEDULE_LEVELS + 1;
+    return how;
+}
+
+/* The cheapest schedule of candidate `of` into *s, where it is cheaper than what is there. */
+static enum kw_status look_for(struct kw_plan *p, size_t looked, struct kw_plan_schedule *s, size_t of,
+                               const struct kw_hours *h, const struct kw_study *study,
+                               const struct kw_sweep_options *run, struct kw_error *err)
+{
+    struct kw_schedule_found found;
+    double limit = s->found.any ? s->found.cost : s->constant * (1 - WORTH);
+    struct kw_schedule_search how = levels_of(p, looked, of, limit);
+    enum kw_status st = kw_schedule_search(&found, h, &p->candidates[of], study, run, &how, err);
+    if (st != KW_OK) return st;
+    p->simulations += found.runs;
+    double bound = fmin(s->found.bound, found.bound); /* NAN: of the other alone */
+    if (isnan(found.bound)) bound = NAN;
+    if (found.any) {
+        s->found = found;
+        s->of = of;
+    }
+    s->found.bound = bound;
+    return KW_OK;
+}
+
+/* A schedule found in the first half of the weeks alone, on the weeks after it. */
+static enum kw_status judge_later(struct kw_plan *p, size_t looked, struct kw_plan_schedule *s,
+                                  const struct kw_hours *h, const struct kw_study *study,
+                                  const struct kw_sweep_options *run, struct kw_error *err)
+{
+    const struct kw_trace *all = study->trace;
+    kw_ns weeks = all->span / WEEK;
+    struct kw_window first = { .chosen = KW_WINDOW_STATED, .end = weeks / 2 * WEEK },
+                     later = { .chosen = KW_WINDOW_STATED, .begin = first.end, .end = weeks * WEEK };
+    struct kw_trace a, b;
+    struct kw_hours of_a, of_b;
+    struct kw_study own = *study;
+    struct kw_schedule_found found;
+    struct kw_schedule_search how = levels_of(p, looked, s->of, INFINITY);
+    if (weeks < 2 || kw_window_cut(&a, all, &first, NULL) != KW_OK) return KW_OK; /* of one week there are no others */
+    if (kw_window_cut(&b, all, &later, NULL) != KW_OK) {
+        kw_trace_free(&a);
+        return KW_OK;
+    }
+    enum kw_status st = kw_hours_init(&of_a, &a, h->zone, err);
+    if (st == KW_OK && (st = kw_hours_init(&of_b, &b, h->zone, err)) == KW_OK) {
+        own.trace = &a;
+        st = kw_schedule_search(&found, &of_a, &p->candidates[s->of], &own, run, &how, err);
+        own.trace = &b;
+        if (st == KW_OK && found.any)
+            st = kw_hours_try(&of_b, &p->candidates[s->of], &own, run, found.level, 1, &s->later, err);
+        if (st == KW_OK) p->simulations += found.runs + found.any;
+        if (st == KW_OK && found.any) s->weeks = (uint32_t)(weeks - weeks / 2);
+        kw_hours_free(&of_b);
+    }
+    kw_hours_free(&of_a);
+    kw_trace_free(&a);
+    kw_trace_free(&b);
+    return st;
+}
+
+static enum kw_status add(struct kw_plan *p, size_t looked, const struct shop *shop, const struct kw_hours *h,
+                          const struct kw_study *study, const struct kw_sweep_options *run, struct kw_error *err)
+{
+    struct kw_plan_schedule *s = &p->schedule[p->n_schedules];
+    memset(s, 0, sizeof *s);
+    s->constant = cost_of(p, shop->best);
+    s->of = shop->best;
+    s->found.bound = INFINITY;
+    s->candidate = -1;
+    kw_candidate_label(&p->candidates[shop->best], s->label, sizeof s->label);
+    enum kw_status st = look_for(p, looked, s, shop->best, h, study, run, err);
+    if (st == KW_OK && !alike(p, shop->best, shop->cheap)) st = look_for(p, looked, s, shop->cheap, h, study, run, err);
+    if (st == KW_OK && s->found.any) st = judge_later(p, looked, s, h, study, run, err);
+    if (st != KW_OK) return st;
+    p->n_schedules++;
+    if (!s->found.any) return KW_OK;
+    struct kw_choice with = p->candidates[s->of].choice[0];
+    kw_hours_schedule(h, s->found.level, &with.schedule);
+    with.scaling.keep_warm = kw_schedule_least(&with.schedule);
+    s->choice = with;
+    return kw_plan_push(p, &with, err);
+}
+
+/* What the cheapest that meets the objectives costs, schedules included. */
+static double best_cost(const struct kw_plan *p, size_t looked)
+{
+    double least = INFINITY;
+    for (size_t i = 0; i < looked; i++)
+        if (p->points[i].replications && p->points[i].feasible) least = fmin(least, cost_of(p, i));
+    for (size_t k = 0; k < p->n_schedules; k++)
+        if (p->schedule[k].found.any) least = fmin(least, p->schedule[k].found.cost);
+    return least;
+}
+
+/* The best serverless offer is told of in any case; another platform where a schedule may make it the cheapest of all. */
+enum kw_status kw_plan_schedules(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                                 struct kw_error *err)
+{
+    static const struct kw_zone utc = { .name = "UTC" };
+    struct kw_sweep_options run = o->run;
+    struct kw_hours h;
+    size_t looked = p->n;
+    enum kw_status st = kw_hours_init(&h, study->trace, o->zone ? o->zone : &utc, NULL);
+    p->n_schedules = 0;
+    if (st == KW_ERANGE) return KW_OK; /* no hours that come back */
+    struct shop *shop = malloc((looked + 1) * sizeof *shop);
+    if (st == KW_OK && !shop) st = kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    run.progress = NULL;
+    size_t n = st == KW_OK ? shops_of(p, looked, shop) : 0;
+    for (size_t k = 0; k < n && st == KW_OK && p->n_schedules < KW_PLAN_SCHEDULES; k++)
+        if (!k || cost_of(p, shop[k].cheap) < best_cost(p, looked) * (1 - WORTH))
+            st = add(p, looked, &shop[k], &h, study, &run, err);
+    free(shop);
+    kw_hours_free(&h);
+    return st;
+}
+
+void kw_plan_schedules_settle(struct kw_plan *p)
+{
+    for (size_t k = 0; k < p->n_schedules; k++)
+        for (size_t i = 0; i < p->n && p->schedule[k].found.any; i++) {
+            const struct kw_choice *x = &p->candidates[i].choice[0], *y = &p->schedule[k].choice;
+            if (p->candidates[i].n == 1 && !p->candidates[i].as_written && x->gpu == y->gpu &&
+                x->profile == y->profile && !memcmp(&x->schedule, &y->schedule, sizeof x->schedule))
+                p->schedule[k].candidate = (ptrdiff_t)i;
+        }
+}
