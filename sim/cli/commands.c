@@ -38,7 +38,11 @@ const struct kw_command kw_commands[] = {
       "given with --profile. The result names what was taken.\n"
       "--break-even and --volume also plan the best of each kind (API, serverless, dedicated) at other\n"
       "volumes of the same traffic, 1/1000 to 1000 times of it: more is whole copies, less is fewer of\n"
-      "its bursts, so days and bursts keep their shape. With --csv they print a row a volume and kind.\n" PLACES,
+      "its bursts, so days and bursts keep their shape. With --csv they print a row a volume and kind.\n"
+      "--curves tells cost, TTFT p95, cold requests and attainment at each keep_warm, with intervals of\n"
+      "95 %, of every platform's best offer, which a plan else tells of the best alone. --pareto simulates\n"
+      "every candidate, those too dear to be the best too, and lists the frontier of cost against TTFT p95;\n"
+      "with --csv both print a row a configuration.\n" PLACES,
       "keepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s  # no file at all\n"
       "keepwarm plan chat.json -o plan.h5          # keep everything for notebooks and reprice\n"
       "keepwarm plan chat.json --platform modal --platform lambda --break-even\n"
@@ -48,7 +52,7 @@ const struct kw_command kw_commands[] = {
       "keepwarm plan chat.json --profile H100-llama-3.1-8b-bf16-tp1.json # measured by calibrate",
       { SIMULATION, KW_OPT_TRACE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_MODEL, KW_OPT_PLATFORM,
         KW_OPT_REQUIRE, KW_OPT_SUBSTITUTE, KW_OPT_ALLOW_UNKNOWN, KW_OPT_EXHAUSTIVE, KW_OPT_ALL, KW_OPT_BREAKEVEN,
-        KW_OPT_VOLUME, KW_OPTIONS },
+        KW_OPT_VOLUME, KW_OPT_CURVES, KW_OPT_PARETO, KW_OPTIONS },
       0,
       1,
       kw_cli_plan },

@@ -40,6 +40,8 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_ALL,
                     KW_OPT_BREAKEVEN,
                     KW_OPT_VOLUME,
+                    KW_OPT_CURVES,
+                    KW_OPT_PARETO,
                     KW_OPT_PLATFORM,
                     KW_OPT_PLATFORMS,
                     KW_OPT_ADD,
@@ -107,7 +109,7 @@ struct kw_options {
     struct kw_list set, slo, platform, profile, require, add, substitute;
     int64_t threads, seed, replications, tp, at,
         start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */
-    bool json, csv, quiet, records, exhaustive, allow_unknown, strict, all, breakeven, force;
+    bool json, csv, quiet, records, exhaustive, allow_unknown, strict, all, breakeven, curves, pareto, force;
     /* The engine's; counts of 0: its defaults. */
     const char *backend, *policy, *async_scheduling, *load, *speed, *host, *batches, *contexts, *prompts, *prompt, *ids,
         *temperature, *top_p;

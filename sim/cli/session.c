@@ -76,6 +76,8 @@ static size_t gather_edits(const struct kw_options *o, struct kw_scenario_edit *
     }
     if (o->allow_unknown) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.allow_unknown", "true" };
     if (o->breakeven) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.break_even", "true" };
+    if (o->curves) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.curves", "true" };
+    if (o->pareto) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.pareto", "true" };
     for (size_t i = 0; i < volumes->n; i++)
         e[n++] = (struct kw_scenario_edit){ KW_EDIT_APPEND, "candidates.volumes", volumes->v[i] };
     if (o->exhaustive) e[n++] = (struct kw_scenario_edit){ KW_EDIT_JSON, "candidates.exhaustive", "true" };

@@ -1004,6 +1004,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
     plan_table(p, slo, all, out);
     plan_curves(p, out);
     kw_summary_schedules(p, out);
+    kw_summary_tradeoffs(p, out);
     if (p->best >= 0) {
         const struct kw_point *q = &p->points[p->best];
         kw_document_section(out, "Recommendation");

@@ -27,6 +27,10 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
 void kw_summary_schedules(const struct kw_plan *p, struct kw_text *out);
 /* Of a plan what would flip its answer, as a section; nothing where nothing was moved. */
 void kw_summary_flips(const struct kw_plan *p, bool all, struct kw_text *out);
+/* Its keep-warm curves and its frontier, as far as the plan has them. */
+void kw_summary_tradeoffs(const struct kw_plan *p, struct kw_text *out);
+/* The same as CSV, of each part: rows of a curve say so in `of`, rows of the frontier too. */
+void kw_summary_tradeoffs_csv(const struct kw_plan_parts *x, struct kw_text *out);
 /* How well the drawings know a point's means, where a precision was asked for (0: it was not); and what they cannot narrow. */
 void kw_summary_precision(double asked, const struct kw_point *p, const struct kw_slo *slo, struct kw_text *out);
 /* Of each deployment that lies in a region, how far the trace's regions are from it; nothing where none does. */

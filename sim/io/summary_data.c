@@ -426,6 +426,44 @@ static void add_schedules(cJSON *root, const struct kw_plan *p, bool *lost)
     }
 }
 
+static cJSON *tradeoff_object(const struct kw_tradeoff *x, bool *lost)
+{
+    cJSON *o = cJSON_CreateObject();
+    add_number(o, "keep_warm", x->keep_warm, lost);
+    add_number(o, "point", x->candidate < 0 ? NAN : (double)x->candidate, lost); /* null: simulated for this alone */
+    for (int k = 0; k < KW_TRADEOFF_FIGURES; k++)
+        add_estimate(o, &kw_metric_info[kw_tradeoff_metric[k]], x->of[k], lost);
+    add_bool(o, "overloaded", x->overloaded, lost);
+    add_bool(o, "feasible", x->feasible, lost);
+    add_number(o, "drawings", x->drawn, lost);
+    add_number(o, "feasible_in", x->met, lost);
+    return o;
+}
+
+static void add_tradeoffs(cJSON *root, const struct kw_plan *p, bool *lost)
+{
+    const struct kw_tradeoffs *t = &p->tradeoffs;
+    char exact[32];
+    cJSON *curves = add_array(root, "keep_warm_curves", lost);
+    for (size_t i = 0; i < t->n_curves; i++) {
+        const struct kw_choice *c = &p->candidates[t->curve[i].leader].choice[0];
+        cJSON *o = cJSON_CreateObject();
+        add_text(o, "platform", c->platform->name, lost);
+        add_text(o, "gpu", c->gpu->gpu, lost);
+        add_text(o, "precision", c->profile->precision, lost);
+        add_number(o, "tp", c->tp, lost);
+        add_text(o, "idle_timeout_s", kw_nano_format(exact, sizeof exact, c->scaling.idle_timeout), lost);
+        add_number(o, "concurrency", kw_choice_concurrency(c), lost);
+        add_number(o, "best_point", (double)t->curve[i].leader, lost);
+        cJSON *points = add_array(o, "points", lost);
+        for (size_t k = 0; k < t->curve[i].n; k++)
+            add_element(points, tradeoff_object(&t->curve[i].point[k], lost), lost);
+        add_element(curves, o, lost);
+    }
+    cJSON *frontier = add_array(root, "frontier", lost);
+    for (size_t i = 0; i < t->n_frontier; i++) add_element(frontier, tradeoff_object(&t->frontier[i], lost), lost);
+}
+
 /* What a plan says, its ranges, what is not known, and its points. */
 static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_candidate *c, const struct kw_point *p,
                         size_t n, const struct kw_plan *plan, const struct kw_reading *reading, bool *lost)
@@ -453,6 +491,7 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
         add_schedules(root, plan, lost);
         add_flips(root, plan, lost);
         add_search(root, plan, lost);
+        add_tradeoffs(root, plan, lost);
     }
     cJSON *ranges = add_array(root, "ranges", lost);
     for (size_t i = 0; plan && i < plan->n_ranges; i++) {

@@ -29,6 +29,7 @@ void kw_plan_free(struct kw_plan *p)
     free(p->flips);
     free(p->ranges);
     free(p->assumptions);
+    kw_tradeoffs_free(&p->tradeoffs);
     kw_plan_init(p);
 }
 
@@ -73,5 +74,6 @@ enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, cons
     if (st == KW_OK) st = kw_plan_steady(p, study, &o->run, err);
     if (st == KW_OK) st = kw_plan_ranges(p, study, &o->run, err);
     if (st == KW_OK) st = kw_plan_flips(p, study, o->today, err);
+    if (st == KW_OK) st = kw_plan_tradeoffs(p, study, o, err);
     return st == KW_OK ? kw_plan_explain(p, err) : st;
 }

@@ -10,10 +10,12 @@
 #include "sim/plan/readings.h"
 #include "sim/plan/schedule/search.h"
 #include "sim/plan/stress.h"
+#include "sim/plan/tradeoff.h"
 #include "sim/plan/sweep/sweep.h"
 
 #define KW_PLAN_MAX_LIST 64
-#define KW_PLAN_LORAS 16 /* slots for adapters that a plan tries where none are stated */
+#define KW_PLAN_WARM_DEFAULT 5 /* counts kept warm that a plan tries where none are stated: 0 to 4 */
+#define KW_PLAN_LORAS 16       /* slots for adapters that a plan tries where none are stated */
 #define KW_PLAN_MAX_AUTOSCALERS 16
 #define KW_PLAN_NEAR 1.15   /* times the cheapest's cost: up to where a short replay may be wrong about it */
 #define KW_PLAN_STRESSED 4  /* offers that tie with the cheapest and are replayed under worse inputs, itself included */
@@ -44,7 +46,7 @@ struct kw_plan_options {
     uint32_t tp[8]; /* n_tp == 0: any */
     size_t n_tp;
     uint32_t keep_warm[KW_PLAN_MAX_LIST];
-    size_t n_keep_warm; /* serverless; 0: 0..4 */
+    size_t n_keep_warm; /* serverless; 0: the first KW_PLAN_WARM_DEFAULT */
     kw_ns idle_timeout[KW_PLAN_MAX_LIST];
     size_t n_idle_timeouts; /* 0: each platform's default, then others it allows for the leaders */
     uint32_t concurrency[KW_PLAN_MAX_LIST];
@@ -86,6 +88,8 @@ struct kw_plan_options {
     bool no_schedules;             /* none by the hour of the week is looked for: plan_schedules.c */
     const struct kw_zone *zone;    /* whose week it is; borrowed; NULL: UTC */
     bool exhaustive;               /* every candidate with every replication */
+    size_t curves;                 /* keep-warm curves, of so many platforms at the most; 0: none */
+    bool frontier;   /* every candidate with one replication at the least, and the frontier with all of them */
     bool break_even; /* each kind at other volumes too, to where the cheapest one changes (breakeven.h); or */
     double volume[KW_PLAN_MAX_LIST]; /* at these, tokens a month */
     size_t n_volumes;
@@ -170,7 +174,8 @@ struct kw_plan {
     size_t n_ranges;
     struct kw_plan_schedule schedule[KW_PLAN_SCHEDULES]; /* [n_schedules] of the best serverless offers */
     size_t n_schedules;
-    char (*assumptions)[200]; /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
+    struct kw_tradeoffs tradeoffs; /* curves by the rank of the best of each platform whose replicas come and go */
+    char (*assumptions)[200];      /* [n_assumptions], owned: unknown facts the best and the runner-up rest on */
     size_t n_assumptions;
     struct kw_plan_count count;
     uint64_t simulations, requests;  /* done: (candidate, replication) pairs, requests replayed */
@@ -219,9 +224,5 @@ enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, cons
 /* Sentences on the recommendation: what the i-th stress does, how thin the margin is ("" where it is not). Return buf. */
 char *kw_plan_stress_text(const struct kw_plan *p, size_t i, char *buf, size_t size);
 char *kw_plan_margin_text(const struct kw_plan *p, char *buf, size_t size);
-
-/* Indices of the candidates that differ from `of` only in keep_warm, ascending by it: the keep-warm curve. Returns how
- * many, at most max. */
-size_t kw_plan_keep_warm_curve(const struct kw_plan *p, size_t of, size_t *out, size_t max);
 
 #endif

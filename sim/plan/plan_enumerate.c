@@ -480,7 +480,7 @@ static enum kw_status concurrencies(struct enumeration *e, const struct kw_choic
     return KW_OK;
 }
 
-static const uint32_t warm_default[] = { 0, 1, 2, 3, 4 };
+static const uint32_t warm_default[KW_PLAN_WARM_DEFAULT] = { 0, 1, 2, 3, 4 };
 
 /* Twice what the busiest minute keeps busy: bursts within the minute, and replicas that are still starting. */
 static uint32_t most_replicas(const struct enumeration *e, const struct kw_choice *c)
@@ -510,7 +510,8 @@ static enum kw_status add_serverless_at(struct enumeration *e, struct kw_choice 
 {
     const struct kw_plan_options *o = e->o;
     const uint32_t *warm = o->n_keep_warm ? o->keep_warm : warm_default;
-    size_t n_warm = o->n_keep_warm ? o->n_keep_warm : 5, n_idle = o->n_idle_timeouts ? o->n_idle_timeouts : 1;
+    size_t n_warm = o->n_keep_warm ? o->n_keep_warm : KW_PLAN_WARM_DEFAULT,
+           n_idle = o->n_idle_timeouts ? o->n_idle_timeouts : 1;
     uint32_t most = most_replicas(e, c);
     const struct kw_platform *p = c->platform;
     for (size_t i = 0; i < n_idle; i++) {
@@ -599,7 +600,7 @@ static enum kw_status add_self_managed(struct enumeration *e, const struct kw_ch
 {
     const struct kw_plan_options *o = e->o;
     const uint32_t *warm = o->n_keep_warm ? o->keep_warm : warm_default;
-    size_t n_warm = o->n_keep_warm ? o->n_keep_warm : 5;
+    size_t n_warm = o->n_keep_warm ? o->n_keep_warm : KW_PLAN_WARM_DEFAULT;
     struct kw_node_own node = o->own_node;
     enum kw_status st = KW_OK;
     if (c->autoscaler && node.provision.kind == KW_LAW_NONE) node.provision = c->cold.provision; /* as written */

@@ -69,6 +69,9 @@ enum kw_status kw_plan_ranges(struct kw_plan *p, const struct kw_study *study, c
                               struct kw_error *err);
 /* Fills flips once best stands. today: NULL allowed. */
 enum kw_status kw_plan_flips(struct kw_plan *p, const struct kw_study *study, const char *today, struct kw_error *err);
+/* Fills tradeoffs, once the order stands. */
+enum kw_status kw_plan_tradeoffs(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                                 struct kw_error *err);
 /* Fills recommendation, why and assumptions once best, runner_up and nearest_miss stand. */
 enum kw_status kw_plan_explain(struct kw_plan *p, struct kw_error *err);
 

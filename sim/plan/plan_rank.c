@@ -116,25 +116,3 @@ enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, c
         p->points[p->best].margin = kw_stress_margin(p->stress, p->n_stress, &p->points[p->best], &study->slo);
     return st;
 }
-
-size_t kw_plan_keep_warm_curve(const struct kw_plan *p, size_t of, size_t *out, size_t max)
-{
-    const struct kw_choice *c = &p->candidates[of].choice[0];
-    size_t n = 0;
-    if (p->candidates[of].n != 1 || p->candidates[of].as_written || c->platform->kind != KW_KIND_SERVERLESS) return 0;
-    for (size_t i = 0; i < p->n; i++) {
-        if (p->candidates[i].as_written) continue;
-        const struct kw_choice *x = &p->candidates[i].choice[0];
-        if (x->schedule.n || p->family[i] != p->family[of] || x->scaling.idle_timeout != c->scaling.idle_timeout ||
-            x->scaling.zero_timeout != c->scaling.zero_timeout || kw_choice_concurrency(x) != kw_choice_concurrency(c))
-            continue;
-        size_t at = n;
-        while (at > 0 && p->candidates[out[at - 1]].choice[0].scaling.keep_warm > x->scaling.keep_warm) at--;
-        if (n == max && at == n) continue;
-        if (n == max) n--;
-        memmove(out + at + 1, out + at, (n - at) * sizeof *out);
-        out[at] = i;
-        n++;
-    }
-    return n;
-}

@@ -649,16 +649,25 @@ static void count(struct kw_plan *p, const struct race *r, struct relay *relay)
     relay->before += c.simulations;
 }
 
-static enum kw_status evaluate_all(struct race *r, bool exhaustive, struct kw_error *err)
+/* The trace itself, of every candidate, none of them stopped on the way. */
+static enum kw_status look_at_all(struct race *r, struct kw_error *err)
+{
+    for (size_t i = 0; i < r->p->n; i++) {
+        r->p->points[i].pruned = false;
+        r->batch[i] = i;
+    }
+    return advance(r, r->p->n, 1, err);
+}
+
+static enum kw_status evaluate_all(struct race *r, const struct kw_plan_options *o, struct kw_error *err)
 {
     enum kw_status st;
-    if (exhaustive) {
-        for (size_t i = 0; i < r->p->n; i++) {
-            r->p->points[i].pruned = false;
-            r->batch[i] = i;
-        }
-        st = advance(r, r->p->n, 1, err); /* which tells whom a precision is asked of */
+    if (o->exhaustive) {
+        st = look_at_all(r, err); /* which tells whom a precision is asked of */
         if (st == KW_OK) st = finish(r, r->p->n, err);
+    } else if (o->frontier) { /* which what costs too much to be the best may be on */
+        st = look_at_all(r, err);
+        if (st == KW_OK) st = finish_contenders(r, err);
     } else {
         if ((st = first_look(r, err)) != KW_OK || (st = run_race(r, err)) != KW_OK) return st;
         st = finish_contenders(r, err);
@@ -723,14 +732,14 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
      */
     struct race r;
     st = open_race(&r, p, study, &run, err);
-    if (st == KW_OK) st = evaluate_all(&r, o->exhaustive, err);
+    if (st == KW_OK) st = evaluate_all(&r, o, err);
     if (st == KW_OK) count(p, &r, &relay);
     size_t found = p->n;
     if (st == KW_OK && !o->no_schedules) st = add_schedules(p, study, o, err);
     if (st == KW_OK && p->n > found) { /* and a third, for the schedules */
         close_race(&r);
         st = open_race(&r, p, study, &run, err);
-        if (st == KW_OK) st = evaluate_all(&r, o->exhaustive, err);
+        if (st == KW_OK) st = evaluate_all(&r, o, err);
         if (st == KW_OK) count(p, &r, &relay);
     }
     if (st == KW_OK) drop_idle(p, r.open, enumerated);

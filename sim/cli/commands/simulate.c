@@ -340,6 +340,12 @@ static void say_plan(const struct kw_options *o, struct kw_session *s, const str
         tell_models(s, g->parts.part[0].model, out);
 }
 
+/* Those that were asked for; of one curve every plan has the words alone. */
+static bool wants_tradeoffs(const struct planning *g)
+{
+    return g->options.curves > 1 || g->options.frontier;
+}
+
 static int print_plan(const struct kw_options *o, struct kw_session *s, const struct planning *g)
 {
     struct kw_text out = { .columns = kw_cli_columns() };
@@ -352,6 +358,8 @@ static int print_plan(const struct kw_options *o, struct kw_session *s, const st
                         &g->parts.part[0].plan, NULL, g->volumes, g->migration.n ? &g->migration : NULL, &out);
     else if (o->csv && g->volumes)
         kw_summary_volumes_csv(g->volumes, &g->parts, &out);
+    else if (o->csv && wants_tradeoffs(g))
+        kw_summary_tradeoffs_csv(&g->parts, &out);
     else if (o->csv)
         kw_summary_csv(g->candidates, g->points, g->n, &out);
     else
@@ -561,6 +569,8 @@ static int plan(const struct kw_options *o, struct kw_session *s)
     memset(&g, 0, sizeof g);
     enum kw_status st = plan_split(&g, o, s, &err);
     bool others = g.options.break_even || g.options.n_volumes;
+    if (st == KW_OK && o->csv && others && wants_tradeoffs(&g))
+        st = kw_fail(&err, KW_EUSAGE, "--csv prints one table: other volumes, or curves and the frontier");
     if (st == KW_OK && others && !(g.volumes = calloc(g.parts.n, sizeof *g.volumes)))
         st = kw_fail(&err, KW_ENOMEM, "out of memory for a plan");
     if (st == KW_OK) g.options.run = kw_session_sweep(s, o);

@@ -8,6 +8,7 @@
 #include "sim/io/results/results_flips.h"
 #include "sim/io/results/results_migration.h"
 #include "sim/io/results/results_schedules.h"
+#include "sim/io/results/results_tradeoffs.h"
 #include "sim/io/results/results_volumes.h"
 #include "sim/io/results/writer.h"
 #include "sim/plan/sweep/precision.h"
@@ -341,7 +342,8 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     PER_POINT(w, r, double, KW_H5_F64, "p_feasible_with_step_error", "",
               "probability that the objectives are met, that error included; NaN as margin_error",
               p->margin.probability);
-    PER_POINT(w, r, uint8_t, KW_H5_U8, "pareto", "", "1: no other is both cheaper and lower in TTFT p95", p->pareto);
+    PER_POINT(w, r, uint8_t, KW_H5_U8, "pareto", "",
+              "1: no other that fails no more is both cheaper and lower in TTFT p95", p->pareto);
     PER_POINT(w, r, uint8_t, KW_H5_U8, "pruned", "", "1: left early, proven not to be the best nor the runner-up",
               p->pruned);
     point_names(w, r, outcomes, sizeof outcomes / sizeof *outcomes);
@@ -1289,6 +1291,7 @@ enum kw_status kw_results_write(const struct kw_results *r, const char *path, in
     if (r->parts) kw_results_flips(&w, r->parts);
     if (r->migration) kw_results_migration(&w, r->migration);
     if (r->volumes) kw_results_volumes(&w, r->volumes, r->volume_model, r->n_volumes);
+    if (r->parts) kw_results_tradeoffs(&w, r->parts);
     if (r->document) kw_results_document(&w, r->document);
     return kw_writer_close(&w);
 }

@@ -650,6 +650,8 @@ static const struct row {
       "serverless platforms, in plans without \"schedules\": false" },
     { "candidates.exhaustive", 0, 0, NULL, NULL },
     { "candidates.break_even", 0, 0, NULL, NULL },
+    { "candidates.curves", GPUS, 0, tries_scaling, "serverless platforms, and dedicated machines with autoscalers" },
+    { "candidates.pareto", 0, 0, NULL, NULL },
     { "candidates.volumes", 0, 0, NULL, NULL },
     { "candidates.substitutes", 0, 0, NULL, NULL },
     { "candidates.quality_at_least", 0, 0, substitutes, "plans with \"substitutes\"" },

@@ -1560,8 +1560,10 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
     uint32_t count;
     kw_ns idle;
+    bool every_curve = false;
     kw_plan_options_default(o);
     o->hybrids = true;
+    o->curves = 1;
     o->fine_tunes = s->fine_tunes.n ? &s->fine_tunes : NULL;
     o->tco = s->tco;
     if (!kw_json_present(c)) return KW_OK;
@@ -1653,6 +1655,9 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     o->no_schedules = !schedules;
     READ(kw_json_bool_or(get(c, "exhaustive"), o->exhaustive, &o->exhaustive, err));
     READ(kw_json_bool_or(get(c, "break_even"), o->break_even, &o->break_even, err));
+    READ(kw_json_bool_or(get(c, "curves"), every_curve, &every_curve, err));
+    if (every_curve) o->curves = SIZE_MAX;
+    READ(kw_json_bool_or(get(c, "pareto"), o->frontier, &o->frontier, err));
     READ(read_volumes(get(c, "volumes"), o, err));
     if (st == KW_OK && o->pools_apart && !o->pools_shared && (o->n_volumes || o->break_even))
         st = kw_json_fail(list, KW_ERANGE, err, "other volumes are planned with adapters beside their base alone");

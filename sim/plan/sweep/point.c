@@ -637,17 +637,19 @@ static int by_merit(const void *x, const void *y)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* No other point is at most as dear and as slow, and better in one. Points that serve nothing are not on the frontier.
- */
-static void mark_pareto(struct kw_point *p, size_t n)
+/* No other point is at most as dear and as slow, and better in one; one that fails more than it and than is allowed is
+ * no rival. Points that serve nothing are not on the frontier. */
+static void mark_pareto(struct kw_point *p, size_t n, const struct kw_slo *slo)
 {
+    const double hardly = 0.01, allowed = slo->error_fraction >= 0 ? slo->error_fraction : hardly;
     for (size_t i = 0; i < n; i++) {
         double cost = p[i].m[KW_METRIC_COST].value, ttft = p[i].m[KW_METRIC_TTFT_P95].value;
         p[i].pareto = !isnan(ttft) && p[i].m[KW_METRIC_ERROR_FRACTION].value < 0.5 && !kw_point_overloaded(&p[i]);
         for (size_t j = 0; j < n && p[i].pareto; j++) {
             double c = p[j].m[KW_METRIC_COST].value, t = p[j].m[KW_METRIC_TTFT_P95].value;
-            bool serves = p[j].m[KW_METRIC_ERROR_FRACTION].value <= p[i].m[KW_METRIC_ERROR_FRACTION].value + 0.01 &&
-                          !kw_point_overloaded(&p[j]);
+            bool serves =
+                p[j].m[KW_METRIC_ERROR_FRACTION].value <= fmax(p[i].m[KW_METRIC_ERROR_FRACTION].value, allowed) &&
+                !kw_point_overloaded(&p[j]);
             if (serves && c <= cost && t <= ttft && (c < cost || t < ttft)) p[i].pareto = false;
         }
     }
@@ -705,7 +707,7 @@ enum kw_status kw_points_rank(struct kw_point *p, size_t n, const struct kw_slo 
         assert((k == 0 || order[k - 1].point->feasible || !x->feasible) && "feasible ones come first");
         x->rank = (uint32_t)k + 1;
     }
-    mark_pareto(p, n);
+    mark_pareto(p, n, slo);
     mark_ties(p, order, n);
     count_wins(p, order, n, slo);
     free(order);

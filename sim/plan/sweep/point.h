@@ -112,7 +112,8 @@ struct kw_point {
     uint32_t rank;                      /* 1 = best: feasible by cost, then the others by miss; 0 = not ranked yet */
     bool tie;                           /* of several: what it costs more than the first is within its interval */
     struct kw_margin margin;            /* only a plan judges it: NAN and false elsewhere */
-    bool pareto;                        /* feasible or not, no other is both cheaper and lower in TTFT p95 */
+    bool pareto;                        /* feasible or not, no other that fails no more is both cheaper and lower in
+                                           TTFT p95 */
     bool pruned;                        /* left early: proven not to be the best nor the runner-up */
     enum kw_grade grade;                /* weakest input */
     struct kw_hist ttft, tpot, itl, e2e, start; /* ns, itl ps (see kw_outcome); merged over replications */

@@ -359,6 +359,8 @@ KEYS = {
     "candidates.timezone": plans(WEEKLY, "UTC", "Asia/Tokyo", wrong=(dict(WEEKLY, candidates=dict(WEEKLY["candidates"], schedules=False)), "UTC")),
     "candidates.hybrids": plans(CHOICE, True, False, ("candidates.gpus", ["L4"])),
     "candidates.break_even": plans(dict(CHOICE, replications=1, candidates={"platforms": ["lambda", "groq"], "gpus": ["H100"]}), True, False),
+    "candidates.curves": plans(dict(CHOICE, replications=1, candidates={"platforms": ["modal", "runpod"], "gpus": ["L4"]}), True, False, wrong=(RENTED, True)),
+    "candidates.pareto": plans(dict(CHOICE, replications=1, candidates={"platforms": ["modal", "lambda"], "gpus": ["H100"]}), True, False),
     "candidates.volumes[]": plans(dict(CHOICE, replications=1, candidates={"platforms": ["lambda"], "gpus": ["H100"]}), ["500M"], ["700M", "1B"]),
     "candidates.exhaustive": plans(dict(CHOICE, replications=1, candidates={"platforms": ["modal", "lambda"]}), True, False),
     "candidates.require[]": plans(CHOICE, ["soc2"], ["soc2?"]),

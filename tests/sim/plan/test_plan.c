@@ -375,24 +375,88 @@ static void other_idle_timeouts_are_tried_on_the_leaders(void)
     }
 }
 
-static void the_keep_warm_curve_ascends(void)
+/* Of the raced the plan's own figures; the others simulated over the same drawings, which change nothing of the answer. */
+static void a_keep_warm_curve_has_every_count_with_its_interval(void)
 {
-    struct kw_study s = study(2, 9);
-    struct kw_plan_options o = options(true);
-    struct kw_plan p;
-    size_t curve[8];
+    struct kw_study s = study(8, 9);
+    struct kw_plan_options o = options(true), none = options(true);
+    struct kw_plan p, plain;
+    static const ptrdiff_t point[] = { -1, 2, 0, 1, -1 };
+    o.curves = 1;
     fake_world();
-    kw_plan_init(&p);
-    put(&p, 0, 1, 1, 2, 0);
-    put(&p, 1, 1, 1, 3, 0);
-    put(&p, 0, 1, 1, 4, 0);
-    put(&p, 0, 1, 1, 1, 0);
-    put(&p, 0, 1, 2, 3, 0); /* another idle timeout */
-    CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
-    CHECK(kw_plan_keep_warm_curve(&p, 0, curve, 8) == 3);
-    CHECK(curve[0] == 3 && curve[1] == 0 && curve[2] == 2);
-    CHECK(kw_plan_keep_warm_curve(&p, 0, curve, 2) == 2 && curve[0] == 3 && curve[1] == 0);
+    fake_platform[1].scaling.at_zero = KW_ZERO_STOPPED;
+    struct kw_plan *const both[] = { &p, &plain };
+    for (int k = 0; k < 2; k++) {
+        kw_plan_init(both[k]);
+        put(both[k], 0, 1, 1, 2, 0);
+        put(both[k], 0, 1, 1, 3, 0);
+        put(both[k], 0, 1, 1, 1, 0);
+        put(both[k], 0, 1, 2, 3, 0); /* another idle timeout */
+        put(both[k], 1, 1, 9, 2, 0);
+        put(both[k], 3, 1, 0, 4, 0); /* dedicated machines stay */
+        CHECK(kw_plan_run(both[k], &s, k ? &none : &o, NULL) == KW_OK);
+    }
+    CHECK(plain.tradeoffs.n_curves == 0 && p.tradeoffs.n_curves == 1 && p.tradeoffs.n_frontier == 0);
+    const struct kw_warm_curve *c = &p.tradeoffs.curve[0];
+    CHECK(c->leader == 2 && c->n == KW_PLAN_WARM_DEFAULT);
+    for (uint32_t w = 0; w < c->n; w++) {
+        const struct kw_tradeoff *x = &c->point[w];
+        CHECK(x->keep_warm == w && x->candidate == point[w] && x->drawn == 7);
+        for (int k = 0; k < KW_TRADEOFF_FIGURES; k++)
+            CHECK(x->of[k].lo <= x->of[k].value && x->of[k].value <= x->of[k].hi);
+        CHECK(w == 0 || x->of[KW_TRADEOFF_COST].value > c->point[w - 1].of[KW_TRADEOFF_COST].value);
+        CHECK(w == 0 || x->of[KW_TRADEOFF_TTFT_P95].value <= c->point[w - 1].of[KW_TRADEOFF_TTFT_P95].value);
+        CHECK(x->of[KW_TRADEOFF_COST].lo < x->of[KW_TRADEOFF_COST].hi);
+    }
+    CHECK(same_estimate(&c->point[2].of[KW_TRADEOFF_COST], &p.points[0].m[KW_METRIC_COST]));
+    CHECK(same_estimate(&c->point[2].of[KW_TRADEOFF_ATTAINMENT], &p.points[0].m[KW_METRIC_ATTAINMENT]));
+    CHECK(p.best == plain.best && p.n == plain.n && p.simulations == plain.simulations);
+    for (size_t i = 0; i < p.n; i++) CHECK(p.points[i].won == plain.points[i].won);
+    o.curves = 9; /* one a platform; platform 1 does not start again from zero */
+    CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK && p.tradeoffs.n_curves == 2);
+    CHECK(p.tradeoffs.curve[1].leader == 4 && p.tradeoffs.curve[1].n == 4 &&
+          p.tradeoffs.curve[1].point[0].keep_warm == 1);
+    o.n_keep_warm = 2; /* those asked for, and what the leader has */
+    o.keep_warm[0] = 9;
+    o.keep_warm[1] = 2;
+    CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK && p.tradeoffs.curve[0].n == 3);
+    CHECK(p.tradeoffs.curve[0].point[0].keep_warm == 1 && p.tradeoffs.curve[0].point[2].keep_warm == 9);
+    o.n_max_replicas = 1; /* the user's ceiling, of 8 as the candidates have it */
+    o.max_replicas[0] = 8;
+    CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK && p.tradeoffs.curve[0].n == 2);
     kw_plan_free(&p);
+    kw_plan_free(&plain);
+}
+
+/* What the search proves too dear to be the best may be on the frontier: asked for it, it finds the exhaustive plan's. */
+static void the_frontier_of_a_pruned_plan_is_the_exhaustive_ones(void)
+{
+    size_t on = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct kw_study s = study(4, seed);
+        struct kw_plan_options cut = options(false), all = options(true);
+        struct kw_plan pruned, full;
+        cut.frontier = all.frontier = true;
+        random_plan(&pruned, seed);
+        random_plan(&full, seed);
+        CHECK(kw_plan_run(&pruned, &s, &cut, NULL) == KW_OK);
+        CHECK(kw_plan_run(&full, &s, &all, NULL) == KW_OK);
+        size_t n = full.tradeoffs.n_frontier;
+        CHECK((n >= 1 || full.best < 0) && pruned.tradeoffs.n_frontier == n && (pruned.best < 0) == (full.best < 0));
+        for (size_t i = 0; i < n && i < pruned.tradeoffs.n_frontier; i++) {
+            const struct kw_tradeoff *x = &pruned.tradeoffs.frontier[i], *y = &full.tradeoffs.frontier[i];
+            for (int k = 0; k < KW_TRADEOFF_FIGURES; k++) CHECK(same_estimate(&x->of[k], &y->of[k]));
+            CHECK(x->drawn == 3 && full.points[y->candidate].pareto);
+            CHECK(full.points[y->candidate].m[KW_METRIC_ERROR_FRACTION].value <= s.slo.error_fraction);
+            if (i == 0) continue;
+            CHECK(x->of[KW_TRADEOFF_COST].value > x[-1].of[KW_TRADEOFF_COST].value);
+            CHECK(x->of[KW_TRADEOFF_TTFT_P95].value < x[-1].of[KW_TRADEOFF_TTFT_P95].value);
+        }
+        on += n;
+        kw_plan_free(&pruned);
+        kw_plan_free(&full);
+    }
+    CHECK(on > 120);
 }
 
 static void the_frontier_has_no_dominated_point(void)
@@ -507,6 +571,8 @@ static void every_allocation_may_fail(void)
     struct kw_plan_options o = options(false);
     o.n_idle_timeouts = 0;
     o.run.threads = 1;
+    o.curves = 2;
+    o.frontier = true;
     for (long n = 1;; n++) {
         struct kw_plan p;
         fake_world();
@@ -578,7 +644,8 @@ int main(void)
     RUN(nothing_meets_the_objectives);
     RUN(pruned_is_exhaustive);
     RUN(other_idle_timeouts_are_tried_on_the_leaders);
-    RUN(the_keep_warm_curve_ascends);
+    RUN(a_keep_warm_curve_has_every_count_with_its_interval);
+    RUN(the_frontier_of_a_pruned_plan_is_the_exhaustive_ones);
     RUN(the_frontier_has_no_dominated_point);
     RUN(wins_count_only_where_the_objectives_are_met);
     RUN(points_are_judged_and_compared_as_they_say);

@@ -239,6 +239,7 @@ static void figures_hold_together(void)
     struct kw_plan_options o = options();
     kw_steptimes_init(&st);
     o.exhaustive = true;
+    o.curves = SIZE_MAX;
     run(&p, &st, &s, &o);
     int warm = 0;
     uint32_t won = 0;
@@ -271,16 +272,12 @@ static void figures_hold_together(void)
     }
     CHECK(warm > 50 && won == p.points[0].drawn);
     /* More replicas kept warm never raise the share of cold requests by more than luck: from 0 to 4 it falls. */
-    size_t curve[8];
-    int curves = 0;
-    for (size_t i = 0; i < p.n; i++) {
-        size_t n = kw_plan_keep_warm_curve(&p, i, curve, 8);
-        if (n < 5 || curve[0] != i) continue;
-        curves++;
-        CHECK(p.points[curve[4]].m[KW_METRIC_COLD_FRACTION].value <=
-              p.points[curve[0]].m[KW_METRIC_COLD_FRACTION].value);
+    for (size_t i = 0; i < p.tradeoffs.n_curves; i++) {
+        const struct kw_warm_curve *c = &p.tradeoffs.curve[i];
+        CHECK(c->point[c->n - 1].of[KW_TRADEOFF_COLD].value <= c->point[0].of[KW_TRADEOFF_COLD].value);
+        CHECK(c->point[c->n - 1].of[KW_TRADEOFF_COST].value > c->point[0].of[KW_TRADEOFF_COST].value);
     }
-    CHECK(curves >= 3);
+    CHECK(p.tradeoffs.n_curves >= 3);
     kw_plan_free(&p);
     kw_steptimes_free(&st);
 }

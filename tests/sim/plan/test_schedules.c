@@ -201,6 +201,7 @@ static void a_plan_takes_it(void)
         make_trace(rate, 9, 6, 7);
         enumerate(&p, "modal", &s, &o);
         o.exhaustive = exhaustive;
+        o.curves = 1; /* of constants */
         CHECK(kw_plan_run(&p, &s, &o, &err) == KW_OK);
         CHECK_STR(err.msg, "");
         if (getenv("SHOW"))
@@ -211,8 +212,7 @@ static void a_plan_takes_it(void)
         CHECK(p.points[p.best].m[KW_METRIC_COST].value == p.schedule[0].found.cost &&
               p.schedule[0].found.cost < 0.99 * p.schedule[0].constant && p.schedule[0].weeks == 0);
         CHECK(p.candidates[p.best].choice[0].schedule.n == 14 && strstr(p.recommendation, "schedule=0-1"));
-        size_t curve[8], n = kw_plan_keep_warm_curve(&p, (size_t)p.best, curve, 8);
-        for (size_t i = 0; i < n; i++) CHECK(!p.candidates[curve[i]].choice[0].schedule.n);
+        CHECK(p.tradeoffs.n_curves == 1 && !p.candidates[p.tradeoffs.curve[0].leader].choice[0].schedule.n);
         cost[exhaustive] = p.points[p.best].m[KW_METRIC_COST].value;
         kw_plan_free(&p);
         make_trace(rate, 9, 6, 7);
