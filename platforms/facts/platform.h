@@ -240,6 +240,13 @@ struct kw_fact {
     struct kw_provenance provenance;
 };
 
+/* What a customer can choose of how replicas start. */
+struct kw_start_options {
+    bool node_cache;            /* weights are kept on the nodes' own disks */
+    bool snapshot;              /* every start can restore one */
+    uint32_t snapshot_gpus_max; /* of so many GPUs; 0: no limit is known */
+};
+
 struct kw_platform {
     char name[32], title[64];
     char file[240];  /* as whoever named it has it; "": built in */
@@ -262,6 +269,7 @@ struct kw_platform {
     enum kw_balance balance;                   /* least outstanding, ESTIMATED, where the file is silent */
     enum kw_grade balance_grade;
     struct kw_cold_start cold; /* provision, pull, restore; load and init come from the profile unless given here */
+    struct kw_start_options start_options;
     struct kw_client_retry retry;
     struct kw_provenance scaling_provenance;
     /* the platform's own words for its settings, for printing a recommendation; "" when it has none */

@@ -391,11 +391,24 @@ static enum kw_status read_cold(struct kw_fact_reader *r, struct kw_jnode n)
         { "cache_hit", KW_FACT_F64, offsetof(struct kw_cold_start, cache_hit), 0, 1 },
         { "snapshot_probability", KW_FACT_F64, offsetof(struct kw_cold_start, snapshot_probability), 0, 1 },
     };
-    static const char *const keys[] = { "src",       "provision",
-                                        "pull",      "load",
-                                        "load_rate", "cached_load_rate",
-                                        "init",      "restore",
-                                        "cache_hit", "snapshot_probability",
+    static const struct kw_fact_row options[] = {
+        { "node_cache", KW_FACT_BOOL, offsetof(struct kw_start_options, node_cache), 0, 0 },
+        { "snapshot", KW_FACT_BOOL, offsetof(struct kw_start_options, snapshot), 0, 0 },
+        { "snapshot_gpus_max", KW_FACT_U32, offsetof(struct kw_start_options, snapshot_gpus_max), 1, 64 },
+    };
+    static const char *const keys[] = { "src",
+                                        "provision",
+                                        "pull",
+                                        "load",
+                                        "load_rate",
+                                        "cached_load_rate",
+                                        "init",
+                                        "restore",
+                                        "cache_hit",
+                                        "snapshot_probability",
+                                        "node_cache",
+                                        "snapshot",
+                                        "snapshot_gpus_max",
                                         NULL };
     struct kw_fact_source src;
     if (!kw_json_present(n)) return KW_OK;
@@ -407,6 +420,12 @@ static enum kw_status read_cold(struct kw_fact_reader *r, struct kw_jnode n)
     KW_TRY(kw_fact_rows(r, n, &src, rows, sizeof rows / sizeof *rows, &r->p.cold));
     if (r->p.cold.snapshot_probability > 0 && r->p.cold.restore.kind == KW_LAW_NONE)
         return kw_json_fail(kw_json_get(n, "snapshot_probability"), KW_ERANGE, r->err, "wants a restore law beside it");
+    KW_TRY(kw_fact_rows(r, n, &src, options, sizeof options / sizeof *options, &r->p.start_options));
+    if (r->p.start_options.snapshot && r->p.cold.restore.kind == KW_LAW_NONE)
+        return kw_json_fail(kw_json_get(n, "snapshot"), KW_ERANGE, r->err, "wants a restore law beside it");
+    if (r->p.start_options.snapshot_gpus_max && !r->p.start_options.snapshot)
+        return kw_json_fail(kw_json_get(n, "snapshot_gpus_max"), KW_ERANGE, r->err,
+                            "wants \"snapshot\": true beside it");
     return KW_OK;
 }
 

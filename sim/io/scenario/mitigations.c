@@ -2,6 +2,7 @@
 #include <string.h>
 #include "sim/io/scenario/key_use.h"
 #include "sim/plan/sweep/hold_time.h"
+#include "sim/plan/sweep/start_options.h"
 
 #define DAY (24 * KW_NS_PER_HOUR)
 #define LONGEST_HOLD (7 * DAY)           /* no run looks further back for its steady state */
@@ -106,11 +107,35 @@ static enum kw_status read_hold(struct kw_jnode o, const struct kw_trace *t, con
                         "no class may wait: state \"classes\", or an objective of theirs for e2e and none for ttft");
 }
 
+/* "weights_from": "node", "snapshot": true; each says more simply what a key of cold_start says of its law. */
+static enum kw_status read_start(struct kw_jnode deployment, struct kw_choice *c, struct kw_error *err)
+{
+    struct kw_jnode from = kw_json_get(deployment, "weights_from"), snapshot = kw_json_get(deployment, "snapshot"),
+                    cold = kw_json_get(deployment, "cold_start");
+    struct kw_error inner;
+    int word = KW_WEIGHTS_PLATFORM;
+    bool on = false;
+    enum kw_status st = kw_json_enum_or(from, word, kw_weights_from_name, &word, err);
+    if (st == KW_OK) st = kw_json_bool_or(snapshot, on, &on, err);
+    if (st != KW_OK || c->api) return st;
+    if (word != KW_WEIGHTS_PLATFORM && kw_json_present(kw_json_get(cold, "cache_hit")))
+        return kw_json_fail(from, KW_ERANGE, err, "cold_start.cache_hit says already how often: want one of the two");
+    if (kw_json_present(snapshot) && kw_json_present(kw_json_get(cold, "snapshot_probability")))
+        return kw_json_fail(snapshot, KW_ERANGE, err,
+                            "cold_start.snapshot_probability says already how often: want one of the two");
+    if ((st = kw_choice_weights_from(c, (enum kw_weights_from)word, &inner)) != KW_OK)
+        return kw_json_fail(from, st, err, "%s", inner.msg);
+    if (kw_json_present(snapshot) && (st = kw_choice_snapshot(c, on, &inner)) != KW_OK)
+        return kw_json_fail(snapshot, st, err, "%s", inner.msg);
+    return KW_OK;
+}
+
 enum kw_status kw_mitigations_read(struct kw_jnode deployment, const struct kw_trace *trace, const struct kw_slo *slo,
                                    struct kw_choice *c, struct kw_error *err)
 {
     enum kw_status st = read_ping(kw_json_get(deployment, "ping"), &c->ping, err);
     if (st != KW_OK || !kw_choice_scales(c)) return st; /* of no use, which key_use.h tells the user */
+    if ((st = read_start(deployment, c, err)) != KW_OK) return st;
     st = read_prewarm(kw_json_get(deployment, "prewarm"), trace, &c->prewarm, err);
     return st == KW_OK ? read_hold(kw_json_get(deployment, "hold"), trace, slo, &c->hold, err) : st;
 }

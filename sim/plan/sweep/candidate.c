@@ -670,6 +670,13 @@ static void schedule_word(const struct kw_choice *c, bool whole, char *buf, size
                  s->lead == KW_LEAD_AUTO ? "" : " s");
 }
 
+/* " weights_from=node snapshot". */
+static void start_word(const struct kw_choice *c, char *buf, size_t size)
+{
+    if (c->weights_from) append(buf, size, " weights_from=", kw_weights_from_name[c->weights_from]);
+    if (c->snapshot) append(buf, size, " snapshot", "");
+}
+
 /* " hold=auto", " hold=600s every=3600s". */
 static void hold_word(const struct kw_choice *c, char *buf, size_t size)
 {
@@ -759,6 +766,7 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     }
     prewarm_word(c, true, buf, size);
     schedule_word(c, true, buf, size);
+    start_word(c, buf, size);
     hold_word(c, buf, size);
     if (c->ping.every)
         append(append(buf, size, " pinged every ", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", " s");
@@ -848,6 +856,7 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
     }
     prewarm_word(c, false, buf, size);
     schedule_word(c, false, buf, size);
+    start_word(c, buf, size);
     hold_word(c, buf, size);
     if (c->ping.every)
         append(append(buf, size, " ping=", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", "s");
@@ -1045,6 +1054,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         if (!strcmp(f->path, at)) return phase_occurs(c, (enum kw_phase)p);
     }
     if (starts(f->path, "cold.restore") || starts(f->path, "cold.snapshot")) return phase_occurs(c, KW_PHASE_RESTORE);
+    if (!strcmp(f->path, "cold.node_cache")) return c->weights_from == KW_WEIGHTS_NODE;
     return true;
 }
 
@@ -1164,6 +1174,7 @@ enum kw_grade kw_choice_grade(const struct kw_choice *c)
     enum kw_grade g = c->profile ? c->profile->weakest : KW_GRADE_MEASURED;
     if (c->lora.adapters) g = kw_grade_weaker(g, c->lora_grade);
     if (c->autoscaler) g = kw_grade_weaker(g, c->autoscaler->weakest);
+    if (c->weights_from == KW_WEIGHTS_NODE) g = KW_GRADE_UNKNOWN; /* how often a start finds them there */
     for (size_t i = 0; i < c->platform->n_facts; i++)
         if (kw_choice_rests_on(c, &c->platform->facts[i]))
             g = kw_grade_weaker(g, c->platform->facts[i].provenance.grade);

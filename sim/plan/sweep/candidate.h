@@ -59,6 +59,10 @@ struct kw_hold_ask {
     uint32_t classes; /* as bits */
 };
 
+/* What a start loads weights from: start_options.h. */
+enum kw_weights_from { KW_WEIGHTS_PLATFORM, KW_WEIGHTS_NETWORK, KW_WEIGHTS_NODE };
+extern const char *const kw_weights_from_name[]; /* "platform", "network", "node", NULL; in start_options.c */
+
 struct kw_choice { /* one deployment of a candidate */
     char name[32];
     const struct kw_platform *platform;   /* borrowed */
@@ -101,6 +105,8 @@ struct kw_choice { /* one deployment of a candidate */
     struct kw_prewarm prewarm;
     struct kw_schedule schedule; /* scaling.keep_warm is its lowest level then */
     struct kw_hold_ask hold;
+    enum kw_weights_from weights_from; /* the user said which */
+    uint32_t snapshot;                 /* 1: the user wants every start to restore one */
     kw_ns network_rtt;
     double quality; /* of its model's answers, where those of the model asked for are 1; the user's; 0: not stated */
     uint32_t tokens_ppm; /* that its model's tokenizer makes of a million of the trace's; the user's; 0: not stated */

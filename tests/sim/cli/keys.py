@@ -229,6 +229,8 @@ KEYS = {
     "deployments[].schedule.otherwise": does(HOURS, 0, 1),
     "deployments[].schedule.lead_s": does(HOURS, "auto", "0"),
     "deployments[].prewarm.least_requests": does(AHEAD_OF, "1", "30", wrong=(NOT_AHEAD, "1")),
+    "deployments[].weights_from": does(RUNPOD, "network", "node", wrong=(LAMBDA, "network")),
+    "deployments[].snapshot": does(MODAL, False, True, wrong=(LAMBDA, True)),
     "deployments[].hold.max_wait_s": does(PATIENT, "0", "600", wrong=(GROQ, "600")),
     "deployments[].hold.classes[]": does(PATIENT, ["batch"], ["chat"]),
     "deployments[].hold.every_s": does(PATIENT, "7", "300"),

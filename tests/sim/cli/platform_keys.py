@@ -192,6 +192,9 @@ KEYS["cold.cached_load_rate"] = figure("modal", {"constant": "1000000000"}, {"co
 KEYS["cold.cache_hit"] = figure("modal", 0, 1, ("cold.load_rate", {"constant": "500000000"}), ("cold.cached_load_rate", {"constant": "5000000000"}))
 KEYS["cold.restore"] = figure("modal", {"constant": "3"}, {"constant": "30"}, ("cold.snapshot_probability", 1))
 KEYS["cold.snapshot_probability"] = figure("modal", 0, 1, ("cold.restore", {"constant": "3"}))
+KEYS["cold.node_cache"] = shown("runpod", True, False)
+KEYS["cold.snapshot"] = shown("modal", True, UNSET, ("cold.snapshot_gpus_max", UNSET))
+KEYS["cold.snapshot_gpus_max"] = shown("modal", 1, 2)
 BACK = ("cold.provision", {"constant": "60"})
 for k in ("", "gpus[L40S]."):
     KEYS[k.replace("L40S", "") + "spot.interruptions_per_hour"] = figure("crusoe", 1, 30, (k + "spot.notice_s", "10"), BACK)
