@@ -322,12 +322,19 @@ static void close_race(struct race *r)
     free(r->batch);
 }
 
-/* Same offer, concurrency and timeouts; keep_warm may differ. */
+/* A ceiling is raised to what is kept. */
+static bool same_ceiling(const struct kw_autoscaling *x, const struct kw_autoscaling *y)
+{
+    const struct kw_autoscaling *high = x->max_replicas > y->max_replicas ? x : y;
+    return x->max_replicas == y->max_replicas || high->max_replicas == high->keep_warm;
+}
+
+/* Same offer, concurrency, timeouts and ceiling; keep_warm may differ. */
 static bool same_but_warm(const struct kw_plan *p, size_t i, size_t j)
 {
     if (p->family[i] != p->family[j]) return false;
     const struct kw_choice *x = serverless(p, i), *y = serverless(p, j);
-    return x && y && x->scaling.idle_timeout == y->scaling.idle_timeout &&
+    return x && y && same_ceiling(&x->scaling, &y->scaling) && x->scaling.idle_timeout == y->scaling.idle_timeout &&
            x->scaling.zero_timeout == y->scaling.zero_timeout && kw_choice_concurrency(x) == kw_choice_concurrency(y);
 }
 
@@ -513,13 +520,37 @@ static enum kw_status grow_points(struct kw_plan *p, size_t from, struct kw_erro
     return KW_OK;
 }
 
-/* Idle timeouts and requests per replica other than those enumerated are tried where the first replication looks best: on the best candidate's offer
- * of each of three serverless platforms, with the keep_warm enumerated there up to one more than it has. The first
- * replication is the same in a pruned and an exhaustive plan, and so is this choice. */
+/* Idle timeouts, requests per replica and ceilings on replicas other than those enumerated are tried where the first
+ * replication looks best: on the best candidate's offer of each of three serverless platforms, with the keep_warm enumerated
+ * there up to one more than it has; then around the best of these, until none is better. The first replication is the same
+ * in a pruned and an exhaustive plan, and so is this choice. */
 #define LEADERS 3
-static const int64_t idle_tries_s[] = { 15, 60, 300, 900 };
+#define ROUNDS 4
+static const int64_t idle_tries_s[] = { 5, 15, 30, 60, 120, 300, 900 };
 static const uint32_t concurrency_tries[] = { 16, 32, 64,
                                               128 }; /* beside the default and what the engine runs at once */
+
+/* Whether a candidate of one deployment is bought and runs as c does. */
+static bool is_tried(const struct kw_plan *p, const struct kw_choice *c)
+{
+    struct kw_deployment mine, other;
+    kw_choice_deployment(c, &mine);
+    for (size_t j = 0; j < p->n; j++) {
+        const struct kw_choice *x = serverless(p, j);
+        if (!x || x->platform != c->platform || x->gpu != c->gpu || x->profile != c->profile || x->term != c->term ||
+            x->scaling.keep_warm != c->scaling.keep_warm)
+            continue;
+        kw_choice_deployment(x, &other);
+        if (!memcmp(&mine, &other, sizeof mine)) return true;
+    }
+    return false;
+}
+
+/* Another setting of a candidate, unless the platform does not take it or it is there. */
+static enum kw_status push_setting(struct kw_plan *p, const struct kw_choice *c, struct kw_error *err)
+{
+    return kw_choice_check(c, NULL) != KW_OK || is_tried(p, c) ? KW_OK : kw_plan_push(p, c, err);
+}
 
 static enum kw_status push_idle_timeouts(struct kw_plan *p, size_t of, struct kw_error *err)
 {
@@ -527,25 +558,10 @@ static enum kw_status push_idle_timeouts(struct kw_plan *p, size_t of, struct kw
     for (size_t t = 0; t < sizeof idle_tries_s / sizeof *idle_tries_s && st == KW_OK; t++) {
         struct kw_choice c = p->candidates[of].choice[0];
         kw_ns idle = idle_tries_s[t] * KW_NS_PER_S;
-        if (idle == c.scaling.idle_timeout) continue;
         kw_choice_idle_timeout(&c, idle);
-        if (kw_choice_check(&c, NULL) != KW_OK) continue; /* outside the platform's range */
-        st = kw_plan_push(p, &c, err);
+        st = push_setting(p, &c, err);
     }
     return st;
-}
-
-static bool has_concurrency(const struct kw_plan *p, size_t of, double requests)
-{
-    for (size_t j = 0; j < p->n; j++) {
-        const struct kw_choice *x = serverless(p, j);
-        if (!x || x->platform != p->candidates[of].choice[0].platform) continue;
-        const struct kw_choice *y = &p->candidates[of].choice[0];
-        if (x->gpu == y->gpu && x->profile == y->profile && x->scaling.keep_warm == y->scaling.keep_warm &&
-            x->scaling.idle_timeout == y->scaling.idle_timeout && kw_choice_concurrency(x) == requests)
-            return true;
-    }
-    return false;
 }
 
 static enum kw_status push_concurrencies(struct kw_plan *p, size_t of, struct kw_error *err)
@@ -557,7 +573,28 @@ static enum kw_status push_concurrencies(struct kw_plan *p, size_t of, struct kw
         struct kw_choice c = p->candidates[of].choice[0];
         if (n < q->concurrency_min || n > q->concurrency_max || n > c.sched.max_num_seqs) continue;
         kw_choice_set_concurrency(&c, n);
-        if (!has_concurrency(p, of, kw_choice_concurrency(&c))) st = kw_plan_push(p, &c, err);
+        st = push_setting(p, &c, err);
+    }
+    return st;
+}
+
+/* A ceiling lets requests wait for the replicas there are, where objectives leave the time: fewer starts, fewer idle tails.
+ * Ceilings that no moment reached change nothing, and below what the requests keep busy on average work piles up. */
+static enum kw_status push_ceilings(struct kw_plan *p, size_t of, struct kw_error *err)
+{
+    static const uint32_t tries[] = { 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48 };
+    const struct kw_point *x = &p->points[of];
+    const struct kw_autoscaling *s = &p->candidates[of].choice[0].scaling;
+    if (!x->replications) return KW_OK;
+    double busy = (double)x->usage[0].busy_gpu_ns / (double)(x->usage[0].window * (kw_ns)x->usage[0].gpus);
+    double needed = busy * x->m[KW_METRIC_CAPACITY_USED].value / x->m[KW_METRIC_UTILISATION].value;
+    uint32_t least = s->keep_warm, most = x->peak_replicas < s->max_replicas ? x->peak_replicas : s->max_replicas;
+    enum kw_status st = KW_OK;
+    for (size_t t = 0; t < sizeof tries / sizeof *tries && st == KW_OK; t++) {
+        struct kw_choice c = p->candidates[of].choice[0];
+        if (tries[t] < least || tries[t] >= most || tries[t] < needed) continue;
+        c.scaling.max_replicas = tries[t];
+        st = push_setting(p, &c, err);
     }
     return st;
 }
@@ -574,6 +611,7 @@ static enum kw_status add_settings(struct kw_plan *p, const struct kw_plan_optio
                 continue;
             enum kw_status st = o->n_idle_timeouts ? KW_OK : push_idle_timeouts(p, i, err);
             if (st == KW_OK && !o->n_concurrency) st = push_concurrencies(p, i, err);
+            if (st == KW_OK && !o->n_max_replicas) st = push_ceilings(p, i, err);
             if (st != KW_OK) return st;
         }
     }
@@ -687,17 +725,36 @@ static enum kw_status search_start(struct kw_plan *p, const struct kw_study *stu
     return st;
 }
 
-/* Adds hybrids and the other settings with points of their own; on failure the plan has the candidates it had. */
+/* Points of their own for the candidates from `before` on; on failure the plan has those it had. */
+static enum kw_status take_added(struct kw_plan *p, size_t before, enum kw_status st, struct kw_error *err)
+{
+    if (st == KW_OK) st = grow_points(p, before, err);
+    while (st != KW_OK && p->n > before) kw_candidate_free(&p->candidates[--p->n]); /* those have no points */
+    return st == KW_OK ? kw_plan_families(p, err) : st;
+}
+
+/* A first look at what is there, and at other settings around the leaders while one of these leads. */
+static enum kw_status look_around(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                                  const struct kw_sweep_options *run, struct relay *relay, struct kw_error *err)
+{
+    enum kw_status st = search_start(p, study, run, relay, err);
+    for (int round = 0; round < ROUNDS && st == KW_OK; round++) {
+        size_t before = p->n;
+        st = take_added(p, before, add_settings(p, o, err), err);
+        if (st != KW_OK || p->n == before) break;
+        st = search_start(p, study, run, relay, err);
+    }
+    return st;
+}
+
+/* Deployments by region, and hybrids. */
 static enum kw_status widen(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                             struct kw_error *err)
 {
-    size_t enumerated = p->n;
-    enum kw_status st = add_settings(p, o, err);
-    if (st == KW_OK) st = kw_plan_regions(p, enumerated, study->trace, o, err);
-    if (st == KW_OK && o->hybrids) st = kw_plan_hybrids(p, enumerated, study, o, err);
-    if (st == KW_OK) st = grow_points(p, enumerated, err);
-    while (st != KW_OK && p->n > enumerated) kw_candidate_free(&p->candidates[--p->n]); /* those have no points */
-    return st == KW_OK ? kw_plan_families(p, err) : st;
+    size_t before = p->n;
+    enum kw_status st = kw_plan_regions(p, before, study->trace, o, err);
+    if (st == KW_OK && o->hybrids) st = kw_plan_hybrids(p, before, study, o, err);
+    return take_added(p, before, st, err);
 }
 
 /* Schedules, with points of their own; on failure the plan has the candidates it had. */
@@ -725,7 +782,7 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
     size_t enumerated = p->n;
     enum kw_status st = grow_points(p, 0, err);
     if (st == KW_OK) st = kw_plan_families(p, err);
-    if (st == KW_OK) st = search_start(p, study, &run, &relay, err);
+    if (st == KW_OK) st = look_around(p, study, o, &run, &relay, err);
     if (st == KW_OK) st = widen(p, study, o, err);
     if (st != KW_OK) return st;
     /* A second race, for its sweep must know the candidates just added; what was simulated so far stays in the points.
@@ -797,10 +854,7 @@ enum kw_status kw_plan_cheapest(struct kw_plan *p, const struct kw_study *study,
     if (st == KW_OK) st = kw_plan_families(p, err);
     if (st == KW_OK) st = race_for_cheapest(p, study, widened ? leading : KW_PLAN_NEAR, &o->run, err);
     if (st == KW_OK && widened) {
-        st = add_settings(p, o, err);
-        if (st == KW_OK) st = grow_points(p, enumerated, err);
-        while (st != KW_OK && p->n > enumerated) kw_candidate_free(&p->candidates[--p->n]);
-        if (st == KW_OK) st = kw_plan_families(p, err);
+        st = take_added(p, enumerated, add_settings(p, o, err), err);
         if (st == KW_OK && p->n > enumerated) st = race_for_cheapest(p, study, KW_PLAN_NEAR, &o->run, err);
     }
     if (st == KW_OK) p->best = cheapest(p, -1);
