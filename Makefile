@@ -140,6 +140,9 @@ results/trace.h5: | $B/keepwarm
 	@mkdir -p $(@D) && $B/keepwarm trace convert workloads/chat-week.json -o $@
 results/volumes.h5: | $B/keepwarm
 	@mkdir -p $(@D) && $B/keepwarm plan --trace workloads/chat-week.json --model llama-3.1-8b --slo ttft_p95=2s --break-even -o $@ >/dev/null
+# Brute force outside of the plan over every setting of a few offers; tests/cases/test_regret.sh has a small part of it.
+regret: $B/keepwarm ## how far a plan is from the cheapest that brute force finds: <= 3 %
+	@KEEPWARM=$B/keepwarm python3 tests/cases/regret.py --all
 # Rewrites tests/sim/cli/golden/*.txt from what the program prints now: read the difference before you commit it.
 golden: $B/keepwarm ## rewrite the golden texts of tests/sim/cli; read them as a diff
 	@KEEPWARM=$B/keepwarm tests/sim/cli/test_golden.sh --rewrite
@@ -211,7 +214,7 @@ fuzz: ## every parser under libFuzzer for FUZZ_S=60 seconds each
 fuzz-run: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
 .PHONY: all coverage lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check mutations fuzz \
-  oracle format format-check help
+  oracle regret format format-check help
 # Steps of the above, for no one to call: not in make help.
 .PHONY: plugin cuda-tests fuzz-run fuzz-lib FORCE
 .SECONDARY:
