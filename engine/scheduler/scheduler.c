@@ -68,6 +68,7 @@ struct kw_sched {
     uint32_t *phase;               /* [block_size] decoding sequences by phase */
     struct kw_sched_chunk *chunks; /* [cap] */
     uint32_t n_chunks, n_preempted, prefill_tokens;
+    uint32_t blocked_tokens; /* to compute of who found no blocks in the step decided last; less may fit */
     uint64_t pairs2;
     uint32_t *first, *finished, *preempted; /* [cap] */
     uint32_t *batch;                        /* [cap] decoding slots of the last step, filled when asked */
@@ -576,7 +577,10 @@ static uint32_t admit_next(struct kw_sched *s, uint32_t budget, bool whole, bool
     total = blocks(s, upto);
     assert(hits < total && in_use <= hits); /* the prompt's last token is computed, whatever is cached */
     /* Hits in the free queue are taken out of it, as new blocks are; hits that others hold cost nothing. */
-    if (!blocks_free(s, s->step_decode != 0, (s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use)) return 0;
+    if (!blocks_free(s, s->step_decode != 0, (s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use)) {
+        s->blocked_tokens = left;
+        return 0;
+    }
     unlink_seq(s, &s->waiting, i);
     note_waiting(s, i, false);
     push_tail(s, &s->running, i);
@@ -603,6 +607,7 @@ static inline void step_chunked(struct kw_sched *s)
         uint32_t left = target(q) - q->computed, len = left < budget ? left : budget;
         uint32_t more = blocks(s, q->computed + len) - blocks(s, q->computed);
         if (!blocks_free(s, s->step_decode != 0, more)) {
+            s->blocked_tokens = left;
             preempt_last(s);
         } else {
             take(s, s->mid, more);
@@ -660,7 +665,7 @@ static void step_static(struct kw_sched *s)
 
 static void begin_step(struct kw_sched *s)
 {
-    s->n_chunks = s->n_preempted = s->prefill_tokens = s->step_decode = 0;
+    s->n_chunks = s->n_preempted = s->prefill_tokens = s->blocked_tokens = s->step_decode = 0;
     s->pairs2 = 0;
     s->adapters.n_entered = 0;
     s->batch_known = s->preempted_any = false;
@@ -679,6 +684,7 @@ static bool describe(const struct kw_sched *s, struct kw_step *step)
                               .n_chunks = s->n_chunks,
                               .chunks = s->chunks,
                               .prefill_tokens = s->prefill_tokens,
+                              .asked_tokens = s->step_decode + s->prefill_tokens + s->blocked_tokens,
                               .prefill_pairs2 = s->pairs2,
                               .n_preempted = s->n_preempted,
                               .preempted = s->preempted,

@@ -90,6 +90,8 @@ struct kw_step {
     uint32_t n_chunks;
     const struct kw_sched_chunk *chunks; /* [n_chunks] in schedule order */
     uint32_t prefill_tokens;             /* sum of len */
+    uint32_t asked_tokens;     /* of the step, with those of the next in order that found no KV blocks: with any larger
+                                  max_num_batched_tokens the decision is this one (not prefill_first) */
     uint64_t prefill_pairs2;   /* sum of 2*len*past + len*len: twice the query-key pairs of causal attention */
     uint32_t n_preempted;      /* sequences preempted while this step was decided */
     const uint32_t *preempted; /* [n_preempted] slots, now waiting */

@@ -77,8 +77,11 @@ struct kw_ledger {
     uint64_t late;                       /* of the completed: after the window's end, so on no life's count */
     uint32_t max_replicas;               /* the most that may be alive at once; 0: not said */
     uint32_t peak_replicas;              /* most at once in any phase but gone */
-    uint64_t
-        peak_requests; /* most that a request, itself counted, met waiting or on ready replicas; warm-up included */
+    /* How near limits came to deciding anything, warm-up included (pool/indifference.h): */
+    uint64_t peak_requests;     /* most that a request, itself counted, met waiting or on ready replicas */
+    uint32_t most_wanted;       /* replicas, before max_replicas */
+    uint32_t most_on_one;       /* requests on one replica */
+    uint32_t most_step_tokens;  /* of an engine's step: kw_step.asked_tokens */
     uint64_t steps, iterations; /* engine steps decided; engine steps simulated (a jump over k counts k) */
     uint64_t outside;           /* of the iterations: beyond what the step times were measured at */
     uint64_t preemptions;
@@ -132,7 +135,8 @@ struct kw_outcome {
     struct kw_record *records; /* [arrived] in order of arrival, or NULL */
     struct kw_series series;
     uint64_t events;
-    bool stopped; /* at the ceiling: of the rest only `arrived`, those that came until then, and peak_requests hold */
+    bool
+        stopped; /* at the ceiling: of the rest only `arrived`, those that came until then, and what came near limits hold */
 };
 /* Invariant, asserted at the end of every run: arrived == completed + rejected + timed_out + too_long; every life adds
  * up and lies inside the window; the phase sums are the sums over lives; replicas alive fill no more than max_replicas

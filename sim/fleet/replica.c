@@ -108,6 +108,7 @@ void kw_replica_reset(struct kw_replica *r)
     r->count = (struct kw_replica_count){ 0 };
     r->idle_since = INT64_MIN; /* another life, perhaps of another run: the one before has warmed nothing for it */
     r->watch_next = false;
+    r->most_step_tokens = 0;
 }
 
 enum kw_status kw_replica_adapt(struct kw_replica *r, const struct kw_lora *l, bool most, struct kw_rng *rng,
@@ -348,6 +349,7 @@ static inline void decide(struct kw_replica *r)
     int64_t cold_ps = !was_busy ? after_idle_ps(r) : r->prompted && !step.n_chunks ? r->after_prompt_ps : 0;
     r->prompted = step.n_chunks != 0;
     r->n_decode = step.n_decode;
+    if (step.asked_tokens > r->most_step_tokens) r->most_step_tokens = step.asked_tokens;
     r->n_resumed = 0;
     if (step.n_preempted) note_preempted(r, &step);
     r->count.runs++;

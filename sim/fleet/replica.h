@@ -62,9 +62,10 @@ struct kw_replica_count {       /* since init or reset; a run under way is not i
 };
 
 struct kw_replica {
-    kw_ns next;             /* time of the next event; INT64_MAX: idle. Read only */
-    struct kw_sched *sched; /* owned; for queries only */
-    uint32_t n_live;        /* requests added and neither finished nor cancelled: the load a router looks at */
+    kw_ns next;                /* time of the next event; INT64_MAX: idle. Read only */
+    struct kw_sched *sched;    /* owned; for queries only */
+    uint32_t n_live;           /* requests added and neither finished nor cancelled: the load a router looks at */
+    uint32_t most_step_tokens; /* of this life's steps: kw_step.asked_tokens */
     struct kw_replica_count count;
     /* the rest is the replica's own */
     kw_ns boundary; /* end of the step or run under way; now when one begins; INT64_MAX: idle */

@@ -1,5 +1,6 @@
 #include "sim/fleet/pool/indifference.h"
 #include <math.h>
+#include "sim/fleet/pool/capacity.h"
 
 uint32_t kw_packed_load(const struct kw_deployment *d)
 {
@@ -11,10 +12,34 @@ uint32_t kw_packed_load(const struct kw_deployment *d)
     return (uint32_t)most;
 }
 
-void kw_indifferent_to_requests(struct kw_deployment *d)
+/* Below a ceiling only the sum of all wishes meets max_replicas, in one place (scaling.c): but for policies that look at
+ * it themselves, and for spot machines that others stand in for. */
+static bool meets_ceiling_once(const struct kw_deployment *d)
+{
+    switch (d->scaling.scaler) {
+    case KW_SCALER_HPA:
+    case KW_SCALER_RAY_SERVE:
+    case KW_SCALER_SKYSERVE:
+    case KW_SCALER_FIXED: return false;
+    default: return d->spot.per_hour == 0;
+    }
+}
+
+/* Such a floor is made before the run, a forecast's of the engine's limits and of max_replicas. */
+static bool floor_moves(const struct kw_deployment *d)
+{
+    return d->floor || d->schedule.n || d->prewarm.forecast != KW_FORECAST_NONE;
+}
+
+void kw_indifferent(struct kw_deployment *d)
 {
     if (d->scaling.hard_concurrency) d->scaling.hard_concurrency = 1; /* none is another rule */
     d->scaling.target = 0;
+    if (floor_moves(d)) return;
+    if (meets_ceiling_once(d)) d->scaling.max_replicas = 0;
+    d->sched.max_num_seqs = 0;
+    if (d->sched.policy != KW_SCHED_PREFILL_FIRST)
+        d->sched.max_num_batched_tokens = 0; /* whole prompts fit or do not */
 }
 
 /* A mean of at most `most` requests wishes for one replica, or for none where it is next to nothing; so nothing is
@@ -22,7 +47,7 @@ void kw_indifferent_to_requests(struct kw_deployment *d)
 static double averaged(const struct kw_deployment *d, double most)
 {
     const struct kw_autoscaling *c = &d->scaling;
-    return kw_least_warm(d) && !c->buffer_replicas && !(c->max_down_rate > 1) ? most : 0;
+    return c->keep_warm && !floor_moves(d) && !c->buffer_replicas && !(c->max_down_rate > 1) ? most : 0;
 }
 
 /* With no more requests than this at once every replica has room, and the scaler's answer is the same for any setting
@@ -51,7 +76,41 @@ static double indifferent_up_to(const struct kw_deployment *d)
     return 0;
 }
 
-bool kw_pool_alike(const struct kw_deployment *a, const struct kw_deployment *b, uint64_t peak)
+static bool requests_alike(const struct kw_deployment *a, const struct kw_deployment *b, uint64_t peak)
 {
+    const struct kw_autoscaling *x = &a->scaling, *y = &b->scaling;
+    if (x->target == y->target && x->hard_concurrency == y->hard_concurrency &&
+        (x->hard_concurrency || a->sched.max_num_seqs == b->sched.max_num_seqs))
+        return true;
     return (double)peak <= fmin(indifferent_up_to(a), indifferent_up_to(b));
+}
+
+/* As many replicas as are kept and no more, or one alone, are rules of their own. */
+static bool ceilings_alike(const struct kw_deployment *a, const struct kw_deployment *b, uint32_t wanted)
+{
+    uint32_t x = a->scaling.max_replicas, y = b->scaling.max_replicas;
+    if (x == y) return true;
+    bool rules = (a->scaling.keep_warm < x) == (b->scaling.keep_warm < y) && (x > 1) == (y > 1);
+    return rules && wanted <= x && wanted <= y;
+}
+
+static bool engines_alike(const struct kw_sched_config *a, const struct kw_sched_config *b, const struct kw_ledger *l)
+{
+    bool seqs =
+        a->max_num_seqs == b->max_num_seqs || (l->most_on_one <= a->max_num_seqs && l->most_on_one <= b->max_num_seqs);
+    bool tokens = a->max_num_batched_tokens == b->max_num_batched_tokens ||
+                  (l->most_step_tokens < a->max_num_batched_tokens && l->most_step_tokens < b->max_num_batched_tokens);
+    return seqs && tokens;
+}
+
+bool kw_pool_alike(const struct kw_deployment *a, const struct kw_deployment *b, const struct kw_ledger *l)
+{
+    return requests_alike(a, b, l->peak_requests) && ceilings_alike(a, b, l->most_wanted) &&
+           engines_alike(&a->sched, &b->sched, l);
+}
+
+void kw_ledger_of(struct kw_ledger *l, const struct kw_deployment *d)
+{
+    l->max_replicas = d->scaling.max_replicas;
+    l->needed = kw_capacity_needed(d, l);
 }

@@ -222,7 +222,10 @@ void kw_pool_open(struct kw_pool *p, kw_ns now)
                                      .places = p->d->node.places,
                                      .peak_nodes = p->nodes.rented,
                                      .peak_replicas = p->exist,
-                                     .peak_requests = p->ledger->peak_requests };
+                                     .peak_requests = p->ledger->peak_requests,
+                                     .most_wanted = p->ledger->most_wanted,
+                                     .most_on_one = p->ledger->most_on_one,
+                                     .most_step_tokens = p->ledger->most_step_tokens };
     kw_nodes_open(p, now);
     p->opened = true;
     p->opens = now;
@@ -350,6 +353,8 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
     bool prefix = p->d->sched.prefix_caching, records = p->w->tally.o->records;
     assert(r->state == KW_REPLICA_READY || r->state == KW_REPLICA_DRAINING);
     kw_replica_advance(r->engine, now, &out);
+    if (r->engine->most_step_tokens > p->ledger->most_step_tokens)
+        p->ledger->most_step_tokens = r->engine->most_step_tokens;
     for (uint32_t i = 0; i < out.n_first; i++) p->w->flights.f[out.first[i].id].first = now;
     if (!out.n_finished) {
         kw_dispatch_arm(p, r);

@@ -74,6 +74,7 @@ static enum kw_status scale_to(struct kw_pool *p, uint32_t want, bool turned_awa
     if (kw_pool_active(p) && c->buffer_replicas && want < p->g.busy + c->buffer_replicas)
         want = p->g.busy + c->buffer_replicas;
     if (turned_away && !want && !p->scaler.policy->wakes_itself) want = 1;
+    if (want > p->ledger->most_wanted) p->ledger->most_wanted = want;
     want = kw_scaler_clip(&p->scaler, want);
     assert(want >= p->scaler.floor && p->exist >= kw_signals_alive(&p->g));
     while (alive(p) < want && p->exist < KW_POOL_MAX_REPLICAS)

@@ -37,7 +37,7 @@ struct kw_sweep {
     struct kw_deployment *deployments; /* of all candidates, one after another */
     size_t *first;                     /* [n] where candidate i's begin */
     size_t *shared_run;                /* [n] the lowest candidate with the same deployments and routing */
-    size_t *kin;                       /* [n] the same but for their requests per replica */
+    size_t *kin;                       /* [n] the same but for limits: sim/fleet/pool/indifference.h */
     struct worker *workers;            /* [n_workers] */
     uint32_t n_workers;
     struct kw_sweep_count count;
@@ -101,8 +101,8 @@ static enum kw_status find_equal(const struct kw_sweep *s, const struct kw_deplo
     return KW_OK;
 }
 
-/* Equal deployments on different platforms (a price, a meter) are simulated once and billed apart; kin, whose requests
- * per replica differ, where the run shows that these decided nothing. */
+/* Equal deployments on different platforms (a price, a meter) are simulated once and billed apart; kin, whose limits
+ * differ, where the run shows that these decided nothing. */
 static enum kw_status find_shared_runs(struct kw_sweep *s, size_t n_deployments, struct kw_error *err)
 {
     enum kw_status st = find_equal(s, s->deployments, s->shared_run, err);
@@ -110,7 +110,7 @@ static enum kw_status find_shared_runs(struct kw_sweep *s, size_t n_deployments,
     struct kw_deployment *alike = malloc(n_deployments * sizeof *alike);
     if (!alike) return kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
     memcpy(alike, s->deployments, n_deployments * sizeof *alike);
-    for (size_t d = 0; d < n_deployments; d++) kw_indifferent_to_requests(&alike[d]);
+    for (size_t d = 0; d < n_deployments; d++) kw_indifferent(&alike[d]);
     st = find_equal(s, alike, s->kin, err);
     free(alike);
     return st;
@@ -257,6 +257,10 @@ static enum kw_status make_room(struct kw_sweep *s, struct kw_point *p, const st
                                 struct kw_error *err)
 {
     if (p->sample) return kw_point_grow(p, upto, err);
+    if (!p->ttft.count) {
+        enum kw_status st = kw_point_init(p, err);
+        if (st != KW_OK) return st;
+    }
     bool drawn = s->study.replications > 1;
     p->n = c->n;
     p->variation = s->resampling.days.variation;
@@ -431,9 +435,18 @@ static bool shares(const struct kw_sweep *s, const struct batch *b, size_t lead,
     bool alike = true;
     for (uint32_t d = 0; d < s->candidates[i].n && alike && s->shared_run[i] != s->shared_run[k]; d++) {
         const struct kw_deployment *x = &s->deployments[s->first[i] + d], *y = &s->deployments[s->first[k] + d];
-        alike = x->kind == KW_KIND_API || kw_pool_alike(x, y, o->ledger[d].peak_requests);
+        alike = x->kind == KW_KIND_API || kw_pool_alike(x, y, &o->ledger[d]);
     }
     return alike;
+}
+
+/* The outcome of a run that candidate i shares says of i what it does not share. */
+static void outcome_of(const struct kw_sweep *s, size_t i, struct kw_outcome *o)
+{
+    for (uint32_t d = 0; d < s->candidates[i].n; d++) {
+        const struct kw_deployment *x = &s->deployments[s->first[i] + d];
+        if (x->kind != KW_KIND_API) kw_ledger_of(&o->ledger[d], x);
+    }
 }
 
 /* The floor of a schedule; the view's days keep their places, so its hours are the trace's. */
@@ -494,7 +507,7 @@ static enum kw_status take(struct kw_sweep *s, const struct worker *w, const str
 static enum kw_status hand_out(struct kw_sweep *s, struct worker *w, const struct batch *b, const struct job *j,
                                size_t lead, size_t *culprit, struct kw_error *err)
 {
-    const struct kw_outcome *o = &w->outcome;
+    struct kw_outcome *o = &w->outcome;
     uint64_t members = 0;
     for (size_t k = lead; k < j->to; k++) {
         w->now[k] = !w->answered[k] && shares(s, b, lead, k, o);
@@ -505,6 +518,7 @@ static enum kw_status hand_out(struct kw_sweep *s, struct worker *w, const struc
             b->over[k] = true;
             continue;
         }
+        outcome_of(s, b->which[k], o);
         enum kw_status st = take(s, w, b, *culprit = b->which[k], j->replication, o, err);
         if (st != KW_OK) return st;
     }
@@ -514,6 +528,7 @@ static enum kw_status hand_out(struct kw_sweep *s, struct worker *w, const struc
         for (size_t k = lead; k < j->to; k++) {
             struct kw_point *p = &b->points[b->which[k]];
             if (!w->now[k] || o->stopped) continue;
+            outcome_of(s, b->which[k], o);
             merge(p, o, p->sample[j->replication]);
             kw_point_groups_evaluate(p, j->replication, &s->candidates[b->which[k]], o);
         }
@@ -588,6 +603,7 @@ static enum kw_status look_beyond(struct kw_sweep *s, struct worker *w, const st
             struct kw_point *p = &b->points[b->which[k]];
             const struct kw_candidate *c = &s->candidates[b->which[k]];
             w->now[k] = false;
+            outcome_of(s, b->which[k], &w->outcome);
             p->known_to = x.prompt;
             p->rate_known_to = x.context;
             p->steps_outside = x.steps;
@@ -765,8 +781,7 @@ static enum kw_status finish_batch(struct kw_sweep *s, const struct batch *b, st
         struct kw_point *p = &b->points[i];
         if (!b->over[k]) st = finish_point(s, p, i, b->upto, err);
         if (st != KW_OK || !(b->over[k] || (b->most && p->m[KW_METRIC_COST].value > b->most[i]))) continue;
-        kw_point_free(p);
-        st = kw_point_init(p, err);
+        kw_point_free(p); /* a megabyte, which many thousand candidates would not find */
     }
     return st;
 }

@@ -21,15 +21,15 @@ enum kw_status kw_sweep_open(struct kw_sweep **s, const struct kw_candidate *can
                              const struct kw_study *study, const struct kw_sweep_options *opt, struct kw_error *err);
 void kw_sweep_close(struct kw_sweep *s); /* NULL is allowed */
 
-/* Brings points[which[k]] (initialised by kw_point_init; [n] of them, parallel to candidates), k < n_which, to `upto`
+/* Brings points[which[k]] (initialised by kw_point_init, or zero; [n] of them, parallel to candidates), k < n_which, to `upto`
  * replications, and finishes them. which ascends. Candidates whose deployments are equal but for their price, or but for
- * requests per replica that no moment of the run came near, are simulated once. On failure the points can be freed and
+ * limits that no moment of the run came near (requests per replica, max_replicas, the engine's), are simulated once. On failure the points can be freed and
  * nothing else; the error is that of the lowest candidate whose replication 0 failed, else of the lowest (candidate,
  * replication). KW_EFAIL when stopped. */
 enum kw_status kw_sweep_advance(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
                                 uint32_t upto, struct kw_error *err);
 /* The same of the trace itself (upto 1) with a limit: most[i], USD a month, INFINITY for none, of candidate i. A point
- * that costs more is left as it came, initialised and without a replication; its run ends where that is certain. */
+ * that costs more is left zero, without a replication; its run ends where that is certain. */
 enum kw_status kw_sweep_within(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
                                const double *most, struct kw_error *err);
 
@@ -48,7 +48,7 @@ enum kw_status kw_sweep_finish(struct kw_sweep *s, struct kw_point *points, cons
                                const size_t *judged, size_t n_judged, uint32_t *upto, struct kw_error *err);
 /* How many runs bringing all n points to `upto` from nothing would take. */
 uint64_t kw_sweep_size(const struct kw_sweep *s, uint32_t upto);
-/* All of it at once: evaluates candidates[i] into points[i] (initialised), i < n, for all replications of the study,
+/* All of it at once: evaluates candidates[i] into points[i] (initialised or zero), i < n, for all replications of the study,
  * and ranks them. */
 enum kw_status kw_sweep(struct kw_point *points, const struct kw_candidate *candidates, size_t n,
                         const struct kw_study *study, const struct kw_sweep_options *opt, struct kw_error *err);

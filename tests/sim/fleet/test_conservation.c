@@ -430,6 +430,17 @@ static void random_cases_conserve_and_repeat(void)
     kw_steptime_delete(time);
 }
 
+static void other_limits(struct kw_deployment *d)
+{
+    if (draw(3) == 0) d->scaling.max_replicas = d->scaling.keep_warm + (uint32_t)draw(9);
+    if (!d->scaling.max_replicas || d->scaling.scaler == KW_SCALER_FIXED)
+        d->scaling.max_replicas = d->scaling.keep_warm ? d->scaling.keep_warm : 1;
+    if (draw(3) == 0) d->sched.max_num_seqs = 1 + (uint32_t)draw(draw(2) ? 8 : 64);
+    if (draw(3) == 0) d->sched.max_num_batched_tokens = (uint32_t)(draw(3) ? 4096 + draw(4097) : draw(600));
+    if (d->sched.max_num_batched_tokens < d->sched.max_num_seqs)
+        d->sched.max_num_batched_tokens = d->sched.max_num_seqs;
+}
+
 static void other_requests_per_replica(struct kw_deployment *d)
 {
     if (d->scaling.hard_concurrency) d->scaling.hard_concurrency = 1 + (uint32_t)draw(600);
@@ -467,7 +478,7 @@ static void settings_that_decide_nothing_are_the_same_run(void)
         CHECK(kw_fleet_run(c.fleet, &view, &d, 1, &c.routing, &c.opt, &again, &c.err) == KW_OK);
         bool same = same_outcome(&c.o, &again);
         differ += !same;
-        if (kw_pool_alike(&c.d[0], &d, c.o.ledger[0].peak_requests)) {
+        if (kw_pool_alike(&c.d[0], &d, &c.o.ledger[0])) {
             alike[d.scaling.scaler]++;
             CHECK(same && c.o.ledger[0].peak_requests == again.ledger[0].peak_requests);
             if (check_bad) fprintf(stderr, "case %d, %s\n", k, kw_scaler_name[d.scaling.scaler]);
@@ -478,6 +489,64 @@ static void settings_that_decide_nothing_are_the_same_run(void)
     for (int s = 0; s <= KW_SCALER_SETUP; s++) printf(" %s %d", kw_scaler_name[s], alike[s]);
     printf("; %d runs differed\n", differ);
     for (int s = 0; s <= KW_SCALER_CONCURRENCY; s++) CHECK(alike[s] > 5);
+    CHECK(differ > CASES / 10);
+    kw_outcome_free(&again);
+    case_end(&c);
+    kw_steptime_delete(time);
+}
+
+/* The same of max_replicas and of the engine's limits, one or several of them; and the ledger then says of each what it does
+ * not share. */
+static void limits_that_decide_nothing_are_the_same_run(void)
+{
+    enum { CASES = 3000 };
+    struct kw_steptime *time = engine_time();
+    struct fleet_case c;
+    struct kw_outcome again;
+    int alike[3] = { 0 }, differ = 0;
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    if (kw_outcome_init(&again, NULL)) exit(1);
+    for (int k = 0; k < CASES && !check_bad; k++) {
+        state = (uint64_t)k + 424242;
+        any_case(&c, time);
+        c.n = 1;
+        c.routing.policy = KW_ROUTE_SINGLE;
+        any_replicas(&c.d[0], time);
+        any_trace(&c, draw(2));
+        struct kw_deployment d = c.d[0], x, y;
+        other_limits(&d);
+        if (draw(4) == 0) other_requests_per_replica(&d);
+        x = c.d[0];
+        y = d;
+        kw_indifferent(&x);
+        kw_indifferent(&y);
+        if (memcmp(&x, &y, sizeof x)) { /* no kin: a ceiling that its policy looks at itself */
+            drop_trace(&c);
+            continue;
+        }
+        CHECK(case_run(&c) == KW_OK);
+        struct kw_trace_view view = { .trace = &c.trace };
+        CHECK(kw_fleet_run(c.fleet, &view, &d, 1, &c.routing, &c.opt, &again, &c.err) == KW_OK);
+        bool same = same_outcome(&c.o, &again);
+        differ += !same;
+        if (kw_pool_alike(&c.d[0], &d, &c.o.ledger[0])) {
+            struct kw_ledger l = c.o.ledger[0];
+            kw_ledger_of(&l, &d);
+            CHECK(same && l.needed == again.ledger[0].needed && l.max_replicas == again.ledger[0].max_replicas);
+            CHECK(l.peak_requests == again.ledger[0].peak_requests && l.most_wanted == again.ledger[0].most_wanted &&
+                  l.most_on_one == again.ledger[0].most_on_one &&
+                  l.most_step_tokens == again.ledger[0].most_step_tokens && l.steps == again.ledger[0].steps);
+            if (check_bad)
+                fprintf(stderr, "case %d, %s, policy %d\n", k, kw_scaler_name[d.scaling.scaler], d.sched.policy);
+            alike[0] += d.scaling.max_replicas != c.d[0].scaling.max_replicas;
+            alike[1] += d.sched.max_num_seqs != c.d[0].sched.max_num_seqs;
+            alike[2] += d.sched.max_num_batched_tokens != c.d[0].sched.max_num_batched_tokens;
+        }
+        drop_trace(&c);
+    }
+    printf("limits that decide nothing: %d of max_replicas, %d of sequences, %d of tokens; %d runs differed\n",
+           alike[0], alike[1], alike[2], differ);
+    for (int i = 0; i < 3; i++) CHECK(alike[i] > 50);
     CHECK(differ > CASES / 10);
     kw_outcome_free(&again);
     case_end(&c);
@@ -620,6 +689,7 @@ int main(void)
     RUN(every_allocation_may_fail_once);
     RUN(random_cases_conserve_and_repeat);
     RUN(settings_that_decide_nothing_are_the_same_run);
+    RUN(limits_that_decide_nothing_are_the_same_run);
     RUN(a_ceiling_ends_only_what_passes_it);
     RUN(blocks_in_their_own_order_are_the_trace_itself);
     RUN(a_stop_flag_ends_the_run_and_the_fleet_can_go_on);

@@ -229,6 +229,61 @@ static void a_limit_keeps_what_costs_no_more(void)
     kw_steptimes_free(&st);
 }
 
+/* One run for limits that it never came near is what each would have by itself, capacity and bill included; and what nobody
+ * simulates takes no memory. */
+static void limits_share_a_run(void)
+{
+    struct kw_steptimes st;
+    struct kw_plan p;
+    struct kw_study s = study(2);
+    struct kw_plan_options o = options();
+    struct kw_error err = { "" };
+    struct kw_sweep *sweep;
+    kw_steptimes_init(&st);
+    kw_plan_init(&p);
+    o.n_platforms = 2; /* modal, runpod */
+    o.gpus[o.n_gpus++] = "L40S";
+    o.precisions[o.n_precisions++] = "fp8";
+    o.keep_warm[o.n_keep_warm++] = 1;
+    o.max_replicas[o.n_max_replicas++] = 1;
+    o.max_replicas[o.n_max_replicas++] = 9;
+    o.max_replicas[o.n_max_replicas++] = 20;
+    o.max_num_seqs[o.n_max_num_seqs++] = 16;
+    o.max_num_seqs[o.n_max_num_seqs++] = 200;
+    o.max_num_batched_tokens[o.n_max_num_batched_tokens++] = 1024;
+    o.max_num_batched_tokens[o.n_max_num_batched_tokens++] = 40000;
+    o.max_num_batched_tokens[o.n_max_num_batched_tokens++] = 80000;
+    CHECK(kw_plan_enumerate(&p, &platforms, &profiles, &st, &trace, "llama-3.1-8b", &o, &err) == KW_OK);
+    struct kw_point *together = calloc(p.n, sizeof *together), *alone = calloc(p.n, sizeof *alone);
+    size_t *which = calloc(p.n, sizeof *which), most = 0;
+    if (!together || !alone || !which) exit(1);
+    for (size_t i = 0; i + 1 < p.n; i++) which[most++] = i;
+    CHECK(p.n >= 36); /* the last is left out */
+    CHECK(kw_sweep_open(&sweep, p.candidates, p.n, &s, &o.run, &err) == KW_OK);
+    CHECK(kw_sweep_advance(sweep, together, which, most, 1, &err) == KW_OK);
+    CHECK(!together[p.n - 1].ttft.count && together[0].ttft.count);
+    struct kw_sweep_count n = kw_sweep_done(sweep);
+    int capacities = 0;
+    double before = 0;
+    for (size_t k = 0; k < most; k++) {
+        CHECK(kw_sweep(&alone[k], &p.candidates[k], 1, &s, &o.run, &err) == KW_OK);
+        CHECK(!memcmp(alone[k].sample[0], together[k].sample[0], sizeof alone[k].sample[0]));
+        CHECK(!memcmp(&alone[k].usage[0], &together[k].usage[0], sizeof alone[k].usage[0]));
+        capacities += alone[k].sample[0][KW_METRIC_CAPACITY_USED] != before;
+        before = alone[k].sample[0][KW_METRIC_CAPACITY_USED];
+        kw_point_free(&alone[k]);
+        kw_point_free(&together[k]);
+    }
+    printf("limits: %llu runs of %zu candidates\n", (unsigned long long)n.simulations, most);
+    CHECK(n.simulations + n.shared == most && n.simulations < most * 3 / 4 && n.simulations > 4 && capacities > 4);
+    kw_sweep_close(sweep);
+    free(together);
+    free(alone);
+    free(which);
+    kw_plan_free(&p);
+    kw_steptimes_free(&st);
+}
+
 /* What pruning relies on: kept replicas and rented GPUs are paid for all the time, in every replication. And what any
  * reader relies on: bills add up, shares are shares. */
 static void figures_hold_together(void)
@@ -478,6 +533,7 @@ int main(void)
     make_trace();
     RUN(pruned_is_exhaustive);
     RUN(a_limit_keeps_what_costs_no_more);
+    RUN(limits_share_a_run);
     RUN(figures_hold_together);
     RUN(break_even);
     RUN(a_volume_is_planned_as_the_trace_is);
