@@ -372,6 +372,8 @@ static void add_flips(cJSON *root, const struct kw_plan *p, bool *lost)
         add_number(o, "move", f->move.value, lost);
         add_number(o, "move_lo", f->move.lo, lost);
         add_number(o, "move_hi", f->move.hi, lost);
+        add_number(o, "stands", f->stands, lost);
+        add_bool(o, "sought", f->sought, lost);
         add_bool(o, "noise", f->noise, lost);
         add_number(o, "value_at_flip", f->at, lost);
         add_bool(o, "misses", f->misses, lost);

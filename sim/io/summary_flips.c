@@ -13,17 +13,22 @@ static size_t that_flip(const struct kw_plan *p)
     return n;
 }
 
-/* Names of those that flip nothing, with "; " between them. */
-static void in_vain(const struct kw_plan *p, size_t from, bool all, struct kw_text *out)
+/* Names of those that flip nothing, or were not looked for, with "; " between them. */
+static void names(const struct kw_plan *p, size_t from, bool sought, bool all, struct kw_text *out)
 {
-    struct kw_text names = { 0 };
-    kw_text_add(&names, "by none of: ");
-    size_t n = p->n_flips - from, shown = all || n <= SHOWN ? n : SHOWN;
-    for (size_t i = 0; i < shown; i++) kw_text_add(&names, "%s%s", i ? "; " : "", p->flips[from + i].lever.fact);
-    if (shown < n) kw_text_add(&names, "; and %zu more (--all)", n - shown);
-    out->failed |= names.failed;
-    if (names.s) kw_summary_paragraph("none", names.s, out);
-    kw_text_free(&names);
+    struct kw_text said = { 0 };
+    size_t n = 0, shown = 0;
+    kw_text_add(&said, sought ? "by none of: " : "nearer ones come first: ");
+    for (size_t i = from; i < p->n_flips; i++) {
+        if (p->flips[i].sought != sought || (n++ >= SHOWN && !all)) continue;
+        kw_text_add(&said, "%s%s", shown++ ? "; " : "", p->flips[i].lever.fact);
+        if (p->flips[i].end > 1 && p->flips[i].end < KW_FLIP_MOST)
+            kw_text_add(&said, " (up to %.2g times)", p->flips[i].end);
+    }
+    if (shown < n) kw_text_add(&said, "; and %zu more (--all)", n - shown);
+    out->failed |= said.failed;
+    if (n) kw_summary_paragraph(sought ? "none" : "not sought", said.s, out);
+    kw_text_free(&said);
 }
 
 void kw_summary_flips(const struct kw_plan *p, bool all, struct kw_text *out)
@@ -33,8 +38,9 @@ void kw_summary_flips(const struct kw_plan *p, bool all, struct kw_text *out)
     if (!p->n_flips) return;
     kw_document_section(out, "What would flip the answer");
     kw_document_note(out,
-                     "Each fact by itself, moved up to %g times either way, the smallest move that flips first; from "
-                     "the same replications, nothing is planned anew",
+                     "Each fact by itself, moved up to %g times either way, the smallest move that flips first. Prices "
+                     "from what was simulated, times by replays of the recommended one and its nearest rivals; nothing "
+                     "is planned anew",
                      KW_FLIP_MOST);
     for (size_t i = 0; i < shown; i++)
         kw_summary_paragraph(kw_flip_move_text(&p->flips[i], move, sizeof move),
@@ -43,5 +49,6 @@ void kw_summary_flips(const struct kw_plan *p, bool all, struct kw_text *out)
         snprintf(buf, sizeof buf, "%zu more that take a larger move (--all)", n - shown);
         kw_summary_paragraph("and", buf, out);
     }
-    if (n < p->n_flips) in_vain(p, n, all, out);
+    names(p, n, true, all, out);
+    names(p, n, false, all, out);
 }

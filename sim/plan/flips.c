@@ -76,6 +76,8 @@ char *kw_flip_text(const struct kw_flip *f, const struct kw_candidate *c, char *
     else if (at < size)
         at += (size_t)snprintf(buf + at, size - at, "%s at $%.2f a month",
                                kw_candidate_label(&c[f->rival], label, sizeof label), f->cost);
+    if (f->misses && f->rival >= 0 && at < size)
+        at += (size_t)snprintf(buf + at, size - at, ", as the recommended one misses an objective");
     if (f->noise && at < size) at += (size_t)snprintf(buf + at, size - at, ", as other days alone may make it");
     if (at < size) at += (size_t)snprintf(buf + at, size - at, "; %s", kw_grade_name[f->lever.provenance.grade]);
     if (f->age_days >= 0 && at < size) snprintf(buf + at, size - at, ", %" PRId64 " days old", f->age_days);

@@ -14,6 +14,9 @@ struct kw_flip {
      * way. lo, hi: between which moves it lies on other days (95 %), from the drawings that both have, paired; NAN: not known.
      * An end that no move up to KW_FLIP_MOST reaches is infinite. */
     struct kw_estimate move;
+    double stands;   /* the largest move that way that was looked at and does not; of prices the same */
+    bool sought;     /* false: no move was looked for, since other facts are nearer to the answer (flip_times.h) */
+    double end;      /* the furthest factor towards what is worse: KW_FLIP_MOST times, or less where step times end */
     double at;       /* the fact's value then */
     bool noise;      /* other days alone may flip it: the interval reaches no move at all */
     ptrdiff_t rival; /* the candidate to take then; -1: nothing meets the objectives any more */

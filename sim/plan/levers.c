@@ -4,8 +4,11 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include "sim/fleet/pool/cold_start.h"
+#include "sim/plan/scaled.h"
 
-const char *const kw_lever_name[] = { "price", "token_prices", "unit_price", "fee", "engineer", NULL };
+const char *const kw_lever_name[] = { "price",      "token_prices", "unit_price", "fee",         "engineer",
+                                      "start_time", "step_time",    "ttft",       "output_rate", NULL };
 
 /* Where prices stand in an offer, so that the same one is found in a copy. */
 static const size_t gpu_price_at[] = {
@@ -152,16 +155,120 @@ size_t kw_levers_of_choice(const struct kw_choice *c, struct kw_lever out[KW_LEV
 
 bool kw_lever_same(const struct kw_lever *a, const struct kw_lever *b)
 {
-    return a->kind == b->kind && a->of == b->of;
+    return a->kind == b->kind && a->of == b->of && (a->of || !strcmp(a->fact, b->fact));
+}
+
+static struct kw_lever *add_law(struct kw_lever *out, size_t *n, enum kw_lever_kind kind, const char *unit,
+                                const struct kw_provenance *p)
+{
+    struct kw_lever *l = &out[(*n)++];
+    assert(*n <= KW_LAWS_OF_CHOICE);
+    *l = (struct kw_lever){ .kind = kind, .value = NAN, .unit = unit, .provenance = *p };
+    return l;
+}
+
+/* The longest phase's, at the weakest grade of all. */
+static struct kw_provenance start_provenance(const struct kw_cold_start *k)
+{
+    const struct kw_law *phase[] = { &k->provision, &k->pull, &k->load, &k->init, &k->restore, &k->load_rate };
+    struct kw_provenance p = { .grade = KW_GRADE_MEASURED };
+    enum kw_grade weakest = KW_GRADE_MEASURED;
+    double longest = -1;
+    for (size_t i = 0; i < sizeof phase / sizeof *phase; i++) {
+        if (phase[i]->kind == KW_LAW_NONE) continue;
+        double median = kw_law_quantile(phase[i], 0.5);
+        if (phase[i] == &k->load_rate) median = k->weight_bytes / median;
+        weakest = kw_grade_weaker(weakest, phase[i]->provenance.grade);
+        if (median <= longest) continue;
+        longest = median;
+        p = phase[i]->provenance;
+    }
+    p.grade = weakest;
+    return p;
+}
+
+size_t kw_levers_of_times(const struct kw_choice *c, struct kw_lever out[KW_LAWS_OF_CHOICE])
+{
+    size_t n = 0;
+    if (c->profile) {
+        struct kw_lever *l = add_law(out, &n, KW_LEVER_STEPS, "ms a decode step", &c->profile->steps);
+        snprintf(l->fact, sizeof l->fact, "step time of %s on %s", c->profile->model, c->gpu->gpu);
+    }
+    if (c->profile && kw_choice_scales(c)) {
+        struct kw_provenance p = start_provenance(&c->cold);
+        struct kw_lever *l = add_law(out, &n, KW_LEVER_START, "s", &p);
+        snprintf(l->fact, sizeof l->fact, "%s time of a cold start", c->platform->name);
+    }
+    bool promised = c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_PROMISED; /* that is the worst there is */
+    if (!c->api || !kw_choice_latency_known(c) || promised) return n;
+    struct kw_lever *ttft = add_law(out, &n, KW_LEVER_TTFT, "s", &c->ttft_s.provenance),
+                    *rate = add_law(out, &n, KW_LEVER_RATE, "tokens/s", &c->output_rate.provenance);
+    snprintf(ttft->fact, sizeof ttft->fact, "%s first token of %s", c->platform->name, c->api->model);
+    snprintf(rate->fact, sizeof rate->fact, "%s output rate of %s", c->platform->name, c->api->model);
+    return n;
+}
+
+static double decode_step_s(const struct kw_step_tables *t)
+{
+    const double context = 1000; /* tokens of the one sequence */
+    double s =
+        t->fixed_s + t->sequence_s + kw_curve_at(&t->dense, 1) + kw_curve_at(&t->head, 1) + kw_curve_at(&t->comm, 1);
+    return t->n_decode_rows ? s + kw_curve_at(&t->decode[0], context) : s;
+}
+
+enum kw_status kw_lever_measure(struct kw_lever *l, const struct kw_choice *c, struct kw_error *err)
+{
+    kw_ns start = 0;
+    enum kw_status st = KW_OK;
+    switch (l->kind) {
+    case KW_LEVER_START:
+        st = kw_start_quantile(&c->cold, &c->scaling, 0.5, &start, err);
+        l->value = (double)start / (double)KW_NS_PER_S;
+        break;
+    case KW_LEVER_STEPS: l->value = 1e3 * decode_step_s(&c->profile->tables); break;
+    case KW_LEVER_TTFT: l->value = kw_law_quantile(&c->ttft_s, 0.5); break;
+    case KW_LEVER_RATE: l->value = kw_law_quantile(&c->output_rate, 0.5); break;
+    default: assert(!"no law");
+    }
+    return st;
+}
+
+bool kw_lever_of(const struct kw_lever *l, const struct kw_choice *c)
+{
+    struct kw_lever all[KW_LEVERS_OF_CHOICE];
+    static_assert(KW_LAWS_OF_CHOICE <= KW_LEVERS_OF_CHOICE, "there is room for either");
+    size_t n = kw_lever_is_price(l->kind) ? kw_levers_of_choice(c, all) : kw_levers_of_times(c, all);
+    while (n-- > 0)
+        if (kw_lever_same(&all[n], l)) return true;
+    return false;
 }
 
 bool kw_lever_moves(const struct kw_lever *l, const struct kw_candidate *c)
 {
-    struct kw_lever all[KW_LEVERS_OF_CHOICE];
     for (uint32_t d = 0; d < c->n; d++)
-        for (size_t n = kw_levers_of_choice(&c->choice[d], all); n-- > 0;)
-            if (kw_lever_same(&all[n], l)) return true;
+        if (kw_lever_of(l, &c->choice[d])) return true;
     return false;
+}
+
+enum kw_status kw_lever_apply(const struct kw_lever *l, double by, struct kw_candidate *c,
+                              struct kw_steptime *made[KW_FLEET_MAX_DEPLOYMENTS], struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (uint32_t d = 0; d < KW_FLEET_MAX_DEPLOYMENTS; d++) made[d] = NULL;
+    for (uint32_t d = 0; d < c->n && st == KW_OK; d++) {
+        struct kw_choice *x = &c->choice[d];
+        if (!kw_lever_of(l, x)) continue;
+        switch (l->kind) {
+        case KW_LEVER_START: kw_scaled_starts(x, by); break;
+        case KW_LEVER_STEPS:
+            if ((st = kw_scaled_steps(&made[d], x, by, err)) == KW_OK) x->steptime = made[d];
+            break;
+        case KW_LEVER_TTFT: kw_scaled_ttft(x, by); break;
+        case KW_LEVER_RATE: kw_scaled_rate(x, by); break;
+        default: assert(!"no law");
+        }
+    }
+    return st;
 }
 
 static kw_nusd times(kw_nusd v, double by)

@@ -73,7 +73,7 @@ enum kw_status kw_plan_run(struct kw_plan *p, const struct kw_study *study, cons
     if (st == KW_OK) st = kw_plan_rank(p, study, err);
     if (st == KW_OK) st = kw_plan_steady(p, study, &o->run, err);
     if (st == KW_OK) st = kw_plan_ranges(p, study, &o->run, err);
-    if (st == KW_OK) st = kw_plan_flips(p, study, o->today, err);
+    if (st == KW_OK) st = kw_plan_flips(p, study, o, err);
     if (st == KW_OK) st = kw_plan_tradeoffs(p, study, o, err);
     return st == KW_OK ? kw_plan_explain(p, err) : st;
 }

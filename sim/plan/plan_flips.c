@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include "sim/core/date.h"
+#include "sim/plan/flip_times.h"
 #include "sim/plan/plan_internal.h"
 
 struct flipping {
@@ -187,27 +188,34 @@ static enum kw_status interval(const struct flipping *f, struct kw_flip *x, stru
     return KW_OK;
 }
 
-static enum kw_status push(struct kw_plan *p, const struct kw_lever *l, size_t *cap, struct kw_error *err)
+enum kw_status kw_plan_flip_push(struct kw_plan *p, const struct kw_lever *l, struct kw_error *err)
+{
+    struct kw_flip *grown = realloc(p->flips, (p->n_flips + 1) * sizeof *grown);
+    if (!grown) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
+    p->flips = grown;
+    p->flips[p->n_flips++] = (struct kw_flip){ .lever = *l,
+                                               .age_days = -1,
+                                               .move = { NAN, NAN, NAN },
+                                               .stands = NAN,
+                                               .sought = true,
+                                               .end = l->kind == KW_LEVER_RATE ? 1 / KW_FLIP_MOST : KW_FLIP_MOST,
+                                               .at = NAN,
+                                               .cost = NAN,
+                                               .rival = -1 };
+    return KW_OK;
+}
+
+static bool has(const struct kw_plan *p, const struct kw_lever *l)
 {
     for (size_t i = 0; i < p->n_flips; i++)
-        if (kw_lever_same(&p->flips[i].lever, l)) return KW_OK;
-    if (p->n_flips == *cap) {
-        size_t more = 2 * *cap + 32;
-        struct kw_flip *grown = realloc(p->flips, more * sizeof *grown);
-        if (!grown) return kw_fail(err, KW_ENOMEM, "out of memory for a plan");
-        p->flips = grown;
-        *cap = more;
-    }
-    p->flips[p->n_flips++] =
-        (struct kw_flip){ .lever = *l, .age_days = -1, .move = { NAN, NAN, NAN }, .at = NAN, .cost = NAN, .rival = -1 };
-    return KW_OK;
+        if (kw_lever_same(&p->flips[i].lever, l)) return true;
+    return false;
 }
 
 /* What moves the recommended one, or one that could take its place: not the price of what misses anyway. */
 static enum kw_status collect(const struct flipping *f, struct kw_error *err)
 {
     struct kw_plan *p = f->p;
-    size_t cap = 0;
     enum kw_status st = KW_OK;
     for (size_t k = 0; k < p->n && st == KW_OK; k++) {
         size_t i = p->order[k];
@@ -217,7 +225,7 @@ static enum kw_status collect(const struct flipping *f, struct kw_error *err)
             for (size_t j = 0; j < n && st == KW_OK; j++) {
                 double usd; /* a line that nothing is billed by is no lever */
                 st = kw_lever_cost(&all[j], KW_FLIP_MOST, &p->candidates[i], p->points[i].usage, &usd, err);
-                if (st == KW_OK && usd != cost(p, i)) st = push(p, &all[j], &cap, err);
+                if (st == KW_OK && usd != cost(p, i) && !has(p, &all[j])) st = kw_plan_flip_push(p, &all[j], err);
             }
         }
     }
@@ -233,10 +241,12 @@ static enum kw_status flip(const struct flipping *f, struct kw_flip *x, struct k
     *x = *better(&up, &down);
     if (isnan(x->move.value)) return KW_OK;
     x->at = x->lever.value * (1 + x->move.value);
+    x->stands = x->move.value;
     return interval(f, x, err);
 }
 
-enum kw_status kw_plan_flips(struct kw_plan *p, const struct kw_study *study, const char *today, struct kw_error *err)
+enum kw_status kw_plan_flips(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                             struct kw_error *err)
 {
     struct flipping f = { .p = p, .study = study };
     free(p->flips);
@@ -249,11 +259,12 @@ enum kw_status kw_plan_flips(struct kw_plan *p, const struct kw_study *study, co
     for (size_t i = 0; i < p->n; i++)
         f.could_meet[i] = p->points[i].feasible || meets_but_budget(&p->points[i], &study->slo);
     enum kw_status st = collect(&f, err);
-    for (size_t i = 0; i < p->n_flips && st == KW_OK; i++) {
+    for (size_t i = 0; i < p->n_flips && st == KW_OK; i++) st = flip(&f, &p->flips[i], err);
+    if (st == KW_OK) st = kw_flip_times(p, study, &o->run, err);
+    for (size_t i = 0; i < p->n_flips && o->today; i++) {
         struct kw_flip *x = &p->flips[i];
-        int64_t age = today && x->lever.provenance.date[0] ? kw_date_age_days(x->lever.provenance.date, today) : -1;
+        int64_t age = kw_date_age_days(x->lever.provenance.date, o->today);
         x->age_days = age < 0 ? -1 : age;
-        st = flip(&f, x, err);
     }
     if (st == KW_OK && p->n_flips) qsort(p->flips, p->n_flips, sizeof *p->flips, kw_flip_order);
     free(f.could_meet);

@@ -67,8 +67,11 @@ enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, c
  * the best of each other platform, told where they make it one that contends. */
 enum kw_status kw_plan_ranges(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
                               struct kw_error *err);
-/* Fills flips once best stands. today: NULL allowed. */
-enum kw_status kw_plan_flips(struct kw_plan *p, const struct kw_study *study, const char *today, struct kw_error *err);
+/* Fills flips once best stands: of prices, then of times (flip_times.h). */
+enum kw_status kw_plan_flips(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                             struct kw_error *err);
+/* Appends a fact that nothing is known of yet. */
+enum kw_status kw_plan_flip_push(struct kw_plan *p, const struct kw_lever *l, struct kw_error *err);
 /* Fills tradeoffs, once the order stands. */
 enum kw_status kw_plan_tradeoffs(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                                  struct kw_error *err);

@@ -57,9 +57,19 @@ void kw_scaled_starts(struct kw_choice *c, double by)
     scale_law(&k->cached_load_rate, 1 / by);
 }
 
-void kw_scaled_latency(struct kw_choice *c, double by)
+void kw_scaled_ttft(struct kw_choice *c, double by)
 {
     scale_law(&c->ttft_s, by);
     scale_law(&c->ttft_per_ktok_s, by);
-    scale_law(&c->output_rate, 1 / by);
+}
+
+void kw_scaled_rate(struct kw_choice *c, double by)
+{
+    scale_law(&c->output_rate, by);
+}
+
+void kw_scaled_latency(struct kw_choice *c, double by)
+{
+    kw_scaled_ttft(c, by);
+    kw_scaled_rate(c, 1 / by);
 }

@@ -7,7 +7,10 @@
 enum kw_status kw_scaled_steps(struct kw_steptime **out, const struct kw_choice *c, double by, struct kw_error *err);
 /* Every phase of a start. */
 void kw_scaled_starts(struct kw_choice *c, double by);
-/* Of an API the first token and each one after it. */
+/* Of an API the first token; and the rate of those after it, which is so many times as high. */
+void kw_scaled_ttft(struct kw_choice *c, double by);
+void kw_scaled_rate(struct kw_choice *c, double by);
+/* The first token and each one after it `by` times as long. */
 void kw_scaled_latency(struct kw_choice *c, double by);
 
 #endif

@@ -22,6 +22,7 @@ static void numbers(struct kw_writer *w, const struct row *x, size_t n)
     } column[] = { { "/flips/value", "", "what it says, in its unit" },
                    { "/flips/value_at_flip", "", "what it would say; NaN: no move up to 4 times either way flips it" },
                    { "/flips/move", "1", "the least relative move that flips the answer; -0.1: 10 % lower" },
+                   { "/flips/stands", "1", "the largest move that way that was looked at and does not" },
                    { "/flips/move_lo", "1", "lower end of its 95 % interval; infinite: no such move; NaN: not known" },
                    { "/flips/move_hi", "1", "upper end" },
                    { "/flips/cost_usd_month", "USD", "what the one to take then costs a month" } };
@@ -29,7 +30,7 @@ static void numbers(struct kw_writer *w, const struct row *x, size_t n)
     for (size_t c = 0; v && c < sizeof column / sizeof *column; c++) {
         for (size_t i = 0; i < n; i++) {
             const struct kw_flip *f = x[i].flip;
-            const double of[] = { f->lever.value, f->at, f->move.value, f->move.lo, f->move.hi, f->cost };
+            const double of[] = { f->lever.value, f->at, f->move.value, f->stands, f->move.lo, f->move.hi, f->cost };
             v[i] = of[c];
         }
         put(w, column[c].path, KW_H5_F64, column[c].unit, column[c].description, n, v);
@@ -44,13 +45,14 @@ static void whole_numbers(struct kw_writer *w, const struct row *x, size_t n)
         const char *path, *unit, *description;
     } column[] = { { "/flips/rival", "", "row of /points of the one to take then; -1: none meets the objectives" },
                    { "/flips/misses", "", "1: the recommended one misses an objective then; 0: it costs more" },
+                   { "/flips/sought", "", "0: no move was looked for, since other facts are nearer to the answer" },
                    { "/flips/noise", "", "1: other days alone may flip it" },
                    { "/flips/age_days", "d", "of what the fact is from; -1: not known" } };
     int64_t *v = malloc((n + 1) * sizeof *v);
     for (size_t c = 0; v && c < sizeof column / sizeof *column; c++) {
         for (size_t i = 0; i < n; i++) {
             const struct kw_flip *f = x[i].flip;
-            const int64_t of[] = { f->rival < 0 ? -1 : (int64_t)x[i].first + f->rival, f->misses, f->noise,
+            const int64_t of[] = { f->rival < 0 ? -1 : (int64_t)x[i].first + f->rival, f->misses, f->sought, f->noise,
                                    f->age_days };
             v[i] = of[c];
         }

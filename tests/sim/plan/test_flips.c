@@ -136,7 +136,7 @@ static void a_price_flips_where_it_is_told(void)
         for (size_t i = 0; i < p.n_flips; i++) {
             const struct kw_flip *f = &p.flips[i];
             double m = f->move.value;
-            if (p.passed_over.what[0]) continue;
+            if (p.passed_over.what[0] || !kw_lever_is_price(f->lever.kind)) continue;
             CHECK(i == 0 || kw_flip_order(&p.flips[i - 1], f) < 0);
             if (isnan(m)) {
                 for (int k = 0; k < 2; k++) {
@@ -194,6 +194,7 @@ static void other_days_give_the_move_an_interval(void)
         run(&p, &s);
         for (size_t i = 0; i < p.n_flips; i++) {
             const struct kw_flip *f = &p.flips[i];
+            if (!kw_lever_is_price(f->lever.kind)) continue;
             CHECK(!isnan(f->move.value) && f->move.lo <= f->move.value && f->move.value <= f->move.hi);
             CHECK(f->noise == (f->move.lo == 0 || f->move.hi == 0) && f->noise == p.tie);
             CHECK((strstr(kw_flip_text(f, p.candidates, text, sizeof text), "as other days alone may make it") !=
@@ -223,7 +224,7 @@ static void a_lever_says_what_it_is_and_how_old(void)
     put(&p, 5, 40, 0, 1, 0); /* misses, whatever it costs: no lever */
     o.today = "2026-11-29";
     CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
-    CHECK(p.n_flips == 2);
+    CHECK(p.n_flips == 3); /* and the steps */
     const struct kw_flip *mine = find(&p, "on_demand3 price of H100 (on_demand)"),
                          *theirs = find(&p, "on_demand4 price of H100 (on_demand)");
     CHECK_NEAR(mine->move.value, 0.2, 1e-9);
@@ -239,10 +240,73 @@ static void a_lever_says_what_it_is_and_how_old(void)
     kw_plan_free(&p);
 }
 
+/* A start of so many seconds, which is added to every first token; the noise of the rest is half to one and a half. */
+static void put_start(struct kw_plan *p, int platform, double start_s)
+{
+    put(p, platform, 0.002, 0, 1, 0);
+    p->candidates[p->n - 1].choice[0].cold.provision =
+        (struct kw_law){ .kind = KW_LAW_CONSTANT, .v = { start_s }, .provenance.grade = KW_GRADE_ESTIMATED };
+}
+
+/* Starts are the first token here, so that it is known where they miss 2 s: the recommended one's when they are longer, a
+ * cheaper rival's until they are shorter. A dearer one's decide nothing. */
+static void starts_flip_where_the_objective_is_met(void)
+{
+    struct kw_study s = study(4, 1);
+    struct kw_plan p;
+    char text[1000];
+    fake_world();
+    fake_gpu[0].gpu_hour.v = KW_NANO / 2;
+    fake_gpu[2].gpu_hour.v = 2 * KW_NANO;
+    kw_plan_init(&p);
+    put_start(&p, 0, 3); /* $365, and 1 s too late */
+    put_start(&p, 1, 1); /* $730 */
+    put_start(&p, 2, 0.1);
+    put(&p, 3, 0.5, 0, 3, 0); /* $2190 */
+    run(&p, &s);
+    CHECK(p.best == 1);
+    const struct kw_flip *mine = find(&p, "on_demand1 time of a cold start"),
+                         *theirs = find(&p, "on_demand0 time of a cold start");
+    CHECK_NEAR(mine->move.value, 1, 0.06);
+    CHECK(mine->stands < 1 && 1 <= mine->move.value + 0.004 && mine->misses && mine->rival == 2 && !mine->noise);
+    CHECK_NEAR(mine->at, 1 + mine->move.value, 1e-9);
+    CHECK_NEAR(theirs->move.value, -1.0 / 3, 0.02);
+    CHECK(theirs->stands > -1.0 / 3 && !theirs->misses && theirs->rival == 0 && theirs->sought);
+    CHECK_NEAR(theirs->cost, 365, 1e-6);
+    CHECK(strstr(kw_flip_text(mine, p.candidates, text, sizeof text), ", as the recommended one misses an objective; "
+                                                                      "estimated") != NULL);
+    for (size_t i = 0; i < p.n_flips; i++) CHECK(strcmp(p.flips[i].lever.fact, "on_demand2 time of a cold start") != 0);
+    kw_plan_free(&p);
+}
+
+/* The same bytes whoever does it. */
+static void any_number_of_threads_finds_the_same(void)
+{
+    struct kw_study s = study(3, 2);
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct kw_plan one, two;
+        struct kw_plan_options o = options();
+        random_world(seed);
+        random_plan(&one, seed);
+        random_plan(&two, seed);
+        CHECK(kw_plan_run(&one, &s, &o, NULL) == KW_OK);
+        o.run.threads = 3;
+        CHECK(kw_plan_run(&two, &s, &o, NULL) == KW_OK);
+        CHECK(one.n_flips == two.n_flips);
+        for (size_t i = 0; i < one.n_flips; i++)
+            CHECK(!memcmp(&one.flips[i].move, &two.flips[i].move, sizeof one.flips[i].move) &&
+                  one.flips[i].rival == two.flips[i].rival && kw_lever_same(&one.flips[i].lever, &two.flips[i].lever));
+        kw_plan_free(&one);
+        kw_plan_free(&two);
+    }
+}
+
 int main(void)
 {
     RUN(a_price_flips_where_it_is_told);
     RUN(other_days_give_the_move_an_interval);
+    RUN(starts_flip_where_the_objective_is_met);
+    RUN(any_number_of_threads_finds_the_same);
     RUN(a_lever_says_what_it_is_and_how_old);
     return check_report();
 }
