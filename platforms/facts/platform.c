@@ -162,3 +162,65 @@ const struct kw_rate_limits *kw_platform_tier(const struct kw_platform *p, const
         if (!strcmp(p->tiers[i].tier, tier)) return &p->tiers[i];
     return NULL;
 }
+
+/* Days as a list of runs, "1-5" or "MON,WED"; cron counts from Sunday, 0. */
+static void cron_days(uint8_t days, const char *const names[7], char *buf, size_t size)
+{
+    size_t at = 0;
+    buf[0] = 0;
+    for (int from = 0, to; from < 7; from = to) {
+        to = from + 1;
+        if (!(days & 1u << from)) continue;
+        while (to < 7 && days & 1u << to) to++;
+        at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? "," : "", names[from]);
+        if (to - from > 1)
+            at += (size_t)snprintf(buf + at, size - at, "%s%s", to - from > 2 ? "-" : ",", names[to - 1]);
+    }
+}
+
+char *kw_scheduled_cron(uint8_t days, uint32_t minute, char *buf, size_t size)
+{
+    static const char *const names[7] = { "1", "2", "3", "4", "5", "6", "7" }; /* cron takes 7 for Sunday, too */
+    char list[40] = "*";
+    if (days != 0x7f) cron_days(days, names, list, sizeof list);
+    snprintf(buf, size, "%u %u * * %s", minute % 60, minute / 60, list);
+    return buf;
+}
+
+static void aws_cron(uint8_t days, uint32_t minute, char *buf, size_t size)
+{
+    static const char *const names[7] = { "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN" };
+    char list[40] = "*";
+    if (days != 0x7f) cron_days(days, names, list, sizeof list);
+    snprintf(buf, size, "cron(%u %u ? * %s *)", minute % 60, minute / 60, list);
+}
+
+char *kw_scheduled_call(const struct kw_scheduled *s, uint32_t n, uint8_t days, uint32_t minute, const char *timezone,
+                        uint32_t i, char *buf, size_t size)
+{
+    char number[16], ordinal[16], cron[64], aws[64];
+    const struct {
+        const char *name, *text;
+    } slot[] = { { "{n}", number },
+                 { "{i}", ordinal },
+                 { "{cron}", kw_scheduled_cron(days, minute, cron, sizeof cron) },
+                 { "{aws_cron}", aws },
+                 { "{timezone}", timezone } };
+    size_t at = 0;
+    snprintf(number, sizeof number, "%u", n);
+    snprintf(ordinal, sizeof ordinal, "%u", i);
+    aws_cron(days, minute, aws, sizeof aws);
+    buf[0] = 0;
+    for (const char *c = s->call; *c && at + 1 < size;) {
+        size_t k = 0;
+        while (k < sizeof slot / sizeof *slot && strncmp(c, slot[k].name, strlen(slot[k].name))) k++;
+        if (k == sizeof slot / sizeof *slot) {
+            buf[at++] = *c++;
+            buf[at] = 0;
+            continue;
+        }
+        at += (size_t)snprintf(buf + at, size - at, "%s", slot[k].text);
+        c += strlen(slot[k].name);
+    }
+    return buf;
+}

@@ -231,6 +231,21 @@ struct kw_lora_rule {
  * when it can. n: adapters. Returns buf. */
 const char *kw_lora_refusal(const struct kw_lora_rule *r, enum kw_kind kind, uint32_t n, char *buf, size_t size);
 
+/* Who changes how many replicas are kept warm at which hour: the file's "scheduled". */
+enum kw_scheduled_own { KW_SCHEDULED_UNKNOWN, KW_SCHEDULED_NO, KW_SCHEDULED_YES };
+struct kw_scheduled {
+    enum kw_scheduled_own own; /* the platform has schedules of its own */
+    char call
+        [480]; /* what sets the number, or makes such a schedule: {n} replicas, at {cron} or {aws_cron} of {timezone},
+                       the {i}-th; "": not known */
+    struct kw_provenance provenance; /* of the call */
+};
+/* The call for n replicas at a minute of the days with bits 1u << day, 0 Monday; "": not known. Returns buf. */
+char *kw_scheduled_call(const struct kw_scheduled *s, uint32_t n, uint8_t days, uint32_t minute, const char *timezone,
+                        uint32_t i, char *buf, size_t size);
+/* "58 7 * * 1-5": such a minute to cron. Returns buf. */
+char *kw_scheduled_cron(uint8_t days, uint32_t minute, char *buf, size_t size);
+
 /* One fact as the file states it, in file order: what `platforms show` prints and `platforms check` dates. A fact
  * graded UNKNOWN was not found: its value is an assumption, to be printed with every plan that rests on it. */
 struct kw_fact {
@@ -291,11 +306,12 @@ struct kw_platform {
     struct kw_cache_rule cache;        /* api: of every offer that states no other minimum */
     struct kw_provisioned provisioned; /* api: of every offer, but for what the offer states */
     struct kw_lora_rule lora;
-    bool can_plan;     /* the facts suffice to simulate and to price it */
-    bool user_mends;   /* !can_plan, for want of a latency or a profile alone, which the user may have */
-    char why_not[160]; /* when !can_plan: what is missing */
-    char mend[120];    /* when !can_plan: the key or option that would mend it */
-    char oldest[11];   /* the oldest date of a fact, "" when every one is undated */
+    struct kw_scheduled scheduled; /* serverless */
+    bool can_plan;                 /* the facts suffice to simulate and to price it */
+    bool user_mends;               /* !can_plan, for want of a latency or a profile alone, which the user may have */
+    char why_not[160];             /* when !can_plan: what is missing */
+    char mend[120];                /* when !can_plan: the key or option that would mend it */
+    char oldest[11];               /* the oldest date of a fact, "" when every one is undated */
 };
 
 void kw_platform_free(struct kw_platform *p); /* back to empty; safe to call again */

@@ -917,12 +917,44 @@ static enum kw_status read_lora(struct kw_fact_reader *r, struct kw_jnode n)
     return kw_fact_rows(r, n, &src, rows, 1, l);
 }
 
+/* Of serverless platforms: what a program calls to keep another number warm. */
+static enum kw_status read_scheduled(struct kw_fact_reader *r, struct kw_jnode n)
+{
+    static const char *const keys[] = { "src", "own", "call", NULL };
+    static const char *const own[] = { "no", "yes", NULL };
+    struct kw_scheduled *s = &r->p.scheduled;
+    struct kw_fact_source src;
+    struct kw_fact_found call;
+    const char *text;
+    int word;
+    if (!kw_json_present(n)) return KW_OK;
+    if (r->p.kind != KW_KIND_SERVERLESS)
+        return kw_json_fail(n, KW_EPARSE, r->err, "a platform of kind '%s' has none", kw_kind_name[r->p.kind]);
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    if (kw_json_present(kw_json_get(n, "own"))) {
+        KW_TRY(kw_fact_word(r, kw_json_get(n, "own"), &src, own, &word));
+        s->own = (enum kw_scheduled_own)(KW_SCHEDULED_NO + word);
+    }
+    if (!kw_json_present(kw_json_get(n, "call")))
+        return kw_json_fail(n, KW_EPARSE, r->err, "want a \"call\" that sets the number");
+    KW_TRY(kw_fact_open(r, kw_json_get(n, "call"), &src, &call));
+    KW_TRY(kw_json_str(call.value, &text, r->err));
+    if (strlen(text) >= sizeof s->call || !strstr(text, "{n}"))
+        return kw_json_fail(call.value, KW_ERANGE, r->err, "want a call with {n} in it, of less than %zu bytes",
+                            sizeof s->call);
+    snprintf(s->call, sizeof s->call, "%s", text);
+    s->provenance = call.provenance;
+    return kw_fact_keep(r, &call, NULL, "%.24s...", text);
+}
+
 static void judge(struct kw_platform *p, bool has_scaling, bool has_meter)
 {
     bool priced = false, timed = false;
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_provenance *v = &p->facts[i].provenance;
-        bool beside = !strncmp(p->facts[i].path, "attributes.", 11) || !strncmp(p->facts[i].path, "lora.", 5);
+        bool beside = !strncmp(p->facts[i].path, "attributes.", 11) || !strncmp(p->facts[i].path, "lora.", 5) ||
+                      !strncmp(p->facts[i].path, "scheduled.", 10);
         if (beside) continue; /* no bill or latency rests on it */
         if (v->grade != KW_GRADE_UNKNOWN) p->weakest = kw_grade_weaker(p->weakest, v->grade);
         bool ours = v->grade == KW_GRADE_USER || v->grade == KW_GRADE_UNKNOWN; /* a choice or assumption has no age */
@@ -982,6 +1014,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
                                         "words",
                                         "attributes",
                                         "lora",
+                                        "scheduled",
                                         "cannot_plan",
                                         "mend",
                                         "not_found",
@@ -1024,6 +1057,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     KW_TRY(read_words(r, kw_json_get(root, "words")));
     KW_TRY(read_attributes(r, kw_json_get(root, "attributes")));
     KW_TRY(read_lora(r, kw_json_get(root, "lora")));
+    KW_TRY(read_scheduled(r, kw_json_get(root, "scheduled")));
     KW_TRY(kw_fact_text(r, kw_json_get(root, "cannot_plan"), false, p->why_not, sizeof p->why_not));
     KW_TRY(kw_fact_text(r, kw_json_get(root, "mend"), p->why_not[0] != 0, p->mend, sizeof p->mend));
     if (p->mend[0] && !p->why_not[0])

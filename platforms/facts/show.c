@@ -303,6 +303,18 @@ static void print_facts(struct kw_text *t, const struct kw_fact *facts, size_t n
     }
 }
 
+/* Who keeps replicas warm by the hour, and how. */
+static void print_scheduled(struct kw_text *t, const struct kw_platform *p)
+{
+    static const char *const own[] = { "whether the platform has schedules of its own was not found",
+                                       "the platform has no schedules of its own",
+                                       "the platform has schedules of its own" };
+    if (p->kind != KW_KIND_SERVERLESS) return;
+    kw_text_add(t, "\nreplicas kept warm by the hour: %s\n  ", own[p->scheduled.own]);
+    kw_text_fold(t, p->scheduled.call[0] ? p->scheduled.call : "what sets their number from a program was not found", 2,
+                 WIDTH);
+}
+
 enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct kw_error *err)
 {
     struct kw_text g = { 0 };
@@ -314,6 +326,7 @@ enum kw_status kw_show_platform(const struct kw_platform *p, char **text, struct
     print_facts(&g, p->facts, p->n_facts);
     if (p->n_tiers) kw_text_add(&g, "\ntier in use: %s\n", p->n_apis ? p->apis[0].limits.tier : p->tiers[0].tier);
     print_sales(&g, p, "on sale", any);
+    print_scheduled(&g, p);
     print_assumptions(&g, p);
     print_not_known(&g, p);
     print_not_found(&g, p);

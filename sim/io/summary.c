@@ -269,10 +269,12 @@ static void balancing(const struct kw_candidate *c, struct kw_text *out)
 void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out)
 {
     struct kw_text_table t = { 0 };
-    char label[320], line[120];
+    char label[320], line[120], settings[4000];
     kw_document_section(out, "%s", kw_candidate_label(c, label, sizeof label));
     for (uint32_t k = 0; k < c->n; k++)
-        kw_document_note(out, "%s: %s", c->choice[k].name, kw_choice_settings(&c->choice[k], label, sizeof label));
+        kw_document_note(out, "%s: %s", c->choice[k].name,
+                         kw_choice_settings(&c->choice[k], settings, sizeof settings));
+    for (uint32_t k = 0; k < c->n; k++) kw_summary_calls(&c->choice[k], out);
     add_sale(c, out);
     step_times(c, 1, 0, out);
     balancing(c, out);
@@ -1009,6 +1011,8 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         const struct kw_point *q = &p->points[p->best];
         kw_document_section(out, "Recommendation");
         kw_summary_paragraph("run", p->recommendation, out);
+        for (uint32_t d = 0; d < p->candidates[p->best].n; d++)
+            kw_summary_calls(&p->candidates[p->best].choice[d], out);
         bool timed = isfinite(q->m[KW_METRIC_TTFT_P95].value);
         if (!timed)
             snprintf(buf, sizeof buf, "$%s a month; its latency is not known: ranked by cost alone",

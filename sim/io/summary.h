@@ -23,6 +23,8 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
                        size_t limit, struct kw_text *out);
 /* The plan: best setting of every option by rank, keep-warm curves, recommendation, why, what would change it. */
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out);
+/* What makes the schedule of a deployment happen: calls of its platform by a clock; nothing without one. */
+void kw_summary_calls(const struct kw_choice *c, struct kw_text *out);
 /* The schedules that a plan looked for; nothing where it looked for none. */
 void kw_summary_schedules(const struct kw_plan *p, struct kw_text *out);
 /* Of a plan what would flip its answer, as a section; nothing where nothing was moved. */

@@ -1007,7 +1007,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         /* The user's own stands in its place, or a service tier's, which nobody knows. */
         return !law || (law->kind != KW_LAW_NONE && law->provenance.grade != KW_GRADE_USER);
     }
-    if (starts(f->path, "attributes.")) return false;
+    if (starts(f->path, "attributes.") || starts(f->path, "scheduled.")) return false;
     if (starts(f->path, "egress.")) return c->egress_bytes > 0;
     if (starts(f->path, "lora.")) return c->lora.adapters || c->serves[0];
     if (!strcmp(f->path, "batch.window_s")) return c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_PROMISED;

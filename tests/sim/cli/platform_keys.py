@@ -121,6 +121,9 @@ KEYS = {
     "lora.served": shown("modal", "own_replica", "base_replica", ("lora.src", "one")),
     "lora.price": shown("openai", "base", "own", ("lora", {"src": "S1", "served": "base_replica"})),
     "lora.max_adapters": shown("modal", 4, 8, ("lora", {"src": "one", "served": "base_replica"})),
+    "scheduled.src": shown("modal", "one", "other", ("scheduled.call", "set {n}")),
+    "scheduled.own": shown("modal", "no", "yes", ("scheduled", {"src": "one", "call": "set {n}"})),
+    "scheduled.call": shown("modal", "set {n}", "keep {n}", ("scheduled.src", "one")),
     "notes": shown("modal", "a", "b"),
 }
 for k, a, b in (("source", "a", "b"), ("date", "2026-01-01", "2025-01-01"), ("grade", "published", "estimated"), ("evidence", "Q", "P")):

@@ -100,6 +100,20 @@ scenario(None, pool=forecast, candidates={"platforms": ["modal"], "gpus": ["L4"]
 check("a forecast too", sum("prewarm=" in p["label"] for p in json.loads(kw("plan", "s.json", "--json", "-o", "p.h5", "--volume", "100M"))["points"]) == 1)
 kw("report", "p.h5", "-o", "p.html")
 
+# What makes it happen: lines for a crontab, two minutes before a start of two minutes is needed; a platform's own schedules by name.
+said = " ".join(kw("run", scenario(DAILY), "-q").split())
+check("a cron calls the API", "with CRON_TZ=Europe/Berlin: 58 8 * * * python -c" in said and "update_autoscaler(min_containers=1)" in said and
+      "0 10 * * * python -c" in said and "update_autoscaler(min_containers=0)" in said and "was not found; its API (published," in said, said[:1500])
+own = {"platform": "sagemaker", "gpu": "A10G", "precision": "bf16"}
+said = " ".join(kw("run", scenario(dict(DAILY, rules=[{"days": "mon-fri", "from": "09:00", "to": "10:00", "keep_warm": 1}]), pool=own, slo={"error_fraction": "1"}), "-q").split())
+check("schedules of its own", "has schedules of its own (published" in said and '--schedule "cron(58 8 ? * MON-FRI *)" --timezone Europe/Berlin --scalable-target-action MinCapacity=1' in said and
+      "keepwarm-2" in said, said[:1500])
+said = " ".join(kw("run", scenario(DAILY, pool={"platform": "beam", "gpu": "RTX4090"}), "-q").split())
+check("what nobody found", "how a program changes what it keeps warm was not found; by the clocks of Europe/Berlin: 58 8 * * * 1 replica 0 10 * * * 0 replicas" in said, said[:1500])
+shown = kw("platforms", "show", "sagemaker")
+check("told of the platform", "replicas kept warm by the hour: the platform has schedules of its own" in shown and "MinCapacity={n}" in shown)
+check("and where it is not known", "what sets their number from a program was not found" in kw("platforms", "show", "beam"))
+
 def refused(what, *fragments, **more):
     said = kw("run", scenario(more.pop("schedule", DAILY), **more), "-q", code=2)
     check(what, said.count("\n") == 1 and all(f in said for f in fragments), said)
