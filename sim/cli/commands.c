@@ -139,13 +139,17 @@ const struct kw_command kw_commands[] = {
       "starts; key, team, tag and cost name other columns than the known ones. A log without dates wants\n"
       "--date. Tables are of the last 30 days. --state keeps what was counted: a log that is in it is known by\n"
       "its bytes and left out, one that has grown is read from where it ended, and a watch that is killed\n"
-      "loses nothing. A last line without its newline is left for the next time.\n",
+      "loses nothing. A last line without its newline is left for the next time.\n"
+      "Anomalies are hours that cost more than the same hour of earlier days, working days and weekends\n"
+      "apart, lets expect; holidays are not known. --budget is of a calendar month (UTC): its spending goes on\n"
+      "as in the last seven days, with an interval of 95 %, and where that is too much the exit code is 4.\n",
       "keepwarm watch spend.csv --platform openai --platform anthropic\n"
       "keepwarm watch logs/*.jsonl --platform openai --state watch.h5 # every night: reads what is new\n"
       "keepwarm watch spend.csv vllm.jsonl=lambda:H100x2 --platform openai --json\n"
+      "keepwarm watch --state watch.h5 --budget 5000 || mail -s 'over budget' finops@example.com\n"
       "keepwarm watch jobs.jsonl=runpod:H100 --columns gpu=executionTime:ms,start=delayTime:ms",
-      { KW_OPT_PLATFORM, KW_OPT_PLATFORMS, KW_OPT_MODEL, KW_OPT_STATE, KW_OPT_DATE, KW_OPT_FORMAT, KW_OPT_COLUMNS,
-        KW_OPT_STRICT, KW_OPT_JSON, KW_OPT_ALL, KW_OPT_QUIET, KW_OPTIONS },
+      { KW_OPT_PLATFORM, KW_OPT_PLATFORMS, KW_OPT_MODEL, KW_OPT_STATE, KW_OPT_SPEND, KW_OPT_DATE, KW_OPT_FORMAT,
+        KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_JSON, KW_OPT_ALL, KW_OPT_QUIET, KW_OPTIONS },
       0,
       KW_CLI_MAX_LIST,
       kw_cli_watch },

@@ -121,20 +121,88 @@ static enum kw_status week(struct kw_text *out, const struct kw_watch_report *r,
         for (int h = 0; h < HOURS; h++)
             if (seen[d][h] && (sum[d][h] /= seen[d][h]) > most) most = sum[d][h];
     if (most <= 0) return KW_OK;
-    kw_document_section(out, "Load by weekday and hour (UTC), %% of the busiest, which has %.3g tokens an hour", most);
+    kw_document_section(out, "Load by weekday and hour (UTC), %% of the busiest (**), which has %.3g tokens an hour",
+                        most);
     kw_text_add(out, "  %-4s", "");
     for (int h = 0; h < HOURS; h++) kw_text_add(out, "%3d", h);
     kw_text_add(out, "\n");
     for (int d = 0; d < DAYS; d++) {
         kw_text_add(out, "  %-4s", day_name[d]);
         for (int h = 0; h < HOURS; h++)
-            if (seen[d][h])
-                kw_text_add(out, "%3.0f", fmin(99, 100 * sum[d][h] / most));
+            if (seen[d][h] && sum[d][h] >= 0.995 * most)
+                kw_text_add(out, " **");
+            else if (seen[d][h])
+                kw_text_add(out, "%3.0f", 100 * sum[d][h] / most);
             else
                 kw_text_add(out, "  .");
         kw_text_add(out, "\n");
     }
     return KW_OK;
+}
+
+/* "$12.30", or tokens where nothing has a price. */
+static const char *alarm_value(const struct kw_watch_alarms *a, double v, char buf[48])
+{
+    char digits[32];
+    snprintf(buf, 48, "%s%s%s", a->of_tokens ? "" : "$", kw_quantity_brief(v, digits), a->of_tokens ? " tokens" : "");
+    return buf;
+}
+
+static void anomalies(struct kw_text *out, const struct kw_watch_report *r)
+{
+    const struct kw_watch_alarms *a = r->alarms;
+    char t[32], v[48], e[48];
+    kw_document_section(out, "Anomalies");
+    if (!a->judged) {
+        kw_document_note(out, "none is told yet: an hour is judged once a week has been seen before it");
+        return;
+    }
+    if (!a->n) kw_document_note(out, "none in %" PRId64 " hours judged", a->judged);
+    for (size_t i = 0; i < a->n; i++) {
+        const struct kw_watch_alarm *x = &a->alarm[i];
+        kw_document_note(out, "%s UTC, %" PRId64 " h: %s cost %s where %s was expected, %.1f times as much",
+                         hour_text(x->hour, t), x->hours, kw_watch_signal_name[x->signal], alarm_value(a, x->value, v),
+                         alarm_value(a, x->expected, e), x->value / x->expected);
+    }
+    if (isfinite(a->visible[KW_SIGNAL_HOUR]))
+        kw_document_note(
+            out,
+            "this traffic shows a fault from %.1f times the expected cost of an hour on, and from %.1f times that "
+            "of a request; holidays are not known here and may look like one",
+            a->visible[KW_SIGNAL_HOUR], a->visible[KW_SIGNAL_REQUEST]);
+}
+
+static void budget(struct kw_text *out, const struct kw_watch_budget *b)
+{
+    static const char *const says[] = { "kept", "at risk: the interval reaches beyond it", "NOT KEPT by this forecast",
+                                        "EXCEEDED" };
+    char a[32], c[32], d[32], e[32], t[32], text[300];
+    kw_document_section(out, "Budget of the month: $%s, %s", kw_grouped(a, 32, b->limit, 2),
+                        b->state == KW_BUDGET_RISKY && isnan(b->hi) ? "not sure: three whole days must have been seen"
+                                                                    : says[b->state]);
+    snprintf(text, sizeof text, "$%s from %s to %s UTC, %.1f of %.0f days", kw_grouped(a, 32, b->spent, 2),
+             hour_text(b->from, c), hour_text(b->now, d), (double)(b->now - b->from) / HOURS,
+             (double)(b->to - b->from) / HOURS);
+    kw_document_fact("spent", text, out);
+    snprintf(text, sizeof text, "$%s at its end", kw_grouped(a, 32, b->forecast, 2));
+    if (!isnan(b->hi))
+        snprintf(text, sizeof text, "$%s at its end, 95 %%: $%s to $%s", kw_grouped(a, 32, b->forecast, 2),
+                 kw_grouped(c, 32, b->lo, 2), kw_grouped(d, 32, b->hi, 2));
+    kw_document_fact("forecast", text, out);
+    size_t used = (size_t)snprintf(text, sizeof text, "$%s of the budget",
+                                   kw_grouped(a, 32, b->limit * HOURS / (double)(b->to - b->from), 2));
+    for (int i = 0; i < KW_BUDGET_AVERAGES; i++)
+        if (!isnan(b->day[i]))
+            used += (size_t)snprintf(text + used, sizeof text - used, ", $%s over the last %d day%s",
+                                     kw_grouped(e, 32, b->day[i], 2), kw_budget_average_days[i],
+                                     kw_budget_average_days[i] > 1 ? "s" : "");
+    kw_document_fact("a day", text, out);
+    if (b->crossed != INT64_MAX) {
+        snprintf(text, sizeof text, "%s UTC", hour_text(b->crossed, t));
+        kw_document_fact(b->state == KW_BUDGET_OVER ? "passed" : "passes it", text, out);
+    }
+    if (b->unpriced)
+        kw_document_note(out, "%s requests of the month have no known cost: it comes on top", count(b->unpriced, a));
 }
 
 /* What of the time each source that has GPUs, or tells when answers ended, had a request under way. */
@@ -203,6 +271,8 @@ enum kw_status kw_watch_report_text(const struct kw_watch_report *r, struct kw_t
         cold_starts(out, sources, n_sources);
         busy(out, r, sources, n_sources);
         st = week(out, r, err);
+        anomalies(out, r);
+        if (r->budget) budget(out, r->budget);
     }
     free(sources);
     return st;
@@ -261,6 +331,46 @@ static enum kw_status json_rows(struct kw_text *out, const struct kw_watch_repor
     return KW_OK;
 }
 
+static void json_alarms(struct kw_text *out, const struct kw_watch_alarms *a)
+{
+    char t[32];
+    kw_text_add(out, ",\n  \"anomalies\": { \"hours_judged\": %" PRId64 ", \"of\": \"%s\"", a->judged,
+                a->of_tokens ? "tokens" : "usd");
+    json_number(out, "hour_visible_from_times", a->visible[KW_SIGNAL_HOUR]);
+    json_number(out, "request_visible_from_times", a->visible[KW_SIGNAL_REQUEST]);
+    kw_text_add(out, ", \"alarms\": [");
+    for (size_t i = 0; i < a->n; i++) {
+        const struct kw_watch_alarm *x = &a->alarm[i];
+        kw_text_add(out, "%s\n    { \"hour\": \"%s\", \"hours\": %" PRId64 ", \"signal\": \"%s\"", i ? "," : "",
+                    hour_text(x->hour, t), x->hours, x->signal == KW_SIGNAL_HOUR ? "hour" : "request");
+        json_number(out, "value", x->value);
+        json_number(out, "expected", x->expected);
+        kw_text_add(out, " }");
+    }
+    kw_text_add(out, "%s] }", a->n ? "\n  " : "");
+}
+
+static void json_budget(struct kw_text *out, const struct kw_watch_budget *b)
+{
+    char t[32], key[32];
+    kw_text_add(out, ",\n  \"budget\": { \"state\": \"%s\", \"month\": \"%.7s\"", kw_budget_state_name[b->state],
+                hour_text(b->from, t));
+    json_number(out, "usd", b->limit);
+    json_number(out, "spent_usd", b->spent);
+    json_number(out, "forecast_usd", b->forecast);
+    json_number(out, "forecast_usd_lo", b->lo);
+    json_number(out, "forecast_usd_hi", b->hi);
+    for (int i = 0; i < KW_BUDGET_AVERAGES; i++) {
+        snprintf(key, sizeof key, "usd_day_of_%d", kw_budget_average_days[i]);
+        json_number(out, key, b->day[i]);
+    }
+    if (b->crossed == INT64_MAX)
+        kw_text_add(out, ", \"crossed\": null");
+    else
+        kw_text_add(out, ", \"crossed\": \"%s\"", hour_text(b->crossed, t));
+    kw_text_add(out, ", \"unpriced_requests\": %" PRId64 " }", b->unpriced);
+}
+
 static enum kw_status json_hours(struct kw_text *out, const struct kw_watch_report *r, struct kw_error *err)
 {
     struct kw_watch_count *hour;
@@ -299,6 +409,8 @@ enum kw_status kw_watch_report_json(const struct kw_watch_report *r, struct kw_t
         snprintf(key, sizeof key, "by_%s", kw_watch_part_name[by]);
         st = json_rows(out, r, key, by, err);
     }
+    if (st == KW_OK) json_alarms(out, r->alarms);
+    if (st == KW_OK && r->budget) json_budget(out, r->budget);
     if (st == KW_OK) st = json_hours(out, r, err);
     kw_text_add(out, "\n}\n");
     return st;

@@ -2,12 +2,16 @@
 #ifndef KW_SIM_IO_WATCH_REPORT_H
 #define KW_SIM_IO_WATCH_REPORT_H
 #include "sim/core/text.h"
+#include "sim/watch/alarms.h"
+#include "sim/watch/budget.h"
 #include "sim/watch/view.h"
 
 struct kw_watch_report {
     const struct kw_watch_ledger *ledger; /* borrowed, of one source at least */
     struct kw_watch_window window;
-    bool all; /* every row of the tables */
+    const struct kw_watch_alarms *alarms;
+    const struct kw_watch_budget *budget; /* NULL: none was set */
+    bool all;                             /* every row of the tables */
 };
 
 /* KW_ENOMEM. */

@@ -15,6 +15,7 @@
 #include "workloads/trace_load.h"
 
 enum { PLATFORMS = 16, MONTH_HOURS = 30 * 24 };
+#define ALARMS_A_MONTH 0.5 /* false ones, asked for: at most one is wanted, and the past is no more than a sample */
 
 struct watch {
     const struct kw_options *o;
@@ -22,6 +23,7 @@ struct watch {
     const struct kw_platform *platform[PLATFORMS]; /* --platform: APIs */
     size_t n_platforms;
     struct kw_watch_ledger ledger;
+    kw_nusd limit; /* --budget */
 };
 
 /* A word of the command line: LOG or LOG=PLATFORM[:GPU[xN]]. A file whose own name holds the '=' goes first. */
@@ -157,6 +159,8 @@ static enum kw_status add_log(struct watch *x, const char *word, struct kw_error
 static enum kw_status read_all(struct watch *x, struct kw_error *err)
 {
     const struct kw_options *o = x->o;
+    if (o->spend && (kw_nano_parse(o->spend, &x->limit, err) != KW_OK || x->limit <= 0))
+        return kw_fail(err, KW_EUSAGE, "--budget: want dollars a month, more than 0; got '%.40s'", o->spend);
     enum kw_status st = kw_cli_platforms(&x->catalogue, o, err);
     if (st == KW_OK && o->platform.n > PLATFORMS) st = kw_fail(err, KW_EUSAGE, "--platform: at most %d", PLATFORMS);
     for (size_t i = 0; i < o->platform.n && st == KW_OK; i++) {
@@ -174,24 +178,43 @@ static enum kw_status read_all(struct watch *x, struct kw_error *err)
     return st;
 }
 
+/* Everything that is told, into out. *state: of the budget. */
+static enum kw_status tell(struct watch *x, struct kw_text *out, enum kw_budget_state *state, struct kw_error *err)
+{
+    const struct kw_options *o = x->o;
+    struct kw_watch_budget budget;
+    struct kw_watch_alarms alarms = { 0 };
+    struct kw_watch_report r = { .ledger = &x->ledger, .alarms = &alarms, .all = o->all };
+    r.window = kw_watch_window(&x->ledger, MONTH_HOURS);
+    enum kw_status st = KW_OK;
+    if (o->spend && (st = kw_watch_budget(&budget, &x->ledger, kw_nano_to_double(x->limit), err)) == KW_OK) {
+        r.budget = &budget;
+        *state = budget.state;
+    }
+    if (st == KW_OK) st = kw_watch_alarms(&alarms, &x->ledger, r.window, ALARMS_A_MONTH, err);
+    if (st == KW_OK && !o->json) kw_text_add(out, "keepwarm watch\n");
+    if (st == KW_OK) st = o->json ? kw_watch_report_json(&r, out, err) : kw_watch_report_text(&r, out, err);
+    kw_watch_alarms_free(&alarms);
+    return st;
+}
+
 int kw_cli_watch(const struct kw_options *o)
 {
     struct kw_error err = { "" };
     struct kw_text out = { .columns = kw_cli_columns() };
+    enum kw_budget_state state = KW_BUDGET_KEPT;
     struct watch x;
     memset(&x, 0, sizeof x);
     x.o = o;
     enum kw_status st = kw_catalogue_load(&x.catalogue, NULL, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    st = read_all(&x, &err);
-    if (st == KW_OK) {
-        const struct kw_watch_report r = { &x.ledger, kw_watch_window(&x.ledger, MONTH_HOURS), o->all };
-        if (!o->json) kw_text_add(&out, "keepwarm watch\n");
-        st = o->json ? kw_watch_report_json(&r, &out, &err) : kw_watch_report_text(&r, &out, &err);
-    }
+    if ((st = read_all(&x, &err)) == KW_OK) st = tell(&x, &out, &state, &err);
     kw_watch_free(&x.ledger);
     kw_catalogue_free(&x.catalogue);
-    if (st == KW_OK) return kw_cli_print(&out);
-    kw_text_free(&out);
-    return kw_cli_fail(st, &err);
+    if (st != KW_OK) {
+        kw_text_free(&out);
+        return kw_cli_fail(st, &err);
+    }
+    int code = kw_cli_print(&out);
+    return code == 0 && state >= KW_BUDGET_LOST ? kw_exit_code(KW_EBUDGET) : code;
 }

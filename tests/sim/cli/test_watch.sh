@@ -101,6 +101,36 @@ holds 'parts are the whole' cmp "$tmp/out" "$tmp/whole.json"
 ok 'again' watch "$tmp"/day?.jsonl --state "$tmp/parts.h5" --json
 holds 'nothing twice' cmp "$tmp/out" "$tmp/whole.json"
 holds 'said' [ "$(grep -c 'read before, nothing is new' "$tmp/err")" = 5 ]
+# Three weeks, the last day dearer for four hours: told, and nothing else.
+python3 - "$tmp/weeks.csv" <<'EOF'
+import math, random, sys
+random.seed(5)
+with open(sys.argv[1], "w") as f:
+    f.write("ts,model,input_tokens,output_tokens,cost\n")
+    for h in range(21 * 24):
+        n = round(40 * (1.5 + math.sin((h % 24 - 9) / 12 * math.pi)) * (0.4 if h // 24 % 7 >= 5 else 1))
+        each = 0.01 * random.uniform(0.9, 1.1) * (3 if h // 24 == 20 and 8 <= h % 24 < 12 else 1)
+        for i in range(n):
+            f.write("2026-06-%02dT%02d:%02d:%02dZ,m,100,10,%.6f\n" % (1 + h // 24, h % 24, i * 60 // n, 7, each))
+EOF
+watch "$tmp/weeks.csv" --json -q >"$tmp/a.json"
+json "$tmp/a.json" '{x["signal"] for x in a["anomalies"]["alarms"]} == {"hour", "request"} and a["anomalies"]["hours_judged"] > 250'
+json "$tmp/a.json" '{x["hour"] for x in a["anomalies"]["alarms"]} == {"2026-06-21 08:00"} and a["anomalies"]["of"] == "usd"'
+json "$tmp/a.json" 'all(2 < x["value"] / x["expected"] < 4 for x in a["anomalies"]["alarms"])'
+watch "$tmp/weeks.csv" -q >"$tmp/out"
+holds 'anomalies are told' grep -q '2026-06-21 08:00 UTC, [34] h: an hour cost' "$tmp/out"
+# 21 days of June for $252: $3,000 are kept, $320 may be, $300 are not (exit 4), $200 are spent already.
+for budget in 3000:kept:0 300:lost:4 200:over:4; do
+    IFS=: read -r usd state rc <<<"$budget"
+    watch "$tmp/weeks.csv" --budget "$usd" --json -q >"$tmp/a.json"
+    holds "exit $rc of $usd" [ $? = "$rc" ]
+    json "$tmp/a.json" 'a["budget"]["state"] == "'"$state"'" and a["budget"]["month"] == "2026-06" and a["budget"]["forecast_usd_lo"] < a["budget"]["forecast_usd"] < a["budget"]["forecast_usd_hi"]'
+done
+json "$tmp/a.json" '0 <= float(a["total"]["usd"]) - a["budget"]["spent_usd"] < 1 and a["budget"]["crossed"].startswith("2026-06-1")'
+watch "$tmp/weeks.csv" --budget 300 -q >"$tmp/out"
+holds 'the budget is told' grep -q 'NOT KEPT by this forecast' "$tmp/out"
+refused "--budget: want dollars a month, more than 0; got '0'" watch "$tmp/weeks.csv" --budget 0
+refused "--budget: want dollars a month, more than 0; got '5k'" watch "$tmp/weeks.csv" --budget 5k
 refused 'which logs?' watch
 refused 'nothing was counted in' watch --state "$tmp/none.h5"
 refused 'is no file' watch /dev/stdin --state "$tmp/none.h5"

@@ -1,0 +1,39 @@
+/* sim/watch/anomaly.h - hours that cost more than their past lets expect. An hour is judged by what came before it alone, so
+ * that a replay of history raises the alarms that a watch would have raised.
+ *
+ *     z = log(y + c),   z^(t) = S(t) + L(t) + phi * (z(t-1) - S(t-1) - L(t-1))
+ *
+ * S: the trimmed mean of the same hour of day on days of the same kind (Monday to Friday, Saturday and Sunday) of the 28 days
+ * before; L: the median of what z had beyond S in the day before; phi: how much of that one hour hands on to the next. What
+ * z has beyond its forecasts of one and of two hours before, over the noise that so few requests have, is the score, and the
+ * alarm's threshold lies where scores like those of the 28 days before come once in the time that is asked for: a
+ * generalised Pareto tail is fitted to the largest tenth (Siffer et al., Anomaly Detection in Streams with Extreme Value
+ * Theory, KDD 2017; by moments, Hosking and Wallis, Technometrics 29(3), 1987). Holidays are not known to it: such a day looks like what it is not. */
+#ifndef KW_SIM_WATCH_ANOMALY_H
+#define KW_SIM_WATCH_ANOMALY_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "sim/core/status.h"
+
+#define KW_ANOMALY_WARM_HOURS 168 /* a week must have been seen before the first hour is judged */
+
+struct kw_signal {
+    const double *value;    /* [n] dollars in each hour, or dollars a request */
+    const double *requests; /* [n] that it is of */
+    size_t n;
+    int64_t first; /* hour since 1970 of the first */
+};
+
+struct kw_judgement {
+    bool judged, alarm;
+    double expected; /* the value that its past lets expect; NaN where nothing was judged */
+    double limit;    /* the value from which on it is an alarm: what of a fault can be seen at all */
+    double score;    /* over the threshold: > 1 is an alarm */
+};
+
+/* One judgement an hour into out[n]. per_month: false alarms that are accepted in 720 hours. KW_ENOMEM. */
+enum kw_status kw_anomalies(const struct kw_signal *s, double per_month, struct kw_judgement *out,
+                            struct kw_error *err);
+
+#endif

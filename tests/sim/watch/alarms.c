@@ -1,0 +1,99 @@
+/* tests/sim/watch/alarms.c - how often the watch is wrong, and how late: alarms on traffic as it is, and on the same with a
+ * fault put in. Reads lines "NAME FIRST VALUE REQUESTS..." of hours from stdin (alarms.py makes them of public traces), prints a
+ * row a name. README.md has the table. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/core/rng.h"
+#include "sim/watch/anomaly.h"
+
+enum { FAULTS = 40, LASTS = 12 };
+
+struct figures {
+    size_t judged, alarms, faults, seen, within;
+    double delay[FAULTS];
+};
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The fault begins at `onset`, in hours, and multiplies by `times` for LASTS hours. */
+static void put_fault(double *value, const double *clean, size_t n, double onset, double times)
+{
+    memcpy(value, clean, n * sizeof *value);
+    for (size_t t = (size_t)onset; t < n && (double)t < onset + LASTS; t++) {
+        double from = fmax(onset, (double)t), to = fmin(onset + LASTS, (double)t + 1);
+        value[t] *= 1 + (times - 1) * (to - from);
+    }
+}
+
+static void measure(struct figures *f, const struct kw_signal *clean, double per_month, double times,
+                    struct kw_rng *rng)
+{
+    size_t n = clean->n;
+    struct kw_judgement *j = malloc(n * sizeof *j), *k = malloc(n * sizeof *k);
+    double *value = malloc(n * sizeof *value);
+    struct kw_error err;
+    memset(f, 0, sizeof *f);
+    if (!j || !k || !value || kw_anomalies(clean, per_month, j, &err) != KW_OK) exit(1);
+    for (size_t t = 0; t < n; t++) {
+        f->judged += j[t].judged;
+        f->alarms += j[t].alarm && !(t && j[t - 1].alarm); /* one alarm until it ends */
+    }
+    for (int i = 0; i < FAULTS && n > KW_ANOMALY_WARM_HOURS + LASTS; i++) {
+        double onset = KW_ANOMALY_WARM_HOURS + kw_rng_uniform(rng) * (double)(n - KW_ANOMALY_WARM_HOURS - LASTS);
+        struct kw_signal s = *clean;
+        put_fault(value, clean->value, n, onset, times);
+        s.value = value;
+        if (clean->value[(size_t)onset] <= 0) continue; /* twice nothing is no fault */
+        if (kw_anomalies(&s, per_month, k, &err) != KW_OK) exit(1);
+        f->faults++;
+        for (size_t t = (size_t)onset; t < n && (double)t < onset + LASTS; t++) {
+            if (!k[t].alarm || j[t].alarm) continue; /* an alarm that the traffic itself raises does not count */
+            double delay = (double)t + 1 - onset;
+            f->within += delay <= 2;
+            f->delay[f->seen++] = delay;
+            break;
+        }
+    }
+    qsort(f->delay, f->seen, sizeof *f->delay, ascending);
+    free(j), free(k), free(value);
+}
+
+int main(int argc, char **argv)
+{
+    static char line[4 << 20];
+    double per_month = argc > 1 ? atof(argv[1]) : 0.25;
+    struct kw_rng rng;
+    struct kw_error err;
+    if (kw_rng_init(&rng, 7, 0, KW_RNG_ARRIVALS, &err) != KW_OK) return 1;
+    printf("%-24s %7s %9s %9s | %-26s | %s\n", "traffic", "months", "alarms", "a month", "twice: in 2 h, seen, median",
+           "four times");
+    while (fgets(line, sizeof line, stdin)) {
+        char name[64], *at = line;
+        long first;
+        int used;
+        if (sscanf(at, "%63s %ld%n", name, &first, &used) != 2) continue;
+        double *v = malloc(sizeof line), *r = v + sizeof line / sizeof *v / 2;
+        size_t n = 0;
+        for (at += used; v; at += used, n++)
+            if (sscanf(at, "%lf %lf%n", &v[n], &r[n], &used) != 2) break;
+        struct kw_signal s = { v, r, n, first };
+        struct figures two, four;
+        measure(&two, &s, per_month, 2, &rng);
+        measure(&four, &s, per_month, 4, &rng);
+        double months = (double)two.judged / 720;
+        printf("%-24s %7.2f %9zu %9.2f | %5.0f %% %5.0f %% %6.2f h | %5.0f %% %5.0f %% %6.2f h\n", name, months,
+               two.alarms, (double)two.alarms / months, 100.0 * (double)two.within / (double)two.faults,
+               100.0 * (double)two.seen / (double)two.faults, two.seen ? two.delay[two.seen / 2] : NAN,
+               100.0 * (double)four.within / (double)four.faults, 100.0 * (double)four.seen / (double)four.faults,
+               four.seen ? four.delay[four.seen / 2] : NAN);
+        free(v);
+    }
+    kw_rng_free(&rng);
+    return 0;
+}
