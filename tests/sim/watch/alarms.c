@@ -92,6 +92,7 @@ int main(int argc, char **argv)
                100.0 * (double)two.seen / (double)two.faults, two.seen ? two.delay[two.seen / 2] : NAN,
                100.0 * (double)four.within / (double)four.faults, 100.0 * (double)four.seen / (double)four.faults,
                four.seen ? four.delay[four.seen / 2] : NAN);
+        fflush(stdout);
         free(v);
     }
     kw_rng_free(&rng);
