@@ -137,12 +137,13 @@ const struct kw_command kw_commands[] = {
       "what ran on N GPUs: rented from its first request to its last, or, of a serverless platform, billed\n"
       "by the GPU time that it tells (--columns gpu=NAME:ms). cold=NAME and start=NAME:ms tell of cold\n"
       "starts; key, team, tag and cost name other columns than the known ones. A log without dates wants\n"
-      "--date. Tables are of the last 30 days. --state keeps what was counted: a log that is in it is known by\n"
-      "its bytes and left out, one that has grown is read from where it ended, and a watch that is killed\n"
-      "loses nothing. A last line without its newline is left for the next time.\n"
+      "--date. Tables are of the last 30 days. --state keeps what was counted: a log that is in it is known\n"
+      "by its bytes and left out, one that has grown is read from where it ended, and a watch that is\n"
+      "killed loses nothing. A last line without its newline is left for the next time.\n"
       "Anomalies are hours that cost more than the same hour of earlier days, working days and weekends\n"
-      "apart, lets expect; holidays are not known. --budget is of a calendar month (UTC): its spending goes on\n"
-      "as in the last seven days, with an interval of 95 %, and where that is too much the exit code is 4.\n",
+      "apart, lets expect; holidays are not known. --budget is of a calendar month (UTC): its spending goes\n"
+      "on as in the last seven days, with an interval of 95 %, and where that is too much the exit code\n"
+      "is 4.\n",
       "keepwarm watch spend.csv --platform openai --platform anthropic\n"
       "keepwarm watch logs/*.jsonl --platform openai --state watch.h5 # every night: reads what is new\n"
       "keepwarm watch spend.csv vllm.jsonl=lambda:H100x2 --platform openai --json\n"

@@ -714,11 +714,11 @@ static void links(struct kw_text *t, const struct page *g)
     kw_text_add(t, "<a href='#ranking'>Ranking</a></nav>\n");
 }
 
-/* What the command said first, then the pictures, then the rest. */
+/* What the command said first, to the end of its first section with facts or a table, then the pictures, then the rest. */
 static size_t first_part(const struct kw_document *d)
 {
-    for (size_t i = 1; i < d->n; i++)
-        if (d->block[i].kind == KW_BLOCK_SECTION) return i;
+    for (size_t i = 1, sections = 0; i < d->n; i++)
+        if (d->block[i].kind == KW_BLOCK_SECTION && sections++) return i;
     return d->n;
 }
 

@@ -43,8 +43,7 @@ static void logged_models(const char *model, const struct kw_trace *t, struct kw
     kw_summary_paragraph("", line, out);
 }
 
-void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t,
-                     const struct kw_window *w, const char *scaling, struct kw_text *out)
+void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t, struct kw_text *out)
 {
     char a[16], b[16], number[32], stretch[32], line[200];
     uint64_t in = 0, gen = 0;
@@ -66,38 +65,23 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
     if (objectives.failed) out->failed = true;
     kw_summary_paragraph("objectives", objectives.s ? objectives.s : "", out);
     kw_text_free(&objectives);
-    char window[512];
+}
+
+void kw_summary_window(const struct kw_scenario *s, const struct kw_window *w, const char *scaling, struct kw_text *out)
+{
+    char window[512], tco[400];
     kw_summary_paragraph("window", kw_window_text(w, window, sizeof window), out);
     kw_summary_paragraph("month", scaling, out);
-    char tco[400];
     if (*kw_tco_text(&s->tco, tco, sizeof tco)) kw_summary_paragraph("own costs", tco, out);
-    kw_text_add(out, "\n");
 }
 
-/* When each offer of the candidate was last seen on sale; what is bought ahead; and whose latency stands in for its own. */
-static void add_sale(const struct kw_candidate *c, struct kw_text *out)
-{
-    char buf[400], sale[200];
-    for (uint32_t k = 0; k < c->n; k++) {
-        const struct kw_choice *x = &c->choice[k];
-        kw_sale_text(kw_choice_sale(x), sale, sizeof sale);
-        snprintf(buf, sizeof buf, "%s%s%s", c->n > 1 ? x->name : "", c->n > 1 ? ": " : "", sale);
-        kw_summary_paragraph(k ? "" : "on sale", buf, out);
-    }
-    for (uint32_t k = 0, shown = 0; k < c->n; k++)
-        if (*kw_choice_bought(&c->choice[k], buf, sizeof buf)) kw_summary_paragraph(shown++ ? "" : "bought", buf, out);
-    for (uint32_t k = 0, shown = 0; k < c->n; k++)
-        if (*kw_choice_stand_in(&c->choice[k], buf, sizeof buf))
-            kw_summary_paragraph(shown++ ? "" : "latency", buf, out);
-}
-
-void kw_summary_unknown(const struct kw_candidate *c, size_t n, const struct kw_trace *t, struct kw_text *out)
+bool kw_summary_unknown(const struct kw_candidate *c, size_t n, const struct kw_trace *t, struct kw_text *out)
 {
     char buf[320];
     size_t i = 0;
     for (; kw_summary_unknown_at(c, n, t, i, buf, sizeof buf); i++)
         kw_summary_paragraph(i ? "" : "not known", buf, out);
-    if (i) kw_text_add(out, "\n");
+    return i > 0;
 }
 
 static void add_metric(struct kw_text_table *t, const char *name, double scale, const char *unit,
@@ -131,50 +115,6 @@ static void add_bill(const struct kw_bill *bill, struct kw_text *out)
     kw_text_table_cell(&t, "100.0");
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
-}
-
-/* What the first month costs where a sign-up credit pays a part of it; false where none does. */
-static bool first_month(const struct kw_bill *month, kw_nusd one_off, char *buf, size_t size)
-{
-    char credit[32], left[32];
-    if (!one_off) return false;
-    snprintf(buf, size, "$%s: a sign-up credit pays $%s of it, once",
-             kw_quantity_usd(kw_nano_to_double(month->total - one_off), left),
-             kw_quantity_usd(kw_nano_to_double(one_off), credit));
-    return true;
-}
-
-/* What a month would cost without the credit that a platform gives each month; false where none does. */
-static bool monthly_credit(const struct kw_bill *month, char *buf, size_t size)
-{
-    char credit[32], whole[32];
-    if (!month->item[KW_ITEM_CREDIT]) return false;
-    snprintf(buf, size, "$%s a month before the platform's monthly credit, which pays $%s of it, once an account",
-             kw_quantity_usd(kw_nano_to_double(month->total - month->item[KW_ITEM_CREDIT]), whole),
-             kw_quantity_usd(kw_nano_to_double(-month->item[KW_ITEM_CREDIT]), credit));
-    return true;
-}
-
-/* Which profiles the candidates stand on, each once: all of `first` (when >= 0), of the others those that are files
- * of the user's, set better ones aside or are not steady. Repriced ones are known by name alone. */
-static void step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, struct kw_text *out)
-{
-    enum { MOST = 6 };
-    const struct kw_profile *named[MOST];
-    size_t shown = 0;
-    for (size_t i = 0; i <= n; i++) {
-        const struct kw_candidate *x = i ? &c[i - 1] : first >= 0 ? &c[first] : NULL;
-        for (uint32_t k = 0; x && k < x->n; k++) {
-            const struct kw_profile *p = x->choice[k].profile;
-            char basis[KW_PROFILE_TEXT];
-            size_t j = 0;
-            if (!p || !x->choice[k].steptime || (i && !p->file[0] && !p->unsteady && !p->set_aside)) continue;
-            while (j < shown && named[j] != p) j++;
-            if (j < shown || shown == MOST) continue;
-            named[shown++] = p;
-            kw_summary_paragraph(shown == 1 ? "step times" : "", kw_profile_basis(p, basis), out);
-        }
-    }
 }
 
 /* A row for each class and model and each deployment, where there are several. */
@@ -255,29 +195,25 @@ static void cold_starts(const struct kw_candidate *c, struct kw_text *out)
     if (out->n > before) kw_text_add(out, "\n");
 }
 
-static void balancing(const struct kw_candidate *c, struct kw_text *out)
-{
-    char text[320];
-    bool first = true;
-    for (uint32_t k = 0; k < c->n; k++) {
-        if (!*kw_choice_balancing(&c->choice[k], text, sizeof text)) continue;
-        kw_summary_paragraph(first ? "balancing" : "", text, out);
-        first = false;
-    }
-}
-
 void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out)
 {
     struct kw_text_table t = { 0 };
     char label[320], line[120], settings[4000];
     kw_document_section(out, "%s", kw_candidate_label(c, label, sizeof label));
     for (uint32_t k = 0; k < c->n; k++)
+<<<<<<< HEAD
         kw_document_note(out, "%s: %s", c->choice[k].name,
                          kw_choice_settings(&c->choice[k], settings, sizeof settings));
     for (uint32_t k = 0; k < c->n; k++) kw_summary_calls(&c->choice[k], out);
     add_sale(c, out);
     step_times(c, 1, 0, out);
     balancing(c, out);
+=======
+        kw_document_note(out, "%s: %s", c->choice[k].name, kw_choice_settings(&c->choice[k], label, sizeof label));
+    kw_summary_sale(c, out);
+    kw_summary_step_times(c, 1, 0, out);
+    kw_summary_balancing(c, out);
+>>>>>>> 358685f (A plan begins with its answer in plain words: what to rent, how many to keep warm, cost, objectives, how surely, the best of each kind; what it rests on comes last)
     kw_text_add(out, "\n");
     kw_text_table_column(&t, "figure", "", false);
     kw_text_table_column(&t, "trace", "", true);
@@ -350,7 +286,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
             kw_quantity_number(rate, carried), kw_quantity_number(rate * p->m[KW_METRIC_OVERLOAD].value, came));
     } else {
         add_bill(&p->bill, out);
-        if (first_month(&p->bill, p->one_off, line, sizeof line))
+        if (kw_summary_first_month(&p->bill, p->one_off, line, sizeof line))
             kw_document_note(out, "the first month costs %s", line);
     }
     char counted[40], steady[160];
@@ -425,6 +361,7 @@ static void idle_cell(struct kw_text_table *t, const struct kw_candidate *c)
 struct shown_figures {
     uint32_t drawn; /* the most drawings of any point */
     bool tpot, half, days, p99, models;
+    bool undated; /* another table has the marks of what was not seen for long, and says what they mean */
 };
 
 static struct shown_figures shown_figures(const struct kw_point *p, size_t n, const struct kw_slo *slo, int columns)
@@ -434,7 +371,9 @@ static struct shown_figures shown_figures(const struct kw_point *p, size_t n, co
     for (size_t i = 0; i < n; i++)
         if (p[i].drawn > drawn) drawn = p[i].drawn;
     bool wide = columns >= KW_TEXT_COLUMNS;
-    return (struct shown_figures){ drawn, asked || (!drawn && wide), drawn && wide, wide, true, false };
+    return (struct shown_figures){
+        .drawn = drawn, .tpot = asked || (!drawn && wide), .half = drawn && wide, .days = wide, .p99 = true
+    };
 }
 
 static void figure_columns(struct kw_text_table *t, struct shown_figures f)
@@ -571,7 +510,7 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
     kw_text_table_free(&t);
     legend(p, n, figures, out);
     if (shown < n) kw_document_note(out, "... and %zu more (--all, or the result file)", n - shown);
-    if (s && n) step_times(c, n, (ptrdiff_t)order[0], out);
+    if (s && n) kw_summary_step_times(c, n, (ptrdiff_t)order[0], out);
 }
 
 /* ---- the plan */
@@ -701,7 +640,8 @@ static void plan_row(struct kw_text_table *t, const struct kw_plan *p, size_t i,
         kw_text_table_cell(t, "-%s", mark);
     else if (figures.days)
         kw_text_table_cell(t, "%d%s", days, mark);
-    figure_cells(t, &p->points[i], figures, not_known(&p->points[i]) ? "unknown" : "misses", figures.days ? "" : mark);
+    figure_cells(t, &p->points[i], figures, not_known(&p->points[i]) ? "unknown" : "misses",
+                 figures.days || figures.undated ? "" : mark);
 }
 
 /* Of hybrids the best of each routing and pair of kinds stands for the others, of pools alike that of each platform; what the user wrote stands always. */
@@ -795,6 +735,51 @@ static bool few_drawn(const struct kw_plan *p, bool all)
         drawn += p->points[p->order[k]].drawn > 0;
     }
     return drawn > 0 && 2 * drawn < shown;
+}
+
+/* The kinds of answer there are: a candidate's, by which the table has one row each. */
+enum answer { ANSWER_API, ANSWER_SERVERLESS, ANSWER_DEDICATED, ANSWER_HYBRID, ANSWERS };
+static const char *const answer_name[] = { "API", "serverless", "dedicated", "hybrid" };
+
+static enum answer answer_of(const struct kw_candidate *c)
+{
+    if (c->n > 1 && !kw_candidate_pools_alike(c)) return ANSWER_HYBRID;
+    if (c->choice[0].api) return ANSWER_API;
+    return c->choice[0].platform->kind == KW_KIND_SERVERLESS ? ANSWER_SERVERLESS : ANSWER_DEDICATED;
+}
+
+/* The first by rank of each kind; nothing where all are of one. */
+static void plan_kinds(const struct kw_plan *p, const struct kw_slo *slo, struct kw_text *out)
+{
+    struct kw_text_table t = { 0 };
+    struct shown_figures figures = shown_figures(p->points, p->n, slo, kw_text_columns(out));
+    bool shown[ANSWERS] = { false };
+    struct kw_point row[ANSWERS]; /* borrowed content */
+    size_t rows = 0;
+    figures.days = figures.half = false;
+    figures.tpot = slo && (slo->tpot_p50 || slo->tpot_p95 || slo->tpot_p99);
+    figures.undated = true;
+    figures.p99 = kw_text_columns(out) >= KW_TEXT_COLUMNS;
+    figures.drawn = 0;
+    kw_text_table_column(&t, "kind", "", false);
+    kw_text_table_column(&t, "#", "", true);
+    kw_text_table_column(&t, "platform", "and on what", false);
+    kw_text_table_column(&t, "warm", "/idle", true);
+    figure_columns(&t, figures);
+    for (size_t k = 0; k < p->n; k++) {
+        enum answer a = answer_of(&p->candidates[p->order[k]]);
+        if (shown[a]) continue;
+        shown[a] = true;
+        row[rows++] = p->points[p->order[k]];
+        kw_text_table_cell(&t, "%s", answer_name[a]);
+        plan_row(&t, p, p->order[k], figures);
+    }
+    if (rows > 1) {
+        kw_document_section(out, "The best of each kind (#: rank; warm: replicas kept ready / idle timeout in s)");
+        kw_text_table_print(&t, out);
+        legend(row, rows, figures, out);
+    }
+    kw_text_table_free(&t);
 }
 
 static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out)
@@ -933,80 +918,17 @@ static void plan_curves(const struct kw_plan *p, struct kw_text *out)
     kw_text_table_free(&t);
 }
 
-static bool rests_on_unknown_limits(const struct kw_candidate *c)
-{
-    bool unknown = false;
-    for (uint32_t d = 0; d < c->n; d++) unknown |= kw_choice_limits_unknown(&c->choice[d]);
-    return unknown;
-}
-
-/* How the best fares with adapters; false where no request asked its engines for one. */
-static bool adapter_words(const struct kw_point *q, char *buf, size_t size)
-{
-    const double wait = q->m[KW_METRIC_ADAPTER_WAIT].value;
-    char number[32];
-    if (isnan(q->m[KW_METRIC_ADAPTER_COLD].value)) return false;
-    size_t at = (size_t)snprintf(buf, size, "%s %% of the LoRA requests waited for their adapter",
-                                 kw_quantity_percent(q->m[KW_METRIC_ADAPTER_COLD].value, number));
-    if (isfinite(wait))
-        at += (size_t)snprintf(buf + at, size - at, ", %s s on average", kw_quantity_brief(wait, number));
-    at += (size_t)snprintf(buf + at, size - at, "; %s loads in the window",
-                           kw_quantity_number(q->m[KW_METRIC_ADAPTER_LOADS].value, number));
-    if (q->adapter_overhead > 0)
-        snprintf(buf + at, size - at, "; steps with adapters may take up to %s %% longer than without",
-                 kw_quantity_percent(q->adapter_overhead, number));
-    return true;
-}
-
-enum way { WAY_SHARED, WAY_POOLS, WAY_API, WAY_NONE };
-
-static enum way adapter_way(const struct kw_candidate *c)
-{
-    if (kw_candidate_pools_alike(c)) return WAY_POOLS;
-    if (c->n != 1 || !c->choice[0].lora.adapters) return WAY_NONE;
-    return c->choice[0].profile ? WAY_SHARED : WAY_API;
-}
-
-/* The first by rank that meets the objectives of each way to serve adapters; false where there is but one way. */
-static bool adapter_ways(const struct kw_plan *p, char *buf, size_t size)
-{
-    static const char *const way[] = { "beside their base", "in a pool for each model", "from an API" };
-    ptrdiff_t best[WAY_NONE] = { -1, -1, -1 };
-    bool tried[WAY_NONE] = { false };
-    size_t at = 0, ways = 0;
-    for (size_t k = 0; k < p->n; k++) {
-        size_t i = p->order[k];
-        enum way w = adapter_way(&p->candidates[i]);
-        if (w == WAY_NONE) continue;
-        tried[w] = true;
-        if (p->points[i].feasible && best[w] < 0) best[w] = (ptrdiff_t)i;
-    }
-    buf[0] = 0;
-    for (int w = 0; w < WAY_NONE && at < size; w++) {
-        char usd[32], label[320];
-        if (!tried[w]) continue;
-        at += (size_t)snprintf(buf + at, size - at, "%s%s: ", ways++ ? "; " : "", way[w]);
-        if (at >= size) break;
-        if (best[w] < 0)
-            at += (size_t)snprintf(buf + at, size - at, "none meets the objectives");
-        else
-            at += (size_t)snprintf(buf + at, size - at, "$%s (%s)",
-                                   kw_quantity_usd(p->points[best[w]].m[KW_METRIC_COST].value, usd),
-                                   kw_candidate_label(&p->candidates[best[w]], label, sizeof label));
-    }
-    return ways > 1;
-}
-
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out)
 {
-    char buf[900], a[32], b[32];
+    char buf[900];
     for (size_t i = 0; i < p->n_substitutes; i++)
         kw_summary_paragraph(i ? "" : "substitutes", kw_plan_substitute_text(p, i, buf, sizeof buf), out);
-    if (p->n_substitutes) kw_text_add(out, "\n");
-    plan_table(p, slo, all, out);
+    kw_summary_answer(p, slo, out);
+    plan_kinds(p, slo, out);
     plan_curves(p, out);
     kw_summary_schedules(p, out);
     kw_summary_tradeoffs(p, out);
+<<<<<<< HEAD
     if (p->best >= 0) {
         const struct kw_point *q = &p->points[p->best];
         kw_document_section(out, "Recommendation");
@@ -1109,6 +1031,9 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
         }
     }
     kw_summary_paragraph("searched", kw_plan_searched_text(p, buf, sizeof buf), out);
+=======
+    plan_table(p, slo, all, out);
+>>>>>>> 358685f (A plan begins with its answer in plain words: what to rent, how many to keep warm, cost, objectives, how surely, the best of each kind; what it rests on comes last)
     kw_summary_flips(p, all, out);
 }
 
@@ -1157,7 +1082,7 @@ void kw_summary_whole(const struct kw_plan_parts *x, const struct kw_plan_whole 
     kw_text_table_cell(&t, "%s", kw_quantity_usd(kw_nano_to_double(w->bill.total), usd));
     kw_text_table_print(&t, out);
     kw_text_table_free(&t);
-    if (first_month(&w->bill, w->one_off, buf, sizeof buf)) kw_summary_paragraph("first month", buf, out);
+    if (kw_summary_first_month(&w->bill, w->one_off, buf, sizeof buf)) kw_summary_paragraph("first month", buf, out);
     if (!as_written) return;
     snprintf(buf, sizeof buf, "$%s a month for all the deployments of the scenario: %s%s",
              kw_quantity_usd(kw_point_told(as_written, KW_METRIC_COST).value, usd),

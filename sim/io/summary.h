@@ -11,20 +11,39 @@
 
 /* Text that hangs under its label. */
 void kw_summary_paragraph(const char *label, const char *text, struct kw_text *out);
-/* What was simulated: traffic, model, objectives, scaling to a month. */
-void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t,
-                     const struct kw_window *w, const char *scaling, struct kw_text *out);
-/* What a bill rests on that this trace or the platform files do not tell: a line each, none twice. */
-void kw_summary_unknown(const struct kw_candidate *c, size_t n, const struct kw_trace *t, struct kw_text *out);
+/* What was simulated: traffic, model, objectives. */
+void kw_summary_head(const char *command, const struct kw_scenario *s, const struct kw_trace *t, struct kw_text *out);
+/* Which stretch of time the trace stands for, how a month is made of it, and the user's own costs in it. */
+void kw_summary_window(const struct kw_scenario *s, const struct kw_window *w, const char *scaling,
+                       struct kw_text *out);
+/* What a bill rests on that this trace or the platform files do not tell: a line each, none twice; false where there is none. */
+bool kw_summary_unknown(const struct kw_candidate *c, size_t n, const struct kw_trace *t, struct kw_text *out);
 /* One configuration in full: latencies, counts, what a month costs by line item. */
 void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, struct kw_text *out);
 /* A row a configuration, by rank; the columns of a sweep's axes first. limit 0: all rows. */
 void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c, const struct kw_point *p, size_t n,
                        size_t limit, struct kw_text *out);
-/* The plan: best setting of every option by rank, keep-warm curves, recommendation, why, what would change it. */
+/* The plan: the answer, the best of each kind, keep-warm curves, schedules, the best of each platform, what would flip it. */
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out);
+<<<<<<< HEAD
 /* What makes the schedule of a deployment happen: calls of its platform by a clock; nothing without one. */
 void kw_summary_calls(const struct kw_choice *c, struct kw_text *out);
+=======
+/* A plan's answer in plain words, or that nothing meets the objectives; and what it rests on, both as sections. */
+void kw_summary_answer(const struct kw_plan *p, const struct kw_slo *slo, struct kw_text *out);
+void kw_summary_basis(const struct kw_plan *p, bool all, struct kw_text *out);
+/* Facts of a candidate: when each offer was last seen on sale, what is bought ahead, whose latency stands in for its own; */
+void kw_summary_sale(const struct kw_candidate *c, struct kw_text *out);
+/* which profiles the candidates stand on, each once: all of `first` (when >= 0), of the others those that are files
+ * of the user's, set better ones aside or are not steady. Repriced ones are known by name alone. */
+void kw_summary_step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, struct kw_text *out);
+/* and how requests are spread over replicas. */
+void kw_summary_balancing(const struct kw_candidate *c, struct kw_text *out);
+/* What the first month costs where a sign-up credit pays a part of it, and what a month would cost without a monthly one; false
+ * where none does. */
+bool kw_summary_first_month(const struct kw_bill *month, kw_nusd one_off, char *buf, size_t size);
+bool kw_summary_monthly_credit(const struct kw_bill *month, char *buf, size_t size);
+>>>>>>> 358685f (A plan begins with its answer in plain words: what to rent, how many to keep warm, cost, objectives, how surely, the best of each kind; what it rests on comes last)
 /* The schedules that a plan looked for; nothing where it looked for none. */
 void kw_summary_schedules(const struct kw_plan *p, struct kw_text *out);
 /* Of a plan what would flip its answer, as a section; nothing where nothing was moved. */

@@ -143,8 +143,10 @@ static enum kw_status verdict(const struct kw_point *p, size_t n, const struct k
 static void say_points(const char *command, const struct kw_options *o, struct kw_session *s, const struct grid *g,
                        const struct kw_reading *r, struct kw_text *out)
 {
-    kw_summary_head(command, &s->scenario, &s->trace, &s->window, s->scaling, out);
-    kw_summary_unknown(g->candidates, g->n, &s->trace, out);
+    kw_summary_head(command, &s->scenario, &s->trace, out);
+    kw_summary_window(&s->scenario, &s->window, s->scaling, out);
+    kw_text_add(out, "\n");
+    if (kw_summary_unknown(g->candidates, g->n, &s->trace, out)) kw_text_add(out, "\n");
     if (g->migration.n) {
         kw_summary_migration(&g->migration, out);
     } else if (g->n == 1) {
@@ -319,21 +321,30 @@ static void planning_free(struct planning *g)
     kw_point_free(&g->as_written);
 }
 
+/* What holds for all parts of a plan alike. */
+static void say_plan_bounds(struct kw_session *s, const struct planning *g, struct kw_text *out)
+{
+    kw_summary_window(&s->scenario, &s->window, g->parts.part[0].plan.scaling, out);
+    kw_summary_unknown(g->candidates, g->n, &s->trace, out);
+}
+
 static void say_plan(const struct kw_options *o, struct kw_session *s, const struct planning *g, struct kw_text *out)
 {
     bool several = g->parts.n > 1;
-    kw_summary_head("plan", &s->scenario, &s->trace, &s->window, g->parts.part[0].plan.scaling, out);
-    kw_summary_unknown(g->candidates, g->n, &s->trace, out);
+    kw_summary_head("plan", &s->scenario, &s->trace, out);
+    if (several) say_plan_bounds(s, g, out);
     for (size_t i = 0; i < g->parts.n; i++) {
         const struct kw_plan_part *part = &g->parts.part[i];
-        if (several) kw_summary_part(part, kw_plan_part_trace(part, &s->trace), i, g->parts.n, out);
-        kw_summary_plan(&part->plan, &s->scenario.slo, o->all, out);
         const struct kw_plan *p = &part->plan;
-        if (p->best >= 0) kw_summary_precision(s->scenario.precision, &p->points[p->best], &s->scenario.slo, out);
-        if (p->best >= 0) kw_summary_distances(&p->candidates[p->best], kw_plan_part_trace(part, &s->trace), out);
+        if (several) kw_summary_part(part, kw_plan_part_trace(part, &s->trace), i, g->parts.n, out);
+        kw_summary_plan(p, &s->scenario.slo, o->all, out);
         if (g->volumes) kw_summary_volumes(&g->volumes[i], out);
         if (s->scenario.migration.n) kw_summary_migration(&g->migration, out);
+        kw_summary_basis(p, o->all, out);
+        if (p->best >= 0) kw_summary_precision(s->scenario.precision, &p->points[p->best], &s->scenario.slo, out);
+        if (p->best >= 0) kw_summary_distances(&p->candidates[p->best], kw_plan_part_trace(part, &s->trace), out);
     }
+    if (!several) say_plan_bounds(s, g, out);
     if (several)
         kw_summary_whole(&g->parts, &g->whole, g->as_written.replications ? &g->as_written : NULL, out);
     else if (s->trace.n_models > 1 && !g->written.n)

@@ -228,7 +228,7 @@ check("17", "17 is none of these counts" in json.dumps(p), "")
 del s["candidates"]["provisioned"]
 s["candidates"]["platforms"] = ["bedrock", "openai", "azure-openai"]
 p = run(s, "plan", "--all")
-rows_of = [l.split("API", 1)[1].split("  ")[0] for l in keepwarm("plan", "s.json", "--all").split("Recommendation")[0].splitlines() if " API" in l]
+rows_of = [l.split("API", 1)[1].split("  ")[0] for l in keepwarm("plan", "s.json", "--all").split("Every configuration")[1].splitlines() if " API" in l]
 check("each row says what is bought", len(rows_of) == len(set(rows_of)) > 2 and " 15 PTU hour spill" in rows_of, rows_of)
 check("a month at the most", {x["deployments"][0]["provisioned"]["term"] for x in p["points"]} == {"hour", "month"}, "")
 
