@@ -201,19 +201,12 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     char label[320], line[120], settings[4000];
     kw_document_section(out, "%s", kw_candidate_label(c, label, sizeof label));
     for (uint32_t k = 0; k < c->n; k++)
-<<<<<<< HEAD
         kw_document_note(out, "%s: %s", c->choice[k].name,
                          kw_choice_settings(&c->choice[k], settings, sizeof settings));
     for (uint32_t k = 0; k < c->n; k++) kw_summary_calls(&c->choice[k], out);
-    add_sale(c, out);
-    step_times(c, 1, 0, out);
-    balancing(c, out);
-=======
-        kw_document_note(out, "%s: %s", c->choice[k].name, kw_choice_settings(&c->choice[k], label, sizeof label));
     kw_summary_sale(c, out);
     kw_summary_step_times(c, 1, 0, out);
     kw_summary_balancing(c, out);
->>>>>>> 358685f (A plan begins with its answer in plain words: what to rent, how many to keep warm, cost, objectives, how surely, the best of each kind; what it rests on comes last)
     kw_text_add(out, "\n");
     kw_text_table_column(&t, "figure", "", false);
     kw_text_table_column(&t, "trace", "", true);
@@ -928,112 +921,7 @@ void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all
     plan_curves(p, out);
     kw_summary_schedules(p, out);
     kw_summary_tradeoffs(p, out);
-<<<<<<< HEAD
-    if (p->best >= 0) {
-        const struct kw_point *q = &p->points[p->best];
-        kw_document_section(out, "Recommendation");
-        kw_summary_paragraph("run", p->recommendation, out);
-        for (uint32_t d = 0; d < p->candidates[p->best].n; d++)
-            kw_summary_calls(&p->candidates[p->best].choice[d], out);
-        bool timed = isfinite(q->m[KW_METRIC_TTFT_P95].value);
-        if (!timed)
-            snprintf(buf, sizeof buf, "$%s a month; its latency is not known: ranked by cost alone",
-                     kw_quantity_usd(q->m[KW_METRIC_COST].value, a));
-        else if (isfinite(q->m[KW_METRIC_COST].lo))
-            snprintf(buf, sizeof buf, "$%s a month (95 %%: %s to %s), TTFT p95 %s s",
-                     kw_quantity_usd(q->m[KW_METRIC_COST].value, a), kw_quantity_usd(q->m[KW_METRIC_COST].lo, b),
-                     kw_quantity_usd(q->m[KW_METRIC_COST].hi, (char[32]){ 0 }),
-                     kw_quantity_brief(q->m[KW_METRIC_TTFT_P95].value, (char[32]){ 0 }));
-        else
-            snprintf(buf, sizeof buf, "$%s a month, TTFT p95 %s s", kw_quantity_usd(q->m[KW_METRIC_COST].value, a),
-                     kw_quantity_brief(q->m[KW_METRIC_TTFT_P95].value, b));
-        kw_summary_paragraph("cost", buf, out);
-        if (monthly_credit(&q->bill, buf, sizeof buf)) kw_summary_paragraph("credit", buf, out);
-        if (first_month(&q->bill, q->one_off, buf, sizeof buf)) kw_summary_paragraph("first month", buf, out);
-        add_sale(&p->candidates[p->best], out);
-        snprintf(buf, sizeof buf, "TTFT p99 %s s; %s %% of the requests fail; goodput %s requests/s",
-                 kw_quantity_brief(q->m[KW_METRIC_TTFT_P99].value, a),
-                 kw_quantity_percent(q->m[KW_METRIC_ERROR_FRACTION].value, b),
-                 kw_quantity_brief(q->m[KW_METRIC_GOODPUT].value, (char[32]){ 0 }));
-        if (timed) kw_summary_paragraph("tail", buf, out);
-        if (q->drawn && p->tie && q->met == q->drawn)
-            snprintf(buf, sizeof buf,
-                     "meets the objectives on the trace itself and in its %u drawings; which is cheapest is a tie",
-                     q->drawn);
-        else if (q->drawn && p->tie)
-            snprintf(buf, sizeof buf,
-                     "meets the objectives on the trace itself and in %u of %u drawings of its days; which is cheapest "
-                     "is a tie",
-                     q->met, q->drawn);
-        else if (q->drawn)
-            snprintf(buf, sizeof buf,
-                     "meets the objectives on the trace itself and in %u of %u drawings of its days; the cheapest that "
-                     "does in %u of them",
-                     q->met, q->drawn, q->won);
-        else
-            snprintf(buf, sizeof buf, "judged on the trace itself alone; how much other days differ is not known");
-        if (rests_on_unknown_limits(&p->candidates[p->best])) {
-            size_t n = strlen(buf);
-            snprintf(buf + n, sizeof buf - n, "; all of it only if rate limits that were not found carry the load");
-        }
-        kw_summary_paragraph("how surely", buf, out);
-        char required[1200];
-        for (size_t i = 0; i < p->n_require; i++)
-            kw_summary_paragraph(i ? "" : "required", kw_plan_required_text(p, i, required, sizeof required), out);
-        if (q->margin.thin) kw_summary_paragraph("margin", kw_plan_margin_text(p, buf, sizeof buf), out);
-        kw_summary_paragraph("why", p->why, out);
-        snprintf(buf, sizeof buf, "%s", kw_grade_name[q->grade]);
-        kw_summary_paragraph("inputs", buf, out);
-        if (*kw_point_steady(q, buf, sizeof buf)) kw_summary_paragraph("steady", buf, out);
-        bool waits = adapter_words(q, buf, sizeof buf);
-        if (waits) kw_summary_paragraph("adapters", buf, out);
-        if (adapter_ways(p, buf, sizeof buf)) kw_summary_paragraph(waits ? "" : "adapters", buf, out);
-    } else {
-        kw_document_section(out, "Nothing meets the objectives");
-        if (p->nearest_miss >= 0) {
-            const struct kw_point *q = &p->points[p->nearest_miss];
-            char label[320];
-            kw_candidate_label(&p->candidates[p->nearest_miss], label, sizeof label);
-            if (kw_point_overloaded(q))
-                snprintf(buf, sizeof buf, "%s: %s", label, q->miss);
-            else
-                snprintf(buf, sizeof buf, "%s at $%s a month: %s", label,
-                         kw_quantity_usd(q->m[KW_METRIC_COST].value, a), q->miss);
-            kw_summary_paragraph("nearest", buf, out);
-        }
-    }
-    step_times(p->candidates, p->n, p->best, out);
-    if (p->best >= 0) balancing(&p->candidates[p->best], out);
-    for (size_t i = 0; i < p->n_stress; i++)
-        kw_summary_paragraph(i ? "" : "if worse", kw_plan_stress_text(p, i, buf, sizeof buf), out);
-    for (size_t i = 0; i < p->n_ranges; i++)
-        kw_summary_paragraph(i ? "" : "range", kw_plan_range_text(p, i, buf, sizeof buf), out);
-    for (size_t i = 0; i < p->n_assumptions && i < 6; i++)
-        kw_summary_paragraph(i ? "" : "assumed", p->assumptions[i], out);
-    if (p->n_dropped) {
-        char without[4000];
-        size_t shown = 0, others = 0, lines = 0;
-        for (int a = 0; a < KW_ATTRIBUTES; a++)
-            if (*kw_plan_without_text(p, (enum kw_attribute)a, without, sizeof without))
-                kw_summary_paragraph(lines++ ? "" : "left out", without, out);
-        for (size_t i = 0; i < p->n_dropped; i++) shown += p->dropped[i].missing != NULL;
-        for (int sold = 0; sold < 2; sold++) /* what has ended is always told, and first */
-            for (size_t i = 0; i < p->n_dropped; i++) {
-                const struct kw_dropped *d = &p->dropped[i];
-                if (d->missing || d->unsold == !!sold || (sold && !all && others++ >= 3)) continue;
-                snprintf(buf, sizeof buf, "%s: %s", d->what, d->why);
-                kw_summary_paragraph(lines++ ? "" : "left out", buf, out);
-                shown++;
-            }
-        if (shown < p->n_dropped) {
-            snprintf(buf, sizeof buf, "and %zu more (--all)", p->n_dropped - shown);
-            kw_summary_paragraph("", buf, out);
-        }
-    }
-    kw_summary_paragraph("searched", kw_plan_searched_text(p, buf, sizeof buf), out);
-=======
     plan_table(p, slo, all, out);
->>>>>>> 358685f (A plan begins with its answer in plain words: what to rent, how many to keep warm, cost, objectives, how surely, the best of each kind; what it rests on comes last)
     kw_summary_flips(p, all, out);
 }
 

@@ -25,10 +25,8 @@ void kw_summary_points(const struct kw_scenario *s, const struct kw_candidate *c
                        size_t limit, struct kw_text *out);
 /* The plan: the answer, the best of each kind, keep-warm curves, schedules, the best of each platform, what would flip it. */
 void kw_summary_plan(const struct kw_plan *p, const struct kw_slo *slo, bool all, struct kw_text *out);
-<<<<<<< HEAD
 /* What makes the schedule of a deployment happen: calls of its platform by a clock; nothing without one. */
 void kw_summary_calls(const struct kw_choice *c, struct kw_text *out);
-=======
 /* A plan's answer in plain words, or that nothing meets the objectives; and what it rests on, both as sections. */
 void kw_summary_answer(const struct kw_plan *p, const struct kw_slo *slo, struct kw_text *out);
 void kw_summary_basis(const struct kw_plan *p, bool all, struct kw_text *out);
@@ -43,7 +41,6 @@ void kw_summary_balancing(const struct kw_candidate *c, struct kw_text *out);
  * where none does. */
 bool kw_summary_first_month(const struct kw_bill *month, kw_nusd one_off, char *buf, size_t size);
 bool kw_summary_monthly_credit(const struct kw_bill *month, char *buf, size_t size);
->>>>>>> 358685f (A plan begins with its answer in plain words: what to rent, how many to keep warm, cost, objectives, how surely, the best of each kind; what it rests on comes last)
 /* The schedules that a plan looked for; nothing where it looked for none. */
 void kw_summary_schedules(const struct kw_plan *p, struct kw_text *out);
 /* Of a plan what would flip its answer, as a section; nothing where nothing was moved. */

@@ -262,4 +262,5 @@ void kw_summary_answer(const struct kw_plan *p, const struct kw_slo *slo, struct
         kw_summary_paragraph(i ? "" : "required", kw_plan_required_text(p, i, buf, sizeof buf), out);
     kw_summary_sale(&p->candidates[p->best], out);
     kw_summary_paragraph("run", p->recommendation, out);
+    for (uint32_t d = 0; d < p->candidates[p->best].n; d++) kw_summary_calls(&p->candidates[p->best].choice[d], out);
 }
