@@ -153,6 +153,7 @@ void kw_cold_start_table(const struct kw_cold_start_of *of, size_t n, struct kw_
             if (j >= all[i].n) continue;
             names_of(of, all, n, i, &all[i].row[j], &names);
             if (names.s) print_row(&t, &all[i].row[j], n > 1 ? names.s : NULL);
+            out->failed |= names.failed;
             kw_text_free(&names);
         }
     kw_text_table_print(&t, out);

@@ -271,9 +271,11 @@ enum kw_status kw_lever_apply(const struct kw_lever *l, double by, struct kw_can
     return st;
 }
 
+/* The most there is where that is more. */
 static kw_nusd times(kw_nusd v, double by)
 {
-    return (kw_nusd)llround((double)v * by);
+    double moved = (double)v * by;
+    return moved < 0x1p63 ? (kw_nusd)llround(moved) : INT64_MAX;
 }
 
 /* Copies that a tariff may point to in the place of what it has. */
@@ -367,7 +369,7 @@ enum kw_status kw_lever_cost(const struct kw_lever *l, double by, const struct k
     }
     enum kw_status st = kw_bills(bill, usage, tariff, c->n, true, err);
     for (uint32_t d = 0; d < c->n && st == KW_OK; d++)
-        if (__builtin_add_overflow(all, bill[d].total, &all)) st = kw_fail(err, KW_ERANGE, "a price is too high");
-    *usd = kw_nano_to_double(all);
-    return st;
+        if (__builtin_add_overflow(all, bill[d].total, &all)) st = KW_ERANGE;
+    *usd = kw_nano_to_double(st == KW_ERANGE ? INT64_MAX : all); /* a bill holds no more, and no rival costs as much */
+    return st == KW_ERANGE ? KW_OK : st;
 }

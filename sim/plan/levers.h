@@ -48,7 +48,7 @@ bool kw_lever_of(const struct kw_lever *l, const struct kw_choice *c);
 bool kw_lever_moves(const struct kw_lever *l, const struct kw_candidate *c);
 
 /* USD a month of the candidate's usage [c->n], with the lever's price `by` times as high. Exact: every item is computed and
- * rounded as in a bill, so brackets, fees and credits take part. */
+ * rounded as in a bill, so brackets, fees and credits take part. What is more than a bill can hold is the most that it can. */
 enum kw_status kw_lever_cost(const struct kw_lever *l, double by, const struct kw_candidate *c,
                              const struct kw_usage *usage, double *usd, struct kw_error *err);
 

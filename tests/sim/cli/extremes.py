@@ -178,7 +178,8 @@ def negative(o, at=""):
     """Figures below zero that cannot be: but a credit, a unix time and what tells of none."""
     if isinstance(o, dict):
         for k, v in o.items():
-            if k not in ("credit", "begin_unix_s", "best", "runner_up", "nearest_miss", "margin_left", "more_starts", "more_cost_usd"):
+            if k not in ("credit", "begin_unix_s", "best", "runner_up", "nearest_miss", "margin_left", "more_starts", "more_cost_usd", "move", "move_lo",
+                         "move_hi", "stands"):
                 yield from negative(v, at + "." + k)
     elif isinstance(o, list):
         for v in o:

@@ -240,6 +240,28 @@ static void a_lever_says_what_it_is_and_how_old(void)
     kw_plan_free(&p);
 }
 
+/* Four times a bill of 3.65 billion dollars is more than a bill can hold, and so more than what any other costs. */
+static void a_price_may_move_beyond_what_a_bill_holds(void)
+{
+    struct kw_study s = study(8, 1);
+    struct kw_plan p;
+    fake_world();
+    fake_gpu[3].gpu_hour.v = 5000000 * KW_NANO;
+    fake_gpu[4].gpu_hour.v = 6000000 * KW_NANO;
+    kw_plan_init(&p);
+    put(&p, 3, 0.5, 0, 1, 0);
+    put(&p, 4, 0.5, 0, 1, 0);
+    run(&p, &s);
+    CHECK_NEAR(find(&p, "on_demand3 price of H100 (on_demand)")->move.value, 0.2, 1e-9);
+    double usd;
+    struct kw_lever lever = find(&p, "on_demand3 price of H100 (on_demand)")->lever;
+    CHECK(kw_lever_cost(&lever, KW_FLIP_MOST, &p.candidates[0], p.points[0].usage, &usd, NULL) == KW_OK);
+    CHECK_NEAR(usd, 9223372036.854775807, 1);
+    CHECK(kw_lever_cost(&lever, 1e18, &p.candidates[0], p.points[0].usage, &usd, NULL) == KW_OK);
+    CHECK_NEAR(usd, 9223372036.854775807, 1);
+    kw_plan_free(&p);
+}
+
 /* A start of so many seconds, which is added to every first token; the noise of the rest is half to one and a half. */
 static void put_start(struct kw_plan *p, int platform, double start_s)
 {
@@ -308,5 +330,6 @@ int main(void)
     RUN(starts_flip_where_the_objective_is_met);
     RUN(any_number_of_threads_finds_the_same);
     RUN(a_lever_says_what_it_is_and_how_old);
+    RUN(a_price_may_move_beyond_what_a_bill_holds);
     return check_report();
 }
