@@ -197,6 +197,10 @@ ORACLE_SEED ?= 1
 oracle: $B/keepwarm ## 500 random scenarios against an independent model of replica lives and bills; make test takes 26
 	@/usr/bin/python3 tests/oracle/compare.py $(ORACLE_SEED) 500 $B/keepwarm
 
+SEARCH_SEED ?= 1
+search: $B/keepwarm ## 200 random plans and the example by the search and with --exhaustive: the same to the bit; make test takes 9
+	@/usr/bin/python3 tests/search/exact.py $(SEARCH_SEED) 200 $B/keepwarm
+
 mutations: deps ## change the code in one place at a time (tests/mutation/mutations.txt): which change does no test notice?
 	@/usr/bin/python3 tests/mutation/run.py
 
@@ -214,7 +218,7 @@ fuzz: ## every parser under libFuzzer for FUZZ_S=60 seconds each
 fuzz-run: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
 .PHONY: all coverage lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check mutations fuzz \
-  oracle regret format format-check help
+  oracle regret search format format-check help
 # Steps of the above, for no one to call: not in make help.
 .PHONY: plugin cuda-tests fuzz-run fuzz-lib FORCE
 .SECONDARY:

@@ -33,7 +33,7 @@ enum kw_status kw_kinds_open(struct kw_kinds **out, const struct kw_kinds_of *of
     uint32_t n = of->study->replications;
     k->of = *of;
     k->options = *of->o;
-    k->options.hybrids = k->options.exhaustive = k->options.pools_apart = false;
+    k->options.hybrids = k->options.mixes = k->options.exhaustive = k->options.pools_apart = false;
     k->options.pools_shared = true;
     k->options.run.progress = NULL;
     for (int i = 0; i < KW_KINDS; i++) kw_plan_init(&k->full.contenders[i]);

@@ -85,6 +85,7 @@ struct kw_plan_options {
     bool own_notice;         /* the notice where this is, and machines on demand that stand in are tried beside none */
     struct kw_cold_start own_cold; /* of it, provision alone: how long until another spot machine is there */
     bool hybrids;                  /* also two deployments for the contenders: plan_hybrids.c */
+    bool mixes;                    /* also two offers of GPUs behind one router: plan_mixes.c */
     bool no_schedules;             /* none by the hour of the week is looked for: plan_schedules.c */
     const struct kw_zone *zone;    /* whose week it is; borrowed; NULL: UTC */
     bool exhaustive;               /* every candidate with every replication */

@@ -47,9 +47,8 @@ static size_t contenders(const struct kw_plan *p, size_t looked, enum kw_kind ki
     return n;
 }
 
-/* Two deployments; the second's name is told apart where both are on one platform. */
-static enum kw_status push_pair(struct kw_plan *p, const struct kw_choice *first, const struct kw_choice *second,
-                                const struct kw_routing *routing, struct kw_error *err)
+enum kw_status kw_plan_push_pair(struct kw_plan *p, const struct kw_choice *first, const struct kw_choice *second,
+                                 const struct kw_routing *routing, struct kw_error *err)
 {
     struct kw_choice pair[2] = { *first, *second };
     if (!strcmp(pair[0].name, pair[1].name)) snprintf(pair[1].name, sizeof pair[1].name, "%.28s-2", second->name);
@@ -72,15 +71,15 @@ static enum kw_status spill(struct kw_plan *p, const struct kw_choice *gpu, cons
 {
     struct kw_routing overflow = { .policy = KW_ROUTE_OVERFLOW, .overflow_at = 1 },
                       fallback = { .policy = KW_ROUTE_FALLBACK, .overflow_at = 1 };
-    if (gpu->platform->kind == KW_KIND_DEDICATED) return push_pair(p, gpu, to, &overflow, err);
+    if (gpu->platform->kind == KW_KIND_DEDICATED) return kw_plan_push_pair(p, gpu, to, &overflow, err);
     uint32_t warm[2];
     size_t n = fewer_warm(gpu, warm);
     enum kw_status st = KW_OK;
     for (size_t k = 0; k < n && st == KW_OK; k++) {
         struct kw_choice c = *gpu;
         c.scaling.keep_warm = warm[k];
-        if (warm[k] == 0) st = push_pair(p, &c, to, &fallback, err);
-        if (st == KW_OK) st = push_pair(p, &c, to, &overflow, err);
+        if (warm[k] == 0) st = kw_plan_push_pair(p, &c, to, &fallback, err);
+        if (st == KW_OK) st = kw_plan_push_pair(p, &c, to, &overflow, err);
     }
     return st;
 }
@@ -97,7 +96,7 @@ static enum kw_status by_class(struct kw_plan *p, const struct kw_choice *warm, 
         second.scaling.keep_warm = 0;
         snprintf(first.name, sizeof first.name, "all but %.20s", t->class_name[k]);
         snprintf(second.name, sizeof second.name, "%.31s", t->class_name[k]);
-        st = push_pair(p, &first, &second, &routing, err);
+        st = kw_plan_push_pair(p, &first, &second, &routing, err);
     }
     return st;
 }
@@ -151,13 +150,13 @@ static enum kw_status with_batch(struct kw_plan *p, const struct kw_choice *othe
     routing.class_to[k] = 1;
     snprintf(first.name, sizeof first.name, "all but %.20s", t->class_name[k]);
     snprintf(second.name, sizeof second.name, "%.31s", t->class_name[k]);
-    enum kw_status st = push_pair(p, &first, &second, &routing, err);
+    enum kw_status st = kw_plan_push_pair(p, &first, &second, &routing, err);
     if (others->platform->kind == KW_KIND_SERVERLESS) {
         uint32_t warm[2];
         size_t n = fewer_warm(others, warm);
         for (size_t i = 0; i < n && others->scaling.keep_warm && st == KW_OK; i++) {
             first.scaling.keep_warm = warm[i];
-            st = push_pair(p, &first, &second, &routing, err);
+            st = kw_plan_push_pair(p, &first, &second, &routing, err);
         }
     } else if (others->gpu && !others->autoscaler) {
         uint32_t step = kw_gpu_offer_step(others->gpu, others->tp), all = others->scaling.max_replicas;
@@ -165,7 +164,7 @@ static enum kw_status with_batch(struct kw_plan *p, const struct kw_choice *othe
         if (least < step) least = step;
         for (uint32_t n = least, i = 0; n < all && i < FEWER && st == KW_OK; n += step, i++) {
             kw_choice_replicas(&first, n);
-            st = push_pair(p, &first, &second, &routing, err);
+            st = kw_plan_push_pair(p, &first, &second, &routing, err);
         }
     }
     return st;

@@ -9,6 +9,9 @@
 /* Appends a candidate of one deployment, or a copy of any; KW_ENOMEM: unchanged. */
 enum kw_status kw_plan_push(struct kw_plan *p, const struct kw_choice *c, struct kw_error *err);
 enum kw_status kw_plan_push_copy(struct kw_plan *p, const struct kw_candidate *c, struct kw_error *err);
+/* Appends two deployments; the second's name is told apart where both are on one platform. */
+enum kw_status kw_plan_push_pair(struct kw_plan *p, const struct kw_choice *first, const struct kw_choice *second,
+                                 const struct kw_routing *routing, struct kw_error *err);
 /* Notes what was not considered and why. */
 enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why, struct kw_error *err);
 /* Appends hybrids of the best of the first `looked` candidates, which have had a first look: serverless with an API
@@ -16,6 +19,9 @@ enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why
  * class that says how long it may wait to the cheapest batch that is answered in time. Points do not grow here. */
 enum kw_status kw_plan_hybrids(struct kw_plan *p, size_t looked, const struct kw_study *study,
                                const struct kw_plan_options *o, struct kw_error *err);
+/* Appends mixes of the best few offers of GPUs among the first `looked`: a dedicated pool of several sizes, with serverless
+ * replicas for what it has no room for, or with machines of another GPU. What there is none of is dropped by name. */
+enum kw_status kw_plan_mixes(struct kw_plan *p, size_t looked, struct kw_error *err);
 /* Appends, of the best of each of a few platforms among the first `looked`, one deployment for each region of the traffic:
  * in the nearest places that the options allow, and in the cheapest that a region lies in. */
 enum kw_status kw_plan_regions(struct kw_plan *p, size_t looked, const struct kw_trace *t,

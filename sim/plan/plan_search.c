@@ -742,13 +742,14 @@ static enum kw_status look_around(struct kw_plan *p, const struct kw_study *stud
     return st;
 }
 
-/* Deployments by region, and hybrids. */
+/* Deployments by region, hybrids and mixes. */
 static enum kw_status widen(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                             struct kw_error *err)
 {
     size_t before = p->n;
     enum kw_status st = kw_plan_regions(p, before, study->trace, o, err);
     if (st == KW_OK && o->hybrids) st = kw_plan_hybrids(p, before, study, o, err);
+    if (st == KW_OK && o->mixes) st = kw_plan_mixes(p, before, err);
     return take_added(p, before, st, err);
 }
 

@@ -649,6 +649,7 @@ static const struct row {
     { "candidates.adapter_pools", GPUS, 0, plans_adapters,
       "platforms of GPUs, where \"adapters\" says what they hold" },
     { "candidates.hybrids", 0, 0, NULL, NULL },
+    { "candidates.mixes", DEDICATED, 0, NULL, "dedicated machines" },
     { "candidates.schedules", SERVERLESS, 0, NULL, "serverless platforms" },
     { "candidates.timezone", SERVERLESS, 0, looks_for_schedules,
       "serverless platforms, in plans without \"schedules\": false" },

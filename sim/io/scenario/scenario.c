@@ -1635,6 +1635,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     READ(read_plan_units(get(c, "provisioned"), o, err));
     READ(kw_json_bool_or(get(c, "allow_unknown"), o->allow_unknown, &o->allow_unknown, err));
     READ(kw_json_bool_or(get(c, "hybrids"), o->hybrids, &o->hybrids, err));
+    READ(kw_json_bool_or(get(c, "mixes"), o->mixes, &o->mixes, err));
     list = get(c, "max_loras");
     READ(check_list(list, KW_PLAN_MAX_LIST, err));
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {

@@ -360,6 +360,7 @@ KEYS = {
     "candidates.schedules": plans(WEEKLY, True, False, wrong=(APIS, False)),
     "candidates.timezone": plans(WEEKLY, "UTC", "Asia/Tokyo", wrong=(dict(WEEKLY, candidates=dict(WEEKLY["candidates"], schedules=False)), "UTC")),
     "candidates.hybrids": plans(CHOICE, True, False, ("candidates.gpus", ["L4"])),
+    "candidates.mixes": plans(dict(CHOICE, replications=1, candidates={"platforms": ["lambda", "modal"], "gpus": ["H100"], "hybrids": False}), True, False, wrong=(APIS, True)),
     "candidates.break_even": plans(dict(CHOICE, replications=1, candidates={"platforms": ["lambda", "groq"], "gpus": ["H100"]}), True, False),
     "candidates.curves": plans(dict(CHOICE, replications=1, candidates={"platforms": ["modal", "runpod"], "gpus": ["L4"]}), True, False, wrong=(RENTED, True)),
     "candidates.pareto": plans(dict(CHOICE, replications=1, candidates={"platforms": ["modal", "lambda"], "gpus": ["H100"]}), True, False),

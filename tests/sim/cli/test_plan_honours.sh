@@ -144,6 +144,21 @@ for k in ("best", "runner_up"):
     check("exhaustive has the same " + k, all(a[m] == b[m] for m in ("label", "routing", "cost_usd_month") if m in a or m in b), (a, b))
 s["candidates"] = dict(base, hybrids=False)
 check("none when not wanted", not pairs(kw("plan", s)))
+# --- mixes: machines of two GPUs that share the traffic are cheaper than any of one, and exhaustive says the same
+mixed = {"platforms": ["runpod-community", "lambda", "modal"], "gpus": ["RTX4090", "L4", "H100", "L40S"], "precisions": ["fp8"], "hybrids": False}
+tight = dict(slo={"ttft_p99_s": "0.6"}, replications=1)
+alone = kw("plan", scenario("alone", spiky, candidates=mixed, **tight))
+check("no mixes unless asked for", not pairs(alone))
+p, q = (kw("plan", scenario("mixed", spiky, candidates=dict(mixed, mixes=True, **more), **tight)) for more in ({}, {"exhaustive": True}))
+best = p["points"][p["best"]]
+check("two GPUs by share win", [d["kind"] for d in best["deployments"]] == ["dedicated"] * 2 and best["routing"].startswith("split") and
+      len({d["gpu"] for d in best["deployments"]}) == 2 and best["cost_usd_month"] < alone["points"][alone["best"]]["cost_usd_month"], best["label"])
+check("with serverless for the rest too", any([d["kind"] for d in x["deployments"]] == ["dedicated", "serverless"] and
+      x["routing"].startswith("overflow") for x in pairs(p)))
+for k in ("best", "runner_up"):
+    a, b = p["points"][p[k]], q["points"][q[k]]
+    check("exhaustive has the same %s of mixes" % k, (a["label"], a["cost_usd_month"]) == (b["label"], b["cost_usd_month"]), (a["label"], b["label"]))
+check("a mix needs a dedicated base", "dedicated" in kw("plan", scenario("none", spiky, candidates={"platforms": ["modal"], "mixes": True}), 2))
 classes = trace("classes.csv", sorted([(round(r.random() * 7200, 3), 600, 100, "chat") for _ in range(7200)] +
                                       [(t + i * 0.2, 700, 120, "batch") for t in (900, 2700, 4500, 6300) for i in range(10)]), "arrival,prompt,output,class")
 p = kw("plan", scenario("classes", classes, candidates={"platforms": ["modal", "runpod"], "gpus": ["L4"]}))
