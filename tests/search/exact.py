@@ -10,6 +10,11 @@ import subprocess
 import sys
 import tempfile
 
+try:
+    import h5py
+except ImportError:
+    h5py = None
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLE = os.path.join(HERE, "..", "..", "sim", "io", "scenario", "scenario.example.json")
 SERVERLESS = ("modal", "runpod", "replicate", "huggingface", "baseten", "cloud-run", "beam", "fal")
@@ -110,13 +115,22 @@ def differences(a, b):
     return wrong
 
 
+def in_result(path):
+    """The counts that the HDF5 file keeps; {} without h5py."""
+    if not h5py:
+        return {}
+    with h5py.File(path) as f:
+        kept = {k[len("search_"):]: int(v) for k, v in f.attrs.items() if k.startswith("search_")}
+    return kept or {"none": True}
+
+
 def main():
     seed, n = sys.argv[1], int(sys.argv[2])
     keepwarm = sys.argv[3] if len(sys.argv) > 3 else os.environ.get("KEEPWARM", "build/keepwarm")
     passed = failed = refused = infeasible = 0
     spared = total = 0
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "scenario.json")
+        path, result = os.path.join(folder, "scenario.json"), os.path.join(folder, "result.h5")
         i = -1
         while passed + failed < n + 1:
             rng = random.Random("%s/%d" % (seed, i))
@@ -130,7 +144,7 @@ def main():
                 s = scenario(rng, folder)
             with open(path, "w") as f:
                 json.dump(s, f)
-            code, err, a = plan(keepwarm, path)
+            code, err, a = plan(keepwarm, path, "-o", result)
             what = "the example" if i < 0 else "scenario %s/%d" % (seed, i)
             i += 1
             if code == 2 and i > 0:
@@ -138,6 +152,8 @@ def main():
                 continue
             code2, err2, b = plan(keepwarm, path, "--exhaustive")
             wrong = [("exit status", code, code2, err, err2)] if code != code2 or not a or not b else differences(a, b)
+            if not wrong and (kept := in_result(result)) != {k: a["search"].get(k) for k in kept}:
+                wrong = [("counts in the result", kept, a["search"])]
             if wrong:
                 failed += 1
                 print("FAIL %s: %s" % (what, json.dumps(s)))

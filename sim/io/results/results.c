@@ -1236,6 +1236,17 @@ static void write_remarks(struct kw_writer *w, const struct kw_plan *p, const st
     kw_text_free(&unknown);
 }
 
+/* What became of the candidates: bounded + stopped + simulated are all of them. */
+static void write_search(struct kw_writer *w, const struct kw_plan *p)
+{
+    kw_writer_attr_i64(w, "search_gated", (int64_t)p->n_dropped);
+    kw_writer_attr_i64(w, "search_candidates", (int64_t)p->count.candidates);
+    kw_writer_attr_i64(w, "search_bounded", (int64_t)p->count.bounded);
+    kw_writer_attr_i64(w, "search_stopped", (int64_t)p->count.stopped);
+    kw_writer_attr_i64(w, "search_simulated", (int64_t)p->count.simulated);
+    kw_writer_attr_i64(w, "search_raced", (int64_t)p->count.raced);
+}
+
 static void write_plan(struct kw_writer *w, const struct kw_results *r)
 {
     const struct kw_plan *p = r->plan;
@@ -1249,6 +1260,7 @@ static void write_plan(struct kw_writer *w, const struct kw_results *r)
     kw_writer_attr_i64(w, "runner_up", (int64_t)p->runner_up);
     kw_writer_attr_i64(w, "nearest_miss", (int64_t)p->nearest_miss);
     kw_writer_attr_i64(w, "tie", p->tie);
+    write_search(w, p);
     kw_writer_attr_i64(w, "thin", p->best >= 0 && p->points[p->best].margin.thin);
 }
 
