@@ -367,9 +367,10 @@ enum kw_status kw_lever_cost(const struct kw_lever *l, double by, const struct k
         tariff[d] = kw_choice_tariff(&c->choice[d]);
         move(&moved[d], &tariff[d], &c->choice[d], l, by);
     }
-    enum kw_status st = kw_bills(bill, usage, tariff, c->n, true, err);
+    struct kw_error why = { "" };
+    enum kw_status st = kw_bills(bill, usage, tariff, c->n, true, &why);
     for (uint32_t d = 0; d < c->n && st == KW_OK; d++)
         if (__builtin_add_overflow(all, bill[d].total, &all)) st = KW_ERANGE;
     *usd = kw_nano_to_double(st == KW_ERANGE ? INT64_MAX : all); /* a bill holds no more, and no rival costs as much */
-    return st == KW_ERANGE ? KW_OK : st;
+    return st == KW_OK || st == KW_ERANGE ? KW_OK : kw_fail(err, st, "%s", why.msg);
 }
