@@ -521,6 +521,7 @@ static void add_best(cJSON *o, const char *key, const struct kw_kind_best *x, bo
     add_bool(to, "latency_assumed", x->assumed, lost);
     add_number(to, "utilisation", x->utilisation, lost);
     add_number(to, "capacity_used", x->capacity_used, lost);
+    add_number(to, "replica_usd_hour", x->replica_hour, lost);
 }
 
 static void add_crossing(cJSON *to, const struct kw_crossing *c, bool *lost)
@@ -567,9 +568,11 @@ static void add_volumes(cJSON *root, const struct kw_breakeven *b, bool *lost)
     }
     if (isnan(b->serverless_to_dedicated.tokens_month)) return;
     cJSON *x = cJSON_AddObjectToObject(o, "serverless_cheaper_below");
-    add_number(x, "capacity_used", b->capacity_used, lost);
-    add_number(x, "utilisation", b->utilisation, lost);
-    add_crossing(x, &b->serverless_to_dedicated, lost);
+    const struct kw_crossing *c = &b->serverless_to_dedicated;
+    add_estimate(x, &kw_metric_info[KW_METRIC_CAPACITY_USED], c->used, lost);
+    add_number(x, "utilisation", c->above.utilisation, lost);
+    add_number(x, "price_ratio", c->above.replica_hour / c->below.replica_hour, lost);
+    add_crossing(x, c, lost);
 }
 
 static void add_side(cJSON *o, const char *key, const struct kw_migration_side *s, bool *lost)

@@ -80,17 +80,40 @@ static void crossing(const struct kw_crossing *c, const char *label, bool each, 
     kw_summary_paragraph(label, buf, out);
 }
 
+/* Where serverless stops being the cheaper, and why a rule of prices alone says otherwise. */
+static void used_there(const struct kw_crossing *c, struct kw_text *out)
+{
+    char buf[800], used[32], busy[32], at[16], lo[32], hi[32], interval[96] = "";
+    if (isfinite(c->used.lo))
+        snprintf(interval, sizeof interval, " (95 %%: %s to %s)", kw_quantity_percent(c->used.lo, lo),
+                 kw_quantity_percent(c->used.hi, hi));
+    snprintf(
+        buf, sizeof buf,
+        "below %s %%%s of the token capacity of %s serverless is cheaper than dedicated, above it dedicated is: at "
+        "%s tokens a month, where it has a request %s %% of the time",
+        kw_quantity_percent(c->used.value, used), interval, c->above.label, kw_text_si(at, c->tokens_month),
+        kw_quantity_percent(c->above.utilisation, busy));
+    kw_summary_paragraph("used", buf, out);
+    snprintf(
+        buf, sizeof buf,
+        "the rule of thumb, 40 %%, is a quotient of two prices: here $%s an hour of a rented replica over $%s of %s, "
+        "%s %%. It takes the hours that serverless bills to be full, and they are not: with its idle timeouts it "
+        "makes %s %% of the tokens it could, so that fewer tokens already pay for the rented one",
+        kw_quantity_brief(c->above.replica_hour, lo), kw_quantity_brief(c->below.replica_hour, hi), c->below.label,
+        kw_quantity_percent(c->above.replica_hour / c->below.replica_hour, used),
+        kw_quantity_percent(c->below.capacity_used, busy));
+    kw_summary_paragraph("", buf, out);
+}
+
 static void utilisation(const struct kw_breakeven *b, struct kw_text *out)
 {
     const struct kw_crossing *c = &b->serverless_to_dedicated;
-    char buf[640], used[32], busy[32], at[16];
+    char buf[640], used[32], busy[32];
     if (!isnan(c->tokens_month)) {
-        snprintf(buf, sizeof buf,
-                 "below %s %% of the token capacity of %s (busy %s %% of the time; at %s tokens a month) serverless is "
-                 "cheaper than dedicated, above it dedicated is; the rule of thumb says 40 %%",
-                 kw_quantity_percent(b->capacity_used, used), c->above.label, kw_quantity_percent(b->utilisation, busy),
-                 kw_text_si(at, c->tokens_month));
-    } else if (b->dearer >= 0) {
+        used_there(c, out);
+        return;
+    }
+    if (b->dearer >= 0) {
         int cheaper = b->dearer == KW_KIND_DEDICATED ? KW_KIND_SERVERLESS : KW_KIND_DEDICATED;
         double least = INFINITY, most = 0;
         for (uint32_t v = 0; v < b->n_volumes; v++) {
@@ -104,10 +127,8 @@ static void utilisation(const struct kw_breakeven *b, struct kw_text *out)
                  "capacity; the rule of thumb says 40 %%",
                  kw_kind_name[cheaper], kw_kind_name[b->dearer], kw_quantity_percent(least, used),
                  kw_quantity_percent(most, busy));
-    } else {
-        return;
+        kw_summary_paragraph("used", buf, out);
     }
-    kw_summary_paragraph("used", buf, out);
 }
 
 void kw_summary_volumes(const struct kw_breakeven *b, struct kw_text *out)

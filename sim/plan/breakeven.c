@@ -126,11 +126,20 @@ static double slope_around(struct search *s, double x)
     return (ratio_at(at[1], s) - ratio_at(at[0], s)) / (at[1] - at[0]);
 }
 
+/* used[n]: by the days of each drawing, on the shorter replay; its own first value is the same days' as *e is of. */
+static void widen_used(struct kw_estimate *e, const double *used, uint32_t n, const struct kw_variation *v)
+{
+    struct kw_estimate x = kw_stats_interval(used, n, 1, KW_SCALE_SHARE, v);
+    if (!isfinite(x.lo) || !(used[0] > 0)) return;
+    e->lo = fmin(e->value * x.lo / used[0], 1);
+    e->hi = fmin(e->value * x.hi / used[0], 1);
+}
+
 /* The interval of a crossing at x: where each replication's costs at x, moved along the slope, would meet. */
 static enum kw_status widen_by_days(struct search *s, struct kw_crossing *c, double x, struct kw_error *err)
 {
     uint32_t n = kw_kinds_replications(s->kinds);
-    double slope = slope_around(s, x), at[KW_REPLICATIONS_MAX], first = 0;
+    double slope = slope_around(s, x), at[KW_REPLICATIONS_MAX], used[KW_REPLICATIONS_MAX], first = 0;
     if (n < 2 || !(slope < 0)) return s->st;
     for (uint32_t r = 0; r < n; r++) {
         struct kw_kind_best from, to;
@@ -140,8 +149,11 @@ static enum kw_status widen_by_days(struct search *s, struct kw_crossing *c, dou
         if (st != KW_OK) return st;
         double g = log_ratio(from.cost.value, to.cost.value);
         if (r == 0) first = g;
-        at[r] = c->tokens_month * exp(fmin(fmax((first - g) / slope, -7), 7));
+        double moved = exp(fmin(fmax((first - g) / slope, -7), 7));
+        at[r] = c->tokens_month * moved;
+        used[r] = fmin(to.capacity_used * moved, 1);
     }
+    widen_used(&c->used, used, n, kw_kinds_variation(s->kinds));
     struct kw_estimate e = kw_stats_interval(at, n, 1, KW_SCALE_LOG, kw_kinds_variation(s->kinds));
     if (!isfinite(e.lo) || !isfinite(e.hi)) return KW_OK;
     c->estimated = true;
@@ -174,6 +186,7 @@ static enum kw_status cross(struct search *s, double lo, double hi, struct kw_cr
         c->below = *cost_at(s, s->from, exp(a));
         c->above = *cost_at(s, s->to, exp(b));
     }
+    c->used = (struct kw_estimate){ c->above.capacity_used, NAN, NAN };
     return s->st == KW_OK ? widen_by_days(s, c, x, s->err) : s->st;
 }
 
@@ -214,7 +227,6 @@ static enum kw_status find_utilisation(struct kw_breakeven *b, struct kw_kinds *
     const int from = KW_KIND_SERVERLESS, to = KW_KIND_DEDICATED;
     int last = -1, cheaper[2] = { 0, 0 };
     b->serverless_to_dedicated = (struct kw_crossing){ .tokens_month = NAN, .lo = NAN, .hi = NAN };
-    b->capacity_used = b->utilisation = NAN;
     b->dearer = -1;
     for (uint32_t v = 0; v < b->n_volumes; v++) {
         const struct kw_kind_best *x = b->volume[v].kind;
@@ -232,10 +244,7 @@ static enum kw_status find_utilisation(struct kw_breakeven *b, struct kw_kinds *
     s->from = from;
     s->to = to;
     double x;
-    enum kw_status st = cross(s, log(s->below->factor), log(s->above->factor), &b->serverless_to_dedicated, &x);
-    b->capacity_used = b->serverless_to_dedicated.above.capacity_used;
-    b->utilisation = b->serverless_to_dedicated.above.utilisation;
-    return st;
+    return cross(s, log(s->below->factor), log(s->above->factor), &b->serverless_to_dedicated, &x);
 }
 
 /* Whether the kind may be the cheapest somewhere between the two volumes. Pools side by side cost in proportion. */

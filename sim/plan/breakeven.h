@@ -15,6 +15,9 @@ struct kw_crossing {
     bool step;             /* no volume has the same cost: one of the two jumps there, by a replica or because it
                                       no longer meets the objectives */
     struct kw_kind_best below, above; /* `from` and `to` there */
+    /* capacity_used of `above`, with what other days make of it: there the costs meet at another volume, and what is rented
+     * is used in proportion. lo, hi NAN: not estimated. */
+    struct kw_estimate used;
 };
 
 struct kw_breakeven {
@@ -24,10 +27,9 @@ struct kw_breakeven {
     struct kw_crossing crossing[KW_BREAKEVEN_CROSSINGS]; /* of the cheapest kind, ascending */
     uint32_t n_crossings;
     /* Where dedicated GPUs become cheaper than serverless ones for good, whatever an API costs, and how far they are
-     * used there: below that serverless is cheaper. tokens_month NAN: nowhere; `dearer`: which of the two costs more at
+     * used there (`used`): below that serverless is cheaper. tokens_month NAN: nowhere; `dearer`: which of the two costs more at
      * every volume where both meet the objectives, -1 where there is none. */
     struct kw_crossing serverless_to_dedicated;
-    double capacity_used, utilisation;
     int dearer;
     double dispersion; /* of the trace: sim/plan/volume.h */
     bool adapters;     /* some of the trace's models are LoRA adapters: planned beside their base alone */

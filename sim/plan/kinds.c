@@ -5,6 +5,7 @@
 #include <string.h>
 #include "sim/core/rng.h"
 #include "sim/plan/plan_internal.h"
+#include "sim/plan/sweep/ceiling.h"
 
 /* Of the replay that decides, of the one that finds who comes near, and of those between volumes and of other days. */
 static const struct kw_replay_size deciding = { 40000, 12 }, screening = { 12000, 6 }, probing = { 12000, 12 };
@@ -259,12 +260,39 @@ static enum kw_status shortlist(struct kw_plan *to, const struct kw_plan *p, enu
     return st;
 }
 
+/* What a second replica adds to a month, over its hours: neither a fee nor a credit is in it. */
+static enum kw_status replica_hour(const struct kw_choice *c, const struct kw_study *study, double *usd,
+                                   struct kw_error *err)
+{
+    kw_ns window = study->trace->span, month = kw_study_month(study);
+    double one = 0, two = 0;
+    enum kw_status st = KW_OK;
+    *usd = NAN;
+    if (!c->gpu) return KW_OK;
+    if (c->platform->kind == KW_KIND_SERVERLESS) {
+        st = kw_cost_of_replicas(c, window, window, month, &one, err);
+        if (st == KW_OK) st = kw_cost_of_replicas(c, 2 * window, window, month, &two, err);
+    } else {
+        struct kw_choice of = *c;
+        struct kw_candidate alone = { .choice = &of, .n = 1 };
+        uint32_t step = kw_gpu_offer_step(c->gpu, c->tp);
+        kw_choice_replicas(&of, step);
+        st = kw_cost_floor(&alone, window, month, &one, err);
+        kw_choice_replicas(&of, 2 * step);
+        if (st == KW_OK) st = kw_cost_floor(&alone, window, month, &two, err);
+        two = one + (two - one) / step;
+    }
+    *usd = (two - one) / ((double)month / (double)KW_NS_PER_HOUR);
+    return st;
+}
+
 /* The cheapest of p at one look, told. p's points are used up. */
 static enum kw_status cheapest(const struct kw_kinds *k, struct kw_kind_best *best, struct kw_plan *p,
                                const struct look *l, struct kw_error *err)
 {
-    *best =
-        (struct kw_kind_best){ .cost = { NAN, NAN, NAN }, .utilisation = NAN, .capacity_used = NAN, .ttft_p95_s = NAN };
+    *best = (struct kw_kind_best){
+        .cost = { NAN, NAN, NAN }, .utilisation = NAN, .capacity_used = NAN, .ttft_p95_s = NAN, .replica_hour = NAN
+    };
     if (p->n == 0) return KW_OK;
     enum kw_status st = kw_plan_cheapest(p, &l->study, &k->options, false, err);
     const struct kw_slo *slo = &k->of.study->slo;
@@ -280,6 +308,7 @@ static enum kw_status cheapest(const struct kw_kinds *k, struct kw_kind_best *be
     best->utilisation = x->m[KW_METRIC_UTILISATION].value;
     best->capacity_used = x->m[KW_METRIC_CAPACITY_USED].value;
     best->ttft_p95_s = x->m[KW_METRIC_TTFT_P95].value;
+    if ((st = replica_hour(&p->candidates[p->best].choice[0], &l->study, &best->replica_hour, err)) != KW_OK) return st;
     kw_candidate_label(&p->candidates[p->best], best->label, sizeof best->label);
     return cost_of(&p->candidates[p->best], x, l->pools, &best->cost.value, err);
 }

@@ -22,6 +22,7 @@ struct kw_kind_best {
     char label[96];          /* "" then */
     bool assumed;            /* an API that meets them if it is no slower at lengths its latency was not measured at */
     double utilisation, capacity_used, ttft_p95_s;
+    double replica_hour; /* USD of one replica that is billed for an hour more; NAN of an API */
 };
 
 struct kw_volume_point {

@@ -66,7 +66,7 @@ void kw_choice_field_set(const struct kw_choice_field *f, struct kw_choice *c, i
  * sum to them; zeros past a point's own deployments, and where a point is overloaded and has no month.
  * /flips (results_flips.h): what would flip a plan's answer;
  * /keep_warm_curve and /frontier (results_tradeoffs.h) where a plan has them.
- * /volumes and /crossings (results_volumes.h) where a plan looked at other volumes too; /document (results_document.h), what
+ * /volumes, /crossings and /serverless_cheaper_below (results_volumes.h) where a plan looked at other volumes too; /document (results_document.h), what
  * the command says; /migration (results_migration.h), a row a step, where one was asked for.
  * A plan's root attributes: best, runner_up, nearest_miss (indices, -1: none), tie, thin; recommendation, why; and, a line
  * each, margin, flips_if, if_worse, assumed, not_known, on_sale, latency_of (a stand-in), not_on_sale (left out for that). /points/thin, tie and margin_left say so of every row.

@@ -1,6 +1,7 @@
 /* /volumes and /crossings of a result: plans at other volumes, and where the cheapest kind changes. A row is a volume of one
  * model; kinds stand side by side. */
 #include "sim/io/results/results_volumes.h"
+#include <math.h>
 #include <stdlib.h>
 
 struct rows {
@@ -132,12 +133,59 @@ static void write_crossings(struct kw_writer *w, const struct rows *x)
     free(word);
 }
 
+/* Of each model where serverless stops being cheaper than dedicated, the share of what is rented that is used there. */
+static void write_thresholds(struct kw_writer *w, const struct kw_breakeven *b, const char *const *model, size_t n)
+{
+    static const struct {
+        const char *path, *unit, *description;
+    } column[] = {
+        { "/serverless_cheaper_below/capacity_used", "1", "share of the rented token capacity that is used there" },
+        { "/serverless_cheaper_below/capacity_used_lo", "1", "lower end of its 95 % interval; NaN: not known" },
+        { "/serverless_cheaper_below/capacity_used_hi", "1", "upper end" },
+        { "/serverless_cheaper_below/tokens_month", "token", "prompt and output tokens a month there" },
+        { "/serverless_cheaper_below/price_ratio", "1", "an hour of a rented replica over one of the serverless" },
+        { "/serverless_cheaper_below/serverless_capacity_used", "1",
+          "share of the tokens made that the serverless replicas could make while ready" },
+    };
+    const char *dim = "/serverless_cheaper_below/row";
+    double *v = malloc((n + 1) * sizeof *v);
+    const char **of = malloc((n + 1) * sizeof *of);
+    size_t rows = 0;
+    if (!v || !of) kw_writer_no_memory(w);
+    for (size_t i = 0; i < n && of; i++)
+        if (b[i].searched && !isnan(b[i].serverless_to_dedicated.tokens_month)) of[rows++] = model[i];
+    if (v && of && rows) {
+        kw_writer_group(w, "/serverless_cheaper_below",
+                        "below which use dedicated GPUs cost more than serverless ones");
+        kw_writer_index(w, dim, "row", rows, "a model");
+        put(w, "/serverless_cheaper_below/model", KW_H5_STR, "", "whose traffic it is", rows, dim, of);
+    }
+    for (size_t c = 0; c < sizeof column / sizeof *column && v && rows; c++) {
+        size_t at = 0;
+        for (size_t i = 0; i < n; i++) {
+            const struct kw_crossing *x = &b[i].serverless_to_dedicated;
+            if (!b[i].searched || isnan(x->tokens_month)) continue;
+            const double figure[] = { x->used.value,
+                                      x->used.lo,
+                                      x->used.hi,
+                                      x->tokens_month,
+                                      x->above.replica_hour / x->below.replica_hour,
+                                      x->below.capacity_used };
+            v[at++] = figure[c];
+        }
+        put(w, column[c].path, KW_H5_F64, column[c].unit, column[c].description, rows, dim, v);
+    }
+    free(v);
+    free(of);
+}
+
 void kw_results_volumes(struct kw_writer *w, const struct kw_breakeven *b, const char *const *model, size_t n)
 {
     struct rows x = { 0 };
     if (gather(&x, b, model, n)) {
         write_volumes(w, &x);
         write_crossings(w, &x);
+        write_thresholds(w, b, model, n);
     } else {
         kw_writer_no_memory(w);
     }

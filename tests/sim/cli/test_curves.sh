@@ -80,6 +80,19 @@ check("one table at a time", "one table" in keepwarm(*plan, "--curves", "--break
 check("a stray --curves", "has no meaning for these candidates" in keepwarm("plan", "-q", "--trace", "week.csv", "--model", "llama-3.1-8b", "-p", "lambda", "--curves", want=2))
 check("too few days", "no intervals" in keepwarm(*plan, "-r", "1"))
 
+# Below which use of what is rented serverless is cheaper: with an interval, and beside it what prices alone would say.
+few = ["plan", "-q", "--trace", "week.csv", "--model", "llama-3.1-8b", "--slo", "ttft_p95=90s", "-p", "modal", "-p", "runpod-community",
+       "--set", 'candidates.gpus=["L4","RTX4090"]', "--set", "candidates.hybrids=false", "-r", "4", "--break-even"]
+b = json.loads(keepwarm(*few, "-o", "used.h5", "--json"))["break_even"]["serverless_cheaper_below"]
+used = [b["capacity_used" + e] for e in ("_lo", "", "_hi")]
+check("the share that is used, with its interval", 0 < used[0] < used[1] < used[2] < 1, used)
+check("it moves as the volume does", abs(used[2] / used[1] / (b["tokens_month_hi"] / b["tokens_month"]) - 1) < 0.1, b)
+check("what prices alone say", abs(b["price_ratio"] - b["above"]["replica_usd_hour"] / b["below"]["replica_usd_hour"]) < 1e-12 and
+      abs(b["above"]["replica_usd_hour"] * 730 - b["above"]["cost_usd_month"]) < 0.01, b)
+words = " ".join(keepwarm(*few).split())
+check("said", "%.2f %% (95 %%:" % (100 * used[1]) in words and "the rule of thumb, 40 %, is a quotient of two prices" in words,
+      words[words.find("used below"):][:500])
+
 # The page and the result, by a reader that is not ours; found again by a rerun.
 keepwarm("report", "asked.h5", "-o", "page.html")
 page = open("page.html").read()
@@ -98,6 +111,9 @@ else:
                 check(group + "/" + k + " has its scale", d.dims[0].keys() == ["row"] or len(d.dims[0]) == 1, list(d.dims[0].keys()))
                 check(group + "/" + k + " again", (d[()] == g[group][k][()]).all())
             check(group + ": counts", f[group]["keep_warm"][()].tolist() == [x["keep_warm"] for x in rows])
+        with h5py.File("used.h5") as h:
+            t = h["serverless_cheaper_below"]
+            check("the threshold is kept", [t["capacity_used" + e][0] for e in ("_lo", "", "_hi")] == used and t["price_ratio"][0] == b["price_ratio"])
         check("curves by number", f["keep_warm_curve/curve"][()].tolist() == [i for i, c in enumerate(asked["keep_warm_curves"]) for _ in c["points"]])
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)

@@ -364,6 +364,9 @@ static void break_even(void)
         if (b.volume[v].tokens_month > 1e7) /* the mix of prompts and answers is the trace's */
             CHECK_NEAR(y[KW_KIND_API].cost.value / x[KW_KIND_API].cost.value, sqrt(10), 0.05);
         CHECK(b.volume[v].winner >= 0 && b.volume[v].pools >= 1 && b.volume[v].requests > 50);
+        double rented = x[KW_KIND_DEDICATED].cost.value / (730 * x[KW_KIND_DEDICATED].replica_hour);
+        if (b.volume[v].pools == 1) CHECK_NEAR(rented, round(rented), 1e-6);
+        CHECK(isnan(x[KW_KIND_API].replica_hour) && rented > 0.99);
     }
     CHECK(b.n_crossings >= 1 && b.crossing[0].from == KW_KIND_API && b.crossing[0].to == KW_KIND_DEDICATED);
     for (uint32_t c = 0; c < b.n_crossings; c++) {
@@ -372,6 +375,8 @@ static void break_even(void)
         CHECK(c == 0 || (x->tokens_month >= b.crossing[c - 1].tokens_month && x->from == b.crossing[c - 1].to));
         if (!x->step) CHECK_NEAR(x->below.cost.value / x->above.cost.value, 1, 0.031);
     }
+    const struct kw_crossing *used = &b.serverless_to_dedicated;
+    CHECK(isnan(used->tokens_month) || (used->used.value == used->above.capacity_used && isnan(used->used.lo)));
     o.run.threads = 1;
     CHECK(kw_breakeven_find(&again, &of, NULL) == KW_OK && again.n_crossings == b.n_crossings);
     CHECK(!memcmp(again.crossing, b.crossing, sizeof b.crossing)); /* any number of threads */
