@@ -6,10 +6,41 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/plan/plan_internal.h"
+#include "sim/plan/schedule/bound.h"
 #include "workloads/window.h"
 
 #define WORTH 0.01 /* of the cost: less is no reason for a schedule */
 #define WEEK (168 * KW_NS_PER_HOUR)
+#define DRAWINGS 4 /* of the days, on which a schedule is judged */
+#define MET 3      /* of these at least */
+
+/* All the late requests that the objectives allow, and half of them: what just meets them on the replayed days may not on others. */
+static const double share[] = { 1, 0.5 };
+enum { SHARES = sizeof share / sizeof *share };
+
+/* Hours to fit to, from those of a week, which want a second week to be more than chance, to those of any day. */
+static const uint32_t grain[] = { 168, 48, 24 };
+enum { GRAINS = sizeof grain / sizeof *grain };
+
+struct grains {
+    struct kw_hours of[GRAINS]; /* [first, GRAINS) */
+    size_t first;
+};
+
+static enum kw_status make_grains(struct grains *g, const struct kw_trace *t, const struct kw_zone *zone,
+                                  struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    memset(g, 0, sizeof *g);
+    g->first = t->span >= 2 * WEEK ? 0 : t->span >= WEEK ? 1 : 2;
+    for (size_t k = g->first; k < GRAINS && st == KW_OK; k++) st = kw_hours_init(&g->of[k], t, zone, grain[k], err);
+    return st;
+}
+
+static void free_grains(struct grains *g)
+{
+    for (size_t k = 0; k < GRAINS; k++) kw_hours_free(&g->of[k]);
+}
 
 static const struct kw_choice *constant(const struct kw_plan *p, size_t i)
 {
@@ -79,7 +110,9 @@ static bool alike(const struct kw_plan *p, size_t i, size_t j)
 /* From the fewest that a candidate of its family keeps warm to one more than the first constant level that meets. */
 static struct kw_schedule_search levels_of(const struct kw_plan *p, size_t looked, size_t of, double limit)
 {
-    struct kw_schedule_search how = { .least = UINT32_MAX, .most = UINT32_MAX, .limit = limit };
+    struct kw_schedule_search how = {
+        .least = UINT32_MAX, .most = UINT32_MAX, .share = 1, .bound = NAN, .limit = limit
+    };
     for (size_t i = 0; i < looked; i++) {
         const struct kw_choice *c = constant(p, i);
         if (!c || p->family[i] != p->family[of]) continue;
@@ -94,30 +127,80 @@ static struct kw_schedule_search levels_of(const struct kw_plan *p, size_t looke
     return how;
 }
 
-/* The cheapest schedule of candidate `of` into *s, where it is cheaper than what is there. */
-static enum kw_status look_for(struct kw_plan *p, size_t looked, struct kw_plan_schedule *s, size_t of,
-                               const struct kw_hours *h, const struct kw_study *study,
-                               const struct kw_sweep_options *run, struct kw_error *err)
+/* Whether it meets the objectives on other days too: drawings of the trace's, where there are enough to draw from. */
+static enum kw_status holds(struct kw_plan *p, struct kw_plan_schedule *s, const struct kw_choice *with,
+                            const struct kw_study *study, const struct kw_sweep_options *run, bool *does,
+                            struct kw_error *err)
 {
-    struct kw_schedule_found found;
-    double limit = s->found.any ? s->found.cost : s->constant * (1 - WORTH);
-    struct kw_schedule_search how = levels_of(p, looked, of, limit);
-    enum kw_status st = kw_schedule_search(&found, h, &p->candidates[of], study, run, &how, err);
+    struct kw_study own = *study;
+    struct kw_choice copy = *with;
+    struct kw_candidate c = { .choice = &copy, .n = 1 };
+    struct kw_point x;
+    struct kw_sweep *sweep = NULL;
+    size_t zero = 0;
+    enum kw_status st = kw_point_init(&x, err);
     if (st != KW_OK) return st;
-    p->simulations += found.runs;
-    double bound = fmin(s->found.bound, found.bound); /* NAN: of the other alone */
-    if (isnan(found.bound)) bound = NAN;
-    if (found.any) {
-        s->found = found;
-        s->of = of;
-    }
-    s->found.bound = bound;
+    own.replications = 1 + DRAWINGS;
+    own.precision = 0;
+    own.records = false;
+    own.series_step = 0;
+    st = kw_sweep_open(&sweep, &c, 1, &own, run, err);
+    if (st == KW_OK) st = kw_sweep_advance(sweep, &x, &zero, 1, kw_sweep_replications(sweep), err);
+    kw_sweep_close(sweep);
+    s->drawn = x.drawn;
+    s->met = x.met;
+    p->simulations += x.replications;
+    *does = x.drawn == 0 || x.met >= MET;
+    kw_point_free(&x);
+    return st;
+}
+
+/* The cheapest schedule of candidate `of` into *s, where it is cheaper than what is there: by the finest hours by which it
+ * holds on other days. */
+static enum kw_status look_for(struct kw_plan *p, size_t looked, struct kw_plan_schedule *s, size_t of,
+                               const struct grains *g, const struct kw_study *study, const struct kw_sweep_options *run,
+                               struct kw_error *err)
+{
+    double limit = s->found.any ? s->found.cost : s->constant * (1 - WORTH), bound;
+    struct kw_schedule_search how = levels_of(p, looked, of, limit);
+    struct kw_hours week;
+    enum kw_status st = kw_hours_init(&week, study->trace, g->of[GRAINS - 1].zone, 168, err);
+    if (st == KW_OK) st = kw_schedule_bound(&bound, &week, &p->candidates[of], study, run, how.least, err);
+    kw_hours_free(&week);
+    if (st != KW_OK) return st;
+    p->simulations++;
+    how.bound = bound;
+    s->bound = isnan(bound) || isnan(s->bound) ? NAN : fmin(s->bound, bound);
+    for (size_t k = g->first; k < GRAINS; k++)
+        for (size_t tight = 0; tight < SHARES; tight++) {
+            struct kw_schedule_found found;
+            struct kw_plan_schedule judged = *s;
+            bool does = false;
+            how.share = share[tight];
+            st = kw_schedule_search(&found, &g->of[k], &p->candidates[of], study, run, &how, err);
+            p->simulations += st == KW_OK ? found.runs : 0;
+            if (st != KW_OK) return st;
+            if (!found.any && !tight) return st; /* coarser hours save no more */
+            if (!found.any) continue;
+            struct kw_choice with = p->candidates[of].choice[0];
+            kw_hours_schedule(&g->of[k], found.level, &with.schedule);
+            with.scaling.keep_warm = kw_schedule_least(&with.schedule);
+            if ((st = holds(p, &judged, &with, study, run, &does, err)) != KW_OK) return st;
+            s->fits_alone |= !does;
+            if (!does) continue;
+            *s = judged;
+            s->found = found;
+            s->choice = with;
+            s->of = of;
+            s->share = share[tight];
+            return KW_OK;
+        }
     return KW_OK;
 }
 
 /* A schedule found in the first half of the weeks alone, on the weeks after it. */
 static enum kw_status judge_later(struct kw_plan *p, size_t looked, struct kw_plan_schedule *s,
-                                  const struct kw_hours *h, const struct kw_study *study,
+                                  const struct kw_zone *zone, const struct kw_study *study,
                                   const struct kw_sweep_options *run, struct kw_error *err)
 {
     const struct kw_trace *all = study->trace;
@@ -129,13 +212,14 @@ static enum kw_status judge_later(struct kw_plan *p, size_t looked, struct kw_pl
     struct kw_study own = *study;
     struct kw_schedule_found found;
     struct kw_schedule_search how = levels_of(p, looked, s->of, INFINITY);
+    how.share = s->share;
     if (weeks < 2 || kw_window_cut(&a, all, &first, NULL) != KW_OK) return KW_OK; /* of one week there are no others */
     if (kw_window_cut(&b, all, &later, NULL) != KW_OK) {
         kw_trace_free(&a);
         return KW_OK;
     }
-    enum kw_status st = kw_hours_init(&of_a, &a, h->zone, err);
-    if (st == KW_OK && (st = kw_hours_init(&of_b, &b, h->zone, err)) == KW_OK) {
+    enum kw_status st = kw_hours_init(&of_a, &a, zone, s->found.n, err);
+    if (st == KW_OK && (st = kw_hours_init(&of_b, &b, zone, s->found.n, err)) == KW_OK) {
         own.trace = &a;
         st = kw_schedule_search(&found, &of_a, &p->candidates[s->of], &own, run, &how, err);
         own.trace = &b;
@@ -151,27 +235,22 @@ static enum kw_status judge_later(struct kw_plan *p, size_t looked, struct kw_pl
     return st;
 }
 
-static enum kw_status add(struct kw_plan *p, size_t looked, const struct shop *shop, const struct kw_hours *h,
+static enum kw_status add(struct kw_plan *p, size_t looked, const struct shop *shop, const struct grains *g,
                           const struct kw_study *study, const struct kw_sweep_options *run, struct kw_error *err)
 {
     struct kw_plan_schedule *s = &p->schedule[p->n_schedules];
     memset(s, 0, sizeof *s);
     s->constant = cost_of(p, shop->best);
     s->of = shop->best;
-    s->found.bound = INFINITY;
+    s->bound = INFINITY;
     s->candidate = -1;
     kw_candidate_label(&p->candidates[shop->best], s->label, sizeof s->label);
-    enum kw_status st = look_for(p, looked, s, shop->best, h, study, run, err);
-    if (st == KW_OK && !alike(p, shop->best, shop->cheap)) st = look_for(p, looked, s, shop->cheap, h, study, run, err);
-    if (st == KW_OK && s->found.any) st = judge_later(p, looked, s, h, study, run, err);
+    enum kw_status st = look_for(p, looked, s, shop->best, g, study, run, err);
+    if (st == KW_OK && !alike(p, shop->best, shop->cheap)) st = look_for(p, looked, s, shop->cheap, g, study, run, err);
+    if (st == KW_OK && s->found.any) st = judge_later(p, looked, s, g->of[GRAINS - 1].zone, study, run, err);
     if (st != KW_OK) return st;
     p->n_schedules++;
-    if (!s->found.any) return KW_OK;
-    struct kw_choice with = p->candidates[s->of].choice[0];
-    kw_hours_schedule(h, s->found.level, &with.schedule);
-    with.scaling.keep_warm = kw_schedule_least(&with.schedule);
-    s->choice = with;
-    return kw_plan_push(p, &with, err);
+    return s->found.any ? kw_plan_push(p, &s->choice, err) : KW_OK;
 }
 
 /* What the cheapest that meets the objectives costs, schedules included. */
@@ -191,20 +270,23 @@ enum kw_status kw_plan_schedules(struct kw_plan *p, const struct kw_study *study
 {
     static const struct kw_zone utc = { .name = "UTC" };
     struct kw_sweep_options run = o->run;
-    struct kw_hours h;
+    struct grains g;
     size_t looked = p->n;
-    enum kw_status st = kw_hours_init(&h, study->trace, o->zone ? o->zone : &utc, NULL);
+    enum kw_status st = make_grains(&g, study->trace, o->zone ? o->zone : &utc, err);
     p->n_schedules = 0;
-    if (st == KW_ERANGE) return KW_OK; /* no hours that come back */
+    if (st == KW_ERANGE) { /* no hours that come back */
+        free_grains(&g);
+        return KW_OK;
+    }
     struct shop *shop = malloc((looked + 1) * sizeof *shop);
     if (st == KW_OK && !shop) st = kw_fail(err, KW_ENOMEM, "out of memory for a plan");
     run.progress = NULL;
     size_t n = st == KW_OK ? shops_of(p, looked, shop) : 0;
     for (size_t k = 0; k < n && st == KW_OK && p->n_schedules < KW_PLAN_SCHEDULES; k++)
         if (!k || cost_of(p, shop[k].cheap) < best_cost(p, looked) * (1 - WORTH))
-            st = add(p, looked, &shop[k], &h, study, &run, err);
+            st = add(p, looked, &shop[k], &g, study, &run, err);
     free(shop);
-    kw_hours_free(&h);
+    free_grains(&g);
     return st;
 }
 

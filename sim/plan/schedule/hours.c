@@ -13,11 +13,18 @@ void kw_hours_free(struct kw_hours *h)
     *h = (struct kw_hours){ .n = 0 };
 }
 
-enum kw_status kw_hours_init(struct kw_hours *h, const struct kw_trace *t, const struct kw_zone *zone,
+/* Which of n hours an hour of the week is. */
+static uint32_t which_of(uint32_t n, uint32_t hour)
+{
+    assert(n == 168 || n == 48 || n == 24);
+    return n == 168 ? hour : hour % 24 + (n == 48 && hour >= 5 * 24 ? 24 : 0);
+}
+
+enum kw_status kw_hours_init(struct kw_hours *h, const struct kw_trace *t, const struct kw_zone *zone, uint32_t n,
                              struct kw_error *err)
 {
     const struct kw_schedule clock = { .zone = zone };
-    *h = (struct kw_hours){ .zone = zone, .n = t->span >= 7 * 24 * HOUR ? 168 : 24 };
+    *h = (struct kw_hours){ .zone = zone, .n = n };
     if (t->epoch_unix == INT64_MIN) return kw_fail(err, KW_ERANGE, "the trace has no dates, so no hours of the week");
     if (t->span < 48 * HOUR) return kw_fail(err, KW_ERANGE, "less than two days show no hours that come back");
     size_t most = (size_t)(t->span / HOUR) * 2 + 8; /* clocks may be put forward or back within an hour */
@@ -31,7 +38,7 @@ enum kw_status kw_hours_init(struct kw_hours *h, const struct kw_trace *t, const
         uint32_t seconds, minute = kw_schedule_minute(&clock, at, &seconds);
         int64_t full = at + (60 - minute % 60) * 60 - seconds, clocks = kw_zone_next(zone, at);
         h->begin[h->pieces] = (at - t->epoch_unix) * KW_NS_PER_S;
-        h->which[h->pieces++] = (uint8_t)(minute / 60 % h->n);
+        h->which[h->pieces++] = (uint8_t)which_of(n, minute / 60);
         at = full < clocks ? full : clocks;
     }
     h->begin[h->pieces] = t->span;
@@ -53,10 +60,12 @@ void kw_hours_schedule(const struct kw_hours *h, const uint32_t *level, struct k
     memset(out, 0, sizeof *out); /* choices are compared byte by byte */
     out->zone = h->zone;
     out->lead = KW_LEAD_AUTO;
-    for (uint32_t i = 0; i < KW_HOURS_MAX; i++)
-        if (!i || level[i % h->n] != level[(i - 1) % h->n])
-            out->change[out->n++] = (struct kw_schedule_change){ (uint16_t)(i * 60), (uint16_t)level[i % h->n] };
-    if (out->n > 1 && level[0] == level[(KW_HOURS_MAX - 1) % h->n]) { /* Monday goes on as Sunday ended */
+    for (uint32_t i = 0; i < KW_HOURS_MAX; i++) {
+        uint32_t now = level[which_of(h->n, i)];
+        if (i && now == out->change[out->n - 1].warm) continue;
+        out->change[out->n++] = (struct kw_schedule_change){ (uint16_t)(i * 60), (uint16_t)now };
+    }
+    if (out->n > 1 && out->change[0].warm == out->change[out->n - 1].warm) { /* Monday goes on as Sunday ended */
         memmove(out->change, out->change + 1, --out->n * sizeof *out->change);
         out->change[out->n] = (struct kw_schedule_change){ 0, 0 };
     }

@@ -1,6 +1,6 @@
 /* sim/plan/schedule/hours.h - what a deployment did by hour of the week: replica time that is billed, and requests that an
- * objective counts against it. Hours are a time zone's; where the window is shorter than a week, days are alike and a
- * schedule is one of 24 hours. */
+ * objective counts against it. Hours are a time zone's: 168 of a week, 48 of a working day and a day of a weekend, or 24 of
+ * any day. A schedule has a level for each; the fewer they are, the more days tell what an hour wants. */
 #ifndef KW_SIM_PLAN_SCHEDULE_HOURS_H
 #define KW_SIM_PLAN_SCHEDULE_HOURS_H
 #include "sim/fleet/schedule.h"
@@ -11,14 +11,14 @@
 
 /* The window cut at the clock's full hours. */
 struct kw_hours {
-    uint32_t n; /* 168, or 24 */
+    uint32_t n; /* 168, 48 or 24 */
     size_t pieces;
     kw_ns *begin;   /* [pieces + 1], owned: ascending, from 0 to the window's end */
-    uint8_t *which; /* [pieces], owned: hour of the week, or of the day */
+    uint8_t *which; /* [pieces], owned: which of the n hours */
     const struct kw_zone *zone;
 };
 /* KW_ERANGE: the trace has no dates, or less than two days. */
-enum kw_status kw_hours_init(struct kw_hours *h, const struct kw_trace *t, const struct kw_zone *zone,
+enum kw_status kw_hours_init(struct kw_hours *h, const struct kw_trace *t, const struct kw_zone *zone, uint32_t n,
                              struct kw_error *err);
 void kw_hours_free(struct kw_hours *h);                /* safe to call again */
 size_t kw_hours_at(const struct kw_hours *h, kw_ns t); /* the piece of a moment in [0, window] */

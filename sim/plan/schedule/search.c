@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim/plan/schedule/bound.h"
 
 #define TOGETHER 2        /* proposals a round: fixed, so that any number of threads finds the same */
 #define BISECTIONS 4      /* rounds of proposals */
@@ -16,6 +15,7 @@ struct search {
     const struct kw_candidate *of;
     const struct kw_study *study;
     const struct kw_sweep_options *run;
+    double share;              /* of the requests that may miss an objective */
     uint32_t n, least, levels; /* hours; levels least, least + 1, ... */
     struct kw_hours_objective objective[KW_HOURS_OBJECTIVES];
     uint32_t n_objectives;
@@ -41,6 +41,18 @@ static double worst_share(const struct search *s, const uint32_t *level)
     for (uint32_t k = 0; k < s->n_objectives; k++) {
         double sum = 0;
         for (uint32_t i = 0; i < s->n; i++) sum += s->at[level[i] - s->least].bad[k][i];
+        worst = fmax(worst, sum / fmax(s->objective[k].budget, 0.5));
+    }
+    return worst;
+}
+
+/* The same of a run as it was. */
+static double share_of(const struct search *s, const struct kw_hours_run *r)
+{
+    double worst = 0;
+    for (uint32_t k = 0; k < s->n_objectives; k++) {
+        double sum = 0;
+        for (uint32_t i = 0; i < s->n; i++) sum += r->bad[k][i];
         worst = fmax(worst, sum / fmax(s->objective[k].budget, 0.5));
     }
     return worst;
@@ -112,11 +124,12 @@ static enum kw_status look_at(struct search *s, const uint32_t *level, size_t n,
                               struct kw_error *err)
 {
     enum kw_status st = kw_hours_try(s->h, s->of, s->study, s->run, level, n, out, err);
-    for (size_t k = 0; k < n && st == KW_OK; k++)
-        if (out[k].feasible && out[k].cost < s->best_run.cost) {
-            s->best_run = out[k];
-            memcpy(s->best, level + k * s->n, s->n * sizeof *level);
-        }
+    for (size_t k = 0; k < n && st == KW_OK; k++) {
+        if (s->share < 1 && share_of(s, &out[k]) > s->share) out[k].feasible = false;
+        if (!out[k].feasible || out[k].cost >= s->best_run.cost) continue;
+        s->best_run = out[k];
+        memcpy(s->best, level + k * s->n, s->n * sizeof *level);
+    }
     return st;
 }
 
@@ -135,7 +148,7 @@ static enum kw_status bisect(struct search *s, struct kw_error *err)
                                                           : isinf(missed)             ? met * (k ? 2.2 : 1.5)
                                                           : met > 0                   ? met * pow(missed / met, part)
                                                                                       : missed * (k ? 0.6 : 0.25);
-            propose(s, b, level + n * s->n);
+            propose(s, b * s->share, level + n * s->n);
             if (is_new(s, level + n * s->n)) beta[n++] = b;
         }
         if (!n) break;
@@ -236,7 +249,7 @@ enum kw_status kw_schedule_search(struct kw_schedule_found *out, const struct kw
                                   const struct kw_sweep_options *run, const struct kw_schedule_search *how,
                                   struct kw_error *err)
 {
-    *out = (struct kw_schedule_found){ .n = h->n, .cost = INFINITY, .bound = NAN };
+    *out = (struct kw_schedule_found){ .n = h->n, .cost = INFINITY };
     struct search *s = calloc(1, sizeof *s);
     if (!s) return kw_fail(err, KW_ENOMEM, "out of memory for schedules");
     assert(how->most >= how->least && how->most - how->least < KW_SCHEDULE_LEVELS);
@@ -245,20 +258,19 @@ enum kw_status kw_schedule_search(struct kw_schedule_found *out, const struct kw
     s->study = study;
     s->run = run;
     s->n = h->n;
+    s->share = how->share;
     s->least = how->least;
     s->levels = how->most - how->least + 1;
     s->n_objectives = kw_hours_objectives(study, s->objective);
     s->best_run.cost = INFINITY;
     s->at = calloc(s->levels, sizeof *s->at);
     enum kw_status st = s->at ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for schedules");
-    if (st == KW_OK) st = kw_schedule_bound(&out->bound, h, of, study, run, how->least, err);
-    out->runs = 1;
-    if (st == KW_OK && s->levels > 1 && !(out->bound > how->limit)) {
+    if (st == KW_OK && s->levels > 1 && !(how->bound > how->limit)) {
         st = constants(s, err);
         bool possible = isfinite(s->best_run.cost);
         if (st == KW_OK && possible) st = bisect(s, err);
         if (st == KW_OK && possible) st = improve(s, err);
-        out->runs += s->n_tried;
+        out->runs = s->n_tried;
     }
     if (st == KW_OK && s->best_run.cost < how->limit) {
         out->any = true;

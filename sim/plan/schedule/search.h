@@ -16,6 +16,9 @@
 
 struct kw_schedule_search {
     uint32_t least, most; /* levels, at most KW_SCHEDULE_LEVELS of them */
+    double
+        share; /* 1: of the requests that may miss an objective, so many do at most; less leaves room for other days */
+    double bound; /* USD a month: no schedule costs less (bound.h); NAN: not known */
     double limit; /* USD a month: a schedule that cannot cost less, and constant levels neither, is not looked for */
 };
 
@@ -24,7 +27,6 @@ struct kw_schedule_found {
     uint32_t n; /* hours */
     uint32_t level[KW_HOURS_MAX];
     double cost, ttft_p95_s; /* USD a month; of it */
-    double bound;            /* no schedule by the hour costs less; NAN: not known */
     uint32_t runs;
 };
 
