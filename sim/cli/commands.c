@@ -143,14 +143,18 @@ const struct kw_command kw_commands[] = {
       "Anomalies are hours that cost more than the same hour of earlier days, working days and weekends\n"
       "apart, lets expect; holidays are not known. --budget is of a calendar month (UTC): its spending goes\n"
       "on as in the last seven days, with an interval of 95 %, and where that is too much the exit code\n"
-      "is 4.\n",
+      "is 4. --savings plans the requests of the log's dearest model on machines with a model whose shape\n"
+      "is known (seconds to minutes; it takes one log) and says in a sentence what they would cost, and why.\n",
       "keepwarm watch spend.csv --platform openai --platform anthropic\n"
       "keepwarm watch logs/*.jsonl --platform openai --state watch.h5 # every night: reads what is new\n"
       "keepwarm watch spend.csv vllm.jsonl=lambda:H100x2 --platform openai --json\n"
       "keepwarm watch --state watch.h5 --budget 5000 || mail -s 'over budget' finops@example.com\n"
+      "keepwarm watch logs/*.jsonl --state watch.h5 --metrics /var/lib/node_exporter/keepwarm.prom -q\n"
+      "keepwarm watch spend.csv --platform openai --savings llama-3.3-70b --slo ttft_p95=2s\n"
       "keepwarm watch jobs.jsonl=runpod:H100 --columns gpu=executionTime:ms,start=delayTime:ms",
-      { KW_OPT_PLATFORM, KW_OPT_PLATFORMS, KW_OPT_MODEL, KW_OPT_STATE, KW_OPT_SPEND, KW_OPT_DATE, KW_OPT_FORMAT,
-        KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_JSON, KW_OPT_ALL, KW_OPT_QUIET, KW_OPTIONS },
+      { KW_OPT_PLATFORM, KW_OPT_PLATFORMS, KW_OPT_MODEL, KW_OPT_STATE, KW_OPT_SPEND, KW_OPT_SAVINGS, KW_OPT_METRICS,
+        KW_OPT_SLO, KW_OPT_DATE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_JSON, KW_OPT_ALL, KW_OPT_QUIET,
+        KW_OPTIONS },
       0,
       KW_CLI_MAX_LIST,
       kw_cli_watch },

@@ -29,6 +29,8 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_INVOICE,
                     KW_OPT_TERM,
                     KW_OPT_STATE,
+                    KW_OPT_METRICS,
+                    KW_OPT_SAVINGS,
                     KW_OPT_SPEND, /* a month's; of the same name as calibrate's KW_OPT_BUDGET, of other commands */
                     KW_OPT_MODEL,
                     KW_OPT_SLO,
@@ -106,7 +108,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
 
 struct kw_options {
     const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date,
-        *focus, *invoice, *state, *spend, *volume, *term, *platforms, *region, *precise;
+        *focus, *invoice, *state, *spend, *savings, *metrics, *volume, *term, *platforms, *region, *precise;
     struct kw_list set, slo, platform, profile, require, add, substitute;
     int64_t threads, seed, replications, tp, at,
         start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */

@@ -411,7 +411,5 @@ enum kw_status kw_watch_report_json(const struct kw_watch_report *r, struct kw_t
     }
     if (st == KW_OK) json_alarms(out, r->alarms);
     if (st == KW_OK && r->budget) json_budget(out, r->budget);
-    if (st == KW_OK) st = json_hours(out, r, err);
-    kw_text_add(out, "\n}\n");
-    return st;
+    return st == KW_OK ? json_hours(out, r, err) : st;
 }

@@ -16,6 +16,7 @@ struct kw_watch_report {
 
 /* KW_ENOMEM. */
 enum kw_status kw_watch_report_text(const struct kw_watch_report *r, struct kw_text *out, struct kw_error *err);
+/* Without the last brace, so that more may follow. */
 enum kw_status kw_watch_report_json(const struct kw_watch_report *r, struct kw_text *out, struct kw_error *err);
 
 #endif

@@ -114,6 +114,22 @@ static void share_rent(const struct kw_watch_ledger *l, struct kw_watch_window w
     }
 }
 
+enum kw_status kw_watch_by_series(const struct kw_watch_ledger *l, struct kw_watch_window w,
+                                  struct kw_watch_count **count, struct kw_error *err)
+{
+    kw_nusd *rent = calloc(l->n_series + 1, sizeof *rent);
+    *count = calloc(l->n_series + 1, sizeof **count);
+    if (!rent || !*count) {
+        free(rent), free(*count);
+        return kw_fail(err, KW_ENOMEM, "out of memory for %zu series", l->n_series);
+    }
+    for (size_t i = first_cell(l, w.from); i < l->n_cells && l->cell[i].hour < w.to; i++)
+        kw_watch_count_add(&(*count)[l->cell[i].series], &l->cell[i].count);
+    share_rent(l, w, *count, rent);
+    free(rent);
+    return KW_OK;
+}
+
 struct named {
     const char *name; /* borrowed from names */
     size_t series;

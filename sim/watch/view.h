@@ -27,6 +27,10 @@ struct kw_watch_row {
 enum kw_status kw_watch_rows(const struct kw_watch_ledger *l, struct kw_watch_window w, int by,
                              struct kw_watch_row **row, size_t *n, struct kw_error *err);
 
+/* What each series counts in w, its part of the rent in its cost: *count is malloc'd, [l->n_series + 1]. KW_ENOMEM. */
+enum kw_status kw_watch_by_series(const struct kw_watch_ledger *l, struct kw_watch_window w,
+                                  struct kw_watch_count **count, struct kw_error *err);
+
 /* Every hour of w, rent in the hours it is for: *hour is malloc'd, [w.to - w.from]. KW_ENOMEM. */
 enum kw_status kw_watch_hours(const struct kw_watch_ledger *l, struct kw_watch_window w, struct kw_watch_count **hour,
                               struct kw_error *err);

@@ -290,12 +290,31 @@ enum kw_status kw_columns_add(struct kw_columns *c, const char *text, struct kw_
     return KW_OK;
 }
 
+static const char *const account_keys[] = { "key", "team", "tag", "cost", "cold", "start", "gpu", NULL };
+
 const char *kw_columns_account_key(const struct kw_columns *c)
 {
-    static const char *const of[] = { "key", "team", "tag", "cost", "cold", "start", "gpu" };
-    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
-        if (kw_columns_said(c, of[i])) return of[i];
+    for (size_t i = 0; account_keys[i]; i++)
+        if (kw_columns_said(c, account_keys[i])) return account_keys[i];
     return NULL;
+}
+
+enum kw_status kw_columns_without_accounts(const char *text, char *buf, size_t size, struct kw_error *err)
+{
+    size_t used = 0;
+    buf[0] = 0;
+    while (text && *text) {
+        size_t n = until(text, strlen(text), ","), k = until(text, n, "="), i = 0;
+        while (account_keys[i] && (strlen(account_keys[i]) != k || memcmp(account_keys[i], text, k))) i++;
+        if (!account_keys[i]) {
+            if (used + n + 2 > size) return kw_fail(err, KW_ERANGE, "columns: more than %zu bytes", size - 2);
+            if (used) buf[used++] = ',';
+            memcpy(buf + used, text, n);
+            buf[used += n] = 0;
+        }
+        text += n + (text[n] == ',');
+    }
+    return KW_OK;
 }
 
 bool kw_columns_said(const struct kw_columns *c, const char *key)

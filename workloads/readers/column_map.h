@@ -86,6 +86,9 @@ enum kw_status kw_columns_add(struct kw_columns *c, const char *text, struct kw_
 /* The first key that only accounts read (key, team, tag, cost, cold, start, gpu) of those said, or NULL. */
 const char *kw_columns_account_key(const struct kw_columns *c);
 
+/* text without its entries of these keys, into buf. KW_ERANGE: it is too long. */
+enum kw_status kw_columns_without_accounts(const char *text, char *buf, size_t size, struct kw_error *err);
+
 /* Has this key been added since c->said was 0? */
 bool kw_columns_said(const struct kw_columns *c, const char *key);
 

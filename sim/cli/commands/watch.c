@@ -3,14 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "sim/cli/commands/watch_savings.h"
 #include "sim/cli/output.h"
 #include "sim/cli/platform_folder.h"
 #include "sim/core/date.h"
+#include "sim/core/files/file.h"
 #include "sim/core/files/source.h"
 #include "sim/io/scenario/catalogue.h"
 #include "sim/io/watch_report.h"
 #include "sim/watch/ledger.h"
 #include "sim/watch/log_file.h"
+#include "sim/watch/metrics.h"
 #include "sim/watch/state.h"
 #include "workloads/trace_load.h"
 
@@ -161,6 +164,9 @@ static enum kw_status read_all(struct watch *x, struct kw_error *err)
     const struct kw_options *o = x->o;
     if (o->spend && (kw_nano_parse(o->spend, &x->limit, err) != KW_OK || x->limit <= 0))
         return kw_fail(err, KW_EUSAGE, "--budget: want dollars a month, more than 0; got '%.40s'", o->spend);
+    if (o->slo.n && !o->savings) return kw_fail(err, KW_EUSAGE, "--slo is for --savings, which is not given");
+    if (o->savings && (o->args.n != 1 || o->state))
+        return kw_fail(err, KW_EUSAGE, "--savings plans the requests of one log, without --state: give it one");
     enum kw_status st = kw_cli_platforms(&x->catalogue, o, err);
     if (st == KW_OK && o->platform.n > PLATFORMS) st = kw_fail(err, KW_EUSAGE, "--platform: at most %d", PLATFORMS);
     for (size_t i = 0; i < o->platform.n && st == KW_OK; i++) {
@@ -184,6 +190,9 @@ static enum kw_status tell(struct watch *x, struct kw_text *out, enum kw_budget_
     const struct kw_options *o = x->o;
     struct kw_watch_budget budget;
     struct kw_watch_alarms alarms = { 0 };
+    struct kw_watch_savings savings;
+    struct log_word w;
+    bool saved = false;
     struct kw_watch_report r = { .ledger = &x->ledger, .alarms = &alarms, .all = o->all };
     r.window = kw_watch_window(&x->ledger, MONTH_HOURS);
     enum kw_status st = KW_OK;
@@ -192,8 +201,24 @@ static enum kw_status tell(struct watch *x, struct kw_text *out, enum kw_budget_
         *state = budget.state;
     }
     if (st == KW_OK) st = kw_watch_alarms(&alarms, &x->ledger, r.window, ALARMS_A_MONTH, err);
+    if (st == KW_OK && o->metrics) {
+        struct kw_text text = { 0 };
+        st = kw_watch_metrics(&text, &x->ledger, &alarms, r.budget, err);
+        if (st == KW_OK && text.failed) st = kw_fail(err, KW_ENOMEM, "out of memory for metrics");
+        if (st == KW_OK) st = kw_file_replace(o->metrics, text.s, text.n, err);
+        kw_text_free(&text);
+    }
+    if (st == KW_OK && o->savings) {
+        st = split(o->args.v[0], &w, err);
+        if (st == KW_OK) st = kw_watch_savings(&savings, o, w.path, &x->ledger, err);
+        saved = st == KW_OK;
+    }
     if (st == KW_OK && !o->json) kw_text_add(out, "keepwarm watch\n");
     if (st == KW_OK) st = o->json ? kw_watch_report_json(&r, out, err) : kw_watch_report_text(&r, out, err);
+    if (saved && st == KW_OK && !o->json) kw_watch_savings_text(&savings, out);
+    if (saved && st == KW_OK && o->json) kw_watch_savings_json(&savings, out);
+    if (st == KW_OK && o->json) kw_text_add(out, "\n}\n");
+    if (saved) kw_watch_savings_free(&savings);
     kw_watch_alarms_free(&alarms);
     return st;
 }

@@ -131,6 +131,71 @@ watch "$tmp/weeks.csv" --budget 300 -q >"$tmp/out"
 holds 'the budget is told' grep -q 'NOT KEPT by this forecast' "$tmp/out"
 refused "--budget: want dollars a month, more than 0; got '0'" watch "$tmp/weeks.csv" --budget 0
 refused "--budget: want dollars a month, more than 0; got '5k'" watch "$tmp/weeks.csv" --budget 5k
+# Savings are what plans of the same requests find, by kind.
+python3 - "$tmp/chat.csv" <<'EOF'
+import random, sys
+random.seed(3)
+with open(sys.argv[1], "w") as f:
+    f.write("ts,model,input_tokens,output_tokens,team\n")
+    for i in range(2000):
+        f.write("2026-06-%02dT%02d:%02d:%02dZ,gpt-4o,%d,%d,a\n" % (1 + i // 1000, i % 1000 * 24 // 1000, i % 60, i % 59, random.randint(200, 3000), random.randint(50, 500)))
+EOF
+watch "$tmp/chat.csv" --columns team=team --platform openai --savings llama-3.1-8b --slo ttft_p95=2s --json -q >"$tmp/a.json"
+json "$tmp/a.json" 'a["savings"]["model"] == "gpt-4o" and a["savings"]["source"] == "openai" and a["savings"]["usd"] == a["total"]["usd"]'
+json "$tmp/a.json" 'abs(a["savings"]["usd_month"] / (float(a["total"]["usd"]) * 365 / 24) - 1) < 0.02'
+for kind in serverless dedicated; do
+    "$keepwarm" plan --trace "$tmp/chat.csv" --model llama-3.1-8b --slo ttft_p95=2s -p $kind --json -q >"$tmp/b.json"
+    holds "as planned, $kind" python3 -c 'import json, sys
+a, b = (json.load(open(f)) for f in sys.argv[1:3])
+best = min(p["cost_usd_month"] for p in b["points"] if p["feasible"])
+sys.exit(abs(a["savings"]["plan"][sys.argv[3]]["usd_month"] / float(best) - 1) > 0.02)' "$tmp/a.json" "$tmp/b.json" $kind
+done
+watch "$tmp/chat.csv" --platform openai --savings llama-3.1-8b --slo ttft_p95=2s -q >"$tmp/out"
+holds 'in a sentence' grep -q 'gpt-4o at openai processed .* tokens at \$' "$tmp/out"
+refused '--slo is for --savings' watch "$tmp/chat.csv" --slo ttft_p95=2s
+refused 'plans the requests of one log' watch "$tmp/chat.csv" "$tmp/spend.csv" --savings llama-3.1-8b
+refused 'no model of the log is priced by the token' watch "$tmp/relative.csv" --date 2026-01-01 --savings llama-3.1-8b
+refused 'llama-3.1-9b' watch "$tmp/chat.csv" --platform openai --savings llama-3.1-9b -q
+# The metrics are Prometheus' text; each is shown by the dashboard, which asks for no other.
+watch "$tmp/weeks.csv" "$tmp/jobs.jsonl=lambda:H100x2" --budget 3000 --metrics "$tmp/k.prom" -q --json >"$tmp/a.json"
+cat >"$tmp/metrics.py" <<'EOF'
+import json, re, sys
+typed, values = {}, {}
+for line in open(sys.argv[1]):
+    if line.startswith("# TYPE "):
+        name, kind = line.split()[2:]
+        assert name not in typed and kind in ("counter", "gauge"), line
+        assert (kind == "counter") == name.endswith("_total"), line
+        typed[name] = kind
+    elif not line.startswith("# HELP "):
+        m = re.fullmatch(r'(keepwarm_[a-z0-9_]+)(\{([a-z]+="([^"\\]|\\.)*",?)*\})? (\S+)\n', line)
+        assert m and m[1] in typed, line
+        assert (m[1], m[2]) not in values, line
+        values[m[1], m[2]] = float(m[5])
+dashboard = json.load(open(sys.argv[2]))
+variables = [v for v in dashboard["templating"]["list"] if v["type"] == "query"]
+asked = [t["expr"] for p in dashboard["panels"] for t in p["targets"]] + [v["query"]["query"] for v in variables]
+names = {n for e in asked for n in re.findall(r"keepwarm_[a-z0-9_]+", e)}
+assert names == set(typed), names ^ set(typed)
+ids = [p["id"] for p in dashboard["panels"]]
+assert len(set(ids)) == len(ids) and all(p["datasource"]["uid"] == "${datasource}" for p in dashboard["panels"])
+labels = {l for e in asked for g in re.findall(r"by \((\w+)\)|\{(\w+)=~", e) for l in g if l}
+assert labels <= set(re.findall(r'(\w+)="', " ".join(k[1] or "" for k in values))), labels
+cells = [(p["gridPos"]["x"] + x, p["gridPos"]["y"] + y) for p in dashboard["panels"]
+         for x in range(p["gridPos"]["w"]) for y in range(p["gridPos"]["h"])]
+assert len(set(cells)) == len(cells) and max(x for x, y in cells) < 24  # no panel lies on another
+a = json.load(open(sys.argv[3]))
+cost = sum(v for k, v in values.items() if k[0] == "keepwarm_cost_usd_total")
+assert abs(cost - float(a["total"]["usd"])) < 1e-6, cost
+assert sum(v for k, v in values.items() if k[0] == "keepwarm_requests_total") == a["total"]["requests"]
+assert values["keepwarm_budget_usd", None] == 3000
+EOF
+holds 'metrics and dashboard' python3 "$tmp/metrics.py" "$tmp/k.prom" sim/watch/grafana.json "$tmp/a.json"
+into_nowhere() {
+    watch "$tmp/weeks.csv" --metrics "$tmp/no/k.prom" -q >/dev/null 2>"$tmp/err"
+    [ $? = 1 ] && grep -q "$tmp/no/k.prom" "$tmp/err"
+}
+holds 'metrics into no folder' into_nowhere
 refused 'which logs?' watch
 refused 'nothing was counted in' watch --state "$tmp/none.h5"
 refused 'is no file' watch /dev/stdin --state "$tmp/none.h5"
