@@ -64,18 +64,27 @@ static void rent(const struct kw_choice *x, char *buf, size_t size)
              x->profile->precision);
 }
 
+static uint32_t most_scheduled(const struct kw_schedule *s)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->change[i].warm > most) most = s->change[i].warm;
+    return most;
+}
+
 /* "1 replica at all times; each further one stops after 300 s idle" */
 static void keeps_warm(const struct kw_choice *x, char *buf, size_t size)
 {
     uint32_t n = x->scaling.keep_warm;
-    const char *more = x->schedule.n         ? ", by a schedule"
-                       : x->prewarm.forecast ? ", more where a forecast wants them"
-                                             : "";
+    const char *more = x->prewarm.forecast ? ", more where a forecast wants them" : "";
     double idle = kw_nano_to_double(x->scaling.idle_timeout), last = kw_nano_to_double(x->scaling.zero_timeout);
     if (x->api)
         snprintf(buf, size, "nothing: the provider does");
     else if (x->platform->kind == KW_KIND_DEDICATED && !x->autoscaler)
         snprintf(buf, size, "%u replica%s, at all times: what is rented by the hour stays on", n, n == 1 ? "" : "s");
+    else if (x->schedule.n)
+        snprintf(buf, size, "%u to %u by the hour of the week (run says when); each further one stops after %g s idle",
+                 n, most_scheduled(&x->schedule), idle);
     else if (n)
         snprintf(buf, size, "%u replica%s at all times%s; each further one stops after %g s idle", n, n == 1 ? "" : "s",
                  more, idle);

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 passed = failed = 0
 TRACE = ["--trace", "tests/sim/cli/golden/trace.csv", "--format", "servegen"]
@@ -78,6 +79,16 @@ answer("serverless from zero", {r"^none: the last replica stops after \d+ s idle
     r"TTFT p95 [\d.]+ s \(at most 300\)": "objectives"}, "--model", "llama-3.1-8b", "--slo", "ttft_p95=300s", "-p", "modal")
 _, _, best, said, _ = answer("hybrid", {"^modal: L4 on Modal.*bedrock: nothing: llama-3.1-8b by the token": "rent", "^modal: .* bedrock: nothing": "keep warm"},
     "--model", "llama-3.1-8b", "--slo", "ttft_p95=2s", "-p", "modal", "-p", "bedrock")
+with tempfile.NamedTemporaryFile("w", suffix=".csv") as office: # two weeks of office hours, which a schedule fits
+    office.write("TIMESTAMP,ContextTokens,GeneratedTokens\n")
+    for d in range(1, 13):
+        office.writelines("2024-01-%02d %02d:%02d:%02d.0000000,300,80\n" % (d, h, 10 * k, (7 * k + 3 * h) % 50)
+                          for h in range(8, 18) for k in range(6) if d % 7 not in (0, 6))
+    office.flush()
+    TRACE = ["--trace", office.name]
+    answer("a schedule", {"^0 to 1 by the hour of the week .run says when.; each further one stops after 5 s idle$": "keep warm", "schedule=0-1": "run"},
+           "--model", "llama-3.1-8b", "--slo", "ttft_p95=2s", "-p", "modal")
+TRACE = ["--trace", "tests/sim/cli/golden/trace.csv", "--format", "servegen"]
 answer("a budget", {r"the budget of \$500": "objectives"}, "--model", "llama-3.1-8b", "--slo", "ttft_p95=0.6s,budget=500")
 lines, data = plan("--model", "llama-3.1-8b", "--slo", "ttft_p95=1ms")
 said = facts(lines[:40])

@@ -13,13 +13,18 @@ plan=("$keepwarm" plan -q --trace "$trace" --format servegen --model llama-3.1-8
 "${plan[@]}" --slo ttft_p95=5s -o "$work/api.h5" >"$work/api.txt" || exit 1
 "${plan[@]}" --slo ttft_p95=5s -p api -p dedicated --break-even -o "$work/volumes.h5" >"$work/volumes.txt" || exit 1
 "${plan[@]}" --slo ttft_p95=1ms -p api -o "$work/none.h5" >"$work/none.txt" 2>/dev/null
+# Two weeks of office hours, which a schedule fits.
+/usr/bin/awk 'BEGIN { print "TIMESTAMP,ContextTokens,GeneratedTokens"
+    for (d = 1; d <= 12; d++) for (h = 8; h < 18 && d % 7 != 6 && d % 7 != 0; h++) for (k = 0; k < 6; k++)
+        printf "2024-01-%02d %02d:%02d:%02d.0000000,300,80\n", d, h, 10 * k, (k * 7 + h * 3) % 50 }' >"$work/office.csv"
+"$keepwarm" plan -q --trace "$work/office.csv" --model llama-3.1-8b --slo ttft_p95=2s -p modal -p crusoe -p bedrock -p groq -r 3 -o "$work/office.h5" >"$work/office.txt" || exit 1
 grep -v '^#' tests/sim/cli/golden/commands.txt | while IFS= read -r line; do
     case $line in run:*|sweep:*|fallback:*)
         read -ra words <<<"${line#*: }"
         "$keepwarm" "${words[@]}" -o "$work/${line%%:*}.h5" >"$work/${line%%:*}.txt" 2>/dev/null ;;
     esac
 done
-for name in tight api volumes none run sweep fallback; do
+for name in tight api volumes none office run sweep fallback; do
     "$keepwarm" report "$work/$name.h5" -o "$work/$name.html" 2>/dev/null || exit 1
 done
 sed "s/\"golden\"/\"a\\\\u009b31m<b>\\\\u001b[2J\"/; s|tests/sim/cli/golden/||" tests/sim/cli/golden/run.json >"$work/evil.json"
@@ -129,7 +134,7 @@ class Page(html.parser.HTMLParser):
         if self.open and self.open[-1] in self.of and self.of[self.open[-1]]:
             self.of[self.open[-1]][-1] += data
 
-for name in ("tight", "api", "volumes", "none", "run", "sweep", "fallback"):
+for name in ("tight", "api", "volumes", "none", "office", "run", "sweep", "fallback"):
     page = Page(open(name + ".html", encoding="utf-8").read())
     check(name + ": is well-formed and fetches nothing", not page.wrong, page.wrong[:5])
     lines = open(name + ".txt", encoding="utf-8").read().splitlines()
@@ -140,8 +145,24 @@ for name in ("tight", "api", "volumes", "none", "run", "sweep", "fallback"):
             titles += [] if k and lines[k - 1][:1].strip() else [line + (" " + more if more else "")]
         missing += [c for c in re.split(r" {2,}", line.strip()) if c.strip("─") and " ".join(c.split()) not in page.words]
     check(name + ": all that the terminal says", len(lines) > 5 and not missing, missing[:8])
+    # A line as a whole stands there, too: rows with their cells in order, facts behind their labels. But for rules and heads
+    # of tables, which have two lines, and for names too long for a cell, which go on below.
+    said = [" ".join(x.split()) for x in lines if x.strip() and "─" not in x]
+    apart = [x for x in said if x not in page.words]
+    check(name + ": whole lines", len(apart) < 0.2 * len(said), (len(apart), len(said), apart[:8]))
     wrong = [t for t in titles[1:] if t not in page.of["h2"]]
     check(name + ": its sections", titles and titles[0] in page.of["h1"] and not wrong, (wrong, page.of["h1"], page.of["h2"]))
+
+# ---- what must be there by name: a section or a label that went missing from terminal and page alike is missed here
+
+office = Page(open("office.html", encoding="utf-8").read())
+for title in ("Recommendation", "The best of each kind", "What keeping replicas warm buys", "Keep-warm curve of modal", "Schedules: ", "What would flip the answer",
+              "The best configuration of each platform", "What this rests on", "Cost against latency", "What a month pays for", "Ranking"):
+    check("the page has " + title, sum(h.startswith(title) for h in office.of["h2"]) == 1, office.of["h2"])
+labels = [t.strip() for t in re.findall(r"<dt>(.*?)</dt>", open("office.html", encoding="utf-8").read())]
+for label in ("objectives", "rent", "keep warm", "cost", "users see", "how surely", "why", "if worse", "assumed", "left out", "window", "month", "schedule"):
+    check("the page has a fact named " + label, label in labels, labels)
+check("the page tells p99", re.search(r"within [\d.]+ s for 99 %", office.words) and "TTFT p99 s" in office.words)
 
 # ---- both schemes: text at 4.5 to 1 and what pictures are drawn with at 3 to 1 (WCAG 2.2, 1.4.3 and 1.4.11)
 
