@@ -42,7 +42,9 @@ const struct kw_command kw_commands[] = {
       "--curves tells cost, TTFT p95, cold requests and attainment at each keep_warm, with intervals of\n"
       "95 %, of every platform's best offer, which a plan else tells of the best alone. --pareto simulates\n"
       "every candidate, those too dear to be the best too, and lists the frontier of cost against TTFT p95;\n"
-      "with --csv both print a row a configuration.\n" PLACES,
+      "with --csv both print a row a configuration.\n"
+      "--precision P% simulates as many drawings of the days as it takes to know the mean cost, and each\n"
+      "percentile that has an objective, within P per cent: 11 to 256 replications in the place of -r.\n" PLACES,
       "keepwarm plan --trace requests.csv --model llama-3.1-8b --slo ttft_p95=2s  # no file at all\n"
       "keepwarm plan chat.json -o plan.h5          # keep everything for notebooks and reprice\n"
       "keepwarm plan chat.json --platform modal --platform lambda --break-even\n"
