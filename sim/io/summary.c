@@ -665,7 +665,7 @@ static bool first_of_platform(const struct kw_plan *p, size_t k)
     return true;
 }
 
-/* What a row has no room for: of a hybrid its parts, of what misses by which objective, and its drawings where no column
+/* What a row has no room for: of a hybrid its parts, what is done against cold starts, of what misses by which objective, and its drawings where no column
  * has them. */
 static void plan_note(const struct kw_plan *p, size_t i, bool drawings, struct kw_text *out)
 {
@@ -683,6 +683,8 @@ static void plan_note(const struct kw_plan *p, size_t i, bool drawings, struct k
                  : c->routing.policy == KW_ROUTE_REGION ? "by region"
                                                         : "hybrid",
                  label, routing[0] ? "; " : "", routing);
+    } else if (c->mitigation || c->choice[0].schedule.n) {
+        kw_candidate_label(c, text, sizeof text);
     }
     if (miss[0])
         snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s%s", text[0] ? "; " : "",
@@ -833,7 +835,7 @@ static const struct kw_candidate *best_of(const struct kw_plan *p, size_t family
         size_t i = p->order[k];
         const struct kw_autoscaling *s = &p->candidates[i].choice[0].scaling;
         if (stands_alone(&p->candidates[i]) || p->family[i] != family || s->keep_warm != keep_warm ||
-            p->candidates[i].choice[0].schedule.n)
+            p->candidates[i].choice[0].schedule.n || p->candidates[i].mitigation)
             continue;
         if (idle >= 0 && s->idle_timeout != idle) continue;
         *point = &p->points[i];

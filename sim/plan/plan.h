@@ -21,7 +21,19 @@
 #define KW_PLAN_STRESSED 4  /* offers that tie with the cheapest and are replayed under worse inputs, itself included */
 #define KW_PLAN_TOLD 5      /* prices whose cheapest a plan always knows, so that the nearest flips are right */
 #define KW_PLAN_SCHEDULES 4 /* platforms for which a schedule is looked for */
+#define KW_PLAN_MITIGATED 3 /* platforms for whose best offer mitigations are tried */
 #define KW_PLAN_CONTENDERS 16 /* at most: half of them feasible, half cheaper ones that miss */
+
+/* What a plan tries against the cold starts of its contenders: plan_mitigations.c. */
+enum kw_mitigation {
+    KW_MITIGATE_PREWARM,
+    KW_MITIGATE_PING,
+    KW_MITIGATE_HOLD,
+    KW_MITIGATE_SNAPSHOT,
+    KW_MITIGATE_WEIGHTS,
+    KW_MITIGATIONS
+};
+extern const char *const kw_mitigation_name[]; /* "prewarm", "ping", "hold", "snapshot", "weights_from", NULL */
 
 struct kw_substitute {   /* a model whose answers the user takes for those of the model asked for */
     const char *model;   /* borrowed */
@@ -86,6 +98,7 @@ struct kw_plan_options {
     struct kw_cold_start own_cold; /* of it, provision alone: how long until another spot machine is there */
     bool hybrids;                  /* also two deployments for the contenders: plan_hybrids.c */
     bool mixes;                    /* also two offers of GPUs behind one router: plan_mixes.c */
+    unsigned mitigations;          /* bits 1u << enum kw_mitigation: tried for the best serverless offers; 0: none */
     bool no_schedules;             /* none by the hour of the week is looked for: plan_schedules.c */
     const struct kw_zone *zone;    /* whose week it is; borrowed; NULL: UTC */
     bool exhaustive;               /* every candidate with every replication */

@@ -247,6 +247,7 @@ static void take_written(const struct enumeration *e, struct kw_choice *c)
     c->term = term;
     if (term != KW_TERM_PROVISIONED) memset(&c->provision, 0, sizeof c->provision);
     memset(&c->prewarm, 0, sizeof c->prewarm);
+    memset(&c->hold, 0, sizeof c->hold);
     memset(&c->schedule, 0, sizeof c->schedule);
     memcpy(c->name, name, sizeof name);
     memset(c->serves, 0, sizeof c->serves);

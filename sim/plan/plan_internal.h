@@ -30,6 +30,10 @@ enum kw_status kw_plan_regions(struct kw_plan *p, size_t looked, const struct kw
  * schedule. Points do not grow here. */
 enum kw_status kw_plan_schedules(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                                  struct kw_error *err);
+/* Appends the best serverless offers with what the options name against cold starts, where the platform has it, the traffic
+ * has classes that may wait, or days that come back. Points do not grow here. */
+enum kw_status kw_plan_mitigations(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                                   struct kw_error *err);
 void kw_plan_schedules_settle(struct kw_plan *p); /* which candidates they are, when others have been dropped */
 /* Whether the place lies in one that the options name. */
 bool kw_plan_allows_region(const struct kw_plan_options *o, const struct kw_region_offer *r);

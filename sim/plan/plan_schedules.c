@@ -46,7 +46,9 @@ static const struct kw_choice *constant(const struct kw_plan *p, size_t i)
 {
     const struct kw_candidate *c = &p->candidates[i];
     const struct kw_choice *x = &c->choice[0];
-    return c->n == 1 && !c->as_written && x->platform->kind == KW_KIND_SERVERLESS && !x->schedule.n ? x : NULL;
+    return c->n == 1 && !c->as_written && !c->mitigation && x->platform->kind == KW_KIND_SERVERLESS && !x->schedule.n
+               ? x
+               : NULL;
 }
 
 static double cost_of(const struct kw_plan *p, size_t i)

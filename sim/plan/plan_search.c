@@ -258,7 +258,8 @@ static const struct kw_choice *serverless(const struct kw_plan *p, size_t i)
 {
     const struct kw_candidate *c = &p->candidates[i];
     const struct kw_choice *x = &c->choice[0];
-    return c->n == 1 && !c->as_written && x->platform->kind == KW_KIND_SERVERLESS && !x->schedule.n ? x : NULL;
+    bool plain = c->n == 1 && !c->as_written && !c->mitigation && !x->schedule.n;
+    return plain && x->platform->kind == KW_KIND_SERVERLESS ? x : NULL;
 }
 
 static enum kw_status bound(struct race *r, size_t i, struct kw_error *err)
@@ -753,12 +754,13 @@ static enum kw_status widen(struct kw_plan *p, const struct kw_study *study, con
     return take_added(p, before, st, err);
 }
 
-/* Schedules, with points of their own; on failure the plan has the candidates it had. */
-static enum kw_status add_schedules(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
-                                    struct kw_error *err)
+/* Schedules and other mitigations, with points of their own; on failure the plan has the candidates it had. */
+static enum kw_status add_mitigations(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
+                                      struct kw_error *err)
 {
     size_t before = p->n;
-    enum kw_status st = kw_plan_schedules(p, study, o, err);
+    enum kw_status st = o->no_schedules ? KW_OK : kw_plan_schedules(p, study, o, err);
+    if (st == KW_OK) st = kw_plan_mitigations(p, study, o, err);
     if (st == KW_OK && p->n > before) st = grow_points(p, before, err);
     while (st != KW_OK && p->n > before) kw_candidate_free(&p->candidates[--p->n]);
     return st == KW_OK && p->n > before ? kw_plan_families(p, err) : st;
@@ -788,8 +790,8 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
     if (st == KW_OK) st = evaluate_all(&r, o, err);
     if (st == KW_OK) count(p, &r, &relay);
     size_t found = p->n;
-    if (st == KW_OK && !o->no_schedules) st = add_schedules(p, study, o, err);
-    if (st == KW_OK && p->n > found) { /* and a third, for the schedules */
+    if (st == KW_OK) st = add_mitigations(p, study, o, err);
+    if (st == KW_OK && p->n > found) { /* and a third, for those */
         close_race(&r);
         st = open_race(&r, p, study, &run, err);
         if (st == KW_OK) st = evaluate_all(&r, o, err);

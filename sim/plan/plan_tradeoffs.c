@@ -62,7 +62,7 @@ static void take(struct kw_tradeoff *to, const struct kw_point *p)
 static const struct kw_choice *scaled(const struct kw_candidate *c)
 {
     const struct kw_choice *x = &c->choice[0];
-    if (c->n != 1 || c->as_written || !kw_choice_scales(x)) return NULL;
+    if (c->n != 1 || c->as_written || c->mitigation || !kw_choice_scales(x)) return NULL;
     return x->schedule.n || x->prewarm.forecast != KW_FORECAST_NONE ? NULL : x;
 }
 

@@ -650,6 +650,7 @@ static const struct row {
       "platforms of GPUs, where \"adapters\" says what they hold" },
     { "candidates.hybrids", 0, 0, NULL, NULL },
     { "candidates.mixes", DEDICATED, 0, NULL, "dedicated machines" },
+    { "candidates.mitigations", SERVERLESS, 0, NULL, "serverless platforms" },
     { "candidates.schedules", SERVERLESS, 0, NULL, "serverless platforms" },
     { "candidates.timezone", SERVERLESS, 0, looks_for_schedules,
       "serverless platforms, in plans without \"schedules\": false" },

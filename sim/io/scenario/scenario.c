@@ -1555,6 +1555,21 @@ static enum kw_status read_plan_units(struct kw_jnode n, struct kw_plan_options 
     return st;
 }
 
+/* An empty list tries none. */
+static enum kw_status read_mitigations(struct kw_jnode list, unsigned *which, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    if (!kw_json_present(list)) return KW_OK;
+    if (!kw_json_is_array(list)) return kw_json_fail(list, KW_EPARSE, err, "want a list");
+    *which = 0;
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {
+        int m = 0;
+        st = kw_json_enum(kw_json_at(list, i), kw_mitigation_name, &m, err);
+        *which |= 1u << m;
+    }
+    return st;
+}
+
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
 {
     struct kw_jnode root = kw_json_root(&s->doc), c = get(root, "candidates"), list;
@@ -1563,6 +1578,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     bool every_curve = false;
     kw_plan_options_default(o);
     o->hybrids = true;
+    o->mitigations = (1u << KW_MITIGATIONS) - 1;
     o->curves = 1;
     o->fine_tunes = s->fine_tunes.n ? &s->fine_tunes : NULL;
     o->tco = s->tco;
@@ -1651,6 +1667,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
         o->pools_shared |= pool == 0;
         o->pools_apart |= pool == 1;
     }
+    READ(read_mitigations(get(c, "mitigations"), &o->mitigations, err));
     bool schedules = !o->no_schedules;
     READ(kw_json_bool_or(get(c, "schedules"), schedules, &schedules, err));
     o->no_schedules = !schedules;

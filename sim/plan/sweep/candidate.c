@@ -69,6 +69,7 @@ enum kw_status kw_candidate_copy(struct kw_candidate *to, const struct kw_candid
     }
     to->routing = from->routing;
     to->as_written = from->as_written;
+    to->mitigation = from->mitigation;
     memcpy(to->part, from->part, sizeof to->part);
     memcpy(to->apart, from->apart, sizeof to->apart);
     return KW_OK;

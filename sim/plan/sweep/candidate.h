@@ -124,9 +124,10 @@ struct kw_candidate {
     struct kw_choice *choice; /* [n], owned */
     uint32_t n;               /* 1..KW_FLEET_MAX_DEPLOYMENTS once complete */
     struct kw_routing routing;
-    bool as_written; /* the user's own deployments, which a plan simulates beside what it chose itself */
-    char part[64];   /* the model whose requests it is for, where a plan has several; "": of all */
-    char apart[112]; /* in what it differs from others whose label would be the same: sim/plan/sweep/apart.h */
+    bool as_written;     /* the user's own deployments, which a plan simulates beside what it chose itself */
+    unsigned mitigation; /* what a plan tries against the cold starts of another candidate, as a bit; 0: nothing */
+    char part[64];       /* the model whose requests it is for, where a plan has several; "": of all */
+    char apart[112];     /* in what it differs from others whose label would be the same: sim/plan/sweep/apart.h */
 };
 
 void kw_candidate_init(struct kw_candidate *c); /* no choices, routing single */

@@ -357,6 +357,7 @@ KEYS = {
     "candidates.spot.on_demand_fallback": plans(HYPERSCALE, True, False, ("candidates.spot", RATE)),
     "candidates.spot.fallback_start_s": plans(SPOTS, "0", "900", ("candidates.spot", dict(RATE, on_demand_fallback=True))),
     "candidates.allow_unknown": plans(SPOTS, True, False, wrong=(RENTED, True)),
+    "candidates.mitigations[]": plans(CHOICE, ["snapshot"], ["ping"], wrong=(APIS, ["ping"])),
     "candidates.schedules": plans(WEEKLY, True, False, wrong=(APIS, False)),
     "candidates.timezone": plans(WEEKLY, "UTC", "Asia/Tokyo", wrong=(dict(WEEKLY, candidates=dict(WEEKLY["candidates"], schedules=False)), "UTC")),
     "candidates.hybrids": plans(CHOICE, True, False, ("candidates.gpus", ["L4"])),

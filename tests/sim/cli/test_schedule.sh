@@ -97,7 +97,7 @@ check("switched off", off["schedules"] == [])
 kw("plan", "s.json", "--json", "--volume", "100M")
 forecast = {"prewarm": {"forecast": "seasonal"}, "keep_warm": 0}
 scenario(None, pool=forecast, candidates={"platforms": ["modal"], "gpus": ["L4"], "precisions": ["fp8"], "keep_warm": [0, 1]}, as_of="2026-05-01")
-check("a forecast too", sum("prewarm=" in p["label"] for p in json.loads(kw("plan", "s.json", "--json", "-o", "p.h5", "--volume", "100M"))["points"]) == 1)
+check("a forecast too", sum("prewarm=" in p["label"] and "as written" in p["label"] for p in json.loads(kw("plan", "s.json", "--json", "-o", "p.h5", "--volume", "100M"))["points"]) == 1)
 kw("report", "p.h5", "-o", "p.html")
 
 # What makes it happen: lines for a crontab, two minutes before a start of two minutes is needed; a platform's own schedules by name.
