@@ -136,6 +136,37 @@ static void within_three_percent_of_brute_force(void)
     CHECK(saved > 3);
 }
 
+/* Four requests a quarter of a minute apart, once an hour: the first one's start serves them all, so the bound of a schedule that keeps
+ * none warm has one start an hour (the autoscaler orders more while they wait). */
+static void a_burst_is_one_start(void)
+{
+    struct kw_study s = study_of();
+    struct kw_plan p;
+    struct kw_plan_options o;
+    struct kw_hours h;
+    struct kw_hours_run r;
+    static const uint32_t none[KW_HOURS_MAX];
+    double bound;
+    s.slo.ttft_p95 = 300 * KW_NS_PER_S;
+    trace.n = 0;
+    trace.span = DAYS * 24 * H;
+    trace.epoch_unix = MONDAY;
+    for (int hour = 0; hour < DAYS * 24; hour++)
+        for (int i = 0; i < 4; i++) {
+            arrival[trace.n] = hour * H + (1200 + 15 * i) * KW_NS_PER_S;
+            prompt[trace.n] = 300;
+            output[trace.n++] = 20;
+        }
+    enumerate(&p, "runpod", &s, &o);
+    CHECK(kw_hours_init(&h, &trace, &utc, 24, NULL) == KW_OK);
+    CHECK(kw_hours_try(&h, &p.candidates[0], &s, &o.run, none, 1, &r, NULL) == KW_OK && r.feasible);
+    CHECK(kw_schedule_bound(&bound, &h, &p.candidates[0], &s, &o.run, 0, NULL) == KW_OK);
+    CHECK(bound <= r.cost && bound > 0.2 * r.cost);
+    if (getenv("SHOW")) printf("burst: bound %.2f of %.2f\n", bound, r.cost);
+    kw_hours_free(&h);
+    kw_plan_free(&p);
+}
+
 /* The window's hours are the clock's, on days that begin at another one too; what an hour holds adds up to the run. */
 static void hours_add_up(void)
 {
@@ -243,6 +274,7 @@ int main(void)
           kw_profiles_embedded(&profiles, &err) == KW_OK);
     for (size_t i = 0; i < platforms.n; i++) kw_platform_as_of(&platforms.p[i], "2026-05-01");
     RUN(within_three_percent_of_brute_force);
+    RUN(a_burst_is_one_start);
     RUN(hours_add_up);
     RUN(levels_become_changes);
     RUN(a_plan_takes_it);
