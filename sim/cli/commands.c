@@ -146,7 +146,7 @@ const struct kw_command kw_commands[] = {
       "apart, lets expect; holidays are not known. --budget is of a calendar month (UTC): its spending goes\n"
       "on as in the last seven days, with an interval of 95 %, and where that is too much the exit code\n"
       "is 4. --savings plans the requests of the log's dearest model on machines with a model whose shape\n"
-      "is known (seconds to minutes; it takes one log) and says in a sentence what they would cost, and why.\n",
+      "is known (in seconds to minutes, of one log) and says in a sentence what they would cost, and why.\n",
       "keepwarm watch spend.csv --platform openai --platform anthropic\n"
       "keepwarm watch logs/*.jsonl --platform openai --state watch.h5 # every night: reads what is new\n"
       "keepwarm watch spend.csv vllm.jsonl=lambda:H100x2 --platform openai --json\n"

@@ -155,8 +155,9 @@ static void judge(struct series *x, size_t t, double p, struct kw_judgement *out
     }
     if (out->judged) out->limit = lowest;
     out->alarm = out->judged && out->score > 1;
-    /* A fault is no measure of what is usual: it counts as the rarest of what is. */
-    for (int lead = 0; lead < LEADS && out->alarm; lead++) x->score[lead][t] = fmin(x->score[lead][t], limits[lead]);
+    /* A fault is no measure of what is usual: of one that lasts the first hour counts, as the rarest of what is. */
+    for (int lead = 0; lead < LEADS && out->alarm; lead++)
+        x->score[lead][t] = out[-1].alarm ? NAN : fmin(x->score[lead][t], limits[lead]);
 }
 
 enum kw_status kw_anomalies(const struct kw_signal *s, double per_month, struct kw_judgement *out, struct kw_error *err)

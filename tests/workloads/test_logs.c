@@ -95,6 +95,16 @@ static const struct log_case {
       "g2,2026-05-11 09:02:40.5,20,6,5,12,m\ng1,2026-05-11 09:02:40.0,10,4,0,0,m\n",
       { 2, 30, 10, 12, 0 },
       0.5 },
+    { "portkey",
+      "requested_data of Portkey's logs export, as its clients ask for it",
+      "{\"id\": \"a\", \"created_at\": \"2026-05-11T09:00:00.000Z\", \"ai_org\": \"openai\", \"ai_model\": \"gpt-4o\", "
+      "\"req_units\": 20, \"res_units\": 5, \"response_time\": 800, \"response_status_code\": 200}\n"
+      "{\"id\": \"b\", \"created_at\": \"2026-05-11T09:00:02.000Z\", \"ai_org\": \"openai\", \"ai_model\": \"gpt-4o\", "
+      "\"req_units\": 9, \"res_units\": 1, \"response_time\": 90, \"response_status_code\": 429}\n"
+      "{\"id\": \"c\", \"created_at\": \"2026-05-11T09:00:03.000Z\", \"ai_org\": \"openai\", \"ai_model\": \"gpt-4o\", "
+      "\"req_units\": 30, \"res_units\": 7, \"response_time\": 900, \"response_status_code\": 200}\n",
+      { 2, 50, 12, 0, 0 },
+      3 },
     { "bedrock",
       "Bedrock ModelInvocationLog",
       "{\"timestamp\": \"2026-06-01T08:00:00Z\", \"requestId\": \"a\", \"modelId\": \"m\", \"input\": "

@@ -102,6 +102,11 @@ static const struct kw_log_format formats[] = {
       "arrival=created_at,e2e=duration?:ms,prompt=tokens_in,output=tokens_out,hit=cached?,id=id?,model=model?,"
       "status=success",
       .accounts = "cost=cost?", .inside = "?result" },
+    { "portkey", "Portkey gateway log exports",
+      "created_at|ai_model|req_units|res_units", /* its cost has no stated unit */
+      "arrival=created_at,e2e=response_time?:ms,prompt=req_units,output=res_units,id=id?,model=ai_model,"
+      "status=response_status_code?",
+      .accounts = "tag=metadata?" },
     { "bedrock", "Bedrock model invocation logs", "inputTokenCount|outputTokenCount|modelId",
       "arrival=timestamp,"
       "prompt=input.inputTokenCount+input.cacheReadInputTokenCount?+input.cacheWriteInputTokenCount?,"

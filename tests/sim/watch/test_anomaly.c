@@ -91,6 +91,15 @@ static void what_lasts_becomes_the_rule(void)
     CHECK(late <= 1);
 }
 
+static void a_fault_does_not_blind(void)
+{
+    make(0.1, 8);
+    CHECK(kw_anomalies(&signal, 0.25, j, &err) == KW_OK);
+    for (int i = 0; i < 4; i++) value[N - 200 + i] *= 20;
+    CHECK(kw_anomalies(&signal, 0.25, k, &err) == KW_OK && k[N - 200].alarm);
+    CHECK(k[N - 20].limit < 2 * k[N - 20].expected && j[N - 20].limit < 1.8 * j[N - 20].expected);
+}
+
 static void weekends_and_nights_are_no_fault(void)
 {
     make(0.02, 6);
@@ -116,6 +125,7 @@ int main(void)
     RUN(twice_as_much_is_seen_in_its_first_whole_hour);
     RUN(only_the_past_judges);
     RUN(what_lasts_becomes_the_rule);
+    RUN(a_fault_does_not_blind);
     RUN(weekends_and_nights_are_no_fault);
     RUN(hours_of_nothing_can_be_judged);
     return check_report();
