@@ -526,36 +526,56 @@ static const int64_t idle_tries_s[] = { 5, 15, 30, 60, 120, 300, 900 };
 static const uint32_t concurrency_tries[] = { 16, 32, 64,
                                               128 }; /* beside the default and what the engine runs at once */
 
-/* Whether a candidate of one deployment is bought and runs as c does. */
-static bool is_tried(const struct kw_plan *p, const struct kw_choice *c)
+static bool bought_alike(const struct kw_choice *x, const struct kw_choice *y)
 {
-    struct kw_deployment mine, other;
-    kw_choice_deployment(c, &mine);
+    struct kw_deployment a, b;
+    if (x->platform != y->platform || x->gpu != y->gpu || x->api != y->api || x->profile != y->profile ||
+        x->term != y->term || x->schedule.n != y->schedule.n || x->scaling.keep_warm != y->scaling.keep_warm ||
+        x->scaling.idle_timeout != y->scaling.idle_timeout || x->scaling.max_replicas != y->scaling.max_replicas)
+        return false;
+    kw_choice_deployment(x, &a);
+    kw_choice_deployment(y, &b);
+    return !memcmp(&a, &b, sizeof a);
+}
+
+/* Whether another candidate is bought, runs and is routed to as c is. */
+static bool is_tried(const struct kw_plan *p, const struct kw_candidate *c)
+{
     for (size_t j = 0; j < p->n; j++) {
-        const struct kw_choice *x = serverless(p, j);
-        if (!x || x->platform != c->platform || x->gpu != c->gpu || x->profile != c->profile || x->term != c->term ||
-            x->scaling.keep_warm != c->scaling.keep_warm)
+        const struct kw_candidate *x = &p->candidates[j];
+        if (x->n != c->n || x->as_written || x->routing.policy != c->routing.policy ||
+            x->routing.overflow_at != c->routing.overflow_at ||
+            memcmp(x->routing.class_to, c->routing.class_to, sizeof x->routing.class_to))
             continue;
-        kw_choice_deployment(x, &other);
-        if (!memcmp(&mine, &other, sizeof mine)) return true;
+        uint32_t d = 0;
+        while (d < c->n && bought_alike(&x->choice[d], &c->choice[d])) d++;
+        if (d == c->n) return true;
     }
     return false;
 }
 
-/* Another setting of a candidate, unless the platform does not take it or it is there. */
-static enum kw_status push_setting(struct kw_plan *p, const struct kw_choice *c, struct kw_error *err)
+/* Candidate `of` with c in the place of its deployment d, unless the platform does not take that or it is there. */
+static enum kw_status push_setting(struct kw_plan *p, size_t of, uint32_t d, const struct kw_choice *c,
+                                   struct kw_error *err)
 {
-    return kw_choice_check(c, NULL) != KW_OK || is_tried(p, c) ? KW_OK : kw_plan_push(p, c, err);
+    struct kw_candidate x;
+    if (kw_choice_check(c, NULL) != KW_OK) return KW_OK;
+    kw_candidate_init(&x);
+    enum kw_status st = kw_candidate_copy(&x, &p->candidates[of], err);
+    if (st != KW_OK) return st;
+    x.choice[d] = *c;
+    if (!is_tried(p, &x)) st = kw_plan_push_copy(p, &x, err);
+    kw_candidate_free(&x);
+    return st;
 }
 
-static enum kw_status push_idle_timeouts(struct kw_plan *p, size_t of, struct kw_error *err)
+static enum kw_status push_idle_timeouts(struct kw_plan *p, size_t of, uint32_t d, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
     for (size_t t = 0; t < sizeof idle_tries_s / sizeof *idle_tries_s && st == KW_OK; t++) {
-        struct kw_choice c = p->candidates[of].choice[0];
-        kw_ns idle = idle_tries_s[t] * KW_NS_PER_S;
-        kw_choice_idle_timeout(&c, idle);
-        st = push_setting(p, &c, err);
+        struct kw_choice c = p->candidates[of].choice[d];
+        kw_choice_idle_timeout(&c, idle_tries_s[t] * KW_NS_PER_S);
+        st = push_setting(p, of, d, &c, err);
     }
     return st;
 }
@@ -569,28 +589,36 @@ static enum kw_status push_concurrencies(struct kw_plan *p, size_t of, struct kw
         struct kw_choice c = p->candidates[of].choice[0];
         if (n < q->concurrency_min || n > q->concurrency_max || n > c.sched.max_num_seqs) continue;
         kw_choice_set_concurrency(&c, n);
-        st = push_setting(p, &c, err);
+        st = push_setting(p, of, 0, &c, err);
     }
     return st;
 }
 
+/* Replicas of deployment d that its requests keep busy on average, where one packs them as well as it can; 0: not known. */
+static double replicas_needed(const struct kw_point *x, uint32_t d)
+{
+    const struct kw_usage *u = &x->usage[d];
+    double busy = (double)u->busy_gpu_ns / (double)(u->window * (kw_ns)u->gpus);
+    double needed = busy * x->m[KW_METRIC_CAPACITY_USED].value / x->m[KW_METRIC_UTILISATION].value;
+    return x->n == 1 && isfinite(needed) ? needed : 0;
+}
+
 /* A ceiling lets requests wait for the replicas there are, where objectives leave the time: fewer starts, fewer idle tails.
  * Ceilings that no moment reached change nothing, and below what the requests keep busy on average work piles up. */
-static enum kw_status push_ceilings(struct kw_plan *p, size_t of, struct kw_error *err)
+static enum kw_status push_ceilings(struct kw_plan *p, size_t of, uint32_t d, struct kw_error *err)
 {
     static const uint32_t tries[] = { 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48 };
     const struct kw_point *x = &p->points[of];
-    const struct kw_autoscaling *s = &p->candidates[of].choice[0].scaling;
+    const struct kw_autoscaling *s = &p->candidates[of].choice[d].scaling;
     if (!x->replications) return KW_OK;
-    double busy = (double)x->usage[0].busy_gpu_ns / (double)(x->usage[0].window * (kw_ns)x->usage[0].gpus);
-    double needed = busy * x->m[KW_METRIC_CAPACITY_USED].value / x->m[KW_METRIC_UTILISATION].value;
+    double needed = replicas_needed(x, d);
     uint32_t least = s->keep_warm, most = x->peak_replicas < s->max_replicas ? x->peak_replicas : s->max_replicas;
     enum kw_status st = KW_OK;
     for (size_t t = 0; t < sizeof tries / sizeof *tries && st == KW_OK; t++) {
-        struct kw_choice c = p->candidates[of].choice[0];
+        struct kw_choice c = p->candidates[of].choice[d];
         if (tries[t] < least || tries[t] >= most || tries[t] < needed) continue;
         c.scaling.max_replicas = tries[t];
-        st = push_setting(p, &c, err);
+        st = push_setting(p, of, d, &c, err);
     }
     return st;
 }
@@ -605,13 +633,43 @@ static enum kw_status add_settings(struct kw_plan *p, const struct kw_plan_optio
             if (!same_but_warm(p, i, leaders[k]) || p->candidates[i].choice[0].scaling.keep_warm >
                                                         p->candidates[leaders[k]].choice[0].scaling.keep_warm + 1)
                 continue;
-            enum kw_status st = o->n_idle_timeouts ? KW_OK : push_idle_timeouts(p, i, err);
+            enum kw_status st = o->n_idle_timeouts ? KW_OK : push_idle_timeouts(p, i, 0, err);
             if (st == KW_OK && !o->n_concurrency) st = push_concurrencies(p, i, err);
-            if (st == KW_OK && !o->n_max_replicas) st = push_ceilings(p, i, err);
+            if (st == KW_OK && !o->n_max_replicas) st = push_ceilings(p, i, 0, err);
             if (st != KW_OK) return st;
         }
     }
     return KW_OK;
+}
+
+/* The best hybrid of a policy in the first replication; -1: there is none. */
+static ptrdiff_t leading_hybrid(const struct kw_plan *p, enum kw_route_policy policy)
+{
+    ptrdiff_t best = -1;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct kw_candidate *c = &p->candidates[i];
+        if (c->n != 2 || c->as_written || c->routing.policy != policy || !p->points[i].replications) continue;
+        if (best < 0 || kw_point_better(&p->points[i], &p->points[best])) best = (ptrdiff_t)i;
+    }
+    return best;
+}
+
+/* Hybrids have the settings of those that lead alone; beside another deployment others may be better. */
+static enum kw_status add_hybrid_settings(struct kw_plan *p, const struct kw_plan_options *o, struct kw_error *err)
+{
+    static const enum kw_route_policy policies[] = { KW_ROUTE_FALLBACK, KW_ROUTE_OVERFLOW, KW_ROUTE_CLASS };
+    ptrdiff_t leaders[sizeof policies / sizeof *policies];
+    size_t n = sizeof policies / sizeof *policies;
+    enum kw_status st = KW_OK;
+    for (size_t k = 0; k < n; k++) leaders[k] = leading_hybrid(p, policies[k]);
+    for (size_t k = 0; k < n; k++)
+        for (uint32_t d = 0; leaders[k] >= 0 && d < 2 && st == KW_OK; d++) {
+            size_t of = (size_t)leaders[k];
+            if (p->candidates[of].choice[d].platform->kind != KW_KIND_SERVERLESS) continue;
+            if (!o->n_idle_timeouts) st = push_idle_timeouts(p, of, d, err);
+            if (st == KW_OK && !o->n_max_replicas) st = push_ceilings(p, of, d, err);
+        }
+    return st;
 }
 
 /* Another idle timeout or concurrency that changed nothing, in any replication it had. */
@@ -754,6 +812,21 @@ static enum kw_status widen(struct kw_plan *p, const struct kw_study *study, con
     return take_added(p, before, st, err);
 }
 
+/* The same of the hybrids, once they are there. */
+static enum kw_status look_around_hybrids(struct kw_plan *p, const struct kw_study *study,
+                                          const struct kw_plan_options *o, const struct kw_sweep_options *run,
+                                          struct relay *relay, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (int round = 0; round < ROUNDS && st == KW_OK; round++) {
+        st = search_start(p, study, run, relay, err);
+        size_t before = p->n;
+        if (st == KW_OK) st = take_added(p, before, add_hybrid_settings(p, o, err), err);
+        if (p->n == before) break;
+    }
+    return st;
+}
+
 /* Schedules and other mitigations, with points of their own; on failure the plan has the candidates it had. */
 static enum kw_status add_mitigations(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                                       struct kw_error *err)
@@ -781,7 +854,9 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
     enum kw_status st = grow_points(p, 0, err);
     if (st == KW_OK) st = kw_plan_families(p, err);
     if (st == KW_OK) st = look_around(p, study, o, &run, &relay, err);
+    size_t alone = p->n;
     if (st == KW_OK) st = widen(p, study, o, err);
+    if (st == KW_OK && p->n > alone) st = look_around_hybrids(p, study, o, &run, &relay, err);
     if (st != KW_OK) return st;
     /* A second race, for its sweep must know the candidates just added; what was simulated so far stays in the points.
      */

@@ -77,6 +77,8 @@ CASES = {
     "one burst, API": dict(traffic=burst, slo={"ttft_p95_s": "5"}, offers=[MODAL, API]),
     "two classes": dict(traffic=two, slo=BY_CLASS, offers=[MODAL, RENTED], of=("class", {"chat": None, "jobs": None})),
     "two classes, API": dict(traffic=two, slo=BY_CLASS, offers=[RUNPOD, API], of=("class", {"chat": None, "jobs": None})),
+    "two classes, three kinds": dict(traffic=two, slo={"classes": {"chat": {"ttft_p95_s": "0.5"}, "jobs": {"ttft_p95_s": "120"}}},
+                                     offers=[RUNPOD, RENTED, API], of=("class", {"chat": None, "jobs": None})),
     "two models": dict(traffic=two, slo={"ttft_p95_s": "60"}, offers=[dict(MODAL, precision="bf16")],
                        of=("model", {"llama-3.1-8b": "llama-3.1-8b", "qwen2.5-7b": "qwen2.5-7b"})),
 }
