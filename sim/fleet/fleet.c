@@ -80,6 +80,8 @@ struct run {
     kw_ns window;
     kw_ns edge;          /* between two passes: the next window opens here, or a further pass runs up to it */
     kw_ns opens, closes; /* the window, on it; KW_NEVER until it opens */
+    kw_ns came, pauses;  /* when a request came last, -1: none did; until when it is known how they follow (stays) */
+    size_t last;         /* the request */
     bool opened, halved, closed;
     uint32_t arrived, warmed; /* requests of the window; of the warm-up */
     uint32_t passes;          /* windows begun */
@@ -126,6 +128,7 @@ static void begin_passes(struct run *run, const struct kw_trace *t, kw_ns window
     run->edge = warmup;
     run->opens = run->closes = KW_NEVER;
     run->begins = warmup - passes * run->period;
+    run->came = -1;
     assert(run->begins <= 0);
     kw_cursor_seek(&run->cursor, run->begins, -run->begins);
     run->settles = warmup && settles(run, t, n);
@@ -300,6 +303,8 @@ static enum kw_status arrive(struct run *run, struct kw_error *err)
         f->context.tally.arrivals++;
     }
     run->steady.work++;
+    run->came = now;
+    run->last = request;
     kw_cursor_step(&run->cursor);
     next_pass(run);
     return waits_at(run, to, request) ? kw_hold_add(&f->hold[to], flight, now, err) : offer(run, flight, now, err);
@@ -568,13 +573,40 @@ static enum kw_status pass_edge(struct run *run, struct kw_error *err)
     return KW_OK;
 }
 
+/* Any replica takes it: it is not declined as too long. */
+static bool fits(const struct run *run, size_t request)
+{
+    const struct kw_sched_config *c = &run->d[0].sched;
+    const struct kw_trace *t = run->f->context.trace;
+    uint64_t prompt = kw_tokens_as(t->prompt[request], run->d[0].tokens_ppm),
+             output = kw_tokens_as(t->output[request], run->d[0].tokens_ppm), all = prompt + output;
+    return prompt && output && all <= c->max_model_len && all <= (uint64_t)c->num_blocks * c->block_size;
+}
+
+/* Until when a replica of the one pool there is stays for certain: while requests follow each other sooner than it stops without
+ * one. What was found holds until the traffic pauses there, so a run looks at each request once. */
+static kw_ns stays(struct run *run, const bool counts[KW_PHASES])
+{
+    kw_ns patience = run->n == 1 ? kw_pool_patience(&run->f->pool[0], counts) : 0;
+    if (!patience || run->came < 0 || !fits(run, run->last)) return 0;
+    if (run->came < run->pauses) return run->pauses + patience;
+    struct kw_cursor c = run->cursor;
+    run->pauses = run->came;
+    while (c.next != KW_NEVER && c.next - run->pauses < patience && fits(run, c.request)) {
+        run->pauses = c.next;
+        kw_cursor_step(&c);
+    }
+    return run->pauses + patience;
+}
+
 /* Never of a run that may go on for more windows, or begin again from further back: what it used so far is not counted
  * then. */
-static bool over_ceiling(const struct run *run, kw_ns now)
+static bool over_ceiling(struct run *run, kw_ns now)
 {
     const struct kw_ceiling *c = &run->opt->ceiling;
-    return c->most && !(run->opt->settle && run->opt->warmup) && run->d[0].kind != KW_KIND_API &&
-           kw_pool_used(&run->f->pool[0], c->counts, now, run->closes) > c->most;
+    if (!c->most || (run->opt->settle && run->opt->warmup) || run->d[0].kind == KW_KIND_API || !run->opened)
+        return false;
+    return kw_pool_used(&run->f->pool[0], c->counts, now, run->closes, stays(run, c->counts)) > c->most;
 }
 
 /* Every event of a run passes here; beside its handler it costs a few comparisons. The order

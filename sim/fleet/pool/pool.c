@@ -278,7 +278,18 @@ uint64_t kw_pool_waiting(const struct kw_pool *p)
     return n;
 }
 
-kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns now, kw_ns closes)
+/* A ready replica is busy, held or idle. Where surplus is released early, all but the last go while another starts. */
+kw_ns kw_pool_patience(const struct kw_pool *p, const bool counts[KW_PHASES])
+{
+    const struct kw_autoscaling *c = &p->d->scaling;
+    const struct kw_scaler_policy *s = p->scaler.policy;
+    bool waits = s->idle_timeout && s->shrink == KW_SHRINK_NEVER && c->idle_release != KW_RELEASE_EARLY;
+    bool counted = counts[KW_PHASE_ACTIVE] && counts[KW_PHASE_KEEP_WARM] && counts[KW_PHASE_IDLE];
+    if (!waits || !counted || !p->g.ready || p->d->spot.per_hour > 0 || p->d->lora.adapters) return 0;
+    return c->zero_timeout && c->zero_timeout < c->idle_timeout ? c->zero_timeout : c->idle_timeout;
+}
+
+kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns now, kw_ns closes, kw_ns stays)
 {
     const struct kw_autoscaling *c = &p->d->scaling;
     kw_ns sum = 0;
@@ -286,6 +297,8 @@ kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns 
     if (counts[KW_PHASE_ACTIVE] && counts[KW_PHASE_KEEP_WARM] && now < closes && c->stockout_probability == 0 &&
         c->start_failure_probability == 0)
         sum = (closes - now) * kw_least_warm(p->d);
+    if (stays > closes) stays = closes;
+    if (stays - now > sum) sum = stays - now;
     for (int ph = 0; ph < KW_PHASES; ph++) sum += counts[ph] ? p->ledger->phase[ph] : 0;
     for (uint32_t k = 0; k < p->n && !p->closed; k++) {
         const struct kw_pool_replica *r = &p->r[k];

@@ -157,8 +157,14 @@ enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_err
 enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
 
 /* Replica-ns in the phases asked for that the window will have had at its end, at the least: what was used so far (of a
- * start under way nothing is counted), and the kept replicas from now on where nothing makes a start fail. */
-kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns now, kw_ns closes);
+ * start under way nothing is counted), and from now on the kept replicas where nothing makes a start fail, or one alone until
+ * `stays`. */
+kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns now, kw_ns closes, kw_ns stays);
+
+/* For how long after a request came some replica is there, and in the phases asked for, if one was ready when it came or has been
+ * since: nothing but its idle timeout stops a replica, and that begins no sooner than the request that it had last. 0: not
+ * known, or none is ready. */
+kw_ns kw_pool_patience(const struct kw_pool *p, const bool counts[KW_PHASES]);
 
 /* The run is over: every replica ends here. KW_EFAIL when a life does not add up, a replica that holds no
  * request still holds KV blocks, or the pool's running counts differ from what they count. */

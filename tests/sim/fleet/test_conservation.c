@@ -599,6 +599,66 @@ static void a_ceiling_ends_only_what_passes_it(void)
     kw_steptime_delete(time);
 }
 
+/* From zero, where nothing but its idle timeout stops a replica, one stays while requests follow each other sooner: a ceiling
+ * that the rest of such a stretch alone passes ends the run at its begin, and one that the run keeps to the end ends none. */
+static void one_stays_while_requests_come(void)
+{
+    enum { CASES = 160 };
+    static const enum kw_scaler of[] = { KW_SCALER_CAPACITY, KW_SCALER_QUEUE_DELAY, KW_SCALER_REQUEST_COUNT,
+                                         KW_SCALER_QUEUE };
+    struct kw_steptime *time = engine_time();
+    struct fleet_case c;
+    struct kw_outcome whole;
+    int early = 0, kept = 0;
+    case_begin(&c, KW_SCALER_CAPACITY, 0, 1);
+    if (kw_outcome_init(&whole, NULL)) exit(1);
+    for (int k = 0; k < CASES && !check_bad; k++) {
+        state = (uint64_t)k + 31337;
+        any_case(&c, time);
+        c.n = 1;
+        c.routing.policy = KW_ROUTE_SINGLE;
+        do any_replicas(&c.d[0], time);
+        while (c.d[0].lora.adapters || c.d[0].node.places);
+        struct kw_autoscaling *a = &c.d[0].scaling;
+        a->scaler = of[draw(4)];
+        a->keep_warm = 0;
+        a->idle_timeout = (5 + (kw_ns)draw(30)) * S;
+        a->zero_timeout = draw(2) ? 0 : a->idle_timeout / 2;
+        a->idle_release = (enum kw_idle_release)(draw(4) == 0);
+        c.opt.settle = 0;
+        c.trace.n = 0;
+        c.trace.span = 0;
+        kw_ns at = 0;
+        for (int i = 0; i < 5000; i++) {
+            at += (kw_ns)draw(draw(400) ? 1 + (uint64_t)a->idle_timeout / 3 : 3 * (uint64_t)a->idle_timeout);
+            case_request(&c, at, draw(2000) ? 50 : 7000, 1 + (uint32_t)draw(9));
+        }
+        c.trace.span = at + 10 * S;
+        struct kw_trace_view view = { .trace = &c.trace };
+        c.opt.ceiling.most = 0;
+        CHECK(kw_fleet_run(c.fleet, &view, c.d, 1, &c.routing, &c.opt, &whole, &c.err) == KW_OK);
+        kw_ns used = 0;
+        for (int p = 0; p < KW_PHASES; p++) {
+            c.opt.ceiling.counts[p] = true;
+            used += whole.ledger[0].phase[p];
+        }
+        for (int part = 1; part <= 4; part++) {
+            c.opt.ceiling.most = 1 + used / 4 * part + (part == 4 ? 4 : 0); /* the last is what it takes to the end */
+            CHECK(case_run(&c) == KW_OK);
+            CHECK(!c.o.stopped || used > c.opt.ceiling.most);
+            early += part < 4 && c.o.stopped && c.o.arrived < whole.arrived / 4;
+            kept += part == 4 && !c.o.stopped;
+        }
+        if (check_bad) fprintf(stderr, "case %d\n", k);
+    }
+    printf("one stays: %d runs ended in their first quarter, %d of %d kept to the end\n", early, kept, CASES);
+    CHECK(early > CASES / 4);
+    c.opt.ceiling.most = 0;
+    kw_outcome_free(&whole);
+    case_end(&c);
+    kw_steptime_delete(time);
+}
+
 static void blocks_in_their_own_order_are_the_trace_itself(void)
 {
     struct fleet_case c;
@@ -691,6 +751,7 @@ int main(void)
     RUN(settings_that_decide_nothing_are_the_same_run);
     RUN(limits_that_decide_nothing_are_the_same_run);
     RUN(a_ceiling_ends_only_what_passes_it);
+    RUN(one_stays_while_requests_come);
     RUN(blocks_in_their_own_order_are_the_trace_itself);
     RUN(a_stop_flag_ends_the_run_and_the_fleet_can_go_on);
     return check_report();
