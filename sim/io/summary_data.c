@@ -360,7 +360,6 @@ static void add_flips(cJSON *root, const struct kw_plan *p, bool *lost)
         const struct kw_flip *f = &p->flips[i];
         const struct kw_lever *l = &f->lever;
         cJSON *o = cJSON_CreateObject();
-        char label[320];
         add_text(o, "kind", kw_lever_name[l->kind], lost);
         add_text(o, "fact", l->fact, lost);
         add_number(o, "value", l->value, lost);
@@ -377,7 +376,7 @@ static void add_flips(cJSON *root, const struct kw_plan *p, bool *lost)
         add_bool(o, "noise", f->noise, lost);
         add_number(o, "value_at_flip", f->at, lost);
         add_bool(o, "misses", f->misses, lost);
-        if (f->rival >= 0) add_text(o, "then", kw_candidate_label(&p->candidates[f->rival], label, sizeof label), lost);
+        if (f->then[0]) add_text(o, "then", f->then, lost);
         add_number(o, "cost_usd_month", f->cost, lost);
         add_element(list, o, lost);
     }

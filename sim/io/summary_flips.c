@@ -37,14 +37,15 @@ void kw_summary_flips(const struct kw_plan *p, bool all, struct kw_text *out)
     char move[24], buf[1000];
     if (!p->n_flips) return;
     kw_document_section(out, "What would flip the answer");
-    kw_document_note(out,
-                     "Each fact by itself, moved up to %g times either way, the smallest move that flips first. Prices "
-                     "from what was simulated, times by replays of the recommended one and its nearest rivals; nothing "
-                     "is planned anew",
-                     KW_FLIP_MOST);
+    kw_document_note(
+        out,
+        "Each fact by itself, moved up to %g times either way, the smallest move that flips first. Prices "
+        "from what was simulated, times and traffic by replays of the recommended one and its nearest rivals; nothing "
+        "is planned anew",
+        KW_FLIP_MOST);
     for (size_t i = 0; i < shown; i++)
         kw_summary_paragraph(kw_flip_move_text(&p->flips[i], move, sizeof move),
-                             kw_flip_text(&p->flips[i], p->candidates, buf, sizeof buf), out);
+                             kw_flip_text(&p->flips[i], buf, sizeof buf), out);
     if (shown < n) {
         snprintf(buf, sizeof buf, "%zu more that take a larger move (--all)", n - shown);
         kw_summary_paragraph("and", buf, out);

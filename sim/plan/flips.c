@@ -63,20 +63,19 @@ static void interval(const struct kw_flip *f, char *buf, size_t size)
         snprintf(buf, size, " (95 %%: %s to %s %%)", lo, hi);
 }
 
-char *kw_flip_text(const struct kw_flip *f, const struct kw_candidate *c, char *buf, size_t size)
+char *kw_flip_text(const struct kw_flip *f, char *buf, size_t size)
 {
-    char label[320], value[96], range[64];
+    char value[96], range[64];
     size_t at = (size_t)snprintf(buf, size, "%s", f->lever.fact);
     if (isnan(f->move.value)) return buf;
     values(f, value, sizeof value);
     interval(f, range, sizeof range);
     if (at < size) at += (size_t)snprintf(buf + at, size - at, ": %s%s; then ", value, range);
-    if (f->rival < 0 && at < size)
+    if (!f->then[0] && at < size)
         at += (size_t)snprintf(buf + at, size - at, "nothing meets the objectives");
     else if (at < size)
-        at += (size_t)snprintf(buf + at, size - at, "%s at $%.2f a month",
-                               kw_candidate_label(&c[f->rival], label, sizeof label), f->cost);
-    if (f->misses && f->rival >= 0 && at < size)
+        at += (size_t)snprintf(buf + at, size - at, "%s at $%.2f a month", f->then, f->cost);
+    if (f->misses && f->then[0] && at < size)
         at += (size_t)snprintf(buf + at, size - at, ", as the recommended one misses an objective");
     if (f->noise && at < size) at += (size_t)snprintf(buf + at, size - at, ", as other days alone may make it");
     if (at < size) at += (size_t)snprintf(buf + at, size - at, "; %s", kw_grade_name[f->lever.provenance.grade]);

@@ -19,7 +19,8 @@ struct kw_flip {
     double end;      /* the furthest factor towards what is worse: KW_FLIP_MOST times, or less where step times end */
     double at;       /* the fact's value then */
     bool noise;      /* other days alone may flip it: the interval reaches no move at all */
-    ptrdiff_t rival; /* the candidate to take then; -1: nothing meets the objectives any more */
+    ptrdiff_t rival; /* the candidate to take then; -1: nothing meets the objectives any more, or none of the plan's */
+    char then[320];  /* its name; of a pool that was not planned, one replica larger, too; "": none */
     double cost;     /* USD a month of the rival then */
     bool misses;     /* the recommended one misses an objective then; else it costs more than the rival */
 };
@@ -29,7 +30,7 @@ int kw_flip_order(const void *a, const void *b);
 /* "-23 %", "+2.9 %", "any" where the least one does, "none". Returns buf. */
 char *kw_flip_move_text(const struct kw_flip *f, char *buf, size_t size);
 /* "modal price of H100 (on_demand): $3.95 to $3.04/GPU-hour (95 %: -31 to -15 %); then lambda 1 x H100 ... at $730.00 a month;
- * published, 12 days old": c is what rival counts. Returns buf. */
-char *kw_flip_text(const struct kw_flip *f, const struct kw_candidate *c, char *buf, size_t size);
+ * published, 12 days old". Returns buf. */
+char *kw_flip_text(const struct kw_flip *f, char *buf, size_t size);
 
 #endif

@@ -13,10 +13,11 @@ enum kw_lever_kind {
     KW_LEVER_STEPS,    /* how long a model's steps take on a GPU, in any precision and on any platform */
     KW_LEVER_TTFT,     /* of an API's model: the first token */
     KW_LEVER_RATE,     /* and how fast the others come */
+    KW_LEVER_VOLUME,   /* of the traffic */
     KW_LEVERS
 };
 extern const char *const kw_lever_name[]; /* "price", "token_prices", "unit_price", "fee", "engineer", "start_time",
-                                             "step_time", "ttft", "output_rate", NULL */
+                                             "step_time", "ttft", "output_rate", "volume", NULL */
 static inline bool kw_lever_is_price(enum kw_lever_kind k)
 {
     return k < KW_LEVER_START;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "sim/core/date.h"
 #include "sim/plan/flip_times.h"
+#include "sim/plan/flip_volume.h"
 #include "sim/plan/plan_internal.h"
 
 struct flipping {
@@ -261,8 +262,11 @@ enum kw_status kw_plan_flips(struct kw_plan *p, const struct kw_study *study, co
     enum kw_status st = collect(&f, err);
     for (size_t i = 0; i < p->n_flips && st == KW_OK; i++) st = flip(&f, &p->flips[i], err);
     if (st == KW_OK) st = kw_flip_times(p, study, &o->run, err);
-    for (size_t i = 0; i < p->n_flips && o->today; i++) {
+    if (st == KW_OK) st = kw_flip_volume(p, study, &o->run, err);
+    for (size_t i = 0; i < p->n_flips && st == KW_OK; i++) {
         struct kw_flip *x = &p->flips[i];
+        if (x->rival >= 0) kw_candidate_label(&p->candidates[x->rival], x->then, sizeof x->then);
+        if (!o->today) continue;
         int64_t age = kw_date_age_days(x->lever.provenance.date, o->today);
         x->age_days = age < 0 ? -1 : age;
     }

@@ -274,13 +274,15 @@ enum kw_status kw_plan_schedules(struct kw_plan *p, const struct kw_study *study
     struct kw_sweep_options run = o->run;
     struct grains g;
     size_t looked = p->n;
-    enum kw_status st = make_grains(&g, study->trace, o->zone ? o->zone : &utc, err);
+    struct kw_error why = { "" };
+    enum kw_status st = make_grains(&g, study->trace, o->zone ? o->zone : &utc, &why);
     p->n_schedules = 0;
     if (st == KW_ERANGE) { /* no hours that come back */
         free_grains(&g);
         return KW_OK;
     }
     struct shop *shop = malloc((looked + 1) * sizeof *shop);
+    if (st != KW_OK) st = kw_fail(err, st, "%s", why.msg);
     if (st == KW_OK && !shop) st = kw_fail(err, KW_ENOMEM, "out of memory for a plan");
     run.progress = NULL;
     size_t n = st == KW_OK ? shops_of(p, looked, shop) : 0;

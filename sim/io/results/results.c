@@ -1207,7 +1207,7 @@ static void write_remarks(struct kw_writer *w, const struct kw_plan *p, const st
     enum { MOST = 16 }; /* an attribute is of 64 KiB at most */
     for (size_t i = 0; i < p->n_flips && i < MOST && isfinite(p->flips[i].move.value); i++)
         kw_text_add(&flips, "%s%s: %s", i ? "\n" : "", kw_flip_move_text(&p->flips[i], move, sizeof move),
-                    kw_flip_text(&p->flips[i], p->candidates, buf, sizeof buf));
+                    kw_flip_text(&p->flips[i], buf, sizeof buf));
     for (size_t i = 0; i < p->n_stress; i++)
         kw_text_add(&worse, "%s%s", i ? "\n" : "", kw_plan_stress_text(p, i, buf, sizeof buf));
     for (size_t i = 0; i < p->n_assumptions && i < 4 * MOST; i++)

@@ -43,7 +43,7 @@ static void whole_numbers(struct kw_writer *w, const struct row *x, size_t n)
 {
     static const struct {
         const char *path, *unit, *description;
-    } column[] = { { "/flips/rival", "", "row of /points of the one to take then; -1: none meets the objectives" },
+    } column[] = { { "/flips/rival", "", "row of /points of the one to take then; -1: none of them" },
                    { "/flips/misses", "", "1: the recommended one misses an objective then; 0: it costs more" },
                    { "/flips/sought", "", "0: no move was looked for, since other facts are nearer to the answer" },
                    { "/flips/noise", "", "1: other days alone may flip it" },
@@ -70,6 +70,7 @@ static void words(struct kw_writer *w, const struct row *x, size_t n)
                    { "/flips/kind", "what kind of fact" },
                    { "/flips/fact", "which" },
                    { "/flips/value_unit", "of value" },
+                   { "/flips/then", "what to take then; empty: none meets the objectives, or no move flips" },
                    { "/flips/grade", "how it is known" },
                    { "/flips/source", "where it is from" },
                    { "/flips/date", "of what day that is; empty: undated" } };
@@ -77,10 +78,14 @@ static void words(struct kw_writer *w, const struct row *x, size_t n)
     for (size_t c = 0; v && c < sizeof column / sizeof *column; c++) {
         for (size_t i = 0; i < n; i++) {
             const struct kw_lever *l = &x[i].flip->lever;
-            const char *const of[] = {
-                x[i].model,           kw_lever_name[l->kind], l->fact, l->unit, kw_grade_name[l->provenance.grade],
-                l->provenance.source, l->provenance.date
-            };
+            const char *const of[] = { x[i].model,
+                                       kw_lever_name[l->kind],
+                                       l->fact,
+                                       l->unit,
+                                       x[i].flip->then,
+                                       kw_grade_name[l->provenance.grade],
+                                       l->provenance.source,
+                                       l->provenance.date };
             v[i] = of[c];
         }
         put(w, column[c].path, KW_H5_STR, "", column[c].description, n, v);

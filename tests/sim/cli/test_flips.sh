@@ -29,7 +29,7 @@ with open("days.csv", "w") as f: # 4 days, some busier
             f.write("%.3f,%d,%d\n" % (day * 86400 + t, r.randrange(100, 900), r.randrange(20, 200)))
 scenario = {"keepwarm": 1, "name": "flips", "model": "llama-3.1-8b", "replications": 6, "slo": {"ttft_p95_s": "20"},
             "trace": {"file": "days.csv", "format": "generic", "columns": "arrival=arrival,prompt=prompt,output=output"},
-            "candidates": {"platforms": ["modal", "runpod", "huggingface", "runpod-secure"], "keep_warm": [0, 1]}}
+            "candidates": {"platforms": ["runpod", "huggingface", "runpod-secure"], "keep_warm": [0, 1]}}
 json.dump(scenario, open("s.json", "w"))
 text = keepwarm("plan", "s.json", "-q", "-j1", "--all")
 check("the same bytes for any number of threads", text == keepwarm("plan", "s.json", "-q", "-j2", "--all"))

@@ -197,8 +197,7 @@ static void other_days_give_the_move_an_interval(void)
             if (!kw_lever_is_price(f->lever.kind)) continue;
             CHECK(!isnan(f->move.value) && f->move.lo <= f->move.value && f->move.value <= f->move.hi);
             CHECK(f->noise == (f->move.lo == 0 || f->move.hi == 0) && f->noise == p.tie);
-            CHECK((strstr(kw_flip_text(f, p.candidates, text, sizeof text), "as other days alone may make it") !=
-                   NULL) == f->noise);
+            CHECK((strstr(kw_flip_text(f, text, sizeof text), "as other days alone may make it") != NULL) == f->noise);
             noisy += f->noise;
             sure += !f->noise;
         }
@@ -224,7 +223,7 @@ static void a_lever_says_what_it_is_and_how_old(void)
     put(&p, 5, 40, 0, 1, 0); /* misses, whatever it costs: no lever */
     o.today = "2026-11-29";
     CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
-    CHECK(p.n_flips == 3); /* and the steps */
+    CHECK(p.n_flips == 4); /* and the steps and the volume */
     const struct kw_flip *mine = find(&p, "on_demand3 price of H100 (on_demand)"),
                          *theirs = find(&p, "on_demand4 price of H100 (on_demand)");
     CHECK_NEAR(mine->move.value, 0.2, 1e-9);
@@ -233,7 +232,7 @@ static void a_lever_says_what_it_is_and_how_old(void)
     CHECK(mine->age_days == 65 && theirs->age_days == -1 && !mine->noise);
     CHECK_STR(kw_flip_move_text(mine, move, sizeof move), "+20 %");
     CHECK_STR(
-        kw_flip_text(mine, p.candidates, text, sizeof text),
+        kw_flip_text(mine, text, sizeof text),
         "on_demand3 price of H100 (on_demand): $1 to $1.2/GPU-hour; then on_demand4 1 x H100 bf16 tp1 on_demand at "
         "$876.00 a month; published, 65 days old");
     CHECK_STR(kw_flip_move_text(theirs, move, sizeof move), "-17 %");
@@ -295,8 +294,8 @@ static void starts_flip_where_the_objective_is_met(void)
     CHECK_NEAR(theirs->move.value, -1.0 / 3, 0.02);
     CHECK(theirs->stands > -1.0 / 3 && !theirs->misses && theirs->rival == 0 && theirs->sought);
     CHECK_NEAR(theirs->cost, 365, 1e-6);
-    CHECK(strstr(kw_flip_text(mine, p.candidates, text, sizeof text), ", as the recommended one misses an objective; "
-                                                                      "estimated") != NULL);
+    CHECK(strstr(kw_flip_text(mine, text, sizeof text), ", as the recommended one misses an objective; "
+                                                        "estimated") != NULL);
     for (size_t i = 0; i < p.n_flips; i++) CHECK(strcmp(p.flips[i].lever.fact, "on_demand2 time of a cold start") != 0);
     kw_plan_free(&p);
 }

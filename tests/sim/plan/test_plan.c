@@ -87,7 +87,7 @@ static void no_price_has_to_fall_to_nothing(void)
     put(&p, 3, 0.5, 0, 1, 0);
     put(&p, 4, 0.5, 0, 1, 0);
     CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
-    CHECK(p.best == 0 && p.n_flips == 3);
+    CHECK(p.best == 0 && p.n_flips == 4);
     for (size_t i = 0; i < p.n_flips; i++) CHECK(isnan(p.flips[i].move.value) && p.flips[i].rival == -1);
     kw_plan_free(&p);
 }
@@ -104,7 +104,7 @@ static void equal_costs_tie_and_the_first_wins(void)
     CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
     CHECK(p.best == 0 && p.runner_up == 1 && p.tie);
     CHECK(strstr(p.why, "a tie: on_demand3 1 x H100 bf16 tp1 on_demand costs the same") != NULL);
-    CHECK(p.n_flips == 3 && fabs(p.flips[0].move.value) < 1e-9 && fabs(p.flips[1].move.value) < 1e-9);
+    CHECK(p.n_flips == 4 && fabs(p.flips[0].move.value) < 1e-9 && fabs(p.flips[1].move.value) < 1e-9);
     CHECK(p.flips[0].noise && p.flips[1].noise);
     char move[24];
     CHECK_STR(kw_flip_move_text(&p.flips[0], move, sizeof move), "any"); /* no '+0 %' that would turn it */
