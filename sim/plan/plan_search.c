@@ -744,11 +744,15 @@ static void count(struct kw_plan *p, const struct race *r, struct relay *relay)
 /* The trace itself, of every candidate, none of them stopped on the way. */
 static enum kw_status look_at_all(struct race *r, struct kw_error *err)
 {
-    for (size_t i = 0; i < r->p->n; i++) {
-        r->p->points[i].pruned = false;
-        r->batch[i] = i;
+    struct kw_plan *p = r->p;
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        p->points[i].pruned = false;
+        if (!known(p, i)) r->batch[n++] = i; /* a race before may have raced the others */
     }
-    return advance(r, r->p->n, 1, err);
+    enum kw_status st = n ? advance(r, n, 1, err) : KW_OK;
+    for (size_t i = 0; i < p->n; i++) r->batch[i] = i;
+    return st;
 }
 
 static enum kw_status evaluate_all(struct race *r, const struct kw_plan_options *o, struct kw_error *err)
