@@ -22,6 +22,9 @@ enum kw_status kw_scaled_steps(struct kw_steptime **out, const struct kw_choice 
     for (uint32_t i = 0; i < to.cold.n_idle; i++) to.cold.idle[i].more_s *= by;
     to.cold.after_prompt_s *= by;
     to.prefill_token_s *= by;
+    to.mixed.sequence_s *= by;
+    to.mixed.context_s *= by;
+    to.mixed.pair_s *= by;
     to.dense.y = to.head.y = to.prefill_attn.y = to.comm.y = NULL;
     to.decode = calloc(from->n_decode_rows ? from->n_decode_rows : 1, sizeof *to.decode);
     bool ok = to.decode && scale_curve(&to.dense, &from->dense, by) && scale_curve(&to.head, &from->head, by) &&
