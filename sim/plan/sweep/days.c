@@ -71,7 +71,8 @@ static double correlation(const struct kw_days *d, const double *load)
         before = x;
     }
     if (!(squares > 0)) return 0;
-    return fmin(fmax((n * lagged / squares + 1) / (n - 4), 0), MOST_CORRELATION);
+    const double of_the_mean = d->groups == MOST_WEEKDAYS ? 0 : 1; /* neighbours of two weekdays share none */
+    return fmin(fmax((n * lagged / squares + of_the_mean) / (n - 4), 0), MOST_CORRELATION);
 }
 
 /* f of the header. */

@@ -200,6 +200,23 @@ static void days_that_resemble_the_last_vary_more(void)
     kw_days_free(&d);
 }
 
+/* By weekday no mean is shared by neighbours, whose products then tend to nothing where days are independent. */
+static void two_weeks_have_no_bias_of_a_common_mean(void)
+{
+    double level[14];
+    struct kw_days d;
+    for (int i = 0; i < 14; i++) level[i] = 1000 + 10 * (i % 7);
+    level[3] *= 1.3; /* and the other Thursday stays: the only two that differ are no neighbours */
+    struct kw_trace t = days_of(14, level);
+    CHECK(kw_days_init(&d, &t, NULL) == KW_OK && d.groups == 7 && d.correlation == 0);
+    kw_days_free(&d);
+    level[4] *= 1.3;
+    t = days_of(14, level);
+    CHECK(kw_days_init(&d, &t, NULL) == KW_OK);
+    CHECK_NEAR(d.correlation, fmin(14 * 0.5 / 10, 0.6), 0.02);
+    kw_days_free(&d);
+}
+
 static void days_keep_their_place_in_the_week(void)
 {
     double level[MOST_DAYS];
@@ -257,6 +274,7 @@ int main(void)
     RUN(a_percentile_is_as_sure_as_its_rank);
     RUN(drawings_have_the_variance_of_a_mean);
     RUN(days_that_resemble_the_last_vary_more);
+    RUN(two_weeks_have_no_bias_of_a_common_mean);
     RUN(days_keep_their_place_in_the_week);
     RUN(a_part_of_a_day_stays);
     return check_report();
