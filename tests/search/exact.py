@@ -28,7 +28,7 @@ def some(rng, values, least=1, most=3):
 
 def arrivals(rng, path):
     """A few days of bursts and silence, so that starts, queues and days all count."""
-    days, t, rows = rng.choice((0.1, 0.3, 4)), 0.0, []
+    days, t, rows = 4 if rng.random() < 0.9 else 0.1, 0.0, [] # a short window is replayed until its state is steady
     end, n = days * 86400, rng.randint(80, 400)
     while t < end and len(rows) < n:
         for _ in range(rng.choice((1, 1, 2, 5, 30))):
@@ -46,7 +46,7 @@ def scenario(rng, folder):
     span = arrivals(rng, csv)
     serverless, dedicated = some(rng, SERVERLESS, 1, 2), some(rng, DEDICATED, 0, 2)
     c = {"platforms": serverless + dedicated + some(rng, APIS, 0, 1), "hybrids": rng.random() < 0.4,
-         "precisions": some(rng, ["bf16", "fp8"])}
+         "precisions": some(rng, ["bf16", "fp8"]), "gpus": some(rng, ["L4", "L40S", "H100", "RTX4090", "A100-80"], 2)}
     if not dedicated and len(c["platforms"]) == len(serverless):
         c["keep_warm"] = some(rng, [0, 1, 2, 3])
         if rng.random() < 0.5:
@@ -140,6 +140,8 @@ def main():
                 s["trace"].update({"from_s": "36000", "to_s": "36600"})
                 s["replications"] = 1
                 s.pop("sweep")
+                if n < 100:
+                    s["candidates"] = {"platforms": ["modal", "lambda", "bedrock"], "gpus": ["L4", "H100"], "keep_warm": [0, 1]}
             else:
                 s = scenario(rng, folder)
             with open(path, "w") as f:

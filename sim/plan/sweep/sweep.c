@@ -831,6 +831,8 @@ enum kw_status kw_sweep_finish(struct kw_sweep *s, struct kw_point *points, cons
     uint32_t all = s->study.replications, wanted = KW_PRECISION_FIRST;
     if (!(s->study.precision > 0) || all < KW_PRECISION_FIRST)
         return kw_sweep_advance(s, points, which, n_which, *upto, err);
+    for (size_t k = 0; k < n_which; k++) /* of an earlier call */
+        if (points[which[k]].replications > wanted) wanted = points[which[k]].replications;
     enum kw_status st = kw_sweep_advance(s, points, which, n_which, wanted, err);
     for (size_t k = 0; k < n_judged && st == KW_OK; k++) {
         uint32_t n = kw_precision_wanted(&points[judged[k]], &s->study.slo, s->study.precision);
