@@ -67,7 +67,7 @@ check("once, and no part of the month", bill(a) == bill(plain) and float(a["poin
 check("else nothing is said", "one_off_credit_usd" not in plain["points"][0])
 text = subprocess.run([KW, "run", "s.json", "--set", "deployments[0].platform=./welcome.json"], capture_output=True, text=True).stdout
 check("told in words", "the first month costs $%.2f: a sign-up credit pays $40.00 of it, once" % (bill(plain)["total"] - 40) in text, text)
-p = run({"trace": GENERIC, "model": "llama-3.1-8b", "candidates": {"platforms": ["modal"], "gpus": ["L4"], "precisions": ["fp8"], "keep_warm": [0], "idle_timeout_s": ["60"]}}, "plan")
+p = run({"trace": GENERIC, "model": "llama-3.1-8b", "candidates": {"platforms": ["modal"], "gpus": ["L4"], "precisions": ["fp8"], "keep_warm": [0], "idle_timeout_s": ["60"], "mitigations": []}}, "plan")
 b, text = bill(p), subprocess.run([KW, "plan", "s.json", "-q"], capture_output=True, text=True).stdout
 check("a plan says what the credit pays", b["credit"] < 0 and "credit      $%.2f a month before the platform's monthly credit, which pays $%.2f of it" %
       (b["total"] - b["credit"], -b["credit"]) in " ".join(text.split("\n")), (b, text))

@@ -80,7 +80,7 @@ said = json.loads(keepwarm("plan", dict(s, replications=1, candidates=dict(choic
 check("plan: terms without on demand have none", any(x["what"] == "autoscalers" and "rented on demand" in x["why"] for x in said["left_out"]), said["left_out"])
 choice.update(platforms=["runpod-secure"], gpus=["A40"], precisions=["bf16"])
 said = " ".join(keepwarm("plan", dict(s, replications=1)).stdout.split())
-check("plan: what a meter of machines may not count is no replica's life", "meter.bills.provision assumed no" in said and "(at most" not in said, said[-900:])
+check("plan: what a meter of machines may not count is no replica's life", "meter.bills.provision assumed no" in said and "(at most $" not in said, said[-900:])
 del choice["node"]
 check("plan: unknown nodes are told", "state candidates.node.provision_s" in keepwarm("plan", s).stdout.replace("\n              ", " "))
 

@@ -39,7 +39,7 @@ def cost(platform, gpu, precision, **more):
     return keepwarm("run", deployments=[d])["points"][0]["cost_usd_month"]
 
 def plan(platform, gpu, precision, **more):
-    return keepwarm("plan", candidates=dict({"platforms": [platform], "gpus": [gpu], "precisions": [precision], "tp": [1]}, **more))
+    return keepwarm("plan", candidates=dict({"platforms": [platform], "gpus": [gpu], "precisions": [precision], "tp": [1], "mitigations": []}, **more))
 
 traffic(1, 600)
 # --- defaults made for one request at a time are several times dearer, and the plan finds that
