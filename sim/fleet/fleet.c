@@ -212,7 +212,7 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
     o->n_deployments = run->n;
     begin_passes(run, view->trace, o->window, n);
     f->context.cycle = (struct kw_cycle){ run->begins, run->period };
-    next_pass(run);
+    if (n) next_pass(run); /* of no request at all there is none to find */
     if ((st = begin_warmup_hashes(&f->context, run->edge, err)) != KW_OK) return st;
     if ((st = kw_tally_begin(&f->context.tally, o, view->trace, n, run->opt, err)) != KW_OK) return st;
     if ((st = kw_router_begin(&f->router, routing, view->trace, run->n, run->opt, err)) != KW_OK) return st;
