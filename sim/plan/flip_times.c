@@ -165,6 +165,7 @@ static enum kw_status bear(const struct hunting *h, struct hunt *x, struct kw_er
             kw_candidate_free(&c);
             for (uint32_t d = 0; d < KW_FLEET_MAX_DEPLOYMENTS; d++) kw_steptime_delete(made[d]);
         } while (st == KW_ERANGE && x->end > 1.1);
+        if (st == KW_ENOMEM) return kw_fail(err, st, "out of memory for moved step times");
         if (st != KW_OK) return kw_fail(err, st, "step times cannot be moved");
     }
     return KW_OK;

@@ -35,6 +35,12 @@ enum kw_mitigation {
 };
 extern const char *const kw_mitigation_name[]; /* "prewarm", "ping", "hold", "snapshot", "weights_from", NULL */
 
+enum kw_curves { /* which keep-warm curves a plan draws */
+    KW_CURVES_NONE,
+    KW_CURVES_FIRST, /* of the best on the recommended platform, where replicas come and go there */
+    KW_CURVES_ALL    /* of the best of every platform whose do */
+};
+
 struct kw_substitute {   /* a model whose answers the user takes for those of the model asked for */
     const char *model;   /* borrowed */
     const char *of;      /* the model it stands in for, borrowed; NULL: the plan's, which then has one */
@@ -102,7 +108,7 @@ struct kw_plan_options {
     bool no_schedules;             /* none by the hour of the week is looked for: plan_schedules.c */
     const struct kw_zone *zone;    /* whose week it is; borrowed; NULL: UTC */
     bool exhaustive;               /* every candidate with every replication */
-    size_t curves;                 /* keep-warm curves, of so many platforms at the most; 0: none */
+    enum kw_curves curves;
     bool frontier;   /* every candidate with one replication at the least, and the frontier with all of them */
     bool break_even; /* each kind at other volumes too, to where the cheapest one changes (breakeven.h); or */
     double volume[KW_PLAN_MAX_LIST]; /* at these, tokens a month */

@@ -78,6 +78,20 @@ static bool leads_family(const struct kw_plan *p, size_t k)
     return true;
 }
 
+/* The settings of one offer answer to their laws' errors as the best of them does. */
+static enum kw_status margins(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
+                              struct kw_error *err)
+{
+    size_t *like = malloc((p->n + 1) * sizeof *like), *first = malloc((p->n + 1) * sizeof *first);
+    enum kw_status st = like && first ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %zu margins", p->n);
+    for (size_t k = p->n; k-- > 0 && st == KW_OK;) first[p->family[p->order[k]]] = p->order[k];
+    for (size_t i = 0; i < p->n && st == KW_OK; i++) like[i] = first[p->family[i]];
+    if (st == KW_OK) st = kw_stress_margins(p->points, p->candidates, like, p->n, study, run, err);
+    free(like);
+    free(first);
+    return st;
+}
+
 /* Only the first KW_PLAN_CONTENDERS / 2 families up to KW_PLAN_CONTENDS times the cheapest are looked at: these have
  * every replication in a pruned plan as in an exhaustive one. */
 enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, const struct kw_sweep_options *run,
@@ -111,7 +125,7 @@ enum kw_status kw_plan_steady(struct kw_plan *p, const struct kw_study *study, c
         memcpy(p->stress, other, sizeof other);
         p->n_stress = n;
     }
-    if (st == KW_OK) st = kw_stress_margins(p->points, p->candidates, p->n, study, run, err);
+    if (st == KW_OK) st = margins(p, study, run, err);
     if (st == KW_OK)
         p->points[p->best].margin = kw_stress_margin(p->stress, p->n_stress, &p->points[p->best], &study->slo);
     return st;

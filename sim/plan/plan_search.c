@@ -253,6 +253,8 @@ static enum kw_status finish_contenders(struct race *r, struct kw_error *err)
     return st;
 }
 
+#define LEADERS 3 /* serverless platforms, by their best */
+
 /* The deployment of a candidate that is one of a row of settings. */
 static const struct kw_choice *serverless(const struct kw_plan *p, size_t i)
 {
@@ -462,7 +464,7 @@ static bool next_offers(struct race *r, struct shop *shops, bool others, size_t 
         const struct kw_choice *c = serverless(p, i);
         const struct shop *s = c ? shop_of(shops, &n_shops, c->platform) : NULL;
         if (!r->wanted[i] || (s ? p->family[i] != p->family[s->turn] : !others)) continue;
-        r->most[i] = s ? fmax(told, of_interest(r, s, i)) : INFINITY;
+        r->most[i] = s ? fmax(fmin(told, r->lowest[p->family[i]]), of_interest(r, s, i)) : INFINITY;
         r->wanted[i] = false;
         any = true;
         if (least_cost(r, i) <= r->most[i]) r->batch[(*n)++] = i;
@@ -481,8 +483,8 @@ static enum kw_status look_at_wanted(struct race *r, struct kw_error *err)
 }
 
 /* The first look: one replication of what may be good. Of dedicated pools only the smallest of each family; of
- * serverless offers the two smallest keep_warm, and all of them on each platform's best offer (for its keep-warm
- * curve). The others stay open, at what their kept replicas cost at the least. A serverless candidate that costs more
+ * serverless offers the two smallest keep_warm, and all of them on the leading platforms' best offers (for their keep-warm
+ * curves). The others stay open, at what their kept replicas cost at the least. A serverless candidate that costs more
  * than its platform's best and than what is told of is stopped: it is nobody's rival. */
 static enum kw_status first_look(struct race *r, struct kw_error *err)
 {
@@ -495,7 +497,8 @@ static enum kw_status first_look(struct race *r, struct kw_error *err)
     enum kw_status st = look_at_wanted(r, err);
     if (st != KW_OK) return st;
     size_t n_leaders = 0;
-    for (ptrdiff_t best; (best = leader(p, leaders, n_leaders)) >= 0;) leaders[n_leaders++] = (size_t)best;
+    for (ptrdiff_t best; n_leaders < LEADERS && (best = leader(p, leaders, n_leaders)) >= 0;)
+        leaders[n_leaders++] = (size_t)best;
     for (size_t i = 0; i < p->n; i++) {
         bool curve = false;
         for (size_t k = 0; k < n_leaders && !curve; k++) curve = same_but_warm(p, i, leaders[k]);
@@ -520,7 +523,6 @@ static enum kw_status grow_points(struct kw_plan *p, size_t from, struct kw_erro
  * replication looks best: on the best candidate's offer of each of three serverless platforms, with the keep_warm enumerated
  * there up to one more than it has; then around the best of these, until none is better. The first replication is the same
  * in a pruned and an exhaustive plan, and so is this choice. */
-#define LEADERS 3
 #define ROUNDS 4
 static const int64_t idle_tries_s[] = { 5, 15, 30, 60, 120, 300, 900 };
 static const uint32_t concurrency_tries[] = { 16, 32, 64,
@@ -623,12 +625,24 @@ static enum kw_status push_ceilings(struct kw_plan *p, size_t of, uint32_t d, st
     return st;
 }
 
-static enum kw_status add_settings(struct kw_plan *p, const struct kw_plan_options *o, struct kw_error *err)
+/* Settings save what is paid for replicas without work: what i would cost without any of that. */
+static double cost_of_work(const struct kw_plan *p, size_t i)
+{
+    const struct kw_usage *u = p->points[i].usage;
+    int64_t billed = u->minimum_gpu_ns + u->rounding_gpu_ns;
+    for (int ph = 0; ph < KW_PHASES; ph++) billed += u->gpu_ns[ph];
+    return billed > u->busy_gpu_ns ? cost_of(p, (ptrdiff_t)i) * (double)u->busy_gpu_ns / (double)billed : 0;
+}
+
+/* Around those of the first round's leaders, later of the first leader and of others that may contend. */
+static enum kw_status add_settings(struct kw_plan *p, const struct kw_plan_options *o, int round, struct kw_error *err)
 {
     size_t leaders[LEADERS], n_leaders = 0, n = p->n;
+    double limit = contending_cost(p);
     for (ptrdiff_t best; n_leaders < LEADERS && (best = leader(p, leaders, n_leaders)) >= 0;)
         leaders[n_leaders++] = (size_t)best;
     for (size_t k = 0; k < n_leaders; k++) {
+        if (round > 0 && k > 0 && cost_of_work(p, leaders[k]) > limit) continue;
         for (size_t i = 0; i < n; i++) {
             if (!same_but_warm(p, i, leaders[k]) || p->candidates[i].choice[0].scaling.keep_warm >
                                                         p->candidates[leaders[k]].choice[0].scaling.keep_warm + 1)
@@ -798,7 +812,7 @@ static enum kw_status look_around(struct kw_plan *p, const struct kw_study *stud
     enum kw_status st = search_start(p, study, run, relay, err);
     for (int round = 0; round < ROUNDS && st == KW_OK; round++) {
         size_t before = p->n;
-        st = take_added(p, before, add_settings(p, o, err), err);
+        st = take_added(p, before, add_settings(p, o, round, err), err);
         if (st != KW_OK || p->n == before) break;
         st = search_start(p, study, run, relay, err);
     }
@@ -931,7 +945,7 @@ enum kw_status kw_plan_cheapest(struct kw_plan *p, const struct kw_study *study,
     if (st == KW_OK) st = kw_plan_families(p, err);
     if (st == KW_OK) st = race_for_cheapest(p, study, widened ? leading : KW_PLAN_NEAR, &o->run, err);
     if (st == KW_OK && widened) {
-        st = take_added(p, enumerated, add_settings(p, o, err), err);
+        st = take_added(p, enumerated, add_settings(p, o, 0, err), err);
         if (st == KW_OK && p->n > enumerated) st = race_for_cheapest(p, study, KW_PLAN_NEAR, &o->run, err);
     }
     if (st == KW_OK) p->best = cheapest(p, -1);

@@ -144,13 +144,22 @@ static enum kw_status draw_curve(struct kw_plan *p, struct kw_warm_curve *curve,
     return st;
 }
 
+static bool is_on(const struct kw_candidate *c, const struct kw_platform *q)
+{
+    for (uint32_t d = 0; d < c->n; d++)
+        if (c->choice[d].platform == q) return true;
+    return false;
+}
+
 static enum kw_status draw_curves(struct kw_plan *p, struct missing *m, uint32_t all, const struct kw_plan_options *o,
                                   struct kw_error *err)
 {
     struct kw_tradeoffs *t = &p->tradeoffs;
+    const struct kw_candidate *judged = &p->candidates[p->best >= 0 ? p->best : p->nearest_miss];
     enum kw_status st = KW_OK;
-    for (size_t k = 0; k < p->n && t->n_curves < o->curves && st == KW_OK; k++) {
-        if (!leads(p, k)) continue;
+    for (size_t k = 0; k < p->n && st == KW_OK; k++) {
+        if (o->curves == KW_CURVES_NONE || !leads(p, k)) continue;
+        if (o->curves == KW_CURVES_FIRST && !is_on(judged, p->candidates[p->order[k]].choice[0].platform)) continue;
         struct kw_warm_curve *grown = realloc(t->curve, (t->n_curves + 1) * sizeof *grown);
         if (!grown) return kw_fail(err, KW_ENOMEM, "out of memory for keep-warm curves");
         t->curve = grown;

@@ -199,19 +199,26 @@ static double chance(double worst, double spread)
     return worst > 0 ? 0.5 * erfc(log(worst) / (spread * sqrt(2))) : 1;
 }
 
-struct kw_margin kw_stress_margin(const struct kw_stress *stress, size_t n, const struct kw_point *p,
-                                  const struct kw_slo *slo)
+/* On the log scale, of what a point's worst objective does when its laws err by a standard deviation; `now` is that
+ * objective without. 0: not known. */
+static double spread_of(const struct kw_stress *stress, size_t n, double now)
 {
-    struct kw_margin m = { NAN, NAN, NAN, false };
-    double now = worst_of_trace(slo, p), near = worst_objective(slo, p->sample[0]), spread = 0;
-    double far = near > 0 ? now / near : 1; /* of a range, whose far end moves with the near one */
-    if (!(now > 0)) return m;
-    m.left = 1 / now - 1;
-    for (size_t i = 0; i < n; i++) {
+    double spread = 0;
+    for (size_t i = 0; i < n && now > 0; i++) {
         const struct kw_stress *s = &stress[i];
         if (s->slower > 0 && isfinite(s->worst) && s->worst > now)
             spread = fmax(spread, log(s->worst / now) / log1p(s->slower) * s->sigma);
     }
+    return spread;
+}
+
+static struct kw_margin margin_of(const struct kw_point *p, const struct kw_slo *slo, double spread)
+{
+    struct kw_margin m = { NAN, NAN, NAN, false };
+    double now = worst_of_trace(slo, p), near = worst_objective(slo, p->sample[0]);
+    double far = near > 0 ? now / near : 1; /* of a range, whose far end moves with the near one */
+    if (!(now > 0)) return m;
+    m.left = 1 / now - 1;
     if (!(spread > 0)) return m;
     m.error = expm1(spread);
     m.thin = -log(now) < spread;
@@ -222,26 +229,58 @@ struct kw_margin kw_stress_margin(const struct kw_stress *stress, size_t n, cons
     return m;
 }
 
+struct kw_margin kw_stress_margin(const struct kw_stress *stress, size_t n, const struct kw_point *p,
+                                  const struct kw_slo *slo)
+{
+    return margin_of(p, slo, spread_of(stress, n, worst_of_trace(slo, p)));
+}
+
 #define NEVER_THIN 1.0 /* a margin left that is not simulated: the figures may double */
 
-enum kw_status kw_stress_margins(struct kw_point *points, const struct kw_candidate *candidates, size_t n,
-                                 const struct kw_study *study, const struct kw_sweep_options *run, struct kw_error *err)
+static bool may_be_thin(const struct kw_point *p)
+{
+    return p->feasible && p->margin.left < NEVER_THIN;
+}
+
+/* Fills stressed[n]: each point that stands for one whose margin may be thin. */
+static bool choose(const struct kw_point *points, const size_t *like, size_t n, bool *stressed)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        if (!may_be_thin(&points[i])) continue;
+        assert(points[like[i]].feasible && like[like[i]] == like[i]);
+        stressed[like[i]] = any = true;
+    }
+    return any;
+}
+
+enum kw_status kw_stress_margins(struct kw_point *points, const struct kw_candidate *candidates, const size_t *like,
+                                 size_t n, const struct kw_study *study, const struct kw_sweep_options *run,
+                                 struct kw_error *err)
 {
     struct worse w;
-    enum kw_status st = worse_open(&w, 2 * n) ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %zu margins", n);
-    for (size_t i = 0; i < n && st == KW_OK; i++) {
-        if (!points[i].feasible) continue;
-        points[i].margin = kw_stress_margin(NULL, 0, &points[i], &study->slo);
-        if (!(points[i].margin.left < NEVER_THIN)) continue;
-        if (any(&candidates[i], runs_engine)) st = push_steps(&w, &candidates[i], i, err);
-        if (st == KW_OK && any(&candidates[i], is_api)) st = push_api(&w, &candidates[i], i, err);
-    }
+    bool *stressed = calloc(n + 1, sizeof *stressed);
+    double *spread = calloc(n + 1, sizeof *spread);
+    bool ok = worse_open(&w, 2 * n) && stressed && spread;
+    enum kw_status st = ok ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %zu margins", n);
+    for (size_t i = 0; i < n && st == KW_OK; i++)
+        if (points[i].feasible) points[i].margin = margin_of(&points[i], &study->slo, 0);
+    if (st == KW_OK && choose(points, like, n, stressed))
+        for (size_t i = 0; i < n && st == KW_OK; i++) {
+            if (!stressed[i]) continue;
+            if (any(&candidates[i], runs_engine)) st = push_steps(&w, &candidates[i], i, err);
+            if (st == KW_OK && any(&candidates[i], is_api)) st = push_api(&w, &candidates[i], i, err);
+        }
     if (st == KW_OK) st = replay(&w, study, run, err);
     for (size_t k = 0, end; k < w.n && st == KW_OK; k = end) {
-        struct kw_point *p = &points[w.of[k]];
-        for (end = k + 1; end < w.n && w.of[end] == w.of[k];) end++;
-        p->margin = kw_stress_margin(&w.stress[k], end - k, p, &study->slo);
+        size_t i = w.of[k];
+        for (end = k + 1; end < w.n && w.of[end] == i;) end++;
+        spread[i] = spread_of(&w.stress[k], end - k, worst_of_trace(&study->slo, &points[i]));
     }
+    for (size_t i = 0; i < n && st == KW_OK; i++)
+        if (may_be_thin(&points[i])) points[i].margin = margin_of(&points[i], &study->slo, spread[like[i]]);
     worse_free(&w);
+    free(stressed);
+    free(spread);
     return st;
 }

@@ -37,10 +37,12 @@ enum kw_status kw_stress_run(struct kw_stress out[KW_STRESS_MAX], size_t *n, con
 struct kw_margin kw_stress_margin(const struct kw_stress *stress, size_t n, const struct kw_point *p,
                                   const struct kw_slo *slo);
 
-/* The margins of all points [n] that meet the objectives, by stresses run together. A margin of twice the figures and
- * more is not thin and not simulated: error and probability stay NAN, as they do for what misses. */
-enum kw_status kw_stress_margins(struct kw_point *points, const struct kw_candidate *candidates, size_t n,
-                                 const struct kw_study *study, const struct kw_sweep_options *run,
+/* The margins of all points [n] that meet the objectives, by stresses run together, of like[n] alone: the point whose
+ * stress tells how far i's figures move with its laws, itself or another setting of the same offer (like[like[i]] ==
+ * like[i], and it meets the objectives where i does). A margin of twice the figures and more is not thin: its error and
+ * probability stay NAN, as they do for what misses. */
+enum kw_status kw_stress_margins(struct kw_point *points, const struct kw_candidate *candidates, const size_t *like,
+                                 size_t n, const struct kw_study *study, const struct kw_sweep_options *run,
                                  struct kw_error *err);
 
 #endif

@@ -354,7 +354,7 @@ static void say_plan(const struct kw_options *o, struct kw_session *s, const str
 /* Those that were asked for; of one curve every plan has the words alone. */
 static bool wants_tradeoffs(const struct planning *g)
 {
-    return g->options.curves > 1 || g->options.frontier;
+    return g->options.curves == KW_CURVES_ALL || g->options.frontier;
 }
 
 static int print_plan(const struct kw_options *o, struct kw_session *s, const struct planning *g)

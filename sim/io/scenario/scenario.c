@@ -1579,7 +1579,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     kw_plan_options_default(o);
     o->hybrids = true;
     o->mitigations = (1u << KW_MITIGATIONS) - 1;
-    o->curves = 1;
+    o->curves = KW_CURVES_FIRST;
     o->fine_tunes = s->fine_tunes.n ? &s->fine_tunes : NULL;
     o->tco = s->tco;
     if (!kw_json_present(c)) return KW_OK;
@@ -1674,7 +1674,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     READ(kw_json_bool_or(get(c, "exhaustive"), o->exhaustive, &o->exhaustive, err));
     READ(kw_json_bool_or(get(c, "break_even"), o->break_even, &o->break_even, err));
     READ(kw_json_bool_or(get(c, "curves"), every_curve, &every_curve, err));
-    if (every_curve) o->curves = SIZE_MAX;
+    if (every_curve) o->curves = KW_CURVES_ALL;
     READ(kw_json_bool_or(get(c, "pareto"), o->frontier, &o->frontier, err));
     READ(read_volumes(get(c, "volumes"), o, err));
     if (st == KW_OK && o->pools_apart && !o->pools_shared && (o->n_volumes || o->break_even))

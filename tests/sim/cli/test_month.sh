@@ -147,7 +147,8 @@ check("a range of early release", len(x) == 1 and near(x[0]["timeout_usd_month"]
       early["idle_cost_usd_month"] < 0.5 * late["idle_cost_usd_month"] and early["cold_starts"] > late["cold_starts"],
       (x, early["idle_cost_usd_month"], late["idle_cost_usd_month"]))
 # plan reads all that contend otherwise, and the best of other platforms: it names whom the other reading makes the cheapest.
-r = run(steady, None, "plan", candidates={"platforms": ["modal", "aws"], "gpus": ["L4", "A10G"], "keep_warm": [0], "precisions": ["fp8", "bf16"]},
+r = run(steady, None, "plan", candidates={"platforms": ["modal", "aws"], "gpus": ["L4", "A10G"], "keep_warm": [0], "precisions": ["fp8", "bf16"],
+                                            "max_replicas": [10], "mitigations": []},
         slo={"ttft_p95_s": "5"})
 best = r["points"][r["best"]]
 x = [x for x in r["ranges"] if x["other_wins"]]
