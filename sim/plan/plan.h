@@ -36,9 +36,9 @@ enum kw_mitigation {
 extern const char *const kw_mitigation_name[]; /* "prewarm", "ping", "hold", "snapshot", "weights_from", NULL */
 
 enum kw_curves { /* which keep-warm curves a plan draws */
-    KW_CURVES_NONE,
-    KW_CURVES_FIRST, /* of the best on the recommended platform, where replicas come and go there */
-    KW_CURVES_ALL    /* of the best of every platform whose do */
+                 KW_CURVES_NONE,
+                 KW_CURVES_FIRST, /* of the best on the recommended platform, where replicas come and go there */
+                 KW_CURVES_ALL    /* of the best of every platform whose do */
 };
 
 struct kw_substitute {   /* a model whose answers the user takes for those of the model asked for */
