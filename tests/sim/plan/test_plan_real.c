@@ -294,7 +294,7 @@ static void figures_hold_together(void)
     struct kw_plan_options o = options();
     kw_steptimes_init(&st);
     o.exhaustive = true;
-    o.curves = SIZE_MAX;
+    o.curves = KW_CURVES_ALL;
     run(&p, &st, &s, &o);
     int warm = 0;
     uint32_t won = 0;
