@@ -396,7 +396,7 @@ static void a_keep_warm_curve_has_every_count_with_its_interval(void)
     struct kw_plan_options o = options(true), none = options(true);
     struct kw_plan p, plain;
     static const ptrdiff_t point[] = { -1, 2, 0, 1, -1 };
-    o.curves = 1;
+    o.curves = KW_CURVES_FIRST;
     fake_world();
     fake_platform[1].scaling.at_zero = KW_ZERO_STOPPED;
     run_curves(&p, &s, &o);
@@ -417,7 +417,7 @@ static void a_keep_warm_curve_has_every_count_with_its_interval(void)
     CHECK(same_estimate(&c->point[2].of[KW_TRADEOFF_ATTAINMENT], &p.points[0].m[KW_METRIC_ATTAINMENT]));
     CHECK(p.best == plain.best && p.n == plain.n && p.simulations == plain.simulations);
     for (size_t i = 0; i < p.n; i++) CHECK(p.points[i].won == plain.points[i].won);
-    o.curves = 9; /* one a platform; platform 1 does not start again from zero */
+    o.curves = KW_CURVES_ALL; /* one a platform; platform 1 does not start again from zero */
     kw_plan_free(&p);
     run_curves(&p, &s, &o);
     CHECK(p.tradeoffs.n_curves == 2);
@@ -583,7 +583,7 @@ static void every_allocation_may_fail(void)
     struct kw_plan_options o = options(false);
     o.n_idle_timeouts = 0;
     o.run.threads = 1;
-    o.curves = 2;
+    o.curves = KW_CURVES_ALL;
     o.frontier = true;
     for (long n = 1;; n++) {
         struct kw_plan p;

@@ -241,7 +241,7 @@ static void a_plan_takes_it(void)
         make_trace(rate, 9, 6, 7);
         enumerate(&p, "modal", &s, &o);
         o.exhaustive = exhaustive;
-        o.curves = 1; /* of constants */
+        o.curves = KW_CURVES_FIRST; /* of constants */
         CHECK(kw_plan_run(&p, &s, &o, &err) == KW_OK);
         CHECK_STR(err.msg, "");
         if (getenv("SHOW"))
