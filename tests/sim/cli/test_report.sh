@@ -17,7 +17,7 @@ plan=("$keepwarm" plan -q --trace "$trace" --format servegen --model llama-3.1-8
 /usr/bin/awk 'BEGIN { print "TIMESTAMP,ContextTokens,GeneratedTokens"
     for (d = 1; d <= 12; d++) for (h = 8; h < 18 && d % 7 != 6 && d % 7 != 0; h++) for (k = 0; k < 6; k++)
         printf "2024-01-%02d %02d:%02d:%02d.0000000,300,80\n", d, h, 10 * k, (k * 7 + h * 3) % 50 }' >"$work/office.csv"
-"$keepwarm" plan -q --trace "$work/office.csv" --model llama-3.1-8b --slo ttft_p95=2s -p modal -p crusoe -p bedrock -p groq -r 3 -o "$work/office.h5" >"$work/office.txt" || exit 1
+"$keepwarm" plan -q --trace "$work/office.csv" --model llama-3.1-8b --slo ttft_p95=2s -p modal -p crusoe -p bedrock -p groq -r 3 --curves -o "$work/office.h5" >"$work/office.txt" || exit 1
 grep -v '^#' tests/sim/cli/golden/commands.txt | while IFS= read -r line; do
     case $line in run:*|sweep:*|fallback:*)
         read -ra words <<<"${line#*: }"
