@@ -262,6 +262,12 @@ struct kw_start_options {
     uint32_t snapshot_gpus_max; /* of so many GPUs; 0: no limit is known */
 };
 
+/* Models whose replicas customers share: the file's "public_models". Nobody but the platform says how many there are. */
+struct kw_public_models {
+    bool shared;           /* the platform has such */
+    struct kw_meter meter; /* of them: the platform's own but for the phases that it bills */
+};
+
 struct kw_platform {
     char name[32], title[64];
     char file[240];  /* as whoever named it has it; "": built in */
@@ -285,6 +291,7 @@ struct kw_platform {
     enum kw_grade balance_grade;
     struct kw_cold_start cold; /* provision, pull, restore; load and init come from the profile unless given here */
     struct kw_start_options start_options;
+    struct kw_public_models public_models; /* serverless */
     struct kw_client_retry retry;
     struct kw_provenance scaling_provenance;
     /* the platform's own words for its settings, for printing a recommendation; "" when it has none */

@@ -231,6 +231,26 @@ static enum kw_status read_meter(struct kw_fact_reader *r, struct kw_jnode n)
     return read_bills(r, bills, &src, m);
 }
 
+/* What a customer pays of the replicas that all share. */
+static enum kw_status read_public_models(struct kw_fact_reader *r, struct kw_jnode n)
+{
+    static const char *const keys[] = { "src", "bills", NULL };
+    struct kw_public_models *m = &r->p.public_models;
+    struct kw_fact_source src;
+    if (!kw_json_present(n)) return KW_OK;
+    KW_TRY(kw_json_keys(n, keys, r->err));
+    KW_TRY(kw_fact_section(r, n, &src));
+    if (r->p.kind != KW_KIND_SERVERLESS)
+        return kw_json_fail(n, KW_ERANGE, r->err, "a platform of kind '%s' has none", kw_kind_name[r->p.kind]);
+    if (r->p.scaling.at_zero != KW_ZERO_QUEUE)
+        return kw_json_fail(n, KW_ERANGE, r->err, "wants \"at_zero\": \"queue\" in scaling");
+    if (!kw_json_present(kw_json_get(n, "bills"))) return kw_json_fail(n, KW_EPARSE, r->err, "missing key 'bills'");
+    m->shared = true;
+    m->meter = r->p.meter;
+    m->meter.provenance = src.provenance;
+    return read_bills(r, kw_json_get(n, "bills"), &src, &m->meter);
+}
+
 static enum kw_status check_scaling(struct kw_fact_reader *r, struct kw_jnode n)
 {
     const struct kw_platform *p = &r->p;
@@ -954,8 +974,8 @@ static void judge(struct kw_platform *p, bool has_scaling, bool has_meter)
     for (size_t i = 0; i < p->n_facts; i++) {
         const struct kw_provenance *v = &p->facts[i].provenance;
         bool beside = !strncmp(p->facts[i].path, "attributes.", 11) || !strncmp(p->facts[i].path, "lora.", 5) ||
-                      !strncmp(p->facts[i].path, "scheduled.", 10);
-        if (beside) continue; /* no bill or latency rests on it */
+                      !strncmp(p->facts[i].path, "scheduled.", 10) || !strncmp(p->facts[i].path, "public_models.", 14);
+        if (beside) continue; /* no bill or latency of what a customer has alone rests on it */
         if (v->grade != KW_GRADE_UNKNOWN) p->weakest = kw_grade_weaker(p->weakest, v->grade);
         bool ours = v->grade == KW_GRADE_USER || v->grade == KW_GRADE_UNKNOWN; /* a choice or assumption has no age */
         bool dated = !ours && v->date[0] >= '0' && v->date[0] <= '9';
@@ -1008,6 +1028,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
                                         "apis",
                                         "regions",
                                         "meter",
+                                        "public_models",
                                         "scaling",
                                         "cold",
                                         "retry",
@@ -1052,6 +1073,7 @@ static enum kw_status read_root(struct kw_fact_reader *r, struct kw_jnode root)
     KW_TRY(kw_fact_regions(r, kw_json_get(root, "regions")));
     KW_TRY(read_meter(r, kw_json_get(root, "meter")));
     KW_TRY(read_scaling(r, kw_json_get(root, "scaling")));
+    KW_TRY(read_public_models(r, kw_json_get(root, "public_models")));
     KW_TRY(read_cold(r, kw_json_get(root, "cold")));
     KW_TRY(read_retry(r, kw_json_get(root, "retry")));
     KW_TRY(read_words(r, kw_json_get(root, "words")));

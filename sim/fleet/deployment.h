@@ -78,6 +78,7 @@ struct kw_deployment {
     struct kw_cold_start cold;
     struct kw_node_rule node; /* dedicated with an autoscaler: cold.provision is a node's */
     struct kw_spot spot;      /* per_hour 0: never interrupted, and nothing stands in */
+    double others_per_hour; /* other customers' requests for the same replicas, pool/pooled.h; 0: they are ours alone */
     enum kw_balance balance;
     struct kw_lora lora; /* which of its requests are for adapters of its model, and what they take; sched.max_loras */
     /* api */

@@ -55,6 +55,7 @@ struct kw_ledger {
     int64_t failed_tokens_in;  /* prompts of requests an API refused (not billed) */
     kw_ns phase[KW_PHASES];    /* sum over replica lives, replica-ns (times tp for GPU-ns) */
     uint64_t starts, cold_starts, restores, failed_starts, stockouts; /* cold_starts: begun because requests waited */
+    uint64_t found_warm; /* beside the starts: a replica was there for others' requests, pool/pooled.h */
     uint64_t interruptions,
         cut_off; /* of spot machines; requests that lost their replica (an autoscaler may take one too), tried again or lost */
     bool interruptible;                      /* spot: a machine is not there from its end to the next one's provision */

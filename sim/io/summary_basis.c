@@ -148,5 +148,6 @@ void kw_summary_basis(const struct kw_plan *p, bool all, struct kw_text *out)
     for (size_t i = 0; i < p->n_assumptions && i < 6; i++)
         kw_summary_paragraph(i ? "" : "assumed", p->assumptions[i], out);
     left_out(p, all, out);
+    if (p->untried[0]) kw_summary_paragraph("not tried", p->untried, out);
     kw_summary_paragraph("searched", kw_plan_searched_text(p, buf, sizeof buf), out);
 }

@@ -475,6 +475,7 @@ static void add_results(cJSON *root, const struct kw_trace *t, const struct kw_c
     if (plan) {
         add_text(root, "recommendation", plan->recommendation, lost);
         add_text(root, "why", plan->why, lost);
+        if (plan->untried[0]) add_text(root, "not_tried", plan->untried, lost);
         add_text(root, "scaling", plan->scaling, lost);
         add_number(root, "best", (double)plan->best, lost);
         add_number(root, "runner_up", (double)plan->runner_up, lost);

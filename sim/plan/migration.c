@@ -34,7 +34,7 @@ kw_ns kw_migration_busiest(const struct kw_trace *t, kw_ns length)
 /* What stays to be paid for on a side that is left. */
 static void binds(const struct kw_choice *c, char *buf, size_t size)
 {
-    const struct kw_meter *m = &c->platform->meter;
+    const struct kw_meter *m = kw_choice_meter(c);
     double least = kw_nano_to_double(m->min_charge > m->granularity ? m->min_charge : m->granularity);
     if (c->term == KW_TERM_PROVISIONED)
         kw_choice_bought(c, buf, size);

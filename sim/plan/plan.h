@@ -31,9 +31,11 @@ enum kw_mitigation {
     KW_MITIGATE_HOLD,
     KW_MITIGATE_SNAPSHOT,
     KW_MITIGATE_WEIGHTS,
+    KW_MITIGATE_POOLED,
     KW_MITIGATIONS
 };
-extern const char *const kw_mitigation_name[]; /* "prewarm", "ping", "hold", "snapshot", "weights_from", NULL */
+extern const char
+    *const kw_mitigation_name[]; /* "prewarm", "ping", "hold", "snapshot", "weights_from", "pooled", NULL */
 
 enum kw_curves { /* which keep-warm curves a plan draws */
                  KW_CURVES_NONE,
@@ -105,9 +107,11 @@ struct kw_plan_options {
     bool hybrids;                  /* also two deployments for the contenders: plan_hybrids.c */
     bool mixes;                    /* also two offers of GPUs behind one router: plan_mixes.c */
     unsigned mitigations;          /* bits 1u << enum kw_mitigation: tried for the best serverless offers; 0: none */
-    bool no_schedules;             /* none by the hour of the week is looked for: plan_schedules.c */
-    const struct kw_zone *zone;    /* whose week it is; borrowed; NULL: UTC */
-    bool exhaustive;               /* every candidate with every replication */
+    bool others_stated;            /* else POOLED is not tried: nobody but the user knows */
+    double others_per_hour;     /* other customers' requests for the model, where a platform shares it: pool/pooled.h */
+    bool no_schedules;          /* none by the hour of the week is looked for: plan_schedules.c */
+    const struct kw_zone *zone; /* whose week it is; borrowed; NULL: UTC */
+    bool exhaustive;            /* every candidate with every replication */
     enum kw_curves curves;
     bool frontier;   /* every candidate with one replication at the least, and the frontier with all of them */
     bool break_even; /* each kind at other volumes too, to where the cheapest one changes (breakeven.h); or */
@@ -209,6 +213,7 @@ struct kw_plan {
     char recommendation[900]; /* "modal L40S bf16: min_containers=1 scaledown_window=60 max_containers=4" */
     char why[1000];           /* why the runner-up lost, or that they tie */
     char scaling[160];        /* kw_study_scaling */
+    char untried[320];        /* what it did not try for want of what only the user knows; "" */
 };
 
 /* The i-th range in words, with whose it is and what it would turn. Returns buf. */

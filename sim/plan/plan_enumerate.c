@@ -248,6 +248,8 @@ static void take_written(const struct enumeration *e, struct kw_choice *c)
     if (term != KW_TERM_PROVISIONED) memset(&c->provision, 0, sizeof c->provision);
     memset(&c->prewarm, 0, sizeof c->prewarm);
     memset(&c->hold, 0, sizeof c->hold);
+    c->pooled = 0;
+    c->others_per_hour = 0;
     memset(&c->schedule, 0, sizeof c->schedule);
     memcpy(c->name, name, sizeof name);
     memset(c->serves, 0, sizeof c->serves);

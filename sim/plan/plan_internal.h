@@ -31,7 +31,7 @@ enum kw_status kw_plan_regions(struct kw_plan *p, size_t looked, const struct kw
 enum kw_status kw_plan_schedules(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                                  struct kw_error *err);
 /* Appends the best serverless offers with what the options name against cold starts, where the platform has it, the traffic
- * has classes that may wait, or days that come back. Points do not grow here. */
+ * has classes that may wait, or days that come back; p->untried. Points do not grow here. */
 enum kw_status kw_plan_mitigations(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                                    struct kw_error *err);
 void kw_plan_schedules_settle(struct kw_plan *p); /* which candidates they are, when others have been dropped */

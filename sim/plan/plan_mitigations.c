@@ -1,5 +1,7 @@
 /* What a plan tries against cold starts beside a constant level: the best serverless offer of a few platforms, as it is and
- * with the least that it can keep warm, once with each. Looked for after the race, from the trace itself. */
+ * with the least that it can keep warm, once with each. Looked for after the race, from the trace itself. And public models,
+ * of each offer of the platforms that share them: billed by another meter, they may lead where the offer itself does not. */
+#include <stdio.h>
 #include <string.h>
 #include "sim/fleet/prewarm.h"
 #include "sim/plan/plan_internal.h"
@@ -8,7 +10,7 @@
 
 #define DAY (24 * KW_NS_PER_HOUR)
 
-const char *const kw_mitigation_name[] = { "prewarm", "ping", "hold", "snapshot", "weights_from", NULL };
+const char *const kw_mitigation_name[] = { "prewarm", "ping", "hold", "snapshot", "weights_from", "pooled", NULL };
 
 static const struct kw_choice *constant(const struct kw_plan *p, size_t i)
 {
@@ -118,13 +120,56 @@ static enum kw_status try_node(struct trial *t, const struct kw_choice *of, stru
     return push(t, &c, KW_MITIGATE_WEIGHTS, err);
 }
 
+/* The customer's own weights are no public model. */
+static bool wants_own_weights(const struct kw_plan_options *o)
+{
+    for (size_t i = 0; i < o->n_require; i++)
+        if (o->require[i].attribute == KW_ATTRIBUTE_CUSTOM_WEIGHTS) return true;
+    return o->fine_tunes != NULL;
+}
+
+/* The first of its family, from zero and with the platform's own timeout: neither is the customer's to set. */
+static enum kw_status try_pooled(struct trial *t, size_t looked, double others_per_hour, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (size_t i = 0; i < looked && st == KW_OK; i++) {
+        const struct kw_choice *of = constant(t->p, i);
+        bool first = of && of->platform->public_models.shared;
+        for (size_t k = 0; k < i && first; k++) first = t->p->family[k] != t->p->family[i] || !constant(t->p, k);
+        if (!first) continue;
+        struct kw_choice c = *of;
+        c.scaling.keep_warm = c.scaling.buffer_replicas = 0;
+        kw_choice_idle_timeout(&c, c.platform->scaling.idle_timeout);
+        if (kw_choice_pooled(&c, others_per_hour, NULL) == KW_OK) st = push(t, &c, KW_MITIGATE_POOLED, err);
+    }
+    return st;
+}
+
+/* Which platforms have public models that nobody looked at, since the user does not say how often others ask for one. */
+static void tell_untried(struct kw_plan *p, size_t looked)
+{
+    char names[120] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < looked; i++) {
+        const struct kw_choice *c = constant(p, i);
+        bool first = c && c->platform->public_models.shared && at < sizeof names;
+        for (size_t k = 0; k < i && first; k++) first = !constant(p, k) || constant(p, k)->platform != c->platform;
+        if (first) at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", at ? ", " : "", c->platform->name);
+    }
+    if (at)
+        snprintf(p->untried, sizeof p->untried,
+                 "public models, whose replicas customers share (%s): candidates.pooled.others_per_hour says how often "
+                 "others ask for the model, which nobody else knows",
+                 names);
+}
+
 static enum kw_status try_each(struct trial *t, const struct kw_choice *of, unsigned which, struct kw_error *err)
 {
     static enum kw_status (*const tries[])(struct trial *, const struct kw_choice *,
                                            struct kw_error *) = { try_prewarm, try_ping, try_hold, try_snapshot,
                                                                   try_node };
     enum kw_status st = KW_OK;
-    for (int m = 0; m < KW_MITIGATIONS && st == KW_OK; m++)
+    for (int m = 0; m < KW_MITIGATE_POOLED && st == KW_OK; m++)
         if (which & 1u << m) st = tries[m](t, of, err);
     return st;
 }
@@ -135,6 +180,7 @@ enum kw_status kw_plan_mitigations(struct kw_plan *p, const struct kw_study *stu
     const unsigned starts = 1u << KW_MITIGATE_SNAPSHOT | 1u << KW_MITIGATE_WEIGHTS;
     size_t taken[KW_PLAN_MITIGATED], n = 0, looked = p->n;
     struct trial t = { .p = p, .study = study };
+    p->untried[0] = 0;
     if (!o->mitigations) return KW_OK;
     enum kw_status st = kw_class_lengths(&t.lengths, study->trace, err);
     for (ptrdiff_t best; st == KW_OK && n < KW_PLAN_MITIGATED && (best = best_elsewhere(p, looked, taken, n)) >= 0;) {
@@ -145,5 +191,8 @@ enum kw_status kw_plan_mitigations(struct kw_plan *p, const struct kw_study *stu
             st = try_each(&t, &as_is, o->mitigations & starts, err);
         taken[n++] = (size_t)best;
     }
-    return st;
+    if (st != KW_OK || !(o->mitigations & 1u << KW_MITIGATE_POOLED) || wants_own_weights(o)) return st;
+    if (o->others_stated) return try_pooled(&t, looked, o->others_per_hour, err);
+    tell_untried(p, looked);
+    return KW_OK;
 }

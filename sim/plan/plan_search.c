@@ -906,7 +906,7 @@ static enum kw_status raise_floors(struct race *r, struct kw_error *err)
     enum kw_status st = KW_OK;
     for (size_t i = 0; i < r->p->n && st == KW_OK; i++) {
         const struct kw_choice *c = serverless(r->p, i);
-        if (!c || !c->platform->meter.bills[KW_PHASE_ACTIVE] || c->platform->meter.window) continue;
+        if (!c || !kw_choice_meter(c)->bills[KW_PHASE_ACTIVE] || kw_choice_meter(c)->window) continue;
         if (c->tokens_ppm != ppm) computed = kw_plan_computed(r->study->trace, ppm = c->tokens_ppm);
         struct kw_usage u = { .kind = KW_KIND_SERVERLESS,
                               .window = r->study->trace->span,

@@ -103,6 +103,9 @@ class Rows:
         yield "snapshot: every start restores one", self.main(snapshot=True)
         yield "RunPod, weights over the network", self.main(platform="runpod", weights_from="network")
         yield "RunPod, weights on the node's disk", self.main(platform="runpod", weights_from="node")
+        l40s = {"platform": "replicate", "gpu": "L40S"}
+        yield "Replicate L40S, a deployment", self.main(**l40s)
+        yield "public model: others ask 20 times an hour", self.main(pooled={"others_per_hour": "20"}, **l40s)
         yield "fine-tunes: a pool for each of 4", self.tunes(slo=SLO, routing={
             "policy": "model", "models": {"tune-%d" % i: "tune-%d" % i for i in (1, 2, 3)}}, deployments=[BASE | {"model": "llama-3.1-8b"}] + [
                 BASE | {"name": "tune-%d" % i, "model": "tune-%d" % i} for i in (1, 2, 3)], adapters=adapters)

@@ -179,6 +179,20 @@ static void refuses_bad_meters(void)
     REFUSED("\"active\": \"yes\"", "\"activ\": \"yes\"", KW_EPARSE, "active");
 }
 
+/* Which phases a customer pays for is no guess, and a request that meets no replica has to wait for one to find it. */
+static void refuses_public_models_half_told(void)
+{
+    REFUSED("\"scaling\": {", "\"public_models\": { \"src\": \"S1\" }, \"scaling\": {", KW_EPARSE,
+            "public_models: missing key 'bills'");
+    REFUSED("\"scaling\": {",
+            "\"public_models\": { \"src\": \"S1\", \"bills\": { \"active\": \"yes\" } }, \"scaling\": {", KW_EPARSE,
+            "missing key 'provision'");
+    REFUSED("\"at_zero\": \"queue\" },", "\"at_zero\": \"stopped\" }, \"public_models\": { \"bills\": {} },", KW_ERANGE,
+            "public_models: wants \"at_zero\": \"queue\"");
+    REFUSED_API("\"tier\": \"two\",", "\"tier\": \"two\", \"public_models\": {},", KW_ERANGE,
+                "public_models: a platform of kind 'api' has none");
+}
+
 static void refuses_bad_scaling(void)
 {
     REFUSED("\"keep_warm\": 1", "\"keep_warm\": 5", KW_ERANGE,
@@ -567,6 +581,10 @@ static void rules_are_those_of_the_reference(void)
         assumed |=
             !strcmp(p->facts[i].path, "scaling.idle_timeout_s") && p->facts[i].provenance.grade == KW_GRADE_UNKNOWN;
     CHECK(assumed); /* "a few minutes": the plan has to say so */
+    const struct kw_meter *public = &p->public_models.meter;
+    CHECK(p->public_models.shared && public->granularity == p->meter.granularity);
+    for (int ph = 0; ph < KW_PHASES; ph++) CHECK(public->bills[ph] == (ph == KW_PHASE_ACTIVE || ph == KW_PHASE_DRAIN));
+    CHECK(public->bills_grade[KW_PHASE_ACTIVE] == KW_GRADE_PUBLISHED && public->provenance.date[0] == '2');
 
     p = at("fireworks");
     CHECK(p->scaling.scaler == KW_SCALER_LOAD_TARGET && p->scaling.at_zero == KW_ZERO_REJECT_AND_START);
@@ -841,6 +859,7 @@ int main(void)
     RUN(refuses_bad_prices);
     RUN(refuses_offers_that_cannot_be);
     RUN(refuses_bad_meters);
+    RUN(refuses_public_models_half_told);
     RUN(refuses_bad_scaling);
     RUN(refuses_bad_laws_and_tiers);
     RUN(refuses_tiers_that_are_none);

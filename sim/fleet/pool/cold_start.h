@@ -14,6 +14,7 @@ struct kw_start {
     kw_ns phase[KW_PHASE_RESTORE + 1]; /* 0 = skipped: a restore replaces pull, load and init */
     uint32_t stockouts;
     bool restores, fails; /* fails: at the end of its last phase */
+    bool found;           /* none of it: the replica is there for others' requests, pooled.h */
 };
 
 struct kw_start_streams { /* streams of their own for durations, for what is cached, for what goes wrong */

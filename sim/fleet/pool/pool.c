@@ -6,6 +6,7 @@
 #include "sim/fleet/pool/capacity.h"
 #include "sim/fleet/pool/indifference.h"
 #include "sim/fleet/pool/parts.h"
+#include "sim/fleet/pool/pooled.h"
 #include "sim/fleet/request_tokens.h"
 
 void kw_pool_init(struct kw_pool *p)
@@ -26,6 +27,7 @@ static void free_streams(struct kw_pool *p)
     kw_rng_free(&p->retry);
     kw_rng_free(&p->interruption);
     kw_rng_free(&p->adapters);
+    kw_rng_free(&p->others);
 }
 
 void kw_pool_free(struct kw_pool *p)
@@ -78,6 +80,12 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
     if (d->spot.fallback && (c->scaler != KW_SCALER_FIXED || d->spot.per_hour == 0))
         return kw_fail(err, KW_ERANGE, "%s: only spot machines of a fixed number have others stand in for them",
                        d->name);
+    if (!(d->others_per_hour >= 0 && d->others_per_hour <= KW_POOLED_MOST))
+        return kw_fail(err, KW_ERANGE, "%s: others' requests must be 0..%g an hour, got %g", d->name, KW_POOLED_MOST,
+                       d->others_per_hour);
+    if (d->others_per_hour > 0 && (d->node.places || d->spot.per_hour > 0))
+        return kw_fail(err, KW_ERANGE, "%s: others share the platform's replicas, not machines that are rented",
+                       d->name);
     if (d->node.places && (d->spot.per_hour > 0 || d->node.idle < 0))
         return kw_fail(err, KW_ERANGE, "%s: nodes that come and go are rented on demand, and idle for no less than 0 s",
                        d->name);
@@ -113,6 +121,7 @@ static enum kw_status begin_streams(struct kw_pool *p, const struct kw_fleet_opt
     if (st == KW_OK) st = kw_rng_init(&p->retry, seed, opt->replication, KW_RNG_RETRY, err);
     if (st == KW_OK) st = kw_rng_init(&p->interruption, seed, opt->replication, KW_RNG_INTERRUPTION, err);
     if (st == KW_OK) st = kw_rng_init(&p->adapters, seed, opt->replication, KW_RNG_ADAPTER, err);
+    if (st == KW_OK) st = kw_rng_init(&p->others, seed, opt->replication, KW_RNG_POOLED, err);
     return st;
 }
 
@@ -177,6 +186,7 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     p->idle_head = p->idle_tail = p->first_held = NONE;
     p->n_idle = p->n_held = p->exist = 0;
     p->standins = p->ready_standins = 0;
+    p->found_warm = kw_pooled_warm(d->others_per_hour, c);
     p->standin_cold = d->cold;
     p->standin_cold.provision = d->spot.fallback_start;
     kw_ring_clear(&p->queue);

@@ -17,6 +17,10 @@
  * no spot. With d->spot.fallback one rented on demand is ordered at the notice too, and stops once as many spot ones are
  * ready as are wanted: SkyServe's dynamic_ondemand_fallback (docs.skypilot.co, serving/spot-policy).
  *
+ * A public model's replicas are other customers' too (d->others_per_hour): a start ordered while none of ours is alive finds one
+ * ready with the probability of pooled.h, takes no time then and is no start. It is drawn from a stream of its own, once for
+ * each such start, so the k-th one draws the same at any rate.
+ *
  * A request is cold when it is served by a replica that became ready only after the request arrived.
  * Events at equal times: arrivals, then step ends in order of replica, then timers first in, first out. */
 #ifndef KW_SIM_FLEET_POOL_POOL_H
@@ -110,7 +114,8 @@ struct kw_pool {
     uint32_t standins, ready_standins; /* of those on demand: starting or ready, ready */
     struct kw_cold_start standin_cold; /* their starts, drawn from streams of their own */
     struct kw_start_streams start_streams, standin_streams;
-    struct kw_rng routing, retry, interruption, adapters;
+    struct kw_rng routing, retry, interruption, adapters, others;
+    double found_warm;     /* the probability that a request which meets no replica finds one of others, pooled.h */
     uint64_t adapter_hash; /* of kw_pool_affinity */
     bool beyond;           /* kw_fleet_options */
     uint64_t *cut_off;     /* [cut_off_cap] scratch: requests of a replica that is taken */

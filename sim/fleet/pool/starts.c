@@ -2,15 +2,18 @@
 #include <string.h>
 #include "sim/fleet/pool/parts.h"
 
-static enum kw_status begin_start(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_error *err)
+/* found: there is nothing to wait for, and what the start would have drawn is drawn all the same. */
+static enum kw_status begin_start(struct kw_pool *p, uint32_t k, bool found, kw_ns now, struct kw_error *err)
 {
     struct kw_pool_replica *r = &p->r[k];
     r->start = r->standin ? kw_start_draw(&p->standin_cold, &p->d->scaling, &p->standin_streams)
                           : kw_start_draw(&p->d->cold, &p->d->scaling, &p->start_streams);
+    if (found) r->start = (struct kw_start){ .found = true };
     enum kw_status st = p->d->node.places ? kw_nodes_place(p, k, now, err) : KW_OK;
     if (st != KW_OK) return st;
     if (!p->closed) {
-        p->ledger->starts++;
+        p->ledger->starts += !found;
+        p->ledger->found_warm += found;
         p->ledger->restores += r->start.restores;
         p->ledger->stockouts += r->start.stockouts;
     }
@@ -115,6 +118,12 @@ static enum kw_status make_ready(struct kw_pool *p, uint32_t k, kw_ns now, struc
     return KW_OK;
 }
 
+/* Others keep one replica at the most; where one of ours is alive, it is that one. */
+static bool finds_warm(struct kw_pool *p)
+{
+    return p->found_warm > 0 && !kw_signals_alive(&p->g) && kw_rng_uniform(&p->others) < p->found_warm;
+}
+
 /* Everything random of a start is drawn when it is ordered and from streams of its own, so that a policy which orders
  * the same starts meets the same ones, whatever else it does. */
 static enum kw_status order(struct kw_pool *p, bool standin, bool cold, kw_ns now, struct kw_error *err)
@@ -122,10 +131,10 @@ static enum kw_status order(struct kw_pool *p, bool standin, bool cold, kw_ns no
     uint32_t k;
     enum kw_status st = take_replica(p, standin, &k, err);
     if (st != KW_OK) return st;
-    bool was_last = kw_idle_list_last(p);
-    if ((st = begin_start(p, k, now, err)) != KW_OK) return st;
+    bool was_last = kw_idle_list_last(p), found = !standin && finds_warm(p);
+    if ((st = begin_start(p, k, found, now, err)) != KW_OK) return st;
     p->starting[p->g.starting++] = k;
-    p->ledger->cold_starts += cold && !p->closed;
+    p->ledger->cold_starts += cold && !found && !p->closed;
     /* An idle replica that waited for the zero timeout is not the last one any more. */
     if (was_last && p->idle_head != NONE && !p->r[p->idle_head].held) kw_idle_list_arm(p, &p->r[p->idle_head], now);
     return KW_OK;
@@ -206,12 +215,12 @@ enum kw_status kw_starts_phase_over(struct kw_pool *p, uint32_t k, kw_ns now, bo
         p->ledger->failed_starts += !p->closed;
         enum kw_status st = kw_lives_end(p, r, now, err);
         if (st != KW_OK) return st;
-        return begin_start(p, k, now, err);
+        return begin_start(p, k, false, now, err);
     }
     kw_events_cancel(&p->w->events, r->life_id);
     unlist_start(p, k);
     *ready = true;
-    if (p->opened && !p->closed) {
+    if (p->opened && !p->closed && !r->start.found) {
         kw_ns took = 0;
         for (int phase = 0; phase <= KW_PHASE_RESTORE; phase++) took += r->start.phase[phase];
         kw_tally_started(&p->w->tally, p->index, took);

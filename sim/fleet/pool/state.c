@@ -54,7 +54,8 @@ bool kw_pool_draws(const struct kw_pool *p)
     enum kw_balance b = p->d->balance;
     const struct kw_lora *l = &p->d->lora;
     const struct kw_law *fetch = l->fetch_s.kind == KW_LAW_NONE ? &l->fetch_rate : &l->fetch_s;
-    return p->d->spot.per_hour > 0 || (l->adapters && fetch->kind != KW_LAW_CONSTANT) ||
+    bool found = p->found_warm > 0 && p->found_warm < 1;
+    return p->d->spot.per_hour > 0 || found || (l->adapters && fetch->kind != KW_LAW_CONSTANT) ||
            (p->d->scaling.max_replicas > 1 &&
             (b == KW_BALANCE_RANDOM || b == KW_BALANCE_POWER_OF_TWO || b == KW_BALANCE_ADAPTER));
 }

@@ -347,6 +347,11 @@ static bool looks_for_schedules(const struct use *u)
     return !u->plan->no_schedules;
 }
 
+static bool tries_pooled(const struct use *u)
+{
+    return u->plan->mitigations & 1u << KW_MITIGATE_POOLED;
+}
+
 static bool plans_adapters(const struct use *u)
 {
     return u->plan->fine_tunes != NULL;
@@ -487,6 +492,8 @@ static const struct row {
       "serverless platforms, and dedicated machines with an \"autoscaler\"" },
     { "deployments[].snapshot", GPUS, 0, scales,
       "serverless platforms, and dedicated machines with an \"autoscaler\"" },
+    { "deployments[].pooled", SERVERLESS, 0, NULL, "serverless platforms" },
+    { "deployments[].pooled.others_per_hour", 0, 0, NULL, NULL },
     { "deployments[].hold", GPUS, 0, falls_cold,
       "platforms whose replicas stop: serverless, or dedicated machines with an \"autoscaler\", and keep_warm 0" },
     { "deployments[].hold.max_wait_s", 0, 0, NULL, NULL },
@@ -651,6 +658,9 @@ static const struct row {
     { "candidates.hybrids", 0, 0, NULL, NULL },
     { "candidates.mixes", DEDICATED, 0, NULL, "dedicated machines" },
     { "candidates.mitigations", SERVERLESS, 0, NULL, "serverless platforms" },
+    { "candidates.pooled", SERVERLESS, 0, tries_pooled,
+      "serverless platforms whose public models customers share, in plans whose \"mitigations\" leave \"pooled\" in" },
+    { "candidates.pooled.others_per_hour", 0, 0, NULL, NULL },
     { "candidates.schedules", SERVERLESS, 0, NULL, "serverless platforms" },
     { "candidates.timezone", SERVERLESS, 0, looks_for_schedules,
       "serverless platforms, in plans without \"schedules\": false" },
@@ -835,6 +845,7 @@ static bool concerns(const struct row *r, const struct kw_choice *c)
 {
     if (!(r->kinds & 1u << c->platform->kind)) return false;
     if (r->also == tries_scaling) return kw_choice_scales(c);
+    if (r->also == tries_pooled) return c->platform->public_models.shared;
     return strcmp(r->path, "candidates.concurrency") || c->platform->concurrency_max;
 }
 

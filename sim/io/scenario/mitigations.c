@@ -1,5 +1,6 @@
 #include "sim/io/scenario/mitigations.h"
 #include <string.h>
+#include "sim/fleet/pool/pooled.h"
 #include "sim/io/scenario/key_use.h"
 #include "sim/plan/sweep/hold_time.h"
 #include "sim/plan/sweep/start_options.h"
@@ -64,6 +65,32 @@ static enum kw_status read_prewarm(struct kw_jnode o, const struct kw_trace *t, 
                             "the window is %.3g days, so there is no %s before it that a forecast could go by",
                             kw_nano_to_double(t->span) / 86400, week ? "week" : "day");
     return st;
+}
+
+enum kw_status kw_mitigations_others(struct kw_jnode pooled, double *per_hour, struct kw_error *err)
+{
+    int64_t rate;
+    struct kw_jnode n = kw_json_get(pooled, "others_per_hour");
+    if (!kw_json_present(n))
+        return kw_json_fail(
+            pooled, KW_EPARSE, err,
+            "want \"others_per_hour\": how often the platform's other customers ask for the model is yours "
+            "to say");
+    enum kw_status st = kw_json_nano(n, 0, (int64_t)KW_POOLED_MOST * KW_NANO, &rate, err);
+    if (st == KW_OK) *per_hour = kw_nano_to_double(rate);
+    return st;
+}
+
+/* "pooled": {"others_per_hour": "20"}. */
+static enum kw_status read_pooled(struct kw_jnode o, struct kw_choice *c, struct kw_error *err)
+{
+    struct kw_error inner;
+    double per_hour;
+    if (!kw_json_present(o)) return KW_OK;
+    enum kw_status st = known_keys(o, "deployments[].pooled", err);
+    if (st == KW_OK) st = kw_mitigations_others(o, &per_hour, err);
+    if (st != KW_OK || (st = kw_choice_pooled(c, per_hour, &inner)) == KW_OK) return st;
+    return kw_json_fail(o, st, err, "%s", inner.msg);
 }
 
 /* The names of classes as bits. */
@@ -136,6 +163,7 @@ enum kw_status kw_mitigations_read(struct kw_jnode deployment, const struct kw_t
     enum kw_status st = read_ping(kw_json_get(deployment, "ping"), &c->ping, err);
     if (st != KW_OK || !kw_choice_scales(c)) return st; /* of no use, which key_use.h tells the user */
     if ((st = read_start(deployment, c, err)) != KW_OK) return st;
+    if ((st = read_pooled(kw_json_get(deployment, "pooled"), c, err)) != KW_OK) return st;
     st = read_prewarm(kw_json_get(deployment, "prewarm"), trace, &c->prewarm, err);
     return st == KW_OK ? read_hold(kw_json_get(deployment, "hold"), trace, slo, &c->hold, err) : st;
 }

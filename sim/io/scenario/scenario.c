@@ -1555,8 +1555,8 @@ static enum kw_status read_plan_units(struct kw_jnode n, struct kw_plan_options 
     return st;
 }
 
-/* An empty list tries none. */
-static enum kw_status read_mitigations(struct kw_jnode list, unsigned *which, struct kw_error *err)
+/* An empty list tries none. A public model is named beside the rate at which others ask for it. */
+static enum kw_status read_mitigations(struct kw_jnode list, bool others_stated, unsigned *which, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
     if (!kw_json_present(list)) return KW_OK;
@@ -1566,8 +1566,20 @@ static enum kw_status read_mitigations(struct kw_jnode list, unsigned *which, st
         int m = 0;
         st = kw_json_enum(kw_json_at(list, i), kw_mitigation_name, &m, err);
         *which |= 1u << m;
+        if (st == KW_OK && m == KW_MITIGATE_POOLED && !others_stated)
+            return kw_json_fail(
+                kw_json_at(list, i), KW_ERANGE, err,
+                "how often others ask for a public model is yours to say: want candidates.pooled beside it");
     }
     return st;
+}
+
+static enum kw_status read_pooled(struct kw_jnode o, struct kw_plan_options *to, struct kw_error *err)
+{
+    if (!kw_json_present(o)) return KW_OK;
+    enum kw_status st = known_keys(o, "candidates.pooled", err);
+    to->others_stated = true;
+    return st == KW_OK ? kw_mitigations_others(o, &to->others_per_hour, err) : st;
 }
 
 enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_plan_options *o, struct kw_error *err)
@@ -1667,7 +1679,8 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
         o->pools_shared |= pool == 0;
         o->pools_apart |= pool == 1;
     }
-    READ(read_mitigations(get(c, "mitigations"), &o->mitigations, err));
+    READ(read_pooled(get(c, "pooled"), o, err));
+    READ(read_mitigations(get(c, "mitigations"), o->others_stated, &o->mitigations, err));
     bool schedules = !o->no_schedules;
     READ(kw_json_bool_or(get(c, "schedules"), schedules, &schedules, err));
     o->no_schedules = !schedules;

@@ -196,7 +196,7 @@ static bool starts_billed(const struct kw_choice *c)
                  { KW_PHASE_INIT, takes_time(&x->init) },
                  { KW_PHASE_RESTORE, x->snapshot_probability > 0 } };
     for (size_t i = 0; i < sizeof part / sizeof *part; i++)
-        if (part[i].occurs && !c->platform->meter.bills[part[i].phase]) return false;
+        if (part[i].occurs && !kw_choice_meter(c)->bills[part[i].phase]) return false;
     return true;
 }
 
@@ -238,7 +238,7 @@ enum kw_status kw_schedule_bound(double *usd, const struct kw_hours *h, const st
                                  struct kw_error *err)
 {
     const struct kw_choice *c = &of->choice[0];
-    const struct kw_meter *m = &c->platform->meter;
+    const struct kw_meter *m = kw_choice_meter(c);
     struct kw_hours_objective objective[KW_HOURS_OBJECTIVES];
     *usd = NAN;
     if (c->platform->kind != KW_KIND_SERVERLESS || m->window || !m->bills[KW_PHASE_ACTIVE] ||

@@ -157,7 +157,7 @@ static void look(void *ctx, size_t candidate, const struct kw_outcome *o)
     for (uint64_t i = 0; i < (g->places ? g->nodes_n : g->lives_n); i++) {
         const struct kw_life *x = g->places ? &g->nodes[i] : &g->lives[i];
         kw_ns from, to;
-        kw_hours_billed(x, &c->platform->meter, &from, &to);
+        kw_hours_billed(x, kw_choice_meter(c), &from, &to);
         while (from < to) {
             kw_ns in = from % window, pass = from - in;
             size_t at = kw_hours_at(l->h, in);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/fleet/pool/pooled.h"
 #include "sim/fleet/schedule_rules.h"
 
 const char *const kw_batch_from_name[] = { "promised", "observed", NULL };
@@ -475,6 +476,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->prewarm = c->prewarm;
     d->schedule = c->schedule;
     d->lora = c->lora;
+    if (c->pooled) d->others_per_hour = c->others_per_hour;
     bool interrupted = c->term == KW_TERM_SPOT && c->spot.per_hour > 0;
     if (interrupted) {
         d->spot = c->spot;
@@ -536,6 +538,11 @@ struct kw_tariff kw_choice_tariff(const struct kw_choice *c)
     return t;
 }
 
+const struct kw_meter *kw_choice_meter(const struct kw_choice *c)
+{
+    return c->pooled ? &c->platform->public_models.meter : &c->platform->meter;
+}
+
 enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
 {
     const struct kw_autoscaling *s = &c->scaling;
@@ -556,6 +563,13 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
     if (c->schedule.n && kw_schedule_most(&c->schedule) > s->max_replicas)
         return kw_fail(err, KW_ERANGE, "%s: its schedule keeps %" PRIu32 " warm, more than max_replicas %" PRIu32,
                        c->name, kw_schedule_most(&c->schedule), s->max_replicas);
+    if (c->pooled && (s->keep_warm || s->buffer_replicas || c->schedule.n || c->prewarm.forecast != KW_FORECAST_NONE))
+        return kw_fail(err, KW_ERANGE,
+                       "%s: a public model is scaled by %s for all its customers: want no keep_warm, buffer_replicas, "
+                       "schedule or prewarm",
+                       c->name, p->name);
+    if (c->pooled && c->serves[0])
+        return kw_fail(err, KW_ERANGE, "%s: '%s' is a fine-tune of yours, and so no public model", c->name, c->serves);
     int64_t idle_s = s->idle_timeout / KW_NS_PER_S;
     if (p->kind == KW_KIND_SERVERLESS && p->idle_timeout_max_s > 0 &&
         (idle_s < p->idle_timeout_min_s || s->idle_timeout > p->idle_timeout_max_s * KW_NS_PER_S)) {
@@ -671,9 +685,15 @@ static void schedule_word(const struct kw_choice *c, bool whole, char *buf, size
                  s->lead == KW_LEAD_AUTO ? "" : " s");
 }
 
-/* " weights_from=node snapshot". */
-static void start_word(const struct kw_choice *c, char *buf, size_t size)
+/* " weights_from=node snapshot", " pooled=20/h"; in the settings what that comes to. */
+static void start_word(const struct kw_choice *c, bool whole, char *buf, size_t size)
 {
+    size_t at = strlen(buf);
+    if (c->pooled && at < size) at += (size_t)snprintf(buf + at, size - at, " pooled=%g/h", c->others_per_hour);
+    if (c->pooled && whole && at < size)
+        snprintf(buf + at, size - at,
+                 " (a public model: %.3g %% of the requests that meet no replica of yours find one)",
+                 100 * kw_pooled_warm(c->others_per_hour, &c->scaling));
     if (c->weights_from) append(buf, size, " weights_from=", kw_weights_from_name[c->weights_from]);
     if (c->snapshot) append(buf, size, " snapshot", "");
 }
@@ -767,7 +787,7 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     }
     prewarm_word(c, true, buf, size);
     schedule_word(c, true, buf, size);
-    start_word(c, buf, size);
+    start_word(c, true, buf, size);
     hold_word(c, buf, size);
     if (c->ping.every)
         append(append(buf, size, " pinged every ", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", " s");
@@ -857,7 +877,7 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
     }
     prewarm_word(c, false, buf, size);
     schedule_word(c, false, buf, size);
-    start_word(c, buf, size);
+    start_word(c, false, buf, size);
     hold_word(c, buf, size);
     if (c->ping.every)
         append(append(buf, size, " ping=", kw_nano_format(idle, sizeof idle, c->ping.every)), size, "", "s");
@@ -1050,8 +1070,10 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
     if (c->platform->kind ==
         KW_KIND_DEDICATED) /* rented the whole month: how it would meter or scale is of no weight */
         return !starts(f->path, "meter.") && !starts(f->path, "scaling.") && !starts(f->path, "cold.");
+    bool of_public = starts(f->path, "public_models.");
+    if (of_public != (c->pooled != 0) && (of_public || starts(f->path, "meter.bills."))) return false;
     for (int p = 0; p < KW_PHASES; p++) {
-        snprintf(at, sizeof at, "meter.bills.%s", kw_phase_name[p]);
+        snprintf(at, sizeof at, "%s.bills.%s", c->pooled ? "public_models" : "meter", kw_phase_name[p]);
         if (!strcmp(f->path, at)) return phase_occurs(c, (enum kw_phase)p);
     }
     if (starts(f->path, "cold.restore") || starts(f->path, "cold.snapshot")) return phase_occurs(c, KW_PHASE_RESTORE);

@@ -107,6 +107,8 @@ struct kw_choice { /* one deployment of a candidate */
     struct kw_hold_ask hold;
     enum kw_weights_from weights_from; /* the user said which */
     uint32_t snapshot;                 /* 1: the user wants every start to restore one */
+    uint32_t pooled;                   /* 1: it is a public model, whose replicas the platform's customers share */
+    double others_per_hour;            /* with it: the others' requests for it, as the user says */
     kw_ns network_rtt;
     double quality; /* of its model's answers, where those of the model asked for are 1; the user's; 0: not stated */
     uint32_t tokens_ppm; /* that its model's tokenizer makes of a million of the trace's; the user's; 0: not stated */
@@ -210,6 +212,8 @@ double kw_candidate_quality(const struct kw_candidate *c);
  * the batch. */
 bool kw_choice_one_account(const struct kw_choice *a, const struct kw_choice *b);
 struct kw_tariff kw_choice_tariff(const struct kw_choice *c);
+/* What counts its replicas' time: the platform's meter, or that of its public models. */
+const struct kw_meter *kw_choice_meter(const struct kw_choice *c);
 /* What the user pays beside the platform's bill; bytes sent out, where the choice is of GPUs and does not state them itself. */
 void kw_choice_tco(struct kw_choice *c, const struct kw_tco *t);
 /* When the choice's offer is sold. */

@@ -10,7 +10,7 @@ enum kw_status kw_cost_floor(const struct kw_candidate *c, kw_ns window, kw_ns m
     *usd = 0;
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *x = &c->choice[d];
-        const struct kw_meter *m = &x->platform->meter;
+        const struct kw_meter *m = kw_choice_meter(x);
         const struct kw_autoscaling *s = &x->scaling;
         struct kw_usage u = { .kind = x->platform->kind, .window = window, .month = month };
         /* An interrupted machine is not paid for until the next one is there. */
@@ -64,7 +64,7 @@ enum kw_status kw_ceiling(struct kw_ceiling *out, const struct kw_candidate *c, 
 {
     const struct kw_choice *x = &c->choice[0];
     *out = (struct kw_ceiling){ .most = 0 };
-    if (c->n != 1 || x->platform->kind != KW_KIND_SERVERLESS || x->platform->meter.window || !isfinite(usd))
+    if (c->n != 1 || x->platform->kind != KW_KIND_SERVERLESS || kw_choice_meter(x)->window || !isfinite(usd))
         return KW_OK;
     double limit = usd * (1 + KW_COST_SLACK) + 1e-6, at;
     kw_ns within = 0, beyond = window * x->scaling.max_replicas;
@@ -76,6 +76,6 @@ enum kw_status kw_ceiling(struct kw_ceiling *out, const struct kw_candidate *c, 
         *(at <= limit ? &within : &beyond) = middle;
     }
     out->most = beyond;
-    memcpy(out->counts, x->platform->meter.bills, sizeof out->counts);
+    memcpy(out->counts, kw_choice_meter(x)->bills, sizeof out->counts);
     return st;
 }

@@ -121,7 +121,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     kw_i128 busy = 0, ready = 0, needed = 0;
     bool replicas = false;
     struct kw_ledger adapters = { 0 }; /* sums over the deployments */
-    uint64_t pings = 0, held = 0;
+    uint64_t pings = 0, held = 0, found = 0;
+    bool pooled = false;
     kw_ns held_ns = 0;
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *choice = &c->choice[d];
@@ -136,7 +137,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
                                         : kw_gpus_rented(choice->gpu, choice->tp, choice->scaling.max_replicas);
         }
         enum kw_status st =
-            kw_usage_from_ledger(&usage[d], l, &choice->platform->meter, kind, gpus, rented, o->window, err);
+            kw_usage_from_ledger(&usage[d], l, kw_choice_meter(choice), kind, gpus, rented, o->window, err);
         if (st != KW_OK) return st;
         usage[d].passes = o->passes;
         if (choice->term == KW_TERM_PROVISIONED &&
@@ -144,6 +145,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
             return st;
         if ((st = kw_usage_egress(&usage[d], choice->egress_bytes, err)) != KW_OK) return st;
         pings += l->pings;
+        found += l->found_warm;
+        pooled |= choice->pooled;
         held += l->held;
         held_ns += l->held_ns;
         adapters.adapter_requests += l->adapter_requests;
@@ -181,6 +184,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_HELD] = held ? (double)held / o->passes : NAN;
     sample[KW_METRIC_HELD_WAIT] = held ? 1e-9 * (double)held_ns / (double)held : NAN;
     sample[KW_METRIC_PINGS] = pings ? (double)pings / o->passes : NAN;
+    sample[KW_METRIC_FOUND_WARM] = pooled ? (double)found / o->passes : NAN;
     const struct kw_ledger *a = &adapters;
     bool adapted = a->adapter_requests > 0;
     sample[KW_METRIC_ADAPTER_COLD] = adapted ? (double)a->adapter_cold / (double)a->adapter_requests : NAN;

@@ -92,6 +92,7 @@ void kw_point_groups_evaluate(struct kw_point *p, uint32_t r, const struct kw_ca
             v[KW_METRIC_HELD_WAIT] = 1e-9 * (double)l->held_ns / (double)l->held;
         }
         if (l->pings) v[KW_METRIC_PINGS] = (double)l->pings / o->passes;
+        if (c->choice[i - p->n_classes].pooled) v[KW_METRIC_FOUND_WARM] = (double)l->found_warm / o->passes;
         if (l->adapter_requests) {
             v[KW_METRIC_ADAPTER_COLD] = (double)l->adapter_cold / (double)l->adapter_requests;
             v[KW_METRIC_ADAPTER_LOADS] = (double)l->adapter_fetches / o->passes;

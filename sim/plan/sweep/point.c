@@ -66,6 +66,10 @@ const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_ADAPTER_WAIT] = { "adapter_wait_s", "s",
                                  "mean wait of those, from the replica's to the engine's queue" },
     [KW_METRIC_ADAPTER_LOADS] = { "adapter_loads", "1", "LoRA adapters loaded into a replica's memory in the window" },
+    [KW_METRIC_FOUND_WARM] = { "found_warm", "1",
+                               "replicas of public models that were ready for others' requests, in the place of a "
+                               "start, in the "
+                               "window; nan without any such model" },
     [KW_METRIC_CLASS_WORST] = { "class_worst", "1",
                                 "worst figure of a class and model over its limit, above 1 misses; nan where all "
                                 "requests are of one" },

@@ -1,5 +1,6 @@
 #include "sim/plan/sweep/start_options.h"
 #include <inttypes.h>
+#include "sim/fleet/pool/pooled.h"
 
 const char *const kw_weights_from_name[] = { "platform", "network", "node", NULL };
 
@@ -35,5 +36,20 @@ enum kw_status kw_choice_snapshot(struct kw_choice *c, bool on, struct kw_error 
                        c->platform->name, o->snapshot_gpus_max, c->tp);
     c->snapshot = on;
     c->cold.snapshot_probability = on;
+    return KW_OK;
+}
+
+enum kw_status kw_choice_pooled(struct kw_choice *c, double others_per_hour, struct kw_error *err)
+{
+    if (!c->platform->public_models.shared)
+        return kw_fail(err, KW_ERANGE,
+                       "that customers of %s share the replicas of public models, and what they pay for these, was not "
+                       "found (public_models of a platform file)",
+                       c->platform->name);
+    if (!(others_per_hour >= 0 && others_per_hour <= KW_POOLED_MOST))
+        return kw_fail(err, KW_ERANGE, "want 0 to %g requests of others an hour, got %g", KW_POOLED_MOST,
+                       others_per_hour);
+    c->pooled = 1;
+    c->others_per_hour = others_per_hour;
     return KW_OK;
 }

@@ -77,6 +77,7 @@ MODAL = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=4, h
 AHEAD_OF = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=4, hard_concurrency=4, prewarm={"forecast": "seasonal"}), of=DAYS)
 NOT_AHEAD = dict(AHEAD_OF, deployments=[dict(AHEAD_OF["deployments"][0], prewarm={"forecast": "none"})])
 HOURS = one(dict(GPU, platform="modal", gpu="L4", max_replicas=4, hard_concurrency=4, schedule={"rules": [{"days": "mon-fri", "from": "09:00", "to": "11:00", "keep_warm": 1}]}), of=DATED)
+PUBLIC = one(dict(GPU, platform="replicate", gpu="L40S", pooled={"others_per_hour": "2"}))
 PATIENT = one(dict(MODAL["deployments"][0], hold={"classes": ["batch"], "max_wait_s": "600"}), of=CLASSES)
 QUEUES = one(dict(GPU, platform="modal", gpu="L4", keep_warm=0, max_replicas=1, hard_concurrency=4))
 BASETEN = one(dict(GPU, platform="baseten", gpu="A100-80", max_replicas=6), dict(BURSTS, speed=4))
@@ -231,6 +232,7 @@ KEYS = {
     "deployments[].prewarm.least_requests": does(AHEAD_OF, "1", "30", wrong=(NOT_AHEAD, "1")),
     "deployments[].weights_from": does(RUNPOD, "network", "node", wrong=(LAMBDA, "network")),
     "deployments[].snapshot": does(MODAL, False, True, wrong=(LAMBDA, True)),
+    "deployments[].pooled.others_per_hour": does(PUBLIC, "0", "2000", wrong=(LAMBDA, "2")),
     "deployments[].hold.max_wait_s": does(PATIENT, "0", "600", wrong=(GROQ, "600")),
     "deployments[].hold.classes[]": does(PATIENT, ["batch"], ["chat"]),
     "deployments[].hold.every_s": does(PATIENT, "7", "300"),
@@ -358,6 +360,7 @@ KEYS = {
     "candidates.spot.fallback_start_s": plans(SPOTS, "0", "900", ("candidates.spot", dict(RATE, on_demand_fallback=True))),
     "candidates.allow_unknown": plans(SPOTS, True, False, wrong=(RENTED, True)),
     "candidates.mitigations[]": plans(CHOICE, ["snapshot"], ["ping"], wrong=(APIS, ["ping"])),
+    "candidates.pooled.others_per_hour": plans(dict(CHOICE, candidates={"platforms": ["replicate"], "gpus": ["L40S"], "precisions": ["fp8"]}), "0", "2000", wrong=(APIS, "2")),
     "candidates.schedules": plans(WEEKLY, True, False, wrong=(APIS, False)),
     "candidates.timezone": plans(WEEKLY, "UTC", "Asia/Tokyo", wrong=(dict(WEEKLY, candidates=dict(WEEKLY["candidates"], schedules=False)), "UTC")),
     "candidates.hybrids": plans(CHOICE, True, False, ("candidates.gpus", ["L4"])),

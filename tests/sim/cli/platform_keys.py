@@ -195,6 +195,15 @@ KEYS["cold.cached_load_rate"] = figure("modal", {"constant": "1000000000"}, {"co
 KEYS["cold.cache_hit"] = figure("modal", 0, 1, ("cold.load_rate", {"constant": "500000000"}), ("cold.cached_load_rate", {"constant": "5000000000"}))
 KEYS["cold.restore"] = figure("modal", {"constant": "3"}, {"constant": "30"}, ("cold.snapshot_probability", 1))
 KEYS["cold.snapshot_probability"] = figure("modal", 0, 1, ("cold.restore", {"constant": "3"}))
+KEYS["public_models.src"] = shown("replicate", "one", "other")
+KEYS["public_models.bills.src"] = shown("replicate", "one", "other")
+POOLED = dict(COLD, pooled={"others_per_hour": "1"})
+for k in ("provision", "pull", "load", "init", "active", "idle"):
+    KEYS["public_models.bills." + k] = figure("replicate", "yes", "no", of=POOLED)
+KEYS["public_models.bills.restore"] = figure("replicate", "yes", "no", of=dict(POOLED, cold_start={"restore": {"constant": "9"}, "snapshot_probability": "1"}))
+KEYS["public_models.bills.failed_start"] = figure("replicate", "yes", "no", of=dict(POOLED, start_failure_probability="0.5"))
+for k in ("keep_warm", "drain"):  # the customer keeps none, and the platform stops idle ones alone
+    KEYS["public_models.bills." + k] = shown("replicate", "yes", "no")
 KEYS["cold.node_cache"] = shown("runpod", True, False)
 KEYS["cold.snapshot"] = shown("modal", True, UNSET, ("cold.snapshot_gpus_max", UNSET))
 KEYS["cold.snapshot_gpus_max"] = shown("modal", 1, 2)

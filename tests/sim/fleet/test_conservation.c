@@ -167,6 +167,8 @@ static void any_replicas(struct kw_deployment *d, const struct kw_steptime *time
     d->network_rtt = (kw_ns)draw(3) * 10 * MS;
     if (c->scaler >= KW_SCALER_KPA || draw(4) == 0) any_self_managed(d);
     any_ping(d);
+    uint64_t others = kw_mix64(state + 1); /* beside the stream, whose cases stay as they are */
+    if (!d->node.places && others % 8 == 0) d->others_per_hour = 20 * (double)(1 + others / 8 % 20);
 }
 
 static void any_api(struct kw_deployment *d)
@@ -263,12 +265,13 @@ static bool same_outcome(const struct kw_outcome *a, const struct kw_outcome *b)
         if (x->requests != y->requests || x->retries != y->retries || x->tokens_in != y->tokens_in ||
             x->tokens_out != y->tokens_out || x->tokens_cached != y->tokens_cached ||
             x->tokens_recomputed != y->tokens_recomputed || x->starts != y->starts ||
-            x->cold_starts != y->cold_starts || x->stockouts != y->stockouts || x->iterations != y->iterations ||
-            x->preemptions != y->preemptions || x->lives_n != y->lives_n || x->before_n != y->before_n ||
-            x->adapter_requests != y->adapter_requests || x->adapter_cold != y->adapter_cold ||
-            x->adapter_fetches != y->adapter_fetches || x->adapter_activations != y->adapter_activations ||
-            x->adapter_held != y->adapter_held || x->adapter_held_ns != y->adapter_held_ns || x->late != y->late ||
-            x->nodes_n != y->nodes_n || x->nodes_before_n != y->nodes_before_n || x->places_taken != y->places_taken ||
+            x->cold_starts != y->cold_starts || x->found_warm != y->found_warm || x->stockouts != y->stockouts ||
+            x->iterations != y->iterations || x->preemptions != y->preemptions || x->lives_n != y->lives_n ||
+            x->before_n != y->before_n || x->adapter_requests != y->adapter_requests ||
+            x->adapter_cold != y->adapter_cold || x->adapter_fetches != y->adapter_fetches ||
+            x->adapter_activations != y->adapter_activations || x->adapter_held != y->adapter_held ||
+            x->adapter_held_ns != y->adapter_held_ns || x->late != y->late || x->nodes_n != y->nodes_n ||
+            x->nodes_before_n != y->nodes_before_n || x->places_taken != y->places_taken ||
             x->peak_nodes != y->peak_nodes || x->peak_replicas != y->peak_replicas ||
             memcmp(x->phase, y->phase, sizeof x->phase))
             return false;
@@ -384,7 +387,7 @@ static void random_cases_conserve_and_repeat(void)
     struct kw_outcome again;
     if (kw_fleet_new(&other, NULL) || kw_outcome_init(&again, NULL)) exit(1);
     uint64_t completed = 0, rejected = 0, timed_out = 0, too_long = 0, cold = 0, preemptions = 0, adapted = 0,
-             waited = 0, held = 0, steady[4] = { 0 };
+             waited = 0, held = 0, found = 0, steady[4] = { 0 };
     for (int k = 0; k < CASES && !check_bad; k++) {
         state = (uint64_t)k;
         any_case(&c, time);
@@ -411,16 +414,17 @@ static void random_cases_conserve_and_repeat(void)
             adapted += c.o.ledger[i].adapter_requests;
             waited += c.o.ledger[i].adapter_cold;
             held += c.o.ledger[i].held;
+            found += c.o.ledger[i].found_warm;
         }
         drop_trace(&c);
     }
     printf(
         "%d random cases: %llu completed, %llu rejected, %llu timed out, %llu too long, %llu cold, %llu preemptions, "
-        "%llu of adapters, %llu waited for one, %llu held\n",
+        "%llu of adapters, %llu waited for one, %llu held, %llu replicas found warm\n",
         CASES, (unsigned long long)completed, (unsigned long long)rejected, (unsigned long long)timed_out,
         (unsigned long long)too_long, (unsigned long long)cold, (unsigned long long)preemptions,
-        (unsigned long long)adapted, (unsigned long long)waited, (unsigned long long)held);
-    CHECK(adapted > 10000 && waited > 1000 && held > 1000);
+        (unsigned long long)adapted, (unsigned long long)waited, (unsigned long long)held, (unsigned long long)found);
+    CHECK(adapted > 10000 && waited > 1000 && held > 1000 && found > 100);
     CHECK(completed > 10000 && rejected > 1000 && timed_out > 1000 && too_long > 1000 && cold > 1000 &&
           preemptions > 500);
     for (int i = 0; i < 4; i++) CHECK(steady[i] > 1);

@@ -80,10 +80,33 @@ static void what_is_not_offered_is_refused(void)
     CHECK(kw_choice_snapshot(&c, false, &err) == KW_OK);
 }
 
+/* Where the platform says that customers share public models, they have a meter of their own, and a size that is nobody's. */
+static void a_public_model_is_the_platforms(void)
+{
+    struct kw_choice c = choice();
+    struct kw_error err;
+    CHECK(kw_choice_pooled(&c, 20, &err) == KW_ERANGE && !c.pooled && strstr(err.msg, "of cloud share the replicas"));
+    platform.public_models.shared = true;
+    CHECK(kw_choice_pooled(&c, -1, &err) == KW_ERANGE && kw_choice_pooled(&c, NAN, &err) == KW_ERANGE && !c.pooled);
+    CHECK(kw_choice_meter(&c) == &platform.meter);
+    struct kw_deployment d;
+    CHECK(kw_choice_pooled(&c, 20, &err) == KW_OK && kw_choice_meter(&c) == &platform.public_models.meter);
+    kw_choice_deployment(&c, &d);
+    CHECK(d.others_per_hour == 20);
+    c.steptime = (const struct kw_steptime *)&c; /* any: it is not looked into */
+    CHECK(kw_choice_check(&c, &err) == KW_OK);
+    c.scaling.keep_warm = 1;
+    CHECK(kw_choice_check(&c, &err) == KW_ERANGE && strstr(err.msg, "want no keep_warm"));
+    c.scaling.keep_warm = 0;
+    snprintf(c.serves, sizeof c.serves, "tune-1");
+    CHECK(kw_choice_check(&c, &err) == KW_ERANGE && strstr(err.msg, "'tune-1' is a fine-tune"));
+}
+
 int main(void)
 {
     RUN(each_takes_what_its_laws_say);
     RUN(the_platforms_own_law_stands);
     RUN(what_is_not_offered_is_refused);
+    RUN(a_public_model_is_the_platforms);
     return check_report();
 }
