@@ -169,16 +169,16 @@ enum kw_status kw_calibrate_import_engine(struct kw_profile *p, const char *dir,
                                           const char *precision, unsigned tp, const struct kw_operators_engine *engine,
                                           char **report, struct kw_error *err)
 {
-    const struct kw_gpu_spec *g = kw_gpu_find(gpu);
+    const struct kw_gpu_spec *g;
     const struct kw_model_shape *m = kw_model_find(model);
     struct kw_profile new = { .tp = tp };
     if (report) *report = NULL;
-    if (!g) return kw_fail(err, KW_ERANGE, "GPU \"%.40s\" is not in calibrate/data/gpus.json", gpu);
+    if (kw_gpu_named(&g, gpu, err) != KW_OK) return KW_ERANGE;
     if (!m) return kw_fail(err, KW_ERANGE, "model \"%.80s\" is not in calibrate/data/models.json", model);
     if (isnan(kw_model_weight_bytes(m, precision)) || (!strcmp(precision, "fp8") && !(g->flops_fp8 > 0)))
         return kw_fail(err, KW_ERANGE, "%s has no precision \"%.20s\"", g->name, precision);
     bool shipped = !strcmp(engine->framework, "vllm") && !engine->kv_fp8;
-    if (!shipped && !has_tables(gpu))
+    if (!shipped && !has_tables(g->name))
         return kw_fail(err, KW_ERANGE, "no operator tables of %.20s for %s", engine->framework, g->name);
     char *text = NULL;
     size_t size;
@@ -199,9 +199,9 @@ enum kw_status kw_calibrate_import_engine(struct kw_profile *p, const char *dir,
         new.max_model_len = (uint32_t)fmin(m->max_position, (double)new.num_blocks *new.block_size);
     }
     if (st == KW_OK) st = kw_import_load_rates(&new.load_rate, &new.cached_load_rate, dir, g, tp, err);
-    if (st == KW_OK && shipped && has_bench(gpu, model, precision, tp))
+    if (st == KW_OK && shipped && has_bench(g->name, m->name, precision, tp))
         st = from_bench(&new, dir, g, m, f, err);
-    else if (st == KW_OK && has_tables(gpu))
+    else if (st == KW_OK && has_tables(g->name))
         st = from_tables(&new, dir, g, m, engine, f, err);
     else if (st == KW_OK)
         st = from_estimate(&new, dir, g, m, f, err);

@@ -798,27 +798,25 @@ static void letters(char *to, size_t size, const char *s)
     to[n] = 0;
 }
 
-void kw_fit_measured_gpu(char gpu[24], const char *device, const char *backend)
+enum kw_status kw_fit_measured_gpu(char gpu[24], const char *device, const char *backend, FILE *report,
+                                   struct kw_error *err)
 {
-    char name[128], known[64];
-    size_t best = 0;
+    const struct kw_gpu_spec *g;
+    struct kw_error why;
     if (strcmp(backend, "cuda")) {
         snprintf(gpu, 24, "CPU");
-        return;
+        return KW_OK;
     }
-    letters(name, sizeof name, device);
-    if (strstr(name, "A100")) { /* its memory stands behind other words */
-        snprintf(gpu, 24, "A100-%s%s", strstr(name, "80GB") ? "80" : "40",
-                 strstr(name, "80GB") && strstr(name, "PCIE") ? "-PCIE" : "");
-        return;
+    if (kw_gpu_named(&g, device, &why) == KW_OK) {
+        snprintf(gpu, 24, "%s", g->name);
+        return KW_OK;
     }
-    snprintf(gpu, 24, "%.23s", device);
-    for (size_t i = 0; i < kw_gpu_count(); i++) {
-        letters(known, sizeof known, kw_gpu_at(i)->name);
-        if (strlen(known) <= best || !strstr(name, known)) continue;
-        best = strlen(known);
-        snprintf(gpu, 24, "%s", kw_gpu_at(i)->name);
-    }
+    if (strlen(device) >= 24) /* cut, it might read as another's */
+        return kw_fail(err, KW_ERANGE, "%s; a profile holds no name so long: say with --gpu what it is to be called",
+                       why.msg);
+    fprintf(report, "GPU: %s; the profile keeps its own name, and serves only a platform that offers that\n", why.msg);
+    snprintf(gpu, 24, "%s", device);
+    return KW_OK;
 }
 
 /* "Llama-3.1-8B-Instruct" is the known llama-3.1-8b. */
@@ -837,18 +835,21 @@ static void model_name(char model[48], const char *name)
     }
 }
 
-/* The name somebody gives the device: of one in gpus.json, and only where a GPU was measured. */
-static enum kw_status check_gpu(const char *gpu, const char *backend, struct kw_error *err)
+/* The name somebody gives the device: of one in gpus.json, only where a GPU was measured, and no other one than the
+ * driver names. */
+static enum kw_status check_gpu(const char *gpu, const struct kw_measured_head *h, struct kw_error *err)
 {
-    const char *names[128] = { NULL };
-    char hint[KW_NEAREST_HINT];
-    if (strcmp(backend, "cuda"))
+    const struct kw_gpu_spec *named, *driver = kw_gpu_find(h->device);
+    struct kw_error inner;
+    if (strcmp(h->backend, "cuda"))
         return kw_fail(err, KW_EUSAGE,
                        "--gpu %.24s: the points are of the %.16s backend; what a processor takes is no GPU's time", gpu,
-                       backend);
-    if (kw_gpu_find(gpu)) return KW_OK;
-    for (size_t i = 0; i < kw_gpu_count() && i < 127; i++) names[i] = kw_gpu_at(i)->name;
-    return kw_fail(err, KW_ERANGE, "--gpu: there is no GPU '%.40s'%s", gpu, kw_nearest_hint(hint, gpu, names));
+                       h->backend);
+    if (kw_gpu_named(&named, gpu, &inner) != KW_OK) return kw_fail(err, KW_ERANGE, "--gpu: %s", inner.msg);
+    if (driver && driver != named)
+        return kw_fail(err, KW_ERANGE, "--gpu %.24s: the points are of a %s, which is %s", gpu, h->device,
+                       driver->name);
+    return KW_OK;
 }
 
 enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m, const char *gpu, FILE *report,
@@ -860,7 +861,7 @@ enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m
     size_t unsteady = 0;
     char what[64];
     *p = (struct kw_profile){ 0 };
-    enum kw_status st = gpu ? check_gpu(gpu, h->backend, err) : KW_OK;
+    enum kw_status st = gpu ? check_gpu(gpu, h, err) : KW_OK;
     if (st == KW_OK) st = build(&f, m, NOBODY, err);
     if (st != KW_OK) return st;
     if ((st = errors_of(&f, KW_MEASURED_DECODE, &p->steps_error_median, &p->steps_error_worst, report, err)) == KW_OK)
@@ -874,8 +875,10 @@ enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m
     if (st == KW_OK) {
         p->tables = f.t;
         f.t = (struct kw_step_tables){ 0 };
-        kw_fit_measured_gpu(p->gpu, h->device, h->backend);
-        if (gpu) snprintf(p->gpu, sizeof p->gpu, "%s", gpu);
+        if (gpu)
+            snprintf(p->gpu, sizeof p->gpu, "%s", kw_gpu_name(gpu));
+        else
+            st = kw_fit_measured_gpu(p->gpu, h->device, h->backend, report, err);
         model_name(p->model, h->model);
         snprintf(p->precision, sizeof p->precision, "%s", h->precision);
         snprintf(p->engine, sizeof p->engine, "keepwarm %.6s %.31s", h->backend, h->commit);

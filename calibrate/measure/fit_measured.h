@@ -27,8 +27,8 @@
 
 /* Everything of p, provenance measured; gpu: its short name, or NULL to find it from the device's. Errors, the worst
  * points, drift, extrapolation and how far unlike lengths and mixed steps are off go to report. KW_ERANGE says which
- * points are missing, or that gpu is not in gpus.json; KW_EUSAGE: gpu is given although no GPU was measured. p is empty
- * on failure. */
+ * points are missing, that gpu is not in gpus.json or that the device is another one; KW_EUSAGE: gpu is given although no
+ * GPU was measured. p is empty on failure. */
 enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m, const char *gpu, FILE *report,
                                struct kw_error *err);
 
@@ -36,8 +36,9 @@ enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m
  * decode or single-prompt prefill point). KW_ERANGE: too few points for a fit. */
 enum kw_status kw_fit_measured_left_out(const struct kw_measured *m, double *error, size_t n, struct kw_error *err);
 
-/* The short name in gpus.json of a device as its driver calls it ("NVIDIA A100-SXM4-80GB" is "A100-80"); "CPU" when the
- * backend is no GPU's; else the device's own name, cut. */
-void kw_fit_measured_gpu(char gpu[24], const char *device, const char *backend);
+/* The name in gpus.json of a device as its driver calls it, matched whole ("NVIDIA A100-SXM4-80GB" is "A100-80"); "CPU"
+ * when the backend is no GPU's; else the device's own name, which report tells. KW_ERANGE: nobody's, and too long. */
+enum kw_status kw_fit_measured_gpu(char gpu[24], const char *device, const char *backend, FILE *report,
+                                   struct kw_error *err);
 
 #endif

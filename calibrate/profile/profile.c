@@ -273,6 +273,25 @@ static enum kw_status check_physics(struct kw_jnode root, const struct kw_profil
     return KW_OK;
 }
 
+/* By any of its names; one that nobody knows is kept, for a platform that offers just that. */
+static enum kw_status read_gpu(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
+{
+    const char *name;
+    enum kw_status st = kw_json_str(n, &name, err);
+    if (st != KW_OK || !kw_gpu_find(name)) return st == KW_OK ? read_word(n, p->gpu, sizeof p->gpu, err) : st;
+    snprintf(p->gpu, sizeof p->gpu, "%s", kw_gpu_name(name));
+    return KW_OK;
+}
+
+/* Measured times outrank all others of their GPU, so they are of the device they were measured on and of no other. */
+static enum kw_status check_device(struct kw_jnode root, const struct kw_profile *p, struct kw_error *err)
+{
+    const struct kw_gpu_spec *driver = kw_gpu_find(p->device);
+    if (p->steps.grade != KW_GRADE_MEASURED || !driver || !strcmp(driver->name, p->gpu)) return KW_OK;
+    return kw_json_fail(kw_json_get(root, "gpu"), KW_ERANGE, err, "is %s, but it was measured on a %s, which is %s",
+                        p->gpu, p->device, driver->name);
+}
+
 static enum kw_status read_profile(struct kw_jnode root, struct kw_profile *p, struct kw_error *err)
 {
     static const char *const keys[] = {
@@ -290,7 +309,7 @@ static enum kw_status read_profile(struct kw_jnode root, struct kw_profile *p, s
     int precision;
     if ((st = kw_json_keys(root, keys, err)) != KW_OK) return st;
     if ((st = kw_json_i64(kw_json_get(root, "keepwarm_profile"), 1, 1, &version, err)) != KW_OK) return st;
-    if ((st = read_word(kw_json_get(root, "gpu"), p->gpu, sizeof p->gpu, err)) != KW_OK) return st;
+    if ((st = read_gpu(kw_json_get(root, "gpu"), p, err)) != KW_OK) return st;
     if ((st = read_word(kw_json_get(root, "model"), p->model, sizeof p->model, err)) != KW_OK) return st;
     if ((st = kw_json_enum(kw_json_get(root, "precision"), precisions, &precision, err)) != KW_OK) return st;
     snprintf(p->precision, sizeof p->precision, "%s", precisions[precision]);
@@ -321,7 +340,8 @@ static enum kw_status read_profile(struct kw_jnode root, struct kw_profile *p, s
     if ((st = read_rate(kw_json_get(cold, "load_rate"), &p->load_rate, err)) != KW_OK) return st;
     if ((st = read_rate(kw_json_get(cold, "cached_load_rate"), &p->cached_load_rate, err)) != KW_OK) return st;
     if ((st = kw_law_read(kw_json_get(cold, "init"), &p->init, err)) != KW_OK) return st;
-    return check_physics(root, p, err);
+    st = check_device(root, p, err);
+    return st == KW_OK ? check_physics(root, p, err) : st;
 }
 
 enum kw_status kw_profile_parse(struct kw_profile *p, const char *name, const char *text, size_t len,

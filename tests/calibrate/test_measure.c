@@ -665,6 +665,8 @@ static void refuses_with_a_reason(void)
     CHECK(kw_fit_measured(&p, &m, "H100", f, &err) == KW_EUSAGE && strstr(err.msg, "cpu backend"));
     snprintf(m.head.backend, sizeof m.head.backend, "cuda");
     CHECK(kw_fit_measured(&p, &m, "H10O", f, &err) == KW_ERANGE && strstr(err.msg, "did you mean 'H100'"));
+    snprintf(m.head.device, sizeof m.head.device, "NVIDIA L40");
+    CHECK(kw_fit_measured(&p, &m, "L4", f, &err) == KW_ERANGE && strstr(err.msg, "NVIDIA L40, which is L40"));
     CHECK(kw_fit_measured(&p, &m, NULL, f, &err) == KW_ERANGE && strstr(err.msg, "want 6"));
     fclose(f);
     kw_measured_free(&m);
@@ -679,26 +681,37 @@ static void refuses_with_a_reason(void)
     CHECK(kw_measure_run(&m, NULL, &setup, &o, &err) == KW_ERANGE);
 }
 
+/* Whole names: the NVIDIA L40 is no L4, the H100 NVL no H100, and a slice of a GPU is not the GPU. */
 static void knows_gpus_by_their_drivers_names(void)
 {
     static const struct {
         const char *device, *backend, *gpu;
     } want[] = { { "NVIDIA H200", "cuda", "H200" },
+                 { "NVIDIA H200 NVL", "cuda", "H200-NVL" },
                  { "NVIDIA H100 80GB HBM3", "cuda", "H100" },
                  { "NVIDIA H100 PCIe", "cuda", "H100-PCIE" },
+                 { "NVIDIA H100 NVL", "cuda", "H100-NVL" },
                  { "NVIDIA L40S", "cuda", "L40S" },
+                 { "NVIDIA L40", "cuda", "L40" },
                  { "NVIDIA L4", "cuda", "L4" },
+                 { "NVIDIA A10", "cuda", "A10" },
                  { "NVIDIA A100-SXM4-80GB", "cuda", "A100-80" },
-                 { "NVIDIA A100-PCIE-40GB", "cuda", "A100-40" },
+                 { "NVIDIA A100-PCIE-40GB", "cuda", "A100-40-PCIE" },
                  { "NVIDIA A100 80GB PCIe", "cuda", "A100-80-PCIE" },
                  { "NVIDIA GeForce RTX 4090", "cuda", "RTX4090" },
                  { "AMD EPYC 9654, 2 threads", "cpu", "CPU" },
+                 { "NVIDIA H200 MIG 3g.71gb", "cuda", "NVIDIA H200 MIG 3g.71gb" },
                  { "Some New Board", "cuda", "Some New Board" } };
+    FILE *f = fopen("/dev/null", "w");
+    struct kw_error err = { "" };
+    char gpu[24];
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-        char gpu[24];
-        kw_fit_measured_gpu(gpu, want[i].device, want[i].backend);
+        CHECK(kw_fit_measured_gpu(gpu, want[i].device, want[i].backend, f, &err) == KW_OK);
         CHECK_STR(gpu, want[i].gpu);
     }
+    CHECK(kw_fit_measured_gpu(gpu, "NVIDIA GeForce RTX 4090 Laptop GPU", "cuda", f, &err) == KW_ERANGE);
+    CHECK(strstr(err.msg, "near it are RTX4090") && strstr(err.msg, "--gpu"));
+    fclose(f);
 }
 
 static void unlike_lengths_have_the_mean_they_say(void)

@@ -75,11 +75,40 @@ static void gpus_are_physical_and_sourced(void)
     CHECK(kw_gpu_find("H1000") == NULL && kw_gpu_at(kw_gpu_count()) == NULL);
 }
 
+/* Each name in the table is one GPU's, whole. */
+static void gpus_go_by_whole_names(void)
+{
+    const struct kw_gpu_spec *g;
+    struct kw_error err = { "" };
+    for (size_t i = 0; i < kw_gpu_count(); i++) {
+        g = kw_gpu_at(i);
+        CHECK(kw_gpu_find(g->name) == g && kw_gpu_find(g->full_name) == g);
+        for (int k = 0; k < 8 && g->alias[k][0]; k++) CHECK(kw_gpu_find(g->alias[k]) == g);
+    }
+    static const char *const same[][2] = { { "nvidia-l4", "L4" },
+                                           { "NVIDIA_H100_80GB", "H100" },
+                                           { "h100 nvl", "H100-NVL" },
+                                           { "rtx 5090", "RTX5090" },
+                                           { "A100-40GB", "A100-40" },
+                                           { "NVIDIA L40", "L40" },
+                                           { "A100 PCIe", "A100 PCIe" },
+                                           { "NVIDIA H100", "NVIDIA H100" },
+                                           { "L40S-48GB-MIG", "L40S-48GB-MIG" },
+                                           { "", "" } };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) CHECK_STR(kw_gpu_name(same[i][0]), same[i][1]);
+    CHECK(kw_gpu_named(&g, "a100", &err) == KW_ERANGE && !g);
+    CHECK_STR(err.msg, "there is no GPU 'a100' (near it are A100-40, A100-40-PCIE, A100-80, A100-80-PCIE)");
+    CHECK(kw_gpu_named(&g, "NVIDIA H20O", &err) == KW_ERANGE);
+    CHECK(kw_gpu_named(&g, "L04", &err) == KW_ERANGE && strstr(err.msg, "did you mean 'L4'?"));
+    CHECK(kw_gpu_named(&g, "H200 SXM", &err) == KW_OK && g == kw_gpu_find("H200"));
+}
+
 int main(void)
 {
     RUN(parameter_counts_are_those_of_the_checkpoints);
     RUN(bytes_follow_the_precision);
     RUN(the_kv_formula_gives_what_the_engine_reported);
     RUN(gpus_are_physical_and_sourced);
+    RUN(gpus_go_by_whole_names);
     return check_report();
 }

@@ -155,6 +155,23 @@ static void an_unknown_gpu_or_model_cannot_be_judged(void)
     free(text);
 }
 
+/* What was measured outranks all else of its GPU, so it must be of that GPU. */
+static void a_measured_profile_is_of_the_device_it_was_measured_on(void)
+{
+    struct kw_profile p;
+    struct kw_error err;
+    char *named = with("\"gpu\": \"H100\"", "\"device\": \"NVIDIA H100 NVL\", \"gpu\": \"NVIDIA H100 80GB HBM3\"");
+    CHECK(kw_profile_parse(&p, "p.json", named, strlen(named), &err) == KW_OK); /* published: a device of the past */
+    CHECK_STR(p.gpu, "H100");
+    kw_profile_free(&p);
+    char *at = strstr(named, "\"steps\""), *grade = at ? strstr(at, "published") : NULL;
+    CHECK(grade != NULL);
+    if (grade) memcpy(grade, "measured ", 9), memmove(grade + 8, grade + 9, strlen(grade + 9) + 1);
+    CHECK(kw_profile_parse(&p, "p.json", named, strlen(named), &err) == KW_ERANGE);
+    CHECK(strstr(err.msg, "gpu: is H100, but it was measured on a NVIDIA H100 NVL, which is H100-NVL"));
+    free(named);
+}
+
 static char *slurp(const char *path)
 {
     FILE *f = fopen(path, "r");
@@ -288,6 +305,7 @@ int main(void)
     RUN(reads_every_field);
     RUN(what_is_wrong_is_named_by_line_and_path);
     RUN(an_unknown_gpu_or_model_cannot_be_judged);
+    RUN(a_measured_profile_is_of_the_device_it_was_measured_on);
     RUN(what_is_saved_is_read_back_the_same);
     RUN(every_shipped_profile_reads_and_compiles);
     RUN(the_strongest_grade_wins);

@@ -142,10 +142,7 @@ static enum kw_status scale_target(struct kw_scale_to *to, const struct kw_optio
     const char *names[128] = { NULL };
     char hint[KW_NEAREST_HINT];
     *to = (struct kw_scale_to){ .precision = o->precision };
-    if (o->gpu && !(to->gpu = kw_gpu_find(o->gpu))) {
-        for (size_t i = 0; i < kw_gpu_count() && i < 127; i++) names[i] = kw_gpu_at(i)->name;
-        return kw_fail(err, KW_ERANGE, "there is no GPU '%.40s'%s", o->gpu, kw_nearest_hint(hint, o->gpu, names));
-    }
+    if (o->gpu && kw_gpu_named(&to->gpu, o->gpu, err) != KW_OK) return KW_ERANGE;
     if (o->model && !(to->model = kw_model_find(o->model))) {
         for (size_t i = 0; i < kw_model_count() && i < 127; i++) names[i] = kw_model_at(i)->name;
         return kw_fail(err, KW_ERANGE, "there is no model '%.60s'%s", o->model, kw_nearest_hint(hint, o->model, names));

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "calibrate/profile/gpu.h"
 #include "sim/cli/commands/watch_savings.h"
 #include "sim/cli/output.h"
 #include "sim/cli/platform_folder.h"
@@ -71,7 +72,7 @@ static enum kw_status place_of(struct watch *x, const struct log_word *w, const 
         return kw_fail(err, KW_EUSAGE, "%s sells tokens, not GPUs: say %s=%s", f->name, w->path, f->name);
     if (f->kind == KW_KIND_API) return KW_OK;
     if (!*w->gpu) return kw_fail(err, KW_EUSAGE, "%s: on which GPU? say %s=%s:H100", f->name, w->path, f->name);
-    for (uint32_t tp = 1; tp <= 16 && !p->gpu; tp *= 2) p->gpu = kw_platform_gpu(f, w->gpu, tp);
+    for (uint32_t tp = 1; tp <= 16 && !p->gpu; tp *= 2) p->gpu = kw_platform_gpu(f, kw_gpu_name(w->gpu), tp);
     return p->gpu ? KW_OK
                   : kw_fail(err, KW_ERANGE, "%s has no GPU %s (keepwarm platforms show %s)", f->name, w->gpu, f->name);
 }

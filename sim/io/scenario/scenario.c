@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "calibrate/profile/gpu.h"
 #include "sim/core/date.h"
 #include "sim/fleet/groups.h"
 #include "sim/io/scenario/adapters.h"
@@ -537,7 +538,7 @@ static enum kw_status find_gpu(struct kw_jnode o, const struct kw_platform *p, c
     const char *names[256];
     size_t n = 0;
     for (size_t i = 0; i < p->n_gpus && n < 255; i++) {
-        if (!strcmp(p->gpus[i].gpu, gpu) || !strcmp(p->gpus[i].sku, gpu)) {
+        if (!strcmp(p->gpus[i].gpu, kw_gpu_name(gpu)) || !strcmp(p->gpus[i].sku, gpu)) {
             *out = &p->gpus[i];
             return KW_OK;
         }
@@ -1605,6 +1606,7 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
     READ(read_regions(get(c, "regions"), o, err));
     o->distances = &s->places.distances;
     READ(read_words(get(c, "gpus"), o->gpus, &o->n_gpus, err));
+    for (size_t i = 0; i < o->n_gpus && st == KW_OK; i++) o->gpus[i] = kw_gpu_name(o->gpus[i]);
     READ(read_words(get(c, "precisions"), o->precisions, &o->n_precisions, err));
     READ(read_requirements(get(c, "require"), o, err));
     READ(read_substitutes(get(c, "substitutes"), o, err));
