@@ -120,7 +120,7 @@ coverage: deps ## how often 95 % intervals hold the truth, over 1,000 weeks
 # other build: make NDEBUG=1 compiles them out into a folder of its own.
 BENCH := $(if $(NDEBUG),$B,$B/ndebug)
 bench: deps ## speed of simulator and engine beside the peers' figures
-	@$(MAKE) --no-print-directory -s NDEBUG=1 B=$(BENCH) $(addprefix $(BENCH)/,keepwarm tests/bench/bench_mm1 tests/bench/bench_fleet)
+	@$(MAKE) --no-print-directory -s NDEBUG=1 B=$(BENCH) $(addprefix $(BENCH)/,keepwarm tests/bench/bench_mm1 tests/bench/bench_fleet tests/bench/bench_read)
 	@/usr/bin/python3 tests/bench/bench.py $(BENCH)
 	@/usr/bin/python3 tests/bench/bench_peer.py $(BENCH)
 # The main job on the embedded week: which platform, which GPU, how many replicas kept warm?

@@ -74,6 +74,13 @@ with tempfile.TemporaryDirectory() as tmp:
     row("sweep, 20 configurations x 8 replications", f"{requests / one / 1e6:.2f} M req/s", "", ">= 1 M candidate-req/s")
     row("  2 threads against 1", f"{one / two:.2f} x", "", "efficiency >= 95 %")
 
+read = out(f"{build}/tests/bench/bench_read", "1000000")
+logs = re.findall(r"^(\w.*?)\s{2,}(\d+) rows of (\d+) bytes\s+(\d+) MB/s.*?peak (\d+) MiB\n.*?copying (\d+) MB/s, +counting lines (\d+)", read, re.M)
+marks = {"JSON lines, nested usage": ">= 300 MB/s a core", "LiteLLM CSV": ">= 500 MB/s a core"}
+for name, n, size, rate, peak, copy, lines in logs:
+    row(f"log read: {name}", f"{rate} MB/s", f"as wc -l: {lines} MB/s", marks[name])
+    row(f"  {int(n):,} rows of {size} bytes, peak memory", f"{peak} MiB", f"copying: {copy} MB/s", "")
+
 # Settings of every serverless offer and the engine's limits; the pairs and other settings that the search adds count too.
 began = time.monotonic()
 searched = json.loads(out(f"{build}/keepwarm", "plan", "tests/bench/wide.json", "--json", "-q", "-j", "2"))["search"]

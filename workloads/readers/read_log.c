@@ -16,6 +16,14 @@
 enum { HEAD = 64 << 10, SAMPLES = 500 };
 static const uint64_t most_in_bucket = 100000000;
 
+/* What a word means is asked once while rows repeat it, and mostly they do. */
+struct answer {
+    char word[80];
+    size_t n;
+    enum kw_cell_kind kind;
+    bool known, yes;
+};
+
 struct kw_log {
     struct kw_rows *r;
     struct kw_columns map;
@@ -37,10 +45,8 @@ struct kw_log {
     kw_ns last_local;
     bool accounts; /* whose a request is, and what it cost */
     char owner[KW_NAME_MAX + 1];
-    kw_ns bucket;   /* length, where no column says its end */
-    char model[80]; /* of the row before, and whether it generates */
-    size_t model_n;
-    bool generates;
+    kw_ns bucket; /* length, where no column says its end */
+    struct answer passes[KW_MAP_FILTERS], succeeded, hit, generates;
     struct kw_rng rng;
 };
 
@@ -71,6 +77,13 @@ static bool is_grouped(struct kw_span s, char sep)
 static enum kw_status count_of(const struct kw_log *g, const struct kw_cell *x, uint64_t *out, struct kw_error *err)
 {
     struct kw_span s = x->text;
+    if (s.n && s.n <= 15) { /* nearly all: digits alone */
+        uint64_t v = 0;
+        size_t i = 0;
+        for (; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++) v = v * 10 + (uint64_t)(s.p[i] - '0');
+        *out = v;
+        if (i == s.n) return KW_OK;
+    }
     char sep = is_grouped(s, ',') ? ',' : g->grouped_dots && is_grouped(s, '.') ? '.' : 0;
     if (!sep || s.n > 24) return kw_timestamp_count(s, out, err);
     char plain[32];
@@ -132,6 +145,20 @@ static bool among(struct kw_span x, const char *words)
         w += n + (w[n] == '|');
     }
     return false;
+}
+
+static bool remembers(const struct answer *a, const struct kw_cell *x)
+{
+    return a->known && a->kind == x->kind && a->n == x->text.n && (!a->n || !memcmp(a->word, x->text.p, a->n));
+}
+
+static bool remember(struct answer *a, const struct kw_cell *x, bool yes)
+{
+    a->known = x->text.n <= sizeof a->word;
+    a->kind = x->kind;
+    a->n = x->text.n;
+    if (a->known && a->n) memcpy(a->word, x->text.p, a->n);
+    return a->yes = yes;
 }
 
 static bool passes(const struct kw_map_filter *f, const struct kw_cell *cell)
@@ -266,6 +293,7 @@ static enum kw_status remember_imputed(struct kw_log *g, bool prompt, bool outpu
 struct said {
     struct kw_row row;
     bool knows_prompt, knows_output;
+    uint64_t id; /* its hash; 0: it has none */
 };
 
 static enum kw_status hashes(struct kw_log *g, const struct kw_cell *x, struct kw_row *row, struct kw_error *err)
@@ -365,10 +393,9 @@ static void merge(struct kw_log *g, uint32_t at, const struct said *s)
     }
 }
 
-static enum kw_status push(struct kw_log *g, const struct kw_cell *cell, struct said *s, struct kw_error *err)
+static enum kw_status push(struct kw_log *g, struct said *s, struct kw_error *err)
 {
     struct kw_trace_notes *k = &g->r->t.notes;
-    const struct kw_cell *id = one(cell, &g->map.id);
     enum kw_status st;
     int64_t had;
     size_t before = g->r->t.n;
@@ -381,8 +408,8 @@ static enum kw_status push(struct kw_log *g, const struct kw_cell *cell, struct 
         k->rows++;
         return KW_OK;
     }
-    if (g->map.id.n && !is_blank(id)) {
-        if ((st = kw_row_ids_put(&g->ids, id->text, (uint32_t)before, &had, err)) != KW_OK) return st;
+    if (s->id) {
+        if ((st = kw_row_ids_put(&g->ids, s->id, (uint32_t)before, &had, err)) != KW_OK) return st;
         if (had >= 0) {
             merge(g, (uint32_t)had, s);
             return KW_OK;
@@ -459,29 +486,23 @@ static bool names_generator(struct kw_span model)
     return true;
 }
 
-static bool generates(struct kw_log *g, struct kw_span model)
-{
-    if (model.n == 0) return true;
-    if (model.n >= sizeof g->model) return names_generator(model);
-    if (model.n != g->model_n || memcmp(model.p, g->model, model.n)) { /* mostly it is the model of the row before */
-        memcpy(g->model, model.p, model.n);
-        g->model_n = model.n;
-        g->generates = names_generator(model);
-    }
-    return g->generates;
-}
-
 /* Where a record that is no request served is counted, or NULL. */
 static uint64_t *left_out_as(struct kw_log *g, const struct kw_cell *cell)
 {
     struct kw_trace_notes *k = &g->r->t.notes;
-    for (size_t i = 0; i < g->map.n_where; i++)
-        if (!passes(&g->map.where[i], cell)) return &k->filtered;
-    if (g->map.model.n && !generates(g, one(cell, &g->map.model)->text)) return &k->not_generated;
-    if (g->map.hit.n && is_true(one(cell, &g->map.hit))) return &k->gateway_hits;
-    bool failed = (g->map.has_status && !succeeded(&g->map.status, cell)) ||
+#define ASKED(a, x, question) (remembers(a, x) ? (a)->yes : remember(a, x, question))
+    for (size_t i = 0; i < g->map.n_where; i++) {
+        const struct kw_map_filter *f = &g->map.where[i];
+        if (!ASKED(&g->passes[i], &cell[f->path], passes(f, cell))) return &k->filtered;
+    }
+    const struct kw_cell *model = one(cell, &g->map.model), *hit = one(cell, &g->map.hit);
+    if (g->map.model.n && !ASKED(&g->generates, model, names_generator(model->text))) return &k->not_generated;
+    if (g->map.hit.n && ASKED(&g->hit, hit, is_true(hit))) return &k->gateway_hits;
+    const struct kw_map_filter *f = &g->map.status;
+    bool failed = (g->map.has_status && !ASKED(&g->succeeded, &cell[f->path], succeeded(f, cell))) ||
                   (g->map.error.n && says_error(one(cell, &g->map.error)));
     return failed ? &k->dropped_failed : NULL;
+#undef ASKED
 }
 
 /* Key, team and tag as one name, each cut to a part of it. */
@@ -555,6 +576,8 @@ static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *er
     uint64_t count;
     bool counted;
     enum kw_status st;
+    const struct kw_cell *id = one(cell, &g->map.id);
+    if (g->map.id.n && !is_blank(id)) s.id = kw_row_ids_hash(&g->ids, id->text);
     uint64_t *left_out = left_out_as(g, cell);
     st = arrival(g, cell, &s.row.at, err);
     if (left_out) {
@@ -586,7 +609,7 @@ static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *er
         s.knows_output = false; /* a success without output: a stream whose usage nobody asked for */
         s.knows_prompt &= s.row.prompt > 0;
     }
-    return push(g, cell, &s, err);
+    return push(g, &s, err);
 }
 
 /* ---- the head: what the first records settle ---- */
@@ -758,7 +781,6 @@ enum kw_status kw_log_read(struct kw_rows *r, struct kw_source *s, const struct 
     g->r = r;
     g->format = format;
     g->accounts = accounts;
-    g->generates = true;
     r->drop_zero = said->zero == KW_ZERO_DROP;
     bool guess = !said->arrival.n || !said->prompt.n || !said->output.n;
     enum kw_status st = settle(g, s, said, guess, err);

@@ -3,16 +3,6 @@
 #include <string.h>
 #include "sim/core/files/json_scan.h"
 
-/* The paths that are still open at some depth of a walk: rest is what is left of each. */
-struct open_paths {
-    size_t n;
-    struct {
-        const char *rest;
-        size_t rest_n;
-        uint8_t cell;
-    } at[2 * KW_MAP_PATHS]; /* twice: an attribute list is searched for its owner's paths, too */
-};
-
 struct walk {
     struct kw_record *r;
     struct kw_json_scan s;
@@ -24,6 +14,7 @@ struct walk {
 void kw_record_free(struct kw_record *r)
 {
     free(r->scratch);
+    kw_path_tree_free(&r->tree);
     memset(r, 0, sizeof *r);
 }
 
@@ -87,33 +78,16 @@ static bool fail(struct walk *w, enum kw_status st)
     return false;
 }
 
-static bool object(struct walk *w, const struct open_paths *in, int depth);
+static bool object(struct walk *w, uint32_t node, int depth);
 
-/* Writes one cell; false when it was found before in this object. */
-static bool fill(struct walk *w, uint8_t cell, struct kw_cell value, const char *key, size_t key_n)
+/* Writes the cells whose bit is set; false when one was found before in this object. */
+static bool fill(struct walk *w, uint64_t cells, struct kw_cell value, struct kw_span key)
 {
-    if (w->filled >> cell & 1)
-        return fail(w, kw_fail(w->err, KW_EPARSE, "\"%.*s\" is there twice", (int)(key_n < 60 ? key_n : 60), key));
-    w->filled |= UINT64_C(1) << cell;
-    w->r->cell[cell] = value;
+    if (w->filled & cells)
+        return fail(w, kw_fail(w->err, KW_EPARSE, "\"%.*s\" is there twice", (int)(key.n < 60 ? key.n : 60), key.p));
+    w->filled |= cells;
+    for (; cells; cells &= cells - 1) w->r->cell[__builtin_ctzll(cells)] = value;
     return true;
-}
-
-/* Of the open paths those that go on behind this key; those that end with it are `ends`. */
-static void follow(const struct open_paths *in, const char *key, size_t n, struct open_paths *on, uint8_t *ends,
-                   size_t *n_ends)
-{
-    on->n = *n_ends = 0;
-    for (size_t i = 0; i < in->n; i++) {
-        if (in->at[i].rest_n < n || memcmp(in->at[i].rest, key, n)) continue;
-        if (in->at[i].rest_n == n) {
-            ends[(*n_ends)++] = in->at[i].cell;
-        } else if (in->at[i].rest[n] == '.') {
-            on->at[on->n].rest = in->at[i].rest + n + 1;
-            on->at[on->n].rest_n = in->at[i].rest_n - n - 1;
-            on->at[on->n++].cell = in->at[i].cell;
-        }
-    }
 }
 
 /* {"stringValue": "x"}, {"intValue": "5"}: the one member's value; anything else as it is. */
@@ -129,11 +103,8 @@ static struct kw_cell any_value(struct kw_cell x)
 }
 
 /* One element of an attribute list, p on its '{': the cell its key asks for. */
-static bool attribute(struct walk *w, const struct open_paths *in, int depth)
+static bool attribute(struct walk *w, uint32_t node, int depth)
 {
-    struct open_paths on;
-    uint8_t ends[KW_MAP_PATHS];
-    size_t n_ends;
     struct kw_cell name = { .kind = KW_CELL_ABSENT }, value = { .kind = KW_CELL_ABSENT };
     const char *begin, *end;
     bool more = true;
@@ -152,13 +123,11 @@ static bool attribute(struct walk *w, const struct open_paths *in, int depth)
         if (!kw_json_scan_next(&w->s, '}', &more)) return false;
     }
     if (name.kind != KW_CELL_TEXT || value.kind == KW_CELL_ABSENT) return true;
-    follow(in, name.text.p, name.text.n, &on, ends, &n_ends);
-    for (size_t i = 0; i < n_ends; i++)
-        if (!fill(w, ends[i], any_value(value), name.text.p, name.text.n)) return false;
-    return true;
+    const struct kw_path_step *step = kw_path_tree_step(&w->r->tree, node, name.text);
+    return !step || !step->ends || fill(w, step->ends, any_value(value), name.text);
 }
 
-static bool attributes(struct walk *w, const struct open_paths *in, int depth)
+static bool attributes(struct walk *w, uint32_t node, int depth)
 {
     bool more = true;
     w->s.p++;
@@ -170,35 +139,34 @@ static bool attributes(struct walk *w, const struct open_paths *in, int depth)
     while (more) {
         kw_json_scan_blank(&w->s);
         bool ok =
-            w->s.p < w->s.end && *w->s.p == '{' ? attribute(w, in, depth + 1) : kw_json_scan_value(&w->s, depth + 1);
+            w->s.p < w->s.end && *w->s.p == '{' ? attribute(w, node, depth + 1) : kw_json_scan_value(&w->s, depth + 1);
         if (!ok || !kw_json_scan_next(&w->s, ']', &more)) return false;
     }
     return true;
 }
 
-/* The value at p into the cells whose path ends here, and on along the paths that do not. */
-static bool value(struct walk *w, const struct open_paths *on, const uint8_t *ends, size_t n_ends, struct kw_span key,
-                  int depth)
+/* The value at p into the cells of `ends`, and on along the paths of the node. */
+static bool value(struct walk *w, uint32_t node, uint64_t ends, struct kw_span key, int depth)
 {
     kw_json_scan_blank(&w->s);
     const char *begin = w->s.p;
-    bool can_enter = on->n && begin < w->s.end && depth < KW_JSON_MAX_DEPTH;
+    bool can_enter = node != KW_PATH_NONE && begin < w->s.end && depth < KW_JSON_MAX_DEPTH;
     if (can_enter && *begin == '{') {
-        if (!object(w, on, depth)) return false;
+        if (!object(w, node, depth)) return false;
     } else if (can_enter && *begin == '[') {
-        if (!attributes(w, on, depth)) return false;
+        if (!attributes(w, node, depth)) return false;
     } else if (!kw_json_scan_value(&w->s, depth)) {
         return false;
     }
+    if (!ends && node == KW_PATH_NONE) return true;
     struct kw_cell x = kw_cell_of(begin, (size_t)(w->s.p - begin));
-    for (size_t i = 0; i < n_ends; i++)
-        if (!fill(w, ends[i], x, key.p, key.n)) return false;
-    if (on->n && x.kind == KW_CELL_TEXT && x.text.n && *x.text.p == '{') {
+    if (ends && !fill(w, ends, x, key)) return false;
+    if (node != KW_PATH_NONE && x.kind == KW_CELL_TEXT && x.text.n && *x.text.p == '{') {
         struct kw_span text = unescaped(w->r, x.text);
         struct walk in = {
             .r = w->r, .s = { text.p, text.p + text.n, NULL, true }, .filled = w->filled, .err = w->err
         };
-        bool ok = text.n && object(&in, on, depth);
+        bool ok = text.n && object(&in, node, depth);
         if (!ok && in.st != KW_OK) return fail(w, in.st); /* a text that is no JSON is only a text */
         w->filled = in.filled;
     }
@@ -206,11 +174,8 @@ static bool value(struct walk *w, const struct open_paths *on, const uint8_t *en
 }
 
 /* p on '{'. */
-static bool object(struct walk *w, const struct open_paths *in, int depth)
+static bool object(struct walk *w, uint32_t node, int depth)
 {
-    struct open_paths on;
-    uint8_t ends[KW_MAP_PATHS];
-    size_t n_ends;
     const char *begin, *end;
     bool more = true;
     w->s.p++;
@@ -222,13 +187,12 @@ static bool object(struct walk *w, const struct open_paths *in, int depth)
     while (more) {
         if (!kw_json_scan_key(&w->s, &begin, &end)) return false;
         struct kw_span key = { begin, (size_t)(end - begin) };
-        follow(in, key.p, key.n, &on, ends, &n_ends);
+        const struct kw_path_step *step = kw_path_tree_step(&w->r->tree, node, key);
+        uint32_t on = step ? step->next : KW_PATH_NONE;
         kw_json_scan_blank(&w->s);
-        if (key.n == 10 && w->s.p < w->s.end && *w->s.p == '[' && !memcmp(key.p, "attributes", 10)) {
-            memcpy(on.at + on.n, in->at, in->n * sizeof *in->at); /* "gen_ai.x" is looked for here, too */
-            on.n += in->n;
-        }
-        if (!value(w, &on, ends, n_ends, key, depth + 1)) return false;
+        if (key.n == 10 && w->s.p < w->s.end && *w->s.p == '[' && !memcmp(key.p, "attributes", 10))
+            on = step ? step->attributes : node; /* "gen_ai.x" is looked for here, too */
+        if (!value(w, on, step ? step->ends : 0, key, depth + 1)) return false;
         if (!kw_json_scan_next(&w->s, '}', &more)) return false;
     }
     return true;
@@ -245,24 +209,24 @@ static enum kw_status room(struct kw_record *r, size_t n, struct kw_error *err)
     return KW_OK;
 }
 
+static enum kw_status ready(struct kw_record *r, const struct kw_columns *c, struct kw_error *err)
+{
+    return r->tree.n_nodes ? KW_OK : kw_path_tree_make(&r->tree, c, err);
+}
+
 enum kw_status kw_record_json(struct kw_record *r, const struct kw_columns *c, struct kw_span text,
                               struct kw_error *err)
 {
     struct walk w = { .r = r, .s = { text.p, text.p + text.n, NULL, true }, .err = err };
-    struct open_paths all = { .n = c->n_paths };
-    enum kw_status st = room(r, text.n, err);
+    enum kw_status st = ready(r, c, err);
+    if (st == KW_OK) st = room(r, text.n, err);
     if (st != KW_OK) return st;
-    for (size_t i = 0; i < c->n_paths; i++) {
-        all.at[i].rest = c->path[i];
-        all.at[i].rest_n = strlen(c->path[i]);
-        all.at[i].cell = (uint8_t)i;
-    }
     kw_json_scan_blank(&w.s);
     if (w.s.p >= w.s.end || *w.s.p != '{') {
         w.s.want = "a JSON object '{'";
         return kw_json_scan_fail(&w.s, text.p, "the end of the line", err);
     }
-    bool ok = object(&w, &all, 0);
+    bool ok = object(&w, KW_PATH_ROOT, 0);
     if (!ok && w.st != KW_OK) return w.st;
     if (!ok) return kw_json_scan_fail(&w.s, text.p, "the end of the line", err);
     kw_json_scan_blank(&w.s);
@@ -274,21 +238,14 @@ enum kw_status kw_record_nested(struct kw_record *r, const struct kw_columns *c,
                                 struct kw_span text, struct kw_error *err)
 {
     struct walk w = { .r = r, .s = { text.p, text.p + text.n, NULL, true }, .err = err };
-    struct open_paths on = { .n = 0 };
     while (w.s.p < w.s.end && *w.s.p == ' ') w.s.p++;
     if (w.s.p == w.s.end || (*w.s.p != '{' && *w.s.p != '[')) return KW_OK;
-    for (size_t i = 0; i < c->n_paths; i++) {
-        size_t n = strlen(c->path[i]);
-        if (n <= column_n || c->path[i][column_n] != '.' || memcmp(c->path[i], column, column_n)) continue;
-        on.at[on.n].rest = c->path[i] + column_n + 1;
-        on.at[on.n].rest_n = n - column_n - 1;
-        on.at[on.n++].cell = (uint8_t)i;
-    }
-    if (r->scratch_n == 0) {
-        enum kw_status st = room(r, text.n, err);
-        if (st != KW_OK) return st;
-    }
+    enum kw_status st = ready(r, c, err);
+    if (st != KW_OK) return st;
+    const struct kw_path_step *step = kw_path_tree_step(&r->tree, KW_PATH_ROOT, (struct kw_span){ column, column_n });
+    if (!step || step->next == KW_PATH_NONE) return KW_OK;
+    if (r->scratch_n == 0 && (st = room(r, text.n, err)) != KW_OK) return st;
     if (r->scratch_cap - r->scratch_n < text.n) return KW_OK; /* JSON within JSON within a field: not looked into */
-    if (!(*w.s.p == '{' ? object(&w, &on, 1) : attributes(&w, &on, 1)) && w.st != KW_OK) return w.st;
+    if (!(*w.s.p == '{' ? object(&w, step->next, 1) : attributes(&w, step->next, 1)) && w.st != KW_OK) return w.st;
     return KW_OK;
 }

@@ -5,6 +5,7 @@
 #include "sim/core/span.h"
 #include "sim/core/status.h"
 #include "workloads/readers/column_map.h"
+#include "workloads/readers/path_tree.h"
 
 enum kw_cell_kind {
     KW_CELL_ABSENT,
@@ -21,8 +22,9 @@ struct kw_cell {
     struct kw_span text; /* TEXT: a CSV field, or between a string's quotes with escapes as written; else as written */
 };
 
-struct kw_record {
+struct kw_record {                     /* of one map as long as it lives; zeroed is empty */
     struct kw_cell cell[KW_MAP_PATHS]; /* [paths of the map] */
+    struct kw_path_tree tree;          /* of the map, made when it is first needed; owned */
     char *scratch;                     /* JSON texts found inside strings, unescaped; owned */
     size_t scratch_n, scratch_cap;
 };

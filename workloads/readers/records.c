@@ -54,6 +54,7 @@ struct csv_columns {
     int of_path[KW_MAP_PATHS]; /* its column, or -1 */
     int nested[KW_CSV_MAX];    /* columns whose cells are looked into as JSON */
     size_t n_nested;
+    bool used[KW_CSV_MAX];
 };
 
 static enum kw_status csv_columns(const struct kw_columns *map, const struct kw_csv *t, struct csv_columns *k,
@@ -61,7 +62,7 @@ static enum kw_status csv_columns(const struct kw_columns *map, const struct kw_
 {
     bool have[KW_MAP_PATHS];
     int ignored;
-    k->n_nested = 0;
+    memset(k, 0, sizeof *k);
     for (size_t i = 0; i < map->n_paths; i++) {
         int at = k->of_path[i] = kw_csv_column(t, map->path[i]);
         for (size_t j = (size_t)at + 1; at >= 0 && j < t->n; j++)
@@ -74,10 +75,12 @@ static enum kw_status csv_columns(const struct kw_columns *map, const struct kw_
             const char *path = map->path[i];
             if (k->of_path[i] >= 0 || strncmp(path, t->name[j].p, t->name[j].n) || path[t->name[j].n] != '.') continue;
             k->nested[k->n_nested++] = (int)j;
+            k->used[j] = true;
             break;
         }
     for (size_t i = 0; i < map->n_paths; i++) {
         have[i] = k->of_path[i] >= 0;
+        if (have[i]) k->used[k->of_path[i]] = true;
         for (size_t j = 0; j < k->n_nested && !have[i]; j++) {
             struct kw_span name = t->name[k->nested[j]];
             have[i] = !strncmp(map->path[i], name.p, name.n) && map->path[i][name.n] == '.';
@@ -123,6 +126,7 @@ static enum kw_status csv(struct pass *p, struct kw_error *err)
     p->in->sep = t.sep;
     p->in->line = t.line;
     if (st == KW_OK) st = csv_columns(p->in->map, &t, &k, err);
+    t.wanted = k.used;
     while (st == KW_OK) {
         st = kw_csv_next(&t, &more, err);
         p->in->line = t.line;

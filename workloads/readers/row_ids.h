@@ -6,16 +6,20 @@
 #include "sim/core/span.h"
 #include "sim/core/status.h"
 
-struct kw_row_ids { /* zeroed is empty; 12 bytes a slot, at least half of the slots free */
-    uint64_t *id;   /* [slots] hash of the id, 0: free. Two ids of one hash are taken for one: 64 bits, so among ten
-                       million rows with a probability of 3e-6 */
-    uint32_t *row;  /* [slots] */
+struct kw_row_ids { /* zeroed is empty; at least a quarter of the slots is free */
+    struct kw_row_id {
+        uint32_t
+            hash[2]; /* of the id; both 0: free. Two ids of one hash are taken for one: 64 bits, so among ten million
+                             rows with a probability of 3e-6 */
+        uint32_t row;
+    } * slot; /* [slots] */
     size_t n, slots;
 };
 
 void kw_row_ids_free(struct kw_row_ids *s);
-/* The row that has this id, or -1 and `row` has it from now on. KW_ENOMEM. */
-enum kw_status kw_row_ids_put(struct kw_row_ids *s, struct kw_span id, uint32_t row, int64_t *had,
-                              struct kw_error *err);
+/* The id's hash. Its slot, far from the last one, is on its way into the cache from then on. */
+uint64_t kw_row_ids_hash(const struct kw_row_ids *s, struct kw_span id);
+/* The row that has the id of this hash, or -1 and `row` has it from now on. KW_ENOMEM. */
+enum kw_status kw_row_ids_put(struct kw_row_ids *s, uint64_t hash, uint32_t row, int64_t *had, struct kw_error *err);
 
 #endif

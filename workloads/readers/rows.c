@@ -67,9 +67,14 @@ static enum kw_status names_grow(struct kw_names *s, struct kw_error *err)
 static enum kw_status names_index(struct kw_names *s, struct kw_span x, uint16_t *out, struct kw_error *err)
 {
     if (x.n > KW_NAME_MAX) x.n = KW_NAME_MAX; /* a name is a label; longer text is not one */
+    if (s->n) {                               /* mostly the row before had it, too */
+        const char *last = s->name[s->last];
+        *out = s->last;
+        if (strlen(last) == x.n && memcmp(last, x.p, x.n) == 0) return KW_OK;
+    }
     size_t at = 0;
     if (s->slots && s->slot[at = names_slot(s, x.p, x.n)]) {
-        *out = (uint16_t)(s->slot[at] - 1);
+        *out = s->last = (uint16_t)(s->slot[at] - 1);
         return KW_OK;
     }
     if (s->n > UINT16_MAX)
@@ -86,7 +91,7 @@ static enum kw_status names_index(struct kw_names *s, struct kw_span x, uint16_t
     copy[x.n] = 0;
     s->name[s->n] = copy;
     s->slot[at] = (uint32_t)++s->n;
-    *out = (uint16_t)(s->n - 1);
+    *out = s->last = (uint16_t)(s->n - 1);
     return KW_OK;
 }
 

@@ -11,6 +11,7 @@ struct kw_names {    /* distinct strings in order of appearance */
     char **name;     /* [n], owned */
     uint32_t *slot;  /* [slots] index + 1 into name; open addressing; 0 is free */
     size_t n, slots; /* slots: a power of two, at least 2 n */
+    uint16_t last;   /* asked for */
 };
 
 struct kw_rows {

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include "sim/core/files/word_scan.h"
 
 /* cJSON alone is not enough behind it: it forgives raw newlines in strings, "01", invalid UTF-8 and lone NULs. After
  * the scanner has accepted a text, cJSON can only fail for want of memory. */
@@ -10,19 +11,6 @@ static bool stop(struct kw_json_scan *s, const char *want)
 {
     s->want = want;
     return false;
-}
-
-/* Inside, a scan moves a pointer of its own, which stays in a register: `s->p++` would be a store for every
- * byte. */
-static inline const char *past_blank(const char *p, const char *end)
-{
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) p++;
-    return p;
-}
-
-void kw_json_scan_blank(struct kw_json_scan *s)
-{
-    s->p = past_blank(s->p, s->end);
 }
 
 static bool digit(char c) /* not isdigit: a table behind a call, once a character */
@@ -84,12 +72,8 @@ static bool scan_string(struct kw_json_scan *s)
 {
     assert(s->p < s->end && *s->p == '"');
     const char *p = s->p + 1, *end = s->end;
-    while (p < end && *p != '"') {
+    while ((p = kw_word_past_plain(p, end)) < end && *p != '"') {
         unsigned char c = (unsigned char)*p;
-        if (c >= 0x20 && c < 0x80 && c != '\\') { /* nearly all of any text */
-            p++;
-            continue;
-        }
         s->p = p;
         if (c == '\\') {
             if (!scan_escape(s)) return false;
@@ -108,15 +92,6 @@ static bool scan_string(struct kw_json_scan *s)
     return true;
 }
 
-static bool scan_digits(struct kw_json_scan *s)
-{
-    const char *p = s->p, *end = s->end;
-    if (p == end || !digit(*p)) return stop(s, "a digit");
-    while (p < end && digit(*p)) p++;
-    s->p = p;
-    return true;
-}
-
 static bool scan_word(struct kw_json_scan *s)
 {
     static const char *const word[] = { "true", "false", "null", "NaN", "Infinity" };
@@ -130,31 +105,36 @@ static bool scan_word(struct kw_json_scan *s)
     return stop(s, "a JSON value (NaN, Infinity and bare words are none)");
 }
 
+static const char *past_digits(const char *p, const char *end)
+{
+    while (p < end && digit(*p)) p++;
+    return p;
+}
+
 static bool scan_number(struct kw_json_scan *s)
 {
-    const char *from = s->p;
-    if (*s->p == '-') s->p++;
-    if (s->python && s->p < s->end && *s->p == 'I') return scan_word(s);
-    bool zero = s->p < s->end && *s->p == '0';
-    if (!scan_digits(s)) return false;
-    if (zero && s->p - from > (*from == '-') + 1) {
-        s->p = from;
-        return stop(s, "a number without leading zeros");
+    const char *from = s->p, *end = s->end, *p = from + (*from == '-'), *whole = p;
+    if (s->python && p < end && *p == 'I') {
+        s->p = p;
+        return scan_word(s);
     }
-    if (s->p < s->end && *s->p == '.') {
-        s->p++;
-        if (!scan_digits(s)) return false;
+    p = past_digits(p, end);
+    if (p > whole + 1 && *whole == '0') return stop(s, "a number without leading zeros");
+    bool ok = p > whole;
+    if (ok && p < end && *p == '.') {
+        const char *digits = ++p;
+        p = past_digits(p, end);
+        ok = p > digits;
     }
-    if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
-        s->p++;
-        if (s->p < s->end && (*s->p == '+' || *s->p == '-')) s->p++;
-        if (!scan_digits(s)) return false;
+    if (ok && p < end && (*p == 'e' || *p == 'E')) {
+        if (++p < end && (*p == '+' || *p == '-')) p++;
+        const char *digits = p;
+        p = past_digits(p, end);
+        ok = p > digits;
     }
-    if (s->p - from > KW_JSON_MAX_NUMBER) {
-        s->p = from;
-        return stop(s, "a number of at most 63 characters");
-    }
-    return true;
+    if (ok && p - from > KW_JSON_MAX_NUMBER) return stop(s, "a number of at most 63 characters");
+    s->p = p;
+    return ok || stop(s, "a digit");
 }
 
 bool kw_json_scan_key(struct kw_json_scan *s, const char **begin, const char **end)
@@ -166,16 +146,6 @@ bool kw_json_scan_key(struct kw_json_scan *s, const char **begin, const char **e
     *end = s->p - 1;
     kw_json_scan_blank(s);
     if (s->p == s->end || *s->p != ':') return stop(s, "':' after a key");
-    s->p++;
-    return true;
-}
-
-bool kw_json_scan_next(struct kw_json_scan *s, char close, bool *more)
-{
-    const char *p = past_blank(s->p, s->end);
-    s->p = p;
-    *more = p < s->end && *p == ',';
-    if (!*more && (p == s->end || *p != close)) return stop(s, close == '}' ? "',' or '}'" : "',' or ']'");
     s->p++;
     return true;
 }

@@ -19,13 +19,30 @@ struct kw_json_scan {
  * KW_JSON_MAX_NUMBER characters and nesting deeper than KW_JSON_MAX_DEPTH are refused. All return false with `want` set
  * and p at the place that is wrong. */
 
-void kw_json_scan_blank(struct kw_json_scan *s); /* past blanks and line ends; cannot fail */
+/* Past blanks and line ends; cannot fail. Inside, a scan moves a pointer of its own, which stays in a register: `s->p++`
+ * would be a store for every byte. */
+static inline void kw_json_scan_blank(struct kw_json_scan *s)
+{
+    const char *p = s->p, *end = s->end;
+    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) p++;
+    s->p = p;
+}
 /* Blanks and one value, which lies `depth` containers deep. */
 bool kw_json_scan_value(struct kw_json_scan *s, int depth);
 /* Blanks, a key and its colon; its text, between the quotes and escapes as written, is [*begin, *end). */
 bool kw_json_scan_key(struct kw_json_scan *s, const char **begin, const char **end);
 /* After a member: blanks, then ',' (*more true) or the container's closing bracket, both taken. */
-bool kw_json_scan_next(struct kw_json_scan *s, char close, bool *more);
+static inline bool kw_json_scan_next(struct kw_json_scan *s, char close, bool *more)
+{
+    kw_json_scan_blank(s);
+    *more = s->p < s->end && *s->p == ',';
+    if (!*more && (s->p == s->end || *s->p != close)) {
+        s->want = close == '}' ? "',' or '}'" : "',' or ']'";
+        return false;
+    }
+    s->p++;
+    return true;
+}
 
 /* "column 7: want a digit; got 'x'" into err, KW_EPARSE; begin is where the line of s->p begins, end_name what lies
  * beyond the text ("the end of the file"). */
