@@ -1,6 +1,7 @@
 /* Random deployments meet random traces: every outcome conserves requests, time and KV blocks (kw_fleet_run checks
  * itself and fails otherwise; what records allow is checked again here), stepping each = jump to the bit, the same
  * outcome twice from one fleet and from two, and a fleet used for anything before makes no difference. */
+#include <unistd.h>
 #include "sim/core/rng.h"
 #include "sim/fleet/pool/indifference.h"
 #include "tests/failmalloc.h"
@@ -663,6 +664,46 @@ static void one_stays_while_requests_come(void)
     kw_steptime_delete(time);
 }
 
+/* A ceiling of what the run uses to its end does not end it, whatever is known of the rest on the way; half of it does. */
+static void used_to_the_end(struct fleet_case *c)
+{
+    static const enum kw_phase counted[] = { KW_PHASE_ACTIVE, KW_PHASE_KEEP_WARM, KW_PHASE_IDLE };
+    CHECK(case_run(c) == KW_OK);
+    kw_ns used = 0;
+    for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) {
+        c->opt.ceiling.counts[counted[i]] = true;
+        used += c->o.ledger[0].phase[counted[i]];
+    }
+    c->opt.ceiling.most = used + 1;
+    CHECK(used > 0 && case_run(c) == KW_OK && !c->o.stopped);
+    c->opt.ceiling.most = used / 2;
+    CHECK(case_run(c) == KW_OK && c->o.stopped);
+}
+
+static void what_is_declined_keeps_none(void)
+{
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_CAPACITY, 0, 3);
+    c.d[0].scaling.idle_timeout = 5 * S;
+    c.d[0].sched.max_model_len = 2000;
+    for (int i = 0; i < 100000; i++) case_request(&c, i * S, i % 20 ? 3000 : 1000, 1);
+    used_to_the_end(&c);
+    case_end(&c);
+}
+
+/* The second of each pair starts a replica, but is served by the first one, which goes at once while the other starts. */
+static void early_release_keeps_none_but_the_last(void)
+{
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_CAPACITY, 0, 3);
+    c.d[0].scaling.idle_timeout = 5 * S;
+    c.d[0].scaling.idle_release = KW_RELEASE_EARLY;
+    c.d[0].cold.init = case_seconds(3);
+    for (int i = 0; i < 50000; i++) case_request(&c, i / 2 * 4 * S + i % 2 * 500 * MS, 1000, 1);
+    used_to_the_end(&c);
+    case_end(&c);
+}
+
 static void blocks_in_their_own_order_are_the_trace_itself(void)
 {
     struct fleet_case c;
@@ -695,6 +736,24 @@ static void blocks_in_their_own_order_are_the_trace_itself(void)
     moved[0] = 7;
     CHECK(kw_fleet_run(c.fleet, &view, c.d, 1, &c.routing, &c.opt, &c.o, &c.err) == KW_ERANGE);
     kw_outcome_free(&whole);
+    case_end(&c);
+}
+
+/* Days drawn anew may all be one on which nobody came: its warm-up has nothing to look for. */
+static void days_without_a_request_end(void)
+{
+    struct fleet_case c;
+    uint32_t empty[] = { 1, 1 };
+    case_begin(&c, KW_SCALER_CAPACITY, 0, 3);
+    c.d[0].scaling.idle_timeout = 5 * S;
+    c.opt.warmup = 60 * S;
+    case_request(&c, 10 * S, 1000, 1);
+    c.trace.span = 200 * S;
+    struct kw_trace_view view = { .trace = &c.trace, .block = 100 * S, .n_blocks = 2, .block_of = empty };
+    alarm(30);
+    CHECK(kw_fleet_run(c.fleet, &view, c.d, 1, &c.routing, &c.opt, &c.o, &c.err) == KW_OK);
+    alarm(0);
+    CHECK(c.o.arrived == 0 && c.o.ledger[0].phase[KW_PHASE_ACTIVE] == 0);
     case_end(&c);
 }
 
@@ -756,7 +815,10 @@ int main(void)
     RUN(limits_that_decide_nothing_are_the_same_run);
     RUN(a_ceiling_ends_only_what_passes_it);
     RUN(one_stays_while_requests_come);
+    RUN(what_is_declined_keeps_none);
+    RUN(early_release_keeps_none_but_the_last);
     RUN(blocks_in_their_own_order_are_the_trace_itself);
+    RUN(days_without_a_request_end);
     RUN(a_stop_flag_ends_the_run_and_the_fleet_can_go_on);
     return check_report();
 }
