@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const kw_bucket_arrivals_name[] = { "poisson", "even", "begin", NULL };
+
 void kw_trace_free(struct kw_trace *t)
 {
     for (size_t i = 0; i < t->n_models; i++) free(t->model_name[i]);
@@ -46,6 +48,7 @@ enum kw_status kw_trace_strict(const struct kw_trace *t, struct kw_error *err)
 
 char *kw_trace_remarks(const struct kw_trace *t, char *buf, size_t size)
 {
+    static const char *const when[] = { "at random times", "at equal gaps", "all as each begins" };
     const struct kw_trace_notes *k = &t->notes;
     size_t used = 0;
     char back[32];
@@ -73,10 +76,10 @@ char *kw_trace_remarks(const struct kw_trace *t, char *buf, size_t size)
     if (k->cut_off) SAY("the last record is cut off and left out");
     if (k->headers_again) SAY("the header stands in the file %" PRIu64 " more times", k->headers_again);
     if (k->buckets)
-        SAY("%" PRIu64
-            " buckets are spread into requests of equal length at random times (buckets=even takes even ones: "
-            "run both to see whether it matters)",
-            k->buckets);
+        SAY("%" PRIu64 " buckets are spread into requests of equal length %s (buckets=%s, run and plan say what other "
+            "ways make of "
+            "the answer)",
+            k->buckets, when[k->bucket_arrivals], kw_bucket_arrivals_name[k->bucket_arrivals]);
     if (k->fell_back)
         SAY("clocks went back an hour as summer time ended: %" PRIu64 " rows after it were moved on by that hour",
             k->fell_back);

@@ -14,6 +14,15 @@
 #define KW_TRACE_COLD INT64_MAX /* a cold start of which nobody says how long it took */
 #define KW_TRACE_OWNER_SEP '\x1f'
 
+/* How the requests of a bucket are taken to arrive in it. */
+enum kw_bucket_arrivals {
+    KW_BUCKETS_POISSON, /* at random, as a Poisson process leaves them */
+    KW_BUCKETS_EVEN,    /* at equal gaps */
+    KW_BUCKETS_BEGIN,   /* all as the bucket begins: a batch job each */
+    KW_BUCKET_ARRIVALS
+};
+extern const char *const kw_bucket_arrivals_name[]; /* "poisson", "even", "begin", NULL */
+
 /* Invariants: arrival is non-decreasing and >= 0, as read it starts at 0 (in a window it need not); requests of equal
  * arrival keep their order in the file; prompt >= 1, output >= 1; hash_at has n + 1 entries when hashes are present.
  * Owners, charges, starts and GPU times are of a trace as read: what is cut or gathered from it has none. */
@@ -54,6 +63,7 @@ struct kw_trace {
         uint64_t imputed;        /* kept at the mean of the others, asked for */
         uint64_t broken, broken_at, cut_off, headers_again; /* no record: malformed, at the end, a header once more */
         uint64_t buckets;                                   /* rows that stood for many requests */
+        enum kw_bucket_arrivals bucket_arrivals;            /* where there are any: how these were spread */
         uint64_t clock_back;  /* rows whose time is before their predecessor's (then sorted, stably) */
         kw_ns worst_back;     /* the largest jump back, ns */
         uint64_t fell_back;   /* rows after the night in which summer time ended, moved on by its hour */

@@ -144,8 +144,14 @@ static enum kw_status read_model(struct kw_trace *t, struct kw_source *s, struct
     return st;
 }
 
+/* What a caller asks for beside the columns that the user says. */
+struct asked {
+    bool accounts;
+    const enum kw_bucket_arrivals *buckets; /* NULL: as the columns say */
+};
+
 static enum kw_status read_rows(struct kw_trace *t, struct kw_source *s, const struct choice *x, const char *columns,
-                                bool accounts, struct kw_error *err)
+                                const struct asked *asked, struct kw_error *err)
 {
     struct kw_rows r;
     struct kw_columns *map = calloc(1, sizeof *map);
@@ -153,13 +159,14 @@ static enum kw_status read_rows(struct kw_trace *t, struct kw_source *s, const s
     long line = 0;
     kw_rows_init(&r);
     if (st == KW_OK && x->log) st = kw_columns_add(map, x->log->columns, err);
-    if (st == KW_OK && x->log && accounts) st = kw_columns_add(map, x->log->accounts, err);
+    if (st == KW_OK && x->log && asked->accounts) st = kw_columns_add(map, x->log->accounts, err);
     if (st == KW_OK) {
         map->said = 0; /* from here on: what the user says */
         st = kw_columns_add(map, columns, err);
+        if (asked->buckets) map->buckets = *asked->buckets;
     }
     if (st == KW_OK) {
-        st = x->special ? kw_ragpulse_read(&r, s, err) : kw_log_read(&r, s, x->log, map, accounts, err);
+        st = x->special ? kw_ragpulse_read(&r, s, err) : kw_log_read(&r, s, x->log, map, asked->accounts, err);
         line = s->line;
     }
     if (st == KW_OK) {
@@ -173,7 +180,7 @@ static enum kw_status read_rows(struct kw_trace *t, struct kw_source *s, const s
 }
 
 static enum kw_status read_any(struct kw_trace *t, struct kw_source *s, const char *path, const char *format,
-                               const char *columns, bool accounts, struct kw_error *err)
+                               const char *columns, const struct asked *asked, struct kw_error *err)
 {
     struct kw_columns c = { .n_paths = 0 };
     struct choice x;
@@ -182,7 +189,7 @@ static enum kw_status read_any(struct kw_trace *t, struct kw_source *s, const ch
     t->epoch_unix = INT64_MIN;
     enum kw_status st = kw_columns_add(&c, columns, err);
     if (st != KW_OK) return st;
-    const char *account_key = accounts ? NULL : kw_columns_account_key(&c);
+    const char *account_key = asked->accounts ? NULL : kw_columns_account_key(&c);
     if (account_key)
         return kw_fail(err, KW_EUSAGE,
                        "columns: '%s' tells whose requests are or what they cost, which only `keepwarm watch` asks",
@@ -195,7 +202,7 @@ static enum kw_status read_any(struct kw_trace *t, struct kw_source *s, const ch
     if (x.special && columns && *columns)
         st = kw_fail(err, KW_EUSAGE, "%s: columns mean nothing for format %s", s->name, name);
     else if (!x.special || strcmp(name, "ragpulse") == 0)
-        st = read_rows(t, s, &x, columns, accounts, err);
+        st = read_rows(t, s, &x, columns, asked, err);
     else if (strcmp(name, "workload") == 0)
         st = read_model(t, s, err);
     else if (!path)
@@ -216,24 +223,36 @@ static enum kw_status read_any(struct kw_trace *t, struct kw_source *s, const ch
 enum kw_status kw_trace_read(struct kw_trace *t, struct kw_source *s, const char *format, const char *columns,
                              struct kw_error *err)
 {
-    return read_any(t, s, NULL, format, columns, false, err);
+    return read_any(t, s, NULL, format, columns, &(struct asked){ .accounts = false }, err);
 }
 
 enum kw_status kw_trace_read_accounts(struct kw_trace *t, struct kw_source *s, const char *path, const char *format,
                                       const char *columns, struct kw_error *err)
 {
-    return read_any(t, s, path, format, columns, true, err);
+    return read_any(t, s, path, format, columns, &(struct asked){ .accounts = true }, err);
 }
 
-enum kw_status kw_trace_load(struct kw_trace *t, const char *path, const char *format, const char *columns,
-                             struct kw_error *err)
+static enum kw_status load(struct kw_trace *t, const char *path, const char *format, const char *columns,
+                           const struct asked *asked, struct kw_error *err)
 {
     struct kw_source s;
     memset(t, 0, sizeof *t);
     t->epoch_unix = INT64_MIN;
     enum kw_status st = kw_source_open(&s, path, err);
     if (st != KW_OK) return st;
-    st = read_any(t, &s, strcmp(path, "-") ? path : NULL, format, columns, false, err);
+    st = read_any(t, &s, strcmp(path, "-") ? path : NULL, format, columns, asked, err);
     kw_source_close(&s);
     return st;
+}
+
+enum kw_status kw_trace_load(struct kw_trace *t, const char *path, const char *format, const char *columns,
+                             struct kw_error *err)
+{
+    return load(t, path, format, columns, &(struct asked){ .accounts = false }, err);
+}
+
+enum kw_status kw_trace_load_spread(struct kw_trace *t, const char *path, const char *format, const char *columns,
+                                    enum kw_bucket_arrivals buckets, struct kw_error *err)
+{
+    return load(t, path, format, columns, &(struct asked){ .buckets = &buckets }, err);
 }

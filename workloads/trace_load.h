@@ -17,6 +17,9 @@
  * not exist but names a file built into the program (workloads/chat-week.json) means that one. */
 enum kw_status kw_trace_load(struct kw_trace *t, const char *path, const char *format, const char *columns,
                              struct kw_error *err);
+/* The same of a file of buckets, spread another way than its columns say. */
+enum kw_status kw_trace_load_spread(struct kw_trace *t, const char *path, const char *format, const char *columns,
+                                    enum kw_bucket_arrivals buckets, struct kw_error *err);
 /* The same from an open source (memory in tests and fuzzers), which is read to its end. Format "keepwarm" (HDF5) needs
  * a real file and is refused here. */
 enum kw_status kw_trace_read(struct kw_trace *t, struct kw_source *s, const char *format, const char *columns,

@@ -125,6 +125,11 @@ static enum kw_status choose_window(struct kw_session *s, struct kw_error *err)
     return st;
 }
 
+static bool named_by_option(const struct kw_session *s, const struct kw_options *o)
+{
+    return o->trace && !access(s->scenario.trace_file, F_OK);
+}
+
 /* The trace that the scenario names, or --trace. */
 /* Order matters: the window is cut from the trace as recorded, and speed is applied to what is left, so that from_s and
  * to_s are times of the user's own file. */
@@ -132,7 +137,7 @@ static enum kw_status load_trace(struct kw_session *s, const struct kw_options *
 {
     const struct kw_scenario *sc = &s->scenario;
     char beside[KW_SEARCH_PATH_SIZE];
-    bool by_option = o->trace && !access(sc->trace_file, F_OK);
+    bool by_option = named_by_option(s, o);
     const char *path = by_option ? sc->trace_file : kw_search_path_find(&s->search_path, sc->trace_file, beside, NULL);
     enum kw_status st = kw_trace_load(&s->trace, path, sc->trace_format, sc->trace_columns, err);
     if (st == KW_EINPUT && !by_option) kw_search_path_nor(&s->search_path, sc->trace_file, st, err);
@@ -300,6 +305,48 @@ struct kw_study kw_session_study(struct kw_session *s, const struct kw_options *
                               .month = sc->month,
                               .records = o->records,
                               .series_step = sc->series_step ? sc->series_step : default_series_step(s->trace.span) };
+}
+
+/* The trace as it is in the session, but for when the requests of a bucket came. */
+static enum kw_status spread(struct kw_trace *t, struct kw_session *s, const struct kw_options *o,
+                             enum kw_bucket_arrivals how, struct kw_error *err)
+{
+    const struct kw_scenario *sc = &s->scenario;
+    char beside[KW_SEARCH_PATH_SIZE];
+    const char *path =
+        named_by_option(s, o) ? sc->trace_file : kw_search_path_find(&s->search_path, sc->trace_file, beside, NULL);
+    struct kw_trace cut;
+    enum kw_status st = kw_trace_load_spread(t, path, sc->trace_format, sc->trace_columns, how, err);
+    if (st == KW_OK && s->window.chosen != KW_WINDOW_SPAN && (st = kw_window_cut(&cut, t, &s->window, err)) == KW_OK) {
+        kw_trace_free(t);
+        *t = cut;
+    }
+    if (st == KW_OK && sc->trace_speed != 1) st = kw_trace_speed(t, sc->trace_speed, err);
+    if (st == KW_OK) st = kw_scenario_meet_regions(sc, t, err);
+    if (st != KW_OK) kw_trace_free(t);
+    return st;
+}
+
+enum kw_status kw_session_bucket_study(struct kw_bucket_study *x, struct kw_session *s, const struct kw_options *o,
+                                       const struct kw_candidate *c, const struct kw_point *p, struct kw_error *err)
+{
+    const struct kw_trace_notes *k = &s->trace.notes;
+    enum kw_status st = KW_OK;
+    *x = (struct kw_bucket_study){ .taken = k->bucket_arrivals };
+    if (!k->buckets || !strcmp(s->scenario.trace_file, "-")) return KW_OK;
+    kw_bucket_study_take(x, x->taken, p);
+    for (int how = 0; how < KW_BUCKET_ARRIVALS && st == KW_OK; how++) {
+        struct kw_trace t;
+        if (how == (int)x->taken) continue;
+        if ((st = spread(&t, s, o, (enum kw_bucket_arrivals)how, err)) != KW_OK) break;
+        struct kw_study study = kw_session_study(s, o);
+        struct kw_sweep_options run = kw_session_sweep(s, o);
+        study.trace = &t;
+        st = kw_bucket_study_replay(x, (enum kw_bucket_arrivals)how, c, &study, &run, err);
+        kw_trace_free(&t);
+    }
+    x->shown = st == KW_OK;
+    return st;
 }
 
 /* Signals are caught from here on and not before: while files are read, Ctrl-C ends the program at once. */

@@ -7,6 +7,7 @@
 #include "sim/cli/output.h"
 #include "sim/io/results/results.h"
 #include "sim/io/scenario/scenario.h"
+#include "sim/plan/bucket_arrivals.h"
 #include "workloads/trace.h"
 
 struct kw_session {
@@ -35,6 +36,11 @@ enum kw_status kw_session_open(struct kw_session *s, const struct kw_options *o,
 enum kw_status kw_session_reopen(struct kw_session *s, const struct kw_options *o, const char *path,
                                  const struct kw_results_head *head, struct kw_error *err);
 void kw_session_close(struct kw_session *s);
+
+/* How buckets of the trace matter to candidate c, whose point is p: nothing is shown where the trace has none, or came by a
+ * pipe. of: the study whose trace is the session's. */
+enum kw_status kw_session_bucket_study(struct kw_bucket_study *x, struct kw_session *s, const struct kw_options *o,
+                                       const struct kw_candidate *c, const struct kw_point *p, struct kw_error *err);
 
 struct kw_study kw_session_study(struct kw_session *s, const struct kw_options *o);
 /* Threads, Ctrl-C and the bar. */

@@ -325,6 +325,12 @@ void kw_summary_reading(const struct kw_reading *r, struct kw_text *out)
         if (r[of].shown) kw_summary_paragraph("range", kw_reading_text(&r[of], text, sizeof text), out);
 }
 
+void kw_summary_buckets(const struct kw_bucket_study *x, struct kw_text *out)
+{
+    char text[600];
+    if (x->shown) kw_summary_paragraph("buckets", kw_bucket_study_text(x, text, sizeof text), out);
+}
+
 /* Indices of the `room` points that rank first, of n >= room. */
 static void by_rank(const struct kw_point *p, size_t n, size_t *order, size_t room)
 {

@@ -5,6 +5,7 @@
 #include "sim/io/scenario/scenario.h"
 #include "workloads/window.h"
 #include "sim/plan/breakeven.h"
+#include "sim/plan/bucket_arrivals.h"
 #include "sim/plan/migration.h"
 #include "sim/plan/plan_parts.h"
 #include "workloads/trace.h"
@@ -74,11 +75,13 @@ void kw_summary_migration(const struct kw_migration *m, struct kw_text *out);
  * /points of a result has them); of_class, of_model, of_region and of_deployment are empty in a configuration's own row and say in
  * the rows after it which class, model, region or deployment they are of, where there are several; part is the model that a plan
  * of several chose it for. t: NULL where the trace is not at hand;
- * volumes: NULL without other volumes, else of the plan, or of each part; migration: NULL without one. */
+ * volumes: NULL without other volumes, else of the plan, or of each part; migration, buckets: NULL without one. */
 void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                      const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
                      const struct kw_reading *reading, const struct kw_breakeven *volumes,
-                     const struct kw_migration *migration, struct kw_text *out);
+                     const struct kw_migration *migration, const struct kw_bucket_study *buckets, struct kw_text *out);
+/* What other arrivals in the trace's buckets make of a point, where the trace has any. */
+void kw_summary_buckets(const struct kw_bucket_study *x, struct kw_text *out);
 /* One point's ranges under r[KW_READINGS], where there are any to show. */
 void kw_summary_reading(const struct kw_reading *r, struct kw_text *out);
 /* The i-th distinct sentence about what is not known of the n candidates' bills, into buf; false past the last. */

@@ -657,16 +657,33 @@ static void print_document(cJSON *root, bool lost, struct kw_text *out)
     free(text);
 }
 
+static void add_buckets(cJSON *root, const struct kw_bucket_study *x, bool *lost)
+{
+    if (!x || !x->shown) return;
+    cJSON *o = cJSON_AddObjectToObject(root, "bucket_arrivals");
+    add_text(o, "taken", kw_bucket_arrivals_name[x->taken], lost);
+    add_bool(o, "matters", kw_bucket_study_matters(x), lost);
+    cJSON *of = cJSON_AddObjectToObject(o, "of");
+    for (int i = 0; i < KW_BUCKET_ARRIVALS; i++) {
+        cJSON *one = cJSON_AddObjectToObject(of, kw_bucket_arrivals_name[i]);
+        add_number(one, "cost_usd_month", x->of[i].cost, lost);
+        add_number(one, "ttft_p95_s", x->of[i].ttft_p95, lost);
+        add_bool(one, "feasible", x->of[i].feasible, lost);
+        if (!x->of[i].feasible) add_text(one, "miss", x->of[i].miss, lost);
+    }
+}
+
 void kw_summary_json(const char *command, const struct kw_trace *t, const struct kw_window *w, kw_ns month,
                      const struct kw_candidate *c, const struct kw_point *p, size_t n, const struct kw_plan *plan,
                      const struct kw_reading *reading, const struct kw_breakeven *volumes,
-                     const struct kw_migration *migration, struct kw_text *out)
+                     const struct kw_migration *migration, const struct kw_bucket_study *buckets, struct kw_text *out)
 {
     bool lost = false;
     cJSON *root = document(command, t, w, month, &lost);
     add_results(root, t, c, p, n, plan, reading, &lost);
     add_volumes(root, volumes, &lost);
     add_migration(root, migration, &lost);
+    add_buckets(root, buckets, &lost);
     print_document(root, lost, out);
 }
 

@@ -467,6 +467,9 @@ static void buckets_become_arrivals(void)
     CHECK(read_log(text, strlen(text), NULL, NULL) == KW_OK && t.n == 8);
     for (size_t i = 0; i < t.n; i++) CHECK(t.arrival[i] / (3600 * KW_NS_PER_S) == (kw_ns)(i / 4));
     kw_trace_free(&t);
+    CHECK(read_log(text, strlen(text), NULL, "buckets=begin") == KW_OK && t.n == 8 && t.span == 7200 * KW_NS_PER_S);
+    for (size_t i = 0; i < t.n; i++) CHECK(t.arrival[i] == (kw_ns)(i / 4) * 3600 * KW_NS_PER_S);
+    kw_trace_free(&t);
     refused("start_time,end_time,num_model_requests,input_tokens,output_tokens\n1778490000,1778493600,5,4,9\n", NULL,
             "5 requests, but 4 prompt");
     refused("start_time,num_model_requests,input_tokens,output_tokens\n1778490000,5,50,90\n", NULL,

@@ -245,8 +245,7 @@ static enum kw_status length(struct kw_columns *c, const struct key *k, const ch
 static enum kw_status set(struct kw_columns *c, const struct key *k, const char *text, size_t n, struct kw_error *err)
 {
     static const char *const zero[] = { "drop", "refuse", NULL }, *const missing[] = { "drop", "mean", "refuse", NULL },
-                             *const broken[] = { "refuse", "drop", NULL },
-                             *const buckets[] = { "poisson", "even", NULL };
+                             *const broken[] = { "refuse", "drop", NULL };
     void *at = (char *)c + k->at;
     double x = 0;
     int w = 0;
@@ -263,7 +262,9 @@ static enum kw_status set(struct kw_columns *c, const struct key *k, const char 
     case ZERO: st = word(k->name, text, n, zero, &w, err), c->zero = w; break;
     case MISSING: st = word(k->name, text, n, missing, &w, err), c->missing = w; break;
     case BROKEN: st = word(k->name, text, n, broken, &w, err), c->broken = w; break;
-    case BUCKETS: st = word(k->name, text, n, buckets, &w, err), c->buckets = w; break;
+    case BUCKETS:
+        st = word(k->name, text, n, kw_bucket_arrivals_name, &w, err), c->buckets = (enum kw_bucket_arrivals)w;
+        break;
     case SECONDS: return number(k->name, text, n, 1, 86400.0 * 366, &c->bucket_s, err);
     case TOKENS: st = number(k->name, text, n, 1, 65536, &x, err), c->block = (uint32_t)x; break;
     }

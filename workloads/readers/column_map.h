@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "sim/core/status.h"
+#include "workloads/trace.h"
 
 enum { KW_MAP_PATHS = 48, KW_MAP_PATH = 80, KW_MAP_TERMS = 8, KW_MAP_ALTERNATIVES = 3, KW_MAP_FILTERS = 6 };
 
@@ -59,7 +60,7 @@ struct kw_columns {
     enum { KW_ZERO_DROP, KW_ZERO_REFUSE } zero; /* requests without prompt or output tokens */
     enum { KW_MISSING_DROP, KW_MISSING_MEAN, KW_MISSING_REFUSE } missing; /* no token count at all */
     enum { KW_BROKEN_REFUSE, KW_BROKEN_DROP } broken;                     /* records that cannot be read */
-    enum { KW_BUCKETS_POISSON, KW_BUCKETS_EVEN } buckets;                 /* arrivals inside a bucket */
+    enum kw_bucket_arrivals buckets;                                      /* arrivals inside a bucket */
     uint64_t said;                                                        /* which keys were added, one bit each */
 };
 

@@ -430,8 +430,18 @@ static enum kw_status push(struct kw_log *g, struct said *s, struct kw_error *er
     return KW_OK;
 }
 
-/* A bucket's requests: n arrivals between its ends, as a Poisson process leaves them (uniform, sorted: partial sums of
- * n + 1 exponential gaps), tokens shared out evenly and to the last one. */
+/* The i-th of a bucket's n + 1 gaps, in any unit: exponential ones leave the arrivals of a Poisson process (uniform, sorted:
+ * Devroye, Non-Uniform Random Variate Generation, 1986, V.2). */
+static double bucket_gap(struct kw_log *g, uint64_t i, uint64_t n)
+{
+    switch (g->map.buckets) {
+    case KW_BUCKETS_EVEN: return 1;
+    case KW_BUCKETS_BEGIN: return i == n;
+    default: return kw_rng_exp(&g->rng, 1);
+    }
+}
+
+/* A bucket's requests: n arrivals between its ends, tokens shared out evenly and to the last one. */
 static enum kw_status push_bucket(struct kw_log *g, const struct kw_cell *cell, struct said *s, uint64_t n,
                                   struct kw_error *err)
 {
@@ -449,6 +459,7 @@ static enum kw_status push_bucket(struct kw_log *g, const struct kw_cell *cell, 
     observed(g, whole.at);
     observed(g, whole.at + length);
     g->r->t.notes.buckets++;
+    g->r->t.notes.bucket_arrivals = g->map.buckets;
     if (n == 0) return KW_OK;
     if (n > most_in_bucket) return kw_fail(err, KW_ERANGE, "%llu requests in one bucket", (unsigned long long)n);
     if (!s->knows_prompt || !s->knows_output || whole.prompt < n || whole.output < n)
@@ -456,7 +467,7 @@ static enum kw_status push_bucket(struct kw_log *g, const struct kw_cell *cell, 
                        (unsigned long long)whole.prompt, (unsigned long long)whole.output);
     double *gap = malloc((n + 1) * sizeof *gap), sum = 0;
     if (!gap) return kw_fail(err, KW_ENOMEM, "out of memory for a bucket of %llu requests", (unsigned long long)n);
-    for (uint64_t i = 0; i <= n; i++) sum += gap[i] = g->map.buckets == KW_BUCKETS_EVEN ? 1 : kw_rng_exp(&g->rng, 1);
+    for (uint64_t i = 0; i <= n; i++) sum += gap[i] = bucket_gap(g, i, n);
     if (g->r->t.n == 0) sum -= gap[0], gap[0] = 0; /* the first bucket opens the trace */
     double at = 0;
     uint64_t rows = g->r->t.notes.rows;

@@ -176,7 +176,7 @@ int kw_cli_reprice(const struct kw_options *o)
     if (o->json && l.parts.n) {
         kw_summary_parts_json("reprice", NULL, NULL, 0, &l.parts, &whole, NULL, NULL, NULL, &out);
     } else if (o->json) {
-        kw_summary_json("reprice", NULL, NULL, 0, l.candidates, l.points, l.n, NULL, NULL, NULL, NULL, &out);
+        kw_summary_json("reprice", NULL, NULL, 0, l.candidates, l.points, l.n, NULL, NULL, NULL, NULL, NULL, &out);
     } else if (o->csv) {
         kw_summary_csv(l.candidates, l.points, l.n, &out);
     } else {

@@ -16,7 +16,8 @@ struct grid {
     struct kw_candidate *candidates;
     struct kw_point *points;
     size_t n;
-    struct kw_migration migration; /* whose steps they are; n 0: they are none */
+    struct kw_migration migration;  /* whose steps they are; n 0: they are none */
+    struct kw_bucket_study buckets; /* of one point */
 };
 
 static void grid_free(struct grid *g)
@@ -155,6 +156,7 @@ static void say_points(const char *command, const struct kw_options *o, struct k
         if (out->n > before) kw_text_add(out, "\n");
         kw_summary_point(&g->candidates[0], &g->points[0], out);
         kw_summary_reading(r, out);
+        kw_summary_buckets(&g->buckets, out);
     } else {
         kw_summary_points(&s->scenario, g->candidates, g->points, g->n, o->all ? 0 : 40, out);
     }
@@ -168,7 +170,7 @@ static int print_points(const char *command, const struct kw_options *o, struct 
     struct kw_text out = { .columns = kw_cli_columns() };
     if (o->json)
         kw_summary_json(command, &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n, NULL, r,
-                        NULL, g->migration.n ? &g->migration : NULL, &out);
+                        NULL, g->migration.n ? &g->migration : NULL, &g->buckets, &out);
     else if (o->csv)
         kw_summary_csv(g->candidates, g->points, g->n, &out);
     else
@@ -242,6 +244,8 @@ static int simulate(const char *command, const struct kw_options *o, struct kw_s
     if (st == KW_OK && g.n == 1 && !g.migration.n) /* one per cent is within what any of this is good for */
         st = kw_readings_run(reading, &g.candidates[0], &g.points[0], 0.01 * fabs(g.points[0].m[KW_METRIC_COST].value),
                              &study, &sweep, &err);
+    if (st == KW_OK && g.n == 1 && !g.migration.n)
+        st = kw_session_bucket_study(&g.buckets, s, o, &g.candidates[0], &g.points[0], &err);
     kw_progress_end(&s->progress);
     bool done = st == KW_OK; /* then the points are printed even where they cannot be saved */
     if (done) st = save_points(command, o, s, &g, reading, &err);
@@ -304,6 +308,7 @@ struct planning {
     struct kw_breakeven *volumes;    /* [parts.n], owned; NULL when no other volumes were asked for */
     struct kw_candidate written;     /* n == 0: none */
     struct kw_point as_written;      /* all of it on the whole trace, where there are several parts */
+    struct kw_bucket_study buckets;  /* of the recommendation of a plan of one model */
     struct kw_migration migration;   /* from what is written to what is recommended; n 0: none */
     struct kw_candidate *candidates; /* [n], of all parts, one after another; borrowed content */
     struct kw_point *points;
@@ -344,6 +349,7 @@ static void say_plan(const struct kw_options *o, struct kw_session *s, const str
         if (p->best >= 0) kw_summary_precision(s->scenario.precision, &p->points[p->best], &s->scenario.slo, out);
         if (p->best >= 0) kw_summary_distances(&p->candidates[p->best], kw_plan_part_trace(part, &s->trace), out);
     }
+    kw_summary_buckets(&g->buckets, out);
     if (!several) say_plan_bounds(s, g, out);
     if (several)
         kw_summary_whole(&g->parts, &g->whole, g->as_written.replications ? &g->as_written : NULL, out);
@@ -366,7 +372,8 @@ static int print_plan(const struct kw_options *o, struct kw_session *s, const st
                               g->as_written.replications ? &g->written : NULL, &g->as_written, g->volumes, &out);
     else if (o->json)
         kw_summary_json("plan", &s->trace, &s->window, s->scenario.month, g->candidates, g->points, g->n,
-                        &g->parts.part[0].plan, NULL, g->volumes, g->migration.n ? &g->migration : NULL, &out);
+                        &g->parts.part[0].plan, NULL, g->volumes, g->migration.n ? &g->migration : NULL, &g->buckets,
+                        &out);
     else if (o->csv && g->volumes)
         kw_summary_volumes_csv(g->volumes, &g->parts, &out);
     else if (o->csv && wants_tradeoffs(g))
@@ -588,6 +595,9 @@ static int plan(const struct kw_options *o, struct kw_session *s)
     for (size_t i = 0; i < g.parts.n && st == KW_OK; i++) st = plan_part(&g, i, o, s, &err);
     if (st == KW_OK) st = plan_gather(&g, o, s, &err);
     if (st == KW_OK && s->scenario.migration.n) st = plan_migrate(&g, o, s, &err);
+    const struct kw_plan *only = g.parts.n == 1 ? &g.parts.part[0].plan : NULL;
+    if (st == KW_OK && only && only->best >= 0 && !g.parts.part[0].picked.n)
+        st = kw_session_bucket_study(&g.buckets, s, o, &only->candidates[only->best], &only->points[only->best], &err);
     kw_progress_end(&s->progress);
     bool done = st == KW_OK;
     if (done) st = plan_save(&g, o, s, &err);

@@ -73,7 +73,7 @@ int kw_cli_trace_formats(const struct kw_options *o)
                 "hit                 true where the gateway's own cache answered\n"
                 "where               NAME:WORD|WORD keeps these, NAME!WORD the others (may be given again)\n"
                 "count, end, bucket  a row stands for so many requests, until then or for so many seconds;\n"
-                "                    buckets=poisson|even says how they arrive in it\n"
+                "                    buckets=poisson|even|begin says how they arrive in it\n"
                 "hashes, block       prefix-block hashes, and the tokens of a block\n"
                 "unit                of arrival: s, ms, us, ns, days (spreadsheets), iso, mdy, dmy, ymdhms\n"
                 "missing, zero       requests without token counts: drop, mean or refuse; of 0 tokens: drop or refuse\n"
