@@ -175,7 +175,13 @@ enum kw_status kw_calibrate_import_engine(struct kw_profile *p, const char *dir,
     if (report) *report = NULL;
     if (kw_gpu_named(&g, gpu, err) != KW_OK) return KW_ERANGE;
     if (!m) return kw_fail(err, KW_ERANGE, "model \"%.80s\" is not in calibrate/data/models.json", model);
-    if (isnan(kw_model_weight_bytes(m, precision)) || (!strcmp(precision, "fp8") && !(g->flops_fp8 > 0)))
+    if (!kw_model_is_plain(m))
+        return kw_fail(err, KW_ERANGE,
+                       "%s has experts, or layers that do not attend to all tokens: the tables are of dense "
+                       "models",
+                       m->name);
+    if ((strcmp(precision, "bf16") && strcmp(precision, "fp16") && strcmp(precision, "fp8")) ||
+        (!strcmp(precision, "fp8") && !(g->flops_fp8 > 0)))
         return kw_fail(err, KW_ERANGE, "%s has no precision \"%.20s\"", g->name, precision);
     bool shipped = !strcmp(engine->framework, "vllm") && !engine->kv_fp8;
     if (!shipped && !has_tables(g->name))

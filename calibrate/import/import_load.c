@@ -26,7 +26,6 @@ static double model_bytes(const char *hf_name)
         base[n - cut] = 0;
         m = kw_model_find(base);
     }
-    if (!m && !strcmp(hf_name, "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B")) m = kw_model_find("qwen2.5-32b");
     return m ? kw_model_weight_bytes(m, "bf16") : NAN;
 }
 

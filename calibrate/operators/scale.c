@@ -116,7 +116,10 @@ static enum kw_status side_of(struct side *s, const char *gpu, const char *model
     if (s->m->heads % tp)
         return kw_fail(err, KW_ERANGE, "%s has %u attention heads: they do not split over %u GPUs", s->m->name,
                        s->m->heads, tp);
-    if (isnan(kw_model_weight_bytes(s->m, precision)))
+    if (!kw_model_is_plain(s->m))
+        return kw_fail(err, KW_ERANGE,
+                       "%s has experts, or layers that do not attend to all tokens: it is no dense model", s->m->name);
+    if (!fp8 && strcmp(precision, "bf16") && strcmp(precision, "fp16"))
         return kw_fail(err, KW_ERANGE, "precision '%.8s': want bf16, fp16 or fp8 on both sides", precision);
     s->flops = fp8 ? s->g->flops_fp8 : s->g->flops_bf16;
     if (!(s->flops > 0)) return kw_fail(err, KW_ERANGE, "%s has no %s", gpu, precision);

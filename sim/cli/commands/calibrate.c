@@ -139,15 +139,9 @@ int kw_cli_calibrate_import(const struct kw_options *o)
 /* What the options name, each known. */
 static enum kw_status scale_target(struct kw_scale_to *to, const struct kw_options *o, struct kw_error *err)
 {
-    const char *names[128] = { NULL };
-    char hint[KW_NEAREST_HINT];
     *to = (struct kw_scale_to){ .precision = o->precision };
     if (o->gpu && kw_gpu_named(&to->gpu, o->gpu, err) != KW_OK) return KW_ERANGE;
-    if (o->model && !(to->model = kw_model_find(o->model))) {
-        for (size_t i = 0; i < kw_model_count() && i < 127; i++) names[i] = kw_model_at(i)->name;
-        return kw_fail(err, KW_ERANGE, "there is no model '%.60s'%s", o->model, kw_nearest_hint(hint, o->model, names));
-    }
-    return KW_OK;
+    return o->model ? kw_model_named(&to->model, o->model, err) : KW_OK;
 }
 
 int kw_cli_calibrate_scale(const struct kw_options *o)

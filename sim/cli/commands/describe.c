@@ -109,21 +109,25 @@ int kw_cli_models(const struct kw_options *o)
     struct kw_text_table t = { 0 };
     struct kw_text out = { .columns = kw_cli_columns() };
     kw_text_table_column(&t, "model", "", false);
-    kw_text_table_column(&t, "Hugging Face", "", false);
-    kw_text_table_column(&t, "parameters", "1e9", true);
-    kw_text_table_column(&t, "weights bf16", "GB", true);
-    kw_text_table_column(&t, "KV bf16", "kB/token", true);
+    kw_text_table_column(&t, "params", "1e9", true);
+    kw_text_table_column(&t, "active", "1e9", true);
+    kw_text_table_column(&t, "weights", "GB", true);
+    kw_text_table_column(&t, "in", "", false);
+    kw_text_table_column(&t, "KV", "kB/token", true);
     kw_text_table_column(&t, "profiles", "", true);
     for (size_t i = 0; i < kw_model_count(); i++) {
         const struct kw_model_shape *m = kw_model_at(i);
         size_t profiles = 0;
         for (size_t k = 0; k < all.n; k++) profiles += kw_model_same_shape(all.p[k].model, m->name);
         kw_text_table_cell(&t, "%s", m->name);
-        kw_text_table_cell(&t, "%s", m->hf_name);
         kw_text_table_cell(&t, "%.2f", m->n_params / 1e9);
-        kw_text_table_cell(&t, "%.1f", kw_model_weight_bytes(m, "bf16") / 1e9);
+        kw_text_table_cell(&t, "%.2f", m->active_params / 1e9);
+        kw_text_table_cell(&t, "%.1f", kw_model_weight_bytes(m, kw_model_own_precision(m)) / 1e9);
+        kw_text_table_cell(&t, "%s", kw_model_own_precision(m));
         kw_text_table_cell(&t, "%.1f", kw_model_kv_bytes_per_token(m, "bf16") / 1e3);
         kw_text_table_cell(&t, "%zu", profiles);
+        kw_text_table_cell(&t, "  %s", m->hf_name[0]); /* a row of its own: both are too wide for one */
+        for (int c = 0; c < 6; c++) kw_text_table_cell(&t, "%s", "");
     }
     kw_text_table_print(&t, &out);
     kw_text_add(&out, "\n  A model without a profile wants `keepwarm calibrate measure` or `calibrate scale` first.\n"

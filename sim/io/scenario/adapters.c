@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "sim/core/nearest.h"
 #include "sim/io/scenario/key_use.h"
 
 static bool matches(const char *pattern, const char *name)
@@ -28,16 +27,17 @@ static bool matches(const char *pattern, const char *name)
 
 static enum kw_status read_base(struct kw_jnode n, const struct kw_model_shape **out, struct kw_error *err)
 {
-    const char *name, *names[65];
+    const char *name;
+    struct kw_error why;
     enum kw_status st = kw_json_str(n, &name, err);
     if (st != KW_OK) return st;
-    if ((*out = kw_model_find(name))) return KW_OK;
-    size_t k = 0;
-    for (; k < kw_model_count() && k < 64; k++) names[k] = kw_model_at(k)->name;
-    names[k] = NULL;
-    char hint[KW_NEAREST_HINT];
-    return kw_json_fail(n, KW_ERANGE, err, "'%.48s' is no model whose shape is known%s", name,
-                        kw_nearest_hint(hint, name, names));
+    st = kw_model_named(out, name, &why);
+    if (st != KW_OK) return kw_json_fail(n, st == KW_ENOMEM ? st : KW_ERANGE, err, "%s", why.msg);
+    if ((*out)->experts.n || (*out)->latent.kv_rank)
+        return kw_json_fail(n, KW_ERANGE, err,
+                            "%s has experts or latent attention: what an adapter of it takes is not known",
+                            (*out)->name);
+    return KW_OK;
 }
 
 static enum kw_status read_targets(struct kw_jnode n, unsigned *out, struct kw_error *err)
@@ -67,7 +67,7 @@ static enum kw_status match(struct kw_jnode pattern, const struct kw_trace *t, c
     enum kw_status st = kw_json_str(pattern, &text, err);
     for (size_t k = 0; k < t->n_models && st == KW_OK; k++) {
         const char *name = t->model_name[k];
-        if (!strcmp(name, base->name) || !strcmp(name, base->hf_name) || !matches(text, name)) continue;
+        if (kw_model_find(name) == base || !matches(text, name)) continue;
         if (entry_of[k] && entry_of[k] != entry) {
             taken = true;
             continue;

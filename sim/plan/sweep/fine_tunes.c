@@ -52,8 +52,7 @@ const char *kw_fine_tunes_base(const struct kw_fine_tunes *f, const char *model)
 
 bool kw_fine_tune_is_of(const struct kw_fine_tune *t, const char *model)
 {
-    return !strcmp(t->base->name, model) || !strcmp(t->base->hf_name, model) ||
-           kw_model_same_shape(t->base->name, model);
+    return kw_model_find(model) == t->base || kw_model_same_shape(t->base->name, model);
 }
 
 uint32_t kw_fine_tunes_of(const struct kw_fine_tunes *f, const char *model)

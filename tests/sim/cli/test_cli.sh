@@ -447,7 +447,7 @@ if $python -c 'import jsonschema' 2>/dev/null; then
     $python -c 'import json, jsonschema; jsonschema.validate(json.load(open("init.json")), json.load(open("'"$repo"'/sim/io/scenario/scenario.schema.json")))' && ok ||
         bad "what init writes is not what the schema says"
 fi
-keepwarm models >models.txt && grep -q 'llama-3.1-8b .*meta-llama/Llama-3.1-8B .* 8.03 .* 16.1 .* 131.1 ' models.txt && ok || bad "models"
+keepwarm models >models.txt && grep -q 'llama-3.1-8b .* 8.03 .* 7.50 .* 16.1  bf16 .* 131.1 ' models.txt && grep -q 'gpt-oss-120b .* 116.83 .* 5.13 .* 65.2  mxfp4 .* 73.7 ' models.txt && ok || bad "models"
 $python -c 'assert max(map(len, open("models.txt", encoding="utf-8").read().split("\n"))) <= 100'  && ok || bad "models is wider than 100 columns"
 sed 's/"keepwarm": 1,/"keepwarm": 1, "\/\/": ["why", 3],/' base.json >comment.json
 keepwarm run comment.json -q -r1 >/dev/null && ok || bad "a // key is no comment"
