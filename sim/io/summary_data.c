@@ -351,7 +351,8 @@ static void add_search(cJSON *root, const struct kw_plan *p, bool *lost)
     add_number(o, "requests", (double)p->requests, lost);
 }
 
-/* Every fact that was moved; move null: none up to KW_FLIP_MOST times either way flips the answer. An end of an interval that
+/* Every fact that was moved, or read otherwise; move null: none up to KW_FLIP_MOST times either way flips the answer, nor does the
+ * other reading; 0: that does. An end of an interval that
  * no move reaches is null, too, beside "noise" of a fact that other days alone may flip. */
 static void add_flips(cJSON *root, const struct kw_plan *p, bool *lost)
 {
@@ -373,6 +374,8 @@ static void add_flips(cJSON *root, const struct kw_plan *p, bool *lost)
         add_number(o, "move_hi", f->move.hi, lost);
         add_number(o, "stands", f->stands, lost);
         add_bool(o, "sought", f->sought, lost);
+        if (f->reading) add_text(o, "reading", f->reading, lost);
+        if (f->reading) add_text(o, "other_reading", f->other, lost);
         add_bool(o, "noise", f->noise, lost);
         add_number(o, "value_at_flip", f->at, lost);
         add_bool(o, "misses", f->misses, lost);

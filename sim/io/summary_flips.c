@@ -13,21 +13,32 @@ static size_t that_flip(const struct kw_plan *p)
     return n;
 }
 
-/* Names of those that flip nothing, or were not looked for, with "; " between them. */
-static void names(const struct kw_plan *p, size_t from, bool sought, bool all, struct kw_text *out)
+enum those { IN_VAIN, NOT_SOUGHT, NOT_SAID };
+
+static enum those kind_of(const struct kw_flip *f)
 {
+    if (f->sought) return IN_VAIN;
+    return f->lever.kind == KW_LEVER_READING ? NOT_SAID : NOT_SOUGHT;
+}
+
+/* Names of those that flip nothing, were not looked for, or could not be, with "; " between them. */
+static void names(const struct kw_plan *p, size_t from, enum those which, bool all, struct kw_text *out)
+{
+    static const char *const begins[] = { "by none of: ", "nearer ones come first: ",
+                                          "nobody looked, as nothing says what else it may be: " };
+    static const char *const word[] = { "none", "not sought", "not known" };
     struct kw_text said = { 0 };
     size_t n = 0, shown = 0;
-    kw_text_add(&said, sought ? "by none of: " : "nearer ones come first: ");
+    kw_text_add(&said, "%s", begins[which]);
     for (size_t i = from; i < p->n_flips; i++) {
-        if (p->flips[i].sought != sought || (n++ >= SHOWN && !all)) continue;
+        if (kind_of(&p->flips[i]) != which || (n++ >= SHOWN && !all)) continue;
         kw_text_add(&said, "%s%s", shown++ ? "; " : "", p->flips[i].lever.fact);
         if (p->flips[i].end > 1 && p->flips[i].end < KW_FLIP_MOST)
             kw_text_add(&said, " (up to %.2g times)", p->flips[i].end);
     }
     if (shown < n) kw_text_add(&said, "; and %zu more (--all)", n - shown);
     out->failed |= said.failed;
-    if (n) kw_summary_paragraph(sought ? "none" : "not sought", said.s, out);
+    if (n) kw_summary_paragraph(word[which], said.s, out);
     kw_text_free(&said);
 }
 
@@ -39,9 +50,10 @@ void kw_summary_flips(const struct kw_plan *p, bool all, struct kw_text *out)
     kw_document_section(out, "What would flip the answer");
     kw_document_note(
         out,
-        "Each fact by itself, moved up to %g times either way, the smallest move that flips first. Prices "
-        "from what was simulated, times and traffic by replays of the recommended one and its nearest rivals; nothing "
-        "is planned anew",
+        "Each fact by itself, moved up to %g times either way, the smallest move that flips first; what a platform "
+        "leaves "
+        "open, read the other way. Prices from what was simulated, times, traffic and readings by replays of the "
+        "recommended one and its nearest rivals; nothing is planned anew",
         KW_FLIP_MOST);
     for (size_t i = 0; i < shown; i++)
         kw_summary_paragraph(kw_flip_move_text(&p->flips[i], move, sizeof move),
@@ -50,6 +62,7 @@ void kw_summary_flips(const struct kw_plan *p, bool all, struct kw_text *out)
         snprintf(buf, sizeof buf, "%zu more that take a larger move (--all)", n - shown);
         kw_summary_paragraph("and", buf, out);
     }
-    names(p, n, true, all, out);
-    names(p, n, false, all, out);
+    names(p, n, IN_VAIN, all, out);
+    names(p, n, NOT_SOUGHT, all, out);
+    names(p, n, NOT_SAID, all, out);
 }

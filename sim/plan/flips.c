@@ -27,6 +27,8 @@ char *kw_flip_move_text(const struct kw_flip *f, char *buf, size_t size)
     char move[24];
     if (isnan(f->move.value))
         snprintf(buf, size, "none");
+    else if (f->reading)
+        snprintf(buf, size, "other");
     else if (fabs(f->move.value) < ANY)
         snprintf(buf, size, "any");
     else
@@ -34,10 +36,14 @@ char *kw_flip_move_text(const struct kw_flip *f, char *buf, size_t size)
     return buf;
 }
 
-/* "$0.44 to $0.341/GPU-hour" */
+/* "$0.44 to $0.341/GPU-hour", "timeout to early" */
 static void values(const struct kw_flip *f, char *buf, size_t size)
 {
     const char *unit = f->lever.unit;
+    if (f->reading) {
+        snprintf(buf, size, "%s to %s", f->reading, f->other);
+        return;
+    }
     if (!strncmp(unit, "USD", 3))
         snprintf(buf, size, "$%.4g to $%.4g%s", f->lever.value, f->at, unit + 3);
     else

@@ -8,7 +8,7 @@
 #include "sim/plan/scaled.h"
 
 const char *const kw_lever_name[] = { "price",     "token_prices", "unit_price",  "fee",    "engineer", "start_time",
-                                      "step_time", "ttft",         "output_rate", "volume", NULL };
+                                      "step_time", "ttft",         "output_rate", "volume", "reading",  NULL };
 
 /* Where prices stand in an offer, so that the same one is found in a copy. */
 static const size_t gpu_price_at[] = {

@@ -14,10 +14,11 @@ enum kw_lever_kind {
     KW_LEVER_TTFT,     /* of an API's model: the first token */
     KW_LEVER_RATE,     /* and how fast the others come */
     KW_LEVER_VOLUME,   /* of the traffic */
+    KW_LEVER_READING,  /* what a platform does that its pages leave open: it has no value, and may be another one */
     KW_LEVERS
 };
 extern const char *const kw_lever_name[]; /* "price", "token_prices", "unit_price", "fee", "engineer", "start_time",
-                                             "step_time", "ttft", "output_rate", "volume", NULL */
+                                             "step_time", "ttft", "output_rate", "volume", "reading", NULL */
 static inline bool kw_lever_is_price(enum kw_lever_kind k)
 {
     return k < KW_LEVER_START;

@@ -28,6 +28,7 @@ void kw_plan_free(struct kw_plan *p)
     free(p->dropped);
     free(p->flips);
     free(p->ranges);
+    free(p->otherwise);
     free(p->assumptions);
     kw_tradeoffs_free(&p->tradeoffs);
     kw_plan_init(p);

@@ -149,6 +149,17 @@ struct kw_range {
     bool wins; /* under the other reading it meets the objectives for less than the recommended one */
 };
 
+/* A candidate under the other reading of one fact that is not known: what would flip the answer (flip_readings.h) goes by it. */
+struct kw_otherwise {
+    size_t of;
+    enum kw_reading_of reading;  /* of the readings, where bills is NULL */
+    const struct kw_fact *bills; /* a phase that its platform is assumed to bill, or not to; borrowed */
+    bool mine;                   /* which of the two holds in the plan */
+    bool dear;                   /* its replay was stopped: it costs too much under the other one, too */
+    double cost;                 /* USD a month */
+    bool feasible;
+};
+
 struct kw_plan_schedule { /* the best schedule of an offer, by the hour of the week */
     char label[160];      /* of the platform's best constant level that meets the objectives, */
     double constant;      /* USD a month: what that costs */
@@ -200,6 +211,8 @@ struct kw_plan {
     struct kw_range
         *ranges; /* [n_ranges], owned: what other readings of the platforms would cost, by rank; kw_plan_ranges */
     size_t n_ranges;
+    struct kw_otherwise *otherwise; /* [n_otherwise], owned: everything that was read otherwise */
+    size_t n_otherwise;
     struct kw_plan_schedule schedule[KW_PLAN_SCHEDULES]; /* [n_schedules] of the best serverless offers */
     size_t n_schedules;
     struct kw_tradeoffs tradeoffs; /* curves by the rank of the best of each platform whose replicas come and go */

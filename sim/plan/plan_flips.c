@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include "sim/core/date.h"
+#include "sim/plan/flip_readings.h"
 #include "sim/plan/flip_times.h"
 #include "sim/plan/flip_volume.h"
 #include "sim/plan/plan_internal.h"
@@ -263,6 +264,7 @@ enum kw_status kw_plan_flips(struct kw_plan *p, const struct kw_study *study, co
     for (size_t i = 0; i < p->n_flips && st == KW_OK; i++) st = flip(&f, &p->flips[i], err);
     if (st == KW_OK) st = kw_flip_times(p, study, &o->run, err);
     if (st == KW_OK) st = kw_flip_volume(p, study, &o->run, err);
+    if (st == KW_OK) st = kw_flip_readings(p, err);
     for (size_t i = 0; i < p->n_flips && st == KW_OK; i++) {
         struct kw_flip *x = &p->flips[i];
         if (x->rival >= 0) kw_candidate_label(&p->candidates[x->rival], x->then, sizeof x->then);

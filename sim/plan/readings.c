@@ -9,6 +9,19 @@ const char *const kw_reading_name[KW_READINGS][2] = { [KW_READING_PACKING] = { "
                                                       [KW_READING_BATCH] = { "promised", "observed" },
                                                       [KW_READING_WINDOW] = { "shortest", "longest" } };
 
+const char *const kw_reading_about[KW_READINGS] = {
+    [KW_READING_PACKING] = "which replica takes the next request (packing)",
+    [KW_READING_RELEASE] = "when idle surplus stops (idle_release)",
+    [KW_READING_DELAY] = "whose wait starts a replica (target_delay_from)",
+    [KW_READING_BATCH] = "how soon a batch is answered (batch.latency)",
+    [KW_READING_WINDOW] = "over what time units are counted (provisioned.window_s)"
+};
+const char *const kw_reading_fact[KW_READINGS] = { [KW_READING_PACKING] = "scaling.balance",
+                                                   [KW_READING_RELEASE] = "scaling.idle_release",
+                                                   [KW_READING_DELAY] = "scaling.target_delay_from",
+                                                   [KW_READING_BATCH] = "batch.observed",
+                                                   [KW_READING_WINDOW] = "provisioned.windows[0].window_s" };
+
 static bool documented(enum kw_grade g)
 {
     return g == KW_GRADE_PUBLISHED || g == KW_GRADE_MEASURED;
@@ -85,6 +98,17 @@ enum kw_status kw_reading_other(struct kw_candidate *other, int *mine, const str
     }
     if (*mine < 0) kw_candidate_free(other);
     return KW_OK;
+}
+
+const struct kw_platform *kw_reading_whose(const struct kw_candidate *c, enum kw_reading_of of)
+{
+    const struct kw_platform *whose = NULL;
+    for (uint32_t d = 0; d < c->n; d++) {
+        if (!open_reading(&c->choice[d], of)) continue;
+        if (whose && whose != c->choice[d].platform) return NULL;
+        whose = c->choice[d].platform;
+    }
+    return whose;
 }
 
 /* Of what goes by the batch: all, or the first deployment whose time is open. */

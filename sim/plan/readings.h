@@ -20,6 +20,10 @@ enum kw_reading_of {
  * "promised", "observed"; "shortest", "longest". */
 extern const char *const kw_reading_name[KW_READINGS][2];
 
+/* What each is about, with the key that settles it: "which replica takes the next request (packing)"; and the fact of a platform
+ * file that it is of. */
+extern const char *const kw_reading_about[KW_READINGS], *const kw_reading_fact[KW_READINGS];
+
 struct kw_reading {
     bool
         shown; /* it was simulated and the cost differs by more than asked, or the other one misses what this one meets;
@@ -36,6 +40,8 @@ struct kw_reading {
  * the documentation said which one holds or nothing there can differ. */
 enum kw_status kw_reading_other(struct kw_candidate *other, int *mine, const struct kw_candidate *c,
                                 enum kw_reading_of of, struct kw_error *err);
+/* The platform that c would be read otherwise of; NULL: none, or several, which are no one fact. */
+const struct kw_platform *kw_reading_whose(const struct kw_candidate *c, enum kw_reading_of of);
 /* Whether readings of point p can differ: it is not overloaded and, of replicas, some deployment had two. */
 bool kw_reading_matters(const struct kw_point *p, enum kw_reading_of of);
 /* p of candidate c, read as `mine`, beside q, the point of the other reading. */

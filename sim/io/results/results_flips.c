@@ -21,7 +21,8 @@ static void numbers(struct kw_writer *w, const struct row *x, size_t n)
         const char *path, *unit, *description;
     } column[] = { { "/flips/value", "", "what it says, in its unit" },
                    { "/flips/value_at_flip", "", "what it would say; NaN: no move up to 4 times either way flips it" },
-                   { "/flips/move", "1", "the least relative move that flips the answer; -0.1: 10 % lower" },
+                   { "/flips/move", "1",
+                     "the least relative move that flips the answer; -0.1: 10 % lower; 0: the other reading does" },
                    { "/flips/stands", "1", "the largest move that way that was looked at and does not" },
                    { "/flips/move_lo", "1", "lower end of its 95 % interval; infinite: no such move; NaN: not known" },
                    { "/flips/move_hi", "1", "upper end" },
@@ -45,7 +46,9 @@ static void whole_numbers(struct kw_writer *w, const struct row *x, size_t n)
         const char *path, *unit, *description;
     } column[] = { { "/flips/rival", "", "row of /points of the one to take then; -1: none of them" },
                    { "/flips/misses", "", "1: the recommended one misses an objective then; 0: it costs more" },
-                   { "/flips/sought", "", "0: no move was looked for, since other facts are nearer to the answer" },
+                   { "/flips/sought", "",
+                     "0: no move was looked for, since other facts are nearer to the answer; of a reading: nobody says "
+                     "what else it may be" },
                    { "/flips/noise", "", "1: other days alone may flip it" },
                    { "/flips/age_days", "d", "of what the fact is from; -1: not known" } };
     int64_t *v = malloc((n + 1) * sizeof *v);
@@ -71,6 +74,8 @@ static void words(struct kw_writer *w, const struct row *x, size_t n)
                    { "/flips/fact", "which" },
                    { "/flips/value_unit", "of value" },
                    { "/flips/then", "what to take then; empty: none meets the objectives, or no move flips" },
+                   { "/flips/reading", "of what is not known: as it was simulated" },
+                   { "/flips/other_reading", "and what it may be as well" },
                    { "/flips/grade", "how it is known" },
                    { "/flips/source", "where it is from" },
                    { "/flips/date", "of what day that is; empty: undated" } };
@@ -83,6 +88,8 @@ static void words(struct kw_writer *w, const struct row *x, size_t n)
                                        l->fact,
                                        l->unit,
                                        x[i].flip->then,
+                                       x[i].flip->reading ? x[i].flip->reading : "",
+                                       x[i].flip->other ? x[i].flip->other : "",
                                        kw_grade_name[l->provenance.grade],
                                        l->provenance.source,
                                        l->provenance.date };

@@ -1081,6 +1081,17 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
     return true;
 }
 
+const struct kw_fact *kw_choice_bills(const struct kw_choice *c, enum kw_phase phase)
+{
+    char path[96];
+    snprintf(path, sizeof path, "%s.bills.%s", c->pooled ? "public_models" : "meter", kw_phase_name[phase]);
+    for (size_t i = 0; i < c->platform->n_facts; i++) {
+        const struct kw_fact *f = &c->platform->facts[i];
+        if (!strcmp(f->path, path)) return kw_choice_rests_on(c, f) ? f : NULL;
+    }
+    return NULL;
+}
+
 static bool balance_is_the_platforms(const struct kw_choice *c)
 {
     return !c->balance_stated && c->balance == c->platform->balance;

@@ -251,6 +251,8 @@ char *kw_candidate_route(const struct kw_candidate *c, char *buf, size_t size);
 /* Whether the choice's result depends on this fact of its platform: not on other offers' prices, terms not taken, or
  * the billing of phases that take no time here. */
 bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f);
+/* What the platform's file says of whether the phase is billed, where the choice rests on it; NULL. */
+const struct kw_fact *kw_choice_bills(const struct kw_choice *c, enum kw_phase phase);
 /* Which replica takes the next request, by what grade of knowledge, and whose: "modal: least_outstanding (estimated;
  * spread: not found; least outstanding is assumed)"; "" where there is one replica at most. Returns buf. */
 char *kw_choice_balancing(const struct kw_choice *c, char *buf, size_t size);

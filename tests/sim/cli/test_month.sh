@@ -155,6 +155,14 @@ x = [x for x in r["ranges"] if x["other_wins"]]
 check("a plan names who would win under the other reading", "aws" in best["label"] and x and all("modal" in y["label"] and
       min(y.get("pack_usd_month", 1e9), y.get("early_usd_month", 1e9)) < best["cost_usd_month"] and y["other_feasible"]
       for y in x), (best["label"], best["cost_usd_month"], r["ranges"], [(p["label"], p["cost_usd_month"], p["feasible"]) for p in r["points"]]))
+# The same among what would flip the answer, first of all: no move is needed, only to know. What flips nothing is told, too.
+x = [f for f in r["flips"] if f["kind"] == "reading" and f["sought"]]
+pack = [f for f in x if f["fact"] == "modal: which replica takes the next request (packing)"]
+check("the other reading is a lever", r["flips"][:1] == pack and pack[0]["move"] == 0 and (pack[0]["reading"], pack[0]["other_reading"]) == ("spread", "pack") and
+      pack[0]["grade"] == "unknown" and pack[0]["age_days"] > 0 and not pack[0]["misses"], pack)
+check("what to take then", any(near(pack[0]["cost_usd_month"], y.get("pack_usd_month", 0)) and y["label"] == pack[0]["then"] for y in r["ranges"]), pack)
+early = [f for f in x if f["fact"] == "modal: when idle surplus stops (idle_release)"]
+check("one that misses flips nothing", len(early) == 1 and early[0]["move"] is None and any("early_usd_month" in y and not y["other_feasible"] for y in r["ranges"]), early)
 check("one replica has no range", first(steady[:2000], dict(main, max_replicas=1, keep_warm=1))[2]["ranges"] == [])
 check("packing or balance", "packing" in run(steady[:99], dict(main, packing="pack", balance="prefix"), expect=2))
 e = first(steady, main, start="empty")[0]

@@ -130,7 +130,7 @@ static void a_law_flips_where_it_is_told(void)
         for (size_t i = 0; p.best >= 0 && p.points[p.best].rank == 1 && i < p.n_flips; i++) {
             const struct kw_flip *f = &p.flips[i];
             bool volume = f->lever.kind == KW_LEVER_VOLUME;
-            if (kw_lever_is_price(f->lever.kind) || !f->sought) continue;
+            if (kw_lever_is_price(f->lever.kind) || f->lever.kind == KW_LEVER_READING || !f->sought) continue;
             if (volume && isnan(f->move.value)) continue; /* what is planned anew may find settings of its own */
             if (isnan(f->move.value)) {
                 /* of a rival worse steps bring in nothing */
