@@ -4,18 +4,13 @@
 # usage: KEEPWARM=path/to/keepwarm test_accounts.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import json, os, random, subprocess, sys, tempfile
+import json, os, random, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW, PLATFORMS = os.path.abspath(os.environ["KEEPWARM"]), os.path.abspath("platforms")
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
+PLATFORMS = os.path.abspath("platforms")
+own_folder()
+
 GENERIC = {"file": "t.csv", "format": "generic", "columns": "arrival=arrival,prompt=prompt,output=output"}
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
 
 def run(scenario, command="run", expect=0, *more):
     with open("s.json", "w") as f:
@@ -285,6 +280,5 @@ check("never interrupted, always paid for", abs(calm["cost_usd_month"] - 365) < 
 check("not paid for while it is gone", 0.55 * 365 < rough["cost_usd_month"] < 0.85 * 365, rough["cost_usd_month"])
 run({"trace": GENERIC, "model": "llama-3.1-8b", "deployments": [dict(alone, term="on_demand", spot=rate)]}, expect=2)
 
-print("%d passed, %d failed, 0 skipped" % (passed, failed))
-sys.exit(failed != 0)
+report()
 PY

@@ -4,17 +4,10 @@
 # usage: KEEPWARM=path/to/keepwarm test_autoscalers.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import json, os, random, subprocess, tempfile
+import json, random, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+own_folder()
 
 def trace(name, rows):
     with open(name, "w") as f:
@@ -84,6 +77,5 @@ check("plan: what a meter of machines may not count is no replica's life", "mete
 del choice["node"]
 check("plan: unknown nodes are told", "state candidates.node.provision_s" in keepwarm("plan", s).stdout.replace("\n              ", " "))
 
-print("%d passed, %d failed, 0 skipped" % (passed, failed))
-raise SystemExit(failed > 0)
+report()
 PY

@@ -4,17 +4,10 @@
 # usage: KEEPWARM=path/to/keepwarm test_cold_starts.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import csv, io, json, os, subprocess, sys, tempfile
+import csv, io, json, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+own_folder()
 
 def kw(*args):
     p = subprocess.run([KW, *args], capture_output=True, text=True)
@@ -83,6 +76,5 @@ for platform in ("modal", "runpod", "huggingface", "aws"):
           any(l.startswith("  a whole start") for l in table), table)
     check(platform + ": in 100 columns, nothing cut", all(len(l) <= 100 and "…" not in l for l in table), [l for l in table if len(l) > 100 or "…" in l])
 
-print("%d passed, %d failed, 0 skipped" % (passed, failed))
-sys.exit(failed != 0)
+report()
 PY

@@ -3,17 +3,10 @@
 # usage: KEEPWARM=path/to/keepwarm test_concurrency.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import json, os, random, subprocess, sys, tempfile
+import json, random, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+own_folder()
 
 def traffic(rate, seconds):
     r, at, rows = random.Random(4), 0, []
@@ -65,6 +58,5 @@ for platform, gpu, precision in (("modal", "L4", "fp8"), ("runpod", "L4", "fp8")
     said = {x["deployments"][0]["settings"].split()[-1].split("=")[1] for x in p["points"]}
     check(platform + " asked", said == {"0.015625" if platform == "fireworks" else "16"}, said)  # 16 of 1024
 
-print("%d passed, %d failed" % (passed, failed))
-sys.exit(failed > 0)
+report()
 PY

@@ -4,17 +4,11 @@
 set -u
 export KEEPWARM_TODAY=2026-11-29
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec /usr/bin/python3 - <<'PY'
-import json, os, random, re, subprocess, sys, tempfile
+import json, os, random, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW, ROOT = os.path.abspath(os.environ["KEEPWARM"]), os.getcwd()
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+ROOT = os.getcwd()
+own_folder()
 
 def keepwarm(*words):
     r = subprocess.run([KW, *words], capture_output=True, text=True)
@@ -151,6 +145,5 @@ if h5py:
 keepwarm("report", "r.h5", "-o", "r.html")
 page = open("r.html").read()
 check("the page has the section", "What would flip the answer" in page and that_do[0]["fact"] in page)
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+report()
 PY

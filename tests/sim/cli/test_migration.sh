@@ -3,18 +3,11 @@
 # migration to what it recommends; JSON, HDF5 and rerun; what is refused.
 # usage: KEEPWARM=path/to/keepwarm test_migration.sh
 set -u
-KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import copy, json, os, random, subprocess, tempfile
+KEEPWARM=${KEEPWARM:-build/keepwarm} exec /usr/bin/python3 - <<'PY'
+import copy, json, random, subprocess
+from tests.checks import KW, check, own_folder, report, skip
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = skipped = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+own_folder()
 
 def keepwarm(*args):
     return subprocess.run([KW, *args], capture_output=True, text=True)
@@ -132,8 +125,7 @@ try:
     with h5py.File("plan.h5") as h:
         check("of a plan too", len(h["migration/share"]) == 2, list(h))
 except ImportError:
-    print("skip h5py is not installed")
-    skipped += 1
+    skip("h5py is not installed")
 
 # ---- refused: exit 2, one line, the path
 
@@ -163,6 +155,5 @@ refused("sides of a plan", dict(PLAN, migration={"to": "gpu"}), "plan", "migrati
 refused("a plan from nowhere", {k: v for k, v in PLAN.items() if k != "deployments"}, "plan", "migration", "state one deployment")
 refused("a failure of no time", with_(failure_s="0"), "run", "migration.failure_s")
 
-print("%d passed, %d failed%s" % (passed, failed, ", %d skipped" % skipped if skipped else ""))
-raise SystemExit(failed > 0)
+report()
 PY

@@ -4,17 +4,10 @@
 # usage: KEEPWARM=path/to/keepwarm test_mitigations.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import json, os, random, subprocess, tempfile
+import json, random, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+own_folder()
 
 def kw(*args, code=0):
     p = subprocess.run([KW, *args, "-j", "1"], capture_output=True, text=True)
@@ -97,6 +90,5 @@ for name, deployment, slo, wants in (
     said = kw("run", write(deployments=[deployment], slo=slo), code=2)
     check(name, wants in said and said.count("\n") == 2, said) # after the line on how the log was read
 
-print("%d passed, %d failed" % (passed, failed))
-raise SystemExit(failed > 0)
+report()
 PY

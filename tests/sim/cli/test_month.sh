@@ -3,21 +3,15 @@
 # usage: KEEPWARM=path/to/keepwarm test_month.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import datetime, json, os, random, subprocess, sys, tempfile
+import datetime, json, random, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
+own_folder()
+
 COLS = "arrival=arrival,prompt=prompt,output=output"
 L4 = {"platform": "modal", "gpu": "L4", "precision": "fp8", "tp": 1}
 HF = {"name": "main", "platform": "huggingface", "gpu": "L40S", "precision": "bf16", "tp": 1, "keep_warm": 1, "max_replicas": 1}
 API = {"name": "g", "platform": "together-api"}
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
 
 def near(a, b, rel=1e-9):
     return a is not None and abs(a - b) <= rel * abs(b)
@@ -204,6 +198,5 @@ for name, rows, d in (("a third of it", poisson(4, 15, 0, 300), one), ("bursts",
         p = first(rows, d, start=start)[0]
         check("no overload: %s, %s" % (name, start), not p["overloaded"] and p["cost_usd_month"] is not None, p["overload"])
 
-print("%d passed, %d failed, 0 skipped" % (passed, failed))
-sys.exit(failed != 0)
+report()
 PY

@@ -4,17 +4,11 @@
 # usage: KEEPWARM=path/to/keepwarm test_outside.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import json, os, subprocess, sys, tempfile
+import json, os, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW, PROFILES = os.path.abspath(os.environ["KEEPWARM"]), os.path.abspath("calibrate/data/profiles")
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+PROFILES = os.path.abspath("calibrate/data/profiles")
+own_folder()
 
 def run(deployment, expect=0, prompt=2800, output=200, command="run", text=False, **more):
     with open("t.csv", "w") as f:
@@ -72,6 +66,5 @@ check("said, too", "of the engines' steps lie beyond what their times were measu
 one = run(dict(gpu, profile="small.json"), stepping="each")
 check("jumps and steps alike", one[RANGE] == x, (one[RANGE], x))
 
-print("%d passed, %d failed, 0 skipped" % (passed, failed))
-sys.exit(failed != 0)
+report()
 PY

@@ -3,19 +3,13 @@
 # usage: KEEPWARM=path/to/keepwarm test_plan_honours.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import json, os, random, subprocess, sys, tempfile
+import json, random, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
+own_folder()
+
 L4 = {"platform": "modal", "gpu": "L4", "precision": "fp8", "tp": 1}
 FEW = {"platforms": ["modal", "groq", "together-api", "lambda"], "keep_warm": [0, 1]}
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
 
 def trace(name, rows, head):
     with open(name, "w") as f:
@@ -186,6 +180,5 @@ subprocess.run([KW, "run", "s.json", "-q", "-o", "r.h5"], capture_output=True)
 q = json.loads(subprocess.run([KW, "reprice", "r.h5", "--json"], capture_output=True, text=True).stdout)["points"][0]
 check("reprice keeps the range", not q["feasible"] and q["miss"] == x["miss"], q["miss"])
 
-print("%d passed, %d failed" % (passed, failed))
-sys.exit(failed > 0)
+report()
 PY

@@ -4,17 +4,11 @@
 # invented prices. usage: KEEPWARM=path/to/keepwarm test_platforms_import.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import copy, gzip, hashlib, json, os, resource, signal, subprocess, tempfile
+import copy, gzip, hashlib, json, os, resource, signal, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW, REPO = os.path.abspath(os.environ["KEEPWARM"]), os.getcwd()
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, str(said)[:1500])
+REPO = os.getcwd()
+own_folder()
 
 def kw(*args, env={}, before=None, stdin=None):
     e = {k: v for k, v in os.environ.items() if k not in ("KEEPWARM_PLATFORMS", "KEEPWARM_PROFILES")}
@@ -176,6 +170,5 @@ for name, args, code, said in [
 os.utime("list.json", (1795737600, 1795737600))  # 2026-11-27
 rc, out, err = kw("platforms", "import", "list.json")
 check("without --date the day of the file, said", rc == 0 and "list.json: taken as of 2026-11-27" in err and "--date says otherwise" in err, err)
-print(f"{passed} passed, {failed} failed")
-raise SystemExit(failed != 0)
+report()
 PY

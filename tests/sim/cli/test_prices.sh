@@ -5,19 +5,13 @@
 # usage: KEEPWARM=path/to/keepwarm test_prices.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import json, os, random, subprocess, tempfile
+import json, os, random, subprocess
 from fractions import Fraction as F
+from tests.checks import KW, check, own_folder, report
 
-KW, PLATFORMS = os.path.abspath(os.environ["KEEPWARM"]), os.path.abspath("platforms")
-os.chdir(tempfile.mkdtemp())
+PLATFORMS = os.path.abspath("platforms")
+own_folder()
 os.environ["KEEPWARM_TODAY"] = "2026-11-29"
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, str(said)[:600])
 
 def keepwarm(*args, expect=0):
     p = subprocess.run([KW, *args], capture_output=True, text=True)
@@ -329,6 +323,5 @@ a = run({"trace": t, "model": "llama-3.1-8b", "slo": {"ttft_p95_s": "5"}, "candi
 told = {d["platform"] for x in a["points"] for d in x["deployments"]}
 check("a plan's", any(F(x["bill_usd_month"].get("egress", 0)) == by_volume(F(answer * 20000, 10**9) * MONTH / 3600, AWS, False) for x in a["points"]) and len(told) == 2, told)
 
-print("%d passed, %d failed" % (passed, failed))
-raise SystemExit(failed > 0)
+report()
 PY

@@ -4,19 +4,12 @@
 # usage: KEEPWARM=path/to/keepwarm test_provisioned.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import heapq, json, os, random, subprocess, tempfile
+import heapq, json, os, random, subprocess
 from fractions import Fraction as F
+from tests.checks import KW, check, own_folder, report
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
+own_folder()
 os.environ["KEEPWARM_TODAY"] = "2026-11-29"
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, str(said)[:600])
 
 def keepwarm(*args, expect=0):
     p = subprocess.run([KW, *args], capture_output=True, text=True)
@@ -241,6 +234,5 @@ one, four = [v["api"] for v in p["volumes"]["volumes"]]
 check("pools", p["volumes"]["volumes"][1]["pools"] > 1.5 and "PTU hour" in one["label"] and "PTU hour" in four["label"], p["volumes"])
 check("pools", 3.6 < four["cost_usd_month"] / one["cost_usd_month"] < 4.2, (one, four))
 
-print("%d passed, %d failed, 0 skipped" % (passed, failed))
-raise SystemExit(failed > 0)
+report()
 PY

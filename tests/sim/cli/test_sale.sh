@@ -4,17 +4,10 @@
 # usage: KEEPWARM=path/to/keepwarm test_sale.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import json, os, random, subprocess, tempfile
+import json, os, random, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+own_folder()
 
 def kw(*args, today="2026-11-29"):
     env = dict(os.environ)
@@ -125,6 +118,5 @@ for q in [l.split()[0] for l in kw("platforms", "list")[1].split("\n\n")[0].spli
         check(name + " says what would mend it", len(mend) == 1 and ("does not offer" in err or mend[0] in err), (rc, mend, err))
     elif name not in ("groq", "together-api", "fireworks-api", "openai", "anthropic", "gemini"): # whose 8B has ended, or which never had one
         check(name + " is planned", rc in (0, 3) and "Recommendation" in out, (rc, err))
-print("%d passed, %d failed" % (passed, failed))
-raise SystemExit(failed != 0)
+report()
 PY

@@ -4,17 +4,10 @@
 # usage: KEEPWARM=path/to/keepwarm test_schedule.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import json, os, subprocess, sys, tempfile
+import json, os, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+own_folder()
 
 def kw(*args, code=0):
     p = subprocess.run([KW, *args], capture_output=True, text=True)
@@ -131,6 +124,5 @@ refused("no length", AT + ".rules[0].to", "another time", schedule=dict(DAILY, r
 refused("no rules", AT, "rules", schedule={"rules": []})
 refused("an unknown key", AT + ".rules[0]", "hours", schedule={"rules": [{"keep_warm": 1, "hours": 3}]})
 refused("too many changes", AT + ".rules[", "168", schedule={"rules": [{"from": "%02d:%02d" % (h, m), "to": "%02d:%02d" % (h, m + 10), "keep_warm": 1} for h in range(24) for m in (0, 20, 40)]})
-print("%d passed, %d failed" % (passed, failed))
-sys.exit(failed > 0)
+report()
 PY

@@ -3,18 +3,11 @@
 # prices and again; and what of it is refused.
 # usage: KEEPWARM=path/to/keepwarm test_tco.sh
 set -u
-KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import copy, json, os, re, subprocess, tempfile
+KEEPWARM=${KEEPWARM:-build/keepwarm} exec /usr/bin/python3 - <<'PY'
+import copy, json, re, subprocess
+from tests.checks import KW, check, own_folder, report, skip
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = skipped = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+own_folder()
 
 def keepwarm(*args):
     return subprocess.run([KW, *args], capture_output=True, text=True)
@@ -82,8 +75,7 @@ try:
         d = h["deployments"]
         check("hdf5 terms", d["engineer_nusd_month"][0, 0] == 4500 * 10**9 and d["monitoring_nusd_replica_month"][0, 0] == 15 * 10**9)
 except ImportError:
-    print("skip hdf5: h5py is not installed")
-    skipped += 1
+    skip("hdf5: h5py is not installed")
 json.dump(dict(BASE, tco=TCO), open("s.json", "w"))
 text = keepwarm("run", "s.json", "-q").stdout
 check("text", "own costs   an engineer at $9000 a month: 0.5 for dedicated, 0.1 for serverless; monitoring" in text and
@@ -122,6 +114,5 @@ refused("replicas of an API", dict(BASE, deployments=[API], tco=TCO | {"engineer
 refused("said twice", dict(BASE, deployments=[dict(RENTED, operations_usd_month="5")], tco=TCO), "deployments[0].operations_usd_month", "tco.engineer")
 refused("said twice, plan", dict(PLAN, candidates=dict(PLAN["candidates"], operations_usd_month="5"), tco=TCO),
         "candidates.operations_usd_month", "tco.engineer", command="plan")
-print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
-raise SystemExit(failed > 0)
+report()
 PY

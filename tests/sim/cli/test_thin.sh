@@ -3,17 +3,10 @@
 # usage: KEEPWARM=path/to/keepwarm test_thin.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import json, os, random, re, subprocess, sys, tempfile
+import json, random, re, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+own_folder()
 
 def plan(s, *more):
     json.dump(s, open("s.json", "w"))
@@ -43,6 +36,5 @@ check("1 % is", p["thin"] is True and abs(p["margin_left"] - 0.01) < 1e-6 and 0.
 text = plan(s)
 said = re.search(r"margin +thin: 1\.0 % are left .* probability (\d+) %", " ".join(text.split()))
 check("with its probability", said and int(said.group(1)) == round(100 * p["p_feasible_with_step_error"]), text)
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+report()
 PY
