@@ -347,6 +347,15 @@ static bool looks_for_schedules(const struct use *u)
     return !u->plan->no_schedules;
 }
 
+/* Requests go elsewhere, and wake a replica by that, where it is seen to be cold. */
+static bool goes_there_unseen(const struct use *u)
+{
+    const struct kw_routing *r = &u->c->routing;
+    bool looks = r->policy == KW_ROUTE_FALLBACK || r->policy == KW_ROUTE_OVERFLOW ||
+                 (r->policy == KW_ROUTE_REGION && r->spill != KW_SPILL_NEVER);
+    return u->c->n < 2 || !looks;
+}
+
 static bool tries_pooled(const struct use *u)
 {
     return u->plan->mitigations & 1u << KW_MITIGATE_POOLED;
@@ -492,7 +501,9 @@ static const struct row {
       "serverless platforms, and dedicated machines with an \"autoscaler\"" },
     { "deployments[].snapshot", GPUS, 0, scales,
       "serverless platforms, and dedicated machines with an \"autoscaler\"" },
-    { "deployments[].pooled", SERVERLESS, 0, NULL, "serverless platforms" },
+    { "deployments[].pooled", SERVERLESS, 0, goes_there_unseen,
+      "serverless platforms, where no routing asks whether a replica is ready: of a public model only the platform "
+      "knows" },
     { "deployments[].pooled.others_per_hour", 0, 0, NULL, NULL },
     { "deployments[].hold", GPUS, 0, falls_cold,
       "platforms whose replicas stop: serverless, or dedicated machines with an \"autoscaler\", and keep_warm 0" },

@@ -89,6 +89,12 @@ refused("another key", ("deployments[0].pooled", "others_per_day"), {"pooled": {
 refused("kept warm", ("public model", "keep_warm"), {"pooled": RATE, "keep_warm": 1})
 refused("a forecast", ("public model", "prewarm"), {"pooled": RATE, "prewarm": {"forecast": "oracle"}})
 refused("not known there", ("deployments[0].pooled", "modal", "was not found"), {"pooled": RATE, "platform": "modal", "gpu": "L4"})
+two = [dict(OWN, name="own", pooled=RATE), {"name": "api", "platform": "bedrock"}]
+for policy in ("fallback", "overflow"):
+    said = kw("run", write(deployments=two, routing={"policy": policy}), code=2)
+    check("who cannot see it cold: " + policy, "deployments[0].pooled" in said and "only the platform knows" in said, said)
+halves = json.loads(kw("run", write(deployments=two, routing={"policy": "split", "shares": ["0.5", "0.5"]}), "--json"))["points"][0]
+check("a share goes there", halves["found_warm"] > 0, halves["found_warm"])
 refused("by the hour", ("deployments[0].pooled", "has no meaning"), {"pooled": RATE, "platform": "lambda", "gpu": "H100"})
 refused("named without a rate", ("candidates.mitigations[1]", "candidates.pooled"), mitigations=["ping", "pooled"])
 refused("a rate and not tried", ("candidates.pooled", "has no meaning"), pooled=RATE, mitigations=["ping"])
