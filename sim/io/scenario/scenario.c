@@ -1732,17 +1732,22 @@ enum kw_status kw_scenario_check_plan(const struct kw_scenario *s, struct kw_cat
 {
     struct kw_jnode root = kw_json_root(&s->doc), list = get(root, "candidates");
     unsigned kinds = 0;
+    bool shares = false;
     for (size_t i = 0; i < c->platforms.n; i++) {
         const struct kw_platform *p = &c->platforms.p[i];
         if (o->n_platforms && !among(o->platforms, o->n_platforms, p->name)) continue;
         if (!o->kinds || o->kinds & 1u << p->kind) {
             kinds |= 1u << p->kind;
+            shares |= p->public_models.shared;
             continue;
         }
         for (size_t k = 0; k < o->n_platforms; k++)
             if (!strcmp(o->platforms[k], p->name))
                 return left_out(kw_json_at(get(list, "platforms"), (int)k), p->name, p->kind, err);
     }
+    if (o->others_stated && kinds & 1u << KW_KIND_SERVERLESS && !shares)
+        return kw_json_fail(get(list, "pooled"), KW_ERANGE, err,
+                            "no platform considered is known to have public models whose replicas customers share");
     enum kw_status stated = state_attributes(get(list, "attributes"), c, err);
     if (stated != KW_OK) return stated;
     struct kw_jnode terms = get(list, "terms");

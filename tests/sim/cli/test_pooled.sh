@@ -4,17 +4,10 @@
 # usage: KEEPWARM=path/to/keepwarm test_pooled.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import json, math, os, subprocess, tempfile
+import json, math, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+own_folder()
 
 def kw(*args, code=0):
     p = subprocess.run([KW, *args, "-j", "1"], capture_output=True, text=True)
@@ -98,8 +91,8 @@ check("a share goes there", halves["found_warm"] > 0, halves["found_warm"])
 refused("by the hour", ("deployments[0].pooled", "has no meaning"), {"pooled": RATE, "platform": "lambda", "gpu": "H100"})
 refused("named without a rate", ("candidates.mitigations[1]", "candidates.pooled"), mitigations=["ping", "pooled"])
 refused("a rate and not tried", ("candidates.pooled", "has no meaning"), pooled=RATE, mitigations=["ping"])
+refused("nobody shares", ("candidates.pooled", "no platform considered"), pooled=RATE, platforms=["modal"])
 refused("a plan's word", ("candidates.pooled.others_per_hour",), pooled={"others_per_hour": "many"})
 
-print("%d passed, %d failed" % (passed, failed))
-raise SystemExit(failed > 0)
+report()
 PY
