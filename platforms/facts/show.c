@@ -68,7 +68,7 @@ static void sold(char *buf, size_t size, const struct kw_platform *p)
     snprintf(buf, size, n ? "%zu/%zu" : "-", open, n);
 }
 
-/* The names of what is sold, each once, as many as fit; "+3" for the rest. */
+/* The names of what is sold, each once, as many as fit; "+3" for the rest, "9 models" where the first does not. */
 static void offers(char *buf, size_t size, const struct kw_platform *p)
 {
     size_t n = p->kind == KW_KIND_API ? p->n_apis : p->n_gpus, used = 0, left = 0;
@@ -86,7 +86,8 @@ static void offers(char *buf, size_t size, const struct kw_platform *p)
         }
         used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? " " : "", name);
     }
-    if (left) snprintf(buf + used, size - used, "%s+%zu", used ? " " : "", left);
+    if (left && used) snprintf(buf + used, size - used, " +%zu", left);
+    if (left && !used) snprintf(buf, size, "%zu %s", left, p->kind == KW_KIND_API ? "models" : "GPUs");
     if (!buf[0]) snprintf(buf, size, "-");
 }
 

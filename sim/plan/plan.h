@@ -189,6 +189,7 @@ struct kw_plan {
     struct kw_point *points; /* [n], owned */
     size_t *family;          /* [n], owned: same platform, offer, profile, term; settings differ */
     size_t *order;           /* [n], owned: indices by rank */
+    bool *settled;           /* [n] between two races, owned, NULL else: simulated whatever a search may leave out */
     size_t n;
     struct kw_requirement require[KW_ATTRIBUTES]; /* [n_require] of the options */
     size_t n_require;

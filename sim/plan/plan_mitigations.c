@@ -26,7 +26,7 @@ static ptrdiff_t best_elsewhere(const struct kw_plan *p, size_t looked, const si
     ptrdiff_t best = -1;
     for (size_t i = 0; i < looked; i++) {
         const struct kw_choice *c = constant(p, i);
-        bool out = !c || !p->points[i].replications;
+        bool out = !c || !p->settled[i];
         for (size_t k = 0; k < n && !out; k++) out = constant(p, taken[k])->platform == c->platform;
         if (!out && (best < 0 || kw_point_better(&p->points[i], &p->points[best]))) best = (ptrdiff_t)i;
     }

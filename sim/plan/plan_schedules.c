@@ -62,7 +62,7 @@ static ptrdiff_t pick(const struct kw_plan *p, size_t looked, const struct kw_pl
     ptrdiff_t best = -1;
     for (size_t i = 0; i < looked; i++) {
         const struct kw_choice *c = constant(p, i);
-        if (!c || !p->points[i].replications || c->platform != q) continue;
+        if (!c || !p->settled[i] || c->platform != q) continue;
         if (best < 0 ||
             (cheapest ? cost_of(p, i) < cost_of(p, (size_t)best) : kw_point_better(&p->points[i], &p->points[best])))
             best = (ptrdiff_t)i;
@@ -120,7 +120,7 @@ static struct kw_schedule_search levels_of(const struct kw_plan *p, size_t looke
         if (!c || p->family[i] != p->family[of]) continue;
         uint32_t warm = c->scaling.keep_warm;
         if (warm < how.least) how.least = warm;
-        if (alike(p, i, of) && p->points[i].replications && p->points[i].feasible && warm < how.most) how.most = warm;
+        if (alike(p, i, of) && p->settled[i] && p->points[i].feasible && warm < how.most) how.most = warm;
     }
     uint32_t max = p->candidates[of].choice[0].scaling.max_replicas;
     how.most = how.most == UINT32_MAX ? how.least + 2 : how.most + 1;
@@ -260,7 +260,7 @@ static double best_cost(const struct kw_plan *p, size_t looked)
 {
     double least = INFINITY;
     for (size_t i = 0; i < looked; i++)
-        if (p->points[i].replications && p->points[i].feasible) least = fmin(least, cost_of(p, i));
+        if (p->settled[i] && p->points[i].feasible) least = fmin(least, cost_of(p, i));
     for (size_t k = 0; k < p->n_schedules; k++)
         if (p->schedule[k].found.any) least = fmin(least, p->schedule[k].found.cost);
     return least;

@@ -845,7 +845,25 @@ static enum kw_status look_around_hybrids(struct kw_plan *p, const struct kw_stu
     return st;
 }
 
-/* Schedules and other mitigations, with points of their own; on failure the plan has the candidates it had. */
+/* Schedules and other mitigations are those of what every search knows, however much it leaves out: of all that was looked
+ * at before the race, and of what the race has to simulate, since it may contend and be the cheapest of its offer. */
+static bool *looked_at(const struct kw_plan *p)
+{
+    bool *settled = malloc((p->n + 1) * sizeof *settled);
+    for (size_t i = 0; settled && i < p->n; i++) settled[i] = known(p, i);
+    return settled;
+}
+
+static void settle(struct race *r)
+{
+    struct kw_plan *p = r->p;
+    double limit = contending_cost(p);
+    cheapest_of_families(r);
+    for (size_t i = 0; i < p->n; i++)
+        if (known(p, i) && cost_of(p, (ptrdiff_t)i) <= fmin(limit, r->lowest[p->family[i]])) p->settled[i] = true;
+}
+
+/* With points of their own; on failure the plan has the candidates it had. */
 static enum kw_status add_mitigations(struct kw_plan *p, const struct kw_study *study, const struct kw_plan_options *o,
                                       struct kw_error *err)
 {
@@ -875,6 +893,7 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
     size_t alone = p->n;
     if (st == KW_OK) st = widen(p, study, o, err);
     if (st == KW_OK && p->n > alone) st = look_around_hybrids(p, study, o, &run, &relay, err);
+    if (st == KW_OK && !(p->settled = looked_at(p))) st = kw_fail(err, KW_ENOMEM, "out of memory for a plan");
     if (st != KW_OK) return st;
     /* A second race, for its sweep must know the candidates just added; what was simulated so far stays in the points.
      */
@@ -882,8 +901,11 @@ enum kw_status kw_plan_search(struct kw_plan *p, const struct kw_study *study, c
     st = open_race(&r, p, study, &run, err);
     if (st == KW_OK) st = evaluate_all(&r, o, err);
     if (st == KW_OK) count(p, &r, &relay);
+    if (st == KW_OK) settle(&r);
     size_t found = p->n;
     if (st == KW_OK) st = add_mitigations(p, study, o, err);
+    free(p->settled);
+    p->settled = NULL;
     if (st == KW_OK && p->n > found) { /* and a third, for those */
         close_race(&r);
         st = open_race(&r, p, study, &run, err);
