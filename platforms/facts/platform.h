@@ -297,6 +297,7 @@ struct kw_platform {
     /* the platform's own words for its settings, for printing a recommendation; "" when it has none */
     char word_keep_warm[40], word_max_replicas[40], word_idle_timeout[40], word_buffer[40], word_target[40];
     int64_t idle_timeout_min_s, idle_timeout_max_s; /* the platform's allowed range */
+    bool idle_timeout_ranged;                       /* which its file states */
     char notes[512];                                /* what the numbers cannot say */
     enum kw_grade weakest;                          /* over all numbers in the file but UNKNOWN ones */
     struct kw_fact *facts;                          /* [n_facts] every number of the file */

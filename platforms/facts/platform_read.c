@@ -377,6 +377,7 @@ static enum kw_status read_scaling(struct kw_fact_reader *r, struct kw_jnode n)
         KW_TRY(kw_json_i64(kw_json_at(f.value, 0), 0, p->idle_timeout_max_s, &p->idle_timeout_min_s, r->err));
         KW_TRY(kw_json_i64(kw_json_at(f.value, 1), p->idle_timeout_min_s, p->idle_timeout_max_s, &p->idle_timeout_max_s,
                            r->err));
+        p->idle_timeout_ranged = true;
         KW_TRY(kw_fact_keep(r, &f, NULL, "%" PRId64 "..%" PRId64 " s", p->idle_timeout_min_s, p->idle_timeout_max_s));
     }
     KW_TRY(kw_fact_open(r, kw_json_get(n, "concurrency_range"), &src, &f));

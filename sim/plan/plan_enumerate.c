@@ -521,13 +521,19 @@ static enum kw_status add_serverless_at(struct enumeration *e, struct kw_choice 
         struct kw_choice d = *c;
         if (o->n_idle_timeouts) {
             kw_ns idle = o->idle_timeout[i];
-            if (p->idle_timeout_max_s > 0 &&
-                (idle < p->idle_timeout_min_s * KW_NS_PER_S || idle > p->idle_timeout_max_s * KW_NS_PER_S)) {
+            bool fixed = !kw_choice_sets_idle_timeout(c) && idle != p->scaling.idle_timeout;
+            bool outside = p->idle_timeout_max_s > 0 &&
+                           (idle < p->idle_timeout_min_s * KW_NS_PER_S || idle > p->idle_timeout_max_s * KW_NS_PER_S);
+            if (fixed || outside) {
                 char what[96], why[160], s[32]; /* the default is not what was asked for either */
                 snprintf(what, sizeof what, "%s with an idle timeout of %s s", p->name,
                          kw_nano_format(s, sizeof s, idle));
-                snprintf(why, sizeof why, "it allows %" PRId64 " to %" PRId64 " s", p->idle_timeout_min_s,
-                         p->idle_timeout_max_s);
+                if (fixed)
+                    snprintf(why, sizeof why, "no setting of it is known; its own is %s s",
+                             kw_nano_format(s, sizeof s, p->scaling.idle_timeout));
+                else
+                    snprintf(why, sizeof why, "it allows %" PRId64 " to %" PRId64 " s", p->idle_timeout_min_s,
+                             p->idle_timeout_max_s);
                 enum kw_status st = kw_plan_drop(e->p, what, why, e->err);
                 if (st != KW_OK) return st;
                 continue;

@@ -574,6 +574,7 @@ static enum kw_status push_setting(struct kw_plan *p, size_t of, uint32_t d, con
 static enum kw_status push_idle_timeouts(struct kw_plan *p, size_t of, uint32_t d, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
+    if (!kw_choice_sets_idle_timeout(&p->candidates[of].choice[d])) return KW_OK;
     for (size_t t = 0; t < sizeof idle_tries_s / sizeof *idle_tries_s && st == KW_OK; t++) {
         struct kw_choice c = p->candidates[of].choice[d];
         kw_choice_idle_timeout(&c, idle_tries_s[t] * KW_NS_PER_S);

@@ -428,6 +428,11 @@ void kw_choice_set_concurrency(struct kw_choice *c, uint32_t requests)
     }
 }
 
+bool kw_choice_sets_idle_timeout(const struct kw_choice *c)
+{
+    return c->autoscaler || c->platform->word_idle_timeout[0] || c->platform->idle_timeout_ranged;
+}
+
 void kw_choice_idle_timeout(struct kw_choice *c, kw_ns idle)
 {
     struct kw_autoscaling *s = &c->scaling;

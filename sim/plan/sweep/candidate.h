@@ -194,6 +194,8 @@ const char *kw_choice_node_unknown(const struct kw_choice *c);
 /* Idle time before a surplus replica stops; the last one's timeout follows where the platform's default has both equal,
  * else it is raised to it when needed. */
 void kw_choice_idle_timeout(struct kw_choice *c, kw_ns idle);
+/* Whether its platform is known to let the customer set it: by a setting's name, or a range. */
+bool kw_choice_sets_idle_timeout(const struct kw_choice *c);
 /* Requests per replica that its scaler aims at or admits, in whichever setting the platform has it; 0: the engine
  * decides. Setting it also fits a limit that is the same setting (Cloud Run). Serverless only. */
 double kw_choice_concurrency(const struct kw_choice *c);

@@ -180,5 +180,14 @@ subprocess.run([KW, "run", "s.json", "-q", "-o", "r.h5"], capture_output=True)
 q = json.loads(subprocess.run([KW, "reprice", "r.h5", "--json"], capture_output=True, text=True).stdout)["points"][0]
 check("reprice keeps the range", not q["feasible"] and q["miss"] == x["miss"], q["miss"])
 
+# --- an idle timeout is only what the platform lets its customers set
+ask = {"platforms": ["huggingface", "runpod"], "gpus": ["L4"], "precisions": ["fp8"], "keep_warm": [0], "hybrids": False, "mitigations": []}
+r = kw("plan", scenario("timeouts", bursts, candidates=dict(ask, idle_timeout_s=["60", "300"])), expect=3)
+labels = [x["label"] for x in r["points"]]
+check("no setting of it", any(x["what"] == "huggingface with an idle timeout of 60 s" and "its own is 300 s" in x["why"] for x in r["left_out"]), r["left_out"])
+check("so none of its points has it", any(x.startswith("huggingface") for x in labels) and
+      all("idle=300s" in x for x in labels if x.startswith("huggingface")), labels)
+check("another platform's has", any(x.startswith("runpod") and "idle=60s" in x for x in labels), labels)
+
 report()
 PY

@@ -62,6 +62,7 @@ static void fake_world(void)
                                               .max_replicas = 8,
                                               .idle_timeout = 60 * KW_NS_PER_S,
                                               .zero_timeout = 60 * KW_NS_PER_S };
+        snprintf(p->word_idle_timeout, sizeof p->word_idle_timeout, "patience");
         p->gpus = &fake_gpu[i];
         p->apis = &fake_api[i];
         p->n_gpus = p->kind != KW_KIND_API;

@@ -375,6 +375,36 @@ static void other_idle_timeouts_are_tried_on_the_leaders(void)
     }
 }
 
+/* A customer cannot have what the platform has no setting for. */
+static void an_idle_timeout_without_a_setting_stays(void)
+{
+    struct kw_plan_options o = options(false);
+    o.n_idle_timeouts = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct kw_plan p;
+        struct kw_study s = study(4, seed);
+        random_plan(&p, seed);
+        kw_ns own[FAKE_PLATFORMS][40];
+        size_t n[FAKE_PLATFORMS] = { 0 };
+        for (size_t i = 0; i < p.n; i++) {
+            const struct kw_choice *c = &p.candidates[i].choice[0];
+            ptrdiff_t at = c->platform - fake_platform;
+            fake_platform[at].word_idle_timeout[0] = 0;
+            if (n[at] < 40) own[at][n[at]++] = c->scaling.idle_timeout;
+        }
+        CHECK(kw_plan_run(&p, &s, &o, NULL) == KW_OK);
+        for (size_t i = 0; i < p.n; i++) {
+            const struct kw_choice *c = &p.candidates[i].choice[0];
+            ptrdiff_t at = c->platform - fake_platform;
+            bool enumerated = c->platform->kind != KW_KIND_SERVERLESS;
+            for (size_t k = 0; k < n[at]; k++) enumerated = enumerated || own[at][k] == c->scaling.idle_timeout;
+            CHECK(enumerated);
+        }
+        kw_plan_free(&p);
+    }
+    fake_world();
+}
+
 static void run_curves(struct kw_plan *p, const struct kw_study *s, const struct kw_plan_options *o)
 {
     kw_plan_init(p);
@@ -656,6 +686,7 @@ int main(void)
     RUN(nothing_meets_the_objectives);
     RUN(pruned_is_exhaustive);
     RUN(other_idle_timeouts_are_tried_on_the_leaders);
+    RUN(an_idle_timeout_without_a_setting_stays);
     RUN(a_keep_warm_curve_has_every_count_with_its_interval);
     RUN(the_frontier_of_a_pruned_plan_is_the_exhaustive_ones);
     RUN(the_frontier_has_no_dominated_point);
