@@ -3,15 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAY = 24, PAST_DAYS = 28, PAST = PAST_DAYS * DAY, FIRST = 3 * DAY, LEVEL = DAY, LEADS = 2 };
+enum { DAY = 24, PAST_DAYS = 28, PAST = PAST_DAYS * DAY, FIRST = 3 * DAY, LEVEL = DAY, LEADS = 2, WAYS = 3 };
 static const double tail_share = 0.1;  /* of the scores, the largest: what the tail is fitted to */
+static const double better = 0.95;     /* how near a way has to be, of the simpler one before it, to be taken */
 static const double least_rise = 0.25; /* of log value: a rise of less than 28 % is no alarm, however steady the past */
 static const double offset_share = 0.05; /* of the median hour: what an hour of nothing counts as */
 
 struct series {
     const struct kw_signal *s;
     double *z, *season, *beyond; /* [n] */
-    double *score[LEADS];        /* [n] of the forecasts of 1 and 2 hours before; NaN: none */
+    double *score[LEADS][WAYS];  /* [n] of the forecasts of 1 and 2 hours before, each made in three ways; NaN: none */
     double *spare;               /* [PAST] */
     double offset;
 };
@@ -96,21 +97,30 @@ static double carried(struct series *x, size_t t)
     return xx > 0 ? fmax(0, fmin(0.9, xy / xx)) : 0;
 }
 
-/* Relative noise of a sum over so many requests, beside the traffic's own of a tenth. */
+/* Relative noise of a sum over so many requests, beside the traffic's own: what the past had beyond its season, less the
+ * noise of its requests, and a tenth at the least. */
 static double noise(const struct series *x, size_t t)
 {
-    size_t n = 0;
+    const double normal =
+        1.4826; /* a standard deviation over the median of the absolute deviations (Hampel, JASA 69, 1974) */
+    size_t from = t > PAST ? t - PAST : 0, n = 0;
+    for (size_t k = from; k < t; k++)
+        if (!isnan(x->beyond[k])) x->spare[n++] = fabs(x->beyond[k]);
+    double all = n < DAY ? 0 : normal * quantile(x->spare, n, 0.5);
+    n = 0;
+    for (size_t k = from; k < t; k++) x->spare[n++] = 2 / fmax(1, x->s->requests[k]);
+    double own = fmax(0.01, all * all - quantile(x->spare, n, 0.5));
+    n = 0;
     for (size_t d = 1; d <= PAST_DAYS && d * DAY <= t; d++) x->spare[n++] = x->s->requests[t - d * DAY];
-    double requests = n ? quantile(x->spare, n, 0.5) : 0;
-    return sqrt(0.01 + 2 / fmax(1, requests));
+    return sqrt(own + 2 / fmax(1, quantile(x->spare, n, 0.5)));
 }
 
 /* Where scores like those of the past come once in 1 / p hours; INFINITY with too few of them. */
-static double threshold(const struct series *x, size_t t, int lead, double p)
+static double threshold(const struct series *x, size_t t, const double *score, double p)
 {
     size_t from = t > PAST ? t - PAST : 0, n = 0;
     for (size_t k = from; k < t; k++)
-        if (!isnan(x->score[lead][k])) x->spare[n++] = x->score[lead][k];
+        if (!isnan(score[k])) x->spare[n++] = score[k];
     if (n < 2 * DAY) return INFINITY;
     double u = quantile(x->spare, n, 1 - tail_share), sum = 0, squares = 0;
     size_t above = 0;
@@ -131,6 +141,26 @@ static double threshold(const struct series *x, size_t t, int lead, double p)
     return u + (fabs(shape) < 1e-6 ? -scale * log(rare) : scale / shape * (pow(rare, -shape) - 1));
 }
 
+/* How near a way's forecasts were: of the tail, which sets the limit, too little is seen to choose by. */
+static double missed_by(const struct series *x, size_t t, const double *score)
+{
+    size_t from = t > PAST ? t - PAST : 0, n = 0;
+    for (size_t k = from; k < t; k++)
+        if (!isnan(score[k])) x->spare[n++] = fabs(score[k]);
+    return n < 2 * DAY ? INFINITY : quantile(x->spare, n, 0.5);
+}
+
+/* What z is expected to be, in each way, from `ago` hours before. */
+static void forecasts(struct series *x, size_t t, size_t ago, double phi, double out[WAYS])
+{
+    double base = level(x, t, ago), had = x->beyond[t - ago];
+    double carries = isnan(had) ? 0 : pow(phi, (double)ago);
+    if (isnan(had)) had = 0;
+    out[0] = x->season[t];
+    out[1] = x->season[t] + carries * had;
+    out[2] = x->season[t] + base + carries * (had - base);
+}
+
 static void judge(struct series *x, size_t t, double p, struct kw_judgement *out)
 {
     *out = (struct kw_judgement){ .expected = NAN, .limit = NAN };
@@ -139,35 +169,45 @@ static void judge(struct series *x, size_t t, double p, struct kw_judgement *out
     x->beyond[t] = isnan(x->season[t]) ? NAN : x->z[t] - x->season[t];
     if (t < FIRST || isnan(x->season[t])) return;
     /* A season of few days is itself uncertain. */
-    double limits[LEADS], phi = carried(x, t), each = noise(x, t) * sqrt(1 + 1 / (double)days), lowest = INFINITY;
+    double limits[LEADS][WAYS], phi = carried(x, t), each = noise(x, t) * sqrt(1 + 1 / (double)days), lowest = INFINITY;
     for (int lead = 0; lead < LEADS; lead++) {
-        size_t ago = (size_t)lead + 1;
-        double base = x->season[t] + level(x, t, ago), had = x->beyond[t - ago] - level(x, t, ago);
-        double forecast = base + (isnan(had) ? 0 : pow(phi, (double)ago) * had);
-        double limit = limits[lead] = threshold(x, t, lead, p / LEADS);
-        double rise = fmax(limit * each, least_rise);
-        x->score[lead][t] = (x->z[t] - forecast) / each;
-        if (t < KW_ANOMALY_WARM_HOURS || !isfinite(limit)) continue;
+        double forecast[WAYS];
+        double least = INFINITY;
+        int best = 0;
+        forecasts(x, t, (size_t)lead + 1, phi, forecast);
+        for (int w = 0; w < WAYS; w++) {
+            limits[lead][w] = threshold(x, t, x->score[lead][w], p / LEADS);
+            x->score[lead][w][t] = (x->z[t] - forecast[w]) / each;
+            double by = missed_by(x, t, x->score[lead][w]);
+            if (!w || by < better * least) least = by, best = w;
+        }
+        /* What lasts becomes the rule: where the day before was beyond the limit, its level is what is expected. */
+        if (level(x, t, (size_t)lead + 1) > fmax(limits[lead][best] * each, least_rise)) best = WAYS - 1;
+        if (t < KW_ANOMALY_WARM_HOURS || !isfinite(limits[lead][best])) continue;
+        double rise = fmax(limits[lead][best] * each, least_rise);
         out->judged = true;
-        out->score = fmax(out->score, (x->z[t] - forecast) / rise);
-        if (lead == 0) out->expected = fmax(0, exp(forecast) - x->offset);
-        lowest = fmin(lowest, exp(forecast + rise) - x->offset);
+        out->score = fmax(out->score, (x->z[t] - forecast[best]) / rise);
+        if (lead == 0) out->expected = fmax(0, exp(forecast[best]) - x->offset);
+        lowest = fmin(lowest, exp(forecast[best] + rise) - x->offset);
     }
     if (out->judged) out->limit = lowest;
     out->alarm = out->judged && out->score > 1;
     /* A fault is no measure of what is usual: of one that lasts the first hour counts, as the rarest of what is. */
-    for (int lead = 0; lead < LEADS && out->alarm; lead++)
-        x->score[lead][t] = out[-1].alarm ? NAN : fmin(x->score[lead][t], limits[lead]);
+    for (int i = 0; i < LEADS * WAYS && out->alarm; i++) {
+        double *score = x->score[i / WAYS][i % WAYS];
+        score[t] = out[-1].alarm ? NAN : fmin(score[t], limits[i / WAYS][i % WAYS]);
+    }
 }
 
 enum kw_status kw_anomalies(const struct kw_signal *s, double per_month, struct kw_judgement *out, struct kw_error *err)
 {
     struct series x = { .s = s };
     size_t n = s->n;
-    double *all = malloc((5 * n + PAST + 1) * sizeof *all);
+    double *all = malloc(((3 + LEADS * WAYS) * n + PAST + 1) * sizeof *all);
     if (!all) return kw_fail(err, KW_ENOMEM, "out of memory for %zu hours", n);
-    x.z = all, x.season = all + n, x.beyond = all + 2 * n, x.score[0] = all + 3 * n, x.score[1] = all + 4 * n;
-    x.spare = all + 5 * n;
+    x.z = all, x.season = all + n, x.beyond = all + 2 * n;
+    for (int i = 0; i < LEADS * WAYS; i++) x.score[i / WAYS][i % WAYS] = all + (3 + (size_t)i) * n;
+    x.spare = all + (3 + LEADS * WAYS) * n;
     /* The offset is of the first week, so that no later hour changes how earlier ones were judged. */
     size_t positive = 0;
     for (size_t t = 0; t < n && t < KW_ANOMALY_WARM_HOURS; t++)
@@ -175,7 +215,7 @@ enum kw_status kw_anomalies(const struct kw_signal *s, double per_month, struct 
     x.offset = positive ? offset_share * quantile(x.spare, positive, 0.5) : 1e-9;
     for (size_t t = 0; t < n; t++) {
         x.z[t] = log(fmax(0, s->value[t]) + x.offset);
-        x.score[0][t] = x.score[1][t] = NAN;
+        for (int i = 0; i < LEADS * WAYS; i++) x.score[i / WAYS][i % WAYS][t] = NAN;
     }
     for (size_t t = 0; t < n; t++) judge(&x, t, per_month / 720, &out[t]);
     free(all);
