@@ -160,6 +160,9 @@ install: all ## program, plugin, man page, completions and examples to PREFIX=/u
 	@mkdir -p $(DESTDIR)$(PREFIX)/share/doc/keepwarm/examples
 	install -m644 sim/io/scenario/scenario.example.json sim/io/scenario/scenario.schema.json $(DESTDIR)$(PREFIX)/share/doc/keepwarm/examples
 	$B/keepwarm init > $(DESTDIR)$(PREFIX)/share/doc/keepwarm/examples/scenario.commented.json
+kernels: $B/tests/calibrate/make_kernels ## rewrite calibrate/data/kernels.json from the published tables in KEEPWARM_DATA
+	$B/tests/calibrate/make_kernels $${KEEPWARM_DATA:-../shared/data} > $B/kernels.json && mv $B/kernels.json calibrate/data/kernels.json
+
 profiles: $B/tests/calibrate/make_profiles ## rewrite calibrate/data/profiles from the published tables in KEEPWARM_DATA
 	@mkdir -p calibrate/data/profiles
 	$B/tests/calibrate/make_profiles $${KEEPWARM_DATA:-../shared/data} calibrate/data/profiles
@@ -220,7 +223,7 @@ fuzz: ## every parser under libFuzzer for FUZZ_S=60 seconds each
 	@$(MAKE) --no-print-directory -s fuzz-run
 fuzz-run: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
-.PHONY: all coverage lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles deps test check mutations fuzz \
+.PHONY: all coverage lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles kernels deps test check mutations fuzz \
   oracle regret search mitigations format format-check help
 # Steps of the above, for no one to call: not in make help.
 .PHONY: plugin cuda-tests fuzz-run fuzz-lib FORCE

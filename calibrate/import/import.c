@@ -10,18 +10,8 @@
 #include "calibrate/import/fit_bench.h"
 #include "calibrate/import/import_load.h"
 #include "calibrate/profile/kv.h"
+#include "calibrate/profile/vllm_defaults.h"
 #include "sim/core/files/file.h"
-
-#define LAYERS_8B 32.0 /* of the model whose engine start is published */
-
-/* Which of vLLM's defaults hold: it gives GPUs of 70 GiB and more, A100 apart, larger batches
- * (vllm/engine/arg_utils.py, 0.19, API server). */
-static void set_limits(struct kw_profile *p, const struct kw_gpu_spec *g)
-{
-    int large = g->memory_bytes >= 70.0 * (1 << 30) && g->sm != 80;
-    p->max_num_seqs = large ? 1024 : 256;
-    p->max_num_batched_tokens = large ? 8192 : 2048;
-}
 
 static enum kw_status size_kv(struct kw_profile *p, const struct kw_gpu_spec *g, const struct kw_model_shape *m,
                               FILE *report, struct kw_error *err)
@@ -38,20 +28,6 @@ static enum kw_status size_kv(struct kw_profile *p, const struct kw_gpu_spec *g,
     p->max_model_len = (uint32_t)fmin(m->max_position, tokens);
     fprintf(report, "KV cache: %u blocks of %u = %.0f tokens, ESTIMATED\n", p->num_blocks, p->block_size, tokens);
     return KW_OK;
-}
-
-/* ENGINE.md 1: vLLM's 8B start takes 14 s with its compile cache and 39 s without. One start in two is taken to be
- * either, which is an assumption; and a larger model to take as much more as it has layers to compile and capture. */
-static void set_init(struct kw_profile *p, const struct kw_model_shape *m)
-{
-    double scale = fmax(1, m->layers / LAYERS_8B);
-    p->init = (struct kw_law){ .kind = KW_LAW_QUANTILES, .n = 2, .p = { 0.25, 0.75 } };
-    p->init.v[0] = round(14 * scale * 10) / 10;
-    p->init.v[1] = round(39 * scale * 10) / 10;
-    p->init.provenance = (struct kw_provenance){ .grade = KW_GRADE_ESTIMATED, .date = "2026-11-23" };
-    snprintf(p->init.provenance.source, sizeof p->init.provenance.source,
-             "ENGINE.md 1: vLLM 8B init 14 s, 39 s with compile; half the starts each%s",
-             scale > 1 ? "; scaled by layers" : "");
 }
 
 static enum kw_status from_tables(struct kw_profile *p, const char *dir, const struct kw_gpu_spec *g,
@@ -195,8 +171,8 @@ enum kw_status kw_calibrate_import_engine(struct kw_profile *p, const char *dir,
     snprintf(new.precision, sizeof new.precision, "%s", precision);
     new.weight_bytes = kw_model_weight_bytes(m, precision);
     new.kv_bytes_per_token = kw_kv_gpu_bytes_per_token(m, precision, tp) * tp;
-    set_limits(&new, g);
-    set_init(&new, m);
+    kw_vllm_limits(&new, g);
+    kw_vllm_init(&new, m);
     fprintf(f, "%s, %s %s, tp %u\n", g->name, m->name, precision, tp);
     enum kw_status st = size_kv(&new, g, m, f, err);
     if (engine->kv_fp8) { /* sized at 2 bytes a value */

@@ -76,6 +76,11 @@ enum kw_status kw_operators_mixed(struct kw_operators *op, const char *dir, FILE
     return KW_OK;
 }
 
+double kw_pcie_all_reduce_s(const struct kw_gpu_spec *gpu, unsigned tp, double bytes)
+{
+    return 10e-6 * 2 * (tp - 1) + 2.0 * (tp - 1) / tp * bytes / (0.7 * gpu->link_bandwidth);
+}
+
 enum kw_status kw_operators_all_reduce(struct kw_operators *op, const char *dir, unsigned tp, int *estimated,
                                        FILE *report, struct kw_error *err)
 {
@@ -88,8 +93,7 @@ enum kw_status kw_operators_all_reduce(struct kw_operators *op, const char *dir,
         fprintf(report, "all-reduce: ESTIMATED, a ring over PCIe at 0.7 x %.0f GB/s and 10 us a hop\n",
                 g->link_bandwidth / 1e9);
         for (double bytes = 1024; bytes <= 1 << 29; bytes *= 2) {
-            struct kw_sample p = { { bytes },
-                                   10e-6 * 2 * (tp - 1) + 2.0 * (tp - 1) / tp * bytes / (0.7 * g->link_bandwidth) };
+            struct kw_sample p = { { bytes }, kw_pcie_all_reduce_s(g, tp, bytes) };
             enum kw_status st = kw_samples_push(&op->all_reduce, p, err);
             if (st != KW_OK) return st;
         }

@@ -44,6 +44,8 @@ enum kw_status kw_operators_small(struct kw_operators *op, const char *dir, FILE
  * of vllm_bench, which run it too. Others stay additive: nobody published how FlashAttention 3 or TensorRT-LLM's
  * kernels mix. */
 enum kw_status kw_operators_mixed(struct kw_operators *op, const char *dir, FILE *report, struct kw_error *err);
+/* A ring over PCIe: 2 (tp - 1) / tp of the bytes at 0.7 of the link, after 10 us a hop; an assumption. */
+double kw_pcie_all_reduce_s(const struct kw_gpu_spec *gpu, unsigned tp, double bytes);
 /* All-reduce over tp GPUs: NVLink from vidur's DGX tables, a faster NVLink by its rate with the latency as it is. Over
  * PCIe no table exists: a ring moves 2 (p - 1) / p of the bytes at 0.7 of the link, after 10 us a hop. *estimated tells
  * the caller which it was: 0 as measured, 1 scaled or computed. Nothing at tp 1. */

@@ -2,27 +2,34 @@
 #include <assert.h>
 #include <math.h>
 
-#define UTILIZATION 0.9       /* vLLM's gpu_memory_utilization */
-#define SMALLEST_CACHE 8192.0 /* tokens; below it the replica would serve one modest request at a time */
+#define UTILIZATION 0.9 /* vLLM's gpu_memory_utilization */
 /* Solved from the reported count: 0.9 x 25250627584 - 16060522496 - 2588.5 x 16 x 131072 B (the count is a floor), less
  * the activations of 2048 tokens of Llama-3.1-8B (4096, 14336), 243.3 MB. */
 #define CONTEXT_BYTES 0.9933e9
 
 double kw_kv_gpu_bytes_per_token(const struct kw_model_shape *m, const char *precision, unsigned tp)
 {
-    double share = m->kv_heads > tp ? 1.0 / tp : 1.0 / m->kv_heads;
+    double share = m->latent.kv_rank ? 1 : m->kv_heads > tp ? 1.0 / tp : 1.0 / m->kv_heads;
     assert(tp > 0 && share > 0 && share <= 1);
     return kw_model_kv_bytes_per_token(m, precision) * share;
+}
+
+double kw_kv_room(const struct kw_gpu_spec *gpu, const struct kw_model_shape *m, const char *precision, unsigned tp,
+                  uint32_t max_num_batched_tokens)
+{
+    double experts = (double)m->experts.active * m->experts.width + m->experts.shared_width;
+    double width = fmax(m->experts.n ? experts : 0, m->experts.n && !m->experts.dense_layers ? 0 : m->intermediate);
+    double activations = 2.0 * max_num_batched_tokens * (3.0 * width / tp + 4.0 * m->hidden);
+    return UTILIZATION * gpu->memory_bytes - kw_model_weight_bytes(m, precision) / tp - CONTEXT_BYTES - activations;
 }
 
 enum kw_status kw_kv_blocks(uint32_t *blocks, const struct kw_gpu_spec *gpu, const struct kw_model_shape *m,
                             const char *precision, unsigned tp, uint32_t max_num_batched_tokens, struct kw_error *err)
 {
-    double activations = 2.0 * max_num_batched_tokens * (3.0 * m->intermediate / tp + 4.0 * m->hidden);
     double weights = kw_model_weight_bytes(m, precision) / tp;
-    double room = UTILIZATION * gpu->memory_bytes - weights - CONTEXT_BYTES - activations;
+    double room = kw_kv_room(gpu, m, precision, tp, max_num_batched_tokens);
     double n = floor(room / (KW_KV_BLOCK_SIZE * kw_kv_gpu_bytes_per_token(m, precision, tp)));
-    if (!(n * KW_KV_BLOCK_SIZE >= SMALLEST_CACHE))
+    if (!(n * KW_KV_BLOCK_SIZE >= KW_KV_SMALLEST))
         return kw_fail(err, KW_ERANGE,
                        "%s %s does not fit on %u x %s: %.1f GB of weights a GPU leave %.1f of %.1f GB for the KV cache",
                        m->name, precision, tp, gpu->name, weights / 1e9, room / 1e9, gpu->memory_bytes / 1e9);

@@ -88,7 +88,7 @@ const struct kw_model_shape *kw_model_find(const char *name)
     return m ? m : of_file(name);
 }
 
-static bool is_file(const char *name)
+bool kw_model_is_file(const char *name)
 {
     size_t n = strlen(name);
     return n > 5 && !strcmp(name + n - 5, ".json");
@@ -106,17 +106,19 @@ static void name_file(char name[48], const char *path)
     snprintf(name, 48, "%.*s", (int)(len < 47 ? len : 47), from);
 }
 
-static enum kw_status read_file(const struct kw_model_shape **out, const char *path, struct kw_error *err)
+enum kw_status kw_model_load(const struct kw_model_shape **out, const char *name, const char *path,
+                             struct kw_error *err)
 {
     struct kw_model_shape m = { 0 };
     struct kw_json doc;
-    if (strlen(path) >= sizeof m.hf_name[0])
-        return kw_fail(err, KW_ERANGE, "%.80s...: a model's path may have %zu bytes", path, sizeof m.hf_name[0] - 1);
+    if ((*out = kw_model_find(name))) return KW_OK;
+    if (strlen(name) >= sizeof m.hf_name[0])
+        return kw_fail(err, KW_ERANGE, "%.80s...: a model's path may have %zu bytes", name, sizeof m.hf_name[0] - 1);
     enum kw_status st = kw_json_load(&doc, path, err);
     if (st != KW_OK) return st;
-    name_file(m.name, path);
-    snprintf(m.hf_name[0], sizeof m.hf_name[0], "%s", path);
-    snprintf(m.source, sizeof m.source, "%s", path);
+    name_file(m.name, name);
+    snprintf(m.hf_name[0], sizeof m.hf_name[0], "%s", name);
+    snprintf(m.source, sizeof m.source, "%.159s", path);
     st = kw_model_config_read(kw_json_root(&doc), &m, err);
     kw_json_free(&doc);
     if (st != KW_OK) return st;
@@ -139,7 +141,7 @@ enum kw_status kw_model_named(const struct kw_model_shape **out, const char *nam
     const char *names[sizeof models / sizeof *models + 1] = { NULL };
     char hint[KW_NEAREST_HINT];
     if ((*out = kw_model_find(name))) return KW_OK;
-    if (is_file(name)) return read_file(out, name, err);
+    if (kw_model_is_file(name)) return kw_model_load(out, name, name, err);
     for (size_t i = 0; i < kw_model_count(); i++) names[i] = models[i].name;
     return kw_fail(err, KW_ERANGE, "there is no model '%.60s'%s", name, kw_nearest_hint(hint, name, names));
 }

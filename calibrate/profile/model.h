@@ -9,6 +9,10 @@ const struct kw_model_shape *kw_model_find(const char *name); /* by name or hf_n
 /* The same, or the shape in a file (a name that ends in ".json"), which is known by its path from then on. KW_ERANGE with
  * the nearest known name; KW_EINPUT, KW_EPARSE, KW_ERANGE of a file with its line and key, as kw_model_config_read. */
 enum kw_status kw_model_named(const struct kw_model_shape **out, const char *name, struct kw_error *err);
+bool kw_model_is_file(const char *name);
+/* The same of a name that leads to `path`, wherever that lies. */
+enum kw_status kw_model_load(const struct kw_model_shape **out, const char *name, const char *path,
+                             struct kw_error *err);
 size_t kw_model_count(void);
 const struct kw_model_shape *kw_model_at(size_t i); /* NULL past the end */
 /* Two known models whose every extent agrees: their steps take the same time. */

@@ -226,11 +226,15 @@ static enum kw_status check_bytes(struct kw_jnode root, const struct kw_profile 
     double weights = wide ? 4 * m->n_params : kw_model_weight_bytes(m, p->precision);
     double kv = kw_model_kv_bytes_per_token(m, wide ? "bf16" : p->precision),
            copies = p->tp > m->kv_heads ? (double)p->tp / m->kv_heads : 1;
-    double least = !strcmp(p->precision, "fp8") ? m->n_params : weights; /* embedding and lm_head in 8 bits, too */
+    double least =
+        !strcmp(p->precision, "fp8") ? fmin(m->n_params, weights) : weights; /* embedding and lm_head in 8 bits, too */
     if (p->weight_bytes < 0.95 * least || p->weight_bytes > 1.5 * weights)
         return kw_json_fail(kw_json_get(root, "weight_bytes"), KW_ERANGE, err,
                             "%s in %s has %.2f GB of weights, not %.2f", m->name, p->precision, weights / 1e9,
                             p->weight_bytes / 1e9);
+    double full = (double)(m->layers - m->linear_layers - m->window_layers) / (m->layers - m->linear_layers);
+    if (m->window_layers) kv *= p->kv_bytes_per_token < 0.475 * kv ? full : 1; /* those within a window set aside */
+    if (m->latent.kv_rank) copies = p->tp;
     if (p->kv_bytes_per_token < 0.475 * kv || p->kv_bytes_per_token > (wide ? 3 : 1.5) * kv * copies)
         return kw_json_fail(kw_json_get(root, "kv_bytes_per_token"), KW_ERANGE, err,
                             "%s keeps %.0f B a token in 16 bits, not %.0f", m->name, kv * copies,
@@ -255,6 +259,9 @@ static enum kw_status check_physics(struct kw_jnode root, const struct kw_profil
                             kv / 1e9, p->tp, p->gpu, memory / 1e9);
     if (!m) return KW_OK;
     double unread = m->tied_embeddings ? 0 : 2.0 * m->vocab * m->hidden; /* the embedding table: a row a token */
+    if (m->experts.n)                                                    /* one token's experts alone */
+        unread += (1 - (double)m->experts.active / m->experts.n) * kw_model_part_params(m, KW_PART_EXPERTS) *
+                  kw_model_bits(m, p->precision) / 8;
     double floor_s = (p->weight_bytes - unread) / (p->tp * g->bandwidth);
     double step_s = t->fixed_s + t->sequence_s + kw_curve_at(&t->dense, 1) + kw_curve_at(&t->head, 1) +
                     t->decode[0].y[0] + kw_curve_at(&t->comm, 1);
@@ -265,7 +272,7 @@ static enum kw_status check_physics(struct kw_jnode root, const struct kw_profil
     double tokens = t->dense.x[t->dense.n - 1], flops = !strcmp(p->precision, "fp8") ? g->flops_fp8 : g->flops_bf16;
     if (!(flops > 0))
         return kw_json_fail(kw_json_get(root, "precision"), KW_ERANGE, err, "%s has no %s", p->gpu, p->precision);
-    double bound = 2 * kw_model_linear_params(m) * tokens / (p->tp * flops), took = t->dense.y[t->dense.n - 1];
+    double bound = 2 * kw_model_active_linear_params(m) * tokens / (p->tp * flops), took = t->dense.y[t->dense.n - 1];
     if (took < bound * PHYSICS_SLACK)
         return kw_json_fail(kw_json_get(steps, "dense"), KW_ERANGE, err,
                             "%.0f tokens in %.4g ms are faster than %s's %.0f TFLOP/s allow (%.4g ms)", tokens,
@@ -301,7 +308,7 @@ static enum kw_status read_profile(struct kw_jnode root, struct kw_profile *p, s
     static const char *const kv_keys[] = { "block_size", "num_blocks", "grade", "source", "date", "evidence", NULL };
     static const char *const limit_keys[] = { "max_num_seqs", "max_num_batched_tokens", "max_model_len", NULL };
     static const char *const cold_keys[] = { "load_rate", "cached_load_rate", "init", NULL };
-    static const char *const precisions[] = { "bf16", "fp16", "fp8", "fp32", NULL };
+    static const char *const precisions[] = { "bf16", "fp16", "fp8", "fp32", "int4", "mxfp4", "nvfp4", NULL };
     struct kw_jnode kv = kw_json_get(root, "kv"), limits = kw_json_get(root, "limits"),
                     cold = kw_json_get(root, "cold_start");
     enum kw_status st;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "sim/core/date.h"
 #include "sim/core/files/file.h"
+#include "sim/io/scenario/models.h"
 #include "workloads/trace_load.h"
 
 static volatile int stop; /* the signal of the first Ctrl-C or SIGTERM; the second kills as usual */
@@ -181,6 +182,7 @@ static enum kw_status load_catalogue(struct kw_session *s, const struct kw_optio
         st = kw_cli_platforms(c, o, err);
     else if (st == KW_OK && s->head->platforms)
         st = kw_catalogue_offer_pinned_platforms(c, s->head->platforms, !o->force, err);
+    if (st == KW_OK) st = kw_scenario_models(&s->scenario, c, err);
     if (st != KW_OK) kw_catalogue_free(c);
     return st;
 }

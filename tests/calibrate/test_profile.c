@@ -80,7 +80,7 @@ static void what_is_wrong_is_named_by_line_and_path(void)
         { "\"gpu\": \"H100\"", "\"gpu\": \"\"", "p.json:2: gpu: want 1..23 bytes" },
         { "\"gpu\": \"H100\"", "\"gpu\": \"a-name-of-24-bytes-is-too\"", "want 1..23 bytes" },
         { "\"gpu\": \"H100\"", "\"gpus\": \"H100\"", "gpu" },
-        { "\"precision\": \"bf16\"", "\"precision\": \"int4\"", "p.json:2: precision:" },
+        { "\"precision\": \"bf16\"", "\"precision\": \"int3\"", "p.json:2: precision:" },
         { "\"tp\": 1", "\"tp\": 0", "p.json:2: tp:" },
         { "\"tp\": 1", "\"tp\": 1.5", "tp" },
         { "\"weight_bytes\": 16060522496", "\"weight_bytes\": -1", "weight_bytes" },

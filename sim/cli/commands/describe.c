@@ -130,8 +130,9 @@ int kw_cli_models(const struct kw_options *o)
         for (int c = 0; c < 6; c++) kw_text_table_cell(&t, "%s", "");
     }
     kw_text_table_print(&t, &out);
-    kw_text_add(&out, "\n  A model without a profile wants `keepwarm calibrate measure` or `calibrate scale` first.\n"
-                      "  What APIs serve is in `keepwarm platforms list`.\n");
+    kw_text_add(
+        &out, "\n  A model without a profile is estimated by its shape; so is one of yours: --model PATH/config.json.\n"
+              "  What APIs serve is in `keepwarm platforms list`.\n");
     kw_text_table_free(&t);
     kw_profiles_free(&all);
     return kw_cli_print(&out);

@@ -8,7 +8,7 @@
 #include "sim/cli/platform_folder.h"
 #include "sim/cli/profiles.h"
 #include "sim/io/cold_start_table.h"
-#include "sim/io/scenario/catalogue.h"
+#include "sim/io/scenario/models.h"
 #include "sim/io/text_table.h"
 #include "sim/plan/sweep/candidate.h"
 
@@ -177,6 +177,7 @@ int kw_cli_platforms_show(const struct kw_options *o)
     struct kw_error err = { "" };
     struct kw_catalogue c;
     const struct kw_platform *p;
+    const struct kw_model_shape *shape;
     char *text = NULL;
     enum kw_status st = kw_catalogue_load(&c, NULL, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
@@ -191,7 +192,8 @@ int kw_cli_platforms_show(const struct kw_options *o)
     free(text);
     if (st == KW_OK && o->model && p->kind == KW_KIND_API)
         st = kw_fail(&err, KW_ERANGE, "%s is a per-token API: it rests on no profile", p->title);
-    else if (st == KW_OK && o->model && (st = kw_cli_profiles(&c, o, &err)) == KW_OK)
+    else if (st == KW_OK && o->model && (st = kw_cli_profiles(&c, o, &err)) == KW_OK &&
+             (st = kw_catalogue_model(&c, o->model, &shape, &err)) == KW_OK)
         st = profiles_at_hand(&c, p, o->model, &out, &err);
     if (st == KW_OK && o->model) starts_of(&c, p, o->model, &out);
     kw_catalogue_free(&c);

@@ -107,11 +107,10 @@ enum kw_status kw_watch_savings(struct kw_watch_savings *s, const struct kw_opti
     struct kw_session session;
     char columns[2000];
     memset(s, 0, sizeof *s);
-    const struct kw_model_shape *shape = kw_model_find(o->savings);
-    if (!shape)
-        return kw_fail(err, KW_EUSAGE,
-                       "--savings: the shape of '%.40s' is not known (`keepwarm models` lists those that are)",
-                       o->savings);
+    const struct kw_model_shape *shape;
+    struct kw_error why;
+    if (kw_model_named(&shape, o->savings, &why) != KW_OK)
+        return kw_fail(err, KW_EUSAGE, "--savings: %s; `keepwarm models` lists those whose shape is known", why.msg);
     snprintf(s->instead, sizeof s->instead, "%s", shape->name);
     KW_TRY(dearest(s, l, err));
     KW_TRY(kw_columns_without_accounts(o->columns, columns, sizeof columns, err));

@@ -594,9 +594,10 @@ static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer 
                                    struct kw_catalogue *c, const struct kw_profile **out, struct kw_error *err)
 {
     const char *path, *precision;
+    const struct kw_model_shape *shape = kw_model_find(model);
     uint32_t tp;
     enum kw_status st = kw_json_str_or(get(o, "profile"), NULL, &path, err);
-    READ(kw_json_str_or(get(o, "precision"), "bf16", &precision, err));
+    READ(kw_json_str_or(get(o, "precision"), shape ? kw_model_own_precision(shape) : "bf16", &precision, err));
     READ(count_or(get(o, "tp"), 1, 1, 64, &tp, err));
     if (st != KW_OK) return st;
     if (path) {

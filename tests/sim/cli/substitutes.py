@@ -51,7 +51,7 @@ def served(result):
 # ---- one plan of all
 
 r = plan(dict(ON, substitutes=BOTH))
-check("APIs, serverless, dedicated", {("openai", "gpt-4o"), ("bedrock", "llama-3.3-70b"), ("bedrock", "gpt-oss-120b"), ("modal", "llama-3.3-70b"), ("lambda", "llama-3.3-70b")} <= served(r), served(r))
+check("APIs, serverless, dedicated", {("openai", "gpt-4o"), ("bedrock", "llama-3.3-70b"), ("bedrock", "gpt-oss-120b"), ("modal", "gpt-oss-120b"), ("lambda", "llama-3.3-70b")} <= served(r), served(r))
 quality = {"gpt-4o": 1, "llama-3.3-70b": 0.92, "gpt-oss-120b": 0.95}
 check("quality", all(p["quality"] == quality[p["deployments"][0]["model"]] for p in r["points"]), [(p["label"], p["quality"]) for p in r["points"]][:9])
 check("by cost", [p["cost_usd_month"] for p in sorted(r["points"], key=lambda p: p["rank"]) if p["feasible"]] == sorted(p["cost_usd_month"] for p in r["points"] if p["feasible"]))
@@ -113,7 +113,7 @@ check("as written", len(written) == 1 and written[0]["quality"] == 1 and ("opena
 
 p = keepwarm(dict(PLAN, candidates=ON), "--substitute", "llama-3.3-70b=0.92", "--substitute", "gpt-oss-120b", "-o", "o.h5")
 text = " ".join(p.stdout.split())
-check("text: columns", "model quality" in text and "modal L40S fp8 x2 llama-3.3-70b 0.92" in text and "openai API gpt-4o 1" in text, p.stdout)
+check("text: columns", "model quality" in text and "lambda B200 fp8 llama-3.3-70b 0.92" in text and "openai API gpt-4o 1" in text, p.stdout)
 check("text: substitutes", "substitutes llama-3.3-70b: quality 0.92, tokens as in the trace: how many its own tokenizer makes is not known" in text and "gpt-oss-120b: quality not stated" in text, p.stdout)
 check("text: width", max(len(line) for line in p.stdout.splitlines()) <= 100, max(p.stdout.splitlines(), key=len))
 check("text: no nan", "nan" not in p.stdout.replace("finan", ""), p.stdout)
@@ -130,7 +130,7 @@ try:
         told = dict(zip((m.decode() for m in h["points/model"]), h["points/quality"]))
         check("hdf5", told["llama-3.3-70b"] == 0.92 and told["gpt-4o"] == 1 and told["gpt-oss-120b"] != told["gpt-oss-120b"] and "quality 0.92" in h.attrs["substitutes"], told)
     dear = subprocess.run([KW, "reprice", "o.h5"], capture_output=True, text=True)
-    check("reprice", dear.returncode == 0 and "modal L40S llama-3.3-70b fp8 tp2" in " ".join(dear.stdout.split()), dear.stdout + dear.stderr)
+    check("reprice", dear.returncode == 0 and "modal A100-80 gpt-oss-120b mxfp4 tp1" in " ".join(dear.stdout.split()), dear.stdout + dear.stderr)
     again = subprocess.run([KW, "rerun", "o.h5", "-q", "-o", "again.h5"], capture_output=True, text=True)
     with h5py.File("o.h5") as a, h5py.File("again.h5") as b:
         check("rerun", list(a["points/label"]) == list(b["points/label"]) and list(a["points/cost_usd_month"]) == list(b["points/cost_usd_month"]), again.stderr)

@@ -1,0 +1,141 @@
+#include "calibrate/operators/on_the_spot.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "calibrate/operators/shape_steps.h"
+#include "calibrate/profile/kv.h"
+#include "calibrate/profile/vllm_defaults.h"
+
+/* Turing has no bf16; fp8 came with Ada, FP4 products with Blackwell; 4-bit weights that are widened on the way run from
+ * Ampere on (vLLM's Marlin and Triton kernels), int4 from Turing on (docs.vllm.ai, supported hardware for quantization
+ * kernels, read 2026-11-30). */
+static bool runs(const struct kw_gpu_spec *g, const char *precision)
+{
+    if (!strcmp(precision, "bf16") || !strcmp(precision, "mxfp4")) return g->sm >= 80;
+    if (!strcmp(precision, "fp16")) return g->sm < 80;
+    if (!strcmp(precision, "nvfp4")) return g->sm >= 100;
+    return !strcmp(precision, "int4") || (!strcmp(precision, "fp8") && g->flops_fp8 > 0);
+}
+
+static enum kw_status size_cache(struct kw_profile *p, const struct kw_model_shape *m, const struct kw_gpu_spec *g,
+                                 struct kw_error *err)
+{
+    double tp = p->tp, token = kw_kv_gpu_bytes_per_token(m, p->precision, p->tp), layers = m->layers - m->linear_layers;
+    double room = kw_kv_room(g, m, p->precision, p->tp, p->max_num_batched_tokens),
+           state = kw_model_state_bytes(m) / tp;
+    if (state > 0) {
+        p->max_num_seqs = (uint32_t)fmax(1, fmin(p->max_num_seqs, room / 2 / state));
+        room -= p->max_num_seqs * state;
+    }
+    double plain = room / token, full = token * (layers - m->window_layers) / layers,
+           windows = p->max_num_seqs * (token - full) * m->window,
+           kept = m->window_layers ? (room - windows) / full : 0;
+    double tokens = fmax(plain, full > 0 ? kept : 0);
+    if (!(tokens >= KW_KV_SMALLEST))
+        return kw_fail(err, KW_ERANGE,
+                       "%s %s does not fit on %u x %s: %.1f GB of weights a GPU leave %.1f of %.1f GB for "
+                       "the KV cache",
+                       m->name, p->precision, p->tp, g->name, kw_model_weight_bytes(m, p->precision) / tp / 1e9,
+                       room / 1e9, g->memory_bytes / 1e9);
+    p->block_size = KW_KV_BLOCK_SIZE;
+    p->num_blocks = (uint32_t)fmin(tokens / KW_KV_BLOCK_SIZE, 1 << 30);
+    p->kv_bytes_per_token = (tokens > plain ? full : token) * tp;
+    p->max_model_len = (uint32_t)fmin(m->max_position, (double)p->num_blocks * p->block_size);
+    p->kv = (struct kw_provenance){ .grade = KW_GRADE_ESTIMATED, .date = "2026-11-30" };
+    snprintf(
+        p->kv.source, sizeof p->kv.source,
+        "0.9 memory - weights - 0.99 GB - activations, by the shape's kinds of attention (calibrate/profile/kv.h)");
+    return KW_OK;
+}
+
+/* Loading is the GPU's and the disk's, not the model's: of its own profile, the nearest tp; else of one as large. */
+static const struct kw_profile *loads_alike(const struct kw_profiles *known, const struct kw_gpu_spec *g, uint32_t tp)
+{
+    const char *stand_in = g->memory_bytes < 30e9 ? "A10G" : "H100";
+    const struct kw_profile *best = NULL;
+    int nearest = 0;
+    for (size_t i = 0; i < known->n; i++) {
+        const struct kw_profile *p = &known->p[i];
+        if (p->load_rate.kind == KW_LAW_NONE || !p->engine[0]) continue;
+        int near = !strcmp(p->gpu, g->name) ? 1000 : !strcmp(p->gpu, stand_in) ? 500 : 0;
+        near -= p->tp > tp ? (int)(p->tp - tp) : (int)(tp - p->tp);
+        if (near > 250 && near > nearest) best = p, nearest = near;
+    }
+    return best;
+}
+
+static void as_of(struct kw_law *to, const struct kw_law *from, const struct kw_profile *of)
+{
+    *to = *from;
+    to->provenance.grade = KW_GRADE_ESTIMATED;
+    snprintf(to->provenance.source, sizeof to->provenance.source, "as of %s, tp %u: %.100s", of->gpu, of->tp,
+             from->provenance.source);
+}
+
+enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
+                              const char *precision, uint32_t tp, const struct kw_profiles *known, struct kw_error *err)
+{
+    struct kw_profile p = { .tp = tp };
+    struct kw_kernel_laws laws;
+    const struct kw_profile *load = loads_alike(known, gpu, tp);
+    *out = (struct kw_profile){ 0 };
+    if (isnan(kw_model_weight_bytes(m, precision)) || !runs(gpu, precision))
+        return kw_fail(err, KW_ERANGE, "%s does not run %s", gpu->name, precision);
+    if (!load) return kw_fail(err, KW_ERANGE, "no profile tells how fast weights load to a %s", gpu->name);
+    snprintf(p.gpu, sizeof p.gpu, "%s", gpu->name);
+    snprintf(p.model, sizeof p.model, "%s", m->name);
+    snprintf(p.precision, sizeof p.precision, "%s", precision);
+    snprintf(p.engine, sizeof p.engine, "vllm, by the shape alone");
+    p.weight_bytes = kw_model_weight_bytes(m, precision);
+    kw_vllm_limits(&p, gpu);
+    kw_vllm_init(&p, m);
+    enum kw_status st = size_cache(&p, m, gpu, err);
+    if (st == KW_OK) st = kw_kernel_laws_of(&laws, gpu, err);
+    if (st == KW_OK) st = kw_shape_steps(&p.tables, m, gpu, precision, tp, &laws, known, err);
+    if (st != KW_OK) return st;
+    as_of(&p.load_rate, &load->load_rate, load);
+    as_of(&p.cached_load_rate, &load->cached_load_rate, load);
+    p.steps = (struct kw_provenance){ .grade = KW_GRADE_ESTIMATED, .date = "2026-11-30" };
+    snprintf(p.steps.source, sizeof p.steps.source,
+             "roofline of shape and data sheet, kernels of %s%s; error not judged", laws.from,
+             m->experts.n ? ", experts by balanced routing" : "");
+    p.weakest = KW_GRADE_ESTIMATED;
+    *out = p;
+    return KW_OK;
+}
+
+static bool has_profile(const struct kw_profiles *all, const struct kw_model_shape *m)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (!strcmp(all->p[i].model, m->name) || kw_model_same_shape(all->p[i].model, m->name)) return true;
+    return false;
+}
+
+/* One more, where it runs and fits. */
+static enum kw_status add(struct kw_profiles *all, const struct kw_profiles *known, const struct kw_model_shape *m,
+                          const struct kw_gpu_spec *g, const char *precision, uint32_t tp, struct kw_error *err)
+{
+    struct kw_profile p;
+    struct kw_error why;
+    enum kw_status st = kw_on_the_spot(&p, m, g, precision, tp, known, &why);
+    if (st == KW_ERANGE) return KW_OK;
+    if (st == KW_OK && (st = kw_profiles_add(all, &p, &why)) != KW_OK) kw_profile_free(&p);
+    return st == KW_OK ? st : kw_fail(err, st, "%s", why.msg);
+}
+
+enum kw_status kw_on_the_spot_all(struct kw_profiles *all, const struct kw_model_shape *m, struct kw_error *err)
+{
+    static const uint32_t tps[] = { 1, 2, 4, 8 };
+    const char *wide[] = { "bf16", "fp16", "fp8", NULL }, *own[] = { kw_model_own_precision(m), NULL };
+    const char *const *precisions = m->quant == KW_QUANT_NONE ? wide : own;
+    if (has_profile(all, m)) return KW_OK;
+    struct kw_profiles made = { 0 };
+    enum kw_status st = KW_OK;
+    for (size_t g = 0; g < kw_gpu_count(); g++)
+        for (size_t k = 0; precisions[k]; k++)
+            for (size_t t = 0; t < 4 && st == KW_OK; t++)
+                st = add(&made, all, m, kw_gpu_at(g), precisions[k], tps[t], err);
+    for (size_t i = 0; i < made.n && st == KW_OK; i++) st = kw_profiles_add(all, &made.p[i], err);
+    kw_profiles_free(&made);
+    return st;
+}

@@ -1,0 +1,318 @@
+#include "calibrate/operators/shape_steps.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "calibrate/operators/fit.h"
+#include "calibrate/operators/regress.h"
+#include "calibrate/profile/curve.h"
+#include "calibrate/profile/kv.h"
+
+#define GRAPH_LIMIT 512.0  /* vLLM's largest captured size */
+#define LAW_HEAD_DIM 128.0 /* of the attention tables that the laws are fitted to */
+
+static const double dense_grid[] = { 640,  768,  896,  1024, 1280, 1536,  1792, 2048,
+                                     2560, 3072, 4096, 6144, 8192, 12288, 16384 };
+static const double sequence_grid[] = { 1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024 };
+static const double batch_grid[] = { 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024 };
+static const double context_grid[] = { 16, 128, 512, 2048, 8192, 32768, 131072, 524288 };
+static const double prompt_grid[] = { 16,   32,   64,   128,  256,  512,  768,   1024,
+                                      1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384 };
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+struct kind {     /* of weights */
+    double bytes; /* a parameter */
+    bool fp8;     /* activations too */
+};
+
+struct job {
+    const struct kw_model_shape *m;
+    const struct kw_gpu_spec *g;
+    const struct kw_kernel_laws *laws;
+    double tp, kv_heads; /* KV heads of one GPU */
+    double full, sparse; /* layers that attend, layers of experts */
+    struct kind attention, mlp, shared, experts, wide;
+};
+
+static struct kind kind_of(const struct kw_model_shape *m, const char *precision, unsigned part)
+{
+    bool own = m->quant != KW_QUANT_NONE && !strcmp(precision, kw_model_own_precision(m));
+    if (own && !(m->quant_parts & part)) return (struct kind){ .bytes = 2 };
+    return (struct kind){ .bytes = kw_model_bits(m, precision) / 8, .fp8 = !strcmp(precision, "fp8") };
+}
+
+/* ---- products */
+
+static double product_s(const struct job *j, const struct kind *w, double tokens, double n, double k)
+{
+    const double *c = w->fp8 ? j->laws->gemm_fp8 : j->laws->wide.gemm;
+    double flops = w->fp8 ? j->g->flops_fp8 : j->g->flops_bf16, operand = w->fp8 ? 1 : 2;
+    return c[0] + c[1] * 2 * tokens * n * k / flops +
+           c[2] * (w->bytes * n * k + operand * tokens * k + 2 * tokens * n) / j->g->bandwidth;
+}
+
+static double mlp_s(const struct job *j, const struct kind *w, double tokens, double width)
+{
+    return product_s(j, w, tokens, 2 * width / j->tp, j->m->hidden) +
+           product_s(j, w, tokens, j->m->hidden, width / j->tp);
+}
+
+static double experts_s(const struct job *j, double tokens)
+{
+    const struct kw_model_shape *m = j->m;
+    const struct kind *w = &j->experts;
+    const double *c = w->fp8 ? j->laws->gemm_fp8 : j->laws->wide.gemm;
+    double flops = w->fp8 ? j->g->flops_fp8 : j->g->flops_bf16, operand = w->fp8 ? 1 : 2;
+    double width = m->experts.width / j->tp, taken = tokens * m->experts.active;
+    double read = kw_model_experts_touched(m, tokens) * 3 * m->hidden * width * w->bytes +
+                  taken * (operand * (m->hidden + width) + 2 * (2 * width + m->hidden));
+    return 2 * c[0] + c[1] * 2 * taken * 3 * m->hidden * width / flops + c[2] * read / j->g->bandwidth +
+           product_s(j, &j->wide, tokens, m->experts.n, m->hidden);
+}
+
+/* The projections of a layer that attends. */
+static double attention_s(const struct job *j, double tokens)
+{
+    const struct kw_model_shape *m = j->m;
+    const struct kind *w = &j->attention;
+    double heads = m->heads / j->tp, q = heads * m->head_dim;
+    if (!m->latent.kv_rank)
+        return product_s(j, w, tokens, q * (m->gated ? 2 : 1) + 2 * j->kv_heads * m->head_dim, m->hidden) +
+               product_s(j, w, tokens, m->hidden, q);
+    double r = m->latent.kv_rank, low = r + m->latent.rope_dim, v = heads * m->latent.v_dim,
+           index = m->latent.index_heads;
+    double s = m->latent.q_rank ? product_s(j, w, tokens, m->latent.q_rank + low, m->hidden) +
+                                      product_s(j, w, tokens, q, m->latent.q_rank)
+                                : product_s(j, w, tokens, q + low, m->hidden);
+    s += product_s(j, w, tokens, heads * m->latent.nope_dim + v, r) + product_s(j, w, tokens, m->hidden, v);
+    if (index > 0)
+        s += product_s(j, w, tokens, index * m->latent.index_dim, m->latent.q_rank) +
+             product_s(j, w, tokens, m->latent.index_dim + index, m->hidden);
+    return s;
+}
+
+static double linear_s(const struct job *j, double tokens)
+{
+    const struct kw_model_shape *m = j->m;
+    double k = (double)m->linear.key_heads * m->linear.key_dim, v = (double)m->linear.value_heads * m->linear.value_dim;
+    return product_s(j, &j->attention, tokens, (2 * k + 2 * v + 2.0 * m->linear.value_heads) / j->tp, m->hidden) +
+           product_s(j, &j->attention, tokens, m->hidden, v / j->tp);
+}
+
+static double small_s(const struct job *j, enum kw_small_kernel k, double n, double bytes)
+{
+    return kw_small_fit_s(&j->laws->small[k], n, bytes, j->g->bandwidth);
+}
+
+static double dense_s(const struct job *j, double tokens)
+{
+    const struct kw_model_shape *m = j->m;
+    double n = kw_fit_padded(tokens), plain = m->layers - j->sparse, hidden = m->hidden;
+    double width = m->experts.n ? (double)m->experts.active * m->experts.width + m->experts.shared_width : 0;
+    double s = j->full *
+               (attention_s(j, n) + small_s(j, KW_SMALL_ROPE, n, 4 * (m->heads / j->tp + j->kv_heads) * m->head_dim));
+    if (m->linear_layers) s += m->linear_layers * linear_s(j, n);
+    if (plain > 0)
+        s += plain *
+             (mlp_s(j, &j->mlp, n, m->intermediate) + small_s(j, KW_SMALL_ACT, n, 6.0 * m->intermediate / j->tp));
+    if (j->sparse > 0) {
+        s += j->sparse * (experts_s(j, n) + small_s(j, KW_SMALL_ACT, n, 6 * width / j->tp));
+        if (m->experts.shared_width) s += j->sparse * mlp_s(j, &j->shared, n, m->experts.shared_width);
+    }
+    s += m->layers * m->norms * small_s(j, KW_SMALL_NORM, n, 8 * hidden);
+    return s + small_s(j, KW_SMALL_EMBEDDING, n, 4 * hidden) + small_s(j, KW_SMALL_LAST_NORM, n, 8 * hidden);
+}
+
+/* ---- attention */
+
+/* One layer over `context` tokens of B sequences. */
+static double decode_layer_s(const struct job *j, double batch, double context)
+{
+    const struct kw_model_shape *m = j->m;
+    const double *c = j->laws->wide.decode;
+    double latent = m->latent.kv_rank + m->latent.rope_dim;
+    if (!m->latent.kv_rank)
+        return c[0] + c[1] * batch * j->kv_heads + c[2] * 4 * m->head_dim * j->kv_heads * context / j->g->bandwidth;
+    double multiplied = 2 * m->heads / j->tp * (latent + m->latent.kv_rank) * context / j->g->flops_bf16;
+    double read = 2 * (latent + m->latent.index_dim) * context / j->g->bandwidth;
+    return c[0] + c[1] * batch + c[2] * read + j->laws->wide.prefill[2] * multiplied;
+}
+
+static double decode_s(const struct job *j, double batch, double context)
+{
+    const struct kw_model_shape *m = j->m;
+    const double *c = j->laws->wide.decode;
+    double seen = fmin(context, batch * m->window), full = j->full - m->window_layers;
+    double s = full * decode_layer_s(j, batch, context);
+    if (m->window_layers) s += m->window_layers * decode_layer_s(j, batch, seen);
+    if (m->linear_layers)
+        s += m->linear_layers * c[0] + c[2] * 2 * batch * kw_model_state_bytes(m) / j->tp / j->g->bandwidth;
+    return s;
+}
+
+/* Of one GPU a query-key pair. */
+static double pair_flops(const struct job *j)
+{
+    const struct kw_model_shape *m = j->m;
+    double heads = m->heads / j->tp;
+    return heads * (m->latent.kv_rank ? 2.0 * (m->head_dim + m->latent.v_dim) : 4.0 * m->head_dim);
+}
+
+static double prefill_s(const struct job *j, double tokens)
+{
+    const struct kw_model_shape *m = j->m;
+    const double *c = j->laws->wide.prefill;
+    double pairs = tokens * tokens / 2, window = m->window;
+    double seen = tokens > window ? window * tokens - window * window / 2 : pairs, full = j->full - m->window_layers;
+    double s = full * (c[0] + c[2] * pair_flops(j) * pairs / j->g->flops_bf16);
+    return s + m->window_layers * (c[0] + c[2] * pair_flops(j) * seen / j->g->flops_bf16) + m->linear_layers * c[0];
+}
+
+/* A tile of 128 keys a token: the diagonal, padded; of linear attention three products with the state. */
+static double prefill_token_s(const struct job *j)
+{
+    const struct kw_model_shape *m = j->m;
+    double v = (double)m->linear.value_heads * m->linear.value_dim, state = 6 * v * m->linear.key_dim / j->tp;
+    return j->laws->wide.prefill[1] * (j->full * pair_flops(j) * 128 + m->linear_layers * state) / j->g->flops_bf16;
+}
+
+/* ---- all-reduce */
+
+/* The profile of the GPU and tp whose all-reduce is known, by the link's rate against ours; NULL: over PCIe. */
+static const struct kw_profile *reducer(const struct kw_profiles *known, const struct kw_gpu_spec *g, uint32_t tp,
+                                        double *faster)
+{
+    const char *node = g->sm >= 90 ? "H100" : "A100-80";
+    const struct kw_profile *best = NULL;
+    *faster = 1;
+    for (size_t i = 0; i < known->n; i++) {
+        const struct kw_profile *p = &known->p[i];
+        if (p->tp != tp || p->tables.comm.n < 2 || p->steps.grade > KW_GRADE_ESTIMATED || !kw_model_find(p->model))
+            continue;
+        if (!strcmp(p->gpu, g->name)) {
+            *faster = 1;
+            return p;
+        }
+        if (!best && g->link_bandwidth >= 100e9 && !strcmp(p->gpu, node)) {
+            best = p;
+            *faster = kw_gpu_find(node)->link_bandwidth / g->link_bandwidth;
+        }
+    }
+    return best;
+}
+
+static double all_reduce_s(const struct job *j, const struct kw_profile *p, double faster, double bytes)
+{
+    if (!p) return kw_pcie_all_reduce_s(j->g, (unsigned)j->tp, bytes);
+    const struct kw_model_shape *theirs = kw_model_find(p->model);
+    double calls = 2.0 * theirs->layers, token = 2.0 * theirs->hidden;
+    double least = kw_curve_at(&p->tables.comm, 1) / calls, s = kw_curve_at(&p->tables.comm, bytes / token) / calls;
+    return least + (s - least) * faster;
+}
+
+/* ---- tables */
+
+static enum kw_status put_dense(struct kw_step_tables *t, const struct job *j, struct kw_error *err)
+{
+    enum kw_status st = kw_curve_new(&t->dense, 2 * 64 + COUNT(dense_grid), err);
+    if (st != KW_OK) return st;
+    for (double n = 1, last; n <= GRAPH_LIMIT; n = last + 1) { /* a plateau up to the last size that pads alike */
+        last = kw_fit_padded(n);
+        kw_curve_put(&t->dense, n, dense_s(j, n));
+        if (last > n) kw_curve_put(&t->dense, last, dense_s(j, n));
+    }
+    for (size_t i = 0; i < COUNT(dense_grid); i++) kw_curve_put(&t->dense, dense_grid[i], dense_s(j, dense_grid[i]));
+    return KW_OK;
+}
+
+static enum kw_status put_head(struct kw_step_tables *t, const struct job *j, struct kw_error *err)
+{
+    enum kw_status st = kw_curve_new(&t->head, COUNT(sequence_grid), err);
+    for (size_t i = 0; st == KW_OK && i < COUNT(sequence_grid); i++)
+        kw_curve_put(&t->head, sequence_grid[i],
+                     product_s(j, &j->wide, sequence_grid[i], ceil(j->m->vocab / j->tp), j->m->hidden) +
+                         small_s(j, KW_SMALL_SAMPLER, sequence_grid[i], 4.0 * j->m->vocab));
+    return st;
+}
+
+static enum kw_status put_decode(struct kw_step_tables *t, const struct job *j, struct kw_error *err)
+{
+    t->decode = calloc(COUNT(batch_grid), sizeof *t->decode);
+    t->decode_batch = calloc(COUNT(batch_grid), sizeof *t->decode_batch);
+    if (!t->decode || !t->decode_batch) return kw_fail(err, KW_ENOMEM, "out of memory");
+    for (size_t b = 0; b < COUNT(batch_grid); b++) {
+        double batch = batch_grid[b], window = j->m->window, before = 0;
+        enum kw_status st = kw_curve_new(&t->decode[b], COUNT(context_grid) + 1, err);
+        if (st != KW_OK) return st;
+        t->decode_batch[b] = batch;
+        t->n_decode_rows = (uint32_t)b + 1;
+        for (size_t c = 0; c < COUNT(context_grid); c++) {
+            if (window > before && window < context_grid[c])
+                kw_curve_put(&t->decode[b], batch * window, decode_s(j, batch, batch * window));
+            before = context_grid[c];
+            kw_curve_put(&t->decode[b], batch * before, decode_s(j, batch, batch * before));
+        }
+    }
+    return KW_OK;
+}
+
+static enum kw_status put_prefill(struct kw_step_tables *t, const struct job *j, struct kw_error *err)
+{
+    enum kw_status st = kw_curve_new(&t->prefill_attn, COUNT(prompt_grid), err);
+    for (size_t i = 0; st == KW_OK && i < COUNT(prompt_grid); i++)
+        kw_curve_put(&t->prefill_attn, prompt_grid[i] * prompt_grid[i] / 2, prefill_s(j, prompt_grid[i]));
+    t->prefill_token_s = prefill_token_s(j);
+    return st;
+}
+
+static enum kw_status put_comm(struct kw_step_tables *t, const struct job *j, const struct kw_profiles *known,
+                               struct kw_error *err)
+{
+    double faster, calls = 2.0 * j->m->layers, token = 2.0 * j->m->hidden;
+    enum kw_status st = kw_curve_new(&t->comm, COUNT(sequence_grid) + COUNT(dense_grid), err);
+    if (st != KW_OK) return st;
+    if (j->tp == 1) {
+        kw_curve_put(&t->comm, 0, 0);
+        return KW_OK;
+    }
+    const struct kw_profile *p = reducer(known, j->g, (uint32_t)j->tp, &faster);
+    for (size_t i = 0; i < COUNT(sequence_grid) && sequence_grid[i] <= GRAPH_LIMIT; i++)
+        kw_curve_put(&t->comm, sequence_grid[i],
+                     calls * all_reduce_s(j, p, faster, token * kw_fit_padded(sequence_grid[i])));
+    for (size_t i = 0; i < COUNT(dense_grid); i++)
+        kw_curve_put(&t->comm, dense_grid[i], calls * all_reduce_s(j, p, faster, token * dense_grid[i]));
+    kw_regress_isotonic(t->comm.y, t->comm.n);
+    return KW_OK;
+}
+
+enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
+                              const char *precision, uint32_t tp, const struct kw_kernel_laws *laws,
+                              const struct kw_profiles *known, struct kw_error *err)
+{
+    *t = (struct kw_step_tables){ 0 };
+    if (m->heads % tp || (!m->latent.kv_rank && m->kv_heads % tp && tp % m->kv_heads))
+        return kw_fail(err, KW_ERANGE, "%s: %u heads and %u KV heads cannot be split over %u GPUs", m->name, m->heads,
+                       m->kv_heads, tp);
+    struct job j = { .m = m,
+                     .g = gpu,
+                     .laws = laws,
+                     .tp = tp,
+                     .kv_heads = m->kv_heads > tp ? m->kv_heads / tp : 1,
+                     .full = m->layers - m->linear_layers,
+                     .sparse = m->experts.n ? m->layers - m->experts.dense_layers : 0,
+                     .attention = kind_of(m, precision, KW_PART_ATTENTION),
+                     .mlp = kind_of(m, precision, KW_PART_MLP),
+                     .shared = kind_of(m, precision, KW_PART_SHARED),
+                     .experts = kind_of(m, precision, KW_PART_EXPERTS),
+                     .wide = { .bytes = 2 } };
+    enum kw_status st = put_dense(t, &j, err);
+    if (st == KW_OK) st = put_head(t, &j, err);
+    if (st == KW_OK) st = put_decode(t, &j, err);
+    if (st == KW_OK) st = put_prefill(t, &j, err);
+    if (st == KW_OK) st = put_comm(t, &j, known, err);
+    if (st != KW_OK) {
+        struct kw_profile p = { .tables = *t };
+        kw_profile_free(&p);
+        *t = (struct kw_step_tables){ 0 };
+    }
+    return st;
+}

@@ -1,0 +1,15 @@
+/* calibrate/profile/vllm_defaults.h - what a profile of vLLM holds where nobody said otherwise: limits of a batch, and how
+ * long the engine takes to start. */
+#ifndef KW_CALIBRATE_PROFILE_VLLM_DEFAULTS_H
+#define KW_CALIBRATE_PROFILE_VLLM_DEFAULTS_H
+#include "calibrate/profile/gpu.h"
+#include "calibrate/profile/profile.h"
+
+/* Which of vLLM's defaults hold: it gives GPUs of 70 GiB and more, A100 apart, larger batches
+ * (vllm/engine/arg_utils.py, 0.19, API server). */
+void kw_vllm_limits(struct kw_profile *p, const struct kw_gpu_spec *g);
+/* ENGINE.md 1: vLLM's 8B start takes 14 s with its compile cache and 39 s without. One start in two is taken to be
+ * either, which is an assumption; and a larger model to take as much more as it has layers to compile and capture. */
+void kw_vllm_init(struct kw_profile *p, const struct kw_model_shape *m);
+
+#endif

@@ -1,0 +1,74 @@
+#include "sim/io/scenario/models.h"
+#include <string.h>
+#include "calibrate/operators/on_the_spot.h"
+
+enum kw_status kw_catalogue_model(struct kw_catalogue *c, const char *name, const struct kw_model_shape **out,
+                                  struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    *out = kw_model_find(name);
+    if (!*out && kw_model_is_file(name)) {
+        char buf[KW_SEARCH_PATH_SIZE];
+        bool beside = false;
+        const char *path = c->search_path ? kw_search_path_find(c->search_path, name, buf, &beside) : name;
+        st = kw_model_load(out, name, path, err);
+        c->beside |= beside;
+        if (st == KW_EINPUT && c->search_path) kw_search_path_nor(c->search_path, name, st, err);
+    }
+    return st == KW_OK && *out ? kw_on_the_spot_all(&c->profiles, *out, err) : st;
+}
+
+/* The model that a string names, if there is one. */
+static enum kw_status meet(struct kw_jnode n, struct kw_catalogue *c, struct kw_error *err)
+{
+    const char *name;
+    const struct kw_model_shape *m;
+    struct kw_error why;
+    if (!kw_json_is_string(n) || kw_json_str(n, &name, err) != KW_OK) return KW_OK; /* whoever reads it refuses it */
+    enum kw_status st = kw_catalogue_model(c, name, &m, &why);
+    return st == KW_OK ? st : kw_json_fail(n, st, err, "%s", why.msg);
+}
+
+static enum kw_status meet_each(struct kw_jnode list, const char *key, struct kw_catalogue *c, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++)
+        st = meet(key ? kw_json_get(kw_json_at(list, i), key) : kw_json_at(list, i), c, err);
+    return st;
+}
+
+/* Substitutes are named by keys: { "NAME": QUALITY }. */
+static enum kw_status meet_substitutes(struct kw_jnode o, struct kw_catalogue *c, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (int i = 0; i < kw_json_len(o) && kw_json_is_object(o) && st == KW_OK; i++) {
+        const char *name;
+        const struct kw_model_shape *m;
+        struct kw_error why;
+        struct kw_jnode n = kw_json_member(o, i, &name);
+        if ((st = kw_catalogue_model(c, name, &m, &why)) != KW_OK) return kw_json_fail(n, st, err, "%s", why.msg);
+    }
+    return st;
+}
+
+static enum kw_status meet_swept(struct kw_jnode sweep, struct kw_catalogue *c, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (int i = 0; i < kw_json_len(sweep) && kw_json_is_object(sweep) && st == KW_OK; i++) {
+        const char *path;
+        struct kw_jnode list = kw_json_member(sweep, i, &path);
+        size_t n = strlen(path);
+        if (n >= 5 && !strcmp(path + n - 5, "model")) st = meet_each(list, NULL, c, err);
+    }
+    return st;
+}
+
+enum kw_status kw_scenario_models(const struct kw_scenario *s, struct kw_catalogue *c, struct kw_error *err)
+{
+    struct kw_jnode root = kw_json_root(&s->doc);
+    enum kw_status st = meet(kw_json_get(root, "model"), c, err);
+    if (st == KW_OK) st = meet_each(kw_json_get(root, "deployments"), "model", c, err);
+    if (st == KW_OK) st = meet_each(kw_json_get(root, "adapters"), "base", c, err);
+    if (st == KW_OK) st = meet_substitutes(kw_json_get(kw_json_get(root, "candidates"), "substitutes"), c, err);
+    return st == KW_OK ? meet_swept(kw_json_get(root, "sweep"), c, err) : st;
+}

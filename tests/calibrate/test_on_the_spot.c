@@ -1,0 +1,224 @@
+/* Profiles without a file: near those that tables made, physical, and in the first order what experts, windows and latent
+ * attention make of a step. */
+#include "calibrate/operators/on_the_spot.h"
+#include <math.h>
+#include <stdlib.h>
+#include "calibrate/operators/shape_steps.h"
+#include "calibrate/profile/kv.h"
+#include "tests/check.h"
+
+static struct kw_profiles known;
+
+static enum kw_status make(struct kw_profile *p, const char *model, const char *gpu, const char *precision, uint32_t tp,
+                           struct kw_error *err)
+{
+    const struct kw_model_shape *m = kw_model_find(model);
+    CHECK(m != NULL);
+    return kw_on_the_spot(p, m, kw_gpu_find(gpu), precision, tp, &known, err);
+}
+
+static double attention_s(const struct kw_step_tables *t, double batch, double context)
+{
+    uint32_t row = 0;
+    while (row + 1 < t->n_decode_rows && t->decode_batch[row] < batch) row++; /* asked for at rows alone */
+    return kw_curve_at(&t->decode[row], batch * context);
+}
+
+static double decode_s(const struct kw_step_tables *t, double batch, double context)
+{
+    return t->fixed_s + kw_curve_at(&t->dense, batch) + kw_curve_at(&t->head, batch) + attention_s(t, batch, context) +
+           kw_curve_at(&t->comm, batch);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
+}
+
+/* The laws are fitted to the same kernels, so this is how much is lost by laws in place of tables, not an error. */
+static void dense_models_come_out_near_their_tables(void)
+{
+    static double off[2000];
+    size_t n = 0;
+    struct kw_error err = { "" };
+    for (size_t i = 0; i < known.n; i++) {
+        const struct kw_profile *real = &known.p[i];
+        struct kw_profile p;
+        if (real->steps.grade != KW_GRADE_PUBLISHED) continue;
+        CHECK(make(&p, real->model, real->gpu, real->precision, real->tp, &err) == KW_OK);
+        CHECK(p.num_blocks == real->num_blocks || !strcmp(real->gpu, "RTX4090"));
+        CHECK_NEAR(p.weight_bytes, real->weight_bytes, 1);
+        CHECK_NEAR(p.kv_bytes_per_token, real->kv_bytes_per_token, 1);
+        for (double batch = 1; batch <= 128; batch *= 8)
+            for (double context = 512; context <= 8192; context *= 4)
+                off[n++] = fabs(decode_s(&p.tables, batch, context) / decode_s(&real->tables, batch, context) - 1);
+        kw_profile_free(&p);
+    }
+    qsort(off, n, sizeof *off, ascending);
+    CHECK(n > 300 && off[n / 2] < 0.10 && off[n - 1] < 0.25);
+}
+
+/* No step is faster than the bytes it must read, nor than its products. */
+static void no_step_beats_the_data_sheet(void)
+{
+    static const struct {
+        const char *model, *gpu, *precision;
+        uint32_t tp;
+    } made[] = { { "gpt-oss-120b", "H100", "mxfp4", 1 },  { "gpt-oss-20b", "L4", "mxfp4", 1 },
+                 { "qwen3-30b-a3b", "H200", "bf16", 1 },  { "deepseek-r1", "H200", "fp8", 8 },
+                 { "kimi-k2.5", "B200", "int4", 8 },      { "qwen3-next-80b-a3b", "H100", "fp8", 2 },
+                 { "gemma-2-27b", "A100-80", "bf16", 1 }, { "mixtral-8x7b", "H100", "bf16", 2 },
+                 { "qwen3-32b", "RTX5090", "fp8", 2 },    { "llama-4-scout", "B200", "bf16", 2 } };
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        struct kw_profile p, q;
+        struct kw_error err = { "" };
+        const struct kw_model_shape *m = kw_model_find(made[i].model);
+        const struct kw_gpu_spec *g = kw_gpu_find(made[i].gpu);
+        CHECK(make(&p, made[i].model, made[i].gpu, made[i].precision, made[i].tp, &err) == KW_OK);
+        if (!p.tp) continue;
+        bool own = !strcmp(made[i].precision, kw_model_own_precision(m)) && m->quant != KW_QUANT_NONE;
+        double expert = kw_model_bits(m, made[i].precision) / 8 * 3 * m->hidden * m->experts.width,
+               layers = m->experts.n ? m->layers - m->experts.dense_layers : 0, memory = g->bandwidth * p.tp;
+        double rest = kw_model_step_bytes(m, made[i].precision) - layers * m->experts.n * expert;
+        CHECK(own || m->quant == KW_QUANT_NONE);
+        for (double batch = 1; batch <= 512; batch *= 8) {
+            double touched = rest + layers * kw_model_experts_touched(m, batch) * expert;
+            double least =
+                fmax(touched / memory, 2 * kw_model_active_linear_params(m) * batch /
+                                           (p.tp * fmax(g->flops_bf16, p.precision[0] == 'f' ? g->flops_fp8 : 0)));
+            CHECK(decode_s(&p.tables, batch, 128) > 0.99 * least);
+        }
+        CHECK(p.steps.grade == KW_GRADE_ESTIMATED && p.weakest == KW_GRADE_ESTIMATED && p.steps_error_worst == 0);
+        struct kw_steptime *t;
+        CHECK(kw_steptime_compile(&t, &p.tables, p.max_num_seqs, p.max_num_batched_tokens, &err) == KW_OK);
+        kw_steptime_delete(t);
+        size_t n;
+        char *text = kw_profile_text(&p, &n); /* a profile like any other: written, read, and not refused */
+        CHECK(text && kw_profile_parse(&q, "made.json", text, n, &err) == KW_OK);
+        if (err.msg[0]) CHECK_STR(err.msg, "");
+        kw_profile_free(&q);
+        free(text);
+        kw_profile_free(&p);
+    }
+}
+
+/* A batch of one reads 8 of 128 experts, one of 64 nearly all: the difference is their bytes. */
+static void a_step_reads_the_experts_that_its_batch_touches(void)
+{
+    struct kw_profile p;
+    struct kw_error err = { "" };
+    const struct kw_model_shape *m = kw_model_find("qwen3-30b-a3b");
+    const struct kw_gpu_spec *g = kw_gpu_find("H100");
+    struct kw_kernel_laws laws;
+    CHECK(make(&p, m->name, g->name, "bf16", 1, &err) == KW_OK && kw_kernel_laws_of(&laws, g, &err) == KW_OK);
+    double one = kw_curve_at(&p.tables.dense, 1), many = kw_curve_at(&p.tables.dense, 64);
+    double expert = 2.0 * 3 * m->hidden * m->experts.width * m->layers;
+    double bytes = (kw_model_experts_touched(m, 64) - 8) * expert * laws.wide.gemm[2] / g->bandwidth;
+    CHECK(many - one > bytes && many - one < 1.15 * bytes);
+    kw_profile_free(&p);
+}
+
+/* Beyond the window the attention of half of gpt-oss's layers stays as it is; latent attention is not split over GPUs. */
+static void attention_goes_by_its_kind(void)
+{
+    struct kw_profile p, two;
+    struct kw_error err = { "" };
+    CHECK(make(&p, "gpt-oss-20b", "H100", "mxfp4", 1, &err) == KW_OK);
+    double near = attention_s(&p.tables, 16, 128) - attention_s(&p.tables, 16, 16),
+           far = attention_s(&p.tables, 16, 8192) - attention_s(&p.tables, 16, 2048);
+    CHECK_NEAR(near / (128 - 16) / (far / (8192 - 2048)), 2, 0.01);
+    kw_profile_free(&p);
+    CHECK(make(&p, "deepseek-v2-lite", "H100", "bf16", 1, &err) == KW_OK);
+    CHECK(make(&two, "deepseek-v2-lite", "H100", "bf16", 2, &err) == KW_OK);
+    CHECK_NEAR(two.kv_bytes_per_token / p.kv_bytes_per_token, 2, 1e-9); /* a copy on each */
+    CHECK_NEAR(kw_kv_gpu_bytes_per_token(kw_model_find("deepseek-v2-lite"), "bf16", 2), 27 * 2 * 576, 0);
+    kw_profile_free(&p);
+    kw_profile_free(&two);
+}
+
+/* As many sequences as the blocks hold, at any length: what they keep and the weights are within the GPUs' memory. */
+static void the_cache_holds_what_it_says(void)
+{
+    static const struct {
+        const char *model, *precision;
+        uint32_t tp;
+    } made[] = { { "gpt-oss-120b", "mxfp4", 1 },    { "gpt-oss-120b", "mxfp4", 4 },      { "gemma-2-27b", "bf16", 1 },
+                 { "gemma-3-12b", "bf16", 1 },      { "qwen3-next-80b-a3b", "bf16", 4 }, { "qwen3.5-27b", "bf16", 1 },
+                 { "deepseek-v2-lite", "bf16", 2 }, { "qwen3-32b", "bf16", 2 } };
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        struct kw_profile p;
+        struct kw_error err = { "" };
+        const struct kw_model_shape *m = kw_model_find(made[i].model);
+        enum kw_status st = make(&p, made[i].model, "H200", made[i].precision, made[i].tp, &err);
+        if (st != KW_OK) CHECK_STR(err.msg, "");
+        double tokens = (double)p.num_blocks * p.block_size, copies = m->latent.kv_rank ? p.tp : 1;
+        for (double each = 64; each < tokens; each *= 4) {
+            double n = fmin(floor(tokens / each), p.max_num_seqs);
+            double bytes = p.weight_bytes + n * copies * kw_model_kv_bytes(m, p.precision, each);
+            CHECK(bytes < 0.9 * p.tp * kw_gpu_find("H200")->memory_bytes);
+        }
+        kw_profile_free(&p);
+    }
+}
+
+static void what_cannot_be_is_refused(void)
+{
+    struct kw_profile p;
+    struct kw_error err = { "" };
+    CHECK(make(&p, "qwen3-8b", "T4", "bf16", 1, &err) == KW_ERANGE && strstr(err.msg, "T4 does not run bf16"));
+    CHECK(make(&p, "qwen3-8b", "A100-80", "fp8", 1, &err) == KW_ERANGE && strstr(err.msg, "does not run fp8"));
+    CHECK(make(&p, "qwen3-8b", "H100", "int3", 1, &err) == KW_ERANGE);
+    CHECK(make(&p, "deepseek-r1", "H100", "fp8", 4, &err) == KW_ERANGE && strstr(err.msg, "does not fit on 4 x H100"));
+    CHECK(make(&p, "qwen2.5-7b", "H100", "bf16", 8, &err) == KW_ERANGE && strstr(err.msg, "cannot be split over 8"));
+    CHECK(!p.tp && !p.tables.dense.n);
+}
+
+/* For a plan: every GPU and tp that fits, once, and nothing where tables made profiles already. */
+static void all_that_fit_are_made(void)
+{
+    struct kw_profiles all = { 0 };
+    struct kw_error err = { "" };
+    CHECK(kw_profiles_embedded(&all, &err) == KW_OK);
+    size_t n = all.n;
+    CHECK(kw_on_the_spot_all(&all, kw_model_find("llama-3.3-70b"), &err) == KW_OK && all.n == n);
+    CHECK(kw_on_the_spot_all(&all, kw_model_find("gpt-oss-120b"), &err) == KW_OK && all.n > n + 30);
+    for (size_t i = n; i < all.n; i++) {
+        CHECK_STR(all.p[i].precision, "mxfp4");
+        CHECK(strcmp(all.p[i].gpu, "T4") &&
+              all.p[i].weight_bytes < all.p[i].tp * kw_gpu_find(all.p[i].gpu)->memory_bytes);
+    }
+    CHECK(kw_profiles_find(&all, "H100", "gpt-oss-120b", "mxfp4", 1) != NULL);
+    n = all.n;
+    CHECK(kw_on_the_spot_all(&all, kw_model_find("gpt-oss-120b"), &err) == KW_OK && all.n == n);
+    kw_profiles_free(&all);
+}
+
+static void kernels_of_an_unknown_gpu_are_those_of_its_kind(void)
+{
+    struct kw_kernel_laws h100, h200, nvl, t4;
+    struct kw_error err = { "" };
+    CHECK(kw_kernel_laws_of(&h100, kw_gpu_find("H100"), &err) == KW_OK);
+    CHECK(kw_kernel_laws_of(&h200, kw_gpu_find("H200"), &err) == KW_OK);
+    CHECK(kw_kernel_laws_of(&nvl, kw_gpu_find("H100-NVL"), &err) == KW_OK);
+    CHECK(kw_kernel_laws_of(&t4, kw_gpu_find("T4"), &err) == KW_OK);
+    CHECK_STR(h100.from, "H100");
+    CHECK_STR(nvl.from, "H100, H200");
+    CHECK_STR(t4.from, "A100-80, B200, H100, H200, L40S");
+    for (int i = 0; i < 3; i++) CHECK_NEAR(nvl.wide.gemm[i], (h100.wide.gemm[i] + h200.wide.gemm[i]) / 2, 1e-12);
+}
+
+int main(void)
+{
+    struct kw_error err = { "" };
+    CHECK(kw_profiles_embedded(&known, &err) == KW_OK);
+    RUN(dense_models_come_out_near_their_tables);
+    RUN(no_step_beats_the_data_sheet);
+    RUN(a_step_reads_the_experts_that_its_batch_touches);
+    RUN(attention_goes_by_its_kind);
+    RUN(the_cache_holds_what_it_says);
+    RUN(what_cannot_be_is_refused);
+    RUN(all_that_fit_are_made);
+    RUN(kernels_of_an_unknown_gpu_are_those_of_its_kind);
+    kw_profiles_free(&known);
+    return check_report();
+}
