@@ -8,10 +8,11 @@
 struct kw_kernel_laws {
     struct kw_efficiency wide; /* products of 16 bits, attention */
     double gemm_fp8[3];
+    double experts[3], experts_fp8[3], experts_4bit[3]; /* a layer's routed experts, by the terms of shape_steps.h */
     struct kw_small_fit small[KW_SMALL_KINDS];
     char from[64]; /* whose tables: "H100", or the GPUs of the same architecture, or all that there are */
 };
-/* The GPU's own; where it has no tables the mean over those of its compute capability, else over all. KW_ENOMEM. */
+/* The GPU's own; where it has no tables the mean over those of its compute capability, else over all; each law by itself. KW_ENOMEM. */
 enum kw_status kw_kernel_laws_of(struct kw_kernel_laws *out, const struct kw_gpu_spec *gpu, struct kw_error *err);
 
 #endif

@@ -60,12 +60,12 @@ static double experts_s(const struct job *j, double tokens)
 {
     const struct kw_model_shape *m = j->m;
     const struct kind *w = &j->experts;
-    const double *c = w->fp8 ? j->laws->gemm_fp8 : j->laws->wide.gemm;
+    const double *c = w->fp8 ? j->laws->experts_fp8 : w->bytes < 1 ? j->laws->experts_4bit : j->laws->experts;
     double flops = w->fp8 ? j->g->flops_fp8 : j->g->flops_bf16, operand = w->fp8 ? 1 : 2;
     double width = m->experts.width / j->tp, taken = tokens * m->experts.active;
     double read = kw_model_experts_touched(m, tokens) * 3 * m->hidden * width * w->bytes +
                   taken * (operand * (m->hidden + width) + 2 * (2 * width + m->hidden));
-    return 2 * c[0] + c[1] * 2 * taken * 3 * m->hidden * width / flops + c[2] * read / j->g->bandwidth +
+    return c[0] + c[1] * 2 * taken * 3 * m->hidden * width / flops + c[2] * read / j->g->bandwidth +
            product_s(j, &j->wide, tokens, m->experts.n, m->hidden);
 }
 

@@ -3,8 +3,9 @@
  *
  *   product    t0 + 2 m n k / (e F) + bytes / (e' M)        (estimate.h), weights of `bits` a parameter; F is fp8's where
  *              weights and activations are, else that of 16 bits: int4 and 4-bit float weights are widened on the way
- *   experts    2 t0 + 6 k_e T H I / (e F) + (d(T) 3 H I bits/8 + activations) / (e' M),    T tokens, k_e experts each,
- *              d(T) = E (1 - (1 - k_e/E)^T) distinct ones (kw_model_experts_touched: balanced routing) ; and the router
+ *   experts    t0 + 6 k_e T H I / (e F) + (d(T) 3 H I bits/8 + activations) / (e' M),    T tokens, k_e experts each,
+ *              d(T) = E (1 - (1 - k_e/E)^T) distinct ones (kw_model_experts_touched: balanced routing); t0 holds what sorts tokens by
+ *              expert, 30 to 45 us a layer on Hopper; and the router
  *   decode     per layer a + b B g + bytes(S) / (e M), S the context that the layer sees: all, or min(S, B window);
  *              latent attention reads its r + d_r values once for all heads and multiplies them with each:
  *              2 h (2 r + d_r) S / (e F) more (arXiv:2405.04434, absorbed form); linear attention reads and writes states

@@ -113,7 +113,7 @@ static void a_step_reads_the_experts_that_its_batch_touches(void)
     CHECK(make(&p, m->name, g->name, "bf16", 1, &err) == KW_OK && kw_kernel_laws_of(&laws, g, &err) == KW_OK);
     double one = kw_curve_at(&p.tables.dense, 1), many = kw_curve_at(&p.tables.dense, 64);
     double expert = 2.0 * 3 * m->hidden * m->experts.width * m->layers;
-    double bytes = (kw_model_experts_touched(m, 64) - 8) * expert * laws.wide.gemm[2] / g->bandwidth;
+    double bytes = (kw_model_experts_touched(m, 64) - 8) * expert * laws.experts[2] / g->bandwidth;
     CHECK(many - one > bytes && many - one < 1.15 * bytes);
     kw_profile_free(&p);
 }
