@@ -1,4 +1,6 @@
 #include "sim/watch/state.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -148,6 +150,28 @@ enum kw_status kw_watch_save(const struct kw_watch_ledger *l, const char *path, 
     if (st != KW_OK) return st;
     if ((st = write_all(f, l, err)) == KW_OK) return kw_h5_commit(f, err);
     kw_h5_abandon(f);
+    return st;
+}
+
+enum kw_status kw_watch_lock(int *lock, const char *path, struct kw_error *err)
+{
+    char name[4096];
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    *lock = -1;
+    if ((size_t)snprintf(name, sizeof name, "%s.lock", path) >= sizeof name)
+        return kw_fail(err, KW_EINPUT, "%.200s...: its name is too long", path);
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) return kw_fail(err, KW_EINPUT, "%s: %s", name, strerror(errno));
+    if (fcntl(fd, F_SETLK, &whole) == 0) {
+        *lock = fd;
+        return KW_OK;
+    }
+    bool taken = errno == EACCES || errno == EAGAIN;
+    enum kw_status st = kw_fail(err, KW_EINPUT, "%s: %s", name, strerror(errno));
+    if (taken && fcntl(fd, F_GETLK, &whole) == 0)
+        st = kw_fail(err, KW_EINPUT, "%s is in use by another watch (process %ld): try again when that has ended", path,
+                     (long)whole.l_pid);
+    close(fd);
     return st;
 }
 

@@ -15,6 +15,7 @@
 #include "sim/watch/ledger.h"
 #include "sim/watch/log_file.h"
 #include "sim/watch/metrics.h"
+#include "sim/watch/retention.h"
 #include "sim/watch/state.h"
 #include "workloads/trace_load.h"
 
@@ -28,6 +29,7 @@ struct watch {
     size_t n_platforms;
     struct kw_watch_ledger ledger;
     kw_nusd limit; /* --budget */
+    int lock;      /* of --state; -1: none */
 };
 
 /* A word of the command line: LOG or LOG=PLATFORM[:GPU[xN]]. A file whose own name holds the '=' goes first. */
@@ -141,6 +143,10 @@ static enum kw_status add_with_state(struct watch *x, const struct log_word *w, 
         if (!x->o->quiet) kw_cli_note("%s", err->msg);
         return KW_OK;
     }
+    size_t forgotten = 0;
+    if (st == KW_OK) st = kw_watch_forget(&x->ledger, KW_WATCH_KEPT_HOURS, &forgotten, err);
+    if (forgotten && !x->o->quiet)
+        kw_cli_note("%s: what is older than %d days is forgotten", x->o->state, KW_WATCH_KEPT_HOURS / 24);
     return st == KW_OK ? kw_watch_save(&x->ledger, x->o->state, err) : st;
 }
 
@@ -177,6 +183,7 @@ static enum kw_status read_all(struct watch *x, struct kw_error *err)
                          o->platform.v[i], o->platform.v[i]);
         x->n_platforms += st == KW_OK;
     }
+    if (st == KW_OK && o->state && o->args.n) st = kw_watch_lock(&x->lock, o->state, err);
     if (st == KW_OK && o->state) st = kw_watch_load(&x->ledger, o->state, err);
     if (st == KW_OK && !o->args.n && !x->ledger.n_sources)
         st = kw_fail(err, KW_EUSAGE, "which logs? `keepwarm watch LOG...`%s%s",
@@ -232,9 +239,12 @@ int kw_cli_watch(const struct kw_options *o)
     struct watch x;
     memset(&x, 0, sizeof x);
     x.o = o;
+    x.lock = -1;
     enum kw_status st = kw_catalogue_load(&x.catalogue, NULL, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
-    if ((st = read_all(&x, &err)) == KW_OK) st = tell(&x, &out, &state, &err);
+    st = read_all(&x, &err);
+    if (x.lock >= 0) close(x.lock);
+    if (st == KW_OK) st = tell(&x, &out, &state, &err);
     kw_watch_free(&x.ledger);
     kw_catalogue_free(&x.catalogue);
     if (st != KW_OK) {

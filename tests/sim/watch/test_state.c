@@ -2,9 +2,13 @@
 #include "sim/watch/state.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "sim/watch/log_file.h"
+#include "sim/watch/retention.h"
+#include "sim/watch/view.h"
 #include "tests/check.h"
 #include "workloads/trace_load.h"
 
@@ -126,6 +130,54 @@ static void what_would_count_twice_is_refused(void)
     kw_watch_free(&l);
 }
 
+/* Two years of a request a day: what stays is what lies within the time that is kept, with what it names. */
+static void old_hours_are_forgotten(void)
+{
+    enum { DAYS = 730, LINE = 80 };
+    struct kw_watch_ledger l, back;
+    char *text = malloc(DAYS * LINE);
+    size_t n = 0, cells = 0;
+    CHECK(text);
+    n += (size_t)sprintf(text, HEAD);
+    for (int d = 0; d < DAYS; d++)
+        n += (size_t)sprintf(text + n, "%d,%s,10,2,%s,0.5\n", 1735689600 + d * 86400, d < 100 ? "old" : "new",
+                             d % 2 ? "red" : "blue");
+    remove(state_path);
+    put_text(log_path, text, n);
+    free(text);
+    CHECK(once(&l) == KW_WATCH_NEW && l.n_series == 4 && l.n_cells == DAYS);
+    CHECK(kw_watch_forget(&l, 10 * DAYS * 24, &cells, &err) == KW_OK && cells == 0 && l.n_cells == DAYS);
+    CHECK(kw_watch_forget(&l, 400 * 24, &cells, &err) == KW_OK && cells == DAYS - 400);
+    CHECK(l.n_cells == 400 && l.n_series == 2 && l.n_sources == 1 && l.n_files == 1);
+    CHECK(!strncmp(l.series[0].label, "new", 3) && all(&l).requests == 400 && all(&l).cost == 200000000000);
+    CHECK(kw_watch_window(&l, 0).to - kw_watch_window(&l, 0).from == 400 * 24);
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_OK);
+    CHECK(back.n_cells == 400 && back.n_series == 2);
+    kw_watch_free(&back);
+    CHECK(kw_watch_forget(&l, 1, &cells, &err) == KW_OK && l.n_cells == 1 && l.n_series == 1 && l.n_files == 1);
+    kw_watch_free(&l);
+}
+
+static void one_watch_at_a_time(void)
+{
+    int lock, second = 0;
+    pid_t pid;
+    CHECK(kw_watch_lock(&lock, state_path, &err) == KW_OK && lock >= 0);
+    if ((pid = fork()) == 0) {
+        enum kw_status st = kw_watch_lock(&second, state_path, &err);
+        _exit(st == KW_EINPUT && second == -1 && strstr(err.msg, "in use by another watch (process ") ? 0 : 1);
+    }
+    int status = 1;
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+    close(lock);
+    if ((pid = fork()) == 0) _exit(kw_watch_lock(&second, state_path, &err) == KW_OK ? 0 : 1);
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(kw_watch_lock(&lock, "/nowhere/at/all.h5", &err) == KW_EINPUT && strstr(err.msg, "/nowhere/at/all.h5.lock"));
+    char path[100];
+    snprintf(path, sizeof path, "%s.lock", state_path);
+    remove(path);
+}
+
 static void a_state_that_lies_is_refused(void)
 {
     struct kw_watch_ledger l = { 0 }, back;
@@ -159,6 +211,8 @@ int main(void)
     RUN(what_is_kept_comes_back);
     RUN(a_log_that_grows_counts_once);
     RUN(what_would_count_twice_is_refused);
+    RUN(old_hours_are_forgotten);
+    RUN(one_watch_at_a_time);
     RUN(a_state_that_lies_is_refused);
     remove(log_path), remove(state_path), rmdir(folder);
     return check_report();
