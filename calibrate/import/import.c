@@ -30,18 +30,24 @@ static enum kw_status size_kv(struct kw_profile *p, const struct kw_gpu_spec *g,
     return KW_OK;
 }
 
+static enum kw_status set_link(struct kw_profile *p, struct kw_operators *op, FILE *report, struct kw_error *err)
+{
+    enum kw_status st = kw_operators_link(op, p->tp, report, err);
+    kw_profile_put_link(p, &op->link);
+    return st;
+}
+
 static enum kw_status from_tables(struct kw_profile *p, const char *dir, const struct kw_gpu_spec *g,
                                   const struct kw_model_shape *m, const struct kw_operators_engine *engine,
                                   FILE *report, struct kw_error *err)
 {
     struct kw_operators op = { .gpu = g, .fixed_s = 0 };
     char version[16];
-    int comm_estimated;
     enum kw_status st = kw_operators_tables(&op, dir, p->precision, engine, version, report, err);
     if (st == KW_OK) st = kw_operators_small(&op, dir, report, err);
     if (st == KW_OK && !strcmp(engine->framework, "vllm"))
         st = kw_operators_mixed(&op, dir, report, err); /* its kernels */
-    if (st == KW_OK) st = kw_operators_all_reduce(&op, dir, p->tp, &comm_estimated, report, err);
+    if (st == KW_OK) st = set_link(p, &op, report, err);
     if (st == KW_OK) st = kw_fit(p, &op, m, p->tp, report, err);
     if (st == KW_OK && strcmp(p->precision, "fp8")) st = kw_check_gemm(&op.linear, dir, g->name, report, err);
     if (st == KW_OK) {
@@ -49,14 +55,10 @@ static enum kw_status from_tables(struct kw_profile *p, const char *dir, const s
                         "fidelity: closed loops)\n");
         snprintf(p->engine, sizeof p->engine, "%s %s operator tables%s", engine->framework, version,
                  engine->kv_fp8 ? ", fp8 KV" : "");
-        p->steps.grade = comm_estimated ? KW_GRADE_ESTIMATED : KW_GRADE_PUBLISHED;
+        p->steps.grade = p->tp > 1 ? kw_grade_weaker(KW_GRADE_PUBLISHED, op.link.provenance.grade) : KW_GRADE_PUBLISHED;
         snprintf(p->steps.source, sizeof p->steps.source,
-                 "ai-dynamo/aiconfigurator@095f58a5 operator tables (Apache-2.0); small kernels%s vllm_bench%s%s",
-                 op.mixed_context_ratio > 0 ? ", mixed steps" : "", p->tp == 1 ? "" : "; all-reduce ",
-                 p->tp == 1                  ? ""
-                 : g->link_bandwidth < 100e9 ? "estimated over PCIe"
-                 : comm_estimated            ? "scaled from vidur"
-                                             : "vidur");
+                 "ai-dynamo/aiconfigurator@095f58a5 operator tables (Apache-2.0); small kernels%s vllm_bench",
+                 op.mixed_context_ratio > 0 ? ", mixed steps" : "");
         snprintf(p->steps.date, sizeof p->steps.date, "2026-11-23");
         if (!strcmp(g->name, "B200") && !strcmp(p->precision, "fp8")) {
             /* The one GPU whose tables a real server contradicts: silicon_llama31.csv, 70B fp8 on vLLM, every tp. */
@@ -77,12 +79,11 @@ static enum kw_status from_estimate(struct kw_profile *p, const char *dir, const
                                     const struct kw_model_shape *m, FILE *report, struct kw_error *err)
 {
     struct kw_operators op = { .gpu = g };
-    int comm_estimated;
     const char *precision = !strcmp(p->precision, "fp8") ? "fp8" : "bf16"; /* fp16 runs as bf16 does */
     enum kw_status st = kw_estimate_operators(&op, dir, precision, NULL, report, err);
     if (st == KW_OK) st = kw_operators_small(&op, dir, report, err);
     if (st == KW_OK) st = kw_operators_mixed(&op, dir, report, err);
-    if (st == KW_OK) st = kw_operators_all_reduce(&op, dir, p->tp, &comm_estimated, report, err);
+    if (st == KW_OK) st = set_link(p, &op, report, err);
     FILE *quiet = fopen("/dev/null", "w"); /* leaving points of a computed table out says nothing */
     if (st == KW_OK && !quiet) st = kw_fail(err, KW_EIO, "/dev/null cannot be opened");
     if (st == KW_OK) st = kw_fit(p, &op, m, p->tp, quiet, err);
@@ -194,6 +195,7 @@ enum kw_status kw_calibrate_import_engine(struct kw_profile *p, const char *dir,
         return st;
     }
     new.weakest = kw_grade_weaker(kw_grade_weaker(new.steps.grade, new.kv.grade), new.init.provenance.grade);
+    if (tp > 1) new.weakest = kw_grade_weaker(new.weakest, new.link.provenance.grade);
     new.weakest = kw_grade_weaker(new.weakest, new.load_rate.provenance.grade);
     new.weakest = kw_grade_weaker(new.weakest, new.cached_load_rate.provenance.grade);
     *p = new;

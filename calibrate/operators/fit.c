@@ -75,27 +75,9 @@ static double head_s(const struct fit *f, double sequences)
            small_s(f, KW_SMALL_SAMPLER, sequences);
 }
 
-/* Linear in bytes between the measured sizes, the last slope beyond. */
-static double all_reduce_s(const struct kw_samples *p, double bytes)
-{
-    if (!p->n) return 0;
-    if (p->n == 1 || bytes <= p->p[0].x[0]) return p->p[0].s;
-    size_t i = 1;
-    while (i + 1 < p->n && p->p[i].x[0] < bytes) i++;
-    size_t from = i;
-    if (bytes > p->p[p->n - 1].x[0]) { /* the slope over the last half of the sizes: neighbours are too close to tell */
-        from = p->n - 1;
-        i = p->n / 2;
-        double slope = (p->p[from].s - p->p[i].s) / (p->p[from].x[0] - p->p[i].x[0]);
-        return p->p[from].s + slope * (bytes - p->p[from].x[0]);
-    }
-    const struct kw_sample *a = &p->p[i - 1], *b = &p->p[i];
-    return a->s + (b->s - a->s) * (bytes - a->x[0]) / (b->x[0] - a->x[0]);
-}
-
 static double comm_s(const struct fit *f, double tokens)
 {
-    return 2.0 * f->m->layers * all_reduce_s(&f->op->all_reduce, 2 * kw_fit_padded(tokens) * f->m->hidden);
+    return kw_link_step_s(&f->op->link, f->m, kw_fit_padded(tokens));
 }
 
 /* The table whose KV heads are ours, else the fewest above ours, else the most; then the nearest number of query heads.

@@ -77,6 +77,7 @@ enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shap
 {
     struct kw_profile p = { .tp = tp };
     struct kw_kernel_laws laws;
+    struct kw_link link = { .gpus = 0 };
     const struct kw_profile *load = loads_alike(known, gpu, tp);
     *out = (struct kw_profile){ 0 };
     if (isnan(kw_model_weight_bytes(m, precision)) || !runs(gpu, precision))
@@ -91,10 +92,12 @@ enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shap
     kw_vllm_init(&p, m);
     enum kw_status st = size_cache(&p, m, gpu, err);
     if (st == KW_OK) st = kw_kernel_laws_of(&laws, gpu, err);
-    if (st == KW_OK) st = kw_shape_steps(&p.tables, m, gpu, precision, tp, &laws, known, err);
+    if (st == KW_OK && tp > 1) st = kw_link_named(&link, gpu->link, tp, err);
+    if (st == KW_OK) st = kw_shape_steps(&p.tables, m, gpu, precision, tp, &laws, &link, err);
     if (st != KW_OK) return st;
     as_of(&p.load_rate, &load->load_rate, load);
     as_of(&p.cached_load_rate, &load->cached_load_rate, load);
+    kw_profile_put_link(&p, &link);
     p.steps = (struct kw_provenance){ .grade = KW_GRADE_ESTIMATED, .date = "2026-11-30" };
     snprintf(p.steps.source, sizeof p.steps.source,
              "roofline of shape and data sheet, kernels of %s%s; error not judged", laws.from,

@@ -2,7 +2,6 @@
 #include <string.h>
 #include "calibrate/import/fit_bench.h"
 #include "calibrate/import/import_aic.h"
-#include "calibrate/import/import_vidur.h"
 #include "calibrate/import/import_vllm_bench.h"
 #include "calibrate/operators/l2_correction.h"
 
@@ -18,7 +17,6 @@ void kw_operators_free(struct kw_operators *op)
     kw_gemm_fit_free(&op->head);
     kw_samples_free(&op->decode);
     kw_samples_free(&op->prefill);
-    kw_samples_free(&op->all_reduce);
     *op = (struct kw_operators){ 0 };
 }
 
@@ -76,44 +74,15 @@ enum kw_status kw_operators_mixed(struct kw_operators *op, const char *dir, FILE
     return KW_OK;
 }
 
-double kw_pcie_all_reduce_s(const struct kw_gpu_spec *gpu, unsigned tp, double bytes)
+enum kw_status kw_operators_link(struct kw_operators *op, unsigned tp, FILE *report, struct kw_error *err)
 {
-    return 10e-6 * 2 * (tp - 1) + 2.0 * (tp - 1) / tp * bytes / (0.7 * gpu->link_bandwidth);
-}
-
-enum kw_status kw_operators_all_reduce(struct kw_operators *op, const char *dir, unsigned tp, int *estimated,
-                                       FILE *report, struct kw_error *err)
-{
-    const struct kw_gpu_spec *g = op->gpu;
-    char path[1024];
-    *estimated = 0;
     if (tp == 1) return KW_OK;
-    if (g->link_bandwidth < 100e9) {
-        *estimated = 1;
-        fprintf(report, "all-reduce: ESTIMATED, a ring over PCIe at 0.7 x %.0f GB/s and 10 us a hop\n",
-                g->link_bandwidth / 1e9);
-        for (double bytes = 1024; bytes <= 1 << 29; bytes *= 2) {
-            struct kw_sample p = { { bytes }, kw_pcie_all_reduce_s(g, tp, bytes) };
-            enum kw_status st = kw_samples_push(&op->all_reduce, p, err);
-            if (st != KW_OK) return st;
-        }
-        return KW_OK;
-    }
-    const char *node = g->sm >= 90 ? "h100" : "a100";
-    double table_link = g->sm >= 90 ? 450e9 : 300e9;
-    snprintf(path, sizeof path, "%s/calibration/vidur/network_%s_dgx_all_reduce.csv.gz", dir, node);
-    enum kw_status st = kw_import_vidur_all_reduce(&op->all_reduce, path, tp, err);
-    if (st != KW_OK) return st;
-    if (g->link_bandwidth != table_link) {
-        *estimated = 1;
-        double latency = op->all_reduce.p[0].s, faster = table_link / g->link_bandwidth;
-        for (size_t i = 0; i < op->all_reduce.n; i++)
-            op->all_reduce.p[i].s = latency + (op->all_reduce.p[i].s - latency) * faster;
-    }
-    fprintf(report, "all-reduce: vidur %s DGX over %u GPUs, %.0f us small, %.0f us at 64 MiB%s\n", node, tp,
-            op->all_reduce.p[0].s * 1e6, op->all_reduce.p[op->all_reduce.n - 1].s * 1e6,
-            *estimated ? ", ESTIMATED: scaled to this NVLink" : "");
-    return KW_OK;
+    enum kw_status st = kw_link_named(&op->link, op->gpu->link, tp, err);
+    if (st == KW_OK)
+        fprintf(report, "all-reduce: %s over %u GPUs, %s: %.1f us small, %.0f us at 64 MiB\n  %s\n", op->link.full_name,
+                tp, kw_grade_name[op->link.provenance.grade], 1e6 * kw_link_all_reduce_s(&op->link, 1024),
+                1e6 * kw_link_all_reduce_s(&op->link, 1 << 26), op->link.provenance.source);
+    return st;
 }
 
 static void report_raised(FILE *report, const char *what, size_t raised, size_t of, double share)

@@ -1,5 +1,5 @@
 /* calibrate/operators/operators.h - the kernels of one GPU type, ready to be fitted to any model: matrix products,
- * attention, the small kernels, all-reduce. Filled from published tables here, or from fitted efficiencies by
+ * attention, the small kernels, and what joins several. Filled from published tables here, or from fitted efficiencies by
  * estimate.h. */
 #ifndef KW_CALIBRATE_OPERATORS_OPERATORS_H
 #define KW_CALIBRATE_OPERATORS_OPERATORS_H
@@ -8,6 +8,7 @@
 #include "calibrate/operators/fit_gemm.h"
 #include "calibrate/operators/fit_small.h"
 #include "calibrate/profile/gpu.h"
+#include "calibrate/profile/link.h"
 #include "calibrate/operators/samples.h"
 #include "calibrate/profile/steptime.h"
 
@@ -23,10 +24,10 @@ struct kw_operators { /* owns all but gpu */
     struct kw_gemm_fit linear, head;   /* at the profile's precision; bf16 */
     struct kw_samples decode, prefill; /* { heads, kv_heads, batch, context }, { heads, kv_heads, batch, seq } */
     struct kw_small_fit small[KW_SMALL_KINDS];
-    struct kw_samples all_reduce; /* { bytes } over tp GPUs; empty at tp 1 */
-    struct kw_step_mixed mixed;   /* one layer of 32 query heads: sequence_s, pair_s; 0 where parts add up */
-    double mixed_context_ratio;   /* a context token beside prefill over one in a pure-decode step */
-    double fixed_s;               /* host time a step that the GPU waits for */
+    struct kw_link link;        /* over tp GPUs; none at tp 1 */
+    struct kw_step_mixed mixed; /* one layer of 32 query heads: sequence_s, pair_s; 0 where parts add up */
+    double mixed_context_ratio; /* a context token beside prefill over one in a pure-decode step */
+    double fixed_s;             /* host time a step that the GPU waits for */
 };
 void kw_operators_free(struct kw_operators *op);
 
@@ -44,12 +45,7 @@ enum kw_status kw_operators_small(struct kw_operators *op, const char *dir, FILE
  * of vllm_bench, which run it too. Others stay additive: nobody published how FlashAttention 3 or TensorRT-LLM's
  * kernels mix. */
 enum kw_status kw_operators_mixed(struct kw_operators *op, const char *dir, FILE *report, struct kw_error *err);
-/* A ring over PCIe: 2 (tp - 1) / tp of the bytes at 0.7 of the link, after 10 us a hop; an assumption. */
-double kw_pcie_all_reduce_s(const struct kw_gpu_spec *gpu, unsigned tp, double bytes);
-/* All-reduce over tp GPUs: NVLink from vidur's DGX tables, a faster NVLink by its rate with the latency as it is. Over
- * PCIe no table exists: a ring moves 2 (p - 1) / p of the bytes at 0.7 of the link, after 10 us a hop. *estimated tells
- * the caller which it was: 0 as measured, 1 scaled or computed. Nothing at tp 1. */
-enum kw_status kw_operators_all_reduce(struct kw_operators *op, const char *dir, unsigned tp, int *estimated,
-                                       FILE *report, struct kw_error *err);
+/* What joins tp of this GPU (gpus.json, links.json); nothing at tp 1. A line to report. KW_ERANGE as kw_link_named. */
+enum kw_status kw_operators_link(struct kw_operators *op, unsigned tp, FILE *report, struct kw_error *err);
 
 #endif

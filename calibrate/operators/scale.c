@@ -4,6 +4,7 @@
 #include <string.h>
 #include "calibrate/profile/curve.h"
 #include "calibrate/profile/kv.h"
+#include "calibrate/profile/link.h"
 #include "calibrate/operators/regress.h"
 
 #define LAUNCH_S 1.3e-6 /* a kernel in a graph; ENGINE.md 2 */
@@ -23,6 +24,7 @@ struct side { /* what a step of one model asks of one GPU of tp; flops and bytes
 
 struct sides { /* the step measured and the step wanted */
     struct side from, to;
+    uint32_t tp;
     double layers, attention, kv; /* to over from: kernel launches; attention's operations; KV bytes */
 };
 
@@ -75,16 +77,30 @@ static enum kw_status scale_head(struct kw_curve *to, const struct kw_curve *fro
     return st;
 }
 
+static enum kw_status scale_comm(struct kw_curve *to, const struct kw_curve *from, const struct sides *s,
+                                 struct kw_error *err)
+{
+    struct kw_link g, h;
+    enum kw_status st = copy_curve(to, from, err);
+    if (s->tp == 1 || st != KW_OK) return st;
+    if ((st = kw_link_named(&g, s->from.g->link, s->tp, err)) != KW_OK) return st;
+    if ((st = kw_link_named(&h, s->to.g->link, s->tp, err)) != KW_OK) return st;
+    double last = 0;
+    for (uint32_t i = 0; i < to->n; i++)
+        last = to->y[i] =
+            fmax(last, from->y[i] * kw_link_step_s(&h, s->to.m, to->x[i]) / kw_link_step_s(&g, s->from.m, to->x[i]));
+    return KW_OK;
+}
+
 static enum kw_status scale_tables(struct kw_step_tables *to, const struct kw_step_tables *from, const struct sides *s,
                                    struct kw_error *err)
 {
     const struct kw_gpu_spec *g = s->from.g, *h = s->to.g;
     double memory = s->kv * g->bandwidth / h->bandwidth, flops = s->attention * g->flops_bf16 / h->flops_bf16;
-    double link = s->layers * s->to.m->hidden / s->from.m->hidden * g->link_bandwidth / h->link_bandwidth;
     enum kw_status st = scale_dense(&to->dense, &from->dense, s, err);
     if (st == KW_OK) st = scale_head(&to->head, &from->head, s, err);
     if (st == KW_OK) st = scale_above(&to->prefill_attn, &from->prefill_attn, s->layers, flops, err);
-    if (st == KW_OK) st = scale_above(&to->comm, &from->comm, s->layers, link, err);
+    if (st == KW_OK) st = scale_comm(&to->comm, &from->comm, s, err);
     if (st != KW_OK) return st;
     to->fixed_s = from->fixed_s; /* the host's time does not scale with the GPU, nor with the model */
     to->sequence_s = from->sequence_s;
@@ -138,6 +154,7 @@ static enum kw_status sides_of(struct sides *s, const struct kw_profile *from, c
     if (st == KW_OK) st = side_of(&s->to, gpu, model, precision, from->tp, err);
     if (st != KW_OK) return st;
     const struct kw_model_shape *a = s->from.m, *b = s->to.m;
+    s->tp = from->tp;
     s->layers = (double)b->layers / a->layers;
     s->attention = s->layers * b->heads * b->head_dim / ((double)a->heads * a->head_dim);
     s->kv = s->to.kv / s->from.kv;

@@ -7,7 +7,7 @@
  *   decode      attention above its shortest context: times KV bytes a token over M, h / g; that itself times L_h / L_g
  *   prefill     above its fewest pairs: times L H / F (16 bits), h / g
  *   fixed, t0   the host's time as measured; t0 is 9 launches a layer of 1.3 us (ENGINE.md 2)
- *   all-reduce  times L hidden over the link's bandwidth, h / g
+ *   all-reduce  times what a step's all-reduces take by link.h, h / g
  *
  * So the efficiency of each part is taken as the source's own share of its limit; that it is not the same everywhere is
  * the error. It is established by doing the same between all published profiles that differ in the same (GPU, model,

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "calibrate/operators/fit.h"
-#include "calibrate/operators/regress.h"
 #include "calibrate/profile/curve.h"
 #include "calibrate/profile/kv.h"
 
@@ -175,40 +174,6 @@ static double prefill_token_s(const struct job *j)
     return j->laws->wide.prefill[1] * (j->full * pair_flops(j) * 128 + m->linear_layers * state) / j->g->flops_bf16;
 }
 
-/* ---- all-reduce */
-
-/* The profile of the GPU and tp whose all-reduce is known, by the link's rate against ours; NULL: over PCIe. */
-static const struct kw_profile *reducer(const struct kw_profiles *known, const struct kw_gpu_spec *g, uint32_t tp,
-                                        double *faster)
-{
-    const char *node = g->sm >= 90 ? "H100" : "A100-80";
-    const struct kw_profile *best = NULL;
-    *faster = 1;
-    for (size_t i = 0; i < known->n; i++) {
-        const struct kw_profile *p = &known->p[i];
-        if (p->tp != tp || p->tables.comm.n < 2 || p->steps.grade > KW_GRADE_ESTIMATED || !kw_model_find(p->model))
-            continue;
-        if (!strcmp(p->gpu, g->name)) {
-            *faster = 1;
-            return p;
-        }
-        if (!best && g->link_bandwidth >= 100e9 && !strcmp(p->gpu, node)) {
-            best = p;
-            *faster = kw_gpu_find(node)->link_bandwidth / g->link_bandwidth;
-        }
-    }
-    return best;
-}
-
-static double all_reduce_s(const struct job *j, const struct kw_profile *p, double faster, double bytes)
-{
-    if (!p) return kw_pcie_all_reduce_s(j->g, (unsigned)j->tp, bytes);
-    const struct kw_model_shape *theirs = kw_model_find(p->model);
-    double calls = 2.0 * theirs->layers, token = 2.0 * theirs->hidden;
-    double least = kw_curve_at(&p->tables.comm, 1) / calls, s = kw_curve_at(&p->tables.comm, bytes / token) / calls;
-    return least + (s - least) * faster;
-}
-
 /* ---- tables */
 
 static enum kw_status put_dense(struct kw_step_tables *t, const struct job *j, struct kw_error *err)
@@ -264,29 +229,25 @@ static enum kw_status put_prefill(struct kw_step_tables *t, const struct job *j,
     return st;
 }
 
-static enum kw_status put_comm(struct kw_step_tables *t, const struct job *j, const struct kw_profiles *known,
+static enum kw_status put_comm(struct kw_step_tables *t, const struct job *j, const struct kw_link *link,
                                struct kw_error *err)
 {
-    double faster, calls = 2.0 * j->m->layers, token = 2.0 * j->m->hidden;
     enum kw_status st = kw_curve_new(&t->comm, COUNT(sequence_grid) + COUNT(dense_grid), err);
     if (st != KW_OK) return st;
     if (j->tp == 1) {
         kw_curve_put(&t->comm, 0, 0);
         return KW_OK;
     }
-    const struct kw_profile *p = reducer(known, j->g, (uint32_t)j->tp, &faster);
     for (size_t i = 0; i < COUNT(sequence_grid) && sequence_grid[i] <= GRAPH_LIMIT; i++)
-        kw_curve_put(&t->comm, sequence_grid[i],
-                     calls * all_reduce_s(j, p, faster, token * kw_fit_padded(sequence_grid[i])));
+        kw_curve_put(&t->comm, sequence_grid[i], kw_link_step_s(link, j->m, kw_fit_padded(sequence_grid[i])));
     for (size_t i = 0; i < COUNT(dense_grid); i++)
-        kw_curve_put(&t->comm, dense_grid[i], calls * all_reduce_s(j, p, faster, token * dense_grid[i]));
-    kw_regress_isotonic(t->comm.y, t->comm.n);
+        kw_curve_put(&t->comm, dense_grid[i], kw_link_step_s(link, j->m, dense_grid[i]));
     return KW_OK;
 }
 
 enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
                               const char *precision, uint32_t tp, const struct kw_kernel_laws *laws,
-                              const struct kw_profiles *known, struct kw_error *err)
+                              const struct kw_link *link, struct kw_error *err)
 {
     *t = (struct kw_step_tables){ 0 };
     if (m->heads % tp || (!m->latent.kv_rank && m->kv_heads % tp && tp % m->kv_heads))
@@ -308,7 +269,7 @@ enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_sh
     if (st == KW_OK) st = put_head(t, &j, err);
     if (st == KW_OK) st = put_decode(t, &j, err);
     if (st == KW_OK) st = put_prefill(t, &j, err);
-    if (st == KW_OK) st = put_comm(t, &j, known, err);
+    if (st == KW_OK) st = put_comm(t, &j, link, err);
     if (st != KW_OK) {
         struct kw_profile p = { .tables = *t };
         kw_profile_free(&p);

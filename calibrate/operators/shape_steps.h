@@ -10,19 +10,19 @@
  *              latent attention reads its r + d_r values once for all heads and multiplies them with each:
  *              2 h (2 r + d_r) S / (e F) more (arXiv:2405.04434, absorbed form); linear attention reads and writes states
  *   prefill    per layer a + heads' 2 (d_qk + d_v) (128 T / (e F) + P / (e' F)), P the pairs that it sees
- *   all-reduce two a layer, of 2 T H bytes: the tables of the GPU's own profiles, of an NVLink node's scaled, or a ring
- *              over PCIe (kw_operators_all_reduce)
+ *   all-reduce two a layer, of 2 T H bytes, over the GPU's link (link.h)
  *
  * Roofline: Williams et al., CACM 52(4), 2009; operations and bytes: Pope et al., arXiv:2211.05102. Experts are split like
  * any MLP, 1/tp of their width on each GPU; expert and data parallelism are not told apart here. */
 #ifndef KW_CALIBRATE_OPERATORS_SHAPE_STEPS_H
 #define KW_CALIBRATE_OPERATORS_SHAPE_STEPS_H
 #include "calibrate/operators/kernel_laws.h"
+#include "calibrate/profile/link.h"
 
-/* known: profiles whose all-reduce is taken, borrowed during the call. KW_ERANGE: heads do not split over tp. t is empty on
+/* link: over tp GPUs, not read at tp 1. KW_ERANGE: heads do not split over tp. t is empty on
  * failure, the caller frees it otherwise (as a profile's). */
 enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
                               const char *precision, uint32_t tp, const struct kw_kernel_laws *laws,
-                              const struct kw_profiles *known, struct kw_error *err);
+                              const struct kw_link *link, struct kw_error *err);
 
 #endif

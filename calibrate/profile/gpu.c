@@ -23,17 +23,20 @@ static enum kw_status read_aliases(struct kw_jnode list, struct kw_gpu_spec *g, 
 static enum kw_status read_gpu(struct kw_jnode n, void *row, struct kw_error *err)
 {
     struct kw_gpu_spec *g = row;
-    static const char *const keys[] = { "name",       "full_name", "aliases",        "memory_bytes", "bandwidth",
-                                        "flops_bf16", "flops_fp8", "link_bandwidth", "l2_bytes",     "sm",
-                                        "grade",      "source",    "date",           "evidence",     NULL };
-    const char *name, *full_name;
+    static const char *const keys[] = { "name",      "full_name",  "aliases",   "memory_bytes",
+                                        "bandwidth", "flops_bf16", "flops_fp8", "link_bandwidth",
+                                        "l2_bytes",  "sm",         "link",      "grade",
+                                        "source",    "date",       "evidence",  NULL };
+    const char *name, *full_name, *link;
     int64_t sm;
     enum kw_status st;
     if ((st = kw_json_keys(n, keys, err)) != KW_OK) return st;
     if ((st = kw_json_str(kw_json_get(n, "name"), &name, err)) != KW_OK) return st;
     if ((st = kw_json_str(kw_json_get(n, "full_name"), &full_name, err)) != KW_OK) return st;
     snprintf(g->name, sizeof g->name, "%s", name);
+    if ((st = kw_json_str(kw_json_get(n, "link"), &link, err)) != KW_OK) return st;
     snprintf(g->full_name, sizeof g->full_name, "%s", full_name);
+    snprintf(g->link, sizeof g->link, "%s", link);
     if ((st = read_aliases(kw_json_get(n, "aliases"), g, err)) != KW_OK) return st;
     struct {
         const char *key;

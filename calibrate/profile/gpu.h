@@ -10,6 +10,7 @@ struct kw_gpu_spec {
     char alias[8][52]; /* what the driver, clouds and catalogues call it; "" after the last */
     double memory_bytes, bandwidth, flops_bf16,
         flops_fp8;         /* B, B/s, dense FLOP/s (fp16 on T4), 0 where it has no fp8 */
+    char link[24];         /* what joins those of a node, a name of links.json (link.h) */
     double link_bandwidth; /* B/s one way between two GPUs of a node: NVLink where there is one, else PCIe */
     double l2_bytes;       /* L2 cache; a table that re-reads less than it was not timed from memory */
     int sm;

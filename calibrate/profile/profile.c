@@ -133,13 +133,34 @@ static enum kw_status read_idle(struct kw_jnode n, struct kw_step_cold *c, struc
     return KW_OK;
 }
 
+static enum kw_status read_word(struct kw_jnode n, char *to, size_t size, struct kw_error *err)
+{
+    const char *s;
+    enum kw_status st = kw_json_str(n, &s, err);
+    if (st != KW_OK) return st;
+    if (!*s || strlen(s) >= size)
+        return kw_json_fail(n, KW_ERANGE, err, "want 1..%zu bytes, got \"%.60s\"", size - 1, s);
+    memcpy(to, s, strlen(s) + 1);
+    return KW_OK;
+}
+
+static enum kw_status read_link(struct kw_jnode n, struct kw_profile_link *link, struct kw_error *err)
+{
+    static const char *const keys[] = { "name", "grade", "source", "date", "evidence", NULL };
+    if (!kw_json_present(n)) return KW_OK;
+    enum kw_status st = kw_json_keys(n, keys, err);
+    if (st == KW_OK) st = read_word(kw_json_get(n, "name"), link->name, sizeof link->name, err);
+    return st == KW_OK ? kw_provenance_read(n, &link->provenance, err) : st;
+}
+
 /* Microseconds in the file, since that is what people measure and compare; seconds from here on. */
 static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
 {
     static const char *const keys[] = { "grade",       "source",   "date",         "evidence",         "fixed_us",
                                         "sequence_us", "chunk_us", "after_idle",   "after_prompt_us",  "dense",
                                         "head",        "decode",   "prefill_attn", "prefill_token_us", "comm",
-                                        "mixed",       "errors",   "drift",        "steady",           NULL };
+                                        "mixed",       "errors",   "drift",        "steady",           "link",
+                                        NULL };
     static const char *const error_keys[] = { "decode_median", "decode_worst", "prefill_median", "prefill_worst",
                                               NULL };
     struct kw_step_tables *t = &p->tables;
@@ -172,6 +193,7 @@ static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct
     if (st != KW_OK) return st;
     t->prefill_token_s *= 1e-6;
     if ((st = read_plain_curve(kw_json_get(n, "comm"), "tokens", &t->comm, err)) != KW_OK) return st;
+    if ((st = read_link(kw_json_get(n, "link"), &p->link, err)) != KW_OK) return st;
     if (kw_json_present(mixed)) {
         double *const parts[] = { &t->mixed.sequence_s, &t->mixed.context_s, &t->mixed.pair_s };
         if ((st = kw_json_keys(mixed, mixed_keys, err)) != KW_OK) return st;
@@ -196,17 +218,6 @@ static enum kw_status read_rate(struct kw_jnode n, struct kw_law *l, struct kw_e
     if (st == KW_OK && !(kw_law_quantile(l, 1e-6) >= 1e3))
         return kw_json_fail(n, KW_ERANGE, err, "a rate of %g B/s would never load a model", kw_law_quantile(l, 1e-6));
     return st;
-}
-
-static enum kw_status read_word(struct kw_jnode n, char *to, size_t size, struct kw_error *err)
-{
-    const char *s;
-    enum kw_status st = kw_json_str(n, &s, err);
-    if (st != KW_OK) return st;
-    if (!*s || strlen(s) >= size)
-        return kw_json_fail(n, KW_ERANGE, err, "want 1..%zu bytes, got \"%.60s\"", size - 1, s);
-    memcpy(to, s, strlen(s) + 1);
-    return KW_OK;
 }
 
 static enum kw_status read_u32(struct kw_jnode n, int64_t lo, int64_t hi, uint32_t *to, struct kw_error *err)
@@ -366,10 +377,17 @@ enum kw_status kw_profile_parse(struct kw_profile *p, const char *name, const ch
     }
     assert(new.tables.dense.n &&new.tables.head.n &&new.tables.n_decode_rows &&new.tables.comm.n);
     new.weakest = kw_grade_weaker(new.steps.grade, new.kv.grade);
+    if (new.link.name[0]) new.weakest = kw_grade_weaker(new.weakest, new.link.provenance.grade);
     const struct kw_law *laws[] = { &new.load_rate, &new.cached_load_rate, &new.init };
     for (int i = 0; i < 3; i++) new.weakest = kw_grade_weaker(new.weakest, laws[i]->provenance.grade);
     *p = new;
     return KW_OK;
+}
+
+void kw_profile_put_link(struct kw_profile *p, const struct kw_link *l)
+{
+    snprintf(p->link.name, sizeof p->link.name, "%s", l->name[0] ? l->name : l->full_name);
+    p->link.provenance = l->provenance;
 }
 
 enum kw_status kw_profile_load(struct kw_profile *p, const char *path, struct kw_error *err)
@@ -508,6 +526,12 @@ static void put_profile(FILE *f, const struct kw_profile *p)
     put_curve(f, "pairs", &t->prefill_attn);
     fprintf(f, " },\n    \"prefill_token_us\": %.6g,\n    \"comm\": { ", t->prefill_token_s * 1e6);
     put_curve(f, "tokens", &t->comm);
+    if (p->link.name[0]) {
+        fputs(" },\n    \"link\": { \"name\": ", f);
+        put_string(f, p->link.name);
+        fputs(", ", f);
+        put_provenance(f, &p->link.provenance);
+    }
     if (t->mixed.sequence_s > 0 || t->mixed.context_s > 0 || t->mixed.pair_s > 0)
         fprintf(f, " },\n    \"mixed\": { \"sequence_us\": %.6g, \"context_us\": %.6g, \"pair_us\": %.6g",
                 t->mixed.sequence_s * 1e6, t->mixed.context_s * 1e6, t->mixed.pair_s * 1e6);

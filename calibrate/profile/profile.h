@@ -5,6 +5,7 @@
 #define KW_CALIBRATE_PROFILE_PROFILE_H
 #include <stdbool.h>
 #include <stddef.h>
+#include "calibrate/profile/link.h"
 #include "calibrate/profile/model.h"
 #include "calibrate/profile/steptime.h"
 #include "sim/core/law.h"
@@ -17,7 +18,11 @@ struct kw_profile {
     uint32_t block_size, num_blocks;         /* KV blocks of one replica as the engine reports them, or estimated */
     uint32_t max_num_seqs, max_num_batched_tokens, max_model_len; /* engine defaults of this profile */
     struct kw_step_tables tables;
-    struct kw_provenance steps, kv;               /* of the step tables; of num_blocks */
+    struct kw_provenance steps, kv; /* of the step tables; of num_blocks */
+    struct kw_profile_link {
+        char name[48]; /* of link.h, "16.6 GB/s, 50 us a call" of a user's own; "" at tp 1 and where nobody told */
+        struct kw_provenance provenance;
+    } link;                                       /* what tables.comm is of */
     double steps_error_median, steps_error_worst; /* leave-out relative error of a decode step, 0.02 = 2 % */
     double prefill_error_median, prefill_error_worst;
     struct kw_law load_rate, cached_load_rate; /* bytes/s, weights from disk/network; from page cache or local NVMe */
@@ -36,6 +41,8 @@ struct kw_profile {
 enum kw_status kw_profile_load(struct kw_profile *p, const char *path, struct kw_error *err);
 enum kw_status kw_profile_parse(struct kw_profile *p, const char *name, const char *text, size_t len,
                                 struct kw_error *err);
+/* Says what tables.comm is of: the link's name, or its figures where it has none; nothing of a link of no GPUs. */
+void kw_profile_put_link(struct kw_profile *p, const struct kw_link *l);
 /* The profile as JSON (malloc'd, the caller frees), its length in *n; parsed again it is the same. NULL: no memory. */
 char *kw_profile_text(const struct kw_profile *p, size_t *n);
 enum kw_status kw_profile_save(const struct kw_profile *p, const char *path, struct kw_error *err); /* whole or not */

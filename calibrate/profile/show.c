@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "calibrate/profile/gpu.h"
+#include "calibrate/profile/link.h"
 #include "sim/core/date.h"
 
 #define CONTEXT 1024.0
@@ -36,6 +37,19 @@ static void put_grade(FILE *f, const char *what, const struct kw_provenance *v, 
     if (days != INT64_MIN) snprintf(age, sizeof age, "%lld day%s old", (long long)days, days == 1 ? "" : "s");
     fprintf(f, "  %-16s %-9s  %-10s  %s\n", what, kw_grade_name[v->grade], v->date, age);
     put_wrapped(f, v->source, 19);
+}
+
+/* "all-reduce", which link, and what a step's all-reduces take over it. */
+static void put_link(FILE *f, const struct kw_profile *p, const char *today)
+{
+    char what[160];
+    struct kw_link link;
+    struct kw_error ignored;
+    put_grade(f, "all-reduce", &p->link.provenance, today);
+    snprintf(what, sizeof what, "%s; of a step %.2f ms at 1 token, %.1f ms at 2048",
+             kw_link_named(&link, p->link.name, p->tp, &ignored) == KW_OK ? link.full_name : p->link.name,
+             1e3 * kw_curve_at(&p->tables.comm, 1), 1e3 * kw_curve_at(&p->tables.comm, 2048));
+    put_wrapped(f, what, 19);
 }
 
 /* The parts of a step, each with the letter it has in the picture. */
@@ -187,6 +201,7 @@ enum kw_status kw_profile_show(char **text, const struct kw_profile *p, const ch
             p->max_num_batched_tokens, p->max_model_len);
     fprintf(f, "\n  %-16s %-9s  %-10s  weakest: %s\n", "", "grade", "date", kw_grade_name[p->weakest]);
     put_grade(f, "step times", &p->steps, today);
+    if (p->link.name[0]) put_link(f, p, today);
     put_grade(f, "KV blocks", &p->kv, today);
     put_grade(f, "load", &p->load_rate.provenance, today);
     put_grade(f, "load, cached", &p->cached_load_rate.provenance, today);

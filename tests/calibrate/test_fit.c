@@ -335,10 +335,9 @@ static void a_profile_adds_up_its_kernels(void)
     CHECK_NEAR(prompt / (32 * (10e-6 + 4.0 * 128 * 32 * 2048.0 * 2048 / 2 / (0.6 * 989e12))), 1, 1e-6);
     CHECK(p.steps_error_worst < 0.05 && p.prefill_error_worst < 0.05);
     /* Over two GPUs: half the columns, and 2 x 32 all-reduces. */
-    CHECK(kw_samples_push(&op.all_reduce, (struct kw_sample){ { 1024 }, 10e-6 }, &err) == KW_OK);
-    CHECK(kw_samples_push(&op.all_reduce, (struct kw_sample){ { 1e9 }, 10e-6 + 1e-3 }, &err) == KW_OK);
+    op.link = (struct kw_link){ .gpus = 2, .latency_s = 10e-6, .bandwidth = 1e12 };
     CHECK(kw_fit(&half, &op, m, 2, quiet, &err) == KW_OK);
-    CHECK_NEAR(kw_curve_at(&half.tables.comm, 1), 64 * (10e-6 + 1e-3 * (8192 - 1024) / (1e9 - 1024)), 1e-9);
+    CHECK_NEAR(kw_curve_at(&half.tables.comm, 1), 64 * (10e-6 + 8192 / 1e12), 1e-9);
     CHECK(kw_curve_at(&half.tables.dense, 2048) < 0.6 * kw_curve_at(&t->dense, 2048));
     struct kw_profile none = { 0 };
     CHECK(kw_fit(&none, &op, m, 3, quiet, &err) == KW_ERANGE && strstr(err.msg, "cannot be split over 3 GPUs"));

@@ -7,7 +7,6 @@
 #include "calibrate/import/check_gemm.h"
 #include "calibrate/import/import_aic.h"
 #include "calibrate/import/import_load.h"
-#include "calibrate/import/import_vidur.h"
 #include "calibrate/import/import_vllm_bench.h"
 #include "sim/core/files/csv.h"
 #include "calibrate/operators/l2_correction.h"
@@ -183,23 +182,6 @@ static void times_read_from_l2_are_raised(void)
     kw_samples_free(&q);
 }
 
-static void all_reduce_loses_launch_jitter_only(void)
-{
-    struct kw_samples q = { 0 };
-    const char *head = "time_stats.all_reduce.min,num_workers,size,devices_per_node\n";
-    char text[512];
-    snprintf(text, sizeof text,
-             "%s0.050,2,1000,2\n0.012,2,2000,2\n0.030,2,4000,2\n0.020,2,8000,2\n0.090,2,99,1\n0.010,4,99,4\n", head);
-    CHECK(kw_import_vidur_all_reduce(&q, file("net.csv", text), 2, &err) == KW_OK);
-    CHECK(q.n == 4);
-    CHECK_NEAR(q.p[0].s, 12e-6, 1e-12); /* 50 us for less than what took 12 */
-    CHECK_NEAR(q.p[1].s, 12e-6, 1e-12);
-    CHECK_NEAR(q.p[2].s, 20e-6, 1e-12);
-    CHECK_NEAR(q.p[3].s, 20e-6, 1e-12);
-    CHECK(kw_import_vidur_all_reduce(&q, file("net.csv", text), 8, &err) == KW_ERANGE);
-    kw_samples_free(&q);
-}
-
 static void layers_and_mixed_attention(void)
 {
     struct kw_samples q = { 0 };
@@ -326,7 +308,6 @@ int main(void)
     RUN(a_gemm_table_is_filtered_and_sorted);
     RUN(decode_attention_loses_jitter);
     RUN(times_read_from_l2_are_raised);
-    RUN(all_reduce_loses_launch_jitter_only);
     RUN(layers_and_mixed_attention);
     RUN(other_peoples_layers);
     RUN(load_rates_are_those_of_the_sources);

@@ -17,7 +17,7 @@ static const struct {
       "as published 2000 + 100, 64 at once on one GPU prefills 118,000 tokens/s, 89 % of its fp8 peak in\n"
       "      matrix products alone, beside decode: prompts came from a cache in part, or elsewhere" },
     { "silicon", "vllm", "B200", "its CUTLASS fp8 table is 1.4 times what the servers ran: profile graded estimated" },
-    { "silicon", "trtllm", "B200", "no TensorRT-LLM table; vLLM's CUTLASS stands in, and NCCL for fused all-reduce" },
+    { "silicon", "trtllm", "B200", "no TensorRT-LLM table; vLLM's CUTLASS and all-reduce stand in" },
     { "silicon", "trtllm", "H200",
       "too long most at few sequences and many GPUs (+69 % at 4 on 8): all-reduce is fused into its\n"
       "      neighbours (x0.25; ours is NCCL's), fp8 products of few tokens run faster than the table's" },
