@@ -22,6 +22,21 @@ void kw_summary_sale(const struct kw_candidate *c, struct kw_text *out)
             kw_summary_paragraph(shown++ ? "" : "latency", buf, out);
 }
 
+/* What joins the GPUs of a replica, where several share a model. */
+static void links(const struct kw_profile *const *p, size_t n, struct kw_text *out)
+{
+    bool first = true;
+    for (size_t i = 0; i < n; i++) {
+        const struct kw_profile_link *l = &p[i]->link;
+        char text[320];
+        if (!l->name[0]) continue;
+        snprintf(text, sizeof text, "%u x %s over %s, %s: %s", p[i]->tp, p[i]->gpu, l->name,
+                 kw_grade_name[l->provenance.grade], l->provenance.source);
+        kw_summary_paragraph(first ? "link" : "", text, out);
+        first = false;
+    }
+}
+
 void kw_summary_step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, struct kw_text *out)
 {
     enum { MOST = 6 };
@@ -40,6 +55,7 @@ void kw_summary_step_times(const struct kw_candidate *c, size_t n, ptrdiff_t fir
             kw_summary_paragraph(shown == 1 ? "step times" : "", kw_profile_basis(p, basis), out);
         }
     }
+    links(named, shown, out);
 }
 
 void kw_summary_balancing(const struct kw_candidate *c, struct kw_text *out)

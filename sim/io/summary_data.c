@@ -158,6 +158,10 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
             add_text(x, "gpu", d->gpu->gpu, lost);
             add_text(x, "precision", d->profile->precision, lost);
             add_number(x, "tp", d->tp, lost);
+            if (d->profile->link.name[0]) {
+                add_text(x, "link", d->profile->link.name, lost);
+                add_text(x, "link_grade", kw_grade_name[d->profile->link.provenance.grade], lost);
+            }
             add_text(x, "profile", kw_profile_name(d->profile, buf), lost);
             if (d->profile->file[0]) add_text(x, "profile_sha256", d->profile->sha256, lost);
             add_text(x, "profile_grade", kw_grade_name[d->profile->steps.grade], lost);

@@ -82,6 +82,14 @@ static const char *word_profile_grade(const struct kw_choice *c)
 {
     return c->profile ? kw_grade_name[c->profile->steps.grade] : "-";
 }
+static const char *word_link(const struct kw_choice *c)
+{
+    return c->profile ? c->profile->link.name : "";
+}
+static const char *word_link_grade(const struct kw_choice *c)
+{
+    return c->profile && c->profile->link.name[0] ? kw_grade_name[c->profile->link.provenance.grade] : "";
+}
 static const char *word_term(const struct kw_choice *c)
 {
     return kw_term_name[c->term];
@@ -507,6 +515,8 @@ static void write_deployments(struct kw_writer *w, const struct kw_results *r)
           NULL },
         { "/deployments/profile_sha256", "of that file", word_profile_sha256, NULL },
         { "/deployments/profile_grade", "measured, published or estimated step times", word_profile_grade, NULL },
+        { "/deployments/link", "what joins the GPUs of a replica; empty: one GPU, or not said", word_link, NULL },
+        { "/deployments/link_grade", "measured, published, estimated, or the user's", word_link_grade, NULL },
         { "/deployments/term", "on_demand, monthly, spot, batch, flex or priority", word_term, NULL },
         { "/deployments/region", "where it lies; empty: not said", word_region, NULL },
         { "/deployments/serves", "model that it serves, where those of the plan serve several; else empty", word_serves,

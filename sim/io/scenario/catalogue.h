@@ -2,6 +2,7 @@
  * scenario names, and step times compiled from them. Must outlive every candidate made from it. */
 #ifndef KW_SIM_IO_SCENARIO_CATALOGUE_H
 #define KW_SIM_IO_SCENARIO_CATALOGUE_H
+#include "calibrate/profile/link.h"
 #include "calibrate/profile/profile.h"
 #include "platforms/facts/platform.h"
 #include "platforms/facts/platforms.h"
@@ -32,6 +33,11 @@ struct kw_catalogue {
     char as_of[11];            /* the day that offers are judged by */
     struct kw_profile **named; /* [n_named], owned: profiles by name alone */
     size_t n_named;
+    struct kw_catalogue_linked { /* [n_linked], owned: profiles over another link than their own */
+        const struct kw_profile *from;
+        struct kw_profile *profile;
+    } * linked;
+    size_t n_linked;
     const struct kw_search_path
         *search_path;   /* where files that a scenario names lie; NULL: the working folder; borrowed */
     bool beside;        /* one of them was found in search_path->folder[0] */
@@ -60,6 +66,10 @@ enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, si
 /* The profile in a file (search_path says where), read once. It serves whoever names it and nobody else. */
 enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
                                          struct kw_error *err);
+/* A profile with its all-reduces over another link, made once for each of the two: the rest of a step stays. KW_ERANGE:
+ * it is of one GPU, or does not tell its all-reduces apart, or its model's shape is not known. */
+enum kw_status kw_catalogue_linked(struct kw_catalogue *c, const struct kw_profile *from, const struct kw_link *link,
+                                   const struct kw_profile **out, struct kw_error *err);
 /* A profile of which a result file knows no more than these words: it may have been the user's own. Enough to price
  * what was simulated with it, not to simulate. KW_ERANGE: a word is longer than a profile's. */
 enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct kw_profile_words *w,

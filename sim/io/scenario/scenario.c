@@ -623,6 +623,48 @@ static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer 
         model, precision, tp, offer->gpu, other_profiles(c, model, offer->gpu, others, sizeof others));
 }
 
+/* A name of links.json, or the two figures of a ring's law. */
+static enum kw_status read_link(struct kw_jnode n, uint32_t tp, struct kw_link *link, struct kw_error *err)
+{
+    static const char *const keys[] = { "bandwidth_gb_s", "latency_us", NULL };
+    const char *name;
+    int64_t rate, latency;
+    char a[32], b[32];
+    enum kw_status st;
+    if (kw_json_is_string(n)) {
+        struct kw_error inner;
+        if ((st = kw_json_str(n, &name, err)) != KW_OK) return st;
+        st = kw_link_named(link, name, tp, &inner);
+        return st == KW_OK ? st : kw_json_fail(n, st, err, "%s", inner.msg);
+    }
+    if (!kw_json_is_object(n))
+        return kw_json_fail(n, KW_EPARSE, err, "want the name of a link, or bandwidth_gb_s and latency_us");
+    if ((st = kw_json_keys(n, keys, err)) != KW_OK) return st;
+    if ((st = kw_json_nano(get(n, keys[0]), 1000000, 100000 * KW_NANO, &rate, err)) != KW_OK) return st;
+    if ((st = kw_json_nano(get(n, keys[1]), 0, 1000000 * KW_NANO, &latency, err)) != KW_OK) return st;
+    *link = (struct kw_link){ .gpus = tp,
+                              .latency_s = 1e-6 * kw_nano_to_double(latency),
+                              .bandwidth = 1e9 * kw_nano_to_double(rate),
+                              .provenance = { .grade = KW_GRADE_USER, .date = "undated" } };
+    snprintf(link->full_name, sizeof link->full_name, "%.12s GB/s, %.12s us a call", kw_nano_format(a, sizeof a, rate),
+             kw_nano_format(b, sizeof b, latency));
+    snprintf(link->provenance.source, sizeof link->provenance.source, "the scenario's \"link\"");
+    return KW_OK;
+}
+
+/* The profile as found, or over the link that the deployment says. */
+static enum kw_status set_link(struct kw_jnode n, struct kw_catalogue *c, const struct kw_profile **profile,
+                               struct kw_error *err)
+{
+    struct kw_link link = { .gpus = 0 };
+    struct kw_error inner;
+    if (!kw_json_present(n)) return KW_OK;
+    enum kw_status st = (*profile)->tp > 1 ? read_link(n, (*profile)->tp, &link, err) : KW_OK;
+    if (st != KW_OK) return st;
+    st = kw_catalogue_linked(c, *profile, &link, profile, &inner);
+    return st == KW_OK ? st : kw_json_fail(n, st, err, "%s", inner.msg);
+}
+
 static enum kw_status find_api(struct kw_jnode o, const struct kw_platform *p, const char *model,
                                const struct kw_api_offer **out, struct kw_error *err)
 {
@@ -721,6 +763,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     } else {
         READ(find_gpu(o, p, &offer, err));
         READ(find_profile(o, offer, runs, cat, &profile, err));
+        READ(set_link(get(o, "link"), cat, &profile, err));
         if (st != KW_OK) return st;
         if ((st = kw_choice_gpu(c, p, offer, profile, NULL, &inner)) != KW_OK)
             return kw_json_fail(o, st, err, "%s", inner.msg);

@@ -97,6 +97,7 @@ TWO_BASES = dict(one({}, TUNED), adapters=[{"models": "x-" + k, "base": base, "r
                  deployments=[dict(GPU, platform="lambda", replicas=1, name=m, model=m) for m in ("llama-3.1-8b", "llama-3.2-3b")], routing={"policy": "model"})
 LAW = {"constant": "3"}
 LATENCY = {"ttft": {"constant": "0.4"}, "output_rate": {"constant": "90"}}
+PAIR = one(dict(GPU, platform="modal", gpu="L4", tp=2, keep_warm=1, max_replicas=1))
 GROQ = one(dict({"platform": "groq"}, **LATENCY))
 OPENAI = one(dict({"platform": "openai", "model": "gpt-4o"}, **LATENCY))
 del OPENAI["model"]
@@ -184,6 +185,7 @@ KEYS = {
     "deployments[].gpu": does(MODAL, "L4", "H100", wrong=(GROQ,)),
     "deployments[].precision": does(MODAL, "bf16", "fp8", wrong=(GROQ,)),
     "deployments[].tp": does(one(dict(GPU, platform="modal", keep_warm=1, max_replicas=1)), 1, 2, wrong=(GROQ,)),
+    "deployments[].link": does(PAIR, "pcie-5-peer", {"bandwidth_gb_s": "1", "latency_us": "50"}, wrong=(GROQ,)),
     "deployments[].profile": does(LAMBDA, "slow.json", UNSET, wrong=(GROQ,)),
     "deployments[].term": does(OPENAI, "on_demand", "batch"),
     "deployments[].spot.interruptions_per_hour": does(SPOT, "1", "30", wrong=(one(dict(CRUSOE, term="on_demand", spot={})),)),
