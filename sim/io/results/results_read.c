@@ -80,11 +80,11 @@ struct reading {
     struct kw_h5 *f;
     size_t n, nd, nr; /* points, deployments, replications */
     char **platform, **sku, **gpu, **model, **precision, **term, **name, **grade, **file, **sha256, **profile_grade;
-    char **account, **region, **autoscaler, **serves; /* NULL in results that have none */
-    char **label, **routing;                          /* routing: NULL in results that have none */
-    char **part;                                      /* the same */
-    size_t ng;                                        /* groups; 0 in results that keep no samples of them */
-    char **group[4]; /* class, model, deployment of each, region (NULL in results that have none); [n * ng] */
+    char **account, **region, **autoscaler, **serves, **link, **link_grade; /* NULL in results that have none */
+    char **label, **routing; /* routing: NULL in results that have none */
+    char **part;             /* the same */
+    size_t ng;               /* groups; 0 in results that keep no samples of them */
+    char **group[4];         /* class, model, deployment of each, region (NULL in results that have none); [n * ng] */
     uint64_t *group_requests;
     double *group_samples[KW_METRICS]; /* [n * nr * ng], NULL where no group has it */
     double *share;                     /* [n * nr * ng * nd] */
@@ -113,7 +113,7 @@ static void reading_free(struct reading *r)
     char **const strings[] = { r->platform, r->sku,     r->gpu,        r->model,    r->precision,     r->term,
                                r->name,     r->grade,   r->file,       r->sha256,   r->profile_grade, r->label,
                                r->routing,  r->account, r->part,       r->group[0], r->group[1],      r->group[2],
-                               r->group[3], r->region,  r->autoscaler, r->serves };
+                               r->group[3], r->region,  r->autoscaler, r->serves,   r->link,          r->link_grade };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) free(strings[i]);
     kw_schedules_free(&r->schedules);
     free(r->replications);
@@ -214,6 +214,11 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
             st = kw_h5_read_n(r->f, "/deployments/profile_sha256", KW_H5_STR, r->n * r->nd, &r->sha256, err);
         if (st == KW_OK)
             st = kw_h5_read_n(r->f, "/deployments/profile_grade", KW_H5_STR, r->n * r->nd, &r->profile_grade, err);
+    }
+    if (st == KW_OK && kw_h5_exists(r->f, "/deployments/link") > 0) {
+        st = kw_h5_read_n(r->f, "/deployments/link", KW_H5_STR, r->n * r->nd, &r->link, err);
+        if (st == KW_OK)
+            st = kw_h5_read_n(r->f, "/deployments/link_grade", KW_H5_STR, r->n * r->nd, &r->link_grade, err);
     }
     if (st == KW_OK && kw_h5_exists(r->f, "/deployments/region") > 0)
         st = kw_h5_read_n(r->f, "/deployments/region", KW_H5_STR, r->n * r->nd, &r->region, err);
@@ -341,6 +346,8 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
                                           r->file ? r->file[at] : NULL,
                                           r->sha256 ? r->sha256[at] : NULL,
                                           r->profile_grade ? r->profile_grade[at] : NULL,
+                                          r->link ? r->link[at] : NULL,
+                                          r->link_grade ? r->link_grade[at] : NULL,
                                           tp > 0 && tp < 1024 ? (uint32_t)tp : 0 };
         st = kw_catalogue_profile_named(c, &words, &profile, err);
         for (size_t i = 0; i < p->n_gpus && st == KW_OK; i++)

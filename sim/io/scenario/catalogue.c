@@ -377,20 +377,25 @@ static bool put_word(char *to, size_t size, const char *word)
     return snprintf(to, size, "%s", word ? word : "") < (int)size;
 }
 
+static enum kw_grade grade_of(const char *word)
+{
+    int grade = 0;
+    while (word && kw_grade_name[grade] && strcmp(kw_grade_name[grade], word)) grade++;
+    return word && kw_grade_name[grade] ? (enum kw_grade)grade : KW_GRADE_UNKNOWN;
+}
+
 /* A stand-in with no step times, for results opened again: prices and labels ask for the words alone, and the profile
  * itself may be gone or another by now. */
 enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct kw_profile_words *w,
                                           const struct kw_profile **out, struct kw_error *err)
 {
-    const char *file = w->file ? w->file : "", *sha256 = w->sha256 ? w->sha256 : "";
-    int grade = 0;
-    while (kw_grade_name[grade] && w->grade && strcmp(kw_grade_name[grade], w->grade)) grade++;
-    if (!w->grade || !kw_grade_name[grade]) grade = KW_GRADE_UNKNOWN;
+    const char *file = w->file ? w->file : "", *sha256 = w->sha256 ? w->sha256 : "", *link = w->link ? w->link : "";
+    enum kw_grade grade = grade_of(w->grade), link_grade = grade_of(w->link_grade);
     for (size_t i = 0; i < c->n_named; i++) {
         const struct kw_profile *p = c->named[i];
         if (p->tp == w->tp && !strcmp(p->gpu, w->gpu) && !strcmp(p->model, w->model) &&
             !strcmp(p->precision, w->precision) && !strcmp(p->file, file) && !strcmp(p->sha256, sha256) &&
-            (int)p->steps.grade == grade) {
+            p->steps.grade == grade && !strcmp(p->link.name, link) && p->link.provenance.grade == link_grade) {
             *out = p;
             return KW_OK;
         }
@@ -404,10 +409,11 @@ enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct k
     }
     p->tp = w->tp;
     p->num_blocks = 1; /* it did fit */
-    p->steps.grade = (enum kw_grade)grade;
+    p->steps.grade = grade;
+    p->link.provenance.grade = link_grade;
     if (!put_word(p->gpu, sizeof p->gpu, w->gpu) || !put_word(p->model, sizeof p->model, w->model) ||
         !put_word(p->precision, sizeof p->precision, w->precision) || !put_word(p->file, sizeof p->file, file) ||
-        !put_word(p->sha256, sizeof p->sha256, sha256)) {
+        !put_word(p->sha256, sizeof p->sha256, sha256) || !put_word(p->link.name, sizeof p->link.name, link)) {
         free(p);
         return kw_fail(err, KW_ERANGE, "no profile has these names: GPU '%.40s', model '%.60s', precision '%.20s'",
                        w->gpu, w->model, w->precision);

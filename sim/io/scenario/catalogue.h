@@ -12,8 +12,8 @@
 #include "sim/io/scenario/search_path.h"
 #include "sim/plan/sweep/steptimes.h"
 
-struct kw_profile_words { /* borrowed; file, sha256 and grade may be NULL: not known */
-    const char *gpu, *model, *precision, *file, *sha256, *grade;
+struct kw_profile_words { /* borrowed; all after precision may be NULL: not known */
+    const char *gpu, *model, *precision, *file, *sha256, *grade, *link, *link_grade;
     uint32_t tp;
 };
 
