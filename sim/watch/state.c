@@ -224,6 +224,25 @@ static enum kw_status read_texts(struct kw_h5 *f, const char *path, void *rows, 
     return st;
 }
 
+/* What is added up later, in 64 bits: each column of the cells, and what is rented. With room for a sum of two. */
+static enum kw_status check_sums(const struct kw_watch_ledger *l, struct kw_error *err)
+{
+    const kw_i128 most = INT64_MAX / 4;
+    kw_i128 rent = 0;
+    for (size_t i = 0; i < l->n_sources; i++) {
+        const struct kw_watch_source *s = &l->source[i];
+        rent += ((kw_i128)s->until - s->from + KW_NS_PER_HOUR) * s->hour / KW_NS_PER_HOUR;
+        if (rent > most || s->until > INT64_MAX - KW_NS_PER_HOUR)
+            return kw_fail(err, KW_ERANGE, "/source has a row %zu that comes to more than a ledger holds", i);
+    }
+    for (size_t k = 2; k < N(cell_column); k++) { /* behind hour and series */
+        kw_i128 sum = 0;
+        for (size_t i = 0; i < l->n_cells; i++) sum += get((const char *)&l->cell[i], &cell_column[k]);
+        if (sum > most) return kw_fail(err, KW_ERANGE, "%s adds up to more than a ledger holds", cell_column[k].path);
+    }
+    return KW_OK;
+}
+
 static enum kw_status check(const struct kw_watch_ledger *l, struct kw_error *err)
 {
     for (size_t i = 0; i < l->n_sources; i++)
@@ -238,7 +257,7 @@ static enum kw_status check(const struct kw_watch_ledger *l, struct kw_error *er
             (i && (x[-1].hour > x->hour || (x[-1].hour == x->hour && x[-1].series >= x->series))))
             return kw_fail(err, KW_ERANGE, "/cell has a row %zu out of order, or of no series", i);
     }
-    return KW_OK;
+    return check_sums(l, err);
 }
 
 static enum kw_status read_all(struct kw_h5 *f, struct kw_watch_ledger *l, struct kw_error *err)

@@ -199,6 +199,12 @@ static void a_state_that_lies_is_refused(void)
     CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
     cell[1].count.requests = 0, series[1].source = 1;
     CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
+    series[1].source = 0, cell[0].count.cost = cell[1].count.cost = INT64_MAX / 2;
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
+    CHECK(strstr(err.msg, "/cell/cost adds up"));
+    cell[0].count.cost = 0, source.until = 1000000 * KW_NS_PER_HOUR, source.hour = INT64_MAX / 1000;
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
+    CHECK(strstr(err.msg, "/source has a row 0"));
     put_text(state_path, "no HDF5", 7);
     CHECK(kw_watch_load(&back, state_path, &err) == KW_EPARSE);
 }
