@@ -38,7 +38,7 @@ static void names(const struct kw_plan *p, size_t from, enum those which, bool a
     }
     if (shown < n) kw_text_add(&said, "; and %zu more (--all)", n - shown);
     out->failed |= said.failed;
-    if (n) kw_summary_paragraph(word[which], said.s, out);
+    if (n && !said.failed) kw_summary_paragraph(word[which], said.s, out);
     kw_text_free(&said);
 }
 

@@ -218,16 +218,16 @@ holds "... the engine's limits that a plan tries, too" bash -c "grep -q 'max_num
     cmp $work/limits.csv $work/limits-again.csv"
 holds "reprice says what the plan said" $python "$work/again.py" "$work/thin.csv" "$work/again.csv" "$work/other.csv"
 
-# ---- -p takes a kind; a Hugging Face id is told the name known here
+# ---- -p takes a kind; an id of Hugging Face that is not known is told the nearest name
 
 kw plan -q --trace $trace --format servegen --model llama-3.1-8b -p serverless -p api -r 1 --csv 2>/dev/null | cut -d, -f4 |
     sort -u >"$work/kinds"
 holds "two kinds" bash -c "grep -qx serverless $work/kinds && grep -qx api $work/kinds && ! grep -q dedicated $work/kinds"
-kw plan -q --trace $trace --format servegen --model meta-llama/Llama-3.1-8B-Instruct >"$work/hf" 2>&1
+kw plan -q --trace $trace --format servegen --model meta-lama/Llama-3.1-8B >"$work/hf" 2>&1
 kw plan -q --trace $trace --format servegen --model meta-llama/Llama-3.3-70B-Instruct -r 1 --csv >"$work/id.csv"
 kw plan -q --trace $trace --format servegen --model llama-3.3-70b -r 1 --csv >"$work/name.csv"
 holds "the id of a model known here is that model, APIs and all" bash -c "cmp $work/id.csv $work/name.csv && grep -q ',api,' $work/id.csv"
-holds "a Hugging Face id" grep -q "did you mean 'llama-3.1-8b'" "$work/hf"
+holds "an unknown Hugging Face id" grep -q "did you mean 'llama-3.1-8b'" "$work/hf"
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
