@@ -77,7 +77,7 @@ static uint32_t largest(const struct kw_plan *p, size_t looked, const struct kw_
 
 enum kw_status kw_plan_mixes(struct kw_plan *p, size_t looked, struct kw_error *err)
 {
-    struct kw_choice base[BASES], serverless[BESIDE], machines[BASES + BESIDE];
+    struct kw_choice base[BASES] = { 0 }, serverless[BESIDE] = { 0 }, machines[BASES + BESIDE] = { 0 };
     size_t n_base = best_few(p, looked, KW_KIND_DEDICATED, base, BASES), before = p->n,
            n_serverless = best_few(p, looked, KW_KIND_SERVERLESS, serverless, BESIDE),
            n_machines = best_few(p, looked, KW_KIND_DEDICATED, machines, BASES + BESIDE);
