@@ -346,7 +346,7 @@ static enum kw_status merge(struct kw_watch_ledger *l, struct adding *a, struct 
         j += order >= 0;
         n++;
     }
-    memcpy(l->series + l->n_series, a->series, a->n_series * sizeof *a->series);
+    if (a->n_series) memcpy(l->series + l->n_series, a->series, a->n_series * sizeof *a->series);
     free(l->cell), free(l->source), free(a->series);
     l->cell = all;
     l->n_cells = n;

@@ -536,7 +536,7 @@ static struct kw_span owner_of(struct kw_log *g, const struct kw_cell *cell)
 static enum kw_status dollars(const struct kw_cell *x, kw_nusd *out, struct kw_error *err)
 {
     char text[48];
-    bool rounded;
+    bool rounded = false;
     struct kw_span s = kw_span_trimmed(x->text);
     if (s.n && *s.p == '$') s.p++, s.n--;
     if (!s.n || s.n >= sizeof text)
