@@ -243,15 +243,13 @@ static bool may_be_thin(const struct kw_point *p)
 }
 
 /* Fills stressed[n]: each point that stands for one whose margin may be thin. */
-static bool choose(const struct kw_point *points, const size_t *like, size_t n, bool *stressed)
+static void choose(const struct kw_point *points, const size_t *like, size_t n, bool *stressed)
 {
-    bool any = false;
     for (size_t i = 0; i < n; i++) {
         if (!may_be_thin(&points[i])) continue;
         assert(points[like[i]].feasible && like[like[i]] == like[i]);
-        stressed[like[i]] = any = true;
+        stressed[like[i]] = true;
     }
-    return any;
 }
 
 enum kw_status kw_stress_margins(struct kw_point *points, const struct kw_candidate *candidates, const size_t *like,
@@ -265,12 +263,12 @@ enum kw_status kw_stress_margins(struct kw_point *points, const struct kw_candid
     enum kw_status st = ok ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %zu margins", n);
     for (size_t i = 0; i < n && st == KW_OK; i++)
         if (points[i].feasible) points[i].margin = margin_of(&points[i], &study->slo, 0);
-    if (st == KW_OK && choose(points, like, n, stressed))
-        for (size_t i = 0; i < n && st == KW_OK; i++) {
-            if (!stressed[i]) continue;
-            if (any(&candidates[i], runs_engine)) st = push_steps(&w, &candidates[i], i, err);
-            if (st == KW_OK && any(&candidates[i], is_api)) st = push_api(&w, &candidates[i], i, err);
-        }
+    if (st == KW_OK) choose(points, like, n, stressed);
+    for (size_t i = 0; i < n && st == KW_OK; i++) {
+        if (!stressed[i]) continue;
+        if (any(&candidates[i], runs_engine)) st = push_steps(&w, &candidates[i], i, err);
+        if (st == KW_OK && any(&candidates[i], is_api)) st = push_api(&w, &candidates[i], i, err);
+    }
     if (st == KW_OK) st = replay(&w, study, run, err);
     for (size_t k = 0, end; k < w.n && st == KW_OK; k = end) {
         size_t i = w.of[k];

@@ -3,17 +3,10 @@
 # usage: KEEPWARM=path/to/keepwarm test_buckets.sh
 set -u
 KEEPWARM=${KEEPWARM:-build/keepwarm} exec python3 - <<'PY'
-import json, os, subprocess, tempfile
+import json, subprocess
+from tests.checks import KW, check, own_folder, report
 
-KW = os.path.abspath(os.environ["KEEPWARM"])
-os.chdir(tempfile.mkdtemp())
-passed = failed = 0
-
-def check(name, good, said=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print("FAIL", name, said)
+own_folder()
 
 def keepwarm(*words, stdin=None):
     r = subprocess.run([KW, *words], capture_output=True, text=True, stdin=stdin)
@@ -76,6 +69,5 @@ check("info names the way", "at random times (buckets=poisson, run and plan" in 
 code, out, err = keepwarm("trace", "info", "usage.csv", "--columns", "buckets=batch")
 check("an unknown way is refused", code == 2 and "buckets is poisson, even or begin, not 'batch'" in err, err)
 
-print("%d passed, %d failed" % (passed, failed))
-raise SystemExit(failed > 0)
+report()
 PY

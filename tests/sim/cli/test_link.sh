@@ -2,25 +2,7 @@
 # tests/sim/cli/test_link.sh - what joins the GPUs of a replica: told with its grade in the answer and the JSON, the
 # user's in its place, steps by it, and kept when a result is made again or priced anew.
 cd "$(dirname "$0")/../../.." || exit 1
-KEEPWARM=$(realpath "${KEEPWARM:-build/keepwarm}") || exit 1
-repo=$PWD work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-mkdir "$work/bin" && ln -s "$KEEPWARM" "$work/bin/keepwarm" && cd "$work" || exit 1
-PATH=$work/bin:$PATH
-export LC_ALL=C.UTF-8
-passed=0 failed=0
-ok() { passed=$((passed + 1)); }
-bad() { failed=$((failed + 1)); echo "FAIL $*"; }
-says() { # WHAT FILE TEXT
-    if tr -s ' \t\n' ' ' <"$2" | grep -qF -- "$3"; then ok; else bad "$1: '$3' is not in: $(head -c 400 "$2" | tr '\n' ' ')"; fi
-}
-exits() { # WHAT CODE COMMAND...
-    local what=$1 want=$2
-    shift 2
-    "$@" >"$work/out" 2>"$work/err"
-    local got=$?
-    if [ $got = "$want" ]; then ok; else bad "$what: exit $got, want $want: $(head -2 "$work/err")"; fi
-}
+. tests/checks.bash
 
 cp "$repo/tests/sim/cli/bad_input/base.json" one.json
 awk 'BEGIN { print "TIMESTAMP,ContextTokens,GeneratedTokens"
@@ -42,12 +24,14 @@ exits "again" 0 keepwarm rerun same.h5 -q
 says "again" out "16.6 GB/s, 50 us a call, user"
 [ "$(tpot)" = "$own" ] && ok || bad "made again with other steps: $(tpot), not $own"
 exits "priced anew" 0 keepwarm reprice same.h5 --json
-says "priced anew" out '"link": "16.6 GB/s, 50 us a call", "link_grade": "user"'
+tr '\t' ' ' <out >flat
+says "priced anew" flat '"link": "16.6 GB/s, 50 us a call", "link_grade": "user"'
 exits "a faster one" 0 keepwarm run fast.json -q
 says "a faster one" out "link 2 x L4 over nvlink-4, published: microsoft/vidur"
 [ "$(tpot)" != "$own" ] && ok || bad "a faster link changes no figure"
 exits "as JSON" 0 keepwarm run fast.json -q --json
-says "as JSON" out '"link": "nvlink-4", "link_grade": "published"'
+tr '\t' ' ' <out >flat
+says "as JSON" flat '"link": "nvlink-4", "link_grade": "published"'
 exits "a profile" 0 keepwarm calibrate show "$repo/calibrate/data/profiles/L4-llama-3.1-8b-bf16-tp2.json"
 says "a profile" out "all-reduce estimated"
 says "a profile" out "PCIe 4.0 x16 without peer access; of a step"

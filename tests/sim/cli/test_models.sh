@@ -2,25 +2,9 @@
 # tests/sim/cli/test_models.sh - a model is its config.json: by path, by Hugging Face id, in run and plan, without a profile; what it rests
 # on is said; a key that nobody knows is named; a result made with one is made again.
 cd "$(dirname "$0")/../../.." || exit 1
-KEEPWARM=$(realpath "${KEEPWARM:-build/keepwarm}") || exit 1
-repo=$PWD work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-mkdir "$work/bin" "$work/mine" && ln -s "$KEEPWARM" "$work/bin/keepwarm" && cd "$work" || exit 1
-PATH=$work/bin:$PATH
-export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 KEEPWARM_PROFILES=''
-passed=0 failed=0 skipped=0
-ok() { passed=$((passed + 1)); }
-bad() { failed=$((failed + 1)); echo "FAIL $*"; }
-says() { # WHAT FILE TEXT
-    if tr -s ' \n' ' ' <"$2" | grep -qF -- "$3"; then ok; else bad "$1: '$3' is not in: $(head -c 400 "$2" | tr '\n' ' ')"; fi
-}
-exits() { # WHAT CODE COMMAND...
-    local what=$1 want=$2
-    shift 2
-    "$@" >"$work/out" 2>"$work/err"
-    local got=$?
-    if [ $got = "$want" ]; then ok; else bad "$what: exit $got, want $want: $(head -2 "$work/err")"; fi
-}
+. tests/checks.bash
+export KEEPWARM_PROFILES=
+mkdir mine
 
 awk 'BEGIN { print "TIMESTAMP,ContextTokens,GeneratedTokens"
     for (i = 0; i < 60; i++) printf "2023-11-16 18:17:%02d.5000000,%d,%d\n", i, 100 + i * 7 % 300, 20 + i * 13 % 90 }' >t.csv

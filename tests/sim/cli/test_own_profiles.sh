@@ -2,27 +2,10 @@
 # tests/sim/cli/test_own_profiles.sh - profiles of the user's: a folder, $KEEPWARM_PROFILES and --profile; the best grade is taken and
 # named in the table, the JSON, the HDF5 and the page; a result made with them is made again, and is known when they changed.
 cd "$(dirname "$0")/../../.." || exit 1
-KEEPWARM=$(realpath "${KEEPWARM:-build/keepwarm}") || exit 1
-repo=$PWD work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-mkdir "$work/bin" "$work/mine" && ln -s "$KEEPWARM" "$work/bin/keepwarm" && cd "$work" || exit 1
-PATH=$work/bin:$PATH
-export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
+. tests/checks.bash
 unset KEEPWARM_PROFILES
-passed=0 failed=0 skipped=0
-ok() { passed=$((passed + 1)); }
-bad() { failed=$((failed + 1)); echo "FAIL $*"; }
-says() { # WHAT FILE TEXT
-    if tr -s ' \n' ' ' <"$2" | grep -qF -- "$3"; then ok; else bad "$1: '$3' is not in: $(head -c 400 "$2" | tr '\n' ' ')"; fi
-}
+mkdir mine
 silent() { if grep -qF -- "$3" "$2"; then bad "$1: '$3' is said"; else ok; fi; }
-exits() { # WHAT CODE COMMAND...
-    local what=$1 want=$2
-    shift 2
-    "$@" >"$work/out" 2>"$work/err"
-    local got=$?
-    if [ $got = "$want" ]; then ok; else bad "$what: exit $got, want $want: $(head -2 "$work/err")"; fi
-}
 
 cp "$repo/tests/sim/cli/bad_input/base.json" s.json
 awk 'BEGIN { print "TIMESTAMP,ContextTokens,GeneratedTokens"
