@@ -54,7 +54,7 @@ $B/%.c.o: %.c
 # What judges published servers and real runs: for `make fidelity` and its tests, no part of the program.
 FIDELITY_O := $(patsubst %.c,$B/%.c.o,$(filter-out %/main.c tests/fidelity/test_%,$(wildcard tests/fidelity/*.c)))
 $B/tests/fidelity/main $B/tests/fidelity/test_closed_loops $B/tests/fidelity/test_fidelity \
-  $B/tests/fidelity/test_real_servers: $(FIDELITY_O)
+  $B/tests/fidelity/test_real_servers $B/tests/fidelity/test_silicon: $(FIDELITY_O)
 $B/tests/%: $B/tests/%.c.o $B/libkeepwarm.a
 	$(CC) $(CFLAGS) $(filter %.o,$^) $B/libkeepwarm.a $(LDLIBS) -o $@
 # Sees what each linear layer quantises (tests/engine/test_fp8.sh).

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "calibrate/operators/shape_steps.h"
 #include "calibrate/profile/kv.h"
 #include "calibrate/profile/vllm_defaults.h"
 
@@ -17,11 +16,20 @@ static bool runs(const struct kw_gpu_spec *g, const char *precision)
     return !strcmp(precision, "int4") || (!strcmp(precision, "fp8") && g->flops_fp8 > 0);
 }
 
-static enum kw_status size_cache(struct kw_profile *p, const struct kw_model_shape *m, const struct kw_gpu_spec *g,
-                                 struct kw_error *err)
+/* Weights of one GPU: dp ranks have all but the experts each for itself. */
+static double gpu_weights(const struct kw_model_shape *m, const char *precision, const struct kw_split *split)
 {
-    double tp = p->tp, token = kw_kv_gpu_bytes_per_token(m, p->precision, p->tp), layers = m->layers - m->linear_layers;
-    double room = kw_kv_room(g, m, p->precision, p->tp, p->max_num_batched_tokens),
+    double shared = kw_model_part_params(m, KW_PART_EXPERTS) * kw_model_bits(m, precision) / 8;
+    return (kw_model_weight_bytes(m, precision) - shared + shared / split->dp) / split->tp;
+}
+
+static enum kw_status size_cache(struct kw_profile *p, const struct kw_model_shape *m, const struct kw_gpu_spec *g,
+                                 const struct kw_split *split, struct kw_error *err)
+{
+    double tp = p->tp, token = kw_kv_gpu_bytes_per_token(m, p->precision, p->tp) / (split->kv_fp8 ? 2 : 1),
+           layers = m->layers - m->linear_layers, weights = gpu_weights(m, p->precision, split);
+    double room = kw_kv_room(g, m, p->precision, p->tp, p->max_num_batched_tokens) +
+                  kw_model_weight_bytes(m, p->precision) / tp - weights,
            state = kw_model_state_bytes(m) / tp;
     if (state > 0) {
         p->max_num_seqs = (uint32_t)fmax(1, fmin(p->max_num_seqs, room / 2 / state));
@@ -35,8 +43,7 @@ static enum kw_status size_cache(struct kw_profile *p, const struct kw_model_sha
         return kw_fail(err, KW_ERANGE,
                        "%s %s does not fit on %u x %s: %.1f GB of weights a GPU leave %.1f of %.1f GB for "
                        "the KV cache",
-                       m->name, p->precision, p->tp, g->name, kw_model_weight_bytes(m, p->precision) / tp / 1e9,
-                       room / 1e9, g->memory_bytes / 1e9);
+                       m->name, p->precision, p->tp, g->name, weights / 1e9, room / 1e9, g->memory_bytes / 1e9);
     p->block_size = KW_KV_BLOCK_SIZE;
     p->num_blocks = (uint32_t)fmin(tokens / KW_KV_BLOCK_SIZE, 1 << 30);
     p->kv_bytes_per_token = (tokens > plain ? full : token) * tp;
@@ -73,8 +80,10 @@ static void as_of(struct kw_law *to, const struct kw_law *from, const struct kw_
 }
 
 enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
-                              const char *precision, uint32_t tp, const struct kw_profiles *known, struct kw_error *err)
+                              const char *precision, const struct kw_split *split, const struct kw_profiles *known,
+                              struct kw_error *err)
 {
+    uint32_t tp = split->tp;
     struct kw_profile p = { .tp = tp };
     struct kw_kernel_laws laws;
     struct kw_link link = { .gpus = 0 };
@@ -87,13 +96,13 @@ enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shap
     snprintf(p.model, sizeof p.model, "%s", m->name);
     snprintf(p.precision, sizeof p.precision, "%s", precision);
     snprintf(p.engine, sizeof p.engine, "vllm, by the shape alone");
-    p.weight_bytes = kw_model_weight_bytes(m, precision);
+    p.weight_bytes = gpu_weights(m, precision, split) * tp;
     kw_vllm_limits(&p, gpu);
     kw_vllm_init(&p, m);
-    enum kw_status st = size_cache(&p, m, gpu, err);
+    enum kw_status st = size_cache(&p, m, gpu, split, err);
     if (st == KW_OK) st = kw_kernel_laws_of(&laws, gpu, err);
-    if (st == KW_OK && tp > 1) st = kw_link_named(&link, gpu->link, tp, err);
-    if (st == KW_OK) st = kw_shape_steps(&p.tables, m, gpu, precision, tp, &laws, &link, err);
+    if (st == KW_OK && tp * split->dp > 1) st = kw_link_named(&link, gpu->link, tp * split->dp, err);
+    if (st == KW_OK) st = kw_shape_steps(&p.tables, m, gpu, precision, split, &laws, &link, err);
     if (st != KW_OK) return st;
     as_of(&p.load_rate, &load->load_rate, load);
     as_of(&p.cached_load_rate, &load->cached_load_rate, load);
@@ -120,7 +129,8 @@ static enum kw_status add(struct kw_profiles *all, const struct kw_profiles *kno
 {
     struct kw_profile p;
     struct kw_error why;
-    enum kw_status st = kw_on_the_spot(&p, m, g, precision, tp, known, &why);
+    const struct kw_split split = { .tp = tp, .ep = 1, .dp = 1 };
+    enum kw_status st = kw_on_the_spot(&p, m, g, precision, &split, known, &why);
     if (st == KW_ERANGE) return KW_OK;
     if (st == KW_OK && (st = kw_profiles_add(all, &p, &why)) != KW_OK) kw_profile_free(&p);
     return st == KW_OK ? st : kw_fail(err, st, "%s", why.msg);

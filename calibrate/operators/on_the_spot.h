@@ -3,6 +3,7 @@
  * estimated; its error is not stated until somebody judges it (0 in the profile: a plan assumes one and says so). */
 #ifndef KW_CALIBRATE_OPERATORS_ON_THE_SPOT_H
 #define KW_CALIBRATE_OPERATORS_ON_THE_SPOT_H
+#include "calibrate/operators/shape_steps.h"
 #include "calibrate/profile/gpu.h"
 #include "calibrate/profile/profile.h"
 
@@ -10,9 +11,9 @@
  * sized as if those layers kept all tokens, or without them, with a whole window of each of max_num_seqs sequences set
  * aside: whichever holds more; neither holds less than it says. States of linear attention are set aside for max_num_seqs
  * sequences too, of which there are no more than half of the room has states for.
- * known: borrowed during the call. KW_ERANGE: the GPU lacks the precision, the heads do not split, or it does not fit. */
+ * The profile is of one of dp ranks: its tp GPUs, its KV cache. known: borrowed during the call. KW_ERANGE: the GPU lacks the precision, the heads do not split, or it does not fit. */
 enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
-                              const char *precision, uint32_t tp, const struct kw_profiles *known,
+                              const char *precision, const struct kw_split *split, const struct kw_profiles *known,
                               struct kw_error *err);
 /* Adds those of every GPU of the table, tp 1, 2, 4 and 8 and precision that the checkpoint runs in (its own; of one in 16
  * bits fp8 too, and fp16 where there is no bf16), as far as they fit. Nothing where all has a profile of the shape. */

@@ -27,8 +27,9 @@ struct job {
     const struct kw_model_shape *m;
     const struct kw_gpu_spec *g;
     const struct kw_kernel_laws *laws;
-    double tp, kv_heads; /* KV heads of one GPU */
-    double full, sparse; /* layers that attend, layers of experts */
+    double tp, kv_heads;     /* KV heads of one GPU */
+    double dp, ep, kv_bytes; /* of a value of the KV cache */
+    double full, sparse;     /* layers that attend, layers of experts */
     struct kind attention, mlp, shared, experts, wide;
 };
 
@@ -61,8 +62,9 @@ static double experts_s(const struct job *j, double tokens)
     const struct kind *w = &j->experts;
     const double *c = w->fp8 ? j->laws->experts_fp8 : w->bytes < 1 ? j->laws->experts_4bit : j->laws->experts;
     double flops = w->fp8 ? j->g->flops_fp8 : j->g->flops_bf16, operand = w->fp8 ? 1 : 2;
-    double width = m->experts.width / j->tp, taken = tokens * m->experts.active;
-    double read = kw_model_experts_touched(m, tokens) * 3 * m->hidden * width * w->bytes +
+    double all = tokens * j->dp, width = m->experts.width * j->ep / (j->tp * j->dp),
+           taken = all * m->experts.active / j->ep;
+    double read = kw_model_experts_touched(m, all) / j->ep * 3 * m->hidden * width * w->bytes +
                   taken * (operand * (m->hidden + width) + 2 * (2 * width + m->hidden));
     return c[0] + c[1] * 2 * taken * 3 * m->hidden * width / flops + c[2] * read / j->g->bandwidth +
            product_s(j, &j->wide, tokens, m->experts.n, m->hidden);
@@ -130,9 +132,10 @@ static double decode_layer_s(const struct job *j, double batch, double context)
     const double *c = j->laws->wide.decode;
     double latent = m->latent.kv_rank + m->latent.rope_dim;
     if (!m->latent.kv_rank)
-        return c[0] + c[1] * batch * j->kv_heads + c[2] * 4 * m->head_dim * j->kv_heads * context / j->g->bandwidth;
+        return c[0] + c[1] * batch * j->kv_heads +
+               c[2] * 2 * j->kv_bytes * m->head_dim * j->kv_heads * context / j->g->bandwidth;
     double multiplied = 2 * m->heads / j->tp * (latent + m->latent.kv_rank) * context / j->g->flops_bf16;
-    double read = 2 * (latent + m->latent.index_dim) * context / j->g->bandwidth;
+    double read = j->kv_bytes * (latent + m->latent.index_dim) * context / j->g->bandwidth;
     return c[0] + c[1] * batch + c[2] * read + j->laws->wide.prefill[2] * multiplied;
 }
 
@@ -229,27 +232,40 @@ static enum kw_status put_prefill(struct kw_step_tables *t, const struct job *j,
     return st;
 }
 
+/* Of dp ranks the sums after attention stay within a rank, and its link is taken for as good as that of all. */
+static double links_s(const struct job *j, const struct kw_link *link, double tokens)
+{
+    double one = kw_link_all_reduce_s(link, 2 * tokens * j->m->hidden);
+    if (j->dp == 1) return 2 * j->m->layers * one;
+    double shared = j->sparse * kw_link_all_reduce_s(link, 2 * j->dp * tokens * j->m->hidden);
+    return shared + (j->tp > 1 ? (2 * j->m->layers - j->sparse) * one : 0);
+}
+
 static enum kw_status put_comm(struct kw_step_tables *t, const struct job *j, const struct kw_link *link,
                                struct kw_error *err)
 {
     enum kw_status st = kw_curve_new(&t->comm, COUNT(sequence_grid) + COUNT(dense_grid), err);
     if (st != KW_OK) return st;
-    if (j->tp == 1) {
+    if (j->tp * j->dp == 1) {
         kw_curve_put(&t->comm, 0, 0);
         return KW_OK;
     }
     for (size_t i = 0; i < COUNT(sequence_grid) && sequence_grid[i] <= GRAPH_LIMIT; i++)
-        kw_curve_put(&t->comm, sequence_grid[i], kw_link_step_s(link, j->m, kw_fit_padded(sequence_grid[i])));
+        kw_curve_put(&t->comm, sequence_grid[i], links_s(j, link, kw_fit_padded(sequence_grid[i])));
     for (size_t i = 0; i < COUNT(dense_grid); i++)
-        kw_curve_put(&t->comm, dense_grid[i], kw_link_step_s(link, j->m, dense_grid[i]));
+        kw_curve_put(&t->comm, dense_grid[i], links_s(j, link, dense_grid[i]));
     return KW_OK;
 }
 
 enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
-                              const char *precision, uint32_t tp, const struct kw_kernel_laws *laws,
+                              const char *precision, const struct kw_split *split, const struct kw_kernel_laws *laws,
                               const struct kw_link *link, struct kw_error *err)
 {
+    uint32_t tp = split->tp, gpus = tp * split->dp;
     *t = (struct kw_step_tables){ 0 };
+    if (split->ep > 1 && (!m->experts.n || gpus % split->ep || m->experts.n % split->ep))
+        return kw_fail(err, KW_ERANGE, "%s: %u experts cannot be split over %u of %u GPUs", m->name, m->experts.n,
+                       split->ep, gpus);
     if (m->heads % tp || (!m->latent.kv_rank && m->kv_heads % tp && tp % m->kv_heads))
         return kw_fail(err, KW_ERANGE, "%s: %u heads and %u KV heads cannot be split over %u GPUs", m->name, m->heads,
                        m->kv_heads, tp);
@@ -257,6 +273,9 @@ enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_sh
                      .g = gpu,
                      .laws = laws,
                      .tp = tp,
+                     .dp = split->dp,
+                     .ep = split->ep,
+                     .kv_bytes = split->kv_fp8 ? 1 : 2,
                      .kv_heads = m->kv_heads > tp ? m->kv_heads / tp : 1,
                      .full = m->layers - m->linear_layers,
                      .sparse = m->experts.n ? m->layers - m->experts.dense_layers : 0,

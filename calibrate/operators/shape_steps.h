@@ -12,17 +12,25 @@
  *   prefill    per layer a + heads' 2 (d_qk + d_v) (128 T / (e F) + P / (e' F)), P the pairs that it sees
  *   all-reduce two a layer, of 2 T H bytes, over the GPU's link (link.h)
  *
- * Roofline: Williams et al., CACM 52(4), 2009; operations and bytes: Pope et al., arXiv:2211.05102. Experts are split like
- * any MLP, 1/tp of their width on each GPU; expert and data parallelism are not told apart here. */
+ * Roofline: Williams et al., CACM 52(4), 2009; operations and bytes: Pope et al., arXiv:2211.05102. How one model is laid
+ * over GPUs: struct kw_split. Experts are split over all tp dp GPUs, ep of them by whole experts and the rest by width. */
 #ifndef KW_CALIBRATE_OPERATORS_SHAPE_STEPS_H
 #define KW_CALIBRATE_OPERATORS_SHAPE_STEPS_H
 #include "calibrate/operators/kernel_laws.h"
 #include "calibrate/profile/link.h"
 
-/* link: over tp GPUs, not read at tp 1. KW_ERANGE: heads do not split over tp. t is empty on
+/* dp ranks attend to sequences of their own on tp GPUs each, and share the experts: E / ep whole ones on a GPU, in tp dp / ep
+ * parts of their width. The steps are a rank's, all ranks stepping together over batches alike: its experts get the tokens
+ * of dp ranks, whose hidden states are gathered before and summed after as in one all-reduce over tp dp GPUs. */
+struct kw_split {
+    uint32_t tp, ep, dp; /* each >= 1; ep 1: experts by width alone */
+    bool kv_fp8;         /* KV cache in 8 bits */
+};
+
+/* link: over tp dp GPUs, not read where that is 1. KW_ERANGE: heads do not split over tp. t is empty on
  * failure, the caller frees it otherwise (as a profile's). */
 enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
-                              const char *precision, uint32_t tp, const struct kw_kernel_laws *laws,
+                              const char *precision, const struct kw_split *split, const struct kw_kernel_laws *laws,
                               const struct kw_link *link, struct kw_error *err);
 
 #endif

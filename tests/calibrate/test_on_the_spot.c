@@ -14,7 +14,8 @@ static enum kw_status make(struct kw_profile *p, const char *model, const char *
 {
     const struct kw_model_shape *m = kw_model_find(model);
     CHECK(m != NULL);
-    return kw_on_the_spot(p, m, kw_gpu_find(gpu), precision, tp, &known, err);
+    const struct kw_split split = { .tp = tp, .ep = 1, .dp = 1 };
+    return kw_on_the_spot(p, m, kw_gpu_find(gpu), precision, &split, &known, err);
 }
 
 static double attention_s(const struct kw_step_tables *t, double batch, double context)

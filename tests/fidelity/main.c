@@ -1,6 +1,7 @@
 /* tests/fidelity/main.c - `make fidelity`: both real vLLM runs of data/calibration/vllm_bench replayed, beside the run
  * itself and the peer's simulator, and what each cause of error contributes; then every other server that published
- * figures (fidelity_servers.h). All of it goes to an HDF5 file, tests/fidelity/real_servers.h. Usage: fidelity DATA_DIR
+ * figures (fidelity_servers.h), and what profiles made on the
+ * spot say of whole servers (silicon_table.h). All of it goes to an HDF5 file, tests/fidelity/real_servers.h. Usage: fidelity DATA_DIR
  * [OUT.h5] */
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "sim/core/ascending.h"
 #include "tests/fidelity/real_servers.h"
 #include "tests/fidelity/fidelity_servers.h"
+#include "tests/fidelity/silicon_table.h"
 
 typedef double table[KW_RUN_METRICS][KW_RUN_STATISTICS];
 
@@ -408,6 +410,21 @@ static enum kw_status servers(const struct board *boards, const char *data, cons
     return st;
 }
 
+static enum kw_status silicon(const char *data, struct kw_error *err)
+{
+    struct kw_silicon s;
+    struct kw_profiles known;
+    enum kw_status st = kw_profiles_embedded(&known, err);
+    if (st != KW_OK) return st;
+    if ((st = kw_silicon_load(&s, data, err)) == KW_OK) {
+        st = kw_silicon_judge(&s, &known, err);
+        if (st == KW_OK) print_silicon(&s);
+        kw_silicon_free(&s);
+    }
+    kw_profiles_free(&known);
+    return st;
+}
+
 int main(int argc, char **argv)
 {
     static struct board boards[] = { { .gpu = "RTX4090", .max_num_seqs = 256, .preempts = true },
@@ -427,6 +444,7 @@ int main(int argc, char **argv)
     if (st == KW_OK) st = swap(&boards[0], &boards[1], &err);
     if (st == KW_OK) st = swap(&boards[1], &boards[0], &err);
     if (st == KW_OK) st = servers(boards, argv[1], argc == 3 ? argv[2] : NULL, &err);
+    if (st == KW_OK) st = silicon(argv[1], &err);
     for (int i = 0; i < 2; i++) release(&boards[i]);
     if (st != KW_OK) fprintf(stderr, "fidelity: %s\n", err.msg);
     return kw_exit_code(st);
