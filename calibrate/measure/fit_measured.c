@@ -852,6 +852,22 @@ static enum kw_status check_gpu(const char *gpu, const struct kw_measured_head *
     return KW_OK;
 }
 
+enum kw_status kw_fit_measured_steps(struct kw_profile *p, const struct kw_measured *m, FILE *report,
+                                     struct kw_error *err)
+{
+    struct fit f;
+    enum kw_status st = build(&f, m, NOBODY, err);
+    if (st != KW_OK) return st;
+    if ((st = errors_of(&f, KW_MEASURED_DECODE, &p->steps_error_median, &p->steps_error_worst, report, err)) == KW_OK)
+        st = errors_of(&f, KW_MEASURED_PREFILL, &p->prefill_error_median, &p->prefill_error_worst, report, err);
+    if (st == KW_OK) {
+        p->tables = f.t;
+        f.t = (struct kw_step_tables){ 0 };
+    }
+    fit_free(&f);
+    return st;
+}
+
 enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m, const char *gpu, FILE *report,
                                struct kw_error *err)
 {

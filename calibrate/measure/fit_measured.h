@@ -32,6 +32,12 @@
 enum kw_status kw_fit_measured(struct kw_profile *p, const struct kw_measured *m, const char *gpu, FILE *report,
                                struct kw_error *err);
 
+/* The step tables alone and the four error fields, of decode points and prompts that somebody else timed: as above without
+ * host, mixed steps, cold times and means over medians, which such a table says nothing of. All else of p is the caller's;
+ * its tables are empty before. */
+enum kw_status kw_fit_measured_steps(struct kw_profile *p, const struct kw_measured *m, FILE *report,
+                                     struct kw_error *err);
+
 /* error[i], i < n <= m->n: |predicted / measured - 1| of point i by a fit without it; 0 where that is not defined (no
  * decode or single-prompt prefill point). KW_ERANGE: too few points for a fit. */
 enum kw_status kw_fit_measured_left_out(const struct kw_measured *m, double *error, size_t n, struct kw_error *err);

@@ -297,13 +297,17 @@ const struct kw_command kw_commands[] = {
       1,
       kw_cli_calibrate_show },
     { "calibrate import",
-      "",
-      "fit a profile to published measurements",
-      "",
+      "[TABLE.csv...]",
+      "fit a profile to your tables of step times, or to published ones",
+      "A TABLE is whole steps that you timed: batch,context,ms (sequences, tokens of each in the KV cache)\n"
+      "and tokens,past,ms (a prompt and what was there before it), in two files or one. KV cache, limits\n"
+      "and loading are as known of that GPU and model; so is what the tables do not tell, which is said.\n"
+      "Errors are leave-one-out. Without a TABLE the published ones of --source are taken.",
+      "keepwarm calibrate import steps.csv --gpu H100 --model llama-3.1-8b -o profiles/mine.json\n"
       "keepwarm calibrate import --gpu H100 --model llama-3.1-8b --precision bf16 --tp 1 -o profile.json",
       { KW_OPT_SOURCE, KW_OPT_GPU, KW_OPT_MODEL, KW_OPT_PRECISION, KW_OPT_TP, KW_OPT_OUT, KW_OPTIONS },
       0,
-      0,
+      KW_CLI_MAX_LIST,
       kw_cli_calibrate_import },
     { "calibrate measure",
       "",

@@ -6,6 +6,7 @@
 #include "calibrate/import/import.h"
 #include "calibrate/operators/scale.h"
 #include "calibrate/profile/show.h"
+#include "sim/cli/commands/calibrate_own.h"
 #include "sim/cli/profiles.h"
 #include "sim/cli/output.h"
 #include "sim/io/scenario/catalogue.h"
@@ -127,6 +128,7 @@ int kw_cli_calibrate_import(const struct kw_options *o)
     char *report = NULL;
     if (!o->gpu || !o->model || !o->out)
         return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "calibrate import wants --gpu, --model and -o FILE"), &err);
+    if (o->args.n) return kw_cli_calibrate_import_own(o);
     enum kw_status st = kw_calibrate_import(&p, dir, o->gpu, o->model, o->precision ? o->precision : "bf16",
                                             (unsigned)o->tp, &report, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);

@@ -55,6 +55,14 @@ exits "calibrate show by name" 0 keepwarm calibrate show H100-llama-3.1-8b-bf16-
 says "calibrate show by name" out "measured on NVIDIA H100 80GB HBM3"
 rm profiles
 
+# A table of one's own: 12 ms a step and no more, on a GPU whose published profile takes half of that.
+awk 'BEGIN { print "batch,context,ms"; for (b = 1; b <= 64; b *= 8) for (c = 128; c < 9000; c *= 4) print b "," c "," 12 + b / 100 + b * c / 1e5 }' >steps.csv
+exits "calibrate import of an own table" 0 keepwarm calibrate import steps.csv --gpu 'NVIDIA H100 80GB HBM3' --model llama-3.1-8b -o steps.json
+says "an own table's errors" out "decode: left out, median"
+says "an own table without prompts" out "prefill: NOT IN THE FILES; by published"
+exits "an own table's profile" 0 keepwarm run s.json -q --profile steps.json --json
+/usr/bin/python3 -c 'import json; p = json.load(open("out"))["points"][0]; assert 0.012 < p["tpot_p50_s"] < 0.013, p' && ok || bad "steps of an own table are served as such"
+
 exits "not steady" 0 keepwarm run s.json -q --profile drifted.json
 says "not steady" out "NOT A STEADY DEVICE (drift 7 %)"
 exits "a weaker one" 0 keepwarm run s.json --profile guess.json
