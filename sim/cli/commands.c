@@ -138,8 +138,13 @@ const struct kw_command kw_commands[] = {
       "each request's model, else by the cost that the log itself states. LOG=PLATFORM:GPUxN is the log of\n"
       "what ran on N GPUs: rented from its first request to its last, or, of a serverless platform, billed\n"
       "by the GPU time that it tells (--columns gpu=NAME:ms). cold=NAME and start=NAME:ms tell of cold\n"
-      "starts; key, team, tag and cost name other columns than the known ones. A log without dates wants\n"
-      "--date. Tables are of the last 30 days. --state keeps what was counted: a log that is in it is known\n"
+      "starts; key, team, tag and cost name other columns than the known ones. LOG=costs:NAME costs what the\n"
+      "--costs export (FOCUS, all of its files) charges in rows with NAME in their service, provider, resource,\n"
+      "description, meter or tags: EffectiveCost, by day or hour as it stands there, shared by the tokens of\n"
+      "that day or hour. What falls on times without a log, or is nobody's, is said; requests whose charge is\n"
+      "yet to come wait for it, outside of $/Mtok. A later export replaces what it covers again. A log\n"
+      "without dates wants --date. Tables are of the last 30 days. --state keeps what was counted: a log that is in it "
+      "is known\n"
       "by its bytes and left out, one that has grown is read from where it ended, and a watch that is\n"
       "killed loses nothing. A last line without its newline is left for the next time.\n"
       "Anomalies are hours that cost more than the same hour of earlier days, working days and weekends\n"
@@ -150,13 +155,14 @@ const struct kw_command kw_commands[] = {
       "keepwarm watch spend.csv --platform openai --platform anthropic\n"
       "keepwarm watch logs/*.jsonl --platform openai --state watch.h5 # every night: reads what is new\n"
       "keepwarm watch spend.csv vllm.jsonl=lambda:H100x2 --platform openai --json\n"
+      "keepwarm watch vllm.jsonl=costs:SageMaker spend.csv --platform openai --costs focus.csv.gz\n"
       "keepwarm watch --state watch.h5 --budget 5000 || mail -s 'over budget' finops@example.com\n"
       "keepwarm watch logs/*.jsonl --state watch.h5 --metrics /var/lib/node_exporter/keepwarm.prom -q\n"
       "keepwarm watch spend.csv --platform openai --savings llama-3.3-70b --slo ttft_p95=2s\n"
       "keepwarm watch jobs.jsonl=runpod:H100 --columns gpu=executionTime:ms,start=delayTime:ms",
-      { KW_OPT_PLATFORM, KW_OPT_PLATFORMS, KW_OPT_MODEL, KW_OPT_STATE, KW_OPT_SPEND, KW_OPT_SAVINGS, KW_OPT_METRICS,
-        KW_OPT_SLO, KW_OPT_DATE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_JSON, KW_OPT_ALL, KW_OPT_QUIET,
-        KW_OPTIONS },
+      { KW_OPT_PLATFORM, KW_OPT_PLATFORMS, KW_OPT_MODEL, KW_OPT_COSTS, KW_OPT_STATE, KW_OPT_SPEND, KW_OPT_SAVINGS,
+        KW_OPT_METRICS, KW_OPT_SLO, KW_OPT_DATE, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_JSON, KW_OPT_ALL,
+        KW_OPT_QUIET, KW_OPTIONS },
       0,
       KW_CLI_MAX_LIST,
       kw_cli_watch },

@@ -26,6 +26,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_COLUMNS,
                     KW_OPT_STRICT,
                     KW_OPT_FOCUS,
+                    KW_OPT_COSTS,
                     KW_OPT_INVOICE,
                     KW_OPT_TERM,
                     KW_OPT_STATE,
@@ -109,7 +110,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
 struct kw_options {
     const char *out, *trace, *format, *columns, *model, *gpu, *precision, *source, *name, *origin, *licence, *date,
         *focus, *invoice, *state, *spend, *savings, *metrics, *volume, *term, *platforms, *region, *precise;
-    struct kw_list set, slo, platform, profile, require, add, substitute;
+    struct kw_list set, slo, platform, profile, require, add, substitute, costs;
     int64_t threads, seed, replications, tp, at,
         start_hour; /* threads 0: all; seed, replications, at, start_hour -1: not given */
     bool json, csv, quiet, records, exhaustive, allow_unknown, strict, all, breakeven, curves, pareto, force;

@@ -70,7 +70,7 @@ static void breakdown(struct kw_text *out, const char *head, const struct kw_wat
     kw_text_table_column(&t, "per 1000", "$", true);
     for (size_t i = 0; i < shown + (shown < n); i++) {
         const struct kw_watch_row *x = i < shown ? &row[i] : &rest;
-        bool none = x->count.unpriced == x->count.requests && !x->count.cost;
+        bool none = x->count.unpriced + x->count.waiting == x->count.requests && !x->count.cost;
         kw_text_table_cell(&t, "%s", *x->name ? x->name : x->source ? "(no platform known)" : "(not named)");
         kw_text_table_cell(&t, "%s", count(x->count.requests, a));
         kw_text_table_cell(&t, "%s", kw_quantity_number((double)kw_watch_tokens(&x->count) / 1e6, b));
@@ -226,6 +226,44 @@ static void busy(struct kw_text *out, const struct kw_watch_report *r, const str
     }
 }
 
+/* What exports charged: what of it is counted, what is not and why. */
+static void charges(struct kw_text *out, const struct kw_watch_report *r, const struct kw_watch_row *row, size_t n)
+{
+    const struct kw_watch_ledger *l = r->ledger;
+    const struct kw_watch_export *x = r->export;
+    char a[32], b[32], c[32], from[32], to[32];
+    for (uint32_t k = 0, any = 0; k < l->n_sources; k++) {
+        struct kw_watch_charges_sum s;
+        size_t i = 0;
+        if (!l->source[k].charged) continue;
+        kw_watch_charges_told(l, k, r->window, &s);
+        if (!any++) kw_document_section(out, "Charged by cost exports");
+        while (i < n && row[i].source != &l->source[k]) i++;
+        if (s.until)
+            kw_document_note(out, "%s: charges from %s to %s UTC, $%s of them in the window", l->source[k].name,
+                             hour_text(s.from / KW_NS_PER_HOUR, from),
+                             hour_text((s.until - 1) / KW_NS_PER_HOUR + 1, to), usd(s.counted, a));
+        if (s.outside)
+            kw_document_note(out,
+                             "%s: $%s more at hours of which no log tells is not in it: nobody knows what it served",
+                             l->source[k].name, usd(s.outside, b));
+        if (i < n && row[i].count.waiting)
+            kw_document_note(out, "%s: %s requests, %s tokens, have no charge yet and are not in its $ per Mtok",
+                             l->source[k].name, count(row[i].count.waiting, b), count(row[i].count.waiting_tokens, c));
+    }
+    if (!x) return;
+    if (x->billed)
+        kw_document_note(out, "the export has no EffectiveCost: what a purchase paid ahead counts when it was billed");
+    if (!x->n_services) return;
+    char names[300] = "";
+    size_t used = 0, shown = x->n_services <= 4 || r->all ? x->n_services : 3;
+    for (size_t i = 0; i < shown && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s $%s", i ? ", " : "", x->service[i].name,
+                                 usd(x->service[i].effective, a));
+    kw_document_note(out, "$%s of the export is of no log here: %s%s", usd(x->unclaimed, b), names,
+                     shown < x->n_services ? " and further services (--all lists them)" : "");
+}
+
 static void totals(struct kw_text *out, const struct kw_watch_report *r, const struct kw_watch_count *c)
 {
     char a[32], b[32], text[400];
@@ -243,6 +281,11 @@ static void totals(struct kw_text *out, const struct kw_watch_report *r, const s
                  "model (--platform NAME), and their log does not say it (--columns cost=NAME)",
                  usd(c->cost, a), count(c->unpriced, b));
     kw_document_fact("cost", text, out);
+    if (c->waiting) {
+        snprintf(text, sizeof text, "for the charges of %s requests: they are in no $ per Mtok yet",
+                 count(c->waiting, a));
+        kw_document_fact("waiting", text, out);
+    }
     if (c->says_cost && c->said != c->cost) {
         snprintf(text, sizeof text, "$%s, by the logs themselves, for the %s requests of which they tell",
                  usd(c->said, a), count(c->says_cost, b));
@@ -268,6 +311,7 @@ enum kw_status kw_watch_report_text(const struct kw_watch_report *r, struct kw_t
         free(row);
     }
     if (st == KW_OK) {
+        charges(out, r, sources, n_sources);
         cold_starts(out, sources, n_sources);
         busy(out, r, sources, n_sources);
         st = week(out, r, err);
@@ -296,6 +340,9 @@ static void json_count(struct kw_text *out, const struct kw_watch_count *c)
                 c->unpriced);
     json_number(out, "usd_per_mtok", kw_watch_usd_per_mtok(c));
     json_number(out, "usd_per_request", kw_watch_usd_per_request(c));
+    if (c->waiting)
+        kw_text_add(out, ", \"waiting_requests\": %" PRId64 ", \"waiting_tokens\": %" PRId64, c->waiting,
+                    c->waiting_tokens);
     if (c->says_cost)
         kw_text_add(out, ", \"logs_say_usd\": \"%s\", \"logs_say_requests\": %" PRId64,
                     kw_nano_format(a, sizeof a, c->said), c->says_cost);
@@ -320,7 +367,8 @@ static enum kw_status json_rows(struct kw_text *out, const struct kw_watch_repor
         kw_text_add(out, "%s\n    { \"name\": ", i ? "," : "");
         kw_text_quote(out, row[i].name);
         if (row[i].source)
-            kw_text_add(out, ", \"kind\": \"%s\", \"rent_usd\": \"%s\"", kw_kind_name[row[i].source->kind],
+            kw_text_add(out, ", \"kind\": \"%s\", \"rent_usd\": \"%s\"",
+                        row[i].source->charged ? "charged" : kw_kind_name[row[i].source->kind],
                         kw_nano_format(a, sizeof a, row[i].rent));
         kw_text_add(out, ", ");
         json_count(out, &row[i].count);
@@ -371,6 +419,41 @@ static void json_budget(struct kw_text *out, const struct kw_watch_budget *b)
     kw_text_add(out, ", \"unpriced_requests\": %" PRId64 " }", b->unpriced);
 }
 
+static void json_charges(struct kw_text *out, const struct kw_watch_report *r)
+{
+    const struct kw_watch_ledger *l = r->ledger;
+    const struct kw_watch_export *x = r->export;
+    char a[32], b[32], from[32], to[32];
+    bool any = false;
+    for (uint32_t k = 0; k < l->n_sources; k++) {
+        struct kw_watch_charges_sum s;
+        if (!l->source[k].charged) continue;
+        kw_watch_charges_told(l, k, r->window, &s);
+        kw_text_add(out, any ? "," : ",\n  \"charges\": [");
+        any = true;
+        kw_text_add(out, "\n    { \"name\": ");
+        kw_text_quote(out, l->source[k].name);
+        kw_text_add(out, ", \"usd\": \"%s\", \"outside_usd\": \"%s\"", kw_nano_format(a, sizeof a, s.counted),
+                    kw_nano_format(b, sizeof b, s.outside));
+        if (s.until)
+            kw_text_add(out, ", \"from\": \"%s\", \"to\": \"%s\"", hour_text(s.from / KW_NS_PER_HOUR, from),
+                        hour_text((s.until - 1) / KW_NS_PER_HOUR + 1, to));
+        kw_text_add(out, " }");
+    }
+    if (any) kw_text_add(out, "\n  ]");
+    if (!x) return;
+    kw_text_add(out, ",\n  \"export\": { \"rows\": %" PRIu64 ", \"rows_taken\": %" PRIu64 ", \"cost\": \"%s\"", x->rows,
+                x->taken, x->billed ? "BilledCost" : "EffectiveCost");
+    kw_text_add(out, ", \"usd\": \"%s\", \"unclaimed_usd\": \"%s\", \"unclaimed\": {",
+                kw_nano_format(a, sizeof a, x->cost), kw_nano_format(b, sizeof b, x->unclaimed));
+    for (size_t i = 0; i < x->n_services; i++) {
+        kw_text_add(out, "%s ", i ? "," : "");
+        kw_text_quote(out, x->service[i].name);
+        kw_text_add(out, ": \"%s\"", kw_nano_format(a, sizeof a, x->service[i].effective));
+    }
+    kw_text_add(out, " } }");
+}
+
 static enum kw_status json_hours(struct kw_text *out, const struct kw_watch_report *r, struct kw_error *err)
 {
     struct kw_watch_count *hour;
@@ -409,6 +492,7 @@ enum kw_status kw_watch_report_json(const struct kw_watch_report *r, struct kw_t
         snprintf(key, sizeof key, "by_%s", kw_watch_part_name[by]);
         st = json_rows(out, r, key, by, err);
     }
+    if (st == KW_OK) json_charges(out, r);
     if (st == KW_OK) json_alarms(out, r->alarms);
     if (st == KW_OK && r->budget) json_budget(out, r->budget);
     return st == KW_OK ? json_hours(out, r, err) : st;

@@ -4,6 +4,7 @@
 #include "sim/core/text.h"
 #include "sim/watch/alarms.h"
 #include "sim/watch/budget.h"
+#include "sim/watch/charges.h"
 #include "sim/watch/view.h"
 
 struct kw_watch_report {
@@ -11,6 +12,7 @@ struct kw_watch_report {
     struct kw_watch_window window;
     const struct kw_watch_alarms *alarms;
     const struct kw_watch_budget *budget; /* NULL: none was set */
+    const struct kw_watch_export *export; /* NULL: none was read */
     bool all;                             /* every row of the tables */
 };
 

@@ -11,7 +11,7 @@ void kw_watch_free(struct kw_watch_ledger *l)
 {
     for (size_t i = 0; i < l->n_series; i++) free(l->series[i].label);
     for (size_t i = 0; i < l->n_files; i++) free(l->file[i].path), free(l->file[i].format);
-    free(l->source), free(l->series), free(l->cell), free(l->file);
+    free(l->source), free(l->series), free(l->cell), free(l->charge), free(l->file);
     memset(l, 0, sizeof *l);
 }
 
@@ -39,6 +39,8 @@ void kw_watch_count_add(struct kw_watch_count *sum, const struct kw_watch_count 
     sum->cold_ns += c->cold_ns;
     sum->cold_cost += c->cold_cost;
     sum->gpu_ns += c->gpu_ns;
+    sum->waiting += c->waiting;
+    sum->waiting_tokens += c->waiting_tokens;
     sum->busy_ns += c->busy_ns;
 }
 
@@ -125,10 +127,14 @@ static enum kw_status new_pair(struct adding *a, struct pair *x, uint16_t model,
     const char *name = model_name(a, model);
     struct kw_watch_source s = { .name = "", .kind = KW_KIND_API };
     enum kw_status st = KW_OK;
-    for (size_t i = 0; i < a->p->n && !a->p->gpu && !x->offer; i++)
+    for (size_t i = 0; i < a->p->n && !a->p->gpu && !a->p->service && !x->offer; i++)
         if ((x->offer = kw_log_bill_offer(a->p->platform[i], name))) x->platform = a->p->platform[i];
     if (x->offer) snprintf(s.name, sizeof s.name, "%s", x->platform->name);
     if (a->p->gpu) st = gpu_source(a->p, &s, err);
+    if (a->p->service) {
+        s.charged = true;
+        snprintf(s.name, sizeof s.name, KW_WATCH_COSTS "%s", a->p->service);
+    }
     uint32_t source;
     if (st == KW_OK) st = source_index(a, &s, &source, err);
     if (st != KW_OK) return st;
@@ -305,9 +311,9 @@ static enum kw_status add_request(struct adding *a, size_t i, kw_ns at, struct k
                            "request %zu does not say how much GPU time %s billed for it: say --columns gpu=NAME:ms", i,
                            s->name);
         c->cost += of_hours(s->hour, t->gpu[i]);
-    } else if (!a->p->gpu && said >= 0) {
+    } else if (!a->p->gpu && !a->p->service && said >= 0) {
         c->cost += said;
-    } else if (!a->p->gpu) {
+    } else if (!a->p->gpu && !a->p->service) {
         c->unpriced++;
     }
     kw_ns length = t->e2e && t->e2e[i] >= 0 ? t->e2e[i] : 0, end = at + length,

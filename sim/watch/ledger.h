@@ -9,12 +9,15 @@
 enum kw_watch_part { KW_WATCH_MODEL, KW_WATCH_KEY, KW_WATCH_TEAM, KW_WATCH_TAG, KW_WATCH_PARTS };
 extern const char *const kw_watch_part_name[]; /* "model", "key", "team", "tag", NULL */
 
+#define KW_WATCH_COSTS "costs:" /* begins the name of a source whose cost an export says */
+
 /* Who serves, and how it is paid. */
 struct kw_watch_source {
     char name[96]; /* "openai", "lambda:H100x2"; "" what no platform is known of */
     enum kw_kind kind;
     kw_nusd hour; /* all GPUs of it an hour: dedicated, from its first request to its last; serverless, of GPU time */
     bool bills_starts; /* its meter runs while a replica loads */
+    bool charged;      /* named costs:NAME: its cost is what an export says (charges.h); kind and hour are 0 */
     kw_ns from, until; /* observed, ns since 1970 */
     kw_ns busy_until;  /* where the answers seen so far end */
 };
@@ -35,7 +38,14 @@ struct kw_watch_count {
     kw_ns cold_ns;
     kw_nusd cold_cost; /* of cost */
     kw_ns gpu_ns;
+    int64_t waiting, waiting_tokens; /* in views alone: of charged sources, in hours of which no export has a charge */
     kw_ns busy_ns; /* when at least one of the source's requests was under way, counted where it began */
+};
+
+struct kw_watch_charge { /* of a charged source */
+    uint32_t source;
+    kw_ns from, to; /* its period, ns since 1970 */
+    kw_nusd cost;   /* credits are below 0 */
 };
 
 struct kw_watch_cell {
@@ -54,16 +64,19 @@ struct kw_watch_file {   /* read already (log_file.h) */
 struct kw_watch_ledger { /* {0} is empty; what it points to is owned */
     struct kw_watch_source *source;
     struct kw_watch_series *series;
-    struct kw_watch_cell *cell; /* by hour, then series; no two alike */
+    struct kw_watch_cell *cell;     /* by hour, then series; no two alike */
+    struct kw_watch_charge *charge; /* by source, from, to; no two alike */
     struct kw_watch_file *file;
-    size_t n_sources, n_series, n_cells, n_files;
+    size_t n_sources, n_series, n_cells, n_charges, n_files;
 };
 
 void kw_watch_free(struct kw_watch_ledger *l);
 
-/* Where a log's requests are counted. gpu: on that offer of platform[0], `gpus` of them; NULL: on whichever of the platforms
- * sells the request's model by the token, else on none, where the log itself says what it cost. */
+/* Where a log's requests are counted. gpu: on that offer of platform[0], `gpus` of them; service: at what exports say that it
+ * was charged; neither: on whichever of the platforms sells the request's model by the token, else on none, where the log itself
+ * says what it cost. */
 struct kw_watch_place {
+    const char *service;                       /* a word of its charges, or NULL */
     const struct kw_platform *const *platform; /* [n] */
     size_t n;
     const struct kw_gpu_offer *gpu;

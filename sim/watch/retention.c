@@ -23,20 +23,34 @@ static void keep_series(struct kw_watch_ledger *l, size_t first, uint32_t *to)
     for (size_t i = 0; i < l->n_cells; i++) l->cell[i].series = to[l->cell[i].series];
 }
 
+#define GONE UINT32_MAX
+
+/* to[i] is where source i goes, or GONE. */
 static void keep_sources(struct kw_watch_ledger *l, kw_ns from, uint32_t *to)
 {
     size_t n = 0;
     memset(to, 0, l->n_sources * sizeof *to);
     for (size_t i = 0; i < l->n_series; i++) to[l->series[i].source] = 1;
     for (size_t i = 0; i < l->n_sources; i++) {
-        if (!to[i]) continue;
-        to[i] = (uint32_t)n;
+        to[i] = to[i] ? (uint32_t)n : GONE;
+        if (to[i] == GONE) continue;
         l->source[n] = l->source[i];
         if (l->source[n].from < from) l->source[n].from = from;
         n++;
     }
     l->n_sources = n;
     for (size_t i = 0; i < l->n_series; i++) l->series[i].source = to[l->series[i].source];
+}
+
+static void keep_charges(struct kw_watch_ledger *l, kw_ns from, const uint32_t *to)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n_charges; i++) {
+        if (to[l->charge[i].source] == GONE || l->charge[i].to <= from) continue;
+        l->charge[n] = l->charge[i];
+        l->charge[n++].source = to[l->charge[i].source];
+    }
+    l->n_charges = n;
 }
 
 static void keep_files(struct kw_watch_ledger *l, kw_ns from)
@@ -62,6 +76,7 @@ enum kw_status kw_watch_forget(struct kw_watch_ledger *l, int64_t hours, size_t 
     if (!to) return kw_fail(err, KW_ENOMEM, "out of memory for the ledger");
     keep_series(l, first, to);
     keep_sources(l, from * KW_NS_PER_HOUR, to);
+    keep_charges(l, from * KW_NS_PER_HOUR, to);
     keep_files(l, from * KW_NS_PER_HOUR);
     free(to);
     return KW_OK;

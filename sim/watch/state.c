@@ -9,51 +9,60 @@
 #include <unistd.h>
 #include "sim/core/files/h5.h"
 
-enum { VERSION = 1, DEFLATE = 4 };
+enum { VERSION = 2, DEFLATE = 4 }; /* 2: charges */
 
 /* A column of integers: a row saves it and loads it. Members of 64 bits but for those that say 32 or 8. */
 struct column {
     const char *path, *units, *description;
     size_t at, bytes;
     int64_t lo; /* no less than this is taken back */
+    int since;  /* the first version that has it; before, all are 0 */
 };
 #define MEMBER(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
 #define COUNT(member) offsetof(struct kw_watch_cell, count.member), sizeof(((struct kw_watch_cell *)0)->count.member)
 static const struct column source_column[] = {
-    { "/source/kind", "", "0 api, 1 serverless, 2 dedicated", MEMBER(kw_watch_source, kind), 0 },
-    { "/source/hour", "nUSD/h", "of all its GPUs", MEMBER(kw_watch_source, hour), 0 },
-    { "/source/bills_starts", "", "1: its meter runs while a replica loads", MEMBER(kw_watch_source, bills_starts), 0 },
-    { "/source/from", "ns", "observed from, since 1970", MEMBER(kw_watch_source, from), 0 },
-    { "/source/until", "ns", "observed until", MEMBER(kw_watch_source, until), 0 },
-    { "/source/busy_until", "ns", "end of the last answer seen", MEMBER(kw_watch_source, busy_until), 0 },
+    { "/source/kind", "", "0 api, 1 serverless, 2 dedicated", MEMBER(kw_watch_source, kind), 0, 1 },
+    { "/source/hour", "nUSD/h", "of all its GPUs", MEMBER(kw_watch_source, hour), 0, 1 },
+    { "/source/bills_starts", "", "1: its meter runs while a replica loads", MEMBER(kw_watch_source, bills_starts), 0,
+      1 },
+    { "/source/charged", "", "1: a cost export says its cost", MEMBER(kw_watch_source, charged), 0, 2 },
+    { "/source/from", "ns", "observed from, since 1970", MEMBER(kw_watch_source, from), 0, 1 },
+    { "/source/until", "ns", "observed until", MEMBER(kw_watch_source, until), 0, 1 },
+    { "/source/busy_until", "ns", "end of the last answer seen", MEMBER(kw_watch_source, busy_until), 0, 1 },
 };
 static const struct column cell_column[] = {
-    { "/cell/hour", "h", "since 1970, UTC", MEMBER(kw_watch_cell, hour), 0 },
-    { "/cell/series", "", "index into /series", MEMBER(kw_watch_cell, series), 0 },
-    { "/cell/requests", "", "", COUNT(requests), 0 },
+    { "/cell/hour", "h", "since 1970, UTC", MEMBER(kw_watch_cell, hour), 0, 1 },
+    { "/cell/series", "", "index into /series", MEMBER(kw_watch_cell, series), 0, 1 },
+    { "/cell/requests", "", "", COUNT(requests), 0, 1 },
     { "/cell/tokens_in", "tokens", "input that is neither read from a cache nor written to one",
-      COUNT(tokens[KW_LINE_IN]), 0 },
-    { "/cell/tokens_cached", "tokens", "input read from a cache", COUNT(tokens[KW_LINE_CACHED]), 0 },
-    { "/cell/tokens_cache_write", "tokens", "input written to a cache", COUNT(tokens[KW_LINE_WRITE]), 0 },
-    { "/cell/tokens_out", "tokens", "output", COUNT(tokens[KW_LINE_OUT]), 0 },
-    { "/cell/cost", "nUSD", "without rent", COUNT(cost), 0 },
-    { "/cell/unpriced", "", "requests whose price is not known", COUNT(unpriced), 0 },
-    { "/cell/said", "nUSD", "cost by the logs themselves", COUNT(said), 0 },
-    { "/cell/says_cost", "", "requests whose log says it", COUNT(says_cost), 0 },
-    { "/cell/says_start", "", "requests that tell whether a cold start met them", COUNT(says_start), 0 },
-    { "/cell/cold", "", "requests that met a cold start", COUNT(cold), 0 },
-    { "/cell/cold_timed", "", "of these: that tell how long it took", COUNT(cold_timed), 0 },
-    { "/cell/cold_ns", "ns", "how long these took", COUNT(cold_ns), 0 },
-    { "/cell/cold_cost", "nUSD", "of cost: of starts", COUNT(cold_cost), 0 },
-    { "/cell/gpu_ns", "ns", "GPU time billed", COUNT(gpu_ns), 0 },
-    { "/cell/busy_ns", "ns", "with a request of the source under way", COUNT(busy_ns), 0 },
+      COUNT(tokens[KW_LINE_IN]), 0, 1 },
+    { "/cell/tokens_cached", "tokens", "input read from a cache", COUNT(tokens[KW_LINE_CACHED]), 0, 1 },
+    { "/cell/tokens_cache_write", "tokens", "input written to a cache", COUNT(tokens[KW_LINE_WRITE]), 0, 1 },
+    { "/cell/tokens_out", "tokens", "output", COUNT(tokens[KW_LINE_OUT]), 0, 1 },
+    { "/cell/cost", "nUSD", "without rent", COUNT(cost), 0, 1 },
+    { "/cell/unpriced", "", "requests whose price is not known", COUNT(unpriced), 0, 1 },
+    { "/cell/said", "nUSD", "cost by the logs themselves", COUNT(said), 0, 1 },
+    { "/cell/says_cost", "", "requests whose log says it", COUNT(says_cost), 0, 1 },
+    { "/cell/says_start", "", "requests that tell whether a cold start met them", COUNT(says_start), 0, 1 },
+    { "/cell/cold", "", "requests that met a cold start", COUNT(cold), 0, 1 },
+    { "/cell/cold_timed", "", "of these: that tell how long it took", COUNT(cold_timed), 0, 1 },
+    { "/cell/cold_ns", "ns", "how long these took", COUNT(cold_ns), 0, 1 },
+    { "/cell/cold_cost", "nUSD", "of cost: of starts", COUNT(cold_cost), 0, 1 },
+    { "/cell/gpu_ns", "ns", "GPU time billed", COUNT(gpu_ns), 0, 1 },
+    { "/cell/busy_ns", "ns", "with a request of the source under way", COUNT(busy_ns), 0, 1 },
 };
 static const struct column series_column[] = { { "/series/source", "", "index into /source",
-                                                 MEMBER(kw_watch_series, source), 0 } };
+                                                 MEMBER(kw_watch_series, source), 0, 1 } };
+static const struct column charge_column[] = {
+    { "/charge/source", "", "index into /source", MEMBER(kw_watch_charge, source), 0, 2 },
+    { "/charge/from", "ns", "begin of its period, since 1970", MEMBER(kw_watch_charge, from), 0, 2 },
+    { "/charge/to", "ns", "end of its period", MEMBER(kw_watch_charge, to), 0, 2 },
+    { "/charge/cost", "nUSD", "credits are below 0", MEMBER(kw_watch_charge, cost), INT64_MIN, 2 },
+};
 static const struct column file_column[] = {
-    { "/file/bytes", "B", "read of it", MEMBER(kw_watch_file, bytes), 1 },
-    { "/file/requests", "", "", MEMBER(kw_watch_file, requests), 0 },
-    { "/file/until", "ns", "its last request, since 1970", MEMBER(kw_watch_file, until), 0 },
+    { "/file/bytes", "B", "read of it", MEMBER(kw_watch_file, bytes), 1, 1 },
+    { "/file/requests", "", "", MEMBER(kw_watch_file, requests), 0, 1 },
+    { "/file/until", "ns", "its last request, since 1970", MEMBER(kw_watch_file, until), 0, 1 },
 };
 #define N(x) (sizeof(x) / sizeof *(x))
 
@@ -124,10 +133,12 @@ static enum kw_status write_all(struct kw_h5 *f, const struct kw_watch_ledger *l
     KW_TRY(kw_h5_group(f, "/source", "who serves, and how it is paid", err));
     KW_TRY(kw_h5_group(f, "/series", "requests of one source, model, key, team and tag", err));
     KW_TRY(kw_h5_group(f, "/cell", "a series in an hour", err));
+    KW_TRY(kw_h5_group(f, "/charge", "what exports say that sources were charged", err));
     KW_TRY(kw_h5_group(f, "/file", "logs that are in it", err));
     KW_TRY(write_columns(f, source_column, N(source_column), l->source, sizeof *l->source, l->n_sources, err));
     KW_TRY(write_columns(f, series_column, N(series_column), l->series, sizeof *l->series, l->n_series, err));
     KW_TRY(write_columns(f, cell_column, N(cell_column), l->cell, sizeof *l->cell, l->n_cells, err));
+    KW_TRY(write_columns(f, charge_column, N(charge_column), l->charge, sizeof *l->charge, l->n_charges, err));
     KW_TRY(write_columns(f, file_column, N(file_column), l->file, sizeof *l->file, l->n_files, err));
     KW_TRY(write_texts(f, "/source/name", l->source, sizeof *l->source, offsetof(struct kw_watch_source, name), true,
                        l->n_sources, err));
@@ -176,13 +187,14 @@ enum kw_status kw_watch_lock(int *lock, const char *path, struct kw_error *err)
 }
 
 /* *rows is made with zeros for as many as the first column has. */
-static enum kw_status read_columns(struct kw_h5 *f, const struct column *c, size_t n_columns, void *rows_at,
-                                   size_t size, size_t *n, struct kw_error *err)
+static enum kw_status read_columns(struct kw_h5 *f, int64_t version, const struct column *c, size_t n_columns,
+                                   void *rows_at, size_t size, size_t *n, struct kw_error *err)
 {
     char *rows = NULL;
     for (size_t k = 0; k < n_columns; k++) {
         void *v = NULL;
         size_t have;
+        if (c[k].since > version) continue;
         KW_TRY(kw_h5_read(f, c[k].path, KW_H5_I64, &v, &have, err));
         enum kw_status st = KW_OK;
         if (k == 0) {
@@ -235,6 +247,10 @@ static enum kw_status check_sums(const struct kw_watch_ledger *l, struct kw_erro
         if (rent > most || s->until > INT64_MAX - KW_NS_PER_HOUR)
             return kw_fail(err, KW_ERANGE, "/source has a row %zu that comes to more than a ledger holds", i);
     }
+    kw_i128 charged = 0;
+    for (size_t i = 0; i < l->n_charges; i++)
+        charged += l->charge[i].cost < 0 ? -(kw_i128)l->charge[i].cost : l->charge[i].cost;
+    if (charged > most) return kw_fail(err, KW_ERANGE, "/charge/cost adds up to more than a ledger holds");
     for (size_t k = 2; k < N(cell_column); k++) { /* behind hour and series */
         kw_i128 sum = 0;
         for (size_t i = 0; i < l->n_cells; i++) sum += get((const char *)&l->cell[i], &cell_column[k]);
@@ -243,11 +259,22 @@ static enum kw_status check_sums(const struct kw_watch_ledger *l, struct kw_erro
     return KW_OK;
 }
 
+static bool is_sound(const struct kw_watch_source *s)
+{
+    bool named = strncmp(s->name, KW_WATCH_COSTS, strlen(KW_WATCH_COSTS)) == 0;
+    return s->kind <= KW_KIND_DEDICATED && s->until >= s->from && (!s->charged || (named && !s->hour && !s->kind));
+}
+
+static bool is_sound_charge(const struct kw_watch_ledger *l, const struct kw_watch_charge *x)
+{
+    return x->source < l->n_sources && l->source[x->source].charged && x->from < x->to &&
+           x->to < INT64_MAX - KW_NS_PER_HOUR;
+}
+
 static enum kw_status check(const struct kw_watch_ledger *l, struct kw_error *err)
 {
     for (size_t i = 0; i < l->n_sources; i++)
-        if (l->source[i].kind > KW_KIND_DEDICATED || l->source[i].until < l->source[i].from)
-            return kw_fail(err, KW_ERANGE, "/source has a row %zu that makes no sense", i);
+        if (!is_sound(&l->source[i])) return kw_fail(err, KW_ERANGE, "/source has a row %zu that makes no sense", i);
     for (size_t i = 0; i < l->n_series; i++)
         if (l->series[i].source >= l->n_sources)
             return kw_fail(err, KW_ERANGE, "/series/source[%zu] is %u of %zu", i, l->series[i].source, l->n_sources);
@@ -257,6 +284,13 @@ static enum kw_status check(const struct kw_watch_ledger *l, struct kw_error *er
             (i && (x[-1].hour > x->hour || (x[-1].hour == x->hour && x[-1].series >= x->series))))
             return kw_fail(err, KW_ERANGE, "/cell has a row %zu out of order, or of no series", i);
     }
+    for (size_t i = 0; i < l->n_charges; i++) {
+        const struct kw_watch_charge *x = &l->charge[i];
+        bool behind = !i || x[-1].source < x->source || (x[-1].source == x->source && x[-1].from < x->from) ||
+                      (x[-1].source == x->source && x[-1].from == x->from && x[-1].to < x->to);
+        if (!behind || !is_sound_charge(l, x))
+            return kw_fail(err, KW_ERANGE, "/charge has a row %zu out of order, or of no source", i);
+    }
     return check_sums(l, err);
 }
 
@@ -264,12 +298,16 @@ static enum kw_status read_all(struct kw_h5 *f, struct kw_watch_ledger *l, struc
 {
     int64_t version;
     KW_TRY(kw_h5_read_attr_i64(f, "/", "keepwarm_watch", &version, err));
-    if (version != VERSION)
-        return kw_fail(err, KW_EPARSE, "state version %lld, this program reads %d", (long long)version, VERSION);
-    KW_TRY(read_columns(f, source_column, N(source_column), &l->source, sizeof *l->source, &l->n_sources, err));
-    KW_TRY(read_columns(f, series_column, N(series_column), &l->series, sizeof *l->series, &l->n_series, err));
-    KW_TRY(read_columns(f, cell_column, N(cell_column), &l->cell, sizeof *l->cell, &l->n_cells, err));
-    KW_TRY(read_columns(f, file_column, N(file_column), &l->file, sizeof *l->file, &l->n_files, err));
+    if (version < 1 || version > VERSION)
+        return kw_fail(err, KW_EPARSE, "state version %lld, this program reads 1 to %d", (long long)version, VERSION);
+    KW_TRY(
+        read_columns(f, version, source_column, N(source_column), &l->source, sizeof *l->source, &l->n_sources, err));
+    KW_TRY(read_columns(f, version, series_column, N(series_column), &l->series, sizeof *l->series, &l->n_series, err));
+    KW_TRY(read_columns(f, version, cell_column, N(cell_column), &l->cell, sizeof *l->cell, &l->n_cells, err));
+    KW_TRY(read_columns(f, version, file_column, N(file_column), &l->file, sizeof *l->file, &l->n_files, err));
+    if (version >= 2)
+        KW_TRY(read_columns(f, version, charge_column, N(charge_column), &l->charge, sizeof *l->charge, &l->n_charges,
+                            err));
     KW_TRY(read_texts(f, "/source/name", l->source, sizeof *l->source, offsetof(struct kw_watch_source, name),
                       sizeof l->source->name, l->n_sources, err));
     KW_TRY(read_texts(f, "/series/label", l->series, sizeof *l->series, offsetof(struct kw_watch_series, label), 0,

@@ -11,7 +11,7 @@
 #include "sim/watch/retention.h"
 #include "sim/watch/state.h"
 
-enum { SOURCES = 3, SERIES = 5, CELLS = 24 };
+enum { SOURCES = 3, SERIES = 5, CELLS = 24, CHARGES = 6 };
 
 struct bytes {
     const uint8_t *p;
@@ -62,9 +62,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
            n_cells = (size_t)number(&b) % (CELLS + 1);
     for (size_t i = 0; i < n_sources; i++) {
         struct kw_watch_source *s = &source[i];
-        snprintf(s->name, sizeof s->name, "s%zu", i);
-        s->kind = (enum kw_kind)(number(&b) & 3);
-        s->hour = number(&b), s->from = number(&b), s->until = number(&b), s->busy_until = number(&b);
+        s->charged = i == 2;
+        snprintf(s->name, sizeof s->name, s->charged ? KW_WATCH_COSTS "%zu" : "s%zu", i);
+        s->kind = (enum kw_kind)(s->charged ? 0 : number(&b) & 3);
+        s->hour = s->charged ? 0 : number(&b), s->from = number(&b), s->until = number(&b), s->busy_until = number(&b);
     }
     for (size_t i = 0; i < n_series; i++) {
         snprintf(label[i], sizeof label[i], "m%zu%c%c", i, (int)(number(&b) & 0x1f) + 1, 0x1f);
@@ -77,7 +78,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         for (int k = 0; k < KW_LINES; k++) c->tokens[k] = number(&b);
         c->cold = number(&b), c->cold_ns = number(&b), c->says_start = number(&b), c->busy_ns = number(&b);
     }
-    struct kw_watch_ledger l = { .source = source,
+    struct kw_watch_charge charge[CHARGES];
+    size_t n_charges = (size_t)number(&b) % (CHARGES + 1);
+    for (size_t i = 0; i < n_charges; i++) {
+        charge[i].source = 2, charge[i].from = number(&b), charge[i].to = number(&b), charge[i].cost = number(&b);
+        if (charge[i].cost & 1) charge[i].cost = -charge[i].cost;
+    }
+    struct kw_watch_ledger l = { .charge = charge,
+                                 .n_charges = n_charges,
+                                 .source = source,
                                  .series = series,
                                  .cell = cell,
                                  .n_sources = n_sources,

@@ -12,6 +12,7 @@
 #include "sim/core/files/source.h"
 #include "sim/io/scenario/catalogue.h"
 #include "sim/io/watch_report.h"
+#include "sim/watch/charges.h"
 #include "sim/watch/ledger.h"
 #include "sim/watch/log_file.h"
 #include "sim/watch/metrics.h"
@@ -28,25 +29,34 @@ struct watch {
     const struct kw_platform *platform[PLATFORMS]; /* --platform: APIs */
     size_t n_platforms;
     struct kw_watch_ledger ledger;
-    kw_nusd limit; /* --budget */
-    int lock;      /* of --state; -1: none */
+    struct kw_watch_export export; /* --costs */
+    kw_nusd limit;                 /* --budget */
+    int lock;                      /* of --state; -1: none */
 };
 
-/* A word of the command line: LOG or LOG=PLATFORM[:GPU[xN]]. A file whose own name holds the '=' goes first. */
+/* A word of the command line: LOG, LOG=PLATFORM[:GPU[xN]] or LOG=costs:NAME. A file whose own name holds the '=' goes first. */
 struct log_word {
-    char path[4096], platform[64], gpu[32];
+    char path[4096], platform[64], gpu[32], service[80];
     unsigned gpus;
 };
 
 static enum kw_status split(const char *word, struct log_word *w, struct kw_error *err)
 {
-    const char *eq = access(word, F_OK) == 0 ? NULL : strrchr(word, '=');
+    const char *eq = access(word, F_OK) == 0 ? NULL : strstr(word, "=" KW_WATCH_COSTS); /* a NAME may hold '=' */
+    if (!eq && access(word, F_OK) != 0) eq = strrchr(word, '=');
     memset(w, 0, sizeof *w);
     w->gpus = 1;
     size_t n = eq ? (size_t)(eq - word) : strlen(word);
     if (!n || n >= sizeof w->path) return kw_fail(err, KW_EUSAGE, "'%.80s': want LOG or LOG=PLATFORM[:GPU[xN]]", word);
     memcpy(w->path, word, n);
     if (!eq) return KW_OK;
+    if (!strncmp(eq + 1, KW_WATCH_COSTS, strlen(KW_WATCH_COSTS))) {
+        const char *name = eq + 1 + strlen(KW_WATCH_COSTS);
+        if (!*name || strlen(name) >= sizeof w->service)
+            return kw_fail(err, KW_EUSAGE, "'%.80s': want LOG=costs:NAME, a name in its charges", word);
+        memcpy(w->service, name, strlen(name) + 1);
+        return KW_OK;
+    }
     const char *colon = strchr(++eq, ':'), *x = colon ? strrchr(colon, 'x') : NULL;
     char rest = 0;
     n = colon ? (size_t)(colon - eq) : strlen(eq);
@@ -65,6 +75,9 @@ static enum kw_status place_of(struct watch *x, const struct log_word *w, const 
 {
     enum kw_status st = KW_OK;
     *p = (struct kw_watch_place){ .platform = x->platform, .n = x->n_platforms, .gpus = w->gpus, .model = x->o->model };
+    if (*w->service) p->service = w->service;
+    if (*w->service && !x->o->state && !x->o->costs.n)
+        return kw_fail(err, KW_EUSAGE, "%s=costs:%s: in which export? say --costs FILE", w->path, w->service);
     if (!*w->platform) return KW_OK;
     if ((st = kw_catalogue_platform(&x->catalogue, w->platform, named, err)) != KW_OK) return st;
     p->platform = named;
@@ -166,6 +179,19 @@ static enum kw_status add_log(struct watch *x, const char *word, struct kw_error
     return st;
 }
 
+/* The export's charges, once all logs are in. */
+static enum kw_status add_costs(struct watch *x, struct kw_error *err)
+{
+    const struct kw_list *files = &x->o->costs;
+    for (size_t i = 0; i < files->n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(files->v[i], files->v[k]))
+                return kw_fail(err, KW_EUSAGE, "--costs: %s is given twice, and would count twice", files->v[i]);
+    if (!files->n) return KW_OK;
+    KW_TRY(kw_watch_charges_read(&x->ledger, files->v, files->n, &x->export, err));
+    return x->o->state ? kw_watch_save(&x->ledger, x->o->state, err) : KW_OK;
+}
+
 static enum kw_status read_all(struct watch *x, struct kw_error *err)
 {
     const struct kw_options *o = x->o;
@@ -183,13 +209,13 @@ static enum kw_status read_all(struct watch *x, struct kw_error *err)
                          o->platform.v[i], o->platform.v[i]);
         x->n_platforms += st == KW_OK;
     }
-    if (st == KW_OK && o->state && o->args.n) st = kw_watch_lock(&x->lock, o->state, err);
+    if (st == KW_OK && o->state && (o->args.n || o->costs.n)) st = kw_watch_lock(&x->lock, o->state, err);
     if (st == KW_OK && o->state) st = kw_watch_load(&x->ledger, o->state, err);
     if (st == KW_OK && !o->args.n && !x->ledger.n_sources)
         st = kw_fail(err, KW_EUSAGE, "which logs? `keepwarm watch LOG...`%s%s",
                      o->state ? ": nothing was counted in " : "", o->state ? o->state : "");
     for (size_t i = 0; i < o->args.n && st == KW_OK; i++) st = add_log(x, o->args.v[i], err);
-    return st;
+    return st == KW_OK ? add_costs(x, err) : st;
 }
 
 /* Everything that is told, into out. *state: of the budget. */
@@ -203,6 +229,7 @@ static enum kw_status tell(struct watch *x, struct kw_text *out, enum kw_budget_
     bool saved = false;
     struct kw_watch_report r = { .ledger = &x->ledger, .alarms = &alarms, .all = o->all };
     r.window = kw_watch_window(&x->ledger, MONTH_HOURS);
+    if (o->costs.n) r.export = &x->export;
     enum kw_status st = KW_OK;
     if (o->spend && (st = kw_watch_budget(&budget, &x->ledger, kw_nano_to_double(x->limit), err)) == KW_OK) {
         r.budget = &budget;

@@ -69,6 +69,34 @@ json "$tmp/a.json" 'a["by_source"][0]["kind"] == "serverless" and float(a["total
 watch "$tmp/spend.csv" "$tmp/jobs.jsonl=lambda:H100x2" --platform openai --json -q >"$tmp/a.json"
 json "$tmp/a.json" 'sorted(x["name"] for x in a["by_source"]) == ["", "lambda:H100x2", "openai"]'
 json "$tmp/a.json" 'abs(sum(float(x["usd"]) for x in a["by_source"]) - float(a["total"]["usd"])) < 1e-9'
+# A GPU service at what a FOCUS export charged, beside an API: its days' charges by the days' tokens, the rest is said.
+cat >"$tmp/focus.csv" <<'EOF'
+BilledCost,EffectiveCost,BillingCurrency,ServiceName,ProviderName,ChargePeriodStart,ChargePeriodEnd
+0,24,USD,Amazon SageMaker,AWS,2026-06-01T00:00:00Z,2026-06-02T00:00:00Z
+0,24,USD,Amazon SageMaker,AWS,2026-06-02T00:00:00Z,2026-06-03T00:00:00Z
+0,7,USD,Amazon S3,AWS,2026-06-01T00:00:00Z,2026-06-02T00:00:00Z
+EOF
+watch "$tmp/spend.csv" "$tmp/jobs.jsonl=costs:sagemaker" -p openai --costs "$tmp/focus.csv" --json -q >"$tmp/a.json"
+json "$tmp/a.json" '[(x["kind"], x["usd"], round(x["usd_per_mtok"], 6)) for x in a["by_source"] if x["name"] == "costs:sagemaker"] == [("charged", "2", 6666.666667)]'
+json "$tmp/a.json" 'a["charges"] == [{"name": "costs:sagemaker", "usd": "2", "outside_usd": "46", "from": "2026-06-01 00:00", "to": "2026-06-03 00:00"}]'
+json "$tmp/a.json" 'a["export"]["unclaimed"] == {"Amazon S3": "7"} and a["export"]["cost"] == "EffectiveCost" and a["export"]["rows_taken"] == 2'
+watch "$tmp/jobs.jsonl=costs:sagemaker" --costs "$tmp/focus.csv" -q >"$tmp/out"
+holds 'what is of nobody is told' grep -qF '$7.00 of the export is of no log here: Amazon S3 $7.00' "$tmp/out"
+holds 'and what no log tells of' grep -qF 'costs:sagemaker: $46.00 more at hours of which no log tells' "$tmp/out"
+# Kept: the log first, its charges another night, then corrected.
+ok 'charges are to come' watch "$tmp/jobs.jsonl=costs:sagemaker" --state "$tmp/c.h5" -q --json
+json "$tmp/out" 'a["total"]["waiting_requests"] == 2 and a["total"]["usd_per_mtok"] is None'
+ok 'charges came' watch --state "$tmp/c.h5" --costs "$tmp/focus.csv" -q --json
+json "$tmp/out" 'a["total"]["usd"] == "2" and "waiting_requests" not in a["total"]'
+sed 's/24,USD,Amazon Sage/48,USD,Amazon Sage/' "$tmp/focus.csv" >"$tmp/focus2.csv"
+ok 'corrected' watch --state "$tmp/c.h5" --costs "$tmp/focus2.csv" -q --json
+ok 'kept' watch --state "$tmp/c.h5" -q --json
+json "$tmp/out" 'a["total"]["usd"] == "4" and a["charges"][0]["outside_usd"] == "92" and "export" not in a'
+refused 'in which export? say --costs FILE' watch "$tmp/jobs.jsonl=costs:modal"
+refused "no charge of 'modal'" watch "$tmp/jobs.jsonl=costs:modal" --costs "$tmp/focus.csv" -q
+refused "no log's cost is in it: say LOG=costs:NAME" watch "$tmp/jobs.jsonl" --costs "$tmp/focus.csv" -q
+refused 'is given twice' watch "$tmp/jobs.jsonl=costs:s3" --costs "$tmp/focus.csv" --costs "$tmp/focus.csv" -q
+refused 'want LOG=costs:NAME' watch "$tmp/jobs.jsonl=costs:" --costs "$tmp/focus.csv" -q
 printf 'arrival_s,input_tokens,output_tokens\n0,10,10\n90000,10,10\n' >"$tmp/relative.csv"
 watch "$tmp/relative.csv" --date 2026-03-02 --json -q >"$tmp/a.json"
 json "$tmp/a.json" 'a["window"] == {"from": "2026-03-02 00:00", "to": "2026-03-03 02:00"} and a["total"]["unpriced_requests"] == 2 and a["total"]["usd_per_mtok"] is None'

@@ -1,5 +1,6 @@
 /* A ledger that is kept, and logs that grow: read in parts they count as they do when read whole. */
 #include "sim/watch/state.h"
+#include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,36 @@ static void one_watch_at_a_time(void)
     remove(path);
 }
 
+/* The state as an earlier version wrote it, without what came later. */
+static void make_version(int64_t version, const char *const gone[])
+{
+    hid_t f = H5Fopen(state_path, H5F_ACC_RDWR, H5P_DEFAULT), a = H5Aopen(f, "keepwarm_watch", H5P_DEFAULT);
+    CHECK(f >= 0 && a >= 0 && H5Awrite(a, H5T_NATIVE_INT64, &version) >= 0);
+    for (size_t i = 0; gone[i]; i++) CHECK(H5Ldelete(f, gone[i], H5P_DEFAULT) >= 0);
+    H5Aclose(a), H5Fclose(f);
+}
+
+static void states_of_earlier_versions_are_read(void)
+{
+    struct kw_watch_ledger l, back;
+    static const char text[] = HEAD "2026-06-01T08:00:00Z,a,1,2,red,0.5\n";
+    static const char *const since_2[] = { "/charge", "/source/charged", NULL }, *const nothing[] = { NULL };
+    remove(state_path);
+    put_text(log_path, text, sizeof text - 1);
+    CHECK(once(&l) == KW_WATCH_NEW);
+    kw_watch_free(&l);
+    make_version(1, since_2);
+    CHECK(once(&l) == KW_WATCH_KNOWN && all(&l).requests == 1 && !l.n_charges && !l.source[0].charged);
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_OK);
+    kw_watch_free(&back);
+    kw_watch_free(&l);
+    make_version(99, nothing);
+    CHECK(kw_watch_load(&back, state_path, &err) == KW_EPARSE &&
+          strstr(err.msg, "state version 99, this program reads 1 to"));
+    make_version(0, nothing);
+    CHECK(kw_watch_load(&back, state_path, &err) == KW_EPARSE);
+}
+
 static void a_state_that_lies_is_refused(void)
 {
     struct kw_watch_ledger l = { 0 }, back;
@@ -205,6 +236,20 @@ static void a_state_that_lies_is_refused(void)
     cell[0].count.cost = 0, source.until = 1000000 * KW_NS_PER_HOUR, source.hour = INT64_MAX / 1000;
     CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
     CHECK(strstr(err.msg, "/source has a row 0"));
+    cell[0].count.cost = cell[1].count.cost = source.hour = 0;
+    struct kw_watch_charge charge[2] = { { 0, 10, 20, -5 }, { 0, 10, 30, 7 } };
+    l.charge = charge, l.n_charges = 2;
+    source.charged = true, snprintf(source.name, sizeof source.name, "costs:x");
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_OK);
+    CHECK(back.n_charges == 2 && back.charge[0].cost == -5 && back.charge[1].to == 30 && back.source[0].charged);
+    kw_watch_free(&back);
+    charge[1].to = 20;
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
+    CHECK(strstr(err.msg, "/charge has a row 1"));
+    charge[1].to = 30, charge[0].cost = charge[1].cost = -INT64_MAX / 4;
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
+    charge[0].cost = charge[1].cost = 0, snprintf(source.name, sizeof source.name, "cost");
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
     put_text(state_path, "no HDF5", 7);
     CHECK(kw_watch_load(&back, state_path, &err) == KW_EPARSE);
 }
@@ -219,6 +264,7 @@ int main(void)
     RUN(what_would_count_twice_is_refused);
     RUN(old_hours_are_forgotten);
     RUN(one_watch_at_a_time);
+    RUN(states_of_earlier_versions_are_read);
     RUN(a_state_that_lies_is_refused);
     remove(log_path), remove(state_path), rmdir(folder);
     return check_report();
