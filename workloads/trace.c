@@ -12,7 +12,7 @@ void kw_trace_free(struct kw_trace *t)
     for (size_t i = 0; i < t->n_classes; i++) free(t->class_name[i]);
     for (size_t i = 0; i < t->n_regions; i++) free(t->region_name[i]);
     for (size_t i = 0; i < t->n_owners; i++) free(t->owner_name[i]);
-    free(t->owner), free(t->charged), free(t->start), free(t->gpu), free(t->owner_name);
+    free(t->owner), free(t->charged), free(t->id), free(t->start), free(t->gpu), free(t->owner_name);
     free(t->arrival), free(t->prompt), free(t->output);
     free(t->cached), free(t->written), free(t->model), free(t->klass), free(t->region);
     free(t->hash_at), free(t->hash), free(t->model_name), free(t->class_name), free(t->region_name);

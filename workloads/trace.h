@@ -25,7 +25,7 @@ extern const char *const kw_bucket_arrivals_name[]; /* "poisson", "even", "begin
 
 /* Invariants: arrival is non-decreasing and >= 0, as read it starts at 0 (in a window it need not); requests of equal
  * arrival keep their order in the file; prompt >= 1, output >= 1; hash_at has n + 1 entries when hashes are present.
- * Owners, charges, starts and GPU times are of a trace as read: what is cut or gathered from it has none. */
+ * Owners, charges, ids, starts and GPU times are of a trace as read: what is cut or gathered from it has none. */
 struct kw_trace {
     size_t n;            /* requests */
     kw_ns *arrival;      /* [n] ns since the first request, or since the window's begin */
@@ -39,6 +39,7 @@ struct kw_trace {
     uint16_t *owner;     /* [n] who asked: index into owner_name; NULL unless accounts were read (trace_load.h) */
     kw_nusd *charged;    /* [n] what its source says it cost, -1: not said; or NULL */
     kw_ns *start;        /* [n] ns of the cold start it met, 0: none, KW_TRACE_COLD: unknown, -1: not said; or NULL */
+    uint64_t *id;        /* [n] hash of the id of its row, 0: it has none; NULL unless accounts were read */
     kw_ns *gpu;          /* [n] ns of GPU time that its source says it took, -1: not said; or NULL */
     kw_ns *ttft;         /* [n] ns from arrival to the first output token as the source saw it, -1: not said; or NULL */
     kw_ns *e2e;          /* [n] ns from arrival to the end of the answer, likewise, >= ttft where both are; or NULL */

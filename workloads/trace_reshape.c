@@ -204,6 +204,7 @@ enum kw_status kw_trace_sort(struct kw_trace *t, struct kw_error *err)
     if (t->region) GATHER(t->region, spare, uint16_t);
     if (t->owner) GATHER(t->owner, spare, uint16_t);
     if (t->charged) GATHER(t->charged, spare, kw_nusd);
+    if (t->id) GATHER(t->id, spare, uint64_t);
     if (t->start) GATHER(t->start, spare, kw_ns);
     if (t->gpu) GATHER(t->gpu, spare, kw_ns);
     if (t->ttft) GATHER(t->ttft, spare, kw_ns);

@@ -272,6 +272,11 @@ static void totals(struct kw_text *out, const struct kw_watch_report *r, const s
     kw_document_fact("window", text, out);
     snprintf(text, sizeof text, "%s, %s tokens", count(c->requests, a), count(kw_watch_tokens(c), b));
     kw_document_fact("requests", text, out);
+    if (r->ledger->again) {
+        snprintf(text, sizeof text, "%s requests that logs told again, by their ids",
+                 count((int64_t)r->ledger->again, a));
+        kw_document_fact("left out", text, out);
+    }
     char each[32], mtok[32];
     snprintf(text, sizeof text, "$%s: $%s per Mtok, $%s per 1000 requests", usd(c->cost, a), per_mtok(c, mtok),
              per_thousand(c, each));
@@ -485,7 +490,7 @@ enum kw_status kw_watch_report_json(const struct kw_watch_report *r, struct kw_t
                 hour_text(r->window.from, a), hour_text(r->window.to, b));
     if (n) json_count(out, &row->count);
     free(row);
-    kw_text_add(out, " }");
+    kw_text_add(out, " },\n  \"left_out_again\": %" PRIu64, r->ledger->again);
     st = json_rows(out, r, "by_source", KW_WATCH_BY_SOURCE, err);
     for (int by = 0; by < KW_WATCH_PARTS && st == KW_OK; by++) {
         char key[24];

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/core/rng.h"
 #include "sim/cost/log_bill.h"
 
 const char *const kw_watch_part_name[] = { "model", "key", "team", "tag", NULL };
@@ -11,7 +12,7 @@ void kw_watch_free(struct kw_watch_ledger *l)
 {
     for (size_t i = 0; i < l->n_series; i++) free(l->series[i].label);
     for (size_t i = 0; i < l->n_files; i++) free(l->file[i].path), free(l->file[i].format);
-    free(l->source), free(l->series), free(l->cell), free(l->charge), free(l->file);
+    free(l->source), free(l->series), free(l->cell), free(l->charge), free(l->id), free(l->file);
     memset(l, 0, sizeof *l);
 }
 
@@ -72,6 +73,11 @@ struct adding {
     size_t tallies;
     struct kw_watch_cell *cell;
     size_t n_cells, cell_cap;
+    struct kw_watch_id *id; /* new ones */
+    size_t n_ids, id_cap;
+    uint64_t again;
+    int64_t ids_from, hour; /* no older id is kept; the hour that [had, had_end) of the ledger's ids is of */
+    size_t had, had_end;
 };
 
 static enum kw_status no_memory(struct kw_error *err)
@@ -277,11 +283,63 @@ static void count_start(struct kw_watch_count *c, const struct kw_watch_source *
     c->cost += cost;
 }
 
+static int by_hour_and_hash(const void *a, const void *b)
+{
+    const struct kw_watch_id *x = a, *y = b;
+    if (x->hour != y->hour) return x->hour < y->hour ? -1 : 1;
+    return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+static size_t first_id(const struct kw_watch_ledger *l, int64_t hour)
+{
+    size_t a = 0, b = l->n_ids;
+    while (a < b) {
+        size_t m = a + (b - a) / 2;
+        if (l->id[m].hour < hour)
+            a = m + 1;
+        else
+            b = m;
+    }
+    return a;
+}
+
+/* Is the request counted already? Otherwise its id is kept. Requests come in the order of time, so that an hour's ids are
+ * looked for once. */
+static enum kw_status counted(struct adding *a, size_t i, kw_ns at, bool *again, struct kw_error *err)
+{
+    const struct kw_watch_ledger *l = a->l;
+    struct kw_watch_id id = { at / KW_NS_PER_HOUR, kw_mix64(a->t->id[i] ^ kw_mix64((uint64_t)at)) };
+    *again = false;
+    if (id.hour != a->hour) {
+        a->hour = id.hour;
+        a->had = first_id(l, id.hour);
+        a->had_end = first_id(l, id.hour + 1);
+    }
+    if (a->had < a->had_end && bsearch(&id, l->id + a->had, a->had_end - a->had, sizeof id, by_hour_and_hash)) {
+        *again = true;
+        a->again++;
+        return KW_OK;
+    }
+    if (id.hour < a->ids_from) return KW_OK;
+    if (a->n_ids == a->id_cap) {
+        size_t cap = a->id_cap ? 2 * a->id_cap : 4096;
+        struct kw_watch_id *more = grown(a->id, cap, sizeof *more);
+        if (!more) return no_memory(err);
+        a->id = more;
+        a->id_cap = cap;
+    }
+    a->id[a->n_ids++] = id;
+    return KW_OK;
+}
+
 static enum kw_status add_request(struct adding *a, size_t i, kw_ns at, struct kw_error *err)
 {
     const struct kw_trace *t = a->t;
     struct pair *x = NULL;
     struct kw_watch_cell *cell = NULL;
+    bool again = false;
+    if (t->id && t->id[i]) KW_TRY(counted(a, i, at, &again, err));
+    if (again) return KW_OK;
     enum kw_status st = pair_of(a, i, &x, err);
     if (st == KW_OK) st = cell_of(a, x->series, at / KW_NS_PER_HOUR, &cell, err);
     if (st != KW_OK) return st;
@@ -332,15 +390,41 @@ static int by_hour_and_series(const void *a, const void *b)
     return (x->series > y->series) - (x->series < y->series);
 }
 
+/* The ledger's ids and the new ones, in order, into *all; the last KW_WATCH_IDS of them from ids_from on, by whole hours. */
+static enum kw_status merge_ids(const struct kw_watch_ledger *l, struct adding *a, struct kw_watch_id **all, size_t *n,
+                                struct kw_error *err)
+{
+    size_t i = 0, j = 0, drop = 0;
+    *n = 0;
+    if (!(*all = grown(NULL, l->n_ids + a->n_ids, sizeof **all))) return no_memory(err);
+    if (a->n_ids) qsort(a->id, a->n_ids, sizeof *a->id, by_hour_and_hash);
+    while (i < l->n_ids || j < a->n_ids) {
+        int order = i == l->n_ids ? 1 : j == a->n_ids ? -1 : by_hour_and_hash(&l->id[i], &a->id[j]);
+        const struct kw_watch_id *x = order <= 0 ? &l->id[i] : &a->id[j];
+        i += order <= 0;
+        j += order > 0;
+        if (x->hour >= a->ids_from && (!*n || by_hour_and_hash(&(*all)[*n - 1], x))) (*all)[(*n)++] = *x;
+    }
+    if (*n <= KW_WATCH_IDS) return KW_OK;
+    a->ids_from = (*all)[*n - KW_WATCH_IDS - 1].hour + 1;
+    while (drop < *n && (*all)[drop].hour < a->ids_from) drop++;
+    *n -= drop;
+    memmove(*all, *all + drop, *n * sizeof **all);
+    return KW_OK;
+}
+
 /* New cells into the ledger's, both in order. Everything that can fail comes first. */
 static enum kw_status merge(struct kw_watch_ledger *l, struct adding *a, struct kw_error *err)
 {
     struct kw_watch_cell *all = grown(NULL, l->n_cells + a->n_cells, sizeof *all);
     struct kw_watch_series *series = grown(l->series, l->n_series + a->n_series, sizeof *series);
+    struct kw_watch_id *ids = NULL;
+    size_t n_ids = 0;
     if (series) l->series = series;
-    if (!all || !series) {
+    enum kw_status st = all && series ? merge_ids(l, a, &ids, &n_ids, err) : no_memory(err);
+    if (st != KW_OK) {
         free(all);
-        return no_memory(err);
+        return st;
     }
     qsort(a->cell, a->n_cells, sizeof *a->cell, by_hour_and_series);
     size_t n = 0, i = 0, j = 0;
@@ -353,7 +437,11 @@ static enum kw_status merge(struct kw_watch_ledger *l, struct adding *a, struct 
         n++;
     }
     if (a->n_series) memcpy(l->series + l->n_series, a->series, a->n_series * sizeof *a->series);
-    free(l->cell), free(l->source), free(a->series);
+    free(l->cell), free(l->source), free(l->id), free(a->series);
+    l->id = ids;
+    l->n_ids = n_ids;
+    l->ids_from = a->ids_from;
+    l->again += a->again;
     l->cell = all;
     l->n_cells = n;
     l->n_series += a->n_series;
@@ -368,14 +456,17 @@ static enum kw_status merge(struct kw_watch_ledger *l, struct adding *a, struct 
 enum kw_status kw_watch_add(struct kw_watch_ledger *l, const struct kw_trace *t, int64_t epoch,
                             const struct kw_watch_place *p, struct kw_error *err)
 {
-    struct adding a = { .l = l, .t = t, .p = p, .n_sources = l->n_sources, .series_before = l->n_series };
+    struct adding a = { .l = l, .t = t, .p = p, .n_sources = l->n_sources, .series_before = l->n_series, .hour = -1 };
     enum kw_status st = KW_OK;
-    assert(epoch >= 0);
+    assert(epoch >= 0 && t->n);
+    int64_t last = (epoch * KW_NS_PER_S + t->arrival[t->n - 1]) / KW_NS_PER_HOUR;
+    if (l->n_cells && l->cell[l->n_cells - 1].hour > last) last = l->cell[l->n_cells - 1].hour;
+    a.ids_from = last - KW_WATCH_ID_HOURS > l->ids_from ? last - KW_WATCH_ID_HOURS : l->ids_from;
     if (!(a.source = grown(NULL, l->n_sources, sizeof *a.source))) st = no_memory(err);
     if (st == KW_OK && l->n_sources) memcpy(a.source, l->source, l->n_sources * sizeof *a.source);
     for (size_t i = 0; i < t->n && st == KW_OK; i++) st = add_request(&a, i, epoch * KW_NS_PER_S + t->arrival[i], err);
     if (st == KW_OK) st = merge(l, &a, err);
     for (size_t i = 0; i < a.n_series; i++) free(a.series[i].label);
-    free(a.source), free(a.series), free(a.pair), free(a.tally), free(a.cell);
+    free(a.source), free(a.series), free(a.pair), free(a.tally), free(a.cell), free(a.id);
     return st;
 }

@@ -54,10 +54,19 @@ struct kw_watch_cell {
     struct kw_watch_count count;
 };
 
+struct kw_watch_id { /* of a request that is counted: logs that are read again, rotated or exported anew, overlap */
+    int64_t hour;    /* since 1970, in which it arrived */
+    uint64_t
+        hash; /* of its row's id and its arrival to the ns. Two of one hash and hour are taken for one: of a million
+                        new requests beside KW_WATCH_IDS kept ones any is, with a probability of 2e-7 */
+};
+enum { KW_WATCH_IDS = 1 << 22, KW_WATCH_ID_HOURS = 8 * 24 }; /* how many are kept at most, and how long */
+
 struct kw_watch_file {   /* read already (log_file.h) */
     char *path, *format; /* as it was found, so that the rest of it is read alike */
     uint64_t bytes, requests;
     kw_ns until;             /* its last request, ns since 1970 */
+    bool ids;                /* every request of it has an id */
     char head[65], tail[65]; /* SHA-256 of the first and of the last 64 KiB of its `bytes` */
 };
 
@@ -66,6 +75,10 @@ struct kw_watch_ledger { /* {0} is empty; what it points to is owned */
     struct kw_watch_series *series;
     struct kw_watch_cell *cell;     /* by hour, then series; no two alike */
     struct kw_watch_charge *charge; /* by source, from, to; no two alike */
+    struct kw_watch_id *id;         /* by hour, hash; no two alike */
+    size_t n_ids;
+    int64_t ids_from; /* hour: the ids of all that is counted from then on are kept, where rows had any */
+    uint64_t again;   /* requests left out, since the ledger began, because their ids had been counted */
     struct kw_watch_file *file;
     size_t n_sources, n_series, n_cells, n_charges, n_files;
 };
@@ -84,7 +97,7 @@ struct kw_watch_place {
     const char *model; /* of requests that name none; NULL: "" */
 };
 
-/* Adds the trace's requests. epoch: UTC seconds of arrival 0. KW_ERANGE: prices by volume, which an hour does not know; GPU
+/* Adds the trace's requests but those whose id is counted already, which l->again counts. epoch: UTC seconds of arrival 0. KW_ERANGE: prices by volume, which an hour does not know; GPU
  * time that nobody tells of a serverless platform. KW_ENOMEM. On failure the ledger is as it was. */
 enum kw_status kw_watch_add(struct kw_watch_ledger *l, const struct kw_trace *t, int64_t epoch,
                             const struct kw_watch_place *p, struct kw_error *err);

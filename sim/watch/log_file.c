@@ -161,17 +161,27 @@ enum kw_status kw_watch_log_open(struct kw_watch_log *g, const struct kw_watch_l
     return st;
 }
 
-enum kw_status kw_watch_log_check(const struct kw_watch_log *g, const struct kw_watch_ledger *l, kw_ns first,
-                                  struct kw_error *err)
+static bool all_have_ids(const struct kw_trace *t)
 {
+    for (size_t i = 0; i < t->n && t->id; i++)
+        if (!t->id[i]) return false;
+    return t->id != NULL;
+}
+
+enum kw_status kw_watch_log_check(struct kw_watch_log *g, const struct kw_watch_ledger *l, const struct kw_trace *t,
+                                  int64_t epoch, struct kw_error *err)
+{
+    kw_ns first = epoch * KW_NS_PER_S + t->arrival[0];
+    bool kept = first / KW_NS_PER_HOUR >= l->ids_from;
+    g->as.ids = all_have_ids(t);
     if (g->progress != KW_WATCH_NEW) return KW_OK;
     for (size_t i = 0; i < l->n_files; i++)
-        if (!strcmp(l->file[i].path, g->as.path) && first <= l->file[i].until)
+        if (!strcmp(l->file[i].path, g->as.path) && first <= l->file[i].until && !(kept && g->as.ids && l->file[i].ids))
             return kw_fail(
                 err, KW_ERANGE,
                 "%s is another file than when it was read, and begins before the end of that one: its requests "
-                "would count twice; give what is new in a file of its own, or begin a new --state",
-                g->as.path);
+                "would count twice%s; give what is new in a file of its own, or begin a new --state",
+                g->as.path, !kept && g->as.ids ? " (ids are not kept for so long)" : " (no ids tell which)");
     return KW_OK;
 }
 
@@ -182,6 +192,7 @@ enum kw_status kw_watch_log_done(struct kw_watch_log *g, struct kw_watch_ledger 
         struct kw_watch_file *f = &l->file[g->known];
         f->bytes = g->as.bytes;
         f->requests += requests;
+        f->ids &= g->as.ids;
         if (until > f->until) f->until = until;
         memcpy(f->head, g->as.head, sizeof f->head);
         memcpy(f->tail, g->as.tail, sizeof f->tail);

@@ -20,10 +20,11 @@ struct kw_watch_log {
 enum kw_status kw_watch_log_open(struct kw_watch_log *g, const struct kw_watch_ledger *l, const char *path,
                                  struct kw_error *err);
 
-/* The log was added to the ledger: t is what was read. KW_ERANGE: under its name a log was read whose requests reach beyond
- * its first one. KW_ENOMEM. */
-enum kw_status kw_watch_log_check(const struct kw_watch_log *g, const struct kw_watch_ledger *l, kw_ns first,
-                                  struct kw_error *err);
+/* Before the log is added to the ledger: t is what was read, arrivals count from epoch (UTC seconds). KW_ERANGE: under its name
+ * a log was read whose requests reach beyond its first one, and no ids of them tell which those are. */
+enum kw_status kw_watch_log_check(struct kw_watch_log *g, const struct kw_watch_ledger *l, const struct kw_trace *t,
+                                  int64_t epoch, struct kw_error *err);
+/* The log was added to the ledger. KW_ENOMEM. */
 enum kw_status kw_watch_log_done(struct kw_watch_log *g, struct kw_watch_ledger *l, const char *format,
                                  uint64_t requests, kw_ns until, struct kw_error *err);
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "sim/core/files/h5.h"
 
-enum { VERSION = 2, DEFLATE = 4 }; /* 2: charges */
+enum { VERSION = 3, DEFLATE = 4 }; /* 2: charges, 3: ids */
 
 /* A column of integers: a row saves it and loads it. Members of 64 bits but for those that say 32 or 8. */
 struct column {
@@ -62,7 +62,12 @@ static const struct column charge_column[] = {
 static const struct column file_column[] = {
     { "/file/bytes", "B", "read of it", MEMBER(kw_watch_file, bytes), 1, 1 },
     { "/file/requests", "", "", MEMBER(kw_watch_file, requests), 0, 1 },
+    { "/file/ids", "", "1: every request of it has an id", MEMBER(kw_watch_file, ids), 0, 3 },
     { "/file/until", "ns", "its last request, since 1970", MEMBER(kw_watch_file, until), 0, 1 },
+};
+static const struct column id_column[] = {
+    { "/id/hour", "h", "in which it arrived, since 1970, UTC", MEMBER(kw_watch_id, hour), 0, 3 },
+    { "/id/hash", "", "of its id and arrival", MEMBER(kw_watch_id, hash), INT64_MIN, 3 },
 };
 #define N(x) (sizeof(x) / sizeof *(x))
 
@@ -100,8 +105,9 @@ static enum kw_status write_columns(struct kw_h5 *f, const struct column *c, siz
     enum kw_status st = v ? KW_OK : no_memory(err);
     for (size_t k = 0; k < n_columns && st == KW_OK; k++) {
         for (size_t i = 0; i < n; i++) v[i] = get((const char *)rows + i * size, &c[k]);
+        int deflate = c == id_column && k == 1 ? 0 : DEFLATE; /* hashes do not get shorter */
         const struct kw_h5_dataset d = { c[k].path, KW_H5_I64, c[k].units, c[k].description, 1,
-                                         { n },     { NULL },  NULL,       DEFLATE };
+                                         { n },     { NULL },  NULL,       deflate };
         st = kw_h5_write(f, &d, v, err);
     }
     free(v);
@@ -134,11 +140,15 @@ static enum kw_status write_all(struct kw_h5 *f, const struct kw_watch_ledger *l
     KW_TRY(kw_h5_group(f, "/series", "requests of one source, model, key, team and tag", err));
     KW_TRY(kw_h5_group(f, "/cell", "a series in an hour", err));
     KW_TRY(kw_h5_group(f, "/charge", "what exports say that sources were charged", err));
+    KW_TRY(kw_h5_group(f, "/id", "requests that are in it, so that none counts twice", err));
+    KW_TRY(kw_h5_attr_i64(f, "/id", "from_hour", l->ids_from, err));
+    KW_TRY(kw_h5_attr_i64(f, "/id", "left_out", (int64_t)l->again, err));
     KW_TRY(kw_h5_group(f, "/file", "logs that are in it", err));
     KW_TRY(write_columns(f, source_column, N(source_column), l->source, sizeof *l->source, l->n_sources, err));
     KW_TRY(write_columns(f, series_column, N(series_column), l->series, sizeof *l->series, l->n_series, err));
     KW_TRY(write_columns(f, cell_column, N(cell_column), l->cell, sizeof *l->cell, l->n_cells, err));
     KW_TRY(write_columns(f, charge_column, N(charge_column), l->charge, sizeof *l->charge, l->n_charges, err));
+    KW_TRY(write_columns(f, id_column, N(id_column), l->id, sizeof *l->id, l->n_ids, err));
     KW_TRY(write_columns(f, file_column, N(file_column), l->file, sizeof *l->file, l->n_files, err));
     KW_TRY(write_texts(f, "/source/name", l->source, sizeof *l->source, offsetof(struct kw_watch_source, name), true,
                        l->n_sources, err));
@@ -294,6 +304,25 @@ static enum kw_status check(const struct kw_watch_ledger *l, struct kw_error *er
     return check_sums(l, err);
 }
 
+/* Before version 3 none were kept: those of later hours are. */
+static enum kw_status read_ids(struct kw_h5 *f, int64_t version, struct kw_watch_ledger *l, struct kw_error *err)
+{
+    int64_t again;
+    l->ids_from = l->n_cells ? l->cell[l->n_cells - 1].hour + 1 : 0;
+    if (version < 3) return KW_OK;
+    KW_TRY(kw_h5_read_attr_i64(f, "/id", "from_hour", &l->ids_from, err));
+    KW_TRY(kw_h5_read_attr_i64(f, "/id", "left_out", &again, err));
+    KW_TRY(read_columns(f, version, id_column, N(id_column), &l->id, sizeof *l->id, &l->n_ids, err));
+    for (size_t i = 0; i < l->n_ids; i++) {
+        const struct kw_watch_id *x = &l->id[i];
+        if (x->hour < l->ids_from || (i && (x[-1].hour > x->hour || (x[-1].hour == x->hour && x[-1].hash >= x->hash))))
+            return kw_fail(err, KW_ERANGE, "/id has a row %zu out of order, or older than its from_hour", i);
+    }
+    if (again < 0) return kw_fail(err, KW_ERANGE, "/id left_out is %lld", (long long)again);
+    l->again = (uint64_t)again;
+    return KW_OK;
+}
+
 static enum kw_status read_all(struct kw_h5 *f, struct kw_watch_ledger *l, struct kw_error *err)
 {
     int64_t version;
@@ -308,6 +337,7 @@ static enum kw_status read_all(struct kw_h5 *f, struct kw_watch_ledger *l, struc
     if (version >= 2)
         KW_TRY(read_columns(f, version, charge_column, N(charge_column), &l->charge, sizeof *l->charge, &l->n_charges,
                             err));
+    KW_TRY(read_ids(f, version, l, err));
     KW_TRY(read_texts(f, "/source/name", l->source, sizeof *l->source, offsetof(struct kw_watch_source, name),
                       sizeof l->source->name, l->n_sources, err));
     KW_TRY(read_texts(f, "/series/label", l->series, sizeof *l->series, offsetof(struct kw_watch_series, label), 0,

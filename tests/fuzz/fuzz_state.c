@@ -84,7 +84,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         charge[i].source = 2, charge[i].from = number(&b), charge[i].to = number(&b), charge[i].cost = number(&b);
         if (charge[i].cost & 1) charge[i].cost = -charge[i].cost;
     }
-    struct kw_watch_ledger l = { .charge = charge,
+    struct kw_watch_id id[CHARGES];
+    size_t n_ids = (size_t)number(&b) % (CHARGES + 1);
+    for (size_t i = 0; i < n_ids; i++) id[i].hour = number(&b), id[i].hash = (uint64_t)number(&b);
+    struct kw_watch_ledger l = { .id = id,
+                                 .n_ids = n_ids,
+                                 .ids_from = number(&b),
+                                 .charge = charge,
                                  .n_charges = n_charges,
                                  .source = source,
                                  .series = series,

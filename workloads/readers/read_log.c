@@ -608,6 +608,8 @@ static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *er
         s.row.region = x->kind == KW_CELL_ABSENT || x->kind == KW_CELL_NULL ? (struct kw_span){ "", 0 } : x->text;
     }
     if (g->accounts && (st = account(g, cell, &s.row, err)) != KW_OK) return st;
+    s.row.says_id = g->accounts && g->map.id.n && !g->map.count.n; /* a bucket's is not of one request */
+    s.row.id = s.id;
     if (g->map.count.n) {
         if ((st = tokens(g, cell, &g->map.count, &count, &counted, err)) != KW_OK) return st;
         if (!counted) return kw_fail(err, KW_EPARSE, "no count of requests in the record");

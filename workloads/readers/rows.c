@@ -118,6 +118,7 @@ static enum kw_status more_rows(struct kw_rows *r, const struct kw_row *row, str
         ok = grow((void **)&t->region, cap, sizeof *t->region);
     if (ok && (t->n ? t->owner != NULL : row->owner.p != NULL)) ok = grow((void **)&t->owner, cap, sizeof *t->owner);
     if (ok && (t->n ? t->charged != NULL : row->says_charged)) ok = grow((void **)&t->charged, cap, sizeof *t->charged);
+    if (ok && (t->n ? t->id != NULL : row->says_id)) ok = grow((void **)&t->id, cap, sizeof *t->id);
     if (ok && (t->n ? t->start != NULL : row->says_start)) ok = grow((void **)&t->start, cap, sizeof *t->start);
     if (ok && (t->n ? t->gpu != NULL : row->says_gpu)) ok = grow((void **)&t->gpu, cap, sizeof *t->gpu);
     if (ok && t->ttft) ok = grow((void **)&t->ttft, cap, sizeof *t->ttft);
@@ -202,6 +203,7 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
     if (t->cached) t->cached[n] = (uint32_t)row->cached;
     if (t->written) t->written[n] = (uint32_t)row->written;
     if (t->charged) t->charged[n] = row->charged;
+    if (t->id) t->id[n] = row->id;
     if (t->start) t->start[n] = row->start;
     if (t->gpu) t->gpu[n] = row->gpu;
     if (n && row->at < r->last) {
@@ -240,6 +242,7 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     shrink((void **)&t->region, t->n, sizeof *t->region);
     shrink((void **)&t->owner, t->n, sizeof *t->owner);
     shrink((void **)&t->charged, t->n, sizeof *t->charged);
+    shrink((void **)&t->id, t->n, sizeof *t->id);
     shrink((void **)&t->start, t->n, sizeof *t->start);
     shrink((void **)&t->gpu, t->n, sizeof *t->gpu);
     shrink((void **)&t->ttft, t->n, sizeof *t->ttft);

@@ -36,6 +36,8 @@ struct kw_row {
     struct kw_span model, klass, region, owner; /* p NULL: the source has none */
     bool says_charged, says_start, says_gpu;    /* its source has such a column; a row's -1: not said (trace.h) */
     kw_nusd charged;
+    bool says_id;
+    uint64_t id; /* hash, 0: none */
     kw_ns start, gpu;
     const uint64_t *hash; /* [n_hash], copied */
     size_t n_hash;

@@ -122,12 +122,17 @@ static enum kw_status add_source(struct watch *x, struct kw_source *s, const cha
     *none = st == KW_ERANGE && strstr(err->msg, "holds no requests");
     if (st == KW_OK && x->o->strict && (st = kw_trace_strict(&t, err)) != KW_OK) kw_where(err, path, 0);
     if (st == KW_OK) st = epoch_of(x, &t, path, &epoch, err);
-    if (st == KW_OK && g) st = kw_watch_log_check(g, &x->ledger, epoch * KW_NS_PER_S + t.arrival[0], err);
+    if (st == KW_OK && g) st = kw_watch_log_check(g, &x->ledger, &t, epoch, err);
+    uint64_t again = x->ledger.again;
     if (st == KW_OK && (st = kw_watch_add(&x->ledger, &t, epoch, place, err)) != KW_OK) kw_where(err, path, 0);
     if (st == KW_OK && g)
         st = kw_watch_log_done(g, &x->ledger, t.notes.format, t.n, epoch * KW_NS_PER_S + t.arrival[t.n - 1], err);
     if (st == KW_OK && !x->o->quiet && kw_trace_remarks(&t, remarks, sizeof remarks)[0])
         kw_cli_note("%s: %s", path, remarks);
+    again = x->ledger.again - again;
+    if (st == KW_OK && again && !x->o->quiet)
+        kw_cli_note("%s: %llu of its %zu requests had been counted, by their ids, and are left out", path,
+                    (unsigned long long)again, t.n);
     kw_trace_free(&t);
     return st;
 }

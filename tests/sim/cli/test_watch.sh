@@ -107,8 +107,8 @@ import sys
 for day in range(1, 6):
     with open("%s/day%d.jsonl" % (sys.argv[1], day), "w") as f:
         for i in range(4000):
-            f.write('{"ts":"2026-06-%02dT%02d:%02d:%02dZ","model":"m%d","input_tokens":%d,"output_tokens":%d,"team":"t%d","cost":%g}\n'
-                    % (day, i // 180, i // 3 % 60, i % 3 * 20, i % 3, 1 + i % 977, 1 + i % 89, i % 7, 0.001 * (i % 13)))
+            f.write('{"id":"r%d-%d","ts":"2026-06-%02dT%02d:%02d:%02dZ","model":"m%d","input_tokens":%d,"output_tokens":%d,"team":"t%d","cost":%g}\n'
+                    % (day, i, day, i // 180, i // 3 % 60, i % 3 * 20, i % 3, 1 + i % 977, 1 + i % 89, i % 7, 0.001 * (i % 13)))
 EOF
 watch "$tmp"/day?.jsonl --json -q >"$tmp/whole.json"
 for try in 1 2 3 4 5 6 7 8 9 10 11 12; do
@@ -129,6 +129,24 @@ holds 'parts are the whole' cmp "$tmp/out" "$tmp/whole.json"
 ok 'again' watch "$tmp"/day?.jsonl --state "$tmp/parts.h5" --json
 holds 'nothing twice' cmp "$tmp/out" "$tmp/whole.json"
 holds 'said' [ "$(grep -c 'read before, nothing is new' "$tmp/err")" = 5 ]
+# Exports that overlap, a file that is another one each time: each request once, and told how many came again.
+python3 - "$tmp" <<'EOF'
+import sys
+rows = [line for day in range(1, 6) for line in open("%s/day%d.jsonl" % (sys.argv[1], day))]
+for k in range(5):
+    open("%s/export%d" % (sys.argv[1], k), "w").writelines(rows[max(0, k * 4000 - 1500):k * 4000 + 4000])
+EOF
+for k in 0 1 2 3 4; do
+    cp "$tmp/export$k" "$tmp/export.jsonl"
+    ok "export $k" watch "$tmp/export.jsonl" --state "$tmp/again.h5" --json
+done
+holds 'told again' grep -q 'export.jsonl: 1500 of its 5500 requests had been counted, by their ids, and are left out' "$tmp/err"
+json "$tmp/out" 'a["left_out_again"] == 6000'
+sed 's/"left_out_again": 6000/"left_out_again": 0/' "$tmp/out" >"$tmp/once.json"
+holds 'each request once' cmp "$tmp/once.json" "$tmp/whole.json"
+ok 'at once, without a state' watch "$tmp"/export? --json -q
+sed 's/"left_out_again": 6000/"left_out_again": 0/' "$tmp/out" >"$tmp/once.json"
+holds 'each request once, too' cmp "$tmp/once.json" "$tmp/whole.json"
 python3 -c 'import fcntl, sys, time
 f = open(sys.argv[1], "w")
 fcntl.lockf(f, fcntl.LOCK_EX)

@@ -185,6 +185,48 @@ static void what_an_hour_cannot_price_is_refused(void)
     kw_watch_free(&l);
 }
 
+/* An id at a moment is counted once, in whichever log it stands; the same id at another moment is another request, and a row
+ * without one is always new. */
+static void a_request_told_again_counts_once(void)
+{
+    struct kw_watch_ledger l = { 0 };
+    static const char a[] = "id,ts,model,input_tokens,output_tokens\n"
+                            "r1,2026-06-01T08:10:00Z,small,100,10\n,2026-06-01T08:10:00Z,small,7,1\n"
+                            "r2,2026-06-01T09:10:00Z,small,200,20\n";
+    static const char b[] = "id,ts,model,input_tokens,output_tokens\n"
+                            "r2,2026-06-01T09:10:00Z,small,200,20\nr2,2026-06-01T09:10:00.000000001Z,small,400,40\n"
+                            ",2026-06-01T08:10:00Z,small,7,1\nr3,2026-06-01T09:20:00Z,small,800,80\n";
+    make_platforms();
+    CHECK(add(&l, a, NULL, &sold) && l.n_ids == 2 && l.again == 0);
+    CHECK(add(&l, b, NULL, &sold) && l.again == 1);
+    CHECK(of(&l, KW_WATCH_BY_ALL, "").tokens[KW_LINE_IN] == 100 + 7 + 200 + 7 + 800 && l.n_ids == 3);
+    CHECK(add(&l, a, NULL, &sold) && l.again == 3 && of(&l, KW_WATCH_BY_ALL, "").requests == 6);
+    kw_watch_free(&l);
+}
+
+/* Ids are kept for as long as KW_WATCH_ID_HOURS, and no more than KW_WATCH_IDS of them. */
+static void old_ids_are_forgotten(void)
+{
+    struct kw_watch_ledger l = { 0 };
+    static const char day[] = "id,ts,model,input_tokens,output_tokens\nr1,2026-06-%02dT08:10:00Z,small,100,10\n";
+    char text[120];
+    make_platforms();
+    for (int d = 1; d <= 12; d++) {
+        snprintf(text, sizeof text, day, d);
+        CHECK(add(&l, text, NULL, &sold) && l.n_ids == (size_t)(d < 9 ? d : 9));
+    }
+    CHECK(l.ids_from == l.id[0].hour && l.id[l.n_ids - 1].hour - l.ids_from == KW_WATCH_ID_HOURS);
+    struct kw_watch_id *many = realloc(l.id, KW_WATCH_IDS * sizeof *many);
+    CHECK(many);
+    for (size_t i = 0; i < KW_WATCH_IDS; i++) many[i] = (struct kw_watch_id){ l.ids_from + (i >= 5), i + 1 };
+    l.id = many, l.n_ids = KW_WATCH_IDS;
+    snprintf(text, sizeof text, day, 12);
+    text[strlen("id,ts,model,input_tokens,output_tokens\nr")] = '7';
+    int64_t from = l.ids_from;
+    CHECK(add(&l, text, NULL, &sold) && l.n_ids == KW_WATCH_IDS - 4 && l.ids_from == from + 1);
+    kw_watch_free(&l);
+}
+
 static void many_owners_are_told_apart(void)
 {
     enum { N = 3000 };
@@ -208,6 +250,8 @@ int main(void)
     RUN(starts_are_counted_and_cost_what_their_gpu_does);
     RUN(busy_time_counts_once_where_answers_overlap);
     RUN(what_an_hour_cannot_price_is_refused);
+    RUN(a_request_told_again_counts_once);
+    RUN(old_ids_are_forgotten);
     RUN(many_owners_are_told_apart);
     return check_report();
 }

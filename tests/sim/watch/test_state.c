@@ -35,7 +35,7 @@ static int once(struct kw_watch_ledger *l)
     const char *format = g.progress == KW_WATCH_GREW ? l->file[g.known].format : NULL;
     enum kw_status st = kw_trace_read_accounts(&t, &g.source, NULL, format, NULL, &err);
     kw_source_close(&g.source);
-    if (st == KW_OK) st = kw_watch_log_check(&g, l, t.epoch_unix * KW_NS_PER_S + t.arrival[0], &err);
+    if (st == KW_OK) st = kw_watch_log_check(&g, l, &t, t.epoch_unix, &err);
     if (st == KW_OK) st = kw_watch_add(l, &t, t.epoch_unix, &nowhere, &err);
     if (st == KW_OK)
         st = kw_watch_log_done(&g, l, t.notes.format, t.n, t.epoch_unix * KW_NS_PER_S + t.arrival[t.n - 1], &err);
@@ -131,6 +131,36 @@ static void what_would_count_twice_is_refused(void)
     kw_watch_free(&l);
 }
 
+/* With ids the same files are no fault: what was counted is left out, also where the log is another one under its name. */
+static void what_has_ids_may_overlap(void)
+{
+    struct kw_watch_ledger l;
+    static const char a[] = "id," HEAD "1,2026-06-01T08:00:00Z,a,1,2,red,0.5\n2,2026-06-01T09:00:00Z,a,1,2,red,0.5\n";
+    static const char b[] = "id," HEAD "2,2026-06-01T09:00:00Z,a,1,2,red,0.5\n3,2026-06-01T09:30:00Z,a,1,2,red,0.5\n";
+    static const char part[] = "id," HEAD "3,2026-06-01T09:30:00Z,a,1,2,red,0.5\n,2026-06-01T09:40:00Z,a,1,2,red,0.5\n";
+    static const char late[] = "id," HEAD "4,2026-06-20T09:00:00Z,a,1,2,red,0.5\n";
+    remove(state_path);
+    put_text(log_path, a, sizeof a - 1);
+    CHECK(once(&l) == KW_WATCH_NEW && l.file[0].ids && l.n_ids == 2);
+    kw_watch_free(&l);
+    put_text(log_path, b, sizeof b - 1);
+    CHECK(once(&l) == KW_WATCH_NEW && all(&l).requests == 3 && l.again == 1 && l.n_ids == 3);
+    kw_watch_free(&l);
+    put_text(log_path, part, sizeof part - 1); /* a row without one cannot be known again */
+    CHECK(once(&l) == -1 && strstr(err.msg, "no ids tell which"));
+    kw_watch_free(&l);
+    put_text(log_path, late, sizeof late - 1);
+    CHECK(once(&l) == KW_WATCH_NEW && l.n_ids == 1 && all(&l).requests == 4);
+    kw_watch_free(&l);
+    put_text(log_path, b, sizeof b - 1); /* known by its bytes */
+    CHECK(once(&l) == KW_WATCH_KNOWN);
+    kw_watch_free(&l);
+    put_text(log_path, a, sizeof a - 2 - strlen("0.5"));
+    CHECK(once(&l) == -1 && strstr(err.msg, "ids are not kept for so long"));
+    kw_watch_free(&l);
+    remove(state_path);
+}
+
 /* Two years of a request a day: what stays is what lies within the time that is kept, with what it names. */
 static void old_hours_are_forgotten(void)
 {
@@ -192,7 +222,8 @@ static void states_of_earlier_versions_are_read(void)
 {
     struct kw_watch_ledger l, back;
     static const char text[] = HEAD "2026-06-01T08:00:00Z,a,1,2,red,0.5\n";
-    static const char *const since_2[] = { "/charge", "/source/charged", NULL }, *const nothing[] = { NULL };
+    static const char *const since_2[] = { "/charge", "/source/charged", "/id", "/file/ids", NULL },
+                             *const since_3[] = { "/id", "/file/ids", NULL }, *const nothing[] = { NULL };
     remove(state_path);
     put_text(log_path, text, sizeof text - 1);
     CHECK(once(&l) == KW_WATCH_NEW);
@@ -202,6 +233,11 @@ static void states_of_earlier_versions_are_read(void)
     CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_OK);
     kw_watch_free(&back);
     kw_watch_free(&l);
+    put_text(log_path, text, sizeof text - 1);
+    make_version(2, since_3); /* ids of what was counted were not kept: they are from the hour after it on */
+    CHECK(kw_watch_load(&back, state_path, &err) == KW_OK && !back.n_ids && back.n_cells == 1);
+    CHECK(back.ids_from == back.cell[0].hour + 1);
+    kw_watch_free(&back);
     make_version(99, nothing);
     CHECK(kw_watch_load(&back, state_path, &err) == KW_EPARSE &&
           strstr(err.msg, "state version 99, this program reads 1 to"));
@@ -246,7 +282,16 @@ static void a_state_that_lies_is_refused(void)
     charge[1].to = 20;
     CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
     CHECK(strstr(err.msg, "/charge has a row 1"));
-    charge[1].to = 30, charge[0].cost = charge[1].cost = -INT64_MAX / 4;
+    charge[1].to = 30;
+    struct kw_watch_id id[2] = { { 5, 9 }, { 5, 10 } };
+    l.id = id, l.n_ids = 2, l.ids_from = 5, l.again = 3;
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_OK);
+    CHECK(back.n_ids == 2 && back.id[1].hash == 10 && back.ids_from == 5 && back.again == 3);
+    kw_watch_free(&back);
+    id[1].hash = 9;
+    CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
+    CHECK(strstr(err.msg, "/id has a row 1"));
+    l.n_ids = 0, charge[0].cost = charge[1].cost = -INT64_MAX / 4;
     CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
     charge[0].cost = charge[1].cost = 0, snprintf(source.name, sizeof source.name, "cost");
     CHECK(kw_watch_save(&l, state_path, &err) == KW_OK && kw_watch_load(&back, state_path, &err) == KW_ERANGE);
@@ -262,6 +307,7 @@ int main(void)
     RUN(what_is_kept_comes_back);
     RUN(a_log_that_grows_counts_once);
     RUN(what_would_count_twice_is_refused);
+    RUN(what_has_ids_may_overlap);
     RUN(old_hours_are_forgotten);
     RUN(one_watch_at_a_time);
     RUN(states_of_earlier_versions_are_read);
