@@ -38,7 +38,7 @@ FOLDERS = {
     "calibrate/operators": "calibrate/profile calibrate/import",  # operators.c collects what the importers read
     "calibrate/import": "calibrate/profile calibrate/operators",
     "calibrate/measure": "calibrate/profile calibrate/operators",
-    "calibrate/own": "calibrate/profile calibrate/operators calibrate/measure",
+    "calibrate/own": "calibrate/profile calibrate/operators calibrate/measure calibrate/import",
     "calibrate/validate": "calibrate/profile calibrate/measure",  # a room of its own, beside sim/cost
     "sim/fleet": "sim/fleet/pool sim/fleet/api",
     "sim/fleet/scalers": "sim/fleet",
@@ -58,7 +58,7 @@ FOLDERS = {
 }
 # Circles of files (x.c and x.h as one) that stand: a public header on the left whose .c stands on the right.
 CIRCLES = [
-    "calibrate/import/fit_bench calibrate/operators/fit calibrate/operators/operators",
+    "calibrate/import/fit_bench calibrate/import/fit_layers calibrate/operators/fit calibrate/operators/operators",
     "sim/fleet/pool/parts sim/fleet/pool/pool",
     "sim/plan/plan sim/plan/plan_internal",
 ]

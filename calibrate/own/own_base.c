@@ -50,14 +50,23 @@ void kw_own_free_tables(struct kw_step_tables *t)
     *t = (struct kw_step_tables){ 0 };
 }
 
-enum kw_status kw_own_provenance(struct kw_provenance *v, const char *path, const char *sha256, size_t rows,
-                                 const char *what, struct kw_error *err)
+enum kw_status kw_own_provenance(struct kw_provenance *v, const struct kw_own_origin *origin, const char *path,
+                                 const char *sha256, size_t rows, struct kw_error *err)
 {
     const char *slash = strrchr(path, '/');
-    *v = (struct kw_provenance){ .grade = KW_GRADE_MEASURED };
-    snprintf(v->source, sizeof v->source, "%.40s%s%.12s%s, %zu rows: %.60s", slash && slash[1] ? slash + 1 : path,
-             *sha256 ? " (sha256 " : "", sha256, *sha256 ? ")" : "", rows, what);
-    return kw_date_today(v->date, err);
+    char file[128];
+    *v = (struct kw_provenance){ .grade = origin->text ? KW_GRADE_PUBLISHED : KW_GRADE_MEASURED };
+    snprintf(file, sizeof file, "%.40s%s%.12s%s, %zu rows", slash && slash[1] ? slash + 1 : path,
+             *sha256 ? " (sha256 " : "", sha256, *sha256 ? ")" : "", rows);
+    if (origin->text)
+        snprintf(v->source, sizeof v->source, "%.70s: %.85s", origin->text, file);
+    else
+        snprintf(v->source, sizeof v->source, "%.100s: calibrate import", file);
+    if (!origin->date) return kw_date_today(v->date, err);
+    if (!kw_date_is_day(origin->date))
+        return kw_fail(err, KW_EUSAGE, "--date: want YYYY-MM-DD, got '%.40s'", origin->date);
+    snprintf(v->date, sizeof v->date, "%.10s", origin->date);
+    return KW_OK;
 }
 
 enum kw_status kw_own_save(struct kw_profile *p, const char *path, struct kw_error *err)

@@ -159,8 +159,8 @@ static enum kw_status prompts_of(struct kw_measured *m, const struct kw_step_tab
 
 /* Beyond the largest batch that was decoded dense goes on as the prompts have it; without prompts of the user's own, as the
  * base has it, which may be another machine's. */
-enum kw_status kw_own_steps(struct kw_profile *p, const char *const *paths, size_t n, FILE *report,
-                            struct kw_error *err)
+enum kw_status kw_own_steps(struct kw_profile *p, const char *const *paths, size_t n,
+                            const struct kw_own_origin *origin, FILE *report, struct kw_error *err)
 {
     struct kw_measured m = { 0 };
     struct kw_step_tables base = kw_own_take_tables(p);
@@ -174,7 +174,7 @@ enum kw_status kw_own_steps(struct kw_profile *p, const char *const *paths, size
     const size_t decodes = m.n;
     if (st == KW_OK && !prompts) st = prompts_of(&m, &base, p->max_num_seqs, p->max_num_batched_tokens, err);
     if (st == KW_OK) st = kw_fit_measured_steps(p, &m, report, err);
-    if (st == KW_OK) st = kw_own_provenance(&p->steps, paths[0], n > 1 ? "" : hex, rows, "calibrate import", err);
+    if (st == KW_OK) st = kw_own_provenance(&p->steps, origin, paths[0], n > 1 ? "" : hex, rows, err);
     if (st == KW_OK) {
         fprintf(report, "%zu rows of %zu points; the rest (KV cache, limits, loading) is as of %s\n", rows, decodes,
                 kw_profile_name(p, name));

@@ -17,7 +17,7 @@ bool kw_own_steps_is(const char *head, size_t n);
 /* p: of kw_own_base, whose steps it replaces; where no file holds prompts, prefill is the base's, and says so. paths[0..n).
  * Errors, the worst points and what was not in the files go to report. KW_EPARSE, KW_ERANGE: "path:line: column: what";
  * too few points. *p has no tables after a failure. */
-enum kw_status kw_own_steps(struct kw_profile *p, const char *const *paths, size_t n, FILE *report,
-                            struct kw_error *err);
+enum kw_status kw_own_steps(struct kw_profile *p, const char *const *paths, size_t n,
+                            const struct kw_own_origin *origin, FILE *report, struct kw_error *err);
 
 #endif

@@ -37,7 +37,7 @@ void kw_curve_thin(struct kw_curve *c, double tolerance)
         uint32_t to = c->n - 1;
         for (; to > from + 1; to--) {
             double slope = (c->y[to] - c->y[from]) / (c->x[to] - c->x[from]), worst = 0;
-            for (uint32_t i = from + 1; i < to; i++)
+            for (uint32_t i = from + 1; i < to && worst <= tolerance; i++)
                 worst = fmax(worst, fabs(c->y[from] + slope * (c->x[i] - c->x[from]) - c->y[i]) / c->y[i]);
             if (worst <= tolerance) break;
         }

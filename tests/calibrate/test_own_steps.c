@@ -59,7 +59,7 @@ static enum kw_status make(struct kw_profile *p, const char *const *paths, size_
     size_t len;
     FILE *f = open_memstream(report, &len);
     enum kw_status st = kw_own_base(p, "NVIDIA H100 80GB HBM3", "llama-3.1-8b", NULL, 1, err);
-    if (st == KW_OK) st = kw_own_steps(p, paths, n, f, err);
+    if (st == KW_OK) st = kw_own_steps(p, paths, n, &(struct kw_own_origin){ NULL, NULL }, f, err);
     fclose(f);
     return st;
 }

@@ -129,6 +129,9 @@ int kw_cli_calibrate_import(const struct kw_options *o)
     if (!o->gpu || !o->model || !o->out)
         return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "calibrate import wants --gpu, --model and -o FILE"), &err);
     if (o->args.n) return kw_cli_calibrate_import_own(o);
+    if (o->origin || o->date)
+        return kw_cli_fail(
+            kw_fail(&err, KW_EUSAGE, "--origin and --date are of a TABLE; published ones have their own"), &err);
     enum kw_status st = kw_calibrate_import(&p, dir, o->gpu, o->model, o->precision ? o->precision : "bf16",
                                             (unsigned)o->tp, &report, &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
