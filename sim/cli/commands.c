@@ -310,10 +310,10 @@ const struct kw_command kw_commands[] = {
       "and tokens,past,ms (a prompt and what was there before it), in two files or one; or the layers of a\n"
       "dense model at --tp, as Vidur (mlp.csv, attention.csv, all_reduce.csv) and LLMServingSim have them.\n"
       "Headers tell them apart. KV cache, limits and loading are as known of that GPU and model; so is\n"
-      "what the tables do not tell, which is said. Errors are of points left out. --origin is of tables that\n"
-      "others published. Without a TABLE the published ones of --source are taken.",
+      "what the tables do not tell, which is said. Errors are of points left out. --origin is of tables\n"
+      "that others published. Without a TABLE the published ones of --source are taken.",
       "keepwarm calibrate import steps.csv --gpu H100 --model llama-3.1-8b -o profiles/mine.json\n"
-      "keepwarm calibrate import mlp.csv attention.csv --gpu A100-80 --model llama-3.1-8b --tp 2 -o mine.json\n"
+      "keepwarm calibrate import mlp.csv attention.csv --gpu A100 --model llama-3.1-8b --tp 2 -o mine.json\n"
       "keepwarm calibrate import --gpu H100 --model llama-3.1-8b --precision bf16 --tp 1 -o profile.json",
       { KW_OPT_SOURCE, KW_OPT_GPU, KW_OPT_MODEL, KW_OPT_PRECISION, KW_OPT_TP, KW_OPT_ORIGIN, KW_OPT_DATE, KW_OPT_OUT,
         KW_OPTIONS },
