@@ -49,11 +49,12 @@ struct kw_trace {
     char **model_name, **class_name, **region_name;
     char **owner_name; /* key, team and tag with KW_TRACE_OWNER_SEP between them */
     size_t n_models, n_classes, n_regions, n_owners;
-    kw_ns span;                  /* observation window in ns: >= last arrival; what a month is scaled from */
-    int64_t epoch_unix;          /* UTC seconds of arrival 0 when the source has a calendar date, else INT64_MIN */
-    kw_ns origin;                /* arrival 0 in the source's own undated time stamps; 0 with dates */
-    struct kw_trace_notes {      /* what a reader saw, left out and took for granted */
-        uint64_t rows;           /* seen */
+    kw_ns span;             /* observation window in ns: >= last arrival; what a month is scaled from */
+    int64_t epoch_unix;     /* UTC seconds of arrival 0 when the source has a calendar date, else INT64_MIN */
+    kw_ns epoch_part;       /* ns of arrival 0 beyond its whole second, with or without a date; of a trace as read */
+    kw_ns origin;           /* arrival 0 in the source's own undated time stamps; 0 with dates */
+    struct kw_trace_notes { /* what a reader saw, left out and took for granted */
+        uint64_t rows;      /* seen */
         uint64_t dropped_failed; /* left out: failed, by their status or for want of output */
         uint64_t dropped_other;  /* without a prompt */
         uint64_t filtered;       /* not the traffic asked for: `where`, spans, embeddings */

@@ -71,9 +71,6 @@ static enum kw_status not_text(const char *head, size_t n, struct kw_error *err)
         { "PAR1", 4,
           "is Parquet, which is not read here: duckdb -c \"COPY (FROM 'FILE') TO 'FILE.csv' (HEADER)\", or "
           "python3 -c \"import pandas; pandas.read_parquet('FILE').to_csv('FILE.csv', index=False)\"" },
-        { "PK\3\4", 4, "is a zip archive: unzip it first (unzip -p FILE.zip | keepwarm ... -)" },
-        { "\xff\xfe", 2, "is UTF-16: iconv -f UTF-16 -t UTF-8 FILE > FILE.utf8" },
-        { "\xfe\xff", 2, "is UTF-16: iconv -f UTF-16 -t UTF-8 FILE > FILE.utf8" },
         { "BZh", 3, "is bzip2: bzip2 -dc FILE | keepwarm ... -" },
         { "\xfd"
           "7zXZ",

@@ -6,7 +6,7 @@
 #include "sim/core/files/source.h"
 #include "workloads/trace.h"
 
-/* Reads a trace file ("-" is stdin; gzip and zstd are read directly). format is a name that kw_trace_format gives, or
+/* Reads a trace file ("-" is stdin; gzip, zstd, a zip of one file and UTF-16 are read directly). format is a name that kw_trace_format gives, or
  * NULL or "auto" to detect it from the first bytes; a file of no known format is read by names that say what they hold
  * (prompt_tokens, usage.input_tokens, ...). columns is NULL or a map that goes over the format's, in the language of
  * workloads/readers/column_map.h; under format "generic" it stands alone. Every convention taken and every row left out

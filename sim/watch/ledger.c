@@ -459,12 +459,13 @@ enum kw_status kw_watch_add(struct kw_watch_ledger *l, const struct kw_trace *t,
     struct adding a = { .l = l, .t = t, .p = p, .n_sources = l->n_sources, .series_before = l->n_series, .hour = -1 };
     enum kw_status st = KW_OK;
     assert(epoch >= 0 && t->n);
-    int64_t last = (epoch * KW_NS_PER_S + t->arrival[t->n - 1]) / KW_NS_PER_HOUR;
+    kw_ns begin = epoch * KW_NS_PER_S + t->epoch_part;
+    int64_t last = (begin + t->arrival[t->n - 1]) / KW_NS_PER_HOUR;
     if (l->n_cells && l->cell[l->n_cells - 1].hour > last) last = l->cell[l->n_cells - 1].hour;
     a.ids_from = last - KW_WATCH_ID_HOURS > l->ids_from ? last - KW_WATCH_ID_HOURS : l->ids_from;
     if (!(a.source = grown(NULL, l->n_sources, sizeof *a.source))) st = no_memory(err);
     if (st == KW_OK && l->n_sources) memcpy(a.source, l->source, l->n_sources * sizeof *a.source);
-    for (size_t i = 0; i < t->n && st == KW_OK; i++) st = add_request(&a, i, epoch * KW_NS_PER_S + t->arrival[i], err);
+    for (size_t i = 0; i < t->n && st == KW_OK; i++) st = add_request(&a, i, begin + t->arrival[i], err);
     if (st == KW_OK) st = merge(l, &a, err);
     for (size_t i = 0; i < a.n_series; i++) free(a.series[i].label);
     free(a.source), free(a.series), free(a.pair), free(a.tally), free(a.cell), free(a.id);

@@ -97,7 +97,7 @@ struct kw_watch_place {
     const char *model; /* of requests that name none; NULL: "" */
 };
 
-/* Adds the trace's requests but those whose id is counted already, which l->again counts. epoch: UTC seconds of arrival 0. KW_ERANGE: prices by volume, which an hour does not know; GPU
+/* Adds the trace's requests but those whose id is counted already, which l->again counts. epoch: UTC seconds of arrival 0, t->epoch_part beside. KW_ERANGE: prices by volume, which an hour does not know; GPU
  * time that nobody tells of a serverless platform. KW_ENOMEM. On failure the ledger is as it was. */
 enum kw_status kw_watch_add(struct kw_watch_ledger *l, const struct kw_trace *t, int64_t epoch,
                             const struct kw_watch_place *p, struct kw_error *err);

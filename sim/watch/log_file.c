@@ -45,7 +45,9 @@ static enum kw_status shape_of(int fd, struct shape *s, struct kw_error *err)
     bool gzip = k >= 2 && buf[0] == 0x1f && buf[1] == 0x8b, zstd = k >= 4 && !memcmp(buf, "\x28\xb5\x2f\xfd", 4);
     if (k >= 3 && !memcmp(buf, "\xef\xbb\xbf", 3)) i = 3;
     while (i < k && strchr(" \t\r\n", buf[i] ? buf[i] : 1)) i++;
-    s->plain = !gzip && !zstd && !(k >= 8 && !memcmp(buf, "\x89HDF", 4));
+    bool utf16 = k >= 2 && (!memcmp(buf, "\xff\xfe", 2) || !memcmp(buf, "\xfe\xff", 2));
+    s->plain =
+        !gzip && !zstd && !utf16 && !(k >= 4 && !memcmp(buf, "PK\3\4", 4)) && !(k >= 8 && !memcmp(buf, "\x89HDF", 4));
     s->first = i < k ? (char)buf[i] : 0;
     s->csv = s->plain && s->first != '{' && s->first != '[';
     s->lines = s->csv;
@@ -171,7 +173,7 @@ static bool all_have_ids(const struct kw_trace *t)
 enum kw_status kw_watch_log_check(struct kw_watch_log *g, const struct kw_watch_ledger *l, const struct kw_trace *t,
                                   int64_t epoch, struct kw_error *err)
 {
-    kw_ns first = epoch * KW_NS_PER_S + t->arrival[0];
+    kw_ns first = epoch * KW_NS_PER_S + t->epoch_part + t->arrival[0];
     bool kept = first / KW_NS_PER_HOUR >= l->ids_from;
     g->as.ids = all_have_ids(t);
     if (g->progress != KW_WATCH_NEW) return KW_OK;

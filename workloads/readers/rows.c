@@ -252,6 +252,7 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     if (t->notes.clock_back && (st = kw_trace_sort(t, err)) != KW_OK) return st;
     bool widened = r->until > 0;
     kw_ns first = widened && r->from < t->arrival[0] ? r->from : t->arrival[0];
+    t->epoch_part = first % KW_NS_PER_S;
     if (r->dated) {
         t->epoch_unix = first / KW_NS_PER_S;
     } else {

@@ -126,7 +126,8 @@ static enum kw_status add_source(struct watch *x, struct kw_source *s, const cha
     uint64_t again = x->ledger.again;
     if (st == KW_OK && (st = kw_watch_add(&x->ledger, &t, epoch, place, err)) != KW_OK) kw_where(err, path, 0);
     if (st == KW_OK && g)
-        st = kw_watch_log_done(g, &x->ledger, t.notes.format, t.n, epoch * KW_NS_PER_S + t.arrival[t.n - 1], err);
+        st = kw_watch_log_done(g, &x->ledger, t.notes.format, t.n,
+                               epoch * KW_NS_PER_S + t.epoch_part + t.arrival[t.n - 1], err);
     if (st == KW_OK && !x->o->quiet && kw_trace_remarks(&t, remarks, sizeof remarks)[0])
         kw_cli_note("%s: %s", path, remarks);
     again = x->ledger.again - again;

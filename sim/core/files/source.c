@@ -8,8 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "sim/core/files/embedded.h"
+#include "sim/core/files/utf16.h"
 
-enum { RAW_CHUNK = 128 << 10, FIRST_BUF = 256 << 10 };
+enum { RAW_CHUNK = 128 << 10, FIRST_BUF = 256 << 10, GZIP_BITS = 15 + 16, ZIP_BITS = -15 };
 
 static enum kw_status begin(struct kw_source *s, struct kw_error *err)
 {
@@ -78,10 +79,12 @@ void kw_source_close(struct kw_source *s)
     s->zstd = NULL;
     if (s->fd >= 0) close(s->fd);
     free(s->in);
+    free(s->wide);
     free(s->buf);
     s->member_open = false;
     s->fd = -1;
     s->in = NULL;
+    s->wide = NULL;
     s->buf = NULL;
     s->mem = NULL;
     s->mem_n = s->at = s->n = s->cap = s->in_at = s->in_n = 0;
@@ -112,11 +115,12 @@ static enum kw_status raw_read(struct kw_source *s, void *dst, size_t room, size
     return KW_OK;
 }
 
-static enum kw_status member_begin(struct kw_source *s, struct kw_error *err)
+/* bits: 15, the largest window, and 16 for gzip's wrapping, whose CRC and length are checked; -15: bare, as in zip. */
+static enum kw_status inflate_begin(struct kw_source *s, int bits, struct kw_error *err)
 {
     memset(&s->z, 0, sizeof s->z);
-    int rc = inflateInit2(&s->z, 15 + 16); /* 15: largest window; 16: gzip wrapping, CRC and length checked */
-    if (rc == Z_MEM_ERROR) return kw_fail(err, KW_ENOMEM, "out of memory for gzip");
+    int rc = inflateInit2(&s->z, bits);
+    if (rc == Z_MEM_ERROR) return kw_fail(err, KW_ENOMEM, "out of memory for inflate");
     if (rc != Z_OK) return kw_fail(err, KW_EFAIL, "zlib would not start (%d)", rc);
     s->member_open = true;
     return KW_OK;
@@ -141,22 +145,57 @@ static enum kw_status member_next(struct kw_source *s, struct kw_error *err)
     if (s->in[s->in_at] != 0x1f)
         return kw_fail(err, KW_EPARSE, "something that is not gzip follows the gzip data (near byte %llu)",
                        (unsigned long long)(s->raw - (s->in_n - s->in_at)));
-    return member_begin(s, err);
+    return inflate_begin(s, GZIP_BITS, err);
+}
+
+/* More raw bytes behind those that wait, up to `want` of them unless the source ends before. */
+static enum kw_status raw_want(struct kw_source *s, size_t want, struct kw_error *err)
+{
+    size_t got = 1;
+    if (s->in_at) memmove(s->in, s->in + s->in_at, s->in_n - s->in_at);
+    s->in_n -= s->in_at;
+    s->in_at = 0;
+    while (got && s->in_n < want) {
+        KW_TRY(raw_read(s, s->in + s->in_n, RAW_CHUNK - s->in_n, &got, err));
+        s->in_n += got;
+    }
+    return KW_OK;
+}
+
+static enum kw_status begin_zip(struct kw_source *s, struct kw_error *err)
+{
+    KW_TRY(raw_want(s, KW_ZIP_HEADERS, err));
+    KW_TRY(kw_zip_begin(s->in, s->in_n, &s->zip, &s->in_at, err));
+    s->coding = KW_SOURCE_ZIP;
+    s->zip_crc = (uint32_t)crc32(0, NULL, 0);
+    return s->zip.deflated ? inflate_begin(s, ZIP_BITS, err) : KW_OK;
+}
+
+/* Raw bytes go to `wide` from here on, their characters to `in`, which has room for three bytes of each two. */
+static enum kw_status begin_utf16(struct kw_source *s, struct kw_error *err)
+{
+    unsigned char *in = malloc(RAW_CHUNK / 2 * 3);
+    if (!in) return kw_fail(err, KW_ENOMEM, "out of memory for UTF-16");
+    s->coding = KW_SOURCE_UTF16;
+    s->wide = s->in;
+    s->wide_big = s->wide[0] == 0xfe;
+    s->wide_n = s->in_n - 2;
+    memmove(s->wide, s->wide + 2, s->wide_n);
+    s->in = in;
+    s->in_at = s->in_n = 0;
+    return KW_OK;
 }
 
 /* The first bytes tell what the rest is. */
 static enum kw_status begin_coding(struct kw_source *s, struct kw_error *err)
 {
-    size_t got;
-    do {
-        enum kw_status st = raw_read(s, s->in + s->in_n, RAW_CHUNK - s->in_n, &got, err);
-        if (st != KW_OK) return st;
-        s->in_n += got;
-    } while (got && s->in_n < 4);
+    KW_TRY(raw_want(s, 4, err));
     if (s->in_n >= 2 && s->in[0] == 0x1f && s->in[1] == 0x8b) {
         s->coding = KW_SOURCE_GZIP;
-        return member_begin(s, err);
+        return inflate_begin(s, GZIP_BITS, err);
     }
+    if (s->in_n >= 2 && (!memcmp(s->in, "\xff\xfe", 2) || !memcmp(s->in, "\xfe\xff", 2))) return begin_utf16(s, err);
+    if (s->in_n >= 4 && memcmp(s->in, "PK\3\4", 4) == 0) return begin_zip(s, err);
     if (s->in_n >= 4 && memcmp(s->in, "\x28\xb5\x2f\xfd", 4) == 0) {
         s->coding = KW_SOURCE_ZSTD;
         if (!(s->zstd = ZSTD_createDStream())) return kw_fail(err, KW_ENOMEM, "out of memory for zstd");
@@ -198,12 +237,24 @@ static enum kw_status ends_early(const struct kw_source *s, const char *coding, 
                    (unsigned long long)s->raw);
 }
 
+/* What follows the data of a zip archive's file; the directory behind it is only hashed. */
+static enum kw_status zip_over(struct kw_source *s, struct kw_error *err)
+{
+    if (s->member_open) inflateEnd(&s->z);
+    s->member_open = false;
+    KW_TRY(raw_want(s, KW_ZIP_TRAILER, err));
+    s->end = true;
+    return kw_zip_end(s->in, s->in_n, &s->zip, s->zip_crc, err);
+}
+
 static enum kw_status inflate_some(struct kw_source *s, struct kw_error *err)
 {
+    const char *coding = s->coding == KW_SOURCE_ZIP ? "zip" : "gzip";
+    const size_t had = s->n;
     bool any;
     enum kw_status st = refill(s, &any, err);
     if (st != KW_OK) return st;
-    if (!any) return ends_early(s, "gzip", err);
+    if (!any) return ends_early(s, coding, err);
     s->z.next_in = s->in + s->in_at;
     s->z.avail_in = (uInt)(s->in_n - s->in_at);
     s->z.next_out = (unsigned char *)s->buf + s->n;
@@ -211,10 +262,12 @@ static enum kw_status inflate_some(struct kw_source *s, struct kw_error *err)
     int rc = inflate(&s->z, Z_NO_FLUSH);
     s->in_at = s->in_n - s->z.avail_in;
     s->n = s->cap - s->z.avail_out;
-    if (rc == Z_STREAM_END) return member_next(s, err);
-    if (rc == Z_MEM_ERROR) return kw_fail(err, KW_ENOMEM, "out of memory for gzip");
+    if (s->coding == KW_SOURCE_ZIP)
+        s->zip_crc = (uint32_t)crc32(s->zip_crc, (unsigned char *)s->buf + had, (uInt)(s->n - had));
+    if (rc == Z_STREAM_END) return s->coding == KW_SOURCE_ZIP ? zip_over(s, err) : member_next(s, err);
+    if (rc == Z_MEM_ERROR) return kw_fail(err, KW_ENOMEM, "out of memory for inflate");
     if (rc == Z_OK || rc == Z_BUF_ERROR) return KW_OK;
-    return kw_fail(err, KW_EPARSE, "gzip data is corrupt near byte %llu: %s",
+    return kw_fail(err, KW_EPARSE, "%s data is corrupt near byte %llu: %s", coding,
                    (unsigned long long)(s->raw - (s->in_n - s->in_at)), s->z.msg ? s->z.msg : "bad data");
 }
 
@@ -240,6 +293,52 @@ static enum kw_status unzstd_some(struct kw_source *s, struct kw_error *err)
                    (unsigned long long)(s->raw - (s->in_n - s->in_at)), ZSTD_getErrorName(rc));
 }
 
+/* A file that the archive holds as it is. */
+static enum kw_status stored_some(struct kw_source *s, struct kw_error *err)
+{
+    bool any;
+    if (s->zip_done == s->zip.bytes) return zip_over(s, err);
+    KW_TRY(refill(s, &any, err));
+    if (!any) return ends_early(s, "zip", err);
+    size_t k = s->in_n - s->in_at < s->cap - s->n ? s->in_n - s->in_at : s->cap - s->n;
+    if (k > s->zip.bytes - s->zip_done) k = (size_t)(s->zip.bytes - s->zip_done);
+    memcpy(s->buf + s->n, s->in + s->in_at, k);
+    s->zip_crc = (uint32_t)crc32(s->zip_crc, s->in + s->in_at, (uInt)k);
+    s->in_at += k, s->n += k, s->zip_done += k;
+    return KW_OK;
+}
+
+static enum kw_status utf16_some(struct kw_source *s, struct kw_error *err)
+{
+    size_t got, used;
+    if (s->in_at == s->in_n) {
+        KW_TRY(raw_read(s, s->wide + s->wide_n, RAW_CHUNK - s->wide_n, &got, err));
+        s->wide_n += got;
+        s->in_at = 0;
+        s->in_n = kw_utf16_to_utf8(s->wide, s->wide_n, s->wide_big, s->in, &used);
+        if (s->in_n == SIZE_MAX || (got == 0 && used < s->wide_n)) {
+            s->in_n = 0;
+            return kw_fail(err, KW_EPARSE,
+                           "is not UTF-16, as its first bytes say, or ends within a character: byte %llu",
+                           (unsigned long long)(s->raw - (s->wide_n - used)));
+        }
+        s->wide_n -= used;
+        memmove(s->wide, s->wide + used, s->wide_n);
+        if (s->in_n == 0 && got == 0) s->end = true;
+    }
+    size_t k = s->in_n - s->in_at < s->cap - s->n ? s->in_n - s->in_at : s->cap - s->n;
+    memcpy(s->buf + s->n, s->in + s->in_at, k);
+    s->in_at += k, s->n += k;
+    return KW_OK;
+}
+
+static enum kw_status decode_some(struct kw_source *s, struct kw_error *err)
+{
+    if (s->coding == KW_SOURCE_ZSTD) return unzstd_some(s, err);
+    if (s->coding == KW_SOURCE_UTF16) return utf16_some(s, err);
+    return s->coding == KW_SOURCE_ZIP && !s->zip.deflated ? stored_some(s, err) : inflate_some(s, err);
+}
+
 /* More decoded bytes behind buf[n). Sets end when there are none. */
 static enum kw_status fill(struct kw_source *s, struct kw_error *err)
 {
@@ -247,8 +346,7 @@ static enum kw_status fill(struct kw_source *s, struct kw_error *err)
     if (s->raw == 0 && !s->raw_end && (st = begin_coding(s, err)) != KW_OK) return st;
     if (s->coding == KW_SOURCE_PLAIN) return fill_plain(s, err);
     size_t had = s->n;
-    while (st == KW_OK && s->n == had && !s->end)
-        st = s->coding == KW_SOURCE_GZIP ? inflate_some(s, err) : unzstd_some(s, err);
+    while (st == KW_OK && s->n == had && !s->end) st = decode_some(s, err);
     return st;
 }
 
@@ -359,7 +457,7 @@ enum kw_status kw_source_hash(struct kw_source *s, char hex[65], struct kw_error
     enum kw_status st = KW_OK;
     while (!s->raw_end) {
         size_t got;
-        if ((st = raw_read(s, s->in, RAW_CHUNK, &got, err)) != KW_OK) return st;
+        if ((st = raw_read(s, s->in, RAW_CHUNK, &got, err)) != KW_OK) return st; /* `in` is that large, or larger */
     }
     s->end = true;
     kw_sha256_hex(&s->sha, hex);

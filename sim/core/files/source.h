@@ -1,5 +1,5 @@
-/* sim/core/files/source.h - a source of lines: a file, stdin or memory, gzip and zstd decoded on the way, the SHA-256 of the
- * raw bytes kept. Readers see only this, so that tests and fuzzers hand them memory. */
+/* sim/core/files/source.h - a source of lines: a file, stdin or memory, gzip, zstd, a zip archive's one file and UTF-16 decoded on
+ * the way, the SHA-256 of the raw bytes kept. Readers see only this, so that tests and fuzzers hand them memory. */
 #ifndef KW_SIM_CORE_FILES_SOURCE_H
 #define KW_SIM_CORE_FILES_SOURCE_H
 #include <stdbool.h>
@@ -9,6 +9,7 @@
 #include <zstd.h>
 #include "sim/core/status.h"
 #include "sim/core/files/sha256.h"
+#include "sim/core/files/zip_member.h"
 
 #define KW_SOURCE_MAX_LINE (16u << 20) /* bytes; a longer line is refused, never cut */
 
@@ -22,13 +23,19 @@ struct kw_source {
     size_t mem_n;
     unsigned char *in; /* raw bytes waiting for inflate, [in_at, in_n) */
     size_t in_at, in_n;
-    enum { KW_SOURCE_PLAIN, KW_SOURCE_GZIP, KW_SOURCE_ZSTD } coding;
+    enum { KW_SOURCE_PLAIN, KW_SOURCE_GZIP, KW_SOURCE_ZSTD, KW_SOURCE_ZIP, KW_SOURCE_UTF16 } coding;
     bool member_open, frame_open, raw_end, end, text_checked;
     bool binary;       /* a NUL byte was in the line last read */
     bool unterminated; /* the line last returned ended without a newline: the file may have been cut off there */
     z_stream z;
     ZSTD_DStream *zstd;
-    char *buf; /* decoded bytes, [at, n); one more byte is allocated for a NUL */
+    struct kw_zip_member zip;
+    uint64_t zip_done;   /* bytes unpacked */
+    uint32_t zip_crc;    /* of them */
+    unsigned char *wide; /* raw UTF-16 that is not decoded yet: `in` has what is */
+    size_t wide_n;
+    bool wide_big; /* the high byte first */
+    char *buf;     /* decoded bytes, [at, n); one more byte is allocated for a NUL */
     size_t at, n, cap;
     struct kw_sha256 sha;
 };
@@ -40,15 +47,15 @@ enum kw_status kw_source_open(struct kw_source *s, const char *path, struct kw_e
  * head of more than 256 KiB. */
 enum kw_status kw_source_open_part(struct kw_source *s, const char *path, uint64_t from, uint64_t to, const char *head,
                                    size_t n, struct kw_error *err);
-/* data is borrowed until close; gzip and zstd are recognised as in a file. */
+/* data is borrowed until close; what it is packed in is recognised as in a file. */
 enum kw_status kw_source_memory(struct kw_source *s, const char *name, const void *data, size_t n,
                                 struct kw_error *err);
 void kw_source_close(struct kw_source *s); /* safe to call again */
 
 /* The next line, NUL-terminated in place of its newline and without a CR before it; *line is NULL at the end. It may be
  * changed by the caller and lives until the next call. A byte-order mark at the start of the file is left out.
- * KW_EPARSE: a NUL byte ("looks binary"), a line above KW_SOURCE_MAX_LINE, gzip or zstd truncated, corrupt or (gzip)
- * followed by something else. */
+ * KW_EPARSE: a NUL byte ("looks binary"), a line above KW_SOURCE_MAX_LINE, gzip, zstd or zip truncated, corrupt or (gzip,
+ * zip) followed by something else, UTF-16 that is none. */
 enum kw_status kw_source_line(struct kw_source *s, char **line, size_t *n, struct kw_error *err);
 
 /* The next decoded bytes without consuming them, at least `want` unless the source ends before. */

@@ -194,13 +194,20 @@ static void a_request_told_again_counts_once(void)
                             "r1,2026-06-01T08:10:00Z,small,100,10\n,2026-06-01T08:10:00Z,small,7,1\n"
                             "r2,2026-06-01T09:10:00Z,small,200,20\n";
     static const char b[] = "id,ts,model,input_tokens,output_tokens\n"
-                            "r2,2026-06-01T09:10:00Z,small,200,20\nr2,2026-06-01T09:10:00.000000001Z,small,400,40\n"
-                            ",2026-06-01T08:10:00Z,small,7,1\nr3,2026-06-01T09:20:00Z,small,800,80\n";
+                            "r2,2026-06-01T09:10:00Z,small,200,20\n,2026-06-01T08:10:00Z,small,7,1\n"
+                            "r3,2026-06-01T09:20:00Z,small,800,80\n";
+    static const char c[] = "id,ts,model,input_tokens,output_tokens\n"
+                            "r4,2026-06-01T08:59:59.75Z,small,1,1\nr5,2026-06-01T09:00:00.5Z,small,1,1\n"
+                            "r2,2026-06-01T09:10:00.000000001Z,small,400,40\n";
+    static const char d[] = "id,ts,model,input_tokens,output_tokens\n"
+                            "r5,2026-06-01T09:00:00.5Z,small,1,1\n"; /* the log's first, at another part of a second */
     make_platforms();
     CHECK(add(&l, a, NULL, &sold) && l.n_ids == 2 && l.again == 0);
-    CHECK(add(&l, b, NULL, &sold) && l.again == 1);
-    CHECK(of(&l, KW_WATCH_BY_ALL, "").tokens[KW_LINE_IN] == 100 + 7 + 200 + 7 + 800 && l.n_ids == 3);
-    CHECK(add(&l, a, NULL, &sold) && l.again == 3 && of(&l, KW_WATCH_BY_ALL, "").requests == 6);
+    CHECK(add(&l, b, NULL, &sold) && l.again == 1 && l.n_ids == 3);
+    CHECK(of(&l, KW_WATCH_BY_ALL, "").tokens[KW_LINE_IN] == 100 + 7 + 200 + 7 + 800);
+    CHECK(add(&l, c, NULL, &sold) && l.again == 1 && l.n_ids == 6);
+    CHECK(add(&l, a, NULL, &sold) && l.again == 3 && of(&l, KW_WATCH_BY_ALL, "").requests == 9);
+    CHECK(add(&l, d, NULL, &sold) && l.again == 4 && l.n_ids == 6);
     kw_watch_free(&l);
 }
 

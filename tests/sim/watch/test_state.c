@@ -38,7 +38,8 @@ static int once(struct kw_watch_ledger *l)
     if (st == KW_OK) st = kw_watch_log_check(&g, l, &t, t.epoch_unix, &err);
     if (st == KW_OK) st = kw_watch_add(l, &t, t.epoch_unix, &nowhere, &err);
     if (st == KW_OK)
-        st = kw_watch_log_done(&g, l, t.notes.format, t.n, t.epoch_unix * KW_NS_PER_S + t.arrival[t.n - 1], &err);
+        st = kw_watch_log_done(&g, l, t.notes.format, t.n,
+                               t.epoch_unix * KW_NS_PER_S + t.epoch_part + t.arrival[t.n - 1], &err);
     kw_trace_free(&t);
     if (st == KW_OK) st = kw_watch_save(l, state_path, &err);
     return st == KW_OK ? (int)g.progress : -1;
