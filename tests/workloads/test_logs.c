@@ -208,6 +208,14 @@ static const struct log_case {
       "\"input_cached_tokens\": 0, \"num_model_requests\": 3, \"model\": \"m\"}]}]}",
       { 10, 109, 58, 31, 0 },
       10800 },
+    { "litellm", /* a stream whose row has no count of its output; what its answer said stands in the metadata */
+      "BerriAI/litellm issues 35290 and 8784 (shared/cases/logs2/c04)",
+      LITELLM
+      "a,acompletion,2028,2028,0,2026-05-11 09:00:00,llama,\"{\"\"usage_object\"\": {\"\"prompt_tokens\"\": 2028, "
+      "\"\"completion_tokens\"\": 88}}\",False,success\n" LITELLM_ROW("b", "acompletion", 130, 100, 30, "01.000", 40,
+                                                                      "False", "success"),
+      { 2, 2128, 118, 40, 0 },
+      1 }
 };
 
 static void each_format_is_found_and_counted(void)

@@ -61,7 +61,8 @@ static const struct kw_log_format formats[] = {
     /* gateways, tracing, providers */
     { "litellm", "LiteLLM SpendLogs, CSV or JSON", "startTime|prompt_tokens|completion_tokens|call_type",
       "arrival=startTime,first=completionStartTime?,end=endTime?,"
-      "prompt=total_tokens - completion_tokens|prompt_tokens,output=completion_tokens,"
+      "prompt=total_tokens - completion_tokens|prompt_tokens,"
+      "output=metadata.usage_object.completion_tokens|completion_tokens,"
       "cached=metadata.usage_object.prompt_tokens_details.cached_tokens|"
       "metadata.usage_object.cache_read_input_tokens?,"
       "write=total_tokens - completion_tokens - prompt_tokens,id=request_id,model=model?,hit=cache_hit?,status=status?,"

@@ -1,4 +1,5 @@
 #include "sim/cli/commands/trace.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,46 @@ static enum kw_status load(struct kw_trace *t, const struct kw_options *o, bool 
     return KW_OK;
 }
 
+/* Buckets do not say when their requests came: how bursty the traffic is in each way to spread them. Not of stdin, which was
+ * read already. */
+static enum kw_status compare_spreads(struct kw_text *out, const struct kw_trace *t, const struct kw_options *o,
+                                      struct kw_error *err)
+{
+    static const char *const when[] = { "at random", "at equal gaps", "all as a bucket begins" };
+    const char *path = o->args.v[0];
+    if (!t->notes.buckets || !strcmp(path, "-")) return KW_OK;
+    if (o->json)
+        kw_text_add(out, ",\n  \"bucket_arrivals\": { \"taken\": \"%s\", \"of\": {",
+                    kw_bucket_arrivals_name[t->notes.bucket_arrivals]);
+    else
+        kw_text_add(out,
+                    "\nrequests of a bucket                    busiest minute   interarrival CV   empty minutes\n");
+    for (int how = 0; how < KW_BUCKET_ARRIVALS; how++) {
+        struct kw_trace other;
+        struct kw_trace_stats s;
+        KW_TRY(kw_trace_load_spread(&other, path, o->format, o->columns, (enum kw_bucket_arrivals)how, err));
+        enum kw_status st = kw_trace_stats(&s, &other, err);
+        kw_trace_free(&other);
+        if (st != KW_OK) return st;
+        char name[48];
+        snprintf(name, sizeof name, "%s (buckets=%s)", when[how], kw_bucket_arrivals_name[how]);
+        if (o->json)
+            kw_text_add(out,
+                        "%s \"%s\": { \"peak_minute_over_mean\": %.6g, \"interarrival_cv\": %.6g, "
+                        "\"empty_minutes\": %llu }",
+                        how ? "," : "", kw_bucket_arrivals_name[how], s.peak_minute, isfinite(s.cv) ? s.cv : 0,
+                        (unsigned long long)s.empty_minutes);
+        else
+            kw_text_add(out, "%-38s %9.2f x mean %17.2f %8llu of %llu%s\n", name, s.peak_minute, s.cv,
+                        (unsigned long long)s.empty_minutes, (unsigned long long)s.minutes,
+                        how == (int)t->notes.bucket_arrivals ? "  taken" : "");
+        kw_trace_stats_free(&s);
+    }
+    kw_text_add(out,
+                o->json ? " } }" : "what that makes of an answer's cost and TTFT, `keepwarm run` and `plan` say\n");
+    return KW_OK;
+}
+
 int kw_cli_trace_info(const struct kw_options *o)
 {
     struct kw_error err = { "" };
@@ -40,7 +81,8 @@ int kw_cli_trace_info(const struct kw_options *o)
     if (st == KW_OK) {
         size_t n = strlen(text) - (o->json ? 3 : 0); /* without the last brace, a line of its own */
         kw_text_add(&out, "%.*s", (int)n, text);
-        if (o->platform.n || o->model) st = kw_cli_compare_law(&out, &t, o, o->json, &err);
+        st = compare_spreads(&out, &t, o, &err);
+        if (st == KW_OK && (o->platform.n || o->model)) st = kw_cli_compare_law(&out, &t, o, o->json, &err);
         if (o->json) kw_text_add(&out, "\n}\n");
         free(text);
     }

@@ -38,6 +38,19 @@ check("in words", "buckets requests of a bucket are taken to come at random (buc
       "at equal gaps (buckets=even): $" in text and "all as it begins (buckets=begin): $" in text and
       "It does not matter here" in text, text[-600:])
 
+# What the trace looks like in each way, and where to ask what it makes of an answer.
+b = json.loads(keepwarm("trace", "info", "usage.csv", "--json")[1])
+spreads = b["bucket_arrivals"]["of"]
+check("info compares them", b["bucket_arrivals"]["taken"] == "poisson" and sorted(spreads) == ["begin", "even", "poisson"] and
+      spreads["poisson"]["peak_minute_over_mean"] == round(b["peak_minute_over_mean"], 5) and
+      spreads["even"]["interarrival_cv"] < 0.3 < spreads["poisson"]["interarrival_cv"] < 2 < spreads["begin"]["interarrival_cv"] and
+      spreads["begin"]["empty_minutes"] == b["minutes"] - 48, b["bucket_arrivals"])
+text = keepwarm("trace", "info", "usage.csv")[1]
+check("in words, too", "all as a bucket begins (buckets=begin)" in text and "`keepwarm run` and `plan` say" in text and
+      [l for l in text.splitlines() if l.endswith("  taken")][0].startswith("at random"), text)
+with open("usage.csv") as f:
+    check("stdin is read once", "bucket_arrivals" not in keepwarm("trace", "info", "-", "--json", stdin=f)[1])
+
 # From zero, requests a minute apart keep a replica alive all hour, and all at once wake it once.
 scenario(keep_warm=0, idle_timeout_s="120")
 b = json.loads(keepwarm("run", "s.json", "--json", "-q")[1])["bucket_arrivals"]
