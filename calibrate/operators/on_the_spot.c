@@ -16,20 +16,17 @@ static bool runs(const struct kw_gpu_spec *g, const char *precision)
     return !strcmp(precision, "int4") || (!strcmp(precision, "fp8") && g->flops_fp8 > 0);
 }
 
-/* Weights of one GPU: dp ranks have all but the experts each for itself. */
-static double gpu_weights(const struct kw_model_shape *m, const char *precision, const struct kw_split *split)
+static struct kw_parallel parallel_of(const struct kw_split *s)
 {
-    double shared = kw_model_part_params(m, KW_PART_EXPERTS) * kw_model_bits(m, precision) / 8;
-    return (kw_model_weight_bytes(m, precision) - shared + shared / split->dp) / split->tp;
+    return (struct kw_parallel){ s->tp, s->dp, s->ep };
 }
 
 static enum kw_status size_cache(struct kw_profile *p, const struct kw_model_shape *m, const struct kw_gpu_spec *g,
                                  const struct kw_split *split, struct kw_error *err)
 {
     double tp = p->tp, token = kw_kv_gpu_bytes_per_token(m, p->precision, p->tp) / (split->kv_fp8 ? 2 : 1),
-           layers = m->layers - m->linear_layers, weights = gpu_weights(m, p->precision, split);
-    double room = kw_kv_room(g, m, p->precision, p->tp, p->max_num_batched_tokens) +
-                  kw_model_weight_bytes(m, p->precision) / tp - weights,
+           layers = m->layers - m->linear_layers, weights = kw_kv_gpu_weight_bytes(m, p->precision, parallel_of(split));
+    double room = kw_kv_room(g, m, p->precision, parallel_of(split), p->max_num_batched_tokens),
            state = kw_model_state_bytes(m) / tp;
     if (state > 0) {
         p->max_num_seqs = (uint32_t)fmax(1, fmin(p->max_num_seqs, room / 2 / state));
@@ -43,7 +40,8 @@ static enum kw_status size_cache(struct kw_profile *p, const struct kw_model_sha
         return kw_fail(err, KW_ERANGE,
                        "%s %s does not fit on %u x %s: %.1f GB of weights a GPU leave %.1f of %.1f GB for "
                        "the KV cache",
-                       m->name, p->precision, p->tp, g->name, weights / 1e9, room / 1e9, g->memory_bytes / 1e9);
+                       m->name, p->precision, split->tp * split->dp, g->name, weights / 1e9, room / 1e9,
+                       g->memory_bytes / 1e9);
     p->block_size = KW_KV_BLOCK_SIZE;
     p->num_blocks = (uint32_t)fmin(tokens / KW_KV_BLOCK_SIZE, 1 << 30);
     p->kv_bytes_per_token = (tokens > plain ? full : token) * tp;
@@ -84,9 +82,9 @@ enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shap
                               struct kw_error *err)
 {
     uint32_t tp = split->tp;
-    struct kw_profile p = { .tp = tp };
+    struct kw_profile p = { .tp = tp, .dp = split->apart ? split->dp : 1, .ep = split->ep };
     struct kw_kernel_laws laws;
-    struct kw_link link = { .gpus = 0 };
+    struct kw_link link = { .gpus = 0 }, exchange = { .gpus = 0 };
     const struct kw_profile *load = loads_alike(known, gpu, tp);
     *out = (struct kw_profile){ 0 };
     if (isnan(kw_model_weight_bytes(m, precision)) || !runs(gpu, precision))
@@ -96,17 +94,19 @@ enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shap
     snprintf(p.model, sizeof p.model, "%s", m->name);
     snprintf(p.precision, sizeof p.precision, "%s", precision);
     snprintf(p.engine, sizeof p.engine, "vllm, by the shape alone");
-    p.weight_bytes = gpu_weights(m, precision, split) * tp;
+    p.weight_bytes = kw_kv_gpu_weight_bytes(m, precision, parallel_of(split)) * tp * p.dp;
     kw_vllm_limits(&p, gpu);
     kw_vllm_init(&p, m);
     enum kw_status st = size_cache(&p, m, gpu, split, err);
     if (st == KW_OK) st = kw_kernel_laws_of(&laws, gpu, err);
-    if (st == KW_OK && tp * split->dp > 1) st = kw_link_named(&link, gpu->link, tp * split->dp, err);
-    if (st == KW_OK) st = kw_shape_steps(&p.tables, m, gpu, precision, split, &laws, &link, err);
+    uint32_t joined = split->apart ? tp : tp * split->dp;
+    if (st == KW_OK && joined > 1) st = kw_link_named(&link, gpu->link, joined, err);
+    if (st == KW_OK && split->apart) st = kw_link_named(&exchange, gpu->link, split->dp, err);
+    if (st == KW_OK) st = kw_shape_steps(&p.tables, m, gpu, precision, split, &laws, &link, &exchange, err);
     if (st != KW_OK) return st;
     as_of(&p.load_rate, &load->load_rate, load);
     as_of(&p.cached_load_rate, &load->cached_load_rate, load);
-    kw_profile_put_link(&p, &link);
+    kw_profile_put_link(&p, link.gpus ? &link : &exchange);
     p.steps = (struct kw_provenance){ .grade = KW_GRADE_ESTIMATED, .date = "2026-11-30" };
     snprintf(p.steps.source, sizeof p.steps.source,
              "roofline of shape and data sheet, kernels of %s%s; error not judged", laws.from,
@@ -125,30 +125,64 @@ static bool has_profile(const struct kw_profiles *all, const struct kw_model_sha
 
 /* One more, where it runs and fits. */
 static enum kw_status add(struct kw_profiles *all, const struct kw_profiles *known, const struct kw_model_shape *m,
-                          const struct kw_gpu_spec *g, const char *precision, uint32_t tp, struct kw_error *err)
+                          const struct kw_gpu_spec *g, const char *precision, const struct kw_split *split,
+                          struct kw_error *err)
 {
     struct kw_profile p;
     struct kw_error why;
-    const struct kw_split split = { .tp = tp, .ep = 1, .dp = 1 };
-    enum kw_status st = kw_on_the_spot(&p, m, g, precision, &split, known, &why);
+    enum kw_status st = kw_on_the_spot(&p, m, g, precision, split, known, &why);
     if (st == KW_ERANGE) return KW_OK;
     if (st == KW_OK && (st = kw_profiles_add(all, &p, &why)) != KW_OK) kw_profile_free(&p);
     return st == KW_OK ? st : kw_fail(err, st, "%s", why.msg);
 }
 
-enum kw_status kw_on_the_spot_all(struct kw_profiles *all, const struct kw_model_shape *m, struct kw_error *err)
+/* On every GPU, in the precisions of the checkpoint, and tp 1, 2, 4 and 8: of dp ranks, with experts whole or sliced. */
+static enum kw_status add_each(struct kw_profiles *made, const struct kw_profiles *all, const struct kw_model_shape *m,
+                               uint32_t dp, bool whole, struct kw_error *err)
 {
-    static const uint32_t tps[] = { 1, 2, 4, 8 };
     const char *wide[] = { "bf16", "fp16", "fp8", NULL }, *own[] = { kw_model_own_precision(m), NULL };
     const char *const *precisions = m->quant == KW_QUANT_NONE ? wide : own;
-    if (has_profile(all, m)) return KW_OK;
-    struct kw_profiles made = { 0 };
     enum kw_status st = KW_OK;
     for (size_t g = 0; g < kw_gpu_count(); g++)
         for (size_t k = 0; precisions[k]; k++)
-            for (size_t t = 0; t < 4 && st == KW_OK; t++)
-                st = add(&made, all, m, kw_gpu_at(g), precisions[k], tps[t], err);
-    for (size_t i = 0; i < made.n && st == KW_OK; i++) st = kw_profiles_add(all, &made.p[i], err);
-    kw_profiles_free(&made);
+            for (uint32_t tp = 1; tp <= 8 && st == KW_OK; tp *= 2) {
+                const struct kw_split split = { .tp = tp, .dp = dp, .ep = whole ? tp * dp : 1, .apart = dp > 1 };
+                if (!whole || tp * dp > 1) st = add(made, all, m, kw_gpu_at(g), precisions[k], &split, err);
+            }
     return st;
+}
+
+static bool lists(const uint32_t *v, size_t n, uint32_t x)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i] == x) return true;
+    return false;
+}
+
+static enum kw_status join(struct kw_profiles *all, struct kw_profiles *made, enum kw_status st, struct kw_error *err)
+{
+    for (size_t i = 0; i < made->n && st == KW_OK; i++) st = kw_profiles_add(all, &made->p[i], err);
+    kw_profiles_free(made);
+    return st;
+}
+
+enum kw_status kw_on_the_spot_groups(struct kw_profiles *all, const struct kw_model_shape *m, const uint32_t *dp,
+                                     size_t n_dp, const uint32_t *ep, size_t n_ep, struct kw_error *err)
+{
+    struct kw_profiles made = { 0 };
+    enum kw_status st = KW_OK;
+    for (size_t i = 0; i < n_dp && m->experts.n && st == KW_OK; i++) {
+        bool sliced = n_ep ? lists(ep, n_ep, 1) : false, whole = n_ep > (size_t)sliced || (!n_ep && dp[i] > 1);
+        if (dp[i] > 1 && sliced) st = add_each(&made, all, m, dp[i], false, err);
+        if (whole && st == KW_OK) st = add_each(&made, all, m, dp[i], true, err);
+    }
+    return join(all, &made, st, err);
+}
+
+enum kw_status kw_on_the_spot_all(struct kw_profiles *all, const struct kw_model_shape *m, struct kw_error *err)
+{
+    if (has_profile(all, m)) return KW_OK;
+    struct kw_profiles made = { 0 };
+    enum kw_status st = add_each(&made, all, m, 1, false, err);
+    return join(all, &made, st, err);
 }

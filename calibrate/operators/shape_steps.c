@@ -27,9 +27,10 @@ struct job {
     const struct kw_model_shape *m;
     const struct kw_gpu_spec *g;
     const struct kw_kernel_laws *laws;
-    double tp, kv_heads;     /* KV heads of one GPU */
-    double dp, ep, kv_bytes; /* of a value of the KV cache */
-    double full, sparse;     /* layers that attend, layers of experts */
+    double tp, kv_heads;           /* KV heads of one GPU */
+    double dp, ep, gpus, kv_bytes; /* dp 1 where the ranks' experts are tables apart; of a value of the KV cache */
+    bool apart;
+    double full, sparse; /* layers that attend, layers of experts */
     struct kind attention, mlp, shared, experts, wide;
 };
 
@@ -56,18 +57,22 @@ static double mlp_s(const struct job *j, const struct kind *w, double tokens, do
            product_s(j, w, tokens, j->m->hidden, width / j->tp);
 }
 
-static double experts_s(const struct job *j, double tokens)
+/* One GPU's share of a layer's routed experts, of all ranks' tokens. */
+static double experts_s(const struct job *j, double all)
 {
     const struct kw_model_shape *m = j->m;
     const struct kind *w = &j->experts;
     const double *c = w->fp8 ? j->laws->experts_fp8 : w->bytes < 1 ? j->laws->experts_4bit : j->laws->experts;
     double flops = w->fp8 ? j->g->flops_fp8 : j->g->flops_bf16, operand = w->fp8 ? 1 : 2;
-    double all = tokens * j->dp, width = m->experts.width * j->ep / (j->tp * j->dp),
-           taken = all * m->experts.active / j->ep;
+    double width = m->experts.width * j->ep / j->gpus, taken = all * m->experts.active / j->ep;
     double read = kw_model_experts_touched(m, all) / j->ep * 3 * m->hidden * width * w->bytes +
                   taken * (operand * (m->hidden + width) + 2 * (2 * width + m->hidden));
-    return c[0] + c[1] * 2 * taken * 3 * m->hidden * width / flops + c[2] * read / j->g->bandwidth +
-           product_s(j, &j->wide, tokens, m->experts.n, m->hidden);
+    return c[0] + c[1] * 2 * taken * 3 * m->hidden * width / flops + c[2] * read / j->g->bandwidth;
+}
+
+static double router_s(const struct job *j, double tokens)
+{
+    return product_s(j, &j->wide, tokens, j->m->experts.n, j->m->hidden);
 }
 
 /* The projections of a layer that attends. */
@@ -108,7 +113,7 @@ static double dense_s(const struct job *j, double tokens)
 {
     const struct kw_model_shape *m = j->m;
     double n = kw_fit_padded(tokens), plain = m->layers - j->sparse, hidden = m->hidden;
-    double width = m->experts.n ? (double)m->experts.active * m->experts.width + m->experts.shared_width : 0;
+    double width = (j->apart ? 0 : (double)m->experts.active * m->experts.width) + m->experts.shared_width;
     double s = j->full *
                (attention_s(j, n) + small_s(j, KW_SMALL_ROPE, n, 4 * (m->heads / j->tp + j->kv_heads) * m->head_dim));
     if (m->linear_layers) s += m->linear_layers * linear_s(j, n);
@@ -116,7 +121,8 @@ static double dense_s(const struct job *j, double tokens)
         s += plain *
              (mlp_s(j, &j->mlp, n, m->intermediate) + small_s(j, KW_SMALL_ACT, n, 6.0 * m->intermediate / j->tp));
     if (j->sparse > 0) {
-        s += j->sparse * (experts_s(j, n) + small_s(j, KW_SMALL_ACT, n, 6 * width / j->tp));
+        s += j->sparse * ((j->apart ? 0 : experts_s(j, n * j->dp)) + router_s(j, n));
+        if (width > 0) s += j->sparse * small_s(j, KW_SMALL_ACT, n, 6 * width / j->tp);
         if (m->experts.shared_width) s += j->sparse * mlp_s(j, &j->shared, n, m->experts.shared_width);
     }
     s += m->layers * m->norms * small_s(j, KW_SMALL_NORM, n, 8 * hidden);
@@ -257,12 +263,49 @@ static enum kw_status put_comm(struct kw_step_tables *t, const struct job *j, co
     return KW_OK;
 }
 
+/* All ranks' routed experts; a graph that pads a rank's tokens pads all of them. */
+static double group_experts_s(const struct job *j, double ranks, double tokens)
+{
+    const struct kw_model_shape *m = j->m;
+    double one = tokens / ranks, n = one <= GRAPH_LIMIT ? ranks * kw_fit_padded(ceil(one)) : tokens;
+    return j->sparse *
+           (experts_s(j, n) + small_s(j, KW_SMALL_ACT, n, 6.0 * m->experts.active * m->experts.width / j->gpus));
+}
+
+static enum kw_status put_group(struct kw_step_tables *t, const struct job *j, uint32_t ranks,
+                                const struct kw_link *link, struct kw_error *err)
+{
+    struct kw_step_group *g = &t->group;
+    double at[2 * 64 + COUNT(dense_grid)];
+    size_t n = 0;
+    if (!j->apart) return KW_OK;
+    enum kw_status st = kw_curve_new(&g->experts, COUNT(at), err);
+    if (st == KW_OK) st = kw_curve_new(&g->exchange, COUNT(at), err);
+    if (st != KW_OK) return st;
+    g->ranks = ranks;
+    g->pad_to = (uint32_t)GRAPH_LIMIT;
+    for (double one = 1, last; one <= GRAPH_LIMIT; one = last + 1) {
+        last = kw_fit_padded(one);
+        at[n++] = one;
+        if (last > one) at[n++] = last;
+    }
+    for (size_t i = 0; i < COUNT(dense_grid); i++) at[n++] = dense_grid[i];
+    for (size_t i = 0; i < n; i++) {
+        double tokens = at[i] * ranks, padded = at[i] <= GRAPH_LIMIT ? ranks * kw_fit_padded(at[i]) : tokens;
+        kw_curve_put(&g->experts, tokens, group_experts_s(j, ranks, tokens));
+        kw_curve_put(&g->exchange, tokens, kw_link_exchange_s(link, j->m, padded));
+    }
+    return KW_OK;
+}
+
 enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
                               const char *precision, const struct kw_split *split, const struct kw_kernel_laws *laws,
-                              const struct kw_link *link, struct kw_error *err)
+                              const struct kw_link *link, const struct kw_link *exchange, struct kw_error *err)
 {
     uint32_t tp = split->tp, gpus = tp * split->dp;
     *t = (struct kw_step_tables){ 0 };
+    if (split->apart && !m->experts.n)
+        return kw_fail(err, KW_ERANGE, "%s has no experts to spread: more replicas do what dp would", m->name);
     if (split->ep > 1 && (!m->experts.n || gpus % split->ep || m->experts.n % split->ep))
         return kw_fail(err, KW_ERANGE, "%s: %u experts cannot be split over %u of %u GPUs", m->name, m->experts.n,
                        split->ep, gpus);
@@ -273,7 +316,9 @@ enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_sh
                      .g = gpu,
                      .laws = laws,
                      .tp = tp,
-                     .dp = split->dp,
+                     .dp = split->apart ? 1 : split->dp,
+                     .gpus = gpus,
+                     .apart = split->apart,
                      .ep = split->ep,
                      .kv_bytes = split->kv_fp8 ? 1 : 2,
                      .kv_heads = m->kv_heads > tp ? m->kv_heads / tp : 1,
@@ -289,6 +334,7 @@ enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_sh
     if (st == KW_OK) st = put_decode(t, &j, err);
     if (st == KW_OK) st = put_prefill(t, &j, err);
     if (st == KW_OK) st = put_comm(t, &j, link, err);
+    if (st == KW_OK) st = put_group(t, &j, split->dp, exchange, err);
     if (st != KW_OK) {
         struct kw_profile p = { .tables = *t };
         kw_profile_free(&p);

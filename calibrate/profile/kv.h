@@ -10,6 +10,7 @@
 #define KW_CALIBRATE_PROFILE_KV_H
 #include "calibrate/profile/gpu.h"
 #include "calibrate/profile/model.h"
+#include "calibrate/profile/parallel.h"
 #include "sim/core/status.h"
 
 #define KW_KV_BLOCK_SIZE 16   /* vLLM's default */
@@ -17,9 +18,12 @@
 
 /* KV bytes a token on one of tp GPUs: KV heads are copied where tp exceeds them, latent attention's one head always. */
 double kw_kv_gpu_bytes_per_token(const struct kw_model_shape *m, const char *precision, unsigned tp);
-/* Bytes of one GPU left for the KV cache; of a model with experts, the activations of those that a token takes. */
-double kw_kv_room(const struct kw_gpu_spec *gpu, const struct kw_model_shape *m, const char *precision, unsigned tp,
-                  uint32_t max_num_batched_tokens);
+/* Bytes of weights on one GPU: of experts 1/(tp dp), of all else 1/tp. */
+double kw_kv_gpu_weight_bytes(const struct kw_model_shape *m, const char *precision, struct kw_parallel par);
+/* Bytes of one GPU left for the KV cache; of a model with experts, the activations of those that a token takes, and of a
+ * group of ranks the hidden states of all ranks' tokens, gathered and as results. */
+double kw_kv_room(const struct kw_gpu_spec *gpu, const struct kw_model_shape *m, const char *precision,
+                  struct kw_parallel par, uint32_t max_num_batched_tokens);
 /* KW_ERANGE when the weights leave no room for 8192 tokens; the message says what is missing. */
 enum kw_status kw_kv_blocks(uint32_t *blocks, const struct kw_gpu_spec *gpu, const struct kw_model_shape *m,
                             const char *precision, unsigned tp, uint32_t max_num_batched_tokens, struct kw_error *err);

@@ -4,6 +4,9 @@
 #include <string.h>
 #include "calibrate/profile/table.h"
 
+#define GATHER_SCATTER_S 4.25e-6 /* fit: link.h */
+#define GATHER_SCATTER_WIRE 1.18
+
 /* Sizes double from bytes_from on. A message cannot take longer than a larger one did: what a time has above that is
  * the jitter of its launch, which goes. */
 static enum kw_status read_measured(struct kw_jnode n, struct kw_link *l, struct kw_error *err)
@@ -92,6 +95,18 @@ double kw_link_all_reduce_s(const struct kw_link *l, double bytes)
     double a = l->s[i - 1], b = l->s[i], from = l->bytes[i - 1], to = l->bytes[i];
     if (bytes > to) return b + (b - a) / (to - from) * (bytes - to);
     return a * pow(b / a, log(bytes / from) / log(to / from));
+}
+
+double kw_link_gather_scatter_s(const struct kw_link *l, double bytes)
+{
+    return l->gpus ? GATHER_SCATTER_S + GATHER_SCATTER_WIRE * kw_link_all_reduce_s(l, bytes) : 0;
+}
+
+/* Router logits go one way, hidden states both: of each way the mean is taken. */
+double kw_link_exchange_s(const struct kw_link *l, const struct kw_model_shape *m, double tokens)
+{
+    double layers = m->layers - m->experts.dense_layers;
+    return layers * kw_link_gather_scatter_s(l, tokens * (2.0 * m->hidden + m->experts.n));
 }
 
 double kw_link_step_s(const struct kw_link *l, const struct kw_model_shape *m, double tokens)

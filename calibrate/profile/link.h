@@ -30,6 +30,18 @@ enum kw_status kw_link_named(struct kw_link *out, const char *name, uint32_t gpu
  * beyond the largest at the rate of the last two. 0 where there is no link. */
 double kw_link_all_reduce_s(const struct kw_link *l, double bytes);
 
+/* Seconds of an all-gather and a reduce-scatter, of `bytes` in all each. A ring's all-reduce is the two after each other, so
+ * they take its wire time and one more start:
+ *     t = a + f all-reduce(bytes),    a 4.25 us, f 1.18
+ * fitted to NCCL's times of 2, 4 and 8 GPUs on six machines (aiconfigurator nccl_perf, 2026-08-21, sizes to 16 MiB; median
+ * error 6.7 %, nine of ten within 15 %, worst 52 %). 0 where there is no link. */
+double kw_link_gather_scatter_s(const struct kw_link *l, double bytes);
+
+/* What a step's routed experts take from all ranks of a dp group and give back: in each layer of experts, of every token
+ * its hidden state with the router's logits, and the results' hidden state (vLLM's default all2all backend,
+ * allgather_reducescatter). */
+double kw_link_exchange_s(const struct kw_link *l, const struct kw_model_shape *m, double tokens);
+
 /* The all-reduces of one step: two a layer, after attention and after the feed-forward layer, of 2 bytes a value
  * (Megatron-LM, arXiv:1909.08053). */
 double kw_link_step_s(const struct kw_link *l, const struct kw_model_shape *m, double tokens);

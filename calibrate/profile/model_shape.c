@@ -113,6 +113,13 @@ double kw_model_weight_bytes(const struct kw_model_shape *m, const char *precisi
            (2 - kw_model_bits(m, precision) / 8) * kw_model_part_params(m, own ? m->quant_parts : KW_PARTS);
 }
 
+double kw_model_expert_bytes(const struct kw_model_shape *m, const char *precision)
+{
+    bool own = m->quant != KW_QUANT_NONE && !strcmp(precision, kw_model_own_precision(m));
+    double bytes = own && !(m->quant_parts & KW_PART_EXPERTS) ? 2 : kw_model_bits(m, precision) / 8;
+    return bytes * kw_model_part_params(m, KW_PART_EXPERTS);
+}
+
 double kw_model_step_bytes(const struct kw_model_shape *m, const char *precision)
 {
     double table_bytes = m->tied_embeddings ? 0 : 2.0 * m->vocab * m->hidden;

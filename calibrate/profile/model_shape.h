@@ -77,6 +77,8 @@ double kw_model_bits(const struct kw_model_shape *m, const char *precision);
  * layers - in the checkpoint's own precision, of the parts that it quantises; gpt-oss: the experts alone - and embedding,
  * lm_head, router and norms stay at 2 (ENGINE.md 1). NAN for another precision. */
 double kw_model_weight_bytes(const struct kw_model_shape *m, const char *precision);
+/* Of those, the routed experts'. */
+double kw_model_expert_bytes(const struct kw_model_shape *m, const char *precision);
 /* Of those, what one decode step reads: all but the embedding table, of which it reads a row a token; a tied table is
  * read as lm_head. Of experts, all of them: a small batch reads fewer, kw_model_experts_touched. */
 double kw_model_step_bytes(const struct kw_model_shape *m, const char *precision);

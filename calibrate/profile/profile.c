@@ -27,6 +27,8 @@ void kw_profile_free(struct kw_profile *p)
     kw_curve_free(&t->head);
     kw_curve_free(&t->prefill_attn);
     kw_curve_free(&t->comm);
+    kw_curve_free(&t->group.experts);
+    kw_curve_free(&t->group.exchange);
     if (t->decode)
         for (uint32_t i = 0; i < t->n_decode_rows; i++) kw_curve_free(&t->decode[i]);
     free(t->decode);
@@ -153,6 +155,31 @@ static enum kw_status read_link(struct kw_jnode n, struct kw_profile_link *link,
     return st == KW_OK ? kw_provenance_read(n, &link->provenance, err) : st;
 }
 
+static enum kw_status read_u32(struct kw_jnode n, int64_t lo, int64_t hi, uint32_t *to, struct kw_error *err)
+{
+    int64_t v;
+    enum kw_status st = kw_json_i64(n, lo, hi, &v, err);
+    if (st == KW_OK) *to = (uint32_t)v;
+    return st;
+}
+
+/* Absent: experts are in dense. */
+static enum kw_status read_group(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
+{
+    static const char *const keys[] = { "pad_to", "experts", "exchange", NULL };
+    struct kw_step_group *g = &p->tables.group;
+    struct kw_jnode experts = kw_json_get(n, "experts"), exchange = kw_json_get(n, "exchange"),
+                    pad = kw_json_get(n, "pad_to");
+    if (!kw_json_present(n)) return KW_OK;
+    enum kw_status st = kw_json_keys(n, keys, err);
+    if (st != KW_OK) return st;
+    if (p->dp < 2) return kw_json_fail(n, KW_ERANGE, err, "is of a group of ranks: want \"dp\" of 2 at least");
+    g->ranks = p->dp;
+    if (kw_json_present(pad) && (st = read_u32(pad, 0, 1 << 20, &g->pad_to, err)) != KW_OK) return st;
+    if (kw_json_present(experts) && (st = read_plain_curve(experts, "tokens", &g->experts, err)) != KW_OK) return st;
+    return kw_json_present(exchange) ? read_plain_curve(exchange, "tokens", &g->exchange, err) : KW_OK;
+}
+
 /* Microseconds in the file, since that is what people measure and compare; seconds from here on. */
 static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
 {
@@ -160,7 +187,7 @@ static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct
                                         "sequence_us", "chunk_us", "after_idle",   "after_prompt_us",  "dense",
                                         "head",        "decode",   "prefill_attn", "prefill_token_us", "comm",
                                         "mixed",       "errors",   "drift",        "steady",           "link",
-                                        NULL };
+                                        "group",       NULL };
     static const char *const error_keys[] = { "decode_median", "decode_worst", "prefill_median", "prefill_worst",
                                               NULL };
     struct kw_step_tables *t = &p->tables;
@@ -194,6 +221,7 @@ static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct
     t->prefill_token_s *= 1e-6;
     if ((st = read_plain_curve(kw_json_get(n, "comm"), "tokens", &t->comm, err)) != KW_OK) return st;
     if ((st = read_link(kw_json_get(n, "link"), &p->link, err)) != KW_OK) return st;
+    if ((st = read_group(kw_json_get(n, "group"), p, err)) != KW_OK) return st;
     if (kw_json_present(mixed)) {
         double *const parts[] = { &t->mixed.sequence_s, &t->mixed.context_s, &t->mixed.pair_s };
         if ((st = kw_json_keys(mixed, mixed_keys, err)) != KW_OK) return st;
@@ -220,14 +248,6 @@ static enum kw_status read_rate(struct kw_jnode n, struct kw_law *l, struct kw_e
     return st;
 }
 
-static enum kw_status read_u32(struct kw_jnode n, int64_t lo, int64_t hi, uint32_t *to, struct kw_error *err)
-{
-    int64_t v;
-    enum kw_status st = kw_json_i64(n, lo, hi, &v, err);
-    if (st == KW_OK) *to = (uint32_t)v;
-    return st;
-}
-
 /* A known model has so many bytes in a precision. Half as many again are room for padding and copies (KV heads beyond
  * tp); KV may be kept in 8 bits beside any weights. */
 static enum kw_status check_bytes(struct kw_jnode root, const struct kw_profile *p, const struct kw_model_shape *m,
@@ -239,7 +259,7 @@ static enum kw_status check_bytes(struct kw_jnode root, const struct kw_profile 
            copies = p->tp > m->kv_heads ? (double)p->tp / m->kv_heads : 1;
     double least =
         !strcmp(p->precision, "fp8") ? fmin(m->n_params, weights) : weights; /* embedding and lm_head in 8 bits, too */
-    if (p->weight_bytes < 0.95 * least || p->weight_bytes > 1.5 * weights)
+    if (p->weight_bytes < 0.95 * least || p->weight_bytes > 1.5 * weights * kw_parallel_ranks(kw_profile_parallel(p)))
         return kw_json_fail(kw_json_get(root, "weight_bytes"), KW_ERANGE, err,
                             "%s in %s has %.2f GB of weights, not %.2f", m->name, p->precision, weights / 1e9,
                             p->weight_bytes / 1e9);
@@ -263,23 +283,27 @@ static enum kw_status check_physics(struct kw_jnode root, const struct kw_profil
     const struct kw_step_tables *t = &p->tables;
     enum kw_status st = m ? check_bytes(root, p, m, err) : KW_OK;
     if (st != KW_OK || !g) return st;
-    double kv = (double)p->num_blocks * p->block_size * p->kv_bytes_per_token, memory = p->tp * g->memory_bytes;
+    double kv = (double)p->num_blocks * p->block_size * p->kv_bytes_per_token,
+           memory = kw_profile_gpus(p) * g->memory_bytes;
+    kv *= kw_parallel_ranks(kw_profile_parallel(p));
     if (p->weight_bytes + kv > memory)
         return kw_json_fail(kw_json_get(kw_json_get(root, "kv"), "num_blocks"), KW_ERANGE, err,
                             "weights %.2f GB + KV %.2f GB do not fit in %u x %s = %.2f GB", p->weight_bytes / 1e9,
-                            kv / 1e9, p->tp, p->gpu, memory / 1e9);
+                            kv / 1e9, kw_profile_gpus(p), p->gpu, memory / 1e9);
     if (!m) return KW_OK;
     double unread = m->tied_embeddings ? 0 : 2.0 * m->vocab * m->hidden; /* the embedding table: a row a token */
     if (m->experts.n)                                                    /* one token's experts alone */
         unread += (1 - (double)m->experts.active / m->experts.n) * kw_model_part_params(m, KW_PART_EXPERTS) *
                   kw_model_bits(m, p->precision) / 8;
-    double floor_s = (p->weight_bytes - unread) / (p->tp * g->bandwidth);
+    double floor_s = (p->weight_bytes - unread) / (kw_profile_gpus(p) * g->bandwidth);
     double step_s = t->fixed_s + t->sequence_s + kw_curve_at(&t->dense, 1) + kw_curve_at(&t->head, 1) +
-                    t->decode[0].y[0] + kw_curve_at(&t->comm, 1);
+                    t->decode[0].y[0] + kw_curve_at(&t->comm, 1) +
+                    (t->group.experts.n ? kw_curve_at(&t->group.experts, t->group.ranks) : 0);
     if (step_s < floor_s * PHYSICS_SLACK)
         return kw_json_fail(steps, KW_ERANGE, err,
                             "a decode step of %.4g ms is faster than %s's memory allows (%.4g ms at %.0f GB/s)",
-                            step_s * 1e3, p->gpu, floor_s * 1e3, p->tp * g->bandwidth / 1e9);
+                            step_s * 1e3, p->gpu, floor_s * 1e3, kw_profile_gpus(p) * g->bandwidth / 1e9);
+    if (t->group.ranks) return KW_OK; /* of a rank's tokens and of all ranks' there are tables apart */
     double tokens = t->dense.x[t->dense.n - 1], flops = !strcmp(p->precision, "fp8") ? g->flops_fp8 : g->flops_bf16;
     if (!(flops > 0))
         return kw_json_fail(kw_json_get(root, "precision"), KW_ERANGE, err, "%s has no %s", p->gpu, p->precision);
@@ -310,12 +334,37 @@ static enum kw_status check_device(struct kw_jnode root, const struct kw_profile
                         p->gpu, p->device, driver->name);
 }
 
+/* "dp" and "ep", 1 where they are absent. */
+static enum kw_status read_ranks(struct kw_jnode root, struct kw_profile *p, struct kw_error *err)
+{
+    struct kw_jnode dp = kw_json_get(root, "dp"), ep = kw_json_get(root, "ep");
+    enum kw_status st = KW_OK;
+    p->dp = p->ep = 1;
+    if (kw_json_present(dp)) st = read_u32(dp, 1, KW_STEP_RANKS, &p->dp, err);
+    if (st == KW_OK && kw_json_present(ep)) st = read_u32(ep, 1, 64 * KW_STEP_RANKS, &p->ep, err);
+    if (st == KW_OK && p->ep > 1 && p->ep != p->tp * p->dp)
+        return kw_json_fail(ep, KW_ERANGE, err, "want 1, or all %u GPUs (tp dp)", p->tp * p->dp);
+    return st;
+}
+
 static enum kw_status read_profile(struct kw_jnode root, struct kw_profile *p, struct kw_error *err)
 {
-    static const char *const keys[] = {
-        "keepwarm_profile",   "gpu", "model",  "precision", "tp",         "engine", "weight_bytes",
-        "kv_bytes_per_token", "kv",  "limits", "steps",     "cold_start", "device", NULL
-    };
+    static const char *const keys[] = { "keepwarm_profile",
+                                        "gpu",
+                                        "model",
+                                        "precision",
+                                        "tp",
+                                        "engine",
+                                        "weight_bytes",
+                                        "kv_bytes_per_token",
+                                        "kv",
+                                        "limits",
+                                        "steps",
+                                        "cold_start",
+                                        "device",
+                                        "dp",
+                                        "ep",
+                                        NULL };
     static const char *const kv_keys[] = { "block_size", "num_blocks", "grade", "source", "date", "evidence", NULL };
     static const char *const limit_keys[] = { "max_num_seqs", "max_num_batched_tokens", "max_model_len", NULL };
     static const char *const cold_keys[] = { "load_rate", "cached_load_rate", "init", NULL };
@@ -336,6 +385,7 @@ static enum kw_status read_profile(struct kw_jnode root, struct kw_profile *p, s
         (st = read_word(kw_json_get(root, "device"), p->device, sizeof p->device, err)) != KW_OK)
         return st;
     if ((st = read_u32(kw_json_get(root, "tp"), 1, 64, &p->tp, err)) != KW_OK) return st;
+    if ((st = read_ranks(root, p, err)) != KW_OK) return st;
     if ((st = kw_json_f64(kw_json_get(root, "weight_bytes"), 1, 1e14, &p->weight_bytes, err)) != KW_OK) return st;
     st = kw_json_f64(kw_json_get(root, "kv_bytes_per_token"), 1, 1e9, &p->kv_bytes_per_token, err);
     if (st != KW_OK) return st;
@@ -481,7 +531,10 @@ static void put_profile(FILE *f, const struct kw_profile *p)
     put_string(f, p->gpu);
     fputs(", \"model\": ", f);
     put_string(f, p->model);
-    fprintf(f, ", \"precision\": \"%s\", \"tp\": %u,\n  \"engine\": ", p->precision, p->tp);
+    fprintf(f, ", \"precision\": \"%s\", \"tp\": %u", p->precision, p->tp);
+    if (kw_parallel_ranks(kw_profile_parallel(p)) > 1) fprintf(f, ", \"dp\": %u", p->dp);
+    if (p->ep > 1) fprintf(f, ", \"ep\": %u", p->ep);
+    fputs(",\n  \"engine\": ", f);
     put_string(f, p->engine);
     if (p->device[0]) {
         fputs(",\n  \"device\": ", f);
@@ -532,6 +585,19 @@ static void put_profile(FILE *f, const struct kw_profile *p)
         fputs(", ", f);
         put_provenance(f, &p->link.provenance);
     }
+    if (t->group.ranks) {
+        fprintf(f, " },\n    \"group\": { \"pad_to\": %u", t->group.pad_to);
+        if (t->group.experts.n) {
+            fputs(",\n      \"experts\": { ", f);
+            put_curve(f, "tokens", &t->group.experts);
+            fputs(" }", f);
+        }
+        if (t->group.exchange.n) {
+            fputs(",\n      \"exchange\": { ", f);
+            put_curve(f, "tokens", &t->group.exchange);
+            fputs(" }", f);
+        }
+    }
     if (t->mixed.sequence_s > 0 || t->mixed.context_s > 0 || t->mixed.pair_s > 0)
         fprintf(f, " },\n    \"mixed\": { \"sequence_us\": %.6g, \"context_us\": %.6g, \"pair_us\": %.6g",
                 t->mixed.sequence_s * 1e6, t->mixed.context_s * 1e6, t->mixed.pair_s * 1e6);
@@ -566,86 +632,22 @@ enum kw_status kw_profile_save(const struct kw_profile *p, const char *path, str
     return st;
 }
 
-/* ---- the shipped set ---- */
-
-enum kw_status kw_profiles_embedded(struct kw_profiles *all, struct kw_error *err)
-{
-    static const char dir[] = "calibrate/data/profiles/";
-    const char *text, *path;
-    size_t len, n = 0;
-    struct kw_profiles set = { 0 };
-    for (size_t i = 0; (path = kw_embedded_at(i, &text, &len)); i++) n += !strncmp(path, dir, sizeof dir - 1);
-    set.p = calloc(n ? n : 1, sizeof *set.p);
-    if (!set.p) return kw_fail(err, KW_ENOMEM, "out of memory");
-    for (size_t i = 0; (path = kw_embedded_at(i, &text, &len)); i++) {
-        if (strncmp(path, dir, sizeof dir - 1)) continue;
-        enum kw_status st = kw_profile_parse(&set.p[set.n], path, text, len, err);
-        if (st != KW_OK) {
-            kw_profiles_free(&set);
-            return st;
-        }
-        set.n++;
-    }
-    *all = set;
-    return KW_OK;
-}
-
-void kw_profiles_free(struct kw_profiles *all)
-{
-    for (size_t i = 0; i < all->n; i++) kw_profile_free(&all->p[i]);
-    free(all->p);
-    *all = (struct kw_profiles){ 0 };
-}
-
-static bool same_combination(const struct kw_profile *p, const char *gpu, const char *model, const char *precision,
-                             uint32_t tp)
-{
-    return !strcmp(p->gpu, gpu) && !strcmp(p->precision, precision) && p->tp == tp &&
-           (!strcmp(p->model, model) || kw_model_same_shape(p->model, model));
-}
-
-unsigned kw_profiles_other_grades(const struct kw_profiles *all, const struct kw_profile *p)
-{
-    unsigned grades = 0;
-    for (size_t i = 0; i < all->n; i++)
-        if (&all->p[i] != p && same_combination(&all->p[i], p->gpu, p->model, p->precision, p->tp))
-            grades |= 1u << all->p[i].steps.grade;
-    return grades;
-}
-
-enum kw_status kw_profiles_add(struct kw_profiles *all, struct kw_profile *p, struct kw_error *err)
-{
-    struct kw_profile *more = realloc(all->p, (all->n + 1) * sizeof *more);
-    if (!more) return kw_fail(err, KW_ENOMEM, "out of memory");
-    all->p = more;
-    struct kw_profile *added = &more[all->n++];
-    *added = *p;
-    *p = (struct kw_profile){ 0 };
-    for (size_t i = 0; i < all->n; i++)
-        if (same_combination(&all->p[i], added->gpu, added->model, added->precision, added->tp))
-            all->p[i].set_aside = kw_profiles_other_grades(all, &all->p[i]);
-    return KW_OK;
-}
-
-const struct kw_profile *kw_profiles_find(const struct kw_profiles *all, const char *gpu, const char *model,
-                                          const char *precision, uint32_t tp)
-{
-    const struct kw_profile *best = NULL;
-    for (size_t i = 0; i < all->n; i++) {
-        const struct kw_profile *p = &all->p[i];
-        if (same_combination(p, gpu, model, precision, tp) && (!best || p->steps.grade <= best->steps.grade)) best = p;
-    }
-    return best;
-}
-
 /* ---- in words ---- */
+
+static void built_in_name(const struct kw_profile *p, char buf[KW_PROFILE_TEXT])
+{
+    char dp[16] = "", ep[16] = "";
+    if (kw_parallel_ranks(kw_profile_parallel(p)) > 1) snprintf(dp, sizeof dp, "-dp%u", p->dp);
+    if (p->ep > 1) snprintf(ep, sizeof ep, "-ep%u", p->ep);
+    snprintf(buf, KW_PROFILE_TEXT, "%s-%s-%s-tp%u%s%s", p->gpu, p->model, p->precision, p->tp, dp, ep);
+}
 
 char *kw_profile_name(const struct kw_profile *p, char buf[KW_PROFILE_TEXT])
 {
     if (p->file[0])
         snprintf(buf, KW_PROFILE_TEXT, "%s", p->file);
     else
-        snprintf(buf, KW_PROFILE_TEXT, "%s-%s-%s-tp%u", p->gpu, p->model, p->precision, p->tp);
+        built_in_name(p, buf);
     return buf;
 }
 

@@ -7,15 +7,16 @@
 #include <stddef.h>
 #include "calibrate/profile/link.h"
 #include "calibrate/profile/model.h"
+#include "calibrate/profile/parallel.h"
 #include "calibrate/profile/steptime.h"
 #include "sim/core/law.h"
 #include "sim/core/provenance.h"
 
 struct kw_profile {
     char gpu[24], model[48], precision[8], engine[48]; /* H100, llama-3.1-8b, bf16|fp8, "vllm 0.24.0 operator tables" */
-    uint32_t tp;
-    double weight_bytes, kv_bytes_per_token; /* all tp GPUs together */
-    uint32_t block_size, num_blocks;         /* KV blocks of one replica as the engine reports them, or estimated */
+    uint32_t tp, dp, ep;                               /* as kw_parallel has them */
+    double weight_bytes, kv_bytes_per_token; /* all tp dp GPUs together; all tp GPUs of the rank that has the token */
+    uint32_t block_size, num_blocks;         /* KV blocks of one rank as the engine reports them, or estimated */
     uint32_t max_num_seqs, max_num_batched_tokens, max_model_len; /* engine defaults of this profile */
     struct kw_step_tables tables;
     struct kw_provenance steps, kv; /* of the step tables; of num_blocks */
@@ -63,6 +64,18 @@ unsigned kw_profiles_other_grades(const struct kw_profiles *all, const struct kw
  * model of the same shape will do (llama-3.3-70b runs as llama-3.1-70b does). NULL when there is none. */
 const struct kw_profile *kw_profiles_find(const struct kw_profiles *all, const char *gpu, const char *model,
                                           const char *precision, uint32_t tp);
+
+static inline struct kw_parallel kw_profile_parallel(const struct kw_profile *p)
+{
+    return (struct kw_parallel){ p->tp, p->dp, p->ep };
+}
+static inline uint32_t kw_profile_gpus(const struct kw_profile *p)
+{
+    return kw_parallel_gpus(kw_profile_parallel(p));
+}
+/* The same of a group of ranks. */
+const struct kw_profile *kw_profiles_find_group(const struct kw_profiles *all, const char *gpu, const char *model,
+                                                const char *precision, struct kw_parallel par);
 
 #define KW_PROFILE_TEXT 400
 /* Its file, or "H100-llama-3.1-8b-bf16-tp1" for one built in. Returns buf. */

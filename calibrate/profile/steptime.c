@@ -25,7 +25,10 @@ struct kw_steptime {
     int64_t decode_ps, prefill_ps; /* constant */
     uint32_t max_batch, max_tokens;
     int64_t *token; /* [max_tokens + 1] fixed + dense + comm, >= 1 */
-    int64_t *head;  /* [max_batch + 1] head + host time of the sequences */
+    int64_t *group; /* [max_group + 1] experts + exchange, over tokens of all ranks; NULL: no such tables */
+    uint64_t max_group, group_to;
+    uint32_t pad_to;
+    int64_t *head; /* [max_batch + 1] head + host time of the sequences */
     uint32_t n_idle;
     struct {
         int64_t idle_ns, more;
@@ -210,6 +213,24 @@ static enum kw_status compile_prefill(struct kw_steptime *o, const struct kw_ste
     return KW_OK;
 }
 
+static enum kw_status compile_group(struct kw_steptime *o, const struct kw_step_group *g, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    o->pad_to = g->pad_to;
+    if (!g->experts.n && !g->exchange.n) return KW_OK;
+    o->max_group = (uint64_t)o->max_tokens * g->ranks;
+    o->group = malloc((o->max_group + 1) * sizeof *o->group);
+    if (!o->group) return kw_fail(err, KW_ENOMEM, "step time: no memory for %u ranks", g->ranks);
+    for (uint64_t i = 0; i <= o->max_group && st == KW_OK; i++) {
+        double s = (g->experts.n ? kw_curve_at(&g->experts, (double)i) : 0) +
+                   (g->exchange.n ? kw_curve_at(&g->exchange, (double)i) : 0);
+        st = to_ps(s, "experts + exchange", (double)i, &o->group[i], err);
+    }
+    const struct kw_curve *last = g->experts.n ? &g->experts : &g->exchange;
+    o->group_to = last->n == 1 ? UINT64_MAX : (uint64_t)last->x[last->n - 1];
+    return st;
+}
+
 static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables *t, struct kw_error *err)
 {
     enum kw_status st;
@@ -225,6 +246,7 @@ static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables
     for (uint32_t i = 0; i <= o->max_batch; i++)
         if ((st = to_ps(kw_curve_at(&t->head, i) + t->sequence_s * i, "head", i, &o->head[i], err)) != KW_OK) return st;
     if ((st = compile_decode(o, t, err)) != KW_OK || (st = compile_prefill(o, t, err)) != KW_OK) return st;
+    if ((st = compile_group(o, &t->group, err)) != KW_OK) return st;
     if ((st = to_ps(t->prefill_token_s * o->max_tokens, "prefill per token", o->max_tokens, &tokens_ps, err)) != KW_OK)
         return st;
     o->chunk = llround(t->chunk_s * PS_PER_S);
@@ -246,7 +268,7 @@ static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables
     if (t->dense.n == 1) o->tokens_to = UINT64_MAX;
     if (t->prefill_attn.n == 1) o->pairs2_to = UINT64_MAX;
     int64_t most = o->token[o->max_tokens] + o->head[o->max_batch] + tokens_ps + o->ramp[o->n_ramp - 1].base +
-                   o->piece[o->row[o->max_batch + 1] - 1].base;
+                   o->piece[o->row[o->max_batch + 1] - 1].base + (o->group ? o->group[o->max_group] : 0);
     if (most > LONGEST_PS)
         return kw_fail(err, KW_ERANGE, "step time: the largest step takes %g s, want at most 1000 s",
                        (double)most / PS_PER_S);
@@ -304,6 +326,12 @@ enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_ste
         (st = check_curve(&t->prefill_attn, "prefill attention", err)) != KW_OK ||
         (st = check_curve(&t->comm, "comm", err)) != KW_OK)
         return st;
+    const struct kw_step_group *g = &t->group;
+    if ((g->experts.n || g->exchange.n || g->pad_to) && (g->ranks < 2 || g->ranks > KW_STEP_RANKS))
+        return kw_fail(err, KW_ERANGE, "step time: %u ranks share experts, want 2 to %d", g->ranks, KW_STEP_RANKS);
+    if ((g->experts.n && (st = check_curve(&g->experts, "experts", err)) != KW_OK) ||
+        (g->exchange.n && (st = check_curve(&g->exchange, "exchange", err)) != KW_OK))
+        return st;
     if (!t->n_decode_rows) return kw_fail(err, KW_ERANGE, "step time: decode attention has no rows");
     for (uint32_t i = 0; i < t->n_decode_rows; i++) {
         if ((st = check_curve(&t->decode[i], "decode attention", err)) != KW_OK) return st;
@@ -336,6 +364,7 @@ void kw_steptime_delete(struct kw_steptime *t)
 {
     if (!t) return;
     free(t->token);
+    free(t->group);
     free(t->head);
     free(t->row);
     free(t->piece);
@@ -418,6 +447,39 @@ int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step)
     return ps;
 }
 
+bool kw_steptime_pads(const struct kw_steptime *t, uint32_t most)
+{
+    return most <= t->pad_to;
+}
+
+int64_t kw_steptime_padding_ps(const struct kw_steptime *t, uint32_t own, uint32_t padded)
+{
+    if (t->constant || own >= padded) return 0;
+    uint32_t last = t->max_tokens;
+    int64_t more = t->token[padded < last ? padded : last] - t->token[own < last ? own : last];
+    return more > 0 ? more : 0;
+}
+
+/* As for a rank's tokens, the last one's slope goes on. */
+int64_t kw_steptime_group_ps(const struct kw_steptime *t, uint64_t tokens)
+{
+    if (!t->group) return 0;
+    if (tokens <= t->max_group) return t->group[tokens];
+    int64_t last = t->group[t->max_group], slope = last - t->group[t->max_group - 1];
+    return last + scaled(tokens - t->max_group, slope > 0 ? (uint64_t)slope : 0, 0);
+}
+
+int64_t kw_steptime_alike_ps(const struct kw_steptime *t, const struct kw_step *step, uint32_t ranks)
+{
+    uint64_t tokens = ((uint64_t)step->n_decode + step->prefill_tokens) * ranks;
+    return kw_steptime_ps(t, step) + kw_steptime_group_ps(t, tokens);
+}
+
+bool kw_steptime_group_outside(const struct kw_steptime *t, uint64_t tokens)
+{
+    return t->group && tokens > t->group_to;
+}
+
 /* O(KW_STEP_IDLES), once a busy period. In 128 bits: the product of two long times passes 2^63. */
 int64_t kw_steptime_after_idle_ps(const struct kw_steptime *t, int64_t idle_ns)
 {
@@ -485,11 +547,12 @@ enum kw_status kw_steptime_in_proportion(struct kw_steptime **out, const struct 
     struct kw_steptime *o = copy_of(t, sizeof *t);
     if (!o) return kw_fail(err, KW_ENOMEM, "step time: no memory");
     o->token = copy_of(t->token, ((size_t)t->max_tokens + 1) * sizeof *t->token);
+    if (t->group) o->group = copy_of(t->group, (t->max_group + 1) * sizeof *t->group);
     o->head = copy_of(t->head, ((size_t)t->max_batch + 1) * sizeof *t->head);
     o->row = copy_of(t->row, ((size_t)t->max_batch + 2) * sizeof *t->row);
     o->piece = copy_of(t->piece, t->row[t->max_batch + 1] * sizeof *t->piece);
     o->ramp = copy_of(t->ramp, t->n_ramp * sizeof *t->ramp);
-    if (!o->token || !o->head || !o->row || !o->piece || !o->ramp) {
+    if (!o->token || !o->head || !o->row || !o->piece || !o->ramp || (t->group && !o->group)) {
         kw_steptime_delete(o);
         return kw_fail(err, KW_ENOMEM, "step time: no memory");
     }
@@ -497,6 +560,10 @@ enum kw_status kw_steptime_in_proportion(struct kw_steptime **out, const struct 
     for (uint64_t i = o->tokens_to; i < o->max_tokens; i++)
         o->token[i + 1] = at_most(
             fmax((double)o->token[i + 1], (double)t->token[o->tokens_to] * (double)(i + 1) / (double)o->tokens_to),
+            LONGEST_PS);
+    for (uint64_t i = o->group_to; o->group && i < o->max_group; i++)
+        o->group[i + 1] = at_most(
+            fmax((double)o->group[i + 1], (double)t->group[o->group_to] * (double)(i + 1) / (double)o->group_to),
             LONGEST_PS);
     struct ramp *r = &o->ramp[o->n_ramp - 1];
     if (r->lo) {

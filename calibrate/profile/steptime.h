@@ -37,7 +37,7 @@ struct kw_step_mixed {
  * step after idle time, the more the longer it was (neighbours take the caches over, clocks come down), and all the
  * decode steps together that follow a step with chunks (charged to the first of them; on a CPU the weights that a
  * prompt pushed out come back over about eight steps). All 0: not measured, or not significant. */
-enum { KW_STEP_IDLES = 6 };
+enum { KW_STEP_IDLES = 6, KW_STEP_RANKS = 64 };
 struct kw_step_cold {
     uint32_t n_idle; /* up to KW_STEP_IDLES */
     struct {
@@ -46,6 +46,21 @@ struct kw_step_cold {
     double after_prompt_s; /* 0..1 s */
 };
 double kw_step_after_idle_s(const struct kw_step_cold *c, double idle_s);
+
+/* Ranks of a data-parallel group (a model with experts; each attends to its own requests, the experts are spread over
+ * all GPUs): they step together, so a step of the group lasts
+ *     max over ranks (as above, with dense and comm at the tokens that the rank runs) + experts(N) + exchange(N)
+ * N the tokens that all ranks run, experts a GPU's share of the routed experts, exchange what gathers tokens and scatters
+ * results. A rank without work runs a dummy step of one token. While the largest rank has no more than pad_to tokens every
+ * rank runs as many as that one (a captured graph is replayed by all or by none); above, its own. Layers of attention
+ * and of experts alternate and each waits for the slowest, who is the same in every layer: the maximum of the sums is
+ * the sum of the maxima.
+ * Source: vllm-project/vllm@00746147 v1/worker/dp_utils.py (padding), v1/engine/core.py DPEngineCoreProc (dummy steps). */
+struct kw_step_group {
+    uint32_t ranks;                    /* the tables below are for so many; 0: there are none, experts are in dense */
+    uint32_t pad_to;                   /* 0: never */
+    struct kw_curve experts, exchange; /* over tokens of all ranks; n 0: none */
+};
 
 /* attn_decode on a grid: for each batch size row b[i] (ascending), a curve over C = sum of context. Between rows,
  * linear in B at equal C; below the first row as there; beyond the last the growth of the last two goes on (none where
@@ -64,6 +79,7 @@ struct kw_step_tables { /* seconds; what a profile holds, see calibrate/profile/
     double prefill_token_s;       /* per prefill token on top of it (KV write, launch per chunk folded in) */
     struct kw_curve comm;         /* over tokens; one point (0,0) when tp = 1 */
     struct kw_step_mixed mixed;
+    struct kw_step_group group;
     struct kw_step_cold cold; /* of a step's place among others; not in kw_steptime_ps: kw_steptime_cold_ps */
 };
 
@@ -82,6 +98,17 @@ enum kw_status kw_steptime_constant(struct kw_steptime **out, int64_t decode_ps,
 
 /* Duration of any step in ps, > 0. */
 int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step);
+
+/* Of a group whose largest rank has `most` tokens: whether all ranks run so many. */
+bool kw_steptime_pads(const struct kw_steptime *t, uint32_t most);
+/* What a rank of `own` tokens takes more when it runs `padded`, >= own; never less than nothing. */
+int64_t kw_steptime_padding_ps(const struct kw_steptime *t, uint32_t own, uint32_t padded);
+/* Experts and exchange of all ranks' tokens; 0 where there are no tables of them. */
+int64_t kw_steptime_group_ps(const struct kw_steptime *t, uint64_t tokens);
+/* A step of a group whose ranks all run such a one. */
+int64_t kw_steptime_alike_ps(const struct kw_steptime *t, const struct kw_step *step, uint32_t ranks);
+/* Whether those lie beyond their tables. */
+bool kw_steptime_group_outside(const struct kw_steptime *t, uint64_t tokens);
 
 /* Whether the step lies beyond the tables' last batch, context, tokens or query-key pairs, where its time is what their
  * last slopes go on to. Never of a constant. */

@@ -72,9 +72,10 @@ struct kw_deployment {
     enum kw_kind kind;
     /* serverless and dedicated: replicas of an engine */
     const struct kw_steptime *steptime; /* shared, immutable */
-    struct kw_sched_config sched;
-    struct kw_autoscaling scaling; /* dedicated: KW_SCALER_FIXED, unless nodes come and go */
-    const struct kw_floor *floor;  /* keep_warm as the window goes on; NULL: scaling.keep_warm all the time */
+    struct kw_sched_config sched;       /* of each rank */
+    uint32_t ranks;                     /* data-parallel ranks of a replica, which step together; 0, 1: one alone */
+    struct kw_autoscaling scaling;      /* dedicated: KW_SCALER_FIXED, unless nodes come and go */
+    const struct kw_floor *floor;       /* keep_warm as the window goes on; NULL: scaling.keep_warm all the time */
     struct kw_cold_start cold;
     struct kw_node_rule node; /* dedicated with an autoscaler: cold.provision is a node's */
     struct kw_spot spot;      /* per_hour 0: never interrupted, and nothing stands in */
@@ -106,6 +107,17 @@ struct kw_deployment {
     kw_ns
         region_rtt[KW_REGIONS_MAX]; /* there and back, by the request's region; KW_RTT_UNKNOWN: none may come from it */
 };
+
+static inline uint32_t kw_deployment_ranks(const struct kw_deployment *d)
+{
+    return d->ranks ? d->ranks : 1;
+}
+
+/* Requests that a replica computes at once. */
+static inline uint32_t kw_deployment_seats(const struct kw_deployment *d)
+{
+    return d->sched.max_num_seqs * kw_deployment_ranks(d);
+}
 
 /* Replicas that the deployment keeps warm at all times of a window, and at the most. */
 static inline uint32_t kw_least_warm(const struct kw_deployment *d)

@@ -11,19 +11,20 @@
 static double stays(const struct kw_deployment *d, double prompt, double output, uint32_t batch)
 {
     double context = prompt + output / 2, budget = d->sched.max_num_batched_tokens;
-    uint32_t len = (uint32_t)fmin(fmax(prompt, 1), budget);
+    uint32_t len = (uint32_t)fmin(fmax(prompt, 1), budget), ranks = kw_deployment_ranks(d);
+    uint32_t each = (batch + ranks - 1) / ranks;
     struct kw_sched_chunk chunk = { .len = len, .last = true };
-    struct kw_step decode = { .n_decode = batch, .decode_context = (uint64_t)(batch * fmax(context, 1)) };
+    struct kw_step decode = { .n_decode = each, .decode_context = (uint64_t)(each * fmax(context, 1)) };
     struct kw_step prefill = { .n_chunks = 1, .chunks = &chunk, .prefill_tokens = len };
     prefill.prefill_pairs2 = (uint64_t)(len * fmax(prompt, 1));
-    double token = (double)kw_steptime_ps(d->steptime, &prefill) / len;
-    return 1e-12 * (output * (double)kw_steptime_ps(d->steptime, &decode) + batch * prompt * token);
+    double token = (double)kw_steptime_alike_ps(d->steptime, &prefill, ranks) / len / ranks;
+    return 1e-12 * (output * (double)kw_steptime_alike_ps(d->steptime, &decode, ranks) + batch * prompt * token);
 }
 
 static uint32_t most_at_once(const struct kw_deployment *d, double prompt, double output)
 {
     double fit = floor((double)d->sched.num_blocks * d->sched.block_size / fmax(prompt + output, 1));
-    double most = fmin(d->sched.max_num_seqs, fmax(fit, 1));
+    double most = fmin(d->sched.max_num_seqs, fmax(fit, 1)) * kw_deployment_ranks(d);
     const struct kw_autoscaling *c = &d->scaling;
     if (c->hard_concurrency) most = fmin(most, c->hard_concurrency);
     bool counts =

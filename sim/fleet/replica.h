@@ -63,7 +63,8 @@ struct kw_replica_count {       /* since init or reset; a run under way is not i
 
 struct kw_replica {
     kw_ns next;                /* time of the next event; INT64_MAX: idle. Read only */
-    struct kw_sched *sched;    /* owned; for queries only */
+    struct kw_sched *sched;    /* owned; for queries only; NULL of a group */
+    struct kw_lockstep *group; /* owned: ranks that step together, lockstep.h; NULL: one alone */
     uint32_t n_live;           /* requests added and neither finished nor cancelled: the load a router looks at */
     uint32_t most_step_tokens; /* of this life's steps: kw_step.asked_tokens */
     struct kw_replica_count count;
@@ -112,6 +113,10 @@ at which every sequence then decoding got a token */
  * budget, or max_model_len with prefill_first. */
 enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_config *c, const struct kw_steptime *t,
                                enum kw_stepping mode, struct kw_hist *itl, struct kw_error *err);
+/* The same of a replica of `ranks` data-parallel ranks, each with such a scheduler: lockstep.h. 1: as above. */
+enum kw_status kw_replica_init_group(struct kw_replica *r, const struct kw_sched_config *c, uint32_t ranks,
+                                     const struct kw_steptime *t, enum kw_stepping mode, struct kw_hist *itl,
+                                     struct kw_error *err);
 void kw_replica_free(struct kw_replica *r);  /* safe to call again */
 void kw_replica_reset(struct kw_replica *r); /* as after init (idle, prefix cache empty, counters 0), memory kept */
 
@@ -123,6 +128,16 @@ enum kw_status kw_replica_adapt(struct kw_replica *r, const struct kw_lora *l, b
 uint64_t kw_replica_adapters_state(const struct kw_replica *r, kw_ns now);
 /* Whether the request waits for its adapter. */
 bool kw_replica_holds(const struct kw_replica *r, uint32_t slot);
+
+/* What was counted so far, over all ranks. */
+struct kw_replica_count kw_replica_counted(const struct kw_replica *r);
+/* Of a request that is or, until the next add, was here: prompt tokens found in the prefix cache, times it was preempted. */
+uint32_t kw_replica_cached(const struct kw_replica *r, uint32_t slot);
+uint32_t kw_replica_preemptions(const struct kw_replica *r, uint32_t slot);
+/* Requests that wait for their first step; those and the ones with a seat; KV blocks that are free. Over all ranks. */
+uint32_t kw_replica_waiting(const struct kw_replica *r);
+uint32_t kw_replica_seated(const struct kw_replica *r);
+uint32_t kw_replica_blocks_free(const struct kw_replica *r);
 
 /* Counting begins anew: counters at 0, gaps go to itl from here on (NULL: nowhere). A step under way at now still
  * belongs to what was before, so that both stepping modes begin at the same boundary; `next` may become earlier. */

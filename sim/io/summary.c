@@ -543,7 +543,7 @@ static bool stands_alone(const struct kw_candidate *c)
 static char *offer_words(const struct kw_choice *c, char *buf, size_t size)
 {
     char tp[16] = "", units[64];
-    if (c->tp > 1) snprintf(tp, sizeof tp, " x%u", c->tp);
+    if (c->gpus > 1) snprintf(tp, sizeof tp, " x%u", c->gpus);
     if (c->term == KW_TERM_PROVISIONED)
         snprintf(buf, size, "API%s", kw_choice_units(c, "", units, sizeof units));
     else if (!c->gpu)

@@ -51,13 +51,13 @@ static void rent(const struct kw_choice *x, char *buf, size_t size)
     }
     if (x->platform->kind == KW_KIND_SERVERLESS || x->autoscaler) {
         char gpus[80];
-        snprintf(gpus, sizeof gpus, x->tp > 1 ? "%s x %u" : "%s", x->gpu->gpu, x->tp);
+        snprintf(gpus, sizeof gpus, x->gpus > 1 ? "%s x %u" : "%s", x->gpu->gpu, x->gpus);
         snprintf(buf, size, "%s on %s%s%s, up to %u replica%s as they are needed: %s in %s", gpus, title,
                  x->autoscaler ? ", " : "", x->autoscaler ? term : "", x->scaling.max_replicas,
                  x->scaling.max_replicas == 1 ? "" : "s", model, x->profile->precision);
         return;
     }
-    uint32_t gpus = kw_gpus_rented(x->gpu, x->tp, x->scaling.max_replicas),
+    uint32_t gpus = kw_gpus_rented(x->gpu, x->gpus, x->scaling.max_replicas),
              unit = x->gpu->gpus_min ? x->gpu->gpus_min : 1;
     snprintf(buf, size, "%u x %s (%u GPU%s) on %s, %s: %s in %s", gpus / unit,
              x->gpu->sku[0] ? x->gpu->sku : x->gpu->gpu, gpus, gpus == 1 ? "" : "s", title, term, model,

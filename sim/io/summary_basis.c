@@ -30,7 +30,7 @@ static void links(const struct kw_profile *const *p, size_t n, struct kw_text *o
         const struct kw_profile_link *l = &p[i]->link;
         char text[320];
         if (!l->name[0]) continue;
-        snprintf(text, sizeof text, "%u x %s over %s, %s: %s", p[i]->tp, p[i]->gpu, l->name,
+        snprintf(text, sizeof text, "%u x %s over %s, %s: %s", kw_profile_gpus(p[i]), p[i]->gpu, l->name,
                  kw_grade_name[l->provenance.grade], l->provenance.source);
         kw_summary_paragraph(first ? "link" : "", text, out);
         first = false;

@@ -35,6 +35,14 @@ static void add_number(cJSON *o, const char *key, double v, bool *lost)
     if (!(isfinite(v) ? cJSON_AddRawToObject(o, key, shortest(v, buf)) : cJSON_AddNullToObject(o, key))) *lost = true;
 }
 
+/* How a replica lies on its GPUs; one rank, and slices of experts, go without saying. */
+static void add_split(cJSON *o, const struct kw_choice *c, bool *lost)
+{
+    add_number(o, "tp", c->tp, lost);
+    if (c->dp > 1) add_number(o, "dp", c->dp, lost);
+    if (c->ep > 1) add_number(o, "ep", c->ep, lost);
+}
+
 /* Takes item. */
 static void add_element(cJSON *array, cJSON *item, bool *lost)
 {
@@ -157,7 +165,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
         if (d->gpu) {
             add_text(x, "gpu", d->gpu->gpu, lost);
             add_text(x, "precision", d->profile->precision, lost);
-            add_number(x, "tp", d->tp, lost);
+            add_split(x, d, lost);
             if (d->profile->link.name[0]) {
                 add_text(x, "link", d->profile->link.name, lost);
                 add_text(x, "link_grade", kw_grade_name[d->profile->link.provenance.grade], lost);
@@ -462,7 +470,7 @@ static void add_tradeoffs(cJSON *root, const struct kw_plan *p, bool *lost)
         add_text(o, "platform", c->platform->name, lost);
         add_text(o, "gpu", c->gpu->gpu, lost);
         add_text(o, "precision", c->profile->precision, lost);
-        add_number(o, "tp", c->tp, lost);
+        add_split(o, c, lost);
         add_text(o, "idle_timeout_s", kw_nano_format(exact, sizeof exact, c->scaling.idle_timeout), lost);
         add_number(o, "concurrency", kw_choice_concurrency(c), lost);
         add_number(o, "best_point", (double)t->curve[i].leader, lost);
@@ -782,6 +790,16 @@ static const char *tp_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
     return count_of(c, c->tp, buf);
 }
 
+static const char *dp_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    return count_of(c, c->dp, buf);
+}
+
+static const char *ep_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
+{
+    return count_of(c, c->ep, buf);
+}
+
 static const char *region_of(const struct kw_choice *c, char buf[KW_PROFILE_TEXT])
 {
     (void)buf;
@@ -845,6 +863,8 @@ static const struct {
     { "region", region_of },
     { "precision", precision_of },
     { "tp", tp_of },
+    { "dp", dp_of },
+    { "ep", ep_of },
     { "keep_warm", keep_warm_of },
     { "idle_timeout", idle_timeout_of },
     { "max_replicas", max_replicas_of },

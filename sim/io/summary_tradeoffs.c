@@ -72,7 +72,7 @@ static void curve_title(const struct kw_plan *p, const struct kw_warm_curve *w, 
 {
     const struct kw_choice *c = &p->candidates[w->leader].choice[0];
     char tp[16] = "", concurrency[48] = "";
-    if (c->tp > 1) snprintf(tp, sizeof tp, " x%" PRIu32, c->tp);
+    if (c->gpus > 1) snprintf(tp, sizeof tp, " x%" PRIu32, c->gpus);
     if (!kw_choice_concurrency_is_default(c))
         snprintf(concurrency, sizeof concurrency, ", %g requests per replica", kw_choice_concurrency(c));
     kw_document_section(out, "Keep-warm curve of %s %s %s%s%s%s, idle timeout %g s%s", c->platform->name, c->gpu->gpu,

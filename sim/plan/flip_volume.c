@@ -54,7 +54,7 @@ static enum kw_status add_larger(struct contenders *c, const struct kw_candidate
     struct kw_candidate *to = &c->candidate[c->n];
     enum kw_status st = kw_candidate_copy(to, of, err);
     if (st != KW_OK) return st;
-    uint32_t step = kw_gpu_offer_step(of->choice[0].gpu, of->choice[0].tp);
+    uint32_t step = kw_gpu_offer_step(of->choice[0].gpu, of->choice[0].gpus);
     kw_choice_replicas(&to->choice[0], of->choice[0].scaling.max_replicas + (step ? step : 1));
     to->apart[0] = 0;
     c->of[c->n++] = -1;

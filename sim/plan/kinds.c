@@ -275,7 +275,7 @@ static enum kw_status replica_hour(const struct kw_choice *c, const struct kw_st
     } else {
         struct kw_choice of = *c;
         struct kw_candidate alone = { .choice = &of, .n = 1 };
-        uint32_t step = kw_gpu_offer_step(c->gpu, c->tp);
+        uint32_t step = kw_gpu_offer_step(c->gpu, c->gpus);
         kw_choice_replicas(&of, step);
         st = kw_cost_floor(&alone, window, month, &one, err);
         kw_choice_replicas(&of, 2 * step);
@@ -435,7 +435,7 @@ static enum kw_status merge_pools(struct kw_plan *to, const struct kw_plan *belo
                                   const struct kw_choice *c, struct kw_error *err)
 {
     const struct kw_plan *at[] = { below, above };
-    uint32_t lo = 0, hi = 0, step = kw_gpu_offer_step(c->gpu, c->tp);
+    uint32_t lo = 0, hi = 0, step = kw_gpu_offer_step(c->gpu, c->gpus);
     enum kw_status st = KW_OK;
     for (size_t i = 0; i < to->n; i++)
         if (same_offer(&to->candidates[i].choice[0], c)) return KW_OK;

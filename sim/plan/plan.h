@@ -65,6 +65,9 @@ struct kw_plan_options {
     size_t n_require;
     uint32_t tp[8]; /* n_tp == 0: any */
     size_t n_tp;
+    uint32_t dp[KW_PLAN_MAX_LIST],
+        ep[KW_PLAN_MAX_LIST]; /* of models with experts; n_dp 0: one rank alone; n_ep 0: whole experts where dp is above 1 */
+    size_t n_dp, n_ep;
     uint32_t keep_warm[KW_PLAN_MAX_LIST];
     size_t n_keep_warm; /* serverless; 0: the first KW_PLAN_WARM_DEFAULT */
     kw_ns idle_timeout[KW_PLAN_MAX_LIST];

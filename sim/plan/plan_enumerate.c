@@ -91,10 +91,11 @@ double kw_plan_least_token_s(const struct kw_choice *c)
         if (!(x >= 1) || x > budget) continue;
         least = fmin(least, (p->tables.fixed_s + curve_at(d, x)) / x);
     }
+    least /= c->dp;                                  /* a rank's tokens, and as many of each other at the most */
     return isfinite(least) ? least * (1 - 1e-9) : 0; /* compiled step times are rounded to the ps */
 }
 
-/* Requests of the mean length that one engine runs at once. */
+/* Requests of the mean length that one rank runs at once. */
 static uint32_t engine_batch(const struct kw_choice *c, const struct load *l)
 {
     double context = l->prompt + l->output / 2;
@@ -111,8 +112,8 @@ static double busy_replicas(const struct kw_choice *c, const struct load *l)
     uint32_t batch = engine_batch(c, l), chunk = c->sched.max_num_batched_tokens;
     struct kw_step decode = { .n_decode = batch, .decode_context = (uint64_t)(batch * context) };
     struct kw_step prefill = { .n_chunks = 1, .prefill_tokens = chunk, .prefill_pairs2 = (uint64_t)chunk * chunk };
-    double decode_s = (double)kw_steptime_ps(st, &decode) * 1e-12 / batch;
-    double prefill_s = (double)kw_steptime_ps(st, &prefill) * 1e-12 / chunk;
+    double decode_s = (double)kw_steptime_alike_ps(st, &decode, c->dp) * 1e-12 / batch / c->dp;
+    double prefill_s = (double)kw_steptime_alike_ps(st, &prefill, c->dp) * 1e-12 / chunk / c->dp;
     assert(decode_s > 0 && prefill_s > 0);
     return l->peak_prompt_s * prefill_s + l->peak_output_s * decode_s;
 }
@@ -462,7 +463,7 @@ static enum kw_status concurrencies(struct enumeration *e, const struct kw_choic
     const struct kw_platform *p = c->platform;
     *n = 0;
     if (!o->n_concurrency || !p->concurrency_max) {
-        uint32_t top = 1, batch = engine_batch(c, &e->load);
+        uint32_t top = 1, batch = engine_batch(c, &e->load) * c->dp;
         while (2 * top <= batch && 2 * top <= p->concurrency_max) top *= 2;
         out[(*n)++] = 0;
         if (p->concurrency_max && kw_choice_concurrency(c) > 0 && top >= 2 * kw_choice_concurrency(c))
@@ -852,7 +853,9 @@ static enum kw_status add_gpu(struct enumeration *e, const struct kw_platform *p
     struct kw_choice c;
     struct kw_error why;
     char what[96], text[160];
-    snprintf(what, sizeof what, "%s %s %s tp%" PRIu32, p->name, o->gpu, prof->precision, prof->tp);
+    char split[KW_CHOICE_SPLIT];
+    struct kw_choice on = { .tp = prof->tp, .dp = prof->dp, .ep = prof->ep };
+    snprintf(what, sizeof what, "%s %s %s %s", p->name, o->gpu, prof->precision, kw_choice_split(&on, "", split));
     enum kw_status st = kw_steptimes_get(e->steptimes, prof, 0, 0, &steptime, e->err);
     if (st != KW_OK) return st;
     if (kw_choice_gpu(&c, p, o, prof, steptime, &why) != KW_OK) return kw_plan_drop(e->p, what, why.msg, e->err);
@@ -870,7 +873,7 @@ static enum kw_status add_gpu(struct enumeration *e, const struct kw_platform *p
                  fmin((double)kv_tokens, prof->max_model_len));
         return kw_plan_drop(e->p, what, text, e->err);
     }
-    return add_limits(e, &c, kw_gpu_offer_step(o, prof->tp));
+    return add_limits(e, &c, kw_gpu_offer_step(o, kw_profile_gpus(prof)));
 }
 
 static bool tp_wanted(const struct kw_plan_options *o, uint32_t tp)
@@ -880,6 +883,22 @@ static bool tp_wanted(const struct kw_plan_options *o, uint32_t tp)
     return o->n_tp == 0;
 }
 
+static bool in_list(const uint32_t *list, size_t n, uint32_t x)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == x) return true;
+    return false;
+}
+
+/* Groups of ranks, and whole experts, are tried where they were asked for. */
+static bool split_wanted(const struct kw_plan_options *o, const struct kw_profile *prof)
+{
+    uint32_t dp = kw_parallel_ranks(kw_profile_parallel(prof)), ep = prof->ep > 1 ? prof->ep : 1;
+    bool dp_asked = o->n_dp ? in_list(o->dp, o->n_dp, dp) : dp == 1;
+    bool ep_asked = o->n_ep ? in_list(o->ep, o->n_ep, ep) : dp > 1 || ep == 1;
+    return tp_wanted(o, prof->tp) && dp_asked && ep_asked;
+}
+
 /* Unless tp was asked for, only the smallest that exists for the GPU and precision: splitting a model that fits costs
  * more per token and is for latency objectives that the smallest cannot meet. */
 static bool smallest_tp(const struct enumeration *e, const struct kw_profile *prof)
@@ -887,20 +906,23 @@ static bool smallest_tp(const struct enumeration *e, const struct kw_profile *pr
     if (e->o->n_tp) return true;
     for (size_t i = 0; i < e->profiles->n; i++) {
         const struct kw_profile *q = &e->profiles->p[i];
-        if (q->tp < prof->tp && !strcmp(q->gpu, prof->gpu) && !strcmp(q->model, prof->model) &&
+        if (q->tp < prof->tp &&
+            kw_parallel_ranks(kw_profile_parallel(q)) == kw_parallel_ranks(kw_profile_parallel(prof)) &&
+            (q->ep > 1) == (prof->ep > 1) && !strcmp(q->gpu, prof->gpu) && !strcmp(q->model, prof->model) &&
             !strcmp(q->precision, prof->precision))
             return false;
     }
     return true;
 }
 
-/* Of the model's profiles, is one of this precision (NULL: any) and tp (0: any)? */
-static bool profiled(const struct enumeration *e, const char *precision, uint32_t tp)
+/* Of the model's profiles, is one of this precision (NULL: any), tp and dp (0: any)? */
+static bool profiled(const struct enumeration *e, const char *precision, uint32_t tp, uint32_t dp)
 {
     for (size_t i = 0; i < e->profiles->n; i++) {
         const struct kw_profile *p = &e->profiles->p[i];
         if ((!strcmp(p->model, e->model) || kw_model_same_shape(p->model, e->model)) &&
-            (!precision || !strcmp(p->precision, precision)) && (!tp || p->tp == tp))
+            (!precision || !strcmp(p->precision, precision)) && (!tp || p->tp == tp) &&
+            (!dp || kw_parallel_ranks(kw_profile_parallel(p)) == dp))
             return true;
     }
     return false;
@@ -910,7 +932,7 @@ static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *
 {
     const struct kw_plan_options *o = e->o;
     enum kw_status st = KW_OK;
-    if (!profiled(e, NULL, 0)) {
+    if (!profiled(e, NULL, 0, 0)) {
         char why[160];
         snprintf(why, sizeof why, "no profile of %.60s on any GPU: nobody told how fast an engine serves it", e->model);
         return kw_plan_drop(e->p, e->p->n_substitutes ? "GPUs" : p->name, why, e->err);
@@ -931,18 +953,19 @@ static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *
                 (strcmp(prof->model, e->model) && !kw_model_same_shape(prof->model, e->model)))
                 continue;
             profiled = true;
-            if (!listed(o->precisions, o->n_precisions, prof->precision) || !tp_wanted(o, prof->tp) ||
-                kw_profiles_find(e->profiles, prof->gpu, prof->model, prof->precision, prof->tp) != prof)
+            if (!listed(o->precisions, o->n_precisions, prof->precision) || !split_wanted(o, prof) ||
+                kw_profiles_find_group(e->profiles, prof->gpu, prof->model, prof->precision,
+                                       kw_profile_parallel(prof)) != prof)
                 continue; /* filtered out, or a weaker profile of the same */
             if (!smallest_tp(e, prof)) {
                 st = kw_plan_drop(e->p, "a larger tp",
                                   "only the smallest that holds the model is tried; ask for others with tp", e->err);
                 continue;
             }
-            uint32_t step = kw_gpu_offer_step(offer, prof->tp);
+            uint32_t step = kw_gpu_offer_step(offer, kw_profile_gpus(prof));
             if (step == 0 || (step > 1 && p->kind == KW_KIND_SERVERLESS))
                 continue; /* another offer of the GPU may do */
-            if (p->kind == KW_KIND_SERVERLESS && kw_platform_gpu(p, offer->gpu, prof->tp) != offer)
+            if (p->kind == KW_KIND_SERVERLESS && kw_platform_gpu(p, offer->gpu, kw_profile_gpus(prof)) != offer)
                 continue; /* dearer */
             st = add_gpu(e, p, offer, prof);
         }
@@ -1046,7 +1069,7 @@ static bool served(const struct enumeration *e, const struct kw_platforms *all, 
     of.model = model;
     for (size_t i = 0; i < all->n && !any; i++)
         any = wanted(e->o, &all->p[i]) &&
-              (all->p[i].kind == KW_KIND_API ? offers(&all->p[i], model, true) : profiled(&of, NULL, 0));
+              (all->p[i].kind == KW_KIND_API ? offers(&all->p[i], model, true) : profiled(&of, NULL, 0, 0));
     return any;
 }
 
@@ -1108,13 +1131,13 @@ static enum kw_status take_substitutes(struct enumeration *e, const struct kw_pl
 }
 
 /* The same of any model of the plan. */
-static bool any_profiled(const struct enumeration *e, const char *precision, uint32_t tp)
+static bool any_profiled(const struct enumeration *e, const char *precision, uint32_t tp, uint32_t dp)
 {
     struct enumeration of = *e;
     bool any = false;
     for (size_t m = 0; m <= e->p->n_substitutes && !any; m++) {
         of.model = m ? e->p->substitute[m - 1].model : e->asked;
-        any = profiled(&of, precision, tp);
+        any = profiled(&of, precision, tp, dp);
     }
     return any;
 }
@@ -1129,11 +1152,15 @@ static enum kw_status drop_unprofiled(struct enumeration *e)
              e->p->n_substitutes ? " or a substitute" : "");
     for (size_t i = 0; i < o->n_precisions && st == KW_OK; i++) {
         snprintf(what, sizeof what, "precision %.20s", o->precisions[i]);
-        if (!any_profiled(e, o->precisions[i], 0)) st = kw_plan_drop(e->p, what, why, e->err);
+        if (!any_profiled(e, o->precisions[i], 0, 0)) st = kw_plan_drop(e->p, what, why, e->err);
     }
     for (size_t i = 0; i < o->n_tp && st == KW_OK; i++) {
         snprintf(what, sizeof what, "tp %" PRIu32, o->tp[i]);
-        if (!any_profiled(e, NULL, o->tp[i])) st = kw_plan_drop(e->p, what, why, e->err);
+        if (!any_profiled(e, NULL, o->tp[i], 0)) st = kw_plan_drop(e->p, what, why, e->err);
+    }
+    for (size_t i = 0; i < o->n_dp && st == KW_OK; i++) {
+        snprintf(what, sizeof what, "dp %" PRIu32, o->dp[i]);
+        if (!any_profiled(e, NULL, 0, o->dp[i])) st = kw_plan_drop(e->p, what, why, e->err);
     }
     return st;
 }

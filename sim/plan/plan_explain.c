@@ -25,14 +25,14 @@ static void recommend(struct kw_plan *p)
     if (pools) at = (size_t)snprintf(p->recommendation, size, "%u pools, one for each model, of ", c->n);
     for (uint32_t d = 0; d < (pools ? 1 : c->n) && at < size; d++) {
         const struct kw_choice *x = &c->choice[d];
-        char settings[300];
+        char settings[300], split[KW_CHOICE_SPLIT];
         kw_choice_settings(x, settings, sizeof settings);
         if (x->platform->kind == KW_KIND_API)
             snprintf(p->recommendation + at, size - at, "%s%s: %s", d ? " + " : "", x->platform->title, settings);
         else
-            snprintf(p->recommendation + at, size - at, "%s%s %s %s%s%s tp%u: %s", d ? " + " : "", x->platform->title,
+            snprintf(p->recommendation + at, size - at, "%s%s %s %s%s%s %s: %s", d ? " + " : "", x->platform->title,
                      x->gpu->gpu, x->tells_model ? x->model : "", x->tells_model ? " " : "", x->profile->precision,
-                     x->tp, settings);
+                     kw_choice_split(x, "", split), settings);
         at += strlen(p->recommendation + at);
     }
     char routing[200];

@@ -159,7 +159,7 @@ static enum kw_status with_batch(struct kw_plan *p, const struct kw_choice *othe
             st = kw_plan_push_pair(p, &first, &second, &routing, err);
         }
     } else if (others->gpu && !others->autoscaler) {
-        uint32_t step = kw_gpu_offer_step(others->gpu, others->tp), all = others->scaling.max_replicas;
+        uint32_t step = kw_gpu_offer_step(others->gpu, others->gpus), all = others->scaling.max_replicas;
         uint32_t least = (uint32_t)ceil(all * (1 - share) / step) * step;
         if (least < step) least = step;
         for (uint32_t n = least, i = 0; n < all && i < FEWER && st == KW_OK; n += step, i++) {

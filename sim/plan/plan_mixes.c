@@ -53,7 +53,7 @@ static enum kw_status with_machines(struct kw_plan *p, const struct kw_choice *b
                       split = { .policy = KW_ROUTE_SPLIT };
     struct kw_choice other = *beside;
     if (!strcmp(base->gpu->gpu, other.gpu->gpu)) return KW_OK; /* dearer or cheaper machines of one speed */
-    kw_choice_replicas(&other, kw_gpu_offer_step(other.gpu, other.tp));
+    kw_choice_replicas(&other, kw_gpu_offer_step(other.gpu, other.gpus));
     double first = base->scaling.max_replicas / kw_plan_least_token_s(base),
            second = other.scaling.max_replicas / kw_plan_least_token_s(&other);
     split.share[0] = first / (first + second);
@@ -83,7 +83,7 @@ enum kw_status kw_plan_mixes(struct kw_plan *p, size_t looked, struct kw_error *
            n_machines = best_few(p, looked, KW_KIND_DEDICATED, machines, BASES + BESIDE);
     enum kw_status st = KW_OK;
     for (size_t b = 0; b < n_base && st == KW_OK; b++) {
-        const uint32_t step = kw_gpu_offer_step(base[b].gpu, base[b].tp), size = base[b].scaling.max_replicas;
+        const uint32_t step = kw_gpu_offer_step(base[b].gpu, base[b].gpus), size = base[b].scaling.max_replicas;
         const uint32_t least = size > FEWER * step ? size - FEWER * step : step;
         const uint32_t most = largest(p, looked, &base[b]);
         for (uint32_t n = least; n <= most && st == KW_OK; n += step) {

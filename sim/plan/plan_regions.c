@@ -141,7 +141,7 @@ static enum kw_status push_dedicated(const struct split *s, const struct kw_choi
     enum kw_status st = KW_OK;
     for (uint32_t extra = 0; extra < 2 && st == KW_OK; extra++) {
         for (uint32_t d = 0; d < n; d++) {
-            uint32_t step = kw_gpu_offer_step(c[d].gpu, c[d].tp);
+            uint32_t step = kw_gpu_offer_step(c[d].gpu, c[d].gpus);
             double steps = ceil(share[d] * best->scaling.max_replicas / step - 1e-9);
             kw_choice_replicas(&c[d], step * (uint32_t)(fmax(1, steps) + extra));
         }

@@ -590,7 +590,7 @@ static enum kw_status push_concurrencies(struct kw_plan *p, size_t of, struct kw
     for (size_t t = 0; t < sizeof concurrency_tries / sizeof *concurrency_tries && st == KW_OK; t++) {
         uint32_t n = concurrency_tries[t];
         struct kw_choice c = p->candidates[of].choice[0];
-        if (n < q->concurrency_min || n > q->concurrency_max || n > c.sched.max_num_seqs) continue;
+        if (n < q->concurrency_min || n > q->concurrency_max || n > (uint64_t)c.sched.max_num_seqs * c.dp) continue;
         kw_choice_set_concurrency(&c, n);
         st = push_setting(p, of, 0, &c, err);
     }
@@ -934,7 +934,7 @@ static enum kw_status raise_floors(struct race *r, struct kw_error *err)
         struct kw_usage u = { .kind = KW_KIND_SERVERLESS,
                               .window = r->study->trace->span,
                               .month = kw_study_month(r->study) };
-        double busy = served * computed * kw_plan_least_token_s(c) * kw_gpus_per_replica(c->gpu, c->tp);
+        double busy = served * computed * kw_plan_least_token_s(c) * kw_gpus_per_replica(c->gpu, c->gpus);
         if (busy > 9e9) continue; /* beyond int64 ns */
         struct kw_tariff tariff = kw_choice_tariff(c);
         struct kw_bill bill;

@@ -1,7 +1,7 @@
 /* Speed of the whole event loop, from a loaded trace to percentiles, all statistics on: the Azure conversation hour (or
  * a synthetic hour without the data) over dedicated replicas. Requests and iterations a second a core: jumps against
  * every step, round robin against least outstanding; cost an event at 4, 64 and 1,000 replicas; 10 million requests
- * with peak memory. Usage: bench_fleet [quick|full|profile]; KEEPWARM_DATA (default ../shared/data). */
+ * with peak memory; data-parallel ranks in lockstep. Usage: bench_fleet [quick|full|profile]; KEEPWARM_DATA (default ../shared/data). */
 #include <gsl/gsl_randist.h>
 #include <math.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ static void *take(size_t bytes)
 }
 
 /* 6 ms fixed, 20 us a token above 100, 39 ns a token of context: about Llama-3.1-8B in bf16 on an A100. */
-static struct kw_steptime *step_times(void)
+static struct kw_steptime *step_times(uint32_t ranks)
 {
     double token_x[] = { 100, 200 }, token_y[] = { 0, 100 * 20e-6 }, zero_x[] = { 0 }, zero_y[] = { 0 };
     double context_x[] = { 0, 1e6 }, context_y[] = { 0, 1e6 * 39e-9 }, batch[] = { 1 };
@@ -50,7 +50,10 @@ static struct kw_steptime *step_times(void)
                                 .decode = &context,
                                 .prefill_attn = zero,
                                 .comm = zero };
+    double all_x[] = { 0, 16384 }, all_y[] = { 1e-3, 1e-3 + 16384 * 5e-6 };
+    struct kw_curve experts = { 2, all_x, all_y };
     struct kw_steptime *out;
+    if (ranks > 1) t.group = (struct kw_step_group){ .ranks = ranks, .pad_to = 512, .experts = experts };
     must(kw_steptime_compile(&out, &t, 256, 8192, &err));
     return out;
 }
@@ -98,10 +101,12 @@ static struct kw_trace repeat(const struct kw_trace *hour, size_t times, kw_ns d
     return t;
 }
 
-static double run(struct kw_fleet *f, const struct kw_trace *t, const struct kw_steptime *time, uint32_t replicas,
-                  enum kw_balance balance, bool each, const char *what)
+static double run_ranks(struct kw_fleet *f, const struct kw_trace *t, const struct kw_steptime *time, uint32_t replicas,
+                        uint32_t ranks, enum kw_balance balance, bool each, const char *what)
 {
-    struct kw_deployment d = { .name = "main", .kind = KW_KIND_DEDICATED, .steptime = time, .balance = balance };
+    struct kw_deployment d = {
+        .name = "main", .kind = KW_KIND_DEDICATED, .steptime = time, .balance = balance, .ranks = ranks
+    };
     d.sched = (struct kw_sched_config){ .policy = KW_SCHED_VLLM,
                                         .max_num_batched_tokens = 8192,
                                         .max_num_seqs = 256,
@@ -133,6 +138,12 @@ static double run(struct kw_fleet *f, const struct kw_trace *t, const struct kw_
     return least;
 }
 
+static double run(struct kw_fleet *f, const struct kw_trace *t, const struct kw_steptime *time, uint32_t replicas,
+                  enum kw_balance balance, bool each, const char *what)
+{
+    return run_ranks(f, t, time, replicas, 1, balance, each, what);
+}
+
 static void drop(struct kw_trace *t)
 {
     free(t->arrival);
@@ -146,7 +157,7 @@ int main(int argc, char **argv)
     const char *data = getenv("KEEPWARM_DATA");
     char path[512];
     struct kw_trace loaded = { 0 }, hour;
-    struct kw_steptime *time = step_times();
+    struct kw_steptime *time = step_times(1), *grouped = step_times(2);
     struct kw_fleet *f;
     must(kw_fleet_new(&f, &err));
     snprintf(path, sizeof path, "%s/traces/azure_llm_2023_conv.csv", data ? data : "../shared/data");
@@ -163,6 +174,8 @@ int main(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], "profile")) return 0;
     run(f, &hour, time, 4, KW_BALANCE_LEAST_OUTSTANDING, false, "4 replicas, least outstanding, jump");
     run(f, &hour, time, 4, KW_BALANCE_ROUND_ROBIN, true, "4 replicas, round robin, each");
+    run_ranks(f, &hour, grouped, 2, 2, KW_BALANCE_LEAST_OUTSTANDING, false, "2 of 2 ranks in lockstep, jump");
+    run_ranks(f, &hour, grouped, 2, 2, KW_BALANCE_LEAST_OUTSTANDING, true, "2 of 2 ranks in lockstep, each");
     struct kw_trace ten =
         repeat(&hour, 10, 1); /* long enough for a steady state: memory warm, caches as in a long run */
     run(f, &ten, time, 4, KW_BALANCE_ROUND_ROBIN, false, "10 hours, 4 replicas, jump");
@@ -187,5 +200,6 @@ int main(int argc, char **argv)
     drop(&hour);
     kw_fleet_delete(f);
     kw_steptime_delete(time);
+    kw_steptime_delete(grouped);
     return 0;
 }

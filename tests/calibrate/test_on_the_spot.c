@@ -3,6 +3,7 @@
 #include "calibrate/operators/on_the_spot.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include "calibrate/operators/shape_steps.h"
 #include "calibrate/profile/kv.h"
 #include "tests/check.h"
@@ -208,6 +209,77 @@ static void kernels_of_an_unknown_gpu_are_those_of_its_kind(void)
     for (int i = 0; i < 3; i++) CHECK_NEAR(nvl.wide.gemm[i], (h100.wide.gemm[i] + h200.wide.gemm[i]) / 2, 1e-12);
 }
 
+static enum kw_status make_group(struct kw_profile *p, const char *model, uint32_t tp, uint32_t dp, uint32_t ep,
+                                 struct kw_error *err)
+{
+    const struct kw_split split = { .tp = tp, .dp = dp, .ep = ep, .apart = dp > 1 };
+    return kw_on_the_spot(p, kw_model_find(model), kw_gpu_find("H100"), "bf16", &split, &known, err);
+}
+
+/* Qwen3-30B-A3B: 48 layers of 128 experts of 768 x 2048, 8 a token. Two ranks of one GPU each: half the experts on each, a
+ * copy of all else, and what a step of them takes apart from it. */
+static void ranks_share_experts(void)
+{
+    struct kw_profile one, sliced, whole, again;
+    struct kw_error err = { "" };
+    const char *name = "qwen3-30b-a3b";
+    CHECK(make(&one, name, "H100", "bf16", 1, &err) == KW_OK);
+    CHECK(make_group(&sliced, name, 1, 2, 1, &err) == KW_OK && make_group(&whole, name, 1, 2, 2, &err) == KW_OK);
+    double experts = 48.0 * 128 * 3 * 2048 * 768 * 2;
+    CHECK_NEAR(whole.weight_bytes, 2 * one.weight_bytes - experts, 1);
+    CHECK(whole.num_blocks > one.num_blocks && whole.num_blocks == sliced.num_blocks);
+    double freed =
+        experts / 2 - 2.0 * 2 * 2 * 2048 * whole.max_num_batched_tokens; /* hidden states of two ranks, both ways */
+    CHECK_NEAR((double)(whole.num_blocks - one.num_blocks) * 16, freed / (one.kv_bytes_per_token), 17);
+    const struct kw_step_group *g = &whole.tables.group, *s = &sliced.tables.group;
+    CHECK(g->ranks == 2 && g->pad_to == 512 && g->experts.n > 20 && g->exchange.n == g->experts.n &&
+          !one.tables.group.ranks);
+    /* one GPU's dense has both: what is left of it in a rank, and the experts of as many tokens, of which a GPU reads half */
+    double all = kw_curve_at(&one.tables.dense, 64), rank = kw_curve_at(&whole.tables.dense, 64),
+           of_rank = kw_curve_at(&g->experts, 64);
+    CHECK(rank < all && of_rank < all - rank && of_rank > 0.45 * (all - rank));
+    CHECK(kw_curve_at(&s->experts, 64) > of_rank); /* slices are read for every token, by every GPU */
+    CHECK(kw_curve_at(&g->experts, 2) == kw_curve_at(&g->experts, 1) && kw_curve_at(&g->experts, 4096) > 2 * of_rank);
+    struct kw_link link;
+    CHECK(kw_link_named(&link, "nvlink-4", 2, &err) == KW_OK);
+    CHECK_NEAR(kw_curve_at(&g->exchange, 2048), 48 * kw_link_gather_scatter_s(&link, 2048 * (2.0 * 2048 + 128)), 1e-9);
+    size_t n;
+    char *text = kw_profile_text(&whole, &n);
+    CHECK(text && kw_profile_parse(&again, "again", text, n, &err) == KW_OK);
+    CHECK(again.dp == 2 && again.ep == 2 && again.tables.group.pad_to == 512 &&
+          again.tables.group.experts.n == g->experts.n);
+    CHECK_NEAR(kw_curve_at(&again.tables.group.exchange, 777), kw_curve_at(&g->exchange, 777), 1e-7);
+    free(text);
+    kw_profile_free(&again);
+    kw_profile_free(&whole);
+    CHECK(make_group(&whole, name, 2, 1, 2, &err) == KW_OK &&
+          !whole.tables.group.ranks); /* ranks of two GPUs: nothing apart */
+    kw_profile_free(&whole);
+    CHECK(make_group(&whole, name, 2, 2, 3, &err) == KW_ERANGE && strstr(err.msg, "cannot be split over 3 of 4 GPUs"));
+    CHECK(make_group(&whole, "llama-3.1-8b", 1, 2, 1, &err) == KW_ERANGE && strstr(err.msg, "no experts"));
+    kw_profile_free(&one);
+    kw_profile_free(&sliced);
+}
+
+/* A plan asks for them: only then are they made, and a model without experts has none. */
+static void groups_are_made_when_asked_for(void)
+{
+    struct kw_profiles all = { 0 };
+    struct kw_error err = { "" };
+    uint32_t dp[] = { 1, 2 }, ep[] = { 1, 2 };
+    CHECK(kw_profiles_embedded(&all, &err) == KW_OK);
+    size_t n = all.n;
+    CHECK(kw_on_the_spot_groups(&all, kw_model_find("llama-3.1-8b"), dp, 2, NULL, 0, &err) == KW_OK && all.n == n);
+    CHECK(kw_on_the_spot_groups(&all, kw_model_find("qwen3-30b-a3b"), dp, 2, NULL, 0, &err) == KW_OK && all.n > n);
+    for (size_t i = n; i < all.n; i++) CHECK(all.p[i].dp == 2 && all.p[i].ep == 2 * all.p[i].tp);
+    n = all.n;
+    CHECK(kw_on_the_spot_groups(&all, kw_model_find("qwen3-30b-a3b"), dp, 1, ep, 2, &err) == KW_OK && all.n > n);
+    for (size_t i = n; i < all.n; i++) CHECK(all.p[i].dp == 1 && all.p[i].ep == all.p[i].tp && all.p[i].tp > 1);
+    CHECK(!kw_profiles_find(&all, "H100", "qwen3-30b-a3b", "bf16", 1)); /* those of one rank are others */
+    CHECK(kw_profiles_find_group(&all, "H100", "qwen3-30b-a3b", "bf16", (struct kw_parallel){ 1, 2, 2 }) != NULL);
+    kw_profiles_free(&all);
+}
+
 int main(void)
 {
     struct kw_error err = { "" };
@@ -219,6 +291,8 @@ int main(void)
     RUN(the_cache_holds_what_it_says);
     RUN(what_cannot_be_is_refused);
     RUN(all_that_fit_are_made);
+    RUN(ranks_share_experts);
+    RUN(groups_are_made_when_asked_for);
     RUN(kernels_of_an_unknown_gpu_are_those_of_its_kind);
     kw_profiles_free(&known);
     return check_report();

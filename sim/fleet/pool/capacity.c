@@ -7,6 +7,13 @@ static uint32_t next_size(uint32_t size, uint32_t most)
     return size < most && size > most / 2 ? most : 2 * size;
 }
 
+/* Where every rank runs such a step, what it takes for each of them. */
+static double all_ranks_ps(const struct kw_deployment *d, const struct kw_step *step)
+{
+    uint32_t ranks = kw_deployment_ranks(d);
+    return (double)kw_steptime_alike_ps(d->steptime, step, ranks) / ranks;
+}
+
 static double prompt_token_ps(const struct kw_deployment *d, double prompt)
 {
     double best = INFINITY;
@@ -15,7 +22,7 @@ static double prompt_token_ps(const struct kw_deployment *d, double prompt)
         struct kw_step step = {
             .n_chunks = 1, .chunks = &chunk, .prefill_tokens = c, .prefill_pairs2 = (uint64_t)(c * prompt)
         }; /* of each token those before it in its prompt, on average half */
-        best = fmin(best, (double)kw_steptime_ps(d->steptime, &step) / c);
+        best = fmin(best, all_ranks_ps(d, &step) / c);
         if (c == most) break;
     }
     return best;
@@ -27,7 +34,7 @@ static double output_token_ps(const struct kw_deployment *d, double context)
     uint32_t most = fit < d->sched.max_num_seqs ? (uint32_t)fmax(fit, 1) : d->sched.max_num_seqs;
     for (uint32_t n = 1; n <= most; n = next_size(n, most)) {
         struct kw_step step = { .n_decode = n, .decode_context = (uint64_t)(n * fmax(context, 1)) };
-        best = fmin(best, (double)kw_steptime_ps(d->steptime, &step) / n);
+        best = fmin(best, all_ranks_ps(d, &step) / n);
         if (n == most) break;
     }
     return best;

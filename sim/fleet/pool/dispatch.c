@@ -58,8 +58,7 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
     f->replica = k;
     f->adapted |= q.adapter != 0;
     f->fetched |= kw_replica_holds(r->engine, f->slot);
-    const struct kw_sched *sched = r->engine->sched; /* who left in the step under way still has a seat */
-    uint32_t on_one = kw_sched_running(sched) + kw_sched_waiting(sched) + kw_sched_held(sched);
+    uint32_t on_one = kw_replica_seated(r->engine); /* who left in the step under way still has a seat */
     if (on_one > p->ledger->most_on_one) p->ledger->most_on_one = on_one;
     f->cold |= r->ready_at > f->asked;
     p->g.in_flight++;

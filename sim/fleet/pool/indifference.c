@@ -5,7 +5,7 @@
 uint32_t kw_packed_load(const struct kw_deployment *d)
 {
     const struct kw_autoscaling *c = &d->scaling;
-    double most = c->hard_concurrency ? c->hard_concurrency : d->sched.max_num_seqs;
+    double most = c->hard_concurrency ? c->hard_concurrency : kw_deployment_seats(d);
     bool counts =
         c->scaler == KW_SCALER_CONCURRENCY || c->scaler == KW_SCALER_KPA || c->scaler == KW_SCALER_REQUEST_COUNT;
     if (counts && c->target >= 1) most = fmin(most, fmax(1, c->target * c->utilisation));

@@ -76,10 +76,11 @@ enum kw_status kw_lives_end(struct kw_pool *p, struct kw_pool_replica *r, kw_ns 
 /* The engine's counters are read once a life and not at each step. */
 enum kw_status kw_lives_end_engine(struct kw_pool *p, struct kw_pool_replica *r, struct kw_error *err)
 {
-    const struct kw_replica_count *c = &r->engine->count;
     struct kw_replica_out out;
     /* The step under way for a client that has left ends after the replica: counted all the same. */
     while (r->engine->n_live == 0 && r->engine->next != KW_NEVER) kw_replica_advance(r->engine, r->engine->next, &out);
+    const struct kw_replica_count counted = kw_replica_counted(r->engine), *c = &counted;
+    uint32_t blocks = p->d->sched.num_blocks * kw_deployment_ranks(p->d), there = kw_replica_blocks_free(r->engine);
     p->ledger->steps += c->runs;
     p->ledger->iterations += c->iterations;
     p->ledger->outside += c->outside;
@@ -90,9 +91,9 @@ enum kw_status kw_lives_end_engine(struct kw_pool *p, struct kw_pool_replica *r,
     p->ledger->adapter_held_ns += c->held_ns;
     p->ledger->tokens_recomputed += (int64_t)c->recomputed_tokens;
     kw_events_cancel(&p->w->events, r->run_id);
-    if (r->engine->n_live == 0 && kw_sched_blocks_free(r->engine->sched) != p->d->sched.num_blocks)
-        return kw_fail(err, KW_EFAIL, "%s: an empty replica holds %u of %u KV blocks", p->d->name,
-                       p->d->sched.num_blocks - kw_sched_blocks_free(r->engine->sched), p->d->sched.num_blocks);
+    if (r->engine->n_live == 0 && there != blocks)
+        return kw_fail(err, KW_EFAIL, "%s: an empty replica holds %u of %u KV blocks", p->d->name, blocks - there,
+                       blocks);
     return KW_OK;
 }
 

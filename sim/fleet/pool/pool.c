@@ -57,6 +57,9 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
     if (d->lora.adapters && (!d->sched.max_loras || d->lora.max_cpu_loras < d->sched.max_loras))
         return kw_fail(err, KW_ERANGE, "%s: max_cpu_loras is %u, want at least max_loras, %u, and that at least 1",
                        d->name, d->lora.max_cpu_loras, d->sched.max_loras);
+    if (d->ranks > KW_STEP_RANKS || (d->ranks > 1 && d->sched.max_loras))
+        return kw_fail(err, KW_ERANGE, "%s: %u ranks of a replica, want 1 to %d, and none with LoRA adapters", d->name,
+                       d->ranks, KW_STEP_RANKS);
     if (d->lora.adapters && trace->model && d->lora.adapters->n_models != trace->n_models)
         return kw_fail(err, KW_ERANGE, "%s: adapters of %u models, the trace has %zu", d->name,
                        d->lora.adapters->n_models, trace->n_models);
@@ -131,7 +134,7 @@ static void keep_engines(struct kw_pool *p, const struct kw_deployment *d, enum 
 {
     /* Bytes that differ only in padding rebuild engines that could have stayed: slower once, never wrong. */
     bool same = !memcmp(&p->made_for, &d->sched, sizeof d->sched) && p->made_with == d->steptime &&
-                p->stepping == stepping && p->itl == itl;
+                p->made_ranks == kw_deployment_ranks(d) && p->stepping == stepping && p->itl == itl;
     for (uint32_t i = 0; i < p->n && !same; i++) {
         if (!p->r[i].engine) continue;
         kw_replica_free(p->r[i].engine);
@@ -140,6 +143,7 @@ static void keep_engines(struct kw_pool *p, const struct kw_deployment *d, enum 
     }
     memcpy(&p->made_for, &d->sched, sizeof d->sched);
     p->made_with = d->steptime;
+    p->made_ranks = kw_deployment_ranks(d);
     p->stepping = stepping;
     p->itl = itl;
 }
@@ -182,7 +186,7 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
     p->limit = c->hard_concurrency ? c->hard_concurrency : UINT32_MAX;
     p->g = (struct kw_signals){ .oldest = KW_NEVER,
                                 .unanswered = KW_NEVER,
-                                .slots = c->hard_concurrency ? c->hard_concurrency : d->sched.max_num_seqs };
+                                .slots = c->hard_concurrency ? c->hard_concurrency : kw_deployment_seats(d) };
     p->idle_head = p->idle_tail = p->first_held = NONE;
     p->n_idle = p->n_held = p->exist = 0;
     p->standins = p->ready_standins = 0;
@@ -283,8 +287,7 @@ uint64_t kw_pool_waiting(const struct kw_pool *p)
 {
     uint64_t n = p->g.queued;
     for (uint32_t k = 0; k < p->n; k++)
-        if (p->r[k].state == KW_REPLICA_READY)
-            n += kw_sched_waiting(p->r[k].engine->sched) + kw_sched_held(p->r[k].engine->sched);
+        if (p->r[k].state == KW_REPLICA_READY) n += kw_replica_waiting(p->r[k].engine);
     return n;
 }
 
@@ -389,8 +392,8 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
         counted += !p->w->flights.f[flight].warmup && !kw_inflight_is_ping(&p->w->flights.f[flight]);
         kw_tally_completed(&p->w->tally, &p->w->flights.f[flight], now,
                            kw_run_rtt(p->w, p->d, &p->w->flights.f[flight]), p->d,
-                           prefix ? kw_sched_cached(r->engine->sched, slot) : 0, 0,
-                           records ? kw_sched_preemptions(r->engine->sched, slot) : 0, false);
+                           prefix ? kw_replica_cached(r->engine, slot) : 0, 0,
+                           records ? kw_replica_preemptions(r->engine, slot) : 0, false);
         kw_inflight_table_drop(&p->w->flights, flight);
         kw_dispatch_left(p, k);
     }

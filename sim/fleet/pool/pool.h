@@ -90,6 +90,7 @@ struct kw_pool {
     enum kw_stepping stepping; /* what the engines were made for, with the next three */
     struct kw_sched_config made_for;
     const struct kw_steptime *made_with;
+    uint32_t made_ranks;
     struct kw_hist *itl;
     uint32_t limit; /* requests a replica takes at once, UINT32_MAX: the engine decides */
     struct kw_signals g;

@@ -103,7 +103,7 @@ static void find_unanswered(struct kw_pool *p)
 /* The engines' part of the signals, O(replicas). */
 static void look_inside(struct kw_pool *p, kw_ns now)
 {
-    double most = 0, cache = (double)p->d->sched.num_blocks * p->d->sched.block_size;
+    double most = 0, cache = (double)p->d->sched.num_blocks * p->d->sched.block_size * kw_deployment_ranks(p->d);
     for (uint32_t k = 0; k < p->n; k++)
         if (p->r[k].state == KW_REPLICA_READY)
             most = fmax(most, (double)kw_replica_kv_asked(p->r[k].engine, now) / cache);

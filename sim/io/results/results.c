@@ -306,6 +306,10 @@ static void write_points(struct kw_writer *w, const struct kw_results *r)
     point_names(w, r, names, sizeof names / sizeof *names);
     PER_POINT(w, r, uint32_t, KW_H5_U32, "tp", "GPU", "tensor-parallel degree of the first deployment",
               c->choice[0].tp);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "dp", "rank", "data-parallel ranks of a replica of the first deployment",
+              c->choice[0].dp);
+    PER_POINT(w, r, uint32_t, KW_H5_U32, "ep", "GPU", "that share its experts whole; 1: each has a slice of every one",
+              c->choice[0].ep);
     if (r->plan && r->plan->n_substitutes)
         PER_POINT(
             w, r, double, KW_H5_F64, "quality", "",
@@ -575,6 +579,9 @@ const struct kw_choice_field kw_choice_field[] = {
         name, unit, text, offsetof(struct kw_choice, member), sizeof((struct kw_choice *)0)->member, false, false      \
     }
     FIELD("tp", tp, "GPU", "tensor-parallel degree"),
+    { "dp", "rank", "data-parallel ranks of a replica", offsetof(struct kw_choice, dp), sizeof(uint32_t), false, true },
+    { "ep", "GPU", "that share experts whole; 1: each has a slice of every one", offsetof(struct kw_choice, ep),
+      sizeof(uint32_t), false, true },
     FIELD("keep_warm", scaling.keep_warm, "replica", "replicas kept ready"),
     FIELD("max_replicas", scaling.max_replicas, "replica", "most replicas"),
     FIELD("buffer_replicas", scaling.buffer_replicas, "replica", "spare replicas while active"),

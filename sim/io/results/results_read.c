@@ -319,6 +319,16 @@ static int64_t least_of(const struct kw_choice_field *f)
     return f->offset == offsetof(struct kw_choice, prewarm.lead) ? KW_LEAD_AUTO : 0;
 }
 
+/* A count of a deployment that older results do not tell: 1. */
+static uint32_t setting_of(const struct reading *r, const char *name, size_t at)
+{
+    for (size_t i = 0; i < r->n_settings; i++)
+        if (!strcmp(kw_choice_field[i].name, name) && r->settings[i] && r->settings[i][at] > 0 &&
+            r->settings[i][at] < 4096)
+            return (uint32_t)r->settings[i][at];
+    return 1;
+}
+
 /* Deployment d of point i: the offer is looked up in today's catalogue. What it was simulated with, a profile or an
  * API's latency, may have been the user's own and asks nothing of prices. */
 static enum kw_status resolve(const struct reading *r, size_t at, struct kw_catalogue *c, struct kw_choice *out,
@@ -348,7 +358,8 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
                                           r->profile_grade ? r->profile_grade[at] : NULL,
                                           r->link ? r->link[at] : NULL,
                                           r->link_grade ? r->link_grade[at] : NULL,
-                                          tp > 0 && tp < 1024 ? (uint32_t)tp : 0 };
+                                          { tp > 0 && tp < 1024 ? (uint32_t)tp : 0, setting_of(r, "dp", at),
+                                            setting_of(r, "ep", at) } };
         st = kw_catalogue_profile_named(c, &words, &profile, err);
         for (size_t i = 0; i < p->n_gpus && st == KW_OK; i++)
             if (!strcmp(p->gpus[i].sku, r->sku[at]) && !strcmp(p->gpus[i].gpu, r->gpu[at])) {
@@ -381,6 +392,7 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
             return kw_fail(err, KW_EPARSE, "/deployments/%s: %lld is out of range", f->name, (long long)v);
         kw_choice_field_set(f, out, v);
     }
+    out->gpus = out->tp * out->dp;
     if (!out->profile_seqs) { /* an older result does not tell the profile's limits from others */
         out->profile_seqs = out->sched.max_num_seqs;
         out->profile_tokens = out->sched.max_num_batched_tokens;
@@ -527,7 +539,7 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
                 memcpy((char *)u + kw_usage_field[f].offset, &v, sizeof v);
             }
             u->kind = choice->platform->kind;
-            u->gpus = choice->gpu ? kw_gpus_per_replica(choice->gpu, choice->tp) : 0;
+            u->gpus = choice->gpu ? kw_gpus_per_replica(choice->gpu, choice->gpus) : 0;
         }
     }
     return fill_groups(r, i, p, err);

@@ -45,6 +45,11 @@ void kw_catalogue_free(struct kw_catalogue *c)
         free(c->linked[i].profile);
     }
     free(c->linked);
+    for (size_t i = 0; i < c->n_grouped; i++) {
+        kw_profile_free(c->grouped[i]);
+        free(c->grouped[i]);
+    }
+    free(c->grouped);
     for (size_t i = 0; i < c->n_zones; i++) {
         kw_zone_free(c->zone[i]);
         free(c->zone[i]);
@@ -331,47 +336,6 @@ enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *pat
     return KW_OK;
 }
 
-/* All but the all-reduces is from's, which outlives it. */
-static enum kw_status over_link(struct kw_profile *to, const struct kw_profile *from, const struct kw_link *link,
-                                const struct kw_model_shape *m, struct kw_error *err)
-{
-    double *y = malloc(from->tables.comm.n * sizeof *y);
-    if (!y) return kw_fail(err, KW_ENOMEM, "out of memory");
-    for (uint32_t i = 0; i < from->tables.comm.n; i++) y[i] = kw_link_step_s(link, m, from->tables.comm.x[i]);
-    *to = *from;
-    to->tables.comm.y = y;
-    kw_profile_put_link(to, link);
-    to->weakest = kw_grade_weaker(to->weakest, link->provenance.grade);
-    return KW_OK;
-}
-
-enum kw_status kw_catalogue_linked(struct kw_catalogue *c, const struct kw_profile *from, const struct kw_link *link,
-                                   const struct kw_profile **out, struct kw_error *err)
-{
-    const struct kw_model_shape *m = kw_model_find(from->model);
-    if (from->tp == 1) return kw_fail(err, KW_ERANGE, "no link is in use: a replica is one GPU (tp 1)");
-    if (!m || from->tables.comm.n < 2)
-        return kw_fail(err, KW_ERANGE, "this profile of %.48s does not tell all-reduces from the rest of its steps",
-                       from->model);
-    for (size_t i = 0; i < c->n_linked; i++) {
-        const struct kw_profile *p = c->linked[i].profile;
-        if (c->linked[i].from != from || strcmp(p->link.name, link->name[0] ? link->name : link->full_name)) continue;
-        *out = p;
-        return KW_OK;
-    }
-    struct kw_catalogue_linked *more = realloc(c->linked, (c->n_linked + 1) * sizeof *more);
-    if (more) c->linked = more;
-    struct kw_profile *p = calloc(1, sizeof *p);
-    enum kw_status st = more && p ? over_link(p, from, link, m, err) : kw_fail(err, KW_ENOMEM, "out of memory");
-    if (st != KW_OK) {
-        free(p);
-        return st;
-    }
-    c->linked[c->n_linked++] = (struct kw_catalogue_linked){ .from = from, .profile = p };
-    *out = p;
-    return KW_OK;
-}
-
 static bool put_word(char *to, size_t size, const char *word)
 {
     return snprintf(to, size, "%s", word ? word : "") < (int)size;
@@ -393,9 +357,10 @@ enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct k
     enum kw_grade grade = grade_of(w->grade), link_grade = grade_of(w->link_grade);
     for (size_t i = 0; i < c->n_named; i++) {
         const struct kw_profile *p = c->named[i];
-        if (p->tp == w->tp && !strcmp(p->gpu, w->gpu) && !strcmp(p->model, w->model) &&
-            !strcmp(p->precision, w->precision) && !strcmp(p->file, file) && !strcmp(p->sha256, sha256) &&
-            p->steps.grade == grade && !strcmp(p->link.name, link) && p->link.provenance.grade == link_grade) {
+        if (kw_parallel_equal(kw_profile_parallel(p), w->par) && !strcmp(p->gpu, w->gpu) &&
+            !strcmp(p->model, w->model) && !strcmp(p->precision, w->precision) && !strcmp(p->file, file) &&
+            !strcmp(p->sha256, sha256) && p->steps.grade == grade && !strcmp(p->link.name, link) &&
+            p->link.provenance.grade == link_grade) {
             *out = p;
             return KW_OK;
         }
@@ -407,7 +372,9 @@ enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct k
         free(p);
         return kw_fail(err, KW_ENOMEM, "out of memory");
     }
-    p->tp = w->tp;
+    p->tp = w->par.tp;
+    p->dp = w->par.dp;
+    p->ep = w->par.ep;
     p->num_blocks = 1; /* it did fit */
     p->steps.grade = grade;
     p->link.provenance.grade = link_grade;

@@ -14,7 +14,7 @@
 
 struct kw_profile_words { /* borrowed; all after precision may be NULL: not known */
     const char *gpu, *model, *precision, *file, *sha256, *grade, *link, *link_grade;
-    uint32_t tp;
+    struct kw_parallel par;
 };
 
 struct kw_catalogue {
@@ -38,6 +38,8 @@ struct kw_catalogue {
         struct kw_profile *profile;
     } * linked;
     size_t n_linked;
+    struct kw_profile **grouped; /* [n_grouped], owned: profiles made for several ranks or whole experts */
+    size_t n_grouped;
     const struct kw_search_path
         *search_path;   /* where files that a scenario names lie; NULL: the working folder; borrowed */
     bool beside;        /* one of them was found in search_path->folder[0] */
@@ -66,10 +68,15 @@ enum kw_status kw_catalogue_adopt(struct kw_catalogue *c, const char **names, si
 /* The profile in a file (search_path says where), read once. It serves whoever names it and nobody else. */
 enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
                                          struct kw_error *err);
-/* A profile with its all-reduces over another link, made once for each of the two: the rest of a step stays. KW_ERANGE:
+/* A profile with its all-reduces (link: over its tp GPUs) and what its ranks exchange (over dp GPUs; of no GPUs where there
+ * are none) over another link, made once for each of the two: the rest of a step stays. KW_ERANGE:
  * it is of one GPU, or does not tell its all-reduces apart, or its model's shape is not known. */
 enum kw_status kw_catalogue_linked(struct kw_catalogue *c, const struct kw_profile *from, const struct kw_link *link,
-                                   const struct kw_profile **out, struct kw_error *err);
+                                   const struct kw_link *exchange, const struct kw_profile **out, struct kw_error *err);
+/* The profile of a model on `par` of the GPU: one that was offered, else made on the spot and once. KW_ERANGE as
+ * kw_on_the_spot, or the model's shape is not known. */
+enum kw_status kw_catalogue_group(struct kw_catalogue *c, const char *gpu, const char *model, const char *precision,
+                                  struct kw_parallel par, const struct kw_profile **out, struct kw_error *err);
 /* A profile of which a result file knows no more than these words: it may have been the user's own. Enough to price
  * what was simulated with it, not to simulate. KW_ERANGE: a word is longer than a profile's. */
 enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct kw_profile_words *w,

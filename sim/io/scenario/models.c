@@ -1,6 +1,7 @@
 #include "sim/io/scenario/models.h"
 #include <string.h>
 #include "calibrate/operators/on_the_spot.h"
+#include "sim/plan/plan.h"
 
 enum kw_status kw_catalogue_model(struct kw_catalogue *c, const char *name, const struct kw_model_shape **out,
                                   struct kw_error *err)
@@ -63,6 +64,37 @@ static enum kw_status meet_swept(struct kw_jnode sweep, struct kw_catalogue *c, 
     return st;
 }
 
+/* Numbers of a list, as far as they are such: whoever reads it refuses the others. */
+static size_t counts(struct kw_jnode list, uint32_t to[KW_PLAN_MAX_LIST])
+{
+    size_t n = 0;
+    for (int i = 0; i < kw_json_len(list) && n < KW_PLAN_MAX_LIST; i++) {
+        int64_t v;
+        if (kw_json_i64(kw_json_at(list, i), 1, 4096, &v, NULL) == KW_OK) to[n++] = (uint32_t)v;
+    }
+    return n;
+}
+
+/* A plan tries several ranks, and whole experts, of its own model and of substitutes. */
+static enum kw_status meet_groups(struct kw_jnode root, struct kw_catalogue *c, struct kw_error *err)
+{
+    struct kw_jnode o = kw_json_get(root, "candidates"), more = kw_json_get(o, "substitutes");
+    uint32_t dp[KW_PLAN_MAX_LIST] = { 1 }, ep[KW_PLAN_MAX_LIST];
+    size_t n_dp = counts(kw_json_get(o, "dp"), dp), n_ep = counts(kw_json_get(o, "ep"), ep);
+    enum kw_status st = KW_OK;
+    if (!n_dp && !n_ep) return KW_OK;
+    for (int i = -1; i < (kw_json_is_object(more) ? kw_json_len(more) : 0) && st == KW_OK; i++) {
+        const char *name = NULL;
+        if (i >= 0)
+            kw_json_member(more, i, &name);
+        else if (kw_json_str_or(kw_json_get(root, "model"), NULL, &name, err) != KW_OK)
+            continue;
+        const struct kw_model_shape *m = name ? kw_model_find(name) : NULL;
+        if (m) st = kw_on_the_spot_groups(&c->profiles, m, dp, n_dp ? n_dp : 1, ep, n_ep, err);
+    }
+    return st;
+}
+
 enum kw_status kw_scenario_models(const struct kw_scenario *s, struct kw_catalogue *c, struct kw_error *err)
 {
     struct kw_jnode root = kw_json_root(&s->doc);
@@ -70,5 +102,6 @@ enum kw_status kw_scenario_models(const struct kw_scenario *s, struct kw_catalog
     if (st == KW_OK) st = meet_each(kw_json_get(root, "deployments"), "model", c, err);
     if (st == KW_OK) st = meet_each(kw_json_get(root, "adapters"), "base", c, err);
     if (st == KW_OK) st = meet_substitutes(kw_json_get(kw_json_get(root, "candidates"), "substitutes"), c, err);
+    if (st == KW_OK) st = meet_groups(root, c, err);
     return st == KW_OK ? meet_swept(kw_json_get(root, "sweep"), c, err) : st;
 }

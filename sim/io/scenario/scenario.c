@@ -590,16 +590,37 @@ static const char *other_profiles(const struct kw_catalogue *c, const char *mode
     return buf;
 }
 
+/* That the user's file, of one rank or of several, says what the deployment does: "dp" may make several ranks of one, which
+ * then last as long as the slowest of them. */
+static enum kw_status check_ranks(struct kw_jnode o, const struct kw_profile *p, struct kw_parallel asked,
+                                  uint32_t *ranks, struct kw_error *err)
+{
+    uint32_t own = kw_parallel_ranks(kw_profile_parallel(p)), ep = p->ep > 1 ? p->ep : 1;
+    *ranks = kw_json_present(get(o, "dp")) ? asked.dp : own;
+    if (own > 1 && *ranks != own)
+        return kw_json_fail(get(o, "dp"), KW_ERANGE, err, "is %u, but the profile named beside it is of %u", *ranks,
+                            own);
+    if (kw_json_present(get(o, "ep")) && asked.ep != ep)
+        return kw_json_fail(get(o, "ep"), KW_ERANGE, err, "is %u, but the profile named beside it is of %u", asked.ep,
+                            ep);
+    return KW_OK;
+}
+
 static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer *offer, const char *model,
-                                   struct kw_catalogue *c, const struct kw_profile **out, struct kw_error *err)
+                                   struct kw_catalogue *c, const struct kw_profile **out, uint32_t *ranks,
+                                   struct kw_error *err)
 {
     const char *path, *precision;
     const struct kw_model_shape *shape = kw_model_find(model);
-    uint32_t tp;
+    uint32_t tp, dp, ep;
     enum kw_status st = kw_json_str_or(get(o, "profile"), NULL, &path, err);
     READ(kw_json_str_or(get(o, "precision"), shape ? kw_model_own_precision(shape) : "bf16", &precision, err));
     READ(count_or(get(o, "tp"), 1, 1, 64, &tp, err));
+    READ(count_or(get(o, "dp"), 1, 1, KW_STEP_RANKS, &dp, err));
+    READ(count_or(get(o, "ep"), 1, 1, 64 * KW_STEP_RANKS, &ep, err));
     if (st != KW_OK) return st;
+    struct kw_parallel par = { tp, dp, ep };
+    *ranks = dp;
     if (path) {
         st = kw_catalogue_profile_file(c, path, out, err);
         if (st == KW_OK && (strcmp((*out)->gpu, offer->gpu) || strcmp(known_name((*out)->model), known_name(model))))
@@ -611,7 +632,15 @@ static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer 
         if (st == KW_OK && kw_json_present(get(o, "tp")) && (*out)->tp != tp)
             st = kw_json_fail(get(o, "tp"), KW_ERANGE, err, "is %u, but the profile named beside it is of %u", tp,
                               (*out)->tp);
-        return st;
+        return st == KW_OK ? check_ranks(o, *out, par, ranks, err) : st;
+    }
+    if (ep > 1 && ep != tp * dp)
+        return kw_json_fail(get(o, "ep"), KW_ERANGE, err,
+                            "is %u; experts are spread over all %u GPUs (tp dp), or 1: sliced", ep, tp * dp);
+    if (dp > 1 || ep > 1) {
+        struct kw_error inner;
+        st = kw_catalogue_group(c, offer->gpu, known_name(model), precision, par, out, &inner);
+        return st == KW_OK ? st : kw_json_fail(get(o, dp > 1 ? "dp" : "ep"), st, err, "%s", inner.msg);
     }
     *out = kw_profiles_find(&c->profiles, offer->gpu, known_name(model), precision, tp);
     if (*out) return KW_OK;
@@ -656,12 +685,14 @@ static enum kw_status read_link(struct kw_jnode n, uint32_t tp, struct kw_link *
 static enum kw_status set_link(struct kw_jnode n, struct kw_catalogue *c, const struct kw_profile **profile,
                                struct kw_error *err)
 {
-    struct kw_link link = { .gpus = 0 };
+    struct kw_link link = { .gpus = 0 }, exchange = { .gpus = 0 };
     struct kw_error inner;
     if (!kw_json_present(n)) return KW_OK;
+    uint32_t dp = kw_parallel_ranks(kw_profile_parallel(*profile));
     enum kw_status st = (*profile)->tp > 1 ? read_link(n, (*profile)->tp, &link, err) : KW_OK;
+    if (st == KW_OK && dp > 1) st = read_link(n, dp, &exchange, err);
     if (st != KW_OK) return st;
-    st = kw_catalogue_linked(c, *profile, &link, profile, &inner);
+    st = kw_catalogue_linked(c, *profile, &link, &exchange, profile, &inner);
     return st == KW_OK ? st : kw_json_fail(n, st, err, "%s", inner.msg);
 }
 
@@ -726,7 +757,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     if ((st = kw_catalogue_platform(cat, platform_name, &p, &inner)) != KW_OK)
         return kw_json_fail(get(o, "platform"), st, err, "%s", inner.msg);
     const char *runs = kw_fine_tunes_base(f, model);
-    uint32_t policy_tokens = 0;
+    uint32_t policy_tokens = 0, ranks = 1;
     if (p->kind == KW_KIND_API) {
         struct kw_law own[3] = { { .kind = KW_LAW_NONE }, { .kind = KW_LAW_NONE }, { .kind = KW_LAW_NONE } };
         st = find_api(o, p, runs, &api, err);
@@ -762,10 +793,10 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         if (c->own_rate) c->rate_known_to = most;
     } else {
         READ(find_gpu(o, p, &offer, err));
-        READ(find_profile(o, offer, runs, cat, &profile, err));
+        READ(find_profile(o, offer, runs, cat, &profile, &ranks, err));
         READ(set_link(get(o, "link"), cat, &profile, err));
         if (st != KW_OK) return st;
-        if ((st = kw_choice_gpu(c, p, offer, profile, NULL, &inner)) != KW_OK)
+        if ((st = kw_choice_ranks(c, p, offer, profile, ranks, NULL, &inner)) != KW_OK)
             return kw_json_fail(o, st, err, "%s", inner.msg);
         st = kw_places_deployment(c, o, t, distances, err);
         READ(read_scheduler(get(o, "scheduler"), &c->sched, err));
@@ -1662,6 +1693,8 @@ enum kw_status kw_scenario_plan_options(const struct kw_scenario *s, struct kw_p
         st = kw_json_enum(kw_json_at(list, i), kw_kind_name, &kind, err);
         o->kinds |= 1u << kind;
     }
+    READ(read_counts(get(c, "dp"), KW_STEP_RANKS, o->dp, &o->n_dp, err));
+    READ(read_counts(get(c, "ep"), 64 * KW_STEP_RANKS, o->ep, &o->n_ep, err));
     list = get(c, "tp");
     READ(check_list(list, (int)(sizeof o->tp / sizeof *o->tp), err));
     for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++) {

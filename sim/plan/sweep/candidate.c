@@ -85,21 +85,29 @@ static enum kw_status plannable(const struct kw_platform *p, struct kw_error *er
 enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
                              const struct kw_profile *prof, const struct kw_steptime *st, struct kw_error *err)
 {
+    return kw_choice_ranks(c, p, o, prof, kw_parallel_ranks(kw_profile_parallel(prof)), st, err);
+}
+
+enum kw_status kw_choice_ranks(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
+                               const struct kw_profile *prof, uint32_t ranks, const struct kw_steptime *st,
+                               struct kw_error *err)
+{
+    uint32_t gpus = prof->tp * ranks;
     enum kw_status status = plannable(p, err);
     if (status != KW_OK) return status;
     if (p->kind == KW_KIND_API)
         return kw_fail(err, KW_ERANGE, "%s is a per-token API: it takes a model, not a GPU", p->name);
     if (strcmp(o->gpu, prof->gpu))
         return kw_fail(err, KW_ERANGE, "the profile is for %s, the offer of %s for %s", prof->gpu, p->name, o->gpu);
-    uint32_t step = kw_gpu_offer_step(o, prof->tp);
+    uint32_t step = kw_gpu_offer_step(o, gpus);
     if (step == 0 || (p->kind == KW_KIND_SERVERLESS && step > 1))
         return kw_fail(err, KW_ERANGE, "%s has no replica of %" PRIu32 " %s: it sells %" PRIu32 " to %" PRIu32, p->name,
-                       prof->tp, o->gpu, o->gpus_min, o->gpus_max);
+                       gpus, o->gpu, o->gpus_min, o->gpus_max);
     enum kw_term term = KW_TERM_ON_DEMAND; /* else by the first that has a price */
     while (term < KW_TERMS && (kw_term_of_api(term) || !kw_gpu_price(o, term)->known)) term++;
     if (term == KW_TERMS) return kw_fail(err, KW_ERANGE, "%s: the price of %s is not known", p->name, o->gpu);
     if (prof->num_blocks == 0)
-        return kw_fail(err, KW_ERANGE, "%s in %s does not fit %" PRIu32 " x %s", prof->model, prof->precision, prof->tp,
+        return kw_fail(err, KW_ERANGE, "%s in %s does not fit %" PRIu32 " x %s", prof->model, prof->precision, gpus,
                        prof->gpu);
     memset(c, 0, sizeof *c);
     snprintf(c->name, sizeof c->name, "%s", p->name);
@@ -108,6 +116,9 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
     c->profile = prof;
     c->steptime = st;
     c->tp = prof->tp;
+    c->dp = ranks;
+    c->ep = prof->ep > 1 ? prof->ep : 1;
+    c->gpus = gpus;
     c->term = term;
     /* Field by field, so that padding stays zero and equal deployments are equal bytes (sim/plan/sweep/sweep.c). */
     struct kw_sched_config *s = &c->sched;
@@ -367,7 +378,7 @@ void kw_choice_self_managed(struct kw_choice *c, const struct kw_self_managed *f
     c->scaling.queue_limit = was.queue_limit;
     c->scaling.queue_timeout = was.queue_timeout;
     c->scaling.request_timeout = was.request_timeout;
-    c->node.places = f->packs && unit > c->tp ? unit / c->tp : 1;
+    c->node.places = f->packs && unit > c->gpus ? unit / c->gpus : 1;
     c->node.idle = own->idle_stated ? own->idle : f->node_idle;
     c->cold.provision = own->provision.kind != KW_LAW_NONE ? own->provision : c->platform->cold.provision;
     c->cold.pull = own->pull.kind != KW_LAW_NONE ? own->pull : c->platform->cold.pull;
@@ -380,13 +391,19 @@ bool kw_choice_scales(const struct kw_choice *c)
 
 uint32_t kw_choice_node_gpus(const struct kw_choice *c)
 {
-    return c->gpu->gpus_min > c->tp ? c->gpu->gpus_min : kw_gpus_per_replica(c->gpu, c->tp);
+    return c->gpu->gpus_min > c->gpus ? c->gpu->gpus_min : kw_gpus_per_replica(c->gpu, c->gpus);
 }
 
 const char *kw_choice_node_unknown(const struct kw_choice *c)
 {
     if (!c->autoscaler) return NULL;
     return c->cold.provision.kind == KW_LAW_NONE ? "provision_s" : c->cold.pull.kind == KW_LAW_NONE ? "pull_s" : NULL;
+}
+
+/* Requests that a replica computes at once. */
+static uint32_t seats(const struct kw_choice *c)
+{
+    return c->sched.max_num_seqs * c->dp;
 }
 
 /* One scaler has its setting as requests, one as a share of what a replica takes at once, the others as the limit. */
@@ -396,7 +413,7 @@ static double concurrency(const struct kw_autoscaling *s, const struct kw_choice
     case KW_SCALER_CONCURRENCY:
     case KW_SCALER_KPA:
     case KW_SCALER_REQUEST_COUNT: return s->target;
-    case KW_SCALER_LOAD_TARGET: return s->target * (s->hard_concurrency ? s->hard_concurrency : c->sched.max_num_seqs);
+    case KW_SCALER_LOAD_TARGET: return s->target * (s->hard_concurrency ? s->hard_concurrency : seats(c));
     default: return s->hard_concurrency;
     }
 }
@@ -422,7 +439,7 @@ void kw_choice_set_concurrency(struct kw_choice *c, uint32_t requests)
         s->target = requests;
         break;
     case KW_SCALER_LOAD_TARGET:
-        s->target = fmin(1, requests / (double)(s->hard_concurrency ? s->hard_concurrency : c->sched.max_num_seqs));
+        s->target = fmin(1, requests / (double)(s->hard_concurrency ? s->hard_concurrency : seats(c)));
         break;
     default: s->hard_concurrency = requests;
     }
@@ -476,6 +493,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     }
     d->steptime = c->steptime;
     d->sched = c->sched;
+    d->ranks = c->dp;
     d->scaling = c->scaling;
     d->balance = c->balance;
     d->prewarm = c->prewarm;
@@ -561,6 +579,10 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
     if (c->tp != c->profile->tp)
         return kw_fail(err, KW_ERANGE, "%s: tp %" PRIu32 " but the profile is for %" PRIu32, c->name, c->tp,
                        c->profile->tp);
+    if (c->dp > 1 && c->lora.adapters)
+        return kw_fail(err, KW_ERANGE,
+                       "%s: LoRA adapters are not simulated on several data-parallel ranks (dp %" PRIu32 ")", c->name,
+                       c->dp);
     if (s->max_replicas == 0) return kw_fail(err, KW_ERANGE, "%s: max_replicas is 0, want at least 1", c->name);
     if (s->keep_warm > s->max_replicas)
         return kw_fail(err, KW_ERANGE, "%s: keep_warm %" PRIu32 " exceeds max_replicas %" PRIu32, c->name, s->keep_warm,
@@ -622,7 +644,7 @@ char *kw_choice_binds(const struct kw_choice *c, char *buf, size_t size)
     struct kw_tariff t = kw_choice_tariff(c);
     struct kw_usage u = { .kind = KW_KIND_DEDICATED, .window = KW_HOURS_PER_MONTH * KW_NS_PER_HOUR };
     struct kw_bill b;
-    u.reserved_gpu_ns = (int64_t)kw_gpus_rented(c->gpu, c->tp, c->scaling.max_replicas) * u.window;
+    u.reserved_gpu_ns = (int64_t)kw_gpus_rented(c->gpu, c->gpus, c->scaling.max_replicas) * u.window;
     if (kw_bills(&b, &u, &t, 1, true, NULL) != KW_OK) return buf;
     double all = months * kw_nano_to_double(b.item[KW_ITEM_RESERVED]);
     double upfront = all * (double)c->gpu->committed[c->term - KW_TERM_COMMITTED].upfront_ppm / 1e6;
@@ -715,27 +737,36 @@ static void hold_word(const struct kw_choice *c, char *buf, size_t size)
 }
 
 /* In the autoscaler's own names, with what its nodes are. */
+char *kw_choice_split(const struct kw_choice *c, const char *gap, char buf[KW_CHOICE_SPLIT])
+{
+    char dp[24] = "", ep[24] = "";
+    if (c->dp > 1) snprintf(dp, sizeof dp, " dp%s%" PRIu32, gap, c->dp);
+    if (c->ep > 1) snprintf(ep, sizeof ep, " ep%s%" PRIu32, gap, c->ep);
+    snprintf(buf, KW_CHOICE_SPLIT, "tp%s%" PRIu32 "%s%s", gap, c->tp, dp, ep);
+    return buf;
+}
+
 static void self_managed_settings(const struct kw_choice *c, char *buf, size_t size)
 {
     const struct kw_self_managed *f = c->autoscaler;
     const struct kw_autoscaling *s = &c->scaling;
-    char idle[32], own[240];
+    char idle[32], own[240], split[KW_CHOICE_SPLIT];
     uint32_t gpus = kw_choice_node_gpus(c);
     own[0] = 0;
     if (c->steptime) kw_self_managed_settings(f, s, own, sizeof own); /* a result opened again keeps no more of them */
     snprintf(buf, size,
-             "%s: %s=%" PRIu32 " %s=%" PRIu32 "%s%s; replicas of tp %" PRIu32 " on nodes %s (%" PRIu32
+             "%s: %s=%" PRIu32 " %s=%" PRIu32 "%s%s; replicas of %s on nodes %s (%" PRIu32
              " GPU%s), given back after %s s without one, balance=%s",
              f->name, kw_self_managed_word(f, "keep_warm"), s->keep_warm, kw_self_managed_word(f, "max_replicas"),
-             s->max_replicas, own[0] ? " " : "", own, c->tp, word(c->gpu->sku, c->gpu->gpu), gpus, gpus == 1 ? "" : "s",
-             kw_nano_format(idle, sizeof idle, c->node.idle), kw_balance_name[c->balance]);
+             s->max_replicas, own[0] ? " " : "", own, kw_choice_split(c, " ", split), word(c->gpu->sku, c->gpu->gpu),
+             gpus, gpus == 1 ? "" : "s", kw_nano_format(idle, sizeof idle, c->node.idle), kw_balance_name[c->balance]);
 }
 
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
 {
     const struct kw_platform *p = c->platform;
     const struct kw_autoscaling *s = &c->scaling;
-    char idle[32], units[64], limit[16];
+    char idle[32], units[64], limit[16], split[KW_CHOICE_SPLIT];
     switch (p->kind) {
     case KW_KIND_API: {
         bool tier = c->term == KW_TERM_FLEX || c->term == KW_TERM_PRIORITY;
@@ -776,12 +807,11 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
             self_managed_settings(c, buf, size);
             break;
         }
-        uint32_t rented = kw_gpus_rented(c->gpu, c->tp, s->max_replicas),
+        uint32_t rented = kw_gpus_rented(c->gpu, c->gpus, s->max_replicas),
                  unit = c->gpu->gpus_min ? c->gpu->gpus_min : 1;
-        snprintf(buf, size,
-                 "%" PRIu32 " x %s (%" PRIu32 " GPU%s), %" PRIu32 " replica%s of tp %" PRIu32 ", %s%s, balance=%s",
+        snprintf(buf, size, "%" PRIu32 " x %s (%" PRIu32 " GPU%s), %" PRIu32 " replica%s of %s, %s%s, balance=%s",
                  rented / unit, word(c->gpu->sku, c->gpu->gpu), rented, rented == 1 ? "" : "s", s->max_replicas,
-                 s->max_replicas == 1 ? "" : "s", c->tp, kw_term_name[c->term],
+                 s->max_replicas == 1 ? "" : "s", kw_choice_split(c, " ", split), kw_term_name[c->term],
                  c->term == KW_TERM_SPOT && c->spot.fallback ? " with on-demand fallback" : "",
                  kw_balance_name[c->balance]);
         char bound[120];
@@ -850,7 +880,7 @@ static const char *model_word(const struct kw_choice *c, char *buf, size_t size)
 static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
 {
     const struct kw_autoscaling *s = &c->scaling;
-    char idle[32], model[80];
+    char idle[32], model[80], split[KW_CHOICE_SPLIT];
     switch (c->platform->kind) {
     case KW_KIND_API:
         if (c->term == KW_TERM_PROVISIONED)
@@ -861,8 +891,8 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
                      c->term == KW_TERM_BATCH && c->batch_from == KW_BATCH_OBSERVED ? " observed" : "");
         break;
     case KW_KIND_SERVERLESS:
-        snprintf(buf, size, "%s %s %s%s tp%" PRIu32 " keep_warm=%" PRIu32 " idle=%ss", c->platform->name, c->gpu->gpu,
-                 model_word(c, model, sizeof model), c->profile->precision, c->tp, s->keep_warm,
+        snprintf(buf, size, "%s %s %s%s %s keep_warm=%" PRIu32 " idle=%ss", c->platform->name, c->gpu->gpu,
+                 model_word(c, model, sizeof model), c->profile->precision, kw_choice_split(c, "", split), s->keep_warm,
                  kw_nano_format(idle, sizeof idle, s->idle_timeout));
         if (!kw_choice_concurrency_is_default(c)) {
             size_t at = strlen(buf);
@@ -871,12 +901,12 @@ static char *choice_label(const struct kw_choice *c, char *buf, size_t size)
         break;
     case KW_KIND_DEDICATED:
         if (c->autoscaler)
-            snprintf(buf, size, "%s %s %s%s tp%" PRIu32 " %s keep_warm=%" PRIu32, c->platform->name, c->gpu->gpu,
-                     model_word(c, model, sizeof model), c->profile->precision, c->tp, c->autoscaler->name,
-                     s->keep_warm);
+            snprintf(buf, size, "%s %s %s%s %s %s keep_warm=%" PRIu32, c->platform->name, c->gpu->gpu,
+                     model_word(c, model, sizeof model), c->profile->precision, kw_choice_split(c, "", split),
+                     c->autoscaler->name, s->keep_warm);
         else
-            snprintf(buf, size, "%s %" PRIu32 " x %s %s%s tp%" PRIu32 " %s", c->platform->name, s->max_replicas,
-                     c->gpu->gpu, model_word(c, model, sizeof model), c->profile->precision, c->tp,
+            snprintf(buf, size, "%s %" PRIu32 " x %s %s%s %s %s", c->platform->name, s->max_replicas, c->gpu->gpu,
+                     model_word(c, model, sizeof model), c->profile->precision, kw_choice_split(c, "", split),
                      kw_term_name[c->term]);
         break;
     }
@@ -1005,7 +1035,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         int n = snprintf(at, sizeof at, "gpus[%s]", c->gpu->sku);
         if (n < 0 || (size_t)n >= sizeof at || !starts(f->path, at)) return false;
         const char *what = f->path + n;
-        if (starts(what, ".count")) return c->tp > 1;
+        if (starts(what, ".count")) return c->gpus > 1;
         if (starts(what, ".hour")) return c->term == KW_TERM_ON_DEMAND;
         if (starts(what, ".month")) return c->term == KW_TERM_MONTHLY;
         if (starts(what, ".terms[")) return kw_term_months(c->term) == (uint32_t)strtoul(what + 7, NULL, 10);

@@ -74,7 +74,9 @@ struct kw_choice { /* one deployment of a candidate */
     kw_ns region_rtt[KW_REGIONS_MAX];     /* by the trace's regions: sim/plan/sweep/distance.h */
     const struct kw_profile *profile;     /* serverless, dedicated; borrowed */
     const struct kw_steptime *steptime;   /* compiled from profile; shared by all candidates that use it; borrowed */
-    uint32_t tp;                          /* == profile->tp */
+    uint32_t tp, dp,
+        ep;        /* how a replica lies on its GPUs: the profile's kw_parallel, dp more where that tells one rank */
+    uint32_t gpus; /* of a replica: tp dp */
     enum kw_term term;
     struct kw_sched_config sched;          /* from the profile, then overrides */
     uint32_t profile_seqs, profile_tokens; /* max_num_seqs and max_num_batched_tokens before those */
@@ -143,6 +145,10 @@ enum kw_status kw_candidate_copy(struct kw_candidate *to, const struct kw_candid
  */
 enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
                              const struct kw_profile *prof, const struct kw_steptime *st, struct kw_error *err);
+/* The same with as many ranks as the user says, of a profile that is of one alone or of as many. */
+enum kw_status kw_choice_ranks(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
+                               const struct kw_profile *prof, uint32_t ranks, const struct kw_steptime *st,
+                               struct kw_error *err);
 enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
                              struct kw_error *err);
 /* The same with the user's own TTFT, TTFT per 1000 prompt tokens and output rate, in this order; NONE takes the
@@ -232,6 +238,9 @@ const char *kw_choice_spot_unknown(const struct kw_choice *c);
 /* Checks a finished choice for consistency, KW_ERANGE with a message naming the field. */
 enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err);
 
+#define KW_CHOICE_SPLIT 64
+/* How a replica lies on its GPUs: "tp1", "tp1 dp2 ep2"; with " " as gap "tp 1". Returns buf. */
+char *kw_choice_split(const struct kw_choice *c, const char *gap, char buf[KW_CHOICE_SPLIT]);
 /* The settings in the platform's own words: "min_containers=1 scaledown_window=60 max_containers=8";
  * "2 x gpu_1x_h100_sxm5, monthly"; an API's sku. Returns buf. */
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size);

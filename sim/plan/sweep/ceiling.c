@@ -21,10 +21,10 @@ enum kw_status kw_cost_floor(const struct kw_candidate *c, kw_ns window, kw_ns m
             u.reserved_gpu_ns =
                 (int64_t)((s->keep_warm + x->node.places - 1) / x->node.places) * kw_choice_node_gpus(x) * window;
         else if (u.kind == KW_KIND_DEDICATED && !interrupted)
-            u.reserved_gpu_ns = (int64_t)kw_gpus_rented(x->gpu, x->tp, s->max_replicas) * window;
+            u.reserved_gpu_ns = (int64_t)kw_gpus_rented(x->gpu, x->gpus, s->max_replicas) * window;
         else if (u.kind == KW_KIND_SERVERLESS && m->bills[KW_PHASE_ACTIVE] && m->bills[KW_PHASE_KEEP_WARM] &&
                  !m->window && s->stockout_probability == 0 && s->start_failure_probability == 0)
-            u.gpu_ns[KW_PHASE_ACTIVE] = (int64_t)s->keep_warm * kw_gpus_per_replica(x->gpu, x->tp) * window;
+            u.gpu_ns[KW_PHASE_ACTIVE] = (int64_t)s->keep_warm * kw_gpus_per_replica(x->gpu, x->gpus) * window;
         if (x->term == KW_TERM_PROVISIONED) u.units = x->provision.bought.n;
         usage[d] = u;
         tariff[d] = kw_choice_tariff(x);
@@ -40,7 +40,7 @@ static enum kw_status bill_of(const struct kw_choice *c, kw_ns billed, kw_ns win
     struct kw_usage u = { .kind = KW_KIND_SERVERLESS, .window = window, .month = month };
     struct kw_tariff tariff = kw_choice_tariff(c);
     struct kw_bill bill;
-    u.gpu_ns[KW_PHASE_ACTIVE] = billed * kw_gpus_per_replica(c->gpu, c->tp);
+    u.gpu_ns[KW_PHASE_ACTIVE] = billed * kw_gpus_per_replica(c->gpu, c->gpus);
     enum kw_status st = kw_bills(&bill, &u, &tariff, 1, true, err);
     if (st == KW_OK) *usd = kw_nano_to_double(bill.total);
     return st;

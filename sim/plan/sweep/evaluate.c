@@ -130,11 +130,11 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
         enum kw_kind kind = choice->platform->kind;
         uint32_t gpus = 0, rented = 0;
         replicas |= kind != KW_KIND_API;
-        if (kind != KW_KIND_API) gpus = kw_gpus_per_replica(choice->gpu, choice->tp);
+        if (kind != KW_KIND_API) gpus = kw_gpus_per_replica(choice->gpu, choice->gpus);
         if (kind == KW_KIND_DEDICATED) {
-            gpus = choice->tp; /* several replicas share a rented node */
+            gpus = choice->gpus; /* several replicas share a rented node */
             rented = choice->autoscaler ? kw_choice_node_gpus(choice)
-                                        : kw_gpus_rented(choice->gpu, choice->tp, choice->scaling.max_replicas);
+                                        : kw_gpus_rented(choice->gpu, choice->gpus, choice->scaling.max_replicas);
         }
         enum kw_status st =
             kw_usage_from_ledger(&usage[d], l, kw_choice_meter(choice), kind, gpus, rented, o->window, err);
@@ -155,9 +155,9 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
         adapters.adapter_held += l->adapter_held;
         adapters.adapter_held_ns += l->adapter_held_ns;
         kw_ns active = l->phase[KW_PHASE_ACTIVE];
-        busy += (kw_i128)active * choice->tp;
-        needed += (kw_i128)l->needed * choice->tp;
-        ready += ((kw_i128)active + l->phase[KW_PHASE_KEEP_WARM] + l->phase[KW_PHASE_IDLE]) * choice->tp;
+        busy += (kw_i128)active * choice->gpus;
+        needed += (kw_i128)l->needed * choice->gpus;
+        ready += ((kw_i128)active + l->phase[KW_PHASE_KEEP_WARM] + l->phase[KW_PHASE_IDLE]) * choice->gpus;
     }
     kw_evaluate_percentiles(sample, (const struct kw_hist *[]){ &o->ttft, &o->tpot, &o->e2e });
     bool timed = true;

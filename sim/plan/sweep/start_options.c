@@ -31,9 +31,9 @@ enum kw_status kw_choice_snapshot(struct kw_choice *c, bool on, struct kw_error 
                        "that a start on %s can always restore a snapshot was not found: state cold_start.restore and "
                        "cold_start.snapshot_probability",
                        c->platform->name);
-    if (on && o->snapshot_gpus_max && c->tp > o->snapshot_gpus_max)
+    if (on && o->snapshot_gpus_max && c->gpus > o->snapshot_gpus_max)
         return kw_fail(err, KW_ERANGE, "%s restores snapshots of %" PRIu32 " GPU at the most, not of %" PRIu32,
-                       c->platform->name, o->snapshot_gpus_max, c->tp);
+                       c->platform->name, o->snapshot_gpus_max, c->gpus);
     c->snapshot = on;
     c->cold.snapshot_probability = on;
     return KW_OK;

@@ -98,6 +98,7 @@ TWO_BASES = dict(one({}, TUNED), adapters=[{"models": "x-" + k, "base": base, "r
 LAW = {"constant": "3"}
 LATENCY = {"ttft": {"constant": "0.4"}, "output_rate": {"constant": "90"}}
 PAIR = one(dict(GPU, platform="modal", gpu="L4", tp=2, keep_warm=1, max_replicas=1))
+MOE = dict(one(dict(GPU, platform="modal", keep_warm=1, max_replicas=1)), model="qwen3-30b-a3b")
 GROQ = one(dict({"platform": "groq"}, **LATENCY))
 OPENAI = one(dict({"platform": "openai", "model": "gpt-4o"}, **LATENCY))
 del OPENAI["model"]
@@ -185,6 +186,8 @@ KEYS = {
     "deployments[].gpu": does(MODAL, "L4", "H100", wrong=(GROQ,)),
     "deployments[].precision": does(MODAL, "bf16", "fp8", wrong=(GROQ,)),
     "deployments[].tp": does(one(dict(GPU, platform="modal", keep_warm=1, max_replicas=1)), 1, 2, wrong=(GROQ,)),
+    "deployments[].dp": does(MOE, 1, 2, wrong=(GROQ,)),
+    "deployments[].ep": does(dict(MOE, deployments=[dict(MOE["deployments"][0], dp=2)]), 1, 2, wrong=(GROQ,)),
     "deployments[].link": does(PAIR, "pcie-5-peer", {"bandwidth_gb_s": "1", "latency_us": "50"}, wrong=(GROQ,)),
     "deployments[].profile": does(LAMBDA, "slow.json", UNSET, wrong=(GROQ,)),
     "deployments[].term": does(OPENAI, "on_demand", "batch"),
@@ -334,6 +337,8 @@ KEYS = {
     "candidates.platforms[]": plans(CHOICE, ["modal", "groq"], ["modal"]),
     "candidates.gpus[]": plans(CHOICE, ["L4"], ["H100"], wrong=(APIS, ["L4"])),
     "candidates.precisions[]": plans(CHOICE, ["fp8"], ["bf16"], wrong=(APIS, ["fp8"])),
+    "candidates.dp[]": plans(dict(RENTED, model="qwen3-30b-a3b"), [1], [2], wrong=(APIS, [1])),
+    "candidates.ep[]": plans(dict(RENTED, model="qwen3-30b-a3b", candidates=dict(RENTED["candidates"], dp=[2])), [1], [2], wrong=(APIS, [1])),
     "candidates.tp[]": plans(RENTED, [1], [2], wrong=(APIS, [1])),
     "candidates.substitutes.*": plans(ASKED, {"gpt-oss-120b": 0.9}, {"llama-3.3-70b": 0.9}),
     "candidates.quality_at_least": plans(ASKED, "0.8", "0.95", ("candidates.substitutes", {"llama-3.3-70b": 0.9}), wrong=(CHOICE, "0.9")),
