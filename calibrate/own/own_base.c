@@ -51,7 +51,7 @@ void kw_own_free_tables(struct kw_step_tables *t)
 }
 
 enum kw_status kw_own_provenance(struct kw_provenance *v, const struct kw_own_origin *origin, const char *path,
-                                 const char *sha256, size_t rows, struct kw_error *err)
+                                 const char *sha256, size_t rows, const char *how, struct kw_error *err)
 {
     const char *slash = strrchr(path, '/');
     char file[128];
@@ -61,7 +61,7 @@ enum kw_status kw_own_provenance(struct kw_provenance *v, const struct kw_own_or
     if (origin->text)
         snprintf(v->source, sizeof v->source, "%.70s: %.85s", origin->text, file);
     else
-        snprintf(v->source, sizeof v->source, "%.100s: calibrate import", file);
+        snprintf(v->source, sizeof v->source, "%.100s: %.40s", file, how);
     if (!origin->date) return kw_date_today(v->date, err);
     if (!kw_date_is_day(origin->date))
         return kw_fail(err, KW_EUSAGE, "--date: want YYYY-MM-DD, got '%.40s'", origin->date);

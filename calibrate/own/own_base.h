@@ -18,10 +18,10 @@ void kw_own_free_tables(struct kw_step_tables *t);
 struct kw_own_origin { /* what the user says of tables that are not their own; NULL: they are, and of today */
     const char *text, *date;
 };
-/* measured, today, "FILE (sha256 0123456789ab), 64 rows: calibrate import"; with origin->text published, as it says. sha256
+/* measured, today, "FILE (sha256 0123456789ab), 64 rows: HOW"; with origin->text published, as it says. sha256
  * may be "". KW_EUSAGE: origin->date is no day. */
 enum kw_status kw_own_provenance(struct kw_provenance *v, const struct kw_own_origin *origin, const char *path,
-                                 const char *sha256, size_t rows, struct kw_error *err);
+                                 const char *sha256, size_t rows, const char *how, struct kw_error *err);
 /* Parses what it would write first: KW_ERANGE says what is not physical. Nothing is written then. */
 enum kw_status kw_own_save(struct kw_profile *p, const char *path, struct kw_error *err);
 

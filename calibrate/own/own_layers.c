@@ -403,7 +403,7 @@ static enum kw_status to_profile(struct kw_profile *p, struct own *o, const stru
     char name[KW_PROFILE_TEXT];
     enum kw_status st = kw_fit_layers(p, &o->set, o->m, report, err);
     if (st == KW_OK && o->all_reduce.n) st = to_comm(p, o, err);
-    if (st == KW_OK) st = kw_own_provenance(&p->steps, origin, path, hex, o->rows, err);
+    if (st == KW_OK) st = kw_own_provenance(&p->steps, origin, path, hex, o->rows, "calibrate import", err);
     if (st != KW_OK) return st;
     if (o->all_reduce.n) {
         snprintf(p->link.name, sizeof p->link.name, "as in the files");

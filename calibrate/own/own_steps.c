@@ -174,7 +174,8 @@ enum kw_status kw_own_steps(struct kw_profile *p, const char *const *paths, size
     const size_t decodes = m.n;
     if (st == KW_OK && !prompts) st = prompts_of(&m, &base, p->max_num_seqs, p->max_num_batched_tokens, err);
     if (st == KW_OK) st = kw_fit_measured_steps(p, &m, report, err);
-    if (st == KW_OK) st = kw_own_provenance(&p->steps, origin, paths[0], n > 1 ? "" : hex, rows, err);
+    if (st == KW_OK)
+        st = kw_own_provenance(&p->steps, origin, paths[0], n > 1 ? "" : hex, rows, "calibrate import", err);
     if (st == KW_OK) {
         fprintf(report, "%zu rows of %zu points; the rest (KV cache, limits, loading) is as of %s\n", rows, decodes,
                 kw_profile_name(p, name));

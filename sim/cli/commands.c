@@ -313,7 +313,7 @@ const struct kw_command kw_commands[] = {
       "what the tables do not tell, which is said. Errors are of points left out. --origin is of tables\n"
       "that others published. Without a TABLE the published ones of --source are taken.",
       "keepwarm calibrate import steps.csv --gpu H100 --model llama-3.1-8b -o profiles/mine.json\n"
-      "keepwarm calibrate import mlp.csv attention.csv --gpu A100 --model llama-3.1-8b --tp 2 -o mine.json\n"
+      "keepwarm calibrate import mlp.csv attention.csv --gpu A100 --model llama-3.1-8b --tp 2 -o my.json\n"
       "keepwarm calibrate import --gpu H100 --model llama-3.1-8b --precision bf16 --tp 1 -o profile.json",
       { KW_OPT_SOURCE, KW_OPT_GPU, KW_OPT_MODEL, KW_OPT_PRECISION, KW_OPT_TP, KW_OPT_ORIGIN, KW_OPT_DATE, KW_OPT_OUT,
         KW_OPTIONS },
@@ -334,13 +334,20 @@ const struct kw_command kw_commands[] = {
       0,
       kw_cli_calibrate_measure },
     { "calibrate fit",
-      "POINTS.jsonl",
-      "a profile from measured points, with its errors",
+      "[POINTS.jsonl]",
+      "a profile from measured points, or from a server's log, with its errors",
       "Errors are leave-one-out; the worst points are named. --gpu names the device where its driver\n"
-      "does not.",
-      "keepwarm calibrate fit points.jsonl -o H200-llama-3.1-8b-bf16-tp1.json",
-      { KW_OPT_GPU, KW_OPT_OUT, KW_OPTIONS },
-      1,
+      "does not.\n"
+      "--requests is a log that says when each answer's first and last token came: of your gateway, or what\n"
+      "vllm bench serve --save-detailed, GuideLLM or AIPerf left (other names: --columns). Who was decoding\n"
+      "beside whom gives the steps' law, with intervals of 95 % by blocks of requests; the law of one half\n"
+      "is judged on the other. KV cache, limits and loading are as known of --gpu, --model and --tp, or of\n"
+      "a --profile. One replica alone: of several, take one's requests.",
+      "keepwarm calibrate fit points.jsonl -o H200-llama-3.1-8b-bf16-tp1.json\n"
+      "keepwarm calibrate fit --requests bench.json --gpu H100 --model llama-3.1-8b -o profiles/mine.json",
+      { KW_OPT_OF_REQUESTS, KW_OPT_FORMAT, KW_OPT_COLUMNS, KW_OPT_STRICT, KW_OPT_GPU, KW_OPT_MODEL, KW_OPT_PRECISION,
+        KW_OPT_TP, KW_OPT_PROFILE, KW_OPT_SEED, KW_OPT_OUT, KW_OPT_QUIET, KW_OPTIONS },
+      0,
       1,
       kw_cli_calibrate_fit },
     { "calibrate fit-api",

@@ -168,6 +168,8 @@ const struct kw_option kw_option[KW_OPTIONS] = {
     [KW_OPT_RUNS] = { "runs", 0, COUNT, "N", "runs of the engine at each load (default 5)", AT(runs), 1, 32, 5 },
     [KW_OPT_REQUESTS] = { "requests", 0, COUNT, "N", "requests of the synthetic traffic (default 200)", AT(requests), 2,
                           1 << 20, 200 },
+    [KW_OPT_OF_REQUESTS] = { "requests", 0, WORD, "LOG", "when a server's answers came, in place of POINTS",
+                             AT(of_requests), 0, 0, 0 },
     [KW_OPT_MAX_CONTENTION] = { "max-contention", 0, WORD, "SHARE",
                                 "serve a run again if others took more of it (default 0.03; 1: never)",
                                 AT(max_contention), 0, 0, 0 },

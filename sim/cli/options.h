@@ -99,6 +99,7 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_RUNS,
                     KW_OPT_INTERLEAVED,
                     KW_OPT_REQUESTS,
+                    KW_OPT_OF_REQUESTS, /* a log; of the same name, of another command */
                     KW_OPT_BURST,
                     KW_OPT_MAX_CONTENTION,
                     KW_OPT_PROFILE,
@@ -121,7 +122,7 @@ struct kw_options {
         timeout, repeat, max_tokens, top_k;
     bool synthetic, prefix_caching, eager;
     /* Calibration's. */
-    const char *budget, *rate, *loads, *burst, *max_contention, *interleaved;
+    const char *budget, *rate, *loads, *burst, *max_contention, *interleaved, *of_requests;
     int64_t starts, runs, requests;
     struct kw_list args; /* what is no option */
 };

@@ -9,6 +9,7 @@
 #include "calibrate/measure/fit_measured.h"
 #include "calibrate/measure/measure.h"
 #include "sim/cli/commands/calibrate.h"
+#include "sim/cli/commands/calibrate_own.h"
 #include "sim/cli/commands/engine_open.h"
 #include "sim/cli/exec_self.h"
 #include "sim/cli/options.h"
@@ -272,6 +273,11 @@ int kw_cli_calibrate_fit(const struct kw_options *o)
     char *report = NULL;
     size_t len;
     if (!o->out) return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "calibrate fit wants -o PROFILE.json"), &err);
+    if (o->of_requests) return kw_cli_calibrate_fit_requests(o);
+    if (!o->args.n || o->model || o->precision || o->profile.n || o->format || o->columns || o->strict)
+        return kw_cli_fail(
+            kw_fail(&err, KW_EUSAGE, "calibrate fit wants POINTS.jsonl, with -o and --gpu alone, or --requests LOG"),
+            &err);
     enum kw_status st = kw_measured_load(&m, o->args.v[0], &err);
     if (st != KW_OK) return kw_cli_fail(st, &err);
     FILE *f = open_memstream(&report, &len);

@@ -1,8 +1,10 @@
-/* sim/cli/commands/calibrate_own.h - calibrate import TABLE...: a profile from a user's own tables. Returns the exit code. */
+/* sim/cli/commands/calibrate_own.h - calibrate import TABLE... and fit --requests LOG: a profile from a user's own tables,
+ * from what a server's answers took. Each returns the exit code. */
 #ifndef KW_SIM_CLI_COMMANDS_CALIBRATE_OWN_H
 #define KW_SIM_CLI_COMMANDS_CALIBRATE_OWN_H
 #include "sim/cli/options.h"
 
 int kw_cli_calibrate_import_own(const struct kw_options *o);
+int kw_cli_calibrate_fit_requests(const struct kw_options *o);
 
 #endif
